@@ -1,0 +1,30 @@
+/* parallel.h -- run the blocks of one loop on all cores. How it works is told at the top of parallel.c. */
+#ifndef FNN_PARALLEL_H
+#define FNN_PARALLEL_H
+
+#include <stddef.h>
+
+/* One block of a loop: do the indices begin <= i < end. It may call fnn_parallel_for itself (the inner loop then runs
+ * inline); it must give back the scratch memory that it took, and must not fork. */
+typedef void (*fnn_block_fn)(void *ctx, ptrdiff_t begin, ptrdiff_t end);
+
+/* Call body(ctx, b*grain, min(n, (b+1)*grain)) exactly once for every block b = 0, 1, ..., ceil(n/grain) - 1, and return
+ * when all are done. Blocks are cut by size, never by the number of threads, so a body in which each element has one
+ * writer gives the same bits on any number of threads. Order and threads of the blocks are unspecified.
+ * One block, n <= 0, or one thread never touches the pool; a block should be worth some 20 microseconds of work.
+ * Denormal numbers count as zero while a body runs; the caller's floating-point state is restored on return.
+ * Any thread may call it at any time. What a body wrote is visible to the caller afterwards. */
+void fnn_parallel_for(ptrdiff_t n, ptrdiff_t grain, fnn_block_fn body, void *ctx);
+
+#define FNN_MAX_THREADS 256
+
+/* The number of threads that one parallel loop uses, the calling thread included. Settings outside
+ * 1..FNN_MAX_THREADS are moved to the nearer end. A setting holds for the whole process, from the next loop on. */
+int  fnn_num_threads(void);
+void fnn_set_num_threads(int n);
+
+/* What fnn_num_threads() is before anybody sets it: FASTNN_NUM_THREADS, else OMP_NUM_THREADS, else the processors that
+ * this process may use (its affinity mask), but no more than its container's CPU quota, rounded up. */
+int  fnn_default_num_threads(void);
+
+#endif
