@@ -23,8 +23,12 @@ void fnn_parallel_for(ptrdiff_t n, ptrdiff_t grain, fnn_block_fn body, void *ctx
 int  fnn_num_threads(void);
 void fnn_set_num_threads(int n);
 
-/* What fnn_num_threads() is before anybody sets it: FASTNN_NUM_THREADS, else OMP_NUM_THREADS, else the processors that
- * this process may use (its affinity mask), but no more than its container's CPU quota, rounded up. */
+/* What fnn_num_threads() is before anybody sets it: FASTNN_NUM_THREADS, else OMP_NUM_THREADS, else fnn_num_processors().
+ * A value that is no whole number above zero is passed over. */
 int  fnn_default_num_threads(void);
+
+/* How many processors' time this process may use: those in its affinity mask, but no more than its container's CPU quota,
+ * rounded up. At least 1. Found out at the first call. */
+int  fnn_num_processors(void);
 
 #endif
