@@ -1,0 +1,1 @@
+/* arithmetic.h -- rows of kernels.h for arithmetic.c; no guard. */

@@ -1,0 +1,1 @@
+/* attention.h -- rows of kernels.h for attention.c; no guard. */

@@ -1,0 +1,21 @@
+/* dispatch.h -- which instruction-set level runs. Levels are ordered: a higher one needs all that the lower ones need. */
+#ifndef FASTNN_DISPATCH_H
+#define FASTNN_DISPATCH_H
+
+#if (defined(__x86_64__) || defined(__i386__)) && (defined(__GNUC__) || defined(__clang__))
+#  define FNN_BUILD_AVX2 1
+#  define FNN_BUILD_AVX512 1
+#else
+#  define FNN_BUILD_AVX2 0
+#  define FNN_BUILD_AVX512 0
+#endif
+
+enum { FNN_PORTABLE = 0, FNN_AVX2 = 1, FNN_AVX512 = 2, FNN_LEVELS = 3 };
+
+const char *fnn_level_name(int level);              /* "portable" (also NEON on arm64), "avx2", "avx512"; NULL out of range */
+int fnn_level_built(int level);                     /* was it compiled in? */
+int fnn_level_runs(int level);                      /* compiled in, and this processor and system can run it? */
+int fnn_level(void);                                /* the level in use */
+int fnn_use_level(int level);                       /* point every kernel at this level; returns 0, changing nothing, if it cannot run */
+
+#endif

@@ -1,0 +1,1 @@
+/* dropout.h -- rows of kernels.h for dropout.c; no guard. */

@@ -1,0 +1,1 @@
+/* embedding.h -- rows of kernels.h for embedding.c; no guard. */

@@ -1,0 +1,1 @@
+/* gemm.h -- rows of kernels.h for gemm.c; no guard. */

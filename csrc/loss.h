@@ -1,0 +1,1 @@
+/* loss.h -- rows of kernels.h for loss.c; no guard. */

@@ -1,0 +1,1 @@
+/* lstm.h -- rows of kernels.h for lstm.c; no guard. */

@@ -1,0 +1,1 @@
+/* norm.h -- rows of kernels.h for norm.c; no guard. */

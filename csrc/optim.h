@@ -1,0 +1,1 @@
+/* optim.h -- rows of kernels.h for optim.c; no guard. */

@@ -1,0 +1,1 @@
+/* reduce.h -- rows of kernels.h for reduce.c; no guard. */

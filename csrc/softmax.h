@@ -1,0 +1,1 @@
+/* softmax.h -- rows of kernels.h for softmax.c; no guard. */

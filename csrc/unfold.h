@@ -1,0 +1,1 @@
+/* unfold.h -- rows of kernels.h for unfold.c; no guard. */

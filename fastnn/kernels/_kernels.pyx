@@ -1,0 +1,24 @@
+# cython: language_level=3, freethreading_compatible=True
+"""The one compiled module: NumPy arrays in, kernels called without the GIL, NumPy arrays out.
+
+Each piece belongs to one family of csrc/ and is boring on purpose: open the arrays, allocate, call, return. Sizes and dtypes were checked
+by the record's `check` (fastnn/ops); no arithmetic happens here. `common.pxi` says how an array is opened and a result made.
+"""
+
+include "common.pxi"
+include "runtime.pxi"
+include "activation.pxi"
+include "arithmetic.pxi"
+include "reduce.pxi"
+include "gemm.pxi"
+include "conv2d.pxi"
+include "unfold.pxi"
+include "pool2d.pxi"
+include "lstm.pxi"
+include "softmax.pxi"
+include "attention.pxi"
+include "norm.pxi"
+include "loss.pxi"
+include "embedding.pxi"
+include "dropout.pxi"
+include "optim.pxi"

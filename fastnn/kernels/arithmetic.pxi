@@ -1,0 +1,1 @@
+# arithmetic.pxi -- calls of csrc/arithmetic.c

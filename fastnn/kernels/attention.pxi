@@ -1,0 +1,1 @@
+# attention.pxi -- calls of csrc/attention.c

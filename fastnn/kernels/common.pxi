@@ -1,0 +1,185 @@
+# common.pxi -- how a NumPy array is opened for a kernel and how a result is made.
+#
+# The buffer protocol is all that is used of NumPy: no NumPy headers, so nothing can break with NumPy's ABI.
+#
+#     cdef Array x_
+#     x = open_array(x, &x_)                 # x_.data, x_.shape, ...; x is copied once if it is not contiguous or not native
+#     cdef Array y_
+#     y = new_array(&y_, x_.dtype, x_.ndim, x_.shape)      # contents undefined: kernels overwrite
+#     with nogil: fnn_relu_forward[x_.dtype](y_.data, x_.data, x_.size)
+
+from cpython.buffer cimport (PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_IsContiguous, PyBuffer_Release,
+                             PyObject_GetBuffer)
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
+from libc.string cimport memcpy, memset
+
+import numpy as np
+
+cdef extern from "fastnn.h" nogil:
+    enum: FNN_F32, FNN_F64
+    void *fnn_buffer_acquire(size_t bytes)
+    void fnn_buffer_release(void *p)
+    int fnn_scratch_ready()
+
+DEF MAX_DIMS = 32
+
+cdef struct Array:
+    void *data
+    int dtype                       # FNN_F32, FNN_F64, or the format character of another type ('q' is int64, '?' is bool)
+    int ndim
+    Py_ssize_t size                 # elements
+    Py_ssize_t shape[MAX_DIMS]
+
+cdef object _empty = np.empty
+cdef object _ndarray = np.ndarray
+cdef object _ascontiguousarray = np.ascontiguousarray
+cdef object _float32 = np.dtype(np.float32)
+cdef object _float64 = np.dtype(np.float64)
+cdef object _int64 = np.dtype(np.int64)
+cdef object _bool = np.dtype(np.bool_)
+
+# Results of at least this many bytes come from recycled memory: on a fresh buffer the page faults cost more than a simple kernel.
+cdef enum: RECYCLE_FROM = 1 << 16
+
+
+cdef int _dtype_code(const char *format) except -1:
+    """FNN_F32, FNN_F64, or the format character; the platform's 64-bit integers all become 'q'."""
+    cdef char c = format[0]
+    if c == b'=' or c == b'@':
+        c = format[1]
+    if c == b'f':
+        return FNN_F32
+    if c == b'd':
+        return FNN_F64
+    if c == b'l' and sizeof(long) == 8:
+        return b'q'
+    return c
+
+
+cdef object open_array(object a, Array *out):
+    """Fill `out` from `a` and return the object that must stay referenced while `out` is in use."""
+    cdef Py_buffer view
+    cdef bint plain
+    cdef int i
+    PyObject_GetBuffer(a, &view, PyBUF_FORMAT | PyBUF_ND | PyBUF_STRIDES)
+    plain = (view.format != NULL and (view.format[0] != b'>' and view.format[0] != b'<' and view.format[0] != b'^'
+                                      and view.format[0] != b'!')
+             and (<uintptr_t>view.buf % <uintptr_t>(view.itemsize if view.itemsize else 1)) == 0
+             and PyBuffer_IsContiguous(&view, b'C'))
+    if not plain:
+        PyBuffer_Release(&view)
+        a = _ascontiguousarray(a, dtype=a.dtype.newbyteorder("="))
+        if a.ctypes.data % a.itemsize:
+            a = a.copy()
+        PyObject_GetBuffer(a, &view, PyBUF_FORMAT | PyBUF_ND | PyBUF_STRIDES)
+    if view.ndim > MAX_DIMS:
+        PyBuffer_Release(&view)
+        raise ValueError(f"fastnn kernels take at most {MAX_DIMS} dimensions")
+    out.data = view.buf
+    out.dtype = _dtype_code(view.format)
+    out.ndim = view.ndim
+    out.size = 1
+    for i in range(view.ndim):
+        out.shape[i] = view.shape[i]
+        out.size *= view.shape[i]
+    PyBuffer_Release(&view)          # the array stays alive through the reference that is returned
+    return a
+
+
+cdef object open_optional(object a, Array *out):
+    """The same for an input that may be None: then data is NULL and size 0."""
+    if a is None:
+        out.data = NULL
+        out.ndim = 0
+        out.size = 0
+        return None
+    return open_array(a, out)
+
+
+cdef class Recycled:
+    """Memory from fnn_buffer_acquire that goes back when the last array over it is gone."""
+    cdef void *data
+    cdef Py_ssize_t nbytes
+
+    def __cinit__(self, Py_ssize_t nbytes):
+        self.nbytes = nbytes
+        self.data = fnn_buffer_acquire(nbytes)
+        if self.data == NULL:
+            raise MemoryError(f"fastnn: no memory for {nbytes:,} bytes")
+
+    def __dealloc__(self):
+        fnn_buffer_release(self.data)
+
+    def __getbuffer__(self, Py_buffer *view, int flags):
+        view.buf = self.data
+        view.obj = self
+        view.len = self.nbytes
+        view.itemsize = 1
+        view.readonly = 0
+        view.format = b"B" if flags & PyBUF_FORMAT else NULL
+        view.ndim = 1
+        view.shape = &view.len if flags & PyBUF_ND else NULL
+        view.strides = &view.itemsize if (flags & PyBUF_STRIDES) == PyBUF_STRIDES else NULL
+        view.suboffsets = NULL
+        view.internal = NULL
+
+    def __releasebuffer__(self, Py_buffer *view):
+        pass
+
+
+cdef object _dtype_object(int dtype):
+    if dtype == FNN_F32:
+        return _float32
+    if dtype == FNN_F64:
+        return _float64
+    if dtype == b'q':
+        return _int64
+    if dtype == b'?':
+        return _bool
+    raise TypeError(f"fastnn: no result of type code {dtype}")
+
+
+cdef object new_array(Array *out, int dtype, int ndim, const Py_ssize_t *shape):
+    """An uninitialised result of the given shape; large ones in recycled memory."""
+    cdef Py_ssize_t size = 1
+    cdef int i
+    cdef Py_buffer view
+    for i in range(ndim):
+        size *= shape[i]
+    out.dtype = dtype
+    out.ndim = ndim
+    out.size = size
+    for i in range(ndim):
+        out.shape[i] = shape[i]
+    dims = tuple([shape[i] for i in range(ndim)])
+    kind = _dtype_object(dtype)
+    cdef Py_ssize_t nbytes = size * (4 if dtype == FNN_F32 else 1 if dtype == b'?' else 8)
+    cdef Recycled memory
+    if nbytes >= RECYCLE_FROM:
+        memory = Recycled(nbytes)
+        out.data = memory.data
+        return _ndarray(dims, kind, memory)
+    result = _empty(dims, kind)
+    PyObject_GetBuffer(result, &view, PyBUF_WRITABLE)
+    out.data = view.buf
+    PyBuffer_Release(&view)
+    return result
+
+
+cdef object new_like(Array *out, const Array *a):
+    """An uninitialised result with the shape and type of `a`."""
+    return new_array(out, a.dtype, a.ndim, a.shape)
+
+
+cdef class Workspace:
+    """Recycled scratch memory for one call: `Workspace(nbytes).data`."""
+    cdef void *data
+
+    def __cinit__(self, Py_ssize_t nbytes):
+        self.data = fnn_buffer_acquire(nbytes if nbytes > 0 else 1)
+        if self.data == NULL:
+            raise MemoryError(f"fastnn: no memory for {nbytes:,} bytes of workspace")
+
+    def __dealloc__(self):
+        fnn_buffer_release(self.data)

@@ -1,0 +1,1 @@
+# conv2d.pxi -- calls of csrc/conv2d.c

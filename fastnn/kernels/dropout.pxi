@@ -1,0 +1,1 @@
+# dropout.pxi -- calls of csrc/dropout.c

@@ -1,0 +1,1 @@
+# embedding.pxi -- calls of csrc/embedding.c

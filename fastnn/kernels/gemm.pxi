@@ -1,0 +1,1 @@
+# gemm.pxi -- calls of csrc/gemm.c

@@ -1,0 +1,1 @@
+# loss.pxi -- calls of csrc/loss.c

@@ -1,0 +1,1 @@
+# lstm.pxi -- calls of csrc/lstm.c

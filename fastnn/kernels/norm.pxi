@@ -1,0 +1,1 @@
+# norm.pxi -- calls of csrc/norm.c

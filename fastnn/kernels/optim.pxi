@@ -1,0 +1,1 @@
+# optim.pxi -- calls of csrc/optim.c

@@ -1,0 +1,1 @@
+# pool2d.pxi -- calls of csrc/pool2d.c

@@ -1,0 +1,1 @@
+# reduce.pxi -- calls of csrc/reduce.c

@@ -1,0 +1,1 @@
+# softmax.pxi -- calls of csrc/softmax.c

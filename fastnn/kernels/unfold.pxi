@@ -1,0 +1,1 @@
+# unfold.pxi -- calls of csrc/unfold.c

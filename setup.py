@@ -1,0 +1,117 @@
+"""Build fastnn: one extension module, fastnn._kernels, from fastnn/kernels/*.pyx and csrc/*.c.
+
+    FASTNN_DEBUG=1      -O1 with assertions and Cython's bounds checks
+    FASTNN_SANITIZE=1   AddressSanitizer and UndefinedBehaviorSanitizer over the C core
+    FASTNN_REQUIRE=1    a failed compilation stops the build (CI); without it the package falls back to NumPy and says so
+
+There are no flags per instruction set: csrc/levels.h switches them on by pragma. Everything else is in pyproject.toml.
+"""
+
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+DEBUG = os.environ.get("FASTNN_DEBUG") == "1"
+SANITIZE = os.environ.get("FASTNN_SANITIZE") == "1"
+REQUIRE = os.environ.get("FASTNN_REQUIRE") == "1"
+
+UNIX_FLAGS = [
+    "-std=c11",
+    "-ffp-contract=fast",       # a * b + c in one rounding where the processor can
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fvisibility=hidden",
+    "-Wall",
+    "-Wextra",
+    "-Wno-psabi",               # vector arguments between static functions of one file
+    "-Wno-unknown-pragmas",
+]
+KERNEL_FLAGS = ["-O1", "-g"] if DEBUG else ["-O3", "-fopenmp-simd"]        # only the `simd` pragmas: no OpenMP run time
+WRAPPER_FLAGS = ["-O1", "-w"]                                              # Cython's output: large, and never hot
+SANITIZE_FLAGS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g"]
+MSVC_FLAGS = ["/O2", "/std:c11", "/experimental:c11atomics"]
+
+
+class BuildKernels(build_ext):
+    """Compile the C files side by side, each with the flags of its kind, and survive a missing compiler."""
+
+    def build_extension(self, ext):
+        compiler = self.compiler
+        if compiler.compiler_type != "msvc":
+            self.compile_in_parallel(compiler)
+            ext.extra_compile_args = UNIX_FLAGS + (SANITIZE_FLAGS if SANITIZE else [])
+            ext.extra_link_args = ["-pthread"] + (SANITIZE_FLAGS if SANITIZE else [])
+            if not (DEBUG or SANITIZE or sys.platform == "darwin"):
+                ext.extra_link_args.append("-s")
+        else:
+            ext.extra_compile_args = MSVC_FLAGS
+        super().build_extension(ext)
+
+    def compile_in_parallel(self, compiler):
+        """setuptools compiles one file after another and with one set of flags; this does neither."""
+        compile_one = compiler._compile
+
+        def with_flags(obj, src, ext, cc_args, extra_postargs, pp_opts):
+            wrapper = Path(src).stem == "_kernels"
+            compile_one(obj, src, ext, cc_args, extra_postargs + (WRAPPER_FLAGS if wrapper else KERNEL_FLAGS), pp_opts)
+
+        def compile(sources, output_dir=None, macros=None, include_dirs=None, debug=0,
+                    extra_preargs=None, extra_postargs=None, depends=None):
+            macros, objects, extra, pp_opts, build = compiler._setup_compile(
+                output_dir, macros, include_dirs, sources, depends, extra_postargs)
+            cc_args = compiler._get_cc_args(pp_opts, debug, extra_preargs)
+            with ThreadPoolExecutor(os.cpu_count()) as pool:
+                jobs = [pool.submit(with_flags, obj, *build[obj], cc_args, extra, pp_opts) for obj in objects if obj in build]
+                for job in jobs:
+                    job.result()
+            return objects
+
+        compiler.compile = compile
+
+    def run(self):
+        try:
+            super().run()
+        except Exception as error:
+            if REQUIRE:
+                raise
+            print(f"\nfastnn: the C kernels could NOT be compiled ({error}).\n"
+                  "fastnn: installing without them: everything works, slowly, on the NumPy definitions.\n", file=sys.stderr)
+
+    def get_outputs(self):
+        return [path for path in super().get_outputs() if os.path.exists(path)]
+
+    def copy_extensions_to_source(self):
+        if all(os.path.exists(self.get_ext_fullpath(ext.name)) or os.path.exists(self.get_ext_filename(ext.name))
+               for ext in self.extensions) or REQUIRE:
+            super().copy_extensions_to_source()
+
+
+def extensions():
+    from Cython.Build import cythonize
+
+    # longest first, so that the last job to finish is a short one
+    sources = sorted(map(str, Path("csrc").glob("*.c")), key=lambda path: -os.path.getsize(path.replace(".c", ".tmpl.h"))
+                     if os.path.exists(path.replace(".c", ".tmpl.h")) else 0)
+    headers = sorted(map(str, Path("csrc").glob("*.h")))
+    pieces = sorted(map(str, Path("fastnn/kernels").glob("*.pxi")))
+    kernels = Extension(
+        "fastnn._kernels",
+        sources=["fastnn/kernels/_kernels.pyx", *sources],
+        include_dirs=["csrc"],
+        depends=headers + pieces,
+        define_macros=[] if DEBUG or SANITIZE else [("NDEBUG", "1")],
+    )
+    return cythonize([kernels], compiler_directives={
+        "language_level": 3,
+        "boundscheck": DEBUG,
+        "wraparound": False,
+        "cdivision": True,
+        "freethreading_compatible": True,
+    })
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": BuildKernels})
