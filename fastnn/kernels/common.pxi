@@ -97,6 +97,9 @@ cdef object open_optional(object a, Array *out):
     return open_array(a, out)
 
 
+cdef char *_BYTES = b"B"
+
+
 cdef class Recycled:
     """Memory from fnn_buffer_acquire that goes back when the last array over it is gone."""
     cdef void *data
@@ -117,7 +120,7 @@ cdef class Recycled:
         view.len = self.nbytes
         view.itemsize = 1
         view.readonly = 0
-        view.format = b"B" if flags & PyBUF_FORMAT else NULL
+        view.format = _BYTES if flags & PyBUF_FORMAT else NULL
         view.ndim = 1
         view.shape = &view.len if flags & PyBUF_ND else NULL
         view.strides = &view.itemsize if (flags & PyBUF_STRIDES) == PyBUF_STRIDES else NULL

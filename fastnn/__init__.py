@@ -1,0 +1,29 @@
+"""fastnn: a neural-network engine to read and to use. `import fastnn as nn`."""
+
+from __future__ import annotations
+
+import os as _os
+
+from . import autograd, errors, functional
+from . import methods as _methods
+from .autograd import enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled
+from .backend import backend, use_backend, use_kernel
+from .config import (
+    get_num_threads,
+    isa,
+    memory,
+    seed,
+    set_num_threads,
+    show_config,
+    threads,
+    use_isa,
+)
+from .errors import DTypeError, FastnnError, FileError, GraphError, NonFiniteError, RangeError, ShapeError
+from .tensor import Parameter, Tensor, from_dlpack, from_numpy, tensor
+
+__version__ = "0.1.0"
+
+_methods.F = functional                             # the methods of Tensor call the functions
+
+if _wanted := _os.environ.get("FASTNN_BACKEND"):
+    use_backend(_wanted)

@@ -1,0 +1,74 @@
+"""Errors that say who, what was expected, what came, and the likely fix.
+
+    ShapeError: model.3 (Linear 784 -> 10): expected (..., 784), got (32, 28, 28). Did you forget Flatten()?
+
+An op's check raises with its own name as `who`. As the error passes through Module.__call__, `who` becomes the layer's path in the model.
+"""
+
+from __future__ import annotations
+
+__all__ = ["DTypeError", "FastnnError", "FileError", "GraphError", "NonFiniteError", "RangeError", "ShapeError"]
+
+
+class FastnnError(Exception):
+    """Base of all errors that fastnn raises about its input.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, in one clause; may be empty when `expected` and `got` say it all.
+    who : str
+        The op or layer, as a person would name it.
+    expected, got : object, optional
+        The rule and what came instead (shapes, dtypes, numbers).
+    hint : str, optional
+        The likely fix, a full sentence.
+
+    >>> raise ShapeError(who="linear", expected="(..., 784)", got=(32, 28, 28), hint="Did you forget Flatten()?")
+    Traceback (most recent call last):
+        ...
+    fastnn.errors.ShapeError: linear: expected (..., 784), got (32, 28, 28). Did you forget Flatten()?
+    """
+
+    def __init__(self, message: str = "", *, who: str = "", expected: object = None, got: object = None, hint: str = ""):
+        super().__init__(message)
+        self.message, self.who, self.expected, self.got, self.hint = message, who, expected, got, hint
+        self.path: str | None = None              # filled by Module.__call__ on the way up
+        self.layer: object = None
+
+    def __str__(self) -> str:
+        parts = [self.message] if self.message else []
+        if self.expected is not None:
+            parts.append(f"expected {self.expected}")
+        if self.got is not None:
+            parts.append(f"got {self.got}")
+        text = ", ".join(parts)
+        if self.who:
+            text = f"{self.who}: {text}"
+        if self.hint:
+            text = f"{text.rstrip('.')}. {self.hint}"
+        return text
+
+
+class ShapeError(FastnnError, ValueError):
+    """Sizes that do not fit together."""
+
+
+class DTypeError(FastnnError, TypeError):
+    """A type of number that the op does not take."""
+
+
+class RangeError(FastnnError, ValueError):
+    """A value outside its range: a label, a probability, an attribute."""
+
+
+class FileError(FastnnError, ValueError):
+    """A file that is damaged, hostile, or not what it should be."""
+
+
+class GraphError(FastnnError, RuntimeError):
+    """A misuse of the tape: a second backward, a saved array changed in place, no gradient to compute."""
+
+
+class NonFiniteError(FastnnError, ArithmeticError):
+    """NaN or infinity in a loss; names the first layer that made it."""

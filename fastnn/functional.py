@@ -1,0 +1,23 @@
+"""Every function under its PyTorch name: `nn.functional.conv2d`, `nn.functional.relu`, ... Each is defined in fastnn/ops."""
+
+# ruff: noqa: F403
+from .ops.activation import *
+from .ops.adaptive_pool import *
+from .ops.arithmetic import *
+from .ops.attention import *
+from .ops.conv2d import *
+from .ops.cross_entropy import *
+from .ops.dropout import *
+from .ops.einsum import *
+from .ops.embedding import *
+from .ops.indexing import *
+from .ops.linear import *
+from .ops.losses import *
+from .ops.lstm import *
+from .ops.matmul import *
+from .ops.norm import *
+from .ops.pool2d import *
+from .ops.reduce import *
+from .ops.shape import *
+from .ops.softmax import *
+from .ops.unfold import *

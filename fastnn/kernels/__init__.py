@@ -1,0 +1,24 @@
+"""The compiled kernels, or None where the package was installed without a compiler."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import warnings
+from typing import Any, Callable
+
+try:
+    compiled: Any = importlib.import_module("fastnn._kernels")
+except ImportError as error:
+    compiled = None
+    warnings.warn(f"fastnn: the C kernels are not available ({error}); everything runs on the NumPy definitions, slowly. "
+                  "Install a C compiler and reinstall fastnn to get them.", RuntimeWarning, stacklevel=2)
+else:
+    compiled.best_level()
+    if _wanted := os.environ.get("FASTNN_ISA"):
+        compiled.use_level(_wanted)
+
+
+def kernel(name: str) -> Callable[..., Any] | None:
+    """The compiled function of that name, or None without a compiler (then the op runs on its definition)."""
+    return getattr(compiled, name) if compiled is not None else None

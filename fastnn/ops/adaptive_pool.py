@@ -1,0 +1,3 @@
+"""Ops of adaptive_pool."""
+
+__all__: list[str] = []

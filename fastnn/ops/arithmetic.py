@@ -1,0 +1,3 @@
+"""Ops of arithmetic."""
+
+__all__: list[str] = []

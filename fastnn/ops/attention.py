@@ -1,0 +1,3 @@
+"""Ops of attention."""
+
+__all__: list[str] = []

@@ -1,0 +1,70 @@
+"""Checks that many ops share. They run before any work, on the arrays, and raise errors that say expected, got and the fix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError, ShapeError
+
+__all__ = ["need_array", "need_float", "need_integers", "need_rank", "pair"]
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def need_array(who: str, **arrays: Any) -> None:
+    """Every named argument (None is let through) must be an array by now."""
+    for name, a in arrays.items():
+        if a is not None and not isinstance(a, np.ndarray):
+            raise DTypeError(f"{name} must be a tensor or an array", who=who, got=type(a).__name__, hint="Wrap it in nn.tensor(...).")
+
+
+def need_float(who: str, **arrays: Any) -> None:
+    """Every named array (None is let through) must be float32 or float64, and all of one type."""
+    first = None
+    for name, a in arrays.items():
+        if a is None:
+            continue
+        if not isinstance(a, np.ndarray):
+            need_array(who, **{name: a})
+        dtype = a.dtype
+        if dtype not in _FLOATS:
+            raise DTypeError(who=who, expected=f"{name} of dtype float32 or float64", got=str(dtype),
+                             hint="Convert it, for example with .float().")
+        if first is None:
+            first = (name, dtype)
+        elif dtype != first[1]:
+            raise DTypeError(f"{first[0]} is {first[1]} but {name} is {dtype}", who=who, hint="Convert one of them: x.to(dtype) or model.to(dtype).")
+
+
+def need_integers(who: str, **arrays: Any) -> None:
+    for name, a in arrays.items():
+        need_array(who, **{name: a})
+        if a is not None and a.dtype.kind not in "iu":
+            raise DTypeError(who=who, expected=f"{name} of an integer dtype", got=str(a.dtype), hint="Convert it with .long().")
+
+
+def need_rank(who: str, name: str, a: np.ndarray, shape: str, rank: int, hint: str = "") -> None:
+    """`a` must have `rank` dimensions; `shape` says what they mean, like "(N, C, H, W)"."""
+    if a.ndim != rank:
+        raise ShapeError(who=who, expected=f"{name} of shape {shape}", got=a.shape, hint=hint)
+
+
+def pair(who: str, name: str, value: Any, low: int) -> tuple[int, int]:
+    """An int for both directions, or a pair (vertical, horizontal); each at least `low`."""
+    if isinstance(value, (tuple, list)):
+        if len(value) == 1:
+            value = (value[0], value[0])
+        if len(value) != 2:
+            raise ShapeError(who=who, expected=f"{name} as an int or a pair of int", got=value)
+        a, b = value
+    else:
+        a = b = value
+    try:
+        a, b = a.__index__(), b.__index__()
+    except AttributeError:
+        raise DTypeError(who=who, expected=f"{name} as an int or a pair of int", got=value) from None
+    if a < low or b < low:
+        raise ShapeError(who=who, expected=f"{name} >= {low}", got=value)
+    return a, b

@@ -1,0 +1,3 @@
+"""Ops of conv2d."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Ops of cross_entropy."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Ops of dropout."""
+
+__all__: list[str] = []

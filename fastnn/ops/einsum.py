@@ -1,0 +1,3 @@
+"""Ops of einsum."""
+
+__all__: list[str] = []

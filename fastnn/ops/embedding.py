@@ -1,0 +1,3 @@
+"""Ops of embedding."""
+
+__all__: list[str] = []

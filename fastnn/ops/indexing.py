@@ -1,0 +1,3 @@
+"""Ops of indexing."""
+
+__all__: list[str] = []

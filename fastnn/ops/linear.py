@@ -1,0 +1,3 @@
+"""Ops of linear."""
+
+__all__: list[str] = []

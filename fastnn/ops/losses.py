@@ -1,0 +1,3 @@
+"""Ops of losses."""
+
+__all__: list[str] = []

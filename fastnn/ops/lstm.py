@@ -1,0 +1,3 @@
+"""Ops of lstm."""
+
+__all__: list[str] = []

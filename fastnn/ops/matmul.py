@@ -1,0 +1,3 @@
+"""Ops of matmul."""
+
+__all__: list[str] = []

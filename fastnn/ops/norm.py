@@ -1,0 +1,3 @@
+"""Ops of norm."""
+
+__all__: list[str] = []

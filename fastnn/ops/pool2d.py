@@ -1,0 +1,3 @@
+"""Ops of pool2d."""
+
+__all__: list[str] = []

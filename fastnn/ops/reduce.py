@@ -1,0 +1,3 @@
+"""Ops of reduce."""
+
+__all__: list[str] = []

@@ -1,0 +1,138 @@
+"""One op, one record: everything that fastnn knows about an op, as data.
+
+An op is a pair of pure functions on NumPy arrays,
+
+    forward(*inputs, **attrs)            -> (y, saved)          y: an array, or a tuple of arrays
+    backward(dy, saved, **attrs)         -> gradients           one per input, None where there is none
+
+given twice: as compiled kernels and as the NumPy definition (fastnn/reference). The record adds what the tape, the laws, the benchmarks,
+`summary()` and the documentation need. To add an op, write the two functions and `register(Op(...))`; CONTRIBUTING.md has the steps.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+__all__ = ["OPS", "Op", "Sample", "register", "seeded"]
+
+
+def seeded(name: str) -> np.random.Generator:
+    """A generator that gives the same numbers on every machine and in every run, another stream for each name."""
+    return np.random.default_rng(list(name.encode()))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One call of an op: tiny, and named, so that a failing law says which one.
+
+    inputs : arrays (float64, or an integer or bool type for indices and masks) or None, in the order of `Op.inputs`
+    attrs  : keyword arguments of forward and backward
+    sizes  : the letters of the op's docstring, for its cost functions: {"N": 2, "C": 3, ...}
+    """
+
+    name: str
+    inputs: tuple[Any, ...]
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
+
+    def cast(self, dtype: Any) -> list[Any]:
+        """The inputs with every floating-point array in `dtype`."""
+        return [a.astype(dtype) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in self.inputs]
+
+    def integers(self, low: int, high: int) -> Sample:
+        """The same call on small whole numbers: every partial sum is exact, so the order of summation cannot matter."""
+        rng = self.rng()
+
+        def draw(a: Any) -> Any:
+            return rng.integers(low, high, a.shape).astype(float) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a
+
+        return replace(self, inputs=tuple(map(draw, self.inputs)))
+
+    def rng(self) -> np.random.Generator:
+        return seeded(self.name)
+
+
+@dataclass(frozen=True)
+class Op:
+    """The record of one op.
+
+    name, family      "conv2d", "convolution": the family is a heading in tables
+    inputs            names in order, ("x", "w", "b")
+    formula           one line for the op table
+    forward, backward the kernels; None means that the definition is what runs (views, which NumPy does without work)
+    ref_forward, ref_backward   the definition, from fastnn/reference; same signatures
+    check             check(*inputs, **attrs): raises a FastnnError before any work; runs before either implementation
+    samples           tiny named calls for the laws
+    errors            rows (what, call, exception type, words): call() must raise that type, its message containing each of the words
+    fast_numpy        the best plain-NumPy expression, fast_numpy(*inputs, **attrs) -> y: the opponent in benchmarks
+    bench             name -> function that makes a Sample with shapes of a real network
+    flops, bytes      cost of one forward as functions of the sizes
+    terms             products summed into one output element, for the rounding allowance
+    linear_in         inputs in which the op is linear: the integer law and the adjoint law hold for them
+    differentiable    inputs that can have a gradient; default: all
+    slack             factor on the rounding allowance, with the reason in a comment at the record
+    """
+
+    name: str
+    family: str
+    inputs: tuple[str, ...]
+    formula: str
+    ref_forward: Callable[..., Any]
+    ref_backward: Callable[..., Any] | None
+    samples: Callable[[], Iterable[Sample]]
+    forward: Callable[..., Any] | None = None
+    backward: Callable[..., Any] | None = None
+    check: Callable[..., None] | None = None
+    errors: tuple[tuple[str, Callable[[], Any], type[Exception], tuple[str, ...]], ...] = ()
+    fast_numpy: Callable[..., Any] | None = None
+    bench: Mapping[str, Callable[[], Sample]] = field(default_factory=dict)
+    flops: Callable[..., int] | None = None
+    bytes: Callable[..., int] | None = None
+    terms: Callable[..., int] = lambda **_: 1
+    linear_in: tuple[str, ...] = ()
+    differentiable: tuple[str, ...] | None = None
+    slack: float = 1.0
+
+    @property
+    def kernels(self) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
+        """(forward, backward) as compiled, or the definition where there is no kernel."""
+        return self.forward or self.ref_forward, self.backward or self.ref_backward
+
+    @property
+    def definition(self) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
+        return self.ref_forward, self.ref_backward
+
+
+OPS: dict[str, Op] = {}
+
+# What runs when an op is called: (forward, backward, does backward take `needs`, check). fastnn.backend rewrites rows of this table.
+ACTIVE: dict[str, tuple[Callable[..., Any], Callable[..., Any] | None, bool, Callable[..., None] | None]] = {}
+
+
+def takes_needs(backward: Callable[..., Any] | None) -> bool:
+    """Whether `backward` has a keyword `needs`: a tuple of bool, which inputs' gradients are wanted, so that it can leave out the rest."""
+    if backward is None:
+        return False
+    try:
+        return "needs" in inspect.signature(backward).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+def activate(op: Op, forward: Callable[..., Any], backward: Callable[..., Any] | None) -> None:
+    """Make this pair run when `op` is called."""
+    ACTIVE[op.name] = (forward, backward, takes_needs(backward), op.check)
+
+
+def register(op: Op) -> Op:
+    """Add an op to the table and return it. A name can be taken once."""
+    if op.name in OPS:
+        raise ValueError(f"op {op.name!r} is registered already")
+    OPS[op.name] = op
+    activate(op, *op.kernels)
+    return op

@@ -1,0 +1,3 @@
+"""Ops of shape."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Ops of softmax."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Ops of unfold."""
+
+__all__: list[str] = []

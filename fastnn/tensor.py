@@ -1,0 +1,335 @@
+"""Tensor: a NumPy array that remembers how it was made.
+
+The array is `t.data`, the gradient `t.grad`, the op that made it `t.node`. Operators and methods (`+`, `@`, `.sum()`, `.reshape()`) are
+in methods.py; the tape that they write on is autograd.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from .errors import DTypeError, GraphError, ShapeError
+from .methods import TensorMethods
+
+__all__ = ["Parameter", "Tensor", "from_dlpack", "from_numpy", "tensor"]
+
+
+class Tensor(TensorMethods):
+    """An n-dimensional array with a gradient.
+
+    Parameters
+    ----------
+    data : numpy.ndarray
+        Kept as it is, without a copy. `nn.tensor` accepts anything array-like.
+    requires_grad : bool
+        Whether backward() should compute a gradient for it. Only for float32 and float64.
+
+    Attributes
+    ----------
+    data : numpy.ndarray
+        The values. Changing them through this array is not seen by the tape; use `t[...] = v`, `t.copy_(v)`, `t.zero_()`,
+        which are, or `nn.autograd.detect_anomaly()`, which compares checksums.
+    grad : Tensor or None
+        Filled and added to by backward(), for leaves that require a gradient (and after retain_grad()).
+
+    >>> import fastnn as nn
+    >>> x = nn.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4., 6.])
+    """
+
+    __slots__ = ("__weakref__", "_data", "_version", "grad", "index", "node", "requires_grad")
+    __array_priority__ = 1000.0                     # so that  array + tensor  asks the tensor
+    __hash__ = object.__hash__
+
+    _data: np.ndarray
+    requires_grad: bool
+    grad: Tensor | None
+
+    def __init__(self, data: np.ndarray, requires_grad: bool = False):
+        if requires_grad and data.dtype.kind != "f":
+            raise DTypeError(who="tensor", message="only floating-point tensors can have a gradient", got=str(data.dtype),
+                             hint="Make it float32 or float64.")
+        self._data = data
+        self.requires_grad = requires_grad
+        self.grad = None
+        self.node: Any = None                       # the autograd.Node that made it, None for a leaf
+        self.index = 0                              # which of that node's outputs it is
+        self._version = [0]                         # counts changes in place; views share the list
+
+    # ---- what it is -----------------------------------------------------------------------------------------------------
+    @property
+    def data(self) -> np.ndarray:
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self._data = value._data if isinstance(value, Tensor) else np.asarray(value)
+        self._version[0] += 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._data.shape
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self._data.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self._data.ndim
+
+    @property
+    def is_leaf(self) -> bool:
+        return self.node is None
+
+    @property
+    def grad_fn(self) -> Any:
+        """PyTorch's name for `node`."""
+        return self.node
+
+    def dim(self) -> int:
+        return self._data.ndim
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or one size of it."""
+        return self._data.shape if dim is None else self._data.shape[dim]
+
+    def numel(self) -> int:
+        return self._data.size
+
+    def __len__(self) -> int:
+        if self._data.ndim == 0:
+            raise TypeError("a tensor with no dimensions has no length")
+        return self._data.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self._data.ndim == 0:
+            raise TypeError("a tensor with no dimensions cannot be iterated")
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        if self._data.size != 1:
+            raise ValueError(f"the truth value of a tensor of shape {self.shape} is ambiguous; use .any() or .all()")
+        return bool(self._data.reshape(())[()])
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        return self._data.__index__()
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self._data == (value._data if isinstance(value, Tensor) else value)).any())
+
+    def __repr__(self) -> str:
+        text = np.array2string(self._data, separator=", ", prefix="tensor(", floatmode="maxprec_equal", precision=4)
+        notes = []
+        if self._data.dtype not in (np.float32, np.int64, np.bool_):
+            notes.append(f"dtype={self._data.dtype}")
+        if self._data.size == 0 and self._data.ndim != 1:
+            notes.append(f"shape={self._data.shape}")
+        if self.node is not None:
+            notes.append(f"grad_fn=<{self.node.name}>")
+        elif self.requires_grad:
+            notes.append("requires_grad=True")
+        return f"{type(self).__name__.lower()}({', '.join([text, *notes])})"
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if self._data.size == 1 and spec else repr(self)
+
+    # ---- the tape -------------------------------------------------------------------------------------------------------
+    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
+        """Add d(self)/d(leaf) * gradient to the `.grad` of every leaf that self was computed from.
+
+        Parameters
+        ----------
+        gradient : array-like of self's shape, optional
+            The upstream gradient; 1 if self is a scalar.
+        retain_graph : bool
+            Keep what the tape saved, so that backward can be called again.
+
+        Raises
+        ------
+        GraphError
+            if self needs no gradient, if backward was called already, or if a saved array was changed in place.
+        ShapeError
+            if self is not a scalar and no gradient is given, or its shape differs.
+        """
+        from .autograd import backward
+        backward([self], None if gradient is None else [gradient], retain_graph)
+
+    def detach(self) -> Tensor:
+        """The same array without its history."""
+        result = Tensor(self._data)
+        result._version = self._version
+        return result
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Ask for a gradient, or stop asking; in place, returns self."""
+        if self.node is not None and not requires_grad:
+            raise GraphError("the result of an op cannot stop requiring a gradient", who="requires_grad_", hint="Use detach().")
+        if requires_grad and self._data.dtype.kind != "f":
+            raise DTypeError("only floating-point tensors can have a gradient", who="requires_grad_", got=str(self.dtype))
+        self.requires_grad = requires_grad
+        return self
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of this intermediate result in `.grad` too."""
+        if self.node is not None:
+            self.node.retain(self)
+
+    def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Callable[[], None]:
+        """Call hook(gradient) when the gradient of this tensor is complete; what it returns, if not None, replaces the gradient.
+
+        Returns a function that removes the hook.
+        """
+        from .autograd import add_hook
+        return add_hook(self, hook)
+
+    # ---- changes in place: seen by the tape -----------------------------------------------------------------------------
+    def _changed(self, what: str) -> None:
+        """Count a change in place; on the tape only leaves under no_grad() may change."""
+        from .autograd import is_grad_enabled
+        if self.requires_grad and is_grad_enabled():
+            raise GraphError("a tensor that requires a gradient cannot be changed in place while the tape records", who=what,
+                             hint="Wrap the change in `with nn.no_grad():`, or build a new tensor with nn.where().")
+        self._version[0] += 1
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        from .methods import plain_index
+        self._changed("setitem")
+        self._data[plain_index(key)] = value._data if isinstance(value, Tensor) else value
+
+    def copy_(self, other: Any) -> Tensor:
+        """Overwrite the values, broadcasting `other`; returns self."""
+        self._changed("copy_")
+        np.copyto(self._data, other._data if isinstance(other, Tensor) else other, casting="same_kind")
+        return self
+
+    def fill_(self, value: float) -> Tensor:
+        self._changed("fill_")
+        self._data.fill(value)
+        return self
+
+    def zero_(self) -> Tensor:
+        return self.fill_(0)
+
+    # ---- NumPy and the others -------------------------------------------------------------------------------------------
+    def numpy(self) -> np.ndarray:
+        """The array itself, no copy. A tensor on the tape must be detached first, as in PyTorch."""
+        if self.requires_grad:
+            raise GraphError("numpy() on a tensor that requires a gradient would lose its history", who="numpy",
+                             hint="Use .detach().numpy().")
+        return self._data
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False and dtype is not None and np.dtype(dtype) != self._data.dtype:
+            raise ValueError("a copy is needed to change the dtype")
+        if copy:
+            return np.array(self._data, dtype=dtype)
+        return self._data if dtype is None else self._data.astype(dtype, copy=False)
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        if self.requires_grad:
+            raise GraphError("a tensor that requires a gradient cannot be exported", who="dlpack", hint="Use .detach().")
+        return self._data.__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._data.__dlpack_device__()
+
+    def item(self) -> Any:
+        """The one element as a Python number."""
+        if self._data.size != 1:
+            raise ShapeError(who="item", expected="one element", got=f"shape {self.shape}")
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        return self._data.tolist()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        if self.node is not None:
+            raise GraphError("only leaves can be copied", who="deepcopy", hint="Use detach() first.")
+        result = type(self).__new__(type(self))
+        Tensor.__init__(result, self._data.copy(), self.requires_grad)
+        if self.grad is not None:
+            result.grad = Tensor(self.grad._data.copy())
+        memo[id(self)] = result
+        return result
+
+    def __reduce__(self) -> Any:
+        return (_rebuild, (type(self), np.ascontiguousarray(self._data), self.requires_grad))
+
+
+def _rebuild(cls: type[Tensor], data: np.ndarray, requires_grad: bool) -> Tensor:
+    result = cls.__new__(cls)
+    Tensor.__init__(result, data, requires_grad)
+    return result
+
+
+class Parameter(Tensor):
+    """A tensor that a Module owns and an optimiser changes; requires a gradient by default."""
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, requires_grad: bool = True):
+        super().__init__(tensor(data)._data, requires_grad)
+
+
+def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """A tensor from anything array-like; an array is wrapped without a copy where its type allows.
+
+    Python floats become float32 and Python integers int64; arrays and tensors keep their dtype, except that float16 and long double, which
+    no kernel takes, become float32 and float64. Unlike PyTorch's, the result shares memory with an array that is given: copy first if you
+    will change it.
+
+    >>> import numpy as np, fastnn as nn
+    >>> nn.tensor([[1, 2], [3, 4.5]])
+    tensor([[1. , 2. ],
+            [3. , 4.5]])
+    >>> a = np.zeros(3)
+    >>> nn.tensor(a).data is a
+    True
+    """
+    if isinstance(data, Tensor):
+        array = data._data
+    elif isinstance(data, (np.ndarray, np.generic)):
+        array = np.asarray(data)
+    elif isinstance(data, (list, tuple)) and any(isinstance(item, Tensor) for item in data):
+        array = np.array([np.asarray(item) for item in data])
+    elif hasattr(data, "__array__") or hasattr(data, "__array_interface__"):
+        array = np.asarray(data)
+    else:
+        array = np.array(data)
+        if array.dtype == np.float64:
+            array = array.astype(np.float32)
+        elif array.dtype.kind in "iu":
+            array = array.astype(np.int64, copy=False)
+    if dtype is not None:
+        array = array.astype(np.dtype(dtype), copy=False)
+    elif array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8):
+        array = array.astype(np.float32 if array.dtype.itemsize < 4 else np.float64)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    if array.dtype.kind not in "fiub":
+        raise DTypeError("a tensor holds real numbers, integers or booleans", who="tensor", got=str(array.dtype),
+                         hint="Ragged lists also end up here: check that all rows have the same length."
+                         if array.dtype == object else "")
+    return Tensor(array, requires_grad)
+
+
+def from_numpy(array: np.ndarray) -> Tensor:
+    """The tensor over this very array; PyTorch's name for what `tensor` does here anyway."""
+    return tensor(array)
+
+
+def from_dlpack(x: Any) -> Tensor:
+    """A tensor over the memory of another library's array (PyTorch, JAX, CuPy on the CPU), no copy."""
+    return tensor(np.from_dlpack(x))

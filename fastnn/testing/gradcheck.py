@@ -1,0 +1,89 @@
+"""Are the gradients the derivatives? Central differences along a random direction, with a random upstream gradient, in float64.
+
+    <dy, (f(x + eps v) - f(x - eps v)) / 2 eps>   must equal   <backward(dy), v>
+
+One random direction sees every element of the gradient at once. A numeric value near zero proves nothing, so it is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..autograd import grad
+from ..tensor import Tensor, tensor
+
+__all__ = ["gradcheck", "op_gradcheck"]
+
+
+def _outputs(y: Any) -> tuple[np.ndarray, ...]:
+    return y if isinstance(y, tuple) else (y,)
+
+
+def random_cotangent(y: Any, rng: np.random.Generator) -> Any:
+    """Random upstream gradients of y's shapes; None for outputs that are not floating point."""
+    dys = tuple(rng.standard_normal(a.shape).astype(a.dtype) if a.dtype.kind == "f" else None for a in _outputs(y))
+    return dys if isinstance(y, tuple) else dys[0]
+
+
+def inner(dy: Any, y: Any) -> float:
+    """<dy, y> summed over the outputs that have a gradient."""
+    return float(sum((a * b).sum() for a, b in zip(_outputs(dy), _outputs(y)) if a is not None))
+
+
+def op_gradcheck(forward: Callable[..., Any], backward: Callable[..., Any], inputs: Sequence[Any], attrs: dict[str, Any],
+                 rng: np.random.Generator, differentiable: Sequence[bool] | None = None, eps: float = 1e-6) -> dict[int, float]:
+    """Relative error of each input's gradient, for a pair of functions on arrays (see fastnn/ops/registry.py).
+
+    Returns {input number: error}. Raises AssertionError where a gradient has the wrong shape, is missing, or where the check is empty.
+    """
+    y, saved = forward(*inputs, **attrs)
+    dy = random_cotangent(y, rng)
+    errors = {}
+    grads = backward(dy, saved, **attrs)
+    for k, x in enumerate(inputs):
+        wanted = isinstance(x, np.ndarray) and x.dtype.kind == "f" and (differentiable is None or differentiable[k])
+        if not wanted:
+            continue
+        g = grads[k]
+        assert g is not None, f"input {k} has no gradient"
+        assert g.shape == x.shape, f"gradient {k} has shape {g.shape}, its input {x.shape}"
+        if x.size == 0 or sum(a.size for a in _outputs(y)) == 0:
+            continue
+        v = rng.standard_normal(x.shape)
+
+        def shifted(t: float, k: int = k, v: np.ndarray = v) -> Any:
+            return forward(*[xi + t * v if i == k else xi for i, xi in enumerate(inputs)], **attrs)[0]
+        high, low = _outputs(shifted(eps)), _outputs(shifted(-eps))
+        difference = tuple((a - b) / (2 * eps) if a.dtype.kind == "f" else a for a, b in zip(high, low))
+        numeric = inner(dy, difference if isinstance(y, tuple) else difference[0])
+        analytic = float((g * v).sum())
+        assert abs(numeric) > 1e-8, f"input {k}: the numeric derivative is zero, so the check proves nothing"
+        errors[k] = abs(numeric - analytic) / abs(numeric)
+    return errors
+
+
+def gradcheck(function: Callable[..., Tensor], *inputs: Any, eps: float = 1e-6, tolerance: float = 1e-6, seed: int = 0) -> bool:
+    """Check a function of tensors, layers included, in float64; raises AssertionError with the worst input, else returns True.
+
+    >>> import numpy as np, fastnn as nn
+    >>> nn.testing.gradcheck(lambda x: nn.functional.relu(x) * x, nn.tensor(np.array([1.0, 2.0, -3.0])))
+    True
+    """
+    rng = np.random.default_rng(seed)
+    xs = [tensor(np.array(x, dtype=np.float64), requires_grad=True) for x in inputs]
+    y = function(*xs)
+    assert isinstance(y, Tensor), "the function must return one tensor"
+    dy = rng.standard_normal(y.shape)
+    grads = grad(y, xs, [dy])
+    for k, (x, g) in enumerate(zip(xs, grads)):
+        v = rng.standard_normal(x.shape)
+        high, low = (function(*[tensor(xi.data + t * v) if i == k else xi.detach() for i, xi in enumerate(xs)]).data for t in (eps, -eps))
+        numeric = float((dy * (high - low)).sum() / (2 * eps))
+        assert abs(numeric) > 1e-8, f"input {k}: the numeric derivative is zero, so the check proves nothing"
+        assert g is not None
+        error = abs(numeric - float((g.data * v).sum())) / abs(numeric)
+        assert error < tolerance, f"input {k}: relative error {error:.1e} (numeric {numeric:.6g})"
+    return True

@@ -1,0 +1,333 @@
+"""The laws: what must hold for every op. Each is a plain function law(op, sample, dtype) that raises AssertionError.
+
+They are generic: an op gets all of them by its record alone. tests/test_laws.py runs each over all ops x samples x dtypes;
+tests/test_sabotage.py shows that each fails on an op that is broken on purpose.
+
+The rounding allowance is derived, not tuned: 4 sqrt(L) u scale per element, where u is the unit roundoff, L the number of products summed into
+one element (`op.terms`), and scale what the op gives on absolute values, that is, the sum if nothing had cancelled (for ops that are not
+linear: |y| + 1 and the largest |gradient| of the sample). `op.slack` widens it where the record says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..ops.registry import Op, Sample, takes_needs
+from .gradcheck import inner, op_gradcheck, random_cotangent
+
+__all__ = ["LAWS", "adjoint_identity", "backward_is_the_definition", "close_to_definition", "definition_gradient_is_the_derivative",
+           "exact_on_integers", "forward_is_the_definition", "inputs_are_unchanged", "layouts_do_not_matter", "outputs_are_overwritten",
+           "same_bits_for_any_threads", "wanted_gradients_only"]
+
+
+def _tuple(y: Any) -> tuple[Any, ...]:
+    return y if isinstance(y, tuple) else (y,)
+
+
+def _differentiable(op: Op) -> list[bool]:
+    return [op.differentiable is None or name in op.differentiable for name in op.inputs]
+
+
+def _unit(dtype: Any) -> float:
+    return float(np.finfo(dtype).eps) / 2
+
+
+def _terms(op: Op, sample: Sample) -> float:
+    return 4 * np.sqrt(max(op.terms(**sample.sizes), 1)) * op.slack
+
+
+def _absolute(inputs: list[Any]) -> list[Any]:
+    return [np.abs(a) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in inputs]
+
+
+def _forward_scale(op: Op, sample: Sample, dtype: Any, want: tuple[Any, ...]) -> list[Any]:
+    if op.linear_in:
+        inputs = _absolute([a.astype(np.float64) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in sample.cast(dtype)])
+        return list(_tuple(op.ref_forward(*inputs, **sample.attrs)[0]))
+    return [np.abs(w) + 1 if w.dtype.kind == "f" else w for w in want]
+
+
+def _compare(op: Op, sample: Sample, what: str, got: Any, want: Any, allowed: Any) -> float:
+    """The worst error as a share of the allowance; AssertionError above 1."""
+    assert got.shape == want.shape, f"{op.name}[{sample.name}] {what}: shape {got.shape}, expected {want.shape}"
+    if want.size == 0:
+        return 0.0
+    if want.dtype.kind != "f":
+        assert (got == want).all(), f"{op.name}[{sample.name}] {what}: differs"
+        return 0.0
+    same = (got == want) | (np.isnan(got) & np.isnan(want))          # infinities and NaN where the definition has them
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        share = np.where(same, 0.0, np.abs(got.astype(np.float64) - want) / allowed)
+    share = np.where(np.isnan(share), np.inf, share)
+    worst = float(share.max())
+    if worst > 1:
+        at = np.unravel_index(int(share.argmax()), want.shape)
+        raise AssertionError(f"{op.name}[{sample.name}] {what}: error {worst:.3g} x the allowance at {tuple(map(int, at))}: "
+                             f"got {got[at]!r}, expected {want[at]!r}")
+    return worst
+
+
+def close_to_definition(op: Op, sample: Sample, dtype: Any, forward: Callable[..., Any]) -> float:
+    """forward(*inputs, **attrs) agrees with the definition within the rounding allowance; returns the worst share of it."""
+    inputs = sample.cast(dtype)
+    wide = [a.astype(np.float64) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in inputs]
+    want = _tuple(op.ref_forward(*wide, **sample.attrs)[0])
+    got = _tuple(forward(*inputs, **sample.attrs)[0])
+    assert len(got) == len(want), f"{op.name}[{sample.name}]: {len(got)} outputs, expected {len(want)}"
+    worst = 0.0
+    for i, (g, w, scale) in enumerate(zip(got, want, _forward_scale(op, sample, dtype, want))):
+        if w.dtype.kind == "f":
+            assert g.dtype == np.dtype(dtype), f"{op.name}[{sample.name}]: output {i} is {g.dtype}, expected {np.dtype(dtype)}"
+        tiny = float(np.finfo(dtype).tiny)
+        allowed = _terms(op, sample) * _unit(dtype) * scale + tiny if w.dtype.kind == "f" else None
+        worst = max(worst, _compare(op, sample, f"output {i}", g, w, allowed))
+    return worst
+
+
+# ---- the laws -----------------------------------------------------------------------------------------------------------------------
+def forward_is_the_definition(op: Op, sample: Sample, dtype: Any) -> float:
+    """The kernel's forward equals the definition's."""
+    return close_to_definition(op, sample, dtype, op.kernels[0])
+
+
+def backward_is_the_definition(op: Op, sample: Sample, dtype: Any) -> float:
+    """The kernel's gradients equal the definition's, for a random upstream gradient."""
+    forward, backward = op.kernels
+    ref_forward, ref_backward = op.definition
+    if backward is None or ref_backward is None:
+        return 0.0
+    inputs = sample.cast(dtype)
+    wide = [a.astype(np.float64) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in inputs]
+    y, saved = forward(*inputs, **sample.attrs)
+    want_y, want_saved = ref_forward(*wide, **sample.attrs)
+    dy = random_cotangent(y, sample.rng())
+    wide_dy = tuple(None if a is None else a.astype(np.float64) for a in dy) if isinstance(dy, tuple) else dy.astype(np.float64)
+    got = backward(dy, saved, **sample.attrs)
+    want = ref_backward(wide_dy, want_saved, **sample.attrs)
+    if op.linear_in:
+        absolute_dy = tuple(None if a is None else np.abs(a) for a in wide_dy) if isinstance(wide_dy, tuple) else np.abs(wide_dy)
+        scales = ref_backward(absolute_dy, ref_forward(*_absolute(wide), **sample.attrs)[1], **sample.attrs)
+    else:
+        scales = [None if w is None else np.abs(w) + max(1.0, float(np.abs(w).max(initial=0))) for w in want]
+    worst = 0.0
+    assert len(got) == len(want) == len(op.inputs), f"{op.name}[{sample.name}]: {len(got)} gradients for {len(op.inputs)} inputs"
+    for name, x, g, w, scale, wanted in zip(op.inputs, inputs, got, want, scales, _differentiable(op)):
+        if not wanted or not isinstance(x, np.ndarray) or x.dtype.kind != "f":
+            continue
+        assert g is not None and w is not None, f"{op.name}[{sample.name}]: no gradient for {name}"
+        assert g.dtype == np.dtype(dtype), f"{op.name}[{sample.name}]: gradient of {name} is {g.dtype}"
+        # a gradient of a broadcast or shared input sums as many terms as dy has elements for it
+        terms = np.sqrt(max(op.terms(**sample.sizes), 1, sum(a.size for a in _tuple(wide_dy) if a is not None) // max(x.size, 1)))
+        allowed = 4 * terms * op.slack * _unit(dtype) * scale + float(np.finfo(dtype).tiny)
+        worst = max(worst, _compare(op, sample, f"gradient of {name}", g, w, allowed))
+    return worst
+
+
+def definition_gradient_is_the_derivative(op: Op, sample: Sample, dtype: Any = np.float64) -> float:
+    """The definition's backward is the derivative of its forward (finite differences, float64, not vacuous)."""
+    if op.ref_backward is None:
+        return 0.0
+    errors = op_gradcheck(op.ref_forward, op.ref_backward, sample.cast(np.float64), dict(sample.attrs), sample.rng(), _differentiable(op))
+    for k, error in errors.items():
+        assert error < 1e-6, f"{op.name}[{sample.name}]: gradient of {op.inputs[k]} off by {error:.1e}"
+    return max(errors.values(), default=0.0) / 1e-6
+
+
+def exact_on_integers(op: Op, sample: Sample, dtype: Any) -> float:
+    """An op linear in its inputs is exact, bit for bit, on small whole numbers, forward and backward."""
+    if not op.linear_in:
+        return 0.0
+    ints = sample.integers(-4, 5)
+    got, saved = op.kernels[0](*ints.cast(dtype), **sample.attrs)
+    want, want_saved = op.ref_forward(*ints.cast(np.float64), **sample.attrs)
+    for i, (g, w) in enumerate(zip(_tuple(got), _tuple(want))):
+        assert np.array_equal(g, w), f"{op.name}[{sample.name}]: output {i} is not exact on whole numbers"
+    backward = op.kernels[1]
+    if backward is None or op.ref_backward is None:
+        return 0.0
+    rng = sample.rng()
+    dy = tuple(rng.integers(-4, 5, w.shape).astype(np.float64) if w.dtype.kind == "f" else None for w in _tuple(want))
+    cast = tuple(None if a is None else a.astype(dtype) for a in dy)
+    grads = backward(cast if isinstance(got, tuple) else cast[0], saved, **sample.attrs)
+    wants = op.ref_backward(dy if isinstance(want, tuple) else dy[0], want_saved, **sample.attrs)
+    for name, g, w in zip(op.inputs, grads, wants):
+        if name in op.linear_in and w is not None:
+            assert np.array_equal(g, w), f"{op.name}[{sample.name}]: the gradient of {name} is not exact on whole numbers"
+    return 0.0
+
+
+def adjoint_identity(op: Op, sample: Sample, dtype: Any = np.float64) -> float:
+    """<A x, u> = <x, A^T u>, exactly on whole numbers, for each input alone in which the op is linear (others fixed, offsets removed)."""
+    backward = op.kernels[1]
+    if not op.linear_in or backward is None:
+        return 0.0
+    ints = sample.integers(-4, 5)
+    inputs = ints.cast(np.float64)
+    for k, name in enumerate(op.inputs):
+        x = inputs[k]
+        if name not in op.linear_in or not isinstance(x, np.ndarray):
+            continue
+        y, saved = op.kernels[0](*inputs, **sample.attrs)
+        zero = op.kernels[0](*[np.zeros_like(a) if i == k else a for i, a in enumerate(inputs)], **sample.attrs)[0]
+        rng = sample.rng()
+        u = tuple(rng.integers(-4, 5, a.shape).astype(np.float64) if a.dtype.kind == "f" else None for a in _tuple(y))
+        linear = tuple(a - b if a.dtype.kind == "f" else a for a, b in zip(_tuple(y), _tuple(zero)))
+        g = backward(u if isinstance(y, tuple) else u[0], saved, **sample.attrs)[k]
+        left, right = inner(u, linear), float((x * g).sum())
+        assert left == right, f"{op.name}[{sample.name}]: <A {name}, u> = {left} but <{name}, A^T u> = {right}"
+    return 0.0
+
+
+def _poisoned(op: Op, sample: Sample, dtype: Any) -> tuple[Any, Any]:
+    """Run forward and backward right after the memory that they will get was filled with NaN."""
+    inputs = sample.cast(dtype)
+    forward, backward = op.kernels
+    poison_memory(forward, inputs, sample)
+    y, saved = forward(*inputs, **sample.attrs)
+    y = tuple(np.array(a) for a in _tuple(y)) if isinstance(y, tuple) else np.array(y)
+    if backward is None:
+        return y, ()
+    dy = random_cotangent(y, sample.rng())
+    for a in backward(dy, saved, **sample.attrs):
+        if isinstance(a, np.ndarray) and a.flags.writeable and a.flags.owndata:
+            a.fill(np.nan if a.dtype.kind == "f" else 1)
+    return y, backward(dy, saved, **sample.attrs)
+
+
+def poison_memory(forward: Callable[..., Any], inputs: list[Any], sample: Sample) -> None:
+    """Run forward once and fill what it returned with NaN before letting go of it: the next call is handed the same memory."""
+    y, saved = forward(*inputs, **sample.attrs)
+    kept = [id(a) for a in inputs]
+    for a in [*_tuple(y), *(saved if isinstance(saved, (tuple, list)) else ())]:
+        shares = any(isinstance(b, np.ndarray) and isinstance(a, np.ndarray) and np.shares_memory(a, b) for b in inputs)
+        if isinstance(a, np.ndarray) and id(a) not in kept and not shares and a.flags.writeable and a.dtype.kind == "f":
+            a.fill(np.nan)
+
+
+def outputs_are_overwritten(op: Op, sample: Sample, dtype: Any) -> float:
+    """Every element of an output is written: what was in its memory before never shows."""
+    first = _poisoned(op, sample, dtype)
+    second = _poisoned(op, sample, dtype)
+    for a, b in zip([*_tuple(first[0]), *first[1]], [*_tuple(second[0]), *second[1]]):
+        if isinstance(a, np.ndarray):
+            assert np.array_equal(a, b, equal_nan=a.dtype.kind == "f"), f"{op.name}[{sample.name}]: two calls differ: memory was not overwritten"
+    want = _tuple(op.ref_forward(*sample.cast(np.float64), **sample.attrs)[0])
+    for a, w in zip(_tuple(first[0]), want):
+        if w.dtype.kind == "f":
+            assert np.array_equal(np.isnan(a), np.isnan(w)), f"{op.name}[{sample.name}]: NaN where the definition has none"
+    return 0.0
+
+
+def _strided(a: np.ndarray) -> np.ndarray:
+    """The same values with a gap after every element along the last axis."""
+    if a.ndim == 0:
+        return a
+    wide = np.repeat(a, 2, axis=-1)
+    return wide[..., ::2]
+
+
+LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "strided": _strided,
+    "Fortran order": np.asfortranarray,
+    "negative strides": lambda a: np.flip(np.flip(a).copy()) if a.ndim else a,
+    "read-only": lambda a: np.lib.stride_tricks.as_strided(a, writeable=False) if a.ndim else a,
+    "byte-swapped": lambda a: a.astype(a.dtype.newbyteorder(">")),
+    "misaligned": lambda a: _misaligned(a),
+}
+
+
+def _misaligned(a: np.ndarray) -> np.ndarray:
+    raw = np.zeros(a.nbytes + 1, np.uint8)
+    b = raw[1:].view(a.dtype).reshape(a.shape)
+    b[...] = a
+    return b
+
+
+def layouts_do_not_matter(op: Op, sample: Sample, dtype: Any) -> float:
+    """Strided, Fortran-ordered, reversed, read-only, byte-swapped and misaligned inputs give the same bits."""
+    forward, backward = op.kernels
+    plain = sample.cast(dtype)
+    want, want_saved = forward(*plain, **sample.attrs)
+    dy = random_cotangent(want, sample.rng())
+    want_grads = backward(dy, want_saved, **sample.attrs) if backward else ()
+    for what, change in LAYOUTS.items():
+        if what in ("byte-swapped", "misaligned") and op.forward is None:
+            continue                                # NumPy's own views keep such types as they are
+        inputs = [change(a) if isinstance(a, np.ndarray) else a for a in plain]
+        y, saved = forward(*inputs, **sample.attrs)
+        grads = ()
+        if backward:
+            changed = tuple(None if a is None else change(a) for a in dy) if isinstance(dy, tuple) else change(dy)
+            grads = backward(changed, saved, **sample.attrs)
+        for a, b in zip([*_tuple(want), *want_grads], [*_tuple(y), *grads]):
+            if isinstance(a, np.ndarray):
+                assert np.array_equal(a, b, equal_nan=a.dtype.kind == "f"), f"{op.name}[{sample.name}]: {what} inputs change the result"
+    return 0.0
+
+
+def inputs_are_unchanged(op: Op, sample: Sample, dtype: Any) -> float:
+    """Neither forward nor backward writes to its inputs, to dy, or to what was saved."""
+    forward, backward = op.kernels
+    inputs = sample.cast(dtype)
+    before = [a.copy() if isinstance(a, np.ndarray) else a for a in inputs]
+    y, saved = forward(*inputs, **sample.attrs)
+    if backward:
+        dy = random_cotangent(y, sample.rng())
+        dy_before = [None if a is None else a.copy() for a in _tuple(dy)]
+        first = backward(dy, saved, **sample.attrs)
+        first = [a.copy() if isinstance(a, np.ndarray) else a for a in first]
+        again = backward(dy, saved, **sample.attrs)
+        for a, b in zip(first, again):
+            if isinstance(a, np.ndarray):
+                assert np.array_equal(a, b, equal_nan=True), f"{op.name}[{sample.name}]: backward changed what forward saved"
+        for a, b in zip(dy_before, _tuple(dy)):
+            assert a is None or np.array_equal(a, b), f"{op.name}[{sample.name}]: dy was changed"
+    for name, a, b in zip(op.inputs, before, inputs):
+        if isinstance(a, np.ndarray):
+            assert np.array_equal(a, b, equal_nan=a.dtype.kind == "f"), f"{op.name}[{sample.name}]: {name} was changed"
+    return 0.0
+
+
+def same_bits_for_any_threads(op: Op, sample: Sample, dtype: Any) -> float:
+    """One, two and more threads give the same bits, forward and backward."""
+    from ..config import threads
+
+    def run() -> list[Any]:
+        y, saved = op.kernels[0](*sample.cast(dtype), **sample.attrs)
+        grads = op.kernels[1](random_cotangent(y, sample.rng()), saved, **sample.attrs) if op.kernels[1] else ()
+        return [*_tuple(y), *grads]
+    with threads(1):
+        want = run()
+    for n in (2, 3, 5):
+        with threads(n):
+            for a, b in zip(want, run()):
+                if isinstance(a, np.ndarray):
+                    assert a.tobytes() == b.tobytes(), f"{op.name}[{sample.name}]: the bits with {n} threads differ from those with one"
+    return 0.0
+
+
+def wanted_gradients_only(op: Op, sample: Sample, dtype: Any) -> float:
+    """A backward that takes `needs` gives the same bits for the wanted gradients, whatever else is wanted, and None for the rest."""
+    forward, backward = op.kernels
+    if backward is None or not takes_needs(backward):
+        return 0.0
+    inputs = sample.cast(dtype)
+    y, saved = forward(*inputs, **sample.attrs)
+    dy = random_cotangent(y, sample.rng())
+    full = backward(dy, saved, needs=tuple([True] * len(inputs)), **sample.attrs)
+    for k, name in enumerate(op.inputs):
+        alone = backward(dy, saved, needs=tuple(i == k for i in range(len(inputs))), **sample.attrs)
+        assert all(g is None for i, g in enumerate(alone) if i != k), f"{op.name}[{sample.name}]: unwanted gradients computed"
+        if full[k] is not None:
+            assert alone[k].tobytes() == full[k].tobytes(), f"{op.name}[{sample.name}]: the gradient of {name} depends on what else is wanted"
+    return 0.0
+
+
+LAWS: dict[str, Callable[[Op, Sample, Any], float]] = {
+    law.__name__: law for law in (
+        forward_is_the_definition, backward_is_the_definition, definition_gradient_is_the_derivative, exact_on_integers, adjoint_identity,
+        outputs_are_overwritten, layouts_do_not_matter, inputs_are_unchanged, same_bits_for_any_threads, wanted_gradients_only)
+}
