@@ -35,6 +35,7 @@ class FastnnError(Exception):
         self.message, self.who, self.expected, self.got, self.hint = message, who, expected, got, hint
         self.path: str | None = None              # filled by Module.__call__ on the way up
         self.layer: object = None
+        self.origin = ""
 
     def __str__(self) -> str:
         parts = [self.message] if self.message else []

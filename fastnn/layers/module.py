@@ -1,0 +1,329 @@
+"""Module: a piece of a network that owns parameters. It holds no mathematics: layers call functions from nn.functional.
+
+PyTorch's names, semantics and state_dict keys, so that knowledge and weights carry over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import FastnnError, ShapeError
+from ..tensor import Parameter, Tensor, tensor
+
+__all__ = ["LoadReport", "Module"]
+
+
+class LoadReport(tuple):
+    """What load_state_dict found: unpacks as (missing_keys, unexpected_keys), as PyTorch's does."""
+
+    def __new__(cls, missing: list[str], unexpected: list[str]) -> LoadReport:
+        return super().__new__(cls, (missing, unexpected))
+
+    @property
+    def missing_keys(self) -> list[str]:
+        return self[0]
+
+    @property
+    def unexpected_keys(self) -> list[str]:
+        return self[1]
+
+    def __repr__(self) -> str:
+        if not self[0] and not self[1]:
+            return "<All keys matched successfully>"
+        return f"LoadReport(missing_keys={self[0]}, unexpected_keys={self[1]})"
+
+
+class Module:
+    """Base of all layers and models.
+
+    Assign Parameters, Modules and (with register_buffer) buffers as attributes in __init__ after super().__init__(), and define
+    forward(). Call the module, not forward: an error on the way is then told with the layer's path.
+
+    >>> import fastnn as nn
+    >>> class Net(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.hidden = nn.Linear(2, 3)
+    ...         self.out = nn.Linear(3, 1)
+    ...     def forward(self, x):
+    ...         return self.out(self.hidden(x).tanh())
+    >>> net = Net()
+    >>> [name for name, _ in net.named_parameters()]
+    ['hidden.weight', 'hidden.bias', 'out.weight', 'out.bias']
+    >>> net(nn.zeros(4, 5))
+    Traceback (most recent call last):
+        ...
+    fastnn.errors.ShapeError: model.hidden (Linear 2 -> 3): expected (..., 2), got (4, 5)
+    """
+
+    training: bool
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _modules: dict[str, Module | None]
+
+    def __init__(self) -> None:
+        for name in ("_parameters", "_buffers", "_modules", "_forward_hooks"):
+            object.__setattr__(self, name, {})
+        object.__setattr__(self, "_transient", set())           # buffers that state_dict leaves out
+        object.__setattr__(self, "training", True)
+
+    # ---- calling --------------------------------------------------------------------------------------------------------
+    def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+        raise TypeError(f"{type(self).__name__} must define forward()")
+
+    def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
+        try:
+            y = self.forward(*inputs, **kwargs)
+        except FastnnError as error:
+            self._name_error(error)
+            raise
+        if self._forward_hooks:
+            for hook in list(self._forward_hooks.values()):
+                replaced = hook(self, inputs, y)
+                y = y if replaced is None else replaced
+        return y
+
+    def _name_error(self, error: FastnnError) -> None:
+        """Put this layer in front of the path that the error has gathered so far."""
+        if error.layer is None:
+            error.path, error.layer, error.origin = "", self, self.describe()
+        elif error.layer is not self:
+            for name, child in self._modules.items():
+                if child is error.layer:
+                    error.path = f".{name}{error.path}"
+                    error.layer = self
+                    break
+            else:
+                return                              # it came through a module that is not ours
+        error.who = f"model{error.path} ({error.origin})"
+
+    def register_forward_hook(self, hook: Callable[[Module, tuple[Any, ...], Any], Any]) -> Callable[[], None]:
+        """Call hook(module, inputs, output) after each forward; what it returns, if not None, replaces the output. Returns the remover."""
+        key = object()
+        self._forward_hooks[key] = hook
+        return lambda: self._forward_hooks.pop(key, None) and None
+
+    # ---- attributes -----------------------------------------------------------------------------------------------------
+    def __setattr__(self, name: str, value: Any) -> None:
+        if "_modules" not in self.__dict__:
+            raise TypeError(f"call super().__init__() before assigning attributes in {type(self).__name__}.__init__")
+        homes = (self._parameters, self._buffers, self._modules)
+        if isinstance(value, Parameter):
+            home: dict[str, Any] = self._parameters
+        elif isinstance(value, Module):
+            home = self._modules
+        else:
+            for home in homes:
+                if name in home:
+                    if value is not None and not (home is self._buffers and isinstance(value, Tensor)):
+                        raise TypeError(f"{type(self).__name__}.{name} is a {'parameter' if home is self._parameters else 'module or buffer'}; "
+                                        f"it cannot be replaced by a {type(value).__name__}")
+                    home[name] = value
+                    return
+            object.__setattr__(self, name, value)
+            return
+        for other in homes:
+            if other is not home:
+                other.pop(name, None)
+        self.__dict__.pop(name, None)
+        home[name] = value
+
+    def __getattr__(self, name: str) -> Any:        # only reached when the ordinary look-up failed
+        for home in ("_parameters", "_buffers", "_modules"):
+            values = self.__dict__.get(home)
+            if values is not None and name in values:
+                return values[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
+    def __delattr__(self, name: str) -> None:
+        for home in (self._parameters, self._buffers, self._modules):
+            if name in home:
+                del home[name]
+                return
+        object.__delattr__(self, name)
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *self._parameters, *self._buffers, *self._modules})
+
+    def register_parameter(self, name: str, parameter: Parameter | None) -> None:
+        """A parameter, or None for one that is absent (bias=False) so that the attribute exists."""
+        self._parameters[name] = parameter
+
+    def register_buffer(self, name: str, value: Any, persistent: bool = True) -> None:
+        """A tensor that belongs to the state but is not trained, like batch norm's running mean."""
+        self._buffers[name] = None if value is None else tensor(value)
+        (self._transient.discard if persistent else self._transient.add)(name)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        if "." in name or not name:
+            raise ValueError(f"a module's name must not be empty or hold a dot: {name!r}")
+        self._modules[name] = module
+
+    register_module = add_module
+
+    # ---- walking --------------------------------------------------------------------------------------------------------
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """(path, module) of this module and all below, each once, parents first."""
+        seen: set[int] = set()
+        stack: list[tuple[str, Module]] = [(prefix, self)]
+        while stack:
+            path, module = stack.pop()
+            if id(module) in seen:
+                continue
+            seen.add(id(module))
+            yield path, module
+            stack.extend(reversed([(f"{path}.{name}" if path else name, child) for name, child in module._modules.items() if child is not None]))
+
+    def modules(self) -> Iterator[Module]:
+        return (module for _, module in self.named_modules())
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        return ((name, child) for name, child in self._modules.items() if child is not None)
+
+    def children(self) -> Iterator[Module]:
+        return (child for _, child in self.named_children())
+
+    def _named(self, home: str, prefix: str, recurse: bool, repeats: bool = False) -> Iterator[tuple[str, Any]]:
+        seen: set[int] = set()
+        for path, module in self.named_modules(prefix) if recurse else [(prefix, self)]:
+            for name, value in getattr(module, home).items():
+                if value is not None and (repeats or id(value) not in seen):
+                    seen.add(id(value))
+                    yield (f"{path}.{name}" if path else name), value
+
+    def named_parameters(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Parameter]]:
+        """(path, parameter), each parameter once even if two layers share it."""
+        return self._named("_parameters", prefix, recurse)
+
+    def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        return (p for _, p in self.named_parameters(recurse=recurse))
+
+    def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
+        return self._named("_buffers", prefix, recurse)
+
+    def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        return (b for _, b in self.named_buffers(recurse=recurse))
+
+    def get_submodule(self, path: str) -> Module:
+        """The module at a dotted path; "" is this one."""
+        module: Module = self
+        for name in filter(None, path.split(".")):
+            child = module._modules.get(name)
+            if child is None:
+                raise AttributeError(f"{type(module).__name__} has no module {name!r} (in path {path!r})")
+            module = child
+        return module
+
+    # ---- state ----------------------------------------------------------------------------------------------------------
+    def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
+        """{path: tensor} of all parameters and buffers; the tensors share memory with the module's."""
+        state: dict[str, Tensor] = {}
+        self._collect_state(state, prefix)
+        return state
+
+    def _collect_state(self, state: dict[str, Tensor], prefix: str) -> None:
+        for name, p in self._parameters.items():
+            if p is not None:
+                state[prefix + name] = p.detach()
+        for name, b in self._buffers.items():
+            if b is not None and name not in self._transient:
+                state[prefix + name] = b.detach()
+        for name, child in self._modules.items():
+            if child is not None:
+                child._collect_state(state, f"{prefix}{name}.")
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> LoadReport:
+        """Copy values from {path: array or tensor} into the parameters and buffers.
+
+        Everything is checked first: if anything does not fit, all of it is told at once and nothing is changed.
+
+        Raises
+        ------
+        ShapeError
+            a value has another shape (always), keys are missing or unexpected (if strict).
+        """
+        own = self.state_dict()
+        missing = [key for key in own if key not in state]
+        unexpected = [key for key in state if key not in own]
+        arrays = {key: np.asarray(state[key]) for key in own if key in state}
+        problems = [f"  {key}: expected {own[key].shape}, got {a.shape}" for key, a in arrays.items() if a.shape != own[key].shape]
+        problems += [f"  {key}: expected numbers, got {a.dtype}" for key, a in arrays.items() if a.dtype.kind not in "fiub"]
+        if strict:
+            problems += [f"  {key}: missing" for key in missing] + [f"  {key}: unexpected" for key in unexpected]
+        if problems:
+            raise ShapeError(f"the state does not fit, and nothing was loaded:\n{chr(10).join(problems)}\n", who=type(self).__name__,
+                             hint="" if strict and not (missing or unexpected) else "Pass strict=False to load the keys that match.")
+        for key, a in arrays.items():
+            target = own[key]
+            np.copyto(target._data, a, casting="unsafe")
+            target._version[0] += 1
+        return LoadReport(missing, unexpected)
+
+    # ---- changing everything --------------------------------------------------------------------------------------------
+    def train(self, mode: bool = True) -> Any:
+        """Training behaviour (dropout drops, batch norm uses the batch) on or off, for all below; returns self."""
+        for module in self.modules():
+            object.__setattr__(module, "training", mode)
+        return self
+
+    def eval(self) -> Any:
+        return self.train(False)
+
+    def apply(self, function: Callable[[Module], Any]) -> Any:
+        """Call function on every module below, children first, then on this; returns self."""
+        for module in reversed(list(self.modules())):
+            function(module)
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> Any:
+        for p in self.parameters():
+            p.requires_grad_(requires_grad)
+        return self
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for p in self.parameters():
+            p.grad = None
+
+    def to(self, dtype: Any) -> Any:
+        """Convert all floating-point parameters and buffers, in place; returns self."""
+        dtype = np.dtype(dtype)
+        if dtype not in (np.float32, np.float64):
+            raise FastnnError(f"a model's dtype can be float32 or float64, not {dtype}", who=type(self).__name__)
+        for _, t in [*self.named_parameters(), *self.named_buffers()]:
+            if t.dtype.kind == "f" and t.dtype != dtype:
+                t.data = t._data.astype(dtype)
+                if t.grad is not None:
+                    t.grad = Tensor(t.grad._data.astype(dtype))
+        return self
+
+    def float(self) -> Any:
+        return self.to(np.float32)
+
+    def double(self) -> Any:
+        return self.to(np.float64)
+
+    # ---- showing --------------------------------------------------------------------------------------------------------
+    def describe(self) -> str:
+        """One line for errors and tables: "Linear 784 -> 10". Layers override it."""
+        return type(self).__name__
+
+    def extra_repr(self) -> str:
+        """What repr() shows between the brackets. Layers override it."""
+        return ""
+
+    def __repr__(self) -> str:
+        lines = []
+        for name, child in self.named_children():
+            text = repr(child).replace("\n", "\n  ")
+            lines.append(f"  ({name}): {text}")
+        head = f"{type(self).__name__}({self.extra_repr()}"
+        return head + ")" if not lines else "\n".join([head, *lines, ")"])
+
+    def summary(self, *input_shapes: Any, **kwargs: Any) -> Any:
+        """A table of layers with output shapes, parameters, multiply-adds, bytes and receptive field. See fastnn.summary."""
+        from .summary import summary
+        return summary(self, *input_shapes, **kwargs)
