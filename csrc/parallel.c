@@ -29,7 +29,7 @@
  * Tests      tests/c/test_parallel.c
  */
 #if !defined(_WIN32)
-#  define _DEFAULT_SOURCE                          /* clock_gettime, pthread_sigmask under -std=c11 */
+#  define _GNU_SOURCE                              /* clock_gettime, pthread_sigmask under -std=c11 */
 #endif
 #include "parallel.h"
 #include "memory.h"
@@ -199,7 +199,7 @@ static void work(void)
         fnn_unlock(&pool.lock);
         return;
     }
-    flush_denormals();
+    flush_denormals();                             /* for good; Linux threads inherit the mode, others do not */
     spin_timer idle = {0, 0};
     while (!(surplus() && leave())) {
         if (fnn_get(&pool.unclaimed) > 0) {

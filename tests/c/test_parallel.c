@@ -1,17 +1,30 @@
 /* test_parallel.c -- self-test of the thread pool (POSIX systems; parts of it Linux).
  *
- *   cc -std=c11 -O2 -g -Wall -Wextra -pthread tests/c/test_parallel.c csrc/parallel.c csrc/memory.c -o test_parallel
+ *   cc -std=c11 -O2 -g -Wall -Wextra -pthread tests/c/test_parallel.c csrc/memory.c -o test_parallel
  *   ./test_parallel            all tests; prints "ok"
  *   ./test_parallel --time     the cost of an empty loop instead
  *
  * Also run it with -fsanitize=thread, and with -fsanitize=address,undefined. A hang is a failure: an alarm ends the test.
  */
-#include "../../csrc/processors.c"                 /* included, so that its private functions can be tested */
-#include "../../csrc/memory.h"
+#define _GNU_SOURCE
 #include "check.h"
 
-#include <dirent.h>
+#include <errno.h>
 #include <pthread.h>
+
+static int refuse_threads;                         /* plays a system that has no threads left */
+
+static int create_or_refuse(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *), void *arg)
+{
+    return refuse_threads ? EAGAIN : pthread_create(thread, attr, start, arg);
+}
+
+#define pthread_create create_or_refuse
+#include "../../csrc/parallel.c"                   /* included, so that the inner state can be tested and set */
+#undef pthread_create
+#include "../../csrc/processors.c"
+
+#include <dirent.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -132,12 +145,34 @@ static void test_sleeping_workers_are_woken(void)
         if (i % 4 == 0)
             sleep_us(random_u32(&seed) % 150);     /* around the time at which a worker parks */
     }
+    fnn_set(&pool.spin_ns, 0);                     /* parks after a microsecond or two: meet it in the middle of that */
+    for (int i = 0; i < 30000; i++) {
+        check_meeting();
+        for (uint32_t k = random_u32(&seed) % 200; k > 0; k--)
+            cpu_pause();
+    }
     fnn_set_num_threads(5);
     for (int i = 0; i < 500; i++) {
         check_meeting();
         if (i % 4 == 0)
             sleep_us(random_u32(&seed) % 150);
     }
+}
+
+static void test_threads_refused(void)
+{
+    fnn_set_num_threads(4);
+    check_meeting();
+    refuse_threads = 1;
+    fnn_set_num_threads(7);
+    check_random_loops(100, 9);
+    check_meeting();                               /* those that there were before go on */
+    CHECK(fnn_get(&pool.live) == 3 && fnn_get(&pool.wanted) == 3);
+    CHECK(fnn_num_threads() == 7);                 /* what was asked for */
+    refuse_threads = 0;
+    fnn_set_num_threads(7);                        /* asks for them again */
+    check_meeting();
+    CHECK(fnn_get(&pool.live) == 6);
 }
 
 static void slow_block(void *ctx, ptrdiff_t begin, ptrdiff_t end)
@@ -237,20 +272,24 @@ static void test_resize_while_loops_run(void)
     fnn_set_num_threads(2);
 }
 
-static void check_signals_block(void *ctx, ptrdiff_t begin, ptrdiff_t end)
+static pthread_t main_thread;
+
+static void meet_and_check_signals(void *arrived, ptrdiff_t begin, ptrdiff_t end)
 {
     sigset_t mask;
-    (void)begin, (void)end;
+    meet(arrived, begin, end);
     pthread_sigmask(SIG_BLOCK, NULL, &mask);
-    CHECK(sigismember(&mask, SIGINT) == !pthread_equal(pthread_self(), *(pthread_t *)ctx));
+    CHECK(sigismember(&mask, SIGINT) == !pthread_equal(pthread_self(), main_thread));
 }
 
 static void test_workers_take_no_signals(void)
 {
-    pthread_t self = pthread_self();
+    main_thread = pthread_self();
     fnn_set_num_threads(3);
-    for (int i = 0; i < 500; i++)
-        fnn_parallel_for(6, 1, check_signals_block, &self);
+    for (int i = 0; i < 50; i++) {
+        fnn_atomic arrived = 0;
+        fnn_parallel_for(2, 1, meet_and_check_signals, &arrived);
+    }
 }
 
 #if defined(__x86_64__) || defined(__aarch64__)
@@ -266,6 +305,12 @@ static void check_flushed(void *ctx, ptrdiff_t begin, ptrdiff_t end)
     (void)end;
 }
 
+static void meet_and_check_flushed(void *arrived, ptrdiff_t begin, ptrdiff_t end)
+{
+    meet(arrived, begin, end);
+    check_flushed(NULL, begin, end);
+}
+
 static void test_denormals_are_zero_inside_only(void)
 {
     int inner = 1;
@@ -277,6 +322,11 @@ static void test_denormals_are_zero_inside_only(void)
             fnn_parallel_for(n, 1, check_flushed, &inner);
             CHECK(denormal * 1.0f != 0.0f);
         }
+    }
+    for (int i = 0; i < 20; i++) {                 /* in a worker for certain */
+        fnn_atomic arrived = 0;
+        fnn_parallel_for(2, 1, meet_and_check_flushed, &arrived);
+        CHECK(denormal * 1.0f != 0.0f);
     }
 }
 #else
@@ -315,6 +365,7 @@ static void in_child(void (*test)(void))
     CHECK(child >= 0);
     if (child == 0) {
         alarm(30);                                 /* not inherited; a hung child must not pass */
+        CHECK(fnn_get(&pool.live) == 0 && fnn_get(&pool.parked) == 0 && fnn_get(&pool.busy) == 0);
         test();
         _Exit(0);
     }
@@ -352,6 +403,8 @@ static void test_fork(void)
     in_child(loops_and_grandchild);
     loops_and_meeting();
     in_child(loops_and_grandchild);
+    sleep_us(2000);                                /* all workers are asleep */
+    in_child(loops_and_grandchild);
 
     fnn_set(&stop, 0);
     for (uintptr_t i = 0; i < 2; i++)
@@ -368,18 +421,6 @@ static void test_fork(void)
 #endif
 
 #if !THREAD_SANITIZER && !ADDRESS_SANITIZER && defined(__linux__)      /* they need address space themselves */
-static void loops_without_memory(void)
-{
-    struct rlimit limit = {0, 0};
-    CHECK(fnn_scratch_ready());
-    CHECK(setrlimit(RLIMIT_AS, &limit) == 0);      /* nothing new from here on: no threads */
-    static int visits[101];
-    visit v = {.n = 100, .grain = 1, .visits = visits};
-    fnn_parallel_for(100, 1, visit_block, &v);
-    CHECK(fnn_get(&v.blocks) == 100);
-    CHECK(fnn_num_threads() == 3);                 /* what was asked for, still */
-}
-
 static void loops_with_little_memory(void)
 {
     char text[64];
@@ -395,12 +436,13 @@ static void loops_with_little_memory(void)
         sleep_us(1000);
     CHECK(threads_alive() == 1);
     check_random_loops(300, 5);
+    CHECK(threads_alive() == 1);                   /* nobody tries again and again */
+    CHECK(fnn_get(&pool.live) == 0 && fnn_get(&pool.wanted) == 0);
 }
 
 static void test_too_little_memory_for_workers(void)
 {
     fnn_set_num_threads(3);
-    in_child(loops_without_memory);
     in_child(loops_with_little_memory);
 }
 #endif
@@ -529,6 +571,7 @@ int main(int argc, char **argv)
     test_small_loops_start_no_threads();
     test_every_index_once();
     test_sleeping_workers_are_woken();
+    test_threads_refused();
     test_caller_waits_for_slow_blocks();
     test_inner_loops_run_inline();
     test_eight_callers();
