@@ -1,31 +1,35 @@
 /* memory.c -- recycled buffers for tensors, and a scratch stack per thread for kernels.
  *
- * Why        The system gives a process memory lazily: at the first touch of each page the processor traps and the kernel
- *            clears the page. For 4 KiB pages that costs more than most kernels' own work on them, and a training step
- *            that frees its activations and asks for them again in the next step would pay it every time.
- * Buffers    A freed buffer is therefore kept and handed out again. Capacities are rounded up to four sizes per power of
- *            two (1024, 1280, 1536, 1792, 2048, 2560, ... byte): at most a quarter of a buffer is unused, and buffers of
- *            nearly equal tensors serve each other. Each size has a stack of free buffers: the one freed last is taken
- *            first, since it is the likeliest to be in the cache. A buffer of 2 MiB or more starts at a huge page on
- *            Linux, where one trap brings 2 MiB and one TLB entry covers them.
+ * Why        The system gives a process memory lazily: at the first touch of each page the processor traps
+ *            and the kernel clears the page. For 4 KiB pages that costs more than most kernels' own work on
+ *            them, and a training step that frees its activations and asks for them again in the next step
+ *            would pay it every time.
+ * Buffers    A freed buffer is therefore kept and handed out again. Capacities are rounded up to four sizes
+ *            per power of two (1024, 1280, 1536, 1792, 2048, 2560, ... byte): at most a quarter of a buffer
+ *            is unused, and buffers of nearly equal tensors serve each other. Each size has a stack of free
+ *            buffers: the one freed last is taken first, since it is the likeliest to be in the cache. A
+ *            buffer of 2 MiB or more starts at a huge page on Linux, where one trap brings 2 MiB and one TLB
+ *            entry covers them.
  *
  *               base                base + 64
- *               | header, 64 byte   | what the caller gets, `capacity` byte |      one mapping, or one aligned malloc
+ *               | header, 64 byte   | what the caller gets, `capacity` byte |  one mapping, or one aligned malloc
  *
  * Bounds     All free buffers are also in one list by age, and the oldest are given back to the system
  *              - when the free bytes exceed the limit;
- *              - when they were not reused during the last MAX_AGE acquisitions. A buffer that a training step needs is
- *                reused once per step, and a step of a large network makes a few thousand acquisitions; one that has
- *                been idle for longer belongs to a shape that is gone (last batch, longer sentence, other model) and
- *                only takes memory from those that are in use. Counting acquisitions, not seconds, leaves a program
- *                that pauses (a notebook) alone and makes the rule reproducible.
- *            So a run over a thousand shapes holds what its last MAX_AGE acquisitions used, never more than the limit;
- *            and the number of sizes is a constant.
- * Scratch    A thread's first request reserves FNN_SCRATCH_BYTES of address space; untouched pages cost nothing. It is a
- *            stack: allocating moves its top up, freeing moves it down, two additions each. It goes at the thread's end.
+ *              - when they were not reused during the last MAX_AGE acquisitions. A buffer that a training
+ *                step needs is reused once per step, and a step of a large network makes a few thousand
+ *                acquisitions; one that has been idle for longer belongs to a shape that is gone (last batch,
+ *                longer sentence, other model) and only takes memory from those that are in use. Counting
+ *                acquisitions, not seconds, leaves a program that pauses (a notebook) alone and makes the
+ *                rule reproducible.
+ *            So a run over a thousand shapes holds what its last MAX_AGE acquisitions used, never more than
+ *            the limit; and the number of sizes is a constant.
+ * Scratch    A thread's first request reserves FNN_SCRATCH_BYTES of address space; untouched pages cost
+ *            nothing. It is a stack: allocating moves its top up, freeing moves it down, two additions each.
+ *            It goes at the thread's end.
  * Threads    Buffers: one lock, never held while calling the system. Scratch: no sharing, no lock.
- * Fork       The child inherits buffers, limit and its own thread's scratch. The scratch of threads that it does not
- *            have stays reserved in it: address space and shared pages.
+ * Fork       The child inherits buffers, limit and its own thread's scratch. The scratch of threads that it
+ *            does not have stays reserved in it: address space and shared pages.
  * Tests      tests/c/test_memory.c
  */
 #if !defined(_WIN32)
@@ -50,7 +54,7 @@
 
 static size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
-/* ---- Memory from the system -------------------------------------------------------------------------------------- */
+/* ---- Memory from the system ---------------------------------------------------------------------------- */
 
 #if defined(_WIN32)
 static void *map_pages(size_t bytes) { return VirtualAlloc(NULL, bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE); }
@@ -76,7 +80,7 @@ static void *map_pages(size_t bytes)
     munmap(p + before + bytes, HUGE_PAGE - before);
     p += before;
 #  if defined(MADV_HUGEPAGE)
-    madvise(p, bytes, MADV_HUGEPAGE);              /* advice only: where the system has no huge pages, small ones will do */
+    madvise(p, bytes, MADV_HUGEPAGE);              /* advice only: small pages will do */
 #  endif
     return p;
 }
@@ -92,15 +96,15 @@ static void *allocate_small(size_t bytes)
 static void free_small(void *p) { free(p); }
 #endif
 
-/* ---- Buffers: headers, sizes, lists ------------------------------------------------------------------------------ */
+/* ---- Buffers: headers, sizes, lists -------------------------------------------------------------------- */
 
 typedef struct node {                              /* of a ring; the list's head is a node of the ring too */
     struct node *prev, *next;
 } node;
 
 typedef struct {
-    node by_age;                                   /* in cache.by_age while free: newest first. First member: see from_age */
-    node by_size;                                  /* in cache.by_size[size_class] while free: newest first */
+    node by_age;                                   /* in cache.by_age while free, newest first; see from_age */
+    node by_size;                                  /* in cache.by_size[size_class] while free, newest first */
     size_t capacity;
     uint64_t freed_at;                             /* value of cache.clock */
     uint32_t size_class, state;
@@ -109,7 +113,7 @@ typedef struct {
 #define HEADER_BYTES ALIGNMENT
 _Static_assert(sizeof(header) <= HEADER_BYTES, "what follows the header must be aligned");
 
-enum { IN_USE = 0x55534544, FREE = 0x46524545 };   /* odd values, so that a wrong pointer is noticed in debug builds */
+enum { IN_USE = 0x55534544, FREE = 0x46524545 };   /* odd values: debug builds notice a wrong pointer */
 
 #define MIN_CAPACITY_LOG2 10
 #define SIZE_CLASSES (4 * ((int)sizeof(size_t) * 8 - MIN_CAPACITY_LOG2))
@@ -123,11 +127,18 @@ static struct {
     size_t cached, in_use, limit;
 } cache = {.lock = FNN_MUTEX_INIT};
 
-static void insert_after(node *at, node *l) { l->next = at->next; l->prev = at; at->next->prev = l; at->next = l; }
+static void insert_after(node *at, node *l)
+{
+    l->next = at->next;
+    l->prev = at;
+    at->next->prev = l;
+    at->next = l;
+}
+
 static void take_out(node *l) { l->prev->next = l->next; l->next->prev = l->prev; }
 static void make_empty(node *head) { head->prev = head->next = head; }
 static int is_empty(const node *head) { return head->next == head; }
-static header *from_age(node *l) { return (header *)l; }
+static header *from_age(node *l) { return (header *)l; }      /* by_age is the first member */
 static header *from_size(node *l) { return (header *)((char *)l - offsetof(header, by_size)); }
 
 /* Class 4*e + q holds (4 + q) * 2^e times a quarter of the least capacity: 1024, 1280, 1536, 1792, 2048, 2560, ... */
@@ -181,7 +192,7 @@ static void destroy_buffers(node *doomed)          /* without the lock: the syst
     }
 }
 
-/* ---- Start, settings, fork --------------------------------------------------------------------------------------- */
+/* ---- Start, settings, fork ----------------------------------------------------------------------------- */
 
 static void scratch_start(void);
 
@@ -223,7 +234,7 @@ static void start(void)
     fnn_unlock(&cache.lock);
 }
 
-/* ---- Buffers: the public functions ------------------------------------------------------------------------------- */
+/* ---- Buffers: the public functions --------------------------------------------------------------------- */
 
 static void forget(header *h)                      /* a free buffer leaves the cache */
 {
@@ -334,7 +345,7 @@ size_t fnn_buffer_limit(void) { return read_locked(&cache.limit); }
 size_t fnn_buffer_cached(void) { return read_locked(&cache.cached); }
 size_t fnn_buffer_in_use(void) { return read_locked(&cache.in_use); }
 
-/* ---- Scratch ----------------------------------------------------------------------------------------------------- */
+/* ---- Scratch ------------------------------------------------------------------------------------------- */
 
 /* The arena's first 64 bytes say where its free part begins. A little more than FNN_SCRATCH_BYTES is reserved, for
  * those 64 bytes and for rounding up: alignment does not count against the user. */

@@ -4,16 +4,16 @@
 
 #include <stddef.h>
 
-/* One block of a loop: do the indices begin <= i < end. It may call fnn_parallel_for itself (the inner loop then runs
- * inline); it must give back the scratch memory that it took, and must not fork. */
+/* One block of a loop: do the indices begin <= i < end. It may call fnn_parallel_for itself (the inner loop
+ * then runs inline); it must give back the scratch memory that it took, and must not fork. */
 typedef void (*fnn_block_fn)(void *ctx, ptrdiff_t begin, ptrdiff_t end);
 
-/* Call body(ctx, b*grain, min(n, (b+1)*grain)) exactly once for every block b = 0, 1, ..., ceil(n/grain) - 1, and return
- * when all are done. Blocks are cut by size, never by the number of threads, so a body in which each element has one
- * writer gives the same bits on any number of threads. Order and threads of the blocks are unspecified.
- * One block, n <= 0, or one thread never touches the pool; a block should be worth some 20 microseconds of work.
- * Denormal numbers count as zero while a body runs; the caller's floating-point state is restored on return.
- * Any thread may call it at any time. What a body wrote is visible to the caller afterwards. */
+/* Call body(ctx, b*grain, min(n, (b+1)*grain)) exactly once for every block b = 0, 1, ..., ceil(n/grain) - 1,
+ * and return when all are done. Blocks are cut by size, never by the number of threads, so a body in which each
+ * element has one writer gives the same bits on any number of threads. Order and threads of the blocks are
+ * unspecified. One block, n <= 0, or one thread never touches the pool; a block should be worth some 20
+ * microseconds of work. Denormal numbers count as zero while a body runs; the caller's floating-point state is
+ * restored on return. Any thread may call it at any time. What a body wrote is visible to the caller afterwards. */
 void fnn_parallel_for(ptrdiff_t n, ptrdiff_t grain, fnn_block_fn body, void *ctx);
 
 #define FNN_MAX_THREADS 256
@@ -23,12 +23,12 @@ void fnn_parallel_for(ptrdiff_t n, ptrdiff_t grain, fnn_block_fn body, void *ctx
 int  fnn_num_threads(void);
 void fnn_set_num_threads(int n);
 
-/* What fnn_num_threads() is before anybody sets it: FASTNN_NUM_THREADS, else OMP_NUM_THREADS, else fnn_num_processors().
- * A value that is no whole number above zero is passed over. */
+/* What fnn_num_threads() is before anybody sets it: FASTNN_NUM_THREADS, else OMP_NUM_THREADS, else
+ * fnn_num_processors(). A value that is no whole number above zero is passed over. */
 int  fnn_default_num_threads(void);
 
-/* How many processors' time this process may use: those in its affinity mask, but no more than its container's CPU quota,
- * rounded up. At least 1. Found out at the first call. */
+/* How many processors' time this process may use: those in its affinity mask, but no more than its container's
+ * CPU quota, rounded up. At least 1. Found out at the first call. */
 int  fnn_num_processors(void);
 
 #endif

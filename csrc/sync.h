@@ -1,7 +1,8 @@
-/* sync.h -- locks and atomic counters under one name on every system: POSIX threads or Win32, C11 atomics or MSVC's.
+/* sync.h -- locks and atomic counters under one name everywhere: POSIX threads or Win32, C11 atomics or MSVC's.
  *
- * All atomic operations are sequentially consistent: every thread sees them in one common order. On x86 and arm64 that
- * costs something on stores only, and parallel.c needs it there ("I write mine, then I read yours", in two threads).
+ * All atomic operations are sequentially consistent: every thread sees them in one common order. On x86 and arm64
+ * that costs something on stores only, and parallel.c needs it there: "I write mine, then I read yours", in two
+ * threads. fnn_swap and fnn_add return the old value.
  */
 #ifndef FNN_SYNC_H
 #define FNN_SYNC_H
@@ -46,8 +47,8 @@ static inline int64_t fnn_add(fnn_atomic *a, int64_t v) { return InterlockedExch
 typedef _Atomic int64_t fnn_atomic;
 static inline int64_t fnn_get(const fnn_atomic *a) { return atomic_load((fnn_atomic *)a); }
 static inline void fnn_set(fnn_atomic *a, int64_t v) { atomic_store(a, v); }
-static inline int64_t fnn_swap(fnn_atomic *a, int64_t v) { return atomic_exchange(a, v); }       /* returns the old value */
-static inline int64_t fnn_add(fnn_atomic *a, int64_t v) { return atomic_fetch_add(a, v); }       /* returns the old value */
+static inline int64_t fnn_swap(fnn_atomic *a, int64_t v) { return atomic_exchange(a, v); }
+static inline int64_t fnn_add(fnn_atomic *a, int64_t v) { return atomic_fetch_add(a, v); }
 #endif
 
 #endif

@@ -34,7 +34,7 @@ static void start_afresh(size_t limit)
     CHECK(fnn_buffer_cached() == 0 && fnn_buffer_in_use() == 0 && fnn_buffer_limit() == limit);
 }
 
-/* ---- Buffers ----------------------------------------------------------------------------------------------------- */
+/* ---- Buffers ------------------------------------------------------------------------------------------- */
 
 static void test_limit_from_environment(void)      /* before anything else: it is read once */
 {
@@ -86,7 +86,7 @@ static void test_buffers_are_aligned_and_apart(void)
             for (size_t k = 0; k < bytes[i]; k += 97)
                 CHECK(p[i][k] == (i & 0xff));
         for (int i = 0; i < COUNT; i++)
-            fnn_buffer_release(p[(i * 7) % COUNT]);                    /* 7 and 300 have no common factor: each once */
+            fnn_buffer_release(p[(i * 7) % COUNT]);                    /* each once: 7 does not divide 300 */
     }
     fnn_buffer_release(NULL);
 }
@@ -229,12 +229,13 @@ static void test_many_threads(void)
     CHECK(fnn_buffer_in_use() == 0);
 }
 
-/* ---- Scratch ----------------------------------------------------------------------------------------------------- */
+/* ---- Scratch ------------------------------------------------------------------------------------------- */
 
 static void test_scratch_is_a_stack(void)
 {
     CHECK(fnn_scratch_ready());
-    char *a = fnn_scratch_alloc(100), *b = fnn_scratch_alloc(1), *c = fnn_scratch_alloc(0), *d = fnn_scratch_alloc(64);
+    char *a = fnn_scratch_alloc(100), *b = fnn_scratch_alloc(1);
+    char *c = fnn_scratch_alloc(0), *d = fnn_scratch_alloc(64);
     CHECK(is_aligned(a) && is_aligned(b) && is_aligned(c) && is_aligned(d));
     CHECK(b == a + 128 && c == b + 64 && d == c);
     fnn_scratch_free(b);                           /* and c and d */
@@ -303,7 +304,7 @@ static void test_scratch_belongs_to_its_thread(void)
         CHECK((size_t)(address_space_pages() - before) * (size_t)sysconf(_SC_PAGESIZE) < FNN_SCRATCH_BYTES);
 }
 
-/* ---- No memory, fork --------------------------------------------------------------------------------------------- */
+/* ---- No memory, fork ----------------------------------------------------------------------------------- */
 
 static void in_child(void (*test)(void))
 {

@@ -4,7 +4,7 @@
  *   ./test_parallel            all tests; prints "ok"
  *   ./test_parallel --time     the cost of an empty loop instead
  *
- * Also run it with -fsanitize=thread, and with -fsanitize=address,undefined. A hang is a failure: an alarm ends the test.
+ * Also run it with -fsanitize=thread, and with -fsanitize=address,undefined. After a hang an alarm ends the test.
  */
 #define _GNU_SOURCE
 #include "check.h"
@@ -31,7 +31,7 @@ static int create_or_refuse(pthread_t *thread, const pthread_attr_t *attr, void 
 #include <sys/wait.h>
 #include <time.h>
 
-/* ---- Helpers ----------------------------------------------------------------------------------------------------- */
+/* ---- Helpers ------------------------------------------------------------------------------------------- */
 
 /* One loop to check: how often was each index visited, and were the blocks cut as promised? */
 typedef struct {
@@ -107,7 +107,7 @@ static void check_meeting(void)
     CHECK(fnn_get(&arrived) == 2);
 }
 
-/* ---- Tests ------------------------------------------------------------------------------------------------------- */
+/* ---- Tests --------------------------------------------------------------------------------------------- */
 
 static void test_small_loops_start_no_threads(void)
 {
@@ -145,7 +145,7 @@ static void test_sleeping_workers_are_woken(void)
         if (i % 4 == 0)
             sleep_us(random_u32(&seed) % 150);     /* around the time at which a worker parks */
     }
-    fnn_set(&pool.spin_ns, 0);                     /* parks after a microsecond or two: meet it in the middle of that */
+    fnn_set(&pool.spin_ns, 0);                     /* parks after a microsecond or two; be there just then */
     for (int i = 0; i < 30000; i++) {
         check_meeting();
         for (uint32_t k = random_u32(&seed) % 200; k > 0; k--)
@@ -356,7 +356,7 @@ static void test_blocks_have_scratch(void)
     fnn_scratch_free(shared);
 }
 
-/* ---- Fork -------------------------------------------------------------------------------------------------------- */
+/* ---- Fork ---------------------------------------------------------------------------------------------- */
 
 #if !THREAD_SANITIZER                              /* which does not support a child that starts threads */
 static void in_child(void (*test)(void))
@@ -447,7 +447,7 @@ static void test_too_little_memory_for_workers(void)
 }
 #endif
 
-/* ---- Default number of threads ----------------------------------------------------------------------------------- */
+/* ---- Default number of threads ------------------------------------------------------------------------- */
 
 static int default_with(const char *ours, const char *openmp)
 {
@@ -514,8 +514,8 @@ static void test_container_quota(void)
     write_file(root, "/a/b/cpu.cfs_quota_us", "200000\n");
     CHECK(tree_quota(root, "/a/b") == 4);
 
-    const char *made[] = {"/a/b/cpu.cfs_quota_us", "/a/b/cpu.cfs_period_us", "/a/b/cpu.max", "/a/b", "/a/cpu.max", "/a",
-                          "/cpu.max", ""};
+    const char *made[] = {"/a/b/cpu.cfs_quota_us", "/a/b/cpu.cfs_period_us", "/a/b/cpu.max", "/a/b", "/a/cpu.max",
+                          "/a", "/cpu.max", ""};
     for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
         snprintf(path, sizeof path, "%s%s", root, made[i]);
         CHECK(remove(path) == 0);
@@ -525,7 +525,7 @@ static void test_container_quota(void)
 static void test_container_quota(void) {}
 #endif
 
-/* ---- Time -------------------------------------------------------------------------------------------------------- */
+/* ---- Time ---------------------------------------------------------------------------------------------- */
 
 static void nothing(void *ctx, ptrdiff_t begin, ptrdiff_t end) { (void)ctx, (void)begin, (void)end; }
 
