@@ -85,8 +85,8 @@ class BuildKernels(build_ext):
         return [path for path in super().get_outputs() if os.path.exists(path)]
 
     def copy_extensions_to_source(self):
-        if all(os.path.exists(self.get_ext_fullpath(ext.name)) or os.path.exists(self.get_ext_filename(ext.name))
-               for ext in self.extensions) or REQUIRE:
+        built = [os.path.join(self.build_lib, self.get_ext_filename(ext.name)) for ext in self.extensions]
+        if all(map(os.path.exists, built)) or REQUIRE:
             super().copy_extensions_to_source()
 
 
