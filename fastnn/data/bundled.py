@@ -1,6 +1,6 @@
 """The data set that comes with fastnn: handwritten digits, so that the first run needs no download.
 
-Source, licence and attribution are in `digits.txt` beside this file.
+Source, licence and attribution are in `LICENSE-digits.txt` beside this file.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def digits(split: str | None = None) -> TensorDataset:
     """
     if split not in (None, "train", "test"):
         raise RangeError(who="digits", expected='split None, "train" or "test"', got=repr(split))
-    from importlib import resources         # here, so that `import fastnn` does not pay for it
+    from importlib import resources  # here, so that `import fastnn` does not pay for it
 
     with resources.files(__package__).joinpath("digits.npz").open("rb") as file:
         with np.load(file, allow_pickle=False) as archive:

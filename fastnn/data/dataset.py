@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError, FastnnError, RangeError, ShapeError
+from ..errors import DTypeError, RangeError, ShapeError
 from ..tensor import Tensor, tensor
 
 __all__ = ["Dataset", "Subset", "TensorDataset", "random_split"]
@@ -191,7 +191,7 @@ def random_split(dataset: Any, lengths: Sequence[float], seed: int = 0) -> list[
     (8, 2)
     """
     n = len(dataset)
-    parts = list(lengths)
+    parts: list[Any] = list(lengths)
     expected = f"integers that add up to {n}, or fractions that add up to 1"
     if not parts or any(not 0 <= part < float("inf") for part in parts):
         raise RangeError(who="random_split", expected=expected, got=parts)
@@ -254,7 +254,7 @@ def collate(samples: Sequence[Any]) -> tuple[np.ndarray, ...]:
 
 def _field(value: Any) -> np.ndarray:
     array = value.data if isinstance(value, Tensor) else np.asarray(value)
-    if array.dtype.kind not in "biufc":
+    if array.dtype.kind not in "biuf":
         raise DTypeError("cannot make a batch of this", who="DataLoader", expected="numbers, arrays or Tensors",
                          got=type(value).__name__)
     if isinstance(value, (Tensor, np.ndarray, np.generic)):
