@@ -1,0 +1,124 @@
+"""Initialisation: fill a parameter in place with random numbers of the right size.
+
+A layer that sums n_in products of unit variance gives variance n_in; weights of variance 1 / n_in keep the signal's size from layer to
+layer, forward, and 1 / n_out keeps it backward. ReLU halves the variance, which He's factor 2 makes good.
+
+    uniform (Glorot)   U(-a, a),  a = gain sqrt(6 / (n_in + n_out))         xavier_uniform_
+    Xavier             N(0, s),   s = gain sqrt(2 / (n_in + n_out))         xavier_normal_
+    He                 N(0, s),   s = gain / sqrt(n_in)                     kaiming_normal_ (gain sqrt(2) for ReLU)
+
+Lecture notes often state Xavier as N(0, 1) / sqrt(n_in): that is kaiming_normal_(w, nonlinearity="linear").
+All draw from the stream of `nn.seed`. PyTorch's names and arguments.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .config import generator
+from .errors import RangeError, ShapeError
+from .tensor import Tensor
+
+__all__ = ["calculate_gain", "constant_", "kaiming_normal_", "kaiming_uniform_", "normal_", "ones_", "orthogonal_", "trunc_normal_", "uniform_",
+           "xavier_normal_", "xavier_uniform_", "zeros_"]
+
+
+def _fill(t: Tensor, values: Any) -> Tensor:
+    np.copyto(t.data, values, casting="unsafe")
+    t._version[0] += 1
+    return t
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
+    """U(a, b)."""
+    return _fill(tensor, generator().uniform(a, b, tensor.shape))
+
+
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
+    """N(mean, std)."""
+    return _fill(tensor, generator().normal(mean, std, tensor.shape))
+
+
+def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Tensor:
+    """N(mean, std), drawn again until it lies in [a, b]."""
+    if not a < b:
+        raise RangeError(who="trunc_normal_", expected="a < b", got=(a, b))
+    rng = generator()
+    values = rng.normal(mean, std, tensor.shape)
+    for _ in range(1000):
+        outside = (values < a) | (values > b)
+        if not outside.any():
+            break
+        values[outside] = rng.normal(mean, std, int(outside.sum()))
+    return _fill(tensor, np.clip(values, a, b))
+
+
+def constant_(tensor: Tensor, val: float) -> Tensor:
+    return _fill(tensor, val)
+
+
+def zeros_(tensor: Tensor) -> Tensor:
+    return _fill(tensor, 0.0)
+
+
+def ones_(tensor: Tensor) -> Tensor:
+    return _fill(tensor, 1.0)
+
+
+def fans(tensor: Tensor) -> tuple[int, int]:
+    """(n_in, n_out): products summed into an output element, and places that an input element goes to."""
+    if tensor.ndim < 2:
+        raise ShapeError(who="init", expected="a weight of at least two dimensions", got=tensor.shape)
+    window = math.prod(tensor.shape[2:])
+    return tensor.shape[1] * window, tensor.shape[0] * window
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """How much a layer's weights must be enlarged to make good what the nonlinearity takes away."""
+    gains = {"linear": 1.0, "conv1d": 1.0, "conv2d": 1.0, "conv3d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2.0), "selu": 0.75}
+    if nonlinearity == "leaky_relu":
+        return math.sqrt(2.0 / (1 + (0.01 if param is None else param) ** 2))
+    if nonlinearity not in gains:
+        raise RangeError(who="calculate_gain", expected=f"one of {', '.join([*gains, 'leaky_relu'])}", got=nonlinearity)
+    return gains[nonlinearity]
+
+
+def _fan(tensor: Tensor, mode: str) -> int:
+    if mode not in ("fan_in", "fan_out"):
+        raise RangeError(who="init", expected="mode 'fan_in' or 'fan_out'", got=mode)
+    return max(fans(tensor)[mode == "fan_out"], 1)
+
+
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """U(-a, a) with a = gain sqrt(6 / (n_in + n_out)). Glorot, Bengio (2010)."""
+    a = gain * math.sqrt(6.0 / max(sum(fans(tensor)), 1))
+    return uniform_(tensor, -a, a)
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """N(0, gain sqrt(2 / (n_in + n_out))). Glorot, Bengio (2010)."""
+    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / max(sum(fans(tensor)), 1)))
+
+
+def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
+    """U(-b, b) with b = gain sqrt(3 / fan). He, Zhang, Ren, Sun (2015)."""
+    b = calculate_gain(nonlinearity, a) * math.sqrt(3.0 / _fan(tensor, mode))
+    return uniform_(tensor, -b, b)
+
+
+def kaiming_normal_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
+    """N(0, gain / sqrt(fan)). He, Zhang, Ren, Sun (2015)."""
+    return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode)))
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """Orthonormal rows or columns, whichever are fewer. Saxe, McClelland, Ganguli (2014)."""
+    if tensor.ndim < 2:
+        raise ShapeError(who="orthogonal_", expected="at least two dimensions", got=tensor.shape)
+    rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
+    q, r = np.linalg.qr(generator().normal(size=(max(rows, columns), min(rows, columns))))
+    q = q * np.sign(np.diag(r))                     # else the draw is not uniform over the orthogonal matrices
+    return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))

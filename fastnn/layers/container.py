@@ -1,0 +1,155 @@
+"""Containers: modules made of modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, overload
+
+from .module import Module
+
+__all__ = ["Identity", "ModuleDict", "ModuleList", "Sequential"]
+
+
+class Identity(Module):
+    """y = x; takes and ignores any arguments."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__()
+
+    def forward(self, input: Any) -> Any:
+        return input
+
+
+class _Listed(Module):
+    """Children under the names "0", "1", ..."""
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(list(self.children()))
+
+    def _key(self, index: int) -> str:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"{type(self).__name__} has {len(self)} modules, there is no number {index}")
+        return list(self._modules)[index]
+
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self, index: slice) -> Any: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return self._from(list(self._modules.items())[index])
+        return self._modules[self._key(index)]
+
+    def _from(self, items: list[tuple[str, Module | None]]) -> Any:
+        raise NotImplementedError(type(self).__name__)
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        self._modules[self._key(index)] = module
+
+    def __delitem__(self, index: int) -> None:
+        kept = [m for key, m in self._modules.items() if key != self._key(index)]
+        self._modules.clear()
+        self._modules.update({str(i): m for i, m in enumerate(kept)})
+
+    def append(self, module: Module) -> Any:
+        self.add_module(str(len(self)), module)
+        return self
+
+    def extend(self, modules: Iterable[Module]) -> Any:
+        for module in modules:
+            self.append(module)
+        return self
+
+    def insert(self, index: int, module: Module) -> Any:
+        kept = list(self._modules.values())
+        kept.insert(index, module)
+        self._modules.clear()
+        self._modules.update({str(i): m for i, m in enumerate(kept)})
+        return self
+
+
+class Sequential(_Listed):
+    """y = f_n(... f_2(f_1(x))). From modules, or from one dict of named modules.
+
+    >>> import fastnn as nn
+    >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    >>> model
+    Sequential(
+      (0): Linear(in_features=2, out_features=3, bias=True)
+      (1): ReLU()
+      (2): Linear(in_features=3, out_features=1, bias=True)
+    )
+    >>> len(model[:2])
+    2
+    """
+
+    def __init__(self, *modules: Any) -> None:
+        super().__init__()
+        named = modules[0].items() if len(modules) == 1 and isinstance(modules[0], Mapping) else [(str(i), m) for i, m in enumerate(modules)]
+        for name, module in named:
+            if not isinstance(module, Module):
+                raise TypeError(f"Sequential holds modules; number {name} is a {type(module).__name__}. Did you mean a layer, like nn.ReLU()?")
+            self.add_module(name, module)
+
+    def _from(self, items: list[tuple[str, Module | None]]) -> Sequential:
+        return Sequential(dict(items))
+
+    def forward(self, input: Any) -> Any:
+        for module in self._modules.values():
+            input = module(input)                   # type: ignore[misc]
+        return input
+
+
+class ModuleList(_Listed):
+    """A list whose modules belong to the model. It cannot be called: loop over it."""
+
+    def __init__(self, modules: Iterable[Module] = ()) -> None:
+        super().__init__()
+        self.extend(modules)
+
+    def _from(self, items: list[tuple[str, Module | None]]) -> ModuleList:
+        return ModuleList([m for _, m in items if m is not None])
+
+
+class ModuleDict(Module):
+    """A dict whose modules belong to the model. It cannot be called."""
+
+    def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
+        super().__init__()
+        self.update(modules or {})
+
+    def update(self, modules: Mapping[str, Module]) -> None:
+        for name, module in modules.items():
+            self.add_module(name, module)
+
+    def __getitem__(self, name: str) -> Module:
+        module = self._modules[name]
+        assert module is not None
+        return module
+
+    def __setitem__(self, name: str, module: Module) -> None:
+        self.add_module(name, module)
+
+    def __delitem__(self, name: str) -> None:
+        del self._modules[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._modules
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules)
+
+    def keys(self) -> Any:
+        return self._modules.keys()
+
+    def values(self) -> Any:
+        return self._modules.values()
+
+    def items(self) -> Any:
+        return self._modules.items()

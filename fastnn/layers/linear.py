@@ -1,0 +1,87 @@
+"""Linear, Flatten, Unflatten."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from .. import functional as F
+from .. import init
+from ..tensor import Parameter, Tensor
+from .module import Module
+
+__all__ = ["Flatten", "Linear", "Unflatten"]
+
+
+class Linear(Module):
+    r"""A dense layer, y = x W^T + b.
+
+    Parameters
+    ----------
+    in_features, out_features : int
+        I and O.
+    bias : bool
+        Whether to add b.
+
+    Shapes: x (..., I) -> y (..., O); weight (O, I), bias (O,), both from U(-1/sqrt(I), 1/sqrt(I)).
+
+    >>> import fastnn as nn
+    >>> nn.Linear(784, 10)(nn.zeros(32, 784)).shape
+    (32, 10)
+    """
+
+    bias: Parameter | None
+    weight: Parameter
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, dtype: object = np.float32) -> None:
+        super().__init__()
+        self.in_features, self.out_features = in_features, out_features
+        self.weight = Parameter(np.empty((out_features, in_features), dtype))     # type: ignore[call-overload]
+        self.register_parameter("bias", Parameter(np.empty(out_features, dtype)) if bias else None)     # type: ignore[call-overload]
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """PyTorch's default: both uniform in +-1/sqrt(I)."""
+        init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+        if self.bias is not None:
+            bound = 1 / math.sqrt(self.in_features) if self.in_features else 0.0
+            init.uniform_(self.bias, -bound, bound)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.linear(input, self.weight, self.bias)
+
+    def describe(self) -> str:
+        return f"Linear {self.in_features} -> {self.out_features}"
+
+    def extra_repr(self) -> str:
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class Flatten(Module):
+    """Merge dimensions start_dim to end_dim; by default everything but the batch."""
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        super().__init__()
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.flatten(input, self.start_dim, self.end_dim)
+
+    def extra_repr(self) -> str:
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
+
+class Unflatten(Module):
+    """Split one dimension into several."""
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        super().__init__()
+        self.dim, self.unflattened_size = dim, tuple(unflattened_size)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.unflatten(input, self.dim, self.unflattened_size)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"
