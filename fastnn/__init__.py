@@ -19,6 +19,7 @@ from .config import (
     use_isa,
 )
 from .errors import DTypeError, FastnnError, FileError, GraphError, NonFiniteError, RangeError, ShapeError
+from .layers import *  # noqa: F403
 from .tensor import Parameter, Tensor, from_dlpack, from_numpy, tensor
 
 __version__ = "0.1.0"
