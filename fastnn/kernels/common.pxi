@@ -33,7 +33,7 @@ cdef struct Array:
 
 cdef object _empty = np.empty
 cdef object _ndarray = np.ndarray
-cdef object _ascontiguousarray = np.ascontiguousarray
+cdef object _asarray = np.asarray
 cdef object _float32 = np.dtype(np.float32)
 cdef object _float64 = np.dtype(np.float64)
 cdef object _int64 = np.dtype(np.int64)
@@ -69,7 +69,7 @@ cdef object open_array(object a, Array *out):
              and PyBuffer_IsContiguous(&view, b'C'))
     if not plain:
         PyBuffer_Release(&view)
-        a = _ascontiguousarray(a, dtype=a.dtype.newbyteorder("="))
+        a = _asarray(a, dtype=a.dtype.newbyteorder("="), order="C")
         if a.ctypes.data % a.itemsize:
             a = a.copy()
         PyObject_GetBuffer(a, &view, PyBUF_FORMAT | PyBUF_ND | PyBUF_STRIDES)

@@ -232,7 +232,7 @@ def _strided(a: np.ndarray) -> np.ndarray:
 
 LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "strided": _strided,
-    "Fortran order": np.asfortranarray,
+    "Fortran order": lambda a: np.asfortranarray(a) if a.ndim else a,        # which would make a number a vector
     "negative strides": lambda a: np.flip(np.flip(a).copy()) if a.ndim else a,
     "read-only": lambda a: np.lib.stride_tricks.as_strided(a, writeable=False) if a.ndim else a,
     "byte-swapped": lambda a: a.astype(a.dtype.newbyteorder(">")),
