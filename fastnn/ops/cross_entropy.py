@@ -1,3 +1,265 @@
-"""Ops of cross_entropy."""
+"""Classification losses: cross entropy on scores, negative log likelihood on log-probabilities.
 
-__all__: list[str] = []
+Kernels: csrc/softmax.c. Definitions: fastnn/reference/cross_entropy.py.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from ..autograd import apply
+from ..errors import DTypeError, RangeError, ShapeError
+from ..kernels import kernel
+from ..reference import cross_entropy as reference
+from ..tensor import Tensor, tensor
+from .checks import need_array, need_float, need_integers
+from .registry import Op, Sample, register, seeded
+
+__all__ = ["cross_entropy", "nll_loss"]
+
+
+# ---- checks -------------------------------------------------------------------------------------------------------------------------
+def check_reduction(who: str, reduction: str, allowed: tuple[str, ...] = ("none", "mean", "sum")) -> None:
+    if reduction not in allowed:
+        raise RangeError(who=who, expected=f"reduction {', '.join(map(repr, allowed[:-1]))} or {allowed[-1]!r}", got=repr(reduction))
+
+
+def check_classes(who: str, x: Any, weight: Any) -> int:
+    """Scores with a class axis, and one weight per class; returns the number of classes."""
+    need_float(who, input=x, weight=weight)
+    if x.ndim == 0:
+        raise ShapeError(who=who, expected="input of shape (N, C), (N, C, d1, ...) or (C,)", got=x.shape)
+    classes = int(x.shape[1 if x.ndim > 1 else 0])
+    if weight is not None and weight.shape != (classes,):
+        raise ShapeError(who=who, expected=f"weight of shape ({classes},), one for each class", got=weight.shape)
+    return classes
+
+
+def check_labels(who: str, x: np.ndarray, target: np.ndarray, classes: int, ignore_index: int) -> None:
+    """One label per position, each a class or ignore_index."""
+    need_integers(who, target=target)
+    expected = x.shape[:1] + x.shape[2:] if x.ndim > 1 else ()
+    if target.shape != expected:
+        hint = "Labels are one whole number per sample: drop the extra axis with .squeeze(1)." if target.size == np.prod(expected) else ""
+        if target.shape == x.shape:
+            hint = "For one-hot labels or probabilities pass a floating-point target, or take target.argmax(1)."
+        raise ShapeError(who=who, expected=f"target of shape {expected} for an input of shape {x.shape}", got=target.shape, hint=hint)
+    if target.size == 0 or (target.min() >= 0 and target.max() < classes):
+        return
+    wrong = target[((target < 0) | (target >= classes)) & (target != ignore_index)]
+    if wrong.size:
+        worst = max(int(wrong.max()), int(wrong.min()), key=lambda label: abs(label - (classes - 1) / 2))
+        hint = "Are the labels counted from 1? They begin at 0." if int(wrong.max()) == classes and wrong.min() >= 0 else ""
+        raise RangeError(f"a label is {worst}, but there are {classes} classes, 0 to {classes - 1}", who=who, hint=hint)
+
+
+def check_cross_entropy(x: Any, target: Any, weight: Any = None, *, ignore_index: int, reduction: str, label_smoothing: float) -> None:
+    check_reduction("cross_entropy", reduction)
+    classes = check_classes("cross_entropy", x, weight)
+    need_array("cross_entropy", target=target)
+    if not 0 <= label_smoothing <= 1:
+        raise RangeError(who="cross_entropy", expected="label_smoothing from 0 to 1", got=label_smoothing)
+    if target.dtype.kind != "f":
+        return check_labels("cross_entropy", x, target, classes, ignore_index)
+    need_float("cross_entropy", input=x, target=target)
+    if target.shape != x.shape:
+        hint = "Labels must be whole numbers: convert them with .long()." if target.shape == x.shape[:1] + x.shape[2:] else ""
+        raise ShapeError(who="cross_entropy", expected=f"class probabilities of input's shape {x.shape}", got=target.shape, hint=hint)
+
+
+def check_nll_loss(x: Any, target: Any, weight: Any = None, *, ignore_index: int, reduction: str) -> None:
+    check_reduction("nll_loss", reduction)
+    check_labels("nll_loss", x, target, check_classes("nll_loss", x, weight), ignore_index)
+
+
+# ---- samples ------------------------------------------------------------------------------------------------------------------------
+def labels(name: str, *shape: int, ignored: int = 0, weighted: bool = False, scale: float = 2.0, **attrs: Any) -> Sample:
+    """Scores of `shape` with random labels, the first `ignored` of them equal to ignore_index."""
+    rng = seeded(name)
+    x = rng.standard_normal(shape) * scale
+    classes = shape[1] if len(shape) > 1 else shape[0]
+    target = rng.integers(0, classes, shape[:1] + shape[2:] if len(shape) > 1 else ())
+    target.reshape(-1)[:ignored] = attrs.get("ignore_index", -100)
+    return Sample(name, (x, target, rng.uniform(0.5, 2, classes) if weighted else None), attrs, {"n": x.size, "C": classes})
+
+
+def probabilities(name: str, *shape: int, weighted: bool = False, scale: float = 2.0, **attrs: Any) -> Sample:
+    """Scores of `shape` with random class probabilities."""
+    s = labels(name, *shape, weighted=weighted, scale=scale, **attrs)
+    target = seeded(name + ", target").uniform(0.1, 1, shape)
+    return Sample(name, (s.inputs[0], target / target.sum(axis=1 if len(shape) > 1 else 0, keepdims=True), s.inputs[2]), attrs, s.sizes)
+
+
+def label_samples() -> list[Sample]:
+    return [labels("one sample", 1, 2), labels("odd", 7, 5), labels("one vector", 11), labels("image", 2, 5, 3, 7),
+            labels("strip and one", 2, 3, 13, 5), labels("many classes", 3, 1031), labels("blocks", 211, 83),
+            labels("empty, sum", 0, 4, reduction="sum"), labels("empty, none", 3, 4, 0, reduction="none"),
+            labels("sum", 5, 7, reduction="sum"), labels("none", 5, 7, 3, reduction="none", ignored=2),
+            labels("ignored", 7, 5, ignored=3), labels("own ignore_index", 7, 5, ignored=2, ignore_index=2),
+            labels("weighted", 7, 5, weighted=True, ignored=2), labels("weighted image", 2, 5, 3, weighted=True)]
+
+
+def samples() -> list[Sample]:
+    return [*label_samples(), labels("steep", 7, 13, scale=40.0, reduction="none"),
+            labels("smooth", 7, 5, label_smoothing=0.1), labels("smooth, weighted, ignored", 7, 5, weighted=True, ignored=2, label_smoothing=0.3),
+            labels("smooth image", 2, 5, 3, 7, weighted=True, ignored=4, label_smoothing=0.2),
+            probabilities("probabilities", 7, 5), probabilities("probabilities of a vector", 11, reduction="sum"),
+            probabilities("weighted probabilities", 7, 5, weighted=True, label_smoothing=0.2),
+            probabilities("probabilities of an image", 2, 5, 3, 7, weighted=True, reduction="none"),
+            probabilities("smooth probabilities", 3, 7, 67, label_smoothing=0.4)]
+
+
+# ---- the records --------------------------------------------------------------------------------------------------------------------
+def fast_cross_entropy(x: np.ndarray, target: np.ndarray, weight: Any = None, **_: Any) -> np.ndarray:
+    z = x - x.max(axis=1, keepdims=True)
+    rows = np.arange(len(x))
+    return np.asarray((np.log(np.exp(z).sum(axis=1)) - z[rows, target]).mean(), x.dtype)
+
+
+def fast_nll_loss(x: np.ndarray, target: np.ndarray, weight: Any = None, **_: Any) -> np.ndarray:
+    return np.asarray(-x[np.arange(len(x)), target].mean(), x.dtype)
+
+
+def _error_rows(name: str) -> tuple[Any, ...]:
+    def call(shape: tuple[int, ...], target: Any, *args: Any, **kwargs: Any) -> Any:
+        return globals()[name](tensor(np.zeros(shape, np.float32)), tensor(target), *args, **kwargs)
+    return (
+        ("label too large", lambda: call((3, 4), [0, 9, 5]), RangeError, (name, "label is 9", "4 classes")),
+        ("label negative", lambda: call((3, 4), [0, -7, 4]), RangeError, (name, "label is -7", "4 classes")),
+        ("labels from 1", lambda: call((2, 4), [1, 4]), RangeError, (name, "label is 4", "4 classes", "begin at 0")),
+        ("column of labels", lambda: call((2, 4), [[1], [2]]), ShapeError, (name, "(2,)", "(2, 1)", "squeeze")),
+        ("one-hot integers", lambda: call((2, 2), [[1, 0], [0, 1]]), ShapeError, (name, "(2,)", "argmax")),
+        ("number of labels", lambda: call((2, 4), [1, 2, 3]), ShapeError, (name, "(2,)", "(3,)")),
+        ("integer scores", lambda: globals()[name](tensor([[1, 2]]), tensor([0])), DTypeError, (name, "int64")),
+        ("no class axis", lambda: call((), 0), ShapeError, (name, "(N, C)")),
+        ("weights", lambda: call((2, 4), [1, 2], tensor([1.0, 2.0])), ShapeError, (name, "(4,)", "(2,)")),
+        ("reduction", lambda: call((2, 4), [1, 2], reduction="average"), RangeError, (name, "'mean'", "'average'")),
+    )
+
+
+CROSS_ENTROPY = register(Op(
+    name="cross_entropy", family="loss", inputs=("x", "target", "weight"), formula="y = mean of -w[l] log softmax(x)[l]",
+    forward=kernel("cross_entropy_forward"), backward=kernel("cross_entropy_backward"),
+    ref_forward=reference.cross_entropy_forward, ref_backward=reference.cross_entropy_backward,
+    check=lambda x, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0: check_cross_entropy(
+        x, target, weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing),
+    samples=samples,
+    errors=(*_error_rows("cross_entropy"),
+            ("probabilities of another shape", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([0.5, 0.5])), ShapeError, ("(1, 2)", "(2,)")),
+            ("labels as floats", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([1.0])), ShapeError, ("(1, 2)", "long()")),
+            ("smoothing", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([1]), label_smoothing=1.5), RangeError, ("label_smoothing", "1.5"))),
+    fast_numpy=fast_cross_entropy,
+    bench={"2048x512": lambda: labels("2048x512", 2048, 512), "gpt2.vocabulary": lambda: labels("gpt2.vocabulary", 256, 50257),
+           "mnist": lambda: labels("mnist", 128, 10)},
+    flops=lambda n, C: 3 * n, bytes=lambda n, C: 4 * n, terms=lambda n, C: n, differentiable=("x", "target"),
+))
+
+NLL_LOSS = register(Op(
+    name="nll_loss", family="loss", inputs=("x", "target", "weight"), formula="y = mean of -w[l] x[l]",
+    forward=kernel("nll_loss_forward"), backward=kernel("nll_loss_backward"),
+    ref_forward=reference.nll_loss_forward, ref_backward=reference.nll_loss_backward,
+    check=lambda x, target, weight=None, ignore_index=-100, reduction="mean": check_nll_loss(
+        x, target, weight, ignore_index=ignore_index, reduction=reduction),
+    samples=label_samples, errors=_error_rows("nll_loss"), fast_numpy=fast_nll_loss,
+    bench={"2048x512": lambda: labels("2048x512", 2048, 512)},
+    flops=lambda n, C: n // max(C, 1), bytes=lambda n, C: 12 * n // max(C, 1), terms=lambda n, C: n // max(C, 1), differentiable=("x",),
+))
+
+
+# ---- the functions ------------------------------------------------------------------------------------------------------------------
+_warned_about_probabilities = False
+
+
+def _warn_about_probabilities(x: Any) -> None:
+    """Once, if the first row of the scores is positive and sums to 1: softmax was probably applied already."""
+    global _warned_about_probabilities
+    if _warned_about_probabilities or not isinstance(x, np.ndarray) or x.ndim != 2 or x.shape[0] == 0 or x.shape[1] < 2:
+        return
+    row = x[0]
+    if row.min() > 0 and abs(float(row.sum()) - 1) < 1e-5:
+        _warned_about_probabilities = True
+        warnings.warn("cross_entropy: the first row of the input is positive and sums to 1, as if softmax had been applied. "
+                      "cross_entropy applies softmax itself: pass the scores (logits).", UserWarning, stacklevel=3)
+
+
+def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean",
+                  label_smoothing: float = 0.0) -> Tensor:
+    r"""The surprise, in nats, of seeing the labels where softmax(input) was predicted.
+
+    .. math::
+        y = -\sum_c a_c \log p_c \qquad p = \operatorname{softmax}(x) \qquad dx_c = dy \,\big(p_c \sum_k a_k - a_c\big)
+
+    where a is the class weight at the label and 0 elsewhere; with smoothing s, :math:`a_c = w_c ((1 - s)\, t_c + s / C)` for class
+    probabilities t, and for a label l the same with :math:`w_l [c = l]` in place of :math:`w_c t_c`.
+
+    Parameters
+    ----------
+    input : Tensor, shape (N, C), (N, C, d1, ...) or (C,)
+        Scores (logits) of C classes, not probabilities: softmax is part of this function.
+    target : Tensor
+        Labels, whole numbers from 0 to C - 1, of input's shape without the class axis; or class probabilities of input's shape.
+    weight : Tensor, shape (C,), optional
+        How much each class counts; a constant, no gradient is computed for it.
+    ignore_index : int
+        Positions with this label cost nothing and get no gradient.
+    reduction : "mean", "sum" or "none"
+        "mean" divides by the sum of the weights of the labels that count (for probabilities: by the number of positions); if every label is
+        ignored it is NaN, as in PyTorch.
+    label_smoothing : float from 0 to 1
+        The share of probability that is spread evenly over all classes.
+
+    Returns
+    -------
+    Tensor, a number; or for "none" one per position.
+
+    Raises
+    ------
+    RangeError : for a label that is no class (names the worst), a smoothing outside [0, 1], an unknown reduction.
+    ShapeError, DTypeError : if target or weight do not fit the input.
+
+    Warns (once) if the first row looks as if softmax had been applied to it already.
+
+    Cost: one exp an element forward and one backward; no array of probabilities is made. Szegedy et al. (2016), "Rethinking the Inception
+    architecture", for label smoothing.
+
+    >>> import fastnn as nn
+    >>> nn.functional.cross_entropy(nn.tensor([[2.0, 2.0], [2.0, 2.0]]), nn.tensor([0, 1]))     # log 2
+    tensor(0.6931)
+    """
+    y = apply(CROSS_ENTROPY, input, target, weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing)
+    _warn_about_probabilities(getattr(input, "_data", input))
+    return y
+
+
+def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean") -> Tensor:
+    r"""Negative log likelihood: cross entropy for an input that is log-probabilities already.
+
+    .. math:: y = -w_l\, x_l \qquad dx_c = -dy\, w_l\, [c = l] \qquad l = \text{target}
+
+    Parameters
+    ----------
+    input : Tensor, shape (N, C), (N, C, d1, ...) or (C,)
+        Logarithms of probabilities, for example from `log_softmax`.
+    target : Tensor
+        Labels, whole numbers from 0 to C - 1, of input's shape without the class axis.
+    weight, ignore_index, reduction : as in `cross_entropy`
+
+    Returns
+    -------
+    Tensor, a number; or for "none" one per position.
+
+    Raises
+    ------
+    RangeError : for a label that is no class (names the worst) or an unknown reduction.
+    ShapeError, DTypeError : if target or weight do not fit the input.
+
+    Cost: reads one element per position. `cross_entropy(x, t)` is `nll_loss(log_softmax(x, 1), t)` in one pass.
+
+    >>> import fastnn as nn
+    >>> nn.functional.nll_loss(nn.tensor([[-0.5, -1.0], [-2.0, -0.1]]), nn.tensor([1, 0]))
+    tensor(1.5000)
+    """
+    return apply(NLL_LOSS, input, target, weight, ignore_index=ignore_index, reduction=reduction)

@@ -1,3 +1,363 @@
-"""Ops of losses."""
+"""Losses that compare an input with a target element by element. Kernels: csrc/loss.c. Definitions: fastnn/reference/losses.py."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..autograd import apply
+from ..errors import DTypeError, RangeError, ShapeError
+from ..kernels import kernel
+from ..reference import losses as reference
+from ..tensor import Tensor, tensor
+from .checks import need_float
+from .cross_entropy import check_reduction
+from .registry import Op, Sample, register, seeded
+
+__all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "huber_loss", "kl_div", "l1_loss", "mse_loss", "smooth_l1_loss"]
+
+
+# ---- checks -------------------------------------------------------------------------------------------------------------------------
+def check_pair(who: str, x: Any, target: Any) -> None:
+    """Input and target of one dtype and exactly one shape."""
+    need_float(who, input=x, target=target)
+    if x.shape == target.shape:
+        return
+    hint = ""
+    try:
+        together = np.broadcast_shapes(x.shape, target.shape)
+    except ValueError:
+        pass
+    else:
+        hint = f"They would broadcast to {together}, which compares every element with many. Use .squeeze(), .unsqueeze() or .reshape() on one."
+    raise ShapeError("input and target must have the same shape", who=who, expected=x.shape, got=target.shape, hint=hint)
+
+
+def check_weight(who: str, name: str, x: Any, weight: Any) -> None:
+    need_float(who, input=x, **{name: weight})
+    try:
+        fits = weight is None or np.broadcast_shapes(weight.shape, x.shape) == x.shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ShapeError(who=who, expected=f"{name} that broadcasts to {x.shape}", got=weight.shape)
+
+
+def check_probabilities(who: str, name: str, p: np.ndarray, hint: str) -> None:
+    if p.size and not (p.min() >= 0 and p.max() <= 1):
+        worst = p.min() if not p.min() >= 0 else p.max()
+        raise RangeError(who=who, expected=f"every {name} from 0 to 1", got=float(worst), hint=hint)
+
+
+def checker(who: str, attribute: str = "", positive: bool = True, reductions: tuple[str, ...] = ("none", "mean", "sum")) -> Callable[..., None]:
+    """The check of a loss of (input, target), and of its one number if it has one."""
+    def check(x: Any, target: Any, *, reduction: str, **attrs: Any) -> None:
+        check_reduction(who, reduction, reductions)
+        check_pair(who, x, target)
+        if attribute and not (attrs[attribute] > 0 if positive else attrs[attribute] >= 0):
+            raise RangeError(who=who, expected=f"{attribute} {'above' if positive else 'of at least'} 0", got=attrs[attribute])
+    return check
+
+
+def check_binary_cross_entropy(x: Any, target: Any, weight: Any = None, *, reduction: str) -> None:
+    who = "binary_cross_entropy"
+    check_reduction(who, reduction)
+    check_pair(who, x, target)
+    check_weight(who, "weight", x, weight)
+    check_probabilities(who, "input", x, "For scores that have not been through sigmoid() use binary_cross_entropy_with_logits.")
+    check_probabilities(who, "target", target, "")
+
+
+def check_with_logits(x: Any, target: Any, weight: Any = None, pos_weight: Any = None, *, reduction: str) -> None:
+    who = "binary_cross_entropy_with_logits"
+    check_reduction(who, reduction)
+    check_pair(who, x, target)
+    check_weight(who, "weight", x, weight)
+    check_weight(who, "pos_weight", x, pos_weight)
+
+
+# ---- samples ------------------------------------------------------------------------------------------------------------------------
+def difference(name: str, *shape: int, scale: float = 2.0, **attrs: Any) -> Sample:
+    """Input and target whose differences stay 0.01 away from 0 and 1, where some losses have kinks."""
+    rng = seeded(name)
+    x, d = rng.standard_normal(shape) * scale, rng.standard_normal(shape) * scale
+    d += np.where(np.abs(np.abs(d) - 1) < 0.01, 0.03, 0) + np.where(np.abs(d) < 0.01, 0.02, 0)
+    return Sample(name, (np.asarray(x), np.asarray(x - d)), attrs, {"n": int(np.size(x))})
+
+
+def differences(**attrs: Any) -> list[Sample]:
+    return [difference("one", 1, **attrs), difference("odd", 3, 5, 7, **attrs), difference("sum", 3, 5, reduction="sum", **attrs),
+            difference("none", 3, 5, reduction="none", **attrs), difference("number", **attrs),
+            difference("empty, sum", 0, 3, reduction="sum", **attrs), difference("empty, none", 0, 3, reduction="none", **attrs),
+            difference("steep", 37, scale=80.0, **attrs), difference("blocks", 3, 16381, **attrs)]
+
+
+def binary(name: str, *shape: int, logits: bool = False, weight: tuple[int, ...] | None = None, pos_weight: tuple[int, ...] | None = None,
+           scale: float = 2.0, **attrs: Any) -> Sample:
+    """Probabilities (or scores) and targets from 0 to 1, a few of them exactly 0 and 1."""
+    rng = seeded(name)
+    x = rng.standard_normal(shape) * scale if logits else rng.uniform(0.02, 0.98, shape)
+    target = rng.uniform(0, 1, shape)
+    target.reshape(-1)[1::3] = 0
+    target.reshape(-1)[2::3] = 1
+    w = None if weight is None else rng.uniform(0.5, 2, weight)
+    q = None if pos_weight is None else rng.uniform(0.5, 2, pos_weight)
+    return Sample(name, (x, target, w, q) if logits else (x, target, w), attrs, {"n": x.size})
+
+
+def binaries(logits: bool) -> list[Sample]:
+    return [binary("one", 1, logits=logits), binary("odd", 3, 5, 7, logits=logits), binary("sum", 3, 5, reduction="sum", logits=logits),
+            binary("none", 3, 5, reduction="none", weight=(3, 5), logits=logits), binary("weight of a column", 3, 5, weight=(5,), logits=logits),
+            binary("weight of a row", 3, 5, weight=(3, 1), logits=logits), binary("empty", 0, 3, reduction="sum", logits=logits),
+            binary("blocks", 2, 16411, logits=logits)]
+
+
+def with_logits_samples() -> list[Sample]:
+    return [*binaries(True), binary("pos_weight", 3, 5, pos_weight=(5,), logits=True),
+            binary("both weights", 3, 5, weight=(3, 1), pos_weight=(5,), reduction="sum", logits=True),
+            binary("both weights, none", 3, 5, weight=(3, 5), pos_weight=(1,), reduction="none", logits=True),
+            binary("steep", 41, scale=40.0, logits=True)]
+
+
+def divergence(name: str, *shape: int, **attrs: Any) -> Sample:
+    """Log-probabilities and probabilities, or the logarithms of both; they need not sum to 1 for the formula to hold."""
+    x, t = seeded(name).uniform(0.05, 1, (2, *shape))
+    return Sample(name, (np.log(x), np.log(t) if attrs.get("log_target") else t), attrs, {"n": x.size})
+
+
+def divergences() -> list[Sample]:
+    plain = [divergence("two", 1, 2), divergence("odd", 3, 5, 7), divergence("sum", 3, 5, reduction="sum"),
+             divergence("none", 3, 5, reduction="none"), divergence("batchmean", 3, 5, reduction="batchmean"),
+             divergence("empty", 0, 3, reduction="sum"), divergence("blocks", 2, 16411)]
+    return plain + [divergence(s.name + ", log target", *s.inputs[0].shape, log_target=True, **s.attrs) for s in plain]
+
+
+# ---- records ------------------------------------------------------------------------------------------------------------------------
+def _error_rows(name: str) -> tuple[Any, ...]:
+    def call(*shapes: tuple[int, ...], dtype: Any = np.float32, **attrs: Any) -> Any:
+        return globals()[name](*[tensor(np.full(s, 0.5).astype(dtype)) for s in shapes], **attrs)
+    return (("column against row", lambda: call((4, 1), (4,)), ShapeError, (name, "(4, 1)", "(4,)", "broadcast to (4, 4)", "squeeze")),
+            ("number of elements", lambda: call((4,), (3,)), ShapeError, (name, "(4,)", "(3,)")),
+            ("integers", lambda: call((4,), (4,), dtype=np.int64), DTypeError, (name, "int64")),
+            ("reduction", lambda: call((4,), (4,), reduction="median"), RangeError, (name, "'mean'", "'median'")))
+
+
+def _record(name: str, formula: str, check: Callable[..., None], samples: Callable[[], list[Sample]], fast_numpy: Callable[..., Any],
+            bench: Callable[..., Sample], inputs: tuple[str, ...] = ("x", "target"), errors: tuple[Any, ...] = (), flops: int = 3) -> Op:
+    return register(Op(
+        name=name, family="loss", inputs=inputs, formula=formula,
+        forward=kernel(name + "_forward"), backward=kernel(name + "_backward"),
+        ref_forward=getattr(reference, name + "_forward"), ref_backward=getattr(reference, name + "_backward"),
+        check=check, samples=samples, errors=(*_error_rows(name), *errors), fast_numpy=fast_numpy,
+        bench={"2048x512": lambda: bench("2048x512", 2048, 512)},
+        flops=lambda n: flops * n, bytes=lambda n: 8 * n, terms=lambda n: n, differentiable=("x", "target")))
+
+
+def _mean(loss: np.ndarray) -> np.ndarray:
+    return np.asarray(loss.mean(), loss.dtype)
+
+
+def fast_smooth_l1(x: np.ndarray, t: np.ndarray, beta: float = 1.0) -> np.ndarray:
+    d = np.abs(x - t)
+    return _mean(np.where(d < beta, d * d * (0.5 / beta), d - beta / 2))
+
+
+MSE_LOSS = _record("mse_loss", "y = mean (x - t)^2", checker("mse_loss"), differences,
+                   lambda x, t: _mean((x - t)**2), difference)
+L1_LOSS = _record("l1_loss", "y = mean |x - t|", checker("l1_loss"), differences, lambda x, t: _mean(np.abs(x - t)), difference, flops=2)
+SMOOTH_L1_LOSS = _record(
+    "smooth_l1_loss", "y = mean of d^2 / 2 beta where |d| < beta, else |d| - beta/2", checker("smooth_l1_loss", "beta", positive=False),
+    lambda: [*differences(beta=1.0), difference("beta", 31, beta=0.37), difference("beta 0", 31, beta=0.0)], fast_smooth_l1, difference,
+    errors=(("beta", lambda: smooth_l1_loss(tensor([1.0]), tensor([2.0]), beta=-1.0), RangeError, ("beta", "-1")),), flops=5)
+HUBER_LOSS = _record(
+    "huber_loss", "y = mean of d^2 / 2 where |d| < delta, else delta (|d| - delta/2)", checker("huber_loss", "delta"),
+    lambda: [*differences(delta=1.0), difference("delta", 31, delta=2.7)], fast_smooth_l1, difference,
+    errors=(("delta", lambda: huber_loss(tensor([1.0]), tensor([2.0]), delta=0.0), RangeError, ("delta above 0", "0")),), flops=5)
+BINARY_CROSS_ENTROPY = _record(
+    "binary_cross_entropy", "y = mean of -t log x - (1 - t) log(1 - x)", check_binary_cross_entropy, lambda: binaries(False),
+    lambda x, t, w: _mean((t - 1) * np.maximum(np.log1p(-x), -100) - t * np.maximum(np.log(x), -100)), binary,
+    inputs=("x", "target", "weight"), flops=20, errors=(
+        ("scores", lambda: binary_cross_entropy(tensor([0.5, -3.0]), tensor([0.0, 1.0])), RangeError, ("input from 0 to 1", "-3", "with_logits")),
+        ("NaN", lambda: binary_cross_entropy(tensor([0.5, float("nan")]), tensor([0.0, 1.0])), RangeError, ("input from 0 to 1", "nan")),
+        ("target", lambda: binary_cross_entropy(tensor([0.5, 0.5]), tensor([0.0, 2.0])), RangeError, ("target from 0 to 1", "2.0")),
+        ("weight", lambda: binary_cross_entropy(tensor([0.5]), tensor([0.0]), tensor([1.0, 2.0])), ShapeError, ("weight", "(1,)", "(2,)"))))
+BINARY_CROSS_ENTROPY_WITH_LOGITS = _record(
+    "binary_cross_entropy_with_logits", "y = mean of -q t log sigmoid(x) - (1 - t) log sigmoid(-x)", check_with_logits, with_logits_samples,
+    lambda x, t, w, q: _mean(np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))),
+    lambda *args: binary(*args, logits=True), inputs=("x", "target", "weight", "pos_weight"), flops=20, errors=(
+        ("pos_weight", lambda: binary_cross_entropy_with_logits(tensor([[0.5]]), tensor([[0.0]]), pos_weight=tensor([1.0, 2.0])),
+         ShapeError, ("pos_weight", "(1, 1)", "(2,)")),))
+KL_DIV = _record(
+    "kl_div", "y = mean of t (log t - x)", checker("kl_div", reductions=("none", "mean", "sum", "batchmean")), divergences,
+    lambda x, t: _mean(t * (np.log(t) - x)), divergence, flops=15)
+
+
+# ---- the functions ------------------------------------------------------------------------------------------------------------------
+_COMMON = """
+    Parameters
+    ----------
+    input, target : Tensors of one shape and one floating-point dtype{more}
+    reduction : {reductions}
+
+    Returns
+    -------
+    Tensor, a number; for "none" of input's shape. The mean over no elements is NaN, their sum 0, as in PyTorch.
+
+    Raises
+    ------
+    ShapeError : if the shapes differ in any way, also where they would broadcast: (N, 1) against (N,) is an (N, N) mistake.
+    DTypeError, RangeError : for integers, an unknown reduction{errors}.
+"""
+
+
+def _documented(more: str = "", reductions: str = '"mean", "sum" or "none"', errors: str = "") -> Callable[[Any], Any]:
+    """Put the sections that all these losses share in place of the line COMMON of a docstring."""
+    def fill(function: Any) -> Any:
+        text = _COMMON.format(more=more, reductions=reductions, errors=errors).strip("\n")
+        function.__doc__ = (function.__doc__ or "").replace("    COMMON", text)
+        return function
+    return fill
+
+
+@_documented()
+def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    r"""Mean squared error.
+
+    .. math:: y = \frac1n \sum_i (x_i - t_i)^2 \qquad dx_i = \frac{2\,dy}{n} (x_i - t_i) = -dt_i
+
+    COMMON
+
+    Cost: reads each element once; backward reads and writes each once.
+
+    >>> import fastnn as nn
+    >>> nn.functional.mse_loss(nn.tensor([1.0, 2.0]), nn.tensor([0.0, 4.0]))                    # (1 + 4) / 2
+    tensor(2.5000)
+    """
+    return apply(MSE_LOSS, input, target, reduction=reduction)
+
+
+@_documented()
+def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    r"""Mean absolute error.
+
+    .. math:: y = \frac1n \sum_i |x_i - t_i| \qquad dx_i = \frac{dy}{n} \operatorname{sign}(x_i - t_i) = -dt_i
+
+    COMMON
+
+    Cost: reads each element once; backward reads and writes each once. The slope where x = t is taken as 0.
+
+    >>> import fastnn as nn
+    >>> nn.functional.l1_loss(nn.tensor([1.0, 2.0]), nn.tensor([0.0, 4.0]))                     # (1 + 2) / 2
+    tensor(1.5000)
+    """
+    return apply(L1_LOSS, input, target, reduction=reduction)
+
+
+@_documented("\n    beta : float, where the parabola goes over into a line; 0 gives l1_loss", errors=", a negative beta")
+def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
+    r"""Squared error for small differences, absolute error for large ones: quiet near 0 and unmoved by outliers.
+
+    .. math::
+        y = \frac1n \sum_i \begin{cases} d_i^2 / 2\beta & |d_i| < \beta \\ |d_i| - \beta/2 & \text{else} \end{cases}
+        \qquad d = x - t \qquad dx_i = \frac{dy}{n} \min(1, \max(-1, d_i / \beta)) = -dt_i
+
+    COMMON
+
+    Cost: reads each element once; backward reads and writes each once. Girshick (2015), "Fast R-CNN". huber_loss is beta times this.
+
+    >>> import fastnn as nn
+    >>> nn.functional.smooth_l1_loss(nn.tensor([1.0, 4.0]), nn.tensor([0.5, 1.0]), reduction="none")
+    tensor([0.1250, 2.5000])
+    """
+    return apply(SMOOTH_L1_LOSS, input, target, reduction=reduction, beta=float(beta))
+
+
+@_documented("\n    delta : float, where the parabola goes over into a line", errors=", a delta that is not positive")
+def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+    r"""Huber's loss: half the squared error for small differences, a line of slope delta for large ones.
+
+    .. math::
+        y = \frac1n \sum_i \begin{cases} d_i^2 / 2 & |d_i| < \delta \\ \delta (|d_i| - \delta/2) & \text{else} \end{cases}
+        \qquad d = x - t \qquad dx_i = \frac{dy}{n} \min(\delta, \max(-\delta, d_i)) = -dt_i
+
+    COMMON
+
+    Cost: reads each element once; backward reads and writes each once. Huber (1964), "Robust estimation of a location parameter".
+
+    >>> import fastnn as nn
+    >>> nn.functional.huber_loss(nn.tensor([1.0, 4.0]), nn.tensor([0.5, 1.0]), reduction="none", delta=2.0)
+    tensor([0.1250, 4.0000])
+    """
+    return apply(HUBER_LOSS, input, target, reduction=reduction, delta=float(delta))
+
+
+_WEIGHT = "\n    weight : Tensor that broadcasts to input's shape, optional: how much each element counts; a constant"
+
+
+@_documented(_WEIGHT, errors=", an input or target outside [0, 1]")
+def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean") -> Tensor:
+    r"""The surprise, in nats, at yes-or-no answers t when yes was given the probability x.
+
+    .. math::
+        y = -\frac1n \sum_i w_i \big(t_i \log x_i + (1 - t_i) \log(1 - x_i)\big) \qquad
+        dx_i = \frac{dy\, w_i}{n} \frac{x_i - t_i}{x_i (1 - x_i)} \qquad dt_i = \frac{dy\, w_i}{n} \log\frac{1 - x_i}{x_i}
+
+    COMMON
+
+    Logarithms are taken as at least -100 and x (1 - x) as at least 1e-12, as in PyTorch, so that 0 and 1 give finite numbers. For scores use
+    `binary_cross_entropy_with_logits`, which loses nothing.
+
+    Cost: two logarithms an element forward.
+
+    >>> import fastnn as nn
+    >>> nn.functional.binary_cross_entropy(nn.tensor([0.5, 0.25]), nn.tensor([1.0, 0.0]), reduction="sum")     # log 2 + log 4/3
+    tensor(0.9808)
+    """
+    return apply(BINARY_CROSS_ENTROPY, input, target, weight, reduction=reduction)
+
+
+@_documented(_WEIGHT + "\n    pos_weight : Tensor that broadcasts to input's shape, optional: q, how much a yes counts; a constant")
+def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean",
+                                     pos_weight: Tensor | None = None) -> Tensor:
+    r"""binary_cross_entropy of sigmoid(input), stable for scores of any size.
+
+    .. math::
+        y = -\frac1n \sum_i w_i \big(q_i t_i \log \sigma(x_i) + (1 - t_i) \log \sigma(-x_i)\big) \qquad
+        dx_i = \frac{dy\, w_i}{n} \big((1 + (q_i - 1) t_i)\, \sigma(x_i) - q_i t_i\big)
+
+    with :math:`\log \sigma(x) = -\log(1 + e^{-x})`; dt_i is dy w_i / n (log σ(-x_i) - q_i log σ(x_i)).
+
+    COMMON
+
+    Cost: one exp and one logarithm an element forward, one exp backward.
+
+    >>> import fastnn as nn
+    >>> nn.functional.binary_cross_entropy_with_logits(nn.tensor([0.0, 1000.0]), nn.tensor([1.0, 0.0]), reduction="none")
+    tensor([   0.6931, 1000.0000])
+    """
+    return apply(BINARY_CROSS_ENTROPY_WITH_LOGITS, input, target, weight, pos_weight, reduction=reduction)
+
+
+@_documented("\n    log_target : bool, whether target holds log-probabilities too",
+             reductions='"mean" (over all elements), "batchmean" (over the first axis: the divergence itself), "sum" or "none"')
+def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False) -> Tensor:
+    r"""Kullback-Leibler divergence of the distribution with log-probabilities x from the target t.
+
+    .. math:: y = \frac1n \sum_i t_i (\log t_i - x_i) \qquad dx_i = -\frac{dy}{n} t_i \qquad dt_i = \frac{dy}{n} (\log t_i + 1 - x_i)
+
+    and with log_target the same for :math:`t = e^{\text{target}}`: :math:`dt_i = \frac{dy}{n} e^{t_i} (t_i - x_i + 1)`.
+
+    COMMON
+
+    Where t = 0, t log t is 0 and its slope is taken as 0. Kullback, Leibler (1951), "On information and sufficiency".
+
+    Cost: one logarithm (or exp) an element forward.
+
+    >>> import fastnn as nn
+    >>> x = nn.tensor([[0.5, 0.5]]).log()
+    >>> nn.functional.kl_div(x, nn.tensor([[1.0, 0.0]]), reduction="batchmean")                 # log 2
+    tensor(0.6931)
+    """
+    return apply(KL_DIV, input, target, reduction=reduction, log_target=bool(log_target))

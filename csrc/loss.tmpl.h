@@ -1,0 +1,210 @@
+/* loss.tmpl.h -- losses that compare an input with a target element by element, and their derivatives.
+ *
+ * Math       y = sum_i w[i] f(x[i], t[i]), or its mean, or each element;  dx[i] = dy w[i] df/dx,  dt[i] = dy w[i] df/dt.
+ *            With d = x - t, lp = log sigmoid(-x) = -log(1 + e^x) and q the weight of the positive class:
+ *
+ *            MSE          d^2                                               2 d                      -2 d
+ *            L1           |d|                                               sign d                   -sign d
+ *            SMOOTH_L1    d^2 / 2 beta  if |d| < beta  else |d| - beta/2    d / beta within +-1      -...
+ *            HUBER        d^2 / 2  if |d| < delta  else delta (|d| - delta/2)   d within +-delta     -...
+ *            BCE          -t log x - (1 - t) log(1 - x), logs >= -100       (x - t) / x(1 - x)       log(1 - x) - log x
+ *            BCE_LOGITS   -q t log sigmoid(x) - (1 - t) lp                  (1 + (q-1) t) sigmoid(x) - q t   lp - q log sigmoid(x)
+ *            KL           t (log t - x), 0 at t = 0                         -t                       log t + 1 - x
+ *            KL_LOG       e^t (t - x)                                       -e^t                     e^t (t - x + 1)
+ * Symbols    n elements; x input, t target, w weight, dy upstream gradient.
+ * Layout     flat arrays.
+ * Method     The value and the two slopes are inline functions of one element with `which` a constant, so that each loss becomes its own
+ *            plain loop. Sums: a block in lanes, the blocks in double and in order.
+ * Cost       one pass forward and one backward: bound by memory, except for the logarithms.
+ * Threads    blocks of LOSS_GRAIN elements.
+ * Reference  fastnn/reference/losses.py
+ */
+#ifndef FNN_LOSS_TEMPLATE_ONCE
+#define FNN_LOSS_TEMPLATE_ONCE
+enum { LOSS_GRAIN = 16384 };
+#endif
+
+/* ---- logarithms ---------------------------------------------------------------------------------------------------------- */
+#if REAL_IS_F64
+FNN_INLINE double FN(loss_log)(double x) { return log(x); }
+FNN_INLINE double FN(loss_log1p)(double x) { return log1p(x); }
+#else
+/* log(2^e m) = e log 2 + 2 artanh(s), s = (m - 1) / (m + 1), sqrt(1/2) <= m < sqrt(2); five terms of the series. Within 2 ulp. */
+FNN_INLINE float FN(loss_log)(float x)
+{
+    union { float real; uint32_t bits; } u = { x };
+    const int32_t e = (int32_t)(u.bits - 0x3F3504F3u) >> 23;    /* the bits of sqrt(1/2), so that m is around 1 */
+    u.bits -= (uint32_t)e << 23;
+    const float f = u.real - 1, s = f / (u.real + 1), z = s * s;
+    const float series = z * (0.66666667f + z * (0.4f + z * (0.28571429f + z * 0.22222222f)));
+    float y = (float)e * 0.693359375f + ((float)e * -2.12194440e-4f + (s * series + 2 * s));
+    y = x < INFINITY ? y : x;                                   /* infinity and NaN stay */
+    y = x > 0 ? y : x == 0 ? -INFINITY : NAN;
+    return x != x ? x : y;
+}
+FNN_INLINE float FN(loss_log1p)(float x)                         /* for x > -1: what rounding 1 + x lost is put back by the factor */
+{
+    const float u = 1 + x, d = u - 1;
+    const float y = FN(loss_log)(u) * (x / (d == 0 ? 1 : d));
+    return d == 0 ? x : u == INFINITY || x == -1 ? FN(loss_log)(u) : y;
+}
+#endif
+
+FNN_INLINE REAL FN(within)(REAL x, REAL limit) { return x > limit ? limit : x < -limit ? -limit : x; }
+FNN_INLINE REAL FN(sign)(REAL x) { return x > 0 ? (REAL)1 : x < 0 ? (REAL)-1 : x; }          /* 0 and NaN stay */
+FNN_INLINE REAL FN(softplus)(REAL x) { return (x > 0 ? x : 0) + FN(loss_log1p)(r_exp(x > 0 ? -x : x)); }      /* log(1 + e^x) */
+FNN_INLINE REAL FN(log_from_minus_100)(REAL x) { const REAL y = FN(loss_log)(x); return y < -100 ? -100 : y; }
+FNN_INLINE REAL FN(log1p_from_minus_100)(REAL x) { const REAL y = FN(loss_log1p)(x); return y < -100 ? -100 : y; }
+
+/* ---- one element: the value and its two slopes --------------------------------------------------------------------------- */
+FNN_INLINE REAL FN(loss_value)(int which, REAL x, REAL t, REAL q, REAL param)
+{
+    const REAL d = x - t, a = d < 0 ? -d : d;
+    switch (which) {
+    case FNN_MSE:        return d * d;
+    case FNN_L1:         return a;
+    case FNN_SMOOTH_L1:  return a < param ? d * d / (2 * param) : a - param / 2;
+    case FNN_HUBER:      return a < param ? d * d / 2 : param * (a - param / 2);
+    case FNN_BCE:        return (t - 1) * FN(log1p_from_minus_100)(-x) - t * FN(log_from_minus_100)(x);
+    case FNN_BCE_LOGITS: return (1 - t) * x + (1 + (q - 1) * t) * FN(softplus)(-x);
+    case FNN_KL:         return t == 0 ? -t * x : t * (FN(loss_log)(t) - x);
+    default:             return r_exp(t) * (t - x);
+    }
+}
+
+FNN_INLINE REAL FN(loss_dx)(int which, REAL x, REAL t, REAL q, REAL param)
+{
+    const REAL d = x - t;
+    switch (which) {
+    case FNN_MSE:        return 2 * d;
+    case FNN_L1:         return FN(sign)(d);
+    case FNN_SMOOTH_L1:  return param > 0 ? FN(within)(d / param, 1) : FN(sign)(d);
+    case FNN_HUBER:      return FN(within)(d, param);
+    case FNN_BCE:        return d / r_max((1 - x) * x, (REAL)1e-12);          /* as PyTorch: finite at 0 and 1 */
+    case FNN_BCE_LOGITS: return (1 + (q - 1) * t) * r_sigmoid(x) - q * t;
+    case FNN_KL:         return -t;
+    default:             return -r_exp(t);
+    }
+}
+
+FNN_INLINE REAL FN(loss_dt)(int which, REAL x, REAL t, REAL q, REAL param)
+{
+    switch (which) {
+    case FNN_BCE:        return FN(log1p_from_minus_100)(-x) - FN(log_from_minus_100)(x);
+    case FNN_BCE_LOGITS: return (q - 1) * FN(softplus)(-x) - x;
+    case FNN_KL:         return t == 0 ? -x : FN(loss_log)(t) + 1 - x;        /* the slope of t log t at 0 is taken as 0 */
+    case FNN_KL_LOG:     return r_exp(t) * (t - x + 1);
+    default:             return -FN(loss_dx)(which, x, t, q, param);          /* functions of x - t */
+    }
+}
+
+/* ---- blocks -------------------------------------------------------------------------------------------------------------- */
+typedef struct {
+    REAL *y, *dx, *dt;
+    const REAL *dy, *x, *t, *w, *pw;
+    double *partial;
+    int which, each;
+    REAL param, scale;
+} FN(loss_args);
+
+FNN_INLINE void FN(loss_loop)(const FN(loss_args) *args, int which, fnn_size begin, fnn_size end)
+{
+    const REAL *restrict x = args->x, *restrict t = args->t, *restrict w = args->w, *restrict pw = args->pw;
+    REAL *restrict y = args->y;
+    const REAL param = args->param;
+    REAL sum = 0;
+    if (args->each && !w && !pw)
+        for (fnn_size i = begin; i < end; i++)
+            y[i] = FN(loss_value)(which, x[i], t[i], 1, param);
+    else if (args->each)
+        for (fnn_size i = begin; i < end; i++)
+            y[i] = (w ? w[i] : 1) * FN(loss_value)(which, x[i], t[i], pw ? pw[i] : 1, param);
+    else if (!w && !pw) {
+#pragma omp simd reduction(+ : sum)
+        for (fnn_size i = begin; i < end; i++)
+            sum += FN(loss_value)(which, x[i], t[i], 1, param);
+    } else {
+#pragma omp simd reduction(+ : sum)
+        for (fnn_size i = begin; i < end; i++)
+            sum += (w ? w[i] : 1) * FN(loss_value)(which, x[i], t[i], pw ? pw[i] : 1, param);
+    }
+    if (!args->each)
+        args->partial[begin / LOSS_GRAIN] = sum;
+}
+
+/* forward was  y = scale * sum_i w[i] f(x[i], t[i]) */
+FNN_INLINE void FN(loss_slope_loop)(const FN(loss_args) *args, int which, fnn_size begin, fnn_size end)
+{
+    const REAL *restrict x = args->x, *restrict t = args->t, *restrict w = args->w, *restrict pw = args->pw, *restrict dy = args->dy;
+    REAL *restrict dx = args->dx, *restrict dt = args->dt;
+    const REAL param = args->param, scale = args->scale, g = dy[0] * scale;
+    const int plain = !args->each && !w && !pw;
+    if (dx && plain)
+        for (fnn_size i = begin; i < end; i++)
+            dx[i] = g * FN(loss_dx)(which, x[i], t[i], 1, param);
+    else if (dx)
+        for (fnn_size i = begin; i < end; i++)
+            dx[i] = (args->each ? dy[i] * scale : g) * (w ? w[i] : 1) * FN(loss_dx)(which, x[i], t[i], pw ? pw[i] : 1, param);
+    if (dt && plain)
+        for (fnn_size i = begin; i < end; i++)
+            dt[i] = g * FN(loss_dt)(which, x[i], t[i], 1, param);
+    else if (dt)
+        for (fnn_size i = begin; i < end; i++)
+            dt[i] = (args->each ? dy[i] * scale : g) * (w ? w[i] : 1) * FN(loss_dt)(which, x[i], t[i], pw ? pw[i] : 1, param);
+}
+
+static void FN(loss_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(loss_args) *args = ctx;
+    switch (args->which) {
+    case FNN_MSE:        FN(loss_loop)(args, FNN_MSE, begin, end); break;
+    case FNN_L1:         FN(loss_loop)(args, FNN_L1, begin, end); break;
+    case FNN_SMOOTH_L1:  FN(loss_loop)(args, FNN_SMOOTH_L1, begin, end); break;
+    case FNN_HUBER:      FN(loss_loop)(args, FNN_HUBER, begin, end); break;
+    case FNN_BCE:        FN(loss_loop)(args, FNN_BCE, begin, end); break;
+    case FNN_BCE_LOGITS: FN(loss_loop)(args, FNN_BCE_LOGITS, begin, end); break;
+    case FNN_KL:         FN(loss_loop)(args, FNN_KL, begin, end); break;
+    default:             FN(loss_loop)(args, FNN_KL_LOG, begin, end); break;
+    }
+}
+
+static void FN(loss_slope_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(loss_args) *args = ctx;
+    switch (args->which) {
+    case FNN_MSE:        FN(loss_slope_loop)(args, FNN_MSE, begin, end); break;
+    case FNN_L1:         FN(loss_slope_loop)(args, FNN_L1, begin, end); break;
+    case FNN_SMOOTH_L1:  FN(loss_slope_loop)(args, FNN_SMOOTH_L1, begin, end); break;
+    case FNN_HUBER:      FN(loss_slope_loop)(args, FNN_HUBER, begin, end); break;
+    case FNN_BCE:        FN(loss_slope_loop)(args, FNN_BCE, begin, end); break;
+    case FNN_BCE_LOGITS: FN(loss_slope_loop)(args, FNN_BCE_LOGITS, begin, end); break;
+    case FNN_KL:         FN(loss_slope_loop)(args, FNN_KL, begin, end); break;
+    default:             FN(loss_slope_loop)(args, FNN_KL_LOG, begin, end); break;
+    }
+}
+
+void FN(loss_forward)(REAL *y, const REAL *x, const REAL *t, const REAL *w, const REAL *pw,
+                      fnn_size n, int which, double param, int each, double divisor)
+{
+    FN(loss_args) args = { .y = y, .x = x, .t = t, .w = w, .pw = pw, .which = which, .each = each, .param = (REAL)param };
+    if (each) {
+        fnn_parallel_for(n, LOSS_GRAIN, FN(loss_block), &args);
+        return;
+    }
+    const fnn_size blocks = (n + LOSS_GRAIN - 1) / LOSS_GRAIN;
+    args.partial = fnn_scratch_alloc((size_t)(blocks > 0 ? blocks : 1) * sizeof(double));
+    fnn_parallel_for(n, LOSS_GRAIN, FN(loss_block), &args);
+    double sum = 0;
+    for (fnn_size b = 0; b < blocks; b++)
+        sum += args.partial[b];
+    fnn_scratch_free(args.partial);
+    y[0] = (REAL)(sum / divisor);                   /* 0 / 0 = NaN for the mean of nothing, as in PyTorch */
+}
+
+void FN(loss_backward)(REAL *dx, REAL *dt, const REAL *dy, const REAL *x, const REAL *t, const REAL *w, const REAL *pw,
+                       fnn_size n, int which, double param, int each, double divisor)
+{
+    FN(loss_args) args = { .dx = dx, .dt = dt, .dy = dy, .x = x, .t = t, .w = w, .pw = pw, .which = which, .each = each,
+                           .param = (REAL)param, .scale = (REAL)(each ? 1 : 1 / divisor) };
+    fnn_parallel_for(n, LOSS_GRAIN, FN(loss_slope_block), &args);
+}

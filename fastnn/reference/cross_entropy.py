@@ -1,0 +1,90 @@
+"""Cross entropy and negative log likelihood, from their definitions.
+
+Both are  loss = - sum_c a_c z_c  at each position, with z = log softmax(x) or z = x, and a mean that divides by a sum of weights.
+"""
+
+import numpy as np
+
+from .softmax import log_softmax_forward
+
+
+def class_axis(x):
+    return 1 if x.ndim > 1 else 0
+
+
+def along_classes(weight, x):
+    """Class weights shaped to multiply x; ones if there are none."""
+    shape = [1] * x.ndim
+    shape[class_axis(x)] = -1
+    return np.ones(x.shape[class_axis(x)], x.dtype).reshape(shape) if weight is None else weight.reshape(shape)
+
+
+def one_hot(label, x):
+    """1 where the class is the label, else 0, in x's shape; a label that is no class gives only zeros."""
+    classes = np.arange(x.shape[class_axis(x)]).reshape(along_classes(None, x).shape)
+    return (classes == np.expand_dims(label, class_axis(x))).astype(x.dtype)
+
+
+def coefficients(x, target, weight, ignore_index, smoothing):
+    """a of the formula above, and what each position adds to the divisor of the mean."""
+    C, w = x.shape[class_axis(x)], along_classes(weight, x)
+    if target.dtype.kind == "f":
+        a = w * ((1 - smoothing) * target + smoothing / max(C, 1))
+        return a, np.ones(a.sum(axis=class_axis(x)).shape, x.dtype)
+    counts = target != ignore_index
+    hot = one_hot(np.where(counts, target, -1), x)
+    label_weight = (w * hot).sum(axis=class_axis(x))
+    a = (1 - smoothing) * w * hot + smoothing / max(C, 1) * w * np.expand_dims(counts, class_axis(x))
+    return a, label_weight
+
+
+def reduce(loss, divisors, reduction):
+    """(result, what a mean was divided by)"""
+    if reduction == "none":
+        return loss, 1.0
+    divisor = divisors.sum() if reduction == "mean" else 1.0
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(loss.sum() / divisor, loss.dtype), divisor
+
+
+def spread(dy, reduction, divisor, axis):
+    """The gradient that reaches each position, from the gradient of the reduced loss."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.expand_dims(dy, axis) if reduction == "none" else dy / divisor
+
+
+def cross_entropy_forward(x, target, weight=None, *, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+    axis = class_axis(x)
+    z = log_softmax_forward(x, dim=axis)[0]
+    a, divisors = coefficients(x, target, weight, ignore_index, label_smoothing)
+    # a class that nothing asks for costs nothing, even if its probability is 0; probabilities multiply whatever is there
+    counted = z if target.dtype.kind == "f" else np.where(a != 0, z, 0)
+    y, divisor = reduce(-(a * counted).sum(axis=axis), divisors, reduction)
+    return y, (z, a, target, weight, divisor)
+
+
+def cross_entropy_backward(dy, saved, *, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+    z, a, target, weight, divisor = saved
+    axis = class_axis(z)
+    g = spread(dy, reduction, divisor, axis)
+    with np.errstate(invalid="ignore"):
+        # forward was  y = - sum_c a_c z_c  with  z = log softmax(x),  dz_c/dx_k = [c = k] - softmax(x)_k
+        dx = g * (np.exp(z) * a.sum(axis=axis, keepdims=True) - a)
+    if target.dtype.kind == "f":
+        # a = w ((1 - smoothing) target + smoothing / C)
+        return dx, -g * z * along_classes(weight, z) * (1 - label_smoothing), None
+    return np.where(np.expand_dims(target == ignore_index, axis), 0, dx), None, None
+
+
+def nll_loss_forward(x, target, weight=None, *, ignore_index=-100, reduction="mean"):
+    a, divisors = coefficients(x, target, weight, ignore_index, 0.0)
+    y, divisor = reduce(-(a * np.where(a != 0, x, 0)).sum(axis=class_axis(x)), divisors, reduction)
+    return y, (a, target, divisor)
+
+
+def nll_loss_backward(dy, saved, *, ignore_index=-100, reduction="mean"):
+    a, target, divisor = saved
+    # forward was  y = - sum_c a_c x_c
+    with np.errstate(invalid="ignore"):
+        dx = -a * spread(dy, reduction, divisor, class_axis(a))
+    return np.where(np.expand_dims(target == ignore_index, class_axis(a)), 0, dx), None, None

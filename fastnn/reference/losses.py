@@ -1,0 +1,124 @@
+"""Losses that compare an input with a target element by element, from their definitions."""
+
+import numpy as np
+
+
+def reduce(loss, reduction):
+    if reduction == "none":
+        return loss
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(loss.sum() / divisor(loss, reduction), loss.dtype)
+
+
+def divisor(x, reduction):
+    return np.float64({"none": 1, "sum": 1, "mean": x.size, "batchmean": x.shape[0] if x.ndim else 1}[reduction])
+
+
+def spread(dy, x, reduction):
+    """The gradient that reaches each element's loss."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (np.broadcast_to(dy, x.shape) / divisor(x, reduction)).astype(x.dtype)
+
+
+def mse_loss_forward(x, target, *, reduction="mean"):
+    return reduce((x - target)**2, reduction), (x, target)
+
+
+def mse_loss_backward(dy, saved, *, reduction="mean"):
+    x, target = saved
+    dx = spread(dy, x, reduction) * 2 * (x - target)
+    return dx, -dx
+
+
+def l1_loss_forward(x, target, *, reduction="mean"):
+    return reduce(np.abs(x - target), reduction), (x, target)
+
+
+def l1_loss_backward(dy, saved, *, reduction="mean"):
+    x, target = saved
+    dx = spread(dy, x, reduction) * np.sign(x - target)
+    return dx, -dx
+
+
+def smooth_l1_loss_forward(x, target, *, reduction="mean", beta=1.0):
+    d = np.abs(x - target)
+    return reduce(d - beta / 2 if beta == 0 else np.where(d < beta, d**2 / (2 * beta), d - beta / 2), reduction), (x, target)
+
+
+def smooth_l1_loss_backward(dy, saved, *, reduction="mean", beta=1.0):
+    x, target = saved
+    d = x - target
+    slope = np.sign(d) if beta == 0 else np.where(np.abs(d) < beta, d / beta, np.sign(d))
+    dx = spread(dy, x, reduction) * slope
+    return dx, -dx
+
+
+def huber_loss_forward(x, target, *, reduction="mean", delta=1.0):
+    d = np.abs(x - target)
+    return reduce(np.where(d < delta, d**2 / 2, delta * (d - delta / 2)), reduction), (x, target)
+
+
+def huber_loss_backward(dy, saved, *, reduction="mean", delta=1.0):
+    x, target = saved
+    d = x - target
+    dx = spread(dy, x, reduction) * np.where(np.abs(d) < delta, d, delta * np.sign(d))
+    return dx, -dx
+
+
+def ones_if_none(weight):
+    return 1.0 if weight is None else weight
+
+
+def clamped_logs(x):
+    """log x and log(1 - x), both at least -100."""
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log(x), -100), np.maximum(np.log1p(-x), -100)
+
+
+def binary_cross_entropy_forward(x, target, weight=None, *, reduction="mean"):
+    log_x, log_not_x = clamped_logs(x)
+    loss = -(target * log_x + (1 - target) * log_not_x) * ones_if_none(weight)
+    return reduce(loss, reduction), (x, target, weight)
+
+
+def binary_cross_entropy_backward(dy, saved, *, reduction="mean"):
+    x, target, weight = saved
+    g = spread(dy, x, reduction) * ones_if_none(weight)
+    log_x, log_not_x = clamped_logs(x)
+    # d/dx of -(t log x + (1 - t) log(1 - x)) is (x - t) / x(1 - x); at 0 and 1 the divisor is taken as 1e-12
+    return g * (x - target) / np.maximum((1 - x) * x, 1e-12), g * (log_not_x - log_x), None
+
+
+def log_sigmoid(x):
+    return -np.logaddexp(0, -x)
+
+
+def binary_cross_entropy_with_logits_forward(x, target, weight=None, pos_weight=None, *, reduction="mean"):
+    loss = -(ones_if_none(pos_weight) * target * log_sigmoid(x) + (1 - target) * log_sigmoid(-x)) * ones_if_none(weight)
+    return reduce(loss, reduction), (x, target, weight, pos_weight)
+
+
+def binary_cross_entropy_with_logits_backward(dy, saved, *, reduction="mean"):
+    x, target, weight, pos_weight = saved
+    g, q = spread(dy, x, reduction) * ones_if_none(weight), ones_if_none(pos_weight)
+    # d/dx log sigmoid(x) = sigmoid(-x)
+    dx = -g * (q * target * np.exp(log_sigmoid(-x)) - (1 - target) * np.exp(log_sigmoid(x)))
+    return dx, -g * (q * log_sigmoid(x) - log_sigmoid(-x)), None, None
+
+
+def log_or_0(t):
+    """log t, and 0 where t = 0, where t log t is 0 too."""
+    return np.log(np.where(t == 0, 1, t))
+
+
+def kl_div_forward(x, target, *, reduction="mean", log_target=False):
+    loss = np.exp(target) * (target - x) if log_target else target * (log_or_0(target) - x)
+    return reduce(loss, reduction), (x, target)
+
+
+def kl_div_backward(dy, saved, *, reduction="mean", log_target=False):
+    x, target = saved
+    g = spread(dy, x, reduction)
+    if log_target:
+        return -g * np.exp(target), g * np.exp(target) * (target - x + 1)
+    return -g * target, g * (log_or_0(target) - x + (target != 0))
