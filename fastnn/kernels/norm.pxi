@@ -1,1 +1,215 @@
 # norm.pxi -- calls of csrc/norm.c
+
+cdef extern from "fastnn.h" nogil:
+    void (*fnn_layer_norm_forward[2])(void *y, void *mean, void *rstd, const void *x, const void *weight, const void *bias,
+                                      Py_ssize_t rows, Py_ssize_t n, double eps)
+    void (*fnn_layer_norm_backward[2])(void *dx, void *dweight, void *dbias, const void *dy, const void *x, const void *mean,
+                                       const void *rstd, const void *weight, void *work, Py_ssize_t rows, Py_ssize_t n)
+    void (*fnn_group_norm_forward[2])(void *y, void *mean, void *rstd, const void *x, const void *weight, const void *bias,
+                                      Py_ssize_t N, Py_ssize_t C, Py_ssize_t S, Py_ssize_t G, double eps)
+    void (*fnn_group_norm_backward[2])(void *dx, void *dweight, void *dbias, const void *dy, const void *x, const void *mean,
+                                       const void *rstd, const void *weight, void *work,
+                                       Py_ssize_t N, Py_ssize_t C, Py_ssize_t S, Py_ssize_t G)
+    void (*fnn_batch_norm_forward[2])(void *y, void *batch_mean, void *batch_var, void *mean, void *rstd, const void *x,
+                                      const void *weight, const void *bias, Py_ssize_t N, Py_ssize_t C, Py_ssize_t S, double eps)
+    void (*fnn_batch_norm_backward[2])(void *dx, void *dweight, void *dbias, const void *dy, const void *dbatch_mean,
+                                       const void *dbatch_var, const void *x, const void *mean, const void *rstd, const void *weight,
+                                       Py_ssize_t N, Py_ssize_t C, Py_ssize_t S)
+    void (*fnn_batch_norm_inference_forward[2])(void *y, void *mean, void *rstd, const void *x, const void *running_mean,
+                                                const void *running_var, const void *weight, const void *bias,
+                                                Py_ssize_t N, Py_ssize_t C, Py_ssize_t S, double eps)
+    void (*fnn_batch_norm_inference_backward[2])(void *dx, void *dweight, void *dbias, const void *dy, const void *x, const void *mean,
+                                                 const void *rstd, const void *weight, Py_ssize_t N, Py_ssize_t C, Py_ssize_t S)
+
+
+cdef object _wanted(bint wanted, Array *out, const Array *like):
+    """A gradient with the shape and type of `like`, or None with a NULL pointer where it is not wanted or has no input."""
+    if wanted and like.data != NULL:
+        return new_like(out, like)
+    return open_optional(None, out)
+
+
+cdef Py_ssize_t _pixels(const Array *x):
+    """S of (N, C, ...)."""
+    cdef Py_ssize_t S = 1
+    cdef int i
+    for i in range(2, x.ndim):
+        S *= x.shape[i]
+    return S
+
+
+# ---- layer norm and RMS norm: rows of n ----------------------------------------------------------------------------------------------
+cdef object _row_norm_forward(x, weight, bias, normalized_shape, double eps, bint centred):
+    cdef Array x_, w_, b_, y_, mean_, rstd_
+    cdef Py_ssize_t pair[2]
+    cdef int i, lead
+    x = open_array(x, &x_)
+    weight = open_optional(weight, &w_)
+    bias = open_optional(bias, &b_)
+    lead = x_.ndim - <int>len(normalized_shape)
+    pair[0], pair[1] = 1, 2
+    for i in range(lead):
+        pair[0] *= x_.shape[i]
+    cdef Py_ssize_t n = 1
+    for i in range(lead, x_.ndim):
+        n *= x_.shape[i]
+    y = new_like(&y_, &x_)
+    rstd = new_array(&rstd_, x_.dtype, 1, pair)
+    mean = new_array(&mean_, x_.dtype, 2, pair) if centred else open_optional(None, &mean_)
+    with nogil:
+        fnn_layer_norm_forward[x_.dtype](y_.data, mean_.data, rstd_.data, x_.data, w_.data, b_.data, pair[0], n, eps)
+    return y, (x, mean, rstd, weight, bias)
+
+
+cdef object _row_norm_backward(dy, saved, needs):
+    cdef Array dy_, x_, mean_, rstd_, w_, b_, dx_, dw_, db_
+    x = open_array(saved[0], &x_)
+    mean = open_optional(saved[1], &mean_)
+    rstd = open_array(saved[2], &rstd_)
+    weight = open_optional(saved[3], &w_)
+    bias = open_optional(saved[4], &b_)
+    dy = open_array(dy, &dy_)
+    cdef Py_ssize_t rows = rstd_.size
+    cdef Py_ssize_t n = x_.size // rows if rows > 0 else max(w_.size, b_.size)
+    dx = _wanted(needs[0], &dx_, &x_)
+    dweight = _wanted(needs[1], &dw_, &w_)
+    dbias = _wanted(needs[2], &db_, &b_)
+    cdef Workspace work = None
+    cdef void *work_data = NULL
+    if dw_.data != NULL or db_.data != NULL:
+        work = Workspace(2 * n * min(64, rows // 8 + 1) * (4 if x_.dtype == FNN_F32 else 8))
+        work_data = work.data
+    with nogil:
+        fnn_layer_norm_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, x_.data, mean_.data, rstd_.data, w_.data, work_data,
+                                          rows, n)
+    return dx, dweight, dbias
+
+
+def layer_norm_forward(x, weight, bias, *, normalized_shape, eps):
+    return _row_norm_forward(x, weight, bias, normalized_shape, eps, True)
+
+
+def layer_norm_backward(dy, saved, needs=(True, True, True), *, normalized_shape, eps):
+    return _row_norm_backward(dy, saved, needs)
+
+
+def rms_norm_forward(x, weight, *, normalized_shape, eps):
+    return _row_norm_forward(x, weight, None, normalized_shape, eps, False)
+
+
+def rms_norm_backward(dy, saved, needs=(True, True), *, normalized_shape, eps):
+    return _row_norm_backward(dy, saved, (*needs, False))[:2]
+
+
+# ---- group norm -----------------------------------------------------------------------------------------------------------------------
+def group_norm_forward(x, weight, bias, *, num_groups, double eps):
+    cdef Array x_, w_, b_, y_, mean_, rstd_
+    cdef Py_ssize_t shape[3]
+    x = open_array(x, &x_)
+    weight = open_optional(weight, &w_)
+    bias = open_optional(bias, &b_)
+    cdef Py_ssize_t S = _pixels(&x_), G = num_groups
+    shape[0], shape[1], shape[2] = x_.shape[0], G, 2
+    y = new_like(&y_, &x_)
+    mean = new_array(&mean_, x_.dtype, 3, shape)
+    rstd = new_array(&rstd_, x_.dtype, 2, shape)
+    with nogil:
+        fnn_group_norm_forward[x_.dtype](y_.data, mean_.data, rstd_.data, x_.data, w_.data, b_.data, x_.shape[0], x_.shape[1], S, G, eps)
+    return y, (x, mean, rstd, weight, bias)
+
+
+def group_norm_backward(dy, saved, needs=(True, True, True), *, num_groups, eps):
+    cdef Array dy_, x_, mean_, rstd_, w_, b_, dx_, dw_, db_
+    x = open_array(saved[0], &x_)
+    mean = open_array(saved[1], &mean_)
+    rstd = open_array(saved[2], &rstd_)
+    weight = open_optional(saved[3], &w_)
+    bias = open_optional(saved[4], &b_)
+    dy = open_array(dy, &dy_)
+    dx = _wanted(needs[0], &dx_, &x_)
+    dweight = _wanted(needs[1], &dw_, &w_)
+    dbias = _wanted(needs[2], &db_, &b_)
+    cdef Py_ssize_t S = _pixels(&x_), G = num_groups
+    cdef Workspace work = Workspace(2 * x_.shape[0] * x_.shape[1] * (4 if x_.dtype == FNN_F32 else 8))
+    with nogil:
+        fnn_group_norm_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, x_.data, mean_.data, rstd_.data, w_.data, work.data,
+                                          x_.shape[0], x_.shape[1], S, G)
+    return dx, dweight, dbias
+
+
+# ---- batch norm -----------------------------------------------------------------------------------------------------------------------
+def batch_norm_forward(x, weight, bias, *, double eps):
+    cdef Array x_, w_, b_, y_, batch_mean_, batch_var_, mean_, rstd_
+    cdef Py_ssize_t shape[2]
+    x = open_array(x, &x_)
+    weight = open_optional(weight, &w_)
+    bias = open_optional(bias, &b_)
+    shape[0], shape[1] = x_.shape[1], 2
+    y = new_like(&y_, &x_)
+    batch_mean = new_array(&batch_mean_, x_.dtype, 1, shape)
+    batch_var = new_array(&batch_var_, x_.dtype, 1, shape)
+    mean = new_array(&mean_, x_.dtype, 2, shape)
+    rstd = new_array(&rstd_, x_.dtype, 1, shape)
+    cdef Py_ssize_t S = _pixels(&x_)
+    with nogil:
+        fnn_batch_norm_forward[x_.dtype](y_.data, batch_mean_.data, batch_var_.data, mean_.data, rstd_.data, x_.data, w_.data, b_.data,
+                                         x_.shape[0], x_.shape[1], S, eps)
+    return (y, batch_mean, batch_var), (x, mean, rstd, weight, bias)
+
+
+def batch_norm_backward(dy, saved, needs=(True, True, True), *, eps):
+    cdef Array dy_, dmean_, dvar_, x_, mean_, rstd_, w_, b_, dx_, dw_, db_
+    x = open_array(saved[0], &x_)
+    mean = open_array(saved[1], &mean_)
+    rstd = open_array(saved[2], &rstd_)
+    weight = open_optional(saved[3], &w_)
+    bias = open_optional(saved[4], &b_)
+    dy, dmean, dvar = dy
+    dy = open_array(np.zeros_like(x) if dy is None else dy, &dy_)
+    dmean = open_optional(dmean, &dmean_)
+    dvar = open_optional(dvar, &dvar_)
+    dx = _wanted(needs[0], &dx_, &x_)
+    dweight = _wanted(needs[1], &dw_, &w_)
+    dbias = _wanted(needs[2], &db_, &b_)
+    cdef Py_ssize_t S = _pixels(&x_)
+    with nogil:
+        fnn_batch_norm_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, dmean_.data, dvar_.data, x_.data, mean_.data, rstd_.data,
+                                          w_.data, x_.shape[0], x_.shape[1], S)
+    return dx, dweight, dbias
+
+
+def batch_norm_inference_forward(x, running_mean, running_var, weight, bias, *, double eps):
+    cdef Array x_, rm_, rv_, w_, b_, y_, mean_, rstd_
+    cdef Py_ssize_t shape[2]
+    x = open_array(x, &x_)
+    running_mean = open_array(running_mean, &rm_)
+    running_var = open_array(running_var, &rv_)
+    weight = open_optional(weight, &w_)
+    bias = open_optional(bias, &b_)
+    shape[0], shape[1] = x_.shape[1], 2
+    y = new_like(&y_, &x_)
+    mean = new_array(&mean_, x_.dtype, 2, shape)
+    rstd = new_array(&rstd_, x_.dtype, 1, shape)
+    cdef Py_ssize_t S = _pixels(&x_)
+    with nogil:
+        fnn_batch_norm_inference_forward[x_.dtype](y_.data, mean_.data, rstd_.data, x_.data, rm_.data, rv_.data, w_.data, b_.data,
+                                                   x_.shape[0], x_.shape[1], S, eps)
+    return y, (x, mean, rstd, weight, bias)
+
+
+def batch_norm_inference_backward(dy, saved, needs=(True, False, False, True, True), *, eps):
+    cdef Array dy_, x_, mean_, rstd_, w_, b_, dx_, dw_, db_
+    x = open_array(saved[0], &x_)
+    mean = open_array(saved[1], &mean_)
+    rstd = open_array(saved[2], &rstd_)
+    weight = open_optional(saved[3], &w_)
+    bias = open_optional(saved[4], &b_)
+    dy = open_array(dy, &dy_)
+    dx = _wanted(needs[0], &dx_, &x_)
+    dweight = _wanted(needs[3], &dw_, &w_)
+    dbias = _wanted(needs[4], &db_, &b_)
+    cdef Py_ssize_t S = _pixels(&x_)
+    with nogil:
+        fnn_batch_norm_inference_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, x_.data, mean_.data, rstd_.data, w_.data,
+                                                    x_.shape[0], x_.shape[1], S)
+    return dx, None, None, dweight, dbias

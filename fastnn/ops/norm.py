@@ -1,3 +1,438 @@
-"""Ops of norm."""
+"""Layer, RMS, group and batch normalisation. Kernels: csrc/norm.c. Definitions: fastnn/reference/norm.py."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..autograd import apply, no_grad
+from ..errors import DTypeError, ShapeError
+from ..kernels import kernel
+from ..reference import norm as reference
+from ..tensor import Tensor, tensor
+from .checks import need_float
+from .registry import Op, Sample, register, seeded
+
+__all__ = ["batch_norm", "group_norm", "layer_norm", "rms_norm"]
+
+# dx = rstd * (g - mean(g) - xhat * mean(g * xhat)) is the difference of three terms. In a set of a few elements hardly
+# anything may be left of them, and the laws' allowance is measured by what is left: room for the rounding of each term.
+CANCELLATION = 3.0
+
+
+# ---- checks ---------------------------------------------------------------------------------------------------------
+def need_shape(who: str, shape: tuple[int, ...], **arrays: Any) -> None:
+    """Every named array that is given must have this shape."""
+    for name, a in arrays.items():
+        if a is not None and a.shape != shape:
+            raise ShapeError(who=who, expected=f"{name} of shape {shape}", got=a.shape)
+
+
+def check_rows(who: str, x: Any, weight: Any, bias: Any, normalized_shape: tuple[int, ...]) -> None:
+    need_float(who, input=x, weight=weight, bias=bias)
+    if not normalized_shape or x.shape[x.ndim - len(normalized_shape):] != normalized_shape or x.ndim < len(normalized_shape):
+        last = ", ".join(map(str, normalized_shape))
+        raise ShapeError(who=who, expected=f"input of shape (..., {last})", got=x.shape,
+                         hint="normalized_shape names the last sizes of the input.")
+    need_shape(who, normalized_shape, weight=weight, bias=bias)
+
+
+def check_channels(who: str, x: Any, **vectors: Any) -> None:
+    need_float(who, input=x, **vectors)
+    if x.ndim < 2:
+        raise ShapeError(who=who, expected="input of shape (N, C) or (N, C, ...)", got=x.shape)
+    need_shape(who, x.shape[1:2], **vectors)
+
+
+def check_group(x: Any, weight: Any, bias: Any, num_groups: int, eps: float) -> None:
+    check_channels("group_norm", x, weight=weight, bias=bias)
+    if num_groups < 1 or x.shape[1] % num_groups:
+        raise ShapeError(f"{x.shape[1]} channels cannot be cut into {num_groups} equal groups", who="group_norm")
+
+
+def check_batch(x: Any, weight: Any, bias: Any, eps: float) -> None:
+    check_channels("batch_norm", x, weight=weight, bias=bias)
+    if x.size == x.shape[1] > 0:
+        raise ShapeError("expected more than 1 value per channel when training", who="batch_norm",
+                         got=f"input of shape {x.shape}",
+                         hint="One value has no variance: use a larger batch, or model.eval().")
+
+
+# ---- layer norm and RMS norm ----------------------------------------------------------------------------------------
+def rows_of(name: str, *lead: int, shape: tuple[int, ...], weight: bool = True, bias: bool | None = True, eps: float = 1e-5,
+            mean: float = 0.0, scale: float = 1.0) -> Sample:
+    """A sample of rows; bias None leaves that input out (RMS norm)."""
+    rng = seeded("rows " + name)                    # not sample.rng(): a dy equal to x would have a gradient of 0
+    x = mean + scale * rng.standard_normal((*lead, *shape))
+    w = rng.standard_normal(shape) + 0.5 if weight else None
+    b = rng.standard_normal(shape) if bias else None
+    return Sample(name, (x, w) if bias is None else (x, w, b), {"normalized_shape": shape, "eps": eps},
+                  {"rows": math.prod(lead), "n": math.prod(shape)})
+
+
+def layer_samples() -> list[Sample]:
+    return [rows_of("smallest", 1, shape=(2,), eps=0.5), rows_of("odd", 3, 5, shape=(7,)),
+            rows_of("two axes", 3, shape=(5, 7)), rows_of("no weight", 5, shape=(3,), weight=False),
+            rows_of("no bias", 5, shape=(11,), bias=False), rows_of("plain", 2, shape=(13,), weight=False, bias=False),
+            rows_of("one row", shape=(17,)), rows_of("wide", 2, shape=(1031,)), rows_of("many rows", 131, shape=(67,)),
+            rows_of("empty", 0, shape=(4,)), rows_of("mean", 2, shape=(37,), mean=100.0),
+            rows_of("large", 2, shape=(5,), scale=50.0), rows_of("eps", 2, shape=(5,), eps=2.0)]
+
+
+def fast_layer_norm(x: Any, weight: Any, bias: Any, *, normalized_shape: tuple[int, ...], eps: float) -> Any:
+    axes = tuple(range(x.ndim - len(normalized_shape), x.ndim))
+    d = x - x.mean(axes, keepdims=True)
+    d *= 1 / np.sqrt(np.square(d).mean(axes, keepdims=True) + eps)
+    if weight is not None:
+        d *= weight
+    if bias is not None:
+        d += bias
+    return d
+
+
+LAYER_NORM = register(Op(
+    name="layer_norm", family="normalisation", inputs=("x", "weight", "bias"),
+    formula="y = (x - mean) / sqrt(var + eps) * weight + bias, mean and var over the last axes",
+    forward=kernel("layer_norm_forward"), backward=kernel("layer_norm_backward"),
+    ref_forward=reference.layer_norm_forward, ref_backward=reference.layer_norm_backward,
+    check=lambda x, weight, bias, normalized_shape, eps: check_rows("layer_norm", x, weight, bias, normalized_shape),
+    samples=layer_samples,
+    errors=(("shape", lambda: layer_norm(tensor(np.zeros((2, 3))), (4,)), ShapeError, ("layer_norm", "(..., 4)", "(2, 3)")),
+            ("no shape", lambda: layer_norm(tensor(np.zeros((2, 3))), ()), ShapeError, ("layer_norm", "normalized_shape")),
+            ("weight", lambda: layer_norm(tensor(np.zeros((2, 3))), 3, tensor(np.zeros(2))), ShapeError,
+             ("weight of shape (3,)", "(2,)")),
+            ("integers", lambda: layer_norm(tensor([[1, 2]]), (2,)), DTypeError, ("layer_norm", "int64")),
+            ("mixed", lambda: layer_norm(tensor(np.zeros((2, 3))), (3,), tensor(np.zeros(3, np.float32))), DTypeError,
+             ("float64", "float32"))),
+    fast_numpy=fast_layer_norm,
+    bench={"2048x512": lambda: rows_of("2048x512", 2048, shape=(512,))},
+    flops=lambda rows, n: 8 * rows * n, bytes=lambda rows, n: 4 * (2 * rows * n + 2 * n + 3 * rows),
+    terms=lambda rows, n: n, slack=CANCELLATION,
+))
+
+
+def layer_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None,
+               eps: float = 1e-5) -> Tensor:
+    r"""Standardise each row (the last axes of the input), then scale and shift.
+
+    .. math:: y = \frac{x - \mathrm{E}[x]}{\sqrt{\mathrm{Var}[x] + \epsilon}} \cdot weight + bias
+
+    Parameters
+    ----------
+    input : Tensor (..., *normalized_shape), float32 or float64
+    normalized_shape : int or sequence of int
+        The sizes of the axes over which mean and variance (divided by the number of elements) are taken.
+    weight, bias : Tensor of shape normalized_shape, optional
+    eps : float, added to the variance
+
+    Returns
+    -------
+    Tensor of the input's shape.
+
+    Raises
+    ------
+    ShapeError : if the input does not end in normalized_shape, or weight or bias has another shape.
+    DTypeError : if an argument is not floating point, or they differ in dtype.
+
+    Cost: 8 flop per element; the input is read from memory once, in the backward pass once together with dy.
+    Accurate also where the mean is far larger than the deviation.
+    Ba, Kiros, Hinton (2016), "Layer normalization", arXiv:1607.06450.
+
+    >>> import fastnn as nn
+    >>> nn.functional.layer_norm(nn.tensor([[1.0, 3.0], [10.0, 10.0]]), (2,), eps=0.0001)
+    tensor([[-0.9999,  0.9999],
+            [ 0.0000,  0.0000]])
+    """
+    return apply(LAYER_NORM, input, weight, bias, normalized_shape=as_shape(normalized_shape), eps=float(eps))
+
+
+def as_shape(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
+    return (normalized_shape,) if isinstance(normalized_shape, int) else tuple(int(n) for n in normalized_shape)
+
+
+def rms_samples() -> list[Sample]:
+    return [rows_of("smallest", 1, shape=(1,), bias=None, eps=0.5), rows_of("odd", 3, 5, shape=(7,), bias=None),
+            rows_of("two axes", 3, shape=(5, 7), bias=None), rows_of("plain", 3, shape=(11,), weight=False, bias=None),
+            rows_of("wide", 2, shape=(1031,), bias=None), rows_of("many rows", 131, shape=(37,), bias=None),
+            rows_of("empty", 0, shape=(4,), bias=None), rows_of("large", 2, shape=(5,), scale=50.0, bias=None)]
+
+
+def fast_rms_norm(x: Any, weight: Any, *, normalized_shape: tuple[int, ...], eps: float) -> Any:
+    axes = tuple(range(x.ndim - len(normalized_shape), x.ndim))
+    y = x * (1 / np.sqrt(np.square(x).mean(axes, keepdims=True) + eps))
+    return y if weight is None else y * weight
+
+
+RMS_NORM = register(Op(
+    name="rms_norm", family="normalisation", inputs=("x", "weight"), formula="y = x / sqrt(mean(x^2) + eps) * weight",
+    forward=kernel("rms_norm_forward"), backward=kernel("rms_norm_backward"),
+    ref_forward=reference.rms_norm_forward, ref_backward=reference.rms_norm_backward,
+    check=lambda x, weight, normalized_shape, eps: check_rows("rms_norm", x, weight, None, normalized_shape),
+    samples=rms_samples,
+    errors=(("shape", lambda: rms_norm(tensor(np.zeros((2, 3))), (4,)), ShapeError, ("rms_norm", "(..., 4)", "(2, 3)")),
+            ("integers", lambda: rms_norm(tensor([[1, 2]]), (2,)), DTypeError, ("rms_norm", "int64"))),
+    fast_numpy=fast_rms_norm,
+    bench={"2048x512": lambda: rows_of("2048x512", 2048, shape=(512,), bias=None)},
+    flops=lambda rows, n: 5 * rows * n, bytes=lambda rows, n: 4 * (2 * rows * n + n + rows),
+    terms=lambda rows, n: n, slack=CANCELLATION,
+))
+
+
+def rms_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None,
+             eps: float | None = None) -> Tensor:
+    r"""Divide each row by the root of its mean square, then scale.
+
+    .. math:: y = \frac{x}{\sqrt{\mathrm{E}[x^2] + \epsilon}} \cdot weight
+
+    Parameters
+    ----------
+    input : Tensor (..., *normalized_shape), float32 or float64
+    normalized_shape : int or sequence of int, the sizes of the axes that make a row
+    weight : Tensor of shape normalized_shape, optional
+    eps : float; None means the distance from 1 to the next number of the input's dtype
+
+    Returns
+    -------
+    Tensor of the input's shape.
+
+    Raises
+    ------
+    ShapeError : if the input does not end in normalized_shape, or weight has another shape.
+    DTypeError : if an argument is not floating point, or they differ in dtype.
+
+    Cost: 5 flop per element; the input is read from memory once.
+    Zhang, Sennrich (2019), "Root mean square layer normalization", arXiv:1910.07467.
+
+    >>> import fastnn as nn
+    >>> nn.functional.rms_norm(nn.tensor([3.0, -4.0]), (2,), eps=0.0)
+    tensor([ 0.8485, -1.1314])
+    """
+    x: Any = getattr(input, "_data", input)
+    if eps is None:
+        eps = float(np.finfo(x.dtype).eps) if x.dtype.kind == "f" else 0.0
+    return apply(RMS_NORM, input, weight, normalized_shape=as_shape(normalized_shape), eps=float(eps))
+
+
+# ---- group norm and batch norm --------------------------------------------------------------------------------------
+def images(name: str, *shape: int, weight: bool = True, bias: bool = True, mean: float = 0.0, scale: float = 1.0,
+           **attrs: Any) -> Sample:
+    rng = seeded("images " + name)
+    x = mean + scale * rng.standard_normal(shape)
+    w = rng.standard_normal(shape[1]) + 0.5 if weight else None
+    b = rng.standard_normal(shape[1]) if bias else None
+    sizes = {"N": shape[0], "C": shape[1], "S": math.prod(shape[2:])}
+    if "num_groups" in attrs:
+        sizes["G"] = attrs["num_groups"]
+    return Sample(name, (x, w, b), {"eps": 1e-5} | attrs, sizes)
+
+
+def group_samples() -> list[Sample]:
+    return [images("smallest", 1, 2, 1, num_groups=1, eps=0.5), images("odd", 3, 10, 7, 11, num_groups=2),
+            images("each channel", 2, 3, 5, num_groups=3), images("one group", 2, 5, 3, num_groups=1),
+            images("rank 2", 5, 6, num_groups=2), images("plain", 2, 4, 3, 3, num_groups=2, weight=False, bias=False),
+            images("no bias", 2, 6, 5, num_groups=3, bias=False), images("long", 1, 2, 5003, num_groups=1),
+            images("empty", 0, 4, 3, num_groups=2), images("mean", 2, 4, 13, num_groups=2, mean=100.0)]
+
+
+def fast_group_norm(x: Any, weight: Any, bias: Any, *, num_groups: int, eps: float) -> Any:
+    groups = x.reshape(x.shape[0], num_groups, -1)
+    d = groups - groups.mean(2, keepdims=True)
+    d *= 1 / np.sqrt(np.square(d).mean(2, keepdims=True) + eps)
+    return reference.scale_and_shift(d.reshape(x.shape), weight, bias, 1)
+
+
+GROUP_NORM = register(Op(
+    name="group_norm", family="normalisation", inputs=("x", "weight", "bias"),
+    formula="y = (x - mean) / sqrt(var + eps) * weight + bias, mean and var over groups of channels of one image",
+    forward=kernel("group_norm_forward"), backward=kernel("group_norm_backward"),
+    ref_forward=reference.group_norm_forward, ref_backward=reference.group_norm_backward,
+    check=check_group, samples=group_samples,
+    errors=(("groups", lambda: group_norm(tensor(np.zeros((2, 3, 4))), 2), ShapeError,
+             ("group_norm", "3 channels", "2 equal groups")),
+            ("no groups", lambda: group_norm(tensor(np.zeros((2, 3, 4))), 0), ShapeError, ("0 equal groups",)),
+            ("rank", lambda: group_norm(tensor(np.zeros(3)), 1), ShapeError, ("(N, C)", "(3,)")),
+            ("bias", lambda: group_norm(tensor(np.zeros((2, 4))), 2, None, tensor(np.zeros(2))), ShapeError,
+             ("bias of shape (4,)",)),
+            ("integers", lambda: group_norm(tensor([[1, 2]]), 1), DTypeError, ("group_norm", "int64"))),
+    fast_numpy=fast_group_norm,
+    bench={"32x64x28x28, 8 groups": lambda: images("32x64x28x28, 8 groups", 32, 64, 28, 28, num_groups=8)},
+    flops=lambda N, C, S, G: 8 * N * C * S, bytes=lambda N, C, S, G: 4 * (2 * N * C * S + 2 * C + 3 * N * G),
+    terms=lambda N, C, S, G: C // G * S, slack=CANCELLATION,
+))
+
+
+def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None,
+               eps: float = 1e-5) -> Tensor:
+    r"""Standardise each group of C / num_groups channels of each image, then scale and shift each channel.
+
+    .. math:: y = \frac{x - \mathrm{E}[x]}{\sqrt{\mathrm{Var}[x] + \epsilon}} \cdot weight_c + bias_c
+
+    Parameters
+    ----------
+    input : Tensor (N, C, ...), float32 or float64
+    num_groups : int, a divisor of C; with C groups this is instance normalisation
+    weight, bias : Tensor (C,), optional
+    eps : float, added to the variance
+
+    Returns
+    -------
+    Tensor of the input's shape.
+
+    Raises
+    ------
+    ShapeError : if C is not a multiple of num_groups, or weight or bias is not of shape (C,).
+    DTypeError : if an argument is not floating point, or they differ in dtype.
+
+    Cost: 8 flop per element; bound by memory. Does not depend on the batch.
+    Wu, He (2018), "Group normalization", arXiv:1803.08494.
+
+    >>> import fastnn as nn
+    >>> nn.functional.group_norm(nn.tensor([[1.0, 3.0, 5.0, 5.0]]), 2)
+    tensor([[-1.,  1.,  0.,  0.]])
+    """
+    return apply(GROUP_NORM, input, weight, bias, num_groups=int(num_groups), eps=float(eps))
+
+
+def batch_samples() -> list[Sample]:
+    return [images("smallest", 2, 1, eps=0.5), images("odd", 3, 5, 7, 11), images("rank 2", 7, 67),
+            images("rank 3", 3, 5, 7), images("one image", 1, 3, 5, 2), images("plain", 3, 2, 4, weight=False, bias=False),
+            images("no bias", 5, 3, bias=False), images("tall", 1031, 3), images("long", 2, 2, 5003),
+            images("no channels", 5, 0, 2), images("mean", 5, 3, 13, mean=100.0),
+            images("large", 5, 3, scale=20.0), images("eps", 3, 2, 4, eps=2.0)]
+
+
+def fast_batch_norm(x: Any, weight: Any, bias: Any, *, eps: float) -> Any:
+    axes = (0, *range(2, x.ndim))
+    mean, var = x.mean(axes), x.var(axes)
+    scale = 1 / np.sqrt(var + eps) if weight is None else weight / np.sqrt(var + eps)
+    y = x * reference.along(scale, x, 1)
+    y += reference.along((0 if bias is None else bias) - mean * scale, x, 1)
+    return y, mean, var
+
+
+BATCH_NORM = register(Op(
+    name="batch_norm", family="normalisation", inputs=("x", "weight", "bias"),
+    formula="y = (x - mean) / sqrt(var + eps) * weight + bias, mean and var of each channel; gives mean and var too",
+    forward=kernel("batch_norm_forward"), backward=kernel("batch_norm_backward"),
+    ref_forward=reference.batch_norm_forward, ref_backward=reference.batch_norm_backward,
+    check=check_batch, samples=batch_samples,
+    errors=(("one value", lambda: batch_norm(tensor(np.zeros((1, 3, 1, 1))), None, None, training=True), ShapeError,
+             ("batch_norm", "more than 1 value per channel when training", "(1, 3, 1, 1)")),
+            ("rank", lambda: batch_norm(tensor(np.zeros(3)), None, None, training=True), ShapeError, ("(N, C)", "(3,)")),
+            ("weight", lambda: batch_norm(tensor(np.zeros((2, 3))), None, None, tensor(np.zeros(2)), training=True),
+             ShapeError, ("weight of shape (3,)", "(2,)")),
+            ("running", lambda: batch_norm(tensor(np.zeros((2, 3))), tensor(np.zeros(2)), None, training=True), ShapeError,
+             ("running_mean of shape (3,)", "(2,)")),
+            ("integers", lambda: batch_norm(tensor([[1, 2], [3, 4]]), None, None, training=True), DTypeError,
+             ("batch_norm", "int64"))),
+    fast_numpy=fast_batch_norm,
+    bench={"32x64x56x56": lambda: images("32x64x56x56", 32, 64, 56, 56)},
+    flops=lambda N, C, S: 7 * N * C * S, bytes=lambda N, C, S: 4 * (2 * N * C * S + 7 * C),
+    terms=lambda N, C, S: N * S, slack=CANCELLATION,
+))
+
+
+def with_statistics(s: Sample) -> Sample:
+    """The same sample with a running mean and a running variance."""
+    x, w, b = s.inputs
+    rng = seeded("statistics of " + s.name)
+    near = x.mean() if x.size else 0.0
+    statistics = near + rng.standard_normal(x.shape[1]), rng.uniform(0.5, 2.0, x.shape[1])
+    return Sample(s.name, (x, *statistics, w, b), s.attrs, s.sizes)
+
+
+def inference_samples() -> list[Sample]:
+    return [with_statistics(s) for s in [images("one", 1, 1), images("empty", 0, 3, 2), *batch_samples()]]
+
+
+def fast_batch_norm_inference(x: Any, running_mean: Any, running_var: Any, weight: Any, bias: Any, *, eps: float) -> Any:
+    scale = 1 / np.sqrt(running_var + eps) if weight is None else weight / np.sqrt(running_var + eps)
+    y = x * reference.along(scale, x, 1)
+    y += reference.along((0 if bias is None else bias) - running_mean * scale, x, 1)
+    return y
+
+
+BATCH_NORM_INFERENCE = register(Op(
+    name="batch_norm_inference", family="normalisation", inputs=("x", "running_mean", "running_var", "weight", "bias"),
+    formula="y = (x - running_mean) / sqrt(running_var + eps) * weight + bias", differentiable=("x", "weight", "bias"),
+    forward=kernel("batch_norm_inference_forward"), backward=kernel("batch_norm_inference_backward"),
+    ref_forward=reference.batch_norm_inference_forward, ref_backward=reference.batch_norm_inference_backward,
+    check=lambda x, running_mean, running_var, weight, bias, eps: check_channels(
+        "batch_norm", x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias),
+    samples=inference_samples,
+    errors=(("none", lambda: batch_norm(tensor(np.zeros((2, 3))), None, None), ShapeError,
+             ("batch_norm", "running_mean and running_var")),
+            ("size", lambda: batch_norm(tensor(np.zeros((2, 3))), tensor(np.zeros(3)), tensor(np.ones(2))), ShapeError,
+             ("running_var of shape (3,)", "(2,)"))),
+    fast_numpy=fast_batch_norm_inference,
+    bench={"32x64x56x56": lambda: with_statistics(images("32x64x56x56", 32, 64, 56, 56))},
+    flops=lambda N, C, S: 3 * N * C * S, bytes=lambda N, C, S: 4 * (2 * N * C * S + 4 * C), terms=lambda N, C, S: N * S,
+))
+
+
+def batch_norm(input: Tensor, running_mean: Any, running_var: Any, weight: Tensor | None = None, bias: Tensor | None = None,
+               training: bool = False, momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
+    r"""Standardise each channel over the batch (training) or by running statistics, then scale and shift.
+
+    .. math:: y = \frac{x - \mathrm{E}[x]}{\sqrt{\mathrm{Var}[x] + \epsilon}} \cdot weight_c + bias_c
+
+    In training, the mean and the variance of the batch are used (the variance divided by the number m of values per
+    channel), gradients flow through both, and the running statistics move towards them, in place, when the result is there:
+
+        running_mean = (1 - momentum) * running_mean + momentum * mean
+        running_var  = (1 - momentum) * running_var  + momentum * var * m / (m - 1)
+
+    Parameters
+    ----------
+    input : Tensor (N, C), (N, C, L), (N, C, H, W) or of higher rank, float32 or float64
+    running_mean, running_var : Tensor or array (C,); may be None in training
+    weight, bias : Tensor (C,), optional
+    training : bool
+    momentum : float, the share of the new batch
+    eps : float, added to the variance
+
+    Returns
+    -------
+    Tensor of the input's shape. An empty batch leaves the running statistics as they are.
+
+    Raises
+    ------
+    ShapeError : in training, if there is one value per channel only; else, if running statistics are missing; if sizes differ.
+    DTypeError : if an argument is not floating point, or they differ in dtype.
+
+    Cost: 7 flop per element; bound by memory. Ioffe, Szegedy (2015), "Batch normalization", arXiv:1502.03167.
+
+    >>> import fastnn as nn
+    >>> mean, var = nn.tensor([0.0]), nn.tensor([1.0])
+    >>> nn.functional.batch_norm(nn.tensor([[1.0], [3.0]]), mean, var, training=True)
+    tensor([[-1.],
+            [ 1.]])
+    >>> mean, var
+    (tensor([0.2]), tensor([1.1]))
+    """
+    if not training:
+        if running_mean is None or running_var is None:
+            raise ShapeError(who="batch_norm", expected="running_mean and running_var when training=False", got=None,
+                             hint="Pass training=True to normalise by the batch's own statistics.")
+        return apply(BATCH_NORM_INFERENCE, input, running_mean, running_var, weight, bias, eps=float(eps))
+    x: Any = getattr(input, "_data", input)
+    check_channels("batch_norm", x, running_mean=getattr(running_mean, "_data", running_mean),
+                   running_var=getattr(running_var, "_data", running_var))
+    y, mean, var = apply(BATCH_NORM, input, weight, bias, eps=float(eps))
+    if x.size > 0:
+        m = x.size // x.shape[1]
+        blend(running_mean, mean.data, momentum)
+        blend(running_var, var.data * (m / (m - 1)), momentum)
+    return y
+
+
+def blend(running: Any, batch: np.ndarray, momentum: float) -> None:
+    """running = (1 - momentum) * running + momentum * batch, in place, counted as a change where it is a tensor."""
+    if isinstance(running, Tensor):
+        with no_grad():
+            running.copy_((1 - momentum) * running.data + momentum * batch)
+    elif running is not None:
+        np.copyto(running, (1 - momentum) * running + momentum * batch, casting="same_kind")
