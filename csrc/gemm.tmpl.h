@@ -3,43 +3,372 @@
  * Math       C[i,j] = sum_p A[i,p] B[p,j]  (+ C[i,j]) (+ bias_row[i]) (+ bias_col[j])
  * Symbols    see gemm.h
  * Layout     A and B with any strides, C with rows of adjacent elements
- * Method     row by row, p outside, so that the inner loop runs along rows of C
- * Threads    blocks of rows of C
+ * Method     The k products are cut into blocks of at most GEMM_KC. For one block, A is copied into panels of mr rows and B into panels
+ *            of NR columns, so that what the innermost loop reads is adjacent, whatever the strides were; then each mr x NR tile of C is
+ *            computed in registers from one panel of each and touched once (gemm_tile.tmpl.h).
+ *
+ *                               n                         a panel of B: GEMM_KC x NR, in the L1 cache while all panels of A pass by
+ *                      +--+--+--+--+--+
+ *                      |  |B |  |  |  | k
+ *                 k    +--+--+--+--+--+
+ *               +----+ +--+--+--+--+--+
+ *               +----+ +--+--+--+--+--+                   rows are cut evenly: m = 16 gives two panels of 8, not 14 + 2
+ *             m +-A--+ +--+C-+--+--+--+
+ *               +----+ +--+--+--+--+--+
+ *
+ *            An operand that is read by few panels of the other one is not copied but read where it lies.
+ *            Products with up to GEMM_SKINNY rows or columns read the matrix once and straight: gemm_skinny.tmpl.h.
+ *            Small C, large k: the products are cut into chunks with a C of their own, which are added at the end in order (gemm_split).
+ * Cost       2 m n k operations
+ * Threads    one loop over panels to copy, one loop over groups of tiles of C
+ * Sums       within a block of k in order, one multiply-add after the other; then block after block. See also gemm_skinny and gemm_split.
+ * Reference  Goto, van de Geijn (2008), "Anatomy of high-performance matrix multiplication"; Van Zee, van de Geijn (2015), "BLIS";
+ *            fastnn/reference/matmul.py
  */
+#ifndef FNN_GEMM_ONCE
+#define FNN_GEMM_ONCE
+enum {
+    GEMM_NV = 2,                                    /* vectors in a row of a tile */
+    GEMM_KC = 256,                                  /* products in a block: a panel of B takes half of an L1 cache */
+    GEMM_GROUP_ROWS = 5, GEMM_GROUP_COLUMNS = 4,    /* panels of A and of B in a group of tiles: some 30 microseconds */
+    GEMM_DIRECT = 4,                                /* an operand read by at most this many panels of the other is not copied */
+    GEMM_GROUP_WORK = 1 << 21,                      /* multiply-adds worth a block of a parallel loop */
+    GEMM_SKINNY = 3,
+    GEMM_SKINNY_K = 4096,                           /* products in a block of gemm_skinny */
+    GEMM_SKINNY_WORK = 1 << 16,                     /* elements of the matrix that are worth a block of a parallel loop */
+    SKINNY_COLUMNS = 8,                             /* columns that gemm_skinny reads at a time */
+    GEMM_SPLIT_AREA = 128 * 128, GEMM_SPLIT_K = 1024, GEMM_SPLITS = 32,
+};
+#define GEMM_A_BYTES ((fnn_size)2 << 20)            /* scratch for panels of A, of B, */
+#define GEMM_B_BYTES ((fnn_size)4 << 20)
+#define GEMM_SPLIT_BYTES ((fnn_size)4 << 20)        /* and for the chunks' results */
+
+static inline fnn_size gemm_min(fnn_size a, fnn_size b) { return a < b ? a : b; }
+static inline fnn_size gemm_max(fnn_size a, fnn_size b) { return a > b ? a : b; }
+static inline fnn_size gemm_parts(fnn_size n, fnn_size size) { return (n + size - 1) / size; }
+
+/* The size of a part when n is cut into the fewest, nearly equal parts of at most `most`; a multiple of `unit`, which divides `most`. */
+static inline fnn_size gemm_even(fnn_size n, fnn_size most, fnn_size unit)
+{
+    fnn_size parts = gemm_parts(n, most);
+    return gemm_parts(gemm_parts(n, unit), parts) * unit;
+}
+#endif
+
+#undef GEMM_MR
+#undef GEMM_VL
+#if VBYTES == 64 && !REAL_IS_F64
+#  define GEMM_MR 14                                /* most rows in a tile: 14 x 2 accumulators of 32 registers */
+#else
+#  define GEMM_MR 6                                 /* 6 x 2 of 16; also for double with 32, to build quickly */
+#endif
+#define GEMM_VL (VBYTES ? VBYTES / sizeof(REAL) : 1)/* VL as a constant for array sizes */
+#define GEMM_NR (GEMM_NV * VL)
+
 typedef struct {
     REAL *c;
     const REAL *a, *b, *bias_row, *bias_col;
-    fnn_size rsc, rsa, csa, rsb, csb, n, k;
+    fnn_size rsc, rsa, csa, rsb, csb, m, n, k;
     int accumulate;
 } FN(gemm_args);
 
-static void FN(gemm_rows)(void *ctx, fnn_size begin, fnn_size end)
+#include "gemm_tile.tmpl.h"
+#include "gemm_pack.tmpl.h"
+#include "gemm_skinny.tmpl.h"
+
+/* ---- one block: copy panels, then compute tiles ----------------------------------------------------------------------------- */
+typedef struct {
+    const FN(gemm_args) *g;                         /* the block: C[m,n] += A[m,k] B[k,n], all that fits in the panels */
+    fnn_size mr;                                    /* rows of a panel of A */
+    fnn_size a_panels, b_panels;                    /* how many there are, copied or not */
+    REAL *a, *b;                                    /* copies, or NULL: read A, B where they lie */
+    fnn_size a_pitch, b_pitch;                      /* from one copied panel to the next */
+    fnn_size group_rows, group_columns, groups_down;/* panels in a group of tiles; groups in a column of groups */
+} FN(gemm_block);
+
+/* Panels [begin, end), those of A first */
+static void FN(gemm_pack_panels)(void *ctx, fnn_size begin, fnn_size end)
 {
-    const FN(gemm_args) *g = ctx;
-    for (fnn_size i = begin; i < end; i++) {
-        REAL *restrict c = g->c + i * g->rsc;
-        for (fnn_size j = 0; j < g->n; j++)
-            c[j] = (g->accumulate ? c[j] : 0) + (g->bias_row ? g->bias_row[i] : 0) + (g->bias_col ? g->bias_col[j] : 0);
-        for (fnn_size p = 0; p < g->k; p++) {
-            const REAL a = g->a[i * g->rsa + p * g->csa];
-            const REAL *b = g->b + p * g->rsb;
-            for (fnn_size j = 0; j < g->n; j++)
-                c[j] += a * b[j * g->csb];
+    const FN(gemm_block) *block = ctx;
+    const FN(gemm_args) *g = block->g;
+    const fnn_size a_panels = block->a ? block->a_panels : 0;
+    for (fnn_size t = begin; t < end; t++) {
+        if (t < a_panels) {
+            fnn_size i = t * block->mr, rows = gemm_min(block->mr, g->m - i);
+            FN(gemm_pack)(block->a + t * block->a_pitch, rows, rows, g->m - i, g->a + i * g->rsa, g->rsa, g->csa, g->k);
+        } else {
+            fnn_size j = (t - a_panels) * GEMM_NR, columns = gemm_min(GEMM_NR, g->n - j);
+            FN(gemm_pack)(block->b + (t - a_panels) * block->b_pitch, GEMM_NR, columns, columns, g->b + j * g->csb, g->csb, g->rsb, g->k);
         }
     }
 }
 
+/* The tiles of one panel of B, at columns j.., with panels [begin, end) of A. `room` holds one panel of B. */
+static void FN(gemm_column)(const FN(gemm_block) *block, fnn_size panel, fnn_size begin, fnn_size end, REAL *room)
+{
+    const FN(gemm_args) *g = block->g;
+    const fnn_size j = panel * GEMM_NR, columns = gemm_min(GEMM_NR, g->n - j), nv = columns > VL ? 2 : 1;
+    const int whole = columns == nv * VL;
+    const REAL *b = g->b + j, *bias_col = g->bias_col ? g->bias_col + j : NULL;
+    fnn_size rsb = g->rsb;
+    REAL tile[GEMM_MR * 2 * GEMM_VL], bias[2 * GEMM_VL];
+    if (block->b) {
+        b = block->b + panel * block->b_pitch;
+        rsb = GEMM_NR;
+    } else if (!whole) {
+        FN(gemm_pack)(room, GEMM_NR, columns, columns, b, g->csb, g->rsb, g->k);
+        b = room;
+        rsb = GEMM_NR;
+    }
+    if (!whole && bias_col) {
+        for (fnn_size l = 0; l < nv * VL; l++)
+            bias[l] = l < columns ? bias_col[l] : 0;
+        bias_col = bias;
+    }
+    const int by_rows = !block->a && g->rsa != 1;
+    FN(gemm_tile_fn) *const *tiles = FN(gemm_tiles)[by_rows][nv - 1];
+    for (fnn_size t = begin; t < end; t++) {
+        const fnn_size i = t * block->mr, rows = gemm_min(block->mr, g->m - i);
+        const REAL *a = block->a ? block->a + t * block->a_pitch : g->a + i * g->rsa;
+        const fnn_size sa = block->a ? rows : by_rows ? g->rsa : g->csa;
+        const REAL *bias_row = g->bias_row ? g->bias_row + i : NULL;
+        REAL *c = g->c + i * g->rsc + j;
+        if (whole) {
+            tiles[rows - 1](c, g->rsc, a, sa, b, rsb, bias_row, bias_col, g->k, g->accumulate);
+            continue;
+        }
+        if (g->accumulate)                          /* the tile sticks out of C: compute it beside, then copy */
+            for (fnn_size r = 0; r < rows; r++)
+                for (fnn_size l = 0; l < nv * VL; l++)
+                    tile[r * GEMM_NR + l] = l < columns ? c[r * g->rsc + l] : 0;
+        tiles[rows - 1](tile, GEMM_NR, a, sa, b, rsb, bias_row, bias_col, g->k, g->accumulate);
+        for (fnn_size r = 0; r < rows; r++)
+            for (fnn_size l = 0; l < columns; l++)
+                c[r * g->rsc + l] = tile[r * GEMM_NR + l];
+    }
+}
+
+/* Groups of tiles [begin, end), numbered down the columns, so that neighbours share their panels of B */
+static void FN(gemm_groups)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(gemm_block) *block = ctx;
+    REAL *room = NULL;
+    if (!block->b && block->g->n % GEMM_NR != 0)
+        room = fnn_scratch_alloc((size_t)(block->g->k * GEMM_NR + VL) * sizeof(REAL));
+    for (fnn_size t = begin; t < end; t++) {
+        const fnn_size i = t % block->groups_down * block->group_rows, j = t / block->groups_down * block->group_columns;
+        const fnn_size i_end = gemm_min(i + block->group_rows, block->a_panels);
+        const fnn_size j_end = gemm_min(j + block->group_columns, block->b_panels);
+        for (fnn_size panel = j; panel < j_end; panel++)
+            FN(gemm_column)(block, panel, i, i_end, room);
+    }
+    if (room)
+        fnn_scratch_free(room);
+}
+
+static void FN(gemm_run_block)(FN(gemm_block) *block, int pack_a, int pack_b)
+{
+    const FN(gemm_args) *g = block->g;
+    block->a_panels = gemm_parts(g->m, block->mr);
+    block->b_panels = gemm_parts(g->n, GEMM_NR);
+    block->group_rows = gemm_even(block->a_panels, GEMM_GROUP_ROWS, 1);
+    block->group_columns = gemm_even(block->b_panels, GEMM_GROUP_COLUMNS, 1);
+    block->groups_down = gemm_parts(block->a_panels, block->group_rows);
+    const fnn_size panels = (pack_a ? block->a_panels : 0) + (pack_b ? block->b_panels : 0);
+    FN(gemm_block) packing = *block;
+    if (!pack_a)
+        packing.a = NULL;
+    fnn_parallel_for(panels, 4, FN(gemm_pack_panels), &packing);
+    const fnn_size groups = block->groups_down * gemm_parts(block->b_panels, block->group_columns);
+    const fnn_size work = block->group_rows * block->mr * block->group_columns * GEMM_NR * g->k;
+    fnn_parallel_for(groups, gemm_max(1, GEMM_GROUP_WORK / work), FN(gemm_groups), block);
+}
+
+/* ---- the whole product: blocks ---------------------------------------------------------------------------------------------- */
+
+/* An operand is read where it lies if few panels of the other one read it, and if rows or columns are adjacent. */
+static int FN(gemm_a_direct)(const FN(gemm_args) *g)
+{
+    return g->n <= GEMM_DIRECT * GEMM_NR && (g->rsa == 1 || g->csa == 1);
+}
+
+static int FN(gemm_b_direct)(const FN(gemm_args) *g)
+{
+    return g->m <= GEMM_DIRECT * GEMM_MR && g->csb == 1;
+}
+
+static void FN(gemm_blocked)(const FN(gemm_args) *g)
+{
+    const fnn_size mr = gemm_even(g->m, GEMM_MR, 1), kc = gemm_even(g->k, GEMM_KC, 8);
+    const int a_direct = FN(gemm_a_direct)(g), b_direct = FN(gemm_b_direct)(g);
+    const fnn_size a_pitch = mr * kc + VL, b_pitch = GEMM_NR * kc;
+    const fnn_size a_most = GEMM_A_BYTES / (fnn_size)sizeof(REAL) / a_pitch * mr;
+    const fnn_size b_most = GEMM_B_BYTES / (fnn_size)sizeof(REAL) / b_pitch * GEMM_NR;
+    const fnn_size mc = a_direct ? g->m : gemm_even(g->m, a_most, mr);
+    const fnn_size nc = b_direct ? g->n : gemm_even(g->n, b_most, GEMM_NR);
+    REAL *a = NULL, *b = NULL;
+    if (!a_direct)
+        a = fnn_scratch_alloc((size_t)(gemm_parts(mc, mr) * a_pitch) * sizeof(REAL));
+    if (!b_direct)
+        b = fnn_scratch_alloc((size_t)(gemm_parts(nc, GEMM_NR) * b_pitch + VL) * sizeof(REAL));
+
+    for (fnn_size j = 0; j < g->n; j += nc)
+        for (fnn_size p = 0; p < g->k; p += kc)
+            for (fnn_size i = 0; i < g->m; i += mc) {
+                const int last = p + kc >= g->k;
+                FN(gemm_args) part = {
+                    g->c + i * g->rsc + j, g->a + i * g->rsa + p * g->csa, g->b + p * g->rsb + j * g->csb,
+                    last && g->bias_row ? g->bias_row + i : NULL, last && g->bias_col ? g->bias_col + j : NULL,
+                    g->rsc, g->rsa, g->csa, g->rsb, g->csb,
+                    gemm_min(mc, g->m - i), gemm_min(nc, g->n - j), gemm_min(kc, g->k - p), p > 0 || g->accumulate };
+                FN(gemm_block) block = { .g = &part, .mr = mr, .a = a, .b = b, .a_pitch = a_pitch, .b_pitch = b_pitch };
+                FN(gemm_run_block)(&block, !a_direct, !b_direct && i == 0);
+            }
+    fnn_scratch_free(a ? a : b);
+}
+
+static void FN(gemm_fill_rows)(void *ctx, fnn_size begin, fnn_size end)      /* k = 0 */
+{
+    const FN(gemm_args) *g = ctx;
+    for (fnn_size i = begin; i < end; i++)
+        for (fnn_size j = 0; j < g->n; j++)
+            g->c[i * g->rsc + j] = (g->accumulate ? g->c[i * g->rsc + j] : 0) + (g->bias_row ? g->bias_row[i] : 0)
+                                 + (g->bias_col ? g->bias_col[j] : 0);
+}
+
+static void FN(gemm_whole)(FN(gemm_args) *g)
+{
+    if (g->m <= 0 || g->n <= 0)
+        return;
+    if (g->k <= 0)
+        fnn_parallel_for(g->m, gemm_max(1, 65536 / g->n), FN(gemm_fill_rows), g);
+    else if (g->m <= GEMM_SKINNY || g->n <= GEMM_SKINNY)
+        FN(gemm_skinny)(g);
+    else
+        FN(gemm_blocked)(g);
+}
+
+/* ---- small C, large k: chunks of k side by side -------------------------------------------------------------------------------- */
+typedef struct {
+    const FN(gemm_args) *g;
+    REAL *parts;                                    /* [chunks, m, n] */
+    fnn_size length, chunks;                        /* products in a chunk */
+} FN(gemm_chunks);
+
+static void FN(gemm_chunk)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(gemm_chunks) *s = ctx;
+    for (fnn_size t = begin; t < end; t++) {
+        FN(gemm_args) part = *s->g;
+        part.c = s->parts + t * part.m * part.n;
+        part.rsc = part.n;
+        part.a += t * s->length * part.csa;
+        part.b += t * s->length * part.rsb;
+        part.k = gemm_min(s->length, part.k - t * s->length);
+        part.bias_row = part.bias_col = NULL;
+        part.accumulate = 0;
+        FN(gemm_whole)(&part);
+    }
+}
+
+static void FN(gemm_add_chunks)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(gemm_chunks) *s = ctx;
+    const FN(gemm_args) *g = s->g;
+    for (fnn_size i = begin; i < end; i++) {
+        REAL *restrict c = g->c + i * g->rsc;
+        const REAL *part = s->parts + i * g->n;
+        for (fnn_size j = 0; j < g->n; j++)
+            c[j] = (g->accumulate ? c[j] : 0) + part[j];
+        for (fnn_size t = 1; t < s->chunks; t++) {
+            part += g->m * g->n;
+            for (fnn_size j = 0; j < g->n; j++)
+                c[j] += part[j];
+        }
+        if (g->bias_row)
+            for (fnn_size j = 0; j < g->n; j++)
+                c[j] += g->bias_row[i];
+        if (g->bias_col)
+            for (fnn_size j = 0; j < g->n; j++)
+                c[j] += g->bias_col[j];
+    }
+}
+
+/* Products in a chunk; k where it is not worth cutting */
+static fnn_size FN(gemm_chunk_length)(fnn_size m, fnn_size n, fnn_size k)
+{
+    const fnn_size area = m * n;
+    if (m > GEMM_SPLIT_AREA || n > GEMM_SPLIT_AREA || area > GEMM_SPLIT_AREA)
+        return k;
+    fnn_size most = GEMM_SPLIT_BYTES / (fnn_size)sizeof(REAL) / area;
+    most = gemm_min(most, GEMM_SPLITS);
+    fnn_size length = gemm_max(gemm_parts(k, most), gemm_max(GEMM_SPLIT_K, GEMM_GROUP_WORK / 16 / area));
+    length = gemm_parts(length, GEMM_KC) * GEMM_KC;
+    return k >= 2 * length ? length : k;
+}
+
+static void FN(gemm_split)(const FN(gemm_args) *g, fnn_size length)
+{
+    FN(gemm_chunks) s = { g, NULL, length, gemm_parts(g->k, length) };
+    s.parts = fnn_scratch_alloc((size_t)(s.chunks * g->m * g->n) * sizeof(REAL));
+    fnn_parallel_for(s.chunks, 1, FN(gemm_chunk), &s);
+    fnn_parallel_for(g->m, gemm_max(1, 65536 / (g->n * s.chunks)), FN(gemm_add_chunks), &s);
+    fnn_scratch_free(s.parts);
+}
+
+/* ---- entry points ------------------------------------------------------------------------------------------------------------- */
 void FN(gemm)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb, fnn_size csb,
               const REAL *bias_row, const REAL *bias_col, fnn_size m, fnn_size n, fnn_size k, int accumulate)
 {
-    FN(gemm_args) args = { c, a, b, bias_row, bias_col, rsc, rsa, csa, rsb, csb, n, k, accumulate };
-    fnn_parallel_for(m, 16, FN(gemm_rows), &args);
+    FN(gemm_args) g = { c, a, b, bias_row, bias_col, rsc, rsa, csa, rsb, csb, m, n, k, accumulate };
+    if (m <= 0 || n <= 0)
+        return;
+    const fnn_size length = FN(gemm_chunk_length)(m, n, k);
+    if (length < k)
+        FN(gemm_split)(&g, length);
+    else
+        FN(gemm_whole)(&g);
+}
+
+typedef struct {
+    FN(gemm_args) g;
+    const fnn_size *offset_c, *offset_a, *offset_b;
+} FN(gemm_batch);
+
+static void FN(gemm_batch_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(gemm_batch) *s = ctx;
+    for (fnn_size t = begin; t < end; t++)
+        FN(gemm)(s->g.c + s->offset_c[t], s->g.rsc, s->g.a + s->offset_a[t], s->g.rsa, s->g.csa, s->g.b + s->offset_b[t], s->g.rsb, s->g.csb,
+                 NULL, NULL, s->g.m, s->g.n, s->g.k, s->g.accumulate);
 }
 
 void FN(gemm_batched)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb, fnn_size csb,
                       const fnn_size *offset_c, const fnn_size *offset_a, const fnn_size *offset_b,
                       fnn_size batch, fnn_size m, fnn_size n, fnn_size k, int accumulate)
 {
-    for (fnn_size i = 0; i < batch; i++)
-        FN(gemm)(c + offset_c[i], rsc, a + offset_a[i], rsa, csa, b + offset_b[i], rsb, csb, NULL, NULL, m, n, k, accumulate);
+    FN(gemm_batch) s = { { c, a, b, NULL, NULL, rsc, rsa, csa, rsb, csb, m, n, k, accumulate }, offset_c, offset_a, offset_b };
+    if (m <= 0 || n <= 0)
+        return;
+    const fnn_size work = m * n * gemm_max(k, 1);
+    if (batch == 1 || work >= 16 * GEMM_GROUP_WORK) /* each has work for all threads: one after the other */
+        FN(gemm_batch_block)(&s, 0, batch);
+    else
+        fnn_parallel_for(batch, gemm_max(1, GEMM_GROUP_WORK / 4 / work), FN(gemm_batch_block), &s);
+}
+
+void FN(linear_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, fnn_size m, fnn_size n, fnn_size k)
+{
+    FN(gemm)(y, n, x, k, 1, w, 1, k, NULL, b, m, n, k, 0);
+}
+
+void FN(linear_backward)(REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *w, fnn_size m, fnn_size n, fnn_size k)
+{
+    static const REAL one = 1;
+    if (dx)
+        FN(gemm)(dx, k, dy, n, 1, w, k, 1, NULL, NULL, m, k, n, 0);         /* forward was  y = x w^T + b */
+    if (dw)
+        FN(gemm)(dw, k, dy, 1, n, x, k, 1, NULL, NULL, n, k, m, 0);
+    if (db)
+        FN(gemm)(db, n, &one, 0, 0, dy, n, 1, NULL, NULL, 1, n, m, 0);
 }

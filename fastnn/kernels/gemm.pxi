@@ -1,1 +1,334 @@
-# gemm.pxi -- calls of csrc/gemm.c
+# gemm.pxi -- calls of csrc/gemm.c. Matrices are opened with their strides, so that transposed and sliced operands are not copied.
+
+cdef extern from "fastnn.h" nogil:
+    void (*fnn_gemm[2])(void *c, Py_ssize_t rsc, const void *a, Py_ssize_t rsa, Py_ssize_t csa, const void *b, Py_ssize_t rsb,
+                        Py_ssize_t csb, const void *bias_row, const void *bias_col, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
+                        int accumulate)
+    void (*fnn_gemm_batched[2])(void *c, Py_ssize_t rsc, const void *a, Py_ssize_t rsa, Py_ssize_t csa, const void *b,
+                                Py_ssize_t rsb, Py_ssize_t csb, const Py_ssize_t *offset_c, const Py_ssize_t *offset_a,
+                                const Py_ssize_t *offset_b, Py_ssize_t batch, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
+                                int accumulate)
+    void (*fnn_linear_forward[2])(void *y, const void *x, const void *w, const void *b, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k)
+    void (*fnn_linear_backward[2])(void *dx, void *dw, void *db, const void *dy, const void *x, const void *w, Py_ssize_t m,
+                                   Py_ssize_t n, Py_ssize_t k)
+
+
+cdef struct Strided:
+    void *data
+    int dtype, ndim
+    Py_ssize_t shape[MAX_DIMS]
+    Py_ssize_t strides[MAX_DIMS]                    # in elements
+
+
+cdef object open_strided(object a, Strided *out):
+    """Like open_array, but strides are kept; only byte-swapped and misaligned arrays are copied."""
+    cdef Py_buffer view
+    cdef Array plain
+    cdef bint usable
+    cdef Py_ssize_t step = 1
+    cdef int i
+    PyObject_GetBuffer(a, &view, PyBUF_FORMAT | PyBUF_ND | PyBUF_STRIDES)
+    usable = (view.ndim <= MAX_DIMS and (view.format[0] == b'f' or view.format[0] == b'd')
+              and <uintptr_t>view.buf % <uintptr_t>view.itemsize == 0)
+    for i in range(view.ndim):
+        usable = usable and view.strides[i] % view.itemsize == 0
+    if usable:
+        out.data = view.buf
+        out.dtype = _dtype_code(view.format)
+        out.ndim = view.ndim
+        for i in range(view.ndim):
+            out.shape[i] = view.shape[i]
+            out.strides[i] = view.strides[i] // view.itemsize
+    PyBuffer_Release(&view)
+    if usable:
+        return a
+    a = open_array(np.array(a, order="C"), &plain)
+    out.data = plain.data
+    out.dtype = plain.dtype
+    out.ndim = plain.ndim
+    for i in range(plain.ndim - 1, -1, -1):
+        out.shape[i] = plain.shape[i]
+        out.strides[i] = step
+        step *= plain.shape[i]
+    return a
+
+
+cdef Strided contiguous(const Array *a) noexcept:
+    """A contiguous array, with its strides."""
+    cdef Strided s
+    cdef Py_ssize_t step = 1
+    cdef int i
+    s.data = a.data
+    s.dtype = a.dtype
+    s.ndim = a.ndim
+    for i in range(a.ndim - 1, -1, -1):
+        s.shape[i] = a.shape[i]
+        s.strides[i] = step
+        step *= a.shape[i]
+    return s
+
+
+cdef Strided transposed(const Strided *a) noexcept:
+    """The last two axes exchanged."""
+    cdef Strided t = a[0]
+    cdef int last = a.ndim - 1
+    t.shape[last], t.shape[last - 1] = a.shape[last - 1], a.shape[last]
+    t.strides[last], t.strides[last - 1] = a.strides[last - 1], a.strides[last]
+    return t
+
+
+cdef void insert_axis(Strided *a, int axis) noexcept:
+    """An axis of size 1 in front of axis number `axis`."""
+    cdef int i
+    for i in range(a.ndim, axis, -1):
+        a.shape[i] = a.shape[i - 1]
+        a.strides[i] = a.strides[i - 1]
+    a.shape[axis] = 1
+    a.strides[axis] = 1
+    a.ndim += 1
+
+
+cdef bint has_batch(const Strided *a) noexcept:
+    cdef int i
+    for i in range(a.ndim - 2):
+        if a.shape[i] != 1:
+            return True
+    return False
+
+
+cdef object fold(object a, Strided *a_):
+    """Make (..., m, k) into (M, k): all rows under each other. Copies only where they have no common distance."""
+    cdef Array plain
+    cdef Py_ssize_t rows = 1, stride = 1
+    cdef int i
+    cdef bint regular = True
+    for i in range(a_.ndim - 2, -1, -1):
+        if a_.shape[i] != 1:
+            if rows == 1:
+                stride = a_.strides[i]
+            elif a_.strides[i] != stride * rows:
+                regular = False
+            rows *= a_.shape[i]
+    if not regular:
+        a = open_array(np.ascontiguousarray(a), &plain)
+        a_.data = plain.data
+        a_.strides[a_.ndim - 1] = 1
+        stride = a_.shape[a_.ndim - 1]
+    a_.shape[1], a_.strides[1] = a_.shape[a_.ndim - 1], a_.strides[a_.ndim - 1]
+    a_.shape[0], a_.strides[0] = rows, stride
+    a_.ndim = 2
+    return a
+
+
+cdef void offsets(Py_ssize_t *out, const Strided *a, const Py_ssize_t *batch, int batch_dims) noexcept:
+    """Where the matrix of each batch index begins; axes that `a` lacks or where it has size 1 are broadcast."""
+    cdef Py_ssize_t count = 1, i, j, base, stride
+    cdef int axis, own
+    out[0] = 0
+    for axis in range(batch_dims):
+        own = axis - (batch_dims - (a.ndim - 2))
+        stride = 0 if own < 0 or a.shape[own] == 1 else a.strides[own]
+        for i in range(count - 1, -1, -1):
+            base = out[i]
+            for j in range(batch[axis] - 1, -1, -1):
+                out[i * batch[axis] + j] = base + j * stride
+        count *= batch[axis]
+
+
+cdef int multiply(const Strided *c, const Strided *a, const Strided *b, const Py_ssize_t *batch, int batch_dims) except -1:
+    """C = A B for every index of the batch axes, summed over those in which C has size 1. C's matrices are contiguous."""
+    cdef Py_ssize_t m = c.shape[c.ndim - 2], n = c.shape[c.ndim - 1], k = a.shape[a.ndim - 1], t
+    cdef Py_ssize_t rsa = a.strides[a.ndim - 2], csa = a.strides[a.ndim - 1], rsb = b.strides[b.ndim - 2], csb = b.strides[b.ndim - 1]
+    cdef Py_ssize_t kept_batch[MAX_DIMS]
+    cdef Py_ssize_t summed_batch[MAX_DIMS]
+    cdef Py_ssize_t kept = 1, summed = 1, itemsize = 4 if c.dtype == FNN_F32 else 8
+    cdef int axis, own, dtype = c.dtype
+    if not fnn_scratch_ready():
+        raise MemoryError("fastnn: no address space for the kernels' scratch memory")
+    if batch_dims == 0:
+        with nogil:
+            fnn_gemm[dtype](c.data, n, a.data, rsa, csa, b.data, rsb, csb, NULL, NULL, m, n, k, 0)
+        return 0
+    for axis in range(batch_dims):
+        own = axis - (batch_dims - (c.ndim - 2))
+        is_kept = own >= 0 and c.shape[own] == batch[axis]
+        kept_batch[axis] = batch[axis] if is_kept else 1
+        summed_batch[axis] = 1 if is_kept else batch[axis]
+        kept *= kept_batch[axis]
+        summed *= summed_batch[axis]
+    if summed == 0:                                 # a sum of no products
+        memset(c.data, 0, kept * m * n * itemsize)
+    if kept == 0 or summed == 0:
+        return 0
+    cdef Workspace room = Workspace((3 * kept + 2 * summed) * sizeof(Py_ssize_t))
+    cdef Py_ssize_t *at_c = <Py_ssize_t *>room.data
+    cdef Py_ssize_t *at_a = at_c + kept
+    cdef Py_ssize_t *at_b = at_a + kept
+    cdef Py_ssize_t *from_a = at_b + kept
+    cdef Py_ssize_t *from_b = from_a + summed
+    offsets(at_c, c, kept_batch, batch_dims)
+    offsets(at_a, a, kept_batch, batch_dims)
+    offsets(at_b, b, kept_batch, batch_dims)
+    offsets(from_a, a, summed_batch, batch_dims)
+    offsets(from_b, b, summed_batch, batch_dims)
+    with nogil:
+        for t in range(summed):
+            fnn_gemm_batched[dtype](c.data, n, <char *>a.data + from_a[t] * itemsize, rsa, csa,
+                                    <char *>b.data + from_b[t] * itemsize, rsb, csb, at_c, at_a, at_b, kept, m, n, k, t > 0)
+    return 0
+
+
+def matmul_forward(a, b):
+    cdef Strided a_, b_, c_
+    cdef Array y_
+    cdef Py_ssize_t shape[MAX_DIMS]
+    cdef Py_ssize_t batch[MAX_DIMS]
+    cdef int axis, own, batch_dims, ndim
+    a = kept_a = open_strided(a, &a_)
+    b = open_strided(b, &b_)
+    cdef bint a_vector = a_.ndim == 1, b_vector = b_.ndim == 1
+    if a_vector:
+        insert_axis(&a_, 0)
+    if b_vector:
+        insert_axis(&b_, 1)
+
+    batch_dims = ndim = max(a_.ndim, b_.ndim) - 2
+    for axis in range(batch_dims):
+        batch[axis] = 1
+        own = axis - (batch_dims - (b_.ndim - 2))
+        if own >= 0:
+            batch[axis] = b_.shape[own]
+        own = axis - (batch_dims - (a_.ndim - 2))
+        if own >= 0 and a_.shape[own] != 1:
+            batch[axis] = a_.shape[own]
+        shape[axis] = batch[axis]
+    shape[ndim] = a_.shape[a_.ndim - 2]
+    ndim += not a_vector
+    shape[ndim] = b_.shape[b_.ndim - 1]
+    ndim += not b_vector
+    y = new_array(&y_, a_.dtype, ndim, shape)
+
+    c_ = contiguous(&y_)
+    if a_vector:
+        insert_axis(&c_, batch_dims)
+    if b_vector:
+        insert_axis(&c_, batch_dims + 1)
+    if has_batch(&a_) and not has_batch(&b_):       # one matrix for all: one product of all rows
+        kept_a = fold(a, &a_)
+        fold(y, &c_)
+        batch_dims = 0
+    multiply(&c_, &a_, &b_, batch, batch_dims)
+    return y, (a, b)
+
+
+def matmul_backward(dy, saved, needs=None):
+    cdef Strided a_, b_, dy_, d_, t_
+    cdef Array da_, db_
+    cdef Py_ssize_t batch[MAX_DIMS]
+    cdef Py_ssize_t a_shape[MAX_DIMS]
+    cdef int axis, batch_dims, a_ndim
+    a = kept_a = open_strided(saved[0], &a_)
+    b = open_strided(saved[1], &b_)
+    dy = kept_dy = open_strided(dy, &dy_)
+    cdef bint a_vector = a_.ndim == 1, b_vector = b_.ndim == 1
+    da = db = None
+    if needs is None or needs[0]:
+        da = new_array(&da_, a_.dtype, a_.ndim, a_.shape)
+    if needs is None or needs[1]:
+        db = new_array(&db_, b_.dtype, b_.ndim, b_.shape)
+    if a_vector:
+        insert_axis(&a_, 0)
+    if b_vector:
+        insert_axis(&b_, 1)
+    batch_dims = max(a_.ndim, b_.ndim) - 2
+    if a_vector:
+        insert_axis(&dy_, batch_dims)
+    if b_vector:
+        insert_axis(&dy_, batch_dims + 1)
+    for axis in range(batch_dims):
+        batch[axis] = dy_.shape[axis]
+    cdef bint one_product = has_batch(&a_) and not has_batch(&b_)
+    if one_product:
+        kept_a = fold(a, &a_)
+        kept_dy = fold(dy, &dy_)
+        batch_dims = 0
+    if da is not None:                              # forward was  y = a b
+        d_ = contiguous(&da_)
+        if a_vector:
+            insert_axis(&d_, 0)
+        if one_product:
+            fold(da, &d_)
+        t_ = transposed(&b_)
+        multiply(&d_, &dy_, &t_, batch, batch_dims)
+    if db is not None:
+        d_ = contiguous(&db_)
+        if b_vector:
+            insert_axis(&d_, 1)
+        t_ = transposed(&a_)
+        multiply(&d_, &t_, &dy_, batch, batch_dims)
+    return da, db
+
+
+def gemm(c, a, b, bias_row=None, bias_col=None, bint accumulate=False):
+    """C (+)= A B (+ biases) in the memory of `c`, a matrix with adjacent elements in its rows: the C function as it is, for tests."""
+    cdef Strided c_, a_, b_
+    cdef Array row_, col_
+    opened = open_strided(c, &c_)
+    a = open_strided(a, &a_)
+    b = open_strided(b, &b_)
+    bias_row = open_optional(bias_row, &row_)
+    bias_col = open_optional(bias_col, &col_)
+    cdef Py_ssize_t m = c_.shape[0], n = c_.shape[1], k = a_.shape[1]
+    if (opened is not c or c_.ndim != 2 or a_.ndim != 2 or b_.ndim != 2 or a_.shape[0] != m or b_.shape[0] != k or b_.shape[1] != n
+            or c_.dtype != a_.dtype or c_.dtype != b_.dtype or (n > 1 and c_.strides[1] != 1)
+            or bias_row is not None and row_.size != m or bias_col is not None and col_.size != n):
+        raise ValueError("gemm: operands do not fit")
+    if not fnn_scratch_ready():
+        raise MemoryError("fastnn: no address space for the kernels' scratch memory")
+    with nogil:
+        fnn_gemm[c_.dtype](c_.data, c_.strides[0], a_.data, a_.strides[0], a_.strides[1], b_.data, b_.strides[0], b_.strides[1],
+                           row_.data, col_.data, m, n, k, accumulate)
+
+
+def linear_forward(x, w, b):
+    cdef Array x_, w_, b_, y_
+    cdef Py_ssize_t shape[MAX_DIMS]
+    cdef Py_ssize_t m = 1
+    cdef int i
+    x = open_array(x, &x_)
+    w = open_array(w, &w_)
+    kept_b = open_optional(b, &b_)
+    for i in range(x_.ndim - 1):
+        shape[i] = x_.shape[i]
+        m *= x_.shape[i]
+    shape[x_.ndim - 1] = w_.shape[0]
+    y = new_array(&y_, x_.dtype, x_.ndim, shape)
+    if not fnn_scratch_ready():
+        raise MemoryError("fastnn: no address space for the kernels' scratch memory")
+    with nogil:
+        fnn_linear_forward[x_.dtype](y_.data, x_.data, w_.data, b_.data, m, w_.shape[0], w_.shape[1])
+    return y, (x, w, b is not None)
+
+
+def linear_backward(dy, saved, needs=None):
+    cdef Array dy_, x_, w_, dx_, dw_, db_
+    x = open_array(saved[0], &x_)
+    w = open_array(saved[1], &w_)
+    dy = open_array(dy, &dy_)
+    cdef Py_ssize_t m = 1
+    cdef int i
+    for i in range(x_.ndim - 1):
+        m *= x_.shape[i]
+    dx = dw = db = None
+    dx_.data = dw_.data = db_.data = NULL
+    if needs is None or needs[0]:
+        dx = new_like(&dx_, &x_)
+    if needs is None or needs[1]:
+        dw = new_like(&dw_, &w_)
+    if saved[2] and (needs is None or needs[2]):
+        db = new_array(&db_, w_.dtype, 1, w_.shape)
+    if not fnn_scratch_ready():
+        raise MemoryError("fastnn: no address space for the kernels' scratch memory")
+    with nogil:
+        fnn_linear_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, x_.data, w_.data, m, w_.shape[0], w_.shape[1])
+    return dx, dw, db
