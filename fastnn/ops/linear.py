@@ -1,3 +1,112 @@
-"""Ops of linear."""
+"""The linear layer. Kernels: csrc/gemm.c. Definition: fastnn/reference/linear.py."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd import apply
+from ..errors import DTypeError, ShapeError
+from ..kernels import kernel
+from ..reference import linear as reference
+from ..tensor import Tensor, tensor
+from .checks import need_float, need_rank
+from .registry import Op, Sample, register, seeded
+
+__all__ = ["linear"]
+
+
+def check(x: np.ndarray, w: np.ndarray, b: np.ndarray | None) -> None:
+    need_float("linear", input=x, weight=w, bias=b)
+    need_rank("linear", "weight", w, "(out, in)", 2)
+    outputs, inputs = w.shape
+    if x.ndim == 0 or x.shape[-1] != inputs:
+        hint = ""
+        if x.ndim > 2 and inputs == int(np.prod(x.shape[1:])):
+            hint = "Did you forget Flatten()?"
+        elif x.ndim and x.shape[-1] == outputs:
+            hint = "The weight has shape (out, in): is it transposed?"
+        raise ShapeError(who="linear", expected=f"(..., {inputs})", got=x.shape, hint=hint)
+    if b is not None and b.shape != (outputs,):
+        raise ShapeError(who="linear", expected=f"bias of shape ({outputs},)", got=b.shape)
+
+
+def sample(name: str, x: tuple[int, ...], outputs: int, bias: bool = True) -> Sample:
+    rng = seeded(name)
+    return Sample(name, (rng.standard_normal(x), rng.standard_normal((outputs, x[-1])), rng.standard_normal(outputs) if bias else None),
+                  sizes={"m": int(np.prod(x[:-1])), "n": outputs, "k": x[-1]})
+
+
+def samples() -> list[Sample]:
+    return [sample("one", (1, 1), 1), sample("primes", (5, 7), 11), sample("no bias", (5, 7), 3, bias=False), sample("vector", (13,), 5),
+            sample("more axes", (2, 3, 5, 7), 4), sample("blocks", (37, 523), 41), sample("large batch", (4200, 3), 2),
+            sample("no rows", (0, 3), 4), sample("no inputs", (3, 0), 4), sample("no outputs", (3, 4), 0)]
+
+
+def case(m: int, k: int, n: int) -> Any:
+    return lambda: sample("bench", (m, k), n)
+
+
+def fast_numpy(x: np.ndarray, w: np.ndarray, b: np.ndarray | None) -> np.ndarray:
+    y = x @ w.T
+    if b is not None:
+        y += b
+    return y
+
+
+LINEAR = register(Op(
+    name="linear", family="linear", inputs=("input", "weight", "bias"), formula="y = x w^T + b",
+    forward=kernel("linear_forward"), backward=kernel("linear_backward"),
+    ref_forward=reference.linear_forward, ref_backward=reference.linear_backward,
+    check=check, samples=samples,
+    errors=(
+        ("image", lambda: linear(zeros(32, 28, 28), zeros(10, 784)), ShapeError,
+         ("linear: expected (..., 784), got (32, 28, 28). Did you forget Flatten()?",)),
+        ("transposed", lambda: linear(zeros(2, 5), zeros(5, 3)), ShapeError, ("(..., 3)", "(2, 5)", "transposed")),
+        ("weight", lambda: linear(zeros(2, 5), zeros(5)), ShapeError, ("weight of shape (out, in)", "(5,)")),
+        ("bias", lambda: linear(zeros(2, 5), zeros(3, 5), zeros(5)), ShapeError, ("bias of shape (3,)", "(5,)")),
+        ("number", lambda: linear(tensor(1.0), zeros(3, 5)), ShapeError, ("(..., 5)", "()")),
+        ("integers", lambda: linear(tensor([[1, 2]]), zeros(3, 2)), DTypeError, ("linear", "int64", "float32")),
+        ("mixed", lambda: linear(zeros(2, 5), zeros(3, 5).data.astype(np.float64)), DTypeError, ("float32", "float64")),
+    ),
+    fast_numpy=fast_numpy,
+    bench={"mlp": case(128, 784, 512), "transformer": case(1024, 512, 2048), "classes": case(128, 512, 10), "one row": case(1, 1024, 1024)},
+    flops=lambda m, n, k: 2 * m * n * k,
+    bytes=lambda m, n, k: 4 * (m * k + n * k + m * n + n),
+    terms=lambda m, n, k: max(m, n, k) + 1,
+    linear_in=("input", "weight", "bias"),
+))
+
+
+def zeros(*shape: int) -> Tensor:
+    return tensor(np.zeros(shape, np.float32))
+
+
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    r"""Every feature out is a weighted sum of all features in.
+
+    .. math:: y = x w^T + b \qquad dx = dy\, w \qquad dw = dy^T x \qquad db = \sum_{rows} dy
+
+    Parameters
+    ----------
+    input : Tensor of shape (..., in)
+    weight : Tensor of shape (out, in)
+    bias : Tensor of shape (out,), optional
+
+    Returns
+    -------
+    Tensor of shape (..., out).
+
+    Raises
+    ------
+    ShapeError : if input's last axis is not `in` long, or weight or bias has another shape.
+    DTypeError : if one of them is not floating point, or their dtypes differ.
+
+    Cost: 2 m n k operations forward and 4 m n k backward, for m rows of k features in and n out. The bias is added as the product is written.
+
+    >>> import fastnn as nn
+    >>> nn.functional.linear(nn.tensor([1.0, 2.0]), nn.tensor([[3.0, 4.0], [5.0, 6.0]]), nn.tensor([0.5, 0.0]))
+    tensor([11.5, 17. ])
+    """
+    return apply(LINEAR, input, weight, bias)
