@@ -1,1 +1,38 @@
 # embedding.pxi -- calls of csrc/embedding.c
+
+cdef extern from "fastnn.h" nogil:
+    void (*fnn_embedding_forward[2])(void *y, const int64_t *index, const void *w, Py_ssize_t n, Py_ssize_t D)
+    void (*fnn_embedding_backward[2])(void *dw, const void *dy, const int64_t *index, Py_ssize_t *workspace, Py_ssize_t n, Py_ssize_t V,
+                                      Py_ssize_t D, Py_ssize_t padding)
+
+
+def embedding_forward(index, w, *, padding_idx):
+    cdef Array index_, w_, y_
+    cdef int i
+    cdef Py_ssize_t shape[MAX_DIMS]
+    index = open_array(_asarray(index, dtype=_int64), &index_)
+    w = open_array(w, &w_)
+    if index_.ndim + 1 > MAX_DIMS:
+        raise ValueError(f"fastnn kernels take at most {MAX_DIMS} dimensions")
+    for i in range(index_.ndim):
+        shape[i] = index_.shape[i]
+    shape[index_.ndim] = w_.shape[1]
+    y = new_array(&y_, w_.dtype, index_.ndim + 1, shape)
+    with nogil:
+        fnn_embedding_forward[w_.dtype](y_.data, <const int64_t *>index_.data, w_.data, index_.size, w_.shape[1])
+    return y, (index, w_.shape[0])
+
+
+def embedding_backward(dy, saved, *, padding_idx):
+    cdef Array index_, dy_, dw_
+    cdef Py_ssize_t shape[2]
+    cdef Py_ssize_t padding = -1 if padding_idx is None else padding_idx
+    index = open_array(saved[0], &index_)
+    dy = open_array(dy, &dy_)
+    shape[0], shape[1] = saved[1], dy_.shape[dy_.ndim - 1]
+    dw = new_array(&dw_, dy_.dtype, 2, shape)
+    cdef Workspace work = Workspace((shape[0] + 1 + index_.size) * sizeof(Py_ssize_t))
+    with nogil:
+        fnn_embedding_backward[dy_.dtype](dw_.data, dy_.data, <const int64_t *>index_.data, <Py_ssize_t *>work.data, index_.size, shape[0],
+                                          shape[1], padding)
+    return None, dw
