@@ -26,6 +26,8 @@
 #define v_hmax FN(v_hmax)
 #define r_exp FN(r_exp)
 #define r_expm1 FN(r_expm1)
+#define r_log FN(r_log)
+#define r_log1p FN(r_log1p)
 #define r_sigmoid FN(r_sigmoid)
 #define r_tanh FN(r_tanh)
 #define r_max FN(r_max)
@@ -103,6 +105,8 @@ FNN_INLINE float r_expm1(float x)                                /* within 2 ulp
     return q * a * b + (a * b - 1.0f);
 }
 #endif
+FNN_INLINE REAL r_log(REAL x) { return REAL_IS_F64 ? (REAL)log(x) : (REAL)logf((float)x); }
+FNN_INLINE REAL r_log1p(REAL x) { return REAL_IS_F64 ? (REAL)log1p(x) : (REAL)log1pf((float)x); }
 FNN_INLINE REAL r_sigmoid(REAL x) { return 1 / (1 + r_exp(-x)); }
 FNN_INLINE REAL r_tanh(REAL x)                                   /* (e^2|x| - 1) / (e^2|x| + 1) with the sign of x; no cancellation near 0 */
 {

@@ -5,10 +5,12 @@ from .ops.activation import *
 from .ops.adaptive_pool import *
 from .ops.arithmetic import *
 from .ops.attention import *
+from .ops.compare import *
 from .ops.conv2d import *
 from .ops.cross_entropy import *
 from .ops.dropout import *
 from .ops.einsum import *
+from .ops.elementary import *
 from .ops.embedding import *
 from .ops.indexing import *
 from .ops.linear import *

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     from . import functional as F
+    from .tensor import Tensor
 else:
     F = None                                        # set by fastnn/__init__.py once the functions exist
+
+_COMPARED = (bool, int, float, np.generic, np.ndarray)
 
 
 def plain_index(key: Any) -> Any:
@@ -17,7 +23,178 @@ def plain_index(key: Any) -> Any:
     return getattr(key, "_data", key)
 
 
+def comparable(other: Any) -> bool:
+    """Whether == and != compare values; with anything else (None, text) Python compares identities."""
+    return isinstance(other, (TensorMethods, *_COMPARED))
+
+
+def recorded(a: Any, b: Any) -> bool:
+    """Whether the tape would record an op on a and b."""
+    from .autograd import is_grad_enabled
+    return is_grad_enabled() and (a.requires_grad or getattr(b, "requires_grad", False))
+
+
 class TensorMethods:
     """Mixed into Tensor; knows no mathematics."""
 
     __slots__ = ()
+
+    # ---- arithmetic -----------------------------------------------------------------------------------------------------
+    def __add__(self: Any, other: Any) -> Tensor: return F.add(self, other)
+    def __radd__(self: Any, other: Any) -> Tensor: return F.add(other, self)
+    def __sub__(self: Any, other: Any) -> Tensor: return F.sub(self, other)
+    def __rsub__(self: Any, other: Any) -> Tensor: return F.sub(other, self)
+    def __mul__(self: Any, other: Any) -> Tensor: return F.mul(self, other)
+    def __rmul__(self: Any, other: Any) -> Tensor: return F.mul(other, self)
+    def __truediv__(self: Any, other: Any) -> Tensor: return F.div(self, other)
+    def __rtruediv__(self: Any, other: Any) -> Tensor: return F.div(other, self)
+    def __floordiv__(self: Any, other: Any) -> Tensor: return F.floor_divide(self, other)
+    def __rfloordiv__(self: Any, other: Any) -> Tensor: return F.floor_divide(other, self)
+    def __mod__(self: Any, other: Any) -> Tensor: return F.remainder(self, other)
+    def __rmod__(self: Any, other: Any) -> Tensor: return F.remainder(other, self)
+    def __pow__(self: Any, other: Any) -> Tensor: return F.pow(self, other)
+    def __rpow__(self: Any, other: Any) -> Tensor: return F.pow(other, self)
+    def __matmul__(self: Any, other: Any) -> Tensor: return F.matmul(self, other)
+    def __rmatmul__(self: Any, other: Any) -> Tensor: return F.matmul(other, self)
+    def __neg__(self: Any) -> Tensor: return F.neg(self)
+    def __pos__(self: Any) -> Tensor: return self
+    def __abs__(self: Any) -> Tensor: return F.abs(self)
+
+    # ---- comparisons and logic: bool tensors ----------------------------------------------------------------------------
+    def __eq__(self: Any, other: Any) -> Any: return F.eq(self, other) if comparable(other) else NotImplemented
+    def __ne__(self: Any, other: Any) -> Any: return F.ne(self, other) if comparable(other) else NotImplemented
+    def __lt__(self: Any, other: Any) -> Tensor: return F.lt(self, other)
+    def __le__(self: Any, other: Any) -> Tensor: return F.le(self, other)
+    def __gt__(self: Any, other: Any) -> Tensor: return F.gt(self, other)
+    def __ge__(self: Any, other: Any) -> Tensor: return F.ge(self, other)
+    def __and__(self: Any, other: Any) -> Tensor: return F.bitwise_and(self, other)
+    def __rand__(self: Any, other: Any) -> Tensor: return F.bitwise_and(other, self)
+    def __or__(self: Any, other: Any) -> Tensor: return F.bitwise_or(self, other)
+    def __ror__(self: Any, other: Any) -> Tensor: return F.bitwise_or(other, self)
+    def __xor__(self: Any, other: Any) -> Tensor: return F.bitwise_xor(self, other)
+    def __rxor__(self: Any, other: Any) -> Tensor: return F.bitwise_xor(other, self)
+    def __invert__(self: Any) -> Tensor: return F.bitwise_not(self)
+    __hash__ = object.__hash__
+
+    # ---- in place -------------------------------------------------------------------------------------------------------
+    # Where the tape would have to follow, `a += b` makes a new tensor and `a` names that from then on; else the memory changes.
+    def __iadd__(self: Any, other: Any) -> Tensor: return self + other if recorded(self, other) else self.add_(other)
+    def __isub__(self: Any, other: Any) -> Tensor: return self - other if recorded(self, other) else self.sub_(other)
+    def __imul__(self: Any, other: Any) -> Tensor: return self * other if recorded(self, other) else self.mul_(other)
+    def __itruediv__(self: Any, other: Any) -> Tensor: return self / other if recorded(self, other) else self.div_(other)
+
+    def add_(self: Any, other: Any, *, alpha: float = 1) -> Tensor: return self.copy_(F.add(self, other, alpha=alpha))
+    def sub_(self: Any, other: Any, *, alpha: float = 1) -> Tensor: return self.copy_(F.sub(self, other, alpha=alpha))
+    def mul_(self: Any, other: Any) -> Tensor: return self.copy_(F.mul(self, other))
+    def div_(self: Any, other: Any) -> Tensor: return self.copy_(F.div(self, other))
+    def clamp_(self: Any, min: Any = None, max: Any = None) -> Tensor: return self.copy_(F.clamp(self, min, max))
+
+    # ---- elements -------------------------------------------------------------------------------------------------------
+    def __getitem__(self: Any, key: Any) -> Tensor: return F.getitem(self, key)
+    def gather(self: Any, dim: int, index: Any) -> Tensor: return F.gather(self, dim, index)
+    def take_along_dim(self: Any, indices: Any, dim: int) -> Tensor: return F.take_along_dim(self, indices, dim)
+    def index_select(self: Any, dim: int, index: Any) -> Tensor: return F.index_select(self, dim, index)
+    def masked_fill(self: Any, mask: Any, value: float) -> Tensor: return F.masked_fill(self, mask, value)
+    def where(self: Any, condition: Any, other: Any) -> Tensor: return F.where(condition, self, other)
+    def tril(self: Any, diagonal: int = 0) -> Tensor: return F.tril(self, diagonal)
+    def triu(self: Any, diagonal: int = 0) -> Tensor: return F.triu(self, diagonal)
+
+    # ---- shape ----------------------------------------------------------------------------------------------------------
+    def reshape(self: Any, *shape: Any) -> Tensor: return F.reshape(self, *shape)
+    def view(self: Any, *shape: Any) -> Tensor: return F.reshape(self, *shape)
+    def view_as(self: Any, other: Any) -> Tensor: return F.reshape(self, *other.shape)
+    def reshape_as(self: Any, other: Any) -> Tensor: return F.reshape(self, *other.shape)
+    def flatten(self: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor: return F.flatten(self, start_dim, end_dim)
+    def unflatten(self: Any, dim: int, sizes: Sequence[int]) -> Tensor: return F.unflatten(self, dim, sizes)
+    def squeeze(self: Any, dim: Any = None) -> Tensor: return F.squeeze(self, dim)
+    def unsqueeze(self: Any, dim: int) -> Tensor: return F.unsqueeze(self, dim)
+    def permute(self: Any, *dims: Any) -> Tensor: return F.permute(self, *dims)
+    def transpose(self: Any, dim0: int, dim1: int) -> Tensor: return F.transpose(self, dim0, dim1)
+    def swapaxes(self: Any, axis0: int, axis1: int) -> Tensor: return F.swapaxes(self, axis0, axis1)
+    def movedim(self: Any, source: int, destination: int) -> Tensor: return F.movedim(self, source, destination)
+    def expand(self: Any, *shape: Any) -> Tensor: return F.expand(self, *shape)
+    def expand_as(self: Any, other: Any) -> Tensor: return F.expand(self, *other.shape)
+    def broadcast_to(self: Any, *shape: Any) -> Tensor: return F.broadcast_to(self, *shape)
+    def repeat(self: Any, *repeats: Any) -> Tensor: return F.repeat(self, *repeats)
+    def tile(self: Any, *repeats: Any) -> Tensor: return F.tile(self, *repeats)
+    def flip(self: Any, *dims: Any) -> Tensor: return F.flip(self, *dims)
+    def roll(self: Any, shifts: Any, dims: Any = None) -> Tensor: return F.roll(self, shifts, dims)
+    def split(self: Any, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]: return F.split(self, split_size, dim)
+    def chunk(self: Any, chunks: int, dim: int = 0) -> tuple[Tensor, ...]: return F.chunk(self, chunks, dim)
+    def t(self: Any) -> Tensor: return self if self.ndim < 2 else F.transpose(self, 0, 1)
+
+    @property
+    def T(self: Any) -> Tensor: return F.permute(self, *reversed(range(self.ndim)))
+
+    @property
+    def mT(self: Any) -> Tensor: return F.transpose(self, -2, -1)
+
+    # ---- copies and types -----------------------------------------------------------------------------------------------
+    def clone(self: Any) -> Tensor: return F.clone(self)
+    def contiguous(self: Any) -> Tensor: return F.contiguous(self)
+    def to(self: Any, dtype: Any) -> Tensor: return self if dtype in ("cpu", None) else F.to(self, getattr(dtype, "dtype", dtype))
+    def type_as(self: Any, other: Any) -> Tensor: return F.to(self, other.dtype)
+    def float(self: Any) -> Tensor: return F.to(self, np.float32)
+    def double(self: Any) -> Tensor: return F.to(self, np.float64)
+    def long(self: Any) -> Tensor: return F.to(self, np.int64)
+    def int(self: Any) -> Tensor: return F.to(self, np.int32)
+    def bool(self: Any) -> Tensor: return F.to(self, np.bool_)
+
+    # ---- functions of each element --------------------------------------------------------------------------------------
+    def add(self: Any, other: Any, *, alpha: Any = 1) -> Tensor: return F.add(self, other, alpha=alpha)
+    def sub(self: Any, other: Any, *, alpha: Any = 1) -> Tensor: return F.sub(self, other, alpha=alpha)
+    def mul(self: Any, other: Any) -> Tensor: return F.mul(self, other)
+    def div(self: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor: return F.div(self, other, rounding_mode=rounding_mode)
+    def neg(self: Any) -> Tensor: return F.neg(self)
+    def pow(self: Any, exponent: Any) -> Tensor: return F.pow(self, exponent)
+    def matmul(self: Any, other: Any) -> Tensor: return F.matmul(self, other)
+    def mm(self: Any, other: Any) -> Tensor: return F.matmul(self, other)
+    def bmm(self: Any, other: Any) -> Tensor: return F.matmul(self, other)
+    def dot(self: Any, other: Any) -> Tensor: return F.matmul(self, other)
+    def maximum(self: Any, other: Any) -> Tensor: return F.maximum(self, other)
+    def minimum(self: Any, other: Any) -> Tensor: return F.minimum(self, other)
+    def remainder(self: Any, other: Any) -> Tensor: return F.remainder(self, other)
+    def clamp(self: Any, min: Any = None, max: Any = None) -> Tensor: return F.clamp(self, min, max)
+    def clip(self: Any, min: Any = None, max: Any = None) -> Tensor: return F.clamp(self, min, max)
+    def abs(self: Any) -> Tensor: return F.abs(self)
+    def exp(self: Any) -> Tensor: return F.exp(self)
+    def expm1(self: Any) -> Tensor: return F.expm1(self)
+    def log(self: Any) -> Tensor: return F.log(self)
+    def log2(self: Any) -> Tensor: return F.log2(self)
+    def log10(self: Any) -> Tensor: return F.log10(self)
+    def log1p(self: Any) -> Tensor: return F.log1p(self)
+    def sqrt(self: Any) -> Tensor: return F.sqrt(self)
+    def rsqrt(self: Any) -> Tensor: return F.rsqrt(self)
+    def square(self: Any) -> Tensor: return F.square(self)
+    def reciprocal(self: Any) -> Tensor: return F.reciprocal(self)
+    def sin(self: Any) -> Tensor: return F.sin(self)
+    def cos(self: Any) -> Tensor: return F.cos(self)
+    def sign(self: Any) -> Tensor: return F.sign(self)
+    def floor(self: Any) -> Tensor: return F.floor(self)
+    def ceil(self: Any) -> Tensor: return F.ceil(self)
+    def trunc(self: Any) -> Tensor: return F.trunc(self)
+    def round(self: Any, *, decimals: Any = 0) -> Tensor: return F.round(self, decimals=decimals)
+    def relu(self: Any) -> Tensor: return F.relu(self)
+
+    # ---- comparisons ----------------------------------------------------------------------------------------------------
+    def eq(self: Any, other: Any) -> Tensor: return F.eq(self, other)
+    def ne(self: Any, other: Any) -> Tensor: return F.ne(self, other)
+    def lt(self: Any, other: Any) -> Tensor: return F.lt(self, other)
+    def le(self: Any, other: Any) -> Tensor: return F.le(self, other)
+    def gt(self: Any, other: Any) -> Tensor: return F.gt(self, other)
+    def ge(self: Any, other: Any) -> Tensor: return F.ge(self, other)
+    def equal(self: Any, other: Any) -> Any: return F.equal(self, other)
+    def allclose(self: Any, other: Any, rtol: Any = 1e-5, atol: Any = 1e-8) -> Any: return F.allclose(self, other, rtol, atol)
+    def isnan(self: Any) -> Tensor: return F.isnan(self)
+    def isinf(self: Any) -> Tensor: return F.isinf(self)
+    def isfinite(self: Any) -> Tensor: return F.isfinite(self)
+    def logical_and(self: Any, other: Any) -> Tensor: return F.logical_and(self, other)
+    def logical_or(self: Any, other: Any) -> Tensor: return F.logical_or(self, other)
+    def logical_not(self: Any) -> Tensor: return F.logical_not(self)
+
+    # ---- reductions -----------------------------------------------------------------------------------------------------
+    def sum(self: Any, dim: Any = None, keepdim: Any = False, *, dtype: Any = None) -> Tensor:
+        return F.sum(self, dim, keepdim, dtype=dtype)
+
+    def mean(self: Any, dim: Any = None, keepdim: Any = False, *, dtype: Any = None) -> Tensor:
+        return F.mean(self, dim, keepdim, dtype=dtype)

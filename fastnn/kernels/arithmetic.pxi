@@ -1,1 +1,327 @@
-# arithmetic.pxi -- calls of csrc/arithmetic.c
+# arithmetic.pxi -- calls of csrc/arithmetic.c, and the helpers map1, map2, broadcast2, sum_to that other families use too
+
+cdef extern from "fastnn.h" nogil:
+    ctypedef struct fnn_broadcast:
+        Py_ssize_t size
+    int fnn_broadcast_plan(fnn_broadcast *plan, Py_ssize_t *y_shape, int a_ndim, const Py_ssize_t *a_shape,
+                           int b_ndim, const Py_ssize_t *b_shape)
+
+ctypedef void (*map1_fn)(void *y, const void *x, Py_ssize_t n) noexcept nogil
+ctypedef void (*map1p_fn)(void *y, const void *x, Py_ssize_t n, double p) noexcept nogil
+ctypedef void (*map1pq_fn)(void *y, const void *x, Py_ssize_t n, double p, double q) noexcept nogil
+ctypedef void (*map2_fn)(void *y, const void *a, const void *b, Py_ssize_t n) noexcept nogil
+ctypedef void (*map2p_fn)(void *y, const void *a, const void *b, Py_ssize_t n, double p) noexcept nogil
+ctypedef void (*map2pq_fn)(void *y, const void *a, const void *b, Py_ssize_t n, double p, double q) noexcept nogil
+ctypedef void (*broadcast_fn)(void *y, const void *a, const void *b, const fnn_broadcast *s) noexcept nogil
+
+cdef extern from "fastnn.h" nogil:
+    broadcast_fn fnn_add[2]
+    broadcast_fn fnn_sub[2]
+    broadcast_fn fnn_mul[2]
+    broadcast_fn fnn_div[2]
+    broadcast_fn fnn_negmul[2]
+    broadcast_fn fnn_maximum[2]
+    broadcast_fn fnn_minimum[2]
+    broadcast_fn fnn_share[2]
+    broadcast_fn fnn_remainder[2]
+    broadcast_fn fnn_quotient[2]
+    broadcast_fn fnn_pow_tensor[2]
+    broadcast_fn fnn_pow_tensor_slope_a[2]
+    broadcast_fn fnn_pow_tensor_slope_b[2]
+    map1_fn fnn_neg[2]
+    map1_fn fnn_exp_forward[2]
+    map1_fn fnn_expm1_forward[2]
+    map1_fn fnn_log_forward[2]
+    map1_fn fnn_log1p_forward[2]
+    map1_fn fnn_sqrt_forward[2]
+    map1_fn fnn_abs_forward[2]
+    map2_fn fnn_expm1_backward[2]
+    map2_fn fnn_log1p_backward[2]
+    map2_fn fnn_sqrt_backward[2]
+    map2_fn fnn_abs_backward[2]
+    map1p_fn fnn_pow_forward[2]
+    map2p_fn fnn_pow_backward[2]
+    map1pq_fn fnn_clamp_forward[2]
+    map2pq_fn fnn_clamp_backward[2]
+
+
+# ---- y = f(x) and dx = g(dy, x or y), element by element ------------------------------------------------------------------
+cdef object map1(map1_fn *kernel, object x):
+    cdef Array x_, y_
+    x = open_array(x, &x_)
+    y = new_like(&y_, &x_)
+    with nogil:
+        kernel[x_.dtype](y_.data, x_.data, x_.size)
+    return y
+
+
+cdef object map1p(map1p_fn *kernel, object x, double p):
+    cdef Array x_, y_
+    x = open_array(x, &x_)
+    y = new_like(&y_, &x_)
+    with nogil:
+        kernel[x_.dtype](y_.data, x_.data, x_.size, p)
+    return y
+
+
+cdef object map1pq(map1pq_fn *kernel, object x, double p, double q):
+    cdef Array x_, y_
+    x = open_array(x, &x_)
+    y = new_like(&y_, &x_)
+    with nogil:
+        kernel[x_.dtype](y_.data, x_.data, x_.size, p, q)
+    return y
+
+
+cdef object map2(map2_fn *kernel, object a, object b):
+    cdef Array a_, b_, y_
+    a = open_array(a, &a_)
+    b = open_array(b, &b_)
+    y = new_like(&y_, &b_)
+    with nogil:
+        kernel[b_.dtype](y_.data, a_.data, b_.data, b_.size)
+    return y
+
+
+cdef object map2p(map2p_fn *kernel, object a, object b, double p):
+    cdef Array a_, b_, y_
+    a = open_array(a, &a_)
+    b = open_array(b, &b_)
+    y = new_like(&y_, &b_)
+    with nogil:
+        kernel[b_.dtype](y_.data, a_.data, b_.data, b_.size, p)
+    return y
+
+
+cdef object map2pq(map2pq_fn *kernel, object a, object b, double p, double q):
+    cdef Array a_, b_, y_
+    a = open_array(a, &a_)
+    b = open_array(b, &b_)
+    y = new_like(&y_, &b_)
+    with nogil:
+        kernel[b_.dtype](y_.data, a_.data, b_.data, b_.size, p, q)
+    return y
+
+
+# ---- y = f(a, b), broadcast -------------------------------------------------------------------------------------------------
+cdef object open_operand(object a, Array *out, double *room):
+    """An array, or a number, which goes to `room` and takes its type from the other operand in `open_pair`."""
+    if isinstance(a, _ndarray):
+        return open_array(a, out)
+    room[0] = a
+    out.data = room
+    out.dtype = -1
+    out.ndim = 0
+    out.size = 1
+    return a
+
+
+cdef void number_to(int dtype, Array *number) noexcept:
+    """Write a number in its room as `dtype`."""
+    cdef double value = (<double *>number.data)[0]
+    if dtype == FNN_F32:
+        (<float *>number.data)[0] = <float>value
+    number.dtype = dtype
+
+
+cdef object broadcast2(broadcast_fn *kernel, object a, object b):
+    """f(a, b) for arrays of one type, or one array and one number. The shapes are known to fit."""
+    cdef Array a_, b_, y_
+    cdef double a_room, b_room
+    cdef fnn_broadcast plan
+    cdef Py_ssize_t shape[MAX_DIMS]
+    cdef int ndim
+    a = open_operand(a, &a_, &a_room)
+    b = open_operand(b, &b_, &b_room)
+    if a_.dtype < 0:
+        number_to(b_.dtype, &a_)
+    elif b_.dtype < 0:
+        number_to(a_.dtype, &b_)
+    ndim = fnn_broadcast_plan(&plan, shape, a_.ndim, a_.shape, b_.ndim, b_.shape)
+    y = new_array(&y_, a_.dtype, ndim, shape)
+    with nogil:
+        kernel[y_.dtype](y_.data, a_.data, b_.data, &plan)
+    return y
+
+
+cdef object shape_of(object a):
+    return a.shape if isinstance(a, _ndarray) else None
+
+
+cdef bint want(object needs, int k, object shape):
+    """Is the gradient of input k wanted? Never for a number."""
+    return shape is not None and (needs is None or needs[k])
+
+
+def add_forward(a, b):
+    return broadcast2(fnn_add, a, b), (shape_of(a), shape_of(b))
+
+
+def add_backward(dy, saved, needs=None):
+    a_shape, b_shape = saved
+    return (sum_to(dy, a_shape) if want(needs, 0, a_shape) else None,
+            sum_to(dy, b_shape) if want(needs, 1, b_shape) else None)
+
+
+def sub_forward(a, b):
+    return broadcast2(fnn_sub, a, b), (shape_of(a), shape_of(b))
+
+
+def sub_backward(dy, saved, needs=None):
+    a_shape, b_shape = saved
+    return (sum_to(dy, a_shape) if want(needs, 0, a_shape) else None,
+            map1(fnn_neg, sum_to(dy, b_shape)) if want(needs, 1, b_shape) else None)
+
+
+def mul_forward(a, b):
+    return broadcast2(fnn_mul, a, b), (a, b)
+
+
+def mul_backward(dy, saved, needs=None):
+    a, b = saved
+    a_shape, b_shape = shape_of(a), shape_of(b)
+    return (sum_to(broadcast2(fnn_mul, dy, b), a_shape) if want(needs, 0, a_shape) else None,
+            sum_to(broadcast2(fnn_mul, dy, a), b_shape) if want(needs, 1, b_shape) else None)
+
+
+def div_forward(a, b):
+    y = broadcast2(fnn_div, a, b)
+    return y, (shape_of(a), b, y)
+
+
+def div_backward(dy, saved, needs=None):
+    a_shape, b, y = saved
+    b_shape = shape_of(b)
+    da = broadcast2(fnn_div, dy, b)
+    return (sum_to(da, a_shape) if want(needs, 0, a_shape) else None,
+            sum_to(broadcast2(fnn_negmul, da, y), b_shape) if want(needs, 1, b_shape) else None)
+
+
+cdef object extreme_backward(object dy, object a, object b, object share, object needs):
+    """The gradient goes to the winner; `share` is a's part of it, half where a and b are equal."""
+    a_shape, b_shape = shape_of(a), shape_of(b)
+    da = broadcast2(fnn_mul, dy, share)
+    return (sum_to(da, a_shape) if want(needs, 0, a_shape) else None,
+            sum_to(broadcast2(fnn_sub, dy, da), b_shape) if want(needs, 1, b_shape) else None)
+
+
+def maximum_forward(a, b):
+    return broadcast2(fnn_maximum, a, b), (a, b)
+
+
+def maximum_backward(dy, saved, needs=None):
+    a, b = saved
+    return extreme_backward(dy, a, b, broadcast2(fnn_share, a, b), needs)
+
+
+def minimum_forward(a, b):
+    return broadcast2(fnn_minimum, a, b), (a, b)
+
+
+def minimum_backward(dy, saved, needs=None):
+    a, b = saved
+    return extreme_backward(dy, a, b, broadcast2(fnn_share, map1(fnn_neg, a) if isinstance(a, _ndarray) else -a,
+                                                 map1(fnn_neg, b) if isinstance(b, _ndarray) else -b), needs)
+
+
+def pow_tensor_forward(a, b):
+    y = broadcast2(fnn_pow_tensor, a, b)
+    return y, (a, b, y)
+
+
+def pow_tensor_backward(dy, saved, needs=None):
+    a, b, y = saved
+    a_shape, b_shape = shape_of(a), shape_of(b)
+    da = db = None
+    if want(needs, 0, a_shape):
+        da = sum_to(broadcast2(fnn_mul, dy, broadcast2(fnn_pow_tensor_slope_a, a, b)), a_shape)
+    if want(needs, 1, b_shape):
+        db = sum_to(broadcast2(fnn_mul, dy, broadcast2(fnn_pow_tensor_slope_b, a, y)), b_shape)
+    return da, db
+
+
+def remainder_forward(a, b):
+    return broadcast2(fnn_remainder, a, b), (a, b)
+
+
+def remainder_backward(dy, saved, needs=None):
+    a, b = saved
+    a_shape, b_shape = shape_of(a), shape_of(b)
+    return (sum_to(dy, a_shape) if want(needs, 0, a_shape) else None,
+            sum_to(broadcast2(fnn_negmul, dy, broadcast2(fnn_quotient, a, b)), b_shape) if want(needs, 1, b_shape) else None)
+
+
+# ---- functions of one array -------------------------------------------------------------------------------------------------
+def neg_forward(x):
+    return map1(fnn_neg, x), ()
+
+
+def neg_backward(dy, saved):
+    return (map1(fnn_neg, dy),)
+
+
+def exp_forward(x):
+    y = map1(fnn_exp_forward, x)
+    return y, (y,)
+
+
+def exp_backward(dy, saved):
+    return (broadcast2(fnn_mul, dy, saved[0]),)
+
+
+def expm1_forward(x):
+    y = map1(fnn_expm1_forward, x)
+    return y, (y,)
+
+
+def expm1_backward(dy, saved):
+    return (map2(fnn_expm1_backward, dy, saved[0]),)
+
+
+def log_forward(x):
+    return map1(fnn_log_forward, x), (x,)
+
+
+def log_backward(dy, saved):
+    return (broadcast2(fnn_div, dy, saved[0]),)
+
+
+def log1p_forward(x):
+    return map1(fnn_log1p_forward, x), (x,)
+
+
+def log1p_backward(dy, saved):
+    return (map2(fnn_log1p_backward, dy, saved[0]),)
+
+
+def sqrt_forward(x):
+    y = map1(fnn_sqrt_forward, x)
+    return y, (y,)
+
+
+def sqrt_backward(dy, saved):
+    return (map2(fnn_sqrt_backward, dy, saved[0]),)
+
+
+def abs_forward(x):
+    return map1(fnn_abs_forward, x), (x,)
+
+
+def abs_backward(dy, saved):
+    return (map2(fnn_abs_backward, dy, saved[0]),)
+
+
+def pow_forward(x, *, exponent):
+    return map1p(fnn_pow_forward, x, exponent), (x,)
+
+
+def pow_backward(dy, saved, *, exponent):
+    return (map2p(fnn_pow_backward, dy, saved[0], exponent),)
+
+
+def clamp_forward(x, *, low, high):
+    return map1pq(fnn_clamp_forward, x, low, high), (x,)
+
+
+def clamp_backward(dy, saved, *, low, high):
+    return (map2pq(fnn_clamp_backward, dy, saved[0], low, high),)

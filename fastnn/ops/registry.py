@@ -49,7 +49,7 @@ class Sample:
         rng = self.rng()
 
         def draw(a: Any) -> Any:
-            return rng.integers(low, high, a.shape).astype(float) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a
+            return np.asarray(rng.integers(low, high, a.shape), float) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a
 
         return replace(self, inputs=tuple(map(draw, self.inputs)))
 

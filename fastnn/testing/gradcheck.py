@@ -55,7 +55,7 @@ def op_gradcheck(forward: Callable[..., Any], backward: Callable[..., Any], inpu
         v = rng.standard_normal(x.shape)
 
         def shifted(t: float, k: int = k, v: np.ndarray = v) -> Any:
-            return forward(*[xi + t * v if i == k else xi for i, xi in enumerate(inputs)], **attrs)[0]
+            return forward(*[np.asarray(xi + t * v) if i == k else xi for i, xi in enumerate(inputs)], **attrs)[0]
         high, low = _outputs(shifted(eps)), _outputs(shifted(-eps))
         difference = tuple((a - b) / (2 * eps) if a.dtype.kind == "f" else a for a, b in zip(high, low))
         numeric = inner(dy, difference if isinstance(y, tuple) else difference[0])

@@ -40,13 +40,13 @@ def _terms(op: Op, sample: Sample) -> float:
 
 
 def _absolute(inputs: list[Any]) -> list[Any]:
-    return [np.abs(a) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in inputs]
+    return [np.asarray(np.abs(a)) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in inputs]
 
 
 def _forward_scale(op: Op, sample: Sample, dtype: Any, want: tuple[Any, ...]) -> list[Any]:
     if op.linear_in:
         inputs = _absolute([a.astype(np.float64) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in sample.cast(dtype)])
-        return list(_tuple(op.ref_forward(*inputs, **sample.attrs)[0]))
+        return [np.maximum(np.abs(s), np.abs(w)) for s, w in zip(_tuple(op.ref_forward(*inputs, **sample.attrs)[0]), want)]
     return [np.abs(w) + 1 if w.dtype.kind == "f" else w for w in want]
 
 
@@ -111,6 +111,7 @@ def backward_is_the_definition(op: Op, sample: Sample, dtype: Any) -> float:
     if op.linear_in:
         absolute_dy = tuple(None if a is None else np.abs(a) for a in wide_dy) if isinstance(wide_dy, tuple) else np.abs(wide_dy)
         scales = ref_backward(absolute_dy, ref_forward(*_absolute(wide), **sample.attrs)[1], **sample.attrs)
+        scales = [None if s is None or w is None else np.maximum(np.abs(s), np.abs(w)) for s, w in zip(scales, want)]
     else:
         scales = [None if w is None else np.abs(w) + max(1.0, float(np.abs(w).max(initial=0))) for w in want]
     worst = 0.0

@@ -1,0 +1,95 @@
+/* arithmetic.tmpl.h -- element-wise arithmetic with broadcasting, and functions of one array, with their derivatives.
+ *
+ * Math       beside each line. The gradient of a broadcast input is the sum over the places it was repeated to; the callers do that with
+ *            the sum kernel of reduce.c.
+ * Symbols    a, b, x inputs, y output, dy upstream gradient, dx gradient of x; p, low, high attributes.
+ * Layout     contiguous arrays; the broadcasting is planned by fnn_broadcast_plan (arithmetic.h).
+ * Method     one pass. map.tmpl.h holds the loops; each line below is a whole kernel.
+ * Cost       bound by memory, but for exp and log (some ten multiply-adds) and for powers that are not 2, 3, 1/2 or -1 (the C library's pow).
+ * Threads    blocks of MAP_GRAIN elements, elements independent.
+ * Reference  fastnn/reference/arithmetic.py
+ */
+#include "map.tmpl.h"
+
+BROADCAST2(add, a, b, a + b)
+BROADCAST2(sub, a, b, a - b)
+BROADCAST2(mul, a, b, a * b)
+BROADCAST2(div, a, b, a / b)
+BROADCAST2(negmul, a, b, -(a * b))
+BROADCAST2(maximum, a, b, a > b || a != a ? a : b)
+BROADCAST2(minimum, a, b, a < b || a != a ? a : b)
+BROADCAST2(share, a, b, (a > b ? R(1) : R(0)) + (a == b ? R(0.5) : R(0)))
+
+FNN_INLINE REAL FN(power)(REAL x, REAL p) { return REAL_IS_F64 ? (REAL)pow(x, p) : (REAL)powf((float)x, (float)p); }
+
+BROADCAST2(pow_tensor, a, b, FN(power)(a, b))
+BROADCAST2(pow_tensor_slope_a, a, b, b == 0 ? R(0) : b * FN(power)(a, b - 1))
+BROADCAST2(pow_tensor_slope_b, a, p, p == 0 ? R(0) : p * (REAL)log(a))
+
+FNN_INLINE REAL FN(remainder_of)(REAL a, REAL b)    /* fmod has the sign of a; the remainder has the sign of b */
+{
+    const REAL r = REAL_IS_F64 ? (REAL)fmod(a, b) : (REAL)fmodf((float)a, (float)b);
+    return r != 0 && (r < 0) != (b < 0) ? r + b : r;
+}
+
+BROADCAST2(remainder, a, b, FN(remainder_of)(a, b))
+BROADCAST2(quotient, a, b, (REAL)floor((a - FN(remainder_of)(a, b)) / b + R(0.5)))
+
+MAP1(neg, x, -x)
+MAP1(exp_forward, x, r_exp(x))
+MAP1(expm1_forward, x, r_expm1(x))
+MAP2(expm1_backward, dy, y, dy * (y + 1))
+MAP1(log_forward, x, r_log(x))
+MAP1(log1p_forward, x, r_log1p(x))
+MAP2(log1p_backward, dy, x, dy / (1 + x))
+MAP1(sqrt_forward, x, REAL_IS_F64 ? (REAL)sqrt(x) : (REAL)sqrtf((float)x))
+MAP2(sqrt_backward, dy, y, R(0.5) * dy / y)
+MAP1(abs_forward, x, REAL_IS_F64 ? (REAL)fabs(x) : (REAL)fabsf((float)x))
+MAP2(abs_backward, dy, x, x > 0 ? dy : x < 0 ? -dy : x * 0)
+MAP1PQ(clamp_forward, x, low, high, x < low ? low : x > high ? high : x)
+MAP2PQ(clamp_backward, dy, x, low, high, x >= low && x <= high ? dy : 0)
+
+/* Powers that are common and cheap have loops of their own; the choice is made once per block. */
+static void FN(pow_forward_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const fnn_map_args *args = ctx;
+    REAL *restrict y = args->y;
+    const REAL *restrict x = args->a;
+    const REAL p = (REAL)args->p;
+    if (p == 2)
+        for (fnn_size i = begin; i < end; i++) y[i] = x[i] * x[i];
+    else if (p == 3)
+        for (fnn_size i = begin; i < end; i++) y[i] = x[i] * x[i] * x[i];
+    else if (p == -1)
+        for (fnn_size i = begin; i < end; i++) y[i] = 1 / x[i];
+    else
+        for (fnn_size i = begin; i < end; i++) y[i] = FN(power)(x[i], p);
+}
+
+static void FN(pow_backward_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const fnn_map_args *args = ctx;
+    REAL *restrict dx = args->y;
+    const REAL *restrict dy = args->a, *restrict x = args->b;
+    const REAL p = (REAL)args->p;                    /* forward was  y = x^p  so  dx = dy p x^(p-1) */
+    if (p == 2)
+        for (fnn_size i = begin; i < end; i++) dx[i] = 2 * x[i] * dy[i];
+    else if (p == 3)
+        for (fnn_size i = begin; i < end; i++) dx[i] = 3 * x[i] * x[i] * dy[i];
+    else if (p == -1)
+        for (fnn_size i = begin; i < end; i++) dx[i] = -dy[i] / (x[i] * x[i]);
+    else
+        for (fnn_size i = begin; i < end; i++) dx[i] = p == 0 ? 0 : dy[i] * p * FN(power)(x[i], p - 1);
+}
+
+void FN(pow_forward)(REAL *y, const REAL *x, fnn_size n, double p)
+{
+    fnn_map_args args = { y, x, NULL, p, 0 };
+    fnn_parallel_for(n, MAP_GRAIN, FN(pow_forward_block), &args);
+}
+
+void FN(pow_backward)(REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double p)
+{
+    fnn_map_args args = { dx, dy, x, p, 0 };
+    fnn_parallel_for(n, MAP_GRAIN, FN(pow_backward_block), &args);
+}

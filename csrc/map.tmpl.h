@@ -1,0 +1,117 @@
+/* map.tmpl.h -- kernels that apply one expression to each element, one line each. No guard: a template that has such kernels includes it.
+ *
+ *     MAP1(name, x, f(x))             y[i] = f(x[i])           void name(REAL *y, const REAL *x, fnn_size n)
+ *     MAP1P(name, x, p, f(x, p))      with an attribute        void name(REAL *y, const REAL *x, fnn_size n, double p)
+ *     MAP1PQ(name, x, p, q, ...)      with two                 void name(REAL *y, const REAL *x, fnn_size n, double p, double q)
+ *     MAP2, MAP2P, MAP2PQ             y[i] = f(a[i], b[i])     void name(REAL *y, const REAL *a, const REAL *b, fnn_size n, ...)
+ *     BROADCAST2(name, a, b, f(a, b)) the same with a and b broadcast against each other: see arithmetic.h
+ *
+ * The names x, a, b, p, q are the ones that the expression uses; all are REAL. Write constants as R(0.5), so that float stays float.
+ *
+ * Method     one pass over blocks of MAP_GRAIN elements; the loop is plain, and the compiler vectorises it at each level.
+ * Threads    elements are independent, so the bits do not depend on the number of threads.
+ */
+#ifndef FNN_MAP_ONCE
+#define FNN_MAP_ONCE
+
+enum { MAP_GRAIN = 16384 };                         /* elements a block: some tens of microseconds from memory */
+
+#define R(constant) ((REAL)(constant))
+
+typedef struct { void *y; const void *a, *b; double p, q; } fnn_map_args;
+
+#define MAP_BLOCK(name, NAMES, expression)                                      \
+    static void FN(name##_block)(void *ctx, fnn_size begin, fnn_size end)       \
+    {                                                                           \
+        const fnn_map_args *args = ctx;                                         \
+        REAL *restrict out = args->y;                                           \
+        const REAL *restrict in_a = args->a, *restrict in_b = args->b;          \
+        const REAL attr_p = (REAL)args->p, attr_q = (REAL)args->q;              \
+        (void)in_b, (void)attr_p, (void)attr_q;                                 \
+        for (fnn_size i = begin; i < end; i++) {                                \
+            NAMES                                                               \
+            out[i] = (expression);                                              \
+        }                                                                       \
+    }
+#define MAP_RUN(name, in_a, in_b, p, q)                                         \
+    {                                                                           \
+        fnn_map_args args = { out, in_a, in_b, p, q };                          \
+        fnn_parallel_for(n, MAP_GRAIN, FN(name##_block), &args);                \
+    }
+
+#define MAP1(name, x, expression)                                               \
+    MAP_BLOCK(name, const REAL x = in_a[i];, expression)                        \
+    void FN(name)(REAL *out, const REAL *in, fnn_size n) MAP_RUN(name, in, NULL, 0, 0)
+#define MAP1P(name, x, p, expression)                                           \
+    MAP_BLOCK(name, const REAL x = in_a[i]; const REAL p = attr_p;, expression) \
+    void FN(name)(REAL *out, const REAL *in, fnn_size n, double attr) MAP_RUN(name, in, NULL, attr, 0)
+#define MAP1PQ(name, x, p, q, expression)                                       \
+    MAP_BLOCK(name, const REAL x = in_a[i]; const REAL p = attr_p; const REAL q = attr_q;, expression) \
+    void FN(name)(REAL *out, const REAL *in, fnn_size n, double attr_1, double attr_2) MAP_RUN(name, in, NULL, attr_1, attr_2)
+#define MAP2(name, a, b, expression)                                            \
+    MAP_BLOCK(name, const REAL a = in_a[i]; const REAL b = in_b[i];, expression) \
+    void FN(name)(REAL *out, const REAL *in_1, const REAL *in_2, fnn_size n) MAP_RUN(name, in_1, in_2, 0, 0)
+#define MAP2P(name, a, b, p, expression)                                        \
+    MAP_BLOCK(name, const REAL a = in_a[i]; const REAL b = in_b[i]; const REAL p = attr_p;, expression) \
+    void FN(name)(REAL *out, const REAL *in_1, const REAL *in_2, fnn_size n, double attr) MAP_RUN(name, in_1, in_2, attr, 0)
+#define MAP2PQ(name, a, b, p, q, expression)                                    \
+    MAP_BLOCK(name, const REAL a = in_a[i]; const REAL b = in_b[i]; const REAL p = attr_p; const REAL q = attr_q;, expression) \
+    void FN(name)(REAL *out, const REAL *in_1, const REAL *in_2, fnn_size n, double attr_1, double attr_2) \
+    MAP_RUN(name, in_1, in_2, attr_1, attr_2)
+
+/* A row is a run of n elements along the last dimension, where a and b each advance by one (step 1) or stay (step 0); both stay only
+ * where n = 1. */
+typedef void fnn_row_fn(void *y, const void *a, const void *b, fnn_size n, fnn_size a_step, fnn_size b_step);
+typedef struct { void *y; const void *a, *b; const fnn_broadcast *s; fnn_row_fn *row; } fnn_broadcast_args;
+
+#define BROADCAST2(name, a, b, expression)                                      \
+    static void FN(name##_row)(void *y, const void *a_row, const void *b_row, fnn_size n, fnn_size a_step, fnn_size b_step) \
+    {                                                                           \
+        REAL *restrict out = y;                                                 \
+        const REAL *restrict in_a = a_row, *restrict in_b = b_row;              \
+        if (a_step && b_step)                                                   \
+            for (fnn_size i = 0; i < n; i++) { const REAL a = in_a[i], b = in_b[i]; out[i] = (expression); } \
+        else if (a_step) {                                                      \
+            const REAL b = in_b[0];                                             \
+            for (fnn_size i = 0; i < n; i++) { const REAL a = in_a[i]; out[i] = (expression); } \
+        } else {                                                                \
+            const REAL a = in_a[0];                                             \
+            for (fnn_size i = 0; i < n; i++) { const REAL b = in_b[i]; out[i] = (expression); } \
+        }                                                                       \
+    }                                                                           \
+    void FN(name)(REAL *y, const REAL *a_data, const REAL *b_data, const fnn_broadcast *s) \
+    {                                                                           \
+        fnn_broadcast_args args = { y, a_data, b_data, s, FN(name##_row) };     \
+        fnn_parallel_for(s->size, MAP_GRAIN, FN(broadcast_block), &args);       \
+    }
+#endif
+
+/* Elements begin to end of y, row by row; `at` is the index of the current element, a and b are its offsets in the inputs. */
+FNN_INLINE void FN(broadcast_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const fnn_broadcast_args *args = ctx;
+    const fnn_broadcast *s = args->s;
+    const int last = s->ndim - 1;
+    fnn_size at[FNN_MAX_DIMS], a = 0, b = 0, rest = begin;
+    for (int d = last; d >= 0; d--) {
+        at[d] = rest % s->shape[d];
+        rest /= s->shape[d];
+        a += at[d] * s->a_step[d];
+        b += at[d] * s->b_step[d];
+    }
+    for (fnn_size i = begin; i < end; ) {
+        fnn_size n = s->shape[last] - at[last];
+        n = n < end - i ? n : end - i;
+        args->row((REAL *)args->y + i, (const REAL *)args->a + a, (const REAL *)args->b + b, n, s->a_step[last], s->b_step[last]);
+        i += n;
+        at[last] += n;
+        a += n * s->a_step[last];
+        b += n * s->b_step[last];
+        for (int d = last; d > 0 && at[d] == s->shape[d]; d--) {         /* carry into the next dimension up */
+            at[d] = 0;
+            at[d - 1]++;
+            a += s->a_step[d - 1] - s->shape[d] * s->a_step[d];
+            b += s->b_step[d - 1] - s->shape[d] * s->b_step[d];
+        }
+    }
+}

@@ -1,0 +1,225 @@
+"""Elementary functions of one array. Kernels: csrc/arithmetic.c. Definitions: fastnn/reference/arithmetic.py."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..autograd import apply
+from ..errors import DTypeError, RangeError
+from ..kernels import kernel
+from ..reference import arithmetic as reference
+from ..tensor import Tensor, tensor
+from .arithmetic import DIV, POW_TENSOR, binary, maximum, minimum, mul
+from .checks import need_float
+from .registry import Op, Sample, register, seeded
+
+__all__ = ["abs", "clamp", "clip", "cos", "exp", "expm1", "log", "log10", "log1p", "log2", "neg", "negative", "pow", "reciprocal", "rsqrt", "sin",
+           "sqrt", "square"]
+
+_FLOATS = frozenset({np.dtype(np.float32), np.dtype(np.float64)})
+
+
+def float_check(who: str) -> Callable[..., None]:
+    """A check that the one input is a float array."""
+    def check(x: Any, **attrs: Any) -> None:
+        if not isinstance(x, np.ndarray) or x.dtype not in _FLOATS:
+            need_float(who, x=x)
+    return check
+
+
+def values(name: str, *shape: int, low: float = -2.0, high: float = 2.0, **attrs: float) -> Sample:
+    """Values between low and high that stay 0.05 away from 0."""
+    x = seeded(name).uniform(low, high, shape)
+    x = np.asarray(x + np.where(x >= 0, 0.05, -0.05))
+    return Sample(name, (x,), attrs, {"n": x.size})
+
+
+def grid(low: float = -2.0, high: float = 2.0, **attrs: float) -> list[Sample]:
+    return [values(name, *shape, low=low, high=high, **attrs) for name, shape in
+            (("one", (1,)), ("odd", (3, 5, 7)), ("zero-dimensional", ()), ("empty", (0, 4)), ("blocks", (2, 16411)))]
+
+
+def pow_samples() -> list[Sample]:
+    """Exponents with a loop of their own, and others; fractions only of positive numbers."""
+    shapes = [("one", (1,)), ("odd", (3, 5, 7)), ("empty", (0, 4))]
+    return [values(f"{name} {p:g}", *shape, low=-2.0 if p % 1 == 0 else 0.0, exponent=p)
+            for p in (2.0, 3.0, -1.0, 1.0, 0.5, -1.7) for name, shape in shapes] + [values("blocks", 2, 16411, exponent=2.0)]
+
+
+def clamp_samples() -> list[Sample]:
+    """Bounds of both kinds, none within 0.01 of a value; some values always lie inside, so that some slope is not 0."""
+    samples = [Sample("one", (np.array([0.5]),), {"low": 0.0, "high": 1.0}, {"n": 1}),
+               Sample("empty", (np.zeros((0, 4)),), {"low": 0.0, "high": 1.0}, {"n": 0})]
+    for low, high in ((0.0, 1.0), (-np.inf, 1.0), (-0.7, np.inf)):
+        x = seeded("odd").uniform(-2, 2, (3, 5, 7))
+        x = np.where((np.abs(x - low) < 0.01) | (np.abs(x - high) < 0.01), 0.5, x)
+        samples.append(Sample(f"odd {low:g} {high:g}", (x,), {"low": low, "high": high}, {"n": x.size}))
+    return samples
+
+
+def unary_op(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[[Any], Any], samples: Callable[[], list[Sample]] = grid,
+             compiled: bool = True, flops: int = 1, linear_in: tuple[str, ...] = (), **attrs: float) -> Op:
+    """The record of y = f(x); `attrs` are those of the benchmark."""
+    return register(Op(
+        name=name, family="elementary", inputs=("x",), formula=formula,
+        forward=kernel(f"{name}_forward") if compiled else None, backward=kernel(f"{name}_backward") if compiled else None,
+        ref_forward=getattr(reference, f"{name}_forward"), ref_backward=getattr(reference, f"{name}_backward"),
+        check=float_check(name), samples=samples, linear_in=linear_in, fast_numpy=fast_numpy,
+        errors=(("text", lambda: call("1"), DTypeError, (name, "str")),
+                ("booleans", lambda: call(tensor([True])), DTypeError, (name, "bool", "float32"))),
+        bench={"2048x512": lambda: values("2048x512", 2048, 512, low=0.0, **attrs)},
+        flops=lambda n: flops * n, bytes=lambda n: 8 * n))
+
+
+NEG = unary_op("neg", "y = -x", np.negative, lambda x: neg(x), linear_in=("x",))
+ABS = unary_op("abs", "y = |x|", np.abs, lambda x: abs(x))
+EXP = unary_op("exp", "y = e^x", np.exp, lambda x: exp(x), lambda: [*grid(), values("large", 33, low=-80, high=80)], flops=12)
+EXPM1 = unary_op("expm1", "y = e^x - 1", np.expm1, lambda x: expm1(x), flops=14)
+LOG = unary_op("log", "y = ln x", np.log, lambda x: log(x), lambda: [*grid(low=0), values("large", 33, low=1, high=1e4)], flops=14)
+LOG1P = unary_op("log1p", "y = ln(1 + x)", np.log1p, lambda x: log1p(x), lambda: grid(low=-0.9), flops=16)
+SQRT = unary_op("sqrt", "y = sqrt(x)", np.sqrt, lambda x: sqrt(x), lambda: grid(low=0))
+SIN = unary_op("sin", "y = sin x", np.sin, lambda x: sin(x), compiled=False, flops=20)
+COS = unary_op("cos", "y = cos x", np.cos, lambda x: cos(x), compiled=False, flops=20)
+POW = unary_op("pow", "y = x^p", lambda x, exponent: x**exponent, lambda x: reciprocal(x), pow_samples, flops=2, exponent=2.0)
+CLAMP = unary_op("clamp", "y = min(max(x, low), high)", lambda x, low, high: np.clip(x, low, high), lambda x: clamp(x, 0.0, 1.0), clamp_samples,
+                 flops=2, low=0.5, high=1.5)
+
+
+def is_integer(x: Any) -> bool:
+    """An integer tensor: NumPy computes it, and there is no gradient."""
+    return isinstance(x, Tensor) and x._data.dtype.kind in "iu"
+
+
+def neg(input: Tensor) -> Tensor:
+    """-x, element by element; dx = -dy.
+
+    >>> import fastnn as nn
+    >>> -nn.tensor([1.0, -2.0])
+    tensor([-1.,  2.])
+    """
+    return Tensor(np.asarray(-input._data)) if is_integer(input) else apply(NEG, input)
+
+
+def abs(input: Tensor) -> Tensor:
+    """|x|, element by element; dx = sign(x) dy, 0 at 0.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([-3.0, 2.0]).abs()
+    tensor([3., 2.])
+    """
+    return Tensor(np.asarray(np.abs(input._data))) if is_integer(input) else apply(ABS, input)
+
+
+def exp(input: Tensor) -> Tensor:
+    """e^x, element by element; dx = y dy. Float32 within 1 ulp.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([0.0, 1.0]).exp()
+    tensor([1.    , 2.7183])
+    """
+    return apply(EXP, input)
+
+
+def expm1(input: Tensor) -> Tensor:
+    """e^x - 1, also exact to the last digits where x is small; dx = (y + 1) dy. Float32 within 2 ulp."""
+    return apply(EXPM1, input)
+
+
+def log(input: Tensor) -> Tensor:
+    """The natural logarithm, element by element; dx = dy / x. Minus infinity at 0, NaN below. Float32 within 1 ulp.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([1.0, 10.0]).log()
+    tensor([0.    , 2.3026])
+    """
+    return apply(LOG, input)
+
+
+def log1p(input: Tensor) -> Tensor:
+    """ln(1 + x), also exact to the last digits where x is small; dx = dy / (1 + x). Float32 within 2 ulp."""
+    return apply(LOG1P, input)
+
+
+def log2(input: Tensor) -> Tensor:
+    """The logarithm to base 2: ln x / ln 2."""
+    return mul(log(input), 1 / np.log(2.0).item())
+
+
+def log10(input: Tensor) -> Tensor:
+    """The logarithm to base 10: ln x / ln 10."""
+    return mul(log(input), 1 / np.log(10.0).item())
+
+
+def sqrt(input: Tensor) -> Tensor:
+    """The square root, element by element; dx = dy / 2y. NaN below 0.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([4.0, 9.0]).sqrt()
+    tensor([2., 3.])
+    """
+    return apply(SQRT, input)
+
+
+def rsqrt(input: Tensor) -> Tensor:
+    """1 / sqrt(x), element by element."""
+    return apply(DIV, 1.0, sqrt(input))
+
+
+def reciprocal(input: Tensor) -> Tensor:
+    """1 / x, element by element; dx = -dy / x^2."""
+    return apply(POW, input, exponent=-1.0)
+
+
+def square(input: Tensor) -> Tensor:
+    """x^2, element by element; dx = 2 x dy."""
+    return pow(input, 2)
+
+
+def sin(input: Tensor) -> Tensor:
+    """The sine, element by element; dx = cos(x) dy. Computed by NumPy."""
+    return apply(SIN, input)
+
+
+def cos(input: Tensor) -> Tensor:
+    """The cosine, element by element; dx = -sin(x) dy. Computed by NumPy."""
+    return apply(COS, input)
+
+
+def pow(input: Any, exponent: Any) -> Tensor:
+    """a to the power b, element by element, broadcast; either may be a number.
+
+    da = b a^(b-1) dy and db = a^b ln(a) dy, taken as 0 where b = 0 and where a^b = 0. Exponents 2, 3 and -1 given as numbers need no call
+    of the C library's pow.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([1.0, 2.0, 3.0]) ** 2
+    tensor([1., 4., 9.])
+    >>> 2 ** nn.tensor([1.0, 2.0, 3.0])
+    tensor([2., 4., 8.])
+    """
+    if (exponent.__class__ is int or exponent.__class__ is float) and isinstance(input, Tensor) and input._data.dtype.kind == "f":
+        return apply(POW, input, exponent=float(exponent))
+    return binary(POW_TENSOR, np.power, input, exponent)
+
+
+def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    """x moved into min..max, element by element; either bound may be left out, and may be a tensor. dx = dy inside and on the bounds, else 0.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([-1.0, 0.5, 2.0]).clamp(0, 1)
+    tensor([0. , 0.5, 1. ])
+    """
+    if min is None and max is None:
+        raise RangeError("a lower or an upper bound is needed", who="clamp", expected="min, max or both", got="neither")
+    if isinstance(min, (Tensor, np.ndarray)) or isinstance(max, (Tensor, np.ndarray)):
+        input = input if min is None else maximum(input, min)
+        return input if max is None else minimum(input, max)
+    if is_integer(input):
+        return Tensor(np.asarray(np.clip(input._data, min, max)))
+    return apply(CLAMP, input, low=-np.inf if min is None else float(min), high=np.inf if max is None else float(max))
+
+
+negative, clip = neg, clamp

@@ -1,0 +1,206 @@
+"""Element-wise arithmetic with NumPy's broadcasting, from the definitions. An operand may be a number; it has no gradient."""
+
+import numpy as np
+
+
+def sum_to(g, operand):
+    """Sum g over the axes along which `operand` was broadcast: each of its elements was used that many times."""
+    if not isinstance(operand, np.ndarray):
+        return None
+    g = g.sum(axis=tuple(range(g.ndim - operand.ndim)))
+    repeated = tuple(d for d in range(operand.ndim) if operand.shape[d] == 1)
+    return np.sum(g, axis=repeated, keepdims=True).reshape(operand.shape)
+
+
+def add_forward(a, b):
+    return np.asarray(a + b), (a, b)
+
+
+def add_backward(dy, saved):
+    a, b = saved
+    return sum_to(dy, a), sum_to(dy, b)
+
+
+def sub_forward(a, b):
+    return np.asarray(a - b), (a, b)
+
+
+def sub_backward(dy, saved):
+    a, b = saved
+    return sum_to(dy, a), sum_to(-dy, b)
+
+
+def mul_forward(a, b):
+    return np.asarray(a * b), (a, b)
+
+
+def mul_backward(dy, saved):
+    a, b = saved
+    return sum_to(dy * b, a), sum_to(dy * a, b)     # forward was  y = a b
+
+
+def div_forward(a, b):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(a / b), (a, b)
+
+
+def div_backward(dy, saved):
+    a, b = saved
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return sum_to(dy / b, a), sum_to(-dy * a / b**2, b)     # forward was  y = a / b
+
+
+def maximum_forward(a, b):
+    return np.asarray(np.maximum(a, b)), (a, b)
+
+
+def maximum_backward(dy, saved):
+    a, b = saved                                    # the gradient goes to the larger; equals share it
+    return sum_to(dy * ((a > b) + 0.5 * (a == b)), a), sum_to(dy * ((b > a) + 0.5 * (a == b)), b)
+
+
+def minimum_forward(a, b):
+    return np.asarray(np.minimum(a, b)), (a, b)
+
+
+def minimum_backward(dy, saved):
+    a, b = saved
+    return sum_to(dy * ((a < b) + 0.5 * (a == b)), a), sum_to(dy * ((b < a) + 0.5 * (a == b)), b)
+
+
+def pow_tensor_forward(a, b):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.asarray(np.power(a, b)), (a, b)
+
+
+def pow_tensor_backward(dy, saved):
+    a, b = saved                                    # forward was  y = a^b = exp(b ln a)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        slope_a = np.where(b == 0, 0, b * np.power(a, b - 1))
+        y = np.power(a, b)
+        slope_b = np.where(y == 0, 0, y * np.log(a))
+    return sum_to(dy * slope_a, a), sum_to(dy * slope_b, b)
+
+
+def remainder_forward(a, b):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray(np.remainder(a, b)), (a, b)
+
+
+def remainder_backward(dy, saved):
+    a, b = saved                                    # forward was  y = a - b floor(a / b)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return sum_to(dy, a), sum_to(-dy * np.floor_divide(a, b), b)
+
+
+def neg_forward(x):
+    return -x, ()
+
+
+def neg_backward(dy, saved):
+    return (-dy,)
+
+
+def exp_forward(x):
+    with np.errstate(over="ignore", under="ignore"):
+        y = np.exp(x)
+    return y, (y,)
+
+
+def exp_backward(dy, saved):
+    y, = saved                                      # forward was  y = e^x  and  dy/dx = e^x
+    return (dy * y,)
+
+
+def expm1_forward(x):
+    with np.errstate(over="ignore"):
+        y = np.expm1(x)
+    return y, (y,)
+
+
+def expm1_backward(dy, saved):
+    y, = saved
+    return (dy * (y + 1),)
+
+
+def log_forward(x):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log(x), (x,)
+
+
+def log_backward(dy, saved):
+    x, = saved                                      # forward was  y = ln x
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (dy / x,)
+
+
+def log1p_forward(x):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log1p(x), (x,)
+
+
+def log1p_backward(dy, saved):
+    x, = saved
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (dy / (1 + x),)
+
+
+def sqrt_forward(x):
+    with np.errstate(invalid="ignore"):
+        y = np.sqrt(x)
+    return y, (y,)
+
+
+def sqrt_backward(dy, saved):
+    y, = saved                                      # forward was  y = sqrt(x),  y^2 = x,  2 y dy/dx = 1
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (dy / (2 * y),)
+
+
+def abs_forward(x):
+    return np.abs(x), (x,)
+
+
+def abs_backward(dy, saved):
+    x, = saved
+    return (dy * np.sign(x),)                       # the slope at 0 is taken as 0
+
+
+def sin_forward(x):
+    return np.sin(x), (x,)
+
+
+def sin_backward(dy, saved):
+    x, = saved
+    return (dy * np.cos(x),)
+
+
+def cos_forward(x):
+    return np.cos(x), (x,)
+
+
+def cos_backward(dy, saved):
+    x, = saved
+    return (-dy * np.sin(x),)
+
+
+def pow_forward(x, *, exponent):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.power(x, x.dtype.type(exponent)), (x,)
+
+
+def pow_backward(dy, saved, *, exponent):
+    x, = saved                                      # forward was  y = x^p
+    if exponent == 0:
+        return (np.zeros_like(x),)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return (dy * exponent * np.power(x, x.dtype.type(exponent - 1)),)
+
+
+def clamp_forward(x, *, low, high):
+    return np.minimum(np.maximum(x, x.dtype.type(low)), x.dtype.type(high)), (x,)
+
+
+def clamp_backward(dy, saved, *, low, high):
+    x, = saved
+    return (dy * ((x >= low) & (x <= high)),)       # outside, y does not move with x
