@@ -1,1 +1,29 @@
-/* attention.h -- rows of kernels.h for attention.c; no guard. */
+/* attention.h -- rows of kernels.h for attention.c; no guard.
+ *
+ * An item is one head of one batch entry: q [T][HS], k [U][HS], v [U][HV], y [T][HV]. Every item has its own y and its own gradients;
+ * several items may read the same q, k, v or mask, which is how leading dimensions broadcast.
+ */
+#ifndef FNN_ATTENTION_ONCE
+#define FNN_ATTENTION_ONCE
+enum { FNN_NO_MASK, FNN_ALLOW_MASK, FNN_ADD_MASK };
+typedef struct {
+    fnn_size items, T, U, HS, HV;
+    const fnn_size *q_of, *k_of, *v_of, *mask_of;   /* which matrix item i reads; NULL: the i-th */
+    const void *mask;                               /* matrices of unsigned char (0: not allowed) or of REAL (added to the scores) */
+    int mask_kind;
+    fnn_size mask_size, mask_rs, mask_cs;           /* elements of one mask matrix; its row and column strides, 0 where it is broadcast */
+    double scale;                                   /* scores are scale * q k^T */
+    int causal;                                     /* query t sees keys 0..t only */
+    double dropout;                                 /* probability that a weight is dropped; which ones: philox.h, */
+    uint64_t dropout_key, dropout_call;             /*   element (item * T + t) * U4 + u, U4 = U rounded up to a multiple of 4 */
+} fnn_attention;
+#endif
+
+/* y [items][T][HV]; top, total [items][T] are kept for backward: the largest score, and the sum of exp(score - top). A query with no
+ * allowed key gives zeros. Takes 1 MiB of scratch beside what gemm takes. */
+KERNEL(attention_forward, REAL *y, REAL *top, REAL *total, const REAL *q, const REAL *k, const REAL *v, const fnn_attention *about)
+
+/* dq [items][T][HS], dk [items][U][HS], dv [items][U][HV], dmask [items][T][U] (of an added mask); each may be NULL.
+ * `pull` [items][T] is workspace. */
+KERNEL(attention_backward, REAL *dq, REAL *dk, REAL *dv, REAL *dmask, const REAL *dy, const REAL *y, const REAL *top, const REAL *total,
+       const REAL *q, const REAL *k, const REAL *v, REAL *pull, const fnn_attention *about)

@@ -16,13 +16,13 @@ FNN_INLINE REAL FN(row_max)(const REAL *x, fnn_size n)
     return top;
 }
 
-/* e[i] = exp(x[i] - top); returns the sum. e may be x. */
-FNN_INLINE REAL FN(row_exp)(REAL *e, const REAL *x, REAL top, fnn_size n)
+/* e[i] = exp(scale x[i] - top); returns the sum. e may be x. */
+FNN_INLINE REAL FN(row_exp)(REAL *e, const REAL *x, REAL scale, REAL top, fnn_size n)
 {
     REAL sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (fnn_size i = 0; i < n; i++) {
-        const REAL p = r_exp(x[i] - top);
+        const REAL p = r_exp(x[i] * scale - top);
         e[i] = p;
         sum += p;
     }

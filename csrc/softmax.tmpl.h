@@ -55,7 +55,7 @@ FNN_INLINE void FN(strip_sums)(REAL *top, REAL *total, REAL *e, const REAL *x, f
         top[0] = FN(row_max)(x, axis);
         const REAL t = top[0];
         if (e)
-            sum = FN(row_exp)(e, x, t, axis);
+            sum = FN(row_exp)(e, x, 1, t, axis);
         else {
 #pragma omp simd reduction(+ : sum)
             for (fnn_size c = 0; c < axis; c++)

@@ -1,0 +1,64 @@
+"""Scaled dot-product attention from its definition, with the whole matrix of scores."""
+
+import numpy as np
+
+from .philox import keep_mask
+
+
+def transposed(a):
+    return np.swapaxes(a, -1, -2)
+
+
+def allowed_keys(shape, mask, is_causal):
+    """Which query (row) may look at which key (column)."""
+    allowed = np.ones(shape, bool)
+    if mask is not None and mask.dtype == bool:
+        allowed = allowed & mask
+    if is_causal:
+        allowed = allowed & np.tri(*shape[-2:], dtype=bool)      # query t sees keys 0..t
+    return allowed
+
+
+def dropout_factors(shape, dtype, dropout_p, key, call):
+    """0 where a weight is dropped, else 1 / (1 - p). Rows of the mask begin at multiples of 4: see csrc/philox.h."""
+    if dropout_p == 0:
+        return np.ones(shape, dtype)
+    T, U = shape[-2:]
+    row = np.arange(np.prod(shape[:-1], dtype=int)).reshape(*shape[:-1], 1)
+    kept = keep_mask(dropout_p, key, call, row * (-(-U // 4) * 4) + np.arange(U))
+    return kept / dtype.type(1 - dropout_p) if dropout_p < 1 else np.zeros(shape, dtype)
+
+
+def weights(q, k, mask, is_causal, scale):
+    """p: what each query pays to each key. A query with no allowed key pays nothing to any."""
+    s = scale * (q @ transposed(k))
+    if mask is not None and mask.dtype != bool:
+        s = s + mask
+    s = np.where(allowed_keys(s.shape, mask, is_causal), s, -np.inf)
+    top = s.max(axis=-1, keepdims=True, initial=-np.inf)
+    e = np.exp(s - np.where(top == -np.inf, 0, top))
+    total = e.sum(axis=-1, keepdims=True)
+    return e / np.where(total == 0, 1, total)
+
+
+def sum_to(g, shape):
+    """Add up a gradient over the axes along which its input was broadcast."""
+    g = g.sum(axis=tuple(range(g.ndim - len(shape))))
+    return g.sum(axis=tuple(i for i, n in enumerate(shape) if n == 1), keepdims=True)
+
+
+def scaled_dot_product_attention_forward(q, k, v, mask=None, *, is_causal=False, scale=1.0, dropout_p=0.0, key=0, call=0):
+    p = weights(q, k, mask, is_causal, scale)
+    p = np.broadcast_to(p, (*np.broadcast_shapes(p.shape[:-2], v.shape[:-2]), *p.shape[-2:]))
+    d = dropout_factors(p.shape, q.dtype, dropout_p, key, call)
+    return (d * p) @ v, (q, k, v, mask, p, d)
+
+
+def scaled_dot_product_attention_backward(dy, saved, *, is_causal=False, scale=1.0, dropout_p=0.0, key=0, call=0):
+    q, k, v, mask, p, d = saved
+    dv = transposed(d * p) @ dy                                  # forward was  y = (d p) v
+    dp = d * (dy @ transposed(v))
+    ds = p * (dp - (p * dp).sum(axis=-1, keepdims=True))         # forward was  p = exp(s) / sum exp(s)
+    dq, dk = scale * ds @ k, scale * transposed(ds) @ q          # forward was  s = scale q k^T + mask
+    dmask = None if mask is None or mask.dtype == bool else sum_to(ds, mask.shape)
+    return sum_to(dq, q.shape), sum_to(dk, k.shape), sum_to(dv, v.shape), dmask
