@@ -77,7 +77,7 @@ def gradcheck(function: Callable[..., Tensor], *inputs: Any, eps: float = 1e-6, 
     y = function(*xs)
     assert isinstance(y, Tensor), "the function must return one tensor"
     dy = rng.standard_normal(y.shape)
-    grads = grad(y, xs, [dy])
+    grads = grad(y, xs, dy)
     for k, (x, g) in enumerate(zip(xs, grads)):
         v = rng.standard_normal(x.shape)
         high, low = (function(*[tensor(xi.data + t * v) if i == k else xi.detach() for i, xi in enumerate(xs)]).data for t in (eps, -eps))
