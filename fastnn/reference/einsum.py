@@ -15,7 +15,7 @@ def index(axes, sizes):
     """a[index(axes, sizes)] has one axis for every letter, of size 1 for those that `a` lacks."""
     order = list(sizes)
     if not axes:
-        return ((None,) * len(order),)[0]
+        return (None,) * len(order)
     return tuple(np.arange(sizes[c]).reshape([-1 if c == d else 1 for d in order]) for c in axes)
 
 
@@ -25,19 +25,23 @@ def einsum_forward(x, y, *, x_axes, y_axes, out):
     if y is not None:
         product = product * y[index(y_axes, sizes)]
     order = list(sizes)
-    result = product.sum(tuple(i for i, c in enumerate(order) if c not in out))
+    result = np.asarray(product).sum(tuple(i for i, c in enumerate(order) if c not in out))
     left = [c for c in order if c in out]
-    return result.transpose([left.index(c) for c in out]), (x, y)
+    return np.asarray(result).transpose([left.index(c) for c in out]), (x, y)
 
 
 def einsum_backward(dy, saved, *, x_axes, y_axes, out):
     x, y = saved
     sizes = letters_of(x, y, x_axes, y_axes)
-    everywhere = np.broadcast_to(dy[index(out, sizes)], tuple(sizes.values()))
+    full = tuple(sizes.values())
 
     def gradient(a, axes, other, other_axes):
-        factor = everywhere if other is None else everywhere * other[index(other_axes, sizes)]
+        share = np.broadcast_to(dy[index(out, sizes)], full)
+        if other is not None:
+            share = share * other[index(other_axes, sizes)]
+        if not axes:
+            return np.asarray(share.sum())
         g = np.zeros_like(a)
-        np.add.at(g, index(axes, sizes) if axes else ..., factor if axes else factor.sum())
+        np.add.at(g, tuple(np.broadcast_to(i, full) for i in index(axes, sizes)), share)
         return g                                    # forward was  y = sum of x[index] * y[index]: each product gives its share back
     return gradient(x, x_axes, y, y_axes), None if y is None else gradient(y, y_axes, x, x_axes)
