@@ -36,6 +36,7 @@ cdef object _ndarray = np.ndarray
 cdef object _asarray = np.asarray
 cdef object _float32 = np.dtype(np.float32)
 cdef object _float64 = np.dtype(np.float64)
+cdef object _int32 = np.dtype(np.int32)
 cdef object _int64 = np.dtype(np.int64)
 cdef object _bool = np.dtype(np.bool_)
 
@@ -138,6 +139,8 @@ cdef object _dtype_object(int dtype):
         return _float64
     if dtype == b'q':
         return _int64
+    if dtype == b'i':
+        return _int32
     if dtype == b'?':
         return _bool
     raise TypeError(f"fastnn: no result of type code {dtype}")
@@ -157,7 +160,7 @@ cdef object new_array(Array *out, int dtype, int ndim, const Py_ssize_t *shape):
         out.shape[i] = shape[i]
     dims = tuple([shape[i] for i in range(ndim)])
     kind = _dtype_object(dtype)
-    cdef Py_ssize_t nbytes = size * (4 if dtype == FNN_F32 else 1 if dtype == b'?' else 8)
+    cdef Py_ssize_t nbytes = size * (4 if dtype == FNN_F32 or dtype == b'i' else 1 if dtype == b'?' else 8)
     cdef Recycled memory
     if nbytes >= RECYCLE_FROM:
         memory = Recycled(nbytes)

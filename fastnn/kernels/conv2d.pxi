@@ -1,1 +1,53 @@
 # conv2d.pxi -- calls of csrc/conv2d.c
+
+cdef extern from "fastnn.h" nogil:
+    Py_ssize_t fnn_conv2d_workspace(const fnn_window *g, int want_dx, int want_dw)
+    void (*fnn_conv2d_forward[2])(void *y, const void *x, const void *w, const void *b, const fnn_window *g)
+    void (*fnn_conv2d_backward[2])(void *dx, void *dw, void *db, const void *dy, const void *x, const void *w, void *workspace,
+                                   const fnn_window *g)
+
+
+cdef int _conv_window(fnn_window *g, const Array *x, const Array *w, stride, padding, dilation, groups) except -1:
+    (top, bottom), (left, right) = padding
+    output = (window_positions(x.shape[2], w.shape[2], stride[0], top, bottom, dilation[0]),
+              window_positions(x.shape[3], w.shape[3], stride[1], left, right, dilation[1]))
+    fill_window(g, x.shape, (w.shape[2], w.shape[3]), output, stride, (top, left), dilation)
+    g.K, g.G = w.shape[0], groups
+    return 0
+
+
+def conv2d_forward(x, w, b, stride, padding, dilation, groups):
+    cdef Array x_, w_, b_, y_
+    cdef fnn_window g
+    cdef Py_ssize_t shape[4]
+    scratch_ready()
+    x, w, b = open_array(x, &x_), open_array(w, &w_), open_optional(b, &b_)
+    _conv_window(&g, &x_, &w_, stride, padding, dilation, groups)
+    shape[0], shape[1], shape[2], shape[3] = g.N, g.K, g.P, g.Q
+    y = new_array(&y_, x_.dtype, 4, shape)
+    with nogil:
+        fnn_conv2d_forward[x_.dtype](y_.data, x_.data, w_.data, b_.data, &g)
+    return y, (x, w, b is not None)
+
+
+def conv2d_backward(dy, saved, stride, padding, dilation, groups, needs=None):
+    cdef Array dy_, x_, w_, dx_, dw_, db_
+    cdef fnn_window g
+    cdef Workspace workspace
+    scratch_ready()
+    x, w, has_bias = saved
+    need_x, need_w, need_b = needs or (True, True, True)
+    x, w, dy = open_array(x, &x_), open_array(w, &w_), open_array(dy, &dy_)
+    _conv_window(&g, &x_, &w_, stride, padding, dilation, groups)
+    dx = dw = db = None
+    dx_.data = dw_.data = db_.data = NULL
+    if need_x:
+        dx = new_like(&dx_, &x_)
+    if need_w:
+        dw = new_like(&dw_, &w_)
+    if need_b and has_bias:
+        db = new_array(&db_, x_.dtype, 1, &g.K)
+    workspace = Workspace(fnn_conv2d_workspace(&g, need_x, need_w) * (4 if x_.dtype == FNN_F32 else 8))
+    with nogil:
+        fnn_conv2d_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, x_.data, w_.data, workspace.data, &g)
+    return dx, dw, db

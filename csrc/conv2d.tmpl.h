@@ -1,0 +1,291 @@
+/* conv2d.tmpl.h -- two-dimensional cross-correlation and its three gradients.
+ *
+ * Math       y[n,k,p,q]  = b[k] + sum_{c,r,s} w[k,c,r,s] * x[n,c,i,j],   i = p*sh - ph + r*dh,  j = q*sw - pw + s*dw
+ *            dw[k,c,r,s] = sum_{n,p,q}     dy[n,k,p,q] * x[n,c,i,j]      (x = 0 outside the image)
+ *            dx[n,c,i,j] = sum_{k,p,q,r,s} dy[n,k,p,q] * w[k,c,r,s]      over all p,q,r,s that read (i,j)
+ *            db[k]       = sum_{n,p,q}     dy[n,k,p,q]
+ * Symbols    window.h; Cg = C/G channels and Kg = K/G filters in each of G groups; taps = Cg*R*S.
+ * Layout     x [N][C][H][W]   w [K][Cg][R][S]   b [K]   y [N][K][P][Q];   cols [taps][columns], a piece of the column matrix.
+ * Method     forward   cols = im2col(x) for some 500 output pixels, at most CONV_TILE elements at a time, then y = w . cols
+ *            dw        dy . cols^T, in blocks of taps x filters x images, so that sums over images need few or no partial sums
+ *            dx        stride 1: the convolution of dy with the turned filters; else col2im(w^T . dy), each image by one writer
+ *            1x1       the image is its own column matrix
+ *            depthwise (one channel per group): conv2d_direct.tmpl.h
+ *            Small images go side by side into one piece, so that the matrix product has enough columns.
+ * Cost       forward 2*N*K*P*Q*taps flop, each gradient (dx, dw) the same.
+ * Threads    blocks as told in conv2d_cut.h; one writer per element; partial sums of dw are added in the order of the images.
+ * Reference  fastnn/reference/conv2d.py. Chellapilla, Puri, Simard (2006), "High performance convolutional neural networks for document
+ *            processing".
+ */
+#ifndef FNN_CONV2D_ONCE
+#define FNN_CONV2D_ONCE
+typedef struct {
+    void *out;                                      /* y, dx, dw or db, or the partial sums of dw */
+    const void *x, *w, *b, *dy;
+    const fnn_window *g;
+    conv_pieces cut;
+    conv_dw_cut dw;
+    fnn_size filters, filter_blocks;                /* forward: filters in a block, blocks in a group */
+    fnn_size channels, channel_blocks;              /* dx: channels in a block, blocks in a group */
+} conv_args;
+#endif
+
+#include "im2col.tmpl.h"
+#include "conv2d_direct.tmpl.h"
+
+/* ---- forward ------------------------------------------------------------------------------------------------------------------------ */
+
+/* The columns [q0, q0 + width) of the images n0 .. n0 + images - 1, rows [row, row + rows), of group h; `width` columns per image, side by
+ * side. Returns where they are (in the image itself for a 1x1 window) and the distance between rows. */
+static const REAL *FN(conv_columns)(REAL *cols, fnn_size *ld, const REAL *x, const fnn_window *g, fnn_size h, fnn_size n0, fnn_size images,
+                                    fnn_size q0, fnn_size width, fnn_size row, fnn_size rows)
+{
+    const fnn_size HW = g->H * g->W, Cg = g->C / g->G;
+    if (images == 1 && conv_is_pointwise(g)) {
+        *ld = HW;
+        return x + (n0 * g->C + h * Cg + row) * HW + q0;
+    }
+    *ld = images * width;
+    for (fnn_size n = 0; n < images; n++)
+        FN(im2col)(cols + n * width, *ld, x + ((n0 + n) * g->C + h * Cg) * HW, g, row, row + rows, q0, q0 + width);
+    return cols;
+}
+
+static void FN(conv_forward_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const conv_args *args = ctx;
+    const fnn_window *g = args->g;
+    const fnn_size taps = conv_taps(g), Kg = g->K / g->G, PQ = g->P * g->Q;
+    const fnn_size most = args->cut.images * args->cut.columns;
+    const int together = args->cut.images > 1;      /* several images in one product: y goes through a tile */
+    const int in_place = !together && conv_is_pointwise(g);
+    const fnn_size rows_most = in_place ? taps : fnn_even_piece(taps, CONV_TILE / most);
+    REAL *cols = in_place ? NULL : fnn_scratch_alloc(rows_most * most * sizeof(REAL));
+    REAL *tile = together ? fnn_scratch_alloc(args->filters * most * sizeof(REAL)) : NULL;
+
+    for (fnn_size item = begin; item < end; item++) {
+        fnn_size rest = item;
+        const fnn_size piece = rest % args->cut.pieces; rest /= args->cut.pieces;
+        const fnn_size kb = rest % args->filter_blocks; rest /= args->filter_blocks;
+        const fnn_size h = rest % g->G, n0 = rest / g->G * args->cut.images;
+        const fnn_size images = fnn_min(args->cut.images, g->N - n0);
+        const fnn_size q0 = piece * args->cut.columns, width = fnn_min(args->cut.columns, PQ - q0);
+        const fnn_size k0 = h * Kg + kb * args->filters, filters = fnn_min(args->filters, Kg - kb * args->filters);
+        REAL *y = (REAL *)args->out + (n0 * g->K + k0) * PQ + q0;                          /* y[n0, k0, q0] */
+        const REAL *w = (const REAL *)args->w + k0 * taps;                                 /* w[k0, :, :, :] */
+        const REAL *b = args->b ? (const REAL *)args->b + k0 : NULL;
+
+        for (fnn_size row = 0; row < taps; row += rows_most) {
+            fnn_size ld;
+            const fnn_size rows = fnn_min(rows_most, taps - row);
+            const REAL *columns = FN(conv_columns)(cols, &ld, args->x, g, h, n0, images, q0, width, row, rows);
+            FN(gemm)(together ? tile : y, together ? images * width : PQ,
+                     w + row, taps, 1, columns, ld, 1, row == 0 ? b : NULL, NULL,
+                     filters, images * width, rows, row > 0);                              /* m = filters  n = columns  k = taps */
+        }
+        for (fnn_size n = 0; together && n < images; n++)
+            for (fnn_size k = 0; k < filters; k++)
+                memcpy(y + (n * g->K + k) * PQ, tile + (k * images + n) * width, width * sizeof(REAL));
+    }
+    if (tile) fnn_scratch_free(tile);
+    if (cols) fnn_scratch_free(cols);
+}
+
+void FN(conv2d_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
+{
+    if (conv_is_direct(g)) {
+        FN(conv_direct_forward)(y, x, w, b, g);
+        return;
+    }
+    const fnn_size Kg = g->K / g->G, all = g->N * g->P * g->Q;
+    conv_args args = { .out = y, .x = x, .w = w, .b = b, .g = g };
+    args.cut = conv_cut_columns(g, fnn_min(fnn_max(all * g->G / CONV_BLOCKS, CONV_COLUMNS_MIN), CONV_COLUMNS));
+    const fnn_size items = fnn_ceil_div(g->N, args.cut.images) * g->G * args.cut.pieces;
+    const fnn_size work = args.cut.images * args.cut.columns * conv_taps(g) * Kg;          /* multiply-adds in one piece */
+    fnn_size blocks = 1;
+    if (items < CONV_BLOCKS)
+        blocks = fnn_max(1, fnn_min(fnn_min(Kg / CONV_FILTERS_MIN, CONV_BLOCKS / fnn_max(items, 1)), work / CONV_WORK));
+    args.filters = fnn_ceil_div(Kg, blocks);
+    if (args.cut.images > 1)
+        args.filters = fnn_min(args.filters, CONV_FILTERS_MAX);
+    args.filter_blocks = fnn_ceil_div(Kg, args.filters);
+    fnn_parallel_for(items * args.filter_blocks, fnn_max(1, CONV_WORK / fnn_max(1, work / args.filter_blocks)),
+                     FN(conv_forward_block), &args);
+}
+
+/* ---- dw ----------------------------------------------------------------------------------------------------------------------------- */
+static void FN(conv_dw_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const conv_args *args = ctx;
+    const fnn_window *g = args->g;
+    const conv_dw_cut cut = args->dw;
+    const fnn_size taps = conv_taps(g), Kg = g->K / g->G, PQ = g->P * g->Q;
+    const fnn_size most = args->cut.images * args->cut.columns;
+    const int together = args->cut.images > 1;
+    REAL *cols = fnn_scratch_alloc(cut.rows * most * sizeof(REAL));
+    REAL *tile = together ? fnn_scratch_alloc(cut.filters * most * sizeof(REAL)) : NULL;   /* dy of several images, side by side */
+
+    for (fnn_size item = begin; item < end; item++) {
+        fnn_size rest = item;
+        const fnn_size rb = rest % cut.row_blocks; rest /= cut.row_blocks;
+        const fnn_size kb = rest % cut.filter_blocks; rest /= cut.filter_blocks;
+        const fnn_size h = rest % g->G, ib = rest / g->G;
+        const fnn_size row = rb * cut.rows, rows = fnn_min(cut.rows, taps - row);
+        const fnn_size k0 = h * Kg + kb * cut.filters, filters = fnn_min(cut.filters, Kg - kb * cut.filters);
+        const fnn_size n_end = fnn_min((ib + 1) * cut.images, g->N);
+        REAL *dw = (REAL *)args->out + (ib * g->K + k0) * taps + row;                      /* dw[k0, row] of partial sum ib */
+        int more = 0;
+        for (fnn_size n = ib * cut.images; n < n_end; n += args->cut.images) {
+            const fnn_size images = fnn_min(args->cut.images, n_end - n);
+            for (fnn_size q0 = 0; q0 < PQ; q0 += args->cut.columns) {
+                fnn_size ld, ld_dy = PQ;
+                const fnn_size width = fnn_min(args->cut.columns, PQ - q0);
+                const REAL *columns = FN(conv_columns)(cols, &ld, args->x, g, h, n, images, q0, width, row, rows);
+                const REAL *dy = (const REAL *)args->dy + (n * g->K + k0) * PQ + q0;       /* dy[n, k0, q0] */
+                if (together) {
+                    for (fnn_size k = 0; k < filters; k++)
+                        for (fnn_size i = 0; i < images; i++)
+                            memcpy(tile + (k * images + i) * width, dy + (i * g->K + k) * PQ, width * sizeof(REAL));
+                    dy = tile;
+                    ld_dy = images * width;
+                }
+                /* forward was  y = w . cols  so  dw += dy . cols^T */
+                FN(gemm)(dw, taps, dy, ld_dy, 1, columns, 1, ld, NULL, NULL, filters, rows, images * width, more);
+                more = 1;
+            }
+        }
+        for (fnn_size k = 0; !more && k < filters; k++)                                    /* no image at all */
+            memset(dw + k * taps, 0, rows * sizeof(REAL));
+    }
+    if (tile) fnn_scratch_free(tile);
+    fnn_scratch_free(cols);
+}
+
+typedef struct { REAL *sum; const REAL *parts; fnn_size count, stride; } FN(conv_sum_args);
+
+static void FN(conv_sum_parts)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(conv_sum_args) *args = ctx;
+    REAL *restrict sum = args->sum;
+    memcpy(sum + begin, args->parts + begin, (end - begin) * sizeof(REAL));
+    for (fnn_size part = 1; part < args->count; part++) {
+        const REAL *restrict more = args->parts + part * args->stride;
+        for (fnn_size i = begin; i < end; i++)
+            sum[i] += more[i];
+    }
+}
+
+static void FN(conv_dw)(REAL *dw, const REAL *dy, const REAL *x, REAL *parts, const fnn_window *g)
+{
+    conv_args args = { .x = x, .dy = dy, .g = g, .dw = conv_cut_dw(g) };
+    const fnn_size weights = g->K * conv_taps(g), blocks = args.dw.image_blocks;
+    const fnn_size items = blocks * g->G * args.dw.filter_blocks * args.dw.row_blocks;
+    const fnn_size work = g->N * g->P * g->Q * (g->K / g->G) * conv_taps(g) * g->G / fnn_max(items, 1);
+    args.out = blocks > 1 ? parts : dw;
+    args.cut = conv_cut_columns(g, CONV_COLUMNS);
+    fnn_parallel_for(items, fnn_max(1, CONV_WORK / fnn_max(1, work)), conv_is_direct(g) ? FN(conv_direct_dw_block) : FN(conv_dw_block), &args);
+    if (blocks > 1) {
+        FN(conv_sum_args) sum = { dw, parts, blocks, weights };
+        fnn_parallel_for(weights, 8192, FN(conv_sum_parts), &sum);
+    }
+}
+
+/* ---- dx ----------------------------------------------------------------------------------------------------------------------------- */
+
+/* turned[c, k, r, s] = w[k, c, R-1-r, S-1-s], group by group; a block of channels, so that w is read in runs */
+static void FN(conv_turn_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const conv_args *args = ctx;
+    const fnn_window *g = args->g;
+    const fnn_size Kg = g->K / g->G, Cg = g->C / g->G, RS = g->R * g->S;
+    for (fnn_size k = 0; k < Kg; k++)
+        for (fnn_size c = begin; c < end; c++) {
+            const REAL *restrict from = (const REAL *)args->w + ((c / Cg * Kg + k) * Cg + c % Cg) * RS;
+            REAL *restrict to = (REAL *)args->out + (c * Kg + k) * RS;
+            for (fnn_size rs = 0; rs < RS; rs++)
+                to[rs] = from[RS - 1 - rs];
+        }
+}
+
+/* dx of some images and channels, stride above 1: w^T . dy gives a piece of the column matrix's gradient, col2im adds it to the image. */
+static void FN(conv_dx_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const conv_args *args = ctx;
+    const fnn_window *g = args->g;
+    const fnn_size taps = conv_taps(g), Kg = g->K / g->G, Cg = g->C / g->G, RS = g->R * g->S, PQ = g->P * g->Q, HW = g->H * g->W;
+    const fnn_size columns = args->cut.columns, rows_most = fnn_min(args->channels * RS, CONV_TILE / columns);
+    REAL *cols = fnn_scratch_alloc(rows_most * columns * sizeof(REAL));
+    for (fnn_size item = begin; item < end; item++) {
+        const fnn_size cb = item % args->channel_blocks, h = item / args->channel_blocks % g->G, n = item / args->channel_blocks / g->G;
+        const fnn_size c0 = cb * args->channels, channels = fnn_min(args->channels, Cg - c0), row_end = (c0 + channels) * RS;
+        REAL *dx = (REAL *)args->out + (n * g->C + h * Cg) * HW;                           /* dx[n, first channel of h, :, :] */
+        const REAL *w = (const REAL *)args->w + h * Kg * taps;
+        memset(dx + c0 * HW, 0, channels * HW * sizeof(REAL));
+        for (fnn_size q0 = 0; q0 < PQ; q0 += columns) {
+            const fnn_size width = fnn_min(columns, PQ - q0);
+            const REAL *dy = (const REAL *)args->dy + (n * g->K + h * Kg) * PQ + q0;       /* dy[n, first filter of h, q0] */
+            for (fnn_size row = c0 * RS; row < row_end; row += rows_most) {
+                const fnn_size rows = fnn_min(rows_most, row_end - row);
+                /* forward was  y = w . cols, cols = im2col(x)  so  dx = col2im(w^T . dy) */
+                FN(gemm)(cols, width, w + row, 1, taps, dy, PQ, 1, NULL, NULL, rows, width, Kg, 0);
+                FN(col2im_add)(dx, cols, width, g, row, row + rows, q0, q0 + width);
+            }
+        }
+    }
+    fnn_scratch_free(cols);
+}
+
+static void FN(conv_dx)(REAL *dx, const REAL *dy, const REAL *w, REAL *turned, const fnn_window *g)
+{
+    const fnn_size Cg = g->C / g->G, RS = g->R * g->S;
+    if (conv_is_direct(g)) {
+        FN(conv_direct_dx)(dx, dy, w, g);
+    } else if (conv_dx_is_conv(g)) {
+        const fnn_window back = { g->N, g->K, g->P, g->Q, g->C, g->G, g->R, g->S, g->H, g->W,
+                                  1, 1, g->dh * (g->R - 1) - g->ph, g->dw * (g->S - 1) - g->pw, g->dh, g->dw };
+        conv_args args = { .out = turned, .w = w, .g = g };
+        fnn_parallel_for(g->C, fnn_max(8, 65536 / (g->K / g->G * RS)), FN(conv_turn_block), &args);
+        FN(conv2d_forward)(dx, dy, turned, NULL, &back);
+    } else {
+        conv_args args = { .out = dx, .w = w, .dy = dy, .g = g };
+        args.cut.columns = fnn_even_piece(g->P * g->Q, CONV_COLUMNS);
+        args.channels = fnn_even_piece(Cg, fnn_max(1, CONV_ROWS / RS));
+        args.channel_blocks = fnn_ceil_div(Cg, args.channels);
+        const fnn_size work = args.channels * RS * g->P * g->Q * (g->K / g->G);
+        fnn_parallel_for(g->N * g->G * args.channel_blocks, fnn_max(1, CONV_WORK / work), FN(conv_dx_block), &args);
+    }
+}
+
+/* ---- db ----------------------------------------------------------------------------------------------------------------------------- */
+static void FN(conv_db_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const conv_args *args = ctx;
+    const fnn_window *g = args->g;
+    const fnn_size PQ = g->P * g->Q;
+    for (fnn_size k = begin; k < end; k++) {
+        REAL db = 0;
+        for (fnn_size n = 0; n < g->N; n++) {
+            const REAL *restrict dy = (const REAL *)args->dy + (n * g->K + k) * PQ;        /* dy[n, k, :, :] */
+            REAL sum = 0;
+            #pragma omp simd reduction(+ : sum)
+            for (fnn_size pq = 0; pq < PQ; pq++)
+                sum += dy[pq];
+            db += sum;                              /* forward was  y[n,k,p,q] += b[k] */
+        }
+        ((REAL *)args->out)[k] = db;
+    }
+}
+
+void FN(conv2d_backward)(REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *w, REAL *workspace, const fnn_window *g)
+{
+    if (dx) {
+        FN(conv_dx)(dx, dy, w, workspace, g);
+        workspace += fnn_conv2d_workspace(g, 1, 0);
+    }
+    if (dw)
+        FN(conv_dw)(dw, dy, x, workspace, g);
+    if (db) {
+        conv_args args = { .out = db, .dy = dy, .g = g };
+        fnn_parallel_for(g->K, fnn_max(1, 65536 / fnn_max(1, g->N * g->P * g->Q)), FN(conv_db_block), &args);
+    }
+}

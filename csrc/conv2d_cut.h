@@ -1,0 +1,89 @@
+/* conv2d_cut.h -- how convolution cuts its work into blocks. All cuts depend on sizes only, never on threads or type. */
+#ifndef FASTNN_CONV2D_CUT_H
+#define FASTNN_CONV2D_CUT_H
+
+#include "window.h"
+
+enum {
+    CONV_COLUMNS = 512,                             /* output pixels whose columns are made at one time */
+    CONV_COLUMNS_MIN = 192,                         /* below, packing the weights again for each piece costs too much */
+    CONV_FILTERS_MIN = 64,                          /* below, making the columns again for each block of filters does */
+    CONV_FILTERS_MAX = 512,                         /* bounds the tiles of y and dy that are held in scratch */
+    CONV_ROWS = 128,                                /* rows of the column matrix (taps) in a block of dw or dx */
+    CONV_TILE = 1 << 18,                            /* elements of the column matrix that a thread holds at one time */
+    CONV_BLOCKS = 16,                               /* blocks to aim at, so that any sensible number of threads has work */
+    CONV_WORK = 1 << 21,                            /* multiply-adds worth a block of their own: some 20 microseconds */
+    CONV_FRAME = 1 << 20,                           /* elements of a padded plane that the direct method will hold */
+    CONV_DIRECT_FILTERS = 16,                       /* filters on one channel up to which the direct method wins */
+    CONV_DIRECT_TAPS = 64                           /* and its largest window */
+};
+
+static inline fnn_size conv_taps(const fnn_window *g) { return g->C / g->G * g->R * g->S; }       /* products summed into one output */
+
+/* 1x1, stride 1, no padding: the image is its own column matrix. */
+static inline int conv_is_pointwise(const fnn_window *g)
+{
+    return g->R == 1 && g->S == 1 && g->sh == 1 && g->sw == 1 && g->ph == 0 && g->pw == 0 && g->P == g->H && g->Q == g->W;
+}
+
+/* One channel per group, few filters on it, and a plane that fits: the method of conv2d_direct.tmpl.h. */
+static inline int conv_is_direct(const fnn_window *g)
+{
+    const fnn_size frame_h = (g->P - 1) * g->sh + g->dh * (g->R - 1) + 1, frame_w = (g->Q - 1) * g->sw + g->dw * (g->S - 1) + 1;
+    const fnn_size spread_h = g->H + g->dh * (g->R - 1), spread_w = g->W + g->dw * (g->S - 1);
+    return g->C == g->G && g->K / g->G <= CONV_DIRECT_FILTERS && g->R <= CONV_DIRECT_TAPS && g->S <= CONV_DIRECT_TAPS / g->R
+        && fnn_max(frame_h, spread_h) <= CONV_FRAME / (fnn_max(frame_w, spread_w) + 16);   /* rows may be filled up to whole vectors */
+}
+
+/* dx of a stride-1 convolution is the convolution of dy with the turned filters, which writes dx once instead of R*S times;
+ * but where the output is much smaller than the image that convolution would mostly multiply zeros. */
+static inline int conv_dx_is_conv(const fnn_window *g)
+{
+    return g->sh == 1 && g->sw == 1 && !conv_is_direct(g) && g->H * g->W <= 2 * g->P * g->Q;
+}
+
+/* Pieces of the columns (n,p,q): part of one image, or several small images side by side. */
+typedef struct {
+    fnn_size images, columns;                       /* per piece; columns counts within one image */
+    fnn_size pieces;                                /* per image or group of images */
+} conv_pieces;
+
+static inline conv_pieces conv_cut_columns(const fnn_window *g, fnn_size aim)
+{
+    const fnn_size PQ = g->P * g->Q;
+    conv_pieces cut = { 1, PQ, 1 };
+    if (2 * PQ <= aim)
+        cut.images = fnn_even_piece(g->N, aim / PQ);
+    else {
+        cut.columns = fnn_even_piece(PQ, aim);
+        cut.pieces = fnn_ceil_div(PQ, cut.columns);
+    }
+    return cut;
+}
+
+/* Number of blocks of images, each with its own partial sum of dw, when the sum is in `blocks` blocks otherwise. */
+static inline fnn_size conv_image_blocks(const fnn_window *g, fnn_size blocks)
+{
+    const fnn_size work = g->N * g->P * g->Q * conv_taps(g) * (g->K / g->G) * g->G;
+    const fnn_size aim = fnn_min(fnn_ceil_div(CONV_BLOCKS, blocks), work / CONV_WORK / blocks);
+    const fnn_size images = fnn_ceil_div(fnn_max(g->N, 1), fnn_min(fnn_max(aim, 1), fnn_max(g->N, 1)));
+    return fnn_ceil_div(fnn_max(g->N, 1), images);
+}
+
+/* dw is made in blocks of rows (taps) x filters x images. */
+typedef struct { fnn_size rows, row_blocks, filters, filter_blocks, image_blocks, images; } conv_dw_cut;
+
+static inline conv_dw_cut conv_cut_dw(const fnn_window *g)
+{
+    const fnn_size taps = conv_taps(g), Kg = g->K / g->G;
+    conv_dw_cut cut;
+    cut.rows = conv_is_direct(g) ? taps : fnn_even_piece(taps, CONV_ROWS);
+    cut.row_blocks = fnn_ceil_div(taps, cut.rows);
+    cut.filters = conv_is_direct(g) ? 1 : fnn_even_piece(Kg, CONV_FILTERS_MAX);
+    cut.filter_blocks = fnn_ceil_div(Kg, cut.filters);
+    cut.image_blocks = conv_image_blocks(g, g->G * cut.row_blocks * cut.filter_blocks);
+    cut.images = fnn_ceil_div(g->N, cut.image_blocks);
+    return cut;
+}
+
+#endif

@@ -1,0 +1,208 @@
+/* conv2d_direct.tmpl.h -- convolution with one channel per group (depthwise, or an image with one channel). Included by conv2d.tmpl.h.
+ *
+ * Here a matrix product would have R*S products per sum and too few rows to be worth its packing. Instead, each plane is copied into a frame
+ * with its padding around it. In a frame of row length F, output (p,q) at stride 1 is element t = p*F + q of
+ *
+ *     out[t] = b + sum_{r,s} w[r,s] * frame[t + r*dh*F + s*dw]
+ *
+ * so whole rows run together as one long vector sum, without edges; the elements between Q and F are computed in vain and left out when y is
+ * copied from `out`. Larger strides work on the same frame and skip rows and elements. dx is the same sum over dy spread out into a frame,
+ * with the turned filter, and dw[r,s] is the dot product of the spread dy with the frame at that tap's offset.
+ */
+#ifndef FNN_CONV_DIRECT_ONCE
+#define FNN_CONV_DIRECT_ONCE
+typedef struct { fnn_size rows, length; } conv_frame;           /* `length` elements from row to row */
+
+static conv_frame conv_frame_of_x(const fnn_window *g)          /* everything that any window sees */
+{
+    return (conv_frame){ (g->P - 1) * g->sh + g->dh * (g->R - 1) + 1, (g->Q - 1) * g->sw + g->dw * (g->S - 1) + 1 };
+}
+
+static conv_frame conv_frame_of_dx(const fnn_window *g)         /* everything that any pixel's gradient sees */
+{
+    return (conv_frame){ g->H + g->dh * (g->R - 1), g->W + g->dw * (g->S - 1) };
+}
+#endif
+
+#define SLACK (4 * VL)                              /* elements that the vector loops may touch beyond the end of a frame */
+
+/* ---- the vector loops --------------------------------------------------------------------------------------------------------------- */
+
+/* out[t] = (accumulate ? out[t] : b) + sum over k of w[k] * x[t + offset[k]] for 0 <= t < n, and up to SLACK elements more */
+static void FN(tap_sum)(REAL *out, const REAL *x, const REAL *w, const fnn_size *offset, fnn_size taps, REAL b, fnn_size n, int accumulate)
+{
+    for (fnn_size t = 0; t < n; t += 4 * VL) {
+        vec y0, y1, y2, y3;
+        if (accumulate)
+            y0 = v_load(out + t), y1 = v_load(out + t + VL), y2 = v_load(out + t + 2 * VL), y3 = v_load(out + t + 3 * VL);
+        else
+            y0 = y1 = y2 = y3 = v_set(b);
+        for (fnn_size k = 0; k < taps; k++) {
+            const vec w_k = v_set(w[k]);
+            const REAL *x_k = x + t + offset[k];
+            y0 += w_k * v_load(x_k);
+            y1 += w_k * v_load(x_k + VL);
+            y2 += w_k * v_load(x_k + 2 * VL);
+            y3 += w_k * v_load(x_k + 3 * VL);
+        }
+        v_store(out + t, y0);
+        v_store(out + t + VL, y1);
+        v_store(out + t + 2 * VL, y2);
+        v_store(out + t + 3 * VL, y3);
+    }
+}
+
+/* sum[k] += sum over 0 <= t < n of d[t] * x[t + offset[k]]; d is zero from n to the end of its last vector */
+static void FN(tap_dot)(REAL *sum, const REAL *d, const REAL *x, const fnn_size *offset, fnn_size taps, fnn_size n)
+{
+    for (fnn_size k = 0; k < taps; k += 4) {
+        const fnn_size last = taps - 1;
+        const REAL *x0 = x + offset[k], *x1 = x + offset[fnn_min(k + 1, last)];
+        const REAL *x2 = x + offset[fnn_min(k + 2, last)], *x3 = x + offset[fnn_min(k + 3, last)];
+        vec s0 = v_set(0), s1 = s0, s2 = s0, s3 = s0;
+        for (fnn_size t = 0; t < n; t += VL) {
+            const vec d_t = v_load(d + t);
+            s0 += d_t * v_load(x0 + t);
+            s1 += d_t * v_load(x1 + t);
+            s2 += d_t * v_load(x2 + t);
+            s3 += d_t * v_load(x3 + t);
+        }
+        sum[k] += v_sum(s0);
+        if (k + 1 < taps) sum[k + 1] += v_sum(s1);
+        if (k + 2 < taps) sum[k + 2] += v_sum(s2);
+        if (k + 3 < taps) sum[k + 3] += v_sum(s3);
+    }
+}
+
+/* frame[a, b] = plane[i, j] at a = i*step_h + top, b = j*step_w + left, as far as that is inside the frame; 0 elsewhere */
+static void FN(fill_frame)(REAL *restrict frame, conv_frame f, const REAL *restrict plane, fnn_size rows, fnn_size columns,
+                           fnn_size top, fnn_size left, fnn_size step_h, fnn_size step_w)
+{
+    fnn_size i0, i1, j0, j1;
+    fnn_inside(f.rows, rows, step_h, top, &i0, &i1);
+    fnn_inside(f.length, columns, step_w, left, &j0, &j1);
+    memset(frame, 0, (f.rows * f.length + SLACK) * sizeof(REAL));
+    for (fnn_size i = i0; i < i1; i++) {
+        REAL *to = frame + (i * step_h + top) * f.length;
+        const REAL *from = plane + i * columns;
+        if (step_w == 1)
+            for (fnn_size j = j0; j < j1; j++) to[j + left] = from[j];
+        else
+            for (fnn_size j = j0; j < j1; j++) to[j * step_w + left] = from[j];
+    }
+}
+
+/* ---- forward ------------------------------------------------------------------------------------------------------------------------ */
+static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const conv_args *args = ctx;
+    const fnn_window *g = args->g;
+    const fnn_size RS = g->R * g->S, P = g->P, Q = g->Q, Kg = g->K / g->G;
+    const conv_frame f = conv_frame_of_x(g);
+    const fnn_size run = g->sh > 1 ? 1 : fnn_min(P, fnn_max(1, 4096 / f.length));       /* rows of y that are made together */
+    fnn_size offset[CONV_DIRECT_TAPS];
+    for (fnn_size r = 0; r < g->R; r++)
+        for (fnn_size s = 0; s < g->S; s++)
+            offset[r * g->S + s] = r * g->dh * f.length + s * g->dw;
+    REAL *frame = fnn_scratch_alloc((f.rows * f.length + SLACK) * sizeof(REAL));
+    REAL *out = fnn_scratch_alloc((run * f.length + SLACK) * sizeof(REAL));
+    for (fnn_size nc = begin; nc < end; nc++) {
+        const fnn_size n = nc / g->C, c = nc % g->C;
+        FN(fill_frame)(frame, f, (const REAL *)args->x + nc * g->H * g->W, g->H, g->W, g->ph, g->pw, 1, 1);
+        for (fnn_size k = c * Kg; k < (c + 1) * Kg; k++) {
+            REAL *y = (REAL *)args->out + (n * g->K + k) * P * Q;                                  /* y[n, k, :, :] */
+            for (fnn_size p0 = 0; p0 < P; p0 += run) {
+                const fnn_size rows = fnn_min(run, P - p0);
+                FN(tap_sum)(out, frame + p0 * g->sh * f.length, (const REAL *)args->w + k * RS, offset, RS, args->b ? ((const REAL *)args->b)[k] : 0,
+                            (rows - 1) * f.length + (Q - 1) * g->sw + 1, 0);
+                for (fnn_size p = 0; p < rows; p++) {
+                    REAL *restrict y_p = y + (p0 + p) * Q;
+                    const REAL *restrict out_p = out + p * f.length;
+                    if (g->sw == 1)
+                        for (fnn_size q = 0; q < Q; q++) y_p[q] = out_p[q];
+                    else
+                        for (fnn_size q = 0; q < Q; q++) y_p[q] = out_p[q * g->sw];
+                }
+            }
+        }
+    }
+    fnn_scratch_free(out);
+    fnn_scratch_free(frame);
+}
+
+static fnn_size FN(conv_direct_grain)(const fnn_window *g)      /* planes in a block */
+{
+    return fnn_max(1, CONV_WORK / 8 / (g->H * g->W + g->P * g->Q * g->R * g->S * (g->K / g->G)));
+}
+
+static void FN(conv_direct_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
+{
+    conv_args args = { .out = y, .x = x, .w = w, .b = b, .g = g };
+    fnn_parallel_for(g->N * g->C, FN(conv_direct_grain)(g), FN(conv_direct_forward_block), &args);
+}
+
+/* ---- dx: forward was  y[p,q] += w[r,s] * x[i,j]  so  dx[i,j] += w[r,s] * dy[p,q], with p*sh = i + ph - r*dh ------------------------------ */
+static void FN(conv_direct_dx_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const conv_args *args = ctx;
+    const fnn_window *g = args->g;
+    const fnn_size RS = g->R * g->S, PQ = g->P * g->Q, H = g->H, W = g->W, Kg = g->K / g->G;
+    const conv_frame f = conv_frame_of_dx(g);
+    const fnn_size top = g->dh * (g->R - 1) - g->ph, left = g->dw * (g->S - 1) - g->pw;
+    fnn_size offset[CONV_DIRECT_TAPS];
+    for (fnn_size r = 0; r < g->R; r++)
+        for (fnn_size s = 0; s < g->S; s++)
+            offset[r * g->S + s] = (g->R - 1 - r) * g->dh * f.length + (g->S - 1 - s) * g->dw;
+    REAL *frame = fnn_scratch_alloc((f.rows * f.length + SLACK) * sizeof(REAL));
+    REAL *out = fnn_scratch_alloc((H * f.length + SLACK) * sizeof(REAL));
+    for (fnn_size nc = begin; nc < end; nc++) {
+        const fnn_size n = nc / g->C, c = nc % g->C;
+        for (fnn_size k = 0; k < Kg; k++) {
+            FN(fill_frame)(frame, f, (const REAL *)args->dy + (n * g->K + c * Kg + k) * PQ, g->P, g->Q, top, left, g->sh, g->sw);
+            FN(tap_sum)(out, frame, (const REAL *)args->w + (c * Kg + k) * RS, offset, RS, 0, (H - 1) * f.length + W, k > 0);
+        }
+        for (fnn_size i = 0; i < H; i++)
+            memcpy((REAL *)args->out + (nc * H + i) * W, out + i * f.length, W * sizeof(REAL));
+    }
+    fnn_scratch_free(out);
+    fnn_scratch_free(frame);
+}
+
+static void FN(conv_direct_dx)(REAL *dx, const REAL *dy, const REAL *w, const fnn_window *g)
+{
+    conv_args args = { .out = dx, .dy = dy, .w = w, .g = g };
+    fnn_parallel_for(g->N * g->C, FN(conv_direct_grain)(g), FN(conv_direct_dx_block), &args);
+}
+
+/* ---- dw: forward was  y[p,q] += w[r,s] * x[i,j]  so  dw[r,s] += dy[p,q] * x[i,j] ---------------------------------------------------------- */
+static void FN(conv_direct_dw_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const conv_args *args = ctx;
+    const fnn_window *g = args->g;
+    const fnn_size RS = g->R * g->S, PQ = g->P * g->Q, Kg = g->K / g->G, images = args->dw.images;
+    const conv_frame f = conv_frame_of_x(g);
+    const fnn_size width = (g->Q - 1) * g->sw + 1;                                         /* of a row of dy at stride sw */
+    const int rows_together = g->sh == 1;           /* then dy and the frame run in step; else each row goes alone, in whole vectors */
+    const conv_frame spread = { g->P, rows_together ? f.length : fnn_ceil_div(width, VL) * VL };
+    const fnn_size run = rows_together ? g->P : 1;
+    fnn_size offset[CONV_DIRECT_TAPS];
+    for (fnn_size r = 0; r < g->R; r++)
+        for (fnn_size s = 0; s < g->S; s++)
+            offset[r * g->S + s] = r * g->dh * f.length + s * g->dw;
+    REAL *frame = fnn_scratch_alloc((f.rows * f.length + SLACK) * sizeof(REAL));
+    REAL *d = fnn_scratch_alloc((spread.rows * spread.length + SLACK) * sizeof(REAL));
+    for (fnn_size item = begin; item < end; item++) {
+        const fnn_size ib = item / g->K, k = item % g->K, c = k / Kg;
+        REAL *dw = (REAL *)args->out + item * RS;                                          /* dw[k, 0, :, :] of partial sum ib */
+        memset(dw, 0, RS * sizeof(REAL));
+        for (fnn_size n = ib * images; n < fnn_min((ib + 1) * images, g->N); n++) {
+            FN(fill_frame)(frame, f, (const REAL *)args->x + (n * g->C + c) * g->H * g->W, g->H, g->W, g->ph, g->pw, 1, 1);
+            FN(fill_frame)(d, spread, (const REAL *)args->dy + (n * g->K + k) * PQ, g->P, g->Q, 0, 0, 1, g->sw);
+            for (fnn_size p = 0; p < g->P; p += run)
+                FN(tap_dot)(dw, d + p * spread.length, frame + p * g->sh * f.length, offset, RS, (run - 1) * f.length + width);
+        }
+    }
+    fnn_scratch_free(d);
+    fnn_scratch_free(frame);
+}
+#undef SLACK

@@ -1,0 +1,75 @@
+/* im2col.tmpl.h -- the column matrix of one image, and its adjoint. Included by conv2d.tmpl.h and unfold.tmpl.h.
+ *
+ * Math       cols[(c,r,s), (p,q)] = x[c, p*sh - ph + r*dh, q*sw - pw + s*dw], 0 outside the image
+ *            col2im adds each element of cols back to the pixel that it was read from
+ * Layout     x [C][H][W];  cols: one row per tap (c,r,s), one column per output (p,q), rows `ld` elements apart. Any rectangle of the
+ *            matrix can be made: rows [row, row_end), columns [col, col_end), so that it never has to exist as a whole.
+ * Method     row by row: a tap sees row i of the image shifted by s*dw - pw, so a piece of an output row is a copy with zeros at the ends.
+ */
+
+/* What tap row (c,r,s) reads: its image row offset and the q at which it is inside. */
+typedef struct { fnn_size i, j, q_begin, q_end; const REAL *x; } FN(tap);
+
+FNN_INLINE FN(tap) FN(tap_of_row)(const REAL *x, const fnn_window *g, fnn_size row)
+{
+    const fnn_size s = row % g->S, r = row / g->S % g->R, c = row / (g->S * g->R);
+    FN(tap) t = { r * g->dh - g->ph, s * g->dw - g->pw, 0, 0, x + c * g->H * g->W };
+    fnn_inside(g->W, g->Q, g->sw, t.j, &t.q_begin, &t.q_end);
+    return t;
+}
+
+/* The part of an output row p that a tap fills: dst[q] for q in [q0, q1). */
+FNN_INLINE void FN(gather_row)(REAL *restrict dst, const REAL *restrict x_i, fnn_size j, fnn_size sw,
+                               fnn_size q0, fnn_size inside_begin, fnn_size inside_end, fnn_size q1)
+{
+    const fnn_size a = fnn_min(fnn_max(inside_begin, q0), q1), b = fnn_max(fnn_min(inside_end, q1), a);
+    for (fnn_size q = q0; q < a; q++) dst[q] = 0;
+    if (sw == 1)
+        for (fnn_size q = a; q < b; q++) dst[q] = x_i[q + j];
+    else
+        for (fnn_size q = a; q < b; q++) dst[q] = x_i[q * sw + j];
+    for (fnn_size q = b; q < q1; q++) dst[q] = 0;
+}
+
+static void FN(im2col)(REAL *restrict cols, fnn_size ld, const REAL *restrict x, const fnn_window *g,
+                       fnn_size row, fnn_size row_end, fnn_size col, fnn_size col_end)
+{
+    const fnn_size W = g->W, Q = g->Q;
+    for (; row < row_end; row++, cols += ld) {
+        const FN(tap) t = FN(tap_of_row)(x, g, row);
+        for (fnn_size p = col / Q, at = col; at < col_end; p++) {
+            const fnn_size q0 = at - p * Q, q1 = fnn_min(Q, col_end - p * Q);
+            const fnn_size i = p * g->sh + t.i;
+            REAL *dst = cols + (p * Q - col);       /* dst[q] is column (p,q) */
+            if (i < 0 || i >= g->H)
+                for (fnn_size q = q0; q < q1; q++) dst[q] = 0;
+            else
+                FN(gather_row)(dst, t.x + i * W, t.j, g->sw, q0, t.q_begin, t.q_end, q1);
+            at = p * Q + q1;
+        }
+    }
+}
+
+/* x[c,i,j] += cols[(c,r,s),(p,q)]: forward was  cols[...] = x[c,i,j] */
+static void FN(col2im_add)(REAL *restrict x, const REAL *restrict cols, fnn_size ld, const fnn_window *g,
+                           fnn_size row, fnn_size row_end, fnn_size col, fnn_size col_end)
+{
+    const fnn_size W = g->W, Q = g->Q, sw = g->sw;
+    for (; row < row_end; row++, cols += ld) {
+        const FN(tap) t = FN(tap_of_row)(x, g, row);
+        for (fnn_size p = col / Q, at = col; at < col_end; p++) {
+            const fnn_size q0 = at - p * Q, q1 = fnn_min(Q, col_end - p * Q);
+            const fnn_size i = p * g->sh + t.i;
+            if (i >= 0 && i < g->H) {
+                const REAL *src = cols + (p * Q - col);
+                REAL *x_i = x + (t.x - x) + i * W + t.j;
+                const fnn_size a = fnn_max(t.q_begin, q0), b = fnn_min(t.q_end, q1);
+                if (sw == 1)
+                    for (fnn_size q = a; q < b; q++) x_i[q] += src[q];
+                else
+                    for (fnn_size q = a; q < b; q++) x_i[q * sw] += src[q];
+            }
+            at = p * Q + q1;
+        }
+    }
+}

@@ -1,0 +1,37 @@
+"""Every window of an image as a column, and the way back, from their definitions."""
+
+import numpy as np
+
+from .conv2d import crop, out_size, pad, windows
+
+
+def unfold_forward(x, kernel_size, dilation, padding, stride):
+    N, C, H, W = x.shape
+    around = tuple((p, p) for p in padding)
+    P, Q = (out_size(n, k, s, p, p, d) for n, k, s, p, d in zip((H, W), kernel_size, stride, padding, dilation))
+    xp = pad(x, around)
+    cols = np.zeros((N, C, *kernel_size, P, Q), x.dtype)
+    for p, q, i, j in windows((H, W), kernel_size, stride, around, dilation):
+        cols[..., p, q] = xp[:, :, i, j]
+    return cols.reshape(N, C * kernel_size[0] * kernel_size[1], P * Q), ((H, W),)
+
+
+def unfold_backward(dy, saved, kernel_size, dilation, padding, stride):
+    size, = saved
+    return (fold_forward(dy, size, kernel_size, dilation, padding, stride)[0],)
+
+
+def fold_forward(x, output_size, kernel_size, dilation, padding, stride):
+    N, taps, _ = x.shape
+    (R, S), (H, W) = kernel_size, output_size
+    around = tuple((p, p) for p in padding)
+    P, Q = (out_size(n, k, s, p, p, d) for n, k, s, p, d in zip((H, W), kernel_size, stride, padding, dilation))
+    cols = x.reshape(N, taps // (R * S), R, S, P, Q)
+    yp = pad(np.zeros((N, taps // (R * S), H, W), x.dtype), around)
+    for p, q, i, j in windows((H, W), kernel_size, stride, around, dilation):
+        yp[:, :, i, j] += cols[..., p, q]           # unfold was  cols[..., p, q] = xp[:, :, i, j]
+    return crop(yp, around, (H, W)), ()
+
+
+def fold_backward(dy, saved, output_size, kernel_size, dilation, padding, stride):
+    return (unfold_forward(dy, kernel_size, dilation, padding, stride)[0],)
