@@ -1,3 +1,234 @@
-"""Ops of conv2d."""
+"""Two-dimensional convolution. Kernels: csrc/conv2d.c. Definition: fastnn/reference/conv2d.py."""
 
-__all__: list[str] = []
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..autograd import apply
+from ..errors import DTypeError, RangeError, ShapeError
+from ..kernels import kernel
+from ..reference import conv2d as reference
+from ..tensor import Tensor, tensor
+from .checks import need_float, need_rank, pair
+from .registry import Op, Sample, register, seeded
+from .window import MOST_ELEMENTS, batched, need_image, need_window
+
+__all__ = ["conv2d"]
+
+Padding = tuple[tuple[int, int], tuple[int, int]]   # ((top, bottom), (left, right))
+
+
+def check(x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> None:
+    need_float("conv2d", input=x, weight=w, bias=b)
+    need_image("conv2d", x)
+    need_rank("conv2d", "weight", w, "(K, C/groups, R, S)", 4)
+    C, K = x.shape[1], w.shape[0]
+    if C % groups or K % groups or K == 0:
+        raise ShapeError(f"groups={groups} must divide the channels and the filters", who="conv2d", got=f"{C} channels and {K} filters")
+    if w.shape[1] * groups != C:
+        takes = f"{w.shape[1]}" if groups == 1 else f"{w.shape[1]} x {groups} groups = {w.shape[1] * groups}"
+        raise ShapeError(f"the input has {C} channels but the weight takes {takes}", who="conv2d",
+                         got=f"input {x.shape}, weight {w.shape}, groups={groups}",
+                         hint="Images are (N, C, H, W): did you mean input.permute(0, 3, 1, 2)?" if x.shape[3] == w.shape[1] * groups else "")
+    if b is not None and b.shape != (K,):
+        raise ShapeError(who="conv2d", expected=f"bias of shape ({K},), one per filter", got=b.shape)
+    P, Q = need_window("conv2d", x.shape[2:], w.shape[2:], stride, padding, dilation)
+    if max(x.shape[0], 1) * K * P * Q > MOST_ELEMENTS:
+        raise RangeError("the padding makes sizes that no memory holds", who="conv2d", got=f"output {P} x {Q}")
+
+
+def pads(padding: Any, window: tuple[int, ...], stride: tuple[int, int], dilation: tuple[int, int]) -> Padding:
+    """((top, bottom), (left, right)) from PyTorch's padding: an int, a pair, "valid" or "same"."""
+    if isinstance(padding, str):
+        if padding == "valid":
+            return (0, 0), (0, 0)
+        if padding != "same":
+            raise RangeError(who="conv2d", expected="padding as an int, a pair of int, 'same' or 'valid'", got=repr(padding))
+        if stride != (1, 1):
+            raise RangeError("padding='same' needs stride 1", who="conv2d", got=f"stride={stride}", hint="Give the padding as numbers.")
+        totals = [d * (k - 1) for k, d in zip(window, dilation)] if len(window) == 2 else [0, 0]
+        return (totals[0] // 2, totals[0] - totals[0] // 2), (totals[1] // 2, totals[1] - totals[1] // 2)
+    ph, pw = pair("conv2d", "padding", padding, 0)
+    return (ph, ph), (pw, pw)
+
+
+def case(name: str, N: int, C: int, H: int, W: int, K: int, R: int, S: int, stride: Any = (1, 1), padding: Any = 0, dilation: Any = (1, 1),
+         groups: int = 1, bias: bool = True) -> Sample:
+    """A sample from its sizes."""
+    rng = seeded(name)
+    x, w = rng.standard_normal((N, C, H, W)), rng.standard_normal((K, C // groups, R, S))
+    around = pads(padding, (R, S), stride, dilation)
+    P = reference.out_size(H, R, stride[0], *around[0], dilation[0])
+    Q = reference.out_size(W, S, stride[1], *around[1], dilation[1])
+    return Sample(name, (x, w, rng.standard_normal(K) if bias else None),
+                  {"stride": stride, "padding": around, "dilation": dilation, "groups": groups},
+                  {"N": N, "C": C, "H": H, "W": W, "K": K, "R": R, "S": S, "P": P, "Q": Q, "G": groups})
+
+
+def samples() -> list[Sample]:
+    return [
+        case("smallest", N=1, C=1, H=1, W=1, K=1, R=1, S=1),
+        case("odd primes", N=2, C=3, H=11, W=7, K=5, R=3, S=2),
+        case("overlap", N=1, C=2, H=6, W=6, K=3, R=3, S=3, stride=(1, 2), padding=(2, 1)),
+        case("gap", N=2, C=2, H=9, W=11, K=3, R=2, S=2, stride=(3, 4), padding=(1, 0)),
+        case("dilated", N=1, C=2, H=7, W=8, K=2, R=2, S=3, dilation=(2, 3)),
+        case("dilated strided", N=2, C=2, H=9, W=10, K=3, R=3, S=2, stride=(2, 1), padding=(2, 3), dilation=(2, 3)),
+        case("no bias", N=2, C=1, H=4, W=4, K=2, R=3, S=3, bias=False),
+        case("groups", N=2, C=6, H=5, W=4, K=9, R=2, S=3, padding=1, groups=3),
+        case("groups strided", N=2, C=4, H=5, W=7, K=6, R=3, S=3, stride=(2, 2), padding=1, groups=2),
+        case("depthwise", N=2, C=5, H=7, W=6, K=5, R=3, S=3, padding=1, groups=5),
+        case("depthwise, two filters each", N=2, C=3, H=8, W=7, K=6, R=3, S=2, stride=(2, 3), padding=(2, 1), dilation=(1, 2), groups=3),
+        case("depthwise, many filters each", N=2, C=2, H=4, W=5, K=36, R=2, S=2, padding=1, groups=2),
+        case("one channel", N=3, C=1, H=9, W=8, K=3, R=5, S=4, padding=2),
+        case("1x1", N=2, C=5, H=3, W=7, K=4, R=1, S=1),
+        case("1x1 one large image", N=1, C=5, H=13, W=17, K=3, R=1, S=1),
+        case("1x1 strided", N=2, C=5, H=7, W=6, K=4, R=1, S=1, stride=(2, 2)),
+        case("1x1 padded", N=1, C=2, H=3, W=4, K=3, R=1, S=1, padding=(1, 2)),
+        case("same, even window", N=2, C=2, H=5, W=6, K=3, R=4, S=2, padding="same"),
+        case("padding over half the window", N=1, C=2, H=4, W=5, K=3, R=3, S=3, padding=(4, 3)),
+        case("padding over half the window, strided", N=1, C=2, H=4, W=5, K=3, R=3, S=3, stride=(2, 3), padding=(5, 4)),
+        case("one row", N=2, C=3, H=1, W=37, K=2, R=1, S=5, padding=(0, 2)),
+        case("window as large as the image", N=3, C=4, H=5, W=3, K=6, R=5, S=3),
+        case("empty batch", N=0, C=2, H=4, W=4, K=2, R=3, S=3),
+        case("empty batch, depthwise", N=0, C=2, H=4, W=4, K=2, R=3, S=3, groups=2),
+    ]
+
+
+def fast_numpy(x: np.ndarray, w: np.ndarray, b: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> np.ndarray:
+    """Windows as a view, copied into columns, and one matrix product."""
+    K, Cg, R, S = w.shape
+    xp = np.pad(x, ((0, 0), (0, 0), *padding))
+    spread = tuple(d * (k - 1) + 1 for k, d in zip((R, S), dilation))
+    seen = np.lib.stride_tricks.sliding_window_view(xp, spread, (2, 3))
+    seen = seen[:, :, ::stride[0], ::stride[1], ::dilation[0], ::dilation[1]]
+    N, C, P, Q = seen.shape[:4]
+    cols = seen.transpose(0, 1, 4, 5, 2, 3).reshape(N, groups, Cg * R * S, P * Q)
+    y = (w.reshape(groups, K // groups, -1) @ cols).reshape(N, K, P, Q)
+    return y if b is None else y + b[:, None, None]
+
+
+def _errors() -> tuple[Any, ...]:
+    def zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
+        return tensor(np.zeros(shape, dtype))
+
+    image, weight = (2, 4, 8, 8), (6, 4, 3, 3)
+    return (
+        ("rank of input", lambda: conv2d(zeros(8, 8), zeros(*weight)), ShapeError, ("conv2d", "(N, C, H, W)", "(8, 8)")),
+        ("rank of weight", lambda: conv2d(zeros(*image), zeros(6, 4, 3)), ShapeError, ("conv2d", "(K, C/groups, R, S)", "(6, 4, 3)")),
+        ("channels", lambda: conv2d(zeros(*image), zeros(6, 3, 3, 3)), ShapeError, ("4 channels", "takes 3", "groups=1")),
+        ("channels of groups", lambda: conv2d(zeros(*image), zeros(6, 4, 3, 3), groups=2), ShapeError, ("4 channels", "4 x 2 groups = 8")),
+        ("channels last", lambda: conv2d(zeros(2, 8, 8, 4), zeros(*weight)), ShapeError, ("8 channels", "permute(0, 3, 1, 2)")),
+        ("groups", lambda: conv2d(zeros(*image), zeros(6, 1, 3, 3), groups=4), ShapeError, ("groups=4", "4 channels and 6 filters")),
+        ("no groups", lambda: conv2d(zeros(*image), zeros(*weight), groups=0), ShapeError, ("groups", "1", "0")),
+        ("groups not a number", lambda: conv2d(zeros(*image), zeros(*weight), groups="all"), DTypeError, ("groups", "all")),
+        ("bias", lambda: conv2d(zeros(*image), zeros(*weight), zeros(4)), ShapeError, ("bias", "(6,)", "(4,)")),
+        ("window", lambda: conv2d(zeros(2, 4, 2, 2), zeros(*weight)), ShapeError, ("3 x 3 window", "at most 2 x 2")),
+        ("dilated window", lambda: conv2d(zeros(*image), zeros(*weight), dilation=4), ShapeError, ("9 x 9 with dilation", "at most 8 x 8")),
+        ("empty window", lambda: conv2d(zeros(*image), zeros(6, 4, 0, 3)), ShapeError, ("window", "0 x 3")),
+        ("stride", lambda: conv2d(zeros(*image), zeros(*weight), stride=0), ShapeError, ("stride >= 1", "0")),
+        ("padding", lambda: conv2d(zeros(*image), zeros(*weight), padding=-1), ShapeError, ("padding >= 0", "-1")),
+        ("padding's length", lambda: conv2d(zeros(*image), zeros(*weight), padding=(1, 1, 1)), ShapeError, ("padding", "pair")),
+        ("padding's name", lambda: conv2d(zeros(*image), zeros(*weight), padding="full"), RangeError, ("'same' or 'valid'", "'full'")),
+        ("huge padding", lambda: conv2d(zeros(*image), zeros(*weight), padding=2**40), RangeError, ("conv2d", "padding")),
+        ("same with stride", lambda: conv2d(zeros(*image), zeros(*weight), stride=2, padding="same"), RangeError, ("same", "stride")),
+        ("dtypes", lambda: conv2d(zeros(*image), zeros(*weight, dtype=np.float64)), DTypeError, ("input is float32", "weight is float64")),
+        ("integers", lambda: conv2d(zeros(*image, dtype=np.int64), zeros(*weight)), DTypeError, ("input", "int64")),
+        ("no channel", lambda: conv2d(zeros(2, 0, 8, 8), zeros(6, 0, 3, 3)), ShapeError, ("only the batch may be empty", "(2, 0, 8, 8)")),
+    )
+
+
+CONV2D = register(Op(
+    name="conv2d", family="convolution", inputs=("x", "w", "b"),
+    formula="y[n,k,p,q] = b[k] + sum_crs w[k,c,r,s] x[n,c,p*sh-ph+r*dh,q*sw-pw+s*dw]",
+    forward=kernel("conv2d_forward"), backward=kernel("conv2d_backward"),
+    ref_forward=reference.conv2d_forward, ref_backward=reference.conv2d_backward,
+    check=check, samples=samples, errors=_errors(), fast_numpy=fast_numpy,
+    bench={
+        "lenet.conv1": lambda: case("lenet.conv1", N=64, C=1, H=28, W=28, K=6, R=5, S=5, padding=2),
+        "lenet.conv2": lambda: case("lenet.conv2", N=64, C=6, H=14, W=14, K=16, R=5, S=5),
+        "resnet.64c56": lambda: case("resnet.64c56", N=8, C=64, H=56, W=56, K=64, R=3, S=3, padding=1, bias=False),
+        "resnet.1x1": lambda: case("resnet.1x1", N=8, C=256, H=56, W=56, K=64, R=1, S=1, bias=False),
+        "depthwise.128c28": lambda: case("depthwise.128c28", N=8, C=128, H=28, W=28, K=128, R=3, S=3, padding=1, groups=128, bias=False),
+    },
+    flops=lambda N, C, K, R, S, P, Q, G, **_: 2 * N * K * P * Q * (C // G) * R * S,
+    bytes=lambda N, C, H, W, K, R, S, P, Q, G: 4 * (N * C * H * W + K * (C // G) * R * S + N * K * P * Q),
+    terms=lambda C, R, S, G, **_: C // G * R * S + 1,
+    linear_in=("x", "w", "b"),
+))
+
+
+def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+           groups: int = 1) -> Tensor:
+    r"""Slide K filters over N images: two-dimensional cross-correlation.
+
+    .. math::
+        y[n,k,p,q] = b[k] + \sum_{c,r,s} w[k,c,r,s] \; x[n,c,\; p\,sh - ph + r\,dh,\; q\,sw - pw + s\,dw]
+
+    with x taken as zero outside the image. (Deep learning's "convolution": the filter is not flipped.)
+
+    Symbols
+    -------
+    N images; C channels in; H, W image size; K filters; R, S filter size; P, Q output size; (sh, sw) stride; (ph, pw) padding;
+    (dh, dw) dilation, 1 = dense. P = (H + 2*ph - dh*(R - 1) - 1) // sh + 1, and likewise Q.
+
+    Parameters
+    ----------
+    input : Tensor, shape (N, C, H, W) or (C, H, W)
+        Images, float32 or float64.
+    weight : Tensor, shape (K, C/groups, R, S), same dtype
+    bias : Tensor, shape (K,), optional
+    stride, dilation : int or pair of int, in pixels
+    padding : int, pair of int, "valid" or "same"
+        Zeros on each side. "valid" is none; "same" keeps the image's size at stride 1, with the odd zero at the bottom and right.
+    groups : int
+        Filters k of group h see only the channels of group h; C and K are divided evenly. groups = C is a depthwise convolution.
+
+    Returns
+    -------
+    Tensor, shape (N, K, P, Q), or (K, P, Q) for a single image.
+
+    Gradient
+    --------
+    dx[n,c,i,j] = sum over every (k,p,q,r,s) that read x[n,c,i,j] of  w[k,c,r,s] * dy[n,k,p,q]
+    dw[k,c,r,s] = sum over n,p,q of  dy[n,k,p,q] * (the x it multiplied)
+    db[k]       = sum over n,p,q of  dy[n,k,p,q]
+
+    Raises
+    ------
+    ShapeError : sizes that do not fit: ranks, channels and groups, a window larger than the padded image, a negative padding.
+    RangeError : "same" with a stride, or an unknown word.
+    DTypeError : not floating point, or input and weight of different dtypes.
+
+    Cost
+    ----
+    Forward 2*N*K*P*Q*C*R*S/groups flop, each of dx and dw the same again. Windows are unrolled into a matrix (im2col) some 500 output
+    pixels at a time, so that it stays in the cache: the extra memory does not grow with the batch.
+
+    Numerics
+    --------
+    Sums are in the dtype of the input, in an order that depends on sizes only. |error| <~ sqrt(C*R*S) * u * conv2d(|x|, |w|).
+
+    References
+    ----------
+    Chellapilla, Puri, Simard (2006), "High performance convolutional neural networks for document processing".
+    Dumoulin, Visin (2016), "A guide to convolution arithmetic for deep learning", arXiv:1603.07285.
+
+    Examples
+    --------
+    A filter that subtracts each pixel's lower-right neighbour; on a ramp the answer is constant.
+
+    >>> import numpy as np, fastnn as nn
+    >>> x = nn.tensor(np.arange(16.0).reshape(1, 1, 4, 4))
+    >>> w = nn.tensor(np.array([[[[1.0, 0.0], [0.0, -1.0]]]]))
+    >>> nn.functional.conv2d(x, w, stride=2).data[0, 0]
+    array([[-5., -5.],
+           [-5., -5.]])
+    >>> nn.functional.conv2d(x, w, padding="same").shape
+    (1, 1, 4, 4)
+    """
+    stride, dilation = pair("conv2d", "stride", stride, 1), pair("conv2d", "dilation", dilation, 1)
+    groups = pair("conv2d", "groups", groups, 1)[0]
+    around = pads(padding, weight.shape[2:], stride, dilation)
+    return batched(lambda x: apply(CONV2D, x, weight, bias, stride=stride, padding=around, dilation=dilation, groups=groups), input)

@@ -45,7 +45,7 @@ def max_over(x, rows, columns):
     """The maximum over the pixels rows x columns of every plane, and its place i*W + j."""
     W = x.shape[3]
     place = (np.array(rows)[:, None] * W + np.array(columns)).ravel()
-    values = x[:, :, rows][:, :, :, columns].reshape(*x.shape[:2], -1)
+    values = x[:, :, rows][:, :, :, columns].reshape(*x.shape[:2], place.size)
     best = first_maximum(values)
     return np.take_along_axis(values, best[..., None], -1)[..., 0], place[best]
 

@@ -1,0 +1,256 @@
+"""Convolution, unfold and fold: worked by hand, against PyTorch, on one and several threads, at every instruction-set level."""
+
+import numpy as np
+import pytest
+
+import fastnn as nn
+from fastnn.ops.conv2d import CONV2D, case
+from fastnn.ops.registry import seeded
+
+F = nn.functional
+LEVELS = ["numpy"] if nn.isa() == "numpy" else [name for name, (_, runs) in nn.kernels.compiled.levels().items() if runs]
+
+
+def test_hand_worked():
+    """A 2x2 filter on a 3x3 image.
+
+    y[0,0] = 1*1 + 2*2 + 4*3 + 5*4 + 10 = 47          y[0,1] = 2*1 + 3*2 + 5*3 + 6*4 + 10 = 57
+    y[1,0] = 4*1 + 5*2 + 7*3 + 8*4 + 10 = 77          y[1,1] = 5*1 + 6*2 + 8*3 + 9*4 + 10 = 87
+    With dy = [[1, 0], [0, 2]]: dw[r,s] = x[r,s] + 2 x[1+r,1+s], dx = w placed at (0,0) plus 2 w placed at (1,1), db = 3.
+    """
+    x = nn.tensor(np.arange(1.0, 10).reshape(1, 1, 3, 3), requires_grad=True)
+    w = nn.tensor([[[[1.0, 2.0], [3.0, 4.0]]]], dtype="float64", requires_grad=True)
+    b = nn.tensor([10.0], dtype="float64", requires_grad=True)
+    y = F.conv2d(x, w, b)
+    assert y.data.tolist() == [[[[47, 57], [77, 87]]]]
+    y.backward(np.array([[[[1.0, 0.0], [0.0, 2.0]]]]))
+    assert w.grad.data.tolist() == [[[[1 + 2 * 5, 2 + 2 * 6], [4 + 2 * 8, 5 + 2 * 9]]]]
+    assert x.grad.data.tolist() == [[[[1, 2, 0], [3, 4 + 2 * 1, 2 * 2], [0, 2 * 3, 2 * 4]]]]
+    assert b.grad.data.tolist() == [3]
+
+
+def test_same_padding_puts_the_odd_zero_at_the_end():
+    """A 1x2 filter that looks right: at the last column it sees the zero."""
+    x = nn.tensor([[[[1.0, 2.0, 3.0]]]])
+    assert F.conv2d(x, nn.tensor([[[[0.0, 1.0]]]]), padding="same").data.tolist() == [[[[2, 3, 0]]]]
+    assert F.conv2d(x, nn.tensor([[[[1.0, 1.0]]]]), padding="valid").data.tolist() == [[[[3, 5]]]]
+
+
+def test_unfold_and_fold_hand_worked():
+    """Windows of 1x2 at stride 2 with one zero on each side of 3 pixels: (0, 1) and (2, 3); folding back sees each pixel once."""
+    x = nn.tensor([[[[1.0, 2.0, 3.0]]]])
+    cols = F.unfold(x, (1, 2), padding=(0, 1), stride=(1, 2))
+    assert cols.data.tolist() == [[[0, 2], [1, 3]]]
+    assert F.fold(cols, (1, 3), (1, 2), padding=(0, 1), stride=(1, 2)).data.tolist() == x.data.tolist()
+    assert F.fold(F.unfold(x, (1, 2)), (1, 3), (1, 2)).data.tolist() == [[[[1, 4, 3]]]]     # the middle is seen twice
+
+
+# ---- PyTorch as a second opinion --------------------------------------------------------------------------------------------------------
+TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}
+
+
+def assert_close(got, want, dtype, what):
+    got, want = np.asarray(got), np.asarray(want)
+    assert got.shape == want.shape and got.dtype == want.dtype == dtype, what
+    scale = np.abs(want).max(initial=1)
+    assert np.abs(got - want).max(initial=0) <= TOLERANCE[dtype] * scale, what
+
+
+def compare(torch, ours, theirs, arrays, dtype, what):
+    """Outputs and the gradients of all inputs of two functions on the same arrays."""
+    a = [None if x is None else nn.tensor(x.astype(dtype), requires_grad=True) for x in arrays]
+    t = [None if x is None else torch.tensor(x.astype(dtype), requires_grad=True) for x in arrays]
+    y, z = ours(*a), theirs(*t)
+    assert_close(y.data, z.detach().numpy(), dtype, f"{what}: output")
+    dy = np.random.default_rng(1).standard_normal(y.shape).astype(dtype)
+    y.backward(dy)
+    z.backward(torch.from_numpy(dy))
+    for i, (p, q) in enumerate(zip(a, t)):
+        if p is not None:
+            assert_close(p.grad.data, q.grad.numpy(), dtype, f"{what}: gradient {i}")
+
+
+def random_conv(rng):
+    """Sizes and attributes of a convolution that fits."""
+    while True:
+        groups = int(rng.choice([1, 1, 2, 3]))
+        depthwise = rng.random() < 0.3
+        Cg, Kg = (1, int(rng.integers(1, 4))) if depthwise else (int(rng.integers(1, 6)), int(rng.integers(1, 8)))
+        groups = int(rng.integers(1, 6)) if depthwise else groups
+        R, S = (int(n) for n in rng.integers(1, 6, 2))
+        H, W = (int(n) for n in rng.integers(1, 24, 2))
+        attrs = {"stride": tuple(map(int, rng.integers(1, 4, 2))), "padding": tuple(map(int, rng.integers(0, 5, 2))),
+                 "dilation": tuple(map(int, rng.integers(1, 4, 2))), "groups": groups}
+        if rng.random() < 0.3:
+            attrs["stride"] = (1, 1)
+        if attrs["stride"] == (1, 1) and rng.random() < 0.4:
+            attrs["padding"] = str(rng.choice(["same", "valid"]))
+        around = (0, 0) if attrs["padding"] == "valid" else attrs["padding"]
+        if around == "same" or all(n + 2 * p > d * (k - 1) for n, p, d, k in zip((H, W), around, attrs["dilation"], (R, S))):
+            break
+    N, bias = int(rng.integers(1, 5)), rng.random() < 0.7
+    x, w = rng.standard_normal((N, Cg * groups, H, W)), rng.standard_normal((Kg * groups, Cg, R, S))
+    return (x, w, rng.standard_normal(Kg * groups) if bias else None), attrs
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_conv2d_agrees_with_pytorch(dtype):
+    torch = pytest.importorskip("torch")
+    rng = seeded("conv2d and PyTorch")
+    for _ in range(150):
+        arrays, attrs = random_conv(rng)
+        what = f"{[None if a is None else a.shape for a in arrays]} {attrs}"
+        compare(torch, lambda *a: F.conv2d(*a, **attrs), lambda *a: torch.nn.functional.conv2d(*a, **attrs), arrays, dtype, what)
+
+
+# Sizes that take each method over several blocks: (x, w, attributes).
+LARGE = {
+    "3x3": ((3, 32, 40, 41), (48, 32, 3, 3), {"padding": 1}),
+    "3x3, small images": ((19, 40, 9, 7), (70, 40, 3, 3), {"padding": 1}),
+    "3x3, one image of few pixels": ((1, 160, 9, 9), (200, 160, 3, 3), {"padding": 1}),
+    "3x3 strided": ((4, 24, 45, 43), (40, 24, 3, 3), {"padding": 1, "stride": 2}),
+    "many taps": ((2, 130, 26, 25), (20, 130, 5, 5), {"padding": 2}),
+    "1x1": ((4, 96, 30, 31), (64, 96, 1, 1), {}),
+    "1x1, small images": ((9, 96, 6, 5), (64, 96, 1, 1), {}),
+    "1x1 strided": ((4, 96, 31, 30), (64, 96, 1, 1), {"stride": 2}),
+    "first layer": ((4, 3, 70, 71), (32, 3, 7, 7), {"stride": 2, "padding": 3}),
+    "groups": ((4, 48, 25, 26), (96, 16, 3, 3), {"groups": 3, "padding": 1}),
+    "depthwise": ((5, 40, 30, 29), (40, 1, 3, 3), {"groups": 40, "padding": 1}),
+    "depthwise strided": ((5, 40, 31, 30), (80, 1, 3, 3), {"groups": 40, "padding": 1, "stride": 2}),
+    "one channel": ((50, 1, 28, 28), (6, 1, 5, 5), {"padding": 2}),
+    "one channel, one filter": ((120, 1, 40, 40), (1, 1, 5, 5), {}),
+    "window much larger than the output": ((6, 8, 40, 40), (24, 8, 35, 36), {}),
+}
+
+
+def large(name, dtype):
+    x_shape, w_shape, attrs = LARGE[name]
+    rng = seeded(name)
+    return [rng.standard_normal(shape).astype(dtype) for shape in (x_shape, w_shape, w_shape[:1])], attrs
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", LARGE)
+def test_large_agrees_with_pytorch(name, dtype):
+    torch = pytest.importorskip("torch")
+    arrays, attrs = large(name, dtype)
+    compare(torch, lambda *a: F.conv2d(*a, **attrs), lambda *a: torch.nn.functional.conv2d(*a, **attrs), arrays, dtype, name)
+
+
+def run(x, w, b, **attrs):
+    """Output and gradients as bytes."""
+    x, w, b = (nn.tensor(a, requires_grad=True) for a in (x, w, b))
+    y = F.conv2d(x, w, b, **attrs)
+    y.backward(np.cos(np.arange(y.numel(), dtype=y.dtype)).reshape(y.shape))
+    return [a.data.tobytes() for a in (y, x.grad, w.grad, b.grad)]
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_bits_do_not_depend_on_threads(name):
+    arrays, attrs = large(name, np.float32)
+    with nn.threads(1):
+        want = run(*arrays, **attrs)
+    for n in (2, 5):
+        with nn.threads(n):
+            assert run(*arrays, **attrs) == want
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", LARGE)
+def test_levels_agree(name, level):
+    """Whole numbers, so that every level must give the same bits; the first level is the plain one."""
+    x_shape, w_shape, attrs = LARGE[name]
+    rng = seeded(name)
+    arrays = [rng.integers(-3, 4, shape).astype(np.float64) for shape in (x_shape, w_shape, w_shape[:1])]
+    dy = rng.integers(-3, 4, F.conv2d(*map(nn.tensor, arrays), **attrs).shape)
+
+    def results(use):
+        with nn.use_isa(use):
+            tensors = [nn.tensor(a, requires_grad=True) for a in arrays]
+            y = F.conv2d(*tensors, **attrs)
+            y.backward(dy)
+        return [y.data, *[t.grad.data for t in tensors]]
+    for a, b in zip(results(LEVELS[0]), results(level)):
+        assert np.array_equal(a, b)
+
+
+def test_workspace_and_scratch_are_overwritten():
+    """The same call after memory full of NaN has gone back to the pool."""
+    arrays, attrs = large("first layer", np.float32)
+    want = run(*arrays, **attrs)
+    for _ in range(3):
+        junk = F.conv2d(nn.tensor(np.full_like(arrays[0], np.nan), requires_grad=True), nn.tensor(arrays[1], requires_grad=True), **attrs)
+        junk.backward(np.full_like(junk.data, np.nan))
+        del junk
+        assert run(*arrays, **attrs) == want
+
+
+def test_only_wanted_gradients_are_computed():
+    sample = case("needs", N=2, C=3, H=6, W=6, K=4, R=3, S=3, padding=1)
+    y, saved = CONV2D.kernels[0](*sample.inputs, **sample.attrs)
+    grads = CONV2D.kernels[1](np.ones_like(y), saved, needs=(False, True, False), **sample.attrs)
+    assert grads[0] is None and grads[2] is None and grads[1].shape == sample.inputs[1].shape
+    x, w = nn.tensor(sample.inputs[0]), nn.tensor(sample.inputs[1], requires_grad=True)
+    y = F.conv2d(x, w)
+    y.backward(y.data)
+    assert x.grad is None and w.grad.shape == w.shape
+
+
+def test_infinities_stay_where_they_are():
+    """An infinite pixel reaches the outputs whose windows see it and no other."""
+    for C, groups in ((1, 1), (2, 1), (2, 2)):
+        x = np.zeros((1, C, 9, 9))
+        x[0, 0, 4, 4] = np.inf
+        y = F.conv2d(nn.tensor(x), nn.tensor(np.ones((2, C // groups, 3, 3))), padding=1, groups=groups).data
+        seen = np.zeros((9, 9), bool)
+        seen[3:6, 3:6] = True
+        assert np.array_equal(np.isinf(y[0, 0]), seen) and not np.isnan(y).any()
+
+
+def test_one_image_without_a_batch_axis():
+    rng = seeded("unbatched")
+    x, w, b = rng.standard_normal((3, 7, 6)), rng.standard_normal((4, 3, 3, 2)), rng.standard_normal(4)
+    one, batch = nn.tensor(x, requires_grad=True), nn.tensor(x[None], requires_grad=True)
+    y, z = F.conv2d(one, nn.tensor(w), nn.tensor(b)), F.conv2d(batch, nn.tensor(w), nn.tensor(b))
+    assert y.shape == (4, 5, 5) and np.array_equal(y.data, z.data[0])
+    y.backward(y.data)
+    z.backward(z.data)
+    assert np.array_equal(one.grad.data, batch.grad.data[0])
+    cols = F.unfold(nn.tensor(x), 2)
+    assert cols.shape == (12, 30) and F.fold(cols, (7, 6), 2).shape == (3, 7, 6)
+
+
+def test_empty_batch():
+    w, b = nn.tensor(np.ones((4, 3, 3, 3)), requires_grad=True), nn.tensor(np.ones(4), requires_grad=True)
+    x = nn.tensor(np.ones((0, 3, 8, 8)), requires_grad=True)
+    y = F.conv2d(x, w, b, padding=1)
+    assert y.shape == (0, 4, 8, 8)
+    y.backward(np.zeros(y.shape))
+    assert x.grad.shape == x.shape and not w.grad.data.any() and not b.grad.data.any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_unfold_and_fold_agree_with_pytorch(dtype):
+    torch = pytest.importorskip("torch")
+    rng = seeded("unfold and PyTorch")
+    done = 0
+    while done < 60:
+        R, S, H, W = (int(n) for n in (*rng.integers(1, 5, 2), *rng.integers(1, 14, 2)))
+        attrs = {"kernel_size": (R, S), "dilation": tuple(map(int, rng.integers(1, 4, 2))), "padding": tuple(map(int, rng.integers(0, 4, 2))),
+                 "stride": tuple(map(int, rng.integers(1, 4, 2)))}
+        if any(n + 2 * p <= d * (k - 1) for n, p, d, k in zip((H, W), attrs["padding"], attrs["dilation"], (R, S))):
+            continue
+        done += 1
+        x = rng.standard_normal((2, 3, H, W))
+        compare(torch, lambda a: F.unfold(a, **attrs), lambda a: torch.nn.functional.unfold(a, **attrs), [x], dtype, f"{x.shape} {attrs}")
+        cols = rng.standard_normal(F.unfold(nn.tensor(x), **attrs).shape)
+        compare(torch, lambda a: F.fold(a, (H, W), **attrs), lambda a: torch.nn.functional.fold(a, (H, W), **attrs), [cols], dtype, f"{attrs}")
+
+
+def test_convolution_is_a_product_with_unfolded_columns():
+    rng = seeded("unfold")
+    x, w = rng.integers(-4, 5, (2, 3, 8, 9)).astype(float), rng.integers(-4, 5, (5, 3, 3, 2)).astype(float)
+    cols = F.unfold(nn.tensor(x), (3, 2), padding=1, stride=2).data
+    y = F.conv2d(nn.tensor(x), nn.tensor(w), padding=1, stride=2).data
+    assert np.array_equal((w.reshape(5, -1) @ cols).reshape(y.shape), y)
