@@ -1,0 +1,107 @@
+"""Shape and indexing ops: worked examples, and PyTorch as a second opinion."""
+
+import numpy as np
+import pytest
+
+import fastnn as nn
+from fastnn import functional as F
+
+X = np.arange(24.0).reshape(2, 3, 4)
+
+CASES = {
+    "reshape": lambda m, x: m.reshape(x, (4, -1)),
+    "flatten": lambda m, x: m.flatten(x, 1),
+    "permute": lambda m, x: m.permute(x, (2, 0, 1)),
+    "transpose": lambda m, x: m.transpose(x, 0, -1),
+    "unsqueeze": lambda m, x: m.unsqueeze(x, -1),
+    "squeeze": lambda m, x: m.squeeze(m.unsqueeze(x, 1)),
+    "stack": lambda m, x: m.stack([x, x * 2], 1),
+    "cat": lambda m, x: m.cat([x, x * 2], -1),
+    "flip": lambda m, x: m.flip(x, (0, 2)),
+    "roll": lambda m, x: m.roll(x, (1, -1), (0, 2)),
+    "tile": lambda m, x: m.tile(x, (2, 1, 3)),
+    "tril": lambda m, x: m.tril(x, 1),
+    "triu": lambda m, x: m.triu(x, -1),
+    "split": lambda m, x: m.cat(list(m.split(x, 2, 1))[::-1], 1),
+    "chunk": lambda m, x: m.chunk(x, 3, 2)[1],
+    "slices": lambda m, x: x[:, 1:, 1::2],
+    "integers": lambda m, x: x[1, -1],
+    "array": lambda m, x: x[:, [0, 0, 2]],
+    "mask": lambda m, x: x[x > 7],
+    "newaxis": lambda m, x: x[None, ..., 2],
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_like_torch(name):
+    torch = pytest.importorskip("torch")
+    x, t = nn.tensor(X.copy(), requires_grad=True), torch.tensor(X.copy(), requires_grad=True)
+    y, u = CASES[name](F, x), CASES[name](torch, t)
+    assert y.shape == tuple(u.shape)
+    np.testing.assert_array_equal(y.data, u.detach().numpy())
+    dy = np.random.default_rng(0).standard_normal(y.shape)
+    y.backward(dy)
+    u.backward(torch.tensor(dy))
+    np.testing.assert_allclose(x.grad.data, t.grad.numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
+def test_pad_like_torch(mode):
+    torch = pytest.importorskip("torch")
+    x, t = nn.tensor(X.copy(), requires_grad=True), torch.tensor(X.copy(), requires_grad=True)
+    y, u = F.pad(x, (2, 1), mode), torch.nn.functional.pad(t, (2, 1), mode)
+    np.testing.assert_array_equal(y.data, u.detach().numpy())
+    dy = np.random.default_rng(0).standard_normal(y.shape)
+    y.backward(dy)
+    u.backward(torch.tensor(dy))
+    np.testing.assert_allclose(x.grad.data, t.grad.numpy(), rtol=1e-12)
+
+
+def test_negative_padding_cuts():
+    assert F.pad(nn.tensor(X), (-1, 1, 0, -2)).shape == (2, 1, 4)
+    np.testing.assert_array_equal(F.pad(nn.tensor(X), (-1, 0)).data, X[..., 1:])
+
+
+def test_gather_and_where_like_torch():
+    torch = pytest.importorskip("torch")
+    index = np.array([[[0, 1, 1, 2]], [[2, 2, 2, 0]]])
+    x, t = nn.tensor(X.copy(), requires_grad=True), torch.tensor(X.copy(), requires_grad=True)
+    y, u = F.gather(x, 1, nn.tensor(index)), torch.gather(t, 1, torch.tensor(index))
+    np.testing.assert_array_equal(y.data, u.detach().numpy())
+    y.backward(np.ones(y.shape))
+    u.backward(torch.ones_like(u))
+    np.testing.assert_array_equal(x.grad.data, t.grad.numpy())
+    np.testing.assert_array_equal(F.where(nn.tensor(X > 5), nn.tensor(X), 0.0).data, np.where(X > 5, X, 0))
+
+
+def test_repeated_elements_add_their_gradients():
+    # x = (1, 2, 3), y = x[[0, 0, 2]] = (1, 1, 3), dy = (1, 10, 100): x_0 went to two places, so dx_0 = 1 + 10; x_1 to none
+    x = nn.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    x[nn.tensor([0, 0, 2])].backward(nn.tensor([1.0, 10.0, 100.0]))
+    assert x.grad.tolist() == [11.0, 0.0, 100.0]
+
+
+def test_expand_adds_over_copies():
+    x = nn.tensor([[1.0], [2.0]], requires_grad=True)
+    F.expand(x, 3, -1, 4).backward(nn.tensor(np.ones((3, 2, 4), np.float32)))
+    assert x.grad.tolist() == [[12.0], [12.0]]
+
+
+def test_views_share_memory_and_versions():
+    x = nn.tensor(X.copy())
+    y = F.reshape(x, -1)
+    assert np.shares_memory(x.data, y.data)
+    x[0, 0, 0] = 99.0
+    assert y.data[0] == 99.0
+    assert y._version is x._version
+
+
+def test_one_hot():
+    assert F.one_hot(nn.tensor([1, 0]), 3).tolist() == [[0, 1, 0], [1, 0, 0]]
+    with pytest.raises(nn.RangeError, match="label"):
+        F.one_hot(nn.tensor([3]), 3)
+
+
+def test_index_mistakes_are_index_errors_too():
+    with pytest.raises(IndexError, match="out of bounds"):
+        nn.tensor([1.0])[3]
