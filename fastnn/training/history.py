@@ -1,0 +1,75 @@
+"""History: what happened in each epoch of a run, as plain numbers."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+__all__ = ["History"]
+
+
+class History:
+    """One row per epoch; a column is a list: `history["loss"]`, `history["valid_accuracy"]`.
+
+    >>> from fastnn.training import History
+    >>> h = History()
+    >>> h.append({"epoch": 1, "loss": 2.5}); h.append({"epoch": 2, "loss": 1.25})
+    >>> h["loss"], h.best("loss")
+    ([2.5, 1.25], {'epoch': 2, 'loss': 1.25})
+    """
+
+    def __init__(self, rows: list[dict[str, float]] | None = None):
+        self.rows: list[dict[str, float]] = list(rows or [])
+        self.interrupted = False                    # Ctrl-C ended the run
+        self.stopped_early = False                  # no better for `patience` epochs
+
+    def append(self, row: dict[str, float]) -> None:
+        self.rows.append(row)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __iter__(self) -> Iterator[dict[str, float]]:
+        return iter(self.rows)
+
+    def __getitem__(self, column: str) -> list[float]:
+        if self.rows and not any(column in row for row in self.rows):
+            raise KeyError(f"there is no column {column!r}; there are {', '.join(self.columns)}")
+        return [row[column] for row in self.rows if column in row]
+
+    @property
+    def columns(self) -> list[str]:
+        return list(dict.fromkeys(key for row in self.rows for key in row))
+
+    def best(self, column: str = "valid_loss") -> dict[str, float]:
+        """The row where a column was best: smallest for a loss, largest for anything else."""
+        rows = [row for row in self.rows if column in row]
+        if not rows:
+            raise KeyError(f"there is no column {column!r}")
+        return (min if column.endswith("loss") else max)(rows, key=lambda row: row[column])
+
+    def plot(self) -> Any:
+        """The curves of losses and accuracies as a picture that a notebook shows; `.save(path)` writes it."""
+        from ..viz import curves
+        return curves(self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the rows as .csv or .jsonl."""
+        path = os.fspath(path)
+        if path.endswith(".csv"):
+            with open(path, "w", newline="", encoding="utf-8") as file:
+                writer = csv.DictWriter(file, self.columns)
+                writer.writeheader()
+                writer.writerows(self.rows)
+        elif path.endswith(".jsonl"):
+            with open(path, "w", encoding="utf-8") as file:
+                file.writelines(json.dumps(row) + "\n" for row in self.rows)
+        else:
+            raise ValueError(f"a history is written as .csv or .jsonl, not {path!r}")
+
+    def __repr__(self) -> str:
+        last = ", ".join(f"{k}={v:.4g}" for k, v in self.rows[-1].items()) if self.rows else "empty"
+        return f"History({len(self.rows)} epochs; last: {last})"
