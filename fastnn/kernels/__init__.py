@@ -15,6 +15,7 @@ except ImportError as error:
                   "Install a C compiler and reinstall fastnn to get them.", RuntimeWarning, stacklevel=2)
 else:
     compiled.best_level()
+    compiled.num_threads()                                  # reads the environment and registers the fork handlers; starts no thread
     if _wanted := os.environ.get("FASTNN_ISA"):
         compiled.use_level(_wanted)
 
