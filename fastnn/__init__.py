@@ -20,6 +20,8 @@ from .config import (
 )
 from .errors import DTypeError, FastnnError, FileError, GraphError, NonFiniteError, RangeError, ShapeError
 from .layers import *  # noqa: F403
+from .io import load, save
+from .training import History, evaluate, fit, predict
 from .tensor import Parameter, Tensor, from_dlpack, from_numpy, tensor
 
 __version__ = "0.1.0"

@@ -220,6 +220,15 @@ def test_two_passes_at_once_see_the_same_order():
     assert all(a[1].data.tolist() == b[1].data.tolist() for a, b in zip(loader, loader))
 
 
+def test_state_survives_a_file(tmp_path):
+    loader = DataLoader(counting(), 4, shuffle=True, seed=2**64 - 1)
+    next(iter(loader))
+    nn.save({"loader": loader.state_dict()}, tmp_path / "c.npz")
+    other = DataLoader(counting(), 4, shuffle=True)
+    other.load_state_dict(nn.load(tmp_path / "c.npz")["loader"])
+    assert other.state_dict() == loader.state_dict() == {"seed": 2**64 - 1, "epoch": 0, "position": 4}
+
+
 @pytest.mark.parametrize("state, error, words", [
     ({"seed": 0, "epoch": 0}, nn.RangeError, "expected the keys seed, epoch and position, got ['epoch', 'seed']"),
     ({"seed": 0, "epoch": -1, "position": 0}, nn.RangeError, "epoch: expected at least 0, got -1"),
