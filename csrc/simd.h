@@ -9,7 +9,7 @@
  *
  * and scalar functions without branches, which the compiler vectorises when they stand in a plain loop:
  *
- *     r_exp, r_expm1, r_sigmoid, r_tanh, r_max, r_min
+ *     r_exp, r_expm1, r_log, r_log1p, r_erf, r_sigmoid, r_tanh, r_max, r_min
  *
  * Most kernels need no vec: a plain loop over restrict pointers is vectorised at each level as it stands. `vec` is for the few
  * places where registers are the point (the GEMM tile). Sums over an array in a plain loop need `#pragma omp simd reduction(+:s)`.
@@ -28,6 +28,7 @@
 #define r_expm1 FN(r_expm1)
 #define r_log FN(r_log)
 #define r_log1p FN(r_log1p)
+#define r_erf FN(r_erf)
 #define r_sigmoid FN(r_sigmoid)
 #define r_tanh FN(r_tanh)
 #define r_max FN(r_max)
@@ -66,49 +67,102 @@ FNN_INLINE REAL v_hmax(vec v) { return v; }
 FNN_INLINE REAL r_max(REAL a, REAL b) { return a > b ? a : b; }
 FNN_INLINE REAL r_min(REAL a, REAL b) { return a < b ? a : b; }
 
+/* ---- elementary functions ---------------------------------------------------------------------------------------------------
+ * Scalar functions without branches: selections by `?:` become masks, so a plain loop over them is vectorised. NaN stays NaN, infinities
+ * give the limit, and inside kernels numbers too small for a normal float count as zero. Errors are in units in the last place of the
+ * correctly rounded result, over all floats (tests/test_activation.py asserts them); docs/fit_elementary.py fits the polynomials.
+ */
 #if REAL_IS_F64
 /* float64 is there to check gradients with a sharp edge, not to be fast: the C library's functions serve. */
 FNN_INLINE REAL r_exp(REAL x) { return exp(x); }
 FNN_INLINE REAL r_expm1(REAL x) { return expm1(x); }
+FNN_INLINE REAL r_log(REAL x) { return log(x); }
+FNN_INLINE REAL r_log1p(REAL x) { return log1p(x); }
+FNN_INLINE REAL r_erf(REAL x) { return erf(x); }
 #else
-/* e^x - 1 = 2^n (q + 1) - 1 with x = n ln 2 + r, |r| <= ln 2 / 2, q = e^r - 1 by its series. `halves` of the exponent keep 2^n
- * finite up to the ends of the range; x is clamped where the answer is 0 or infinity anyway. NaN stays NaN. */
-FNN_INLINE float FN(r_exp_parts)(float x, float *scale_a, float *scale_b)
+FNN_INLINE float FN(power_of_two)(int32_t n)
+{
+    union { int32_t bits; float real; } two = { (n + 127) * (1 << 23) };
+    return two.real;
+}
+/* e^x = 2^n e^r with x = n ln 2 + r, |r| <= ln 2 / 2. Returns e^r - 1 and n. x is clamped where the answer is 0 or infinity anyway. */
+FNN_INLINE float FN(exp_parts)(float x, int32_t *n_out)
 {
     x = x > 89.0f ? 89.0f : x;
     x = x < -104.0f ? -104.0f : x;
     const float shift = 12582912.0f;                             /* 1.5 * 2^23: adding it rounds to an integer */
-    float n = (x * 1.44269504088896341f + shift) - shift;
+    const float n = (x * 1.44269504f + shift) - shift;
     float r = x - n * 0.693359375f;                              /* ln 2 in two parts, the first exact in few bits */
-    r = r - n * -2.12194440e-4f;
-    float q = 1.9841270e-4f;                                     /* 1/7! ... 1/2! */
-    q = q * r + 1.3888889e-3f;
-    q = q * r + 8.3333333e-3f;
-    q = q * r + 4.1666667e-2f;
-    q = q * r + 1.6666667e-1f;
-    q = q * r + 0.5f;
-    q = q * r * r + r;
-    int32_t i = n == n ? (int32_t)n : 0, a = i / 2, b = i - a;
-    union { int32_t bits; float real; } two_a = { (a + 127) << 23 }, two_b = { (b + 127) << 23 };
-    *scale_a = two_a.real;
-    *scale_b = two_b.real;
-    return q;
+    r = r + n * 2.12194440e-4f;
+    float q = 0.00138182985f;                                    /* (e^r - 1 - r) / r^2 */
+    q = q * r + 0.00836853217f;
+    q = q * r + 0.0416682921f;
+    q = q * r + 0.166665226f;
+    q = q * r + 0.49999994f;
+    *n_out = n == n ? (int32_t)n : 0;                            /* NaN has no integer */
+    return q * (r * r) + r;
 }
-FNN_INLINE float r_exp(float x)                                  /* within 1 ulp; exact 0 and infinity outside the range */
+FNN_INLINE float r_exp(float x)                                  /* 1.02 ulp */
 {
-    float a, b, q = FN(r_exp_parts)(x, &a, &b);
+    int32_t n;
+    const float q = FN(exp_parts)(x, &n);
+    const float a = FN(power_of_two)(n >> 1), b = FN(power_of_two)(n - (n >> 1));    /* halves of n keep both factors finite */
     return (q * a + a) * b;
 }
-FNN_INLINE float r_expm1(float x)                                /* within 2 ulp */
+FNN_INLINE float r_expm1(float x)                                /* 1.6 ulp */
 {
-    float a, b, q = FN(r_exp_parts)(x, &a, &b);
-    return q * a * b + (a * b - 1.0f);
+    int32_t n;
+    const float q = FN(exp_parts)(x, &n);
+    const float a = FN(power_of_two)(n >> 1), b = FN(power_of_two)(n - (n >> 1)), inverse_b = FN(power_of_two)((n >> 1) - n);
+    return (q * a + (a - inverse_b)) * b;                        /* q 2^n + (2^n - 1), the bracket exact while it matters */
+}
+/* ln x = n ln 2 + ln(1 + f) with x = 2^n (1 + f), sqrt(1/2) <= 1 + f < sqrt(2) */
+FNN_INLINE float r_log(float x)                                  /* 0.9 ulp */
+{
+    union { float real; uint32_t bits; } m = { x };
+    const int32_t n = (int32_t)(m.bits - 0x3f3504f3u) >> 23;     /* 0x3f3504f3 is sqrt(1/2) */
+    m.bits -= (uint32_t)n << 23;
+    const float f = m.real - 1.0f;
+    float q = 0.0674926788f;                                     /* (ln(1 + f) - f + f^2 / 2) / f^3 */
+    q = q * f - 0.116700977f;
+    q = q * f + 0.118835486f;
+    q = q * f - 0.124062337f;
+    q = q * f + 0.142203584f;
+    q = q * f - 0.166679889f;
+    q = q * f + 0.200020716f;
+    q = q * f - 0.250000089f;
+    q = q * f + 0.333333135f;
+    float y = (q * f - 0.5f) * (f * f);
+    y = y - (float)n * 2.12194440e-4f;
+    y = (f + y) + (float)n * 0.693359375f;
+    y = x < INFINITY ? y : x;                                    /* infinity, NaN */
+    return x >= 1.17549435e-38f ? y : x >= 0 ? -INFINITY : x == x ? NAN : x;
+}
+FNN_INLINE float r_log1p(float x)                                /* 1.5 ulp */
+{
+    const float u = 1.0f + x, lost = (x - (u - 1.0f)) / u;       /* what rounding 1 + x lost, times the slope of the logarithm */
+    return r_log(u) + (u > 0 && u < INFINITY ? lost : 0.0f);
+}
+/* erf u = 1 - e^{-p} for u >= 0, with p = -ln(1 - erf u) = u q(u): smooth, and small where erf is small. erf 3.92 rounds to 1. */
+FNN_INLINE float r_erf(float x)                                  /* 2.5 ulp */
+{
+    float u = x < 0 ? -x : x;
+    u = u > 3.92f ? 3.92f : u;
+    float q = -9.31505838e-06f;
+    q = q * u + 0.000118219687f;
+    q = q * u - 0.000635106117f;
+    q = q * u + 0.00167159934f;
+    q = q * u - 0.00016546734f;
+    q = q * u - 0.0191499852f;
+    q = q * u + 0.102776878f;
+    q = q * u + 0.636619508f;
+    q = q * u - 5.86353828e-8f;                                  /* 2 / sqrt(pi) in two parts */
+    const float minus_y = r_expm1(-(u * 1.12837923f + u * q));
+    return x < 0 ? minus_y : -minus_y;
 }
 #endif
-FNN_INLINE REAL r_log(REAL x) { return REAL_IS_F64 ? (REAL)log(x) : (REAL)logf((float)x); }
-FNN_INLINE REAL r_log1p(REAL x) { return REAL_IS_F64 ? (REAL)log1p(x) : (REAL)log1pf((float)x); }
-FNN_INLINE REAL r_sigmoid(REAL x) { return 1 / (1 + r_exp(-x)); }
-FNN_INLINE REAL r_tanh(REAL x)                                   /* (e^2|x| - 1) / (e^2|x| + 1) with the sign of x; no cancellation near 0 */
+FNN_INLINE REAL r_sigmoid(REAL x) { return 1 / (1 + r_exp(-x)); }                                          /* float: 2.5 ulp */
+FNN_INLINE REAL r_tanh(REAL x)                                   /* (e^2|x| - 1) / (e^2|x| + 1) with the sign of x; float: 2.7 ulp */
 {
     REAL u = x < 0 ? -x : x;
     u = u > 20 ? 20 : u;

@@ -175,6 +175,10 @@ class TensorMethods:
     def trunc(self: Any) -> Tensor: return F.trunc(self)
     def round(self: Any, *, decimals: Any = 0) -> Tensor: return F.round(self, decimals=decimals)
     def relu(self: Any) -> Tensor: return F.relu(self)
+    def sigmoid(self: Any) -> Tensor: return F.sigmoid(self)
+    def tanh(self: Any) -> Tensor: return F.tanh(self)
+    def softmax(self: Any, dim: Any) -> Tensor: return F.softmax(self, dim)
+    def log_softmax(self: Any, dim: Any) -> Tensor: return F.log_softmax(self, dim)
 
     # ---- comparisons ----------------------------------------------------------------------------------------------------
     def eq(self: Any, other: Any) -> Tensor: return F.eq(self, other)

@@ -292,8 +292,8 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
 
     >>> import numpy as np, fastnn as nn
     >>> nn.tensor([[1, 2], [3, 4.5]])
-    tensor([[1. , 2. ],
-            [3. , 4.5]])
+    tensor([[1.0, 2.0],
+            [3.0, 4.5]])
     >>> a = np.zeros(3)
     >>> nn.tensor(a).data is a
     True

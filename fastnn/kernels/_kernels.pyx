@@ -7,6 +7,7 @@ by the record's `check` (fastnn/ops); no arithmetic happens here. `common.pxi` s
 
 include "common.pxi"
 include "runtime.pxi"
+include "map.pxi"
 include "activation.pxi"
 include "arithmetic.pxi"
 include "reduce.pxi"

@@ -1,24 +1,157 @@
-# activation.pxi -- calls of csrc/activation.c
+# activation.pxi -- calls of csrc/activation.c; map1, map2 and the like are in map.pxi
 
 cdef extern from "fastnn.h" nogil:
-    void (*fnn_relu_forward[2])(void *y, const void *x, Py_ssize_t n)
-    void (*fnn_relu_backward[2])(void *dx, const void *dy, const void *y, Py_ssize_t n)
+    map1_fn fnn_relu_forward[2]
+    map2_fn fnn_relu_backward[2]
+    map1p_fn fnn_leaky_relu_forward[2]
+    map2p_fn fnn_leaky_relu_backward[2]
+    map1pq_fn fnn_elu_forward[2]
+    map2pq_fn fnn_elu_backward[2]
+    map1_fn fnn_sigmoid_forward[2]
+    map2_fn fnn_sigmoid_backward[2]
+    map1_fn fnn_tanh_forward[2]
+    map2_fn fnn_tanh_backward[2]
+    map1_fn fnn_gelu_forward[2]
+    map2_fn fnn_gelu_backward[2]
+    map1_fn fnn_gelu_tanh_forward[2]
+    map2_fn fnn_gelu_tanh_backward[2]
+    map1_fn fnn_silu_forward[2]
+    map2_fn fnn_silu_backward[2]
+    map1_fn fnn_mish_forward[2]
+    map2_fn fnn_mish_backward[2]
+    map1pq_fn fnn_softplus_forward[2]
+    map2pq_fn fnn_softplus_backward[2]
+    map1_fn fnn_logsigmoid_forward[2]
+    map2_fn fnn_logsigmoid_backward[2]
+    map1_fn fnn_softsign_forward[2]
+    map2_fn fnn_softsign_backward[2]
+    map2pq_fn fnn_hardtanh_backward[2]
+    map1_fn fnn_hardsigmoid_forward[2]
+    map2_fn fnn_hardsigmoid_backward[2]
+    map1_fn fnn_hardswish_forward[2]
+    map2_fn fnn_hardswish_backward[2]
 
 
+# ---- the derivative needs y ----------------------------------------------------------------------------------------------
 def relu_forward(x):
-    cdef Array x_, y_
-    x = open_array(x, &x_)
-    y = new_like(&y_, &x_)
-    with nogil:
-        fnn_relu_forward[x_.dtype](y_.data, x_.data, x_.size)
+    y = map1(fnn_relu_forward, x)
     return y, (y,)
 
 
 def relu_backward(dy, saved):
-    cdef Array dy_, y_, dx_
-    y = open_array(saved[0], &y_)
-    dy = open_array(dy, &dy_)
-    dx = new_like(&dx_, &y_)
-    with nogil:
-        fnn_relu_backward[y_.dtype](dx_.data, dy_.data, y_.data, y_.size)
-    return (dx,)
+    return (map2(fnn_relu_backward, dy, saved[0]),)
+
+
+def sigmoid_forward(x):
+    y = map1(fnn_sigmoid_forward, x)
+    return y, (y,)
+
+
+def sigmoid_backward(dy, saved):
+    return (map2(fnn_sigmoid_backward, dy, saved[0]),)
+
+
+def tanh_forward(x):
+    y = map1(fnn_tanh_forward, x)
+    return y, (y,)
+
+
+def tanh_backward(dy, saved):
+    return (map2(fnn_tanh_backward, dy, saved[0]),)
+
+
+# ---- the derivative needs x ----------------------------------------------------------------------------------------------
+def leaky_relu_forward(x, *, slope):
+    return map1p(fnn_leaky_relu_forward, x, slope), (x,)
+
+
+def leaky_relu_backward(dy, saved, *, slope):
+    return (map2p(fnn_leaky_relu_backward, dy, saved[0], slope),)
+
+
+def elu_forward(x, *, alpha, scale):
+    return map1pq(fnn_elu_forward, x, alpha, scale), (x,)
+
+
+def elu_backward(dy, saved, *, alpha, scale):
+    return (map2pq(fnn_elu_backward, dy, saved[0], alpha, scale),)
+
+
+def gelu_forward(x):
+    return map1(fnn_gelu_forward, x), (x,)
+
+
+def gelu_backward(dy, saved):
+    return (map2(fnn_gelu_backward, dy, saved[0]),)
+
+
+def gelu_tanh_forward(x):
+    return map1(fnn_gelu_tanh_forward, x), (x,)
+
+
+def gelu_tanh_backward(dy, saved):
+    return (map2(fnn_gelu_tanh_backward, dy, saved[0]),)
+
+
+def silu_forward(x):
+    return map1(fnn_silu_forward, x), (x,)
+
+
+def silu_backward(dy, saved):
+    return (map2(fnn_silu_backward, dy, saved[0]),)
+
+
+def mish_forward(x):
+    return map1(fnn_mish_forward, x), (x,)
+
+
+def mish_backward(dy, saved):
+    return (map2(fnn_mish_backward, dy, saved[0]),)
+
+
+def softplus_forward(x, *, beta, threshold):
+    return map1pq(fnn_softplus_forward, x, beta, threshold), (x,)
+
+
+def softplus_backward(dy, saved, *, beta, threshold):
+    return (map2pq(fnn_softplus_backward, dy, saved[0], beta, threshold),)
+
+
+def logsigmoid_forward(x):
+    return map1(fnn_logsigmoid_forward, x), (x,)
+
+
+def logsigmoid_backward(dy, saved):
+    return (map2(fnn_logsigmoid_backward, dy, saved[0]),)
+
+
+def softsign_forward(x):
+    return map1(fnn_softsign_forward, x), (x,)
+
+
+def softsign_backward(dy, saved):
+    return (map2(fnn_softsign_backward, dy, saved[0]),)
+
+
+def hardtanh_forward(x, *, low, high):
+    return map1pq(fnn_clamp_forward, x, low, high), (x,)
+
+
+def hardtanh_backward(dy, saved, *, low, high):
+    return (map2pq(fnn_hardtanh_backward, dy, saved[0], low, high),)
+
+
+def hardsigmoid_forward(x):
+    return map1(fnn_hardsigmoid_forward, x), (x,)
+
+
+def hardsigmoid_backward(dy, saved):
+    return (map2(fnn_hardsigmoid_backward, dy, saved[0]),)
+
+
+def hardswish_forward(x):
+    return map1(fnn_hardswish_forward, x), (x,)
+
+
+def hardswish_backward(dy, saved):
+    return (map2(fnn_hardswish_backward, dy, saved[0]),)

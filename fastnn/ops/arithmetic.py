@@ -206,7 +206,7 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
 
     >>> import fastnn as nn
     >>> nn.tensor([1, 2]) / 4
-    tensor([0.25, 0.5 ])
+    tensor([0.25, 0.50])
     """
     if rounding_mode is not None:
         from .compare import divide_rounded

@@ -1,6 +1,30 @@
 """Functions applied to each element, from their definitions."""
 
+import math
+
 import numpy as np
+
+
+def exp(x):
+    """e^x, where overflow to infinity is meant."""
+    with np.errstate(over="ignore", under="ignore"):
+        return np.exp(x)
+
+
+def s(x):
+    """The logistic function 1 / (1 + e^-x)."""
+    return 1 / (1 + exp(-x))
+
+
+def Phi(x):
+    """The normal distribution function (1 + erf(x / sqrt 2)) / 2; NumPy has no erf, Python has."""
+    erf = np.vectorize(math.erf, otypes=[np.float64])
+    return (0.5 * (1 + erf(np.asarray(x, np.float64) / math.sqrt(2)))).astype(x.dtype)
+
+
+def phi(x):
+    """The normal density e^(-x^2 / 2) / sqrt(2 pi)."""
+    return exp(-0.5 * x * x) / x.dtype.type(math.sqrt(2 * math.pi))
 
 
 def relu_forward(x):
@@ -11,3 +35,145 @@ def relu_forward(x):
 def relu_backward(dy, saved):
     y, = saved
     return (dy * (y > 0),)                          # forward was  y = max(x, 0);  the slope at 0 is taken as 0
+
+
+def leaky_relu_forward(x, *, slope):
+    return np.where(x > 0, x, slope * x), (x,)
+
+
+def leaky_relu_backward(dy, saved, *, slope):
+    x, = saved
+    return (np.where(x > 0, dy, slope * dy),)
+
+
+def elu_forward(x, *, alpha, scale):
+    return scale * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))), (x,)
+
+
+def elu_backward(dy, saved, *, alpha, scale):
+    x, = saved                                      # forward was  y = scale alpha (e^x - 1)  where x <= 0
+    return (scale * dy * np.where(x > 0, 1, alpha * exp(np.minimum(x, 0))),)
+
+
+def sigmoid_forward(x):
+    y = s(x)
+    return y, (y,)
+
+
+def sigmoid_backward(dy, saved):
+    y, = saved                                      # forward was  y = 1 / (1 + e^-x),  dy/dx = e^-x / (1 + e^-x)^2 = y (1 - y)
+    return (dy * y * (1 - y),)
+
+
+def tanh_forward(x):
+    y = np.tanh(x)
+    return y, (y,)
+
+
+def tanh_backward(dy, saved):
+    y, = saved
+    return (dy * (1 - y * y),)
+
+
+def gelu_forward(x):
+    return x * Phi(x), (x,)
+
+
+def gelu_backward(dy, saved):
+    x, = saved                                      # forward was  y = x Phi(x),  and Phi' = phi
+    return (dy * (Phi(x) + x * phi(x)),)
+
+
+def gelu_tanh_forward(x):
+    z = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+    return 0.5 * x * (1 + np.tanh(z)), (x,)
+
+
+def gelu_tanh_backward(dy, saved):
+    x, = saved
+    z = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+    dz = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x**2)
+    # forward was  y = x (1 + tanh z) / 2
+    return (dy * (0.5 * (1 + np.tanh(z)) + 0.5 * x * (1 - np.tanh(z)**2) * dz),)
+
+
+def silu_forward(x):
+    return x * s(x), (x,)
+
+
+def silu_backward(dy, saved):
+    x, = saved                                      # forward was  y = x s(x),  and s' = s (1 - s)
+    return (dy * (s(x) + x * s(x) * (1 - s(x))),)
+
+
+def softplus_of(x):
+    """ln(1 + e^x), written so that e^x cannot overflow."""
+    return np.maximum(x, 0) + np.log1p(exp(-np.abs(x)))
+
+
+def mish_forward(x):
+    return x * np.tanh(softplus_of(x)), (x,)
+
+
+def mish_backward(dy, saved):
+    x, = saved
+    w = np.tanh(softplus_of(x))                     # forward was  y = x w,  and d softplus / dx = s(x)
+    return (dy * (w + x * (1 - w * w) * s(x)),)
+
+
+def softplus_forward(x, *, beta, threshold):
+    return np.where(beta * x > threshold, x, softplus_of(beta * x) / beta), (x,)
+
+
+def softplus_backward(dy, saved, *, beta, threshold):
+    x, = saved                                      # forward was  y = ln(1 + e^(beta x)) / beta
+    return (np.where(beta * x > threshold, dy, dy * s(beta * x)),)
+
+
+def logsigmoid_forward(x):
+    return -softplus_of(-x), (x,)
+
+
+def logsigmoid_backward(dy, saved):
+    x, = saved                                      # forward was  y = ln s(x) = -ln(1 + e^-x)
+    return (dy * s(-x),)
+
+
+def softsign_forward(x):
+    return x / (1 + np.abs(x)), (x,)
+
+
+def softsign_backward(dy, saved):
+    x, = saved                                      # forward was  y = x / (1 + |x|)
+    return (dy / (1 + np.abs(x))**2,)
+
+
+def hardtanh_forward(x, *, low, high):
+    return np.minimum(np.maximum(x, x.dtype.type(low)), x.dtype.type(high)), (x,)
+
+
+def hardtanh_backward(dy, saved, *, low, high):
+    x, = saved
+    return (dy * ((x > low) & (x < high)),)
+
+
+def hardsigmoid_forward(x):
+    return np.minimum(np.maximum(x + 3, 0), 6) / 6, (x,)
+
+
+def hardsigmoid_backward(dy, saved):
+    x, = saved
+    return (dy * ((x > -3) & (x < 3)) / 6,)
+
+
+def hardswish_forward(x):
+    return x * np.minimum(np.maximum(x + 3, 0), 6) / 6, (x,)
+
+
+def hardswish_backward(dy, saved):
+    x, = saved                                      # forward was  y = x (x + 3) / 6  between, x above, 0 below
+    return (np.where(x < -3, 0, np.where(x <= 3, dy * (2 * x + 3) / 6, dy)),)
+
+
+def heaviside_forward(x, *, value):
+    return np.heaviside(x, x.dtype.type(value)), ()
