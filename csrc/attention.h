@@ -19,7 +19,8 @@ typedef struct {
 } fnn_attention;
 #endif
 
-/* y [items][T][HV]; top, total [items][T] are kept for backward: the largest score, and the sum of exp(score - top). A query with no
+/* y [items][T][HV]; top, total [items][T] are kept for backward: the largest score (before
+ * `scale` unless a mask is added), and the sum of exp(scale (score - top)). A query with no
  * allowed key gives zeros. Takes 1 MiB of scratch beside what gemm takes. */
 KERNEL(attention_forward, REAL *y, REAL *top, REAL *total, const REAL *q, const REAL *k, const REAL *v, const fnn_attention *about)
 

@@ -11,9 +11,9 @@
  *            scores again from q and k: cheaper than storing them. Tiles above the causal diagonal are skipped.
  * Cost       forward 2 T U (HS + HV) flop and T U exponentials an item; backward 2.5 times the flop. Causal: half of both.
  *            Memory: the results, and 2 T numbers an item.
- * Threads    forward: blocks of queries of all items. Backward: with many items a block is an item and each tile's scores are computed
- *            once; with few, dk and dv go by blocks of keys and dq by blocks of queries, and scores are computed for each. The choice
- *            depends on sizes only, and every sum has the same order either way: one writer per element.
+ * Threads    forward: blocks of queries of all items. Backward: with enough items for the threads a block is an item and each tile's
+ *            scores are computed once; else dk and dv go by blocks of keys and dq by blocks of queries, and scores are computed for each.
+ *            Tiles and the order of every sum are the same either way, and so are the bits. One writer per element.
  * Reference  fastnn/reference/attention.py; Milakov, Gimelshein (2018), "Online normalizer calculation for softmax"; Rabe, Staats (2021),
  *            "Self-attention does not need O(n^2) memory"; Dao et al. (2022), "FlashAttention".
  */
@@ -23,13 +23,12 @@
 #define FNN_ATTENTION_TEMPLATE_ONCE
 enum {
     TILE_T = 64, TILE_U = 128,                      /* TILE_U is a multiple of TILE_T (the causal edge) and of 4 (dropout's counters) */
-    MANY_ITEMS = 16, ATTENTION_WORK = 1 << 20
+    ATTENTION_WORK = 1 << 20                        /* multiply-adds that a block of a parallel loop should be worth */
 };
 
 static inline fnn_size fnn_smaller(fnn_size a, fnn_size b) { return a < b ? a : b; }
 static inline fnn_size fnn_matrix_of(const fnn_size *of, fnn_size item) { return of ? of[item] : item; }
 
-/* Blocks of a parallel loop should be worth ATTENTION_WORK multiply-adds. */
 static fnn_size fnn_attention_grain(const fnn_attention *a, fnn_size queries, fnn_size keys)
 {
     const double work = (double)queries * (double)keys * (double)(a->HS + a->HV) + 1;
@@ -107,18 +106,18 @@ static int FN(all_forbidden)(const REAL *s, fnn_size n)         /* nothing but -
 
 /* ---- forward ------------------------------------------------------------------------------------------------------------- */
 
-/* One more tile of a row: scores s of n keys become weights exp(s - top), unnormalised, and y, top, total are brought up to date. */
+/* One more tile of a row: the products s with n keys become weights exp(scale (s - top)), unnormalised; y, top, total are brought up to date. */
 static void FN(attention_row)(const fnn_attention *a, REAL *restrict s, REAL *restrict y, REAL *top, REAL *total,
                               fnn_size item, fnn_size t, fnn_size u, fnn_size n)
 {
     const REAL scale = FN(attention_scores)(a, s, item, t, u, n), before = *top;
-    const REAL here = FN(row_max)(s, n) * scale, now = here > before ? here : before;
+    const REAL here = FN(row_max)(s, n), now = here > before ? here : before;
     if (now == -(REAL)INFINITY && FN(all_forbidden)(s, n)) {
         memset(s, 0, (size_t)n * sizeof(REAL));
         return;
     }
     if (now > before) {
-        const REAL shrink = r_exp(before - now);                /* 0 for the first tile, where before is -infinity */
+        const REAL shrink = FN(exp_of_negative)((before - now) * scale);     /* 0 at first, where before is -infinity */
         *top = now;
         *total *= shrink;
         for (fnn_size j = 0; j < a->HV; j++)
@@ -195,13 +194,13 @@ static void FN(attention_row_backward)(const fnn_attention *a, REAL *restrict p,
         REAL d[TILE_U];
         FN(attention_dropout)(a, d, item, t, u, n);
         for (fnn_size i = 0; i < n; i++) {
-            const REAL weight = r_exp(p[i] * scale - top) * share;
+            const REAL weight = FN(exp_of_negative)((p[i] - top) * scale) * share;
             ds[i] = weight * (ds[i] * d[i] - pull);
             p[i] = weight * d[i];
         }
     } else {
         for (fnn_size i = 0; i < n; i++) {
-            const REAL weight = r_exp(p[i] * scale - top) * share;
+            const REAL weight = FN(exp_of_negative)((p[i] - top) * scale) * share;
             ds[i] = weight * (ds[i] - pull);                    /* forward was  p = exp(s) / sum exp(s) */
             p[i] = weight;
         }
@@ -305,9 +304,9 @@ void FN(attention_backward)(REAL *dq, REAL *dk, REAL *dv, REAL *dmask, const REA
     FN(attention_args) args = { .about = about, .y = (REAL *)y, .top = (REAL *)top, .total = (REAL *)total, .dq = dq, .dk = dk, .dv = dv,
                                 .dmask = dmask, .pull = pull, .q = q, .k = k, .v = v, .dy = dy };
     const fnn_size t_blocks = (about->T + TILE_T - 1) / TILE_T, u_blocks = (about->U + TILE_U - 1) / TILE_U;
-    const int want_queries = dq || dmask, want_keys = dk || dv;
+    const int want_queries = dq || dmask, want_keys = dk || dv, threads = fnn_num_threads();
     fnn_parallel_for(about->items * about->T, 1 + 16384 / (about->HV + 1), FN(attention_pulls), &args);
-    if (want_queries && want_keys && about->items >= MANY_ITEMS) {
+    if (want_queries && want_keys && (threads == 1 || about->items >= 4 * threads)) {
         fnn_parallel_for(about->items, fnn_attention_grain(about, about->T, about->U), FN(attention_backward_items), &args);
         return;
     }

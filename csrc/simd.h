@@ -49,8 +49,12 @@ typedef REAL FN(vec_at) __attribute__((vector_size(VBYTES), aligned(sizeof(REAL)
 FNN_INLINE vec v_load(const REAL *p) { return *(const FN(vec_at) *)p; }
 FNN_INLINE void v_store(REAL *p, vec v) { *(FN(vec_at) *)p = v; }
 FNN_INLINE vec v_set(REAL s) { return s - (vec){0}; }
-FNN_INLINE vec v_max(vec a, vec b) { vec y; for (fnn_size i = 0; i < VL; i++) y[i] = a[i] > b[i] ? a[i] : b[i]; return y; }
-FNN_INLINE vec v_min(vec a, vec b) { vec y; for (fnn_size i = 0; i < VL; i++) y[i] = a[i] < b[i] ? a[i] : b[i]; return y; }
+FNN_INLINE vec FN(v_choose)(__typeof__((vec){0} > (vec){0}) mask, vec a, vec b)     /* by bits: a loop over elements is not vectorised */
+{
+    return (vec)((mask & (__typeof__(mask))a) | (~mask & (__typeof__(mask))b));
+}
+FNN_INLINE vec v_max(vec a, vec b) { return FN(v_choose)(a > b, a, b); }
+FNN_INLINE vec v_min(vec a, vec b) { return FN(v_choose)(a < b, a, b); }
 FNN_INLINE REAL v_sum(vec v) { REAL s = 0; for (fnn_size i = 0; i < VL; i++) s += v[i]; return s; }
 FNN_INLINE REAL v_hmax(vec v) { REAL s = v[0]; for (fnn_size i = 1; i < VL; i++) s = v[i] > s ? v[i] : s; return s; }
 #else

@@ -59,7 +59,7 @@ FNN_INLINE void FN(strip_sums)(REAL *top, REAL *total, REAL *e, const REAL *x, f
         else {
 #pragma omp simd reduction(+ : sum)
             for (fnn_size c = 0; c < axis; c++)
-                sum += r_exp(x[c] - t);
+                sum += FN(exp_of_negative)(x[c] - t);
         }
         total[0] = sum;
         return;
@@ -73,7 +73,7 @@ FNN_INLINE void FN(strip_sums)(REAL *top, REAL *total, REAL *e, const REAL *x, f
             top[j] = x[c * inner + j] > top[j] ? x[c * inner + j] : top[j];
     for (fnn_size c = 0; c < axis; c++)
         for (fnn_size j = 0; j < width; j++) {
-            const REAL p = r_exp(x[c * inner + j] - top[j]);
+            const REAL p = FN(exp_of_negative)(x[c * inner + j] - top[j]);
             if (e)
                 e[c * inner + j] = p;
             total[j] += p;
@@ -141,7 +141,7 @@ static void FN(softmax_backward_block)(void *ctx, fnn_size begin, fnn_size end)
                 for (fnn_size c = 0; c < axis; c++)
                     sum += dy[c];
                 for (fnn_size c = 0; c < axis; c++)
-                    dx[c] = dy[c] - r_exp(y[c]) * sum;          /* forward was  y = x - log sum exp(x) */
+                    dx[c] = dy[c] - FN(exp_of_negative)(y[c]) * sum;          /* forward was  y = x - log sum exp(x) */
             } else {
 #pragma omp simd reduction(+ : sum)
                 for (fnn_size c = 0; c < axis; c++)
@@ -158,7 +158,7 @@ static void FN(softmax_backward_block)(void *ctx, fnn_size begin, fnn_size end)
         for (fnn_size c = 0; c < axis; c++)
             if (log)
                 for (fnn_size j = 0; j < width; j++)
-                    dx[c * inner + j] = dy[c * inner + j] - r_exp(y[c * inner + j]) * sums[j];
+                    dx[c * inner + j] = dy[c * inner + j] - FN(exp_of_negative)(y[c * inner + j]) * sums[j];
             else
                 for (fnn_size j = 0; j < width; j++)
                     dx[c * inner + j] = y[c * inner + j] * (dy[c * inner + j] - sums[j]);
@@ -191,10 +191,16 @@ FNN_INLINE double FN(entropy)(const FN(entropy_args) *args, const REAL *x, const
     const fnn_size axis = args->cut.axis;
     const REAL *weight = args->weight, keep = (REAL)(1 - args->smoothing), even = (REAL)(args->smoothing / (double)axis);
     REAL loss = 0;
-    if (target) {
+    if (target && weight) {
 #pragma omp simd reduction(+ : loss)
         for (fnn_size c = 0; c < axis; c++)
-            loss += (keep * target[c * step] + even) * (weight ? weight[c] : 1) * (log_total - (x[c * step] - top));
+            loss += (keep * target[c * step] + even) * weight[c] * (log_total - (x[c * step] - top));
+    } else if (target) {
+#pragma omp simd reduction(+ : loss)
+        for (fnn_size c = 0; c < axis; c++)
+            loss += (keep * target[c * step] + even) * (log_total - (x[c * step] - top));
+    }
+    if (target) {
         *divisor = 1;
         return loss;
     }
@@ -204,10 +210,14 @@ FNN_INLINE double FN(entropy)(const FN(entropy_args) *args, const REAL *x, const
         return 0;
     }
     const REAL w = weight ? weight[l] : 1;
-    if (even != 0) {
+    if (even != 0 && weight) {
 #pragma omp simd reduction(+ : loss)
         for (fnn_size c = 0; c < axis; c++)
-            loss += (weight ? weight[c] : 1) * (log_total - (x[c * step] - top));
+            loss += weight[c] * (log_total - (x[c * step] - top));
+    } else if (even != 0) {
+#pragma omp simd reduction(+ : loss)
+        for (fnn_size c = 0; c < axis; c++)
+            loss += log_total - (x[c * step] - top);
     }
     *divisor = w;
     return even * loss + keep * w * (log_total - (x[l * step] - top));
@@ -296,9 +306,12 @@ FNN_INLINE void FN(subtract_wanted)(REAL *restrict dx, const REAL *restrict targ
     else if (target)
         for (fnn_size i = 0; i < n; i++)
             dx[i] -= s * (keep * target[i] + even);
+    else if (even != 0 && v)
+        for (fnn_size i = 0; i < n; i++)
+            dx[i] -= s * v[i] * even;
     else if (even != 0)
         for (fnn_size i = 0; i < n; i++)
-            dx[i] -= s * (v ? v[i] : 1) * even;
+            dx[i] -= s * even;
 }
 
 /* forward was  y = sum_c a[c] (log total - (x[c] - top))  with  total = sum_c exp(x[c] - top)
@@ -311,13 +324,13 @@ static void FN(entropy_dx)(const FN(entropy_args) *args, REAL *restrict dx, cons
     if (inner == 1) {
         const REAL pull0 = pull[0], top0 = top[0];
         for (fnn_size c = 0; c < axis; c++)
-            dx[c] = pull0 * r_exp(x[c] - top0);
+            dx[c] = pull0 * FN(exp_of_negative)(x[c] - top0);
         FN(subtract_wanted)(dx, target, weight, g[0], keep, even, axis);
         return;
     }
     for (fnn_size c = 0; c < axis; c++) {
         for (fnn_size j = 0; j < width; j++)
-            dx[c * inner + j] = pull[j] * r_exp(x[c * inner + j] - top[j]);
+            dx[c * inner + j] = pull[j] * FN(exp_of_negative)(x[c * inner + j] - top[j]);
         FN(subtract_wanted)(dx + c * inner, target ? target + c * inner : NULL, g, weight ? weight[c] : 1, keep, even, width);
     }
 }

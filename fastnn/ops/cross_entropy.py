@@ -47,7 +47,9 @@ def check_labels(who: str, x: np.ndarray, target: np.ndarray, classes: int, igno
         if target.shape == x.shape:
             hint = "For one-hot labels or probabilities pass a floating-point target, or take target.argmax(1)."
         raise ShapeError(who=who, expected=f"target of shape {expected} for an input of shape {x.shape}", got=target.shape, hint=hint)
-    if target.size == 0 or (target.min() >= 0 and target.max() < classes):
+    if target.size == 0:
+        return
+    if target.dtype.isnative and target.view(f"u{target.itemsize}").max() < classes:      # as unsigned numbers, negative ones are large: one pass
         return
     wrong = target[((target < 0) | (target >= classes)) & (target != ignore_index)]
     if wrong.size:
@@ -179,7 +181,7 @@ def _warn_about_probabilities(x: Any) -> None:
     if _warned_about_probabilities or not isinstance(x, np.ndarray) or x.ndim != 2 or x.shape[0] == 0 or x.shape[1] < 2:
         return
     row = x[0]
-    if row.min() > 0 and abs(float(row.sum()) - 1) < 1e-5:
+    if row[0] > 0 and row.min() > 0 and abs(float(row.sum()) - 1) < 1e-5:
         _warned_about_probabilities = True
         warnings.warn("cross_entropy: the first row of the input is positive and sums to 1, as if softmax had been applied. "
                       "cross_entropy applies softmax itself: pass the scores (logits).", UserWarning, stacklevel=3)
@@ -260,6 +262,6 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore
 
     >>> import fastnn as nn
     >>> nn.functional.nll_loss(nn.tensor([[-0.5, -1.0], [-2.0, -0.1]]), nn.tensor([1, 0]))
-    tensor(1.5000)
+    tensor(1.5)
     """
     return apply(NLL_LOSS, input, target, weight, ignore_index=ignore_index, reduction=reduction)

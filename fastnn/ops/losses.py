@@ -233,7 +233,7 @@ def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
 
     >>> import fastnn as nn
     >>> nn.functional.mse_loss(nn.tensor([1.0, 2.0]), nn.tensor([0.0, 4.0]))                    # (1 + 4) / 2
-    tensor(2.5000)
+    tensor(2.5)
     """
     return apply(MSE_LOSS, input, target, reduction=reduction)
 
@@ -250,7 +250,7 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
 
     >>> import fastnn as nn
     >>> nn.functional.l1_loss(nn.tensor([1.0, 2.0]), nn.tensor([0.0, 4.0]))                     # (1 + 2) / 2
-    tensor(1.5000)
+    tensor(1.5)
     """
     return apply(L1_LOSS, input, target, reduction=reduction)
 
@@ -269,7 +269,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
 
     >>> import fastnn as nn
     >>> nn.functional.smooth_l1_loss(nn.tensor([1.0, 4.0]), nn.tensor([0.5, 1.0]), reduction="none")
-    tensor([0.1250, 2.5000])
+    tensor([0.125, 2.500])
     """
     return apply(SMOOTH_L1_LOSS, input, target, reduction=reduction, beta=float(beta))
 
@@ -288,7 +288,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
 
     >>> import fastnn as nn
     >>> nn.functional.huber_loss(nn.tensor([1.0, 4.0]), nn.tensor([0.5, 1.0]), reduction="none", delta=2.0)
-    tensor([0.1250, 4.0000])
+    tensor([0.125, 4.000])
     """
     return apply(HUBER_LOSS, input, target, reduction=reduction, delta=float(delta))
 
@@ -335,7 +335,7 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
 
     >>> import fastnn as nn
     >>> nn.functional.binary_cross_entropy_with_logits(nn.tensor([0.0, 1000.0]), nn.tensor([1.0, 0.0]), reduction="none")
-    tensor([   0.6931, 1000.0000])
+    tensor([6.9315e-01, 1.0000e+03])
     """
     return apply(BINARY_CROSS_ENTROPY_WITH_LOGITS, input, target, weight, pos_weight, reduction=reduction)
 

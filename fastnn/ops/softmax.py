@@ -120,7 +120,7 @@ def softmax(input: Tensor, dim: int) -> Tensor:
 
     >>> import fastnn as nn
     >>> nn.functional.softmax(nn.tensor([0.0, 0.0, float("-inf")]), dim=0)
-    tensor([0.5, 0.5, 0. ])
+    tensor([0.5, 0.5, 0.0])
     """
     return apply(SOFTMAX, input, dim=_axis(input, dim))
 
