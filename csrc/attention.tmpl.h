@@ -17,12 +17,13 @@
  * Reference  fastnn/reference/attention.py; Milakov, Gimelshein (2018), "Online normalizer calculation for softmax"; Rabe, Staats (2021),
  *            "Self-attention does not need O(n^2) memory"; Dao et al. (2022), "FlashAttention".
  */
+#include "philox_words.h"
 #include "rows.h"
 
 #ifndef FNN_ATTENTION_TEMPLATE_ONCE
 #define FNN_ATTENTION_TEMPLATE_ONCE
 enum {
-    TILE_T = 64, TILE_U = 128,                      /* TILE_U is a multiple of TILE_T (the causal edge) and of 4 (dropout's counters) */
+    TILE_T = 64, TILE_U = 128,                      /* TILE_U: a multiple of TILE_T (the causal edge), at most PHILOX_WORDS (dropout) */
     ATTENTION_WORK = 1 << 20                        /* multiply-adds that a block of a parallel loop should be worth */
 };
 
@@ -83,15 +84,14 @@ static REAL FN(attention_scores)(const fnn_attention *a, REAL *restrict s, fnn_s
     return scale;
 }
 
-/* d[i] = 0 where the weight of key u + i is dropped, else 1 / (1 - dropout). Room for n rounded up to a multiple of 4; u is one. */
+/* d[i] = 0 where the weight of key u + i is dropped, else 1 / (1 - dropout); u is a multiple of TILE_U, n <= TILE_U. */
 static void FN(attention_dropout)(const fnn_attention *a, REAL *restrict d, fnn_size item, fnn_size t, fnn_size u, fnn_size n)
 {
     const uint64_t limit = fnn_philox_threshold(a->dropout);
-    const uint64_t counter = ((uint64_t)(item * a->T + t) * (uint64_t)((a->U + 3) / 4 * 4) + (uint64_t)u) / 4;
+    const uint64_t row = (uint64_t)(item * a->T + t) * (uint64_t)((a->U + 3) / 4 * 4);
     const REAL kept = (REAL)(1 / (1 - a->dropout));
-    uint32_t words[TILE_U];
-    for (fnn_size i = 0; i < n; i += 4)
-        fnn_philox(a->dropout_key, a->dropout_call, counter + (uint64_t)(i / 4), words + i);
+    uint32_t words[PHILOX_WORDS];
+    FN(philox_words)(words, a->dropout_key, a->dropout_call, (row + (uint64_t)u) / 4);
     for (fnn_size i = 0; i < n; i++)
         d[i] = words[i] >= limit ? kept : 0;
 }
