@@ -31,11 +31,13 @@ enum {
     GEMM_NV = 2,                                    /* vectors in a row of a tile */
     GEMM_KC = 256,                                  /* products in a block: a panel of B takes half of an L1 cache */
     GEMM_GROUP_ROWS = 5, GEMM_GROUP_COLUMNS = 4,    /* panels of A and of B in a group of tiles: some 30 microseconds */
+    GEMM_DIRECT_B = 2,
     GEMM_DIRECT = 4,                                /* an operand read by at most this many panels of the other is not copied */
     GEMM_GROUP_WORK = 1 << 21,                      /* multiply-adds worth a block of a parallel loop */
     GEMM_SKINNY = 3,
     GEMM_SKINNY_K = 4096,                           /* products in a block of gemm_skinny */
-    GEMM_SKINNY_WORK = 1 << 16,                     /* elements of the matrix that are worth a block of a parallel loop */
+    GEMM_SKINNY_WORK = 1 << 17,                     /* elements of the matrix that are worth a block of a parallel loop */
+    SKINNY_BAND = 2048,                              /* neighbouring columns whose partial sums are kept */
     SKINNY_COLUMNS = 8,                             /* columns that gemm_skinny reads at a time */
     GEMM_SPLIT_AREA = 128 * 128, GEMM_SPLIT_K = 1024, GEMM_SPLITS = 32,
 };
@@ -64,6 +66,7 @@ static inline fnn_size gemm_even(fnn_size n, fnn_size most, fnn_size unit)
 #endif
 #define GEMM_VL (VBYTES ? VBYTES / sizeof(REAL) : 1)/* VL as a constant for array sizes */
 #define GEMM_NR (GEMM_NV * VL)
+#define GEMM_LINE (VBYTES < 64 ? 2 : 1)             /* vectors in a cache line, as far as a tile goes */
 
 typedef struct {
     REAL *c;
@@ -79,12 +82,17 @@ typedef struct {
 /* ---- one block: copy panels, then compute tiles ----------------------------------------------------------------------------- */
 typedef struct {
     const FN(gemm_args) *g;                         /* the block: C[m,n] += A[m,k] B[k,n], all that fits in the panels */
-    fnn_size mr;                                    /* rows of a panel of A */
     fnn_size a_panels, b_panels;                    /* how many there are, copied or not */
     REAL *a, *b;                                    /* copies, or NULL: read A, B where they lie */
     fnn_size a_pitch, b_pitch;                      /* from one copied panel to the next */
     fnn_size group_rows, group_columns, groups_down;/* panels in a group of tiles; groups in a column of groups */
 } FN(gemm_block);
+
+/* Where panel t of A begins; the panels' heights differ by one row at most. */
+static fnn_size FN(gemm_row)(const FN(gemm_block) *block, fnn_size t)
+{
+    return t * (block->g->m / block->a_panels) + gemm_min(t, block->g->m % block->a_panels);
+}
 
 /* Panels [begin, end), those of A first */
 static void FN(gemm_pack_panels)(void *ctx, fnn_size begin, fnn_size end)
@@ -92,87 +100,91 @@ static void FN(gemm_pack_panels)(void *ctx, fnn_size begin, fnn_size end)
     const FN(gemm_block) *block = ctx;
     const FN(gemm_args) *g = block->g;
     const fnn_size a_panels = block->a ? block->a_panels : 0;
-    for (fnn_size t = begin; t < end; t++) {
-        if (t < a_panels) {
-            fnn_size i = t * block->mr, rows = gemm_min(block->mr, g->m - i);
-            FN(gemm_pack)(block->a + t * block->a_pitch, rows, rows, g->m - i, g->a + i * g->rsa, g->rsa, g->csa, g->k);
-        } else {
-            fnn_size j = (t - a_panels) * GEMM_NR, columns = gemm_min(GEMM_NR, g->n - j);
-            FN(gemm_pack)(block->b + (t - a_panels) * block->b_pitch, GEMM_NR, columns, columns, g->b + j * g->csb, g->csb, g->rsb, g->k);
-        }
+    for (; begin < gemm_min(end, a_panels); begin++) {
+        fnn_size i = FN(gemm_row)(block, begin), rows = FN(gemm_row)(block, begin + 1) - i;
+        FN(gemm_pack)(block->a + begin * block->a_pitch, rows, rows, g->m - i, g->a + i * g->rsa, g->rsa, g->csa, g->k);
+    }
+    begin -= a_panels;
+    end -= a_panels;
+    if (g->csb == 1 && gemm_min(end, g->n / GEMM_NR) > begin) {
+        fnn_size full = gemm_min(end, g->n / GEMM_NR) - begin;
+        FN(gemm_pack_wide)(block->b + begin * block->b_pitch, block->b_pitch, full, g->b + begin * GEMM_NR, g->rsb, g->k);
+        begin += full;
+    }
+    for (; begin < end; begin++) {
+        fnn_size j = begin * GEMM_NR, columns = gemm_min(GEMM_NR, g->n - j);
+        FN(gemm_pack)(block->b + begin * block->b_pitch, GEMM_NR, columns, columns, g->b + j * g->csb, g->csb, g->rsb, g->k);
     }
 }
 
-/* The tiles of one panel of B, at columns j.., with panels [begin, end) of A. `room` holds one panel of B. */
-static void FN(gemm_column)(const FN(gemm_block) *block, fnn_size panel, fnn_size begin, fnn_size end, REAL *room)
+/* A tile that sticks out of C: it is computed beside, then copied. `b` is a panel filled up with zeros. */
+static void FN(gemm_edge_tile)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, const REAL *bias_row, const REAL *bias_col,
+                               fnn_size rows, fnn_size columns, fnn_size k, int by_rows, int accumulate)
+{
+    REAL tile[GEMM_MR * GEMM_NV * GEMM_VL], bias[GEMM_NV * GEMM_VL];
+    const fnn_size width = columns > VL ? 2 * VL : VL;
+    if (bias_col)
+        for (fnn_size l = 0; l < width; l++)
+            bias[l] = l < columns ? bias_col[l] : 0;
+    if (accumulate)
+        for (fnn_size r = 0; r < rows; r++)
+            for (fnn_size l = 0; l < width; l++)
+                tile[r * width + l] = l < columns ? c[r * rsc + l] : 0;
+    FN(gemm_tiles)[by_rows][columns > VL][rows - 1](tile, width, a, sa, b, GEMM_NR, bias_row, bias_col ? bias : NULL, k, accumulate);
+    for (fnn_size r = 0; r < rows; r++)
+        for (fnn_size l = 0; l < columns; l++)
+            c[r * rsc + l] = tile[r * width + l];
+}
+
+/* Panels [i, i_end) of A times panels [j, j_end) of B. A panel of A stays in the L1 cache while those of B come from L2. */
+static void FN(gemm_group)(const FN(gemm_block) *block, fnn_size i, fnn_size i_end, fnn_size j, fnn_size j_end)
 {
     const FN(gemm_args) *g = block->g;
-    const fnn_size j = panel * GEMM_NR, columns = gemm_min(GEMM_NR, g->n - j), nv = columns > VL ? 2 : 1;
-    const int whole = columns == nv * VL;
-    const REAL *b = g->b + j, *bias_col = g->bias_col ? g->bias_col + j : NULL;
-    fnn_size rsb = g->rsb;
-    REAL tile[GEMM_MR * 2 * GEMM_VL], bias[2 * GEMM_VL];
-    if (block->b) {
-        b = block->b + panel * block->b_pitch;
-        rsb = GEMM_NR;
-    } else if (!whole) {
-        FN(gemm_pack)(room, GEMM_NR, columns, columns, b, g->csb, g->rsb, g->k);
-        b = room;
-        rsb = GEMM_NR;
-    }
-    if (!whole && bias_col) {
-        for (fnn_size l = 0; l < nv * VL; l++)
-            bias[l] = l < columns ? bias_col[l] : 0;
-        bias_col = bias;
+    const fnn_size edge = gemm_min(j_end, g->n / GEMM_NR), edge_columns = j_end > edge ? g->n - edge * GEMM_NR : 0;
+    const fnn_size rsb = block->b ? GEMM_NR : g->rsb, b_pitch = block->b ? block->b_pitch : GEMM_NR;
+    const REAL *b = block->b ? block->b : g->b, *edge_panel = b + edge * b_pitch;
+    REAL *room = NULL;
+    if (edge_columns > 0 && !block->b) {
+        room = fnn_scratch_alloc((size_t)(g->k * GEMM_NR + VL) * sizeof(REAL));
+        FN(gemm_pack)(room, GEMM_NR, edge_columns, edge_columns, edge_panel, g->csb, g->rsb, g->k);
+        edge_panel = room;
     }
     const int by_rows = !block->a && g->rsa != 1;
-    FN(gemm_tile_fn) *const *tiles = FN(gemm_tiles)[by_rows][nv - 1];
-    for (fnn_size t = begin; t < end; t++) {
-        const fnn_size i = t * block->mr, rows = gemm_min(block->mr, g->m - i);
-        const REAL *a = block->a ? block->a + t * block->a_pitch : g->a + i * g->rsa;
+    for (; i < i_end; i++) {
+        const fnn_size row = FN(gemm_row)(block, i), rows = FN(gemm_row)(block, i + 1) - row;
+        const REAL *a = block->a ? block->a + i * block->a_pitch : g->a + row * g->rsa;
         const fnn_size sa = block->a ? rows : by_rows ? g->rsa : g->csa;
-        const REAL *bias_row = g->bias_row ? g->bias_row + i : NULL;
-        REAL *c = g->c + i * g->rsc + j;
-        if (whole) {
-            tiles[rows - 1](c, g->rsc, a, sa, b, rsb, bias_row, bias_col, g->k, g->accumulate);
-            continue;
-        }
-        if (g->accumulate)                          /* the tile sticks out of C: compute it beside, then copy */
-            for (fnn_size r = 0; r < rows; r++)
-                for (fnn_size l = 0; l < nv * VL; l++)
-                    tile[r * GEMM_NR + l] = l < columns ? c[r * g->rsc + l] : 0;
-        tiles[rows - 1](tile, GEMM_NR, a, sa, b, rsb, bias_row, bias_col, g->k, g->accumulate);
-        for (fnn_size r = 0; r < rows; r++)
-            for (fnn_size l = 0; l < columns; l++)
-                c[r * g->rsc + l] = tile[r * GEMM_NR + l];
+        const REAL *bias_row = g->bias_row ? g->bias_row + row : NULL, *bias_col = g->bias_col;
+        REAL *c = g->c + row * g->rsc;
+        FN(gemm_tile_fn) *tile = FN(gemm_tiles)[by_rows][1][rows - 1];
+        for (fnn_size panel = j; panel < edge; panel++)
+            tile(c + panel * GEMM_NR, g->rsc, a, sa, b + panel * b_pitch, rsb, bias_row, bias_col ? bias_col + panel * GEMM_NR : NULL,
+                 g->k, g->accumulate);
+        if (edge_columns > 0)
+            FN(gemm_edge_tile)(c + edge * GEMM_NR, g->rsc, a, sa, edge_panel, bias_row, bias_col ? bias_col + edge * GEMM_NR : NULL,
+                               rows, edge_columns, g->k, by_rows, g->accumulate);
     }
+    if (room)
+        fnn_scratch_free(room);
 }
 
 /* Groups of tiles [begin, end), numbered down the columns, so that neighbours share their panels of B */
 static void FN(gemm_groups)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(gemm_block) *block = ctx;
-    REAL *room = NULL;
-    if (!block->b && block->g->n % GEMM_NR != 0)
-        room = fnn_scratch_alloc((size_t)(block->g->k * GEMM_NR + VL) * sizeof(REAL));
     for (fnn_size t = begin; t < end; t++) {
         const fnn_size i = t % block->groups_down * block->group_rows, j = t / block->groups_down * block->group_columns;
-        const fnn_size i_end = gemm_min(i + block->group_rows, block->a_panels);
-        const fnn_size j_end = gemm_min(j + block->group_columns, block->b_panels);
-        for (fnn_size panel = j; panel < j_end; panel++)
-            FN(gemm_column)(block, panel, i, i_end, room);
+        FN(gemm_group)(block, i, gemm_min(i + block->group_rows, block->a_panels), j, gemm_min(j + block->group_columns, block->b_panels));
     }
-    if (room)
-        fnn_scratch_free(room);
 }
 
 static void FN(gemm_run_block)(FN(gemm_block) *block, int pack_a, int pack_b)
 {
     const FN(gemm_args) *g = block->g;
-    block->a_panels = gemm_parts(g->m, block->mr);
+    block->a_panels = gemm_parts(g->m, GEMM_MR);
     block->b_panels = gemm_parts(g->n, GEMM_NR);
     block->group_rows = gemm_even(block->a_panels, GEMM_GROUP_ROWS, 1);
-    block->group_columns = gemm_even(block->b_panels, GEMM_GROUP_COLUMNS, 1);
+    block->group_columns = gemm_even(block->b_panels, gemm_max(GEMM_GROUP_COLUMNS, GEMM_GROUP_COLUMNS * GEMM_KC / g->k), 1);
     block->groups_down = gemm_parts(block->a_panels, block->group_rows);
     const fnn_size panels = (pack_a ? block->a_panels : 0) + (pack_b ? block->b_panels : 0);
     FN(gemm_block) packing = *block;
@@ -180,7 +192,7 @@ static void FN(gemm_run_block)(FN(gemm_block) *block, int pack_a, int pack_b)
         packing.a = NULL;
     fnn_parallel_for(panels, 4, FN(gemm_pack_panels), &packing);
     const fnn_size groups = block->groups_down * gemm_parts(block->b_panels, block->group_columns);
-    const fnn_size work = block->group_rows * block->mr * block->group_columns * GEMM_NR * g->k;
+    const fnn_size work = block->group_rows * GEMM_MR * block->group_columns * GEMM_NR * g->k;
     fnn_parallel_for(groups, gemm_max(1, GEMM_GROUP_WORK / work), FN(gemm_groups), block);
 }
 
@@ -194,21 +206,21 @@ static int FN(gemm_a_direct)(const FN(gemm_args) *g)
 
 static int FN(gemm_b_direct)(const FN(gemm_args) *g)
 {
-    return g->m <= GEMM_DIRECT * GEMM_MR && g->csb == 1;
+    return g->m <= GEMM_DIRECT_B * GEMM_MR && g->csb == 1;
 }
 
 static void FN(gemm_blocked)(const FN(gemm_args) *g)
 {
-    const fnn_size mr = gemm_even(g->m, GEMM_MR, 1), kc = gemm_even(g->k, GEMM_KC, 8);
+    const fnn_size kc = gemm_even(g->k, GEMM_KC, 8);
     const int a_direct = FN(gemm_a_direct)(g), b_direct = FN(gemm_b_direct)(g);
-    const fnn_size a_pitch = mr * kc + VL, b_pitch = GEMM_NR * kc;
-    const fnn_size a_most = GEMM_A_BYTES / (fnn_size)sizeof(REAL) / a_pitch * mr;
+    const fnn_size a_pitch = GEMM_MR * kc + VL, b_pitch = GEMM_NR * kc;
+    const fnn_size a_most = GEMM_A_BYTES / (fnn_size)sizeof(REAL) / a_pitch * GEMM_MR;
     const fnn_size b_most = GEMM_B_BYTES / (fnn_size)sizeof(REAL) / b_pitch * GEMM_NR;
-    const fnn_size mc = a_direct ? g->m : gemm_even(g->m, a_most, mr);
+    const fnn_size mc = a_direct ? g->m : gemm_even(g->m, a_most, GEMM_MR);
     const fnn_size nc = b_direct ? g->n : gemm_even(g->n, b_most, GEMM_NR);
     REAL *a = NULL, *b = NULL;
     if (!a_direct)
-        a = fnn_scratch_alloc((size_t)(gemm_parts(mc, mr) * a_pitch) * sizeof(REAL));
+        a = fnn_scratch_alloc((size_t)(gemm_parts(mc, GEMM_MR) * a_pitch) * sizeof(REAL));
     if (!b_direct)
         b = fnn_scratch_alloc((size_t)(gemm_parts(nc, GEMM_NR) * b_pitch + VL) * sizeof(REAL));
 
@@ -221,7 +233,7 @@ static void FN(gemm_blocked)(const FN(gemm_args) *g)
                     last && g->bias_row ? g->bias_row + i : NULL, last && g->bias_col ? g->bias_col + j : NULL,
                     g->rsc, g->rsa, g->csa, g->rsb, g->csb,
                     gemm_min(mc, g->m - i), gemm_min(nc, g->n - j), gemm_min(kc, g->k - p), p > 0 || g->accumulate };
-                FN(gemm_block) block = { .g = &part, .mr = mr, .a = a, .b = b, .a_pitch = a_pitch, .b_pitch = b_pitch };
+                FN(gemm_block) block = { .g = &part, .a = a, .b = b, .a_pitch = a_pitch, .b_pitch = b_pitch };
                 FN(gemm_run_block)(&block, !a_direct, !b_direct && i == 0);
             }
     fnn_scratch_free(a ? a : b);

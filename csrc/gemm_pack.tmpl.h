@@ -109,6 +109,15 @@ static void FN(gemm_pack)(REAL *restrict dst, fnn_size width, fnn_size lanes, fn
         }
     }
 }
+/* The same for several full panels whose lanes are adjacent in the matrix: long pieces of a row at once, as memory likes it. */
+static void FN(gemm_pack_wide)(REAL *restrict dst, fnn_size pitch, fnn_size panels, const REAL *restrict src, fnn_size ks, fnn_size k)
+{
+    for (fnn_size p = 0; p < k; p++)
+        for (fnn_size t = 0; t < panels; t++)
+#pragma GCC unroll 2
+            for (fnn_size l = 0; l < GEMM_NV; l++)
+                v_store(dst + t * pitch + p * GEMM_NR + l * VL, v_load(src + p * ks + t * GEMM_NR + l * VL));
+}
 #undef GEMM_LANES
 #undef GEMM_TRANSPOSES
 #undef GEMM_LOW

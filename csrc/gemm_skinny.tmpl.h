@@ -5,7 +5,7 @@
  * The order of the sum is the same for every layout of W: VL partial sums, the products p, p + VL, p + 2 VL, ... in partial sum p % VL,
  * then the halves of the partial sums are added until one number is left.
  *     columns of W adjacent along p    one vector holds the partial sums of one j; 8 columns at a time
- *     rows of W adjacent along j       VL vectors hold the partial sums of VL neighbouring j
+ *     rows of W adjacent along j       the partial sums of many neighbouring j are kept in the cache, each row of W is added to one set of them
  *     neither                          columns are copied first
  */
 typedef struct {
@@ -79,44 +79,53 @@ FNN_INLINE void FN(skinny_dot)(const fnn_size count, const REAL *x, const REAL *
     FN(skinny_fold)(sum, count, out);
 }
 
-/* VL neighbouring columns, adjacent along j, with one row of X */
-static void FN(skinny_strip)(const REAL *x, const REAL *w, fnn_size wp, fnn_size k, REAL *out)
+/* sum[c] += x[0] w[c] + x[VL] w[VL * wp + c] + ...: `count` <= 4 products of the same partial sum, for `width` neighbouring columns */
+FNN_INLINE void FN(skinny_add)(const fnn_size count, REAL *restrict sum, const REAL *x, const REAL *restrict w, fnn_size wp, fnn_size width)
 {
-    vec sum[GEMM_VL];
-#pragma GCC unroll 16
-    for (fnn_size l = 0; l < VL; l++)
-        sum[l] = v_set(0);
-    fnn_size p = 0;
-    for (; p + VL <= k; p += VL) {
-#pragma GCC unroll 16
-        for (fnn_size l = 0; l < VL; l++)
-            sum[l] += v_set(x[p + l]) * v_load(w + (p + l) * wp);
-    }
-#pragma GCC unroll 16
-    for (fnn_size l = 0; l < VL; l++)
-        if (p + l < k)
-            sum[l] += v_set(x[p + l]) * v_load(w + (p + l) * wp);
+    for (fnn_size c = 0; c < width; c += VL) {
+        vec s = v_load(sum + c);
 #pragma GCC unroll 4
-    for (fnn_size half = VL / 2; half > 0; half /= 2)
-#pragma GCC unroll 8
-        for (fnn_size l = 0; l < half; l++)
-            sum[l] += sum[l + half];
-    v_store(out, sum[0]);
+        for (fnn_size q = 0; q < count; q++)
+            s += v_set(x[q * VL]) * v_load(w + q * VL * wp + c);
+        v_store(sum + c, s);
+    }
 }
 
-/* Columns [begin, end) of Y for products [0, k), k <= GEMM_SKINNY_K. `room` holds SKINNY_COLUMNS columns of W. */
+/* `width` neighbouring columns, adjacent along j, with all rows of X. The partial sums, [rows][VL][width], are in the cache, so that
+ * memory is read in long pieces: four rows of W at a time. */
+static void FN(skinny_band)(const FN(skinny_args) *g, fnn_size j, fnn_size width, REAL *sums)
+{
+    const REAL *w = g->w + j;
+    memset(sums, 0, (size_t)(g->rows * VL * width) * sizeof(REAL));
+    fnn_size p = 0;
+    for (; p + 4 * VL <= g->k; p += 4 * VL)
+        for (fnn_size l = p; l < p + VL; l++)
+            for (fnn_size i = 0; i < g->rows; i++)
+                FN(skinny_add)(4, sums + (i * VL + l - p) * width, g->x + i * g->xs + l, w + l * g->wp, g->wp, width);
+    for (; p < g->k; p += VL)
+        for (fnn_size l = p; l < gemm_min(p + VL, g->k); l++)
+            for (fnn_size i = 0; i < g->rows; i++)
+                FN(skinny_add)(1, sums + (i * VL + l - p) * width, g->x + i * g->xs + l, w + l * g->wp, g->wp, width);
+    for (fnn_size i = 0; i < g->rows; i++) {
+        REAL *s = sums + i * VL * width;
+        for (fnn_size half = VL / 2; half > 0; half /= 2)
+            for (fnn_size c = 0; c < half * width; c += VL)
+                v_store(s + c, v_load(s + c) + v_load(s + half * width + c));
+        FN(skinny_put)(g, i, j, width, s);
+    }
+}
+
+/* Columns [begin, end) of Y for products [0, k), k <= GEMM_SKINNY_K. `room` holds SKINNY_COLUMNS columns of W, and VL SKINNY_BAND partial sums. */
 static void FN(skinny_columns)(const FN(skinny_args) *g, fnn_size begin, fnn_size end, REAL *room)
 {
-    REAL out[SKINNY_COLUMNS > GEMM_VL ? SKINNY_COLUMNS : GEMM_VL];
+    REAL out[SKINNY_COLUMNS];
     for (fnn_size j = begin; j < end;) {
         const REAL *w = g->w + j * g->wj;
         fnn_size count = end - j, ws = g->wj;
         if (g->wp != 1 && g->wj == 1 && count >= VL) {
-            for (fnn_size i = 0; i < g->rows; i++) {
-                FN(skinny_strip)(g->x + i * g->xs, w, g->wp, g->k, out);
-                FN(skinny_put)(g, i, j, VL, out);
-            }
-            j += VL;
+            count = gemm_min(count / VL * VL, SKINNY_BAND / g->rows / VL * VL);
+            FN(skinny_band)(g, j, count, room);
+            j += count;
             continue;
         }
         count = count >= 8 ? 8 : count >= 4 ? 4 : count >= 2 ? 2 : 1;
@@ -145,8 +154,8 @@ static void FN(skinny_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(skinny_args) *whole = ctx;
     const fnn_size step = gemm_min(whole->k, GEMM_SKINNY_K);
-    REAL *room = fnn_scratch_alloc((size_t)((SKINNY_COLUMNS + whole->rows) * step) * sizeof(REAL));
-    REAL *copy = room + SKINNY_COLUMNS * step;
+    const fnn_size room_size = gemm_max(SKINNY_COLUMNS * step, SKINNY_BAND * VL);
+    REAL *room = fnn_scratch_alloc((size_t)(room_size + whole->rows * step) * sizeof(REAL)), *copy = room + room_size;
     for (fnn_size p = 0; p < whole->k; p += step) {
         FN(skinny_args) g = *whole;
         g.k = gemm_min(step, whole->k - p);
@@ -175,6 +184,7 @@ static void FN(gemm_skinny)(const FN(gemm_args) *g)
     if (g->m > GEMM_SKINNY)                         /* then n is small: C transposed = B transposed * A transposed */
         s = (FN(skinny_args)){ g->c, g->b, g->a, g->bias_col, g->bias_row, 1, g->rsc, g->csb, g->rsb, g->csa, g->rsa,
                                g->n, g->m, g->k, g->accumulate };
-    fnn_size grain = (GEMM_SKINNY_WORK / s.k + 16) / 16 * 16;
+    const fnn_size least = s.wp == 1 ? 16 : 256;    /* rows of W in pieces of some length */
+    const fnn_size grain = gemm_max(gemm_parts(GEMM_SKINNY_WORK, s.k), least) / 16 * 16;
     fnn_parallel_for(s.columns, grain, FN(skinny_block), &s);
 }

@@ -19,6 +19,13 @@ FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by
 #pragma GCC unroll 2
         for (fnn_size j = 0; j < nv; j++)
             acc[i][j] = v_set(0);
+#if defined(__GNUC__)
+#pragma GCC unroll 16
+    for (fnn_size i = 0; i < mr; i++)               /* C is touched only at the end: ask for it now */
+#pragma GCC unroll 2
+        for (fnn_size j = 0; j < nv; j += GEMM_LINE)
+            __builtin_prefetch(c + i * rsc + j * VL, 1);
+#endif
 
     for (; k > 0; k--) {
         vec row[GEMM_NV];
