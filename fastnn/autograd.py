@@ -118,7 +118,7 @@ def _flat(saved: Any) -> Iterable[Any]:
 
 
 def _checksums(saved: Any) -> list[int]:
-    return [zlib.crc32(np.ascontiguousarray(a).view(np.uint8).reshape(-1)) for a in _flat(saved)]
+    return [zlib.crc32(np.ascontiguousarray(a).tobytes()) for a in _flat(saved)]
 
 
 def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
@@ -268,9 +268,10 @@ def _walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_gra
                 if (id(node), index) in want[0]:
                     want[1][(id(node), index)] = g
         parents = node.parents
-        for parent, g in zip(parents, node.run(grads)):
-            if parent is None or g is None:
+        for parent, dx in zip(parents, node.run(grads)):
+            if parent is None or dx is None:
                 continue
+            g = dx
             shape, dtype = (parent.shape, parent.dtype) if isinstance(parent, Tensor) else parent[0].outputs[parent[1]]
             if g.shape != shape:
                 raise ShapeError("its backward returned a gradient of the wrong shape", who=node.name, expected=shape, got=g.shape)

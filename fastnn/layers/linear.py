@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -35,11 +36,11 @@ class Linear(Module):
     bias: Parameter | None
     weight: Parameter
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True, dtype: object = np.float32) -> None:
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, dtype: Any = np.float32) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
-        self.weight = Parameter(np.empty((out_features, in_features), dtype))     # type: ignore[call-overload]
-        self.register_parameter("bias", Parameter(np.empty(out_features, dtype)) if bias else None)     # type: ignore[call-overload]
+        self.weight = Parameter(np.empty((out_features, in_features), dtype))
+        self.register_parameter("bias", Parameter(np.empty(out_features, dtype)) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -110,9 +110,10 @@ class Module:
     def __setattr__(self, name: str, value: Any) -> None:
         if "_modules" not in self.__dict__:
             raise TypeError(f"call super().__init__() before assigning attributes in {type(self).__name__}.__init__")
-        homes = (self._parameters, self._buffers, self._modules)
+        homes: tuple[dict[str, Any], ...] = (self._parameters, self._buffers, self._modules)
+        home: dict[str, Any]
         if isinstance(value, Parameter):
-            home: dict[str, Any] = self._parameters
+            home = self._parameters
         elif isinstance(value, Module):
             home = self._modules
         else:

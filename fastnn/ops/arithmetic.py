@@ -154,7 +154,7 @@ MUL = pair_op("mul", "y = a b", np.multiply, lambda a, b: mul(a, b), linear_in=(
 DIV = pair_op("div", "y = a / b", np.divide, lambda a, b: div(a, b))
 MAXIMUM = pair_op("maximum", "y = max(a, b)", np.maximum, lambda a, b: maximum(a, b), lambda: pairs()[1:])     # of one pair, one has no slope
 MINIMUM = pair_op("minimum", "y = min(a, b)", np.minimum, lambda a, b: minimum(a, b), lambda: pairs()[1:])
-POW_TENSOR = pair_op("pow_tensor", "y = a^b", np.power, lambda a, b: binary(POW_TENSOR, np.power, a, b), lambda: pairs(1, 30), flops=30)
+POW_TENSOR: Op = pair_op("pow_tensor", "y = a^b", np.power, lambda a, b: binary(POW_TENSOR, np.power, a, b), lambda: pairs(1, 30), flops=30)
 REMAINDER = pair_op("remainder", "y = a - b floor(a / b)", np.remainder, lambda a, b: remainder(a, b), lambda: pairs(1, 30), flops=10)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -271,13 +272,16 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
         if sum(sections) != total or any(n < 0 for n in sections):
             raise ShapeError(who="split", expected=f"sizes that add up to {total}", got=sections)
     else:
-        step = int(split_size_or_sections)          # type: ignore[call-overload]
+        step = operator.index(split_size_or_sections)           # type: ignore[arg-type]
         if step < 1:
             raise RangeError(who="split", expected="a size of at least 1", got=step)
         sections = [min(step, total - i) for i in range(0, total, step)] or [0]
-    edges = np.cumsum([0, *sections])
-    before = (slice(None),) * d
-    return tuple(tensor[(*before, slice(int(a), int(b)))] for a, b in zip(edges, edges[1:]))
+    pieces, begin = [], 0
+    for n in sections:
+        key = (slice(None),) * d + (slice(begin, begin + n),)
+        pieces.append(tensor[key])
+        begin += n
+    return tuple(pieces)
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
@@ -380,7 +384,7 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
 
 
 # ---- copies -------------------------------------------------------------------------------------------------------------------------
-CLONE = shape_op("clone", "y = x in memory of its own",
+CLONE: Op = shape_op("clone", "y = x in memory of its own",
                  samples=lambda: [Sample("odd", (draw("odd", 2, 3, 5),)), Sample("empty", (draw("empty", 0, 2),))],
                  errors=(("list", lambda: apply(CLONE, [1.0]), DTypeError, ("clone", "list", "nn.tensor")),))
 
