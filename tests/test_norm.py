@@ -35,7 +35,7 @@ def test_batch_norm_by_hand():
     np.testing.assert_allclose(var.numpy(), [2.2])
 
 
-# ---- PyTorch --------------------------------------------------------------------------------------------------------
+# ---- PyTorch --------------------------------------------------------------------------------------------------
 def compare(ours, theirs, arrays, dtype, seed=0):
     """Outputs and all gradients of ours(*tensors) and theirs(*tensors) on the same arrays; None stays None."""
     torch = pytest.importorskip("torch")
@@ -105,7 +105,7 @@ def test_batch_norm_is_pytorchs_and_so_are_the_running_statistics(dtype, trainin
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5 if dtype == np.float32 else 1e-12)
 
 
-# ---- running statistics ---------------------------------------------------------------------------------------------
+# ---- running statistics ---------------------------------------------------------------------------------------
 def test_running_statistics_may_be_arrays_or_missing():
     x = nn.tensor(RNG(5).standard_normal((7, 3)))
     mean, var = np.zeros(3), np.ones(3)
@@ -148,7 +148,7 @@ def test_gradients_flow_through_the_batch_statistics_only_in_training():
     np.testing.assert_allclose(gradient(False), dy / np.sqrt(x.var(0) + 1e-5))
 
 
-# ---- edges ----------------------------------------------------------------------------------------------------------
+# ---- edges ----------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("backend", ["kernels", "reference"])
 def test_an_empty_batch(backend):
     with nn.use_backend(backend):

@@ -1,25 +1,31 @@
-# norm.pxi -- calls of csrc/norm.c
+# norm.pxi -- calls of csrc/norm.c and csrc/batch_norm.c
 
 cdef extern from "fastnn.h" nogil:
-    void (*fnn_layer_norm_forward[2])(void *y, void *mean, void *rstd, const void *x, const void *weight, const void *bias,
-                                      Py_ssize_t rows, Py_ssize_t n, double eps)
-    void (*fnn_layer_norm_backward[2])(void *dx, void *dweight, void *dbias, const void *dy, const void *x, const void *mean,
-                                       const void *rstd, const void *weight, void *work, Py_ssize_t rows, Py_ssize_t n)
-    void (*fnn_group_norm_forward[2])(void *y, void *mean, void *rstd, const void *x, const void *weight, const void *bias,
-                                      Py_ssize_t N, Py_ssize_t C, Py_ssize_t S, Py_ssize_t G, double eps)
-    void (*fnn_group_norm_backward[2])(void *dx, void *dweight, void *dbias, const void *dy, const void *x, const void *mean,
-                                       const void *rstd, const void *weight, void *work,
+    void (*fnn_layer_norm_forward[2])(void *y, void *mean, void *rstd, const void *x, const void *weight,
+                                      const void *bias, Py_ssize_t rows, Py_ssize_t n, double eps)
+    void (*fnn_layer_norm_backward[2])(void *dx, void *dweight, void *dbias, const void *dy, const void *x,
+                                       const void *mean, const void *rstd, const void *weight, void *work,
+                                       Py_ssize_t rows, Py_ssize_t n)
+    void (*fnn_group_norm_forward[2])(void *y, void *mean, void *rstd, const void *x, const void *weight,
+                                      const void *bias, Py_ssize_t N, Py_ssize_t C, Py_ssize_t S, Py_ssize_t G,
+                                      double eps)
+    void (*fnn_group_norm_backward[2])(void *dx, void *dweight, void *dbias, const void *dy, const void *x,
+                                       const void *mean, const void *rstd, const void *weight, void *work,
                                        Py_ssize_t N, Py_ssize_t C, Py_ssize_t S, Py_ssize_t G)
-    void (*fnn_batch_norm_forward[2])(void *y, void *batch_mean, void *batch_var, void *mean, void *rstd, const void *x,
-                                      const void *weight, const void *bias, Py_ssize_t N, Py_ssize_t C, Py_ssize_t S, double eps)
-    void (*fnn_batch_norm_backward[2])(void *dx, void *dweight, void *dbias, const void *dy, const void *dbatch_mean,
-                                       const void *dbatch_var, const void *x, const void *mean, const void *rstd, const void *weight,
-                                       Py_ssize_t N, Py_ssize_t C, Py_ssize_t S)
-    void (*fnn_batch_norm_inference_forward[2])(void *y, void *mean, void *rstd, const void *x, const void *running_mean,
-                                                const void *running_var, const void *weight, const void *bias,
-                                                Py_ssize_t N, Py_ssize_t C, Py_ssize_t S, double eps)
-    void (*fnn_batch_norm_inference_backward[2])(void *dx, void *dweight, void *dbias, const void *dy, const void *x, const void *mean,
-                                                 const void *rstd, const void *weight, Py_ssize_t N, Py_ssize_t C, Py_ssize_t S)
+    void (*fnn_batch_norm_forward[2])(void *y, void *batch_mean, void *batch_var, void *mean, void *rstd,
+                                      const void *x, const void *weight, const void *bias, Py_ssize_t N,
+                                      Py_ssize_t C, Py_ssize_t S, double eps)
+    void (*fnn_batch_norm_backward[2])(void *dx, void *dweight, void *dbias, const void *dy,
+                                       const void *dbatch_mean, const void *dbatch_var, const void *x,
+                                       const void *mean, const void *rstd, const void *weight, Py_ssize_t N,
+                                       Py_ssize_t C, Py_ssize_t S)
+    void (*fnn_batch_norm_inference_forward[2])(void *y, void *mean, void *rstd, const void *x,
+                                                const void *running_mean, const void *running_var,
+                                                const void *weight, const void *bias, Py_ssize_t N,
+                                                Py_ssize_t C, Py_ssize_t S, double eps)
+    void (*fnn_batch_norm_inference_backward[2])(void *dx, void *dweight, void *dbias, const void *dy,
+                                                 const void *x, const void *mean, const void *rstd,
+                                                 const void *weight, Py_ssize_t N, Py_ssize_t C, Py_ssize_t S)
 
 
 cdef object _wanted(bint wanted, Array *out, const Array *like):
@@ -38,7 +44,7 @@ cdef Py_ssize_t _pixels(const Array *x):
     return S
 
 
-# ---- layer norm and RMS norm: rows of n ----------------------------------------------------------------------------------------------
+# ---- layer norm and RMS norm: rows of n -----------------------------------------------------------------------
 cdef object _row_norm_forward(x, weight, bias, normalized_shape, double eps, bint centred):
     cdef Array x_, w_, b_, y_, mean_, rstd_
     cdef Py_ssize_t pair[2]
@@ -57,7 +63,8 @@ cdef object _row_norm_forward(x, weight, bias, normalized_shape, double eps, bin
     rstd = new_array(&rstd_, x_.dtype, 1, pair)
     mean = new_array(&mean_, x_.dtype, 2, pair) if centred else open_optional(None, &mean_)
     with nogil:
-        fnn_layer_norm_forward[x_.dtype](y_.data, mean_.data, rstd_.data, x_.data, w_.data, b_.data, pair[0], n, eps)
+        fnn_layer_norm_forward[x_.dtype](y_.data, mean_.data, rstd_.data, x_.data, w_.data, b_.data, pair[0], n,
+                                         eps)
     return y, (x, mean, rstd, weight, bias)
 
 
@@ -80,8 +87,8 @@ cdef object _row_norm_backward(dy, saved, needs):
         work = Workspace(2 * n * min(64, rows // 8 + 1) * (4 if x_.dtype == FNN_F32 else 8))
         work_data = work.data
     with nogil:
-        fnn_layer_norm_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, x_.data, mean_.data, rstd_.data, w_.data, work_data,
-                                          rows, n)
+        fnn_layer_norm_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, x_.data, mean_.data,
+                                          rstd_.data, w_.data, work_data, rows, n)
     return dx, dweight, dbias
 
 
@@ -101,7 +108,7 @@ def rms_norm_backward(dy, saved, needs=(True, True), *, normalized_shape, eps):
     return _row_norm_backward(dy, saved, (*needs, False))[:2]
 
 
-# ---- group norm -----------------------------------------------------------------------------------------------------------------------
+# ---- group norm -----------------------------------------------------------------------------------------------
 def group_norm_forward(x, weight, bias, *, num_groups, double eps):
     cdef Array x_, w_, b_, y_, mean_, rstd_
     cdef Py_ssize_t shape[3]
@@ -114,7 +121,8 @@ def group_norm_forward(x, weight, bias, *, num_groups, double eps):
     mean = new_array(&mean_, x_.dtype, 3, shape)
     rstd = new_array(&rstd_, x_.dtype, 2, shape)
     with nogil:
-        fnn_group_norm_forward[x_.dtype](y_.data, mean_.data, rstd_.data, x_.data, w_.data, b_.data, x_.shape[0], x_.shape[1], S, G, eps)
+        fnn_group_norm_forward[x_.dtype](y_.data, mean_.data, rstd_.data, x_.data, w_.data, b_.data,
+                                         x_.shape[0], x_.shape[1], S, G, eps)
     return y, (x, mean, rstd, weight, bias)
 
 
@@ -132,12 +140,12 @@ def group_norm_backward(dy, saved, needs=(True, True, True), *, num_groups, eps)
     cdef Py_ssize_t S = _pixels(&x_), G = num_groups
     cdef Workspace work = Workspace(2 * x_.shape[0] * x_.shape[1] * (4 if x_.dtype == FNN_F32 else 8))
     with nogil:
-        fnn_group_norm_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, x_.data, mean_.data, rstd_.data, w_.data, work.data,
-                                          x_.shape[0], x_.shape[1], S, G)
+        fnn_group_norm_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, x_.data, mean_.data,
+                                          rstd_.data, w_.data, work.data, x_.shape[0], x_.shape[1], S, G)
     return dx, dweight, dbias
 
 
-# ---- batch norm -----------------------------------------------------------------------------------------------------------------------
+# ---- batch norm -----------------------------------------------------------------------------------------------
 def batch_norm_forward(x, weight, bias, *, double eps):
     cdef Array x_, w_, b_, y_, batch_mean_, batch_var_, mean_, rstd_
     cdef Py_ssize_t shape[2]
@@ -152,8 +160,8 @@ def batch_norm_forward(x, weight, bias, *, double eps):
     rstd = new_array(&rstd_, x_.dtype, 1, shape)
     cdef Py_ssize_t S = _pixels(&x_)
     with nogil:
-        fnn_batch_norm_forward[x_.dtype](y_.data, batch_mean_.data, batch_var_.data, mean_.data, rstd_.data, x_.data, w_.data, b_.data,
-                                         x_.shape[0], x_.shape[1], S, eps)
+        fnn_batch_norm_forward[x_.dtype](y_.data, batch_mean_.data, batch_var_.data, mean_.data, rstd_.data,
+                                         x_.data, w_.data, b_.data, x_.shape[0], x_.shape[1], S, eps)
     return (y, batch_mean, batch_var), (x, mean, rstd, weight, bias)
 
 
@@ -173,8 +181,8 @@ def batch_norm_backward(dy, saved, needs=(True, True, True), *, eps):
     dbias = _wanted(needs[2], &db_, &b_)
     cdef Py_ssize_t S = _pixels(&x_)
     with nogil:
-        fnn_batch_norm_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, dmean_.data, dvar_.data, x_.data, mean_.data, rstd_.data,
-                                          w_.data, x_.shape[0], x_.shape[1], S)
+        fnn_batch_norm_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, dmean_.data, dvar_.data,
+                                          x_.data, mean_.data, rstd_.data, w_.data, x_.shape[0], x_.shape[1], S)
     return dx, dweight, dbias
 
 
@@ -192,8 +200,8 @@ def batch_norm_inference_forward(x, running_mean, running_var, weight, bias, *, 
     rstd = new_array(&rstd_, x_.dtype, 1, shape)
     cdef Py_ssize_t S = _pixels(&x_)
     with nogil:
-        fnn_batch_norm_inference_forward[x_.dtype](y_.data, mean_.data, rstd_.data, x_.data, rm_.data, rv_.data, w_.data, b_.data,
-                                                   x_.shape[0], x_.shape[1], S, eps)
+        fnn_batch_norm_inference_forward[x_.dtype](y_.data, mean_.data, rstd_.data, x_.data, rm_.data, rv_.data,
+                                                   w_.data, b_.data, x_.shape[0], x_.shape[1], S, eps)
     return y, (x, mean, rstd, weight, bias)
 
 
@@ -210,6 +218,6 @@ def batch_norm_inference_backward(dy, saved, needs=(True, False, False, True, Tr
     dbias = _wanted(needs[4], &db_, &b_)
     cdef Py_ssize_t S = _pixels(&x_)
     with nogil:
-        fnn_batch_norm_inference_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, x_.data, mean_.data, rstd_.data, w_.data,
-                                                    x_.shape[0], x_.shape[1], S)
+        fnn_batch_norm_inference_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, x_.data, mean_.data,
+                                                    rstd_.data, w_.data, x_.shape[0], x_.shape[1], S)
     return dx, None, None, dweight, dbias

@@ -1,4 +1,4 @@
-"""Layer, RMS, group and batch normalisation. Kernels: csrc/norm.c. Definitions: fastnn/reference/norm.py."""
+"""Layer, RMS, group and batch normalisation. Kernels: csrc/norm.c, batch_norm.c. Definitions: fastnn/reference/norm.py."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = ["batch_norm", "group_norm", "layer_norm", "rms_norm"]
 CANCELLATION = 3.0
 
 
-# ---- checks ---------------------------------------------------------------------------------------------------------
+# ---- checks ---------------------------------------------------------------------------------------------------
 def need_shape(who: str, shape: tuple[int, ...], **arrays: Any) -> None:
     """Every named array that is given must have this shape."""
     for name, a in arrays.items():
@@ -61,7 +61,7 @@ def check_batch(x: Any, weight: Any, bias: Any, eps: float) -> None:
                          hint="One value has no variance: use a larger batch, or model.eval().")
 
 
-# ---- layer norm and RMS norm ----------------------------------------------------------------------------------------
+# ---- layer norm and RMS norm ----------------------------------------------------------------------------------
 def rows_of(name: str, *lead: int, shape: tuple[int, ...], weight: bool = True, bias: bool | None = True, eps: float = 1e-5,
             mean: float = 0.0, scale: float = 1.0) -> Sample:
     """A sample of rows; bias None leaves that input out (RMS norm)."""
@@ -216,7 +216,7 @@ def rms_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tenso
     return apply(RMS_NORM, input, weight, normalized_shape=as_shape(normalized_shape), eps=float(eps))
 
 
-# ---- group norm and batch norm --------------------------------------------------------------------------------------
+# ---- group norm and batch norm --------------------------------------------------------------------------------
 def images(name: str, *shape: int, weight: bool = True, bias: bool = True, mean: float = 0.0, scale: float = 1.0,
            **attrs: Any) -> Sample:
     rng = seeded("images " + name)

@@ -51,7 +51,7 @@ def scale_and_shift_backward(dy, xhat, weight, bias, axis, axes):
     return dxhat, dweight, dbias
 
 
-# ---- layer norm -----------------------------------------------------------------------------------------------------
+# ---- layer norm -----------------------------------------------------------------------------------------------
 def layer_norm_forward(x, weight, bias, *, normalized_shape, eps):
     first = x.ndim - len(normalized_shape)
     xhat, _, _, rstd = standardise(x, tuple(range(first, x.ndim)), eps)
@@ -65,7 +65,7 @@ def layer_norm_backward(dy, saved, *, normalized_shape, eps):
     return standardise_backward(dxhat, xhat, rstd, tuple(range(first, xhat.ndim))), dweight, dbias
 
 
-# ---- RMS norm -------------------------------------------------------------------------------------------------------
+# ---- RMS norm -------------------------------------------------------------------------------------------------
 def rms_norm_forward(x, weight, *, normalized_shape, eps):
     first = x.ndim - len(normalized_shape)
     rstd = 1 / np.sqrt(mean_of(x * x, tuple(range(first, x.ndim))) + eps)
@@ -80,7 +80,7 @@ def rms_norm_backward(dy, saved, *, normalized_shape, eps):
     return rstd * (dxhat - xhat * mean_of(dxhat * xhat, tuple(range(first, xhat.ndim)))), dweight
 
 
-# ---- group norm -----------------------------------------------------------------------------------------------------
+# ---- group norm -----------------------------------------------------------------------------------------------
 def group_norm_forward(x, weight, bias, *, num_groups, eps):
     groups = x.reshape(x.shape[0], num_groups, -1) if x.size else x.reshape(x.shape[0], num_groups, 0)
     xhat, _, _, rstd = standardise(groups, (2,), eps)
@@ -95,7 +95,7 @@ def group_norm_backward(dy, saved, *, num_groups, eps):
     return dx.reshape(xhat.shape), dweight, dbias
 
 
-# ---- batch norm -----------------------------------------------------------------------------------------------------
+# ---- batch norm -----------------------------------------------------------------------------------------------
 def batch_norm_forward(x, weight, bias, *, eps):
     axes = (0, *range(2, x.ndim))
     xhat, mean, var, rstd = standardise(x, axes, eps)
