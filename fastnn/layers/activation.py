@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from .. import functional as F
 from ..tensor import Tensor
-from .module import POINTWISE, Module, Window
+from .module import Module
 
-__all__ = ["ELU", "GELU", "SELU", "Hardtanh", "LeakyReLU", "LogSoftmax", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softmax",
-           "Softplus", "Tanh"]
-
-
-class _Activation(Module):
-    def receptive_window(self) -> Window:
-        return POINTWISE
+__all__ = ["ELU", "GELU", "SELU", "Hardtanh", "LeakyReLU", "LogSoftmax", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
 
 
-class ReLU(_Activation):
+class ReLU(Module):
     """max(x, 0). `inplace` is accepted for PyTorch's sake and changes nothing."""
 
     def __init__(self, inplace: bool = False) -> None:
@@ -25,7 +19,7 @@ class ReLU(_Activation):
         return F.relu(input)
 
 
-class ReLU6(_Activation):
+class ReLU6(Module):
     """min(max(x, 0), 6)."""
 
     def __init__(self, inplace: bool = False) -> None:
@@ -35,7 +29,7 @@ class ReLU6(_Activation):
         return F.hardtanh(input, 0.0, 6.0)
 
 
-class LeakyReLU(_Activation):
+class LeakyReLU(Module):
     """x for x > 0, negative_slope x below."""
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
@@ -49,7 +43,7 @@ class LeakyReLU(_Activation):
         return f"negative_slope={self.negative_slope}"
 
 
-class ELU(_Activation):
+class ELU(Module):
     """x for x > 0, alpha (e^x - 1) below. Clevert, Unterthiner, Hochreiter (2016)."""
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
@@ -63,7 +57,7 @@ class ELU(_Activation):
         return f"alpha={self.alpha}"
 
 
-class SELU(_Activation):
+class SELU(Module):
     """ELU scaled so that activations keep mean 0 and variance 1. Klambauer et al. (2017)."""
 
     def __init__(self, inplace: bool = False) -> None:
@@ -73,7 +67,7 @@ class SELU(_Activation):
         return F.selu(input)
 
 
-class GELU(_Activation):
+class GELU(Module):
     """x Phi(x), exact with erf ("none") or by the tanh formula ("tanh"). Hendrycks, Gimpel (2016)."""
 
     def __init__(self, approximate: str = "none") -> None:
@@ -87,7 +81,7 @@ class GELU(_Activation):
         return f"approximate={self.approximate!r}"
 
 
-class SiLU(_Activation):
+class SiLU(Module):
     """x sigmoid(x), also called swish."""
 
     def __init__(self, inplace: bool = False) -> None:
@@ -97,21 +91,21 @@ class SiLU(_Activation):
         return F.silu(input)
 
 
-class Sigmoid(_Activation):
+class Sigmoid(Module):
     """1 / (1 + e^-x)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.sigmoid(input)
 
 
-class Tanh(_Activation):
+class Tanh(Module):
     """tanh(x)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.tanh(input)
 
 
-class Softplus(_Activation):
+class Softplus(Module):
     """log(1 + e^(beta x)) / beta, and x itself above the threshold."""
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
@@ -125,7 +119,7 @@ class Softplus(_Activation):
         return f"beta={self.beta}, threshold={self.threshold}"
 
 
-class Hardtanh(_Activation):
+class Hardtanh(Module):
     """x cut to [min_val, max_val]."""
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
