@@ -8,7 +8,7 @@
  *            SMOOTH_L1    d^2 / 2 beta  if |d| < beta  else |d| - beta/2    d / beta within +-1      -...
  *            HUBER        d^2 / 2  if |d| < delta  else delta (|d| - delta/2)   d within +-delta     -...
  *            BCE          -t log x - (1 - t) log(1 - x), logs >= -100       (x - t) / x(1 - x)       log(1 - x) - log x
- *            BCE_LOGITS   -q t log sigmoid(x) - (1 - t) lp                  (1 + (q-1) t) sigmoid(x) - q t   lp - q log sigmoid(x)
+ *            BCE_LOGITS   -q t log sigmoid(x) - (1 - t) lp                  (1 - t) sigmoid(x) - q t sigmoid(-x)   lp - q log sigmoid(x)
  *            KL           t (log t - x), 0 at t = 0                         -t                       log t + 1 - x
  *            KL_LOG       e^t (t - x)                                       -e^t                     e^t (t - x + 1)
  * Symbols    n elements; x input, t target, w weight, dy upstream gradient.
@@ -56,6 +56,19 @@ FNN_INLINE REAL FN(softplus)(REAL x) { return (x > 0 ? x : 0) + FN(loss_log1p)(r
 FNN_INLINE REAL FN(log_from_minus_100)(REAL x) { const REAL y = FN(loss_log)(x); return y < -100 ? -100 : y; }
 FNN_INLINE REAL FN(log1p_from_minus_100)(REAL x) { const REAL y = FN(loss_log1p)(x); return y < -100 ? -100 : y; }
 
+/* Binary cross entropy of scores, as two terms of one sign, so that nothing cancels: log(1 + e^-x) and log(1 + e^x) share a logarithm. */
+FNN_INLINE REAL FN(logits_value)(REAL x, REAL t, REAL q)
+{
+    const REAL l = FN(loss_log1p)(r_exp(x > 0 ? -x : x));
+    return q * t * ((x < 0 ? -x : 0) + l) + (1 - t) * ((x > 0 ? x : 0) + l);
+}
+
+FNN_INLINE REAL FN(logits_dx)(REAL x, REAL t, REAL q)
+{
+    const REAL e = r_exp(x > 0 ? -x : x), larger = 1 / (1 + e), smaller = e * larger;      /* sigmoid of |x| and of -|x| */
+    return x > 0 ? (1 - t) * larger - q * t * smaller : (1 - t) * smaller - q * t * larger;
+}
+
 /* ---- one element: the value and its two slopes --------------------------------------------------------------------------- */
 FNN_INLINE REAL FN(loss_value)(int which, REAL x, REAL t, REAL q, REAL param)
 {
@@ -66,7 +79,7 @@ FNN_INLINE REAL FN(loss_value)(int which, REAL x, REAL t, REAL q, REAL param)
     case FNN_SMOOTH_L1:  return a < param ? d * d / (2 * param) : a - param / 2;
     case FNN_HUBER:      return a < param ? d * d / 2 : param * (a - param / 2);
     case FNN_BCE:        return (t - 1) * FN(log1p_from_minus_100)(-x) - t * FN(log_from_minus_100)(x);
-    case FNN_BCE_LOGITS: return (1 - t) * x + (1 + (q - 1) * t) * FN(softplus)(-x);
+    case FNN_BCE_LOGITS: return FN(logits_value)(x, t, q);
     case FNN_KL:         return t == 0 ? -t * x : t * (FN(loss_log)(t) - x);
     default:             return r_exp(t) * (t - x);
     }
@@ -81,7 +94,7 @@ FNN_INLINE REAL FN(loss_dx)(int which, REAL x, REAL t, REAL q, REAL param)
     case FNN_SMOOTH_L1:  return param > 0 ? FN(within)(d / param, 1) : FN(sign)(d);
     case FNN_HUBER:      return FN(within)(d, param);
     case FNN_BCE:        return d / r_max((1 - x) * x, (REAL)1e-12);          /* as PyTorch: finite at 0 and 1 */
-    case FNN_BCE_LOGITS: return (1 + (q - 1) * t) * r_sigmoid(x) - q * t;
+    case FNN_BCE_LOGITS: return FN(logits_dx)(x, t, q);
     case FNN_KL:         return -t;
     default:             return -r_exp(t);
     }

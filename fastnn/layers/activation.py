@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from .. import functional as F
 from ..tensor import Tensor
-from .module import Module
+from .module import POINTWISE, Module, Window
 
-__all__ = ["ELU", "GELU", "SELU", "Hardtanh", "LeakyReLU", "LogSoftmax", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
+__all__ = ["ELU", "GELU", "SELU", "Hardtanh", "LeakyReLU", "LogSoftmax", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softmax",
+           "Softplus", "Tanh"]
 
 
-class ReLU(Module):
+class _Activation(Module):
+    def receptive_window(self) -> Window:
+        return POINTWISE
+
+
+class ReLU(_Activation):
     """max(x, 0). `inplace` is accepted for PyTorch's sake and changes nothing."""
 
     def __init__(self, inplace: bool = False) -> None:
@@ -19,7 +25,7 @@ class ReLU(Module):
         return F.relu(input)
 
 
-class ReLU6(Module):
+class ReLU6(_Activation):
     """min(max(x, 0), 6)."""
 
     def __init__(self, inplace: bool = False) -> None:
@@ -29,7 +35,7 @@ class ReLU6(Module):
         return F.hardtanh(input, 0.0, 6.0)
 
 
-class LeakyReLU(Module):
+class LeakyReLU(_Activation):
     """x for x > 0, negative_slope x below."""
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
@@ -43,7 +49,7 @@ class LeakyReLU(Module):
         return f"negative_slope={self.negative_slope}"
 
 
-class ELU(Module):
+class ELU(_Activation):
     """x for x > 0, alpha (e^x - 1) below. Clevert, Unterthiner, Hochreiter (2016)."""
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
@@ -57,7 +63,7 @@ class ELU(Module):
         return f"alpha={self.alpha}"
 
 
-class SELU(Module):
+class SELU(_Activation):
     """ELU scaled so that activations keep mean 0 and variance 1. Klambauer et al. (2017)."""
 
     def __init__(self, inplace: bool = False) -> None:
@@ -67,7 +73,7 @@ class SELU(Module):
         return F.selu(input)
 
 
-class GELU(Module):
+class GELU(_Activation):
     """x Phi(x), exact with erf ("none") or by the tanh formula ("tanh"). Hendrycks, Gimpel (2016)."""
 
     def __init__(self, approximate: str = "none") -> None:
@@ -81,7 +87,7 @@ class GELU(Module):
         return f"approximate={self.approximate!r}"
 
 
-class SiLU(Module):
+class SiLU(_Activation):
     """x sigmoid(x), also called swish."""
 
     def __init__(self, inplace: bool = False) -> None:
@@ -91,21 +97,21 @@ class SiLU(Module):
         return F.silu(input)
 
 
-class Sigmoid(Module):
+class Sigmoid(_Activation):
     """1 / (1 + e^-x)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.sigmoid(input)
 
 
-class Tanh(Module):
+class Tanh(_Activation):
     """tanh(x)."""
 
     def forward(self, input: Tensor) -> Tensor:
         return F.tanh(input)
 
 
-class Softplus(Module):
+class Softplus(_Activation):
     """log(1 + e^(beta x)) / beta, and x itself above the threshold."""
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
@@ -119,7 +125,7 @@ class Softplus(Module):
         return f"beta={self.beta}, threshold={self.threshold}"
 
 
-class Hardtanh(Module):
+class Hardtanh(_Activation):
     """x cut to [min_val, max_val]."""
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, overload
 
-from .module import Module
+from .module import POINTWISE, Module, Window
 
 __all__ = ["Identity", "ModuleDict", "ModuleList", "Sequential"]
 
@@ -18,6 +18,9 @@ class Identity(Module):
 
     def forward(self, input: Any) -> Any:
         return input
+
+    def receptive_window(self) -> Window:
+        return POINTWISE
 
 
 class _Listed(Module):
@@ -47,7 +50,7 @@ class _Listed(Module):
         raise NotImplementedError(type(self).__name__)
 
     def __setitem__(self, index: int, module: Module) -> None:
-        self._modules[self._key(index)] = module
+        self.add_module(self._key(index), module)
 
     def __delitem__(self, index: int) -> None:
         kept = [m for key, m in self._modules.items() if key != self._key(index)]
@@ -63,7 +66,17 @@ class _Listed(Module):
             self.append(module)
         return self
 
+    def __iadd__(self, modules: Iterable[Module]) -> Any:
+        return self.extend(modules)
+
+    def pop(self, index: int) -> Module:
+        module = self[index]
+        del self[index]
+        return module
+
     def insert(self, index: int, module: Module) -> Any:
+        if not isinstance(module, Module):
+            raise TypeError(f"{type(self).__name__} holds modules, not a {type(module).__name__}")
         kept = list(self._modules.values())
         kept.insert(index, module)
         self._modules.clear()
@@ -88,10 +101,14 @@ class Sequential(_Listed):
 
     def __init__(self, *modules: Any) -> None:
         super().__init__()
-        named = modules[0].items() if len(modules) == 1 and isinstance(modules[0], Mapping) else [(str(i), m) for i, m in enumerate(modules)]
+        if len(modules) == 1 and isinstance(modules[0], Mapping):
+            named = list(modules[0].items())
+        else:
+            named = [(str(i), module) for i, module in enumerate(modules)]
         for name, module in named:
             if not isinstance(module, Module):
-                raise TypeError(f"Sequential holds modules; number {name} is a {type(module).__name__}. Did you mean a layer, like nn.ReLU()?")
+                raise TypeError(f"Sequential holds modules; number {name} is a {type(module).__name__}. "
+                                "Did you mean a layer, like nn.ReLU()?")
             self.add_module(name, module)
 
     def _from(self, items: list[tuple[str, Module | None]]) -> Sequential:
@@ -113,6 +130,9 @@ class ModuleList(_Listed):
     def _from(self, items: list[tuple[str, Module | None]]) -> ModuleList:
         return ModuleList([m for _, m in items if m is not None])
 
+    def forward(self, *inputs: Any) -> Any:
+        raise TypeError("a ModuleList cannot be called: call its modules one by one, `for layer in self.layers: x = layer(x)`")
+
 
 class ModuleDict(Module):
     """A dict whose modules belong to the model. It cannot be called."""
@@ -120,6 +140,9 @@ class ModuleDict(Module):
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
         super().__init__()
         self.update(modules or {})
+
+    def forward(self, *inputs: Any) -> Any:
+        raise TypeError("a ModuleDict cannot be called: call its modules, `x = self.heads[name](x)`")
 
     def update(self, modules: Mapping[str, Module]) -> None:
         for name, module in modules.items():
@@ -135,6 +158,11 @@ class ModuleDict(Module):
 
     def __delitem__(self, name: str) -> None:
         del self._modules[name]
+
+    def pop(self, name: str) -> Module:
+        module = self[name]
+        del self[name]
+        return module
 
     def __contains__(self, name: str) -> bool:
         return name in self._modules

@@ -12,7 +12,7 @@ from .. import init
 from ..errors import ShapeError
 from ..ops.checks import pair
 from ..tensor import Parameter, Tensor
-from .module import Module
+from .module import Module, Window
 
 __all__ = ["Conv2d"]
 
@@ -30,8 +30,8 @@ class Conv2d(Module):
         G; must divide C and K. Filter k of group g sees only the channels of group g.
     bias : bool
 
-    Shapes: x (N, C, H, W) or (C, H, W) -> y (N, K, P, Q) or (K, P, Q); weight (K, C/G, R, S), bias (K,), both from U(-a, a) with
-    a = 1/sqrt(C/G R S). P = (H + 2 ph - dh (R - 1) - 1) // sh + 1.
+    Shapes: x (N, C, H, W) or (C, H, W) -> y (N, K, P, Q) or (K, P, Q); weight (K, C/G, R, S), bias (K,), both from
+    U(-a, a) with a = 1/sqrt(C/G R S). P = (H + 2 ph - dh (R - 1) - 1) // sh + 1.
 
     >>> import fastnn as nn
     >>> nn.Conv2d(1, 6, 5, padding=2)(nn.zeros(8, 1, 28, 28)).shape
@@ -41,11 +41,12 @@ class Conv2d(Module):
     bias: Parameter | None
     weight: Parameter
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
-                 groups: int = 1, bias: bool = True, dtype: Any = np.float32) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+                 dilation: Any = 1, groups: int = 1, bias: bool = True, *, dtype: Any = np.float32) -> None:
         super().__init__()
         if groups < 1 or in_channels % groups or out_channels % groups:
-            raise ShapeError(f"groups={groups} must divide the {in_channels} channels in and the {out_channels} channels out", who="Conv2d")
+            raise ShapeError(f"groups={groups} must divide the {in_channels} channels in and the {out_channels} channels out",
+                             who="Conv2d")
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size = pair("Conv2d", "kernel_size", kernel_size, 1)
         self.stride, self.dilation = pair("Conv2d", "stride", stride, 1), pair("Conv2d", "dilation", dilation, 1)
@@ -63,6 +64,12 @@ class Conv2d(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.conv2d(input, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+    def cost(self, inputs: tuple[Any, ...], output: Any) -> int:
+        return output.numel() * math.prod(self.weight.shape[1:])
+
+    def receptive_window(self) -> Window:
+        return self.kernel_size, self.stride, self.dilation
 
     def describe(self) -> str:
         r, s = self.kernel_size

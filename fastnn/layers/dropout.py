@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import functional as F
 from ..errors import RangeError
 from ..tensor import Tensor
-from .module import Module
+from .module import POINTWISE, Module, Window
 
 __all__ = ["Dropout", "Dropout2d"]
 
@@ -22,6 +22,9 @@ class Dropout(Module):
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout(input, self.p, self.training)
 
+    def receptive_window(self) -> Window:
+        return POINTWISE
+
     def describe(self) -> str:
         return f"{type(self).__name__} {self.p}"
 
@@ -30,7 +33,10 @@ class Dropout(Module):
 
 
 class Dropout2d(Dropout):
-    """Zero whole channels of (N, C, H, W): neighbouring pixels say the same, so dropping single ones hides little. Tompson et al. (2015)."""
+    """Zero whole channels of (N, C, H, W): neighbouring pixels say nearly the same, so dropping single ones hides little.
+
+    Tompson et al. (2015).
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.dropout2d(input, self.p, self.training)

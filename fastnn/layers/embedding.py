@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import functional as F
 from .. import init
-from ..errors import RangeError
+from ..errors import RangeError, ShapeError
 from ..tensor import Parameter, Tensor
 from .module import Module
 
@@ -23,7 +23,8 @@ class Embedding(Module):
 
     weight: Parameter
 
-    def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, dtype: Any = np.float32) -> None:
+    def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *,
+                 dtype: Any = np.float32) -> None:
         super().__init__()
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
             raise RangeError(who="Embedding", expected=f"padding_idx within the {num_embeddings} rows", got=padding_idx)
@@ -39,10 +40,12 @@ class Embedding(Module):
 
     @classmethod
     def from_pretrained(cls, embeddings: Any, freeze: bool = True, padding_idx: int | None = None) -> Embedding:
-        """A layer over given vectors (V, D), frozen unless told otherwise."""
-        rows, columns = embeddings.shape
-        layer = cls(rows, columns, padding_idx, dtype=embeddings.dtype)
-        layer.weight = Parameter(embeddings, requires_grad=not freeze)
+        """A layer over given vectors (V, D), which it copies; frozen unless told otherwise."""
+        values = np.array(embeddings)
+        if values.ndim != 2:
+            raise ShapeError(who="Embedding", expected="vectors of shape (V, D)", got=values.shape)
+        layer = cls(values.shape[0], values.shape[1], padding_idx, dtype=values.dtype)
+        layer.weight = Parameter(values, requires_grad=not freeze)
         return layer
 
     def forward(self, input: Tensor) -> Tensor:
@@ -52,4 +55,5 @@ class Embedding(Module):
         return f"Embedding {self.num_embeddings} x {self.embedding_dim}"
 
     def extra_repr(self) -> str:
-        return f"{self.num_embeddings}, {self.embedding_dim}" + ("" if self.padding_idx is None else f", padding_idx={self.padding_idx}")
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.num_embeddings}, {self.embedding_dim}{padding}"

@@ -36,7 +36,7 @@ class Linear(Module):
     bias: Parameter | None
     weight: Parameter
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True, dtype: Any = np.float32) -> None:
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, *, dtype: Any = np.float32) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
         self.weight = Parameter(np.empty((out_features, in_features), dtype))
@@ -52,6 +52,9 @@ class Linear(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.linear(input, self.weight, self.bias)
+
+    def cost(self, inputs: tuple[Any, ...], output: Any) -> int:
+        return output.numel() * self.in_features
 
     def describe(self) -> str:
         return f"Linear {self.in_features} -> {self.out_features}"

@@ -10,10 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FastnnError, ShapeError
+from ..errors import DTypeError, FastnnError, ShapeError
 from ..tensor import Parameter, Tensor, tensor
 
-__all__ = ["LoadReport", "Module"]
+__all__ = ["LoadReport", "Module", "RemovableHandle"]
+
+Window = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+POINTWISE: Window = ((1, 1), (1, 1), (1, 1))        # a layer whose output pixel sees that pixel of its input alone
 
 
 class LoadReport(tuple):
@@ -36,11 +39,30 @@ class LoadReport(tuple):
         return f"LoadReport(missing_keys={self[0]}, unexpected_keys={self[1]})"
 
 
+class RemovableHandle:
+    """Takes a hook away again: call it, call `remove()`, or leave its `with` block."""
+
+    def __init__(self, hooks: dict[Any, Any], hook: Any) -> None:
+        self._hooks = hooks
+        hooks[self] = hook
+
+    def remove(self) -> None:
+        self._hooks.pop(self, None)
+
+    __call__ = remove
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove()
+
+
 class Module:
     """Base of all layers and models.
 
-    Assign Parameters, Modules and (with register_buffer) buffers as attributes in __init__ after super().__init__(), and define
-    forward(). Call the module, not forward: an error on the way is then told with the layer's path.
+    Assign Parameters, Modules and (with register_buffer) buffers as attributes in __init__ after super().__init__(),
+    and define forward(). Call the module, not forward: hooks then run, and an error is told with the layer's path.
 
     >>> import fastnn as nn
     >>> class Net(nn.Module):
@@ -65,7 +87,7 @@ class Module:
     _modules: dict[str, Module | None]
 
     def __init__(self) -> None:
-        for name in ("_parameters", "_buffers", "_modules", "_forward_hooks"):
+        for name in ("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks"):
             object.__setattr__(self, name, {})
         object.__setattr__(self, "_transient", set())           # buffers that state_dict leaves out
         object.__setattr__(self, "training", True)
@@ -76,6 +98,11 @@ class Module:
 
     def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
         try:
+            if self._forward_pre_hooks:
+                for hook in list(self._forward_pre_hooks.values()):
+                    replaced = hook(self, inputs)
+                    if replaced is not None:
+                        inputs = replaced if isinstance(replaced, tuple) else (replaced,)
             y = self.forward(*inputs, **kwargs)
         except FastnnError as error:
             self._name_error(error)
@@ -87,24 +114,28 @@ class Module:
         return y
 
     def _name_error(self, error: FastnnError) -> None:
-        """Put this layer in front of the path that the error has gathered so far."""
-        if error.layer is None:
-            error.path, error.layer, error.origin = "", self, self.describe()
-        elif error.layer is not self:
-            for name, child in self._modules.items():
-                if child is error.layer:
-                    error.path = f".{name}{error.path}"
-                    error.layer = self
-                    break
-            else:
-                return                              # it came through a module that is not ours
-        error.who = f"model{error.path} ({error.origin})"
+        """Put this layer in front of the path that the error has gathered so far.
 
-    def register_forward_hook(self, hook: Callable[[Module, tuple[Any, ...], Any], Any]) -> Callable[[], None]:
-        """Call hook(module, inputs, output) after each forward; what it returns, if not None, replaces the output. Returns the remover."""
-        key = object()
-        self._forward_hooks[key] = hook
-        return lambda: self._forward_hooks.pop(key, None) and None
+        The op's name stays in the text where the layer's own name does not say it: "model.block (Block) in reshape: ...".
+        """
+        if error.layer is None:
+            layer, op = type(self).__name__.lower(), error.who.replace("_", "").lower()
+            error.path, error.layer = "", self
+            error.origin = f" ({self.describe()})" + ("" if not op or op in layer or layer in op else f" in {error.who}")
+        elif error.layer is not self:
+            path = next((path for path, module in self.named_modules() if module is error.layer), None)
+            if path is None:                        # it came through a module that is not ours
+                return
+            error.path, error.layer = f".{path}{error.path}", self
+        error.who = f"model{error.path}{error.origin}"
+
+    def register_forward_hook(self, hook: Callable[[Module, tuple[Any, ...], Any], Any]) -> RemovableHandle:
+        """Call hook(module, inputs, output) after each forward; what it returns, if not None, replaces the output."""
+        return RemovableHandle(self._forward_hooks, hook)
+
+    def register_forward_pre_hook(self, hook: Callable[[Module, tuple[Any, ...]], Any]) -> RemovableHandle:
+        """Call hook(module, inputs) before each forward; what it returns, if not None, replaces the inputs."""
+        return RemovableHandle(self._forward_pre_hooks, hook)
 
     # ---- attributes -----------------------------------------------------------------------------------------------------
     def __setattr__(self, name: str, value: Any) -> None:
@@ -120,12 +151,16 @@ class Module:
             for home in homes:
                 if name in home:
                     if value is not None and not (home is self._buffers and isinstance(value, Tensor)):
-                        raise TypeError(f"{type(self).__name__}.{name} is a {'parameter' if home is self._parameters else 'module or buffer'}; "
-                                        f"it cannot be replaced by a {type(value).__name__}")
+                        kind = "parameter" if home is self._parameters else "buffer" if home is self._buffers else "module"
+                        raise TypeError(f"{type(self).__name__}.{name} is a {kind}; it cannot be replaced by a "
+                                        f"{type(value).__name__}")
                     home[name] = value
                     return
             object.__setattr__(self, name, value)
             return
+        if hasattr(type(self), name):               # the class's attribute would be found first, for ever
+            raise TypeError(f"{name!r} is an attribute of the class {type(self).__name__}: choose another name for the "
+                            f"{'parameter' if home is self._parameters else 'module'}")
         for other in homes:
             if other is not home:
                 other.pop(name, None)
@@ -133,10 +168,14 @@ class Module:
         home[name] = value
 
     def __getattr__(self, name: str) -> Any:        # only reached when the ordinary look-up failed
-        for home in ("_parameters", "_buffers", "_modules"):
-            values = self.__dict__.get(home)
-            if values is not None and name in values:
-                return values[name]
+        own = self.__dict__
+        if "_modules" in own:                       # else __init__ or unpickling has not come that far
+            if name in own["_parameters"]:
+                return own["_parameters"][name]
+            if name in own["_modules"]:
+                return own["_modules"][name]
+            if name in own["_buffers"]:
+                return own["_buffers"][name]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
     def __delattr__(self, name: str) -> None:
@@ -149,18 +188,31 @@ class Module:
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *self._parameters, *self._buffers, *self._modules})
 
+    def _claim(self, name: str, home: dict[str, Any]) -> None:
+        """Refuse a name that cannot be an attribute of its own."""
+        if not isinstance(name, str) or not name or "." in name:
+            raise ValueError(f"{type(self).__name__}: a name must not be empty or hold a dot: {name!r}")
+        if name not in home and hasattr(self, name):
+            raise KeyError(f"{type(self).__name__} has an attribute {name!r} already")
+
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """A parameter, or None for one that is absent (bias=False) so that the attribute exists."""
+        if parameter is not None and not isinstance(parameter, Parameter):
+            raise TypeError(f"{type(self).__name__}.{name} must be a Parameter, not a {type(parameter).__name__}")
+        self._claim(name, self._parameters)
         self._parameters[name] = parameter
 
     def register_buffer(self, name: str, value: Any, persistent: bool = True) -> None:
         """A tensor that belongs to the state but is not trained, like batch norm's running mean."""
+        self._claim(name, self._buffers)
         self._buffers[name] = None if value is None else tensor(value)
         (self._transient.discard if persistent else self._transient.add)(name)
 
     def add_module(self, name: str, module: Module | None) -> None:
-        if "." in name or not name:
-            raise ValueError(f"a module's name must not be empty or hold a dot: {name!r}")
+        """A child under a name that may be computed, "layer3"; the same as assigning the attribute."""
+        if module is not None and not isinstance(module, Module):
+            raise TypeError(f"{type(self).__name__}.{name} must be a Module, not a {type(module).__name__}")
+        self._claim(name, self._modules)
         self._modules[name] = module
 
     register_module = add_module
@@ -176,7 +228,8 @@ class Module:
                 continue
             seen.add(id(module))
             yield path, module
-            stack.extend(reversed([(f"{path}.{name}" if path else name, child) for name, child in module._modules.items() if child is not None]))
+            stack.extend(reversed([(f"{path}.{name}" if path else name, child)
+                                   for name, child in module.named_children()]))
 
     def modules(self) -> Iterator[Module]:
         return (module for _, module in self.named_modules())
@@ -187,11 +240,11 @@ class Module:
     def children(self) -> Iterator[Module]:
         return (child for _, child in self.named_children())
 
-    def _named(self, home: str, prefix: str, recurse: bool, repeats: bool = False) -> Iterator[tuple[str, Any]]:
+    def _named(self, home: str, prefix: str, recurse: bool) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
         for path, module in self.named_modules(prefix) if recurse else [(prefix, self)]:
             for name, value in getattr(module, home).items():
-                if value is not None and (repeats or id(value) not in seen):
+                if value is not None and id(value) not in seen:
                     seen.add(id(value))
                     yield (f"{path}.{name}" if path else name), value
 
@@ -250,13 +303,19 @@ class Module:
         missing = [key for key in own if key not in state]
         unexpected = [key for key in state if key not in own]
         arrays = {key: np.asarray(state[key]) for key in own if key in state}
-        problems = [f"  {key}: expected {own[key].shape}, got {a.shape}" for key, a in arrays.items() if a.shape != own[key].shape]
-        problems += [f"  {key}: expected numbers, got {a.dtype}" for key, a in arrays.items() if a.dtype.kind not in "fiub"]
-        if strict:
-            problems += [f"  {key}: missing" for key in missing] + [f"  {key}: unexpected" for key in unexpected]
-        if problems:
-            raise ShapeError(f"the state does not fit, and nothing was loaded:\n{chr(10).join(problems)}\n", who=type(self).__name__,
-                             hint="" if strict and not (missing or unexpected) else "Pass strict=False to load the keys that match.")
+        wrong = []
+        for key, a in arrays.items():
+            if a.shape != own[key].shape:
+                wrong.append(f"  {key}: expected {own[key].shape}, got {a.shape}")
+            if a.dtype.kind not in "fiub":
+                wrong.append(f"  {key}: expected numbers, got {a.dtype}")
+            if not own[key].data.flags.writeable:
+                wrong.append(f"  {key}: the model's own array is read-only")
+        keys = [f"  {key}: missing" for key in missing] + [f"  {key}: unexpected" for key in unexpected] if strict else []
+        if wrong or keys:
+            raise ShapeError("the state does not fit, and nothing was loaded:\n" + "\n".join(wrong + keys) + "\n",
+                             who=type(self).__name__,
+                             hint="Pass strict=False to load the keys that match." if keys and not wrong else "")
         for key, a in arrays.items():
             target = own[key]
             np.copyto(target._data, a, casting="unsafe")
@@ -275,8 +334,9 @@ class Module:
 
     def apply(self, function: Callable[[Module], Any]) -> Any:
         """Call function on every module below, children first, then on this; returns self."""
-        for module in reversed(list(self.modules())):
-            function(module)
+        for child in self.children():
+            child.apply(function)
+        function(self)
         return self
 
     def requires_grad_(self, requires_grad: bool = True) -> Any:
@@ -284,16 +344,19 @@ class Module:
             p.requires_grad_(requires_grad)
         return self
 
-    def zero_grad(self) -> None:
-        """Forget all gradients."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget all gradients; with set_to_none=False keep the arrays and fill them with zeros."""
         for p in self.parameters():
-            p.grad = None
+            if set_to_none or p.grad is None:
+                p.grad = None
+            else:
+                p.grad.zero_()
 
     def to(self, dtype: Any) -> Any:
         """Convert all floating-point parameters and buffers, in place; returns self."""
         dtype = np.dtype(dtype)
         if dtype not in (np.float32, np.float64):
-            raise FastnnError(f"a model's dtype can be float32 or float64, not {dtype}", who=type(self).__name__)
+            raise DTypeError(who=type(self).__name__, expected="a model's dtype float32 or float64", got=str(dtype))
         for _, t in [*self.named_parameters(), *self.named_buffers()]:
             if t.dtype.kind == "f" and t.dtype != dtype:
                 t.data = t._data.astype(dtype)
@@ -306,6 +369,23 @@ class Module:
 
     def double(self) -> Any:
         return self.to(np.float64)
+
+    # ---- what it costs: for summary() -----------------------------------------------------------------------------------
+    def cost(self, inputs: tuple[Any, ...], output: Any) -> int:
+        """Multiply-adds of this call: products summed in matrix products and convolutions, without those of child modules
+        that it calls. Element-wise work (activations, norms, pooling, gates, softmax) counts nothing.
+
+        A module of yours that calls functions such as matmul itself overrides this.
+        """
+        return 0
+
+    def workspace_bytes(self, inputs: tuple[Any, ...], output: Any) -> int:
+        """What a forward and backward need for their own time, besides inputs, output and gradients."""
+        return 0
+
+    def receptive_window(self) -> Window | None:
+        """(size, stride, dilation) of what one output pixel sees of this layer's input; None where that is not defined."""
+        return None
 
     # ---- showing --------------------------------------------------------------------------------------------------------
     def describe(self) -> str:

@@ -1,4 +1,4 @@
-"""BatchNorm1d, BatchNorm2d, LayerNorm."""
+"""BatchNorm1d, BatchNorm2d, LayerNorm, GroupNorm, RMSNorm."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import numpy as np
 
 from .. import functional as F
 from ..errors import ShapeError
+from ..ops.norm import as_shape
 from ..tensor import Parameter, Tensor
-from .module import Module
+from .module import POINTWISE, Module, Window
 
-__all__ = ["BatchNorm1d", "BatchNorm2d", "LayerNorm"]
+__all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm", "RMSNorm"]
 
 
 class _BatchNorm(Module):
@@ -19,9 +20,10 @@ class _BatchNorm(Module):
     shape = ""
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
-                 track_running_stats: bool = True, dtype: Any = np.float32) -> None:
+                 track_running_stats: bool = True, *, dtype: Any = np.float32) -> None:
         super().__init__()
-        self.num_features, self.eps, self.momentum, self.affine, self.track_running_stats = num_features, eps, momentum, affine, track_running_stats
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self.affine, self.track_running_stats = affine, track_running_stats
         self.register_parameter("weight", Parameter(np.ones(num_features, dtype)) if affine else None)
         self.register_parameter("bias", Parameter(np.zeros(num_features, dtype)) if affine else None)
         self.register_buffer("running_mean", np.zeros(num_features, dtype) if track_running_stats else None)
@@ -30,15 +32,17 @@ class _BatchNorm(Module):
 
     def reset_parameters(self) -> None:
         """weight 1, bias 0, running mean 0 and variance 1."""
-        for name, value in (("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0), ("num_batches_tracked", 0)):
+        for name, value in (("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0),
+                            ("num_batches_tracked", 0)):
             t = getattr(self, name)
             if t is not None:
                 t.data[...] = value
                 t._version[0] += 1
 
     def forward(self, input: Tensor) -> Tensor:
-        if input.ndim not in self.ranks:
-            raise ShapeError(who=type(self).__name__, expected=f"input of shape {self.shape}", got=input.shape)
+        if input.ndim not in self.ranks or input.shape[1] != self.num_features:
+            raise ShapeError(who=type(self).__name__, expected=f"input of shape {self.shape} with C = {self.num_features}",
+                             got=input.shape)
         training = self.training or not self.track_running_stats
         momentum = self.momentum
         if momentum is None:                        # the plain mean of all batches so far
@@ -47,6 +51,9 @@ class _BatchNorm(Module):
         if self.training and self.track_running_stats:
             self.num_batches_tracked.data[...] += 1
         return y
+
+    def receptive_window(self) -> Window:
+        return POINTWISE                            # in eval mode; in training every output depends on the whole batch
 
     def describe(self) -> str:
         return f"{type(self).__name__} {self.num_features}"
@@ -59,8 +66,8 @@ class _BatchNorm(Module):
 class BatchNorm1d(_BatchNorm):
     r"""Normalise each feature over the batch: y = (x - mean) / sqrt(var + eps) * weight + bias.
 
-    In training mean and (biased) variance are the batch's, and the running ones move towards them by `momentum` (the variance unbiased); in
-    eval mode the running ones are used. x (N, C) or (N, C, L). Ioffe, Szegedy (2015).
+    In training mean and (biased) variance are the batch's, and the running ones move towards them by `momentum` (the
+    variance unbiased); in eval mode the running ones are used. x (N, C) or (N, C, L). Ioffe, Szegedy (2015).
     """
 
     ranks, shape = (2, 3), "(N, C) or (N, C, L)"
@@ -72,21 +79,72 @@ class BatchNorm2d(_BatchNorm):
     ranks, shape = (4,), "(N, C, H, W)"
 
 
-class LayerNorm(Module):
-    """Normalise each sample over its last dimensions: y = (x - mean) / sqrt(var + eps) * weight + bias. Ba, Kiros, Hinton (2016)."""
+class _RowNorm(Module):
+    """What LayerNorm and RMSNorm share: the last dimensions, which are normalised together."""
 
-    def __init__(self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True, dtype: Any = np.float32) -> None:
+    eps: Any
+
+    def __init__(self, normalized_shape: Any, elementwise_affine: bool, dtype: Any) -> None:
         super().__init__()
-        self.normalized_shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-        self.eps, self.elementwise_affine = eps, elementwise_affine
+        self.normalized_shape, self.elementwise_affine = as_shape(normalized_shape), elementwise_affine
         self.register_parameter("weight", Parameter(np.ones(self.normalized_shape, dtype)) if elementwise_affine else None)
-        self.register_parameter("bias", Parameter(np.zeros(self.normalized_shape, dtype)) if elementwise_affine and bias else None)
+
+    def describe(self) -> str:
+        return f"{type(self).__name__} {'x'.join(map(str, self.normalized_shape))}"
+
+    def extra_repr(self) -> str:
+        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+
+
+class LayerNorm(_RowNorm):
+    """Normalise each sample over its last dimensions: y = (x - mean) / sqrt(var + eps) * weight + bias.
+
+    Ba, Kiros, Hinton (2016).
+    """
+
+    def __init__(self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True, *,
+                 dtype: Any = np.float32) -> None:
+        super().__init__(normalized_shape, elementwise_affine, dtype)
+        self.eps = eps
+        with_bias = elementwise_affine and bias
+        self.register_parameter("bias", Parameter(np.zeros(self.normalized_shape, dtype)) if with_bias else None)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
+
+class RMSNorm(_RowNorm):
+    """Divide each sample by the root mean square of its last dimensions: y = x / sqrt(mean(x^2) + eps) * weight.
+
+    eps: None means the dtype's machine epsilon. Zhang, Sennrich (2019).
+    """
+
+    def __init__(self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True, *,
+                 dtype: Any = np.float32) -> None:
+        super().__init__(normalized_shape, elementwise_affine, dtype)
+        self.eps = eps
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.rms_norm(input, self.normalized_shape, self.weight, self.eps)
+
+
+class GroupNorm(Module):
+    """Normalise each sample over groups of its channels: x (N, C, ...), C cut into num_groups. Wu, He (2018)."""
+
+    def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, *,
+                 dtype: Any = np.float32) -> None:
+        super().__init__()
+        if num_groups < 1 or num_channels % num_groups:
+            raise ShapeError(f"{num_channels} channels cannot be cut into {num_groups} equal groups", who="GroupNorm")
+        self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
+        self.register_parameter("weight", Parameter(np.ones(num_channels, dtype)) if affine else None)
+        self.register_parameter("bias", Parameter(np.zeros(num_channels, dtype)) if affine else None)
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+
     def describe(self) -> str:
-        return f"LayerNorm {'x'.join(map(str, self.normalized_shape))}"
+        return f"GroupNorm {self.num_channels} in {self.num_groups}"
 
     def extra_repr(self) -> str:
-        return f"{self.normalized_shape}, eps={self.eps}, elementwise_affine={self.elementwise_affine}"
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"

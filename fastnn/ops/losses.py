@@ -325,7 +325,7 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
 
     .. math::
         y = -\frac1n \sum_i w_i \big(q_i t_i \log \sigma(x_i) + (1 - t_i) \log \sigma(-x_i)\big) \qquad
-        dx_i = \frac{dy\, w_i}{n} \big((1 + (q_i - 1) t_i)\, \sigma(x_i) - q_i t_i\big)
+        dx_i = \frac{dy\, w_i}{n} \big((1 - t_i)\, \sigma(x_i) - q_i t_i\, \sigma(-x_i)\big)
 
     with :math:`\log \sigma(x) = -\log(1 + e^{-x})`; dt_i is dy w_i / n (log σ(-x_i) - q_i log σ(x_i)).
 

@@ -1,0 +1,232 @@
+"""MultiheadAttention."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import functional as F
+from .. import init
+from ..errors import RangeError, ShapeError
+from ..tensor import Parameter, Tensor, tensor
+from .linear import Linear
+from .module import Module
+
+__all__ = ["MultiheadAttention"]
+
+
+class MultiheadAttention(Module):
+    r"""Attention in NH subspaces at once: each head takes its own projections of queries, keys and values.
+
+    .. math:: y = [y_1 \dots y_{NH}]\, W_o^T + b_o, \qquad y_i = \operatorname{softmax}(q_i k_i^T / \sqrt{HS} + mask)\, v_i
+
+    with q = query W_q^T + b_q and so on, each cut into NH heads of size HS = D / NH.
+
+    Parameters
+    ----------
+    embed_dim, num_heads : int
+        D and NH; NH must divide D.
+    dropout : float
+        In training, the share of attention weights that is dropped.
+    bias : bool
+    kdim, vdim : int, optional
+        Widths of key and value where they differ from D.
+    batch_first : bool
+        (B, T, D) instead of (T, B, D).
+
+    Parameters' names: in_proj_weight (3*D, D), q above k above v, from Xavier's uniform (with kdim or vdim: q_proj_weight,
+    k_proj_weight, v_proj_weight); in_proj_bias (3*D,) zeros; out_proj.weight as in Linear, out_proj.bias zeros.
+
+    Call
+    ----
+    y, weights = attention(query, key, value, key_padding_mask=None, need_weights=True, attn_mask=None,
+                           average_attn_weights=True, is_causal=False)
+
+    query (T, B, D), key (U, B, kdim), value (U, B, vdim), or without B for one sequence; y as query.
+    key_padding_mask : (B, U)
+        True: this key is padding and may NOT be attended. Floating point: added to the scores.
+    attn_mask : (T, U) or (B*NH, T, U)
+        True: this query may NOT attend this key. Floating point: added to the scores. (F.scaled_dot_product_attention has
+        it the other way round, True takes part; so it is in PyTorch.)
+    is_causal : bool
+        Query t attends keys 0..t only. Unlike PyTorch's it needs no attn_mask beside it; with one, both hold.
+    need_weights : bool
+        True, PyTorch's default, also returns the weights (B, T, U), averaged over the heads, or (B, NH, T, U) with
+        average_attn_weights=False. They are T*U numbers per head, all kept for backward. With False, weights is None and
+        memory grows only linearly with T and U: say so where you do not look at them.
+
+    A query that may attend nothing gives y = b_o, and zero weights; PyTorch gives NaN.
+
+    Vaswani et al. (2017), "Attention is all you need".
+
+    >>> import fastnn as nn
+    >>> attention = nn.MultiheadAttention(8, 2, batch_first=True)
+    >>> x = nn.zeros(3, 5, 8)
+    >>> y, weights = attention(x, x, x, is_causal=True)
+    >>> y.shape, weights.shape, weights[0, 1].tolist()
+    ((3, 5, 8), (3, 5, 5), [0.5, 0.5, 0.0, 0.0, 0.0])
+    """
+
+    in_proj_weight: Parameter | None
+    in_proj_bias: Parameter | None
+    q_proj_weight: Parameter | None
+    k_proj_weight: Parameter | None
+    v_proj_weight: Parameter | None
+    out_proj: Linear
+
+    def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, *, kdim: int | None = None,
+                 vdim: int | None = None, batch_first: bool = False, dtype: Any = np.float32) -> None:
+        super().__init__()
+        if num_heads < 1 or embed_dim < 1 or embed_dim % num_heads:
+            raise ShapeError(f"num_heads={num_heads} must divide embed_dim={embed_dim}", who="MultiheadAttention")
+        if not 0 <= dropout <= 1:
+            raise RangeError(who="MultiheadAttention", expected="a probability 0 <= dropout <= 1", got=dropout)
+        self.embed_dim, self.num_heads, self.head_dim = embed_dim, num_heads, embed_dim // num_heads
+        self.dropout, self.batch_first = dropout, batch_first
+        self.kdim, self.vdim = embed_dim if kdim is None else kdim, embed_dim if vdim is None else vdim
+        joint = self.kdim == self.vdim == embed_dim
+
+        def weight(present: bool, *shape: int) -> Parameter | None:
+            return Parameter(np.empty(shape, dtype)) if present else None
+        self.register_parameter("in_proj_weight", weight(joint, 3 * embed_dim, embed_dim))
+        self.register_parameter("q_proj_weight", weight(not joint, embed_dim, embed_dim))
+        self.register_parameter("k_proj_weight", weight(not joint, embed_dim, self.kdim))
+        self.register_parameter("v_proj_weight", weight(not joint, embed_dim, self.vdim))
+        self.register_parameter("in_proj_bias", weight(bias, 3 * embed_dim))
+        self.out_proj = Linear(embed_dim, embed_dim, bias, dtype=dtype)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Xavier's uniform for the projections in, Linear's own for the one out, zero biases."""
+        for p in (self.in_proj_weight, self.q_proj_weight, self.k_proj_weight, self.v_proj_weight):
+            if p is not None:
+                init.xavier_uniform_(p)
+        self.out_proj.reset_parameters()
+        for b in (self.in_proj_bias, self.out_proj.bias):
+            if b is not None:
+                init.zeros_(b)
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None = None,
+                need_weights: bool = True, attn_mask: Tensor | None = None, average_attn_weights: bool = True,
+                is_causal: bool = False) -> tuple[Tensor, Tensor | None]:
+        self._check(query, key, value)
+        one = query.ndim == 2
+        q, k, v = self._projected(query, key, value)
+        if one:
+            q, k, v = (F.unsqueeze(a, 0) for a in (q, k, v))
+        elif not self.batch_first:
+            q, k, v = (F.transpose(a, 0, 1) for a in (q, k, v))
+        q, k, v = (F.transpose(F.reshape(a, *a.shape[:2], self.num_heads, self.head_dim), 1, 2) for a in (q, k, v))
+        mask = self._mask(attn_mask, key_padding_mask, q.shape[0], q.shape[2], k.shape[2], one)
+
+        dropout = self.dropout if self.training else 0.0
+        weights = None
+        if need_weights:
+            weights = attention_weights(q, k, mask, is_causal, dropout)
+            y = F.matmul(weights, v)
+            if average_attn_weights:
+                weights = F.mean(weights, 1)
+            weights = F.squeeze(weights, 0) if one else weights
+        else:
+            y = F.scaled_dot_product_attention(q, k, v, mask, dropout, is_causal)
+        y = F.reshape(F.transpose(y, 1, 2), y.shape[0], y.shape[2], self.embed_dim)
+        y = F.linear(y, self.out_proj.weight, self.out_proj.bias)
+        if one:
+            return F.squeeze(y, 0), weights
+        return y if self.batch_first else F.transpose(y, 0, 1), weights
+
+    def _check(self, query: Tensor, key: Tensor, value: Tensor) -> None:
+        who = "MultiheadAttention"
+        layout = "(B, T, D)" if self.batch_first else "(T, B, D)"
+        for name, x, width in (("query", query, self.embed_dim), ("key", key, self.kdim), ("value", value, self.vdim)):
+            if x.ndim not in (2, 3) or x.ndim != query.ndim:
+                raise ShapeError(who=who, expected=f"{name} of shape {layout}, or (T, D) for one sequence in all three",
+                                 got=x.shape)
+            if x.shape[-1] != width:
+                raise ShapeError(who=who, expected=f"{name} with {width} features", got=x.shape)
+        batch, time = (0, 1) if self.batch_first else (1, 0)
+        if query.ndim == 2:
+            time = 0
+        elif not query.shape[batch] == key.shape[batch] == value.shape[batch]:
+            raise ShapeError(who=who, expected=f"query, key and value {layout} with one B",
+                             got=f"{query.shape}, {key.shape}, {value.shape}", hint=f"batch_first is {self.batch_first}.")
+        if key.shape[time] != value.shape[time]:
+            raise ShapeError("there must be one value for each key", who=who, got=f"key {key.shape}, value {value.shape}")
+
+    def _projected(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """q, k and v; in as few matrix products as the inputs allow."""
+        D, w, b = self.embed_dim, self.in_proj_weight, self.in_proj_bias
+        if w is not None and query is key and key is value:
+            q, k, v = F.split(F.linear(query, w, b), D, -1)
+            return q, k, v
+        weights: Any = F.split(w, D, 0) if w is not None else (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+        biases: Any = F.split(b, D, 0) if b is not None else (None, None, None)
+        q, k, v = map(F.linear, (query, key, value), weights, biases)
+        return q, k, v
+
+    def _mask(self, attn_mask: Any, key_padding_mask: Any, B: int, T: int, U: int, one: bool) -> Tensor | None:
+        """One mask for F.scaled_dot_product_attention: True takes part, or numbers that are added."""
+        given = []
+        if attn_mask is not None:
+            attn_mask = attn_mask if isinstance(attn_mask, Tensor) else tensor(attn_mask)
+            allowed = ((T, U), (B * self.num_heads, T, U))
+            if attn_mask.shape not in allowed:
+                raise ShapeError(who="MultiheadAttention", expected=f"attn_mask of shape {allowed[0]} or {allowed[1]}",
+                                 got=attn_mask.shape)
+            given.append(attn_mask if attn_mask.ndim == 2 else F.reshape(attn_mask, B, self.num_heads, T, U))
+        if key_padding_mask is not None:
+            key_padding_mask = key_padding_mask if isinstance(key_padding_mask, Tensor) else tensor(key_padding_mask)
+            if key_padding_mask.shape != ((U,) if one else (B, U)):
+                raise ShapeError(who="MultiheadAttention", expected=f"key_padding_mask of shape {(U,) if one else (B, U)}",
+                                 got=key_padding_mask.shape)
+            given.append(F.reshape(key_padding_mask, B, 1, 1, U))
+        forbidden = [m for m in given if m.dtype == np.bool_]
+        added = [m for m in given if m.dtype != np.bool_]
+        if not given:
+            return None
+        no = np.logical_or(forbidden[0].data, forbidden[-1].data) if forbidden else None
+        if not added:
+            return Tensor(~no)                      # type: ignore[operator]
+        total = added[0] if len(added) == 1 else F.add(added[0], added[1])
+        return total if no is None else F.masked_fill(total, Tensor(no), -math.inf)
+
+    def cost(self, inputs: tuple[Any, ...], output: Any) -> int:
+        query, key = inputs[:2]
+        D = self.embed_dim
+        T, U = (x.shape[-2] if self.batch_first or x.ndim == 2 else x.shape[0] for x in (query, key))
+        B = query.numel() // (T * D)
+        projections = T * D * D + U * self.kdim * D + U * self.vdim * D + T * D * D
+        return B * (projections + 2 * T * U * D)    # q k^T and p v: HS products per score, NH scores
+
+    def describe(self) -> str:
+        return f"MultiheadAttention {self.embed_dim}, {self.num_heads} heads"
+
+    def extra_repr(self) -> str:
+        text = f"{self.embed_dim}, {self.num_heads}"
+        for name, default in (("dropout", 0.0), ("kdim", self.embed_dim), ("vdim", self.embed_dim), ("batch_first", False)):
+            if getattr(self, name) != default:
+                text += f", {name}={getattr(self, name)}"
+        return text if self.in_proj_bias is not None else text + ", bias=False"
+
+
+def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None, is_causal: bool, dropout_p: float) -> Tensor:
+    """The weights that F.scaled_dot_product_attention never writes down: softmax(q k^T / sqrt(HS) + mask), dropout applied.
+
+    Rows that allow nothing are zero: their scores are set to 0 first, so that no NaN arises in either direction.
+    """
+    scores = F.mul(F.matmul(q, F.transpose(k, -2, -1)), 1 / math.sqrt(q.shape[-1]))
+    T, U = scores.shape[-2:]
+    no: Any = ~np.tri(T, U, dtype=bool) if is_causal else np.zeros((1, 1), bool)
+    if mask is not None:
+        no = no | (~mask.data if mask.dtype == np.bool_ else np.isneginf(mask.data))
+        if mask.dtype != np.bool_:
+            scores = F.add(scores, mask)
+    nothing: Any = np.broadcast_to(no, np.broadcast_shapes(no.shape, (T, U))).all(-1, keepdims=True)
+    if no.any():
+        scores = F.masked_fill(F.masked_fill(scores, Tensor(no), -math.inf), Tensor(nothing), 0.0)
+    weights = F.softmax(scores, -1)
+    if nothing.any():
+        weights = F.masked_fill(weights, Tensor(nothing), 0.0)
+    return F.dropout(weights, dropout_p)

@@ -1,0 +1,124 @@
+"""Initialisation: the right distribution, by its bounds and moments; PyTorch's constants."""
+
+import math
+
+import numpy as np
+import pytest
+
+import fastnn as nn
+from fastnn import RangeError, ShapeError, init
+
+
+def blank(*shape, dtype=np.float32):
+    return nn.Parameter(np.full(shape, np.nan, dtype))
+
+
+def is_uniform(t, bound):
+    """Within +-bound, nearly reaching it, with a uniform's standard deviation."""
+    x = t.data
+    assert np.abs(x).max() <= bound * (1 + 1e-6) and np.abs(x).max() > 0.99 * bound
+    assert x.std() == pytest.approx(bound / math.sqrt(3), rel=0.03) and abs(x.mean()) < 0.03 * bound
+
+
+def is_normal(t, std):
+    x = t.data / std
+    assert x.std() == pytest.approx(1, rel=0.03) and abs(x.mean()) < 0.03
+    assert (np.abs(x) > 1).mean() == pytest.approx(0.3173, abs=0.02) and (np.abs(x) > 3).mean() == pytest.approx(0.0027, abs=0.002)
+
+
+@pytest.mark.parametrize("shape, n_in, n_out", [((200, 100), 100, 200), ((40, 20, 5, 3), 300, 600)])
+def test_by_fans(shape, n_in, n_out):
+    assert init.fans(blank(*shape)) == (n_in, n_out)
+    is_uniform(init.xavier_uniform_(blank(*shape)), math.sqrt(6 / (n_in + n_out)))
+    is_normal(init.xavier_normal_(blank(*shape), gain=2.0), 2 * math.sqrt(2 / (n_in + n_out)))
+    is_uniform(init.kaiming_uniform_(blank(*shape), a=math.sqrt(5)), 1 / math.sqrt(n_in))
+    is_normal(init.kaiming_normal_(blank(*shape), nonlinearity="relu"), math.sqrt(2 / n_in))
+    is_normal(init.kaiming_normal_(blank(*shape), mode="fan_out", nonlinearity="linear"), 1 / math.sqrt(n_out))
+
+
+def test_plain_distributions():
+    is_uniform(init.uniform_(blank(20000), -3.0, 3.0), 3.0)
+    is_normal(init.normal_(blank(20000), std=0.5), 0.5)
+    t = init.trunc_normal_(blank(20000), mean=1.0, std=2.0, a=-1.0, b=3.0)
+    assert t.data.min() >= -1 and t.data.max() <= 3
+    assert t.data.std() == pytest.approx(2 * 0.5396, rel=0.03) and t.data.mean() == pytest.approx(1, abs=0.05)     # cut at +-1 sigma
+    assert (init.constant_(blank(3), 2.5).data == 2.5).all() and (init.ones_(blank(3)).data == 1).all()
+    assert (init.zeros_(blank(3)).data == 0).all()
+
+
+@pytest.mark.parametrize("shape", [(7, 7), (3, 8), (8, 3), (4, 2, 3)])
+def test_orthogonal(shape):
+    m = init.orthogonal_(blank(*shape, dtype=np.float64), gain=2.0).data.reshape(shape[0], -1) / 2
+    product = m @ m.T if m.shape[0] <= m.shape[1] else m.T @ m
+    np.testing.assert_allclose(product, np.eye(len(product)), atol=1e-13)
+
+
+def test_same_seed_same_numbers_and_in_place():
+    def draw():
+        nn.seed(7)
+        return nn.Linear(5, 3).weight.data.copy()
+    assert np.array_equal(draw(), draw())
+    t = blank(3, 4)
+    array = t.data
+    assert init.normal_(t) is t and t.data is array and t.dtype == np.float32
+
+
+def test_a_fill_counts_as_a_change():
+    w = nn.Parameter(np.ones((2, 2), np.float32))
+    y = nn.functional.linear(nn.tensor(np.ones((1, 2), np.float32), requires_grad=True), w).sum()
+    init.zeros_(w)
+    with pytest.raises(nn.GraphError, match="changed in place"):
+        y.backward()
+
+
+@pytest.mark.parametrize("call, error, words", [
+    (lambda: init.xavier_uniform_(blank(3)), ShapeError, "at least two dimensions"),
+    (lambda: init.orthogonal_(blank(3)), ShapeError, "at least two dimensions"),
+    (lambda: init.kaiming_normal_(blank(3, 3), mode="fan_up"), RangeError, "fan_up"),
+    (lambda: init.kaiming_normal_(blank(3, 3), nonlinearity="cubic"), RangeError, "cubic"),
+    (lambda: init.trunc_normal_(blank(3), a=1.0, b=1.0), RangeError, "a < b"),
+])
+def test_errors(call, error, words):
+    with pytest.raises(error, match=words):
+        call()
+
+
+def test_gains_equal_torch():
+    torch = pytest.importorskip("torch")
+    for name in ("linear", "conv2d", "sigmoid", "tanh", "relu", "selu", "leaky_relu"):
+        assert init.calculate_gain(name) == pytest.approx(torch.nn.init.calculate_gain(name), rel=1e-12)
+    assert init.calculate_gain("leaky_relu", 0.2) == pytest.approx(torch.nn.init.calculate_gain("leaky_relu", 0.2), rel=1e-12)
+
+
+LAYERS = {
+    "Linear": lambda n: n.Linear(300, 200),
+    "Conv2d": lambda n: n.Conv2d(30, 60, 3, groups=2),
+    "Embedding": lambda n: n.Embedding(200, 100),
+    "MultiheadAttention": lambda n: n.MultiheadAttention(120, 4),
+    "MultiheadAttention, widths": lambda n: n.MultiheadAttention(120, 4, kdim=60, vdim=80),
+    "BatchNorm2d": lambda n: n.BatchNorm2d(5),
+    "LayerNorm": lambda n: n.LayerNorm(5),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_start_as_in_torch(name):
+    """The same constants, and distributions of the same bounds and spread."""
+    torch = pytest.importorskip("torch")
+    ours, theirs = LAYERS[name](nn).state_dict(), LAYERS[name](torch.nn).state_dict()
+    assert list(ours) == list(theirs)
+    for key, want in theirs.items():
+        a, b = ours[key].data, want.numpy()
+        if b.size < 1000 and np.ptp(b) == 0:
+            np.testing.assert_array_equal(a, b, err_msg=key)
+        else:
+            assert np.ptp(a) > 0
+            loose = 0.05 if b.size > 3000 else 0.2
+            assert a.std() == pytest.approx(b.std(), rel=loose), key
+            if name != "Embedding":
+                assert np.abs(a).max() == pytest.approx(np.abs(b).max(), rel=0.05), key
+
+
+def test_padding_rows_start_as_zeros():
+    weight = nn.Embedding(5, 3, padding_idx=-2).weight.data
+    assert not weight[3].any() and weight[[0, 1, 2, 4]].all()

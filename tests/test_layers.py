@@ -1,0 +1,429 @@
+"""Every layer against PyTorch's, from the same state_dict: outputs, all gradients, buffers; then whole models in training."""
+
+import copy
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import fastnn as nn
+
+torch = pytest.importorskip("torch")
+
+TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}   # of the largest value of each array
+
+
+def integers(*shape, below=7):
+    return ("integers", shape, below)
+
+
+# name: (layer, from either library; shapes of the inputs). Options stand after a comma.
+CASES = {
+    "Linear": (lambda n: n.Linear(5, 7), [(3, 5)]),
+    "Linear, no bias, many axes": (lambda n: n.Linear(5, 7, bias=False), [(2, 3, 4, 5)]),
+    "Linear, vector": (lambda n: n.Linear(5, 7), [(5,)]),
+    "Flatten": (lambda n: n.Flatten(), [(2, 3, 5)]),
+    "Flatten, inner": (lambda n: n.Flatten(1, 2), [(2, 3, 5, 2)]),
+    "Unflatten": (lambda n: n.Unflatten(1, (2, 3)), [(4, 6, 5)]),
+    "Identity": (lambda n: n.Identity(), [(2, 3)]),
+    "Conv2d": (lambda n: n.Conv2d(3, 4, 3), [(2, 3, 7, 6)]),
+    "Conv2d, stride and padding": (lambda n: n.Conv2d(3, 4, (3, 2), stride=(2, 1), padding=(1, 2)), [(2, 3, 7, 6)]),
+    "Conv2d, dilation, groups, no bias": (lambda n: n.Conv2d(4, 6, 3, dilation=(2, 1), groups=2, bias=False), [(2, 4, 8, 6)]),
+    "Conv2d, depthwise": (lambda n: n.Conv2d(5, 10, 3, padding=1, groups=5), [(2, 5, 6, 6)]),
+    "Conv2d, same": (lambda n: n.Conv2d(2, 3, (5, 3), padding="same", dilation=(1, 2)), [(2, 2, 6, 7)]),
+    "Conv2d, one image": (lambda n: n.Conv2d(2, 3, 3, padding="valid"), [(2, 6, 7)]),
+    "MaxPool2d": (lambda n: n.MaxPool2d(2), [(2, 3, 6, 8)]),
+    "MaxPool2d, overlapping": (lambda n: n.MaxPool2d(3, stride=2, padding=1, dilation=1, ceil_mode=True), [(2, 3, 8, 7)]),
+    "AvgPool2d": (lambda n: n.AvgPool2d(2), [(2, 3, 6, 8)]),
+    "AvgPool2d, edges": (lambda n: n.AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=False), [(2, 3, 8, 7)]),
+    "AdaptiveAvgPool2d": (lambda n: n.AdaptiveAvgPool2d((3, 2)), [(2, 3, 7, 5)]),
+    "AdaptiveAvgPool2d, global": (lambda n: n.AdaptiveAvgPool2d(1), [(2, 3, 7, 5)]),
+    "AdaptiveMaxPool2d": (lambda n: n.AdaptiveMaxPool2d((3, 2)), [(2, 3, 7, 5)]),
+    "BatchNorm1d": (lambda n: n.BatchNorm1d(5), [(7, 5)]),
+    "BatchNorm1d, sequences": (lambda n: n.BatchNorm1d(5, eps=1e-3, momentum=0.3), [(7, 5, 3)]),
+    "BatchNorm2d": (lambda n: n.BatchNorm2d(3), [(4, 3, 5, 2)]),
+    "BatchNorm2d, plain": (lambda n: n.BatchNorm2d(3, affine=False), [(4, 3, 5, 2)]),
+    "BatchNorm2d, no statistics": (lambda n: n.BatchNorm2d(3, track_running_stats=False), [(4, 3, 5, 2)]),
+    "BatchNorm2d, mean of all": (lambda n: n.BatchNorm2d(3, momentum=None), [(4, 3, 5, 2)]),
+    "LayerNorm": (lambda n: n.LayerNorm(5), [(3, 4, 5)]),
+    "LayerNorm, two axes": (lambda n: n.LayerNorm((4, 5), eps=1e-3), [(3, 4, 5)]),
+    "LayerNorm, no bias": (lambda n: n.LayerNorm(5, bias=False), [(3, 5)]),
+    "LayerNorm, plain": (lambda n: n.LayerNorm(5, elementwise_affine=False), [(3, 5)]),
+    "GroupNorm": (lambda n: n.GroupNorm(2, 6), [(3, 6, 4, 5)]),
+    "GroupNorm, plain": (lambda n: n.GroupNorm(3, 6, affine=False), [(3, 6, 4)]),
+    "RMSNorm": (lambda n: n.RMSNorm(5), [(3, 4, 5)]),
+    "RMSNorm, eps": (lambda n: n.RMSNorm((4, 5), eps=1e-3), [(3, 4, 5)]),
+    "Dropout": (lambda n: n.Dropout(0.0), [(3, 5)]),
+    "Dropout, everything": (lambda n: n.Dropout(1.0), [(3, 5)]),
+    "Dropout2d, everything": (lambda n: n.Dropout2d(1.0), [(3, 2, 5, 4)]),
+    "Embedding": (lambda n: n.Embedding(7, 5), [integers(3, 4)]),
+    "Embedding, padding": (lambda n: n.Embedding(7, 5, padding_idx=2), [integers(3, 4)]),
+    "Sequential": (lambda n: n.Sequential(n.Linear(5, 4), n.LayerNorm(4), n.Linear(4, 3)), [(3, 5)]),
+    "ReLU": (lambda n: n.ReLU(), [(3, 5)]),
+    "ReLU6": (lambda n: n.ReLU6(), [(3, 50)]),
+    "LeakyReLU": (lambda n: n.LeakyReLU(0.2), [(3, 5)]),
+    "ELU": (lambda n: n.ELU(0.7), [(3, 5)]),
+    "SELU": (lambda n: n.SELU(), [(3, 5)]),
+    "GELU": (lambda n: n.GELU(), [(3, 5)]),
+    "GELU, tanh": (lambda n: n.GELU(approximate="tanh"), [(3, 5)]),
+    "SiLU": (lambda n: n.SiLU(), [(3, 5)]),
+    "Sigmoid": (lambda n: n.Sigmoid(), [(3, 5)]),
+    "Tanh": (lambda n: n.Tanh(), [(3, 5)]),
+    "Softplus": (lambda n: n.Softplus(beta=2.0, threshold=1.0), [(3, 50)]),
+    "Hardtanh": (lambda n: n.Hardtanh(-0.5, 0.7), [(3, 50)]),
+    "Softmax": (lambda n: n.Softmax(dim=1), [(3, 5, 2)]),
+    "LogSoftmax": (lambda n: n.LogSoftmax(dim=-1), [(3, 5)]),
+    "MSELoss": (lambda n: n.MSELoss(), [(3, 5), (3, 5)]),
+    "MSELoss, none": (lambda n: n.MSELoss(reduction="none"), [(3, 5), (3, 5)]),
+    "L1Loss": (lambda n: n.L1Loss(reduction="sum"), [(3, 5), (3, 5)]),
+    "SmoothL1Loss": (lambda n: n.SmoothL1Loss(beta=0.7), [(3, 5), (3, 5)]),
+    "HuberLoss": (lambda n: n.HuberLoss(delta=0.7), [(3, 5), (3, 5)]),
+    "CrossEntropyLoss": (lambda n: n.CrossEntropyLoss(label_smoothing=0.1), [(9, 7), integers(9)]),
+    "CrossEntropyLoss, ignored": (lambda n: n.CrossEntropyLoss(ignore_index=3, reduction="sum"), [(9, 7), integers(9)]),
+    "CrossEntropyLoss, images": (lambda n: n.CrossEntropyLoss(), [(3, 7, 2, 5), integers(3, 2, 5)]),
+    "NLLLoss": (lambda n: n.NLLLoss(), [(9, 7), integers(9)]),
+    "BCEWithLogitsLoss": (lambda n: n.BCEWithLogitsLoss(), [(3, 5), integers(3, 5, below=2)]),
+    "KLDivLoss": (lambda n: n.KLDivLoss(reduction="batchmean", log_target=True), [(3, 5), (3, 5)]),
+    "MultiheadAttention": (lambda n: n.MultiheadAttention(6, 2), [(5, 3, 6), (7, 3, 6), (7, 3, 6)]),
+    "MultiheadAttention, batch first": (lambda n: n.MultiheadAttention(6, 3, batch_first=True),
+                                        [(3, 5, 6), (3, 7, 6), (3, 7, 6)]),
+    "MultiheadAttention, widths": (lambda n: n.MultiheadAttention(6, 2, kdim=4, vdim=3, bias=False),
+                                   [(5, 3, 6), (7, 3, 4), (7, 3, 3)]),
+    "MultiheadAttention, one sequence": (lambda n: n.MultiheadAttention(6, 2), [(5, 6), (7, 6), (7, 6)]),
+}
+
+
+def arrays_for(shapes, dtype, seed=0):
+    """Random inputs, away from 0 so that no slope jumps."""
+    rng = np.random.default_rng(seed)
+    made = []
+    for shape in shapes:
+        if shape and shape[0] == "integers":
+            made.append(rng.integers(0, shape[2], shape[1]))
+        else:
+            x = rng.standard_normal(shape)
+            made.append((x + np.sign(x) * 0.02).astype(dtype))
+    return made
+
+
+def randomise(theirs):
+    """Other values than 1 and 0 in norms, biases and statistics."""
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        for name, t in theirs.state_dict().items():
+            if t.dtype.is_floating_point:
+                values = torch.rand(t.shape, generator=generator, dtype=torch.float64) * 0.8 + 0.1
+                sign = 1 if "var" in name else torch.where(torch.rand(t.shape, generator=generator) < 0.5, -1, 1)
+                t.copy_(values * sign)
+
+
+def in_dtype(theirs, dtype):
+    return theirs.to(torch.float64 if dtype is np.float64 else torch.float32)
+
+
+def state_of(theirs):
+    return {key: value.detach().numpy().copy() for key, value in theirs.state_dict().items()}
+
+
+def close(got, want, dtype, what):
+    got, want = np.asarray(got), np.asarray(want)
+    kinds = [(a.dtype, a.shape) for a in (got, want)]
+    assert kinds[0] == kinds[1], f"{what}: {kinds[0]}, PyTorch's {kinds[1]}"
+    if want.size:
+        worst = np.abs(got - want).max()
+        assert worst <= TOLERANCE[dtype] * max(np.abs(want).max(), 1e-2), f"{what}: off by {worst:.1e}"
+
+
+def flat(y):
+    """The floating-point tensors of an output, in order."""
+    if isinstance(y, (tuple, list)):
+        return [t for item in y for t in flat(item)]
+    return [] if y is None else [y]
+
+
+def compare(ours, theirs, arrays, dtype, **kwargs):
+    """Forward, gradients of inputs and parameters, buffers afterwards."""
+    xs = [nn.tensor(a.copy(), requires_grad=a.dtype.kind == "f") for a in arrays]
+    txs = [torch.tensor(a, requires_grad=a.dtype.kind == "f") for a in arrays]
+    if isinstance(theirs, torch.nn.BCEWithLogitsLoss):
+        xs[1], txs[1] = nn.tensor(arrays[1].astype(dtype)), torch.tensor(arrays[1].astype(dtype))
+    theirs_kwargs = {key: torch.tensor(v) if isinstance(v, np.ndarray) else v for key, v in kwargs.items()}
+    ours_kwargs = {key: nn.tensor(v) if isinstance(v, np.ndarray) else v for key, v in kwargs.items()}
+    ys, tys = flat(ours(*xs, **ours_kwargs)), flat(theirs(*txs, **theirs_kwargs))
+    assert len(ys) == len(tys)
+    rng = np.random.default_rng(9)
+    loss = tloss = 0
+    for i, (y, ty) in enumerate(zip(ys, tys)):
+        close(y.data, ty.detach().numpy(), dtype, f"output {i}")
+        dy = rng.standard_normal(y.shape).astype(dtype)
+        loss, tloss = loss + (y * nn.tensor(dy)).sum(), tloss + (ty * torch.tensor(dy)).sum()
+    if not loss.requires_grad:
+        assert not tloss.requires_grad
+        return
+    loss.backward()
+    tloss.backward()
+    for i, (x, tx) in enumerate(zip(xs, txs)):
+        if tx.grad is not None:
+            close(x.grad.data, tx.grad.numpy(), dtype, f"gradient of input {i}")
+    parameters = dict(ours.named_parameters())
+    for name, p in theirs.named_parameters():
+        if p.grad is not None:
+            close(parameters[name].grad.data, p.grad.numpy(), dtype, f"gradient of {name}")
+        else:
+            assert parameters[name].grad is None
+    state = ours.state_dict()
+    for name, want in state_of(theirs).items():
+        close(state[name].data, want, dtype, name)
+
+
+@pytest.mark.parametrize("mode", ["train", "eval"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
+@pytest.mark.parametrize("name", CASES)
+def test_layer_equals_torch(name, dtype, mode):
+    make, shapes = CASES[name]
+    theirs = make(torch.nn)
+    randomise(theirs)
+    ours, theirs = make(nn).to(dtype), in_dtype(theirs, dtype)
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+    ours.load_state_dict(state_of(theirs))
+    getattr(ours, mode)()
+    getattr(theirs, mode)()
+    for seed in (0, 1):                             # twice: running statistics move
+        for model in (ours, theirs):
+            model.zero_grad()
+        compare(ours, theirs, arrays_for(shapes, dtype, seed), dtype)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_repr_and_copies(name):
+    layer = CASES[name][0](nn)
+    assert repr(layer).startswith(type(layer).__name__) and layer.describe()
+    assert repr(copy.deepcopy(layer)) == repr(layer)
+
+
+def test_losses_with_class_weights():
+    weight = np.array([0.5, 2.0, 1.0, 0.1, 3.0, 1.0, 1.0], np.float32)
+    for name in ("CrossEntropyLoss", "NLLLoss"):
+        ours, theirs = getattr(nn, name)(weight=nn.tensor(weight)), getattr(torch.nn, name)(weight=torch.tensor(weight))
+        assert list(ours.state_dict()) == list(theirs.state_dict()) == ["weight"]
+        compare(ours, theirs, arrays_for([(9, 7), integers(9)], np.float32), np.float32)
+    ours = nn.BCEWithLogitsLoss(pos_weight=nn.tensor(weight[:5]), weight=nn.tensor(weight[1:6]))
+    theirs = torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(weight[:5]), weight=torch.tensor(weight[1:6]))
+    compare(ours, theirs, arrays_for([(3, 5), integers(3, 5, below=2)], np.float32), np.float32)
+
+
+def test_bce_loss_takes_probabilities():
+    p, t = np.random.default_rng(0).uniform(0.1, 0.9, (2, 4, 3)).astype(np.float32)
+    x, tx = nn.tensor(p.copy(), requires_grad=True), torch.tensor(p, requires_grad=True)
+    y, ty = nn.BCELoss()(x, nn.tensor(t)), torch.nn.BCELoss()(tx, torch.tensor(t))
+    y.backward()
+    ty.backward()
+    close(y.data, ty.detach().numpy(), np.float32, "loss")
+    close(x.grad.data, tx.grad.numpy(), np.float32, "gradient")
+
+
+# ---- attention's masks ------------------------------------------------------------
+T, U, B, NH = 5, 7, 3, 2
+RNG = np.random.default_rng(4)
+ALLOW_ONE = np.arange(U) == 2                       # so that no query is without a key, where PyTorch gives NaN
+MASKS = {
+    "attn_mask": {"attn_mask": (RNG.random((T, U)) < 0.5) & ~ALLOW_ONE},
+    "attn_mask per head": {"attn_mask": (RNG.random((B * NH, T, U)) < 0.5) & ~ALLOW_ONE},
+    "attn_mask added": {"attn_mask": RNG.standard_normal((T, U))},
+    "attn_mask added per head": {"attn_mask": RNG.standard_normal((B * NH, T, U))},
+    "padding": {"key_padding_mask": (RNG.random((B, U)) < 0.5) & ~ALLOW_ONE},
+    "padding and attn_mask": {"key_padding_mask": (RNG.random((B, U)) < 0.3) & ~ALLOW_ONE,
+                              "attn_mask": (RNG.random((T, U)) < 0.3) & ~ALLOW_ONE},
+    "both added": {"key_padding_mask": RNG.standard_normal((B, U)), "attn_mask": RNG.standard_normal((T, U))},
+    "by head": {"average_attn_weights": False},
+}
+
+
+@pytest.mark.parametrize("need_weights", [True, False])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
+@pytest.mark.parametrize("name", MASKS)
+def test_attention_masks_equal_torch(name, dtype, need_weights):
+    kwargs = {k: v.astype(dtype) if getattr(v, "dtype", None) == np.float64 else v for k, v in MASKS[name].items()}
+    theirs = in_dtype(torch.nn.MultiheadAttention(6, NH, batch_first=True), dtype)
+    randomise(theirs)
+    ours = nn.MultiheadAttention(6, NH, batch_first=True).to(dtype)
+    ours.load_state_dict(state_of(theirs))
+    arrays = arrays_for([(B, T, 6), (B, U, 6), (B, U, 6)], dtype)
+    compare(ours, theirs, arrays, dtype, need_weights=need_weights, **kwargs)
+
+
+@pytest.mark.parametrize("need_weights", [True, False])
+def test_attention_causal_equals_torch_with_the_mask(need_weights):
+    theirs = torch.nn.MultiheadAttention(6, 2, batch_first=True)
+    ours = nn.MultiheadAttention(6, 2, batch_first=True)
+    ours.load_state_dict(state_of(theirs))
+    x = arrays_for([(3, 5, 6)], np.float32)[0]
+    future = torch.nn.Transformer.generate_square_subsequent_mask(5)
+    want, weights = theirs(*[torch.tensor(x)] * 3, attn_mask=future, is_causal=True, need_weights=need_weights)
+    t = nn.tensor(x)
+    got, ours_weights = ours(t, t, t, is_causal=True, need_weights=need_weights)
+    close(got.data, want.detach().numpy(), np.float32, "output")
+    if need_weights:
+        close(ours_weights.data, weights.detach().numpy(), np.float32, "weights")
+
+
+def test_attention_without_weights_is_the_same_in_training():
+    """Both paths drop the same weights (of rows of 4 n), and a query that may attend nothing gives the bias, without NaN."""
+    attention = nn.MultiheadAttention(6, 2, dropout=0.4, batch_first=True).double()
+    x = arrays_for([(3, 8, 6)], np.float64)[0]
+    padding = np.zeros((3, 8), bool)
+    padding[1] = True
+    results = []
+    for need_weights in (True, False):
+        nn.seed(11)
+        attention.zero_grad()
+        t = nn.tensor(x, requires_grad=True)
+        y, weights = attention(t, t, t, key_padding_mask=nn.tensor(padding), need_weights=need_weights, is_causal=True)
+        y.backward(np.ones(y.shape))
+        results.append([y.data, t.grad.data, *(p.grad.data for p in attention.parameters())])
+        if need_weights:
+            assert (weights.data[1] == 0).all() and (weights.data[0] == 0).any()
+    for a, b in zip(*results):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-13)
+    np.testing.assert_allclose(results[0][0][1], np.broadcast_to(attention.out_proj.bias.data, (8, 6)), atol=1e-15)
+
+
+# ---- whole models ------------------------------------------------------------
+def lenet(n):
+    return n.Sequential(n.Conv2d(1, 6, 5, padding=2), n.ReLU(), n.MaxPool2d(2), n.Conv2d(6, 16, 5), n.ReLU(), n.MaxPool2d(2),
+                        n.Flatten(), n.Linear(64, 30), n.ReLU(), n.Linear(30, 10))
+
+
+def gpt(n):
+    """A small pre-norm transformer with tied embeddings."""
+    class Block(n.Module):
+        def __init__(self):
+            super().__init__()
+            self.ln_1, self.ln_2 = n.LayerNorm(8), n.LayerNorm(8)
+            self.attn = n.MultiheadAttention(8, 2, batch_first=True)
+            self.mlp = n.Sequential(n.Linear(8, 32), n.GELU(), n.Linear(32, 8))
+
+        def forward(self, x, future):
+            h = self.ln_1(x)
+            x = x + self.attn(h, h, h, attn_mask=future, need_weights=False)[0]
+            return x + self.mlp(self.ln_2(x))
+
+    class GPT(n.Module):
+        def __init__(self):
+            super().__init__()
+            self.tokens, self.places = n.Embedding(10, 8), n.Embedding(6, 8)
+            self.blocks = n.ModuleList([Block() for _ in range(2)])
+            self.ln = n.LayerNorm(8)
+            self.head = n.Linear(8, 10, bias=False)
+            self.head.weight = self.tokens.weight
+
+        def forward(self, x):
+            wrap = nn.tensor if n is nn else torch.tensor
+            x = self.tokens(x) + self.places(wrap(np.arange(6)))
+            future = wrap(~np.tri(6, dtype=bool))
+            for block in self.blocks:
+                x = block(x, future)
+            return self.head(self.ln(x)).reshape(-1, 10)
+
+    return GPT()
+
+
+MODELS = {
+    "lenet": (lenet, lambda rng: rng.standard_normal((4, 1, 16, 16)), 4),
+    "gpt": (gpt, lambda rng: rng.integers(0, 10, (3, 6)), 18),
+}
+OPTIMISERS = {
+    "SGD": lambda o, params: o.SGD(params, lr=0.05, momentum=0.9, nesterov=True, weight_decay=1e-3),
+    "Adam": lambda o, params: o.Adam(params, lr=0.01),
+    "AdamW": lambda o, params: o.AdamW(params, lr=0.01, weight_decay=0.1),
+}
+
+
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+@pytest.mark.parametrize("name", MODELS)
+def test_three_steps_of_training_equal_torch(name, optimiser):
+    """In float64: Adam divides a gradient by its own size, and some are 0 but for rounding, which float32 would show."""
+    make, draw, labels = MODELS[name]
+    theirs = make(torch.nn).double()
+    ours = make(nn).double()
+    ours.load_state_dict(state_of(theirs))
+    make_optimiser = OPTIMISERS[optimiser]
+    optimise, toptimise = make_optimiser(nn.optim, ours.parameters()), make_optimiser(torch.optim, theirs.parameters())
+    rng = np.random.default_rng(0)
+    losses = []
+    for _ in range(3):
+        x, t = draw(rng), rng.integers(0, 10, labels)
+        loss = nn.functional.cross_entropy(ours(nn.tensor(x)), nn.tensor(t))
+        tloss = torch.nn.functional.cross_entropy(theirs(torch.tensor(x)), torch.tensor(t))
+        optimise.zero_grad()
+        toptimise.zero_grad()
+        loss.backward()
+        tloss.backward()
+        optimise.step()
+        toptimise.step()
+        losses.append((loss.item(), tloss.item()))
+    np.testing.assert_allclose(*np.transpose(losses), rtol=1e-10)
+    state = ours.state_dict()
+    for key, want in state_of(theirs).items():
+        np.testing.assert_allclose(state[key].data, want, rtol=1e-8, atol=1e-10, err_msg=key)
+
+
+def test_eight_threads_infer_with_the_same_bits():
+    model = lenet(nn).eval()
+    inputs = [np.random.default_rng(i).standard_normal((3, 1, 16, 16)).astype(np.float32) for i in range(8)]
+    want = [model(nn.tensor(x)).data.tobytes() for x in inputs]
+    wrong, barrier = [], threading.Barrier(8)
+
+    def infer(i):
+        barrier.wait()
+        with nn.no_grad():
+            for _ in range(10):
+                if model(nn.tensor(inputs[i])).data.tobytes() != want[i]:
+                    wrong.append(i)
+
+    threads = [threading.Thread(target=infer, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+FORKED = """
+import os, sys
+import numpy as np, fastnn as nn
+nn.set_num_threads(2)
+nn.seed(1)
+model = nn.Sequential(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Flatten(), nn.Linear(32 * 26 * 26, 10))
+optimiser = nn.optim.Adam(model.parameters())
+x, t = np.random.default_rng(0).standard_normal((16, 1, 28, 28)).astype(np.float32), np.arange(16) % 10
+
+def steps():
+    losses = []
+    for _ in range(3):
+        loss = nn.functional.cross_entropy(model(nn.tensor(x)), nn.tensor(t))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    return np.array(losses).tobytes()
+
+steps()                                             # the pool's threads exist now; a forked child has none of them
+read, write = os.pipe()
+child = os.fork()
+if child == 0:
+    os.write(write, steps())
+    os._exit(0)
+mine = steps()
+assert os.waitpid(child, 0)[1] == 0, "the child failed"
+assert os.read(read, 1000) == mine, "the child's losses differ"
+print("same")
+"""
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="no fork on this system")
+def test_a_forked_child_trains_with_the_same_bits():
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "same\n", done.stderr

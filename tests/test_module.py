@@ -1,0 +1,375 @@
+"""Module: walking, state, modes, hooks, copies; and errors that name the layer."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import fastnn as nn
+from fastnn import DTypeError, RangeError, ShapeError
+
+
+def small():
+    return nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Sequential(nn.Linear(3, 2), nn.BatchNorm1d(2)))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(4, 4), nn.Linear(4, 3)])
+        self.heads = nn.ModuleDict({"a": nn.Linear(3, 2)})
+        self.scale = nn.Parameter([2.0])
+        self.register_buffer("count", np.zeros((), np.int64))
+        self.register_buffer("scratch", np.zeros(2), persistent=False)
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return self.heads["a"](x) * self.scale
+
+
+# ---- walking ------------------------------------------------------------
+def test_walking():
+    net = Net()
+    assert [name for name, _ in net.named_modules()] == ["", "layers", "layers.0", "layers.1", "heads", "heads.a"]
+    assert [name for name, _ in net.named_parameters()][:3] == ["scale", "layers.0.weight", "layers.0.bias"]
+    assert [name for name, _ in net.named_buffers()] == ["count", "scratch"]
+    assert list(net.state_dict()) == ["scale", "count", "layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias",
+                                      "heads.a.weight", "heads.a.bias"]
+    assert net.get_submodule("layers.1") is net.layers[1] and net.get_submodule("") is net
+    with pytest.raises(AttributeError, match="'middle'"):
+        net.get_submodule("layers.middle")
+    visited = []
+    net.apply(lambda module: visited.append(type(module).__name__))
+    assert visited == ["Linear", "Linear", "ModuleList", "Linear", "ModuleDict", "Net"]
+
+
+def test_shared_parameters_count_once():
+    net = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    net[1].weight = net[0].weight
+    assert len(list(net.parameters())) == 3 and len(net.state_dict()) == 4
+    again = copy.deepcopy(net)
+    assert again[1].weight is again[0].weight and again[0].weight is not net[0].weight
+    unpickled = pickle.loads(pickle.dumps(net))
+    assert unpickled[1].weight is unpickled[0].weight
+    net.to(np.float64)
+    assert net[1].weight is net[0].weight and net[0].weight.dtype == np.float64
+
+
+def test_containers():
+    model = small()
+    assert len(model) == 3 and model[-1] is model[2] and [type(m) for m in model[:2]] == [nn.Linear, nn.ReLU]
+    model.insert(1, nn.Tanh())
+    assert [type(m).__name__ for m in model] == ["Linear", "Tanh", "ReLU", "Sequential"]
+    assert isinstance(model.pop(1), nn.Tanh) and list(model._modules) == ["0", "1", "2"]
+    del model[0]
+    assert isinstance(model[0], nn.ReLU)
+    listed = nn.ModuleList([nn.ReLU()])
+    listed += [nn.Tanh()]
+    assert len(listed) == 2
+    named = nn.Sequential({"first": nn.Linear(2, 2), "second": nn.ReLU()})
+    assert list(named.state_dict()) == ["first.weight", "first.bias"]
+    for container in (listed, nn.ModuleDict({"a": nn.ReLU()})):
+        with pytest.raises(TypeError, match="cannot be called"):
+            container(nn.tensor([1.0]))
+    with pytest.raises(IndexError, match="no number 5"):
+        model[5]
+    with pytest.raises(TypeError, match=r"Did you mean a layer, like nn.ReLU\(\)"):
+        nn.Sequential(nn.functional.relu)
+    with pytest.raises(TypeError, match="must be a Module"):
+        nn.ModuleList([3])
+
+
+# ---- attributes ------------------------------------------------------------
+def test_attributes():
+    net = Net()
+    with pytest.raises(TypeError, match="scale is a parameter; it cannot be replaced by a Tensor"):
+        net.scale = nn.tensor([1.0])
+    with pytest.raises(TypeError, match="layers is a module"):
+        net.layers = 3
+    net.count = nn.tensor(5)
+    assert dict(net.named_buffers())["count"].item() == 5
+    with pytest.raises(TypeError, match="buffer"):
+        net.count = 7
+    del net.heads
+    assert "heads.a.weight" not in net.state_dict() and not hasattr(net, "heads")
+    net.heads = nn.Linear(1, 1)
+    net.heads = nn.Parameter([1.0])
+    assert "heads" in dict(net.named_parameters()) and "heads" not in net._modules
+    net.scale = None
+    assert "scale" not in net.state_dict() and net.scale is None
+    for name in ("", "a.b"):
+        with pytest.raises(ValueError, match="name"):
+            net.add_module(name, nn.ReLU())
+    with pytest.raises(KeyError, match="has an attribute 'train'"):
+        net.add_module("train", nn.ReLU())
+    with pytest.raises(TypeError, match="'cost' is an attribute of the class"):
+        net.cost = nn.Linear(1, 1)
+    with pytest.raises(TypeError, match="must be a Parameter"):
+        net.register_parameter("p", nn.tensor([1.0]))
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = net.nonsense
+
+
+def test_super_init_forgotten():
+    class Forgetful(nn.Module):
+        def __init__(self):
+            self.layer = nn.Linear(1, 1)
+    with pytest.raises(TypeError, match=r"super\(\).__init__\(\)"):
+        Forgetful()
+
+
+def test_forward_forgotten():
+    class Empty(nn.Module):
+        pass
+    with pytest.raises(TypeError, match=r"Empty must define forward\(\)"):
+        Empty()(nn.tensor([1.0]))
+
+
+# ---- state ------------------------------------------------------------
+def test_load_state_dict():
+    source, target = small(), small()
+    source[2][1].running_mean.data[...] = 7
+    report = target.load_state_dict({key: t.data.astype(np.float64) for key, t in source.state_dict().items()})
+    assert repr(report) == "<All keys matched successfully>" and tuple(report) == ([], [])
+    for (key, a), b in zip(source.state_dict().items(), target.state_dict().values()):
+        assert a.dtype == b.dtype and np.array_equal(a.data, b.data), key
+    assert not np.shares_memory(source[0].weight.data, target[0].weight.data)
+
+
+def test_load_state_dict_tells_everything_and_changes_nothing():
+    model = small()
+    before = {key: t.data.copy() for key, t in model.state_dict().items()}
+    state = {key: t.data + 1 for key, t in model.state_dict().items()}
+    state["0.weight"] = np.zeros((3, 5))
+    state["0.bias"] = np.array(["a", "b", "c"])
+    del state["2.0.bias"]
+    state["extra"] = np.zeros(1)
+    with pytest.raises(ShapeError) as caught:
+        model.load_state_dict(state)
+    for words in ("0.weight: expected (3, 4), got (3, 5)", "0.bias: expected numbers", "2.0.bias: missing",
+                  "extra: unexpected"):
+        assert words in str(caught.value)
+    with pytest.raises(ShapeError) as caught:
+        model.load_state_dict(state, strict=False)
+    assert "strict=False" not in str(caught.value) and "missing" not in str(caught.value)
+    for key, t in model.state_dict().items():
+        assert np.array_equal(t.data, before[key]), key
+    state = {"0.bias": np.ones(3), "extra": np.zeros(1)}
+    with pytest.raises(ShapeError, match="strict=False"):
+        model.load_state_dict(state)
+    missing, unexpected = model.load_state_dict(state, strict=False)
+    assert "0.weight" in missing and unexpected == ["extra"] and model[0].bias.tolist() == [1, 1, 1]
+
+
+def test_loading_counts_as_a_change():
+    """A graph that saved a weight notices that load_state_dict overwrote it."""
+    layer = nn.Linear(3, 2)
+    y = layer(nn.tensor(np.ones((1, 3), np.float32), requires_grad=True)).sum()
+    layer.load_state_dict(layer.state_dict())
+    with pytest.raises(nn.GraphError, match="changed in place"):
+        y.backward()
+
+
+def test_read_only_parameters_are_refused_before_anything_changes():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    fixed = np.zeros(2, np.float32)
+    fixed.flags.writeable = False
+    model[1].bias = nn.Parameter(fixed)
+    before = model[0].weight.data.copy()
+    with pytest.raises(ShapeError, match=r"1\.bias: the model's own array is read-only"):
+        model.load_state_dict({key: np.ones_like(t.data) for key, t in model.state_dict().items()})
+    assert np.array_equal(before, model[0].weight.data)
+
+
+# ---- modes ------------------------------------------------------------
+def test_modes_dtype_and_gradients():
+    model = small()
+    assert model.eval() is model and not any(m.training for m in model.modules())
+    assert model.train() is model and all(m.training for m in model.modules())
+    model(nn.tensor(np.ones((3, 4), np.float32))).sum().backward()
+    assert model.double() is model and {p.dtype for p in model.parameters()} == {np.dtype(np.float64)}
+    assert model[0].weight.grad.dtype == np.float64 and model[2][1].running_var.dtype == np.float64
+    assert model[2][1].num_batches_tracked.dtype == np.int64
+    model.float()
+    array = model[0].weight.grad.data
+    model.zero_grad(set_to_none=False)
+    assert model[0].weight.grad.data is array and not array.any()
+    model.zero_grad()
+    assert all(p.grad is None for p in model.parameters())
+    model.requires_grad_(False)
+    assert not model(nn.tensor(np.ones((3, 4), np.float32))).requires_grad
+    with pytest.raises(DTypeError, match="float32 or float64"):
+        model.to("int32")
+
+
+# ---- hooks ------------------------------------------------------------
+def test_hooks():
+    model = small()
+    seen = []
+    first = model[0].register_forward_hook(lambda m, inputs, y: seen.append((m, inputs[0].shape, y.shape)))
+    x = nn.tensor(np.ones((2, 4), np.float32))
+    model(x)
+    assert seen == [(model[0], (2, 4), (2, 3))]
+    first.remove()
+    first.remove()                                  # a second time does nothing
+    model(x)
+    assert len(seen) == 1
+    with model[1].register_forward_hook(lambda m, inputs, y: y * 0):
+        assert not model[:2](x).data.any()
+    assert model[1](x).data.any()
+    remove = model.register_forward_pre_hook(lambda m, inputs: nn.tensor(np.zeros((5, 4), np.float32)))
+    assert model(x).shape == (5, 2)
+    remove()
+    assert model(x).shape == (2, 2)
+
+
+def test_copies_are_independent():
+    model = small()
+    x = nn.tensor(np.random.default_rng(0).standard_normal((5, 4)).astype(np.float32))
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        other.eval()
+        model.eval()
+        assert np.array_equal(model(x).data, other(x).data)
+        other[0].weight.data[...] = 0
+        assert model[0].weight.data.any()
+
+
+# ---- errors ------------------------------------------------------------
+def zeros(*shape, dtype=np.float32):
+    return nn.tensor(np.zeros(shape, dtype))
+
+
+def test_an_error_names_the_path():
+    net = Net()
+    net.layers[1] = nn.Linear(5, 3)
+    with pytest.raises(ShapeError) as caught:
+        net(zeros(2, 4))
+    assert str(caught.value) == "model.layers.1 (Linear 5 -> 3): expected (..., 5), got (2, 4)"
+
+    class Outer(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.body = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), net)
+
+        def forward(self, x):
+            return self.body(x)
+    with pytest.raises(ShapeError) as caught:
+        Outer()(zeros(1, 1, 4, 6))
+    assert str(caught.value).startswith("model.body.2.layers.1 (Linear 5 -> 3): expected (..., 5), got ")
+
+
+def test_an_error_of_a_function_keeps_its_name():
+    class Block(nn.Module):
+        def forward(self, x):
+            return x.reshape(7, 5)
+    with pytest.raises(ShapeError, match=r"^model\.1 \(Block\) in reshape: "):
+        nn.Sequential(nn.Identity(), Block())(zeros(2, 3))
+
+
+def test_flatten_is_suggested():
+    words = r"model\.0 \(Linear 784 -> 10\): .* got \(32, 1, 28, 28\)\. Did you forget Flatten\(\)\?"
+    with pytest.raises(ShapeError, match=words):
+        nn.Sequential(nn.Linear(784, 10))(zeros(32, 1, 28, 28))
+
+
+def test_the_same_error_through_a_module_that_is_not_a_child():
+    class Hidden(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.__dict__["secret"] = nn.Linear(2, 2)
+
+        def forward(self, x):
+            return self.secret(x)
+    with pytest.raises(ShapeError, match=r"^model \(Linear 2 -> 2\): "):
+        Hidden()(zeros(1, 3))
+
+
+E3, E5 = zeros(2, 3, 6), zeros(2, 5, 6)
+
+
+def batch_first():
+    return nn.MultiheadAttention(6, 2, batch_first=True)
+
+
+ERRORS = [
+    ("Linear", lambda: nn.Linear(4, 2)(zeros(3, 5)), ShapeError, "Linear 4 -> 2|(..., 4)|(3, 5)"),
+    ("Linear dtype", lambda: nn.Linear(4, 2)(zeros(3, 4, dtype=np.float64)), DTypeError, "Linear 4 -> 2|float64|float32"),
+    ("Linear integers", lambda: nn.Linear(4, 2)(zeros(3, 4, dtype=np.int64)), DTypeError, "Linear 4 -> 2|int64"),
+    ("Conv2d groups", lambda: nn.Conv2d(3, 4, 3, groups=2), ShapeError, "groups=2|3 channels"),
+    ("Conv2d channels", lambda: nn.Conv2d(3, 4, 3)(zeros(1, 2, 8, 8)), ShapeError, "Conv2d 3 -> 4, 3x3|2 channels"),
+    ("Conv2d window", lambda: nn.Conv2d(1, 1, 5)(zeros(1, 1, 4, 8)), ShapeError, "Conv2d 1 -> 1, 5x5|4"),
+    ("Conv2d rank", lambda: nn.Conv2d(1, 1, 5)(zeros(8, 8)), ShapeError, "Conv2d|(8, 8)"),
+    ("Conv2d stride", lambda: nn.Conv2d(1, 1, 5, stride=0), ShapeError, "stride >= 1"),
+    ("Conv2d kernel", lambda: nn.Conv2d(1, 1, (1, 2, 3)), ShapeError, "kernel_size"),
+    ("MaxPool2d", lambda: nn.MaxPool2d(9)(zeros(1, 1, 4, 4)), ShapeError, "MaxPool2d 9"),
+    ("AvgPool2d", lambda: nn.AvgPool2d(2)(zeros(4)), ShapeError, "AvgPool2d 2|(4,)"),
+    ("AdaptiveAvgPool2d", lambda: nn.AdaptiveAvgPool2d(2)(zeros(4)), ShapeError, "AdaptiveAvgPool2d|(4,)"),
+    ("BatchNorm1d rank", lambda: nn.BatchNorm1d(3)(zeros(2, 3, 4, 5)), ShapeError, "BatchNorm1d 3|(N, C)"),
+    ("BatchNorm2d channels", lambda: nn.BatchNorm2d(3)(zeros(2, 4, 5, 5)), ShapeError, "BatchNorm2d 3|C = 3|(2, 4, 5, 5)"),
+    ("BatchNorm1d one", lambda: nn.BatchNorm1d(3)(zeros(1, 3)), ShapeError, "BatchNorm1d 3|more than 1 value"),
+    ("LayerNorm", lambda: nn.LayerNorm(5)(zeros(2, 4)), ShapeError, "LayerNorm 5|(2, 4)"),
+    ("RMSNorm", lambda: nn.RMSNorm((2, 5))(zeros(2, 4)), ShapeError, "RMSNorm 2x5|(2, 4)"),
+    ("GroupNorm", lambda: nn.GroupNorm(4, 6), ShapeError, "6 channels|4 equal groups"),
+    ("Dropout", lambda: nn.Dropout(1.5), RangeError, "Dropout|0 <= p <= 1|1.5"),
+    ("Dropout2d", lambda: nn.Dropout2d(0.5)(zeros(2, 3)), ShapeError, "Dropout2d|(N, C, H, W)|(2, 3)"),
+    ("Embedding", lambda: nn.Embedding(5, 2)(nn.tensor([1, 5])), RangeError, "Embedding 5 x 2|index 5|0 <= index < 5"),
+    ("Embedding reals", lambda: nn.Embedding(5, 2)(zeros(2)), DTypeError, "Embedding 5 x 2|integer"),
+    ("Embedding padding", lambda: nn.Embedding(5, 2, padding_idx=7), RangeError, "padding_idx|5 rows"),
+    ("Embedding vectors", lambda: nn.Embedding.from_pretrained(np.zeros(3)), ShapeError, "(V, D)|(3,)"),
+    ("Flatten", lambda: nn.Flatten(3)(zeros(2, 3)), RangeError, "Flatten|dimension 3"),
+    ("CrossEntropyLoss", lambda: nn.CrossEntropyLoss()(zeros(2, 3), nn.tensor([0, 3])), RangeError, "CrossEntropyLoss|3"),
+    ("heads", lambda: nn.MultiheadAttention(6, 4), ShapeError, "num_heads=4|embed_dim=6"),
+    ("attention dropout", lambda: nn.MultiheadAttention(6, 2, dropout=-1), RangeError, "dropout|-1"),
+    ("attention width", lambda: nn.MultiheadAttention(6, 2)(zeros(2, 3, 5), E3, E3), ShapeError,
+     "MultiheadAttention 6, 2 heads|query with 6 features|(2, 3, 5)"),
+    ("attention rank", lambda: nn.MultiheadAttention(6, 2)(E3, zeros(3, 6), E3), ShapeError, "key of shape (T, B, D)|(3, 6)"),
+    ("attention batch", lambda: nn.MultiheadAttention(6, 2)(E3, E5, E5), ShapeError, "one B|batch_first is False"),
+    ("attention values", lambda: batch_first()(E3, E3, E5), ShapeError, "one value for each key"),
+    ("attention mask", lambda: batch_first()(E3, E5, E5, attn_mask=zeros(5, 3)), ShapeError,
+     "attn_mask of shape (3, 5) or (4, 3, 5)|(5, 3)"),
+    ("attention padding", lambda: batch_first()(E3, E5, E5, key_padding_mask=zeros(5, 2)), ShapeError,
+     "key_padding_mask of shape (2, 5)|(5, 2)"),
+]
+
+
+@pytest.mark.parametrize("row", ERRORS, ids=[row[0] for row in ERRORS])
+def test_error_table(row):
+    _, call, error, words = row
+    with pytest.raises(error) as caught:
+        call()
+    for word in words.split("|"):
+        assert word in str(caught.value), f"{word!r} is not in: {caught.value}"
+
+
+EMPTY = {
+    "Linear": (lambda: nn.Linear(4, 2), zeros(0, 4)),
+    "Conv2d": (lambda: nn.Conv2d(1, 2, 3), zeros(0, 1, 5, 5)),
+    "MaxPool2d": (lambda: nn.MaxPool2d(2), zeros(0, 1, 4, 4)),
+    "Flatten": (lambda: nn.Flatten(), zeros(0, 2, 3)),
+    "LayerNorm": (lambda: nn.LayerNorm(4), zeros(0, 4)),
+    "BatchNorm2d": (lambda: nn.BatchNorm2d(3).eval(), zeros(0, 3, 2, 2)),
+    "Embedding": (lambda: nn.Embedding(5, 2), zeros(0, 3, dtype=np.int64)),
+    "Dropout": (lambda: nn.Dropout(0.5), zeros(0, 4)),
+    "ReLU": (lambda: nn.ReLU(), zeros(0, 4)),
+    "Softmax": (lambda: nn.Softmax(-1), zeros(0, 4)),
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_an_empty_batch_works(name):
+    make, x = EMPTY[name]
+    layer = make()
+    y = layer(x)
+    assert y.shape[0] == 0
+    if y.requires_grad:
+        y.sum().backward()
+        assert all(p.grad is None or not p.grad.data.any() for p in layer.parameters())
+
+
+def test_empty_batch_of_attention():
+    attention = nn.MultiheadAttention(6, 2, batch_first=True)
+    for need_weights in (True, False):
+        y, weights = attention(*[zeros(0, 5, 6)] * 3, need_weights=need_weights)
+        assert y.shape == (0, 5, 6) and (weights is None or weights.shape == (0, 5, 5))
