@@ -94,6 +94,17 @@ def test_attention(kdim, vdim):
     assert row.multiply_adds == count_attention(3, 5, 7, 6, 2, kdim, vdim) and row.output_shape == (5, 3, 6)
 
 
+def test_workspace():
+    """Copies of the filters for convolution's backward; a list of positions for embedding's. The largest counts: they take turns."""
+    conv, table = nn.Conv2d(16, 32, 3, padding=1), nn.Embedding(1000, 4)
+    row, = rows_of(conv, (16, 28, 28))
+    assert row.workspace > 0 and row.workspace % conv.weight.data.nbytes == 0
+    row, = rows_of(table, (5, 3), dtype="int64")
+    assert row.workspace == 8 * (1000 + 1 + 15)
+    s = nn.Sequential(conv, nn.Conv2d(32, 64, 3)).summary((16, 28, 28))
+    assert s.workspace == max(row.workspace for row in s.rows) > 0 and "of workspace at a time" in str(s)
+
+
 def test_element_wise_layers_count_nothing():
     for layer, shape in [(nn.LayerNorm(5), (5,)), (nn.BatchNorm2d(3), (3, 4, 4)), (nn.GroupNorm(3, 3), (3, 4, 4)),
                          (nn.RMSNorm(5), (5,)), (nn.ReLU(), (5,)), (nn.Softmax(-1), (5,)), (nn.MaxPool2d(2), (3, 4, 4)),

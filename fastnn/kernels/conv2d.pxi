@@ -16,6 +16,16 @@ cdef int _conv_window(fnn_window *g, const Array *x, const Array *w, stride, pad
     return 0
 
 
+def conv2d_workspace(x_shape, w_shape, stride, padding, dilation, groups):
+    """Elements of workspace that conv2d_backward takes, all gradients wanted."""
+    cdef Array x_, w_
+    cdef fnn_window g
+    for i in range(4):
+        x_.shape[i], w_.shape[i] = x_shape[i], w_shape[i]
+    _conv_window(&g, &x_, &w_, stride, padding, dilation, groups)
+    return fnn_conv2d_workspace(&g, 1, 1)
+
+
 def conv2d_forward(x, w, b, stride, padding, dilation, groups):
     cdef Array x_, w_, b_, y_
     cdef fnn_window g

@@ -11,6 +11,7 @@ from .. import functional as F
 from .. import init
 from ..errors import ShapeError
 from ..ops.checks import pair
+from ..ops.conv2d import workspace_bytes
 from ..tensor import Parameter, Tensor
 from .module import Module, Window
 
@@ -67,6 +68,9 @@ class Conv2d(Module):
 
     def cost(self, inputs: tuple[Any, ...], output: Any) -> int:
         return output.numel() * math.prod(self.weight.shape[1:])
+
+    def workspace_bytes(self, inputs: tuple[Any, ...], output: Any) -> int:
+        return workspace_bytes(inputs[0], self.weight, self.stride, self.padding, self.dilation, self.groups)
 
     def receptive_window(self) -> Window:
         return self.kernel_size, self.stride, self.dilation

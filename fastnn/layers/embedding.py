@@ -9,6 +9,7 @@ import numpy as np
 from .. import functional as F
 from .. import init
 from ..errors import RangeError, ShapeError
+from ..ops.embedding import workspace_bytes
 from ..tensor import Parameter, Tensor
 from .module import Module
 
@@ -50,6 +51,9 @@ class Embedding(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.embedding(input, self.weight, self.padding_idx)
+
+    def workspace_bytes(self, inputs: tuple[Any, ...], output: Any) -> int:
+        return workspace_bytes(inputs[0].numel(), self.num_embeddings)
 
     def describe(self) -> str:
         return f"Embedding {self.num_embeddings} x {self.embedding_dim}"

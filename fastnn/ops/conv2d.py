@@ -8,7 +8,7 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
-from ..kernels import kernel
+from ..kernels import compiled, kernel
 from ..reference import conv2d as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float, need_rank, pair
@@ -232,3 +232,13 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     groups = pair("conv2d", "groups", groups, 1)[0]
     around = pads(padding, weight.shape[2:], stride, dilation)
     return batched(lambda x: apply(CONV2D, x, weight, bias, stride=stride, padding=around, dilation=dilation, groups=groups), input)
+
+
+def workspace_bytes(input: Tensor, weight: Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> int:
+    """What the backward kernel takes for its own time, besides the columns that fit in each thread's scratch; 0 without kernels."""
+    if compiled is None:
+        return 0
+    stride, dilation = pair("conv2d", "stride", stride, 1), pair("conv2d", "dilation", dilation, 1)
+    shape = input.shape if input.ndim == 4 else (1, *input.shape)
+    around = pads(padding, weight.shape[2:], stride, dilation)
+    return int(compiled.conv2d_workspace(shape, weight.shape, stride, around, dilation, groups)) * input.dtype.itemsize

@@ -108,3 +108,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
             raise RangeError(who="embedding", expected=f"padding_idx within the {rows} rows", got=padding_idx)
         padding_idx %= rows
     return apply(EMBEDDING, input, weight, padding_idx=padding_idx)
+
+
+def workspace_bytes(n: int, V: int) -> int:
+    """What the backward kernel takes to sort n positions by row: see csrc/embedding.h."""
+    return (V + 1 + n) * 8
