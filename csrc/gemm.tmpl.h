@@ -3,53 +3,60 @@
  * Math       C[i,j] = sum_p A[i,p] B[p,j]  (+ C[i,j]) (+ bias_row[i]) (+ bias_col[j])
  * Symbols    see gemm.h
  * Layout     A and B with any strides, C with rows of adjacent elements
- * Method     The k products are cut into blocks of at most GEMM_KC. For one block, A is copied into panels of mr rows and B into panels
- *            of NR columns, so that what the innermost loop reads is adjacent, whatever the strides were; then each mr x NR tile of C is
- *            computed in registers from one panel of each and touched once (gemm_tile.tmpl.h).
+ * Method     The k products are cut into blocks of at most GEMM_KC. For one block, A is copied into panels of up to MR rows and B
+ *            into panels of NR columns, so that what the innermost loop reads is adjacent, whatever the strides were; then each
+ *            MR x NR tile of C is computed in registers from one panel of each, and touched once (gemm_tile.tmpl.h).
  *
- *                               n                         a panel of B: GEMM_KC x NR, in the L1 cache while all panels of A pass by
- *                      +--+--+--+--+--+
+ *                               n
+ *                      +--+--+--+--+--+             a panel of B: k x NR. A group of them stays in the L2 cache
  *                      |  |B |  |  |  | k
  *                 k    +--+--+--+--+--+
- *               +----+ +--+--+--+--+--+
- *               +----+ +--+--+--+--+--+                   rows are cut evenly: m = 16 gives two panels of 8, not 14 + 2
+ *               +----+ +--+--+--+--+--+             a panel of A: MR x k, in the L1 cache while the group's panels of B pass by;
+ *               +----+ +--+--+--+--+--+             rows are cut evenly: m = 16 gives two panels of 8, not 14 + 2
  *             m +-A--+ +--+C-+--+--+--+
  *               +----+ +--+--+--+--+--+
  *
  *            An operand that is read by few panels of the other one is not copied but read where it lies.
  *            Products with up to GEMM_SKINNY rows or columns read the matrix once and straight: gemm_skinny.tmpl.h.
- *            Small C, large k: the products are cut into chunks with a C of their own, which are added at the end in order (gemm_split).
+ *            Small C, large k: the products are cut into chunks with a C of their own, added at the end in order (gemm_split).
  * Cost       2 m n k operations
  * Threads    one loop over panels to copy, one loop over groups of tiles of C
- * Sums       within a block of k in order, one multiply-add after the other; then block after block. See also gemm_skinny and gemm_split.
- * Reference  Goto, van de Geijn (2008), "Anatomy of high-performance matrix multiplication"; Van Zee, van de Geijn (2015), "BLIS";
- *            fastnn/reference/matmul.py
+ * Sums       within a block of k in order, one multiply-add after the other; then block after block (gemm_skinny and gemm_split
+ *            have orders of their own)
+ * Reference  Goto, van de Geijn (2008), "Anatomy of high-performance matrix multiplication"; Van Zee, van de Geijn (2015),
+ *            "BLIS: a framework for rapidly instantiating BLAS functionality"; fastnn/reference/matmul.py
  */
 #ifndef FNN_GEMM_ONCE
 #define FNN_GEMM_ONCE
 enum {
     GEMM_NV = 2,                                    /* vectors in a row of a tile */
-    GEMM_KC = 256,                                  /* products in a block: a panel of B takes half of an L1 cache */
+    GEMM_KC = 256,                                  /* products in a block: a panel of A takes less than half of an L1 cache */
     GEMM_GROUP_ROWS = 5, GEMM_GROUP_COLUMNS = 4,    /* panels of A and of B in a group of tiles: some 30 microseconds */
-    GEMM_DIRECT_B = 2,
-    GEMM_DIRECT = 4,                                /* an operand read by at most this many panels of the other is not copied */
+    GEMM_DIRECT_A = 4, GEMM_DIRECT_B = 2,           /* an operand read by at most so many panels of the other one is not copied */
     GEMM_GROUP_WORK = 1 << 21,                      /* multiply-adds worth a block of a parallel loop */
-    GEMM_SKINNY = 3,
+    GEMM_SKINNY = 3,                                /* rows or columns up to which reading the matrix is all the work */
     GEMM_SKINNY_K = 4096,                           /* products in a block of gemm_skinny */
     GEMM_SKINNY_WORK = 1 << 17,                     /* elements of the matrix that are worth a block of a parallel loop */
-    SKINNY_BAND = 2048,                              /* neighbouring columns whose partial sums are kept */
+    SKINNY_BAND = 2048,                             /* neighbouring columns whose partial sums are kept */
     SKINNY_COLUMNS = 8,                             /* columns that gemm_skinny reads at a time */
-    GEMM_SPLIT_AREA = 128 * 128, GEMM_SPLIT_K = 1024, GEMM_SPLITS = 32,
+    GEMM_SPLIT_AREA = 128 * 128,                    /* elements of C up to which k is cut into chunks, */
+    GEMM_SPLIT_K = 1024, GEMM_SPLITS = 32,          /* the shortest chunk, the most chunks */
 };
 #define GEMM_A_BYTES ((fnn_size)2 << 20)            /* scratch for panels of A, of B, */
 #define GEMM_B_BYTES ((fnn_size)4 << 20)
 #define GEMM_SPLIT_BYTES ((fnn_size)4 << 20)        /* and for the chunks' results */
 
+#if defined(__GNUC__)
+#  define GEMM_APART static __attribute__((noinline))            /* called from many places, and not worth copies */
+#else
+#  define GEMM_APART static
+#endif
+
 static inline fnn_size gemm_min(fnn_size a, fnn_size b) { return a < b ? a : b; }
 static inline fnn_size gemm_max(fnn_size a, fnn_size b) { return a > b ? a : b; }
 static inline fnn_size gemm_parts(fnn_size n, fnn_size size) { return (n + size - 1) / size; }
 
-/* The size of a part when n is cut into the fewest, nearly equal parts of at most `most`; a multiple of `unit`, which divides `most`. */
+/* The size of a part when n is cut into the fewest, nearly equal parts of at most `most`; a multiple of `unit`. */
 static inline fnn_size gemm_even(fnn_size n, fnn_size most, fnn_size unit)
 {
     fnn_size parts = gemm_parts(n, most);
@@ -79,7 +86,7 @@ typedef struct {
 #include "gemm_pack.tmpl.h"
 #include "gemm_skinny.tmpl.h"
 
-/* ---- one block: copy panels, then compute tiles ----------------------------------------------------------------------------- */
+/* ---- one block: copy panels, then compute tiles -------------------------------------------------------------------- */
 typedef struct {
     const FN(gemm_args) *g;                         /* the block: C[m,n] += A[m,k] B[k,n], all that fits in the panels */
     fnn_size a_panels, b_panels;                    /* how many there are, copied or not */
@@ -118,8 +125,8 @@ static void FN(gemm_pack_panels)(void *ctx, fnn_size begin, fnn_size end)
 }
 
 /* A tile that sticks out of C: it is computed beside, then copied. `b` is a panel filled up with zeros. */
-static void FN(gemm_edge_tile)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, const REAL *bias_row, const REAL *bias_col,
-                               fnn_size rows, fnn_size columns, fnn_size k, int by_rows, int accumulate)
+GEMM_APART void FN(gemm_edge_tile)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, const REAL *bias_row,
+                                   const REAL *bias_col, fnn_size rows, fnn_size columns, fnn_size k, int by_rows, int accumulate)
 {
     REAL tile[GEMM_MR * GEMM_NV * GEMM_VL], bias[GEMM_NV * GEMM_VL];
     const fnn_size width = columns > VL ? 2 * VL : VL;
@@ -130,7 +137,8 @@ static void FN(gemm_edge_tile)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa
         for (fnn_size r = 0; r < rows; r++)
             for (fnn_size l = 0; l < width; l++)
                 tile[r * width + l] = l < columns ? c[r * rsc + l] : 0;
-    FN(gemm_tiles)[by_rows][columns > VL][rows - 1](tile, width, a, sa, b, GEMM_NR, bias_row, bias_col ? bias : NULL, k, accumulate);
+    FN(gemm_tile_fn) *compute = FN(gemm_tiles)[by_rows][columns > VL][rows - 1];
+    compute(tile, width, a, sa, b, GEMM_NR, bias_row, bias_col ? bias : NULL, k, accumulate);
     for (fnn_size r = 0; r < rows; r++)
         for (fnn_size l = 0; l < columns; l++)
             c[r * rsc + l] = tile[r * width + l];
@@ -158,11 +166,11 @@ static void FN(gemm_group)(const FN(gemm_block) *block, fnn_size i, fnn_size i_e
         REAL *c = g->c + row * g->rsc;
         FN(gemm_tile_fn) *tile = FN(gemm_tiles)[by_rows][1][rows - 1];
         for (fnn_size panel = j; panel < edge; panel++)
-            tile(c + panel * GEMM_NR, g->rsc, a, sa, b + panel * b_pitch, rsb, bias_row, bias_col ? bias_col + panel * GEMM_NR : NULL,
-                 g->k, g->accumulate);
+            tile(c + panel * GEMM_NR, g->rsc, a, sa, b + panel * b_pitch, rsb,
+                 bias_row, bias_col ? bias_col + panel * GEMM_NR : NULL, g->k, g->accumulate);
         if (edge_columns > 0)
-            FN(gemm_edge_tile)(c + edge * GEMM_NR, g->rsc, a, sa, edge_panel, bias_row, bias_col ? bias_col + edge * GEMM_NR : NULL,
-                               rows, edge_columns, g->k, by_rows, g->accumulate);
+            FN(gemm_edge_tile)(c + edge * GEMM_NR, g->rsc, a, sa, edge_panel, bias_row,
+                               bias_col ? bias_col + edge * GEMM_NR : NULL, rows, edge_columns, g->k, by_rows, g->accumulate);
     }
     if (room)
         fnn_scratch_free(room);
@@ -173,8 +181,9 @@ static void FN(gemm_groups)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(gemm_block) *block = ctx;
     for (fnn_size t = begin; t < end; t++) {
-        const fnn_size i = t % block->groups_down * block->group_rows, j = t / block->groups_down * block->group_columns;
-        FN(gemm_group)(block, i, gemm_min(i + block->group_rows, block->a_panels), j, gemm_min(j + block->group_columns, block->b_panels));
+        const fnn_size i = t % block->groups_down * block->group_rows, i_end = i + block->group_rows;
+        const fnn_size j = t / block->groups_down * block->group_columns, j_end = j + block->group_columns;
+        FN(gemm_group)(block, i, gemm_min(i_end, block->a_panels), j, gemm_min(j_end, block->b_panels));
     }
 }
 
@@ -184,7 +193,9 @@ static void FN(gemm_run_block)(FN(gemm_block) *block, int pack_a, int pack_b)
     block->a_panels = gemm_parts(g->m, GEMM_MR);
     block->b_panels = gemm_parts(g->n, GEMM_NR);
     block->group_rows = gemm_even(block->a_panels, GEMM_GROUP_ROWS, 1);
-    block->group_columns = gemm_even(block->b_panels, gemm_max(GEMM_GROUP_COLUMNS, GEMM_GROUP_COLUMNS * GEMM_KC / g->k), 1);
+    /* for small k a group is wider, so that rows of C are written in long pieces */
+    const fnn_size widest = gemm_max(GEMM_GROUP_COLUMNS, GEMM_GROUP_COLUMNS * GEMM_KC / g->k);
+    block->group_columns = gemm_even(block->b_panels, widest, 1);
     block->groups_down = gemm_parts(block->a_panels, block->group_rows);
     const fnn_size panels = (pack_a ? block->a_panels : 0) + (pack_b ? block->b_panels : 0);
     FN(gemm_block) packing = *block;
@@ -196,12 +207,13 @@ static void FN(gemm_run_block)(FN(gemm_block) *block, int pack_a, int pack_b)
     fnn_parallel_for(groups, gemm_max(1, GEMM_GROUP_WORK / work), FN(gemm_groups), block);
 }
 
-/* ---- the whole product: blocks ---------------------------------------------------------------------------------------------- */
+/* ---- the whole product: blocks ------------------------------------------------------------------------------------- */
 
-/* An operand is read where it lies if few panels of the other one read it, and if rows or columns are adjacent. */
+/* An operand is read where it lies if few panels of the other one read it, and if rows or columns are adjacent. (For double there
+ * is no tile that reads A by rows: fewer versions to build.) */
 static int FN(gemm_a_direct)(const FN(gemm_args) *g)
 {
-    return g->n <= GEMM_DIRECT * GEMM_NR && (g->rsa == 1 || g->csa == 1);
+    return g->n <= GEMM_DIRECT_A * GEMM_NR && (g->rsa == 1 || (g->csa == 1 && !REAL_IS_F64));
 }
 
 static int FN(gemm_b_direct)(const FN(gemm_args) *g)
@@ -239,28 +251,15 @@ static void FN(gemm_blocked)(const FN(gemm_args) *g)
     fnn_scratch_free(a ? a : b);
 }
 
-static void FN(gemm_fill_rows)(void *ctx, fnn_size begin, fnn_size end)      /* k = 0 */
+GEMM_APART void FN(gemm_whole)(const FN(gemm_args) *g)
 {
-    const FN(gemm_args) *g = ctx;
-    for (fnn_size i = begin; i < end; i++)
-        for (fnn_size j = 0; j < g->n; j++)
-            g->c[i * g->rsc + j] = (g->accumulate ? g->c[i * g->rsc + j] : 0) + (g->bias_row ? g->bias_row[i] : 0)
-                                 + (g->bias_col ? g->bias_col[j] : 0);
-}
-
-static void FN(gemm_whole)(FN(gemm_args) *g)
-{
-    if (g->m <= 0 || g->n <= 0)
-        return;
-    if (g->k <= 0)
-        fnn_parallel_for(g->m, gemm_max(1, 65536 / g->n), FN(gemm_fill_rows), g);
-    else if (g->m <= GEMM_SKINNY || g->n <= GEMM_SKINNY)
+    if (g->m <= GEMM_SKINNY || g->n <= GEMM_SKINNY)
         FN(gemm_skinny)(g);
     else
         FN(gemm_blocked)(g);
 }
 
-/* ---- small C, large k: chunks of k side by side -------------------------------------------------------------------------------- */
+/* ---- small C, large k: chunks of k side by side -------------------------------------------------------------------- */
 typedef struct {
     const FN(gemm_args) *g;
     REAL *parts;                                    /* [chunks, m, n] */
@@ -283,26 +282,28 @@ static void FN(gemm_chunk)(void *ctx, fnn_size begin, fnn_size end)
     }
 }
 
+GEMM_APART void FN(gemm_add)(REAL *restrict to, const REAL *restrict from, fnn_size n)
+{
+    for (fnn_size j = 0; j < n; j++)
+        to[j] += from[j];
+}
+
+/* Rows [begin, end) of C from the chunks' results; without chunks, the sum of no products */
 static void FN(gemm_add_chunks)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(gemm_chunks) *s = ctx;
     const FN(gemm_args) *g = s->g;
     for (fnn_size i = begin; i < end; i++) {
         REAL *restrict c = g->c + i * g->rsc;
-        const REAL *part = s->parts + i * g->n;
-        for (fnn_size j = 0; j < g->n; j++)
-            c[j] = (g->accumulate ? c[j] : 0) + part[j];
-        for (fnn_size t = 1; t < s->chunks; t++) {
-            part += g->m * g->n;
-            for (fnn_size j = 0; j < g->n; j++)
-                c[j] += part[j];
-        }
-        if (g->bias_row)
-            for (fnn_size j = 0; j < g->n; j++)
-                c[j] += g->bias_row[i];
+        const REAL bias = g->bias_row ? g->bias_row[i] : 0;
+        if (!g->accumulate)
+            memset(c, 0, (size_t)g->n * sizeof(REAL));
+        for (fnn_size t = 0; t < s->chunks; t++)
+            FN(gemm_add)(c, s->parts + (t * g->m + i) * g->n, g->n);
         if (g->bias_col)
-            for (fnn_size j = 0; j < g->n; j++)
-                c[j] += g->bias_col[j];
+            FN(gemm_add)(c, g->bias_col, g->n);
+        for (fnn_size j = 0; j < g->n; j++)
+            c[j] += bias;
     }
 }
 
@@ -319,16 +320,17 @@ static fnn_size FN(gemm_chunk_length)(fnn_size m, fnn_size n, fnn_size k)
     return k >= 2 * length ? length : k;
 }
 
-static void FN(gemm_split)(const FN(gemm_args) *g, fnn_size length)
+GEMM_APART void FN(gemm_split)(const FN(gemm_args) *g, fnn_size length)
 {
-    FN(gemm_chunks) s = { g, NULL, length, gemm_parts(g->k, length) };
-    s.parts = fnn_scratch_alloc((size_t)(s.chunks * g->m * g->n) * sizeof(REAL));
+    FN(gemm_chunks) s = { g, NULL, length, g->k > 0 ? gemm_parts(g->k, length) : 0 };
+    if (s.chunks > 0)
+        s.parts = fnn_scratch_alloc((size_t)(s.chunks * g->m * g->n) * sizeof(REAL));
     fnn_parallel_for(s.chunks, 1, FN(gemm_chunk), &s);
-    fnn_parallel_for(g->m, gemm_max(1, 65536 / (g->n * s.chunks)), FN(gemm_add_chunks), &s);
+    fnn_parallel_for(g->m, gemm_max(1, 65536 / (g->n * (s.chunks + 1))), FN(gemm_add_chunks), &s);
     fnn_scratch_free(s.parts);
 }
 
-/* ---- entry points ------------------------------------------------------------------------------------------------------------- */
+/* ---- entry points -------------------------------------------------------------------------------------------------- */
 void FN(gemm)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb, fnn_size csb,
               const REAL *bias_row, const REAL *bias_col, fnn_size m, fnn_size n, fnn_size k, int accumulate)
 {
@@ -336,7 +338,7 @@ void FN(gemm)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, 
     if (m <= 0 || n <= 0)
         return;
     const fnn_size length = FN(gemm_chunk_length)(m, n, k);
-    if (length < k)
+    if (length < k || k <= 0)
         FN(gemm_split)(&g, length);
     else
         FN(gemm_whole)(&g);
@@ -350,9 +352,10 @@ typedef struct {
 static void FN(gemm_batch_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(gemm_batch) *s = ctx;
+    const FN(gemm_args) *g = &s->g;
     for (fnn_size t = begin; t < end; t++)
-        FN(gemm)(s->g.c + s->offset_c[t], s->g.rsc, s->g.a + s->offset_a[t], s->g.rsa, s->g.csa, s->g.b + s->offset_b[t], s->g.rsb, s->g.csb,
-                 NULL, NULL, s->g.m, s->g.n, s->g.k, s->g.accumulate);
+        FN(gemm)(g->c + s->offset_c[t], g->rsc, g->a + s->offset_a[t], g->rsa, g->csa, g->b + s->offset_b[t], g->rsb, g->csb,
+                 NULL, NULL, g->m, g->n, g->k, g->accumulate);
 }
 
 void FN(gemm_batched)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb, fnn_size csb,
@@ -374,7 +377,8 @@ void FN(linear_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, fn
     FN(gemm)(y, n, x, k, 1, w, 1, k, NULL, b, m, n, k, 0);
 }
 
-void FN(linear_backward)(REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *w, fnn_size m, fnn_size n, fnn_size k)
+void FN(linear_backward)(REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *w,
+                         fnn_size m, fnn_size n, fnn_size k)
 {
     static const REAL one = 1;
     if (dx)

@@ -4,8 +4,8 @@
  *
  * A lane is a row of A or a column of B. The tile then reads memory from one end to the other, whatever the strides were.
  * Where the k numbers of a lane are adjacent, VL x VL blocks are transposed in registers; otherwise whole vectors are copied.
- * Vectors are stored even where fewer than VL lanes remain: what they write beyond the end of one p is overwritten by the next p, or,
- * since the last group of lanes goes first, by the next group. A panel is therefore followed by VL elements of slack.
+ * Vectors are stored even where fewer than VL lanes remain: what they write beyond the end of one p is overwritten by the next
+ * p, or, since the last group of lanes goes first, by the next group. A panel is therefore followed by VL elements of slack.
  */
 #if REAL_IS_F64
 #  define GEMM_LANES (VBYTES / 8)
@@ -56,8 +56,8 @@ FNN_INLINE void FN(gemm_transpose)(vec *v)
     }
 }
 
-/* The first k / VL * VL columns (all, if k >= VL) of `lanes` <= VL rows of the matrix, adjacent along k. Returns how many were done. */
-static fnn_size FN(gemm_pack_rows)(REAL *dst, fnn_size width, const REAL *src, fnn_size ls, fnn_size lanes, fnn_size k)
+/* All columns, if there are VL or more, of `lanes` <= VL rows of the matrix, adjacent along k. Returns how many were done. */
+GEMM_APART fnn_size FN(gemm_pack_rows)(REAL *dst, fnn_size width, const REAL *src, fnn_size ls, fnn_size lanes, fnn_size k)
 {
     if (k < VL)
         return 0;
@@ -65,15 +65,9 @@ static fnn_size FN(gemm_pack_rows)(REAL *dst, fnn_size width, const REAL *src, f
         if (p > k - VL)
             p = k - VL;                             /* the last block overlaps the one before */
         vec v[GEMM_LANES];
-        if (lanes == VL) {
 #pragma GCC unroll 16
-            for (fnn_size i = 0; i < VL; i++)
-                v[i] = v_load(src + i * ls + p);
-        } else {
-#pragma GCC unroll 16
-            for (fnn_size i = 0; i < VL; i++)
-                v[i] = i < lanes ? v_load(src + i * ls + p) : v_set(0);
-        }
+        for (fnn_size i = 0; i < VL; i++)           /* lanes that the matrix lacks repeat the last one */
+            v[i] = v_load(src + gemm_min(i, lanes - 1) * ls + p);
         FN(gemm_transpose)(v);
 #pragma GCC unroll 16
         for (fnn_size i = 0; i < VL; i++)
@@ -83,8 +77,9 @@ static fnn_size FN(gemm_pack_rows)(REAL *dst, fnn_size width, const REAL *src, f
 }
 #endif
 
-/* `width` lanes of a panel, of which the matrix has `lanes`; the others become 0. `readable` >= lanes lanes may be read. */
-static void FN(gemm_pack)(REAL *restrict dst, fnn_size width, fnn_size lanes, fnn_size readable, const REAL *restrict src,
+/* `width` lanes of a panel, of which the matrix has `lanes`; the others get zeros or copies, and what is computed from them is
+ * thrown away. `readable` >= lanes lanes may be read. */
+GEMM_APART void FN(gemm_pack)(REAL *restrict dst, fnn_size width, fnn_size lanes, fnn_size readable, const REAL *restrict src,
                           fnn_size ls, fnn_size ks, fnn_size k)
 {
     for (fnn_size first = (width - 1) / VL * VL; first >= 0; first -= VL) {
@@ -110,7 +105,8 @@ static void FN(gemm_pack)(REAL *restrict dst, fnn_size width, fnn_size lanes, fn
     }
 }
 /* The same for several full panels whose lanes are adjacent in the matrix: long pieces of a row at once, as memory likes it. */
-static void FN(gemm_pack_wide)(REAL *restrict dst, fnn_size pitch, fnn_size panels, const REAL *restrict src, fnn_size ks, fnn_size k)
+static void FN(gemm_pack_wide)(REAL *restrict dst, fnn_size pitch, fnn_size panels, const REAL *restrict src, fnn_size ks,
+                               fnn_size k)
 {
     for (fnn_size p = 0; p < k; p++)
         for (fnn_size t = 0; t < panels; t++)

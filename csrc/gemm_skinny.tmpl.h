@@ -1,11 +1,11 @@
-/* gemm_skinny.tmpl.h -- part of gemm.tmpl.h: products with a few vectors, where the matrix is read once and memory is the limit.
+/* gemm_skinny.tmpl.h -- part of gemm.tmpl.h: products with a few vectors; the matrix is read once, and memory is the limit.
  *
  *     Y[i, j] = sum_p X[i, p] W[p, j]          i < rows <= GEMM_SKINNY;  W is B (C = Y), or A transposed (C = Y transposed)
  *
- * The order of the sum is the same for every layout of W: VL partial sums, the products p, p + VL, p + 2 VL, ... in partial sum p % VL,
- * then the halves of the partial sums are added until one number is left.
+ * The order of the sum is the same for every layout of W: VL partial sums, the products p, p + VL, p + 2 VL, ... in partial sum
+ * p % VL, then the halves of the partial sums are added until one number is left.
  *     columns of W adjacent along p    one vector holds the partial sums of one j; 8 columns at a time
- *     rows of W adjacent along j       the partial sums of many neighbouring j are kept in the cache, each row of W is added to one set of them
+ *     rows of W adjacent along j       the partial sums of many neighbouring j are in the cache, each row of W adds to one set
  *     neither                          columns are copied first
  */
 typedef struct {
@@ -16,7 +16,7 @@ typedef struct {
 } FN(skinny_args);
 
 /* The sum of each vector's elements, halves first, as skinny_strip does it */
-static void FN(skinny_fold)(const vec *sum, fnn_size count, REAL *out)
+GEMM_APART void FN(skinny_fold)(const vec *sum, fnn_size count, REAL *out)
 {
     REAL s[GEMM_VL];
     for (fnn_size j = 0; j < count; j++) {
@@ -30,23 +30,16 @@ static void FN(skinny_fold)(const vec *sum, fnn_size count, REAL *out)
 }
 
 /* Y[i, j .. j + count) from their sums */
-static void FN(skinny_put)(const FN(skinny_args) *g, fnn_size i, fnn_size j, fnn_size count, const REAL *sums)
+GEMM_APART void FN(skinny_put)(const FN(skinny_args) *g, fnn_size i, fnn_size j, fnn_size count, const REAL *sums)
 {
     const REAL bias_i = g->bias_i ? g->bias_i[i] : 0;
     REAL *y = g->y + i * g->yi + j * g->yj;
-    for (fnn_size c = 0; c < count; c++) {
-        REAL sum = sums[c];
-        if (g->accumulate)
-            sum += y[c * g->yj];
-        sum += bias_i;
-        if (g->bias_j)
-            sum += g->bias_j[j + c];
-        y[c * g->yj] = sum;
-    }
+    for (fnn_size c = 0; c < count; c++, y += g->yj)
+        *y = sums[c] + (g->accumulate ? *y : 0) + bias_i + (g->bias_j ? g->bias_j[j + c] : 0);
 }
 
 /* The last k % VL elements of `count` columns, each in a vector with zeros behind */
-static void FN(skinny_rest)(REAL *to, const REAL *from, fnn_size count, fnn_size stride, fnn_size rest)
+GEMM_APART void FN(skinny_rest)(REAL *to, const REAL *from, fnn_size count, fnn_size stride, fnn_size rest)
 {
     for (fnn_size j = 0; j < count; j++)
         for (fnn_size l = 0; l < rest; l++)
@@ -79,8 +72,9 @@ FNN_INLINE void FN(skinny_dot)(const fnn_size count, const REAL *x, const REAL *
     FN(skinny_fold)(sum, count, out);
 }
 
-/* sum[c] += x[0] w[c] + x[VL] w[VL * wp + c] + ...: `count` <= 4 products of the same partial sum, for `width` neighbouring columns */
-FNN_INLINE void FN(skinny_add)(const fnn_size count, REAL *restrict sum, const REAL *x, const REAL *restrict w, fnn_size wp, fnn_size width)
+/* sum[c] += x[0] w[c] + x[VL] w[VL * wp + c] + ...: `count` <= 4 products of one partial sum, for `width` neighbouring columns */
+FNN_INLINE void FN(skinny_add)(const fnn_size count, REAL *restrict sum, const REAL *x, const REAL *restrict w, fnn_size wp,
+                               fnn_size width)
 {
     for (fnn_size c = 0; c < width; c += VL) {
         vec s = v_load(sum + c);
@@ -91,8 +85,8 @@ FNN_INLINE void FN(skinny_add)(const fnn_size count, REAL *restrict sum, const R
     }
 }
 
-/* `width` neighbouring columns, adjacent along j, with all rows of X. The partial sums, [rows][VL][width], are in the cache, so that
- * memory is read in long pieces: four rows of W at a time. */
+/* `width` neighbouring columns, adjacent along j, with all rows of X. The partial sums, [rows][VL][width], are in the cache, so
+ * that memory is read in long pieces: four rows of W at a time. */
 static void FN(skinny_band)(const FN(skinny_args) *g, fnn_size j, fnn_size width, REAL *sums)
 {
     const REAL *w = g->w + j;
@@ -115,8 +109,9 @@ static void FN(skinny_band)(const FN(skinny_args) *g, fnn_size j, fnn_size width
     }
 }
 
-/* Columns [begin, end) of Y for products [0, k), k <= GEMM_SKINNY_K. `room` holds SKINNY_COLUMNS columns of W, and VL SKINNY_BAND partial sums. */
-static void FN(skinny_columns)(const FN(skinny_args) *g, fnn_size begin, fnn_size end, REAL *room)
+/* Columns [begin, end) of Y for products [0, k), k <= GEMM_SKINNY_K. `room` holds SKINNY_COLUMNS columns of W, or VL partial sums
+ * of SKINNY_BAND columns. */
+GEMM_APART void FN(skinny_columns)(const FN(skinny_args) *g, fnn_size begin, fnn_size end, REAL *room)
 {
     REAL out[SKINNY_COLUMNS];
     for (fnn_size j = begin; j < end;) {
@@ -128,7 +123,7 @@ static void FN(skinny_columns)(const FN(skinny_args) *g, fnn_size begin, fnn_siz
             j += count;
             continue;
         }
-        count = count >= 8 ? 8 : count >= 4 ? 4 : count >= 2 ? 2 : 1;
+        count = count >= SKINNY_COLUMNS ? SKINNY_COLUMNS : 1;
         if (g->wp != 1) {
             for (fnn_size p = 0; p < g->k; p++)
                 for (fnn_size c = 0; c < count; c++)
@@ -138,12 +133,10 @@ static void FN(skinny_columns)(const FN(skinny_args) *g, fnn_size begin, fnn_siz
         }
         for (fnn_size i = 0; i < g->rows; i++) {
             const REAL *x = g->x + i * g->xs;
-            switch (count) {
-            case 8: FN(skinny_dot)(8, x, w, ws, g->k, out); break;
-            case 4: FN(skinny_dot)(4, x, w, ws, g->k, out); break;
-            case 2: FN(skinny_dot)(2, x, w, ws, g->k, out); break;
-            default: FN(skinny_dot)(1, x, w, ws, g->k, out); break;
-            }
+            if (count == 1)
+                FN(skinny_dot)(1, x, w, ws, g->k, out);
+            else
+                FN(skinny_dot)(SKINNY_COLUMNS, x, w, ws, g->k, out);
             FN(skinny_put)(g, i, j, count, out);
         }
         j += count;

@@ -10,8 +10,9 @@
  *     c    the mr numbers of one p are adjacent: packed panels (sa = mr), and a transposed A (sa = its column stride)
  *     r    the k numbers of one row are adjacent: A as it lies (sa = its row stride)
  */
-FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by_rows, REAL *c, fnn_size rsc, const REAL *a, fnn_size sa,
-                              const REAL *b, fnn_size rsb, const REAL *bias_row, const REAL *bias_col, fnn_size k, int accumulate)
+FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by_rows, REAL *c, fnn_size rsc,
+                              const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb, const REAL *bias_row,
+                              const REAL *bias_col, fnn_size k, int accumulate)
 {
     vec acc[GEMM_MR][GEMM_NV];
 #pragma GCC unroll 16
@@ -66,19 +67,12 @@ typedef void FN(gemm_tile_fn)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa,
     static void FN(name)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb,         \
                          const REAL *bias_row, const REAL *bias_col, fnn_size k, int accumulate)                 \
     { FN(gemm_tile)(mr, nv, by_rows, c, rsc, a, sa, b, rsb, bias_row, bias_col, k, accumulate); }
-#define GEMM_TILES(mr)                         \
-    GEMM_TILE(gemm_tile_c1_##mr, mr, 1, 0)     \
-    GEMM_TILE(gemm_tile_c2_##mr, mr, 2, 0)     \
-    GEMM_TILE(gemm_tile_r1_##mr, mr, 1, 1)     \
-    GEMM_TILE(gemm_tile_r2_##mr, mr, 2, 1)
-
-GEMM_TILES(1) GEMM_TILES(2) GEMM_TILES(3) GEMM_TILES(4) GEMM_TILES(5) GEMM_TILES(6)
-#if GEMM_MR == 14
-GEMM_TILES(7) GEMM_TILES(8) GEMM_TILES(9) GEMM_TILES(10) GEMM_TILES(11) GEMM_TILES(12) GEMM_TILES(13) GEMM_TILES(14)
+#define GEMM_TILES_C(mr) GEMM_TILE(gemm_tile_c1_##mr, mr, 1, 0) GEMM_TILE(gemm_tile_c2_##mr, mr, 2, 0)
+#if REAL_IS_F64
+#  define GEMM_TILES(mr) GEMM_TILES_C(mr)
+#else
+#  define GEMM_TILES(mr) GEMM_TILES_C(mr) GEMM_TILE(gemm_tile_r1_##mr, mr, 1, 1) GEMM_TILE(gemm_tile_r2_##mr, mr, 2, 1)
 #endif
-
-/* [by_rows][nv - 1][mr - 1] */
-static FN(gemm_tile_fn) *const FN(gemm_tiles)[2][2][GEMM_MR] = {
 #if GEMM_MR == 14
 #  define GEMM_LIST(v) { FN(gemm_tile_##v##_1), FN(gemm_tile_##v##_2), FN(gemm_tile_##v##_3), FN(gemm_tile_##v##_4),     \
                          FN(gemm_tile_##v##_5), FN(gemm_tile_##v##_6), FN(gemm_tile_##v##_7), FN(gemm_tile_##v##_8),     \
@@ -88,7 +82,20 @@ static FN(gemm_tile_fn) *const FN(gemm_tiles)[2][2][GEMM_MR] = {
 #  define GEMM_LIST(v) { FN(gemm_tile_##v##_1), FN(gemm_tile_##v##_2), FN(gemm_tile_##v##_3), FN(gemm_tile_##v##_4),     \
                          FN(gemm_tile_##v##_5), FN(gemm_tile_##v##_6) }
 #endif
+
+GEMM_TILES(1) GEMM_TILES(2) GEMM_TILES(3) GEMM_TILES(4) GEMM_TILES(5) GEMM_TILES(6)
+#if GEMM_MR == 14
+GEMM_TILES(7) GEMM_TILES(8) GEMM_TILES(9) GEMM_TILES(10) GEMM_TILES(11) GEMM_TILES(12) GEMM_TILES(13) GEMM_TILES(14)
+#endif
+
+/* [by_rows][nv - 1][mr - 1] */
+static FN(gemm_tile_fn) *const FN(gemm_tiles)[2][2][GEMM_MR] = {
     { GEMM_LIST(c1), GEMM_LIST(c2) },
+#if !REAL_IS_F64
     { GEMM_LIST(r1), GEMM_LIST(r2) },
+#endif
 };
 #undef GEMM_LIST
+#undef GEMM_TILES
+#undef GEMM_TILES_C
+#undef GEMM_TILE

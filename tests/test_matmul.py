@@ -34,8 +34,8 @@ def integers(rng, dtype, *shape):
     return rng.integers(-4, 5, shape).astype(dtype)
 
 
-def check_exactly(rng, dtype, m, n, k, layout_a="rows", layout_b="rows", bias_row=False, bias_col=False, accumulate=False):
-    """One call on whole numbers, in the middle of a larger array full of NaN: every element of C right, nothing else touched."""
+def check_exactly(rng, dtype, m, n, k, layout_a, layout_b, bias_row, bias_col, accumulate):
+    """One call on whole numbers, in a larger array full of NaN: every element of C is right, and nothing else is touched."""
     a, b = integers(rng, dtype, m, k), integers(rng, dtype, k, n)
     row, col = (integers(rng, dtype, size) if wanted else None for size, wanted in ((m, bias_row), (n, bias_col)))
     room = np.full((m, n + 3), np.nan, dtype)
@@ -61,13 +61,15 @@ def test_exact_for_all_sizes_around_a_tile(level, dtype):
     rng = np.random.default_rng(0)
     options = itertools.cycle(itertools.product(PAIRS, (False, True), (False, True), (False, True)))
     with nn.use_isa(level):
-        for m, n, k in itertools.product([*range(1, 18), 28, 29, 40], [*range(1, 19), 31, 32, 33, 40], [0, 1, 2, 7, 8, 9, 16, 17, 40]):
+        sizes = [*range(1, 18), 28, 29, 40], [*range(1, 19), 31, 32, 33, 40], [0, 1, 2, 7, 8, 9, 16, 17, 40]
+        for m, n, k in itertools.product(*sizes):
             (layout_a, layout_b), row, col, accumulate = next(options)
             check_exactly(rng, dtype, m, n, k, layout_a, layout_b, row, col, accumulate)
 
 
 # beyond one block of k; few rows or columns; a small C and a large k; more rows or columns than fit in the panels
-LARGE = [(61, 150, 300), (3, 70, 5000), (70, 2, 5000), (20, 21, 5000), (1, 1, 70000), (29, 700, 260), (700, 131, 29), (2, 3000, 5), (3001, 130, 257)]
+LARGE = [(61, 150, 300), (3, 70, 5000), (70, 2, 5000), (20, 21, 5000), (1, 1, 70000), (29, 700, 260), (700, 131, 29),
+         (2, 3000, 5), (3001, 130, 257)]
 
 
 @needs_kernels
@@ -83,7 +85,8 @@ def test_exact_for_all_strides_beyond_a_block(level, m, n, k):
 @needs_kernels
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("m, n, k", [(1, 37, 70), (37, 1, 70), (3, 40, 33), (5, 7, 9), (61, 150, 300), (20, 21, 5000), (1, 1, 70000), (130, 270, 41)])
+@pytest.mark.parametrize("m, n, k", [(1, 37, 70), (37, 1, 70), (3, 40, 33), (5, 7, 9), (61, 150, 300), (20, 21, 5000),
+                                     (1, 1, 70000), (130, 270, 41)])
 def test_the_bits_depend_neither_on_threads_nor_on_strides(level, dtype, m, n, k):
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
@@ -111,7 +114,8 @@ def test_broadcast_operands_are_read_through_strides_of_zero():
 @needs_kernels
 def test_operands_that_do_not_fit_are_refused():
     good = np.zeros((3, 3), np.float32)
-    for c, a, b in [(good, good, np.zeros((2, 3), np.float32)), (good, good.astype(float), good), (np.zeros((3, 6), np.float32)[:, ::2], good, good)]:
+    gaps = np.zeros((3, 6), np.float32)[:, ::2]
+    for c, a, b in [(good, good, good[:2]), (good, good.astype(float), good), (gaps, good, good)]:
         with pytest.raises(ValueError, match="do not fit"):
             compiled.gemm(c, a, b)
 
@@ -135,9 +139,9 @@ def test_linear_by_hand():
     assert b.grad.tolist() == [1.0, 1.0, 2.0]
 
 
-FORMS = [((3, 4), (4, 5)), ((4,), (4,)), ((4,), (4, 5)), ((3, 4), (4,)), ((2, 3, 4), (2, 4, 5)), ((2, 3, 4), (4, 5)), ((3, 4), (2, 4, 5)),
-         ((6, 1, 3, 4), (2, 4, 5)), ((1, 3, 4), (6, 2, 4, 5)), ((2, 1, 3, 4), (1, 4, 5)), ((4,), (2, 4, 5)), ((2, 3, 4), (4,)),
-         ((0, 3, 4), (4, 5)), ((2, 3, 0), (0, 5)), ((2, 0, 4), (2, 4, 5))]
+FORMS = [((3, 4), (4, 5)), ((4,), (4,)), ((4,), (4, 5)), ((3, 4), (4,)), ((2, 3, 4), (2, 4, 5)), ((2, 3, 4), (4, 5)),
+         ((3, 4), (2, 4, 5)), ((6, 1, 3, 4), (2, 4, 5)), ((1, 3, 4), (6, 2, 4, 5)), ((2, 1, 3, 4), (1, 4, 5)),
+         ((4,), (2, 4, 5)), ((2, 3, 4), (4,)), ((0, 3, 4), (4, 5)), ((2, 3, 0), (0, 5)), ((2, 0, 4), (2, 4, 5))]
 
 
 @pytest.mark.parametrize("a, b", FORMS)
@@ -145,7 +149,7 @@ FORMS = [((3, 4), (4, 5)), ((4,), (4,)), ((4,), (4, 5)), ((3, 4), (4,)), ((2, 3,
 def test_all_forms_like_numpy(a, b, moved):
     rng = np.random.default_rng(0)
     x, y = integers(rng, np.float32, *a), integers(rng, np.float32, *b)
-    if moved:                                       # last two axes, and first and last batch axes, the other way round in memory
+    if moved:                                       # all axes the other way round in memory
         x, y = np.asfortranarray(x), np.asfortranarray(y)
     assert np.array_equal(F.matmul(nn.tensor(x), nn.tensor(y)).data, x @ y)
 
@@ -160,10 +164,11 @@ def test_transposed_and_sliced_operands_are_saved_as_they_are():
 
 
 @pytest.mark.parametrize("equation, shapes", [
-    ("ij,jk", [(3, 4), (4, 5)]), ("ba,cb", [(3, 4), (5, 3)]), ("ii", [(4, 4)]), ("...ij->...ji", [(2, 3, 4)]), ("...ij,...jk", [(2, 1, 3, 4), (6, 4, 5)]),
-    ("i...,i...->...", [(3, 2), (3, 1)]), ("...,...", [(3, 1), (4,)]), ("ij , jk -> ik", [(3, 4), (4, 5)]), ("a,b,c->abc", [(2,), (3,), (4,)]),
-    ("ij,jk,kl->il", [(3, 4), (4, 5), (5, 2)]), ("bi,oij,bj->bo", [(6, 3), (5, 3, 4), (6, 4)]), ("ij,ij,ij->j", [(3, 4)] * 3),
-    ("iij,jkk,kl->il", [(2, 2, 3), (3, 4, 4), (4, 5)]), ("a...b,b...->a...", [(2, 3, 4), (4, 3)]), ("i,j,k,l->", [(2,), (3,), (4,), (5,)])])
+    ("ij,jk", [(3, 4), (4, 5)]), ("ba,cb", [(3, 4), (5, 3)]), ("ii", [(4, 4)]), ("...ij->...ji", [(2, 3, 4)]),
+    ("...ij,...jk", [(2, 1, 3, 4), (6, 4, 5)]), ("i...,i...->...", [(3, 2), (3, 1)]), ("...,...", [(3, 1), (4,)]),
+    ("ij , jk -> ik", [(3, 4), (4, 5)]), ("a,b,c->abc", [(2,), (3,), (4,)]), ("ij,jk,kl->il", [(3, 4), (4, 5), (5, 2)]),
+    ("bi,oij,bj->bo", [(6, 3), (5, 3, 4), (6, 4)]), ("ij,ij,ij->j", [(3, 4)] * 3), ("a...b,b...->a...", [(2, 3, 4), (4, 3)]),
+    ("iij,jkk,kl->il", [(2, 2, 3), (3, 4, 4), (4, 5)]), ("i,j,k,l->", [(2,), (3,), (4,), (5,)])])
 def test_einsum_like_numpy_and_its_gradients(equation, shapes):
     rng = np.random.default_rng(0)
     arrays = [rng.integers(-4, 5, shape).astype(float) for shape in shapes]
@@ -178,7 +183,7 @@ def test_a_sum_over_an_ellipsis():
     assert F.einsum("i...->i", x).tolist() == x.data.sum((1, 2)).tolist()
 
 
-# ---- PyTorch as a second opinion ----------------------------------------------------------------------------------------------------
+# ---- PyTorch as a second opinion --------------------------------------------------------------------------------------
 def compare_with_torch(ours, theirs, shapes):
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(1)
@@ -202,7 +207,8 @@ def test_matmul_like_torch(a, b):
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("name, a, b", [("mm", (3, 4), (4, 5)), ("bmm", (2, 3, 4), (2, 4, 5)), ("mv", (3, 4), (4,)), ("dot", (4,), (4,))])
+@pytest.mark.parametrize("name, a, b", [("mm", (3, 4), (4, 5)), ("bmm", (2, 3, 4), (2, 4, 5)), ("mv", (3, 4), (4,)),
+                                        ("dot", (4,), (4,))])
 def test_thin_functions_like_torch(name, a, b):
     compare_with_torch(getattr(F, name), lambda torch: getattr(torch, name), [a, b])
 
@@ -214,7 +220,8 @@ def test_linear_like_torch(shapes):
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("equation, shapes", [("bij,bjk->bik", [(2, 3, 4), (2, 4, 5)]), ("bn,anm,bm->ba", [(2, 5), (3, 5, 4), (2, 4)]),
-                                              ("...ii->...i", [(2, 3, 3)]), ("bhtd,bhsd->bhts", [(2, 2, 3, 4), (2, 2, 5, 4)])])
+@pytest.mark.parametrize("equation, shapes", [
+    ("bij,bjk->bik", [(2, 3, 4), (2, 4, 5)]), ("bn,anm,bm->ba", [(2, 5), (3, 5, 4), (2, 4)]), ("...ii->...i", [(2, 3, 3)]),
+    ("bhtd,bhsd->bhts", [(2, 2, 3, 4), (2, 2, 5, 4)])])
 def test_einsum_like_torch(equation, shapes):
     compare_with_torch(lambda *xs: F.einsum(equation, *xs), lambda torch: lambda *ts: torch.einsum(equation, *ts), shapes)

@@ -1,4 +1,4 @@
-# gemm.pxi -- calls of csrc/gemm.c. Matrices are opened with their strides, so that transposed and sliced operands are not copied.
+# gemm.pxi -- calls of csrc/gemm.c. Matrices are opened with their strides: transposed and sliced operands are not copied.
 
 cdef extern from "fastnn.h" nogil:
     void (*fnn_gemm[2])(void *c, Py_ssize_t rsc, const void *a, Py_ssize_t rsa, Py_ssize_t csa, const void *b, Py_ssize_t rsb,
@@ -138,7 +138,8 @@ cdef void offsets(Py_ssize_t *out, const Strided *a, const Py_ssize_t *batch, in
 cdef int multiply(const Strided *c, const Strided *a, const Strided *b, const Py_ssize_t *batch, int batch_dims) except -1:
     """C = A B for every index of the batch axes, summed over those in which C has size 1. C's matrices are contiguous."""
     cdef Py_ssize_t m = c.shape[c.ndim - 2], n = c.shape[c.ndim - 1], k = a.shape[a.ndim - 1], t
-    cdef Py_ssize_t rsa = a.strides[a.ndim - 2], csa = a.strides[a.ndim - 1], rsb = b.strides[b.ndim - 2], csb = b.strides[b.ndim - 1]
+    cdef Py_ssize_t rsa = a.strides[a.ndim - 2], csa = a.strides[a.ndim - 1]
+    cdef Py_ssize_t rsb = b.strides[b.ndim - 2], csb = b.strides[b.ndim - 1]
     cdef Py_ssize_t kept_batch[MAX_DIMS]
     cdef Py_ssize_t summed_batch[MAX_DIMS]
     cdef Py_ssize_t kept = 1, summed = 1, itemsize = 4 if c.dtype == FNN_F32 else 8
@@ -270,7 +271,7 @@ def matmul_backward(dy, saved, needs=None):
 
 
 def gemm(c, a, b, bias_row=None, bias_col=None, bint accumulate=False):
-    """C (+)= A B (+ biases) in the memory of `c`, a matrix with adjacent elements in its rows: the C function as it is, for tests."""
+    """C (+)= A B (+ biases) in the memory of `c`, whose rows have adjacent elements: the C function as it is, for tests."""
     cdef Strided c_, a_, b_
     cdef Array row_, col_
     opened = open_strided(c, &c_)
@@ -279,7 +280,8 @@ def gemm(c, a, b, bias_row=None, bias_col=None, bint accumulate=False):
     bias_row = open_optional(bias_row, &row_)
     bias_col = open_optional(bias_col, &col_)
     cdef Py_ssize_t m = c_.shape[0], n = c_.shape[1], k = a_.shape[1]
-    if (opened is not c or c_.ndim != 2 or a_.ndim != 2 or b_.ndim != 2 or a_.shape[0] != m or b_.shape[0] != k or b_.shape[1] != n
+    if (opened is not c or c_.ndim != 2 or a_.ndim != 2 or b_.ndim != 2
+            or a_.shape[0] != m or b_.shape[0] != k or b_.shape[1] != n
             or c_.dtype != a_.dtype or c_.dtype != b_.dtype or (n > 1 and c_.strides[1] != 1)
             or bias_row is not None and row_.size != m or bias_col is not None and col_.size != n):
         raise ValueError("gemm: operands do not fit")
@@ -330,5 +332,6 @@ def linear_backward(dy, saved, needs=None):
     if not fnn_scratch_ready():
         raise MemoryError("fastnn: no address space for the kernels' scratch memory")
     with nogil:
-        fnn_linear_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, x_.data, w_.data, m, w_.shape[0], w_.shape[1])
+        fnn_linear_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, x_.data, w_.data,
+                                      m, w_.shape[0], w_.shape[1])
     return dx, dw, db

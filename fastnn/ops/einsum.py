@@ -1,7 +1,7 @@
 """Einstein sums: any product of tensors, summed over any of their axes, written as a formula of letters.
 
-An equation of several operands is worked off two at a time (the pair with the smallest result first), each pair by the op `einsum`, whose
-kernel brings the pair into the form of one batched matrix product. Definition: fastnn/reference/einsum.py.
+An equation of several operands is worked off two at a time (the pair with the smallest result first), each pair by the op
+`einsum`, whose kernel brings the pair into the form of one batched matrix product. Definition: fastnn/reference/einsum.py.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __all__ = ["einsum"]
 _matmul: Any = kernel("matmul_forward")
 
 
-# ---- one operand or two: arrays, a letter per axis ----------------------------------------------------------------------------------
+# ---- one operand or two: arrays, a letter per axis -------------------------------------------------------------------
 def diagonal(a: np.ndarray, axes: str) -> tuple[np.ndarray, str]:
     """A view in which each letter has one axis: repeated letters become the diagonal."""
     letters = "".join(dict.fromkeys(axes))
@@ -44,7 +44,7 @@ def alone(a: np.ndarray, axes: str, wanted: str) -> tuple[np.ndarray, str]:
     """Take the diagonals and sum over the letters that nobody else wants."""
     a, axes = diagonal(a, axes)
     left = "".join(c for c in axes if c in wanted)
-    if left != axes:                                # a contiguous copy, so that the order of the sum is the same for every layout
+    if left != axes:                                # contiguous, so that the order of the sum is the same for every layout
         a = np.ascontiguousarray(a).sum(tuple(i for i, c in enumerate(axes) if c not in wanted))
     return a, left
 
@@ -98,7 +98,7 @@ def einsum_backward(dy: np.ndarray, saved: Any, needs: Any = None, *, x_axes: st
     return dx, dy_
 
 
-# ---- the record ---------------------------------------------------------------------------------------------------------------------
+# ---- the record ------------------------------------------------------------------------------------------------------
 def sample(name: str, equation: str, x: tuple[int, ...], y: tuple[int, ...] | None = None) -> Sample:
     rng = seeded(name)
     terms, out = equation.split("->")
@@ -111,13 +111,16 @@ def sample(name: str, equation: str, x: tuple[int, ...], y: tuple[int, ...] | No
 
 def samples() -> list[Sample]:
     return [
-        sample("one", "ij,jk->ik", (1, 1), (1, 1)), sample("matmul", "ij,jk->ik", (5, 7), (7, 3)), sample("transposed", "ij,kj->ki", (5, 7), (3, 7)),
+        sample("one", "ij,jk->ik", (1, 1), (1, 1)), sample("matmul", "ij,jk->ik", (5, 7), (7, 3)),
+        sample("transposed", "ij,kj->ki", (5, 7), (3, 7)),
         sample("batch", "bij,bjk->bik", (2, 3, 5), (2, 5, 7)), sample("heads", "bthd,bshd->bhts", (2, 3, 2, 5), (2, 7, 2, 5)),
         sample("two inner", "aijb,jkbi->ka", (3, 2, 5, 7), (5, 11, 7, 2)), sample("outer", "i,j->ji", (3,), (5,)),
-        sample("elementwise", "ij,ji->ij", (3, 5), (5, 3)), sample("dot", "i,i->", (7,), (7,)), sample("rows' dots", "ij,ij->i", (5, 7), (5, 7)),
-        sample("summed alone", "ijk,kl->jl", (3, 5, 7), (7, 2)), sample("number", ",ij->ji", (), (3, 5)), sample("numbers", ",->", (), ()),
+        sample("elementwise", "ij,ji->ij", (3, 5), (5, 3)), sample("dot", "i,i->", (7,), (7,)),
+        sample("rows' dots", "ij,ij->i", (5, 7), (5, 7)), sample("summed alone", "ijk,kl->jl", (3, 5, 7), (7, 2)),
+        sample("number", ",ij->ji", (), (3, 5)), sample("numbers", ",->", (), ()),
         sample("permuted", "ijk->kij", (2, 3, 5)), sample("summed", "ijk->j", (2, 3, 5)), sample("everything", "ij->", (3, 5)),
-        sample("trace", "ii->", (5, 5)), sample("diagonal", "jii->ij", (2, 5, 5)), sample("diagonal product", "iij,jk->ki", (3, 3, 5), (5, 2)),
+        sample("trace", "ii->", (5, 5)), sample("diagonal", "jii->ij", (2, 5, 5)),
+        sample("diagonal product", "iij,jk->ki", (3, 3, 5), (5, 2)),
         sample("diagonal summed", "iij,jk->jk", (3, 3, 5), (5, 2)), sample("empty inner", "ij,jk->ik", (3, 0), (0, 2)),
         sample("empty", "ij,jk->ik", (0, 3), (3, 2)),
     ]
@@ -132,7 +135,8 @@ def fast_numpy(x: np.ndarray, y: np.ndarray | None, *, x_axes: str, y_axes: str,
 
 
 EINSUM = register(Op(
-    name="einsum", family="linear", inputs=("x", "y"), formula="y[out] = sum of x[x_axes] y[y_axes] over the letters not in out",
+    name="einsum", family="linear", inputs=("x", "y"),
+    formula="y[out] = sum of x[x_axes] y[y_axes] over the letters not in out",
     forward=einsum_forward if _matmul else None, backward=einsum_backward if _matmul else None,
     ref_forward=reference.einsum_forward, ref_backward=reference.einsum_backward,
     check=check, samples=samples,
@@ -163,9 +167,9 @@ def zeros(*shape: int) -> Tensor:
     return tensor(np.zeros(shape, np.float32))
 
 
-# ---- the equation -------------------------------------------------------------------------------------------------------------------
+# ---- the equation ----------------------------------------------------------------------------------------------------
 def parse(equation: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str]:
-    """The letters of each operand and of the result. The axes of an ellipsis get the names 0, 1, 2, ..., counted from the last."""
+    """The letters of each operand and of the result. The axes of an ellipsis are called 0, 1, 2, ..., the last one 0."""
     text = equation.replace(" ", "")
     left, *right = text.split("->")
     if len(right) > 1:
@@ -173,10 +177,12 @@ def parse(equation: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str]
     for part in [*left.split(","), *right]:
         for c in part.replace("...", "", 1):
             if not (c.isascii() and c.isalpha()):
-                raise ShapeError(f"{c!r} in the equation {equation!r} is neither a letter nor part of one '...' per operand", who="einsum")
+                raise ShapeError(f"{c!r} in the equation {equation!r} is neither a letter nor part of one '...' per operand",
+                                 who="einsum")
     terms = left.split(",")
     if len(terms) != len(shapes):
-        raise ShapeError(f"the equation {equation!r} has {len(terms)} operands", who="einsum", expected=f"{len(terms)} tensors", got=len(shapes))
+        raise ShapeError(f"the equation {equation!r} has {len(terms)} operands", who="einsum",
+                         expected=f"{len(terms)} tensors", got=len(shapes))
 
     widest = 0
     axes = []
@@ -185,7 +191,8 @@ def parse(equation: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str]
         dots = len(shape) - len(letters)
         if dots < 0 or (dots > 0 and "..." not in term):
             need = f"at least {len(letters)}" if "..." in term else str(len(letters))
-            raise ShapeError(f"the operand {term!r} of {equation!r} needs {need} dimensions", who="einsum", got=f"shape {shape}")
+            raise ShapeError(f"the operand {term!r} of {equation!r} needs {need} dimensions", who="einsum",
+                             got=f"shape {shape}")
         widest = max(widest, dots if "..." in term else 0)
         axes.append(term.replace("...", names(dots)))
 
@@ -218,21 +225,22 @@ def agree(equation: str, axes: list[str], shapes: list[tuple[int, ...]]) -> dict
                 size[c] = n
                 continue
             what = f"the letter {c!r}" if c.isalpha() else "an axis of '...'"
-            raise ShapeError(f"{what} of {equation!r} has two sizes", who="einsum", expected=size[c], got=f"{n} in shape {shape}")
+            raise ShapeError(f"{what} of {equation!r} has two sizes", who="einsum", expected=size[c],
+                             got=f"{n} in shape {shape}")
     return size
 
 
 def einsum(equation: str, *operands: Any) -> Tensor:
-    r"""Products of tensors, summed: each letter of the equation is an index, and letters that the result lacks are summed over.
+    r"""Products of tensors, summed: each letter of the equation is an index; letters that the result lacks are summed over.
 
     .. math:: \texttt{"ij,jk->ik"}: \quad y_{ik} = \sum_j a_{ij} b_{jk}
 
     Parameters
     ----------
     equation : str
-        The axes of each operand, separated by commas, then ``->`` and the axes of the result. A letter that stands twice in one operand
-        means its diagonal (``"ii->i"``, trace ``"ii"``). ``...`` stands for further axes, which broadcast. Without ``->`` the result has the
-        axes of ``...``, then the letters that stand once, in alphabetical order.
+        The axes of each operand, separated by commas, then ``->`` and the axes of the result. A letter that stands twice in
+        one operand means its diagonal (``"ii->i"``, trace ``"ii"``). ``...`` stands for further axes, which broadcast. Without
+        ``->`` the result has the axes of ``...``, then the letters that stand once, in alphabetical order.
     *operands : Tensors, or one list of them
         float32 or float64.
 
@@ -245,8 +253,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     ShapeError : if the equation is malformed, does not fit the operands, or a letter has two sizes.
     DTypeError : if an operand is not floating point, or their dtypes differ.
 
-    Cost: for two operands that of one batched matrix product, and a copy of those whose axes must move. More operands are worked off in pairs,
-    the pair with the smallest result first.
+    Cost: for two operands that of one batched matrix product, and a copy of those whose axes must move. More operands are
+    worked off in pairs, the pair with the smallest result first.
 
     >>> import fastnn as nn
     >>> a, b = nn.tensor([[1.0, 2.0], [3.0, 4.0]]), nn.tensor([[5.0, 6.0], [7.0, 8.0]])

@@ -34,13 +34,15 @@ def check(x: np.ndarray, w: np.ndarray, b: np.ndarray | None) -> None:
 
 def sample(name: str, x: tuple[int, ...], outputs: int, bias: bool = True) -> Sample:
     rng = seeded(name)
-    return Sample(name, (rng.standard_normal(x), rng.standard_normal((outputs, x[-1])), rng.standard_normal(outputs) if bias else None),
+    b = rng.standard_normal(outputs) if bias else None
+    return Sample(name, (rng.standard_normal(x), rng.standard_normal((outputs, x[-1])), b),
                   sizes={"m": int(np.prod(x[:-1])), "n": outputs, "k": x[-1]})
 
 
 def samples() -> list[Sample]:
-    return [sample("one", (1, 1), 1), sample("primes", (5, 7), 11), sample("no bias", (5, 7), 3, bias=False), sample("vector", (13,), 5),
-            sample("more axes", (2, 3, 5, 7), 4), sample("blocks", (37, 523), 41), sample("large batch", (4200, 3), 2),
+    return [sample("one", (1, 1), 1), sample("primes", (5, 7), 11), sample("no bias", (5, 7), 3, bias=False),
+            sample("vector", (13,), 5), sample("more axes", (2, 3, 5, 7), 4), sample("blocks", (37, 523), 41),
+            sample("large batch", (4200, 3), 2),
             sample("no rows", (0, 3), 4), sample("no inputs", (3, 0), 4), sample("no outputs", (3, 4), 0)]
 
 
@@ -71,7 +73,8 @@ LINEAR = register(Op(
         ("mixed", lambda: linear(zeros(2, 5), tensor(np.zeros((3, 5)))), DTypeError, ("float32", "float64")),
     ),
     fast_numpy=fast_numpy,
-    bench={"mlp": case(128, 784, 512), "transformer": case(1024, 512, 2048), "classes": case(128, 512, 10), "one row": case(1, 1024, 1024)},
+    bench={"mlp": case(128, 784, 512), "transformer": case(1024, 512, 2048), "classes": case(128, 512, 10),
+           "one row": case(1, 1024, 1024)},
     flops=lambda m, n, k: 2 * m * n * k,
     bytes=lambda m, n, k: 4 * (m * k + n * k + m * n + n),
     terms=lambda m, n, k: max(m, n, k) + 1,
@@ -103,7 +106,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     ShapeError : if input's last axis is not `in` long, or weight or bias has another shape.
     DTypeError : if one of them is not floating point, or their dtypes differ.
 
-    Cost: 2 m n k operations forward and 4 m n k backward, for m rows of k features in and n out. The bias is added as the product is written.
+    Cost: 2 m n k operations forward and 4 m n k backward, for m rows of k features in and n out. The bias is added as the
+    product is written.
 
     >>> import fastnn as nn
     >>> nn.functional.linear(nn.tensor([1.0, 2.0]), nn.tensor([[3.0, 4.0], [5.0, 6.0]]), nn.tensor([0.5, 0.0]))

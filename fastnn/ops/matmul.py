@@ -29,7 +29,8 @@ def check(a: np.ndarray, b: np.ndarray, who: str = "matmul") -> None:
             hint = "Did you mean input.transpose(-1, -2)?"
         elif b.ndim > 1 and b.shape[-1] == k:
             hint = "Did you mean other.transpose(-1, -2)?"
-        raise ShapeError(f"axis -1 of input {a.shape} and axis {-2 if b.ndim > 1 else -1} of other {b.shape} must agree", who=who,
+        axis = -2 if b.ndim > 1 else -1
+        raise ShapeError(f"axis -1 of input {a.shape} and axis {axis} of other {b.shape} must agree", who=who,
                          expected=f"{k} on both", got=f"{k} and {rows}", hint=hint)
     if a.ndim > 2 and b.ndim > 2:
         for i in range(3, min(a.ndim, b.ndim) + 1):
@@ -52,8 +53,9 @@ def samples() -> list[Sample]:
         sample("blocks", (31, 523), (523, 41)), sample("wide", (7, 19), (19, 317)), sample("tall", (211, 5), (5, 3)),
         sample("few rows", (2, 67), (67, 43)), sample("chunks", (3, 4100), (4100, 2)),
         sample("vectors", (23,), (23,)), sample("vector matrix", (29,), (29, 31)), sample("matrix vector", (31, 29), (29,)),
-        sample("batch", (3, 5, 7), (3, 7, 2)), sample("batch, one matrix", (2, 3, 5, 7), (7, 11)), sample("one matrix, batch", (5, 7), (3, 7, 4)),
-        sample("broadcast", (2, 1, 5, 7), (3, 7, 4)), sample("vector, batch", (7,), (3, 7, 4)), sample("batch, vector", (3, 5, 7), (7,)),
+        sample("batch", (3, 5, 7), (3, 7, 2)), sample("batch, one matrix", (2, 3, 5, 7), (7, 11)),
+        sample("one matrix, batch", (5, 7), (3, 7, 4)), sample("broadcast", (2, 1, 5, 7), (3, 7, 4)),
+        sample("vector, batch", (7,), (3, 7, 4)), sample("batch, vector", (3, 5, 7), (7,)),
         sample("no rows", (0, 3), (3, 4)), sample("no products", (5, 0), (0, 4)), sample("no columns", (5, 3), (3, 0)),
         sample("no batch", (0, 2, 3), (3, 4)), sample("no batch, broadcast", (0, 1, 2, 3), (4, 3, 2)),
     ]
@@ -69,7 +71,8 @@ MATMUL = register(Op(
     ref_forward=reference.matmul_forward, ref_backward=reference.matmul_backward,
     check=check, samples=samples,
     errors=(
-        ("inner sizes", lambda: matmul(zeros(2, 3), zeros(4, 5)), ShapeError, ("matmul", "(2, 3)", "(4, 5)", "axis -1", "axis -2", "3 and 4")),
+        ("inner sizes", lambda: matmul(zeros(2, 3), zeros(4, 5)), ShapeError,
+         ("matmul", "(2, 3)", "(4, 5)", "axis -1", "axis -2", "3 and 4")),
         ("transposed", lambda: matmul(zeros(2, 3), zeros(5, 3)), ShapeError, ("other.transpose(-1, -2)",)),
         ("vector", lambda: matmul(zeros(2, 3), zeros(2)), ShapeError, ("matmul", "(2,)", "input.transpose")),
         ("batch", lambda: matmul(zeros(2, 3, 4), zeros(5, 4, 3)), ShapeError, ("batch axis -3", "2 or 1", "5")),
@@ -122,8 +125,8 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     ShapeError : if the inner sizes differ, the batch axes do not broadcast, or an operand has no dimensions.
     DTypeError : if an operand is not floating point, or their dtypes differ.
 
-    Cost: 2 m n k operations per matrix. Method: csrc/gemm.tmpl.h. Goto, van de Geijn (2008), "Anatomy of high-performance matrix
-    multiplication".
+    Cost: 2 m n k operations per matrix. Method: csrc/gemm.tmpl.h. Goto, van de Geijn (2008), "Anatomy of high-performance
+    matrix multiplication".
 
     >>> import fastnn as nn
     >>> nn.functional.matmul(nn.tensor([[1.0, 2.0], [3.0, 4.0]]), nn.tensor([[5.0, 6.0], [7.0, 8.0]]))

@@ -36,6 +36,7 @@ def matmul_backward(dy, saved):
         dy = dy[..., None]
     if a.ndim == 1:
         dy = dy[..., None, :]
-    da = product(dy, np.swapaxes(columns, -1, -2))      # forward was  y[i,j] = sum_p a[i,p] b[p,j],  so  da[i,p] = sum_j dy[i,j] b[p,j]
-    db = product(np.swapaxes(rows, -1, -2), dy)         # and  db[p,j] = sum_i a[i,p] dy[i,j]
+    # forward was  y[i,j] = sum_p a[i,p] b[p,j],  so  da[i,p] = sum_j dy[i,j] b[p,j]  and  db[p,j] = sum_i a[i,p] dy[i,j]
+    da = product(dy, np.swapaxes(columns, -1, -2))
+    db = product(np.swapaxes(rows, -1, -2), dy)
     return sum_to(da, rows.shape).reshape(a.shape), sum_to(db, columns.shape).reshape(b.shape)
