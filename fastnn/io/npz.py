@@ -140,12 +140,11 @@ def _read_array(stream: IO[bytes], member: zipfile.ZipInfo) -> np.ndarray:
     array = np.empty(count, dtype)
     buffer = memoryview(array.view(np.uint8))  # type: ignore[arg-type]
     done = 0
-    while done < len(buffer):
+    while done < len(buffer):                           # with the last byte of a member zipfile compares its CRC
         got = stream.readinto(buffer[done:done + CHUNK])  # type: ignore[attr-defined]
         if not got:
             raise Malformed(f"{member.filename!r} ends too early")
         done += got
-    stream.read(1)                  # meets the end, where zipfile compares the CRC
     if dtype.kind == "b" and array.view(np.uint8).max(initial=0) > 1:
         raise Malformed(f"{member.filename!r} has booleans other than 0 and 1")
     return array.reshape(shape, order="F" if fortran else "C")
