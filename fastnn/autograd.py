@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from .errors import DTypeError, GraphError, NonFiniteError, ShapeError
+from .kernels import kernel
 from .ops.registry import ACTIVE, Op
 from .tensor import Tensor, tensor
 
@@ -35,6 +36,7 @@ class _State(threading.local):
 
 _state = _State()
 _order = itertools.count()
+_add = kernel("add_forward")
 
 
 class Node:
@@ -54,9 +56,17 @@ class Node:
         self.takes_needs = takes_needs
         self.saved = saved
         self.attrs = attrs
-        self.parents: tuple[Any, ...] = tuple([
-            None if not isinstance(x, Tensor) or not x.requires_grad else x if x.node is None else (x.node, x.index) for x in inputs])
-        self.versions = [(x._version, x._version[0], id(x._data)) for x in inputs if isinstance(x, Tensor)]
+        parents: list[Any] = []
+        versions = []
+        for x in inputs:
+            if isinstance(x, Tensor):
+                version = x._version
+                versions.append((version, version[0], id(x._data)))
+                parents.append(None if not x.requires_grad else x if x.node is None else (x.node, x.index))
+            else:
+                parents.append(None)
+        self.parents: Sequence[Any] = parents
+        self.versions = versions
         self.outputs = [(y.shape, y.dtype) for y in outputs]
         self.tuple_output = tuple_output
         self.order = next(_order)
@@ -127,38 +137,45 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
     This is the whole rule, the same for every op. Returns a Tensor, or a tuple of them.
     """
     forward, back, takes_needs, check = ACTIVE[op.name]
-    arrays = [x._data if isinstance(x, Tensor) else x for x in inputs]
+    arrays = []
+    record = False
+    for x in inputs:
+        if isinstance(x, Tensor):
+            arrays.append(x._data)
+            if x.requires_grad:
+                record = True
+        else:
+            arrays.append(x)
     if check is not None:
         check(*arrays, **attrs)
     y, saved = forward(*arrays, **attrs)
-    record = False
-    if _state.enabled and back is not None:
-        for x in inputs:
-            if isinstance(x, Tensor) and x.requires_grad:
-                record = True
-                break
-    return _wrap(op.name, y, saved, back, takes_needs, inputs, attrs, record)
+    return _wrap(op.name, y, saved, back, takes_needs, inputs, attrs, record and back is not None and _state.enabled)
 
 
 def _wrap(name: str, y: Any, saved: Any, back: Any, takes_needs: bool, inputs: Sequence[Any], attrs: dict[str, Any], record: bool) -> Any:
-    many = isinstance(y, tuple)
+    """The tensor, or the tuple of tensors, over what forward returned, on the tape if it is to `record`."""
+    many = y.__class__ is tuple
     arrays = y if many else (y,)
     if _state.anomaly:
         _look_for_nan(name, inputs, arrays)
     node = Node(name, back, takes_needs, saved, attrs, inputs, arrays, many) if record else None
-    results = []
-    for i, a in enumerate(arrays):
-        t = Tensor(a)
-        if node is not None and a.dtype.kind == "f":
-            t.node, t.index, t.requires_grad = node, i, True
-        base = a.base
-        if base is not None:                        # a view: a change of either is a change of both
-            for x in inputs:
-                if isinstance(x, Tensor) and (x._data is base or x._data.base is base):
-                    t._version = x._version
-                    break
-        results.append(t)
-    return tuple(results) if many else results[0]
+    return tuple([_result(a, node, i, inputs) for i, a in enumerate(y)]) if many else _result(y, node, 0, inputs)
+
+
+def _result(a: np.ndarray, node: Node | None, index: int, inputs: Sequence[Any]) -> Tensor:
+    """The tensor over one output."""
+    if a.__class__ is not np.ndarray:               # NumPy makes a scalar of an array without dimensions
+        a = np.asarray(a)
+    t = Tensor(a)
+    if node is not None and a.dtype.kind == "f":
+        t.node, t.index, t.requires_grad = node, index, True
+    base = a.base
+    if base is not None:                            # a view: a change of either is a change of both
+        for x in inputs:
+            if isinstance(x, Tensor) and (x._data is base or x._data.base is base):
+                t._version = x._version
+                break
+    return t
 
 
 def _look_for_nan(name: str, inputs: Sequence[Any], outputs: Sequence[np.ndarray]) -> None:
@@ -174,13 +191,13 @@ def backward(outputs: Sequence[Tensor], gradients: Sequence[Any] | None = None, 
     """Add the gradient of sum_i <gradients[i], outputs[i]> to the `.grad` of every leaf. See Tensor.backward."""
     leaves: dict[int, tuple[Tensor, np.ndarray]] = {}
     _walk(outputs, gradients, retain_graph, leaves, None)
-    given: set[int] = set()                         # memory that some leaf has received already
+    given = _roots(gradients)                       # memory that some leaf, or the caller, has already
     for leaf, g in leaves.values():
         root = id(g if g.base is None else g.base)
         if leaf.grad is not None:
-            leaf.grad = Tensor(leaf.grad._data + g)
+            leaf.grad = Tensor(_plus(leaf.grad._data, g))
             continue
-        if root in given or not g.flags.writeable or root in _roots(gradients):
+        if root in given or not g.flags.writeable:
             g = g.copy()
         given.add(root)
         leaf.grad = Tensor(g)
@@ -222,6 +239,13 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
     return tuple(results)
 
 
+def _plus(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The sum of two gradients, in new memory; large ones by the kernel, on all cores and in recycled memory."""
+    if a.nbytes >= 1 << 16 and _add is not None and a.dtype == b.dtype and a.dtype.kind == "f":
+        return _add(a, b)[0]
+    return np.asarray(a + b)
+
+
 def _seed(t: Tensor, gradient: Any) -> np.ndarray:
     """The upstream gradient to begin with."""
     if not t.requires_grad:
@@ -242,18 +266,20 @@ def _walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_gra
           leaves: dict[int, tuple[Tensor, np.ndarray]], want: Any) -> None:
     pending: dict[int, dict[int, np.ndarray]] = {}  # id(node) -> {which output: gradient so far}
     queue: list[Node] = []
+    anomaly = _state.anomaly
 
     def arrive(parent: Any, g: np.ndarray) -> None:
-        if isinstance(parent, Tensor):
+        if parent.__class__ is tuple:
+            node, index = parent
+            slots = pending.get(id(node))
+            if slots is None:
+                pending[id(node)] = {index: g}
+                heapq.heappush(queue, node)
+            else:
+                slots[index] = _plus(slots[index], g) if index in slots else g
+        else:
             known = leaves.get(id(parent))
-            leaves[id(parent)] = (parent, g if known is None else known[1] + g)
-            return
-        node, index = parent
-        slots = pending.get(id(node))
-        if slots is None:
-            slots = pending[id(node)] = {}
-            heapq.heappush(queue, node)
-        slots[index] = slots[index] + g if index in slots else g
+            leaves[id(parent)] = (parent, g if known is None else _plus(known[1], g))
 
     for i, t in enumerate(outputs):
         arrive(t if t.node is None else (t.node, t.index), _seed(t, None if gradients is None else gradients[i]))
@@ -271,22 +297,26 @@ def _walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_gra
         for parent, dx in zip(parents, node.run(grads)):
             if parent is None or dx is None:
                 continue
-            g = dx
-            shape, dtype = (parent.shape, parent.dtype) if isinstance(parent, Tensor) else parent[0].outputs[parent[1]]
+            g = dx if dx.__class__ is np.ndarray else np.asarray(dx)
+            if parent.__class__ is tuple:
+                shape, dtype = parent[0].outputs[parent[1]]
+            else:
+                shape, dtype = parent._data.shape, parent._data.dtype
             if g.shape != shape:
                 raise ShapeError("its backward returned a gradient of the wrong shape", who=node.name, expected=shape, got=g.shape)
-            if g.dtype != dtype:
-                g = g.astype(dtype)
-            if _state.anomaly and not np.isfinite(g).all():
+            if g.dtype is not dtype:
+                g = g.astype(dtype, copy=False)
+            if anomaly and not np.isfinite(g).all():
                 raise NonFiniteError("its backward made NaN or infinity", who=node.name)
             arrive(parent, g)
         if not retain_graph:
             node.release()
 
-    for key, (leaf, g) in leaves.items():
-        for hook in _leaf_hooks.get(id(leaf), {}).values():
-            g = _call_hook(hook, g)
-        leaves[key] = (leaf, g)
+    if _leaf_hooks:
+        for key, (leaf, g) in leaves.items():
+            for hook in _leaf_hooks.get(key, {}).values():
+                g = _call_hook(hook, g)
+            leaves[key] = (leaf, g)
 
 
 # ---- hooks --------------------------------------------------------------------------------------------------------------------------
@@ -326,7 +356,7 @@ def _run_hooks(node: Node, grads: dict[int, np.ndarray]) -> None:
             grads[index] = _call_hook(hook, grads[index])
         kept = (node.kept or {}).get(index)
         if kept is not None:
-            kept.grad = Tensor(grads[index].copy() if kept.grad is None else kept.grad._data + grads[index])
+            kept.grad = Tensor(grads[index].copy() if kept.grad is None else _plus(kept.grad._data, grads[index]))
 
 
 # ---- modes --------------------------------------------------------------------------------------------------------------------------
