@@ -12,17 +12,21 @@ from ..errors import DTypeError, RangeError
 from ..kernels import kernel
 from ..reference import reduce as reference
 from ..tensor import Tensor, tensor
-from .checks import need_float
+from .elementary import float_check
 from .registry import Op, Sample, register, seeded
 from .shape import to
 
 __all__ = ["mean", "sum"]
 
+_ALL = [tuple(range(ndim)) for ndim in range(65)]     # all axes of an array of so many dimensions
+
 
 def axes(who: str, ndim: int, dim: Any) -> tuple[int, ...]:
     """The axes as a sorted tuple of numbers counted from the front; None and () mean all."""
     if dim is None or dim == ():
-        return tuple(range(ndim))
+        return _ALL[ndim]
+    if dim.__class__ is int and -ndim <= dim < ndim:
+        return (dim % ndim,)
     found = sorted([one_axis(who, ndim, d) for d in (dim if isinstance(dim, (tuple, list)) else (dim,))])
     if len(set(found)) != len(found):
         raise RangeError("an axis is named twice", who=who, got=tuple(dim))
@@ -46,12 +50,6 @@ def rank(who: str, input: Any) -> int:
     if not isinstance(input, Tensor):
         raise DTypeError(who=who, expected="a tensor", got=type(input).__name__, hint="Wrap it in nn.tensor(...).")
     return input._data.ndim
-
-
-def float_check(who: str) -> Callable[..., None]:
-    def check(x: Any, **attrs: Any) -> None:
-        need_float(who, x=x)
-    return check
 
 
 # ---- records ------------------------------------------------------------------------------------------------------------------------
