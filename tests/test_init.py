@@ -96,6 +96,8 @@ LAYERS = {
     "Embedding": lambda n: n.Embedding(200, 100),
     "MultiheadAttention": lambda n: n.MultiheadAttention(120, 4),
     "MultiheadAttention, widths": lambda n: n.MultiheadAttention(120, 4, kdim=60, vdim=80),
+    "LSTM": lambda n: n.LSTM(40, 64, num_layers=2, bidirectional=True),
+    "LSTMCell": lambda n: n.LSTMCell(40, 64),
     "BatchNorm2d": lambda n: n.BatchNorm2d(5),
     "LayerNorm": lambda n: n.LayerNorm(5),
 }

@@ -19,6 +19,18 @@ def integers(*shape, below=7):
     return ("integers", shape, below)
 
 
+def WithState(n, layer):
+    """A module that hands its inputs x, h, c to the layer as x, (h, c)."""
+    class Given(n.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = layer
+
+        def forward(self, x, h, c):
+            return self.layer(x, (h, c))
+    return Given()
+
+
 # name: (layer, from either library; shapes of the inputs). Options stand after a comma.
 CASES = {
     "Linear": (lambda n: n.Linear(5, 7), [(3, 5)]),
@@ -86,6 +98,18 @@ CASES = {
     "NLLLoss": (lambda n: n.NLLLoss(), [(9, 7), integers(9)]),
     "BCEWithLogitsLoss": (lambda n: n.BCEWithLogitsLoss(), [(3, 5), integers(3, 5, below=2)]),
     "KLDivLoss": (lambda n: n.KLDivLoss(reduction="batchmean", log_target=True), [(3, 5), (3, 5)]),
+    "LSTM": (lambda n: n.LSTM(3, 5), [(7, 4, 3)]),
+    "LSTM, given state": (lambda n: WithState(n, n.LSTM(3, 5, num_layers=2)), [(7, 4, 3), (2, 4, 5), (2, 4, 5)]),
+    "LSTM, batch first": (lambda n: n.LSTM(3, 5, batch_first=True), [(4, 7, 3)]),
+    "LSTM, both ways": (lambda n: n.LSTM(3, 5, 2, bidirectional=True), [(7, 4, 3)]),
+    "LSTM, both ways, given state": (lambda n: WithState(n, n.LSTM(3, 5, 2, bias=False, batch_first=True, bidirectional=True)),
+                                     [(4, 7, 3), (4, 4, 5), (4, 4, 5)]),
+    "LSTM, one sequence": (lambda n: n.LSTM(3, 5, 2, bidirectional=True), [(7, 3)]),
+    "LSTM, one sequence, given state": (lambda n: WithState(n, n.LSTM(3, 5)), [(7, 3), (1, 5), (1, 5)]),
+    "LSTM, everything dropped": (lambda n: n.LSTM(3, 5, 3, dropout=1.0), [(7, 4, 3)]),
+    "LSTMCell": (lambda n: n.LSTMCell(3, 5), [(4, 3)]),
+    "LSTMCell, given state": (lambda n: WithState(n, n.LSTMCell(3, 5, bias=False)), [(4, 3), (4, 5), (4, 5)]),
+    "LSTMCell, one sample": (lambda n: WithState(n, n.LSTMCell(3, 5)), [(3,), (5,), (5,)]),
     "MultiheadAttention": (lambda n: n.MultiheadAttention(6, 2), [(5, 3, 6), (7, 3, 6), (7, 3, 6)]),
     "MultiheadAttention, batch first": (lambda n: n.MultiheadAttention(6, 3, batch_first=True),
                                         [(3, 5, 6), (3, 7, 6), (3, 7, 6)]),
@@ -199,7 +223,7 @@ def test_layer_equals_torch(name, dtype, mode):
 @pytest.mark.parametrize("name", CASES)
 def test_repr_and_copies(name):
     layer = CASES[name][0](nn)
-    assert repr(layer).startswith(type(layer).__name__) and layer.describe()
+    assert repr(layer).startswith(type(layer).__name__) and layer.describe().startswith(type(layer).__name__)
     assert repr(copy.deepcopy(layer)) == repr(layer)
 
 
@@ -296,6 +320,19 @@ def lenet(n):
                         n.Flatten(), n.Linear(64, 30), n.ReLU(), n.Linear(30, 10))
 
 
+def char_lstm(n):
+    class CharLSTM(n.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding, self.lstm = n.Embedding(10, 6), n.LSTM(6, 8, num_layers=2, batch_first=True)
+            self.head = n.Linear(8, 10)
+
+        def forward(self, x):
+            return self.head(self.lstm(self.embedding(x))[0]).reshape(-1, 10)
+
+    return CharLSTM()
+
+
 def gpt(n):
     """A small pre-norm transformer with tied embeddings."""
     class Block(n.Module):
@@ -332,6 +369,7 @@ def gpt(n):
 
 MODELS = {
     "lenet": (lenet, lambda rng: rng.standard_normal((4, 1, 16, 16)), 4),
+    "char-lstm": (char_lstm, lambda rng: rng.integers(0, 10, (3, 6)), 18),
     "gpt": (gpt, lambda rng: rng.integers(0, 10, (3, 6)), 18),
 }
 OPTIMISERS = {

@@ -286,6 +286,11 @@ def test_the_same_error_through_a_module_that_is_not_a_child():
         Hidden()(zeros(1, 3))
 
 
+class First(nn.Module):
+    def forward(self, pair):
+        return pair[0]
+
+
 E3, E5 = zeros(2, 3, 6), zeros(2, 5, 6)
 
 
@@ -320,6 +325,18 @@ ERRORS = [
     ("Embedding vectors", lambda: nn.Embedding.from_pretrained(np.zeros(3)), ShapeError, "(V, D)|(3,)"),
     ("Flatten", lambda: nn.Flatten(3)(zeros(2, 3)), RangeError, "Flatten|dimension 3"),
     ("CrossEntropyLoss", lambda: nn.CrossEntropyLoss()(zeros(2, 3), nn.tensor([0, 3])), RangeError, "CrossEntropyLoss|3"),
+    ("LSTM features", lambda: nn.LSTM(3, 4)(zeros(5, 2, 2)), ShapeError, "LSTM 3 -> 4|3 features|2 features"),
+    ("LSTM rank", lambda: nn.LSTM(3, 4)(zeros(5)), ShapeError, "LSTM 3 -> 4|(T, B, I)|(5,)"),
+    ("LSTM empty", lambda: nn.LSTM(3, 4)(zeros(0, 2, 3)), ShapeError, "LSTM 3 -> 4|sequence length larger than 0"),
+    ("LSTM state", lambda: nn.LSTM(3, 4)(zeros(5, 2, 3), (zeros(1, 2, 4), zeros(1, 3, 4))), ShapeError,
+     "LSTM 3 -> 4|cell state|(1, 2, 4)|(1, 3, 4)"),
+    ("LSTM state alone", lambda: nn.LSTM(3, 4)(zeros(5, 2, 3), zeros(1, 2, 4)), ShapeError, "LSTM 3 -> 4|pair (h, c)"),
+    ("LSTM dtype", lambda: nn.LSTM(3, 4)(zeros(5, 2, 3, dtype=np.float64)), DTypeError, "LSTM 3 -> 4|float64"),
+    ("LSTM sizes", lambda: nn.LSTM(3, 0), ShapeError, "LSTM|hidden_size"),
+    ("LSTM dropout", lambda: nn.LSTM(3, 4, dropout=2), RangeError, "LSTM|0 <= dropout <= 1|2"),
+    ("LSTMCell features", lambda: nn.LSTMCell(3, 4)(zeros(2, 2)), ShapeError, "LSTMCell 3 -> 4|3 features|2 features"),
+    ("LSTMCell state", lambda: nn.LSTMCell(3, 4)(zeros(2, 3), (zeros(2, 3), zeros(2, 4))), ShapeError, "hidden state|(2, 4)"),
+    ("LSTMCell sizes", lambda: nn.LSTMCell(3, -1), ShapeError, "LSTMCell|hidden_size"),
     ("heads", lambda: nn.MultiheadAttention(6, 4), ShapeError, "num_heads=4|embed_dim=6"),
     ("attention dropout", lambda: nn.MultiheadAttention(6, 2, dropout=-1), RangeError, "dropout|-1"),
     ("attention width", lambda: nn.MultiheadAttention(6, 2)(zeros(2, 3, 5), E3, E3), ShapeError,
@@ -344,6 +361,8 @@ def test_error_table(row):
 
 
 EMPTY = {
+    "LSTMCell": (lambda: nn.Sequential(nn.LSTMCell(4, 3), First()), zeros(0, 4)),
+    "LSTM": (lambda: nn.Sequential(nn.LSTM(4, 3, batch_first=True), First()), zeros(0, 5, 4)),
     "Linear": (lambda: nn.Linear(4, 2), zeros(0, 4)),
     "Conv2d": (lambda: nn.Conv2d(1, 2, 3), zeros(0, 1, 5, 5)),
     "MaxPool2d": (lambda: nn.MaxPool2d(2), zeros(0, 1, 4, 4)),

@@ -11,4 +11,5 @@ from .loss import *
 from .module import *
 from .norm import *
 from .pooling import *
+from .recurrent import *
 from .summary import *

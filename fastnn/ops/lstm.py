@@ -96,6 +96,11 @@ def lstm_flops(T: int, B: int, I: int, H: int) -> int:
     return 2 * T * B * 4 * H * (I + H) + 10 * T * B * H
 
 
+def workspace_bytes(T: int, B: int, H: int, itemsize: int) -> int:
+    """What the backward kernel of one layer in one direction takes for its own time: see csrc/lstm.h."""
+    return (4 * H * (T * B + H + 64) + 2 * B * H) * itemsize
+
+
 INPUTS = ("x", "h", "c", "w_ih", "w_hh", "b_ih", "b_hh")
 # Roundings of T steps are independent of each other and fade as the gates forget: they add up like sqrt(T), hence the T in
 # `terms`. Besides, sigmoid and tanh are each good to 2 ulp, not to half an ulp as a product is.
