@@ -305,7 +305,8 @@ def test_weighted_binary_losses_like_pytorch(reduction, dtype):
         compare(F.binary_cross_entropy, "binary_cross_entropy", [1 / (1 + np.exp(-x)), q, w], [0], dtype, reduction=reduction)
         ours, theirs = nn.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
         y = F.binary_cross_entropy_with_logits(ours, nn.tensor(q), nn.tensor(w), reduction, nn.tensor(pw))
-        z = torch.nn.functional.binary_cross_entropy_with_logits(theirs, torch.tensor(q), torch.tensor(w), reduction=reduction, pos_weight=torch.tensor(pw))
+        z = torch.nn.functional.binary_cross_entropy_with_logits(theirs, torch.tensor(q), torch.tensor(w), reduction=reduction,
+                                                                 pos_weight=torch.tensor(pw))
         dy = np.ones(y.shape, dtype)
         y.backward(dy)
         z.backward(torch.tensor(dy))

@@ -34,7 +34,8 @@ def check(q: Any, k: Any, v: Any, mask: Any = None, *, is_causal: bool, scale: f
     try:
         lead = np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
     except ValueError:
-        raise ShapeError("the leading dimensions of query, key and value do not broadcast", who=WHO, got=f"{q.shape}, {k.shape}, {v.shape}") from None
+        raise ShapeError("the leading dimensions of query, key and value do not broadcast", who=WHO,
+                         got=f"{q.shape}, {k.shape}, {v.shape}") from None
     if not 0 <= dropout_p <= 1:
         raise RangeError(who=WHO, expected="dropout_p from 0 to 1", got=dropout_p)
     if mask is None:
@@ -62,7 +63,7 @@ def sequences(name: str, T: int, U: int, HS: int, HV: int, lead: tuple[int, ...]
     if whole:
         q, k = (np.round(2 * a) * whole for a in (q, k))
     attrs.setdefault("scale", 1 / math.sqrt(HS))
-    m = None
+    m: Any = None
     if mask == "allow":
         m = rng.random(mask_shape) < 0.6
     elif mask == "add":
@@ -79,7 +80,7 @@ def with_mask_row(s: Sample, row: int, value: Any) -> Sample:
 
 def samples() -> list[Sample]:
     never, minus_infinity = False, -np.inf
-    dropout = {"dropout_p": 0.3, "key": 2**63 + 12345, "call": 7}
+    dropout: dict[str, Any] = {"dropout_p": 0.3, "key": 2**63 + 12345, "call": 7}
     return [
         sequences("smallest", 1, 2, 1, 1), sequences("odd", 5, 7, 3, 11, lead=(2,)), sequences("heads", 7, 5, 3, 2, lead=(2, 3)),
         sequences("scaled", 5, 7, 3, 2, lead=(2,), scale=0.71), sequences("negative scale", 5, 7, 3, 2, scale=-0.4),
@@ -105,7 +106,8 @@ def samples() -> list[Sample]:
         sequences("tile edge", 65, 129, 3, 2, lead=(2,), mask="allow", mask_shape=(65, 129)),
         sequences("tile edge, causal", 130, 257, 2, 3, is_causal=True, **dropout),
         sequences("tile edge, causal, long", 257, 130, 2, 3, is_causal=True, mask="add", mask_shape=(257, 130)),
-        sequences("many items", 5, 3, 2, 3, lead=(17,), is_causal=True), sequences("many items, shared keys", 67, 131, 2, 3, lead=(17,), k_lead=(1,)),
+        sequences("many items", 5, 3, 2, 3, lead=(17,), is_causal=True),
+        sequences("many items, shared keys", 67, 131, 2, 3, lead=(17,), k_lead=(1,)),
         sequences("steep", 13, 17, 3, 2, lead=(2,), scale=1.0, whole=8),
     ]
 
@@ -114,7 +116,7 @@ def fast_numpy(q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: Any = None, *,
     s = q @ np.swapaxes(k, -1, -2)
     s *= scale
     if is_causal:
-        s += np.where(np.tri(*s.shape[-2:], dtype=bool), 0, -np.inf).astype(s.dtype)
+        s += np.where(np.tri(*s.shape[-2:]) > 0, 0, -np.inf).astype(s.dtype)
     s -= s.max(axis=-1, keepdims=True)
     np.exp(s, out=s)
     s /= s.sum(axis=-1, keepdims=True)
@@ -122,7 +124,7 @@ def fast_numpy(q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: Any = None, *,
 
 
 def _call(*shapes: tuple[int, ...], dtypes: Any = None, **kwargs: Any) -> Any:
-    arrays = [tensor(np.zeros(s, d)) for s, d in zip(shapes, dtypes or [np.float32] * len(shapes))]
+    arrays: Any = [tensor(np.zeros(s, d)) for s, d in zip(shapes, dtypes or [np.float32] * len(shapes))]
     return scaled_dot_product_attention(*arrays, **kwargs)
 
 
@@ -135,7 +137,8 @@ ATTENTION = register(Op(
     samples=samples,
     errors=(
         ("head sizes", lambda: _call((2, 5, 4), (2, 7, 3), (2, 7, 3)), ShapeError, (WHO, "(..., U, 4)", "(2, 7, 3)")),
-        ("keys and values", lambda: _call((2, 5, 4), (2, 7, 4), (2, 6, 4)), ShapeError, (WHO, "one value for each key", "(..., 7, HV)", "(2, 6, 4)")),
+        ("keys and values", lambda: _call((2, 5, 4), (2, 7, 4), (2, 6, 4)), ShapeError,
+         (WHO, "one value for each key", "(..., 7, HV)", "(2, 6, 4)")),
         ("a vector", lambda: _call((4,), (7, 4), (7, 4)), ShapeError, (WHO, "query", "(4,)")),
         ("heads", lambda: _call((2, 5, 4), (3, 7, 4), (3, 7, 4)), ShapeError, (WHO, "broadcast", "(2, 5, 4)", "(3, 7, 4)")),
         ("mask shape", lambda: _call((2, 5, 4), (2, 7, 4), (2, 7, 4), attn_mask=tensor(np.ones((7, 5), bool))), ShapeError,
@@ -144,7 +147,8 @@ ATTENTION = register(Op(
          (WHO, "attn_mask", "(5, 7)", "(2, 5, 7)")),
         ("mask of integers", lambda: _call((5, 4), (7, 4), (7, 4), attn_mask=tensor(np.ones((5, 7), np.int64))), DTypeError,
          (WHO, "attn_mask", "bool", "int64")),
-        ("mixed types", lambda: _call((5, 4), (7, 4), (7, 4), dtypes=[np.float32, np.float64, np.float32]), DTypeError, (WHO, "float32", "float64")),
+        ("mixed types", lambda: _call((5, 4), (7, 4), (7, 4), dtypes=[np.float32, np.float64, np.float32]), DTypeError,
+         (WHO, "float32", "float64")),
         ("dropout", lambda: _call((5, 4), (7, 4), (7, 4), dropout_p=1.5), RangeError, (WHO, "dropout_p", "1.5"))),
     fast_numpy=fast_numpy,
     bench={"8x8x256x64": lambda: sequences("8x8x256x64", 256, 256, 64, 64, lead=(8, 8)),

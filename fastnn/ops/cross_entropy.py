@@ -49,7 +49,7 @@ def check_labels(who: str, x: np.ndarray, target: np.ndarray, classes: int, igno
         raise ShapeError(who=who, expected=f"target of shape {expected} for an input of shape {x.shape}", got=target.shape, hint=hint)
     if target.size == 0:
         return
-    if target.dtype.isnative and target.view(f"u{target.itemsize}").max() < classes:      # as unsigned numbers, negative ones are large: one pass
+    if target.dtype.isnative and target.view(f"u{target.itemsize}").max() < classes:      # one pass: unsigned, negative labels are large
         return
     wrong = target[((target < 0) | (target >= classes)) & (target != ignore_index)]
     if wrong.size:
@@ -106,7 +106,8 @@ def label_samples() -> list[Sample]:
 
 def samples() -> list[Sample]:
     return [*label_samples(), labels("steep", 7, 13, scale=40.0, reduction="none"),
-            labels("smooth", 7, 5, label_smoothing=0.1), labels("smooth, weighted, ignored", 7, 5, weighted=True, ignored=2, label_smoothing=0.3),
+            labels("smooth", 7, 5, label_smoothing=0.1),
+            labels("smooth, weighted, ignored", 7, 5, weighted=True, ignored=2, label_smoothing=0.3),
             labels("smooth image", 2, 5, 3, 7, weighted=True, ignored=4, label_smoothing=0.2),
             probabilities("probabilities", 7, 5), probabilities("probabilities of a vector", 11, reduction="sum"),
             probabilities("weighted probabilities", 7, 5, weighted=True, label_smoothing=0.2),
@@ -152,7 +153,8 @@ CROSS_ENTROPY = register(Op(
     errors=(*_error_rows("cross_entropy"),
             ("probabilities of another shape", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([0.5, 0.5])), ShapeError, ("(1, 2)", "(2,)")),
             ("labels as floats", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([1.0])), ShapeError, ("(1, 2)", "long()")),
-            ("smoothing", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([1]), label_smoothing=1.5), RangeError, ("label_smoothing", "1.5"))),
+            ("smoothing", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([1]), label_smoothing=1.5), RangeError,
+             ("label_smoothing", "1.5"))),
     fast_numpy=fast_cross_entropy,
     bench={"2048x512": lambda: labels("2048x512", 2048, 512), "gpt2.vocabulary": lambda: labels("gpt2.vocabulary", 256, 50257),
            "mnist": lambda: labels("mnist", 128, 10)},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -109,7 +109,8 @@ def binary(name: str, *shape: int, logits: bool = False, weight: tuple[int, ...]
 
 def binaries(logits: bool) -> list[Sample]:
     return [binary("one", 1, logits=logits), binary("odd", 3, 5, 7, logits=logits), binary("sum", 3, 5, reduction="sum", logits=logits),
-            binary("none", 3, 5, reduction="none", weight=(3, 5), logits=logits), binary("weight of a column", 3, 5, weight=(5,), logits=logits),
+            binary("none", 3, 5, reduction="none", weight=(3, 5), logits=logits),
+            binary("weight of a column", 3, 5, weight=(5,), logits=logits),
             binary("weight of a row", 3, 5, weight=(3, 1), logits=logits), binary("empty", 0, 3, reduction="sum", logits=logits),
             binary("blocks", 2, 16411, logits=logits)]
 
@@ -135,9 +136,14 @@ def divergences() -> list[Sample]:
 
 
 # ---- records ------------------------------------------------------------------------------------------------------------------------
+def _run(name: str, *values: Any, **attrs: Any) -> Any:
+    """The function of that name on tensors of these values."""
+    return globals()[name](*map(tensor, values), **attrs)
+
+
 def _error_rows(name: str) -> tuple[Any, ...]:
     def call(*shapes: tuple[int, ...], dtype: Any = np.float32, **attrs: Any) -> Any:
-        return globals()[name](*[tensor(np.full(s, 0.5).astype(dtype)) for s in shapes], **attrs)
+        return _run(name, *[np.full(s, 0.5).astype(dtype) for s in shapes], **attrs)
     return (("column against row", lambda: call((4, 1), (4,)), ShapeError, (name, "(4, 1)", "(4,)", "broadcast to (4, 4)", "squeeze")),
             ("number of elements", lambda: call((4,), (3,)), ShapeError, (name, "(4,)", "(3,)")),
             ("integers", lambda: call((4,), (4,), dtype=np.int64), DTypeError, (name, "int64")),
@@ -170,24 +176,24 @@ L1_LOSS = _record("l1_loss", "y = mean |x - t|", checker("l1_loss"), differences
 SMOOTH_L1_LOSS = _record(
     "smooth_l1_loss", "y = mean of d^2 / 2 beta where |d| < beta, else |d| - beta/2", checker("smooth_l1_loss", "beta", positive=False),
     lambda: [*differences(beta=1.0), difference("beta", 31, beta=0.37), difference("beta 0", 31, beta=0.0)], fast_smooth_l1, difference,
-    errors=(("beta", lambda: smooth_l1_loss(tensor([1.0]), tensor([2.0]), beta=-1.0), RangeError, ("beta", "-1")),), flops=5)
+    errors=(("beta", lambda: _run("smooth_l1_loss", [1.0], [2.0], beta=-1.0), RangeError, ("beta", "-1")),), flops=5)
 HUBER_LOSS = _record(
     "huber_loss", "y = mean of d^2 / 2 where |d| < delta, else delta (|d| - delta/2)", checker("huber_loss", "delta"),
     lambda: [*differences(delta=1.0), difference("delta", 31, delta=2.7)], fast_smooth_l1, difference,
-    errors=(("delta", lambda: huber_loss(tensor([1.0]), tensor([2.0]), delta=0.0), RangeError, ("delta above 0", "0")),), flops=5)
+    errors=(("delta", lambda: _run("huber_loss", [1.0], [2.0], delta=0.0), RangeError, ("delta above 0", "0")),), flops=5)
 BINARY_CROSS_ENTROPY = _record(
     "binary_cross_entropy", "y = mean of -t log x - (1 - t) log(1 - x)", check_binary_cross_entropy, lambda: binaries(False),
     lambda x, t, w: _mean((t - 1) * np.maximum(np.log1p(-x), -100) - t * np.maximum(np.log(x), -100)), binary,
     inputs=("x", "target", "weight"), flops=20, errors=(
-        ("scores", lambda: binary_cross_entropy(tensor([0.5, -3.0]), tensor([0.0, 1.0])), RangeError, ("input from 0 to 1", "-3", "with_logits")),
-        ("NaN", lambda: binary_cross_entropy(tensor([0.5, float("nan")]), tensor([0.0, 1.0])), RangeError, ("input from 0 to 1", "nan")),
-        ("target", lambda: binary_cross_entropy(tensor([0.5, 0.5]), tensor([0.0, 2.0])), RangeError, ("target from 0 to 1", "2.0")),
-        ("weight", lambda: binary_cross_entropy(tensor([0.5]), tensor([0.0]), tensor([1.0, 2.0])), ShapeError, ("weight", "(1,)", "(2,)"))))
+        ("scores", lambda: _run("binary_cross_entropy", [0.5, -3.0], [0.0, 1.0]), RangeError, ("input from 0 to 1", "-3", "with_logits")),
+        ("NaN", lambda: _run("binary_cross_entropy", [0.5, float("nan")], [0.0, 1.0]), RangeError, ("input from 0 to 1", "nan")),
+        ("target", lambda: _run("binary_cross_entropy", [0.5, 0.5], [0.0, 2.0]), RangeError, ("target from 0 to 1", "2.0")),
+        ("weight", lambda: _run("binary_cross_entropy", [0.5], [0.0], [1.0, 2.0]), ShapeError, ("weight", "(1,)", "(2,)"))))
 BINARY_CROSS_ENTROPY_WITH_LOGITS = _record(
     "binary_cross_entropy_with_logits", "y = mean of -q t log sigmoid(x) - (1 - t) log sigmoid(-x)", check_with_logits, with_logits_samples,
     lambda x, t, w, q: _mean(np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))),
     lambda *args: binary(*args, logits=True), inputs=("x", "target", "weight", "pos_weight"), flops=20, errors=(
-        ("pos_weight", lambda: binary_cross_entropy_with_logits(tensor([[0.5]]), tensor([[0.0]]), pos_weight=tensor([1.0, 2.0])),
+        ("pos_weight", lambda: _run("binary_cross_entropy_with_logits", [[0.5]], [[0.0]], pos_weight=tensor([1.0, 2.0])),
          ShapeError, ("pos_weight", "(1, 1)", "(2,)")),))
 KL_DIV = _record(
     "kl_div", "y = mean of t (log t - x)", checker("kl_div", reductions=("none", "mean", "sum", "batchmean")), divergences,
@@ -212,9 +218,12 @@ _COMMON = """
 """
 
 
-def _documented(more: str = "", reductions: str = '"mean", "sum" or "none"', errors: str = "") -> Callable[[Any], Any]:
+_Function = TypeVar("_Function", bound=Callable[..., Tensor])
+
+
+def _documented(more: str = "", reductions: str = '"mean", "sum" or "none"', errors: str = "") -> Callable[[_Function], _Function]:
     """Put the sections that all these losses share in place of the line COMMON of a docstring."""
-    def fill(function: Any) -> Any:
+    def fill(function: _Function) -> _Function:
         text = _COMMON.format(more=more, reductions=reductions, errors=errors).strip("\n")
         function.__doc__ = (function.__doc__ or "").replace("    COMMON", text)
         return function

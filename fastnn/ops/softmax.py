@@ -36,7 +36,8 @@ def samples() -> list[Sample]:
 
 
 def softmax_samples() -> list[Sample]:
-    return [*samples(), scores("never", 4, 19, never=(slice(1, 3), slice(2, 17))), scores("never, columns", 19, 4, dim=0, never=(slice(3, 18),))]
+    return [*samples(), scores("never", 4, 19, never=(slice(1, 3), slice(2, 17))),
+            scores("never, columns", 19, 4, dim=0, never=(slice(3, 18),))]
 
 
 def check(who: str) -> Callable[..., None]:

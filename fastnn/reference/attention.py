@@ -23,7 +23,7 @@ def dropout_factors(shape, dtype, dropout_p, key, call):
     """0 where a weight is dropped, else 1 / (1 - p). Rows of the mask begin at multiples of 4: see csrc/philox.h."""
     if dropout_p == 0:
         return np.ones(shape, dtype)
-    T, U = shape[-2:]
+    U = shape[-1]
     row = np.arange(np.prod(shape[:-1], dtype=int)).reshape(*shape[:-1], 1)
     kept = keep_mask(dropout_p, key, call, row * (-(-U // 4) * 4) + np.arange(U))
     return kept / dtype.type(1 - dropout_p) if dropout_p < 1 else np.zeros(shape, dtype)
