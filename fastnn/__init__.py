@@ -19,10 +19,10 @@ from .config import (
     use_isa,
 )
 from .errors import DTypeError, FastnnError, FileError, GraphError, NonFiniteError, RangeError, ShapeError
-from .layers import *  # noqa: F403
 from .io import load, save
-from .training import History, evaluate, fit, predict
+from .layers import *
 from .tensor import Parameter, Tensor, from_dlpack, from_numpy, tensor
+from .training import History, evaluate, fit, predict
 
 __version__ = "0.1.0"
 

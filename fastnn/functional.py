@@ -1,6 +1,5 @@
 """Every function under its PyTorch name: `nn.functional.conv2d`, `nn.functional.relu`, ... Each is defined in fastnn/ops."""
 
-# ruff: noqa: F403
 from .ops.activation import *
 from .ops.adaptive_pool import *
 from .ops.arithmetic import *

@@ -1,4 +1,4 @@
-"""The C self-tests of the thread pool and of the memory manager, compiled and run here: plain, and under the sanitisers where the compiler has them."""
+"""The C self-tests of the thread pool and of the memory manager: plain, and under the sanitisers where the compiler has them."""
 
 import os
 import shutil

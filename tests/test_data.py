@@ -173,10 +173,10 @@ def test_shuffle_gives_each_sample_once_in_another_order_every_epoch():
 def test_the_order_does_not_touch_or_use_the_global_seeds():
     first = labels(DataLoader(counting(), 3, shuffle=True))
     nn.seed(123)
-    np.random.seed(5)  # noqa: NPY002
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    np.random.seed(5)
+    before = np.random.get_state()[1].copy()
     assert labels(DataLoader(counting(), 3, shuffle=True)) == first
-    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+    assert np.array_equal(before, np.random.get_state()[1])
 
 
 def noisy(batch, rng):

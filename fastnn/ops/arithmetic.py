@@ -36,7 +36,7 @@ def check_pair(who: str) -> Callable[[Any, Any], None]:
     """A check that two operands are floats of one type (or one a number) whose shapes fit."""
     def check(a: Any, b: Any) -> None:
         x, y = getattr(a, "dtype", None), getattr(b, "dtype", None)
-        if (x is _FLOAT32 or x is _FLOAT64) and (x is y and a.shape == b.shape or b.__class__ in _NUMBERS):
+        if (x is _FLOAT32 or x is _FLOAT64) and ((x is y and a.shape == b.shape) or b.__class__ in _NUMBERS):
             return                                  # the common cases
         arrays = {name: x for name, x in (("a", a), ("b", b)) if isinstance(x, np.ndarray)}
         need_float(who, **arrays)
@@ -92,7 +92,7 @@ def binary(op: Op, function: Callable[..., Any], a: Any, b: Any, fractions: bool
     """op(a, b) in the type that PyTorch would use; integers by the NumPy function, or as float32 where the result has `fractions`."""
     x = a._data.dtype if isinstance(a, Tensor) else a.__class__
     y = b._data.dtype if isinstance(b, Tensor) else b.__class__
-    if (x is _FLOAT32 or x is _FLOAT64) and (x is y or y in _NUMBERS) or x in _NUMBERS and (y is _FLOAT32 or y is _FLOAT64):
+    if ((x is _FLOAT32 or x is _FLOAT64) and (x is y or y in _NUMBERS)) or (x in _NUMBERS and (y is _FLOAT32 or y is _FLOAT64)):
         return apply(op, a, b)
     a, b = operand(op.name, a), operand(op.name, b)
     if not isinstance(a, Tensor) and not isinstance(b, Tensor):

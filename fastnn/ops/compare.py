@@ -88,7 +88,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
 def bits(function: np.ufunc, who: str, *inputs: Any) -> Tensor:
     arrays = [x._data if isinstance(x, Tensor) else x for x in (operand(who, x) for x in inputs)]
     for a in arrays:
-        if isinstance(a, float) or isinstance(a, np.ndarray) and a.dtype.kind not in "biu":
+        if isinstance(a, float) or (isinstance(a, np.ndarray) and a.dtype.kind not in "biu"):
             raise DTypeError(who=who, expected="booleans or integers", got=str(getattr(a, "dtype", "float")),
                              hint="Compare first, for example (x > 0) & (x < 1); the brackets are needed.")
     common_shape(who, *[a.shape for a in arrays if isinstance(a, np.ndarray)])

@@ -16,8 +16,26 @@ from .arithmetic import DIV, POW_TENSOR, binary, maximum, minimum, mul
 from .checks import need_float
 from .registry import Op, Sample, register, seeded
 
-__all__ = ["abs", "clamp", "clip", "cos", "exp", "expm1", "log", "log10", "log1p", "log2", "neg", "negative", "pow", "reciprocal", "rsqrt", "sin",
-           "sqrt", "square"]
+__all__ = [
+    "abs",
+    "clamp",
+    "clip",
+    "cos",
+    "exp",
+    "expm1",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "neg",
+    "negative",
+    "pow",
+    "reciprocal",
+    "rsqrt",
+    "sin",
+    "sqrt",
+    "square",
+]
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 

@@ -71,7 +71,8 @@ def _check_index(who: str, index: np.ndarray, size: int) -> None:
 def _check_gather(x: Any, index: Any, *, dim: int) -> None:
     need_array("gather", x=x, index=index)
     if index.ndim != x.ndim or any(d != dim and m > n for d, (m, n) in enumerate(zip(index.shape, x.shape))):
-        raise ShapeError(who="gather", expected=f"an index of rank {x.ndim} that is nowhere larger than {x.shape} but along dim {dim}", got=index.shape)
+        raise ShapeError(who="gather", got=index.shape,
+                         expected=f"an index of rank {x.ndim} that is nowhere larger than {x.shape} but along dim {dim}")
     _check_index("gather", index, x.shape[dim])
 
 

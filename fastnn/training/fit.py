@@ -40,7 +40,8 @@ def _loss_function(loss: str | Callable[..., Tensor]) -> Callable[..., Tensor]:
     for name in (loss, f"{loss}_loss"):
         if hasattr(functional, name):
             return getattr(functional, name)
-    raise RangeError(f"there is no loss {loss!r}", who="fit", hint="Use the name of a function in nn.functional, like 'cross_entropy' or 'mse', or pass a function.")
+    raise RangeError(f"there is no loss {loss!r}", who="fit",
+                     hint="Use the name of a function in nn.functional, like 'cross_entropy' or 'mse', or pass a function.")
 
 
 def _loader(data: Any, batch_size: int, shuffle: bool) -> Any:
