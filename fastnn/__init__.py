@@ -18,6 +18,7 @@ from .config import (
     threads,
     use_isa,
 )
+from .creation import *
 from .errors import DTypeError, FastnnError, FileError, GraphError, NonFiniteError, RangeError, ShapeError
 from .io import load, save
 from .layers import *

@@ -1,0 +1,138 @@
+"""New tensors: constants, ranges, random numbers. PyTorch's names; float32 unless told otherwise; random ones from the stream of nn.seed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .config import generator
+from .errors import RangeError, ShapeError
+from .tensor import Tensor
+
+__all__ = ["arange", "eye", "full", "full_like", "linspace", "ones", "ones_like", "rand", "rand_like", "randint", "randn", "randn_like",
+           "zeros", "zeros_like"]
+
+
+def _shape(who: str, size: tuple[Any, ...]) -> tuple[int, ...]:
+    """zeros(2, 3) and zeros((2, 3)) alike."""
+    if len(size) == 1 and isinstance(size[0], (tuple, list)):
+        size = tuple(size[0])
+    try:
+        shape = tuple(n.__index__() for n in size)
+    except AttributeError:
+        shape = (-1,)
+    if any(n < 0 for n in shape):
+        raise ShapeError(who=who, expected="sizes as whole numbers of at least 0", got=size)
+    return shape
+
+
+def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+    """Zeros of the given shape.
+
+    >>> import fastnn as nn
+    >>> nn.zeros(2, 3)
+    tensor([[0., 0., 0.],
+            [0., 0., 0.]])
+    """
+    return Tensor(np.zeros(_shape("zeros", size), dtype), requires_grad)
+
+
+def ones(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+    """Ones of the given shape."""
+    return Tensor(np.ones(_shape("ones", size), dtype), requires_grad)
+
+
+def full(size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """One value everywhere: float32 for a float, int64 for an int, bool for a bool.
+
+    >>> import fastnn as nn
+    >>> nn.full((2,), 7)
+    tensor([7, 7])
+    """
+    if dtype is None:
+        dtype = {bool: np.bool_, int: np.int64}.get(type(fill_value), np.float32)
+    return Tensor(np.full(_shape("full", (size,)), fill_value, dtype), requires_grad)
+
+
+def zeros_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Zeros of the same shape, and dtype unless another is given."""
+    return Tensor(np.zeros(input.shape, dtype or input.dtype), requires_grad)
+
+
+def ones_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Ones of the same shape, and dtype unless another is given."""
+    return Tensor(np.ones(input.shape, dtype or input.dtype), requires_grad)
+
+
+def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """One value in the same shape, and dtype unless another is given."""
+    return Tensor(np.full(input.shape, fill_value, dtype or input.dtype), requires_grad)
+
+
+def eye(n: int, m: int | None = None, *, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+    """n rows and m (n) columns, ones on the diagonal."""
+    return Tensor(np.eye(*_shape("eye", (n, n if m is None else m)), dtype=dtype), requires_grad)
+
+
+def _dtype_of_numbers(dtype: Any, *numbers: Any) -> Any:
+    if dtype is not None:
+        return dtype
+    return np.int64 if all(isinstance(x, (int, np.integer)) for x in numbers) else np.float32
+
+
+def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """start, start + step, ... below end; arange(end) starts at 0. int64 if all are whole, else float32.
+
+    >>> import fastnn as nn
+    >>> nn.arange(2, 8, 2)
+    tensor([2, 4, 6])
+    """
+    if end is None:
+        start, end = 0, start
+    if step == 0:
+        raise RangeError(who="arange", expected="a step other than 0", got=step)
+    if (end - start) / step < 0:
+        raise RangeError("the step leads away from the end", who="arange", got=(start, end, step))
+    return Tensor(np.arange(start, end, step).astype(_dtype_of_numbers(dtype, start, end, step)), requires_grad)
+
+
+def linspace(start: float, end: float, steps: int, *, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+    """steps numbers from start to end, both included."""
+    return Tensor(np.linspace(start, end, _shape("linspace", (steps,))[0]).astype(dtype), requires_grad)
+
+
+def rand(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+    """Uniform in [0, 1)."""
+    values = generator().random(_shape("rand", size), np.float64 if np.dtype(dtype) == np.float64 else np.float32)
+    return Tensor(values.astype(dtype, copy=False), requires_grad)
+
+
+def randn(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+    """Standard normal."""
+    values = generator().standard_normal(_shape("randn", size), np.float64 if np.dtype(dtype) == np.float64 else np.float32)
+    return Tensor(values.astype(dtype, copy=False), requires_grad)
+
+
+def rand_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Uniform in [0, 1), of the same shape."""
+    return rand(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+
+
+def randn_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Standard normal, of the same shape."""
+    return randn(input.shape, dtype=dtype or input.dtype, requires_grad=requires_grad)
+
+
+def randint(low: int, high: Any = None, size: Any = None, *, dtype: Any = np.int64) -> Tensor:
+    """Whole numbers low <= x < high; randint(high, size) begins at 0.
+
+    >>> import fastnn as nn
+    >>> nn.randint(3, (2, 5)).shape
+    (2, 5)
+    """
+    if size is None:
+        low, high, size = 0, low, high
+    if size is None or not low < high:
+        raise RangeError(who="randint", expected="low < high and a size: randint(0, 10, (2, 3))", got=(low, high, size))
+    return Tensor(generator().integers(low, high, _shape("randint", (size,))).astype(dtype), False)
