@@ -27,6 +27,7 @@
 enum {
     LSTM_BLOCK = 1 << 19,                           /* multiply-adds that are worth a block of a step */
     LSTM_GROUP = 4,                                 /* tiles of sequences in an item */
+    LSTM_DEPTH = 128,                               /* products added up at a time: 32 KB of a panel in float32 with AVX-512 */
     LSTM_ELEMENTS = 8192,                           /* units that are worth a block where there is no product */
     LSTM_SUM = 64                                   /* rows added up before their sum is added to the total */
 };
@@ -52,14 +53,14 @@ typedef struct {
 
 /* ---- the product of a tile with a panel ------------------------------------------------------------------- */
 
-/* out[r][l] = sum_k a[r][k] * panel[k][l]   for `rows` rows, l = 0 ... 4*VL - 1 */
+/* out[r][l] (+)= sum_k a[r][k] * panel[k][l]   for `rows` rows and the 4*VL columns l of a panel */
 FNN_INLINE void FN(lstm_tile_of)(REAL *restrict out, const REAL *restrict a, fnn_size rsa,
-                                 const REAL *restrict panel, fnn_size k, const int rows)
+                                 const REAL *restrict panel, fnn_size k, int add, const int rows)
 {
     vec sum[LSTM_ROWS][4];
     for (int r = 0; r < rows; r++)
         for (int q = 0; q < 4; q++)
-            sum[r][q] = v_set(0);
+            sum[r][q] = add ? v_load(out + (4 * r + q) * VL) : v_set(0);
     for (fnn_size i = 0; i < k; i++) {
         vec p0 = v_load(panel), p1 = v_load(panel + VL), p2 = v_load(panel + 2 * VL), p3 = v_load(panel + 3 * VL);
         panel += 4 * VL;
@@ -76,17 +77,31 @@ FNN_INLINE void FN(lstm_tile_of)(REAL *restrict out, const REAL *restrict a, fnn
             v_store(out + (4 * r + q) * VL, sum[r][q]);
 }
 
-static void FN(lstm_tile)(REAL *out, const REAL *a, fnn_size rsa, const REAL *panel, fnn_size k, fnn_size rows)
+static void FN(lstm_tile)(REAL *out, const REAL *a, fnn_size rsa, const REAL *panel, fnn_size k, int add, fnn_size rows)
 {
     switch (rows) {                                 /* a constant number of rows keeps the sums in registers */
-    case 1: FN(lstm_tile_of)(out, a, rsa, panel, k, 1); break;
-    case 2: FN(lstm_tile_of)(out, a, rsa, panel, k, 2); break;
-    case 3: FN(lstm_tile_of)(out, a, rsa, panel, k, 3); break;
+    case 1: FN(lstm_tile_of)(out, a, rsa, panel, k, add, 1); break;
+    case 2: FN(lstm_tile_of)(out, a, rsa, panel, k, add, 2); break;
+    case 3: FN(lstm_tile_of)(out, a, rsa, panel, k, add, 3); break;
 #if LSTM_ROWS == 6
-    case 4: FN(lstm_tile_of)(out, a, rsa, panel, k, 4); break;
-    case 5: FN(lstm_tile_of)(out, a, rsa, panel, k, 5); break;
-    case 6: FN(lstm_tile_of)(out, a, rsa, panel, k, 6); break;
+    case 4: FN(lstm_tile_of)(out, a, rsa, panel, k, add, 4); break;
+    case 5: FN(lstm_tile_of)(out, a, rsa, panel, k, add, 5); break;
+    case 6: FN(lstm_tile_of)(out, a, rsa, panel, k, add, 6); break;
 #endif
+    }
+}
+
+/* out[r][l] = sum_k a[r][k] * panel[k][l]   for up to LSTM_GROUP tiles of rows: a part of the panel that the L1 cache holds
+ * meets all of them before the next part is fetched. Rows are cut evenly: 16 are tiles of 5, 5 and 6, not of 6, 6 and 4. */
+static void FN(lstm_product)(REAL *out, const REAL *a, fnn_size rsa, const REAL *panel, fnn_size k, fnn_size rows)
+{
+    fnn_size tiles = (rows + LSTM_ROWS - 1) / LSTM_ROWS;
+    for (fnn_size i = 0; i < k; i += LSTM_DEPTH) {
+        fnn_size depth = k - i < LSTM_DEPTH ? k - i : LSTM_DEPTH;
+        for (fnn_size tile = 0; tile < tiles; tile++) {
+            fnn_size r0 = rows * tile / tiles, r1 = rows * (tile + 1) / tiles;
+            FN(lstm_tile)(out + r0 * 4 * VL, a + r0 * rsa + i, rsa, panel + i * 4 * VL, depth, i > 0, r1 - r0);
+        }
     }
 }
 
@@ -155,22 +170,18 @@ static void FN(lstm_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(lstm_step) *s = ctx;
     fnn_size B = s->B, H = s->H;
-    REAL sum[LSTM_ROWS * 4 * VL];
+    REAL sum[LSTM_GROUP * LSTM_ROWS * 4 * VL];
     for (fnn_size item = begin; item < end; item++) {
         fnn_size panel = item / s->groups, unit = panel * VL, width = H - unit < VL ? H - unit : VL;
-        fnn_size group = item % s->groups, b0 = B * group / s->groups, b1 = B * (group + 1) / s->groups;
-        fnn_size tiles = (b1 - b0 + LSTM_ROWS - 1) / LSTM_ROWS;
-        for (fnn_size tile = 0; tile < tiles; tile++) {
-            fnn_size first = b0 + (b1 - b0) * tile / tiles, rows = b0 + (b1 - b0) * (tile + 1) / tiles - first;
-            FN(lstm_tile)(sum, s->h_before + first * H, H, s->panels + panel * H * 4 * VL, H, rows);
-            for (fnn_size r = 0; r < rows; r++) {
-                fnn_size at = (first + r) * H + unit;
-                REAL *restrict z = s->gates + (first + r) * 4 * H + unit;
-                for (fnn_size q = 0; q < 4; q++)
-                    for (fnn_size l = 0; l < width; l++)
-                        z[q * H + l] += sum[(4 * r + q) * VL + l];
-                FN(lstm_gates)(z, s->c + at, s->h + at, s->c_before + at, H, width);
-            }
+        fnn_size group = item % s->groups, first = B * group / s->groups, rows = B * (group + 1) / s->groups - first;
+        FN(lstm_product)(sum, s->h_before + first * H, H, s->panels + panel * H * 4 * VL, H, rows);
+        for (fnn_size r = 0; r < rows; r++) {
+            fnn_size at = (first + r) * H + unit;
+            REAL *restrict z = s->gates + (first + r) * 4 * H + unit;
+            for (fnn_size q = 0; q < 4; q++)
+                for (fnn_size l = 0; l < width; l++)
+                    z[q * H + l] += sum[(4 * r + q) * VL + l];
+            FN(lstm_gates)(z, s->c + at, s->h + at, s->c_before + at, H, width);
         }
     }
 }
@@ -267,19 +278,14 @@ static void FN(lstm_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(lstm_step) *s = ctx;
     fnn_size B = s->B, H = s->H;
-    REAL sum[LSTM_ROWS * 4 * VL];
+    REAL sum[LSTM_GROUP * LSTM_ROWS * 4 * VL];
     for (fnn_size item = begin; item < end; item++) {
         fnn_size panel = item / s->groups, unit = panel * 4 * VL, width = H - unit < 4 * VL ? H - unit : 4 * VL;
-        fnn_size group = item % s->groups, b0 = B * group / s->groups, b1 = B * (group + 1) / s->groups;
-        fnn_size tiles = (b1 - b0 + LSTM_ROWS - 1) / LSTM_ROWS;
-        for (fnn_size tile = 0; tile < tiles; tile++) {
-            fnn_size first = b0 + (b1 - b0) * tile / tiles, rows = b0 + (b1 - b0) * (tile + 1) / tiles - first;
-            /* forward was  z_{t+1} = W_hh h_t + ...   so  dh_t = dz_{t+1} W_hh + ... */
-            FN(lstm_tile)(sum, s->dz_after + first * 4 * H, 4 * H, s->panels + panel * 4 * H * 4 * VL, 4 * H,
-                          rows);
-            for (fnn_size r = 0; r < rows; r++)
-                FN(lstm_row_backward)(s, first + r, unit, width, sum + r * 4 * VL);
-        }
+        fnn_size group = item % s->groups, first = B * group / s->groups, rows = B * (group + 1) / s->groups - first;
+        /* forward was  z_{t+1} = W_hh h_t + ...   so  dh_t = dz_{t+1} W_hh + ... */
+        FN(lstm_product)(sum, s->dz_after + first * 4 * H, 4 * H, s->panels + panel * 4 * H * 4 * VL, 4 * H, rows);
+        for (fnn_size r = 0; r < rows; r++)
+            FN(lstm_row_backward)(s, first + r, unit, width, sum + r * 4 * VL);
     }
 }
 

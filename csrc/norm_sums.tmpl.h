@@ -20,11 +20,14 @@ typedef struct { double count, centre, offset, m2; } fnn_moments;
 /* Add `count` elements with these sums of x - centre and (x - centre)^2. */
 static void fnn_moments_add(fnn_moments *a, double count, double centre, double sum, double squares)
 {
-    if (a->count == 0)
-        a->centre = centre;
-    double total = a->count + count, offset = sum / count, delta = (centre - a->centre) + (offset - a->offset);
-    a->m2 += squares - sum * offset + delta * delta * (a->count * count / total);
-    a->offset += delta * (count / total);
+    double offset = sum / count, m2 = squares - sum * offset;
+    if (a->count == 0) {
+        *a = (fnn_moments){ count, centre, offset, m2 };
+        return;
+    }
+    double total = a->count + count, share = count / total, delta = (centre - a->centre) + (offset - a->offset);
+    a->m2 += m2 + delta * delta * (a->count * share);
+    a->offset += delta * share;
     a->count = total;
 }
 
