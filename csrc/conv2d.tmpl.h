@@ -25,6 +25,7 @@ typedef struct {
     const fnn_window *g;
     conv_pieces cut;
     conv_dw_cut dw;
+    fnn_size tile;                                  /* forward: elements of the column matrix to hold at one time */
     fnn_size filters, filter_blocks;                /* forward: filters in a block, blocks in a group */
     fnn_size channels, channel_blocks;              /* dx: channels in a block, blocks in a group */
 } conv_args;
@@ -33,33 +34,47 @@ typedef struct {
 #include "im2col.tmpl.h"
 #include "conv2d_direct.tmpl.h"
 
-/* ---- forward ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- columns ------------------------------------------------------------------------------------------------------------------------ */
+typedef struct { REAL *cols; const REAL *x; const fnn_window *g; fnn_size images, stride, q0, width, row; } FN(conv_columns_args);
 
-/* The columns [q0, q0 + width) of the images n0 .. n0 + images - 1, rows [row, row + rows), of group h; `width` columns per image, side by
- * side. Returns where they are (in the image itself for a 1x1 window) and the distance between rows. */
+static void FN(conv_columns_rows)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(conv_columns_args) *args = ctx;
+    const fnn_size ld = args->images * args->width;
+    for (fnn_size n = 0; n < args->images; n++)
+        FN(im2col)(args->cols + begin * ld + n * args->width, ld, args->x + n * args->stride, args->g,
+                   args->row + begin, args->row + end, args->q0, args->q0 + args->width);
+}
+
+/* The columns [q0, q0 + width) of `images` images from n0, side by side, rows [row, row + rows), of group h. Returns where they are (in the
+ * image itself for a 1x1 window) and the distance between rows. */
 static const REAL *FN(conv_columns)(REAL *cols, fnn_size *ld, const REAL *x, const fnn_window *g, fnn_size h, fnn_size n0, fnn_size images,
                                     fnn_size q0, fnn_size width, fnn_size row, fnn_size rows)
 {
-    const fnn_size HW = g->H * g->W, Cg = g->C / g->G;
+    const fnn_size HW = g->H * g->W;
+    const REAL *x_h = x + (n0 * g->C + h * (g->C / g->G)) * HW;                            /* x[n0, first channel of h, :, :] */
     if (images == 1 && conv_is_pointwise(g)) {
         *ld = HW;
-        return x + (n0 * g->C + h * Cg + row) * HW + q0;
+        return x_h + row * HW + q0;
     }
     *ld = images * width;
-    for (fnn_size n = 0; n < images; n++)
-        FN(im2col)(cols + n * width, *ld, x + ((n0 + n) * g->C + h * Cg) * HW, g, row, row + rows, q0, q0 + width);
+    FN(conv_columns_args) args = { cols, x_h, g, images, g->C * HW, q0, width, row };
+    fnn_parallel_for(rows, fnn_max(1, 32768 / *ld), FN(conv_columns_rows), &args);
     return cols;
 }
 
-static void FN(conv_forward_block)(void *ctx, fnn_size begin, fnn_size end)
+/* ---- forward ------------------------------------------------------------------------------------------------------------------------ */
+
+/* Pieces of y, each some columns of some filters. Where there are few pieces they are done one after the other, and the threads share the
+ * work inside each (columns, product); else each thread has pieces of its own, and the inner loops run on it alone. */
+static void FN(conv_forward_pieces)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
     const fnn_window *g = args->g;
-    const fnn_size taps = conv_taps(g), Kg = g->K / g->G, PQ = g->P * g->Q;
-    const fnn_size most = args->cut.images * args->cut.columns;
+    const fnn_size taps = conv_taps(g), Kg = g->K / g->G, PQ = g->P * g->Q, most = args->cut.images * args->cut.columns;
     const int together = args->cut.images > 1;      /* several images in one product: y goes through a tile */
     const int in_place = !together && conv_is_pointwise(g);
-    const fnn_size rows_most = in_place ? taps : fnn_even_piece(taps, CONV_TILE / most);
+    const fnn_size rows_most = in_place ? taps : conv_block(taps, args->tile / most);
     REAL *cols = in_place ? NULL : fnn_scratch_alloc(rows_most * most * sizeof(REAL));
     REAL *tile = together ? fnn_scratch_alloc(args->filters * most * sizeof(REAL)) : NULL;
 
@@ -97,20 +112,23 @@ void FN(conv2d_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, co
         FN(conv_direct_forward)(y, x, w, b, g);
         return;
     }
-    const fnn_size Kg = g->K / g->G, all = g->N * g->P * g->Q;
-    conv_args args = { .out = y, .x = x, .w = w, .b = b, .g = g };
-    args.cut = conv_cut_columns(g, fnn_min(fnn_max(all * g->G / CONV_BLOCKS, CONV_COLUMNS_MIN), CONV_COLUMNS));
-    const fnn_size items = fnn_ceil_div(g->N, args.cut.images) * g->G * args.cut.pieces;
+    const fnn_size Kg = g->K / g->G;
+    conv_args args = { .out = y, .x = x, .w = w, .b = b, .g = g, .cut = conv_cut_columns(g, CONV_COLUMNS), .tile = CONV_TILE };
     const fnn_size work = args.cut.images * args.cut.columns * conv_taps(g) * Kg;          /* multiply-adds in one piece */
-    fnn_size blocks = 1;
-    if (items < CONV_BLOCKS)
-        blocks = fnn_max(1, fnn_min(fnn_min(Kg / CONV_FILTERS_MIN, CONV_BLOCKS / fnn_max(items, 1)), work / CONV_WORK));
-    args.filters = fnn_ceil_div(Kg, blocks);
-    if (args.cut.images > 1)
-        args.filters = fnn_min(args.filters, CONV_FILTERS_MAX);
+    fnn_size pieces = fnn_ceil_div(g->N, args.cut.images) * g->G * args.cut.pieces;
+    const int shared = pieces < CONV_BLOCKS && work > 4 * CONV_WORK;
+    if (shared) {
+        args.cut = conv_cut_columns(g, CONV_SHARED_COLUMNS);
+        args.tile = CONV_SHARED_TILE;
+        pieces = fnn_ceil_div(g->N, args.cut.images) * g->G * args.cut.pieces;
+    }
+    args.filters = args.cut.images > 1 ? conv_block(Kg, args.tile / (args.cut.images * args.cut.columns)) : Kg;
     args.filter_blocks = fnn_ceil_div(Kg, args.filters);
-    fnn_parallel_for(items * args.filter_blocks, fnn_max(1, CONV_WORK / fnn_max(1, work / args.filter_blocks)),
-                     FN(conv_forward_block), &args);
+    pieces *= args.filter_blocks;
+    if (shared)
+        FN(conv_forward_pieces)(&args, 0, pieces);
+    else
+        fnn_parallel_for(pieces, fnn_max(1, CONV_WORK / fnn_max(1, work / args.filter_blocks)), FN(conv_forward_pieces), &args);
 }
 
 /* ---- dw ----------------------------------------------------------------------------------------------------------------------------- */
@@ -248,7 +266,7 @@ static void FN(conv_dx)(REAL *dx, const REAL *dy, const REAL *w, REAL *turned, c
         FN(conv2d_forward)(dx, dy, turned, NULL, &back);
     } else {
         conv_args args = { .out = dx, .w = w, .dy = dy, .g = g };
-        args.cut.columns = fnn_even_piece(g->P * g->Q, CONV_COLUMNS);
+        args.cut.columns = conv_block(g->P * g->Q, CONV_COLUMNS);
         args.channels = fnn_even_piece(Cg, fnn_max(1, CONV_ROWS / RS));
         args.channel_blocks = fnn_ceil_div(Cg, args.channels);
         const fnn_size work = args.channels * RS * g->P * g->Q * (g->K / g->G);

@@ -5,14 +5,15 @@
 #include "window.h"
 
 enum {
-    CONV_COLUMNS = 512,                             /* output pixels whose columns are made at one time */
-    CONV_COLUMNS_MIN = 192,                         /* below, packing the weights again for each piece costs too much */
-    CONV_FILTERS_MIN = 64,                          /* below, making the columns again for each block of filters does */
-    CONV_FILTERS_MAX = 512,                         /* bounds the tiles of y and dy that are held in scratch */
-    CONV_ROWS = 128,                                /* rows of the column matrix (taps) in a block of dw or dx */
-    CONV_TILE = 1 << 18,                            /* elements of the column matrix that a thread holds at one time */
-    CONV_BLOCKS = 16,                               /* blocks to aim at, so that any sensible number of threads has work */
+    CONV_COLUMNS = 512,                             /* output pixels whose columns a thread makes at one time */
+    CONV_TILE = 1 << 18,                            /* elements of the column matrix that it holds */
+    CONV_SHARED_COLUMNS = 2048,                     /* the same where all threads work on one piece */
+    CONV_SHARED_TILE = 1 << 20,
+    CONV_ROWS = 128, CONV_ROWS_MAX = 512,           /* rows of the column matrix (taps) in a block of dw; the first also of dx */
+    CONV_FILTERS_MAX = 512,                         /* filters in a block of dw: bounds the tile of dy */
+    CONV_BLOCKS = 8,                                /* blocks to aim at, so that any sensible number of threads has work */
     CONV_WORK = 1 << 21,                            /* multiply-adds worth a block of their own: some 20 microseconds */
+    CONV_UNIT = 32,                                 /* sizes of blocks are multiples of this, a multiple of the product's tile */
     CONV_FRAME = 1 << 20,                           /* elements of a padded plane that the direct method will hold */
     CONV_DIRECT_FILTERS = 16,                       /* filters on one channel up to which the direct method wins */
     CONV_DIRECT_TAPS = 64                           /* and its largest window */
@@ -35,11 +36,17 @@ static inline int conv_is_direct(const fnn_window *g)
         && fnn_max(frame_h, spread_h) <= CONV_FRAME / (fnn_max(frame_w, spread_w) + 16);   /* rows may be filled up to whole vectors */
 }
 
-/* dx of a stride-1 convolution is the convolution of dy with the turned filters, which writes dx once instead of R*S times;
- * but where the output is much smaller than the image that convolution would mostly multiply zeros. */
+/* dx of a stride-1 convolution is the convolution of dy with the turned filters, which writes dx once instead of R*S times. But its column
+ * matrix has K*R*S*H*W elements, where the other way has C*R*S*P*Q, and if the image is larger than the output it multiplies zeros. */
 static inline int conv_dx_is_conv(const fnn_window *g)
 {
-    return g->sh == 1 && g->sw == 1 && !conv_is_direct(g) && g->H * g->W <= 2 * g->P * g->Q;
+    return g->sh == 1 && g->sw == 1 && !conv_is_direct(g) && 2 * g->H * g->W <= 3 * g->P * g->Q && g->K * g->H * g->W <= 2 * g->C * g->P * g->Q;
+}
+
+/* The length of a block when n items are cut into nearly equal blocks of at most `most`: a multiple of CONV_UNIT, or all of them. */
+static inline fnn_size conv_block(fnn_size n, fnn_size most)
+{
+    return n <= most ? fnn_max(n, 1) : fnn_ceil_div(fnn_ceil_div(n, fnn_ceil_div(n, most)), CONV_UNIT) * CONV_UNIT;
 }
 
 /* Pieces of the columns (n,p,q): part of one image, or several small images side by side. */
@@ -53,9 +60,9 @@ static inline conv_pieces conv_cut_columns(const fnn_window *g, fnn_size aim)
     const fnn_size PQ = g->P * g->Q;
     conv_pieces cut = { 1, PQ, 1 };
     if (2 * PQ <= aim)
-        cut.images = fnn_even_piece(g->N, aim / PQ);
+        cut.images = fnn_even_piece(g->N, aim / PQ);                   /* not by CONV_UNIT: images stay whole */
     else {
-        cut.columns = fnn_even_piece(PQ, aim);
+        cut.columns = conv_block(PQ, aim);
         cut.pieces = fnn_ceil_div(PQ, cut.columns);
     }
     return cut;
@@ -77,9 +84,9 @@ static inline conv_dw_cut conv_cut_dw(const fnn_window *g)
 {
     const fnn_size taps = conv_taps(g), Kg = g->K / g->G;
     conv_dw_cut cut;
-    cut.rows = conv_is_direct(g) ? taps : fnn_even_piece(taps, CONV_ROWS);
+    cut.rows = conv_is_direct(g) ? taps : conv_block(taps, fnn_min(fnn_max(taps / CONV_BLOCKS, CONV_ROWS), CONV_ROWS_MAX));
     cut.row_blocks = fnn_ceil_div(taps, cut.rows);
-    cut.filters = conv_is_direct(g) ? 1 : fnn_even_piece(Kg, CONV_FILTERS_MAX);
+    cut.filters = conv_is_direct(g) ? 1 : conv_block(Kg, CONV_FILTERS_MAX);
     cut.filter_blocks = fnn_ceil_div(Kg, cut.filters);
     cut.image_blocks = conv_image_blocks(g, g->G * cut.row_blocks * cut.filter_blocks);
     cut.images = fnn_ceil_div(g->N, cut.image_blocks);

@@ -4,7 +4,8 @@
  *            col2im adds each element of cols back to the pixel that it was read from
  * Layout     x [C][H][W];  cols: one row per tap (c,r,s), one column per output (p,q), rows `ld` elements apart. Any rectangle of the
  *            matrix can be made: rows [row, row_end), columns [col, col_end), so that it never has to exist as a whole.
- * Method     row by row: a tap sees row i of the image shifted by s*dw - pw, so a piece of an output row is a copy with zeros at the ends.
+ * Method     row by row: a tap sees row i of the image shifted by s*dw - pw, so a piece of an output row is a copy with zeros at the ends;
+ *            where the output is as wide as the image, a whole plane is.
  */
 
 /* What tap row (c,r,s) reads: its image row offset and the q at which it is inside. */
@@ -18,33 +19,45 @@ FNN_INLINE FN(tap) FN(tap_of_row)(const REAL *x, const fnn_window *g, fnn_size r
     return t;
 }
 
-/* The part of an output row p that a tap fills: dst[q] for q in [q0, q1). */
-FNN_INLINE void FN(gather_row)(REAL *restrict dst, const REAL *restrict x_i, fnn_size j, fnn_size sw,
-                               fnn_size q0, fnn_size inside_begin, fnn_size inside_end, fnn_size q1)
+/* Stride 1, and an output as wide as the image: a tap sees the whole plane shifted by i rows and j columns, which is one copy; what wrapped
+ * around the left or right edge is then set to zero. dst[pq] for pq in [col, col_end). */
+static void FN(shifted_plane)(REAL *restrict dst, const REAL *restrict x, FN(tap) t, const fnn_window *g, fnn_size col, fnn_size col_end)
 {
-    const fnn_size a = fnn_min(fnn_max(inside_begin, q0), q1), b = fnn_max(fnn_min(inside_end, q1), a);
-    for (fnn_size q = q0; q < a; q++) dst[q] = 0;
-    if (sw == 1)
-        for (fnn_size q = a; q < b; q++) dst[q] = x_i[q + j];
-    else
-        for (fnn_size q = a; q < b; q++) dst[q] = x_i[q * sw + j];
-    for (fnn_size q = b; q < q1; q++) dst[q] = 0;
+    const fnn_size W = g->W, shift = t.i * W + t.j;
+    const fnn_size a = fnn_min(fnn_max(col, -shift), col_end), b = fnn_max(fnn_min(col_end, g->H * W - shift), a);
+    memset(dst, 0, (a - col) * sizeof(REAL));
+    memcpy(dst + (a - col), x + (a + shift), (b - a) * sizeof(REAL));
+    memset(dst + (b - col), 0, (col_end - b) * sizeof(REAL));
+    for (fnn_size row = col / W * W; t.q_end - t.q_begin < W && row < col_end; row += W) {
+        for (fnn_size at = fnn_max(row, col); at < fnn_min(row + t.q_begin, col_end); at++) dst[at - col] = 0;
+        for (fnn_size at = fnn_max(row + t.q_end, col); at < fnn_min(row + W, col_end); at++) dst[at - col] = 0;
+    }
 }
 
 static void FN(im2col)(REAL *restrict cols, fnn_size ld, const REAL *restrict x, const fnn_window *g,
                        fnn_size row, fnn_size row_end, fnn_size col, fnn_size col_end)
 {
-    const fnn_size W = g->W, Q = g->Q;
+    const fnn_size W = g->W, Q = g->Q, sw = g->sw;
+    const int shifted = sw == 1 && g->sh == 1 && Q == W;
     for (; row < row_end; row++, cols += ld) {
         const FN(tap) t = FN(tap_of_row)(x, g, row);
+        if (shifted) {
+            FN(shifted_plane)(cols, t.x, t, g, col, col_end);
+            continue;
+        }
+        REAL *dst = cols;
         for (fnn_size p = col / Q, at = col; at < col_end; p++) {
-            const fnn_size q0 = at - p * Q, q1 = fnn_min(Q, col_end - p * Q);
+            const fnn_size q0 = at - p * Q, q1 = fnn_min(Q, col_end - p * Q);              /* the piece of output row p */
             const fnn_size i = p * g->sh + t.i;
-            REAL *dst = cols + (p * Q - col);       /* dst[q] is column (p,q) */
-            if (i < 0 || i >= g->H)
-                for (fnn_size q = q0; q < q1; q++) dst[q] = 0;
+            const int outside = i < 0 || i >= g->H;
+            const fnn_size a = outside ? q1 : fnn_min(fnn_max(t.q_begin, q0), q1), b = fnn_max(fnn_min(t.q_end, q1), a);
+            for (fnn_size q = q0; q < a; q++) dst[q - q0] = 0;
+            if (sw == 1)
+                memcpy(dst + (a - q0), t.x + (i * W + t.j + a), (b - a) * sizeof(REAL));
             else
-                FN(gather_row)(dst, t.x + i * W, t.j, g->sw, q0, t.q_begin, t.q_end, q1);
+                for (fnn_size q = a; q < b; q++) dst[q - q0] = t.x[i * W + t.j + q * sw];
+            for (fnn_size q = b; q < q1; q++) dst[q - q0] = 0;
+            dst += q1 - q0;
             at = p * Q + q1;
         }
     }

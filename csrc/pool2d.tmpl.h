@@ -226,6 +226,14 @@ static void FN(mean_plane)(REAL *restrict y, const REAL *restrict x, const pool_
     const fnn_size Q = g->Q, W = g->W, sw = g->sw;
     for (fnn_size p = 0; p < g->P; p++, y += Q) {
         const fnn_size i0 = fnn_max(p * g->sh - g->ph, 0), i1 = fnn_min(p * g->sh - g->ph + g->R, g->H);
+        if (Q == 1 && g->pw == 0 && g->S >= W) {    /* whole rows, such as the whole plane: one sum */
+            REAL sum = 0;
+            #pragma omp simd reduction(+ : sum)
+            for (fnn_size ij = i0 * W; ij < i1 * W; ij++)
+                sum += x[ij];
+            y[0] = sum / FN(mean_divisor)(args, mean_count(p, g->H, g->R, g->sh, g->ph, args->count_padding), 0);
+            continue;
+        }
         for (fnn_size q = 0; q < Q; q++)
             y[q] = 0;
         for (fnn_size i = i0; i < i1; i++) {
@@ -306,8 +314,9 @@ static void FN(mean_backward_plane)(REAL *restrict dx, const REAL *restrict dy, 
                 if (g->S > Q) {                     /* long windows: along each */
                     for (fnn_size q = q0; q < q1; q++) {
                         const fnn_size j1 = fnn_min(q * sw - g->pw + g->S, W);
+                        const REAL d_q = d[q - q0];
                         for (fnn_size j = fnn_max(q * sw - g->pw, 0); j < j1; j++)
-                            dx[i * W + j] += d[q - q0];
+                            dx[i * W + j] += d_q;
                     }
                     continue;
                 }
