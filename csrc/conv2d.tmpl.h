@@ -10,7 +10,7 @@
  *            dw        dy . cols^T, in blocks of taps x filters x images, so that sums over images need few or no partial sums
  *            dx        stride 1: the convolution of dy with the turned filters; else col2im(w^T . dy), each image by one writer
  *            1x1       the image is its own column matrix
- *            depthwise (one channel per group): conv2d_direct.tmpl.h
+ *            depthwise, and few filters: conv2d_direct.tmpl.h
  *            Small images go side by side into one piece, so that the matrix product has enough columns.
  * Cost       forward 2*N*K*P*Q*taps flop, each gradient (dx, dw) the same.
  * Threads    blocks as told in conv2d_cut.h; one writer per element; partial sums of dw are added in the order of the images.
@@ -201,7 +201,7 @@ static void FN(conv_dw)(REAL *dw, const REAL *dy, const REAL *x, REAL *parts, co
     const fnn_size work = g->N * g->P * g->Q * (g->K / g->G) * conv_taps(g) * g->G / fnn_max(items, 1);
     args.out = blocks > 1 ? parts : dw;
     args.cut = conv_cut_columns(g, CONV_COLUMNS);
-    fnn_parallel_for(items, fnn_max(1, CONV_WORK / fnn_max(1, work)), conv_is_direct(g) ? FN(conv_direct_dw_block) : FN(conv_dw_block), &args);
+    fnn_parallel_for(items, fnn_max(1, CONV_WORK / fnn_max(1, work)), conv_is_depthwise(g) ? FN(conv_direct_dw_block) : FN(conv_dw_block), &args);
     if (blocks > 1) {
         FN(conv_sum_args) sum = { dw, parts, blocks, weights };
         fnn_parallel_for(weights, 8192, FN(conv_sum_parts), &sum);
@@ -256,11 +256,10 @@ static void FN(conv_dx_block)(void *ctx, fnn_size begin, fnn_size end)
 static void FN(conv_dx)(REAL *dx, const REAL *dy, const REAL *w, REAL *turned, const fnn_window *g)
 {
     const fnn_size Cg = g->C / g->G, RS = g->R * g->S;
-    if (conv_is_direct(g)) {
+    if (conv_is_depthwise(g)) {
         FN(conv_direct_dx)(dx, dy, w, g);
     } else if (conv_dx_is_conv(g)) {
-        const fnn_window back = { g->N, g->K, g->P, g->Q, g->C, g->G, g->R, g->S, g->H, g->W,
-                                  1, 1, g->dh * (g->R - 1) - g->ph, g->dw * (g->S - 1) - g->pw, g->dh, g->dw };
+        const fnn_window back = conv_back(g);
         conv_args args = { .out = turned, .w = w, .g = g };
         fnn_parallel_for(g->C, fnn_max(8, 65536 / (g->K / g->G * RS)), FN(conv_turn_block), &args);
         FN(conv2d_forward)(dx, dy, turned, NULL, &back);

@@ -14,9 +14,10 @@ enum {
     CONV_BLOCKS = 8,                                /* blocks to aim at, so that any sensible number of threads has work */
     CONV_WORK = 1 << 21,                            /* multiply-adds worth a block of their own: some 20 microseconds */
     CONV_UNIT = 32,                                 /* sizes of blocks are multiples of this, a multiple of the product's tile */
-    CONV_FRAME = 1 << 20,                           /* elements of a padded plane that the direct method will hold */
-    CONV_DIRECT_FILTERS = 16,                       /* filters on one channel up to which the direct method wins */
-    CONV_DIRECT_TAPS = 64                           /* and its largest window */
+    CONV_FRAME = 1 << 20,                           /* elements of a padded plane that the direct method will hold, */
+    CONV_DIRECT_FRAMES = 1 << 17,                   /* and of all channels' planes where it has the choice; */
+    CONV_DIRECT_TAPS = 1024,                        /* the most taps that it takes; */
+    CONV_DIRECT_FILTERS = 16                        /* filters in a group up to which it wins */
 };
 
 static inline fnn_size conv_taps(const fnn_window *g) { return g->C / g->G * g->R * g->S; }       /* products summed into one output */
@@ -27,8 +28,8 @@ static inline int conv_is_pointwise(const fnn_window *g)
     return g->R == 1 && g->S == 1 && g->sh == 1 && g->sw == 1 && g->ph == 0 && g->pw == 0 && g->P == g->H && g->Q == g->W;
 }
 
-/* One channel per group, few filters on it, and a plane that fits: the method of conv2d_direct.tmpl.h. */
-static inline int conv_is_direct(const fnn_window *g)
+/* The method of conv2d_direct.tmpl.h for y, dx and dw: one channel per group, few filters on it, and a plane that fits. */
+static inline int conv_is_depthwise(const fnn_window *g)
 {
     const fnn_size frame_h = (g->P - 1) * g->sh + g->dh * (g->R - 1) + 1, frame_w = (g->Q - 1) * g->sw + g->dw * (g->S - 1) + 1;
     const fnn_size spread_h = g->H + g->dh * (g->R - 1), spread_w = g->W + g->dw * (g->S - 1);
@@ -36,11 +37,31 @@ static inline int conv_is_direct(const fnn_window *g)
         && fnn_max(frame_h, spread_h) <= CONV_FRAME / (fnn_max(frame_w, spread_w) + 16);   /* rows may be filled up to whole vectors */
 }
 
-/* dx of a stride-1 convolution is the convolution of dy with the turned filters, which writes dx once instead of R*S times. But its column
- * matrix has K*R*S*H*W elements, where the other way has C*R*S*P*Q, and if the image is larger than the output it multiplies zeros. */
+/* The same method for y: also for several channels, at stride 1, if they fit a cache and most of a frame's row is output. */
+static inline int conv_is_direct(const fnn_window *g)
+{
+    const fnn_size frame_h = g->P + g->dh * (g->R - 1), frame_w = g->Q + g->dw * (g->S - 1), Cg = g->C / g->G;
+    if (conv_is_depthwise(g)) return 1;
+    return g->sh == 1 && g->sw == 1 && g->K / g->G <= CONV_DIRECT_FILTERS && !conv_is_pointwise(g)
+        && Cg <= CONV_DIRECT_TAPS && g->R <= CONV_DIRECT_TAPS / Cg && g->S <= CONV_DIRECT_TAPS / (Cg * g->R)
+        && 2 * frame_w <= 3 * g->Q && frame_h <= CONV_DIRECT_FRAMES / (Cg * frame_w);
+}
+
+/* dx of a stride-1 convolution is the convolution of dy with the turned filters: this is it. */
+static inline fnn_window conv_back(const fnn_window *g)
+{
+    return (fnn_window){ g->N, g->K, g->P, g->Q, g->C, g->G, g->R, g->S, g->H, g->W,
+                         1, 1, g->dh * (g->R - 1) - g->ph, g->dw * (g->S - 1) - g->pw, g->dh, g->dw };
+}
+
+/* It writes dx once instead of R*S times, but its column matrix has K*R*S*H*W elements, where col2im(w^T . dy) has C*R*S*P*Q, and if the
+ * image is larger than the output it multiplies zeros. */
 static inline int conv_dx_is_conv(const fnn_window *g)
 {
-    return g->sh == 1 && g->sw == 1 && !conv_is_direct(g) && 2 * g->H * g->W <= 3 * g->P * g->Q && g->K * g->H * g->W <= 2 * g->C * g->P * g->Q;
+    if (g->sh != 1 || g->sw != 1 || conv_is_depthwise(g)) return 0;
+    const fnn_window back = conv_back(g);
+    return 2 * g->P * g->Q >= g->H * g->W
+        && (conv_is_direct(&back) || (3 * g->P * g->Q >= 2 * g->H * g->W && g->K * g->H * g->W <= 2 * g->C * g->P * g->Q));
 }
 
 /* The length of a block when n items are cut into nearly equal blocks of at most `most`: a multiple of CONV_UNIT, or all of them. */
@@ -84,9 +105,9 @@ static inline conv_dw_cut conv_cut_dw(const fnn_window *g)
 {
     const fnn_size taps = conv_taps(g), Kg = g->K / g->G;
     conv_dw_cut cut;
-    cut.rows = conv_is_direct(g) ? taps : conv_block(taps, fnn_min(fnn_max(taps / CONV_BLOCKS, CONV_ROWS), CONV_ROWS_MAX));
+    cut.rows = conv_is_depthwise(g) ? taps : conv_block(taps, fnn_min(fnn_max(taps / CONV_BLOCKS, CONV_ROWS), CONV_ROWS_MAX));
     cut.row_blocks = fnn_ceil_div(taps, cut.rows);
-    cut.filters = conv_is_direct(g) ? 1 : conv_block(Kg, CONV_FILTERS_MAX);
+    cut.filters = conv_is_depthwise(g) ? 1 : conv_block(Kg, CONV_FILTERS_MAX);
     cut.filter_blocks = fnn_ceil_div(Kg, cut.filters);
     cut.image_blocks = conv_image_blocks(g, g->G * cut.row_blocks * cut.filter_blocks);
     cut.images = fnn_ceil_div(g->N, cut.image_blocks);

@@ -1,13 +1,13 @@
-/* conv2d_direct.tmpl.h -- convolution with one channel per group (depthwise, or an image with one channel). Included by conv2d.tmpl.h.
+/* conv2d_direct.tmpl.h -- convolution without columns: depthwise, and few filters at stride 1. Included by conv2d.tmpl.h.
  *
- * Here a matrix product would have R*S products per sum and too few rows to be worth its packing. Instead, each plane is copied into a frame
- * with its padding around it. In a frame of row length F, output (p,q) at stride 1 is element t = p*F + q of
+ * Here a matrix product would have too few products per sum or too few rows to be worth its packing. Instead, each plane is copied into
+ * a frame with its padding around it. In a frame of row length F, output (p,q) at stride 1 is element t = p*F + q of
  *
- *     out[t] = b + sum_{r,s} w[r,s] * frame[t + r*dh*F + s*dw]
+ *     out[t] = b + sum_{c,r,s} w[c,r,s] * frame_c[t + r*dh*F + s*dw]
  *
- * so whole rows run together as one long vector sum, without edges; the elements between Q and F are computed in vain and left out when y is
- * copied from `out`. Larger strides work on the same frame and skip rows and elements. dx is the same sum over dy spread out into a frame,
- * with the turned filter, and dw[r,s] is the dot product of the spread dy with the frame at that tap's offset.
+ * so whole rows run together as one long vector sum, without edges; the elements between Q and F are computed in vain and left out when
+ * y is copied from `out`. Larger strides (depthwise only) work on the same frame and skip rows and elements. Depthwise dx is the same sum
+ * over dy spread out into a frame, with the turned filter, and dw[r,s] is the dot product of the spread dy with the frame at that offset.
  */
 #ifndef FNN_CONV_DIRECT_ONCE
 #define FNN_CONV_DIRECT_ONCE
@@ -22,34 +22,69 @@ static conv_frame conv_frame_of_dx(const fnn_window *g)         /* everything th
 {
     return (conv_frame){ g->H + g->dh * (g->R - 1), g->W + g->dw * (g->S - 1) };
 }
+
+/* offset[(c,r,s)]: how far a tap lies behind the window's first pixel */
+static void conv_offsets(fnn_size *offset, const fnn_window *g, conv_frame f)
+{
+    for (fnn_size c = 0; c < g->C / g->G; c++)
+        for (fnn_size r = 0; r < g->R; r++)
+            for (fnn_size s = 0; s < g->S; s++)
+                *offset++ = (c * f.rows + r * g->dh) * f.length + s * g->dw;
+}
 #endif
 
+#undef DIRECT_NV
+#define DIRECT_NV (VBYTES == 64 ? 4 : 2)            /* vectors in a tile of 4 filters: all that the registers hold */
 #define SLACK (4 * VL)                              /* elements that the vector loops may touch beyond the end of a frame */
 
 /* ---- the vector loops --------------------------------------------------------------------------------------------------------------- */
 
-/* out[t] = (accumulate ? out[t] : b) + sum over k of w[k] * x[t + offset[k]] for 0 <= t < n, and up to SLACK elements more */
-static void FN(tap_sum)(REAL *out, const REAL *x, const REAL *w, const fnn_size *offset, fnn_size taps, REAL b, fnn_size n, int accumulate)
+/* One tile: nv vectors of `rows` filters, both constants. out and w of the next filter are ldo and taps further on. */
+FNN_INLINE void FN(tap_tile)(const fnn_size rows, const fnn_size nv, REAL *out, fnn_size ldo, const REAL *x, const REAL *w,
+                             const fnn_size *offset, fnn_size taps, const REAL *b, int accumulate)
 {
-    for (fnn_size t = 0; t < n; t += 4 * VL) {
-        vec y0, y1, y2, y3;
-        if (accumulate)
-            y0 = v_load(out + t), y1 = v_load(out + t + VL), y2 = v_load(out + t + 2 * VL), y3 = v_load(out + t + 3 * VL);
-        else
-            y0 = y1 = y2 = y3 = v_set(b);
-        for (fnn_size k = 0; k < taps; k++) {
-            const vec w_k = v_set(w[k]);
-            const REAL *x_k = x + t + offset[k];
-            y0 += w_k * v_load(x_k);
-            y1 += w_k * v_load(x_k + VL);
-            y2 += w_k * v_load(x_k + 2 * VL);
-            y3 += w_k * v_load(x_k + 3 * VL);
+    vec acc[4][4];
+#pragma GCC unroll 4
+    for (fnn_size i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (fnn_size j = 0; j < nv; j++)
+            acc[i][j] = accumulate ? v_load(out + i * ldo + j * VL) : v_set(b ? b[i] : 0);
+    for (fnn_size k = 0; k < taps; k++) {
+        const REAL *x_k = x + offset[k];
+        vec seen[4];
+#pragma GCC unroll 4
+        for (fnn_size j = 0; j < nv; j++)
+            seen[j] = v_load(x_k + j * VL);
+#pragma GCC unroll 4
+        for (fnn_size i = 0; i < rows; i++) {
+            const vec w_ik = v_set(w[i * taps + k]);
+#pragma GCC unroll 4
+            for (fnn_size j = 0; j < nv; j++)
+                acc[i][j] += w_ik * seen[j];
         }
-        v_store(out + t, y0);
-        v_store(out + t + VL, y1);
-        v_store(out + t + 2 * VL, y2);
-        v_store(out + t + 3 * VL, y3);
     }
+#pragma GCC unroll 4
+    for (fnn_size i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (fnn_size j = 0; j < nv; j++)
+            v_store(out + i * ldo + j * VL, acc[i][j]);
+}
+
+/* out[i][t] = (accumulate ? out[i][t] : b[i]) + sum over k of w[i][k] * x[t + offset[k]] for `rows` = 1, 2 or 4 filters i and 0 <= t < n;
+ * up to a vector more is written */
+static void FN(tap_sum)(fnn_size rows, REAL *out, fnn_size ldo, const REAL *x, const REAL *w, const fnn_size *offset, fnn_size taps,
+                        const REAL *b, fnn_size n, int accumulate)
+{
+    const fnn_size nv = rows == 4 ? DIRECT_NV : 4;
+    fnn_size t = 0;
+    for (; t + (nv - 1) * VL < n; t += nv * VL)
+        if (rows == 1) FN(tap_tile)(1, 4, out + t, ldo, x + t, w, offset, taps, b, accumulate);
+        else if (rows == 2) FN(tap_tile)(2, 4, out + t, ldo, x + t, w, offset, taps, b, accumulate);
+        else FN(tap_tile)(4, DIRECT_NV, out + t, ldo, x + t, w, offset, taps, b, accumulate);
+    for (; t < n; t += VL)
+        if (rows == 1) FN(tap_tile)(1, 1, out + t, ldo, x + t, w, offset, taps, b, accumulate);
+        else if (rows == 2) FN(tap_tile)(2, 1, out + t, ldo, x + t, w, offset, taps, b, accumulate);
+        else FN(tap_tile)(4, 1, out + t, ldo, x + t, w, offset, taps, b, accumulate);
 }
 
 /* sum[k] += sum over 0 <= t < n of d[t] * x[t + offset[k]]; d is zero from n to the end of its last vector */
@@ -97,51 +132,51 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
 {
     const conv_args *args = ctx;
     const fnn_window *g = args->g;
-    const fnn_size RS = g->R * g->S, P = g->P, Q = g->Q, Kg = g->K / g->G;
+    const fnn_size P = g->P, Q = g->Q, HW = g->H * g->W, Cg = g->C / g->G, Kg = g->K / g->G, taps = conv_taps(g);
     const conv_frame f = conv_frame_of_x(g);
-    const fnn_size run = g->sh > 1 ? 1 : fnn_min(P, fnn_max(1, 4096 / f.length));       /* rows of y that are made together */
+    const fnn_size run = g->sh > 1 ? 1 : fnn_min(P, fnn_max(1, 1024 / f.length));          /* rows of y that are made together */
+    const fnn_size ldo = run * f.length + SLACK;
     fnn_size offset[CONV_DIRECT_TAPS];
-    for (fnn_size r = 0; r < g->R; r++)
-        for (fnn_size s = 0; s < g->S; s++)
-            offset[r * g->S + s] = r * g->dh * f.length + s * g->dw;
-    REAL *frame = fnn_scratch_alloc((f.rows * f.length + SLACK) * sizeof(REAL));
-    REAL *out = fnn_scratch_alloc((run * f.length + SLACK) * sizeof(REAL));
-    for (fnn_size nc = begin; nc < end; nc++) {
-        const fnn_size n = nc / g->C, c = nc % g->C;
-        FN(fill_frame)(frame, f, (const REAL *)args->x + nc * g->H * g->W, g->H, g->W, g->ph, g->pw, 1, 1);
-        for (fnn_size k = c * Kg; k < (c + 1) * Kg; k++) {
-            REAL *y = (REAL *)args->out + (n * g->K + k) * P * Q;                                  /* y[n, k, :, :] */
-            for (fnn_size p0 = 0; p0 < P; p0 += run) {
-                const fnn_size rows = fnn_min(run, P - p0);
-                FN(tap_sum)(out, frame + p0 * g->sh * f.length, (const REAL *)args->w + k * RS, offset, RS, args->b ? ((const REAL *)args->b)[k] : 0,
-                            (rows - 1) * f.length + (Q - 1) * g->sw + 1, 0);
-                for (fnn_size p = 0; p < rows; p++) {
-                    REAL *restrict y_p = y + (p0 + p) * Q;
-                    const REAL *restrict out_p = out + p * f.length;
-                    if (g->sw == 1)
-                        for (fnn_size q = 0; q < Q; q++) y_p[q] = out_p[q];
-                    else
-                        for (fnn_size q = 0; q < Q; q++) y_p[q] = out_p[q * g->sw];
-                }
+    conv_offsets(offset, g, f);
+    REAL *frames = fnn_scratch_alloc((Cg * f.rows * f.length + SLACK) * sizeof(REAL));
+    REAL *out = fnn_scratch_alloc(4 * ldo * sizeof(REAL));
+    for (fnn_size nh = begin; nh < end; nh++) {
+        const fnn_size n = nh / g->G, h = nh % g->G;
+        for (fnn_size c = 0; c < Cg; c++)
+            FN(fill_frame)(frames + c * f.rows * f.length, f, (const REAL *)args->x + (nh * Cg + c) * HW, g->H, g->W, g->ph, g->pw, 1, 1);
+        for (fnn_size p0 = 0; p0 < P; p0 += run)
+            for (fnn_size k = h * Kg, filters; k < (h + 1) * Kg; k += filters) {
+                const fnn_size left = (h + 1) * Kg - k, rows = fnn_min(run, P - p0);
+                filters = left >= 4 ? 4 : left >= 2 ? 2 : 1;
+                FN(tap_sum)(filters, out, ldo, frames + p0 * g->sh * f.length, (const REAL *)args->w + k * taps, offset, taps,
+                            args->b ? (const REAL *)args->b + k : NULL, (rows - 1) * f.length + (Q - 1) * g->sw + 1, 0);
+                for (fnn_size i = 0; i < filters; i++)
+                    for (fnn_size p = 0; p < rows; p++) {
+                        REAL *restrict y = (REAL *)args->out + ((n * g->K + k + i) * P + p0 + p) * Q;     /* y[n, k+i, p0+p, :] */
+                        const REAL *restrict from = out + i * ldo + p * f.length;
+                        if (g->sw == 1)
+                            for (fnn_size q = 0; q < Q; q++) y[q] = from[q];
+                        else
+                            for (fnn_size q = 0; q < Q; q++) y[q] = from[q * g->sw];
+                    }
             }
-        }
     }
     fnn_scratch_free(out);
-    fnn_scratch_free(frame);
+    fnn_scratch_free(frames);
 }
 
-static fnn_size FN(conv_direct_grain)(const fnn_window *g)      /* planes in a block */
+static fnn_size FN(conv_direct_grain)(const fnn_window *g)      /* images times groups in a block */
 {
-    return fnn_max(1, CONV_WORK / 8 / (g->H * g->W + g->P * g->Q * g->R * g->S * (g->K / g->G)));
+    return fnn_max(1, CONV_WORK / 8 / (g->C / g->G * g->H * g->W + g->P * g->Q * conv_taps(g) * (g->K / g->G)));
 }
 
 static void FN(conv_direct_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
 {
     conv_args args = { .out = y, .x = x, .w = w, .b = b, .g = g };
-    fnn_parallel_for(g->N * g->C, FN(conv_direct_grain)(g), FN(conv_direct_forward_block), &args);
+    fnn_parallel_for(g->N * g->G, FN(conv_direct_grain)(g), FN(conv_direct_forward_block), &args);
 }
 
-/* ---- dx: forward was  y[p,q] += w[r,s] * x[i,j]  so  dx[i,j] += w[r,s] * dy[p,q], with p*sh = i + ph - r*dh ------------------------------ */
+/* ---- depthwise dx: forward was  y[p,q] += w[r,s] * x[i,j]  so  dx[i,j] += w[r,s] * dy[p,q], with p*sh = i + ph - r*dh ------------------------------ */
 static void FN(conv_direct_dx_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
@@ -159,7 +194,7 @@ static void FN(conv_direct_dx_block)(void *ctx, fnn_size begin, fnn_size end)
         const fnn_size n = nc / g->C, c = nc % g->C;
         for (fnn_size k = 0; k < Kg; k++) {
             FN(fill_frame)(frame, f, (const REAL *)args->dy + (n * g->K + c * Kg + k) * PQ, g->P, g->Q, top, left, g->sh, g->sw);
-            FN(tap_sum)(out, frame, (const REAL *)args->w + (c * Kg + k) * RS, offset, RS, 0, (H - 1) * f.length + W, k > 0);
+            FN(tap_sum)(1, out, 0, frame, (const REAL *)args->w + (c * Kg + k) * RS, offset, RS, NULL, (H - 1) * f.length + W, k > 0);
         }
         for (fnn_size i = 0; i < H; i++)
             memcpy((REAL *)args->out + (nc * H + i) * W, out + i * f.length, W * sizeof(REAL));
@@ -174,7 +209,7 @@ static void FN(conv_direct_dx)(REAL *dx, const REAL *dy, const REAL *w, const fn
     fnn_parallel_for(g->N * g->C, FN(conv_direct_grain)(g), FN(conv_direct_dx_block), &args);
 }
 
-/* ---- dw: forward was  y[p,q] += w[r,s] * x[i,j]  so  dw[r,s] += dy[p,q] * x[i,j] ---------------------------------------------------------- */
+/* ---- depthwise dw: forward was  y[p,q] += w[r,s] * x[i,j]  so  dw[r,s] += dy[p,q] * x[i,j] ---------------------------------------------------------- */
 static void FN(conv_direct_dw_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
@@ -186,9 +221,7 @@ static void FN(conv_direct_dw_block)(void *ctx, fnn_size begin, fnn_size end)
     const conv_frame spread = { g->P, rows_together ? f.length : fnn_ceil_div(width, VL) * VL };
     const fnn_size run = rows_together ? g->P : 1;
     fnn_size offset[CONV_DIRECT_TAPS];
-    for (fnn_size r = 0; r < g->R; r++)
-        for (fnn_size s = 0; s < g->S; s++)
-            offset[r * g->S + s] = r * g->dh * f.length + s * g->dw;
+    conv_offsets(offset, g, f);
     REAL *frame = fnn_scratch_alloc((f.rows * f.length + SLACK) * sizeof(REAL));
     REAL *d = fnn_scratch_alloc((spread.rows * spread.length + SLACK) * sizeof(REAL));
     for (fnn_size item = begin; item < end; item++) {
