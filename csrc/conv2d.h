@@ -1,10 +1,13 @@
 /* conv2d.h -- rows of kernels.h for conv2d.c; no guard. Letters: fnn_window (window.h), with K filters in G groups.
  *
- * x [N][C][H][W]   w [K][C/G][R][S]   b [K] or NULL   y [N][K][P][Q];  group h = 0..G-1 joins channels h*C/G.. to filters h*K/G..
+ * x [N][C][H][W]   w [K][C/G][R][S]   b [K] or NULL   y [N][K][P][Q]
+ * Group h = 0..G-1 joins the channels from h*C/G to the filters from h*K/G.
  */
 #include "window.h"
 
-/* y[n,k,p,q] = b[k] + sum over (c,r,s) of w[k,c,r,s] * x[n,c,i,j],  i = p*sh - ph + r*dh,  j = q*sw - pw + s*dw;  0 outside the image */
+/* y[n,k,p,q] = b[k] + sum over (c,r,s) of w[k,c,r,s] * x[n,c,i,j],  i = p*sh - ph + r*dh,  j = q*sw - pw + s*dw;
+ * x is 0 outside the image */
 KERNEL(conv2d_forward, REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
-/* The gradients of x, w and b, each NULL if not wanted. `workspace` holds fnn_conv2d_workspace(g, dx != NULL, dw != NULL) elements. */
-KERNEL(conv2d_backward, REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *w, REAL *workspace, const fnn_window *g)
+/* The gradients of x, w and b, each NULL if not wanted; workspace: fnn_conv2d_workspace(g, dx != NULL, dw != NULL) elements */
+KERNEL(conv2d_backward, REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *w, REAL *workspace,
+       const fnn_window *g)

@@ -8,14 +8,14 @@
  * Layout     x [N][C][H][W]   w [K][Cg][R][S]   b [K]   y [N][K][P][Q];   cols [taps][columns], a piece of the column matrix.
  * Method     forward   cols = im2col(x) for some 500 output pixels, at most CONV_TILE elements at a time, then y = w . cols
  *            dw        dy . cols^T, in blocks of taps x filters x images, so that sums over images need few or no partial sums
- *            dx        stride 1: the convolution of dy with the turned filters; else col2im(w^T . dy), each image by one writer
+ *            dx        stride 1: the convolution of dy with the turned filters; else col2im(w^T . dy), one writer per image
  *            1x1       the image is its own column matrix
  *            depthwise, and few filters: conv2d_direct.tmpl.h
  *            Small images go side by side into one piece, so that the matrix product has enough columns.
  * Cost       forward 2*N*K*P*Q*taps flop, each gradient (dx, dw) the same.
  * Threads    blocks as told in conv2d_cut.h; one writer per element; partial sums of dw are added in the order of the images.
- * Reference  fastnn/reference/conv2d.py. Chellapilla, Puri, Simard (2006), "High performance convolutional neural networks for document
- *            processing".
+ * Reference  fastnn/reference/conv2d.py. Chellapilla, Puri, Simard (2006), "High performance convolutional neural networks for
+ *            document processing".
  */
 #ifndef FNN_CONV2D_ONCE
 #define FNN_CONV2D_ONCE
@@ -34,8 +34,13 @@ typedef struct {
 #include "im2col.tmpl.h"
 #include "conv2d_direct.tmpl.h"
 
-/* ---- columns ------------------------------------------------------------------------------------------------------------------------ */
-typedef struct { REAL *cols; const REAL *x; const fnn_window *g; fnn_size images, stride, q0, width, row; } FN(conv_columns_args);
+/* ---- columns ------------------------------------------------------------------------------------------------------------ */
+typedef struct {
+    REAL *cols;
+    const REAL *x;
+    const fnn_window *g;
+    fnn_size images, stride, q0, width, row;        /* stride: from one image to the next */
+} FN(conv_columns_args);
 
 static void FN(conv_columns_rows)(void *ctx, fnn_size begin, fnn_size end)
 {
@@ -46,13 +51,13 @@ static void FN(conv_columns_rows)(void *ctx, fnn_size begin, fnn_size end)
                    args->row + begin, args->row + end, args->q0, args->q0 + args->width);
 }
 
-/* The columns [q0, q0 + width) of `images` images from n0, side by side, rows [row, row + rows), of group h. Returns where they are (in the
- * image itself for a 1x1 window) and the distance between rows. */
-static const REAL *FN(conv_columns)(REAL *cols, fnn_size *ld, const REAL *x, const fnn_window *g, fnn_size h, fnn_size n0, fnn_size images,
-                                    fnn_size q0, fnn_size width, fnn_size row, fnn_size rows)
+/* The columns [q0, q0 + width) of `images` images from n0, side by side, rows [row, row + rows), of group h. Returns where
+ * they are (in the image itself for a 1x1 window) and the distance between rows. */
+static const REAL *FN(conv_columns)(REAL *cols, fnn_size *ld, const REAL *x, const fnn_window *g, fnn_size h,
+                                    fnn_size n0, fnn_size images, fnn_size q0, fnn_size width, fnn_size row, fnn_size rows)
 {
     const fnn_size HW = g->H * g->W;
-    const REAL *x_h = x + (n0 * g->C + h * (g->C / g->G)) * HW;                            /* x[n0, first channel of h, :, :] */
+    const REAL *x_h = x + (n0 * g->C + h * (g->C / g->G)) * HW;                 /* x[n0, first channel of h, :, :] */
     if (images == 1 && conv_is_pointwise(g)) {
         *ld = HW;
         return x_h + row * HW + q0;
@@ -63,10 +68,10 @@ static const REAL *FN(conv_columns)(REAL *cols, fnn_size *ld, const REAL *x, con
     return cols;
 }
 
-/* ---- forward ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- forward ------------------------------------------------------------------------------------------------------------ */
 
-/* Pieces of y, each some columns of some filters. Where there are few pieces they are done one after the other, and the threads share the
- * work inside each (columns, product); else each thread has pieces of its own, and the inner loops run on it alone. */
+/* Pieces of y, each some columns of some filters. Where there are few pieces they are done one after the other, and the
+ * threads share the work inside each (columns, product); else each thread has its own, and the inner loops run on it alone. */
 static void FN(conv_forward_pieces)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
@@ -96,7 +101,7 @@ static void FN(conv_forward_pieces)(void *ctx, fnn_size begin, fnn_size end)
             const REAL *columns = FN(conv_columns)(cols, &ld, args->x, g, h, n0, images, q0, width, row, rows);
             FN(gemm)(together ? tile : y, together ? images * width : PQ,
                      w + row, taps, 1, columns, ld, 1, row == 0 ? b : NULL, NULL,
-                     filters, images * width, rows, row > 0);                              /* m = filters  n = columns  k = taps */
+                     filters, images * width, rows, row > 0);                   /* m = filters  n = columns  k = taps */
         }
         for (fnn_size n = 0; together && n < images; n++)
             for (fnn_size k = 0; k < filters; k++)
@@ -128,10 +133,11 @@ void FN(conv2d_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, co
     if (shared)
         FN(conv_forward_pieces)(&args, 0, pieces);
     else
-        fnn_parallel_for(pieces, fnn_max(1, CONV_WORK / fnn_max(1, work / args.filter_blocks)), FN(conv_forward_pieces), &args);
+        fnn_parallel_for(pieces, fnn_max(1, CONV_WORK / fnn_max(1, work / args.filter_blocks)),
+                         FN(conv_forward_pieces), &args);
 }
 
-/* ---- dw ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- dw ----------------------------------------------------------------------------------------------------------------- */
 static void FN(conv_dw_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
@@ -141,7 +147,7 @@ static void FN(conv_dw_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size most = args->cut.images * args->cut.columns;
     const int together = args->cut.images > 1;
     REAL *cols = fnn_scratch_alloc(cut.rows * most * sizeof(REAL));
-    REAL *tile = together ? fnn_scratch_alloc(cut.filters * most * sizeof(REAL)) : NULL;   /* dy of several images, side by side */
+    REAL *tile = together ? fnn_scratch_alloc(cut.filters * most * sizeof(REAL)) : NULL;  /* dy of several images */
 
     for (fnn_size item = begin; item < end; item++) {
         fnn_size rest = item;
@@ -201,14 +207,15 @@ static void FN(conv_dw)(REAL *dw, const REAL *dy, const REAL *x, REAL *parts, co
     const fnn_size work = g->N * g->P * g->Q * (g->K / g->G) * conv_taps(g) * g->G / fnn_max(items, 1);
     args.out = blocks > 1 ? parts : dw;
     args.cut = conv_cut_columns(g, CONV_COLUMNS);
-    fnn_parallel_for(items, fnn_max(1, CONV_WORK / fnn_max(1, work)), conv_is_depthwise(g) ? FN(conv_direct_dw_block) : FN(conv_dw_block), &args);
+    fnn_parallel_for(items, fnn_max(1, CONV_WORK / fnn_max(1, work)),
+                     conv_is_depthwise(g) ? FN(conv_direct_dw_block) : FN(conv_dw_block), &args);
     if (blocks > 1) {
         FN(conv_sum_args) sum = { dw, parts, blocks, weights };
         fnn_parallel_for(weights, 8192, FN(conv_sum_parts), &sum);
     }
 }
 
-/* ---- dx ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- dx ----------------------------------------------------------------------------------------------------------------- */
 
 /* turned[c, k, r, s] = w[k, c, R-1-r, S-1-s], group by group; a block of channels, so that w is read in runs */
 static void FN(conv_turn_block)(void *ctx, fnn_size begin, fnn_size end)
@@ -225,18 +232,19 @@ static void FN(conv_turn_block)(void *ctx, fnn_size begin, fnn_size end)
         }
 }
 
-/* dx of some images and channels, stride above 1: w^T . dy gives a piece of the column matrix's gradient, col2im adds it to the image. */
+/* dx of some images and channels: w^T . dy gives a piece of the column matrix's gradient, col2im adds it to the image. */
 static void FN(conv_dx_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
     const fnn_window *g = args->g;
-    const fnn_size taps = conv_taps(g), Kg = g->K / g->G, Cg = g->C / g->G, RS = g->R * g->S, PQ = g->P * g->Q, HW = g->H * g->W;
+    const fnn_size taps = conv_taps(g), Kg = g->K / g->G, Cg = g->C / g->G;
+    const fnn_size RS = g->R * g->S, PQ = g->P * g->Q, HW = g->H * g->W;
     const fnn_size columns = args->cut.columns, rows_most = fnn_min(args->channels * RS, CONV_TILE / columns);
     REAL *cols = fnn_scratch_alloc(rows_most * columns * sizeof(REAL));
     for (fnn_size item = begin; item < end; item++) {
-        const fnn_size cb = item % args->channel_blocks, h = item / args->channel_blocks % g->G, n = item / args->channel_blocks / g->G;
+        const fnn_size cb = item % args->channel_blocks, nh = item / args->channel_blocks, n = nh / g->G, h = nh % g->G;
         const fnn_size c0 = cb * args->channels, channels = fnn_min(args->channels, Cg - c0), row_end = (c0 + channels) * RS;
-        REAL *dx = (REAL *)args->out + (n * g->C + h * Cg) * HW;                           /* dx[n, first channel of h, :, :] */
+        REAL *dx = (REAL *)args->out + (n * g->C + h * Cg) * HW;                /* dx[n, first channel of h, :, :] */
         const REAL *w = (const REAL *)args->w + h * Kg * taps;
         memset(dx + c0 * HW, 0, channels * HW * sizeof(REAL));
         for (fnn_size q0 = 0; q0 < PQ; q0 += columns) {
@@ -273,7 +281,7 @@ static void FN(conv_dx)(REAL *dx, const REAL *dy, const REAL *w, REAL *turned, c
     }
 }
 
-/* ---- db ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- db ----------------------------------------------------------------------------------------------------------------- */
 static void FN(conv_db_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
@@ -293,7 +301,8 @@ static void FN(conv_db_block)(void *ctx, fnn_size begin, fnn_size end)
     }
 }
 
-void FN(conv2d_backward)(REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *w, REAL *workspace, const fnn_window *g)
+void FN(conv2d_backward)(REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *w, REAL *workspace,
+                         const fnn_window *g)
 {
     if (dx) {
         FN(conv_dx)(dx, dy, w, workspace, g);

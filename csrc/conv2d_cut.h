@@ -9,18 +9,19 @@ enum {
     CONV_TILE = 1 << 18,                            /* elements of the column matrix that it holds */
     CONV_SHARED_COLUMNS = 2048,                     /* the same where all threads work on one piece */
     CONV_SHARED_TILE = 1 << 20,
-    CONV_ROWS = 128, CONV_ROWS_MAX = 512,           /* rows of the column matrix (taps) in a block of dw; the first also of dx */
+    CONV_ROWS = 128, CONV_ROWS_MAX = 512,       /* rows of the column matrix (taps) in a block of dw; the first also of dx */
     CONV_FILTERS_MAX = 512,                         /* filters in a block of dw: bounds the tile of dy */
     CONV_BLOCKS = 8,                                /* blocks to aim at, so that any sensible number of threads has work */
     CONV_WORK = 1 << 21,                            /* multiply-adds worth a block of their own: some 20 microseconds */
-    CONV_UNIT = 32,                                 /* sizes of blocks are multiples of this, a multiple of the product's tile */
+    CONV_UNIT = 32,                             /* sizes of blocks are multiples of this, a multiple of the product's tile */
     CONV_FRAME = 1 << 20,                           /* elements of a padded plane that the direct method will hold, */
     CONV_DIRECT_FRAMES = 1 << 17,                   /* and of all channels' planes where it has the choice; */
     CONV_DIRECT_TAPS = 1024,                        /* the most taps that it takes; */
     CONV_DIRECT_FILTERS = 16                        /* filters in a group up to which it wins */
 };
 
-static inline fnn_size conv_taps(const fnn_window *g) { return g->C / g->G * g->R * g->S; }       /* products summed into one output */
+/* Products summed into one output. */
+static inline fnn_size conv_taps(const fnn_window *g) { return g->C / g->G * g->R * g->S; }
 
 /* 1x1, stride 1, no padding: the image is its own column matrix. */
 static inline int conv_is_pointwise(const fnn_window *g)
@@ -31,10 +32,11 @@ static inline int conv_is_pointwise(const fnn_window *g)
 /* The method of conv2d_direct.tmpl.h for y, dx and dw: one channel per group, few filters on it, and a plane that fits. */
 static inline int conv_is_depthwise(const fnn_window *g)
 {
-    const fnn_size frame_h = (g->P - 1) * g->sh + g->dh * (g->R - 1) + 1, frame_w = (g->Q - 1) * g->sw + g->dw * (g->S - 1) + 1;
+    const fnn_size frame_h = (g->P - 1) * g->sh + g->dh * (g->R - 1) + 1;
+    const fnn_size frame_w = (g->Q - 1) * g->sw + g->dw * (g->S - 1) + 1;
     const fnn_size spread_h = g->H + g->dh * (g->R - 1), spread_w = g->W + g->dw * (g->S - 1);
     return g->C == g->G && g->K / g->G <= CONV_DIRECT_FILTERS && g->R <= CONV_DIRECT_TAPS && g->S <= CONV_DIRECT_TAPS / g->R
-        && fnn_max(frame_h, spread_h) <= CONV_FRAME / (fnn_max(frame_w, spread_w) + 16);   /* rows may be filled up to whole vectors */
+        && fnn_max(frame_h, spread_h) <= CONV_FRAME / (fnn_max(frame_w, spread_w) + 16);  /* + 16: rows of whole vectors */
 }
 
 /* The same method for y: also for several channels, at stride 1, if they fit a cache and most of a frame's row is output. */
@@ -54,8 +56,8 @@ static inline fnn_window conv_back(const fnn_window *g)
                          1, 1, g->dh * (g->R - 1) - g->ph, g->dw * (g->S - 1) - g->pw, g->dh, g->dw };
 }
 
-/* It writes dx once instead of R*S times, but its column matrix has K*R*S*H*W elements, where col2im(w^T . dy) has C*R*S*P*Q, and if the
- * image is larger than the output it multiplies zeros. */
+/* It writes dx once instead of R*S times, but its column matrix has K*R*S*H*W elements, where col2im(w^T . dy) has C*R*S*P*Q,
+ * and if the image is larger than the output it multiplies zeros. */
 static inline int conv_dx_is_conv(const fnn_window *g)
 {
     if (g->sh != 1 || g->sw != 1 || conv_is_depthwise(g)) return 0;
@@ -64,7 +66,7 @@ static inline int conv_dx_is_conv(const fnn_window *g)
         && (conv_is_direct(&back) || (3 * g->P * g->Q >= 2 * g->H * g->W && g->K * g->H * g->W <= 2 * g->C * g->P * g->Q));
 }
 
-/* The length of a block when n items are cut into nearly equal blocks of at most `most`: a multiple of CONV_UNIT, or all of them. */
+/* The length of a block when n items are cut into nearly equal blocks of about `most`: a multiple of CONV_UNIT, or all n. */
 static inline fnn_size conv_block(fnn_size n, fnn_size most)
 {
     return n <= most ? fnn_max(n, 1) : fnn_ceil_div(fnn_ceil_div(n, fnn_ceil_div(n, most)), CONV_UNIT) * CONV_UNIT;

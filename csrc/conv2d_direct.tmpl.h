@@ -1,13 +1,15 @@
 /* conv2d_direct.tmpl.h -- convolution without columns: depthwise, and few filters at stride 1. Included by conv2d.tmpl.h.
  *
- * Here a matrix product would have too few products per sum or too few rows to be worth its packing. Instead, each plane is copied into
- * a frame with its padding around it. In a frame of row length F, output (p,q) at stride 1 is element t = p*F + q of
+ * Here a matrix product would have too few products per sum or too few rows to be worth its packing. Instead, each plane is
+ * copied into a frame with its padding around it. In a frame of row length F, output (p,q) at stride 1 is element t = p*F + q
+ * of the sum
  *
  *     out[t] = b + sum_{c,r,s} w[c,r,s] * frame_c[t + r*dh*F + s*dw]
  *
- * so whole rows run together as one long vector sum, without edges; the elements between Q and F are computed in vain and left out when
- * y is copied from `out`. Larger strides (depthwise only) work on the same frame and skip rows and elements. Depthwise dx is the same sum
- * over dy spread out into a frame, with the turned filter, and dw[r,s] is the dot product of the spread dy with the frame at that offset.
+ * so whole rows run together as one long vector sum, without edges; the elements between Q and F are computed in vain and left
+ * out when y is copied from `out`. Larger strides (depthwise only) work on the same frame and skip rows and elements.
+ * Depthwise dx is the same sum over dy spread out into a frame, with the turned filter, and dw[r,s] is the dot product of the
+ * spread dy with the frame at that offset.
  */
 #ifndef FNN_CONV_DIRECT_ONCE
 #define FNN_CONV_DIRECT_ONCE
@@ -37,7 +39,7 @@ static void conv_offsets(fnn_size *offset, const fnn_window *g, conv_frame f)
 #define DIRECT_NV (VBYTES == 64 ? 4 : 2)            /* vectors in a tile of 4 filters: all that the registers hold */
 #define SLACK (4 * VL)                              /* elements that the vector loops may touch beyond the end of a frame */
 
-/* ---- the vector loops --------------------------------------------------------------------------------------------------------------- */
+/* ---- the vector loops --------------------------------------------------------------------------------------------------- */
 
 /* One tile: nv vectors of `rows` filters, both constants. out and w of the next filter are ldo and taps further on. */
 FNN_INLINE void FN(tap_tile)(const fnn_size rows, const fnn_size nv, REAL *out, fnn_size ldo, const REAL *x, const REAL *w,
@@ -70,10 +72,10 @@ FNN_INLINE void FN(tap_tile)(const fnn_size rows, const fnn_size nv, REAL *out, 
             v_store(out + i * ldo + j * VL, acc[i][j]);
 }
 
-/* out[i][t] = (accumulate ? out[i][t] : b[i]) + sum over k of w[i][k] * x[t + offset[k]] for `rows` = 1, 2 or 4 filters i and 0 <= t < n;
- * up to a vector more is written */
-static void FN(tap_sum)(fnn_size rows, REAL *out, fnn_size ldo, const REAL *x, const REAL *w, const fnn_size *offset, fnn_size taps,
-                        const REAL *b, fnn_size n, int accumulate)
+/* out[i][t] = (accumulate ? out[i][t] : b[i]) + sum over k of w[i][k] * x[t + offset[k]]  for `rows` = 1, 2 or 4 filters i and
+ * 0 <= t < n; up to a vector more is written */
+static void FN(tap_sum)(fnn_size rows, REAL *out, fnn_size ldo, const REAL *x, const REAL *w,
+                        const fnn_size *offset, fnn_size taps, const REAL *b, fnn_size n, int accumulate)
 {
     const fnn_size nv = rows == 4 ? DIRECT_NV : 4;
     fnn_size t = 0;
@@ -127,14 +129,14 @@ static void FN(fill_frame)(REAL *restrict frame, conv_frame f, const REAL *restr
     }
 }
 
-/* ---- forward ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- forward ------------------------------------------------------------------------------------------------------------ */
 static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
     const fnn_window *g = args->g;
     const fnn_size P = g->P, Q = g->Q, HW = g->H * g->W, Cg = g->C / g->G, Kg = g->K / g->G, taps = conv_taps(g);
     const conv_frame f = conv_frame_of_x(g);
-    const fnn_size run = g->sh > 1 ? 1 : fnn_min(P, fnn_max(1, 1024 / f.length));          /* rows of y that are made together */
+    const fnn_size run = g->sh > 1 ? 1 : fnn_min(P, fnn_max(1, 1024 / f.length));  /* rows of y that are made together */
     const fnn_size ldo = run * f.length + SLACK;
     fnn_size offset[CONV_DIRECT_TAPS];
     conv_offsets(offset, g, f);
@@ -143,7 +145,8 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
     for (fnn_size nh = begin; nh < end; nh++) {
         const fnn_size n = nh / g->G, h = nh % g->G;
         for (fnn_size c = 0; c < Cg; c++)
-            FN(fill_frame)(frames + c * f.rows * f.length, f, (const REAL *)args->x + (nh * Cg + c) * HW, g->H, g->W, g->ph, g->pw, 1, 1);
+            FN(fill_frame)(frames + c * f.rows * f.length, f, (const REAL *)args->x + (nh * Cg + c) * HW,
+                           g->H, g->W, g->ph, g->pw, 1, 1);
         for (fnn_size p0 = 0; p0 < P; p0 += run)
             for (fnn_size k = h * Kg, filters; k < (h + 1) * Kg; k += filters) {
                 const fnn_size left = (h + 1) * Kg - k, rows = fnn_min(run, P - p0);
@@ -152,7 +155,7 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
                             args->b ? (const REAL *)args->b + k : NULL, (rows - 1) * f.length + (Q - 1) * g->sw + 1, 0);
                 for (fnn_size i = 0; i < filters; i++)
                     for (fnn_size p = 0; p < rows; p++) {
-                        REAL *restrict y = (REAL *)args->out + ((n * g->K + k + i) * P + p0 + p) * Q;     /* y[n, k+i, p0+p, :] */
+                        REAL *restrict y = (REAL *)args->out + ((n * g->K + k + i) * P + p0 + p) * Q;  /* y[n, k+i, p0+p, :] */
                         const REAL *restrict from = out + i * ldo + p * f.length;
                         if (g->sw == 1)
                             for (fnn_size q = 0; q < Q; q++) y[q] = from[q];
@@ -176,7 +179,7 @@ static void FN(conv_direct_forward)(REAL *y, const REAL *x, const REAL *w, const
     fnn_parallel_for(g->N * g->G, FN(conv_direct_grain)(g), FN(conv_direct_forward_block), &args);
 }
 
-/* ---- depthwise dx: forward was  y[p,q] += w[r,s] * x[i,j]  so  dx[i,j] += w[r,s] * dy[p,q], with p*sh = i + ph - r*dh ------------------------------ */
+/* ---- depthwise dx: forward was  y[p,q] += w[r,s] * x[i,j]  so  dx[i,j] += w[r,s] * dy[p,q], with p*sh = i + ph - r*dh --- */
 static void FN(conv_direct_dx_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
@@ -193,8 +196,10 @@ static void FN(conv_direct_dx_block)(void *ctx, fnn_size begin, fnn_size end)
     for (fnn_size nc = begin; nc < end; nc++) {
         const fnn_size n = nc / g->C, c = nc % g->C;
         for (fnn_size k = 0; k < Kg; k++) {
-            FN(fill_frame)(frame, f, (const REAL *)args->dy + (n * g->K + c * Kg + k) * PQ, g->P, g->Q, top, left, g->sh, g->sw);
-            FN(tap_sum)(1, out, 0, frame, (const REAL *)args->w + (c * Kg + k) * RS, offset, RS, NULL, (H - 1) * f.length + W, k > 0);
+            FN(fill_frame)(frame, f, (const REAL *)args->dy + (n * g->K + c * Kg + k) * PQ,
+                           g->P, g->Q, top, left, g->sh, g->sw);
+            FN(tap_sum)(1, out, 0, frame, (const REAL *)args->w + (c * Kg + k) * RS,
+                        offset, RS, NULL, (H - 1) * f.length + W, k > 0);
         }
         for (fnn_size i = 0; i < H; i++)
             memcpy((REAL *)args->out + (nc * H + i) * W, out + i * f.length, W * sizeof(REAL));
@@ -209,7 +214,7 @@ static void FN(conv_direct_dx)(REAL *dx, const REAL *dy, const REAL *w, const fn
     fnn_parallel_for(g->N * g->C, FN(conv_direct_grain)(g), FN(conv_direct_dx_block), &args);
 }
 
-/* ---- depthwise dw: forward was  y[p,q] += w[r,s] * x[i,j]  so  dw[r,s] += dy[p,q] * x[i,j] ---------------------------------------------------------- */
+/* ---- depthwise dw: forward was  y[p,q] += w[r,s] * x[i,j]  so  dw[r,s] += dy[p,q] * x[i,j] ------------------------------ */
 static void FN(conv_direct_dw_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
@@ -217,7 +222,7 @@ static void FN(conv_direct_dw_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size RS = g->R * g->S, PQ = g->P * g->Q, Kg = g->K / g->G, images = args->dw.images;
     const conv_frame f = conv_frame_of_x(g);
     const fnn_size width = (g->Q - 1) * g->sw + 1;                                         /* of a row of dy at stride sw */
-    const int rows_together = g->sh == 1;           /* then dy and the frame run in step; else each row goes alone, in whole vectors */
+    const int rows_together = g->sh == 1;  /* then dy and the frame run in step; else each row goes alone, in whole vectors */
     const conv_frame spread = { g->P, rows_together ? f.length : fnn_ceil_div(width, VL) * VL };
     const fnn_size run = rows_together ? g->P : 1;
     fnn_size offset[CONV_DIRECT_TAPS];
@@ -226,7 +231,7 @@ static void FN(conv_direct_dw_block)(void *ctx, fnn_size begin, fnn_size end)
     REAL *d = fnn_scratch_alloc((spread.rows * spread.length + SLACK) * sizeof(REAL));
     for (fnn_size item = begin; item < end; item++) {
         const fnn_size ib = item / g->K, k = item % g->K, c = k / Kg;
-        REAL *dw = (REAL *)args->out + item * RS;                                          /* dw[k, 0, :, :] of partial sum ib */
+        REAL *dw = (REAL *)args->out + item * RS;                               /* dw[k, 0, :, :] of partial sum ib */
         memset(dw, 0, RS * sizeof(REAL));
         for (fnn_size n = ib * images; n < fnn_min((ib + 1) * images, g->N); n++) {
             FN(fill_frame)(frame, f, (const REAL *)args->x + (n * g->C + c) * g->H * g->W, g->H, g->W, g->ph, g->pw, 1, 1);

@@ -2,10 +2,10 @@
  *
  * Math       cols[(c,r,s), (p,q)] = x[c, p*sh - ph + r*dh, q*sw - pw + s*dw], 0 outside the image
  *            col2im adds each element of cols back to the pixel that it was read from
- * Layout     x [C][H][W];  cols: one row per tap (c,r,s), one column per output (p,q), rows `ld` elements apart. Any rectangle of the
- *            matrix can be made: rows [row, row_end), columns [col, col_end), so that it never has to exist as a whole.
- * Method     row by row: a tap sees row i of the image shifted by s*dw - pw, so a piece of an output row is a copy with zeros at the ends;
- *            where the output is as wide as the image, a whole plane is.
+ * Layout     x [C][H][W];  cols: one row per tap (c,r,s), one column per output (p,q), rows `ld` elements apart. Any rectangle
+ *            of the matrix can be made, rows [row, row_end) and columns [col, col_end), so it never has to exist as a whole.
+ * Method     row by row: a tap sees row i of the image shifted by s*dw - pw, so a piece of an output row is a copy with zeros
+ *            at the ends; where the output is as wide as the image, a whole plane is.
  */
 
 /* What tap row (c,r,s) reads: its image row offset and the q at which it is inside. */
@@ -19,9 +19,10 @@ FNN_INLINE FN(tap) FN(tap_of_row)(const REAL *x, const fnn_window *g, fnn_size r
     return t;
 }
 
-/* Stride 1, and an output as wide as the image: a tap sees the whole plane shifted by i rows and j columns, which is one copy; what wrapped
- * around the left or right edge is then set to zero. dst[pq] for pq in [col, col_end). */
-static void FN(shifted_plane)(REAL *restrict dst, const REAL *restrict x, FN(tap) t, const fnn_window *g, fnn_size col, fnn_size col_end)
+/* Stride 1, and an output as wide as the image: a tap sees the whole plane shifted by i rows and j columns, which is one copy;
+ * what wrapped around the left or right edge is then set to zero. Columns [col, col_end) go to dst. */
+static void FN(shifted_plane)(REAL *restrict dst, const REAL *restrict x, FN(tap) t, const fnn_window *g,
+                              fnn_size col, fnn_size col_end)
 {
     const fnn_size W = g->W, shift = t.i * W + t.j;
     const fnn_size a = fnn_min(fnn_max(col, -shift), col_end), b = fnn_max(fnn_min(col_end, g->H * W - shift), a);

@@ -4,18 +4,18 @@
  */
 #include "window.h"
 
-/* y = the largest x in each window; padding counts as minus infinity, NaN wins. argmax: its place i*W + j in the plane, the first of equals;
- * -1 where a window holds no pixel (then y is minus infinity). */
+/* y = the largest x in each window; padding counts as minus infinity, NaN wins. argmax: its place i*W + j in the plane, the
+ * first of equals; -1 where a window holds no pixel (then y is minus infinity). */
 KERNEL(max_pool2d_forward, REAL *y, int32_t *argmax, const REAL *x, const fnn_window *g)
 /* dx = 0 but for dx[argmax] += dy. Serves every pooling that saved argmax. */
 KERNEL(max_pool2d_backward, REAL *dx, const REAL *dy, const int32_t *argmax, const fnn_window *g)
 
-/* y = (sum of x in each window) / d, with d = divisor if that is not 0, else the number of elements under the window: with `count_padding`
- * those in the padding too, which is ph rows above and below and pw columns left and right of the image. */
+/* y = (sum of x in each window) / d, with d = divisor if that is not 0, else the number of elements under the window: with
+ * `count_padding` those in the padding too, which is ph rows above and below and pw columns left and right of the image. */
 KERNEL(avg_pool2d_forward, REAL *y, const REAL *x, const fnn_window *g, int count_padding, fnn_size divisor)
 KERNEL(avg_pool2d_backward, REAL *dx, const REAL *dy, const fnn_window *g, int count_padding, fnn_size divisor)
 
-/* The window of output p is rows floor(p*H/P) to ceil((p+1)*H/P) - 1, and likewise for columns; only N, C, H, W, P, Q are used. */
+/* The window of output p is rows floor(p*H/P) to ceil((p+1)*H/P) - 1, likewise for columns; only N, C, H, W, P, Q are used. */
 KERNEL(adaptive_max_pool2d_forward, REAL *y, int32_t *argmax, const REAL *x, const fnn_window *g)
 KERNEL(adaptive_avg_pool2d_forward, REAL *y, const REAL *x, const fnn_window *g)
 KERNEL(adaptive_avg_pool2d_backward, REAL *dx, const REAL *dy, const fnn_window *g)

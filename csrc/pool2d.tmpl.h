@@ -2,13 +2,14 @@
  *
  * Math       max   y[p,q] = max over taps (r,s) of x[i,j],  i = p*sh - ph + r*dh,  j = q*sw - pw + s*dw, inside the image
  *                  dx[i,j] = sum of dy[p,q] over the windows whose first maximum is (i,j)
- *            mean  y[p,q] = (sum over taps of x[i,j]) / d[p,q];   dx[i,j] = sum over the windows that see (i,j) of dy[p,q] / d[p,q]
+ *            mean  y[p,q] = (sum over taps of x[i,j]) / d[p,q]
+ *                  dx[i,j] = sum over the windows that see (i,j) of dy[p,q] / d[p,q]
  *            adaptive: the window of p is rows floor(p*H/P) to ceil((p+1)*H/P) - 1, likewise for q
  * Symbols    window.h; a plane is x[n,c,:,:].
  * Layout     x [N][C][H][W]   y, argmax [N][C][P][Q]
- * Method     one output row at a time: tap by tap, the row of y is compared with (or added) a shifted row of x, so the inner loop runs along q
- *            and is vectorised. 2x2 windows side by side, the usual case, take one pass over x. Long windows (S > Q, such as the mean of the
- *            whole plane) are summed along the window instead.
+ * Method     one output row at a time: tap by tap, the row of y is compared with (or added) a shifted row of x, so the inner
+ *            loop runs along q and is vectorised. 2x2 windows side by side, the usual case, take one pass over x. Long windows
+ *            (S > Q, such as the mean of the whole plane) are summed along the window instead.
  * Cost       reads x R*S/(sh*sw) times from the first-level cache and once from memory: bound by memory.
  * Threads    blocks of planes; a window never leaves its plane.
  * Reference  fastnn/reference/pool2d.py, fastnn/reference/adaptive_pool.py
@@ -56,7 +57,7 @@ static fnn_window pool_even(const fnn_window *g)
 static inline fnn_size adaptive_begin(fnn_size p, fnn_size H, fnn_size P) { return p * H / P; }
 static inline fnn_size adaptive_end(fnn_size p, fnn_size H, fnn_size P) { return fnn_ceil_div((p + 1) * H, P); }
 
-/* Elements that window p of the mean counts along one direction: its part in the image, or with padding its part in the padded image. */
+/* Elements that window p of the mean counts along one direction: its part in the image, or in the padded image. */
 static inline fnn_size mean_count(fnn_size p, fnn_size size, fnn_size taps, fnn_size stride, fnn_size pad, int count_padding)
 {
     const fnn_size begin = p * stride - pad;
@@ -65,11 +66,12 @@ static inline fnn_size mean_count(fnn_size p, fnn_size size, fnn_size taps, fnn_
 }
 #endif
 
-/* ---- the largest value -------------------------------------------------------------------------------------------------------------- */
+/* ---- the largest value -------------------------------------------------------------------------------------------------- */
 
-/* One tap along a row: y[q] = max(y[q], x[q*sw]) for q in [a, b), and where from; at[q] is first + q*sw. A window's first pixel is always
- * taken (argmax is -1 until then), and so is NaN. */
-FNN_INLINE void FN(max_tap)(REAL *restrict y, int32_t *restrict argmax, const REAL *restrict x, int32_t first, fnn_size sw, fnn_size a, fnn_size b)
+/* One tap along a row: y[q] = max(y[q], x[q*sw]) for q in [a, b), and where from: x[q*sw] is at first + q*sw in the plane.
+ * A window's first pixel is always taken (argmax is -1 until then), and so is NaN. */
+FNN_INLINE void FN(max_tap)(REAL *restrict y, int32_t *restrict argmax, const REAL *restrict x, int32_t first, fnn_size sw,
+                            fnn_size a, fnn_size b)
 {
     for (fnn_size q = a; q < b; q++) {
         const REAL v = x[q * sw];
@@ -91,7 +93,7 @@ static void FN(max_plane)(REAL *restrict y, int32_t *restrict argmax, const REAL
             const fnn_size i = p * g->sh - g->ph + r * g->dh;
             if (i < 0 || i >= g->H) continue;
             for (fnn_size s = 0; s < g->S; s++) {
-                const fnn_size j = s * g->dw - g->pw;                                      /* tap s of output q sees column q*sw + j */
+                const fnn_size j = s * g->dw - g->pw;                           /* tap s of output q sees column q*sw + j */
                 fnn_size a, b;
                 fnn_inside(W, Q, sw, j, &a, &b);
                 const REAL *x_ij = x + i * W + j;
@@ -132,8 +134,8 @@ static void FN(max_forward_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size PQ = g->P * g->Q, HW = g->H * g->W;
     const int two_by_two = pool_is_two_by_two(g);
     for (fnn_size nc = begin; nc < end; nc++)
-        (two_by_two ? FN(max_plane_2x2) : FN(max_plane))((REAL *)args->out + nc * PQ, args->argmax_out + nc * PQ,
-                                                         (const REAL *)args->in + nc * HW, g);
+        (two_by_two ? FN(max_plane_2x2) : FN(max_plane))(
+            (REAL *)args->out + nc * PQ, args->argmax_out + nc * PQ, (const REAL *)args->in + nc * HW, g);
 }
 
 void FN(max_pool2d_forward)(REAL *y, int32_t *argmax, const REAL *x, const fnn_window *g)
@@ -142,8 +144,9 @@ void FN(max_pool2d_forward)(REAL *y, int32_t *argmax, const REAL *x, const fnn_w
     fnn_parallel_for(g->N * g->C, pool_grain(g, g->R * g->S), FN(max_forward_block), &args);
 }
 
-/* forward was  y[p,q] = x[argmax[p,q]]  so  dx[argmax[p,q]] += dy[p,q]: windows may overlap, so one pixel can be the maximum of several */
-static void FN(max_backward_plane)(REAL *restrict dx, const REAL *restrict dy, const int32_t *restrict argmax, const fnn_window *g)
+/* forward was  y[p,q] = x[argmax[p,q]]  so  dx[argmax[p,q]] += dy[p,q]: one pixel may be the maximum of several windows */
+static void FN(max_backward_plane)(REAL *restrict dx, const REAL *restrict dy, const int32_t *restrict argmax,
+                                   const fnn_window *g)
 {
     memset(dx, 0, g->H * g->W * sizeof(REAL));
     for (fnn_size pq = 0; pq < g->P * g->Q; pq++)
@@ -152,7 +155,8 @@ static void FN(max_backward_plane)(REAL *restrict dx, const REAL *restrict dy, c
 }
 
 /* The same where each pixel belongs to one window: it asks whether it was chosen, and dx is written in one pass. */
-static void FN(max_backward_plane_2x2)(REAL *restrict dx, const REAL *restrict dy, const int32_t *restrict argmax, const fnn_window *g)
+static void FN(max_backward_plane_2x2)(REAL *restrict dx, const REAL *restrict dy, const int32_t *restrict argmax,
+                                       const fnn_window *g)
 {
     const fnn_size Q = g->Q, W = g->W;
     for (fnn_size p = 0; p < g->P; p++, dy += Q, argmax += Q) {
@@ -179,8 +183,8 @@ static void FN(max_backward_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size PQ = g->P * g->Q, HW = g->H * g->W;
     const int two_by_two = pool_is_two_by_two(g);
     for (fnn_size nc = begin; nc < end; nc++)
-        (two_by_two ? FN(max_backward_plane_2x2) : FN(max_backward_plane))((REAL *)args->out + nc * HW, (const REAL *)args->in + nc * PQ,
-                                                                           args->argmax + nc * PQ, g);
+        (two_by_two ? FN(max_backward_plane_2x2) : FN(max_backward_plane))(
+            (REAL *)args->out + nc * HW, (const REAL *)args->in + nc * PQ, args->argmax + nc * PQ, g);
 }
 
 void FN(max_pool2d_backward)(REAL *dx, const REAL *dy, const int32_t *argmax, const fnn_window *g)
@@ -189,7 +193,7 @@ void FN(max_pool2d_backward)(REAL *dx, const REAL *dy, const int32_t *argmax, co
     fnn_parallel_for(g->N * g->C, pool_grain(g, 1), FN(max_backward_block), &args);
 }
 
-/* ---- the mean ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- the mean ----------------------------------------------------------------------------------------------------------- */
 
 /* The divisor of window (p, q), when rows is what the window counts vertically. */
 FNN_INLINE REAL FN(mean_divisor)(const pool_args *args, fnn_size rows, fnn_size q)
@@ -280,7 +284,8 @@ static void FN(mean_forward_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_window *g = args->g;
     const int two_by_two = pool_is_two_by_two(g);
     for (fnn_size nc = begin; nc < end; nc++)
-        (two_by_two ? FN(mean_plane_2x2) : FN(mean_plane))((REAL *)args->out + nc * g->P * g->Q, (const REAL *)args->in + nc * g->H * g->W, args);
+        (two_by_two ? FN(mean_plane_2x2) : FN(mean_plane))(
+            (REAL *)args->out + nc * g->P * g->Q, (const REAL *)args->in + nc * g->H * g->W, args);
 }
 
 void FN(avg_pool2d_forward)(REAL *y, const REAL *x, const fnn_window *g, int count_padding, fnn_size divisor)
@@ -356,8 +361,8 @@ static void FN(mean_backward_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_window *g = args->g;
     const int two_by_two = pool_is_two_by_two(g);
     for (fnn_size nc = begin; nc < end; nc++)
-        (two_by_two ? FN(mean_backward_plane_2x2) : FN(mean_backward_plane))((REAL *)args->out + nc * g->H * g->W,
-                                                                             (const REAL *)args->in + nc * g->P * g->Q, args);
+        (two_by_two ? FN(mean_backward_plane_2x2) : FN(mean_backward_plane))(
+            (REAL *)args->out + nc * g->H * g->W, (const REAL *)args->in + nc * g->P * g->Q, args);
 }
 
 void FN(avg_pool2d_backward)(REAL *dx, const REAL *dy, const fnn_window *g, int count_padding, fnn_size divisor)
@@ -366,7 +371,7 @@ void FN(avg_pool2d_backward)(REAL *dx, const REAL *dy, const fnn_window *g, int 
     fnn_parallel_for(g->N * g->C, pool_grain(g, g->R * g->S), FN(mean_backward_block), &args);
 }
 
-/* ---- adaptive: windows of different sizes; one after another ------------------------------------------------------------------------ */
+/* ---- adaptive: windows of different sizes; one after another ------------------------------------------------------------ */
 static void FN(adaptive_max_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const pool_args *args = ctx;

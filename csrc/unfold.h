@@ -1,4 +1,4 @@
-/* unfold.h -- rows of kernels.h for unfold.c; no guard. The letters are those of fnn_window (window.h); K and G are not used. */
+/* unfold.h -- rows of kernels.h for unfold.c; no guard. Letters: fnn_window (window.h); K and G are not used. */
 #include "window.h"
 
 /* cols[n,(c,r,s),(p,q)] = x[n,c, p*sh - ph + r*dh, q*sw - pw + s*dw], 0 outside the image */

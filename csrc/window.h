@@ -1,8 +1,8 @@
 /* window.h -- the geometry that convolution, unfold and pooling share: a window that slides over an image.
  *
- * Output (p, q) looks through the window at the pixels (i, j) = (p*sh - ph + r*dh, q*sw - pw + s*dw) for its taps (r, s); what lies
- * outside the image is padding. Only the padding at the top and left is written down: P and Q say how far the window goes on the other side,
- * so that one geometry serves symmetric, asymmetric ("same") and cut-off (ceil_mode) padding alike.
+ * Output (p, q) looks through the window at the pixels (i, j) = (p*sh - ph + r*dh, q*sw - pw + s*dw) for its taps (r, s); what
+ * lies outside the image is padding. Only the padding at the top and left is written down: P and Q say how far the window goes
+ * on the other side, so that one geometry serves symmetric, asymmetric ("same") and cut-off (ceil_mode) padding alike.
  *
  *        sw
  *      |---->|
@@ -21,8 +21,9 @@ typedef struct {
     fnn_size sh, sw, ph, pw, dh, dw;                /* stride, padding at the top and left, dilation */
 } fnn_window;
 
-/* The outputs q in [begin, end) of `outputs` for which 0 <= q*stride + offset < size: a tap sees the image there, and padding elsewhere. */
-static inline void fnn_inside(fnn_size size, fnn_size outputs, fnn_size stride, fnn_size offset, fnn_size *begin, fnn_size *end)
+/* The outputs q in [begin, end) of `outputs` with 0 <= q*stride + offset < size: there a tap sees the image, else padding. */
+static inline void fnn_inside(fnn_size size, fnn_size outputs, fnn_size stride, fnn_size offset,
+                              fnn_size *begin, fnn_size *end)
 {
     fnn_size first = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
     fnn_size last = offset >= size ? 0 : (size - 1 - offset) / stride + 1;

@@ -1,4 +1,6 @@
-"""Convolution, unfold and fold: worked by hand, against PyTorch, on one and several threads, at every instruction-set level."""
+"""Convolution, unfold and fold: by hand, against PyTorch, on one and several threads, at every instruction-set level."""
+
+from functools import partial
 
 import numpy as np
 import pytest
@@ -37,7 +39,7 @@ def test_same_padding_puts_the_odd_zero_at_the_end():
 
 
 def test_unfold_and_fold_hand_worked():
-    """Windows of 1x2 at stride 2 with one zero on each side of 3 pixels: (0, 1) and (2, 3); folding back sees each pixel once."""
+    """Windows of 1x2 at stride 2 with one zero on each side of 3 pixels: (0, 1) and (2, 3); folding sees each pixel once."""
     x = nn.tensor([[[[1.0, 2.0, 3.0]]]])
     cols = F.unfold(x, (1, 2), padding=(0, 1), stride=(1, 2))
     assert cols.data.tolist() == [[[0, 2], [1, 3]]]
@@ -45,7 +47,7 @@ def test_unfold_and_fold_hand_worked():
     assert F.fold(F.unfold(x, (1, 2)), (1, 3), (1, 2)).data.tolist() == [[[[1, 4, 3]]]]     # the middle is seen twice
 
 
-# ---- PyTorch as a second opinion --------------------------------------------------------------------------------------------------------
+# ---- PyTorch as a second opinion ----------------------------------------------------------------------------------------
 TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}
 
 
@@ -56,8 +58,10 @@ def assert_close(got, want, dtype, what):
     assert np.abs(got - want).max(initial=0) <= TOLERANCE[dtype] * scale, what
 
 
-def compare(torch, ours, theirs, arrays, dtype, what):
-    """Outputs and the gradients of all inputs of two functions on the same arrays."""
+def compare(torch, name, arrays, attrs, dtype):
+    """Outputs and the gradients of all inputs of our function of that name and of PyTorch's."""
+    ours, theirs = (partial(getattr(functions, name), **attrs) for functions in (F, torch.nn.functional))
+    what = f"{name} {[None if a is None else a.shape for a in arrays]} {attrs}"
     a = [None if x is None else nn.tensor(x.astype(dtype), requires_grad=True) for x in arrays]
     t = [None if x is None else torch.tensor(x.astype(dtype), requires_grad=True) for x in arrays]
     y, z = ours(*a), theirs(*t)
@@ -100,8 +104,7 @@ def test_conv2d_agrees_with_pytorch(dtype):
     rng = seeded("conv2d and PyTorch")
     for _ in range(150):
         arrays, attrs = random_conv(rng)
-        what = f"{[None if a is None else a.shape for a in arrays]} {attrs}"
-        compare(torch, lambda *a: F.conv2d(*a, **attrs), lambda *a: torch.nn.functional.conv2d(*a, **attrs), arrays, dtype, what)
+        compare(torch, "conv2d", arrays, attrs, dtype)
 
 
 # Sizes that take each method over several blocks: (x, w, attributes).
@@ -135,7 +138,7 @@ def large(name, dtype):
 def test_large_agrees_with_pytorch(name, dtype):
     torch = pytest.importorskip("torch")
     arrays, attrs = large(name, dtype)
-    compare(torch, lambda *a: F.conv2d(*a, **attrs), lambda *a: torch.nn.functional.conv2d(*a, **attrs), arrays, dtype, name)
+    compare(torch, "conv2d", arrays, attrs, dtype)
 
 
 def run(x, w, b, **attrs):
@@ -180,7 +183,8 @@ def test_workspace_and_scratch_are_overwritten():
     arrays, attrs = large("first layer", np.float32)
     want = run(*arrays, **attrs)
     for _ in range(3):
-        junk = F.conv2d(nn.tensor(np.full_like(arrays[0], np.nan), requires_grad=True), nn.tensor(arrays[1], requires_grad=True), **attrs)
+        nan = nn.tensor(np.full_like(arrays[0], np.nan), requires_grad=True)
+        junk = F.conv2d(nan, nn.tensor(arrays[1], requires_grad=True), **attrs)
         junk.backward(np.full_like(junk.data, np.nan))
         del junk
         assert run(*arrays, **attrs) == want
@@ -236,16 +240,16 @@ def test_unfold_and_fold_agree_with_pytorch(dtype):
     rng = seeded("unfold and PyTorch")
     done = 0
     while done < 60:
-        R, S, H, W = (int(n) for n in (*rng.integers(1, 5, 2), *rng.integers(1, 14, 2)))
-        attrs = {"kernel_size": (R, S), "dilation": tuple(map(int, rng.integers(1, 4, 2))), "padding": tuple(map(int, rng.integers(0, 4, 2))),
-                 "stride": tuple(map(int, rng.integers(1, 4, 2)))}
-        if any(n + 2 * p <= d * (k - 1) for n, p, d, k in zip((H, W), attrs["padding"], attrs["dilation"], (R, S))):
+        window, dilation, stride = (tuple(map(int, rng.integers(1, 5, 2))) for _ in range(3))
+        padding, size = tuple(map(int, rng.integers(0, 4, 2))), tuple(map(int, rng.integers(1, 14, 2)))
+        if any(n + 2 * p <= d * (k - 1) for n, p, d, k in zip(size, padding, dilation, window)):
             continue
         done += 1
-        x = rng.standard_normal((2, 3, H, W))
-        compare(torch, lambda a: F.unfold(a, **attrs), lambda a: torch.nn.functional.unfold(a, **attrs), [x], dtype, f"{x.shape} {attrs}")
+        attrs = {"kernel_size": window, "dilation": dilation, "padding": padding, "stride": stride}
+        x = rng.standard_normal((2, 3, *size))
+        compare(torch, "unfold", [x], attrs, dtype)
         cols = rng.standard_normal(F.unfold(nn.tensor(x), **attrs).shape)
-        compare(torch, lambda a: F.fold(a, (H, W), **attrs), lambda a: torch.nn.functional.fold(a, (H, W), **attrs), [cols], dtype, f"{attrs}")
+        compare(torch, "fold", [cols], {"output_size": size, **attrs}, dtype)
 
 
 def test_convolution_is_a_product_with_unfolded_columns():

@@ -1,5 +1,7 @@
 """Pooling: worked by hand, against PyTorch and naive loops, on one and several threads, at every instruction-set level."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -21,10 +23,10 @@ def run(pool, x, dy=None):
     return y.data, x.grad.data
 
 
-# ---- by hand ------------------------------------------------------------------------------------------------------------------------------
+# ---- by hand ------------------------------------------------------------------------------------------------------------
 def test_max_pool2d_overlapping_windows_add_up():
-    """3x3 windows at stride 1 over 4x4. All four windows see the 9 at (1,1); those of the right column see the 9.5 at (2,3) as well.
-    So dx[1,1] = dy[0,0] + dy[1,0] and dx[2,3] = dy[0,1] + dy[1,1]."""
+    """3x3 windows at stride 1 over 4x4. All four windows see the 9 at (1,1); those of the right column see the 9.5 at (2,3) as
+    well. So dx[1,1] = dy[0,0] + dy[1,0] and dx[2,3] = dy[0,1] + dy[1,1]."""
     x = np.array([[[[1.0, 2, 3, 4], [5, 9, 6, 0], [1, 2, 3, 9.5], [0, 1, 2, 3]]]])
     y, dx = run(lambda t: F.max_pool2d(t, 3, stride=1), x, np.array([[[[1.0, 10], [100, 1000]]]]))
     assert y.tolist() == [[[[9, 9.5], [9, 9.5]]]]
@@ -34,7 +36,7 @@ def test_max_pool2d_overlapping_windows_add_up():
 
 
 def test_max_pool2d_ties_go_to_the_first():
-    """Of equal values the first in reading order is the maximum: in 2x2 windows, in others, and where all are minus infinity."""
+    """Of equal values the first in reading order is the maximum: in 2x2 windows, in others, where all are minus infinity."""
     for size, stride in ((2, None), (3, 2)):
         x = np.zeros((1, 1, 6, 6))
         x[0, 0, 1, 0] = x[0, 0, 0, 1] = 5
@@ -67,19 +69,20 @@ def test_padding_is_minus_infinity_for_max_and_zero_for_mean():
 
 
 def test_a_window_that_holds_no_pixel():
-    """With dilation 2 the taps of one pixel's 2x2 window lie at -1 and 1: the maximum of nothing is minus infinity, with no gradient."""
+    """With dilation 2 a 2x2 window on one pixel has its taps at -1 and 1: the maximum of nothing is minus infinity."""
     y, dx = run(lambda t: F.max_pool2d(t, 2, stride=1, padding=1, dilation=2), np.ones((1, 1, 1, 1)))
     assert y.tolist() == [[[[-INF]]]] and dx.tolist() == [[[[0]]]]
 
 
 def test_ceil_mode_by_hand():
-    """5 pixels, windows of 2 at stride 2: the third window holds only the last pixel. With stride 3 and padding 1 over 4 pixels a third
-    window would begin at 5, in the padding after the image, and is not taken."""
+    """5 pixels, windows of 2 at stride 2: the third holds only the last pixel. With stride 3 and padding 1 over 4 pixels a
+    third window would begin at 5, in the padding after the image, and is not taken."""
     x = nn.tensor([[[[1.0, 2.0, 3.0, 4.0, 5.0]]]])
     assert F.max_pool2d(x, (1, 2), ceil_mode=True).data.tolist() == [[[[2, 4, 5]]]]
-    assert F.avg_pool2d(x, (1, 2), ceil_mode=True).data.tolist() == [[[[1.5, 3.5, 5]]]]     # it divides by the one pixel there is
+    assert F.avg_pool2d(x, (1, 2), ceil_mode=True).data.tolist() == [[[[1.5, 3.5, 5]]]]     # the last divides by one
     assert F.max_pool2d(x, (1, 2)).data.tolist() == [[[[2, 4]]]]
-    assert F.max_pool2d(nn.tensor(np.ones((1, 1, 1, 4))), (1, 2), stride=(1, 3), padding=(0, 1), ceil_mode=True).shape == (1, 1, 1, 2)
+    x = nn.tensor(np.ones((1, 1, 1, 4)))
+    assert F.max_pool2d(x, (1, 2), stride=(1, 3), padding=(0, 1), ceil_mode=True).shape == (1, 1, 1, 2)
 
 
 def test_avg_pool2d_by_hand():
@@ -101,7 +104,7 @@ def test_adaptive_pooling_by_hand():
     assert F.adaptive_max_pool2d(nn.tensor(x), (1, None)).data.tolist() == x.tolist()
 
 
-# ---- naive loops and PyTorch --------------------------------------------------------------------------------------------------------------
+# ---- naive loops and PyTorch --------------------------------------------------------------------------------------------
 def random_pool(rng, dilated):
     """Sizes and attributes of a pooling that is allowed."""
     while True:
@@ -111,7 +114,7 @@ def random_pool(rng, dilated):
         padding = tuple(int(rng.integers(0, k // 2 + 1)) for k in window)
         size = tuple(map(int, rng.integers(1, 20, 2)))
         stride = None if rng.random() < 0.3 else tuple(map(int, rng.integers(1, 5, 2)))
-        if all(n + 2 * p >= k for n, p, k in zip(size, padding, spread)) and (not dilated or all(n >= k for n, k in zip(size, spread))):
+        if all(n >= k if dilated else n + 2 * p >= k for n, p, k in zip(size, padding, spread)):
             break
     attrs = {"kernel_size": window, "stride": stride, "padding": padding, "ceil_mode": bool(rng.random() < 0.5)}
     if dilated:
@@ -137,7 +140,10 @@ def test_indices_are_those_of_naive_loops():
             assert (y.data[n, c, p, q], indices.data[n, c, p, q]) == (best, at), f"{x.shape} {attrs} {(n, c, p, q)}"
 
 
-def compare(torch, ours, theirs, x, dtype, what):
+def compare(torch, name, x, attrs, dtype):
+    """Outputs, indices and gradients of our function of that name and of PyTorch's."""
+    ours, theirs = (partial(getattr(functions, name), **attrs) for functions in (F, torch.nn.functional))
+    what = f"{name} {x.shape} {attrs}"
     a, t = nn.tensor(x.astype(dtype), requires_grad=True), torch.tensor(x.astype(dtype), requires_grad=True)
     y, z = ours(a), theirs(t)
     if isinstance(y, tuple):
@@ -162,18 +168,14 @@ def test_pooling_agrees_with_pytorch(dtype):
             x = np.round(x)                         # ties
         if i % 5 == 0:
             x[rng.random(x.shape) < 0.1] = NAN
-        what = f"max {x.shape} {attrs}"
-        compare(torch, lambda t: F.max_pool2d(t, **attrs, return_indices=True),
-                lambda t: torch.nn.functional.max_pool2d(t, **attrs, return_indices=True), x, dtype, what)
+        compare(torch, "max_pool2d", x, {**attrs, "return_indices": True}, dtype)
         x, attrs = random_pool(rng, dilated=False)
         attrs["count_include_pad"] = bool(rng.random() < 0.5)
         attrs["divisor_override"] = None if rng.random() < 0.7 else int(rng.integers(1, 9))
-        compare(torch, lambda t: F.avg_pool2d(t, **attrs), lambda t: torch.nn.functional.avg_pool2d(t, **attrs), x, dtype, f"mean {x.shape} {attrs}")
-        size = tuple(map(int, rng.integers(1, 9, 2)))
-        compare(torch, lambda t: F.adaptive_avg_pool2d(t, size), lambda t: torch.nn.functional.adaptive_avg_pool2d(t, size), x, dtype,
-                f"adaptive mean {x.shape} {size}")
-        compare(torch, lambda t: F.adaptive_max_pool2d(t, size, return_indices=True),
-                lambda t: torch.nn.functional.adaptive_max_pool2d(t, size, return_indices=True), x, dtype, f"adaptive max {x.shape} {size}")
+        compare(torch, "avg_pool2d", x, attrs, dtype)
+        size = {"output_size": tuple(map(int, rng.integers(1, 9, 2)))}
+        compare(torch, "adaptive_avg_pool2d", x, size, dtype)
+        compare(torch, "adaptive_max_pool2d", x, {**size, "return_indices": True}, dtype)
 
 
 # Over several blocks of planes.
@@ -193,7 +195,8 @@ LARGE = {
 @pytest.mark.parametrize("name", LARGE)
 def test_bits_do_not_depend_on_threads(name):
     x = seeded(name).standard_normal((9, 13, 41, 37)).astype(np.float32)
-    dy = np.cos(np.arange(10**6, dtype=np.float32))[:LARGE[name](nn.tensor(x)).numel()].reshape(LARGE[name](nn.tensor(x)).shape)
+    y = LARGE[name](nn.tensor(x))
+    dy = np.cos(np.arange(y.numel(), dtype=np.float32)).reshape(y.shape)
     with nn.threads(1):
         want = [a.tobytes() for a in run(LARGE[name], x, dy)]
     for n in (2, 5):
@@ -210,8 +213,9 @@ def test_levels_agree_with_the_definition(name, level, dtype):
         want = run(LARGE[name], x)
     with nn.use_isa(level):
         got = run(LARGE[name], x.astype(dtype))
+    rounding = 1e-12 if dtype == np.float64 else 1e-5
     for a, b in zip(got, want):
-        np.testing.assert_allclose(a, b, rtol=1e-12 if dtype == np.float64 else 1e-5, atol=1e-12 if dtype == np.float64 else 1e-5)
+        np.testing.assert_allclose(a, b, rtol=rounding, atol=rounding)
 
 
 def test_mean_is_adjoint_to_its_gradient_exactly():
@@ -220,16 +224,16 @@ def test_mean_is_adjoint_to_its_gradient_exactly():
     for _ in range(40):
         x, attrs = random_pool(rng, dilated=False)
         x = np.round(4 * x)
-        y = F.avg_pool2d(nn.tensor(x), **attrs, divisor_override=1)
-        u = rng.integers(-4, 5, y.shape).astype(float)
-        _, dx = run(lambda t: F.avg_pool2d(t, **attrs, divisor_override=1), x, u)
-        assert (y.data * u).sum() == (x * dx).sum()
+        total = partial(F.avg_pool2d, **attrs, divisor_override=1)
+        u = rng.integers(-4, 5, total(nn.tensor(x)).shape).astype(float)
+        y, dx = run(total, x, u)
+        assert (y * u).sum() == (x * dx).sum()
 
 
 def test_one_image_without_a_batch_axis():
     x = seeded("unbatched").standard_normal((3, 6, 7))
-    for pool in (lambda t: F.max_pool2d(t, 2, return_indices=True), lambda t: F.avg_pool2d(t, 2), lambda t: F.adaptive_avg_pool2d(t, 2),
-                 lambda t: F.adaptive_max_pool2d(t, (2, None), return_indices=True)):
+    for pool in (lambda t: F.max_pool2d(t, 2, return_indices=True), lambda t: F.avg_pool2d(t, 2),
+                 lambda t: F.adaptive_avg_pool2d(t, 2), lambda t: F.adaptive_max_pool2d(t, (2, None), return_indices=True)):
         one, batch = pool(nn.tensor(x)), pool(nn.tensor(x[None]))
         for a, b in zip(*((y if isinstance(y, tuple) else (y,)) for y in (one, batch))):
             assert a.ndim == 3 and np.array_equal(a.data, b.data[0])

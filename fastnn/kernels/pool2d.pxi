@@ -23,7 +23,7 @@ cdef object _pool_image(Array *dx, int dtype, fnn_window *g):
 
 
 cdef object _pool_output(size, kernel_size, stride, padding, dilation, ceil_mode):
-    """Windows along each direction; with ceil_mode also one that is cut off, if it begins inside the image or the padding before it."""
+    """Windows along each direction; with ceil_mode also a cut-off one that begins in the image or the padding before it."""
     output = []
     for n, k, s, p, d in zip(size, kernel_size, stride, padding, dilation):
         count = window_positions(n, k, s, p, p + (s - 1 if ceil_mode else 0), d)

@@ -23,7 +23,8 @@ cdef int fill_window(fnn_window *g, const Py_ssize_t *image, window, output, str
     return 0
 
 
-cdef Py_ssize_t window_positions(Py_ssize_t size, Py_ssize_t taps, Py_ssize_t stride, Py_ssize_t before, Py_ssize_t after, Py_ssize_t dilation):
+cdef Py_ssize_t window_positions(Py_ssize_t size, Py_ssize_t taps, Py_ssize_t stride, Py_ssize_t before, Py_ssize_t after,
+                                 Py_ssize_t dilation):
     """Positions that a window of `taps` can take on `size` pixels with padding before and after them."""
     return (size + before + after - dilation * (taps - 1) - 1) // stride + 1
 

@@ -31,8 +31,8 @@ def size_of(who: str, output_size: Any, x: Tensor) -> tuple[int, int]:
     """(P, Q) from an int, a pair, or a pair with None, which keeps the image's size."""
     if output_size is None:
         output_size = (None, None)
-    if isinstance(output_size, (tuple, list)) and x.ndim in (3, 4):
-        output_size = tuple(n if o is None else o for o, n in zip(output_size, x.shape[-2:])) if len(output_size) == 2 else output_size
+    if isinstance(output_size, (tuple, list)) and len(output_size) == 2 and x.ndim in (3, 4):
+        output_size = tuple(n if o is None else o for o, n in zip(output_size, x.shape[-2:]))
     return pair(who, "output_size", output_size, 1)
 
 
@@ -90,7 +90,8 @@ ADAPTIVE_AVG_POOL2D = register(Op(
     samples=lambda: [case(name, *sizes) for name, sizes in CASES],
     errors=errors_of("adaptive_avg_pool2d", lambda: adaptive_avg_pool2d),
     fast_numpy=lambda x, output_size: fast_numpy(x, output_size, np.mean),
-    bench={"global.512c7": lambda: case("global.512c7", 32, 512, 7, 7, 1, 1), "6x6.256c13": lambda: case("6x6.256c13", 32, 256, 13, 13, 6, 6)},
+    bench={"global.512c7": lambda: case("global.512c7", 32, 512, 7, 7, 1, 1),
+           "6x6.256c13": lambda: case("6x6.256c13", 32, 256, 13, 13, 6, 6)},
     terms=lambda H, W, **_: H * W, **SHARED,
 ))
 

@@ -32,14 +32,17 @@ def check_pool(who: str, x: Any, kernel_size: Any, stride: Any, padding: Any, di
         raise RangeError("a plane has more pixels than a saved index can name", who=who, expected="H*W < 2**31", got=x.shape)
 
 
-def check_max(x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, return_indices: bool) -> None:
+def check_max(x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool,
+              return_indices: bool) -> None:
     check_pool("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode)
 
 
-def check_avg(x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool, divisor_override: Any) -> None:
+def check_avg(x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool,
+              divisor_override: Any) -> None:
     check_pool("avg_pool2d", x, kernel_size, stride, padding, (1, 1), ceil_mode)
     if divisor_override is not None and (not isinstance(divisor_override, (int, np.integer)) or divisor_override == 0):
-        raise RangeError(who="avg_pool2d", expected="divisor_override as an int other than 0, or None", got=repr(divisor_override))
+        raise RangeError(who="avg_pool2d", expected="divisor_override as an int other than 0, or None",
+                         got=repr(divisor_override))
 
 
 def window_attributes(who: str, kernel_size: Any, stride: Any, padding: Any) -> dict[str, tuple[int, int]]:
@@ -56,15 +59,16 @@ def sizes_of(N: int, C: int, H: int, W: int, attrs: dict[str, Any]) -> dict[str,
     return {"N": N, "C": C, "H": H, "W": W, "R": attrs["kernel_size"][0], "S": attrs["kernel_size"][1], "P": P, "Q": Q}
 
 
-def max_case(name: str, N: int, C: int, H: int, W: int, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
-             ceil_mode: bool = False, return_indices: bool = False) -> Sample:
-    attrs: dict[str, Any] = {**window_attributes(name, kernel_size, stride, padding), "dilation": pair(name, "dilation", dilation, 1),
+def max_case(name: str, N: int, C: int, H: int, W: int, kernel_size: Any, stride: Any = None, padding: Any = 0,
+             dilation: Any = 1, ceil_mode: bool = False, return_indices: bool = False) -> Sample:
+    attrs: dict[str, Any] = {**window_attributes(name, kernel_size, stride, padding),
+                             "dilation": pair(name, "dilation", dilation, 1),
                              "ceil_mode": ceil_mode, "return_indices": return_indices}
     return Sample(name, (seeded(name).standard_normal((N, C, H, W)),), attrs, sizes_of(N, C, H, W, attrs))
 
 
-def avg_case(name: str, N: int, C: int, H: int, W: int, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
-             count_include_pad: bool = True, divisor_override: int | None = None) -> Sample:
+def avg_case(name: str, N: int, C: int, H: int, W: int, kernel_size: Any, stride: Any = None, padding: Any = 0,
+             ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None) -> Sample:
     attrs: dict[str, Any] = {**window_attributes(name, kernel_size, stride, padding), "ceil_mode": ceil_mode,
                              "count_include_pad": count_include_pad, "divisor_override": divisor_override}
     return Sample(name, (seeded(name).standard_normal((N, C, H, W)),), attrs, sizes_of(N, C, H, W, attrs))
@@ -98,7 +102,8 @@ def avg_samples() -> list[Sample]:
         avg_case("gap", 1, 2, 9, 11, 2, stride=(3, 4)),
         avg_case("padding not counted", 2, 2, 7, 8, 3, stride=2, padding=1, count_include_pad=False),
         avg_case("ceil", 2, 2, 6, 8, 3, stride=2, padding=1, ceil_mode=True),
-        avg_case("ceil, padding not counted", 1, 2, 7, 6, (3, 2), stride=(3, 4), padding=1, ceil_mode=True, count_include_pad=False),
+        avg_case("ceil, padding not counted", 1, 2, 7, 6, (3, 2), stride=(3, 4), padding=1, ceil_mode=True,
+                 count_include_pad=False),
         avg_case("divisor", 1, 2, 5, 5, 3, stride=2, padding=1, divisor_override=-7),
         avg_case("long window", 2, 2, 5, 40, (2, 29), stride=(1, 3), padding=(1, 14)),
         avg_case("many windows of one row", 1, 1, 1, 150, (1, 3), stride=1),
@@ -109,7 +114,8 @@ def avg_samples() -> list[Sample]:
 def taps(x: np.ndarray, fill: float, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
     """For each tap of the window, the strided slice of the padded image that it sees: arrays of the output's size."""
     (sh, sw), (dh, dw) = stride, dilation
-    P, Q = (reference.pooled_size(n, k, s, p, d, ceil_mode) for n, k, s, p, d in zip(x.shape[2:], kernel_size, stride, padding, dilation))
+    P, Q = (reference.pooled_size(n, k, s, p, d, ceil_mode)
+            for n, k, s, p, d in zip(x.shape[2:], kernel_size, stride, padding, dilation))
     after = [max((o - 1) * s + d * (k - 1) + 1 - n - p, 0)
              for o, n, k, s, p, d in zip((P, Q), x.shape[2:], kernel_size, stride, padding, dilation)]
     xp = np.pad(x, ((0, 0), (0, 0), (padding[0], after[0]), (padding[1], after[1])), constant_values=fill)
@@ -118,7 +124,8 @@ def taps(x: np.ndarray, fill: float, kernel_size: Any, stride: Any, padding: Any
             yield xp[:, :, r * dh:r * dh + sh * (P - 1) + 1:sh, s * dw:s * dw + sw * (Q - 1) + 1:sw]
 
 
-def fast_max(x: np.ndarray, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, return_indices: bool) -> np.ndarray:
+def fast_max(x: np.ndarray, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool,
+             return_indices: bool) -> np.ndarray:
     """The maximum of one strided slice per tap."""
     slices = taps(x, -np.inf, kernel_size, stride, padding, dilation, ceil_mode)
     y = next(slices).copy()
@@ -134,9 +141,9 @@ def fast_avg(x: np.ndarray, kernel_size: Any, stride: Any, padding: Any, ceil_mo
     y = next(slices).copy()
     for tap in slices:
         y += tap
-    divisor = np.array([[reference.mean_divisor(p, q, x.shape[2:], kernel_size, stride, padding, count_include_pad, divisor_override)
-                         for q in range(y.shape[3])] for p in range(y.shape[2])], x.dtype)
-    return y / divisor
+    attrs = (x.shape[2:], kernel_size, stride, padding, count_include_pad, divisor_override)
+    divisor = [[reference.mean_divisor(p, q, *attrs) for q in range(y.shape[3])] for p in range(y.shape[2])]
+    return y / np.array(divisor, x.dtype)
 
 
 def _zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
@@ -161,31 +168,35 @@ def pool_errors(name: str, pool: Any) -> tuple[Any, ...]:
 BENCH: dict[str, Any] = {"N": 32, "C": 64, "H": 56, "W": 56, "kernel_size": 2}
 
 MAX_POOL2D = register(Op(
-    name="max_pool2d", family="pooling", inputs=("x",), formula="y[n,c,p,q] = max over (r,s) of x[n,c,p*sh-ph+r*dh,q*sw-pw+s*dw]",
+    name="max_pool2d", family="pooling", inputs=("x",),
+    formula="y[n,c,p,q] = max over (r,s) of x[n,c,p*sh-ph+r*dh,q*sw-pw+s*dw]",
     forward=kernel("max_pool2d_forward"), backward=kernel("max_pool2d_backward"),
     ref_forward=reference.max_pool2d_forward, ref_backward=reference.max_pool2d_backward,
     check=check_max, samples=max_samples,
     errors=(*pool_errors("max_pool2d", lambda: max_pool2d),
             ("dilation", lambda: max_pool2d(_zeros(1, 1, 8, 8), 2, dilation=0), ShapeError, ("max_pool2d", "dilation >= 1"))),
     fast_numpy=fast_max, bench={"2x2.64c56": lambda: max_case("2x2.64c56", **BENCH)},
-    flops=lambda N, C, P, Q, R, S, **_: N * C * P * Q * R * S, bytes=lambda N, C, H, W, P, Q, **_: N * C * (4 * H * W + 8 * P * Q),
+    flops=lambda N, C, P, Q, R, S, **_: N * C * P * Q * R * S,
+    bytes=lambda N, C, H, W, P, Q, **_: N * C * (4 * H * W + 8 * P * Q),
 ))
 
 AVG_POOL2D = register(Op(
-    name="avg_pool2d", family="pooling", inputs=("x",), formula="y[n,c,p,q] = (sum over (r,s) of x[n,c,p*sh-ph+r,q*sw-pw+s]) / (R*S)",
+    name="avg_pool2d", family="pooling", inputs=("x",),
+    formula="y[n,c,p,q] = (sum over (r,s) of x[n,c,p*sh-ph+r,q*sw-pw+s]) / (R*S)",
     forward=kernel("avg_pool2d_forward"), backward=kernel("avg_pool2d_backward"),
     ref_forward=reference.avg_pool2d_forward, ref_backward=reference.avg_pool2d_backward,
     check=check_avg, samples=avg_samples,
     errors=(*pool_errors("avg_pool2d", lambda: avg_pool2d),
-            ("divisor", lambda: avg_pool2d(_zeros(1, 1, 8, 8), 2, divisor_override=0), RangeError, ("avg_pool2d", "divisor_override", "0"))),
+            ("divisor", lambda: avg_pool2d(_zeros(1, 1, 8, 8), 2, divisor_override=0), RangeError, ("divisor_override", "0"))),
     fast_numpy=fast_avg, bench={"2x2.64c56": lambda: avg_case("2x2.64c56", **BENCH)},
-    flops=lambda N, C, P, Q, R, S, **_: N * C * P * Q * R * S, bytes=lambda N, C, H, W, P, Q, **_: 4 * N * C * (H * W + P * Q),
-    terms=lambda R, S, **_: R * S,                  # linear, but not exact on whole numbers: 1/9 is not; the tests do it with divisor 1
+    flops=lambda N, C, P, Q, R, S, **_: N * C * P * Q * R * S,
+    bytes=lambda N, C, H, W, P, Q, **_: 4 * N * C * (H * W + P * Q),
+    terms=lambda R, S, **_: R * S,                  # linear, but 1/9 is not exact: the tests have the adjoint with divisor 1
 ))
 
 
-def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: bool = False,
-               return_indices: bool = False) -> Any:
+def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
+               ceil_mode: bool = False, return_indices: bool = False) -> Any:
     r"""The largest value under each window.
 
     .. math:: y[n,c,p,q] = \max_{r,s} \; x[n,c,\; p\,sh - ph + r\,dh,\; q\,sw - pw + s\,dw]
@@ -206,8 +217,8 @@ def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
 
     Returns
     -------
-    Tensor, shape (N, C, P, Q), P = (H + 2*ph - dh*(R - 1) - 1) // sh + 1 (rounded up with ceil_mode) and likewise Q; with return_indices the
-    pair (y, indices).
+    Tensor, shape (N, C, P, Q), P = (H + 2*ph - dh*(R - 1) - 1) // sh + 1 (rounded up with ceil_mode) and likewise Q; with
+    return_indices the pair (y, indices).
 
     Gradient
     --------
@@ -227,12 +238,14 @@ def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     >>> nn.functional.max_pool2d(x, 2, return_indices=True)
     (tensor([[[5., 6.]]]), tensor([[[1, 6]]]))
     """
-    attrs = {**window_attributes("max_pool2d", kernel_size, stride, padding), "dilation": pair("max_pool2d", "dilation", dilation, 1)}
-    return batched(lambda x: apply(MAX_POOL2D, x, **attrs, ceil_mode=bool(ceil_mode), return_indices=bool(return_indices)), input)
+    attrs = {**window_attributes("max_pool2d", kernel_size, stride, padding),
+             "dilation": pair("max_pool2d", "dilation", dilation, 1),
+             "ceil_mode": bool(ceil_mode), "return_indices": bool(return_indices)}
+    return batched(lambda x: apply(MAX_POOL2D, x, **attrs), input)
 
 
-def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False, count_include_pad: bool = True,
-               divisor_override: int | None = None) -> Tensor:
+def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
+               count_include_pad: bool = True, divisor_override: int | None = None) -> Tensor:
     r"""The mean of each window.
 
     .. math:: y[n,c,p,q] = \frac{1}{d} \sum_{r,s} x[n,c,\; p\,sh - ph + r,\; q\,sw - pw + s]
@@ -262,6 +275,6 @@ def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     >>> nn.functional.avg_pool2d(nn.tensor([[[1.0, 5.0, 2.0, 0.0], [4.0, 2.0, 6.0, 4.0]]]), 2)
     tensor([[[3., 3.]]])
     """
-    attrs = window_attributes("avg_pool2d", kernel_size, stride, padding)
-    return batched(lambda x: apply(AVG_POOL2D, x, **attrs, ceil_mode=bool(ceil_mode), count_include_pad=bool(count_include_pad),
-                                   divisor_override=divisor_override), input)
+    attrs = {**window_attributes("avg_pool2d", kernel_size, stride, padding), "ceil_mode": bool(ceil_mode),
+             "count_include_pad": bool(count_include_pad), "divisor_override": divisor_override}
+    return batched(lambda x: apply(AVG_POOL2D, x, **attrs), input)

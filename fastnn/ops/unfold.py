@@ -43,11 +43,12 @@ def check_fold(x: Any, output_size: Any, **attrs: Any) -> None:
         raise ShapeError(who="fold", expected=f"input of shape (N, C*{R}*{S}, {P}*{Q})", got=x.shape,
                          hint=f"Its second size must be a multiple of the window's {R * S} elements.")
     if x.shape[2] != P * Q:
-        raise ShapeError(f"the {R} x {S} window takes {P} x {Q} positions on an image of {output_size[0]} x {output_size[1]}", who="fold",
-                         expected=f"input of shape (N, C*{R}*{S}, {P * Q})", got=x.shape)
+        raise ShapeError(f"the {R} x {S} window takes {P} x {Q} positions on an image of {output_size[0]} x {output_size[1]}",
+                         who="fold", expected=f"input of shape (N, C*{R}*{S}, {P * Q})", got=x.shape)
 
 
-def geometry(name: str, N: int, C: int, H: int, W: int, kernel_size: Any, **attrs: Any) -> tuple[dict[str, Any], dict[str, int]]:
+def geometry(name: str, N: int, C: int, H: int, W: int, kernel_size: Any,
+             **attrs: Any) -> tuple[dict[str, Any], dict[str, int]]:
     """Attributes and sizes of a sample."""
     known = attributes(name, kernel_size, attrs.get("dilation", 1), attrs.get("padding", 0), attrs.get("stride", 1))
     P, Q = output_of(name, (H, W), **known)
@@ -59,7 +60,8 @@ CASES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("odd primes", {"N": 2, "C": 3, "H": 11, "W": 7, "kernel_size": (5, 2)}),
     ("overlap", {"N": 2, "C": 2, "H": 6, "W": 5, "kernel_size": 3, "stride": (1, 2), "padding": (2, 1)}),
     ("gap", {"N": 1, "C": 2, "H": 9, "W": 11, "kernel_size": 2, "stride": (3, 4)}),
-    ("dilated", {"N": 2, "C": 2, "H": 9, "W": 8, "kernel_size": (3, 2), "dilation": (2, 3), "padding": (3, 4), "stride": (2, 1)}),
+    ("dilated", {"N": 2, "C": 2, "H": 9, "W": 8, "kernel_size": (3, 2), "dilation": (2, 3), "padding": (3, 4),
+                 "stride": (2, 1)}),
     ("one row", {"N": 1, "C": 2, "H": 1, "W": 37, "kernel_size": (1, 5)}),
     ("empty batch", {"N": 0, "C": 2, "H": 4, "W": 4, "kernel_size": 3}),
 )
@@ -80,7 +82,8 @@ def fast_unfold(x: np.ndarray, kernel_size: Any, dilation: Any, padding: Any, st
     """Windows as a view, copied once."""
     xp = np.pad(x, ((0, 0), (0, 0), *((p, p) for p in padding)))
     spread = tuple(d * (k - 1) + 1 for k, d in zip(kernel_size, dilation))
-    seen = np.lib.stride_tricks.sliding_window_view(xp, spread, (2, 3))[:, :, ::stride[0], ::stride[1], ::dilation[0], ::dilation[1]]
+    seen = np.lib.stride_tricks.sliding_window_view(xp, spread, (2, 3))
+    seen = seen[:, :, ::stride[0], ::stride[1], ::dilation[0], ::dilation[1]]
     N, C, P, Q, R, S = seen.shape
     return seen.transpose(0, 1, 4, 5, 2, 3).reshape(N, C * R * S, P * Q)
 
@@ -118,7 +121,8 @@ UNFOLD = register(Op(
 ))
 
 FOLD = register(Op(
-    name="fold", family="convolution", inputs=("x",), formula="y[n,c,i,j] = sum of x[n,(c,r,s),(p,q)] over all that unfold reads at (i,j)",
+    name="fold", family="convolution", inputs=("x",),
+    formula="y[n,c,i,j] = sum of x[n,(c,r,s),(p,q)] over all that unfold reads at (i,j)",
     forward=kernel("fold_forward"), backward=kernel("fold_backward"),
     ref_forward=reference.fold_forward, ref_backward=reference.fold_backward,
     check=check_fold, samples=lambda: [fold_case(name, **sizes) for name, sizes in CASES],
@@ -129,7 +133,8 @@ FOLD = register(Op(
         ("window", lambda: fold(_zeros(1, 9, 1), 2, 3), ShapeError, ("fold", "3 x 3 window", "2 x 2")),
     ),
     fast_numpy=fast_fold, bench={"resnet.64c56": lambda: fold_case("resnet.64c56", **BENCH)},
-    flops=lambda N, C, R, S, P, Q, **_: N * C * R * S * P * Q, bytes=lambda N, C, H, W, R, S, P, Q: 4 * N * C * (H * W + R * S * P * Q),
+    flops=lambda N, C, R, S, P, Q, **_: N * C * R * S * P * Q,
+    bytes=lambda N, C, H, W, R, S, P, Q: 4 * N * C * (H * W + R * S * P * Q),
     terms=lambda R, S, **_: R * S, linear_in=("x",),
 ))
 
@@ -152,7 +157,8 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
 
     Gradient: fold(dy), which adds each column back to the pixels that it came from.
 
-    Raises: ShapeError for a wrong rank, a window larger than the padded image, or a stride below 1. Cost: moves N*C*R*S*P*Q elements.
+    Raises: ShapeError for a wrong rank, a window larger than the padded image, or a stride below 1. Cost: moves N*C*R*S*P*Q
+    elements.
 
     >>> import fastnn as nn
     >>> nn.functional.unfold(nn.tensor([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]]), (2, 2)).data[0]
@@ -178,8 +184,8 @@ def fold(input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, p
 
     Returns
     -------
-    Tensor, shape (N, C, H, W), or (C, H, W). fold is the adjoint of unfold, not its inverse: fold(unfold(x)) multiplies each pixel by the
-    number of windows that see it.
+    Tensor, shape (N, C, H, W), or (C, H, W). fold is the adjoint of unfold, not its inverse: fold(unfold(x)) multiplies each
+    pixel by the number of windows that see it.
 
     Gradient: unfold(dy).
 

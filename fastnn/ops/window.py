@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import RangeError, ShapeError
-from ..reference.conv2d import out_size
+from ..reference.conv2d import out_shape
 from ..tensor import Tensor, tensor
 from .checks import need_rank
 from .shape import reshape
@@ -35,15 +35,17 @@ def need_window(who: str, image: tuple[int, ...], window: tuple[int, ...], strid
     if any(k > n for k, n in zip(spread, padded)):
         dilated = f" ({spread[0]} x {spread[1]} with dilation {dilation})" if spread != tuple(window) else ""
         raise ShapeError(f"the {window[0]} x {window[1]} window{dilated} is larger than the padded image", who=who,
-                         expected=f"at most {padded[0]} x {padded[1]}", hint="Use a larger image, more padding or fewer pooling layers before.")
-    output = tuple(out_size(n, k, s, *p, d) for n, k, s, p, d in zip(image, window, stride, padding, dilation))
-    if max(max(padded), *stride) > MOST_ELEMENTS or output[0] * output[1] * window[0] * window[1] > MOST_ELEMENTS:
-        raise RangeError("the padding or stride makes sizes that no memory holds", who=who, got=f"output {output[0]} x {output[1]}")
+                         expected=f"at most {padded[0]} x {padded[1]}",
+                         hint="Use a larger image, more padding or fewer pooling layers before.")
+    output = out_shape(image, window, stride, padding, dilation)
+    if max(*padded, *stride) > MOST_ELEMENTS or output[0] * output[1] * window[0] * window[1] > MOST_ELEMENTS:
+        raise RangeError("the padding or stride makes sizes that no memory holds", who=who,
+                         got=f"output {output[0]} x {output[1]}")
     return output
 
 
 def batched(function: Callable[[Tensor], Any], input: Any, rank: int = 4) -> Any:
-    """function(input), where an input with one dimension less than `rank` is a batch of one; the batch axis is taken off the results again."""
+    """function(input); an input with one dimension less than `rank` is a batch of one, whose axis the results lose again."""
     x = input if isinstance(input, Tensor) else tensor(input)
     if x.ndim != rank - 1:
         return function(x)

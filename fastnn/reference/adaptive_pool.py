@@ -12,9 +12,10 @@ def adaptive_window(p, size, outputs):
 
 def windows(size, output_size):
     """Yield (p, q, rows, columns) as slices."""
-    for p in range(output_size[0]):
-        for q in range(output_size[1]):
-            yield p, q, slice(*adaptive_window(p, size[0], output_size[0])), slice(*adaptive_window(q, size[1], output_size[1]))
+    (H, W), (P, Q) = size, output_size
+    for p in range(P):
+        for q in range(Q):
+            yield p, q, slice(*adaptive_window(p, H, P)), slice(*adaptive_window(q, W, Q))
 
 
 def adaptive_avg_pool2d_forward(x, output_size):

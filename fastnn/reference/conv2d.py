@@ -1,7 +1,7 @@
 """Two-dimensional convolution from its definition.
 
-Forward and backward run the same loop over output pixels; each backward line is the transpose of the forward line that it quotes.
-N images, C channels, H x W input, K filters, R x S window, P x Q output, G groups.
+Forward and backward run the same loop over output pixels; each backward line is the transpose of the forward line that it
+quotes. N images, C channels, H x W input, K filters, R x S window, P x Q output, G groups.
 """
 
 import numpy as np
@@ -12,11 +12,18 @@ def out_size(size, taps, stride, before, after, dilation):
     return (size + before + after - dilation * (taps - 1) - 1) // stride + 1
 
 
+def out_shape(image, window, stride, padding, dilation):
+    """(P, Q); padding is ((top, bottom), (left, right))."""
+    return tuple(out_size(n, k, s, before, after, d)
+                 for n, k, s, (before, after), d in zip(image, window, stride, padding, dilation))
+
+
 def windows(image, window, stride, padding, dilation):
     """Yield (p, q, rows, columns): the slices of the padded image that output pixel (p, q) reads."""
-    (H, W), (R, S), (sh, sw), (dh, dw) = image, window, stride, dilation
-    for p in range(out_size(H, R, sh, *padding[0], dh)):
-        for q in range(out_size(W, S, sw, *padding[1], dw)):
+    (R, S), (sh, sw), (dh, dw) = window, stride, dilation
+    P, Q = out_shape(image, window, stride, padding, dilation)
+    for p in range(P):
+        for q in range(Q):
             yield p, q, slice(p * sh, p * sh + dh * (R - 1) + 1, dh), slice(q * sw, q * sw + dw * (S - 1) + 1, dw)
 
 
@@ -32,12 +39,11 @@ def crop(x, padding, size):
 
 
 def conv2d_forward(x, w, b, stride, padding, dilation, groups):
-    N, C, H, W = x.shape
+    N, _, H, W = x.shape
     K, Cg, R, S = w.shape
     xp = pad(x, padding).reshape(N, groups, Cg, H + sum(padding[0]), W + sum(padding[1]))
     wg = w.reshape(groups, K // groups, Cg, R, S)
-    P = out_size(H, R, stride[0], *padding[0], dilation[0])
-    Q = out_size(W, S, stride[1], *padding[1], dilation[1])
+    P, Q = out_shape((H, W), (R, S), stride, padding, dilation)
     y = np.zeros((N, groups, K // groups, P, Q), x.dtype)
     for p, q, i, j in windows((H, W), (R, S), stride, padding, dilation):
         y[..., p, q] = np.einsum("ngcrs,gkcrs->ngk", xp[..., i, j], wg)

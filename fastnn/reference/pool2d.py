@@ -7,7 +7,7 @@ import numpy as np
 
 
 def pooled_size(size, taps, stride, padding, dilation, ceil_mode):
-    """Windows along one direction. With ceil_mode the last may be cut off, but must begin inside the image or the padding before it."""
+    """Windows along one direction. With ceil_mode the last may be cut off if it begins in the image or the padding before."""
     span = size + 2 * padding - dilation * (taps - 1) - 1
     if not ceil_mode:
         return span // stride + 1

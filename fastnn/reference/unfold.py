@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from .conv2d import crop, out_size, pad, windows
+from .conv2d import crop, out_shape, pad, windows
 
 
 def unfold_forward(x, kernel_size, dilation, padding, stride):
     N, C, H, W = x.shape
     around = tuple((p, p) for p in padding)
-    P, Q = (out_size(n, k, s, p, p, d) for n, k, s, p, d in zip((H, W), kernel_size, stride, padding, dilation))
+    P, Q = out_shape((H, W), kernel_size, stride, around, dilation)
     xp = pad(x, around)
     cols = np.zeros((N, C, *kernel_size, P, Q), x.dtype)
     for p, q, i, j in windows((H, W), kernel_size, stride, around, dilation):
@@ -25,7 +25,7 @@ def fold_forward(x, output_size, kernel_size, dilation, padding, stride):
     N, taps, _ = x.shape
     (R, S), (H, W) = kernel_size, output_size
     around = tuple((p, p) for p in padding)
-    P, Q = (out_size(n, k, s, p, p, d) for n, k, s, p, d in zip((H, W), kernel_size, stride, padding, dilation))
+    P, Q = out_shape((H, W), kernel_size, stride, around, dilation)
     cols = x.reshape(N, taps // (R * S), R, S, P, Q)
     yp = pad(np.zeros((N, taps // (R * S), H, W), x.dtype), around)
     for p, q, i, j in windows((H, W), kernel_size, stride, around, dilation):
