@@ -93,6 +93,9 @@ def samples() -> list[Sample]:
         case("padding over half the window", N=1, C=2, H=4, W=5, K=3, R=3, S=3, padding=(4, 3)),
         case("padding over half the window, strided", N=1, C=2, H=4, W=5, K=3, R=3, S=3, stride=(2, 3), padding=(5, 4)),
         case("one row", N=2, C=3, H=1, W=37, K=2, R=1, S=5, padding=(0, 2)),
+        case("seven filters", N=2, C=3, H=5, W=6, K=7, R=3, S=3, padding=1),
+        case("many filters and channels", N=3, C=17, H=5, W=4, K=18, R=3, S=3, padding=1),
+        case("many filters, dilated", N=2, C=2, H=9, W=8, K=19, R=3, S=2, padding=(1, 2), dilation=(2, 3)),
         case("window as large as the image", N=3, C=4, H=5, W=3, K=6, R=5, S=3),
         case("empty batch", N=0, C=2, H=4, W=4, K=2, R=3, S=3),
         case("empty batch, depthwise", N=0, C=2, H=4, W=4, K=2, R=3, S=3, groups=2),
@@ -117,7 +120,7 @@ def _errors() -> tuple[Any, ...]:
         return tensor(np.zeros(shape, dtype))
 
     image, weight = (2, 4, 8, 8), (6, 4, 3, 3)
-    call: Any = conv2d
+    word: Any = "all"
     return (
         ("rank of input", lambda: conv2d(zeros(8, 8), zeros(*weight)), ShapeError, ("conv2d", "(N, C, H, W)", "(8, 8)")),
         ("rank of weight", lambda: conv2d(zeros(*image), zeros(6, 4, 3)), ShapeError, ("(K, C/groups, R, S)", "(6, 4, 3)")),
@@ -126,7 +129,7 @@ def _errors() -> tuple[Any, ...]:
         ("channels last", lambda: conv2d(zeros(2, 8, 8, 4), zeros(*weight)), ShapeError, ("8 channels", "permute(0, 3")),
         ("groups", lambda: conv2d(zeros(*image), zeros(6, 1, 3, 3), groups=4), ShapeError, ("groups=4", "4 channels and 6")),
         ("no groups", lambda: conv2d(zeros(*image), zeros(*weight), groups=0), ShapeError, ("groups", "1", "0")),
-        ("groups not a number", lambda: call(zeros(*image), zeros(*weight), groups="all"), DTypeError, ("groups", "all")),
+        ("groups not a number", lambda: conv2d(zeros(*image), zeros(*weight), groups=word), DTypeError, ("groups", "all")),
         ("bias", lambda: conv2d(zeros(*image), zeros(*weight), zeros(4)), ShapeError, ("bias", "(6,)", "(4,)")),
         ("window", lambda: conv2d(zeros(2, 4, 2, 2), zeros(*weight)), ShapeError, ("3 x 3 window", "at most 2 x 2")),
         ("dilated window", lambda: conv2d(zeros(*image), zeros(*weight), dilation=4), ShapeError, ("9 x 9 with", "8 x 8")),
