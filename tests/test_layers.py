@@ -304,8 +304,9 @@ def test_attention_without_weights_is_the_same_in_training():
         nn.seed(11)
         attention.zero_grad()
         t = nn.tensor(x, requires_grad=True)
-        y, weights = attention(t, t, t, key_padding_mask=nn.tensor(padding), need_weights=need_weights, is_causal=True)
-        y.backward(np.ones(y.shape))
+        with nn.autograd.detect_anomaly():          # no NaN on the way either
+            y, weights = attention(t, t, t, key_padding_mask=nn.tensor(padding), need_weights=need_weights, is_causal=True)
+            y.backward(np.ones(y.shape))
         results.append([y.data, t.grad.data, *(p.grad.data for p in attention.parameters())])
         if need_weights:
             assert (weights.data[1] == 0).all() and (weights.data[0] == 0).any()
