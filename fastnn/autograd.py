@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Sequence
@@ -157,7 +158,7 @@ def _wrap(name: str, y: Any, saved: Any, back: Any, takes_needs: bool, inputs: S
     many = y.__class__ is tuple
     arrays = y if many else (y,)
     if _state.anomaly:
-        _look_for_nan(name, inputs, arrays)
+        _look_for_nan(name, (*inputs, *attrs.values()), arrays)
     node = Node(name, back, takes_needs, saved, attrs, inputs, arrays, many) if record else None
     return tuple([_result(a, node, i, inputs) for i, a in enumerate(y)]) if many else _result(y, node, 0, inputs)
 
@@ -181,6 +182,8 @@ def _result(a: np.ndarray, node: Node | None, index: int, inputs: Sequence[Any])
 def _look_for_nan(name: str, inputs: Sequence[Any], outputs: Sequence[np.ndarray]) -> None:
     def bad(a: Any) -> bool:
         a = getattr(a, "_data", a)
+        if isinstance(a, float):                    # an attribute: masked_fill(x, mask, -inf) is asked for its infinity
+            return not math.isfinite(a)
         return isinstance(a, np.ndarray) and a.dtype.kind == "f" and not np.isfinite(a).all()
     if any(map(bad, outputs)) and not any(map(bad, inputs)):
         raise NonFiniteError("made NaN or infinity out of finite inputs", who=name)
