@@ -20,6 +20,43 @@ from .config import (
 )
 from .creation import *
 from .errors import DTypeError, FastnnError, FileError, GraphError, NonFiniteError, RangeError, ShapeError
+from .functional import (
+    allclose,
+    bmm,
+    cat,
+    chunk,
+    clamp,
+    concatenate,
+    einsum,
+    equal,
+    exp,
+    flatten,
+    flip,
+    gather,
+    log,
+    matmul,
+    maximum,
+    mean,
+    minimum,
+    mm,
+    movedim,
+    permute,
+    relu,
+    reshape,
+    sigmoid,
+    softmax,
+    split,
+    sqrt,
+    squeeze,
+    stack,
+    sum,
+    tanh,
+    transpose,
+    tril,
+    triu,
+    unsqueeze,
+    where,
+)
 from .io import load, save
 from .layers import *
 from .tensor import Parameter, Tensor, from_dlpack, from_numpy, tensor
