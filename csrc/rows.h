@@ -21,7 +21,7 @@ FNN_INLINE float FN(exp_of_negative)(float x)
     q = q * r + 0.5f;
     q = q * r * r + r;
     power.bits = (sum.bits << 23) + (127u << 23);                /* 2^n */
-    return x < -87.0f ? 0 : q * power.real + power.real;
+    return x < -87.0f ? 0 : (1 + q) * power.real;                /* the product is exact; q 2^n alone could be below the normal numbers */
 }
 #endif
 
