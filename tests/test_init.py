@@ -107,6 +107,7 @@ LAYERS = {
 def test_layers_start_as_in_torch(name):
     """The same constants, and distributions of the same bounds and spread."""
     torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
     ours, theirs = LAYERS[name](nn).state_dict(), LAYERS[name](torch.nn).state_dict()
     assert list(ours) == list(theirs)
     for key, want in theirs.items():
@@ -115,10 +116,10 @@ def test_layers_start_as_in_torch(name):
             np.testing.assert_array_equal(a, b, err_msg=key)
         else:
             assert np.ptp(a) > 0
-            loose = 0.05 if b.size > 3000 else 0.2
-            assert a.std() == pytest.approx(b.std(), rel=loose), key
+            few = b.size < 3000                     # drawn numbers: the fewer, the further from their distribution
+            assert a.std() == pytest.approx(b.std(), rel=0.2 if few else 0.05), key
             if name != "Embedding":
-                assert np.abs(a).max() == pytest.approx(np.abs(b).max(), rel=0.05), key
+                assert np.abs(a).max() == pytest.approx(np.abs(b).max(), rel=0.1 if few else 0.05), key
 
 
 def test_padding_rows_start_as_zeros():
