@@ -12,6 +12,12 @@ import fastnn as nn
 
 torch = pytest.importorskip("torch")
 
+
+@pytest.fixture(autouse=True)
+def _same_start():
+    torch.manual_seed(0)
+
+
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}   # of the largest value of each array
 
 
