@@ -56,7 +56,8 @@ if __name__ == "__main__":
     # e^r = 1 + r + r^2 q(r),  |r| <= ln 2 / 2
     show("exp: q", fit(lambda r: (mp.expm1(r) - r) / r**2, lambda r: r**2 / mp.exp(r), -ln2 / 2, ln2 / 2, range(5)))
     # ln(1 + f) = f - f^2 / 2 + f^3 q(f),  sqrt(1/2) <= 1 + f <= sqrt(2)
-    show("log: q", fit(lambda f: (mp.log1p(f) - f + f**2 / 2) / f**3, lambda f: f**3 / mp.log1p(f), float(mp.sqrt(0.5)) - 1, float(mp.sqrt(2)) - 1, range(9)))
+    show("log: q", fit(lambda f: (mp.log1p(f) - f + f**2 / 2) / f**3, lambda f: f**3 / mp.log1p(f),
+                       float(mp.sqrt(0.5)) - 1, float(mp.sqrt(2)) - 1, range(9)))
     # erf(u) = 1 - e^{-p},  p = u q(u),  0 <= u <= 4:  the result's relative error is  dp e^-p / (1 - e^-p)
     p = lambda u: -mp.log(mp.erfc(u))
     show("erf: q", fit(lambda u: p(u) / u, lambda u: u * mp.exp(-p(u)) / mp.erf(u), 1e-6, 3.92, range(10)))

@@ -54,7 +54,8 @@ class Sample:
         return replace(self, inputs=tuple(map(draw, self.inputs)))
 
     def rng(self) -> np.random.Generator:
-        return seeded(self.name)
+        """The numbers that the laws draw for this call: not those that the inputs were drawn from."""
+        return seeded(f"laws of {self.name}")
 
 
 @dataclass(frozen=True)
