@@ -32,6 +32,10 @@ KERNEL(pow_tensor_slope_a, REAL *y, const REAL *a, const REAL *b, const fnn_broa
 KERNEL(pow_tensor_slope_b, REAL *y, const REAL *a, const REAL *p, const fnn_broadcast *s)     /* p ln a with p = a^b, 0 where p = 0 */
 KERNEL(remainder, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)              /* a - b floor(a / b), exact */
 KERNEL(quotient, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)               /* floor(a / b) */
+KERNEL(divide_or_zero, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)         /* a / b, 0 where b = 0 */
+KERNEL(times_sign, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)             /* a sign(b), 0 where b = 0 */
+KERNEL(is_same, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)                /* 1 where a = b or both are NaN, else 0 */
+KERNEL(exp_difference, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)         /* e^(a - b) */
 
 /* ---- y = f(x) and its derivative ------------------------------------------------------------------------------------------- */
 KERNEL(neg, REAL *y, const REAL *x, fnn_size n)
@@ -47,5 +51,6 @@ KERNEL(abs_forward, REAL *y, const REAL *x, fnn_size n)
 KERNEL(abs_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n)                     /* dy sign(x), 0 at 0 */
 KERNEL(pow_forward, REAL *y, const REAL *x, fnn_size n, double p)                             /* x^p */
 KERNEL(pow_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double p)           /* dy p x^(p-1), 0 where p = 0 */
+KERNEL(finite_or_zero, REAL *y, const REAL *x, fnn_size n)                                    /* x, 0 for infinities */
 KERNEL(clamp_forward, REAL *y, const REAL *x, fnn_size n, double low, double high)            /* NaN stays NaN */
 KERNEL(clamp_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double low, double high)  /* dy where low <= x <= high */

@@ -20,6 +20,11 @@ BROADCAST2(maximum, a, b, a > b || a != a ? a : b)
 BROADCAST2(minimum, a, b, a < b || a != a ? a : b)
 BROADCAST2(share, a, b, (a > b ? R(1) : R(0)) + (a == b ? R(0.5) : R(0)))
 
+BROADCAST2(divide_or_zero, a, b, b == 0 ? R(0) : a / b)
+BROADCAST2(times_sign, a, b, b > 0 ? a : b < 0 ? -a : b * 0)
+BROADCAST2(is_same, a, b, a == b || (a != a && b != b) ? R(1) : R(0))
+BROADCAST2(exp_difference, a, b, r_exp(a - b))
+
 FNN_INLINE REAL FN(power)(REAL x, REAL p) { return REAL_IS_F64 ? (REAL)pow(x, p) : (REAL)powf((float)x, (float)p); }
 
 BROADCAST2(pow_tensor, a, b, FN(power)(a, b))
@@ -46,6 +51,7 @@ MAP1(sqrt_forward, x, REAL_IS_F64 ? (REAL)sqrt(x) : (REAL)sqrtf((float)x))
 MAP2(sqrt_backward, dy, y, R(0.5) * dy / y)
 MAP1(abs_forward, x, REAL_IS_F64 ? (REAL)fabs(x) : (REAL)fabsf((float)x))
 MAP2(abs_backward, dy, x, x > 0 ? dy : x < 0 ? -dy : x * 0)
+MAP1(finite_or_zero, x, x == INFINITY || x == -INFINITY ? 0 : x)
 MAP1PQ(clamp_forward, x, low, high, x < low ? low : x > high ? high : x)
 MAP2PQ(clamp_backward, dy, x, low, high, x >= low && x <= high ? dy : 0)
 

@@ -1,135 +1,208 @@
-/* reduce.tmpl.h -- sums along axes.
+/* reduce.tmpl.h -- sums, products and extremes along axes, and what their gradients need.
  *
- * Math       sum      y[o,i] = sum_a x[o,a,i] / divisor
- *            spread   dx[o,a,i] = dy[o,i] / divisor                   (its gradient)
+ * Math       y[o,i] = (sum_a f(x[o,a,i], c[o,i])) / divisor,  or the product, largest or smallest in the place of the sum
  * Symbols    outer x axis x inner: the sizes before, along and after the axis; several neighbouring axes count as one.
- * Layout     x, dx [outer][axis][inner]; y, dy [outer][inner].
+ * Layout     x, dx [outer][axis][inner]; y, dy, c, index [outer][inner].
  * Method     Everything is added in double and rounded once. A run of contiguous elements is summed by halves down to loops of
  *            REDUCE_RUN; columns are summed REDUCE_ROWS rows at a time. So the error of a float sum is that of its last rounding, and
  *            that of a double sum grows with the logarithm of the length, like NumPy's pairwise sum.
  * Cost       reads x once.
- * Threads    by outputs where there are enough of them; else the axis is cut into pieces by its size, whose sums are added by halves.
+ * Threads    by outputs where there are enough of them; else the axis is cut into pieces by its size, whose results are combined by halves.
  * Reference  fastnn/reference/reduce.py
  */
-#ifndef FNN_REDUCE_ONCE
-#define FNN_REDUCE_ONCE
-typedef struct {
-    void *y;
-    const void *x;
-    double *parts;                                  /* [pieces][inner] partial sums */
-    fnn_size outer, axis, inner, piece;             /* a piece is so many steps along the axis */
-    double divisor;
-} fnn_reduce_args;
-#endif
 
-/* The sum of n neighbours. */
-static double FN(sum_run)(const REAL *x, fnn_size n)
-{
-    if (n > REDUCE_RUN) {
-        const fnn_size half = n / 2 / REDUCE_RUN * REDUCE_RUN;
-        const fnn_size first = half ? half : REDUCE_RUN;
-        return FN(sum_run)(x, first) + FN(sum_run)(x + first, n - first);
-    }
-    double s = 0;
-    #pragma omp simd reduction(+:s)
-    for (fnn_size i = 0; i < n; i++)
-        s += x[i];
-    return s;
-}
+/* ---- loops: one macro per operation, one line per kind ------------------------------------------------------------------------- */
+#define SUM_OF(name, x, c, expression)                                                                      \
+    static double FN(name##_run)(const void *data, double centre, fnn_size n)                               \
+    {                                                                                                       \
+        const REAL *in = data;                                                                              \
+        if (n > REDUCE_RUN) {                                                                               \
+            const fnn_size half = n / 2 / REDUCE_RUN * REDUCE_RUN, first = half ? half : REDUCE_RUN;        \
+            return FN(name##_run)(in, centre, first) + FN(name##_run)(in + first, centre, n - first);       \
+        }                                                                                                   \
+        const REAL c = (REAL)centre;                                                                        \
+        (void)c;                                                                                            \
+        double s = 0;                                                                                       \
+        _Pragma("omp simd reduction(+:s)")                                                                  \
+        for (fnn_size i = 0; i < n; i++) { const REAL x = in[i]; s += (expression); }                       \
+        return s;                                                                                           \
+    }                                                                                                       \
+    static void FN(name##_columns)(double *total_, const void *data, const void *centre, fnn_size rows, fnn_size stride, fnn_size n) \
+    {                                                                                                       \
+        double *restrict total = total_, part[REDUCE_COLUMNS];                                              \
+        const REAL *restrict in = data, *restrict c_row = centre;                                           \
+        for (fnn_size i = 0; i < n; i++) total[i] = 0;                                                      \
+        for (fnn_size a = 0; a < rows; a += REDUCE_ROWS) {                                                  \
+            for (fnn_size i = 0; i < n; i++) part[i] = 0;                                                   \
+            for (fnn_size r = a; r < smaller(a + REDUCE_ROWS, rows); r++)                                   \
+                for (fnn_size i = 0; i < n; i++) {                                                          \
+                    const REAL x = in[r * stride + i], c = c_row[i];                                        \
+                    (void)c;                                                                                \
+                    part[i] += (expression);                                                                \
+                }                                                                                           \
+            for (fnn_size i = 0; i < n; i++) total[i] += part[i];                                           \
+        }                                                                                                   \
+    }                                                                                                       \
+    REDUCTION(name, combine_sum)
 
-/* total[i] = the sum of `rows` elements of column i, for n columns of a matrix whose rows are `stride` apart. */
-static void FN(sum_columns)(double *restrict total, const REAL *restrict x, fnn_size rows, fnn_size stride, fnn_size n)
-{
-    double part[REDUCE_COLUMNS];
-    for (fnn_size i = 0; i < n; i++)
-        total[i] = 0;
-    for (fnn_size a = 0; a < rows; a += REDUCE_ROWS) {
-        const fnn_size end = a + REDUCE_ROWS < rows ? a + REDUCE_ROWS : rows;
-        for (fnn_size i = 0; i < n; i++)
-            part[i] = 0;
-        for (fnn_size r = a; r < end; r++)
-            for (fnn_size i = 0; i < n; i++)
-                part[i] += x[r * stride + i];
-        for (fnn_size i = 0; i < n; i++)
-            total[i] += part[i];
+/* Each of REDUCE_LANES lanes keeps its best; NaN always wins. (A `simd reduction(max)` would lose NaN, and not every compiler has it.) */
+#define EXTREME_OF(name, beats, merge)                                                                      \
+    static double FN(name##_run)(const void *data, double centre, fnn_size n)                               \
+    {                                                                                                       \
+        const REAL *restrict in = data;                                                                     \
+        REAL best[REDUCE_LANES];                                                                            \
+        fnn_size i = 0;                                                                                     \
+        (void)centre;                                                                                       \
+        for (int k = 0; k < REDUCE_LANES; k++) best[k] = in[k < n ? k : 0];                                 \
+        for (; i + REDUCE_LANES <= n; i += REDUCE_LANES)                                                    \
+            for (int k = 0; k < REDUCE_LANES; k++) {                                                        \
+                const REAL x = in[i + k];                                                                   \
+                best[k] = x beats best[k] || x != x ? x : best[k];                                          \
+            }                                                                                               \
+        double total = best[0];                                                                             \
+        for (int k = 1; k < REDUCE_LANES; k++) total = merge(total, best[k]);                               \
+        for (; i < n; i++) total = merge(total, in[i]);                                                     \
+        return total;                                                                                       \
+    }                                                                                                       \
+    static void FN(name##_columns)(double *total_, const void *data, const void *centre, fnn_size rows, fnn_size stride, fnn_size n) \
+    {                                                                                                       \
+        double *restrict total = total_;                                                                    \
+        const REAL *restrict in = data;                                                                     \
+        (void)centre;                                                                                       \
+        for (fnn_size i = 0; i < n; i++) total[i] = in[i];                                                  \
+        for (fnn_size r = 1; r < rows; r++)                                                                 \
+            for (fnn_size i = 0; i < n; i++) {                                                              \
+                const double x = in[r * stride + i];                                                        \
+                total[i] = x beats total[i] || x != x ? x : total[i];                                       \
+            }                                                                                               \
+    }                                                                                                       \
+    REDUCTION(name, merge)
+
+#define REDUCTION(name, merge)                                                                              \
+    void FN(name)(REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner, double divisor) \
+    {                                                                                                       \
+        fnn_reduce_args args = { FN(name##_run), FN(name##_columns), merge, y, x, c, NULL, outer, axis, inner, 0, divisor }; \
+        FN(reduce)(&args);                                                                                  \
     }
-}
+
+/* ---- the order of work, the same for all ---------------------------------------------------------------------------------------- */
+static const REAL FN(zeros)[REDUCE_COLUMNS];
 
 /* Tasks are outputs in a row: inner = 1. */
-static void FN(sum_rows_block)(void *ctx, fnn_size begin, fnn_size end)
+static void FN(reduce_rows_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const fnn_reduce_args *args = ctx;
+    const REAL *x = args->x, *c = args->c;
     for (fnn_size o = begin; o < end; o++)
-        ((REAL *)args->y)[o] = (REAL)(FN(sum_run)((const REAL *)args->x + o * args->axis, args->axis) / args->divisor);
+        ((REAL *)args->y)[o] = (REAL)(args->run(x + o * args->axis, c ? c[o] : 0, args->axis) / args->divisor);
 }
 
 /* Tasks are blocks of columns, in all outer slices. */
-static void FN(sum_columns_block)(void *ctx, fnn_size begin, fnn_size end)
+static void FN(reduce_columns_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const fnn_reduce_args *args = ctx;
     const fnn_size inner = args->inner, blocks = (inner + REDUCE_COLUMNS - 1) / REDUCE_COLUMNS;
     double total[REDUCE_COLUMNS];
     for (fnn_size t = begin; t < end; t++) {
-        const fnn_size o = t / blocks, i0 = t % blocks * REDUCE_COLUMNS, n = inner - i0 < REDUCE_COLUMNS ? inner - i0 : REDUCE_COLUMNS;
+        const fnn_size o = t / blocks, i0 = t % blocks * REDUCE_COLUMNS, n = smaller(inner - i0, REDUCE_COLUMNS);
+        const REAL *c = args->c ? (const REAL *)args->c + o * inner + i0 : FN(zeros);
         REAL *restrict y = (REAL *)args->y + o * inner + i0;
-        FN(sum_columns)(total, (const REAL *)args->x + o * args->axis * inner + i0, args->axis, inner, n);
+        args->columns(total, (const REAL *)args->x + o * args->axis * inner + i0, c, args->axis, inner, n);
         for (fnn_size i = 0; i < n; i++)
             y[i] = (REAL)(total[i] / args->divisor);
     }
 }
 
-/* Tasks are pieces of the axis, in one outer slice: partial sums only. */
-static void FN(sum_pieces_block)(void *ctx, fnn_size begin, fnn_size end)
+/* Tasks are pieces of the axis, in one outer slice: partial results only. */
+static void FN(reduce_pieces_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const fnn_reduce_args *args = ctx;
     const fnn_size inner = args->inner;
+    const REAL *c = args->c;
     for (fnn_size t = begin; t < end; t++) {
-        const fnn_size a = t * args->piece, rows = args->axis - a < args->piece ? args->axis - a : args->piece;
+        const fnn_size a = t * args->piece, rows = smaller(args->axis - a, args->piece);
         const REAL *x = (const REAL *)args->x + a * inner;
         if (inner == 1)
-            args->parts[t] = FN(sum_run)(x, rows);
+            args->parts[t] = args->run(x, c ? c[0] : 0, rows);
         else
             for (fnn_size i = 0; i < inner; i += REDUCE_COLUMNS)
-                FN(sum_columns)(args->parts + t * inner + i, x + i, rows, inner, inner - i < REDUCE_COLUMNS ? inner - i : REDUCE_COLUMNS);
+                args->columns(args->parts + t * inner + i, x + i, c ? c + i : FN(zeros), rows, inner, smaller(inner - i, REDUCE_COLUMNS));
     }
 }
 
-void FN(sum)(REAL *y, const REAL *x, fnn_size outer, fnn_size axis, fnn_size inner, double divisor)
+static void FN(reduce)(fnn_reduce_args *args)
 {
-    fnn_reduce_args args = { y, x, NULL, outer, axis, inner, 0, divisor };
+    const fnn_size outer = args->outer, axis = args->axis, inner = args->inner;
     const fnn_size blocks = (inner + REDUCE_COLUMNS - 1) / REDUCE_COLUMNS;
     if (axis * inner <= 2 * REDUCE_BLOCK || outer * blocks >= 64) {
         if (inner == 1)
-            fnn_parallel_for(outer, at_least_one(REDUCE_BLOCK / at_least_one(axis)), FN(sum_rows_block), &args);
+            fnn_parallel_for(outer, at_least_one(REDUCE_BLOCK / at_least_one(axis)), FN(reduce_rows_block), args);
         else
             fnn_parallel_for(outer * blocks, at_least_one(REDUCE_BLOCK / at_least_one(axis * (inner / at_least_one(blocks)))),
-                             FN(sum_columns_block), &args);
+                             FN(reduce_columns_block), args);
         return;
     }
-    /* few long sums; since outer * blocks < 64, inner <= 64 * REDUCE_COLUMNS, and at least 16 pieces fit in the scratch memory */
-    const fnn_size pieces_wanted = at_least_one(smaller(axis * inner / REDUCE_BLOCK, smaller(REDUCE_PARTS, REDUCE_SCRATCH / inner)));
-    args.piece = (axis + pieces_wanted - 1) / pieces_wanted;
-    const fnn_size pieces = (axis + args.piece - 1) / args.piece;
-    args.parts = fnn_scratch_alloc((size_t)(pieces * inner) * sizeof(double));
+    /* few long ones; since outer * blocks < 64, inner <= 64 * REDUCE_COLUMNS, and at least 16 pieces fit in the scratch memory */
+    const fnn_size wanted = at_least_one(smaller(axis * inner / REDUCE_BLOCK, smaller(REDUCE_PARTS, REDUCE_SCRATCH / inner)));
+    const REAL *x = args->x, *c = args->c;
+    args->piece = (axis + wanted - 1) / wanted;
+    const fnn_size pieces = (axis + args->piece - 1) / args->piece;
+    args->parts = fnn_scratch_alloc((size_t)(pieces * inner) * sizeof(double));
     for (fnn_size o = 0; o < outer; o++) {
-        args.x = x + o * axis * inner;
-        fnn_parallel_for(pieces, 1, FN(sum_pieces_block), &args);
+        args->x = x + o * axis * inner;
+        args->c = c ? c + o * inner : NULL;
+        fnn_parallel_for(pieces, 1, FN(reduce_pieces_block), args);
         for (fnn_size i = 0; i < inner; i++)
-            y[o * inner + i] = (REAL)(sum_of_parts(args.parts + i, pieces, inner) / divisor);
+            ((REAL *)args->y)[o * inner + i] = (REAL)(combine_parts(args->parts + i, pieces, inner, args->combine) / args->divisor);
     }
-    fnn_scratch_free(args.parts);
+    fnn_scratch_free(args->parts);
 }
 
+/* ---- the kinds ------------------------------------------------------------------------------------------------------------------- */
+FNN_INLINE double FN(square_of)(REAL d) { return (double)d * d; }
+
+SUM_OF(sum, x, c, x)
+SUM_OF(sum_abs, x, c, x - c < 0 ? c - x : x - c)
+SUM_OF(sum_square, x, c, FN(square_of)(x - c))
+SUM_OF(sum_exp, x, c, r_exp(x - c))
+EXTREME_OF(amax, >, combine_max)
+EXTREME_OF(amin, <, combine_min)
+
+static double FN(prod_run)(const void *data, double centre, fnn_size n)
+{
+    const REAL *x = data;
+    double p = 1;
+    (void)centre;
+    for (fnn_size i = 0; i < n; i++)
+        p *= x[i];
+    return p;
+}
+
+static void FN(prod_columns)(double *total_, const void *data, const void *centre, fnn_size rows, fnn_size stride, fnn_size n)
+{
+    double *restrict total = total_;
+    const REAL *restrict x = data;
+    (void)centre;
+    for (fnn_size i = 0; i < n; i++)
+        total[i] = 1;
+    for (fnn_size r = 0; r < rows; r++)
+        for (fnn_size i = 0; i < n; i++)
+            total[i] *= x[r * stride + i];
+}
+
+REDUCTION(prod, combine_prod)
+
+/* ---- gradients ------------------------------------------------------------------------------------------------------------------- */
 /* Tasks are steps along outer and axis together: each writes one row of inner elements. */
 static void FN(spread_block)(void *ctx, fnn_size begin, fnn_size end)
 {
-    const fnn_reduce_args *args = ctx;
+    const fnn_axis_args *args = ctx;
     const fnn_size inner = args->inner;
-    const REAL divisor = (REAL)args->divisor;
+    const REAL divisor = (REAL)args->number;
     for (fnn_size t = begin; t < end; ) {
-        const fnn_size o = t / args->axis, stop = (o + 1) * args->axis < end ? (o + 1) * args->axis : end;
+        const fnn_size o = t / args->axis, stop = smaller((o + 1) * args->axis, end);
         REAL *restrict dx = (REAL *)args->y + t * inner;
-        const REAL *restrict dy = (const REAL *)args->x + o * inner;
+        const REAL *restrict dy = (const REAL *)args->dy + o * inner;
         if (inner == 1) {
             const REAL value = dy[0] / divisor;
             for (fnn_size a = 0; a < stop - t; a++)
@@ -144,6 +217,128 @@ static void FN(spread_block)(void *ctx, fnn_size begin, fnn_size end)
 
 void FN(spread)(REAL *dx, const REAL *dy, fnn_size outer, fnn_size axis, fnn_size inner, double divisor)
 {
-    fnn_reduce_args args = { dx, dy, NULL, outer, axis, inner, 0, divisor };
+    fnn_axis_args args = { .y = dx, .dy = dy, .outer = outer, .axis = axis, .inner = inner, .number = divisor };
     fnn_parallel_for(outer * axis, at_least_one(REDUCE_BLOCK / at_least_one(inner)), FN(spread_block), &args);
 }
+
+/* Tasks are outputs: each goes down one column of x. */
+static void FN(prod_backward_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const fnn_axis_args *args = ctx;
+    const fnn_size inner = args->inner, axis = args->axis;
+    for (fnn_size t = begin; t < end; t++) {
+        const fnn_size start = t / inner * axis * inner + t % inner;
+        const REAL *x = (const REAL *)args->x + start, dy = ((const REAL *)args->dy)[t];
+        REAL *dx = (REAL *)args->y + start;
+        double p = 1;                               /* of all that are not zero */
+        fnn_size zeros = 0;
+        for (fnn_size a = 0; a < axis; a++) {
+            zeros += x[a * inner] == 0;
+            p *= x[a * inner] == 0 ? 1 : x[a * inner];
+        }
+        for (fnn_size a = 0; a < axis; a++) {       /* forward was  y = prod x,  so  dx_a = dy times the product of the others */
+            const double others = zeros == 0 ? p / x[a * inner] : zeros == 1 && x[a * inner] == 0 ? p : 0;
+            dx[a * inner] = (REAL)(dy * others);
+        }
+    }
+}
+
+void FN(prod_backward)(REAL *dx, const REAL *dy, const REAL *x, fnn_size outer, fnn_size axis, fnn_size inner)
+{
+    fnn_axis_args args = { .y = dx, .x = x, .dy = dy, .outer = outer, .axis = axis, .inner = inner };
+    fnn_parallel_for(outer * inner, at_least_one(REDUCE_BLOCK / at_least_one(axis)), FN(prod_backward_block), &args);
+}
+
+/* ---- where the extreme is --------------------------------------------------------------------------------------------------------- */
+/* Tasks are blocks of columns, in all outer slices; with inner = 1 a column is a row. */
+static void FN(argmax_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const fnn_axis_args *args = ctx;
+    const fnn_size inner = args->inner, axis = args->axis, blocks = (inner + REDUCE_COLUMNS - 1) / REDUCE_COLUMNS;
+    const REAL sign = (REAL)args->number;
+    REAL best[REDUCE_COLUMNS];
+    for (fnn_size t = begin; t < end; t++) {
+        const fnn_size o = t / blocks, i0 = t % blocks * REDUCE_COLUMNS, n = smaller(inner - i0, REDUCE_COLUMNS);
+        const REAL *x = (const REAL *)args->x + o * axis * inner + i0;
+        int64_t *restrict at = args->index + o * inner + i0;
+        REAL *restrict value = (REAL *)args->y + o * inner + i0;
+        if (inner == 1) {                           /* find the extreme fast, then its place */
+            const REAL extreme = (REAL)(sign > 0 ? FN(amax_run) : FN(amin_run))(x, 0, axis);
+            fnn_size a = 0;
+            while (a < axis - 1 && x[a] != extreme && x[a] == x[a])
+                a++;
+            *at = a;
+            *value = x[a];
+            continue;
+        }
+        for (fnn_size i = 0; i < n; i++) {
+            best[i] = sign * x[i];
+            at[i] = 0;
+        }
+        for (fnn_size a = 1; a < axis; a++)
+            for (fnn_size i = 0; i < n; i++) {
+                const REAL v = sign * x[a * inner + i];
+                const int better = v > best[i] || (v != v && best[i] == best[i]);
+                at[i] = better ? a : at[i];
+                best[i] = better ? v : best[i];
+            }
+        for (fnn_size i = 0; i < n; i++)
+            value[i] = sign * best[i];
+    }
+}
+
+void FN(argmax)(int64_t *index, REAL *value, const REAL *x, fnn_size outer, fnn_size axis, fnn_size inner, double sign)
+{
+    fnn_axis_args args = { .y = value, .x = x, .index = index, .outer = outer, .axis = axis, .inner = inner, .number = sign };
+    const fnn_size blocks = (inner + REDUCE_COLUMNS - 1) / REDUCE_COLUMNS;
+    fnn_parallel_for(outer * blocks, at_least_one(REDUCE_BLOCK / at_least_one(axis * (inner / at_least_one(blocks)))),
+                     FN(argmax_block), &args);
+}
+
+/* Tasks are outer slices. */
+static void FN(argmax_backward_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const fnn_axis_args *args = ctx;
+    const fnn_size inner = args->inner, axis = args->axis;
+    for (fnn_size o = begin; o < end; o++) {
+        REAL *dx = (REAL *)args->y + o * axis * inner;
+        const REAL *dy = (const REAL *)args->dy + o * inner;
+        const int64_t *index = args->index + o * inner;
+        memset(dx, 0, (size_t)(axis * inner) * sizeof(REAL));
+        for (fnn_size i = 0; i < inner; i++)
+            dx[index[i] * inner + i] = dy[i];
+    }
+}
+
+void FN(argmax_backward)(REAL *dx, const REAL *dy, const int64_t *index, fnn_size outer, fnn_size axis, fnn_size inner)
+{
+    fnn_axis_args args = { .y = dx, .dy = dy, .index = (int64_t *)index, .outer = outer, .axis = axis, .inner = inner };
+    fnn_parallel_for(outer, at_least_one(REDUCE_BLOCK / at_least_one(axis * inner)), FN(argmax_backward_block), &args);
+}
+
+/* ---- running sums ------------------------------------------------------------------------------------------------------------------ */
+/* Tasks are outputs of the last step: each goes down one column of x. */
+static void FN(cumsum_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const fnn_axis_args *args = ctx;
+    const fnn_size inner = args->inner, axis = args->axis;
+    for (fnn_size t = begin; t < end; t++) {
+        const fnn_size start = t / inner * axis * inner + t % inner;
+        double s = 0;
+        for (fnn_size k = 0; k < axis; k++) {
+            const fnn_size at = start + (args->number ? axis - 1 - k : k) * inner;
+            s += ((const REAL *)args->x)[at];
+            ((REAL *)args->y)[at] = (REAL)s;
+        }
+    }
+}
+
+void FN(cumsum)(REAL *y, const REAL *x, fnn_size outer, fnn_size axis, fnn_size inner, int reverse)
+{
+    fnn_axis_args args = { .y = y, .x = x, .outer = outer, .axis = axis, .inner = inner, .number = reverse };
+    fnn_parallel_for(outer * inner, at_least_one(REDUCE_BLOCK / at_least_one(axis)), FN(cumsum_block), &args);
+}
+
+#undef SUM_OF
+#undef EXTREME_OF
+#undef REDUCTION

@@ -11,6 +11,7 @@ from .ops.dropout import *
 from .ops.einsum import *
 from .ops.elementary import *
 from .ops.embedding import *
+from .ops.extremes import *
 from .ops.indexing import *
 from .ops.linear import *
 from .ops.losses import *

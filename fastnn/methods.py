@@ -202,3 +202,22 @@ class TensorMethods:
 
     def mean(self: Any, dim: Any = None, keepdim: Any = False, *, dtype: Any = None) -> Tensor:
         return F.mean(self, dim, keepdim, dtype=dtype)
+
+    def var(self: Any, dim: Any = None, unbiased: Any = True, keepdim: Any = False, *, correction: Any = None) -> Tensor:
+        return F.var(self, dim, unbiased, keepdim, correction=correction)
+
+    def std(self: Any, dim: Any = None, unbiased: Any = True, keepdim: Any = False, *, correction: Any = None) -> Tensor:
+        return F.std(self, dim, unbiased, keepdim, correction=correction)
+
+    def prod(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.prod(self, dim, keepdim)
+    def cumsum(self: Any, dim: Any) -> Tensor: return F.cumsum(self, dim)
+    def norm(self: Any, p: Any = 2, dim: Any = None, keepdim: Any = False) -> Tensor: return F.norm(self, p, dim, keepdim)
+    def logsumexp(self: Any, dim: Any, keepdim: Any = False) -> Tensor: return F.logsumexp(self, dim, keepdim)
+    def amax(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.amax(self, dim, keepdim)
+    def amin(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.amin(self, dim, keepdim)
+    def max(self: Any, dim: Any = None, keepdim: Any = False) -> Any: return F.max(self, dim, keepdim)
+    def min(self: Any, dim: Any = None, keepdim: Any = False) -> Any: return F.min(self, dim, keepdim)
+    def argmax(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.argmax(self, dim, keepdim)
+    def argmin(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.argmin(self, dim, keepdim)
+    def any(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.any(self, dim, keepdim)
+    def all(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.all(self, dim, keepdim)

@@ -1,56 +1,112 @@
 # reduce.pxi -- calls of csrc/reduce.c
 #
-# A reduction of several neighbouring axes is one of outer x axis x inner. `dim` is a sorted tuple of axes; those that are not neighbours
-# are taken group by group from the last.
+# A reduction over several neighbouring axes is one of outer x axis x inner. `dim` is a sorted tuple of axes. Axes that are not neighbours are
+# reduced group by group, from the last, where that gives the same; else they are brought together by a transposed copy.
+
+ctypedef void (*reduction_fn)(void *y, const void *x, const void *c, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner,
+                              double divisor) noexcept nogil
 
 cdef extern from "fastnn.h" nogil:
-    void (*fnn_sum[2])(void *y, const void *x, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, double divisor)
+    reduction_fn fnn_sum[2]
+    reduction_fn fnn_sum_abs[2]
+    reduction_fn fnn_sum_square[2]
+    reduction_fn fnn_sum_exp[2]
+    reduction_fn fnn_prod[2]
+    reduction_fn fnn_amax[2]
+    reduction_fn fnn_amin[2]
     void (*fnn_spread[2])(void *dx, const void *dy, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, double divisor)
+    void (*fnn_prod_backward[2])(void *dx, const void *dy, const void *x, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner)
+    void (*fnn_argmax[2])(int64_t *index, void *value, const void *x, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, double sign)
+    void (*fnn_argmax_backward[2])(void *dx, const void *dy, const int64_t *index, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner)
+    void (*fnn_cumsum[2])(void *y, const void *x, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, int reverse)
 
 
-cdef void reduced_shape(Py_ssize_t *shape, const Array *x, int first, int last, Py_ssize_t *outer, Py_ssize_t *axis, Py_ssize_t *inner) noexcept:
-    """The shape of x with axes first..last of size 1, and the sizes before, along and after them."""
+# ---- axes ------------------------------------------------------------------------------------------------------------------
+cdef void split_axes(const Array *x, int first, int last, Py_ssize_t *outer, Py_ssize_t *axis, Py_ssize_t *inner) noexcept:
+    """The sizes before, along and after the axes first..last."""
     cdef int d
     outer[0] = axis[0] = inner[0] = 1
     for d in range(x.ndim):
-        shape[d] = x.shape[d]
         if d < first:
             outer[0] *= x.shape[d]
         elif d <= last:
             axis[0] *= x.shape[d]
-            shape[d] = 1
         else:
             inner[0] *= x.shape[d]
 
 
-cdef object sum_group(object x, int first, int last, double divisor):
-    """Sum over the axes first..last, which are kept with size 1."""
-    cdef Array x_, y_
+cdef double count(object shape, object dim):
+    """How many elements are reduced to one."""
+    cdef double n = 1
+    for d in dim:
+        n *= shape[d]
+    return n
+
+
+cdef double freedom(object shape, object dim, double correction):
+    """The divisor of a variance: n - correction, but not below 0, where the variance is not a number."""
+    cdef double n = count(shape, dim) - correction
+    return n if n > 0 else 0.0
+
+
+cdef object with_axes(object y, object shape, object dim):
+    """y, which may lack the axes `dim` of an array of that shape, with them as size 1."""
+    if len(y.shape) == len(shape):
+        return y
+    return y.reshape([1 if d in dim else shape[d] for d in range(len(shape))])
+
+
+cdef object drop_axes(object y, object dim, object keepdim):
+    """Take the axes of size 1 away unless they are to be kept."""
+    if keepdim or not dim:
+        return y
+    return y.reshape([y.shape[d] for d in range(y.ndim) if d not in dim])
+
+
+# ---- reductions ------------------------------------------------------------------------------------------------------------
+cdef object reduce_group(reduction_fn *kernel, object x, object c, int first, int last, double divisor):
+    """Reduce the axes first..last, which are kept with size 1; c has their result's size."""
+    cdef Array x_, c_, y_
     cdef Py_ssize_t shape[MAX_DIMS]
     cdef Py_ssize_t outer, axis, inner
+    cdef int d
     if not fnn_scratch_ready():
         raise MemoryError("fastnn: no scratch memory")
     x = open_array(x, &x_)
-    reduced_shape(shape, &x_, first, last, &outer, &axis, &inner)
+    c = open_optional(c, &c_)
+    split_axes(&x_, first, last, &outer, &axis, &inner)
+    for d in range(x_.ndim):
+        shape[d] = 1 if first <= d <= last else x_.shape[d]
     y = new_array(&y_, x_.dtype, x_.ndim, shape)
     with nogil:
-        fnn_sum[x_.dtype](y_.data, x_.data, outer, axis, inner, divisor)
+        kernel[x_.dtype](y_.data, x_.data, c_.data, outer, axis, inner, divisor)
     return y
 
 
-cdef object sum_over(object x, object dim, double divisor):
-    """Sum over the axes `dim` (sorted), kept with size 1; the last group that is summed is divided by `divisor`."""
+cdef object reduce_groups(reduction_fn *kernel, object x, object dim, double divisor):
+    """Reduce the axes `dim` group by group; the last group is divided by `divisor`."""
     cdef int last, first, k = len(dim) - 1
     if k < 0:
-        return sum_group(x, 0, -1, divisor)
+        return reduce_group(kernel, x, None, 0, -1, divisor)
     while k >= 0:
         last = first = dim[k]
         k -= 1
         while k >= 0 and dim[k] == first - 1:
             first = dim[k]
             k -= 1
-        x = sum_group(x, first, last, divisor if k < 0 else 1.0)
+        x = reduce_group(kernel, x, None, first, last, divisor if k < 0 else 1.0)
     return x
+
+
+cdef object reduce_once(reduction_fn *kernel, object x, object c, object dim, double divisor):
+    """Reduce the axes `dim` together, for a kernel that needs c, which has them with size 1."""
+    cdef int n = len(dim)
+    if n == 0 or dim[n - 1] - dim[0] == n - 1:
+        return reduce_group(kernel, x, c, dim[0] if n else 0, dim[n - 1] if n else -1, divisor)
+    shape = x.shape
+    order = [d for d in range(x.ndim) if d not in dim] + list(dim)
+    y = reduce_group(kernel, x.transpose(order), c, x.ndim - n, x.ndim - 1, divisor)
+    return y.reshape([1 if d in dim else shape[d] for d in range(len(shape))])
 
 
 cdef object sum_to(object g, object shape):
@@ -61,16 +117,16 @@ cdef object sum_to(object g, object shape):
         return g
     extra = len(g_shape) - len(shape)
     dim = [d for d in range(len(g_shape)) if d < extra or shape[d - extra] != g_shape[d]]
-    return sum_over(g, dim, 1.0).reshape(shape)
+    return reduce_groups(fnn_sum, g, dim, 1.0).reshape(shape)
 
 
 cdef object spread_over(object dy, object shape, object dim, double divisor):
-    """dy / divisor, repeated along the axes `dim` up to `shape`; dy may have those axes with size 1 or not at all."""
+    """dy / divisor, repeated along the axes `dim` up to `shape`; dy has those axes with size 1 or not at all."""
     cdef Array dy_, dx_
     cdef Py_ssize_t outer, axis, inner
     cdef Py_ssize_t sizes[MAX_DIMS]
     cdef int d, first, last, k = 0, n = len(dim), ndim = len(shape)
-    dy = dy.reshape([1 if d in dim else shape[d] for d in range(ndim)])
+    dy = with_axes(dy, shape, dim)
     while True:
         first = dim[k] if n else 0
         last = first if n else -1
@@ -79,17 +135,10 @@ cdef object spread_over(object dy, object shape, object dim, double divisor):
             last = dim[k]
             k += 1
         dy = open_array(dy, &dy_)
-        outer = axis = inner = 1
         for d in range(ndim):
-            sizes[d] = dy_.shape[d]
-            if d < first:
-                outer *= sizes[d]
-            elif d <= last:
-                sizes[d] = shape[d]
-                axis *= sizes[d]
-            else:
-                inner *= sizes[d]
+            sizes[d] = shape[d] if first <= d <= last else dy_.shape[d]
         dx = new_array(&dx_, dy_.dtype, ndim, sizes)
+        split_axes(&dx_, first, last, &outer, &axis, &inner)
         with nogil:
             fnn_spread[dy_.dtype](dx_.data, dy_.data, outer, axis, inner, divisor if k >= n else 1.0)
         if k >= n:
@@ -97,29 +146,193 @@ cdef object spread_over(object dy, object shape, object dim, double divisor):
         dy = dx
 
 
-cdef object drop_axes(object y, object dim, object keepdim):
-    """Take the axes of size 1 away unless they are to be kept."""
-    return y if keepdim else y.reshape([y.shape[d] for d in range(y.ndim) if d not in dim])
-
-
+# ---- sums -------------------------------------------------------------------------------------------------------------------
 def sum_forward(x, *, dim, keepdim):
-    return drop_axes(sum_over(x, dim, 1.0), dim, keepdim), (x.shape,)
+    return drop_axes(reduce_groups(fnn_sum, x, dim, 1.0), dim, keepdim), (x.shape,)
 
 
 def sum_backward(dy, saved, *, dim, keepdim):
     return (spread_over(dy, saved[0], dim, 1.0),)
 
 
-cdef double count(object shape, object dim):
-    cdef double n = 1
-    for d in dim:
-        n *= shape[d]
-    return n
-
-
 def mean_forward(x, *, dim, keepdim):
-    return drop_axes(sum_over(x, dim, count(x.shape, dim)), dim, keepdim), (x.shape,)
+    return drop_axes(reduce_groups(fnn_sum, x, dim, count(x.shape, dim)), dim, keepdim), (x.shape,)
 
 
 def mean_backward(dy, saved, *, dim, keepdim):
     return (spread_over(dy, saved[0], dim, count(saved[0], dim)),)
+
+
+def var_forward(x, *, dim, keepdim, correction):
+    mean = reduce_groups(fnn_sum, x, dim, count(x.shape, dim))
+    return drop_axes(reduce_once(fnn_sum_square, x, mean, dim, freedom(x.shape, dim, correction)), dim, keepdim), (x, mean)
+
+
+def var_backward(dy, saved, *, dim, keepdim, correction):
+    x, mean = saved                 # forward was  y = sum (x - mean)^2 / (n - correction),  and sum (x - mean) = 0
+    scale = broadcast2(fnn_mul, with_axes(dy, x.shape, dim), 2 / freedom(x.shape, dim, correction))
+    return (broadcast2(fnn_mul, broadcast2(fnn_sub, x, mean), scale),)
+
+
+def std_forward(x, *, dim, keepdim, correction):
+    variance, (x, mean) = var_forward(x, dim=dim, keepdim=True, correction=correction)
+    y = map1(fnn_sqrt_forward, variance)
+    return drop_axes(y, dim, keepdim), (x, mean, y)
+
+
+def std_backward(dy, saved, *, dim, keepdim, correction):
+    x, mean, y = saved              # forward was  y = sqrt(variance);  where y is 0 the slope is taken as 0
+    scale = broadcast2(fnn_divide_or_zero, with_axes(dy, x.shape, dim), y)
+    scale = broadcast2(fnn_mul, scale, 1 / freedom(x.shape, dim, correction))
+    return (broadcast2(fnn_mul, broadcast2(fnn_sub, x, mean), scale),)
+
+
+def norm_forward(x, *, p, dim, keepdim):
+    if p == 1:
+        y = reduce_groups(fnn_sum_abs, x, dim, 1.0)
+    else:
+        y = map1(fnn_sqrt_forward, reduce_once(fnn_sum_square, x, None, dim, 1.0))
+    return drop_axes(y, dim, keepdim), (x, y)
+
+
+def norm_backward(dy, saved, *, p, dim, keepdim):
+    x, y = saved                    # y = sum |x|  or  y = sqrt(sum x^2),  whose slopes at 0 are taken as 0
+    dy = with_axes(dy, x.shape, dim)
+    if p == 1:
+        return (broadcast2(fnn_times_sign, dy, x),)
+    return (broadcast2(fnn_mul, x, broadcast2(fnn_divide_or_zero, dy, y)),)
+
+
+def logsumexp_forward(x, *, dim, keepdim):
+    top = map1(fnn_finite_or_zero, reduce_groups(fnn_amax, x, dim, 1.0))
+    y = broadcast2(fnn_add, map1(fnn_log_forward, reduce_once(fnn_sum_exp, x, top, dim, 1.0)), top)
+    return drop_axes(y, dim, keepdim), (x, y)
+
+
+def logsumexp_backward(dy, saved, *, dim, keepdim):
+    x, y = saved                    # dy/dx = e^x / sum e^x = e^(x - y)
+    return (broadcast2(fnn_mul, broadcast2(fnn_exp_difference, x, map1(fnn_finite_or_zero, y)), with_axes(dy, x.shape, dim)),)
+
+
+# ---- products and running sums ----------------------------------------------------------------------------------------------
+def prod_forward(x, *, dim, keepdim):
+    return drop_axes(reduce_groups(fnn_prod, x, dim, 1.0), dim, keepdim), (x,)
+
+
+def prod_backward(dy, saved, *, dim, keepdim):
+    cdef Array x_, dy_, dx_
+    cdef Py_ssize_t outer, axis, inner, n = len(dim)
+    x = open_array(saved[0], &x_)
+    dy = open_array(dy, &dy_)
+    split_axes(&x_, dim[0] if n else 0, dim[n - 1] if n else -1, &outer, &axis, &inner)     # one axis, or all
+    dx = new_like(&dx_, &x_)
+    with nogil:
+        fnn_prod_backward[x_.dtype](dx_.data, dy_.data, x_.data, outer, axis, inner)
+    return (dx,)
+
+
+cdef object running_sum(object x, int dim, int reverse):
+    cdef Array x_, y_
+    cdef Py_ssize_t outer, axis, inner
+    x = open_array(x, &x_)
+    split_axes(&x_, dim, dim, &outer, &axis, &inner)
+    y = new_like(&y_, &x_)
+    with nogil:
+        fnn_cumsum[x_.dtype](y_.data, x_.data, outer, axis, inner, reverse)
+    return y
+
+
+def cumsum_forward(x, *, dim):
+    return running_sum(x, dim, 0), ()
+
+
+def cumsum_backward(dy, saved, *, dim):
+    return (running_sum(dy, dim, 1),)           # forward was  y[a] = sum of x[b] over b <= a
+
+
+# ---- extremes ---------------------------------------------------------------------------------------------------------------
+cdef object extreme_spread(object dy, object x, object y, object dim):
+    """dy in equal parts to all x along `dim` that are equal to y."""
+    share = broadcast2(fnn_is_same, x, y)
+    return broadcast2(fnn_mul, share, broadcast2(fnn_div, with_axes(dy, x.shape, dim), reduce_groups(fnn_sum, share, dim, 1.0)))
+
+
+def amax_forward(x, *, dim, keepdim):
+    y = reduce_groups(fnn_amax, x, dim, 1.0)
+    return drop_axes(y, dim, keepdim), (x, y)
+
+
+def amax_backward(dy, saved, *, dim, keepdim):
+    return (extreme_spread(dy, saved[0], saved[1], dim),)
+
+
+def amin_forward(x, *, dim, keepdim):
+    y = reduce_groups(fnn_amin, x, dim, 1.0)
+    return drop_axes(y, dim, keepdim), (x, y)
+
+
+def amin_backward(dy, saved, *, dim, keepdim):
+    return (extreme_spread(dy, saved[0], saved[1], dim),)
+
+
+cdef object find_extreme(object x, object dim, object keepdim, double sign):
+    """((values, indices), saved): the first extreme along one axis, or of all with dim None."""
+    cdef Array x_, y_, index_
+    cdef Py_ssize_t shape[MAX_DIMS]
+    cdef Py_ssize_t outer, axis, inner
+    cdef int d, first, last
+    x = open_array(x, &x_)
+    first = 0 if dim is None else dim
+    last = x_.ndim - 1 if dim is None else dim
+    split_axes(&x_, first, last, &outer, &axis, &inner)
+    for d in range(x_.ndim):
+        shape[d] = 1 if first <= d <= last else x_.shape[d]
+    values = new_array(&y_, x_.dtype, x_.ndim, shape)
+    indices = new_array(&index_, b'q', x_.ndim, shape)
+    with nogil:
+        fnn_argmax[x_.dtype](<int64_t *>index_.data, y_.data, x_.data, outer, axis, inner, sign)
+    dims = tuple(range(first, last + 1))
+    values, indices = drop_axes(values, dims, keepdim), drop_axes(indices, dims, keepdim)
+    return (values, indices), (x.shape, indices)
+
+
+cdef object to_extreme(object dy, object saved, object dim):
+    """dy at the extremes that find_extreme found, 0 elsewhere."""
+    cdef Array dy_, index_, dx_
+    cdef Py_ssize_t sizes[MAX_DIMS]
+    cdef Py_ssize_t outer, axis, inner
+    cdef int d
+    shape, indices = saved
+    dy = open_array(dy[0], &dy_)
+    indices = open_array(indices, &index_)
+    for d in range(len(shape)):
+        sizes[d] = shape[d]
+    dx = new_array(&dx_, dy_.dtype, len(shape), sizes)
+    split_axes(&dx_, dim, dim, &outer, &axis, &inner)
+    with nogil:
+        fnn_argmax_backward[dy_.dtype](dx_.data, dy_.data, <int64_t *>index_.data, outer, axis, inner)
+    return (dx,)
+
+
+def max_forward(x, *, dim, keepdim):
+    return find_extreme(x, dim, keepdim, 1.0)
+
+
+def max_backward(dy, saved, *, dim, keepdim):
+    return to_extreme(dy, saved, dim)
+
+
+def min_forward(x, *, dim, keepdim):
+    return find_extreme(x, dim, keepdim, -1.0)
+
+
+def min_backward(dy, saved, *, dim, keepdim):
+    return to_extreme(dy, saved, dim)
+
+
+def argmax_forward(x, *, dim, keepdim):
+    return find_extreme(x, dim, keepdim, 1.0)[0][1], ()
+
+
+def argmin_forward(x, *, dim, keepdim):
+    return find_extreme(x, dim, keepdim, -1.0)[0][1], ()

@@ -28,7 +28,7 @@ __all__ = ["elu", "gelu", "glu", "hardsigmoid", "hardswish", "hardtanh", "heavis
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848, 1.0507009873554804934
 
 
-def values(name: str, *shape: int, spread: float = 2.0, kinks: tuple[float, ...] = (), **attrs: float) -> Sample:
+def values(name: str, *shape: int, spread: float = 2.0, kinks: tuple[float, ...] = (), **attrs: Any) -> Sample:
     """A sample of `shape` whose values stay away from 0 and from `kinks`, where slopes jump."""
     x = np.asarray(seeded(name).standard_normal(shape) * spread)
     x = np.asarray(x + np.where(x >= 0, 0.05, -0.05))
@@ -39,14 +39,14 @@ def values(name: str, *shape: int, spread: float = 2.0, kinks: tuple[float, ...]
     return Sample(name, (x,), attrs, {"n": x.size})
 
 
-def samples(kinks: tuple[float, ...] = (), large: float = 80.0, **attrs: float) -> list[Sample]:
+def samples(kinks: tuple[float, ...] = (), large: float = 80.0, **attrs: Any) -> list[Sample]:
     return [values(name, *shape, spread=spread, kinks=kinks, **attrs) for name, shape, spread in
             (("one", (1,), 0.5), ("odd", (3, 5, 7), 2.0), ("zero-dimensional", (), 0.1), ("empty", (0, 4), 2.0), ("large", (33,), large),
              ("wide", (2, 1031), 2.0), ("blocks", (2, 16411), 2.0))]
 
 
 def activation(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[[Any], Any], flops: int,
-               draw: Callable[[], list[Sample]] = samples, slack: float = 1.0, **attrs: float) -> Op:
+               draw: Callable[[], list[Sample]] = samples, slack: float = 1.0, **attrs: Any) -> Op:
     """The record of an activation; `attrs` are those of the benchmark.
 
     slack: the rounding allowance of the laws is for one operation, but a derivative such as 1 - y^2 subtracts nearly equal numbers.
@@ -73,8 +73,8 @@ ELU = activation("elu", "y = scale (x > 0 ? x : alpha (e^x - 1))",
                  lambda: samples(alpha=0.7, scale=1.3), alpha=1.0, scale=1.0)
 SIGMOID = activation("sigmoid", "y = 1 / (1 + e^-x)", lambda x: 1 / (1 + np.exp(-x)), lambda x: sigmoid(x), 15, slack=2)
 TANH = activation("tanh", "y = tanh x", np.tanh, lambda x: tanh(x), 20, slack=4)
-GELU = activation("gelu", "y = x Phi(x)", _gelu_tanh, lambda x: gelu(x), 30)                    # NumPy has no erf: the opponent is the other form
-GELU_TANH = activation("gelu_tanh", "y = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2", _gelu_tanh,
+GELU = activation("gelu", "y = x Phi(x)", _gelu_tanh, lambda x: gelu(x), 30)      # NumPy has no erf: the other form is the opponent
+GELU_TANH: Op = activation("gelu_tanh", "y = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2", _gelu_tanh,
                        lambda x: apply(GELU_TANH, x), 22, slack=16)
 SILU = activation("silu", "y = x s(x)", lambda x: x / (1 + np.exp(-x)), lambda x: silu(x), 16)
 MISH = activation("mish", "y = x tanh(ln(1 + e^x))", lambda x: x * np.tanh(np.log1p(np.exp(x))), lambda x: mish(x), 20, slack=4)

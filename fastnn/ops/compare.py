@@ -12,8 +12,8 @@ from ..tensor import Tensor
 from .arithmetic import common_dtype, common_shape, operand
 
 __all__ = ["allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "ceil", "eq", "equal", "floor", "floor_divide", "ge", "gt",
-           "isclose", "isfinite", "isinf", "isnan", "le", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "ne", "round", "sign",
-           "trunc"]
+           "isclose", "isfinite", "isinf", "isnan", "le", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "ne", "round",
+           "sign", "trunc"]
 
 
 def arrays_of(who: str, input: Any, other: Any) -> tuple[Any, Any]:

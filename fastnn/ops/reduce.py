@@ -1,8 +1,13 @@
-"""Sums and the like along axes. Kernels: csrc/reduce.c. Definitions: fastnn/reference/reduce.py."""
+"""Sums and the like along axes. Kernels: csrc/reduce.c. Definitions: fastnn/reference/reduce.py. Extremes are in extremes.py.
+
+`dim` is an int, a tuple of int, or None for all axes; negative ones count from the end. `keepdim` keeps the reduced axes with size 1.
+Floats are added in double and rounded once, doubles by halves; the bits do not depend on the number of threads.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,12 +17,14 @@ from ..errors import DTypeError, RangeError
 from ..kernels import kernel
 from ..reference import reduce as reference
 from ..tensor import Tensor, tensor
-from .elementary import float_check
+from .checks import need_float
+from .elementary import abs, float_check, pow
 from .registry import Op, Sample, register, seeded
 from .shape import to
 
-__all__ = ["mean", "sum"]
+__all__ = ["cumsum", "logsumexp", "mean", "norm", "prod", "std", "std_mean", "sum", "var", "var_mean"]
 
+Dim = int | tuple[int, ...] | None
 _ALL = [tuple(range(ndim)) for ndim in range(65)]     # all axes of an array of so many dimensions
 
 
@@ -53,41 +60,95 @@ def rank(who: str, input: Any) -> int:
 
 
 # ---- records ------------------------------------------------------------------------------------------------------------------------
-def draw(name: str, shape: tuple[int, ...], dim: tuple[int, ...], keepdim: bool = False) -> Sample:
+def draw(name: str, shape: tuple[int, ...], dim: Any, keepdim: bool = False, **attrs: Any) -> Sample:
+    """Normal values to reduce over `dim`; terms is how many become one."""
     x = np.asarray(seeded(name).standard_normal(shape))
     terms = int(np.prod([shape[d] for d in dim], dtype=np.int64))
-    return Sample(name, (x,), {"dim": dim, "keepdim": keepdim}, {"n": x.size, "terms": terms})
+    return Sample(name, (x,), {"dim": dim, "keepdim": keepdim, **attrs}, {"n": x.size, "terms": terms})
 
 
-def reductions() -> list[Sample]:
-    """First, last, middle, neighbouring and separate axes; none; lengths around the blocks of csrc/reduce.c."""
-    return [draw("one", (1,), (0,)), draw("all", (3, 5, 7), (0, 1, 2)), draw("first", (3, 5, 7), (0,)), draw("middle", (3, 5, 7), (1,)),
-            draw("last", (3, 5, 7), (2,)), draw("last two", (3, 5, 7), (1, 2)), draw("first and last", (3, 5, 7), (0, 2)),
-            draw("channels", (2, 3, 5, 7), (0, 2, 3), True), draw("kept", (3, 5, 7), (1,), True), draw("zero-dimensional", (), ()),
-            draw("empty result", (0, 3), (1,)), draw("long", (1031,), (0,)), draw("tall", (523, 3), (0,)), draw("wide", (2, 3, 1031), (1,)),
-            draw("pieces", (2, 40009), (1,)), draw("pieces of columns", (20011, 2), (0,))]
+def reductions(one: bool = True, **attrs: Any) -> list[Sample]:
+    """First, last, middle, neighbouring and separate axes; lengths around the blocks of csrc/reduce.c. one: also reduce single elements."""
+    single = [draw("one", (1,), (0,), **attrs), draw("zero-dimensional", (), (), **attrs)] if one else []
+    return [
+        *single,
+        draw("all", (3, 5, 7), (0, 1, 2), **attrs), draw("first", (3, 5, 7), (0,), **attrs), draw("middle", (3, 5, 7), (1,), **attrs),
+        draw("last", (3, 5, 7), (2,), **attrs), draw("last two", (3, 5, 7), (1, 2), **attrs),
+        draw("first and last", (3, 5, 7), (0, 2), **attrs),
+        draw("channels", (2, 3, 5, 7), (0, 2, 3), True, **attrs), draw("kept", (3, 5, 7), (1,), True, **attrs),
+        draw("empty result", (0, 3), (1,), **attrs), draw("long", (1031,), (0,), **attrs), draw("tall", (523, 3), (0,), **attrs),
+        draw("wide", (2, 3, 1031), (1,), **attrs), draw("pieces", (2, 40009), (1,), **attrs),
+        draw("pieces of columns", (20011, 2), (0,), **attrs)]
 
 
 def reduction(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[..., Any],
-              samples: Callable[[], list[Sample]] = reductions, **fields: Any) -> Op:
-    """The record of a reduction over `dim`."""
+              samples: Callable[[], list[Sample]] = reductions, attrs: Mapping[str, Any] | None = None, flops: int = 1, **fields: Any) -> Op:
+    """The record of a reduction over `dim`; `attrs` are more attributes of the benchmark."""
+    more = attrs or {}
+    ref_backward = getattr(reference, f"{name}_backward", None)         # argmax has none
     return register(Op(
         name=name, family="reduction", inputs=("x",), formula=formula,
-        forward=kernel(f"{name}_forward"), backward=kernel(f"{name}_backward"),
-        ref_forward=getattr(reference, f"{name}_forward"), ref_backward=getattr(reference, f"{name}_backward"),
-        check=float_check(name), samples=samples, fast_numpy=fast_numpy,
+        forward=kernel(f"{name}_forward"), backward=kernel(f"{name}_backward") if ref_backward else None,
+        ref_forward=getattr(reference, f"{name}_forward"), ref_backward=ref_backward,
+        check=fields.pop("check", float_check(name)), samples=samples, fast_numpy=fast_numpy,
         errors=(("text", lambda: call("1"), DTypeError, (name, "str")),
-                ("no such axis", lambda: call(tensor(np.ones((2, 3))), 2), RangeError, (name, "2", "-2 <= dim < 2"))),
-        bench={"2048x512 rows": lambda: draw("2048x512 rows", (2048, 512), (1,)),
-               "2048x512 columns": lambda: draw("2048x512 columns", (2048, 512), (0,))},
-        flops=lambda n, terms: n, bytes=lambda n, terms: 4 * n, terms=lambda n, terms: terms, **fields))
+                ("no such axis", lambda: call(tensor(np.ones((2, 3))), dim=2), RangeError, (name, "2", "-2 <= dim < 2")),
+                *fields.pop("errors", ())),
+        bench=fields.pop("bench", {"2048x512 rows": lambda: draw("2048x512 rows", (2048, 512), (1,), **more),
+                                   "2048x512 columns": lambda: draw("2048x512 columns", (2048, 512), (0,), **more)}),
+        flops=lambda n, terms: flops * n, bytes=lambda n, terms: 4 * n, terms=lambda n, terms: terms, **fields))
 
 
-SUM = reduction("sum", "y = sum x", lambda x, dim, keepdim: x.sum(axis=dim, keepdims=keepdim), lambda *args: sum(*args), linear_in=("x",))
-MEAN = reduction("mean", "y = sum x / n", lambda x, dim, keepdim: x.mean(axis=dim, keepdims=keepdim), lambda *args: mean(*args))
+def factors(name: str, *shape: int, dim: tuple[int, ...], zeros: tuple[int, ...] = ()) -> Sample:
+    """Values near 1 and -1, so that long products stay in range, with zeros at some places."""
+    rng = seeded(name)
+    x = rng.uniform(0.9, 1.1, shape) * rng.choice([-1.0, 1.0], shape)
+    x.reshape(-1)[list(zeros)] = 0
+    return Sample(name, (x,), {"dim": dim, "keepdim": False}, {"n": x.size, "terms": int(np.prod([shape[d] for d in dim]))})
 
 
-def sum(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+SUM = reduction("sum", "y = sum x", lambda x, dim, keepdim: x.sum(axis=dim, keepdims=keepdim), lambda *a, **k: sum(*a, **k), linear_in=("x",))
+MEAN = reduction("mean", "y = sum x / n", lambda x, dim, keepdim: x.mean(axis=dim, keepdims=keepdim), lambda *a, **k: mean(*a, **k))
+VAR = reduction("var", "y = sum (x - mean)^2 / (n - correction)",
+                lambda x, dim, keepdim, correction: x.var(axis=dim, keepdims=keepdim, ddof=correction), lambda *a, **k: var(*a, **k),
+                lambda: [*reductions(one=False, correction=1), draw("uncorrected", (3, 5), (1,), correction=0)], {"correction": 1}, flops=4)
+STD = reduction("std", "y = sqrt(var)",
+                lambda x, dim, keepdim, correction: x.std(axis=dim, keepdims=keepdim, ddof=correction), lambda *a, **k: std(*a, **k),
+                lambda: [*reductions(one=False, correction=1), draw("uncorrected", (3, 5), (1,), correction=0)], {"correction": 1}, flops=4)
+NORM = reduction("norm", "y = (sum |x|^p)^(1/p), p = 1 or 2",
+                 lambda x, p, dim, keepdim: np.linalg.norm(x, p, axis=dim[0], keepdims=keepdim), lambda *a, **k: norm(*a, **k),
+                 lambda: [*reductions(p=2.0), *[dataclasses.replace(s, name=f"{s.name} p=1") for s in reductions(p=1.0)]], {"p": 2.0}, flops=2)
+LOGSUMEXP = reduction("logsumexp", "y = ln sum e^x",
+                      lambda x, dim, keepdim: np.log(np.exp(x - x.max(dim, keepdims=True)).sum(dim)) + x.max(dim),
+                      lambda *a, **k: logsumexp(*a, **{"dim": 0, **k}), flops=14)
+PROD = reduction("prod", "y = prod x", lambda x, dim, keepdim: x.prod(axis=dim, keepdims=keepdim), lambda *a, **k: prod(*a, **k), lambda: [
+    factors("one", 1, dim=(0,)), factors("all", 3, 5, 7, dim=(0, 1, 2)), factors("middle", 3, 5, 7, dim=(1,)),
+    factors("last", 3, 5, 7, dim=(2,)),
+    factors("one zero", 3, 5, dim=(1,), zeros=(2,)), factors("two zeros", 3, 5, dim=(1,), zeros=(1, 3, 7)), factors("empty", 0, 3, dim=(1,))])
+
+
+def _check_cumsum(x: Any, *, dim: int) -> None:
+    need_float("cumsum", x=x)
+
+
+def running(name: str, *shape: int, dim: int) -> Sample:
+    return Sample(name, (seeded(name).standard_normal(shape),), {"dim": dim}, {"n": int(np.prod(shape)), "terms": shape[dim]})
+
+
+CUMSUM: Op = register(Op(
+    name="cumsum", family="reduction", inputs=("x",), formula="y_a = sum of x_b over b <= a",
+    forward=kernel("cumsum_forward"), backward=kernel("cumsum_backward"),
+    ref_forward=reference.cumsum_forward, ref_backward=reference.cumsum_backward, check=_check_cumsum,
+    samples=lambda: [running("one", 1, dim=0), running("first", 3, 5, 7, dim=0), running("middle", 3, 5, 7, dim=1),
+                     running("last", 3, 5, 7, dim=2), running("empty", 0, 3, dim=1)],
+    errors=(("text", lambda: apply(CUMSUM, "1", dim=0), DTypeError, ("cumsum", "str")),
+            ("no such axis", lambda: cumsum(tensor(np.ones((2, 3))), 2), RangeError, ("cumsum", "2", "-2 <= dim < 2"))),
+    fast_numpy=lambda x, dim: np.cumsum(x, dim), bench={"2048x512": lambda: running("2048x512", 2048, 512, dim=1)},
+    flops=lambda n, terms: n, bytes=lambda n, terms: 8 * n, terms=lambda n, terms: terms, linear_in=("x",)))
+
+
+# ---- sums ---------------------------------------------------------------------------------------------------------------------------
+def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum over all elements, or over the axes `dim`; dx = dy, repeated along them.
 
     Parameters
@@ -97,7 +158,9 @@ def sum(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = F
     keepdim : keep the reduced axes with size 1
     dtype : convert to it first
 
-    Floats are added in double and rounded once; doubles by halves. The bits do not depend on the number of threads.
+    Raises
+    ------
+    RangeError : if there is no such axis, or one is named twice. The same holds for every function of this file.
 
     >>> import fastnn as nn
     >>> x = nn.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -106,13 +169,13 @@ def sum(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = F
     """
     if dtype is not None:
         input = to(input, dtype)
-    if isinstance(input, Tensor) and input._data.dtype.kind != "f":
-        x = input._data
-        return Tensor(np.asarray(x.sum(axis=axes("sum", x.ndim, dim), keepdims=keepdim, dtype=np.int64)))
-    return apply(SUM, input, dim=axes("sum", rank("sum", input), dim), keepdim=keepdim)
+    ndim = rank("sum", input)
+    if input._data.dtype.kind != "f":
+        return Tensor(np.asarray(input._data.sum(axis=axes("sum", ndim, dim), keepdims=keepdim, dtype=np.int64)))
+    return apply(SUM, input, dim=axes("sum", ndim, dim), keepdim=keepdim)
 
 
-def mean(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The mean over all elements, or over the axes `dim`; dx = dy / n, repeated along them. NaN where there are no elements.
 
     >>> import fastnn as nn
@@ -122,3 +185,100 @@ def mean(input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = 
     if dtype is not None:
         input = to(input, dtype)
     return apply(MEAN, input, dim=axes("mean", rank("mean", input), dim), keepdim=keepdim)
+
+
+def prod(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+    """The product over all elements, or along one axis; dx is dy times the product of the others, which holds for zeros too.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([[1.0, 2.0], [3.0, 4.0]]).prod(1)
+    tensor([ 2., 12.])
+    """
+    along = axes("prod", rank("prod", input), dim)
+    if input._data.dtype.kind != "f":
+        return Tensor(np.asarray(input._data.prod(axis=along, keepdims=keepdim, dtype=np.int64)))
+    return apply(PROD, input, dim=along, keepdim=keepdim)
+
+
+def cumsum(input: Tensor, dim: int) -> Tensor:
+    """The sum of all elements up to and with each one, along one axis; the gradient is the running sum from the other end.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([1.0, 2.0, 3.0]).cumsum(0)
+    tensor([1., 3., 6.])
+    """
+    along = one_axis("cumsum", rank("cumsum", input), dim)
+    if input._data.dtype.kind != "f":
+        return Tensor(np.cumsum(input._data, axis=along, dtype=np.int64))
+    return apply(CUMSUM, input, dim=along)
+
+
+# ---- spread and size ------------------------------------------------------------------------------------------------------------------
+def given(correction: int | None, unbiased: bool) -> int:
+    """The correction, or PyTorch's older way of saying 1 or 0."""
+    return int(unbiased) if correction is None else correction
+
+
+def var(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *, correction: int | None = None) -> Tensor:
+    """The variance sum (x - mean)^2 / (n - correction); correction is 1, or 0 with unbiased=False. NaN where n <= correction.
+
+    dx = 2 (x - mean) dy / (n - correction). The mean is taken first and subtracted, so a large mean costs no digits.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([1.0, 2.0, 3.0, 4.0]).var(), nn.tensor([1.0, 2.0, 3.0, 4.0]).var(correction=0)
+    (tensor(1.6667), tensor(1.25))
+    """
+    return apply(VAR, input, dim=axes("var", rank("var", input), dim), keepdim=keepdim, correction=given(correction, unbiased))
+
+
+def std(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *, correction: int | None = None) -> Tensor:
+    """The standard deviation, the root of var; dx = (x - mean) dy / (y (n - correction)), 0 where y is 0.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]).std(correction=0)
+    tensor(2.)
+    """
+    return apply(STD, input, dim=axes("std", rank("std", input), dim), keepdim=keepdim, correction=given(correction, unbiased))
+
+
+def var_mean(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *,
+             correction: int | None = None) -> tuple[Tensor, Tensor]:
+    """(var, mean)."""
+    return var(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
+
+
+def std_mean(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *,
+             correction: int | None = None) -> tuple[Tensor, Tensor]:
+    """(std, mean)."""
+    return std(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
+
+
+def norm(input: Tensor, p: float | str = 2, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """The p-norm (sum |x|^p)^(1/p) over all elements, or over the axes `dim`; p = inf: the largest |x|, -inf: the smallest.
+
+    The slope where the norm is 0 is taken as 0. "fro" is 2.
+
+    >>> import fastnn as nn
+    >>> x = nn.tensor([3.0, -4.0])
+    >>> x.norm(), x.norm(1), x.norm(float("inf"))
+    (tensor(5.), tensor(7.), tensor(4.))
+    """
+    from .extremes import amax, amin
+    p = 2.0 if p == "fro" else float(p)
+    if np.isinf(p):
+        return (amax if p > 0 else amin)(abs(input), dim, keepdim)
+    if p in (1.0, 2.0):
+        return apply(NORM, input, p=p, dim=axes("norm", rank("norm", input), dim), keepdim=keepdim)
+    if p <= 0:
+        raise RangeError(who="norm", expected="p > 0, inf or -inf", got=p)
+    return pow(sum(pow(abs(input), p), dim, keepdim), 1 / p)
+
+
+def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
+    """ln sum e^x over the axes `dim`, without overflow; dx = e^(x - y) dy, the softmax.
+
+    >>> import fastnn as nn
+    >>> nn.functional.logsumexp(nn.tensor([500.0, 500.0]), 0)
+    tensor(500.6931)
+    """
+    return apply(LOGSUMEXP, input, dim=axes("logsumexp", rank("logsumexp", input), dim), keepdim=keepdim)

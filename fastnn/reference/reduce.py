@@ -31,3 +31,126 @@ def mean_forward(x, *, dim, keepdim):
 def mean_backward(dy, saved, *, dim, keepdim):
     x, = saved
     return (expand(dy, x, dim) / x.dtype.type(count(x, dim)) + np.zeros_like(x),)
+
+
+def var_forward(x, *, dim, keepdim, correction):
+    mean = np.mean(x, axis=dim, keepdims=True)
+    y = np.sum((x - mean)**2, axis=dim, keepdims=keepdim) / max(count(x, dim) - correction, 0)
+    return np.asarray(y), (x, mean)
+
+
+def var_backward(dy, saved, *, dim, keepdim, correction):
+    x, mean = saved                                 # the mean moves too, but its part is sum (x - mean) = 0
+    return (expand(dy, x, dim) * 2 * (x - mean) / max(count(x, dim) - correction, 0),)
+
+
+def std_forward(x, *, dim, keepdim, correction):
+    y = np.sqrt(var_forward(x, dim=dim, keepdim=keepdim, correction=correction)[0])
+    return np.asarray(y), (x, np.asarray(y))
+
+
+def std_backward(dy, saved, *, dim, keepdim, correction):
+    x, y = saved                                    # forward was  y = sqrt(v),  so  dv = dy / 2y;  0 where y is 0
+    dv = np.where(y == 0, 0, dy / np.where(y == 0, 1, 2 * y))
+    return var_backward(dv, (x, np.mean(x, axis=dim, keepdims=True)), dim=dim, keepdim=keepdim, correction=correction)
+
+
+def norm_forward(x, *, p, dim, keepdim):
+    y = np.sum(np.abs(x), axis=dim, keepdims=keepdim) if p == 1 else np.sqrt(np.sum(x * x, axis=dim, keepdims=keepdim))
+    return np.asarray(y), (x, np.asarray(y))
+
+
+def norm_backward(dy, saved, *, p, dim, keepdim):
+    x, y = saved
+    if p == 1:
+        return (expand(dy, x, dim) * np.sign(x),)
+    return (expand(np.where(y == 0, 0, dy / np.where(y == 0, 1, y)), x, dim) * x,)       # forward was  y^2 = sum x^2
+
+
+def logsumexp_forward(x, *, dim, keepdim):
+    top = np.max(x, axis=dim, keepdims=True)
+    top = np.where(np.isinf(top), 0, top)           # all are -infinity, or one is infinity: nothing to protect
+    with np.errstate(divide="ignore", over="ignore"):
+        y = np.log(np.sum(np.exp(x - top), axis=dim, keepdims=True)) + top
+    return np.asarray(y if keepdim else np.squeeze(y, axis=dim)), (x, y)
+
+
+def logsumexp_backward(dy, saved, *, dim, keepdim):
+    x, y = saved                                    # dy/dx = e^x / sum e^x
+    return (expand(dy, x, dim) * np.exp(x - np.where(np.isinf(y), 0, y)),)
+
+
+def prod_forward(x, *, dim, keepdim):
+    return np.asarray(np.prod(x, axis=dim, keepdims=keepdim)), (x,)
+
+
+def prod_backward(dy, saved, *, dim, keepdim):
+    x, = saved
+    moved = np.moveaxis(x, dim, range(len(dim))).reshape((count(x, dim), -1))
+    others = np.stack([np.prod(np.delete(moved, a, axis=0), axis=0) for a in range(len(moved))]) if len(moved) else moved
+    shape = [x.shape[d] for d in dim] + [n for d, n in enumerate(x.shape) if d not in dim]
+    return (expand(dy, x, dim) * np.moveaxis(others.reshape(shape), range(len(dim)), dim),)
+
+
+def cumsum_forward(x, *, dim):
+    return np.cumsum(x, axis=dim, dtype=x.dtype), ()
+
+
+def cumsum_backward(dy, saved, *, dim):
+    return (np.flip(np.cumsum(np.flip(dy, dim), axis=dim), dim),)       # x[b] is in all y[a] with a >= b
+
+
+def equal_shares(dy, x, y, dim):
+    """dy in equal parts to all x along `dim` that are equal to y."""
+    top = expand(y, x, dim)
+    same = (x == top) | (np.isnan(x) & np.isnan(top))
+    return expand(dy, x, dim) * same / np.sum(same, axis=dim, keepdims=True)
+
+
+def amax_forward(x, *, dim, keepdim):
+    y = np.asarray(np.max(x, axis=dim, keepdims=keepdim))
+    return y, (x, y)
+
+
+def amax_backward(dy, saved, *, dim, keepdim):
+    return (equal_shares(dy, *saved, dim),)
+
+
+def amin_forward(x, *, dim, keepdim):
+    y = np.asarray(np.min(x, axis=dim, keepdims=keepdim))
+    return y, (x, y)
+
+
+def amin_backward(dy, saved, *, dim, keepdim):
+    return (equal_shares(dy, *saved, dim),)
+
+
+def max_forward(x, *, dim, keepdim):
+    index = np.argmax(x, axis=dim, keepdims=True)
+    y = np.take_along_axis(x, index, dim)
+    return (y, index) if keepdim else (np.squeeze(y, dim), np.squeeze(index, dim)), (x, index)
+
+
+def max_backward(dy, saved, *, dim, keepdim):
+    x, index = saved
+    dx = np.zeros_like(x)
+    np.put_along_axis(dx, index, dy[0] if keepdim else np.expand_dims(dy[0], dim), dim)
+    return (dx,)
+
+
+def min_forward(x, *, dim, keepdim):
+    index = np.argmin(x, axis=dim, keepdims=True)
+    y = np.take_along_axis(x, index, dim)
+    return (y, index) if keepdim else (np.squeeze(y, dim), np.squeeze(index, dim)), (x, index)
+
+
+def min_backward(dy, saved, *, dim, keepdim):
+    return max_backward(dy, saved, dim=dim, keepdim=keepdim)
+
+
+def argmax_forward(x, *, dim, keepdim):
+    return np.asarray(np.argmax(x, axis=dim, keepdims=keepdim), np.int64), ()
+
+
+def argmin_forward(x, *, dim, keepdim):
+    return np.asarray(np.argmin(x, axis=dim, keepdims=keepdim), np.int64), ()
