@@ -30,7 +30,7 @@ UNIX_FLAGS = [
     "-Wno-psabi",               # vector arguments between static functions of one file
     "-Wno-unknown-pragmas",
 ]
-KERNEL_FLAGS = ["-O1", "-g"] if DEBUG else ["-O3", "-fopenmp-simd"]        # only the `simd` pragmas: no OpenMP run time
+KERNEL_FLAGS = ["-O1", "-g", "-fopenmp-simd"] if DEBUG or SANITIZE else ["-O3", "-fopenmp-simd"]        # only the `simd` pragmas: no OpenMP run time
 WRAPPER_FLAGS = ["-O1", "-w"]                                              # Cython's output: large, and never hot
 SANITIZE_FLAGS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g"]
 MSVC_FLAGS = ["/O2", "/std:c11", "/experimental:c11atomics"]
