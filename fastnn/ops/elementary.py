@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ def unary_op(name: str, formula: str, fast_numpy: Callable[..., Any], call: Call
         check=float_check(name), samples=samples, linear_in=linear_in, fast_numpy=fast_numpy,
         errors=(("text", lambda: call("1"), DTypeError, (name, "str")),
                 ("booleans", lambda: call(tensor([True])), DTypeError, (name, "bool", "float32"))),
-        bench={"2048x512": lambda: values("2048x512", 2048, 512, low=0.0, **attrs)},
+        bench={"2048x512": lambda: replace(values("2048x512", 2048, 512, low=0.0), attrs=attrs)},
         flops=lambda n: flops * n, bytes=lambda n: 8 * n))
 
 

@@ -53,15 +53,16 @@ def check_probabilities(who: str, name: str, p: np.ndarray, hint: str) -> None:
 
 def checker(who: str, attribute: str = "", positive: bool = True, reductions: tuple[str, ...] = ("none", "mean", "sum")) -> Callable[..., None]:
     """The check of a loss of (input, target), and of its one number if it has one."""
-    def check(x: Any, target: Any, *, reduction: str, **attrs: Any) -> None:
+    def check(x: Any, target: Any, *, reduction: str = "mean", **attrs: Any) -> None:
         check_reduction(who, reduction, reductions)
         check_pair(who, x, target)
-        if attribute and not (attrs[attribute] > 0 if positive else attrs[attribute] >= 0):
-            raise RangeError(who=who, expected=f"{attribute} {'above' if positive else 'of at least'} 0", got=attrs[attribute])
+        value = attrs.get(attribute, 1.0)
+        if attribute and not (value > 0 if positive else value >= 0):
+            raise RangeError(who=who, expected=f"{attribute} {'above' if positive else 'of at least'} 0", got=value)
     return check
 
 
-def check_binary_cross_entropy(x: Any, target: Any, weight: Any = None, *, reduction: str) -> None:
+def check_binary_cross_entropy(x: Any, target: Any, weight: Any = None, *, reduction: str = "mean") -> None:
     who = "binary_cross_entropy"
     check_reduction(who, reduction)
     check_pair(who, x, target)
@@ -70,7 +71,7 @@ def check_binary_cross_entropy(x: Any, target: Any, weight: Any = None, *, reduc
     check_probabilities(who, "target", target, "")
 
 
-def check_with_logits(x: Any, target: Any, weight: Any = None, pos_weight: Any = None, *, reduction: str) -> None:
+def check_with_logits(x: Any, target: Any, weight: Any = None, pos_weight: Any = None, *, reduction: str = "mean") -> None:
     who = "binary_cross_entropy_with_logits"
     check_reduction(who, reduction)
     check_pair(who, x, target)
