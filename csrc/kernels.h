@@ -14,3 +14,4 @@
 #include "embedding.h"
 #include "dropout.h"
 #include "optim.h"
+#include "peak.h"

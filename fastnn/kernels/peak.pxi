@@ -1,0 +1,14 @@
+# peak.pxi -- call of csrc/peak.c
+
+cdef extern from "fastnn.h" nogil:
+    void (*fnn_multiply_add_peak[2])(void *sink, double *flops, Py_ssize_t blocks, Py_ssize_t steps)
+
+
+def multiply_add_peak(sink, Py_ssize_t steps):
+    """Keep every unit busy for `steps` rounds in each of len(sink) blocks; returns the operations done. sink: a writable vector."""
+    cdef Array sink_
+    cdef double flops
+    sink = open_array(sink, &sink_)
+    with nogil:
+        fnn_multiply_add_peak[sink_.dtype](sink_.data, &flops, sink_.size, steps)
+    return flops
