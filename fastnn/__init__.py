@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os as _os
 
-from . import autograd, data, errors, functional, init, optim, testing
+from . import autograd, data, errors, functional, init, models, optim, testing
 from . import methods as _methods
 from .autograd import enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled
 from .backend import backend, use_backend, use_kernel

@@ -1,0 +1,52 @@
+"""The small convolutional network that `python -m fastnn` trains on the bundled digits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..layers import BatchNorm2d, Conv2d, Linear, MaxPool2d, Module, ReLU
+from ..tensor import Tensor
+
+__all__ = ["DigitsCNN"]
+
+
+class DigitsCNN(Module):
+    """Three convolutions of 3 x 3, each with batch norm and ReLU, two poolings, one linear layer.
+
+    8 x 8 pixels are few: the first two convolutions keep all of them, and only then does pooling begin. Ten epochs on the
+    1,438 digits for training take a few seconds and leave one to four of the 359 others misread.
+
+    Parameters
+    ----------
+    classes : int
+    width : int
+        Channels of the first convolution; the others have twice as many.
+
+    Shape
+    -----
+    input (N, 1, 8, 8), 0 paper to 1 ink; output (N, classes), scores before softmax.
+
+    Ioffe, Szegedy (2015), "Batch normalization", arXiv:1502.03167.
+
+    >>> import fastnn as nn
+    >>> nn.models.DigitsCNN()(nn.zeros(2, 1, 8, 8)).shape
+    (2, 10)
+    """
+
+    input_shape = (1, 8, 8)
+
+    def __init__(self, classes: int = 10, width: int = 16) -> None:
+        super().__init__()
+        self.settings: dict[str, Any] = {"classes": classes, "width": width}
+        self.conv1, self.norm1, self.relu1 = Conv2d(1, width, 3, padding=1), BatchNorm2d(width), ReLU()
+        self.conv2, self.norm2, self.relu2 = Conv2d(width, 2*width, 3, padding=1), BatchNorm2d(2*width), ReLU()
+        self.pool2 = MaxPool2d(2)
+        self.conv3, self.norm3, self.relu3 = Conv2d(2*width, 2*width, 3, padding=1), BatchNorm2d(2*width), ReLU()
+        self.pool3 = MaxPool2d(2)
+        self.classifier = Linear(2*width*2*2, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu1(self.norm1(self.conv1(x)))                           # (N, width, 8, 8)
+        x = self.pool2(self.relu2(self.norm2(self.conv2(x))))               # (N, 2 width, 4, 4)
+        x = self.pool3(self.relu3(self.norm3(self.conv3(x))))               # (N, 2 width, 2, 2)
+        return self.classifier(x.flatten(1))
