@@ -151,7 +151,7 @@ def test_mistakes_show_image_answer_truth_and_confidence():
     html = render(full_report())
     item = re.search(r'<ul class="mistakes">(.*?)</ul>', html, re.S).group(1)
     assert "said <b>3</b>, is <b>8</b>" in item and "62% sure" in item and "width:62.0%" in item
-    assert 'alt="A 8 that was read as 3, image 1234 of the validation set"' in item
+    assert 'alt="An 8 that was read as 3, image 1234 of the validation set"' in item
     assert "1 of its 5 mistakes are shown" in html
     shown = decode_png(re.search(r'src="([^"]+)"', item).group(1))
     np.testing.assert_array_equal(shown[::14, ::14], images.colours_of(full_report().mistakes[0].image, "ink"))

@@ -161,9 +161,15 @@ def mistakes(report: Report) -> Section | None:
         f'<ul class="mistakes">{"".join(map(_mistake, report.mistakes))}</ul>')
 
 
+def with_article(truth: object) -> str:
+    """A class with its article: "a 3", "an 8", "an owl"."""
+    name = str(truth)
+    return f"{'an' if name[:1].lower() in ('a', 'e', 'i', 'o', '8') or name in ('11', '18') else 'a'} {name}"
+
+
 def _mistake(mistake: Mistake) -> str:
     which = "" if mistake.index is None else f", image {mistake.index} of the validation set"
-    picture = pixel_picture(mistake.image, 112, f"A {mistake.truth} that was read as {mistake.said}{which}")
+    picture = pixel_picture(mistake.image, 112, f"{with_article(mistake.truth).capitalize()} that was read as {mistake.said}{which}")
     return (f"<li>{picture}<p>said <b>{escape(mistake.said)}</b>, is <b>{escape(mistake.truth)}</b><br>"
             f'<span class="soft">{percent(mistake.confidence, 0)} sure</span></p>{bar(mistake.confidence, bad=True)}</li>')
 
@@ -191,7 +197,7 @@ def feature_maps(report: Report) -> Section | None:
     maps = report.feature_maps
     if maps is None:
         return None
-    name = f"a {maps.truth}" if maps.truth is not None else "an image"
+    name = with_article(maps.truth) if maps.truth is not None else "an image"
     figures = []
     for layer, activation in maps.layers:
         values = np.asarray(activation)
