@@ -1,0 +1,107 @@
+"""The command line: `python -m fastnn`, and its subcommands. Each lives in a module of its own, imported when asked for."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+__all__ = ["main"]
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with its complaints in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 up, got {text}")
+    return value
+
+
+def parser() -> argparse.ArgumentParser:
+    top = Parser(prog="python -m fastnn", description="Without a command: check every kernel on this machine, train a network "
+                 "that reads handwriting, compare speed, and write a report.", allow_abbrev=False)
+    from .. import __version__
+    top.add_argument("--version", action="version", version=f"fastnn {__version__}")
+    top.set_defaults(module="tour")
+    training_options(top, out="fastnn-run", epochs=10)
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
+
+    def command(name: str, about: str, module: str | None = None) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=about, description=about, allow_abbrev=False)
+        sub.set_defaults(module=module or name)
+        return sub
+
+    sub = command("check", "compare the kernels with their NumPy definitions")
+    sub.add_argument("ops", nargs="*", metavar="OP", help="an op or a family; default: all")
+    sub.add_argument("--all-laws", action="store_true", help="also finite differences, exactness, layouts, memory, threads, ...")
+    sub.add_argument("--dtype", choices=("float32", "float64", "both"), default="both")
+
+    sub = command("bench", "measure speed, against PyTorch and NumPy")
+    sub.add_argument("names", nargs="*", metavar="NAME",
+                     help="an op, a family, a network, or one of the groups ops, kernels, networks; default: kernels and networks")
+    sub.add_argument("--against", default="torch,numpy", help="rivals, with commas between them; '' for none (default: torch,numpy)")
+    sub.add_argument("--threads", type=positive, help="for every contestant (default: what fastnn would use)")
+    sub.add_argument("--backward", action="store_true", help="only forward+backward and training steps")
+    sub.add_argument("--rounds", type=positive, default=7, help="how often each contestant has its turn (default: 7)")
+    sub.add_argument("--seconds", type=float, default=0.05, help="length of a turn (default: 0.05)")
+    sub.add_argument("--save", metavar="DIR", help="write bench.md and bench.json there")
+    sub.add_argument("--json", action="store_true", help="print JSON instead of a table")
+
+    sub = command("train", "train a network on the bundled digits and save it")
+    sub.add_argument("recipe", nargs="?", choices=("digits", "lenet"), default="digits")
+    training_options(sub, out=None, epochs=None)
+    sub.add_argument("--checkpoint", metavar="FILE", help="written after each epoch; training resumes from it if it exists")
+
+    sub = command("predict", "say what is in a picture")
+    sub.add_argument("model", metavar="MODEL", help="a file that `train` or the tour wrote, e.g. fastnn-run/digits.npz")
+    sub.add_argument("images", nargs="+", metavar="IMAGE", help="a picture, or an array in a .npy or .npz file")
+
+    sub = command("summary", "layers, shapes, parameters and costs of a network")
+    sub.add_argument("model", metavar="MODEL", help="a model file, or the name of an architecture: digits, lenet")
+    sub.add_argument("--input", metavar="SHAPE", help="shape of one sample, e.g. 1,28,28 (default: the architecture's)")
+
+    sub = command("ops", "the table of ops; with a name, everything about one", module="optable")
+    sub.add_argument("op", nargs="?", metavar="OP")
+    sub.add_argument("--markdown", action="store_true", help="the table in Markdown")
+
+    command("doctor", "what fastnn found on this machine, and what is missing")
+    return top
+
+
+def training_options(sub: argparse.ArgumentParser, out: str | None, epochs: int | None) -> None:
+    sub.add_argument("--out", metavar="DIR", default=out or "fastnn-run", help="where files go (default: fastnn-run)")
+    sub.add_argument("--seed", type=int, default=0, help="of weights and order (default: 0)")
+    sub.add_argument("--epochs", type=positive, default=epochs, help="rounds through the digits (default: 10)")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 fine, 1 a check failed, 2 a mistake in what was asked, 130 interrupted."""
+    from ..errors import FastnnError
+    from .console import UserError
+    args = parser().parse_args(argv)
+    module = importlib.import_module(f".{args.module}", __package__)
+    try:
+        code = int(module.command(args))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:             # the reader of our output went away (`| head`): nothing is wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (UserError, FastnnError, ImportError) as error:
+        message = str(error)
+    except OSError as error:
+        message = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    print("fastnn: " + " ".join(message.split()), file=sys.stderr)
+    return 2

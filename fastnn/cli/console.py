@@ -1,0 +1,89 @@
+"""What the commands print with: tables, units, and colour where a person is looking."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, TextIO
+
+__all__ = ["UserError", "colour", "heading", "paint", "progress", "say", "share", "table", "time"]
+
+STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34"}
+
+
+class UserError(Exception):
+    """A mistake of the person at the keyboard: told in one line, without a traceback; exit code 2."""
+
+
+def colour(stream: TextIO | None = None) -> bool:
+    """Whether to colour: on a terminal, unless NO_COLOR is set (no-color.org) or the terminal is dumb."""
+    stream = stream or sys.stdout
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, style: str) -> str:
+    """The text in a style of STYLES, where colour is wanted."""
+    return f"\x1b[{STYLES[style]}m{text}\x1b[0m" if style and colour() else text
+
+
+def say(text: str = "") -> None:
+    """One line, at once: a pipe must not hold it back while something long runs."""
+    print(text, flush=True)
+
+
+def heading(text: str) -> None:
+    say()
+    say(paint(text, "bold"))
+
+
+def progress(text: str) -> None:
+    """A line that the next one overwrites; nothing where nobody watches. An empty text wipes it."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\x1b[K{text[:110]}")
+        sys.stderr.flush()
+
+
+Cell = Any      # a text, or (text, style)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], kinds: str, indent: int = 2) -> str:
+    """Rows under heads as aligned text. kinds: a letter per column, "l" to the left, "r" to the right.
+
+    >>> print(table(["op", "cases"], [["relu", 10], ["conv2d", 9]], "lr", indent=0))
+    op      cases
+    relu       10
+    conv2d      9
+    """
+    rows = [[cell if isinstance(cell, tuple) else (str(cell), "") for cell in row] for row in rows]
+    width = [max([len(head), *(len(row[i][0]) for row in rows)]) for i, head in enumerate(heads)]
+
+    def line(cells: Sequence[tuple[str, str]]) -> str:
+        padded = [text.ljust(w) if kind == "l" else text.rjust(w) for (text, _), w, kind in zip(cells, width, kinds)]
+        last = len(padded) - 1
+        padded = [text.rstrip() if i == last else text for i, text in enumerate(padded)]
+        return " "*indent + "  ".join(paint(text, style) if style else text for text, (_, style) in zip(padded, cells))
+    return "\n".join([line([(head, "dim") for head in heads]), *map(line, rows)])
+
+
+def time(seconds: float | None) -> str:
+    """Three digits and a unit.
+
+    >>> time(0.00001234), time(0.5), time(None)
+    ('12.3 us', '500 ms', '-')
+    """
+    if seconds is None:
+        return "-"
+    unit, size = ("s", 1.0) if seconds >= 1 else ("ms", 1e-3) if seconds >= 1e-3 else ("us", 1e-6)
+    value = seconds/size
+    return f"{value:.{0 if value >= 99.5 else 1 if value >= 9.95 else 2}f} {unit}"
+
+
+def share(value: float) -> str:
+    """A share of an allowance or limit in percent.
+
+    >>> share(0.1234), share(0.0), share(0.0001), share(12.3)
+    ('12 %', '0 %', '0.01 %', '1230 %')
+    """
+    percent = 100*value
+    return f"{percent:.0f} %" if percent >= 1 or percent == 0 else f"{percent:.2f} %"

@@ -1,0 +1,199 @@
+"""A fair race: every contestant in a process of its own, turns that alternate, results compared before any clock runs.
+
+Contestants wait stopped (SIGSTOP) while another has its turn: a thread pool that spins for a while after its work would
+otherwise steal the cores from whoever runs next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .limits import least_time
+from .workloads import Workload
+
+__all__ = ["Contestants", "Result", "geometric_mean", "race"]
+
+CAN_STOP = hasattr(signal, "SIGSTOP")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+                    "FASTNN_NUM_THREADS")
+
+
+class Worker:
+    """A contestant's process, and the conversation with it."""
+
+    def __init__(self, library: str, threads: int):
+        self.name = library
+        environment = dict(os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads)))
+        root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH", "")]))
+        self.process = subprocess.Popen([sys.executable, "-m", "fastnn.cli.bench_worker", library, str(threads)], env=environment,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8")
+        self.hello: dict[str, Any] | None = None
+
+    def receive(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            return {"error": f"the process of {self.name} ended with code {self.process.wait()}"}
+        return json.loads(line)
+
+    def greet(self) -> dict[str, Any]:
+        """What it said when it was ready: waits for its imports the first time."""
+        if self.hello is None:
+            self.hello = self.receive()
+            self.pause()
+        return self.hello
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        if "error" in self.greet():
+            return self.hello or {}
+        self.resume()
+        try:
+            assert self.process.stdin is not None
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+            return self.receive()
+        except BrokenPipeError:
+            return {"error": f"the process of {self.name} has ended"}
+        finally:
+            self.pause()
+
+    def pause(self) -> None:
+        if CAN_STOP and self.process.poll() is None:
+            self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        if CAN_STOP and self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+        else:
+            time.sleep(0.03)                        # let the others' thread pools fall asleep
+
+    def end(self) -> None:
+        self.process.kill()                         # it holds nothing that is worth a farewell, and may be stopped
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout):
+            with contextlib.suppress(OSError):      # what was still to be written
+                stream.close()  # type: ignore[union-attr]
+
+
+class Contestants:
+    """The processes of all contestants; a context manager. Starting is quick: imports run while others go on working."""
+
+    def __init__(self, libraries: Sequence[str], threads: int):
+        self.threads = threads
+        self.workers = {library: Worker(library, threads) for library in libraries}
+
+    def __enter__(self) -> Contestants:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self.workers.values():
+            worker.end()
+
+    def versions(self) -> dict[str, str]:
+        """What took part: {library: its name and version}. Those that could not start are dropped."""
+        found = {}
+        for name, worker in list(self.workers.items()):
+            hello = worker.greet()
+            if "error" in hello:
+                self.workers.pop(name).end()
+            else:
+                found[name] = hello["version"]
+        return found
+
+    def limits(self) -> dict[str, float]:
+        return self.workers["fastnn"].ask(do="limits")
+
+
+@dataclass
+class Result:
+    """One workload measured. Times are seconds of one call, a list with a number per round for each contestant."""
+
+    workload: str
+    group: str
+    flops: float = 0.0
+    bytes: float = 0.0
+    times: dict[str, list[float]] = field(default_factory=dict)
+    differences: dict[str, float] = field(default_factory=dict)     # from fastnn, as a share of the largest value
+    refused: dict[str, str] = field(default_factory=dict)           # contestants that did not take part, and why
+    wrong: dict[str, str] = field(default_factory=dict)             # contestants whose results differ from fastnn's
+
+    def median(self, library: str) -> float | None:
+        return statistics.median(self.times[library]) if self.times.get(library) else None
+
+    def best(self, library: str) -> float | None:
+        return min(self.times[library]) if self.times.get(library) else None
+
+    def ratio(self, library: str) -> float | None:
+        """How many times faster fastnn is, by the medians; below 1 it is slower."""
+        ours, theirs = self.median("fastnn"), self.median(library)
+        return theirs/ours if ours and theirs else None
+
+    def share(self, limits: dict[str, float]) -> float | None:
+        """fastnn's speed as a share of the machine's limit; above 1 where the data stay in a cache."""
+        least, ours = least_time(self.flops, self.bytes, limits), self.median("fastnn")
+        return least/ours if least and ours else None
+
+
+def difference(got: list[np.ndarray], want: list[np.ndarray]) -> float:
+    """The largest difference as a share of the largest value, over arrays that both have; infinite where shapes differ."""
+    worst = 0.0
+    for a, b in zip(got, want):
+        if a.shape != b.shape:
+            return math.inf
+        if a.size:
+            scale = max(float(np.abs(b).max()), 1e-30)
+            error = float(np.abs(a.astype(np.float64) - b).max())/scale
+            worst = max(worst, error if math.isfinite(error) else math.inf)
+    return worst
+
+
+def race(contestants: Contestants, workload: Workload, rounds: int, seconds: float) -> Result:
+    """Measure one workload: make it everywhere, compare the results, then `rounds` times a turn of about `seconds` for each."""
+    flops, moved = workload.cost()
+    result = Result(workload.name, workload.group, flops, moved)
+    with tempfile.TemporaryDirectory(prefix="fastnn-bench-") as folder:
+        results: dict[str, list[np.ndarray]] = {}
+        for name, worker in contestants.workers.items():
+            path = os.path.join(folder, f"{name}.npz")
+            answer = worker.ask(do="load", workload=workload.name, results=path, seconds=seconds)
+            if "error" in answer:
+                result.refused[name] = answer["error"]
+            else:
+                with np.load(path) as archive:
+                    results[name] = [archive[key] for key in archive.files]
+    for name in results:
+        if name == "fastnn" or "fastnn" not in results:
+            continue
+        result.differences[name] = difference(results["fastnn"], results[name])
+        if result.differences[name] > workload.tolerance:
+            result.wrong[name] = f"results differ by {result.differences[name]:.1e} of the largest value"
+    racing = [name for name in results if name not in result.wrong]
+    for number in range(rounds):
+        # A B C, C B A, A B C, ...: nobody always runs after the same neighbour
+        for name in racing if number % 2 == 0 else reversed(racing):
+            answer = contestants.workers[name].ask(do="round")
+            if "error" in answer:
+                result.refused[name] = answer["error"]
+            else:
+                result.times.setdefault(name, []).append(answer["seconds"])
+    return result
+
+
+def geometric_mean(ratios: Iterable[float | None]) -> float | None:
+    logs = [math.log(ratio) for ratio in ratios if ratio]
+    return math.exp(sum(logs)/len(logs)) if logs else None

@@ -1,0 +1,71 @@
+"""What PyTorch calls the ops of our records, for the benchmarks. Most have the same name and the same arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .libraries import NotOffered
+
+__all__ = ["torch_op"]
+
+
+def torch_op(torch: Any, name: str) -> Callable[..., Any]:
+    """PyTorch's function of an op's inputs and attributes; raises NotOffered where there is none."""
+    if name in TRANSLATED:
+        translated = TRANSLATED[name]
+        return lambda *inputs, **attrs: translated(torch, *inputs, **attrs)
+    for home in (torch.nn.functional, torch):
+        if hasattr(home, name):
+            return getattr(home, name)
+    raise NotOffered(f"PyTorch has no {name}")
+
+
+def conv2d(torch: Any, x: Any, w: Any, b: Any, *, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
+    if any(before != after for before, after in padding):
+        raise NotOffered("PyTorch pads both sides alike")
+    return torch.nn.functional.conv2d(x, w, b, stride, [before for before, _ in padding], dilation, groups)
+
+
+def normalised(name: str, first: str) -> Callable[..., Any]:
+    """A norm whose sizes come second in PyTorch, before weight and bias."""
+    def norm(torch: Any, x: Any, *weights: Any, **attrs: Any) -> Any:
+        size = attrs.pop(first)
+        return getattr(torch.nn.functional, name)(x, size, *weights, **attrs)
+    return norm
+
+
+def einsum(torch: Any, x: Any, y: Any, *, x_axes: str, y_axes: str, out: str) -> Any:
+    return torch.einsum(f"{x_axes},{y_axes}->{out}", x, y)
+
+
+def batch_norm(torch: Any, x: Any, weight: Any, bias: Any, *, eps: float) -> Any:
+    return torch.nn.functional.batch_norm(x, None, None, weight, bias, True, 0.0, eps)
+
+
+def batch_norm_inference(torch: Any, x: Any, mean: Any, var: Any, weight: Any, bias: Any, *, eps: float) -> Any:
+    return torch.nn.functional.batch_norm(x, mean, var, weight, bias, False, 0.0, eps)
+
+
+def elu(torch: Any, x: Any, *, alpha: float, scale: float) -> Any:
+    if scale != 1:
+        raise NotOffered("PyTorch's elu has no scale")
+    return torch.nn.functional.elu(x, alpha)
+
+
+TRANSLATED: dict[str, Callable[..., Any]] = {
+    "batch_norm": batch_norm,
+    "batch_norm_inference": batch_norm_inference,
+    "clamp": lambda torch, x, *, low, high: torch.clamp(x, low, high),
+    "conv2d": conv2d,
+    "dropout": lambda torch, x, *, p, **_: torch.nn.functional.dropout(x, p, training=True),
+    "einsum": einsum,
+    "elu": elu,
+    "gelu_tanh": lambda torch, x: torch.nn.functional.gelu(x, approximate="tanh"),
+    "group_norm": normalised("group_norm", "num_groups"),
+    "hardtanh": lambda torch, x, *, low, high: torch.nn.functional.hardtanh(x, low, high),
+    "layer_norm": normalised("layer_norm", "normalized_shape"),
+    "leaky_relu": lambda torch, x, *, slope: torch.nn.functional.leaky_relu(x, slope),
+    "pow_tensor": lambda torch, x, exponent: torch.pow(x, exponent),
+    "rms_norm": normalised("rms_norm", "normalized_shape"),
+}
