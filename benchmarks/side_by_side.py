@@ -1,0 +1,101 @@
+"""What the benchmarks share: who can run a workload, the comparison before the clock, and the rates."""
+
+from __future__ import annotations
+
+import functools
+import gc
+from typing import Any
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn.cli.libraries import LIBRARIES, NotOffered
+from fastnn.cli.limits import least_time, measure
+from fastnn.cli.race import difference
+from fastnn.cli.workloads import BACKWARD, STEP, Workload, catalogue
+from fastnn.ops.registry import OPS
+
+WORKLOADS = catalogue()
+
+
+@functools.cache
+def limits() -> dict[str, float]:
+    """Of this machine; measured when first asked for."""
+    return measure(fastnn.get_num_threads())
+
+
+@functools.cache
+def library(name: str) -> Any:
+    if name == "torch":
+        pytest.importorskip("torch")
+    return LIBRARIES[name](fastnn.get_num_threads())
+
+
+def contestants(workload: Workload) -> list[str]:
+    """Who can run it: NumPy has expressions, but no gradients, layers or optimisers."""
+    numpy = workload.group == "ops" and workload.direction not in (BACKWARD, STEP) and OPS[workload.subject].fast_numpy is not None
+    return ["fastnn", *(["numpy"] if numpy else []), "torch"]
+
+
+def cases(*groups: str, names: tuple[str, ...] = ()) -> list[Any]:
+    """pytest parameters (workload name, impl) of the groups, or of the named subjects in them."""
+    return [pytest.param(w.name, impl, id=f"{w.name}-{impl}") for w in WORKLOADS.values()
+            if w.group in groups and (not names or w.subject in names) for impl in contestants(w)]
+
+
+@functools.lru_cache(maxsize=1)
+def results_of_fastnn(name: str) -> list[np.ndarray]:
+    return WORKLOADS[name].contest(library("fastnn")).results()
+
+
+def opponent(workload: Workload) -> str:
+    """Whom fastnn's own results are compared with: NumPy's, PyTorch's, or those of the definitions."""
+    if "numpy" in contestants(workload):
+        return "numpy"
+    try:
+        import torch  # noqa: F401
+        return "torch"
+    except ImportError:
+        return "the definitions"
+
+
+def opponents_results(workload: Workload) -> list[np.ndarray]:
+    who = opponent(workload)
+    if who == "the definitions":
+        with fastnn.use_backend("reference"):
+            return workload.contest(library("fastnn")).results()
+    return workload.contest(library(who)).results()
+
+
+def run(benchmark: Any, name: str, impl: str) -> None:
+    """Compare, then time."""
+    workload = WORKLOADS[name]
+    try:
+        contest = workload.contest(library(impl))
+    except NotOffered as error:
+        pytest.skip(str(error))
+    ours = results_of_fastnn(name)
+    theirs = opponents_results(workload) if impl == "fastnn" else contest.results()
+    error = difference(ours, theirs)
+    assert error <= workload.tolerance, f"{name}: {impl} and the others differ by {error:.1e} of the largest value"
+
+    flops, moved = workload.cost()
+    benchmark.group = name
+    benchmark.extra_info.update(
+        impl=impl, flop=flops, byte=moved, error=error, threads=fastnn.get_num_threads(), isa=fastnn.isa(),
+        versions={"fastnn": fastnn.__version__, "numpy": np.__version__, impl: contest.library.version})
+    gc.collect()
+    if contest.gradients:
+        benchmark(contest.call)
+    else:
+        with contest.library.without_gradients() if impl != "numpy" else fastnn.no_grad():
+            benchmark(contest.call)
+
+
+def rates(info: dict[str, Any], seconds: float) -> dict[str, float]:
+    """GFLOP/s, GB/s and the share of the limit that binds; above 1 where the data stay in a cache."""
+    least = least_time(info["flop"], info["byte"], limits())
+    found = {"GFLOP/s": info["flop"]/seconds/1e9 if info["flop"] else None, "GB/s": info["byte"]/seconds/1e9 if info["byte"] else None,
+             "share of limit": least/seconds if least else None}
+    return {name: value for name, value in found.items() if value}
