@@ -169,7 +169,7 @@ def with_article(truth: object) -> str:
 
 def _mistake(mistake: Mistake) -> str:
     which = "" if mistake.index is None else f", image {mistake.index} of the validation set"
-    picture = pixel_picture(mistake.image, 112, f"{with_article(mistake.truth).capitalize()} that was read as {mistake.said}{which}")
+    picture = pixel_picture(mistake.image, 112, f"A{with_article(mistake.truth)[1:]} that was read as {mistake.said}{which}")
     return (f"<li>{picture}<p>said <b>{escape(mistake.said)}</b>, is <b>{escape(mistake.truth)}</b><br>"
             f'<span class="soft">{percent(mistake.confidence, 0)} sure</span></p>{bar(mistake.confidence, bad=True)}</li>')
 
