@@ -14,14 +14,14 @@
  * Symbols    n elements; x input, t target, w weight, dy upstream gradient.
  * Layout     flat arrays.
  * Method     The value and the two slopes are inline functions of one element with `which` a constant, so that each loss becomes its own
- *            plain loop. Sums: a block in lanes, the blocks in double and in order.
+ *            plain loop over strips that the L1 cache holds. Sums: a block in lanes, the blocks in double and in order.
  * Cost       one pass forward and one backward: bound by memory, except for the logarithms.
  * Threads    blocks of LOSS_GRAIN elements.
  * Reference  fastnn/reference/losses.py
  */
 #ifndef FNN_LOSS_TEMPLATE_ONCE
 #define FNN_LOSS_TEMPLATE_ONCE
-enum { LOSS_GRAIN = 16384 };
+enum { LOSS_GRAIN = 16384, LOSS_STRIP = 256 };
 #endif
 
 /* ---- logarithms ---------------------------------------------------------------------------------------------------------- */
@@ -120,26 +120,35 @@ typedef struct {
     REAL param, scale;
 } FN(loss_args);
 
+/* out[j] = factor * w[j], where a missing w is all ones. With the weights of a strip in an array of their own, each loss needs one loop
+ * and not one for every combination of weights and reduction. */
+FNN_INLINE void FN(loss_weights)(REAL *restrict out, const REAL *restrict w, REAL factor, fnn_size n)
+{
+    if (w)
+        for (fnn_size j = 0; j < n; j++) out[j] = factor * w[j];
+    else
+        for (fnn_size j = 0; j < n; j++) out[j] = factor;
+}
+
 FNN_INLINE void FN(loss_loop)(const FN(loss_args) *args, int which, fnn_size begin, fnn_size end)
 {
-    const REAL *restrict x = args->x, *restrict t = args->t, *restrict w = args->w, *restrict pw = args->pw;
-    REAL *restrict y = args->y;
     const REAL param = args->param;
+    REAL weight[LOSS_STRIP], positive[LOSS_STRIP], value[LOSS_STRIP];
     REAL sum = 0;
-    if (args->each && !w && !pw)
-        for (fnn_size i = begin; i < end; i++)
-            y[i] = FN(loss_value)(which, x[i], t[i], 1, param);
-    else if (args->each)
-        for (fnn_size i = begin; i < end; i++)
-            y[i] = (w ? w[i] : 1) * FN(loss_value)(which, x[i], t[i], pw ? pw[i] : 1, param);
-    else if (!w && !pw) {
+    for (fnn_size i = begin; i < end; i += LOSS_STRIP) {
+        const fnn_size n = end - i < LOSS_STRIP ? end - i : LOSS_STRIP;
+        const REAL *restrict x = args->x + i, *restrict t = args->t + i;
+        FN(loss_weights)(weight, args->w ? args->w + i : NULL, 1, n);
+        FN(loss_weights)(positive, args->pw ? args->pw + i : NULL, 1, n);
+        for (fnn_size j = 0; j < n; j++)
+            value[j] = weight[j] * FN(loss_value)(which, x[j], t[j], positive[j], param);
+        if (args->each) {
+            memcpy(args->y + i, value, (size_t)n * sizeof(REAL));
+            continue;
+        }
 #pragma omp simd reduction(+ : sum)
-        for (fnn_size i = begin; i < end; i++)
-            sum += FN(loss_value)(which, x[i], t[i], 1, param);
-    } else {
-#pragma omp simd reduction(+ : sum)
-        for (fnn_size i = begin; i < end; i++)
-            sum += (w ? w[i] : 1) * FN(loss_value)(which, x[i], t[i], pw ? pw[i] : 1, param);
+        for (fnn_size j = 0; j < n; j++)
+            sum += value[j];
     }
     if (!args->each)
         args->partial[begin / LOSS_GRAIN] = sum;
@@ -148,22 +157,27 @@ FNN_INLINE void FN(loss_loop)(const FN(loss_args) *args, int which, fnn_size beg
 /* forward was  y = scale * sum_i w[i] f(x[i], t[i]) */
 FNN_INLINE void FN(loss_slope_loop)(const FN(loss_args) *args, int which, fnn_size begin, fnn_size end)
 {
-    const REAL *restrict x = args->x, *restrict t = args->t, *restrict w = args->w, *restrict pw = args->pw, *restrict dy = args->dy;
-    REAL *restrict dx = args->dx, *restrict dt = args->dt;
-    const REAL param = args->param, scale = args->scale, g = dy[0] * scale;
-    const int plain = !args->each && !w && !pw;
-    if (dx && plain)
-        for (fnn_size i = begin; i < end; i++)
-            dx[i] = g * FN(loss_dx)(which, x[i], t[i], 1, param);
-    else if (dx)
-        for (fnn_size i = begin; i < end; i++)
-            dx[i] = (args->each ? dy[i] * scale : g) * (w ? w[i] : 1) * FN(loss_dx)(which, x[i], t[i], pw ? pw[i] : 1, param);
-    if (dt && plain)
-        for (fnn_size i = begin; i < end; i++)
-            dt[i] = g * FN(loss_dt)(which, x[i], t[i], 1, param);
-    else if (dt)
-        for (fnn_size i = begin; i < end; i++)
-            dt[i] = (args->each ? dy[i] * scale : g) * (w ? w[i] : 1) * FN(loss_dt)(which, x[i], t[i], pw ? pw[i] : 1, param);
+    const REAL param = args->param;
+    REAL weight[LOSS_STRIP], positive[LOSS_STRIP];
+    for (fnn_size i = begin; i < end; i += LOSS_STRIP) {
+        const fnn_size n = end - i < LOSS_STRIP ? end - i : LOSS_STRIP;
+        const REAL *restrict x = args->x + i, *restrict t = args->t + i;
+        FN(loss_weights)(weight, args->w ? args->w + i : NULL, args->each ? args->scale : args->dy[0] * args->scale, n);
+        FN(loss_weights)(positive, args->pw ? args->pw + i : NULL, 1, n);
+        if (args->each)
+            for (fnn_size j = 0; j < n; j++)
+                weight[j] *= args->dy[i + j];
+        if (args->dx) {
+            REAL *restrict dx = args->dx + i;
+            for (fnn_size j = 0; j < n; j++)
+                dx[j] = weight[j] * FN(loss_dx)(which, x[j], t[j], positive[j], param);
+        }
+        if (args->dt) {
+            REAL *restrict dt = args->dt + i;
+            for (fnn_size j = 0; j < n; j++)
+                dt[j] = weight[j] * FN(loss_dt)(which, x[j], t[j], positive[j], param);
+        }
+    }
 }
 
 static void FN(loss_block)(void *ctx, fnn_size begin, fnn_size end)
