@@ -45,6 +45,8 @@ KERNEL(expm1_backward, REAL *dx, const REAL *dy, const REAL *y, fnn_size n)     
 KERNEL(log_forward, REAL *y, const REAL *x, fnn_size n)
 KERNEL(log1p_forward, REAL *y, const REAL *x, fnn_size n)                                     /* ln(1 + x) without cancellation */
 KERNEL(log1p_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n)                   /* dy / (1 + x) */
+KERNEL(erf_forward, REAL *y, const REAL *x, fnn_size n)                                     /* 2/sqrt(pi) times the integral of e^-t^2 from 0 to x */
+KERNEL(erf_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n)                     /* dy 2/sqrt(pi) e^-x^2 */
 KERNEL(sqrt_forward, REAL *y, const REAL *x, fnn_size n)
 KERNEL(sqrt_backward, REAL *dx, const REAL *dy, const REAL *y, fnn_size n)                    /* dy / 2y */
 KERNEL(abs_forward, REAL *y, const REAL *x, fnn_size n)

@@ -10,8 +10,8 @@ from .config import generator
 from .errors import RangeError, ShapeError
 from .tensor import Tensor
 
-__all__ = ["arange", "eye", "full", "full_like", "linspace", "ones", "ones_like", "rand", "rand_like", "randint", "randn", "randn_like",
-           "zeros", "zeros_like"]
+__all__ = ["arange", "empty", "empty_like", "eye", "full", "full_like", "linspace", "ones", "ones_like", "rand", "rand_like", "randint",
+           "randn", "randn_like", "randperm", "zeros", "zeros_like"]
 
 
 def _shape(who: str, size: tuple[Any, ...]) -> tuple[int, ...]:
@@ -43,6 +43,11 @@ def ones(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Te
     return Tensor(np.ones(_shape("ones", size), dtype), requires_grad)
 
 
+def empty(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+    """Memory of the given shape with whatever it held: to be filled."""
+    return Tensor(np.empty(_shape("empty", size), dtype), requires_grad)
+
+
 def full(size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """One value everywhere: float32 for a float, int64 for an int, bool for a bool.
 
@@ -63,6 +68,11 @@ def zeros_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False)
 def ones_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones of the same shape, and dtype unless another is given."""
     return Tensor(np.ones(input.shape, dtype or input.dtype), requires_grad)
+
+
+def empty_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+    """Memory of the same shape, and dtype unless another is given, to be filled."""
+    return Tensor(np.empty(input.shape, dtype or input.dtype), requires_grad)
 
 
 def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
@@ -105,13 +115,13 @@ def linspace(start: float, end: float, steps: int, *, dtype: Any = np.float32, r
 def rand(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
     """Uniform in [0, 1)."""
     values = generator().random(_shape("rand", size), np.float64 if np.dtype(dtype) == np.float64 else np.float32)
-    return Tensor(values.astype(dtype, copy=False), requires_grad)
+    return Tensor(np.asarray(values, dtype), requires_grad)
 
 
 def randn(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
     """Standard normal."""
     values = generator().standard_normal(_shape("randn", size), np.float64 if np.dtype(dtype) == np.float64 else np.float32)
-    return Tensor(values.astype(dtype, copy=False), requires_grad)
+    return Tensor(np.asarray(values, dtype), requires_grad)
 
 
 def rand_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
@@ -135,4 +145,14 @@ def randint(low: int, high: Any = None, size: Any = None, *, dtype: Any = np.int
         low, high, size = 0, low, high
     if size is None or not low < high:
         raise RangeError(who="randint", expected="low < high and a size: randint(0, 10, (2, 3))", got=(low, high, size))
-    return Tensor(generator().integers(low, high, _shape("randint", (size,))).astype(dtype), False)
+    return Tensor(np.asarray(generator().integers(low, high, _shape("randint", (size,))), dtype))
+
+
+def randperm(n: int) -> Tensor:
+    """0 ... n - 1 in random order, int64.
+
+    >>> import fastnn as nn
+    >>> nn.randperm(5).sum()
+    tensor(10)
+    """
+    return Tensor(generator().permutation(_shape("randperm", (n,))[0]))

@@ -158,6 +158,7 @@ class TensorMethods:
     def clip(self: Any, min: Any = None, max: Any = None) -> Tensor: return F.clamp(self, min, max)
     def abs(self: Any) -> Tensor: return F.abs(self)
     def exp(self: Any) -> Tensor: return F.exp(self)
+    def erf(self: Any) -> Tensor: return F.erf(self)
     def expm1(self: Any) -> Tensor: return F.expm1(self)
     def log(self: Any) -> Tensor: return F.log(self)
     def log2(self: Any) -> Tensor: return F.log2(self)

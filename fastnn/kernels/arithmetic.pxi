@@ -25,6 +25,8 @@ cdef extern from "fastnn.h" nogil:
     map1_fn fnn_log_forward[2]
     map1_fn fnn_log1p_forward[2]
     map1_fn fnn_sqrt_forward[2]
+    map1_fn fnn_erf_forward[2]
+    map2_fn fnn_erf_backward[2]
     map1_fn fnn_abs_forward[2]
     map2_fn fnn_expm1_backward[2]
     map2_fn fnn_log1p_backward[2]
@@ -184,6 +186,14 @@ def log1p_forward(x):
 
 def log1p_backward(dy, saved):
     return (map2(fnn_log1p_backward, dy, saved[0]),)
+
+
+def erf_forward(x):
+    return map1(fnn_erf_forward, x), (x,)
+
+
+def erf_backward(dy, saved):
+    return (map2(fnn_erf_backward, dy, saved[0]),)
 
 
 def sqrt_forward(x):

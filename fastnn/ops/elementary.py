@@ -22,6 +22,7 @@ __all__ = [
     "clamp",
     "clip",
     "cos",
+    "erf",
     "exp",
     "expm1",
     "log",
@@ -100,6 +101,7 @@ EXP = unary_op("exp", "y = e^x", np.exp, lambda x: exp(x), lambda: [*grid(), val
 EXPM1 = unary_op("expm1", "y = e^x - 1", np.expm1, lambda x: expm1(x), flops=14)
 LOG = unary_op("log", "y = ln x", np.log, lambda x: log(x), lambda: [*grid(low=0), values("large", 33, low=1, high=1e4)], flops=14)
 LOG1P = unary_op("log1p", "y = ln(1 + x)", np.log1p, lambda x: log1p(x), lambda: grid(low=-0.9), flops=16)
+ERF = unary_op("erf", "y = erf x", np.tanh, lambda x: erf(x), flops=24)       # NumPy has no erf: tanh, of the same shape, is the opponent
 SQRT = unary_op("sqrt", "y = sqrt(x)", np.sqrt, lambda x: sqrt(x), lambda: grid(low=0))
 SIN = unary_op("sin", "y = sin x", np.sin, lambda x: sin(x), compiled=False, flops=20)
 COS = unary_op("cos", "y = cos x", np.cos, lambda x: cos(x), compiled=False, flops=20)
@@ -171,6 +173,16 @@ def log2(input: Tensor) -> Tensor:
 def log10(input: Tensor) -> Tensor:
     """The logarithm to base 10: ln x / ln 10."""
     return mul(log(input), 1 / np.log(10.0).item())
+
+
+def erf(input: Tensor) -> Tensor:
+    """The error function, 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x; dx = 2 / sqrt(pi) e^(-x^2) dy. Float32 within 2.5 ulp.
+
+    >>> import fastnn as nn
+    >>> nn.functional.erf(nn.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.8427])
+    """
+    return apply(ERF, input)
 
 
 def sqrt(input: Tensor) -> Tensor:

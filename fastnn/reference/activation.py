@@ -172,7 +172,7 @@ def hardswish_forward(x):
 
 def hardswish_backward(dy, saved):
     x, = saved                                      # forward was  y = x (x + 3) / 6  between, x above, 0 below
-    return (np.where(x < -3, 0, np.where(x <= 3, dy * (2 * x + 3) / 6, dy)),)
+    return (np.where(x <= -3, 0, np.where(x < 3, dy * (2 * x + 3) / 6, dy)),)
 
 
 def heaviside_forward(x, *, value):

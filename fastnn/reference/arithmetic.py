@@ -1,5 +1,7 @@
 """Element-wise arithmetic with NumPy's broadcasting, from the definitions. An operand may be a number; it has no gradient."""
 
+import math
+
 import numpy as np
 
 
@@ -143,6 +145,16 @@ def log1p_backward(dy, saved):
     x, = saved
     with np.errstate(divide="ignore", invalid="ignore"):
         return (dy / (1 + x),)
+
+
+def erf_forward(x):
+    return np.vectorize(math.erf, otypes=[np.float64])(x).astype(x.dtype), (x,)      # NumPy has no erf, Python has
+
+
+def erf_backward(dy, saved):
+    x, = saved                                      # forward was  y = 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x
+    with np.errstate(under="ignore"):
+        return (dy * 2 / math.sqrt(math.pi) * np.exp(-x * x),)
 
 
 def sqrt_forward(x):
