@@ -45,7 +45,14 @@ typedef struct {
     double *parts;                                  /* [pieces][inner] partial results */
     fnn_size outer, axis, inner, piece;             /* a piece is so many steps along the axis */
     double divisor;
+    int root;                                       /* take the square root at last */
 } fnn_reduce_args;
+
+/* From the combined parts to the result, still in double. */
+static inline double finished(const fnn_reduce_args *args, double total)
+{
+    return args->root ? sqrt(total / args->divisor) : total / args->divisor;
+}
 
 /* For what is not a reduction but goes along the axis too. */
 typedef struct {

@@ -6,6 +6,9 @@ KERNEL(sum_abs, REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size 
 KERNEL(sum_square, REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner, double divisor)  /* (x - c)^2 */
 KERNEL(sum_exp, REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner, double divisor)     /* e^(x - c) */
 
+/* y[o,i] = sqrt((sum_a (x[o,a,i] - c[o,i])^2) / divisor), the root taken before rounding to REAL */
+KERNEL(root_sum_square, REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner, double divisor)
+
 /* ---- the same with another operation in the place of the sum; c is not read ----------------------------------------------------- */
 KERNEL(prod, REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner, double divisor)
 KERNEL(amax, REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner, double divisor)  /* axis > 0 */

@@ -43,7 +43,7 @@
             for (fnn_size i = 0; i < n; i++) total[i] += part[i];                                           \
         }                                                                                                   \
     }                                                                                                       \
-    REDUCTION(name, combine_sum)
+    REDUCTION(name, name, combine_sum, 0)
 
 /* Each of REDUCE_LANES lanes keeps its best; NaN always wins. (A `simd reduction(max)` would lose NaN, and not every compiler has it.) */
 #define EXTREME_OF(name, beats, merge)                                                                      \
@@ -76,12 +76,13 @@
                 total[i] = x beats total[i] || x != x ? x : total[i];                                       \
             }                                                                                               \
     }                                                                                                       \
-    REDUCTION(name, merge)
+    REDUCTION(name, name, merge, 0)
 
-#define REDUCTION(name, merge)                                                                              \
+/* The kernel `name`, with the loops of `loops`. */
+#define REDUCTION(name, loops, merge, root)                                                                              \
     void FN(name)(REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner, double divisor) \
     {                                                                                                       \
-        fnn_reduce_args args = { FN(name##_run), FN(name##_columns), merge, y, x, c, NULL, outer, axis, inner, 0, divisor }; \
+        fnn_reduce_args args = { FN(loops##_run), FN(loops##_columns), merge, y, x, c, NULL, outer, axis, inner, 0, divisor, root }; \
         FN(reduce)(&args);                                                                                  \
     }
 
@@ -94,7 +95,7 @@ static void FN(reduce_rows_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_reduce_args *args = ctx;
     const REAL *x = args->x, *c = args->c;
     for (fnn_size o = begin; o < end; o++)
-        ((REAL *)args->y)[o] = (REAL)(args->run(x + o * args->axis, c ? c[o] : 0, args->axis) / args->divisor);
+        ((REAL *)args->y)[o] = (REAL)finished(args, args->run(x + o * args->axis, c ? c[o] : 0, args->axis));
 }
 
 /* Tasks are blocks of columns, in all outer slices. */
@@ -109,7 +110,7 @@ static void FN(reduce_columns_block)(void *ctx, fnn_size begin, fnn_size end)
         REAL *restrict y = (REAL *)args->y + o * inner + i0;
         args->columns(total, (const REAL *)args->x + o * args->axis * inner + i0, c, args->axis, inner, n);
         for (fnn_size i = 0; i < n; i++)
-            y[i] = (REAL)(total[i] / args->divisor);
+            y[i] = (REAL)finished(args, total[i]);
     }
 }
 
@@ -153,7 +154,7 @@ static void FN(reduce)(fnn_reduce_args *args)
         args->c = c ? c + o * inner : NULL;
         fnn_parallel_for(pieces, 1, FN(reduce_pieces_block), args);
         for (fnn_size i = 0; i < inner; i++)
-            ((REAL *)args->y)[o * inner + i] = (REAL)(combine_parts(args->parts + i, pieces, inner, args->combine) / args->divisor);
+            ((REAL *)args->y)[o * inner + i] = (REAL)finished(args, combine_parts(args->parts + i, pieces, inner, args->combine));
     }
     fnn_scratch_free(args->parts);
 }
@@ -164,6 +165,7 @@ FNN_INLINE double FN(square_of)(REAL d) { return (double)d * d; }
 SUM_OF(sum, x, c, x)
 SUM_OF(sum_abs, x, c, x - c < 0 ? c - x : x - c)
 SUM_OF(sum_square, x, c, FN(square_of)(x - c))
+REDUCTION(root_sum_square, sum_square, combine_sum, 1)
 SUM_OF(sum_exp, x, c, r_exp(x - c))
 EXTREME_OF(amax, >, combine_max)
 EXTREME_OF(amin, <, combine_min)
@@ -190,7 +192,7 @@ static void FN(prod_columns)(double *total_, const void *data, const void *centr
             total[i] *= x[r * stride + i];
 }
 
-REDUCTION(prod, combine_prod)
+REDUCTION(prod, prod, combine_prod, 0)
 
 /* ---- gradients ------------------------------------------------------------------------------------------------------------------- */
 /* Tasks are steps along outer and axis together: each writes one row of inner elements. */

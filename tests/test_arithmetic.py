@@ -185,8 +185,8 @@ def test_strangers_are_refused():
         with pytest.raises(TypeError):
             other - nn.ones(1)
         with pytest.raises(TypeError):
-            nn.ones(1) < other
-    with pytest.raises(nn.DTypeError, match="sqrt.*int64"):
+            operator.lt(nn.ones(1), other)
+    with pytest.raises(nn.DTypeError, match=r"sqrt.*int64"):
         nn.tensor([4]).sqrt()
 
 
@@ -194,7 +194,7 @@ def test_strangers_are_refused():
 def test_integer_division(name):
     torch = pytest.importorskip("torch")
     a, b = np.array([7, -7, 7, -7, 0]), np.array([2, 2, -2, -2, 3])
-    function, mode = (name.split() + [None])[:2]
+    function, mode = [*name.split(), None][:2]
     attrs = {"rounding_mode": mode} if mode else {}
     for dtype in (np.int64, np.float32):
         ours = getattr(F, function)(nn.tensor(a.astype(dtype)), nn.tensor(b.astype(dtype)), **attrs)
@@ -228,7 +228,7 @@ def test_logic():
     assert F.logical_not(nn.tensor([0.0, 2.0])).tolist() == [True, False]
     assert F.logical_xor(a, b).tolist() == (a ^ b).tolist() and F.logical_or(a, b).tolist() == (a | b).tolist()
     for op in (operator.and_, operator.or_, operator.xor):
-        with pytest.raises(nn.DTypeError, match="float32.*brackets"):
+        with pytest.raises(nn.DTypeError, match=r"float32.*brackets"):
             op(nn.ones(1), a)
 
 

@@ -10,6 +10,7 @@ cdef extern from "fastnn.h" nogil:
     reduction_fn fnn_sum[2]
     reduction_fn fnn_sum_abs[2]
     reduction_fn fnn_sum_square[2]
+    reduction_fn fnn_root_sum_square[2]
     reduction_fn fnn_sum_exp[2]
     reduction_fn fnn_prod[2]
     reduction_fn fnn_amax[2]
@@ -175,8 +176,8 @@ def var_backward(dy, saved, *, dim, keepdim, correction):
 
 
 def std_forward(x, *, dim, keepdim, correction):
-    variance, (x, mean) = var_forward(x, dim=dim, keepdim=True, correction=correction)
-    y = map1(fnn_sqrt_forward, variance)
+    mean = reduce_groups(fnn_sum, x, dim, count(x.shape, dim))
+    y = reduce_once(fnn_root_sum_square, x, mean, dim, freedom(x.shape, dim, correction))
     return drop_axes(y, dim, keepdim), (x, mean, y)
 
 
@@ -191,7 +192,7 @@ def norm_forward(x, *, p, dim, keepdim):
     if p == 1:
         y = reduce_groups(fnn_sum_abs, x, dim, 1.0)
     else:
-        y = map1(fnn_sqrt_forward, reduce_once(fnn_sum_square, x, None, dim, 1.0))
+        y = reduce_once(fnn_root_sum_square, x, None, dim, 1.0)
     return drop_axes(y, dim, keepdim), (x, y)
 
 

@@ -158,11 +158,11 @@ def along(who: str, op: Op, function: Callable[..., Any], input: Tensor, dim: in
     """op along one axis; integers by the NumPy function that finds the place."""
     axis = one_axis(who, rank(who, input), dim)
     x = input._data
+    if x.ndim == 0:
+        return Extreme(amax(input), Tensor(np.zeros((), np.int64)))
     if x.dtype.kind == "f":
         return Extreme(*apply(op, input, dim=axis, keepdim=keepdim))
     need_elements(who, x, axis)
-    if x.ndim == 0:
-        return Extreme(input, Tensor(np.zeros((), np.int64)))
     index = function(x, axis=axis, keepdims=True)
     values = np.take_along_axis(x, index, axis)
     return Extreme(*[Tensor(a if keepdim else np.squeeze(a, axis)) for a in (values, index)])

@@ -77,7 +77,8 @@ def logsumexp_forward(x, *, dim, keepdim):
 
 def logsumexp_backward(dy, saved, *, dim, keepdim):
     x, y = saved                                    # dy/dx = e^x / sum e^x
-    return (expand(dy, x, dim) * np.exp(x - np.where(np.isinf(y), 0, y)),)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return (expand(dy, x, dim) * np.exp(x - np.where(np.isinf(y), 0, y)),)
 
 
 def prod_forward(x, *, dim, keepdim):

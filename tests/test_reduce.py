@@ -1,0 +1,247 @@
+"""Reductions beyond the laws: hand-worked numbers, accuracy, ties, empty and infinite input, PyTorch as second opinion."""
+
+import math
+
+import numpy as np
+import pytest
+
+import fastnn as nn
+
+F = nn.functional
+both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
+both_backends = pytest.mark.parametrize("backend", ["kernels", "reference"])
+
+
+def gradient(function, x):
+    t = nn.tensor(np.asarray(x, np.float64), requires_grad=True)
+    y = function(t)
+    y.backward(np.ones(y.shape))
+    return t.grad.tolist()
+
+
+# ---- numbers worked by hand ---------------------------------------------------------------------------------------------------------
+@both_backends
+def test_by_hand(backend):
+    x = nn.tensor([[1.0, 2.0, 3.0], [4.0, 6.0, 8.0]])
+    with nn.use_backend(backend):
+        assert x.sum().item() == 24 and x.sum(0).tolist() == [5, 8, 11] and x.sum((0, 1), keepdim=True).tolist() == [[24]]
+        assert x.mean(1).tolist() == [2, 6] and x.mean(-2, keepdim=True).tolist() == [[2.5, 4, 5.5]]
+        assert x.var(1).tolist() == [1, 4] and x.std(1).tolist() == [1, 2]
+        assert x.var(0, correction=0).tolist() == [2.25, 4, 6.25] and x.var(0, unbiased=False).tolist() == [2.25, 4, 6.25]
+        assert [t.tolist() for t in F.var_mean(x, 1)] == [[1, 4], [2, 6]] and [t.tolist() for t in F.std_mean(x, 1)] == [[1, 2], [2, 6]]
+        assert x.prod(1).tolist() == [6, 192] and x.cumsum(1).tolist() == [[1, 3, 6], [4, 10, 18]]
+        assert nn.tensor([[3.0, -4.0]]).norm(dim=1).tolist() == [5] and nn.tensor([3.0, -4.0]).norm(1).item() == 7
+        assert nn.tensor([3.0, -4.0]).norm(math.inf).item() == 4 and nn.tensor([3.0, -4.0]).norm(-math.inf).item() == 3
+        assert nn.tensor([1.0, 2.0, 2.0]).norm("fro").item() == 3
+        assert F.logsumexp(nn.tensor([math.log(1.0), math.log(3.0)]), 0).item() == pytest.approx(math.log(4))
+        assert x.amax().item() == 8 and x.amin((0, 1)).item() == 1 and x.amax(0).tolist() == [4, 6, 8]
+        values, indices = x.min(1)
+        assert values.tolist() == [1, 4] and indices.tolist() == [0, 0] and x.max(1).indices.tolist() == [2, 2]
+        assert x.argmax().item() == 5 and x.argmin(0, keepdim=True).tolist() == [[0, 0, 0]]
+
+        assert gradient(lambda t: t.mean(), [1.0, 2, 3, 4]) == [0.25] * 4
+        assert gradient(lambda t: t.var(), [1.0, 2, 3]) == [-1, 0, 1]                      # 2 (x - 2) / 2
+        assert gradient(lambda t: t.std(), [1.0, 3, 5]) == pytest.approx([-0.5, 0, 0.5])   # (x - 3) / (2 * 2)
+        assert gradient(lambda t: t.norm(), [3.0, -4]) == pytest.approx([0.6, -0.8])
+        assert gradient(lambda t: t.norm(1), [3.0, -4, 0]) == [1, -1, 0]
+        assert gradient(lambda t: t.prod(), [2.0, 3, 5]) == [15, 10, 6]
+        assert gradient(lambda t: t.prod(), [2.0, 0, 5]) == [0, 10, 0] and gradient(lambda t: t.prod(), [0.0, 0, 5]) == [0, 0, 0]
+        assert gradient(lambda t: t.cumsum(0), [7.0, 8, 9]) == [3, 2, 1]
+        assert gradient(lambda t: t.logsumexp(0), [0.0, math.log(3)]) == pytest.approx([0.25, 0.75])
+
+
+@both_backends
+def test_equals(backend):
+    """max along an axis picks the first; amax, and max over all, share."""
+    x = [[2.0, 7, 7, 1], [5, 5, 5, 5]]
+    with nn.use_backend(backend):
+        assert nn.tensor(x).max(1).indices.tolist() == [1, 0] and nn.tensor(x).min(1).indices.tolist() == [3, 0]
+        assert nn.tensor(x).argmax(1).tolist() == [1, 0] and nn.tensor(x).argmax().item() == 1 and nn.tensor(x).argmin(0).tolist() == [0, 1, 1, 0]
+        assert gradient(lambda t: t.max(1).values, x) == [[0, 1, 0, 0], [1, 0, 0, 0]]
+        assert gradient(lambda t: t.amax(1), x) == [[0, 0.5, 0.5, 0], [0.25] * 4]
+        assert gradient(lambda t: t.max(), x) == [[0, 0.5, 0.5, 0], [0] * 4]
+        assert gradient(lambda t: t.amin((0, 1)), x) == [[0, 0, 0, 1], [0] * 4]
+
+
+@both_types
+@both_backends
+@pytest.mark.parametrize("shape", [(7,), (5, 1000), (1000, 5), (40, 3, 30)])
+def test_nan_is_the_extreme(shape, backend, dtype):
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(0).standard_normal(shape).astype(dtype)
+    x.reshape(-1)[[2, 5, x.size // 2]] = np.nan
+    t, u = nn.tensor(x), torch.tensor(x)
+    with nn.use_backend(backend):
+        assert np.isnan(t.max().item()) and np.isnan(t.amin().item())
+        for dim in range(len(shape)):
+            for name in ("max", "min"):
+                ours, theirs = getattr(t, name)(dim), getattr(u, name)(dim)
+                np.testing.assert_array_equal(ours.values.data, theirs.values.numpy())
+                np.testing.assert_array_equal(ours.indices.data, theirs.indices.numpy())
+            np.testing.assert_array_equal(t.amax(dim).data, u.amax(dim).numpy())
+            np.testing.assert_array_equal(t.argmin(dim).data, u.argmin(dim).numpy())
+
+
+# ---- PyTorch ------------------------------------------------------------------------------------------------------------------------
+NAMES = ["sum", "mean", "var", "std", "norm", "norm 1", "norm inf", "norm 3", "logsumexp", "amax", "amin"]
+DIMS = [None, 0, 1, 2, -1, (0, 1), (1, 2), (0, 2), (0, 1, 2), (-1, 0)]
+
+
+@both_types
+@pytest.mark.parametrize("keepdim", [False, True])
+@pytest.mark.parametrize("dim", DIMS, ids=str)
+@pytest.mark.parametrize("name", NAMES)
+def test_pytorch_agrees(name, dim, keepdim, dtype):
+    torch = pytest.importorskip("torch")
+    x = np.random.default_rng(0).standard_normal((4, 6, 5)).astype(dtype)
+    function, p = [*name.split(), None][:2]
+    attrs = {"keepdim": keepdim, **({"p": float(p)} if p else {})}
+    theirs_dim = tuple(range(3)) if dim is None else dim
+    a, b = nn.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    y = getattr(a, function)(dim=dim, **attrs)
+    z = torch.linalg.vector_norm(b, float(p or 2), theirs_dim, keepdim) if function == "norm" else getattr(b, function)(dim=theirs_dim, **attrs)
+    dy = np.asarray(np.random.default_rng(1).standard_normal(y.shape), dtype)
+    y.backward(dy)
+    z.backward(torch.tensor(dy))
+    tolerance = 3e-6 if dtype is np.float32 else 1e-13
+    assert y.shape == tuple(z.shape) and y.dtype == dtype
+    np.testing.assert_allclose(y.data, z.detach().numpy(), rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(a.grad.data, b.grad.numpy(), rtol=tolerance, atol=tolerance)
+
+
+@both_types
+@pytest.mark.parametrize("dim", [0, 1, 2, -1, None])
+@pytest.mark.parametrize("name", ["max", "min", "prod", "cumsum"])
+def test_pytorch_agrees_along_one_axis(name, dim, dtype):
+    torch = pytest.importorskip("torch")
+    if name == "cumsum" and dim is None:
+        dim = 0
+    x = np.random.default_rng(0).standard_normal((4, 6, 5)).astype(dtype)
+    a, b = nn.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    y, z = (getattr(t, name)(*([] if dim is None else [dim])) for t in (a, b))
+    if name in ("max", "min") and dim is not None:
+        np.testing.assert_array_equal(y.indices.data, z.indices.numpy())
+        y, z = y.values, z.values
+    dy = np.asarray(np.random.default_rng(1).standard_normal(y.shape), dtype)
+    y.backward(dy)
+    z.backward(torch.tensor(dy))
+    tolerance = 3e-6 if dtype is np.float32 else 1e-13
+    np.testing.assert_allclose(y.data, z.detach().numpy(), rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(a.grad.data, b.grad.numpy(), rtol=10 * tolerance, atol=10 * tolerance)
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int32, np.uint8, np.bool_])
+def test_integers(dtype):
+    torch = pytest.importorskip("torch")
+    x = np.array([[3, 1, 2], [0, 5, 5]]).astype(dtype)
+    t, u = nn.tensor(x), torch.tensor(x)
+    for name, dims in {"sum": (None, 0, 1), "prod": (None, 0, 1), "amax": (0, 1, (0, 1)), "any": (None, 0), "all": (None, 1), "argmax": (1,)}.items():
+        if name == "argmax" and dtype is np.bool_:
+            continue                                              # PyTorch has none for booleans
+        for dim in dims:
+            ours, theirs = (getattr(v, name)(*([] if dim is None else [dim])) for v in (t, u))
+            np.testing.assert_array_equal(ours.data, theirs.numpy(), err_msg=f"{name} {dim}")
+            if not (name in ("any", "all") and dtype is np.uint8):                    # uint8 there for historical reasons
+                assert str(ours.dtype) == str(theirs.dtype).removeprefix("torch."), name
+    values, indices = t.max(1)
+    assert values.dtype == dtype and values.tolist() == x.max(1).tolist() and indices.tolist() == x.argmax(1).tolist()
+    with pytest.raises(nn.DTypeError, match="mean"):
+        t.mean()
+
+
+# ---- accuracy -----------------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("shape, dim", [((1_000_003,), 0), ((1_000_003, 1), 0), ((300_001, 3), 0), ((3, 300_001), 1), ((1201, 700), 0),
+                                        ((2, 9000, 40), 1)])
+def test_sums_are_accurate(shape, dim):
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0.5, 1.5, shape) * rng.choice([1.0, 1e4], shape)
+    exact = np.apply_along_axis(math.fsum, dim, x)
+    np.testing.assert_allclose(nn.tensor(x).sum(dim).data, exact, rtol=4e-16)                  # two units of float64
+    single = x.astype(np.float32)
+    exact = np.apply_along_axis(math.fsum, dim, single.astype(float))
+    np.testing.assert_allclose(nn.tensor(single).sum(dim).data, exact, rtol=2.0**-24 * 1.01)   # one rounding
+    np.testing.assert_allclose(nn.tensor(single).mean(dim).data, exact / shape[dim], rtol=2.0**-24 * 1.01)
+
+
+def test_variance_of_numbers_with_a_large_mean():
+    x = np.random.default_rng(0).standard_normal((4, 5000)) + 1e4
+    want = x.astype(np.float32).astype(float).var(1, ddof=1)
+    np.testing.assert_allclose(nn.tensor(x.astype(np.float32)).var(1).data, want, rtol=1e-5)
+    np.testing.assert_allclose(nn.tensor(np.full(1000, 0.1, np.float32)).std().data, 0, atol=1e-8)
+
+
+@both_types
+def test_long_sums_do_not_overflow_early(dtype):
+    big = np.full(10_000, np.finfo(dtype).max / 10_001, dtype)
+    assert np.isfinite(nn.tensor(big).sum().item()) and np.isfinite(nn.tensor(big).mean().item())
+    if dtype is np.float32:                                       # squares of 1e30 are beyond float32, but not beyond double
+        np.testing.assert_allclose(nn.tensor(np.full(4, 1e30, dtype)).norm().item(), 2e30, rtol=1e-6)
+
+
+def test_threads_do_not_change_bits():
+    for shape, dim in (((1_500_000,), 0), ((700_001, 3), 0), ((40, 50_000), 1)):
+        x = nn.tensor(np.random.default_rng(0).standard_normal(shape).astype(np.float32))
+        seen = set()
+        for n in (1, 2, 3):
+            with nn.threads(n):
+                seen.add((x.sum(dim).data.tobytes(), x.var(dim).data.tobytes(), x.logsumexp(dim).data.tobytes(), x.amax(dim).data.tobytes()))
+        assert len(seen) == 1
+
+
+# ---- nothing, infinity, no dimensions -----------------------------------------------------------------------------------------------
+@both_backends
+def test_nothing(backend):
+    x = nn.ones(2, 0, 3)
+    with nn.use_backend(backend), np.errstate(all="ignore"):
+        assert x.sum(1).tolist() == [[0] * 3] * 2 and x.prod(1).tolist() == [[1] * 3] * 2 and x.sum().item() == 0
+        assert np.isnan(x.mean(1).data).all() and x.sum(0).shape == (0, 3) and x.cumsum(1).shape == (2, 0, 3)
+        assert np.isnan(nn.ones(1).var().item()) and nn.ones(1).var(correction=0).item() == 0
+        for call in (lambda: x.max(1), lambda: x.amax(), lambda: x.argmin(1), lambda: nn.zeros(0, dtype=np.int64).max(), lambda: x.argmax()):
+            with pytest.raises(nn.ShapeError, match="extreme"):
+                call()
+        assert x.max(2).values.shape == (2, 0)
+
+
+@both_backends
+def test_no_dimensions(backend):
+    x = nn.tensor(np.array(3.0), requires_grad=True)
+    with nn.use_backend(backend):
+        for y in (x.sum(), x.mean(), x.sum(0), x.mean(-1), x.amax(), x.max(), x.prod(), x.norm(), x.logsumexp(0), x.max(0).values, x.cumsum(0)):
+            assert y.shape == () and y.item() == pytest.approx(3)
+            assert nn.grad(y, x)[0].tolist() == pytest.approx(1)
+        assert x.argmax().item() == 0 and x.max(0).indices.item() == 0
+        with pytest.raises(nn.RangeError, match="-1 <= dim < 1"):
+            x.sum(1)
+
+
+@both_types
+@both_backends
+def test_logsumexp_of_infinities(backend, dtype):
+    inf = np.inf
+    x = nn.tensor(np.array([[-inf, -inf], [inf, 1], [-inf, 2], [1e4, 1e4]], dtype), requires_grad=True)
+    with nn.use_backend(backend):
+        y = x.logsumexp(1)
+        np.testing.assert_allclose(y.data, np.array([-inf, inf, 2, 1e4 + math.log(2)], dtype), rtol=1e-6)
+        y[2:].sum().backward()
+        np.testing.assert_allclose(x.grad.data[2:], [[0, 1], [0.5, 0.5]], rtol=1e-3 if dtype is np.float32 else 1e-11)
+
+
+@both_backends
+def test_slope_of_a_norm_at_zero(backend):
+    with nn.use_backend(backend):
+        assert gradient(lambda t: t.norm(dim=1), [[0.0, 0.0], [3.0, 4.0]]) == [[0, 0], pytest.approx([0.6, 0.8])]
+        assert gradient(lambda t: t.std(1), [[2.0, 2.0], [1.0, 3.0]])[0] == [0, 0]
+        assert gradient(lambda t: t.norm(1), [0.0, -1.0]) == [0, -1]
+
+
+@pytest.mark.parametrize("call, error, words", [
+    (lambda: nn.ones(2, 3).sum((0, 0)), nn.RangeError, ("sum", "twice")),
+    (lambda: nn.ones(2, 3).sum((0, -2)), nn.RangeError, ("sum", "twice")),
+    (lambda: nn.ones(2, 3).mean("rows"), nn.DTypeError, ("mean", "dim as an int", "rows")),
+    (lambda: nn.ones(2, 3).max(-3), nn.RangeError, ("max", "-3", "-2 <= dim < 2")),
+    (lambda: nn.ones(2, 3).norm(p=-1), nn.RangeError, ("norm", "p > 0")),
+    (lambda: nn.ones(2, 3).std(1.0), nn.DTypeError, ("std", "1.0"))])
+def test_errors(call, error, words):
+    with pytest.raises(error) as caught:
+        call()
+    assert all(word in str(caught.value) for word in words)
