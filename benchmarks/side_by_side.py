@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import gc
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import fastnn
 from fastnn.cli.libraries import LIBRARIES, NotOffered
 from fastnn.cli.limits import least_time, measure
 from fastnn.cli.race import difference
-from fastnn.cli.workloads import BACKWARD, STEP, Workload, catalogue
+from fastnn.cli.workloads import BACKWARD, STEP, Contest, Workload, catalogue
 from fastnn.ops.registry import OPS
 
 WORKLOADS = catalogue()
@@ -44,9 +45,19 @@ def cases(*groups: str, names: tuple[str, ...] = ()) -> list[Any]:
             if w.group in groups and (not names or w.subject in names) for impl in contestants(w)]
 
 
-@functools.lru_cache(maxsize=1)
-def results_of_fastnn(name: str) -> list[np.ndarray]:
-    return WORKLOADS[name].contest(library("fastnn")).results()
+# the tests of one workload follow each other, so three contestants are all that is worth keeping
+@functools.lru_cache(maxsize=3)
+def contest(name: str, impl: str) -> Contest:
+    return WORKLOADS[name].contest(library(impl))
+
+
+@functools.lru_cache(maxsize=3)
+def results(name: str, impl: str) -> list[np.ndarray]:
+    """What a contestant computes; "the definitions" is fastnn on its definitions."""
+    if impl == "the definitions":
+        with fastnn.use_backend("reference"):
+            return WORKLOADS[name].contest(library("fastnn")).results()
+    return contest(name, impl).results()
 
 
 def opponent(workload: Workload) -> str:
@@ -55,28 +66,19 @@ def opponent(workload: Workload) -> str:
         return "numpy"
     try:
         import torch  # noqa: F401
+        contest(workload.name, "torch")
         return "torch"
-    except ImportError:
+    except (ImportError, NotOffered):
         return "the definitions"
-
-
-def opponents_results(workload: Workload) -> list[np.ndarray]:
-    who = opponent(workload)
-    if who == "the definitions":
-        with fastnn.use_backend("reference"):
-            return workload.contest(library("fastnn")).results()
-    return workload.contest(library(who)).results()
 
 
 def run(benchmark: Any, name: str, impl: str) -> None:
     """Compare, then time."""
     workload = WORKLOADS[name]
     try:
-        contest = workload.contest(library(impl))
+        ours, theirs = results(name, "fastnn"), results(name, opponent(workload) if impl == "fastnn" else impl)
     except NotOffered as error:
         pytest.skip(str(error))
-    ours = results_of_fastnn(name)
-    theirs = opponents_results(workload) if impl == "fastnn" else contest.results()
     error = difference(ours, theirs)
     assert error <= workload.tolerance, f"{name}: {impl} and the others differ by {error:.1e} of the largest value"
 
@@ -84,13 +86,11 @@ def run(benchmark: Any, name: str, impl: str) -> None:
     benchmark.group = name
     benchmark.extra_info.update(
         impl=impl, flop=flops, byte=moved, error=error, threads=fastnn.get_num_threads(), isa=fastnn.isa(),
-        versions={"fastnn": fastnn.__version__, "numpy": np.__version__, impl: contest.library.version})
+        versions={"fastnn": fastnn.__version__, "numpy": np.__version__, impl: library(impl).version})
+    timed = contest(name, impl)
     gc.collect()
-    if contest.gradients:
-        benchmark(contest.call)
-    else:
-        with contest.library.without_gradients() if impl != "numpy" else fastnn.no_grad():
-            benchmark(contest.call)
+    with nullcontext() if timed.gradients or impl == "numpy" else library(impl).without_gradients():
+        benchmark(timed.call)
 
 
 def rates(info: dict[str, Any], seconds: float) -> dict[str, float]:

@@ -19,7 +19,7 @@ from ..ops.registry import OPS
 from . import console
 from .console import UserError, heading, paint, say
 from .libraries import NAMES
-from .race import Contestants, Result, geometric_mean, race
+from .race import Contestants, Result, busy, geometric_mean, race
 from .workloads import BACKWARD, STEP, Workload, catalogue
 
 __all__ = ["choose", "command", "geometric_means", "rivals_here", "run"]
@@ -127,6 +127,7 @@ def commit() -> str:
 def run(workloads: Sequence[Workload], libraries: Sequence[str], threads: int, rounds: int, seconds: float,
         screen: Callable[[Sequence[str], dict[str, float]], Any]) -> dict[str, Any]:
     """Race all workloads; returns the results with everything that must be said beside a figure."""
+    warning = busy()
     with Contestants(["fastnn", *libraries], threads) as contestants:
         versions = contestants.versions()
         if "fastnn" not in versions:
@@ -143,12 +144,14 @@ def run(workloads: Sequence[Workload], libraries: Sequence[str], threads: int, r
     return {"command": "python -m fastnn " + " ".join(sys.argv[1:]), "date": time.strftime("%Y-%m-%d %H:%M"), "commit": commit(),
             "processor": found["processor"], "instruction set": found["instruction set"], "threads": threads,
             "versions": versions, "python": found["python"], "system": found["system"], "compiler": found["compiler"],
-            "rounds": rounds, "seconds per turn": seconds, "limits": limits, "rivals": rivals, "results": results}
+            "rounds": rounds, "seconds per turn": seconds, "limits": limits, "rivals": rivals, "warning": warning,
+            "results": results}
 
 
 def facts(run: dict[str, Any]) -> list[str]:
     limits = run["limits"]
-    return [f"{run['processor']}, {run['instruction set']}, {run['threads']} threads; {', '.join(run['versions'].values())}; "
+    warning = [f"NOTE: {run['warning']}"] if run["warning"] else []
+    return [*warning, f"{run['processor']}, {run['instruction set']}, {run['threads']} threads; {', '.join(run['versions'].values())}; "
             f"Python {run['python']}, {run['system']}, {run['compiler']}",
             f"commit {run['commit'] or 'unknown'}, {run['date']}, {run['command']}",
             f"limits: {limits['flops']/1e9:.0f} GFLOP/s of multiply-adds in registers, {limits['bytes']/1e9:.1f} GB/s of copying",

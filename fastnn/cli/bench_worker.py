@@ -46,11 +46,11 @@ class Contestant:
         results = contest.results()
         np.savez(request["results"], *results)
         self.contest, self.number = contest, 1
-        while True:                                 # until a round is long enough for the clock
-            seconds = self.time()
-            if seconds*self.number >= request["seconds"]/2 or self.number >= MOST_CALLS:
-                break
+        seconds = self.time()
+        while seconds*self.number < request["seconds"]/2 and self.number < MOST_CALLS:       # too short for the clock
             self.number = min(MOST_CALLS, max(2*self.number, int(request["seconds"]/2/max(seconds, 1e-9))))
+            seconds = self.time()
+        seconds = min(seconds, self.time())         # once more: a disturbed clock would make all turns too short
         self.number = max(1, min(MOST_CALLS, round(request["seconds"]/max(seconds, 1e-9))))
         return {"number": self.number}
 

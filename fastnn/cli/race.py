@@ -25,7 +25,7 @@ import numpy as np
 from .limits import least_time
 from .workloads import Workload
 
-__all__ = ["Contestants", "Result", "geometric_mean", "race"]
+__all__ = ["Contestants", "Result", "busy", "geometric_mean", "race"]
 
 CAN_STOP = hasattr(signal, "SIGSTOP")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
@@ -192,6 +192,19 @@ def race(contestants: Contestants, workload: Workload, rounds: int, seconds: flo
             else:
                 result.times.setdefault(name, []).append(answer["seconds"])
     return result
+
+
+def busy() -> str:
+    """A warning where other programs keep this machine from measuring; "" where it is quiet or does not say."""
+    try:
+        load = os.getloadavg()[0]
+    except (AttributeError, OSError):
+        return ""
+    cores = os.cpu_count() or 1
+    if load <= max(0.5, 0.25*cores):
+        return ""
+    return (f"this machine was busy before the race began (load {load:.1f} on {cores} cores): these figures mean little, "
+            "and libraries whose threads wait for each other suffer most")
 
 
 def geometric_mean(ratios: Iterable[float | None]) -> float | None:

@@ -53,6 +53,30 @@ def elu(torch: Any, x: Any, *, alpha: float, scale: float) -> Any:
     return torch.nn.functional.elu(x, alpha)
 
 
+def lstm(torch: Any, x: Any, h0: Any, c0: Any, *weights: Any, reverse: bool) -> Any:
+    """One layer in one direction; PyTorch has an axis more, for layers and directions."""
+    if reverse:
+        raise NotOffered("PyTorch has no reverse direction alone")
+    y, h, c = torch.lstm(x, (h0[None], c0[None]), list(weights), True, 1, 0.0, False, False, False)
+    return y, h[0], c[0]
+
+
+def lstm_cell(torch: Any, x: Any, h: Any, c: Any, *weights: Any) -> Any:
+    return torch.lstm_cell(x, (h, c), *weights)
+
+
+def prod(torch: Any, x: Any, *, dim: Any, keepdim: bool) -> Any:
+    if dim is not None and len(dim) != 1:
+        raise NotOffered("PyTorch multiplies along one axis")
+    return torch.prod(x) if dim is None else torch.prod(x, dim[0], keepdim)
+
+
+def kl_div(torch: Any, x: Any, target: Any, **attrs: Any) -> Any:
+    if attrs:
+        return torch.nn.functional.kl_div(x, target, **attrs)
+    return torch.nn.functional.kl_div(x, target, reduction="sum")/x.numel()         # its "mean" warns at every call
+
+
 TRANSLATED: dict[str, Callable[..., Any]] = {
     "batch_norm": batch_norm,
     "batch_norm_inference": batch_norm_inference,
@@ -64,8 +88,12 @@ TRANSLATED: dict[str, Callable[..., Any]] = {
     "gelu_tanh": lambda torch, x: torch.nn.functional.gelu(x, approximate="tanh"),
     "group_norm": normalised("group_norm", "num_groups"),
     "hardtanh": lambda torch, x, *, low, high: torch.nn.functional.hardtanh(x, low, high),
+    "kl_div": kl_div,
     "layer_norm": normalised("layer_norm", "normalized_shape"),
     "leaky_relu": lambda torch, x, *, slope: torch.nn.functional.leaky_relu(x, slope),
+    "lstm": lstm,
+    "lstm_cell": lstm_cell,
     "pow_tensor": lambda torch, x, exponent: torch.pow(x, exponent),
+    "prod": prod,
     "rms_norm": normalised("rms_norm", "normalized_shape"),
 }

@@ -23,7 +23,7 @@ from . import bench, check, console, train
 from .console import heading, paint, say
 from .doctor import threads_and_why
 from .libraries import NAMES
-from .race import Contestants, Result, geometric_mean, race
+from .race import Contestants, Result, busy, geometric_mean, race
 from .workloads import catalogue
 
 __all__ = ["GOAL", "SPEED", "command", "make_report"]
@@ -63,11 +63,12 @@ def command(args: Namespace) -> int:
         say(paint("  There are NO compiled kernels here: everything runs on the NumPy definitions, and takes minutes.", "red"))
 
     rivals, missing = bench.rivals_here(["numpy", "torch"])
+    warning = busy()
     # the contestants import what they need while the kernels are being checked
     with Contestants(["fastnn", *rivals], threads) as contestants:
         verdicts = check_all()
         finished = learn(args)
-        results = speed(contestants, missing)
+        results = speed(contestants, missing, warning)
     images = finished.test[0]
     shares = probabilities(finished.model, images)
 
@@ -134,7 +135,7 @@ class Race:
     note: str
 
 
-def speed(contestants: Contestants, missing: Sequence[str]) -> Race:
+def speed(contestants: Contestants, missing: Sequence[str], warning: str) -> Race:
     heading("3  How fast")
     versions = contestants.versions()
     if "fastnn" not in versions:
@@ -156,6 +157,9 @@ def speed(contestants: Contestants, missing: Sequence[str]) -> Race:
     note += ", ".join(versions.values()) + "."
     say(f"  Ratio above 1: fastnn is faster. Geometric means: {', '.join(means) or 'none'}.")
     say(f"  {note}")
+    if warning:
+        note = f"{note} Note: {warning}."
+        say(paint(f"  Note: {warning}.", "yellow"))
     for result in results:
         for who, why in {**result.refused, **result.wrong}.items():
             if who == "fastnn" or who in result.wrong:
