@@ -96,7 +96,7 @@ class memory:
 
 
 # ---- one seed for everything --------------------------------------------------------------------------------------------------------
-_generator = np.random.default_rng()
+_generator: np.random.Generator | None = None       # made when first asked for: numpy.random takes time to import
 _dropout_key = 0
 _dropout_calls = 0
 
@@ -117,6 +117,9 @@ def seed(value: int) -> None:
 
 def generator() -> np.random.Generator:
     """The generator behind init and randn."""
+    global _generator
+    if _generator is None:
+        _generator = np.random.default_rng()
     return _generator
 
 
@@ -129,12 +132,12 @@ def next_dropout_key() -> tuple[int, int]:
 
 def random_state() -> dict[str, Any]:
     """Everything random, as plain data: a checkpoint keeps it so that training resumes bit for bit."""
-    return {"generator": _generator.bit_generator.state, "dropout_key": _dropout_key, "dropout_calls": _dropout_calls}
+    return {"generator": generator().bit_generator.state, "dropout_key": _dropout_key, "dropout_calls": _dropout_calls}
 
 
 def set_random_state(state: dict[str, Any]) -> None:
     global _dropout_key, _dropout_calls
-    _generator.bit_generator.state = state["generator"]
+    generator().bit_generator.state = state["generator"]
     _dropout_key, _dropout_calls = int(state["dropout_key"]), int(state["dropout_calls"])
 
 

@@ -70,6 +70,14 @@ def test_resume_is_exact_bit_for_bit(tmp_path):
 
 
 def test_resume_in_the_middle_of_an_epoch_is_exact(tmp_path):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)    # a job in the background starts with Ctrl-C ignored
+    try:
+        resume_in_the_middle(tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def resume_in_the_middle(tmp_path):
     whole, history = run(3)
     path, model, count = tmp_path / "state.npz", network(0.3), [0]
 
@@ -92,6 +100,7 @@ def test_resume_in_the_middle_of_an_epoch_is_exact(tmp_path):
 def test_ctrl_c_keeps_the_last_state(tmp_path):
     script = textwrap.dedent("""
         import os, signal, numpy as np, fastnn as nn
+        signal.signal(signal.SIGINT, signal.default_int_handler)        # a job in the background starts with Ctrl-C ignored
         model = nn.Linear(2, 2)
         x, y = np.ones((64, 2), np.float32), np.zeros(64, np.int64)
         def stop(epoch, row):

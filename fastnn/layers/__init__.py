@@ -12,4 +12,3 @@ from .module import *
 from .norm import *
 from .pooling import *
 from .recurrent import *
-from .summary import *

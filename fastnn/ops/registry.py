@@ -11,7 +11,6 @@ given twice: as compiled kernels and as the NumPy definition (fastnn/reference).
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -117,12 +116,8 @@ ACTIVE: dict[str, tuple[Callable[..., Any], Callable[..., Any] | None, bool, Cal
 
 def takes_needs(backward: Callable[..., Any] | None) -> bool:
     """Whether `backward` has a keyword `needs`: a tuple of bool, which inputs' gradients are wanted, so that it can leave out the rest."""
-    if backward is None:
-        return False
-    try:
-        return "needs" in inspect.signature(backward).parameters
-    except (TypeError, ValueError):
-        return False
+    code = getattr(backward, "__code__", None)      # Cython's functions have one too; inspect.signature would cost import time
+    return code is not None and "needs" in code.co_varnames[:code.co_argcount + code.co_kwonlyargcount]
 
 
 def activate(op: Op, forward: Callable[..., Any], backward: Callable[..., Any] | None) -> None:
