@@ -1,5 +1,6 @@
 """Layers: modules that own parameters and call functions. PyTorch's names, arguments and state_dict keys."""
 
+from . import activation, attention, container, convolution, dropout, embedding, linear, loss, module, norm, pooling, recurrent
 from .activation import *
 from .attention import *
 from .container import *
@@ -12,3 +13,7 @@ from .module import *
 from .norm import *
 from .pooling import *
 from .recurrent import *
+
+__all__: list[str] = []
+for _room in (activation, attention, container, convolution, dropout, embedding, linear, loss, module, norm, pooling, recurrent):
+    __all__ += _room.__all__
