@@ -47,8 +47,8 @@ class Node:
     outputs  (shape, dtype) of each output
     """
 
-    __slots__ = ("attrs", "backward", "checksums", "hooks", "kept", "name", "order", "outputs", "parents", "saved", "takes_needs",
-                 "tuple_output", "versions")
+    __slots__ = ("__weakref__", "attrs", "backward", "checksums", "hooks", "kept", "name", "order", "outputs", "parents", "saved",
+                 "takes_needs", "tuple_output", "versions")
 
     def __init__(self, name: str, backward: Callable[..., Any], takes_needs: bool, saved: Any, attrs: dict[str, Any],
                  inputs: Sequence[Any], outputs: Sequence[np.ndarray], tuple_output: bool):

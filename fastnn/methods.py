@@ -132,7 +132,12 @@ class TensorMethods:
     # ---- copies and types -----------------------------------------------------------------------------------------------
     def clone(self: Any) -> Tensor: return F.clone(self)
     def contiguous(self: Any) -> Tensor: return F.contiguous(self)
-    def to(self: Any, dtype: Any) -> Tensor: return self if dtype in ("cpu", None) else F.to(self, getattr(dtype, "dtype", dtype))
+    def to(self: Any, dtype: Any) -> Tensor:
+        """In another dtype, or that of another tensor; "cpu", the only device there is, changes nothing."""
+        if isinstance(dtype, TensorMethods):
+            return F.to(self, dtype.dtype)          # type: ignore[attr-defined]
+        return self if isinstance(dtype, str) and dtype == "cpu" else F.to(self, dtype)
+
     def type_as(self: Any, other: Any) -> Tensor: return F.to(self, other.dtype)
     def float(self: Any) -> Tensor: return F.to(self, np.float32)
     def double(self: Any) -> Tensor: return F.to(self, np.float64)
@@ -148,9 +153,9 @@ class TensorMethods:
     def neg(self: Any) -> Tensor: return F.neg(self)
     def pow(self: Any, exponent: Any) -> Tensor: return F.pow(self, exponent)
     def matmul(self: Any, other: Any) -> Tensor: return F.matmul(self, other)
-    def mm(self: Any, other: Any) -> Tensor: return F.matmul(self, other)
-    def bmm(self: Any, other: Any) -> Tensor: return F.matmul(self, other)
-    def dot(self: Any, other: Any) -> Tensor: return F.matmul(self, other)
+    def mm(self: Any, other: Any) -> Tensor: return F.mm(self, other)
+    def bmm(self: Any, other: Any) -> Tensor: return F.bmm(self, other)
+    def dot(self: Any, other: Any) -> Tensor: return F.dot(self, other)
     def maximum(self: Any, other: Any) -> Tensor: return F.maximum(self, other)
     def minimum(self: Any, other: Any) -> Tensor: return F.minimum(self, other)
     def remainder(self: Any, other: Any) -> Tensor: return F.remainder(self, other)

@@ -30,11 +30,13 @@ _ALL = [tuple(range(ndim)) for ndim in range(65)]     # all axes of an array of 
 
 def axes(who: str, ndim: int, dim: Any) -> tuple[int, ...]:
     """The axes as a sorted tuple of numbers counted from the front; None and () mean all."""
-    if dim is None or dim == ():
+    if dim is None:
         return _ALL[ndim]
     if dim.__class__ is int and -ndim <= dim < ndim:
         return (dim % ndim,)
     found = sorted([one_axis(who, ndim, d) for d in (dim if isinstance(dim, (tuple, list)) else (dim,))])
+    if not found:
+        return _ALL[ndim]
     if len(set(found)) != len(found):
         raise RangeError("an axis is named twice", who=who, got=tuple(dim))
     return tuple(found) if ndim else ()
