@@ -270,7 +270,7 @@ def test_bench_measures_compares_and_saves(tmp_path, capfd):
 def test_bench_prints_a_table(capfd):
     assert cli.main(["bench", "relu", "--against", "", "--rounds", "1", "--seconds", "0.001", "--backward", "--threads", "1"]) == 0
     text = capfd.readouterr().out
-    assert "relu/2048x512/forward+backward" in text and "1 threads" in text and "GB/s" in text
+    assert "relu/2048x512/forward+backward" in text and "1 thread," in text and "GB/s" in text
 
 
 def test_a_wrong_result_is_not_timed():

@@ -151,11 +151,13 @@ def run(workloads: Sequence[Workload], libraries: Sequence[str], threads: int, r
 def facts(run: dict[str, Any]) -> list[str]:
     limits = run["limits"]
     warning = [f"NOTE: {run['warning']}"] if run["warning"] else []
-    return [*warning, f"{run['processor']}, {run['instruction set']}, {run['threads']} threads; {', '.join(run['versions'].values())}; "
+    threads, rounds = console.count(run["threads"], "thread"), console.count(run["rounds"], "round")
+    return [*warning,
+            f"{run['processor']}, {run['instruction set']}, {threads}; {', '.join(run['versions'].values())}; "
             f"Python {run['python']}, {run['system']}, {run['compiler']}",
             f"commit {run['commit'] or 'unknown'}, {run['date']}, {run['command']}",
             f"limits: {limits['flops']/1e9:.0f} GFLOP/s of multiply-adds in registers, {limits['bytes']/1e9:.1f} GB/s of copying",
-            f"medians of {run['rounds']} rounds; in each, every contestant in turn ran for about {run['seconds per turn']*1000:.0f} ms"]
+            f"medians of {rounds}; in each, every contestant in turn ran for about {run['seconds per turn']*1000:.0f} ms"]
 
 
 def markdown(run: dict[str, Any]) -> str:
@@ -199,7 +201,7 @@ def command(args: Namespace) -> int:
     rivals, missing = rivals_here(args.against.replace(" ", "").split(","))
     threads = args.threads or config.get_num_threads()
     if not args.json:
-        heading(f"{len(workloads)} workloads, {threads} threads, {args.rounds} rounds")
+        heading(", ".join(console.count(*pair) for pair in ((len(workloads), "workload"), (threads, "thread"), (args.rounds, "round"))))
         for name in missing:
             say(paint(f"  {NAMES[name]} is not installed here, so it does not take part", "yellow"))
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
-__all__ = ["UserError", "colour", "heading", "paint", "progress", "say", "share", "table", "time"]
+__all__ = ["UserError", "colour", "count", "heading", "paint", "progress", "say", "share", "table", "time"]
 
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34"}
 
@@ -77,6 +77,15 @@ def time(seconds: float | None) -> str:
     unit, size = ("s", 1.0) if seconds >= 1 else ("ms", 1e-3) if seconds >= 1e-3 else ("us", 1e-6)
     value = seconds/size
     return f"{value:.{0 if value >= 99.5 else 1 if value >= 9.95 else 2}f} {unit}"
+
+
+def count(number: int, thing: str) -> str:
+    """A number of things.
+
+    >>> count(1, "thread"), count(2, "thread")
+    ('1 thread', '2 threads')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def share(value: float) -> str:

@@ -39,7 +39,7 @@ def command(args: Namespace) -> int:
           built_by=found["compiler"], compiler_here=compiler_here())
     heading("processor")
     facts(name=found["processor"], instruction_sets=", ".join(describe(*row) for row in levels.items()) or "none: no compiled kernels",
-          chosen=found["instruction set"] + (" (FASTNN_ISA)" if os.environ.get("FASTNN_ISA") else ", the highest that runs"),
+          chosen=chosen(found["instruction set"], list(levels)),
           threads="{} ({})".format(*threads_and_why()))
     heading("memory")
     facts(machine=gigabytes(machine_memory()), this_process_may_use=gigabytes(memory_limit()),
@@ -59,6 +59,13 @@ def facts(**rows: str) -> None:
     width = max(map(len, rows))
     for name, value in rows.items():
         say(f"  {name.replace('_', ' '):<{width}}  {value}")
+
+
+def chosen(level: str, levels: list[str]) -> str:
+    """The level in use, and why."""
+    if not levels:
+        return f"{level}: the definitions in fastnn/reference"
+    return f"{level} (FASTNN_ISA)" if os.environ.get("FASTNN_ISA") else f"{level}, the highest that runs"
 
 
 def describe(name: str, state: tuple[bool, bool]) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import config
 from ..autograd import no_grad
+from ..backend import backend
 from ..functional import softmax
 from ..ops.registry import OPS
 from ..tensor import tensor
@@ -59,8 +60,8 @@ def command(args: Namespace) -> int:
     say(paint(f"fastnn {__version__}", "bold") + ": check the kernels, learn handwriting, race, write a report")
     for name, value in machine.items():
         say(f"  {name:<16} {value}" + (f" ({why})" if name == "Threads" else ""))
-    if config.isa() == "numpy":
-        say(paint("  There are NO compiled kernels here: everything runs on the NumPy definitions, and takes minutes.", "red"))
+    if config.isa() == "numpy" or backend() != "kernels":
+        say(paint("  Everything runs on the NumPy definitions, NOT on compiled kernels, and takes several times as long.", "red"))
 
     rivals, missing = bench.rivals_here(["numpy", "torch"])
     warning = busy()
@@ -153,7 +154,7 @@ def speed(contestants: Contestants, missing: Sequence[str], warning: str) -> Rac
         heads += [NAMES[rival], "ratio"]
     say(console.table(heads, [speed_row(result, rivals) for result in results], "lr" + "rr"*len(rivals)))
     means = [f"{NAMES[rival]} {mean:.2f}" for rival in rivals if (mean := geometric_mean(r.ratio(rival) for r in results))]
-    note = f"Medians of {ROUNDS} alternating rounds, {contestants.threads} threads, each contestant in a process of its own: "
+    note = f"Medians of {ROUNDS} alternating rounds, {console.count(contestants.threads, 'thread')}, each contestant in a process of its own: "
     note += ", ".join(versions.values()) + "."
     say(f"  Ratio above 1: fastnn is faster. Geometric means: {', '.join(means) or 'none'}.")
     say(f"  {note}")
