@@ -191,6 +191,17 @@ def test_enlarged_digits_keep_their_ink():
     np.testing.assert_allclose(large.sum((2, 3)), images.sum((2, 3))*2.5**2, rtol=1e-5)
 
 
+def test_nudged_digits_move_sideways_by_half_a_pixel_at_most():
+    images = np.zeros((50, 1, 8, 8), np.float32)
+    images[:, :, 2:6, 3:5] = 1
+    moved, labels = train.nudged((images, np.arange(50)), np.random.default_rng(0))
+    by = np.random.default_rng(0).uniform(-0.5, 0.5, 50)
+    ink = moved.sum((1, 2))
+    np.testing.assert_allclose((ink*np.arange(8)).sum(1)/ink.sum(1), 3.5 + by, atol=1e-6)
+    np.testing.assert_allclose(moved.sum((2, 3)), images.sum((2, 3)), rtol=1e-6)
+    assert np.array_equal(labels, np.arange(50)) and images[0, 0, 2, 2] == 0
+
+
 @pytest.fixture(scope="module")
 def main_job(tmp_path_factory):
     """The main job with a short race against NumPy: (folder, exit code, what it printed)."""

@@ -10,6 +10,7 @@ import fastnn as nn
 from fastnn import cli
 from fastnn.cli.picture import ascii_picture, read_pictures, to_digit
 from fastnn.cli.png import BadPicture, read_png
+from fastnn.cli.predict import probabilities
 from fastnn.errors import FileError
 from fastnn.viz.images import png
 
@@ -205,6 +206,17 @@ def test_predict_says_what_the_model_says(model_file, tmp_path, capsys):
     for i, line in enumerate(lines):
         assert line.startswith(f"{tmp_path/'d.npy'}[{i}]: {want[i].argmax()}, {100*want[i].max():.1f} % sure (")
     assert (want.argmax(1) == labels[:12]).mean() > 0.8
+
+
+def test_digits_drawn_on_paper_are_read_nearly_as_well(model_file):
+    images, labels = (np.asarray(t) for t in nn.data.digits("test").tensors)
+    model, info = nn.models.load(model_file)
+    drawn = []
+    for image in images[:, 0]:
+        paper = np.full((230, 300), 0.9)
+        paper[30:190, 60:220] -= 0.8*image.repeat(20, 0).repeat(20, 1)
+        drawn.append(to_digit(paper, (8, 8)))
+    assert (probabilities(model, np.stack(drawn)).argmax(1) == labels).mean() > info["accuracy"] - 0.02
 
 
 def test_predict_draws_a_few_pictures(model_file, tmp_path, capsys):

@@ -27,6 +27,18 @@ def enlarged(images: np.ndarray) -> np.ndarray:
     return (weights @ images @ weights.T).astype(np.float32)
 
 
+def nudged(batch: tuple[np.ndarray, ...], rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+    """Each image moved sideways by up to half a pixel, interpolated: pictures from elsewhere are not centred as the bundled ones are.
+
+    It costs a tenth of a percent on the held-out digits and wins half a percent on the same digits drawn anew by `predict`.
+    """
+    images, labels = batch
+    by = rng.uniform(-0.5, 0.5, (len(images), 1, 1, 1)).astype(images.dtype)
+    right, left = np.zeros_like(images), np.zeros_like(images)
+    right[..., 1:], left[..., :-1] = images[..., :-1], images[..., 1:]
+    return (1 - np.abs(by))*images + np.maximum(by, 0)*right + np.maximum(-by, 0)*left, labels
+
+
 @dataclass(frozen=True)
 class Recipe:
     """How one network learns the digits."""
@@ -36,10 +48,11 @@ class Recipe:
     epochs: int
     batch_size: int
     learning_rate: float
+    transform: Any = None                           # of the training batches, see DataLoader
 
 
 RECIPES = {
-    "digits": Recipe(models.DigitsCNN, lambda images: images, epochs=10, batch_size=32, learning_rate=3e-3),
+    "digits": Recipe(models.DigitsCNN, lambda images: images, epochs=10, batch_size=32, learning_rate=3e-3, transform=nudged),
     "lenet": Recipe(models.LeNet5, enlarged, epochs=15, batch_size=32, learning_rate=2e-3),
 }
 
@@ -75,7 +88,8 @@ def run(name: str, *, seed: int = 0, epochs: int | None = None, checkpoint: str 
     config.seed(seed)
     model = recipe.model()
     train, test = arrays("train", recipe), arrays("test", recipe)
-    loader = data.DataLoader(data.TensorDataset(*train), batch_size=recipe.batch_size, shuffle=True, seed=seed % 2**64)
+    loader = data.DataLoader(data.TensorDataset(*train), batch_size=recipe.batch_size, shuffle=True, seed=seed % 2**64,
+                             transform=recipe.transform)
     optimizer = optim.Adam(model.parameters(), lr=recipe.learning_rate)
     start = time.perf_counter()
     history = fit(model, loader, test, loss="cross_entropy", optimizer=optimizer, epochs=epochs, batch_size=256,

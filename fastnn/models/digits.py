@@ -14,7 +14,7 @@ class DigitsCNN(Module):
     """Three convolutions of 3 x 3, each with batch norm and ReLU, two poolings, one linear layer.
 
     8 x 8 pixels are few: the first two convolutions keep all of them, and only then does pooling begin. Ten epochs on the
-    1,438 digits for training take a few seconds and leave one to four of the 359 others misread.
+    1,438 digits for training take a few seconds and leave some four of the 359 others misread.
 
     Parameters
     ----------
