@@ -101,7 +101,15 @@ EXP = unary_op("exp", "y = e^x", np.exp, lambda x: exp(x), lambda: [*grid(), val
 EXPM1 = unary_op("expm1", "y = e^x - 1", np.expm1, lambda x: expm1(x), flops=14)
 LOG = unary_op("log", "y = ln x", np.log, lambda x: log(x), lambda: [*grid(low=0), values("large", 33, low=1, high=1e4)], flops=14)
 LOG1P = unary_op("log1p", "y = ln(1 + x)", np.log1p, lambda x: log1p(x), lambda: grid(low=-0.9), flops=16)
-ERF = unary_op("erf", "y = erf x", np.tanh, lambda x: erf(x), flops=24)       # NumPy has no erf: tanh, of the same shape, is the opponent
+
+def fast_erf(x: np.ndarray) -> np.ndarray:
+    """NumPy has no erf. Abramowitz, Stegun (1964), formula 7.1.26, to 1.5e-7, is what people write instead."""
+    t = 1 / (1 + x.dtype.type(0.3275911) * np.abs(x))
+    p = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t
+    return np.copysign(1 - p * np.exp(-x * x), x)
+
+
+ERF = unary_op("erf", "y = erf x", fast_erf, lambda x: erf(x), flops=24)
 SQRT = unary_op("sqrt", "y = sqrt(x)", np.sqrt, lambda x: sqrt(x), lambda: grid(low=0))
 SIN = unary_op("sin", "y = sin x", np.sin, lambda x: sin(x), compiled=False, flops=20)
 COS = unary_op("cos", "y = cos x", np.cos, lambda x: cos(x), compiled=False, flops=20)
