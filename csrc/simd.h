@@ -162,7 +162,7 @@ FNN_INLINE float r_erf(float x)                                  /* 2.5 ulp */
     q = q * u + 0.636619508f;
     q = q * u - 5.86353828e-8f;                                  /* 2 / sqrt(pi) in two parts */
     const float minus_y = r_expm1(-(u * 1.12837923f + u * q));
-    return x < 0 ? minus_y : -minus_y;
+    return x < 0 ? minus_y : 0.0f - minus_y;                     /* erf 0 is 0, not -0 */
 }
 #endif
 FNN_INLINE REAL r_sigmoid(REAL x) { return 1 / (1 + r_exp(-x)); }                                          /* float: 2.5 ulp */

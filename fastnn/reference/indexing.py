@@ -9,9 +9,18 @@ def getitem_forward(x, *, key):
     return x[key], (x.shape,)
 
 
+def takes_once(key):
+    """Whether no element can be taken twice: slices, integers, masks, but no arrays of integers."""
+    return all(k is None or k is Ellipsis or isinstance(k, (slice, int)) or getattr(k, "dtype", None) == bool
+               for k in (key if isinstance(key, tuple) else (key,)))
+
+
 def getitem_backward(dy, saved, *, key):
     dx = np.zeros(saved[0], dy.dtype)
-    np.add.at(dx, key, dy)                          # an element that was taken twice gets both gradients
+    if takes_once(key):
+        dx[key] = dy
+    else:
+        np.add.at(dx, key, dy)                      # an element that was taken twice gets both gradients
     return (dx,)
 
 
