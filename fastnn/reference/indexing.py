@@ -11,7 +11,7 @@ def getitem_forward(x, *, key):
 
 def takes_once(key):
     """Whether no element can be taken twice: slices, integers, masks, but no arrays of integers."""
-    return all(k is None or k is Ellipsis or isinstance(k, (slice, int)) or getattr(k, "dtype", None) == bool
+    return all(k is None or k is Ellipsis or isinstance(k, (slice, int)) or getattr(k, "dtype", None) == np.bool_
                for k in (key if isinstance(key, tuple) else (key,)))
 
 
