@@ -54,7 +54,7 @@ def lstm_backward(dy, saved, *, reverse):
     dy, dh, dc = dy
     steps, shape = saved
     dx = np.zeros(shape, steps[0][1][0].dtype)
-    total: list = [0.0] * 4
+    total = [0.0] * 4
     for t, step in reversed(steps):
         if dy is not None:                          # h_t goes out as y[t] and into the next step
             dh = dy[t] if dh is None else dh + dy[t]
