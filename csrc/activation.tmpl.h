@@ -29,15 +29,13 @@ MAP1(tanh_forward, x, r_tanh(x))
 MAP2(tanh_backward, dy, y, dy * (1 - y * y))
 
 /* ---- smooth relatives of relu: y = x times a step that is smooth -------------------------------------------------------------- */
-#define SQRT_1_2 R(0.70710678118654752440)
 #define SQRT_2_PI R(0.79788456080286535588)                     /* sqrt(2 / pi) */
 #define HALF_SQRT_2_PI R(0.39894228040143267794)                /* the normal density at 0 */
 
-FNN_INLINE REAL FN(normal_distribution)(REAL x) { return R(0.5) * (1 + r_erf(x * SQRT_1_2)); }
 FNN_INLINE REAL FN(normal_density)(REAL x) { return HALF_SQRT_2_PI * r_exp(R(-0.5) * x * x); }
 
-MAP1(gelu_forward, x, x * FN(normal_distribution)(x))
-MAP2(gelu_backward, dy, x, dy * (FN(normal_distribution)(x) + x * FN(normal_density)(x)))
+MAP1(gelu_forward, x, x * r_normal(x))
+MAP2(gelu_backward, dy, x, dy * (r_normal(x) + x * FN(normal_density)(x)))
 
 FNN_INLINE REAL FN(gelu_tanh_slope)(REAL x)                     /* y = x s(2z), (1 + tanh z) / 2 = s(2z) */
 {
@@ -67,11 +65,9 @@ MAP1(mish_forward, x, FN(mish_value)(x))
 MAP2(mish_backward, dy, x, dy * FN(mish_slope)(x))
 
 /* ---- ln(1 + e^x) and its mirror image ------------------------------------------------------------------------------------------ */
-FNN_INLINE REAL FN(softplus_of)(REAL x) { return r_max(x, 0) + r_log1p(r_exp(-FN(absolute)(x))); }
-
-MAP1PQ(softplus_forward, x, beta, threshold, beta * x > threshold ? x : FN(softplus_of)(beta * x) / beta)
+MAP1PQ(softplus_forward, x, beta, threshold, beta * x > threshold ? x : r_softplus(beta * x) / beta)
 MAP2PQ(softplus_backward, dy, x, beta, threshold, beta * x > threshold ? dy : dy * r_sigmoid(beta * x))
-MAP1(logsigmoid_forward, x, -FN(softplus_of)(-x))
+MAP1(logsigmoid_forward, x, -r_softplus(-x))
 MAP2(logsigmoid_backward, dy, x, dy * r_sigmoid(-x))
 
 /* ---- without exponentials ------------------------------------------------------------------------------------------------------ */

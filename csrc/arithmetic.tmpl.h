@@ -49,7 +49,9 @@ MAP1(log1p_forward, x, r_log1p(x))
 MAP2(log1p_backward, dy, x, dy / (1 + x))
 MAP1(erf_forward, x, r_erf(x))
 MAP2(erf_backward, dy, x, dy * (R(1.12837916709551257390) * r_exp(-x * x)))
-MAP1(sqrt_forward, x, REAL_IS_F64 ? (REAL)sqrt(x) : (REAL)sqrtf((float)x))
+FNN_INLINE REAL FN(root)(REAL x) { return REAL_IS_F64 ? (REAL)sqrt(x) : (REAL)sqrtf((float)x); }
+
+MAP1(sqrt_forward, x, FN(root)(x))
 MAP2(sqrt_backward, dy, y, R(0.5) * dy / y)
 MAP1(abs_forward, x, REAL_IS_F64 ? (REAL)fabs(x) : (REAL)fabsf((float)x))
 MAP2(abs_backward, dy, x, x > 0 ? dy : x < 0 ? -dy : x * 0)
@@ -70,6 +72,10 @@ static void FN(pow_forward_block)(void *ctx, fnn_size begin, fnn_size end)
         for (fnn_size i = begin; i < end; i++) y[i] = x[i] * x[i] * x[i];
     else if (p == -1)
         for (fnn_size i = begin; i < end; i++) y[i] = 1 / x[i];
+    else if (p == R(0.5))
+        for (fnn_size i = begin; i < end; i++) y[i] = FN(root)(x[i]);
+    else if (p == R(-0.5))
+        for (fnn_size i = begin; i < end; i++) y[i] = 1 / FN(root)(x[i]);
     else
         for (fnn_size i = begin; i < end; i++) y[i] = FN(power)(x[i], p);
 }
@@ -86,6 +92,10 @@ static void FN(pow_backward_block)(void *ctx, fnn_size begin, fnn_size end)
         for (fnn_size i = begin; i < end; i++) dx[i] = 3 * x[i] * x[i] * dy[i];
     else if (p == -1)
         for (fnn_size i = begin; i < end; i++) dx[i] = -dy[i] / (x[i] * x[i]);
+    else if (p == R(0.5))
+        for (fnn_size i = begin; i < end; i++) dx[i] = R(0.5) * dy[i] / FN(root)(x[i]);
+    else if (p == R(-0.5))
+        for (fnn_size i = begin; i < end; i++) dx[i] = R(-0.5) * dy[i] / (x[i] * FN(root)(x[i]));
     else
         for (fnn_size i = begin; i < end; i++) dx[i] = p == 0 ? 0 : dy[i] * p * FN(power)(x[i], p - 1);
 }

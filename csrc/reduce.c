@@ -9,7 +9,7 @@ enum {
     REDUCE_RUN = 256,                               /* elements summed in one loop; longer runs are halved */
     REDUCE_ROWS = 128,                              /* rows added into one partial sum; the partial sums are added then */
     REDUCE_COLUMNS = 512,                           /* columns of one task */
-    REDUCE_LANES = 32,                              /* running extremes kept side by side */
+    REDUCE_LANES = 64,                              /* running extremes kept side by side */
     REDUCE_PARTS = 256,                             /* most pieces that one sum is cut into for the threads */
     REDUCE_SCRATCH = 16 * 64 * REDUCE_COLUMNS       /* most partial sums held at a time: 4 MiB of double */
 };
@@ -17,19 +17,25 @@ enum {
 static inline fnn_size smaller(fnn_size a, fnn_size b) { return a < b ? a : b; }
 static inline fnn_size at_least_one(fnn_size n) { return n > 1 ? n : 1; }
 
-/* Two partial results into one. */
-typedef double fnn_combine_fn(double a, double b);
-static double combine_sum(double a, double b) { return a + b; }
-static double combine_prod(double a, double b) { return a * b; }
-static double combine_max(double a, double b) { return a > b || a != a ? a : b; }
-static double combine_min(double a, double b) { return a < b || a != a ? a : b; }
-
-/* parts[0], parts[step], ... into one, by halves. */
-static double combine_parts(const double *parts, fnn_size n, fnn_size step, fnn_combine_fn *combine)
+/* Partial results b into a, element by element. */
+typedef void fnn_combine_fn(double *restrict a, const double *restrict b, fnn_size n);
+static void combine_sum(double *restrict a, const double *restrict b, fnn_size n) { for (fnn_size i = 0; i < n; i++) a[i] += b[i]; }
+static void combine_prod(double *restrict a, const double *restrict b, fnn_size n) { for (fnn_size i = 0; i < n; i++) a[i] *= b[i]; }
+static void combine_max(double *restrict a, const double *restrict b, fnn_size n)
 {
-    if (n == 1)
-        return parts[0];
-    return combine(combine_parts(parts, n / 2, step, combine), combine_parts(parts + n / 2 * step, n - n / 2, step, combine));
+    for (fnn_size i = 0; i < n; i++) a[i] = b[i] > a[i] || b[i] != b[i] ? b[i] : a[i];
+}
+static void combine_min(double *restrict a, const double *restrict b, fnn_size n)
+{
+    for (fnn_size i = 0; i < n; i++) a[i] = b[i] < a[i] || b[i] != b[i] ? b[i] : a[i];
+}
+
+/* The rows of parts [pieces][n] into the first, neighbours first, then neighbours of those: the error grows with the logarithm. */
+static void combine_parts(double *parts, fnn_size pieces, fnn_size n, fnn_combine_fn *combine)
+{
+    for (fnn_size step = 1; step < pieces; step *= 2)
+        for (fnn_size t = 0; t + step < pieces; t += 2 * step)
+            combine(parts + t * n, parts + (t + step) * n, n);
 }
 
 /* How one kind of reduction goes over n neighbours, and over n columns of a matrix whose rows are `stride` apart. */

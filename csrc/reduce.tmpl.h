@@ -13,68 +13,89 @@
 
 /* ---- loops: one macro per operation, one line per kind ------------------------------------------------------------------------- */
 #define SUM_OF(name, x, c, expression)                                                                      \
+    FNN_INLINE double FN(name##_term)(REAL x, REAL c) { (void)c; return (expression); }                     \
     static double FN(name##_run)(const void *data, double centre, fnn_size n)                               \
     {                                                                                                       \
-        const REAL *in = data;                                                                              \
+        const REAL *in = data, c = (REAL)centre;                                                            \
         if (n > REDUCE_RUN) {                                                                               \
             const fnn_size half = n / 2 / REDUCE_RUN * REDUCE_RUN, first = half ? half : REDUCE_RUN;        \
             return FN(name##_run)(in, centre, first) + FN(name##_run)(in + first, centre, n - first);       \
         }                                                                                                   \
-        const REAL c = (REAL)centre;                                                                        \
-        (void)c;                                                                                            \
         double s = 0;                                                                                       \
         _Pragma("omp simd reduction(+:s)")                                                                  \
-        for (fnn_size i = 0; i < n; i++) { const REAL x = in[i]; s += (expression); }                       \
+        for (fnn_size i = 0; i < n; i++) s += FN(name##_term)(in[i], c);                                    \
         return s;                                                                                           \
     }                                                                                                       \
     static void FN(name##_columns)(double *total_, const void *data, const void *centre, fnn_size rows, fnn_size stride, fnn_size n) \
     {                                                                                                       \
         double *restrict total = total_, part[REDUCE_COLUMNS];                                              \
-        const REAL *restrict in = data, *restrict c_row = centre;                                           \
+        const REAL *restrict in = data, *restrict c = centre;                                               \
         for (fnn_size i = 0; i < n; i++) total[i] = 0;                                                      \
-        for (fnn_size a = 0; a < rows; a += REDUCE_ROWS) {                                                  \
+        for (fnn_size first = 0; first < rows; first += REDUCE_ROWS) {                                      \
+            const fnn_size end = smaller(first + REDUCE_ROWS, rows);                                        \
+            fnn_size r = first;                                                                             \
             for (fnn_size i = 0; i < n; i++) part[i] = 0;                                                   \
-            for (fnn_size r = a; r < smaller(a + REDUCE_ROWS, rows); r++)                                   \
-                for (fnn_size i = 0; i < n; i++) {                                                          \
-                    const REAL x = in[r * stride + i], c = c_row[i];                                        \
-                    (void)c;                                                                                \
-                    part[i] += (expression);                                                                \
-                }                                                                                           \
+            for (; r + 4 <= end; r += 4) {                      /* four rows at a time: part is read and written less often */ \
+                const REAL *restrict t = in + r * stride, *restrict u = t + stride, *restrict v = u + stride, *restrict w = v + stride; \
+                for (fnn_size i = 0; i < n; i++)                                                            \
+                    part[i] += (FN(name##_term)(t[i], c[i]) + FN(name##_term)(u[i], c[i]))                  \
+                             + (FN(name##_term)(v[i], c[i]) + FN(name##_term)(w[i], c[i]));                 \
+            }                                                                                               \
+            for (; r < end; r++)                                                                            \
+                for (fnn_size i = 0; i < n; i++) part[i] += FN(name##_term)(in[r * stride + i], c[i]);      \
             for (fnn_size i = 0; i < n; i++) total[i] += part[i];                                           \
         }                                                                                                   \
     }                                                                                                       \
     REDUCTION(name, name, combine_sum, 0)
 
-/* Each of REDUCE_LANES lanes keeps its best; NaN always wins. (A `simd reduction(max)` would lose NaN, and not every compiler has it.) */
+/* The fast loops compare only, and add up 0 x on the side: that stays 0 unless some x is NaN or infinite, and then the careful loop, in which
+ * NaN always wins, does the work again. REDUCE_LANES extremes of a run are kept side by side. */
 #define EXTREME_OF(name, beats, merge)                                                                      \
+    FNN_INLINE REAL FN(name##_of)(REAL x, REAL best) { return x beats best || x != x ? x : best; }          \
     static double FN(name##_run)(const void *data, double centre, fnn_size n)                               \
     {                                                                                                       \
         const REAL *restrict in = data;                                                                     \
-        REAL best[REDUCE_LANES];                                                                            \
+        REAL best[REDUCE_LANES], zero[REDUCE_LANES] = { 0 };                                                \
         fnn_size i = 0;                                                                                     \
         (void)centre;                                                                                       \
-        for (int k = 0; k < REDUCE_LANES; k++) best[k] = in[k < n ? k : 0];                                 \
+        for (int k = 0; k < REDUCE_LANES; k++) best[k] = in[0];                                             \
         for (; i + REDUCE_LANES <= n; i += REDUCE_LANES)                                                    \
             for (int k = 0; k < REDUCE_LANES; k++) {                                                        \
-                const REAL x = in[i + k];                                                                   \
-                best[k] = x beats best[k] || x != x ? x : best[k];                                          \
+                best[k] = in[i + k] beats best[k] ? in[i + k] : best[k];                                    \
+                zero[k] += 0 * in[i + k];                                                                   \
             }                                                                                               \
-        double total = best[0];                                                                             \
-        for (int k = 1; k < REDUCE_LANES; k++) total = merge(total, best[k]);                               \
-        for (; i < n; i++) total = merge(total, in[i]);                                                     \
-        return total;                                                                                       \
+        for (int width = REDUCE_LANES / 2; width > 0; width /= 2)                                           \
+            for (int k = 0; k < width; k++) {                                                               \
+                best[k] = best[k + width] beats best[k] ? best[k + width] : best[k];                        \
+                zero[k] += zero[k + width];                                                                 \
+            }                                                                                               \
+        if (zero[0] != 0)                                                                                   \
+            for (best[0] = in[0], i = 1; i < n; i++) best[0] = FN(name##_of)(in[i], best[0]);               \
+        for (; i < n; i++) best[0] = FN(name##_of)(in[i], best[0]);                                         \
+        return best[0];                                                                                     \
     }                                                                                                       \
-    static void FN(name##_columns)(double *total_, const void *data, const void *centre, fnn_size rows, fnn_size stride, fnn_size n) \
+    static void FN(name##_columns)(double *total, const void *data, const void *centre, fnn_size rows, fnn_size stride, fnn_size n) \
     {                                                                                                       \
-        double *restrict total = total_;                                                                    \
         const REAL *restrict in = data;                                                                     \
+        REAL best[REDUCE_COLUMNS], zero = 0;                                                                \
+        fnn_size r = 0;                                                                                     \
         (void)centre;                                                                                       \
-        for (fnn_size i = 0; i < n; i++) total[i] = in[i];                                                  \
-        for (fnn_size r = 1; r < rows; r++)                                                                 \
+        memcpy(best, in, (size_t)n * sizeof(REAL));                                                         \
+        for (; r + 2 <= rows; r += 2) {                         /* two rows at a time: best is read and written less often */ \
+            const REAL *restrict u = in + r * stride, *restrict v = u + stride;                             \
+            _Pragma("omp simd reduction(+:zero)")                                                           \
             for (fnn_size i = 0; i < n; i++) {                                                              \
-                const double x = in[r * stride + i];                                                        \
-                total[i] = x beats total[i] || x != x ? x : total[i];                                       \
+                const REAL x = u[i] beats v[i] ? u[i] : v[i];                                               \
+                best[i] = x beats best[i] ? x : best[i];                                                    \
+                zero += 0 * (u[i] + v[i]);                                                                  \
             }                                                                                               \
+        }                                                                                                   \
+        if (zero != 0)                                                                                      \
+            for (memcpy(best, in, (size_t)n * sizeof(REAL)), r = 1; r < rows; r++)                          \
+                for (fnn_size i = 0; i < n; i++) best[i] = FN(name##_of)(in[r * stride + i], best[i]);      \
+        for (; r < rows; r++)                                                                               \
+            for (fnn_size i = 0; i < n; i++) best[i] = FN(name##_of)(in[r * stride + i], best[i]);          \
+        for (fnn_size i = 0; i < n; i++) total[i] = best[i];                                                \
     }                                                                                                       \
     REDUCTION(name, name, merge, 0)
 
@@ -153,8 +174,9 @@ static void FN(reduce)(fnn_reduce_args *args)
         args->x = x + o * axis * inner;
         args->c = c ? c + o * inner : NULL;
         fnn_parallel_for(pieces, 1, FN(reduce_pieces_block), args);
+        combine_parts(args->parts, pieces, inner, args->combine);
         for (fnn_size i = 0; i < inner; i++)
-            ((REAL *)args->y)[o * inner + i] = (REAL)finished(args, combine_parts(args->parts + i, pieces, inner, args->combine));
+            ((REAL *)args->y)[o * inner + i] = (REAL)finished(args, args->parts[i]);
     }
     fnn_scratch_free(args->parts);
 }
@@ -175,6 +197,7 @@ static double FN(prod_run)(const void *data, double centre, fnn_size n)
     const REAL *x = data;
     double p = 1;
     (void)centre;
+    #pragma omp simd reduction(*:p)
     for (fnn_size i = 0; i < n; i++)
         p *= x[i];
     return p;
@@ -319,18 +342,29 @@ void FN(argmax_backward)(REAL *dx, const REAL *dy, const int64_t *index, fnn_siz
 }
 
 /* ---- running sums ------------------------------------------------------------------------------------------------------------------ */
-/* Tasks are outputs of the last step: each goes down one column of x. */
+/* Tasks are blocks of columns, in all outer slices. */
 static void FN(cumsum_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const fnn_axis_args *args = ctx;
-    const fnn_size inner = args->inner, axis = args->axis;
+    const fnn_size inner = args->inner, axis = args->axis, blocks = (inner + REDUCE_COLUMNS - 1) / REDUCE_COLUMNS;
     for (fnn_size t = begin; t < end; t++) {
-        const fnn_size start = t / inner * axis * inner + t % inner;
-        double s = 0;
+        const fnn_size i0 = t % blocks * REDUCE_COLUMNS, n = smaller(inner - i0, REDUCE_COLUMNS);
+        const fnn_size start = t / blocks * axis * inner + i0;
+        const fnn_size step = args->number ? -inner : inner, from = args->number ? start + (axis - 1) * inner : start;
+        double total[REDUCE_COLUMNS] = { 0 };
+        if (inner == 1) {
+            for (fnn_size k = 0; k < axis; k++)
+                ((REAL *)args->y)[from + k * step] = (REAL)(total[0] += ((const REAL *)args->x)[from + k * step]);
+            continue;
+        }
         for (fnn_size k = 0; k < axis; k++) {
-            const fnn_size at = start + (args->number ? axis - 1 - k : k) * inner;
-            s += ((const REAL *)args->x)[at];
-            ((REAL *)args->y)[at] = (REAL)s;
+            const fnn_size row = from + k * step;
+            const REAL *restrict x = (const REAL *)args->x + row;
+            REAL *restrict y = (REAL *)args->y + row;
+            for (fnn_size i = 0; i < n; i++) {
+                total[i] += x[i];
+                y[i] = (REAL)total[i];
+            }
         }
     }
 }
@@ -338,7 +372,9 @@ static void FN(cumsum_block)(void *ctx, fnn_size begin, fnn_size end)
 void FN(cumsum)(REAL *y, const REAL *x, fnn_size outer, fnn_size axis, fnn_size inner, int reverse)
 {
     fnn_axis_args args = { .y = y, .x = x, .outer = outer, .axis = axis, .inner = inner, .number = reverse };
-    fnn_parallel_for(outer * inner, at_least_one(REDUCE_BLOCK / at_least_one(axis)), FN(cumsum_block), &args);
+    const fnn_size blocks = (inner + REDUCE_COLUMNS - 1) / REDUCE_COLUMNS;
+    fnn_parallel_for(outer * blocks, at_least_one(REDUCE_BLOCK / at_least_one(axis * (inner / at_least_one(blocks)))),
+                     FN(cumsum_block), &args);
 }
 
 #undef SUM_OF

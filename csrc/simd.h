@@ -10,6 +10,8 @@
  * and scalar functions without branches, which the compiler vectorises when they stand in a plain loop:
  *
  *     r_exp, r_expm1, r_log, r_log1p, r_erf, r_sigmoid, r_tanh, r_max, r_min
+ *     r_normal(x)      the normal distribution function, the integral of the density up to x
+ *     r_softplus(x)    ln(1 + e^x)
  *
  * Most kernels need no vec: a plain loop over restrict pointers is vectorised at each level as it stands. `vec` is for the few
  * places where registers are the point (the GEMM tile). Sums over an array in a plain loop need `#pragma omp simd reduction(+:s)`.
@@ -29,6 +31,8 @@
 #define r_log FN(r_log)
 #define r_log1p FN(r_log1p)
 #define r_erf FN(r_erf)
+#define r_normal FN(r_normal)
+#define r_softplus FN(r_softplus)
 #define r_sigmoid FN(r_sigmoid)
 #define r_tanh FN(r_tanh)
 #define r_max FN(r_max)
@@ -83,19 +87,20 @@ FNN_INLINE REAL r_expm1(REAL x) { return expm1(x); }
 FNN_INLINE REAL r_log(REAL x) { return log(x); }
 FNN_INLINE REAL r_log1p(REAL x) { return log1p(x); }
 FNN_INLINE REAL r_erf(REAL x) { return erf(x); }
+FNN_INLINE REAL r_normal(REAL x) { return 0.5 * erfc(-0.70710678118654752440 * x); }
+FNN_INLINE REAL r_softplus(REAL x) { return r_max(x, 0) + log1p(exp(x < 0 ? x : -x)); }
+FNN_INLINE REAL r_sigmoid(REAL x) { return 1 / (1 + exp(-x)); }
+FNN_INLINE REAL r_tanh(REAL x) { return tanh(x); }
 #else
-FNN_INLINE float FN(power_of_two)(int32_t n)
+typedef union { float real; uint32_t bits; } FN(float_bits);
+
+/* e^x = 2^n e^r with x = n ln 2 + r, |r| <= ln 2 / 2. Returns e^r - 1, and n where a float has its exponent: adding it to the bits of a
+ * float is to multiply by 2^n. */
+FNN_INLINE float FN(exp_parts)(float x, uint32_t *n_bits)
 {
-    union { int32_t bits; float real; } two = { (n + 127) * (1 << 23) };
-    return two.real;
-}
-/* e^x = 2^n e^r with x = n ln 2 + r, |r| <= ln 2 / 2. Returns e^r - 1 and n. x is clamped where the answer is 0 or infinity anyway. */
-FNN_INLINE float FN(exp_parts)(float x, int32_t *n_out)
-{
-    x = x > 89.0f ? 89.0f : x;
-    x = x < -104.0f ? -104.0f : x;
-    const float shift = 12582912.0f;                             /* 1.5 * 2^23: adding it rounds to an integer */
-    const float n = (x * 1.44269504f + shift) - shift;
+    const float shift = 12582912.0f;                             /* 1.5 * 2^23: adding it rounds to an integer in the lowest bits */
+    const FN(float_bits) t = { x * 1.44269504f + shift };
+    const float n = t.real - shift;
     float r = x - n * 0.693359375f;                              /* ln 2 in two parts, the first exact in few bits */
     r = r + n * 2.12194440e-4f;
     float q = 0.00138182985f;                                    /* (e^r - 1 - r) / r^2 */
@@ -103,29 +108,34 @@ FNN_INLINE float FN(exp_parts)(float x, int32_t *n_out)
     q = q * r + 0.0416682921f;
     q = q * r + 0.166665226f;
     q = q * r + 0.49999994f;
-    *n_out = n == n ? (int32_t)n : 0;                            /* NaN has no integer */
+    *n_bits = t.bits << 23;
     return q * (r * r) + r;
 }
 FNN_INLINE float r_exp(float x)                                  /* 1.02 ulp */
 {
-    int32_t n;
-    const float q = FN(exp_parts)(x, &n);
-    const float a = FN(power_of_two)(n >> 1), b = FN(power_of_two)(n - (n >> 1));    /* halves of n keep both factors finite */
-    return (q * a + a) * b;
+    uint32_t n;
+    FN(float_bits) y = { 1.0f + FN(exp_parts)(x, &n) };
+    y.bits += n;
+    y.real = x < -87.33654f ? 0.0f : y.real;                     /* no normal float is as small */
+    return x <= 88.72283f ? y.real : x * INFINITY;               /* too large, or NaN */
 }
 FNN_INLINE float r_expm1(float x)                                /* 1.6 ulp */
 {
-    int32_t n;
+    x = x < -30.0f ? -30.0f : x;
+    uint32_t n;
     const float q = FN(exp_parts)(x, &n);
-    const float a = FN(power_of_two)(n >> 1), b = FN(power_of_two)(n - (n >> 1)), inverse_b = FN(power_of_two)((n >> 1) - n);
-    return (q * a + (a - inverse_b)) * b;                        /* q 2^n + (2^n - 1), the bracket exact while it matters */
+    const FN(float_bits) two = { .bits = n + 0x3f800000u };      /* 2^n */
+    FN(float_bits) large = { 1.0f + q };                         /* e^x, which is e^x - 1 to the last digit from 30 on */
+    large.bits += n;
+    const float y = x < 30.0f ? q * two.real + (two.real - 1.0f) : large.real;     /* the bracket is exact while it matters */
+    return x <= 88.72283f ? y : x * INFINITY;
 }
-/* ln x = n ln 2 + ln(1 + f) with x = 2^n (1 + f), sqrt(1/2) <= 1 + f < sqrt(2) */
-FNN_INLINE float r_log(float x)                                  /* 0.9 ulp */
+/* ln x = n ln 2 + ln(1 + f) with x = 2^n (1 + f), sqrt(1/2) <= 1 + f < sqrt(2). Returns ln x, for normal x, and n and f. */
+FNN_INLINE float FN(log_parts)(float x, int32_t *n, float *f_out)
 {
-    union { float real; uint32_t bits; } m = { x };
-    const int32_t n = (int32_t)(m.bits - 0x3f3504f3u) >> 23;     /* 0x3f3504f3 is sqrt(1/2) */
-    m.bits -= (uint32_t)n << 23;
+    FN(float_bits) m = { x };
+    *n = (int32_t)(m.bits - 0x3f3504f3u) >> 23;                  /* 0x3f3504f3 is sqrt(1/2) */
+    m.bits -= (uint32_t)*n << 23;
     const float f = m.real - 1.0f;
     float q = 0.0674926788f;                                     /* (ln(1 + f) - f + f^2 / 2) / f^3 */
     q = q * f - 0.116700977f;
@@ -137,40 +147,98 @@ FNN_INLINE float r_log(float x)                                  /* 0.9 ulp */
     q = q * f - 0.250000089f;
     q = q * f + 0.333333135f;
     float y = (q * f - 0.5f) * (f * f);
-    y = y - (float)n * 2.12194440e-4f;
-    y = (f + y) + (float)n * 0.693359375f;
-    y = x < INFINITY ? y : x;                                    /* infinity, NaN */
+    y = y - (float)*n * 2.12194440e-4f;
+    *f_out = f;
+    return (f + y) + (float)*n * 0.693359375f;
+}
+FNN_INLINE float FN(log_ends)(float x, float y)                  /* y, but the limits where x is 0, negative, infinite or NaN */
+{
+    y = x < INFINITY ? y : x;
     return x >= 1.17549435e-38f ? y : x >= 0 ? -INFINITY : x == x ? NAN : x;
+}
+FNN_INLINE float r_log(float x)                                  /* 0.9 ulp */
+{
+    int32_t n;
+    float f;
+    return FN(log_ends)(x, FN(log_parts)(x, &n, &f));
 }
 FNN_INLINE float r_log1p(float x)                                /* 1.5 ulp */
 {
-    const float u = 1.0f + x, lost = (x - (u - 1.0f)) / u;       /* what rounding 1 + x lost, times the slope of the logarithm */
-    return r_log(u) + (u > 0 && u < INFINITY ? lost : 0.0f);
+    int32_t n;
+    float f;
+    const float u = 1.0f + x, y = FN(log_parts)(u, &n, &f);
+    const FN(float_bits) scale = { .bits = (uint32_t)(127 - n) << 23 };
+    const float lost = (x - (u - 1.0f)) * (1.0f - f + f * f) * scale.real;      /* what rounding 1 + x lost, times 1 / u, roughly */
+    return FN(log_ends)(u, u < 0x1p30f ? y + lost : y);
 }
 /* erf u = 1 - e^{-p} for u >= 0, with p = -ln(1 - erf u) = u q(u): smooth, and small where erf is small. erf 3.92 rounds to 1. */
 FNN_INLINE float r_erf(float x)                                  /* 2.5 ulp */
 {
     float u = x < 0 ? -x : x;
     u = u > 3.92f ? 3.92f : u;
-    float q = -9.31505838e-06f;
-    q = q * u + 0.000118219687f;
-    q = q * u - 0.000635106117f;
-    q = q * u + 0.00167159934f;
-    q = q * u - 0.00016546734f;
-    q = q * u - 0.0191499852f;
-    q = q * u + 0.102776878f;
-    q = q * u + 0.636619508f;
-    q = q * u - 5.86353828e-8f;                                  /* 2 / sqrt(pi) in two parts */
-    const float minus_y = r_expm1(-(u * 1.12837923f + u * q));
+    float p = -9.31487375e-06f;
+    p = p * u + 0.000118218537f;
+    p = p * u - 0.000635103963f;
+    p = p * u + 0.00167159818f;
+    p = p * u - 0.00016546734f;
+    p = p * u - 0.0191499852f;
+    p = p * u + 0.102776878f;
+    p = p * u + 0.636619508f;
+    p = p * u - 5.86353828e-8f;                                  /* 2 / sqrt(pi) in two parts */
+    p = u * 1.12837923f + u * p;
+    uint32_t n;
+    const float q = FN(exp_parts)(-p, &n);
+    const FN(float_bits) two = { .bits = n + 0x3f800000u };      /* 2^n */
+    const float minus_y = q * two.real + (two.real - 1.0f);
     return x < 0 ? minus_y : 0.0f - minus_y;                     /* erf 0 is 0, not -0 */
 }
-#endif
-FNN_INLINE REAL r_sigmoid(REAL x) { return 1 / (1 + r_exp(-x)); }                                          /* float: 2.5 ulp */
-FNN_INLINE REAL r_tanh(REAL x)                                   /* (e^2|x| - 1) / (e^2|x| + 1) with the sign of x; float: 2.7 ulp */
+/* The distribution at -u is e^-p for u >= 0, p = -ln of it, and the rest to 1 at u. */
+FNN_INLINE float r_normal(float x)                               /* within 1e-7, absolutely */
 {
-    REAL u = x < 0 ? -x : x;
-    u = u > 20 ? 20 : u;
-    REAL t = r_expm1(2 * u);
-    t = t / (t + 2);
-    return x < 0 ? -t : t;
+    const float u = x < 0 ? -x : x;
+    float p = 1.95499774e-06f;
+    p = p * u - 2.71943045e-05f;
+    p = p * u + 0.000128671105f;
+    p = p * u + 9.55886717e-05f;
+    p = p * u - 0.00489652762f;
+    p = p * u + 0.0363876894f;
+    p = p * u + 0.318298936f;
+    p = p * u + 0.797885299f;
+    p = p * u + 0.693147182f;
+    uint32_t n;
+    const float q = FN(exp_parts)(-p, &n);
+    const FN(float_bits) two = { .bits = n + 0x3f800000u };
+    const float tail = p > 87.0f ? 0.0f : q * two.real + two.real;
+    return x < 0 ? tail : 1.0f - tail;
 }
+/* ln(1 + e^x) = max(x, 0) + ln(1 + e), e = e^-|x|, and ln(1 + e) = e + e^2 q(e) for 0 <= e <= 1 */
+FNN_INLINE float r_softplus(float x)                             /* 2.3 ulp */
+{
+    const float e = r_exp(x < 0 ? x : -x);
+    float q = -0.00329107419f;
+    q = q * e + 0.0200884603f;
+    q = q * e - 0.0574604832f;
+    q = q * e + 0.106613711f;
+    q = q * e - 0.153449774f;
+    q = q * e + 0.196921214f;
+    q = q * e - 0.249580204f;
+    q = q * e + 0.333304644f;
+    q = q * e - 0.499999315f;
+    return r_max(x, 0) + (q * e * e + e);
+}
+FNN_INLINE float r_sigmoid(float x)                              /* 1 / (1 + e), or e / (1 + e) where x < 0, with e = e^-|x|: 2.5 ulp */
+{
+    const float e = r_exp(x < 0 ? x : -x);
+    return (x < 0 ? e : 1.0f) / (1.0f + e);
+}
+FNN_INLINE float r_tanh(float x)                                 /* (e^2u - 1) / (e^2u + 1), u = |x|, with the sign of x: 2.7 ulp, near 0 too */
+{
+    float u = x < 0 ? -x : x;
+    u = u > 9.02f ? 9.02f : u;                                   /* whose tanh rounds to 1 */
+    uint32_t n;
+    const float q = FN(exp_parts)(2.0f * u, &n);
+    const FN(float_bits) two = { .bits = n + 0x3f800000u };
+    const float t = q * two.real + (two.real - 1.0f), y = t / (t + 2.0f);
+    return x < 0 ? -y : y;
+}
+#endif

@@ -67,7 +67,8 @@ def logistic(x):
 
 ACCURACY = {                                                    # the bounds of csrc/simd.h, measured there over every float
     "exp": (F.exp, np.exp, 1.02), "expm1": (F.expm1, np.expm1, 1.6), "log": (F.log, np.log, 0.9), "log1p": (F.log1p, np.log1p, 1.5),
-    "erf": (F.erf, np.vectorize(math.erf, otypes=[float]), 2.5), "sigmoid": (F.sigmoid, logistic, 2.5), "tanh": (F.tanh, np.tanh, 2.7)}
+    "erf": (F.erf, np.vectorize(math.erf, otypes=[float]), 2.5), "sigmoid": (F.sigmoid, logistic, 2.5), "tanh": (F.tanh, np.tanh, 2.7),
+    "softplus": (lambda x: F.softplus(x, threshold=1e30), lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), 2.3)}
 
 
 @every_level
@@ -82,6 +83,23 @@ def test_error_in_ulp(name, level):
     worst = int(error.argmax())
     assert error[worst] <= bound, f"{name}({x[worst]!r}) is off by {error[worst]:.3f} ulp, the bound is {bound}"
     assert error.max() > 0.5                                    # it is float32 that was measured
+
+
+@every_level
+def test_error_of_gelu(level):
+    """The normal distribution under it is within 1e-7; the product is rounded once more."""
+    x = np.concatenate([np.linspace(-14, 14, 200_001), [-1e3, -30, 30, 1e3]]).astype(np.float32)
+    wide = x.astype(np.float64)
+    normal = 0.5 * np.vectorize(math.erfc)(-wide / math.sqrt(2))
+    density = np.exp(-0.5 * wide**2) / math.sqrt(2 * math.pi)
+    t = nn.tensor(x, requires_grad=True)
+    with nn.use_isa(level):
+        y = F.gelu(t)
+        y.backward(np.ones(x.shape))
+    assert (np.abs(y.data - wide * normal) <= (np.abs(x) + 0.1) * 1e-7).all()
+    assert (np.abs(t.grad.data - (normal + wide * density)) <= 4e-7).all()
+    tail = (x < -3) & (x > -5)
+    np.testing.assert_allclose(y.data[tail], (wide * normal)[tail], rtol=0.02)     # and the tail is no rounding noise
 
 
 def test_the_ulp_measure_notices():
