@@ -5,17 +5,22 @@ import math
 import numpy as np
 
 
-def sum_to(g, operand):
-    """Sum g over the axes along which `operand` was broadcast: each of its elements was used that many times."""
-    if not isinstance(operand, np.ndarray):
+def shape(operand):
+    """The shape of an array; None for a number."""
+    return operand.shape if isinstance(operand, np.ndarray) else None
+
+
+def sum_to(g, shape):
+    """Sum g over the axes along which an operand of this shape was broadcast: each of its elements was used that many times."""
+    if shape is None:
         return None
-    g = g.sum(axis=tuple(range(g.ndim - operand.ndim)))
-    repeated = tuple(d for d in range(operand.ndim) if operand.shape[d] == 1)
-    return np.sum(g, axis=repeated, keepdims=True).reshape(operand.shape)
+    g = g.sum(axis=tuple(range(g.ndim - len(shape))))
+    repeated = tuple(d for d, n in enumerate(shape) if n == 1)
+    return np.sum(g, axis=repeated, keepdims=True).reshape(shape)
 
 
 def add_forward(a, b):
-    return np.asarray(a + b), (a, b)
+    return np.asarray(a + b), (shape(a), shape(b))
 
 
 def add_backward(dy, saved):
@@ -24,7 +29,7 @@ def add_backward(dy, saved):
 
 
 def sub_forward(a, b):
-    return np.asarray(a - b), (a, b)
+    return np.asarray(a - b), (shape(a), shape(b))
 
 
 def sub_backward(dy, saved):
@@ -38,7 +43,7 @@ def mul_forward(a, b):
 
 def mul_backward(dy, saved):
     a, b = saved
-    return sum_to(dy * b, a), sum_to(dy * a, b)     # forward was  y = a b
+    return sum_to(dy * b, shape(a)), sum_to(dy * a, shape(b))     # forward was  y = a b
 
 
 def div_forward(a, b):
@@ -49,7 +54,7 @@ def div_forward(a, b):
 def div_backward(dy, saved):
     a, b = saved
     with np.errstate(divide="ignore", invalid="ignore"):
-        return sum_to(dy / b, a), sum_to(-dy * a / b**2, b)     # forward was  y = a / b
+        return sum_to(dy / b, shape(a)), sum_to(-dy * a / b**2, shape(b))     # forward was  y = a / b
 
 
 def maximum_forward(a, b):
@@ -58,7 +63,7 @@ def maximum_forward(a, b):
 
 def maximum_backward(dy, saved):
     a, b = saved                                    # the gradient goes to the larger; equals share it
-    return sum_to(dy * ((a > b) + 0.5 * (a == b)), a), sum_to(dy * ((b > a) + 0.5 * (a == b)), b)
+    return sum_to(dy * ((a > b) + 0.5 * (a == b)), shape(a)), sum_to(dy * ((b > a) + 0.5 * (a == b)), shape(b))
 
 
 def minimum_forward(a, b):
@@ -67,7 +72,7 @@ def minimum_forward(a, b):
 
 def minimum_backward(dy, saved):
     a, b = saved
-    return sum_to(dy * ((a < b) + 0.5 * (a == b)), a), sum_to(dy * ((b < a) + 0.5 * (a == b)), b)
+    return sum_to(dy * ((a < b) + 0.5 * (a == b)), shape(a)), sum_to(dy * ((b < a) + 0.5 * (a == b)), shape(b))
 
 
 def pow_tensor_forward(a, b):
@@ -81,7 +86,7 @@ def pow_tensor_backward(dy, saved):
         slope_a = np.where(b == 0, 0, b * np.power(a, b - 1))
         y = np.power(a, b)
         slope_b = np.where(y == 0, 0, y * np.log(a))
-    return sum_to(dy * slope_a, a), sum_to(dy * slope_b, b)
+    return sum_to(dy * slope_a, shape(a)), sum_to(dy * slope_b, shape(b))
 
 
 def remainder_forward(a, b):
@@ -92,7 +97,7 @@ def remainder_forward(a, b):
 def remainder_backward(dy, saved):
     a, b = saved                                    # forward was  y = a - b floor(a / b)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return sum_to(dy, a), sum_to(-dy * np.floor_divide(a, b), b)
+        return sum_to(dy, shape(a)), sum_to(-dy * np.floor_divide(a, b), shape(b))
 
 
 def neg_forward(x):

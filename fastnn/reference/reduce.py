@@ -3,45 +3,44 @@
 import numpy as np
 
 
-def count(x, dim):
+def count(shape, dim):
     """How many elements are reduced to one."""
-    return int(np.prod([x.shape[d] for d in dim], dtype=np.int64))
+    return int(np.prod([shape[d] for d in dim], dtype=np.int64))
 
 
-def expand(dy, x, dim):
-    """dy as x's shape: repeated along the axes that were reduced."""
-    shape = [1 if d in dim else n for d, n in enumerate(x.shape)]
-    return np.broadcast_to(dy.reshape(shape), x.shape)
+def expand(dy, shape, dim):
+    """dy in the shape that was reduced: repeated along the axes `dim`."""
+    return np.broadcast_to(dy.reshape([1 if d in dim else n for d, n in enumerate(shape)]), shape)
 
 
 def sum_forward(x, *, dim, keepdim):
-    return np.asarray(np.sum(x, axis=dim, keepdims=keepdim)), (x,)
+    return np.asarray(np.sum(x, axis=dim, keepdims=keepdim)), (x.shape,)
 
 
 def sum_backward(dy, saved, *, dim, keepdim):
-    x, = saved                                      # each x is in one sum, with factor 1
-    return (expand(dy, x, dim) + np.zeros_like(x),)
+    shape, = saved                                  # each x is in one sum, with factor 1
+    return (np.array(expand(dy, shape, dim)),)
 
 
 def mean_forward(x, *, dim, keepdim):
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(np.sum(x, axis=dim, keepdims=keepdim) / x.dtype.type(count(x, dim))), (x,)
+        return np.asarray(np.sum(x, axis=dim, keepdims=keepdim) / x.dtype.type(count(x.shape, dim))), (x.shape,)
 
 
 def mean_backward(dy, saved, *, dim, keepdim):
-    x, = saved
-    return (expand(dy, x, dim) / x.dtype.type(count(x, dim)) + np.zeros_like(x),)
+    shape, = saved
+    return (expand(dy, shape, dim) / dy.dtype.type(count(shape, dim)),)
 
 
 def var_forward(x, *, dim, keepdim, correction):
     mean = np.mean(x, axis=dim, keepdims=True)
-    y = np.sum((x - mean)**2, axis=dim, keepdims=keepdim) / max(count(x, dim) - correction, 0)
+    y = np.sum((x - mean)**2, axis=dim, keepdims=keepdim) / max(count(x.shape, dim) - correction, 0)
     return np.asarray(y), (x, mean)
 
 
 def var_backward(dy, saved, *, dim, keepdim, correction):
     x, mean = saved                                 # the mean moves too, but its part is sum (x - mean) = 0
-    return (expand(dy, x, dim) * 2 * (x - mean) / max(count(x, dim) - correction, 0),)
+    return (expand(dy, x.shape, dim) * 2 * (x - mean) / max(count(x.shape, dim) - correction, 0),)
 
 
 def std_forward(x, *, dim, keepdim, correction):
@@ -63,8 +62,8 @@ def norm_forward(x, *, p, dim, keepdim):
 def norm_backward(dy, saved, *, p, dim, keepdim):
     x, y = saved
     if p == 1:
-        return (expand(dy, x, dim) * np.sign(x),)
-    return (expand(np.where(y == 0, 0, dy / np.where(y == 0, 1, y)), x, dim) * x,)       # forward was  y^2 = sum x^2
+        return (expand(dy, x.shape, dim) * np.sign(x),)
+    return (expand(np.where(y == 0, 0, dy / np.where(y == 0, 1, y)), x.shape, dim) * x,)       # forward was  y^2 = sum x^2
 
 
 def logsumexp_forward(x, *, dim, keepdim):
@@ -78,7 +77,7 @@ def logsumexp_forward(x, *, dim, keepdim):
 def logsumexp_backward(dy, saved, *, dim, keepdim):
     x, y = saved                                    # dy/dx = e^x / sum e^x
     with np.errstate(over="ignore", invalid="ignore"):
-        return (expand(dy, x, dim) * np.exp(x - np.where(np.isinf(y), 0, y)),)
+        return (expand(dy, x.shape, dim) * np.exp(x - np.where(np.isinf(y), 0, y)),)
 
 
 def prod_forward(x, *, dim, keepdim):
@@ -87,10 +86,10 @@ def prod_forward(x, *, dim, keepdim):
 
 def prod_backward(dy, saved, *, dim, keepdim):
     x, = saved
-    moved = np.moveaxis(x, dim, range(len(dim))).reshape((count(x, dim), -1))
+    moved = np.moveaxis(x, dim, range(len(dim))).reshape((count(x.shape, dim), -1))
     others = np.stack([np.prod(np.delete(moved, a, axis=0), axis=0) for a in range(len(moved))]) if len(moved) else moved
     shape = [x.shape[d] for d in dim] + [n for d, n in enumerate(x.shape) if d not in dim]
-    return (expand(dy, x, dim) * np.moveaxis(others.reshape(shape), range(len(dim)), dim),)
+    return (expand(dy, x.shape, dim) * np.moveaxis(others.reshape(shape), range(len(dim)), dim),)
 
 
 def cumsum_forward(x, *, dim):
@@ -103,9 +102,9 @@ def cumsum_backward(dy, saved, *, dim):
 
 def equal_shares(dy, x, y, dim):
     """dy in equal parts to all x along `dim` that are equal to y."""
-    top = expand(y, x, dim)
+    top = expand(y, x.shape, dim)
     same = (x == top) | (np.isnan(x) & np.isnan(top))
-    return expand(dy, x, dim) * same / np.sum(same, axis=dim, keepdims=True)
+    return expand(dy, x.shape, dim) * same / np.sum(same, axis=dim, keepdims=True)
 
 
 def amax_forward(x, *, dim, keepdim):
