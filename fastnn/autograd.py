@@ -383,7 +383,7 @@ class set_grad_enabled:
 
         @functools.wraps(function)
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with type(self)(self.enabled) if type(self) is set_grad_enabled else type(self)():  # type: ignore[call-arg]
+            with set_grad_enabled(self.enabled):    # a fresh one, so that the function may call itself
                 return function(*args, **kwargs)
         return wrapped
 
