@@ -79,7 +79,7 @@ typedef struct {
     REAL *c;
     const REAL *a, *b, *bias_row, *bias_col;
     fnn_size rsc, rsa, csa, rsb, csb, m, n, k;
-    int accumulate;
+    int how;
 } FN(gemm_args);
 
 #include "gemm_tile.tmpl.h"
@@ -90,8 +90,9 @@ typedef struct {
 typedef struct {
     const FN(gemm_args) *g;                         /* the block: C[m,n] += A[m,k] B[k,n], all that fits in the panels */
     fnn_size a_panels, b_panels;                    /* how many there are, copied or not */
-    REAL *a, *b;                                    /* copies, or NULL: read A, B where they lie */
-    fnn_size a_pitch, b_pitch;                      /* from one copied panel to the next */
+    const REAL *a, *b;                              /* panels, or NULL: read A, B where they lie */
+    REAL *pack_a, *pack_b;                          /* where to copy panels, or NULL: nothing to copy */
+    fnn_size a_slack;                               /* elements behind each panel of A */
     fnn_size group_rows, group_columns, groups_down;/* panels in a group of tiles; groups in a column of groups */
 } FN(gemm_block);
 
@@ -101,44 +102,50 @@ static fnn_size FN(gemm_row)(const FN(gemm_block) *block, fnn_size t)
     return t * (block->g->m / block->a_panels) + gemm_min(t, block->g->m % block->a_panels);
 }
 
+/* Where it begins in memory, from the first on */
+static fnn_size FN(gemm_a_at)(const FN(gemm_block) *block, fnn_size t)
+{
+    return FN(gemm_row)(block, t) * block->g->k + t * block->a_slack;
+}
+
 /* Panels [begin, end), those of A first */
 static void FN(gemm_pack_panels)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(gemm_block) *block = ctx;
     const FN(gemm_args) *g = block->g;
-    const fnn_size a_panels = block->a ? block->a_panels : 0;
+    const fnn_size a_panels = block->pack_a ? block->a_panels : 0, b_pitch = GEMM_NR * g->k;
     for (; begin < gemm_min(end, a_panels); begin++) {
         fnn_size i = FN(gemm_row)(block, begin), rows = FN(gemm_row)(block, begin + 1) - i;
-        FN(gemm_pack)(block->a + begin * block->a_pitch, rows, rows, g->m - i, g->a + i * g->rsa, g->rsa, g->csa, g->k);
+        FN(gemm_pack)(block->pack_a + FN(gemm_a_at)(block, begin), rows, rows, g->m - i, g->a + i * g->rsa, g->rsa, g->csa, g->k);
     }
     begin -= a_panels;
     end -= a_panels;
     if (g->csb == 1 && gemm_min(end, g->n / GEMM_NR) > begin) {
         fnn_size full = gemm_min(end, g->n / GEMM_NR) - begin;
-        FN(gemm_pack_wide)(block->b + begin * block->b_pitch, block->b_pitch, full, g->b + begin * GEMM_NR, g->rsb, g->k);
+        FN(gemm_pack_wide)(block->pack_b + begin * b_pitch, b_pitch, full, g->b + begin * GEMM_NR, g->rsb, g->k);
         begin += full;
     }
     for (; begin < end; begin++) {
         fnn_size j = begin * GEMM_NR, columns = gemm_min(GEMM_NR, g->n - j);
-        FN(gemm_pack)(block->b + begin * block->b_pitch, GEMM_NR, columns, columns, g->b + j * g->csb, g->csb, g->rsb, g->k);
+        FN(gemm_pack)(block->pack_b + begin * b_pitch, GEMM_NR, columns, columns, g->b + j * g->csb, g->csb, g->rsb, g->k);
     }
 }
 
 /* A tile that sticks out of C: it is computed beside, then copied. `b` is a panel filled up with zeros. */
 GEMM_APART void FN(gemm_edge_tile)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, const REAL *bias_row,
-                                   const REAL *bias_col, fnn_size rows, fnn_size columns, fnn_size k, int by_rows, int accumulate)
+                                   const REAL *bias_col, fnn_size rows, fnn_size columns, fnn_size k, int by_rows, int how)
 {
     REAL tile[GEMM_MR * GEMM_NV * GEMM_VL], bias[GEMM_NV * GEMM_VL];
     const fnn_size width = columns > VL ? 2 * VL : VL;
     if (bias_col)
         for (fnn_size l = 0; l < width; l++)
             bias[l] = l < columns ? bias_col[l] : 0;
-    if (accumulate)
+    if (how & FNN_GEMM_ADD)
         for (fnn_size r = 0; r < rows; r++)
             for (fnn_size l = 0; l < width; l++)
                 tile[r * width + l] = l < columns ? c[r * rsc + l] : 0;
     FN(gemm_tile_fn) *compute = FN(gemm_tiles)[by_rows][columns > VL][rows - 1];
-    compute(tile, width, a, sa, b, GEMM_NR, bias_row, bias_col ? bias : NULL, k, accumulate);
+    compute(tile, width, a, sa, b, GEMM_NR, bias_row, bias_col ? bias : NULL, k, how);
     for (fnn_size r = 0; r < rows; r++)
         for (fnn_size l = 0; l < columns; l++)
             c[r * rsc + l] = tile[r * width + l];
@@ -149,7 +156,7 @@ static void FN(gemm_group)(const FN(gemm_block) *block, fnn_size i, fnn_size i_e
 {
     const FN(gemm_args) *g = block->g;
     const fnn_size edge = gemm_min(j_end, g->n / GEMM_NR), edge_columns = j_end > edge ? g->n - edge * GEMM_NR : 0;
-    const fnn_size rsb = block->b ? GEMM_NR : g->rsb, b_pitch = block->b ? block->b_pitch : GEMM_NR;
+    const fnn_size rsb = block->b ? GEMM_NR : g->rsb, b_pitch = block->b ? GEMM_NR * g->k : GEMM_NR;
     const REAL *b = block->b ? block->b : g->b, *edge_panel = b + edge * b_pitch;
     REAL *room = NULL;
     if (edge_columns > 0 && !block->b) {
@@ -160,17 +167,17 @@ static void FN(gemm_group)(const FN(gemm_block) *block, fnn_size i, fnn_size i_e
     const int by_rows = !block->a && g->rsa != 1;
     for (; i < i_end; i++) {
         const fnn_size row = FN(gemm_row)(block, i), rows = FN(gemm_row)(block, i + 1) - row;
-        const REAL *a = block->a ? block->a + i * block->a_pitch : g->a + row * g->rsa;
+        const REAL *a = block->a ? block->a + FN(gemm_a_at)(block, i) : g->a + row * g->rsa;
         const fnn_size sa = block->a ? rows : by_rows ? g->rsa : g->csa;
         const REAL *bias_row = g->bias_row ? g->bias_row + row : NULL, *bias_col = g->bias_col;
         REAL *c = g->c + row * g->rsc;
         FN(gemm_tile_fn) *tile = FN(gemm_tiles)[by_rows][1][rows - 1];
         for (fnn_size panel = j; panel < edge; panel++)
             tile(c + panel * GEMM_NR, g->rsc, a, sa, b + panel * b_pitch, rsb,
-                 bias_row, bias_col ? bias_col + panel * GEMM_NR : NULL, g->k, g->accumulate);
+                 bias_row, bias_col ? bias_col + panel * GEMM_NR : NULL, g->k, g->how);
         if (edge_columns > 0)
             FN(gemm_edge_tile)(c + edge * GEMM_NR, g->rsc, a, sa, edge_panel, bias_row,
-                               bias_col ? bias_col + edge * GEMM_NR : NULL, rows, edge_columns, g->k, by_rows, g->accumulate);
+                               bias_col ? bias_col + edge * GEMM_NR : NULL, rows, edge_columns, g->k, by_rows, g->how);
     }
     if (room)
         fnn_scratch_free(room);
@@ -187,21 +194,17 @@ static void FN(gemm_groups)(void *ctx, fnn_size begin, fnn_size end)
     }
 }
 
-static void FN(gemm_run_block)(FN(gemm_block) *block, int pack_a, int pack_b)
+static void FN(gemm_run_block)(FN(gemm_block) *block)
 {
     const FN(gemm_args) *g = block->g;
     block->a_panels = gemm_parts(g->m, GEMM_MR);
     block->b_panels = gemm_parts(g->n, GEMM_NR);
+    fnn_parallel_for((block->pack_a ? block->a_panels : 0) + (block->pack_b ? block->b_panels : 0), 4, FN(gemm_pack_panels), block);
     block->group_rows = gemm_even(block->a_panels, GEMM_GROUP_ROWS, 1);
     /* for small k a group is wider, so that rows of C are written in long pieces */
     const fnn_size widest = gemm_max(GEMM_GROUP_COLUMNS, GEMM_GROUP_COLUMNS * GEMM_KC / g->k);
     block->group_columns = gemm_even(block->b_panels, widest, 1);
     block->groups_down = gemm_parts(block->a_panels, block->group_rows);
-    const fnn_size panels = (pack_a ? block->a_panels : 0) + (pack_b ? block->b_panels : 0);
-    FN(gemm_block) packing = *block;
-    if (!pack_a)
-        packing.a = NULL;
-    fnn_parallel_for(panels, 4, FN(gemm_pack_panels), &packing);
     const fnn_size groups = block->groups_down * gemm_parts(block->b_panels, block->group_columns);
     const fnn_size work = block->group_rows * GEMM_MR * block->group_columns * GEMM_NR * g->k;
     fnn_parallel_for(groups, gemm_max(1, GEMM_GROUP_WORK / work), FN(gemm_groups), block);
@@ -221,39 +224,61 @@ static int FN(gemm_b_direct)(const FN(gemm_args) *g)
     return g->m <= GEMM_DIRECT_B * GEMM_MR && g->csb == 1;
 }
 
+/* Products in a block of k */
+static fnn_size FN(gemm_depth)(fnn_size k) { return gemm_even(gemm_max(k, 1), GEMM_KC, 8); }
+
 static void FN(gemm_blocked)(const FN(gemm_args) *g)
 {
-    const fnn_size kc = gemm_even(g->k, GEMM_KC, 8);
-    const int a_direct = FN(gemm_a_direct)(g), b_direct = FN(gemm_b_direct)(g);
-    const fnn_size a_pitch = GEMM_MR * kc + VL, b_pitch = GEMM_NR * kc;
-    const fnn_size a_most = GEMM_A_BYTES / (fnn_size)sizeof(REAL) / a_pitch * GEMM_MR;
-    const fnn_size b_most = GEMM_B_BYTES / (fnn_size)sizeof(REAL) / b_pitch * GEMM_NR;
-    const fnn_size mc = a_direct ? g->m : gemm_even(g->m, a_most, GEMM_MR);
-    const fnn_size nc = b_direct ? g->n : gemm_even(g->n, b_most, GEMM_NR);
-    REAL *a = NULL, *b = NULL;
-    if (!a_direct)
-        a = fnn_scratch_alloc((size_t)(gemm_parts(mc, GEMM_MR) * a_pitch) * sizeof(REAL));
-    if (!b_direct)
-        b = fnn_scratch_alloc((size_t)(gemm_parts(nc, GEMM_NR) * b_pitch + VL) * sizeof(REAL));
+    const fnn_size kc = FN(gemm_depth)(g->k), a_slack = g->rsa == FNN_PACKED ? 0 : VL;
+    const int a_direct = g->rsa != FNN_PACKED && FN(gemm_a_direct)(g), a_copied = g->rsa != FNN_PACKED && !a_direct;
+    const int b_direct = g->rsb != FNN_PACKED && FN(gemm_b_direct)(g), b_copied = g->rsb != FNN_PACKED && !b_direct;
+    const fnn_size a_panel = GEMM_MR * kc + a_slack, b_panel = GEMM_NR * kc;
+    const fnn_size a_most = GEMM_A_BYTES / (fnn_size)sizeof(REAL) / a_panel * GEMM_MR;
+    const fnn_size b_most = GEMM_B_BYTES / (fnn_size)sizeof(REAL) / b_panel * GEMM_NR;
+    const fnn_size mc = a_copied ? gemm_even(g->m, a_most, GEMM_MR) : g->m;
+    const fnn_size nc = b_copied ? gemm_even(g->n, b_most, GEMM_NR) : g->n;
+    REAL *a = a_copied ? fnn_scratch_alloc((size_t)(gemm_parts(mc, GEMM_MR) * a_panel) * sizeof(REAL)) : NULL;
+    REAL *b = b_copied ? fnn_scratch_alloc((size_t)(gemm_parts(nc, GEMM_NR) * b_panel + VL) * sizeof(REAL)) : NULL;
 
     for (fnn_size j = 0; j < g->n; j += nc)
         for (fnn_size p = 0; p < g->k; p += kc)
             for (fnn_size i = 0; i < g->m; i += mc) {
                 const int last = p + kc >= g->k;
-                FN(gemm_args) part = {
-                    g->c + i * g->rsc + j, g->a + i * g->rsa + p * g->csa, g->b + p * g->rsb + j * g->csb,
-                    last && g->bias_row ? g->bias_row + i : NULL, last && g->bias_col ? g->bias_col + j : NULL,
-                    g->rsc, g->rsa, g->csa, g->rsb, g->csb,
-                    gemm_min(mc, g->m - i), gemm_min(nc, g->n - j), gemm_min(kc, g->k - p), p > 0 || g->accumulate };
-                FN(gemm_block) block = { .g = &part, .a = a, .b = b, .a_pitch = a_pitch, .b_pitch = b_pitch };
-                FN(gemm_run_block)(&block, !a_direct, !b_direct && i == 0);
+                FN(gemm_args) part = *g;
+                part.m = gemm_min(mc, g->m - i);
+                part.n = gemm_min(nc, g->n - j);
+                part.k = gemm_min(kc, g->k - p);
+                part.c += i * g->rsc + j;
+                if (p > 0)
+                    part.how |= FNN_GEMM_ADD;
+                part.bias_row = last && g->bias_row ? g->bias_row + i : NULL;
+                part.bias_col = last && g->bias_col ? g->bias_col + j : NULL;
+                if (!last)
+                    part.how &= ~FNN_GEMM_RELU;
+                FN(gemm_block) block = { .g = &part, .a_slack = a_slack, .pack_a = a, .pack_b = i == 0 ? b : NULL };
+                if (g->rsa == FNN_PACKED)
+                    block.a = g->a + p * g->m;
+                else {
+                    part.a += i * g->rsa + p * g->csa;
+                    block.a = a;
+                }
+                if (g->rsb == FNN_PACKED)
+                    block.b = g->b + p * gemm_parts(g->n, GEMM_NR) * GEMM_NR;
+                else {
+                    part.b += p * g->rsb + j * g->csb;
+                    block.b = b;
+                }
+                FN(gemm_run_block)(&block);
             }
-    fnn_scratch_free(a ? a : b);
+    if (a || b)
+        fnn_scratch_free(a ? a : b);
 }
+
+static int FN(gemm_is_packed)(const FN(gemm_args) *g) { return g->rsa == FNN_PACKED || g->rsb == FNN_PACKED; }
 
 GEMM_APART void FN(gemm_whole)(const FN(gemm_args) *g)
 {
-    if (g->m <= GEMM_SKINNY || g->n <= GEMM_SKINNY)
+    if (gemm_min(g->m, g->n) <= GEMM_SKINNY && !FN(gemm_is_packed)(g))
         FN(gemm_skinny)(g);
     else
         FN(gemm_blocked)(g);
@@ -277,7 +302,7 @@ static void FN(gemm_chunk)(void *ctx, fnn_size begin, fnn_size end)
         part.b += t * s->length * part.rsb;
         part.k = gemm_min(s->length, part.k - t * s->length);
         part.bias_row = part.bias_col = NULL;
-        part.accumulate = 0;
+        part.how = 0;
         FN(gemm_whole)(&part);
     }
 }
@@ -296,7 +321,7 @@ static void FN(gemm_add_chunks)(void *ctx, fnn_size begin, fnn_size end)
     for (fnn_size i = begin; i < end; i++) {
         REAL *restrict c = g->c + i * g->rsc;
         const REAL bias = g->bias_row ? g->bias_row[i] : 0;
-        if (!g->accumulate)
+        if (!(g->how & FNN_GEMM_ADD))
             memset(c, 0, (size_t)g->n * sizeof(REAL));
         for (fnn_size t = 0; t < s->chunks; t++)
             FN(gemm_add)(c, s->parts + (t * g->m + i) * g->n, g->n);
@@ -304,6 +329,9 @@ static void FN(gemm_add_chunks)(void *ctx, fnn_size begin, fnn_size end)
             FN(gemm_add)(c, g->bias_col, g->n);
         for (fnn_size j = 0; j < g->n; j++)
             c[j] += bias;
+        if (g->how & FNN_GEMM_RELU)
+            for (fnn_size j = 0; j < g->n; j++)
+                c[j] = c[j] < 0 ? 0 : c[j];
     }
 }
 
@@ -332,21 +360,44 @@ GEMM_APART void FN(gemm_split)(const FN(gemm_args) *g, fnn_size length)
 
 /* ---- entry points -------------------------------------------------------------------------------------------------- */
 void FN(gemm)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb, fnn_size csb,
-              const REAL *bias_row, const REAL *bias_col, fnn_size m, fnn_size n, fnn_size k, int accumulate)
+              const REAL *bias_row, const REAL *bias_col, fnn_size m, fnn_size n, fnn_size k, int how)
 {
-    FN(gemm_args) g = { c, a, b, bias_row, bias_col, rsc, rsa, csa, rsb, csb, m, n, k, accumulate };
+    FN(gemm_args) g = { c, a, b, bias_row, bias_col, rsc, rsa, csa, rsb, csb, m, n, k, how };
     if (m <= 0 || n <= 0)
         return;
-    const fnn_size length = FN(gemm_chunk_length)(m, n, k);
+    const fnn_size length = FN(gemm_is_packed)(&g) ? k : FN(gemm_chunk_length)(m, n, k);
     if (length < k || k <= 0)
         FN(gemm_split)(&g, length);
     else
         FN(gemm_whole)(&g);
 }
 
+/* In one thread: the end of a panel of A is written over by the next one (gemm_pack.tmpl.h). */
+void FN(gemm_pack_a)(REAL *to, const REAL *a, fnn_size rsa, fnn_size csa, fnn_size m, fnn_size k)
+{
+    const fnn_size kc = FN(gemm_depth)(k);
+    for (fnn_size p = 0; p < k; p += kc) {
+        FN(gemm_args) g = { .a = a + p * csa, .rsa = rsa, .csa = csa, .m = m, .k = gemm_min(kc, k - p) };
+        FN(gemm_block) block = { .g = &g, .a_panels = gemm_parts(m, GEMM_MR), .pack_a = to + p * m };
+        FN(gemm_pack_panels)(&block, 0, block.a_panels);
+    }
+}
+
+void FN(gemm_pack_b)(REAL *to, const REAL *b, fnn_size rsb, fnn_size csb, fnn_size n, fnn_size k)
+{
+    const fnn_size kc = FN(gemm_depth)(k);
+    for (fnn_size p = 0; p < k; p += kc) {
+        FN(gemm_args) g = { .b = b + p * rsb, .rsb = rsb, .csb = csb, .n = n, .k = gemm_min(kc, k - p) };
+        FN(gemm_block) block = { .g = &g, .b_panels = gemm_parts(n, GEMM_NR) };
+        block.pack_b = to + p * block.b_panels * GEMM_NR;
+        fnn_parallel_for(block.b_panels, 4, FN(gemm_pack_panels), &block);
+    }
+}
+
 typedef struct {
     FN(gemm_args) g;
-    const fnn_size *offset_c, *offset_a, *offset_b;
+    const fnn_size *offset_c, *offset_a, *offset_b; /* where product t begins, or NULL: every step_c elements and so on */
+    fnn_size step_c, step_a, step_b;
 } FN(gemm_batch);
 
 static void FN(gemm_batch_block)(void *ctx, fnn_size begin, fnn_size end)
@@ -354,22 +405,38 @@ static void FN(gemm_batch_block)(void *ctx, fnn_size begin, fnn_size end)
     const FN(gemm_batch) *s = ctx;
     const FN(gemm_args) *g = &s->g;
     for (fnn_size t = begin; t < end; t++)
-        FN(gemm)(g->c + s->offset_c[t], g->rsc, g->a + s->offset_a[t], g->rsa, g->csa, g->b + s->offset_b[t], g->rsb, g->csb,
-                 NULL, NULL, g->m, g->n, g->k, g->accumulate);
+        FN(gemm)(g->c + (s->offset_c ? s->offset_c[t] : t * s->step_c), g->rsc,
+                 g->a + (s->offset_a ? s->offset_a[t] : t * s->step_a), g->rsa, g->csa,
+                 g->b + (s->offset_b ? s->offset_b[t] : t * s->step_b), g->rsb, g->csb,
+                 NULL, NULL, g->m, g->n, g->k, g->how);
+}
+
+static void FN(gemm_run_batch)(FN(gemm_batch) *s, fnn_size batch)
+{
+    const FN(gemm_args) *g = &s->g;
+    if (g->m <= 0 || g->n <= 0)
+        return;
+    const fnn_size work = g->m * g->n * gemm_max(g->k, 1);
+    if (batch == 1 || work >= 16 * GEMM_GROUP_WORK) /* each has work for all threads: one after the other */
+        FN(gemm_batch_block)(s, 0, batch);
+    else
+        fnn_parallel_for(batch, gemm_max(1, GEMM_GROUP_WORK / 4 / work), FN(gemm_batch_block), s);
 }
 
 void FN(gemm_batched)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb, fnn_size csb,
                       const fnn_size *offset_c, const fnn_size *offset_a, const fnn_size *offset_b,
-                      fnn_size batch, fnn_size m, fnn_size n, fnn_size k, int accumulate)
+                      fnn_size batch, fnn_size m, fnn_size n, fnn_size k, int how)
 {
-    FN(gemm_batch) s = { { c, a, b, NULL, NULL, rsc, rsa, csa, rsb, csb, m, n, k, accumulate }, offset_c, offset_a, offset_b };
-    if (m <= 0 || n <= 0)
-        return;
-    const fnn_size work = m * n * gemm_max(k, 1);
-    if (batch == 1 || work >= 16 * GEMM_GROUP_WORK) /* each has work for all threads: one after the other */
-        FN(gemm_batch_block)(&s, 0, batch);
-    else
-        fnn_parallel_for(batch, gemm_max(1, GEMM_GROUP_WORK / 4 / work), FN(gemm_batch_block), &s);
+    FN(gemm_batch) s = { { c, a, b, NULL, NULL, rsc, rsa, csa, rsb, csb, m, n, k, how }, offset_c, offset_a, offset_b, 0, 0, 0 };
+    FN(gemm_run_batch)(&s, batch);
+}
+
+void FN(gemm_strided)(REAL *c, fnn_size rsc, fnn_size step_c, const REAL *a, fnn_size rsa, fnn_size csa, fnn_size step_a,
+                      const REAL *b, fnn_size rsb, fnn_size csb, fnn_size step_b, fnn_size batch, fnn_size m, fnn_size n, fnn_size k,
+                      int how)
+{
+    FN(gemm_batch) s = { { c, a, b, NULL, NULL, rsc, rsa, csa, rsb, csb, m, n, k, how }, NULL, NULL, NULL, step_c, step_a, step_b };
+    FN(gemm_run_batch)(&s, batch);
 }
 
 void FN(linear_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, fnn_size m, fnn_size n, fnn_size k)

@@ -12,7 +12,7 @@ typedef struct {
     REAL *y;
     const REAL *x, *w, *bias_i, *bias_j;            /* X[i,p] at x + i * xs + p * xp, and so on:  */
     fnn_size yi, yj, xs, xp, wp, wj, rows, columns, k;
-    int accumulate;
+    int how;
 } FN(skinny_args);
 
 /* The sum of each vector's elements, halves first, as skinny_strip does it */
@@ -34,8 +34,10 @@ GEMM_APART void FN(skinny_put)(const FN(skinny_args) *g, fnn_size i, fnn_size j,
 {
     const REAL bias_i = g->bias_i ? g->bias_i[i] : 0;
     REAL *y = g->y + i * g->yi + j * g->yj;
-    for (fnn_size c = 0; c < count; c++, y += g->yj)
-        *y = sums[c] + (g->accumulate ? *y : 0) + bias_i + (g->bias_j ? g->bias_j[j + c] : 0);
+    for (fnn_size c = 0; c < count; c++, y += g->yj) {
+        const REAL sum = sums[c] + (g->how & FNN_GEMM_ADD ? *y : 0) + bias_i + (g->bias_j ? g->bias_j[j + c] : 0);
+        *y = g->how & FNN_GEMM_RELU && sum < 0 ? 0 : sum;
+    }
 }
 
 /* The last k % VL elements of `count` columns, each in a vector with zeros behind */
@@ -162,9 +164,11 @@ static void FN(skinny_block)(void *ctx, fnn_size begin, fnn_size end)
             g.xs = step;
         }
         if (p > 0)
-            g.accumulate = 1;
-        if (p + g.k < whole->k)
+            g.how |= FNN_GEMM_ADD;
+        if (p + g.k < whole->k) {
             g.bias_i = g.bias_j = NULL;
+            g.how &= ~FNN_GEMM_RELU;
+        }
         FN(skinny_columns)(&g, begin, end, room);
     }
     fnn_scratch_free(room);
@@ -173,10 +177,10 @@ static void FN(skinny_block)(void *ctx, fnn_size begin, fnn_size end)
 static void FN(gemm_skinny)(const FN(gemm_args) *g)
 {
     FN(skinny_args) s = { g->c, g->a, g->b, g->bias_row, g->bias_col, g->rsc, 1, g->rsa, g->csa, g->rsb, g->csb,
-                          g->m, g->n, g->k, g->accumulate };
+                          g->m, g->n, g->k, g->how };
     if (g->m > GEMM_SKINNY)                         /* then n is small: C transposed = B transposed * A transposed */
         s = (FN(skinny_args)){ g->c, g->b, g->a, g->bias_col, g->bias_row, 1, g->rsc, g->csb, g->rsb, g->csa, g->rsa,
-                               g->n, g->m, g->k, g->accumulate };
+                               g->n, g->m, g->k, g->how };
     const fnn_size least = s.wp == 1 ? 16 : 256;    /* rows of W in pieces of some length */
     const fnn_size grain = gemm_max(gemm_parts(GEMM_SKINNY_WORK, s.k), least) / 16 * 16;
     fnn_parallel_for(s.columns, grain, FN(skinny_block), &s);

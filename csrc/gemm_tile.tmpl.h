@@ -12,7 +12,7 @@
  */
 FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by_rows, REAL *c, fnn_size rsc,
                               const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb, const REAL *bias_row,
-                              const REAL *bias_col, fnn_size k, int accumulate)
+                              const REAL *bias_col, fnn_size k, int how)
 {
     vec acc[GEMM_MR][GEMM_NV];
 #pragma GCC unroll 16
@@ -50,23 +50,25 @@ FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by
         for (fnn_size j = 0; j < nv; j++) {
             REAL *to = c + i * rsc + j * VL;
             vec sum = acc[i][j];
-            if (accumulate)
+            if (how & FNN_GEMM_ADD)
                 sum += v_load(to);
             if (bias_row)
                 sum += v_set(bias_row[i]);
             if (bias_col)
                 sum += v_load(bias_col + j * VL);
+            if (how & FNN_GEMM_RELU)
+                sum = v_max(v_set(0), sum);         /* this way round NaN stays */
             v_store(to, sum);
         }
 }
 
 typedef void FN(gemm_tile_fn)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb,
-                              const REAL *bias_row, const REAL *bias_col, fnn_size k, int accumulate);
+                              const REAL *bias_row, const REAL *bias_col, fnn_size k, int how);
 
 #define GEMM_TILE(name, mr, nv, by_rows)                                                                         \
     static void FN(name)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb,         \
-                         const REAL *bias_row, const REAL *bias_col, fnn_size k, int accumulate)                 \
-    { FN(gemm_tile)(mr, nv, by_rows, c, rsc, a, sa, b, rsb, bias_row, bias_col, k, accumulate); }
+                         const REAL *bias_row, const REAL *bias_col, fnn_size k, int how)                 \
+    { FN(gemm_tile)(mr, nv, by_rows, c, rsc, a, sa, b, rsb, bias_row, bias_col, k, how); }
 #define GEMM_TILES_C(mr) GEMM_TILE(gemm_tile_c1_##mr, mr, 1, 0) GEMM_TILE(gemm_tile_c2_##mr, mr, 2, 0)
 #if REAL_IS_F64
 #  define GEMM_TILES(mr) GEMM_TILES_C(mr)

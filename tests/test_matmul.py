@@ -34,7 +34,7 @@ def integers(rng, dtype, *shape):
     return rng.integers(-4, 5, shape).astype(dtype)
 
 
-def check_exactly(rng, dtype, m, n, k, layout_a, layout_b, bias_row, bias_col, accumulate):
+def check_exactly(rng, dtype, m, n, k, layout_a, layout_b, bias_row, bias_col, accumulate, **more):
     """One call on whole numbers, in a larger array full of NaN: every element of C is right, and nothing else is touched."""
     a, b = integers(rng, dtype, m, k), integers(rng, dtype, k, n)
     row, col = (integers(rng, dtype, size) if wanted else None for size, wanted in ((m, bias_row), (n, bias_col)))
@@ -48,8 +48,10 @@ def check_exactly(rng, dtype, m, n, k, layout_a, layout_b, bias_row, bias_col, a
         want = want + row[:, None]
     if bias_col:
         want = want + col
-    compiled.gemm(c, LAYOUTS[layout_a](a), LAYOUTS[layout_b](b), row, col, accumulate)
-    what = f"{nn.isa()} {dtype.__name__} {m}x{n}x{k} A by {layout_a}, B by {layout_b}, {bias_row=} {bias_col=} {accumulate=}"
+    if more.get("relu"):
+        want = np.maximum(want, 0)
+    compiled.gemm(c, LAYOUTS[layout_a](a), LAYOUTS[layout_b](b), row, col, accumulate, **more)
+    what = f"{nn.isa()} {dtype.__name__} {m}x{n}x{k} A by {layout_a}, B by {layout_b}, {bias_row=} {bias_col=} {accumulate=} {more}"
     assert np.array_equal(c, want), what
     assert np.isnan(room[:, n:]).all(), what
 
@@ -80,6 +82,42 @@ def test_exact_for_all_strides_beyond_a_block(level, m, n, k):
     with nn.use_isa(level):
         for i, (layout_a, layout_b) in enumerate(PAIRS):
             check_exactly(rng, DTYPES[i % 2], m, n, k, layout_a, layout_b, i % 3 == 0, i % 4 == 0, i % 5 == 0)
+
+
+@needs_kernels
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("m, n, k", [*LARGE, (1, 1, 1), (1, 40, 9), (5, 3, 0), (14, 32, 40), (15, 33, 300), (2, 64, 513), (300, 1, 7)])
+def test_exact_with_packed_operands_and_relu(level, m, n, k):
+    rng = np.random.default_rng(n)
+    with nn.use_isa(level):
+        for i, (pack_a, pack_b, relu) in enumerate(itertools.product((False, True), repeat=3)):
+            for j, dtype in enumerate(DTYPES):
+                check_exactly(rng, dtype, m, n, k, *PAIRS[(5 * i + j) % len(PAIRS)], i % 3 == 0, j == 0, i % 4 == j,
+                              relu=relu, pack_a=pack_a, pack_b=pack_b)
+
+
+@needs_kernels
+@pytest.mark.parametrize("m, n, k", [(1, 5, 4), (5, 1, 4), (20, 40, 600), (4, 4, 5000)])
+def test_relu_keeps_nan(m, n, k):
+    a, b = np.ones((m, k), np.float32), -np.ones((k, n), np.float32)
+    a[0, k - 1] = np.nan
+    c = np.full((m, n), np.nan, np.float32)
+    compiled.gemm(c, a, b, relu=True)
+    assert np.isnan(c[0]).all() and not c[1:].any()
+
+
+@needs_kernels
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("batch, m, n, k", [(1, 3, 4, 5), (7, 20, 33, 17), (36, 5, 64, 64), (3, 150, 130, 270), (2, 4, 5, 0), (0, 2, 2, 2)])
+def test_products_at_equal_distances(level, dtype, batch, m, n, k):
+    rng = np.random.default_rng(0)
+    a, b = integers(rng, dtype, batch, m, k), integers(rng, dtype, batch, k, n)
+    with nn.use_isa(level):
+        for x, y in [(a, b), (a[::-1], b), (np.broadcast_to(a[:1], a.shape), b), (a, np.ascontiguousarray(b.transpose(2, 0, 1)).transpose(1, 2, 0))]:
+            c = np.full((batch, m, n), np.nan, dtype)
+            compiled.gemm_strided(c, x, y)
+            assert np.array_equal(c, x @ y)
 
 
 @needs_kernels

@@ -2,12 +2,19 @@
 
 cdef extern from "fastnn.h" nogil:
     void (*fnn_gemm[2])(void *c, Py_ssize_t rsc, const void *a, Py_ssize_t rsa, Py_ssize_t csa, const void *b, Py_ssize_t rsb,
-                        Py_ssize_t csb, const void *bias_row, const void *bias_col, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
-                        int accumulate)
+                        Py_ssize_t csb, const void *bias_row, const void *bias_col, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, int how)
     void (*fnn_gemm_batched[2])(void *c, Py_ssize_t rsc, const void *a, Py_ssize_t rsa, Py_ssize_t csa, const void *b,
                                 Py_ssize_t rsb, Py_ssize_t csb, const Py_ssize_t *offset_c, const Py_ssize_t *offset_a,
                                 const Py_ssize_t *offset_b, Py_ssize_t batch, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
-                                int accumulate)
+                                int how)
+    void (*fnn_gemm_strided[2])(void *c, Py_ssize_t rsc, Py_ssize_t step_c, const void *a, Py_ssize_t rsa, Py_ssize_t csa,
+                                Py_ssize_t step_a, const void *b, Py_ssize_t rsb, Py_ssize_t csb, Py_ssize_t step_b,
+                                Py_ssize_t batch, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, int how)
+    void (*fnn_gemm_pack_a[2])(void *to, const void *a, Py_ssize_t rsa, Py_ssize_t csa, Py_ssize_t m, Py_ssize_t k)
+    void (*fnn_gemm_pack_b[2])(void *to, const void *b, Py_ssize_t rsb, Py_ssize_t csb, Py_ssize_t n, Py_ssize_t k)
+    Py_ssize_t fnn_gemm_packed_size(Py_ssize_t lanes, Py_ssize_t k)
+    enum: FNN_GEMM_ADD, FNN_GEMM_RELU
+    Py_ssize_t FNN_PACKED
     void (*fnn_linear_forward[2])(void *y, const void *x, const void *w, const void *b, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k)
     void (*fnn_linear_backward[2])(void *dx, void *dw, void *db, const void *dy, const void *x, const void *w, Py_ssize_t m,
                                    Py_ssize_t n, Py_ssize_t k)
@@ -270,16 +277,18 @@ def matmul_backward(dy, saved, needs=None):
     return da, db
 
 
-def gemm(c, a, b, bias_row=None, bias_col=None, bint accumulate=False):
-    """C (+)= A B (+ biases) in the memory of `c`, whose rows have adjacent elements: the C function as it is, for tests."""
+def gemm(c, a, b, bias_row=None, bias_col=None, bint accumulate=False, bint relu=False, bint pack_a=False, bint pack_b=False):
+    """C (+)= A B (+ biases), then relu if wanted, in the memory of `c`, whose rows have adjacent elements: the C function as it is,
+    for tests. With pack_a or pack_b that operand is packed first."""
     cdef Strided c_, a_, b_
     cdef Array row_, col_
+    cdef Workspace packed_a, packed_b
     opened = open_strided(c, &c_)
     a = open_strided(a, &a_)
     b = open_strided(b, &b_)
     bias_row = open_optional(bias_row, &row_)
     bias_col = open_optional(bias_col, &col_)
-    cdef Py_ssize_t m = c_.shape[0], n = c_.shape[1], k = a_.shape[1]
+    cdef Py_ssize_t m = c_.shape[0], n = c_.shape[1], k = a_.shape[1], itemsize = 4 if c_.dtype == FNN_F32 else 8
     if (opened is not c or c_.ndim != 2 or a_.ndim != 2 or b_.ndim != 2
             or a_.shape[0] != m or b_.shape[0] != k or b_.shape[1] != n
             or c_.dtype != a_.dtype or c_.dtype != b_.dtype or (n > 1 and c_.strides[1] != 1)
@@ -287,9 +296,38 @@ def gemm(c, a, b, bias_row=None, bias_col=None, bint accumulate=False):
         raise ValueError("gemm: operands do not fit")
     if not fnn_scratch_ready():
         raise MemoryError("fastnn: no address space for the kernels' scratch memory")
+    if pack_a:
+        packed_a = Workspace(fnn_gemm_packed_size(m, k) * itemsize)
+        fnn_gemm_pack_a[c_.dtype](packed_a.data, a_.data, a_.strides[0], a_.strides[1], m, k)
+        a_.data = packed_a.data
+        a_.strides[0] = FNN_PACKED
+    if pack_b:
+        packed_b = Workspace(fnn_gemm_packed_size(n, k) * itemsize)
+        fnn_gemm_pack_b[c_.dtype](packed_b.data, b_.data, b_.strides[0], b_.strides[1], n, k)
+        b_.data = packed_b.data
+        b_.strides[0] = FNN_PACKED
     with nogil:
         fnn_gemm[c_.dtype](c_.data, c_.strides[0], a_.data, a_.strides[0], a_.strides[1], b_.data, b_.strides[0], b_.strides[1],
-                           row_.data, col_.data, m, n, k, accumulate)
+                           row_.data, col_.data, m, n, k, (FNN_GEMM_ADD if accumulate else 0) | (FNN_GEMM_RELU if relu else 0))
+
+
+def gemm_strided(c, a, b):
+    """C[i] = A[i] B[i] for all i in one call of the C function, for tests; `c`'s matrices have rows of adjacent elements."""
+    cdef Strided c_, a_, b_
+    opened = open_strided(c, &c_)
+    a = open_strided(a, &a_)
+    b = open_strided(b, &b_)
+    if (opened is not c or c_.ndim != 3 or a_.ndim != 3 or b_.ndim != 3
+            or a_.shape[0] != c_.shape[0] or b_.shape[0] != c_.shape[0]
+            or a_.shape[1] != c_.shape[1] or b_.shape[1] != a_.shape[2] or b_.shape[2] != c_.shape[2]
+            or c_.dtype != a_.dtype or c_.dtype != b_.dtype or (c_.shape[2] > 1 and c_.strides[2] != 1)):
+        raise ValueError("gemm_strided: operands do not fit")
+    if not fnn_scratch_ready():
+        raise MemoryError("fastnn: no address space for the kernels' scratch memory")
+    with nogil:
+        fnn_gemm_strided[c_.dtype](c_.data, c_.strides[1], c_.strides[0], a_.data, a_.strides[1], a_.strides[2], a_.strides[0],
+                                   b_.data, b_.strides[1], b_.strides[2], b_.strides[0],
+                                   c_.shape[0], c_.shape[1], c_.shape[2], a_.shape[2], 0)
 
 
 def linear_forward(x, w, b):
