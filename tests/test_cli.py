@@ -13,7 +13,7 @@ from test_viz_report import Page
 
 import fastnn as nn
 from fastnn import cli
-from fastnn.cli import check, console, limits, optable, race, tour, train
+from fastnn.cli import check, console, limits, optable, race, results, tour, train
 from fastnn.cli.console import UserError
 from fastnn.cli.libraries import Fastnn, NotOffered, Numpy
 from fastnn.cli.networks import NETWORKS
@@ -266,7 +266,8 @@ def test_a_file_in_the_place_of_the_folder_stops_the_main_job_at_once(tmp_path, 
 # ---- bench -----------------------------------------------------------------------------------------------------------------------------
 def test_bench_measures_compares_and_saves(tmp_path, capfd):
     assert cli.main(["bench", "relu", "--against", "numpy", "--rounds", "3", "--seconds", "0.001", "--json", "--save", str(tmp_path)]) == 0
-    printed, saved = json.loads(capfd.readouterr().out), json.loads((tmp_path/"bench.json").read_text())
+    page, table = sorted(tmp_path.iterdir(), reverse=True)
+    printed, saved = json.loads(capfd.readouterr().out), json.loads(table.read_text())
     assert printed == saved
     forward, backward = saved["results"]
     assert (forward["workload"], backward["workload"]) == ("relu/2048x512/forward", "relu/2048x512/forward+backward")
@@ -274,7 +275,8 @@ def test_bench_measures_compares_and_saves(tmp_path, capfd):
     assert forward["differences"]["numpy"] == 0 and forward["ratio"]["numpy"] > 0 and forward["share of limit"] > 0
     assert "numpy" in backward["refused"] and backward["ratio"]["numpy"] is None
     assert saved["limits"]["flops"] > 1e8 and saved["limits"]["bytes"] > 1e7 and saved["threads"] == nn.get_num_threads()
-    text = (tmp_path/"bench.md").read_text()
+    assert page.stem == table.stem == results.file_name(saved) and nn.isa() in page.stem
+    text = page.read_text()
     assert "| relu/2048x512/forward |" in text and "geometric mean" in text and saved["processor"] in text
 
 

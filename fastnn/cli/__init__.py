@@ -47,13 +47,15 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command("bench", "measure speed, against PyTorch and NumPy")
     sub.add_argument("names", nargs="*", metavar="NAME",
-                     help="an op, a family, a network, or one of the groups ops, kernels, networks; default: kernels and networks")
+                     help="an op, a family, a network, or one of the groups ops, kernels, networks; default: kernels and networks; "
+                     "or `memory [NETWORK ...]`: the peak memory of training steps")
     sub.add_argument("--against", default="torch,numpy", help="rivals, with commas between them; '' for none (default: torch,numpy)")
     sub.add_argument("--threads", type=positive, help="for every contestant (default: what fastnn would use)")
     sub.add_argument("--backward", action="store_true", help="only forward+backward and training steps")
     sub.add_argument("--rounds", type=positive, default=7, help="how often each contestant has its turn (default: 7)")
     sub.add_argument("--seconds", type=float, default=0.05, help="length of a turn (default: 0.05)")
-    sub.add_argument("--save", metavar="DIR", help="write bench.md and bench.json there")
+    sub.add_argument("--isa", metavar="LEVEL", help="hold everybody to an instruction set, e.g. avx2 (default: FASTNN_ISA, or the best)")
+    sub.add_argument("--save", metavar="DIR", help="write Markdown and JSON there, named after processor, instruction set and threads")
     sub.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
     sub = command("train", "train a network on the bundled digits and save it")

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
-import json
-import subprocess
-import sys
-import time
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from .. import config
 from ..ops.registry import OPS
-from . import console
+from . import bars, console, memory, results
 from .console import UserError, heading, paint, say
+from .levels import at_level, held
 from .libraries import NAMES
-from .race import Contestants, Result, busy, geometric_mean, race
+from .race import Contestants, Result, busy, race
 from .workloads import BACKWARD, STEP, Workload, catalogue
 
-__all__ = ["choose", "command", "geometric_means", "rivals_here", "run"]
+__all__ = ["choose", "command", "rivals_here", "run"]
 
 GROUPS = ("ops", "kernels", "networks")
 NAME_WIDTH = 50
@@ -95,108 +90,38 @@ class Screen:
             say(paint(f"  {NAMES[rival]}: {why}; not timed", "red"))
 
 
-def directions(results: Sequence[Result]) -> list[str]:
-    return list(dict.fromkeys(result.workload.rsplit("/", 1)[1] for result in results))
-
-
-def geometric_means(results: Sequence[Result], rivals: Sequence[str]) -> list[tuple[str, str, int, int, float]]:
-    """(direction, rival, workloads, how many of them won, geometric mean of the ratios), and over all directions as "all"."""
-    rows = []
-    for direction in [*directions(results), "all"]:
-        for rival in rivals:
-            ratios = [r.ratio(rival) for r in results if direction in ("all", r.workload.rsplit("/", 1)[1])]
-            known = [ratio for ratio in ratios if ratio]
-            mean = geometric_mean(known)
-            if mean:
-                rows.append((direction, rival, len(known), sum(ratio >= 1 for ratio in known), mean))
-    return rows if len(directions(results)) > 1 else [row for row in rows if row[0] != "all"]
-
-
-def commit() -> str:
-    """The commit of the checkout that runs, with a + where files differ from it; "" outside of one."""
-    root = Path(__file__).resolve().parents[2]
-    if not (root/".git").exists():
-        return ""
-    try:
-        name = subprocess.run(["git", "describe", "--always", "--dirty=+"], cwd=root, capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return name.stdout.strip()
-
-
 def run(workloads: Sequence[Workload], libraries: Sequence[str], threads: int, rounds: int, seconds: float,
-        screen: Callable[[Sequence[str], dict[str, float]], Any]) -> dict[str, Any]:
-    """Race all workloads; returns the results with everything that must be said beside a figure."""
+        screen: Callable[[Sequence[str], dict[str, float]], Any], level: str = "") -> dict[str, Any]:
+    """Race all workloads; returns the record (results.py): results with everything that must be said beside a figure.
+
+    level: the instruction set that rivals are held to (levels.py); "": to none. fastnn uses the one in force.
+    """
     warning = busy()
-    with Contestants(["fastnn", *libraries], threads) as contestants:
+    with Contestants(["fastnn", *libraries], threads, level) as contestants:
         versions = contestants.versions()
         if "fastnn" not in versions:
             raise UserError("the process that should measure fastnn did not start")
         rivals = [name for name in libraries if name in versions]
         limits = contestants.limits()
         show = screen(rivals, limits)
-        results = []
+        raced = []
         for i, workload in enumerate(workloads):
             console.progress(f"  measuring {workload.name} ({i + 1} of {len(workloads)})")
-            results.append(race(contestants, workload, rounds, seconds))
-            show(results[-1])
-    found = config.config()
-    return {"command": "python -m fastnn " + " ".join(sys.argv[1:]), "date": time.strftime("%Y-%m-%d %H:%M"), "commit": commit(),
-            "processor": found["processor"], "instruction set": found["instruction set"], "threads": threads,
-            "versions": versions, "python": found["python"], "system": found["system"], "compiler": found["compiler"],
-            "rounds": rounds, "seconds per turn": seconds, "limits": limits, "rivals": rivals, "warning": warning,
-            "results": results}
+            raced.append(race(contestants, workload, rounds, seconds))
+            show(raced[-1])
+    return {**results.about(threads, warning), "versions": versions, "lowered": level,
+            "held": {rival: switches for rival in rivals if (switches := held(rival, level))},
+            "rounds": rounds, "seconds per turn": seconds, "limits": limits, "rivals": rivals,
+            "results": results.rows_of(raced, rivals, limits)}
 
 
-def facts(run: dict[str, Any]) -> list[str]:
-    limits = run["limits"]
-    warning = [f"NOTE: {run['warning']}"] if run["warning"] else []
-    threads, rounds = console.count(run["threads"], "thread"), console.count(run["rounds"], "round")
-    return [*warning,
-            f"{run['processor']}, {run['instruction set']}, {threads}; {', '.join(run['versions'].values())}; "
-            f"Python {run['python']}, {run['system']}, {run['compiler']}",
-            f"commit {run['commit'] or 'unknown'}, {run['date']}, {run['command']}",
-            f"limits: {limits['flops']/1e9:.0f} GFLOP/s of multiply-adds in registers, {limits['bytes']/1e9:.1f} GB/s of copying",
-            f"medians of {rounds}; in each, every contestant in turn ran for about {run['seconds per turn']*1000:.0f} ms"]
-
-
-def markdown(run: dict[str, Any]) -> str:
-    """The table for a README or a commit message."""
-    rivals, results = run["rivals"], run["results"]
-    heads = ["workload", "fastnn", "best"]
-    for rival in rivals:
-        heads += [NAMES[rival], "best", "ratio"]
-    heads += ["GFLOP/s", "GB/s", "of limit", "differs by"]
-    lines = ["# fastnn measured", "", *[f"- {fact}" for fact in facts(run)], "",
-             "Ratio: the rival's median over fastnn's; above 1 fastnn is faster. Results were compared before timing.", "",
-             f"| {' | '.join(heads)} |", f"|---|{'---:|'*(len(heads) - 1)}"]
-    for r in results:
-        ours = r.median("fastnn")
-        cells = [r.workload, console.time(ours), console.time(r.best("fastnn"))]
-        for rival in rivals:
-            ratio = r.ratio(rival)
-            cells += [console.time(r.median(rival)), console.time(r.best(rival)),
-                      f"{ratio:.2f}" if ratio else "wrong" if rival in r.wrong else ""]
-        share = r.share(run["limits"])
-        cells += [f"{r.flops/ours/1e9:.1f}" if ours and r.flops else "", f"{r.bytes/ours/1e9:.1f}" if ours and r.bytes else "",
-                  console.share(share) if share else "", f"{max(r.differences.values()):.0e}" if r.differences else ""]
-        lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", "| geometric mean | against | workloads | won | ratio |", "|---|---|---:|---:|---:|"]
-    lines += [f"| {direction} | {NAMES[rival]} | {count} | {won} | {mean:.2f} |"
-              for direction, rival, count, won, mean in geometric_means(results, rivals)]
-    return "\n".join(lines) + "\n"
-
-
-def as_json(run: dict[str, Any]) -> str:
-    rows = [{**asdict(r), "median": {name: r.median(name) for name in r.times}, "best": {name: r.best(name) for name in r.times},
-             "ratio": {name: r.ratio(name) for name in run["rivals"]}, "share of limit": r.share(run["limits"])}
-            for r in run["results"]]
-    means = [dict(zip(("direction", "against", "workloads", "won", "ratio"), row))
-             for row in geometric_means(run["results"], run["rivals"])]
-    return json.dumps({**run, "results": rows, "geometric means": means}, indent=1)
+# measurements of other kinds, by the first name after `bench`
+KINDS = {"memory": memory.command}
 
 
 def command(args: Namespace) -> int:
+    if args.names and args.names[0] in KINDS:
+        return KINDS[args.names[0]](args)
     workloads = choose(args.names, args.backward)
     rivals, missing = rivals_here(args.against.replace(" ", "").split(","))
     threads = args.threads or config.get_num_threads()
@@ -212,25 +137,34 @@ def command(args: Namespace) -> int:
         table.heads()
         return table.row
 
-    measured = run(workloads, rivals, threads, args.rounds, args.seconds, screen)
+    with at_level(args.isa) as level:
+        measured = run(workloads, rivals, threads, args.rounds, args.seconds, screen, level)
     if args.json:
-        say(as_json(measured))
+        say(results.as_json(measured).rstrip())
     else:
-        means = geometric_means(measured["results"], measured["rivals"])
-        if means:
-            heading("geometric means (above 1, fastnn is faster)")
-        for direction, rival, count, won, mean in means:
-            style = "green" if mean >= 1 else "red"
-            say(f"  {direction:<17} against {NAMES[rival]:<8} {paint(f'{mean:.2f} x', style)}   {won} of {count} won")
-        say()
-        for fact in facts(measured):
-            say(paint(f"  {fact}", "dim"))
+        report(measured)
     if args.save:
-        folder = Path(args.save)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder/"bench.md").write_text(markdown(measured), encoding="utf-8")
-        (folder/"bench.json").write_text(as_json(measured) + "\n", encoding="utf-8")
+        saved = results.save(args.save, measured)
         if not args.json:
-            say(f"\nsaved {folder/'bench.md'} and {folder/'bench.json'}")
-    failed = [r for r in measured["results"] if r.wrong or "fastnn" in r.refused]
+            say(f"\nsaved {' and '.join(map(str, saved))}")
+    failed = [row for row in measured["results"] if row["wrong"] or "fastnn" in row["refused"]]
     return 1 if failed else 0
+
+
+def report(measured: dict[str, Any]) -> None:
+    """What stands below the table: means, bars and facts."""
+    means = results.geometric_means(results.results_of(measured), measured["rivals"])
+    if means:
+        heading("geometric means (above 1, fastnn is faster)")
+    for direction, rival, count, won, mean in means:
+        style = "green" if mean >= 1 else "red"
+        say(f"  {direction:<17} against {NAMES[rival]:<8} {paint(f'{mean:.2f} x', style)}   {won} of {count} won")
+    found = bars.measure(measured)
+    if found:
+        heading("the bars")
+        styles = {"MISSED": "red", "reported": "", "met": "green", "aim": "green"}
+        rows = [[*row[:4], (row[4], styles[row[4]]), row[5]] for row in bars.cells(found)]
+        say(console.table(["", "asked", "aim", "measured", "verdict", ""], rows, "lrrrll"))
+    say()
+    for fact in results.facts(measured):
+        say(paint(f"  {fact}", "dim"))

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
-__all__ = ["UserError", "colour", "count", "heading", "paint", "progress", "say", "share", "table", "time"]
+__all__ = ["UserError", "colour", "count", "heading", "paint", "progress", "say", "share", "size", "table", "time"]
 
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34"}
 
@@ -96,3 +96,16 @@ def share(value: float) -> str:
     """
     percent = 100*value
     return f"{percent:.0f} %" if percent >= 1 or percent == 0 else f"{percent:.2f} %"
+
+
+def size(nbytes: float | None) -> str:
+    """Bytes in three digits and a unit.
+
+    >>> size(1536), size(52_428_800), size(None)
+    ('1.50 KiB', '50.0 MiB', '-')
+    """
+    if nbytes is None:
+        return "-"
+    unit, one = next((unit, one) for unit, one in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("bytes", 1)) if nbytes >= one or one == 1)
+    value = nbytes/one
+    return f"{value:.{0 if value >= 99.5 or one == 1 else 1 if value >= 9.95 else 2}f} {unit}"

@@ -22,25 +22,39 @@ from typing import Any
 
 import numpy as np
 
+from .. import config
+from ..kernels import compiled
+from .levels import held
 from .limits import least_time
 from .workloads import Workload
 
-__all__ = ["Contestants", "Result", "busy", "geometric_mean", "race"]
+__all__ = ["Contestants", "Result", "Worker", "busy", "environment", "geometric_mean", "race"]
 
 CAN_STOP = hasattr(signal, "SIGSTOP")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
                     "FASTNN_NUM_THREADS")
 
 
+def environment(library: str, threads: int, level: str = "") -> dict[str, str]:
+    """What a contestant's process is started with: this fastnn at its level in force, so many threads.
+
+    level: what rivals are held to; "": to nothing.
+    """
+    found = dict(os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads)), **held(library, level))
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    found["PYTHONPATH"] = os.pathsep.join(filter(None, [root, found.get("PYTHONPATH", "")]))
+    if compiled:
+        found["FASTNN_ISA"] = config.isa()
+    return found
+
+
 class Worker:
     """A contestant's process, and the conversation with it."""
 
-    def __init__(self, library: str, threads: int):
+    def __init__(self, library: str, threads: int, level: str = ""):
         self.name = library
-        environment = dict(os.environ, **dict.fromkeys(THREAD_VARIABLES, str(threads)))
-        root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, environment.get("PYTHONPATH", "")]))
-        self.process = subprocess.Popen([sys.executable, "-m", "fastnn.cli.bench_worker", library, str(threads)], env=environment,
+        self.process = subprocess.Popen([sys.executable, "-m", "fastnn.cli.bench_worker", library, str(threads)],
+                                        env=environment(library, threads, level),
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8")
         self.hello: dict[str, Any] | None = None
 
@@ -91,11 +105,14 @@ class Worker:
 
 
 class Contestants:
-    """The processes of all contestants; a context manager. Starting is quick: imports run while others go on working."""
+    """The processes of all contestants; a context manager. Starting is quick: imports run while others go on working.
 
-    def __init__(self, libraries: Sequence[str], threads: int):
+    level: the instruction set that rivals are held to where they can be (levels.py); "": to none.
+    """
+
+    def __init__(self, libraries: Sequence[str], threads: int, level: str = ""):
         self.threads = threads
-        self.workers = {library: Worker(library, threads) for library in libraries}
+        self.workers = {library: Worker(library, threads, level) for library in libraries}
 
     def __enter__(self) -> Contestants:
         return self

@@ -169,13 +169,18 @@ def labelled(name: str, rows: int, classes: int) -> list[Any]:
 
 @dataclass(frozen=True)
 class Kernel:
-    """function(library) -> callable on tensors; inputs() -> arrays; numpy: the same on arrays, if NumPy can."""
+    """function(library) -> callable on tensors; inputs() -> arrays; numpy: the same on arrays, if NumPy can.
+
+    flops, bytes: of the forward; both_bytes: of forward and backward together (0: three times the forward's, as for the flops: a product
+    for each of two operands' gradients). Bytes are counted once a pass: what a pass must read, and what it must write.
+    """
 
     function: Callable[[Any], Callable[..., Any]]
     inputs: Callable[[], list[Any]]
     flops: float = 0
     bytes: float = 0
     numpy: Callable[..., Any] | None = None
+    both_bytes: float = 0
     directions: tuple[str, ...] = (FORWARD, BACKWARD)
 
 
@@ -188,6 +193,12 @@ def conv(N: int, C: int, H: int, K: int, R: int, stride: int = 1, padding: int =
 
 def gemm(n: int) -> Kernel:
     return Kernel(lambda lib: lambda a, b: a @ b, lambda: draw(f"gemm {n}", (n, n), (n, n)), 2.0*n**3, 12.0*n**2, np.matmul)
+
+
+def product(m: int, k: int, n: int) -> Kernel:
+    """(m, k) times (k, n): tall, thin, or a vector."""
+    return Kernel(lambda lib: lambda a, b: a @ b, lambda: draw(f"gemm {m} {k} {n}", (m, k), (k, n)), 2.0*m*k*n, 4.0*(m*k + k*n + m*n),
+                  np.matmul)
 
 
 def attention(B: int, heads: int, T: int, d: int, causal: bool) -> Kernel:
@@ -204,13 +215,22 @@ def lstm(T: int, B: int, I: int, H: int) -> Kernel:
     return Kernel(function, lambda: draw(f"lstm {T} {B}", (T, B, I)), 8.0*T*B*H*(I + H), 4.0*(T*B*(I + H) + 4*H*(I + H)))
 
 
-def pointwise(call: Callable[[Any, Any], Any], *shape: int, bytes_each: int = 8, numpy: Callable[..., Any] | None = None) -> Kernel:
+def pointwise(call: Callable[[Any, Any], Any], *shape: int, numpy: Callable[..., Any] | None = None) -> Kernel:
+    """Forward reads x and writes y; backward reads dy and what was kept, x or y, and writes dx."""
     n = int(np.prod(shape))
-    return Kernel(lambda lib: lambda x: call(lib.F, x), lambda: draw(f"pointwise {n}", shape), 0, bytes_each*n, numpy)
+    return Kernel(lambda lib: lambda x: call(lib.F, x), lambda: draw(f"pointwise {n}", shape), 0, 8*n, numpy, 20*n)
+
+
+def pool(call: Callable[[Any, Any], Any], *shape: int) -> Kernel:
+    """Windows of 2 x 2: y and dy are a quarter of x, which backward need not read."""
+    n = int(np.prod(shape))
+    return Kernel(lambda lib: lambda x: call(lib.F, x), lambda: draw(f"pointwise {n}", shape), 0, 5*n, None, 10*n)
 
 
 KERNELS: dict[str, Kernel] = {
-    **{f"gemm-{n}": gemm(n) for n in (64, 128, 256, 512, 1024, 2048)},
+    **{f"gemm-{n}": gemm(n) for n in (32, 64, 128, 131, 256, 512, 1024, 2048)},
+    **{f"gemm-{m}x{k}x{n}": product(m, k, n) for m, k, n in ((1, 1024, 1024), (8, 1024, 1024), (4096, 64, 64), (64, 4096, 64),
+                                                             (64, 64, 4096), (1024, 1024, 1))},
     "gemm-64x128x64x128": Kernel(lambda lib: lambda a, b: a @ b, lambda: draw("bmm", (64, 128, 64), (64, 64, 128)),
                                  2.0*64*128*64*128, 4.0*64*(2*128*64 + 128*128), np.matmul),
     "conv3x3-64c56": conv(8, 64, 56, 64, 3, padding=1),
@@ -222,8 +242,8 @@ KERNELS: dict[str, Kernel] = {
     "depthwise3x3-128c28": conv(8, 128, 28, 128, 3, padding=1, groups=128),
     "lenet-conv1": conv(64, 1, 28, 6, 5, padding=2),
     "lenet-conv2": conv(64, 6, 14, 16, 5),
-    "maxpool2x2-64c56": pointwise(lambda F, x: F.max_pool2d(x, 2), 32, 64, 56, 56, bytes_each=5),
-    "avgpool2x2-64c56": pointwise(lambda F, x: F.avg_pool2d(x, 2), 32, 64, 56, 56, bytes_each=5),
+    "maxpool2x2-64c56": pool(lambda F, x: F.max_pool2d(x, 2), 32, 64, 56, 56),
+    "avgpool2x2-64c56": pool(lambda F, x: F.avg_pool2d(x, 2), 32, 64, 56, 56),
     "lstm-T64-B32-I128-H256": lstm(64, 32, 128, 256),
     "lstm-T128-B1-H128": lstm(128, 1, 128, 128),
     "lstm-T32-B64-H512": lstm(32, 64, 512, 512),
@@ -248,8 +268,8 @@ def kernel_workload(name: str, kernel: Kernel, direction: str) -> Workload:
                 raise NotOffered(f"no NumPy expression for {name}")
             return numpy_expression(library, kernel.numpy, kernel.inputs(), direction)
         return expression(library, kernel.function(library), kernel.inputs(), direction, name)
-    factor = 1 if direction == FORWARD else 3
-    return Workload(f"{name}/{direction}", "kernels", contest, lambda: (factor*kernel.flops, factor*kernel.bytes))
+    cost = (kernel.flops, kernel.bytes) if direction == FORWARD else (3*kernel.flops, kernel.both_bytes or 3*kernel.bytes)
+    return Workload(f"{name}/{direction}", "kernels", contest, lambda: cost)
 
 
 def optimizer_workload(name: str, make: Callable[[Any, Any], Any], bytes_each: int) -> Workload:

@@ -1,0 +1,202 @@
+"""What was measured, kept: one JSON file per processor, instruction set and number of threads, and the same as Markdown.
+
+A record is the race of `bench` (bench.py) with everything that must be said beside a figure, and the parts that other commands
+measured: memory, scaling, overhead, sweep. Each part has facts of its own, since it may be of another day.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from .. import __version__, config
+from . import bars, console
+from .libraries import NAMES
+from .race import Result, geometric_mean
+
+__all__ = ["about", "as_json", "commit", "facts", "file_name", "geometric_means", "markdown", "results_of", "rows_of", "save"]
+
+PARTS = ("memory", "scaling", "overhead", "sweep")
+
+
+def commit() -> str:
+    """The commit of the checkout that runs, with a + where files differ from it; "" outside of one."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root/".git").exists():
+        return ""
+    try:
+        name = subprocess.run(["git", "describe", "--always", "--dirty=+"], cwd=root, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return name.stdout.strip()
+
+
+def about(threads: int, warning: str = "") -> dict[str, Any]:
+    """Where and when: what every part of a record begins with."""
+    found = config.config()
+    return {"command": " ".join(["python -m fastnn", *sys.argv[1:]]), "date": time.strftime("%Y-%m-%d %H:%M"), "commit": commit(),
+            "processor": found["processor"], "instruction set": found["instruction set"], "threads": threads,
+            "versions": {"fastnn": f"fastnn {__version__} ({found['instruction set']})"}, "python": found["python"],
+            "system": found["system"], "compiler": found["compiler"], "warning": warning}
+
+
+# ---- rows ------------------------------------------------------------------------------------------------------------------------
+def rows_of(results: Sequence[Result], rivals: Sequence[str], limits: dict[str, float]) -> list[dict[str, Any]]:
+    """Results as plain data, with the figures that are read off them."""
+    return [{**asdict(r), "median": {name: r.median(name) for name in r.times}, "best": {name: r.best(name) for name in r.times},
+             "ratio": {name: r.ratio(name) for name in rivals}, "share of limit": r.share(limits)} for r in results]
+
+
+def results_of(record: dict[str, Any]) -> list[Result]:
+    """The results of a record, from its rows."""
+    names = [field.name for field in fields(Result)]
+    return [Result(**{name: row[name] for name in names}) for row in record.get("results", ())]
+
+
+def directions(results: Sequence[Result]) -> list[str]:
+    return list(dict.fromkeys(result.workload.rsplit("/", 1)[1] for result in results))
+
+
+def geometric_means(results: Sequence[Result], rivals: Sequence[str]) -> list[tuple[str, str, int, int, float]]:
+    """(direction, rival, workloads, how many of them won, geometric mean of the ratios), and over all directions as "all"."""
+    rows = []
+    for direction in [*directions(results), "all"]:
+        for rival in rivals:
+            ratios = [r.ratio(rival) for r in results if direction in ("all", r.workload.rsplit("/", 1)[1])]
+            known = [ratio for ratio in ratios if ratio]
+            mean = geometric_mean(known)
+            if mean:
+                rows.append((direction, rival, len(known), sum(ratio >= 1 for ratio in known), mean))
+    return rows if len(directions(results)) > 1 else [row for row in rows if row[0] != "all"]
+
+
+# ---- Markdown --------------------------------------------------------------------------------------------------------------------
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """A Markdown table, its first `left` columns to the left."""
+    return [f"| {' | '.join(heads)} |", f"|{'---|'*left}{'---:|'*(len(heads) - left)}", *[f"| {' | '.join(row)} |" for row in rows], ""]
+
+
+def facts(record: dict[str, Any]) -> list[str]:
+    """What must be said beside the figures, a line each."""
+    lines = [f"NOTE: {record['warning']}"] if record["warning"] else []
+    lines += [f"{record['processor']}, {record['instruction set']}, {console.count(record['threads'], 'thread')}; "
+              f"{', '.join(record['versions'].values())}; Python {record['python']}, {record['system']}, {record['compiler']}",
+              f"commit {record['commit'] or 'unknown'}, {record['date']}, {record['command']}"]
+    if record.get("lowered"):
+        names = [*record["held"], *[rival for rival in record["rivals"] if rival not in record["held"]]]
+        how = [f"{NAMES[name]} by " + " ".join(f"{key}={value!r}" if " " in value else f"{key}={value}" for key, value in switches.items())
+               if (switches := record["held"].get(name)) else f"{NAMES[name]} NOT, it has no switch" for name in names]
+        lines.append(f"held to {record['lowered']}, below what this processor has: {', '.join(['fastnn', *how])}")
+    limits = record.get("limits")
+    if limits:
+        lines.append(f"limits: {limits['flops']/1e9:.0f} GFLOP/s of multiply-adds in {record['instruction set']} registers, "
+                     f"{limits['bytes']/1e9:.1f} GB/s of copying")
+    if "rounds" in record:
+        lines.append(f"medians of {console.count(record['rounds'], 'round')}; in each, every contestant in turn ran for about "
+                     f"{record['seconds per turn']*1000:.0f} ms")
+    return lines
+
+
+def race_lines(record: dict[str, Any]) -> list[str]:
+    rivals, results = record["rivals"], results_of(record)
+    heads = ["workload", "fastnn", "best"]
+    for rival in rivals:
+        heads += [NAMES[rival], "best", "ratio"]
+    rows = []
+    for r in results:
+        ours = r.median("fastnn")
+        cells = [r.workload, console.time(ours), console.time(r.best("fastnn"))]
+        for rival in rivals:
+            ratio = r.ratio(rival)
+            cells += [console.time(r.median(rival)), console.time(r.best(rival)),
+                      f"{ratio:.2f}" if ratio else "wrong" if rival in r.wrong else ""]
+        share = r.share(record["limits"])
+        rows.append([*cells, f"{r.flops/ours/1e9:.1f}" if ours and r.flops else "", f"{r.bytes/ours/1e9:.1f}" if ours and r.bytes else "",
+                     console.share(share) if share else "", f"{max(r.differences.values()):.0e}" if r.differences else ""])
+    means = [[direction, NAMES[rival], str(count), str(won), f"{mean:.2f}"]
+             for direction, rival, count, won, mean in geometric_means(results, rivals)]
+    return ["Ratio: the rival's median over fastnn's; above 1 fastnn is faster. Results were compared before timing.", "",
+            *table([*heads, "GFLOP/s", "GB/s", "of limit", "differs by"], rows),
+            *table(["geometric mean", "against", "workloads", "won", "ratio"], means, 2)]
+
+
+def memory_rows(part: dict[str, Any]) -> list[list[str]]:
+    """A row per network: the peak of every library, and the ratio of ours to each rival's."""
+    cells = []
+    for row in part["rows"]:
+        ours = row["peak"].get("fastnn")
+        theirs = [row["peak"].get(rival) for rival in part["rivals"]]
+        cells.append([row["network"], console.size(ours),
+                      *[text for peak in theirs for text in (console.size(peak), f"{ours/peak:.2f}" if ours and peak else "")]])
+    return cells
+
+
+def memory_lines(part: dict[str, Any]) -> list[str]:
+    heads = ["network's training step", "fastnn"]
+    for rival in part["rivals"]:
+        heads += [NAMES[rival], "fastnn's share"]
+    return [f"Peak resident memory over what was resident before the model was made, {part['steps']} steps with Adam; below 1 fastnn "
+            "needs less.", "", *table(heads, memory_rows(part))]
+
+
+# what each part is called, and how it is shown; the later commands add theirs
+SHOWN: dict[str, tuple[str, Callable[[dict[str, Any]], list[str]]]] = {
+    "memory": ("Memory", memory_lines),
+}
+
+
+def markdown(record: dict[str, Any]) -> str:
+    """The whole record as a page."""
+    lines = ["# fastnn measured", "", *[f"- {fact}" for fact in facts(record)], ""]
+    if "results" in record:
+        lines += race_lines(record)
+    for name, (title, show) in SHOWN.items():
+        if name in record:
+            lines += [f"## {title}", "", *[f"- {fact}" for fact in facts(record[name])], "", *show(record[name])]
+    found = bars.measure(record)
+    if found:
+        lines += ["## The bars", "", "What was asked of this table, what was aimed at, and what came out; misses are listed like hits.", "",
+                  *table(["", "asked", "aim", "measured", "verdict", "the lowest, or where it comes from"], bars.cells(found), 1)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+# ---- files -----------------------------------------------------------------------------------------------------------------------
+def file_name(record: dict[str, Any]) -> str:
+    """The name of a record's files, after processor, instruction set and threads.
+
+    >>> file_name({"processor": "Intel(R) Xeon(R) Processor", "instruction set": "avx2", "threads": 2})
+    'intel-xeon-avx2-2-threads'
+    """
+    processor = re.sub(r"\((R|TM)\)|\b(processor|cpu)\b|@.*", " ", record["processor"], flags=re.I)
+    words = re.findall(r"[a-z0-9]+", processor.lower())
+    return "-".join([*words, record["instruction set"], *console.count(record["threads"], "thread").split()])
+
+
+def as_json(record: dict[str, Any]) -> str:
+    """The record as it is saved: with the means and the bars, which follow from the rest."""
+    means = [dict(zip(("direction", "against", "workloads", "won", "ratio"), row))
+             for row in geometric_means(results_of(record), record.get("rivals", ()))]
+    return json.dumps({**record, "geometric means": means, "bars": [asdict(bar) for bar in bars.measure(record)]}, indent=1) + "\n"
+
+
+def save(folder: str | Path, measured: dict[str, Any], part: str = "") -> tuple[Path, Path]:
+    """Write a race, or another part of a record, beside the parts that the folder's record of this machine has already."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder/f"{file_name(measured)}.json"
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if part:
+        record = {**(before or {key: value for key, value in measured.items() if key != "rows"}), part: measured}
+    else:
+        record = {**measured, **{name: before[name] for name in PARTS if name in before}}
+    path.write_text(as_json(record), encoding="utf-8")
+    page = path.with_suffix(".md")
+    page.write_text(markdown(record), encoding="utf-8")
+    return page, path
