@@ -37,6 +37,8 @@ KERNEL(times_sign, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s
 KERNEL(is_same, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)                /* 1 where a = b or both are NaN, else 0 */
 KERNEL(exp_difference, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)         /* e^(a - b) */
 
+KERNEL(add_to, REAL *y, const REAL *x, fnn_size n)                                            /* y += x: the one kernel that accumulates */
+
 /* ---- y = f(x) and its derivative ------------------------------------------------------------------------------------------- */
 KERNEL(neg, REAL *y, const REAL *x, fnn_size n)
 KERNEL(exp_forward, REAL *y, const REAL *x, fnn_size n)

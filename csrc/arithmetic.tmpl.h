@@ -40,6 +40,21 @@ FNN_INLINE REAL FN(remainder_of)(REAL a, REAL b)    /* fmod has the sign of a; t
 BROADCAST2(remainder, a, b, FN(remainder_of)(a, b))
 BROADCAST2(quotient, a, b, (REAL)floor((a - FN(remainder_of)(a, b)) / b + R(0.5)))
 
+static void FN(add_to_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const fnn_map_args *args = ctx;
+    REAL *restrict y = args->y;
+    const REAL *restrict x = args->a;
+    for (fnn_size i = begin; i < end; i++)
+        y[i] += x[i];
+}
+
+void FN(add_to)(REAL *y, const REAL *x, fnn_size n)
+{
+    fnn_map_args args = { .y = y, .a = x };
+    fnn_parallel_for(n, MAP_GRAIN, FN(add_to_block), &args);
+}
+
 MAP1(neg, x, -x)
 MAP1(exp_forward, x, r_exp(x))
 MAP1(expm1_forward, x, r_expm1(x))

@@ -11,12 +11,13 @@ soon as it has been used.
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import math
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Sequence
+from heapq import heappop, heappush
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -36,44 +37,40 @@ class _State(threading.local):
 
 
 _state = _State()
+_anomalies = False                                  # has any thread ever asked for detect_anomaly()? Looking into _state costs more
 _order = itertools.count()
-_add = kernel("add_forward")
+_ndarray = np.ndarray
+_add, _add_to = kernel("add_forward"), kernel("add_to")
 
 
 class Node:
     """One op that ran: what its backward needs, and who its parents are.
 
-    parents  one entry per input: a leaf Tensor, a pair (Node, which output), or None where no gradient is wanted
-    outputs  (shape, dtype) of each output
+    backward    the op's, with `takes_needs`: whether it wants to know which gradients are wanted
+    parents     one entry per input: a leaf Tensor, a pair (Node, which output), or None where no gradient is wanted
+    versions    (counter of changes in place, its value, id of the array) of each input that is a tensor
+    outputs     (shape, dtype) of each output
+    order       its age: nodes are numbered as they are made
+    extras      hooks, tensors that keep their gradient, checksums; None on nearly every node
     """
 
-    __slots__ = ("__weakref__", "attrs", "backward", "checksums", "hooks", "kept", "name", "order", "outputs", "parents", "saved",
-                 "takes_needs", "tuple_output", "versions")
+    __slots__ = ("__weakref__", "attrs", "backward", "extras", "name", "order", "outputs", "parents", "saved", "takes_needs", "tuple_output",
+                 "versions")
 
     def __init__(self, name: str, backward: Callable[..., Any], takes_needs: bool, saved: Any, attrs: dict[str, Any],
-                 inputs: Sequence[Any], outputs: Sequence[np.ndarray], tuple_output: bool):
+                 parents: Sequence[Any], versions: Sequence[tuple[list[int], int, int]], outputs: Sequence[tuple[tuple[int, ...], np.dtype]],
+                 tuple_output: bool):
         self.name = name
         self.backward: Callable[..., Any] | None = backward
         self.takes_needs = takes_needs
         self.saved = saved
         self.attrs = attrs
-        parents: list[Any] = []
-        versions = []
-        for x in inputs:
-            if isinstance(x, Tensor):
-                version = x._version
-                versions.append((version, version[0], id(x._data)))
-                parents.append(None if not x.requires_grad else x if x.node is None else (x.node, x.index))
-            else:
-                parents.append(None)
-        self.parents: Sequence[Any] = parents
+        self.parents = parents
         self.versions = versions
-        self.outputs = [(y.shape, y.dtype) for y in outputs]
+        self.outputs = outputs
         self.tuple_output = tuple_output
         self.order = next(_order)
-        self.hooks: dict[int, list[Callable[[Tensor], Any]]] | None = None
-        self.kept: dict[int, Tensor] | None = None
-        self.checksums = _checksums(saved) if _state.anomaly else None
+        self.extras: _Extras | None = None
 
     def __lt__(self, other: Node) -> bool:         # heapq pops the newest first
         return self.order > other.order
@@ -81,19 +78,23 @@ class Node:
     def __repr__(self) -> str:
         return f"<{self.name}>"
 
+    def more(self) -> _Extras:
+        """The extras, made when first needed."""
+        if self.extras is None:
+            self.extras = _Extras()
+        return self.extras
+
     def retain(self, t: Tensor) -> None:
-        self.kept = self.kept or {}
-        self.kept[t.index] = t
+        self.more().kept[t.index] = t
 
     def release(self) -> None:
         """Let go of everything that a second backward would need."""
         self.backward = None
         self.saved = None
-        self.parents = ()
-        self.versions = []
+        self.parents = self.versions = ()
 
-    def run(self, grads: dict[int, np.ndarray]) -> Sequence[np.ndarray | None]:
-        """Gradients of the inputs from gradients of the outputs."""
+    def check_saved(self) -> None:
+        """Raise GraphError if backward cannot run: it did already, or what forward saved is no longer what it was."""
         if self.backward is None:
             raise GraphError("backward was called a second time through a graph that was already used and freed", who=self.name,
                              hint="Call backward(retain_graph=True) the first time, or compute the loss again.")
@@ -101,23 +102,33 @@ class Node:
             if version[0] != count and any(id(a) == array for a in _flat(self.saved)):
                 raise GraphError("an array that this op saved for backward has been changed in place since", who=self.name,
                                  hint="Change a copy, or make the change after backward().")
-        if self.checksums is not None and self.checksums != _checksums(self.saved):
+        if self.extras is not None and self.extras.checksums is not None and self.extras.checksums != _checksums(self.saved):
             raise GraphError("an array that this op saved for backward has been changed through NumPy since", who=self.name,
                              hint="Change a copy, or make the change after backward().")
-        dy: Any
-        if self.tuple_output:
-            dy = tuple([grads.get(i) for i in range(len(self.outputs))])
-        else:
-            dy = grads[0]
+
+    def run(self, grads: dict[int, np.ndarray]) -> Sequence[np.ndarray | None]:
+        """Gradients of the inputs from gradients of the outputs."""
+        self.check_saved()
+        assert self.backward is not None
+        dy: Any = tuple([grads.get(i) for i in range(len(self.outputs))]) if self.tuple_output else grads[0]
         if self.takes_needs:
             result = self.backward(dy, self.saved, needs=tuple([p is not None for p in self.parents]), **self.attrs)
         else:
             result = self.backward(dy, self.saved, **self.attrs)
-        if not isinstance(result, (tuple, list)):
+        if result.__class__ is not tuple and not isinstance(result, (tuple, list)):
             result = (result,)
         if len(result) != len(self.parents):
             raise GraphError("backward must return one gradient per input", who=self.name, expected=len(self.parents), got=len(result))
         return result
+
+
+class _Extras:
+    """What few nodes have."""
+
+    def __init__(self) -> None:
+        self.hooks: dict[int, list[Callable[[Tensor], Any]]] = {}
+        self.kept: dict[int, Tensor] = {}
+        self.checksums: list[int] | None = None
 
 
 def _flat(saved: Any) -> Iterable[Any]:
@@ -150,28 +161,41 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
     if check is not None:
         check(*arrays, **attrs)
     y, saved = forward(*arrays, **attrs)
-    return _wrap(op.name, y, saved, back, takes_needs, inputs, attrs, record and back is not None and _state.enabled)
+    return _wrap(op.name, y, saved, back if record else None, takes_needs, inputs, attrs)
 
 
-def _wrap(name: str, y: Any, saved: Any, back: Any, takes_needs: bool, inputs: Sequence[Any], attrs: dict[str, Any], record: bool) -> Any:
-    """The tensor, or the tuple of tensors, over what forward returned, on the tape if it is to `record`."""
+def _wrap(name: str, y: Any, saved: Any, back: Any, takes_needs: bool, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
+    """The tensor, or the tuple of tensors, over what forward returned; on the tape if there is a `back` and the tape records."""
     many = y.__class__ is tuple
-    arrays = y if many else (y,)
-    if _state.anomaly:
-        _look_for_nan(name, (*inputs, *attrs.values()), arrays)
-    node = Node(name, back, takes_needs, saved, attrs, inputs, arrays, many) if record else None
+    if _anomalies and _state.anomaly:
+        _look_for_nan(name, (*inputs, *attrs.values()), y if many else (y,))
+    node = None
+    if back is not None and _state.enabled:
+        parents: list[Any] = []
+        versions = []
+        for x in inputs:
+            if isinstance(x, Tensor):
+                version = x._version
+                versions.append((version, version[0], id(x._data)))
+                parents.append(None if not x.requires_grad else x if x.node is None else (x.node, x.index))
+            else:
+                parents.append(None)
+        node = Node(name, back, takes_needs, saved, attrs, parents, versions, [(a.shape, a.dtype) for a in y] if many else ((y.shape, y.dtype),),
+                    many)
+        if _anomalies and _state.anomaly:
+            node.more().checksums = _checksums(saved)
     return tuple([_result(a, node, i, inputs) for i, a in enumerate(y)]) if many else _result(y, node, 0, inputs)
 
 
 def _result(a: np.ndarray, node: Node | None, index: int, inputs: Sequence[Any]) -> Tensor:
     """The tensor over one output."""
-    if a.__class__ is not np.ndarray:               # NumPy makes a scalar of an array without dimensions
+    if a.__class__ is not _ndarray:                 # NumPy makes a scalar of an array without dimensions
         a = np.asarray(a)
     t = Tensor(a)
     if node is not None and a.dtype.kind == "f":
         t.node, t.index, t.requires_grad = node, index, True
     base = a.base
-    if base is not None:                            # a view: a change of either is a change of both
+    if base is not None and isinstance(base, _ndarray):         # a view: a change of either is a change of both
         for x in inputs:
             if isinstance(x, Tensor) and (x._data is base or x._data.base is base):
                 t._version = x._version
@@ -192,14 +216,16 @@ def _look_for_nan(name: str, inputs: Sequence[Any], outputs: Sequence[np.ndarray
 # ---- backward -----------------------------------------------------------------------------------------------------------------------
 def backward(outputs: Sequence[Tensor], gradients: Sequence[Any] | None = None, retain_graph: bool = False) -> None:
     """Add the gradient of sum_i <gradients[i], outputs[i]> to the `.grad` of every leaf. See Tensor.backward."""
-    leaves: dict[int, tuple[Tensor, np.ndarray]] = {}
+    leaves: dict[int, list[Any]] = {}
     _walk(outputs, gradients, retain_graph, leaves, None)
-    given = _roots(gradients)                       # memory that some leaf, or the caller, has already
-    for leaf, g in leaves.values():
-        root = id(g if g.base is None else g.base)
+    given = _roots(gradients) if gradients else set()           # memory that some leaf, or the caller, has already
+    for slot in leaves.values():
+        leaf, g = slot
         if leaf.grad is not None:
-            leaf.grad = Tensor(_plus(leaf.grad._data, g))
+            slot[1] = None
+            _accumulate(leaf, g)
             continue
+        root = id(g if g.base is None else g.base)
         if root in given or not g.flags.writeable:
             g = g.copy()
         given.add(root)
@@ -229,7 +255,7 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
     ins = [inputs] if isinstance(inputs, Tensor) else list(inputs)
     if grad_outputs is not None and isinstance(outputs, Tensor):
         grad_outputs = [grad_outputs]
-    leaves: dict[int, tuple[Tensor, np.ndarray]] = {}
+    leaves: dict[int, list[Any]] = {}
     wanted = {(id(t.node), t.index): None for t in ins if t.node is not None}
     found: dict[tuple[int, int], np.ndarray] = {}
     _walk(outs, grad_outputs, retain_graph, leaves, (wanted, found))
@@ -249,6 +275,41 @@ def _plus(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.asarray(a + b)
 
 
+def _add_in_place(a: np.ndarray, b: np.ndarray) -> None:
+    """a += b."""
+    if a.nbytes >= 1 << 16 and _add_to is not None and a.dtype == b.dtype and a.flags.c_contiguous:
+        _add_to(a, b)
+    else:
+        a += b
+
+
+def _whole(a: np.ndarray) -> bool:
+    """Whether `a` has its memory for itself, as far as the array knows: it is no view, and may be written."""
+    return a.flags.writeable and not isinstance(a.base, _ndarray)
+
+
+def _join(slots: Any, key: int, g: np.ndarray) -> None:
+    """Add g to the gradient slots[key]: in place where nobody else holds that array, so that nobody can see it change.
+
+    An op may hand the same array to two parents, the caller may keep the gradient that was passed in, a hook may have stored its
+    argument, a view refers to its base: each of these is one more reference than the two of the slot and of this look at it.
+    """
+    if getrefcount(slots[key]) == 2 and _whole(slots[key]):
+        _add_in_place(slots[key], g)
+    else:
+        slots[key] = _plus(slots[key], g)
+
+
+def _accumulate(leaf: Tensor, g: np.ndarray) -> None:
+    """leaf.grad += g, in place where nobody else holds leaf.grad."""
+    assert leaf.grad is not None
+    if (getrefcount(leaf.grad) == 2 and getrefcount(leaf.grad._data) == 2 and _whole(leaf.grad._data)
+            and leaf.grad._data.shape == g.shape):
+        _add_in_place(leaf.grad._data, g)
+    else:
+        leaf.grad = Tensor(_plus(leaf.grad._data, g))
+
+
 def _seed(t: Tensor, gradient: Any) -> np.ndarray:
     """The upstream gradient to begin with."""
     if not t.requires_grad:
@@ -265,42 +326,48 @@ def _seed(t: Tensor, gradient: Any) -> np.ndarray:
     return g
 
 
-def _walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_graph: bool,
-          leaves: dict[int, tuple[Tensor, np.ndarray]], want: Any) -> None:
-    pending: dict[int, dict[int, np.ndarray]] = {}  # id(node) -> {which output: gradient so far}
+def _walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_graph: bool, leaves: dict[int, list[Any]], want: Any) -> None:
+    """Run the nodes under `outputs`, the newest first. leaves: id(leaf) -> [leaf, its gradient], filled here."""
+    pending: dict[Node, dict[int, np.ndarray]] = {}             # which output of the node: its gradient so far
     queue: list[Node] = []
     anomaly = _state.anomaly
 
     def arrive(parent: Any, g: np.ndarray) -> None:
         if parent.__class__ is tuple:
             node, index = parent
-            slots = pending.get(id(node))
+            slots = pending.get(node)
             if slots is None:
-                pending[id(node)] = {index: g}
-                heapq.heappush(queue, node)
+                pending[node] = {index: g}
+                heappush(queue, node)
+            elif index in slots:
+                _join(slots, index, g)
             else:
-                slots[index] = _plus(slots[index], g) if index in slots else g
+                slots[index] = g
         else:
-            known = leaves.get(id(parent))
-            leaves[id(parent)] = (parent, g if known is None else _plus(known[1], g))
+            slot = leaves.get(id(parent))
+            if slot is None:
+                leaves[id(parent)] = [parent, g]
+            else:
+                _join(slot, 1, g)
 
     for i, t in enumerate(outputs):
         arrive(t if t.node is None else (t.node, t.index), _seed(t, None if gradients is None else gradients[i]))
 
     while queue:
-        node = heapq.heappop(queue)
-        grads = pending.pop(id(node))
-        if node.hooks or node.kept:
-            _run_hooks(node, grads)
+        node = heappop(queue)
+        grads = pending.pop(node)
+        if node.extras is not None:
+            _run_hooks(node.extras, grads)
         if want is not None:
             for index, g in grads.items():
                 if (id(node), index) in want[0]:
                     want[1][(id(node), index)] = g
-        parents = node.parents
-        for parent, dx in zip(parents, node.run(grads)):
+        results = node.run(grads)
+        del grads                                   # what was only needed for this node can go, or be written to
+        for parent, dx in zip(node.parents, results):
             if parent is None or dx is None:
                 continue
-            g = dx if dx.__class__ is np.ndarray else np.asarray(dx)
+            g = dx if dx.__class__ is _ndarray else np.asarray(dx)
             if parent.__class__ is tuple:
                 shape, dtype = parent[0].outputs[parent[1]]
             else:
@@ -312,14 +379,14 @@ def _walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_gra
             if anomaly and not np.isfinite(g).all():
                 raise NonFiniteError("its backward made NaN or infinity", who=node.name)
             arrive(parent, g)
+        results = dx = g = ()                       # type: ignore[assignment]
         if not retain_graph:
             node.release()
 
     if _leaf_hooks:
-        for key, (leaf, g) in leaves.items():
+        for key, slot in leaves.items():
             for hook in _leaf_hooks.get(key, {}).values():
-                g = _call_hook(hook, g)
-            leaves[key] = (leaf, g)
+                slot[1] = _call_hook(hook, slot[1])
 
 
 # ---- hooks --------------------------------------------------------------------------------------------------------------------------
@@ -331,8 +398,7 @@ def add_hook(t: Tensor, hook: Callable[[Tensor], Any]) -> Callable[[], None]:
     if not t.requires_grad:
         raise GraphError("a hook needs a tensor that requires a gradient", who="register_hook")
     if t.node is not None:
-        t.node.hooks = t.node.hooks or {}
-        hooks = t.node.hooks.setdefault(t.index, [])
+        hooks = t.node.more().hooks.setdefault(t.index, [])
         hooks.append(hook)
         return lambda: hooks.remove(hook) if hook in hooks else None
     import weakref
@@ -353,11 +419,11 @@ def _call_hook(hook: Callable[[Tensor], Any], g: np.ndarray) -> np.ndarray:
     return new
 
 
-def _run_hooks(node: Node, grads: dict[int, np.ndarray]) -> None:
+def _run_hooks(extras: _Extras, grads: dict[int, np.ndarray]) -> None:
     for index in list(grads):
-        for hook in (node.hooks or {}).get(index, ()):
+        for hook in extras.hooks.get(index, ()):
             grads[index] = _call_hook(hook, grads[index])
-        kept = (node.kept or {}).get(index)
+        kept = extras.kept.get(index)
         if kept is not None:
             kept.grad = Tensor(grads[index].copy() if kept.grad is None else _plus(kept.grad._data, grads[index]))
 
@@ -419,8 +485,9 @@ class detect_anomaly:
     """
 
     def __enter__(self) -> detect_anomaly:
+        global _anomalies
         self.before = _state.anomaly
-        _state.anomaly = True
+        _anomalies = _state.anomaly = True
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -485,5 +552,4 @@ class Function:
             result = cls.backward(ctx, *(dy if isinstance(dy, tuple) else (dy,)))
             result = result if isinstance(result, tuple) else (result,)
             return tuple(None if g is None else tensor(g)._data for g in result)
-        record = _state.enabled and any(ctx.needs_input_grad)
-        return _wrap(cls.__name__, y, ctx.saved_tensors, back, False, inputs, {}, record)
+        return _wrap(cls.__name__, y, ctx.saved_tensors, back if any(ctx.needs_input_grad) else None, False, inputs, {})

@@ -75,3 +75,44 @@ def test_buffers_come_back_and_can_be_given_back():
     assert nn.memory.cached() >= 4 << 20
     nn.memory.trim()
     assert nn.memory.cached() == 0
+
+
+def test_gradients_are_added_in_place_only_where_nobody_sees_it():
+    shape = (256, 128)
+    p = nn.Parameter(np.ones(shape, np.float32))
+    (p * 2).sum().backward()
+    mine = p.grad.data.ctypes.data
+    (p * 3).sum().backward()
+    assert p.grad.data.ctypes.data == mine and (p.grad.data == 5).all()         # the tape alone had it: the same memory
+    kept, kept_array = p.grad, p.grad.data
+    (p * 4).sum().backward()
+    assert (kept_array == 5).all() and (kept.data == 5).all() and (p.grad.data == 9).all()
+    kept = None
+    (p * 4).sum().backward()                                                    # the array is still held
+    assert (kept_array == 5).all() and (p.grad.data == 13).all()
+
+
+def test_a_gradient_that_the_caller_holds_is_not_added_to():
+    x = nn.Parameter(np.ones(3, np.float32))
+    upstream = np.ones(3, np.float32)
+    (x + x).backward(upstream)                                                  # add hands the same array to both of its inputs
+    assert upstream.tolist() == [1, 1, 1] and x.grad.tolist() == [2, 2, 2]
+    seen = []
+    y = x * 1
+    y.register_hook(lambda g: seen.append(g))
+    (y + y * 2).sum().backward()
+    assert seen[0].tolist() == [3, 3, 3] and x.grad.tolist() == [5, 5, 5]
+
+
+def test_two_uses_of_a_result_add_their_gradients():
+    """Views, broadcasts and slices meet in one gradient: whatever is added in place must not reach the others."""
+    rng = np.random.default_rng(0)
+    a = rng.standard_normal((64, 512)).astype(np.float32)
+    for others in (lambda y: y.reshape(512, 64).sum(1).sum(), lambda y: (y[3:7] * y[5:9]).sum(), lambda y: (y + 1.0).sum(),
+                   lambda y: y.transpose(0, 1)[2].sum(), lambda y: (y - y.mean(0)).sum() + y[0, 0]):
+        x, alone = nn.Parameter(a), []
+        for use in (lambda y: (y * y).sum(), others, lambda y: (y * 3).sum()):
+            alone.append(nn.autograd.grad(use(x * 2), x)[0].data)
+        y = x * 2
+        ((y * y).sum() + others(y) + (y * 3).sum()).backward()
+        np.testing.assert_allclose(x.grad.data, sum(alone), rtol=1e-5, atol=1e-5)

@@ -18,6 +18,7 @@ cdef extern from "fastnn.h" nogil:
     broadcast_fn fnn_times_sign[2]
     broadcast_fn fnn_is_same[2]
     broadcast_fn fnn_exp_difference[2]
+    map1_fn fnn_add_to[2]
     map1_fn fnn_finite_or_zero[2]
     map1_fn fnn_neg[2]
     map1_fn fnn_exp_forward[2]
@@ -55,6 +56,17 @@ def add_backward(dy, saved, needs=None):
     a_shape, b_shape = saved
     return (sum_to(dy, a_shape) if want(needs, 0, a_shape) else None,
             sum_to(dy, b_shape) if want(needs, 1, b_shape) else None)
+
+
+def add_to(y, x):
+    """y += x for arrays of one shape and type; y is contiguous."""
+    cdef Array y_, x_
+    opened = open_array(y, &y_)
+    if opened is not y:
+        raise ValueError("an array that is added to must be contiguous, aligned and in native byte order")
+    x = open_array(x, &x_)
+    with nogil:
+        fnn_add_to[y_.dtype](y_.data, x_.data, y_.size)
 
 
 def sub_forward(a, b):

@@ -53,9 +53,14 @@ class _Listed(Module):
         self.add_module(self._key(index), module)
 
     def __delitem__(self, index: int) -> None:
-        kept = [m for key, m in self._modules.items() if key != self._key(index)]
-        self._modules.clear()
-        self._modules.update({str(i): m for i, m in enumerate(kept)})
+        self._renumber([m for key, m in self._modules.items() if key != self._key(index)])
+
+    def _renumber(self, modules: Iterable[Module | None]) -> None:
+        """These children instead of those that there are."""
+        for name in list(self._modules):
+            self._disown(self._modules, name)
+        for i, module in enumerate(modules):
+            self._own(self._modules, str(i), module)
 
     def append(self, module: Module) -> Any:
         self.add_module(str(len(self)), module)
@@ -79,8 +84,7 @@ class _Listed(Module):
             raise TypeError(f"{type(self).__name__} holds modules, not a {type(module).__name__}")
         kept = list(self._modules.values())
         kept.insert(index, module)
-        self._modules.clear()
-        self._modules.update({str(i): m for i, m in enumerate(kept)})
+        self._renumber(kept)
         return self
 
 
@@ -157,7 +161,7 @@ class ModuleDict(Module):
         self.add_module(name, module)
 
     def __delitem__(self, name: str) -> None:
-        del self._modules[name]
+        self._disown(self._modules, name)
 
     def pop(self, name: str) -> Module:
         module = self[name]

@@ -225,8 +225,10 @@ def _observed(model: Module, recorder: _Recorder) -> Iterator[None]:
         for module, mode in zip(modules, modes):
             module.training = mode
         for module, own in buffers:
-            module._buffers.clear()
-            module._buffers.update(own)
+            for name in list(module._buffers):
+                module._disown(module._buffers, name)
+            for name, b in own.items():
+                module._own(module._buffers, name, b)
         for b, array, before in values:
             if b.data is not array:
                 b.data = array

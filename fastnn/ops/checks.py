@@ -8,9 +8,9 @@ import numpy as np
 
 from ..errors import DTypeError, ShapeError
 
-__all__ = ["need_array", "need_float", "need_integers", "need_rank", "pair"]
+__all__ = ["FLOATS", "need_array", "need_float", "need_integers", "need_rank", "pair"]
 
-_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def need_array(who: str, **arrays: Any) -> None:
@@ -29,7 +29,7 @@ def need_float(who: str, **arrays: Any) -> None:
         if not isinstance(a, np.ndarray):
             need_array(who, **{name: a})
         dtype = a.dtype
-        if dtype not in _FLOATS:
+        if dtype not in FLOATS:
             raise DTypeError(who=who, expected=f"{name} of dtype float32 or float64", got=str(dtype),
                              hint="Convert it, for example with .float().")
         if first is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -24,12 +25,20 @@ def draw(name: str, *shape: int) -> np.ndarray:
     return seeded(name).standard_normal(shape)
 
 
+def array_check(who: str) -> Callable[..., None]:
+    """A check that the one input is an array."""
+    def check(x: Any, **attrs: Any) -> None:
+        if x.__class__ is not np.ndarray:
+            need_array(who, x=x)
+    return check
+
+
 def shape_op(name: str, formula: str, samples: Callable[[], list[Sample]], errors: tuple[Any, ...], **fields: Any) -> Op:
     """A record whose definition is what runs, linear in x."""
     return register(Op(
         name=name, family="shape", inputs=fields.pop("inputs", ("x",)), formula=formula,
         ref_forward=getattr(reference, f"{name}_forward"), ref_backward=getattr(reference, f"{name}_backward"),
-        check=fields.pop("check", lambda x, **_: need_array(name, x=x)), samples=samples, errors=errors, linear_in=("x",),
+        check=fields.pop("check", array_check(name)), samples=samples, errors=errors, linear_in=("x",),
         bytes=lambda n: 0, flops=lambda n: 0, **fields))
 
 
@@ -48,7 +57,10 @@ def sizes_of(args: Sequence[Any]) -> tuple[int, ...]:
     """f(2, 3) and f((2, 3)) alike."""
     if len(args) == 1 and isinstance(args[0], (tuple, list)):
         args = args[0]
-    return tuple(int(n) for n in args)
+    for n in args:
+        if n.__class__ is not int:
+            return tuple([int(n) for n in args])
+    return tuple(args)
 
 
 # ---- reshape ------------------------------------------------------------------------------------------------------------------------
@@ -68,14 +80,17 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
             [3., 4.]])
     """
     new = sizes_of(shape)
-    known, size = 1, input.numel()
+    size = input._data.size
+    known, holes, least = 1, 0, 0
     for n in new:
-        if n != -1:
+        if n == -1:
+            holes += 1
+        else:
             known *= n
-    holes = new.count(-1)
-    if holes > 1 or any(n < -1 for n in new) or (known != size if holes == 0 else known == 0 or size % known):
+            least = n if n < least else least
+    if holes > 1 or least < 0 or (known != size if holes == 0 else known == 0 or size % known):
         raise ShapeError(f"{size} elements of shape {input.shape} do not fit the shape {new}", who="reshape")
-    return apply(RESHAPE, input, shape=tuple(size // known if n == -1 else n for n in new))
+    return apply(RESHAPE, input, shape=tuple([size // known if n == -1 else n for n in new]) if holes else new)
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -85,8 +100,8 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     start, end = axis("flatten", start_dim, input.ndim), axis("flatten", end_dim, input.ndim)
     if start > end:
         raise RangeError(who="flatten", expected="start_dim <= end_dim", got=(start_dim, end_dim))
-    merged = int(np.prod(input.shape[start:end + 1]))
-    return apply(RESHAPE, input, shape=(*input.shape[:start], merged, *input.shape[end + 1:]))
+    sizes = input._data.shape
+    return apply(RESHAPE, input, shape=(*sizes[:start], math.prod(sizes[start:end + 1]), *sizes[end + 1:]))
 
 
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
@@ -130,16 +145,18 @@ PERMUTE = shape_op(
 
 def permute(input: Tensor, *dims: Any) -> Tensor:
     """The dimensions in another order: y[i_dims[0], i_dims[1], ...]. A view."""
-    order = sizes_of(dims)
-    if sorted(axis("permute", d, input.ndim) for d in order) != list(range(input.ndim)):
-        raise ShapeError(f"the order must name each of the {input.ndim} dimensions once", who="permute", got=order)
-    return apply(PERMUTE, input, dims=tuple(d % input.ndim for d in order))
+    order, ndim = sizes_of(dims), input._data.ndim
+    places = [d if 0 <= d < ndim else axis("permute", d, ndim) for d in order]
+    if sorted(places) != list(range(ndim)):
+        raise ShapeError(f"the order must name each of the {ndim} dimensions once", who="permute", got=order)
+    return apply(PERMUTE, input, dims=tuple(places))
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     """Exchange two dimensions. A view; matmul and linear read it without a copy."""
-    order = list(range(input.ndim))
-    a, b = axis("transpose", dim0, input.ndim), axis("transpose", dim1, input.ndim)
+    ndim = input._data.ndim
+    order = list(range(ndim))
+    a, b = axis("transpose", dim0, ndim), axis("transpose", dim1, ndim)
     if order:
         order[a], order[b] = b, a
     return apply(PERMUTE, input, dims=tuple(order))
