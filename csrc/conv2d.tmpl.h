@@ -11,6 +11,7 @@
  *            dx        stride 1: the convolution of dy with the turned filters; else col2im(w^T . dy), one writer per image
  *            1x1       the image is its own column matrix
  *            depthwise, and few filters: conv2d_direct.tmpl.h
+ *            transposed   conv_transpose.tmpl.h: dx as a forward
  *            Small images go side by side into one piece, so that the matrix product has enough columns.
  * Cost       forward 2*N*K*P*Q*taps flop, each gradient (dx, dw) the same.
  * Threads    blocks as told in conv2d_cut.h; one writer per element; partial sums of dw are added in the order of the images.
@@ -232,6 +233,13 @@ static void FN(conv_turn_block)(void *ctx, fnn_size begin, fnn_size end)
         }
 }
 
+/* What the sum of a plane starts from. */
+static void FN(conv_start)(REAL *plane, fnn_size n, REAL b)
+{
+    for (fnn_size i = 0; i < n; i++)
+        plane[i] = b;
+}
+
 /* dx of some images and channels: w^T . dy gives a piece of the column matrix's gradient, col2im adds it to the image. */
 static void FN(conv_dx_block)(void *ctx, fnn_size begin, fnn_size end)
 {
@@ -246,7 +254,8 @@ static void FN(conv_dx_block)(void *ctx, fnn_size begin, fnn_size end)
         const fnn_size c0 = cb * args->channels, channels = fnn_min(args->channels, Cg - c0), row_end = (c0 + channels) * RS;
         REAL *dx = (REAL *)args->out + (n * g->C + h * Cg) * HW;                /* dx[n, first channel of h, :, :] */
         const REAL *w = (const REAL *)args->w + h * Kg * taps;
-        memset(dx + c0 * HW, 0, channels * HW * sizeof(REAL));
+        for (fnn_size c = c0; c < c0 + channels; c++)
+            FN(conv_start)(dx + c * HW, HW, args->b ? ((const REAL *)args->b)[h * Cg + c] : 0);
         for (fnn_size q0 = 0; q0 < PQ; q0 += columns) {
             const fnn_size width = fnn_min(columns, PQ - q0);
             const REAL *dy = (const REAL *)args->dy + (n * g->K + h * Kg) * PQ + q0;       /* dy[n, first filter of h, q0] */
@@ -261,18 +270,19 @@ static void FN(conv_dx_block)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(cols);
 }
 
-static void FN(conv_dx)(REAL *dx, const REAL *dy, const REAL *w, REAL *turned, const fnn_window *g)
+/* b [C] or NULL is added to dx, for transposed convolution. */
+static void FN(conv_dx)(REAL *dx, const REAL *dy, const REAL *w, const REAL *b, REAL *turned, const fnn_window *g)
 {
     const fnn_size Cg = g->C / g->G, RS = g->R * g->S;
     if (conv_is_depthwise(g)) {
-        FN(conv_direct_dx)(dx, dy, w, g);
+        FN(conv_direct_dx)(dx, dy, w, b, g);
     } else if (conv_dx_is_conv(g)) {
         const fnn_window back = conv_back(g);
         conv_args args = { .out = turned, .w = w, .g = g };
         fnn_parallel_for(g->C, fnn_max(8, 65536 / (g->K / g->G * RS)), FN(conv_turn_block), &args);
-        FN(conv2d_forward)(dx, dy, turned, NULL, &back);
+        FN(conv2d_forward)(dx, dy, turned, b, &back);
     } else {
-        conv_args args = { .out = dx, .w = w, .dy = dy, .g = g };
+        conv_args args = { .out = dx, .w = w, .b = b, .dy = dy, .g = g };
         args.cut.columns = conv_block(g->P * g->Q, CONV_COLUMNS);
         args.channels = fnn_even_piece(Cg, fnn_max(1, CONV_ROWS / RS));
         args.channel_blocks = fnn_ceil_div(Cg, args.channels);
@@ -282,36 +292,44 @@ static void FN(conv_dx)(REAL *dx, const REAL *dy, const REAL *w, REAL *turned, c
 }
 
 /* ---- db ----------------------------------------------------------------------------------------------------------------- */
+typedef struct { REAL *db; const REAL *dy; fnn_size N, K, PQ; } FN(conv_db_args);
+
 static void FN(conv_db_block)(void *ctx, fnn_size begin, fnn_size end)
 {
-    const conv_args *args = ctx;
-    const fnn_window *g = args->g;
-    const fnn_size PQ = g->P * g->Q;
+    const FN(conv_db_args) *args = ctx;
     for (fnn_size k = begin; k < end; k++) {
         REAL db = 0;
-        for (fnn_size n = 0; n < g->N; n++) {
-            const REAL *restrict dy = (const REAL *)args->dy + (n * g->K + k) * PQ;        /* dy[n, k, :, :] */
+        for (fnn_size n = 0; n < args->N; n++) {
+            const REAL *restrict dy = args->dy + (n * args->K + k) * args->PQ;             /* dy[n, k, :, :] */
             REAL sum = 0;
             #pragma omp simd reduction(+ : sum)
-            for (fnn_size pq = 0; pq < PQ; pq++)
+            for (fnn_size pq = 0; pq < args->PQ; pq++)
                 sum += dy[pq];
             db += sum;                              /* forward was  y[n,k,p,q] += b[k] */
         }
-        ((REAL *)args->out)[k] = db;
+        args->db[k] = db;
     }
+}
+
+/* db[k] = sum over images and pixels of dy [N][K][PQ] */
+static void FN(conv_db)(REAL *db, const REAL *dy, fnn_size N, fnn_size K, fnn_size PQ)
+{
+    FN(conv_db_args) args = { db, dy, N, K, PQ };
+    fnn_parallel_for(K, fnn_max(1, 65536 / fnn_max(1, N * PQ)), FN(conv_db_block), &args);
 }
 
 void FN(conv2d_backward)(REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *w, REAL *workspace,
                          const fnn_window *g)
 {
     if (dx) {
-        FN(conv_dx)(dx, dy, w, workspace, g);
+        FN(conv_dx)(dx, dy, w, NULL, workspace, g);
         workspace += fnn_conv2d_workspace(g, 1, 0);
     }
     if (dw)
         FN(conv_dw)(dw, dy, x, workspace, g);
     if (db) {
-        conv_args args = { .out = db, .dy = dy, .g = g };
-        fnn_parallel_for(g->K, fnn_max(1, 65536 / fnn_max(1, g->N * g->P * g->Q)), FN(conv_db_block), &args);
+        FN(conv_db)(db, dy, g->N, g->K, g->P * g->Q);
     }
 }
+
+#include "conv_transpose.tmpl.h"

@@ -199,7 +199,7 @@ static void FN(conv_direct_dx_block)(void *ctx, fnn_size begin, fnn_size end)
             FN(fill_frame)(frame, f, (const REAL *)args->dy + (n * g->K + c * Kg + k) * PQ,
                            g->P, g->Q, top, left, g->sh, g->sw);
             FN(tap_sum)(1, out, 0, frame, (const REAL *)args->w + (c * Kg + k) * RS,
-                        offset, RS, NULL, (H - 1) * f.length + W, k > 0);
+                        offset, RS, args->b ? (const REAL *)args->b + c : NULL, (H - 1) * f.length + W, k > 0);
         }
         for (fnn_size i = 0; i < H; i++)
             memcpy((REAL *)args->out + (nc * H + i) * W, out + i * f.length, W * sizeof(REAL));
@@ -208,9 +208,9 @@ static void FN(conv_direct_dx_block)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(frame);
 }
 
-static void FN(conv_direct_dx)(REAL *dx, const REAL *dy, const REAL *w, const fnn_window *g)
+static void FN(conv_direct_dx)(REAL *dx, const REAL *dy, const REAL *w, const REAL *b, const fnn_window *g)
 {
-    conv_args args = { .out = dx, .dy = dy, .w = w, .g = g };
+    conv_args args = { .out = dx, .dy = dy, .w = w, .b = b, .g = g };
     fnn_parallel_for(g->N * g->C, FN(conv_direct_grain)(g), FN(conv_direct_dx_block), &args);
 }
 

@@ -5,7 +5,9 @@ from .ops.adaptive_pool import *
 from .ops.arithmetic import *
 from .ops.attention import *
 from .ops.compare import *
+from .ops.conv1d import *
 from .ops.conv2d import *
+from .ops.conv_transpose import *
 from .ops.cross_entropy import *
 from .ops.dropout import *
 from .ops.einsum import *
@@ -18,6 +20,7 @@ from .ops.losses import *
 from .ops.lstm import *
 from .ops.matmul import *
 from .ops.norm import *
+from .ops.pool1d import *
 from .ops.pool2d import *
 from .ops.reduce import *
 from .ops.shape import *

@@ -93,6 +93,9 @@ def test_gains_equal_torch():
 LAYERS = {
     "Linear": lambda n: n.Linear(300, 200),
     "Conv2d": lambda n: n.Conv2d(30, 60, 3, groups=2),
+    "Conv1d": lambda n: n.Conv1d(60, 400, 5, groups=2),
+    "ConvTranspose2d": lambda n: n.ConvTranspose2d(30, 400, 3, groups=2),
+    "ConvTranspose1d": lambda n: n.ConvTranspose1d(60, 400, 5),
     "Embedding": lambda n: n.Embedding(200, 100),
     "MultiheadAttention": lambda n: n.MultiheadAttention(120, 4),
     "MultiheadAttention, widths": lambda n: n.MultiheadAttention(120, 4, kdim=60, vdim=80),

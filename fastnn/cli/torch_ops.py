@@ -27,6 +27,12 @@ def conv2d(torch: Any, x: Any, w: Any, b: Any, *, stride: Any, padding: Any, dil
     return torch.nn.functional.conv2d(x, w, b, stride, [before for before, _ in padding], dilation, groups)
 
 
+def conv1d(torch: Any, x: Any, w: Any, b: Any, *, stride: int, padding: Any, dilation: int, groups: int) -> Any:
+    if padding[0] != padding[1]:
+        raise NotOffered("PyTorch pads both sides alike")
+    return torch.nn.functional.conv1d(x, w, b, stride, padding[0], dilation, groups)
+
+
 def normalised(name: str, first: str) -> Callable[..., Any]:
     """A norm whose sizes come second in PyTorch, before weight and bias."""
     def norm(torch: Any, x: Any, *weights: Any, **attrs: Any) -> Any:
@@ -81,6 +87,7 @@ TRANSLATED: dict[str, Callable[..., Any]] = {
     "batch_norm": batch_norm,
     "batch_norm_inference": batch_norm_inference,
     "clamp": lambda torch, x, *, low, high: torch.clamp(x, low, high),
+    "conv1d": conv1d,
     "conv2d": conv2d,
     "dropout": lambda torch, x, *, p, **_: torch.nn.functional.dropout(x, p, training=True),
     "einsum": einsum,

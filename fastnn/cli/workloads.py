@@ -191,6 +191,20 @@ def conv(N: int, C: int, H: int, K: int, R: int, stride: int = 1, padding: int =
                   2.0*N*K*P*P*(C//groups)*R*R, 4.0*(N*C*H*H + K*C//groups*R*R + N*K*P*P))
 
 
+def conv1d(N: int, C: int, L: int, K: int, S: int, padding: int = 0, dilation: int = 1, groups: int = 1) -> Kernel:
+    Q = L + 2*padding - dilation*(S - 1)
+    return Kernel(lambda lib: lambda x, w: lib.F.conv1d(x, w, None, 1, padding, dilation, groups),
+                  lambda: draw(f"conv1d {C} {L} {K} {S}", (N, C, L), (K, C//groups, S)),
+                  2.0*N*K*Q*(C//groups)*S, 4.0*(N*C*L + K*C//groups*S + N*K*Q))
+
+
+def conv_transpose(N: int, K: int, P: int, C: int, R: int, stride: int, padding: int = 0) -> Kernel:
+    H = (P - 1)*stride - 2*padding + R
+    return Kernel(lambda lib: lambda x, w, b: lib.F.conv_transpose2d(x, w, b, stride, padding),
+                  lambda: draw(f"conv_transpose {K} {P} {C} {R}", (N, K, P, P), (K, C, R, R), (C,)),
+                  2.0*N*K*P*P*C*R*R, 4.0*(N*K*P*P + K*C*R*R + N*C*H*H))
+
+
 def gemm(n: int) -> Kernel:
     return Kernel(lambda lib: lambda a, b: a @ b, lambda: draw(f"gemm {n}", (n, n), (n, n)), 2.0*n**3, 12.0*n**2, np.matmul)
 
@@ -221,10 +235,11 @@ def pointwise(call: Callable[[Any, Any], Any], *shape: int, numpy: Callable[...,
     return Kernel(lambda lib: lambda x: call(lib.F, x), lambda: draw(f"pointwise {n}", shape), 0, 8*n, numpy, 20*n)
 
 
-def pool(call: Callable[[Any, Any], Any], *shape: int) -> Kernel:
-    """Windows of 2 x 2: y and dy are a quarter of x, which backward need not read."""
+def pool(call: Callable[[Any, Any], Any], *shape: int, share: int = 4) -> Kernel:
+    """y and dy are one `share`-th of x, which backward need not read."""
     n = int(np.prod(shape))
-    return Kernel(lambda lib: lambda x: call(lib.F, x), lambda: draw(f"pointwise {n}", shape), 0, 5*n, None, 10*n)
+    moved = 4*(n + n//share)
+    return Kernel(lambda lib: lambda x: call(lib.F, x), lambda: draw(f"pointwise {n}", shape), 0, moved, None, 2*moved)
 
 
 KERNELS: dict[str, Kernel] = {
@@ -240,10 +255,19 @@ KERNELS: dict[str, Kernel] = {
     "conv7x7s2-3c224": conv(8, 3, 224, 64, 7, stride=2, padding=3),
     "conv1x1-256c56": conv(8, 256, 56, 64, 1),
     "depthwise3x3-128c28": conv(8, 128, 28, 128, 3, padding=1, groups=128),
+    "conv1x1s2-256c56": conv(8, 256, 56, 512, 1, stride=2),
+    "depthwise3x3s2-144c56": conv(8, 144, 56, 144, 3, stride=2, padding=1, groups=144),
+    "depthwise5x5-240c28": conv(8, 240, 28, 240, 5, padding=2, groups=240),
+    "conv1d-64c1024": conv1d(8, 64, 1024, 128, 3, padding=2, dilation=2),
+    "conv1d-depthwise31-256c512": conv1d(8, 256, 512, 256, 31, padding=15, groups=256),
+    "convtranspose4x4s2-128c16": conv_transpose(16, 128, 16, 64, 4, 2, 1),
+    "convtranspose2x2s2-128c28": conv_transpose(4, 128, 28, 64, 2, 2),
     "lenet-conv1": conv(64, 1, 28, 6, 5, padding=2),
     "lenet-conv2": conv(64, 6, 14, 16, 5),
     "maxpool2x2-64c56": pool(lambda F, x: F.max_pool2d(x, 2), 32, 64, 56, 56),
     "avgpool2x2-64c56": pool(lambda F, x: F.avg_pool2d(x, 2), 32, 64, 56, 56),
+    "maxpool3x3s2-64c112": pool(lambda F, x: F.max_pool2d(x, 3, 2, 1), 8, 64, 112, 112),
+    "globalavgpool-512c7": pool(lambda F, x: F.adaptive_avg_pool2d(x, 1), 32, 512, 7, 7, share=49),
     "lstm-T64-B32-I128-H256": lstm(64, 32, 128, 256),
     "lstm-T128-B1-H128": lstm(128, 1, 128, 128),
     "lstm-T32-B64-H512": lstm(32, 64, 512, 512),
@@ -251,6 +275,8 @@ KERNELS: dict[str, Kernel] = {
     "attention-8x8x256x64": attention(8, 8, 256, 64, False),
     "attention-1x8x1024x64-causal": attention(1, 8, 1024, 64, True),
     "layernorm-2048x512": pointwise(lambda F, x: F.layer_norm(x, (512,)), 2048, 512),
+    "rmsnorm-2048x512": pointwise(lambda F, x: F.rms_norm(x, (512,)), 2048, 512),
+    "groupnorm-32x256c28": pointwise(lambda F, x: F.group_norm(x, 32), 16, 256, 28, 28),
     "softmax-2048x512": pointwise(lambda F, x: F.softmax(x, dim=-1), 2048, 512),
     "gelu-2048x512": pointwise(lambda F, x: F.gelu(x), 2048, 512),
     "relu-2048x512": pointwise(lambda F, x: F.relu(x), 2048, 512, numpy=lambda x: np.maximum(x, 0)),

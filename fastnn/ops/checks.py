@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import DTypeError, ShapeError
 
-__all__ = ["FLOATS", "need_array", "need_float", "need_integers", "need_rank", "pair"]
+__all__ = ["FLOATS", "need_array", "need_float", "need_integers", "need_rank", "pair", "single"]
 
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -68,3 +68,16 @@ def pair(who: str, name: str, value: Any, low: int) -> tuple[int, int]:
     if a < low or b < low:
         raise ShapeError(who=who, expected=f"{name} >= {low}", got=value)
     return a, b
+
+
+def single(who: str, name: str, value: Any, low: int) -> int:
+    """An int, or a tuple of one; at least `low`."""
+    if isinstance(value, (tuple, list)) and len(value) == 1:
+        value = value[0]
+    try:
+        number: int = value.__index__()
+    except AttributeError:
+        raise DTypeError(who=who, expected=f"{name} as an int", got=value) from None
+    if number < low:
+        raise ShapeError(who=who, expected=f"{name} >= {low}", got=value)
+    return number

@@ -11,9 +11,9 @@ from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import compiled, kernel
 from ..reference import conv2d as reference
 from ..tensor import Tensor, tensor
-from .checks import need_float, need_rank, pair
+from .checks import need_float, pair
 from .registry import Op, Sample, register, seeded
-from .window import MOST_ELEMENTS, batched, need_image, need_window
+from .window import MOST_ELEMENTS, batched, need_filters, need_image, need_window
 
 __all__ = ["conv2d"]
 
@@ -23,21 +23,9 @@ Padding = tuple[tuple[int, int], tuple[int, int]]   # ((top, bottom), (left, rig
 def check(x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> None:
     need_float("conv2d", input=x, weight=w, bias=b)
     need_image("conv2d", x)
-    need_rank("conv2d", "weight", w, "(K, C/groups, R, S)", 4)
-    C, K = x.shape[1], w.shape[0]
-    if C % groups or K % groups or K == 0:
-        raise ShapeError(f"groups={groups} must divide the channels and the filters", who="conv2d",
-                         got=f"{C} channels and {K} filters")
-    if w.shape[1] * groups != C:
-        channels = w.shape[1] * groups
-        takes = f"{channels}" if groups == 1 else f"{w.shape[1]} x {groups} groups = {channels}"
-        raise ShapeError(f"the input has {C} channels but the weight takes {takes}", who="conv2d",
-                         got=f"input {x.shape}, weight {w.shape}, groups={groups}",
-                         hint="Images are (N, C, H, W): input.permute(0, 3, 1, 2)?" if x.shape[3] == channels else "")
-    if b is not None and b.shape != (K,):
-        raise ShapeError(who="conv2d", expected=f"bias of shape ({K},), one per filter", got=b.shape)
+    need_filters("conv2d", x, w, b, groups, "RS")
     P, Q = need_window("conv2d", x.shape[2:], w.shape[2:], stride, padding, dilation)
-    if max(x.shape[0], 1) * K * P * Q > MOST_ELEMENTS:
+    if max(x.shape[0], 1) * w.shape[0] * P * Q > MOST_ELEMENTS:
         raise RangeError("the padding makes sizes that no memory holds", who="conv2d", got=f"output {P} x {Q}")
 
 

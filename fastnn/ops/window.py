@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -13,16 +14,40 @@ from ..tensor import Tensor, tensor
 from .checks import need_rank
 from .shape import reshape
 
-__all__ = ["batched", "need_image", "need_window"]
+__all__ = ["batched", "need_filters", "need_image", "need_window"]
 
 MOST_ELEMENTS = 2**48                               # of a result; sizes up to here cannot overflow anywhere
 
 
-def need_image(who: str, x: np.ndarray) -> None:
-    """x must be (N, C, H, W) with at least one channel and pixel; N may be 0."""
-    need_rank(who, "input", x, "(N, C, H, W) or (C, H, W)", 4, "An image without channels needs one: x.unsqueeze(-3).")
+def need_image(who: str, x: np.ndarray, axes: str = "HW") -> None:
+    """x must be (N, C, *axes) with at least one channel and pixel; N may be 0. Axes "L" are those of sequences."""
+    sizes = ", ".join(axes)
+    need_rank(who, "input", x, f"(N, C, {sizes}) or (C, {sizes})", 2 + len(axes),
+              f"{'An image' if len(axes) == 2 else 'A sequence'} without channels needs one: x.unsqueeze({-1 - len(axes)}).")
     if 0 in x.shape[1:]:
-        raise ShapeError("only the batch may be empty", who=who, expected="input with C, H, W >= 1", got=x.shape)
+        raise ShapeError("only the batch may be empty", who=who, expected=f"input with C, {sizes} >= 1", got=x.shape)
+
+
+def need_filters(who: str, x: np.ndarray, w: np.ndarray, b: np.ndarray | None, groups: int, axes: str) -> None:
+    """w must be (K, C/groups, *axes) for the channels of x, b (K,), and groups divide both."""
+    need_rank(who, "weight", w, f"(K, C/groups, {', '.join(axes)})", 2 + len(axes))
+    C, K = x.shape[1], w.shape[0]
+    if C % groups or K % groups or K == 0:
+        raise ShapeError(f"groups={groups} must divide the channels and the filters", who=who, got=f"{C} channels and {K} filters")
+    if w.shape[1] * groups != C:
+        channels = w.shape[1] * groups
+        takes = f"{channels}" if groups == 1 else f"{w.shape[1]} x {groups} groups = {channels}"
+        last = {1: "Sequences are (N, C, L): input.permute(0, 2, 1)?", 2: "Images are (N, C, H, W): input.permute(0, 3, 1, 2)?"}
+        raise ShapeError(f"the input has {C} channels but the weight takes {takes}", who=who,
+                         got=f"input {x.shape}, weight {w.shape}, groups={groups}",
+                         hint=last[len(axes)] if x.shape[-1] == channels else "")
+    if b is not None and b.shape != (K,):
+        raise ShapeError(who=who, expected=f"bias of shape ({K},), one per filter", got=b.shape)
+
+
+def by(sizes: Any) -> str:
+    """(3, 3) as "3 x 3"."""
+    return " x ".join(map(str, sizes))
 
 
 def need_window(who: str, image: tuple[int, ...], window: tuple[int, ...], stride: tuple[int, ...], padding: tuple[Any, ...],
@@ -31,16 +56,16 @@ def need_window(who: str, image: tuple[int, ...], window: tuple[int, ...], strid
     spread = tuple(d * (k - 1) + 1 for k, d in zip(window, dilation))
     padded = tuple(n + before + after for n, (before, after) in zip(image, padding))
     if any(k < 1 for k in window):
-        raise ShapeError(who=who, expected="a window of at least 1 x 1", got=f"{window[0]} x {window[1]}")
+        raise ShapeError(who=who, expected=f"a window of at least {by((1,) * len(window))}", got=by(window))
     if any(k > n for k, n in zip(spread, padded)):
-        dilated = f" ({spread[0]} x {spread[1]} with dilation {dilation})" if spread != tuple(window) else ""
-        raise ShapeError(f"the {window[0]} x {window[1]} window{dilated} is larger than the padded image", who=who,
-                         expected=f"at most {padded[0]} x {padded[1]}",
-                         hint="Use a larger image, more padding or fewer pooling layers before.")
+        dilated = f" ({by(spread)} with dilation {dilation})" if spread != tuple(window) else ""
+        what = "image" if len(image) == 2 else "sequence"
+        raise ShapeError(f"the {by(window)} window{dilated} is larger than the padded {what}", who=who,
+                         expected=f"at most {by(padded)}",
+                         hint=f"Use a larger {what}, more padding or fewer pooling layers before.")
     output = out_shape(image, window, stride, padding, dilation)
-    if max(*padded, *stride) > MOST_ELEMENTS or output[0] * output[1] * window[0] * window[1] > MOST_ELEMENTS:
-        raise RangeError("the padding or stride makes sizes that no memory holds", who=who,
-                         got=f"output {output[0]} x {output[1]}")
+    if max(*padded, *stride) > MOST_ELEMENTS or prod(output) * prod(window) > MOST_ELEMENTS:
+        raise RangeError("the padding or stride makes sizes that no memory holds", who=who, got=f"output {by(output)}")
     return output
 
 
