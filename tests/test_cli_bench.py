@@ -1,15 +1,17 @@
 """What bench measures besides races: levels, memory, bars, and the record that keeps it all."""
 
 import copy
+import importlib.util
 import json
 
+import numpy as np
 import pytest
 
 import fastnn as nn
 from fastnn import cli
-from fastnn.cli import bars, bench, levels, memory, race, results
+from fastnn.cli import bars, bench, levels, memory, onnx_graphs, race, results, workloads
 from fastnn.cli.console import UserError
-from fastnn.cli.libraries import Fastnn
+from fastnn.cli.libraries import Fastnn, NotOffered, OnnxRuntime
 from fastnn.cli.networks import NETWORKS
 from fastnn.kernels import compiled
 
@@ -49,6 +51,31 @@ def test_bench_measures_and_names_the_level_asked_for(tmp_path, capfd):
     record = json.loads(table.read_text())
     assert RUNNING[0] in table.stem and record["instruction set"] == record["lowered"] == RUNNING[0]
     assert f"({RUNNING[0]})" in record["versions"]["fastnn"] and f"held to {RUNNING[0]}" in table.with_suffix(".md").read_text()
+
+
+# ---- ONNX Runtime ------------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("name", [f"{name}/{what}" for name in onnx_graphs.GRAPHS for what in ("inference", "one")
+                                  if what == "one" or name not in ("resnet18", "gpt-6x384")])              # their batches take seconds
+def test_onnx_runtime_computes_what_our_networks_do(name):
+    pytest.importorskip("onnx")
+    pytest.importorskip("onnxruntime")
+    workload = workloads.catalogue()[name]
+    theirs, ours = (workload.contest(library(1)).results() for library in (OnnxRuntime, Fastnn))
+    assert np.ptp(ours[0]) > 0 and race.difference(ours, theirs) < 1e-5
+
+
+@pytest.mark.parametrize("name", ["lenet/step", "relu-2048x512/forward", "matmul/256/forward", "adam-11M/step"])
+def test_onnx_runtime_says_what_it_cannot(name):
+    library = OnnxRuntime.__new__(OnnxRuntime)
+    with pytest.raises(NotOffered):
+        workloads.catalogue()[name].contest(library)
+
+
+def test_a_rival_that_is_not_installed_is_told_in_one_line(monkeypatch, capfd):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnx" else find(name))
+    assert cli.main(["bench", "mlp-64-128-10/one", "--against", "onnxruntime", "--rounds", "1", "--seconds", "0.001"]) == 0
+    assert "ONNX Runtime does not take part: pip install onnxruntime onnx" in capfd.readouterr().out
 
 
 # ---- memory ----------------------------------------------------------------------------------------------------------------------

@@ -49,7 +49,8 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("names", nargs="*", metavar="NAME",
                      help="an op, a family, a network, or one of the groups ops, kernels, networks; default: kernels and networks; "
                      "or `memory [NETWORK ...]`: the peak memory of training steps")
-    sub.add_argument("--against", default="torch,numpy", help="rivals, with commas between them; '' for none (default: torch,numpy)")
+    sub.add_argument("--against", default="torch,numpy", help="rivals, with commas between them: torch, numpy, onnxruntime (inference of "
+                     "networks); '' for none (default: torch,numpy)")
     sub.add_argument("--threads", type=positive, help="for every contestant (default: what fastnn would use)")
     sub.add_argument("--backward", action="store_true", help="only forward+backward and training steps")
     sub.add_argument("--rounds", type=positive, default=7, help="how often each contestant has its turn (default: 7)")

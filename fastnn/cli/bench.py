@@ -1,4 +1,4 @@
-"""`python -m fastnn bench`: fastnn against PyTorch and NumPy, each in a process of its own (race.py), wins and losses alike."""
+"""`python -m fastnn bench`: fastnn against PyTorch, NumPy and ONNX Runtime, each in a process of its own (race.py), wins and losses alike."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..ops.registry import OPS
 from . import bars, console, memory, results
 from .console import UserError, heading, paint, say
 from .levels import at_level, held
-from .libraries import NAMES
+from .libraries import NAMES, PACKAGES
 from .race import Contestants, Result, busy, race
 from .workloads import BACKWARD, STEP, Workload, catalogue
 
@@ -47,13 +47,19 @@ def choose(names: Sequence[str], backward: bool = False) -> list[Workload]:
     return workloads
 
 
+def say_missing(missing: Iterable[str]) -> None:
+    """One line for every rival that is not installed."""
+    for name in missing:
+        say(paint(f"  {NAMES[name]} does not take part: pip install {' '.join(PACKAGES[name])}", "yellow"))
+
+
 def rivals_here(wanted: Iterable[str]) -> tuple[list[str], list[str]]:
     """(those that are installed, those that are not) of the rivals asked for."""
     names = [name for name in wanted if name]
     for name in names:
-        if name not in ("torch", "numpy"):
-            raise UserError(f"cannot measure against {name!r}; known rivals are torch and numpy")
-    here = [name for name in names if importlib.util.find_spec(name) is not None]
+        if name not in PACKAGES:
+            raise UserError(f"cannot measure against {name!r}; known rivals are torch, numpy and onnxruntime")
+    here = [name for name in names if all(importlib.util.find_spec(package) for package in PACKAGES[name])]
     return here, [name for name in names if name not in here]
 
 
@@ -64,7 +70,7 @@ class Screen:
         self.rivals, self.limits = rivals, limits
 
     def heads(self) -> None:
-        cells = [f"{'fastnn':>9}", *[f"{NAMES[rival]:>9} {'':>7}" for rival in self.rivals],
+        cells = [f"{'fastnn':>9}", *[f"{f'{NAMES[rival]:>9}':<17}" for rival in self.rivals],
                  f"{'GFLOP/s':>8}", f"{'GB/s':>7}", f"{'of limit':>8}", "differs by"]
         say(paint(f"{'':<{NAME_WIDTH}} {' '.join(cells)}", "dim"))
 
@@ -127,8 +133,7 @@ def command(args: Namespace) -> int:
     threads = args.threads or config.get_num_threads()
     if not args.json:
         heading(", ".join(console.count(*pair) for pair in ((len(workloads), "workload"), (threads, "thread"), (args.rounds, "round"))))
-        for name in missing:
-            say(paint(f"  {NAMES[name]} is not installed here, so it does not take part", "yellow"))
+        say_missing(missing)
 
     def screen(rivals: Sequence[str], limits: dict[str, float]) -> Callable[[Result], None]:
         table = Screen(rivals, limits)

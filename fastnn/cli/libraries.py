@@ -1,4 +1,4 @@
-"""fastnn, PyTorch and NumPy behind one small face, so that a workload is written once and every contestant runs it.
+"""fastnn, PyTorch, NumPy and ONNX Runtime behind one small face, so that a workload is written once and every contestant runs it.
 
 Layers and functions have the same names in fastnn and in PyTorch; what differs (tensors, gradients, optimisers) is here.
 """
@@ -14,7 +14,7 @@ import numpy as np
 
 from ..ops.registry import seeded
 
-__all__ = ["LIBRARIES", "NAMES", "Fastnn", "NotOffered", "Numpy", "Torch", "fill"]
+__all__ = ["LIBRARIES", "NAMES", "PACKAGES", "Fastnn", "NotOffered", "Numpy", "OnnxRuntime", "Torch", "fill"]
 
 
 class NotOffered(Exception):
@@ -119,8 +119,32 @@ class Numpy:
                 pass                    # a process of its own gets the number from its environment
 
 
-LIBRARIES: dict[str, type[Any]] = {"fastnn": Fastnn, "numpy": Numpy, "torch": Torch}
-NAMES = {"fastnn": "fastnn", "numpy": "NumPy", "torch": "PyTorch"}
+class OnnxRuntime:
+    """ONNX Runtime runs the inference of whole networks, as graphs that onnx_graphs.py makes of our weights."""
+
+    name = "onnxruntime"
+
+    def __init__(self, threads: int | None = None):
+        import onnx  # noqa: F401
+        import onnxruntime
+        self.runtime = onnxruntime
+        self.version = f"ONNX Runtime {onnxruntime.__version__}"
+        self.threads = threads or os.cpu_count() or 1
+
+    def network(self, name: str, state: dict[str, np.ndarray], batch: int) -> Callable[[np.ndarray], np.ndarray]:
+        """A function of the input that runs the network with these weights; NotOffered where there is no graph of it."""
+        from .onnx_graphs import GRAPHS, model_bytes
+        if name not in GRAPHS:
+            raise NotOffered(f"no ONNX graph of {name}")
+        options = self.runtime.SessionOptions()
+        options.intra_op_num_threads, options.inter_op_num_threads = self.threads, 1
+        session = self.runtime.InferenceSession(model_bytes(name, state, batch), options, providers=["CPUExecutionProvider"])
+        return lambda x: session.run(None, {"x": x})[0]
+
+
+LIBRARIES: dict[str, type[Any]] = {"fastnn": Fastnn, "numpy": Numpy, "torch": Torch, "onnxruntime": OnnxRuntime}
+NAMES = {"fastnn": "fastnn", "numpy": "NumPy", "torch": "PyTorch", "onnxruntime": "ONNX Runtime"}
+PACKAGES = {"numpy": ("numpy",), "torch": ("torch",), "onnxruntime": ("onnxruntime", "onnx")}      # what a rival needs to take part
 
 
 def fill(library: Any, module: Any, seed: str) -> None:

@@ -116,7 +116,7 @@ def measure(networks: Sequence[str], libraries: Sequence[str], threads: int, lev
 
 def command(args: Namespace) -> int:
     """`bench memory [NETWORK ...]`."""
-    from .bench import rivals_here
+    from .bench import rivals_here, say_missing
     if not available():
         raise UserError("peak memory is read from /proc, which this system does not have")
     networks = args.names[1:] or list(NETWORKS)
@@ -130,8 +130,7 @@ def command(args: Namespace) -> int:
                 "held": {rival: switches for rival in rivals if (switches := held(rival, lowered))}}
         if not args.json:
             heading(f"peak resident memory of {console.count(STEPS, 'training step')}, {console.count(threads, 'thread')}")
-            for name in missing:
-                say(paint(f"  {NAMES[name]} is not installed here, so it does not take part", "yellow"))
+            say_missing(missing)
         part["rows"] = measure(networks, ["fastnn", *rivals], threads, lowered)
     console.progress("")
     if args.json:

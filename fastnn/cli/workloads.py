@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..ops.registry import OPS, Op, Sample, seeded
-from .libraries import NotOffered, fill
+from .libraries import Fastnn, NotOffered, fill
 from .networks import NETWORKS, Network
 
 __all__ = ["BACKWARD", "Contest", "Workload", "catalogue"]
@@ -135,6 +135,8 @@ def op_workload(op: Op, case: str, make: Callable[[], Sample], direction: str) -
     def contest(library: Any) -> Contest:
         sample = make()
         inputs, attrs = sample.cast(np.float32), dict(sample.attrs)
+        if library.name == "onnxruntime":
+            raise NotOffered("ONNX Runtime runs whole networks")
         if library.name == "numpy":
             if op.fast_numpy is None:
                 raise NotOffered(f"no NumPy expression for {op.name}")
@@ -289,6 +291,8 @@ KERNELS: dict[str, Kernel] = {
 
 def kernel_workload(name: str, kernel: Kernel, direction: str) -> Workload:
     def contest(library: Any) -> Contest:
+        if library.name == "onnxruntime":
+            raise NotOffered("ONNX Runtime runs whole networks")
         if library.name == "numpy":
             if kernel.numpy is None:
                 raise NotOffered(f"no NumPy expression for {name}")
@@ -314,11 +318,11 @@ def optimizer_workload(name: str, make: Callable[[Any, Any], Any], bytes_each: i
             return [library.array(p) for p in parameters[:3]]
         return Contest(optimizer.step, results, library)
 
-    def no_numpy(library: Any) -> Contest:
-        if library.name == "numpy":
-            raise NotOffered("NumPy has no optimisers")
+    def with_optimizer(library: Any) -> Contest:
+        if not hasattr(library, "optim"):
+            raise NotOffered("no optimisers")
         return contest(library)
-    return Workload(f"{name}/{STEP}", "kernels", no_numpy, lambda: (0.0, float(bytes_each*count*size)))
+    return Workload(f"{name}/{STEP}", "kernels", with_optimizer, lambda: (0.0, float(bytes_each*count*size)))
 
 
 # ---- networks ------------------------------------------------------------------------------------------------------------------------
@@ -329,6 +333,10 @@ def network_workload(name: str, network: Network, what: str) -> Workload:
     def contest(library: Any) -> Contest:
         if library.name == "numpy":
             raise NotOffered("NumPy has no layers")
+        if library.name == "onnxruntime":
+            if what == STEP:
+                raise NotOffered("ONNX Runtime does not train")
+            return onnx_contest(library)
         model = network.build(library)
         fill(library, model, name)
         x, target = (library.tensor(a) for a in network.data(name, batch))
@@ -348,6 +356,14 @@ def network_workload(name: str, network: Network, what: str) -> Workload:
             optimizer.zero_grad()
             return loss
         return Contest(step, lambda: [np.array([step().item() for _ in range(STEPS_COMPARED)])], library)
+
+    def onnx_contest(library: Any) -> Contest:
+        ours = Fastnn()
+        model = network.build(ours)
+        fill(ours, model, name)
+        run = library.network(name, {key: np.asarray(a) for key, a in model.state_dict().items()}, batch)
+        x = network.data(name, batch)[0]
+        return Contest(lambda: run(x), lambda: [run(x)], library)
     return Workload(f"{name}/{what}", "networks", contest, lambda: ((3 if what == STEP else 1)*batch*network.flops, 0.0),
                     tolerance=1e-3)
 
