@@ -30,6 +30,7 @@
 #define FNN_GEMM_ONCE
 enum {
     GEMM_NV = 2,                                    /* vectors in a row of a tile */
+    GEMM_STEPS = 4,                                 /* products between two rows of C that a tile asks for */
     GEMM_KC = 256,                                  /* products in a block: a panel of A takes less than half of an L1 cache */
     GEMM_GROUP_ROWS = 5, GEMM_GROUP_COLUMNS = 4,    /* panels of A and of B in a group of tiles: some 30 microseconds */
     GEMM_DIRECT_A = 4, GEMM_DIRECT_B = 2,           /* an operand read by at most so many panels of the other one is not copied */

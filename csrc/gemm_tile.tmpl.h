@@ -10,6 +10,22 @@
  *     c    the mr numbers of one p are adjacent: packed panels (sa = mr), and a transposed A (sa = its column stride)
  *     r    the k numbers of one row are adjacent: A as it lies (sa = its row stride)
  */
+FNN_INLINE void FN(gemm_step)(const fnn_size mr, const fnn_size nv, const int by_rows, vec acc[GEMM_MR][GEMM_NV], const REAL *a,
+                              fnn_size sa, const REAL *b)
+{
+    vec row[GEMM_NV];
+#pragma GCC unroll 2
+    for (fnn_size j = 0; j < nv; j++)
+        row[j] = v_load(b + j * VL);
+#pragma GCC unroll 16
+    for (fnn_size i = 0; i < mr; i++) {
+        vec x = v_set(by_rows ? a[i * sa] : a[i]);
+#pragma GCC unroll 2
+        for (fnn_size j = 0; j < nv; j++)
+            acc[i][j] += x * row[j];
+    }
+}
+
 FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by_rows, REAL *c, fnn_size rsc,
                               const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb, const REAL *bias_row,
                               const REAL *bias_col, fnn_size k, int how)
@@ -20,46 +36,44 @@ FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by
 #pragma GCC unroll 2
         for (fnn_size j = 0; j < nv; j++)
             acc[i][j] = v_set(0);
+
+    const REAL *soon = c;                           /* the row of C to ask for next: C is touched only at the end */
+    for (; k >= GEMM_STEPS; k -= GEMM_STEPS) {
 #if defined(__GNUC__)
-#pragma GCC unroll 16
-    for (fnn_size i = 0; i < mr; i++)               /* C is touched only at the end: ask for it now */
 #pragma GCC unroll 2
         for (fnn_size j = 0; j < nv; j += GEMM_LINE)
-            __builtin_prefetch(c + i * rsc + j * VL, 1);
+            __builtin_prefetch(soon + j * VL, 1);
 #endif
-
-    for (; k > 0; k--) {
-        vec row[GEMM_NV];
-#pragma GCC unroll 2
-        for (fnn_size j = 0; j < nv; j++)
-            row[j] = v_load(b + j * VL);
-#pragma GCC unroll 16
-        for (fnn_size i = 0; i < mr; i++) {
-            vec x = v_set(by_rows ? a[i * sa] : a[i]);
-#pragma GCC unroll 2
-            for (fnn_size j = 0; j < nv; j++)
-                acc[i][j] += x * row[j];
+        soon = soon < c + (mr - 1) * rsc ? soon + rsc : soon;
+#pragma GCC unroll 4
+        for (fnn_size p = 0; p < GEMM_STEPS; p++) {
+            FN(gemm_step)(mr, nv, by_rows, acc, a, sa, b);
+            a += by_rows ? 1 : sa;
+            b += rsb;
         }
+    }
+#pragma GCC unroll 1
+    for (; k > 0; k--) {
+        FN(gemm_step)(mr, nv, by_rows, acc, a, sa, b);
         a += by_rows ? 1 : sa;
         b += rsb;
     }
 
-#pragma GCC unroll 16
-    for (fnn_size i = 0; i < mr; i++)
-#pragma GCC unroll 2
-        for (fnn_size j = 0; j < nv; j++) {
-            REAL *to = c + i * rsc + j * VL;
-            vec sum = acc[i][j];
-            if (how & FNN_GEMM_ADD)
-                sum += v_load(to);
-            if (bias_row)
-                sum += v_set(bias_row[i]);
-            if (bias_col)
-                sum += v_load(bias_col + j * VL);
-            if (how & FNN_GEMM_RELU)
-                sum = v_max(v_set(0), sum);         /* this way round NaN stays */
-            v_store(to, sum);
-        }
+#define GEMM_EACH(what)                                \
+    _Pragma("GCC unroll 16")                           \
+    for (fnn_size i = 0; i < mr; i++)                  \
+        _Pragma("GCC unroll 2")                        \
+        for (fnn_size j = 0; j < nv; j++) { what; }
+    if (how & FNN_GEMM_ADD)
+        GEMM_EACH(acc[i][j] += v_load(c + i * rsc + j * VL))
+    if (bias_row)
+        GEMM_EACH(acc[i][j] += v_set(bias_row[i]))
+    if (bias_col)
+        GEMM_EACH(acc[i][j] += v_load(bias_col + j * VL))
+    if (how & FNN_GEMM_RELU)
+        GEMM_EACH(acc[i][j] = v_max(v_set(0), acc[i][j]))              /* this way round NaN stays */
+    GEMM_EACH(v_store(c + i * rsc + j * VL, acc[i][j]))
+#undef GEMM_EACH
 }
 
 typedef void FN(gemm_tile_fn)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb,
