@@ -16,6 +16,9 @@ levels: build           ## the laws at every level of x86-64
 bench: build            ## pytest-benchmark tables: make bench OP=conv2d
 	$(PY) -m pytest benchmarks --benchmark-only -k "$(OP)"
 
+readme:                 ## the README's speed section from benchmarks/results
+	$(PY) benchmarks/readme.py
+
 asan:                   ## the laws under AddressSanitizer and UndefinedBehaviorSanitizer
 	rm -rf build/temp.* && FASTNN_REQUIRE=1 FASTNN_SANITIZE=1 $(PY) setup.py -q build_ext --inplace --force
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
@@ -37,4 +40,4 @@ ci:
 clean:
 	rm -rf build dist *.egg-info fastnn/_kernels*.so fastnn/kernels/_kernels.c
 
-.PHONY: build test laws levels bench asan lint types docs ci clean
+.PHONY: build test laws levels bench readme asan lint types docs ci clean

@@ -1,6 +1,8 @@
 """What the README says is so: the op table is the one that the command prints, and its files exist."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,27 @@ def test_op_table_is_current():
     from fastnn.ops.registry import OPS
     table = re.findall(r"^\| `(\w+)` \| [^|]+ \|", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
     assert table == list(OPS), "run `python -m fastnn ops --markdown` and put its table into README.md"
+
+
+@needs_checkout
+def test_speed_figures_are_the_committed_ones():
+    done = subprocess.run([sys.executable, ROOT / "benchmarks" / "readme.py", "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_checkout
+def test_the_check_of_the_speed_figures_can_fail(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import readme
+    copy = tmp_path / "README.md"
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    ratio = re.search(r" x \|", text[text.index(readme.BEGIN):]).start() + text.index(readme.BEGIN)
+    monkeypatch.setattr(readme, "README", copy)
+    copy.write_text(text[:ratio - 1] + str((int(text[ratio - 1]) + 1) % 10) + text[ratio:], encoding="utf-8")       # one digit of one figure
+    monkeypatch.setattr(sys, "argv", ["readme.py", "--check"])
+    assert readme.main() == 1
+    monkeypatch.setattr(sys, "argv", ["readme.py"])
+    assert readme.main() == 0 and copy.read_text(encoding="utf-8") == text
 
 
 @needs_checkout
