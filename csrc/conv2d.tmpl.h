@@ -10,6 +10,7 @@
  *            dw        dy . cols^T, in blocks of taps x filters x images, so that sums over images need few or no partial sums
  *            dx        stride 1: the convolution of dy with the turned filters; else col2im(w^T . dy), one writer per image
  *            1x1       the image is its own column matrix
+ *            3x3       at stride 1, with enough channels and pixels: winograd.tmpl.h, for y and dx
  *            depthwise, and few filters: conv2d_direct.tmpl.h
  *            transposed   conv_transpose.tmpl.h: dx as a forward
  *            Small images go side by side into one piece, so that the matrix product has enough columns.
@@ -112,12 +113,8 @@ static void FN(conv_forward_pieces)(void *ctx, fnn_size begin, fnn_size end)
     if (cols) fnn_scratch_free(cols);
 }
 
-void FN(conv2d_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
+static void FN(conv_columns_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
 {
-    if (conv_is_direct(g)) {
-        FN(conv_direct_forward)(y, x, w, b, g);
-        return;
-    }
     const fnn_size Kg = g->K / g->G;
     conv_args args = { .out = y, .x = x, .w = w, .b = b, .g = g, .cut = conv_cut_columns(g, CONV_COLUMNS), .tile = CONV_TILE };
     const fnn_size work = args.cut.images * args.cut.columns * conv_taps(g) * Kg;          /* multiply-adds in one piece */
@@ -136,6 +133,19 @@ void FN(conv2d_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, co
     else
         fnn_parallel_for(pieces, fnn_max(1, CONV_WORK / fnn_max(1, work / args.filter_blocks)),
                          FN(conv_forward_pieces), &args);
+}
+
+#include "interleave.tmpl.h"
+#include "winograd.tmpl.h"
+
+void FN(conv2d_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
+{
+    if (conv_is_direct(g))
+        FN(conv_direct_forward)(y, x, w, b, g);
+    else if (conv_is_winograd(g))
+        FN(conv_winograd_forward)(y, x, w, b, g);
+    else
+        FN(conv_columns_forward)(y, x, w, b, g);
 }
 
 /* ---- dw ----------------------------------------------------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
 #ifndef FASTNN_CONV2D_CUT_H
 #define FASTNN_CONV2D_CUT_H
 
-#include "window.h"
+#include "winograd_cut.h"
 
 enum {
     CONV_COLUMNS = 512,                             /* output pixels whose columns a thread makes at one time */
@@ -63,7 +63,7 @@ static inline int conv_dx_is_conv(const fnn_window *g)
     if (g->sh != 1 || g->sw != 1 || conv_is_depthwise(g)) return 0;
     const fnn_window back = conv_back(g);
     return 2 * g->P * g->Q >= g->H * g->W
-        && (conv_is_direct(&back) || (3 * g->P * g->Q >= 2 * g->H * g->W && g->K * g->H * g->W <= 2 * g->C * g->P * g->Q));
+        && (conv_is_direct(&back) || conv_is_winograd(&back) || (3 * g->P * g->Q >= 2 * g->H * g->W && g->K * g->H * g->W <= 2 * g->C * g->P * g->Q));
 }
 
 /* The length of a block when n items are cut into nearly equal blocks of about `most`: a multiple of CONV_UNIT, or all n. */

@@ -7,55 +7,9 @@
  * Vectors are stored even where fewer than VL lanes remain: what they write beyond the end of one p is overwritten by the next
  * p, or, since the last group of lanes goes first, by the next group. A panel is therefore followed by VL elements of slack.
  */
-#if REAL_IS_F64
-#  define GEMM_LANES (VBYTES / 8)
-#else
-#  define GEMM_LANES (VBYTES / 4)
-#endif
-#if defined(__has_builtin)
-#  if __has_builtin(__builtin_shufflevector)
-#    define GEMM_SHUFFLE __builtin_shufflevector
-#  endif
-#endif
+#include "transpose.tmpl.h"
 
-#if !defined(GEMM_SHUFFLE)
-#  define GEMM_TRANSPOSES 0                         /* GCC before 12, MSVC: one element at a time */
-#elif GEMM_LANES == 2
-#  define GEMM_TRANSPOSES 1
-#  define GEMM_LOW(a, b) GEMM_SHUFFLE(a, b, 0, 2)
-#  define GEMM_HIGH(a, b) GEMM_SHUFFLE(a, b, 1, 3)
-#elif GEMM_LANES == 4
-#  define GEMM_TRANSPOSES 2
-#  define GEMM_LOW(a, b) GEMM_SHUFFLE(a, b, 0, 4, 1, 5)
-#  define GEMM_HIGH(a, b) GEMM_SHUFFLE(a, b, 2, 6, 3, 7)
-#elif GEMM_LANES == 8
-#  define GEMM_TRANSPOSES 3
-#  define GEMM_LOW(a, b) GEMM_SHUFFLE(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
-#  define GEMM_HIGH(a, b) GEMM_SHUFFLE(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
-#elif GEMM_LANES == 16
-#  define GEMM_TRANSPOSES 4
-#  define GEMM_LOW(a, b) GEMM_SHUFFLE(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-#  define GEMM_HIGH(a, b) GEMM_SHUFFLE(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
-#endif
-
-#if GEMM_TRANSPOSES
-/* v[i][j] becomes v[j][i]: each round deals the vectors of the upper half between those of the lower half, like cards. */
-FNN_INLINE void FN(gemm_transpose)(vec *v)
-{
-    vec t[GEMM_LANES];
-#pragma GCC unroll 4
-    for (int round = 0; round < GEMM_TRANSPOSES; round++) {
-#pragma GCC unroll 8
-        for (int i = 0; i < GEMM_LANES / 2; i++) {
-            t[2 * i] = GEMM_LOW(v[i], v[i + GEMM_LANES / 2]);
-            t[2 * i + 1] = GEMM_HIGH(v[i], v[i + GEMM_LANES / 2]);
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < GEMM_LANES; i++)
-            v[i] = t[i];
-    }
-}
-
+#if TRANSPOSE_ROUNDS
 /* All columns, if there are VL or more, of `lanes` <= VL rows of the matrix, adjacent along k. Returns how many were done. */
 GEMM_APART fnn_size FN(gemm_pack_rows)(REAL *dst, fnn_size width, const REAL *src, fnn_size ls, fnn_size lanes, fnn_size k)
 {
@@ -64,11 +18,11 @@ GEMM_APART fnn_size FN(gemm_pack_rows)(REAL *dst, fnn_size width, const REAL *sr
     for (fnn_size p = 0; p < k; p += VL) {
         if (p > k - VL)
             p = k - VL;                             /* the last block overlaps the one before */
-        vec v[GEMM_LANES];
+        vec v[TRANSPOSE_LANES];
 #pragma GCC unroll 16
         for (fnn_size i = 0; i < VL; i++)           /* lanes that the matrix lacks repeat the last one */
             v[i] = v_load(src + gemm_min(i, lanes - 1) * ls + p);
-        FN(gemm_transpose)(v);
+        FN(transpose)(v);
 #pragma GCC unroll 16
         for (fnn_size i = 0; i < VL; i++)
             v_store(dst + (p + i) * width, v[i]);
@@ -91,7 +45,7 @@ GEMM_APART void FN(gemm_pack)(REAL *restrict dst, fnn_size width, fnn_size lanes
         if (ls == 1 && first + VL <= readable) {
             for (; p < k; p++)
                 v_store(to + p * width, v_load(from + p * ks));
-#if GEMM_TRANSPOSES
+#if TRANSPOSE_ROUNDS
         } else if (ks == 1 && have > 1) {
             p = FN(gemm_pack_rows)(to, width, from, ls, have, k);
 #endif
@@ -114,7 +68,3 @@ static void FN(gemm_pack_wide)(REAL *restrict dst, fnn_size pitch, fnn_size pane
             for (fnn_size l = 0; l < GEMM_NV; l++)
                 v_store(dst + t * pitch + p * GEMM_NR + l * VL, v_load(src + p * ks + t * GEMM_NR + l * VL));
 }
-#undef GEMM_LANES
-#undef GEMM_TRANSPOSES
-#undef GEMM_LOW
-#undef GEMM_HIGH

@@ -112,6 +112,8 @@ LARGE = {
     "3x3": ((3, 32, 40, 41), (48, 32, 3, 3), {"padding": 1}),
     "3x3, small images": ((19, 40, 9, 7), (70, 40, 3, 3), {"padding": 1}),
     "3x3, one image of few pixels": ((1, 160, 9, 9), (200, 160, 3, 3), {"padding": 1}),
+    "3x3, many channels and filters": ((3, 150, 21, 18), (300, 150, 3, 3), {"padding": 1}),
+    "3x3, filters transformed once per band": ((2, 300, 13, 9), (272, 300, 3, 3), {"padding": 2}),
     "3x3 strided": ((4, 24, 45, 43), (40, 24, 3, 3), {"padding": 1, "stride": 2}),
     "many taps": ((2, 130, 26, 25), (20, 130, 5, 5), {"padding": 2}),
     "1x1": ((4, 96, 30, 31), (64, 96, 1, 1), {}),
@@ -205,14 +207,30 @@ def test_only_wanted_gradients_are_computed():
 
 
 def test_infinities_stay_where_they_are():
-    """An infinite pixel reaches the outputs whose windows see it and no other."""
-    for C, groups in ((1, 1), (2, 1), (2, 2)):
-        x = np.zeros((1, C, 9, 9))
-        x[0, 0, 4, 4] = np.inf
-        y = F.conv2d(nn.tensor(x), nn.tensor(np.ones((2, C // groups, 3, 3))), padding=1, groups=groups).data
-        seen = np.zeros((9, 9), bool)
-        seen[3:6, 3:6] = True
-        assert np.array_equal(np.isinf(y[0, 0]), seen) and not np.isnan(y).any()
+    """An infinite pixel reaches the outputs whose windows see it and no other, and changes nothing about other images."""
+    for dtype in (np.float32, np.float64):
+        for C, K, groups in ((1, 2, 1), (2, 2, 1), (2, 2, 2), (40, 64, 1)):
+            x = seeded("infinities").integers(0, 9, (3, C, 12, 11)).astype(dtype)
+            w = nn.tensor(np.ones((K, C // groups, 3, 3), dtype))
+            want = F.conv2d(nn.tensor(x), w, padding=1, groups=groups).data
+            x[1, 0, 4, 4] = np.inf
+            y = F.conv2d(nn.tensor(x), w, padding=1, groups=groups).data
+            seen = np.zeros((12, 11), bool)
+            seen[3:6, 3:6] = True
+            assert np.array_equal(np.isinf(y[1, 0]), seen) and not np.isnan(y).any()
+            assert np.array_equal(y[~np.isinf(y)], want[~np.isinf(y)])
+
+
+def test_sums_that_overflow_in_a_transform():
+    """Numbers that are added before they are multiplied: what the definition can say is said."""
+    x = np.zeros((1, 40, 12, 12), np.float32)
+    x[0, 0] = 3e38
+    w = np.zeros((64, 40, 3, 3), np.float32)
+    w[:, 0, 1, 1] = 0.5
+    assert np.array_equal(F.conv2d(nn.tensor(x), nn.tensor(w), padding=1).data[0], np.repeat(x[0, :1] / 2, 64, axis=0))
+    w[3] = np.nan
+    y = F.conv2d(nn.tensor(x), nn.tensor(w), padding=1).data
+    assert np.isnan(y[0, 3]).all() and not np.isnan(np.delete(y, 3, axis=1)).any()
 
 
 def test_one_image_without_a_batch_axis():

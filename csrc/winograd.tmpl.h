@@ -1,0 +1,417 @@
+/* winograd.tmpl.h -- 3x3 convolution at stride 1 with a third of the multiplications. Included by conv2d.tmpl.h.
+ *
+ * Math       A tile of 4x4 outputs sees d, 6x6 pixels of each channel. With g a 3x3 filter,
+ *
+ *                y = A^T [ sum over channels of (G g G^T) * (B^T d B) ] A         * is by element
+ *
+ *            49 products per tile, channel and filter where the definition has 144. The matrices interpolate the product of two
+ *            polynomials at 0, 1, -1, infinity and modulo x^2 + 1, where the product of two complex numbers takes three real ones:
+ *
+ *                  0 | 1  .  .  . -1  . |        | 1    .    .  |
+ *                  1 | .  1  1  1  1  . |        | 1/4  1/4  1/4|                | 1  1  1  1  .  1  . |
+ *                 -1 | . -1  1 -1  1  . |        | 1/4 -1/4  1/4|                | .  1 -1  .  1  1  . |
+ *            B^T = i | . -1 -1  1  1  . |    G = | 1/2  .   -1/2|          A^T = | .  1  1 -1  . -1  . |
+ *                    | . -1  1  1 -1  . |        | .    1/2  .  |                | .  1 -1  . -1 -1  1 |
+ *                    | . -1  .  1  .  . |        |-1/2 -1/2  1/2|
+ *                 oo | . -1  .  .  .  1 |        | .    .    1  |
+ *
+ *            The usual matrices of F(4x4, 3x3) interpolate at 2 and -2 too: 36 products, but thirds and eighths to round and to
+ *            amplify. These have additions and powers of two only. So small whole numbers are exact, as everywhere in fastnn,
+ *            and the rounding error is a little below that of the direct sum: the sums are shorter. Measured, 256 channels, largest error over
+ *            largest output, float32: direct 1.8e-6, here 0.7e-6, with 2 and -2 11e-6.
+ * Symbols    window.h; U = G g G^T, V = B^T d B, M the sum of their products: 49 matrices each; NR = 2 VL filters make a panel
+ * Layout     V [49][panel of tiles][C/VL][tile][VL],  U [49][channel][NR],  M [49][tile][NR]
+ * Method     A band is some rows of tiles. Its V is made and stays in the cache; then, panel of filters by panel of filters: for
+ *            each of the 49 a matrix product, the output transform, the bias. All transforms run on VL channels or filters at once.
+ *            The filters are transformed once if they fit into scratch memory, else by each band, and then in the cache.
+ * Infinity   A pixel that is not finite would reach all outputs of its tile. Outputs that are not finite are noticed, and the
+ *            images they are in are convolved again by columns. That serves overflow of the transforms too.
+ * Cost       98 ceil(P/4) ceil(Q/4) N C K flop in products; some 300 additions per tile and channel, tile and filter, channel and filter
+ * Threads    one writer per element; the order of a sum depends on C only, so an image's result does not depend on its batch
+ * Reference  Winograd (1980), "Arithmetic complexity of computations"; Lavin, Gray (2016), "Fast algorithms for convolutional
+ *            neural networks", arXiv:1509.09308; Meng, Brothers (2019), "Efficient Winograd convolution via integer arithmetic",
+ *            arXiv:1901.01965: complex points.
+ */
+#undef WINO_MR
+#if VBYTES == 64 && !REAL_IS_F64
+#  define WINO_MR 14                                /* tiles of the image in a panel: with two vectors of filters all that the registers hold */
+#else
+#  define WINO_MR 6
+#endif
+#define WINO_NR (2 * VL)                            /* filters in a panel */
+#define WINO_PAD VL                                 /* between the 49 matrices, so that they do not share cache lines' places */
+
+typedef struct {
+    REAL *y;
+    const REAL *x, *w, *bias;
+    const fnn_window *g;
+    REAL *u;                                        /* all filters, transformed; NULL: each band does it */
+    char *bad;                                      /* [row of tiles][panel of filters]: some outputs are not finite */
+    wino_cut cut;
+    fnn_size pitch;                                 /* channels in V: C, filled up to whole vectors */
+    /* a band */
+    REAL *v;
+    fnn_size row, row_end;                          /* rows of tiles */
+    fnn_size tiles, panels, v_step;                 /* v_step: from one of the 49 matrices to the next */
+} FN(wino_args);
+
+/* ---- transforms along one axis ------------------------------------------------------------------------------------------ */
+FNN_INLINE void FN(wino_bt)(vec *v, const vec *d)
+{
+    const vec odd = d[1] + d[3], even = d[2] + d[4], odd_back = d[3] - d[1], even_back = d[4] - d[2];
+    v[0] = d[0] - d[4];
+    v[1] = even + odd;
+    v[2] = even - odd;
+    v[3] = odd_back + even_back;
+    v[4] = odd_back - even_back;
+    v[5] = odd_back;
+    v[6] = d[5] - d[1];
+}
+
+FNN_INLINE void FN(wino_g)(vec *u, const vec *g)
+{
+    const vec ends = g[0] + g[2], quarter = v_set((REAL)0.25), half = v_set((REAL)0.5);
+    u[0] = g[0];
+    u[1] = (ends + g[1]) * quarter;
+    u[2] = (ends - g[1]) * quarter;
+    u[3] = (g[0] - g[2]) * half;
+    u[4] = g[1] * half;
+    u[5] = (g[2] - g[0] - g[1]) * half;
+    u[6] = g[2];
+}
+
+FNN_INLINE void FN(wino_at)(vec *y, const vec *m)
+{
+    const vec even = m[1] + m[2], odd = m[1] - m[2], real = m[3] + m[5], imaginary = m[4] + m[5];
+    y[0] = (m[0] + even) + real;
+    y[1] = odd + imaginary;
+    y[2] = even - real;
+    y[3] = (odd - imaginary) + m[6];
+}
+
+/* ---- V: the pixels ------------------------------------------------------------------------------------------------------ */
+
+/* One tile of VL channels. px: its first pixel; pixels are VL numbers, rows `length` pixels apart; those from (i0, j0) on and before (i1, j1)
+ * are inside the image. */
+FNN_INLINE void FN(wino_v_tile)(REAL *v, fnn_size v_step, const REAL *px, fnn_size length,
+                                fnn_size i0, fnn_size i1, fnn_size j0, fnn_size j1)
+{
+    vec half[WINO_IN][WINO_POINTS];
+    for (fnn_size i = 0; i < WINO_IN; i++) {
+        vec d[WINO_IN];
+        const int inside = i >= i0 && i < i1;
+#pragma GCC unroll 6
+        for (fnn_size j = 0; j < WINO_IN; j++)
+            d[j] = inside && j >= j0 && j < j1 ? v_load(px + (i * length + j) * VL) : v_set(0);
+        FN(wino_bt)(half[i], d);
+    }
+#pragma GCC unroll 7
+    for (fnn_size b = 0; b < WINO_POINTS; b++) {
+        vec d[WINO_IN], out[WINO_POINTS];
+#pragma GCC unroll 6
+        for (fnn_size i = 0; i < WINO_IN; i++)
+            d[i] = half[i][b];
+        FN(wino_bt)(out, d);
+#pragma GCC unroll 7
+        for (fnn_size a = 0; a < WINO_POINTS; a++)
+            v_store(v + (a * WINO_POINTS + b) * v_step, out[a]);
+    }
+}
+
+/* Where panel p of a band begins; panels differ by one tile at most. */
+static fnn_size FN(wino_panel)(fnn_size tiles, fnn_size panels, fnn_size p)
+{
+    return p * (tiles / panels) + fnn_min(p, tiles % panels);
+}
+
+/* V of groups [begin, end) of VL channels */
+static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(wino_args) *args = ctx;
+    const fnn_window *g = args->g;
+    const wino_cut cut = args->cut;
+    const fnn_size H = g->H, W = g->W, down = cut.down;
+    REAL *pixels = fnn_scratch_alloc(fnn_min(H, (args->row_end - args->row) * WINO_OUT + 2) * W * VL * sizeof(REAL));
+    for (fnn_size group = begin; group < end; group++) {
+        const fnn_size lanes = fnn_min(VL, g->C - group * VL);
+        fnn_size panel = 0, panel_begin = 0, panel_end = FN(wino_panel)(args->tiles, args->panels, 1), t = 0;
+        for (fnn_size row = args->row, next; row < args->row_end; row = next) {
+            const fnn_size n = row / down, i_begin = row % down;                /* rows of tiles of image n */
+            const fnn_size i_end = fnn_min(down, i_begin + args->row_end - row);
+            const fnn_size first = fnn_max(0, i_begin * WINO_OUT - g->ph);      /* rows of pixels */
+            const fnn_size last = fnn_max(first, fnn_min(H, i_end * WINO_OUT + 2 - g->ph));
+            FN(interleave)(pixels, args->x + ((n * g->C + group * VL) * H + first) * W, H * W, lanes, (last - first) * W);
+            for (fnn_size i = i_begin; i < i_end; i++)
+                for (fnn_size j = 0; j < cut.across; j++, t++) {
+                    if (t == panel_end) {
+                        panel++;
+                        panel_begin = panel_end;
+                        panel_end = FN(wino_panel)(args->tiles, args->panels, panel + 1);
+                    }
+                    const fnn_size top = i * WINO_OUT - g->ph, left = j * WINO_OUT - g->pw;        /* in the image */
+                    REAL *v = args->v + panel_begin * args->pitch + (group * (panel_end - panel_begin) + t - panel_begin) * VL;
+                    const REAL *px = pixels + ((top - first) * W + left) * VL;
+                    if (top >= 0 && left >= 0 && top + WINO_IN <= H && left + WINO_IN <= W)
+                        FN(wino_v_tile)(v, args->v_step, px, W, 0, WINO_IN, 0, WINO_IN);
+                    else
+                        FN(wino_v_tile)(v, args->v_step, px, W, -top, H - top, -left, W - left);
+                }
+            next = row + i_end - i_begin;
+        }
+    }
+    fnn_scratch_free(pixels);
+}
+
+/* ---- U: the filters ----------------------------------------------------------------------------------------------------- */
+static fnn_size FN(wino_u_step)(fnn_size channels) { return channels * WINO_NR + WINO_PAD; }
+
+/* The panel of filters from k0 on, channels [c0, c0 + channels); filters that are missing are zeros */
+static void FN(wino_u_panel)(REAL *u, const REAL *w, const fnn_window *g, fnn_size k0, fnn_size c0, fnn_size channels)
+{
+    const fnn_size u_step = FN(wino_u_step)(channels);
+    REAL *taps = fnn_scratch_alloc(channels * 9 * VL * sizeof(REAL));
+    for (fnn_size l = 0; l < WINO_NR; l += VL) {
+        const fnn_size lanes = fnn_max(0, fnn_min(VL, g->K - k0 - l));
+        FN(interleave)(taps, w + ((lanes > 0 ? k0 + l : 0) * g->C + c0) * 9, g->C * 9, lanes, channels * 9);
+        for (fnn_size c = 0; c < channels; c++) {
+            const REAL *from = taps + c * 9 * VL;
+            REAL *to = u + c * WINO_NR + l;
+            vec half[WINO_POINTS][3];
+#pragma GCC unroll 3
+            for (fnn_size s = 0; s < 3; s++) {
+                vec tap[3], out[WINO_POINTS];
+#pragma GCC unroll 3
+                for (fnn_size r = 0; r < 3; r++)
+                    tap[r] = v_load(from + (r * 3 + s) * VL);
+                FN(wino_g)(out, tap);
+#pragma GCC unroll 7
+                for (fnn_size a = 0; a < WINO_POINTS; a++)
+                    half[a][s] = out[a];
+            }
+#pragma GCC unroll 7
+            for (fnn_size a = 0; a < WINO_POINTS; a++) {
+                vec out[WINO_POINTS];
+                FN(wino_g)(out, half[a]);
+#pragma GCC unroll 7
+                for (fnn_size b = 0; b < WINO_POINTS; b++)
+                    v_store(to + (a * WINO_POINTS + b) * u_step, out[b]);
+            }
+        }
+    }
+    fnn_scratch_free(taps);
+}
+
+/* Where panel kb of filters and channels from c0 on are in args->u */
+static REAL *FN(wino_u_at)(const FN(wino_args) *args, fnn_size kb, fnn_size c0)
+{
+    const fnn_size blocks = fnn_ceil_div(args->g->C, WINO_CHANNELS);
+    return args->u + WINO_PRODUCTS * (kb * (args->g->C * WINO_NR + blocks * WINO_PAD)
+                                      + c0 * WINO_NR + c0 / WINO_CHANNELS * WINO_PAD);
+}
+
+static void FN(wino_u_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(wino_args) *args = ctx;
+    const fnn_size blocks = fnn_ceil_div(args->g->C, WINO_CHANNELS);
+    for (fnn_size item = begin; item < end; item++) {
+        const fnn_size kb = item / blocks, c0 = item % blocks * WINO_CHANNELS;
+        FN(wino_u_panel)(FN(wino_u_at)(args, kb, c0), args->w, args->g, kb * WINO_NR, c0, fnn_min(WINO_CHANNELS, args->g->C - c0));
+    }
+}
+
+/* ---- M: the products ---------------------------------------------------------------------------------------------------- */
+
+/* m[tile][filter] (+)= sum over channels c of v[c / VL][tile][c % VL] * u[c][filter], for mr tiles (a constant) and NR filters */
+FNN_INLINE void FN(wino_product)(const fnn_size mr, REAL *m, const REAL *v, const REAL *u, fnn_size channels, int add)
+{
+    vec acc[WINO_MR][2];
+#pragma GCC unroll 16
+    for (fnn_size i = 0; i < mr; i++)
+        acc[i][0] = acc[i][1] = v_set(0);
+    for (; channels > 0; channels -= VL, v += mr * VL)
+        for (fnn_size c = 0; c < fnn_min(VL, channels); c++, u += WINO_NR) {
+            const vec left = v_load(u), right = v_load(u + VL);
+#pragma GCC unroll 16
+            for (fnn_size i = 0; i < mr; i++) {
+                const vec pixel = v_set(v[i * VL + c]);
+                acc[i][0] += pixel * left;
+                acc[i][1] += pixel * right;
+            }
+        }
+#pragma GCC unroll 16
+    for (fnn_size i = 0; i < mr; i++)
+#pragma GCC unroll 2
+        for (fnn_size j = 0; j < 2; j++) {
+            REAL *to = m + i * WINO_NR + j * VL;
+            v_store(to, add ? acc[i][j] + v_load(to) : acc[i][j]);
+        }
+}
+
+typedef void FN(wino_product_fn)(REAL *m, const REAL *v, const REAL *u, fnn_size channels, int add);
+#define WINO_PRODUCT(mr)                                                                                                  \
+    static void FN(wino_product_##mr)(REAL *m, const REAL *v, const REAL *u, fnn_size channels, int add)                  \
+    { FN(wino_product)(mr, m, v, u, channels, add); }
+WINO_PRODUCT(1) WINO_PRODUCT(2) WINO_PRODUCT(3) WINO_PRODUCT(4) WINO_PRODUCT(5) WINO_PRODUCT(6)
+#if WINO_MR == 14
+WINO_PRODUCT(7) WINO_PRODUCT(8) WINO_PRODUCT(9) WINO_PRODUCT(10) WINO_PRODUCT(11) WINO_PRODUCT(12) WINO_PRODUCT(13) WINO_PRODUCT(14)
+#endif
+static FN(wino_product_fn) *const FN(wino_products)[WINO_MR] = {
+    FN(wino_product_1), FN(wino_product_2), FN(wino_product_3), FN(wino_product_4), FN(wino_product_5), FN(wino_product_6),
+#if WINO_MR == 14
+    FN(wino_product_7), FN(wino_product_8), FN(wino_product_9), FN(wino_product_10), FN(wino_product_11), FN(wino_product_12),
+    FN(wino_product_13), FN(wino_product_14)
+#endif
+};
+#undef WINO_PRODUCT
+
+/* ---- y ------------------------------------------------------------------------------------------------------------------ */
+
+/* One tile of VL filters: pixels of VL numbers, rows `length` pixels apart; `rows` x `columns` of the 4 x 4 are wanted. Adds 0 * y to *test. */
+FNN_INLINE void FN(wino_y_tile)(REAL *px, fnn_size length, fnn_size rows, fnn_size columns, const REAL *m, fnn_size m_step,
+                                vec bias, vec *test)
+{
+    vec half[WINO_OUT][WINO_POINTS];
+#pragma GCC unroll 7
+    for (fnn_size b = 0; b < WINO_POINTS; b++) {
+        vec in[WINO_POINTS], out[WINO_OUT];
+#pragma GCC unroll 7
+        for (fnn_size a = 0; a < WINO_POINTS; a++)
+            in[a] = v_load(m + (a * WINO_POINTS + b) * m_step);
+        FN(wino_at)(out, in);
+#pragma GCC unroll 4
+        for (fnn_size p = 0; p < WINO_OUT; p++)
+            half[p][b] = out[p];
+    }
+#pragma GCC unroll 4
+    for (fnn_size p = 0; p < WINO_OUT; p++) {
+        vec out[WINO_OUT];
+        FN(wino_at)(out, half[p]);
+#pragma GCC unroll 4
+        for (fnn_size q = 0; q < WINO_OUT; q++)
+            if (p < rows && q < columns) {
+                *test += out[q] * v_set(0);
+                v_store(px + (p * length + q) * VL, out[q] + bias);
+            }
+    }
+}
+
+/* Filters [k, k + lanes) of the band from M */
+static void FN(wino_y_group)(const FN(wino_args) *args, const REAL *m, fnn_size m_step, fnn_size k, fnn_size lanes, REAL *pixels)
+{
+    const fnn_window *g = args->g;
+    const fnn_size P = g->P, Q = g->Q, down = args->cut.down;
+    REAL b[64] = { 0 };                             /* room for any VL */
+    for (fnn_size l = 0; args->bias && l < lanes; l++)
+        b[l] = args->bias[k + l];
+    const vec bias = v_load(b);
+    for (fnn_size row = args->row, next; row < args->row_end; row = next) {
+        const fnn_size n = row / down, i_begin = row % down, i_end = fnn_min(down, i_begin + args->row_end - row);
+        const fnn_size first = i_begin * WINO_OUT, last = fnn_min(P, i_end * WINO_OUT);
+        vec test = v_set(0);
+        for (fnn_size i = i_begin; i < i_end; i++)
+            for (fnn_size j = 0; j < args->cut.across; j++, m += WINO_NR) {
+                REAL *px = pixels + ((i * WINO_OUT - first) * Q + j * WINO_OUT) * VL;
+                const fnn_size rows = P - i * WINO_OUT, columns = Q - j * WINO_OUT;
+                if (rows >= WINO_OUT && columns >= WINO_OUT)
+                    FN(wino_y_tile)(px, Q, WINO_OUT, WINO_OUT, m, m_step, bias, &test);
+                else
+                    FN(wino_y_tile)(px, Q, rows, columns, m, m_step, bias, &test);
+            }
+        FN(deinterleave)(args->y + ((n * g->K + k) * P + first) * Q, P * Q, pixels, lanes, (last - first) * Q);
+        if (!(v_sum(test) == 0))                    /* noted in the place of the first row */
+            args->bad[row * fnn_ceil_div(g->K, WINO_NR) + k / WINO_NR] = 1;
+        next = row + i_end - i_begin;
+    }
+}
+
+/* Panels [begin, end) of filters of a band whose V is there */
+static void FN(wino_filters_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(wino_args) *args = ctx;
+    const fnn_window *g = args->g;
+    const fnn_size m_step = args->tiles * WINO_NR + WINO_PAD, C = g->C;
+    REAL *m = fnn_scratch_alloc(WINO_PRODUCTS * m_step * sizeof(REAL));
+    REAL *pixels = fnn_scratch_alloc(fnn_min(g->P, (args->row_end - args->row) * WINO_OUT) * g->Q * VL * sizeof(REAL));
+    REAL *own = args->u ? NULL : fnn_scratch_alloc(WINO_PRODUCTS * FN(wino_u_step)(fnn_min(C, WINO_CHANNELS)) * sizeof(REAL));
+    for (fnn_size kb = begin; kb < end; kb++) {
+        for (fnn_size c0 = 0; c0 < C; c0 += WINO_CHANNELS) {
+            const fnn_size channels = fnn_min(WINO_CHANNELS, C - c0), u_step = FN(wino_u_step)(channels);
+            const REAL *u = own ? own : FN(wino_u_at)(args, kb, c0);
+            if (own)
+                FN(wino_u_panel)(own, args->w, g, kb * WINO_NR, c0, channels);
+            for (fnn_size product = 0; product < WINO_PRODUCTS; product++)
+                for (fnn_size p = 0; p < args->panels; p++) {
+                    const fnn_size t = FN(wino_panel)(args->tiles, args->panels, p);
+                    const fnn_size mr = FN(wino_panel)(args->tiles, args->panels, p + 1) - t;
+                    FN(wino_products)[mr - 1](m + product * m_step + t * WINO_NR,
+                                              args->v + product * args->v_step + t * args->pitch + c0 * mr,
+                                              u + product * u_step, channels, c0 > 0);
+                }
+        }
+        for (fnn_size l = 0; l < WINO_NR && kb * WINO_NR + l < g->K; l += VL)
+            FN(wino_y_group)(args, m + l, m_step, kb * WINO_NR + l, fnn_min(VL, g->K - kb * WINO_NR - l), pixels);
+    }
+    fnn_scratch_free(m);
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------------------------------- */
+static fnn_size FN(wino_v_bytes)(const fnn_window *g, wino_cut cut)
+{
+    return WINO_PRODUCTS * (cut.rows * cut.across * fnn_ceil_div(g->C, VL) * VL + WINO_PAD) * (fnn_size)sizeof(REAL);
+}
+
+static void FN(wino_bands)(void *ctx, fnn_size begin, fnn_size end)
+{
+    FN(wino_args) args = *(const FN(wino_args) *)ctx;
+    const fnn_size C = args.g->C, rows = args.g->N * args.cut.down;
+    args.v = fnn_scratch_alloc(FN(wino_v_bytes)(args.g, args.cut));
+    for (fnn_size band = begin; band < end; band++) {
+        args.row = band * args.cut.rows;
+        args.row_end = fnn_min(rows, args.row + args.cut.rows);
+        args.tiles = (args.row_end - args.row) * args.cut.across;
+        args.panels = fnn_ceil_div(args.tiles, WINO_MR);
+        args.v_step = args.tiles * args.pitch + WINO_PAD;
+        const fnn_size groups = fnn_ceil_div(C, VL), panels = fnn_ceil_div(args.g->K, WINO_NR);
+        fnn_parallel_for(groups, fnn_max(1, 200 / args.tiles), FN(wino_v_block), &args);
+        fnn_parallel_for(panels, 1, FN(wino_filters_block), &args);
+    }
+    fnn_scratch_free(args.v);
+}
+
+static void FN(wino_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, char *bad, const fnn_window *g)
+{
+    const fnn_size blocks = fnn_ceil_div(g->C, WINO_CHANNELS), panels = fnn_ceil_div(g->K, WINO_NR);
+    const fnn_size u = WINO_PRODUCTS * panels * (g->C * WINO_NR + blocks * WINO_PAD) * (fnn_size)sizeof(REAL);
+    FN(wino_args) args = { .y = y, .x = x, .w = w, .bias = b, .g = g, .bad = bad, .pitch = fnn_ceil_div(g->C, VL) * VL };
+    args.cut = wino_cut_tiles(g, 1);
+    if (u <= WINO_U_BYTES && FN(wino_v_bytes)(g, args.cut) <= WINO_V_BYTES) {
+        args.u = fnn_scratch_alloc(u);
+        fnn_parallel_for(panels * blocks, fnn_max(1, 2048 / (fnn_min(g->C, WINO_CHANNELS) * WINO_NR)), FN(wino_u_block), &args);
+    } else {
+        args.cut = wino_cut_tiles(g, 0);
+    }
+    if (args.cut.bands < WINO_BANDS)
+        FN(wino_bands)(&args, 0, args.cut.bands);
+    else
+        fnn_parallel_for(args.cut.bands, 1, FN(wino_bands), &args);
+    if (args.u)
+        fnn_scratch_free(args.u);
+}
+
+static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
+{
+    const fnn_size notes = fnn_ceil_div(g->P, WINO_OUT) * fnn_ceil_div(g->K, WINO_NR);     /* of what is not finite, per image */
+    const fnn_size CHW = g->C * g->H * g->W, KPQ = g->K * g->P * g->Q, most = fnn_max(1, WINO_NOTES / notes);
+    char *bad = fnn_scratch_alloc(fnn_min(g->N, most) * notes);
+    for (fnn_size n0 = 0; n0 < g->N; n0 += most) {
+        fnn_window some = *g, one = *g;
+        some.N = fnn_min(most, g->N - n0);
+        one.N = 1;
+        memset(bad, 0, some.N * notes);
+        FN(wino_forward)(y + n0 * KPQ, x + n0 * CHW, w, b, bad, &some);
+        for (fnn_size n = 0; n < some.N; n++)
+            if (memchr(bad + n * notes, 1, notes))
+                FN(conv_columns_forward)(y + (n0 + n) * KPQ, x + (n0 + n) * CHW, w, b, &one);
+    }
+    fnn_scratch_free(bad);
+}

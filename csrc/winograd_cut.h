@@ -1,0 +1,47 @@
+/* winograd_cut.h -- when 3x3 convolutions go through winograd.tmpl.h, and how their work is cut. By sizes only, never by threads. */
+#ifndef FASTNN_WINOGRAD_CUT_H
+#define FASTNN_WINOGRAD_CUT_H
+
+#include "window.h"
+
+enum {
+    WINO_OUT = 4, WINO_IN = 6, WINO_POINTS = 7,     /* a tile of output, what it sees, and the points of the transform; along each axis */
+    WINO_PRODUCTS = WINO_POINTS * WINO_POINTS,      /* of a tile, where direct convolution has 9 * 16 = 144 */
+    WINO_CHANNELS = 128,                            /* channels in a block of a sum */
+    WINO_BANDS = 8,                                 /* bands from which on each thread has its own */
+    WINO_V = 6144,                                  /* tiles times channels in a band, so that V stays in an L2 cache, */
+    WINO_V_MOST = 61440,                            /* where the filters are transformed for each band, */
+    WINO_TILES = 96, WINO_TILES_FEW = 24,           /* the most tiles and the least, */
+    WINO_ACROSS = 512,                              /* unless a row has more: so many at most */
+    WINO_NOTES = 1 << 20                            /* bytes for notes of what is not finite; more images go in several turns */
+};
+#define WINO_U_BYTES ((fnn_size)13 << 20)           /* scratch for filters that are transformed once: else once for each band */
+#define WINO_V_BYTES ((fnn_size)12 << 20)           /* and for V beside it; alone V may have twice as much */
+
+/* Tiles that cover an image, and the rows of tiles (of all images, one after the other) in a band. */
+typedef struct { fnn_size down, across, rows, bands; } wino_cut;
+
+static inline wino_cut wino_cut_tiles(const fnn_window *g, int filters_once)
+{
+    wino_cut cut = { fnn_ceil_div(g->P, WINO_OUT), fnn_ceil_div(g->Q, WINO_OUT), 0, 0 };
+    const fnn_size tiles = filters_once ? fnn_max(WINO_TILES_FEW, fnn_min(WINO_TILES, WINO_V / g->C))
+                                        : fnn_min(WINO_TILES, WINO_V_MOST / g->C);
+    cut.rows = fnn_even_piece(g->N * cut.down, fnn_max(1, tiles / cut.across));
+    cut.bands = fnn_ceil_div(g->N * cut.down, cut.rows);
+    return cut;
+}
+
+/* Whether the transforms' additions are worth the multiplications that they save: by counting. A transform of a tile or filter costs some
+ * 300 operations per channel, which run at the speed of multiply-adds but for loads and stores. */
+static inline int conv_is_winograd(const fnn_window *g)
+{
+    if (g->R != 3 || g->S != 3 || g->sh != 1 || g->sw != 1 || g->dh != 1 || g->dw != 1 || g->G != 1) return 0;
+    if (g->N < 1 || g->K < 1 || g->C < 1 || g->C > WINO_V_MOST / WINO_TILES_FEW || g->P > 1 << 16) return 0;
+    const wino_cut cut = wino_cut_tiles(g, 0);
+    if (cut.across > WINO_ACROSS || g->C * cut.across > WINO_V_MOST) return 0;
+    const double tiles = (double)g->N * cut.down * cut.across, pairs = (double)g->C * fnn_ceil_div(g->K, 32) * 32;
+    const double direct = 9.0 * g->N * g->P * g->Q * g->K * g->C;
+    return 49 * tiles * pairs + 320 * pairs + 300 * tiles * (g->C + g->K) < 0.8 * direct;
+}
+
+#endif
