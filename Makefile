@@ -1,4 +1,4 @@
-# make build | test | laws OP=conv2d | bench OP=conv2d | asan | lint | types | docs | ci | clean
+# make build | test | laws OP=conv2d | selftest | neon | bench OP=conv2d | asan | lint | types | docs | ci | clean
 PY ?= python3
 
 build:                  ## compile in place
@@ -25,6 +25,29 @@ asan:                   ## the laws under AddressSanitizer and UndefinedBehavior
 	  PYTHONMALLOC=malloc $(PY) -m pytest -q tests/test_laws.py -p no:benchmark -o addopts=""
 	rm -rf build/temp.* fastnn/_kernels*.so
 
+# The kernels' C self-test (tests/c/test_kernels.c): plain C against every level that the processor runs. The flags are those of setup.py.
+SELFTEST_FLAGS = -std=c11 -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -fopenmp-simd -pthread -DNDEBUG -DFNN_BUILD_PLAIN=1 \
+  -Wall -Wextra -Werror -Wno-psabi -Wno-unknown-pragmas
+SELFTEST_SOURCES = $(wildcard csrc/*.c) $(wildcard tests/c/cases_*.c) tests/c/test_kernels.c
+SELFTEST_NATIVE = $(SELFTEST_SOURCES:%.c=build/selftest/%.o)
+SELFTEST_NEON = $(SELFTEST_SOURCES:%.c=build/neon/%.o)
+NEON_CC ?= aarch64-linux-gnu-gcc
+NEON_RUN ?= qemu-aarch64
+
+build/selftest/%.o: %.c $(wildcard csrc/*.h tests/c/*.h)
+	@mkdir -p $(@D) && $(CC) $(SELFTEST_FLAGS) -c $< -o $@
+
+build/neon/%.o: %.c $(wildcard csrc/*.h tests/c/*.h)
+	@mkdir -p $(@D) && $(NEON_CC) $(SELFTEST_FLAGS) -c $< -o $@
+
+selftest: $(SELFTEST_NATIVE)    ## every kernel at every level of this machine against plain C, without Python
+	$(CC) -pthread $^ -lm -o build/selftest/test_kernels
+	build/selftest/test_kernels && build/selftest/test_kernels --sabotage
+
+neon: $(SELFTEST_NEON)  ## the same for arm64, cross-compiled: gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+	$(NEON_CC) -static -pthread $^ -lm -o build/neon/test_kernels
+	$(NEON_RUN) build/neon/test_kernels && $(NEON_RUN) build/neon/test_kernels --sabotage
+
 lint:
 	ruff check .
 
@@ -40,4 +63,4 @@ ci:
 clean:
 	rm -rf build dist *.egg-info fastnn/_kernels*.so fastnn/kernels/_kernels.c
 
-.PHONY: build test laws levels bench readme asan lint types docs ci clean
+.PHONY: build test laws levels selftest neon bench readme asan lint types docs ci clean

@@ -36,6 +36,15 @@
 #undef LEVEL
 #undef VBYTES
 
+/* ---- plain: one element at a time, as without vector types. Only in the kernels' self-test (tests/c/selftest.c), as its yardstick --- */
+#if FNN_BUILD_PLAIN
+#  define LEVEL plain
+#  define VBYTES 0
+#  include "types.h"
+#  undef LEVEL
+#  undef VBYTES
+#endif
+
 /* ---- AVX2 + FMA and AVX-512: x86-64 with GCC or Clang ------------------------------------------------------------------- */
 #if FNN_BUILD_AVX2
 #  if defined(__clang__)

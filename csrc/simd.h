@@ -47,7 +47,7 @@
 #endif
 #endif
 
-#if FNN_VECTOR_TYPES
+#if VBYTES
 typedef REAL vec __attribute__((vector_size(VBYTES)));
 typedef REAL FN(vec_at) __attribute__((vector_size(VBYTES), aligned(sizeof(REAL)), may_alias));   /* at any address */
 FNN_INLINE vec v_load(const REAL *p) { return *(const FN(vec_at) *)p; }

@@ -1,6 +1,9 @@
-"""The C self-tests of the thread pool and of the memory manager: plain, and under the sanitisers where the compiler has them."""
+"""The C self-tests of the thread pool and of the memory manager: plain, and under the sanitisers where the compiler has them.
+
+That of the kernels takes a build of all of them: `make selftest` here, `make neon` for arm64."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,3 +32,13 @@ def test_c(program, sanitizer, tmp_path):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("FASTNN_", "OMP_"))}
     run = subprocess.run([str(binary)], cwd=ROOT, capture_output=True, text=True, timeout=120, env=environment)
     assert run.returncode == 0 and "ok" in run.stdout, run.stdout + run.stderr
+
+
+def test_every_kernel_has_a_case_in_the_self_test():
+    if not (ROOT / "csrc").exists():
+        pytest.skip("needs the sources")
+    rows = {name for header in (ROOT / "csrc").glob("*.h") for name in re.findall(r"^KERNEL\((\w+)", header.read_text(encoding="utf-8"), re.M)}
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests/c").glob("cases_*.c"))
+    cases = re.findall(r"^(?:CASE|FORWARD|BACKWARD|BROADCAST|REDUCTION)\((\w+)", text, re.M)
+    assert len(rows) > 100
+    assert sorted(rows) == sorted(case for case in cases if case != "name"), "how a case is written: tests/c/cases.h"

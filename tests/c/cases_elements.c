@@ -1,0 +1,336 @@
+/* cases_elements.c -- the self-test's cases of kernels that work element by element or along axes. How they are written: cases.h. */
+#include "cases.h"
+
+/* One element, less and more than a vector, and enough for three threads */
+static const fnn_size lengths[] = { 1, 7, 67, 40001 };
+
+#define FOR_LENGTHS for (int size = 0; size < COUNT(lengths); size++)
+
+static fnn_size length(run *r, int size)
+{
+    LABEL("n=%td", lengths[size]);
+    return lengths[size];
+}
+
+static void *any(run *r, int size) { return size == 2 ? in_special(r, lengths[size]) : in(r, lengths[size]); }
+static void *positive(run *r, int size) { return in_range(r, lengths[size], 0.1, 3); }
+
+/* y = f(x, ...); x made by `inputs`. The last arguments are n and the attributes. */
+#define FORWARD(name, inputs, ...)                                               \
+    CASE(name)                                                                   \
+    {                                                                            \
+        FOR_LENGTHS {                                                            \
+            const fnn_size n = length(r, size);                                  \
+            const void *x = inputs(r, size);                                     \
+            CALL(name)(out(r, n), x, __VA_ARGS__);                               \
+        }                                                                        \
+    }
+/* dx = f(dy, x or y, ...) */
+#define BACKWARD(name, inputs, ...)                                              \
+    CASE(name)                                                                   \
+    {                                                                            \
+        FOR_LENGTHS {                                                            \
+            const fnn_size n = length(r, size);                                  \
+            const void *dy = in(r, n), *x = inputs(r, size);                     \
+            CALL(name)(out(r, n), dy, x, __VA_ARGS__);                           \
+        }                                                                        \
+    }
+
+/* ---- activation.h --------------------------------------------------------------------------------------------------------- */
+FORWARD(relu_forward, any, n)
+FORWARD(leaky_relu_forward, any, n, 0.01)
+FORWARD(elu_forward, any, n, 1.5, 1.25)
+FORWARD(sigmoid_forward, any, n)
+FORWARD(tanh_forward, any, n)
+FORWARD(gelu_forward, any, n)
+FORWARD(gelu_tanh_forward, any, n)
+FORWARD(silu_forward, any, n)
+FORWARD(mish_forward, any, n)
+FORWARD(softplus_forward, any, n, 2.0, 5.0)
+FORWARD(logsigmoid_forward, any, n)
+FORWARD(softsign_forward, any, n)
+FORWARD(hardsigmoid_forward, any, n)
+FORWARD(hardswish_forward, any, n)
+BACKWARD(relu_backward, any, n)
+BACKWARD(leaky_relu_backward, any, n, 0.01)
+BACKWARD(elu_backward, any, n, 1.5, 1.25)
+BACKWARD(sigmoid_backward, any, n)
+BACKWARD(tanh_backward, any, n)
+BACKWARD(gelu_backward, any, n)
+BACKWARD(gelu_tanh_backward, any, n)
+BACKWARD(silu_backward, any, n)
+BACKWARD(mish_backward, any, n)
+BACKWARD(softplus_backward, any, n, 2.0, 5.0)
+BACKWARD(logsigmoid_backward, any, n)
+BACKWARD(softsign_backward, any, n)
+BACKWARD(hardtanh_backward, any, n, -0.5, 0.75)
+BACKWARD(hardsigmoid_backward, any, n)
+BACKWARD(hardswish_backward, any, n)
+
+/* ---- arithmetic.h --------------------------------------------------------------------------------------------------------- */
+FORWARD(neg, any, n)
+FORWARD(exp_forward, any, n)
+FORWARD(expm1_forward, any, n)
+FORWARD(log_forward, positive, n)
+FORWARD(log1p_forward, any, n)
+FORWARD(erf_forward, any, n)
+FORWARD(sqrt_forward, positive, n)
+FORWARD(abs_forward, any, n)
+FORWARD(pow_forward, positive, n, 1.7)
+FORWARD(finite_or_zero, any, n)
+FORWARD(clamp_forward, any, n, -0.5, 0.75)
+BACKWARD(expm1_backward, any, n)
+BACKWARD(log1p_backward, any, n)
+BACKWARD(erf_backward, any, n)
+BACKWARD(sqrt_backward, positive, n)
+BACKWARD(abs_backward, any, n)
+BACKWARD(pow_backward, positive, n, 1.7)
+BACKWARD(clamp_backward, any, n, -0.5, 0.75)
+
+CASE(add_to)
+{
+    FOR_LENGTHS {
+        const fnn_size n = length(r, size);
+        const void *x = any(r, size);
+        CALL(add_to)(inout(r, n), x, n);
+    }
+}
+
+typedef void *inputs_fn(run *r, fnn_size n);
+typedef void broadcast_fn(void *y, const void *a, const void *b, const fnn_broadcast *s);
+
+static void *above_zero(run *r, fnn_size n) { return in_range(r, n, 0.1, 3); }
+static void *special_or_steps(run *r, fnn_size n) { return n % 2 ? in_special(r, n) : in_steps(r, n); }
+
+static void broadcast(run *r, broadcast_fn *kernel, inputs_fn *inputs_a, inputs_fn *inputs_b)
+{
+    static const struct { int a_ndim; fnn_size a[4]; int b_ndim; fnn_size b[4]; } shapes[] = {
+        { 1, {1}, 1, {1} }, { 1, {67}, 1, {67} }, { 1, {66}, 1, {66} }, { 1, {40002}, 1, {40002} }, { 1, {1}, 1, {67} }, { 2, {7, 5}, 1, {5} },
+        { 2, {5, 7}, 2, {5, 1} }, { 4, {3, 1, 17, 2}, 3, {13, 1, 2} }, { 2, {301, 137}, 2, {1, 137} }, { 2, {1, 37}, 2, {301, 1} } };
+    for (int i = 0; i < COUNT(shapes); i++) {
+        fnn_broadcast plan;
+        fnn_size y_shape[FNN_MAX_DIMS], a_size = 1, b_size = 1;
+        for (int d = 0; d < shapes[i].a_ndim; d++) a_size *= shapes[i].a[d];
+        for (int d = 0; d < shapes[i].b_ndim; d++) b_size *= shapes[i].b[d];
+        fnn_broadcast_plan(&plan, y_shape, shapes[i].a_ndim, shapes[i].a, shapes[i].b_ndim, shapes[i].b);
+        LABEL("shapes number %d, %td elements", i, plan.size);
+        const void *a = inputs_a(r, a_size), *b = inputs_b(r, b_size);
+        kernel(out(r, plan.size), a, b, &plan);
+    }
+}
+
+#define BROADCAST(name, inputs_a, inputs_b) CASE(name) { broadcast(r, CALL(name), inputs_a, inputs_b); }
+BROADCAST(add, in, in)
+BROADCAST(sub, in, in)
+BROADCAST(mul, in, special_or_steps)
+BROADCAST(div, in, above_zero)
+BROADCAST(negmul, in, in)
+BROADCAST(maximum, special_or_steps, special_or_steps)
+BROADCAST(minimum, special_or_steps, special_or_steps)
+BROADCAST(share, special_or_steps, special_or_steps)
+BROADCAST(pow_tensor, above_zero, in)
+BROADCAST(pow_tensor_slope_a, above_zero, in_steps)
+BROADCAST(pow_tensor_slope_b, above_zero, above_zero)
+BROADCAST(remainder, in, above_zero)
+BROADCAST(quotient, in, above_zero)
+BROADCAST(divide_or_zero, in, in_steps)
+BROADCAST(times_sign, in, in_steps)
+BROADCAST(is_same, special_or_steps, special_or_steps)
+BROADCAST(exp_difference, in, in)
+
+/* ---- reduce.h: [outer][axis][inner] --------------------------------------------------------------------------------------- */
+static const fnn_size axes[][3] = { {1, 1, 1}, {3, 7, 1}, {1, 5003, 1}, {1, 60001, 1}, {5, 67, 13}, {2, 1, 31}, {1, 129, 205}, {301, 33, 5} };
+
+#define FOR_AXES                                                                                                   \
+    for (int size = 0; size < COUNT(axes); size++)                                                                 \
+        for (fnn_size outer = axes[size][0], axis = axes[size][1], inner = axes[size][2], once = 1; once; once = 0)
+
+static void label_axes(run *r, int size) { LABEL("outer=%td axis=%td inner=%td", axes[size][0], axes[size][1], axes[size][2]); }
+
+#define REDUCTION(name, inputs, centre)                                                                            \
+    CASE(name)                                                                                                     \
+    {                                                                                                              \
+        FOR_AXES {                                                                                                 \
+            label_axes(r, size);                                                                                   \
+            const void *x = inputs(r, outer * axis * inner), *c = (centre) && size % 2 ? in(r, outer * inner) : NULL; \
+            CALL(name)(out(r, outer * inner), x, c, outer, axis, inner, 3.0);                                      \
+        }                                                                                                          \
+    }
+static void *near_one(run *r, fnn_size n) { return in_range(r, n, 0.9990, 1.0011); }
+REDUCTION(sum, in, 1)
+REDUCTION(sum_abs, in, 1)
+REDUCTION(sum_square, in, 1)
+REDUCTION(sum_exp, in, 1)
+REDUCTION(root_sum_square, in, 1)
+REDUCTION(prod, near_one, 0)
+REDUCTION(amax, special_or_steps, 0)
+REDUCTION(amin, special_or_steps, 0)
+
+CASE(spread)
+{
+    FOR_AXES {
+        label_axes(r, size);
+        const void *dy = in(r, outer * inner);
+        CALL(spread)(out(r, outer * axis * inner), dy, outer, axis, inner, 3.0);
+    }
+}
+
+CASE(prod_backward)
+{
+    FOR_AXES {
+        label_axes(r, size);
+        const void *dy = in(r, outer * inner), *x = axis < 10 ? in_steps(r, outer * axis * inner) : near_one(r, outer * axis * inner);
+        CALL(prod_backward)(out(r, outer * axis * inner), dy, x, outer, axis, inner);
+    }
+}
+
+CASE(argmax)
+{
+    FOR_AXES {
+        label_axes(r, size);
+        const void *x = special_or_steps(r, outer * axis * inner);
+        int64_t *index = out_as(r, outer * inner, OF_INT64);
+        CALL(argmax)(index, out(r, outer * inner), x, outer, axis, inner, size % 2 ? -1.0 : 1.0);
+    }
+}
+
+CASE(argmax_backward)
+{
+    FOR_AXES {
+        label_axes(r, size);
+        const void *dy = in(r, outer * inner);
+        const int64_t *index = in_index(r, outer * inner, 0, axis);
+        CALL(argmax_backward)(out(r, outer * axis * inner), dy, index, outer, axis, inner);
+    }
+}
+
+CASE(cumsum)
+{
+    FOR_AXES {
+        label_axes(r, size);
+        const void *x = in(r, outer * axis * inner);
+        CALL(cumsum)(out(r, outer * axis * inner), x, outer, axis, inner, size % 2);
+    }
+}
+
+/* ---- dropout.h, embedding.h ----------------------------------------------------------------------------------------------- */
+CASE(dropout)
+{
+    FOR_LENGTHS {
+        const fnn_size n = length(r, size);
+        const void *x = in(r, n);
+        CALL(dropout)(out(r, n), x, n, 1, 0.3, 12345, 7);
+        CALL(dropout)(out(r, n), x, n, 5, 0.6, ~(uint64_t)0, (uint64_t)1 << 40);
+    }
+}
+
+static const fnn_size tables[][3] = { {1, 1, 1}, {5, 13, 7}, {67, 13, 33}, {1003, 101, 67} };          /* n, V, D */
+
+CASE(embedding_forward)
+{
+    for (int size = 0; size < COUNT(tables); size++) {
+        const fnn_size n = tables[size][0], V = tables[size][1], D = tables[size][2];
+        LABEL("n=%td V=%td D=%td", n, V, D);
+        const void *w = in(r, V * D);
+        const int64_t *index = in_index(r, n, 0, V);
+        CALL(embedding_forward)(out(r, n * D), index, w, n, D);
+    }
+}
+
+CASE(embedding_backward)
+{
+    for (int size = 0; size < COUNT(tables); size++) {
+        const fnn_size n = tables[size][0], V = tables[size][1], D = tables[size][2];
+        LABEL("n=%td V=%td D=%td", n, V, D);
+        const void *dy = in(r, n * D);
+        const int64_t *index = in_index(r, n, 0, V);
+        fnn_size *workspace = work(r, V + 1 + n, OF_INT64);
+        CALL(embedding_backward)(out(r, V * D), dy, index, workspace, n, V, D, size % 2 ? 0 : -1);
+    }
+}
+
+/* ---- optim.h -------------------------------------------------------------------------------------------------------------- */
+enum { TENSORS = 4, OPTIM_BLOCK = 8192 };           /* the block is that of optim.tmpl.h */
+typedef struct {
+    void *p[TENSORS], *m[TENSORS], *v[TENSORS], *g[TENSORS];
+    fnn_size block[TENSORS + 1];
+} parameters;
+static const fnn_size sizes[TENSORS] = { 1, 67, 0, 20011 };
+
+static parameters new_parameters(run *r)
+{
+    parameters all = { .block = {0} };
+    for (int i = 0; i < TENSORS; i++) {
+        all.p[i] = inout(r, sizes[i]);
+        all.m[i] = inout(r, sizes[i]);
+        all.v[i] = inout(r, sizes[i]);
+        all.g[i] = inout(r, sizes[i]);
+        CALL(abs_forward)(all.v[i], all.v[i], sizes[i]);
+        all.block[i + 1] = all.block[i] + (sizes[i] + OPTIM_BLOCK - 1) / OPTIM_BLOCK;
+    }
+    return all;
+}
+
+CASE(sgd_step)
+{
+    static const int fresh[TENSORS] = { 0, 1, 0, 0 };
+    for (int variant = 0; variant < 3; variant++) {
+        LABEL("variant %d", variant);
+        parameters all = new_parameters(r);
+        CALL(sgd_step)(all.p, variant ? all.m : NULL, (const void *const *)all.g, sizes, all.block, fresh, TENSORS, 0.1, variant ? 0.9 : 0,
+                       variant == 1 ? 0.2 : 0, 0.01, variant == 2);
+    }
+}
+
+CASE(adam_step)
+{
+    static const double scale_m[TENSORS] = { 10, 5.3, 1, 1.01 }, scale_v[TENSORS] = { 31, 22, 1, 1.5 };
+    for (int decoupled = 0; decoupled < 2; decoupled++) {
+        LABEL("decoupled=%d", decoupled);
+        parameters all = new_parameters(r);
+        CALL(adam_step)(all.p, all.m, all.v, (const void *const *)all.g, sizes, all.block, scale_m, scale_v, TENSORS, 0.1, 0.9, 0.999, 1e-8, 0.01,
+                        decoupled);
+    }
+}
+
+CASE(square_sum)
+{
+    parameters all = new_parameters(r);
+    double *partial = work(r, all.block[TENSORS], OF_DOUBLE);
+    CALL(square_sum)(out_as(r, 1, OF_DOUBLE), (const void *const *)all.g, partial, sizes, all.block, TENSORS);
+}
+
+CASE(scale_all)
+{
+    parameters all = new_parameters(r);
+    CALL(scale_all)(all.g, sizes, all.block, TENSORS, 0.3);
+}
+
+/* ---- loss.h --------------------------------------------------------------------------------------------------------------- */
+CASE(loss_forward)
+{
+    for (int which = FNN_MSE; which <= FNN_KL_LOG; which++)
+        for (int variant = 0; variant < 4; variant++) {
+            const int each = variant % 2;
+            const fnn_size n = lengths[variant];
+            LABEL("loss %d, n=%td", which, n);
+            const void *x = in_range(r, n, 0.1, 0.9), *t = in_range(r, n, 0.1, 0.9), *w = in(r, n), *pw = in_range(r, n, 0.5, 2);
+            CALL(loss_forward)(out(r, each ? n : 1), x, t, variant % 3 ? w : NULL, which == FNN_BCE_LOGITS && variant > 1 ? pw : NULL, n, which, 0.3,
+                               each, each ? 1.0 : (double)n);
+        }
+}
+
+CASE(loss_backward)
+{
+    for (int which = FNN_MSE; which <= FNN_KL_LOG; which++)
+        for (int variant = 0; variant < 4; variant++) {
+            const int each = variant % 2;
+            const fnn_size n = lengths[variant];
+            LABEL("loss %d, n=%td", which, n);
+            const void *x = in_range(r, n, 0.1, 0.9), *t = in_range(r, n, 0.1, 0.9), *w = in(r, n), *pw = in_range(r, n, 0.5, 2);
+            const void *dy = in(r, each ? n : 1);
+            void *dx = out(r, n), *dt = out(r, n);
+            CALL(loss_backward)(dx, dt, dy, x, t, variant % 3 ? w : NULL, which == FNN_BCE_LOGITS && variant > 1 ? pw : NULL, n, which, 0.3, each,
+                                each ? 1.0 : (double)n);
+        }
+}
