@@ -134,6 +134,26 @@ CASE(conv2d_backward)
     }
 }
 
+CASE(conv_transpose2d_forward)
+{
+    for (int i = 0; i < COUNT(images); i++) {
+        const fnn_window g = window(r, &images[i]);
+        const void *x = in(r, g.N * g.K * g.P * g.Q), *w = in(r, g.K * (g.C / g.G) * g.R * g.S), *b = in(r, g.C);
+        CALL(conv_transpose2d_forward)(out(r, g.N * g.C * g.H * g.W), x, w, i % 2 ? b : NULL, work(r, fnn_conv2d_workspace(&g, 1, 0), OF_TYPE), &g);
+    }
+}
+
+CASE(conv_transpose2d_backward)
+{
+    for (int i = 0; i < COUNT(images); i++) {
+        const fnn_window g = window(r, &images[i]);
+        const fnn_size x_size = g.N * g.K * g.P * g.Q, w_size = g.K * (g.C / g.G) * g.R * g.S;
+        const void *dy = in(r, g.N * g.C * g.H * g.W), *x = in(r, x_size), *w = in(r, w_size);
+        void *dx = out(r, x_size), *dw = out(r, w_size), *db = out(r, g.C);
+        CALL(conv_transpose2d_backward)(dx, dw, db, dy, x, w, work(r, fnn_conv2d_workspace(&g, 0, 1), OF_TYPE), &g);
+    }
+}
+
 CASE(unfold)
 {
     for (int i = 0; i < COUNT(images); i++) {
