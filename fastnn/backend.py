@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .ops.registry import ACTIVE, OPS, activate
+from .ops.registry import ACTIVE, OPS, REPLACED, activate
 
 __all__ = ["backend", "use_backend", "use_kernel"]
 
@@ -95,7 +95,11 @@ def use_kernel(name: str, forward: Callable[..., Any], backward: Callable[..., A
         verdict = f"{name}: correct on {count} samples, {ratio:.1f} x the kernel's time on them"
     before = ACTIVE[name]
     activate(op, run, back)
+    nested = name in REPLACED
+    REPLACED.add(name)
     try:
         yield verdict
     finally:
         ACTIVE[name] = before
+        if not nested:
+            REPLACED.discard(name)

@@ -258,6 +258,25 @@ def test_linear_like_torch(shapes):
 
 
 @pytest.mark.torch
+@pytest.mark.parametrize("shapes", [[(5, 7), (3, 7), (3,)], [(5, 7), (3, 7)], [(2, 3, 7), (4, 7), (4,)], [(7,), (3, 7), (3,)]])
+def test_linear_relu_like_torch(shapes):
+    compare_with_torch(F.linear_relu, lambda torch: lambda *a: torch.relu(torch.nn.functional.linear(*a)), shapes)
+
+
+def test_linear_relu_by_hand():
+    x, w, b = nn.Parameter([[1.0, 2.0]]), nn.Parameter([[3.0, 4.0], [-5.0, 1.0]]), nn.Parameter([0.5, 0.0])
+    y = F.linear_relu(x, w, b)
+    assert y.tolist() == [[11.5, 0.0]]                             # 3 + 8 + 0.5;  -5 + 2 < 0
+    y.sum().backward()
+    assert x.grad.tolist() == [[3, 4]] and w.grad.tolist() == [[1, 2], [0, 0]] and b.grad.tolist() == [1, 0]
+
+
+def test_linear_relu_lets_nan_pass():
+    y = F.linear_relu(nn.tensor([[float("nan"), 1.0]]), nn.tensor(np.ones((3, 2), np.float32)))
+    assert np.isnan(y.data).all()
+
+
+@pytest.mark.torch
 @pytest.mark.parametrize("equation, shapes", [
     ("bij,bjk->bik", [(2, 3, 4), (2, 4, 5)]), ("bn,anm,bm->ba", [(2, 5), (3, 5, 4), (2, 4)]), ("...ii->...i", [(2, 3, 3)]),
     ("bhtd,bhsd->bhts", [(2, 2, 3, 4), (2, 2, 5, 4)])])

@@ -402,3 +402,116 @@ def test_empty_batch_of_attention():
     for need_weights in (True, False):
         y, weights = attention(*[zeros(0, 5, 6)] * 3, need_weights=need_weights)
         assert y.shape == (0, 5, 6) and (weights is None or weights.shape == (0, 5, 5))
+
+
+# ---- fusions ------------------------------------------------------------------------------------------------------------------------
+def ops_of(loss):
+    """The names of the ops that the tape recorded, the newest first."""
+    names, waiting = [], [loss.node]
+    while waiting:
+        node = waiting.pop()
+        names.append(node.name)
+        waiting.extend(p[0] for p in node.parents if isinstance(p, tuple))
+    return names
+
+
+def perceptron():
+    nn.seed(0)
+    return nn.Sequential(nn.Linear(5, 7), nn.ReLU(), nn.Linear(7, 3))
+
+
+def test_sequential_runs_linear_and_relu_as_one():
+    model, x = perceptron(), nn.tensor(np.linspace(-2, 2, 20, dtype=np.float32).reshape(4, 5))
+    fused = model(x)
+    assert ops_of(fused) == ["linear", "linear_relu"]
+    fused.sum().backward()
+    grads = [p.grad.data.copy() for p in model.parameters()]
+    model.zero_grad()
+    apart = model[2](model[1](model[0](x)))
+    assert ops_of(apart) == ["linear", "relu", "linear"]
+    apart.sum().backward()
+    np.testing.assert_array_equal(fused.data, apart.data)
+    for one, two in zip(grads, model.parameters()):
+        np.testing.assert_array_equal(one, two.grad.data)
+
+
+def test_hooks_on_fused_layers_see_what_lies_between():
+    x = nn.tensor(np.ones((2, 5), np.float32))
+    for layer in (0, 1):
+        for register in ("register_forward_hook", "register_forward_pre_hook"):
+            model, seen = perceptron(), []
+            with getattr(model[layer], register)(lambda module, inputs, *output: seen.append(inputs[0].shape)):
+                assert ops_of(model(x)) == ["linear", "relu", "linear"]
+            assert seen == [(2, 5) if layer == 0 else (2, 7)]
+            assert ops_of(model(x)) == ["linear", "linear_relu"]          # the hook is gone
+
+
+def test_layers_with_a_forward_of_their_own_are_not_fused():
+    class Doubled(nn.Linear):
+        def forward(self, x):
+            return super().forward(x) * 2
+
+    x = nn.tensor(np.ones((2, 5), np.float32))
+    assert ops_of(nn.Sequential(Doubled(5, 3), nn.ReLU())(x)) == ["relu", "mul", "linear"]
+    model = perceptron()
+    model[1].forward = lambda x: nn.functional.tanh(x)
+    assert ops_of(model(x)) == ["linear", "tanh", "linear"]
+
+
+def test_a_replaced_op_is_not_fused_away():
+    model, x, calls = perceptron(), nn.tensor(np.ones((2, 5), np.float32)), []
+
+    def mine(x):
+        calls.append(x.shape)
+        return np.maximum(x, 0)
+    with nn.use_kernel("relu", mine, check=False):
+        model(x)
+    assert calls == [(2, 7)]
+    model(x)
+    assert calls == [(2, 7)]
+
+
+def test_an_error_in_fused_layers_has_the_first_one_s_path():
+    with pytest.raises(nn.ShapeError, match=r"model\.0 \(Linear 5 -> 7\): expected \(\.\.\., 5\), got \(2, 6\)"):
+        perceptron()(nn.tensor(np.ones((2, 6), np.float32)))
+
+
+def test_attributes_are_where_their_registers_say():
+    """Parameters, buffers and modules are in __dict__ beside their registers: every way of changing one must change both."""
+    def check(module):
+        for home in (module._parameters, module._buffers, module._modules):
+            for name, value in home.items():
+                assert module.__dict__[name] is value
+        owned = {*module._parameters, *module._buffers, *module._modules}
+        for name, value in module.__dict__.items():
+            assert name in owned or not isinstance(value, (nn.Parameter, nn.Module))
+    layer = nn.Linear(2, 3)
+    check(layer)
+    layer.bias = None
+    check(layer)
+    layer.bias = nn.Parameter([1.0, 2.0, 3.0])
+    check(layer)
+    layer.inner = nn.ReLU()
+    layer.inner = nn.Parameter([1.0])                              # from one register to another
+    check(layer)
+    del layer.inner
+    check(layer)
+    assert not hasattr(layer, "inner")
+    norm = nn.BatchNorm1d(2)
+    norm.running_mean = nn.tensor([1.0, 2.0])
+    norm.double()
+    norm.summary((2,))
+    check(norm)
+    for copied in (copy.deepcopy(norm), pickle.loads(pickle.dumps(norm))):
+        check(copied)
+        assert copied.weight is not norm.weight
+    listed = nn.ModuleList([nn.ReLU(), nn.Tanh(), nn.ReLU()])
+    del listed[0]
+    listed.insert(0, nn.Linear(1, 1))
+    listed[1] = nn.Linear(2, 2)
+    check(listed)
+    assert [type(getattr(listed, str(i))).__name__ for i in range(len(listed))] == ["Linear", "Linear", "ReLU"]
+    table = nn.ModuleDict({"a": nn.ReLU(), "b": nn.Tanh()})
+    table.pop("a")
+    check(table)
+    assert not hasattr(table, "a")

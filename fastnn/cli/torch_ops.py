@@ -59,6 +59,10 @@ def elu(torch: Any, x: Any, *, alpha: float, scale: float) -> Any:
     return torch.nn.functional.elu(x, alpha)
 
 
+def linear_relu(torch: Any, x: Any, w: Any, b: Any) -> Any:
+    return torch.nn.functional.relu(torch.nn.functional.linear(x, w, b))
+
+
 def lstm(torch: Any, x: Any, h0: Any, c0: Any, *weights: Any, reverse: bool) -> Any:
     """One layer in one direction; PyTorch has an axis more, for layers and directions."""
     if reverse:
@@ -98,6 +102,7 @@ TRANSLATED: dict[str, Callable[..., Any]] = {
     "kl_div": kl_div,
     "layer_norm": normalised("layer_norm", "normalized_shape"),
     "leaky_relu": lambda torch, x, *, slope: torch.nn.functional.leaky_relu(x, slope),
+    "linear_relu": linear_relu,
     "lstm": lstm,
     "lstm_cell": lstm_cell,
     "pow_tensor": lambda torch, x, exponent: torch.pow(x, exponent),

@@ -373,3 +373,30 @@ def linear_backward(dy, saved, needs=None):
         fnn_linear_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, x_.data, w_.data,
                                       m, w_.shape[0], w_.shape[1])
     return dx, dw, db
+
+
+# ---- with relu in the epilogue ----------------------------------------------------------------------------------------------
+def linear_relu_forward(x, w, b):
+    cdef Array x_, w_, b_, y_
+    cdef Py_ssize_t shape[MAX_DIMS]
+    cdef Py_ssize_t m = 1
+    cdef int i
+    x = open_array(x, &x_)
+    w = open_array(w, &w_)
+    kept_b = open_optional(b, &b_)
+    for i in range(x_.ndim - 1):
+        shape[i] = x_.shape[i]
+        m *= x_.shape[i]
+    shape[x_.ndim - 1] = w_.shape[0]
+    y = new_array(&y_, x_.dtype, x_.ndim, shape)
+    if not fnn_scratch_ready():
+        raise MemoryError("fastnn: no address space for the kernels' scratch memory")
+    with nogil:
+        fnn_gemm[x_.dtype](y_.data, w_.shape[0], x_.data, w_.shape[1], 1, w_.data, 1, w_.shape[1], NULL, b_.data,
+                           m, w_.shape[0], w_.shape[1], FNN_GEMM_RELU)
+    return y, (x, w, b is not None, y)
+
+
+def linear_relu_backward(dy, saved, needs=None):
+    x, w, with_bias, y = saved
+    return linear_backward(map2(fnn_relu_backward, dy, y), (x, w, with_bias), needs)

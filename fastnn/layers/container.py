@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, overload
 
+from .. import functional as F
+from ..ops.registry import REPLACED
+from .activation import ReLU
+from .linear import Linear
 from .module import POINTWISE, Module, Window
 
 __all__ = ["Identity", "ModuleDict", "ModuleList", "Sequential"]
@@ -91,6 +95,9 @@ class _Listed(Module):
 class Sequential(_Listed):
     """y = f_n(... f_2(f_1(x))). From modules, or from one dict of named modules.
 
+    Where a layer and the one after it have a function that does both in one pass (FUSIONS: Linear and ReLU), that is what runs, unless hooks
+    on one of the two want to see what lies between. The result, gradients and errors are the same.
+
     >>> import fastnn as nn
     >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
     >>> model
@@ -119,9 +126,32 @@ class Sequential(_Listed):
         return Sequential(dict(items))
 
     def forward(self, input: Any) -> Any:
-        for module in self._modules.values():
-            input = module(input)                   # type: ignore[misc]
+        modules: list[Any] = list(self._modules.values())
+        last = len(modules) - 1
+        i = 0
+        while i <= last:
+            module = modules[i]
+            fusion = FUSIONS.get((module.__class__, modules[i + 1].__class__)) if i < last else None
+            if fusion is not None and fusible(module, modules[i + 1]):
+                input = module.guarded(fusion, module, input)
+                i += 2
+            else:
+                input = module(input)
+                i += 1
         return input
+
+
+# What Sequential computes in one pass: a layer and the one after it -> the function of the first layer and its input. Exactly these
+# classes: a class derived from them may have another forward.
+FUSIONS: dict[tuple[type, type], Callable[[Any, Any], Any]] = {
+    (Linear, ReLU): lambda layer, input: F.linear_relu(input, layer.weight, layer.bias),
+}
+
+
+def fusible(first: Module, second: Module) -> bool:
+    """Whether nobody can tell that what lies between the two is never computed: no hooks, no forward of their own, no op replaced."""
+    return not (first._forward_hooks or first._forward_pre_hooks or second._forward_hooks or second._forward_pre_hooks or REPLACED
+                or "forward" in first.__dict__ or "forward" in second.__dict__)
 
 
 class ModuleList(_Listed):

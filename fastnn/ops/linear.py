@@ -1,7 +1,9 @@
-"""The linear layer. Kernels: csrc/gemm.c. Definition: fastnn/reference/linear.py."""
+"""The linear layer, alone and with relu after it. Kernels: csrc/gemm.c. Definition: fastnn/reference/linear.py."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,27 +16,29 @@ from ..tensor import Tensor, tensor
 from .checks import FLOATS, need_float, need_rank
 from .registry import Op, Sample, register, seeded
 
-__all__ = ["linear"]
+__all__ = ["linear", "linear_relu"]
 
 
-def check(x: np.ndarray, w: np.ndarray, b: np.ndarray | None) -> None:
-    if x.__class__ is np.ndarray is w.__class__:    # the common case, quickly
-        dtype, shape = x.dtype, w.shape
-        if (dtype in FLOATS and w.dtype is dtype and len(shape) == 2 and x.shape[-1:] == shape[1:]
-                and (b is None or (b.__class__ is np.ndarray and b.dtype is dtype and b.shape == shape[:1]))):
-            return
-    need_float("linear", input=x, weight=w, bias=b)
-    need_rank("linear", "weight", w, "(out, in)", 2)
-    outputs, inputs = w.shape
-    if x.ndim == 0 or x.shape[-1] != inputs:
-        hint = ""
-        if x.ndim > 2 and inputs == int(np.prod(x.shape[1:])):
-            hint = "Did you forget Flatten()?"
-        elif x.ndim and x.shape[-1] == outputs:
-            hint = "The weight has shape (out, in): is it transposed?"
-        raise ShapeError(who="linear", expected=f"(..., {inputs})", got=x.shape, hint=hint)
-    if b is not None and b.shape != (outputs,):
-        raise ShapeError(who="linear", expected=f"bias of shape ({outputs},)", got=b.shape)
+def check_as(who: str) -> Callable[..., None]:
+    def check(x: np.ndarray, w: np.ndarray, b: np.ndarray | None) -> None:
+        if x.__class__ is np.ndarray is w.__class__:            # the common case, quickly
+            dtype, shape = x.dtype, w.shape
+            if (dtype in FLOATS and w.dtype is dtype and len(shape) == 2 and x.shape[-1:] == shape[1:]
+                    and (b is None or (b.__class__ is np.ndarray and b.dtype is dtype and b.shape == shape[:1]))):
+                return
+        need_float(who, input=x, weight=w, bias=b)
+        need_rank(who, "weight", w, "(out, in)", 2)
+        outputs, inputs = w.shape
+        if x.ndim == 0 or x.shape[-1] != inputs:
+            hint = ""
+            if x.ndim > 2 and inputs == int(np.prod(x.shape[1:])):
+                hint = "Did you forget Flatten()?"
+            elif x.ndim and x.shape[-1] == outputs:
+                hint = "The weight has shape (out, in): is it transposed?"
+            raise ShapeError(who=who, expected=f"(..., {inputs})", got=x.shape, hint=hint)
+        if b is not None and b.shape != (outputs,):
+            raise ShapeError(who=who, expected=f"bias of shape ({outputs},)", got=b.shape)
+    return check
 
 
 def sample(name: str, x: tuple[int, ...], outputs: int, bias: bool = True) -> Sample:
@@ -49,6 +53,17 @@ def samples() -> list[Sample]:
             sample("vector", (13,), 5), sample("more axes", (2, 3, 5, 7), 4), sample("blocks", (37, 523), 41),
             sample("large batch", (4200, 3), 2),
             sample("no rows", (0, 3), 4), sample("no inputs", (3, 0), 4), sample("no outputs", (3, 4), 0)]
+
+
+def relu_samples() -> list[Sample]:
+    """Weights as in a network, 1/sqrt(k): results before relu are near 1, and so is the scale of their rounding. A lone one is positive."""
+    found = []
+    for s in samples():
+        x, w, b = s.inputs
+        if s.name == "one":
+            x, w, b = np.abs(x), np.abs(w), np.abs(b)
+        found.append(Sample(s.name, (x, w / math.sqrt(max(x.shape[-1], 1)), b), sizes=s.sizes))
+    return found
 
 
 def case(m: int, k: int, n: int) -> Any:
@@ -66,7 +81,7 @@ LINEAR = register(Op(
     name="linear", family="linear", inputs=("input", "weight", "bias"), formula="y = x w^T + b",
     forward=kernel("linear_forward"), backward=kernel("linear_backward"),
     ref_forward=reference.linear_forward, ref_backward=reference.linear_backward,
-    check=check, samples=samples,
+    check=check_as("linear"), samples=samples,
     errors=(
         ("image", lambda: linear(zeros(32, 28, 28), zeros(10, 784)), ShapeError,
          ("linear: expected (..., 784), got (32, 28, 28). Did you forget Flatten()?",)),
@@ -84,6 +99,25 @@ LINEAR = register(Op(
     bytes=lambda m, n, k: 4 * (m * k + n * k + m * n + n),
     terms=lambda m, n, k: max(m, n, k) + 1,
     linear_in=("input", "weight", "bias"),
+))
+
+LINEAR_RELU = register(Op(
+    name="linear_relu", family="linear", inputs=("input", "weight", "bias"), formula="y = max(x w^T + b, 0)",
+    forward=kernel("linear_relu_forward"), backward=kernel("linear_relu_backward"),
+    ref_forward=reference.linear_relu_forward, ref_backward=reference.linear_relu_backward,
+    check=check_as("linear_relu"), samples=relu_samples,
+    errors=(
+        ("image", lambda: linear_relu(zeros(32, 28, 28), zeros(10, 784)), ShapeError,
+         ("linear_relu: expected (..., 784), got (32, 28, 28). Did you forget Flatten()?",)),
+        ("weight", lambda: linear_relu(zeros(2, 5), zeros(5)), ShapeError, ("linear_relu", "weight of shape (out, in)", "(5,)")),
+        ("bias", lambda: linear_relu(zeros(2, 5), zeros(3, 5), zeros(5)), ShapeError, ("linear_relu", "bias of shape (3,)", "(5,)")),
+        ("mixed", lambda: linear_relu(zeros(2, 5), tensor(np.zeros((3, 5)))), DTypeError, ("linear_relu", "float32", "float64")),
+    ),
+    fast_numpy=lambda x, w, b: np.maximum(fast_numpy(x, w, b), 0),
+    bench={"mlp": case(128, 784, 512), "transformer": case(1024, 512, 2048), "one row": case(1, 1024, 1024)},
+    flops=lambda m, n, k: 2 * m * n * k,
+    bytes=lambda m, n, k: 4 * (m * k + n * k + m * n + n),
+    terms=lambda m, n, k: max(m, n, k) + 1,
 ))
 
 
@@ -119,3 +153,17 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     tensor([11.5, 17.0])
     """
     return apply(LINEAR, input, weight, bias)
+
+
+def linear_relu(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    r"""relu(linear(input, weight, bias)) in one pass: the product's last write is relu's. nn.Sequential runs Linear and ReLU so by itself.
+
+    .. math:: y = \max(x w^T + b, 0) \qquad dz = dy \, [y > 0], \quad dx = dz\, w, \quad dw = dz^T x, \quad db = \sum_{rows} dz
+
+    Parameters, shapes and errors are linear's. Cost: those of linear; the result before relu is never in memory.
+
+    >>> import fastnn as nn
+    >>> nn.functional.linear_relu(nn.tensor([1.0, 2.0]), nn.tensor([[3.0, 4.0], [-5.0, -6.0]]), nn.tensor([0.5, 0.0]))
+    tensor([11.5,  0.0])
+    """
+    return apply(LINEAR_RELU, input, weight, bias)

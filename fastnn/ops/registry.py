@@ -114,6 +114,10 @@ OPS: dict[str, Op] = {}
 ACTIVE: dict[str, tuple[Callable[..., Any], Callable[..., Any] | None, bool, Callable[..., None] | None]] = {}
 
 
+# Names of ops that a function of the user replaces for now (backend.use_kernel): no fusion may leave them out.
+REPLACED: set[str] = set()
+
+
 def takes_needs(backward: Callable[..., Any] | None) -> bool:
     """Whether `backward` has a keyword `needs`: a tuple of bool, which inputs' gradients are wanted, so that it can leave out the rest."""
     code = getattr(backward, "__code__", None)      # Cython's functions have one too; inspect.signature would cost import time

@@ -1,4 +1,4 @@
-"""The linear layer, from the definition: y[..., o] = sum_i x[..., i] w[o, i] + b[o]."""
+"""The linear layer, from the definition: y[..., o] = sum_i x[..., i] w[o, i] + b[o]; and with relu after it."""
 
 import math
 
@@ -20,3 +20,13 @@ def linear_backward(dy, saved):
     dw = np.einsum("ro,ri->oi", dy_rows, rows)          # a weight works on all rows: the sum runs over them
     db = None if b is None else dy_rows.sum(0)
     return dx, dw, db
+
+
+def linear_relu_forward(x, w, b):
+    z, saved = linear_forward(x, w, b)
+    return np.where(z < 0, np.zeros((), z.dtype), z), (*saved, z > 0)
+
+
+def linear_relu_backward(dy, saved):
+    *saved, passed = saved                              # forward was  y = z where z > 0, else 0;  z = linear(x, w, b)
+    return linear_backward(np.where(passed, dy, np.zeros((), dy.dtype)), saved)
