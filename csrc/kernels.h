@@ -7,6 +7,8 @@
 #include "unfold.h"
 #include "pool2d.h"
 #include "lstm.h"
+#include "gru.h"
+#include "rnn.h"
 #include "softmax.h"
 #include "attention.h"
 #include "norm.h"

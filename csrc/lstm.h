@@ -9,7 +9,7 @@ KERNEL(lstm_forward, REAL *y, REAL *hT, REAL *cT, REAL *gates, REAL *cells, cons
        fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse)
 
 /* Any gradient may be NULL; dy [T][B][H], dhT, dcT [B][H] may be NULL too and then count as 0. db [4H] serves both biases.
- * work [4H * (T*B + H + 64) + 2*B*H] */
+ * work [4H * (T*B + H + 64) + B*H] */
 KERNEL(lstm_backward, REAL *dx, REAL *dh0, REAL *dc0, REAL *dw_ih, REAL *dw_hh, REAL *db, const REAL *dy,
        const REAL *dhT, const REAL *dcT, const REAL *x, const REAL *h0, const REAL *c0, const REAL *w_ih,
        const REAL *w_hh, const REAL *y, const REAL *gates, const REAL *cells, REAL *work, fnn_size T,

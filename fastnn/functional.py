@@ -14,6 +14,7 @@ from .ops.einsum import *
 from .ops.elementary import *
 from .ops.embedding import *
 from .ops.extremes import *
+from .ops.gru import *
 from .ops.indexing import *
 from .ops.linear import *
 from .ops.losses import *
@@ -23,6 +24,7 @@ from .ops.norm import *
 from .ops.pool1d import *
 from .ops.pool2d import *
 from .ops.reduce import *
+from .ops.rnn import *
 from .ops.shape import *
 from .ops.softmax import *
 from .ops.unfold import *

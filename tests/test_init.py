@@ -101,6 +101,10 @@ LAYERS = {
     "MultiheadAttention, widths": lambda n: n.MultiheadAttention(120, 4, kdim=60, vdim=80),
     "LSTM": lambda n: n.LSTM(40, 64, num_layers=2, bidirectional=True),
     "LSTMCell": lambda n: n.LSTMCell(40, 64),
+    "GRU": lambda n: n.GRU(40, 64, num_layers=2, bidirectional=True),
+    "GRUCell": lambda n: n.GRUCell(40, 64),
+    "RNN": lambda n: n.RNN(60, 100, num_layers=2, bidirectional=True),
+    "RNNCell": lambda n: n.RNNCell(60, 100),
     "BatchNorm2d": lambda n: n.BatchNorm2d(5),
     "LayerNorm": lambda n: n.LayerNorm(5),
 }

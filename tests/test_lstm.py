@@ -7,7 +7,8 @@ import pytest
 
 import fastnn as nn
 from fastnn.errors import FastnnError, ShapeError
-from fastnn.ops.lstm import LSTM, LSTM_CELL, parameter_shapes
+from fastnn.ops import recurrent
+from fastnn.ops.lstm import LSTM, LSTM_CELL
 from fastnn.reference import lstm as reference
 from fastnn.testing import laws
 
@@ -149,7 +150,7 @@ def test_the_parameters_have_pytorchs_names_shapes_and_order(bias, bidirectional
     torch = pytest.importorskip("torch")
     theirs = torch.nn.LSTM(3, 5, 2, bias=bias, bidirectional=bidirectional)
     want = {name: tuple(p.shape) for name, p in theirs.named_parameters()}
-    got = parameter_shapes(3, 5, 2, bias, bidirectional)
+    got = recurrent.parameter_shapes(4, 3, 5, 2, bias, bidirectional)
     assert list(got.items()) == list(want.items())
 
 
@@ -213,7 +214,7 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(B, I, H):
 def test_an_empty_batch(backend):
     with nn.use_backend(backend):
         x = nn.tensor(np.zeros((3, 0, 4)), requires_grad=True)
-        params = [nn.tensor(np.ones(shape), requires_grad=True) for shape in parameter_shapes(4, 5, 2, True, True).values()]
+        params = [nn.tensor(np.ones(shape), requires_grad=True) for shape in recurrent.parameter_shapes(4, 4, 5, 2, True, True).values()]
         y, (h, c) = F.lstm(x, None, params, num_layers=2, bidirectional=True)
         assert y.shape == (3, 0, 10) and h.shape == c.shape == (4, 0, 5)
         y.backward(np.zeros(y.shape))
@@ -223,7 +224,7 @@ def test_an_empty_batch(backend):
 def test_dropout_acts_between_layers_in_training_only():
     x = nn.tensor(arrays(4, 3, 5, 8)[0])
     rng = np.random.default_rng(5)
-    params = [nn.tensor(rng.standard_normal(shape)) for shape in parameter_shapes(5, 8, 2).values()]
+    params = [nn.tensor(rng.standard_normal(shape)) for shape in recurrent.parameter_shapes(4, 5, 8, 2).values()]
     plain = F.lstm(x, None, params, num_layers=2)[0].data
     assert np.array_equal(F.lstm(x, None, params, num_layers=2, dropout=0.5)[0].data, plain)
     first = F.lstm(x, None, params[:4])[0]
@@ -239,7 +240,7 @@ def test_dropout_acts_between_layers_in_training_only():
 def test_errors_of_the_composition_come_before_any_work():
     calls = []
     with nn.use_kernel("lstm", lambda *a, **k: calls.append(1), lambda *a, **k: None, check=False):
-        x, weights = nn.tensor(np.zeros((3, 2, 4))), [nn.tensor(np.zeros(s)) for s in parameter_shapes(4, 5, 2).values()]
+        x, weights = nn.tensor(np.zeros((3, 2, 4))), [nn.tensor(np.zeros(s)) for s in recurrent.parameter_shapes(4, 4, 5, 2).values()]
         for state in ((nn.tensor(np.zeros((2, 2, 5))),), nn.tensor(np.zeros((2, 2, 5))),
                       (nn.tensor(np.zeros((2, 2, 5))), nn.tensor(np.zeros((1, 2, 5))))):
             with pytest.raises(ShapeError):

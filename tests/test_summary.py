@@ -70,13 +70,13 @@ def test_linear():
     assert row.output_shape == (2, 4, 3) and row.bytes == 3 * 2 * 4 * 3 * 4
 
 
-def count_lstm(T, B, I, H, layers, directions):
-    """Each step multiplies x by W_ih and h by W_hh; layers above the first read all directions' outputs."""
+def count_recurrent(G, T, B, I, H, layers, directions):
+    """Each step multiplies x by W_ih and h by W_hh, G*H rows each; layers above the first read all directions' outputs."""
     count = 0
     for layer in range(layers):
         for _ in range(directions * T * B):
             inputs = I if layer == 0 else directions * H
-            count += sum(1 for _ in range(4 * H) for _ in range(inputs)) + sum(1 for _ in range(4 * H) for _ in range(H))
+            count += sum(1 for _ in range(G * H) for _ in range(inputs)) + sum(1 for _ in range(G * H) for _ in range(H))
     return count
 
 
@@ -85,11 +85,23 @@ def test_lstm(layers, both):
     layer = nn.LSTM(3, 5, layers, bidirectional=both, batch_first=True)
     row, = rows_of(layer, (7, 3), batch=2)
     D = 1 + both
-    assert row.multiply_adds == count_lstm(7, 2, 3, 5, layers, D) and row.output_shape == (7, 5 * D)
+    assert row.multiply_adds == count_recurrent(4, 7, 2, 3, 5, layers, D) and row.output_shape == (7, 5 * D)
     assert row.parameters == sum(D * 4 * 5 * ((3 if k == 0 else 5 * D) + 5 + 2) for k in range(layers))
     assert row.bytes == 4 * (2 * 7 * 5 * D + 2 * 2 * layers * D * 5)            # every step's h; the last h and c
     row, = rows_of(nn.LSTMCell(3, 5), (3,), batch=2)
-    assert row.multiply_adds == count_lstm(1, 2, 3, 5, 1, 1) and row.parameters == 4 * 5 * (3 + 5 + 2)
+    assert row.multiply_adds == count_recurrent(4, 1, 2, 3, 5, 1, 1) and row.parameters == 4 * 5 * (3 + 5 + 2)
+
+
+@pytest.mark.parametrize("layers, both", [(1, False), (2, True)])
+@pytest.mark.parametrize("name, G", [("GRU", 3), ("RNN", 1)])
+def test_gru_and_rnn(name, G, layers, both):
+    row, = rows_of(getattr(nn, name)(3, 5, layers, bidirectional=both, batch_first=True), (7, 3), batch=2)
+    D = 1 + both
+    assert row.multiply_adds == count_recurrent(G, 7, 2, 3, 5, layers, D) and row.output_shape == (7, 5 * D)
+    assert row.parameters == sum(D * G * 5 * ((3 if k == 0 else 5 * D) + 5 + 2) for k in range(layers))
+    assert row.bytes == 4 * (2 * 7 * 5 * D + 2 * layers * D * 5)                # every step's h; the last h
+    row, = rows_of(getattr(nn, name + "Cell")(3, 5), (3,), batch=2)
+    assert row.multiply_adds == count_recurrent(G, 1, 2, 3, 5, 1, 1) and row.parameters == G * 5 * (3 + 5 + 2)
 
 
 def count_attention(B, T, U, D, NH, kdim, vdim):
@@ -125,9 +137,13 @@ def test_workspace():
     assert row.workspace == 8 * (1000 + 1 + 15)
     for layer, shape in ((nn.LSTM(3, 5), (7, 2, 3)), (nn.LSTM(3, 5, batch_first=True, num_layers=2), (2, 7, 3))):
         row, = rows_of(layer, shape, batch=None)
-        assert row.workspace == 4 * (4 * 5 * (7 * 2 + 5 + 64) + 2 * 2 * 5)
+        assert row.workspace == 4 * (4 * 5 * (7 * 2 + 5 + 64) + 2 * 5)
     row, = rows_of(nn.LSTMCell(3, 5), (3,), batch=2)
-    assert row.workspace == 4 * (4 * 5 * (2 + 5 + 64) + 2 * 2 * 5)
+    assert row.workspace == 4 * (4 * 5 * (2 + 5 + 64) + 2 * 5)
+    row, = rows_of(nn.GRU(3, 5), (7, 2, 3), batch=None)
+    assert row.workspace == 4 * (3 * 5 * (5 + 64) + 4 * 5 * 7 * 2 + 2 * 5)
+    row, = rows_of(nn.RNN(3, 5), (7, 2, 3), batch=None)
+    assert row.workspace == 4 * (5 * (5 + 64) + 5 * 7 * 2)
     s = nn.Sequential(conv, nn.Conv2d(32, 64, 3)).summary((16, 28, 28))
     assert s.workspace == max(row.workspace for row in s.rows) > 0 and "of workspace at a time" in str(s)
 

@@ -75,6 +75,25 @@ def lstm_cell(torch: Any, x: Any, h: Any, c: Any, *weights: Any) -> Any:
     return torch.lstm_cell(x, (h, c), *weights)
 
 
+def gru(torch: Any, x: Any, h0: Any, *weights: Any, reverse: bool) -> Any:
+    if reverse:
+        raise NotOffered("PyTorch has no reverse direction alone")
+    y, h = torch.gru(x, h0[None], list(weights), True, 1, 0.0, False, False, False)
+    return y, h[0]
+
+
+def rnn(torch: Any, x: Any, h0: Any, *weights: Any, reverse: bool, relu: bool) -> Any:
+    if reverse:
+        raise NotOffered("PyTorch has no reverse direction alone")
+    function = torch.rnn_relu if relu else torch.rnn_tanh
+    y, h = function(x, h0[None], list(weights), True, 1, 0.0, False, False, False)
+    return y, h[0]
+
+
+def rnn_cell(torch: Any, x: Any, h: Any, *weights: Any, relu: bool) -> Any:
+    return (torch.rnn_relu_cell if relu else torch.rnn_tanh_cell)(x, h, *weights)
+
+
 def prod(torch: Any, x: Any, *, dim: Any, keepdim: bool) -> Any:
     if dim is not None and len(dim) != 1:
         raise NotOffered("PyTorch multiplies along one axis")
@@ -98,6 +117,7 @@ TRANSLATED: dict[str, Callable[..., Any]] = {
     "elu": elu,
     "gelu_tanh": lambda torch, x: torch.nn.functional.gelu(x, approximate="tanh"),
     "group_norm": normalised("group_norm", "num_groups"),
+    "gru": gru,
     "hardtanh": lambda torch, x, *, low, high: torch.nn.functional.hardtanh(x, low, high),
     "kl_div": kl_div,
     "layer_norm": normalised("layer_norm", "normalized_shape"),
@@ -108,4 +128,6 @@ TRANSLATED: dict[str, Callable[..., Any]] = {
     "pow_tensor": lambda torch, x, exponent: torch.pow(x, exponent),
     "prod": prod,
     "rms_norm": normalised("rms_norm", "normalized_shape"),
+    "rnn": rnn,
+    "rnn_cell": rnn_cell,
 }

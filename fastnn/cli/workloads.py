@@ -223,12 +223,13 @@ def attention(B: int, heads: int, T: int, d: int, causal: bool) -> Kernel:
                   lambda: draw(f"attention {B} {T}", shape, shape, shape), 4.0*B*heads*T*T*d/(2 if causal else 1), 16.0*B*heads*T*d)
 
 
-def lstm(T: int, B: int, I: int, H: int) -> Kernel:
+def recurrent(name: str, gates: int, T: int, B: int, I: int, H: int) -> Kernel:
     def function(lib: Any) -> Callable[..., Any]:
-        layer = lib.nn.LSTM(I, H)
-        fill(lib, layer, "lstm")
+        layer = getattr(lib.nn, name)(I, H)
+        fill(lib, layer, name.lower())
         return lambda x: layer(x)[0]
-    return Kernel(function, lambda: draw(f"lstm {T} {B}", (T, B, I)), 8.0*T*B*H*(I + H), 4.0*(T*B*(I + H) + 4*H*(I + H)))
+    return Kernel(function, lambda: draw(f"{name.lower()} {T} {B}", (T, B, I)), 2.0*gates*T*B*H*(I + H),
+                  4.0*(T*B*(I + H) + gates*H*(I + H)))
 
 
 def pointwise(call: Callable[[Any, Any], Any], *shape: int, numpy: Callable[..., Any] | None = None) -> Kernel:
@@ -270,9 +271,10 @@ KERNELS: dict[str, Kernel] = {
     "avgpool2x2-64c56": pool(lambda F, x: F.avg_pool2d(x, 2), 32, 64, 56, 56),
     "maxpool3x3s2-64c112": pool(lambda F, x: F.max_pool2d(x, 3, 2, 1), 8, 64, 112, 112),
     "globalavgpool-512c7": pool(lambda F, x: F.adaptive_avg_pool2d(x, 1), 32, 512, 7, 7, share=49),
-    "lstm-T64-B32-I128-H256": lstm(64, 32, 128, 256),
-    "lstm-T128-B1-H128": lstm(128, 1, 128, 128),
-    "lstm-T32-B64-H512": lstm(32, 64, 512, 512),
+    **{f"{name.lower()}-{case}": recurrent(name, gates, *sizes)
+       for name, gates in (("LSTM", 4), ("GRU", 3), ("RNN", 1))
+       for case, sizes in (("T64-B32-I128-H256", (64, 32, 128, 256)), ("T128-B1-H128", (128, 1, 128, 128)),
+                           ("T32-B64-H512", (32, 64, 512, 512)))},
     "attention-8x8x256x64-causal": attention(8, 8, 256, 64, True),
     "attention-8x8x256x64": attention(8, 8, 256, 64, False),
     "attention-1x8x1024x64-causal": attention(1, 8, 1024, 64, True),

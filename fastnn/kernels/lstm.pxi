@@ -67,7 +67,7 @@ cdef object _lstm_backward(dy, dhT, dcT, saved, needs, bint sequence, bint rever
     cdef bint of_ih = needs[5] and has_b_ih, of_hh = needs[6] and has_b_hh
     shape[0] = 4 * H
     db = new_array(&db_, x_.dtype, 1, shape) if of_ih or of_hh else open_optional(None, &db_)
-    cdef Workspace work = Workspace((4 * H * (T * B + H + 64) + 2 * B * H) * (4 if x_.dtype == FNN_F32 else 8))
+    cdef Workspace work = Workspace((4 * H * (T * B + H + 64) + B * H) * (4 if x_.dtype == FNN_F32 else 8))
     if not fnn_scratch_ready():
         raise MemoryError("fastnn: no memory for the kernels' scratch")
     with nogil:

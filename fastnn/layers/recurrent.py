@@ -1,4 +1,4 @@
-"""LSTM and LSTMCell."""
+"""LSTM, GRU and RNN over sequences, and their cells."""
 
 from __future__ import annotations
 
@@ -10,14 +10,69 @@ import numpy as np
 from .. import functional as F
 from .. import init
 from ..errors import RangeError, ShapeError
-from ..ops.lstm import parameter_shapes, workspace_bytes
+from ..ops.recurrent import parameter_shapes, workspace_bytes
 from ..tensor import Parameter, Tensor
 from .module import Module
 
-__all__ = ["LSTM", "LSTMCell"]
+__all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
 
 
-class LSTM(Module):
+class Recurrent(Module):
+    """What LSTM, GRU and RNN share: parameters, their start, costs. `gates` rows of weights belong to a hidden unit."""
+
+    gates: int
+
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int, bias: bool, batch_first: bool, dropout: float,
+                 bidirectional: bool, dtype: Any) -> None:
+        super().__init__()
+        who = type(self).__name__
+        if hidden_size < 1 or num_layers < 1:
+            raise ShapeError(who=who, expected="hidden_size and num_layers of at least 1", got=(hidden_size, num_layers))
+        if not 0 <= dropout <= 1:
+            raise RangeError(who=who, expected="a probability 0 <= dropout <= 1", got=dropout)
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, dropout, bidirectional
+        shapes = parameter_shapes(self.gates, input_size, hidden_size, num_layers, bias, bidirectional)
+        self._names = list(shapes)
+        for name, shape in shapes.items():
+            self.register_parameter(name, Parameter(np.empty(shape, dtype)))
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """All uniform in +-1/sqrt(H)."""
+        bound = 1 / math.sqrt(self.hidden_size)
+        for p in self.parameters():
+            init.uniform_(p, -bound, bound)
+
+    def run(self, function: Any, input: Tensor, hx: Any) -> Any:
+        params = [getattr(self, name) for name in self._names]
+        return function(input, hx, params, num_layers=self.num_layers, bidirectional=self.bidirectional,
+                        batch_first=self.batch_first, dropout=self.dropout, training=self.training)
+
+    def cost(self, inputs: tuple[Any, ...], output: Any) -> int:
+        steps = math.prod(inputs[0].shape[:-1])
+        return steps * sum(p.numel() for name, p in self.named_parameters(recurse=False) if name.startswith("weight"))
+
+    def workspace_bytes(self, inputs: tuple[Any, ...], output: Any) -> int:
+        x = inputs[0]
+        T, B = (x.shape[0], 1) if x.ndim == 2 else x.shape[1::-1] if self.batch_first else x.shape[:2]
+        return workspace_bytes(self.gates, T, B, self.hidden_size, x.dtype.itemsize)        # layers and directions take turns
+
+    def describe(self) -> str:
+        layers = f", {self.num_layers} layers" if self.num_layers > 1 else ""
+        return (f"{type(self).__name__} {self.input_size} -> {self.hidden_size}{layers}"
+                f"{', both ways' if self.bidirectional else ''}")
+
+    def extra_repr(self) -> str:
+        text = f"{self.input_size}, {self.hidden_size}"
+        for name, default in (("num_layers", 1), ("nonlinearity", "tanh"), ("bias", True), ("batch_first", False),
+                              ("dropout", 0.0), ("bidirectional", False)):
+            if getattr(self, name, default) != default:
+                text += f", {name}={getattr(self, name)!r}"
+        return text
+
+
+class LSTM(Recurrent):
     r"""Long short-term memory over a whole sequence in one call per layer and direction.
 
     Parameters
@@ -45,20 +100,98 @@ class LSTM(Module):
     ((7, 4, 10), (4, 4, 5), (4, 4, 5))
     """
 
+    gates = 4
+
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
                  batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, *,
                  dtype: Any = np.float32) -> None:
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype)
+
+    def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        output, state = self.run(F.lstm, input, hx)
+        return output, state
+
+
+class GRU(Recurrent):
+    r"""Gated recurrent units over a whole sequence in one call per layer and direction.
+
+    Arguments are those of `LSTM`. Call: output, h = gru(x) or gru(x, h0); zeros without. x may be one sequence (T, I).
+    output (T, B, D*H); h (L*D, B, H). Parameters of layer k: weight_ih_lk (3*H, I), weight_hh_lk (3*H, H), bias_ih_lk,
+    bias_hh_lk (3*H,), and with _reverse those of the other direction; gates in the order r z n; all from U(-a, a) with
+    a = 1/sqrt(H). The reset gate acts after the product with W_hn and its bias. Cho et al. (2014), "Learning phrase
+    representations using RNN encoder-decoder for statistical machine translation".
+
+    >>> import fastnn as nn
+    >>> output, h = nn.GRU(3, 5, num_layers=2, bidirectional=True)(nn.zeros(7, 4, 3))
+    >>> output.shape, h.shape
+    ((7, 4, 10), (4, 4, 5))
+    """
+
+    gates = 3
+
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
+                 batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, *,
+                 dtype: Any = np.float32) -> None:
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype)
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        output, h = self.run(F.gru, input, hx)
+        return output, h
+
+
+class RNN(Recurrent):
+    r"""A plain recurrent network over a whole sequence in one call per layer and direction.
+
+    Arguments are those of `LSTM`, with nonlinearity, "tanh" or "relu", after num_layers as in PyTorch. Call: output, h =
+    rnn(x) or rnn(x, h0); zeros without. x may be one sequence (T, I). output (T, B, D*H); h (L*D, B, H). Parameters of layer
+    k: weight_ih_lk (H, I), weight_hh_lk (H, H), bias_ih_lk, bias_hh_lk (H,), and with _reverse those of the other direction;
+    all from U(-a, a) with a = 1/sqrt(H). Elman (1990), "Finding structure in time".
+
+    >>> import fastnn as nn
+    >>> output, h = nn.RNN(3, 5, nonlinearity="relu")(nn.zeros(7, 4, 3))
+    >>> output.shape, h.shape
+    ((7, 4, 5), (1, 4, 5))
+    """
+
+    gates = 1
+
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh", bias: bool = True,
+                 batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, *,
+                 dtype: Any = np.float32) -> None:
+        check_nonlinearity("RNN", nonlinearity)
+        super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype)
+        self.nonlinearity = nonlinearity
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        output, h = self.run(F.rnn_relu if self.nonlinearity == "relu" else F.rnn_tanh, input, hx)
+        return output, h
+
+
+def check_nonlinearity(who: str, nonlinearity: str) -> None:
+    if nonlinearity not in ("tanh", "relu"):
+        raise RangeError(who=who, expected='nonlinearity "tanh" or "relu"', got=nonlinearity)
+
+
+# ---- cells ------------------------------------------------------------------------------------------------------
+class RecurrentCell(Module):
+    """What LSTMCell, GRUCell and RNNCell share."""
+
+    gates: int
+    weight_ih: Parameter
+    weight_hh: Parameter
+    bias_ih: Parameter | None
+    bias_hh: Parameter | None
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool, dtype: Any) -> None:
         super().__init__()
-        if hidden_size < 1 or num_layers < 1:
-            raise ShapeError(who="LSTM", expected="hidden_size and num_layers of at least 1", got=(hidden_size, num_layers))
-        if not 0 <= dropout <= 1:
-            raise RangeError(who="LSTM", expected="a probability 0 <= dropout <= 1", got=dropout)
-        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, dropout, bidirectional
-        shapes = parameter_shapes(input_size, hidden_size, num_layers, bias, bidirectional)
-        self._names = list(shapes)
-        for name, shape in shapes.items():
-            self.register_parameter(name, Parameter(np.empty(shape, dtype)))
+        if hidden_size < 1:
+            raise ShapeError(who=type(self).__name__, expected="hidden_size of at least 1", got=hidden_size)
+        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
+        rows = self.gates * hidden_size
+        self.weight_ih = Parameter(np.empty((rows, input_size), dtype))
+        self.weight_hh = Parameter(np.empty((rows, hidden_size), dtype))
+        self.register_parameter("bias_ih", Parameter(np.empty(rows, dtype)) if bias else None)
+        self.register_parameter("bias_hh", Parameter(np.empty(rows, dtype)) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -67,65 +200,47 @@ class LSTM(Module):
         for p in self.parameters():
             init.uniform_(p, -bound, bound)
 
-    def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        params = [getattr(self, name) for name in self._names]
-        return F.lstm(input, hx, params, num_layers=self.num_layers, bidirectional=self.bidirectional,
-                      batch_first=self.batch_first, dropout=self.dropout, training=self.training)
+    def zero_state(self, input: Tensor) -> Tensor:
+        return Tensor(np.zeros((*input.shape[:-1], self.hidden_size), input.dtype))
+
+    def step(self, function: Any, input: Tensor, h: Tensor) -> Any:
+        """One step of a cell whose state is one tensor, of a batch or of one sample."""
+        weights = self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
+        if input.ndim == 1:
+            return F.squeeze(function(F.unsqueeze(input, 0), F.unsqueeze(h, 0), *weights), 0)
+        return function(input, h, *weights)
 
     def cost(self, inputs: tuple[Any, ...], output: Any) -> int:
-        steps = math.prod(inputs[0].shape[:-1])
-        return steps * sum(p.numel() for name, p in self.named_parameters(recurse=False) if name.startswith("weight"))
+        return math.prod(inputs[0].shape[:-1]) * (self.weight_ih.numel() + self.weight_hh.numel())
 
     def workspace_bytes(self, inputs: tuple[Any, ...], output: Any) -> int:
         x = inputs[0]
-        T, B = (x.shape[0], 1) if x.ndim == 2 else x.shape[1::-1] if self.batch_first else x.shape[:2]
-        return workspace_bytes(T, B, self.hidden_size, x.dtype.itemsize)        # layers and directions take turns
+        return workspace_bytes(self.gates, 1, math.prod(x.shape[:-1]), self.hidden_size, x.dtype.itemsize)
 
     def describe(self) -> str:
-        layers = f", {self.num_layers} layers" if self.num_layers > 1 else ""
-        return f"LSTM {self.input_size} -> {self.hidden_size}{layers}{', both ways' if self.bidirectional else ''}"
+        return f"{type(self).__name__} {self.input_size} -> {self.hidden_size}"
 
     def extra_repr(self) -> str:
-        text = f"{self.input_size}, {self.hidden_size}"
-        for name, default in (("num_layers", 1), ("bias", True), ("batch_first", False), ("dropout", 0.0),
-                              ("bidirectional", False)):
-            if getattr(self, name) != default:
-                text += f", {name}={getattr(self, name)}"
-        return text
+        nonlinearity = getattr(self, "nonlinearity", "tanh")
+        return (f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
+                + ("" if nonlinearity == "tanh" else f", nonlinearity={nonlinearity!r}"))
 
 
-class LSTMCell(Module):
+class LSTMCell(RecurrentCell):
     """One step of long short-term memory: h, c = cell(x) or cell(x, (h, c)). x (B, I) or (I,); h and c (B, H) or (H,).
 
     weight_ih (4*H, I), weight_hh (4*H, H), bias_ih and bias_hh (4*H,), all from U(-a, a) with a = 1/sqrt(H); gates i f g o.
     LSTM takes a whole sequence in one call, which is much faster than a loop over cells.
     """
 
-    weight_ih: Parameter
-    weight_hh: Parameter
-    bias_ih: Parameter | None
-    bias_hh: Parameter | None
+    gates = 4
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, dtype: Any = np.float32) -> None:
-        super().__init__()
-        if hidden_size < 1:
-            raise ShapeError(who="LSTMCell", expected="hidden_size of at least 1", got=hidden_size)
-        self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
-        self.weight_ih = Parameter(np.empty((4 * hidden_size, input_size), dtype))
-        self.weight_hh = Parameter(np.empty((4 * hidden_size, hidden_size), dtype))
-        self.register_parameter("bias_ih", Parameter(np.empty(4 * hidden_size, dtype)) if bias else None)
-        self.register_parameter("bias_hh", Parameter(np.empty(4 * hidden_size, dtype)) if bias else None)
-        self.reset_parameters()
-
-    def reset_parameters(self) -> None:
-        """All uniform in +-1/sqrt(H)."""
-        bound = 1 / math.sqrt(self.hidden_size)
-        for p in self.parameters():
-            init.uniform_(p, -bound, bound)
+        super().__init__(input_size, hidden_size, bias, dtype)
 
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
         if hx is None:
-            zero = Tensor(np.zeros((*input.shape[:-1], self.hidden_size), input.dtype))
+            zero = self.zero_state(input)
             hx = (zero, zero)
         if input.ndim == 1:
             h, c = F.lstm_cell(F.unsqueeze(input, 0), tuple(F.unsqueeze(s, 0) for s in hx), self.weight_ih, self.weight_hh,
@@ -133,15 +248,40 @@ class LSTMCell(Module):
             return F.squeeze(h, 0), F.squeeze(c, 0)
         return F.lstm_cell(input, hx, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
 
-    def cost(self, inputs: tuple[Any, ...], output: Any) -> int:
-        return math.prod(inputs[0].shape[:-1]) * (self.weight_ih.numel() + self.weight_hh.numel())
 
-    def workspace_bytes(self, inputs: tuple[Any, ...], output: Any) -> int:
-        x = inputs[0]
-        return workspace_bytes(1, math.prod(x.shape[:-1]), self.hidden_size, x.dtype.itemsize)
+class GRUCell(RecurrentCell):
+    """One step of a gated recurrent unit: h = cell(x) or cell(x, h). x (B, I) or (I,); h (B, H) or (H,).
 
-    def describe(self) -> str:
-        return f"LSTMCell {self.input_size} -> {self.hidden_size}"
+    weight_ih (3*H, I), weight_hh (3*H, H), bias_ih and bias_hh (3*H,), all from U(-a, a) with a = 1/sqrt(H); gates r z n.
+    GRU takes a whole sequence in one call, which is much faster than a loop over cells.
+    """
 
-    def extra_repr(self) -> str:
-        return f"{self.input_size}, {self.hidden_size}" + ("" if self.bias else ", bias=False")
+    gates = 3
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, dtype: Any = np.float32) -> None:
+        super().__init__(input_size, hidden_size, bias, dtype)
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
+        y: Tensor = self.step(F.gru_cell, input, self.zero_state(input) if hx is None else hx)
+        return y
+
+
+class RNNCell(RecurrentCell):
+    """One step of a plain recurrent network: h = cell(x) or cell(x, h). x (B, I) or (I,); h (B, H) or (H,).
+
+    nonlinearity is "tanh" or "relu". weight_ih (H, I), weight_hh (H, H), bias_ih and bias_hh (H,), all from U(-a, a) with
+    a = 1/sqrt(H). RNN takes a whole sequence in one call, which is much faster than a loop over cells.
+    """
+
+    gates = 1
+
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", *,
+                 dtype: Any = np.float32) -> None:
+        check_nonlinearity("RNNCell", nonlinearity)
+        super().__init__(input_size, hidden_size, bias, dtype)
+        self.nonlinearity = nonlinearity
+
+    def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
+        function = F.rnn_relu_cell if self.nonlinearity == "relu" else F.rnn_tanh_cell
+        y: Tensor = self.step(function, input, self.zero_state(input) if hx is None else hx)
+        return y

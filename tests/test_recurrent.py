@@ -1,0 +1,348 @@
+"""GRU and RNN: a step worked by hand, PyTorch as second opinion, and mistakes that must be noticed. The LSTM's are in test_lstm.py."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import fastnn as nn
+from fastnn.errors import FastnnError, ShapeError
+from fastnn.ops import recurrent
+from fastnn.ops.gru import GRU, GRU_CELL
+from fastnn.ops.rnn import RNN, RNN_CELL
+from fastnn.reference import gru as gru_reference
+from fastnn.testing import laws
+
+F = nn.functional
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """One of the recurrences with one state, with what PyTorch calls it."""
+
+    gates: int
+    op: object
+    cell_op: object
+    attrs: dict
+    function: object
+    cell: object
+    torch_layer: str
+    torch_args: dict
+
+    def run(self, *inputs, reverse=False):
+        return self.op.kernels[0](*inputs, reverse=reverse, **self.attrs)
+
+
+KINDS = {
+    "gru": Kind(3, GRU, GRU_CELL, {}, F.gru, F.gru_cell, "GRU", {}),
+    "rnn_tanh": Kind(1, RNN, RNN_CELL, {"relu": False}, F.rnn_tanh, F.rnn_tanh_cell, "RNN", {"nonlinearity": "tanh"}),
+    "rnn_relu": Kind(1, RNN, RNN_CELL, {"relu": True}, F.rnn_relu, F.rnn_relu_cell, "RNN", {"nonlinearity": "relu"}),
+}
+ALL = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+
+
+# ---- by hand ----------------------------------------------------------------------------------------------------
+def column(*numbers):
+    return nn.tensor(np.array(numbers, float).reshape(-1, 1), requires_grad=True)
+
+
+def test_one_step_of_gru_by_hand():
+    # With s = ln 3: sigmoid(s) = 0.75, sigmoid(-s) = 0.25 and tanh(s/2) = 0.5, for x = 1, h = 2:
+    #         w_ih   w_hh    b_ih   b_hh       a = w_ih + b_ih    u = 2 w_hh + b_hh
+    #     r   s      0       0      0          s                  0              r = sigmoid(s) = 0.75
+    #     z   0      -s      0      s          0                  -s             z = sigmoid(-s) = 0.25
+    #     n   0      s       s/8    -3s/2      s/8                s/2            n = tanh(s/8 + 0.75 s/2) = tanh(s/2) = 0.5
+    # h' = 0.75 * 0.5 + 0.25 * 2 = 0.875
+    s = np.log(3.0)
+    w_ih, w_hh = column(s, 0, 0), column(0, -s, s)
+    b_ih, b_hh = (nn.tensor(np.array(b), requires_grad=True) for b in ([0, 0, s / 8], [0, s, -1.5 * s]))
+    x, h = column(1), column(2)
+    y = F.gru_cell(x, h, w_ih, w_hh, b_ih, b_hh)
+    np.testing.assert_allclose(y.data, [[0.875]])
+    # with dh' = 1:   dn = 0.75                                      da_n = 0.75 * (1 - 0.25)         = 0.5625
+    #                 dz = h - n = 1.5                               da_z = 1.5 * 0.25 * 0.75         = 0.28125
+    #                 dr = da_n * u_n = 0.5625 * s/2 = 0.28125 s     da_r = 0.28125 s * 0.75 * 0.25   = 0.052734375 s
+    #                                                                du_n = da_n * r                  = 0.421875
+    #                 dh = z + w_hh . du = 0.25 - 0.28125 s + 0.421875 s = 0.25 + 0.140625 s
+    y.backward(np.ones((1, 1)))
+    da, du = np.array([0.052734375 * s, 0.28125, 0.5625]), np.array([0.052734375 * s, 0.28125, 0.421875])
+    np.testing.assert_allclose(b_ih.grad.data, da)
+    np.testing.assert_allclose(b_hh.grad.data, du)
+    np.testing.assert_allclose(w_ih.grad.data.ravel(), da)
+    np.testing.assert_allclose(w_hh.grad.data.ravel(), 2 * du)
+    np.testing.assert_allclose(x.grad.data, [[0.052734375 * s * s]])
+    np.testing.assert_allclose(h.grad.data, [[0.25 + 0.140625 * s]])
+
+
+@pytest.mark.parametrize("cell, y, slope", [(F.rnn_tanh_cell, 0.5, 0.75), (F.rnn_relu_cell, np.log(3) / 2, 1.0)], ids=["tanh", "relu"])
+def test_one_step_of_rnn_by_hand(cell, y, slope):
+    # z = 2 * 0.25 s + 1 * (-0.5 s) + 0.75 s - 0.25 s = s/2 with s = ln 3;  tanh(s/2) = 0.5, whose slope is 1 - 0.25
+    s = np.log(3.0)
+    x, h, w_ih, w_hh = column(2), column(1), column(0.25 * s), column(-0.5 * s)
+    b_ih, b_hh = (nn.tensor(np.array([b]), requires_grad=True) for b in (0.75 * s, -0.25 * s))
+    got = cell(x, h, w_ih, w_hh, b_ih, b_hh)
+    np.testing.assert_allclose(got.data, [[y]])
+    got.backward(np.ones((1, 1)))
+    for tensor, want in ((x, 0.25 * s), (h, -0.5 * s), (w_ih, 2), (w_hh, 1), (b_ih, 1), (b_hh, 1)):
+        np.testing.assert_allclose(tensor.grad.data.ravel(), [slope * want])
+
+
+# ---- PyTorch ------------------------------------------------------------------------------------------------------
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
+
+
+def same(ours, theirs, dtype):
+    """Equal to 1e-5 (float32) or 1e-12 (float64) of the largest element."""
+    want = theirs.detach().numpy()
+    assert ours.shape == want.shape
+    tolerance = 1e-5 if dtype == np.float32 else 1e-12
+    np.testing.assert_allclose(ours.data, want, rtol=0, atol=tolerance * max(1.0, np.abs(want).max(initial=0)))
+
+
+def ours_of(theirs):
+    return [nn.tensor(t.detach().numpy().copy(), requires_grad=True) for t in theirs]
+
+
+@DTYPES
+@ALL
+@pytest.mark.parametrize("B, I, H, bias", [(1, 1, 1, True), (5, 7, 3, True), (2, 3, 37, False), (50, 20, 130, True)])
+def test_a_cell_is_pytorchs(B, I, H, bias, kind, dtype):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    cell = getattr(torch.nn, kind.torch_layer + "Cell")(I, H, bias=bias, dtype=torch.float32 if dtype == np.float32 else torch.float64,
+                                                        **kind.torch_args)
+    theirs = [torch.randn(B, n, dtype=cell.weight_ih.dtype, requires_grad=True) for n in (I, H)]
+    want = cell(*theirs)
+    theirs += list(cell.parameters())
+    ours = ours_of(theirs)
+    got = kind.cell(*ours)
+    dy = np.random.default_rng(1).standard_normal((B, H)).astype(dtype)
+    want.backward(torch.tensor(dy))
+    got.backward(dy)
+    same(got, want, dtype)
+    for a, b in zip(ours, theirs):
+        same(a.grad, b.grad, dtype)
+
+
+COMPOSITIONS = {
+    "one layer": {"T": 6, "B": 5, "I": 7, "H": 33},
+    "one sequence": {"T": 9, "B": 1, "I": 7, "H": 20},
+    "two layers": {"T": 5, "B": 3, "I": 4, "H": 6, "num_layers": 2},
+    "three layers in both directions": {"T": 4, "B": 2, "I": 3, "H": 5, "num_layers": 3, "bidirectional": True},
+    "batch first": {"T": 5, "B": 3, "I": 4, "H": 6, "num_layers": 2, "bidirectional": True, "batch_first": True},
+    "no biases": {"T": 5, "B": 3, "I": 4, "H": 6, "num_layers": 2, "bias": False},
+    "one step": {"T": 1, "B": 3, "I": 4, "H": 6, "num_layers": 2, "bidirectional": True},
+    "crossing tiles": {"T": 3, "B": 61, "I": 10, "H": 130},
+    "unbatched": {"T": 5, "B": None, "I": 4, "H": 6, "num_layers": 2, "bidirectional": True},
+    "unbatched, batch first": {"T": 5, "B": None, "I": 4, "H": 6, "batch_first": True},
+}
+
+
+@DTYPES
+@ALL
+@pytest.mark.parametrize("state", [True, False], ids=["state", "no state"])
+@pytest.mark.parametrize("name", COMPOSITIONS)
+def test_the_composition_is_pytorchs(name, state, kind, dtype):
+    """Output, last state, and the gradients of all inputs, states and parameters."""
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    case = {"num_layers": 1, "bidirectional": False, "batch_first": False, "bias": True} | COMPOSITIONS[name]
+    T, B, I, H, bias = (case.pop(key) for key in ("T", "B", "I", "H", "bias"))
+    real = torch.float32 if dtype == np.float32 else torch.float64
+    layer = getattr(torch.nn, kind.torch_layer)(I, H, bias=bias, dtype=real, **case, **kind.torch_args)
+    cells = case["num_layers"] * (1 + case["bidirectional"])
+    shape = (T, I) if B is None else (B, T, I) if case["batch_first"] else (T, B, I)
+    theirs = [torch.randn(shape, dtype=real, requires_grad=True)]
+    if state:
+        theirs.append(torch.randn((cells, H) if B is None else (cells, B, H), dtype=real, requires_grad=True))
+    want = layer(*theirs)
+    theirs += list(layer.parameters())
+    ours = ours_of(theirs)
+    first = 1 + state
+    got = kind.function(ours[0], ours[1] if state else None, ours[first:], **case)
+    rng = np.random.default_rng(2)
+    dys = [rng.standard_normal(a.shape).astype(dtype) for a in got]
+    torch.autograd.backward(want, [torch.tensor(dy) for dy in dys])
+    nn.autograd.backward(got, dys)
+    for a, b in zip(got, want):
+        same(a, b, dtype)
+    for a, b in zip(ours, theirs):
+        same(a.grad, b.grad, dtype)
+
+
+@ALL
+@pytest.mark.parametrize("which", [0, 1], ids=["output", "h_n"])
+def test_a_gradient_may_arrive_through_one_result_only(which, kind):
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    layer = getattr(torch.nn, kind.torch_layer)(3, 4, 2, dtype=torch.float64, **kind.torch_args)
+    theirs = [torch.randn(5, 2, 3, dtype=torch.float64, requires_grad=True), *layer.parameters()]
+    layer(theirs[0])[which].sum().backward()
+    ours = ours_of(theirs)
+    result = kind.function(ours[0], None, ours[1:], num_layers=2)[which]
+    result.backward(np.ones(result.shape))
+    for a, b in zip(ours, theirs):
+        same(a.grad, b.grad, np.float64)
+
+
+@ALL
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_the_parameters_have_pytorchs_names_shapes_and_order(bias, bidirectional, kind):
+    torch = pytest.importorskip("torch")
+    theirs = getattr(torch.nn, kind.torch_layer)(3, 5, 2, bias=bias, bidirectional=bidirectional)
+    want = {name: tuple(p.shape) for name, p in theirs.named_parameters()}
+    assert list(recurrent.parameter_shapes(kind.gates, 3, 5, 2, bias, bidirectional).items()) == list(want.items())
+
+
+# ---- what must hold without a second opinion --------------------------------------------------------------------
+def arrays(gates, T, B, I, H, dtype=np.float64, seed=3):
+    rng = np.random.default_rng(seed)
+    shapes = (T, B, I), (B, H), (gates * H, I), (gates * H, H), (gates * H,), (gates * H,)
+    return [(rng.standard_normal(shape) * (1.0 if i < 2 else H ** -0.5)).astype(dtype) for i, shape in enumerate(shapes)]
+
+
+@ALL
+def test_a_layer_is_its_cell_step_by_step(kind):
+    x, h, *weights = (nn.tensor(a) for a in arrays(kind.gates, 6, 3, 4, 5))
+    y, h_n = nn.autograd.apply(kind.op, x, h, *weights, reverse=False, **kind.attrs)
+    for t in range(6):
+        h = kind.cell(nn.tensor(x.data[t]), h, *weights)
+        np.testing.assert_allclose(y.data[t], h.data, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(h_n.data, h.data, rtol=0, atol=1e-14)
+
+
+@ALL
+def test_reverse_is_the_sequence_read_backwards(kind):
+    x, *rest = arrays(kind.gates, 6, 3, 4, 37)
+    backwards, flipped = kind.run(x, *rest, reverse=True)[0], kind.run(x[::-1], *rest)[0]
+    assert np.array_equal(backwards[0], flipped[0][::-1]) and np.array_equal(backwards[1], flipped[1])
+
+
+def test_saturated_gates_stay_finite():
+    x, *rest = arrays(3, 4, 2, 3, 5, np.float32)
+    (y, _), saved = GRU.kernels[0](1e6 * x, *rest, reverse=False)
+    assert np.isfinite(y).all()
+    assert all(np.isfinite(g).all() for g in GRU.kernels[1]((y, None), saved, reverse=False))
+
+
+@ALL
+def test_nan_stays_nan_in_its_sequence(kind):
+    x, *rest = arrays(kind.gates, 3, 2, 4, 5, np.float32)
+    x[1, 0, 2] = np.nan
+    y = kind.run(x, *rest)[0][0]
+    assert np.isnan(y[1:, 0]).all() and np.isfinite(y[:, 1]).all() and np.isfinite(y[0]).all()
+
+
+@ALL
+@pytest.mark.parametrize("B, I, H", [(40, 24, 160), (1, 64, 800), (5, 16, 512)], ids=["batch", "one sequence", "few sequences"])
+def test_the_bits_do_not_depend_on_the_number_of_threads(B, I, H, kind):
+    inputs = arrays(kind.gates, 4, B, I, H, np.float32)
+    dy = tuple(np.random.default_rng(4).standard_normal(shape).astype(np.float32) for shape in ((4, B, H), (B, H)))
+
+    def run(reverse):
+        y, saved = kind.run(*inputs, reverse=reverse)
+        return [a.tobytes() for a in (*y, *kind.op.kernels[1](dy, saved, reverse=reverse, **kind.attrs))]
+    for reverse in (False, True):
+        with nn.threads(1):
+            one = run(reverse)
+        for n in (2, 3):
+            with nn.threads(n):
+                assert run(reverse) == one
+
+
+@ALL
+@pytest.mark.parametrize("backend", ["kernels", "reference"])
+def test_an_empty_batch(backend, kind):
+    with nn.use_backend(backend):
+        x = nn.tensor(np.zeros((3, 0, 4)), requires_grad=True)
+        shapes = recurrent.parameter_shapes(kind.gates, 4, 5, 2, True, True).values()
+        params = [nn.tensor(np.ones(shape), requires_grad=True) for shape in shapes]
+        y, h = kind.function(x, None, params, num_layers=2, bidirectional=True)
+        assert y.shape == (3, 0, 10) and h.shape == (4, 0, 5)
+        y.backward(np.zeros(y.shape))
+        assert x.grad.shape == (3, 0, 4) and all((p.grad.data == 0).all() for p in params)
+
+
+@ALL
+def test_dropout_acts_between_layers_in_training_only(kind):
+    x = nn.tensor(arrays(kind.gates, 4, 3, 5, 8)[0])
+    rng = np.random.default_rng(5)
+    params = [nn.tensor(rng.standard_normal(shape)) for shape in recurrent.parameter_shapes(kind.gates, 5, 8, 2).values()]
+    plain = kind.function(x, None, params, num_layers=2)[0].data
+    assert np.array_equal(kind.function(x, None, params, num_layers=2, dropout=0.5)[0].data, plain)
+    first = kind.function(x, None, params[:4])[0]
+    nn.seed(7)
+    got = kind.function(x, None, params, num_layers=2, dropout=0.5, training=True)[0].data
+    nn.seed(7)
+    want = kind.function(F.dropout(first, 0.5), None, params[4:])[0].data
+    assert np.array_equal(got, want) and not np.array_equal(got, plain)
+
+
+@ALL
+def test_errors_of_the_composition_come_before_any_work(kind):
+    calls = []
+    with nn.use_kernel(kind.op.name, lambda *a, **k: calls.append(1), lambda *a, **k: None, check=False):
+        x = nn.tensor(np.zeros((3, 2, 4)))
+        weights = [nn.tensor(np.zeros(s)) for s in recurrent.parameter_shapes(kind.gates, 4, 5, 2).values()]
+        for state in (nn.tensor(np.zeros((1, 2, 5))), (nn.tensor(np.zeros((2, 2, 5))),)):
+            with pytest.raises(ShapeError):
+                kind.function(x, state, weights, num_layers=2)
+        with pytest.raises(ShapeError):
+            kind.function(x, None, weights[:4] + weights[:4], num_layers=2)
+        with pytest.raises(FastnnError):
+            kind.function(x, None, [*weights[:-1], nn.tensor(np.zeros(5 * kind.gates, np.float32))], num_layers=2)
+    assert calls == []
+
+
+# ---- mistakes that must be noticed ------------------------------------------------------------------------------
+def caught(op, law):
+    for sample in op.samples():
+        try:
+            law(op, sample, np.float64)
+        except AssertionError:
+            return True
+    return False
+
+
+def pieces(w, order):
+    return None if w is None else np.concatenate([np.split(w, 3)[i] for i in order])
+
+
+def test_gates_in_another_order_are_noticed():
+    """z r n, as Keras has them, instead of PyTorch's r z n."""
+    broken = dataclasses.replace(GRU_CELL, forward=lambda x, h, *w: gru_reference.gru_cell_forward(
+        x, h, *(pieces(a, (1, 0, 2)) for a in w)))
+    assert caught(broken, laws.forward_is_the_definition)
+
+
+@pytest.mark.parametrize("mistake", ["reset before the product", "reset without the bias", "none"])
+def test_another_reset_gate_is_noticed(mistake):
+    """The original paper resets the state before the product; and some forget that the bias is reset too."""
+    def forward(x, h, w_ih, w_hh, b_ih, b_hh):
+        b_ih, b_hh = (np.zeros(len(w_hh)) if b is None else b for b in (b_ih, b_hh))
+        H = h.shape[1]
+        a, u = x @ w_ih.T + b_ih, h @ w_hh.T + b_hh
+        r, z = (1 / (1 + np.exp(-(a + u)[:, k * H:(k + 1) * H])) for k in (0, 1))
+        u_n, b_n = u[:, 2 * H:], b_hh[2 * H:]
+        if mistake == "reset before the product":
+            reset = (r * h) @ w_hh[2 * H:].T + b_n
+        else:
+            reset = r * (u_n - b_n) + b_n if mistake == "reset without the bias" else r * u_n
+        n = np.tanh(a[:, 2 * H:] + reset)
+        return (1 - z) * n + z * h, ()
+    broken = dataclasses.replace(GRU_CELL, forward=forward)
+    assert caught(broken, laws.forward_is_the_definition) == (mistake != "none")
+
+
+@ALL
+def test_y_t_instead_of_the_h_before_is_noticed(kind):
+    """The gradient of W_hh from each step's own output, as a released LSTM had it."""
+    forward, backward = kind.op.definition
+
+    def broken(dy, saved, **attrs):
+        steps, shape = saved
+        spoilt = [(t, (s[0], y_t, *s[2:])) for (t, s), y_t in zip(steps, [s[1] for _, s in steps[1:]] + [steps[-1][1][1] + 1])]
+        dx, dh0, dw_ih, _, *biases = backward(dy, saved, **attrs)
+        return (dx, dh0, dw_ih, backward(dy, (spoilt, shape), **attrs)[3], *biases)
+    assert caught(dataclasses.replace(kind.op, forward=forward, backward=broken), laws.backward_is_the_definition)
