@@ -125,14 +125,17 @@ def layer_of(T: int, B: int, I: int, H: int) -> Sample:
     return steps(f"T={T} B={B} I={I} H={H}", T, B, I, H, reverse=False)
 
 
+def layer(*args: Tensor) -> Any:
+    return apply(GRU, *args, None, None, reverse=False)
+
+
 GRU = register(Op(
     name="gru", family="recurrent", inputs=("x", "h0", *INPUTS[2:]),
     formula="h_t = gru_cell(x_t, h_{t-1}) for t = 0 ... T-1, or backwards; gives all h_t and the last h",
     forward=kernel("gru_forward"), backward=kernel("gru_backward"),
     ref_forward=reference.gru_forward, ref_backward=reference.gru_backward,
     check=check_gru, samples=lambda: recurrent.sequence_samples(partial(steps, reverse=False)),
-    errors=recurrent.sequence_errors("gru", 3, lambda *args: apply(GRU, *args, None, None, reverse=False),
-                                     lambda *args, **kwargs: gru(*args, **kwargs)),
+    errors=recurrent.sequence_errors("gru", 3, layer, lambda *args, **kwargs: gru(*args, **kwargs)),
     fast_numpy=fast_gru,
     bench={"T=64 B=32 I=128 H=256": lambda: layer_of(64, 32, 128, 256),
            "T=128 B=1 I=128 H=128": lambda: layer_of(128, 1, 128, 128)},

@@ -138,14 +138,17 @@ def layer_of(T: int, B: int, I: int, H: int) -> Sample:
     return steps(f"T={T} B={B} I={I} H={H}", T, B, I, H, reverse=False, relu=False)
 
 
+def layer(*args: Tensor) -> Any:
+    return apply(RNN, *args, None, None, reverse=False, relu=False)
+
+
 RNN = register(Op(
     name="rnn", family="recurrent", inputs=("x", "h0", *INPUTS[2:]),
     formula="h_t = rnn_cell(x_t, h_{t-1}) for t = 0 ... T-1, or backwards; gives all h_t and the last h",
     forward=kernel("rnn_forward"), backward=kernel("rnn_backward"),
     ref_forward=reference.rnn_forward, ref_backward=reference.rnn_backward,
     check=check_rnn, samples=sequence_samples,
-    errors=recurrent.sequence_errors("rnn_tanh", 1, lambda *args: apply(RNN, *args, None, None, reverse=False, relu=False),
-                                     lambda *args, **kwargs: rnn_tanh(*args, **kwargs)),
+    errors=recurrent.sequence_errors("rnn_tanh", 1, layer, lambda *args, **kwargs: rnn_tanh(*args, **kwargs)),
     fast_numpy=fast_rnn,
     bench={"T=64 B=32 I=128 H=256": lambda: layer_of(64, 32, 128, 256),
            "T=128 B=1 I=128 H=128": lambda: layer_of(128, 1, 128, 128)},
