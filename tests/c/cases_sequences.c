@@ -28,7 +28,60 @@ CASE(lstm_backward)
         void *dx = out(r, T * B * I), *dh0 = out(r, B * H), *dc0 = out(r, B * H), *dw_ih = out(r, 4 * H * I), *dw_hh = out(r, 4 * H * H);
         void *db = out(r, 4 * H);
         CALL(lstm_backward)(dx, dh0, dc0, dw_ih, dw_hh, db, dy, i % 2 ? dhT : NULL, dcT, x, h0, c0, w_ih, w_hh, y, gates, cells,
-                            work(r, 4 * H * (T * B + H + 64) + 2 * B * H, OF_TYPE), T, B, I, H, i % 2);
+                            work(r, 4 * H * (T * B + H + 64) + B * H, OF_TYPE), T, B, I, H, i % 2);
+    }
+}
+
+/* ---- gru.h, rnn.h: T, B, I, H --------------------------------------------------------------------------------------------- */
+CASE(gru_forward)
+{
+    for (int i = 0; i < COUNT(sequences); i++) {
+        const fnn_size T = sequences[i][0], B = sequences[i][1], I = sequences[i][2], H = sequences[i][3];
+        LABEL("T=%td B=%td I=%td H=%td", T, B, I, H);
+        const void *x = in(r, T * B * I), *h0 = in(r, B * H), *w_ih = in(r, 3 * H * I), *w_hh = in(r, 3 * H * H);
+        const void *b_ih = in(r, 3 * H), *b_hh = in(r, 3 * H);
+        void *y = out(r, T * B * H), *hT = out(r, B * H), *gates = out(r, T * B * 4 * H);
+        CALL(gru_forward)(y, hT, gates, x, h0, w_ih, w_hh, b_ih, i % 2 ? b_hh : NULL, work(r, 3 * H * (H + 64) + 4 * H, OF_TYPE),
+                          T, B, I, H, i % 2);
+    }
+}
+
+CASE(gru_backward)
+{
+    for (int i = 0; i < COUNT(sequences); i++) {
+        const fnn_size T = sequences[i][0], B = sequences[i][1], I = sequences[i][2], H = sequences[i][3];
+        LABEL("T=%td B=%td I=%td H=%td", T, B, I, H);
+        const void *dy = in(r, T * B * H), *dhT = in(r, B * H), *x = in(r, T * B * I), *h0 = in(r, B * H);
+        const void *w_ih = in(r, 3 * H * I), *w_hh = in(r, 3 * H * H), *y = in(r, T * B * H), *gates = in_range(r, T * B * 4 * H, 0, 1);
+        void *dx = out(r, T * B * I), *dh0 = out(r, B * H), *dw_ih = out(r, 3 * H * I), *dw_hh = out(r, 3 * H * H);
+        void *db_ih = out(r, 3 * H), *db_hh = out(r, 3 * H);
+        CALL(gru_backward)(dx, dh0, dw_ih, dw_hh, db_ih, db_hh, dy, i % 2 ? dhT : NULL, x, h0, w_ih, w_hh, y, gates,
+                           work(r, 3 * H * (H + 64) + 4 * H * T * B + B * H, OF_TYPE), T, B, I, H, i % 2);
+    }
+}
+
+CASE(rnn_forward)
+{
+    for (int i = 0; i < 2 * COUNT(sequences); i++) {
+        const fnn_size *s = sequences[i / 2], T = s[0], B = s[1], I = s[2], H = s[3];
+        LABEL("T=%td B=%td I=%td H=%td, %s", T, B, I, H, i % 2 ? "relu" : "tanh");
+        const void *x = in(r, T * B * I), *h0 = in(r, B * H), *w_ih = in(r, H * I), *w_hh = in(r, H * H);
+        const void *b_ih = in(r, H), *b_hh = in(r, H);
+        void *y = out(r, T * B * H), *hT = out(r, B * H);
+        CALL(rnn_forward)(y, hT, x, h0, w_ih, w_hh, b_ih, i / 2 % 2 ? b_hh : NULL, work(r, H * (H + 65), OF_TYPE), T, B, I, H, i / 2 % 2, i % 2);
+    }
+}
+
+CASE(rnn_backward)
+{
+    for (int i = 0; i < 2 * COUNT(sequences); i++) {
+        const fnn_size *s = sequences[i / 2], T = s[0], B = s[1], I = s[2], H = s[3];
+        LABEL("T=%td B=%td I=%td H=%td, %s", T, B, I, H, i % 2 ? "relu" : "tanh");
+        const void *dy = in(r, T * B * H), *dhT = in(r, B * H), *x = in(r, T * B * I), *h0 = in(r, B * H);
+        const void *w_ih = in(r, H * I), *w_hh = in(r, H * H), *y = in(r, T * B * H);
+        void *dx = out(r, T * B * I), *dh0 = out(r, B * H), *dw_ih = out(r, H * I), *dw_hh = out(r, H * H), *db = out(r, H);
+        CALL(rnn_backward)(dx, dh0, dw_ih, dw_hh, db, dy, i / 2 % 2 ? dhT : NULL, x, h0, w_ih, w_hh, y, work(r, H * (H + 64 + T * B), OF_TYPE),
+                           T, B, I, H, i / 2 % 2, i % 2);
     }
 }
 
