@@ -3,13 +3,14 @@
 import copy
 import importlib.util
 import json
+import time
 
 import numpy as np
 import pytest
 
 import fastnn as nn
 from fastnn import cli
-from fastnn.cli import bars, bench, levels, memory, onnx_graphs, race, results, workloads
+from fastnn.cli import bars, bench, levels, memory, onnx_graphs, overhead, race, results, sweep, workloads
 from fastnn.cli.console import UserError
 from fastnn.cli.libraries import Fastnn, NotOffered, OnnxRuntime
 from fastnn.cli.networks import NETWORKS
@@ -190,3 +191,82 @@ def test_bench_has_no_workload_of_the_name_of_a_kind():
     for kind in bench.KINDS:
         with pytest.raises(UserError):
             bench.choose([kind])
+
+
+# ---- threads, overhead, odd sizes --------------------------------------------------------------------------------------------------
+def test_scaling_runs_both_numbers_of_threads(tmp_path, capfd):
+    args = ["bench", "scaling", "gemm-64/forward", "--against", "", "--threads", "2", "--rounds", "2", "--seconds", "0.001", "--save"]
+    assert cli.main([*args, str(tmp_path)]) == 0
+    part = json.loads(next(tmp_path.glob("*.json")).read_text())["scaling"]
+    row, = part["rows"]
+    one, many = row["seconds"]["fastnn"]
+    assert row["workload"] == "gemm-64/forward" and row["speed-up"]["fastnn"] == one/many > 0
+    assert "gemm-64/forward" in capfd.readouterr().out
+
+
+def test_contestants_may_differ_in_threads_alone():
+    with race.Contestants({"fastnn": ("fastnn", 1), "fastnn on 2": ("fastnn", 2)}, 2) as contestants:
+        contestants.versions()
+        assert [worker.greet()["threads"] for worker in contestants.workers.values()] == ([1, 2] if compiled else [1, 1])
+
+
+def test_scaling_needs_two_threads(capsys):
+    assert cli.main(["bench", "scaling", "--threads", "1"]) == 2
+    assert "--threads 2" in capsys.readouterr().err
+
+
+def test_overhead_is_measured_over_the_very_call_that_the_function_makes():
+    x = nn.tensor([[1.0, -2.0]])
+    call = overhead.kernel_call("softmax", lambda: nn.functional.softmax(x, dim=-1))
+    np.testing.assert_array_equal(call()[0], np.asarray(nn.functional.softmax(x, dim=-1)))
+    before = nn.ops.registry.ACTIVE["softmax"]
+    with pytest.raises(ZeroDivisionError):
+        overhead.kernel_call("softmax", lambda: 1/0)
+    assert nn.ops.registry.ACTIVE["softmax"] is before
+
+
+def test_overhead_has_a_row_for_every_op(monkeypatch, capfd):
+    monkeypatch.setattr(overhead, "ROUNDS", 5)
+    monkeypatch.setattr(overhead, "CALLS", 20)
+    assert cli.main(["bench", "overhead", "--json"]) == 0
+    rows = json.loads(capfd.readouterr().out)["rows"]
+    assert [row["op"] for row in rows] == list(overhead.subjects()) and all(0 < row["kernel"] < row["tape"] for row in rows)
+
+
+def test_a_cliff_is_a_size_that_costs_more_than_the_better_neighbour():
+    rows = sweep.cliffs([{"rate": rate} for rate in (10.0, 10.0, 4.0, 9.0, 7.0)])
+    assert [row["cost"] for row in rows] == [1.0, 1.0, 2.5, pytest.approx(7/9), pytest.approx(9/7)]
+    assert [row["cost"] > bars.CLIFF for row in rows] == [False, False, True, False, False]
+
+
+def test_sweep_finds_a_cliff_and_returns_its_code(monkeypatch, capfd):
+    def call(n, dtype):                                                     # the middle size takes 20 times the others' time
+        return lambda: time.sleep(0.02 if n == 17 else 0.001), float(n)
+    monkeypatch.setattr(sweep, "SWEEPS", (sweep.Sweep("nap", ((16, 17, 18),), call),))
+    monkeypatch.setattr(sweep, "ROUNDS", 2)
+    assert cli.main(["bench", "sweep", "--threads", "1"]) == 1
+    out = capfd.readouterr().out
+    assert "CLIFF: nap, float32, size 17" in out and "CLIFF: nap, float64, size 17" in out and "size 16:" not in out and "2 cliffs" in out
+
+
+@pytest.mark.parametrize("swept", sweep.SWEEPS, ids=lambda swept: swept.name)
+def test_sweeps_do_what_they_say(swept):
+    call, flops = swept.call(8, "float64")
+    y = call()
+    if swept.name == "gemm":
+        assert y.shape == (8, 8) and y.dtype == np.float64 and flops == 2*8**3
+    else:
+        assert flops == (3 if "backward" in swept.name else 1)*2*4*64*64*32*9
+    assert all(list(cluster) == sorted(cluster) and len(cluster) > 1 for cluster in swept.clusters)
+
+
+def test_parts_have_their_bars():
+    overheads = [{"op": "relu", "kernel": 1e-6, "tape": 1.5e-6, "layer": 3.5e-6}, {"op": "mul", "kernel": 1e-6, "tape": 2.9e-6, "layer": None}]
+    sizes = [{"what": "gemm", "dtype": "float32", "size": 127, "cost": 1.6}, {"what": "gemm", "dtype": "float32", "size": 128, "cost": 0.6}]
+    speed_ups = [{"workload": "resnet18/step", "speed-up": {"fastnn": 1.85}}, {"workload": "lenet/step", "speed-up": {"fastnn": 1.0}}]
+    record = {"scaling": {"threads": 2, "rows": speed_ups}, "overhead": {"rows": overheads}, "sweep": {"rows": sizes}}
+    found = [(bar.what.split(",")[0], bar.measured, bar.where, bar.verdict) for bar in bars.measure(record)]
+    assert found == [("2 threads over one", 1.85, "resnet18/step", "met"),
+                     ("overhead of tape over the C call", pytest.approx(1.9), "mul", "met"),
+                     ("overhead of tape and layer over the C call", pytest.approx(2.5), "relu", "MISSED"),
+                     ("cost of an odd size over its neighbour's", 1.6, "gemm of 127, float32", "MISSED")]

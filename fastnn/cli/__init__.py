@@ -48,7 +48,8 @@ def parser() -> argparse.ArgumentParser:
     sub = command("bench", "measure speed, against PyTorch and NumPy")
     sub.add_argument("names", nargs="*", metavar="NAME",
                      help="an op, a family, a network, or one of the groups ops, kernels, networks; default: kernels and networks; "
-                     "or `memory [NETWORK ...]`: the peak memory of training steps")
+                     "or one of memory [NETWORK ...], scaling [NAME ...], overhead, sweep: peak memory of training steps, several threads over "
+                     "one, cost of tape and layers, odd sizes")
     sub.add_argument("--against", default="torch,numpy", help="rivals, with commas between them: torch, numpy, onnxruntime (inference of "
                      "networks); '' for none (default: torch,numpy)")
     sub.add_argument("--threads", type=positive, help="for every contestant (default: what fastnn would use)")

@@ -15,9 +15,10 @@ from typing import Any
 from .console import share
 from .race import geometric_mean
 
-__all__ = ["Bar", "cells", "measure"]
+__all__ = ["CLIFF", "Bar", "cells", "measure"]
 
 Row = dict[str, Any]
+CLIFF = 1.5         # how many times slower per operation than its neighbour a size may be (sweep.py)
 
 
 @dataclass(frozen=True)
@@ -157,14 +158,32 @@ def measure(record: Row) -> list[Bar]:
             found.append(Bar(what, mean, f"{len(values)} workloads, {sum(value >= 1 for value in values)} won", asked, aim, unit))
         elif values and summary == "lowest":
             found.append(Bar(what, values[0], lowest, asked, aim, unit))
-    return found + memory_bars(record)
+    return found + memory_bars(record) + scaling_bars(record) + overhead_bars(record) + sweep_bars(record)
 
 
 def memory_bars(record: Row) -> list[Bar]:
+    shares = [(row["peak"]["fastnn"]/row["peak"]["torch"], row["network"]) for row in record.get("memory", {}).get("rows", ())
+              if row["peak"].get("fastnn") and row["peak"].get("torch")]
+    return [Bar("peak memory of a training step over PyTorch's, highest", *max(shares), 1.0, 0.5, most=True)] if shares else []
+
+
+def scaling_bars(record: Row) -> list[Bar]:
+    threads = record.get("scaling", {}).get("threads")
+    asked, aim = (1.8, 1.95) if threads == 2 else (None, None)
+    return [Bar(f"{threads} threads over one", row["speed-up"]["fastnn"], row["workload"], asked, aim)
+            for row in record.get("scaling", {}).get("rows", ())
+            if row["workload"] in ("gemm-1024/forward", "resnet18/step") and row["speed-up"].get("fastnn")]
+
+
+def overhead_bars(record: Row) -> list[Bar]:
     found = []
-    if "memory" in record:
-        shares = sorted(((row["peak"]["fastnn"]/row["peak"]["torch"], row["network"]) for row in record["memory"]["rows"]
-                         if row["peak"].get("fastnn") and row["peak"].get("torch")), reverse=True)
-        if shares:
-            found.append(Bar("peak memory of a training step over PyTorch's, highest", shares[0][0], shares[0][1], 1.0, 0.5, most=True))
+    for name, what in (("tape", "tape"), ("layer", "tape and layer")):
+        costs = [(1e6*(row[name] - row["kernel"]), row["op"]) for row in record.get("overhead", {}).get("rows", ()) if row[name]]
+        if costs:
+            found.append(Bar(f"overhead of {what} over the C call, highest", *max(costs), 2.0, 1.0, "us", most=True))
     return found
+
+
+def sweep_bars(record: Row) -> list[Bar]:
+    costs = [(row["cost"], f"{row['what']} of {row['size']}, {row['dtype']}") for row in record.get("sweep", {}).get("rows", ())]
+    return [Bar("cost of an odd size over its neighbour's, highest", *max(costs), CLIFF, None, most=True)] if costs else []

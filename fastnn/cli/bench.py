@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Sequence
@@ -10,9 +11,9 @@ from typing import Any
 
 from .. import config
 from ..ops.registry import OPS
-from . import bars, console, memory, results
+from . import bars, console, results
 from .console import UserError, heading, paint, say
-from .levels import at_level, held
+from .levels import at_level
 from .libraries import NAMES, PACKAGES
 from .race import Contestants, Result, busy, race
 from .workloads import BACKWARD, STEP, Workload, catalogue
@@ -115,19 +116,18 @@ def run(workloads: Sequence[Workload], libraries: Sequence[str], threads: int, r
             console.progress(f"  measuring {workload.name} ({i + 1} of {len(workloads)})")
             raced.append(race(contestants, workload, rounds, seconds))
             show(raced[-1])
-    return {**results.about(threads, warning), "versions": versions, "lowered": level,
-            "held": {rival: switches for rival in rivals if (switches := held(rival, level))},
-            "rounds": rounds, "seconds per turn": seconds, "limits": limits, "rivals": rivals,
+    return {**results.about(threads, warning), "versions": versions, **results.held_to(level, rivals), "rounds": rounds,
+            "seconds per turn": seconds, "limits": limits,
             "results": results.rows_of(raced, rivals, limits)}
 
 
-# measurements of other kinds, by the first name after `bench`
-KINDS = {"memory": memory.command}
+# measurements of other kinds, by the first name after `bench`; each is a module of that name
+KINDS = ("memory", "scaling", "overhead", "sweep")
 
 
 def command(args: Namespace) -> int:
     if args.names and args.names[0] in KINDS:
-        return KINDS[args.names[0]](args)
+        return int(importlib.import_module(f".{args.names[0]}", __package__).command(args))
     workloads = choose(args.names, args.backward)
     rivals, missing = rivals_here(args.against.replace(" ", "").split(","))
     threads = args.threads or config.get_num_threads()

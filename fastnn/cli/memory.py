@@ -18,14 +18,14 @@ import re
 import subprocess
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from .. import config
 from ..config import memory
 from . import console, results
-from .console import UserError, heading, paint, say
-from .levels import at_level, held
+from .console import UserError
+from .levels import at_level
 from .libraries import LIBRARIES, NAMES, fill
 from .networks import NETWORKS, Network, char_lstm, gpt, lenet, mlp
 from .race import environment
@@ -95,8 +95,7 @@ def peak_of_training(library: Any, name: str, steps: int = STEPS) -> dict[str, f
     return {"before": before, "peak": max(0, resident("VmHWM") - before), "loss": loss}
 
 
-def measure(networks: Sequence[str], libraries: Sequence[str], threads: int, level: str = "",
-            show: Callable[[dict[str, Any]], None] = lambda row: None) -> list[dict[str, Any]]:
+def measure(networks: Sequence[str], libraries: Sequence[str], threads: int, level: str = "") -> list[dict[str, Any]]:
     """A row per network: {"network": name, "peak": {library: bytes}, "failed": {library: why}}."""
     rows = []
     for name in networks:
@@ -110,7 +109,7 @@ def measure(networks: Sequence[str], libraries: Sequence[str], threads: int, lev
             else:
                 row["peak"][library] = json.loads(done.stdout.splitlines()[-1])["peak"]
         rows.append(row)
-        show(row)
+    console.progress("")
     return rows
 
 
@@ -125,28 +124,15 @@ def command(args: Namespace) -> int:
             raise UserError(f"there is no network called {name!r}; known are {', '.join(NETWORKS)}")
     rivals, missing = rivals_here(name for name in args.against.replace(" ", "").split(",") if name not in ("numpy", "onnxruntime"))
     threads = args.threads or config.get_num_threads()
-    with at_level(args.isa) as lowered:
-        part = {**results.about(threads), "rivals": rivals, "lowered": lowered, "steps": STEPS,
-                "held": {rival: switches for rival in rivals if (switches := held(rival, lowered))}}
-        if not args.json:
-            heading(f"peak resident memory of {console.count(STEPS, 'training step')}, {console.count(threads, 'thread')}")
-            say_missing(missing)
-        part["rows"] = measure(networks, ["fastnn", *rivals], threads, lowered)
-    console.progress("")
-    if args.json:
-        say(json.dumps(part, indent=1))
-    else:
-        heads = ["network", "fastnn"]
-        for rival in rivals:
-            heads += [NAMES[rival], "fastnn's share"]
-        say(console.table(heads, results.memory_rows(part), "l" + "r"*(len(heads) - 1)))
-        for row in part["rows"]:
-            for library, why in row["failed"].items():
-                say(paint(f"  {row['network']}: {NAMES[library]}: {why}", "red"))
-    if args.save:
-        saved = results.save(args.save, part, "memory")
-        if not args.json:
-            say(f"\nsaved {' and '.join(map(str, saved))}")
+    with at_level(args.isa) as level:
+        part = {**results.about(threads), **results.held_to(level, rivals), "steps": STEPS,
+                "rows": measure(networks, ["fastnn", *rivals], threads, level)}
+    if not args.json:
+        say_missing(missing)
+    results.tell(args, "memory", part)
+    for row in part["rows"]:
+        for library, why in row["failed"].items():
+            print(f"{row['network']}: {NAMES[library]}: {why}", file=sys.stderr)
     return 1 if any(row["failed"] for row in part["rows"]) else 0
 
 

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -107,12 +107,14 @@ class Worker:
 class Contestants:
     """The processes of all contestants; a context manager. Starting is quick: imports run while others go on working.
 
+    libraries: their names; or {name: (library, threads)} for contestants that differ in more. "fastnn" is the one that others are compared with.
     level: the instruction set that rivals are held to where they can be (levels.py); "": to none.
     """
 
-    def __init__(self, libraries: Sequence[str], threads: int, level: str = ""):
+    def __init__(self, libraries: Sequence[str] | Mapping[str, tuple[str, int]], threads: int, level: str = ""):
         self.threads = threads
-        self.workers = {library: Worker(library, threads, level) for library in libraries}
+        pairs = libraries if isinstance(libraries, Mapping) else {library: (library, threads) for library in libraries}
+        self.workers = {name: Worker(library, n, level) for name, (library, n) in pairs.items()}
 
     def __enter__(self) -> Contestants:
         return self

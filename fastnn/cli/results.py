@@ -11,19 +11,20 @@ import re
 import subprocess
 import sys
 import time
+from argparse import Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from .. import __version__, config
 from . import bars, console
+from .levels import held
 from .libraries import NAMES
 from .race import Result, geometric_mean
 
-__all__ = ["about", "as_json", "commit", "facts", "file_name", "geometric_means", "markdown", "results_of", "rows_of", "save"]
-
-PARTS = ("memory", "scaling", "overhead", "sweep")
+__all__ = ["about", "as_json", "commit", "facts", "file_name", "geometric_means", "held_to", "markdown", "results_of", "rows_of", "save",
+           "tell"]
 
 
 def commit() -> str:
@@ -127,8 +128,22 @@ def race_lines(record: dict[str, Any]) -> list[str]:
             *table(["geometric mean", "against", "workloads", "won", "ratio"], means, 2)]
 
 
+# ---- the other parts ---------------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Part:
+    """How a part of a record is shown: title, a line that explains the figures, heads, and rows of text."""
+
+    title: str
+    note: Callable[[dict[str, Any]], str]
+    heads: Callable[[dict[str, Any]], list[str]]
+    rows: Callable[[dict[str, Any]], list[list[str]]]
+
+
+def memory_heads(part: dict[str, Any]) -> list[str]:
+    return ["network's training step", "fastnn", *[head for rival in part["rivals"] for head in (NAMES[rival], "fastnn's share")]]
+
+
 def memory_rows(part: dict[str, Any]) -> list[list[str]]:
-    """A row per network: the peak of every library, and the ratio of ours to each rival's."""
     cells = []
     for row in part["rows"]:
         ours = row["peak"].get("fastnn")
@@ -138,18 +153,60 @@ def memory_rows(part: dict[str, Any]) -> list[list[str]]:
     return cells
 
 
-def memory_lines(part: dict[str, Any]) -> list[str]:
-    heads = ["network's training step", "fastnn"]
-    for rival in part["rivals"]:
-        heads += [NAMES[rival], "fastnn's share"]
-    return [f"Peak resident memory over what was resident before the model was made, {part['steps']} steps with Adam; below 1 fastnn "
-            "needs less.", "", *table(heads, memory_rows(part))]
+def scaling_heads(part: dict[str, Any]) -> list[str]:
+    return ["workload", *[head for library in ("fastnn", *part["rivals"])
+                          for head in (f"{NAMES[library]}, 1 thread", console.count(part["threads"], "thread"), "speed-up")]]
 
 
-# what each part is called, and how it is shown; the later commands add theirs
-SHOWN: dict[str, tuple[str, Callable[[dict[str, Any]], list[str]]]] = {
-    "memory": ("Memory", memory_lines),
+def scaling_rows(part: dict[str, Any]) -> list[list[str]]:
+    def cells(row: dict[str, Any], library: str) -> list[str]:
+        one, many = row["seconds"].get(library, [None, None])
+        return [console.time(one), console.time(many), f"{one/many:.2f}" if one and many else ""]
+    return [[row["workload"], *[cell for library in ("fastnn", *part["rivals"]) for cell in cells(row, library)]] for row in part["rows"]]
+
+
+def overhead_rows(part: dict[str, Any]) -> list[list[str]]:
+    def over(row: dict[str, Any], name: str) -> str:
+        return console.time(row[name] - row["kernel"]) if row[name] else ""
+    return [[row["op"], console.time(row["kernel"]), *[over(row, name) for name in ("function", "tape", "layer")]] for row in part["rows"]]
+
+
+def sweep_rows(part: dict[str, Any]) -> list[list[str]]:
+    return [[row["what"], row["dtype"], str(row["size"]), console.time(row["seconds"]), f"{row['rate']/1e9:.1f}", f"{row['cost']:.2f}",
+             "CLIFF" if row["cost"] > bars.CLIFF else ""] for row in part["rows"]]
+
+
+SHOWN = {
+    "memory": Part("Memory", lambda part: f"Peak resident memory over what was resident before the model was made, {part['steps']} steps with "
+                   "Adam; below 1 fastnn needs less.", memory_heads, memory_rows),
+    "scaling": Part("Threads", lambda part: "Speed-up: the median on one thread over the median on all.", scaling_heads, scaling_rows),
+    "overhead": Part("Overhead", lambda part: "Of 16 numbers: the kernel's call with its wrapper, and what the function, the function with the "
+                     "tape recording, and the layer in training cost over it.", lambda part: ["op", "kernel", "function", "with tape", "layer"],
+                     overhead_rows),
+    "sweep": Part("Odd sizes", lambda part: f"Cost: time of one operation over that at the better of the sizes next to it; above {bars.CLIFF} it "
+                  "is a cliff.", lambda part: ["what", "dtype", "size", "time", "GFLOP/s", "cost", ""], sweep_rows),
 }
+
+
+def held_to(level: str, rivals: Sequence[str]) -> dict[str, Any]:
+    """The facts of a lowered level (levels.py): the level, and the switches that hold the rivals to it."""
+    return {"lowered": level, "rivals": list(rivals), "held": {rival: switches for rival in rivals if (switches := held(rival, level))}}
+
+
+def tell(args: Namespace, name: str, part: dict[str, Any]) -> None:
+    """Print a part as a table, or as JSON, and save it where asked."""
+    shown = SHOWN[name]
+    if args.json:
+        console.say(json.dumps(part, indent=1))
+    else:
+        console.heading(f"{shown.title.lower()}, {console.count(part['threads'], 'thread')}")
+        console.say(f"  {shown.note(part)}")
+        heads = shown.heads(part)
+        console.say(console.table(heads, shown.rows(part), "l" + "r"*(len(heads) - 1)))
+    if args.save:
+        saved = save(args.save, part, name)
+        if not args.json:
+            console.say(f"\nsaved {' and '.join(map(str, saved))}")
 
 
 def markdown(record: dict[str, Any]) -> str:
@@ -157,9 +214,11 @@ def markdown(record: dict[str, Any]) -> str:
     lines = ["# fastnn measured", "", *[f"- {fact}" for fact in facts(record)], ""]
     if "results" in record:
         lines += race_lines(record)
-    for name, (title, show) in SHOWN.items():
+    for name, shown in SHOWN.items():
         if name in record:
-            lines += [f"## {title}", "", *[f"- {fact}" for fact in facts(record[name])], "", *show(record[name])]
+            part = record[name]
+            lines += [f"## {shown.title}", "", *[f"- {fact}" for fact in facts(part)], "", shown.note(part), "",
+                      *table(shown.heads(part), shown.rows(part))]
     found = bars.measure(record)
     if found:
         lines += ["## The bars", "", "What was asked of this table, what was aimed at, and what came out; misses are listed like hits.", "",
@@ -195,7 +254,7 @@ def save(folder: str | Path, measured: dict[str, Any], part: str = "") -> tuple[
     if part:
         record = {**(before or {key: value for key, value in measured.items() if key != "rows"}), part: measured}
     else:
-        record = {**measured, **{name: before[name] for name in PARTS if name in before}}
+        record = {**measured, **{name: before[name] for name in SHOWN if name in before}}
     path.write_text(as_json(record), encoding="utf-8")
     page = path.with_suffix(".md")
     page.write_text(markdown(record), encoding="utf-8")
