@@ -10,7 +10,7 @@
  *            dw        dy . cols^T, in blocks of taps x filters x images, so that sums over images need few or no partial sums
  *            dx        stride 1: the convolution of dy with the turned filters; else col2im(w^T . dy), one writer per image
  *            1x1       the image is its own column matrix
- *            3x3       at stride 1, with enough channels and pixels: winograd.tmpl.h, for y and dx
+ *            3x3       at stride 1, with enough channels and pixels: winograd.tmpl.h for y and dx, winograd_dw.tmpl.h
  *            depthwise, and few filters: conv2d_direct.tmpl.h
  *            transposed   conv_transpose.tmpl.h: dx as a forward
  *            Small images go side by side into one piece, so that the matrix product has enough columns.
@@ -137,6 +137,7 @@ static void FN(conv_columns_forward)(REAL *y, const REAL *x, const REAL *w, cons
 
 #include "interleave.tmpl.h"
 #include "winograd.tmpl.h"
+#include "winograd_dw.tmpl.h"
 
 void FN(conv2d_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
 {
@@ -210,20 +211,30 @@ static void FN(conv_sum_parts)(void *ctx, fnn_size begin, fnn_size end)
     }
 }
 
+/* dw = the sum of `count` parts, in order */
+static void FN(conv_add_parts)(REAL *dw, const REAL *parts, fnn_size count, const fnn_window *g)
+{
+    const fnn_size weights = g->K * conv_taps(g);
+    FN(conv_sum_args) sum = { dw, parts, count, weights };
+    if (count > 1)
+        fnn_parallel_for(weights, 8192, FN(conv_sum_parts), &sum);
+}
+
 static void FN(conv_dw)(REAL *dw, const REAL *dy, const REAL *x, REAL *parts, const fnn_window *g)
 {
+    if (conv_dw_is_winograd(g) && FN(wino_dw)(dw, dy, x, parts, g)) {
+        FN(conv_add_parts)(dw, parts, wino_cut_dw(g).parts, g);
+        return;
+    }
     conv_args args = { .x = x, .dy = dy, .g = g, .dw = conv_cut_dw(g) };
-    const fnn_size weights = g->K * conv_taps(g), blocks = args.dw.image_blocks;
+    const fnn_size blocks = args.dw.image_blocks;
     const fnn_size items = blocks * g->G * args.dw.filter_blocks * args.dw.row_blocks;
     const fnn_size work = g->N * g->P * g->Q * (g->K / g->G) * conv_taps(g) * g->G / fnn_max(items, 1);
     args.out = blocks > 1 ? parts : dw;
     args.cut = conv_cut_columns(g, CONV_COLUMNS);
     fnn_parallel_for(items, fnn_max(1, CONV_WORK / fnn_max(1, work)),
                      conv_is_depthwise(g) ? FN(conv_direct_dw_block) : FN(conv_dw_block), &args);
-    if (blocks > 1) {
-        FN(conv_sum_args) sum = { dw, parts, blocks, weights };
-        fnn_parallel_for(weights, 8192, FN(conv_sum_parts), &sum);
-    }
+    FN(conv_add_parts)(dw, parts, blocks, g);
 }
 
 /* ---- dx ----------------------------------------------------------------------------------------------------------------- */

@@ -33,10 +33,13 @@
  *            arXiv:1901.01965: complex points.
  */
 #undef WINO_MR
+#undef WINO_LIST
 #if VBYTES == 64 && !REAL_IS_F64
 #  define WINO_MR 14                                /* tiles of the image in a panel: with two vectors of filters all that the registers hold */
+#  define WINO_LIST(do) do(1) do(2) do(3) do(4) do(5) do(6) do(7) do(8) do(9) do(10) do(11) do(12) do(13) do(14)
 #else
 #  define WINO_MR 6
+#  define WINO_LIST(do) do(1) do(2) do(3) do(4) do(5) do(6)
 #endif
 #define WINO_NR (2 * VL)                            /* filters in a panel */
 #define WINO_PAD VL                                 /* between the 49 matrices, so that they do not share cache lines' places */
@@ -53,6 +56,11 @@ typedef struct {
     REAL *v;
     fnn_size row, row_end;                          /* rows of tiles */
     fnn_size tiles, panels, v_step;                 /* v_step: from one of the 49 matrices to the next */
+    /* dw: winograd_dw.tmpl.h */
+    const REAL *dy;
+    REAL *dm, *dw, *parts;                          /* a band's A dy A^T; the sum of a part; all parts */
+    wino_dw_cut dw_cut;
+    int more;                                       /* add to dw */
 } FN(wino_args);
 
 /* ---- transforms along one axis ------------------------------------------------------------------------------------------ */
@@ -124,6 +132,15 @@ static fnn_size FN(wino_panel)(fnn_size tiles, fnn_size panels, fnn_size p)
     return p * (tiles / panels) + fnn_min(p, tiles % panels);
 }
 
+/* Where tile t has the channels from `group` on in V: forward's layout [panel][group][tile][VL], mr tiles from `first` on in the panel; dw's
+ * is [block of channels][tile][channel]. */
+FNN_INLINE REAL *FN(wino_v_at)(const FN(wino_args) *args, fnn_size group, fnn_size t, fnn_size first, fnn_size mr)
+{
+    const fnn_size c = group * VL, block = c / WINO_CHANNELS * WINO_CHANNELS;
+    return args->v + (args->dy ? block * args->tiles + t * fnn_min(WINO_CHANNELS, args->pitch - block) + c - block
+                               : first * args->pitch + (group * mr + t - first) * VL);
+}
+
 /* V of groups [begin, end) of VL channels */
 static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
 {
@@ -149,7 +166,7 @@ static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
                         panel_end = FN(wino_panel)(args->tiles, args->panels, panel + 1);
                     }
                     const fnn_size top = i * WINO_OUT - g->ph, left = j * WINO_OUT - g->pw;        /* in the image */
-                    REAL *v = args->v + panel_begin * args->pitch + (group * (panel_end - panel_begin) + t - panel_begin) * VL;
+                    REAL *v = FN(wino_v_at)(args, group, t, panel_begin, panel_end - panel_begin);
                     const REAL *px = pixels + ((top - first) * W + left) * VL;
                     if (top >= 0 && left >= 0 && top + WINO_IN <= H && left + WINO_IN <= W)
                         FN(wino_v_tile)(v, args->v_step, px, W, 0, WINO_IN, 0, WINO_IN);
@@ -251,18 +268,11 @@ typedef void FN(wino_product_fn)(REAL *m, const REAL *v, const REAL *u, fnn_size
 #define WINO_PRODUCT(mr)                                                                                                  \
     static void FN(wino_product_##mr)(REAL *m, const REAL *v, const REAL *u, fnn_size channels, int add)                  \
     { FN(wino_product)(mr, m, v, u, channels, add); }
-WINO_PRODUCT(1) WINO_PRODUCT(2) WINO_PRODUCT(3) WINO_PRODUCT(4) WINO_PRODUCT(5) WINO_PRODUCT(6)
-#if WINO_MR == 14
-WINO_PRODUCT(7) WINO_PRODUCT(8) WINO_PRODUCT(9) WINO_PRODUCT(10) WINO_PRODUCT(11) WINO_PRODUCT(12) WINO_PRODUCT(13) WINO_PRODUCT(14)
-#endif
-static FN(wino_product_fn) *const FN(wino_products)[WINO_MR] = {
-    FN(wino_product_1), FN(wino_product_2), FN(wino_product_3), FN(wino_product_4), FN(wino_product_5), FN(wino_product_6),
-#if WINO_MR == 14
-    FN(wino_product_7), FN(wino_product_8), FN(wino_product_9), FN(wino_product_10), FN(wino_product_11), FN(wino_product_12),
-    FN(wino_product_13), FN(wino_product_14)
-#endif
-};
+WINO_LIST(WINO_PRODUCT)
+#define WINO_NAME(mr) FN(wino_product_##mr),
+static FN(wino_product_fn) *const FN(wino_products)[WINO_MR] = { WINO_LIST(WINO_NAME) };
 #undef WINO_PRODUCT
+#undef WINO_NAME
 
 /* ---- y ------------------------------------------------------------------------------------------------------------------ */
 

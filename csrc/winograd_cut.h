@@ -33,15 +33,48 @@ static inline wino_cut wino_cut_tiles(const fnn_window *g, int filters_once)
 
 /* Whether the transforms' additions are worth the multiplications that they save: by counting. A transform of a tile or filter costs some
  * 300 operations per channel, which run at the speed of multiply-adds but for loads and stores. */
-static inline int conv_is_winograd(const fnn_window *g)
+static inline int wino_pays(const fnn_window *g, wino_cut cut, fnn_size filter_transforms)
 {
-    if (g->R != 3 || g->S != 3 || g->sh != 1 || g->sw != 1 || g->dh != 1 || g->dw != 1 || g->G != 1) return 0;
-    if (g->N < 1 || g->K < 1 || g->C < 1 || g->C > WINO_V_MOST / WINO_TILES_FEW || g->P > 1 << 16) return 0;
-    const wino_cut cut = wino_cut_tiles(g, 0);
-    if (cut.across > WINO_ACROSS || g->C * cut.across > WINO_V_MOST) return 0;
     const double tiles = (double)g->N * cut.down * cut.across, pairs = (double)g->C * fnn_ceil_div(g->K, 32) * 32;
     const double direct = 9.0 * g->N * g->P * g->Q * g->K * g->C;
-    return 49 * tiles * pairs + 320 * pairs + 300 * tiles * (g->C + g->K) < 0.8 * direct;
+    return 49 * tiles * pairs + 320 * filter_transforms * pairs + 300 * tiles * (g->C + g->K) < 0.8 * direct;
+}
+
+/* What the method can do, and what fits into scratch memory */
+static inline int wino_serves(const fnn_window *g)
+{
+    return g->R == 3 && g->S == 3 && g->sh == 1 && g->sw == 1 && g->dh == 1 && g->dw == 1 && g->G == 1
+        && g->N > 0 && g->K > 0 && g->C > 0 && g->P <= 1 << 16 && g->Q <= WINO_ACROSS * WINO_OUT;
+}
+
+static inline int conv_is_winograd(const fnn_window *g)
+{
+    if (!wino_serves(g) || g->C > WINO_V_MOST / WINO_TILES_FEW) return 0;
+    const wino_cut cut = wino_cut_tiles(g, 0);
+    return g->C * cut.across <= WINO_V_MOST && wino_pays(g, cut, 1);
+}
+
+/* dw: bands in parts, each with a partial sum, so that there is work for all threads. */
+typedef struct { wino_cut tiles; fnn_size parts, bands; } wino_dw_cut;      /* bands: of a part */
+
+static inline wino_dw_cut wino_cut_dw(const fnn_window *g)
+{
+    wino_dw_cut cut = { .tiles = { fnn_ceil_div(g->P, WINO_OUT), fnn_ceil_div(g->Q, WINO_OUT), 0, 0 } };
+    const fnn_size items = fnn_ceil_div(g->K, 32) * fnn_ceil_div(g->C, WINO_CHANNELS), rows = g->N * cut.tiles.down;
+    const int own = items < WINO_BANDS;
+    const fnn_size tiles = fnn_max(1, fnn_min(own ? WINO_TILES : 2 * WINO_TILES, WINO_V_MOST / (g->C + g->K)));
+    cut.tiles.rows = fnn_even_piece(rows, fnn_max(1, tiles / cut.tiles.across));
+    cut.tiles.bands = fnn_ceil_div(rows, cut.tiles.rows);
+    cut.bands = own ? fnn_ceil_div(cut.tiles.bands, WINO_BANDS) : cut.tiles.bands;
+    cut.parts = fnn_ceil_div(cut.tiles.bands, cut.bands);
+    return cut;
+}
+
+static inline int conv_dw_is_winograd(const fnn_window *g)
+{
+    if (!wino_serves(g) || g->C > WINO_V_MOST || g->K > WINO_V_MOST - g->C) return 0;
+    const wino_dw_cut cut = wino_cut_dw(g);
+    return (g->C + g->K) * cut.tiles.across <= WINO_V_MOST && wino_pays(g, cut.tiles, cut.tiles.bands);
 }
 
 #endif

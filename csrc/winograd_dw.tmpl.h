@@ -1,0 +1,248 @@
+/* winograd_dw.tmpl.h -- the gradient of 3x3 filters in a third of the multiplications: winograd.tmpl.h backwards. Included by conv2d.tmpl.h.
+ *
+ * Math       forward was  y = A^T [ sum over channels of U * V ] A,  U = G g G^T,  V = B^T d B,  for each tile. So
+ *
+ *                dM = A dy A^T,    dU = sum over tiles of dM * V,    dg = G^T dU G
+ *
+ * Layout     V [49][block of channels][tile][channel],  dM [49][panel of filters][tile][NR],  dU [49][channel][NR]
+ * Method     For each band of tiles: V of all channels and dM of all filters; then, block of channels by panel of filters, the 49 matrix
+ *            products, whose dU stays in the cache until G^T dU G has been added to dw.
+ * Infinity   as forward: if a sum is not finite, all of dw is computed by columns.
+ * Threads    Where there are many blocks and panels, threads share them; else they share the bands, in parts with a partial sum each.
+ *            Parts are cut by size and added in order.
+ */
+FNN_INLINE void FN(wino_a)(vec *m, const vec *y)
+{
+    const vec even = y[0] + y[2], odd = y[1] + y[3];
+    m[0] = y[0];
+    m[1] = even + odd;
+    m[2] = even - odd;
+    m[3] = y[0] - y[2];
+    m[4] = y[1] - y[3];
+    m[5] = m[3] + m[4];
+    m[6] = y[3];
+}
+
+FNN_INLINE void FN(wino_gt)(vec *g, const vec *u)
+{
+    const vec quarter = v_set((REAL)0.25), half = v_set((REAL)0.5);
+    const vec even = (u[1] + u[2]) * quarter, odd = (u[1] - u[2]) * quarter, back = (u[3] - u[5]) * half;
+    g[0] = u[0] + even + back;
+    g[1] = odd + (u[4] - u[5]) * half;
+    g[2] = even - back + u[6];
+}
+
+/* ---- dM: the upstream gradient ------------------------------------------------------------------------------------------ */
+
+/* One tile of VL filters, as wino_v_tile; `rows` x `columns` of its 4 x 4 pixels exist. */
+FNN_INLINE void FN(wino_dm_tile)(REAL *dm, fnn_size step, const REAL *px, fnn_size length, fnn_size rows, fnn_size columns)
+{
+    vec half[WINO_OUT][WINO_POINTS];
+#pragma GCC unroll 4
+    for (fnn_size p = 0; p < WINO_OUT; p++) {
+        vec y[WINO_OUT];
+#pragma GCC unroll 4
+        for (fnn_size q = 0; q < WINO_OUT; q++)
+            y[q] = p < rows && q < columns ? v_load(px + (p * length + q) * VL) : v_set(0);
+        FN(wino_a)(half[p], y);
+    }
+#pragma GCC unroll 7
+    for (fnn_size b = 0; b < WINO_POINTS; b++) {
+        vec y[WINO_OUT], out[WINO_POINTS];
+#pragma GCC unroll 4
+        for (fnn_size p = 0; p < WINO_OUT; p++)
+            y[p] = half[p][b];
+        FN(wino_a)(out, y);
+#pragma GCC unroll 7
+        for (fnn_size a = 0; a < WINO_POINTS; a++)
+            v_store(dm + (a * WINO_POINTS + b) * step, out[a]);
+    }
+}
+
+static fnn_size FN(wino_dm_step)(const FN(wino_args) *args)
+{
+    return fnn_ceil_div(args->g->K, WINO_NR) * args->tiles * WINO_NR + WINO_PAD;
+}
+
+/* dM of groups [begin, end) of VL filters */
+static void FN(wino_dm_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(wino_args) *args = ctx;
+    const fnn_window *g = args->g;
+    const fnn_size P = g->P, Q = g->Q, down = args->cut.down, step = FN(wino_dm_step)(args);
+    REAL *pixels = fnn_scratch_alloc(fnn_min(P, (args->row_end - args->row) * WINO_OUT) * Q * VL * sizeof(REAL));
+    for (fnn_size group = begin; group < end; group++) {
+        const fnn_size k = group * VL, lanes = fnn_max(0, fnn_min(VL, g->K - k));
+        REAL *dm = args->dm + k / WINO_NR * args->tiles * WINO_NR + k % WINO_NR;
+        for (fnn_size row = args->row, next; row < args->row_end; row = next) {
+            const fnn_size n = row / down, i_begin = row % down, i_end = fnn_min(down, i_begin + args->row_end - row);
+            const fnn_size first = i_begin * WINO_OUT, last = fnn_min(P, i_end * WINO_OUT);
+            FN(interleave)(pixels, args->dy + ((n * g->K + (lanes > 0 ? k : 0)) * P + first) * Q, P * Q, lanes, (last - first) * Q);
+            for (fnn_size i = i_begin; i < i_end; i++)
+                for (fnn_size j = 0; j < args->cut.across; j++, dm += WINO_NR) {
+                    const REAL *px = pixels + ((i * WINO_OUT - first) * Q + j * WINO_OUT) * VL;
+                    const fnn_size rows = P - i * WINO_OUT, columns = Q - j * WINO_OUT;
+                    if (rows >= WINO_OUT && columns >= WINO_OUT)
+                        FN(wino_dm_tile)(dm, step, px, Q, WINO_OUT, WINO_OUT);
+                    else
+                        FN(wino_dm_tile)(dm, step, px, Q, rows, columns);
+                }
+            next = row + i_end - i_begin;
+        }
+    }
+    fnn_scratch_free(pixels);
+}
+
+/* ---- dU: the products --------------------------------------------------------------------------------------------------- */
+
+/* du[channel][filter] = sum over tiles t of v[t][channel] * dm[t][filter], for mr channels (a constant) and NR filters */
+FNN_INLINE void FN(wino_dw_product)(const fnn_size mr, REAL *du, const REAL *v, fnn_size pitch, const REAL *dm, fnn_size tiles)
+{
+    vec acc[WINO_MR][2];
+#pragma GCC unroll 16
+    for (fnn_size i = 0; i < mr; i++)
+        acc[i][0] = acc[i][1] = v_set(0);
+    for (; tiles > 0; tiles--, v += pitch, dm += WINO_NR) {
+        const vec left = v_load(dm), right = v_load(dm + VL);
+#pragma GCC unroll 16
+        for (fnn_size i = 0; i < mr; i++) {
+            const vec pixel = v_set(v[i]);
+            acc[i][0] += pixel * left;
+            acc[i][1] += pixel * right;
+        }
+    }
+#pragma GCC unroll 16
+    for (fnn_size i = 0; i < mr; i++) {
+        v_store(du + i * WINO_NR, acc[i][0]);
+        v_store(du + i * WINO_NR + VL, acc[i][1]);
+    }
+}
+
+typedef void FN(wino_dw_product_fn)(REAL *du, const REAL *v, fnn_size pitch, const REAL *dm, fnn_size tiles);
+#define WINO_DW_PRODUCT(mr)                                                                                               \
+    static void FN(wino_dw_product_##mr)(REAL *du, const REAL *v, fnn_size pitch, const REAL *dm, fnn_size tiles)         \
+    { FN(wino_dw_product)(mr, du, v, pitch, dm, tiles); }
+WINO_LIST(WINO_DW_PRODUCT)
+#define WINO_DW_NAME(mr) FN(wino_dw_product_##mr),
+static FN(wino_dw_product_fn) *const FN(wino_dw_products)[WINO_MR] = { WINO_LIST(WINO_DW_NAME) };
+#undef WINO_DW_PRODUCT
+#undef WINO_DW_NAME
+
+/* ---- dw ----------------------------------------------------------------------------------------------------------------- */
+
+/* dw of the filters from k0 on, channels [c0, c0 + channels), (+)= G^T du G. Returns whether all is finite. */
+static int FN(wino_dw_panel)(const FN(wino_args) *args, const REAL *du, fnn_size k0, fnn_size c0, fnn_size channels)
+{
+    const fnn_window *g = args->g;
+    const fnn_size step = FN(wino_u_step)(channels), C = g->C;
+    vec test = v_set(0);
+    REAL *taps = fnn_scratch_alloc(channels * 9 * VL * sizeof(REAL));
+    for (fnn_size l = 0; l < WINO_NR && k0 + l < g->K; l += VL) {
+        const fnn_size lanes = fnn_min(VL, g->K - k0 - l);
+        REAL *dw = args->dw + ((k0 + l) * C + c0) * 9;
+        if (args->more)
+            FN(interleave)(taps, dw, C * 9, lanes, channels * 9);
+        for (fnn_size c = 0; c < channels; c++) {
+            const REAL *from = du + c * WINO_NR + l;
+            REAL *to = taps + c * 9 * VL;
+            vec half[3][WINO_POINTS];
+#pragma GCC unroll 7
+            for (fnn_size b = 0; b < WINO_POINTS; b++) {
+                vec u[WINO_POINTS], out[3];
+#pragma GCC unroll 7
+                for (fnn_size a = 0; a < WINO_POINTS; a++)
+                    u[a] = v_load(from + (a * WINO_POINTS + b) * step);
+                FN(wino_gt)(out, u);
+#pragma GCC unroll 3
+                for (fnn_size r = 0; r < 3; r++)
+                    half[r][b] = out[r];
+            }
+#pragma GCC unroll 3
+            for (fnn_size r = 0; r < 3; r++) {
+                vec out[3];
+                FN(wino_gt)(out, half[r]);
+#pragma GCC unroll 3
+                for (fnn_size s = 0; s < 3; s++) {
+                    test += out[s] * v_set(0);
+                    if (args->more)
+                        out[s] += v_load(to + (r * 3 + s) * VL);
+                    v_store(to + (r * 3 + s) * VL, out[s]);
+                }
+            }
+        }
+        FN(deinterleave)(dw, C * 9, taps, lanes, channels * 9);
+    }
+    fnn_scratch_free(taps);
+    return v_sum(test) == 0;
+}
+
+/* Blocks of channels x panels of filters, [begin, end), of a band whose V and dM are there */
+static void FN(wino_dw_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(wino_args) *args = ctx;
+    const fnn_size C = args->g->C, blocks = fnn_ceil_div(C, WINO_CHANNELS), dm_step = FN(wino_dm_step)(args);
+    REAL *du = fnn_scratch_alloc(WINO_PRODUCTS * FN(wino_u_step)(fnn_min(C, WINO_CHANNELS)) * sizeof(REAL));
+    for (fnn_size item = begin; item < end; item++) {
+        const fnn_size kb = item / blocks, c0 = item % blocks * WINO_CHANNELS;
+        const fnn_size channels = fnn_min(WINO_CHANNELS, C - c0), pitch = fnn_min(WINO_CHANNELS, args->pitch - c0);
+        const fnn_size step = FN(wino_u_step)(channels), panels = fnn_ceil_div(channels, WINO_MR);
+        for (fnn_size product = 0; product < WINO_PRODUCTS; product++) {
+            const REAL *dm = args->dm + product * dm_step + kb * args->tiles * WINO_NR;
+            const REAL *v = args->v + product * args->v_step + c0 * args->tiles;
+            for (fnn_size p = 0; p < panels; p++) {
+                const fnn_size c = FN(wino_panel)(channels, panels, p), mr = FN(wino_panel)(channels, panels, p + 1) - c;
+                FN(wino_dw_products)[mr - 1](du + product * step + c * WINO_NR, v + c, pitch, dm, args->tiles);
+            }
+        }
+        if (!FN(wino_dw_panel)(args, du, kb * WINO_NR, c0, channels))
+            args->bad[item] = 1;
+    }
+    fnn_scratch_free(du);
+}
+
+/* Parts [begin, end), each some bands and their sum */
+static void FN(wino_dw_parts)(void *ctx, fnn_size begin, fnn_size end)
+{
+    FN(wino_args) args = *(const FN(wino_args) *)ctx;
+    const fnn_window *g = args.g;
+    const fnn_size groups = fnn_ceil_div(g->C, VL), panels = fnn_ceil_div(g->K, WINO_NR);
+    const fnn_size items = panels * fnn_ceil_div(g->C, WINO_CHANNELS), rows = g->N * args.cut.down;
+    char *bad = args.bad;
+    args.v = fnn_scratch_alloc(FN(wino_v_bytes)(g, args.cut));
+    args.dm = fnn_scratch_alloc(WINO_PRODUCTS * (args.cut.rows * args.cut.across * panels * WINO_NR + WINO_PAD) * sizeof(REAL));
+    for (fnn_size part = begin; part < end; part++) {
+        args.dw = args.parts + part * g->K * g->C * 9;
+        args.bad = bad + part * items;
+        const fnn_size band_end = fnn_min(args.cut.bands, (part + 1) * args.dw_cut.bands);
+        args.more = 0;
+        for (fnn_size band = part * args.dw_cut.bands; band < band_end; band++, args.more = 1) {
+            args.row = band * args.cut.rows;
+            args.row_end = fnn_min(rows, args.row + args.cut.rows);
+            args.tiles = (args.row_end - args.row) * args.cut.across;
+            args.panels = 1;
+            args.v_step = args.tiles * args.pitch + WINO_PAD;
+            fnn_parallel_for(groups, fnn_max(1, 200 / args.tiles), FN(wino_v_block), &args);
+            fnn_parallel_for(2 * panels, fnn_max(1, 200 / args.tiles), FN(wino_dm_block), &args);
+            fnn_parallel_for(items, fnn_max(1, 16 / args.tiles), FN(wino_dw_block), &args);
+        }
+    }
+    fnn_scratch_free(args.v);
+}
+
+/* dw, and whether it is finite; else it has to be computed in another way. parts: wino_cut_dw(g).parts times the size of dw, if more than 1 */
+static int FN(wino_dw)(REAL *dw, const REAL *dy, const REAL *x, REAL *parts, const fnn_window *g)
+{
+    FN(wino_args) args = { .x = x, .dy = dy, .g = g, .dw_cut = wino_cut_dw(g), .pitch = fnn_ceil_div(g->C, VL) * VL };
+    args.cut = args.dw_cut.tiles;
+    const fnn_size notes = args.dw_cut.parts * fnn_ceil_div(g->K, WINO_NR) * fnn_ceil_div(g->C, WINO_CHANNELS);
+    args.bad = fnn_scratch_alloc(notes);
+    memset(args.bad, 0, notes);
+    args.parts = args.dw_cut.parts > 1 ? parts : dw;
+    if (args.dw_cut.parts == 1)
+        FN(wino_dw_parts)(&args, 0, 1);
+    else
+        fnn_parallel_for(args.dw_cut.parts, 1, FN(wino_dw_parts), &args);
+    const int finite = memchr(args.bad, 1, notes) == NULL;
+    fnn_scratch_free(args.bad);
+    return finite;
+}
