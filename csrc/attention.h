@@ -1,17 +1,20 @@
 /* attention.h -- rows of kernels.h for attention.c; no guard.
  *
- * An item is one head of one batch entry: q [T][HS], k [U][HS], v [U][HV], y [T][HV]. Every item has its own y and its own gradients;
- * several items may read the same q, k, v or mask, which is how leading dimensions broadcast.
+ * An item is one head of one batch entry: q [T][HS], k [U][HS], v [U][HV], y [T][HV]. A matrix has adjacent elements in its rows; rows
+ * and matrices may lie anywhere, so that heads are read from and written to where a projection has them. Every item has its own y and its
+ * own gradients; several items may read the same q, k, v or mask, which is how leading dimensions broadcast.
  */
 #ifndef FNN_ATTENTION_ONCE
 #define FNN_ATTENTION_ONCE
 enum { FNN_NO_MASK, FNN_ALLOW_MASK, FNN_ADD_MASK };
+typedef struct { const fnn_size *at; fnn_size rs; } fnn_matrices;  /* item i's matrix begins at element at[i]; its rows are rs apart */
 typedef struct {
     fnn_size items, T, U, HS, HV;
-    const fnn_size *q_of, *k_of, *v_of, *mask_of;   /* which matrix item i reads; NULL: the i-th */
+    fnn_matrices q, k, v, y, dy, dq, dk, dv;        /* rows of each output do not overlap; forward needs q, k, v, y */
     const void *mask;                               /* matrices of unsigned char (0: not allowed) or of REAL (added to the scores) */
     int mask_kind;
-    fnn_size mask_size, mask_rs, mask_cs;           /* elements of one mask matrix; its row and column strides, 0 where it is broadcast */
+    const fnn_size *mask_at;                        /* where the mask of item i begins */
+    fnn_size mask_rs, mask_cs;                      /* a mask's row and column strides, 0 where it is broadcast */
     double scale;                                   /* scores are scale * q k^T */
     int causal;                                     /* query t sees keys 0..t only */
     double dropout;                                 /* probability that a weight is dropped; which ones: philox.h, */
@@ -19,12 +22,10 @@ typedef struct {
 } fnn_attention;
 #endif
 
-/* y [items][T][HV]; top, total [items][T] are kept for backward: the largest score (before
- * `scale` unless a mask is added), and the sum of exp(scale (score - top)). A query with no
- * allowed key gives zeros. Takes 1 MiB of scratch beside what gemm takes. */
+/* y; top, total [items][T] are kept for backward: the largest score (before `scale` unless a mask is added or scale <= 0), and the sum
+ * of exp(scale (score - top)). A query with no allowed key gives zeros. Takes 1 MiB of scratch. */
 KERNEL(attention_forward, REAL *y, REAL *top, REAL *total, const REAL *q, const REAL *k, const REAL *v, const fnn_attention *about)
 
-/* dq [items][T][HS], dk [items][U][HS], dv [items][U][HV], dmask [items][T][U] (of an added mask); each may be NULL.
- * `pull` [items][T] is workspace. */
+/* dq, dk, dv, and dmask [items][T][U] of an added mask; each may be NULL. `pull` [items][T] is workspace. */
 KERNEL(attention_backward, REAL *dq, REAL *dk, REAL *dv, REAL *dmask, const REAL *dy, const REAL *y, const REAL *top, const REAL *total,
        const REAL *q, const REAL *k, const REAL *v, REAL *pull, const fnn_attention *about)

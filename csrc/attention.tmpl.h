@@ -5,10 +5,12 @@
  *            ds[t,u] = p[t,u] (dp[t,u] - pull[t]),   pull[t] = sum_u p[t,u] dp[t,u] = sum_j dy[t,j] y[t,j]
  *            dq = scale ds k,   dk = scale ds^T q,   dv = (d p)^T dy,   dmask = ds
  * Symbols    T queries, U keys, HS head size, HV size of a value; an item is one head of one batch entry.
- * Layout     see attention.h. Scores live in tiles of TILE_T x TILE_U in scratch; there is never a T x U array (except dmask, which is one).
- * Method     Forward, for a block of queries: tile by tile along the keys, keep the largest score so far and the sum of exponentials so
- *            far; when the largest grows, what is in y and in the sum is scaled down ("online softmax"). Backward computes each tile's
- *            scores again from q and k: cheaper than storing them. Tiles above the causal diagonal are skipped.
+ * Layout     see attention.h. Scores live in tiles of TILE_U x TILE_T in scratch; there is never a T x U array (except dmask, which is one).
+ * Method     A block of queries is copied, transposed, and then passes all keys tile by tile; attention_tile.tmpl.h tells how a tile lies and
+ *            how its products are computed. Forward keeps the largest score so far and the sum of exponentials so far; when the largest
+ *            grows, what is in y and in the sum is scaled down ("online softmax"). Exponentials are powers of two, 2^(log2(e) scale
+ *            (s - top)), one factor instead of two. Backward computes each tile's scores again from q and k: cheaper than storing them.
+ *            What a causal mask hides is skipped, tile by tile and, within the tiles on the diagonal, register tile by register tile.
  * Cost       forward 2 T U (HS + HV) flop and T U exponentials an item; backward 2.5 times the flop. Causal: half of both.
  *            Memory: the results, and 2 T numbers an item.
  * Threads    forward: blocks of queries of all items. Backward: with enough items for the threads a block is an item and each tile's
@@ -24,11 +26,10 @@
 #define FNN_ATTENTION_TEMPLATE_ONCE
 enum {
     TILE_T = 64, TILE_U = 128,                      /* TILE_U: a multiple of TILE_T (the causal edge), at most PHILOX_WORDS (dropout) */
+    FROM_ROWS = 0, BY_ROWS = 1, BY_COLUMNS = 2,
+    TILE_C = 256,                                   /* columns of q or dy in the transposed copy; wider heads go through it piece by piece */
     ATTENTION_WORK = 1 << 20                        /* multiply-adds that a block of a parallel loop should be worth */
 };
-
-static inline fnn_size fnn_smaller(fnn_size a, fnn_size b) { return a < b ? a : b; }
-static inline fnn_size fnn_matrix_of(const fnn_size *of, fnn_size item) { return of ? of[item] : item; }
 
 static fnn_size fnn_attention_grain(const fnn_attention *a, fnn_size queries, fnn_size keys)
 {
@@ -37,8 +38,14 @@ static fnn_size fnn_attention_grain(const fnn_attention *a, fnn_size queries, fn
 }
 
 /* How many keys the queries before `t_end` may see. */
-static inline fnn_size fnn_keys_seen(const fnn_attention *a, fnn_size t_end) { return a->causal ? fnn_smaller(a->U, t_end) : a->U; }
+static inline fnn_size fnn_keys_seen(const fnn_attention *a, fnn_size t_end) { return a->causal && t_end < a->U ? t_end : a->U; }
+
+/* Queries [t, t + queries) and keys [u, u + keys) of an item. Key row i of the tile may be seen by query column j if i <= j + ahead. */
+typedef struct { fnn_size item, t, queries, u, keys, lanes, ahead; } fnn_tile;
 #endif
+
+#include "gemm_pack.tmpl.h"
+#include "attention_tile.tmpl.h"
 
 typedef struct {
     const fnn_attention *about;
@@ -46,214 +53,307 @@ typedef struct {
     const REAL *q, *k, *v, *dy;
 } FN(attention_args);
 
-/* ---- one row of a tile --------------------------------------------------------------------------------------------------- */
+/* Scratch of one block. */
+typedef struct {
+    REAL *q, *dy;                                   /* [TILE_C][TILE_T]: the block's queries and dy, transposed */
+    REAL *s, *ds;                                   /* [TILE_U][TILE_T]: tiles */
+    REAL *factors, *beside;                         /* the same, for a mask or dropout; NULL where there is neither */
+} FN(attention_room);
 
-/* Turn q k^T into scores, for query t of `item` and n keys from u on: those that are not allowed become -infinity, an added mask is added.
- * Returns the factor that is still to be applied. */
-static REAL FN(attention_scores)(const fnn_attention *a, REAL *restrict s, fnn_size item, fnn_size t, fnn_size u, fnn_size n)
+static FN(attention_room) FN(attention_open)(const fnn_attention *a, int backward)
 {
-    REAL scale = (REAL)a->scale;
+    const size_t wide = (TILE_C + 1) * TILE_T, tile = (TILE_U + 1) * TILE_T;
+    const int factors = a->mask_kind != FNN_NO_MASK || a->dropout > 0;
+    REAL *all = fnn_scratch_alloc((2 * wide + 4 * tile) * sizeof(REAL));
+    return (FN(attention_room)){ all, backward ? all + wide : NULL, all + 2 * wide, backward ? all + 2 * wide + tile : NULL,
+                                 factors ? all + 2 * wide + 2 * tile : NULL, factors ? all + 2 * wide + 3 * tile : NULL };
+}
+
+/* to[c][t] = from[t][c] for a block of queries; columns without a query are filled up with what does no harm. */
+static void FN(attention_turn)(REAL *to, const REAL *from, fnn_size rs, fnn_size queries, fnn_size columns)
+{
+    FN(gemm_pack)(to, TILE_T, queries, queries, from, rs, 1, columns);
+}
+
+/* tile = rows times the block of queries (or of dy), which lies transposed in `turned` already where it is no wider than TILE_C. */
+static void FN(attention_products)(REAL *tile, const REAL *rows, fnn_size rs, REAL *turned, const REAL *block, fnn_size block_rs,
+                                   fnn_size width, const fnn_tile *at)
+{
+    if (width <= TILE_C) {
+        FN(attention_scores)(tile, rows, rs, turned, at->keys, at->lanes, width, 0, at->ahead);
+        return;
+    }
+    for (fnn_size c = 0; c < width; c += TILE_C) {
+        const fnn_size here = gemm_min(TILE_C, width - c);
+        FN(attention_turn)(turned, block + c, block_rs, at->queries, here);
+        FN(attention_scores)(tile, rows + c, rs, turned, at->keys, at->lanes, here, c > 0, at->ahead);
+    }
+}
+
+/* ---- masks and dropout --------------------------------------------------------------------------------------------------------- */
+
+/* How many of the tile's keys the queries in columns [j, j + width) see, altogether. */
+static inline fnn_size FN(attention_seen)(const fnn_tile *at, fnn_size j, fnn_size width) { return gemm_min(at->keys, j + width + at->ahead); }
+
+/* Products become scores: the mask is added, and what is not allowed becomes -infinity. Returns the factor that is still to be applied. */
+static REAL FN(attention_mask)(const fnn_attention *a, const FN(attention_room) *room, const fnn_tile *at)
+{
+    REAL scale = (REAL)a->scale, *restrict s = room->s;
+    const REAL never = -(REAL)INFINITY;
     if (a->mask_kind == FNN_ADD_MASK || !(scale > 0)) {
-        for (fnn_size i = 0; i < n; i++)
+        for (fnn_size i = 0; i < at->keys * TILE_T; i++)
             s[i] *= scale;
         scale = 1;
     }
     if (a->mask_kind != FNN_NO_MASK) {
-        const fnn_size at = fnn_matrix_of(a->mask_of, item) * a->mask_size + t * a->mask_rs + u * a->mask_cs;
+        const fnn_size from = a->mask_at[at->item] + at->t * a->mask_rs + at->u * a->mask_cs;
+        const REAL *restrict mask = room->factors;
         if (a->mask_kind == FNN_ADD_MASK) {
-            const REAL *restrict mask = (const REAL *)a->mask + at;
-            if (a->mask_cs)
-                for (fnn_size i = 0; i < n; i++)
-                    s[i] += mask[i];
-            else
-                for (fnn_size i = 0; i < n; i++)
-                    s[i] += mask[0];
+            FN(gemm_pack)(room->factors, TILE_T, at->queries, at->queries, (const REAL *)a->mask + from, a->mask_rs, a->mask_cs, at->keys);
+            for (fnn_size i = 0; i < at->keys * TILE_T; i++)
+                s[i] += mask[i];
         } else {
-            const unsigned char *restrict mask = (const unsigned char *)a->mask + at;
-            if (a->mask_cs)
-                for (fnn_size i = 0; i < n; i++)
-                    s[i] = mask[i] ? s[i] : -(REAL)INFINITY;
-            else if (!mask[0])
-                for (fnn_size i = 0; i < n; i++)
-                    s[i] = -(REAL)INFINITY;
+            for (fnn_size t = 0; t < at->queries; t++) {
+                const unsigned char *restrict allowed = (const unsigned char *)a->mask + from + t * a->mask_rs;
+                REAL *restrict row = room->beside + t * TILE_U;
+                if (a->mask_cs == 1)
+                    for (fnn_size u = 0; u < at->keys; u++)
+                        row[u] = allowed[u] ? (REAL)1 : (REAL)0;
+                else
+                    for (fnn_size u = 0; u < at->keys; u++)
+                        row[u] = allowed[0] ? (REAL)1 : (REAL)0;
+            }
+            FN(attention_turn)(room->factors, room->beside, TILE_U, at->queries, at->keys);
+            for (fnn_size i = 0; i < at->keys * TILE_T; i++)
+                s[i] = mask[i] != 0 ? s[i] : never;
         }
     }
-    if (a->causal)
-        for (fnn_size i = t + 1 > u ? t + 1 - u : 0; i < n; i++)
-            s[i] = -(REAL)INFINITY;
+    for (fnn_size i = at->ahead + 1; i < at->keys; i++)          /* the causal edge: i > j + ahead */
+        for (fnn_size j = 0; j < i - at->ahead && j < at->lanes; j++)
+            s[i * TILE_T + j] = never;
     return scale;
 }
 
-/* d[i] = 0 where the weight of key u + i is dropped, else 1 / (1 - dropout); u is a multiple of TILE_U, n <= TILE_U. */
-static void FN(attention_dropout)(const fnn_attention *a, REAL *restrict d, fnn_size item, fnn_size t, fnn_size u, fnn_size n)
+/* factors[u][t] = 0 where a weight is dropped, else 1 / (1 - dropout). */
+static void FN(attention_dropout)(const fnn_attention *a, const FN(attention_room) *room, const fnn_tile *at)
 {
     const uint64_t limit = fnn_philox_threshold(a->dropout);
-    const uint64_t row = (uint64_t)(item * a->T + t) * (uint64_t)((a->U + 3) / 4 * 4);
     const REAL kept = (REAL)(1 / (1 - a->dropout));
     uint32_t words[PHILOX_WORDS];
-    FN(philox_words)(words, a->dropout_key, a->dropout_call, (row + (uint64_t)u) / 4);
-    for (fnn_size i = 0; i < n; i++)
-        d[i] = words[i] >= limit ? kept : 0;
-}
-
-static int FN(all_forbidden)(const REAL *s, fnn_size n)         /* nothing but -infinity; NaN is something */
-{
-    for (fnn_size i = 0; i < n; i++)
-        if (s[i] != -(REAL)INFINITY)
-            return 0;
-    return 1;
+    for (fnn_size t = 0; t < at->queries; t++) {
+        const uint64_t row = (uint64_t)(at->item * a->T + at->t + t) * (uint64_t)((a->U + 3) / 4 * 4);
+        FN(philox_words)(words, a->dropout_key, a->dropout_call, (row + (uint64_t)at->u) / 4);
+        for (fnn_size u = 0; u < at->keys; u++)
+            room->beside[t * TILE_U + u] = words[u] >= limit ? kept : 0;
+    }
+    FN(attention_turn)(room->factors, room->beside, TILE_U, at->queries, at->keys);
 }
 
 /* ---- forward ------------------------------------------------------------------------------------------------------------- */
 
-/* One more tile of a row: the products s with n keys become weights exp(scale (s - top)), unnormalised; y, top, total are brought up to date. */
-static void FN(attention_row)(const fnn_attention *a, REAL *restrict s, REAL *restrict y, REAL *top, REAL *total,
-                              fnn_size item, fnn_size t, fnn_size u, fnn_size n)
+/* One more tile for the queries in columns [0, GEMM_NR) from s on: `seen` rows of scores become weights exp(scale (s - top)), unnormalised;
+ * the other rows up to `keys` become 0. top and total are brought up to date; y is to be scaled by `shrink`. */
+static void FN(attention_weights)(REAL *restrict s, REAL *restrict top, REAL *restrict total, REAL *restrict shrink, REAL factor,
+                                  fnn_size seen, fnn_size keys)
 {
-    const REAL scale = FN(attention_scores)(a, s, item, t, u, n), before = *top;
-    const REAL here = FN(row_max)(s, n), now = here > before ? here : before;
-    if (now == -(REAL)INFINITY && FN(all_forbidden)(s, n)) {
-        memset(s, 0, (size_t)n * sizeof(REAL));
-        return;
+    REAL now[GEMM_NV * GEMM_VL], base[GEMM_NV * GEMM_VL], sum[GEMM_NV * GEMM_VL];
+    for (fnn_size j = 0; j < GEMM_NR; j++) {
+        now[j] = top[j];
+        sum[j] = 0;
     }
-    if (now > before) {
-        const REAL shrink = FN(exp_of_negative)((before - now) * scale);     /* 0 at first, where before is -infinity */
-        *top = now;
-        *total *= shrink;
-        for (fnn_size j = 0; j < a->HV; j++)
-            y[j] *= shrink;
+    fnn_size u = 0;
+    for (; u + 4 <= seen; u += 4)
+        for (fnn_size j = 0; j < GEMM_NR; j++) {
+            const REAL *x = s + u * TILE_T + j;
+            const REAL a = r_max(x[0], x[TILE_T]), b = r_max(x[2 * TILE_T], x[3 * TILE_T]);
+            now[j] = r_max(r_max(a, b), now[j]);
+        }
+    for (; u < seen; u++)
+        for (fnn_size j = 0; j < GEMM_NR; j++)
+            now[j] = r_max(s[u * TILE_T + j], now[j]);
+    for (fnn_size j = 0; j < GEMM_NR; j++) {
+        base[j] = now[j] == -(REAL)INFINITY ? 0 : now[j];       /* so that where nothing is allowed exp gives 0, and NaN stays */
+        const REAL less = FN(exp2_of_negative)((top[j] - base[j]) * factor);
+        shrink[j] = now[j] > top[j] ? less : 1;
+        top[j] = now[j];
     }
-    *total += FN(row_exp)(s, s, scale, now, n);
-    if (a->dropout > 0) {
-        REAL d[TILE_U];
-        FN(attention_dropout)(a, d, item, t, u, n);
-        for (fnn_size i = 0; i < n; i++)
-            s[i] *= d[i];
-    }
+    for (u = 0; u < seen; u++)
+        for (fnn_size j = 0; j < GEMM_NR; j++) {
+            const REAL p = FN(exp2_of_negative)((s[u * TILE_T + j] - base[j]) * factor);
+            s[u * TILE_T + j] = p;
+            sum[j] += p;
+        }
+    for (; u < keys; u++)
+        for (fnn_size j = 0; j < GEMM_NR; j++)
+            s[u * TILE_T + j] = 0;
+    for (fnn_size j = 0; j < GEMM_NR; j++)
+        total[j] = total[j] * shrink[j] + sum[j];
 }
 
 static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(attention_args) *args = ctx;
     const fnn_attention *a = args->about;
-    const fnn_size blocks = (a->T + TILE_T - 1) / TILE_T;
-    REAL *tile = fnn_scratch_alloc(TILE_T * TILE_U * sizeof(REAL));
+    const fnn_size blocks = gemm_parts(a->T, TILE_T);
+    const FN(attention_room) room = FN(attention_open)(a, 0);
+    REAL top[TILE_T], total[TILE_T], shrink[TILE_T];
     for (fnn_size b = begin; b < end; b++) {
-        const fnn_size item = b / blocks, t0 = b % blocks * TILE_T, queries = fnn_smaller(TILE_T, a->T - t0);
-        const fnn_size seen = fnn_keys_seen(a, t0 + queries);
-        const REAL *q = args->q + (fnn_matrix_of(a->q_of, item) * a->T + t0) * a->HS;
-        const REAL *k = args->k + fnn_matrix_of(a->k_of, item) * a->U * a->HS;
-        const REAL *v = args->v + fnn_matrix_of(a->v_of, item) * a->U * a->HV;
-        REAL *y = args->y + (item * a->T + t0) * a->HV;
-        REAL *top = args->top + item * a->T + t0, *total = args->total + item * a->T + t0;
-        memset(y, 0, (size_t)(queries * a->HV) * sizeof(REAL));
-        for (fnn_size t = 0; t < queries; t++) {
+        fnn_tile at = { .item = b / blocks, .t = b % blocks * TILE_T };
+        at.queries = gemm_min(TILE_T, a->T - at.t);
+        at.lanes = gemm_parts(at.queries, VL) * VL;
+        const fnn_size seen = fnn_keys_seen(a, at.t + at.queries);
+        const REAL *q = args->q + a->q.at[at.item] + at.t * a->q.rs, *k = args->k + a->k.at[at.item], *v = args->v + a->v.at[at.item];
+        REAL *y = args->y + a->y.at[at.item] + at.t * a->y.rs;
+        for (fnn_size t = 0; t < TILE_T; t++) {
             top[t] = -(REAL)INFINITY;
             total[t] = 0;
         }
-        for (fnn_size u0 = 0; u0 < seen; u0 += TILE_U) {
-            const fnn_size keys = fnn_smaller(TILE_U, seen - u0);
-            FN(gemm)(tile, TILE_U, q, a->HS, 1, k + u0 * a->HS, 1, a->HS, NULL, NULL, queries, keys, a->HS, 0);          /* q k^T */
-            for (fnn_size t = 0; t < queries; t++)
-                FN(attention_row)(a, tile + t * TILE_U, y + t * a->HV, top + t, total + t, item, t0 + t, u0, keys);
-            FN(gemm)(y, a->HV, tile, TILE_U, 1, v + u0 * a->HV, a->HV, 1, NULL, NULL, queries, a->HV, keys, 1);          /* y += p v */
-        }
-        for (fnn_size t = 0; t < queries; t++)
-            if (total[t] != 0) {                                /* 0 only where no key was allowed: y stays 0 */
-                const REAL share = 1 / total[t];
-                for (fnn_size j = 0; j < a->HV; j++)
-                    y[t * a->HV + j] *= share;
+        if (a->HS <= TILE_C)
+            FN(attention_turn)(room.q, q, a->q.rs, at.queries, a->HS);
+        for (; at.u < seen; at.u += TILE_U) {
+            at.keys = gemm_min(TILE_U, seen - at.u);
+            at.ahead = a->causal ? at.t - at.u : TILE_U;
+            FN(attention_products)(room.s, k + at.u * a->k.rs, a->k.rs, room.q, q, a->q.rs, a->HS, &at);
+            const REAL factor = FN(attention_mask)(a, &room, &at) * (REAL)1.44269504088896341;
+            for (fnn_size j = 0; j < at.lanes; j += GEMM_NR)
+                FN(attention_weights)(room.s + j, top + j, total + j, shrink + j, factor, FN(attention_seen)(&at, j, GEMM_NR), at.keys);
+            for (fnn_size t = 0; t < at.queries && at.u > 0; t++)
+                if (shrink[t] != 1)
+                    for (fnn_size j = 0; j < a->HV; j++)
+                        y[t * a->y.rs + j] *= shrink[t];
+            if (a->dropout > 0) {
+                FN(attention_dropout)(a, &room, &at);
+                for (fnn_size i = 0; i < at.keys * TILE_T; i++)
+                    room.s[i] *= room.factors[i];
             }
+            FN(attention_by_query)(y, a->y.rs, room.s, v + at.u * a->v.rs, a->v.rs, at.queries, at.keys, a->HV, at.u > 0, at.ahead);
+        }
+        for (fnn_size t = 0; t < at.queries; t++) {
+            REAL *restrict row = y + t * a->y.rs;
+            if (total[t] == 0)                                  /* no key was allowed */
+                memset(row, 0, (size_t)a->HV * sizeof(REAL));
+            const REAL share = total[t] == 0 ? 0 : 1 / total[t];
+            for (fnn_size j = 0; j < a->HV; j++)
+                row[j] *= share;
+            args->top[at.item * a->T + at.t + t] = top[t];
+            args->total[at.item * a->T + at.t + t] = total[t];
+        }
     }
-    fnn_scratch_free(tile);
+    fnn_scratch_free(room.q);
 }
 
 void FN(attention_forward)(REAL *y, REAL *top, REAL *total, const REAL *q, const REAL *k, const REAL *v, const fnn_attention *about)
 {
     FN(attention_args) args = { .about = about, .y = y, .top = top, .total = total, .q = q, .k = k, .v = v };
-    const fnn_size blocks = (about->T + TILE_T - 1) / TILE_T;
-    fnn_parallel_for(about->items * blocks, fnn_attention_grain(about, fnn_smaller(TILE_T, about->T), about->U),
+    const fnn_size blocks = gemm_parts(about->T, TILE_T);
+    fnn_parallel_for(about->items * blocks, fnn_attention_grain(about, gemm_min(TILE_T, about->T), about->U),
                      FN(attention_forward_block), &args);
 }
 
 /* ---- backward ------------------------------------------------------------------------------------------------------------ */
 
-/* One row of a tile: p holds q k^T and becomes d p (what multiplied v), ds holds dy v^T and becomes scale * ds; dmask gets ds. */
-static void FN(attention_row_backward)(const fnn_attention *a, REAL *restrict p, REAL *restrict ds, REAL *restrict dmask,
-                                       REAL top, REAL total, REAL pull, fnn_size item, fnn_size t, fnn_size u, fnn_size n)
+/* Columns [0, GEMM_NR) of a tile: p holds scores and becomes d p (what multiplied v), ds holds dy v^T and becomes `outer` times ds.
+ * d is NULL without dropout. Rows from `seen` on become 0. */
+static void FN(attention_weights_backward)(REAL *restrict p, REAL *restrict ds, const REAL *restrict d, const REAL *restrict top,
+                                           const REAL *restrict share, const REAL *restrict pull, REAL factor, REAL outer,
+                                           fnn_size seen, fnn_size keys)
 {
-    if (total == 0) {                                           /* no key was allowed: no gradient */
-        memset(p, 0, (size_t)n * sizeof(REAL));
-        memset(ds, 0, (size_t)n * sizeof(REAL));
-        if (dmask)
-            memset(dmask, 0, (size_t)n * sizeof(REAL));
-        return;
-    }
-    const REAL scale = FN(attention_scores)(a, p, item, t, u, n), share = 1 / total, full_scale = (REAL)a->scale;
-    if (a->dropout > 0) {
-        REAL d[TILE_U];
-        FN(attention_dropout)(a, d, item, t, u, n);
-        for (fnn_size i = 0; i < n; i++) {
-            const REAL weight = FN(exp_of_negative)((p[i] - top) * scale) * share;
-            ds[i] = weight * (ds[i] * d[i] - pull);
-            p[i] = weight * d[i];
-        }
-    } else {
-        for (fnn_size i = 0; i < n; i++) {
-            const REAL weight = FN(exp_of_negative)((p[i] - top) * scale) * share;
-            ds[i] = weight * (ds[i] - pull);                    /* forward was  p = exp(s) / sum exp(s) */
-            p[i] = weight;
-        }
-    }
-    if (dmask)
-        memcpy(dmask, ds, (size_t)n * sizeof(REAL));            /* forward was  s = scale q k^T + mask */
-    for (fnn_size i = 0; i < n; i++)
-        ds[i] *= full_scale;
+    fnn_size u = 0;
+    if (d)
+        for (; u < seen; u++)
+            for (fnn_size j = 0; j < GEMM_NR; j++) {
+                const fnn_size i = u * TILE_T + j;
+                const REAL weight = FN(exp2_of_negative)((p[i] - top[j]) * factor) * share[j];
+                ds[i] = weight * (ds[i] * d[i] - pull[j]) * outer;
+                p[i] = weight * d[i];
+            }
+    else
+        for (; u < seen; u++)
+            for (fnn_size j = 0; j < GEMM_NR; j++) {
+                const fnn_size i = u * TILE_T + j;
+                const REAL weight = FN(exp2_of_negative)((p[i] - top[j]) * factor) * share[j];
+                ds[i] = weight * (ds[i] - pull[j]) * outer;     /* forward was  p = exp(s) / sum exp(s) */
+                p[i] = weight;
+            }
+    for (; u < keys; u++)
+        for (fnn_size j = 0; j < GEMM_NR; j++)
+            p[u * TILE_T + j] = ds[u * TILE_T + j] = 0;
 }
 
-/* The tiles of one item with queries t_begin..t_end and keys u_begin..u_end: add their part to dq, dk, dv (those that are not NULL). */
+static void FN(attention_clear)(REAL *a, fnn_size rs, fnn_size rows, fnn_size columns)
+{
+    for (fnn_size i = 0; i < rows; i++)
+        memset(a + i * rs, 0, (size_t)columns * sizeof(REAL));
+}
+
+/* The tiles of one item with queries t_begin..t_end and keys u_begin..u_end: their part of dq, dk, dv (those that are not NULL). */
 static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *dq, REAL *dk, REAL *dv, REAL *dmask, fnn_size item,
                                          fnn_size t_begin, fnn_size t_end, fnn_size u_begin, fnn_size u_end)
 {
     const fnn_attention *a = args->about;
-    const fnn_size HS = a->HS, HV = a->HV, rows = item * a->T;
-    const REAL *q = args->q + fnn_matrix_of(a->q_of, item) * a->T * HS;
-    const REAL *k = args->k + fnn_matrix_of(a->k_of, item) * a->U * HS;
-    const REAL *v = args->v + fnn_matrix_of(a->v_of, item) * a->U * HV;
-    const REAL *dy = args->dy + rows * HV;
-    dq = dq ? dq + rows * HS : NULL;
-    dk = dk ? dk + item * a->U * HS : NULL;
-    dv = dv ? dv + item * a->U * HV : NULL;
-    dmask = dmask ? dmask + rows * a->U : NULL;
-    if (dq)
-        memset(dq + t_begin * HS, 0, (size_t)((t_end - t_begin) * HS) * sizeof(REAL));
-    if (dk)
-        memset(dk + u_begin * HS, 0, (size_t)((u_end - u_begin) * HS) * sizeof(REAL));
-    if (dv)
-        memset(dv + u_begin * HV, 0, (size_t)((u_end - u_begin) * HV) * sizeof(REAL));
-    if (dmask)
-        memset(dmask + t_begin * a->U, 0, (size_t)((t_end - t_begin) * a->U) * sizeof(REAL));
-
-    REAL *p = fnn_scratch_alloc(2 * TILE_T * TILE_U * sizeof(REAL)), *ds = p + TILE_T * TILE_U;
-    for (fnn_size u0 = u_begin; u0 < u_end; u0 += TILE_U)
-        for (fnn_size t0 = a->causal && u0 > t_begin ? u0 : t_begin; t0 < t_end; t0 += TILE_T) {   /* no query before u0 sees key u0 */
-            const fnn_size queries = fnn_smaller(TILE_T, t_end - t0);
-            const fnn_size keys = fnn_smaller(TILE_U, fnn_smaller(u_end, fnn_keys_seen(a, t0 + queries)) - u0);
-            const REAL *q_t = q + t0 * HS, *k_u = k + u0 * HS, *v_u = v + u0 * HV, *dy_t = dy + t0 * HV;
-            FN(gemm)(p, TILE_U, q_t, HS, 1, k_u, 1, HS, NULL, NULL, queries, keys, HS, 0);                  /* q k^T */
-            FN(gemm)(ds, TILE_U, dy_t, HV, 1, v_u, 1, HV, NULL, NULL, queries, keys, HV, 0);                /* dy v^T */
-            for (fnn_size t = 0; t < queries; t++)
-                FN(attention_row_backward)(a, p + t * TILE_U, ds + t * TILE_U, dmask ? dmask + (t0 + t) * a->U + u0 : NULL,
-                                           args->top[rows + t0 + t], args->total[rows + t0 + t], args->pull[rows + t0 + t],
-                                           item, t0 + t, u0, keys);
-            if (dv)     /* forward was  y = (d p) v */
-                FN(gemm)(dv + u0 * HV, HV, p, 1, TILE_U, dy_t, HV, 1, NULL, NULL, keys, HV, queries, 1);
-            if (dk)     /* forward was  s = scale q k^T */
-                FN(gemm)(dk + u0 * HS, HS, ds, 1, TILE_U, q_t, HS, 1, NULL, NULL, keys, HS, queries, 1);
-            if (dq)
-                FN(gemm)(dq + t0 * HS, HS, ds, TILE_U, 1, k_u, HS, 1, NULL, NULL, queries, HS, keys, 1);
+    const fnn_size HS = a->HS, HV = a->HV, first = item * a->T;
+    const REAL *q = args->q + a->q.at[item], *k = args->k + a->k.at[item], *v = args->v + a->v.at[item], *dy = args->dy + a->dy.at[item];
+    REAL top[TILE_T], share[TILE_T], pull[TILE_T];
+    if (dq) {
+        dq += a->dq.at[item];
+        FN(attention_clear)(dq + t_begin * a->dq.rs, a->dq.rs, t_end - t_begin, HS);
+    }
+    if (dk) {
+        dk += a->dk.at[item];
+        FN(attention_clear)(dk + u_begin * a->dk.rs, a->dk.rs, u_end - u_begin, HS);
+    }
+    if (dv) {
+        dv += a->dv.at[item];
+        FN(attention_clear)(dv + u_begin * a->dv.rs, a->dv.rs, u_end - u_begin, HV);
+    }
+    if (dmask) {
+        dmask += first * a->U;
+        FN(attention_clear)(dmask + t_begin * a->U, a->U, t_end - t_begin, a->U);
+    }
+    const FN(attention_room) room = FN(attention_open)(a, 1);
+    for (fnn_size t = a->causal && u_begin > t_begin ? u_begin : t_begin; t < t_end; t += TILE_T) {   /* no query before u_begin sees it */
+        fnn_tile at = { .item = item, .t = t, .queries = gemm_min(TILE_T, t_end - t) };
+        at.lanes = gemm_parts(at.queries, VL) * VL;
+        const REAL *q_t = q + t * a->q.rs, *dy_t = dy + t * a->dy.rs;
+        if (HS <= TILE_C)
+            FN(attention_turn)(room.q, q_t, a->q.rs, at.queries, HS);
+        if (HV <= TILE_C)
+            FN(attention_turn)(room.dy, dy_t, a->dy.rs, at.queries, HV);
+        for (fnn_size j = 0; j < TILE_T; j++) {
+            const REAL total = j < at.queries ? args->total[first + t + j] : 0;
+            share[j] = total == 0 ? 0 : 1 / total;              /* no key was allowed: no weights, no gradient */
+            top[j] = total == 0 ? 0 : args->top[first + t + j];
+            pull[j] = total == 0 ? 0 : args->pull[first + t + j];
         }
-    fnn_scratch_free(p);
+        const fnn_size seen = gemm_min(u_end, fnn_keys_seen(a, t + at.queries));
+        for (at.u = u_begin; at.u < seen; at.u += TILE_U) {
+            at.keys = gemm_min(TILE_U, seen - at.u);
+            at.ahead = a->causal ? t - at.u : TILE_U;
+            const REAL *k_u = k + at.u * a->k.rs, *v_u = v + at.u * a->v.rs;
+            FN(attention_products)(room.s, k_u, a->k.rs, room.q, q_t, a->q.rs, HS, &at);
+            FN(attention_products)(room.ds, v_u, a->v.rs, room.dy, dy_t, a->dy.rs, HV, &at);
+            const REAL factor = FN(attention_mask)(a, &room, &at) * (REAL)1.44269504088896341;
+            if (a->dropout > 0)
+                FN(attention_dropout)(a, &room, &at);
+            for (fnn_size j = 0; j < at.lanes; j += GEMM_NR)
+                FN(attention_weights_backward)(room.s + j, room.ds + j, a->dropout > 0 ? room.factors + j : NULL, top + j, share + j, pull + j,
+                                               factor, dmask ? 1 : (REAL)a->scale, FN(attention_seen)(&at, j, GEMM_NR), at.keys);
+            if (dmask) {                                        /* which gets ds without the scale */
+                FN(gemm_pack)(room.beside, TILE_U, at.keys, at.keys, room.ds, TILE_T, 1, at.queries);
+                for (fnn_size j = 0; j < at.queries; j++)
+                    memcpy(dmask + (t + j) * a->U + at.u, room.beside + j * TILE_U, (size_t)at.keys * sizeof(REAL));
+                for (fnn_size i = 0; i < at.keys * TILE_T; i++)
+                    room.ds[i] *= (REAL)a->scale;
+            }
+            if (dv)     /* forward was  y = (d p) v */
+                FN(attention_by_key)(dv + at.u * a->dv.rs, a->dv.rs, room.s, dy_t, a->dy.rs, at.queries, at.keys, HV, at.ahead);
+            if (dk)     /* forward was  s = scale q k^T */
+                FN(attention_by_key)(dk + at.u * a->dk.rs, a->dk.rs, room.ds, q_t, a->q.rs, at.queries, at.keys, HS, at.ahead);
+            if (dq)
+                FN(attention_by_query)(dq + t * a->dq.rs, a->dq.rs, room.ds, k_u, a->k.rs, at.queries, at.keys, HS, 1, at.ahead);
+        }
+    }
+    fnn_scratch_free(room.q);
 }
 
 static void FN(attention_backward_items)(void *ctx, fnn_size begin, fnn_size end)
@@ -266,35 +366,36 @@ static void FN(attention_backward_items)(void *ctx, fnn_size begin, fnn_size end
 static void FN(attention_backward_queries)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(attention_args) *args = ctx;
-    const fnn_size T = args->about->T, blocks = (T + TILE_T - 1) / TILE_T;
+    const fnn_size T = args->about->T, blocks = gemm_parts(T, TILE_T);
     for (fnn_size b = begin; b < end; b++) {
-        const fnn_size t0 = b % blocks * TILE_T, t_end = fnn_smaller(T, t0 + TILE_T);
-        FN(attention_backward_tiles)(args, args->dq, NULL, NULL, args->dmask, b / blocks, t0, t_end, 0, fnn_keys_seen(args->about, t_end));
+        const fnn_size t0 = b % blocks * TILE_T;
+        FN(attention_backward_tiles)(args, args->dq, NULL, NULL, args->dmask, b / blocks, t0, gemm_min(T, t0 + TILE_T), 0, args->about->U);
     }
 }
 
 static void FN(attention_backward_keys)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(attention_args) *args = ctx;
-    const fnn_size U = args->about->U, blocks = (U + TILE_U - 1) / TILE_U;
+    const fnn_size U = args->about->U, blocks = gemm_parts(U, TILE_U);
     for (fnn_size b = begin; b < end; b++) {
         const fnn_size u0 = b % blocks * TILE_U;
-        FN(attention_backward_tiles)(args, NULL, args->dk, args->dv, NULL, b / blocks, 0, args->about->T, u0, fnn_smaller(U, u0 + TILE_U));
+        FN(attention_backward_tiles)(args, NULL, args->dk, args->dv, NULL, b / blocks, 0, args->about->T, u0, gemm_min(U, u0 + TILE_U));
     }
 }
 
-/* pull[t] = sum_j dy[t,j] y[t,j] */
+/* pull[t] = sum_j dy[t,j] y[t,j], for rows [begin, end) of all items */
 static void FN(attention_pulls)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(attention_args) *args = ctx;
-    const fnn_size HV = args->about->HV;
-    for (fnn_size t = begin; t < end; t++) {
-        const REAL *restrict dy = args->dy + t * HV, *restrict y = args->y + t * HV;
+    const fnn_attention *a = args->about;
+    for (fnn_size i = begin; i < end; i++) {
+        const fnn_size item = i / a->T, t = i % a->T;
+        const REAL *restrict dy = args->dy + a->dy.at[item] + t * a->dy.rs, *restrict y = args->y + a->y.at[item] + t * a->y.rs;
         REAL sum = 0;
 #pragma omp simd reduction(+ : sum)
-        for (fnn_size j = 0; j < HV; j++)
+        for (fnn_size j = 0; j < a->HV; j++)
             sum += dy[j] * y[j];
-        args->pull[t] = sum;
+        args->pull[i] = sum;
     }
 }
 
@@ -303,7 +404,7 @@ void FN(attention_backward)(REAL *dq, REAL *dk, REAL *dv, REAL *dmask, const REA
 {
     FN(attention_args) args = { .about = about, .y = (REAL *)y, .top = (REAL *)top, .total = (REAL *)total, .dq = dq, .dk = dk, .dv = dv,
                                 .dmask = dmask, .pull = pull, .q = q, .k = k, .v = v, .dy = dy };
-    const fnn_size t_blocks = (about->T + TILE_T - 1) / TILE_T, u_blocks = (about->U + TILE_U - 1) / TILE_U;
+    const fnn_size t_blocks = gemm_parts(about->T, TILE_T), u_blocks = gemm_parts(about->U, TILE_U);
     const int want_queries = dq || dmask, want_keys = dk || dv, threads = fnn_num_threads();
     fnn_parallel_for(about->items * about->T, 1 + 16384 / (about->HV + 1), FN(attention_pulls), &args);
     if (want_queries && want_keys && (threads == 1 || about->items >= 4 * threads)) {
@@ -311,9 +412,9 @@ void FN(attention_backward)(REAL *dq, REAL *dk, REAL *dv, REAL *dmask, const REA
         return;
     }
     if (want_queries)
-        fnn_parallel_for(about->items * t_blocks, fnn_attention_grain(about, fnn_smaller(TILE_T, about->T), about->U),
+        fnn_parallel_for(about->items * t_blocks, fnn_attention_grain(about, gemm_min(TILE_T, about->T), about->U),
                          FN(attention_backward_queries), &args);
     if (want_keys)
-        fnn_parallel_for(about->items * u_blocks, fnn_attention_grain(about, about->T, fnn_smaller(TILE_U, about->U)),
+        fnn_parallel_for(about->items * u_blocks, fnn_attention_grain(about, about->T, gemm_min(TILE_U, about->U)),
                          FN(attention_backward_keys), &args);
 }

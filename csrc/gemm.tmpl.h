@@ -26,10 +26,11 @@
  * Reference  Goto, van de Geijn (2008), "Anatomy of high-performance matrix multiplication"; Van Zee, van de Geijn (2015),
  *            "BLIS: a framework for rapidly instantiating BLAS functionality"; fastnn/reference/matmul.py
  */
+#include "gemm_pack.tmpl.h"
+
 #ifndef FNN_GEMM_ONCE
 #define FNN_GEMM_ONCE
 enum {
-    GEMM_NV = 2,                                    /* vectors in a row of a tile */
     GEMM_STEPS = 4,                                 /* products between two rows of C that a tile asks for */
     GEMM_KC = 256,                                  /* products in a block: a panel of A takes less than half of an L1 cache */
     GEMM_GROUP_ROWS = 5, GEMM_GROUP_COLUMNS = 4,    /* panels of A and of B in a group of tiles: some 30 microseconds */
@@ -47,16 +48,6 @@ enum {
 #define GEMM_B_BYTES ((fnn_size)4 << 20)
 #define GEMM_SPLIT_BYTES ((fnn_size)4 << 20)        /* and for the chunks' results */
 
-#if defined(__GNUC__)
-#  define GEMM_APART static __attribute__((noinline))            /* called from many places, and not worth copies */
-#else
-#  define GEMM_APART static
-#endif
-
-static inline fnn_size gemm_min(fnn_size a, fnn_size b) { return a < b ? a : b; }
-static inline fnn_size gemm_max(fnn_size a, fnn_size b) { return a > b ? a : b; }
-static inline fnn_size gemm_parts(fnn_size n, fnn_size size) { return (n + size - 1) / size; }
-
 /* The size of a part when n is cut into the fewest, nearly equal parts of at most `most`; a multiple of `unit`. */
 static inline fnn_size gemm_even(fnn_size n, fnn_size most, fnn_size unit)
 {
@@ -64,17 +55,6 @@ static inline fnn_size gemm_even(fnn_size n, fnn_size most, fnn_size unit)
     return gemm_parts(gemm_parts(n, unit), parts) * unit;
 }
 #endif
-
-#undef GEMM_MR
-#undef GEMM_VL
-#if VBYTES == 64 && !REAL_IS_F64
-#  define GEMM_MR 14                                /* most rows in a tile: 14 x 2 accumulators of 32 registers */
-#else
-#  define GEMM_MR 6                                 /* 6 x 2 of 16; also for double with 32, to build quickly */
-#endif
-#define GEMM_VL (VBYTES ? VBYTES / sizeof(REAL) : 1)/* VL as a constant for array sizes */
-#define GEMM_NR (GEMM_NV * VL)
-#define GEMM_LINE (VBYTES < 64 ? 2 : 1)             /* vectors in a cache line, as far as a tile goes */
 
 typedef struct {
     REAL *c;
@@ -84,7 +64,6 @@ typedef struct {
 } FN(gemm_args);
 
 #include "gemm_tile.tmpl.h"
-#include "gemm_pack.tmpl.h"
 #include "gemm_skinny.tmpl.h"
 
 /* ---- one block: copy panels, then compute tiles -------------------------------------------------------------------- */

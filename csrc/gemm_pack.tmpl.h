@@ -1,4 +1,5 @@
-/* gemm_pack.tmpl.h -- part of gemm.tmpl.h: copy a strip of a matrix into a panel, the order in which the tile reads it.
+/* gemm_pack.tmpl.h -- part of gemm.tmpl.h and attention.tmpl.h: the sizes of register tiles, and how a strip of a matrix is
+ * copied into a panel, the order in which the tile reads it.
  *
  *     matrix, element (lane, p) at src[lane * ls + p * ks]           panel, element (lane, p) at dst[p * width + lane]
  *
@@ -7,6 +8,32 @@
  * Vectors are stored even where fewer than VL lanes remain: what they write beyond the end of one p is overwritten by the next
  * p, or, since the last group of lanes goes first, by the next group. A panel is therefore followed by VL elements of slack.
  */
+#ifndef FNN_GEMM_PACK_ONCE
+#define FNN_GEMM_PACK_ONCE
+enum { GEMM_NV = 2 };                               /* vectors in a row of a tile */
+
+#if defined(__GNUC__)
+#  define GEMM_APART static __attribute__((noinline))            /* called from many places, and not worth copies */
+#else
+#  define GEMM_APART static
+#endif
+
+static inline fnn_size gemm_min(fnn_size a, fnn_size b) { return a < b ? a : b; }
+static inline fnn_size gemm_max(fnn_size a, fnn_size b) { return a > b ? a : b; }
+static inline fnn_size gemm_parts(fnn_size n, fnn_size size) { return (n + size - 1) / size; }
+#endif
+
+#undef GEMM_MR
+#undef GEMM_VL
+#if VBYTES == 64 && !REAL_IS_F64
+#  define GEMM_MR 14                                /* most rows in a tile: 14 x 2 accumulators of 32 registers */
+#else
+#  define GEMM_MR 6                                 /* 6 x 2 of 16; also for double with 32, to build quickly */
+#endif
+#define GEMM_VL (VBYTES ? VBYTES / sizeof(REAL) : 1)/* VL as a constant for array sizes */
+#define GEMM_NR (GEMM_NV * VL)
+#define GEMM_LINE (VBYTES < 64 ? 2 : 1)             /* vectors in a cache line, as far as a tile goes */
+
 #include "transpose.tmpl.h"
 
 #if TRANSPOSE_ROUNDS
@@ -59,7 +86,7 @@ GEMM_APART void FN(gemm_pack)(REAL *restrict dst, fnn_size width, fnn_size lanes
     }
 }
 /* The same for several full panels whose lanes are adjacent in the matrix: long pieces of a row at once, as memory likes it. */
-static void FN(gemm_pack_wide)(REAL *restrict dst, fnn_size pitch, fnn_size panels, const REAL *restrict src, fnn_size ks,
+static inline void FN(gemm_pack_wide)(REAL *restrict dst, fnn_size pitch, fnn_size panels, const REAL *restrict src, fnn_size ks,
                                fnn_size k)
 {
     for (fnn_size p = 0; p < k; p++)

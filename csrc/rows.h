@@ -25,6 +25,26 @@ FNN_INLINE float FN(exp_of_negative)(float x)
 }
 #endif
 
+/* 2^x for x <= 0, within 1 ulp; 1 at 0; 0 where the result would be below the normal numbers. NaN stays NaN. */
+#if REAL_IS_F64
+FNN_INLINE double FN(exp2_of_negative)(double x) { return exp2(x); }
+#else
+FNN_INLINE float FN(exp2_of_negative)(float x)
+{
+    const float shift = 12582912.0f + 127.0f;                    /* as above; the low bits now hold n + 127, the exponent of 2^n */
+    union { float real; uint32_t bits; } sum = { x + shift }, power;
+    const float r = x - (sum.real - shift);
+    float q = 1.53533620e-4f;                                    /* 2^r = 1 + r q, |r| <= 1/2 */
+    q = q * r + 1.33988750e-3f;
+    q = q * r + 9.61843692e-3f;
+    q = q * r + 5.55033237e-2f;
+    q = q * r + 2.40226477e-1f;
+    q = q * r + 6.93147182e-1f;
+    power.bits = sum.bits << 23;
+    return x < -126.0f ? 0 : (1 + q * r) * power.real;
+}
+#endif
+
 /* The largest of x[0..n), -infinity for n = 0. NaN is passed over here and shows in the sum of the exponentials. */
 FNN_INLINE REAL FN(row_max)(const REAL *x, fnn_size n)
 {

@@ -129,6 +129,42 @@ def test_adding_the_same_to_all_keys_changes_nothing(shape):
     np.testing.assert_allclose(mask.grad.data, 0, atol=1e-12)
 
 
+# ---- layout -------------------------------------------------------------------------------------------------------------------------
+@both_types
+@pytest.mark.parametrize("HS, HV", [(16, 16), (5, 7), (48, 33)])
+def test_heads_are_read_and_written_where_a_projection_has_them(HS, HV, dtype):
+    """Transposed views give the bits of their copies; y and the gradients lie as q, k and v do, so that no layer has to copy them."""
+    rng = np.random.default_rng(7)
+    B, T, NH = 2, 70, 3
+    memory = [rng.standard_normal((B, T, NH, size)).astype(dtype) for size in (HS, HS, HV)]
+    joint = [rng.standard_normal((B, T, 2 * NH, size)).astype(dtype) for size in (HS, HS, HV)]      # rows that are not next to each other
+    for arrays in (memory, [a[:, :, 1::2] for a in joint]):
+        views = [nn.Tensor(a.swapaxes(1, 2), requires_grad=True) for a in arrays]
+        copies = [nn.tensor(np.ascontiguousarray(t.data), requires_grad=True) for t in views]
+        for kwargs in ({}, {"is_causal": True}):
+            for a, b in zip(gradients(views, **kwargs), gradients(copies, **kwargs)):
+                np.testing.assert_array_equal(a, b)
+                assert b.flags.c_contiguous
+            y = attention(*views, **kwargs)
+            assert y.data.swapaxes(1, 2).flags.c_contiguous
+            y.backward(np.ones(y.shape, dtype))
+        op, attrs = ATTENTION, {"scale": 0.5}
+        y, saved = op.kernels[0](*(t.data for t in views), None, **attrs)
+        for g in op.kernels[1](np.ones_like(y), saved, **attrs)[:3]:
+            assert g.swapaxes(1, 2).flags.c_contiguous
+
+
+def test_a_last_axis_with_gaps_is_copied():
+    rng = np.random.default_rng(8)
+    wide = [rng.standard_normal((2, 9, 12)) for _ in range(3)]
+    gaps = [nn.Tensor(a[:, :, ::2], requires_grad=True) for a in wide]
+    backwards = [nn.Tensor(a[:, ::-1, :6], requires_grad=True) for a in wide]
+    for views in (gaps, backwards):
+        copies = [nn.tensor(t.data.copy(), requires_grad=True) for t in views]
+        for a, b in zip(gradients(views), gradients(copies)):
+            np.testing.assert_array_equal(a, b)
+
+
 # ---- invariances --------------------------------------------------------------------------------------------------------------------
 @both_types
 def test_the_order_of_the_keys_does_not_matter(dtype):

@@ -1,16 +1,19 @@
 # attention.pxi -- calls of csrc/attention.c
 
+from libc.stdlib cimport free, malloc
+
 cdef extern from "fastnn.h" nogil:
     enum: FNN_NO_MASK, FNN_ALLOW_MASK, FNN_ADD_MASK
+    ctypedef struct fnn_matrices:
+        const Py_ssize_t *at
+        Py_ssize_t rs
     ctypedef struct fnn_attention:
         Py_ssize_t items, T, U, HS, HV
-        const Py_ssize_t *q_of
-        const Py_ssize_t *k_of
-        const Py_ssize_t *v_of
-        const Py_ssize_t *mask_of
+        fnn_matrices q, k, v, y, dy, dq, dk, dv
         const void *mask
         int mask_kind
-        Py_ssize_t mask_size, mask_rs, mask_cs
+        const Py_ssize_t *mask_at
+        Py_ssize_t mask_rs, mask_cs
         double scale
         int causal
         double dropout
@@ -21,75 +24,164 @@ cdef extern from "fastnn.h" nogil:
                                       const void *total, const void *q, const void *k, const void *v, void *pull,
                                       const fnn_attention *about)
 
-cdef object _intp = np.dtype(np.intp)
+
+cdef struct Matrices:
+    # an array of matrices with adjacent elements in their rows: strides in elements, all but the last
+    void *data
+    int dtype, ndim
+    Py_ssize_t shape[MAX_DIMS]
+    Py_ssize_t strides[MAX_DIMS]
 
 
-cdef tuple _leading(a):
-    """The dimensions before the last two."""
-    return a.shape[:max(len(a.shape) - 2, 0)]
+cdef object open_matrices(object a, Matrices *out):
+    """Like open_array, but only the last axis must lie adjacent: heads are read where a projection has put them."""
+    cdef Array whole
+    cdef Py_buffer view
+    cdef Py_ssize_t step = 1
+    cdef int i
+    cdef bint plain = False
+    PyObject_GetBuffer(a, &view, PyBUF_FORMAT | PyBUF_ND | PyBUF_STRIDES)
+    if 2 <= view.ndim <= MAX_DIMS and view.format != NULL and (view.format[0] == b'f' or view.format[0] == b'd'):
+        plain = <uintptr_t>view.buf % <uintptr_t>view.itemsize == 0 and (
+            view.strides[view.ndim - 1] == view.itemsize or view.shape[view.ndim - 1] <= 1)
+        for i in range(view.ndim - 1):
+            plain = plain and view.strides[i] % view.itemsize == 0
+    if plain:
+        out.data = view.buf
+        out.dtype = _dtype_code(view.format)
+        out.ndim = view.ndim
+        for i in range(view.ndim):
+            out.shape[i] = view.shape[i]
+            out.strides[i] = view.strides[i] // view.itemsize
+        PyBuffer_Release(&view)
+        return a
+    PyBuffer_Release(&view)
+    a = open_array(a, &whole)
+    out.data, out.dtype, out.ndim = whole.data, whole.dtype, whole.ndim
+    for i in range(whole.ndim - 1, -1, -1):
+        out.shape[i], out.strides[i] = whole.shape[i], step
+        step *= whole.shape[i]
+    return a
 
 
 cdef class _Attention:
-    """The arrays of one call, opened, and what the kernel wants to know about them."""
+    """What the kernel wants to know about one call. Leading dimensions broadcast: `lead` is what they come to."""
     cdef fnn_attention about
-    cdef Array q, k, v, mask
-    cdef object kept                # what `about` points into
-    cdef readonly tuple lead        # the leading dimensions, broadcast together
-    cdef readonly object q_array, k_array, v_array, mask_array
+    cdef int dtype, ndim                            # dimensions of `lead`
+    cdef Py_ssize_t lead[MAX_DIMS]
+    cdef Py_ssize_t *at[9]                          # what about.*.at points to
+    cdef int held
 
-    def __init__(self, q, k, v, mask, bint is_causal, double scale, double dropout_p, uint64_t key, uint64_t call):
+    def __cinit__(self):
+        memset(&self.about, 0, sizeof(fnn_attention))
+        self.held = 0
+
+    def __dealloc__(self):
+        cdef int i
+        for i in range(self.held):
+            free(self.at[i])
+
+    cdef int set(self, Matrices *q, Matrices *k, Matrices *v, bint is_causal, double scale, double dropout_p, uint64_t key,
+                 uint64_t call) except -1:
         cdef fnn_attention *about = &self.about
-        memset(about, 0, sizeof(fnn_attention))
-        self.q_array = q = open_array(q, &self.q)
-        self.k_array = k = open_array(k, &self.k)
-        self.v_array = v = open_array(v, &self.v)
-        self.mask_array = mask = open_optional(mask, &self.mask)
-        self.kept = []
-        self.lead = np.broadcast_shapes(_leading(q), _leading(k), _leading(v))
+        cdef Matrices *m
+        cdef int i, j
+        self.dtype = q.dtype
+        self.ndim = max(q.ndim, k.ndim, v.ndim) - 2
+        for i in range(self.ndim):
+            self.lead[i] = 1
+        for j in range(3):
+            m = q if j == 0 else k if j == 1 else v
+            for i in range(m.ndim - 2):
+                if m.shape[i] != 1:
+                    self.lead[self.ndim - (m.ndim - 2) + i] = m.shape[i]
         about.items = 1
-        for n in self.lead:
-            about.items *= n
-        about.T, about.HS = self.q.shape[self.q.ndim - 2], self.q.shape[self.q.ndim - 1]
-        about.U, about.HV = self.v.shape[self.v.ndim - 2], self.v.shape[self.v.ndim - 1]
-        about.q_of = self.matrices(_leading(q))
-        about.k_of = self.matrices(_leading(k))
-        about.v_of = self.matrices(_leading(v))
-        about.mask_kind = FNN_NO_MASK
-        if mask is not None:
-            rows = self.mask.shape[self.mask.ndim - 2] if self.mask.ndim > 1 else 1
-            columns = self.mask.shape[self.mask.ndim - 1] if self.mask.ndim > 0 else 1
-            about.mask = self.mask.data
-            about.mask_kind = FNN_ADD_MASK if self.mask.dtype == self.q.dtype else FNN_ALLOW_MASK
-            about.mask_size = rows * columns
-            about.mask_rs = columns if rows > 1 else 0
-            about.mask_cs = 1 if columns > 1 else 0
-            about.mask_of = self.matrices(_leading(mask))
-        about.scale = scale
-        about.causal = is_causal
-        about.dropout = dropout_p
-        about.dropout_key = key
-        about.dropout_call = call
+        for i in range(self.ndim):
+            about.items *= self.lead[i]
+        about.T, about.HS = q.shape[q.ndim - 2], q.shape[q.ndim - 1]
+        about.U, about.HV = v.shape[v.ndim - 2], v.shape[v.ndim - 1]
+        about.scale, about.causal = scale, is_causal
+        about.dropout, about.dropout_key, about.dropout_call = dropout_p, key, call
+        self.matrices(&about.q, q)
+        self.matrices(&about.k, k)
+        self.matrices(&about.v, v)
+        return 0
 
-    cdef const Py_ssize_t *matrices(self, shape) except? NULL:
-        """For each item the number of its matrix in an array with the leading dimensions `shape`; NULL where that is the item's own."""
-        if shape == self.lead:
-            return NULL
-        count = 1
-        for n in shape:
-            count *= n
-        of = np.ascontiguousarray(_broadcast_to(np.arange(count, dtype=_intp).reshape(shape), self.lead))
-        self.kept.append(of)
-        return <const Py_ssize_t *><uintptr_t>of.ctypes.data
+    cdef const Py_ssize_t *offsets(self, int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides) except NULL:
+        """For each item where its matrix begins in an array with the leading dimensions `shape`."""
+        cdef Py_ssize_t items = self.about.items, i, position, step
+        cdef Py_ssize_t *at = <Py_ssize_t *>malloc((items + 1) * sizeof(Py_ssize_t))
+        cdef int axis, own
+        if at == NULL:
+            raise MemoryError("fastnn: no memory for the heads' offsets")
+        self.at[self.held] = at
+        self.held += 1
+        at[0] = 0
+        step = 1                                    # items done: all indices of the axes so far, the last ones first
+        for axis in range(self.ndim - 1, -1, -1):
+            own = axis - (self.ndim - ndim)
+            for i in range(step, step * self.lead[axis]):
+                position = i // step
+                at[i] = at[i % step] + (position * strides[own] if own >= 0 and shape[own] != 1 else 0)
+            step *= self.lead[axis]
+            if step == 0:
+                break
+        return at
 
-    cdef object new(self, Array *out, Py_ssize_t rows, Py_ssize_t columns=-1):
-        """A result with the leading dimensions and one or two more."""
+    cdef int matrices(self, fnn_matrices *to, Matrices *m) except -1:
+        to.at = self.offsets(m.ndim - 2, m.shape, m.strides)
+        to.rs = m.strides[m.ndim - 2]
+        return 0
+
+    cdef int set_mask(self, Array *mask) except -1:
+        cdef Py_ssize_t strides[MAX_DIMS]
+        cdef Py_ssize_t step = 1
+        cdef Py_ssize_t rows = mask.shape[mask.ndim - 2] if mask.ndim > 1 else 1
+        cdef Py_ssize_t columns = mask.shape[mask.ndim - 1] if mask.ndim > 0 else 1
+        cdef int i
+        step = rows * columns
+        for i in range(mask.ndim - 3, -1, -1):
+            strides[i] = step
+            step *= mask.shape[i]
+        self.about.mask = mask.data
+        self.about.mask_kind = FNN_ADD_MASK if mask.dtype == self.dtype else FNN_ALLOW_MASK
+        self.about.mask_rs = columns if rows > 1 else 0
+        self.about.mask_cs = 1 if columns > 1 else 0
+        self.about.mask_at = self.offsets(max(mask.ndim - 2, 0), mask.shape, strides)
+        return 0
+
+    cdef object new(self, Array *out, fnn_matrices *to, Py_ssize_t rows, Py_ssize_t columns, const Matrices *like):
+        """A result with the leading dimensions. Its heads lie in memory as those of `like` do: (..., row, head, column), so that a layer
+        puts them side by side without a copy, or (..., head, row, column)."""
+        cdef Matrices m
+        cdef int i, n = self.ndim
+        cdef Py_ssize_t step
         cdef Py_ssize_t shape[MAX_DIMS]
-        cdef int i, ndim = len(self.lead)
-        for i in range(ndim):
-            shape[i] = self.lead[i]
-        shape[ndim] = rows
-        shape[ndim + 1] = columns
-        return new_array(out, self.q.dtype, ndim + (1 if columns < 0 else 2), shape)
+        cdef bint rows_first = (like != NULL and n > 0 and like.ndim > 2 and like.shape[like.ndim - 3] > 1
+                                and like.strides[like.ndim - 2] > like.strides[like.ndim - 3] > 0)
+        for i in range(n):
+            m.shape[i] = shape[i] = self.lead[i]
+        m.shape[n], m.shape[n + 1], m.ndim = rows, columns, n + 2
+        shape[n], shape[n + 1] = rows, columns
+        if rows_first:
+            shape[n - 1], shape[n] = rows, self.lead[n - 1]
+        result = new_array(out, self.dtype, n + 2, shape)
+        step = 1
+        for i in range(n + 1, -1, -1):
+            m.strides[i] = step
+            step *= shape[i]
+        if rows_first:
+            result = result.swapaxes(n - 1, n)
+            m.strides[n - 1], m.strides[n] = m.strides[n], m.strides[n - 1]
+        if to != NULL:
+            self.matrices(to, &m)
+        return result
+
+    cdef object new_rows(self, Array *out):
+        """One number for each query of each item."""
+        cdef Py_ssize_t shape[2]
+        shape[0], shape[1] = self.about.items, self.about.T
+        return new_array(out, self.dtype, 2, shape)
 
 
 cdef object _sum_to(g, shape):
@@ -104,39 +196,57 @@ cdef object _sum_to(g, shape):
 
 def scaled_dot_product_attention_forward(q, k, v, mask=None, *, bint is_causal=False, double scale=1.0, double dropout_p=0.0,
                                          uint64_t key=0, uint64_t call=0):
-    cdef Array y_, top_, total_
+    cdef Array y_, top_, total_, mask_
+    cdef Matrices q_, k_, v_
+    cdef _Attention a = _Attention()
     scratch_ready()
-    cdef _Attention a = _Attention(q, k, v, mask, is_causal, scale, dropout_p, key, call)
-    y = a.new(&y_, a.about.T, a.about.HV)
-    top = a.new(&top_, a.about.T)
-    total = a.new(&total_, a.about.T)
+    q = open_matrices(q, &q_)
+    k = open_matrices(k, &k_)
+    v = open_matrices(v, &v_)
+    a.set(&q_, &k_, &v_, is_causal, scale, dropout_p, key, call)
+    if mask is not None:
+        mask = open_array(mask, &mask_)
+        a.set_mask(&mask_)
+    y = a.new(&y_, &a.about.y, a.about.T, a.about.HV, &q_)
+    top = a.new_rows(&top_)
+    total = a.new_rows(&total_)
     with nogil:
-        fnn_attention_forward[a.q.dtype](y_.data, top_.data, total_.data, a.q.data, a.k.data, a.v.data, &a.about)
-    return y, (a.q_array, a.k_array, a.v_array, a.mask_array, y, top, total)
+        fnn_attention_forward[a.dtype](y_.data, top_.data, total_.data, q_.data, k_.data, v_.data, &a.about)
+    return y, (q, k, v, mask, y, top, total)
 
 
 def scaled_dot_product_attention_backward(dy, saved, *, needs=None, bint is_causal=False, double scale=1.0, double dropout_p=0.0,
                                           uint64_t key=0, uint64_t call=0):
-    cdef Array dy_, y_, top_, total_, dq_, dk_, dv_, dmask_
+    cdef Array top_, total_, dq_, dk_, dv_, dmask_, mask_
+    cdef Matrices q_, k_, v_, y_, dy_
+    cdef _Attention a = _Attention()
     q, k, v, mask, y, top, total = saved
     scratch_ready()
-    cdef _Attention a = _Attention(q, k, v, mask, is_causal, scale, dropout_p, key, call)
-    dy = open_array(dy, &dy_)
-    y = open_array(y, &y_)
+    q = open_matrices(q, &q_)
+    k = open_matrices(k, &k_)
+    v = open_matrices(v, &v_)
+    y = open_matrices(y, &y_)
+    dy = open_matrices(dy, &dy_)
     top = open_array(top, &top_)
     total = open_array(total, &total_)
+    a.set(&q_, &k_, &v_, is_causal, scale, dropout_p, key, call)
+    a.matrices(&a.about.y, &y_)
+    a.matrices(&a.about.dy, &dy_)
+    if mask is not None:
+        mask = open_array(mask, &mask_)
+        a.set_mask(&mask_)
     cdef Workspace pull = Workspace(total_.size * 8)
     dq = dk = dv = dmask = None
     dq_.data = dk_.data = dv_.data = dmask_.data = NULL
     if needs is None or needs[0]:
-        dq = a.new(&dq_, a.about.T, a.about.HS)
+        dq = a.new(&dq_, &a.about.dq, a.about.T, a.about.HS, &q_)
     if needs is None or needs[1]:
-        dk = a.new(&dk_, a.about.U, a.about.HS)
+        dk = a.new(&dk_, &a.about.dk, a.about.U, a.about.HS, &k_)
     if needs is None or needs[2]:
-        dv = a.new(&dv_, a.about.U, a.about.HV)
+        dv = a.new(&dv_, &a.about.dv, a.about.U, a.about.HV, &v_)
     if a.about.mask_kind == FNN_ADD_MASK and (needs is None or needs[3]):
-        dmask = a.new(&dmask_, a.about.T, a.about.U)
+        dmask = a.new(&dmask_, NULL, a.about.T, a.about.U, NULL)
     with nogil:
-        fnn_attention_backward[a.q.dtype](dq_.data, dk_.data, dv_.data, dmask_.data, dy_.data, y_.data, top_.data, total_.data,
-                                          a.q.data, a.k.data, a.v.data, pull.data, &a.about)
+        fnn_attention_backward[a.dtype](dq_.data, dk_.data, dv_.data, dmask_.data, dy_.data, y_.data, top_.data, total_.data,
+                                        q_.data, k_.data, v_.data, pull.data, &a.about)
     return tuple([g if g is None else _sum_to(g, x.shape) for g, x in ((dq, q), (dk, k), (dv, v), (dmask, mask))])

@@ -94,14 +94,29 @@ typedef struct {
     fnn_size q_size, k_size, v_size, y_size, rows;
 } attention;
 
+/* Matrices of `rows` rows and `columns` columns, one for each item or, where they are shared, the first for all. Apart by more than a row if
+ * `apart`: heads side by side, as a projection leaves them. */
+static fnn_matrices matrices(run *r, fnn_size items, fnn_size rows, fnn_size columns, int apart, int shared)
+{
+    fnn_size *at = work(r, items, OF_INT64);
+    for (fnn_size i = 0; i < items; i++)
+        at[i] = shared ? 0 : apart ? i * columns : i * rows * columns;
+    return (fnn_matrices){ at, apart ? items * columns : columns };
+}
+
 static attention new_attention(run *r, int size, int variant)
 {
-    static const fnn_size shared[3] = { 0, 0, 0 };
     const fnn_size items = heads[size][0], T = heads[size][1], U = heads[size][2], HS = heads[size][3], HV = heads[size][4];
     attention a = { .about = { .items = items, .T = T, .U = U, .HS = HS, .HV = HV, .scale = 0.4, .causal = variant == 1 } };
     LABEL("items=%td T=%td U=%td HS=%td HV=%td, variant %d", items, T, U, HS, HV, variant);
     a.q_size = items * T * HS, a.k_size = items * U * HS, a.v_size = items * U * HV, a.y_size = items * T * HV, a.rows = items * T;
     a.q = in(r, a.q_size), a.k = in(r, a.k_size), a.v = in(r, a.v_size);
+    const int apart = variant == 1;
+    a.about.q = a.about.dq = matrices(r, items, T, HS, apart, 0);
+    a.about.k = matrices(r, items, U, HS, apart, variant == 4);
+    a.about.dk = matrices(r, items, U, HS, apart, 0);
+    a.about.v = a.about.dv = matrices(r, items, U, HV, apart, 0);
+    a.about.y = a.about.dy = matrices(r, items, T, HV, apart, 0);
     if (variant == 2) {
         unsigned char *mask = work(r, T * U, OF_TYPE);
         for (fnn_size i = 0; i < T * U; i++)
@@ -111,9 +126,9 @@ static attention new_attention(run *r, int size, int variant)
         a.about.mask = in(r, T * U), a.about.mask_kind = FNN_ADD_MASK;
     }
     if (a.about.mask)
-        a.about.mask_of = shared, a.about.mask_size = T * U, a.about.mask_rs = U, a.about.mask_cs = 1;
+        a.about.mask_at = matrices(r, items, T, U, 0, 1).at, a.about.mask_rs = U, a.about.mask_cs = 1;
     if (variant == 4)
-        a.about.k_of = shared, a.about.dropout = 0.25, a.about.dropout_key = 99, a.about.dropout_call = 3;
+        a.about.dropout = 0.25, a.about.dropout_key = 99, a.about.dropout_call = 3;
     return a;
 }
 
