@@ -13,17 +13,17 @@ from __future__ import annotations
 
 import itertools
 import math
+import sys
 import threading
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
-from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
 from .errors import DTypeError, GraphError, NonFiniteError, ShapeError
-from .kernels import kernel
+from .kernels import compiled, kernel
 from .ops.registry import ACTIVE, Op
 from .tensor import Tensor, tensor
 
@@ -146,7 +146,8 @@ def _checksums(saved: Any) -> list[int]:
 def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
     """Run `op` on tensors (or arrays, scalars, None) and leave a node on the tape if a gradient will be wanted.
 
-    This is the whole rule, the same for every op. Returns a Tensor, or a tuple of them.
+    This is the whole rule, the same for every op. Returns a Tensor, or a tuple of them. Where there are kernels, what runs is the same
+    rule compiled (kernels/tape.pxi); this is its definition, here as `apply_in_python`.
     """
     forward, back, takes_needs, check = ACTIVE[op.name]
     arrays = []
@@ -294,7 +295,7 @@ def _join(slots: Any, key: int, g: np.ndarray) -> None:
     An op may hand the same array to two parents, the caller may keep the gradient that was passed in, a hook may have stored its
     argument, a view refers to its base: each of these is one more reference than the two of the slot and of this look at it.
     """
-    if getrefcount(slots[key]) == 2 and _whole(slots[key]):
+    if sys.getrefcount(slots[key]) == 2 and _whole(slots[key]):
         _add_in_place(slots[key], g)
     else:
         slots[key] = _plus(slots[key], g)
@@ -303,7 +304,7 @@ def _join(slots: Any, key: int, g: np.ndarray) -> None:
 def _accumulate(leaf: Tensor, g: np.ndarray) -> None:
     """leaf.grad += g, in place where nobody else holds leaf.grad."""
     assert leaf.grad is not None
-    if (getrefcount(leaf.grad) == 2 and getrefcount(leaf.grad._data) == 2 and _whole(leaf.grad._data)
+    if (sys.getrefcount(leaf.grad) == 2 and sys.getrefcount(leaf.grad._data) == 2 and _whole(leaf.grad._data)
             and leaf.grad._data.shape == g.shape):
         _add_in_place(leaf.grad._data, g)
     else:
@@ -488,6 +489,8 @@ class detect_anomaly:
         global _anomalies
         self.before = _state.anomaly
         _anomalies = _state.anomaly = True
+        if compiled is not None:
+            compiled.watch_tape()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -553,3 +556,10 @@ class Function:
             result = result if isinstance(result, tuple) else (result,)
             return tuple(None if g is None else tensor(g)._data for g in result)
         return _wrap(cls.__name__, y, ctx.saved_tensors, back if any(ctx.needs_input_grad) else None, False, inputs, {})
+
+
+# ---- the compiled rule --------------------------------------------------------------------------------------------------------------
+apply_in_python = apply
+if compiled is not None and getattr(sys, "_is_gil_enabled", lambda: True)():           # it reads slots without locks
+    compiled.connect_tape(Tensor, Node, ACTIVE, _state, _order, _wrap)
+    apply = compiled.apply

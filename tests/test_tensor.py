@@ -3,6 +3,7 @@
 import copy
 import gc
 import pickle
+import sys
 import threading
 import weakref
 
@@ -598,3 +599,77 @@ def test_creation():
     assert first == [nn.rand(100).tolist(), nn.randn(100).tolist(), nn.randint(5, (100,)).tolist(), nn.randperm(9).tolist()]
     assert 0 <= min(first[0]) and max(first[0]) < 1 and set(first[2]) == {0, 1, 2, 3, 4} and sorted(first[3]) == list(range(9))
     assert nn.zeros(2, requires_grad=True).requires_grad and nn.empty(2, 0).shape == (2, 0) and nn.randn(()).shape == ()
+
+
+# ---- the rule and its compiled form -------------------------------------------------------------------------------------------------
+def what_was_recorded(apply, op, inputs, attrs):
+    """Everything that can be seen of one call: the results' fields and those of the node."""
+    result = apply(op, *inputs, **attrs)
+    results = result if isinstance(result, tuple) else (result,)
+    seen = []
+    for t in results:
+        node = t.node
+        shared = [i for i, x in enumerate(inputs) if isinstance(x, nn.Tensor) and x._version is t._version]
+        seen.append((type(t), t.data.tolist(), t.dtype, t.shape, t.requires_grad, t.grad, t.index, t._version, shared, node is None))
+        if node is not None:
+            parents = [p if p is None else ("leaf", id(p)) if isinstance(p, nn.Tensor) else ("node", id(p[0]), p[1]) for p in node.parents]
+            seen.append((type(node), node.name, node.backward, node.takes_needs, node.attrs, parents, list(node.outputs), node.tuple_output,
+                         [(id(version), count, array) for version, count, array in node.versions], node.extras,
+                         [np.asarray(a).tolist() if isinstance(a, np.ndarray) else a for a in (node.saved or ())]))
+    return seen
+
+
+def test_the_compiled_rule_is_the_rule():
+    from fastnn.ops.registry import OPS
+    autograd = nn.autograd
+    compiled = nn.kernels.compiled is not None and getattr(sys, "_is_gil_enabled", lambda: True)()
+    assert (autograd.apply is not autograd.apply_in_python) == compiled
+    a, w, b = (nn.Parameter(np.linspace(-1, 2, n, dtype=np.float32).reshape(shape)) for n, shape in ((6, (2, 3)), (12, (4, 3)), (4, (4,))))
+    plain, made, whole = nn.tensor([[1.0, -2.0, 3.0]]), a * 2, nn.tensor([[1, 2, 3], [4, 5, 6]])
+    calls = [("relu", (a,), {}), ("relu", (plain,), {}), ("relu", (made,), {}), ("add", (a, plain), {}), ("add", (made, 2.0), {}),
+             ("linear", (a, w, None), {}), ("linear", (made, w, b), {}), ("linear_relu", (plain, w, b), {}),
+             ("sum", (a,), {"dim": (0, 1), "keepdim": False}),
+             ("reshape", (a,), {"shape": (3, 2)}), ("reshape", (made,), {"shape": (6,)}), ("permute", (plain,), {"dims": (1, 0)}),
+             ("getitem", (made,), {"key": 0}), ("getitem", (whole,), {"key": (slice(None), 1)}), ("to", (a,), {"dtype": np.dtype(np.int64)}),
+             ("argmax", (a,), {"dim": 1, "keepdim": False}), ("amax", (a,), {"dim": (0,), "keepdim": True}), ("cat", (a, made, plain), {"dim": 0})]
+    for name, inputs, attrs in calls:
+        for recording in (True, False):
+            with autograd.set_grad_enabled(recording):
+                one = what_was_recorded(autograd.apply_in_python, OPS[name], inputs, attrs)
+                two = what_was_recorded(autograd.apply, OPS[name], inputs, attrs)
+            assert one == two, name
+    ages = [autograd.apply(OPS["relu"], a).node.order, autograd.apply_in_python(OPS["relu"], a).node.order, (a * 1).node.order]
+    assert ages == sorted(ages)
+
+
+def test_the_rule_in_python_trains_as_the_compiled_one(monkeypatch):
+    from fastnn.ops import activation, linear
+    losses = []
+    for apply in (nn.autograd.apply, nn.autograd.apply_in_python):
+        for module in (activation, linear):
+            monkeypatch.setattr(module, "apply", apply)
+        nn.seed(0)
+        model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+        opt = nn.optim.SGD(model.parameters(), lr=0.1)
+        x = nn.tensor(np.random.default_rng(0).standard_normal((16, 4)).astype(np.float32))
+        for _ in range(5):
+            opt.zero_grad()
+            loss = (model(x) ** 2).mean()
+            loss.backward()
+            opt.step()
+        losses.append(loss.item())
+    assert losses[0] == losses[1]
+
+
+def test_the_compiled_rule_keeps_nothing_alive():
+
+    x = leaf(1, 2)
+    before = sys.getrefcount(nn.Tensor), sys.getrefcount(x._version), sys.getrefcount(None)
+    refs = []
+    for _ in range(1000):
+        y = F.relu(x)
+        refs.append(weakref.ref(y))
+        del y
+    assert all(ref() is None for ref in refs)
+    after = sys.getrefcount(nn.Tensor), sys.getrefcount(x._version), sys.getrefcount(None)
+    assert after[0] - before[0] < 20 and after[1] == before[1] and abs(after[2] - before[2]) < 500

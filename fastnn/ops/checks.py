@@ -10,7 +10,7 @@ from ..errors import DTypeError, ShapeError
 
 __all__ = ["FLOATS", "need_array", "need_float", "need_integers", "need_rank", "pair", "single"]
 
-FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+FLOATS = _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
 def need_array(who: str, **arrays: Any) -> None:
@@ -22,6 +22,20 @@ def need_array(who: str, **arrays: Any) -> None:
 
 def need_float(who: str, **arrays: Any) -> None:
     """Every named array (None is let through) must be float32 or float64, and all of one type."""
+    first: Any = None
+    for a in arrays.values():                       # the common case, quickly
+        if a is not None:
+            dtype: Any = a.dtype if a.__class__ is np.ndarray else False
+            if dtype is not first:
+                if first is not None or (dtype is not _FLOAT32 and dtype is not _FLOAT64):
+                    break
+                first = dtype
+    else:
+        return
+    _need_float_slowly(who, arrays)
+
+
+def _need_float_slowly(who: str, arrays: dict[str, Any]) -> None:
     first = None
     for name, a in arrays.items():
         if a is None:

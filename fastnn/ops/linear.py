@@ -13,7 +13,7 @@ from ..errors import DTypeError, ShapeError
 from ..kernels import kernel
 from ..reference import linear as reference
 from ..tensor import Tensor, tensor
-from .checks import FLOATS, need_float, need_rank
+from .checks import _FLOAT32, _FLOAT64, need_float, need_rank
 from .registry import Op, Sample, register, seeded
 
 __all__ = ["linear", "linear_relu"]
@@ -22,8 +22,8 @@ __all__ = ["linear", "linear_relu"]
 def check_as(who: str) -> Callable[..., None]:
     def check(x: np.ndarray, w: np.ndarray, b: np.ndarray | None) -> None:
         if x.__class__ is np.ndarray is w.__class__:            # the common case, quickly
-            dtype, shape = x.dtype, w.shape
-            if (dtype in FLOATS and w.dtype is dtype and len(shape) == 2 and x.shape[-1:] == shape[1:]
+            dtype, last, shape = x.dtype, x.shape[-1:], w.shape
+            if ((dtype is _FLOAT32 or dtype is _FLOAT64) and w.dtype is dtype and len(shape) == 2 and last and last[0] == shape[1]
                     and (b is None or (b.__class__ is np.ndarray and b.dtype is dtype and b.shape == shape[:1]))):
                 return
         need_float(who, input=x, weight=w, bias=b)

@@ -13,7 +13,7 @@ from ..errors import DTypeError, ShapeError
 from ..kernels import kernel
 from ..reference import norm as reference
 from ..tensor import Tensor, tensor
-from .checks import need_float
+from .checks import FLOATS, need_float
 from .registry import Op, Sample, register, seeded
 
 __all__ = ["batch_norm", "group_norm", "layer_norm", "rms_norm"]
@@ -32,6 +32,14 @@ def need_shape(who: str, shape: tuple[int, ...], **arrays: Any) -> None:
 
 
 def check_rows(who: str, x: Any, weight: Any, bias: Any, normalized_shape: tuple[int, ...]) -> None:
+    if x.__class__ is np.ndarray and normalized_shape and x.shape[-len(normalized_shape):] == normalized_shape:     # mostly, all is well
+        dtype = x.dtype
+        for a in (weight, bias):
+            if a is not None and not (a.__class__ is np.ndarray and a.dtype is dtype and a.shape == normalized_shape):
+                break
+        else:
+            if dtype is FLOATS[0] or dtype is FLOATS[1]:
+                return
     need_float(who, input=x, weight=weight, bias=bias)
     if not normalized_shape or x.shape[x.ndim - len(normalized_shape):] != normalized_shape or x.ndim < len(normalized_shape):
         last = ", ".join(map(str, normalized_shape))
@@ -150,7 +158,12 @@ def layer_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Ten
 
 
 def as_shape(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
-    return (normalized_shape,) if isinstance(normalized_shape, int) else tuple(int(n) for n in normalized_shape)
+    if isinstance(normalized_shape, int):
+        return (normalized_shape,)
+    for n in normalized_shape:
+        if n.__class__ is not int:
+            return tuple([int(n) for n in normalized_shape])
+    return tuple(normalized_shape)
 
 
 def rms_samples() -> list[Sample]:

@@ -43,7 +43,7 @@ def softmax_samples() -> list[Sample]:
 def check(who: str) -> Callable[..., None]:
     def check_softmax(x: Any, *, dim: int) -> None:
         need_float(who, x=x)
-        if not 0 <= dim < max(x.ndim, 1):
+        if not 0 <= dim < (x.ndim or 1):
             raise ShapeError(who=who, expected=f"dim from {-max(x.ndim, 1)} to {max(x.ndim, 1) - 1} for an input of shape {x.shape}", got=dim)
     return check_softmax
 
@@ -90,7 +90,7 @@ LOG_SOFTMAX = register(Op(
 
 def _axis(input: Any, dim: int) -> int:
     """dim counted from the front; an out-of-range one is left for the check to name."""
-    ndim = max(input.ndim, 1) if hasattr(input, "ndim") else 1
+    ndim = getattr(input, "ndim", 1) or 1
     return dim + ndim if -ndim <= dim < 0 else dim
 
 

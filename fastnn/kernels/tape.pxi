@@ -1,0 +1,148 @@
+# tape.pxi -- autograd.apply, compiled: the same steps as the Python function of that name, which is its definition and what runs without
+# a compiler. What neither is quick nor frequent (several outputs, detect_anomaly) goes to autograd's own `_wrap`.
+#
+# Tensor and Node are Python classes with __slots__. Their slots lie at fixed distances from the start of an object, which the slots'
+# descriptors know; here they are read and written there, in a nanosecond instead of twenty.
+
+from cpython.object cimport PyObject, PyTypeObject
+from cpython.ref cimport Py_INCREF, Py_XDECREF
+
+cdef extern from "Python.h":
+    ctypedef struct PyMemberDef:
+        Py_ssize_t offset
+    ctypedef struct PyMemberDescrObject:
+        PyMemberDef *d_member
+    bint PyObject_TypeCheck(object o, PyTypeObject *type)
+    object PyObject_Call(object callable, object args, PyObject *kwargs)
+    ctypedef object (*newfunc)(PyTypeObject *type, object args, PyObject *kwargs)
+    ctypedef struct NewType "PyTypeObject":
+        newfunc tp_new
+
+cdef object _Tensor, _Node, _active, _tape_state, _ages, _wrap_slowly
+cdef bint _watching = False                         # has detect_anomaly() been used?
+cdef tuple _no_arguments = ()
+cdef Py_ssize_t T_data, T_version, T_grad, T_index, T_node, T_requires_grad
+cdef Py_ssize_t N_name, N_backward, N_takes_needs, N_saved, N_attrs, N_parents, N_versions, N_outputs, N_tuple_output, N_order, N_extras
+
+
+cdef Py_ssize_t slot_of(object cls, str name) except -1:
+    """How far from the start of an object this slot lies."""
+    descriptor = cls.__dict__[name]
+    if type(descriptor).__name__ != "member_descriptor":
+        raise TypeError(f"{cls.__name__}.{name} is no slot")
+    return (<PyMemberDescrObject *><PyObject *>descriptor).d_member.offset
+
+
+cdef inline object slot(object o, Py_ssize_t at):
+    return <object>(<PyObject **>(<char *><PyObject *>o + at))[0]
+
+
+cdef inline void put(object o, Py_ssize_t at, object value) noexcept:
+    cdef PyObject **place = <PyObject **>(<char *><PyObject *>o + at)
+    cdef PyObject *before = place[0]
+    Py_INCREF(value)
+    place[0] = <PyObject *>value
+    Py_XDECREF(before)
+
+
+cdef inline object make(object cls):
+    """An object of this class whose slots are all still empty."""
+    return (<NewType *><PyObject *>cls).tp_new(<PyTypeObject *>cls, _no_arguments, NULL)
+
+
+def connect_tape(tensor_class, node_class, active, state, ages, wrap):
+    """Tell `apply` what it works on; the arguments are autograd's."""
+    global _Tensor, _Node, _active, _tape_state, _ages, _wrap_slowly
+    global T_data, T_version, T_grad, T_index, T_node, T_requires_grad
+    global N_name, N_backward, N_takes_needs, N_saved, N_attrs, N_parents, N_versions, N_outputs, N_tuple_output, N_order, N_extras
+    _Tensor, _Node, _active, _tape_state, _ages, _wrap_slowly = tensor_class, node_class, active, state, ages, wrap
+    T_data, T_version, T_grad = slot_of(_Tensor, "_data"), slot_of(_Tensor, "_version"), slot_of(_Tensor, "grad")
+    T_index, T_node, T_requires_grad = slot_of(_Tensor, "index"), slot_of(_Tensor, "node"), slot_of(_Tensor, "requires_grad")
+    N_name, N_backward, N_takes_needs = slot_of(_Node, "name"), slot_of(_Node, "backward"), slot_of(_Node, "takes_needs")
+    N_saved, N_attrs, N_parents = slot_of(_Node, "saved"), slot_of(_Node, "attrs"), slot_of(_Node, "parents")
+    N_versions, N_outputs, N_tuple_output = slot_of(_Node, "versions"), slot_of(_Node, "outputs"), slot_of(_Node, "tuple_output")
+    N_order, N_extras = slot_of(_Node, "order"), slot_of(_Node, "extras")
+
+
+def watch_tape():
+    """From now on every op asks whether its thread is inside detect_anomaly()."""
+    global _watching
+    _watching = True
+
+
+cdef object new_node(object name, object row, object saved, object attrs, tuple inputs, object y, object dtype):
+    """The Node of an op with one output; autograd._wrap does the same."""
+    cdef list versions = []
+    cdef list parents = []
+    cdef object x, data, version, made_by
+    for x in inputs:
+        if not PyObject_TypeCheck(x, <PyTypeObject *>_Tensor):
+            parents.append(None)
+            continue
+        version = slot(x, T_version)
+        data = slot(x, T_data)
+        versions.append((version, (<list>version)[0], <uintptr_t><PyObject *>data))
+        if slot(x, T_requires_grad):
+            made_by = slot(x, T_node)
+            parents.append(x if made_by is None else (made_by, slot(x, T_index)))
+        else:
+            parents.append(None)
+    node = make(_Node)
+    put(node, N_name, name)
+    put(node, N_backward, (<tuple>row)[1])
+    put(node, N_takes_needs, (<tuple>row)[2])
+    put(node, N_saved, saved)
+    put(node, N_attrs, attrs)
+    put(node, N_parents, parents)
+    put(node, N_versions, versions)
+    put(node, N_outputs, ((y.shape, dtype),))
+    put(node, N_tuple_output, False)
+    put(node, N_order, next(_ages))
+    put(node, N_extras, None)
+    return node
+
+
+def apply(op, *inputs, **attrs):
+    """autograd.apply, compiled."""
+    cdef bint record = False
+    cdef object x, data, base, node
+    name = op.name
+    row = <tuple>(<dict>_active)[name]
+    values = []
+    for x in inputs:
+        if PyObject_TypeCheck(x, <PyTypeObject *>_Tensor):
+            (<list>values).append(slot(x, T_data))
+            if slot(x, T_requires_grad):
+                record = True
+        else:
+            (<list>values).append(x)
+    arrays = tuple(<list>values)
+    cdef PyObject *keywords = <PyObject *>attrs if attrs else NULL
+    if (<tuple>row)[3] is not None:
+        PyObject_Call((<tuple>row)[3], arrays, keywords)
+    y, saved = PyObject_Call((<tuple>row)[0], arrays, keywords)
+    record = record and (<tuple>row)[1] is not None
+    if _watching or type(y) is not _ndarray:
+        return _wrap_slowly(name, y, saved, (<tuple>row)[1] if record else None, (<tuple>row)[2], inputs, attrs)
+    t = make(_Tensor)
+    put(t, T_data, y)
+    put(t, T_grad, None)
+    put(t, T_index, 0)
+    node = None
+    if record and _tape_state.enabled:
+        dtype = y.dtype
+        node = new_node(name, row, saved, attrs, inputs, y, dtype)
+        if not (dtype is _float32 or dtype is _float64 or dtype.kind == "f"):
+            node = None
+    put(t, T_node, node)
+    put(t, T_requires_grad, node is not None)
+    base = y.base
+    if base is not None and isinstance(base, _ndarray):             # a view: a change of either is a change of both
+        for x in inputs:
+            if PyObject_TypeCheck(x, <PyTypeObject *>_Tensor):
+                data = slot(x, T_data)
+                if data is base or data.base is base:
+                    put(t, T_version, slot(x, T_version))
+                    return t
+    put(t, T_version, [0])
+    return t
