@@ -135,6 +135,30 @@ static void FN(conv_columns_forward)(REAL *y, const REAL *x, const REAL *w, cons
                          FN(conv_forward_pieces), &args);
 }
 
+/* ---- the turned filters, with which dx is a convolution ----------------------------------------------------------------- */
+typedef struct { REAL *turned; const REAL *w; fnn_size Cg, Kg, RS; } FN(conv_turn_args);
+
+/* a block of channels, so that w is read in runs */
+static void FN(conv_turn_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(conv_turn_args) *args = ctx;
+    const fnn_size Kg = args->Kg, Cg = args->Cg, RS = args->RS;
+    for (fnn_size k = 0; k < Kg; k++)
+        for (fnn_size c = begin; c < end; c++) {
+            const REAL *restrict from = args->w + ((c / Cg * Kg + k) * Cg + c % Cg) * RS;
+            REAL *restrict to = args->turned + (c * Kg + k) * RS;
+            for (fnn_size rs = 0; rs < RS; rs++)
+                to[rs] = from[RS - 1 - rs];
+        }
+}
+
+/* turned[c, k, r, s] = w[k, c, R-1-r, S-1-s], group by group; back: the convolution that they are for, with the channels c as filters */
+static void FN(conv_turn)(REAL *turned, const REAL *w, const fnn_window *back)
+{
+    FN(conv_turn_args) args = { turned, w, back->K / back->G, back->C / back->G, back->R * back->S };
+    fnn_parallel_for(back->K, fnn_max(8, 65536 / (args.Kg * args.RS)), FN(conv_turn_block), &args);
+}
+
 #include "interleave.tmpl.h"
 #include "winograd.tmpl.h"
 #include "winograd_dw.tmpl.h"
@@ -144,7 +168,7 @@ void FN(conv2d_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, co
     if (conv_is_direct(g))
         FN(conv_direct_forward)(y, x, w, b, g);
     else if (conv_is_winograd(g))
-        FN(conv_winograd_forward)(y, x, w, b, g);
+        FN(conv_winograd_forward)(y, x, w, b, NULL, g);
     else
         FN(conv_columns_forward)(y, x, w, b, g);
 }
@@ -239,21 +263,6 @@ static void FN(conv_dw)(REAL *dw, const REAL *dy, const REAL *x, REAL *parts, co
 
 /* ---- dx ----------------------------------------------------------------------------------------------------------------- */
 
-/* turned[c, k, r, s] = w[k, c, R-1-r, S-1-s], group by group; a block of channels, so that w is read in runs */
-static void FN(conv_turn_block)(void *ctx, fnn_size begin, fnn_size end)
-{
-    const conv_args *args = ctx;
-    const fnn_window *g = args->g;
-    const fnn_size Kg = g->K / g->G, Cg = g->C / g->G, RS = g->R * g->S;
-    for (fnn_size k = 0; k < Kg; k++)
-        for (fnn_size c = begin; c < end; c++) {
-            const REAL *restrict from = (const REAL *)args->w + ((c / Cg * Kg + k) * Cg + c % Cg) * RS;
-            REAL *restrict to = (REAL *)args->out + (c * Kg + k) * RS;
-            for (fnn_size rs = 0; rs < RS; rs++)
-                to[rs] = from[RS - 1 - rs];
-        }
-}
-
 /* What the sum of a plane starts from. */
 static void FN(conv_start)(REAL *plane, fnn_size n, REAL b)
 {
@@ -299,9 +308,12 @@ static void FN(conv_dx)(REAL *dx, const REAL *dy, const REAL *w, const REAL *b, 
         FN(conv_direct_dx)(dx, dy, w, b, g);
     } else if (conv_dx_is_conv(g)) {
         const fnn_window back = conv_back(g);
-        conv_args args = { .out = turned, .w = w, .g = g };
-        fnn_parallel_for(g->C, fnn_max(8, 65536 / (g->K / g->G * RS)), FN(conv_turn_block), &args);
-        FN(conv2d_forward)(dx, dy, turned, b, &back);
+        if (conv_is_winograd(&back) && !conv_is_direct(&back)) {
+            FN(conv_winograd_forward)(dx, dy, w, b, turned, &back);
+        } else {
+            FN(conv_turn)(turned, w, &back);
+            FN(conv2d_forward)(dx, dy, turned, b, &back);
+        }
     } else {
         conv_args args = { .out = dx, .w = w, .b = b, .dy = dy, .g = g };
         args.cut.columns = conv_block(g->P * g->Q, CONV_COLUMNS);

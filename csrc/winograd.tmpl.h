@@ -47,6 +47,7 @@
 typedef struct {
     REAL *y;
     const REAL *x, *w, *bias;
+    int turned;                                     /* w is [C][K][3][3], to be read backwards: this is dx of another convolution */
     const fnn_window *g;
     REAL *u;                                        /* all filters, transformed; NULL: each band does it */
     char *bad;                                      /* [row of tiles][panel of filters]: some outputs are not finite */
@@ -183,13 +184,17 @@ static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
 static fnn_size FN(wino_u_step)(fnn_size channels) { return channels * WINO_NR + WINO_PAD; }
 
 /* The panel of filters from k0 on, channels [c0, c0 + channels); filters that are missing are zeros */
-static void FN(wino_u_panel)(REAL *u, const REAL *w, const fnn_window *g, fnn_size k0, fnn_size c0, fnn_size channels)
+static void FN(wino_u_panel)(const FN(wino_args) *args, REAL *u, fnn_size k0, fnn_size c0, fnn_size channels)
 {
-    const fnn_size u_step = FN(wino_u_step)(channels);
+    const fnn_size u_step = FN(wino_u_step)(channels), C = args->g->C, K = args->g->K;
+    const REAL *w = args->w;
     REAL *taps = fnn_scratch_alloc(channels * 9 * VL * sizeof(REAL));
     for (fnn_size l = 0; l < WINO_NR; l += VL) {
-        const fnn_size lanes = fnn_max(0, fnn_min(VL, g->K - k0 - l));
-        FN(interleave)(taps, w + ((lanes > 0 ? k0 + l : 0) * g->C + c0) * 9, g->C * 9, lanes, channels * 9);
+        const fnn_size lanes = fnn_max(0, fnn_min(VL, K - k0 - l)), k = lanes > 0 ? k0 + l : 0;
+        if (!args->turned)
+            FN(interleave)(taps, w + (k * C + c0) * 9, C * 9, lanes, channels * 9);
+        for (fnn_size c = 0; args->turned && c < channels; c++)
+            FN(interleave)(taps + c * 9 * VL, w + ((c0 + c) * K + k) * 9, 9, lanes, 9);
         for (fnn_size c = 0; c < channels; c++) {
             const REAL *from = taps + c * 9 * VL;
             REAL *to = u + c * WINO_NR + l;
@@ -199,7 +204,7 @@ static void FN(wino_u_panel)(REAL *u, const REAL *w, const fnn_window *g, fnn_si
                 vec tap[3], out[WINO_POINTS];
 #pragma GCC unroll 3
                 for (fnn_size r = 0; r < 3; r++)
-                    tap[r] = v_load(from + (r * 3 + s) * VL);
+                    tap[r] = v_load(from + (args->turned ? 8 - (r * 3 + s) : r * 3 + s) * VL);
                 FN(wino_g)(out, tap);
 #pragma GCC unroll 7
                 for (fnn_size a = 0; a < WINO_POINTS; a++)
@@ -232,7 +237,7 @@ static void FN(wino_u_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size blocks = fnn_ceil_div(args->g->C, WINO_CHANNELS);
     for (fnn_size item = begin; item < end; item++) {
         const fnn_size kb = item / blocks, c0 = item % blocks * WINO_CHANNELS;
-        FN(wino_u_panel)(FN(wino_u_at)(args, kb, c0), args->w, args->g, kb * WINO_NR, c0, fnn_min(WINO_CHANNELS, args->g->C - c0));
+        FN(wino_u_panel)(args, FN(wino_u_at)(args, kb, c0), kb * WINO_NR, c0, fnn_min(WINO_CHANNELS, args->g->C - c0));
     }
 }
 
@@ -348,7 +353,7 @@ static void FN(wino_filters_block)(void *ctx, fnn_size begin, fnn_size end)
             const fnn_size channels = fnn_min(WINO_CHANNELS, C - c0), u_step = FN(wino_u_step)(channels);
             const REAL *u = own ? own : FN(wino_u_at)(args, kb, c0);
             if (own)
-                FN(wino_u_panel)(own, args->w, g, kb * WINO_NR, c0, channels);
+                FN(wino_u_panel)(args, own, kb * WINO_NR, c0, channels);
             for (fnn_size product = 0; product < WINO_PRODUCTS; product++)
                 for (fnn_size p = 0; p < args->panels; p++) {
                     const fnn_size t = FN(wino_panel)(args->tiles, args->panels, p);
@@ -388,11 +393,11 @@ static void FN(wino_bands)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(args.v);
 }
 
-static void FN(wino_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, char *bad, const fnn_window *g)
+static void FN(wino_forward)(REAL *y, const REAL *x, const REAL *w, int turned, const REAL *b, char *bad, const fnn_window *g)
 {
     const fnn_size blocks = fnn_ceil_div(g->C, WINO_CHANNELS), panels = fnn_ceil_div(g->K, WINO_NR);
     const fnn_size u = WINO_PRODUCTS * panels * (g->C * WINO_NR + blocks * WINO_PAD) * (fnn_size)sizeof(REAL);
-    FN(wino_args) args = { .y = y, .x = x, .w = w, .bias = b, .g = g, .bad = bad, .pitch = fnn_ceil_div(g->C, VL) * VL };
+    FN(wino_args) args = { .y = y, .x = x, .w = w, .turned = turned, .bias = b, .g = g, .bad = bad, .pitch = fnn_ceil_div(g->C, VL) * VL };
     args.cut = wino_cut_tiles(g, 1);
     if (u <= WINO_U_BYTES && FN(wino_v_bytes)(g, args.cut) <= WINO_V_BYTES) {
         args.u = fnn_scratch_alloc(u);
@@ -408,7 +413,8 @@ static void FN(wino_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *
         fnn_scratch_free(args.u);
 }
 
-static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
+/* turned: room for the turned filters where w is those of the convolution whose dx this is; else NULL */
+static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, REAL *turned, const fnn_window *g)
 {
     const fnn_size notes = fnn_ceil_div(g->P, WINO_OUT) * fnn_ceil_div(g->K, WINO_NR);     /* of what is not finite, per image */
     const fnn_size CHW = g->C * g->H * g->W, KPQ = g->K * g->P * g->Q, most = fnn_max(1, WINO_NOTES / notes);
@@ -418,10 +424,12 @@ static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, con
         some.N = fnn_min(most, g->N - n0);
         one.N = 1;
         memset(bad, 0, some.N * notes);
-        FN(wino_forward)(y + n0 * KPQ, x + n0 * CHW, w, b, bad, &some);
+        FN(wino_forward)(y + n0 * KPQ, x + n0 * CHW, w, turned != NULL, b, bad, &some);
+        if (turned && memchr(bad, 1, some.N * notes))
+            FN(conv_turn)(turned, w, g);
         for (fnn_size n = 0; n < some.N; n++)
             if (memchr(bad + n * notes, 1, notes))
-                FN(conv_columns_forward)(y + (n0 + n) * KPQ, x + (n0 + n) * CHW, w, b, &one);
+                FN(conv_columns_forward)(y + (n0 + n) * KPQ, x + (n0 + n) * CHW, turned ? turned : w, b, &one);
     }
     fnn_scratch_free(bad);
 }

@@ -9,13 +9,13 @@ enum {
     WINO_PRODUCTS = WINO_POINTS * WINO_POINTS,      /* of a tile, where direct convolution has 9 * 16 = 144 */
     WINO_CHANNELS = 128,                            /* channels in a block of a sum */
     WINO_BANDS = 8,                                 /* bands from which on each thread has its own */
-    WINO_V = 6144,                                  /* tiles times channels in a band, so that V stays in an L2 cache, */
-    WINO_V_MOST = 61440,                            /* where the filters are transformed for each band, */
-    WINO_TILES = 96, WINO_TILES_FEW = 24,           /* the most tiles and the least, */
-    WINO_ACROSS = 512,                              /* unless a row has more: so many at most */
+    WINO_V = 6144,                                  /* tiles times channels in a band, so that V stays in an L2 cache; */
+    WINO_TILES_FEW = 24, WINO_TILES = 48,           /* the least tiles and the most; */
+    WINO_V_MOST = 61440, WINO_TILES_MOST = 128,     /* the same where the filters are transformed for each band */
+    WINO_ACROSS = 512,                              /* tiles in a row of an image, at most */
     WINO_NOTES = 1 << 20                            /* bytes for notes of what is not finite; more images go in several turns */
 };
-#define WINO_U_BYTES ((fnn_size)13 << 20)           /* scratch for filters that are transformed once: else once for each band */
+#define WINO_U_BYTES ((fnn_size)8 << 20)           /* scratch for filters that are transformed once: else once for each band */
 #define WINO_V_BYTES ((fnn_size)12 << 20)           /* and for V beside it; alone V may have twice as much */
 
 /* Tiles that cover an image, and the rows of tiles (of all images, one after the other) in a band. */
@@ -25,7 +25,7 @@ static inline wino_cut wino_cut_tiles(const fnn_window *g, int filters_once)
 {
     wino_cut cut = { fnn_ceil_div(g->P, WINO_OUT), fnn_ceil_div(g->Q, WINO_OUT), 0, 0 };
     const fnn_size tiles = filters_once ? fnn_max(WINO_TILES_FEW, fnn_min(WINO_TILES, WINO_V / g->C))
-                                        : fnn_min(WINO_TILES, WINO_V_MOST / g->C);
+                                        : fnn_min(WINO_TILES_MOST, WINO_V_MOST / g->C);
     cut.rows = fnn_even_piece(g->N * cut.down, fnn_max(1, tiles / cut.across));
     cut.bands = fnn_ceil_div(g->N * cut.down, cut.rows);
     return cut;
@@ -62,7 +62,7 @@ static inline wino_dw_cut wino_cut_dw(const fnn_window *g)
     wino_dw_cut cut = { .tiles = { fnn_ceil_div(g->P, WINO_OUT), fnn_ceil_div(g->Q, WINO_OUT), 0, 0 } };
     const fnn_size items = fnn_ceil_div(g->K, 32) * fnn_ceil_div(g->C, WINO_CHANNELS), rows = g->N * cut.tiles.down;
     const int own = items < WINO_BANDS;
-    const fnn_size tiles = fnn_max(1, fnn_min(own ? WINO_TILES : 2 * WINO_TILES, WINO_V_MOST / (g->C + g->K)));
+    const fnn_size tiles = fnn_max(1, fnn_min(own ? WINO_TILES : WINO_TILES_MOST, WINO_V_MOST / (g->C + g->K)));
     cut.tiles.rows = fnn_even_piece(rows, fnn_max(1, tiles / cut.tiles.across));
     cut.tiles.bands = fnn_ceil_div(rows, cut.tiles.rows);
     cut.bands = own ? fnn_ceil_div(cut.tiles.bands, WINO_BANDS) : cut.tiles.bands;
