@@ -1,4 +1,4 @@
-# make build | test | laws OP=conv2d | selftest | neon | bench OP=conv2d | asan | lint | types | docs | ci | clean
+# make build | test | laws OP=conv2d | selftest | neon | bench OP=conv2d | guard | readme | asan | lint | types | docs | ci | clean
 PY ?= python3
 
 build:                  ## compile in place
@@ -15,6 +15,9 @@ levels: build           ## the laws at every level of x86-64
 
 bench: build            ## pytest-benchmark tables: make bench OP=conv2d
 	$(PY) -m pytest benchmarks --benchmark-only -k "$(OP)"
+
+guard: build            ## counted instructions against the committed ones; UPDATE=1 writes them anew
+	$(PY) benchmarks/guard.py $(if $(UPDATE),--update)
 
 readme:                 ## the README's speed section from benchmarks/results
 	$(PY) benchmarks/readme.py
@@ -63,4 +66,4 @@ ci:
 clean:
 	rm -rf build dist *.egg-info fastnn/_kernels*.so fastnn/kernels/_kernels.c
 
-.PHONY: build test laws levels selftest neon bench readme asan lint types docs ci clean
+.PHONY: build test laws levels selftest neon bench guard readme asan lint types docs ci clean

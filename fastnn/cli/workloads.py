@@ -18,7 +18,7 @@ from ..ops.registry import OPS, Op, Sample, seeded
 from .libraries import Fastnn, NotOffered, fill
 from .networks import NETWORKS, Network
 
-__all__ = ["BACKWARD", "Contest", "Workload", "catalogue"]
+__all__ = ["BACKWARD", "FORWARD", "STEP", "Contest", "Workload", "catalogue"]
 
 FORWARD, BACKWARD, STEP = "forward", "forward+backward", "step"
 STEPS_COMPARED = 3          # training steps whose losses must agree
