@@ -17,3 +17,4 @@
 #include "dropout.h"
 #include "optim.h"
 #include "peak.h"
+#include "ladder.h"

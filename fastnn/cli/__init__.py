@@ -59,6 +59,9 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--isa", metavar="LEVEL", help="hold everybody to an instruction set, e.g. avx2 (default: FASTNN_ISA, or the best)")
     sub.add_argument("--save", metavar="DIR", help="write Markdown and JSON there, named after processor, instruction set and threads")
     sub.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    sub.add_argument("--ladder", action="store_true", help="instead, the steps from the plain loops to the kernel: gemm, conv2d, pooling, softmax, "
+                     "lstm, attention (docs/kernels)")
+    sub.add_argument("--markdown", action="store_true", help="with --ladder: the table in Markdown")
 
     sub = command("train", "train a network on the bundled digits and save it")
     sub.add_argument("recipe", nargs="?", choices=("digits", "lenet"), default="digits")

@@ -126,6 +126,8 @@ KINDS = ("memory", "scaling", "overhead", "sweep")
 
 
 def command(args: Namespace) -> int:
+    if args.ladder:
+        return int(importlib.import_module(".ladder", __package__).command(args))
     if args.names and args.names[0] in KINDS:
         return int(importlib.import_module(f".{args.names[0]}", __package__).command(args))
     workloads = choose(args.names, args.backward)
