@@ -329,6 +329,8 @@ void fnn_parallel_for(ptrdiff_t n, ptrdiff_t grain, fnn_block_fn body, void *ctx
     restore_denormals(fp_mode);
 }
 
+int fnn_free_threads(void) { return fnn_get(&pool.busy) ? 1 : fnn_num_threads(); }
+
 /* ---- Number of threads, and fork ----------------------------------------------------------------------- */
 
 #if !defined(_WIN32)

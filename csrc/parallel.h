@@ -16,6 +16,10 @@ typedef void (*fnn_block_fn)(void *ctx, ptrdiff_t begin, ptrdiff_t end);
  * restored on return. Any thread may call it at any time. What a body wrote is visible to the caller afterwards. */
 void fnn_parallel_for(ptrdiff_t n, ptrdiff_t grain, fnn_block_fn body, void *ctx);
 
+/* The threads that a loop begun now would run on: 1 inside a block of another loop. For how to cut work whose bits do not depend on
+ * the cut. */
+int  fnn_free_threads(void);
+
 #define FNN_MAX_THREADS 256
 
 /* The number of threads that one parallel loop uses, the calling thread included. Settings outside

@@ -1,0 +1,226 @@
+/* gemm_blocked.tmpl.h -- part of gemm.tmpl.h: which tiles are computed by whom and in which order.
+ *
+ *     parts of C            one thread each; cut so that little is copied twice (gemm_cut)
+ *       group of panels     of one operand, copied if need be: GEMM_KEEP of them stay in the L2 cache
+ *         block of k
+ *           panel           of the other operand, copied if need be: stays in the L1 cache
+ *             tile          for each panel of the group
+ *
+ * The panels that are kept are those of B, unless B must be transposed to be copied: then each panel of B is used while it is in the L1
+ * cache, and A, which mostly needs no copy, passes by from the L2 cache.
+ */
+/* ---- panels -------------------------------------------------------------------------------------------------------- */
+typedef struct {
+    const FN(gemm_args) *g;
+    fnn_size a_panels, b_panels;                    /* how many there are */
+    fnn_size height, taller;                        /* rows in a panel of A; the first `taller` panels have one more */
+    int a_copied, b_copied;                         /* which operands are copied; the others are read where they lie */
+    int keep_a;                                     /* what gemm_part keeps: panels of A, or of B */
+    fnn_size down, across;                          /* the parts that C is cut into */
+} FN(gemm_plan);
+
+typedef struct { const REAL *at; fnn_size step; } FN(gemm_panel);       /* where it begins, and from one product to the next */
+
+/* Where panel t of A begins; the panels' heights differ by one row at most. */
+static inline fnn_size FN(gemm_row)(const FN(gemm_plan) *plan, fnn_size t) { return t * plan->height + gemm_min(t, plan->taller); }
+
+/* Panel t of A, products [p, p + k); `room` is for the copy. */
+static FN(gemm_panel) FN(gemm_panel_a)(const FN(gemm_plan) *plan, fnn_size t, fnn_size p, fnn_size k, REAL *room)
+{
+    const FN(gemm_args) *g = plan->g;
+    const fnn_size row = FN(gemm_row)(plan, t), rows = FN(gemm_row)(plan, t + 1) - row;
+    if (g->rsa == FNN_PACKED)
+        return (FN(gemm_panel)){ g->a + p * g->m + row * k, rows };
+    const REAL *a = g->a + row * g->rsa + p * g->csa;
+    if (!plan->a_copied)
+        return (FN(gemm_panel)){ a, g->rsa == 1 ? g->csa : g->rsa };
+    FN(gemm_pack)(room, rows, rows, g->m - row, a, g->rsa, g->csa, k);
+    return (FN(gemm_panel)){ room, rows };
+}
+
+static FN(gemm_panel) FN(gemm_panel_b)(const FN(gemm_plan) *plan, fnn_size t, fnn_size p, fnn_size k, REAL *room)
+{
+    const FN(gemm_args) *g = plan->g;
+    const fnn_size column = t * GEMM_NR, columns = gemm_min(GEMM_NR, g->n - column);
+    if (g->rsb == FNN_PACKED)
+        return (FN(gemm_panel)){ g->b + p * plan->b_panels * GEMM_NR + column * k, GEMM_NR };
+    const REAL *b = g->b + p * g->rsb + column * g->csb;
+    if (!plan->b_copied && columns == GEMM_NR)
+        return (FN(gemm_panel)){ b, g->rsb };
+    FN(gemm_pack)(room, GEMM_NR, columns, columns, b, g->csb, g->rsb, k);
+    return (FN(gemm_panel)){ room, GEMM_NR };
+}
+
+/* count < 2 VL elements, in pieces of VL, VL / 2, ... 1 */
+FNN_INLINE void FN(gemm_copy_short)(REAL *to, const REAL *from, fnn_size count)
+{
+#pragma GCC unroll 5
+    for (fnn_size piece = GEMM_VL; piece > 0; piece /= 2)
+        if (count & piece) {
+            memcpy(to, from, (size_t)piece * sizeof(REAL));
+            to += piece;
+            from += piece;
+        }
+}
+
+/* A tile that sticks out of C: it is computed beside, then copied. `b` is a panel filled up with zeros. */
+GEMM_APART void FN(gemm_edge_tile)(REAL *c, fnn_size rsc, FN(gemm_panel) a, FN(gemm_panel) b, const REAL *bias_row,
+                                   const REAL *bias_col, fnn_size rows, fnn_size columns, fnn_size k, int by_rows, int how)
+{
+    REAL tile[GEMM_MR * GEMM_NV * GEMM_VL], bias[GEMM_NV * GEMM_VL] = {0};
+    const fnn_size width = columns > VL ? 2 * VL : VL;
+    FN(gemm_tile_fn) *compute = FN(gemm_tiles)[by_rows][columns > VL][rows - 1];
+    if (columns == width) {
+        compute(c, rsc, a.at, a.step, b.at, b.step, bias_row, bias_col, k, how);
+        return;
+    }
+    if (bias_col)
+        FN(gemm_copy_short)(bias, bias_col, columns);
+    if (how & FNN_GEMM_ADD)
+        for (fnn_size r = 0; r < rows; r++) {
+            memset(tile + r * width, 0, (size_t)width * sizeof(REAL));
+            FN(gemm_copy_short)(tile + r * width, c + r * rsc, columns);
+        }
+    compute(tile, width, a.at, a.step, b.at, b.step, bias_row, bias_col ? bias : NULL, k, how);
+    for (fnn_size r = 0; r < rows; r++)
+        FN(gemm_copy_short)(c + r * rsc, tile + r * width, columns);
+}
+
+/* Panel i of A times panel j of B, products [p, p + k) */
+static void FN(gemm_one_tile)(const FN(gemm_plan) *plan, fnn_size i, fnn_size j, FN(gemm_panel) a, FN(gemm_panel) b, fnn_size p,
+                              fnn_size k)
+{
+    const FN(gemm_args) *g = plan->g;
+    const fnn_size row = FN(gemm_row)(plan, i), rows = FN(gemm_row)(plan, i + 1) - row;
+    const fnn_size column = j * GEMM_NR, columns = gemm_min(GEMM_NR, g->n - column);
+    const int last = p + k == g->k, by_rows = !plan->a_copied && g->rsa != FNN_PACKED && g->rsa != 1;
+    const int how = (p > 0 ? FNN_GEMM_ADD : g->how & FNN_GEMM_ADD) | (last ? g->how & FNN_GEMM_RELU : 0);
+    const REAL *bias_row = last && g->bias_row ? g->bias_row + row : NULL;
+    const REAL *bias_col = last && g->bias_col ? g->bias_col + column : NULL;
+    REAL *c = g->c + row * g->rsc + column;
+    if (columns == GEMM_NR)
+        FN(gemm_tiles)[by_rows][1][rows - 1](c, g->rsc, a.at, a.step, b.at, b.step, bias_row, bias_col, k, how);
+    else
+        FN(gemm_edge_tile)(c, g->rsc, a, b, bias_row, bias_col, rows, columns, k, by_rows, how);
+}
+
+/* ---- a part of C: one thread's work ------------------------------------------------------------------------------------- */
+
+/* Products in a block of k */
+static fnn_size FN(gemm_depth)(fnn_size k) { return gemm_even(gemm_max(k, 1), GEMM_KC, 8); }
+
+/* Panels [i, i_end) of A times panels [j, j_end) of B. For one block of k after the other, a group of panels of one operand is kept
+ * in the L2 cache while the panels of the other one pass by, each through the L1 cache. */
+static void FN(gemm_part)(const FN(gemm_plan) *plan, fnn_size i, fnn_size i_end, fnn_size j, fnn_size j_end)
+{
+    const FN(gemm_args) *g = plan->g;
+    const fnn_size kc = FN(gemm_depth)(g->k), begin = plan->keep_a ? i : j, end = plan->keep_a ? i_end : j_end;
+    const fnn_size pitch = gemm_max(GEMM_MR, GEMM_NR) * kc + VL;      /* room for a panel of either kind */
+    const fnn_size group = gemm_even(end - begin, plan->keep_a ? GEMM_KEEP_A : GEMM_KEEP_B, 1);
+    FN(gemm_panel) kept[GEMM_KEEP_A > GEMM_KEEP_B ? GEMM_KEEP_A : GEMM_KEEP_B];
+    REAL *room = fnn_scratch_alloc((size_t)((group + 1) * pitch) * sizeof(REAL)), *passing = room + group * pitch;
+    for (fnn_size first = begin; first < end; first += group) {
+        const fnn_size count = gemm_min(group, end - first);
+        for (fnn_size p = 0; p < g->k; p += kc) {
+            const fnn_size k = gemm_min(kc, g->k - p);
+            if (plan->keep_a) {
+                for (fnn_size t = 0; t < count; t++)
+                    kept[t] = FN(gemm_panel_a)(plan, first + t, p, k, room + t * pitch);
+                for (fnn_size u = j; u < j_end; u++) {
+                    const FN(gemm_panel) b = FN(gemm_panel_b)(plan, u, p, k, passing);
+                    for (fnn_size t = 0; t < count; t++)
+                        FN(gemm_one_tile)(plan, first + t, u, kept[t], b, p, k);
+                }
+            } else {
+                fnn_size t = 0;
+                if (plan->b_copied && g->csb == 1) {
+                    const fnn_size full = gemm_min(first + count, g->n / GEMM_NR) - first;
+                    FN(gemm_pack_wide)(room, pitch, full, g->b + p * g->rsb + first * GEMM_NR, g->rsb, k);
+                    for (; t < full; t++)
+                        kept[t] = (FN(gemm_panel)){ room + t * pitch, GEMM_NR };
+                }
+                for (; t < count; t++)
+                    kept[t] = FN(gemm_panel_b)(plan, first + t, p, k, room + t * pitch);
+                for (fnn_size u = i; u < i_end; u++) {
+                    const FN(gemm_panel) a = FN(gemm_panel_a)(plan, u, p, k, passing);
+                    for (fnn_size t = 0; t < count; t++)
+                        FN(gemm_one_tile)(plan, u, first + t, a, kept[t], p, k);
+                }
+            }
+        }
+    }
+    fnn_scratch_free(room);
+}
+
+static void FN(gemm_parts_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(gemm_plan) *plan = ctx;
+    for (fnn_size t = begin; t < end; t++) {
+        const fnn_size i = t % plan->down, j = t / plan->down;
+        FN(gemm_part)(plan, i * plan->a_panels / plan->down, (i + 1) * plan->a_panels / plan->down,
+                      j * plan->b_panels / plan->across, (j + 1) * plan->b_panels / plan->across);
+    }
+}
+
+/* ---- the whole product: parts ------------------------------------------------------------------------------------------- */
+
+/* The time for parts of one shape, in multiply-adds per product of k: the largest part's tiles and what it copies or reads, as often
+ * as a thread has one to do. */
+static double FN(gemm_cost)(const FN(gemm_plan) *plan, fnn_size down, fnn_size across, fnn_size threads)
+{
+    const double rows = (double)gemm_parts(plan->a_panels, down) * (double)plan->g->m / (double)plan->a_panels;
+    const double columns = (double)gemm_parts(plan->b_panels, across) * GEMM_NR;
+    return (double)gemm_parts(down * across, threads)
+         * (rows * columns + (plan->a_copied ? 8 : 1) * rows + (plan->b_copied ? 8 : 1) * columns);
+}
+
+/* Cut C into parts: one for each thread if there is work for it, more of a large product, so that a thread that the system holds up
+ * does not keep the others waiting for long. The cut has no influence on the bits. */
+static void FN(gemm_cut)(FN(gemm_plan) *plan)
+{
+    const double work = (double)plan->g->m * (double)plan->g->n * (double)plan->g->k;
+    const fnn_size threads = fnn_free_threads();
+    plan->down = plan->across = 1;
+    if (threads == 1 || work < 2.0 * GEMM_PART_LEAST)
+        return;
+    const double least = work / GEMM_PART_MOST, most = work / GEMM_PART_LEAST;
+    fnn_size parts = least < threads ? threads : (fnn_size)(least < 64.0 * (double)threads ? least : 64.0 * (double)threads);
+    parts = most < (double)parts ? (fnn_size)most : parts;
+    double best = INFINITY;
+    for (fnn_size down = 1; down <= gemm_min(parts, plan->a_panels); down++) {
+        const fnn_size across = gemm_min(gemm_parts(parts, down), plan->b_panels);
+        const double cost = FN(gemm_cost)(plan, down, across, threads);
+        if (cost < best) {
+            best = cost;
+            plan->down = down;
+            plan->across = across;
+        }
+    }
+}
+
+/* Which operand is copied: A unless rows or columns are adjacent; B unless rows are. And those whose rows are so far apart, or at such
+ * distances, that caches and page tables hold few of them, if they are read often. (For double there is no tile that reads A by rows:
+ * fewer versions to build.) */
+static void FN(gemm_choose)(FN(gemm_plan) *plan)
+{
+    const FN(gemm_args) *g = plan->g;
+    const int a_seldom = g->n <= GEMM_DIRECT_A * GEMM_NR, b_seldom = g->m <= GEMM_DIRECT_B * GEMM_MR;
+    if (g->rsa != FNN_PACKED) {
+        const int by_rows = g->csa == 1 && !REAL_IS_F64;
+        const int aliased = g->rsa * (fnn_size)sizeof(REAL) % 2048 == 0;
+        plan->a_copied = !(by_rows && (a_seldom || !aliased)) && !(g->rsa == 1 && a_seldom);
+    }
+    if (g->rsb != FNN_PACKED)
+        plan->b_copied = g->csb != 1 || !(b_seldom || (g->m <= GEMM_DIRECT_ROWS && g->rsb * (fnn_size)sizeof(REAL) <= 2048));
+    plan->keep_a = plan->b_copied && g->csb != 1 && (!plan->a_copied || g->m <= g->n);
+}
+
+static void FN(gemm_blocked)(const FN(gemm_args) *g)
+{
+    FN(gemm_plan) plan = { .g = g, .a_panels = gemm_parts(g->m, GEMM_MR), .b_panels = gemm_parts(g->n, GEMM_NR) };
+    plan.height = g->m / plan.a_panels;
+    plan.taller = g->m % plan.a_panels;
+    FN(gemm_choose)(&plan);
+    FN(gemm_cut)(&plan);
+    fnn_parallel_for(plan.down * plan.across, 1, FN(gemm_parts_block), &plan);
+}
