@@ -24,7 +24,7 @@ import numpy as np
 
 from .errors import DTypeError, GraphError, NonFiniteError, ShapeError
 from .kernels import compiled, kernel
-from .ops.registry import ACTIVE, Op
+from .ops.registry import ACTIVE, PLACES, Op
 from .tensor import Tensor, tensor
 
 __all__ = ["Function", "add_hook", "apply", "backward", "detect_anomaly", "enable_grad", "grad", "is_grad_enabled", "no_grad",
@@ -301,6 +301,19 @@ def _join(slots: Any, key: int, g: np.ndarray) -> None:
         slots[key] = _plus(slots[key], g)
 
 
+def _arrive_at(parent: Any, key: Any, grads: dict[int, np.ndarray], pending: Any, leaves: Any, arrive: Callable[[Any, np.ndarray], None]) -> None:
+    """Add dy = grads[0] to the gradient of `parent` at the places x[key], where the op y = x[key] took its elements, each once."""
+    slots, at = (pending.get(parent[0]), parent[1]) if parent.__class__ is tuple else (leaves.get(id(parent)), 1)
+    known = slots is not None and (slots.__class__ is list or at in slots)
+    if known and sys.getrefcount(slots[at]) == 2 and _whole(slots[at]):
+        slots[at][key] += grads[0]
+        return
+    shape, dtype = parent[0].outputs[parent[1]] if parent.__class__ is tuple else (parent._data.shape, parent._data.dtype)
+    whole = compiled.zeros(shape, dtype) if compiled is not None else np.zeros(shape, dtype)
+    whole[key] = grads[0]
+    arrive(parent, whole)
+
+
 def _accumulate(leaf: Tensor, g: np.ndarray) -> None:
     """leaf.grad += g, in place where nobody else holds leaf.grad."""
     assert leaf.grad is not None
@@ -363,6 +376,13 @@ def _walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_gra
             for index, g in grads.items():
                 if (id(node), index) in want[0]:
                     want[1][(id(node), index)] = g
+        places = PLACES.get(node.backward)          # type: ignore[arg-type]
+        if places is not None and not anomaly and (key := places(**node.attrs)) is not None:
+            node.check_saved()
+            _arrive_at(node.parents[0], key, grads, pending, leaves, arrive)
+            if not retain_graph:
+                node.release()
+            continue
         results = node.run(grads)
         del grads                                   # what was only needed for this node can go, or be written to
         for parent, dx in zip(node.parents, results):

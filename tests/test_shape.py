@@ -5,6 +5,7 @@ import pytest
 
 import fastnn as nn
 from fastnn import functional as F
+from fastnn.ops.registry import OPS
 
 X = np.arange(24.0).reshape(2, 3, 4)
 
@@ -105,3 +106,48 @@ def test_one_hot():
 def test_index_mistakes_are_index_errors_too():
     with pytest.raises(IndexError, match="out of bounds"):
         nn.tensor([1.0])[3]
+
+
+# ---- the gradient of elements that were picked, added at their places ---------------------------------------------------------------
+KEYS = [0, -1, slice(1, None), slice(None, None, -2), (slice(None), 1), (..., None, 2), (1, slice(0, 3, 2)), slice(0, 0),
+        np.array([True, False, True, False]), np.array([0, 0, 2]), (np.array([0, 1]), np.array([2, 2])), [1, 1]]
+
+
+@pytest.mark.parametrize("leaf", [True, False], ids=["leaf", "result"])
+def test_gradients_of_slices_meet_in_one_array(leaf):
+    x = nn.Parameter(np.arange(12, dtype=np.float64).reshape(4, 3) + 1)
+    base = x if leaf else x * 1
+    weights = [np.random.default_rng(i).standard_normal(x.data[key].shape) for i, key in enumerate(KEYS)]
+    total = sum([(base[key] * w).sum() for key, w in zip(KEYS, weights)], (base * base).sum())
+    total.backward()
+    want = 2 * x.data
+    for key, w in zip(KEYS, weights):
+        np.add.at(want, key, w)
+    np.testing.assert_allclose(x.grad.data, want, rtol=1e-12)
+
+
+def test_the_gradient_of_a_slice_reaches_nobody_else():
+    """What is added in place at the places of a slice must be an array that the tape alone holds."""
+    x = nn.Parameter(np.ones((4, 3)))
+    upstream = np.full((4, 3), 2.0)
+    y = x * 1
+    z = y + y[1:].sum() * 0 + y                                 # add hands the same array to both of its inputs
+    z.backward(upstream)
+    assert (upstream == 2).all() and (x.grad.data == 4).all()
+    kept = []
+    y = x * 1
+    y.register_hook(kept.append)
+    (y[0] * 3).sum().backward()
+    (x * 1)[0].sum().backward()
+    assert kept[0].tolist() == [[3, 3, 3], [0, 0, 0], [0, 0, 0], [0, 0, 0]]
+    before = x.grad
+    x[2].sum().backward()                                       # `before` is held: not changed
+    assert (before.data[2] == 4).all() and (x.grad.data[2] == 5).all()
+
+
+def test_places_pick_no_element_twice():
+    getitem = OPS["getitem"]
+    for key in KEYS:
+        picked = np.arange(12).reshape(4, 3)[key].ravel()
+        twice = len(set(picked.tolist())) < picked.size
+        assert not (twice and getitem.places(key=key) is not None), key

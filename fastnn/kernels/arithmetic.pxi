@@ -58,6 +58,18 @@ def add_backward(dy, saved, needs=None):
             sum_to(dy, b_shape) if want(needs, 1, b_shape) else None)
 
 
+def zeros(shape, dtype):
+    """np.zeros for float32 and float64, large ones in recycled memory."""
+    cdef Array y_
+    cdef Py_ssize_t sizes[MAX_DIMS]
+    cdef int d, ndim = len(shape)
+    for d in range(ndim):
+        sizes[d] = shape[d]
+    y = new_array(&y_, FNN_F32 if dtype == _float32 else FNN_F64, ndim, sizes)
+    memset(y_.data, 0, y_.size * (4 if y_.dtype == FNN_F32 else 8))
+    return y
+
+
 def add_to(y, x):
     """y += x for arrays of one shape and type; y is contiguous."""
     cdef Array y_, x_

@@ -28,7 +28,7 @@ def _check_getitem(x: Any, *, key: Any) -> None:
 GETITEM = register(Op(
     name="getitem", family="indexing", inputs=("x",), formula="y = x[key]",
     ref_forward=reference.getitem_forward, ref_backward=reference.getitem_backward, check=_check_getitem,
-    linear_in=("x",), flops=lambda n: 0, bytes=lambda n: 0,
+    linear_in=("x",), flops=lambda n: 0, bytes=lambda n: 0, places=lambda key: key if reference.takes_once(key) else None,
     samples=lambda: [Sample("int", (draw("int", 3, 4),), {"key": 1}),
                      Sample("slices", (draw("slices", 5, 7),), {"key": (slice(4, None, -2), slice(1, 6, 2))}),
                      Sample("ellipsis", (draw("ellipsis", 2, 3, 5),), {"key": (..., None, 2)}),

@@ -75,6 +75,8 @@ class Op:
     terms             products summed into one output element, for the rounding allowance
     linear_in         inputs in which the op is linear: the integer law and the adjoint law hold for them
     differentiable    inputs that can have a gradient; default: all
+    places            for an op y = x[key]: places(**attrs) -> key, or None where an element may be picked twice. The tape then adds dy at these
+                      places to the gradient of x that it has already, instead of adding an array that is zero nearly everywhere
     slack             factor on the rounding allowance, with the reason in a comment at the record
     """
 
@@ -96,6 +98,7 @@ class Op:
     terms: Callable[..., int] = lambda **_: 1
     linear_in: tuple[str, ...] = ()
     differentiable: tuple[str, ...] | None = None
+    places: Callable[..., Any] | None = None
     slack: float = 1.0
 
     @property
@@ -118,6 +121,10 @@ ACTIVE: dict[str, tuple[Callable[..., Any], Callable[..., Any] | None, bool, Cal
 REPLACED: set[str] = set()
 
 
+# For ops with `places`: the backward that runs -> places.
+PLACES: dict[Callable[..., Any], Callable[..., Any]] = {}
+
+
 def takes_needs(backward: Callable[..., Any] | None) -> bool:
     """Whether `backward` has a keyword `needs`: a tuple of bool, which inputs' gradients are wanted, so that it can leave out the rest."""
     code = getattr(backward, "__code__", None)      # Cython's functions have one too; inspect.signature would cost import time
@@ -127,6 +134,8 @@ def takes_needs(backward: Callable[..., Any] | None) -> bool:
 def activate(op: Op, forward: Callable[..., Any], backward: Callable[..., Any] | None) -> None:
     """Make this pair run when `op` is called."""
     ACTIVE[op.name] = (forward, backward, takes_needs(backward), op.check)
+    if op.places is not None and backward is not None and backward in op.kernels:
+        PLACES[backward] = op.places
 
 
 def register(op: Op) -> Op:
