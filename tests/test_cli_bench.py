@@ -3,6 +3,8 @@
 import copy
 import importlib.util
 import json
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -52,6 +54,25 @@ def test_bench_measures_and_names_the_level_asked_for(tmp_path, capfd):
     record = json.loads(table.read_text())
     assert RUNNING[0] in table.stem and record["instruction set"] == record["lowered"] == RUNNING[0]
     assert f"({RUNNING[0]})" in record["versions"]["fastnn"] and f"held to {RUNNING[0]}" in table.with_suffix(".md").read_text()
+
+
+def test_a_busy_machine_is_told(monkeypatch):
+    monkeypatch.setattr(race, "cores_used", lambda seconds: 1.0*race.os.cpu_count())
+    assert "busy" in race.busy()
+    for quiet in (0.1, None):
+        monkeypatch.setattr(race, "cores_used", lambda seconds, quiet=quiet: quiet)
+        assert race.busy() == ""
+
+
+@needs_proc
+def test_work_elsewhere_is_seen():
+    burner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        time.sleep(0.1)
+        assert race.cores_used(0.5) > 0.3               # a share of a core, even where others want it too
+    finally:
+        burner.kill()
+        burner.wait()
 
 
 # ---- ONNX Runtime ------------------------------------------------------------------------------------------------------------------
@@ -175,7 +196,9 @@ def test_parts_join_the_record_and_outlive_a_new_race(record, tmp_path):
 
 
 def test_the_page_follows_from_the_json_alone(record):
-    again = json.loads(results.as_json(record))
+    text = results.as_json(record)
+    assert '"fastnn": [1.0]' in text                                        # numbers share a line
+    again = json.loads(text)
     assert results.markdown(again) == results.markdown(copy.deepcopy(record))
     assert [r.ratio("torch") for r in results.results_of(again)] == [r["ratio"]["torch"] for r in record["results"]]
 

@@ -113,7 +113,7 @@ def is_inference(row: Row) -> bool:
 
 
 PYTORCH, BOTH, ONNX = ratio("torch"), ratio("torch", "numpy"), ratio("onnxruntime")
-COPYING = {"pooling": ("maxpool", "avgpool"), "norms": ("layernorm", "batchnorm", "groupnorm", "rmsnorm"),
+COPYING = {"pooling": ("maxpool", "avgpool", "globalavgpool"), "norms": ("layernorm", "batchnorm", "groupnorm", "rmsnorm"),
            "activations": ("relu", "gelu", "tanh", "sigmoid", "silu"), "softmax": ("softmax",), "cross-entropy": ("crossentropy",),
            "optimisers": ("adam", "sgd")}
 

@@ -213,16 +213,30 @@ def race(contestants: Contestants, workload: Workload, rounds: int, seconds: flo
     return result
 
 
+def cores_used(seconds: float) -> float | None:
+    """How many cores did work, for whomever, while this process slept for so long; None where the system does not say.
+
+    The load average would also count what ended a minute ago, such as the race before this one.
+    """
+    def now() -> tuple[float, float]:
+        with open("/proc/stat", encoding="ascii") as stat:
+            ticks = [float(tick) for tick in stat.readline().split()[1:9]]          # user nice system idle iowait irq softirq steal
+        return sum(ticks), ticks[3] + ticks[4]
+    try:
+        total, idle = now()
+        time.sleep(seconds)
+        total_after, idle_after = now()
+        return (os.cpu_count() or 1)*(1 - (idle_after - idle)/(total_after - total))
+    except (OSError, ValueError, IndexError, ZeroDivisionError):
+        return None
+
+
 def busy() -> str:
     """A warning where other programs keep this machine from measuring; "" where it is quiet or does not say."""
-    try:
-        load = os.getloadavg()[0]
-    except (AttributeError, OSError):
+    cores, used = os.cpu_count() or 1, cores_used(0.25)
+    if used is None or used <= max(0.3, 0.1*cores):
         return ""
-    cores = os.cpu_count() or 1
-    if load <= max(0.5, 0.25*cores):
-        return ""
-    return (f"this machine was busy before the race began (load {load:.1f} on {cores} cores): these figures mean little, "
+    return (f"this machine was busy before the race began (other programs used {used:.1f} of {cores} cores): these figures mean little, "
             "and libraries whose threads wait for each other suffer most")
 
 

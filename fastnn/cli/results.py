@@ -13,7 +13,7 @@ import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,8 @@ def about(threads: int, warning: str = "") -> dict[str, Any]:
 
 # ---- rows ------------------------------------------------------------------------------------------------------------------------
 def rows_of(results: Sequence[Result], rivals: Sequence[str], limits: dict[str, float]) -> list[dict[str, Any]]:
-    """Results as plain data, with the figures that are read off them."""
+    """Results as plain data, with the figures that are read off them; five digits of each time."""
+    results = [replace(r, times={name: [float(f"{t:.5g}") for t in times] for name, times in r.times.items()}) for r in results]
     return [{**asdict(r), "median": {name: r.median(name) for name in r.times}, "best": {name: r.best(name) for name in r.times},
              "ratio": {name: r.ratio(name) for name in rivals}, "share of limit": r.share(limits)} for r in results]
 
@@ -242,7 +243,9 @@ def as_json(record: dict[str, Any]) -> str:
     """The record as it is saved: with the means and the bars, which follow from the rest."""
     means = [dict(zip(("direction", "against", "workloads", "won", "ratio"), row))
              for row in geometric_means(results_of(record), record.get("rivals", ()))]
-    return json.dumps({**record, "geometric means": means, "bars": [asdict(bar) for bar in bars.measure(record)]}, indent=1) + "\n"
+    text = json.dumps({**record, "geometric means": means, "bars": [asdict(bar) for bar in bars.measure(record)]}, indent=1)
+    # a list of numbers needs no more than one line
+    return re.sub(r"\[\s+([-+.\de,\s]+?)\s+\]", lambda numbers: f"[{' '.join(numbers[1].split())}]", text) + "\n"
 
 
 def save(folder: str | Path, measured: dict[str, Any], part: str = "") -> tuple[Path, Path]:
