@@ -1,7 +1,9 @@
-"""The steps from the plain loops to the kernels: each computes what the definition does, and `bench --ladder` measures them."""
+"""The steps from the plain loops to the kernels: each computes what the definition does, `bench --ladder` measures them, docs/kernels tells them."""
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from fastnn.kernels import compiled
 
 pytestmark = pytest.mark.skipif(compiled is None, reason="the steps are compiled code")
 
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = ROOT/"docs/kernels"
 LEVELS = [name for name, (_, runs) in compiled.levels().items() if runs] if compiled else []
 SMALL = {"gemm": [dict(m=13, n=67, k=130), dict(m=1, n=1, k=1), dict(m=23, n=601, k=65)],
          "conv2d": [dict(N=2, C=3, H=7, W=9, K=5), dict(N=1, C=2, H=11, W=5, K=3, R=5), dict(N=1, C=20, H=16, W=17, K=18)],
@@ -97,3 +101,28 @@ def test_the_command_prints_markdown_and_json(small, capfd):
 def test_an_unknown_ladder_is_one_line(capfd):
     assert cli.main(["bench", "relu", "--ladder"]) == 2
     assert "gemm, conv2d, pooling" in capfd.readouterr().err
+
+# ---- the pages ---------------------------------------------------------------------------------------------------------------------
+needs_pages = pytest.mark.skipif(not PAGES.exists(), reason="needs the sources")
+
+
+def plain(text):
+    """Code without what the templates need and readers do not: FN(), spaces at ends."""
+    return " ".join(re.sub(r"FN\((\w+)\)", r"\1", text).split())
+
+
+@needs_pages
+@pytest.mark.parametrize("name", SMALL)
+def test_the_page_tells_every_step_and_quotes_code_that_exists(name):
+    page = (PAGES/f"{name}.md").read_text(encoding="utf-8")
+    table = re.search(rf"<!-- python docs/kernels/measure.py {name} -->\n(.*?)<!-- end -->", page, re.S).group(1)
+    steps = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("|")][2:]
+    assert steps == [step.name for step in ladder.LADDERS[name](**SMALL[name][0]).steps]
+    assert f"]({name}.png)" in page and (PAGES/f"{name}.png").read_bytes()[:4] == b"\x89PNG"
+    told = [int(number) for number in re.findall(r"^\*\*(\d)\. ", page, re.M)]
+    assert told == list(range(1, len(steps) + 1))
+    lines = {plain(line) for path in (ROOT/"csrc").glob("*.h") for line in path.read_text(encoding="utf-8").splitlines()}
+    quoted = [line for block in re.findall(r"```c\n(.*?)```", page, re.S) for line in block.splitlines() if line.strip() and line.strip() != "..."]
+    assert len(quoted) >= 4
+    missing = [line for line in quoted if plain(line) not in lines]
+    assert not missing, f"docs/kernels/{name}.md quotes what csrc does not contain: {missing}"

@@ -82,7 +82,7 @@ def gemm(m: int = 960, n: int = 960, k: int = 960, dtype: Any = np.float32) -> L
     return Ladder("gemm", f"C = A B, {m} x {k} times {k} x {n}", 2*m*n*k, steps, lambda: defined("matmul", a, b), dtype)
 
 
-def conv2d(N: int = 1, C: int = 64, H: int = 56, W: int = 56, K: int = 64, R: int = 3, dtype: Any = np.float32) -> Ladder:
+def conv2d(N: int = 4, C: int = 64, H: int = 56, W: int = 56, K: int = 64, R: int = 3, dtype: Any = np.float32) -> Ladder:
     x, w = random(N, C, H, W, dtype=dtype), random(K, C, R, R, dtype=dtype, seed=1)
     p = R//2
     P, Q = H + 2*p - R + 1, W + 2*p - R + 1
