@@ -33,10 +33,12 @@
 #define FNN_GEMM_ONCE
 enum {
     GEMM_STEPS = 4,                                 /* products between two rows of C that a tile asks for */
+    GEMM_AHEAD = 8,                                 /* rows of B that a tile asks for ahead */
     GEMM_KC = 256,                                  /* products in a block: a panel of A takes less than half of an L1 cache */
     GEMM_KEEP_A = 64, GEMM_KEEP_B = 32,             /* panels that are kept in the L2 cache: some 1 MiB of float */
     GEMM_DIRECT_A = 4, GEMM_DIRECT_B = 2,           /* an operand read by at most so many panels of the other one is not copied */
-    GEMM_DIRECT_ROWS = 512,                         /* nor is B with short rows, up to so many rows of A */
+    GEMM_DIRECT_ROWS = 512,                         /* nor is B, up to so many rows of A, if its rows are */
+    GEMM_DIRECT_BYTES = 4096,                       /* no farther apart */
     GEMM_PART_LEAST = 400000,                       /* multiply-adds worth a thread, */
     GEMM_PART_MOST = 1 << 28,                       /* and those after which a thread should look around */
     GEMM_GROUP_WORK = 1 << 21,                      /* multiply-adds worth a block of a parallel loop */

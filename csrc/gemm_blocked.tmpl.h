@@ -6,8 +6,8 @@
  *           panel           of the other operand, copied if need be: stays in the L1 cache
  *             tile          for each panel of the group
  *
- * The panels that are kept are those of B, unless B must be transposed to be copied: then each panel of B is used while it is in the L1
- * cache, and A, which mostly needs no copy, passes by from the L2 cache.
+ * The panels that are kept are those of B, unless A has few, or B must be transposed to be copied: then each panel of B is used while it
+ * is in the L1 cache, and those of A, which mostly need no copy, come from the L2 cache.
  */
 /* ---- panels -------------------------------------------------------------------------------------------------------- */
 typedef struct {
@@ -38,19 +38,6 @@ static FN(gemm_panel) FN(gemm_panel_a)(const FN(gemm_plan) *plan, fnn_size t, fn
     return (FN(gemm_panel)){ room, rows };
 }
 
-static FN(gemm_panel) FN(gemm_panel_b)(const FN(gemm_plan) *plan, fnn_size t, fnn_size p, fnn_size k, REAL *room)
-{
-    const FN(gemm_args) *g = plan->g;
-    const fnn_size column = t * GEMM_NR, columns = gemm_min(GEMM_NR, g->n - column);
-    if (g->rsb == FNN_PACKED)
-        return (FN(gemm_panel)){ g->b + p * plan->b_panels * GEMM_NR + column * k, GEMM_NR };
-    const REAL *b = g->b + p * g->rsb + column * g->csb;
-    if (!plan->b_copied && columns == GEMM_NR)
-        return (FN(gemm_panel)){ b, g->rsb };
-    FN(gemm_pack)(room, GEMM_NR, columns, columns, b, g->csb, g->rsb, k);
-    return (FN(gemm_panel)){ room, GEMM_NR };
-}
-
 /* count < 2 VL elements, in pieces of VL, VL / 2, ... 1 */
 FNN_INLINE void FN(gemm_copy_short)(REAL *to, const REAL *from, fnn_size count)
 {
@@ -61,6 +48,33 @@ FNN_INLINE void FN(gemm_copy_short)(REAL *to, const REAL *from, fnn_size count)
             to += piece;
             from += piece;
         }
+}
+
+/* The last panel of B, if its rows are adjacent in the matrix and fewer than NR: zeros behind, up to a whole vector. */
+GEMM_APART void FN(gemm_pack_edge)(REAL *to, const REAL *from, fnn_size columns, fnn_size rsb, fnn_size k)
+{
+    for (fnn_size p = 0; p < k; p++, to += GEMM_NR, from += rsb) {
+        v_store(to, v_set(0));
+        if (columns > VL)
+            v_store(to + VL, v_set(0));
+        FN(gemm_copy_short)(to, from, columns);
+    }
+}
+
+static FN(gemm_panel) FN(gemm_panel_b)(const FN(gemm_plan) *plan, fnn_size t, fnn_size p, fnn_size k, REAL *room)
+{
+    const FN(gemm_args) *g = plan->g;
+    const fnn_size column = t * GEMM_NR, columns = gemm_min(GEMM_NR, g->n - column);
+    if (g->rsb == FNN_PACKED)
+        return (FN(gemm_panel)){ g->b + p * plan->b_panels * GEMM_NR + column * k, GEMM_NR };
+    const REAL *b = g->b + p * g->rsb + column * g->csb;
+    if (!plan->b_copied && columns == GEMM_NR)
+        return (FN(gemm_panel)){ b, g->rsb };
+    if (columns < GEMM_NR && g->csb == 1)
+        FN(gemm_pack_edge)(room, b, columns, g->rsb, k);
+    else
+        FN(gemm_pack)(room, GEMM_NR, columns, columns, b, g->csb, g->rsb, k);
+    return (FN(gemm_panel)){ room, GEMM_NR };
 }
 
 /* A tile that sticks out of C: it is computed beside, then copied. `b` is a panel filled up with zeros. */
@@ -211,8 +225,8 @@ static void FN(gemm_choose)(FN(gemm_plan) *plan)
         plan->a_copied = !(by_rows && (a_seldom || !aliased)) && !(g->rsa == 1 && a_seldom);
     }
     if (g->rsb != FNN_PACKED)
-        plan->b_copied = g->csb != 1 || !(b_seldom || (g->m <= GEMM_DIRECT_ROWS && g->rsb * (fnn_size)sizeof(REAL) <= 2048));
-    plan->keep_a = plan->b_copied && g->csb != 1 && (!plan->a_copied || g->m <= g->n);
+        plan->b_copied = g->csb != 1 || !(b_seldom || (g->m <= GEMM_DIRECT_ROWS && g->rsb * (fnn_size)sizeof(REAL) <= GEMM_DIRECT_BYTES));
+    plan->keep_a = b_seldom || (plan->b_copied && g->csb != 1 && (!plan->a_copied || g->m <= g->n));
 }
 
 static void FN(gemm_blocked)(const FN(gemm_args) *g)

@@ -47,6 +47,11 @@ FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by
         soon = soon < c + (mr - 1) * rsc ? soon + rsc : soon;
 #pragma GCC unroll 4
         for (fnn_size p = 0; p < GEMM_STEPS; p++) {
+#if defined(__GNUC__)
+#pragma GCC unroll 2
+            for (fnn_size j = 0; j < nv; j += GEMM_LINE)
+                __builtin_prefetch(b + GEMM_AHEAD * rsb + j * VL);
+#endif
             FN(gemm_step)(mr, nv, by_rows, acc, a, sa, b);
             a += by_rows ? 1 : sa;
             b += rsb;
