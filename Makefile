@@ -1,4 +1,4 @@
-# make build | test | laws OP=conv2d | selftest | neon | bench OP=conv2d | guard | readme | asan | lint | types | docs | ci | clean
+# make build | test | laws OP=conv2d | selftest | neon | bench OP=conv2d | guard | results | readme | asan | lint | types | docs | ci | clean
 PY ?= python3
 
 build:                  ## compile in place
@@ -18,6 +18,20 @@ bench: build            ## pytest-benchmark tables: make bench OP=conv2d
 
 guard: build            ## counted instructions against the committed ones; UPDATE=1 writes them anew
 	$(PY) benchmarks/guard.py $(if $(UPDATE),--update)
+
+# every table of benchmarks/results, an hour or less on a quiet machine: make results LEVELS="avx512 avx2" THREADS="1 2"
+LEVELS ?= avx512 avx2
+THREADS ?= 1 2
+SAVE = --save benchmarks/results
+results: build
+	for isa in $(LEVELS); do for n in $(THREADS); do \
+	  $(PY) -m fastnn bench --against torch,numpy,onnxruntime --isa $$isa --threads $$n $(SAVE); \
+	  $(PY) -m fastnn bench memory --against torch --isa $$isa --threads $$n $(SAVE); \
+	  $(PY) -m fastnn bench overhead --isa $$isa --threads $$n $(SAVE); \
+	  $(PY) -m fastnn bench sweep --isa $$isa --threads $$n $(SAVE); \
+	  test $$n = 1 || $(PY) -m fastnn bench scaling --against torch --isa $$isa --threads $$n $(SAVE); \
+	done; done
+	$(PY) benchmarks/readme.py
 
 readme:                 ## the README's speed section from benchmarks/results
 	$(PY) benchmarks/readme.py
@@ -66,4 +80,4 @@ ci:
 clean:
 	rm -rf build dist *.egg-info fastnn/_kernels*.so fastnn/kernels/_kernels.c
 
-.PHONY: build test laws levels selftest neon bench guard readme asan lint types docs ci clean
+.PHONY: build test laws levels selftest neon bench guard results readme asan lint types docs ci clean

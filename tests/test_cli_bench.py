@@ -3,6 +3,7 @@
 import copy
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -201,6 +202,25 @@ def test_the_page_follows_from_the_json_alone(record):
     again = json.loads(text)
     assert results.markdown(again) == results.markdown(copy.deepcopy(record))
     assert [r.ratio("torch") for r in results.results_of(again)] == [r["ratio"]["torch"] for r in record["results"]]
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+def test_the_commit_says_whether_the_code_differs_from_it(tmp_path):
+    def git(*words):
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b.c", *words], cwd=tmp_path, check=True, capture_output=True)
+    assert results.commit(tmp_path) == ""
+    git("init")
+    written = tmp_path/"benchmarks"/"results"/"x.json"
+    written.parent.mkdir(parents=True)
+    for path in (tmp_path/"code.py", written):
+        path.write_text("1")
+    git("add", ".")
+    git("commit", "-m", "x")
+    clean = results.commit(tmp_path)
+    written.write_text("2")                             # the last table, measured at this very commit
+    assert clean and results.commit(tmp_path) == clean
+    (tmp_path/"code.py").write_text("2")
+    assert results.commit(tmp_path) == clean + "+"
 
 
 @pytest.mark.parametrize("processor, name", [

@@ -27,16 +27,19 @@ __all__ = ["about", "as_json", "commit", "facts", "file_name", "geometric_means"
            "tell"]
 
 
-def commit() -> str:
-    """The commit of the checkout that runs, with a + where files differ from it; "" outside of one."""
-    root = Path(__file__).resolve().parents[2]
+def commit(root: Path | None = None) -> str:
+    """The commit of the checkout that runs, with a + where files differ from it other than those that measuring writes; "" outside of one."""
+    root = root or Path(__file__).resolve().parents[2]
     if not (root/".git").exists():
         return ""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
     try:
-        name = subprocess.run(["git", "describe", "--always", "--dirty=+"], cwd=root, capture_output=True, text=True, timeout=10)
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)benchmarks/results", ":(exclude)README.md")
+        return git("describe", "--always") + ("+" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return ""
-    return name.stdout.strip()
 
 
 def about(threads: int, warning: str = "") -> dict[str, Any]:
