@@ -11,6 +11,7 @@
  *            dx        stride 1: the convolution of dy with the turned filters; else col2im(w^T . dy), one writer per image
  *            1x1       the image is its own column matrix
  *            3x3       at stride 1, with enough channels and pixels: winograd.tmpl.h for y and dx, winograd_dw.tmpl.h
+ *            many taps, and strides: conv2d_pixels.tmpl.h for y
  *            depthwise, and few filters: conv2d_direct.tmpl.h
  *            transposed   conv_transpose.tmpl.h: dx as a forward
  *            Small images go side by side into one piece, so that the matrix product has enough columns.
@@ -162,13 +163,16 @@ static void FN(conv_turn)(REAL *turned, const REAL *w, const fnn_window *back)
 #include "interleave.tmpl.h"
 #include "winograd.tmpl.h"
 #include "winograd_dw.tmpl.h"
+#include "conv2d_pixels.tmpl.h"
 
 void FN(conv2d_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
 {
-    if (conv_is_direct(g))
-        FN(conv_direct_forward)(y, x, w, b, g);
-    else if (conv_is_winograd(g))
+    if (conv_is_winograd(g) && !conv_is_direct(g))
         FN(conv_winograd_forward)(y, x, w, b, NULL, g);
+    else if (conv_is_pixels(g))
+        FN(conv_pixels_forward)(y, x, w, b, g);
+    else if (conv_is_direct(g))
+        FN(conv_direct_forward)(y, x, w, b, g);
     else
         FN(conv_columns_forward)(y, x, w, b, g);
 }

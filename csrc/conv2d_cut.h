@@ -17,7 +17,12 @@ enum {
     CONV_FRAME = 1 << 20,                           /* elements of a padded plane that the direct method will hold, */
     CONV_DIRECT_FRAMES = 1 << 17,                   /* and of all channels' planes where it has the choice; */
     CONV_DIRECT_TAPS = 1024,                        /* the most taps that it takes; */
-    CONV_DIRECT_FILTERS = 16                        /* filters in a group up to which it wins */
+    CONV_DIRECT_FILTERS = 16,                       /* filters in a group up to which it wins */
+    PIXELS_CHANNELS = 6, PIXELS_FILTERS = 12,       /* conv2d_pixels.tmpl.h: channels and filters in a group from which it wins, */
+    PIXELS_TAPS = 288,                              /* taps in a block, so that a panel of filters stays in an L1 cache, */
+    PIXELS_TAPS_LEAST = 128, PIXELS_OUTPUTS = 128,  /* taps, and outputs of all images, from which it wins; */
+    PIXELS_FRAME = 1 << 17, PIXELS_FRAME_MOST = 1 << 18,    /* elements of a frame to aim at, and that fit; */
+    PIXELS_WEIGHTS = 3 << 19                        /* elements of the filters that fit */
 };
 
 /* Products summed into one output. */
@@ -47,6 +52,36 @@ static inline int conv_is_direct(const fnn_window *g)
     return g->sh == 1 && g->sw == 1 && g->K / g->G <= CONV_DIRECT_FILTERS && !conv_is_pointwise(g)
         && Cg <= CONV_DIRECT_TAPS && g->R <= CONV_DIRECT_TAPS / Cg && g->S <= CONV_DIRECT_TAPS / (Cg * g->R)
         && 2 * frame_w <= 3 * g->Q && frame_h <= CONV_DIRECT_FRAMES / (Cg * frame_w);
+}
+
+/* The method of conv2d_pixels.tmpl.h: its frames, some rows of output of an image each, or several small images. */
+typedef struct {
+    fnn_size halo, width, pitch;                    /* rows of a frame for one row of output; columns per phase, and of all */
+    fnn_size rows, bands, images;                   /* rows of output in a frame; bands in an image; images in a frame */
+} pixels_cut;
+
+static inline pixels_cut pixels_cut_rows(const fnn_window *g)
+{
+    pixels_cut cut = { g->dh * (g->R - 1) + 1, g->Q + g->dw * (g->S - 1) / g->sw, 0, 0, 0, 1 };
+    cut.pitch = cut.width * g->sw;
+    const fnn_size most = fnn_max(PIXELS_FRAME / (g->C / g->G * cut.pitch), cut.halo);     /* rows in a frame */
+    cut.rows = fnn_even_piece(g->P, (most - cut.halo) / g->sh + 1);
+    cut.bands = fnn_ceil_div(g->P, cut.rows);
+    if (cut.bands == 1)
+        cut.images = fnn_even_piece(g->N, fnn_max(1, fnn_min(most / ((g->P - 1) * g->sh + cut.halo), CONV_COLUMNS / (g->P * g->Q))));
+    return cut;
+}
+
+/* It wins where columns would cost much to make: many taps, or strides; and over the direct method where that would compute much in vain.
+ * A frame has whole vectors of channels. */
+static inline int conv_is_pixels(const fnn_window *g)
+{
+    const fnn_size Cg = g->C / g->G, Kg = g->K / g->G, taps = conv_taps(g);
+    const fnn_size halo = g->dh * (g->R - 1) + 1, seen = g->Q + g->dw * (g->S - 1);
+    if (conv_is_pointwise(g) || Cg < PIXELS_CHANNELS || Kg < PIXELS_FILTERS || taps < PIXELS_TAPS_LEAST || g->K > PIXELS_WEIGHTS / taps
+        || g->N * g->P * g->Q < PIXELS_OUTPUTS || (conv_is_direct(g) && 5 * seen <= 6 * g->Q)) return 0;
+    const fnn_size room = PIXELS_FRAME_MOST / Cg, pitch = (g->Q + g->dw * (g->S - 1) / g->sw) * g->sw;
+    return pitch <= room && halo <= room / pitch && g->R <= PIXELS_TAPS && g->S <= PIXELS_TAPS;
 }
 
 /* dx of a stride-1 convolution is the convolution of dy with the turned filters: this is it. */

@@ -34,12 +34,15 @@
  */
 #undef WINO_MR
 #undef WINO_LIST
+#undef WINO_HALF_LIST
 #if VBYTES == 64 && !REAL_IS_F64
 #  define WINO_MR 14                                /* tiles of the image in a panel: with two vectors of filters all that the registers hold */
 #  define WINO_LIST(do) do(1) do(2) do(3) do(4) do(5) do(6) do(7) do(8) do(9) do(10) do(11) do(12) do(13) do(14)
+#  define WINO_HALF_LIST(do) do(1) do(2) do(3) do(4) do(5) do(6) do(7)
 #else
 #  define WINO_MR 6
 #  define WINO_LIST(do) do(1) do(2) do(3) do(4) do(5) do(6)
+#  define WINO_HALF_LIST(do) do(1) do(2) do(3)
 #endif
 #define WINO_NR (2 * VL)                            /* filters in a panel */
 #define WINO_PAD VL                                 /* between the 49 matrices, so that they do not share cache lines' places */

@@ -85,6 +85,7 @@ def samples() -> list[Sample]:
         case("many filters and channels", N=3, C=17, H=5, W=4, K=18, R=3, S=3, padding=1),
         case("3x3 tiles", N=2, C=33, H=12, W=11, K=32, R=3, S=3, padding=1),
         case("3x3 tiles, no padding", N=2, C=34, H=10, W=10, K=32, R=3, S=3, padding=0, bias=False),
+        case("strided, many taps", N=4, C=17, H=13, W=15, K=18, R=3, S=3, stride=(2, 3), padding=(2, 1), dilation=(1, 2)),
         case("many filters, dilated", N=2, C=2, H=9, W=8, K=19, R=3, S=2, padding=(1, 2), dilation=(2, 3)),
         case("window as large as the image", N=3, C=4, H=5, W=3, K=6, R=5, S=3),
         case("empty batch", N=0, C=2, H=4, W=4, K=2, R=3, S=3),
