@@ -120,6 +120,7 @@ class TensorMethods:
     def flip(self: Any, *dims: Any) -> Tensor: return F.flip(self, *dims)
     def roll(self: Any, shifts: Any, dims: Any = None) -> Tensor: return F.roll(self, shifts, dims)
     def split(self: Any, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]: return F.split(self, split_size, dim)
+    def unbind(self: Any, dim: int = 0) -> tuple[Tensor, ...]: return F.unbind(self, dim)
     def chunk(self: Any, chunks: int, dim: int = 0) -> tuple[Tensor, ...]: return F.chunk(self, chunks, dim)
     def t(self: Any) -> Tensor: return self if self.ndim < 2 else F.transpose(self, 0, 1)
 

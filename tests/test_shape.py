@@ -6,6 +6,7 @@ import pytest
 import fastnn as nn
 from fastnn import functional as F
 from fastnn.ops.registry import OPS
+from fastnn.ops.shape import SPLIT, UNBIND
 
 X = np.arange(24.0).reshape(2, 3, 4)
 
@@ -23,6 +24,7 @@ CASES = {
     "tile": lambda m, x: m.tile(x, (2, 1, 3)),
     "tril": lambda m, x: m.tril(x, 1),
     "triu": lambda m, x: m.triu(x, -1),
+    "unbind": lambda m, x: m.stack(list(m.unbind(x, 1))[::-1], 1),
     "split": lambda m, x: m.cat(list(m.split(x, 2, 1))[::-1], 1),
     "chunk": lambda m, x: m.chunk(x, 3, 2)[1],
     "slices": lambda m, x: x[:, 1:, 1::2],
@@ -151,3 +153,49 @@ def test_places_pick_no_element_twice():
         picked = np.arange(12).reshape(4, 3)[key].ravel()
         twice = len(set(picked.tolist())) < picked.size
         assert not (twice and getitem.places(key=key) is not None), key
+# ---- gradients of pieces ------------------------------------------------------------------------------------------------------------
+def pieces_in_one_block(dim, bound):
+    """Gradients of the pieces of an array (2, 6, 4) along `dim`, which lie in memory as the pieces do; and the whole."""
+    whole = np.random.default_rng(0).standard_normal((2, 6, 4))
+    return whole, [np.moveaxis(whole, dim, 0)[i] for i in range(whole.shape[dim])] if bound else np.split(whole, 2, dim)
+
+
+@pytest.mark.parametrize("dim", [0, 1, 2])
+@pytest.mark.parametrize("bound", [False, True], ids=["split", "unbind"])
+def test_gradients_that_lie_side_by_side_are_not_copied(bound, dim):
+    whole, pieces = pieces_in_one_block(dim, bound)
+    attrs = {"dim": dim} if bound else {"dim": dim, "sections": (whole.shape[dim] // 2,) * 2}
+    backward = (UNBIND if bound else SPLIT).definition[1]
+    (joined,) = backward(tuple(pieces), (whole.shape,), **attrs)
+    np.testing.assert_array_equal(joined, whole)
+    assert np.shares_memory(joined, whole)
+    # anything else is copied: another order, a piece from elsewhere, one that is missing, one that is turned round
+    copy, missing, turned = pieces[0].copy(), None, pieces[0][..., ::-1]
+    for others in ([*pieces[1:], pieces[0]], [copy, *pieces[1:]], [*pieces[:-1], missing], [pieces[0]] * len(pieces), [turned, *pieces[1:]],
+                   [p[..., ::-1] for p in pieces]):
+        (joined,) = backward(tuple(others), (whole.shape,), **attrs)
+        put = [np.zeros_like(copy) if p is None else p for p in others]
+        np.testing.assert_array_equal(joined, np.stack(put, dim) if bound else np.concatenate(put, dim))
+
+
+@pytest.mark.parametrize("way", ["split", "unbind", "slices"])
+def test_attention_over_the_parts_of_one_projection(way):
+    """One array holds q, k and v; its gradient is that of the parts, and with split and unbind it is made in place."""
+    rng = np.random.default_rng(1)
+    x = nn.tensor(rng.standard_normal((2, 9, 3 * 4 * 5)), requires_grad=True)
+    dy = rng.standard_normal((2, 4, 9, 5))
+
+    def heads(t):
+        return t.reshape(2, 9, 4, 5).transpose(1, 2)
+    if way == "split":
+        q, k, v = map(heads, x.split(20, -1))
+    elif way == "unbind":
+        q, k, v = x.reshape(2, 9, 3, 4, 5).permute(2, 0, 3, 1, 4).unbind(0)
+    else:
+        q, k, v = (heads(x[:, :, 20 * i:20 * i + 20]) for i in range(3))
+    nn.functional.scaled_dot_product_attention(q, k, v).backward(dy)
+    parts = [nn.tensor(t.data.copy(), requires_grad=True) for t in (q, k, v)]
+    nn.functional.scaled_dot_product_attention(*parts).backward(dy)
+    for i, part in enumerate(parts):
+        np.testing.assert_array_equal(x.grad.data[:, :, 20 * i:20 * i + 20], part.grad.data.swapaxes(1, 2).reshape(2, 9, 20))
+    assert len({id(t.grad.data) for t in parts}) == 3

@@ -92,7 +92,8 @@ def gpt(vocabulary: int, layers: int, heads: int, width: int, context: int) -> C
             def forward(self, x: Any) -> Any:
                 batch, length = x.shape[0], x.shape[1]
                 qkv = self.qkv(self.norm1(x)).reshape(batch, length, 3, heads, width//heads).permute(2, 0, 3, 1, 4)
-                y = F.scaled_dot_product_attention(qkv[0], qkv[1], qkv[2], is_causal=True)
+                q, k, v = qkv.unbind(0)
+                y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
                 x = x + self.project(y.transpose(1, 2).reshape(batch, length, width))
                 return x + self.down(F.gelu(self.up(self.norm2(x))))
 

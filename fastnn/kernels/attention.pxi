@@ -177,6 +177,42 @@ cdef class _Attention:
             self.matrices(to, &m)
         return result
 
+    cdef object new_joint(self, Matrices *q, Matrices *k, Matrices *v, Array *dq, Array *dk, Array *dv):
+        """dq, dk and dv in one block, as parts of one array that q, k and v are the parts of; None where they are not. Then the gradient of
+        that array is there already."""
+        cdef Py_ssize_t step = (<char *>k.data - <char *>q.data) // (4 if self.dtype == FNN_F32 else 8), expected = 1
+        cdef Py_ssize_t shape[MAX_DIMS]
+        cdef int order[MAX_DIMS]                    # axes of (3, *q.shape) from the largest step in memory to the smallest
+        cdef int n = q.ndim + 1, i, j
+        cdef Array whole_
+        if not (q.ndim == k.ndim == v.ndim == self.ndim + 2 < MAX_DIMS and <char *>v.data - <char *>k.data == <char *>k.data - <char *>q.data):
+            return None
+        for i in range(q.ndim):
+            if not (q.shape[i] == k.shape[i] == v.shape[i] and q.strides[i] == k.strides[i] == v.strides[i] and q.strides[i] >= 0):
+                return None
+        for i in range(n):
+            j = i
+            while j > 0 and (q.strides[order[j - 1] - 1] if order[j - 1] else step) < (q.strides[i - 1] if i else step):
+                order[j] = order[j - 1]
+                j -= 1
+            order[j] = i
+        for i in range(n - 1, -1, -1):              # dense: no gaps and no overlap
+            j = order[i]
+            shape[i] = q.shape[j - 1] if j else 3
+            if shape[i] > 1 and (q.strides[j - 1] if j else step) != expected:
+                return None
+            expected *= shape[i]
+        whole = new_array(&whole_, self.dtype, n, shape)
+        back = [0] * n
+        for i in range(n):
+            back[order[i]] = i
+        whole = whole.transpose(back)
+        for i in range(3):
+            (dq if i == 0 else dk if i == 1 else dv).data = <char *>whole_.data + i * step * (4 if self.dtype == FNN_F32 else 8)
+        self.matrices(&self.about.dq, q)
+        self.about.dk = self.about.dv = self.about.dq
+        return whole[0], whole[1], whole[2]
+
     cdef object new_rows(self, Array *out):
         """One number for each query of each item."""
         cdef Py_ssize_t shape[2]
@@ -238,11 +274,14 @@ def scaled_dot_product_attention_backward(dy, saved, *, needs=None, bint is_caus
     cdef Workspace pull = Workspace(total_.size * 8)
     dq = dk = dv = dmask = None
     dq_.data = dk_.data = dv_.data = dmask_.data = NULL
-    if needs is None or needs[0]:
+    joint = a.new_joint(&q_, &k_, &v_, &dq_, &dk_, &dv_) if needs is None or needs[0] and needs[1] and needs[2] else None
+    if joint is not None:
+        dq, dk, dv = joint
+    elif needs is None or needs[0]:
         dq = a.new(&dq_, &a.about.dq, a.about.T, a.about.HS, &q_)
-    if needs is None or needs[1]:
+    if joint is None and (needs is None or needs[1]):
         dk = a.new(&dk_, &a.about.dk, a.about.U, a.about.HS, &k_)
-    if needs is None or needs[2]:
+    if joint is None and (needs is None or needs[2]):
         dv = a.new(&dv_, &a.about.dv, a.about.U, a.about.HV, &v_)
     if a.about.mask_kind == FNN_ADD_MASK and (needs is None or needs[3]):
         dmask = a.new(&dmask_, NULL, a.about.T, a.about.U, NULL)

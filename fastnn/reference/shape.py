@@ -51,6 +51,65 @@ def stack_backward(dy, saved, *, dim):
     return tuple(np.moveaxis(dy, dim, 0))
 
 
+def rejoined(pieces, dim, shape):
+    """The array of which these are the pieces along `dim`, where they lie in one block of memory in that order: a view. Else None.
+
+    Pieces have that dimension (split) or lack it (unbind), as `shape`, the whole's, tells. So an op that writes its gradients side by side,
+    as attention does where it was given the parts of one projection, spares the copy.
+    """
+    first = pieces[0]
+    if first is None or not isinstance(first.base, np.ndarray) or not first.base.flags.c_contiguous:
+        return None
+    base, strides, address = first.base, first.strides, first.__array_interface__["data"][0]
+    bound = first.ndim == len(shape)
+    at = address
+    for i, piece in enumerate(pieces):
+        if piece is None or piece.base is not base or piece.strides != strides or piece.dtype != first.dtype:
+            return None
+        here = piece.__array_interface__["data"][0]
+        if i == 1 and not bound:
+            step = at = here
+            step -= address
+        if here != at:
+            return None
+        at += piece.shape[dim] * strides[dim] if bound else step if i else 0
+    if not bound:
+        if len(pieces) == 1:
+            return first.reshape(shape)
+        strides = (*strides[:dim], step, *strides[dim:])
+    if min(strides, default=1) < 0:
+        return None
+    return np.ndarray(shape, first.dtype, base, address - base.__array_interface__["data"][0], strides)
+
+
+def split_forward(x, *, sections, dim):
+    before = (slice(None),) * dim
+    ends = np.cumsum(sections)
+    return tuple([x[(*before, slice(end - n, end))] for n, end in zip(sections, ends)]), (x.shape,)
+
+
+def split_backward(dy, saved, *, sections, dim):
+    (shape,) = saved
+    whole = rejoined(dy, dim, shape)
+    if whole is None:
+        dtype = next(g.dtype for g in dy if g is not None)
+        whole = np.concatenate([np.zeros((*shape[:dim], n, *shape[dim + 1:]), dtype) if g is None else g for g, n in zip(dy, sections)], dim)
+    return (whole,)
+
+
+def unbind_forward(x, *, dim):
+    before = (slice(None),) * dim
+    return tuple([x[(*before, i)] for i in range(x.shape[dim])]), (x.shape,)
+
+
+def unbind_backward(dy, saved, *, dim):
+    whole = rejoined(dy, dim, saved[0])
+    if whole is None:
+        given = next(g for g in dy if g is not None)
+        whole = np.stack([np.zeros_like(given) if g is None else g for g in dy], dim)
+    return (whole,)
+
+
 _PAD_MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
