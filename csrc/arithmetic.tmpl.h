@@ -5,7 +5,7 @@
  * Symbols    a, b, x inputs, y output, dy upstream gradient, dx gradient of x; p, low, high attributes.
  * Layout     contiguous arrays; the broadcasting is planned by fnn_broadcast_plan (arithmetic.h).
  * Method     one pass. map.tmpl.h holds the loops; each line below is a whole kernel.
- * Cost       bound by memory, but for exp and log (some ten multiply-adds) and for powers that are not 2, 3, 1/2 or -1 (the C library's pow).
+ * Cost       bound by memory, but for exp and log (some ten multiply-adds) and for powers that are not 2, 3, 1/2 or -1 (some thirty in double precision).
  * Threads    blocks of MAP_GRAIN elements, elements independent.
  * Reference  fastnn/reference/arithmetic.py
  */
@@ -25,11 +25,9 @@ BROADCAST2(times_sign, a, b, b > 0 ? a : b < 0 ? -a : b * 0)
 BROADCAST2(is_same, a, b, a == b || (a != a && b != b) ? R(1) : R(0))
 BROADCAST2(exp_difference, a, b, r_exp(a - b))
 
-FNN_INLINE REAL FN(power)(REAL x, REAL p) { return REAL_IS_F64 ? (REAL)pow(x, p) : (REAL)powf((float)x, (float)p); }
-
-BROADCAST2(pow_tensor, a, b, FN(power)(a, b))
-BROADCAST2(pow_tensor_slope_a, a, b, b == 0 ? R(0) : b * FN(power)(a, b - 1))
-BROADCAST2(pow_tensor_slope_b, a, p, p == 0 ? R(0) : p * (REAL)log(a))
+BROADCAST2(pow_tensor, a, b, r_pow(a, b))
+BROADCAST2(pow_tensor_slope_a, a, b, b == 0 ? R(0) : b * r_pow(a, b - 1))
+BROADCAST2(pow_tensor_slope_b, a, p, p == 0 ? R(0) : p * r_log(a))
 
 FNN_INLINE REAL FN(remainder_of)(REAL a, REAL b)    /* fmod has the sign of a; the remainder has the sign of b */
 {
@@ -92,7 +90,7 @@ static void FN(pow_forward_block)(void *ctx, fnn_size begin, fnn_size end)
     else if (p == R(-0.5))
         for (fnn_size i = begin; i < end; i++) y[i] = 1 / FN(root)(x[i]);
     else
-        for (fnn_size i = begin; i < end; i++) y[i] = FN(power)(x[i], p);
+        for (fnn_size i = begin; i < end; i++) y[i] = r_pow(x[i], p);
 }
 
 static void FN(pow_backward_block)(void *ctx, fnn_size begin, fnn_size end)
@@ -112,7 +110,7 @@ static void FN(pow_backward_block)(void *ctx, fnn_size begin, fnn_size end)
     else if (p == R(-0.5))
         for (fnn_size i = begin; i < end; i++) dx[i] = R(-0.5) * dy[i] / (x[i] * FN(root)(x[i]));
     else
-        for (fnn_size i = begin; i < end; i++) dx[i] = p == 0 ? 0 : dy[i] * p * FN(power)(x[i], p - 1);
+        for (fnn_size i = begin; i < end; i++) dx[i] = p == 0 ? 0 : dy[i] * p * r_pow(x[i], p - 1);
 }
 
 void FN(pow_forward)(REAL *y, const REAL *x, fnn_size n, double p)

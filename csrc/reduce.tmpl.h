@@ -246,32 +246,53 @@ void FN(spread)(REAL *dx, const REAL *dy, fnn_size outer, fnn_size axis, fnn_siz
     fnn_parallel_for(outer * axis, at_least_one(REDUCE_BLOCK / at_least_one(inner)), FN(spread_block), &args);
 }
 
-/* Tasks are outputs: each goes down one column of x. */
+/* forward was  y = prod x,  so  dx_a = dy times the product of the others, which holds where x_a or another one is zero, too */
+FNN_INLINE REAL FN(times_others)(REAL dy, double product, double zeros, double x)
+{
+    const double lone = zeros == 1 && x == 0 ? product : 0;
+    return (REAL)(dy * (zeros == 0 ? product / x : lone));
+}
+
+/* Tasks are blocks of columns, in all outer slices; with inner = 1 a column is a row. */
 static void FN(prod_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const fnn_axis_args *args = ctx;
-    const fnn_size inner = args->inner, axis = args->axis;
+    const fnn_size inner = args->inner, axis = args->axis, blocks = (inner + REDUCE_COLUMNS - 1) / REDUCE_COLUMNS;
+    double product[REDUCE_COLUMNS], zeros[REDUCE_COLUMNS];      /* of all that are not zero, and how many are */
     for (fnn_size t = begin; t < end; t++) {
-        const fnn_size start = t / inner * axis * inner + t % inner;
-        const REAL *x = (const REAL *)args->x + start, dy = ((const REAL *)args->dy)[t];
-        REAL *dx = (REAL *)args->y + start;
-        double p = 1;                               /* of all that are not zero */
-        fnn_size zeros = 0;
-        for (fnn_size a = 0; a < axis; a++) {
-            zeros += x[a * inner] == 0;
-            p *= x[a * inner] == 0 ? 1 : x[a * inner];
+        const fnn_size o = t / blocks, i0 = t % blocks * REDUCE_COLUMNS, n = smaller(inner - i0, REDUCE_COLUMNS);
+        const REAL *restrict x = (const REAL *)args->x + o * axis * inner + i0, *restrict dy = (const REAL *)args->dy + o * inner + i0;
+        REAL *restrict dx = (REAL *)args->y + o * axis * inner + i0;
+        if (inner == 1) {
+            double p = 1, z = 0;
+            for (fnn_size a = 0; a < axis; a++) {
+                z += x[a] == 0 ? 1 : 0;
+                p *= x[a] == 0 ? 1 : (double)x[a];
+            }
+            for (fnn_size a = 0; a < axis; a++)
+                dx[a] = FN(times_others)(*dy, p, z, x[a]);
+            continue;
         }
-        for (fnn_size a = 0; a < axis; a++) {       /* forward was  y = prod x,  so  dx_a = dy times the product of the others */
-            const double others = zeros == 0 ? p / x[a * inner] : zeros == 1 && x[a * inner] == 0 ? p : 0;
-            dx[a * inner] = (REAL)(dy * others);
-        }
+        for (fnn_size i = 0; i < n; i++)
+            product[i] = 1, zeros[i] = 0;
+        for (fnn_size a = 0; a < axis; a++)
+            for (fnn_size i = 0; i < n; i++) {
+                const REAL v = x[a * inner + i];
+                zeros[i] += v == 0 ? 1 : 0;
+                product[i] *= v == 0 ? 1 : (double)v;
+            }
+        for (fnn_size a = 0; a < axis; a++)
+            for (fnn_size i = 0; i < n; i++)
+                dx[a * inner + i] = FN(times_others)(dy[i], product[i], zeros[i], x[a * inner + i]);
     }
 }
 
 void FN(prod_backward)(REAL *dx, const REAL *dy, const REAL *x, fnn_size outer, fnn_size axis, fnn_size inner)
 {
     fnn_axis_args args = { .y = dx, .x = x, .dy = dy, .outer = outer, .axis = axis, .inner = inner };
-    fnn_parallel_for(outer * inner, at_least_one(REDUCE_BLOCK / at_least_one(axis)), FN(prod_backward_block), &args);
+    const fnn_size blocks = (inner + REDUCE_COLUMNS - 1) / REDUCE_COLUMNS;
+    fnn_parallel_for(outer * blocks, at_least_one(REDUCE_BLOCK / at_least_one(axis * (inner / at_least_one(blocks)))),
+                     FN(prod_backward_block), &args);
 }
 
 /* ---- where the extreme is --------------------------------------------------------------------------------------------------------- */
