@@ -274,30 +274,38 @@ static void FN(conv_start)(REAL *plane, fnn_size n, REAL b)
         plane[i] = b;
 }
 
-/* dx of some images and channels: w^T . dy gives a piece of the column matrix's gradient, col2im adds it to the image. */
+/* dx of some images and channels: w^T . dy gives a piece of the column matrix's gradient, col2im adds it to the images. */
 static void FN(conv_dx_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
     const fnn_window *g = args->g;
     const fnn_size taps = conv_taps(g), Kg = g->K / g->G, Cg = g->C / g->G;
-    const fnn_size RS = g->R * g->S, PQ = g->P * g->Q, HW = g->H * g->W;
-    const fnn_size columns = args->cut.columns, rows_most = fnn_min(args->channels * RS, CONV_TILE / columns);
-    REAL *cols = fnn_scratch_alloc(rows_most * columns * sizeof(REAL));
+    const fnn_size RS = g->R * g->S, PQ = g->P * g->Q, HW = g->H * g->W, most = args->cut.images * args->cut.columns;
+    const fnn_size rows_most = fnn_min(args->channels * RS, CONV_TILE / most);
+    const int together = args->cut.images > 1;
+    REAL *cols = fnn_scratch_alloc(rows_most * most * sizeof(REAL));
+    REAL *tile = together ? fnn_scratch_alloc(Kg * most * sizeof(REAL)) : NULL;            /* dy of several images */
     for (fnn_size item = begin; item < end; item++) {
-        const fnn_size cb = item % args->channel_blocks, nh = item / args->channel_blocks, n = nh / g->G, h = nh % g->G;
+        const fnn_size cb = item % args->channel_blocks, nh = item / args->channel_blocks;
+        const fnn_size h = nh % g->G, n0 = nh / g->G * args->cut.images, images = fnn_min(args->cut.images, g->N - n0);
         const fnn_size c0 = cb * args->channels, channels = fnn_min(args->channels, Cg - c0), row_end = (c0 + channels) * RS;
-        REAL *dx = (REAL *)args->out + (n * g->C + h * Cg) * HW;                /* dx[n, first channel of h, :, :] */
+        REAL *dx = (REAL *)args->out + (n0 * g->C + h * Cg) * HW;               /* dx[n0, first channel of h, :, :] */
         const REAL *w = (const REAL *)args->w + h * Kg * taps;
-        for (fnn_size c = c0; c < c0 + channels; c++)
-            FN(conv_start)(dx + c * HW, HW, args->b ? ((const REAL *)args->b)[h * Cg + c] : 0);
-        for (fnn_size q0 = 0; q0 < PQ; q0 += columns) {
-            const fnn_size width = fnn_min(columns, PQ - q0);
-            const REAL *dy = (const REAL *)args->dy + (n * g->K + h * Kg) * PQ + q0;       /* dy[n, first filter of h, q0] */
+        for (fnn_size n = 0; n < images; n++)
+            for (fnn_size c = c0; c < c0 + channels; c++)
+                FN(conv_start)(dx + (n * g->C + c) * HW, HW, args->b ? ((const REAL *)args->b)[h * Cg + c] : 0);
+        for (fnn_size q0 = 0; q0 < PQ; q0 += args->cut.columns) {
+            const fnn_size width = fnn_min(args->cut.columns, PQ - q0), ld = images * width;
+            const REAL *dy = (const REAL *)args->dy + (n0 * g->K + h * Kg) * PQ + q0;      /* dy[n0, first filter of h, q0] */
+            for (fnn_size k = 0; together && k < Kg; k++)
+                for (fnn_size n = 0; n < images; n++)
+                    memcpy(tile + k * ld + n * width, dy + (n * g->K + k) * PQ, width * sizeof(REAL));
             for (fnn_size row = c0 * RS; row < row_end; row += rows_most) {
                 const fnn_size rows = fnn_min(rows_most, row_end - row);
                 /* forward was  y = w . cols, cols = im2col(x)  so  dx = col2im(w^T . dy) */
-                FN(gemm)(cols, width, w + row, 1, taps, dy, PQ, 1, NULL, NULL, rows, width, Kg, 0);
-                FN(col2im_add)(dx, cols, width, g, row, row + rows, q0, q0 + width);
+                FN(gemm)(cols, ld, w + row, 1, taps, together ? tile : dy, together ? ld : PQ, 1, NULL, NULL, rows, ld, Kg, 0);
+                for (fnn_size n = 0; n < images; n++)
+                    FN(col2im_add)(dx + n * g->C * HW, cols + n * width, ld, g, row, row + rows, q0, q0 + width);
             }
         }
     }
@@ -320,11 +328,13 @@ static void FN(conv_dx)(REAL *dx, const REAL *dy, const REAL *w, const REAL *b, 
         }
     } else {
         conv_args args = { .out = dx, .w = w, .b = b, .dy = dy, .g = g };
-        args.cut.columns = conv_block(g->P * g->Q, CONV_COLUMNS);
+        const fnn_size PQ = g->P * g->Q, most = fnn_min(CONV_COLUMNS, CONV_TILE / fnn_min(g->K / g->G, CONV_TILE));
+        args.cut = conv_cut_columns(g, PQ < CONV_FEW_COLUMNS ? fnn_max(1, most) : fnn_min(PQ, CONV_COLUMNS));
         args.channels = fnn_even_piece(Cg, fnn_max(1, CONV_ROWS / RS));
         args.channel_blocks = fnn_ceil_div(Cg, args.channels);
-        const fnn_size work = args.channels * RS * g->P * g->Q * (g->K / g->G);
-        fnn_parallel_for(g->N * g->G * args.channel_blocks, fnn_max(1, CONV_WORK / work), FN(conv_dx_block), &args);
+        const fnn_size work = args.channels * RS * args.cut.images * args.cut.columns * args.cut.pieces * (g->K / g->G);
+        fnn_parallel_for(fnn_ceil_div(g->N, args.cut.images) * g->G * args.channel_blocks, fnn_max(1, CONV_WORK / work),
+                         FN(conv_dx_block), &args);
     }
 }
 

@@ -6,6 +6,7 @@
 
 enum {
     CONV_COLUMNS = 512,                             /* output pixels whose columns a thread makes at one time */
+    CONV_FEW_COLUMNS = 48,                          /* below which dx takes several images together */
     CONV_TILE = 1 << 18,                            /* elements of the column matrix that it holds */
     CONV_SHARED_COLUMNS = 2048,                     /* the same where all threads work on one piece */
     CONV_SHARED_TILE = 1 << 20,
@@ -22,7 +23,8 @@ enum {
     PIXELS_TAPS = 288,                              /* taps in a block, so that a panel of filters stays in an L1 cache, */
     PIXELS_TAPS_LEAST = 128, PIXELS_OUTPUTS = 128,  /* taps, and outputs of all images, from which it wins; */
     PIXELS_FRAME = 1 << 17, PIXELS_FRAME_MOST = 1 << 18,    /* elements of a frame to aim at, and that fit; */
-    PIXELS_WEIGHTS = 3 << 19                        /* elements of the filters that fit */
+    PIXELS_WEIGHTS = 3 << 19,                       /* elements of the filters that fit, */
+    PIXELS_WEIGHTS_OF_IMAGE = 1 << 15               /* and for which one image more is taken into a frame */
 };
 
 /* Products summed into one output. */
@@ -67,8 +69,10 @@ static inline pixels_cut pixels_cut_rows(const fnn_window *g)
     const fnn_size most = fnn_max(PIXELS_FRAME / (g->C / g->G * cut.pitch), cut.halo);     /* rows in a frame */
     cut.rows = fnn_even_piece(g->P, (most - cut.halo) / g->sh + 1);
     cut.bands = fnn_ceil_div(g->P, cut.rows);
-    if (cut.bands == 1)
-        cut.images = fnn_even_piece(g->N, fnn_max(1, fnn_min(most / ((g->P - 1) * g->sh + cut.halo), CONV_COLUMNS / (g->P * g->Q))));
+    if (cut.bands == 1) {                           /* several, if the filters are many numbers to read for one */
+        const fnn_size images = fnn_min(most / ((g->P - 1) * g->sh + cut.halo), g->K * conv_taps(g) / PIXELS_WEIGHTS_OF_IMAGE);
+        cut.images = fnn_even_piece(g->N, fnn_max(1, fnn_min(images, CONV_COLUMNS / (g->P * g->Q))));
+    }
     return cut;
 }
 

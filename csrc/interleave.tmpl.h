@@ -23,6 +23,22 @@ static void FN(interleave)(REAL *restrict to, const REAL *restrict from, fnn_siz
             for (fnn_size i = 0; i < VL; i++)
                 v_store(to + (at + i) * VL, v[i]);
         }
+    else if (n > VL / 2) {                          /* one block, and less: what is read beyond a lane's n numbers is thrown away */
+        vec v[TRANSPOSE_LANES];
+        REAL rest[TRANSPOSE_LANES] = { 0 };
+#pragma GCC unroll 16
+        for (fnn_size i = 0; i < VL; i++)
+            if (i * step + VL <= (lanes - 1) * step + n) {
+                v[i] = v_load(from + i * step);
+            } else {                                /* the last lanes, where that would be beyond the end */
+                for (fnn_size j = 0; j < n; j++)
+                    rest[j] = i < lanes ? from[i * step + j] : 0;
+                v[i] = v_load(rest);
+            }
+        FN(transpose)(v);
+        for (; p < n; p++)
+            v_store(to + p * VL, v[p]);
+    }
 #endif
     for (; p < n; p++)
         for (fnn_size i = 0; i < VL; i++)

@@ -116,6 +116,7 @@ LARGE = {
     "3x3, filters transformed once per band": ((2, 300, 13, 9), (272, 300, 3, 3), {"padding": 2}),
     "3x3 strided": ((4, 24, 45, 43), (40, 24, 3, 3), {"padding": 1, "stride": 2}),
     "3x3 strided, small images": ((9, 40, 8, 8), (70, 40, 3, 3), {"padding": 1, "stride": 2}),
+    "3x3 strided, tiny images": ((21, 40, 7, 6), (50, 40, 3, 3), {"padding": 1, "stride": 2}),
     "strides, dilation and groups": ((4, 24, 40, 41), (36, 12, 3, 4), {"stride": (3, 2), "dilation": (2, 3), "padding": (3, 2), "groups": 2}),
     "many taps": ((2, 130, 26, 25), (20, 130, 5, 5), {"padding": 2}),
     "1x1": ((4, 96, 30, 31), (64, 96, 1, 1), {}),
