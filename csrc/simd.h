@@ -60,7 +60,29 @@ FNN_INLINE vec FN(v_choose)(__typeof__((vec){0} > (vec){0}) mask, vec a, vec b) 
 }
 FNN_INLINE vec v_max(vec a, vec b) { return FN(v_choose)(a > b, a, b); }
 FNN_INLINE vec v_min(vec a, vec b) { return FN(v_choose)(a < b, a, b); }
-FNN_INLINE REAL v_sum(vec v) { REAL s = 0; for (fnn_size i = 0; i < VL; i++) s += v[i]; return s; }
+/* Halves on halves: a sum from left to right would wait for each addition. */
+typedef REAL FN(sixteen_bytes) __attribute__((vector_size(16)));
+FNN_INLINE REAL FN(sum_of_sixteen_bytes)(FN(sixteen_bytes) v)
+{
+#if REAL_IS_F64
+    return v[0] + v[1];
+#else
+    return (v[0] + v[2]) + (v[1] + v[3]);
+#endif
+}
+FNN_INLINE REAL v_sum(vec v)
+{
+    FN(sixteen_bytes) part[VBYTES / 16];
+    memcpy(part, &v, sizeof v);
+#if VBYTES == 64
+    part[0] += part[2];
+    part[1] += part[3];
+#endif
+#if VBYTES >= 32
+    part[0] += part[1];
+#endif
+    return FN(sum_of_sixteen_bytes)(part[0]);
+}
 FNN_INLINE REAL v_hmax(vec v) { REAL s = v[0]; for (fnn_size i = 1; i < VL; i++) s = v[i] > s ? v[i] : s; return s; }
 #else
 typedef REAL vec;

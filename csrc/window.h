@@ -42,6 +42,9 @@ static inline fnn_size fnn_even_piece(fnn_size n, fnn_size aim)
     return n <= aim ? fnn_max(n, 1) : fnn_ceil_div(n, fnn_ceil_div(n, aim));
 }
 
+/* Whether max_pool2d_forward takes these windows; if not, max_window_pool2d_forward does. */
+int fnn_pool2d_is_framed(const fnn_window *g);
+
 /* Elements of workspace that conv2d_backward needs for the gradients that are wanted. */
 fnn_size fnn_conv2d_workspace(const fnn_window *g, int want_dx, int want_dw);
 

@@ -257,3 +257,44 @@ def test_what_pytorch_refuses_is_refused():
                 getattr(torch.nn.functional, name)(torch.from_numpy(x), **attrs)
             with pytest.raises(ShapeError):
                 getattr(F, name)(nn.tensor(x), **attrs)
+
+
+# Planes that take several tiles in both directions, windows of more taps than a byte can name, strides that are not sorted into frames.
+TILES = {
+    "long row": ((2, 1, 1, 9001), (1, 3), (1, 2), (0, 1), 1),
+    "long row, 2x2": ((1, 2, 3, 9001), 2, 2, 0, 1),
+    "tall": ((2, 2, 700, 61), 3, 2, 1, 1),
+    "tall, 2x2": ((2, 2, 701, 61), 2, 2, 0, 1),
+    "wide and tall": ((1, 2, 90, 4500), (3, 2), (1, 2), (1, 1), 1),
+    "dilated": ((1, 2, 300, 301), 3, (2, 3), 1, (3, 2)),
+    "many taps": ((2, 3, 60, 70), (17, 16), (4, 5), (8, 3), 1),
+    "long stride": ((2, 3, 60, 70), 3, (9, 11), 1, 1),
+    "long window": ((2, 3, 40, 50), (2, 45), (2, 1), (1, 20), 1),
+    "one output": ((5, 3, 29, 31), (29, 31), 1, 0, 1),
+}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", TILES)
+def test_tiles_agree_with_pytorch(name, level):
+    torch = pytest.importorskip("torch")
+    shape, window, stride, padding, dilation = TILES[name]
+    x = seeded(name).standard_normal(shape)
+    x[:, :, ::5, ::7] = -INF                        # some windows of nothing else
+    attrs = {"kernel_size": window, "stride": stride, "padding": padding}
+    with nn.use_isa(level):
+        compare(torch, "max_pool2d", x, {**attrs, "dilation": dilation, "return_indices": True}, np.float32)
+        if dilation == 1:
+            x[x == -INF] = 1
+            compare(torch, "avg_pool2d", x, {**attrs, "count_include_pad": False}, np.float32)
+
+
+def test_windows_of_minus_infinity_and_padding_choose_a_pixel():
+    """A maximum of minus infinity comes from the first pixel under the window, not from the padding before it."""
+    x = np.full((1, 1, 5, 6), -INF)
+    y, indices = F.max_pool2d(nn.tensor(x), 3, 2, 1, return_indices=True)
+    assert (y.data == -INF).all() and indices.data[0, 0].tolist() == [[0, 1, 3], [6, 7, 9], [18, 19, 21]]
+    assert run(lambda t: F.max_pool2d(t, 3, 2, 1), x)[1].sum() == 9
+    x[0, 0, 1, 1] = NAN
+    y, dx = run(lambda t: F.max_pool2d(t, 3, 2, 1), x)
+    assert np.isnan(y).sum() == 4 and dx[0, 0, 1, 1] == 4

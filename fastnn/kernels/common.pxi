@@ -39,6 +39,7 @@ cdef object _float64 = np.dtype(np.float64)
 cdef object _int32 = np.dtype(np.int32)
 cdef object _int64 = np.dtype(np.int64)
 cdef object _bool = np.dtype(np.bool_)
+cdef object _uint8 = np.dtype(np.uint8)
 
 # Results of at least this many bytes come from recycled memory: on a fresh buffer the page faults cost more than a simple kernel.
 cdef enum: RECYCLE_FROM = 1 << 16
@@ -143,6 +144,8 @@ cdef object _dtype_object(int dtype):
         return _int32
     if dtype == b'?':
         return _bool
+    if dtype == b'B':
+        return _uint8
     raise TypeError(f"fastnn: no result of type code {dtype}")
 
 
@@ -160,7 +163,7 @@ cdef object new_array(Array *out, int dtype, int ndim, const Py_ssize_t *shape):
         out.shape[i] = shape[i]
     dims = tuple([shape[i] for i in range(ndim)])
     kind = _dtype_object(dtype)
-    cdef Py_ssize_t nbytes = size * (4 if dtype == FNN_F32 or dtype == b'i' else 1 if dtype == b'?' else 8)
+    cdef Py_ssize_t nbytes = size * (4 if dtype == FNN_F32 or dtype == b'i' else 1 if dtype == b'?' or dtype == b'B' else 8)
     cdef Recycled memory
     if nbytes >= RECYCLE_FROM:
         memory = Recycled(nbytes)

@@ -1,14 +1,15 @@
 # pool2d.pxi -- calls of csrc/pool2d.c
 
 cdef extern from "fastnn.h" nogil:
-    void (*fnn_max_pool2d_forward[2])(void *y, int32_t *argmax, const void *x, const fnn_window *g)
-    void (*fnn_max_pool2d_backward[2])(void *dx, const void *dy, const int32_t *argmax, const fnn_window *g)
+    int fnn_pool2d_is_framed(const fnn_window *g)
+    void (*fnn_max_pool2d_forward[2])(void *y, uint8_t *tap, const void *x, const fnn_window *g)
+    void (*fnn_max_pool2d_backward[2])(void *dx, const void *dy, const uint8_t *tap, const fnn_window *g)
+    void (*fnn_max_window_pool2d_forward[2])(void *y, int32_t *argmax, const void *x, const fnn_window *g, int adaptive)
+    void (*fnn_max_window_pool2d_backward[2])(void *dx, const void *dy, const int32_t *argmax, const fnn_window *g)
     void (*fnn_avg_pool2d_forward[2])(void *y, const void *x, const fnn_window *g, int count_padding, Py_ssize_t divisor)
     void (*fnn_avg_pool2d_backward[2])(void *dx, const void *dy, const fnn_window *g, int count_padding, Py_ssize_t divisor)
-    void (*fnn_adaptive_max_pool2d_forward[2])(void *y, int32_t *argmax, const void *x, const fnn_window *g)
     void (*fnn_adaptive_avg_pool2d_forward[2])(void *y, const void *x, const fnn_window *g)
     void (*fnn_adaptive_avg_pool2d_backward[2])(void *dx, const void *dy, const fnn_window *g)
-
 
 cdef object _pool_planes(Array *y, int dtype, const fnn_window *g):
     """A result of shape (N, C, P, Q)."""
@@ -31,37 +32,68 @@ cdef object _pool_output(size, kernel_size, stride, padding, dilation, ceil_mode
     return output
 
 
-cdef object _pool_result(y, argmax, bint return_indices):
-    """y, or y and PyTorch's int64 indices."""
-    return (y, argmax.astype(_int64)) if return_indices else y
+cdef object _max_pool_indices(tap, Py_ssize_t width, geometry):
+    """The places i*W + j in the plane, int64, of the taps that were the largest; -1 for none."""
+    (_, S), (sh, sw), (ph, pw), (dh, dw) = geometry
+    row, column = np.divmod(tap.astype(_int64), S)
+    row, column = row * dh + np.arange(tap.shape[2])[:, None] * sh - ph, column * dw + np.arange(tap.shape[3]) * sw - pw
+    return np.where(tap == 255, -1, row * width + column)
+
+
+cdef object _max_pool_forward(x, output, geometry, return_indices):
+    """y, or y and PyTorch's indices, and what backward needs: (taps or places of the maxima, the image's size, the windows' geometry).
+
+    geometry: (kernel_size, stride, padding, dilation) or None for adaptive windows.
+    """
+    cdef Array x_, y_, which_
+    cdef fnn_window g
+    cdef bint adaptive = geometry is None
+    scratch_ready()
+    x = open_array(x, &x_)
+    kernel_size, stride, padding, dilation = geometry or ((0, 0),) * 4
+    fill_window(&g, x_.shape, kernel_size, output, stride, padding, dilation)
+    y = _pool_planes(&y_, x_.dtype, &g)
+    if not adaptive and fnn_pool2d_is_framed(&g):
+        which = _pool_planes(&which_, b'B', &g)
+        with nogil:
+            fnn_max_pool2d_forward[x_.dtype](y_.data, <uint8_t *>which_.data, x_.data, &g)
+    else:
+        which = _pool_planes(&which_, b'i', &g)
+        with nogil:
+            fnn_max_window_pool2d_forward[x_.dtype](y_.data, <int32_t *>which_.data, x_.data, &g, adaptive)
+    if return_indices:
+        y = (y, which.astype(_int64) if which_.dtype == b'i' else _max_pool_indices(which, g.W, geometry))
+    return y, (which, x.shape[2:], geometry)
 
 
 cdef object _max_pool_backward(dy, saved):
-    """Scatter dy to where the maxima were; saved is (argmax, the image's height and width, the window's geometry or None)."""
-    cdef Array dy_, argmax_, dx_
+    cdef Array dy_, which_, dx_
     cdef fnn_window g
-    argmax, size, geometry = saved
+    scratch_ready()
+    which, size, geometry = saved
     dy = open_array(dy[0] if isinstance(dy, tuple) else dy, &dy_)
-    argmax = open_array(argmax, &argmax_)
+    which = open_array(which, &which_)
     kernel_size, stride, padding, dilation = geometry or ((0, 0),) * 4
     fill_window(&g, dy_.shape, kernel_size, (dy_.shape[2], dy_.shape[3]), stride, padding, dilation)
     g.H, g.W = size
     dx = _pool_image(&dx_, dy_.dtype, &g)
     with nogil:
-        fnn_max_pool2d_backward[dy_.dtype](dx_.data, dy_.data, <const int32_t *>argmax_.data, &g)
+        if which_.dtype == b'B':
+            fnn_max_pool2d_backward[dy_.dtype](dx_.data, dy_.data, <const uint8_t *>which_.data, &g)
+        else:
+            fnn_max_window_pool2d_backward[dy_.dtype](dx_.data, dy_.data, <const int32_t *>which_.data, &g)
     return (dx,)
 
 
+cdef object _even(size, output_size):
+    """The kernel size of adaptive windows that are all alike, which makes ordinary pooling of them, or None."""
+    (H, W), (P, Q) = size, output_size
+    return (H // P, W // Q) if H % P == 0 and W % Q == 0 else None
+
+
 def max_pool2d_forward(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
-    cdef Array x_, y_, argmax_
-    cdef fnn_window g
-    x = open_array(x, &x_)
     output = _pool_output(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
-    fill_window(&g, x_.shape, kernel_size, output, stride, padding, dilation)
-    y, argmax = _pool_planes(&y_, x_.dtype, &g), _pool_planes(&argmax_, b'i', &g)
-    with nogil:
-        fnn_max_pool2d_forward[x_.dtype](y_.data, <int32_t *>argmax_.data, x_.data, &g)
-    return _pool_result(y, argmax, return_indices), (argmax, x.shape[2:], (kernel_size, stride, padding, dilation))
+    return _max_pool_forward(x, output, (kernel_size, stride, padding, dilation), return_indices)
 
 
 def max_pool2d_backward(dy, saved, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
@@ -73,6 +105,7 @@ def avg_pool2d_forward(x, kernel_size, stride, padding, ceil_mode, count_include
     cdef fnn_window g
     cdef int count_padding = count_include_pad
     cdef Py_ssize_t divisor = divisor_override or 0
+    scratch_ready()
     x = open_array(x, &x_)
     output = _pool_output(x.shape[2:], kernel_size, stride, padding, (1, 1), ceil_mode)
     fill_window(&g, x_.shape, kernel_size, output, stride, padding, (1, 1))
@@ -87,6 +120,7 @@ def avg_pool2d_backward(dy, saved, kernel_size, stride, padding, ceil_mode, coun
     cdef fnn_window g
     cdef int count_padding = count_include_pad
     cdef Py_ssize_t divisor = divisor_override or 0
+    scratch_ready()
     dy = open_array(dy, &dy_)
     fill_window(&g, dy_.shape, kernel_size, (dy_.shape[2], dy_.shape[3]), stride, padding, (1, 1))
     g.H, g.W = saved[0]
@@ -97,14 +131,8 @@ def avg_pool2d_backward(dy, saved, kernel_size, stride, padding, ceil_mode, coun
 
 
 def adaptive_max_pool2d_forward(x, output_size, return_indices):
-    cdef Array x_, y_, argmax_
-    cdef fnn_window g
-    x = open_array(x, &x_)
-    fill_window(&g, x_.shape, (0, 0), output_size, (0, 0), (0, 0), (0, 0))
-    y, argmax = _pool_planes(&y_, x_.dtype, &g), _pool_planes(&argmax_, b'i', &g)
-    with nogil:
-        fnn_adaptive_max_pool2d_forward[x_.dtype](y_.data, <int32_t *>argmax_.data, x_.data, &g)
-    return _pool_result(y, argmax, return_indices), (argmax, x.shape[2:], None)
+    window = _even(x.shape[2:], output_size)
+    return _max_pool_forward(x, output_size, (window, window, (0, 0), (1, 1)) if window else None, return_indices)
 
 
 def adaptive_max_pool2d_backward(dy, saved, output_size, return_indices):
@@ -114,6 +142,9 @@ def adaptive_max_pool2d_backward(dy, saved, output_size, return_indices):
 def adaptive_avg_pool2d_forward(x, output_size):
     cdef Array x_, y_
     cdef fnn_window g
+    window = _even(x.shape[2:], output_size)
+    if window:
+        return avg_pool2d_forward(x, window, window, (0, 0), False, False, None)
     x = open_array(x, &x_)
     fill_window(&g, x_.shape, (0, 0), output_size, (0, 0), (0, 0), (0, 0))
     y = _pool_planes(&y_, x_.dtype, &g)
@@ -125,8 +156,11 @@ def adaptive_avg_pool2d_forward(x, output_size):
 def adaptive_avg_pool2d_backward(dy, saved, output_size):
     cdef Array dy_, dx_
     cdef fnn_window g
+    window = _even(saved[0], output_size)
+    if window:
+        return avg_pool2d_backward(dy, saved, window, window, (0, 0), False, False, None)
     dy = open_array(dy, &dy_)
-    fill_window(&g, dy_.shape, (0, 0), output_size, (0, 0), (0, 0), (0, 0))
+    fill_window(&g, dy_.shape, (0, 0), (dy_.shape[2], dy_.shape[3]), (0, 0), (0, 0), (0, 0))
     g.H, g.W = saved[0]
     dx = _pool_image(&dx_, dy_.dtype, &g)
     with nogil:

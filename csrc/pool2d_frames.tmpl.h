@@ -1,0 +1,462 @@
+/* pool2d_frames.tmpl.h -- pooling of many outputs at a time. Included by pool2d.tmpl.h.
+ *
+ * Of what a window with stride (sh, sw) sees, one tap sees every sh-th row and every sw-th pixel. So a tile of the plane is first
+ * sorted into sh*sw frames by the remainders of its rows and columns, with the padding around it,
+ *
+ *     frame (a,b):  f[i][j] = image[i*sh + a - ph, j*sw + b - pw],    rows of `length` elements, one after the other
+ *
+ * where tap (r,s) of output (p,q) is in frame ((r*dh) % sh, (s*dw) % sw) at [p + (r*dh)/sh][q + (s*dw)/sw]. Outputs and frames
+ * have one row length, so with t = p*length + q all outputs are one loop without edges, whatever the stride,
+ *
+ *     out[t] = the largest of, or the sum of, frames[t + offset[k]] over the taps k
+ *
+ * and backward, where the image's gradient is what is in frames, another: dframe (a,b)[t] = sum over its taps k of dy[t - shift k].
+ * The elements of a row beyond the last output are computed in vain.
+ */
+#define POOL_SLACK (4 * VL)                         /* elements that the loops may touch beyond the end of a tile */
+
+static void FN(pool_fill)(REAL *to, fnn_size n, REAL value)
+{
+    for (fnn_size i = 0; i < n; i++)
+        to[i] = value;
+}
+
+/* Names of taps between the loops' type and bytes, in strips as above. */
+static void FN(pool_to_bytes)(uint8_t *restrict tap, const REAL *restrict which, fnn_size n)
+{
+    if (n >= POOL_STRIP)
+        for (fnn_size at = 0; at < n; at += POOL_STRIP) {
+            at = fnn_min(at, n - POOL_STRIP);
+            #pragma omp simd
+            for (fnn_size i = 0; i < POOL_STRIP; i++)
+                tap[at + i] = (uint8_t)(int)which[at + i];
+        }
+    else
+        for (fnn_size i = 0; i < n; i++)
+            tap[i] = (uint8_t)(int)which[i];
+}
+
+static void FN(pool_from_bytes)(REAL *restrict which, const uint8_t *restrict tap, fnn_size n)
+{
+    if (n >= POOL_STRIP)
+        for (fnn_size at = 0; at < n; at += POOL_STRIP) {
+            at = fnn_min(at, n - POOL_STRIP);
+            #pragma omp simd
+            for (fnn_size i = 0; i < POOL_STRIP; i++)
+                which[at + i] = (REAL)(int)tap[at + i];
+        }
+    else
+        for (fnn_size i = 0; i < n; i++)
+            which[i] = (REAL)(int)tap[i];
+}
+
+/* even[j], odd[j] = from[2j], from[2j + 1], in strips of which the last overlaps the one before */
+static void FN(pool_unzip)(REAL *restrict even, REAL *restrict odd, const REAL *restrict from, fnn_size n)
+{
+    for (fnn_size at = 0; n >= POOL_STRIP && at < n; at += POOL_STRIP) {
+        at = fnn_min(at, n - POOL_STRIP);
+        #pragma omp simd
+        for (fnn_size j = 0; j < POOL_STRIP; j++) {
+            even[at + j] = from[2 * at + 2 * j];
+            odd[at + j] = from[2 * at + 2 * j + 1];
+        }
+    }
+    for (fnn_size j = 0; n < POOL_STRIP && j < n; j++) {
+        even[j] = from[2 * j];
+        odd[j] = from[2 * j + 1];
+    }
+}
+
+/* One image row in the sw frames of its row's remainder, `size` elements apart: elements of `length` from image column `first` on. */
+static void FN(pool_row)(REAL *frame, fnn_size size, const REAL *x, const fnn_window *g, fnn_size first, fnn_size length, REAL outside)
+{
+    if (g->sw == 2) {                               /* pairs that are inside together, then what is left of them at the ends */
+        const fnn_size j0 = first < 0 ? fnn_min((1 - first) / 2, length) : 0;
+        const fnn_size j1 = fnn_max(fnn_min((g->W - first) / 2, length), j0);
+        FN(pool_unzip)(frame + j0, frame + size + j0, x + first + 2 * j0, j1 - j0);
+        for (fnn_size b = 0; b < 2; b++)
+            for (fnn_size j = j0 > 0 ? 0 : j1; j < length; j = j + 1 == j0 ? j1 : j + 1) {
+                const fnn_size at = first + 2 * j + b;
+                frame[b * size + j] = at >= 0 && at < g->W ? x[at] : outside;
+            }
+        return;
+    }
+    for (fnn_size b = 0; b < g->sw; b++, frame += size) {
+        fnn_size j0, j1;
+        fnn_inside(g->W, length, g->sw, first + b, &j0, &j1);
+        FN(pool_fill)(frame, j0, outside);
+        if (g->sw == 1)
+            memcpy(frame + j0, x + first + j0, (j1 - j0) * sizeof(REAL));
+        else
+            for (fnn_size j = j0; j < j1; j++)
+                frame[j] = x[first + b + j * g->sw];
+        FN(pool_fill)(frame + j1, length - j1, outside);
+    }
+}
+
+/* The frames of a tile of outputs, each `rows` rows of `length`; what lies outside the image is `outside`. */
+static void FN(pool_frames)(REAL *frame, const REAL *x, const fnn_window *g, const pool_tile *tile, fnn_size rows, fnn_size length, REAL outside)
+{
+    const fnn_size size = rows * length;
+    for (fnn_size a = 0; a < g->sh; a++)
+        for (fnn_size i = 0; i < rows; i++) {
+            const fnn_size row = (tile->p0 + i) * g->sh + a - g->ph;
+            REAL *to = frame + a * g->sw * size + i * length;
+            if (row >= 0 && row < g->H)
+                FN(pool_row)(to, size, x + row * g->W, g, tile->q0 * g->sw - g->pw, length, outside);
+            else
+                for (fnn_size b = 0; b < g->sw; b++)
+                    FN(pool_fill)(to + b * size, length, outside);
+        }
+    FN(pool_fill)(frame + g->sh * g->sw * size, POOL_SLACK, outside);
+}
+
+/* offset[k]: how far tap k is from the output's own place in the frames */
+static void FN(pool_offsets)(fnn_size *offset, const fnn_window *g, fnn_size rows, fnn_size length)
+{
+    for (fnn_size r = 0; r < g->R; r++)
+        for (fnn_size s = 0; s < g->S; s++)
+            *offset++ = ((r * g->dh % g->sh * g->sw + s * g->dw % g->sw) * rows + r * g->dh / g->sh) * length + s * g->dw / g->sw;
+}
+
+/* ---- forward ------------------------------------------------------------------------------------------------------------ */
+
+/* most[t] and which[t] also after `taps` (a constant) more taps from number k: the first of equals; NaN counts as largest. */
+FNN_INLINE void FN(pool_max_of)(const int taps, REAL *restrict most, REAL *restrict which, const REAL *restrict frame,
+                                const fnn_size *restrict offset, fnn_size k, fnn_size n)
+{
+    for (fnn_size t = 0; t < n; t++) {
+        REAL m = most[t], w = which[t];
+        #pragma GCC unroll 9
+        for (int i = 0; i < taps; i++) {
+            const REAL v = frame[t + offset[i]];
+            const int take = (v > m) | (v != v);
+            m = take ? v : m;
+            w = take ? (REAL)(k + i) : w;
+        }
+        most[t] = m;
+        which[t] = w;
+    }
+}
+
+/* sum[t] += the sum of `taps` (a constant) taps */
+FNN_INLINE void FN(pool_sum_of)(const int taps, REAL *restrict sum, const REAL *restrict frame, const fnn_size *restrict offset, fnn_size n)
+{
+    for (fnn_size t = 0; t < n; t++) {
+        REAL s = sum[t];
+        #pragma GCC unroll 9
+        for (int i = 0; i < taps; i++)
+            s += frame[t + offset[i]];
+        sum[t] = s;
+    }
+}
+
+/* The maximum of one window, tap by tap: its number, or POOL_NONE. */
+static int FN(pool_max_by_hand)(const REAL *x, const fnn_window *g, fnn_size p, fnn_size q)
+{
+    int which = POOL_NONE;
+    REAL most = 0;
+    for (fnn_size r = 0; r < g->R; r++)
+        for (fnn_size s = 0; s < g->S; s++) {
+            const fnn_size i = p * g->sh - g->ph + r * g->dh, j = q * g->sw - g->pw + s * g->dw;
+            if (i < 0 || i >= g->H || j < 0 || j >= g->W) continue;
+            const REAL v = x[i * g->W + j];
+            if (which == POOL_NONE || v > most || v != v) {
+                which = (int)(r * g->S + s);
+                most = v;
+            }
+        }
+    return which;
+}
+
+static void FN(max_framed_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const pool_args *args = ctx;
+    const fnn_window *g = args->g;
+    const fnn_size down = pool_down(g), right = pool_right(g), taps = g->R * g->S;
+    const fnn_size most_rows = args->cut.rows + down, most_length = args->cut.columns + right;
+    const fnn_size outputs = args->cut.rows * most_length + POOL_SLACK;
+    fnn_size offset[POOL_TAPS];
+    REAL *frame = fnn_scratch_alloc((g->sh * g->sw * most_rows * most_length + POOL_SLACK) * sizeof(REAL));
+    REAL *most = fnn_scratch_alloc(2 * outputs * sizeof(REAL)), *which = most + outputs;
+    for (fnn_size item = begin; item < end; item++) {
+        const pool_tile tile = pool_tile_of(&args->cut, item, g->P, g->Q);
+        const fnn_size rows = tile.rows + down, length = tile.columns + right, n = fnn_ceil_div(tile.rows * length, VL) * VL;
+        const REAL *x = (const REAL *)args->in + tile.plane * g->H * g->W;
+        FN(pool_frames)(frame, x, g, &tile, rows, length, -(REAL)INFINITY);
+        FN(pool_offsets)(offset, g, rows, length);
+        FN(pool_fill)(most, n, -(REAL)INFINITY);
+        FN(pool_fill)(which, n, POOL_NONE);
+        fnn_size k = 0;
+        for (; k + 9 <= taps; k += 9) FN(pool_max_of)(9, most, which, frame, offset + k, k, n);
+        for (; k + 4 <= taps; k += 4) FN(pool_max_of)(4, most, which, frame, offset + k, k, n);
+        for (; k < taps; k++) FN(pool_max_of)(1, most, which, frame, offset + k, k, n);
+        for (fnn_size p = 0; p < tile.rows; p++) {
+            const fnn_size at = (tile.plane * g->P + tile.p0 + p) * g->Q + tile.q0;
+            uint8_t *restrict tap = args->tap_out + at;
+            const REAL *restrict w = which + p * length;
+            int none = 0;
+            memcpy((REAL *)args->out + at, most + p * length, tile.columns * sizeof(REAL));
+            FN(pool_to_bytes)(tap, w, tile.columns);
+            #pragma omp simd reduction(| : none)
+            for (fnn_size q = 0; q < tile.columns; q++)
+                none |= w[q] == POOL_NONE;
+            for (fnn_size q = 0; none && q < tile.columns; q++)     /* minus infinity, or padding? */
+                if (w[q] == POOL_NONE)
+                    tap[q] = (uint8_t)FN(pool_max_by_hand)(x, g, tile.p0 + p, tile.q0 + q);
+        }
+    }
+    fnn_scratch_free(most);
+    fnn_scratch_free(frame);
+}
+
+static void FN(mean_framed_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const pool_args *args = ctx;
+    const fnn_window *g = args->g;
+    const fnn_size down = pool_down(g), right = pool_right(g), taps = g->R * g->S;
+    const fnn_size most_rows = args->cut.rows + down, most_length = args->cut.columns + right;
+    fnn_size offset[POOL_TAPS];
+    REAL *frame = fnn_scratch_alloc((g->sh * g->sw * most_rows * most_length + POOL_SLACK) * sizeof(REAL));
+    REAL *sum = fnn_scratch_alloc((args->cut.rows * most_length + POOL_SLACK) * sizeof(REAL));
+    for (fnn_size item = begin; item < end; item++) {
+        const pool_tile tile = pool_tile_of(&args->cut, item, g->P, g->Q);
+        const fnn_size rows = tile.rows + down, length = tile.columns + right, n = fnn_ceil_div(tile.rows * length, VL) * VL;
+        FN(pool_frames)(frame, (const REAL *)args->in + tile.plane * g->H * g->W, g, &tile, rows, length, 0);
+        FN(pool_offsets)(offset, g, rows, length);
+        FN(pool_fill)(sum, n, 0);
+        fnn_size k = 0;
+        for (; k + 9 <= taps; k += 9) FN(pool_sum_of)(9, sum, frame, offset + k, n);
+        for (; k + 4 <= taps; k += 4) FN(pool_sum_of)(4, sum, frame, offset + k, n);
+        for (; k < taps; k++) FN(pool_sum_of)(1, sum, frame, offset + k, n);
+        for (fnn_size p = 0; p < tile.rows; p++)
+            FN(mean_divide)((REAL *)args->out + (tile.plane * g->P + tile.p0 + p) * g->Q + tile.q0, sum + p * length, args,
+                            tile.p0 + p, tile.q0, tile.q0 + tile.columns);
+    }
+    fnn_scratch_free(sum);
+    fnn_scratch_free(frame);
+}
+
+/* ---- backward ----------------------------------------------------------------------------------------------------------- */
+
+/* sum[t] += dy[t + offset] of those of `taps` (a constant) taps that were the largest */
+FNN_INLINE void FN(pool_chosen_of)(const int taps, REAL *restrict sum, const REAL *restrict dy, const REAL *restrict which, const REAL *restrict name,
+                                   const fnn_size *restrict offset, fnn_size n)
+{
+    for (fnn_size t = 0; t < n; t++) {
+        REAL s = sum[t];
+        #pragma GCC unroll 4
+        for (int i = 0; i < taps; i++)
+            s += which[t + offset[i]] == name[i] ? dy[t + offset[i]] : (REAL)0;
+        sum[t] = s;
+    }
+}
+
+/* One row of a tile's frames (a, 0), (a, 1), ..., which are `size` elements apart, into a row of dx; `mixed` is room for it. */
+static void FN(pool_row_back)(REAL *dx, REAL *restrict mixed, const REAL *restrict sum, fnn_size size, const fnn_window *g, const pool_tile *tile)
+{
+    const fnn_size sw = g->sw, n = tile->columns, first = tile->q0 * sw - g->pw;            /* the column of element 0 of frame (a, 0) */
+    const fnn_size from = fnn_max(first, 0), to = fnn_min(first + n * sw, g->W);
+    if (sw == 1)
+        mixed = (REAL *)sum;
+    else if (sw == 2 && n >= POOL_STRIP)
+        for (fnn_size at = 0; at < n; at += POOL_STRIP) {
+            at = fnn_min(at, n - POOL_STRIP);
+            const REAL *restrict even = sum + at, *restrict odd = even + size;
+            #pragma omp simd
+            for (fnn_size j = 0; j < POOL_STRIP; j++) {
+                mixed[2 * at + 2 * j] = even[j];
+                mixed[2 * at + 2 * j + 1] = odd[j];
+            }
+        }
+    else
+        for (fnn_size b = 0; b < sw; b++)
+            for (fnn_size j = 0; j < n; j++)
+                mixed[j * sw + b] = sum[b * size + j];
+    if (to > from)
+        memcpy(dx + from, mixed + (from - first), (to - from) * sizeof(REAL));
+}
+
+static void FN(framed_backward_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const pool_args *args = ctx;
+    const fnn_window *g = args->g;
+    const int is_max = args->tap != NULL;
+    const fnn_size down = pool_down(g), right = pool_right(g), sh = g->sh, sw = g->sw;
+    const fnn_size most_rows = args->cut.rows + down, most_length = args->cut.columns + right;
+    const fnn_size places = most_rows * most_length + POOL_SLACK, size = args->cut.rows * most_length + POOL_SLACK;
+    REAL *d = fnn_scratch_alloc(2 * places * sizeof(REAL)), *which = d + places;            /* dy and the taps, with a margin above and to the left */
+    REAL *sums = fnn_scratch_alloc(sh * sw * size * sizeof(REAL)), *mixed = fnn_scratch_alloc(sw * args->cut.columns * sizeof(REAL));
+    for (fnn_size item = begin; item < end; item++) {
+        const pool_tile tile = pool_tile_of(&args->cut, item, pool_frame_rows(g), pool_frame_columns(g));
+        const fnn_size length = tile.columns + right, n = fnn_ceil_div(tile.rows * length, VL) * VL;
+        fnn_size j0, j1;
+        fnn_inside(g->Q, length, 1, tile.q0 - right, &j0, &j1);
+        for (fnn_size i = 0; i < tile.rows + down; i++) {
+            const fnn_size p = tile.p0 - down + i, q = tile.q0 - right + j0;
+            REAL *d_i = d + i * length, *which_i = which + i * length;
+            const int inside = p >= 0 && p < g->P && j1 > j0;
+            const fnn_size a = inside ? j0 : length, b = inside ? j1 : length;
+            FN(pool_fill)(d_i, a, 0);
+            FN(pool_fill)(d_i + b, length - b, 0);
+            if (is_max) {
+                FN(pool_fill)(which_i, a, POOL_NONE);
+                FN(pool_fill)(which_i + b, length - b, POOL_NONE);
+            }
+            if (!inside) continue;
+            const fnn_size at = (tile.plane * g->P + p) * g->Q + q;
+            if (is_max) {
+                memcpy(d_i + a, (const REAL *)args->in + at, (b - a) * sizeof(REAL));
+                FN(pool_from_bytes)(which_i + a, args->tap + at, b - a);
+            } else
+                FN(mean_divide)(d_i + a, (const REAL *)args->in + at, args, p, q, q + b - a);
+        }
+        FN(pool_fill)(d + (tile.rows + down) * length, POOL_SLACK, 0);
+        if (is_max)
+            FN(pool_fill)(which + (tile.rows + down) * length, POOL_SLACK, POOL_NONE);
+        for (fnn_size a = 0; a < sh; a++)
+            for (fnn_size b = 0; b < sw; b++) {
+                fnn_size offset[POOL_TAPS], taps = 0, k = 0;
+                REAL name[POOL_TAPS], *sum = sums + (a * sw + b) * size;
+                for (fnn_size r = 0; r < g->R; r++)
+                    for (fnn_size s = 0; s < g->S; s++)
+                        if (r * g->dh % sh == a && s * g->dw % sw == b) {
+                            offset[taps] = (down - r * g->dh / sh) * length + right - s * g->dw / sw;
+                            name[taps++] = (REAL)(r * g->S + s);
+                        }
+                FN(pool_fill)(sum, n, 0);
+                if (is_max) {
+                    for (; k + 4 <= taps; k += 4) FN(pool_chosen_of)(4, sum, d, which, name + k, offset + k, n);
+                    for (; k + 2 <= taps; k += 2) FN(pool_chosen_of)(2, sum, d, which, name + k, offset + k, n);
+                    for (; k < taps; k++) FN(pool_chosen_of)(1, sum, d, which, name + k, offset + k, n);
+                } else {
+                    for (; k + 4 <= taps; k += 4) FN(pool_sum_of)(4, sum, d, offset + k, n);
+                    for (; k < taps; k++) FN(pool_sum_of)(1, sum, d, offset + k, n);
+                }
+            }
+        for (fnn_size i = 0; i < tile.rows; i++)
+            for (fnn_size a = 0; a < sh; a++) {
+                const fnn_size h = (tile.p0 + i) * sh + a - g->ph;
+                if (h >= 0 && h < g->H)
+                    FN(pool_row_back)((REAL *)args->out + (tile.plane * g->H + h) * g->W, mixed, sums + a * sw * size + i * length, size, g, &tile);
+            }
+    }
+    fnn_scratch_free(mixed);
+    fnn_scratch_free(sums);
+    fnn_scratch_free(d);
+}
+
+/* ---- 2x2 windows side by side: the usual case, without frames ------------------------------------------------------------
+ * Tiles are whole rows of outputs, or a part of one. */
+
+
+/* One strip of n outputs (a constant, or not). */
+FNN_INLINE void FN(max_strip)(const fnn_size n, REAL *restrict y, REAL *restrict which, const REAL *restrict upper, const REAL *restrict lower)
+{
+    #pragma omp simd
+    for (fnn_size q = 0; q < n; q++) {
+        const REAL a = upper[2 * q], b = upper[2 * q + 1], c = lower[2 * q], d = lower[2 * q + 1];
+        REAL most = a, from = 0;
+        int take = (b > most) | (b != b);
+        most = take ? b : most; from = take ? 1 : from;
+        take = (c > most) | (c != c);
+        most = take ? c : most; from = take ? 2 : from;
+        take = (d > most) | (d != d);
+        most = take ? d : most; from = take ? 3 : from;
+        y[q] = most;
+        which[q] = from;
+    }
+}
+
+FNN_INLINE void FN(mean_strip)(const fnn_size n, REAL *restrict y, REAL divisor, const REAL *restrict upper, const REAL *restrict lower)
+{
+    #pragma omp simd
+    for (fnn_size q = 0; q < n; q++)
+        y[q] = (((upper[2 * q] + upper[2 * q + 1]) + lower[2 * q]) + lower[2 * q + 1]) / divisor;
+}
+
+static void FN(two_by_two_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const pool_args *args = ctx;
+    const fnn_window *g = args->g;
+    const fnn_size W = g->W;
+    const REAL divisor = (REAL)(args->divisor ? args->divisor : 4);
+    REAL *which = fnn_scratch_alloc(args->cut.rows * args->cut.columns * sizeof(REAL));
+    for (fnn_size item = begin; item < end; item++) {
+        const pool_tile tile = pool_tile_of(&args->cut, item, g->P, g->Q);
+        const fnn_size n = tile.columns, start = (tile.plane * g->P + tile.p0) * g->Q + tile.q0;
+        for (fnn_size p = 0; p < tile.rows; p++) {
+            const REAL *upper = (const REAL *)args->in + (tile.plane * g->H + 2 * (tile.p0 + p)) * W + 2 * tile.q0, *lower = upper + W;
+            REAL *y = (REAL *)args->out + start + p * g->Q, *w = which + p * n;
+            if (n < POOL_STRIP) {
+                if (args->tap_out) FN(max_strip)(n, y, w, upper, lower);
+                else FN(mean_strip)(n, y, divisor, upper, lower);
+                continue;
+            }
+            for (fnn_size q = 0; q < n; q += POOL_STRIP) {
+                q = fnn_min(q, n - POOL_STRIP);     /* the last strip overlaps the one before */
+                if (args->tap_out) FN(max_strip)(POOL_STRIP, y + q, w + q, upper + 2 * q, lower + 2 * q);
+                else FN(mean_strip)(POOL_STRIP, y + q, divisor, upper + 2 * q, lower + 2 * q);
+            }
+        }
+        if (args->tap_out)
+            FN(pool_to_bytes)(args->tap_out + start, which, tile.rows * n);
+    }
+    fnn_scratch_free(which);
+}
+
+FNN_INLINE void FN(max_back_strip)(const fnn_size n, REAL *restrict upper, REAL *restrict lower, const REAL *restrict dy, const REAL *restrict which)
+{
+    #pragma omp simd
+    for (fnn_size q = 0; q < n; q++) {
+        upper[2 * q] = which[q] == 0 ? dy[q] : 0;
+        upper[2 * q + 1] = which[q] == 1 ? dy[q] : 0;
+    }
+    #pragma omp simd
+    for (fnn_size q = 0; q < n; q++) {
+        lower[2 * q] = which[q] == 2 ? dy[q] : 0;
+        lower[2 * q + 1] = which[q] == 3 ? dy[q] : 0;
+    }
+}
+
+FNN_INLINE void FN(mean_back_strip)(const fnn_size n, REAL *restrict upper, REAL *restrict lower, const REAL *restrict dy, REAL divisor)
+{
+    #pragma omp simd
+    for (fnn_size q = 0; q < n; q++)
+        upper[2 * q] = upper[2 * q + 1] = lower[2 * q] = lower[2 * q + 1] = dy[q] / divisor;
+}
+
+/* Each pixel belongs to one window: forward was  y = x[tap]  so  dx[tap] = dy, and 0 elsewhere;  or  y = sum / d  so  dx = dy / d */
+static void FN(two_by_two_backward_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const pool_args *args = ctx;
+    const fnn_window *g = args->g;
+    const fnn_size W = g->W;
+    const REAL divisor = (REAL)(args->divisor ? args->divisor : 4);
+    REAL *which = fnn_scratch_alloc(args->cut.rows * args->cut.columns * sizeof(REAL));
+    for (fnn_size item = begin; item < end; item++) {
+        const pool_tile tile = pool_tile_of(&args->cut, item, g->P, g->Q);
+        const fnn_size n = tile.columns, start = (tile.plane * g->P + tile.p0) * g->Q + tile.q0;
+        if (args->tap)
+            FN(pool_from_bytes)(which, args->tap + start, tile.rows * n);
+        for (fnn_size p = 0; p < tile.rows; p++) {
+            const REAL *dy = (const REAL *)args->in + start + p * g->Q, *w = which + p * n;
+            REAL *row = (REAL *)args->out + (tile.plane * g->H + 2 * (tile.p0 + p)) * W, *upper = row + 2 * tile.q0, *lower = upper + W;
+            if (n < POOL_STRIP) {
+                if (args->tap) FN(max_back_strip)(n, upper, lower, dy, w);
+                else FN(mean_back_strip)(n, upper, lower, dy, divisor);
+            }
+            for (fnn_size q = 0; n >= POOL_STRIP && q < n; q += POOL_STRIP) {
+                q = fnn_min(q, n - POOL_STRIP);
+                if (args->tap) FN(max_back_strip)(POOL_STRIP, upper + 2 * q, lower + 2 * q, dy + q, w + q);
+                else FN(mean_back_strip)(POOL_STRIP, upper + 2 * q, lower + 2 * q, dy + q, divisor);
+            }
+            for (fnn_size j = 2 * g->Q; tile.q0 == 0 && j < W; j++)             /* columns and rows that no window sees */
+                row[j] = row[W + j] = 0;
+        }
+        if (tile.q0 == 0 && tile.p0 + tile.rows == g->P)
+            memset((REAL *)args->out + (tile.plane * g->H + 2 * g->P) * W, 0, (g->H - 2 * g->P) * W * sizeof(REAL));
+    }
+    fnn_scratch_free(which);
+}
+#undef POOL_SLACK
