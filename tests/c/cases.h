@@ -31,7 +31,7 @@ struct run {
     int count, room;
 };
 
-enum kind { OF_TYPE, OF_INT32, OF_INT64, OF_DOUBLE };          /* elements of an array: float or double as r->type says; ... */
+enum kind { OF_TYPE, OF_BYTE, OF_INT32, OF_INT64, OF_DOUBLE };  /* elements of an array: float or double as r->type says; ... */
 
 void *in(run *r, fnn_size n);                       /* random numbers in [-1, 1) */
 void *in_range(run *r, fnn_size n, double low, double high);

@@ -189,7 +189,7 @@ CASE(max_pool2d_forward)
         const fnn_window g = window(r, &pools[i]);
         const void *x = i % 2 ? in_steps(r, g.N * g.C * g.H * g.W) : in_special(r, g.N * g.C * g.H * g.W);
         void *y = out(r, g.N * g.C * g.P * g.Q);
-        CALL(max_pool2d_forward)(y, out_as(r, g.N * g.C * g.P * g.Q, OF_INT32), x, &g);
+        CALL(max_pool2d_forward)(y, out_as(r, g.N * g.C * g.P * g.Q, OF_BYTE), x, &g);
     }
 }
 
@@ -199,9 +199,21 @@ CASE(max_pool2d_backward)
         const fnn_window g = window(r, &pools[i]);
         const fnn_size y_size = g.N * g.C * g.P * g.Q;
         const void *x = in(r, g.N * g.C * g.H * g.W), *dy = in(r, y_size);
+        void *y = work(r, y_size, OF_TYPE), *tap = work(r, y_size, OF_BYTE);
+        CALL(max_pool2d_forward)(y, tap, x, &g);
+        CALL(max_pool2d_backward)(out(r, g.N * g.C * g.H * g.W), dy, tap, &g);
+    }
+}
+
+CASE(max_window_pool2d_backward)
+{
+    for (int i = 0; i < COUNT(pools); i++) {
+        const fnn_window g = window(r, &pools[i]);
+        const fnn_size y_size = g.N * g.C * g.P * g.Q;
+        const void *x = in(r, g.N * g.C * g.H * g.W), *dy = in(r, y_size);
         void *y = work(r, y_size, OF_TYPE), *argmax = work(r, y_size, OF_INT32);
-        CALL(max_pool2d_forward)(y, argmax, x, &g);
-        CALL(max_pool2d_backward)(out(r, g.N * g.C * g.H * g.W), dy, argmax, &g);
+        CALL(max_window_pool2d_forward)(y, argmax, x, &g, 0);
+        CALL(max_window_pool2d_backward)(out(r, g.N * g.C * g.H * g.W), dy, argmax, &g);
     }
 }
 
@@ -238,12 +250,12 @@ static int label_adaptive(run *r, int i)
     return 1;
 }
 
-CASE(adaptive_max_pool2d_forward)
+CASE(max_window_pool2d_forward)
 {
     FOR_ADAPTIVE {
         const void *x = in_steps(r, x_size);
         void *y = out(r, y_size);
-        CALL(adaptive_max_pool2d_forward)(y, out_as(r, y_size, OF_INT32), x, &adaptive[i]);
+        CALL(max_window_pool2d_forward)(y, out_as(r, y_size, OF_INT32), x, &adaptive[i], 1);
     }
 }
 

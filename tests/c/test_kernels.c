@@ -30,7 +30,7 @@ struct array {
 
 static size_t element_size(int type, enum kind kind)
 {
-    return kind == OF_INT32 || (kind == OF_TYPE && type == FNN_F32) ? 4 : 8;
+    return kind == OF_BYTE ? 1 : kind == OF_INT32 || (kind == OF_TYPE && type == FNN_F32) ? 4 : 8;
 }
 
 static void *new_array(run *r, fnn_size n, enum kind kind, int compared, int written_by_kernel)
@@ -126,6 +126,7 @@ void *element(const run *r, void *array, fnn_size i) { return (char *)array + (s
 
 static double value(const run *r, const struct array *a, fnn_size i)
 {
+    if (a->kind == OF_BYTE) return ((uint8_t *)a->data)[i];
     if (a->kind == OF_INT32) return ((int32_t *)a->data)[i];
     if (a->kind == OF_INT64) return (double)((int64_t *)a->data)[i];
     return a->kind == OF_TYPE && r->type == FNN_F32 ? ((float *)a->data)[i] : ((double *)a->data)[i];
@@ -171,14 +172,15 @@ static void compare(const char *name, const char *level, const run *r, const run
             if (y < 1e9)                                         /* the huge ones would make every other error small */
                 sum += y, finite++;
         }
-        const double tolerance = a->kind == OF_INT32 || a->kind == OF_INT64 ? 0 : r->tolerance, scale = fmax(1e-3, finite ? sum / (double)finite : 0);
+        const int whole = a->kind == OF_BYTE || a->kind == OF_INT32 || a->kind == OF_INT64;
+        const double tolerance = whole ? 0 : r->tolerance, scale = fmax(1e-3, finite ? sum / (double)finite : 0);
         for (fnn_size i = 0; i < a->n; i++) {
             const double x = value(r, a, i), y = value(plain, b, i);
             const unsigned char *bytes = (const unsigned char *)a->data + (size_t)i * size;
             size_t untouched = 0;
             while (untouched < size && bytes[untouched] == 0xff)
                 untouched++;
-            if (a->written_by_kernel && untouched == size && a->kind != OF_INT32 && a->kind != OF_INT64)
+            if (a->written_by_kernel && untouched == size && !whole)
                 report(name, level, r, a->label, "array %d, element %td of %td was not written", k, i, a->n);
             else if (x == y || (x != x && y != y) || (isfinite(y) && fabs(x - y) <= tolerance * fmax(fabs(y), scale)))
                 continue;
@@ -245,7 +247,8 @@ static void harm(run *r)                            /* one number, by a thousand
         if (!a->compared || !a->n)
             continue;
         const double x = value(r, a, a->n / 2), y = isfinite(x) ? x + 1e-3 * (1 + fabs(x)) : 0;
-        if (a->kind == OF_INT32) ((int32_t *)a->data)[a->n / 2]++;
+        if (a->kind == OF_BYTE) ((uint8_t *)a->data)[a->n / 2]++;
+        else if (a->kind == OF_INT32) ((int32_t *)a->data)[a->n / 2]++;
         else if (a->kind == OF_INT64) ((int64_t *)a->data)[a->n / 2]++;
         else if (a->kind == OF_DOUBLE) ((double *)a->data)[a->n / 2] = y;
         else put(r, a->data, a->n / 2, y);
