@@ -71,7 +71,7 @@ void FN(gru_forward)(REAL *y, REAL *hT, REAL *gates, const REAL *x, const REAL *
     /* all steps' W_ih x + b:   m = T*B, n = 3H, k = I */
     FN(gemm)(gates, 4 * H, x, I, 1, w_ih, 1, I, NULL, bias, T * B, 3 * H, I, 0);
     if (T == 1) {                                   /* h0 W_hh^T:   added to the pieces r and z; the third stands alone */
-        FN(gemm)(gates, 4 * H, h0, H, 1, w_hh, 1, H, NULL, NULL, B, 2 * H, H, 1);
+        FN(gemm)(gates, 4 * H, h0, H, 1, w_hh, 1, H, NULL, NULL, B, 2 * H, H, FNN_GEMM_ADD);
         FN(gemm)(gates + 3 * H, 4 * H, h0, H, 1, w_hh + 2 * H * H, 1, H, NULL, bias_un, B, H, H, 0);
     }
     FN(gru_forward_pass) pass = { .y = y, .gates = gates, .h0 = h0, .bias = T == 1 ? NULL : bias_un };
@@ -138,11 +138,11 @@ void FN(gru_backward)(REAL *dx, REAL *dh0, REAL *dw_ih, REAL *dw_hh, REAL *db_ih
 
     if (dh0) {                                      /* forward was  u_first = W_hh h0 + ... */
         memcpy(dh0, carry, (size_t)(B * H) * sizeof(REAL));
-        FN(gemm)(dh0, H, du + (reverse ? (T - 1) * B * 4 * H : 0), 4 * H, 1, w_hh, H, 1, NULL, NULL, B, H, 3 * H, 1);
+        FN(gemm)(dh0, H, du + (reverse ? (T - 1) * B * 4 * H : 0), 4 * H, 1, w_hh, H, 1, NULL, NULL, B, H, 3 * H, FNN_GEMM_ADD);
     }
     if (dx) {                                       /* forward was  a = W_ih x + ... */
         FN(gemm)(dx, I, du, 4 * H, 1, w_ih, I, 1, NULL, NULL, T * B, I, 2 * H, 0);
-        FN(gemm)(dx, I, da_n, 4 * H, 1, w_ih + 2 * H * I, I, 1, NULL, NULL, T * B, I, H, 1);
+        FN(gemm)(dx, I, da_n, 4 * H, 1, w_ih + 2 * H * I, I, 1, NULL, NULL, T * B, I, H, FNN_GEMM_ADD);
     }
     if (dw_ih) {
         FN(gemm)(dw_ih, I, du, 1, 4 * H, x, I, 1, NULL, NULL, 2 * H, I, T * B, 0);

@@ -70,7 +70,7 @@ void FN(lstm_forward)(REAL *y, REAL *hT, REAL *cT, REAL *gates, REAL *cells, con
     /* all steps' W_ih x + b:   m = T*B, n = 4H, k = I */
     FN(gemm)(gates, 4 * H, x, I, 1, w_ih, 1, I, NULL, bias, T * B, 4 * H, I, 0);
     if (T == 1)                                     /* z += h0 W_hh^T:   m = B, n = 4H, k = H */
-        FN(gemm)(gates, 4 * H, h0, H, 1, w_hh, 1, H, NULL, NULL, B, 4 * H, H, 1);
+        FN(gemm)(gates, 4 * H, h0, H, 1, w_hh, 1, H, NULL, NULL, B, 4 * H, H, FNN_GEMM_ADD);
 
     FN(lstm_forward_pass) pass = { .y = y, .gates = gates, .cells = cells, .c0 = c0 };
     pass.r = FN(rec_forward_pass)(FN(lstm_forward_cell), panels, w_hh, h0, y, T, B, H, reverse);

@@ -33,6 +33,7 @@ enum {
 #else
 #  define REC_SUMS 12                               /* of 16 */
 #endif
+#include "transpose.tmpl.h"
 #undef REC_UNITS
 #define REC_UNITS (REC_VECTORS / REC_GATES * VL)    /* units of a forward panel */
 
@@ -59,22 +60,23 @@ FNN_INLINE fnn_size FN(rec_time)(const FN(recurrence) *r, fnn_size i) { return r
 
 /* ---- the product of a tile with a panel ------------------------------------------------------------------- */
 
-/* out[r][l] (+)= sum_k a[r][k] * panel[k][l]   for `rows` rows and the columns l of a panel of `vectors` registers */
+/* out[r][l] (+)= sum_k a[r][k] * panel[k][l]   for `rows` rows and the columns l of `vectors` registers; rows of the panel and of
+ * out are `width` registers long */
 FNN_INLINE void FN(rec_tile_of)(REAL *restrict out, const REAL *restrict a, fnn_size rsa, const REAL *restrict panel, fnn_size k,
-                                int add, const int rows, const int vectors)
+                                int add, const int rows, const int vectors, const int width)
 {
     vec sum[8][4];
 #pragma GCC unroll 8
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
         for (int q = 0; q < vectors; q++)
-            sum[r][q] = add ? v_load(out + (vectors * r + q) * VL) : v_set(0);
+            sum[r][q] = add ? v_load(out + (width * r + q) * VL) : v_set(0);
     for (fnn_size i = 0; i < k; i++) {
         vec p[4];
 #pragma GCC unroll 4
         for (int q = 0; q < vectors; q++)
             p[q] = v_load(panel + q * VL);
-        panel += vectors * VL;
+        panel += width * VL;
 #pragma GCC unroll 8
         for (int r = 0; r < rows; r++) {
             vec s = v_set(a[r * rsa + i]);
@@ -87,36 +89,42 @@ FNN_INLINE void FN(rec_tile_of)(REAL *restrict out, const REAL *restrict a, fnn_
     for (int r = 0; r < rows; r++)
 #pragma GCC unroll 4
         for (int q = 0; q < vectors; q++)
-            v_store(out + (vectors * r + q) * VL, sum[r][q]);
+            v_store(out + (width * r + q) * VL, sum[r][q]);
 }
 
 /* A constant number of rows keeps the sums in registers. */
-#define REC_CASE(n) case n: if (n * vectors <= REC_SUMS) FN(rec_tile_of)(out, a, rsa, panel, k, add, n, vectors); break;
+#define REC_CASE(n) case n: if (n * vectors <= REC_SUMS) FN(rec_tile_of)(out, a, rsa, panel, k, add, n, vectors, width); break;
 FNN_INLINE void FN(rec_tile)(REAL *out, const REAL *a, fnn_size rsa, const REAL *panel, fnn_size k, int add, fnn_size rows,
-                             const int vectors)
+                             const int vectors, const int width)
 {
     switch (rows) { REC_CASE(1) REC_CASE(2) REC_CASE(3) REC_CASE(4) REC_CASE(5) REC_CASE(6) REC_CASE(7) REC_CASE(8) }
 }
 #undef REC_CASE
 
 /* out[r][l] = sum_k a[r][k] * panel[k][l]   for up to REC_GROUP rows: a part of the panel that the L1 cache holds meets all of
- * them before the next part is fetched. Rows are cut evenly: 16 are tiles of 5, 5 and 6, not of 6, 6 and 4. */
+ * them before the next part is fetched. Rows are cut evenly: 16 are tiles of 5, 5 and 6, not of 6, 6 and 4. A tile is
+ * `across` registers wide, and a panel may be several tiles wide. */
 FNN_INLINE void FN(rec_product)(REAL *out, const REAL *a, fnn_size rsa, const REAL *panel, fnn_size k, fnn_size rows,
-                                const int vectors)
+                                const int vectors, const int across)
 {
-    fnn_size tiles = (rows + REC_SUMS / vectors - 1) / (REC_SUMS / vectors), width = vectors * VL;
+    fnn_size tiles = (rows + REC_SUMS / across - 1) / (REC_SUMS / across), width = vectors * VL;
     for (fnn_size i = 0; i < k; i += REC_DEPTH) {
         fnn_size depth = k - i < REC_DEPTH ? k - i : REC_DEPTH;
         for (fnn_size tile = 0; tile < tiles; tile++) {
             fnn_size r0 = rows * tile / tiles, r1 = rows * (tile + 1) / tiles;
-            FN(rec_tile)(out + r0 * width, a + r0 * rsa + i, rsa, panel + i * width, depth, i > 0, r1 - r0, vectors);
+            for (int q = 0; q < vectors; q += across)
+                FN(rec_tile)(out + r0 * width + q * VL, a + r0 * rsa + i, rsa, panel + i * width + q * VL, depth, i > 0, r1 - r0,
+                             across, vectors);
         }
     }
 }
 
 static void FN(rec_product_4)(REAL *out, const REAL *a, fnn_size rsa, const REAL *panel, fnn_size k, fnn_size rows)
 {
-    FN(rec_product)(out, a, rsa, panel, k, rows, 4);
+    if (REC_SUMS == 12 && rows > 2)                 /* 3 x 4 sums would leave too few of 16 registers: 6 x 2, and twice */
+        FN(rec_product)(out, a, rsa, panel, k, rows, 4, 2);
+    else
+        FN(rec_product)(out, a, rsa, panel, k, rows, 4, 4);
 }
 #if REC_VECTORS == 4
 #  define REC_PRODUCT FN(rec_product_4)
@@ -124,7 +132,7 @@ static void FN(rec_product_4)(REAL *out, const REAL *a, fnn_size rsa, const REAL
 #  define REC_PRODUCT FN(rec_product_forward)
 static void REC_PRODUCT(REAL *out, const REAL *a, fnn_size rsa, const REAL *panel, fnn_size k, fnn_size rows)
 {
-    FN(rec_product)(out, a, rsa, panel, k, rows, REC_VECTORS);
+    FN(rec_product)(out, a, rsa, panel, k, rows, REC_VECTORS, REC_VECTORS);
 }
 #endif
 
@@ -132,22 +140,40 @@ static void REC_PRODUCT(REAL *out, const REAL *a, fnn_size rsa, const REAL *pane
 
 typedef struct { REAL *panels; const REAL *w_hh; fnn_size H; } FN(rec_pack_args);
 
+/* VL rows of the matrix, or the fewer that it has, as VL adjacent columns of a panel:  out[j][l] = w[l][j] for j < n */
+static void FN(rec_pack_rows)(REAL *restrict out, const REAL *restrict w, fnn_size rows, fnn_size n)
+{
+    fnn_size j = 0;
+#if TRANSPOSE_ROUNDS
+    for (; j + VL <= n; j += VL) {
+        vec v[TRANSPOSE_LANES];
+#pragma GCC unroll 16
+        for (fnn_size l = 0; l < VL; l++)           /* columns beyond the last row repeat it: nobody looks at their sums */
+            v[l] = v_load(w + (l < rows ? l : rows - 1) * n + j);
+        FN(transpose)(v);
+#pragma GCC unroll 16
+        for (fnn_size l = 0; l < VL; l++)
+            v_store(out + (j + l) * REC_VECTORS * VL, v[l]);
+    }
+#endif
+    for (; j < n; j++)
+        for (fnn_size l = 0; l < VL; l++)
+            out[j * REC_VECTORS * VL + l] = w[(l < rows ? l : rows - 1) * n + j];
+}
+
 static void FN(rec_pack_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(rec_pack_args) *a = ctx;
     fnn_size H = a->H;
     for (fnn_size panel = begin; panel < end; panel++) {
-        REAL *restrict out = a->panels + panel * H * REC_VECTORS * VL;
-        for (fnn_size k0 = 0; k0 < H; k0 += 16) {   /* 16 columns at a time: their lines stay in the cache */
-            fnn_size k1 = k0 + 16 < H ? k0 + 16 : H;
-            for (fnn_size q = 0; q < REC_GATES; q++)
-                for (fnn_size l = 0; l < REC_UNITS; l++) {
-                    fnn_size unit = panel * REC_UNITS + l;
-                    const REAL *restrict row = a->w_hh + (q * H + unit) * H;     /* w_hh[gate q of unit,:] */
-                    for (fnn_size k = k0; k < k1; k++)
-                        out[(k * REC_GATES + q) * REC_UNITS + l] = unit < H ? row[k] : 0;
-                }
-        }
+        REAL *out = a->panels + panel * H * REC_VECTORS * VL;
+        for (fnn_size q = 0; q < REC_GATES; q++)
+            for (fnn_size l = 0; l < REC_UNITS; l += VL, out += VL) {
+                fnn_size unit = panel * REC_UNITS + l;
+                if (unit >= H)                      /* columns without any unit repeat the last one */
+                    unit = H - 1;
+                FN(rec_pack_rows)(out, a->w_hh + (q * H + unit) * H, H - unit < VL ? H - unit : VL, H);
+            }
     }
 }
 
@@ -270,7 +296,7 @@ static void FN(rec_weight_gradient)(REAL *dw_hh, const REAL *dz, fnn_size pitch,
     fnn_size rest = (T - 1) * B;
     const REAL *first = reverse ? dz + rest * pitch : dz, *others = reverse ? dz : dz + B * pitch;
     FN(gemm)(dw_hh, H, others, 1, pitch, reverse ? y + B * H : y, H, 1, NULL, NULL, n, H, rest, 0);
-    FN(gemm)(dw_hh, H, first, 1, pitch, h0, H, 1, NULL, NULL, n, H, B, 1);
+    FN(gemm)(dw_hh, H, first, 1, pitch, h0, H, 1, NULL, NULL, n, H, B, FNN_GEMM_ADD);
 }
 
 typedef struct { REAL *db; const REAL *dz; fnn_size rows, pitch; } FN(rec_bias_args);

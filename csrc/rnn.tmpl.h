@@ -57,7 +57,7 @@ void FN(rnn_forward)(REAL *y, REAL *hT, const REAL *x, const REAL *h0, const REA
     /* all steps' W_ih x + b:   m = T*B, n = H, k = I */
     FN(gemm)(y, H, x, I, 1, w_ih, 1, I, NULL, bias, T * B, H, I, 0);
     if (T == 1)                                     /* z += h0 W_hh^T:   m = B, n = H, k = H */
-        FN(gemm)(y, H, h0, H, 1, w_hh, 1, H, NULL, NULL, B, H, H, 1);
+        FN(gemm)(y, H, h0, H, 1, w_hh, 1, H, NULL, NULL, B, H, H, FNN_GEMM_ADD);
 
     FN(rnn_forward_pass) pass = { .y = y, .relu = relu };
     pass.r = FN(rec_forward_pass)(FN(rnn_forward_cell), panels, w_hh, h0, y, T, B, H, reverse);
