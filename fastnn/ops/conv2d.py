@@ -204,7 +204,8 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     ----
     Forward 2*N*K*P*Q*C*R*S/groups flop, each of dx and dw the same again. Windows are unrolled into a matrix (im2col) some 500
     output pixels at a time, so that it stays in the cache: the extra memory does not grow with the batch. 3x3 windows at stride 1
-    with enough channels and pixels take a third of the multiplications, by a Winograd algorithm whose matrices have powers of two only.
+    with enough channels and pixels take a third of the multiplications, by a Winograd algorithm whose matrices have powers of two only;
+    strided and large windows are read from the image as they are.
 
     Numerics
     --------
