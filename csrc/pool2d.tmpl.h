@@ -132,11 +132,26 @@ FNN_INLINE REAL FN(window_divisor)(const pool_args *args, fnn_size p, fnn_size q
                           : FN(mean_divisor)(args, mean_count(p, g->H, g->R, g->sh, g->ph, args->count_padding), q);
 }
 
+/* Whether there is one window, the whole plane: then much of the work would be to find that out, again and again. */
+static int FN(mean_of_the_plane)(const pool_args *args)
+{
+    const fnn_window *g = args->g;
+    const pool_span rows = pool_rows(args, 0), columns = pool_columns(args, 0);
+    return g->P == 1 && g->Q == 1 && rows.end - rows.begin == g->H && columns.end - columns.begin == g->W;
+}
+
 /* Items are rows of outputs. */
 static void FN(mean_window_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const pool_args *args = ctx;
     const fnn_window *g = args->g;
+    if (FN(mean_of_the_plane)(args)) {
+        const fnn_size HW = g->H * g->W;
+        const REAL divisor = FN(window_divisor)(args, 0, 0, g->H, g->W);
+        for (fnn_size nc = begin; nc < end; nc++)
+            ((REAL *)args->out)[nc] = FN(pool_sum)((const REAL *)args->in + nc * HW, HW) / divisor;
+        return;
+    }
     FN(pool_spans) columns;
     for (fnn_size q0 = 0; q0 < g->Q; q0 += POOL_SPANS) {
         FN(pool_find_spans)(&columns, args, q0);
@@ -164,8 +179,7 @@ static void FN(mean_window_backward_block)(void *ctx, fnn_size begin, fnn_size e
     const pool_args *args = ctx;
     const fnn_window *g = args->g;
     const fnn_size H = g->H, W = g->W;
-    const pool_span all_rows = pool_rows(args, 0), all_columns = pool_columns(args, 0);
-    const int whole = g->P == 1 && g->Q == 1 && all_rows.end - all_rows.begin == H && all_columns.end - all_columns.begin == W;
+    const int whole = FN(mean_of_the_plane)(args);
     FN(pool_spans) columns = { 0 };
     for (fnn_size nc = begin; nc < end; nc++) {
         REAL *dx = (REAL *)args->out + nc * H * W;
