@@ -55,8 +55,8 @@ class Adam(Optimizer):
             state["step"] = int(state.get("step", 0)) + 1
             steps.append(state["step"])
         if self.on_kernels:
-            compiled.adam_step([p._data for p in params], grads, ms, vs, [1 / (1 - beta1 ** t) for t in steps],
-                               [1 / math.sqrt(1 - beta2 ** t) for t in steps], **settings)
+            scales = {t: (1 / (1 - beta1 ** t), 1 / math.sqrt(1 - beta2 ** t)) for t in set(steps)}          # mostly all are at one step
+            compiled.adam_step([p._data for p in params], grads, ms, vs, [scales[t][0] for t in steps], [scales[t][1] for t in steps], **settings)
             return
         for p, g, m, v, t in zip(params, grads, ms, vs, steps):
             p._data[...], m[...], v[...] = reference.adam_step(p._data, g, m, v, t, **settings)

@@ -87,11 +87,13 @@ class Optimizer:
         by_dtype: dict[Any, list[Tensor]] = {}
         for p in group["params"]:
             if p.grad is not None:
-                if p.grad.shape != p.shape:
+                data = p._data
+                if p.grad._data.shape != data.shape:
                     raise ShapeError("a gradient has another shape than its parameter", who=type(self).__name__, expected=p.shape, got=p.grad.shape)
-                if not p._data.flags.c_contiguous or not p._data.flags.writeable:
-                    p._data = p._data.copy()        # a parameter made from a view or a read-only array gets memory of its own
-                by_dtype.setdefault(p.dtype, []).append(p)
+                flags = data.flags
+                if not flags.c_contiguous or not flags.writeable:
+                    p._data = data.copy()           # a parameter made from a view or a read-only array gets memory of its own
+                by_dtype.setdefault(data.dtype, []).append(p)
         yield from by_dtype.values()
 
     def _step(self, group: dict[str, Any], params: list[Tensor]) -> None:
