@@ -140,8 +140,8 @@ static fnn_size FN(wino_panel)(fnn_size tiles, fnn_size panels, fnn_size p)
  * is [block of channels][tile][channel]. */
 FNN_INLINE REAL *FN(wino_v_at)(const FN(wino_args) *args, fnn_size group, fnn_size t, fnn_size first, fnn_size mr)
 {
-    const fnn_size c = group * VL, block = c / WINO_CHANNELS * WINO_CHANNELS;
-    return args->v + (args->dy ? block * args->tiles + t * fnn_min(WINO_CHANNELS, args->pitch - block) + c - block
+    const fnn_size c = group * VL, block = c / WINO_DW_CHANNELS * WINO_DW_CHANNELS;
+    return args->v + (args->dy ? block * args->tiles + t * fnn_min(WINO_DW_CHANNELS, args->pitch - block) + c - block
                                : first * args->pitch + (group * mr + t - first) * VL);
 }
 

@@ -8,6 +8,7 @@ enum {
     WINO_OUT = 4, WINO_IN = 6, WINO_POINTS = 7,     /* a tile of output, what it sees, and the points of the transform; along each axis */
     WINO_PRODUCTS = WINO_POINTS * WINO_POINTS,      /* of a tile, where direct convolution has 9 * 16 = 144 */
     WINO_CHANNELS = 128,                            /* channels in a block of a sum */
+    WINO_DW_CHANNELS = 64, WINO_DW_PANELS = 2,      /* and channels, the most panels of filters in a block of dw */
     WINO_BANDS = 8,                                 /* bands from which on each thread has its own */
     WINO_V = 6144,                                  /* tiles times channels in a band, so that V stays in an L2 cache; */
     WINO_TILES_FEW = 24, WINO_TILES = 48,           /* the least tiles and the most; */
@@ -55,18 +56,19 @@ static inline int conv_is_winograd(const fnn_window *g)
 }
 
 /* dw: bands in parts, each with a partial sum, so that there is work for all threads. */
-typedef struct { wino_cut tiles; fnn_size parts, bands; } wino_dw_cut;      /* bands: of a part */
+typedef struct { wino_cut tiles; fnn_size parts, bands, panels; } wino_dw_cut;      /* bands of a part; panels of filters in a block */
 
 static inline wino_dw_cut wino_cut_dw(const fnn_window *g)
 {
     wino_dw_cut cut = { .tiles = { fnn_ceil_div(g->P, WINO_OUT), fnn_ceil_div(g->Q, WINO_OUT), 0, 0 } };
-    const fnn_size items = fnn_ceil_div(g->K, 32) * fnn_ceil_div(g->C, WINO_CHANNELS), rows = g->N * cut.tiles.down;
+    const fnn_size items = fnn_ceil_div(g->K, 32) * fnn_ceil_div(g->C, WINO_DW_CHANNELS), rows = g->N * cut.tiles.down;
     const int own = items < WINO_BANDS;
     const fnn_size tiles = fnn_max(1, fnn_min(own ? WINO_TILES : WINO_TILES_MOST, WINO_V_MOST / (g->C + g->K)));
     cut.tiles.rows = fnn_even_piece(rows, fnn_max(1, tiles / cut.tiles.across));
     cut.tiles.bands = fnn_ceil_div(rows, cut.tiles.rows);
     cut.bands = own ? fnn_ceil_div(cut.tiles.bands, WINO_BANDS) : cut.tiles.bands;
     cut.parts = fnn_ceil_div(cut.tiles.bands, cut.bands);
+    cut.panels = items >= WINO_DW_PANELS * WINO_BANDS ? WINO_DW_PANELS : 1;
     return cut;
 }
 

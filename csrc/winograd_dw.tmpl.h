@@ -5,7 +5,7 @@
  *                dM = A dy A^T,    dU = sum over tiles of dM * V,    dg = G^T dU G
  *
  * Layout     V [49][block of channels][tile][channel],  dM [49][panel of filters][tile][NR],  dU [49][channel][NR]
- * Method     For each band of tiles: V of all channels and dM of all filters; then, block of channels by panel of filters, the 49 matrix
+ * Method     For each band of tiles: V of all channels and dM of all filters; then, block of channels by panels of filters, the 49 matrix
  *            products, whose dU stays in the cache until G^T dU G has been added to dw.
  * Infinity   as forward: if a sum is not finite, all of dw is computed by columns.
  * Threads    Where there are many blocks and panels, threads share them; else they share the bands, in parts with a partial sum each.
@@ -176,26 +176,38 @@ static int FN(wino_dw_panel)(const FN(wino_args) *args, const REAL *du, fnn_size
     return v_sum(test) == 0;
 }
 
-/* Blocks of channels x panels of filters, [begin, end), of a band whose V and dM are there */
+/* Items of wino_dw: blocks of channels x some panels of filters */
+static fnn_size FN(wino_dw_items)(const FN(wino_args) *args)
+{
+    return fnn_ceil_div(fnn_ceil_div(args->g->K, WINO_NR), args->dw_cut.panels) * fnn_ceil_div(args->g->C, WINO_DW_CHANNELS);
+}
+
+/* Items [begin, end) of a band whose V and dM are there */
 static void FN(wino_dw_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(wino_args) *args = ctx;
-    const fnn_size C = args->g->C, blocks = fnn_ceil_div(C, WINO_CHANNELS), dm_step = FN(wino_dm_step)(args);
-    REAL *du = fnn_scratch_alloc(WINO_PRODUCTS * FN(wino_u_step)(fnn_min(C, WINO_CHANNELS)) * sizeof(REAL));
+    const fnn_size C = args->g->C, blocks = fnn_ceil_div(C, WINO_DW_CHANNELS), dm_step = FN(wino_dm_step)(args);
+    const fnn_size filter_panels = fnn_ceil_div(args->g->K, WINO_NR);
+    const fnn_size du_size = WINO_PRODUCTS * FN(wino_u_step)(fnn_min(C, WINO_DW_CHANNELS));
+    REAL *du = fnn_scratch_alloc(args->dw_cut.panels * du_size * sizeof(REAL));
     for (fnn_size item = begin; item < end; item++) {
-        const fnn_size kb = item / blocks, c0 = item % blocks * WINO_CHANNELS;
-        const fnn_size channels = fnn_min(WINO_CHANNELS, C - c0), pitch = fnn_min(WINO_CHANNELS, args->pitch - c0);
+        const fnn_size kb = item / blocks * args->dw_cut.panels, kb_end = fnn_min(kb + args->dw_cut.panels, filter_panels);
+        const fnn_size c0 = item % blocks * WINO_DW_CHANNELS;
+        const fnn_size channels = fnn_min(WINO_DW_CHANNELS, C - c0), pitch = fnn_min(WINO_DW_CHANNELS, args->pitch - c0);
         const fnn_size step = FN(wino_u_step)(channels), panels = fnn_ceil_div(channels, WINO_MR);
-        for (fnn_size product = 0; product < WINO_PRODUCTS; product++) {
-            const REAL *dm = args->dm + product * dm_step + kb * args->tiles * WINO_NR;
-            const REAL *v = args->v + product * args->v_step + c0 * args->tiles;
-            for (fnn_size p = 0; p < panels; p++) {
-                const fnn_size c = FN(wino_panel)(channels, panels, p), mr = FN(wino_panel)(channels, panels, p + 1) - c;
-                FN(wino_dw_products)[mr - 1](du + product * step + c * WINO_NR, v + c, pitch, dm, args->tiles);
+        for (fnn_size product = 0; product < WINO_PRODUCTS; product++)
+            for (fnn_size k = kb; k < kb_end; k++) {
+                const REAL *dm = args->dm + product * dm_step + k * args->tiles * WINO_NR;
+                const REAL *v = args->v + product * args->v_step + c0 * args->tiles;
+                REAL *to = du + (k - kb) * du_size + product * step;
+                for (fnn_size p = 0; p < panels; p++) {
+                    const fnn_size c = FN(wino_panel)(channels, panels, p), mr = FN(wino_panel)(channels, panels, p + 1) - c;
+                    FN(wino_dw_products)[mr - 1](to + c * WINO_NR, v + c, pitch, dm, args->tiles);
+                }
             }
-        }
-        if (!FN(wino_dw_panel)(args, du, kb * WINO_NR, c0, channels))
-            args->bad[item] = 1;
+        for (fnn_size k = kb; k < kb_end; k++)
+            if (!FN(wino_dw_panel)(args, du + (k - kb) * du_size, k * WINO_NR, c0, channels))
+                args->bad[item] = 1;
     }
     fnn_scratch_free(du);
 }
@@ -206,7 +218,7 @@ static void FN(wino_dw_parts)(void *ctx, fnn_size begin, fnn_size end)
     FN(wino_args) args = *(const FN(wino_args) *)ctx;
     const fnn_window *g = args.g;
     const fnn_size groups = fnn_ceil_div(g->C, VL), panels = fnn_ceil_div(g->K, WINO_NR);
-    const fnn_size items = panels * fnn_ceil_div(g->C, WINO_CHANNELS), rows = g->N * args.cut.down;
+    const fnn_size items = FN(wino_dw_items)(&args), rows = g->N * args.cut.down;
     char *bad = args.bad;
     args.v = fnn_scratch_alloc(FN(wino_v_bytes)(g, args.cut));
     args.dm = fnn_scratch_alloc(WINO_PRODUCTS * (args.cut.rows * args.cut.across * panels * WINO_NR + WINO_PAD) * sizeof(REAL));
@@ -234,7 +246,7 @@ static int FN(wino_dw)(REAL *dw, const REAL *dy, const REAL *x, REAL *parts, con
 {
     FN(wino_args) args = { .x = x, .dy = dy, .g = g, .dw_cut = wino_cut_dw(g), .pitch = fnn_ceil_div(g->C, VL) * VL };
     args.cut = args.dw_cut.tiles;
-    const fnn_size notes = args.dw_cut.parts * fnn_ceil_div(g->K, WINO_NR) * fnn_ceil_div(g->C, WINO_CHANNELS);
+    const fnn_size notes = args.dw_cut.parts * FN(wino_dw_items)(&args);
     args.bad = fnn_scratch_alloc(notes);
     memset(args.bad, 0, notes);
     args.parts = args.dw_cut.parts > 1 ? parts : dw;
