@@ -7,21 +7,21 @@ FNN_INLINE double FN(exp_of_negative)(double x) { return exp(x); }
 #else
 FNN_INLINE float FN(exp_of_negative)(float x)
 {
-    /* e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2. Adding 1.5 * 2^23 rounds, and leaves n in the low bits. */
-    const float shift = 12582912.0f;
+    /* e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2. Adding 1.5 * 2^23 rounds, and leaves n in the low bits; with 127 added, too, the
+     * low bits are the exponent of 2^n. */
+    const float shift = 12582912.0f + 127.0f;
     union { float real; uint32_t bits; } sum = { x * 1.44269504088896341f + shift }, power;
     const float n = sum.real - shift;
     float r = x - n * 0.693359375f;                              /* ln 2 in two parts, the first exact in few bits */
     r = r - n * -2.12194440e-4f;
-    float q = 1.9841270e-4f;                                     /* e^r - 1 = r + r^2 (1/2! + r (1/3! + ... + r / 7!)) */
-    q = q * r + 1.3888889e-3f;
-    q = q * r + 8.3333333e-3f;
-    q = q * r + 4.1666667e-2f;
-    q = q * r + 1.6666667e-1f;
-    q = q * r + 0.5f;
-    q = q * r * r + r;
-    power.bits = (sum.bits << 23) + (127u << 23);                /* 2^n */
-    return x < -87.0f ? 0 : (1 + q) * power.real;                /* the product is exact; q 2^n alone could be below the normal numbers */
+    float q = 1.38182985e-3f;                                    /* as in r_exp */
+    q = q * r + 8.36853217e-3f;
+    q = q * r + 4.16682921e-2f;
+    q = q * r + 1.66665226e-1f;
+    q = q * r + 4.9999994e-1f;
+    q = q * r + 1;
+    power.bits = sum.bits << 23;
+    return x < -87.0f ? 0 : (1 + q * r) * power.real;            /* the product is exact; q 2^n alone could be below the normal numbers */
 }
 #endif
 
@@ -45,14 +45,40 @@ FNN_INLINE float FN(exp2_of_negative)(float x)
 }
 #endif
 
+#undef ROW_PART
+#define ROW_PART (4 * (VBYTES ? VBYTES / (fnn_size)sizeof(REAL) : 1))        /* elements in four vectors */
+
 /* The largest of x[0..n), -infinity for n = 0. NaN is passed over here and shows in the sum of the exponentials. */
 FNN_INLINE REAL FN(row_max)(const REAL *x, fnn_size n)
 {
-    REAL top = -(REAL)INFINITY;
+    REAL top = -(REAL)INFINITY, part[ROW_PART];
+    fnn_size i = 0;
+    if (n >= ROW_PART) {                                         /* several at a time: one maximum would wait for the one before */
+        for (fnn_size j = 0; j < ROW_PART; j++)
+            part[j] = top;
+        for (; i + ROW_PART <= n; i += ROW_PART)
+            for (fnn_size j = 0; j < ROW_PART; j++)
+                part[j] = x[i + j] > part[j] ? x[i + j] : part[j];
 #pragma omp simd reduction(max : top)
-    for (fnn_size i = 0; i < n; i++)
-        top = x[i] > top ? x[i] : top;
+        for (fnn_size j = 0; j < ROW_PART; j++)
+            top = part[j] > top ? part[j] : top;
+    }
+#pragma omp simd reduction(max : top)
+    for (fnn_size j = i; j < n; j++)
+        top = x[j] > top ? x[j] : top;
     return top;
+}
+
+/* Ask for the row after x[0..n): it arrives from memory while the exponentials of this one are computed. */
+FNN_INLINE void FN(row_ask_next)(const REAL *x, fnn_size n)
+{
+#if defined(__GNUC__)
+    if (n * (fnn_size)sizeof(REAL) <= 16384)                     /* a longer one would push this one out of the L1 cache */
+        for (fnn_size i = 0; i < n; i += 64 / (fnn_size)sizeof(REAL))
+            __builtin_prefetch(x + n + i, 0, 3);
+#else
+    (void)x, (void)n;
+#endif
 }
 
 /* e[i] = exp(scale (x[i] - top)); returns the sum. e may be x. (Subtract first: scale x - top would be rounded once, but top twice, and

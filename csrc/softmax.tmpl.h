@@ -54,6 +54,7 @@ FNN_INLINE void FN(strip_sums)(REAL *top, REAL *total, REAL *e, const REAL *x, f
         REAL sum = 0;
         top[0] = FN(row_max)(x, axis);
         const REAL t = top[0];
+        FN(row_ask_next)(x, axis);
         if (e)
             sum = FN(row_exp)(e, x, 1, t, axis);
         else {
@@ -95,7 +96,7 @@ static void FN(softmax_forward_block)(void *ctx, fnn_size begin, fnn_size end)
         if (args->log) {
             FN(strip_sums)(top, total, NULL, x, axis, inner, width);
             for (fnn_size j = 0; j < width; j++)
-                total[j] = (REAL)log((double)total[j]);
+                total[j] = r_log(total[j]);
             if (inner == 1)
                 for (fnn_size c = 0; c < axis; c++)
                     y[c] = (x[c] - top[0]) - total[0];
@@ -236,7 +237,7 @@ static void FN(cross_entropy_forward_block)(void *ctx, fnn_size begin, fnn_size 
         FN(strip_sums)(top, total, NULL, x, axis, inner, width);
         for (fnn_size j = 0; j < width; j++) {
             double divisor;
-            const REAL log_total = (REAL)log((double)total[j]);
+            const REAL log_total = r_log(total[j]);
             const double loss = inner == 1
                 ? FN(entropy)(args, x, target, first, 1, top[0], log_total, &divisor)
                 : FN(entropy)(args, x + j, target ? target + j : NULL, first + j, inner, top[j], log_total, &divisor);
@@ -342,7 +343,7 @@ static void FN(entropy_dtarget)(const FN(entropy_args) *args, REAL *restrict dta
     const fnn_size axis = args->cut.axis, inner = args->cut.inner;
     const REAL keep = (REAL)(1 - args->smoothing);
     for (fnn_size j = 0; j < width; j++) {
-        const REAL log_total = (REAL)log((double)total[j]);
+        const REAL log_total = r_log(total[j]);
         for (fnn_size c = 0; c < axis; c++) {
             const REAL w = args->weight ? args->weight[c] : 1;
             dtarget[c * inner + j] = g[j] * w * keep * (log_total - (x[c * inner + j] - top[j]));
