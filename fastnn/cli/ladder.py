@@ -100,11 +100,11 @@ def pooling(N: int = 8, C: int = 64, H: int = 112, W: int = 112, dtype: Any = np
     x = random(N, C, H, W, dtype=dtype)
     attrs = {"kernel_size": (3, 3), "stride": (2, 2), "padding": (1, 1), "dilation": (1, 1), "ceil_mode": False, "return_indices": False}
     y_size = N*C*((H - 1)//2 + 1)*((W - 1)//2 + 1)
-    moved = x.itemsize*(x.size + y_size) + 4*y_size
+    moved = x.itemsize*(x.size + y_size) + 4*y_size                     # and places as 32-bit numbers
     names = ("every tap asks where it is", "loops cut to the image", "a row at a time, in vectors")
     steps = [Step(name, lambda i=i: compiled.ladder_max_pool2d(x, (3, 3), (2, 2), (1, 1), i)[0], moved)               # type: ignore[misc]
              for i, name in enumerate(names)]
-    steps += kernel_steps("fewer passes over a row", lambda: forward("max_pool2d", x, **attrs), moved)
+    steps += kernel_steps("frames without edges", lambda: forward("max_pool2d", x, **attrs), moved - 3*y_size)      # places as bytes
     return Ladder("pooling", f"max_pool2d, {N} x {C} x {H} x {W}, 3 x 3, stride 2, padding 1, with the places of the maxima", 9*y_size, steps,
                   lambda: defined("max_pool2d", x, **attrs), dtype)
 
