@@ -43,9 +43,13 @@ def draw(name, measured):
         axes.plot(xs, [min(peak, bandwidth*x) for x in xs], color="0.35", lw=1.6, ls="-" if threads == 1 else "--",
                   label=f"roof, {threads} thread{'s' if threads > 1 else ''}: {peak:.0f} Gop/s, {bandwidth:.0f} GB/s")
     colours = plt.get_cmap("viridis")
+    numbers = []                        # where numbers stand, beside the dots: (operations per byte, rate, distance in points)
     for i, (x, y, step) in enumerate(zip(intensity, rates, steps)):
+        apart = next(d for d in (9, -9, 20, -20, 31, -31) if all(d != other or abs(x/at - 1) > 0.2 or not 0.75 < y/rate < 1.33
+                                                               for at, rate, other in numbers))
+        numbers.append((x, y, apart))
         axes.plot(x, y, "o", ms=8, color=colours(0.9*i/(len(steps) - 1)), label=f"{i + 1}  {step['step']}, {y:.3g} Gop/s")
-        axes.annotate(str(i + 1), (x, y), xytext=(9 if i % 2 else -9, 0), textcoords="offset points", ha="left" if i % 2 else "right", va="center")
+        axes.annotate(str(i + 1), (x, y), xytext=(apart, 0), textcoords="offset points", ha="left" if apart > 0 else "right", va="center")
     axes.set(xscale="log", yscale="log", xlim=(left, right),
              xlabel="operations per byte of the arrays passed over", ylabel="billion operations a second",
              title=f"{name}: {measured['about']}")
