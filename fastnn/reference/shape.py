@@ -84,8 +84,8 @@ def rejoined(pieces, dim, shape):
 
 def split_forward(x, *, sections, dim):
     before = (slice(None),) * dim
-    ends = np.cumsum(sections)
-    return tuple([x[(*before, slice(end - n, end))] for n, end in zip(sections, ends)]), (x.shape,)
+    keys = [(*before, slice(end - n, end)) for n, end in zip(sections, np.cumsum(sections))]
+    return tuple([x[key] for key in keys]), (x.shape,)
 
 
 def split_backward(dy, saved, *, sections, dim):
@@ -99,7 +99,8 @@ def split_backward(dy, saved, *, sections, dim):
 
 def unbind_forward(x, *, dim):
     before = (slice(None),) * dim
-    return tuple([x[(*before, i)] for i in range(x.shape[dim])]), (x.shape,)
+    keys = [(*before, i) for i in range(x.shape[dim])]
+    return tuple([x[key] for key in keys]), (x.shape,)
 
 
 def unbind_backward(dy, saved, *, dim):
