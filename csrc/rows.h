@@ -1,7 +1,7 @@
 /* rows.h -- the two passes over a row that every softmax is made of. No guard: included by templates, once per level and type. */
 
-/* e^x for x <= 0, the only case after the largest element has been subtracted: half the work of r_exp. Within 1 ulp; 0 where the result
- * would be below the normal numbers (float: x < -87). NaN stays NaN. */
+/* e^x for x <= 0, the only case after the largest element has been subtracted: half the work of r_exp. Within 1 ulp, 1.2 without fused
+ * multiply-add; 0 where the result would be below the normal numbers (float: x < -87). NaN stays NaN. */
 #if REAL_IS_F64
 FNN_INLINE double FN(exp_of_negative)(double x) { return exp(x); }
 #else
@@ -25,7 +25,7 @@ FNN_INLINE float FN(exp_of_negative)(float x)
 }
 #endif
 
-/* 2^x for x <= 0, within 1 ulp; 1 at 0; 0 where the result would be below the normal numbers. NaN stays NaN. */
+/* 2^x for x <= 0, as exactly; 1 at 0; 0 where the result would be below the normal numbers. NaN stays NaN. */
 #if REAL_IS_F64
 FNN_INLINE double FN(exp2_of_negative)(double x) { return exp2(x); }
 #else
