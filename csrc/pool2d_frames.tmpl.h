@@ -13,7 +13,7 @@
  * and backward, where the image's gradient is what is in frames, another: dframe (a,b)[t] = sum over its taps k of dy[t - shift k].
  * The elements of a row beyond the last output are computed in vain.
  */
-#define POOL_SLACK (4 * VL)                         /* elements that the loops may touch beyond the end of a tile */
+#define POOL_SLACK(right) (VL + (right))            /* elements beyond the end of a tile that the loops touch, in vain */
 
 static void FN(pool_fill)(REAL *to, fnn_size n, REAL value)
 {
@@ -108,7 +108,7 @@ static void FN(pool_frames)(REAL *frame, const REAL *x, const fnn_window *g, con
                 for (fnn_size b = 0; b < g->sw; b++)
                     FN(pool_fill)(to + b * size, length, outside);
         }
-    FN(pool_fill)(frame + g->sh * g->sw * size, POOL_SLACK, outside);
+    FN(pool_fill)(frame + g->sh * g->sw * size, POOL_SLACK(pool_right(g)), outside);
 }
 
 /* offset[k]: how far tap k is from the output's own place in the frames */
@@ -175,9 +175,9 @@ static void FN(max_framed_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_window *g = args->g;
     const fnn_size down = pool_down(g), right = pool_right(g), taps = g->R * g->S;
     const fnn_size most_rows = args->cut.rows + down, most_length = args->cut.columns + right;
-    const fnn_size outputs = args->cut.rows * most_length + POOL_SLACK;
+    const fnn_size outputs = args->cut.rows * most_length + POOL_SLACK(right);
     fnn_size offset[POOL_TAPS];
-    REAL *frame = fnn_scratch_alloc((g->sh * g->sw * most_rows * most_length + POOL_SLACK) * sizeof(REAL));
+    REAL *frame = fnn_scratch_alloc((g->sh * g->sw * most_rows * most_length + POOL_SLACK(right)) * sizeof(REAL));
     REAL *most = fnn_scratch_alloc(2 * outputs * sizeof(REAL)), *which = most + outputs;
     for (fnn_size item = begin; item < end; item++) {
         const pool_tile tile = pool_tile_of(&args->cut, item, g->P, g->Q);
@@ -217,8 +217,8 @@ static void FN(mean_framed_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size down = pool_down(g), right = pool_right(g), taps = g->R * g->S;
     const fnn_size most_rows = args->cut.rows + down, most_length = args->cut.columns + right;
     fnn_size offset[POOL_TAPS];
-    REAL *frame = fnn_scratch_alloc((g->sh * g->sw * most_rows * most_length + POOL_SLACK) * sizeof(REAL));
-    REAL *sum = fnn_scratch_alloc((args->cut.rows * most_length + POOL_SLACK) * sizeof(REAL));
+    REAL *frame = fnn_scratch_alloc((g->sh * g->sw * most_rows * most_length + POOL_SLACK(right)) * sizeof(REAL));
+    REAL *sum = fnn_scratch_alloc((args->cut.rows * most_length + POOL_SLACK(right)) * sizeof(REAL));
     for (fnn_size item = begin; item < end; item++) {
         const pool_tile tile = pool_tile_of(&args->cut, item, g->P, g->Q);
         const fnn_size rows = tile.rows + down, length = tile.columns + right, n = fnn_ceil_div(tile.rows * length, VL) * VL;
@@ -284,7 +284,7 @@ static void FN(framed_backward_block)(void *ctx, fnn_size begin, fnn_size end)
     const int is_max = args->tap != NULL;
     const fnn_size down = pool_down(g), right = pool_right(g), sh = g->sh, sw = g->sw;
     const fnn_size most_rows = args->cut.rows + down, most_length = args->cut.columns + right;
-    const fnn_size places = most_rows * most_length + POOL_SLACK, size = args->cut.rows * most_length + POOL_SLACK;
+    const fnn_size places = most_rows * most_length + POOL_SLACK(right), size = args->cut.rows * most_length + POOL_SLACK(right);
     REAL *d = fnn_scratch_alloc(2 * places * sizeof(REAL)), *which = d + places;            /* dy and the taps, with a margin above and to the left */
     REAL *sums = fnn_scratch_alloc(sh * sw * size * sizeof(REAL)), *mixed = fnn_scratch_alloc(sw * args->cut.columns * sizeof(REAL));
     for (fnn_size item = begin; item < end; item++) {
@@ -311,9 +311,9 @@ static void FN(framed_backward_block)(void *ctx, fnn_size begin, fnn_size end)
             } else
                 FN(mean_divide)(d_i + a, (const REAL *)args->in + at, args, p, q, q + b - a);
         }
-        FN(pool_fill)(d + (tile.rows + down) * length, POOL_SLACK, 0);
+        FN(pool_fill)(d + (tile.rows + down) * length, POOL_SLACK(right), 0);
         if (is_max)
-            FN(pool_fill)(which + (tile.rows + down) * length, POOL_SLACK, POOL_NONE);
+            FN(pool_fill)(which + (tile.rows + down) * length, POOL_SLACK(right), POOL_NONE);
         for (fnn_size a = 0; a < sh; a++)
             for (fnn_size b = 0; b < sw; b++) {
                 fnn_size offset[POOL_TAPS], taps = 0, k = 0;
