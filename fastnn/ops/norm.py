@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ def need_shape(who: str, shape: tuple[int, ...], **arrays: Any) -> None:
             raise ShapeError(who=who, expected=f"{name} of shape {shape}", got=a.shape)
 
 
-def check_rows(who: str, x: Any, weight: Any, bias: Any, normalized_shape: tuple[int, ...]) -> None:
+def check_rows(who: str, x: Any, weight: Any, bias: Any, normalized_shape: tuple[int, ...], eps: float) -> None:
     if x.__class__ is np.ndarray and normalized_shape and x.shape[-len(normalized_shape):] == normalized_shape:     # mostly, all is well
         dtype = x.dtype
         for a in (weight, bias):
@@ -106,7 +107,7 @@ LAYER_NORM = register(Op(
     formula="y = (x - mean) / sqrt(var + eps) * weight + bias, mean and var over the last axes",
     forward=kernel("layer_norm_forward"), backward=kernel("layer_norm_backward"),
     ref_forward=reference.layer_norm_forward, ref_backward=reference.layer_norm_backward,
-    check=lambda x, weight, bias, normalized_shape, eps: check_rows("layer_norm", x, weight, bias, normalized_shape),
+    check=partial(check_rows, "layer_norm"),
     samples=layer_samples,
     errors=(("shape", lambda: layer_norm(tensor(np.zeros((2, 3))), (4,)), ShapeError, ("layer_norm", "(..., 4)", "(2, 3)")),
             ("no shape", lambda: layer_norm(tensor(np.zeros((2, 3))), ()), ShapeError, ("layer_norm", "normalized_shape")),
@@ -158,6 +159,8 @@ def layer_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Ten
 
 
 def as_shape(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
+    if normalized_shape.__class__ is tuple and len(normalized_shape) == 1 and normalized_shape[0].__class__ is int:
+        return normalized_shape
     if isinstance(normalized_shape, int):
         return (normalized_shape,)
     for n in normalized_shape:
@@ -183,7 +186,7 @@ RMS_NORM = register(Op(
     name="rms_norm", family="normalisation", inputs=("x", "weight"), formula="y = x / sqrt(mean(x^2) + eps) * weight",
     forward=kernel("rms_norm_forward"), backward=kernel("rms_norm_backward"),
     ref_forward=reference.rms_norm_forward, ref_backward=reference.rms_norm_backward,
-    check=lambda x, weight, normalized_shape, eps: check_rows("rms_norm", x, weight, None, normalized_shape),
+    check=lambda x, weight, normalized_shape, eps: check_rows("rms_norm", x, weight, None, normalized_shape, eps),
     samples=rms_samples,
     errors=(("shape", lambda: rms_norm(tensor(np.zeros((2, 3))), (4,)), ShapeError, ("rms_norm", "(..., 4)", "(2, 3)")),
             ("integers", lambda: rms_norm(tensor([[1, 2]]), (2,)), DTypeError, ("rms_norm", "int64"))),
