@@ -37,22 +37,19 @@ static inline fnn_size gemm_parts(fnn_size n, fnn_size size) { return (n + size 
 #include "transpose.tmpl.h"
 
 #if TRANSPOSE_ROUNDS
-/* All columns, if there are VL or more, of `lanes` <= VL rows of the matrix, adjacent along k. Returns how many were done. */
+/* All columns, if there are TURN_LANES or more, of `lanes` <= VL rows of the matrix, adjacent along k. Returns how many were done. */
 GEMM_APART fnn_size FN(gemm_pack_rows)(REAL *dst, fnn_size width, const REAL *src, fnn_size ls, fnn_size lanes, fnn_size k)
 {
-    if (k < VL)
+    if (k < TURN_LANES)
         return 0;
-    for (fnn_size p = 0; p < k; p += VL) {
-        if (p > k - VL)
-            p = k - VL;                             /* the last block overlaps the one before */
-        vec v[TRANSPOSE_LANES];
-#pragma GCC unroll 16
-        for (fnn_size i = 0; i < VL; i++)           /* lanes that the matrix lacks repeat the last one */
-            v[i] = v_load(src + gemm_min(i, lanes - 1) * ls + p);
-        FN(transpose)(v);
-#pragma GCC unroll 16
-        for (fnn_size i = 0; i < VL; i++)
-            v_store(dst + (p + i) * width, v[i]);
+    const REAL *row[TRANSPOSE_LANES];
+    for (fnn_size i = 0; i < VL; i++)               /* lanes that the matrix lacks repeat the last one */
+        row[i] = src + gemm_min(i, lanes - 1) * ls;
+    for (fnn_size p = 0; p < k; p += TURN_LANES) {
+        p = gemm_min(p, k - TURN_LANES);            /* the last block overlaps the one before */
+#pragma GCC unroll 2
+        for (fnn_size l = 0; l < VL; l += TURN_LANES)
+            FN(transpose_to)(dst + p * width + l, width, row + l, p);
     }
     return k;
 }
