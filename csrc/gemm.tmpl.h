@@ -35,7 +35,7 @@ enum {
     GEMM_STEPS = 4,                                 /* products between two rows of C that a tile asks for */
     GEMM_AHEAD = 8,                                 /* rows of B that a tile asks for ahead */
     GEMM_KC = 256,                                  /* products in a block: a panel of A takes less than half of an L1 cache */
-    GEMM_KEEP_A = 64, GEMM_KEEP_B = 32,             /* panels that are kept in the L2 cache: some 1 MiB of float */
+    GEMM_KEEP_LEAST = 4, GEMM_KEEP = 64,            /* panels that are kept in half of the L2 cache: the least and the most */
     GEMM_DIRECT_A = 4, GEMM_DIRECT_B = 2,           /* an operand read by at most so many panels of the other one is not copied */
     GEMM_DIRECT_ROWS = 512,                         /* nor is B, up to so many rows of A, if its rows are */
     GEMM_DIRECT_BYTES = 4096,                       /* no farther apart */

@@ -1,7 +1,7 @@
 /* gemm_blocked.tmpl.h -- part of gemm.tmpl.h: which tiles are computed by whom and in which order.
  *
  *     parts of C            one thread each; cut so that little is copied twice (gemm_cut)
- *       group of panels     of one operand, copied if need be: GEMM_KEEP of them stay in the L2 cache
+ *       group of panels     of one operand, copied if need be: as many as half of the L2 cache holds
  *         block of k
  *           panel           of the other operand, copied if need be: stays in the L1 cache
  *             tile          for each panel of the group
@@ -130,8 +130,9 @@ static void FN(gemm_part)(const FN(gemm_plan) *plan, fnn_size i, fnn_size i_end,
     const FN(gemm_args) *g = plan->g;
     const fnn_size kc = FN(gemm_depth)(g->k), begin = plan->keep_a ? i : j, end = plan->keep_a ? i_end : j_end;
     const fnn_size pitch = gemm_max(GEMM_MR, GEMM_NR) * kc + VL;      /* room for a panel of either kind */
-    const fnn_size group = gemm_even(end - begin, plan->keep_a ? GEMM_KEEP_A : GEMM_KEEP_B, 1);
-    FN(gemm_panel) kept[GEMM_KEEP_A > GEMM_KEEP_B ? GEMM_KEEP_A : GEMM_KEEP_B];
+    const fnn_size panel = (plan->keep_a ? GEMM_MR : GEMM_NR) * kc * (fnn_size)sizeof(REAL), fit = fnn_l2_bytes() / 2 / panel;
+    const fnn_size group = gemm_even(end - begin, gemm_max(GEMM_KEEP_LEAST, gemm_min(GEMM_KEEP, fit)), 1);
+    FN(gemm_panel) kept[GEMM_KEEP];
     REAL *room = fnn_scratch_alloc((size_t)((group + 1) * pitch) * sizeof(REAL)), *passing = room + group * pitch;
     for (fnn_size first = begin; first < end; first += group) {
         const fnn_size count = gemm_min(group, end - first);

@@ -2,6 +2,7 @@
 #ifndef FASTNN_WINOGRAD_CUT_H
 #define FASTNN_WINOGRAD_CUT_H
 
+#include "caches.h"
 #include "window.h"
 
 enum {
@@ -10,7 +11,7 @@ enum {
     WINO_CHANNELS = 128,                            /* channels in a block of a sum */
     WINO_DW_CHANNELS = 64, WINO_DW_PANELS = 2,      /* and channels, the most panels of filters in a block of dw */
     WINO_BANDS = 8,                                 /* bands from which on each thread has its own */
-    WINO_V = 6144,                                  /* tiles times channels in a band, so that V stays in an L2 cache; */
+    WINO_V = 3072,                                  /* tiles times channels in a band for each MiB of L2 cache, so that V stays there; */
     WINO_TILES_FEW = 24, WINO_TILES = 48,           /* the least tiles and the most; */
     WINO_V_MOST = 61440, WINO_TILES_MOST = 128,     /* the same where the filters are transformed for each band */
     WINO_ACROSS = 512,                              /* tiles in a row of an image, at most */
@@ -25,7 +26,7 @@ typedef struct { fnn_size down, across, rows, bands; } wino_cut;
 static inline wino_cut wino_cut_tiles(const fnn_window *g, int filters_once)
 {
     wino_cut cut = { fnn_ceil_div(g->P, WINO_OUT), fnn_ceil_div(g->Q, WINO_OUT), 0, 0 };
-    const fnn_size tiles = filters_once ? fnn_max(WINO_TILES_FEW, fnn_min(WINO_TILES, WINO_V / g->C))
+    const fnn_size tiles = filters_once ? fnn_max(WINO_TILES_FEW, fnn_min(WINO_TILES, (fnn_l2_bytes() >> 10) * WINO_V / 1024 / g->C))
                                         : fnn_min(WINO_TILES_MOST, WINO_V_MOST / g->C);
     cut.rows = fnn_even_piece(g->N * cut.down, fnn_max(1, tiles / cut.across));
     cut.bands = fnn_ceil_div(g->N * cut.down, cut.rows);

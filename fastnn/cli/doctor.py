@@ -40,7 +40,8 @@ def command(args: Namespace) -> int:
     heading("processor")
     facts(name=found["processor"], instruction_sets=", ".join(describe(*row) for row in levels.items()) or "none: no compiled kernels",
           chosen=chosen(found["instruction set"], list(levels)),
-          threads="{} ({})".format(*threads_and_why()))
+          threads="{} ({})".format(*threads_and_why()),
+          l2_cache_for_blocks=f"{compiled.l2_bytes() >> 10} KiB" if compiled else "no blocks: no compiled kernels")
     heading("memory")
     facts(machine=gigabytes(machine_memory()), this_process_may_use=gigabytes(memory_limit()),
           buffers_kept_for_reuse=f"at most {gigabytes(config.memory.limit())} (FASTNN_CACHE_MB)")

@@ -10,6 +10,8 @@ cdef extern from "fastnn.h" nogil:
     int fnn_num_threads()
     void fnn_set_num_threads(int n)
     int fnn_default_num_threads()
+    ptrdiff_t fnn_l2_bytes()
+    void fnn_set_l2_bytes(ptrdiff_t bytes)
     void fnn_buffer_trim()
     size_t fnn_buffer_cached()
     size_t fnn_buffer_in_use()
@@ -78,6 +80,14 @@ def set_num_threads(int n):
 
 def default_num_threads():
     return fnn_default_num_threads()
+
+
+def l2_bytes():
+    return fnn_l2_bytes()
+
+
+def set_l2_bytes(Py_ssize_t nbytes):
+    fnn_set_l2_bytes(nbytes)
 
 
 def memory_trim():
