@@ -208,16 +208,19 @@ static void FN(rec_group)(const FN(recurrence) *r, fnn_size i, fnn_size panel, f
     r->cell(r, i, first, rows, unit, width, sum);
 }
 
+/* The n-th panel of a step. Steps take them up and down in turns: a step begins with those that the one before has left in the cache. */
+FNN_INLINE fnn_size FN(rec_turn)(fnn_size i, fnn_size n, fnn_size panels) { return i % 2 ? panels - 1 - n : n; }
+
 /* All steps of sequences [begin, end) */
 static void FN(rec_sequences)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(recurrence) *r = ctx;
     fnn_size panels = (r->H - 1) / r->units + 1, rows = end - begin, groups = (rows - 1) / REC_GROUP + 1;
     for (fnn_size i = 0; i < r->T; i++)
-        for (fnn_size panel = 0; panel < panels; panel++)
+        for (fnn_size n = 0; n < panels; n++)
             for (fnn_size g = 0; g < groups; g++) {
                 fnn_size first = rows * g / groups;
-                FN(rec_group)(r, i, panel, begin + first, rows * (g + 1) / groups - first);
+                FN(rec_group)(r, i, FN(rec_turn)(i, n, panels), begin + first, rows * (g + 1) / groups - first);
             }
 }
 
