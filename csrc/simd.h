@@ -216,23 +216,31 @@ FNN_INLINE float r_erf(float x)                                  /* 2.5 ulp */
     const float minus_y = q * two.real + (two.real - 1.0f);
     return x < 0 ? minus_y : 0.0f - minus_y;                     /* erf 0 is 0, not -0 */
 }
-/* The distribution at -u is e^-p for u >= 0, p = -ln of it, and the rest to 1 at u. */
+/* The distribution at -u is 2^-p for u >= 0, p = -log2 of it, and the rest to 1 at u. Even and odd powers apart, half the steps wait for the
+ * one before. From 9.5 on the lower end is 0; the polynomial is good to 5.6, and then it only has to be large. */
 FNN_INLINE float r_normal(float x)                               /* within 1e-7, absolutely */
 {
-    const float u = x < 0 ? -x : x;
-    float p = 1.95499774e-06f;
-    p = p * u - 2.71943045e-05f;
-    p = p * u + 0.000128671105f;
-    p = p * u + 9.55886717e-05f;
-    p = p * u - 0.00489652762f;
-    p = p * u + 0.0363876894f;
-    p = p * u + 0.318298936f;
-    p = p * u + 0.797885299f;
-    p = p * u + 0.693147182f;
-    uint32_t n;
-    const float q = FN(exp_parts)(-p, &n);
-    const FN(float_bits) two = { .bits = n + 0x3f800000u };
-    const float tail = p > 87.0f ? 0.0f : q * two.real + two.real;
+    FN(float_bits) magnitude = { x };
+    magnitude.bits &= 0x7fffffffu;
+    const float u = magnitude.real, z = u * u;
+    float even = 2.84225462e-06f, odd = -3.94642739e-05f;
+    even = even * z + 0.000186588979f;
+    odd = odd * z + 0.000135945986f;
+    even = even * z - 0.00706210779f;
+    odd = odd * z + 0.0524952449f;
+    even = even * z + 0.459208518f;
+    odd = odd * z + 1.15110517f;
+    even = even * z + 1.0f;
+    const float p = odd * u + even, shift = 12582912.0f + 127.0f;
+    const FN(float_bits) t = { shift - p }, two = { .bits = t.bits << 23 };      /* 2^n, n = -p rounded: the low bits of t hold n + 127 */
+    const float r = (shift - t.real) - p;                        /* -p = n + r, |r| <= 1/2, and 2^r = 1 + r q */
+    float q = 1.53533620e-4f;
+    q = q * r + 1.33988750e-3f;
+    q = q * r + 9.61843692e-3f;
+    q = q * r + 5.55033237e-2f;
+    q = q * r + 2.40226477e-1f;
+    q = q * r + 6.93147182e-1f;
+    const float tail = u > 9.5f ? 0.0f : q * r * two.real + two.real;
     return x < 0 ? tail : 1.0f - tail;
 }
 /* ln(1 + e^x) = max(x, 0) + ln(1 + e), e = e^-|x|, and ln(1 + e) = e + e^2 q(e) for 0 <= e <= 1 */
@@ -257,13 +265,16 @@ FNN_INLINE float r_sigmoid(float x)                              /* 1 / (1 + e),
 }
 FNN_INLINE float r_tanh(float x)                                 /* (e^2u - 1) / (e^2u + 1), u = |x|, with the sign of x: 2.7 ulp, near 0 too */
 {
-    float u = x < 0 ? -x : x;
+    const FN(float_bits) from = { x }, magnitude = { .bits = from.bits & 0x7fffffffu };
+    float u = magnitude.real;
     u = u > 9.02f ? 9.02f : u;                                   /* whose tanh rounds to 1 */
     uint32_t n;
     const float q = FN(exp_parts)(2.0f * u, &n);
     const FN(float_bits) two = { .bits = n + 0x3f800000u };
-    const float t = q * two.real + (two.real - 1.0f), y = t / (t + 2.0f);
-    return x < 0 ? -y : y;
+    const float t = q * two.real + (two.real - 1.0f);
+    FN(float_bits) y = { t / (t + 2.0f) };
+    y.bits |= from.bits & 0x80000000u;
+    return y.real;
 }
 /* |x|^p = e^(p ln |x|) in double precision, for the rounding of p ln |x| is multiplied by that number itself, up to 88. ln(1 + f) is
  * 2 artanh s with s = f / (2 + f), |s| < 0.172: a series in s^2. */

@@ -62,8 +62,8 @@ if __name__ == "__main__":
     p = lambda u: -mp.log(mp.erfc(u))
     show("erf: q", fit(lambda u: p(u) / u, lambda u: u * mp.exp(-p(u)) / mp.erf(u), 1e-6, 3.92, range(9),
                        fixed={0: float(2 / mp.sqrt(mp.pi))}))
-    # the normal distribution at -u is e^{-p(u)},  0 <= u <= 5.6:  its absolute error is  dp e^-p
-    p2 = lambda u: -mp.log(mp.erfc(u / mp.sqrt(2)) / 2)
-    show("normal: p", fit(p2, lambda u: max(mp.exp(-p2(u)), mp.mpf(3e-8)), 0, 5.6, range(9)))
+    # the normal distribution at -u is 2^{-p(u)},  0 <= u <= 5.6:  its absolute error is  dp ln2 2^-p
+    p2 = lambda u: -mp.log(mp.erfc(u / mp.sqrt(2)) / 2, 2)
+    show("normal: p", fit(p2, lambda u: max(mp.mpf(2) ** -p2(u), mp.mpf(3e-8)), 0, 5.6, range(9)))
     # ln(1 + e) = e + e^2 q(e),  0 <= e <= 1
     show("softplus: q", fit(lambda e: (mp.log1p(e) - e) / e**2, lambda e: e**2 / mp.log1p(e), 1e-9, 1, range(9)))
