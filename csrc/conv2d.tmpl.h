@@ -8,7 +8,8 @@
  * Layout     x [N][C][H][W]   w [K][Cg][R][S]   b [K]   y [N][K][P][Q];   cols [taps][columns], a piece of the column matrix.
  * Method     forward   cols = im2col(x) for some 500 output pixels, at most CONV_TILE elements at a time, then y = w . cols
  *            dw        dy . cols^T, in blocks of taps x filters x images, so that sums over images need few or no partial sums
- *            dx        stride 1: the convolution of dy with the turned filters; else col2im(w^T . dy), one writer per image
+ *            dx        stride 1: the convolution of dy with the turned filters; else col2im(w^T . dy), one writer per image;
+ *                      where strided windows overlap, conv2d_phases.tmpl.h sums its columns
  *            1x1       the image is its own column matrix
  *            3x3       at stride 1, with enough channels and pixels: winograd.tmpl.h for y and dx, winograd_dw.tmpl.h
  *            many taps, and strides: conv2d_pixels.tmpl.h for y
@@ -267,6 +268,8 @@ static void FN(conv_dw)(REAL *dw, const REAL *dy, const REAL *x, REAL *parts, co
 
 /* ---- dx ----------------------------------------------------------------------------------------------------------------- */
 
+#include "conv2d_phases.tmpl.h"
+
 /* What the sum of a plane starts from. */
 static void FN(conv_start)(REAL *plane, fnn_size n, REAL b)
 {
@@ -285,6 +288,10 @@ static void FN(conv_dx_block)(void *ctx, fnn_size begin, fnn_size end)
     const int together = args->cut.images > 1;
     REAL *cols = fnn_scratch_alloc(rows_most * most * sizeof(REAL));
     REAL *tile = together ? fnn_scratch_alloc(Kg * most * sizeof(REAL)) : NULL;            /* dy of several images */
+    const FN(phases) f = FN(phases_of)(g);
+    const int apart = FN(phases_fit)(f, g, CONV_PHASES / (args->cut.images * args->channels));
+    const fnn_size frame = apart ? f.rows * g->sw * f.width : 0;
+    REAL *frames = apart ? fnn_scratch_alloc(args->cut.images * args->channels * frame * sizeof(REAL)) : NULL;
     for (fnn_size item = begin; item < end; item++) {
         const fnn_size cb = item % args->channel_blocks, nh = item / args->channel_blocks;
         const fnn_size h = nh % g->G, n0 = nh / g->G * args->cut.images, images = fnn_min(args->cut.images, g->N - n0);
@@ -293,7 +300,8 @@ static void FN(conv_dx_block)(void *ctx, fnn_size begin, fnn_size end)
         const REAL *w = (const REAL *)args->w + h * Kg * taps;
         for (fnn_size n = 0; n < images; n++)
             for (fnn_size c = c0; c < c0 + channels; c++)
-                FN(conv_start)(dx + (n * g->C + c) * HW, HW, args->b ? ((const REAL *)args->b)[h * Cg + c] : 0);
+                FN(conv_start)(apart ? frames + (n * channels + c - c0) * frame : dx + (n * g->C + c) * HW, apart ? frame : HW,
+                               args->b ? ((const REAL *)args->b)[h * Cg + c] : 0);
         for (fnn_size q0 = 0; q0 < PQ; q0 += args->cut.columns) {
             const fnn_size width = fnn_min(args->cut.columns, PQ - q0), ld = images * width;
             const REAL *dy = (const REAL *)args->dy + (n0 * g->K + h * Kg) * PQ + q0;      /* dy[n0, first filter of h, q0] */
@@ -305,9 +313,15 @@ static void FN(conv_dx_block)(void *ctx, fnn_size begin, fnn_size end)
                 /* forward was  y = w . cols, cols = im2col(x)  so  dx = col2im(w^T . dy) */
                 FN(gemm)(cols, ld, w + row, 1, taps, together ? tile : dy, together ? ld : PQ, 1, NULL, NULL, rows, ld, Kg, 0);
                 for (fnn_size n = 0; n < images; n++)
-                    FN(col2im_add)(dx + n * g->C * HW, cols + n * width, ld, g, row, row + rows, q0, q0 + width);
+                    if (apart)
+                        FN(phases_add)(frames + n * channels * frame, f, cols + n * width, ld, g, c0, row, row + rows, q0, q0 + width);
+                    else
+                        FN(col2im_add)(dx + n * g->C * HW, cols + n * width, ld, g, row, row + rows, q0, q0 + width);
             }
         }
+        for (fnn_size n = 0; apart && n < images; n++)
+            for (fnn_size c = c0; c < c0 + channels; c++)
+                FN(phases_deal)(dx + (n * g->C + c) * HW, frames + (n * channels + c - c0) * frame, f, g);
     }
     fnn_scratch_free(cols);
 }

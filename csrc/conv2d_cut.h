@@ -12,6 +12,7 @@ enum {
     CONV_SHARED_TILE = 1 << 20,
     CONV_ROWS = 128, CONV_ROWS_MAX = 512,       /* rows of the column matrix (taps) in a block of dw; the first also of dx */
     CONV_FILTERS_MAX = 512,                         /* filters in a block of dw: bounds the tile of dy */
+    CONV_PHASES = 1 << 17,                          /* elements of the frames in which dx sums what strides take apart */
     CONV_BLOCKS = 8,                                /* blocks to aim at, so that any sensible number of threads has work */
     CONV_WORK = 1 << 21,                            /* multiply-adds worth a block of their own: some 20 microseconds */
     CONV_UNIT = 32,                             /* sizes of blocks are multiples of this, a multiple of the product's tile */

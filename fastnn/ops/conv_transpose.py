@@ -82,6 +82,7 @@ def samples2d() -> list[Sample]:
         case("padding over the window", 1, 2, (7, 8), 3, (3, 3), padding=(4, 3)),
         case("many channels", 3, 17, (5, 4), 18, (3, 3), padding=1),
         case("many channels strided", 3, 17, (5, 4), 18, (3, 3), stride=2, padding=1),
+        case("strided, in pieces of columns", 1, 1, (23, 25), 2, (3, 5), stride=2, padding=1, output_padding=1),
         case("empty batch", 0, 2, (4, 4), 3, (3, 3), stride=2),
     ]
 
