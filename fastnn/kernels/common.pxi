@@ -11,6 +11,9 @@
 from cpython.buffer cimport (PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_IsContiguous, PyBuffer_Release,
                              PyObject_GetBuffer)
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.long cimport PyLong_FromSsize_t
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcpy, memset
 
@@ -161,7 +164,11 @@ cdef object new_array(Array *out, int dtype, int ndim, const Py_ssize_t *shape):
     out.size = size
     for i in range(ndim):
         out.shape[i] = shape[i]
-    dims = tuple([shape[i] for i in range(ndim)])
+    cdef tuple dims = PyTuple_New(ndim)
+    for i in range(ndim):
+        length = PyLong_FromSsize_t(shape[i])
+        Py_INCREF(length)                           # SET_ITEM takes a reference over
+        PyTuple_SET_ITEM(dims, i, length)
     kind = _dtype_object(dtype)
     cdef Py_ssize_t nbytes = size * (4 if dtype == FNN_F32 or dtype == b'i' else 1 if dtype == b'?' or dtype == b'B' else 8)
     cdef Recycled memory
