@@ -74,12 +74,17 @@ FNN_INLINE void FN(skinny_dot)(const fnn_size count, const REAL *x, const REAL *
     FN(skinny_fold)(sum, count, out);
 }
 
-/* sum[c] += x[0] w[c] + x[VL] w[VL * wp + c] + ...: `count` <= 4 products of one partial sum, for `width` neighbouring columns */
+/* sum[c] += x[0] w[c] + x[VL] w[VL * wp + c] + ...: `count` <= 4 products of one partial sum, for `width` neighbouring columns.
+ * `next`: w of the next call. A processor foresees little of rows that are read in pieces, so these are asked for here. */
 FNN_INLINE void FN(skinny_add)(const fnn_size count, REAL *restrict sum, const REAL *x, const REAL *restrict w, fnn_size wp,
-                               fnn_size width)
+                               fnn_size width, const REAL *next)
 {
     for (fnn_size c = 0; c < width; c += VL) {
         vec s = v_load(sum + c);
+        if (next)
+#pragma GCC unroll 4
+            for (fnn_size q = 0; q < count; q++)
+                __builtin_prefetch(next + q * VL * wp + c);
 #pragma GCC unroll 4
         for (fnn_size q = 0; q < count; q++)
             s += v_set(x[q * VL]) * v_load(w + q * VL * wp + c);
@@ -95,13 +100,17 @@ static void FN(skinny_band)(const FN(skinny_args) *g, fnn_size j, fnn_size width
     memset(sums, 0, (size_t)(g->rows * VL * width) * sizeof(REAL));
     fnn_size p = 0;
     for (; p + 4 * VL <= g->k; p += 4 * VL)
-        for (fnn_size l = p; l < p + VL; l++)
+        for (fnn_size l = p; l < p + VL; l++) {
+            const fnn_size then = l + 1 < p + VL ? l + 1 : p + 4 * VL;
+            const REAL *next = then + 3 * VL < g->k ? w + then * g->wp : NULL;
             for (fnn_size i = 0; i < g->rows; i++)
-                FN(skinny_add)(4, sums + (i * VL + l - p) * width, g->x + i * g->xs + l, w + l * g->wp, g->wp, width);
+                FN(skinny_add)(4, sums + (i * VL + l - p) * width, g->x + i * g->xs + l, w + l * g->wp, g->wp, width,
+                               i == 0 ? next : NULL);
+        }
     for (; p < g->k; p += VL)
         for (fnn_size l = p; l < gemm_min(p + VL, g->k); l++)
             for (fnn_size i = 0; i < g->rows; i++)
-                FN(skinny_add)(1, sums + (i * VL + l - p) * width, g->x + i * g->xs + l, w + l * g->wp, g->wp, width);
+                FN(skinny_add)(1, sums + (i * VL + l - p) * width, g->x + i * g->xs + l, w + l * g->wp, g->wp, width, NULL);
     for (fnn_size i = 0; i < g->rows; i++) {
         REAL *s = sums + i * VL * width;
         for (fnn_size half = VL / 2; half > 0; half /= 2)
