@@ -117,6 +117,8 @@ cdef class _Attention:
         self.at[self.held] = at
         self.held += 1
         at[0] = 0
+        if items == 0:
+            return at
         step = 1                                    # items done: all indices of the axes so far, the last ones first
         for axis in range(self.ndim - 1, -1, -1):
             own = axis - (self.ndim - ndim)
@@ -124,8 +126,6 @@ cdef class _Attention:
                 position = i // step
                 at[i] = at[i % step] + (position * strides[own] if own >= 0 and shape[own] != 1 else 0)
             step *= self.lead[axis]
-            if step == 0:
-                break
         return at
 
     cdef int matrices(self, fnn_matrices *to, Matrices *m) except -1:
