@@ -11,6 +11,7 @@ import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -77,7 +78,7 @@ def gemm(m: int = 960, n: int = 960, k: int = 960, dtype: Any = np.float32) -> L
     a, b = random(m, k, dtype=dtype), random(k, n, dtype=dtype, seed=1)
     names = ("three loops, i j k", "three loops, i k j", "blocks that stay in cache", "four rows at a time", "tiles of C in registers")
     moved = a.itemsize*(m*k + k*n + m*n)
-    steps = [Step(name, lambda i=i: compiled.ladder_gemm(a, b, i), moved) for i, name in enumerate(names)]            # type: ignore[misc]
+    steps = [Step(name, partial(compiled.ladder_gemm, a, b, i), moved) for i, name in enumerate(names)]
     steps += kernel_steps("packed panels", lambda: forward("matmul", a, b), moved)
     return Ladder("gemm", f"C = A B, {m} x {k} times {k} x {n}", 2*m*n*k, steps, lambda: defined("matmul", a, b), dtype)
 
@@ -89,7 +90,7 @@ def conv2d(N: int = 4, C: int = 64, H: int = 56, W: int = 56, K: int = 64, R: in
     attrs = {"stride": (1, 1), "padding": ((p, p), (p, p)), "dilation": (1, 1), "groups": 1}
     moved, columns = x.itemsize*(x.size + w.size + N*K*P*Q), x.itemsize*N*C*R*R*P*Q
     names = (("seven loops", 0), ("im2col, then i k j", 2*columns), ("im2col, then gemm", 2*columns), ("strips of columns", 0))
-    steps = [Step(name, lambda i=i: compiled.ladder_conv2d(x, w, (1, 1), ((p, p), (p, p)), i), moved + extra)        # type: ignore[misc]
+    steps = [Step(name, partial(compiled.ladder_conv2d, x, w, (1, 1), ((p, p), (p, p)), i), moved + extra)
              for i, (name, extra) in enumerate(names)]
     steps += kernel_steps("Winograd" if R == 3 else "im2col by pieces", lambda: forward("conv2d", x, w, None, **attrs), moved)
     return Ladder("conv2d", f"{N} x {C} x {H} x {W}, {K} filters of {R} x {R}, padding {p}", 2*N*K*P*Q*C*R*R, steps,
@@ -102,8 +103,11 @@ def pooling(N: int = 8, C: int = 64, H: int = 112, W: int = 112, dtype: Any = np
     y_size = N*C*((H - 1)//2 + 1)*((W - 1)//2 + 1)
     moved = x.itemsize*(x.size + y_size) + 4*y_size                     # and places as 32-bit numbers
     names = ("every tap asks where it is", "loops cut to the image", "a row at a time, in vectors")
-    steps = [Step(name, lambda i=i: compiled.ladder_max_pool2d(x, (3, 3), (2, 2), (1, 1), i)[0], moved)               # type: ignore[misc]
-             for i, name in enumerate(names)]
+
+    def maxima(step: int) -> Array:
+        return compiled.ladder_max_pool2d(x, (3, 3), (2, 2), (1, 1), step)[0]           # without their places
+
+    steps = [Step(name, partial(maxima, i), moved) for i, name in enumerate(names)]
     steps += kernel_steps("frames without edges", lambda: forward("max_pool2d", x, **attrs), moved - 3*y_size)      # places as bytes
     return Ladder("pooling", f"max_pool2d, {N} x {C} x {H} x {W}, 3 x 3, stride 2, padding 1, with the places of the maxima", 9*y_size, steps,
                   lambda: defined("max_pool2d", x, **attrs), dtype)
@@ -113,7 +117,7 @@ def softmax(rows: int = 4096, n: int = 1000, dtype: Any = np.float32) -> Ladder:
     x = 4*random(rows, n, dtype=dtype)
     moved = 2*x.nbytes
     names = ("three passes, exp of the C library", "three passes, exp in vectors", "aside: online, two passes and two exp")
-    steps = [Step(name, lambda i=i: compiled.ladder_softmax(x, i), moved, aside=i == 2) for i, name in enumerate(names)]       # type: ignore[misc]
+    steps = [Step(name, partial(compiled.ladder_softmax, x, i), moved, aside=i == 2) for i, name in enumerate(names)]
     steps += kernel_steps("three passes, any axis", lambda: forward("softmax", x, dim=1), moved)
     return Ladder("softmax", f"{rows} rows of {n}", 5*x.size, steps, lambda: defined("softmax", x, dim=1), dtype)
 
@@ -127,7 +131,7 @@ def lstm(T: int = 32, B: int = 16, I: int = 256, H: int = 256, dtype: Any = np.f
     each_step = (T - 1)*w_ih.nbytes                 # read again for each step, where the products are apart
     names = (("a dot product for each gate", each_step), ("two products a step", 2*z + each_step), ("one product for all inputs", 2*z),
              ("gates in vectors", 2*z))
-    steps = [Step(name, lambda i=i: compiled.ladder_lstm(x, h0, c0, w_ih, w_hh, b, i), moved + extra)                # type: ignore[misc]
+    steps = [Step(name, partial(compiled.ladder_lstm, x, h0, c0, w_ih, w_hh, b, i), moved + extra)
              for i, (name, extra) in enumerate(names)]
     attrs = {"reverse": False}
     inputs = (x, h0, c0, w_ih, w_hh, b, None)
@@ -208,9 +212,10 @@ def measure(ladder: Ladder, threads: int, rounds: int = 7, seconds: float = 0.05
     before = None
     for step in steps:
         took, limit = statistics.median(times[step.name]), bounds[step.threads or threads]
+        least = limits.least_time(ladder.operations, ladder.steps[-1].bytes, limit) or 0.0
         rows.append({"step": step.name, "seconds": took, "threads": step.threads or threads, "bytes": step.bytes,
                      "rate": ladder.operations/took, "gain": before/took if before else None,
-                     "share": limits.least_time(ladder.operations, ladder.steps[-1].bytes, limit)/took})       # type: ignore[operator]
+                     "share": least/took})
         before = before if step.aside else took
     return {"ladder": ladder.name, "about": ladder.about, "operations": ladder.operations, "steps": rows, "limits": bounds, "threads": threads,
             "levels": {level: statistics.median(times[f"@{level}"]) for level in levels},
