@@ -130,85 +130,78 @@ FNN_INLINE void FN(loss_weights)(REAL *restrict out, const REAL *restrict w, REA
         for (fnn_size j = 0; j < n; j++) out[j] = factor;
 }
 
-FNN_INLINE void FN(loss_loop)(const FN(loss_args) *args, int which, fnn_size begin, fnn_size end)
+/* A strip of one loss: its own loop, `which` a constant where this is inlined. */
+FNN_INLINE void FN(strip_values)(int which, REAL *restrict value, const REAL *restrict x, const REAL *restrict t,
+                                 const REAL *restrict positive, REAL param, fnn_size n)
 {
-    const REAL param = args->param;
+    for (fnn_size j = 0; j < n; j++)
+        value[j] = FN(loss_value)(which, x[j], t[j], positive[j], param);
+}
+
+FNN_INLINE void FN(strip_slopes)(int which, REAL *restrict dx, REAL *restrict dt, const REAL *restrict x, const REAL *restrict t,
+                                 const REAL *restrict weight, const REAL *restrict positive, REAL param, fnn_size n)
+{
+    if (dx)
+        for (fnn_size j = 0; j < n; j++)
+            dx[j] = weight[j] * FN(loss_dx)(which, x[j], t[j], positive[j], param);
+    if (dt)
+        for (fnn_size j = 0; j < n; j++)
+            dt[j] = weight[j] * FN(loss_dt)(which, x[j], t[j], positive[j], param);
+}
+
+/* call one of the two with every `which` as a constant */
+#define LOSS_EACH(strip, which, ...)                                   \
+    switch (which) {                                                   \
+    case FNN_MSE:        FN(strip)(FNN_MSE, __VA_ARGS__); break;       \
+    case FNN_L1:         FN(strip)(FNN_L1, __VA_ARGS__); break;        \
+    case FNN_SMOOTH_L1:  FN(strip)(FNN_SMOOTH_L1, __VA_ARGS__); break; \
+    case FNN_HUBER:      FN(strip)(FNN_HUBER, __VA_ARGS__); break;     \
+    case FNN_BCE:        FN(strip)(FNN_BCE, __VA_ARGS__); break;       \
+    case FNN_BCE_LOGITS: FN(strip)(FNN_BCE_LOGITS, __VA_ARGS__); break; \
+    case FNN_KL:         FN(strip)(FNN_KL, __VA_ARGS__); break;        \
+    default:             FN(strip)(FNN_KL_LOG, __VA_ARGS__); break;    \
+    }
+
+static void FN(loss_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(loss_args) *args = ctx;
     REAL weight[LOSS_STRIP], positive[LOSS_STRIP], value[LOSS_STRIP];
     REAL sum = 0;
     for (fnn_size i = begin; i < end; i += LOSS_STRIP) {
         const fnn_size n = end - i < LOSS_STRIP ? end - i : LOSS_STRIP;
-        const REAL *restrict x = args->x + i, *restrict t = args->t + i;
         FN(loss_weights)(weight, args->w ? args->w + i : NULL, 1, n);
         FN(loss_weights)(positive, args->pw ? args->pw + i : NULL, 1, n);
-        for (fnn_size j = 0; j < n; j++)
-            value[j] = weight[j] * FN(loss_value)(which, x[j], t[j], positive[j], param);
+        LOSS_EACH(strip_values, args->which, value, args->x + i, args->t + i, positive, args->param, n)
         if (args->each) {
-            memcpy(args->y + i, value, (size_t)n * sizeof(REAL));
+            for (fnn_size j = 0; j < n; j++)
+                args->y[i + j] = weight[j] * value[j];
             continue;
         }
 #pragma omp simd reduction(+ : sum)
         for (fnn_size j = 0; j < n; j++)
-            sum += value[j];
+            sum += weight[j] * value[j];
     }
     if (!args->each)
         args->partial[begin / LOSS_GRAIN] = sum;
 }
 
 /* forward was  y = scale * sum_i w[i] f(x[i], t[i]) */
-FNN_INLINE void FN(loss_slope_loop)(const FN(loss_args) *args, int which, fnn_size begin, fnn_size end)
+static void FN(loss_slope_block)(void *ctx, fnn_size begin, fnn_size end)
 {
-    const REAL param = args->param;
+    const FN(loss_args) *args = ctx;
     REAL weight[LOSS_STRIP], positive[LOSS_STRIP];
     for (fnn_size i = begin; i < end; i += LOSS_STRIP) {
         const fnn_size n = end - i < LOSS_STRIP ? end - i : LOSS_STRIP;
-        const REAL *restrict x = args->x + i, *restrict t = args->t + i;
         FN(loss_weights)(weight, args->w ? args->w + i : NULL, args->each ? args->scale : args->dy[0] * args->scale, n);
         FN(loss_weights)(positive, args->pw ? args->pw + i : NULL, 1, n);
         if (args->each)
             for (fnn_size j = 0; j < n; j++)
                 weight[j] *= args->dy[i + j];
-        if (args->dx) {
-            REAL *restrict dx = args->dx + i;
-            for (fnn_size j = 0; j < n; j++)
-                dx[j] = weight[j] * FN(loss_dx)(which, x[j], t[j], positive[j], param);
-        }
-        if (args->dt) {
-            REAL *restrict dt = args->dt + i;
-            for (fnn_size j = 0; j < n; j++)
-                dt[j] = weight[j] * FN(loss_dt)(which, x[j], t[j], positive[j], param);
-        }
+        LOSS_EACH(strip_slopes, args->which, args->dx ? args->dx + i : NULL, args->dt ? args->dt + i : NULL, args->x + i, args->t + i,
+                  weight, positive, args->param, n)
     }
 }
-
-static void FN(loss_block)(void *ctx, fnn_size begin, fnn_size end)
-{
-    const FN(loss_args) *args = ctx;
-    switch (args->which) {
-    case FNN_MSE:        FN(loss_loop)(args, FNN_MSE, begin, end); break;
-    case FNN_L1:         FN(loss_loop)(args, FNN_L1, begin, end); break;
-    case FNN_SMOOTH_L1:  FN(loss_loop)(args, FNN_SMOOTH_L1, begin, end); break;
-    case FNN_HUBER:      FN(loss_loop)(args, FNN_HUBER, begin, end); break;
-    case FNN_BCE:        FN(loss_loop)(args, FNN_BCE, begin, end); break;
-    case FNN_BCE_LOGITS: FN(loss_loop)(args, FNN_BCE_LOGITS, begin, end); break;
-    case FNN_KL:         FN(loss_loop)(args, FNN_KL, begin, end); break;
-    default:             FN(loss_loop)(args, FNN_KL_LOG, begin, end); break;
-    }
-}
-
-static void FN(loss_slope_block)(void *ctx, fnn_size begin, fnn_size end)
-{
-    const FN(loss_args) *args = ctx;
-    switch (args->which) {
-    case FNN_MSE:        FN(loss_slope_loop)(args, FNN_MSE, begin, end); break;
-    case FNN_L1:         FN(loss_slope_loop)(args, FNN_L1, begin, end); break;
-    case FNN_SMOOTH_L1:  FN(loss_slope_loop)(args, FNN_SMOOTH_L1, begin, end); break;
-    case FNN_HUBER:      FN(loss_slope_loop)(args, FNN_HUBER, begin, end); break;
-    case FNN_BCE:        FN(loss_slope_loop)(args, FNN_BCE, begin, end); break;
-    case FNN_BCE_LOGITS: FN(loss_slope_loop)(args, FNN_BCE_LOGITS, begin, end); break;
-    case FNN_KL:         FN(loss_slope_loop)(args, FNN_KL, begin, end); break;
-    default:             FN(loss_slope_loop)(args, FNN_KL_LOG, begin, end); break;
-    }
-}
+#undef LOSS_EACH
 
 void FN(loss_forward)(REAL *y, const REAL *x, const REAL *t, const REAL *w, const REAL *pw,
                       fnn_size n, int which, double param, int each, double divisor)
