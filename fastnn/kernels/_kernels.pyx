@@ -5,6 +5,7 @@ Each piece belongs to one family of csrc/ and is boring on purpose: open the arr
 by the record's `check` (fastnn/ops); no arithmetic happens here. `common.pxi` says how an array is opened and a result made.
 """
 
+include "ndarray.pxi"
 include "common.pxi"
 include "runtime.pxi"
 include "map.pxi"

@@ -1,29 +1,39 @@
 # common.pxi -- how a NumPy array is opened for a kernel and how a result is made.
 #
-# The buffer protocol is all that is used of NumPy: no NumPy headers, so nothing can break with NumPy's ABI.
+# A plain array's fields are read where they lie (ndarray.pxi); anything else is opened through the buffer protocol. There are no NumPy
+# headers, so nothing can break with NumPy's ABI.
 #
 #     cdef Array x_
 #     x = open_array(x, &x_)                 # x_.data, x_.shape, ...; x is copied once if it is not contiguous or not native
 #     cdef Array y_
 #     y = new_array(&y_, x_.dtype, x_.ndim, x_.shape)      # contents undefined: kernels overwrite
 #     with nogil: fnn_relu_forward[x_.dtype](y_.data, x_.data, x_.size)
+#
+# A call so short that it is over before another thread could begin may keep the interpreter's lock: let_others_run and run_again.
 
-from cpython.buffer cimport (PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_IsContiguous, PyBuffer_Release,
-                             PyObject_GetBuffer)
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.long cimport PyLong_FromSsize_t
-from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_New, PyTuple_SET_ITEM
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcpy, memset
-
-import numpy as np
 
 cdef extern from "fastnn.h" nogil:
     enum: FNN_F32, FNN_F64
     void *fnn_buffer_acquire(size_t bytes)
     void fnn_buffer_release(void *p)
     int fnn_scratch_ready()
+
+cdef extern from *:
+    """
+    #define FNN_SHORT_WORK 100000      /* multiply-adds: some microseconds */
+    /* Like `with nogil`, but for work that is over in less time only where it is worth it. */
+    static PyThreadState *fnn_let_others_run(Py_ssize_t work) { return work < FNN_SHORT_WORK ? NULL : PyEval_SaveThread(); }
+    static void fnn_run_again(PyThreadState *others) { if (others) PyEval_RestoreThread(others); }
+    """
+    ctypedef struct PyThreadState:
+        pass
+    PyThreadState *let_others_run "fnn_let_others_run"(Py_ssize_t work)
+    void run_again "fnn_run_again"(PyThreadState *others)
 
 DEF MAX_DIMS = 32
 
@@ -35,7 +45,6 @@ cdef struct Array:
     Py_ssize_t shape[MAX_DIMS]
 
 cdef object _empty = np.empty
-cdef object _ndarray = np.ndarray
 cdef object _asarray = np.asarray
 cdef object _float32 = np.dtype(np.float32)
 cdef object _float64 = np.dtype(np.float64)
@@ -62,8 +71,38 @@ cdef int _dtype_code(const char *format) except -1:
     return c
 
 
+cdef inline int _dtype_of(const PyObject *dtype) noexcept:
+    """The code of NumPy's own object of one of our types; -1 for any other object, of an equal type too."""
+    if dtype == <PyObject *>_float32:
+        return FNN_F32
+    if dtype == <PyObject *>_float64:
+        return FNN_F64
+    if dtype == <PyObject *>_int64:
+        return b'q'
+    return b'?' if dtype == <PyObject *>_bool else -1
+
+
 cdef object open_array(object a, Array *out):
     """Fill `out` from `a` and return the object that must stay referenced while `out` is in use."""
+    cdef const ndarray *f = fields_of(a)
+    if f == NULL or f.flags & (C_CONTIGUOUS | ALIGNED) != C_CONTIGUOUS | ALIGNED or f.nd > MAX_DIMS:
+        return open_buffer(a, out)
+    out.dtype = _dtype_of(f.descr)
+    if out.dtype < 0:
+        return open_buffer(a, out)
+    cdef Py_ssize_t size = 1
+    cdef int i
+    for i in range(f.nd):
+        out.shape[i] = f.dimensions[i]
+        size *= f.dimensions[i]
+    out.data = f.data
+    out.ndim = f.nd
+    out.size = size
+    return a
+
+
+cdef object open_buffer(object a, Array *out):
+    """open_array through the buffer protocol."""
     cdef Py_buffer view
     cdef bint plain
     cdef int i
@@ -164,19 +203,19 @@ cdef object new_array(Array *out, int dtype, int ndim, const Py_ssize_t *shape):
     out.size = size
     for i in range(ndim):
         out.shape[i] = shape[i]
+    kind = _dtype_object(dtype)
+    cdef Py_ssize_t nbytes = size * (4 if dtype == FNN_F32 or dtype == b'i' else 1 if dtype == b'?' or dtype == b'B' else 8)
+    cdef Recycled memory = Recycled(nbytes) if nbytes >= RECYCLE_FROM else None
+    if _fields:
+        result = array_over(kind, ndim, shape, memory.data if memory is not None else NULL, memory)
+        out.data = (<ndarray *><PyObject *>result).data
+        return result
     cdef tuple dims = PyTuple_New(ndim)
     for i in range(ndim):
         length = PyLong_FromSsize_t(shape[i])
         Py_INCREF(length)                           # SET_ITEM takes a reference over
         PyTuple_SET_ITEM(dims, i, length)
-    kind = _dtype_object(dtype)
-    cdef Py_ssize_t nbytes = size * (4 if dtype == FNN_F32 or dtype == b'i' else 1 if dtype == b'?' or dtype == b'B' else 8)
-    cdef Recycled memory
-    if nbytes >= RECYCLE_FROM:
-        memory = Recycled(nbytes)
-        out.data = memory.data
-        return _ndarray(dims, kind, memory)
-    result = _empty(dims, kind)
+    result = _ndarray(dims, kind, memory) if memory is not None else _empty(dims, kind)
     PyObject_GetBuffer(result, &view, PyBUF_WRITABLE)
     out.data = view.buf
     PyBuffer_Release(&view)

@@ -29,6 +29,30 @@ cdef struct Strided:
 
 cdef object open_strided(object a, Strided *out):
     """Like open_array, but strides are kept; only byte-swapped and misaligned arrays are copied."""
+    cdef const ndarray *f = fields_of(a)
+    cdef int i, dtype = _dtype_of(f.descr) if f != NULL else -1
+    if (dtype != FNN_F32 and dtype != FNN_F64) or f.flags & ALIGNED == 0 or f.nd > MAX_DIMS:
+        return open_strided_buffer(a, out)
+    cdef int bits = 2 if dtype == FNN_F32 else 3    # an element is 1 << bits bytes
+    cdef Py_ssize_t step = 1, odd = 0
+    out.data = f.data
+    out.dtype = dtype
+    out.ndim = f.nd
+    if f.flags & C_CONTIGUOUS:                      # strides of axes of size 1 may be anything: the buffer protocol has orderly ones
+        for i in range(f.nd - 1, -1, -1):
+            out.shape[i] = f.dimensions[i]
+            out.strides[i] = step
+            step *= f.dimensions[i]
+        return a
+    for i in range(f.nd):
+        out.shape[i] = f.dimensions[i]
+        out.strides[i] = f.strides[i] >> bits
+        odd |= f.strides[i] & ((1 << bits) - 1)
+    return a if odd == 0 else open_strided_buffer(a, out)
+
+
+cdef object open_strided_buffer(object a, Strided *out):
+    """open_strided through the buffer protocol."""
     cdef Py_buffer view
     cdef Array plain
     cdef bint usable
@@ -142,6 +166,19 @@ cdef void offsets(Py_ssize_t *out, const Strided *a, const Py_ssize_t *batch, in
         count *= batch[axis]
 
 
+cdef int product(int dtype, void *c, const Strided *a, const Strided *b) except -1:
+    """C = A B for contiguous C and matrices that are the last two axes of `a` and `b`."""
+    cdef int i = a.ndim - 2, j = b.ndim - 2
+    cdef Py_ssize_t m = a.shape[i], k = a.shape[i + 1], n = b.shape[j + 1]
+    cdef PyThreadState *others
+    if not fnn_scratch_ready():
+        raise MemoryError("fastnn: no address space for the kernels' scratch memory")
+    others = let_others_run(m * n * k)
+    fnn_gemm[dtype](c, n, a.data, a.strides[i], a.strides[i + 1], b.data, b.strides[j], b.strides[j + 1], NULL, NULL, m, n, k, 0)
+    run_again(others)
+    return 0
+
+
 cdef int multiply(const Strided *c, const Strided *a, const Strided *b, const Py_ssize_t *batch, int batch_dims) except -1:
     """C = A B for every index of the batch axes, summed over those in which C has size 1. C's matrices are contiguous."""
     cdef Py_ssize_t m = c.shape[c.ndim - 2], n = c.shape[c.ndim - 1], k = a.shape[a.ndim - 1], t
@@ -151,12 +188,10 @@ cdef int multiply(const Strided *c, const Strided *a, const Strided *b, const Py
     cdef Py_ssize_t summed_batch[MAX_DIMS]
     cdef Py_ssize_t kept = 1, summed = 1, itemsize = 4 if c.dtype == FNN_F32 else 8
     cdef int axis, own, dtype = c.dtype
+    if batch_dims == 0:
+        return product(dtype, c.data, a, b)
     if not fnn_scratch_ready():
         raise MemoryError("fastnn: no address space for the kernels' scratch memory")
-    if batch_dims == 0:
-        with nogil:
-            fnn_gemm[dtype](c.data, n, a.data, rsa, csa, b.data, rsb, csb, NULL, NULL, m, n, k, 0)
-        return 0
     for axis in range(batch_dims):
         own = axis - (batch_dims - (c.ndim - 2))
         is_kept = own >= 0 and c.shape[own] == batch[axis]
@@ -194,6 +229,11 @@ def matmul_forward(a, b):
     cdef int axis, own, batch_dims, ndim
     a = kept_a = open_strided(a, &a_)
     b = open_strided(b, &b_)
+    if a_.ndim == 2 and b_.ndim == 2:               # two matrices, quickly
+        shape[0], shape[1] = a_.shape[0], b_.shape[1]
+        y = new_array(&y_, a_.dtype, 2, shape)
+        product(y_.dtype, y_.data, &a_, &b_)
+        return y, (a, b)
     cdef bint a_vector = a_.ndim == 1, b_vector = b_.ndim == 1
     if a_vector:
         insert_axis(&a_, 0)

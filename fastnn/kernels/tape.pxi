@@ -4,8 +4,7 @@
 # Tensor and Node are Python classes with __slots__. Their slots lie at fixed distances from the start of an object, which the slots'
 # descriptors know; here they are read and written there, in a nanosecond instead of twenty.
 
-from cpython.object cimport PyObject, PyTypeObject
-from cpython.ref cimport Py_INCREF, Py_XDECREF
+from cpython.ref cimport Py_XDECREF
 
 cdef extern from "Python.h":
     ctypedef struct PyMemberDef:

@@ -1,0 +1,114 @@
+"""How kernels open arrays and make results (fastnn/kernels/ndarray.pxi): by fields and by the buffer protocol, with one outcome."""
+
+import pickle
+
+import fastnn as nn
+import numpy as np
+import pytest
+from fastnn import functional as F
+from fastnn.kernels import compiled
+
+pytestmark = pytest.mark.skipif(compiled is None, reason="no kernels")
+
+
+@pytest.fixture
+def protocol():
+    """Kernels that see arrays through the buffer protocol alone."""
+    before = compiled.use_fields(False)
+    yield
+    compiled.use_fields(before)
+
+
+class Named(np.ndarray):
+    pass
+
+
+def misaligned(a):
+    room = np.empty(a.nbytes + 1, np.uint8)[1:].view(a.dtype).reshape(a.shape)
+    room[...] = a
+    return room
+
+
+def one_row_of_any_stride(a):
+    return np.lib.stride_tricks.as_strided(a[:1], (1, a.shape[1]), (3, a.itemsize))
+
+
+def odd_steps(a):
+    """In records of six or ten bytes."""
+    records = np.zeros(a.shape, [("x", a.dtype), ("y", np.int16)])
+    records["x"] = a
+    return records["x"]
+
+
+def read_only(a):
+    a.flags.writeable = False
+    return a
+
+
+AWKWARD = {
+    "plain": lambda a: a, "transposed": lambda a: np.ascontiguousarray(a.T).T, "backwards": lambda a: a[::-1, ::-1], "every second": lambda a: a[:, ::2],
+    "misaligned": misaligned, "swapped bytes": lambda a: a.astype(a.dtype.newbyteorder()), "subclass": lambda a: a.view(Named),
+    "read-only": lambda a: read_only(a.copy()), "broadcast": lambda a: np.broadcast_to(a[:1], a.shape), "one row": one_row_of_any_stride,
+    "unpickled": lambda a: pickle.loads(pickle.dumps(a)), "empty": lambda a: a[:0], "odd steps": odd_steps,
+}
+
+
+def test_fields_are_read():
+    assert compiled.use_fields(True) is True, "no NumPy of this ABI, or another test has left the protocol in use"
+    assert compiled.use_fields(True) is True
+
+
+def test_the_protocol_can_be_asked_for(protocol):
+    assert compiled.use_fields(False) is False
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("form", AWKWARD)
+def test_same_bits_both_ways(form, dtype):
+    a = AWKWARD[form](np.random.default_rng(7).standard_normal((12, 18)).astype(dtype))
+    w = np.random.default_rng(8).standard_normal((a.shape[1], 5)).astype(dtype)
+    row = a[0] if len(a) else np.ones(a.shape[1], dtype)
+    calls = [lambda: compiled.matmul_forward(a, w)[0], lambda: compiled.matmul_forward(a.T, a)[0], lambda: compiled.matmul_forward(row, w)[0],
+             lambda: compiled.relu_forward(a)[0], lambda: compiled.softmax_forward(a, dim=1)[0], lambda: compiled.add_forward(a, a)[0]]
+    quick = [call() for call in calls]
+    before = compiled.use_fields(False)
+    try:
+        slow = [call() for call in calls]
+    finally:
+        compiled.use_fields(before)
+    for x, y in zip(quick, slow):
+        assert type(x) is np.ndarray and x.dtype == y.dtype == dtype
+        assert x.shape == y.shape and x.strides == y.strides and x.tobytes() == y.tobytes()
+        assert x.flags.c_contiguous and x.flags.writeable and x.flags.aligned
+        assert x.flags.owndata == y.flags.owndata
+
+
+def test_protocol_trains(protocol):
+    """A whole step: integers, booleans, several outputs, numbers without dimensions."""
+    nn.manual_seed(0)
+    x, w = nn.tensor(np.ones((4, 3), np.float32)), nn.tensor(np.eye(3, dtype=np.float32), requires_grad=True)
+    loss = F.cross_entropy(F.linear(F.dropout(x, 0.5), w), nn.tensor([0, 1, 2, 0]))
+    loss.backward()
+    assert loss.shape == () and w.grad.shape == (3, 3) and F.max_pool2d(nn.tensor(np.ones((1, 1, 4, 4), np.float32)), 2).shape == (1, 1, 2, 2)
+
+
+@pytest.mark.parametrize("fields", [True, False])
+def test_large_results_give_their_memory_back(fields):
+    before = compiled.use_fields(fields)
+    try:
+        x = np.ones(1 << 20, np.float32)
+        used = compiled.memory_in_use()
+        y = compiled.relu_forward(x)[0]
+        part = y[5:7]
+        assert compiled.memory_in_use() >= used + x.nbytes
+        del y
+        assert compiled.memory_in_use() >= used + x.nbytes and part.tolist() == [1, 1], "a view keeps the memory"
+        del part
+        assert compiled.memory_in_use() == used
+    finally:
+        compiled.use_fields(before)
+
+
+def test_what_is_no_array_is_told():
+    with pytest.raises(TypeError, match="list"):
+        compiled.relu_forward([1.0, 2.0])
