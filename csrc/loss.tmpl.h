@@ -24,42 +24,16 @@
 enum { LOSS_GRAIN = 16384, LOSS_STRIP = 256 };
 #endif
 
-/* ---- logarithms ---------------------------------------------------------------------------------------------------------- */
-#if REAL_IS_F64
-FNN_INLINE double FN(loss_log)(double x) { return log(x); }
-FNN_INLINE double FN(loss_log1p)(double x) { return log1p(x); }
-#else
-/* log(2^e m) = e log 2 + 2 artanh(s), s = (m - 1) / (m + 1), sqrt(1/2) <= m < sqrt(2); five terms of the series. Within 2 ulp. */
-FNN_INLINE float FN(loss_log)(float x)
-{
-    union { float real; uint32_t bits; } u = { x };
-    const int32_t e = (int32_t)(u.bits - 0x3F3504F3u) >> 23;    /* the bits of sqrt(1/2), so that m is around 1 */
-    u.bits -= (uint32_t)e << 23;
-    const float f = u.real - 1, s = f / (u.real + 1), z = s * s;
-    const float series = z * (0.66666667f + z * (0.4f + z * (0.28571429f + z * 0.22222222f)));
-    float y = (float)e * 0.693359375f + ((float)e * -2.12194440e-4f + (s * series + 2 * s));
-    y = x < INFINITY ? y : x;                                   /* infinity and NaN stay */
-    y = x > 0 ? y : x == 0 ? -INFINITY : NAN;
-    return x != x ? x : y;
-}
-FNN_INLINE float FN(loss_log1p)(float x)                         /* for x > -1: what rounding 1 + x lost is put back by the factor */
-{
-    const float u = 1 + x, d = u - 1;
-    const float y = FN(loss_log)(u) * (x / (d == 0 ? 1 : d));
-    return d == 0 ? x : u == INFINITY || x == -1 ? FN(loss_log)(u) : y;
-}
-#endif
-
+/* ---- pieces ----------------------------------------------------------------------------------------------------------- */
 FNN_INLINE REAL FN(within)(REAL x, REAL limit) { return x > limit ? limit : x < -limit ? -limit : x; }
 FNN_INLINE REAL FN(sign)(REAL x) { return x > 0 ? (REAL)1 : x < 0 ? (REAL)-1 : x; }          /* 0 and NaN stay */
-FNN_INLINE REAL FN(softplus)(REAL x) { return (x > 0 ? x : 0) + FN(loss_log1p)(r_exp(x > 0 ? -x : x)); }      /* log(1 + e^x) */
-FNN_INLINE REAL FN(log_from_minus_100)(REAL x) { const REAL y = FN(loss_log)(x); return y < -100 ? -100 : y; }
-FNN_INLINE REAL FN(log1p_from_minus_100)(REAL x) { const REAL y = FN(loss_log1p)(x); return y < -100 ? -100 : y; }
+FNN_INLINE REAL FN(log_from_minus_100)(REAL x) { const REAL y = r_log(x); return y < -100 ? -100 : y; }
+FNN_INLINE REAL FN(log1p_from_minus_100)(REAL x) { const REAL y = r_log1p(x); return y < -100 ? -100 : y; }
 
 /* Binary cross entropy of scores, as two terms of one sign, so that nothing cancels: log(1 + e^-x) and log(1 + e^x) share a logarithm. */
 FNN_INLINE REAL FN(logits_value)(REAL x, REAL t, REAL q)
 {
-    const REAL l = FN(loss_log1p)(r_exp(x > 0 ? -x : x));
+    const REAL l = r_softplus(x > 0 ? -x : x);
     return q * t * ((x < 0 ? -x : 0) + l) + (1 - t) * ((x > 0 ? x : 0) + l);
 }
 
@@ -80,7 +54,7 @@ FNN_INLINE REAL FN(loss_value)(int which, REAL x, REAL t, REAL q, REAL param)
     case FNN_HUBER:      return a < param ? d * d / 2 : param * (a - param / 2);
     case FNN_BCE:        return (t - 1) * FN(log1p_from_minus_100)(-x) - t * FN(log_from_minus_100)(x);
     case FNN_BCE_LOGITS: return FN(logits_value)(x, t, q);
-    case FNN_KL:         return t == 0 ? -t * x : t * (FN(loss_log)(t) - x);
+    case FNN_KL:         return t == 0 ? -t * x : t * (r_log(t) - x);
     default:             return r_exp(t) * (t - x);
     }
 }
@@ -104,8 +78,8 @@ FNN_INLINE REAL FN(loss_dt)(int which, REAL x, REAL t, REAL q, REAL param)
 {
     switch (which) {
     case FNN_BCE:        return FN(log1p_from_minus_100)(-x) - FN(log_from_minus_100)(x);
-    case FNN_BCE_LOGITS: return (q - 1) * FN(softplus)(-x) - x;
-    case FNN_KL:         return t == 0 ? -x : FN(loss_log)(t) + 1 - x;        /* the slope of t log t at 0 is taken as 0 */
+    case FNN_BCE_LOGITS: return (q - 1) * r_softplus(-x) - x;
+    case FNN_KL:         return t == 0 ? -x : r_log(t) + 1 - x;        /* the slope of t log t at 0 is taken as 0 */
     case FNN_KL_LOG:     return r_exp(t) * (t - x + 1);
     default:             return -FN(loss_dx)(which, x, t, q, param);          /* functions of x - t */
     }
