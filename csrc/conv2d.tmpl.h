@@ -7,7 +7,8 @@
  * Symbols    window.h; Cg = C/G channels and Kg = K/G filters in each of G groups; taps = Cg*R*S.
  * Layout     x [N][C][H][W]   w [K][Cg][R][S]   b [K]   y [N][K][P][Q];   cols [taps][columns], a piece of the column matrix.
  * Method     forward   cols = im2col(x) for some 500 output pixels, at most CONV_TILE elements at a time, then y = w . cols
- *            dw        dy . cols^T, in blocks of taps x filters x images, so that sums over images need few or no partial sums
+ *            dw        conv2d_dw.tmpl.h; where it does not serve, dy . cols^T; in blocks of taps x filters x images, so that sums over
+ *                      images need few or no partial sums
  *            dx        stride 1: the convolution of dy with the turned filters; else col2im(w^T . dy), one writer per image;
  *                      where strided windows overlap, conv2d_phases.tmpl.h sums its columns
  *            1x1       the image is its own column matrix
@@ -165,6 +166,7 @@ static void FN(conv_turn)(REAL *turned, const REAL *w, const fnn_window *back)
 #include "winograd.tmpl.h"
 #include "winograd_dw.tmpl.h"
 #include "conv2d_pixels.tmpl.h"
+#include "conv2d_dw.tmpl.h"
 
 void FN(conv2d_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
 {
@@ -262,7 +264,8 @@ static void FN(conv_dw)(REAL *dw, const REAL *dy, const REAL *x, REAL *parts, co
     args.out = blocks > 1 ? parts : dw;
     args.cut = conv_cut_columns(g, CONV_COLUMNS);
     fnn_parallel_for(items, fnn_max(1, CONV_WORK / fnn_max(1, work)),
-                     conv_is_depthwise(g) ? FN(conv_direct_dw_block) : FN(conv_dw_block), &args);
+                     conv_is_depthwise(g) ? FN(conv_direct_dw_block) : conv_dw_is_framed(g) ? FN(conv_framed_dw_block) : FN(conv_dw_block),
+                     &args);
     FN(conv_add_parts)(dw, parts, blocks, g);
 }
 

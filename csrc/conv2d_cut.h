@@ -20,6 +20,9 @@ enum {
     CONV_DIRECT_FRAMES = 1 << 17,                   /* and of all channels' planes where it has the choice; */
     CONV_DIRECT_TAPS = 1024,                        /* the most taps that it takes; */
     CONV_DIRECT_FILTERS = 16,                       /* filters in a group up to which it wins */
+    CONV_DW_PIXELS = 512,                           /* conv2d_dw.tmpl.h: outputs in a band, */
+    CONV_DW_CHANNELS = 16,                          /* channels worth turning dy for, */
+    CONV_DW_SUMS = 1 << 18, CONV_DW_FRAME = 1 << 19,        /* sums that a thread holds, and elements of its frames */
     PIXELS_CHANNELS = 6, PIXELS_FILTERS = 12,       /* conv2d_pixels.tmpl.h: channels and filters in a group from which it wins, */
     PIXELS_TAPS = 288,                              /* taps in a block, so that a panel of filters stays in an L1 cache, */
     PIXELS_TAPS_LEAST = 128, PIXELS_OUTPUTS = 128,  /* taps, and outputs of all images, from which it wins; */
@@ -143,13 +146,49 @@ static inline fnn_size conv_image_blocks(const fnn_window *g, fnn_size blocks)
 /* dw is made in blocks of rows (taps) x filters x images. */
 typedef struct { fnn_size rows, row_blocks, filters, filter_blocks, image_blocks, images; } conv_dw_cut;
 
+/* The method of conv2d_dw.tmpl.h: its bands of output, of one image or of some small ones, and what they see of a plane. */
+typedef struct { fnn_size images, rows, columns, frame_rows, frame_columns; } conv_dw_band;
+
+static inline conv_dw_band conv_dw_bands(const fnn_window *g, fnn_size images)
+{
+    conv_dw_band band = { 1, 1, fnn_even_piece(g->Q, CONV_DW_PIXELS), 0, 0 };
+    if (band.columns == g->Q)
+        band.rows = fnn_even_piece(g->P, fnn_max(1, CONV_DW_PIXELS / g->Q));
+    if (band.columns == g->Q && band.rows == g->P)
+        band.images = fnn_even_piece(images, fnn_max(1, CONV_DW_PIXELS / (g->P * g->Q)));
+    band.frame_rows = (band.rows - 1) * g->sh + g->dh * (g->R - 1) + 1;
+    band.frame_columns = (band.columns - 1) * g->sw + g->S;
+    return band;
+}
+
+static inline fnn_size conv_dw_filters(const fnn_window *g)
+{
+    return conv_block(g->K / g->G, fnn_min(fnn_max(CONV_DW_SUMS / 16 / (g->R * g->S), CONV_UNIT), CONV_FILTERS_MAX));
+}
+
+static inline fnn_size conv_dw_channels(const fnn_window *g)
+{
+    const fnn_size Cg = g->C / g->G, filters = fnn_ceil_div(conv_dw_filters(g), CONV_UNIT) * CONV_UNIT;
+    return fnn_even_piece(Cg, fnn_max(1, fnn_min(CONV_DW_SUMS / (filters * g->R * g->S), fnn_max(Cg / CONV_BLOCKS, CONV_DW_CHANNELS))));
+}
+
+static inline int conv_dw_is_framed(const fnn_window *g)
+{
+    if (g->dw != 1 || g->S < 2 || g->S > CONV_DIRECT_TAPS || g->R > CONV_DIRECT_TAPS / g->S || conv_is_depthwise(g) || g->N < 1) return 0;
+    const conv_dw_band band = conv_dw_bands(g, g->N);
+    const fnn_size room = CONV_DW_FRAME / (conv_dw_channels(g) * band.images);
+    return band.frame_columns <= room && band.frame_rows <= room / band.frame_columns;
+}
+
 static inline conv_dw_cut conv_cut_dw(const fnn_window *g)
 {
     const fnn_size taps = conv_taps(g), Kg = g->K / g->G;
+    const int framed = conv_dw_is_framed(g);
     conv_dw_cut cut;
-    cut.rows = conv_is_depthwise(g) ? taps : conv_block(taps, fnn_min(fnn_max(taps / CONV_BLOCKS, CONV_ROWS), CONV_ROWS_MAX));
+    cut.rows = conv_is_depthwise(g) ? taps : framed ? conv_dw_channels(g) * g->R * g->S
+             : conv_block(taps, fnn_min(fnn_max(taps / CONV_BLOCKS, CONV_ROWS), CONV_ROWS_MAX));
     cut.row_blocks = fnn_ceil_div(taps, cut.rows);
-    cut.filters = conv_is_depthwise(g) ? 1 : conv_block(Kg, CONV_FILTERS_MAX);
+    cut.filters = conv_is_depthwise(g) ? 1 : framed ? conv_dw_filters(g) : conv_block(Kg, CONV_FILTERS_MAX);
     cut.filter_blocks = fnn_ceil_div(Kg, cut.filters);
     cut.image_blocks = conv_image_blocks(g, g->G * cut.row_blocks * cut.filter_blocks);
     cut.images = fnn_ceil_div(g->N, cut.image_blocks);
