@@ -8,6 +8,8 @@
 /* y[n,k,p,q] = b[k] + sum over (c,r,s) of w[k,c,r,s] * x[n,c,i,j],  i = p*sh - ph + r*dh,  j = q*sw - pw + s*dw;
  * x is 0 outside the image */
 KERNEL(conv2d_forward, REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
+/* the same, and 0 where that is below zero; NaN stays */
+KERNEL(conv2d_relu_forward, REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
 /* The gradients of x, w and b, each NULL if not wanted; workspace: fnn_conv2d_workspace(g, dx != NULL, dw != NULL) elements */
 KERNEL(conv2d_backward, REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *w, REAL *workspace,
        const fnn_window *g)

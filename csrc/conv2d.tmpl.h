@@ -27,6 +27,7 @@
 typedef struct {
     void *out;                                      /* y, dx, dw or db, or the partial sums of dw */
     const void *x, *w, *b, *dy;
+    int relu;                                       /* forward: zero where y would be negative */
     const fnn_window *g;
     conv_pieces cut;
     conv_dw_cut dw;
@@ -106,7 +107,8 @@ static void FN(conv_forward_pieces)(void *ctx, fnn_size begin, fnn_size end)
             const REAL *columns = FN(conv_columns)(cols, &ld, args->x, g, h, n0, images, q0, width, row, rows);
             FN(gemm)(together ? tile : y, together ? images * width : PQ,
                      w + row, taps, 1, columns, ld, 1, row == 0 ? b : NULL, NULL,
-                     filters, images * width, rows, row > 0);                   /* m = filters  n = columns  k = taps */
+                     filters, images * width, rows,                             /* m = filters  n = columns  k = taps */
+                     (row > 0 ? FNN_GEMM_ADD : 0) | (args->relu && row + rows == taps ? FNN_GEMM_RELU : 0));
         }
         for (fnn_size n = 0; together && n < images; n++)
             for (fnn_size k = 0; k < filters; k++)
@@ -116,10 +118,10 @@ static void FN(conv_forward_pieces)(void *ctx, fnn_size begin, fnn_size end)
     if (cols) fnn_scratch_free(cols);
 }
 
-static void FN(conv_columns_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
+static void FN(conv_columns_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, const fnn_window *g)
 {
     const fnn_size Kg = g->K / g->G;
-    conv_args args = { .out = y, .x = x, .w = w, .b = b, .g = g, .cut = conv_cut_columns(g, CONV_COLUMNS), .tile = CONV_TILE };
+    conv_args args = { .out = y, .x = x, .w = w, .b = b, .relu = relu, .g = g, .cut = conv_cut_columns(g, CONV_COLUMNS), .tile = CONV_TILE };
     const fnn_size work = args.cut.images * args.cut.columns * conv_taps(g) * Kg;          /* multiply-adds in one piece */
     fnn_size pieces = fnn_ceil_div(g->N, args.cut.images) * g->G * args.cut.pieces;
     const int shared = pieces < CONV_BLOCKS && work > 4 * CONV_WORK;
@@ -168,16 +170,26 @@ static void FN(conv_turn)(REAL *turned, const REAL *w, const fnn_window *back)
 #include "conv2d_pixels.tmpl.h"
 #include "conv2d_dw.tmpl.h"
 
-void FN(conv2d_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
+static void FN(conv_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, const fnn_window *g)
 {
     if (conv_is_winograd(g) && !conv_is_direct(g))
-        FN(conv_winograd_forward)(y, x, w, b, NULL, g);
+        FN(conv_winograd_forward)(y, x, w, b, relu, NULL, g);
     else if (conv_is_pixels(g))
-        FN(conv_pixels_forward)(y, x, w, b, g);
+        FN(conv_pixels_forward)(y, x, w, b, relu, g);
     else if (conv_is_direct(g))
-        FN(conv_direct_forward)(y, x, w, b, g);
+        FN(conv_direct_forward)(y, x, w, b, relu, g);
     else
-        FN(conv_columns_forward)(y, x, w, b, g);
+        FN(conv_columns_forward)(y, x, w, b, relu, g);
+}
+
+void FN(conv2d_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
+{
+    FN(conv_forward)(y, x, w, b, 0, g);
+}
+
+void FN(conv2d_relu_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
+{
+    FN(conv_forward)(y, x, w, b, 1, g);
 }
 
 /* ---- dw ----------------------------------------------------------------------------------------------------------------- */
@@ -338,10 +350,10 @@ static void FN(conv_dx)(REAL *dx, const REAL *dy, const REAL *w, const REAL *b, 
     } else if (conv_dx_is_conv(g)) {
         const fnn_window back = conv_back(g);
         if (conv_is_winograd(&back) && !conv_is_direct(&back)) {
-            FN(conv_winograd_forward)(dx, dy, w, b, turned, &back);
+            FN(conv_winograd_forward)(dx, dy, w, b, 0, turned, &back);
         } else {
             FN(conv_turn)(turned, w, &back);
-            FN(conv2d_forward)(dx, dy, turned, b, &back);
+            FN(conv_forward)(dx, dy, turned, b, 0, &back);
         }
     } else {
         conv_args args = { .out = dx, .w = w, .b = b, .dy = dy, .g = g };

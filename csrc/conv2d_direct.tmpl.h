@@ -138,6 +138,7 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
     const conv_frame f = conv_frame_of_x(g);
     const fnn_size run = g->sh > 1 ? 1 : fnn_min(P, fnn_max(1, 1024 / f.length));  /* rows of y that are made together */
     const fnn_size ldo = run * f.length + SLACK;
+    const REAL least = args->relu ? 0 : -(REAL)INFINITY;
     fnn_size offset[CONV_DIRECT_TAPS];
     conv_offsets(offset, g, f);
     REAL *frames = fnn_scratch_alloc((Cg * f.rows * f.length + SLACK) * sizeof(REAL));
@@ -158,9 +159,9 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
                         REAL *restrict y = (REAL *)args->out + ((n * g->K + k + i) * P + p0 + p) * Q;  /* y[n, k+i, p0+p, :] */
                         const REAL *restrict from = out + i * ldo + p * f.length;
                         if (g->sw == 1)
-                            for (fnn_size q = 0; q < Q; q++) y[q] = from[q];
+                            for (fnn_size q = 0; q < Q; q++) y[q] = least > from[q] ? least : from[q];
                         else
-                            for (fnn_size q = 0; q < Q; q++) y[q] = from[q * g->sw];
+                            for (fnn_size q = 0; q < Q; q++) y[q] = least > from[q * g->sw] ? least : from[q * g->sw];
                     }
             }
     }
@@ -173,9 +174,9 @@ static fnn_size FN(conv_direct_grain)(const fnn_window *g)      /* images times 
     return fnn_max(1, CONV_WORK / 8 / (g->C / g->G * g->H * g->W + g->P * g->Q * conv_taps(g) * (g->K / g->G)));
 }
 
-static void FN(conv_direct_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
+static void FN(conv_direct_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, const fnn_window *g)
 {
-    conv_args args = { .out = y, .x = x, .w = w, .b = b, .g = g };
+    conv_args args = { .out = y, .x = x, .w = w, .b = b, .relu = relu, .g = g };
     fnn_parallel_for(g->N * g->G, FN(conv_direct_grain)(g), FN(conv_direct_forward_block), &args);
 }
 

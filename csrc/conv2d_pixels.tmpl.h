@@ -13,6 +13,7 @@ enum { FN(pixels_room) = 64 };                      /* bias of a panel: room for
 typedef struct {
     REAL *y;
     const REAL *x, *bias;
+    REAL least;                                     /* of an element of y: 0 for relu */
     const fnn_window *g;
     pixels_cut cut;
     const fnn_size *offset;                         /* [tap] in the frame */
@@ -154,7 +155,7 @@ static void FN(pixels_filters_block)(void *ctx, fnn_size begin, fnn_size end)
         for (fnn_size n = 0; n < args->images; n++)
             for (fnn_size l = 0; l < filters; l += VL)
                 FN(deinterleave)(args->y + (((args->n + n) * g->K + k + l) * P + args->p0) * Q, P * Q,
-                                 out + l / VL * out_half + n * rows * Q * VL, fnn_min(VL, filters - l), rows * Q);
+                                 out + l / VL * out_half + n * rows * Q * VL, fnn_min(VL, filters - l), rows * Q, args->least);
     }
     fnn_scratch_free(out);
 }
@@ -202,10 +203,10 @@ static void FN(pixels_pack_block)(void *ctx, fnn_size begin, fnn_size end)
     }
 }
 
-static void FN(conv_pixels_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
+static void FN(conv_pixels_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, const fnn_window *g)
 {
     const fnn_size halves = 2 * g->G * fnn_ceil_div(g->K / g->G, WINO_NR), taps = conv_taps(g);
-    FN(pixels_args) args = { .y = y, .x = x, .bias = b, .g = g, .cut = pixels_cut_rows(g) };
+    FN(pixels_args) args = { .y = y, .x = x, .bias = b, .least = relu ? 0 : -(REAL)INFINITY, .g = g, .cut = pixels_cut_rows(g) };
     FN(pixels_pack_args) pack = { fnn_scratch_alloc(halves * taps * VL * sizeof(REAL)), w, g };
     args.u = pack.u;
     fnn_parallel_for(halves, fnn_max(1, 4096 / taps), FN(pixels_pack_block), &pack);

@@ -1,7 +1,7 @@
 /* interleave.tmpl.h -- planes of VL channels to pixels of VL numbers and back. Included by templates that need it.
  *
  * Math       interleave     to[p * VL + lane] = from[lane * step + p]
- *            deinterleave   to[lane * step + p] = from[p * VL + lane]
+ *            deinterleave   to[lane * step + p] = max(from[p * VL + lane], least)
  * Method     blocks of VL x VL, transposed in registers; the last one overlaps the one before
  */
 #include "transpose.tmpl.h"
@@ -45,8 +45,8 @@ static void FN(interleave)(REAL *restrict to, const REAL *restrict from, fnn_siz
             to[p * VL + i] = i < lanes ? from[i * step + p] : 0;
 }
 
-/* to[lane * step + p] = from[p * VL + lane] for 0 <= p < n, 0 <= lane < lanes */
-static void FN(deinterleave)(REAL *restrict to, fnn_size step, const REAL *restrict from, fnn_size lanes, fnn_size n)
+/* to[lane * step + p] = max(from[p * VL + lane], least) for 0 <= p < n, 0 <= lane < lanes; NaN stays. least is 0 for relu, or minus infinity */
+static void FN(deinterleave)(REAL *restrict to, fnn_size step, const REAL *restrict from, fnn_size lanes, fnn_size n, REAL least)
 {
     fnn_size p = 0;
 #if TRANSPOSE_ROUNDS
@@ -61,10 +61,10 @@ static void FN(deinterleave)(REAL *restrict to, fnn_size step, const REAL *restr
 #pragma GCC unroll 16
             for (fnn_size i = 0; i < VL; i++)
                 if (i < lanes)
-                    v_store(to + i * step + at, v[i]);
+                    v_store(to + i * step + at, v_max(v_set(least), v[i]));
         }
 #endif
     for (; p < n; p++)
         for (fnn_size i = 0; i < lanes; i++)
-            to[i * step + p] = from[p * VL + i];
+            to[i * step + p] = least > from[p * VL + i] ? least : from[p * VL + i];
 }

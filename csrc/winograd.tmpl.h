@@ -50,6 +50,7 @@
 typedef struct {
     REAL *y;
     const REAL *x, *w, *bias;
+    REAL least;                                     /* of an element of y: 0 for relu */
     int turned;                                     /* w is [C][K][3][3], to be read backwards: this is dx of another convolution */
     const fnn_window *g;
     REAL *u;                                        /* all filters, transformed; NULL: each band does it */
@@ -335,7 +336,7 @@ static void FN(wino_y_group)(const FN(wino_args) *args, const REAL *m, fnn_size 
                 else
                     FN(wino_y_tile)(px, Q, rows, columns, m, m_step, bias, &test);
             }
-        FN(deinterleave)(args->y + ((n * g->K + k) * P + first) * Q, P * Q, pixels, lanes, (last - first) * Q);
+        FN(deinterleave)(args->y + ((n * g->K + k) * P + first) * Q, P * Q, pixels, lanes, (last - first) * Q, args->least);
         if (!(v_sum(test) == 0))                    /* noted in the place of the first row */
             args->bad[row * fnn_ceil_div(g->K, WINO_NR) + k / WINO_NR] = 1;
         next = row + i_end - i_begin;
@@ -396,11 +397,12 @@ static void FN(wino_bands)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(args.v);
 }
 
-static void FN(wino_forward)(REAL *y, const REAL *x, const REAL *w, int turned, const REAL *b, char *bad, const fnn_window *g)
+static void FN(wino_forward)(REAL *y, const REAL *x, const REAL *w, int turned, const REAL *b, int relu, char *bad, const fnn_window *g)
 {
     const fnn_size blocks = fnn_ceil_div(g->C, WINO_CHANNELS), panels = fnn_ceil_div(g->K, WINO_NR);
     const fnn_size u = WINO_PRODUCTS * panels * (g->C * WINO_NR + blocks * WINO_PAD) * (fnn_size)sizeof(REAL);
-    FN(wino_args) args = { .y = y, .x = x, .w = w, .turned = turned, .bias = b, .g = g, .bad = bad, .pitch = fnn_ceil_div(g->C, VL) * VL };
+    FN(wino_args) args = { .y = y, .x = x, .w = w, .turned = turned, .bias = b, .g = g, .bad = bad, .pitch = fnn_ceil_div(g->C, VL) * VL,
+                           .least = relu ? 0 : -(REAL)INFINITY };
     args.cut = wino_cut_tiles(g, 1);
     if (u <= WINO_U_BYTES && FN(wino_v_bytes)(g, args.cut) <= WINO_V_BYTES) {
         args.u = fnn_scratch_alloc(u);
@@ -417,7 +419,7 @@ static void FN(wino_forward)(REAL *y, const REAL *x, const REAL *w, int turned, 
 }
 
 /* turned: room for the turned filters where w is those of the convolution whose dx this is; else NULL */
-static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, REAL *turned, const fnn_window *g)
+static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, REAL *turned, const fnn_window *g)
 {
     const fnn_size notes = fnn_ceil_div(g->P, WINO_OUT) * fnn_ceil_div(g->K, WINO_NR);     /* of what is not finite, per image */
     const fnn_size CHW = g->C * g->H * g->W, KPQ = g->K * g->P * g->Q, most = fnn_max(1, WINO_NOTES / notes);
@@ -427,12 +429,12 @@ static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, con
         some.N = fnn_min(most, g->N - n0);
         one.N = 1;
         memset(bad, 0, some.N * notes);
-        FN(wino_forward)(y + n0 * KPQ, x + n0 * CHW, w, turned != NULL, b, bad, &some);
+        FN(wino_forward)(y + n0 * KPQ, x + n0 * CHW, w, turned != NULL, b, relu, bad, &some);
         if (turned && memchr(bad, 1, some.N * notes))
             FN(conv_turn)(turned, w, g);
         for (fnn_size n = 0; n < some.N; n++)
             if (memchr(bad + n * notes, 1, notes))
-                FN(conv_columns_forward)(y + (n0 + n) * KPQ, x + (n0 + n) * CHW, turned ? turned : w, b, &one);
+                FN(conv_columns_forward)(y + (n0 + n) * KPQ, x + (n0 + n) * CHW, turned ? turned : w, b, relu, &one);
     }
     fnn_scratch_free(bad);
 }

@@ -170,7 +170,7 @@ static int FN(wino_dw_panel)(const FN(wino_args) *args, const REAL *du, fnn_size
                 }
             }
         }
-        FN(deinterleave)(dw, C * 9, taps, lanes, channels * 9);
+        FN(deinterleave)(dw, C * 9, taps, lanes, channels * 9, -(REAL)INFINITY);
     }
     fnn_scratch_free(taps);
     return v_sum(test) == 0;

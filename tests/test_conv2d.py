@@ -150,6 +150,51 @@ def test_large_agrees_with_pytorch(name, dtype):
     compare(torch, "conv2d", arrays, attrs, dtype)
 
 
+# ---- with relu as y is written ------------------------------------------------------------------------------------------
+def test_conv2d_relu_by_hand():
+    """A 1x1 filter of 2 with bias -3 on (1, 2): z = (-1, 1), so y = (0, 1); only the second pixel has a gradient."""
+    x, w, b = nn.tensor([[[[1.0, 2.0]]]], requires_grad=True), nn.tensor([[[[2.0]]]], requires_grad=True), nn.tensor([-3.0], requires_grad=True)
+    y = F.conv2d_relu(x, w, b)
+    assert y.data.tolist() == [[[[0, 1]]]]
+    y.backward(np.array([[[[5.0, 7.0]]]], np.float32))
+    assert x.grad.data.tolist() == [[[[0, 14]]]] and w.grad.data.tolist() == [[[[14]]]] and b.grad.data.tolist() == [7]
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_conv2d_relu_agrees_with_pytorch(name):
+    torch = pytest.importorskip("torch")
+    arrays, attrs = large(name, np.float64)
+    a = [nn.tensor(x, requires_grad=True) for x in arrays]
+    t = [torch.tensor(x, requires_grad=True) for x in arrays]
+    y, z = F.conv2d_relu(*a, **attrs), torch.relu(torch.nn.functional.conv2d(*t, **attrs))
+    assert_close(y.data, z.detach().numpy(), np.float64, name)
+    dy = np.cos(np.arange(y.numel(), dtype=y.dtype)).reshape(y.shape)
+    y.backward(dy)
+    z.backward(torch.from_numpy(dy))
+    for i, (p, q) in enumerate(zip(a, t)):
+        assert_close(p.grad.data, q.grad.numpy(), np.float64, f"{name}: gradient {i}")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("pixel", [None, np.nan, np.inf])
+@pytest.mark.parametrize("name", LARGE)
+def test_conv2d_relu_has_the_bits_of_relu_after_conv2d(name, pixel, level):
+    """By every method, with and without a pixel that is not finite; NaN stays NaN."""
+    arrays, attrs = large(name, np.float32)
+    if pixel is not None:
+        arrays[0][0, 0, 2, 2] = pixel
+    results = []
+    with nn.use_isa(level):
+        for function in (F.conv2d_relu, lambda *a, **k: F.relu(F.conv2d(*a, **k))):
+            x, w, b = (nn.tensor(a, requires_grad=True) for a in arrays)
+            y = function(x, w, b, **attrs)
+            y.backward(np.cos(np.arange(y.numel(), dtype=y.dtype)).reshape(y.shape))
+            results.append([t.data for t in (y, x.grad, w.grad, b.grad)])
+    assert np.isnan(results[0][0]).any() == (pixel is np.nan)
+    for fused, apart in zip(*results):
+        np.testing.assert_array_equal(fused, apart)
+
+
 def run(x, w, b, **attrs):
     """Output and gradients as bytes."""
     x, w, b = (nn.tensor(a, requires_grad=True) for a in (x, w, b))

@@ -452,6 +452,19 @@ def test_sequential_runs_linear_and_relu_as_one():
         np.testing.assert_array_equal(one, two.grad.data)
 
 
+def test_lenet_runs_convolutions_and_relu_as_one():
+    """The layers have the names that they had when forward called them one by one, and the result their bits."""
+    nn.seed(0)
+    model, x = nn.models.LeNet5(), nn.tensor(np.linspace(-2, 2, 2 * 784, dtype=np.float32).reshape(2, 1, 28, 28))
+    assert list(model.state_dict()) == [f"{layer}.{p}" for layer in ("conv1", "conv2", "fc1", "fc2", "fc3") for p in ("weight", "bias")]
+    fused = model(x)
+    assert ops_of(fused) == ["linear", "linear_relu", "linear_relu", "reshape", "max_pool2d", "conv2d_relu", "max_pool2d", "conv2d_relu"]
+    apart = x
+    for layer in model:
+        apart = layer(apart)
+    np.testing.assert_array_equal(fused.data, apart.data)
+
+
 def test_hooks_on_fused_layers_see_what_lies_between():
     x = nn.tensor(np.ones((2, 5), np.float32))
     for layer in (0, 1):

@@ -59,6 +59,10 @@ def elu(torch: Any, x: Any, *, alpha: float, scale: float) -> Any:
     return torch.nn.functional.elu(x, alpha)
 
 
+def conv2d_relu(torch: Any, *inputs: Any, **attrs: Any) -> Any:
+    return torch.nn.functional.relu(conv2d(torch, *inputs, **attrs))
+
+
 def linear_relu(torch: Any, x: Any, w: Any, b: Any) -> Any:
     return torch.nn.functional.relu(torch.nn.functional.linear(x, w, b))
 
@@ -112,6 +116,7 @@ TRANSLATED: dict[str, Callable[..., Any]] = {
     "clamp": lambda torch, x, *, low, high: torch.clamp(x, low, high),
     "conv1d": conv1d,
     "conv2d": conv2d,
+    "conv2d_relu": conv2d_relu,
     "dropout": lambda torch, x, *, p, **_: torch.nn.functional.dropout(x, p, training=True),
     "einsum": einsum,
     "elu": elu,

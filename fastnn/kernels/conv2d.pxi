@@ -3,6 +3,7 @@
 cdef extern from "fastnn.h" nogil:
     Py_ssize_t fnn_conv2d_workspace(const fnn_window *g, int want_dx, int want_dw)
     void (*fnn_conv2d_forward[2])(void *y, const void *x, const void *w, const void *b, const fnn_window *g)
+    void (*fnn_conv2d_relu_forward[2])(void *y, const void *x, const void *w, const void *b, const fnn_window *g)
     void (*fnn_conv2d_backward[2])(void *dx, void *dw, void *db, const void *dy, const void *x, const void *w, void *workspace,
                                    const fnn_window *g)
 
@@ -26,7 +27,8 @@ def conv2d_workspace(x_shape, w_shape, stride, padding, dilation, groups):
     return fnn_conv2d_workspace(&g, 1, 1)
 
 
-def conv2d_forward(x, w, b, stride, padding, dilation, groups):
+cdef tuple _conv2d(x, w, b, stride, padding, dilation, groups, bint relu):
+    """y, x, w, b is not None"""
     cdef Array x_, w_, b_, y_
     cdef fnn_window g
     cdef Py_ssize_t shape[4]
@@ -36,8 +38,16 @@ def conv2d_forward(x, w, b, stride, padding, dilation, groups):
     shape[0], shape[1], shape[2], shape[3] = g.N, g.K, g.P, g.Q
     y = new_array(&y_, x_.dtype, 4, shape)
     with nogil:
-        fnn_conv2d_forward[x_.dtype](y_.data, x_.data, w_.data, b_.data, &g)
-    return y, (x, w, b is not None)
+        if relu:
+            fnn_conv2d_relu_forward[x_.dtype](y_.data, x_.data, w_.data, b_.data, &g)
+        else:
+            fnn_conv2d_forward[x_.dtype](y_.data, x_.data, w_.data, b_.data, &g)
+    return y, x, w, b is not None
+
+
+def conv2d_forward(x, w, b, stride, padding, dilation, groups):
+    y, x, w, with_bias = _conv2d(x, w, b, stride, padding, dilation, groups, False)
+    return y, (x, w, with_bias)
 
 
 def conv2d_backward(dy, saved, stride, padding, dilation, groups, needs=None):
@@ -61,3 +71,14 @@ def conv2d_backward(dy, saved, stride, padding, dilation, groups, needs=None):
     with nogil:
         fnn_conv2d_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, x_.data, w_.data, workspace.data, &g)
     return dx, dw, db
+
+
+# ---- with relu as y is written ----------------------------------------------------------------------------------------------
+def conv2d_relu_forward(x, w, b, stride, padding, dilation, groups):
+    y, x, w, with_bias = _conv2d(x, w, b, stride, padding, dilation, groups, True)
+    return y, (x, w, with_bias, y)
+
+
+def conv2d_relu_backward(dy, saved, stride, padding, dilation, groups, needs=None):
+    x, w, with_bias, y = saved
+    return conv2d_backward(map2(fnn_relu_backward, dy, y), (x, w, with_bias), stride, padding, dilation, groups, needs)

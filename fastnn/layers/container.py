@@ -8,6 +8,7 @@ from typing import Any, overload
 from .. import functional as F
 from ..ops.registry import REPLACED
 from .activation import ReLU
+from .convolution import Conv2d
 from .linear import Linear
 from .module import POINTWISE, Module, Window
 
@@ -95,8 +96,8 @@ class _Listed(Module):
 class Sequential(_Listed):
     """y = f_n(... f_2(f_1(x))). From modules, or from one dict of named modules.
 
-    Where a layer and the one after it have a function that does both in one pass (FUSIONS: Linear and ReLU), that is what runs, unless hooks
-    on one of the two want to see what lies between. The result, gradients and errors are the same.
+    Where a layer and the one after it have a function that does both in one pass (FUSIONS: Linear or Conv2d and ReLU), that is what runs, unless
+    hooks on one of the two want to see what lies between. The result, gradients and errors are the same.
 
     >>> import fastnn as nn
     >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
@@ -145,6 +146,7 @@ class Sequential(_Listed):
 # classes: a class derived from them may have another forward.
 FUSIONS: dict[tuple[type, type], Callable[[Any, Any], Any]] = {
     (Linear, ReLU): lambda layer, input: F.linear_relu(input, layer.weight, layer.bias),
+    (Conv2d, ReLU): lambda layer, input: F.conv2d_relu(input, layer.weight, layer.bias, layer.stride, layer.padding, layer.dilation, layer.groups),
 }
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..layers import BatchNorm2d, Conv2d, Linear, MaxPool2d, Module, ReLU
-from ..tensor import Tensor
+from ..layers import BatchNorm2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU, Sequential
 
 __all__ = ["DigitsCNN"]
 
 
-class DigitsCNN(Module):
+class DigitsCNN(Sequential):
     """Three convolutions of 3 x 3, each with batch norm and ReLU, two poolings, one linear layer.
 
     8 x 8 pixels are few: the first two convolutions keep all of them, and only then does pooling begin. Ten epochs on the
@@ -36,17 +35,12 @@ class DigitsCNN(Module):
     input_shape = (1, 8, 8)
 
     def __init__(self, classes: int = 10, width: int = 16) -> None:
-        super().__init__()
+        super().__init__({
+            "conv1": Conv2d(1, width, 3, padding=1), "norm1": BatchNorm2d(width), "relu1": ReLU(),         # (N, width, 8, 8)
+            "conv2": Conv2d(width, 2*width, 3, padding=1), "norm2": BatchNorm2d(2*width), "relu2": ReLU(),
+            "pool2": MaxPool2d(2),                                                                         # (N, 2 width, 4, 4)
+            "conv3": Conv2d(2*width, 2*width, 3, padding=1), "norm3": BatchNorm2d(2*width), "relu3": ReLU(),
+            "pool3": MaxPool2d(2),                                                                         # (N, 2 width, 2, 2)
+            "flatten": Flatten(),
+            "classifier": Linear(2*width*2*2, classes)})
         self.settings: dict[str, Any] = {"classes": classes, "width": width}
-        self.conv1, self.norm1, self.relu1 = Conv2d(1, width, 3, padding=1), BatchNorm2d(width), ReLU()
-        self.conv2, self.norm2, self.relu2 = Conv2d(width, 2*width, 3, padding=1), BatchNorm2d(2*width), ReLU()
-        self.pool2 = MaxPool2d(2)
-        self.conv3, self.norm3, self.relu3 = Conv2d(2*width, 2*width, 3, padding=1), BatchNorm2d(2*width), ReLU()
-        self.pool3 = MaxPool2d(2)
-        self.classifier = Linear(2*width*2*2, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.relu1(self.norm1(self.conv1(x)))                           # (N, width, 8, 8)
-        x = self.pool2(self.relu2(self.norm2(self.conv2(x))))               # (N, 2 width, 4, 4)
-        x = self.pool3(self.relu3(self.norm3(self.conv3(x))))               # (N, 2 width, 2, 2)
-        return self.classifier(x.flatten(1))

@@ -1,7 +1,9 @@
-"""Two-dimensional convolution. Kernels: csrc/conv2d.c. Definition: fastnn/reference/conv2d.py."""
+"""Two-dimensional convolution, alone and with relu after it. Kernels: csrc/conv2d.c. Definition: fastnn/reference/conv2d.py."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,33 +17,35 @@ from .checks import need_float, pair
 from .registry import Op, Sample, register, seeded
 from .window import MOST_ELEMENTS, batched, need_filters, need_image, need_window
 
-__all__ = ["conv2d"]
+__all__ = ["conv2d", "conv2d_relu"]
 
 Padding = tuple[tuple[int, int], tuple[int, int]]   # ((top, bottom), (left, right))
 
 
-def check(x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> None:
-    need_float("conv2d", input=x, weight=w, bias=b)
-    need_image("conv2d", x)
-    need_filters("conv2d", x, w, b, groups, "RS")
-    P, Q = need_window("conv2d", x.shape[2:], w.shape[2:], stride, padding, dilation)
-    if max(x.shape[0], 1) * w.shape[0] * P * Q > MOST_ELEMENTS:
-        raise RangeError("the padding makes sizes that no memory holds", who="conv2d", got=f"output {P} x {Q}")
+def check_as(who: str) -> Callable[..., None]:
+    def check(x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> None:
+        need_float(who, input=x, weight=w, bias=b)
+        need_image(who, x)
+        need_filters(who, x, w, b, groups, "RS")
+        P, Q = need_window(who, x.shape[2:], w.shape[2:], stride, padding, dilation)
+        if max(x.shape[0], 1) * w.shape[0] * P * Q > MOST_ELEMENTS:
+            raise RangeError("the padding makes sizes that no memory holds", who=who, got=f"output {P} x {Q}")
+    return check
 
 
-def pads(padding: Any, window: tuple[int, ...], stride: tuple[int, int], dilation: tuple[int, int]) -> Padding:
+def pads(who: str, padding: Any, window: tuple[int, ...], stride: tuple[int, int], dilation: tuple[int, int]) -> Padding:
     """((top, bottom), (left, right)) from PyTorch's padding: an int, a pair, "valid" or "same"."""
     if isinstance(padding, str):
         if padding == "valid":
             return (0, 0), (0, 0)
         if padding != "same":
-            raise RangeError(who="conv2d", expected="padding as an int, a pair of int, 'same' or 'valid'", got=repr(padding))
+            raise RangeError(who=who, expected="padding as an int, a pair of int, 'same' or 'valid'", got=repr(padding))
         if stride != (1, 1):
-            raise RangeError("padding='same' needs stride 1", who="conv2d", got=f"stride={stride}",
+            raise RangeError("padding='same' needs stride 1", who=who, got=f"stride={stride}",
                              hint="Give the padding as numbers.")
         totals = [d * (k - 1) for k, d in zip(window, dilation)] if len(window) == 2 else [0, 0]
         return (totals[0] // 2, totals[0] - totals[0] // 2), (totals[1] // 2, totals[1] - totals[1] // 2)
-    ph, pw = pair("conv2d", "padding", padding, 0)
+    ph, pw = pair(who, "padding", padding, 0)
     return (ph, ph), (pw, pw)
 
 
@@ -50,7 +54,7 @@ def case(name: str, N: int, C: int, H: int, W: int, K: int, R: int, S: int, stri
     """A sample from its sizes."""
     rng = seeded(name)
     x, w = rng.standard_normal((N, C, H, W)), rng.standard_normal((K, C // groups, R, S))
-    around = pads(padding, (R, S), stride, dilation)
+    around = pads("conv2d", padding, (R, S), stride, dilation)
     P, Q = reference.out_shape((H, W), (R, S), stride, around, dilation)
     return Sample(name, (x, w, rng.standard_normal(K) if bias else None),
                   {"stride": stride, "padding": around, "dilation": dilation, "groups": groups},
@@ -91,6 +95,17 @@ def samples() -> list[Sample]:
         case("empty batch", N=0, C=2, H=4, W=4, K=2, R=3, S=3),
         case("empty batch, depthwise", N=0, C=2, H=4, W=4, K=2, R=3, S=3, groups=2),
     ]
+
+
+def relu_samples() -> list[Sample]:
+    """Weights as in a network, 1/sqrt(taps): results before relu are near 1, and so is the scale of their rounding. A lone one is positive."""
+    found = []
+    for s in samples():
+        x, w, b = s.inputs
+        if s.name == "smallest":
+            x, w, b = np.abs(x), np.abs(w), np.abs(b)
+        found.append(Sample(s.name, (x, w / math.sqrt(math.prod(w.shape[1:])), b), s.attrs, s.sizes))
+    return found
 
 
 def fast_numpy(x: np.ndarray, w: np.ndarray, b: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> np.ndarray:
@@ -142,7 +157,7 @@ CONV2D = register(Op(
     formula="y[n,k,p,q] = b[k] + sum_crs w[k,c,r,s] x[n,c,p*sh-ph+r*dh,q*sw-pw+s*dw]",
     forward=kernel("conv2d_forward"), backward=kernel("conv2d_backward"),
     ref_forward=reference.conv2d_forward, ref_backward=reference.conv2d_backward,
-    check=check, samples=samples, errors=_errors(), fast_numpy=fast_numpy,
+    check=check_as("conv2d"), samples=samples, errors=_errors(), fast_numpy=fast_numpy,
     bench={
         "lenet.conv1": lambda: case("lenet.conv1", N=64, C=1, H=28, W=28, K=6, R=5, S=5, padding=2),
         "lenet.conv2": lambda: case("lenet.conv2", N=64, C=6, H=14, W=14, K=16, R=5, S=5),
@@ -155,6 +170,34 @@ CONV2D = register(Op(
     bytes=lambda N, C, H, W, K, R, S, P, Q, G: 4 * (N * C * H * W + K * (C // G) * R * S + N * K * P * Q),
     terms=lambda C, R, S, G, **_: C // G * R * S + 1,
     linear_in=("x", "w", "b"),
+))
+
+
+def _relu_errors() -> tuple[Any, ...]:
+    def zeros(*shape: int) -> Tensor:
+        return tensor(np.zeros(shape, np.float32))
+
+    image, weight = (2, 4, 8, 8), (6, 4, 3, 3)
+    return (
+        ("rank of input", lambda: conv2d_relu(zeros(8, 8), zeros(*weight)), ShapeError, ("conv2d_relu", "(N, C, H, W)", "(8, 8)")),
+        ("channels", lambda: conv2d_relu(zeros(*image), zeros(6, 3, 3, 3)), ShapeError, ("conv2d_relu", "4 channels", "takes 3")),
+        ("bias", lambda: conv2d_relu(zeros(*image), zeros(*weight), zeros(4)), ShapeError, ("conv2d_relu", "bias", "(6,)", "(4,)")),
+        ("window", lambda: conv2d_relu(zeros(2, 4, 2, 2), zeros(*weight)), ShapeError, ("conv2d_relu", "3 x 3 window", "at most 2 x 2")),
+        ("stride", lambda: conv2d_relu(zeros(*image), zeros(*weight), stride=0), ShapeError, ("conv2d_relu", "stride >= 1", "0")),
+        ("same with stride", lambda: conv2d_relu(zeros(*image), zeros(*weight), None, 2, "same"), RangeError, ("conv2d_relu", "same")),
+        ("huge padding", lambda: conv2d_relu(zeros(*image), zeros(*weight), padding=2**40), RangeError, ("conv2d_relu", "padding")),
+        ("dtypes", lambda: conv2d_relu(zeros(*image), tensor(np.zeros(weight))), DTypeError, ("conv2d_relu", "float32", "weight is")),
+    )
+
+
+CONV2D_RELU = register(Op(
+    name="conv2d_relu", family="convolution", inputs=("x", "w", "b"), formula="y = max(conv2d(x, w, b), 0)",
+    forward=kernel("conv2d_relu_forward"), backward=kernel("conv2d_relu_backward"),
+    ref_forward=reference.conv2d_relu_forward, ref_backward=reference.conv2d_relu_backward,
+    check=check_as("conv2d_relu"), samples=relu_samples, errors=_relu_errors(),
+    fast_numpy=lambda x, w, b, **attrs: np.maximum(fast_numpy(x, w, b, **attrs), 0),
+    bench={name: CONV2D.bench[name] for name in ("lenet.conv1", "lenet.conv2", "resnet.64c56", "depthwise.128c28")},
+    flops=CONV2D.flops, bytes=CONV2D.bytes, terms=CONV2D.terms,
 ))
 
 
@@ -232,11 +275,35 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     >>> nn.functional.conv2d(x, w, padding="same").shape
     (1, 1, 4, 4)
     """
-    stride, dilation = pair("conv2d", "stride", stride, 1), pair("conv2d", "dilation", dilation, 1)
-    groups = pair("conv2d", "groups", groups, 1)[0]
-    around = pads(padding, weight.shape[2:], stride, dilation)
-    return batched(lambda x: apply(CONV2D, x, weight, bias, stride=stride, padding=around, dilation=dilation, groups=groups),
-                   input)
+    return _apply(CONV2D, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv2d_relu(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+                dilation: Any = 1, groups: int = 1) -> Tensor:
+    r"""relu(conv2d(...)) in one pass: y is cut at zero as it is written. nn.Sequential runs Conv2d and ReLU so by itself.
+
+    .. math:: y = \max(z, 0), \quad z = \mathrm{conv2d}(x, w, b) \qquad dz = dy \, [y > 0]
+
+    and from dz the gradients of conv2d. Parameters, shapes and errors are conv2d's. Cost: those of conv2d; what is saved for backward is
+    y, which the next layer saves anyway, and z is never in memory.
+
+    >>> import fastnn as nn
+    >>> x, w = nn.tensor([[[1.0, -2.0, 3.0]]]), nn.tensor([[[[1.0]]], [[[-1.0]]]])
+    >>> nn.functional.conv2d_relu(x, w)
+    tensor([[[1.0, 0.0, 3.0]],
+    <BLANKLINE>
+            [[0.0, 2.0, 0.0]]])
+    """
+    return _apply(CONV2D_RELU, input, weight, bias, stride, padding, dilation, groups)
+
+
+def _apply(op: Op, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: Any) -> Tensor:
+    """The op on one image or several, with its attributes as both implementations take them."""
+    who = op.name
+    stride, dilation = pair(who, "stride", stride, 1), pair(who, "dilation", dilation, 1)
+    groups = pair(who, "groups", groups, 1)[0]
+    around = pads(who, padding, weight.shape[2:], stride, dilation)
+    return batched(lambda x: apply(op, x, weight, bias, stride=stride, padding=around, dilation=dilation, groups=groups), input)
 
 
 def workspace_bytes(input: Tensor, weight: Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> int:
@@ -245,5 +312,5 @@ def workspace_bytes(input: Tensor, weight: Tensor, stride: Any, padding: Any, di
         return 0
     stride, dilation = pair("conv2d", "stride", stride, 1), pair("conv2d", "dilation", dilation, 1)
     shape = input.shape if input.ndim == 4 else (1, *input.shape)
-    around = pads(padding, weight.shape[2:], stride, dilation)
+    around = pads("conv2d", padding, weight.shape[2:], stride, dilation)
     return int(compiled.conv2d_workspace(shape, weight.shape, stride, around, dilation, groups)) * input.dtype.itemsize

@@ -1,4 +1,4 @@
-"""Two-dimensional convolution from its definition.
+"""Two-dimensional convolution from its definition; and with relu after it.
 
 Forward and backward run the same loop over output pixels; each backward line is the transpose of the forward line that it
 quotes. N images, C channels, H x W input, K filters, R x S window, P x Q output, G groups.
@@ -68,3 +68,13 @@ def conv2d_backward(dy, saved, stride, padding, dilation, groups):
     dx = crop(dxp.reshape(N, C, *xp.shape[3:]), padding, (H, W))
     db = dy.sum((0, 2, 3)) if has_bias else None    # forward was  y += b[:, None, None]
     return dx, dwg.reshape(w.shape), db
+
+
+def conv2d_relu_forward(x, w, b, stride, padding, dilation, groups):
+    z, saved = conv2d_forward(x, w, b, stride, padding, dilation, groups)
+    return np.where(z < 0, np.zeros((), z.dtype), z), (*saved, z > 0)
+
+
+def conv2d_relu_backward(dy, saved, stride, padding, dilation, groups):
+    *saved, passed = saved                          # forward was  y = z where z > 0, else 0;  z = conv2d(x, w, b)
+    return conv2d_backward(np.where(passed, dy, np.zeros((), dy.dtype)), saved, stride, padding, dilation, groups)

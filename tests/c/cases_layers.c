@@ -126,6 +126,15 @@ CASE(conv2d_forward)
     }
 }
 
+CASE(conv2d_relu_forward)
+{
+    for (int i = 0; i < COUNT(images); i++) {
+        const fnn_window g = window(r, &images[i]);
+        const void *x = in(r, g.N * g.C * g.H * g.W), *w = in(r, g.K * (g.C / g.G) * g.R * g.S), *b = in(r, g.K);
+        CALL(conv2d_relu_forward)(out(r, g.N * g.K * g.P * g.Q), x, w, i % 2 ? NULL : b, &g);
+    }
+}
+
 CASE(conv2d_backward)
 {
     for (int i = 0; i < COUNT(images); i++) {
