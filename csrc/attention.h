@@ -26,6 +26,6 @@ typedef struct {
  * of exp(scale (score - top)). A query with no allowed key gives zeros. Takes 1 MiB of scratch. */
 KERNEL(attention_forward, REAL *y, REAL *top, REAL *total, const REAL *q, const REAL *k, const REAL *v, const fnn_attention *about)
 
-/* dq, dk, dv, and dmask [items][T][U] of an added mask; each may be NULL. `pull` [items][T] is workspace. */
+/* dq, dk, dv, and dmask [items][T][U] of an added mask; each may be NULL. */
 KERNEL(attention_backward, REAL *dq, REAL *dk, REAL *dv, REAL *dmask, const REAL *dy, const REAL *y, const REAL *top, const REAL *total,
-       const REAL *q, const REAL *k, const REAL *v, REAL *pull, const fnn_attention *about)
+       const REAL *q, const REAL *k, const REAL *v, const fnn_attention *about)

@@ -49,7 +49,7 @@ typedef struct { fnn_size item, t, queries, u, keys, lanes, ahead; } fnn_tile;
 
 typedef struct {
     const fnn_attention *about;
-    REAL *y, *top, *total, *dq, *dk, *dv, *dmask, *pull;
+    REAL *y, *top, *total, *dq, *dk, *dv, *dmask;
     const REAL *q, *k, *v, *dy;
 } FN(attention_args);
 
@@ -92,14 +92,16 @@ static void FN(attention_products)(REAL *tile, const REAL *rows, fnn_size rs, RE
 
 /* ---- masks and dropout --------------------------------------------------------------------------------------------------------- */
 
-/* How many of the tile's keys the queries in columns [j, j + width) see, altogether. */
-static inline fnn_size FN(attention_seen)(const fnn_tile *at, fnn_size j, fnn_size width) { return gemm_min(at->keys, j + width + at->ahead); }
+/* How many of the tile's keys the queries in columns [j, j + GEMM_NR) see, altogether. */
+static inline fnn_size FN(attention_seen)(const fnn_tile *at, fnn_size j) { return gemm_min(at->keys, j + GEMM_NR + at->ahead); }
+
+/* Up to which row products read these columns, beyond the rows that are seen: to the end of a panel that begins before. */
+static inline fnn_size FN(attention_rest)(const fnn_tile *at, fnn_size seen) { return gemm_min(at->keys, seen + GEMM_MR); }
 
 /* Products become scores: the mask is added, and what is not allowed becomes -infinity. Returns the factor that is still to be applied. */
 static REAL FN(attention_mask)(const fnn_attention *a, const FN(attention_room) *room, const fnn_tile *at)
 {
     REAL scale = (REAL)a->scale, *restrict s = room->s;
-    const REAL never = -(REAL)INFINITY;
     if (a->mask_kind == FNN_ADD_MASK || !(scale > 0)) {
         for (fnn_size i = 0; i < at->keys * TILE_T; i++)
             s[i] *= scale;
@@ -125,13 +127,22 @@ static REAL FN(attention_mask)(const fnn_attention *a, const FN(attention_room) 
             }
             FN(attention_turn)(room->factors, room->beside, TILE_U, at->queries, at->keys);
             for (fnn_size i = 0; i < at->keys * TILE_T; i++)
-                s[i] = mask[i] != 0 ? s[i] : never;
+                s[i] = mask[i] != 0 ? s[i] : -(REAL)INFINITY;
         }
     }
-    for (fnn_size i = at->ahead + 1; i < at->keys; i++)          /* the causal edge: i > j + ahead */
-        for (fnn_size j = 0; j < i - at->ahead && j < at->lanes; j++)
-            s[i * TILE_T + j] = never;
     return scale;
+}
+
+/* The causal edge in columns [j, j + GEMM_NR) of a tile, up to row `seen`: what column j + c may not see, the rows from j + c + ahead + 1 on,
+ * becomes `hidden`. */
+static void FN(attention_edge)(REAL *restrict tile, const fnn_tile *at, fnn_size j, fnn_size seen, REAL hidden)
+{
+    for (fnn_size u = gemm_max(0, j + at->ahead + 1); u < seen; u++) {
+        const int first = (int)(u - j - at->ahead);              /* the first column that sees row u */
+        REAL *restrict row = tile + u * TILE_T + j;
+        for (int c = 0; c < (int)GEMM_NR; c++)
+            row[c] = c < first ? hidden : row[c];
+    }
 }
 
 /* factors[u][t] = 0 where a weight is dropped, else 1 / (1 - dropout). */
@@ -215,8 +226,11 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
             at.ahead = a->causal ? at.t - at.u : TILE_U;
             FN(attention_products)(room.s, k + at.u * a->k.rs, a->k.rs, room.q, q, a->q.rs, a->HS, &at);
             const REAL factor = FN(attention_mask)(a, &room, &at) * (REAL)1.44269504088896341;
-            for (fnn_size j = 0; j < at.lanes; j += GEMM_NR)
-                FN(attention_weights)(room.s + j, top + j, total + j, shrink + j, factor, FN(attention_seen)(&at, j, GEMM_NR), at.keys);
+            for (fnn_size j = 0; j < at.lanes; j += GEMM_NR) {
+                const fnn_size rows = FN(attention_seen)(&at, j);
+                FN(attention_edge)(room.s, &at, j, rows, -(REAL)INFINITY);
+                FN(attention_weights)(room.s + j, top + j, total + j, shrink + j, factor, rows, FN(attention_rest)(&at, rows));
+            }
             for (fnn_size t = 0; t < at.queries && at.u > 0; t++)
                 if (shrink[t] != 1)
                     for (fnn_size j = 0; j < a->HV; j++)
@@ -280,6 +294,21 @@ static void FN(attention_weights_backward)(REAL *restrict p, REAL *restrict ds, 
             p[u * TILE_T + j] = ds[u * TILE_T + j] = 0;
 }
 
+/* pull[t] = sum_j dy[t,j] y[t,j] for a block of queries */
+static void FN(attention_pull)(REAL *restrict pull, const REAL *dy, fnn_size dy_rs, const REAL *y, fnn_size y_rs, fnn_size queries, fnn_size HV)
+{
+    for (fnn_size t = 0; t < queries; t++) {
+        const REAL *a = dy + t * dy_rs, *b = y + t * y_rs;
+        vec sum = v_set(0);
+        fnn_size j = 0;
+        for (; j + VL <= HV; j += VL)
+            sum += v_load(a + j) * v_load(b + j);
+        pull[t] = v_sum(sum);
+        for (; j < HV; j++)
+            pull[t] += a[j] * b[j];
+    }
+}
+
 static void FN(attention_clear)(REAL *a, fnn_size rs, fnn_size rows, fnn_size columns)
 {
     for (fnn_size i = 0; i < rows; i++)
@@ -293,19 +322,12 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
     const fnn_attention *a = args->about;
     const fnn_size HS = a->HS, HV = a->HV, first = item * a->T;
     const REAL *q = args->q + a->q.at[item], *k = args->k + a->k.at[item], *v = args->v + a->v.at[item], *dy = args->dy + a->dy.at[item];
+    const REAL *y = args->y + a->y.at[item];
     REAL top[TILE_T], share[TILE_T], pull[TILE_T];
-    if (dq) {
-        dq += a->dq.at[item];
-        FN(attention_clear)(dq + t_begin * a->dq.rs, a->dq.rs, t_end - t_begin, HS);
-    }
-    if (dk) {
-        dk += a->dk.at[item];
-        FN(attention_clear)(dk + u_begin * a->dk.rs, a->dk.rs, u_end - u_begin, HS);
-    }
-    if (dv) {
-        dv += a->dv.at[item];
-        FN(attention_clear)(dv + u_begin * a->dv.rs, a->dv.rs, u_end - u_begin, HV);
-    }
+    fnn_size begun = u_begin;                                    /* keys before it have something in dk and dv already */
+    dq = dq ? dq + a->dq.at[item] : NULL;
+    dk = dk ? dk + a->dk.at[item] : NULL;
+    dv = dv ? dv + a->dv.at[item] : NULL;
     if (dmask) {
         dmask += first * a->U;
         FN(attention_clear)(dmask + t_begin * a->U, a->U, t_end - t_begin, a->U);
@@ -319,13 +341,16 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
             FN(attention_turn)(room.q, q_t, a->q.rs, at.queries, HS);
         if (HV <= TILE_C)
             FN(attention_turn)(room.dy, dy_t, a->dy.rs, at.queries, HV);
+        FN(attention_pull)(pull, dy_t, a->dy.rs, y + t * a->y.rs, a->y.rs, at.queries, HV);
         for (fnn_size j = 0; j < TILE_T; j++) {
             const REAL total = j < at.queries ? args->total[first + t + j] : 0;
             share[j] = total == 0 ? 0 : 1 / total;              /* no key was allowed: no weights, no gradient */
             top[j] = total == 0 ? 0 : args->top[first + t + j];
-            pull[j] = total == 0 ? 0 : args->pull[first + t + j];
+            pull[j] = total == 0 ? 0 : pull[j];
         }
         const fnn_size seen = gemm_min(u_end, fnn_keys_seen(a, t + at.queries));
+        if (dq && seen <= u_begin)
+            FN(attention_clear)(dq + t * a->dq.rs, a->dq.rs, at.queries, HS);
         for (at.u = u_begin; at.u < seen; at.u += TILE_U) {
             at.keys = gemm_min(TILE_U, seen - at.u);
             at.ahead = a->causal ? t - at.u : TILE_U;
@@ -335,9 +360,13 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
             const REAL factor = FN(attention_mask)(a, &room, &at) * (REAL)1.44269504088896341;
             if (a->dropout > 0)
                 FN(attention_dropout)(a, &room, &at);
-            for (fnn_size j = 0; j < at.lanes; j += GEMM_NR)
+            for (fnn_size j = 0; j < at.lanes; j += GEMM_NR) {
+                const fnn_size rows = FN(attention_seen)(&at, j);
+                FN(attention_edge)(room.s, &at, j, rows, -(REAL)INFINITY);
+                FN(attention_edge)(room.ds, &at, j, rows, 0);
                 FN(attention_weights_backward)(room.s + j, room.ds + j, a->dropout > 0 ? room.factors + j : NULL, top + j, share + j, pull + j,
-                                               factor, dmask ? 1 : (REAL)a->scale, FN(attention_seen)(&at, j, GEMM_NR), at.keys);
+                                               factor, dmask ? 1 : (REAL)a->scale, rows, dmask ? at.keys : FN(attention_rest)(&at, rows));
+            }
             if (dmask) {                                        /* which gets ds without the scale */
                 FN(gemm_pack)(room.beside, TILE_U, at.keys, at.keys, room.ds, TILE_T, 1, at.queries);
                 for (fnn_size j = 0; j < at.queries; j++)
@@ -345,14 +374,20 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
                 for (fnn_size i = 0; i < at.keys * TILE_T; i++)
                     room.ds[i] *= (REAL)a->scale;
             }
+            const fnn_size added = gemm_max(0, gemm_min(at.keys, begun - at.u));       /* rows of dk and dv that have begun */
             if (dv)     /* forward was  y = (d p) v */
-                FN(attention_by_key)(dv + at.u * a->dv.rs, a->dv.rs, room.s, dy_t, a->dy.rs, at.queries, at.keys, HV, at.ahead);
+                FN(attention_by_key)(dv + at.u * a->dv.rs, a->dv.rs, room.s, dy_t, a->dy.rs, at.queries, at.keys, HV, added, at.ahead);
             if (dk)     /* forward was  s = scale q k^T */
-                FN(attention_by_key)(dk + at.u * a->dk.rs, a->dk.rs, room.ds, q_t, a->q.rs, at.queries, at.keys, HS, at.ahead);
+                FN(attention_by_key)(dk + at.u * a->dk.rs, a->dk.rs, room.ds, q_t, a->q.rs, at.queries, at.keys, HS, added, at.ahead);
             if (dq)
-                FN(attention_by_query)(dq + t * a->dq.rs, a->dq.rs, room.ds, k_u, a->k.rs, at.queries, at.keys, HS, 1, at.ahead);
+                FN(attention_by_query)(dq + t * a->dq.rs, a->dq.rs, room.ds, k_u, a->k.rs, at.queries, at.keys, HS, at.u > u_begin, at.ahead);
         }
+        begun = gemm_max(begun, seen);
     }
+    if (dk)             /* keys that no query saw */
+        FN(attention_clear)(dk + begun * a->dk.rs, a->dk.rs, u_end - begun, HS);
+    if (dv)
+        FN(attention_clear)(dv + begun * a->dv.rs, a->dv.rs, u_end - begun, HV);
     fnn_scratch_free(room.q);
 }
 
@@ -383,30 +418,13 @@ static void FN(attention_backward_keys)(void *ctx, fnn_size begin, fnn_size end)
     }
 }
 
-/* pull[t] = sum_j dy[t,j] y[t,j], for rows [begin, end) of all items */
-static void FN(attention_pulls)(void *ctx, fnn_size begin, fnn_size end)
-{
-    const FN(attention_args) *args = ctx;
-    const fnn_attention *a = args->about;
-    for (fnn_size i = begin; i < end; i++) {
-        const fnn_size item = i / a->T, t = i % a->T;
-        const REAL *restrict dy = args->dy + a->dy.at[item] + t * a->dy.rs, *restrict y = args->y + a->y.at[item] + t * a->y.rs;
-        REAL sum = 0;
-#pragma omp simd reduction(+ : sum)
-        for (fnn_size j = 0; j < a->HV; j++)
-            sum += dy[j] * y[j];
-        args->pull[i] = sum;
-    }
-}
-
 void FN(attention_backward)(REAL *dq, REAL *dk, REAL *dv, REAL *dmask, const REAL *dy, const REAL *y, const REAL *top, const REAL *total,
-                            const REAL *q, const REAL *k, const REAL *v, REAL *pull, const fnn_attention *about)
+                            const REAL *q, const REAL *k, const REAL *v, const fnn_attention *about)
 {
     FN(attention_args) args = { .about = about, .y = (REAL *)y, .top = (REAL *)top, .total = (REAL *)total, .dq = dq, .dk = dk, .dv = dv,
-                                .dmask = dmask, .pull = pull, .q = q, .k = k, .v = v, .dy = dy };
+                                .dmask = dmask, .q = q, .k = k, .v = v, .dy = dy };
     const fnn_size t_blocks = gemm_parts(about->T, TILE_T), u_blocks = gemm_parts(about->U, TILE_U);
     const int want_queries = dq || dmask, want_keys = dk || dv, threads = fnn_num_threads();
-    fnn_parallel_for(about->items * about->T, 1 + 16384 / (about->HV + 1), FN(attention_pulls), &args);
     if (want_queries && want_keys && (threads == 1 || about->items >= 4 * threads)) {
         fnn_parallel_for(about->items, fnn_attention_grain(about, about->T, about->U), FN(attention_backward_items), &args);
         return;

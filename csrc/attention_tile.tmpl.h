@@ -122,7 +122,7 @@ static void FN(attention_scores)(REAL *s, const REAL *a, fnn_size rsa, const REA
 {
     for (fnn_size i = 0; i < gemm_parts(m, GEMM_MR); i++) {
         fnn_size rows, row = FN(attention_panel)(m, i, &rows);
-        const fnn_size first = gemm_max(0, row - ahead) / GEMM_NR * GEMM_NR;        /* the first query that sees the panel's first key */
+        const fnn_size first = gemm_max(0, row - ahead) / VL * VL;        /* the first query that sees the panel's first key */
         for (fnn_size j = first; j < lanes; j += GEMM_NR)
             FN(attention_micros)[FROM_ROWS][lanes - j > VL][rows - 1](s + row * TILE_T + j, TILE_T, a + row * rsa, rsa, b + j, TILE_T, k,
                                                                       accumulate);
@@ -177,14 +177,17 @@ static void FN(attention_by_query)(REAL *c, fnn_size rsc, const REAL *tile, cons
     FN(attention_close_right)(&right);
 }
 
-/* c[u,:] += sum_t tile[u,t] b[t,:] */
+/* c[u,:] (+)= sum_t tile[u,t] b[t,:]: added in the first `added` rows, stored in the others */
 static void FN(attention_by_key)(REAL *c, fnn_size rsc, const REAL *tile, const REAL *b, fnn_size rsb, fnn_size queries, fnn_size keys,
-                                 fnn_size n, fnn_size ahead)
+                                 fnn_size n, fnn_size added, fnn_size ahead)
 {
     const FN(attention_right) right = FN(attention_open_right)(b, rsb, n, queries);
-    for (fnn_size i = 0; i < gemm_parts(keys, GEMM_MR); i++) {
-        fnn_size rows, row = FN(attention_panel)(keys, i, &rows);
-        FN(attention_rows)(c + row * rsc, rsc, tile + row * TILE_T, BY_ROWS, &right, rows, gemm_max(0, row - ahead), queries, 1);
+    for (int fresh = 0; fresh < 2; fresh++) {
+        const fnn_size begin = fresh ? added : 0, m = fresh ? keys - added : added;
+        for (fnn_size i = 0; i < gemm_parts(m, GEMM_MR); i++) {
+            fnn_size rows, row = begin + FN(attention_panel)(m, i, &rows);
+            FN(attention_rows)(c + row * rsc, rsc, tile + row * TILE_T, BY_ROWS, &right, rows, gemm_max(0, row - ahead), queries, !fresh);
+        }
     }
     FN(attention_close_right)(&right);
 }

@@ -21,8 +21,7 @@ cdef extern from "fastnn.h" nogil:
     void (*fnn_attention_forward[2])(void *y, void *top, void *total, const void *q, const void *k, const void *v,
                                      const fnn_attention *about)
     void (*fnn_attention_backward[2])(void *dq, void *dk, void *dv, void *dmask, const void *dy, const void *y, const void *top,
-                                      const void *total, const void *q, const void *k, const void *v, void *pull,
-                                      const fnn_attention *about)
+                                      const void *total, const void *q, const void *k, const void *v, const fnn_attention *about)
 
 
 cdef struct Matrices:
@@ -271,7 +270,6 @@ def scaled_dot_product_attention_backward(dy, saved, *, needs=None, bint is_caus
     if mask is not None:
         mask = open_array(mask, &mask_)
         a.set_mask(&mask_)
-    cdef Workspace pull = Workspace(total_.size * 8)
     dq = dk = dv = dmask = None
     dq_.data = dk_.data = dv_.data = dmask_.data = NULL
     joint = a.new_joint(&q_, &k_, &v_, &dq_, &dk_, &dv_) if needs is None or needs[0] and needs[1] and needs[2] else None
@@ -287,5 +285,5 @@ def scaled_dot_product_attention_backward(dy, saved, *, needs=None, bint is_caus
         dmask = a.new(&dmask_, NULL, a.about.T, a.about.U, NULL)
     with nogil:
         fnn_attention_backward[a.dtype](dq_.data, dk_.data, dv_.data, dmask_.data, dy_.data, y_.data, top_.data, total_.data,
-                                        q_.data, k_.data, v_.data, pull.data, &a.about)
+                                        q_.data, k_.data, v_.data, &a.about)
     return tuple([g if g is None else _sum_to(g, x.shape) for g, x in ((dq, q), (dk, k), (dv, v), (dmask, mask))])

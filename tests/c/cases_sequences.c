@@ -154,6 +154,6 @@ CASE(attention_backward)
             CALL(attention_forward)(y, top, total, a.q, a.k, a.v, &a.about);
             void *dq = out(r, a.q_size), *dk = out(r, a.k_size), *dv = out(r, a.v_size);
             void *dmask = variant == 3 ? out(r, a.rows * a.about.U) : NULL;
-            CALL(attention_backward)(dq, dk, dv, dmask, dy, y, top, total, a.q, a.k, a.v, work(r, a.rows, OF_TYPE), &a.about);
+            CALL(attention_backward)(dq, dk, dv, dmask, dy, y, top, total, a.q, a.k, a.v, &a.about);
         }
 }
