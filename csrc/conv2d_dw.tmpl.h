@@ -204,7 +204,7 @@ static void FN(conv_framed_dw_block)(void *ctx, fnn_size begin, fnn_size end)
                 }
         for (fnn_size l = 0; l < filters; l += VL)  /* dw[k0 + l, c0, 0, 0] of partial sum ib */
             FN(deinterleave)((REAL *)args->out + (ib * g->K + k0 + l) * taps + c0 * RS, taps, sums + l / VL * sums_half,
-                             fnn_min(VL, filters - l), channels * RS);
+                             fnn_min(VL, filters - l), channels * RS, -(REAL)INFINITY);
     }
     fnn_scratch_free(frames);
     fnn_scratch_free(turned);
