@@ -2,6 +2,13 @@
 
 from typing import Any
 
+fits_axis: Any
+fits_float: Any
+fits_linear: Any
+fits_matmul: Any
+fits_pair: Any
+fits_rows: Any
+
 def abs_backward(dy: Any, saved: Any) -> tuple[Any, ...]: ...
 def abs_forward(x: Any) -> tuple[Any, Any]: ...
 def adam_step(params: Any, grads: Any, ms: Any, vs: Any, scales_m: Any, scales_v: Any, lr: Any, beta1: Any, beta2: Any, eps: Any, weight_decay: Any, decoupled: Any) -> None: ...

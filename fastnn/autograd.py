@@ -149,7 +149,7 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
     This is the whole rule, the same for every op. Returns a Tensor, or a tuple of them. Where there are kernels, what runs is the same
     rule compiled (kernels/tape.pxi); this is its definition, here as `apply_in_python`.
     """
-    forward, back, takes_needs, check = ACTIVE[op.name]
+    forward, back, takes_needs, check, fits = ACTIVE[op.name]
     arrays = []
     record = False
     for x in inputs:
@@ -159,7 +159,7 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
                 record = True
         else:
             arrays.append(x)
-    if check is not None:
+    if check is not None and (fits is None or not fits(*arrays, **attrs)):
         check(*arrays, **attrs)
     y, saved = forward(*arrays, **attrs)
     return _wrap(op.name, y, saved, back if record else None, takes_needs, inputs, attrs)

@@ -1,5 +1,6 @@
 """How kernels open arrays and make results (fastnn/kernels/ndarray.pxi): by fields and by the buffer protocol, with one outcome."""
 
+import itertools
 import pickle
 
 import numpy as np
@@ -113,3 +114,32 @@ def test_large_results_give_their_memory_back(fields):
 def test_what_is_no_array_is_told():
     with pytest.raises(TypeError, match="list"):
         compiled.relu_forward([1.0, 2.0])
+
+
+# ---- the glance before the check (fastnn/kernels/fits.pxi) ---------------------------------------------------------------------------
+GLANCED = [op for op in nn.ops.registry.OPS.values() if op.fits is not None]
+CANDIDATES = [
+    *[np.ones(shape, dtype) for dtype in (np.float32, np.float64, np.int64) for shape in ((), (3,), (1,), (2, 3), (3, 2), (2, 3, 3), (0, 3))],
+    None, 2.0, 3, True, "3", [1.0, 2.0, 3.0], np.float32(2), np.ones((2, 3), np.float32).astype(">f4"), np.ones((2, 3)).view(Named)]
+ATTRIBUTES = {"softmax": [{"dim": d} for d in (0, 1, 2, -1, 2**70, True, 1.0)], "log_softmax": [{"dim": d} for d in (0, 1, -1, -2**70)],
+              "layer_norm": [{"normalized_shape": s, "eps": 1e-5} for s in ((3,), (2, 3), (), (2**70,), (True,), (3.0,), [3])],
+              "rms_norm": [{"normalized_shape": s, "eps": 1e-5} for s in ((3,), (2, 3), (), (-1,))]}
+
+
+@pytest.mark.parametrize("op", GLANCED, ids=lambda op: op.name)
+def test_what_fits_passes_the_check(op):
+    """Of all combinations, wrong ones mostly, those that fit pass the check; and the usual call does fit."""
+    assert any(op.fits(*s.cast("float32"), **s.attrs) for s in op.samples())
+    seen = set()
+    for attrs in ATTRIBUTES.get(op.name, [{}]):
+        for inputs in itertools.product(CANDIDATES, repeat=len(op.inputs)):
+            fits = op.fits(*inputs, **attrs)
+            seen.add(fits)
+            if fits:
+                op.check(*inputs, **attrs)
+    assert seen == {True, False}
+    assert not op.fits() and not op.fits(*[CANDIDATES[3]] * 4)
+
+
+def test_without_fields_nothing_fits(protocol):
+    assert not any(op.fits(*s.cast("float32"), **s.attrs) for op in GLANCED for s in op.samples())

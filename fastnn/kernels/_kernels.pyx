@@ -7,6 +7,7 @@ by the record's `check` (fastnn/ops); no arithmetic happens here. `common.pxi` s
 
 include "ndarray.pxi"
 include "common.pxi"
+include "fits.pxi"
 include "runtime.pxi"
 include "map.pxi"
 include "activation.pxi"

@@ -6,6 +6,8 @@ cdef extern from "fastnn.h" nogil:
     int fnn_broadcast_plan(fnn_broadcast *plan, Py_ssize_t *y_shape, int a_ndim, const Py_ssize_t *a_shape,
                            int b_ndim, const Py_ssize_t *b_shape)
 
+cdef enum: MAP_WORK = 8                             # what an element costs, in multiply-adds, more or less
+
 ctypedef void (*map1_fn)(void *y, const void *x, Py_ssize_t n) noexcept nogil
 ctypedef void (*map1p_fn)(void *y, const void *x, Py_ssize_t n, double p) noexcept nogil
 ctypedef void (*map1pq_fn)(void *y, const void *x, Py_ssize_t n, double p, double q) noexcept nogil
@@ -20,8 +22,9 @@ cdef object map1(map1_fn *kernel, object x):
     cdef Array x_, y_
     x = open_array(x, &x_)
     y = new_like(&y_, &x_)
-    with nogil:
-        kernel[x_.dtype](y_.data, x_.data, x_.size)
+    others = let_others_run(x_.size * MAP_WORK)
+    kernel[x_.dtype](y_.data, x_.data, x_.size)
+    run_again(others)
     return y
 
 
@@ -29,8 +32,9 @@ cdef object map1p(map1p_fn *kernel, object x, double p):
     cdef Array x_, y_
     x = open_array(x, &x_)
     y = new_like(&y_, &x_)
-    with nogil:
-        kernel[x_.dtype](y_.data, x_.data, x_.size, p)
+    others = let_others_run(x_.size * MAP_WORK)
+    kernel[x_.dtype](y_.data, x_.data, x_.size, p)
+    run_again(others)
     return y
 
 
@@ -38,8 +42,9 @@ cdef object map1pq(map1pq_fn *kernel, object x, double p, double q):
     cdef Array x_, y_
     x = open_array(x, &x_)
     y = new_like(&y_, &x_)
-    with nogil:
-        kernel[x_.dtype](y_.data, x_.data, x_.size, p, q)
+    others = let_others_run(x_.size * MAP_WORK)
+    kernel[x_.dtype](y_.data, x_.data, x_.size, p, q)
+    run_again(others)
     return y
 
 
@@ -48,8 +53,9 @@ cdef object map2(map2_fn *kernel, object a, object b):
     a = open_array(a, &a_)
     b = open_array(b, &b_)
     y = new_like(&y_, &b_)
-    with nogil:
-        kernel[b_.dtype](y_.data, a_.data, b_.data, b_.size)
+    others = let_others_run(b_.size * MAP_WORK)
+    kernel[b_.dtype](y_.data, a_.data, b_.data, b_.size)
+    run_again(others)
     return y
 
 
@@ -58,8 +64,9 @@ cdef object map2p(map2p_fn *kernel, object a, object b, double p):
     a = open_array(a, &a_)
     b = open_array(b, &b_)
     y = new_like(&y_, &b_)
-    with nogil:
-        kernel[b_.dtype](y_.data, a_.data, b_.data, b_.size, p)
+    others = let_others_run(b_.size * MAP_WORK)
+    kernel[b_.dtype](y_.data, a_.data, b_.data, b_.size, p)
+    run_again(others)
     return y
 
 
@@ -68,8 +75,9 @@ cdef object map2pq(map2pq_fn *kernel, object a, object b, double p, double q):
     a = open_array(a, &a_)
     b = open_array(b, &b_)
     y = new_like(&y_, &b_)
-    with nogil:
-        kernel[b_.dtype](y_.data, a_.data, b_.data, b_.size, p, q)
+    others = let_others_run(b_.size * MAP_WORK)
+    kernel[b_.dtype](y_.data, a_.data, b_.data, b_.size, p, q)
+    run_again(others)
     return y
 
 
@@ -109,6 +117,7 @@ cdef object broadcast2(broadcast_fn *kernel, object a, object b):
         number_to(a_.dtype, &b_)
     ndim = fnn_broadcast_plan(&plan, shape, a_.ndim, a_.shape, b_.ndim, b_.shape)
     y = new_array(&y_, a_.dtype, ndim, shape)
-    with nogil:
-        kernel[y_.dtype](y_.data, a_.data, b_.data, &plan)
+    others = let_others_run(y_.size * MAP_WORK)
+    kernel[y_.dtype](y_.data, a_.data, b_.data, &plan)
+    run_again(others)
     return y

@@ -69,27 +69,32 @@ def watch_tape():
     _watching = True
 
 
-cdef object new_node(object name, object row, object saved, object attrs, tuple inputs, object y, object dtype):
-    """The Node of an op with one output; autograd._wrap does the same."""
-    cdef list versions = []
-    cdef list parents = []
+cdef inline void give(tuple to, Py_ssize_t i, object item) noexcept:
+    """to[i] = item, in a tuple from PyTuple_New."""
+    Py_INCREF(item)                                 # SET_ITEM takes a reference over
+    PyTuple_SET_ITEM(to, i, item)
+
+
+cdef object new_node(object name, tuple row, object saved, object attrs, tuple inputs, Py_ssize_t tensors, object y, object dtype):
+    """The Node of an op with one output, of whose inputs so many are tensors; autograd._wrap does the same."""
+    cdef Py_ssize_t i, seen = 0, count = PyTuple_GET_SIZE(inputs)
+    cdef tuple versions = PyTuple_New(tensors), parents = PyTuple_New(count)
     cdef object x, data, version, made_by
-    for x in inputs:
-        if not PyObject_TypeCheck(x, <PyTypeObject *>_Tensor):
-            parents.append(None)
-            continue
-        version = slot(x, T_version)
-        data = slot(x, T_data)
-        versions.append((version, (<list>version)[0], <uintptr_t><PyObject *>data))
-        if slot(x, T_requires_grad):
-            made_by = slot(x, T_node)
-            parents.append(x if made_by is None else (made_by, slot(x, T_index)))
-        else:
-            parents.append(None)
+    for i in range(count):
+        x = nth(inputs, i)
+        made_by = None
+        if PyObject_TypeCheck(x, <PyTypeObject *>_Tensor):
+            version, data = slot(x, T_version), slot(x, T_data)
+            give(versions, seen, (version, (<list>version)[0], <uintptr_t><PyObject *>data))
+            seen += 1
+            if slot(x, T_requires_grad):
+                made_by = slot(x, T_node)
+                made_by = x if made_by is None else (made_by, slot(x, T_index))
+        give(parents, i, made_by)
     node = make(_Node)
     put(node, N_name, name)
-    put(node, N_backward, (<tuple>row)[1])
-    put(node, N_takes_needs, (<tuple>row)[2])
+    put(node, N_backward, row[1])
+    put(node, N_takes_needs, row[2])
     put(node, N_saved, saved)
     put(node, N_attrs, attrs)
     put(node, N_parents, parents)
@@ -106,23 +111,26 @@ def apply(op, *inputs, **attrs):
     cdef bint record = False
     cdef object x, data, base, node
     name = op.name
-    row = <tuple>(<dict>_active)[name]
-    values = []
-    for x in inputs:
+    cdef tuple row = <tuple>(<dict>_active)[name], arrays
+    cdef Py_ssize_t i, tensors = 0, count = PyTuple_GET_SIZE(inputs)
+    arrays = PyTuple_New(count)
+    for i in range(count):
+        x = nth(inputs, i)
         if PyObject_TypeCheck(x, <PyTypeObject *>_Tensor):
-            (<list>values).append(slot(x, T_data))
+            tensors += 1
+            data = slot(x, T_data)
             if slot(x, T_requires_grad):
                 record = True
         else:
-            (<list>values).append(x)
-    arrays = tuple(<list>values)
+            data = x
+        give(arrays, i, data)
     cdef PyObject *keywords = <PyObject *>attrs if attrs else NULL
-    if (<tuple>row)[3] is not None:
-        PyObject_Call((<tuple>row)[3], arrays, keywords)
-    y, saved = PyObject_Call((<tuple>row)[0], arrays, keywords)
-    record = record and (<tuple>row)[1] is not None
+    if row[3] is not None and not (type(row[4]) is Fits and (<Fits>row[4]).test(arrays, attrs)):
+        PyObject_Call(row[3], arrays, keywords)
+    y, saved = PyObject_Call(row[0], arrays, keywords)
+    record = record and row[1] is not None
     if _watching or type(y) is not _ndarray:
-        return _wrap_slowly(name, y, saved, (<tuple>row)[1] if record else None, (<tuple>row)[2], inputs, attrs)
+        return _wrap_slowly(name, y, saved, row[1] if record else None, row[2], inputs, attrs)
     t = make(_Tensor)
     put(t, T_data, y)
     put(t, T_grad, None)
@@ -130,7 +138,7 @@ def apply(op, *inputs, **attrs):
     node = None
     if record and _tape_state.enabled:
         dtype = y.dtype
-        node = new_node(name, row, saved, attrs, inputs, y, dtype)
+        node = new_node(name, row, saved, attrs, inputs, tensors, y, dtype)
         if not (dtype is _float32 or dtype is _float64 or dtype.kind == "f"):
             node = None
     put(t, T_node, node)

@@ -55,7 +55,7 @@ def activation(name: str, formula: str, fast_numpy: Callable[..., Any], call: Ca
         name=name, family="activation", inputs=("x",), formula=formula,
         forward=kernel(f"{name}_forward"), backward=kernel(f"{name}_backward"),
         ref_forward=getattr(reference, f"{name}_forward"), ref_backward=getattr(reference, f"{name}_backward"),
-        check=float_check(name), samples=draw, fast_numpy=fast_numpy,
+        check=float_check(name), fits=kernel("fits_float"), samples=draw, fast_numpy=fast_numpy,
         errors=(("integers", lambda: call(tensor([1, 2])), DTypeError, (name, "int64", "float32")),),
         bench={"2048x512": lambda: values("2048x512", 2048, 512, **attrs)},
         flops=lambda n: flops * n, bytes=lambda n: 8 * n, slack=slack))

@@ -67,6 +67,7 @@ class Op:
     forward, backward the kernels; None means that the definition is what runs (views, which NumPy does without work)
     ref_forward, ref_backward   the definition, from fastnn/reference; same signatures
     check             check(*inputs, **attrs): raises a FastnnError before any work; runs before either implementation
+    fits              compiled: fits(*inputs, **attrs) is True where a glance shows that `check` would pass; then it is left out
     samples           tiny named calls for the laws
     errors            rows (what, call, exception type, words): call() must raise that type, its message containing each of the words
     fast_numpy        the best plain-NumPy expression, fast_numpy(*inputs, **attrs) -> y: the opponent in benchmarks
@@ -90,6 +91,7 @@ class Op:
     forward: Callable[..., Any] | None = None
     backward: Callable[..., Any] | None = None
     check: Callable[..., None] | None = None
+    fits: Callable[..., bool] | None = None
     errors: tuple[tuple[str, Callable[[], Any], type[Exception], tuple[str, ...]], ...] = ()
     fast_numpy: Callable[..., Any] | None = None
     bench: Mapping[str, Callable[[], Sample]] = field(default_factory=dict)
@@ -113,8 +115,9 @@ class Op:
 
 OPS: dict[str, Op] = {}
 
-# What runs when an op is called: (forward, backward, does backward take `needs`, check). fastnn.backend rewrites rows of this table.
-ACTIVE: dict[str, tuple[Callable[..., Any], Callable[..., Any] | None, bool, Callable[..., None] | None]] = {}
+# What runs when an op is called: (forward, backward, does backward take `needs`, check, fits). fastnn.backend rewrites rows of this table.
+ACTIVE: dict[str, tuple[Callable[..., Any], Callable[..., Any] | None, bool, Callable[..., None] | None,
+                        Callable[..., bool] | None]] = {}
 
 
 # Names of ops that a function of the user replaces for now (backend.use_kernel): no fusion may leave them out.
@@ -133,7 +136,7 @@ def takes_needs(backward: Callable[..., Any] | None) -> bool:
 
 def activate(op: Op, forward: Callable[..., Any], backward: Callable[..., Any] | None) -> None:
     """Make this pair run when `op` is called."""
-    ACTIVE[op.name] = (forward, backward, takes_needs(backward), op.check)
+    ACTIVE[op.name] = (forward, backward, takes_needs(backward), op.check, op.fits)
     if op.places is not None and backward is not None and backward in op.kernels:
         PLACES[backward] = op.places
 

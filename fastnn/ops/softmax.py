@@ -75,7 +75,7 @@ SOFTMAX = register(Op(
     name="softmax", family="softmax", inputs=("x",), formula="y = exp(x) / sum exp(x)",
     forward=kernel("softmax_forward"), backward=kernel("softmax_backward"),
     ref_forward=reference.softmax_forward, ref_backward=reference.softmax_backward,
-    check=check("softmax"), samples=softmax_samples, errors=errors("softmax"), fast_numpy=fast_softmax, bench=BENCH,
+    check=check("softmax"), fits=kernel("fits_axis"), samples=softmax_samples, errors=errors("softmax"), fast_numpy=fast_softmax, bench=BENCH,
     flops=lambda n, axis: 4 * n, bytes=lambda n, axis: 8 * n, terms=lambda n, axis: axis,
 ))
 
@@ -83,7 +83,7 @@ LOG_SOFTMAX = register(Op(
     name="log_softmax", family="softmax", inputs=("x",), formula="y = x - log sum exp(x)",
     forward=kernel("log_softmax_forward"), backward=kernel("log_softmax_backward"),
     ref_forward=reference.log_softmax_forward, ref_backward=reference.log_softmax_backward,
-    check=check("log_softmax"), samples=samples, errors=errors("log_softmax"), fast_numpy=fast_log_softmax, bench=BENCH,
+    check=check("log_softmax"), fits=kernel("fits_axis"), samples=samples, errors=errors("log_softmax"), fast_numpy=fast_log_softmax, bench=BENCH,
     flops=lambda n, axis: 4 * n, bytes=lambda n, axis: 8 * n, terms=lambda n, axis: axis,
 ))
 
