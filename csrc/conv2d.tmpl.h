@@ -167,6 +167,7 @@ static void FN(conv_turn)(REAL *turned, const REAL *w, const fnn_window *back)
 #include "interleave.tmpl.h"
 #include "winograd.tmpl.h"
 #include "winograd_dw.tmpl.h"
+#include "conv2d_frame.tmpl.h"
 #include "conv2d_pixels.tmpl.h"
 #include "conv2d_dw.tmpl.h"
 

@@ -23,9 +23,10 @@ enum {
     CONV_DW_PIXELS = 512,                           /* conv2d_dw.tmpl.h: outputs in a band, */
     CONV_DW_CHANNELS = 16,                          /* channels worth turning dy for, */
     CONV_DW_SUMS = 1 << 18, CONV_DW_FRAME = 1 << 19,        /* sums that a thread holds, and elements of its frames */
-    PIXELS_CHANNELS = 6, PIXELS_FILTERS = 12,       /* conv2d_pixels.tmpl.h: channels and filters in a group from which it wins, */
+    PIXELS_FILTERS = 12, PIXELS_LANES = 16,         /* conv2d_pixels.tmpl.h: filters in a group from which it wins, channels to interleave, */
     PIXELS_TAPS = 288,                              /* taps in a block, so that a panel of filters stays in an L1 cache, */
-    PIXELS_TAPS_LEAST = 128, PIXELS_OUTPUTS = 128,  /* taps, and outputs of all images, from which it wins; */
+    PIXELS_TAPS_LEAST = 128, PIXELS_TAPS_STRIDED = 16,      /* taps (at a stride: columns cost more), */
+    PIXELS_OUTPUTS = 64,                            /* and outputs of all images, from which it wins; */
     PIXELS_FRAME = 1 << 17, PIXELS_FRAME_MOST = 1 << 18,    /* elements of a frame to aim at, and that fit; */
     PIXELS_WEIGHTS = 3 << 19,                       /* elements of the filters that fit, */
     PIXELS_WEIGHTS_OF_IMAGE = 1 << 15               /* and for which one image more is taken into a frame */
@@ -80,13 +81,16 @@ static inline pixels_cut pixels_cut_rows(const fnn_window *g)
     return cut;
 }
 
+/* From one plane of a frame to the next: an odd number of cache lines, so that the planes do not share places in the caches. */
+static inline fnn_size conv_plane(fnn_size elements) { return (fnn_ceil_div(elements, 16) | 1) * 16; }
+
 /* It wins where columns would cost much to make: many taps, or strides; and over the direct method where that would compute much in vain.
- * A frame has whole vectors of channels. */
+ * Many channels are interleaved, in whole vectors. */
 static inline int conv_is_pixels(const fnn_window *g)
 {
     const fnn_size Cg = g->C / g->G, Kg = g->K / g->G, taps = conv_taps(g);
     const fnn_size halo = g->dh * (g->R - 1) + 1, seen = g->Q + g->dw * (g->S - 1);
-    if (conv_is_pointwise(g) || Cg < PIXELS_CHANNELS || Kg < PIXELS_FILTERS || taps < PIXELS_TAPS_LEAST || g->K > PIXELS_WEIGHTS / taps
+    if (g->R * g->S == 1 || Kg < PIXELS_FILTERS || taps < (g->sw > 1 && g->S > 1 ? PIXELS_TAPS_STRIDED : PIXELS_TAPS_LEAST) || g->K > PIXELS_WEIGHTS / taps
         || g->N * g->P * g->Q < PIXELS_OUTPUTS || (conv_is_direct(g) && 5 * seen <= 6 * g->Q)) return 0;
     const fnn_size room = PIXELS_FRAME_MOST / Cg, pitch = (g->Q + g->dw * (g->S - 1) / g->sw) * g->sw;
     return pitch <= room && halo <= room / pitch && g->R <= PIXELS_TAPS && g->S <= PIXELS_TAPS;

@@ -1,8 +1,10 @@
 /* conv2d_pixels.tmpl.h -- convolution without columns: a matrix product that reads the image itself. Included by conv2d.tmpl.h.
  *
  * Math       y[k, p, q] = b[k] + sum over taps t = (c,r,s) of w[k, t] * x[c, p*sh - ph + r*dh, q*sw - pw + s*dw]
- * Layout     A frame: some rows of an image with their padding, [C/VL][row][column mod sw][column / sw][VL]. So what neighbouring outputs
- *            (p, q), (p, q+1) see through one tap is VL numbers apart, whatever the stride, and a tap is an offset into the frame.
+ * Layout     A frame: some rows of an image with their padding, [C/lanes][row][column mod sw][column / sw][lanes], with VL channels side by
+ *            side; or one, where that would be mostly zeros. So what neighbouring outputs (p, q), (p, q+1) see through one tap is a
+ *            constant apart, whatever the stride, and a tap is an offset into the frame. (Planes for many channels, one lane: 3x3
+ *            stride 2 loses a tenth, as a tile then reads twice the cache lines.)
  *            Filters in panels of NR = 2 VL, as two halves [tap][VL]; y of a panel [half][pixel][VL] before it is dealt out to planes.
  * Method     For each frame: panel of filters by panel, block of taps by block: tiles of up to MR neighbouring outputs x NR filters in
  *            registers, as in a matrix product whose left operand is the frame. Nothing of the column matrix is ever written.
@@ -18,15 +20,17 @@ typedef struct {
     pixels_cut cut;
     const fnn_size *offset;                         /* [tap] in the frame */
     const REAL *u;                                  /* [panel][half][tap][VL] */
-    REAL *frame;
+    REAL *frame;                                    /* or the image itself */
     fnn_size n, images, h, p0, p1;                  /* the frame: images, group, rows of output */
-    fnn_size rows, image_step;                      /* its rows per image; from one image in it to the next */
+    fnn_size lanes, rows;                           /* channels side by side; its rows per image; */
+    fnn_size group, image;                          /* from such channels to the next, and from one image to the next */
+    int in_place;                                   /* whether the images can be read where they lie */
 } FN(pixels_args);
 
-/* out[i, filter] = (start of the sum) + sum over taps t of x[offset[t] + i * VL] * u[t, filter], for `rows` rows of mr outputs each and nv
- * halves of a panel (constants); x_step, out_step: from row to row; out_half, u_half: from half to half */
-FNN_INLINE void FN(pixels_product)(const fnn_size nv, const fnn_size rows, const fnn_size mr, REAL *out, fnn_size out_step,
-                                   fnn_size out_half, const REAL *x, fnn_size x_step, const REAL *u, fnn_size u_half,
+/* out[i, filter] = (start of the sum) + sum over taps t of x[offset[t] + i * lanes] * u[t, filter], for `rows` rows of mr outputs each and nv
+ * halves of a panel; x_step, out_step: from row to row; out_half, u_half: from half to half */
+FNN_INLINE void FN(pixels_product)(const fnn_size lanes, const fnn_size nv, const fnn_size rows, const fnn_size mr, REAL *out,
+                                   fnn_size out_step, fnn_size out_half, const REAL *x, fnn_size x_step, const REAL *u, fnn_size u_half,
                                    const fnn_size *offset, fnn_size taps, const REAL *bias)
 {
     vec acc[2][WINO_MR][2];
@@ -47,7 +51,7 @@ FNN_INLINE void FN(pixels_product)(const fnn_size nv, const fnn_size rows, const
         for (fnn_size p = 0; p < rows; p++)
 #pragma GCC unroll 16
             for (fnn_size i = 0; i < mr; i++) {
-                const vec pixel = v_set(x_t[p * x_step + i * VL]);
+                const vec pixel = v_set(x_t[p * x_step + i * lanes]);
 #pragma GCC unroll 2
                 for (fnn_size j = 0; j < nv; j++)
                     acc[p][i][j] += pixel * w[j];
@@ -64,43 +68,59 @@ FNN_INLINE void FN(pixels_product)(const fnn_size nv, const fnn_size rows, const
 
 typedef void FN(pixels_product_fn)(REAL *out, fnn_size out_step, fnn_size out_half, const REAL *x, fnn_size x_step, const REAL *u,
                                    fnn_size u_half, const fnn_size *offset, fnn_size taps, const REAL *bias);
-#define PIXELS_PRODUCT(nv, rows, mr)                                                                                           \
-    static void FN(pixels_product_##nv##rows##_##mr)(                                                                          \
+#define PIXELS_PRODUCT(of, lanes, nv, rows, mr)                                                                                \
+    static void FN(pixels_product_##of##nv##rows##_##mr)(                                                                      \
         REAL *out, fnn_size out_step, fnn_size out_half, const REAL *x, fnn_size x_step, const REAL *u, fnn_size u_half,       \
         const fnn_size *offset, fnn_size taps, const REAL *bias)                                                               \
-    { FN(pixels_product)(nv, rows, mr, out, out_step, out_half, x, x_step, u, u_half, offset, taps, bias); }
-#define PIXELS_11(mr) PIXELS_PRODUCT(1, 1, mr)
-#define PIXELS_12(mr) PIXELS_PRODUCT(1, 2, mr)
-#define PIXELS_21(mr) PIXELS_PRODUCT(2, 1, mr)
-#define PIXELS_22(mr) PIXELS_PRODUCT(2, 2, mr)
+    { FN(pixels_product)(lanes, nv, rows, mr, out, out_step, out_half, x, x_step, u, u_half, offset, taps, bias); }
+#define PIXELS_1_11(mr) PIXELS_PRODUCT(plane, 1, 1, 1, mr)
+#define PIXELS_1_12(mr) PIXELS_PRODUCT(plane, 1, 1, 2, mr)
+#define PIXELS_1_21(mr) PIXELS_PRODUCT(plane, 1, 2, 1, mr)
+#define PIXELS_1_22(mr) PIXELS_PRODUCT(plane, 1, 2, 2, mr)
+#define PIXELS_11(mr) PIXELS_PRODUCT(, VL, 1, 1, mr)
+#define PIXELS_12(mr) PIXELS_PRODUCT(, VL, 1, 2, mr)
+#define PIXELS_21(mr) PIXELS_PRODUCT(, VL, 2, 1, mr)
+#define PIXELS_22(mr) PIXELS_PRODUCT(, VL, 2, 2, mr)
+WINO_LIST(PIXELS_1_11) WINO_LIST(PIXELS_1_12) WINO_LIST(PIXELS_1_21) WINO_HALF_LIST(PIXELS_1_22)
 WINO_LIST(PIXELS_11) WINO_LIST(PIXELS_12) WINO_LIST(PIXELS_21) WINO_HALF_LIST(PIXELS_22)
+#define PIXELS_NAME_1_11(mr) FN(pixels_product_plane11_##mr),
+#define PIXELS_NAME_1_12(mr) FN(pixels_product_plane12_##mr),
+#define PIXELS_NAME_1_21(mr) FN(pixels_product_plane21_##mr),
+#define PIXELS_NAME_1_22(mr) FN(pixels_product_plane22_##mr),
 #define PIXELS_NAME_11(mr) FN(pixels_product_11_##mr),
 #define PIXELS_NAME_12(mr) FN(pixels_product_12_##mr),
 #define PIXELS_NAME_21(mr) FN(pixels_product_21_##mr),
 #define PIXELS_NAME_22(mr) FN(pixels_product_22_##mr),
-/* [nv - 1][rows - 1][mr - 1]; two rows of two halves only for up to MR / 2 outputs */
-static FN(pixels_product_fn) *const FN(pixels_products)[2][2][WINO_MR] = {
-    { { WINO_LIST(PIXELS_NAME_11) }, { WINO_LIST(PIXELS_NAME_12) } },
-    { { WINO_LIST(PIXELS_NAME_21) }, { WINO_HALF_LIST(PIXELS_NAME_22) } },
+/* [lanes > 1][nv - 1][rows - 1][mr - 1]; two rows of two halves only for up to MR / 2 outputs */
+static FN(pixels_product_fn) *const FN(pixels_products)[2][2][2][WINO_MR] = {
+    { { { WINO_LIST(PIXELS_NAME_1_11) }, { WINO_LIST(PIXELS_NAME_1_12) } },
+      { { WINO_LIST(PIXELS_NAME_1_21) }, { WINO_HALF_LIST(PIXELS_NAME_1_22) } } },
+    { { { WINO_LIST(PIXELS_NAME_11) }, { WINO_LIST(PIXELS_NAME_12) } },
+      { { WINO_LIST(PIXELS_NAME_21) }, { WINO_HALF_LIST(PIXELS_NAME_22) } } },
 };
 #undef PIXELS_PRODUCT
 
 /* ---- the frame ---------------------------------------------------------------------------------------------------------- */
 
-/* Groups of VL channels of all images of the frame, [begin, end) */
+/* Groups of channels, of all images of the frame, [begin, end) */
 static void FN(pixels_frame_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(pixels_args) *args = ctx;
     const fnn_window *g = args->g;
     const pixels_cut cut = args->cut;
-    const fnn_size H = g->H, W = g->W, Cg = g->C / g->G, rows = args->rows, groups = fnn_ceil_div(Cg, VL);
+    const fnn_size H = g->H, W = g->W, Cg = g->C / g->G, rows = args->rows, groups = fnn_ceil_div(Cg, args->lanes);
     const fnn_size top = args->p0 * g->sh - g->ph;                              /* row of the image that is row 0 of the frame */
+    for (fnn_size item = begin; item < end && args->lanes == 1; item++)
+        FN(frame_of_plane)(args->frame + item * args->group, rows, g->sw, cut.width,
+                           args->x + ((args->n + item / Cg) * g->C + args->h * Cg + item % Cg) * H * W, H, W, top, -g->pw);
+    if (args->lanes == 1)
+        return;
     const fnn_size first = fnn_min(fnn_max(top, 0), H), last = fnn_max(first, fnn_min(top + rows, H));
     REAL *pixels = fnn_scratch_alloc(fnn_max(1, (last - first) * W) * VL * sizeof(REAL));
     for (fnn_size item = begin; item < end; item++) {
         const fnn_size n = args->n + item / groups, group = item % groups;
         const fnn_size c = args->h * Cg + group * VL, lanes = fnn_min(VL, Cg - group * VL);
-        REAL *frame = args->frame + item * rows * cut.pitch * VL;
+        REAL *frame = args->frame + item * args->group;
         FN(interleave)(pixels, args->x + ((n * g->C + c) * H + first) * W, H * W, lanes, (last - first) * W);
         memset(frame, 0, rows * cut.pitch * VL * sizeof(REAL));
         for (fnn_size i = first; i < last; i++) {
@@ -130,7 +150,7 @@ static void FN(pixels_filters_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_window *g = args->g;
     const fnn_size taps = conv_taps(g), Kg = g->K / g->G, P = g->P, Q = g->Q, rows = args->p1 - args->p0;
     const fnn_size out_half = args->images * rows * Q * VL;
-    const fnn_size x_step = g->sh * args->cut.pitch * VL, panels = fnn_ceil_div(Kg, WINO_NR);
+    const fnn_size x_step = g->sh * args->cut.pitch * args->lanes, panels = fnn_ceil_div(Kg, WINO_NR);
     REAL *out = fnn_scratch_alloc(2 * out_half * sizeof(REAL));
     for (fnn_size kb = begin; kb < end; kb++) {
         const fnn_size k = args->h * Kg + kb * WINO_NR, filters = fnn_min(WINO_NR, Kg - kb * WINO_NR), nv = filters > VL ? 2 : 1;
@@ -146,9 +166,9 @@ static void FN(pixels_filters_block)(void *ctx, fnn_size begin, fnn_size end)
                     height = fnn_min(together, rows - p);
                     for (fnn_size tile = 0; tile < tiles; tile++) {
                         const fnn_size q = FN(wino_panel)(Q, tiles, tile), mr = FN(wino_panel)(Q, tiles, tile + 1) - q;
-                        FN(pixels_products)[nv - 1][height - 1][mr - 1](
+                        FN(pixels_products)[args->lanes > 1][nv - 1][height - 1][mr - 1](
                             out + ((n * rows + p) * Q + q) * VL, Q * VL, out_half,
-                            args->frame + n * args->image_step + p * x_step + q * VL, x_step,
+                            args->frame + n * args->image + p * x_step + q * args->lanes, x_step,
                             u + t * VL, taps * VL, args->offset + t, fnn_min(PIXELS_TAPS, taps - t), t == 0 ? bias : NULL);
                     }
                 }
@@ -160,15 +180,24 @@ static void FN(pixels_filters_block)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(out);
 }
 
+/* Elements of a frame of so many rows that hold the channels side by side */
+static fnn_size FN(pixels_group)(const FN(pixels_args) *args, fnn_size rows)
+{
+    return args->in_place ? args->g->H * args->g->W : args->lanes > 1 ? rows * args->cut.pitch * VL : conv_plane(rows * args->cut.pitch);
+}
+
 /* Frames [begin, end): a frame is some rows of output of a group of an image, or of a group of several whole images */
 static void FN(pixels_frames)(void *ctx, fnn_size begin, fnn_size end)
 {
     FN(pixels_args) args = *(const FN(pixels_args) *)ctx;
     const fnn_window *g = args.g;
-    const fnn_size Cg = g->C / g->G, groups = fnn_ceil_div(Cg, VL), rows = (args.cut.rows - 1) * g->sh + args.cut.halo;
+    const fnn_size Cg = g->C / g->G, groups = fnn_ceil_div(Cg, args.lanes), rows = (args.cut.rows - 1) * g->sh + args.cut.halo;
     fnn_size *offset = fnn_scratch_alloc(conv_taps(g) * sizeof *offset);
     args.offset = offset;
-    args.frame = fnn_scratch_alloc(args.cut.images * groups * rows * args.cut.pitch * VL * sizeof(REAL));
+    if (args.in_place)
+        args.cut.pitch = g->W;
+    else
+        args.frame = fnn_scratch_alloc(args.cut.images * groups * FN(pixels_group)(&args, rows) * sizeof(REAL));
     args.rows = 0;
     for (fnn_size item = begin; item < end; item++) {
         args.p0 = item % args.cut.bands * args.cut.rows;
@@ -177,14 +206,18 @@ static void FN(pixels_frames)(void *ctx, fnn_size begin, fnn_size end)
         args.n = item / args.cut.bands / g->G * args.cut.images;
         args.images = fnn_min(args.cut.images, g->N - args.n);
         const fnn_size frame_rows = (args.p1 - args.p0 - 1) * g->sh + args.cut.halo;
+        args.group = FN(pixels_group)(&args, frame_rows);
         for (fnn_size c = 0, t = 0; frame_rows != args.rows && c < Cg; c++)
             for (fnn_size r = 0; r < g->R; r++)
                 for (fnn_size s = 0; s < g->S; s++, t++)
-                    offset[t] = ((c / VL * frame_rows + r * g->dh) * args.cut.pitch
-                                 + s * g->dw % g->sw * args.cut.width + s * g->dw / g->sw) * VL + c % VL;
+                    offset[t] = c / args.lanes * args.group + c % args.lanes
+                              + (r * g->dh * args.cut.pitch + s * g->dw % g->sw * args.cut.width + s * g->dw / g->sw) * args.lanes;
         args.rows = frame_rows;
-        args.image_step = groups * frame_rows * args.cut.pitch * VL;
-        fnn_parallel_for(args.images * groups, fnn_max(1, 8192 / (frame_rows * args.cut.pitch)), FN(pixels_frame_block), &args);
+        args.image = args.in_place ? g->C * args.group : groups * args.group;
+        if (args.in_place)
+            args.frame = (REAL *)args.x + (args.n * g->C + args.h * Cg) * args.group + args.p0 * g->sh * g->W;
+        else
+            fnn_parallel_for(args.images * groups, fnn_max(1, 131072 / args.group), FN(pixels_frame_block), &args);
         fnn_parallel_for(fnn_ceil_div(g->K / g->G, WINO_NR), 1, FN(pixels_filters_block), &args);
     }
     fnn_scratch_free(offset);
@@ -206,7 +239,10 @@ static void FN(pixels_pack_block)(void *ctx, fnn_size begin, fnn_size end)
 static void FN(conv_pixels_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, const fnn_window *g)
 {
     const fnn_size halves = 2 * g->G * fnn_ceil_div(g->K / g->G, WINO_NR), taps = conv_taps(g);
-    FN(pixels_args) args = { .y = y, .x = x, .bias = b, .least = relu ? 0 : -(REAL)INFINITY, .g = g, .cut = pixels_cut_rows(g) };
+    FN(pixels_args) args = { .y = y, .x = x, .bias = b, .least = relu ? 0 : -(REAL)INFINITY, .g = g, .cut = pixels_cut_rows(g),
+                             .lanes = g->C / g->G < PIXELS_LANES ? 1 : VL };
+    args.in_place = args.lanes == 1 && g->sw == 1 && g->ph == 0 && g->pw == 0 && g->Q + g->dw * (g->S - 1) <= g->W
+                 && (g->P - 1) * g->sh + args.cut.halo <= g->H;
     FN(pixels_pack_args) pack = { fnn_scratch_alloc(halves * taps * VL * sizeof(REAL)), w, g };
     args.u = pack.u;
     fnn_parallel_for(halves, fnn_max(1, 4096 / taps), FN(pixels_pack_block), &pack);
