@@ -4,33 +4,26 @@
  *
  *                y = A^T [ sum over channels of (G g G^T) * (B^T d B) ] A         * is by element
  *
- *            49 products per tile, channel and filter where the definition has 144. The matrices interpolate the product of two
- *            polynomials at 0, 1, -1, infinity and modulo x^2 + 1, where the product of two complex numbers takes three real ones:
- *
- *                  0 | 1  .  .  . -1  . |        | 1    .    .  |
- *                  1 | .  1  1  1  1  . |        | 1/4  1/4  1/4|                | 1  1  1  1  .  1  . |
- *                 -1 | . -1  1 -1  1  . |        | 1/4 -1/4  1/4|                | .  1 -1  .  1  1  . |
- *            B^T = i | . -1 -1  1  1  . |    G = | 1/2  .   -1/2|          A^T = | .  1  1 -1  . -1  . |
- *                    | . -1  1  1 -1  . |        | .    1/2  .  |                | .  1 -1  . -1 -1  1 |
- *                    | . -1  .  1  .  . |        |-1/2 -1/2  1/2|
- *                 oo | . -1  .  .  .  1 |        | .    .    1  |
+ *            46 products per tile, channel and filter where the definition has 144. The matrices, in winograd_points.tmpl.h, interpolate the
+ *            product of two polynomials at 0, 1, -1, infinity and modulo x^2 + 1, where numbers are complex. Where the output's sides are no
+ *            multiples of 4, the last tiles are smaller, with fewer products: for 4 x 4, 3, 2 or 1 outputs 46, 39, 28 and 21.
  *
  *            The usual matrices of F(4x4, 3x3) interpolate at 2 and -2 too: 36 products, but thirds and eighths to round and to
  *            amplify. These have additions and powers of two only. So small whole numbers are exact, as everywhere in fastnn,
  *            and the rounding error is a little below that of the direct sum: the sums are shorter. Measured, 256 channels, largest error over
  *            largest output, float32: direct 1.8e-6, here 0.7e-6, with 2 and -2 11e-6.
- * Symbols    window.h; U = G g G^T, V = B^T d B, M the sum of their products: 49 matrices each; NR = 2 VL filters make a panel
- * Layout     V [49][panel of tiles][C/VL][tile][VL],  U [49][channel][NR],  M [49][tile][NR]
+ * Symbols    window.h; U = G g G^T, V = B^T d B, M the sum of their products: 46 matrices each; NR = 2 VL filters make a panel
+ * Layout     V [46][panel of tiles][C/VL][tile][VL],  U [46][channel][NR],  M [46][tile][NR]; V and M with the tiles that have the product
  * Method     A band is some rows of tiles. Its V is made and stays in the cache; then, panel of filters by panel of filters: for
- *            each of the 49 a matrix product, the output transform, the bias. All transforms run on VL channels or filters at once.
+ *            each of the 46 a matrix product, the output transform, the bias. All transforms run on VL channels or filters at once.
  *            The filters are transformed once if they fit into scratch memory, else by each band, and then in the cache.
  * Infinity   A pixel that is not finite would reach all outputs of its tile. Outputs that are not finite are noticed, and the
  *            images they are in are convolved again by columns. That serves overflow of the transforms too.
- * Cost       98 ceil(P/4) ceil(Q/4) N C K flop in products; some 300 additions per tile and channel, tile and filter, channel and filter
+ * Cost       for sides of 4p and 4q 92 p q N C K flop in products; some 300 additions per tile and channel, tile and filter, channel and filter
  * Threads    one writer per element; the order of a sum depends on C only, so an image's result does not depend on its batch
  * Reference  Winograd (1980), "Arithmetic complexity of computations"; Lavin, Gray (2016), "Fast algorithms for convolutional
  *            neural networks", arXiv:1509.09308; Meng, Brothers (2019), "Efficient Winograd convolution via integer arithmetic",
- *            arXiv:1901.01965: complex points.
+ *            arXiv:1901.01965: complex points. Winograd (1980) too: a product modulo x^2 + 1 and y^2 + 1 is two of complex numbers.
  */
 #undef WINO_MR
 #undef WINO_LIST
@@ -45,7 +38,7 @@
 #  define WINO_HALF_LIST(do) do(1) do(2) do(3)
 #endif
 #define WINO_NR (2 * VL)                            /* filters in a panel */
-#define WINO_PAD VL                                 /* between the 49 matrices, so that they do not share cache lines' places */
+#define WINO_PAD VL                                 /* between the 46 matrices, so that they do not share cache lines' places */
 
 typedef struct {
     REAL *y;
@@ -60,7 +53,8 @@ typedef struct {
     /* a band */
     REAL *v;
     fnn_size row, row_end;                          /* rows of tiles */
-    fnn_size tiles, panels, v_step;                 /* v_step: from one of the 49 matrices to the next */
+    fnn_size tiles[WINO_SETS];                      /* in each set of tiles */
+    fnn_size v_step;                                /* from one of the 46 matrices to the next */
     /* dw: winograd_dw.tmpl.h */
     const REAL *dy;
     REAL *dm, *dw, *parts;                          /* a band's A dy A^T; the sum of a part; all parts */
@@ -68,85 +62,64 @@ typedef struct {
     int more;                                       /* add to dw */
 } FN(wino_args);
 
-/* ---- transforms along one axis ------------------------------------------------------------------------------------------ */
-FNN_INLINE void FN(wino_bt)(vec *v, const vec *d)
-{
-    const vec odd = d[1] + d[3], even = d[2] + d[4], odd_back = d[3] - d[1], even_back = d[4] - d[2];
-    v[0] = d[0] - d[4];
-    v[1] = even + odd;
-    v[2] = even - odd;
-    v[3] = odd_back + even_back;
-    v[4] = odd_back - even_back;
-    v[5] = odd_back;
-    v[6] = d[5] - d[1];
-}
-
-FNN_INLINE void FN(wino_g)(vec *u, const vec *g)
-{
-    const vec ends = g[0] + g[2], quarter = v_set((REAL)0.25), half = v_set((REAL)0.5);
-    u[0] = g[0];
-    u[1] = (ends + g[1]) * quarter;
-    u[2] = (ends - g[1]) * quarter;
-    u[3] = (g[0] - g[2]) * half;
-    u[4] = g[1] * half;
-    u[5] = (g[2] - g[0] - g[1]) * half;
-    u[6] = g[2];
-}
-
-FNN_INLINE void FN(wino_at)(vec *y, const vec *m)
-{
-    const vec even = m[1] + m[2], odd = m[1] - m[2], real = m[3] + m[5], imaginary = m[4] + m[5];
-    y[0] = (m[0] + even) + real;
-    y[1] = odd + imaginary;
-    y[2] = even - real;
-    y[3] = (odd - imaginary) + m[6];
-}
+#include "winograd_points.tmpl.h"
 
 /* ---- V: the pixels ------------------------------------------------------------------------------------------------------ */
 
 /* One tile of VL channels. px: its first pixel; pixels are VL numbers, rows `length` pixels apart; those from (i0, j0) on and before (i1, j1)
- * are inside the image. */
-FNN_INLINE void FN(wino_v_tile)(REAL *v, fnn_size v_step, const REAL *px, fnn_size length,
-                                fnn_size i0, fnn_size i1, fnn_size j0, fnn_size j1)
+ * are inside the image. tall, wide: the tile has more than two outputs down, across. */
+FNN_INLINE void FN(wino_v_tile)(const FN(wino_place) *place, fnn_size v_step, const REAL *px, fnn_size length, fnn_size i0, fnn_size i1,
+                                fnn_size j0, fnn_size j1, int tall, int wide, const int whole)
 {
-    vec half[WINO_IN][WINO_POINTS];
+    vec half[WINO_IN][WINO_IN], n[3][WINO_IN];
     for (fnn_size i = 0; i < WINO_IN; i++) {
         vec d[WINO_IN];
         const int inside = i >= i0 && i < i1;
 #pragma GCC unroll 6
         for (fnn_size j = 0; j < WINO_IN; j++)
             d[j] = inside && j >= j0 && j < j1 ? v_load(px + (i * length + j) * VL) : v_set(0);
-        FN(wino_bt)(half[i], d);
+        FN(wino_bt)(half[i], d, wide);
     }
-#pragma GCC unroll 7
-    for (fnn_size b = 0; b < WINO_POINTS; b++) {
-        vec d[WINO_IN], out[WINO_POINTS];
+#pragma GCC unroll 6
+    for (fnn_size b = 0; b < WINO_IN; b++) {
+        vec d[WINO_IN], *at = n[b < 4 ? 0 : b - 3];
 #pragma GCC unroll 6
         for (fnn_size i = 0; i < WINO_IN; i++)
             d[i] = half[i][b];
-        FN(wino_bt)(out, d);
-#pragma GCC unroll 7
-        for (fnn_size a = 0; a < WINO_POINTS; a++)
-            v_store(v + (a * WINO_POINTS + b) * v_step, out[a]);
+        FN(wino_bt)(at, d, tall);
+        if (b < 4)
+            FN(wino_put_real)(WINO_PIXELS, place, v_step, b, at, whole);
     }
+    FN(wino_put_complex)(WINO_PIXELS, place, v_step, n[1], n[2], whole);
 }
 
-/* Where panel p of a band begins; panels differ by one tile at most. */
+/* Where panel p of some tiles begins; panels differ by one tile at most. */
 static fnn_size FN(wino_panel)(fnn_size tiles, fnn_size panels, fnn_size p)
 {
     return p * (tiles / panels) + fnn_min(p, tiles % panels);
 }
 
-/* Where tile t has the channels from `group` on in V: forward's layout [panel][group][tile][VL], mr tiles from `first` on in the panel; dw's
- * is [block of channels][tile][channel]. */
-FNN_INLINE REAL *FN(wino_v_at)(const FN(wino_args) *args, fnn_size group, fnn_size t, fnn_size first, fnn_size mr)
+/* Through the tiles of a band: where the next tile of each set is in the matrices that have this set's tiles. */
+typedef struct { REAL *next[WINO_SETS]; fnn_size step[WINO_SETS], left[WINO_SETS]; } FN(wino_walk);      /* left: until a panel ends */
+
+/* The place of tile (i, j) of an image, whose turn it is. */
+FNN_INLINE FN(wino_place) FN(wino_next)(FN(wino_walk) *walk, const wino_cut *cut, fnn_size i, fnn_size j)
 {
-    const fnn_size c = group * VL, block = c / WINO_DW_CHANNELS * WINO_DW_CHANNELS;
-    return args->v + (args->dy ? block * args->tiles + t * fnn_min(WINO_DW_CHANNELS, args->pitch - block) + c - block
-                               : first * args->pitch + (group * mr + t - first) * VL);
+    REAL *at[WINO_SETS];
+    FN(wino_place) place;
+    for (int set = 0; set < cut->sets; set++) {
+        const int there = wino_has(cut, set, i, j);
+        at[set] = there ? walk->next[set] : NULL;
+        walk->next[set] += there ? walk->step[set] : 0;
+        walk->left[set] -= there;
+    }
+    for (int down = 0; down < WINO_KINDS; down++)
+        for (int across = 0; across < WINO_KINDS; across++)
+            place.at[down][across] = at[wino_set(cut, down, across)];
+    return place;
 }
 
-/* V of groups [begin, end) of VL channels */
+/* V of groups [begin, end) of VL channels, in forward's layout [panel][group][tile][VL] or that of dw, [block of channels][tile][channel] */
 static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(wino_args) *args = ctx;
@@ -155,28 +128,40 @@ static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size H = g->H, W = g->W, down = cut.down;
     REAL *pixels = fnn_scratch_alloc(fnn_min(H, (args->row_end - args->row) * WINO_OUT + 2) * W * VL * sizeof(REAL));
     for (fnn_size group = begin; group < end; group++) {
-        const fnn_size lanes = fnn_min(VL, g->C - group * VL);
-        fnn_size panel = 0, panel_begin = 0, panel_end = FN(wino_panel)(args->tiles, args->panels, 1), t = 0;
+        const fnn_size c = group * VL, block = c / WINO_DW_CHANNELS * WINO_DW_CHANNELS, lanes = fnn_min(VL, g->C - c);
+        fnn_size panel[WINO_SETS] = { 0 };
+        FN(wino_walk) walk;
+        for (int set = 0; set < cut.sets; set++) {
+            walk.next[set] = args->v + block * args->tiles[set] + c - block;
+            walk.step[set] = args->dy ? fnn_min(WINO_DW_CHANNELS, args->pitch - block) : VL;
+            walk.left[set] = args->dy ? args->tiles[set] : 0;
+        }
         for (fnn_size row = args->row, next; row < args->row_end; row = next) {
             const fnn_size n = row / down, i_begin = row % down;                /* rows of tiles of image n */
             const fnn_size i_end = fnn_min(down, i_begin + args->row_end - row);
             const fnn_size first = fnn_max(0, i_begin * WINO_OUT - g->ph);      /* rows of pixels */
             const fnn_size last = fnn_max(first, fnn_min(H, i_end * WINO_OUT + 2 - g->ph));
-            FN(interleave)(pixels, args->x + ((n * g->C + group * VL) * H + first) * W, H * W, lanes, (last - first) * W);
+            FN(interleave)(pixels, args->x + ((n * g->C + c) * H + first) * W, H * W, lanes, (last - first) * W);
             for (fnn_size i = i_begin; i < i_end; i++)
-                for (fnn_size j = 0; j < cut.across; j++, t++) {
-                    if (t == panel_end) {
-                        panel++;
-                        panel_begin = panel_end;
-                        panel_end = FN(wino_panel)(args->tiles, args->panels, panel + 1);
+                for (fnn_size j = 0; j < cut.across; j++) {
+                    for (int set = 0; set < cut.sets; set++) {
+                        const fnn_size tiles = args->tiles[set], panels = fnn_ceil_div(tiles, WINO_MR);
+                        if (walk.left[set] == 0 && panel[set] < panels) {
+                            const fnn_size t = FN(wino_panel)(tiles, panels, panel[set]++);
+                            walk.left[set] = FN(wino_panel)(tiles, panels, panel[set]) - t;
+                            walk.next[set] = args->v + t * args->pitch + group * walk.left[set] * VL;
+                        }
                     }
+                    const FN(wino_place) place = FN(wino_next)(&walk, &cut, i, j);
                     const fnn_size top = i * WINO_OUT - g->ph, left = j * WINO_OUT - g->pw;        /* in the image */
-                    REAL *v = FN(wino_v_at)(args, group, t, panel_begin, panel_end - panel_begin);
+                    const fnn_size rows = g->P - i * WINO_OUT, columns = g->Q - j * WINO_OUT;
                     const REAL *px = pixels + ((top - first) * W + left) * VL;
-                    if (top >= 0 && left >= 0 && top + WINO_IN <= H && left + WINO_IN <= W)
-                        FN(wino_v_tile)(v, args->v_step, px, W, 0, WINO_IN, 0, WINO_IN);
+                    if (rows < WINO_OUT || columns < WINO_OUT)
+                        FN(wino_v_tile)(&place, args->v_step, px, W, -top, H - top, -left, W - left, rows > 2, columns > 2, 0);
+                    else if (top >= 0 && left >= 0 && top + WINO_IN <= H && left + WINO_IN <= W)
+                        FN(wino_v_tile)(&place, args->v_step, px, W, 0, WINO_IN, 0, WINO_IN, 1, 1, 1);
                     else
-                        FN(wino_v_tile)(v, args->v_step, px, W, -top, H - top, -left, W - left);
+                        FN(wino_v_tile)(&place, args->v_step, px, W, -top, H - top, -left, W - left, 1, 1, 1);
                 }
             next = row + i_end - i_begin;
         }
@@ -201,27 +186,25 @@ static void FN(wino_u_panel)(const FN(wino_args) *args, REAL *u, fnn_size k0, fn
             FN(interleave)(taps + c * 9 * VL, w + ((c0 + c) * K + k) * 9, 9, lanes, 9);
         for (fnn_size c = 0; c < channels; c++) {
             const REAL *from = taps + c * 9 * VL;
-            REAL *to = u + c * WINO_NR + l;
-            vec half[WINO_POINTS][3];
+            const FN(wino_place) place = FN(wino_place_whole)(u + c * WINO_NR + l);
+            vec half[3][WINO_IN], n[3][WINO_IN];
 #pragma GCC unroll 3
-            for (fnn_size s = 0; s < 3; s++) {
-                vec tap[3], out[WINO_POINTS];
+            for (fnn_size r = 0; r < 3; r++) {
+                vec tap[3];
 #pragma GCC unroll 3
-                for (fnn_size r = 0; r < 3; r++)
-                    tap[r] = v_load(from + (args->turned ? 8 - (r * 3 + s) : r * 3 + s) * VL);
-                FN(wino_g)(out, tap);
-#pragma GCC unroll 7
-                for (fnn_size a = 0; a < WINO_POINTS; a++)
-                    half[a][s] = out[a];
+                for (fnn_size s = 0; s < 3; s++)
+                    tap[s] = v_load(from + (args->turned ? 8 - (r * 3 + s) : r * 3 + s) * VL);
+                FN(wino_g)(half[r], tap);
             }
-#pragma GCC unroll 7
-            for (fnn_size a = 0; a < WINO_POINTS; a++) {
-                vec out[WINO_POINTS];
-                FN(wino_g)(out, half[a]);
-#pragma GCC unroll 7
-                for (fnn_size b = 0; b < WINO_POINTS; b++)
-                    v_store(to + (a * WINO_POINTS + b) * u_step, out[b]);
+#pragma GCC unroll 6
+            for (fnn_size b = 0; b < WINO_IN; b++) {
+                const vec tap[3] = { half[0][b], half[1][b], half[2][b] };
+                vec *at = n[b < 4 ? 0 : b - 3];
+                FN(wino_g)(at, tap);
+                if (b < 4)
+                    FN(wino_put_real)(WINO_FILTERS, &place, u_step, b, at, 1);
             }
+            FN(wino_put_complex)(WINO_FILTERS, &place, u_step, n[1], n[2], 1);
         }
     }
     fnn_scratch_free(taps);
@@ -286,17 +269,17 @@ static FN(wino_product_fn) *const FN(wino_products)[WINO_MR] = { WINO_LIST(WINO_
 /* ---- y ------------------------------------------------------------------------------------------------------------------ */
 
 /* One tile of VL filters: pixels of VL numbers, rows `length` pixels apart; `rows` x `columns` of the 4 x 4 are wanted. Adds 0 * y to *test. */
-FNN_INLINE void FN(wino_y_tile)(REAL *px, fnn_size length, fnn_size rows, fnn_size columns, const REAL *m, fnn_size m_step,
-                                vec bias, vec *test)
+FNN_INLINE void FN(wino_y_tile)(REAL *px, fnn_size length, fnn_size rows, fnn_size columns, const FN(wino_place) *place, fnn_size m_step,
+                                vec bias, vec *test, const int whole)
 {
-    vec half[WINO_OUT][WINO_POINTS];
-#pragma GCC unroll 7
-    for (fnn_size b = 0; b < WINO_POINTS; b++) {
-        vec in[WINO_POINTS], out[WINO_OUT];
-#pragma GCC unroll 7
-        for (fnn_size a = 0; a < WINO_POINTS; a++)
-            in[a] = v_load(m + (a * WINO_POINTS + b) * m_step);
-        FN(wino_at)(out, in);
+    vec n[3][WINO_IN], half[WINO_OUT][WINO_IN];
+    FN(wino_get_complex)(WINO_GRADIENT, n[1], n[2], place, m_step, whole);
+#pragma GCC unroll 6
+    for (fnn_size b = 0; b < WINO_IN; b++) {
+        vec out[WINO_OUT], *at = n[b < 4 ? 0 : b - 3];
+        if (b < 4)
+            FN(wino_get_real)(WINO_GRADIENT, at, place, m_step, b, whole);
+        FN(wino_at)(out, at, rows > 2);
 #pragma GCC unroll 4
         for (fnn_size p = 0; p < WINO_OUT; p++)
             half[p][b] = out[p];
@@ -304,7 +287,7 @@ FNN_INLINE void FN(wino_y_tile)(REAL *px, fnn_size length, fnn_size rows, fnn_si
 #pragma GCC unroll 4
     for (fnn_size p = 0; p < WINO_OUT; p++) {
         vec out[WINO_OUT];
-        FN(wino_at)(out, half[p]);
+        FN(wino_at)(out, half[p], columns > 2);
 #pragma GCC unroll 4
         for (fnn_size q = 0; q < WINO_OUT; q++)
             if (p < rows && q < columns) {
@@ -315,10 +298,11 @@ FNN_INLINE void FN(wino_y_tile)(REAL *px, fnn_size length, fnn_size rows, fnn_si
 }
 
 /* Filters [k, k + lanes) of the band from M */
-static void FN(wino_y_group)(const FN(wino_args) *args, const REAL *m, fnn_size m_step, fnn_size k, fnn_size lanes, REAL *pixels)
+static void FN(wino_y_group)(const FN(wino_args) *args, REAL *m, fnn_size m_step, fnn_size k, fnn_size lanes, REAL *pixels)
 {
     const fnn_window *g = args->g;
     const fnn_size P = g->P, Q = g->Q, down = args->cut.down;
+    FN(wino_walk) walk = { .next = { m, m, m, m }, .step = { WINO_NR, WINO_NR, WINO_NR, WINO_NR } };
     REAL b[64] = { 0 };                             /* room for any VL */
     for (fnn_size l = 0; args->bias && l < lanes; l++)
         b[l] = args->bias[k + l];
@@ -328,13 +312,14 @@ static void FN(wino_y_group)(const FN(wino_args) *args, const REAL *m, fnn_size 
         const fnn_size first = i_begin * WINO_OUT, last = fnn_min(P, i_end * WINO_OUT);
         vec test = v_set(0);
         for (fnn_size i = i_begin; i < i_end; i++)
-            for (fnn_size j = 0; j < args->cut.across; j++, m += WINO_NR) {
+            for (fnn_size j = 0; j < args->cut.across; j++) {
+                const FN(wino_place) place = FN(wino_next)(&walk, &args->cut, i, j);
                 REAL *px = pixels + ((i * WINO_OUT - first) * Q + j * WINO_OUT) * VL;
                 const fnn_size rows = P - i * WINO_OUT, columns = Q - j * WINO_OUT;
                 if (rows >= WINO_OUT && columns >= WINO_OUT)
-                    FN(wino_y_tile)(px, Q, WINO_OUT, WINO_OUT, m, m_step, bias, &test);
+                    FN(wino_y_tile)(px, Q, WINO_OUT, WINO_OUT, &place, m_step, bias, &test, 1);
                 else
-                    FN(wino_y_tile)(px, Q, rows, columns, m, m_step, bias, &test);
+                    FN(wino_y_tile)(px, Q, rows, columns, &place, m_step, bias, &test, 0);
             }
         FN(deinterleave)(args->y + ((n * g->K + k) * P + first) * Q, P * Q, pixels, lanes, (last - first) * Q, args->least);
         if (!(v_sum(test) == 0))                    /* noted in the place of the first row */
@@ -348,7 +333,7 @@ static void FN(wino_filters_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(wino_args) *args = ctx;
     const fnn_window *g = args->g;
-    const fnn_size m_step = args->tiles * WINO_NR + WINO_PAD, C = g->C;
+    const fnn_size m_step = args->tiles[0] * WINO_NR + WINO_PAD, C = g->C;
     REAL *m = fnn_scratch_alloc(WINO_PRODUCTS * m_step * sizeof(REAL));
     REAL *pixels = fnn_scratch_alloc(fnn_min(g->P, (args->row_end - args->row) * WINO_OUT) * g->Q * VL * sizeof(REAL));
     REAL *own = args->u ? NULL : fnn_scratch_alloc(WINO_PRODUCTS * FN(wino_u_step)(fnn_min(C, WINO_CHANNELS)) * sizeof(REAL));
@@ -358,14 +343,15 @@ static void FN(wino_filters_block)(void *ctx, fnn_size begin, fnn_size end)
             const REAL *u = own ? own : FN(wino_u_at)(args, kb, c0);
             if (own)
                 FN(wino_u_panel)(args, own, kb * WINO_NR, c0, channels);
-            for (fnn_size product = 0; product < WINO_PRODUCTS; product++)
-                for (fnn_size p = 0; p < args->panels; p++) {
-                    const fnn_size t = FN(wino_panel)(args->tiles, args->panels, p);
-                    const fnn_size mr = FN(wino_panel)(args->tiles, args->panels, p + 1) - t;
+            for (int product = 0; product < WINO_PRODUCTS; product++) {
+                const fnn_size tiles = args->tiles[wino_set_of(&args->cut, product)], panels = fnn_ceil_div(tiles, WINO_MR);
+                for (fnn_size p = 0; p < panels; p++) {
+                    const fnn_size t = FN(wino_panel)(tiles, panels, p), mr = FN(wino_panel)(tiles, panels, p + 1) - t;
                     FN(wino_products)[mr - 1](m + product * m_step + t * WINO_NR,
                                               args->v + product * args->v_step + t * args->pitch + c0 * mr,
                                               u + product * u_step, channels, c0 > 0);
                 }
+            }
         }
         for (fnn_size l = 0; l < WINO_NR && kb * WINO_NR + l < g->K; l += VL)
             FN(wino_y_group)(args, m + l, m_step, kb * WINO_NR + l, fnn_min(VL, g->K - kb * WINO_NR - l), pixels);
@@ -379,6 +365,14 @@ static fnn_size FN(wino_v_bytes)(const fnn_window *g, wino_cut cut)
     return WINO_PRODUCTS * (cut.rows * cut.across * fnn_ceil_div(g->C, VL) * VL + WINO_PAD) * (fnn_size)sizeof(REAL);
 }
 
+/* The tiles of a band of which the rows are known */
+static void FN(wino_count)(FN(wino_args) *args)
+{
+    for (int set = 0; set < args->cut.sets; set++)
+        args->tiles[set] = wino_tiles(&args->cut, set, args->row, args->row_end);
+    args->v_step = args->tiles[0] * args->pitch + WINO_PAD;
+}
+
 static void FN(wino_bands)(void *ctx, fnn_size begin, fnn_size end)
 {
     FN(wino_args) args = *(const FN(wino_args) *)ctx;
@@ -387,11 +381,9 @@ static void FN(wino_bands)(void *ctx, fnn_size begin, fnn_size end)
     for (fnn_size band = begin; band < end; band++) {
         args.row = band * args.cut.rows;
         args.row_end = fnn_min(rows, args.row + args.cut.rows);
-        args.tiles = (args.row_end - args.row) * args.cut.across;
-        args.panels = fnn_ceil_div(args.tiles, WINO_MR);
-        args.v_step = args.tiles * args.pitch + WINO_PAD;
+        FN(wino_count)(&args);
         const fnn_size groups = fnn_ceil_div(C, VL), panels = fnn_ceil_div(args.g->K, WINO_NR);
-        fnn_parallel_for(groups, fnn_max(1, 200 / args.tiles), FN(wino_v_block), &args);
+        fnn_parallel_for(groups, fnn_max(1, 200 / args.tiles[0]), FN(wino_v_block), &args);
         fnn_parallel_for(panels, 1, FN(wino_filters_block), &args);
     }
     fnn_scratch_free(args.v);

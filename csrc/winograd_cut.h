@@ -6,8 +6,10 @@
 #include "window.h"
 
 enum {
-    WINO_OUT = 4, WINO_IN = 6, WINO_POINTS = 7,     /* a tile of output, what it sees, and the points of the transform; along each axis */
-    WINO_PRODUCTS = WINO_POINTS * WINO_POINTS,      /* of a tile, where direct convolution has 9 * 16 = 144 */
+    WINO_OUT = 4, WINO_IN = 6,                      /* a tile of output and what it sees, along each axis */
+    WINO_PRODUCTS = 46,                             /* of a tile, where direct convolution has 9 * 16 = 144 */
+    WINO_KINDS = 3, WINO_SETS = 4,                  /* of points: 0, 1, -1; infinity; i. Of tiles: see wino_cut */
+    WINO_PIXELS = 0, WINO_FILTERS, WINO_GRADIENT,   /* what is transformed */
     WINO_CHANNELS = 128,                            /* channels in a block of a sum */
     WINO_DW_CHANNELS = 64, WINO_DW_PANELS = 2,      /* and channels, the most panels of filters in a block of dw */
     WINO_BANDS = 8,                                 /* bands from which on each thread has its own */
@@ -20,12 +22,47 @@ enum {
 #define WINO_U_BYTES ((fnn_size)8 << 20)           /* scratch for filters that are transformed once: else once for each band */
 #define WINO_V_BYTES ((fnn_size)12 << 20)           /* and for V beside it; alone V may have twice as much */
 
-/* Tiles that cover an image, and the rows of tiles (of all images, one after the other) in a band. */
-typedef struct { fnn_size down, across, rows, bands; } wino_cut;
+/* Tiles that cover an image, and the rows of tiles (of all images, one after the other) in a band. The last tiles down and across may be smaller
+ * and lack kinds of points. So products have one of four sets of tiles: all but the last down (set & 2), all but the last across (set & 1). */
+typedef struct { fnn_size down, across, rows, bands; int sets, lacks_down[WINO_KINDS], lacks_across[WINO_KINDS]; } wino_cut;
+
+static inline wino_cut wino_cut_image(const fnn_window *g)
+{
+    wino_cut cut = { .down = fnn_ceil_div(g->P, WINO_OUT), .across = fnn_ceil_div(g->Q, WINO_OUT) };
+    const fnn_size down = g->P % WINO_OUT, across = g->Q % WINO_OUT;            /* outputs of the last tiles, 0: all */
+    cut.sets = down || across ? WINO_SETS : 1;
+    cut.lacks_down[1] = down % 2, cut.lacks_down[2] = down == 1 || down == 2;
+    cut.lacks_across[1] = across % 2, cut.lacks_across[2] = across == 1 || across == 2;
+    return cut;
+}
+
+/* The set of tiles that have points of these kinds */
+static inline int wino_set(const wino_cut *cut, int down, int across) { return 2 * cut->lacks_down[down] + cut->lacks_across[across]; }
+
+/* of a product, in the order of winograd_points.tmpl.h */
+static inline int wino_set_of(const wino_cut *cut, int product)
+{
+    const int at_infinity[4] = { 0, 0, 0, 1 };
+    return product < 16 ? wino_set(cut, at_infinity[product / 4], at_infinity[product % 4])
+         : product < 28 ? wino_set(cut, at_infinity[(product - 16) / 3], 2)
+         : product < 40 ? wino_set(cut, 2, at_infinity[(product - 28) / 3]) : wino_set(cut, 2, 2);
+}
+
+/* Whether tile (i, j) of an image is in a set; how many tiles of some rows are */
+static inline int wino_has(const wino_cut *cut, int set, fnn_size i, fnn_size j)
+{
+    return !((set & 2) && i == cut->down - 1) && !((set & 1) && j == cut->across - 1);
+}
+
+static inline fnn_size wino_tiles(const wino_cut *cut, int set, fnn_size row, fnn_size row_end)
+{
+    const fnn_size last = row_end / cut->down - row / cut->down;                /* rows that are the last of an image */
+    return (row_end - row - (set & 2 ? last : 0)) * (cut->across - (set & 1));
+}
 
 static inline wino_cut wino_cut_tiles(const fnn_window *g, int filters_once)
 {
-    wino_cut cut = { fnn_ceil_div(g->P, WINO_OUT), fnn_ceil_div(g->Q, WINO_OUT), 0, 0 };
+    wino_cut cut = wino_cut_image(g);
     const fnn_size tiles = filters_once ? fnn_max(WINO_TILES_FEW, fnn_min(WINO_TILES, (fnn_l2_bytes() >> 10) * WINO_V / 1024 / g->C))
                                         : fnn_min(WINO_TILES_MOST, WINO_V_MOST / g->C);
     cut.rows = fnn_even_piece(g->N * cut.down, fnn_max(1, tiles / cut.across));
@@ -37,9 +74,13 @@ static inline wino_cut wino_cut_tiles(const fnn_window *g, int filters_once)
  * 300 operations per channel, which run at the speed of multiply-adds but for loads and stores. */
 static inline int wino_pays(const fnn_window *g, wino_cut cut, fnn_size filter_transforms)
 {
+    static const int real[WINO_OUT] = { 0, 3, 4, 3 };                           /* points of the last tile but i */
+    const double a = 4 * (g->P / WINO_OUT) + real[g->P % WINO_OUT], i = (double)cut.down - cut.lacks_down[2];
+    const double b = 4 * (g->Q / WINO_OUT) + real[g->Q % WINO_OUT], j = (double)cut.across - cut.lacks_across[2];
+    const double products = g->N * (a * b + 3 * (a * j + b * i) + 6 * i * j);
     const double tiles = (double)g->N * cut.down * cut.across, pairs = (double)g->C * fnn_ceil_div(g->K, 32) * 32;
     const double direct = 9.0 * g->N * g->P * g->Q * g->K * g->C;
-    return 49 * tiles * pairs + 320 * filter_transforms * pairs + 300 * tiles * (g->C + g->K) < 0.8 * direct;
+    return products * pairs + 320 * filter_transforms * pairs + 300 * tiles * (g->C + g->K) < 0.8 * direct;
 }
 
 /* What the method can do, and what fits into scratch memory */
@@ -61,7 +102,7 @@ typedef struct { wino_cut tiles; fnn_size parts, bands, panels; } wino_dw_cut;  
 
 static inline wino_dw_cut wino_cut_dw(const fnn_window *g)
 {
-    wino_dw_cut cut = { .tiles = { fnn_ceil_div(g->P, WINO_OUT), fnn_ceil_div(g->Q, WINO_OUT), 0, 0 } };
+    wino_dw_cut cut = { .tiles = wino_cut_image(g) };
     const fnn_size items = fnn_ceil_div(g->K, 32) * fnn_ceil_div(g->C, WINO_DW_CHANNELS), rows = g->N * cut.tiles.down;
     const int own = items < WINO_BANDS;
     const fnn_size tiles = fnn_max(1, fnn_min(own ? WINO_TILES : WINO_TILES_MOST, WINO_V_MOST / (g->C + g->K)));

@@ -4,64 +4,42 @@
  *
  *                dM = A dy A^T,    dU = sum over tiles of dM * V,    dg = G^T dU G
  *
- * Layout     V [49][block of channels][tile][channel],  dM [49][panel of filters][tile][NR],  dU [49][channel][NR]
- * Method     For each band of tiles: V of all channels and dM of all filters; then, block of channels by panels of filters, the 49 matrix
+ * Layout     V [46][block of channels][tile][channel],  dM [46][panel of filters][tile][NR],  dU [46][channel][NR]
+ * Method     For each band of tiles: V of all channels and dM of all filters; then, block of channels by panels of filters, the 46 matrix
  *            products, whose dU stays in the cache until G^T dU G has been added to dw.
  * Infinity   as forward: if a sum is not finite, all of dw is computed by columns.
  * Threads    Where there are many blocks and panels, threads share them; else they share the bands, in parts with a partial sum each.
  *            Parts are cut by size and added in order.
  */
-FNN_INLINE void FN(wino_a)(vec *m, const vec *y)
-{
-    const vec even = y[0] + y[2], odd = y[1] + y[3];
-    m[0] = y[0];
-    m[1] = even + odd;
-    m[2] = even - odd;
-    m[3] = y[0] - y[2];
-    m[4] = y[1] - y[3];
-    m[5] = m[3] + m[4];
-    m[6] = y[3];
-}
-
-FNN_INLINE void FN(wino_gt)(vec *g, const vec *u)
-{
-    const vec quarter = v_set((REAL)0.25), half = v_set((REAL)0.5);
-    const vec even = (u[1] + u[2]) * quarter, odd = (u[1] - u[2]) * quarter, back = (u[3] - u[5]) * half;
-    g[0] = u[0] + even + back;
-    g[1] = odd + (u[4] - u[5]) * half;
-    g[2] = even - back + u[6];
-}
-
 /* ---- dM: the upstream gradient ------------------------------------------------------------------------------------------ */
 
 /* One tile of VL filters, as wino_v_tile; `rows` x `columns` of its 4 x 4 pixels exist. */
-FNN_INLINE void FN(wino_dm_tile)(REAL *dm, fnn_size step, const REAL *px, fnn_size length, fnn_size rows, fnn_size columns)
+FNN_INLINE void FN(wino_dm_tile)(const FN(wino_place) *place, fnn_size step, const REAL *px, fnn_size length, fnn_size rows,
+                                 fnn_size columns, const int whole)
 {
-    vec half[WINO_OUT][WINO_POINTS];
+    vec half[WINO_OUT][WINO_IN], n[3][WINO_IN];
 #pragma GCC unroll 4
     for (fnn_size p = 0; p < WINO_OUT; p++) {
         vec y[WINO_OUT];
 #pragma GCC unroll 4
         for (fnn_size q = 0; q < WINO_OUT; q++)
             y[q] = p < rows && q < columns ? v_load(px + (p * length + q) * VL) : v_set(0);
-        FN(wino_a)(half[p], y);
+        FN(wino_a)(half[p], y, columns > 2);
     }
-#pragma GCC unroll 7
-    for (fnn_size b = 0; b < WINO_POINTS; b++) {
-        vec y[WINO_OUT], out[WINO_POINTS];
-#pragma GCC unroll 4
-        for (fnn_size p = 0; p < WINO_OUT; p++)
-            y[p] = half[p][b];
-        FN(wino_a)(out, y);
-#pragma GCC unroll 7
-        for (fnn_size a = 0; a < WINO_POINTS; a++)
-            v_store(dm + (a * WINO_POINTS + b) * step, out[a]);
+#pragma GCC unroll 6
+    for (fnn_size b = 0; b < WINO_IN; b++) {
+        const vec y[WINO_OUT] = { half[0][b], half[1][b], half[2][b], half[3][b] };
+        vec *at = n[b < 4 ? 0 : b - 3];
+        FN(wino_a)(at, y, rows > 2);
+        if (b < 4)
+            FN(wino_put_real)(WINO_GRADIENT, place, step, b, at, whole);
     }
+    FN(wino_put_complex)(WINO_GRADIENT, place, step, n[1], n[2], whole);
 }
 
 static fnn_size FN(wino_dm_step)(const FN(wino_args) *args)
 {
-    return fnn_ceil_div(args->g->K, WINO_NR) * args->tiles * WINO_NR + WINO_PAD;
+    return fnn_ceil_div(args->g->K, WINO_NR) * args->tiles[0] * WINO_NR + WINO_PAD;
 }
 
 /* dM of groups [begin, end) of VL filters */
@@ -73,19 +51,24 @@ static void FN(wino_dm_block)(void *ctx, fnn_size begin, fnn_size end)
     REAL *pixels = fnn_scratch_alloc(fnn_min(P, (args->row_end - args->row) * WINO_OUT) * Q * VL * sizeof(REAL));
     for (fnn_size group = begin; group < end; group++) {
         const fnn_size k = group * VL, lanes = fnn_max(0, fnn_min(VL, g->K - k));
-        REAL *dm = args->dm + k / WINO_NR * args->tiles * WINO_NR + k % WINO_NR;
+        FN(wino_walk) walk = { 0 };
+        for (int set = 0; set < args->cut.sets; set++) {
+            walk.next[set] = args->dm + k / WINO_NR * args->tiles[set] * WINO_NR + k % WINO_NR;
+            walk.step[set] = WINO_NR;
+        }
         for (fnn_size row = args->row, next; row < args->row_end; row = next) {
             const fnn_size n = row / down, i_begin = row % down, i_end = fnn_min(down, i_begin + args->row_end - row);
             const fnn_size first = i_begin * WINO_OUT, last = fnn_min(P, i_end * WINO_OUT);
             FN(interleave)(pixels, args->dy + ((n * g->K + (lanes > 0 ? k : 0)) * P + first) * Q, P * Q, lanes, (last - first) * Q);
             for (fnn_size i = i_begin; i < i_end; i++)
-                for (fnn_size j = 0; j < args->cut.across; j++, dm += WINO_NR) {
+                for (fnn_size j = 0; j < args->cut.across; j++) {
+                    const FN(wino_place) place = FN(wino_next)(&walk, &args->cut, i, j);
                     const REAL *px = pixels + ((i * WINO_OUT - first) * Q + j * WINO_OUT) * VL;
                     const fnn_size rows = P - i * WINO_OUT, columns = Q - j * WINO_OUT;
                     if (rows >= WINO_OUT && columns >= WINO_OUT)
-                        FN(wino_dm_tile)(dm, step, px, Q, WINO_OUT, WINO_OUT);
+                        FN(wino_dm_tile)(&place, step, px, Q, WINO_OUT, WINO_OUT, 1);
                     else
-                        FN(wino_dm_tile)(dm, step, px, Q, rows, columns);
+                        FN(wino_dm_tile)(&place, step, px, Q, rows, columns, 0);
                 }
             next = row + i_end - i_begin;
         }
@@ -143,16 +126,16 @@ static int FN(wino_dw_panel)(const FN(wino_args) *args, const REAL *du, fnn_size
         if (args->more)
             FN(interleave)(taps, dw, C * 9, lanes, channels * 9);
         for (fnn_size c = 0; c < channels; c++) {
-            const REAL *from = du + c * WINO_NR + l;
+            const FN(wino_place) place = FN(wino_place_whole)(du + c * WINO_NR + l);
             REAL *to = taps + c * 9 * VL;
-            vec half[3][WINO_POINTS];
-#pragma GCC unroll 7
-            for (fnn_size b = 0; b < WINO_POINTS; b++) {
-                vec u[WINO_POINTS], out[3];
-#pragma GCC unroll 7
-                for (fnn_size a = 0; a < WINO_POINTS; a++)
-                    u[a] = v_load(from + (a * WINO_POINTS + b) * step);
-                FN(wino_gt)(out, u);
+            vec n[3][WINO_IN], half[3][WINO_IN];
+            FN(wino_get_complex)(WINO_FILTERS, n[1], n[2], &place, step, 1);
+#pragma GCC unroll 6
+            for (fnn_size b = 0; b < WINO_IN; b++) {
+                vec out[3], *at = n[b < 4 ? 0 : b - 3];
+                if (b < 4)
+                    FN(wino_get_real)(WINO_FILTERS, at, &place, step, b, 1);
+                FN(wino_gt)(out, at);
 #pragma GCC unroll 3
                 for (fnn_size r = 0; r < 3; r++)
                     half[r][b] = out[r];
@@ -195,16 +178,18 @@ static void FN(wino_dw_block)(void *ctx, fnn_size begin, fnn_size end)
         const fnn_size c0 = item % blocks * WINO_DW_CHANNELS;
         const fnn_size channels = fnn_min(WINO_DW_CHANNELS, C - c0), pitch = fnn_min(WINO_DW_CHANNELS, args->pitch - c0);
         const fnn_size step = FN(wino_u_step)(channels), panels = fnn_ceil_div(channels, WINO_MR);
-        for (fnn_size product = 0; product < WINO_PRODUCTS; product++)
+        for (int product = 0; product < WINO_PRODUCTS; product++) {
+            const fnn_size tiles = args->tiles[wino_set_of(&args->cut, product)];
             for (fnn_size k = kb; k < kb_end; k++) {
-                const REAL *dm = args->dm + product * dm_step + k * args->tiles * WINO_NR;
-                const REAL *v = args->v + product * args->v_step + c0 * args->tiles;
+                const REAL *dm = args->dm + product * dm_step + k * tiles * WINO_NR;
+                const REAL *v = args->v + product * args->v_step + c0 * tiles;
                 REAL *to = du + (k - kb) * du_size + product * step;
                 for (fnn_size p = 0; p < panels; p++) {
                     const fnn_size c = FN(wino_panel)(channels, panels, p), mr = FN(wino_panel)(channels, panels, p + 1) - c;
-                    FN(wino_dw_products)[mr - 1](to + c * WINO_NR, v + c, pitch, dm, args->tiles);
+                    FN(wino_dw_products)[mr - 1](to + c * WINO_NR, v + c, pitch, dm, tiles);
                 }
             }
+        }
         for (fnn_size k = kb; k < kb_end; k++)
             if (!FN(wino_dw_panel)(args, du + (k - kb) * du_size, k * WINO_NR, c0, channels))
                 args->bad[item] = 1;
@@ -230,12 +215,10 @@ static void FN(wino_dw_parts)(void *ctx, fnn_size begin, fnn_size end)
         for (fnn_size band = part * args.dw_cut.bands; band < band_end; band++, args.more = 1) {
             args.row = band * args.cut.rows;
             args.row_end = fnn_min(rows, args.row + args.cut.rows);
-            args.tiles = (args.row_end - args.row) * args.cut.across;
-            args.panels = 1;
-            args.v_step = args.tiles * args.pitch + WINO_PAD;
-            fnn_parallel_for(groups, fnn_max(1, 200 / args.tiles), FN(wino_v_block), &args);
-            fnn_parallel_for(2 * panels, fnn_max(1, 200 / args.tiles), FN(wino_dm_block), &args);
-            fnn_parallel_for(items, fnn_max(1, 16 / args.tiles), FN(wino_dw_block), &args);
+            FN(wino_count)(&args);
+            fnn_parallel_for(groups, fnn_max(1, 200 / args.tiles[0]), FN(wino_v_block), &args);
+            fnn_parallel_for(2 * panels, fnn_max(1, 200 / args.tiles[0]), FN(wino_dm_block), &args);
+            fnn_parallel_for(items, fnn_max(1, 16 / args.tiles[0]), FN(wino_dw_block), &args);
         }
     }
     fnn_scratch_free(args.v);

@@ -282,6 +282,29 @@ def test_sums_that_overflow_in_a_transform():
     assert np.isnan(y[0, 3]).all() and not np.isnan(np.delete(y, 3, axis=1)).any()
 
 
+@pytest.mark.parametrize("padding", [0, 1, 2])
+@pytest.mark.parametrize("level", LEVELS)
+def test_ends_of_every_length(level, padding):
+    """3x3 filters on images of every height and width modulo 4, by tiles that end in smaller ones: whole numbers, so the definition's bits."""
+    rng = seeded("ends")
+    w = rng.integers(-3, 4, (40, 36, 3, 3)).astype(np.float32)
+    with nn.use_isa(level):
+        for H in range(4, 10):
+            for W in range(5, 12):
+                x = rng.integers(-3, 4, (5, 36, H, W)).astype(np.float32)
+                dy = rng.integers(-3, 4, (5, 40, H + 2*padding - 2, W + 2*padding - 2)).astype(np.float32)
+                a, b = nn.tensor(x, requires_grad=True), nn.tensor(w, requires_grad=True)
+                y = F.conv2d(a, b, padding=padding)
+                y.backward(nn.tensor(dy))
+                frame = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+                seen = np.lib.stride_tricks.sliding_window_view(frame, (3, 3), (2, 3))                     # n c p q r s
+                assert np.array_equal(y.data, np.einsum("ncpqrs,kcrs->nkpq", seen, w, optimize=True))
+                assert np.array_equal(b.grad.data, np.einsum("ncpqrs,nkpq->kcrs", seen, dy, optimize=True))
+                back = np.lib.stride_tricks.sliding_window_view(np.pad(dy, ((0, 0), (0, 0), (2, 2), (2, 2))), (3, 3), (2, 3))
+                dx = np.einsum("nkijrs,kcrs->ncij", back, w[:, :, ::-1, ::-1], optimize=True)
+                assert np.array_equal(a.grad.data, dx[:, :, padding:padding + H, padding:padding + W])
+
+
 def test_one_image_without_a_batch_axis():
     rng = seeded("unbatched")
     x, w, b = rng.standard_normal((3, 7, 6)), rng.standard_normal((4, 3, 3, 2)), rng.standard_normal(4)
