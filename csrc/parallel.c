@@ -4,10 +4,14 @@
  *            writes down what to do (pool.job) and then sets one counter, pool.unclaimed = blocks. Everybody,
  *            the caller too, takes work by subtracting one from that counter:
  *
- *                left = unclaimed--;          left > 0   block blocks - left is mine, and nobody else's
+ *                left = unclaimed--;          left > 0   one block is mine: the next from the front for the
+ *                                                        caller, the next from the end for a worker
  *                                             left <= 0  nothing to do
  *
  *            When the counter is used up the caller waits until the blocks that others took are finished.
+ * Two ends   The next loop's front is mostly what this loop's front has written, and lies in the caller's cache; its
+ *            end lies in a worker's. With all blocks taken from the front, half of what a thread reads came from the
+ *            other: training steps took 3 to 6 % longer (2 threads).
  * Late       A worker may wake up late, when the loop that it was called for is over and the next one has
  *            begun. That is harmless: subtracting either fails, or takes a block of the loop that is running
  *            now; and only then, holding a block, does it read pool.job. The job cannot change under it,
@@ -61,6 +65,7 @@ typedef struct {
 /* Words that different threads write at the same time live on cache lines of their own. */
 static struct {
     _Alignas(64) fnn_atomic unclaimed;             /* blocks that nobody has taken yet; may fall below zero */
+    _Alignas(64) fnn_atomic from_end;              /* blocks that workers have taken: the last ones */
     _Alignas(64) fnn_atomic finished;              /* blocks that workers have finished */
     _Alignas(64) fnn_atomic busy;                  /* 1 while some loop has the pool */
     _Alignas(64) job job;                          /* written by the pool's owner, read by owners of a block */
@@ -159,12 +164,12 @@ static void run_block(const job *j, ptrdiff_t b)
     j->body(j->ctx, begin, end);
 }
 
-/* Take and run blocks until none is left; returns how many. */
-static int64_t take_blocks(void)
+/* Take and run blocks until none is left, the caller from the front, workers from the end; returns how many. */
+static int64_t take_blocks(int worker)
 {
-    int64_t left, taken = 0;
-    while ((left = fnn_add(&pool.unclaimed, -1)) > 0) {
-        run_block(&pool.job, pool.job.blocks - (ptrdiff_t)left);
+    int64_t taken = 0;
+    while (fnn_add(&pool.unclaimed, -1) > 0) {
+        run_block(&pool.job, worker ? pool.job.blocks - 1 - (ptrdiff_t)fnn_add(&pool.from_end, 1) : (ptrdiff_t)taken);
         taken++;
     }
     return taken;
@@ -209,7 +214,7 @@ static void work(void)
     spin_timer idle = {0, 0};
     while (!(surplus() && leave())) {
         if (fnn_get(&pool.unclaimed) > 0) {
-            int64_t taken = take_blocks();
+            int64_t taken = take_blocks(1);
             if (taken > 0) {
                 fnn_add(&pool.finished, taken);
                 if (fnn_get(&pool.caller_parked)) {
@@ -306,9 +311,10 @@ static void run_shared(const job *j)
         start_workers();
     pool.job = *j;
     fnn_set(&pool.finished, 0);
+    fnn_set(&pool.from_end, 0);
     fnn_set(&pool.unclaimed, j->blocks);           /* from here on the workers are at it */
     wake_workers(j->blocks);
-    wait_for_workers(j->blocks - take_blocks());
+    wait_for_workers(j->blocks - take_blocks(0));
 }
 
 void fnn_parallel_for(ptrdiff_t n, ptrdiff_t grain, fnn_block_fn body, void *ctx)
