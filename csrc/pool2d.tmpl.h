@@ -7,8 +7,9 @@
  *            adaptive: the window of p is rows floor(p*H/P) to ceil((p+1)*H/P) - 1, likewise for q
  * Symbols    window.h; a plane is x[n,c,:,:].
  * Layout     x [N][C][H][W]   y, tap, argmax [N][C][P][Q]
- * Method     2x2 windows side by side in one pass over x; other windows of few taps many outputs at a time
- *            (pool2d_frames.tmpl.h); large and adaptive windows one after the other, along their rows.
+ * Method     2x2 windows side by side in one pass over x; other windows of few taps many outputs at a time: maxima first down, then across
+ *            (pool2d_rows.tmpl.h), means and gradients in frames (pool2d_frames.tmpl.h); large and adaptive windows one after the other,
+ *            along their rows.
  *            The maximum is remembered by its tap, a byte, where the window has few; else by its place in the plane.
  * Cost       x comes from memory once, and R*S/(sh*sw) times from the cache: bound by memory.
  * Threads    tiles of planes; one writer per element.
@@ -40,6 +41,7 @@ static void FN(mean_divide)(REAL *y, const REAL *x, const pool_args *args, fnn_s
 }
 
 #include "pool2d_frames.tmpl.h"
+#include "pool2d_rows.tmpl.h"
 
 /* ---- window by window: large and adaptive ones -------------------------------------------------------------------------- */
 
@@ -225,7 +227,7 @@ void FN(max_pool2d_forward)(REAL *y, uint8_t *tap, const REAL *x, const fnn_wind
     if (pool_is_two_by_two(g))
         FN(pool_over_tiles)(&args, pool_cut_2x2(g), FN(two_by_two_block));
     else
-        FN(pool_over_tiles)(&args, pool_cut_frames(g, g->P, g->Q), FN(max_framed_block));
+        FN(pool_over_tiles)(&args, pool_cut_rows(g), FN(max_rows_block));
 }
 
 void FN(max_pool2d_backward)(REAL *dx, const REAL *dy, const uint8_t *tap, const fnn_window *g)

@@ -14,8 +14,17 @@ enum {
     POOL_SPANS = 64,                                /* outputs of a row whose windows are found at one time */
     POOL_NAMES = 1 << 12,                           /* outputs of a tile of 2x2 windows */
     POOL_COLUMNS = 2048,                            /* columns of any tile */
+    POOL_ROWS = 4,                                  /* rows of outputs that go down before they go across (pool2d_rows.tmpl.h) */
+    POOL_BYTES = 64,                                /* bytes of a long strip: one or more vectors */
     POOL_STRIP = 16                                 /* elements of a strip: one or more vectors at every level */
 };
+
+/* A loop that keeps the registers to itself: in the function around it pointers would be spilled. */
+#if defined(__GNUC__)
+#  define POOL_APART __attribute__((noinline))
+#else
+#  define POOL_APART
+#endif
 
 /* Outputs (backward: rows and columns of a frame) in tiles of rows x columns, `down` x `across` of them. */
 typedef struct { fnn_size rows, columns, down, across; } pool_tiles;
@@ -98,6 +107,12 @@ static inline pool_tile pool_tile_of(const pool_tiles *cut, fnn_size item, fnn_s
 
 /* Whole rows of outputs, or a part of one: their names are one run. */
 static inline pool_tiles pool_cut_2x2(const fnn_window *g) { return pool_cut(g->P, g->Q, POOL_NAMES / g->Q); }
+
+/* Rows of outputs whose images hold about POOL_FRAMES elements: those of a tile that the next needs too are read twice. */
+static inline pool_tiles pool_cut_rows(const fnn_window *g)
+{
+    return pool_cut(g->P, g->Q, POOL_FRAMES / fnn_max(fnn_min(g->W, POOL_COLUMNS * g->sw) * g->sh, 1));
+}
 
 /* ---- frames (pool2d_frames.tmpl.h) -------------------------------------------------------------------------------------- */
 static inline fnn_size pool_down(const fnn_window *g) { return (g->R - 1) * g->dh / g->sh; }        /* from the first tap to the last, in rows */

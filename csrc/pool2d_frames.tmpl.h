@@ -21,37 +21,47 @@ static void FN(pool_fill)(REAL *to, fnn_size n, REAL value)
         to[i] = value;
 }
 
-/* Names of taps between the loops' type and bytes, in strips as above. */
-static void FN(pool_to_bytes)(uint8_t *restrict tap, const REAL *restrict which, fnn_size n)
+/* Names of taps between the loops' type and bytes, in strips as above: n elements (a constant, or not). */
+FNN_INLINE void FN(pool_to_bytes_strip)(const fnn_size n, uint8_t *restrict tap, const REAL *restrict which)
 {
-    if (n >= POOL_STRIP)
-        for (fnn_size at = 0; at < n; at += POOL_STRIP) {
-            at = fnn_min(at, n - POOL_STRIP);
-            #pragma omp simd
-            for (fnn_size i = 0; i < POOL_STRIP; i++)
-                tap[at + i] = (uint8_t)(int)which[at + i];
-        }
-    else
-        for (fnn_size i = 0; i < n; i++)
-            tap[i] = (uint8_t)(int)which[i];
+    #pragma omp simd
+    for (fnn_size i = 0; i < n; i++)
+        tap[i] = (uint8_t)(int)which[i];
 }
 
-static void FN(pool_from_bytes)(REAL *restrict which, const uint8_t *restrict tap, fnn_size n)
+FNN_INLINE void FN(pool_from_bytes_strip)(const fnn_size n, REAL *restrict which, const uint8_t *restrict tap)
 {
-    if (n >= POOL_STRIP)
-        for (fnn_size at = 0; at < n; at += POOL_STRIP) {
-            at = fnn_min(at, n - POOL_STRIP);
-            #pragma omp simd
-            for (fnn_size i = 0; i < POOL_STRIP; i++)
-                which[at + i] = (REAL)(int)tap[at + i];
-        }
-    else
-        for (fnn_size i = 0; i < n; i++)
-            which[i] = (REAL)(int)tap[i];
+    #pragma omp simd
+    for (fnn_size i = 0; i < n; i++)
+        which[i] = (REAL)(int)tap[i];
+}
+
+static void FN(pool_to_bytes)(uint8_t *tap, const REAL *which, fnn_size n)
+{
+    fnn_size at = 0;
+    for (; at + POOL_BYTES <= n; at += POOL_BYTES)
+        FN(pool_to_bytes_strip)(POOL_BYTES, tap + at, which + at);
+    for (; at < n && n >= POOL_STRIP; at += POOL_STRIP) {
+        at = fnn_min(at, n - POOL_STRIP);
+        FN(pool_to_bytes_strip)(POOL_STRIP, tap + at, which + at);
+    }
+    FN(pool_to_bytes_strip)(n - fnn_min(at, n), tap + at, which + at);
+}
+
+static void FN(pool_from_bytes)(REAL *which, const uint8_t *tap, fnn_size n)
+{
+    fnn_size at = 0;
+    for (; at + POOL_BYTES <= n; at += POOL_BYTES)
+        FN(pool_from_bytes_strip)(POOL_BYTES, which + at, tap + at);
+    for (; at < n && n >= POOL_STRIP; at += POOL_STRIP) {
+        at = fnn_min(at, n - POOL_STRIP);
+        FN(pool_from_bytes_strip)(POOL_STRIP, which + at, tap + at);
+    }
+    FN(pool_from_bytes_strip)(n - fnn_min(at, n), which + at, tap + at);
 }
 
 /* even[j], odd[j] = from[2j], from[2j + 1], in strips of which the last overlaps the one before */
-static void FN(pool_unzip)(REAL *restrict even, REAL *restrict odd, const REAL *restrict from, fnn_size n)
+FNN_INLINE void FN(pool_unzip)(REAL *restrict even, REAL *restrict odd, const REAL *restrict from, fnn_size n)
 {
     for (fnn_size at = 0; n >= POOL_STRIP && at < n; at += POOL_STRIP) {
         at = fnn_min(at, n - POOL_STRIP);
@@ -65,6 +75,17 @@ static void FN(pool_unzip)(REAL *restrict even, REAL *restrict odd, const REAL *
         even[j] = from[2 * j];
         odd[j] = from[2 * j + 1];
     }
+}
+
+/* frame[b * size + j] = from[j * sw + b], 0 <= j < n */
+static void FN(pool_sort)(REAL *restrict frame, fnn_size size, const REAL *restrict from, fnn_size sw, fnn_size n)
+{
+    if (sw == 2)
+        FN(pool_unzip)(frame, frame + size, from, n);
+    else
+        for (fnn_size b = 0; b < sw; b++)
+            for (fnn_size j = 0; j < n; j++)
+                frame[b * size + j] = from[j * sw + b];
 }
 
 /* One image row in the sw frames of its row's remainder, `size` elements apart: elements of `length` from image column `first` on. */
@@ -121,24 +142,6 @@ static void FN(pool_offsets)(fnn_size *offset, const fnn_window *g, fnn_size row
 
 /* ---- forward ------------------------------------------------------------------------------------------------------------ */
 
-/* most[t] and which[t] also after `taps` (a constant) more taps from number k: the first of equals; NaN counts as largest. */
-FNN_INLINE void FN(pool_max_of)(const int taps, REAL *restrict most, REAL *restrict which, const REAL *restrict frame,
-                                const fnn_size *restrict offset, fnn_size k, fnn_size n)
-{
-    for (fnn_size t = 0; t < n; t++) {
-        REAL m = most[t], w = which[t];
-        #pragma GCC unroll 9
-        for (int i = 0; i < taps; i++) {
-            const REAL v = frame[t + offset[i]];
-            const int take = (v > m) | (v != v);
-            m = take ? v : m;
-            w = take ? (REAL)(k + i) : w;
-        }
-        most[t] = m;
-        which[t] = w;
-    }
-}
-
 /* sum[t] += the sum of `taps` (a constant) taps */
 FNN_INLINE void FN(pool_sum_of)(const int taps, REAL *restrict sum, const REAL *restrict frame, const fnn_size *restrict offset, fnn_size n)
 {
@@ -149,65 +152,6 @@ FNN_INLINE void FN(pool_sum_of)(const int taps, REAL *restrict sum, const REAL *
             s += frame[t + offset[i]];
         sum[t] = s;
     }
-}
-
-/* The maximum of one window, tap by tap: its number, or POOL_NONE. */
-static int FN(pool_max_by_hand)(const REAL *x, const fnn_window *g, fnn_size p, fnn_size q)
-{
-    int which = POOL_NONE;
-    REAL most = 0;
-    for (fnn_size r = 0; r < g->R; r++)
-        for (fnn_size s = 0; s < g->S; s++) {
-            const fnn_size i = p * g->sh - g->ph + r * g->dh, j = q * g->sw - g->pw + s * g->dw;
-            if (i < 0 || i >= g->H || j < 0 || j >= g->W) continue;
-            const REAL v = x[i * g->W + j];
-            if (which == POOL_NONE || v > most || v != v) {
-                which = (int)(r * g->S + s);
-                most = v;
-            }
-        }
-    return which;
-}
-
-static void FN(max_framed_block)(void *ctx, fnn_size begin, fnn_size end)
-{
-    const pool_args *args = ctx;
-    const fnn_window *g = args->g;
-    const fnn_size down = pool_down(g), right = pool_right(g), taps = g->R * g->S;
-    const fnn_size most_rows = args->cut.rows + down, most_length = args->cut.columns + right;
-    const fnn_size outputs = args->cut.rows * most_length + POOL_SLACK(right);
-    fnn_size offset[POOL_TAPS];
-    REAL *frame = fnn_scratch_alloc((g->sh * g->sw * most_rows * most_length + POOL_SLACK(right)) * sizeof(REAL));
-    REAL *most = fnn_scratch_alloc(2 * outputs * sizeof(REAL)), *which = most + outputs;
-    for (fnn_size item = begin; item < end; item++) {
-        const pool_tile tile = pool_tile_of(&args->cut, item, g->P, g->Q);
-        const fnn_size rows = tile.rows + down, length = tile.columns + right, n = fnn_ceil_div(tile.rows * length, VL) * VL;
-        const REAL *x = (const REAL *)args->in + tile.plane * g->H * g->W;
-        FN(pool_frames)(frame, x, g, &tile, rows, length, -(REAL)INFINITY);
-        FN(pool_offsets)(offset, g, rows, length);
-        FN(pool_fill)(most, n, -(REAL)INFINITY);
-        FN(pool_fill)(which, n, POOL_NONE);
-        fnn_size k = 0;
-        for (; k + 9 <= taps; k += 9) FN(pool_max_of)(9, most, which, frame, offset + k, k, n);
-        for (; k + 4 <= taps; k += 4) FN(pool_max_of)(4, most, which, frame, offset + k, k, n);
-        for (; k < taps; k++) FN(pool_max_of)(1, most, which, frame, offset + k, k, n);
-        for (fnn_size p = 0; p < tile.rows; p++) {
-            const fnn_size at = (tile.plane * g->P + tile.p0 + p) * g->Q + tile.q0;
-            uint8_t *restrict tap = args->tap_out + at;
-            const REAL *restrict w = which + p * length;
-            int none = 0;
-            memcpy((REAL *)args->out + at, most + p * length, tile.columns * sizeof(REAL));
-            FN(pool_to_bytes)(tap, w, tile.columns);
-            #pragma omp simd reduction(| : none)
-            for (fnn_size q = 0; q < tile.columns; q++)
-                none |= w[q] == POOL_NONE;
-            for (fnn_size q = 0; none && q < tile.columns; q++)     /* minus infinity, or padding? */
-                if (w[q] == POOL_NONE)
-                    tap[q] = (uint8_t)FN(pool_max_by_hand)(x, g, tile.p0 + p, tile.q0 + q);
-        }
-    }
-    fnn_scratch_free(most);
-    fnn_scratch_free(frame);
 }
 
 static void FN(mean_framed_block)(void *ctx, fnn_size begin, fnn_size end)

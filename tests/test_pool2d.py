@@ -178,6 +178,20 @@ def test_pooling_agrees_with_pytorch(dtype):
         compare(torch, "adaptive_max_pool2d", x, {**size, "return_indices": True}, dtype)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("width", [33, 131, 4500])
+def test_long_rows_agree_with_pytorch(dtype, width):
+    """Rows of several vectors, and of several tiles; ties everywhere, as after relu; a NaN in one plane, minus infinity in another."""
+    torch = pytest.importorskip("torch")
+    for window, stride, padding, dilation in ((3, 2, 1, 1),
+                                              (3, 1, 1, 1), ((2, 5), (1, 2), 0, 1), ((3, 2), (2, 3), 1, (2, 1)), ((5, 3), 2, (2, 1), 1)):
+        attrs = {"kernel_size": window, "stride": stride, "padding": padding, "dilation": dilation}
+        x = np.maximum(np.round(seeded(str(attrs)).standard_normal((1, 3, 9, width))), 0)
+        x[0, 1, 5, width // 2] = NAN
+        x[0, 2, 1:7, 3:20] = -INF
+        compare(torch, "max_pool2d", x, {**attrs, "return_indices": True}, dtype)
+
+
 # Over several blocks of planes.
 LARGE = {
     "max 2x2": lambda t: F.max_pool2d(t, 2),

@@ -108,7 +108,7 @@ def pooling(N: int = 8, C: int = 64, H: int = 112, W: int = 112, dtype: Any = np
         return compiled.ladder_max_pool2d(x, (3, 3), (2, 2), (1, 1), step)[0]           # without their places
 
     steps = [Step(name, partial(maxima, i), moved) for i, name in enumerate(names)]
-    steps += kernel_steps("frames without edges", lambda: forward("max_pool2d", x, **attrs), moved - 3*y_size)      # places as bytes
+    steps += kernel_steps("first down, then across", lambda: forward("max_pool2d", x, **attrs), moved - 3*y_size)      # places as bytes
     return Ladder("pooling", f"max_pool2d, {N} x {C} x {H} x {W}, 3 x 3, stride 2, padding 1, with the places of the maxima", 9*y_size, steps,
                   lambda: defined("max_pool2d", x, **attrs), dtype)
 
