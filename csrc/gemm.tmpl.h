@@ -39,8 +39,9 @@ enum {
     GEMM_DIRECT_A = 4, GEMM_DIRECT_B = 2,           /* an operand read by at most so many panels of the other one is not copied */
     GEMM_DIRECT_ROWS = 512,                         /* nor is B, up to so many rows of A, if its rows are */
     GEMM_DIRECT_BYTES = 4096,                       /* no farther apart */
+    GEMM_SMALL_A = 1 << 16,                         /* bytes of A in a block of k that are kept while a wider B passes by */
     GEMM_PART_LEAST = 400000,                       /* multiply-adds worth a thread, */
-    GEMM_PART_MOST = 1 << 28,                       /* and those after which a thread should look around */
+    GEMM_PART_MOST = 1 << 30,                       /* and those after which a thread should look around */
     GEMM_GROUP_WORK = 1 << 21,                      /* multiply-adds worth a block of a parallel loop */
     GEMM_SKINNY = 3,                                /* rows or columns up to which reading the matrix is all the work */
     GEMM_SKINNY_K = 4096,                           /* products in a block of gemm_skinny */

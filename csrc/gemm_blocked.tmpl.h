@@ -7,7 +7,8 @@
  *             tile          for each panel of the group
  *
  * The panels that are kept are those of B, unless A has few, or B must be transposed to be copied: then each panel of B is used while it
- * is in the L1 cache, and those of A, which mostly need no copy, come from the L2 cache.
+ * is in the L1 cache, and those of A, which mostly need no copy, come from the L2 cache. So, too, where all of A is small: B, which has few
+ * uses then, is copied by the tiles that read it first, and asked for while the others are at work.
  */
 /* ---- panels -------------------------------------------------------------------------------------------------------- */
 typedef struct {
@@ -15,6 +16,7 @@ typedef struct {
     fnn_size a_panels, b_panels;                    /* how many there are */
     fnn_size height, taller;                        /* rows in a panel of A; the first `taller` panels have one more */
     int a_copied, b_copied;                         /* which operands are copied; the others are read where they lie */
+    int b_passes;                                   /* a panel of B is copied by the first tile that reads it */
     int keep_a;                                     /* what gemm_part keeps: panels of A, or of B */
     fnn_size down, across;                          /* the parts that C is cut into */
 } FN(gemm_plan);
@@ -85,7 +87,7 @@ GEMM_APART void FN(gemm_edge_tile)(REAL *c, fnn_size rsc, FN(gemm_panel) a, FN(g
     const fnn_size width = columns > VL ? 2 * VL : VL;
     FN(gemm_tile_fn) *compute = FN(gemm_tiles)[by_rows][columns > VL][rows - 1];
     if (columns == width) {
-        compute(c, rsc, a.at, a.step, b.at, b.step, bias_row, bias_col, k, how);
+        compute(c, rsc, a.at, a.step, b.at, b.step, c, 0, bias_row, bias_col, k, how);
         return;
     }
     if (bias_col)
@@ -95,14 +97,15 @@ GEMM_APART void FN(gemm_edge_tile)(REAL *c, fnn_size rsc, FN(gemm_panel) a, FN(g
             memset(tile + r * width, 0, (size_t)width * sizeof(REAL));
             FN(gemm_copy_short)(tile + r * width, c + r * rsc, columns);
         }
-    compute(tile, width, a.at, a.step, b.at, b.step, bias_row, bias_col ? bias : NULL, k, how);
+    compute(tile, width, a.at, a.step, b.at, b.step, c, 0, bias_row, bias_col ? bias : NULL, k, how);
     for (fnn_size r = 0; r < rows; r++)
         FN(gemm_copy_short)(c + r * rsc, tile + r * width, columns);
 }
 
-/* Panel i of A times panel j of B, products [p, p + k) */
-static void FN(gemm_one_tile)(const FN(gemm_plan) *plan, fnn_size i, fnn_size j, FN(gemm_panel) a, FN(gemm_panel) b, fnn_size p,
-                              fnn_size k)
+/* Panel i of A times panel j of B, products [p, p + k). `copy`: where to leave a copy of B's panel, or NULL, which needs columns of A
+ * that are adjacent and a panel of B that is full; `next`: rows to ask for, or NULL */
+FNN_INLINE void FN(gemm_one_tile)(const FN(gemm_plan) *plan, fnn_size i, fnn_size j, FN(gemm_panel) a, FN(gemm_panel) b, fnn_size p,
+                                  fnn_size k, REAL *copy, FN(gemm_panel) next)
 {
     const FN(gemm_args) *g = plan->g;
     const fnn_size row = FN(gemm_row)(plan, i), rows = FN(gemm_row)(plan, i + 1) - row;
@@ -112,8 +115,11 @@ static void FN(gemm_one_tile)(const FN(gemm_plan) *plan, fnn_size i, fnn_size j,
     const REAL *bias_row = last && g->bias_row ? g->bias_row + row : NULL;
     const REAL *bias_col = last && g->bias_col ? g->bias_col + column : NULL;
     REAL *c = g->c + row * g->rsc + column;
-    if (columns == GEMM_NR)
-        FN(gemm_tiles)[by_rows][1][rows - 1](c, g->rsc, a.at, a.step, b.at, b.step, bias_row, bias_col, k, how);
+    if (copy)
+        FN(gemm_copying)[rows - GEMM_LEAST](c, g->rsc, a.at, a.step, b.at, b.step, copy, bias_row, bias_col, k, how);
+    else if (columns == GEMM_NR)
+        FN(gemm_tiles)[by_rows][1][rows - 1](c, g->rsc, a.at, a.step, b.at, b.step, next.at ? next.at : c, next.step, bias_row,
+                                             bias_col, k, how);
     else
         FN(gemm_edge_tile)(c, g->rsc, a, b, bias_row, bias_col, rows, columns, k, by_rows, how);
 }
@@ -122,6 +128,20 @@ static void FN(gemm_one_tile)(const FN(gemm_plan) *plan, fnn_size i, fnn_size j,
 
 /* Products in a block of k */
 static fnn_size FN(gemm_depth)(fnn_size k) { return gemm_even(gemm_max(k, 1), GEMM_KC, 8); }
+
+/* Panels [i, i + count) of A times panel j of B, products [p, p + k). The first tile reads B where it lies and leaves a copy in `room`;
+ * the others read that and share out the rows of the next panel to ask for. */
+static void FN(gemm_pass_by)(const FN(gemm_plan) *plan, fnn_size i, fnn_size count, const FN(gemm_panel) *kept, fnn_size j, fnn_size p,
+                             fnn_size k, REAL *room)
+{
+    const FN(gemm_args) *g = plan->g;
+    const FN(gemm_panel) here = { g->b + p * g->rsb + j * GEMM_NR, g->rsb }, copy = { room, GEMM_NR };
+    FN(gemm_one_tile)(plan, i, j, kept[0], here, p, k, room, copy);
+    for (fnn_size t = 1; t < count; t++) {
+        const fnn_size row = gemm_min((t - 1) * (k / GEMM_STEPS), k - 1);
+        FN(gemm_one_tile)(plan, i + t, j, kept[t], copy, p, k, NULL, (FN(gemm_panel)){ here.at + row * here.step + GEMM_NR, here.step });
+    }
+}
 
 /* Panels [i, i_end) of A times panels [j, j_end) of B. For one block of k after the other, a group of panels of one operand is kept
  * in the L2 cache while the panels of the other one pass by, each through the L1 cache. */
@@ -132,6 +152,7 @@ static void FN(gemm_part)(const FN(gemm_plan) *plan, fnn_size i, fnn_size i_end,
     const fnn_size pitch = gemm_max(GEMM_MR, GEMM_NR) * kc + VL;      /* room for a panel of either kind */
     const fnn_size panel = (plan->keep_a ? GEMM_MR : GEMM_NR) * kc * (fnn_size)sizeof(REAL), fit = fnn_l2_bytes() / 2 / panel;
     const fnn_size group = gemm_even(end - begin, gemm_max(GEMM_KEEP_LEAST, gemm_min(GEMM_KEEP, fit)), 1);
+    const FN(gemm_panel) none = { NULL, 0 };
     FN(gemm_panel) kept[GEMM_KEEP];
     REAL *room = fnn_scratch_alloc((size_t)((group + 1) * pitch) * sizeof(REAL)), *passing = room + group * pitch;
     for (fnn_size first = begin; first < end; first += group) {
@@ -142,9 +163,13 @@ static void FN(gemm_part)(const FN(gemm_plan) *plan, fnn_size i, fnn_size i_end,
                 for (fnn_size t = 0; t < count; t++)
                     kept[t] = FN(gemm_panel_a)(plan, first + t, p, k, room + t * pitch);
                 for (fnn_size u = j; u < j_end; u++) {
+                    if (plan->b_passes && u < g->n / GEMM_NR) {
+                        FN(gemm_pass_by)(plan, first, count, kept, u, p, k, passing);
+                        continue;
+                    }
                     const FN(gemm_panel) b = FN(gemm_panel_b)(plan, u, p, k, passing);
                     for (fnn_size t = 0; t < count; t++)
-                        FN(gemm_one_tile)(plan, first + t, u, kept[t], b, p, k);
+                        FN(gemm_one_tile)(plan, first + t, u, kept[t], b, p, k, NULL, none);
                 }
             } else {
                 fnn_size t = 0;
@@ -159,7 +184,7 @@ static void FN(gemm_part)(const FN(gemm_plan) *plan, fnn_size i, fnn_size i_end,
                 for (fnn_size u = i; u < i_end; u++) {
                     const FN(gemm_panel) a = FN(gemm_panel_a)(plan, u, p, k, passing);
                     for (fnn_size t = 0; t < count; t++)
-                        FN(gemm_one_tile)(plan, u, first + t, a, kept[t], p, k);
+                        FN(gemm_one_tile)(plan, u, first + t, a, kept[t], p, k, NULL, none);
                 }
             }
         }
@@ -228,7 +253,11 @@ static void FN(gemm_choose)(FN(gemm_plan) *plan)
     if (g->rsb != FNN_PACKED)
         plan->b_copied = g->csb != 1 || !(b_seldom || (!REAL_IS_F64 && g->m <= GEMM_DIRECT_ROWS &&
                                                        g->rsb * (fnn_size)sizeof(REAL) <= GEMM_DIRECT_BYTES));
-    plan->keep_a = b_seldom || (plan->b_copied && g->csb != 1 && (!plan->a_copied || g->m <= g->n));
+    plan->b_passes = plan->b_copied && g->csb == 1 && g->rsb != FNN_PACKED && g->m < g->n &&
+                     g->m * FN(gemm_depth)(g->k) * (fnn_size)sizeof(REAL) <= GEMM_SMALL_A;
+    if (plan->b_passes)
+        plan->a_copied = g->rsa != FNN_PACKED;
+    plan->keep_a = plan->b_passes || b_seldom || (plan->b_copied && g->csb != 1 && (!plan->a_copied || g->m <= g->n));
 }
 
 static void FN(gemm_blocked)(const FN(gemm_args) *g)

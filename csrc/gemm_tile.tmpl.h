@@ -9,14 +9,19 @@
  * Versions by the layout of A:
  *     c    the mr numbers of one p are adjacent: packed panels (sa = mr), and a transposed A (sa = its column stride)
  *     r    the k numbers of one row are adjacent: A as it lies (sa = its row stride)
+ *     p    like c, and the panel of B is copied on the way, at no cost: multiply-adds leave room for two stores
+ * The others ask for rows of the panel of B that comes next, one at every GEMM_STEPS products.
  */
 FNN_INLINE void FN(gemm_step)(const fnn_size mr, const fnn_size nv, const int by_rows, vec acc[GEMM_MR][GEMM_NV], const REAL *a,
-                              fnn_size sa, const REAL *b)
+                              fnn_size sa, const REAL *b, REAL *copy)
 {
     vec row[GEMM_NV];
 #pragma GCC unroll 2
-    for (fnn_size j = 0; j < nv; j++)
+    for (fnn_size j = 0; j < nv; j++) {
         row[j] = v_load(b + j * VL);
+        if (copy)
+            v_store(copy + j * VL, row[j]);
+    }
 #pragma GCC unroll 16
     for (fnn_size i = 0; i < mr; i++) {
         vec x = v_set(by_rows ? a[i * sa] : a[i]);
@@ -26,9 +31,9 @@ FNN_INLINE void FN(gemm_step)(const fnn_size mr, const fnn_size nv, const int by
     }
 }
 
-FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by_rows, REAL *c, fnn_size rsc,
-                              const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb, const REAL *bias_row,
-                              const REAL *bias_col, fnn_size k, int how)
+FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by_rows, const int copies, REAL *c, fnn_size rsc,
+                              const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb, REAL *copy, const REAL *next,
+                              fnn_size next_step, const REAL *bias_row, const REAL *bias_col, fnn_size k, int how)
 {
     vec acc[GEMM_MR][GEMM_NV];
 #pragma GCC unroll 16
@@ -41,9 +46,13 @@ FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by
     for (; k >= GEMM_STEPS; k -= GEMM_STEPS) {
 #if defined(__GNUC__)
 #pragma GCC unroll 2
-        for (fnn_size j = 0; j < nv; j += GEMM_LINE)
+        for (fnn_size j = 0; j < nv; j += GEMM_LINE) {
             __builtin_prefetch(soon + j * VL, 1);
+            if (!copies)
+                __builtin_prefetch(next + j * VL, 0, 2);
+        }
 #endif
+        next += copies ? 0 : next_step;
         soon = soon < c + (mr - 1) * rsc ? soon + rsc : soon;
 #pragma GCC unroll 4
         for (fnn_size p = 0; p < GEMM_STEPS; p++) {
@@ -51,17 +60,21 @@ FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by
 #pragma GCC unroll 2
             for (fnn_size j = 0; j < nv; j += GEMM_LINE)
                 __builtin_prefetch(b + GEMM_AHEAD * rsb + j * VL);
+            if (!by_rows)
+                __builtin_prefetch(a + GEMM_AHEAD * sa);
 #endif
-            FN(gemm_step)(mr, nv, by_rows, acc, a, sa, b);
+            FN(gemm_step)(mr, nv, by_rows, acc, a, sa, b, copies ? copy : NULL);
             a += by_rows ? 1 : sa;
             b += rsb;
+            copy += copies ? GEMM_NR : 0;
         }
     }
 #pragma GCC unroll 1
     for (; k > 0; k--) {
-        FN(gemm_step)(mr, nv, by_rows, acc, a, sa, b);
+        FN(gemm_step)(mr, nv, by_rows, acc, a, sa, b, copies ? copy : NULL);
         a += by_rows ? 1 : sa;
         b += rsb;
+        copy += copies ? GEMM_NR : 0;
     }
 
 #define GEMM_EACH(what)                                \
@@ -81,42 +94,51 @@ FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by
 #undef GEMM_EACH
 }
 
-typedef void FN(gemm_tile_fn)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb,
-                              const REAL *bias_row, const REAL *bias_col, fnn_size k, int how);
+typedef void FN(gemm_tile_fn)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb, const REAL *next,
+                              fnn_size next_step, const REAL *bias_row, const REAL *bias_col, fnn_size k, int how);
+typedef void FN(gemm_copying_fn)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb, REAL *copy,
+                                 const REAL *bias_row, const REAL *bias_col, fnn_size k, int how);
 
-#define GEMM_TILE(name, mr, nv, by_rows)                                                                         \
-    static void FN(name)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb,         \
-                         const REAL *bias_row, const REAL *bias_col, fnn_size k, int how)                 \
-    { FN(gemm_tile)(mr, nv, by_rows, c, rsc, a, sa, b, rsb, bias_row, bias_col, k, how); }
-#define GEMM_TILES_C(mr) GEMM_TILE(gemm_tile_c1_##mr, mr, 1, 0) GEMM_TILE(gemm_tile_c2_##mr, mr, 2, 0)
+#define GEMM_TILE(name, mr, nv, by_rows)                                                                                   \
+    static void FN(gemm_tile_##name##_##mr)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb, \
+                                            const REAL *next, fnn_size next_step, const REAL *bias_row,                    \
+                                            const REAL *bias_col, fnn_size k, int how)                                     \
+    { FN(gemm_tile)(mr, nv, by_rows, 0, c, rsc, a, sa, b, rsb, NULL, next, next_step, bias_row, bias_col, k, how); }
+#define GEMM_PASS(mr)                                                                                                      \
+    static void FN(gemm_tile_p_##mr)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb,        \
+                                     REAL *copy, const REAL *bias_row, const REAL *bias_col, fnn_size k, int how)          \
+    { FN(gemm_tile)(mr, GEMM_NV, 0, 1, c, rsc, a, sa, b, rsb, copy, NULL, 0, bias_row, bias_col, k, how); }
 #if REAL_IS_F64
-#  define GEMM_TILES(mr) GEMM_TILES_C(mr)
+#  define GEMM_TILES(mr) GEMM_TILE(c1, mr, 1, 0) GEMM_TILE(c2, mr, 2, 0)
 #else
-#  define GEMM_TILES(mr) GEMM_TILES_C(mr) GEMM_TILE(gemm_tile_r1_##mr, mr, 1, 1) GEMM_TILE(gemm_tile_r2_##mr, mr, 2, 1)
+#  define GEMM_TILES(mr) GEMM_TILE(c1, mr, 1, 0) GEMM_TILE(c2, mr, 2, 0) GEMM_TILE(r1, mr, 1, 1) GEMM_TILE(r2, mr, 2, 1)
 #endif
-#if GEMM_MR == 14
-#  define GEMM_LIST(v) { FN(gemm_tile_##v##_1), FN(gemm_tile_##v##_2), FN(gemm_tile_##v##_3), FN(gemm_tile_##v##_4),     \
-                         FN(gemm_tile_##v##_5), FN(gemm_tile_##v##_6), FN(gemm_tile_##v##_7), FN(gemm_tile_##v##_8),     \
-                         FN(gemm_tile_##v##_9), FN(gemm_tile_##v##_10), FN(gemm_tile_##v##_11), FN(gemm_tile_##v##_12),  \
-                         FN(gemm_tile_##v##_13), FN(gemm_tile_##v##_14) }
-#else
-#  define GEMM_LIST(v) { FN(gemm_tile_##v##_1), FN(gemm_tile_##v##_2), FN(gemm_tile_##v##_3), FN(gemm_tile_##v##_4),     \
-                         FN(gemm_tile_##v##_5), FN(gemm_tile_##v##_6) }
-#endif
-
 GEMM_TILES(1) GEMM_TILES(2) GEMM_TILES(3) GEMM_TILES(4) GEMM_TILES(5) GEMM_TILES(6)
 #if GEMM_MR == 14
 GEMM_TILES(7) GEMM_TILES(8) GEMM_TILES(9) GEMM_TILES(10) GEMM_TILES(11) GEMM_TILES(12) GEMM_TILES(13) GEMM_TILES(14)
+GEMM_PASS(7) GEMM_PASS(8) GEMM_PASS(9) GEMM_PASS(10) GEMM_PASS(11) GEMM_PASS(12) GEMM_PASS(13) GEMM_PASS(14)
+#  define GEMM_LOW(v) FN(gemm_tile_##v##_1), FN(gemm_tile_##v##_2), FN(gemm_tile_##v##_3), FN(gemm_tile_##v##_4),      \
+                      FN(gemm_tile_##v##_5), FN(gemm_tile_##v##_6)
+#  define GEMM_HIGH(v) FN(gemm_tile_##v##_7), FN(gemm_tile_##v##_8), FN(gemm_tile_##v##_9), FN(gemm_tile_##v##_10),    \
+                       FN(gemm_tile_##v##_11), FN(gemm_tile_##v##_12), FN(gemm_tile_##v##_13), FN(gemm_tile_##v##_14)
+#else
+GEMM_PASS(3) GEMM_PASS(4) GEMM_PASS(5) GEMM_PASS(6)
+#  define GEMM_LOW(v) FN(gemm_tile_##v##_1), FN(gemm_tile_##v##_2)
+#  define GEMM_HIGH(v) FN(gemm_tile_##v##_3), FN(gemm_tile_##v##_4), FN(gemm_tile_##v##_5), FN(gemm_tile_##v##_6)
 #endif
 
 /* [by_rows][nv - 1][mr - 1] */
 static FN(gemm_tile_fn) *const FN(gemm_tiles)[2][2][GEMM_MR] = {
-    { GEMM_LIST(c1), GEMM_LIST(c2) },
+    { { GEMM_LOW(c1), GEMM_HIGH(c1) }, { GEMM_LOW(c2), GEMM_HIGH(c2) } },
 #if !REAL_IS_F64
-    { GEMM_LIST(r1), GEMM_LIST(r2) },
+    { { GEMM_LOW(r1), GEMM_HIGH(r1) }, { GEMM_LOW(r2), GEMM_HIGH(r2) } },
 #endif
 };
-#undef GEMM_LIST
+/* [mr - GEMM_LEAST]: where A has two panels or more, they have at least that many rows */
+#define GEMM_LEAST (GEMM_MR / 2)
+static FN(gemm_copying_fn) *const FN(gemm_copying)[GEMM_MR - GEMM_LEAST + 1] = { GEMM_HIGH(p) };
+#undef GEMM_LOW
+#undef GEMM_HIGH
+#undef GEMM_PASS
 #undef GEMM_TILES
-#undef GEMM_TILES_C
 #undef GEMM_TILE

@@ -69,9 +69,9 @@ def test_exact_for_all_sizes_around_a_tile(level, dtype):
             check_exactly(rng, dtype, m, n, k, layout_a, layout_b, row, col, accumulate)
 
 
-# beyond one block of k; few rows or columns; a small C and a large k; more rows or columns than fit in the panels
+# beyond one block of k; few rows or columns; a small C and a large k; more rows or columns than fit in the panels; a small A and a wide B
 LARGE = [(61, 150, 300), (3, 70, 5000), (70, 2, 5000), (20, 21, 5000), (1, 1, 70000), (29, 700, 260), (700, 131, 29),
-         (2, 3000, 5), (3001, 130, 257)]
+         (2, 3000, 5), (3001, 130, 257), (40, 1100, 300)]
 
 
 @needs_kernels
@@ -124,7 +124,7 @@ def test_products_at_equal_distances(level, dtype, batch, m, n, k):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("m, n, k", [(1, 37, 70), (37, 1, 70), (3, 40, 33), (5, 7, 9), (61, 150, 300), (20, 21, 5000),
-                                     (1, 1, 70000), (130, 270, 41)])
+                                     (1, 1, 70000), (130, 270, 41), (40, 1100, 300)])
 def test_the_bits_depend_neither_on_threads_nor_on_strides(level, dtype, m, n, k):
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
