@@ -15,6 +15,7 @@
  *            statistical machine translation". The reset gate acts after the product with W_hn and its bias, as in torch.nn.GRU.
  */
 #define REC_GATES 3
+#define REC_PIECES 4
 #define REC_VECTORS 3
 #include "recurrent.tmpl.h"
 
@@ -76,7 +77,7 @@ void FN(gru_forward)(REAL *y, REAL *hT, REAL *gates, const REAL *x, const REAL *
     }
     FN(gru_forward_pass) pass = { .y = y, .gates = gates, .h0 = h0, .bias = T == 1 ? NULL : bias_un };
     pass.r = FN(rec_forward_pass)(FN(gru_forward_cell), panels, w_hh, h0, y, T, B, H, reverse);
-    FN(rec_run)(&pass.r);
+    FN(rec_run)(&pass.r, 0, T);
     if (hT) memcpy(hT, y + FN(rec_time)(&pass.r, T - 1) * B * H, (size_t)(B * H) * sizeof(REAL));
 }
 
@@ -84,7 +85,7 @@ void FN(gru_forward)(REAL *y, REAL *hT, REAL *gates, const REAL *x, const REAL *
 
 typedef struct {
     FN(recurrence) r;
-    REAL *dgates, *carry;                           /* carry: what the step after wants of h_t past the gates, dh * z */
+    REAL *carry;                                    /* carry: what the step after wants of h_t past the gates, dh * z */
     const REAL *dy, *dhT, *y, *gates, *h0;
 } FN(gru_backward_pass);
 
@@ -115,13 +116,15 @@ static void FN(gru_backward_cell)(const FN(recurrence) *r, fnn_size i, fnn_size 
     const REAL *h_before = i == r->T - 1 ? p->h0 : p->y + FN(rec_time)(r, i + 1) * r->B * H;
     REAL dh[4 * (VBYTES ? VBYTES / sizeof(REAL) : 1)];
     for (fnn_size row = 0; row < rows; row++, sum += 4 * VL) {
-        fnn_size at = (first + row) * H + unit, g = (t * r->B + first + row) * 4 * H + unit;
+        fnn_size at = (first + row) * H + unit;
+        const REAL *gates = p->gates + (t * r->B + first + row) * 4 * H + unit;
+        REAL *dgates = r->dz + FN(rec_place)(r, i) + (first + row) * r->pitch + unit;
         if (width == 4 * VL) {
             FN(rec_upstream)(dh, r, i, at, 4 * VL, sum, p->dy, p->dhT);
-            FN(gru_gates_backward)(p->dgates + g, p->carry + at, dh, p->gates + g, h_before + at, H, 4 * VL);
+            FN(gru_gates_backward)(dgates, p->carry + at, dh, gates, h_before + at, H, 4 * VL);
         } else {
             FN(rec_upstream)(dh, r, i, at, width, sum, p->dy, p->dhT);
-            FN(gru_gates_backward)(p->dgates + g, p->carry + at, dh, p->gates + g, h_before + at, H, width);
+            FN(gru_gates_backward)(dgates, p->carry + at, dh, gates, h_before + at, H, width);
         }
     }
 }
@@ -130,32 +133,13 @@ void FN(gru_backward)(REAL *dx, REAL *dh0, REAL *dw_ih, REAL *dw_hh, REAL *db_ih
                       const REAL *dhT, const REAL *x, const REAL *h0, const REAL *w_ih, const REAL *w_hh, const REAL *y,
                       const REAL *gates, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse)
 {
-    REAL *panels = work, *du = panels + 3 * H * (H + 64), *da_n = du + 3 * H, *carry = du + T * B * 4 * H;
+    REAL *carry = work + fnn_recurrent_work(3, 4, T, B, I, H) - B * H;
     memset(carry, 0, (size_t)(B * H) * sizeof(REAL));
-    FN(gru_backward_pass) pass = { .dgates = du, .carry = carry, .dy = dy, .dhT = dhT, .y = y, .gates = gates, .h0 = h0 };
-    pass.r = FN(rec_backward_pass)(FN(gru_backward_cell), panels, w_hh, du, 4 * H, T, B, H, reverse);
-    FN(rec_run)(&pass.r);
-
-    if (dh0) {                                      /* forward was  u_first = W_hh h0 + ... */
-        memcpy(dh0, carry, (size_t)(B * H) * sizeof(REAL));
-        FN(gemm)(dh0, H, du + (reverse ? (T - 1) * B * 4 * H : 0), 4 * H, 1, w_hh, H, 1, NULL, NULL, B, H, 3 * H, FNN_GEMM_ADD);
-    }
-    if (dx) {                                       /* forward was  a = W_ih x + ... */
-        FN(gemm)(dx, I, du, 4 * H, 1, w_ih, I, 1, NULL, NULL, T * B, I, 2 * H, 0);
-        FN(gemm)(dx, I, da_n, 4 * H, 1, w_ih + 2 * H * I, I, 1, NULL, NULL, T * B, I, H, FNN_GEMM_ADD);
-    }
-    if (dw_ih) {
-        FN(gemm)(dw_ih, I, du, 1, 4 * H, x, I, 1, NULL, NULL, 2 * H, I, T * B, 0);
-        FN(gemm)(dw_ih + 2 * H * I, I, da_n, 1, 4 * H, x, I, 1, NULL, NULL, H, I, T * B, 0);
-    }
-    if (dw_hh)                                      /* forward was  u_t = W_hh h_{t-1} + ... */
-        FN(rec_weight_gradient)(dw_hh, du, 4 * H, y, h0, 3 * H, T, B, H, reverse);
-    if (db_hh)
-        FN(rec_bias_gradient)(db_hh, du, T * B, 4 * H, 3 * H);
-    if (db_ih) {
-        FN(rec_bias_gradient)(db_ih, du, T * B, 4 * H, 2 * H);
-        FN(rec_bias_gradient)(db_ih + 2 * H, da_n, T * B, 4 * H, H);
-    }
+    FN(gru_backward_pass) pass = { .carry = carry, .dy = dy, .dhT = dhT, .y = y, .gates = gates, .h0 = h0 };
+    const FN(rec_gradients) gradients = { .dx = dx, .dh0 = dh0, .dw_ih = dw_ih, .dw_hh = dw_hh, .db_ih = db_ih, .db_hh = db_hh, .x = x,
+                                          .h0 = h0, .w_ih = w_ih, .w_hh = w_hh, .y = y, .carry = carry, .I = I, .reverse = reverse };
+    FN(rec_backward)(&pass.r, FN(gru_backward_cell), &gradients, work, T, B, H);
 }
 #undef REC_GATES
+#undef REC_PIECES
 #undef REC_VECTORS

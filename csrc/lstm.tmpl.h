@@ -14,6 +14,7 @@
  *            Cummins (2000), "Learning to forget", for the forget gate; torch.nn.LSTM for the arrangement of weights.
  */
 #define REC_GATES 4
+#define REC_PIECES 4
 #define REC_VECTORS 4
 #include "recurrent.tmpl.h"
 
@@ -74,7 +75,7 @@ void FN(lstm_forward)(REAL *y, REAL *hT, REAL *cT, REAL *gates, REAL *cells, con
 
     FN(lstm_forward_pass) pass = { .y = y, .gates = gates, .cells = cells, .c0 = c0 };
     pass.r = FN(rec_forward_pass)(FN(lstm_forward_cell), panels, w_hh, h0, y, T, B, H, reverse);
-    FN(rec_run)(&pass.r);
+    FN(rec_run)(&pass.r, 0, T);
     const fnn_size last = FN(rec_time)(&pass.r, T - 1) * B * H;
     if (hT) memcpy(hT, y + last, (size_t)(B * H) * sizeof(REAL));
     if (cT) memcpy(cT, cells + last, (size_t)(B * H) * sizeof(REAL));
@@ -84,7 +85,7 @@ void FN(lstm_forward)(REAL *y, REAL *hT, REAL *cT, REAL *gates, REAL *cells, con
 
 typedef struct {
     FN(recurrence) r;
-    REAL *dz, *dc;                                  /* dc goes into a step as what the step after wants of c_t */
+    REAL *dc;                                       /* dc goes into a step as what the step after wants of c_t */
     const REAL *dy, *dhT, *gates, *cells, *c0;
 } FN(lstm_backward_pass);
 
@@ -115,14 +116,15 @@ static void FN(lstm_backward_cell)(const FN(recurrence) *r, fnn_size i, fnn_size
     const REAL *c_before = i == r->T - 1 ? p->c0 : p->cells + FN(rec_time)(r, i + 1) * r->B * H;
     REAL dh[4 * (VBYTES ? VBYTES / sizeof(REAL) : 1)];
     for (fnn_size row = 0; row < rows; row++, sum += 4 * VL) {
-        fnn_size at = (first + row) * H + unit, z = (t * r->B + first + row) * 4 * H + unit;
-        const REAL *c = p->cells + t * r->B * H + at;
+        fnn_size at = (first + row) * H + unit;
+        const REAL *c = p->cells + t * r->B * H + at, *gates = p->gates + (t * r->B + first + row) * 4 * H + unit;
+        REAL *dz = r->dz + FN(rec_place)(r, i) + (first + row) * r->pitch + unit;
         if (width == 4 * VL) {
             FN(rec_upstream)(dh, r, i, at, 4 * VL, sum, p->dy, p->dhT);
-            FN(lstm_gates_backward)(p->dz + z, p->dc + at, dh, p->gates + z, c, c_before + at, H, 4 * VL);
+            FN(lstm_gates_backward)(dz, p->dc + at, dh, gates, c, c_before + at, H, 4 * VL);
         } else {
             FN(rec_upstream)(dh, r, i, at, width, sum, p->dy, p->dhT);
-            FN(lstm_gates_backward)(p->dz + z, p->dc + at, dh, p->gates + z, c, c_before + at, H, width);
+            FN(lstm_gates_backward)(dz, p->dc + at, dh, gates, c, c_before + at, H, width);
         }
     }
 }
@@ -132,24 +134,15 @@ void FN(lstm_backward)(REAL *dx, REAL *dh0, REAL *dc0, REAL *dw_ih, REAL *dw_hh,
                        const REAL *w_ih, const REAL *w_hh, const REAL *y, const REAL *gates, const REAL *cells,
                        REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse)
 {
-    REAL *panels = work, *dz = panels + 4 * H * (H + 64), *dc = dz + T * B * 4 * H;
+    REAL *dc = work + fnn_recurrent_work(4, 4, T, B, I, H) - B * H;
     if (dcT) memcpy(dc, dcT, (size_t)(B * H) * sizeof(REAL));
     else memset(dc, 0, (size_t)(B * H) * sizeof(REAL));
-    FN(lstm_backward_pass) pass = { .dz = dz, .dc = dc, .dy = dy, .dhT = dhT, .gates = gates, .cells = cells, .c0 = c0 };
-    pass.r = FN(rec_backward_pass)(FN(lstm_backward_cell), panels, w_hh, dz, 4 * H, T, B, H, reverse);
-    FN(rec_run)(&pass.r);
-
+    FN(lstm_backward_pass) pass = { .dc = dc, .dy = dy, .dhT = dhT, .gates = gates, .cells = cells, .c0 = c0 };
+    const FN(rec_gradients) gradients = { .dx = dx, .dh0 = dh0, .dw_ih = dw_ih, .dw_hh = dw_hh, .db_hh = db, .x = x, .h0 = h0,
+                                          .w_ih = w_ih, .w_hh = w_hh, .y = y, .I = I, .reverse = reverse };
+    FN(rec_backward)(&pass.r, FN(lstm_backward_cell), &gradients, work, T, B, H);
     if (dc0) memcpy(dc0, dc, (size_t)(B * H) * sizeof(REAL));
-    if (dh0)                                        /* forward was  z_first = W_hh h0 + ... */
-        FN(gemm)(dh0, H, dz + (reverse ? (T - 1) * B * 4 * H : 0), 4 * H, 1, w_hh, H, 1, NULL, NULL, B, H, 4 * H, 0);
-    if (dx)                                         /* forward was  z = W_ih x + ... */
-        FN(gemm)(dx, I, dz, 4 * H, 1, w_ih, I, 1, NULL, NULL, T * B, I, 4 * H, 0);
-    if (dw_ih)
-        FN(gemm)(dw_ih, I, dz, 1, 4 * H, x, I, 1, NULL, NULL, 4 * H, I, T * B, 0);
-    if (dw_hh)                                      /* forward was  z_t = W_hh h_{t-1} + ... */
-        FN(rec_weight_gradient)(dw_hh, dz, 4 * H, y, h0, 4 * H, T, B, H, reverse);
-    if (db)
-        FN(rec_bias_gradient)(db, dz, T * B, 4 * H, 4 * H);
 }
 #undef REC_GATES
+#undef REC_PIECES
 #undef REC_VECTORS

@@ -11,6 +11,7 @@
  * Reference  fastnn/reference/rnn.py; Elman (1990), "Finding structure in time"
  */
 #define REC_GATES 1
+#define REC_PIECES 1
 #define REC_VECTORS 4
 #include "recurrent.tmpl.h"
 
@@ -61,7 +62,7 @@ void FN(rnn_forward)(REAL *y, REAL *hT, const REAL *x, const REAL *h0, const REA
 
     FN(rnn_forward_pass) pass = { .y = y, .relu = relu };
     pass.r = FN(rec_forward_pass)(FN(rnn_forward_cell), panels, w_hh, h0, y, T, B, H, reverse);
-    FN(rec_run)(&pass.r);
+    FN(rec_run)(&pass.r, 0, T);
     if (hT) memcpy(hT, y + FN(rec_time)(&pass.r, T - 1) * B * H, (size_t)(B * H) * sizeof(REAL));
 }
 
@@ -69,7 +70,6 @@ void FN(rnn_forward)(REAL *y, REAL *hT, const REAL *x, const REAL *h0, const REA
 
 typedef struct {
     FN(recurrence) r;
-    REAL *dz;
     const REAL *dy, *dhT, *y;
     int relu;
 } FN(rnn_backward_pass);
@@ -92,12 +92,13 @@ static void FN(rnn_backward_cell)(const FN(recurrence) *r, fnn_size i, fnn_size 
     REAL dh[4 * (VBYTES ? VBYTES / sizeof(REAL) : 1)];
     for (fnn_size row = 0; row < rows; row++, sum += 4 * VL) {
         fnn_size at = (first + row) * r->H + unit, now = FN(rec_time)(r, i) * r->B * r->H + at;
+        REAL *dz = r->dz + FN(rec_place)(r, i) + (first + row) * r->pitch + unit;
         if (width == 4 * VL) {
             FN(rec_upstream)(dh, r, i, at, 4 * VL, sum, p->dy, p->dhT);
-            FN(rnn_slope)(p->dz + now, dh, p->y + now, p->relu, 4 * VL);
+            FN(rnn_slope)(dz, dh, p->y + now, p->relu, 4 * VL);
         } else {
             FN(rec_upstream)(dh, r, i, at, width, sum, p->dy, p->dhT);
-            FN(rnn_slope)(p->dz + now, dh, p->y + now, p->relu, width);
+            FN(rnn_slope)(dz, dh, p->y + now, p->relu, width);
         }
     }
 }
@@ -106,21 +107,11 @@ void FN(rnn_backward)(REAL *dx, REAL *dh0, REAL *dw_ih, REAL *dw_hh, REAL *db, c
                       const REAL *x, const REAL *h0, const REAL *w_ih, const REAL *w_hh, const REAL *y, REAL *work,
                       fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse, int relu)
 {
-    REAL *panels = work, *dz = panels + H * (H + 64);
-    FN(rnn_backward_pass) pass = { .dz = dz, .dy = dy, .dhT = dhT, .y = y, .relu = relu };
-    pass.r = FN(rec_backward_pass)(FN(rnn_backward_cell), panels, w_hh, dz, H, T, B, H, reverse);
-    FN(rec_run)(&pass.r);
-
-    if (dh0)                                        /* forward was  z_first = W_hh h0 + ... */
-        FN(gemm)(dh0, H, dz + (reverse ? (T - 1) * B * H : 0), H, 1, w_hh, H, 1, NULL, NULL, B, H, H, 0);
-    if (dx)                                         /* forward was  z = W_ih x + ... */
-        FN(gemm)(dx, I, dz, H, 1, w_ih, I, 1, NULL, NULL, T * B, I, H, 0);
-    if (dw_ih)
-        FN(gemm)(dw_ih, I, dz, 1, H, x, I, 1, NULL, NULL, H, I, T * B, 0);
-    if (dw_hh)                                      /* forward was  z_t = W_hh h_{t-1} + ... */
-        FN(rec_weight_gradient)(dw_hh, dz, H, y, h0, H, T, B, H, reverse);
-    if (db)
-        FN(rec_bias_gradient)(db, dz, T * B, H, H);
+    FN(rnn_backward_pass) pass = { .dy = dy, .dhT = dhT, .y = y, .relu = relu };
+    const FN(rec_gradients) gradients = { .dx = dx, .dh0 = dh0, .dw_ih = dw_ih, .dw_hh = dw_hh, .db_hh = db, .x = x, .h0 = h0,
+                                          .w_ih = w_ih, .w_hh = w_hh, .y = y, .I = I, .reverse = reverse };
+    FN(rec_backward)(&pass.r, FN(rnn_backward_cell), &gradients, work, T, B, H);
 }
 #undef REC_GATES
+#undef REC_PIECES
 #undef REC_VECTORS

@@ -137,13 +137,15 @@ def test_workspace():
     assert row.workspace == 8 * (1000 + 1 + 15)
     for layer, shape in ((nn.LSTM(3, 5), (7, 2, 3)), (nn.LSTM(3, 5, batch_first=True, num_layers=2), (2, 7, 3))):
         row, = rows_of(layer, shape, batch=None)
-        assert row.workspace == 4 * (4 * 5 * (7 * 2 + 5 + 64) + 2 * 5)
+        assert row.workspace == 4 * (14 * 48 + 4 * 5 * (5 + 64) + 2 * 5)       # a row of dz is 20 long, and takes 48
     row, = rows_of(nn.LSTMCell(3, 5), (3,), batch=2)
-    assert row.workspace == 4 * (4 * 5 * (2 + 5 + 64) + 2 * 5)
+    assert row.workspace == 4 * (2 * 48 + 4 * 5 * (5 + 64) + 2 * 5)
     row, = rows_of(nn.GRU(3, 5), (7, 2, 3), batch=None)
-    assert row.workspace == 4 * (3 * 5 * (5 + 64) + 4 * 5 * 7 * 2 + 2 * 5)
+    assert row.workspace == 4 * (14 * 48 + 3 * 5 * (5 + 64) + 2 * 5)
+    row, = rows_of(nn.GRU(3, 5), (7, 50, 3), batch=None)                # five steps at a time, one more kept, W_ih packed
+    assert row.workspace == 4 * (6 * 50 * 48 + 3 * 5 * (5 + 64) + 50 * 5 + 32 * 3 * 5 + 64)
     row, = rows_of(nn.RNN(3, 5), (7, 2, 3), batch=None)
-    assert row.workspace == 4 * (5 * (5 + 64) + 5 * 7 * 2)
+    assert row.workspace == 4 * (14 * 16 + 5 * (5 + 64) + 2 * 5)
     s = nn.Sequential(conv, nn.Conv2d(32, 64, 3)).summary((16, 28, 28))
     assert s.workspace == max(row.workspace for row in s.rows) > 0 and "of workspace at a time" in str(s)
 

@@ -57,7 +57,7 @@ cdef object _gru_backward(dy, dhT, saved, needs, bint sequence, bint reverse):
     shape[0] = 3 * H
     db_ih = new_array(&db_ih_, x_.dtype, 1, shape) if needs[4] and has_b_ih else open_optional(None, &db_ih_)
     db_hh = new_array(&db_hh_, x_.dtype, 1, shape) if needs[5] and has_b_hh else open_optional(None, &db_hh_)
-    cdef Workspace work = Workspace((3 * H * (H + 64) + 4 * H * T * B + B * H) * (4 if x_.dtype == FNN_F32 else 8))
+    cdef Workspace work = Workspace(fnn_recurrent_work(3, 4, T, B, I, H) * (4 if x_.dtype == FNN_F32 else 8))
     if not fnn_scratch_ready():
         raise MemoryError("fastnn: no memory for the kernels' scratch")
     with nogil:

@@ -1,6 +1,7 @@
 # lstm.pxi -- calls of csrc/lstm.c
 
 cdef extern from "fastnn.h" nogil:
+    Py_ssize_t fnn_recurrent_work(Py_ssize_t gates, Py_ssize_t pieces, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I, Py_ssize_t H)
     void (*fnn_lstm_forward[2])(void *y, void *hT, void *cT, void *gates, void *cells, const void *x,
                                 const void *h0, const void *c0, const void *w_ih, const void *w_hh,
                                 const void *b_ih, const void *b_hh, void *work, Py_ssize_t T, Py_ssize_t B,
@@ -67,7 +68,7 @@ cdef object _lstm_backward(dy, dhT, dcT, saved, needs, bint sequence, bint rever
     cdef bint of_ih = needs[5] and has_b_ih, of_hh = needs[6] and has_b_hh
     shape[0] = 4 * H
     db = new_array(&db_, x_.dtype, 1, shape) if of_ih or of_hh else open_optional(None, &db_)
-    cdef Workspace work = Workspace((4 * H * (T * B + H + 64) + B * H) * (4 if x_.dtype == FNN_F32 else 8))
+    cdef Workspace work = Workspace(fnn_recurrent_work(4, 4, T, B, I, H) * (4 if x_.dtype == FNN_F32 else 8))
     if not fnn_scratch_ready():
         raise MemoryError("fastnn: no memory for the kernels' scratch")
     with nogil:

@@ -53,7 +53,7 @@ cdef object _rnn_backward(dy, dhT, saved, needs, bint sequence, bint reverse, bi
     cdef bint of_ih = needs[4] and has_b_ih, of_hh = needs[5] and has_b_hh
     shape[0] = H
     db = new_array(&db_, x_.dtype, 1, shape) if of_ih or of_hh else open_optional(None, &db_)
-    cdef Workspace work = Workspace((H * (H + 64) + H * T * B) * (4 if x_.dtype == FNN_F32 else 8))
+    cdef Workspace work = Workspace(fnn_recurrent_work(1, 1, T, B, I, H) * (4 if x_.dtype == FNN_F32 else 8))
     if not fnn_scratch_ready():
         raise MemoryError("fastnn: no memory for the kernels' scratch")
     with nogil:

@@ -56,7 +56,8 @@ class Recurrent(Module):
     def workspace_bytes(self, inputs: tuple[Any, ...], output: Any) -> int:
         x = inputs[0]
         T, B = (x.shape[0], 1) if x.ndim == 2 else x.shape[1::-1] if self.batch_first else x.shape[:2]
-        return workspace_bytes(self.gates, T, B, self.hidden_size, x.dtype.itemsize)        # layers and directions take turns
+        I = max(self.input_size, self.hidden_size * (1 + self.bidirectional) if self.num_layers > 1 else 0)
+        return workspace_bytes(self.gates, T, B, I, self.hidden_size, x.dtype.itemsize)     # layers and directions take turns
 
     def describe(self) -> str:
         layers = f", {self.num_layers} layers" if self.num_layers > 1 else ""
@@ -215,7 +216,7 @@ class RecurrentCell(Module):
 
     def workspace_bytes(self, inputs: tuple[Any, ...], output: Any) -> int:
         x = inputs[0]
-        return workspace_bytes(self.gates, 1, math.prod(x.shape[:-1]), self.hidden_size, x.dtype.itemsize)
+        return workspace_bytes(self.gates, 1, math.prod(x.shape[:-1]), self.input_size, self.hidden_size, x.dtype.itemsize)
 
     def describe(self) -> str:
         return f"{type(self).__name__} {self.input_size} -> {self.hidden_size}"

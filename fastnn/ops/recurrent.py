@@ -95,7 +95,7 @@ def sequence_samples(sample: Callable[..., Sample]) -> list[Sample]:
             sample("one sequence", 7, 1, 3, 5), sample("wide", 3, 29, 5, 37),
             sample("wide reversed", 2, 7, 3, 67, reverse=True), sample("no biases", 3, 2, 5, 3, b_ih=False, b_hh=False),
             sample("b_hh only", 2, 3, 2, 5, b_ih=False), sample("empty batch", 3, 0, 2, 5),
-            sample("large", 3, 2, 5, 7, scale=10.0)]
+            sample("large", 3, 2, 5, 7, scale=10.0), sample("parts", 5, 97, 1, 2), sample("parts reversed", 5, 97, 2, 1, reverse=True)]
 
 
 # ---- errors of ops with one state: GRU and RNN ----------------------------------------------------------------
@@ -151,10 +151,12 @@ def flops_of(gates: int) -> Callable[..., int]:
     return lambda T, B, I, H: 2 * T * B * gates * H * (I + H) + 10 * T * B * H
 
 
-def workspace_bytes(gates: int, T: int, B: int, H: int, itemsize: int) -> int:
-    """What the backward kernel of one layer in one direction takes for its own time: see csrc/lstm.h, gru.h, rnn.h."""
-    rows = {4: (4 * T + 1) * B * H, 3: (4 * T + 1) * B * H, 1: T * B * H}[gates]
-    return (gates * H * (H + 64) + rows) * itemsize
+def workspace_bytes(gates: int, T: int, B: int, I: int, H: int, itemsize: int) -> int:
+    """What the backward kernel of one layer in one direction takes for its own time: csrc/recurrent.h."""
+    steps = max(1, min(T, 256 // B if B else T))
+    rows, packed = ((steps + 1) * B, (I + 31) // 32 * 32 * gates * H + 64) if steps < T else (T * B, 0)
+    pitch = (((4 if gates > 1 else 1) * H + 15) // 16 | 1) * 16
+    return (packed + rows * pitch + gates * H * (H + 64) + B * H) * itemsize
 
 
 # ---- layers on top of each other --------------------------------------------------------------------------------

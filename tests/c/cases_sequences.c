@@ -2,7 +2,8 @@
 #include "cases.h"
 
 /* ---- lstm.h: T, B, I, H --------------------------------------------------------------------------------------------------- */
-static const fnn_size sequences[][4] = { {1, 1, 1, 1}, {3, 2, 5, 7}, {5, 1, 3, 33}, {4, 19, 17, 24}, {2, 67, 9, 48} };
+static const fnn_size sequences[][4] = { {1, 1, 1, 1}, {3, 2, 5, 7}, {5, 1, 3, 33}, {4, 19, 17, 24}, {2, 67, 9, 48},
+                                        {7, 97, 3, 20}, {5, 100, 4, 9}, {3, 259, 2, 5} };      /* several parts backward */
 
 CASE(lstm_forward)
 {
@@ -28,7 +29,7 @@ CASE(lstm_backward)
         void *dx = out(r, T * B * I), *dh0 = out(r, B * H), *dc0 = out(r, B * H), *dw_ih = out(r, 4 * H * I), *dw_hh = out(r, 4 * H * H);
         void *db = out(r, 4 * H);
         CALL(lstm_backward)(dx, dh0, dc0, dw_ih, dw_hh, db, dy, i % 2 ? dhT : NULL, dcT, x, h0, c0, w_ih, w_hh, y, gates, cells,
-                            work(r, 4 * H * (T * B + H + 64) + B * H, OF_TYPE), T, B, I, H, i % 2);
+                            work(r, fnn_recurrent_work(4, 4, T, B, I, H), OF_TYPE), T, B, I, H, i % 2);
     }
 }
 
@@ -56,7 +57,7 @@ CASE(gru_backward)
         void *dx = out(r, T * B * I), *dh0 = out(r, B * H), *dw_ih = out(r, 3 * H * I), *dw_hh = out(r, 3 * H * H);
         void *db_ih = out(r, 3 * H), *db_hh = out(r, 3 * H);
         CALL(gru_backward)(dx, dh0, dw_ih, dw_hh, db_ih, db_hh, dy, i % 2 ? dhT : NULL, x, h0, w_ih, w_hh, y, gates,
-                           work(r, 3 * H * (H + 64) + 4 * H * T * B + B * H, OF_TYPE), T, B, I, H, i % 2);
+                           work(r, fnn_recurrent_work(3, 4, T, B, I, H), OF_TYPE), T, B, I, H, i % 2);
     }
 }
 
@@ -80,8 +81,8 @@ CASE(rnn_backward)
         const void *dy = in(r, T * B * H), *dhT = in(r, B * H), *x = in(r, T * B * I), *h0 = in(r, B * H);
         const void *w_ih = in(r, H * I), *w_hh = in(r, H * H), *y = in(r, T * B * H);
         void *dx = out(r, T * B * I), *dh0 = out(r, B * H), *dw_ih = out(r, H * I), *dw_hh = out(r, H * H), *db = out(r, H);
-        CALL(rnn_backward)(dx, dh0, dw_ih, dw_hh, db, dy, i / 2 % 2 ? dhT : NULL, x, h0, w_ih, w_hh, y, work(r, H * (H + 64 + T * B), OF_TYPE),
-                           T, B, I, H, i / 2 % 2, i % 2);
+        CALL(rnn_backward)(dx, dh0, dw_ih, dw_hh, db, dy, i / 2 % 2 ? dhT : NULL, x, h0, w_ih, w_hh, y,
+                           work(r, fnn_recurrent_work(1, 1, T, B, I, H), OF_TYPE), T, B, I, H, i / 2 % 2, i % 2);
     }
 }
 
