@@ -16,7 +16,7 @@ def permute_forward(x, *, dims):
 
 
 def permute_backward(dy, saved, *, dims):
-    return (dy.transpose(np.argsort(dims)),)        # forward was  y = x.transpose(dims);  argsort inverts a permutation
+    return (dy.transpose(sorted(range(len(dims)), key=dims.__getitem__)),)         # forward was  y = x.transpose(dims);  sorting inverts
 
 
 def sum_to(dy, shape):
