@@ -108,6 +108,11 @@ def samples() -> list[Sample]:
         sequences("tile edge, causal, long", 257, 130, 2, 3, is_causal=True, mask="add", mask_shape=(257, 130)),
         sequences("many items", 5, 3, 2, 3, lead=(17,), is_causal=True),
         sequences("many items, shared keys", 67, 131, 2, 3, lead=(17,), k_lead=(1,)),
+        sequences("one query", 1, 257, 67, 35, lead=(2, 3), k_lead=(2, 1)), sequences("two queries, causal", 2, 5, 3, 2, is_causal=True),
+        sequences("one query, allow, dropout", 1, 131, 5, 3, lead=(3,), mask="allow", mask_shape=(3, 1, 131), **dropout),
+        sequences("one query, add", 1, 131, 17, 19, lead=(3,), mask="add", mask_shape=(1, 131), scale=-0.3),
+        with_mask_row(sequences("two queries, nothing allowed", 2, 7, 3, 2, lead=(2,), mask="allow", mask_shape=(2, 2, 7)), 1, never),
+        sequences("two queries", 2, 130, 3, 2, lead=(2,), mask="allow", mask_shape=(130,)),
         sequences("steep", 13, 17, 3, 2, lead=(2,), scale=1.0, whole=8),
     ]
 
