@@ -129,18 +129,40 @@ FNN_INLINE void FN(gemm_one_tile)(const FN(gemm_plan) *plan, fnn_size i, fnn_siz
 /* Products in a block of k */
 static fnn_size FN(gemm_depth)(fnn_size k) { return gemm_even(gemm_max(k, 1), GEMM_KC, 8); }
 
-/* Panels [i, i + count) of A times panel j of B, products [p, p + k). The first tile reads B where it lies and leaves a copy in `room`;
- * the others read that and share out the rows of the next panel to ask for. */
-static void FN(gemm_pass_by)(const FN(gemm_plan) *plan, fnn_size i, fnn_size count, const FN(gemm_panel) *kept, fnn_size j, fnn_size p,
-                             fnn_size k, REAL *room)
+/* What tile t asks for while it computes: its share of the next panel, which begins at `next`, if not NULL. A tile asks k / GEMM_STEPS
+ * times; a panel that fewer tiles use than it has lanes is not asked for as a whole. */
+FNN_INLINE FN(gemm_panel) FN(gemm_share)(const REAL *next, fnn_size lanes, fnn_size ls, fnn_size ks, fnn_size k, fnn_size t)
+{
+    if (next && ks == 1 && t < lanes)               /* one lane, */
+        return (FN(gemm_panel)){ next + t * ls, GEMM_STEPS };
+    if (next && ls == 1 && t < GEMM_STEPS)          /* or a quarter of all lanes' products */
+        return (FN(gemm_panel)){ next + t * (k / GEMM_STEPS) * ks, ks };
+    return (FN(gemm_panel)){ NULL, 0 };
+}
+
+/* Panel i of A times panels [j, j + count) of B, which are kept; products [p, p + k). `room` is for a copy; are there more to come? */
+static void FN(gemm_pass_a)(const FN(gemm_plan) *plan, fnn_size i, const FN(gemm_panel) *kept, fnn_size j, fnn_size count, fnn_size p,
+                            fnn_size k, REAL *room, int more)
 {
     const FN(gemm_args) *g = plan->g;
-    const FN(gemm_panel) here = { g->b + p * g->rsb + j * GEMM_NR, g->rsb }, copy = { room, GEMM_NR };
-    FN(gemm_one_tile)(plan, i, j, kept[0], here, p, k, room, copy);
-    for (fnn_size t = 1; t < count; t++) {
-        const fnn_size row = gemm_min((t - 1) * (k / GEMM_STEPS), k - 1);
-        FN(gemm_one_tile)(plan, i + t, j, kept[t], copy, p, k, NULL, (FN(gemm_panel)){ here.at + row * here.step + GEMM_NR, here.step });
-    }
+    const REAL *next = more && g->rsa != FNN_PACKED ? g->a + FN(gemm_row)(plan, i + 1) * g->rsa + p * g->csa : NULL;
+    const FN(gemm_panel) a = FN(gemm_panel_a)(plan, i, p, k, room);
+    for (fnn_size t = 0; t < count; t++)
+        FN(gemm_one_tile)(plan, i, j + t, a, kept[t], p, k, NULL, FN(gemm_share)(next, plan->height, g->rsa, g->csa, k, t));
+}
+
+/* Panels [i, i + count) of A, which are kept, times panel j of B */
+static void FN(gemm_pass_b)(const FN(gemm_plan) *plan, const FN(gemm_panel) *kept, fnn_size i, fnn_size count, fnn_size j, fnn_size p,
+                            fnn_size k, REAL *room, int more)
+{
+    const FN(gemm_args) *g = plan->g;
+    const int by_tile = plan->b_passes && j < g->n / GEMM_NR;        /* the first tile reads B where it lies and leaves the copy */
+    const REAL *here = by_tile ? g->b + p * g->rsb + j * GEMM_NR : NULL, *next = by_tile && more ? here + GEMM_NR : NULL;
+    const FN(gemm_panel) b = by_tile ? (FN(gemm_panel)){ room, GEMM_NR } : FN(gemm_panel_b)(plan, j, p, k, room);
+    if (by_tile)
+        FN(gemm_one_tile)(plan, i, j, kept[0], (FN(gemm_panel)){ here, g->rsb }, p, k, room, b);
+    for (fnn_size t = by_tile; t < count; t++)
+        FN(gemm_one_tile)(plan, i + t, j, kept[t], b, p, k, NULL, FN(gemm_share)(next, GEMM_NR, 1, g->rsb, k, t - by_tile));
 }
 
 /* Panels [i, i_end) of A times panels [j, j_end) of B. For one block of k after the other, a group of panels of one operand is kept
@@ -152,7 +174,6 @@ static void FN(gemm_part)(const FN(gemm_plan) *plan, fnn_size i, fnn_size i_end,
     const fnn_size pitch = gemm_max(GEMM_MR, GEMM_NR) * kc + VL;      /* room for a panel of either kind */
     const fnn_size panel = (plan->keep_a ? GEMM_MR : GEMM_NR) * kc * (fnn_size)sizeof(REAL), fit = fnn_l2_bytes() / 2 / panel;
     const fnn_size group = gemm_even(end - begin, gemm_max(GEMM_KEEP_LEAST, gemm_min(GEMM_KEEP, fit)), 1);
-    const FN(gemm_panel) none = { NULL, 0 };
     FN(gemm_panel) kept[GEMM_KEEP];
     REAL *room = fnn_scratch_alloc((size_t)((group + 1) * pitch) * sizeof(REAL)), *passing = room + group * pitch;
     for (fnn_size first = begin; first < end; first += group) {
@@ -162,15 +183,8 @@ static void FN(gemm_part)(const FN(gemm_plan) *plan, fnn_size i, fnn_size i_end,
             if (plan->keep_a) {
                 for (fnn_size t = 0; t < count; t++)
                     kept[t] = FN(gemm_panel_a)(plan, first + t, p, k, room + t * pitch);
-                for (fnn_size u = j; u < j_end; u++) {
-                    if (plan->b_passes && u < g->n / GEMM_NR) {
-                        FN(gemm_pass_by)(plan, first, count, kept, u, p, k, passing);
-                        continue;
-                    }
-                    const FN(gemm_panel) b = FN(gemm_panel_b)(plan, u, p, k, passing);
-                    for (fnn_size t = 0; t < count; t++)
-                        FN(gemm_one_tile)(plan, first + t, u, kept[t], b, p, k, NULL, none);
-                }
+                for (fnn_size u = j; u < j_end; u++)
+                    FN(gemm_pass_b)(plan, kept, first, count, u, p, k, passing, u + 1 < j_end);
             } else {
                 fnn_size t = 0;
                 if (plan->b_copied && g->csb == 1) {
@@ -181,11 +195,8 @@ static void FN(gemm_part)(const FN(gemm_plan) *plan, fnn_size i, fnn_size i_end,
                 }
                 for (; t < count; t++)
                     kept[t] = FN(gemm_panel_b)(plan, first + t, p, k, room + t * pitch);
-                for (fnn_size u = i; u < i_end; u++) {
-                    const FN(gemm_panel) a = FN(gemm_panel_a)(plan, u, p, k, passing);
-                    for (fnn_size t = 0; t < count; t++)
-                        FN(gemm_one_tile)(plan, u, first + t, a, kept[t], p, k, NULL, none);
-                }
+                for (fnn_size u = i; u < i_end; u++)
+                    FN(gemm_pass_a)(plan, u, kept, first, count, p, k, passing, u + 1 < i_end);
             }
         }
     }
