@@ -221,6 +221,71 @@ static void FN(pool_row_back)(REAL *dx, REAL *restrict mixed, const REAL *restri
         memcpy(dx + from, mixed + (from - first), (to - from) * sizeof(REAL));
 }
 
+/* The taps of frame (a, b): where their outputs are, from the element's own place in dy with its margins, and their names. */
+typedef struct { fnn_size n, offset[POOL_TAPS]; REAL name[POOL_TAPS]; } FN(pool_list);
+
+static void FN(pool_list_taps)(FN(pool_list) *list, const fnn_window *g, fnn_size a, fnn_size b, fnn_size length)
+{
+    list->n = 0;
+    for (fnn_size r = 0; r < g->R; r++)
+        for (fnn_size s = 0; s < g->S; s++)
+            if (r * g->dh % g->sh == a && s * g->dw % g->sw == b) {
+                list->offset[list->n] = (pool_down(g) - r * g->dh / g->sh) * length + pool_right(g) - s * g->dw / g->sw;
+                list->name[list->n++] = (REAL)(r * g->S + s);
+            }
+}
+
+/* dx[2j], dx[2j + 1] = sums over the taps of two frames: those of the first are 4 and of the second 2, or with not `more` 2 and 1. `swap`: the
+ * second frame has the even columns of the image. */
+FNN_INLINE void FN(pool_pairs_strip)(const fnn_size n, const int more, const int swap, REAL *restrict dx, const REAL *restrict dy, const REAL *restrict which,
+                                     const FN(pool_list) *restrict first, const FN(pool_list) *restrict second)
+{
+    const fnn_size f0 = first->offset[0], f1 = first->offset[1], f2 = first->offset[more ? 2 : 0], f3 = first->offset[more ? 3 : 0];
+    const fnn_size s0 = second->offset[0], s1 = second->offset[more ? 1 : 0];
+    const REAL nf0 = first->name[0], nf1 = first->name[1], nf2 = first->name[more ? 2 : 0], nf3 = first->name[more ? 3 : 0];
+    const REAL ns0 = second->name[0], ns1 = second->name[more ? 1 : 0];
+    #pragma omp simd
+    for (fnn_size j = 0; j < n; j++) {
+        const REAL a = dy[j + f0], b = dy[j + f1], c = dy[j + f2], d = dy[j + f3], e = dy[j + s0], f = dy[j + s1];
+        REAL x = (which[j + f0] == nf0 ? a : 0) + (which[j + f1] == nf1 ? b : 0), y = which[j + s0] == ns0 ? e : 0;
+        if (more) {
+            x = x + (which[j + f2] == nf2 ? c : 0) + (which[j + f3] == nf3 ? d : 0);
+            y += which[j + s1] == ns1 ? f : 0;
+        }
+        dx[2 * j] = swap ? y : x;
+        dx[2 * j + 1] = swap ? x : y;
+    }
+}
+
+FNN_INLINE void FN(pool_pairs)(const int more, const int swap, REAL *dx, const REAL *dy, const REAL *which, const FN(pool_list) *lists, fnn_size n)
+{
+    if (n < POOL_STRIP)
+        FN(pool_pairs_strip)(n, more, swap, dx, dy, which, lists, lists + 1);
+    else
+        for (fnn_size at = 0; at < n; at += POOL_STRIP) {
+            at = fnn_min(at, n - POOL_STRIP);
+            FN(pool_pairs_strip)(POOL_STRIP, more, swap, dx + 2 * at, dy + at, which + at, lists, lists + 1);
+        }
+}
+
+/* A whole row of dx at stride 2, straight from dy: pairs of columns, and one that may be left. */
+static POOL_APART void FN(pool_row_of_pairs)(REAL *dx, const REAL *dy, const REAL *which, const FN(pool_list) *lists, const fnn_window *g)
+{
+    const fnn_size n = g->W / 2;
+    const int more = lists[0].n == 4, swap = g->pw % 2 == 1;
+    if (more && swap) FN(pool_pairs)(1, 1, dx, dy, which, lists, n);
+    else if (more) FN(pool_pairs)(1, 0, dx, dy, which, lists, n);
+    else if (swap) FN(pool_pairs)(0, 1, dx, dy, which, lists, n);
+    else FN(pool_pairs)(0, 0, dx, dy, which, lists, n);
+    if (g->W % 2 == 1) {
+        const FN(pool_list) *list = lists + swap;
+        REAL sum = 0;
+        for (fnn_size i = 0; i < list->n; i++)
+            sum += which[n + list->offset[i]] == list->name[i] ? dy[n + list->offset[i]] : (REAL)0;
+        dx[g->W - 1] = sum;
+    }
+}
+
 static void FN(framed_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const pool_args *args = ctx;
@@ -230,7 +295,7 @@ static void FN(framed_backward_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size most_rows = args->cut.rows + down, most_length = args->cut.columns + right;
     const fnn_size places = most_rows * most_length + POOL_SLACK(right), size = args->cut.rows * most_length + POOL_SLACK(right);
     REAL *d = fnn_scratch_alloc(2 * places * sizeof(REAL)), *which = d + places;            /* dy and the taps, with a margin above and to the left */
-    REAL *sums = fnn_scratch_alloc(sh * sw * size * sizeof(REAL)), *mixed = fnn_scratch_alloc(sw * args->cut.columns * sizeof(REAL));
+    REAL *sums = fnn_scratch_alloc(sw * size * sizeof(REAL)), *mixed = fnn_scratch_alloc(sw * args->cut.columns * sizeof(REAL));
     for (fnn_size item = begin; item < end; item++) {
         const pool_tile tile = pool_tile_of(&args->cut, item, pool_frame_rows(g), pool_frame_columns(g));
         const fnn_size length = tile.columns + right, n = fnn_ceil_div(tile.rows * length, VL) * VL;
@@ -258,32 +323,39 @@ static void FN(framed_backward_block)(void *ctx, fnn_size begin, fnn_size end)
         FN(pool_fill)(d + (tile.rows + down) * length, POOL_SLACK(right), 0);
         if (is_max)
             FN(pool_fill)(which + (tile.rows + down) * length, POOL_SLACK(right), POOL_NONE);
-        for (fnn_size a = 0; a < sh; a++)
-            for (fnn_size b = 0; b < sw; b++) {
-                fnn_size offset[POOL_TAPS], taps = 0, k = 0;
-                REAL name[POOL_TAPS], *sum = sums + (a * sw + b) * size;
-                for (fnn_size r = 0; r < g->R; r++)
-                    for (fnn_size s = 0; s < g->S; s++)
-                        if (r * g->dh % sh == a && s * g->dw % sw == b) {
-                            offset[taps] = (down - r * g->dh / sh) * length + right - s * g->dw / sw;
-                            name[taps++] = (REAL)(r * g->S + s);
-                        }
+        for (fnn_size a = 0; a < sh; a++) {
+            FN(pool_list) lists[2];
+            FN(pool_list_taps)(lists, g, a, 0, length);
+            FN(pool_list_taps)(lists + 1, g, a, 1, length);
+            const int pairs = is_max && sw == 2 && args->cut.across == 1
+                           && ((lists[0].n == 4 && lists[1].n == 2) || (lists[0].n == 2 && lists[1].n == 1));
+            for (fnn_size b = 0; pairs && b < 2; b++)                   /* from column 2j + (b != pw % 2) of the image */
+                for (fnn_size k = 0; k < lists[b].n; k++)
+                    lists[b].offset[k] += (g->pw + (b != g->pw % 2)) / 2;
+            for (fnn_size b = 0; !pairs && b < sw; b++) {
+                const FN(pool_list) *list = lists;
+                const fnn_size *offset = list->offset;
+                fnn_size k = 0;
+                REAL *sum = sums + b * size;
+                FN(pool_list_taps)(lists, g, a, b, length);
                 FN(pool_fill)(sum, n, 0);
                 if (is_max) {
-                    for (; k + 4 <= taps; k += 4) FN(pool_chosen_of)(4, sum, d, which, name + k, offset + k, n);
-                    for (; k + 2 <= taps; k += 2) FN(pool_chosen_of)(2, sum, d, which, name + k, offset + k, n);
-                    for (; k < taps; k++) FN(pool_chosen_of)(1, sum, d, which, name + k, offset + k, n);
+                    for (; k + 4 <= list->n; k += 4) FN(pool_chosen_of)(4, sum, d, which, list->name + k, offset + k, n);
+                    for (; k + 2 <= list->n; k += 2) FN(pool_chosen_of)(2, sum, d, which, list->name + k, offset + k, n);
+                    for (; k < list->n; k++) FN(pool_chosen_of)(1, sum, d, which, list->name + k, offset + k, n);
                 } else {
-                    for (; k + 4 <= taps; k += 4) FN(pool_sum_of)(4, sum, d, offset + k, n);
-                    for (; k < taps; k++) FN(pool_sum_of)(1, sum, d, offset + k, n);
+                    for (; k + 4 <= list->n; k += 4) FN(pool_sum_of)(4, sum, d, offset + k, n);
+                    for (; k < list->n; k++) FN(pool_sum_of)(1, sum, d, offset + k, n);
                 }
             }
-        for (fnn_size i = 0; i < tile.rows; i++)
-            for (fnn_size a = 0; a < sh; a++) {
+            for (fnn_size i = 0; i < tile.rows; i++) {
                 const fnn_size h = (tile.p0 + i) * sh + a - g->ph;
-                if (h >= 0 && h < g->H)
-                    FN(pool_row_back)((REAL *)args->out + (tile.plane * g->H + h) * g->W, mixed, sums + a * sw * size + i * length, size, g, &tile);
+                REAL *dx = (REAL *)args->out + (tile.plane * g->H + h) * g->W;
+                if (h < 0 || h >= g->H) continue;
+                if (pairs) FN(pool_row_of_pairs)(dx, d + i * length, which + i * length, lists, g);
+                else FN(pool_row_back)(dx, mixed, sums + i * length, size, g, &tile);
             }
+        }
     }
     fnn_scratch_free(mixed);
     fnn_scratch_free(sums);
