@@ -290,9 +290,9 @@ def conv2d_relu(input: Tensor, weight: Tensor, bias: Tensor | None = None, strid
     >>> import fastnn as nn
     >>> x, w = nn.tensor([[[1.0, -2.0, 3.0]]]), nn.tensor([[[[1.0]]], [[[-1.0]]]])
     >>> nn.functional.conv2d_relu(x, w)
-    tensor([[[1.0, 0.0, 3.0]],
+    tensor([[[1., 0., 3.]],
     <BLANKLINE>
-            [[0.0, 2.0, 0.0]]])
+            [[0., 2., 0.]]])
     """
     return _apply(CONV2D_RELU, input, weight, bias, stride, padding, dilation, groups)
 
