@@ -21,17 +21,18 @@ KERNEL(group_norm_backward, REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy
        fnn_size G)
 
 /* each channel over the batch:  y, x [N][C][S]   weight, bias, batch_mean, batch_var, rstd [C]   mean [C][2].
- * batch_var is the variance that normalises (divided by N*S); with N*S == 0 the statistics are 0 */
+ * batch_var is the variance that normalises (divided by N*S); with N*S == 0 the statistics are 0.
+ * relu: y is 0 where it would be below 0 (NaN stays), and of dy counts what belongs to y > 0, which x tells again */
 KERNEL(batch_norm_forward, REAL *y, REAL *batch_mean, REAL *batch_var, REAL *mean, REAL *rstd, const REAL *x,
-       const REAL *weight, const REAL *bias, fnn_size N, fnn_size C, fnn_size S, double eps)
+       const REAL *weight, const REAL *bias, fnn_size N, fnn_size C, fnn_size S, double eps, int relu)
 /* dbatch_mean, dbatch_var [C]: gradients of the two statistics, or NULL */
 KERNEL(batch_norm_backward, REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy, const REAL *dbatch_mean,
-       const REAL *dbatch_var, const REAL *x, const REAL *mean, const REAL *rstd, const REAL *weight,
-       fnn_size N, fnn_size C, fnn_size S)
+       const REAL *dbatch_var, const REAL *x, const REAL *mean, const REAL *rstd, const REAL *weight, const REAL *bias,
+       fnn_size N, fnn_size C, fnn_size S, int relu)
 
 /* by given statistics:  y = (x - running_mean) / sqrt(running_var + eps) * weight + bias;  mean and rstd as above */
 KERNEL(batch_norm_inference_forward, REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *running_mean,
        const REAL *running_var, const REAL *weight, const REAL *bias, fnn_size N, fnn_size C, fnn_size S,
-       double eps)
+       double eps, int relu)
 KERNEL(batch_norm_inference_backward, REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy, const REAL *x,
-       const REAL *mean, const REAL *rstd, const REAL *weight, fnn_size N, fnn_size C, fnn_size S)
+       const REAL *mean, const REAL *rstd, const REAL *weight, const REAL *bias, fnn_size N, fnn_size C, fnn_size S, int relu)

@@ -1,8 +1,10 @@
 /* norm_sums.tmpl.h -- what all normalisations share: moments of a set of elements, and one plane of the result.
  *
  * Math       mean = sum x / m,  var = sum (x - mean)^2 / m   over the m elements of a set
- * Method     A chunk that the L1 cache holds is read twice, for its mean and for the deviations from it; chunks are merged in
- *            double by the formula of Chan, Golub and LeVeque. Deviations do not cancel, whatever the mean is. What is left of
+ * Method     The first chunk, which the L1 cache holds, is read twice, for its mean and for the deviations from it; of the others,
+ *            deviations are taken from the mean of all chunks before. Chunks are merged in double by the formula of Chan, Golub and
+ *            LeVeque. Deviations do not cancel, whatever the mean is; where the mean changes from chunk to chunk, what they lose is small
+ *            against what that change adds to the variance. What is left of
  *            the mean after rounding it to REAL is carried along as `rest`, so that the result is accurate even where the
  *            mean is 10,000 times the deviation:  xhat = (x - mean) * rstd - rest * rstd.
  * Reference  Chan, Golub, LeVeque (1979), "Updating formulae and a pairwise algorithm for computing sample variances".
@@ -11,7 +13,7 @@
 #define FNN_NORM_SUMS_ONCE
 enum {
     NORM_GRAIN = 16384,                             /* elements that are worth a block */
-    NORM_CHUNK = 4096                               /* elements read twice in a row: 16 or 32 KB */
+    NORM_CHUNK = 4096                               /* elements summed before double takes over: 16 or 32 KB */
 };
 
 /* Of `count` elements: their mean is centre + offset, in two parts so that none of it is lost, and m2 = sum (x - mean)^2. */
@@ -43,84 +45,125 @@ static fnn_size fnn_norm_items(fnn_size size)
 
 /* ---- sums over contiguous elements: several registers, since one addition must wait for the one before ---- */
 
-static REAL FN(norm_sum)(const REAL *restrict x, fnn_size n)
+/* Sums on their way: of whole vectors in registers, carried from piece to piece, since a sum across a register costs as much as some 30
+ * elements; and of what is left at the pieces' ends. */
+typedef struct { vec a, b, c, d; REAL rest; } FN(norm_running);
+
+FNN_INLINE REAL FN(norm_sum_of)(FN(norm_running) t) { return v_sum((t.a + t.b) + (t.c + t.d)) + t.rest; }
+
+/* t += sum x */
+FNN_INLINE void FN(norm_add)(FN(norm_running) *t, const REAL *x, fnn_size n)
 {
-    vec a = v_set(0), b = a, c = a, d = a;
     fnn_size i = 0;
     for (; i + 4 * VL <= n; i += 4 * VL) {
-        a += v_load(x + i);
-        b += v_load(x + i + VL);
-        c += v_load(x + i + 2 * VL);
-        d += v_load(x + i + 3 * VL);
+        t->a += v_load(x + i);
+        t->b += v_load(x + i + VL);
+        t->c += v_load(x + i + 2 * VL);
+        t->d += v_load(x + i + 3 * VL);
     }
     for (; i + VL <= n; i += VL)
-        a += v_load(x + i);
-    REAL s = v_sum((a + b) + (c + d));
+        t->a += v_load(x + i);
     for (; i < n; i++)
-        s += x[i];
-    return s;
+        t->rest += x[i];
 }
 
-/* *sum += sum (x - centre),  *squares += sum (x - centre)^2 */
-static void FN(norm_spread)(const REAL *restrict x, fnn_size n, REAL centre, double *sum, double *squares)
+/* s += sum (x - centre),  q += sum (x - centre)^2 */
+FNN_INLINE void FN(norm_spread)(FN(norm_running) *s, FN(norm_running) *q, const REAL *x, fnn_size n, REAL centre)
 {
-    vec m = v_set(centre), s0 = v_set(0), s1 = s0, q0 = s0, q1 = s0;
+    const vec m = v_set(centre);
     fnn_size i = 0;
-    for (; i + 2 * VL <= n; i += 2 * VL) {
-        vec d0 = v_load(x + i) - m, d1 = v_load(x + i + VL) - m;
-        s0 += d0;
-        s1 += d1;
-        q0 += d0 * d0;
-        q1 += d1 * d1;
+    for (; i + 4 * VL <= n; i += 4 * VL) {
+        const vec d0 = v_load(x + i) - m, d1 = v_load(x + i + VL) - m, d2 = v_load(x + i + 2 * VL) - m, d3 = v_load(x + i + 3 * VL) - m;
+        s->a += d0;
+        s->b += d1;
+        s->c += d2;
+        s->d += d3;
+        q->a += d0 * d0;
+        q->b += d1 * d1;
+        q->c += d2 * d2;
+        q->d += d3 * d3;
     }
-    REAL s = v_sum(s0 + s1), q = v_sum(q0 + q1);
+    for (; i + VL <= n; i += VL) {
+        const vec d = v_load(x + i) - m;
+        s->a += d;
+        q->a += d * d;
+    }
     for (; i < n; i++) {
-        REAL d = x[i] - centre;
-        s += d;
-        q += d * d;
+        const REAL d = x[i] - centre;
+        s->rest += d;
+        q->rest += d * d;
     }
-    *sum += s;
-    *squares += q;
 }
 
-/* *sum += sum dy,  *product += sum dy * (x - centre) */
-static void FN(norm_products)(const REAL *restrict dy, const REAL *restrict x, fnn_size n, REAL centre,
-                              double *sum, double *product)
+/* What a ReLU after the norm lets through of dy: where its input (x - centre) * scale + shift was positive. */
+typedef struct { REAL scale, shift; } FN(norm_gate);
+
+FNN_INLINE vec FN(norm_passed)(vec z, vec dy)
 {
-    vec m = v_set(centre), s0 = v_set(0), s1 = s0, p0 = s0, p1 = s0;
+#if VBYTES
+    return FN(v_choose)(z > v_set(0), dy, v_set(0));
+#else
+    return z > 0 ? dy : 0;
+#endif
+}
+
+/* s += sum dy,  p += sum dy * (x - centre); relu (a constant): of the dy that passes the gate */
+FNN_INLINE void FN(norm_add_products)(const int relu, FN(norm_running) *s, FN(norm_running) *p, const REAL *dy, const REAL *x, fnn_size n,
+                                      REAL centre, FN(norm_gate) gate)
+{
+    const vec m = v_set(centre), scale = v_set(gate.scale), shift = v_set(gate.shift);
     fnn_size i = 0;
     for (; i + 2 * VL <= n; i += 2 * VL) {
         vec g0 = v_load(dy + i), g1 = v_load(dy + i + VL);
-        s0 += g0;
-        s1 += g1;
-        p0 += g0 * (v_load(x + i) - m);
-        p1 += g1 * (v_load(x + i + VL) - m);
+        const vec d0 = v_load(x + i) - m, d1 = v_load(x + i + VL) - m;
+        if (relu) {
+            g0 = FN(norm_passed)(d0 * scale + shift, g0);
+            g1 = FN(norm_passed)(d1 * scale + shift, g1);
+        }
+        s->a += g0;
+        s->b += g1;
+        p->a += g0 * d0;
+        p->b += g1 * d1;
     }
-    REAL s = v_sum(s0 + s1), p = v_sum(p0 + p1);
+    for (; i + VL <= n; i += VL) {
+        const vec d = v_load(x + i) - m, g = relu ? FN(norm_passed)(d * scale + shift, v_load(dy + i)) : v_load(dy + i);
+        s->a += g;
+        p->a += g * d;
+    }
     for (; i < n; i++) {
-        s += dy[i];
-        p += dy[i] * (x[i] - centre);
+        const REAL d = x[i] - centre, g = !relu || d * gate.scale + gate.shift > 0 ? dy[i] : 0;
+        s->rest += g;
+        p->rest += g * d;
     }
-    *sum += s;
-    *product += p;
+}
+
+/* *sum += sum dy,  *product += sum dy * (x - centre) */
+FNN_INLINE void FN(norm_products)(const REAL *dy, const REAL *x, fnn_size n, REAL centre, double *sum, double *product)
+{
+    FN(norm_running) s = { v_set(0), v_set(0), v_set(0), v_set(0), 0 }, p = s;
+    FN(norm_add_products)(0, &s, &p, dy, x, n, centre, (FN(norm_gate)){ 0, 0 });
+    *sum += FN(norm_sum_of)(s);
+    *product += FN(norm_sum_of)(p);
 }
 
 /* Moments of `planes` pieces of `len` elements, `stride` apart, in chunks of several pieces or of a part of one. */
 static fnn_moments FN(norm_moments)(const REAL *x, fnn_size planes, fnn_size stride, fnn_size len)
 {
+    const FN(norm_running) zero = { v_set(0), v_set(0), v_set(0), v_set(0), 0 };
     fnn_moments all = { 0, 0, 0, 0 };
     fnn_size together = len < NORM_CHUNK ? NORM_CHUNK / (len > 0 ? len : 1) : 1;
     for (fnn_size p0 = 0; p0 < planes; p0 += together) {
         fnn_size p1 = p0 + together < planes ? p0 + together : planes;
         for (fnn_size i = 0; i < len; i += NORM_CHUNK) {
             fnn_size part = len - i < NORM_CHUNK ? len - i : NORM_CHUNK;
-            double count = (double)(p1 - p0) * (double)part, total = 0, sum = 0, squares = 0;
+            double count = (double)(p1 - p0) * (double)part;
+            FN(norm_running) total = zero, sum = zero, squares = zero;
+            for (fnn_size p = p0; all.count == 0 && p < p1; p++)
+                FN(norm_add)(&total, x + p * stride + i, part);
+            REAL centre = all.count == 0 ? (REAL)(FN(norm_sum_of)(total) / count) : (REAL)fnn_moments_mean(&all);
             for (fnn_size p = p0; p < p1; p++)
-                total += FN(norm_sum)(x + p * stride + i, part);
-            REAL centre = (REAL)(total / count);
-            for (fnn_size p = p0; p < p1; p++)
-                FN(norm_spread)(x + p * stride + i, part, centre, &sum, &squares);
-            fnn_moments_add(&all, count, centre, sum, squares);
+                FN(norm_spread)(&sum, &squares, x + p * stride + i, part, centre);
+            fnn_moments_add(&all, count, centre, FN(norm_sum_of)(sum), FN(norm_sum_of)(squares));
         }
     }
     return all;
@@ -135,16 +178,49 @@ static void FN(norm_keep_mean)(REAL *pair, const fnn_moments *m)
 
 /* ---- one plane: n elements that share mean, scale and shift ----------------------------------------------- */
 
-static void FN(norm_plane)(REAL *restrict y, const REAL *restrict x, fnn_size n, REAL centre, REAL scale,
-                           REAL shift)
+/* y = (x - centre) * scale + shift; relu (a constant): and 0 where that is below 0 */
+FNN_INLINE void FN(norm_write)(const int relu, REAL *restrict y, const REAL *restrict x, fnn_size n, REAL centre, REAL scale, REAL shift)
 {
-    for (fnn_size i = 0; i < n; i++)
-        y[i] = (x[i] - centre) * scale + shift;
+    const vec m = v_set(centre), a = v_set(scale), b = v_set(shift), zero = v_set(0);
+    fnn_size i = 0;
+    for (; i + 2 * VL <= n; i += 2 * VL) {
+        const vec y0 = (v_load(x + i) - m) * a + b, y1 = (v_load(x + i + VL) - m) * a + b;
+        v_store(y + i, relu ? v_max(zero, y0) : y0);                    /* this way round NaN stays */
+        v_store(y + i + VL, relu ? v_max(zero, y1) : y1);
+    }
+    for (; i + VL <= n; i += VL) {
+        const vec y0 = (v_load(x + i) - m) * a + b;
+        v_store(y + i, relu ? v_max(zero, y0) : y0);
+    }
+    for (; i < n; i++) {
+        const REAL z = (x[i] - centre) * scale + shift;
+        y[i] = relu && z < 0 ? 0 : z;
+    }
 }
 
-static void FN(norm_plane_backward)(REAL *restrict dx, const REAL *restrict dy, const REAL *restrict x,
-                                    fnn_size n, REAL centre, REAL a, REAL b, REAL c)
+FNN_INLINE void FN(norm_plane)(REAL *restrict y, const REAL *restrict x, fnn_size n, REAL centre, REAL scale, REAL shift)
 {
-    for (fnn_size i = 0; i < n; i++)
-        dx[i] = dy[i] * a + ((x[i] - centre) * b + c);
+    FN(norm_write)(0, y, x, n, centre, scale, shift);
+}
+
+/* dx = dy * a + (x - centre) * b + c; relu (a constant): of the dy that passes the gate */
+FNN_INLINE void FN(norm_write_backward)(const int relu, REAL *restrict dx, const REAL *restrict dy, const REAL *restrict x, fnn_size n,
+                                        REAL centre, FN(norm_gate) gate, REAL a, REAL b, REAL c)
+{
+    const vec m = v_set(centre), scale = v_set(gate.scale), shift = v_set(gate.shift), va = v_set(a), vb = v_set(b), vc = v_set(c);
+    fnn_size i = 0;
+    for (; i + VL <= n; i += VL) {
+        const vec d = v_load(x + i) - m, g = relu ? FN(norm_passed)(d * scale + shift, v_load(dy + i)) : v_load(dy + i);
+        v_store(dx + i, g * va + (d * vb + vc));
+    }
+    for (; i < n; i++) {
+        const REAL d = x[i] - centre, g = !relu || d * gate.scale + gate.shift > 0 ? dy[i] : 0;
+        dx[i] = g * a + (d * b + c);
+    }
+}
+
+FNN_INLINE void FN(norm_plane_backward)(REAL *restrict dx, const REAL *restrict dy, const REAL *restrict x, fnn_size n, REAL centre,
+                                    REAL a, REAL b, REAL c)
+{
+    FN(norm_write_backward)(0, dx, dy, x, n, centre, (FN(norm_gate)){ 0, 0 }, a, b, c);
 }

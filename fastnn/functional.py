@@ -4,6 +4,7 @@ from .ops.activation import *
 from .ops.adaptive_pool import *
 from .ops.arithmetic import *
 from .ops.attention import *
+from .ops.batch_norm import *
 from .ops.compare import *
 from .ops.conv1d import *
 from .ops.conv2d import *

@@ -465,6 +465,28 @@ def test_lenet_runs_convolutions_and_relu_as_one():
     np.testing.assert_array_equal(fused.data, apart.data)
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_sequential_runs_batch_norm_and_relu_as_one(training):
+    def model():
+        nn.seed(0)
+        return nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.BatchNorm1d(27), nn.ReLU()).train(training)
+    x = nn.tensor(np.linspace(-2, 2, 200, dtype=np.float32).reshape(4, 2, 5, 5) ** 3)
+    fused, apart, y = model(), model(), x
+    for layer in apart:
+        y = layer(y)
+    norm = "batch_norm" if training else "batch_norm_inference"
+    assert ops_of(y) == ["relu", norm, "reshape", "relu", norm, "conv2d"]
+    z = fused(x)
+    assert ops_of(z) == [f"{norm}_relu", "reshape", f"{norm}_relu", "conv2d"]
+    for t in (y, z):
+        t.backward(np.cos(np.arange(t.numel(), dtype=np.float32)).reshape(t.shape))
+    np.testing.assert_array_equal(z.data, y.data)
+    for p, q in zip(fused.parameters(), apart.parameters()):
+        np.testing.assert_allclose(p.grad.data, q.grad.data, rtol=1e-5, atol=1e-6)
+    for p, q in zip(fused.buffers(), apart.buffers()):
+        np.testing.assert_array_equal(p.data, q.data)
+
+
 def test_hooks_on_fused_layers_see_what_lies_between():
     x = nn.tensor(np.ones((2, 5), np.float32))
     for layer in (0, 1):

@@ -106,6 +106,38 @@ def test_batch_norm_is_pytorchs_and_so_are_the_running_statistics(dtype, trainin
 
 
 # ---- running statistics ---------------------------------------------------------------------------------------
+@DTYPES
+@pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
+@pytest.mark.parametrize("shape", [(9, 5), (130, 70), (4, 5, 6), (40, 35, 3, 5), (2, 3, 70, 70)], ids=str)
+def test_batch_norm_relu_is_pytorchs(dtype, training, shape):
+    torch = pytest.importorskip("torch")
+    rng = RNG(1)
+    arrays = rng.standard_normal(shape), rng.standard_normal(shape[1]), rng.standard_normal(shape[1])
+    mean, var = rng.standard_normal(shape[1]).astype(dtype), rng.uniform(0.5, 2, shape[1]).astype(dtype)
+    ours = nn.tensor(mean.copy()), nn.tensor(var.copy())
+    theirs = torch.tensor(mean), torch.tensor(var)
+    compare(lambda x, w, b: F.batch_norm_relu(x, *ours, w, b, training),
+            lambda x, w, b: torch.relu(torch.nn.functional.batch_norm(x, *theirs, w, b, training)), arrays, dtype)
+    for mine, other in zip(ours, theirs):
+        np.testing.assert_allclose(mine.numpy(), other.numpy(), rtol=1e-5 if dtype == np.float32 else 1e-12)
+
+
+def test_batch_norm_relu_by_hand():
+    # one channel, values 1, 3, 8:  z = [-1, -1/3, 4/3] as above, so y = [0, 0, 4/3], and only the last has a gradient: with dy = 1 there,
+    # xhat = z, mean(dz) = 1/3, mean(dz * xhat) = 4/9:  dx = ([0, 0, 1] - 1/3 - 4/9 * [-1, -1/3, 4/3]) / 3
+    x = nn.tensor(np.array([[1.0], [3.0], [8.0]]), requires_grad=True)
+    y = F.batch_norm_relu(x, None, None, training=True, eps=1 / 3)
+    np.testing.assert_allclose(y.data[:, 0], [0, 0, 4 / 3])
+    y.backward(np.ones((3, 1)))
+    np.testing.assert_allclose(x.grad.data[:, 0], [1 / 27, -5 / 81, 2 / 81])
+
+
+def test_batch_norm_relu_lets_nan_pass():
+    x = nn.tensor(np.array([[1.0, 1.0], [np.nan, 2.0], [3.0, 3.0]]))
+    y = F.batch_norm_relu(x, None, None, training=True).data
+    assert np.isnan(y[:, 0]).all() and y[0, 1] == 0 and y[2, 1] > 0
+
+
 def test_running_statistics_may_be_arrays_or_missing():
     x = nn.tensor(RNG(5).standard_normal((7, 3)))
     mean, var = np.zeros(3), np.ones(3)

@@ -42,14 +42,13 @@ def resnet18(library: Any) -> Any:
     class Block(Module):
         def __init__(self, i: int, o: int, stride: int) -> None:
             super().__init__()
-            self.conv1, self.bn1 = nn.Conv2d(i, o, 3, stride, 1, bias=False), nn.BatchNorm2d(o)
-            self.conv2, self.bn2 = nn.Conv2d(o, o, 3, 1, 1, bias=False), nn.BatchNorm2d(o)
+            self.body = nn.Sequential(nn.Conv2d(i, o, 3, stride, 1, bias=False), nn.BatchNorm2d(o), nn.ReLU(),
+                                      nn.Conv2d(o, o, 3, 1, 1, bias=False), nn.BatchNorm2d(o))
             self.shortcut = (nn.Sequential(nn.Conv2d(i, o, 1, stride, bias=False), nn.BatchNorm2d(o)) if stride > 1
                              else nn.Identity())
 
         def forward(self, x: Any) -> Any:
-            y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-            return F.relu(y + self.shortcut(x))
+            return F.relu(self.body(x) + self.shortcut(x))
 
     blocks = [Block(i, o, stride) for i, o, stride in ((64, 64, 1), (64, 64, 1), (64, 128, 2), (128, 128, 1),
                                                        (128, 256, 2), (256, 256, 1), (256, 512, 2), (512, 512, 1))]

@@ -101,8 +101,8 @@ def resnet18(g: Graph, x: str, state: State, batch: int) -> str:
     x = g.add("Relu", conv_norm(x, "0", "1"))
     for block in range(3, 11):
         stride = 2 if f"{block}.shortcut.0.weight" in state else 1
-        y = g.add("Relu", conv_norm(x, f"{block}.conv1", f"{block}.bn1", stride))
-        y = conv_norm(y, f"{block}.conv2", f"{block}.bn2")
+        y = g.add("Relu", conv_norm(x, f"{block}.body.0", f"{block}.body.1", stride))
+        y = conv_norm(y, f"{block}.body.3", f"{block}.body.4")
         shortcut = conv_norm(x, f"{block}.shortcut.0", f"{block}.shortcut.1", stride) if stride > 1 else x
         x = g.add("Relu", g.add("Add", y, shortcut))
     return g.gemm(g.add("Flatten", g.add("GlobalAveragePool", x)), state["13.weight"], state["13.bias"])

@@ -53,6 +53,14 @@ def batch_norm_inference(torch: Any, x: Any, mean: Any, var: Any, weight: Any, b
     return torch.nn.functional.batch_norm(x, mean, var, weight, bias, False, 0.0, eps)
 
 
+def batch_norm_relu(torch: Any, *inputs: Any, eps: float) -> Any:
+    return torch.nn.functional.relu(batch_norm(torch, *inputs, eps=eps))
+
+
+def batch_norm_inference_relu(torch: Any, *inputs: Any, eps: float) -> Any:
+    return torch.nn.functional.relu(batch_norm_inference(torch, *inputs, eps=eps))
+
+
 def elu(torch: Any, x: Any, *, alpha: float, scale: float) -> Any:
     if scale != 1:
         raise NotOffered("PyTorch's elu has no scale")
@@ -113,6 +121,8 @@ def kl_div(torch: Any, x: Any, target: Any, **attrs: Any) -> Any:
 TRANSLATED: dict[str, Callable[..., Any]] = {
     "batch_norm": batch_norm,
     "batch_norm_inference": batch_norm_inference,
+    "batch_norm_inference_relu": batch_norm_inference_relu,
+    "batch_norm_relu": batch_norm_relu,
     "clamp": lambda torch, x, *, low, high: torch.clamp(x, low, high),
     "conv1d": conv1d,
     "conv2d": conv2d,

@@ -14,18 +14,19 @@ cdef extern from "fastnn.h" nogil:
                                        Py_ssize_t N, Py_ssize_t C, Py_ssize_t S, Py_ssize_t G)
     void (*fnn_batch_norm_forward[2])(void *y, void *batch_mean, void *batch_var, void *mean, void *rstd,
                                       const void *x, const void *weight, const void *bias, Py_ssize_t N,
-                                      Py_ssize_t C, Py_ssize_t S, double eps)
+                                      Py_ssize_t C, Py_ssize_t S, double eps, int relu)
     void (*fnn_batch_norm_backward[2])(void *dx, void *dweight, void *dbias, const void *dy,
                                        const void *dbatch_mean, const void *dbatch_var, const void *x,
-                                       const void *mean, const void *rstd, const void *weight, Py_ssize_t N,
-                                       Py_ssize_t C, Py_ssize_t S)
+                                       const void *mean, const void *rstd, const void *weight, const void *bias,
+                                       Py_ssize_t N, Py_ssize_t C, Py_ssize_t S, int relu)
     void (*fnn_batch_norm_inference_forward[2])(void *y, void *mean, void *rstd, const void *x,
                                                 const void *running_mean, const void *running_var,
                                                 const void *weight, const void *bias, Py_ssize_t N,
-                                                Py_ssize_t C, Py_ssize_t S, double eps)
+                                                Py_ssize_t C, Py_ssize_t S, double eps, int relu)
     void (*fnn_batch_norm_inference_backward[2])(void *dx, void *dweight, void *dbias, const void *dy,
                                                  const void *x, const void *mean, const void *rstd,
-                                                 const void *weight, Py_ssize_t N, Py_ssize_t C, Py_ssize_t S)
+                                                 const void *weight, const void *bias, Py_ssize_t N, Py_ssize_t C,
+                                                 Py_ssize_t S, int relu)
 
 
 cdef object _wanted(bint wanted, Array *out, const Array *like):
@@ -146,7 +147,7 @@ def group_norm_backward(dy, saved, needs=(True, True, True), *, num_groups, eps)
 
 
 # ---- batch norm -----------------------------------------------------------------------------------------------
-def batch_norm_forward(x, weight, bias, *, double eps):
+cdef tuple _batch_norm_forward(x, weight, bias, double eps, bint relu):
     cdef Array x_, w_, b_, y_, batch_mean_, batch_var_, mean_, rstd_
     cdef Py_ssize_t shape[2]
     x = open_array(x, &x_)
@@ -161,11 +162,11 @@ def batch_norm_forward(x, weight, bias, *, double eps):
     cdef Py_ssize_t S = _pixels(&x_)
     with nogil:
         fnn_batch_norm_forward[x_.dtype](y_.data, batch_mean_.data, batch_var_.data, mean_.data, rstd_.data,
-                                         x_.data, w_.data, b_.data, x_.shape[0], x_.shape[1], S, eps)
+                                         x_.data, w_.data, b_.data, x_.shape[0], x_.shape[1], S, eps, relu)
     return (y, batch_mean, batch_var), (x, mean, rstd, weight, bias)
 
 
-def batch_norm_backward(dy, saved, needs=(True, True, True), *, eps):
+cdef tuple _batch_norm_backward(dy, saved, needs, bint relu):
     cdef Array dy_, dmean_, dvar_, x_, mean_, rstd_, w_, b_, dx_, dw_, db_
     x = open_array(saved[0], &x_)
     mean = open_array(saved[1], &mean_)
@@ -182,11 +183,28 @@ def batch_norm_backward(dy, saved, needs=(True, True, True), *, eps):
     cdef Py_ssize_t S = _pixels(&x_)
     with nogil:
         fnn_batch_norm_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, dmean_.data, dvar_.data,
-                                          x_.data, mean_.data, rstd_.data, w_.data, x_.shape[0], x_.shape[1], S)
+                                          x_.data, mean_.data, rstd_.data, w_.data, b_.data, x_.shape[0], x_.shape[1], S,
+                                          relu)
     return dx, dweight, dbias
 
 
-def batch_norm_inference_forward(x, running_mean, running_var, weight, bias, *, double eps):
+def batch_norm_forward(x, weight, bias, *, double eps):
+    return _batch_norm_forward(x, weight, bias, eps, False)
+
+
+def batch_norm_backward(dy, saved, needs=(True, True, True), *, eps):
+    return _batch_norm_backward(dy, saved, needs, False)
+
+
+def batch_norm_relu_forward(x, weight, bias, *, double eps):
+    return _batch_norm_forward(x, weight, bias, eps, True)
+
+
+def batch_norm_relu_backward(dy, saved, needs=(True, True, True), *, eps):
+    return _batch_norm_backward(dy, saved, needs, True)
+
+
+cdef tuple _batch_norm_inference_forward(x, running_mean, running_var, weight, bias, double eps, bint relu):
     cdef Array x_, rm_, rv_, w_, b_, y_, mean_, rstd_
     cdef Py_ssize_t shape[2]
     x = open_array(x, &x_)
@@ -201,11 +219,11 @@ def batch_norm_inference_forward(x, running_mean, running_var, weight, bias, *, 
     cdef Py_ssize_t S = _pixels(&x_)
     with nogil:
         fnn_batch_norm_inference_forward[x_.dtype](y_.data, mean_.data, rstd_.data, x_.data, rm_.data, rv_.data,
-                                                   w_.data, b_.data, x_.shape[0], x_.shape[1], S, eps)
+                                                   w_.data, b_.data, x_.shape[0], x_.shape[1], S, eps, relu)
     return y, (x, mean, rstd, weight, bias)
 
 
-def batch_norm_inference_backward(dy, saved, needs=(True, False, False, True, True), *, eps):
+cdef tuple _batch_norm_inference_backward(dy, saved, needs, bint relu):
     cdef Array dy_, x_, mean_, rstd_, w_, b_, dx_, dw_, db_
     x = open_array(saved[0], &x_)
     mean = open_array(saved[1], &mean_)
@@ -219,5 +237,21 @@ def batch_norm_inference_backward(dy, saved, needs=(True, False, False, True, Tr
     cdef Py_ssize_t S = _pixels(&x_)
     with nogil:
         fnn_batch_norm_inference_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, x_.data, mean_.data,
-                                                    rstd_.data, w_.data, x_.shape[0], x_.shape[1], S)
+                                                    rstd_.data, w_.data, b_.data, x_.shape[0], x_.shape[1], S, relu)
     return dx, None, None, dweight, dbias
+
+
+def batch_norm_inference_forward(x, running_mean, running_var, weight, bias, *, double eps):
+    return _batch_norm_inference_forward(x, running_mean, running_var, weight, bias, eps, False)
+
+
+def batch_norm_inference_backward(dy, saved, needs=(True, False, False, True, True), *, eps):
+    return _batch_norm_inference_backward(dy, saved, needs, False)
+
+
+def batch_norm_inference_relu_forward(x, running_mean, running_var, weight, bias, *, double eps):
+    return _batch_norm_inference_forward(x, running_mean, running_var, weight, bias, eps, True)
+
+
+def batch_norm_inference_relu_backward(dy, saved, needs=(True, False, False, True, True), *, eps):
+    return _batch_norm_inference_backward(dy, saved, needs, True)

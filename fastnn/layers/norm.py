@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,10 @@ class _BatchNorm(Module):
                 t._version[0] += 1
 
     def forward(self, input: Tensor) -> Tensor:
+        return self._normalised(F.batch_norm, input)
+
+    def _normalised(self, function: Callable[..., Tensor], input: Tensor) -> Tensor:
+        """By this function, batch_norm or batch_norm_relu."""
         if input.ndim not in self.ranks or input.shape[1] != self.num_features:
             raise ShapeError(who=type(self).__name__, expected=f"input of shape {self.shape} with C = {self.num_features}",
                              got=input.shape)
@@ -47,7 +52,7 @@ class _BatchNorm(Module):
         momentum = self.momentum
         if momentum is None:                        # the plain mean of all batches so far
             momentum = 1.0 / (float(self.num_batches_tracked.item()) + 1) if self.track_running_stats else 0.0
-        y = F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, training, momentum, self.eps)
+        y = function(input, self.running_mean, self.running_var, self.weight, self.bias, training, momentum, self.eps)
         if self.training and self.track_running_stats:
             self.num_batches_tracked.data[...] += 1
         return y

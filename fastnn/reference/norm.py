@@ -118,6 +118,18 @@ def batch_norm_backward(dy, saved, *, eps):
     return dx, dweight, dbias
 
 
+def batch_norm_relu_forward(x, weight, bias, *, eps):
+    (z, mean, var), saved = batch_norm_forward(x, weight, bias, eps=eps)
+    return (np.where(z < 0, np.zeros((), z.dtype), z), mean, var), (*saved, z > 0)
+
+
+def batch_norm_relu_backward(dy, saved, *, eps):
+    *saved, passed = saved                          # forward was  y = z where z > 0, else 0;  z = batch_norm(x, weight, bias)
+    dy, dmean, dvar = dy
+    dz = None if dy is None else np.where(passed, dy, np.zeros((), dy.dtype))
+    return batch_norm_backward((dz, dmean, dvar), saved, eps=eps)
+
+
 def batch_norm_inference_forward(x, running_mean, running_var, weight, bias, *, eps):
     rstd = 1 / np.sqrt(running_var + eps)
     xhat = (x - along(running_mean, x, 1)) * along(rstd, x, 1)
@@ -128,3 +140,13 @@ def batch_norm_inference_backward(dy, saved, *, eps):
     xhat, rstd, weight, bias = saved
     dxhat, dweight, dbias = scale_and_shift_backward(dy, xhat, weight, bias, 1, (0, *range(2, xhat.ndim)))
     return dxhat * along(rstd, xhat, 1), None, None, dweight, dbias         # forward was  xhat = (x - running_mean) * rstd
+
+
+def batch_norm_inference_relu_forward(x, running_mean, running_var, weight, bias, *, eps):
+    z, saved = batch_norm_inference_forward(x, running_mean, running_var, weight, bias, eps=eps)
+    return np.where(z < 0, np.zeros((), z.dtype), z), (*saved, z > 0)
+
+
+def batch_norm_inference_relu_backward(dy, saved, *, eps):
+    *saved, passed = saved                          # forward was  y = z where z > 0, else 0
+    return batch_norm_inference_backward(np.where(passed, dy, np.zeros((), dy.dtype)), saved, eps=eps)

@@ -454,19 +454,21 @@ CASE(batch_norm_forward)
     FOR_GROUPS {
         const void *x = in(r, N * C * S), *weight = in(r, C), *bias = in(r, C);
         void *y = out(r, N * C * S), *batch_mean = out(r, C), *batch_var = out(r, C), *mean = out(r, 2 * C), *rstd = out(r, C);
-        CALL(batch_norm_forward)(y, batch_mean, batch_var, mean, rstd, x, size % 2 ? weight : NULL, size % 2 ? bias : NULL, N, C, S, 1e-5);
+        CALL(batch_norm_forward)(y, batch_mean, batch_var, mean, rstd, x, size % 2 ? weight : NULL, size % 2 ? bias : NULL, N, C, S, 1e-5,
+                                 size % 3 == 1);
     }
 }
 
 CASE(batch_norm_backward)
 {
     FOR_GROUPS {
-        const void *dy = in(r, N * C * S), *x = in(r, N * C * S), *weight = in(r, C), *dbatch_mean = in(r, C), *dbatch_var = in(r, C);
+        const void *dy = in(r, N * C * S), *x = in(r, N * C * S), *weight = in(r, C), *bias = in(r, C);
+        const void *dbatch_mean = in(r, C), *dbatch_var = in(r, C);
         void *mean = work(r, 2 * C, OF_TYPE), *rstd = work(r, C, OF_TYPE);
         centre(r, mean, rstd, C);
         void *dx = out(r, N * C * S), *dweight = out(r, C), *dbias = out(r, C);
         CALL(batch_norm_backward)(dx, dweight, dbias, dy, size % 2 ? dbatch_mean : NULL, size % 2 ? dbatch_var : NULL, x, mean, rstd,
-                                  size % 3 ? weight : NULL, N, C, S);
+                                  size % 3 ? weight : NULL, bias, N, C, S, size % 3 == 1);
     }
 }
 
@@ -476,18 +478,18 @@ CASE(batch_norm_inference_forward)
         const void *x = in(r, N * C * S), *weight = in(r, C), *bias = in(r, C), *running_mean = in(r, C), *running_var = in_range(r, C, 0.5, 2);
         void *y = out(r, N * C * S), *mean = out(r, 2 * C), *rstd = out(r, C);
         CALL(batch_norm_inference_forward)(y, mean, rstd, x, running_mean, running_var, size % 2 ? weight : NULL, size % 2 ? bias : NULL, N, C, S,
-                                           1e-5);
+                                           1e-5, size % 3 == 1);
     }
 }
 
 CASE(batch_norm_inference_backward)
 {
     FOR_GROUPS {
-        const void *dy = in(r, N * C * S), *x = in(r, N * C * S), *weight = in(r, C);
+        const void *dy = in(r, N * C * S), *x = in(r, N * C * S), *weight = in(r, C), *bias = in(r, C);
         void *mean = work(r, 2 * C, OF_TYPE), *rstd = work(r, C, OF_TYPE);
         centre(r, mean, rstd, C);
         void *dx = out(r, N * C * S), *dweight = out(r, C), *dbias = out(r, C);
-        CALL(batch_norm_inference_backward)(dx, dweight, dbias, dy, x, mean, rstd, size % 2 ? weight : NULL, N, C, S);
+        CALL(batch_norm_inference_backward)(dx, dweight, dbias, dy, x, mean, rstd, size % 2 ? weight : NULL, bias, N, C, S, size % 3 == 1);
     }
 }
 
