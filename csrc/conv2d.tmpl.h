@@ -10,7 +10,7 @@
  *            dw        conv2d_dw.tmpl.h; where it does not serve, dy . cols^T; in blocks of taps x filters x images, so that sums over
  *                      images need few or no partial sums
  *            dx        stride 1: the convolution of dy with the turned filters; else col2im(w^T . dy), one writer per image;
- *                      where strided windows overlap, conv2d_phases.tmpl.h sums its columns
+ *                      where strided windows overlap, by phases of the image in conv2d_pixels.tmpl.h, or else conv2d_phases.tmpl.h sums its columns
  *            1x1       the image is its own column matrix
  *            3x3       at stride 1, with enough channels and pixels: winograd.tmpl.h for y and dx, winograd_dw.tmpl.h
  *            many taps, and strides: conv2d_pixels.tmpl.h for y
@@ -356,6 +356,8 @@ static void FN(conv_dx)(REAL *dx, const REAL *dy, const REAL *w, const REAL *b, 
             FN(conv_turn)(turned, w, &back);
             FN(conv_forward)(dx, dy, turned, b, 0, &back);
         }
+    } else if (conv_dx_is_pixels(g)) {
+        FN(conv_pixels_dx)(dx, dy, w, b, g);
     } else {
         conv_args args = { .out = dx, .w = w, .b = b, .dy = dy, .g = g };
         const fnn_size PQ = g->P * g->Q, most = fnn_min(CONV_COLUMNS, CONV_TILE / fnn_min(g->K / g->G, CONV_TILE));

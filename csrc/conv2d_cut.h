@@ -28,6 +28,7 @@ enum {
     PIXELS_TAPS_LEAST = 128, PIXELS_TAPS_STRIDED = 16,      /* taps (at a stride: columns cost more), */
     PIXELS_OUTPUTS = 64,                            /* and outputs of all images, from which it wins; */
     PIXELS_FRAME = 1 << 17, PIXELS_FRAME_MOST = 1 << 18,    /* elements of a frame to aim at, and that fit; */
+    PIXELS_PHASES = 16,                             /* the most phases of dx: rows times columns of strides */
     PIXELS_WEIGHTS = 3 << 19,                       /* elements of the filters that fit, */
     PIXELS_WEIGHTS_OF_IMAGE = 1 << 15               /* and for which one image more is taken into a frame */
 };
@@ -94,6 +95,30 @@ static inline int conv_is_pixels(const fnn_window *g)
         || g->N * g->P * g->Q < PIXELS_OUTPUTS || (conv_is_direct(g) && 5 * seen <= 6 * g->Q)) return 0;
     const fnn_size room = PIXELS_FRAME_MOST / Cg, pitch = (g->Q + g->dw * (g->S - 1) / g->sw) * g->sw;
     return pitch <= room && halo <= room / pitch && g->R <= PIXELS_TAPS && g->S <= PIXELS_TAPS;
+}
+
+/* dx of a convolution with strides (conv2d_pixels.tmpl.h): the first pixel of phase a, the only one with (i + ph) mod sh = a below sh; and
+ * how much further than that of pixel 0 its window begins on dy */
+static inline fnn_size conv_phase_begin(fnn_size a, fnn_size ph, fnn_size sh) { return (a - ph % sh + sh) % sh; }
+static inline fnn_size conv_phase_shift(fnn_size a, fnn_size ph, fnn_size sh) { return a < ph % sh; }
+
+/* A phase: the convolution of dy with a window that has room for all phases' taps */
+static inline fnn_window conv_phase(const fnn_window *g)
+{
+    const fnn_size R = g->dh * (g->R - 1) / g->sh, S = g->dw * (g->S - 1) / g->sw;         /* taps before pixel 0's own */
+    return (fnn_window){ g->N, g->K, g->P, g->Q, g->C, g->G, R + 1 + (g->ph % g->sh > 0), S + 1 + (g->pw % g->sw > 0),
+                         fnn_ceil_div(g->H, g->sh), fnn_ceil_div(g->W, g->sw), 1, 1, R - g->ph / g->sh, S - g->pw / g->sw, 1, 1 };
+}
+
+static inline int conv_dx_is_pixels(const fnn_window *g)
+{
+    const fnn_size Cg = g->C / g->G, Kg = g->K / g->G;
+    if (g->sh * g->sw == 1 || g->sh > g->R || g->sw > g->S || g->sh > PIXELS_PHASES / g->sw || Cg < PIXELS_FILTERS
+        || g->R > PIXELS_TAPS / g->S || Kg * g->R * g->S < PIXELS_TAPS_LEAST || g->C > PIXELS_WEIGHTS / (Kg * g->R * g->S)
+        || g->N * g->P * g->Q < PIXELS_OUTPUTS) return 0;
+    const fnn_window phase = conv_phase(g);
+    const fnn_size room = PIXELS_FRAME_MOST / Kg, pitch = phase.Q + phase.S - 1;
+    return pitch <= room && phase.R <= room / pitch;
 }
 
 /* dx of a stride-1 convolution is the convolution of dy with the turned filters: this is it. */

@@ -8,6 +8,8 @@
  *            Filters in panels of NR = 2 VL, as two halves [tap][VL]; y of a panel [half][pixel][VL] before it is dealt out to planes.
  * Method     For each frame: panel of filters by panel, block of taps by block: tiles of up to MR neighbouring outputs x NR filters in
  *            registers, as in a matrix product whose left operand is the frame. Nothing of the column matrix is ever written.
+ * Strides    dx of a convolution with strides is sh * sw convolutions of dy without, one for the rows i with (i + ph) mod sh = a and the columns
+ *            j with (j + pw) mod sw = b, by the taps that reach them: phase (a, b). All see the same frame of dy; a phase is a list of taps.
  * Threads    each has frames of its own; where there are few, all share the panels of filters of one frame after the other
  */
 enum { FN(pixels_room) = 64 };                      /* bias of a panel: room for any NR */
@@ -17,8 +19,11 @@ typedef struct {
     const REAL *x, *bias;
     REAL least;                                     /* of an element of y: 0 for relu */
     const fnn_window *g;
+    const fnn_window *of;                           /* dx: the convolution whose gradient this is, else NULL */
     pixels_cut cut;
-    const fnn_size *offset;                         /* [tap] in the frame */
+    fnn_size sh, sw;                                /* phases of rows and columns of what is computed: of dx, or one */
+    const fnn_size *offset;                         /* [tap] in the frame, phase by phase; */
+    const fnn_size *begin;                          /* [phase] the phase's first tap, and where the last phase ends */
     const REAL *u;                                  /* [panel][half][tap][VL] */
     REAL *frame;                                    /* or the image itself */
     fnn_size n, images, h, p0, p1;                  /* the frame: images, group, rows of output */
@@ -143,47 +148,115 @@ static void FN(pixels_frame_block)(void *ctx, fnn_size begin, fnn_size end)
 
 /* ---- y ------------------------------------------------------------------------------------------------------------------ */
 
+/* y of a panel of filters and a phase: out [half][image][pixel][VL] */
+static void FN(pixels_panel)(const FN(pixels_args) *args, REAL *out, fnn_size kb, fnn_size nv, const REAL *bias, fnn_size phase)
+{
+    const fnn_window *g = args->g;
+    const fnn_size taps = args->begin[args->sh * args->sw], Q = g->Q, rows = args->p1 - args->p0, end = args->begin[phase + 1];
+    const fnn_size x_step = g->sh * args->cut.pitch * args->lanes, panels = fnn_ceil_div(g->K / g->G, WINO_NR);
+    const fnn_size together = nv * Q <= WINO_MR || nv == 1 ? 2 : 1;             /* rows in a tile */
+    const fnn_size tiles = fnn_ceil_div(Q, WINO_MR);
+    const REAL *u = args->u + (args->h * panels + kb) * taps * WINO_NR, *frame = args->frame;
+    fnn_size t = args->begin[phase];
+    if (args->of)                                   /* where the phase's first pixel is, behind the frame's */
+        frame += (conv_phase_shift(phase / args->sw, args->of->ph, args->sh) * args->cut.pitch
+                  + conv_phase_shift(phase % args->sw, args->of->pw, args->sw)) * args->lanes;
+    do {                                            /* once also where a phase has no taps */
+        for (fnn_size n = 0; n < args->images; n++)
+            for (fnn_size p = 0, height; p < rows; p += height) {
+                height = fnn_min(together, rows - p);
+                for (fnn_size tile = 0; tile < tiles; tile++) {
+                    const fnn_size q = FN(wino_panel)(Q, tiles, tile), mr = FN(wino_panel)(Q, tiles, tile + 1) - q;
+                    FN(pixels_products)[args->lanes > 1][nv - 1][height - 1][mr - 1](
+                        out + ((n * rows + p) * Q + q) * VL, Q * VL, args->images * rows * Q * VL,
+                        frame + n * args->image + p * x_step + q * args->lanes, x_step,
+                        u + t * VL, taps * VL, args->offset + t, fnn_min(PIXELS_TAPS, end - t), t == args->begin[phase] ? bias : NULL);
+                }
+            }
+        t += PIXELS_TAPS;
+    } while (t < end);
+}
+
+/* The rows of dx of row phase a, of one plane: from[column phase][row][column], the phases `step` apart */
+static void FN(pixels_deal)(REAL *restrict dx, const REAL *restrict from, fnn_size step, const FN(pixels_args) *args, fnn_size a)
+{
+    const fnn_window *of = args->of;
+    const fnn_size W = of->W, sw = of->sw, V = args->g->Q;
+    for (fnn_size u = args->p0; u < args->p1; u++, from += V) {
+        const fnn_size i = u * of->sh + conv_phase_begin(a, of->ph, of->sh);
+        if (i >= of->H)
+            break;
+        REAL *x = dx + i * W;
+        if (sw == 2) {                              /* in pairs, which the compiler turns into vectors */
+            const REAL *even = from + of->pw % 2 * step, *odd = from + (1 - of->pw % 2) * step;
+            for (fnn_size q = 0; q < W / 2; q++) {
+                x[2 * q] = even[q];
+                x[2 * q + 1] = odd[q];
+            }
+            if (W % 2) x[W - 1] = even[W / 2];
+        } else
+            for (fnn_size ahead = 0; ahead < sw; ahead++) {                     /* the columns of the image from `ahead` on, of one phase */
+                const REAL *phase = from + (ahead + of->pw) % sw * step;
+                for (fnn_size j = ahead, q = 0; j < W; j += sw, q++)
+                    x[j] = phase[q];
+            }
+    }
+}
+
 /* Panels [begin, end) of filters of a frame */
 static void FN(pixels_filters_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(pixels_args) *args = ctx;
     const fnn_window *g = args->g;
-    const fnn_size taps = conv_taps(g), Kg = g->K / g->G, P = g->P, Q = g->Q, rows = args->p1 - args->p0;
-    const fnn_size out_half = args->images * rows * Q * VL;
-    const fnn_size x_step = g->sh * args->cut.pitch * args->lanes, panels = fnn_ceil_div(Kg, WINO_NR);
-    REAL *out = fnn_scratch_alloc(2 * out_half * sizeof(REAL));
+    const fnn_size Kg = g->K / g->G, PQ = g->P * g->Q, pixels = (args->p1 - args->p0) * g->Q, out_half = args->images * pixels * VL;
+    REAL *out = fnn_scratch_alloc(args->sw * 2 * out_half * sizeof(REAL));
+    REAL *apart = args->of ? fnn_scratch_alloc(args->sw * VL * pixels * sizeof(REAL)) : NULL;    /* [column phase][filter][pixel] */
     for (fnn_size kb = begin; kb < end; kb++) {
         const fnn_size k = args->h * Kg + kb * WINO_NR, filters = fnn_min(WINO_NR, Kg - kb * WINO_NR), nv = filters > VL ? 2 : 1;
-        const fnn_size together = nv * Q <= WINO_MR || nv == 1 ? 2 : 1;         /* rows in a tile */
-        const fnn_size tiles = fnn_ceil_div(Q, WINO_MR);
-        const REAL *u = args->u + (args->h * panels + kb) * taps * WINO_NR;
         REAL bias[FN(pixels_room)] = { 0 };
         for (fnn_size i = 0; args->bias && i < filters; i++)
             bias[i] = args->bias[k + i];
-        for (fnn_size t = 0; t < taps; t += PIXELS_TAPS)
+        for (fnn_size a = 0; a < args->sh; a++) {
+            for (fnn_size b = 0; b < args->sw; b++)
+                FN(pixels_panel)(args, out + b * 2 * out_half, kb, nv, bias, a * args->sw + b);
             for (fnn_size n = 0; n < args->images; n++)
-                for (fnn_size p = 0, height; p < rows; p += height) {
-                    height = fnn_min(together, rows - p);
-                    for (fnn_size tile = 0; tile < tiles; tile++) {
-                        const fnn_size q = FN(wino_panel)(Q, tiles, tile), mr = FN(wino_panel)(Q, tiles, tile + 1) - q;
-                        FN(pixels_products)[args->lanes > 1][nv - 1][height - 1][mr - 1](
-                            out + ((n * rows + p) * Q + q) * VL, Q * VL, out_half,
-                            args->frame + n * args->image + p * x_step + q * args->lanes, x_step,
-                            u + t * VL, taps * VL, args->offset + t, fnn_min(PIXELS_TAPS, taps - t), t == 0 ? bias : NULL);
+                for (fnn_size l = 0; l < filters; l += VL) {
+                    const REAL *from = out + l / VL * out_half + n * pixels * VL;
+                    const fnn_size image = (args->n + n) * g->K + k + l, lanes = fnn_min(VL, filters - l);
+                    if (!apart) {
+                        FN(deinterleave)(args->y + image * PQ + args->p0 * g->Q, PQ, from, lanes, pixels, args->least);
+                        continue;
                     }
+                    for (fnn_size b = 0; b < args->sw; b++)
+                        FN(deinterleave)(apart + b * VL * pixels, pixels, from + b * 2 * out_half, lanes, pixels, args->least);
+                    for (fnn_size i = 0; i < lanes; i++)
+                        FN(pixels_deal)(args->y + (image + i) * args->of->H * args->of->W, apart + i * pixels, VL * pixels, args, a);
                 }
-        for (fnn_size n = 0; n < args->images; n++)
-            for (fnn_size l = 0; l < filters; l += VL)
-                FN(deinterleave)(args->y + (((args->n + n) * g->K + k + l) * P + args->p0) * Q, P * Q,
-                                 out + l / VL * out_half + n * rows * Q * VL, fnn_min(VL, filters - l), rows * Q, args->least);
+        }
     }
     fnn_scratch_free(out);
 }
 
-/* Elements of a frame of so many rows that hold the channels side by side */
-static fnn_size FN(pixels_group)(const FN(pixels_args) *args, fnn_size rows)
+/* Where the taps are in a frame */
+static void FN(pixels_taps)(const FN(pixels_args) *args, fnn_size *offset, fnn_size *begin)
 {
-    return args->in_place ? args->g->H * args->g->W : args->lanes > 1 ? rows * args->cut.pitch * VL : conv_plane(rows * args->cut.pitch);
+    const fnn_window *g = args->g, *of = args->of ? args->of : g;
+    fnn_size t = 0;
+    *begin++ = 0;
+    for (fnn_size a = 0; a < args->sh; a++)
+        for (fnn_size b = 0; b < args->sw; b++, *begin++ = t)
+            for (fnn_size c = 0; c < g->C / g->G; c++)
+                for (fnn_size r = 0; r < of->R; r++)
+                    for (fnn_size s = 0; s < of->S; s++) {
+                        fnn_size row = r * g->dh, column = s * g->dw % g->sw * args->cut.width + s * g->dw / g->sw;
+                        if (args->of) {
+                            if (r * of->dh % of->sh != a || s * of->dw % of->sw != b)
+                                continue;
+                            row = of->dh * (of->R - 1) / of->sh - r * of->dh / of->sh;
+                            column = of->dw * (of->S - 1) / of->sw - s * of->dw / of->sw;
+                        }
+                        offset[t++] = c / args->lanes * args->group + c % args->lanes + (row * args->cut.pitch + column) * args->lanes;
+                    }
 }
 
 /* Frames [begin, end): a frame is some rows of output of a group of an image, or of a group of several whole images */
@@ -191,36 +264,23 @@ static void FN(pixels_frames)(void *ctx, fnn_size begin, fnn_size end)
 {
     FN(pixels_args) args = *(const FN(pixels_args) *)ctx;
     const fnn_window *g = args.g;
-    const fnn_size Cg = g->C / g->G, groups = fnn_ceil_div(Cg, args.lanes), rows = (args.cut.rows - 1) * g->sh + args.cut.halo;
-    fnn_size *offset = fnn_scratch_alloc(conv_taps(g) * sizeof *offset);
-    args.offset = offset;
-    if (args.in_place)
-        args.cut.pitch = g->W;
-    else
-        args.frame = fnn_scratch_alloc(args.cut.images * groups * FN(pixels_group)(&args, rows) * sizeof(REAL));
-    args.rows = 0;
+    const fnn_size Cg = g->C / g->G, groups = fnn_ceil_div(Cg, args.lanes);
+    REAL *frame = args.in_place ? NULL : fnn_scratch_alloc(args.cut.images * args.image * sizeof(REAL));
     for (fnn_size item = begin; item < end; item++) {
         args.p0 = item % args.cut.bands * args.cut.rows;
         args.p1 = fnn_min(g->P, args.p0 + args.cut.rows);
         args.h = item / args.cut.bands % g->G;
         args.n = item / args.cut.bands / g->G * args.cut.images;
         args.images = fnn_min(args.cut.images, g->N - args.n);
-        const fnn_size frame_rows = (args.p1 - args.p0 - 1) * g->sh + args.cut.halo;
-        args.group = FN(pixels_group)(&args, frame_rows);
-        for (fnn_size c = 0, t = 0; frame_rows != args.rows && c < Cg; c++)
-            for (fnn_size r = 0; r < g->R; r++)
-                for (fnn_size s = 0; s < g->S; s++, t++)
-                    offset[t] = c / args.lanes * args.group + c % args.lanes
-                              + (r * g->dh * args.cut.pitch + s * g->dw % g->sw * args.cut.width + s * g->dw / g->sw) * args.lanes;
-        args.rows = frame_rows;
-        args.image = args.in_place ? g->C * args.group : groups * args.group;
+        args.rows = (args.p1 - args.p0 - 1) * g->sh + args.cut.halo;
+        args.frame = frame;
         if (args.in_place)
-            args.frame = (REAL *)args.x + (args.n * g->C + args.h * Cg) * args.group + args.p0 * g->sh * g->W;
+            args.frame = (REAL *)args.x + (args.n * g->C + args.h * Cg) * args.group + (args.p0 * g->sh - g->ph) * g->W - g->pw;
         else
             fnn_parallel_for(args.images * groups, fnn_max(1, 131072 / args.group), FN(pixels_frame_block), &args);
         fnn_parallel_for(fnn_ceil_div(g->K / g->G, WINO_NR), 1, FN(pixels_filters_block), &args);
     }
-    fnn_scratch_free(offset);
+    if (frame) fnn_scratch_free(frame);
 }
 
 /* Halves of panels [begin, end) of filters, of all groups */
@@ -236,21 +296,81 @@ static void FN(pixels_pack_block)(void *ctx, fnn_size begin, fnn_size end)
     }
 }
 
+/* The same for dx, whose filters are the channels: in the order of the phases' taps */
+static void FN(pixels_pack_phases_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(pixels_pack_args) *args = ctx;
+    const fnn_window *g = args->g;
+    const fnn_size RS = g->R * g->S, Kg = g->K / g->G, Cg = g->C / g->G, halves = 2 * fnn_ceil_div(Cg, WINO_NR);
+    REAL *turned = fnn_scratch_alloc(RS * VL * sizeof(REAL));
+    fnn_size *to = fnn_scratch_alloc(2 * RS * sizeof *to), *step = to + RS;    /* [tap] where it goes, for filter 0, and from filter to filter */
+    for (fnn_size a = 0, first = 0; a < g->sh; a++)
+        for (fnn_size b = 0, count; b < g->sw; b++, first += Kg * count) {
+            count = 0;
+            for (int pass = 0; pass < 2; pass++)
+                for (fnn_size r = 0, at = 0; r < g->R; r++)
+                    for (fnn_size s = 0; s < g->S; s++)
+                        if (r * g->dh % g->sh == a && s * g->dw % g->sw == b) {
+                            to[r * g->S + s] = first + at++;
+                            step[r * g->S + s] = count;
+                            count += pass == 0;
+                        }
+        }
+    for (fnn_size item = begin; item < end; item++) {
+        const fnn_size h = item / halves, c = item % halves * VL, lanes = fnn_max(0, fnn_min(VL, Cg - c));
+        REAL *u = args->u + item * Kg * RS * VL;
+        for (fnn_size k = 0; k < Kg; k++) {
+            FN(interleave)(turned, args->w + ((h * Kg + k) * Cg + (lanes > 0 ? c : 0)) * RS, RS, lanes, RS);
+            for (fnn_size rs = 0; rs < RS; rs++)
+                v_store(u + (to[rs] + k * step[rs]) * VL, v_load(turned + rs * VL));
+        }
+    }
+    fnn_scratch_free(turned);
+}
+
+static void FN(pixels_run)(FN(pixels_args) *args, const REAL *w)
+{
+    const fnn_window *g = args->g, *of = args->of ? args->of : g;
+    const fnn_size halves = 2 * g->G * fnn_ceil_div(g->K / g->G, WINO_NR), taps = g->C / g->G * of->R * of->S;
+    FN(pixels_pack_args) pack = { fnn_scratch_alloc(halves * taps * VL * sizeof(REAL)), w, of };
+    args->cut = pixels_cut_rows(g);
+    args->lanes = g->C / g->G < PIXELS_LANES ? 1 : VL;
+    args->in_place = args->lanes == 1 && g->sw == 1 && g->ph <= 0 && g->pw <= 0 && g->Q + g->dw * (g->S - 1) - g->pw <= g->W
+                  && (g->P - 1) * g->sh + args->cut.halo - g->ph <= g->H;
+    const fnn_size rows = (args->cut.rows - 1) * g->sh + args->cut.halo;
+    if (args->in_place) {
+        args->cut.pitch = g->W;
+        args->group = g->H * g->W;
+        args->image = g->C * args->group;
+    } else {
+        args->group = args->lanes > 1 ? rows * args->cut.pitch * VL : conv_plane(rows * args->cut.pitch);
+        args->image = fnn_ceil_div(g->C / g->G, args->lanes) * args->group;
+    }
+    fnn_size begin[PIXELS_PHASES + 1], *offset = fnn_scratch_alloc(taps * sizeof *offset);
+    FN(pixels_taps)(args, offset, begin);
+    args->offset = offset;
+    args->begin = begin;
+    args->u = pack.u;
+    fnn_parallel_for(halves, fnn_max(1, 4096 / taps), args->of ? FN(pixels_pack_phases_block) : FN(pixels_pack_block), &pack);
+    const fnn_size items = fnn_ceil_div(g->N, args->cut.images) * g->G * args->cut.bands;
+    const fnn_size work = args->cut.images * args->cut.rows * g->Q * taps * (g->K / g->G);
+    if (items < CONV_BLOCKS && work > 4 * CONV_WORK)
+        FN(pixels_frames)(args, 0, items);
+    else
+        fnn_parallel_for(items, fnn_max(1, CONV_WORK / 2 / work), FN(pixels_frames), args);
+    fnn_scratch_free(pack.u);
+}
+
 static void FN(conv_pixels_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, const fnn_window *g)
 {
-    const fnn_size halves = 2 * g->G * fnn_ceil_div(g->K / g->G, WINO_NR), taps = conv_taps(g);
-    FN(pixels_args) args = { .y = y, .x = x, .bias = b, .least = relu ? 0 : -(REAL)INFINITY, .g = g, .cut = pixels_cut_rows(g),
-                             .lanes = g->C / g->G < PIXELS_LANES ? 1 : VL };
-    args.in_place = args.lanes == 1 && g->sw == 1 && g->ph == 0 && g->pw == 0 && g->Q + g->dw * (g->S - 1) <= g->W
-                 && (g->P - 1) * g->sh + args.cut.halo <= g->H;
-    FN(pixels_pack_args) pack = { fnn_scratch_alloc(halves * taps * VL * sizeof(REAL)), w, g };
-    args.u = pack.u;
-    fnn_parallel_for(halves, fnn_max(1, 4096 / taps), FN(pixels_pack_block), &pack);
-    const fnn_size items = fnn_ceil_div(g->N, args.cut.images) * g->G * args.cut.bands;
-    const fnn_size work = args.cut.images * args.cut.rows * g->Q * taps * (g->K / g->G);
-    if (items < CONV_BLOCKS && work > 4 * CONV_WORK)
-        FN(pixels_frames)(&args, 0, items);
-    else
-        fnn_parallel_for(items, fnn_max(1, CONV_WORK / 2 / work), FN(pixels_frames), &args);
-    fnn_scratch_free(pack.u);
+    FN(pixels_args) args = { .y = y, .x = x, .bias = b, .least = relu ? 0 : -(REAL)INFINITY, .g = g, .sh = 1, .sw = 1 };
+    FN(pixels_run)(&args, w);
+}
+
+/* dx, and b [C] or NULL added to it */
+static void FN(conv_pixels_dx)(REAL *dx, const REAL *dy, const REAL *w, const REAL *b, const fnn_window *g)
+{
+    const fnn_window phase = conv_phase(g);
+    FN(pixels_args) args = { .y = dx, .x = dy, .bias = b, .least = -(REAL)INFINITY, .g = &phase, .of = g, .sh = g->sh, .sw = g->sw };
+    FN(pixels_run)(&args, w);
 }
