@@ -25,6 +25,7 @@ typedef ptrdiff_t fnn_size;
 enum { FNN_F32 = 0, FNN_F64 = 1 };                  /* index into a kernel's pointers */
 
 #include "caches.h"
+#include "copy.h"
 #include "parallel.h"
 #include "memory.h"
 #include "dispatch.h"

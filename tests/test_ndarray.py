@@ -143,3 +143,21 @@ def test_what_fits_passes_the_check(op):
 
 def test_without_fields_nothing_fits(protocol):
     assert not any(op.fits(*s.cast("float32"), **s.attrs) for op in GLANCED for s in op.samples())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_large_views_with_rows_apart(dtype):
+    """What transposes of sequences leave: copied row by row, by all threads, whatever order the axes and signs have."""
+    x = np.random.default_rng(9).standard_normal((17, 3, 41, 67)).astype(dtype)
+    views = {"exchanged": x.transpose(1, 0, 2, 3), "three ways": x.transpose(2, 0, 1, 3), "from the end": x[::-1, :, ::-1],
+             "parts": x[:, :, 1:, 3:66], "broadcast": np.broadcast_to(x[:, :1], x.shape), "one axis less": x[:, 1], "two axes": x.reshape(-1, 67)[::2],
+             "columns apart": x.transpose(0, 2, 3, 1), "short rows": x[..., :5]}
+    before = nn.get_num_threads()
+    try:
+        for threads in (1, 3):
+            nn.set_num_threads(threads)
+            for name, view in views.items():
+                assert not view.flags.c_contiguous, name
+                assert np.array_equal(compiled.neg_forward(view)[0], -view), (name, threads)
+    finally:
+        nn.set_num_threads(before)
