@@ -23,7 +23,7 @@
  * Cost       2 m n k operations
  * Threads    one loop over parts of C, each with copies of its own: nothing is shared but what is read
  * Sums       within a block of k in order, one multiply-add after the other; then block after block (gemm_skinny and gemm_split
- *            have orders of their own)
+ *            have orders of their own; few long rows have shorter blocks)
  * Reference  Goto, van de Geijn (2008), "Anatomy of high-performance matrix multiplication"; Van Zee, van de Geijn (2015),
  *            "BLIS: a framework for rapidly instantiating BLAS functionality"; fastnn/reference/matmul.py
  */
@@ -40,6 +40,7 @@ enum {
     GEMM_DIRECT_ROWS = 512,                         /* nor is B, up to so many rows of A, if its rows are */
     GEMM_DIRECT_BYTES = 4096,                       /* no farther apart */
     GEMM_SMALL_A = 1 << 16,                         /* bytes of A in a block of k that are kept while a wider B passes by */
+    GEMM_STREAMS = 64, GEMM_STREAM_COLUMNS = 512,   /* rows of B in a block where A has few, and B's have so many elements */
     GEMM_PART_LEAST = 400000,                       /* multiply-adds worth a thread, */
     GEMM_PART_MOST = 1 << 30,                       /* and those after which a thread should look around */
     GEMM_GROUP_WORK = 1 << 21,                      /* multiply-adds worth a block of a parallel loop */
@@ -68,11 +69,11 @@ typedef struct {
     int how;
 } FN(gemm_args);
 
+static int FN(gemm_is_packed)(const FN(gemm_args) *g) { return g->rsa == FNN_PACKED || g->rsb == FNN_PACKED; }
+
 #include "gemm_tile.tmpl.h"
 #include "gemm_blocked.tmpl.h"
 #include "gemm_skinny.tmpl.h"
-
-static int FN(gemm_is_packed)(const FN(gemm_args) *g) { return g->rsa == FNN_PACKED || g->rsb == FNN_PACKED; }
 
 GEMM_APART void FN(gemm_whole)(const FN(gemm_args) *g)
 {

@@ -18,6 +18,7 @@ typedef struct {
     int a_copied, b_copied;                         /* which operands are copied; the others are read where they lie */
     int b_passes;                                   /* a panel of B is copied by the first tile that reads it */
     int keep_a;                                     /* what gemm_part keeps: panels of A, or of B */
+    fnn_size depth;                                 /* products summed in registers before they are added to C */
     fnn_size down, across;                          /* the parts that C is cut into */
 } FN(gemm_plan);
 
@@ -151,6 +152,18 @@ static void FN(gemm_pass_a)(const FN(gemm_plan) *plan, fnn_size i, const FN(gemm
         FN(gemm_one_tile)(plan, i, j + t, a, kept[t], p, k, NULL, FN(gemm_share)(next, plan->height, g->rsa, g->csa, k, t));
 }
 
+/* Panel i of A times panel j of B for a block of k that is summed in more than one piece, if plan->depth says so */
+FNN_INLINE void FN(gemm_pieces)(const FN(gemm_plan) *plan, fnn_size i, fnn_size j, FN(gemm_panel) a, FN(gemm_panel) b, fnn_size p,
+                                fnn_size k, FN(gemm_panel) next)
+{
+    const int by_rows = !plan->a_copied && plan->g->rsa != FNN_PACKED && plan->g->rsa != 1;
+    for (fnn_size end = p + k; p < end; p += plan->depth) {
+        FN(gemm_one_tile)(plan, i, j, a, b, p, gemm_min(plan->depth, end - p), NULL, next);
+        a.at += plan->depth * (by_rows ? 1 : a.step);
+        b.at += plan->depth * b.step;
+    }
+}
+
 /* Panels [i, i + count) of A, which are kept, times panel j of B */
 static void FN(gemm_pass_b)(const FN(gemm_plan) *plan, const FN(gemm_panel) *kept, fnn_size i, fnn_size count, fnn_size j, fnn_size p,
                             fnn_size k, REAL *room, int more)
@@ -162,7 +175,21 @@ static void FN(gemm_pass_b)(const FN(gemm_plan) *plan, const FN(gemm_panel) *kep
     if (by_tile)
         FN(gemm_one_tile)(plan, i, j, kept[0], (FN(gemm_panel)){ here, g->rsb }, p, k, room, b);
     for (fnn_size t = by_tile; t < count; t++)
-        FN(gemm_one_tile)(plan, i + t, j, kept[t], b, p, k, NULL, FN(gemm_share)(next, GEMM_NR, 1, g->rsb, k, t - by_tile));
+        FN(gemm_pieces)(plan, i + t, j, kept[t], b, p, k, FN(gemm_share)(next, GEMM_NR, 1, g->rsb, k, t - by_tile));
+}
+
+/* Few rows of A, long rows of B: each number of B is used a few times and then not again, so what counts is how memory is read. A block of
+ * few rows of B, panel by panel, is read in so many streams, which processors foresee; one of many rows in pieces all over memory. */
+static fnn_size FN(gemm_sum_depth)(const FN(gemm_args) *g)
+{
+    const int few = g->m <= GEMM_DIRECT_B * GEMM_MR && g->n >= GEMM_STREAM_COLUMNS && !FN(gemm_is_packed)(g);
+    return few ? gemm_even(gemm_max(g->k, 1), GEMM_STREAMS, 8) : FN(gemm_depth)(g->k);
+}
+
+/* Products in a block of k of gemm_part: as many as are summed, or, to copy B in larger pieces, some times as many */
+static fnn_size FN(gemm_block)(const FN(gemm_plan) *plan)
+{
+    return plan->b_copied ? gemm_max(GEMM_KC / plan->depth, 1) * plan->depth : plan->depth;
 }
 
 /* Panels [i, i_end) of A times panels [j, j_end) of B. For one block of k after the other, a group of panels of one operand is kept
@@ -170,7 +197,7 @@ static void FN(gemm_pass_b)(const FN(gemm_plan) *plan, const FN(gemm_panel) *kep
 static void FN(gemm_part)(const FN(gemm_plan) *plan, fnn_size i, fnn_size i_end, fnn_size j, fnn_size j_end)
 {
     const FN(gemm_args) *g = plan->g;
-    const fnn_size kc = FN(gemm_depth)(g->k), begin = plan->keep_a ? i : j, end = plan->keep_a ? i_end : j_end;
+    const fnn_size kc = FN(gemm_block)(plan), begin = plan->keep_a ? i : j, end = plan->keep_a ? i_end : j_end;
     const fnn_size pitch = gemm_max(GEMM_MR, GEMM_NR) * kc + VL;      /* room for a panel of either kind */
     const fnn_size panel = (plan->keep_a ? GEMM_MR : GEMM_NR) * kc * (fnn_size)sizeof(REAL), fit = fnn_l2_bytes() / 2 / panel;
     const fnn_size group = gemm_even(end - begin, gemm_max(GEMM_KEEP_LEAST, gemm_min(GEMM_KEEP, fit)), 1);
@@ -276,6 +303,7 @@ static void FN(gemm_blocked)(const FN(gemm_args) *g)
     FN(gemm_plan) plan = { .g = g, .a_panels = gemm_parts(g->m, GEMM_MR), .b_panels = gemm_parts(g->n, GEMM_NR) };
     plan.height = g->m / plan.a_panels;
     plan.taller = g->m % plan.a_panels;
+    plan.depth = FN(gemm_sum_depth)(g);
     FN(gemm_choose)(&plan);
     FN(gemm_cut)(&plan);
     fnn_parallel_for(plan.down * plan.across, 1, FN(gemm_parts_block), &plan);

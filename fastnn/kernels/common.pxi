@@ -27,7 +27,7 @@ cdef extern from "fastnn.h" nogil:
 
 cdef extern from *:
     """
-    #define FNN_SHORT_WORK 100000      /* multiply-adds: some microseconds */
+    #define FNN_SHORT_WORK 300000      /* multiply-adds: some microseconds */
     /* Like `with nogil`, but for work that is over in less time only where it is worth it. */
     static PyThreadState *fnn_let_others_run(Py_ssize_t work) { return work < FNN_SHORT_WORK ? NULL : PyEval_SaveThread(); }
     static void fnn_run_again(PyThreadState *others) { if (others) PyEval_RestoreThread(others); }
