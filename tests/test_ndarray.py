@@ -150,8 +150,8 @@ def test_large_views_with_rows_apart(dtype):
     """What transposes of sequences leave: copied row by row, by all threads, whatever order the axes and signs have."""
     x = np.random.default_rng(9).standard_normal((17, 3, 41, 67)).astype(dtype)
     views = {"exchanged": x.transpose(1, 0, 2, 3), "three ways": x.transpose(2, 0, 1, 3), "from the end": x[::-1, :, ::-1],
-             "parts": x[:, :, 1:, 3:66], "broadcast": np.broadcast_to(x[:, :1], x.shape), "one axis less": x[:, 1], "two axes": x.reshape(-1, 67)[::2],
-             "columns apart": x.transpose(0, 2, 3, 1), "short rows": x[..., :5]}
+             "parts": x[:, :, 1:, 3:66], "broadcast": np.broadcast_to(x[:, :1], x.shape), "one axis less": x[:, 1],
+             "two axes": x.reshape(-1, 67)[::2], "columns apart": x.transpose(0, 2, 3, 1), "short rows": x[..., :5]}
     before = nn.get_num_threads()
     try:
         for threads in (1, 3):
