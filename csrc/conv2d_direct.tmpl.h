@@ -129,6 +129,8 @@ static void FN(fill_frame)(REAL *restrict frame, conv_frame f, const REAL *restr
     }
 }
 
+#include "conv2d_depthwise.tmpl.h"
+
 /* ---- forward ------------------------------------------------------------------------------------------------------------ */
 static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
@@ -139,6 +141,7 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
     const fnn_size run = g->sh > 1 ? 1 : fnn_min(P, fnn_max(1, 1024 / f.length));  /* rows of y that are made together */
     const fnn_size ldo = run * f.length + SLACK;
     const REAL least = args->relu ? 0 : -(REAL)INFINITY;
+    const int by_rows = Cg == 1 && g->sh == 1 && g->sw == 1 && FN(depthwise_serves)(P, Q, g->R, g->dh);
     fnn_size offset[CONV_DIRECT_TAPS];
     conv_offsets(offset, g, f);
     REAL *frames = fnn_scratch_alloc((Cg * f.rows * f.length + SLACK) * sizeof(REAL));
@@ -148,6 +151,12 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
         for (fnn_size c = 0; c < Cg; c++)
             FN(fill_frame)(frames + c * f.rows * f.length, f, (const REAL *)args->x + (nh * Cg + c) * HW,
                            g->H, g->W, g->ph, g->pw, 1, 1);
+        if (by_rows) {
+            for (fnn_size k = h * Kg; k < (h + 1) * Kg; k++)
+                FN(depthwise_plane)((REAL *)args->out + (n * g->K + k) * P * Q, P, Q, frames, f.length, (const REAL *)args->w + k * taps,
+                                    g->S, 1, g->R, g->S, g->dw, args->b ? (const REAL *)args->b + k : NULL, least);
+            continue;
+        }
         for (fnn_size p0 = 0; p0 < P; p0 += run)
             for (fnn_size k = h * Kg, filters; k < (h + 1) * Kg; k += filters) {
                 const fnn_size left = (h + 1) * Kg - k, rows = fnn_min(run, P - p0);
@@ -188,6 +197,7 @@ static void FN(conv_direct_dx_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size RS = g->R * g->S, PQ = g->P * g->Q, H = g->H, W = g->W, Kg = g->K / g->G;
     const conv_frame f = conv_frame_of_dx(g);
     const fnn_size top = g->dh * (g->R - 1) - g->ph, left = g->dw * (g->S - 1) - g->pw;
+    const int by_rows = Kg == 1 && FN(depthwise_serves)(H, W, g->R, g->dh);
     fnn_size offset[CONV_DIRECT_TAPS];
     for (fnn_size r = 0; r < g->R; r++)
         for (fnn_size s = 0; s < g->S; s++)
@@ -199,10 +209,15 @@ static void FN(conv_direct_dx_block)(void *ctx, fnn_size begin, fnn_size end)
         for (fnn_size k = 0; k < Kg; k++) {
             FN(fill_frame)(frame, f, (const REAL *)args->dy + (n * g->K + c * Kg + k) * PQ,
                            g->P, g->Q, top, left, g->sh, g->sw);
+            if (by_rows) {
+                FN(depthwise_plane)((REAL *)args->out + nc * H * W, H, W, frame, f.length, (const REAL *)args->w + (c + 1) * RS - 1,
+                                    -g->S, -1, g->R, g->S, g->dw, args->b ? (const REAL *)args->b + c : NULL, -(REAL)INFINITY);
+                break;
+            }
             FN(tap_sum)(1, out, 0, frame, (const REAL *)args->w + (c * Kg + k) * RS,
                         offset, RS, args->b ? (const REAL *)args->b + c : NULL, (H - 1) * f.length + W, k > 0);
         }
-        for (fnn_size i = 0; i < H; i++)
+        for (fnn_size i = 0; i < H && !by_rows; i++)
             memcpy((REAL *)args->out + (nc * H + i) * W, out + i * f.length, W * sizeof(REAL));
     }
     fnn_scratch_free(out);
@@ -213,6 +228,26 @@ static void FN(conv_direct_dx)(REAL *dx, const REAL *dy, const REAL *w, const RE
 {
     conv_args args = { .out = dx, .dy = dy, .w = w, .b = b, .g = g };
     fnn_parallel_for(g->N * g->C, FN(conv_direct_grain)(g), FN(conv_direct_dx_block), &args);
+}
+
+/* dw of an item product by product, where pixels or gradients are not finite */
+static void FN(conv_direct_dw_exact)(REAL *dw, const conv_args *args, fnn_size item)
+{
+    const fnn_window *g = args->g;
+    const fnn_size k = item % g->K, c = k / (g->K / g->G), begin = item / g->K * args->dw.images;
+    for (fnn_size r = 0; r < g->R; r++)
+        for (fnn_size s = 0; s < g->S; s++) {
+            REAL sum = 0;
+            for (fnn_size n = begin; n < fnn_min(begin + args->dw.images, g->N); n++)
+                for (fnn_size p = 0; p < g->P; p++)
+                    for (fnn_size q = 0; q < g->Q; q++) {
+                        const fnn_size i = p * g->sh - g->ph + r * g->dh, j = q * g->sw - g->pw + s * g->dw;
+                        const int inside = i >= 0 && i < g->H && j >= 0 && j < g->W;
+                        sum += ((const REAL *)args->dy)[((n * g->K + k) * g->P + p) * g->Q + q]
+                             * (inside ? ((const REAL *)args->x)[((n * g->C + c) * g->H + i) * g->W + j] : 0);
+                    }
+            dw[r * g->S + s] = sum;
+        }
 }
 
 /* ---- depthwise dw: forward was  y[p,q] += w[r,s] * x[i,j]  so  dw[r,s] += dy[p,q] * x[i,j] ------------------------------ */
@@ -240,6 +275,11 @@ static void FN(conv_direct_dw_block)(void *ctx, fnn_size begin, fnn_size end)
             for (fnn_size p = 0; p < g->P; p += run)
                 FN(tap_dot)(dw, d + p * spread.length, frame + p * g->sh * f.length, offset, RS, (run - 1) * f.length + width);
         }
+        for (fnn_size k0 = 0; k0 < RS; k0++)
+            if (!(dw[k0] - dw[k0] == 0)) {          /* 0 times an infinite pixel that this weight does not see would be NaN */
+                FN(conv_direct_dw_exact)(dw, args, item);
+                break;
+            }
     }
     fnn_scratch_free(d);
     fnn_scratch_free(frame);

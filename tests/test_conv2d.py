@@ -270,6 +270,28 @@ def test_infinities_stay_where_they_are():
             assert np.array_equal(y[~np.isinf(y)], want[~np.isinf(y)])
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+def test_an_infinite_pixel_reaches_no_weight_that_does_not_see_it(stride):
+    """Depthwise: the corner of an image without padding is seen by the first tap alone, its right edge by the last column of taps."""
+    x = seeded("infinite corners").integers(1, 9, (2, 3, 13, 13)).astype(np.float32)
+    w = nn.tensor(np.ones((3, 1, 3, 3), np.float32), requires_grad=True)
+    for row, column, seen in ((0, 0, np.s_[0, 0]), (4, 12, np.s_[..., 2])):
+        broken = x.copy()
+        broken[1, 1, row, column] = np.inf
+        y = F.conv2d(nn.tensor(broken), w, stride=stride, groups=3)
+        w.grad = None
+        y.backward(np.ones(y.shape, np.float32))
+        want = F.conv2d(nn.tensor(x), w, stride=stride, groups=3)
+        got = w.grad.data.copy()
+        w.grad = None
+        want.backward(np.ones(y.shape, np.float32))
+        infinite = np.zeros((3, 1, 3, 3), bool)
+        infinite[1, 0][seen] = True
+        infinite[1, 0] &= np.isinf(got[1, 0]) | (stride == 1)                   # at a stride, rows of taps pass over it
+        assert np.array_equal(np.isinf(got), infinite) and infinite.any() and not np.isnan(got).any()
+        assert np.array_equal(got[~infinite], w.grad.data[~infinite])
+
+
 def test_sums_that_overflow_in_a_transform():
     """Numbers that are added before they are multiplied: what the definition can say is said."""
     x = np.zeros((1, 40, 12, 12), np.float32)
