@@ -125,15 +125,15 @@ static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
     const FN(wino_args) *args = ctx;
     const fnn_window *g = args->g;
     const wino_cut cut = args->cut;
-    const fnn_size H = g->H, W = g->W, down = cut.down;
+    const fnn_size H = g->H, W = g->W, down = cut.down, channels = args->dw_cut.channels;
     REAL *pixels = fnn_scratch_alloc(fnn_min(H, (args->row_end - args->row) * WINO_OUT + 2) * W * VL * sizeof(REAL));
     for (fnn_size group = begin; group < end; group++) {
-        const fnn_size c = group * VL, block = c / WINO_DW_CHANNELS * WINO_DW_CHANNELS, lanes = fnn_min(VL, g->C - c);
+        const fnn_size c = group * VL, block = args->dy ? c / channels * channels : 0, lanes = fnn_min(VL, g->C - c);
         fnn_size panel[WINO_SETS] = { 0 };
         FN(wino_walk) walk;
         for (int set = 0; set < cut.sets; set++) {
             walk.next[set] = args->v + block * args->tiles[set] + c - block;
-            walk.step[set] = args->dy ? fnn_min(WINO_DW_CHANNELS, args->pitch - block) : VL;
+            walk.step[set] = args->dy ? fnn_min(channels, args->pitch - block) : VL;
             walk.left[set] = args->dy ? args->tiles[set] : 0;
         }
         for (fnn_size row = args->row, next; row < args->row_end; row = next) {
@@ -395,17 +395,18 @@ static void FN(wino_forward)(REAL *y, const REAL *x, const REAL *w, int turned, 
     const fnn_size u = WINO_PRODUCTS * panels * (g->C * WINO_NR + blocks * WINO_PAD) * (fnn_size)sizeof(REAL);
     FN(wino_args) args = { .y = y, .x = x, .w = w, .turned = turned, .bias = b, .g = g, .bad = bad, .pitch = fnn_ceil_div(g->C, VL) * VL,
                            .least = relu ? 0 : -(REAL)INFINITY };
-    args.cut = wino_cut_tiles(g, 1);
+    const fnn_size threads = fnn_free_threads();
+    args.cut = wino_cut_tiles(g, 1, threads);
     if (u <= WINO_U_BYTES && FN(wino_v_bytes)(g, args.cut) <= WINO_V_BYTES) {
         args.u = fnn_scratch_alloc(u);
         fnn_parallel_for(panels * blocks, fnn_max(1, 2048 / (fnn_min(g->C, WINO_CHANNELS) * WINO_NR)), FN(wino_u_block), &args);
     } else {
-        args.cut = wino_cut_tiles(g, 0);
+        args.cut = wino_cut_tiles(g, 0, threads);
     }
-    if (args.cut.bands < WINO_BANDS)
-        FN(wino_bands)(&args, 0, args.cut.bands);
-    else
+    if (args.cut.own)
         fnn_parallel_for(args.cut.bands, 1, FN(wino_bands), &args);
+    else
+        FN(wino_bands)(&args, 0, args.cut.bands);
     if (args.u)
         fnn_scratch_free(args.u);
 }

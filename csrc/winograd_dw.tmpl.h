@@ -162,21 +162,21 @@ static int FN(wino_dw_panel)(const FN(wino_args) *args, const REAL *du, fnn_size
 /* Items of wino_dw: blocks of channels x some panels of filters */
 static fnn_size FN(wino_dw_items)(const FN(wino_args) *args)
 {
-    return fnn_ceil_div(fnn_ceil_div(args->g->K, WINO_NR), args->dw_cut.panels) * fnn_ceil_div(args->g->C, WINO_DW_CHANNELS);
+    return fnn_ceil_div(fnn_ceil_div(args->g->K, WINO_NR), args->dw_cut.panels) * fnn_ceil_div(args->g->C, args->dw_cut.channels);
 }
 
 /* Items [begin, end) of a band whose V and dM are there */
 static void FN(wino_dw_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(wino_args) *args = ctx;
-    const fnn_size C = args->g->C, blocks = fnn_ceil_div(C, WINO_DW_CHANNELS), dm_step = FN(wino_dm_step)(args);
+    const fnn_size C = args->g->C, blocks = fnn_ceil_div(C, args->dw_cut.channels), dm_step = FN(wino_dm_step)(args);
     const fnn_size filter_panels = fnn_ceil_div(args->g->K, WINO_NR);
-    const fnn_size du_size = WINO_PRODUCTS * FN(wino_u_step)(fnn_min(C, WINO_DW_CHANNELS));
+    const fnn_size du_size = WINO_PRODUCTS * FN(wino_u_step)(fnn_min(C, args->dw_cut.channels));
     REAL *du = fnn_scratch_alloc(args->dw_cut.panels * du_size * sizeof(REAL));
     for (fnn_size item = begin; item < end; item++) {
         const fnn_size kb = item / blocks * args->dw_cut.panels, kb_end = fnn_min(kb + args->dw_cut.panels, filter_panels);
-        const fnn_size c0 = item % blocks * WINO_DW_CHANNELS;
-        const fnn_size channels = fnn_min(WINO_DW_CHANNELS, C - c0), pitch = fnn_min(WINO_DW_CHANNELS, args->pitch - c0);
+        const fnn_size c0 = item % blocks * args->dw_cut.channels;
+        const fnn_size channels = fnn_min(args->dw_cut.channels, C - c0), pitch = fnn_min(args->dw_cut.channels, args->pitch - c0);
         const fnn_size step = FN(wino_u_step)(channels), panels = fnn_ceil_div(channels, WINO_MR);
         for (int product = 0; product < WINO_PRODUCTS; product++) {
             const fnn_size tiles = args->tiles[wino_set_of(&args->cut, product)];
