@@ -1,4 +1,5 @@
-"""GRU and RNN: a step worked by hand, PyTorch as second opinion, and mistakes that must be noticed. The LSTM's are in test_lstm.py."""
+"""LSTM, GRU and RNN: PyTorch as second opinion, what must hold without one, and, of GRU and RNN, a step worked by hand and mistakes that must be
+noticed. The LSTM's are in test_lstm.py."""
 
 import dataclasses
 
@@ -9,6 +10,7 @@ import fastnn as nn
 from fastnn.errors import FastnnError, ShapeError
 from fastnn.ops import recurrent
 from fastnn.ops.gru import GRU, GRU_CELL
+from fastnn.ops.lstm import LSTM, LSTM_CELL
 from fastnn.ops.rnn import RNN, RNN_CELL
 from fastnn.reference import gru as gru_reference
 from fastnn.testing import laws
@@ -18,9 +20,10 @@ F = nn.functional
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """One of the recurrences with one state, with what PyTorch calls it."""
+    """One of the recurrences, with what PyTorch calls it."""
 
     gates: int
+    states: int
     op: object
     cell_op: object
     attrs: dict
@@ -32,13 +35,24 @@ class Kind:
     def run(self, *inputs, reverse=False):
         return self.op.kernels[0](*inputs, reverse=reverse, **self.attrs)
 
+    def hx(self, states):
+        """The state as the public functions, ours and PyTorch's, take it."""
+        return states[0] if self.states == 1 else tuple(states)
+
+
+def flat(result):
+    """output, h_n (, c_n) of a layer, h (, c) of a cell"""
+    return [b for a in result for b in (a if isinstance(a, tuple) else (a,))] if isinstance(result, tuple) else [result]
+
 
 KINDS = {
-    "gru": Kind(3, GRU, GRU_CELL, {}, F.gru, F.gru_cell, "GRU", {}),
-    "rnn_tanh": Kind(1, RNN, RNN_CELL, {"relu": False}, F.rnn_tanh, F.rnn_tanh_cell, "RNN", {"nonlinearity": "tanh"}),
-    "rnn_relu": Kind(1, RNN, RNN_CELL, {"relu": True}, F.rnn_relu, F.rnn_relu_cell, "RNN", {"nonlinearity": "relu"}),
+    "lstm": Kind(4, 2, LSTM, LSTM_CELL, {}, F.lstm, F.lstm_cell, "LSTM", {}),
+    "gru": Kind(3, 1, GRU, GRU_CELL, {}, F.gru, F.gru_cell, "GRU", {}),
+    "rnn_tanh": Kind(1, 1, RNN, RNN_CELL, {"relu": False}, F.rnn_tanh, F.rnn_tanh_cell, "RNN", {"nonlinearity": "tanh"}),
+    "rnn_relu": Kind(1, 1, RNN, RNN_CELL, {"relu": True}, F.rnn_relu, F.rnn_relu_cell, "RNN", {"nonlinearity": "relu"}),
 }
 ALL = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+ONE_STATE = pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if kind.states == 1], ids=[n for n in KINDS if n != "lstm"])
 
 
 # ---- by hand ----------------------------------------------------------------------------------------------------
@@ -105,21 +119,29 @@ def ours_of(theirs):
 
 @DTYPES
 @ALL
-@pytest.mark.parametrize("B, I, H, bias", [(1, 1, 1, True), (5, 7, 3, True), (2, 3, 37, False), (50, 20, 130, True)])
+@pytest.mark.parametrize("B, I, H, bias", [(1, 1, 1, True), (5, 7, 3, True), (2, 3, 37, False), (1, 20, 48, True), (50, 20, 130, True)])
 def test_a_cell_is_pytorchs(B, I, H, bias, kind, dtype):
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     cell = getattr(torch.nn, kind.torch_layer + "Cell")(I, H, bias=bias, dtype=torch.float32 if dtype == np.float32 else torch.float64,
                                                         **kind.torch_args)
-    theirs = [torch.randn(B, n, dtype=cell.weight_ih.dtype, requires_grad=True) for n in (I, H)]
-    want = cell(*theirs)
+    theirs = [torch.randn(B, n, dtype=cell.weight_ih.dtype, requires_grad=True) for n in (I, *[H] * kind.states)]
+    want = flat(cell(theirs[0], kind.hx(theirs[1:])))
     theirs += list(cell.parameters())
     ours = ours_of(theirs)
-    got = kind.cell(*ours)
-    dy = np.random.default_rng(1).standard_normal((B, H)).astype(dtype)
-    want.backward(torch.tensor(dy))
-    got.backward(dy)
-    same(got, want, dtype)
+    got = flat(kind.cell(ours[0], kind.hx(ours[1:1 + kind.states]), *ours[1 + kind.states:]))
+    compare(got, want, ours, theirs, dtype)
+
+
+def compare(got, want, ours, theirs, dtype):
+    """Results, and the gradients of `ours` and `theirs` from random ones of all results."""
+    torch, rng = pytest.importorskip("torch"), np.random.default_rng(2)
+    dys = [rng.standard_normal(a.shape).astype(dtype) for a in got]
+    assert len(got) == len(want) and len(ours) == len(theirs)
+    torch.autograd.backward(want, [torch.tensor(dy) for dy in dys])
+    nn.autograd.backward(got, dys)
+    for a, b in zip(got, want):
+        same(a, b, dtype)
     for a, b in zip(ours, theirs):
         same(a.grad, b.grad, dtype)
 
@@ -128,11 +150,13 @@ COMPOSITIONS = {
     "one layer": {"T": 6, "B": 5, "I": 7, "H": 33},
     "one sequence": {"T": 9, "B": 1, "I": 7, "H": 20},
     "two layers": {"T": 5, "B": 3, "I": 4, "H": 6, "num_layers": 2},
+    "both directions": {"T": 5, "B": 3, "I": 4, "H": 6, "bidirectional": True},
     "three layers in both directions": {"T": 4, "B": 2, "I": 3, "H": 5, "num_layers": 3, "bidirectional": True},
     "batch first": {"T": 5, "B": 3, "I": 4, "H": 6, "num_layers": 2, "bidirectional": True, "batch_first": True},
     "no biases": {"T": 5, "B": 3, "I": 4, "H": 6, "num_layers": 2, "bias": False},
     "one step": {"T": 1, "B": 3, "I": 4, "H": 6, "num_layers": 2, "bidirectional": True},
     "crossing tiles": {"T": 3, "B": 61, "I": 10, "H": 130},
+    "several parts backward": {"T": 6, "B": 90, "I": 5, "H": 9, "bidirectional": True},
     "unbatched": {"T": 5, "B": None, "I": 4, "H": 6, "num_layers": 2, "bidirectional": True},
     "unbatched, batch first": {"T": 5, "B": None, "I": 4, "H": 6, "batch_first": True},
 }
@@ -154,32 +178,25 @@ def test_the_composition_is_pytorchs(name, state, kind, dtype):
     shape = (T, I) if B is None else (B, T, I) if case["batch_first"] else (T, B, I)
     theirs = [torch.randn(shape, dtype=real, requires_grad=True)]
     if state:
-        theirs.append(torch.randn((cells, H) if B is None else (cells, B, H), dtype=real, requires_grad=True))
-    want = layer(*theirs)
+        theirs += [torch.randn((cells, H) if B is None else (cells, B, H), dtype=real, requires_grad=True) for _ in range(kind.states)]
+    want = flat(layer(theirs[0], kind.hx(theirs[1:]) if state else None))
+    first = len(theirs)
     theirs += list(layer.parameters())
     ours = ours_of(theirs)
-    first = 1 + state
-    got = kind.function(ours[0], ours[1] if state else None, ours[first:], **case)
-    rng = np.random.default_rng(2)
-    dys = [rng.standard_normal(a.shape).astype(dtype) for a in got]
-    torch.autograd.backward(want, [torch.tensor(dy) for dy in dys])
-    nn.autograd.backward(got, dys)
-    for a, b in zip(got, want):
-        same(a, b, dtype)
-    for a, b in zip(ours, theirs):
-        same(a.grad, b.grad, dtype)
+    got = flat(kind.function(ours[0], kind.hx(ours[1:first]) if state else None, ours[first:], **case))
+    compare(got, want, ours, theirs, dtype)
 
 
 @ALL
-@pytest.mark.parametrize("which", [0, 1], ids=["output", "h_n"])
+@pytest.mark.parametrize("which", [0, 1, -1], ids=["output", "h_n", "the last state"])
 def test_a_gradient_may_arrive_through_one_result_only(which, kind):
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     layer = getattr(torch.nn, kind.torch_layer)(3, 4, 2, dtype=torch.float64, **kind.torch_args)
     theirs = [torch.randn(5, 2, 3, dtype=torch.float64, requires_grad=True), *layer.parameters()]
-    layer(theirs[0])[which].sum().backward()
+    flat(layer(theirs[0]))[which].sum().backward()
     ours = ours_of(theirs)
-    result = kind.function(ours[0], None, ours[1:], num_layers=2)[which]
+    result = flat(kind.function(ours[0], None, ours[1:], num_layers=2))[which]
     result.backward(np.ones(result.shape))
     for a, b in zip(ours, theirs):
         same(a.grad, b.grad, np.float64)
@@ -196,49 +213,54 @@ def test_the_parameters_have_pytorchs_names_shapes_and_order(bias, bidirectional
 
 
 # ---- what must hold without a second opinion --------------------------------------------------------------------
-def arrays(gates, T, B, I, H, dtype=np.float64, seed=3):
-    rng = np.random.default_rng(seed)
-    shapes = (T, B, I), (B, H), (gates * H, I), (gates * H, H), (gates * H,), (gates * H,)
-    return [(rng.standard_normal(shape) * (1.0 if i < 2 else H ** -0.5)).astype(dtype) for i, shape in enumerate(shapes)]
+def arrays(kind, T, B, I, H, dtype=np.float64, seed=3):
+    rng, rows = np.random.default_rng(seed), kind.gates * H
+    shapes = [(T, B, I), *[(B, H)] * kind.states, (rows, I), (rows, H), (rows,), (rows,)]
+    return [(rng.standard_normal(shape) * (1.0 if i <= kind.states else H ** -0.5)).astype(dtype) for i, shape in enumerate(shapes)]
 
 
 @ALL
 def test_a_layer_is_its_cell_step_by_step(kind):
-    x, h, *weights = (nn.tensor(a) for a in arrays(kind.gates, 6, 3, 4, 5))
-    y, h_n = nn.autograd.apply(kind.op, x, h, *weights, reverse=False, **kind.attrs)
+    x, *rest = (nn.tensor(a) for a in arrays(kind, 6, 3, 4, 5))
+    states, weights = rest[:kind.states], rest[kind.states:]
+    y, *last = nn.autograd.apply(kind.op, x, *states, *weights, reverse=False, **kind.attrs)
     for t in range(6):
-        h = kind.cell(nn.tensor(x.data[t]), h, *weights)
-        np.testing.assert_allclose(y.data[t], h.data, rtol=0, atol=1e-14)
-    np.testing.assert_allclose(h_n.data, h.data, rtol=0, atol=1e-14)
+        states = flat(kind.cell(nn.tensor(x.data[t]), kind.hx(states), *weights))
+        np.testing.assert_allclose(y.data[t], states[0].data, rtol=0, atol=1e-14)
+    for a, b in zip(last, states, strict=True):
+        np.testing.assert_allclose(a.data, b.data, rtol=0, atol=1e-14)
 
 
 @ALL
 def test_reverse_is_the_sequence_read_backwards(kind):
-    x, *rest = arrays(kind.gates, 6, 3, 4, 37)
+    x, *rest = arrays(kind, 6, 3, 4, 37)
     backwards, flipped = kind.run(x, *rest, reverse=True)[0], kind.run(x[::-1], *rest)[0]
-    assert np.array_equal(backwards[0], flipped[0][::-1]) and np.array_equal(backwards[1], flipped[1])
+    assert np.array_equal(backwards[0], flipped[0][::-1])
+    for a, b in zip(backwards[1:], flipped[1:], strict=True):
+        assert np.array_equal(a, b)
 
 
-def test_saturated_gates_stay_finite():
-    x, *rest = arrays(3, 4, 2, 3, 5, np.float32)
-    (y, _), saved = GRU.kernels[0](1e6 * x, *rest, reverse=False)
-    assert np.isfinite(y).all()
-    assert all(np.isfinite(g).all() for g in GRU.kernels[1]((y, None), saved, reverse=False))
+@pytest.mark.parametrize("kind", [KINDS["lstm"], KINDS["gru"]], ids=["lstm", "gru"])
+def test_saturated_gates_stay_finite(kind):
+    x, *rest = arrays(kind, 4, 2, 3, 5, np.float32)
+    y, saved = kind.run(1e6 * x, *rest)
+    assert all(np.isfinite(a).all() for a in y)
+    assert all(np.isfinite(g).all() for g in kind.op.kernels[1]((y[0], *[None] * kind.states), saved, reverse=False))
 
 
 @ALL
 def test_nan_stays_nan_in_its_sequence(kind):
-    x, *rest = arrays(kind.gates, 3, 2, 4, 5, np.float32)
+    x, *rest = arrays(kind, 3, 2, 4, 5, np.float32)
     x[1, 0, 2] = np.nan
     y = kind.run(x, *rest)[0][0]
     assert np.isnan(y[1:, 0]).all() and np.isfinite(y[:, 1]).all() and np.isfinite(y[0]).all()
 
 
 @ALL
-@pytest.mark.parametrize("B, I, H", [(40, 24, 160), (1, 64, 800), (5, 16, 512)], ids=["batch", "one sequence", "few sequences"])
+@pytest.mark.parametrize("B, I, H", [(40, 24, 160), (1, 64, 800), (5, 16, 512), (90, 9, 80)], ids=["batch", "one sequence", "few", "parts"])
 def test_the_bits_do_not_depend_on_the_number_of_threads(B, I, H, kind):
-    inputs = arrays(kind.gates, 4, B, I, H, np.float32)
-    dy = tuple(np.random.default_rng(4).standard_normal(shape).astype(np.float32) for shape in ((4, B, H), (B, H)))
+    inputs = arrays(kind, 4, B, I, H, np.float32)
+    dy = tuple(np.random.default_rng(4).standard_normal(shape).astype(np.float32) for shape in ((4, B, H), *[(B, H)] * kind.states))
 
     def run(reverse):
         y, saved = kind.run(*inputs, reverse=reverse)
@@ -258,15 +280,15 @@ def test_an_empty_batch(backend, kind):
         x = nn.tensor(np.zeros((3, 0, 4)), requires_grad=True)
         shapes = recurrent.parameter_shapes(kind.gates, 4, 5, 2, True, True).values()
         params = [nn.tensor(np.ones(shape), requires_grad=True) for shape in shapes]
-        y, h = kind.function(x, None, params, num_layers=2, bidirectional=True)
-        assert y.shape == (3, 0, 10) and h.shape == (4, 0, 5)
+        y, *last = flat(kind.function(x, None, params, num_layers=2, bidirectional=True))
+        assert y.shape == (3, 0, 10) and [h.shape for h in last] == [(4, 0, 5)] * kind.states
         y.backward(np.zeros(y.shape))
         assert x.grad.shape == (3, 0, 4) and all((p.grad.data == 0).all() for p in params)
 
 
 @ALL
 def test_dropout_acts_between_layers_in_training_only(kind):
-    x = nn.tensor(arrays(kind.gates, 4, 3, 5, 8)[0])
+    x = nn.tensor(arrays(kind, 4, 3, 5, 8)[0])
     rng = np.random.default_rng(5)
     params = [nn.tensor(rng.standard_normal(shape)) for shape in recurrent.parameter_shapes(kind.gates, 5, 8, 2).values()]
     plain = kind.function(x, None, params, num_layers=2)[0].data
@@ -277,6 +299,8 @@ def test_dropout_acts_between_layers_in_training_only(kind):
     nn.seed(7)
     want = kind.function(F.dropout(first, 0.5), None, params[4:])[0].data
     assert np.array_equal(got, want) and not np.array_equal(got, plain)
+    everything = kind.function(x, None, params, num_layers=2, dropout=1.0, training=True)[0].data
+    assert np.array_equal(everything, kind.function(nn.tensor(np.zeros((4, 3, 8))), None, params[4:])[0].data)
 
 
 @ALL
@@ -285,7 +309,8 @@ def test_errors_of_the_composition_come_before_any_work(kind):
     with nn.use_kernel(kind.op.name, lambda *a, **k: calls.append(1), lambda *a, **k: None, check=False):
         x = nn.tensor(np.zeros((3, 2, 4)))
         weights = [nn.tensor(np.zeros(s)) for s in recurrent.parameter_shapes(kind.gates, 4, 5, 2).values()]
-        for state in (nn.tensor(np.zeros((1, 2, 5))), (nn.tensor(np.zeros((2, 2, 5))),)):
+        right, short = nn.tensor(np.zeros((2, 2, 5))), nn.tensor(np.zeros((1, 2, 5)))
+        for state in ((right,), short, (right, short) if kind.states == 2 else (right, right)):
             with pytest.raises(ShapeError):
                 kind.function(x, state, weights, num_layers=2)
         with pytest.raises(ShapeError):
@@ -335,7 +360,7 @@ def test_another_reset_gate_is_noticed(mistake):
     assert caught(broken, laws.forward_is_the_definition) == (mistake != "none")
 
 
-@ALL
+@ONE_STATE
 def test_y_t_instead_of_the_h_before_is_noticed(kind):
     """The gradient of W_hh from each step's own output, as a released LSTM had it."""
     forward, backward = kind.op.definition
