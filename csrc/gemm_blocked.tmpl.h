@@ -243,13 +243,15 @@ static void FN(gemm_parts_block)(void *ctx, fnn_size begin, fnn_size end)
 /* ---- the whole product: parts ------------------------------------------------------------------------------------------- */
 
 /* The time for parts of one shape, in multiply-adds per product of k: the largest part's tiles and what it copies or reads, as often
- * as a thread has one to do. */
+ * as a thread has one to do. C cut by columns costs its reader: nearly every op that follows cuts its rows among the threads, and finds
+ * half of each in another core's cache, some 32 multiply-adds' time an element. (Few rows are read by one thread or by all anyway.) */
 static double FN(gemm_cost)(const FN(gemm_plan) *plan, fnn_size down, fnn_size across, fnn_size threads)
 {
     const double rows = (double)gemm_parts(plan->a_panels, down) * (double)plan->g->m / (double)plan->a_panels;
     const double columns = (double)gemm_parts(plan->b_panels, across) * GEMM_NR;
+    const double apart = across > 1 && 4 * plan->g->m >= plan->g->n ? 32 / (double)plan->g->k : 0;
     return (double)gemm_parts(down * across, threads)
-         * (rows * columns + (plan->a_copied ? 8 : 1) * rows + (plan->b_copied ? 8 : 1) * columns);
+         * (rows * columns * (1 + apart) + (plan->a_copied ? 8 : 1) * rows + (plan->b_copied ? 8 : 1) * columns);
 }
 
 /* Cut C into parts: one for each thread if there is work for it, more of a large product, so that a thread that the system holds up
