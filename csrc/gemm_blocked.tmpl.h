@@ -54,9 +54,9 @@ FNN_INLINE void FN(gemm_copy_short)(REAL *to, const REAL *from, fnn_size count)
 }
 
 /* The last panel of B, if its rows are adjacent in the matrix and fewer than NR: zeros behind, up to a whole vector. */
-GEMM_APART void FN(gemm_pack_edge)(REAL *to, const REAL *from, fnn_size columns, fnn_size rsb, fnn_size k)
+GEMM_APART void FN(gemm_pack_edge)(REAL *to, fnn_size width, const REAL *from, fnn_size columns, fnn_size rsb, fnn_size k)
 {
-    for (fnn_size p = 0; p < k; p++, to += GEMM_NR, from += rsb) {
+    for (fnn_size p = 0; p < k; p++, to += width, from += rsb) {
         v_store(to, v_set(0));
         if (columns > VL)
             v_store(to + VL, v_set(0));
@@ -68,16 +68,17 @@ static FN(gemm_panel) FN(gemm_panel_b)(const FN(gemm_plan) *plan, fnn_size t, fn
 {
     const FN(gemm_args) *g = plan->g;
     const fnn_size column = t * GEMM_NR, columns = gemm_min(GEMM_NR, g->n - column);
+    const fnn_size width = columns > VL ? GEMM_NR : VL;
     if (g->rsb == FNN_PACKED)
-        return (FN(gemm_panel)){ g->b + p * plan->b_panels * GEMM_NR + column * k, GEMM_NR };
+        return (FN(gemm_panel)){ g->b + p * plan->b_panels * GEMM_NR + column * k, width };
     const REAL *b = g->b + p * g->rsb + column * g->csb;
     if (!plan->b_copied && columns == GEMM_NR)
         return (FN(gemm_panel)){ b, g->rsb };
     if (columns < GEMM_NR && g->csb == 1)
-        FN(gemm_pack_edge)(room, b, columns, g->rsb, k);
+        FN(gemm_pack_edge)(room, width, b, columns, g->rsb, k);
     else
-        FN(gemm_pack)(room, GEMM_NR, columns, columns, b, g->csb, g->rsb, k);
-    return (FN(gemm_panel)){ room, GEMM_NR };
+        FN(gemm_pack)(room, width, columns, columns, b, g->csb, g->rsb, k);
+    return (FN(gemm_panel)){ room, width };
 }
 
 /* A tile that sticks out of C: it is computed beside, then copied. `b` is a panel filled up with zeros. */
