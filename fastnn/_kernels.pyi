@@ -3,10 +3,12 @@
 from typing import Any
 
 fits_axis: Any
+fits_conv2d: Any
 fits_float: Any
 fits_linear: Any
 fits_matmul: Any
 fits_pair: Any
+fits_pool2d: Any
 fits_rows: Any
 
 def abs_backward(dy: Any, saved: Any) -> tuple[Any, ...]: ...

@@ -126,13 +126,36 @@ ATTRIBUTES = {"softmax": [{"dim": d} for d in (0, 1, 2, -1, 2**70, True, 1.0)], 
               "rms_norm": [{"normalized_shape": s, "eps": 1e-5} for s in ((3,), (2, 3), (), (-1,))]}
 
 
+IMAGES = [*[np.ones(shape, dtype) for dtype in (np.float32, np.float64) for shape in
+            ((2, 4, 5, 6), (4, 2, 3, 2), (4, 4, 1, 1), (0, 4, 3, 3), (3, 4, 6, 1), (2, 0, 3, 3), (2, 4, 0, 3), (4, 5, 6), (4,), (2,))],
+          None, 2.0, np.ones((2, 4, 5, 6), int), np.ones((2, 4, 5, 6)).view(Named)]
+
+
+def conv_attributes(stride=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1):
+    return {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+
+
+def pool_attributes(kernel_size=(2, 2), stride=(2, 2), padding=(0, 0), dilation=(1, 1), ceil_mode=False):
+    return {"kernel_size": kernel_size, "stride": stride, "padding": padding, "dilation": dilation, "ceil_mode": ceil_mode,
+            "return_indices": False}
+
+
+CONVOLVED = [conv_attributes(), conv_attributes(groups=2), conv_attributes(groups=4, dilation=(2, 3)), conv_attributes(padding=((0, 1), (2, 0))),
+             conv_attributes(padding=((2**60, 2**60), (0, 0))), conv_attributes(padding=((2**23, 0), (2**23, 0))), conv_attributes(groups=0),
+             conv_attributes(groups=2**70)]
+POOLED = [pool_attributes(), pool_attributes((3, 1), padding=(1, 0)), pool_attributes((3, 3), padding=(2, 0)),
+          pool_attributes((5, 6), dilation=(1, 1)), pool_attributes((3, 3), dilation=(2, 3)),
+          pool_attributes((6, 6), ceil_mode=True), pool_attributes((2**70, 1)), pool_attributes((2, 2), (2**30, 1))]
+ATTRIBUTES |= {"conv2d": CONVOLVED, "conv2d_relu": CONVOLVED, "max_pool2d": POOLED}
+
+
 @pytest.mark.parametrize("op", GLANCED, ids=lambda op: op.name)
 def test_what_fits_passes_the_check(op):
     """Of all combinations, wrong ones mostly, those that fit pass the check; and the usual call does fit."""
     assert any(op.fits(*s.cast("float32"), **s.attrs) for s in op.samples())
     seen = set()
     for attrs in ATTRIBUTES.get(op.name, [{}]):
-        for inputs in itertools.product(CANDIDATES, repeat=len(op.inputs)):
+        for inputs in itertools.product(IMAGES if op.name in ("conv2d", "conv2d_relu", "max_pool2d") else CANDIDATES, repeat=len(op.inputs)):
             fits = op.fits(*inputs, **attrs)
             seen.add(fits)
             if fits:

@@ -124,9 +124,88 @@ cdef bint rows_of_one_axis(tuple inputs, dict attrs) noexcept:
     return x.dimensions[x.nd - 1] == n
 
 
+cdef inline bint some_sizes(PyObject *value, long low, double *sizes) noexcept:
+    """Whether `value` is a tuple of two plain ints, neither small nor huge; and which."""
+    cdef int i, beyond
+    cdef long size
+    if value == NULL or type(<object>value) is not tuple or PyTuple_GET_SIZE(<object>value) != 2:
+        return False
+    for i in range(2):
+        if not PyLong_CheckExact(nth(<tuple><object>value, i)):
+            return False
+        size = PyLong_AsLongAndOverflow(nth(<tuple><object>value, i), &beyond)
+        if not low <= size < 1 << 24:
+            return False
+        sizes[i] = size
+    return True
+
+
+cdef inline bint window_fits(const ndarray *x, const double *taps, const double *around, PyObject *stride, PyObject *dilation, double *work) noexcept:
+    """Whether a window of `taps` finds a place on the images x, with `around` pixels added in each direction; *work times its taps and pixels."""
+    cdef double step[2]
+    cdef double apart[2]
+    cdef int i
+    if x == NULL or x.nd != 4 or not some_sizes(stride, 1, step) or not some_sizes(dilation, 1, apart):
+        return False
+    for i in range(2):
+        if taps[i] < 1 or x.dimensions[2 + i] < 1 or apart[i] * (taps[i] - 1) + 1 > x.dimensions[2 + i] + around[i]:
+            return False
+        work[0] *= taps[i] * (x.dimensions[2 + i] + around[i])
+    return x.dimensions[1] >= 1
+
+
+cdef bint convolved(tuple inputs, dict attrs) noexcept:
+    """Images, filters and a bias or None, with attributes of plain ints."""
+    cdef const ndarray *x
+    cdef const ndarray *w
+    cdef PyObject *padding = <PyObject *>PyDict_GetItem(attrs, "padding")
+    cdef PyObject *groups = <PyObject *>PyDict_GetItem(attrs, "groups")
+    cdef double ends[2]
+    cdef double around[2]
+    cdef double taps[2]
+    cdef double work
+    cdef long G
+    cdef int i, beyond
+    if (PyTuple_GET_SIZE(inputs) != 3 or groups == NULL or not PyLong_CheckExact(<object>groups) or padding == NULL
+            or type(<object>padding) is not tuple or PyTuple_GET_SIZE(<object>padding) != 2):
+        return False
+    x, w = float_fields(nth(inputs, 0)), fields_of(nth(inputs, 1))
+    if x == NULL or w == NULL or x.descr != w.descr or x.nd != 4 or w.nd != 4:
+        return False
+    for i in range(2):
+        side = nth(<tuple><object>padding, i)
+        if not some_sizes(<PyObject *>side, 0, ends):
+            return False
+        around[i] = ends[0] + ends[1]
+        taps[i] = w.dimensions[2 + i]
+    G = PyLong_AsLongAndOverflow(<object>groups, &beyond)
+    work = <double>max(x.dimensions[0], 1) * w.dimensions[0]
+    return (G >= 1 and w.dimensions[0] >= 1 and w.dimensions[0] % G == 0 and x.dimensions[1] % G == 0 and x.dimensions[1] // G == w.dimensions[1]
+            and is_vector(nth(inputs, 2), x, w.dimensions[0])
+            and window_fits(x, taps, around, <PyObject *>PyDict_GetItem(attrs, "stride"), <PyObject *>PyDict_GetItem(attrs, "dilation"), &work)
+            and work < 1e14)
+
+
+cdef bint pooled(tuple inputs, dict attrs) noexcept:
+    """Images, and windows that need no cut: all attributes plain ints."""
+    cdef const ndarray *x
+    cdef double taps[2]
+    cdef double padding[2]
+    cdef double work = 1
+    if (PyTuple_GET_SIZE(inputs) != 1 or not some_sizes(<PyObject *>PyDict_GetItem(attrs, "kernel_size"), 1, taps)
+            or not some_sizes(<PyObject *>PyDict_GetItem(attrs, "padding"), 0, padding) or 2 * padding[0] > taps[0] or 2 * padding[1] > taps[1]):
+        return False
+    x = float_fields(nth(inputs, 0))
+    padding[0], padding[1] = 2 * padding[0], 2 * padding[1]
+    return (window_fits(x, taps, padding, <PyObject *>PyDict_GetItem(attrs, "stride"), <PyObject *>PyDict_GetItem(attrs, "dilation"), &work)
+            and work < 1e9)
+
+
+fits_conv2d = fits(convolved)
 fits_float = fits(one_float)
 fits_pair = fits(float_pair)
 fits_matmul = fits(matrices)
 fits_linear = fits(layer)
+fits_pool2d = fits(pooled)
 fits_axis = fits(float_axis)
 fits_rows = fits(rows_of_one_axis)

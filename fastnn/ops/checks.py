@@ -67,6 +67,11 @@ def need_rank(who: str, name: str, a: np.ndarray, shape: str, rank: int, hint: s
 
 def pair(who: str, name: str, value: Any, low: int) -> tuple[int, int]:
     """An int for both directions, or a pair (vertical, horizontal); each at least `low`."""
+    if value.__class__ is int:                      # the common cases, quickly
+        if value >= low:
+            return value, value
+    elif value.__class__ is tuple and len(value) == 2 and value[0].__class__ is int is value[1].__class__ and value[0] >= low <= value[1]:
+        return value
     if isinstance(value, (tuple, list)):
         if len(value) == 1:
             value = (value[0], value[0])

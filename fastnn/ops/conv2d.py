@@ -157,7 +157,7 @@ CONV2D = register(Op(
     formula="y[n,k,p,q] = b[k] + sum_crs w[k,c,r,s] x[n,c,p*sh-ph+r*dh,q*sw-pw+s*dw]",
     forward=kernel("conv2d_forward"), backward=kernel("conv2d_backward"),
     ref_forward=reference.conv2d_forward, ref_backward=reference.conv2d_backward,
-    check=check_as("conv2d"), samples=samples, errors=_errors(), fast_numpy=fast_numpy,
+    check=check_as("conv2d"), fits=kernel("fits_conv2d"), samples=samples, errors=_errors(), fast_numpy=fast_numpy,
     bench={
         "lenet.conv1": lambda: case("lenet.conv1", N=64, C=1, H=28, W=28, K=6, R=5, S=5, padding=2),
         "lenet.conv2": lambda: case("lenet.conv2", N=64, C=6, H=14, W=14, K=16, R=5, S=5),
@@ -194,7 +194,7 @@ CONV2D_RELU = register(Op(
     name="conv2d_relu", family="convolution", inputs=("x", "w", "b"), formula="y = max(conv2d(x, w, b), 0)",
     forward=kernel("conv2d_relu_forward"), backward=kernel("conv2d_relu_backward"),
     ref_forward=reference.conv2d_relu_forward, ref_backward=reference.conv2d_relu_backward,
-    check=check_as("conv2d_relu"), samples=relu_samples, errors=_relu_errors(),
+    check=check_as("conv2d_relu"), fits=kernel("fits_conv2d"), samples=relu_samples, errors=_relu_errors(),
     fast_numpy=lambda x, w, b, **attrs: np.maximum(fast_numpy(x, w, b, **attrs), 0),
     bench={name: CONV2D.bench[name] for name in ("lenet.conv1", "lenet.conv2", "resnet.64c56", "depthwise.128c28")},
     flops=CONV2D.flops, bytes=CONV2D.bytes, terms=CONV2D.terms,

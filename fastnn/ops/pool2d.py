@@ -172,7 +172,7 @@ MAX_POOL2D = register(Op(
     formula="y[n,c,p,q] = max over (r,s) of x[n,c,p*sh-ph+r*dh,q*sw-pw+s*dw]",
     forward=kernel("max_pool2d_forward"), backward=kernel("max_pool2d_backward"),
     ref_forward=reference.max_pool2d_forward, ref_backward=reference.max_pool2d_backward,
-    check=check_max, samples=max_samples,
+    check=check_max, fits=kernel("fits_pool2d"), samples=max_samples,
     errors=(*pool_errors("max_pool2d", lambda: max_pool2d),
             ("dilation", lambda: max_pool2d(_zeros(1, 1, 8, 8), 2, dilation=0), ShapeError, ("max_pool2d", "dilation >= 1"))),
     fast_numpy=fast_max, bench={"2x2.64c56": lambda: max_case("2x2.64c56", **BENCH)},
