@@ -51,21 +51,20 @@ FNN_INLINE float FN(exp2_of_negative)(float x)
 /* The largest of x[0..n), -infinity for n = 0. NaN is passed over here and shows in the sum of the exponentials. */
 FNN_INLINE REAL FN(row_max)(const REAL *x, fnn_size n)
 {
-    REAL top = -(REAL)INFINITY, part[ROW_PART];
-    fnn_size i = 0;
-    if (n >= ROW_PART) {                                         /* several at a time: one maximum would wait for the one before */
-        for (fnn_size j = 0; j < ROW_PART; j++)
-            part[j] = top;
-        for (; i + ROW_PART <= n; i += ROW_PART)
-            for (fnn_size j = 0; j < ROW_PART; j++)
-                part[j] = x[i + j] > part[j] ? x[i + j] : part[j];
-#pragma omp simd reduction(max : top)
-        for (fnn_size j = 0; j < ROW_PART; j++)
-            top = part[j] > top ? part[j] : top;
+    const fnn_size quarter = n >= ROW_PART ? n / 4 : 0;
+    const REAL *restrict second = x + quarter, *restrict third = second + quarter, *restrict fourth = third + quarter;
+    REAL a = -(REAL)INFINITY, b = a, c = a, d = a;               /* four at a time: one maximum would wait for the one before */
+#pragma omp simd reduction(max : a, b, c, d)
+    for (fnn_size i = 0; i < quarter; i++) {
+        a = x[i] > a ? x[i] : a;
+        b = second[i] > b ? second[i] : b;
+        c = third[i] > c ? third[i] : c;
+        d = fourth[i] > d ? fourth[i] : d;
     }
+    REAL top = r_max(r_max(a, b), r_max(c, d));
 #pragma omp simd reduction(max : top)
-    for (fnn_size j = i; j < n; j++)
-        top = x[j] > top ? x[j] : top;
+    for (fnn_size i = 4 * quarter; i < n; i++)
+        top = x[i] > top ? x[i] : top;
     return top;
 }
 
@@ -93,4 +92,44 @@ FNN_INLINE REAL FN(row_exp)(REAL *e, const REAL *x, REAL scale, REAL top, fnn_si
         sum += p;
     }
     return sum;
+}
+
+/* One term of the sum below: e^(x - top) in powers of 2, to the accuracy of a sum rather than of each exponential: within 3e-7 down to e^-20,
+ * rounded both ways, and exactly 1 at the top. */
+FNN_INLINE REAL FN(exp_of_sum)(REAL x, REAL top)
+{
+#if REAL_IS_F64
+    return exp(x - top);
+#else
+    const float shift = 12582912.0f + 127.0f;                    /* as in exp_of_negative; the low bits hold n + 127, the exponent of 2^n */
+    float d = x - top;
+    d = d < -87.0f ? -87.0f : d;                                 /* which adds nothing to a sum that is at least 1 */
+    union { float real; uint32_t bits; } t = { d * 1.44269504f + shift }, power;
+    const float r = d * 1.44269504f - (t.real - shift);
+    float q = 1.32695376e-3f;                                    /* 2^r = 1 + r q, |r| <= 1/2 */
+    q = q * r + 9.67129227e-3f;
+    q = q * r + 5.55071086e-2f;
+    q = q * r + 2.40222469e-1f;
+    q = q * r + 6.93147004e-1f;
+    q = q * r + 1;
+    power.bits = t.bits << 23;
+    return q * power.real;
+#endif
+}
+
+/* The sum of e^(x[i] - top). */
+FNN_INLINE REAL FN(row_sum_exp)(const REAL *x, REAL top, fnn_size n)
+{
+    REAL total = 0, part[ROW_PART] = { 0 };
+    fnn_size i = 0;
+    for (; i + ROW_PART <= n; i += ROW_PART)
+#pragma omp simd
+        for (fnn_size j = 0; j < ROW_PART; j++)
+            part[j] += FN(exp_of_sum)(x[i + j], top);
+    if (i > 0)                                                   /* halves on halves: from left to right the row would end in a long wait */
+        total = v_sum((v_load(part) + v_load(part + VL)) + (v_load(part + 2 * VL) + v_load(part + 3 * VL)));
+#pragma omp simd reduction(+ : total)
+    for (fnn_size j = i; j < n; j++)
+        total += FN(exp_of_sum)(x[j], top);
+    return total;
 }

@@ -23,6 +23,7 @@
 #ifndef FNN_SOFTMAX_ONCE
 #define FNN_SOFTMAX_ONCE
 enum { STRIP = 64, SOFTMAX_BLOCK = 16384 };         /* positions side by side; elements a block of work */
+enum { ENTROPY_ROWS = 16 };                         /* rows whose logarithms are taken at once */
 enum { REDUCE_NONE = 0, REDUCE_MEAN = 1, REDUCE_SUM = 2 };
 typedef struct { fnn_size outer, axis, inner, strips, grain; } fnn_strips;
 
@@ -51,18 +52,9 @@ typedef struct { fnn_strips cut; void *y; const void *a, *b; int log; } fnn_soft
 FNN_INLINE void FN(strip_sums)(REAL *top, REAL *total, REAL *e, const REAL *x, fnn_size axis, fnn_size inner, fnn_size width)
 {
     if (inner == 1) {
-        REAL sum = 0;
         top[0] = FN(row_max)(x, axis);
-        const REAL t = top[0];
         FN(row_ask_next)(x, axis);
-        if (e)
-            sum = FN(row_exp)(e, x, 1, t, axis);
-        else {
-#pragma omp simd reduction(+ : sum)
-            for (fnn_size c = 0; c < axis; c++)
-                sum += FN(exp_of_negative)(x[c] - t);
-        }
-        total[0] = sum;
+        total[0] = e ? FN(row_exp)(e, x, 1, top[0], axis) : FN(row_sum_exp)(x, top[0], axis);
         return;
     }
     for (fnn_size j = 0; j < width; j++) {
@@ -229,18 +221,24 @@ static void FN(cross_entropy_forward_block)(void *ctx, fnn_size begin, fnn_size 
     const FN(entropy_args) *args = ctx;
     const fnn_size axis = args->cut.axis, inner = args->cut.inner;
     double sum = 0, divisors = 0;
-    for (fnn_size s = begin; s < end; s++) {
+    /* Of contiguous rows, a few at a time: a logarithm after each would keep the exponentials of the next waiting. */
+    const fnn_size together = inner == 1 ? ENTROPY_ROWS : 1;
+    for (fnn_size s = begin; s < end; s += together) {
+        const fnn_size rows = end - s < together ? end - s : together;
         fnn_size at, first, width;
         fnn_find_strip(&args->cut, s, &at, &first, &width);
+        const fnn_size positions = inner == 1 ? rows : width;           /* rows: one position each, axis elements apart */
         const REAL *x = args->x + at, *target = args->target ? args->target + at : NULL;
-        REAL *top = args->top + first, *total = args->total + first;
-        FN(strip_sums)(top, total, NULL, x, axis, inner, width);
-        for (fnn_size j = 0; j < width; j++) {
+        REAL *top = args->top + first, *total = args->total + first, logs[STRIP];
+        for (fnn_size k = 0; k < rows; k++)
+            FN(strip_sums)(top + k, total + k, NULL, x + k * axis, axis, inner, width);
+        for (fnn_size j = 0; j < positions; j++)
+            logs[j] = r_log(total[j]);
+        for (fnn_size j = 0; j < positions; j++) {
             double divisor;
-            const REAL log_total = r_log(total[j]);
             const double loss = inner == 1
-                ? FN(entropy)(args, x, target, first, 1, top[0], log_total, &divisor)
-                : FN(entropy)(args, x + j, target ? target + j : NULL, first + j, inner, top[j], log_total, &divisor);
+                ? FN(entropy)(args, x + j * axis, target ? target + j * axis : NULL, first + j, 1, top[j], logs[j], &divisor)
+                : FN(entropy)(args, x + j, target ? target + j : NULL, first + j, inner, top[j], logs[j], &divisor);
             if (args->reduction == REDUCE_NONE)
                 args->y[first + j] = (REAL)loss;
             sum += loss;
