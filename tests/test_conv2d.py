@@ -114,6 +114,8 @@ LARGE = {
     "3x3, one image of few pixels": ((1, 160, 9, 9), (200, 160, 3, 3), {"padding": 1}),
     "3x3, many channels and filters": ((3, 150, 21, 18), (300, 150, 3, 3), {"padding": 1}),
     "3x3, filters transformed once per band": ((2, 300, 13, 9), (272, 300, 3, 3), {"padding": 2}),
+    "3x3, filters transformed by each thread": ((7, 260, 14, 13), (272, 260, 3, 3), {"padding": 1}),
+    "3x3, filter gradient in parts": ((11, 96, 16, 15), (128, 96, 3, 3), {"padding": 1}),
     "3x3 strided": ((4, 24, 45, 43), (40, 24, 3, 3), {"padding": 1, "stride": 2}),
     "3x3 strided, small images": ((9, 40, 8, 8), (70, 40, 3, 3), {"padding": 1, "stride": 2}),
     "3x3 strided, tiny images": ((21, 40, 7, 6), (50, 40, 3, 3), {"padding": 1, "stride": 2}),
