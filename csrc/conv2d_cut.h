@@ -91,7 +91,8 @@ static inline int conv_is_pixels(const fnn_window *g)
 {
     const fnn_size Cg = g->C / g->G, Kg = g->K / g->G, taps = conv_taps(g);
     const fnn_size halo = g->dh * (g->R - 1) + 1, seen = g->Q + g->dw * (g->S - 1);
-    if (g->R * g->S == 1 || Kg < PIXELS_FILTERS || taps < (g->sw > 1 && g->S > 1 ? PIXELS_TAPS_STRIDED : PIXELS_TAPS_LEAST) || g->K > PIXELS_WEIGHTS / taps
+    if (g->R * g->S == 1 || Kg < PIXELS_FILTERS || g->K > PIXELS_WEIGHTS / taps
+        || taps < (g->sw > 1 && g->S > 1 ? PIXELS_TAPS_STRIDED : PIXELS_TAPS_LEAST)
         || g->N * g->P * g->Q < PIXELS_OUTPUTS || (conv_is_direct(g) && 5 * seen <= 6 * g->Q)) return 0;
     const fnn_size room = PIXELS_FRAME_MOST / Cg, pitch = (g->Q + g->dw * (g->S - 1) / g->sw) * g->sw;
     return pitch <= room && halo <= room / pitch && g->R <= PIXELS_TAPS && g->S <= PIXELS_TAPS;
