@@ -237,8 +237,8 @@ static void FN(pool_list_taps)(FN(pool_list) *list, const fnn_window *g, fnn_siz
 
 /* dx[2j], dx[2j + 1] = sums over the taps of two frames: those of the first are 4 and of the second 2, or with not `more` 2 and 1. `swap`: the
  * second frame has the even columns of the image. */
-FNN_INLINE void FN(pool_pairs_strip)(const fnn_size n, const int more, const int swap, REAL *restrict dx, const REAL *restrict dy, const REAL *restrict which,
-                                     const FN(pool_list) *restrict first, const FN(pool_list) *restrict second)
+FNN_INLINE void FN(pool_pairs_strip)(const fnn_size n, const int more, const int swap, REAL *restrict dx, const REAL *restrict dy,
+                                     const REAL *restrict which, const FN(pool_list) *restrict first, const FN(pool_list) *restrict second)
 {
     const fnn_size f0 = first->offset[0], f1 = first->offset[1], f2 = first->offset[more ? 2 : 0], f3 = first->offset[more ? 3 : 0];
     const fnn_size s0 = second->offset[0], s1 = second->offset[more ? 1 : 0];

@@ -190,7 +190,8 @@ static void FN(max_rows_block)(void *ctx, fnn_size begin, fnn_size end)
         for (fnn_size i0 = 0; i0 < tile.rows; i0 += POOL_ROWS) {
             const fnn_size i1 = fnn_min(i0 + POOL_ROWS, tile.rows);
             for (fnn_size i = i0; i < i1; i++) {
-                REAL *const sorted = rows + 2 * (i - i0) * length, *const most = (sw > 1 ? unsorted : sorted) + from * sw, *const name = most + length;
+                REAL *const sorted = rows + 2 * (i - i0) * length;
+                REAL *const most = (sw > 1 ? unsorted : sorted) + from * sw, *const name = most + length;
                 FN(max_row)(most, name, nan, x, g, tile.p0 + i, j0, j1, i > 0);
                 if (sw > 1) {
                     FN(pool_sort)(sorted + from, size, most, sw, elements);
