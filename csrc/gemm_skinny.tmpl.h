@@ -75,7 +75,9 @@ FNN_INLINE void FN(skinny_dot)(const fnn_size count, const REAL *x, const REAL *
 }
 
 /* sum[c] += x[0] w[c] + x[VL] w[VL * wp + c] + ...: `count` <= 4 products of one partial sum, for `width` neighbouring columns.
- * `next`: w of the next call. A processor foresees little of rows that are read in pieces, so these are asked for here. */
+ * `next`: w of the next call. A processor foresees little of rows that are read in pieces, so these are asked for here. (For 1 x 1024 x
+ * 1024, asking for the L2 cache alone takes 1.1 times as long; asking for what is 512 to 2048 bytes ahead in the same rows, 1.4 to 1.8
+ * times; not asking, 1.05 times. Eight rows at a time gain 1 % there, and with two rows of X lose 30 %.) */
 FNN_INLINE void FN(skinny_add)(const fnn_size count, REAL *restrict sum, const REAL *x, const REAL *restrict w, fnn_size wp,
                                fnn_size width, const REAL *next)
 {
