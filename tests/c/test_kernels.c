@@ -149,8 +149,8 @@ static void report(const char *name, const char *level, const run *r, const char
     va_end(args);
 }
 
-/* The first array that differs is reported. An element may be off by the tolerance times itself, times the mean of its array, or, where
- * all cancels, times 1/1000. */
+/* The first array that differs is reported. An element may be off by the tolerance times itself, times the mean of what is not zero in
+ * its array, or, where all cancels, times 1/1000. */
 static void compare(const char *name, const char *level, const run *r, const run *plain)
 {
     CHECK(r->count == plain->count);
@@ -169,7 +169,7 @@ static void compare(const char *name, const char *level, const run *r, const run
         fnn_size finite = 0;
         for (fnn_size i = 0; i < b->n; i++) {
             const double y = fabs(value(plain, b, i));
-            if (y < 1e9)                                         /* the huge ones would make every other error small */
+            if (y > 0 && y < 1e9)                                /* the huge ones would make every other error small */
                 sum += y, finite++;
         }
         const int whole = a->kind == OF_BYTE || a->kind == OF_INT32 || a->kind == OF_INT64;
