@@ -438,12 +438,15 @@ static void FN(nll_loss_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(entropy_args) *args = ctx;
     const fnn_size axis = args->cut.axis, inner = args->cut.inner;
+    if (args->cut.strips == 1)                      /* the block lies in one piece; class by class, labels of rows would take a call per number */
+        memset(args->dx + begin * axis * inner, 0, (size_t)((end - begin) * axis * inner) * sizeof(REAL));
     for (fnn_size s = begin; s < end; s++) {
         fnn_size at, first, width;
         fnn_find_strip(&args->cut, s, &at, &first, &width);
         REAL *dx = args->dx + at;
-        for (fnn_size c = 0; c < axis; c++)
-            memset(dx + c * inner, 0, (size_t)width * sizeof(REAL));
+        if (args->cut.strips > 1)
+            for (fnn_size c = 0; c < axis; c++)
+                memset(dx + c * inner, 0, (size_t)width * sizeof(REAL));
         for (fnn_size j = 0; j < width; j++) {
             const int64_t l = args->label[first + j];
             if (l != args->ignore)                  /* forward was  y = -w[l] x[l] */
