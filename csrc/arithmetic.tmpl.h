@@ -72,6 +72,9 @@ MAP1(finite_or_zero, x, x == INFINITY || x == -INFINITY ? 0 : x)
 MAP1PQ(clamp_forward, x, low, high, x < low ? low : x > high ? high : x)
 MAP2PQ(clamp_backward, dy, x, low, high, x >= low && x <= high ? dy : 0)
 
+/* Powers are IEEE's: (-0)^(1/2) = +0 and (-inf)^(1/2) = +inf, where a square root alone says -0 and NaN. */
+FNN_INLINE REAL FN(root_base)(REAL x) { return x == -INFINITY ? INFINITY : x + 0; }
+
 /* Powers that are common and cheap have loops of their own; the choice is made once per block. */
 static void FN(pow_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
@@ -86,9 +89,9 @@ static void FN(pow_forward_block)(void *ctx, fnn_size begin, fnn_size end)
     else if (p == -1)
         for (fnn_size i = begin; i < end; i++) y[i] = 1 / x[i];
     else if (p == R(0.5))
-        for (fnn_size i = begin; i < end; i++) y[i] = FN(root)(x[i]);
+        for (fnn_size i = begin; i < end; i++) y[i] = FN(root)(FN(root_base)(x[i]));
     else if (p == R(-0.5))
-        for (fnn_size i = begin; i < end; i++) y[i] = 1 / FN(root)(x[i]);
+        for (fnn_size i = begin; i < end; i++) y[i] = 1 / FN(root)(FN(root_base)(x[i]));
     else
         for (fnn_size i = begin; i < end; i++) y[i] = r_pow(x[i], p);
 }
@@ -106,9 +109,12 @@ static void FN(pow_backward_block)(void *ctx, fnn_size begin, fnn_size end)
     else if (p == -1)
         for (fnn_size i = begin; i < end; i++) dx[i] = -dy[i] / (x[i] * x[i]);
     else if (p == R(0.5))
-        for (fnn_size i = begin; i < end; i++) dx[i] = R(0.5) * dy[i] / FN(root)(x[i]);
+        for (fnn_size i = begin; i < end; i++) dx[i] = R(0.5) * dy[i] / FN(root)(FN(root_base)(x[i]));
     else if (p == R(-0.5))
-        for (fnn_size i = begin; i < end; i++) dx[i] = R(-0.5) * dy[i] / (x[i] * FN(root)(x[i]));
+        for (fnn_size i = begin; i < end; i++) {
+            const REAL base = FN(root_base)(x[i]);
+            dx[i] = R(-0.5) * dy[i] / (base * FN(root)(base));
+        }
     else
         for (fnn_size i = begin; i < end; i++) dx[i] = p == 0 ? 0 : dy[i] * p * r_pow(x[i], p - 1);
 }

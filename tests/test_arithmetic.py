@@ -312,6 +312,24 @@ def test_powers(exponent, dtype):
 
 
 @both_types
+@pytest.mark.parametrize("exponent", [2, 3, -1, 0.5, -0.5, 1.5, -1.5])
+def test_powers_of_special_values(exponent, dtype):
+    """IEEE 754, 9.2.1: only odd whole exponents keep the sign of -0 and -inf. The slope is p x^(p-1)."""
+    def power(p):
+        at_zero, at_infinity = (0.0, np.inf) if p > 0 else (np.inf, 0.0)
+        sign = -1 if p % 2 == 1 else 1
+        return np.array([at_zero, sign * at_zero, at_infinity, sign * at_infinity, np.nan], dtype)
+
+    x = nn.tensor(np.repeat(np.array([0.0, -0.0, np.inf, -np.inf, np.nan], dtype), 9), requires_grad=True)      # enough to fill a vector
+    y = x**exponent
+    y.sum().backward()
+    for ours, expected in ((y.data, power(exponent)), (x.grad.data, exponent * power(exponent - 1))):
+        np.testing.assert_array_equal(ours, np.repeat(expected, 9))
+        known = ~np.isnan(ours)
+        np.testing.assert_array_equal(np.signbit(ours)[known], np.signbit(np.repeat(expected, 9))[known])
+
+
+@both_types
 def test_clamp_with_tensors(dtype):
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(0)
