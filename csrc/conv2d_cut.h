@@ -22,7 +22,8 @@ enum {
     CONV_DIRECT_FILTERS = 16,                       /* filters in a group up to which it wins */
     CONV_DW_PIXELS = 512,                           /* conv2d_dw.tmpl.h: outputs in a band, */
     CONV_DW_CHANNELS = 16,                          /* channels worth turning dy for, */
-    CONV_DW_SUMS = 1 << 18, CONV_DW_FRAME = 1 << 19,        /* sums that a thread holds, and elements of its frames */
+    CONV_DW_SUMS = 1 << 18, CONV_DW_FRAME = 1 << 19,        /* sums that a thread holds, and elements of its frames, */
+    CONV_DW_COLUMN = 3,                             /* and what an element of columns costs, in sums dealt out to dw */
     PIXELS_FILTERS = 12, PIXELS_LANES = 16,         /* conv2d_pixels.tmpl.h: filters in a group from which it wins, channels to interleave, */
     PIXELS_TAPS = 288,                              /* taps in a block, so that a panel of filters stays in an L1 cache, */
     PIXELS_TAPS_LEAST = 128, PIXELS_TAPS_STRIDED = 16,      /* taps (at a stride: columns cost more), */
@@ -202,9 +203,15 @@ static inline fnn_size conv_dw_channels(const fnn_window *g)
     return fnn_even_piece(Cg, fnn_max(1, fnn_min(CONV_DW_SUMS / (filters * g->R * g->S), fnn_max(Cg / CONV_BLOCKS, CONV_DW_CHANNELS))));
 }
 
+/* Of each image block, columns cost taps x pixels elements to make and pack, where this method deals taps x filters sums out of its tiles.
+ * With few pixels for many filters columns cost less (measured: up to a third of the filters; at 16 to 64 pixels for 256 to 512, by 0.7 to 0.9). */
 static inline int conv_dw_is_framed(const fnn_window *g)
 {
     if (g->dw != 1 || g->S < 2 || g->S > CONV_DIRECT_TAPS || g->R > CONV_DIRECT_TAPS / g->S || conv_is_depthwise(g) || g->N < 1) return 0;
+    const fnn_size Cg = g->C / g->G, Kg = g->K / g->G;
+    const fnn_size blocks = g->G * fnn_ceil_div(Cg, conv_dw_channels(g)) * fnn_ceil_div(Kg, conv_dw_filters(g));
+    const fnn_size images = fnn_ceil_div(g->N, conv_image_blocks(g, fnn_max(blocks, 1)));
+    if (CONV_DW_COLUMN * images * g->P * g->Q <= Kg) return 0;
     const conv_dw_band band = conv_dw_bands(g, g->N);
     const fnn_size room = CONV_DW_FRAME / (conv_dw_channels(g) * band.images);
     return band.frame_columns <= room && band.frame_rows <= room / band.frame_columns;

@@ -134,6 +134,7 @@ LARGE = {
     "one channel": ((50, 1, 28, 28), (6, 1, 5, 5), {"padding": 2}),
     "one channel, one filter": ((120, 1, 40, 40), (1, 1, 5, 5), {}),
     "long rows": ((3, 20, 3, 1300), (34, 20, 1, 11), {"padding": (0, 5)}),
+    "few pixels for the filters": ((2, 20, 6, 5), (97, 20, 3, 3), {"stride": 2, "padding": 1}),
     "window much larger than the output": ((6, 8, 40, 40), (24, 8, 35, 36), {}),
 }
 
