@@ -146,7 +146,7 @@ def op_workload(op: Op, case: str, make: Callable[[], Sample], direction: str) -
             function = library.op(op.name)
             differentiable = [op.differentiable is None or name in op.differentiable for name in op.inputs]
             run = expression(library, lambda *xs: function(*xs, **attrs), inputs, direction, case, differentiable,
-                             1 if op.name == "batch_norm" else None)            # ours gives the statistics too
+                             1 if op.name in ("batch_norm", "batch_norm_relu") else None)            # ours gives the statistics too
         if op.name == "dropout":
             exact = run.results
             return Contest(run.call, lambda: dropout_facts(inputs[0], exact()[0]), library, run.gradients)
