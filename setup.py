@@ -30,8 +30,8 @@ UNIX_FLAGS = [
     "-Wno-psabi",               # vector arguments between static functions of one file
     "-Wno-unknown-pragmas",
 ]
-KERNEL_FLAGS = ["-O1", "-g", "-fopenmp-simd"] if DEBUG or SANITIZE else ["-O3", "-fopenmp-simd"]        # only the `simd` pragmas: no OpenMP run time
-WRAPPER_FLAGS = ["-O1", "-w"]                                              # Cython's output: large, and never hot
+KERNEL_FLAGS = ["-O1", "-g", "-fopenmp-simd"] if DEBUG or SANITIZE else ["-O3", "-g0", "-fopenmp-simd"]     # only the `simd` pragmas: no OpenMP
+WRAPPER_FLAGS = ["-O1", "-w"] + ([] if DEBUG or SANITIZE else ["-g0"])                     # Cython's output: large, and never hot
 SANITIZE_FLAGS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g"]
 MSVC_FLAGS = ["/O2", "/std:c11", "/experimental:c11atomics"]
 
@@ -93,9 +93,11 @@ class BuildKernels(build_ext):
 def extensions():
     from Cython.Build import cythonize
 
-    # longest first, so that the last job to finish is a short one
-    sources = sorted(map(str, Path("csrc").glob("*.c")), key=lambda path: -os.path.getsize(path.replace(".c", ".tmpl.h"))
-                     if os.path.exists(path.replace(".c", ".tmpl.h")) else 0)
+    def templates(source):
+        """Bytes of the templates that a file is made of, so that the last job to finish is a short one."""
+        return sum(path.stat().st_size for path in Path("csrc").glob(Path(source).stem + "*.tmpl.h"))
+
+    sources = sorted(sorted(map(str, Path("csrc").glob("*.c"))), key=templates, reverse=True)
     headers = sorted(map(str, Path("csrc").glob("*.h")))
     pieces = sorted(map(str, Path("fastnn/kernels").glob("*.pxi")))
     kernels = Extension(
