@@ -149,7 +149,7 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
     This is the whole rule, the same for every op. Returns a Tensor, or a tuple of them. Where there are kernels, what runs is the same
     rule compiled (kernels/tape.pxi); this is its definition, here as `apply_in_python`.
     """
-    forward, back, takes_needs, check, fits = ACTIVE[op.name]
+    forward, back, takes_needs, check, fits, takes_save = ACTIVE[op.name]
     arrays = []
     record = False
     for x in inputs:
@@ -161,7 +161,8 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
             arrays.append(x)
     if check is not None and (fits is None or not fits(*arrays, **attrs)):
         check(*arrays, **attrs)
-    y, saved = forward(*arrays, **attrs)
+    record = record and back is not None and _state.enabled
+    y, saved = forward(*arrays, save=False, **attrs) if takes_save and not record else forward(*arrays, **attrs)
     return _wrap(op.name, y, saved, back if record else None, takes_needs, inputs, attrs)
 
 

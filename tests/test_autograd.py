@@ -497,6 +497,28 @@ def test_the_compiled_rule_is_the_rule():
     assert ages == sorted(ages)
 
 
+def test_forward_is_told_whether_backward_may_follow():
+    told = []
+
+    def forward(x, save=True):
+        told.append(save)
+        return np.maximum(x, 0), (x,) if save else ()
+
+    def backward(dy, saved):
+        return (dy * (saved[0] > 0),)
+    wanted, plain = nn.Parameter(np.array([-1.0, 2.0])), nn.tensor([1.0])
+    with nn.use_kernel("relu", forward, backward):
+        relu = nn.ops.registry.OPS["relu"]
+        for apply in (nn.autograd.apply, nn.autograd.apply_in_python):
+            told.clear()
+            apply(relu, wanted).sum().backward()
+            apply(relu, plain)
+            with nn.no_grad():
+                apply(relu, wanted)
+            assert told == [True, False, False]
+    assert wanted.grad.data.tolist() == [0, 2]                  # one for each rule
+
+
 def test_the_rule_in_python_trains_as_the_compiled_one(monkeypatch):
     from fastnn.ops import activation, linear
     losses = []

@@ -161,6 +161,19 @@ def test_unwanted_gradients_are_noticed():
     assert caught(laws.wanted_gradients_only, op)
 
 
+def test_a_result_that_depends_on_saving_is_noticed():
+    def rounds_otherwise(x, save=True):
+        y = np.maximum(x, 0) * (1 if save else 1 + 2.0 ** -40)
+        return y, (y,) if save else ()
+    assert caught(laws.nothing_kept_same_result, dataclasses.replace(RELU, forward=rounds_otherwise))
+
+
+def test_saving_in_vain_is_noticed():
+    def saves_always(x, save=True):
+        return np.maximum(x, 0), (x,)
+    assert caught(laws.nothing_kept_same_result, dataclasses.replace(RELU, forward=saves_always))
+
+
 def test_a_vanishing_numeric_derivative_is_an_error():
     # softmax summed over its axis is constant: with a cotangent of ones every gradient would pass
     flat = dataclasses.replace(RELU, ref_forward=lambda x: (0 * x, ()), ref_backward=lambda dy, saved: (0 * dy,))

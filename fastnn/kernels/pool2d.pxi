@@ -40,7 +40,7 @@ cdef object _max_pool_indices(tap, Py_ssize_t width, geometry):
     return np.where(tap == 255, -1, row * width + column)
 
 
-cdef object _max_pool_forward(x, output, geometry, return_indices):
+cdef object _max_pool_forward(x, output, geometry, return_indices, bint save):
     """y, or y and PyTorch's indices, and what backward needs: (taps or places of the maxima, the image's size, the windows' geometry).
 
     geometry: (kernel_size, stride, padding, dilation) or None for adaptive windows.
@@ -63,7 +63,7 @@ cdef object _max_pool_forward(x, output, geometry, return_indices):
             fnn_max_window_pool2d_forward[x_.dtype](y_.data, <int32_t *>which_.data, x_.data, &g, adaptive)
     if return_indices:
         y = (y, which.astype(_int64) if which_.dtype == b'i' else _max_pool_indices(which, g.W, geometry))
-    return y, (which, x.shape[2:], geometry)
+    return y, (which, x.shape[2:], geometry) if save else ()
 
 
 cdef object _max_pool_backward(dy, saved):
@@ -91,9 +91,9 @@ cdef object _even(size, output_size):
     return (H // P, W // Q) if H % P == 0 and W % Q == 0 else None
 
 
-def max_pool2d_forward(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
+def max_pool2d_forward(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices, save=True):
     output = _pool_output(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
-    return _max_pool_forward(x, output, (kernel_size, stride, padding, dilation), return_indices)
+    return _max_pool_forward(x, output, (kernel_size, stride, padding, dilation), return_indices, save)
 
 
 def max_pool2d_backward(dy, saved, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
@@ -130,9 +130,9 @@ def avg_pool2d_backward(dy, saved, kernel_size, stride, padding, ceil_mode, coun
     return (dx,)
 
 
-def adaptive_max_pool2d_forward(x, output_size, return_indices):
+def adaptive_max_pool2d_forward(x, output_size, return_indices, save=True):
     window = _even(x.shape[2:], output_size)
-    return _max_pool_forward(x, output_size, (window, window, (0, 0), (1, 1)) if window else None, return_indices)
+    return _max_pool_forward(x, output_size, (window, window, (0, 0), (1, 1)) if window else None, return_indices, save)
 
 
 def adaptive_max_pool2d_backward(dy, saved, output_size, return_indices):

@@ -127,8 +127,11 @@ def apply(op, *inputs, **attrs):
     cdef PyObject *keywords = <PyObject *>attrs if attrs else NULL
     if row[3] is not None and not (type(row[4]) is Fits and (<Fits>row[4]).test(arrays, attrs)):
         PyObject_Call(row[3], arrays, keywords)
+    record = record and row[1] is not None and _tape_state.enabled
+    if not record and row[5]:
+        attrs["save"] = False                       # this call's own dict, and no node will keep it
+        keywords = <PyObject *>attrs
     y, saved = PyObject_Call(row[0], arrays, keywords)
-    record = record and row[1] is not None
     if _watching or type(y) is not _ndarray:
         return _wrap_slowly(name, y, saved, row[1] if record else None, row[2], inputs, attrs)
     t = make(_Tensor)
@@ -136,7 +139,7 @@ def apply(op, *inputs, **attrs):
     put(t, T_grad, None)
     put(t, T_index, 0)
     node = None
-    if record and _tape_state.enabled:
+    if record:
         dtype = y.dtype
         node = new_node(name, row, saved, attrs, inputs, tensors, y, dtype)
         if not (dtype is _float32 or dtype is _float64 or dtype.kind == "f"):

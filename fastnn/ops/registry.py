@@ -4,6 +4,8 @@ An op is a pair of pure functions on NumPy arrays,
 
     forward(*inputs, **attrs)            -> (y, saved)          y: an array, or a tuple of arrays
     backward(dy, saved, **attrs)         -> gradients           one per input, None where there is none
+    forward(*inputs, save=True, **attrs) -> (y, saved)          save: whether backward may be called. If not, forward leaves out
+                                                                what only backward needs, and saved is (): y has the same bits
 
 given twice: as compiled kernels and as the NumPy definition (fastnn/reference). The record adds what the tape, the laws, the benchmarks,
 `summary()` and the documentation need. To add an op, write the two functions and `register(Op(...))`; CONTRIBUTING.md has the steps.
@@ -115,9 +117,10 @@ class Op:
 
 OPS: dict[str, Op] = {}
 
-# What runs when an op is called: (forward, backward, does backward take `needs`, check, fits). fastnn.backend rewrites rows of this table.
+# What runs when an op is called: (forward, backward, does backward take `needs`, check, fits, does forward take `save`). fastnn.backend
+# rewrites rows of this table.
 ACTIVE: dict[str, tuple[Callable[..., Any], Callable[..., Any] | None, bool, Callable[..., None] | None,
-                        Callable[..., bool] | None]] = {}
+                        Callable[..., bool] | None, bool]] = {}
 
 
 # Names of ops that a function of the user replaces for now (backend.use_kernel): no fusion may leave them out.
@@ -128,15 +131,25 @@ REPLACED: set[str] = set()
 PLACES: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 
+def takes(function: Callable[..., Any] | None, name: str) -> bool:
+    """Whether `function` has an argument of this name."""
+    code = getattr(function, "__code__", None)      # Cython's functions have one too; inspect.signature would cost import time
+    return code is not None and name in code.co_varnames[:code.co_argcount + code.co_kwonlyargcount]
+
+
 def takes_needs(backward: Callable[..., Any] | None) -> bool:
     """Whether `backward` has a keyword `needs`: a tuple of bool, which inputs' gradients are wanted, so that it can leave out the rest."""
-    code = getattr(backward, "__code__", None)      # Cython's functions have one too; inspect.signature would cost import time
-    return code is not None and "needs" in code.co_varnames[:code.co_argcount + code.co_kwonlyargcount]
+    return takes(backward, "needs")
+
+
+def takes_save(forward: Callable[..., Any]) -> bool:
+    """Whether `forward` has a keyword `save`: False where no backward will follow, so that it can leave out what only backward needs."""
+    return takes(forward, "save")
 
 
 def activate(op: Op, forward: Callable[..., Any], backward: Callable[..., Any] | None) -> None:
     """Make this pair run when `op` is called."""
-    ACTIVE[op.name] = (forward, backward, takes_needs(backward), op.check, op.fits)
+    ACTIVE[op.name] = (forward, backward, takes_needs(backward), op.check, op.fits, takes_save(forward))
     if op.places is not None and backward is not None and backward in op.kernels:
         PLACES[backward] = op.places
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.registry import Op, Sample, takes_needs
+from ..ops.registry import Op, Sample, takes_needs, takes_save
 from .gradcheck import inner, op_gradcheck, random_cotangent
 
 __all__ = ["LAWS", "adjoint_identity", "backward_is_the_definition", "close_to_definition", "definition_gradient_is_the_derivative",
@@ -328,8 +328,25 @@ def wanted_gradients_only(op: Op, sample: Sample, dtype: Any) -> float:
     return 0.0
 
 
+def nothing_kept_same_result(op: Op, sample: Sample, dtype: Any) -> float:
+    """A forward that takes `save` gives the same bits where nothing is to be saved, in memory that held something else, and then saves nothing."""
+    forward = op.kernels[0]
+    if not takes_save(forward):
+        return 0.0
+    inputs = sample.cast(dtype)
+    want, _ = forward(*inputs, **sample.attrs)
+    want = [np.array(a) for a in _tuple(want)]
+    poison_memory(forward, inputs, sample)
+    y, saved = forward(*inputs, save=False, **sample.attrs)
+    assert saved == (), f"{op.name}[{sample.name}]: something was saved for a backward that will not be called"
+    for a, b in zip(want, _tuple(y)):
+        assert a.tobytes() == np.asarray(b).tobytes(), f"{op.name}[{sample.name}]: the result depends on whether backward may follow"
+    return 0.0
+
+
 LAWS: dict[str, Callable[[Op, Sample, Any], float]] = {
     law.__name__: law for law in (
         forward_is_the_definition, backward_is_the_definition, definition_gradient_is_the_derivative, exact_on_integers, adjoint_identity,
-        outputs_are_overwritten, layouts_do_not_matter, inputs_are_unchanged, same_bits_for_any_threads, wanted_gradients_only)
+        outputs_are_overwritten, layouts_do_not_matter, inputs_are_unchanged, same_bits_for_any_threads, wanted_gradients_only,
+        nothing_kept_same_result)
 }
