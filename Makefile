@@ -39,7 +39,7 @@ readme:                 ## the README's speed section from benchmarks/results
 asan:                   ## the laws under AddressSanitizer and UndefinedBehaviorSanitizer
 	rm -rf build/temp.* && FASTNN_REQUIRE=1 FASTNN_SANITIZE=1 $(PY) setup.py -q build_ext --inplace --force
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
-	  PYTHONMALLOC=malloc $(PY) -m pytest -q tests/test_laws.py -p no:benchmark -o addopts=""
+	  FASTNN_CACHE_MB=0 PYTHONMALLOC=malloc $(PY) -m pytest -q tests/test_laws.py -p no:benchmark -o addopts=""
 	rm -rf build/temp.* fastnn/_kernels*.so
 
 # The kernels' C self-test (tests/c/test_kernels.c): plain C against every level that the processor runs. The flags are those of setup.py.
