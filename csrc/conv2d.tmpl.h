@@ -13,6 +13,7 @@
  *                      where strided windows overlap, by phases of the image in conv2d_pixels.tmpl.h, or else conv2d_phases.tmpl.h sums its columns
  *            1x1       the image is its own column matrix
  *            3x3       at stride 1, with enough channels and pixels: winograd.tmpl.h for y and dx, winograd_dw.tmpl.h
+ *            few pixels for large filters: conv2d_few.tmpl.h for y
  *            many taps, and strides: conv2d_pixels.tmpl.h for y
  *            depthwise, and few filters: conv2d_direct.tmpl.h
  *            transposed   conv_transpose.tmpl.h: dx as a forward
@@ -169,12 +170,15 @@ static void FN(conv_turn)(REAL *turned, const REAL *w, const fnn_window *back)
 #include "winograd_dw.tmpl.h"
 #include "conv2d_frame.tmpl.h"
 #include "conv2d_pixels.tmpl.h"
+#include "conv2d_few.tmpl.h"
 #include "conv2d_dw.tmpl.h"
 
 static void FN(conv_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, const fnn_window *g)
 {
     if (conv_is_winograd(g) && !conv_is_direct(g))
         FN(conv_winograd_forward)(y, x, w, b, relu, NULL, g);
+    else if (conv_is_few(g))
+        FN(conv_few_forward)(y, x, w, b, relu, g);
     else if (conv_is_pixels(g))
         FN(conv_pixels_forward)(y, x, w, b, relu, g);
     else if (conv_is_direct(g))

@@ -31,7 +31,12 @@ enum {
     PIXELS_FRAME = 1 << 17, PIXELS_FRAME_MOST = 1 << 18,    /* elements of a frame to aim at, and that fit; */
     PIXELS_PHASES = 16,                             /* the most phases of dx: rows times columns of strides */
     PIXELS_WEIGHTS = 3 << 19,                       /* elements of the filters that fit, */
-    PIXELS_WEIGHTS_OF_IMAGE = 1 << 15               /* and for which one image more is taken into a frame */
+    PIXELS_WEIGHTS_OF_IMAGE = 1 << 15,              /* and for which one image more is taken into a frame */
+    FEW_FILTERS = 6, FEW_PIECE = 4,                 /* conv2d_few.tmpl.h: filters in a panel, numbers copied at a time; */
+    FEW_OUTPUTS_LEAST = 4, FEW_OUTPUTS = 64,        /* outputs of all images, */
+    FEW_WEIGHTS = 1 << 16,                          /* and elements of the filters from which these are most of what is read; */
+    FEW_COLUMNS = 1 << 19, FEW_FRAME = 1 << 16,     /* elements of the columns and of a channel's frames that it holds, */
+    FEW_TAPS = 256                                  /* and the least taps at a time */
 };
 
 /* Products summed into one output. */
@@ -85,6 +90,15 @@ static inline pixels_cut pixels_cut_rows(const fnn_window *g)
 
 /* From one plane of a frame to the next: an odd number of cache lines, so that the planes do not share places in the caches. */
 static inline fnn_size conv_plane(fnn_size elements) { return (fnn_ceil_div(elements, 16) | 1) * 16; }
+
+/* The method of conv2d_few.tmpl.h */
+static inline int conv_is_few(const fnn_window *g)
+{
+    const fnn_size taps = conv_taps(g), outputs = g->N * g->P * g->Q;
+    const fnn_size rows = (g->P - 1) * g->sh + g->dh * (g->R - 1) + 1, width = (g->Q - 1) * g->sw + g->dw * (g->S - 1) + 1;
+    return g->G == 1 && outputs >= FEW_OUTPUTS_LEAST && outputs <= FEW_OUTPUTS && g->K > CONV_DIRECT_FILTERS
+        && taps <= FEW_COLUMNS / FEW_OUTPUTS && g->K >= FEW_WEIGHTS / fnn_max(taps, 1) && rows <= FEW_FRAME / (g->N * width) && g->H <= FEW_FRAME / g->W;
+}
 
 /* It wins where columns would cost much to make: many taps, or strides; and over the direct method where that would compute much in vain.
  * Many channels are interleaved, in whole vectors. */

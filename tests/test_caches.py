@@ -33,16 +33,18 @@ def test_bits_do_not_depend_on_it(l2, dtype):
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((301, 523)).astype(dtype), rng.standard_normal((523, 1301)).astype(dtype)
     x, w = rng.standard_normal((2, 48, 30, 30)).astype(dtype), rng.standard_normal((64, 48, 3, 3)).astype(dtype)
+    one, many = rng.standard_normal((1, 150, 8, 7)).astype(dtype), rng.standard_normal((80, 150, 3, 3)).astype(dtype)
 
     def results():
         image, filters = nn.tensor(x, requires_grad=True), nn.tensor(w, requires_grad=True)
         y = F.conv2d(image, filters, padding=1)
         y.sum().backward()
-        return [(nn.tensor(a) @ nn.tensor(b)).data, (nn.tensor(b.T) @ nn.tensor(a.T)).data, y.data, image.grad.data, filters.grad.data]
+        return [(nn.tensor(a) @ nn.tensor(b)).data, (nn.tensor(b.T) @ nn.tensor(a.T)).data, y.data, image.grad.data, filters.grad.data,
+                F.conv2d(nn.tensor(one), nn.tensor(many), padding=1).data]
 
     l2(2 << 20)
     want = results()
     for nbytes in (1, 64 << 10, 512 << 10):
         l2(nbytes)
-        for one, other in zip(results(), want, strict=True):
-            assert np.array_equal(one, other)
+        for got, wanted in zip(results(), want, strict=True):
+            assert np.array_equal(got, wanted)

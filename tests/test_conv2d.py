@@ -135,6 +135,11 @@ LARGE = {
     "one channel, one filter": ((120, 1, 40, 40), (1, 1, 5, 5), {}),
     "long rows": ((3, 20, 3, 1300), (34, 20, 1, 11), {"padding": (0, 5)}),
     "few pixels for the filters": ((2, 20, 6, 5), (97, 20, 3, 3), {"stride": 2, "padding": 1}),
+    "few outputs, many filters": ((1, 130, 4, 4), (130, 130, 3, 3), {"padding": 1}),
+    "few outputs, several images": ((3, 75, 7, 9), (111, 75, 3, 3), {"padding": (0, 1), "stride": 2}),
+    "few outputs, dilated": ((1, 90, 8, 7), (100, 90, 3, 2), {"padding": (2, 1), "dilation": 2}),
+    "few outputs of 1x1": ((1, 400, 8, 8), (190, 400, 1, 1), {"stride": 2}),
+    "one row of few outputs": ((2, 100, 3, 20), (100, 100, 3, 3), {}),
     "window much larger than the output": ((6, 8, 40, 40), (24, 8, 35, 36), {}),
 }
 
