@@ -1,4 +1,4 @@
-/* recurrent.h -- how backward of lstm.h, gru.h and rnn.h cuts a sequence, and the workspace that it takes. Letters: recurrent.tmpl.h. */
+/* recurrent.h -- how lstm.h, gru.h and rnn.h lay out rows, how backward cuts a sequence, and the workspace of both. Letters: recurrent.tmpl.h. */
 #ifndef FNN_RECURRENT_H
 #define FNN_RECURRENT_H
 
@@ -11,8 +11,15 @@ static inline fnn_size fnn_recurrent_steps(fnn_size T, fnn_size B)
     return steps < 1 ? 1 : steps < T ? steps : T;
 }
 
-/* Elements from one row of dz to the next: an odd number of sixteens, since rows at powers of two would share places in the caches. */
+/* Elements from one row of gates, dz or the copy of h to the next: an odd number of sixteens, since rows at powers of two would share places
+ * in the caches. */
 static inline fnn_size fnn_recurrent_pitch(fnn_size width) { return ((width + 15) / 16 | 1) * 16; }
+
+/* Elements of workspace for forward: the h of two steps, packed W_hh, biases */
+static inline fnn_size fnn_recurrent_forward_work(fnn_size gates, fnn_size B, fnn_size H)
+{
+    return 2 * B * fnn_recurrent_pitch(H) + gates * H * (H + 64) + (gates + 1) * H;
+}
 
 /* Rows of the dz that are kept: those of a part, and of the step before it */
 static inline fnn_size fnn_recurrent_rows(fnn_size T, fnn_size B)

@@ -52,7 +52,7 @@ static void FN(rnn_forward_cell)(const FN(recurrence) *r, fnn_size i, fnn_size f
 void FN(rnn_forward)(REAL *y, REAL *hT, const REAL *x, const REAL *h0, const REAL *w_ih, const REAL *w_hh, const REAL *b_ih,
                      const REAL *b_hh, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse, int relu)
 {
-    REAL *panels = work, *bias = work + H * (H + 64);
+    REAL *bias = work + fnn_recurrent_forward_work(1, B, H) - 2 * H;
     for (fnn_size j = 0; j < H; j++)
         bias[j] = (b_ih ? b_ih[j] : 0) + (b_hh ? b_hh[j] : 0);
     /* all steps' W_ih x + b:   m = T*B, n = H, k = I */
@@ -61,7 +61,7 @@ void FN(rnn_forward)(REAL *y, REAL *hT, const REAL *x, const REAL *h0, const REA
         FN(gemm)(y, H, h0, H, 1, w_hh, 1, H, NULL, NULL, B, H, H, FNN_GEMM_ADD);
 
     FN(rnn_forward_pass) pass = { .y = y, .relu = relu };
-    pass.r = FN(rec_forward_pass)(FN(rnn_forward_cell), panels, w_hh, h0, y, T, B, H, reverse);
+    pass.r = FN(rec_forward_pass)(FN(rnn_forward_cell), work, w_hh, h0, y, T, B, H, reverse);
     FN(rec_run)(&pass.r, 0, T);
     if (hT) memcpy(hT, y + FN(rec_time)(&pass.r, T - 1) * B * H, (size_t)(B * H) * sizeof(REAL));
 }
@@ -92,7 +92,7 @@ static void FN(rnn_backward_cell)(const FN(recurrence) *r, fnn_size i, fnn_size 
     REAL dh[4 * (VBYTES ? VBYTES / sizeof(REAL) : 1)];
     for (fnn_size row = 0; row < rows; row++, sum += 4 * VL) {
         fnn_size at = (first + row) * r->H + unit, now = FN(rec_time)(r, i) * r->B * r->H + at;
-        REAL *dz = r->dz + FN(rec_place)(r, i) + (first + row) * r->pitch + unit;
+        REAL *dz = r->trail + FN(rec_place)(r, i) + (first + row) * r->pitch + unit;
         if (width == 4 * VL) {
             FN(rec_upstream)(dh, r, i, at, 4 * VL, sum, p->dy, p->dhT);
             FN(rnn_slope)(dz, dh, p->y + now, p->relu, 4 * VL);

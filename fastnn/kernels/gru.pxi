@@ -25,10 +25,10 @@ cdef object _gru_forward(x, h0, w_ih, w_hh, b_ih, b_hh, bint sequence, bint reve
     shape[0], shape[1] = x_.shape[0], x_.shape[1]
     shape[lead] = H
     y = new_array(&y_, x_.dtype, lead + 1, shape)
-    shape[lead] = 4 * H
+    shape[lead] = fnn_recurrent_pitch(4 * H)
     gates = new_array(&gates_, x_.dtype, lead + 1, shape)
     hT = _wanted(sequence, &hT_, &h0_)
-    cdef Workspace work = Workspace((3 * H * (H + 64) + 4 * H) * (4 if x_.dtype == FNN_F32 else 8))
+    cdef Workspace work = Workspace(fnn_recurrent_forward_work(3, B, H) * (4 if x_.dtype == FNN_F32 else 8))
     if not fnn_scratch_ready():
         raise MemoryError("fastnn: no memory for the kernels' scratch")
     with nogil:

@@ -1,6 +1,8 @@
 # lstm.pxi -- calls of csrc/lstm.c
 
 cdef extern from "fastnn.h" nogil:
+    Py_ssize_t fnn_recurrent_pitch(Py_ssize_t width)
+    Py_ssize_t fnn_recurrent_forward_work(Py_ssize_t gates, Py_ssize_t B, Py_ssize_t H)
     Py_ssize_t fnn_recurrent_work(Py_ssize_t gates, Py_ssize_t pieces, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I, Py_ssize_t H)
     void (*fnn_lstm_forward[2])(void *y, void *hT, void *cT, void *gates, void *cells, const void *x,
                                 const void *h0, const void *c0, const void *w_ih, const void *w_hh,
@@ -30,11 +32,11 @@ cdef object _lstm_forward(x, h0, c0, w_ih, w_hh, b_ih, b_hh, bint sequence, bint
     shape[lead] = H
     y = new_array(&y_, x_.dtype, lead + 1, shape)
     cells = new_array(&cells_, x_.dtype, lead + 1, shape)
-    shape[lead] = 4 * H
+    shape[lead] = fnn_recurrent_pitch(4 * H)
     gates = new_array(&gates_, x_.dtype, lead + 1, shape)
     hT = _wanted(sequence, &hT_, &h0_)
     cT = _wanted(sequence, &cT_, &c0_)
-    cdef Workspace work = Workspace(4 * H * (H + 65) * (4 if x_.dtype == FNN_F32 else 8))
+    cdef Workspace work = Workspace(fnn_recurrent_forward_work(4, B, H) * (4 if x_.dtype == FNN_F32 else 8))
     if not fnn_scratch_ready():
         raise MemoryError("fastnn: no memory for the kernels' scratch")
     with nogil:

@@ -25,7 +25,7 @@ cdef object _rnn_forward(x, h0, w_ih, w_hh, b_ih, b_hh, bint sequence, bint reve
     shape[lead] = H
     y = new_array(&y_, x_.dtype, lead + 1, shape)
     hT = _wanted(sequence, &hT_, &h0_)
-    cdef Workspace work = Workspace((H * (H + 64) + H) * (4 if x_.dtype == FNN_F32 else 8))
+    cdef Workspace work = Workspace(fnn_recurrent_forward_work(1, B, H) * (4 if x_.dtype == FNN_F32 else 8))
     if not fnn_scratch_ready():
         raise MemoryError("fastnn: no memory for the kernels' scratch")
     with nogil:

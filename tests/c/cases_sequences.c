@@ -12,9 +12,10 @@ CASE(lstm_forward)
         LABEL("T=%td B=%td I=%td H=%td", T, B, I, H);
         const void *x = in(r, T * B * I), *h0 = in(r, B * H), *c0 = in(r, B * H), *w_ih = in(r, 4 * H * I), *w_hh = in(r, 4 * H * H);
         const void *b_ih = in(r, 4 * H), *b_hh = in(r, 4 * H);
-        void *y = out(r, T * B * H), *hT = out(r, B * H), *cT = out(r, B * H), *gates = out(r, T * B * 4 * H), *cells = out(r, T * B * H);
-        CALL(lstm_forward)(y, hT, cT, gates, cells, x, h0, c0, w_ih, w_hh, b_ih, i % 2 ? b_hh : NULL, work(r, 4 * H * (H + 65), OF_TYPE),
-                           T, B, I, H, i % 2);
+        void *y = out(r, T * B * H), *hT = out(r, B * H), *cT = out(r, B * H), *cells = out(r, T * B * H);
+        void *gates = out(r, T * B * fnn_recurrent_pitch(4 * H));
+        CALL(lstm_forward)(y, hT, cT, gates, cells, x, h0, c0, w_ih, w_hh, b_ih, i % 2 ? b_hh : NULL,
+                           work(r, fnn_recurrent_forward_work(4, B, H), OF_TYPE), T, B, I, H, i % 2);
     }
 }
 
@@ -24,8 +25,8 @@ CASE(lstm_backward)
         const fnn_size T = sequences[i][0], B = sequences[i][1], I = sequences[i][2], H = sequences[i][3];
         LABEL("T=%td B=%td I=%td H=%td", T, B, I, H);
         const void *dy = in(r, T * B * H), *dhT = in(r, B * H), *dcT = in(r, B * H), *x = in(r, T * B * I), *h0 = in(r, B * H), *c0 = in(r, B * H);
-        const void *w_ih = in(r, 4 * H * I), *w_hh = in(r, 4 * H * H), *y = in(r, T * B * H), *gates = in_range(r, T * B * 4 * H, 0, 1);
-        const void *cells = in(r, T * B * H);
+        const void *w_ih = in(r, 4 * H * I), *w_hh = in(r, 4 * H * H), *y = in(r, T * B * H), *cells = in(r, T * B * H);
+        const void *gates = in_range(r, T * B * fnn_recurrent_pitch(4 * H), 0, 1);
         void *dx = out(r, T * B * I), *dh0 = out(r, B * H), *dc0 = out(r, B * H), *dw_ih = out(r, 4 * H * I), *dw_hh = out(r, 4 * H * H);
         void *db = out(r, 4 * H);
         CALL(lstm_backward)(dx, dh0, dc0, dw_ih, dw_hh, db, dy, i % 2 ? dhT : NULL, dcT, x, h0, c0, w_ih, w_hh, y, gates, cells,
@@ -41,9 +42,9 @@ CASE(gru_forward)
         LABEL("T=%td B=%td I=%td H=%td", T, B, I, H);
         const void *x = in(r, T * B * I), *h0 = in(r, B * H), *w_ih = in(r, 3 * H * I), *w_hh = in(r, 3 * H * H);
         const void *b_ih = in(r, 3 * H), *b_hh = in(r, 3 * H);
-        void *y = out(r, T * B * H), *hT = out(r, B * H), *gates = out(r, T * B * 4 * H);
-        CALL(gru_forward)(y, hT, gates, x, h0, w_ih, w_hh, b_ih, i % 2 ? b_hh : NULL, work(r, 3 * H * (H + 64) + 4 * H, OF_TYPE),
-                          T, B, I, H, i % 2);
+        void *y = out(r, T * B * H), *hT = out(r, B * H), *gates = out(r, T * B * fnn_recurrent_pitch(4 * H));
+        CALL(gru_forward)(y, hT, gates, x, h0, w_ih, w_hh, b_ih, i % 2 ? b_hh : NULL,
+                          work(r, fnn_recurrent_forward_work(3, B, H), OF_TYPE), T, B, I, H, i % 2);
     }
 }
 
@@ -53,7 +54,8 @@ CASE(gru_backward)
         const fnn_size T = sequences[i][0], B = sequences[i][1], I = sequences[i][2], H = sequences[i][3];
         LABEL("T=%td B=%td I=%td H=%td", T, B, I, H);
         const void *dy = in(r, T * B * H), *dhT = in(r, B * H), *x = in(r, T * B * I), *h0 = in(r, B * H);
-        const void *w_ih = in(r, 3 * H * I), *w_hh = in(r, 3 * H * H), *y = in(r, T * B * H), *gates = in_range(r, T * B * 4 * H, 0, 1);
+        const void *w_ih = in(r, 3 * H * I), *w_hh = in(r, 3 * H * H), *y = in(r, T * B * H);
+        const void *gates = in_range(r, T * B * fnn_recurrent_pitch(4 * H), 0, 1);
         void *dx = out(r, T * B * I), *dh0 = out(r, B * H), *dw_ih = out(r, 3 * H * I), *dw_hh = out(r, 3 * H * H);
         void *db_ih = out(r, 3 * H), *db_hh = out(r, 3 * H);
         CALL(gru_backward)(dx, dh0, dw_ih, dw_hh, db_ih, db_hh, dy, i % 2 ? dhT : NULL, x, h0, w_ih, w_hh, y, gates,
@@ -69,7 +71,8 @@ CASE(rnn_forward)
         const void *x = in(r, T * B * I), *h0 = in(r, B * H), *w_ih = in(r, H * I), *w_hh = in(r, H * H);
         const void *b_ih = in(r, H), *b_hh = in(r, H);
         void *y = out(r, T * B * H), *hT = out(r, B * H);
-        CALL(rnn_forward)(y, hT, x, h0, w_ih, w_hh, b_ih, i / 2 % 2 ? b_hh : NULL, work(r, H * (H + 65), OF_TYPE), T, B, I, H, i / 2 % 2, i % 2);
+        CALL(rnn_forward)(y, hT, x, h0, w_ih, w_hh, b_ih, i / 2 % 2 ? b_hh : NULL,
+                          work(r, fnn_recurrent_forward_work(1, B, H), OF_TYPE), T, B, I, H, i / 2 % 2, i % 2);
     }
 }
 
