@@ -1,4 +1,4 @@
-/* rows.h -- the two passes over a row that every softmax is made of. No guard: included by templates, once per level and type. */
+/* rows.h -- the passes over a row that every softmax is made of. No guard: included by templates, once per level and type. */
 
 /* e^x for x <= 0, the only case after the largest element has been subtracted: half the work of r_exp. Within 1 ulp, 1.2 without fused
  * multiply-add; 0 where the result would be below the normal numbers (float: x < -87). NaN stays NaN. */
@@ -45,6 +45,8 @@ FNN_INLINE float FN(exp2_of_negative)(float x)
 }
 #endif
 
+#undef PAIR
+#define PAIR (2 * (VBYTES ? VBYTES / (fnn_size)sizeof(REAL) : 1))            /* elements in two vectors */
 #undef ROW_PART
 #define ROW_PART (4 * (VBYTES ? VBYTES / (fnn_size)sizeof(REAL) : 1))        /* elements in four vectors */
 
@@ -68,15 +70,18 @@ FNN_INLINE REAL FN(row_max)(const REAL *x, fnn_size n)
     return top;
 }
 
-/* Ask for the row after x[0..n): it arrives from memory while the exponentials of this one are computed. */
-FNN_INLINE void FN(row_ask_next)(const REAL *x, fnn_size n)
+/* The row after next, x[0..n), where asking for it early pays: it arrives from memory while exponentials are computed. A longer row would push
+ * the ones in use out of the L1 cache: then `near`, which is there already. */
+FNN_INLINE const REAL *FN(row_to_ask)(const REAL *x, const REAL *near, fnn_size n) { return n * (fnn_size)sizeof(REAL) <= 16384 ? x : near; }
+
+/* Ask for the elements of a pair of vectors. */
+FNN_INLINE void FN(ask)(const REAL *x)
 {
 #if defined(__GNUC__)
-    if (n * (fnn_size)sizeof(REAL) <= 16384)                     /* a longer one would push this one out of the L1 cache */
-        for (fnn_size i = 0; i < n; i += 64 / (fnn_size)sizeof(REAL))
-            __builtin_prefetch(x + n + i, 0, 3);
+    for (fnn_size j = 0; j < PAIR; j += 64 / (fnn_size)sizeof(REAL))
+        __builtin_prefetch(x + j, 0, 3);
 #else
-    (void)x, (void)n;
+    (void)x;
 #endif
 }
 
@@ -94,42 +99,123 @@ FNN_INLINE REAL FN(row_exp)(REAL *e, const REAL *x, REAL scale, REAL top, fnn_si
     return sum;
 }
 
-/* One term of the sum below: e^(x - top) in powers of 2, to the accuracy of a sum rather than of each exponential: within 3e-7 down to e^-20,
+/* sum + e^(x - top), the exponential in powers of 2 and to the accuracy of a sum rather than of each one: within 3e-7 down to e^-20,
  * rounded both ways, and exactly 1 at the top. */
-FNN_INLINE REAL FN(exp_of_sum)(REAL x, REAL top)
+FNN_INLINE vec FN(add_exp)(vec sum, vec x, vec top)
 {
 #if REAL_IS_F64
-    return exp(x - top);
+    REAL p[VL];
+    v_store(p, x - top);
+    for (fnn_size j = 0; j < VL; j++)
+        p[j] = exp(p[j]);
+    return sum + v_load(p);
 #else
-    const float shift = 12582912.0f + 127.0f;                    /* as in exp_of_negative; the low bits hold n + 127, the exponent of 2^n */
-    float d = x - top;
-    d = d < -87.0f ? -87.0f : d;                                 /* which adds nothing to a sum that is at least 1 */
-    union { float real; uint32_t bits; } t = { d * 1.44269504f + shift }, power;
-    const float r = d * 1.44269504f - (t.real - shift);
-    float q = 1.32695376e-3f;                                    /* 2^r = 1 + r q, |r| <= 1/2 */
-    q = q * r + 9.67129227e-3f;
-    q = q * r + 5.55071086e-2f;
-    q = q * r + 2.40222469e-1f;
-    q = q * r + 6.93147004e-1f;
-    q = q * r + 1;
-    power.bits = t.bits << 23;
-    return q * power.real;
+    const vec d = v_max(v_set(-87.0f), x - top);                 /* e^-87 adds nothing to a sum that is at least 1; this way round NaN stays */
+#if VBYTES == 32 && defined(__GNUC__) && !defined(__clang__)
+    /* e^d = 2^n 2^(j/8) 2^r, |r| <= 1/16: the lookup of 2^(j/8) runs where no multiply-add can, and saves two of them. The low bits of t
+     * are 8 n + j; where n is added to an exponent j falls into the fraction, so the table's entries are less by that. */
+    typedef uint32_t bits __attribute__((vector_size(VBYTES)));
+    const bits roots = { 0x3f800000, 0x3f7b95c2, 0x3f7837f0, 0x3f75fed7, 0x3f7504f3, 0x3f75672a, 0x3f7744fd, 0x3f7ac0c7 };
+    const vec shift = v_set(12582912.0f / 8), t = d * v_set(1.44269504f) + shift;
+    const vec r = d * v_set(1.44269504f) - (t - shift);
+    vec q = v_set(5.54889627e-2f);                               /* 2^r = 1 + r q */
+    q = q * r + v_set(2.40257517e-1f);
+    q = q * r + v_set(6.93147242e-1f);
+    q = q * r + v_set(1.0f);
+    return q * (vec)(__builtin_shuffle(roots, (bits)t) + ((bits)t << 20)) + sum;
+#else
+    const vec shift = v_set(12582912.0f + 127.0f), t = d * v_set(1.44269504f) + shift;        /* as in exp_of_negative */
+    const vec r = d * v_set(1.44269504f) - (t - shift);
+    vec q = v_set(1.32695376e-3f);                               /* 2^r = 1 + r q, |r| <= 1/2 */
+    q = q * r + v_set(9.67129227e-3f);
+    q = q * r + v_set(5.55071086e-2f);
+    q = q * r + v_set(2.40222469e-1f);
+    q = q * r + v_set(6.93147004e-1f);
+    q = q * r + v_set(1.0f);
+    return q * v_power_of_2(t) + sum;
+#endif
 #endif
 }
 
-/* The sum of e^(x[i] - top). */
-FNN_INLINE REAL FN(row_sum_exp)(const REAL *x, REAL top, fnn_size n)
+/* The sum of e^(x[i] - top). On the way, between the multiply-adds of the exponentials: the largest of next[0..n), so that the next row need
+ * not wait for a pass of its own; what is behind the next row is asked for from memory; and, unless y is NULL, the row before is finished:
+ * y[i] = (before[i] - before_top) - log_total. */
+FNN_INLINE REAL FN(row_sum_exp)(const REAL *x, REAL top, const REAL *next, REAL *next_top, fnn_size n,
+                                REAL *y, const REAL *before, REAL before_top, REAL log_total)
 {
-    REAL total = 0, part[ROW_PART] = { 0 };
+    const REAL *after = FN(row_to_ask)(next + n, next, n);
+    const vec tops = v_set(top), before_tops = v_set(before_top), logs = v_set(log_total);
+    vec sum = v_set(0), sum_2 = sum, most = v_set(-(REAL)INFINITY), most_2 = most;
     fnn_size i = 0;
-    for (; i + ROW_PART <= n; i += ROW_PART)
+    for (; i + PAIR <= n; i += PAIR) {
+        FN(ask)(after + i);
+        sum = FN(add_exp)(sum, v_load(x + i), tops);
+        sum_2 = FN(add_exp)(sum_2, v_load(x + i + VL), tops);
+        most = v_max(v_load(next + i), most);                    /* this way round NaN is passed over */
+        most_2 = v_max(v_load(next + i + VL), most_2);
+        if (y) {
+            v_store(y + i, (v_load(before + i) - before_tops) - logs);
+            v_store(y + i + VL, (v_load(before + i + VL) - before_tops) - logs);
+        }
+    }
+    REAL rest[PAIR], largest = v_hmax(v_max(most, most_2));
+    if (i < n) {                                                 /* the end, filled up with what adds nothing */
+        for (fnn_size j = 0; j < PAIR; j++)
+            rest[j] = -(REAL)INFINITY;
+        for (fnn_size j = i; j < n; j++) {
+            rest[j - i] = x[j];
+            largest = next[j] > largest ? next[j] : largest;
+            if (y)
+                y[j] = (before[j] - before_top) - log_total;
+        }
+        sum = FN(add_exp)(sum, v_load(rest), tops);
+        sum_2 = FN(add_exp)(sum_2, v_load(rest + VL), tops);
+    }
+    *next_top = largest;
+    return v_sum(sum + sum_2);
+}
+
+/* e[i] = e^(x[i] - top); returns the sum. On the way the largest of next[0..n), and the row before is finished: before[i] *= factor, unless
+ * it is NULL. Loads, stores and comparisons fit between the multiply-adds of the exponentials. */
+FNN_INLINE REAL FN(row_exp_between)(REAL *restrict e, const REAL *restrict x, REAL top, const REAL *restrict next, REAL *next_top,
+                                    REAL *restrict before, REAL factor, fnn_size n)
+{
+    const REAL *after = FN(row_to_ask)(next + n, next, n);
+    const vec factors = v_set(factor);
+    vec sum = v_set(0), sum_2 = sum, most = v_set(-(REAL)INFINITY), most_2 = most;
+    fnn_size i = 0;
+    for (; i + PAIR <= n; i += PAIR) {
+        FN(ask)(after + i);
 #pragma omp simd
-        for (fnn_size j = 0; j < ROW_PART; j++)
-            part[j] += FN(exp_of_sum)(x[i + j], top);
-    if (i > 0)                                                   /* halves on halves: from left to right the row would end in a long wait */
-        total = v_sum((v_load(part) + v_load(part + VL)) + (v_load(part + 2 * VL) + v_load(part + 3 * VL)));
-#pragma omp simd reduction(+ : total)
-    for (fnn_size j = i; j < n; j++)
-        total += FN(exp_of_sum)(x[j], top);
-    return total;
+        for (fnn_size j = 0; j < PAIR; j++)
+            e[i + j] = FN(exp_of_negative)(x[i + j] - top);
+        sum += v_load(e + i);
+        sum_2 += v_load(e + i + VL);
+        most = v_max(v_load(next + i), most);                    /* this way round NaN is passed over */
+        most_2 = v_max(v_load(next + i + VL), most_2);
+        if (before) {
+            v_store(before + i, v_load(before + i) * factors);
+            v_store(before + i + VL, v_load(before + i + VL) * factors);
+        }
+    }
+    REAL rest[PAIR], largest = v_hmax(v_max(most, most_2));
+    if (i < n) {
+        for (fnn_size j = 0; j < PAIR; j++)
+            rest[j] = -(REAL)INFINITY;
+        for (fnn_size j = i; j < n; j++) {
+            rest[j - i] = x[j] - top;
+            largest = next[j] > largest ? next[j] : largest;
+            if (before)
+                before[j] *= factor;
+        }
+#pragma omp simd
+        for (fnn_size j = 0; j < PAIR; j++)
+            rest[j] = FN(exp_of_negative)(rest[j]);
+        for (fnn_size j = i; j < n; j++)
+            e[j] = rest[j - i];
+        sum += v_load(rest);
+        sum_2 += v_load(rest + VL);
+    }
+    *next_top = largest;
+    return v_sum(sum + sum_2);
 }

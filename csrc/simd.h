@@ -5,7 +5,8 @@
  *     v_load(p)         VL elements from any address;  v_store(p, v) the reverse
  *     v_set(s)          all elements s
  *     v_max, v_min      by element
- *     v_sum, v_hmax     across the register, in a fixed order
+ *     v_sum, v_hmax     across the register, halves on halves
+ *     v_power_of_2(t)   float only: 2^n, where the low bits of t hold n + 127
  *
  * and scalar functions without branches, which the compiler vectorises when they stand in a plain loop:
  *
@@ -26,6 +27,7 @@
 #define v_min FN(v_min)
 #define v_sum FN(v_sum)
 #define v_hmax FN(v_hmax)
+#define v_power_of_2 FN(v_power_of_2)
 #define r_exp FN(r_exp)
 #define r_expm1 FN(r_expm1)
 #define r_log FN(r_log)
@@ -58,8 +60,43 @@ FNN_INLINE vec FN(v_choose)(__typeof__((vec){0} > (vec){0}) mask, vec a, vec b) 
 {
     return (vec)((mask & (__typeof__(mask))a) | (~mask & (__typeof__(mask))b));
 }
+/* GCC makes a comparison and a selection of the plain form; the instruction does the same, to the NaN: b unless a > b. */
+#if defined(__GNUC__) && !defined(__clang__) && (defined(__x86_64__) || defined(__i386__)) && VBYTES == 64
+#  if REAL_IS_F64
+FNN_INLINE vec v_max(vec a, vec b) { return __builtin_ia32_maxpd512_mask(a, b, a, (unsigned char)-1, 4); }
+FNN_INLINE vec v_min(vec a, vec b) { return __builtin_ia32_minpd512_mask(a, b, a, (unsigned char)-1, 4); }
+#  else
+FNN_INLINE vec v_max(vec a, vec b) { return __builtin_ia32_maxps512_mask(a, b, a, (unsigned short)-1, 4); }
+FNN_INLINE vec v_min(vec a, vec b) { return __builtin_ia32_minps512_mask(a, b, a, (unsigned short)-1, 4); }
+#  endif
+#elif defined(__GNUC__) && !defined(__clang__) && (defined(__x86_64__) || defined(__i386__)) && VBYTES == 32
+#  if REAL_IS_F64
+FNN_INLINE vec v_max(vec a, vec b) { return __builtin_ia32_maxpd256(a, b); }
+FNN_INLINE vec v_min(vec a, vec b) { return __builtin_ia32_minpd256(a, b); }
+#  else
+FNN_INLINE vec v_max(vec a, vec b) { return __builtin_ia32_maxps256(a, b); }
+FNN_INLINE vec v_min(vec a, vec b) { return __builtin_ia32_minps256(a, b); }
+#  endif
+#elif defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__)
+#  if REAL_IS_F64
+FNN_INLINE vec v_max(vec a, vec b) { return __builtin_ia32_maxpd(a, b); }
+FNN_INLINE vec v_min(vec a, vec b) { return __builtin_ia32_minpd(a, b); }
+#  else
+FNN_INLINE vec v_max(vec a, vec b) { return __builtin_ia32_maxps(a, b); }
+FNN_INLINE vec v_min(vec a, vec b) { return __builtin_ia32_minps(a, b); }
+#  endif
+#else
 FNN_INLINE vec v_max(vec a, vec b) { return FN(v_choose)(a > b, a, b); }
 FNN_INLINE vec v_min(vec a, vec b) { return FN(v_choose)(a < b, a, b); }
+#endif
+#if !REAL_IS_F64
+/* 2^n, where the low bits of t hold n + 127, the exponent of a float */
+FNN_INLINE vec v_power_of_2(vec t)
+{
+    typedef uint32_t bits __attribute__((vector_size(VBYTES)));
+    return (vec)((bits)t << 23);
+}
+#endif
 /* Halves on halves: a sum from left to right would wait for each addition. */
 typedef REAL FN(sixteen_bytes) __attribute__((vector_size(16)));
 FNN_INLINE REAL FN(sum_of_sixteen_bytes)(FN(sixteen_bytes) v)
@@ -83,7 +120,19 @@ FNN_INLINE REAL v_sum(vec v)
 #endif
     return FN(sum_of_sixteen_bytes)(part[0]);
 }
-FNN_INLINE REAL v_hmax(vec v) { REAL s = v[0]; for (fnn_size i = 1; i < VL; i++) s = v[i] > s ? v[i] : s; return s; }
+FNN_INLINE REAL v_hmax(vec v)
+{
+    REAL s[VBYTES / sizeof(REAL)];
+    v_store(s, v);
+    for (int half = VBYTES / (int)sizeof(REAL) / 2; half >= 4; half /= 2)
+        for (int i = 0; i < half; i++)
+            s[i] = s[i] > s[i + half] ? s[i] : s[i + half];
+#if VBYTES > 16 || !REAL_IS_F64                                   /* four elements or more */
+    s[0] = s[0] > s[2] ? s[0] : s[2];
+    s[1] = s[1] > s[3] ? s[1] : s[3];
+#endif
+    return s[0] > s[1] ? s[0] : s[1];
+}
 #else
 typedef REAL vec;
 FNN_INLINE vec v_load(const REAL *p) { return *p; }
@@ -91,6 +140,14 @@ FNN_INLINE void v_store(REAL *p, vec v) { *p = v; }
 FNN_INLINE vec v_set(REAL s) { return s; }
 FNN_INLINE vec v_max(vec a, vec b) { return a > b ? a : b; }
 FNN_INLINE vec v_min(vec a, vec b) { return a < b ? a : b; }
+#if !REAL_IS_F64
+FNN_INLINE vec v_power_of_2(vec t)
+{
+    union { float real; uint32_t bits; } u = { t };
+    u.bits <<= 23;
+    return u.real;
+}
+#endif
 FNN_INLINE REAL v_sum(vec v) { return v; }
 FNN_INLINE REAL v_hmax(vec v) { return v; }
 #endif

@@ -11,9 +11,11 @@
  * Layout     A strip is what is worked on at once: one vector that lies contiguous (inner = 1), or up to STRIP positions that are
  *            neighbours in memory (inner > 1). So both are read along memory and vectorised, along the axis or across it.
  * Method     Subtract the largest element, so that no exponential overflows and at least one is 1. The passes over a strip follow each
- *            other while it is in cache: memory is read once and written once. log p = (x - top) - log total, in that order, so that
- *            nothing is lost when x is large. Cross entropy writes no probabilities: backward computes them again from top and total,
- *            which is cheaper than a pass through memory.
+ *            other while it is in cache: memory is read once and written once. Of contiguous rows three are in work at once: while one's
+ *            exponentials are summed, the largest element of the next is found and the one before is finished, because these are loads and
+ *            stores and the exponentials are arithmetic. log p = (x - top) - log total, in that order, so that nothing is lost when x is
+ *            large. Cross entropy writes no probabilities: backward computes them again from top and total, which is cheaper than a pass
+ *            through memory.
  * Cost       one exp an element forward; backward none (softmax) or one.
  * Threads    blocks of strips. A loss is summed in double, by blocks cut by size and added in order.
  * Reference  fastnn/reference/softmax.py, fastnn/reference/cross_entropy.py
@@ -48,15 +50,9 @@ static inline void fnn_find_strip(const fnn_strips *cut, fnn_size s, fnn_size *a
 typedef struct { fnn_strips cut; void *y; const void *a, *b; int log; } fnn_softmax_args;
 #endif
 
-/* top[j] = max_c x[c,j] and total[j] = sum_c exp(x[c,j] - top[j]); the exponentials go to e unless it is NULL. */
+/* top[j] = max_c x[c,j] and total[j] = sum_c exp(x[c,j] - top[j]) of neighbouring positions; the exponentials go to e unless it is NULL. */
 FNN_INLINE void FN(strip_sums)(REAL *top, REAL *total, REAL *e, const REAL *x, fnn_size axis, fnn_size inner, fnn_size width)
 {
-    if (inner == 1) {
-        top[0] = FN(row_max)(x, axis);
-        FN(row_ask_next)(x, axis);
-        total[0] = e ? FN(row_exp)(e, x, 1, top[0], axis) : FN(row_sum_exp)(x, top[0], axis);
-        return;
-    }
     for (fnn_size j = 0; j < width; j++) {
         top[j] = -(REAL)INFINITY;
         total[j] = 0;
@@ -75,38 +71,60 @@ FNN_INLINE void FN(strip_sums)(REAL *top, REAL *total, REAL *e, const REAL *x, f
 
 /* ---- softmax and log-softmax --------------------------------------------------------------------------------------------- */
 
+static void FN(softmax_rows)(REAL *y, const REAL *x, fnn_size axis, fnn_size rows)
+{
+    REAL next_top = FN(row_max)(x, axis), factor = 0, *before = NULL;
+    for (fnn_size k = 0; k < rows; k++, y += axis, x += axis) {
+        const REAL top = next_top;
+        factor = 1 / FN(row_exp_between)(y, x, top, k + 1 < rows ? x + axis : x, &next_top, before, factor, axis);
+        before = y;
+    }
+    for (fnn_size c = 0; c < axis; c++)
+        before[c] *= factor;
+}
+
+static void FN(log_softmax_rows)(REAL *y, const REAL *x, fnn_size axis, fnn_size rows)
+{
+    REAL next_top = FN(row_max)(x, axis), top = 0, log_total = 0, *done = NULL;
+    for (fnn_size k = 0; k < rows; k++, y += axis, x += axis) {
+        const REAL before_top = top;
+        top = next_top;
+        const REAL total = FN(row_sum_exp)(x, top, k + 1 < rows ? x + axis : x, &next_top, axis, done, k > 0 ? x - axis : x, before_top, log_total);
+        log_total = r_log(total);
+        done = y;
+    }
+    for (fnn_size c = 0; c < axis; c++)
+        done[c] = (x[c - axis] - top) - log_total;
+}
+
 static void FN(softmax_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const fnn_softmax_args *args = ctx;
     const fnn_size axis = args->cut.axis, inner = args->cut.inner;
+    if (inner == 1) {
+        (args->log ? FN(log_softmax_rows) : FN(softmax_rows))((REAL *)args->y + begin * axis, (const REAL *)args->a + begin * axis,
+                                                               axis, end - begin);
+        return;
+    }
     REAL top[STRIP], total[STRIP];
     for (fnn_size s = begin; s < end; s++) {
         fnn_size at, first, width;
         fnn_find_strip(&args->cut, s, &at, &first, &width);
         REAL *restrict y = (REAL *)args->y + at;
         const REAL *restrict x = (const REAL *)args->a + at;
+        FN(strip_sums)(top, total, args->log ? NULL : y, x, axis, inner, width);
         if (args->log) {
-            FN(strip_sums)(top, total, NULL, x, axis, inner, width);
             for (fnn_size j = 0; j < width; j++)
                 total[j] = r_log(total[j]);
-            if (inner == 1)
-                for (fnn_size c = 0; c < axis; c++)
-                    y[c] = (x[c] - top[0]) - total[0];
-            else
-                for (fnn_size c = 0; c < axis; c++)
-                    for (fnn_size j = 0; j < width; j++)
-                        y[c * inner + j] = (x[c * inner + j] - top[j]) - total[j];
+            for (fnn_size c = 0; c < axis; c++)
+                for (fnn_size j = 0; j < width; j++)
+                    y[c * inner + j] = (x[c * inner + j] - top[j]) - total[j];
         } else {
-            FN(strip_sums)(top, total, y, x, axis, inner, width);
             for (fnn_size j = 0; j < width; j++)
                 total[j] = 1 / total[j];
-            if (inner == 1)
-                for (fnn_size c = 0; c < axis; c++)
-                    y[c] *= total[0];
-            else
-                for (fnn_size c = 0; c < axis; c++)
-                    for (fnn_size j = 0; j < width; j++)
-                        y[c * inner + j] *= total[j];
+            for (fnn_size c = 0; c < axis; c++)
+                for (fnn_size j = 0; j < width; j++)
+                    y[c * inner + j] *= total[j];
         }
     }
 }
@@ -223,6 +241,7 @@ static void FN(cross_entropy_forward_block)(void *ctx, fnn_size begin, fnn_size 
     double sum = 0, divisors = 0;
     /* Of contiguous rows, a few at a time: a logarithm after each would keep the exponentials of the next waiting. */
     const fnn_size together = inner == 1 ? ENTROPY_ROWS : 1;
+    REAL next_top = inner == 1 ? FN(row_max)(args->x + begin * axis, axis) : 0;
     for (fnn_size s = begin; s < end; s += together) {
         const fnn_size rows = end - s < together ? end - s : together;
         fnn_size at, first, width;
@@ -230,8 +249,14 @@ static void FN(cross_entropy_forward_block)(void *ctx, fnn_size begin, fnn_size 
         const fnn_size positions = inner == 1 ? rows : width;           /* rows: one position each, axis elements apart */
         const REAL *x = args->x + at, *target = args->target ? args->target + at : NULL;
         REAL *top = args->top + first, *total = args->total + first, logs[STRIP];
-        for (fnn_size k = 0; k < rows; k++)
-            FN(strip_sums)(top + k, total + k, NULL, x + k * axis, axis, inner, width);
+        if (inner == 1)
+            for (fnn_size k = 0; k < rows; k++) {
+                const REAL *row = x + k * axis;
+                top[k] = next_top;
+                total[k] = FN(row_sum_exp)(row, top[k], s + k + 1 < end ? row + axis : row, &next_top, axis, NULL, NULL, 0, 0);
+            }
+        else
+            FN(strip_sums)(top, total, NULL, x, axis, inner, width);
         for (fnn_size j = 0; j < positions; j++)
             logs[j] = r_log(total[j]);
         for (fnn_size j = 0; j < positions; j++) {

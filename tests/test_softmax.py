@@ -10,6 +10,8 @@ FUNCTIONS = {"softmax": F.softmax, "log_softmax": F.log_softmax}
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
 both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
 both_backends = pytest.mark.parametrize("backend", ["kernels", "reference"])
+LEVELS = [name for name, (_, runs) in nn.kernels.compiled.levels().items() if runs] if nn.kernels.compiled else []
+every_level = pytest.mark.parametrize("level", LEVELS)
 
 
 def test_by_hand():
@@ -143,3 +145,27 @@ def test_like_pytorch(shape, scale, dtype):
 def test_in_a_graph():
     assert nn.testing.gradcheck(lambda x: F.softmax(x, 1), np.random.default_rng(6).standard_normal((4, 5)))
     assert nn.testing.gradcheck(lambda x: F.log_softmax(x, 0), np.random.default_rng(7).standard_normal((4, 5)))
+
+
+# ---- rows that are in work together ---------------------------------------------------------------------------------------------------
+@every_level
+@pytest.mark.parametrize("n", [1, 7, 8, 31, 32, 33, 67, 200])
+def test_rows_do_not_leak_into_their_neighbours(level, n):
+    """The kernels work on three rows at once: one of NaN, of infinities or of large numbers must not show in the rows around it."""
+    rng = np.random.default_rng(n)
+    x = rng.standard_normal((7, n)).astype(np.float32)
+    x[1], x[3], x[5] = np.nan, -np.inf, rng.standard_normal(n) * 1e4
+    label = rng.integers(0, n, 7)
+    with nn.use_isa(level), nn.use_backend("kernels"):
+        p, lp = F.softmax(nn.tensor(x), 1).data, F.log_softmax(nn.tensor(x), 1).data
+        loss = F.cross_entropy(nn.tensor(x), nn.tensor(label), reduction="none").data
+        alone = [F.cross_entropy(nn.tensor(x[k : k + 1]), nn.tensor(label[k : k + 1]), reduction="none").data for k in range(7)]
+    assert np.isnan(p[[1, 3]]).all() and np.isnan(lp[[1, 3]]).all() and np.isnan(loss[[1, 3]]).all()
+    good = [0, 2, 4, 5, 6]
+    wide = x[good].astype(np.float64)
+    top = wide.max(1, keepdims=True)
+    want = (wide - top) - np.log(np.exp(wide - top).sum(1, keepdims=True))
+    np.testing.assert_allclose(lp[good], want, rtol=3e-7, atol=1e-6)
+    np.testing.assert_allclose(p[good], np.exp(want), rtol=2e-6, atol=1e-37)
+    np.testing.assert_allclose(loss[good], -want[np.arange(5), label[good]], rtol=3e-7, atol=1e-6)
+    np.testing.assert_array_equal(loss, np.concatenate(alone))            # and no bit depends on which rows are neighbours
