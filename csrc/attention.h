@@ -22,7 +22,7 @@ typedef struct {
 } fnn_attention;
 #endif
 
-/* y; top, total [items][T] are kept for backward: the largest score (before `scale` unless a mask is added or scale <= 0), and the sum
+/* y; top, total [items][T] are kept for backward: the largest score (before `scale` unless a mask is added or scale <= 1e-30), and the sum
  * of exp(scale (score - top)). A query with no allowed key gives zeros. Takes 1 MiB of scratch. */
 KERNEL(attention_forward, REAL *y, REAL *top, REAL *total, const REAL *q, const REAL *k, const REAL *v, const fnn_attention *about)
 

@@ -9,7 +9,7 @@
  * Method     A block of queries is copied, transposed, and then passes all keys tile by tile; attention_tile.tmpl.h tells how a tile lies and
  *            how its products are computed. Forward keeps the largest score so far and the sum of exponentials so far; when the largest
  *            grows, what is in y and in the sum is scaled down ("online softmax"). Exponentials are powers of two, 2^(log2(e) scale
- *            (s - top)), one factor instead of two. Backward computes each tile's scores again from q and k: cheaper than storing them.
+ *            (s - top)): one factor, in one rounding. Backward computes each tile's scores again from q and k: cheaper than storing them.
  *            What a causal mask hides is skipped, tile by tile and, within the tiles on the diagonal, register tile by register tile.
  *            One or two queries go one by one, row by row: attention_few.tmpl.h.
  * Cost       forward 2 T U (HS + HV) flop and T U exponentials an item; backward 2.5 times the flop. Causal: half of both.
@@ -52,6 +52,10 @@ typedef struct { fnn_size item, t, queries, u, keys, lanes, ahead; } fnn_tile;
 #include "gemm_pack.tmpl.h"
 #include "attention_tile.tmpl.h"
 
+#define ONES_16 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
+static const REAL FN(attention_ones)[TILE_T] = { ONES_16, ONES_16, ONES_16, ONES_16 };
+#undef ONES_16
+
 typedef struct {
     const fnn_attention *about;
     REAL *y, *top, *total, *dq, *dk, *dv, *dmask;
@@ -85,13 +89,13 @@ static void FN(attention_products)(REAL *tile, const REAL *rows, fnn_size rs, RE
                                    fnn_size width, const fnn_tile *at)
 {
     if (width <= TILE_C) {
-        FN(attention_scores)(tile, rows, rs, turned, at->keys, at->lanes, width, 0, at->ahead);
+        FN(attention_scores)(tile, rows, rs, turned, at->keys, at->lanes, width, NULL, at->ahead);
         return;
     }
     for (fnn_size c = 0; c < width; c += TILE_C) {
         const fnn_size here = gemm_min(TILE_C, width - c);
         FN(attention_turn)(turned, block + c, block_rs, at->queries, here);
-        FN(attention_scores)(tile, rows + c, rs, turned, at->keys, at->lanes, here, c > 0, at->ahead);
+        FN(attention_scores)(tile, rows + c, rs, turned, at->keys, at->lanes, here, c > 0 ? FN(attention_ones) : NULL, at->ahead);
     }
 }
 
@@ -103,15 +107,22 @@ static inline fnn_size FN(attention_seen)(const fnn_tile *at, fnn_size j) { retu
 /* Up to which row products read these columns, beyond the rows that are seen: to the end of a panel that begins before. */
 static inline fnn_size FN(attention_rest)(const fnn_tile *at, fnn_size seen) { return gemm_min(at->keys, seen + GEMM_MR); }
 
-/* Products become scores: the mask is added, and what is not allowed becomes -infinity. Returns the factor that is still to be applied. */
-static REAL FN(attention_mask)(const fnn_attention *a, const FN(attention_room) *room, const fnn_tile *at)
+/* Whether products are scaled before the largest is looked for; otherwise in the exponent, with the factor from e to 2. */
+static inline int FN(attention_scaled)(const fnn_attention *a) { return a->mask_kind == FNN_ADD_MASK || !(a->scale > 1e-30); }
+
+/* What scores are multiplied by in the exponent. */
+static inline REAL FN(attention_factor)(const fnn_attention *a)
 {
-    REAL scale = (REAL)a->scale, *restrict s = room->s;
-    if (a->mask_kind == FNN_ADD_MASK || !(scale > 0)) {
+    return (FN(attention_scaled)(a) ? 1 : (REAL)a->scale) * (REAL)1.44269504088896341;
+}
+
+/* Products become scores: the mask is added, and what is not allowed becomes -infinity. */
+static void FN(attention_mask)(const fnn_attention *a, const FN(attention_room) *room, const fnn_tile *at)
+{
+    REAL *restrict s = room->s;
+    if (FN(attention_scaled)(a))
         for (fnn_size i = 0; i < at->keys * TILE_T; i++)
-            s[i] *= scale;
-        scale = 1;
-    }
+            s[i] *= (REAL)a->scale;
     if (a->mask_kind != FNN_NO_MASK) {
         const fnn_size from = a->mask_at[at->item] + at->t * a->mask_rs + at->u * a->mask_cs;
         const REAL *restrict mask = room->factors;
@@ -135,7 +146,6 @@ static REAL FN(attention_mask)(const fnn_attention *a, const FN(attention_room) 
                 s[i] = mask[i] != 0 ? s[i] : -(REAL)INFINITY;
         }
     }
-    return scale;
 }
 
 /* The causal edge in columns [j, j + GEMM_NR) of a tile, up to row `seen`: what column j + c may not see, the rows from j + c + ahead + 1 on,
@@ -172,6 +182,7 @@ static void FN(attention_dropout)(const fnn_attention *a, const FN(attention_roo
 static void FN(attention_weights)(REAL *restrict s, REAL *restrict top, REAL *restrict total, REAL *restrict shrink, REAL factor,
                                   fnn_size seen, fnn_size keys)
 {
+    const REAL least = -127 / factor;
     REAL now[GEMM_NV * GEMM_VL], base[GEMM_NV * GEMM_VL], sum[GEMM_NV * GEMM_VL];
     for (fnn_size j = 0; j < GEMM_NR; j++) {
         now[j] = top[j];
@@ -189,13 +200,13 @@ static void FN(attention_weights)(REAL *restrict s, REAL *restrict top, REAL *re
             now[j] = r_max(s[u * TILE_T + j], now[j]);
     for (fnn_size j = 0; j < GEMM_NR; j++) {
         base[j] = now[j] == -(REAL)INFINITY ? 0 : now[j];       /* so that where nothing is allowed exp gives 0, and NaN stays */
-        const REAL less = FN(exp2_of_negative)((top[j] - base[j]) * factor);
+        const REAL less = FN(exp2_of_scaled)(top[j] - base[j], factor, least);
         shrink[j] = now[j] > top[j] ? less : 1;
         top[j] = now[j];
     }
     for (u = 0; u < seen; u++)
         for (fnn_size j = 0; j < GEMM_NR; j++) {
-            const REAL p = FN(exp2_of_negative)((s[u * TILE_T + j] - base[j]) * factor);
+            const REAL p = FN(exp2_of_scaled)(s[u * TILE_T + j] - base[j], factor, least);
             s[u * TILE_T + j] = p;
             sum[j] += p;
         }
@@ -212,7 +223,8 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_attention *a = args->about;
     const fnn_size blocks = gemm_parts(a->T, TILE_T);
     const FN(attention_room) room = FN(attention_open)(a, 0);
-    REAL top[TILE_T], total[TILE_T], shrink[TILE_T];
+    const REAL factor = FN(attention_factor)(a);
+    REAL top[TILE_T], total[TILE_T], shrink[TILE_T], share[TILE_T];
     for (fnn_size b = begin; b < end; b++) {
         fnn_tile at = { .item = b / blocks, .t = b % blocks * TILE_T };
         at.queries = gemm_min(TILE_T, a->T - at.t);
@@ -230,30 +242,28 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
             at.keys = gemm_min(TILE_U, seen - at.u);
             at.ahead = a->causal ? at.t - at.u : TILE_U;
             FN(attention_products)(room.s, k + at.u * a->k.rs, a->k.rs, room.q, q, a->q.rs, a->HS, &at);
-            const REAL factor = FN(attention_mask)(a, &room, &at) * (REAL)1.44269504088896341;
+            FN(attention_mask)(a, &room, &at);
             for (fnn_size j = 0; j < at.lanes; j += GEMM_NR) {
                 const fnn_size rows = FN(attention_seen)(&at, j);
                 FN(attention_edge)(room.s, &at, j, rows, -(REAL)INFINITY);
                 FN(attention_weights)(room.s + j, top + j, total + j, shrink + j, factor, rows, FN(attention_rest)(&at, rows));
             }
-            for (fnn_size t = 0; t < at.queries && at.u > 0; t++)
-                if (shrink[t] != 1)
-                    for (fnn_size j = 0; j < a->HV; j++)
-                        y[t * a->y.rs + j] *= shrink[t];
+            if (at.u + TILE_U >= seen)                          /* the last tile: divide by the sums */
+                for (fnn_size t = 0; t < at.queries; t++) {
+                    share[t] = total[t] == 0 ? 0 : 1 / total[t];
+                    shrink[t] *= share[t];
+                }
             if (a->dropout > 0) {
                 FN(attention_dropout)(a, &room, &at);
                 for (fnn_size i = 0; i < at.keys * TILE_T; i++)
                     room.s[i] *= room.factors[i];
             }
-            FN(attention_by_query)(y, a->y.rs, room.s, v + at.u * a->v.rs, a->v.rs, at.queries, at.keys, a->HV, at.u > 0, at.ahead);
+            FN(attention_by_query)(y, a->y.rs, room.s, v + at.u * a->v.rs, a->v.rs, at.queries, at.keys, a->HV,
+                                   at.u > 0 ? shrink : NULL, at.u + TILE_U < seen ? FN(attention_ones) : share, at.ahead);
         }
         for (fnn_size t = 0; t < at.queries; t++) {
-            REAL *restrict row = y + t * a->y.rs;
             if (total[t] == 0)                                  /* no key was allowed */
-                memset(row, 0, (size_t)a->HV * sizeof(REAL));
-            const REAL share = total[t] == 0 ? 0 : 1 / total[t];
-            for (fnn_size j = 0; j < a->HV; j++)
-                row[j] *= share;
+                memset(y + t * a->y.rs, 0, (size_t)a->HV * sizeof(REAL));
             args->top[at.item * a->T + at.t + t] = top[t];
             args->total[at.item * a->T + at.t + t] = total[t];
         }
@@ -277,27 +287,27 @@ void FN(attention_forward)(REAL *y, REAL *top, REAL *total, const REAL *q, const
 
 /* ---- backward ------------------------------------------------------------------------------------------------------------ */
 
-/* Columns [0, GEMM_NR) of a tile: p holds scores and becomes d p (what multiplied v), ds holds dy v^T and becomes `outer` times ds.
- * d is NULL without dropout. Rows from `seen` on become 0. */
+/* Columns [0, GEMM_NR) of a tile: p holds scores and becomes d p (what multiplied v), ds holds dy v^T and becomes ds. d is NULL without
+ * dropout; Rows from `seen` on become 0. */
 static void FN(attention_weights_backward)(REAL *restrict p, REAL *restrict ds, const REAL *restrict d, const REAL *restrict top,
-                                           const REAL *restrict share, const REAL *restrict pull, REAL factor, REAL outer,
-                                           fnn_size seen, fnn_size keys)
+                                           const REAL *restrict share, const REAL *restrict pull, REAL factor, fnn_size seen, fnn_size keys)
 {
+    const REAL least = -127 / factor;
     fnn_size u = 0;
     if (d)
         for (; u < seen; u++)
             for (fnn_size j = 0; j < GEMM_NR; j++) {
                 const fnn_size i = u * TILE_T + j;
-                const REAL weight = FN(exp2_of_negative)((p[i] - top[j]) * factor) * share[j];
-                ds[i] = weight * (ds[i] * d[i] - pull[j]) * outer;
+                const REAL weight = FN(exp2_of_scaled)(p[i] - top[j], factor, least) * share[j];
+                ds[i] = weight * (ds[i] * d[i] - pull[j]);
                 p[i] = weight * d[i];
             }
     else
         for (; u < seen; u++)
             for (fnn_size j = 0; j < GEMM_NR; j++) {
                 const fnn_size i = u * TILE_T + j;
-                const REAL weight = FN(exp2_of_negative)((p[i] - top[j]) * factor) * share[j];
-                ds[i] = weight * (ds[i] - pull[j]) * outer;     /* forward was  p = exp(s) / sum exp(s) */
+                const REAL weight = FN(exp2_of_scaled)(p[i] - top[j], factor, least) * share[j];
+                ds[i] = weight * (ds[i] - pull[j]);             /* forward was  p = exp(s) / sum exp(s) */
                 p[i] = weight;
             }
     for (; u < keys; u++)
@@ -334,7 +344,9 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
     const fnn_size HS = a->HS, HV = a->HV, first = item * a->T;
     const REAL *q = args->q + a->q.at[item], *k = args->k + a->k.at[item], *v = args->v + a->v.at[item], *dy = args->dy + a->dy.at[item];
     const REAL *y = args->y + a->y.at[item];
-    REAL top[TILE_T], share[TILE_T], pull[TILE_T];
+    REAL top[TILE_T], share[TILE_T], pull[TILE_T], scales[TILE_T];
+    for (fnn_size i = 0; i < TILE_T; i++)
+        scales[i] = (REAL)a->scale;
     fnn_size begun = u_begin;                                    /* keys before it have something in dk and dv already */
     dq = dq ? dq + a->dq.at[item] : NULL;
     dk = dk ? dk + a->dk.at[item] : NULL;
@@ -344,6 +356,7 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
         FN(attention_clear)(dmask + t_begin * a->U, a->U, t_end - t_begin, a->U);
     }
     const FN(attention_room) room = FN(attention_open)(a, 1);
+    const REAL factor = FN(attention_factor)(a);
     for (fnn_size t = a->causal && u_begin > t_begin ? u_begin : t_begin; t < t_end; t += TILE_T) {   /* no query before u_begin sees it */
         fnn_tile at = { .item = item, .t = t, .queries = gemm_min(TILE_T, t_end - t) };
         at.lanes = gemm_parts(at.queries, VL) * VL;
@@ -368,7 +381,7 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
             const REAL *k_u = k + at.u * a->k.rs, *v_u = v + at.u * a->v.rs;
             FN(attention_products)(room.s, k_u, a->k.rs, room.q, q_t, a->q.rs, HS, &at);
             FN(attention_products)(room.ds, v_u, a->v.rs, room.dy, dy_t, a->dy.rs, HV, &at);
-            const REAL factor = FN(attention_mask)(a, &room, &at) * (REAL)1.44269504088896341;
+            FN(attention_mask)(a, &room, &at);
             if (a->dropout > 0)
                 FN(attention_dropout)(a, &room, &at);
             for (fnn_size j = 0; j < at.lanes; j += GEMM_NR) {
@@ -376,22 +389,22 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
                 FN(attention_edge)(room.s, &at, j, rows, -(REAL)INFINITY);
                 FN(attention_edge)(room.ds, &at, j, rows, 0);
                 FN(attention_weights_backward)(room.s + j, room.ds + j, a->dropout > 0 ? room.factors + j : NULL, top + j, share + j, pull + j,
-                                               factor, dmask ? 1 : (REAL)a->scale, rows, dmask ? at.keys : FN(attention_rest)(&at, rows));
+                                               factor, rows, dmask ? at.keys : FN(attention_rest)(&at, rows));
             }
-            if (dmask) {                                        /* which gets ds without the scale */
+            if (dmask) {
                 FN(gemm_pack)(room.beside, TILE_U, at.keys, at.keys, room.ds, TILE_T, 1, at.queries);
                 for (fnn_size j = 0; j < at.queries; j++)
                     memcpy(dmask + (t + j) * a->U + at.u, room.beside + j * TILE_U, (size_t)at.keys * sizeof(REAL));
-                for (fnn_size i = 0; i < at.keys * TILE_T; i++)
-                    room.ds[i] *= (REAL)a->scale;
             }
             const fnn_size added = gemm_max(0, gemm_min(at.keys, begun - at.u));       /* rows of dk and dv that have begun */
             if (dv)     /* forward was  y = (d p) v */
-                FN(attention_by_key)(dv + at.u * a->dv.rs, a->dv.rs, room.s, dy_t, a->dy.rs, at.queries, at.keys, HV, added, at.ahead);
+                FN(attention_by_key)(dv + at.u * a->dv.rs, a->dv.rs, room.s, dy_t, a->dy.rs, at.queries, at.keys, HV, added, 1, at.ahead);
             if (dk)     /* forward was  s = scale q k^T */
-                FN(attention_by_key)(dk + at.u * a->dk.rs, a->dk.rs, room.ds, q_t, a->q.rs, at.queries, at.keys, HS, added, at.ahead);
+                FN(attention_by_key)(dk + at.u * a->dk.rs, a->dk.rs, room.ds, q_t, a->q.rs, at.queries, at.keys, HS, added, (REAL)a->scale,
+                                     at.ahead);
             if (dq)
-                FN(attention_by_query)(dq + t * a->dq.rs, a->dq.rs, room.ds, k_u, a->k.rs, at.queries, at.keys, HS, at.u > u_begin, at.ahead);
+                FN(attention_by_query)(dq + t * a->dq.rs, a->dq.rs, room.ds, k_u, a->k.rs, at.queries, at.keys, HS,
+                                       at.u > u_begin ? FN(attention_ones) : NULL, scales, at.ahead);
         }
         begun = gemm_max(begun, seen);
     }

@@ -54,15 +54,14 @@ static void FN(attention_few_query)(const FN(attention_args) *args, fnn_size ite
     const fnn_size seen = fnn_keys_seen(a, t + 1);
     const REAL *q = args->q + a->q.at[item] + t * a->q.rs, *k = args->k + a->k.at[item], *v = args->v + a->v.at[item];
     REAL *y = args->y + a->y.at[item] + t * a->y.rs, s[TILE_U], top = -(REAL)INFINITY, total = 0;
-    const int scaled = a->mask_kind == FNN_ADD_MASK || !(a->scale > 0);      /* before the largest is looked for, or in the exponent */
-    const REAL scale = scaled ? (REAL)a->scale : 1, factor = (scaled ? 1 : (REAL)a->scale) * (REAL)1.44269504088896341;
+    const REAL factor = FN(attention_factor)(a), least = -127 / factor;
     memset(y, 0, (size_t)a->HV * sizeof(REAL));
     for (fnn_size u = 0; u < seen; u += TILE_U) {
         const fnn_size keys = gemm_min(TILE_U, seen - u);
         FN(attention_few_scores)(s, q, k + u * a->k.rs, a->k.rs, keys, a->HS);
-        if (scaled)
+        if (FN(attention_scaled)(a))
             for (fnn_size i = 0; i < keys; i++)
-                s[i] *= scale;
+                s[i] *= (REAL)a->scale;
         if (a->mask_kind != FNN_NO_MASK) {
             const fnn_size from = a->mask_at[item] + t * a->mask_rs + u * a->mask_cs;
             for (fnn_size i = 0; i < keys; i++)
@@ -72,11 +71,11 @@ static void FN(attention_few_query)(const FN(attention_args) *args, fnn_size ite
                     s[i] = -(REAL)INFINITY;
         }
         const REAL now = r_max(FN(row_max)(s, keys), top), base = now == -(REAL)INFINITY ? 0 : now;
-        const REAL shrink = now > top ? FN(exp2_of_negative)((top - base) * factor) : 1;
+        const REAL shrink = now > top ? FN(exp2_of_scaled)(top - base, factor, least) : 1;
         REAL sum = 0;
 #pragma omp simd reduction(+ : sum)
         for (fnn_size i = 0; i < keys; i++) {
-            s[i] = FN(exp2_of_negative)((s[i] - base) * factor);
+            s[i] = FN(exp2_of_scaled)(s[i] - base, factor, least);
             sum += s[i];
         }
         top = now;

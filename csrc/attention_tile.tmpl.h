@@ -21,6 +21,8 @@
  *     FROM_ROWS   a is k or v: rows rs apart; b the block of queries and c a tile
  *     BY_ROWS     a is a tile, its row i with the sum running along it; b and c anywhere
  *     BY_COLUMNS  a is a tile, its column i
+ * On the way out, c becomes  c + a b  FROM_ROWS,  c + times[0] a b  BY_ROWS,  row i keep[i] c + times[i] a b  BY_COLUMNS. Where keep is NULL
+ * c is not read, as if it were 0.
  */
 #define ATTENTION_STEP(p)                                                                                                      \
     do {                                                                                                                       \
@@ -42,7 +44,7 @@
     } while (0)
 
 FNN_INLINE void FN(attention_micro)(const int kind, const fnn_size mr, const fnn_size nv, REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa,
-                                    const REAL *b, fnn_size rsb, fnn_size k, int add)
+                                    const REAL *b, fnn_size rsb, fnn_size k, const REAL *keep, const REAL *times)
 {
     vec acc[GEMM_MR][GEMM_NV];
     const REAL *base[5] = { a, a + 3 * rsa, a + 6 * rsa, a + 9 * rsa, a + 12 * rsa };
@@ -62,25 +64,34 @@ FNN_INLINE void FN(attention_micro)(const int kind, const fnn_size mr, const fnn
         ATTENTION_STEP(0);
         ATTENTION_NEXT(1);
     }
+    const REAL all = kind == BY_ROWS ? times[0] : 1;
 #pragma GCC unroll 16
-    for (fnn_size i = 0; i < mr; i++)
+    for (fnn_size i = 0; i < mr; i++) {
+        const vec x = v_set(kind == BY_COLUMNS ? times[i] : all), y = v_set(kind == BY_COLUMNS && keep ? keep[i] : 1);
+        REAL *to = c + i * rsc;
 #pragma GCC unroll 2
         for (fnn_size j = 0; j < nv; j++)
-            v_store(c + i * rsc + j * VL, add ? acc[i][j] + v_load(c + i * rsc + j * VL) : acc[i][j]);
+            if (keep)
+                v_store(to + j * VL, (kind == BY_COLUMNS ? y * v_load(to + j * VL) : v_load(to + j * VL))
+                                     + (kind == FROM_ROWS ? acc[i][j] : x * acc[i][j]));
+            else
+                v_store(to + j * VL, kind == FROM_ROWS ? acc[i][j] : x * acc[i][j]);
+    }
 }
 
-typedef void FN(attention_micro_fn)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, const REAL *b, fnn_size rsb, fnn_size k, int add);
+typedef void FN(attention_micro_fn)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, const REAL *b, fnn_size rsb, fnn_size k,
+                                   const REAL *keep, const REAL *times);
 
 #define ATTENTION_MICRO(mr, nv)                                                                                                          \
     static void FN(attention_from_rows_##nv##_##mr)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, const REAL *b, fnn_size rsb,      \
-                                                    fnn_size k, int add)                                                                 \
-    { (void)rsc; (void)rsb; FN(attention_micro)(FROM_ROWS, mr, nv, c, TILE_T, a, rsa, b, TILE_T, k, add); }                              \
+                                                    fnn_size k, const REAL *keep, const REAL *times)                                     \
+    { (void)rsc; (void)rsb; FN(attention_micro)(FROM_ROWS, mr, nv, c, TILE_T, a, rsa, b, TILE_T, k, keep, times); }                      \
     static void FN(attention_by_rows_##nv##_##mr)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, const REAL *b, fnn_size rsb,        \
-                                                  fnn_size k, int add)                                                                   \
-    { (void)rsa; FN(attention_micro)(BY_ROWS, mr, nv, c, rsc, a, TILE_T, b, rsb, k, add); }                                              \
+                                                  fnn_size k, const REAL *keep, const REAL *times)                                       \
+    { (void)rsa; FN(attention_micro)(BY_ROWS, mr, nv, c, rsc, a, TILE_T, b, rsb, k, keep, times); }                                      \
     static void FN(attention_by_columns_##nv##_##mr)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, const REAL *b, fnn_size rsb,     \
-                                                     fnn_size k, int add)                                                                \
-    { (void)rsa; FN(attention_micro)(BY_COLUMNS, mr, nv, c, rsc, a, 1, b, rsb, k, add); }
+                                                     fnn_size k, const REAL *keep, const REAL *times)                                    \
+    { (void)rsa; FN(attention_micro)(BY_COLUMNS, mr, nv, c, rsc, a, 1, b, rsb, k, keep, times); }
 #define ATTENTION_MICROS(mr) ATTENTION_MICRO(mr, 1) ATTENTION_MICRO(mr, 2)
 ATTENTION_MICROS(1) ATTENTION_MICROS(2) ATTENTION_MICROS(3) ATTENTION_MICROS(4) ATTENTION_MICROS(5) ATTENTION_MICROS(6)
 #define ATTENTION_LIST_6(kind) FN(kind##_1), FN(kind##_2), FN(kind##_3), FN(kind##_4), FN(kind##_5), FN(kind##_6)
@@ -117,7 +128,7 @@ static inline fnn_size FN(attention_panel)(fnn_size m, fnn_size i, fnn_size *row
 }
 
 /* s[m][TILE_T] = a[m][k] b[k][TILE_T], for the first `lanes` columns, a multiple of VL. */
-static void FN(attention_scores)(REAL *s, const REAL *a, fnn_size rsa, const REAL *b, fnn_size m, fnn_size lanes, fnn_size k, int accumulate,
+static void FN(attention_scores)(REAL *s, const REAL *a, fnn_size rsa, const REAL *b, fnn_size m, fnn_size lanes, fnn_size k, const REAL *keep,
                                  fnn_size ahead)
 {
     for (fnn_size i = 0; i < gemm_parts(m, GEMM_MR); i++) {
@@ -125,7 +136,7 @@ static void FN(attention_scores)(REAL *s, const REAL *a, fnn_size rsa, const REA
         const fnn_size first = gemm_max(0, row - ahead) / VL * VL;        /* the first query that sees the panel's first key */
         for (fnn_size j = first; j < lanes; j += GEMM_NR)
             FN(attention_micros)[FROM_ROWS][lanes - j > VL][rows - 1](s + row * TILE_T + j, TILE_T, a + row * rsa, rsa, b + j, TILE_T, k,
-                                                                      accumulate);
+                                                                      keep, NULL);
     }
 }
 
@@ -148,45 +159,48 @@ static void FN(attention_close_right)(const FN(attention_right) *right)
         fnn_scratch_free(right->edge);
 }
 
-/* c[rows][n] (+)= sum over p in [from, to) of a's column p times row p of the right; rows <= GEMM_MR. */
+/* c[rows][n] (+)= sum over p in [from, to) of a's column p times row p of the right; rows <= GEMM_MR. keep, times: as
+ * above. */
 FNN_INLINE void FN(attention_rows)(REAL *c, fnn_size rsc, const REAL *a, int kind, const FN(attention_right) *right, fnn_size rows,
-                                   fnn_size from, fnn_size to, int accumulate)
+                                   fnn_size from, fnn_size to, const REAL *keep, const REAL *times)
 {
     const REAL *a_from = kind == BY_ROWS ? a + from : a + from * TILE_T, *b = right->b + from * right->rsb;
     const fnn_size k = to - from;
     for (fnn_size j = 0; j < right->whole; j += GEMM_NR)
-        FN(attention_micros)[kind][right->whole - j > VL][rows - 1](c + j, rsc, a_from, 0, b + j, right->rsb, k, accumulate);
+        FN(attention_micros)[kind][right->whole - j > VL][rows - 1](c + j, rsc, a_from, 0, b + j, right->rsb, k, keep, times);
     if (right->edge) {
         REAL edge[GEMM_MR * GEMM_VL];
-        FN(attention_micros)[kind][0][rows - 1](edge, VL, a_from, 0, right->edge + from * VL, VL, k, 0);
+        FN(attention_micros)[kind][0][rows - 1](edge, VL, a_from, 0, right->edge + from * VL, VL, k, NULL, times);
         for (fnn_size i = 0; i < rows; i++)
             for (fnn_size j = right->whole; j < right->n; j++)
-                c[i * rsc + j] = edge[i * VL + j - right->whole] + (accumulate ? c[i * rsc + j] : 0);
+                c[i * rsc + j] = edge[i * VL + j - right->whole] + (keep ? (kind == BY_ROWS ? 1 : keep[i]) * c[i * rsc + j] : 0);
     }
 }
 
-/* c[t,:] (+)= sum_u tile[u,t] b[u,:] */
+/* c[t,:] = (keep[t] c[t,:] +) times[t] sum_u tile[u,t] b[u,:] */
 static void FN(attention_by_query)(REAL *c, fnn_size rsc, const REAL *tile, const REAL *b, fnn_size rsb, fnn_size queries, fnn_size keys,
-                                   fnn_size n, int accumulate, fnn_size ahead)
+                                   fnn_size n, const REAL *keep, const REAL *times, fnn_size ahead)
 {
     const FN(attention_right) right = FN(attention_open_right)(b, rsb, n, keys);
     for (fnn_size i = 0; i < gemm_parts(queries, GEMM_MR); i++) {
         fnn_size rows, row = FN(attention_panel)(queries, i, &rows);
-        FN(attention_rows)(c + row * rsc, rsc, tile + row, BY_COLUMNS, &right, rows, 0, gemm_min(keys, row + rows + ahead), accumulate);
+        FN(attention_rows)(c + row * rsc, rsc, tile + row, BY_COLUMNS, &right, rows, 0, gemm_min(keys, row + rows + ahead),
+                           keep ? keep + row : NULL, times + row);
     }
     FN(attention_close_right)(&right);
 }
 
-/* c[u,:] (+)= sum_t tile[u,t] b[t,:]: added in the first `added` rows, stored in the others */
+/* c[u,:] (+)= times sum_t tile[u,t] b[t,:]: added in the first `added` rows, stored in the others */
 static void FN(attention_by_key)(REAL *c, fnn_size rsc, const REAL *tile, const REAL *b, fnn_size rsb, fnn_size queries, fnn_size keys,
-                                 fnn_size n, fnn_size added, fnn_size ahead)
+                                 fnn_size n, fnn_size added, REAL times, fnn_size ahead)
 {
     const FN(attention_right) right = FN(attention_open_right)(b, rsb, n, queries);
     for (int fresh = 0; fresh < 2; fresh++) {
         const fnn_size begin = fresh ? added : 0, m = fresh ? keys - added : added;
         for (fnn_size i = 0; i < gemm_parts(m, GEMM_MR); i++) {
             fnn_size rows, row = begin + FN(attention_panel)(m, i, &rows);
-            FN(attention_rows)(c + row * rsc, rsc, tile + row * TILE_T, BY_ROWS, &right, rows, gemm_max(0, row - ahead), queries, !fresh);
+            FN(attention_rows)(c + row * rsc, rsc, tile + row * TILE_T, BY_ROWS, &right, rows, gemm_max(0, row - ahead), queries,
+                               fresh ? NULL : &times, &times);
         }
     }
     FN(attention_close_right)(&right);

@@ -25,23 +25,25 @@ FNN_INLINE float FN(exp_of_negative)(float x)
 }
 #endif
 
-/* 2^x for x <= 0, as exactly; 1 at 0; 0 where the result would be below the normal numbers. NaN stays NaN. */
+/* 2^(factor d) for d <= 0 and factor > 0, within 1.5 ulp; 1 at 0; 0 where the result would be below the normal numbers. NaN stays NaN.
+ * least = -127 / factor, finite. */
 #if REAL_IS_F64
-FNN_INLINE double FN(exp2_of_negative)(double x) { return exp2(x); }
+FNN_INLINE double FN(exp2_of_scaled)(double d, double factor, double least) { (void)least; return exp2(d * factor); }
 #else
-FNN_INLINE float FN(exp2_of_negative)(float x)
+FNN_INLINE float FN(exp2_of_scaled)(float d, float factor, float least)
 {
     const float shift = 12582912.0f + 127.0f;                    /* as above; the low bits now hold n + 127, the exponent of 2^n */
-    union { float real; uint32_t bits; } sum = { x + shift }, power;
-    const float r = x - (sum.real - shift);
-    float q = 1.53533620e-4f;                                    /* 2^r = 1 + r q, |r| <= 1/2 */
-    q = q * r + 1.33988750e-3f;
-    q = q * r + 9.61843692e-3f;
-    q = q * r + 5.55033237e-2f;
-    q = q * r + 2.40226477e-1f;
-    q = q * r + 6.93147182e-1f;
+    d = d < least ? least : d;                                   /* where they are 0, and so is the power */
+    union { float real; uint32_t bits; } sum = { d * factor + shift }, power;
+    const float r = d * factor - (sum.real - shift);
+    float q = 1.32695376e-3f;                                    /* 2^r = 1 + r q, |r| <= 1/2 */
+    q = q * r + 9.67129227e-3f;
+    q = q * r + 5.55071086e-2f;
+    q = q * r + 2.40222469e-1f;
+    q = q * r + 6.93147004e-1f;
+    q = q * r + 1;
     power.bits = sum.bits << 23;
-    return x < -126.0f ? 0 : (1 + q * r) * power.real;
+    return q * power.real;
 }
 #endif
 
