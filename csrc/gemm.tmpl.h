@@ -38,7 +38,8 @@ enum {
     GEMM_KEEP_LEAST = 4, GEMM_KEEP = 64,            /* panels that are kept in half of the L2 cache: the least and the most */
     GEMM_DIRECT_A = 4, GEMM_DIRECT_B = 2,           /* an operand read by at most so many panels of the other one is not copied */
     GEMM_DIRECT_ROWS = 512,                         /* nor is B, up to so many rows of A, if its rows are */
-    GEMM_DIRECT_BYTES = 4096,                       /* no farther apart */
+    GEMM_DIRECT_SPLIT = 256,                        /* (or so many, if vectors of B lie across cache lines) */
+    GEMM_DIRECT_BYTES = 4096, GEMM_PASS_BYTES = 1024,   /* no farther apart; or than that, if a copy costs little (b_passes) */
     GEMM_SMALL_A = 1 << 16,                         /* bytes of A in a block of k that are kept while a wider B passes by */
     GEMM_STREAMS = 64, GEMM_STREAM_COLUMNS = 512,   /* rows of B in a block where A has few, and B's have so many elements */
     GEMM_PART_LEAST = 400000,                       /* multiply-adds worth a thread, */

@@ -280,8 +280,9 @@ static void FN(gemm_cut)(FN(gemm_plan) *plan)
 }
 
 /* Which operand is copied: A unless rows or columns are adjacent; B unless rows are. And those whose rows are so far apart, or at such
- * distances, that caches and page tables hold few of them, if they are read often. (For double there is no tile that reads A by rows:
- * fewer versions to build; and it loses up to a third where B is read as it lies, 512 cubed 65 against 101 GFLOP/s.) */
+ * distances, that caches and page tables hold few of them, if they are read often. Vectors across two cache lines, as in most arrays that
+ * NumPy allocates, are read less often. (For double there is no tile that reads A by rows: fewer versions to build; and it loses up to a
+ * third where B is read as it lies, 512 cubed 65 against 101 GFLOP/s.) */
 static void FN(gemm_choose)(FN(gemm_plan) *plan)
 {
     const FN(gemm_args) *g = plan->g;
@@ -291,11 +292,13 @@ static void FN(gemm_choose)(FN(gemm_plan) *plan)
         const int aliased = g->rsa * (fnn_size)sizeof(REAL) % 2048 == 0;
         plan->a_copied = !(by_rows && (a_seldom || !aliased)) && !(g->rsa == 1 && a_seldom);
     }
-    if (g->rsb != FNN_PACKED)
-        plan->b_copied = g->csb != 1 || !(b_seldom || (!REAL_IS_F64 && g->m <= GEMM_DIRECT_ROWS &&
-                                                       g->rsb * (fnn_size)sizeof(REAL) <= GEMM_DIRECT_BYTES));
-    plan->b_passes = plan->b_copied && g->csb == 1 && g->rsb != FNN_PACKED && g->m < g->n &&
-                     g->m * FN(gemm_depth)(g->k) * (fnn_size)sizeof(REAL) <= GEMM_SMALL_A;
+    const int adjacent = g->csb == 1 && g->rsb != FNN_PACKED;
+    const int passes = adjacent && g->m < g->n && g->m * FN(gemm_depth)(g->k) * (fnn_size)sizeof(REAL) <= GEMM_SMALL_A;
+    const int by_lines = ((uintptr_t)g->b | (uintptr_t)g->rsb * sizeof(REAL)) % 64 == 0;
+    const fnn_size bytes = passes ? GEMM_PASS_BYTES : GEMM_DIRECT_BYTES, rows = by_lines ? GEMM_DIRECT_ROWS : GEMM_DIRECT_SPLIT;
+    const int direct = adjacent && (b_seldom || (!REAL_IS_F64 && g->m <= rows && g->rsb * (fnn_size)sizeof(REAL) <= bytes));
+    plan->b_copied = g->rsb != FNN_PACKED && !direct;
+    plan->b_passes = passes && !direct;
     if (plan->b_passes)
         plan->a_copied = g->rsa != FNN_PACKED;
     plan->keep_a = plan->b_passes || b_seldom || (plan->b_copied && g->csb != 1 && (!plan->a_copied || g->m <= g->n));

@@ -11,6 +11,8 @@
  *     r    the k numbers of one row are adjacent: A as it lies (sa = its row stride)
  *     p    like c, and the panel of B is copied on the way, at no cost: multiply-adds leave room for two stores
  * The others ask for rows of the panel of B that comes next, one at every GEMM_STEPS products.
+ * Whoever asks for a vector names its last element: if that lies in another cache line than the first one does, it is the line that is
+ * new, since the panel to the left has used the first one's.
  */
 FNN_INLINE void FN(gemm_step)(const fnn_size mr, const fnn_size nv, const int by_rows, vec acc[GEMM_MR][GEMM_NV], const REAL *a,
                               fnn_size sa, const REAL *b, REAL *copy)
@@ -47,9 +49,9 @@ FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by
 #if defined(__GNUC__)
 #pragma GCC unroll 2
         for (fnn_size j = 0; j < nv; j += GEMM_LINE) {
-            __builtin_prefetch(soon + j * VL, 1);
+            __builtin_prefetch(soon + (j + GEMM_LINE) * VL - 1, 1);
             if (!copies)
-                __builtin_prefetch(next + j * VL, 0, 2);
+                __builtin_prefetch(next + (j + GEMM_LINE) * VL - 1, 0, 2);
         }
 #endif
         next += copies ? 0 : next_step;
@@ -59,7 +61,7 @@ FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by
 #if defined(__GNUC__)
 #pragma GCC unroll 2
             for (fnn_size j = 0; j < nv; j += GEMM_LINE)
-                __builtin_prefetch(b + GEMM_AHEAD * rsb + j * VL);
+                __builtin_prefetch(b + GEMM_AHEAD * rsb + (j + GEMM_LINE) * VL - 1);
             if (!by_rows)
                 __builtin_prefetch(a + GEMM_AHEAD * sa);
 #endif

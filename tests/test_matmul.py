@@ -21,6 +21,14 @@ def gapped(a):
     return wide[::2, ::3]
 
 
+def placed(a, past):
+    """The same values, row by row, from an address that is `past` numbers beyond the beginning of a cache line."""
+    room = np.empty(a.size + 32, a.dtype)
+    start = -room.ctypes.data % 64 // a.itemsize + past
+    room[start:start + a.size] = a.ravel()
+    return room[start:start + a.size].reshape(a.shape)
+
+
 LAYOUTS = {
     "rows": np.ascontiguousarray,
     "columns": np.asfortranarray,
@@ -124,17 +132,17 @@ def test_products_at_equal_distances(level, dtype, batch, m, n, k):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("m, n, k", [(1, 37, 70), (37, 1, 70), (3, 40, 33), (5, 7, 9), (61, 150, 300), (20, 21, 5000),
-                                     (1, 1, 70000), (130, 270, 41), (40, 1100, 300)])
-def test_the_bits_depend_neither_on_threads_nor_on_strides(level, dtype, m, n, k):
+                                     (1, 1, 70000), (130, 270, 41), (40, 1100, 300), (300, 64, 96), (40, 320, 96)])
+def test_the_bits_depend_neither_on_threads_nor_on_strides_nor_on_addresses(level, dtype, m, n, k):
     rng = np.random.default_rng(0)
     a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
     results = set()
     with nn.use_isa(level):
-        for layout_a, layout_b in PAIRS:
+        for x, y in [*((LAYOUTS[one](a), LAYOUTS[other](b)) for one, other in PAIRS), *((placed(a, i), placed(b, i)) for i in (0, 1))]:
             for threads in (1, 2):
                 c = np.full((m, n), np.nan, dtype)
                 with nn.threads(threads):
-                    compiled.gemm(c, LAYOUTS[layout_a](a), LAYOUTS[layout_b](b))
+                    compiled.gemm(c, x, y)
                 results.add(c.tobytes())
     assert len(results) == 1
     error = np.abs(c - a.astype(float) @ b.astype(float)) / (np.abs(a).astype(float) @ np.abs(b))
