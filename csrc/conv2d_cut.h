@@ -32,7 +32,7 @@ enum {
     PIXELS_PHASES = 16,                             /* the most phases of dx: rows times columns of strides */
     PIXELS_WEIGHTS = 3 << 19,                       /* elements of the filters that fit, */
     PIXELS_WEIGHTS_OF_IMAGE = 1 << 15,              /* and for which one image more is taken into a frame */
-    FEW_FILTERS = 6, FEW_PIECE = 4,                 /* conv2d_few.tmpl.h: filters in a panel, numbers copied at a time; */
+    FEW_FILTERS = 6, FEW_PIECE = 4, FEW_FILTERS_MOST = 1 << 14,                 /* conv2d_few.tmpl.h: filters in a panel, numbers copied at a time, filters; */
     FEW_OUTPUTS_LEAST = 4, FEW_OUTPUTS = 64,        /* outputs of all images, */
     FEW_WEIGHTS = 1 << 16,                          /* and elements of the filters from which these are most of what is read; */
     FEW_COLUMNS = 1 << 19, FEW_FRAME = 1 << 16,     /* elements of the columns and of a channel's frames that it holds, */
@@ -96,7 +96,7 @@ static inline int conv_is_few(const fnn_window *g)
 {
     const fnn_size taps = conv_taps(g), outputs = g->N * g->P * g->Q;
     const fnn_size rows = (g->P - 1) * g->sh + g->dh * (g->R - 1) + 1, width = (g->Q - 1) * g->sw + g->dw * (g->S - 1) + 1;
-    return g->G == 1 && outputs >= FEW_OUTPUTS_LEAST && outputs <= FEW_OUTPUTS && g->K > CONV_DIRECT_FILTERS
+    return g->G == 1 && outputs >= FEW_OUTPUTS_LEAST && outputs <= FEW_OUTPUTS && g->K > CONV_DIRECT_FILTERS && g->K <= FEW_FILTERS_MOST
         && taps <= FEW_COLUMNS / FEW_OUTPUTS && g->K >= FEW_WEIGHTS / fnn_max(taps, 1) && rows <= FEW_FRAME / (g->N * width) && g->H <= FEW_FRAME / g->W;
 }
 

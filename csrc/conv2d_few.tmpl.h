@@ -208,7 +208,8 @@ static void FN(conv_few_forward)(REAL *y, const REAL *x, const REAL *w, const RE
     const fnn_size panels = fnn_ceil_div(g->K, FEW_FILTERS), row = args.lanes * (fnn_size)sizeof(REAL);
     const fnn_size most = fnn_even_piece(args.taps, fnn_max(FEW_TAPS, fnn_l2_bytes() / 2 / row)), some = fnn_ceil_div(most, 2) * 2;
     const fnn_size rows = (g->P - 1) * g->sh + g->dh * (g->R - 1) + 1, width = (g->Q - 1) * g->sw + g->dw * (g->S - 1) + 1;
-    args.in_place = g->ph <= 0 && g->pw <= 0 && rows - g->ph <= g->H && width - g->pw <= g->W;
+    args.in_place = g->ph <= 0 && g->pw <= 0 && rows - g->ph <= g->H && width - g->pw <= g->W
+                 && g->N * g->C <= INT32_MAX / (g->H * g->W);
     args.pitch = args.in_place ? g->W : width;
     args.plane = args.in_place ? g->H * g->W : g->N * rows * width;
     args.image = args.in_place ? g->C * args.plane : rows * width;

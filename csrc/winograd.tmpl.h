@@ -16,7 +16,8 @@
  * Layout     V [46][panel of tiles][C/VL][tile][VL],  U [46][channel][NR],  M [46][tile][NR]; V and M with the tiles that have the product
  * Method     A band is some rows of tiles. Its V is made and stays in the cache; then, panel of filters by panel of filters: for
  *            each of the 46 a matrix product, the output transform, the bias. All transforms run on VL channels or filters at once.
- *            The filters are transformed once if they fit into scratch memory, else by each band, and then in the cache.
+ *            The filters are transformed once if there are several bands and they fit into scratch memory, else by each band, and then in the
+ *            cache. The threads share one band's panels of filters, each with a V of its own.
  * Infinity   A pixel that is not finite would reach all outputs of its tile. Outputs that are not finite are noticed, and the
  *            images they are in are convolved again by columns. That serves overflow of the transforms too.
  * Cost       for sides of 4p and 4q 92 p q N C K flop in products; some 300 additions per tile and channel, tile and filter, channel and filter
@@ -389,6 +390,18 @@ static void FN(wino_bands)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(args.v);
 }
 
+/* Panels [begin, end) of filters of the only band: their thread makes all of V, which costs less than to read what another has made */
+static void FN(wino_share)(void *ctx, fnn_size begin, fnn_size end)
+{
+    FN(wino_args) args = *(const FN(wino_args) *)ctx;
+    args.v = fnn_scratch_alloc(FN(wino_v_bytes)(args.g, args.cut));
+    args.row_end = args.g->N * args.cut.down;
+    FN(wino_count)(&args);
+    FN(wino_v_block)(&args, 0, fnn_ceil_div(args.g->C, VL));
+    FN(wino_filters_block)(&args, begin, end);
+    fnn_scratch_free(args.v);
+}
+
 static void FN(wino_forward)(REAL *y, const REAL *x, const REAL *w, int turned, const REAL *b, int relu, char *bad, const fnn_window *g)
 {
     const fnn_size blocks = fnn_ceil_div(g->C, WINO_CHANNELS), panels = fnn_ceil_div(g->K, WINO_NR);
@@ -397,7 +410,7 @@ static void FN(wino_forward)(REAL *y, const REAL *x, const REAL *w, int turned, 
                            .least = relu ? 0 : -(REAL)INFINITY };
     const fnn_size threads = fnn_free_threads();
     args.cut = wino_cut_tiles(g, 1, threads);
-    if (u <= WINO_U_BYTES && FN(wino_v_bytes)(g, args.cut) <= WINO_V_BYTES) {
+    if (args.cut.bands > 1 && u <= WINO_U_BYTES && FN(wino_v_bytes)(g, args.cut) <= WINO_V_BYTES) {
         args.u = fnn_scratch_alloc(u);
         fnn_parallel_for(panels * blocks, fnn_max(1, 2048 / (fnn_min(g->C, WINO_CHANNELS) * WINO_NR)), FN(wino_u_block), &args);
     } else {
@@ -405,6 +418,8 @@ static void FN(wino_forward)(REAL *y, const REAL *x, const REAL *w, int turned, 
     }
     if (args.cut.own)
         fnn_parallel_for(args.cut.bands, 1, FN(wino_bands), &args);
+    else if (args.cut.bands == 1 && panels >= threads)
+        fnn_parallel_for(panels, fnn_ceil_div(panels, threads), FN(wino_share), &args);
     else
         FN(wino_bands)(&args, 0, args.cut.bands);
     if (args.u)

@@ -66,7 +66,8 @@ static inline fnn_size wino_tiles(const wino_cut *cut, int set, fnn_size row, fn
     return (row_end - row - (set & 2 ? last : 0)) * (cut->across - (set & 1));
 }
 
-/* Threads have bands of their own where there are enough: in a band that they share, each reads a V that others have made. The bits are the same. */
+/* Threads have bands of their own where there are enough: in a band that they share, each makes all of V, or reads what others have made. The
+ * bits are the same. */
 static inline wino_cut wino_cut_tiles(const fnn_window *g, int filters_once, fnn_size threads)
 {
     wino_cut cut = wino_cut_image(g);
