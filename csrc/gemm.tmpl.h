@@ -48,7 +48,11 @@ enum {
     GEMM_SKINNY = 3,                                /* rows or columns up to which reading the matrix is all the work */
     GEMM_SKINNY_K = 4096,                           /* products in a block of gemm_skinny */
     GEMM_SKINNY_WORK = 1 << 17,                     /* elements of the matrix that are worth a block of a parallel loop */
-    SKINNY_BAND = 2048,                             /* neighbouring columns whose partial sums are kept */
+    SKINNY_CHUNK = 256,                             /* most products whose sum is made apart from the others' */
+    SKINNY_BAND = 1024,                             /* most neighbouring columns whose partial sums are kept */
+    SKINNY_ROWS = 8,                                /* rows that gemm_skinny reads at a time */
+    SKINNY_LEVELS = 5,                              /* of a tree of 16 partial sums, the most */
+    SKINNY_PUT = 64,                                /* columns whose results are written at a time */
     SKINNY_COLUMNS = 8,                             /* columns that gemm_skinny reads at a time */
     GEMM_SPLIT_AREA = 128 * 128,                    /* elements of C up to which k is cut into chunks, */
     GEMM_SPLIT_K = 1024, GEMM_SPLITS = 32,          /* the shortest chunk, the most chunks */
@@ -71,6 +75,12 @@ typedef struct {
 } FN(gemm_args);
 
 static int FN(gemm_is_packed)(const FN(gemm_args) *g) { return g->rsa == FNN_PACKED || g->rsb == FNN_PACKED; }
+
+GEMM_APART void FN(gemm_add)(REAL *restrict to, const REAL *restrict from, fnn_size n)
+{
+    for (fnn_size j = 0; j < n; j++)
+        to[j] += from[j];
+}
 
 #include "gemm_tile.tmpl.h"
 #include "gemm_blocked.tmpl.h"
@@ -105,12 +115,6 @@ static void FN(gemm_chunk)(void *ctx, fnn_size begin, fnn_size end)
         part.how = 0;
         FN(gemm_whole)(&part);
     }
-}
-
-GEMM_APART void FN(gemm_add)(REAL *restrict to, const REAL *restrict from, fnn_size n)
-{
-    for (fnn_size j = 0; j < n; j++)
-        to[j] += from[j];
 }
 
 /* Rows [begin, end) of C from the chunks' results; without chunks, the sum of no products */

@@ -2,42 +2,75 @@
  *
  *     Y[i, j] = sum_p X[i, p] W[p, j]          i < rows <= GEMM_SKINNY;  W is B (C = Y), or A transposed (C = Y transposed)
  *
- * The order of the sum is the same for every layout of W: VL partial sums, the products p, p + VL, p + 2 VL, ... in partial sum
- * p % VL, then the halves of the partial sums are added until one number is left.
+ * The order of the sum is the same for every layout of W. The products are cut into chunks, nearly equal ones of at most SKINNY_CHUNK. In a
+ * chunk there are VL partial sums, the products p, p + VL, p + 2 VL, ... in partial sum p % VL, and then the halves of the partial sums are
+ * added until one number is left. The chunks' sums are added in order.
  *     columns of W adjacent along p    one vector holds the partial sums of one j; 8 columns at a time
- *     rows of W adjacent along j       the partial sums of many neighbouring j are in the cache, each row of W adds to one set
+ *     rows of W adjacent along j       a row is read from one end to the other, 8 rows at a time, and added to a row of sums
  *     neither                          columns are copied first
+ *
+ * Threads get columns, of the first layout, and chunks of the second: so that what a thread reads is in one piece. (Half of every row, of
+ * 4096 bytes, is half of every page, and has room in half of an L2 cache only: 1 x 1024 x 1024 took 1.9 times as long.)
  */
 typedef struct {
     REAL *y;
     const REAL *x, *w, *bias_i, *bias_j;            /* X[i,p] at x + i * xs + p * xp, and so on:  */
-    fnn_size yi, yj, xs, xp, wp, wj, rows, columns, k;
+    fnn_size yi, yj, xs, xp, wp, wj, rows, columns, k, chunk;
     int how;
 } FN(skinny_args);
 
-/* The sum of each vector's elements, halves first, as skinny_strip does it */
-GEMM_APART void FN(skinny_fold)(const vec *sum, fnn_size count, REAL *out)
+/* The sum of each vector's elements, halves first. With shuffles, all vectors at once: pairs of vectors are dealt into one of the lower halves
+ * and one of the upper halves, whose sum has two columns with half as many partial sums, and so on. */
+FNN_INLINE void FN(skinny_fold)(vec *sum, const fnn_size count, REAL *out)
 {
-    REAL s[GEMM_VL];
-    for (fnn_size j = 0; j < count; j++) {
-        v_store(s, sum[j]);
+    REAL s[SKINNY_COLUMNS * GEMM_VL];
+    fnn_size left = count, partial = VL;
+#if TRANSPOSE_ROUNDS
 #pragma GCC unroll 4
-        for (fnn_size half = VL / 2; half > 0; half /= 2)
-            for (fnn_size l = 0; l < half; l++)
-                s[l] += s[l + half];
-        out[j] = s[0];
+    for (; left > 1 && partial > 1; partial /= 2) {
+        left /= 2;
+#pragma GCC unroll 4
+        for (fnn_size j = 0; j < left; j++)
+            sum[j] = TRANSPOSE_LOW(sum[j], sum[j + left]) + TRANSPOSE_HIGH(sum[j], sum[j + left]);
     }
+#endif
+    const fnn_size columns = count / left;          /* column j + left * c of partial sum l is in s[j * VL + l * columns + c] */
+#pragma GCC unroll 8
+    for (fnn_size j = 0; j < left; j++)
+        v_store(s + j * VL, sum[j]);
+#pragma GCC unroll 4
+    for (fnn_size half = partial / 2; half > 0; half /= 2)
+        for (fnn_size j = 0; j < left; j++)
+            for (fnn_size l = 0; l < half * columns; l++)
+                s[j * VL + l] += s[j * VL + half * columns + l];
+    for (fnn_size c = 0; c < columns; c++)
+#pragma GCC unroll 8
+        for (fnn_size j = 0; j < left; j++)
+            out[left * c + j] = s[j * VL + c];
 }
 
-/* Y[i, j .. j + count) from their sums */
-GEMM_APART void FN(skinny_put)(const FN(skinny_args) *g, fnn_size i, fnn_size j, fnn_size count, const REAL *sums)
+/* Y[i, j .. j + count) from their sums, which are lost */
+GEMM_APART void FN(skinny_put)(const FN(skinny_args) *g, fnn_size i, fnn_size j, fnn_size count, REAL *restrict sums)
 {
-    const REAL bias_i = g->bias_i ? g->bias_i[i] : 0;
-    REAL *y = g->y + i * g->yi + j * g->yj;
-    for (fnn_size c = 0; c < count; c++, y += g->yj) {
-        const REAL sum = sums[c] + (g->how & FNN_GEMM_ADD ? *y : 0) + bias_i + (g->bias_j ? g->bias_j[j + c] : 0);
-        *y = g->how & FNN_GEMM_RELU && sum < 0 ? 0 : sum;
+    REAL *restrict y = g->y + i * g->yi + j * g->yj;
+    if (g->how & FNN_GEMM_ADD)
+        for (fnn_size c = 0; c < count; c++)
+            sums[c] += y[c * g->yj];
+    if (g->bias_i) {
+        const REAL bias = g->bias_i[i];
+        for (fnn_size c = 0; c < count; c++)
+            sums[c] += bias;
     }
+    if (g->bias_j)
+        FN(gemm_add)(sums, g->bias_j + j, count);
+    if (g->how & FNN_GEMM_RELU)
+        for (fnn_size c = 0; c < count; c++)
+            sums[c] = sums[c] < 0 ? 0 : sums[c];
+    if (g->yj == 1)
+        memcpy(y, sums, (size_t)count * sizeof(REAL));
+    else
+        for (fnn_size c = 0; c < count; c++)
+            y[c * g->yj] = sums[c];
 }
 
 /* The last k % VL elements of `count` columns, each in a vector with zeros behind */
@@ -48,8 +81,8 @@ GEMM_APART void FN(skinny_rest)(REAL *to, const REAL *from, fnn_size count, fnn_
             to[j * VL + l] = from[j * stride + l];
 }
 
-/* `count` columns, adjacent along p and ws apart, with one row of X */
-FNN_INLINE void FN(skinny_dot)(const fnn_size count, const REAL *x, const REAL *w, fnn_size ws, fnn_size k, REAL *out)
+/* `count` columns, adjacent along p and ws apart, with one row of X: out[j], or added to it */
+FNN_INLINE void FN(skinny_dot)(const fnn_size count, const REAL *x, const REAL *w, fnn_size ws, fnn_size k, int add, REAL *out)
 {
     vec sum[SKINNY_COLUMNS];
 #pragma GCC unroll 8
@@ -71,72 +104,20 @@ FNN_INLINE void FN(skinny_dot)(const fnn_size count, const REAL *x, const REAL *
         for (fnn_size j = 0; j < count; j++)
             sum[j] += xp * v_load(rest[1 + j]);
     }
-    FN(skinny_fold)(sum, count, out);
+    REAL folded[SKINNY_COLUMNS];
+    FN(skinny_fold)(sum, count, folded);
+    for (fnn_size j = 0; j < count; j++)
+        out[j] = add ? out[j] + folded[j] : folded[j];
 }
 
-/* sum[c] += x[0] w[c] + x[VL] w[VL * wp + c] + ...: `count` <= 4 products of one partial sum, for `width` neighbouring columns.
- * `next`: w of the next call. A processor foresees little of rows that are read in pieces, so these are asked for here. (For 1 x 1024 x
- * 1024, asking for the L2 cache alone takes 1.1 times as long; asking for what is 512 to 2048 bytes ahead in the same rows, 1.4 to 1.8
- * times; not asking, 1.05 times. Eight rows at a time gain 1 % there, and with two rows of X lose 30 %.) */
-FNN_INLINE void FN(skinny_add)(const fnn_size count, REAL *restrict sum, const REAL *x, const REAL *restrict w, fnn_size wp,
-                               fnn_size width, const REAL *next)
-{
-    for (fnn_size c = 0; c < width; c += VL) {
-        vec s = v_load(sum + c);
-        if (next)
-#pragma GCC unroll 4
-            for (fnn_size q = 0; q < count; q++)
-                __builtin_prefetch(next + q * VL * wp + c);
-#pragma GCC unroll 4
-        for (fnn_size q = 0; q < count; q++)
-            s += v_set(x[q * VL]) * v_load(w + q * VL * wp + c);
-        v_store(sum + c, s);
-    }
-}
-
-/* `width` neighbouring columns, adjacent along j, with all rows of X. The partial sums, [rows][VL][width], are in the cache, so
- * that memory is read in long pieces: four rows of W at a time. */
-static void FN(skinny_band)(const FN(skinny_args) *g, fnn_size j, fnn_size width, REAL *sums)
-{
-    const REAL *w = g->w + j;
-    memset(sums, 0, (size_t)(g->rows * VL * width) * sizeof(REAL));
-    fnn_size p = 0;
-    for (; p + 4 * VL <= g->k; p += 4 * VL)
-        for (fnn_size l = p; l < p + VL; l++) {
-            const fnn_size then = l + 1 < p + VL ? l + 1 : p + 4 * VL;
-            const REAL *next = then + 3 * VL < g->k ? w + then * g->wp : NULL;
-            for (fnn_size i = 0; i < g->rows; i++)
-                FN(skinny_add)(4, sums + (i * VL + l - p) * width, g->x + i * g->xs + l, w + l * g->wp, g->wp, width,
-                               i == 0 ? next : NULL);
-        }
-    for (; p < g->k; p += VL)
-        for (fnn_size l = p; l < gemm_min(p + VL, g->k); l++)
-            for (fnn_size i = 0; i < g->rows; i++)
-                FN(skinny_add)(1, sums + (i * VL + l - p) * width, g->x + i * g->xs + l, w + l * g->wp, g->wp, width, NULL);
-    for (fnn_size i = 0; i < g->rows; i++) {
-        REAL *s = sums + i * VL * width;
-        for (fnn_size half = VL / 2; half > 0; half /= 2)
-            for (fnn_size c = 0; c < half * width; c += VL)
-                v_store(s + c, v_load(s + c) + v_load(s + half * width + c));
-        FN(skinny_put)(g, i, j, width, s);
-    }
-}
-
-/* Columns [begin, end) of Y for products [0, k), k <= GEMM_SKINNY_K. `room` holds SKINNY_COLUMNS columns of W, or VL partial sums
- * of SKINNY_BAND columns. */
+/* ---- columns adjacent along p, or copied ---------------------------------------------------------------------------- */
+/* Columns [begin, end) of Y. `room` holds SKINNY_COLUMNS columns of W */
 GEMM_APART void FN(skinny_columns)(const FN(skinny_args) *g, fnn_size begin, fnn_size end, REAL *room)
 {
-    REAL out[SKINNY_COLUMNS];
-    for (fnn_size j = begin; j < end;) {
+    REAL sums[GEMM_SKINNY][SKINNY_PUT];
+    for (fnn_size j = begin, done = begin; j < end;) {
         const REAL *w = g->w + j * g->wj;
-        fnn_size count = end - j, ws = g->wj;
-        if (g->wp != 1 && g->wj == 1 && count >= VL) {
-            count = gemm_min(count / VL * VL, SKINNY_BAND / g->rows / VL * VL);
-            FN(skinny_band)(g, j, count, room);
-            j += count;
-            continue;
-        }
-        count = count >= SKINNY_COLUMNS ? SKINNY_COLUMNS : 1;
+        fnn_size count = end - j >= SKINNY_COLUMNS ? SKINNY_COLUMNS : 1, ws = g->wj;
         if (g->wp != 1) {
             for (fnn_size p = 0; p < g->k; p++)
                 for (fnn_size c = 0; c < count; c++)
@@ -144,55 +125,233 @@ GEMM_APART void FN(skinny_columns)(const FN(skinny_args) *g, fnn_size begin, fnn
             w = room;
             ws = g->k;
         }
-        for (fnn_size i = 0; i < g->rows; i++) {
-            const REAL *x = g->x + i * g->xs;
-            if (count == 1)
-                FN(skinny_dot)(1, x, w, ws, g->k, out);
-            else
-                FN(skinny_dot)(SKINNY_COLUMNS, x, w, ws, g->k, out);
-            FN(skinny_put)(g, i, j, count, out);
-        }
+        for (fnn_size i = 0; i < g->rows; i++)
+            for (fnn_size p = 0; p < g->k; p += g->chunk) {
+                const REAL *x = g->x + i * g->xs + p;
+                const fnn_size k = gemm_min(g->chunk, g->k - p);
+                if (count == 1)
+                    FN(skinny_dot)(1, x, w + p, ws, k, p > 0, sums[i] + j - done);
+                else
+                    FN(skinny_dot)(SKINNY_COLUMNS, x, w + p, ws, k, p > 0, sums[i] + j - done);
+            }
         j += count;
+        if (j == end || j - done > SKINNY_PUT - SKINNY_COLUMNS) {
+            for (fnn_size i = 0; i < g->rows; i++)
+                FN(skinny_put)(g, i, done, j - done, sums[i]);
+            done = j;
+        }
     }
 }
 
-static void FN(skinny_block)(void *ctx, fnn_size begin, fnn_size end)
+static void FN(skinny_columns_block)(void *ctx, fnn_size begin, fnn_size end)
 {
-    const FN(skinny_args) *whole = ctx;
-    const fnn_size step = gemm_min(whole->k, GEMM_SKINNY_K);
-    const fnn_size room_size = gemm_max(SKINNY_COLUMNS * step, SKINNY_BAND * VL);
-    REAL *room = fnn_scratch_alloc((size_t)(room_size + whole->rows * step) * sizeof(REAL)), *copy = room + room_size;
-    for (fnn_size p = 0; p < whole->k; p += step) {
-        FN(skinny_args) g = *whole;
-        g.k = gemm_min(step, whole->k - p);
-        g.x += p * g.xp;
-        g.w += p * g.wp;
-        if (g.xp != 1) {
-            for (fnn_size i = 0; i < g.rows; i++)
-                for (fnn_size q = 0; q < g.k; q++)
-                    copy[i * step + q] = g.x[i * g.xs + q * g.xp];
-            g.x = copy;
-            g.xs = step;
-        }
-        if (p > 0)
-            g.how |= FNN_GEMM_ADD;
-        if (p + g.k < whole->k) {
-            g.bias_i = g.bias_j = NULL;
-            g.how &= ~FNN_GEMM_RELU;
-        }
-        FN(skinny_columns)(&g, begin, end, room);
-    }
-    fnn_scratch_free(room);
+    const FN(skinny_args) *g = ctx;
+    REAL *room = g->wp == 1 ? NULL : fnn_scratch_alloc((size_t)(SKINNY_COLUMNS * g->k) * sizeof(REAL));
+    FN(skinny_columns)(g, begin, end, room);
+    if (room)
+        fnn_scratch_free(room);
 }
 
+/* ---- rows adjacent along j ------------------------------------------------------------------------------------------ */
+/* A step of a partial sum of `width` columns for all rows of X: `count` products, VL apart. */
+typedef struct {
+    REAL *sum;                                      /* [rows][row]; the first step adds to 0 */
+    const REAL *x, *w;
+    fnn_size xs, wp, row, width, merges;            /* after the last step: levels of sums before this one that are added, */
+    int first, lone;                                /* and the result is in the first of them; whether 0 is added, too */
+} FN(skinny_step);
+
+FNN_INLINE void FN(skinny_add)(const fnn_size rows, const fnn_size count, const FN(skinny_step) *t)
+{
+    const fnn_size wp = t->wp, xs = t->xs, row = t->row, merges = t->merges;
+    for (fnn_size c = 0; c < t->width; c += VL) {
+        const REAL *w = t->w + gemm_min(c, t->width - VL);          /* the last vector overlaps the one before */
+        REAL *sum = t->sum + c;
+        vec s[GEMM_SKINNY];
+#pragma GCC unroll 3
+        for (fnn_size i = 0; i < rows; i++)
+            s[i] = t->first ? v_set(0) : v_load(sum + i * row);
+#pragma GCC unroll 8
+        for (fnn_size q = 0; q < count; q++) {
+            const vec wq = v_load(w + q * VL * wp);
+#pragma GCC unroll 3
+            for (fnn_size i = 0; i < rows; i++)
+                s[i] += v_set(t->x[i * xs + q * VL]) * wq;
+        }
+        if (t->lone)
+#pragma GCC unroll 3
+            for (fnn_size i = 0; i < rows; i++)
+                s[i] += v_set(0);
+        for (fnn_size m = 1; m <= merges; m++)
+#pragma GCC unroll 3
+            for (fnn_size i = 0; i < rows; i++)
+                s[i] += v_load(sum + (i - m * rows) * row);
+#pragma GCC unroll 3
+        for (fnn_size i = 0; i < rows; i++)
+            v_store(sum + (i - merges * rows) * row, s[i]);
+    }
+}
+
+GEMM_APART void FN(skinny_add_1)(fnn_size count, const FN(skinny_step) *t)
+{
+    if (count == SKINNY_ROWS)
+        FN(skinny_add)(1, SKINNY_ROWS, t);
+    else if (count == SKINNY_ROWS / 2)
+        FN(skinny_add)(1, SKINNY_ROWS / 2, t);
+    else
+        FN(skinny_add)(1, count, t);
+}
+
+GEMM_APART void FN(skinny_add_2)(fnn_size count, const FN(skinny_step) *t)
+{
+    if (count == SKINNY_ROWS)
+        FN(skinny_add)(2, SKINNY_ROWS, t);
+    else
+        FN(skinny_add)(2, count, t);
+}
+
+GEMM_APART void FN(skinny_add_3)(fnn_size count, const FN(skinny_step) *t)
+{
+    if (count == SKINNY_ROWS)
+        FN(skinny_add)(3, SKINNY_ROWS, t);
+    else
+        FN(skinny_add)(3, count, t);
+}
+
+/* The sums of products [p, p + k) for `width` >= VL columns, at room[i * row .. + width). Partial sums come in the order in which they are
+ * added, 0, VL / 2, VL / 4, 3 VL / 4, ..., so that there are few rows of sums at a time, one to a level of the tree of additions. Nothing is
+ * asked for in advance: a processor foresees whole rows, up to 8, as well as it can be told. (Asking for the next 4 while 4 are read takes as
+ * long; the next 8, 1.2 times as long from an L2 cache.) */
+static void FN(skinny_tree)(const FN(skinny_args) *g, fnn_size p, fnn_size k, fnn_size j, fnn_size width, REAL *room)
+{
+    FN(skinny_step) t = { .sum = room, .xs = g->xs, .wp = g->wp, .row = gemm_parts(width, VL) * VL, .width = width };
+    fnn_size half = VL / 2;
+    while (half >= k)                               /* the upper half of the partial sums are 0: added, they turn -0 into 0 */
+        half /= 2;
+    t.lone = half < VL / 2;
+    for (fnn_size n = 0, l = 0; n < gemm_max(2 * half, 1); n++) {
+        fnn_size then = l, merges = 0, bit = half;
+        for (; then & bit; bit /= 2, merges++)
+            then -= bit;
+        const fnn_size products = k > l ? gemm_parts(k - l, VL) : 0;
+        for (fnn_size q = 0, count; q == 0 || q < products; q += gemm_max(count, 1)) {
+            const fnn_size left = products - q;
+            count = left >= SKINNY_ROWS ? SKINNY_ROWS : left >= SKINNY_ROWS / 2 ? SKINNY_ROWS / 2 : left;
+            t.first = q == 0;
+            t.merges = count == left ? merges : 0;
+            t.x = g->x + p + l + q * VL;
+            t.w = g->w + (p + l + q * VL) * g->wp + j;
+            switch (g->rows) {
+            case 1: FN(skinny_add_1)(count, &t); break;
+            case 2: FN(skinny_add_2)(count, &t); break;
+            default: FN(skinny_add_3)(count, &t);
+            }
+        }
+        t.sum += (1 - merges) * g->rows * t.row;
+        l = then + bit;
+    }
+    for (fnn_size i = 0; t.row > width && i < g->rows; i++)
+        v_store(room + i * t.row + width - VL, v_load(room + i * t.row + t.row - VL));
+}
+
+typedef struct {
+    const FN(skinny_args) *g;
+    REAL *parts;                                    /* [groups][rows][columns]; none of a single group */
+    fnn_size groups, products, bands;               /* products in a group: those of a chunk, or all */
+} FN(skinny_grid);
+
+/* Unit t is band t % bands of group t / bands */
+static void FN(skinny_rows_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(skinny_grid) *s = ctx;
+    const FN(skinny_args) *g = s->g;
+    const fnn_size vectors = g->columns / VL, level = g->rows * (vectors / s->bands + 2) * VL;
+    REAL *total = fnn_scratch_alloc((size_t)((1 + SKINNY_LEVELS) * level) * sizeof(REAL)), *room = total + level;
+    for (fnn_size t = begin; t < end; t++) {
+        const fnn_size band = t % s->bands, group = t / s->bands, first = group * s->products, last = gemm_min(g->k, first + s->products);
+        const fnn_size j = vectors * band / s->bands * VL, then = vectors * (band + 1) / s->bands * VL;
+        const fnn_size width = (band + 1 < s->bands ? then : g->columns) - j, row = gemm_parts(width, VL) * VL;
+        REAL *sums = room;
+        for (fnn_size p = first; p < last; p += g->chunk) {
+            FN(skinny_tree)(g, p, gemm_min(g->chunk, last - p), j, width, room);
+            if (sums == total)
+                FN(gemm_add)(total, room, g->rows * row);
+            else if (p + g->chunk < last)
+                sums = memcpy(total, room, (size_t)(g->rows * row) * sizeof(REAL));
+        }
+        for (fnn_size i = 0; i < g->rows; i++)
+            if (s->groups == 1)
+                FN(skinny_put)(g, i, j, width, sums + i * row);
+            else
+                memcpy(s->parts + (group * g->rows + i) * g->columns + j, sums + i * row, (size_t)width * sizeof(REAL));
+    }
+    fnn_scratch_free(total);
+}
+
+static void FN(skinny_sum_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(skinny_grid) *s = ctx;
+    const fnn_size rows = s->g->rows, columns = s->g->columns;
+    for (fnn_size i = 0; i < rows; i++) {
+        REAL *sums = s->parts + i * columns + begin;
+        for (fnn_size t = 1; t < s->groups; t++)
+            FN(gemm_add)(sums, sums + t * rows * columns, end - begin);
+        FN(skinny_put)(s->g, i, begin, end - begin, sums);
+    }
+}
+
+static void FN(skinny_rows)(const FN(skinny_args) *g)
+{
+    const fnn_size area = g->rows * g->columns;
+    const int apart = area <= GEMM_SPLIT_AREA;      /* else there are bands enough */
+    FN(skinny_grid) s = { g, NULL, apart ? gemm_parts(g->k, g->chunk) : 1, apart ? g->chunk : g->k,
+                          gemm_parts(g->columns / VL * VL, SKINNY_BAND) };
+    const fnn_size unit = gemm_parts(g->columns, s.bands) * gemm_min(g->k, s.products);
+    if (s.groups > 1)
+        s.parts = fnn_scratch_alloc((size_t)(s.groups * area) * sizeof(REAL));
+    fnn_parallel_for(s.groups * s.bands, gemm_max(1, GEMM_SKINNY_WORK / unit), FN(skinny_rows_block), &s);
+    if (s.groups > 1) {
+        fnn_parallel_for(g->columns, gemm_max(16, GEMM_SPLIT_AREA / (g->rows * s.groups)), FN(skinny_sum_block), &s);
+        fnn_scratch_free(s.parts);
+    }
+}
+
+/* ---- all layouts ---------------------------------------------------------------------------------------------------- */
 static void FN(gemm_skinny)(const FN(gemm_args) *g)
 {
-    FN(skinny_args) s = { g->c, g->a, g->b, g->bias_row, g->bias_col, g->rsc, 1, g->rsa, g->csa, g->rsb, g->csb,
-                          g->m, g->n, g->k, g->how };
+    FN(skinny_args) whole = { g->c, g->a, g->b, g->bias_row, g->bias_col, g->rsc, 1, g->rsa, g->csa, g->rsb, g->csb,
+                              g->m, g->n, g->k, 0, g->how };
     if (g->m > GEMM_SKINNY)                         /* then n is small: C transposed = B transposed * A transposed */
-        s = (FN(skinny_args)){ g->c, g->b, g->a, g->bias_col, g->bias_row, 1, g->rsc, g->csb, g->rsb, g->csa, g->rsa,
-                               g->n, g->m, g->k, g->how };
-    const fnn_size least = s.wp == 1 ? 16 : 256;    /* rows of W in pieces of some length */
-    const fnn_size grain = gemm_max(gemm_parts(GEMM_SKINNY_WORK, s.k), least) / 16 * 16;
-    fnn_parallel_for(s.columns, grain, FN(skinny_block), &s);
+        whole = (FN(skinny_args)){ g->c, g->b, g->a, g->bias_col, g->bias_row, 1, g->rsc, g->csb, g->rsb, g->csa, g->rsa,
+                                   g->n, g->m, g->k, 0, g->how };
+    const fnn_size step = gemm_min(whole.k, GEMM_SKINNY_K);
+    REAL *copy = whole.xp == 1 ? NULL : fnn_scratch_alloc((size_t)(whole.rows * step) * sizeof(REAL));
+    for (fnn_size p = 0; p < whole.k; p += step) {
+        FN(skinny_args) s = whole;
+        s.k = gemm_min(step, whole.k - p);
+        s.chunk = gemm_even(s.k, SKINNY_CHUNK, VL);
+        s.x += p * s.xp;
+        s.w += p * s.wp;
+        if (copy) {
+            for (fnn_size i = 0; i < s.rows; i++)
+                for (fnn_size q = 0; q < s.k; q++)
+                    copy[i * step + q] = s.x[i * s.xs + q * s.xp];
+            s.x = copy;
+            s.xs = step;
+        }
+        if (p > 0)
+            s.how |= FNN_GEMM_ADD;
+        if (p + s.k < whole.k) {
+            s.bias_i = s.bias_j = NULL;
+            s.how &= ~FNN_GEMM_RELU;
+        }
+        if (s.wp != 1 && s.wj == 1 && s.columns >= VL) {
+            FN(skinny_rows)(&s);
+        } else {
+            const fnn_size least = s.wp == 1 ? 16 : 256;
+            fnn_parallel_for(s.columns, gemm_max(gemm_parts(GEMM_SKINNY_WORK, s.k), least) / 16 * 16, FN(skinny_columns_block), &s);
+        }
+    }
+    if (copy)
+        fnn_scratch_free(copy);
 }
