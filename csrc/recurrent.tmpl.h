@@ -13,8 +13,8 @@
  *            A tile of a few sequences by one panel stays in registers while k runs. As soon as it is summed up the cell is applied
  *            to its units, while the sums are in the nearest cache.
  *            One sequence alone has few sums: it takes two panels at a time, so that enough additions are under way.
- *            While a panel is multiplied the next one is asked for, one cache line with each product: where W_hh is larger than the
- *            second-level cache its first tile would wait for it (H = 512: product 20.6 to 19.4 ms of 32 steps, B = 64).
+ *            While a part of a panel is multiplied the next one is asked for, one cache line with each product: where W_hh is larger
+ *            than the second-level cache its first tile would wait for it (32 steps of B = 64, H = 512: product 20.6 to 19.4 ms).
  *            Forward multiplies a copy of h_{t-1}, whose rows lie at a distance that is no power of two: at H = 512 half of the rows
  *            would share places in the first-level cache (19.4 to 18.6 ms).
  *            Backward goes over the steps in parts of some 256 rows of dz. A part's dz is all that is kept, and is in the cache when
@@ -52,8 +52,8 @@ typedef struct FN(recurrence) FN(recurrence);
 typedef void FN(rec_cell)(const FN(recurrence) *r, fnn_size i, fnn_size first, fnn_size rows, fnn_size unit, fnn_size width,
                           const REAL *sum);
 
-/* A panel, the next one, or the same if nobody knows, and how many groups of sequences have met it */
-typedef struct { const REAL *at, *next; fnn_size met; } FN(rec_panel);
+/* A panel, and the one that comes after it; NULL: nothing is to be asked for */
+typedef struct { const REAL *at, *next; } FN(rec_panel);
 typedef void FN(rec_product_fn)(REAL *out, const REAL *a, fnn_size rsa, FN(rec_panel) panel, fnn_size k, fnn_size rows, int pair);
 
 /* One pass over the sequence. Families put it first in a struct of their own, with the arrays that their cells need. */
@@ -152,7 +152,7 @@ FNN_INLINE void FN(rec_pair)(REAL *restrict out, const REAL *restrict a, const R
 
 /* out[r][l] = sum_k a[r][k] * panel[k][l]   for up to REC_GROUP rows: a part of the panel that the L1 cache holds meets all of
  * them before the next part is fetched. Rows are cut evenly: 16 are tiles of 5, 5 and 6, not of 6, 6 and 4. A tile is
- * `across` registers wide, and a panel may be several tiles wide. Each tile asks for one column of cache lines of the next panel,
+ * `across` registers wide, and a panel may be several tiles wide. Each tile asks for one column of cache lines of the next part,
  * until all have been asked for. (Where all rows are one tile there is no time to ask in: H = 1024, B = 4 would lose 3 %.) */
 FNN_INLINE void FN(rec_product)(REAL *out, const REAL *a, fnn_size rsa, FN(rec_panel) panel, fnn_size k, fnn_size rows,
                                 const int vectors, const int across)
@@ -161,13 +161,14 @@ FNN_INLINE void FN(rec_product)(REAL *out, const REAL *a, fnn_size rsa, FN(rec_p
     const fnn_size line = 64 / (fnn_size)sizeof(REAL);
     for (fnn_size i = 0; i < k; i += REC_DEPTH) {
         const fnn_size depth = k - i < REC_DEPTH ? k - i : REC_DEPTH;
-        fnn_size asked = tiles > 1 ? panel.met * tiles * (vectors / across) * line : width;
+        const REAL *part = i + depth < k ? panel.at + (i + depth) * width : panel.next;
+        fnn_size asked = panel.next && tiles > 1 ? 0 : width;
         for (fnn_size tile = 0; tile < tiles; tile++) {
             const fnn_size r0 = rows * tile / tiles, r1 = rows * (tile + 1) / tiles;
             for (int q = 0; q < vectors; q += across, asked += line) {
-                const REAL *next = asked < width ? panel.next + i * width + asked : panel.at;
-                FN(rec_tile)(out + r0 * width + q * VL, a + r0 * rsa + i, rsa, panel.at + i * width + q * VL, depth, next,
-                             asked < width ? width : 0, i > 0, r1 - r0, across, vectors);
+                const int asks = asked < width;
+                FN(rec_tile)(out + r0 * width + q * VL, a + r0 * rsa + i, rsa, panel.at + i * width + q * VL, depth,
+                             asks ? part + asked : panel.at, asks ? width : 0, i > 0, r1 - r0, across, vectors);
             }
         }
     }
@@ -267,15 +268,15 @@ FNN_INLINE void FN(rec_copy)(const FN(recurrence) *r, fnn_size i, fnn_size first
             to[l] = y[l];
 }
 
-/* Sequences [first, first + rows) and one panel of a step, or, of one sequence alone, a pair of panels. `met`: how many groups of sequences
- * have met the panel in this step; next: the panel that comes after it */
-static void FN(rec_group)(const FN(recurrence) *r, fnn_size i, fnn_size panel, fnn_size panels, fnn_size next, fnn_size met, fnn_size first,
+/* Sequences [first, first + rows) and one panel of a step, or, of one sequence alone, a pair of panels. `next`: the panel that
+ * comes after it; -1: nothing is to be asked for */
+static void FN(rec_group)(const FN(recurrence) *r, fnn_size i, fnn_size panel, fnn_size panels, fnn_size next, fnn_size first,
                           fnn_size rows)
 {
     REAL sums[REC_GROUP * 4 * (VBYTES ? VBYTES / sizeof(REAL) : 1)];
     const REAL *before = i == 0 ? r->start : r->trail + FN(rec_place)(r, i - 1);
     const fnn_size row = r->vectors * VL, pitch = i == 0 ? r->H : r->pitch;
-    const FN(rec_panel) w = { FN(rec_panel_at)(r, panel), FN(rec_panel_at)(r, next), met };
+    const FN(rec_panel) w = { FN(rec_panel_at)(r, panel), next < 0 ? NULL : FN(rec_panel_at)(r, next) };
     if (before)
         r->product(sums, before + first * pitch, pitch, w, r->k, rows, panels == 2);
     else
@@ -310,7 +311,8 @@ static void FN(rec_sequences)(void *ctx, fnn_size begin, fnn_size end)
             const fnn_size panel = FN(rec_turn)(i, n, count) * stride, next = n + 1 < count ? FN(rec_turn)(i, n + 1, count) * stride : panel;
             for (fnn_size g = 0; g < groups; g++) {
                 fnn_size first = rows * g / groups;
-                FN(rec_group)(r, i, panel, panels - panel < stride ? 1 : stride, next, g, begin + first, rows * (g + 1) / groups - first);
+                FN(rec_group)(r, i, panel, panels - panel < stride ? 1 : stride, g == 0 ? next : -1, begin + first,
+                              rows * (g + 1) / groups - first);
             }
         }
 }
@@ -325,7 +327,7 @@ static void FN(rec_items)(void *ctx, fnn_size begin, fnn_size end)
     for (fnn_size item = begin; item < end; item++) {
         fnn_size g = item % s->groups, first = r->B * g / s->groups, last = r->B * (g + 1) / s->groups;
         fnn_size panel = item / s->groups * s->stride, left = FN(rec_panels)(r) - panel;
-        FN(rec_group)(r, s->i, panel, left < s->stride ? 1 : s->stride, panel, 0, first, last - first);
+        FN(rec_group)(r, s->i, panel, left < s->stride ? 1 : s->stride, -1, first, last - first);
     }
 }
 
