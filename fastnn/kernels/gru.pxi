@@ -12,58 +12,39 @@ cdef extern from "fastnn.h" nogil:
 
 cdef object _gru_forward(x, h0, w_ih, w_hh, b_ih, b_hh, bint sequence, bint reverse):
     """(y, hT, saved); of a cell (sequence=False, x without the axis of time) y is the new h, and hT is None."""
-    cdef Array x_, h0_, w_ih_, w_hh_, b_ih_, b_hh_, y_, hT_, gates_
-    cdef Py_ssize_t shape[3]
-    x = open_array(x, &x_)
-    h0 = open_array(h0, &h0_)
-    w_ih = open_array(w_ih, &w_ih_)
-    w_hh = open_array(w_hh, &w_hh_)
-    b_ih = open_optional(b_ih, &b_ih_)
-    b_hh = open_optional(b_hh, &b_hh_)
-    cdef int lead = 2 if sequence else 1
-    cdef Py_ssize_t T = x_.shape[0] if sequence else 1, B = h0_.shape[0], H = h0_.shape[1], I = w_ih_.shape[1]
-    shape[0], shape[1] = x_.shape[0], x_.shape[1]
-    shape[lead] = H
-    y = new_array(&y_, x_.dtype, lead + 1, shape)
-    shape[lead] = fnn_recurrent_pitch(4 * H)
-    gates = new_array(&gates_, x_.dtype, lead + 1, shape)
-    hT = _wanted(sequence, &hT_, &h0_)
-    cdef Workspace work = Workspace(fnn_recurrent_forward_work(3, B, H) * (4 if x_.dtype == FNN_F32 else 8))
-    if not fnn_scratch_ready():
-        raise MemoryError("fastnn: no memory for the kernels' scratch")
+    cdef Recurrence r
+    cdef Array y_, hT_, gates_
+    x, h0, w_ih, w_hh, b_ih, b_hh = _open_recurrence(&r, x, h0, w_ih, w_hh, b_ih, b_hh, sequence)
+    y = _over_steps(&r, &y_, r.H)
+    gates = _over_steps(&r, &gates_, fnn_recurrent_pitch(4 * r.H))
+    hT = _wanted(sequence, &hT_, &r.h0)
+    cdef Workspace work = _recurrent_workspace(&r, fnn_recurrent_forward_work(3, r.B, r.H))
     with nogil:
-        fnn_gru_forward[x_.dtype](y_.data, hT_.data, gates_.data, x_.data, h0_.data, w_ih_.data, w_hh_.data,
-                                  b_ih_.data, b_hh_.data, work.data, T, B, I, H, reverse)
+        fnn_gru_forward[r.x.dtype](y_.data, hT_.data, gates_.data, r.x.data, r.h0.data, r.w_ih.data, r.w_hh.data,
+                                   r.b_ih.data, r.b_hh.data, work.data, r.T, r.B, r.I, r.H, reverse)
     return y, hT, (x, h0, w_ih, w_hh, b_ih is not None, b_hh is not None, y, gates)
 
 
 cdef object _gru_backward(dy, dhT, saved, needs, bint sequence, bint reverse):
-    cdef Array x_, h0_, w_ih_, w_hh_, y_, gates_, dy_, dhT_, dx_, dh0_, dw_ih_, dw_hh_, db_ih_, db_hh_
-    cdef Py_ssize_t shape[1]
+    cdef Recurrence r
+    cdef Array y_, gates_, dy_, dhT_, dx_, dh0_, dw_ih_, dw_hh_, db_ih_, db_hh_
     x, h0, w_ih, w_hh, has_b_ih, has_b_hh, y, gates = saved
-    x = open_array(x, &x_)
-    h0 = open_array(h0, &h0_)
-    w_ih = open_array(w_ih, &w_ih_)
-    w_hh = open_array(w_hh, &w_hh_)
+    x, h0, w_ih, w_hh, _, _ = _open_recurrence(&r, x, h0, w_ih, w_hh, None, None, sequence)
     y = open_array(y, &y_)
     gates = open_array(gates, &gates_)
     dy = open_optional(dy, &dy_)
     dhT = open_optional(dhT, &dhT_)
-    cdef Py_ssize_t T = x_.shape[0] if sequence else 1, B = h0_.shape[0], H = h0_.shape[1], I = w_ih_.shape[1]
-    dx = _wanted(needs[0], &dx_, &x_)
-    dh0 = _wanted(needs[1], &dh0_, &h0_)
-    dw_ih = _wanted(needs[2], &dw_ih_, &w_ih_)
-    dw_hh = _wanted(needs[3], &dw_hh_, &w_hh_)
-    shape[0] = 3 * H
-    db_ih = new_array(&db_ih_, x_.dtype, 1, shape) if needs[4] and has_b_ih else open_optional(None, &db_ih_)
-    db_hh = new_array(&db_hh_, x_.dtype, 1, shape) if needs[5] and has_b_hh else open_optional(None, &db_hh_)
-    cdef Workspace work = Workspace(fnn_recurrent_work(3, 4, T, B, I, H) * (4 if x_.dtype == FNN_F32 else 8))
-    if not fnn_scratch_ready():
-        raise MemoryError("fastnn: no memory for the kernels' scratch")
+    dx = _wanted(needs[0], &dx_, &r.x)
+    dh0 = _wanted(needs[1], &dh0_, &r.h0)
+    dw_ih = _wanted(needs[2], &dw_ih_, &r.w_ih)
+    dw_hh = _wanted(needs[3], &dw_hh_, &r.w_hh)
+    db_ih = _bias_gradient(&r, needs[4] and has_b_ih, &db_ih_, 3)
+    db_hh = _bias_gradient(&r, needs[5] and has_b_hh, &db_hh_, 3)
+    cdef Workspace work = _recurrent_workspace(&r, fnn_recurrent_work(3, 4, r.T, r.B, r.I, r.H))
     with nogil:
-        fnn_gru_backward[x_.dtype](dx_.data, dh0_.data, dw_ih_.data, dw_hh_.data, db_ih_.data, db_hh_.data, dy_.data,
-                                   dhT_.data, x_.data, h0_.data, w_ih_.data, w_hh_.data, y_.data, gates_.data,
-                                   work.data, T, B, I, H, reverse)
+        fnn_gru_backward[r.x.dtype](dx_.data, dh0_.data, dw_ih_.data, dw_hh_.data, db_ih_.data, db_hh_.data, dy_.data,
+                                    dhT_.data, r.x.data, r.h0.data, r.w_ih.data, r.w_hh.data, y_.data, gates_.data,
+                                    work.data, r.T, r.B, r.I, r.H, reverse)
     return dx, dh0, dw_ih, dw_hh, db_ih, db_hh
 
 

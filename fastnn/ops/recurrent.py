@@ -98,9 +98,9 @@ def sequence_samples(sample: Callable[..., Sample]) -> list[Sample]:
             sample("large", 3, 2, 5, 7, scale=10.0), sample("parts", 5, 97, 1, 2), sample("parts reversed", 5, 97, 2, 1, reverse=True)]
 
 
-# ---- errors of ops with one state: GRU and RNN ----------------------------------------------------------------
+# ---- errors ---------------------------------------------------------------------------------------------------
 def cell_errors(name: str, gates: int, cell: Callable[..., Any]) -> tuple[Any, ...]:
-    """Rows for `Op.errors`; the cell takes (x, h, w_ih, w_hh, b_ih, b_hh)."""
+    """Rows for `Op.errors`; the cell is called with (x, h, w_ih, w_hh, b_ih)."""
     G, rows = gates, f"{gates}*H" if gates > 1 else "H"
     return (("rank", lambda: cell(zeros(3), zeros(1, 2), zeros(2*G, 3), zeros(2*G, 2)), ShapeError, (name, "(B, I)", "(3,)")),
             ("features", lambda: cell(zeros(1, 4), zeros(1, 2), zeros(2*G, 3), zeros(2*G, 2)), ShapeError,
@@ -118,7 +118,7 @@ def cell_errors(name: str, gates: int, cell: Callable[..., Any]) -> tuple[Any, .
 
 
 def sequence_errors(name: str, gates: int, layer: Callable[..., Any], function: Callable[..., Any]) -> tuple[Any, ...]:
-    """Rows for `Op.errors`: layer(x, h0, w_ih, w_hh) is the op itself, function(input, hx, params, ...) the public one."""
+    """Rows for `Op.errors`: layer(x, h0, w_ih, w_hh) is the op itself, function(input, h, params, ...) the public one."""
     w_ih, w_hh = zeros(2*gates, 3), zeros(2*gates, 2)
     return (("no steps", lambda: layer(zeros(0, 1, 3), zeros(1, 2), w_ih, w_hh), ShapeError,
              (name, "sequence length larger than 0", "(0, 1, 3)")),
@@ -133,11 +133,15 @@ def sequence_errors(name: str, gates: int, layer: Callable[..., Any], function: 
              (name, "layer 2", "3 features", "2 features")),
             ("two states", lambda: function(zeros(1, 1, 3), zeros(1, 1, 2), [w_ih, w_hh, w_hh, w_hh], num_layers=2), ShapeError,
              (name, "hidden state", "(2, 1, 2)", "(1, 1, 2)")),
-            ("no tensor", lambda: function(zeros(1, 1, 3), (zeros(1, 1, 2), zeros(1, 1, 2)), [w_ih, w_hh]), ShapeError,
-             (name, "one tensor", "tuple")),
             ("mixed", lambda: function(zeros(1, 1, 3), None, [w_ih, tensor(np.zeros((2*gates, 2)))]), DTypeError,
              (name, "float32", "float64")),
             ("dropout", lambda: function(zeros(1, 1, 3), None, [w_ih, w_hh], dropout=1.5), RangeError, (name, "dropout", "1.5")))
+
+
+def state_error(name: str, gates: int, function: Callable[..., Any]) -> tuple[Any, ...]:
+    """The row for `Op.errors` of a layer whose state is one tensor, h."""
+    return ("no tensor", lambda: function(zeros(1, 1, 3), (zeros(1, 1, 2), zeros(1, 1, 2)), [zeros(2*gates, 3), zeros(2*gates, 2)]),
+            ShapeError, (name, "one tensor", "tuple"))
 
 
 def hidden_state(who: str, hx: Any) -> Any:

@@ -1,0 +1,44 @@
+# recurrent.pxi -- what lstm.pxi, gru.pxi and rnn.pxi share: opening the arguments, arrays over the steps, workspace
+
+cdef extern from "fastnn.h" nogil:
+    Py_ssize_t fnn_recurrent_pitch(Py_ssize_t width)
+    Py_ssize_t fnn_recurrent_forward_work(Py_ssize_t gates, Py_ssize_t B, Py_ssize_t H)
+    Py_ssize_t fnn_recurrent_work(Py_ssize_t gates, Py_ssize_t pieces, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I, Py_ssize_t H)
+
+
+cdef struct Recurrence:
+    Array x, h0, w_ih, w_hh, b_ih, b_hh
+    Py_ssize_t T, B, I, H
+    int axes                        # of an array over the steps: 3, or 2 of a cell, which has no axis of time
+
+
+cdef tuple _open_recurrence(Recurrence *r, x, h0, w_ih, w_hh, b_ih, b_hh, bint sequence):
+    """Fill `r`, and return the six objects that must stay referenced while it is in use."""
+    x = open_array(x, &r.x)
+    h0 = open_array(h0, &r.h0)
+    w_ih = open_array(w_ih, &r.w_ih)
+    w_hh = open_array(w_hh, &r.w_hh)
+    b_ih = open_optional(b_ih, &r.b_ih)
+    b_hh = open_optional(b_hh, &r.b_hh)
+    r.T = r.x.shape[0] if sequence else 1
+    r.B, r.H, r.I = r.h0.shape[0], r.h0.shape[1], r.w_ih.shape[1]
+    r.axes = 3 if sequence else 2
+    return x, h0, w_ih, w_hh, b_ih, b_hh
+
+
+cdef object _over_steps(const Recurrence *r, Array *out, Py_ssize_t width):
+    """A result with `width` numbers for each step and sequence."""
+    cdef Py_ssize_t shape[3]
+    shape[0], shape[1], shape[2] = r.T, r.B, width
+    return new_array(out, r.x.dtype, r.axes, &shape[3 - r.axes])
+
+
+cdef object _bias_gradient(const Recurrence *r, bint wanted, Array *out, int gates):
+    cdef Py_ssize_t length = gates * r.H
+    return new_array(out, r.x.dtype, 1, &length) if wanted else open_optional(None, out)
+
+
+cdef Workspace _recurrent_workspace(const Recurrence *r, Py_ssize_t elements):
+    if not fnn_scratch_ready():
+        raise MemoryError("fastnn: no memory for the kernels' scratch")
+    return Workspace(elements * (4 if r.x.dtype == FNN_F32 else 8))
