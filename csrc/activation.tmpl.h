@@ -30,12 +30,9 @@ MAP2(tanh_backward, dy, y, dy * (1 - y * y))
 
 /* ---- smooth relatives of relu: y = x times a step that is smooth -------------------------------------------------------------- */
 #define SQRT_2_PI R(0.79788456080286535588)                     /* sqrt(2 / pi) */
-#define HALF_SQRT_2_PI R(0.39894228040143267794)                /* the normal density at 0 */
 
-FNN_INLINE REAL FN(normal_density)(REAL x) { return HALF_SQRT_2_PI * r_exp(R(-0.5) * x * x); }
-
-MAP1(gelu_forward, x, x * r_normal(x))
-MAP2(gelu_backward, dy, x, dy * (r_normal(x) + x * FN(normal_density)(x)))
+MAP1(gelu_forward, x, r_gelu(x))
+MAP2(gelu_backward, dy, x, dy * r_gelu_slope(x))
 
 FNN_INLINE REAL FN(gelu_tanh_slope)(REAL x)                     /* y = x s(2z), (1 + tanh z) / 2 = s(2z) */
 {

@@ -1,30 +1,5 @@
 /* rows.h -- the passes over a row that every softmax is made of. No guard: included by templates, once per level and type. */
 
-/* e^x for x <= 0, the only case after the largest element has been subtracted: half the work of r_exp. Within 1 ulp, 1.2 without fused
- * multiply-add; 0 where the result would be below the normal numbers (float: x < -87). NaN stays NaN. */
-#if REAL_IS_F64
-FNN_INLINE double FN(exp_of_negative)(double x) { return exp(x); }
-#else
-FNN_INLINE float FN(exp_of_negative)(float x)
-{
-    /* e^x = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2. Adding 1.5 * 2^23 rounds, and leaves n in the low bits; with 127 added, too, the
-     * low bits are the exponent of 2^n. */
-    const float shift = 12582912.0f + 127.0f;
-    union { float real; uint32_t bits; } sum = { x * 1.44269504088896341f + shift }, power;
-    const float n = sum.real - shift;
-    float r = x - n * 0.693359375f;                              /* ln 2 in two parts, the first exact in few bits */
-    r = r - n * -2.12194440e-4f;
-    float q = 1.38182985e-3f;                                    /* as in r_exp */
-    q = q * r + 8.36853217e-3f;
-    q = q * r + 4.16682921e-2f;
-    q = q * r + 1.66665226e-1f;
-    q = q * r + 4.9999994e-1f;
-    q = q * r + 1;
-    power.bits = sum.bits << 23;
-    return x < -87.0f ? 0 : (1 + q * r) * power.real;            /* the product is exact; q 2^n alone could be below the normal numbers */
-}
-#endif
-
 /* 2^(factor d) for d <= 0 and factor > 0, within 1.5 ulp; 1 at 0; 0 where the result would be below the normal numbers. NaN stays NaN.
  * least = -127 / factor, finite. */
 #if REAL_IS_F64
@@ -32,7 +7,7 @@ FNN_INLINE double FN(exp2_of_scaled)(double d, double factor, double least) { (v
 #else
 FNN_INLINE float FN(exp2_of_scaled)(float d, float factor, float least)
 {
-    const float shift = 12582912.0f + 127.0f;                    /* as above; the low bits now hold n + 127, the exponent of 2^n */
+    const float shift = 12582912.0f + 127.0f;                    /* as in exp_to_89, simd.h: the low bits hold n + 127, the exponent of 2^n */
     d = d < least ? least : d;                                   /* where they are 0, and so is the power */
     union { float real; uint32_t bits; } sum = { d * factor + shift }, power;
     const float r = d * factor - (sum.real - shift);
@@ -126,7 +101,7 @@ FNN_INLINE vec FN(add_exp)(vec sum, vec x, vec top)
     q = q * r + v_set(1.0f);
     return q * (vec)(__builtin_shuffle(roots, (bits)t) + ((bits)t << 20)) + sum;
 #else
-    const vec shift = v_set(12582912.0f + 127.0f), t = d * v_set(1.44269504f) + shift;        /* as in exp_of_negative */
+    const vec shift = v_set(12582912.0f + 127.0f), t = d * v_set(1.44269504f) + shift;        /* as in exp_to_89 */
     const vec r = d * v_set(1.44269504f) - (t - shift);
     vec q = v_set(1.32695376e-3f);                               /* 2^r = 1 + r q, |r| <= 1/2 */
     q = q * r + v_set(9.67129227e-3f);

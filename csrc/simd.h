@@ -11,7 +11,7 @@
  * and scalar functions without branches, which the compiler vectorises when they stand in a plain loop:
  *
  *     r_exp, r_expm1, r_log, r_log1p, r_erf, r_sigmoid, r_tanh, r_pow, r_max, r_min
- *     r_normal(x)      the normal distribution function, the integral of the density up to x
+ *     r_gelu(x), r_gelu_slope(x)   x times the normal distribution function, and its derivative
  *     r_softplus(x)    ln(1 + e^x)
  *
  * Most kernels need no vec: a plain loop over restrict pointers is vectorised at each level as it stands. `vec` is for the few
@@ -34,7 +34,8 @@
 #define r_pow FN(r_pow)
 #define r_log1p FN(r_log1p)
 #define r_erf FN(r_erf)
-#define r_normal FN(r_normal)
+#define r_gelu FN(r_gelu)
+#define r_gelu_slope FN(r_gelu_slope)
 #define r_softplus FN(r_softplus)
 #define r_sigmoid FN(r_sigmoid)
 #define r_tanh FN(r_tanh)
@@ -163,11 +164,16 @@ FNN_INLINE REAL r_min(REAL a, REAL b) { return a < b ? a : b; }
 #if REAL_IS_F64
 /* float64 is there to check gradients with a sharp edge, not to be fast: the C library's functions serve. */
 FNN_INLINE REAL r_exp(REAL x) { return exp(x); }
+FNN_INLINE REAL FN(exp_of_negative)(REAL x) { return exp(x); }
 FNN_INLINE REAL r_expm1(REAL x) { return expm1(x); }
 FNN_INLINE REAL r_log(REAL x) { return log(x); }
 FNN_INLINE REAL r_log1p(REAL x) { return log1p(x); }
 FNN_INLINE REAL r_erf(REAL x) { return erf(x); }
-FNN_INLINE REAL r_normal(REAL x) { return 0.5 * erfc(-0.70710678118654752440 * x); }
+FNN_INLINE REAL r_gelu(REAL x) { return x * (0.5 * erfc(-0.70710678118654752440 * x)); }
+FNN_INLINE REAL r_gelu_slope(REAL x)
+{
+    return 0.5 * erfc(-0.70710678118654752440 * x) + x * (0.39894228040143267794 * exp(-0.5 * x * x));
+}
 FNN_INLINE REAL r_softplus(REAL x) { return r_max(x, 0) + log1p(exp(x < 0 ? x : -x)); }
 FNN_INLINE REAL r_sigmoid(REAL x) { return 1 / (1 + exp(-x)); }
 FNN_INLINE REAL r_tanh(REAL x) { return tanh(x); }
@@ -200,6 +206,24 @@ FNN_INLINE float r_exp(float x)                                  /* 1.02 ulp */
     y.real = x < -87.33654f ? 0.0f : y.real;                     /* no normal float is as small */
     return x <= 88.72283f ? y.real : x * INFINITY;               /* too large, or NaN */
 }
+/* e^x for -87.3 <= x <= 89, infinity from 88.4 on: half the work of r_exp. With 127 added to the shift, the low bits of t are the exponent
+ * of 2^n, and (1 + q r) 2^n is exact; q 2^n alone could be below the normal numbers. */
+FNN_INLINE float FN(exp_to_89)(float x)
+{
+    const float shift = 12582912.0f + 127.0f;
+    const FN(float_bits) t = { x * 1.44269504f + shift }, two = { .bits = t.bits << 23 };
+    const float n = t.real - shift;
+    float r = x - n * 0.693359375f;                              /* ln 2 in two parts, the first exact in few bits */
+    r = r + n * 2.12194440e-4f;
+    float q = 0.00138182985f;                                    /* as in exp_parts */
+    q = q * r + 0.00836853217f;
+    q = q * r + 0.0416682921f;
+    q = q * r + 0.166665226f;
+    q = q * r + 0.49999994f;
+    q = q * r + 1.0f;
+    return (q * r + 1.0f) * two.real;
+}
+FNN_INLINE float FN(exp_of_negative)(float x) { return x < -87.33654f ? 0.0f : FN(exp_to_89)(x); }        /* x <= 0: 1.02 ulp, without FMA 1.2 */
 FNN_INLINE float r_expm1(float x)                                /* 1.6 ulp */
 {
     x = x < -30.0f ? -30.0f : x;
@@ -232,10 +256,13 @@ FNN_INLINE float FN(log_parts)(float x, int32_t *n, float *f_out)
     *f_out = f;
     return (f + y) + (float)*n * 0.693359375f;
 }
-FNN_INLINE float FN(log_ends)(float x, float y)                  /* y, but the limits where x is 0, negative, infinite or NaN */
+/* y, but the limits where x is 0, negative, infinite or NaN: numbers that are 0 elsewhere are added, which costs less than to select. y must
+ * be finite, or NaN with x < 0. */
+FNN_INLINE float FN(log_ends)(float x, float y)
 {
-    y = x < INFINITY ? y : x;
-    return x >= 1.17549435e-38f ? y : x >= 0 ? -INFINITY : x == x ? NAN : x;
+    const float largest = 3.40282347e+38f, above = (largest > x ? largest : x) - largest;              /* infinity and NaN */
+    const FN(float_bits) below = { .bits = (x < 1.17549435e-38f ? 0xff800000u : 0) | (x < 0 ? 0x00400000u : 0) };     /* -infinity or NaN */
+    return y + (above + below.real);
 }
 FNN_INLINE float r_log(float x)                                  /* 0.9 ulp */
 {
@@ -273,37 +300,73 @@ FNN_INLINE float r_erf(float x)                                  /* 2.5 ulp */
     const float minus_y = q * two.real + (two.real - 1.0f);
     return x < 0 ? minus_y : 0.0f - minus_y;                     /* erf 0 is 0, not -0 */
 }
-/* The distribution at -u is 2^-p for u >= 0, p = -log2 of it, and the rest to 1 at u. Even and odd powers apart, half the steps wait for the
- * one before. From 9.5 on the lower end is 0; the polynomial is good to 5.6, and then it only has to be large. */
-FNN_INLINE float r_normal(float x)                               /* within 1e-7, absolutely */
+/* 2^p for -127 <= p <= 0, within 2e-7 of it; 0 at -127 */
+FNN_INLINE float FN(power_of_2)(float p)
+{
+    const float shift = 12582912.0f + 127.0f;
+    const FN(float_bits) t = { p + shift }, two = { .bits = t.bits << 23 };      /* 2^n, n = p rounded: the low bits of t hold n + 127 */
+    const float r = p - (t.real - shift);                        /* p = n + r, |r| <= 1/2, and 2^r = 1 + r q */
+    float q = 1.32695376e-3f;
+    q = q * r + 9.67129227e-3f;
+    q = q * r + 5.55071086e-2f;
+    q = q * r + 2.40222469e-1f;
+    q = q * r + 6.93147004e-1f;
+    q = q * r + 1.0f;
+    return q * two.real;
+}
+/* The normal distribution at -u is 2^-p for u >= 0, p = -log2 of it. The polynomial is good to 5.6, and then it only has to be large; at
+ * 9.954, where u ends, it is 127, and 2^-127 counts as 0. Even and odd powers apart, half the steps wait for the one before. Returns the
+ * distribution at -u, u = |x|. NaN is not kept: u is bounded as a whole number, in one instruction, where of a float's bound compilers make a
+ * selection of two results. */
+FNN_INLINE float FN(normal_tail)(float x, float *u_out)
 {
     FN(float_bits) magnitude = { x };
     magnitude.bits &= 0x7fffffffu;
+    magnitude.bits = magnitude.bits < 0x411f4396u ? magnitude.bits : 0x411f4396u;          /* 9.954f */
     const float u = magnitude.real, z = u * u;
-    float even = 2.84225462e-06f, odd = -3.94642739e-05f;
-    even = even * z + 0.000186588979f;
-    odd = odd * z + 0.000135945986f;
-    even = even * z - 0.00706210779f;
-    odd = odd * z + 0.0524952449f;
-    even = even * z + 0.459208518f;
-    odd = odd * z + 1.15110517f;
-    even = even * z + 1.0f;
-    const float p = odd * u + even, shift = 12582912.0f + 127.0f;
-    const FN(float_bits) t = { shift - p }, two = { .bits = t.bits << 23 };      /* 2^n, n = -p rounded: the low bits of t hold n + 127 */
-    const float r = (shift - t.real) - p;                        /* -p = n + r, |r| <= 1/2, and 2^r = 1 + r q */
-    float q = 1.53533620e-4f;
-    q = q * r + 1.33988750e-3f;
-    q = q * r + 9.61843692e-3f;
-    q = q * r + 5.55033237e-2f;
-    q = q * r + 2.40226477e-1f;
-    q = q * r + 6.93147182e-1f;
-    const float tail = u > 9.5f ? 0.0f : q * r * two.real + two.real;
-    return x < 0 ? tail : 1.0f - tail;
+    float even = -2.84225462e-06f, odd = 3.94642739e-05f;        /* of -p */
+    even = even * z - 0.000186588979f;
+    odd = odd * z - 0.000135945986f;
+    even = even * z + 0.00706210779f;
+    odd = odd * z - 0.0524952449f;
+    even = even * z - 0.459208518f;
+    odd = odd * z - 1.15110517f;
+    even = even * z - 1.0f;
+    *u_out = u;
+    return FN(power_of_2)(odd * u + even);
+}
+/* x times the normal distribution at x: x - u tail for x >= 0, -u tail for x < 0. x / 2 + |x| / 2 is max(x, 0), but NaN at -infinity, as the
+ * product is. Within 1e-7 |x|, absolutely. */
+FNN_INLINE float r_gelu(float x)
+{
+    float u;
+    const float tail = FN(normal_tail)(x, &u);
+    FN(float_bits) magnitude = { x };
+    magnitude.bits &= 0x7fffffffu;
+    return (0.5f * magnitude.real + 0.5f * x) - u * tail;
+}
+/* Its derivative, the distribution plus x times the density e^(-x^2 / 2) / sqrt(2 pi): at -u it is s = tail - u density, at u the rest to 1. */
+FNN_INLINE float r_gelu_slope(float x)                           /* within 4e-7, absolutely; NaN at both infinities */
+{
+    float u;
+    const float tail = FN(normal_tail)(x, &u), shift = 12582912.0f + 127.0f, z = u * u;
+    const FN(float_bits) t = { z * -0.721347520f + shift }, two = { .bits = t.bits << 23 };      /* e^(-z / 2) = 2^(n + r), as in power_of_2 */
+    const float r = z * -0.721347520f - (t.real - shift);
+    float q = 5.29377959e-4f;                                    /* 2^r / sqrt(2 pi) */
+    q = q * r + 3.85828740e-3f;
+    q = q * r + 2.21441325e-2f;
+    q = q * r + 9.58348996e-2f;
+    q = q * r + 2.76525646e-1f;
+    q = q * r + 3.98942280e-1f;
+    const float s = tail - u * two.real * q;
+    return x * 0.0f + (x < 0 ? s : 1.0f - s);
 }
 /* ln(1 + e^x) = max(x, 0) + ln(1 + e), e = e^-|x|, and ln(1 + e) = e + e^2 q(e) for 0 <= e <= 1 */
 FNN_INLINE float r_softplus(float x)                             /* 2.3 ulp */
 {
-    const float e = r_exp(x < 0 ? x : -x);
+    FN(float_bits) minus = { x };
+    minus.bits |= 0x80000000u;                                   /* -|x| */
+    const float e = FN(exp_of_negative)(minus.real);
     float q = -0.00329107419f;
     q = q * e + 0.0200884603f;
     q = q * e - 0.0574604832f;
@@ -315,10 +378,11 @@ FNN_INLINE float r_softplus(float x)                             /* 2.3 ulp */
     q = q * e - 0.499999315f;
     return r_max(x, 0) + (q * e * e + e);
 }
-FNN_INLINE float r_sigmoid(float x)                              /* 1 / (1 + e), or e / (1 + e) where x < 0, with e = e^-|x|: 2.5 ulp */
+FNN_INLINE float r_sigmoid(float x)                              /* 1 / (1 + e^-x): 2.2 ulp; 1 / infinity before it leaves the normal numbers */
 {
-    const float e = r_exp(x < 0 ? x : -x);
-    return (x < 0 ? e : 1.0f) / (1.0f + e);
+    x = x > 87.0f ? 87.0f : x;
+    x = x < -89.0f ? -89.0f : x;
+    return 1.0f / (1.0f + FN(exp_to_89)(-x));
 }
 FNN_INLINE float r_tanh(float x)                                 /* (e^2u - 1) / (e^2u + 1), u = |x|, with the sign of x: 2.7 ulp, near 0 too */
 {

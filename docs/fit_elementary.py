@@ -67,5 +67,8 @@ if __name__ == "__main__":
     show("normal: p", fit(p2, lambda u: max(mp.mpf(2) ** -p2(u), mp.mpf(3e-8)), 0, 5.6, range(9)))
     # ln(1 + e) = e + e^2 q(e),  0 <= e <= 1
     show("softplus: q", fit(lambda e: (mp.log1p(e) - e) / e**2, lambda e: e**2 / mp.log1p(e), 1e-9, 1, range(9)))
-    # 2^r = 1 + r q(r), |r| <= 1/2, for sums of many exponentials (csrc/rows.h)
+    # 2^r = 1 + r q(r), |r| <= 1/2, for sums of many exponentials (csrc/rows.h) and for gelu
     show("sum of exponentials: q", fit(lambda r: mp.expm1(r * mp.log(2)) / r, lambda r: abs(r) / mp.mpf(2) ** r, -0.5, 0.5, range(5)))
+    # the same with |r| <= 1/16, the rest of 2^x looked up
+    show("sum of exponentials, with a table: q",
+         fit(lambda r: mp.expm1(r * mp.log(2)) / r, lambda r: abs(r) / mp.mpf(2) ** r, -1 / 16, 1 / 16, range(3)))
