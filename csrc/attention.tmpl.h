@@ -11,7 +11,7 @@
  *            grows, what is in y and in the sum is scaled down ("online softmax"). Exponentials are powers of two, 2^(log2(e) scale
  *            (s - top)): one factor, in one rounding. Backward computes each tile's scores again from q and k: cheaper than storing them.
  *            What a causal mask hides is skipped, tile by tile and, within the tiles on the diagonal, register tile by register tile.
- *            One or two queries go one by one, row by row: attention_few.tmpl.h.
+ *            Up to four queries go row by row of k and v: attention_few.tmpl.h.
  * Cost       forward 2 T U (HS + HV) flop and T U exponentials an item; backward 2.5 times the flop. Causal: half of both.
  *            Memory: the results, and 2 T numbers an item.
  * Threads    forward: blocks of queries of all items. Backward: with enough items for the threads a block is an item and each tile's
@@ -33,7 +33,7 @@ enum {
     FROM_ROWS = 0, BY_ROWS = 1, BY_COLUMNS = 2,
     TILE_C = 256,                                   /* columns of q or dy in the transposed copy; wider heads go through it piece by piece */
     ATTENTION_WORK = 1 << 20,                       /* multiply-adds that a block of a parallel loop should be worth */
-    FEW = 2, FEW_COST = 8                           /* so many queries go one by one, each as long as so many in a tile */
+    FEW = 4, FEW_COST = 8                           /* so many queries go row by row, each as long as so many in a tile */
 };
 
 static fnn_size fnn_attention_grain(const fnn_attention *a, fnn_size queries, fnn_size keys)
@@ -277,7 +277,7 @@ void FN(attention_forward)(REAL *y, REAL *top, REAL *total, const REAL *q, const
 {
     FN(attention_args) args = { .about = about, .y = y, .top = top, .total = total, .q = q, .k = k, .v = v };
     if (about->T <= FEW) {
-        fnn_parallel_for(about->items * about->T, fnn_attention_grain(about, FEW_COST, about->U), FN(attention_few_block), &args);
+        fnn_parallel_for(about->items, fnn_attention_grain(about, FEW_COST * about->T, about->U), FN(attention_few_block), &args);
         return;
     }
     const fnn_size blocks = gemm_parts(about->T, TILE_T);
@@ -288,7 +288,7 @@ void FN(attention_forward)(REAL *y, REAL *top, REAL *total, const REAL *q, const
 /* ---- backward ------------------------------------------------------------------------------------------------------------ */
 
 /* Columns [0, GEMM_NR) of a tile: p holds scores and becomes d p (what multiplied v), ds holds dy v^T and becomes ds. d is NULL without
- * dropout; Rows from `seen` on become 0. */
+ * dropout. Rows from `seen` on become 0. */
 static void FN(attention_weights_backward)(REAL *restrict p, REAL *restrict ds, const REAL *restrict d, const REAL *restrict top,
                                            const REAL *restrict share, const REAL *restrict pull, REAL factor, fnn_size seen, fnn_size keys)
 {

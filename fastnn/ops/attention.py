@@ -113,6 +113,8 @@ def samples() -> list[Sample]:
         sequences("one query, add", 1, 131, 17, 19, lead=(3,), mask="add", mask_shape=(1, 131), scale=-0.3),
         with_mask_row(sequences("two queries, nothing allowed", 2, 7, 3, 2, lead=(2,), mask="allow", mask_shape=(2, 2, 7)), 1, never),
         sequences("two queries", 2, 130, 3, 2, lead=(2,), mask="allow", mask_shape=(130,)),
+        sequences("four queries, mask, dropout", 4, 131, 5, 3, lead=(2,), mask="add", mask_shape=(4, 131), **dropout),
+        sequences("four queries, causal", 4, 131, 17, 3, lead=(2,), is_causal=True),
         sequences("steep", 13, 17, 3, 2, lead=(2,), scale=1.0, whole=8),
     ]
 
