@@ -101,7 +101,7 @@ typedef struct { REAL scale, shift; } FN(norm_gate);
 FNN_INLINE vec FN(norm_passed)(vec z, vec dy)
 {
 #if VBYTES
-    return FN(v_choose)(z > v_set(0), dy, v_set(0));
+    return v_choose(z > v_set(0), dy, v_set(0));
 #else
     return z > 0 ? dy : 0;
 #endif

@@ -5,7 +5,7 @@
 #include "window.h"
 
 /* y = the largest x in each window; padding counts as minus infinity, NaN wins. tap: the number r*S + s of its tap, the first of
- * equals; 255 where a window holds no pixel (then y is minus infinity). Only for windows that fnn_pool2d_is_framed. */
+ * equals; 255 where a window holds no pixel (then y is minus infinity); NULL: not wanted. Only for windows that fnn_pool2d_is_framed. */
 KERNEL(max_pool2d_forward, REAL *y, uint8_t *tap, const REAL *x, const fnn_window *g)
 /* dx = 0 but for what taps were the largest, to which dy is added */
 KERNEL(max_pool2d_backward, REAL *dx, const REAL *dy, const uint8_t *tap, const fnn_window *g)

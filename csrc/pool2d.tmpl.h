@@ -8,8 +8,8 @@
  * Symbols    window.h; a plane is x[n,c,:,:].
  * Layout     x [N][C][H][W]   y, tap, argmax [N][C][P][Q]
  * Method     2x2 windows side by side in one pass over x; other windows of few taps many outputs at a time: maxima first down, then across
- *            (pool2d_rows.tmpl.h), means and gradients in frames (pool2d_frames.tmpl.h); large and adaptive windows one after the other,
- *            along their rows.
+ *            (pool2d_rows.tmpl.h; of 3x3 at stride 2 in registers, pool2d_three.tmpl.h), means and gradients in frames
+ *            (pool2d_frames.tmpl.h); large and adaptive windows one after the other, along their rows.
  *            The maximum is remembered by its tap, a byte, where the window has few; else by its place in the plane.
  * Cost       x comes from memory once, and R*S/(sh*sw) times from the cache: bound by memory.
  * Threads    tiles of planes; one writer per element.
@@ -126,6 +126,10 @@ static REAL FN(pool_sum)(const REAL *restrict x, fnn_size n)
     return sum;
 }
 
+#if V_SHUFFLES
+#  include "pool2d_three.tmpl.h"
+#endif
+
 /* What window (p, q) divides by, for rows x columns pixels. */
 FNN_INLINE REAL FN(window_divisor)(const pool_args *args, fnn_size p, fnn_size q, fnn_size rows, fnn_size columns)
 {
@@ -226,6 +230,10 @@ void FN(max_pool2d_forward)(REAL *y, uint8_t *tap, const REAL *x, const fnn_wind
     pool_args args = { .out = y, .tap_out = tap, .in = x, .g = g };
     if (pool_is_two_by_two(g))
         FN(pool_over_tiles)(&args, pool_cut_2x2(g), FN(two_by_two_block));
+#if V_SHUFFLES
+    else if (pool_is_three_by_three(g))
+        FN(pool_over_tiles)(&args, pool_cut_three(g, g->P), FN(three_block));
+#endif
     else
         FN(pool_over_tiles)(&args, pool_cut_rows(g), FN(max_rows_block));
 }
@@ -235,6 +243,10 @@ void FN(max_pool2d_backward)(REAL *dx, const REAL *dy, const uint8_t *tap, const
     pool_args args = { .out = dx, .in = dy, .tap = tap, .g = g };
     if (pool_is_two_by_two(g))
         FN(pool_over_tiles)(&args, pool_cut_2x2(g), FN(two_by_two_backward_block));
+#if V_SHUFFLES
+    else if (pool_is_three_by_three(g))
+        FN(pool_over_tiles)(&args, pool_cut_three(g, pool_frame_rows(g)), FN(three_backward_block));
+#endif
     else
         FN(pool_over_tiles)(&args, pool_cut_frames(g, pool_frame_rows(g), pool_frame_columns(g)), FN(framed_backward_block));
 }
@@ -253,7 +265,7 @@ void FN(max_window_pool2d_backward)(REAL *dx, const REAL *dy, const int32_t *arg
 
 void FN(avg_pool2d_forward)(REAL *y, const REAL *x, const fnn_window *g, int count_padding, fnn_size divisor)
 {
-    pool_args args = { .out = y, .in = x, .g = g, .count_padding = count_padding, .divisor = divisor };
+    pool_args args = { .out = y, .in = x, .g = g, .count_padding = count_padding, .divisor = divisor, .is_mean = 1 };
     if (pool_is_two_by_two(g))
         FN(pool_over_tiles)(&args, pool_cut_2x2(g), FN(two_by_two_block));
     else if (pool_is_framed(g))

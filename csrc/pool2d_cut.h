@@ -14,10 +14,18 @@ enum {
     POOL_SPANS = 64,                                /* outputs of a row whose windows are found at one time */
     POOL_NAMES = 1 << 12,                           /* outputs of a tile of 2x2 windows */
     POOL_COLUMNS = 2048,                            /* columns of any tile */
+    POOL_WIDEST = 1 << 16,                          /* columns of an image whose rows are not cut (pool2d_three.tmpl.h) */
+    POOL_AHEAD = 896,                               /* elements between what is read and what is asked for from memory */
     POOL_ROWS = 4,                                  /* rows of outputs that go down before they go across (pool2d_rows.tmpl.h) */
     POOL_BYTES = 64,                                /* bytes of a long strip: one or more vectors */
     POOL_STRIP = 16                                 /* elements of a strip: one or more vectors at every level */
 };
+
+#if defined(__GNUC__)
+#  define POOL_PREFETCH(p) __builtin_prefetch(p)
+#else
+#  define POOL_PREFETCH(p) (void)(p)
+#endif
 
 /* A loop that keeps the registers to itself: in the function around it pointers would be spilled. */
 #if defined(__GNUC__)
@@ -40,7 +48,7 @@ typedef struct {
     const fnn_window *g;
     pool_tiles cut;
     fnn_size divisor;
-    int count_padding, adaptive;
+    int count_padding, adaptive, is_mean;
 } pool_args;
 
 /* Items of `elements` each that are worth a block. */
@@ -51,6 +59,13 @@ static inline int pool_is_two_by_two(const fnn_window *g)
 {
     return g->R == 2 && g->S == 2 && g->sh == 2 && g->sw == 2 && g->dh == 1 && g->dw == 1 && g->ph == 0 && g->pw == 0
         && 2 * g->P <= g->H && 2 * g->Q <= g->W;
+}
+
+/* Windows of 3 x 3 that move by 2, all of which see the image. */
+static inline int pool_is_three_by_three(const fnn_window *g)
+{
+    return g->R == 3 && g->S == 3 && g->sh == 2 && g->sw == 2 && g->dh == 1 && g->dw == 1 && g->ph <= 1 && g->pw <= 1
+        && 2 * (g->P - 1) - g->ph < g->H && 2 * (g->Q - 1) - g->pw < g->W && g->W <= POOL_WIDEST;
 }
 
 /* ---- windows one by one ------------------------------------------------------------------------------------------------- */
@@ -113,6 +128,9 @@ static inline pool_tiles pool_cut_rows(const fnn_window *g)
 {
     return pool_cut(g->P, g->Q, POOL_FRAMES / fnn_max(fnn_min(g->W, POOL_COLUMNS * g->sw) * g->sh, 1));
 }
+
+/* Whole rows of outputs of windows of 3 x 3, or pairs of rows of the image. */
+static inline pool_tiles pool_cut_three(const fnn_window *g, fnn_size rows) { return pool_cut(rows, 1, POOL_FRAMES / fnn_max(g->W, 1)); }
 
 /* ---- frames (pool2d_frames.tmpl.h) -------------------------------------------------------------------------------------- */
 static inline fnn_size pool_down(const fnn_window *g) { return (g->R - 1) * g->dh / g->sh; }        /* from the first tap to the last, in rows */

@@ -366,8 +366,9 @@ static void FN(framed_backward_block)(void *ctx, fnn_size begin, fnn_size end)
  * Tiles are whole rows of outputs, or a part of one. */
 
 
-/* One strip of n outputs (a constant, or not). */
-FNN_INLINE void FN(max_strip)(const fnn_size n, REAL *restrict y, REAL *restrict which, const REAL *restrict upper, const REAL *restrict lower)
+/* One strip of n outputs (a constant, or not), and if `named` (a constant) the numbers of their taps. */
+FNN_INLINE void FN(max_strip)(const fnn_size n, const int named, REAL *restrict y, REAL *restrict which, const REAL *restrict upper,
+                              const REAL *restrict lower)
 {
     #pragma omp simd
     for (fnn_size q = 0; q < n; q++) {
@@ -380,7 +381,8 @@ FNN_INLINE void FN(max_strip)(const fnn_size n, REAL *restrict y, REAL *restrict
         take = (d > most) | (d != d);
         most = take ? d : most; from = take ? 3 : from;
         y[q] = most;
-        which[q] = from;
+        if (named)
+            which[q] = from;
     }
 }
 
@@ -405,14 +407,15 @@ static void FN(two_by_two_block)(void *ctx, fnn_size begin, fnn_size end)
             const REAL *upper = (const REAL *)args->in + (tile.plane * g->H + 2 * (tile.p0 + p)) * W + 2 * tile.q0, *lower = upper + W;
             REAL *y = (REAL *)args->out + start + p * g->Q, *w = which + p * n;
             if (n < POOL_STRIP) {
-                if (args->tap_out) FN(max_strip)(n, y, w, upper, lower);
-                else FN(mean_strip)(n, y, divisor, upper, lower);
+                if (args->is_mean) FN(mean_strip)(n, y, divisor, upper, lower);
+                else FN(max_strip)(n, 1, y, w, upper, lower);
                 continue;
             }
             for (fnn_size q = 0; q < n; q += POOL_STRIP) {
                 q = fnn_min(q, n - POOL_STRIP);     /* the last strip overlaps the one before */
-                if (args->tap_out) FN(max_strip)(POOL_STRIP, y + q, w + q, upper + 2 * q, lower + 2 * q);
-                else FN(mean_strip)(POOL_STRIP, y + q, divisor, upper + 2 * q, lower + 2 * q);
+                if (args->is_mean) FN(mean_strip)(POOL_STRIP, y + q, divisor, upper + 2 * q, lower + 2 * q);
+                else if (args->tap_out) FN(max_strip)(POOL_STRIP, 1, y + q, w + q, upper + 2 * q, lower + 2 * q);
+                else FN(max_strip)(POOL_STRIP, 0, y + q, w + q, upper + 2 * q, lower + 2 * q);
             }
         }
         if (args->tap_out)

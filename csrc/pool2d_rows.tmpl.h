@@ -211,9 +211,9 @@ static void FN(max_rows_block)(void *ctx, fnn_size begin, fnn_size end)
         for (fnn_size i = 0; found != 0 && i < tile.rows; i++)
             for (fnn_size q = 0; q < n; q++)
                 which[i * n + q] = (REAL)FN(pool_max_by_hand)(y + i * g->Q + q, x, g, tile.p0 + i, tile.q0 + q);
-        if (n == g->Q)
+        if (args->tap_out && n == g->Q)
             FN(pool_to_bytes)(args->tap_out + start, which, tile.rows * n);
-        else
+        else if (args->tap_out)
             for (fnn_size i = 0; i < tile.rows; i++)
                 FN(pool_to_bytes)(args->tap_out + start + i * g->Q, which + i * n, n);
     }

@@ -7,6 +7,10 @@
  *     v_max, v_min      by element
  *     v_sum, v_hmax     across the register, halves on halves
  *     v_power_of_2(t)   float only: 2^n, where the low bits of t hold n + 127
+ *     ivec              VL integers as wide as REAL: of a comparison of two vec, all bits set where it holds, or none
+ *     v_choose(m, a, b) a where m, else b
+ *     v_evens, v_odds(a, b)             every other element of a and then b;  v_pairs_low, v_pairs_high(a, b) the reverse
+ *     v_after(a, b)     the last element of a, then b without its last
  *
  * and scalar functions without branches, which the compiler vectorises when they stand in a plain loop:
  *
@@ -28,6 +32,13 @@
 #define v_sum FN(v_sum)
 #define v_hmax FN(v_hmax)
 #define v_power_of_2 FN(v_power_of_2)
+#define ivec FN(ivec)
+#define v_choose FN(v_choose)
+#define v_evens FN(v_evens)
+#define v_odds FN(v_odds)
+#define v_pairs_low FN(v_pairs_low)
+#define v_pairs_high FN(v_pairs_high)
+#define v_after FN(v_after)
 #define r_exp FN(r_exp)
 #define r_expm1 FN(r_expm1)
 #define r_log FN(r_log)
@@ -57,9 +68,20 @@ typedef REAL FN(vec_at) __attribute__((vector_size(VBYTES), aligned(sizeof(REAL)
 FNN_INLINE vec v_load(const REAL *p) { return *(const FN(vec_at) *)p; }
 FNN_INLINE void v_store(REAL *p, vec v) { *(FN(vec_at) *)p = v; }
 FNN_INLINE vec v_set(REAL s) { return s - (vec){0}; }
-FNN_INLINE vec FN(v_choose)(__typeof__((vec){0} > (vec){0}) mask, vec a, vec b)     /* by bits: a loop over elements is not vectorised */
+typedef __typeof__((vec){0} > (vec){0}) ivec;
+/* The compilers know this loop as one selection, and keep the arrays in registers; by bits it would be two instructions or three. */
+FNN_INLINE vec v_choose(ivec mask, vec a, vec b)
 {
-    return (vec)((mask & (__typeof__(mask))a) | (~mask & (__typeof__(mask))b));
+    REAL x[VBYTES / sizeof(REAL)], y[VBYTES / sizeof(REAL)];
+    __typeof__(mask[0]) m[VBYTES / sizeof(REAL)];
+    memcpy(x, &a, sizeof a);
+    memcpy(y, &b, sizeof b);
+    memcpy(m, &mask, sizeof mask);
+    #pragma omp simd
+    for (fnn_size i = 0; i < VL; i++)
+        x[i] = m[i] ? x[i] : y[i];
+    memcpy(&a, x, sizeof a);
+    return a;
 }
 /* GCC makes a comparison and a selection of the plain form; the instruction does the same, to the NaN: b unless a > b. */
 #if defined(__GNUC__) && !defined(__clang__) && (defined(__x86_64__) || defined(__i386__)) && VBYTES == 64
@@ -87,8 +109,8 @@ FNN_INLINE vec v_max(vec a, vec b) { return __builtin_ia32_maxps(a, b); }
 FNN_INLINE vec v_min(vec a, vec b) { return __builtin_ia32_minps(a, b); }
 #  endif
 #else
-FNN_INLINE vec v_max(vec a, vec b) { return FN(v_choose)(a > b, a, b); }
-FNN_INLINE vec v_min(vec a, vec b) { return FN(v_choose)(a < b, a, b); }
+FNN_INLINE vec v_max(vec a, vec b) { return v_choose(a > b, a, b); }
+FNN_INLINE vec v_min(vec a, vec b) { return v_choose(a < b, a, b); }
 #endif
 #if !REAL_IS_F64
 /* 2^n, where the low bits of t hold n + 127, the exponent of a float */
@@ -97,6 +119,54 @@ FNN_INLINE vec v_power_of_2(vec t)
     typedef uint32_t bits __attribute__((vector_size(VBYTES)));
     return (vec)((bits)t << 23);
 }
+#endif
+/* V_SHUFFLES: whether there are the functions that move elements within vectors. GCC before 12 has not what they need. */
+#undef V_SHUFFLES
+#define V_SHUFFLES 0
+#if defined(__has_builtin)
+#  if __has_builtin(__builtin_shufflevector)
+#    undef V_SHUFFLES
+#    define V_SHUFFLES 1
+#  endif
+#endif
+#if V_SHUFFLES
+#  define V_ELEMENTS (VBYTES / (REAL_IS_F64 ? 8 : 4))
+#  if V_ELEMENTS == 2
+#    define V_SHUFFLE_EVENS(a, b) __builtin_shufflevector(a, b, 0, 2)
+#    define V_SHUFFLE_ODDS(a, b) __builtin_shufflevector(a, b, 1, 3)
+#    define V_SHUFFLE_LOW(a, b) __builtin_shufflevector(a, b, 0, 2)
+#    define V_SHUFFLE_HIGH(a, b) __builtin_shufflevector(a, b, 1, 3)
+#    define V_SHUFFLE_AFTER(a, b) __builtin_shufflevector(a, b, 1, 2)
+#  elif V_ELEMENTS == 4
+#    define V_SHUFFLE_EVENS(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6)
+#    define V_SHUFFLE_ODDS(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7)
+#    define V_SHUFFLE_LOW(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
+#    define V_SHUFFLE_HIGH(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
+#    define V_SHUFFLE_AFTER(a, b) __builtin_shufflevector(a, b, 3, 4, 5, 6)
+#  elif V_ELEMENTS == 8
+#    define V_SHUFFLE_EVENS(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14)
+#    define V_SHUFFLE_ODDS(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15)
+#    define V_SHUFFLE_LOW(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
+#    define V_SHUFFLE_HIGH(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
+#    define V_SHUFFLE_AFTER(a, b) __builtin_shufflevector(a, b, 7, 8, 9, 10, 11, 12, 13, 14)
+#  else
+#    define V_SHUFFLE_EVENS(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+#    define V_SHUFFLE_ODDS(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
+#    define V_SHUFFLE_LOW(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#    define V_SHUFFLE_HIGH(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#    define V_SHUFFLE_AFTER(a, b) __builtin_shufflevector(a, b, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30)
+#  endif
+FNN_INLINE vec v_evens(vec a, vec b) { return V_SHUFFLE_EVENS(a, b); }
+FNN_INLINE vec v_odds(vec a, vec b) { return V_SHUFFLE_ODDS(a, b); }
+FNN_INLINE vec v_pairs_low(vec a, vec b) { return V_SHUFFLE_LOW(a, b); }
+FNN_INLINE vec v_pairs_high(vec a, vec b) { return V_SHUFFLE_HIGH(a, b); }
+FNN_INLINE vec v_after(vec a, vec b) { return V_SHUFFLE_AFTER(a, b); }
+#  undef V_ELEMENTS
+#  undef V_SHUFFLE_EVENS
+#  undef V_SHUFFLE_ODDS
+#  undef V_SHUFFLE_LOW
+#  undef V_SHUFFLE_HIGH
+#  undef V_SHUFFLE_AFTER
 #endif
 /* Halves on halves: a sum from left to right would wait for each addition. */
 typedef REAL FN(sixteen_bytes) __attribute__((vector_size(16)));
@@ -135,6 +205,8 @@ FNN_INLINE REAL v_hmax(vec v)
     return s[0] > s[1] ? s[0] : s[1];
 }
 #else
+#undef V_SHUFFLES
+#define V_SHUFFLES 0
 typedef REAL vec;
 FNN_INLINE vec v_load(const REAL *p) { return *p; }
 FNN_INLINE void v_store(REAL *p, vec v) { *p = v; }

@@ -1,6 +1,7 @@
 """Pooling: worked by hand, against PyTorch and naive loops, on one and several threads, at every instruction-set level."""
 
 from functools import partial
+from itertools import product
 
 import numpy as np
 import pytest
@@ -312,3 +313,34 @@ def test_windows_of_minus_infinity_and_padding_choose_a_pixel():
     x[0, 0, 1, 1] = NAN
     y, dx = run(lambda t: F.max_pool2d(t, 3, 2, 1), x)
     assert np.isnan(y).sum() == 4 and dx[0, 0, 1, 1] == 4
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("width", [2, 3, 7, 16, 17, 33, 64, 67])
+def test_three_by_three_windows_at_stride_two(width, level):
+    """Windows that go through registers, at widths around those of vectors: ties, NaN and infinities, any edge, with places and without."""
+    op, rng = nn.ops.registry.OPS["max_pool2d"], seeded(f"three by three {width}")
+    before = nn.isa()
+    if level != "numpy":
+        nn.kernels.compiled.use_level(level)
+    try:
+        for height, padding, ceil_mode, kind in product((3, 4, 9), ((0, 0), (1, 1), (0, 1), (1, 0)), (False, True), range(3)):
+            if width + 2 * padding[1] < 3:
+                continue
+            x = rng.integers(-3, 4, (2, 2, height, width)).astype(np.float32)
+            if kind > 0:
+                x[rng.random(x.shape) < 0.3] = -INF
+            if kind > 1:
+                x[rng.random(x.shape) < 0.1] = NAN
+            attrs = {"kernel_size": (3, 3), "stride": (2, 2), "padding": padding, "dilation": (1, 1), "ceil_mode": ceil_mode}
+            (y, places), saved = op.kernels[0](x, **attrs, return_indices=True)
+            (want, want_places), want_saved = op.ref_forward(x, **attrs, return_indices=True)
+            assert np.array_equal(y, want, equal_nan=True) and np.array_equal(places, want_places)
+            if level != "numpy":
+                assert np.array_equal(op.kernels[0](x, **attrs, return_indices=False, save=False)[0], want, equal_nan=True)
+            dy = rng.integers(-4, 5, y.shape).astype(np.float32)
+            dx, = op.kernels[1](dy, saved, **attrs, return_indices=False)
+            assert np.array_equal(dx, op.ref_backward(dy, want_saved, **attrs, return_indices=False)[0])
+    finally:
+        if level != "numpy":
+            nn.kernels.compiled.use_level(before)

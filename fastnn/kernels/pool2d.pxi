@@ -54,9 +54,9 @@ cdef object _max_pool_forward(x, output, geometry, return_indices, bint save):
     fill_window(&g, x_.shape, kernel_size, output, stride, padding, dilation)
     y = _pool_planes(&y_, x_.dtype, &g)
     if not adaptive and fnn_pool2d_is_framed(&g):
-        which = _pool_planes(&which_, b'B', &g)
+        which = _pool_planes(&which_, b'B', &g) if save or return_indices else None
         with nogil:
-            fnn_max_pool2d_forward[x_.dtype](y_.data, <uint8_t *>which_.data, x_.data, &g)
+            fnn_max_pool2d_forward[x_.dtype](y_.data, NULL if which is None else <uint8_t *>which_.data, x_.data, &g)
     else:
         which = _pool_planes(&which_, b'i', &g)
         with nogil:

@@ -188,6 +188,8 @@ static const fnn_window pools[] = {
     { 1,  1,  1,  1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1 },
     { 2,  3,  7,  9, 0, 0, 2, 2, 0, 0, 2, 2, 0, 0, 1, 1 },
     { 1,  5, 23, 37, 0, 0, 3, 3, 0, 0, 2, 2, 1, 1, 1, 1 },
+    { 2,  4,  9, 70, 0, 0, 3, 3, 0, 0, 2, 2, 0, 0, 1, 1 },
+    { 3,  2,  8, 12, 0, 0, 3, 3, 0, 0, 2, 2, 1, 1, 1, 1 },
     { 2, 13, 12, 67, 0, 0, 3, 3, 0, 0, 1, 1, 1, 1, 1, 1 },
     { 1,  3, 19, 17, 0, 0, 3, 2, 0, 0, 2, 3, 1, 0, 2, 1 },
     { 7, 33, 24, 24, 0, 0, 2, 2, 0, 0, 2, 2, 0, 0, 1, 1 },
@@ -200,6 +202,7 @@ CASE(max_pool2d_forward)
         const void *x = i % 2 ? in_steps(r, g.N * g.C * g.H * g.W) : in_special(r, g.N * g.C * g.H * g.W);
         void *y = out(r, g.N * g.C * g.P * g.Q);
         CALL(max_pool2d_forward)(y, out_as(r, g.N * g.C * g.P * g.Q, OF_BYTE), x, &g);
+        CALL(max_pool2d_forward)(out(r, g.N * g.C * g.P * g.Q), NULL, x, &g);
     }
 }
 
