@@ -177,7 +177,7 @@ def gru(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_layer
     DTypeError : if an argument is not floating point, or they differ in dtype.
     RangeError : if dropout is not a probability.
 
-    Cost: 6*T*B*H*(I + H) flop per layer and direction, twice that backward; saves 5*T*B*H numbers for it. Cho et al. (2014),
+    Cost: 6*T*B*H*(I + H) flop per layer and direction, twice that backward; saves some 5*T*B*H numbers for it. Cho et al. (2014),
     "Learning phrase representations using RNN encoder-decoder for statistical machine translation".
 
     >>> import numpy as np, fastnn as nn

@@ -194,7 +194,7 @@ def lstm(input: Tensor, hx: Sequence[Tensor] | None, params: Sequence[Tensor], *
     DTypeError : if an argument is not floating point, or they differ in dtype.
     RangeError : if dropout is not a probability.
 
-    Cost: 8*T*B*H*(I + H) flop per layer and direction, twice that backward; saves 6*T*B*H numbers for it. Hochreiter,
+    Cost: 8*T*B*H*(I + H) flop per layer and direction, twice that backward; saves some 6*T*B*H numbers for it. Hochreiter,
     Schmidhuber (1997), "Long short-term memory"; Graves, Schmidhuber (2005), "Framewise phoneme classification with
     bidirectional LSTM and other neural network architectures".
 
