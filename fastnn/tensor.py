@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .errors import DTypeError, GraphError, ShapeError
+from .kernels import copied
 from .methods import TensorMethods
 
 __all__ = ["Parameter", "Tensor", "from_dlpack", "from_numpy", "tensor"]
@@ -309,15 +310,15 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     else:
         array = np.array(data)
         if array.dtype == np.float64:
-            array = array.astype(np.float32)
+            array = copied(array, np.float32)
         elif array.dtype.kind in "iu":
             array = array.astype(np.int64, copy=False)
     if dtype is not None:
-        array = array.astype(np.dtype(dtype), copy=False)
+        array = array if array.dtype == np.dtype(dtype) else copied(array, dtype)
     elif array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8):
-        array = array.astype(np.float32 if array.dtype.itemsize < 4 else np.float64)
+        array = copied(array, np.float32 if array.dtype.itemsize < 4 else np.float64)
     if not array.dtype.isnative:
-        array = array.astype(array.dtype.newbyteorder("="))
+        array = copied(array, array.dtype.newbyteorder("="))
     if array.dtype.kind not in "fiub":
         raise DTypeError("a tensor holds real numbers, integers or booleans", who="tensor", got=str(array.dtype),
                          hint="Ragged lists also end up here: check that all rows have the same length."

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import fastnn as nn
+from fastnn.kernels import compiled
 
 
 def resident():
@@ -121,3 +122,41 @@ def test_two_uses_of_a_result_add_their_gradients():
         y = x * 2
         ((y * y).sum() + others(y) + (y * 3).sum()).backward()
         np.testing.assert_allclose(x.grad.data, sum(alone), rtol=1e-5, atol=1e-5)
+
+
+def made_here():
+    """What fastnn allocates itself, by name."""
+    layer, rows = nn.Linear(64, 64), nn.tensor(np.ones((128, 64), np.float32))
+    adam = nn.optim.Adam(layer.parameters())
+    layer(rows).sum().backward()
+    adam.step()
+    state = adam.state[id(layer.weight)]
+    batch, = nn.data.TensorDataset(np.ones((128, 64), np.float32)).batch(np.arange(-3, 61))
+    stacked, = nn.data.dataset.collate([(np.ones(64, np.float32),)]*64)
+    return {"zeros": nn.zeros(64, 64).data, "ones": nn.ones_like(rows).data, "empty": nn.empty(64, 64).data, "full": nn.full((64, 64), 2.5).data,
+            "rand": nn.rand(64, 64).data, "randn": nn.randn(64, 64, dtype=np.float64).data, "arange": nn.arange(4096.0).data,
+            "eye": nn.eye(64).data, "list": nn.tensor([[1.0]*64]*64).data, "converted": nn.tensor(np.ones((64, 64)), np.float32).data,
+            "weight": layer.weight.data, "lstm": nn.LSTM(64, 64).weight_hh_l0.data, "conv": nn.Conv2d(16, 16, 3).weight.data,
+            "norm": nn.LayerNorm(2048).weight.data, "batch": batch, "stacked": stacked,
+            **{f"Adam {name}": value for name, value in state.items() if np.size(value) == 64*64}}
+
+
+@pytest.mark.skipif(compiled is None, reason="NumPy allocates where there are no kernels")
+def test_arrays_that_are_made_here_begin_a_cache_line():
+    for _ in range(3):
+        found = made_here()
+        assert len(found) >= 18
+        assert {name: a.ctypes.data % 64 for name, a in found.items() if a.ctypes.data % 64} == {}
+
+
+def test_a_tensor_over_an_array_still_shares_its_memory():
+    a = np.ones((64, 64), np.float32)
+    assert nn.tensor(a).data is a and nn.tensor(a, dtype=np.float32).data is a
+
+
+def test_batches_take_rows_as_numpy_does():
+    data = nn.data.TensorDataset(np.arange(4096.0).reshape(64, 64))
+    np.testing.assert_array_equal(data.batch(np.array([3, -1, 0]))[0], data.tensors[0].data[[3, -1, 0]])
+    for outside in ([64], [-65, 2]):
+        with pytest.raises(IndexError):
+            data.batch(np.array(outside))

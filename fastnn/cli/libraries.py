@@ -37,8 +37,10 @@ class Fastnn:
         self.threads = fastnn.get_num_threads()
 
     def tensor(self, array: np.ndarray, requires_grad: bool = False) -> Any:
-        """A leaf with memory of its own, so that a contestant cannot change another's input."""
-        return self.nn.tensor(array.copy(), requires_grad=requires_grad)
+        """A leaf in memory of the library's own, as `torch.tensor` makes it; `nn.tensor` alone would share what NumPy allocated."""
+        leaf = self.nn.empty(*array.shape, dtype=array.dtype, requires_grad=requires_grad)
+        np.copyto(leaf.data, array)
+        return leaf
 
     def without_gradients(self) -> AbstractContextManager[Any]:
         return self.nn.no_grad()

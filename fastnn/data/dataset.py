@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, RangeError, ShapeError
+from ..kernels import empty
 from ..tensor import Tensor, tensor
 
 __all__ = ["Dataset", "Subset", "TensorDataset", "random_split"]
@@ -44,6 +45,14 @@ class Dataset:
     def batch(self, indices: np.ndarray) -> tuple[np.ndarray, ...]:
         """The samples at `indices`, integers of shape (B,), as a tuple of arrays of shape (B, ...)."""
         return collate([self[int(i)] for i in indices])
+
+
+def _rows(a: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """a[indices], in memory that begins a cache line. IndexError outside."""
+    index = np.asarray(indices)
+    if index.size == 0 or index.dtype.kind not in "iu" or not -len(a) <= index.min() <= index.max() < len(a):
+        return a.take(indices, axis=0)
+    return a.take(index, axis=0, out=empty((*index.shape, *a.shape[1:]), a.dtype), mode="wrap")         # "raise" would make a copy more
 
 
 class TensorDataset(Dataset):
@@ -99,7 +108,7 @@ class TensorDataset(Dataset):
         return tuple(tensor(t.data[index]) for t in self.tensors)
 
     def batch(self, indices: np.ndarray) -> tuple[np.ndarray, ...]:
-        return tuple(t.data.take(indices, axis=0) for t in self.tensors)
+        return tuple(_rows(t.data, indices) for t in self.tensors)
 
     def __repr__(self) -> str:
         arrays = ", ".join(f"{t.data.dtype}{list(t.data.shape)}" for t in self.tensors)
@@ -269,4 +278,4 @@ def _stack(arrays: list[np.ndarray], field: int) -> np.ndarray:
                 f"field {field} of the samples differs in shape", who="DataLoader", expected=arrays[0].shape,
                 got=array.shape, hint="Pad or crop the samples to one shape in __getitem__.",
             )
-    return np.stack(arrays)
+    return np.stack(arrays, out=empty((len(arrays), *arrays[0].shape), np.result_type(*arrays)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..backend import backend
 from ..errors import DTypeError, RangeError, ShapeError
-from ..kernels import compiled
+from ..kernels import compiled, copied, full
 from ..tensor import Tensor
 
 __all__ = ["Optimizer"]
@@ -108,7 +108,7 @@ class Optimizer:
         """The state array of that name, zeros before the first step."""
         state = self.state.setdefault(id(p), {})
         if name not in state:
-            state[name] = np.zeros(p.shape, p.dtype)
+            state[name] = full(p.shape, 0, p.dtype)
         return state[name]
 
     # ---- checkpoints ----------------------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ class Optimizer:
                 if isinstance(value, (np.ndarray, Tensor)) and np.ndim(value) == p.ndim and p.ndim:
                     if np.shape(value) != p.shape:
                         raise ShapeError(f"the saved {key} of parameter {i} does not fit", who=name, expected=p.shape, got=np.shape(value))
-                    value = np.array(value, dtype=p.dtype)
+                    value = copied(np.asarray(value), p.dtype)
                 elif isinstance(value, (np.ndarray, Tensor)):
                     value = np.array(value)
                 fresh[id(p)][key] = value
