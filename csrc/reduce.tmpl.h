@@ -296,6 +296,20 @@ void FN(prod_backward)(REAL *dx, const REAL *dy, const REAL *x, fnn_size outer, 
 }
 
 /* ---- where the extreme is --------------------------------------------------------------------------------------------------------- */
+/* Where the first REDUCE_LANES elements begin that hold this value or a NaN, or else what is left: without a branch for each element. */
+static fnn_size FN(first_block_with)(const REAL *restrict x, REAL value, fnn_size n)
+{
+    fnn_size a = 0;
+    for (; a + REDUCE_LANES <= n; a += REDUCE_LANES) {
+        int found = 0;
+        #pragma omp simd reduction(| : found)
+        for (int k = 0; k < REDUCE_LANES; k++)
+            found |= !(x[a + k] < value || x[a + k] > value);
+        if (found) break;
+    }
+    return a;
+}
+
 /* Tasks are blocks of columns, in all outer slices; with inner = 1 a column is a row. */
 static void FN(argmax_block)(void *ctx, fnn_size begin, fnn_size end)
 {
@@ -310,7 +324,7 @@ static void FN(argmax_block)(void *ctx, fnn_size begin, fnn_size end)
         REAL *restrict value = (REAL *)args->y + o * inner + i0;
         if (inner == 1) {                           /* find the extreme fast, then its place */
             const REAL extreme = (REAL)(sign > 0 ? FN(amax_run) : FN(amin_run))(x, 0, axis);
-            fnn_size a = 0;
+            fnn_size a = FN(first_block_with)(x, extreme, axis);
             while (a < axis - 1 && x[a] != extreme && x[a] == x[a])
                 a++;
             *at = a;
