@@ -239,6 +239,7 @@ FNN_INLINE void FN(wino_product)(const fnn_size mr, REAL *m, const REAL *v, cons
     for (fnn_size i = 0; i < mr; i++)
         acc[i][0] = acc[i][1] = v_set(0);
     for (; channels > 0; channels -= VL, v += mr * VL)
+#pragma GCC unroll 8
         for (fnn_size c = 0; c < fnn_min(VL, channels); c++, u += WINO_NR) {
             const vec left = v_load(u), right = v_load(u + VL);
 #pragma GCC unroll 16
