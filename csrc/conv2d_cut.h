@@ -32,7 +32,9 @@ enum {
     PIXELS_PHASES = 16,                             /* the most phases of dx: rows times columns of strides */
     PIXELS_WEIGHTS = 3 << 19,                       /* elements of the filters that fit, */
     PIXELS_WEIGHTS_OF_IMAGE = 1 << 15,              /* and for which one image more is taken into a frame */
-    FEW_FILTERS = 6, FEW_PIECE = 4, FEW_FILTERS_MOST = 1 << 14,                 /* conv2d_few.tmpl.h: filters in a panel, numbers copied at a time, filters; */
+    FEW_FILTERS = 6,                                /* conv2d_few.tmpl.h: filters in a panel, */
+    FEW_PIECE = 4,                                  /* numbers copied at a time, or twice as many; */
+    FEW_FILTERS_MOST = 1 << 14,                     /* filters, */
     FEW_OUTPUTS_LEAST = 4, FEW_OUTPUTS = 64,        /* outputs of all images, */
     FEW_WEIGHTS = 1 << 16,                          /* and elements of the filters from which these are most of what is read; */
     FEW_COLUMNS = 1 << 19, FEW_FRAME = 1 << 16,     /* elements of the columns and of a channel's frames that it holds, */

@@ -71,7 +71,10 @@ static void FN(few_columns)(void *ctx, fnn_size begin, fnn_size end)
                 FN(frame_of_plane)(frames + c * args->plane + n * args->image, rows, 1, args->pitch,
                                    x + (n * g->C + c) * g->H * g->W, g->H, g->W, -g->ph, -g->pw);
         REAL *cols = args->cols + group * side * RS * lanes, *to = apart ? apart : cols;
-        if (args->piece == FEW_PIECE)
+        if (args->piece == 2 * FEW_PIECE)
+            for (fnn_size i = 0; i < args->pieces; i++)
+                memcpy(to + args->to[i], from + args->from[i], 2 * FEW_PIECE * sizeof(REAL));
+        else if (args->piece == FEW_PIECE)
             for (fnn_size i = 0; i < args->pieces; i++)
                 memcpy(to + args->to[i], from + args->from[i], FEW_PIECE * sizeof(REAL));
         else
@@ -213,7 +216,7 @@ static void FN(conv_few_forward)(REAL *y, const REAL *x, const REAL *w, const RE
     args.pitch = args.in_place ? g->W : width;
     args.plane = args.in_place ? g->H * g->W : g->N * rows * width;
     args.image = args.in_place ? g->C * args.plane : rows * width;
-    args.piece = g->sw == 1 && g->Q >= FEW_PIECE ? FEW_PIECE : 1;
+    args.piece = g->sw > 1 || g->Q < FEW_PIECE ? 1 : g->Q < 2 * FEW_PIECE ? FEW_PIECE : 2 * FEW_PIECE;
     int32_t *pieces = fnn_scratch_alloc(2 * args.side * g->R * g->S * args.outputs * sizeof *pieces);
     args.from = pieces;
     args.to = pieces + args.side * g->R * g->S * args.outputs;
