@@ -41,6 +41,7 @@ int64_t *in_index(run *r, fnn_size n, int64_t low, int64_t high);          /* lo
 double *in_double(run *r, fnn_size n, double low, double high);
 
 void *out(run *r, fnn_size n);                      /* not initialised; all of it must be written, and is compared */
+void *out_rows(run *r, fnn_size rows, fnn_size width, fnn_size pitch);     /* rows that lie apart: what is between them must be left alone */
 void *out_as(run *r, fnn_size n, enum kind kind);   /* integers must be equal */
 void *inout(run *r, fnn_size n);                    /* random numbers before, compared after */
 void *work(run *r, fnn_size n, enum kind kind);     /* not initialised and not compared */

@@ -13,7 +13,7 @@ CASE(lstm_forward)
         const void *x = in(r, T * B * I), *h0 = in(r, B * H), *c0 = in(r, B * H), *w_ih = in(r, 4 * H * I), *w_hh = in(r, 4 * H * H);
         const void *b_ih = in(r, 4 * H), *b_hh = in(r, 4 * H);
         void *y = out(r, T * B * H), *hT = out(r, B * H), *cT = out(r, B * H), *cells = out(r, T * B * H);
-        void *gates = out(r, T * B * fnn_recurrent_pitch(4 * H));
+        void *gates = out_rows(r, T * B, 4 * H, fnn_recurrent_pitch(4 * H));
         CALL(lstm_forward)(y, hT, cT, gates, cells, x, h0, c0, w_ih, w_hh, b_ih, i % 2 ? b_hh : NULL,
                            work(r, fnn_recurrent_forward_work(4, B, H), OF_TYPE), T, B, I, H, i % 2);
     }
@@ -42,7 +42,7 @@ CASE(gru_forward)
         LABEL("T=%td B=%td I=%td H=%td", T, B, I, H);
         const void *x = in(r, T * B * I), *h0 = in(r, B * H), *w_ih = in(r, 3 * H * I), *w_hh = in(r, 3 * H * H);
         const void *b_ih = in(r, 3 * H), *b_hh = in(r, 3 * H);
-        void *y = out(r, T * B * H), *hT = out(r, B * H), *gates = out(r, T * B * fnn_recurrent_pitch(4 * H));
+        void *y = out(r, T * B * H), *hT = out(r, B * H), *gates = out_rows(r, T * B, 4 * H, fnn_recurrent_pitch(4 * H));
         CALL(gru_forward)(y, hT, gates, x, h0, w_ih, w_hh, b_ih, i % 2 ? b_hh : NULL,
                           work(r, fnn_recurrent_forward_work(3, B, H), OF_TYPE), T, B, I, H, i % 2);
     }

@@ -25,6 +25,7 @@ struct array {
     fnn_size n;
     enum kind kind;
     int compared, written_by_kernel;
+    fnn_size width, pitch;                          /* elements of a row, and from one row to the next; what is between belongs to nobody */
     char label[sizeof((run *)0)->label];
 };
 
@@ -42,7 +43,7 @@ static void *new_array(run *r, fnn_size n, enum kind kind, int compared, int wri
     }
     struct array *a = &r->arrays[r->count++];
     const size_t bytes = (size_t)n * element_size(r->type, kind);
-    *a = (struct array){ aligned_alloc(64, (bytes + GUARD + 63) / 64 * 64), n, kind, compared, written_by_kernel, "" };
+    *a = (struct array){ aligned_alloc(64, (bytes + GUARD + 63) / 64 * 64), n, kind, compared, written_by_kernel, 1, 1, "" };
     CHECK(a->data);
     memcpy(a->label, r->label, sizeof a->label);
     memset(a->data, 0xff, bytes);                                /* NaN, and -1 */
@@ -113,6 +114,15 @@ double *in_double(run *r, fnn_size n, double low, double high)
 
 void *out_as(run *r, fnn_size n, enum kind kind) { return new_array(r, n, kind, 1, 1); }
 void *out(run *r, fnn_size n) { return out_as(r, n, OF_TYPE); }
+
+void *out_rows(run *r, fnn_size rows, fnn_size width, fnn_size pitch)
+{
+    void *data = out(r, rows * pitch);
+    r->arrays[r->count - 1].width = width;
+    r->arrays[r->count - 1].pitch = pitch;
+    return data;
+}
+
 void *work(run *r, fnn_size n, enum kind kind) { return new_array(r, n, kind, 0, 0); }
 
 void *inout(run *r, fnn_size n)
@@ -180,7 +190,11 @@ static void compare(const char *name, const char *level, const run *r, const run
             size_t untouched = 0;
             while (untouched < size && bytes[untouched] == 0xff)
                 untouched++;
-            if (a->written_by_kernel && untouched == size && !whole)
+            if (i % a->pitch >= a->width) {
+                if (untouched == size)
+                    continue;
+                report(name, level, r, a->label, "array %d, element %td of %td is between two rows and was written", k, i, a->n);
+            } else if (a->written_by_kernel && untouched == size && !whole)
                 report(name, level, r, a->label, "array %d, element %td of %td was not written", k, i, a->n);
             else if (x == y || (x != x && y != y) || (isfinite(y) && fabs(x - y) <= tolerance * fmax(fabs(y), scale)))
                 continue;
