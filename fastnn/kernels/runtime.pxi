@@ -110,11 +110,6 @@ def set_memory_limit(size_t nbytes):
     fnn_buffer_set_limit(nbytes)
 
 
-def aligned(Py_ssize_t nbytes):
-    """Uninitialised memory that begins a cache line, as a buffer: recycled when the last array over it is gone."""
-    return Recycled(nbytes)
-
-
 def scratch_ready():
     """Whether this thread has its scratch memory (raises MemoryError where it cannot be had)."""
     if not fnn_scratch_ready():
