@@ -35,7 +35,7 @@ KERNEL_FLAGS = ["-O1", "-g", "-fopenmp-simd"] if DEBUG or SANITIZE else ["-O3", 
 # GCC unrolls what is left over behind each loop that it vectorised: worth it for short rows in the kernels that are plain loops, and a tenth of the
 # whole code in those that are written in vectors, where what pays is unrolled by pragma.
 IN_VECTORS = {"attention", "batch_norm", "conv2d", "gemm", "gru", "ladder", "lstm", "norm", "pool2d", "rnn"}
-IN_VECTORS_FLAGS = ["--param=max-completely-peeled-insns=40"]
+IN_VECTORS_FLAGS = ["--param=max-completely-peeled-insns=40", "-Wno-unused-command-line-argument"]     # Clang has no such parameter, and would say so
 WRAPPER_FLAGS = ["-O1", "-w"] + ([] if DEBUG or SANITIZE else ["-g0"])                     # Cython's output: large, and never hot
 SANITIZE_FLAGS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g"]
 MSVC_FLAGS = ["/O2", "/std:c11", "/experimental:c11atomics"]

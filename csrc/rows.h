@@ -1,4 +1,5 @@
 /* rows.h -- the passes over a row that every softmax is made of. No guard: included by templates, once per level and type. */
+#include <float.h>
 
 /* 2^(factor d) for d <= 0 and factor > 0, within 1.5 ulp; 1 at 0; 0 where the result would be below the normal numbers. NaN stays NaN.
  * least = -127 / factor, finite. */
@@ -44,6 +45,11 @@ FNN_INLINE REAL FN(row_max)(const REAL *x, fnn_size n)
 #pragma omp simd reduction(max : top)
     for (fnn_size i = 4 * quarter; i < n; i++)
         top = x[i] > top ? x[i] : top;
+    if (top <= (REAL)(REAL_IS_F64 ? -DBL_MAX : -FLT_MAX)) {      /* where Clang's reduction begins; GCC's begins at -infinity */
+        top = -(REAL)INFINITY;
+        for (fnn_size i = 0; i < n; i++)
+            top = x[i] > top ? x[i] : top;
+    }
     return top;
 }
 
