@@ -8,16 +8,16 @@ test: build             ## everything
 	$(PY) -m pytest
 
 laws: build             ## the laws and the sabotage of one op: make laws OP=conv2d
-	$(PY) -m pytest tests/test_laws.py tests/test_sabotage.py -k "$(OP)"
+	$(PY) -m pytest tests/laws/test_laws.py tests/laws/test_sabotage.py -k "$(OP)"
 
 levels: build           ## the laws at every level of x86-64
-	for level in portable avx2 avx512; do FASTNN_ISA=$$level $(PY) -m pytest -q tests/test_laws.py || exit 1; done
+	for level in portable avx2 avx512; do FASTNN_ISA=$$level $(PY) -m pytest -q tests/laws/test_laws.py || exit 1; done
 
 bench: build            ## pytest-benchmark tables: make bench OP=conv2d
 	$(PY) -m pytest benchmarks --benchmark-only -k "$(OP)"
 
 guard: build            ## counted instructions against the committed ones; UPDATE=1 writes them anew
-	$(PY) benchmarks/guard.py $(if $(UPDATE),--update)
+	$(PY) tools/guard.py $(if $(UPDATE),--update)
 
 # every table of benchmarks/results, an hour or less on a quiet machine: make results LEVELS="avx512 avx2" THREADS="1 2"
 LEVELS ?= avx512 avx2
@@ -31,30 +31,30 @@ results: build
 	  $(PY) -m fastnn bench sweep --isa $$isa --threads $$n $(SAVE); \
 	  test $$n = 1 || $(PY) -m fastnn bench scaling --against torch --isa $$isa --threads $$n $(SAVE); \
 	done; done
-	$(PY) benchmarks/readme.py
+	$(PY) tools/readme.py
 
 readme:                 ## the README's speed section from benchmarks/results
-	$(PY) benchmarks/readme.py
+	$(PY) tools/readme.py
 
 asan:                   ## the laws under AddressSanitizer and UndefinedBehaviorSanitizer
 	rm -rf build/temp.* && FASTNN_REQUIRE=1 FASTNN_SANITIZE=1 $(PY) setup.py -q build_ext --inplace --force
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
-	  FASTNN_CACHE_MB=0 PYTHONMALLOC=malloc $(PY) -m pytest -q tests/test_laws.py -p no:benchmark -o addopts=""
+	  FASTNN_CACHE_MB=0 PYTHONMALLOC=malloc $(PY) -m pytest -q tests/laws/test_laws.py -p no:benchmark -o addopts=""
 	rm -rf build/temp.* fastnn/_kernels*.so
 
 # The kernels' C self-test (tests/c/test_kernels.c): plain C against every level that the processor runs. The flags are those of setup.py.
-SELFTEST_FLAGS = -std=c11 -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -fopenmp-simd -pthread -DNDEBUG -DFNN_BUILD_PLAIN=1 \
+SELFTEST_FLAGS = -std=c11 -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -fopenmp-simd -pthread -DNDEBUG -DFNN_BUILD_PLAIN=1 -Icsrc \
   -Wall -Wextra -Werror -Wno-psabi -Wno-unknown-pragmas
-SELFTEST_SOURCES = $(wildcard csrc/*.c) $(wildcard tests/c/cases_*.c) tests/c/test_kernels.c
+SELFTEST_SOURCES = $(wildcard csrc/*/*.c) $(wildcard tests/c/cases_*.c) tests/c/test_kernels.c
 SELFTEST_NATIVE = $(SELFTEST_SOURCES:%.c=build/selftest/%.o)
 SELFTEST_NEON = $(SELFTEST_SOURCES:%.c=build/neon/%.o)
 NEON_CC ?= aarch64-linux-gnu-gcc
 NEON_RUN ?= qemu-aarch64
 
-build/selftest/%.o: %.c $(wildcard csrc/*.h tests/c/*.h)
+build/selftest/%.o: %.c $(wildcard csrc/*.h csrc/*/*.h tests/c/*.h)
 	@mkdir -p $(@D) && $(CC) $(SELFTEST_FLAGS) -c $< -o $@
 
-build/neon/%.o: %.c $(wildcard csrc/*.h tests/c/*.h)
+build/neon/%.o: %.c $(wildcard csrc/*.h csrc/*/*.h tests/c/*.h)
 	@mkdir -p $(@D) && $(NEON_CC) $(SELFTEST_FLAGS) -c $< -o $@
 
 selftest: $(SELFTEST_NATIVE)    ## every kernel at every level of this machine against plain C, without Python

@@ -1,10 +1,10 @@
-"""Build fastnn: one extension module, fastnn._kernels, from fastnn/kernels/*.pyx and csrc/*.c.
+"""Build fastnn: one extension module, fastnn._kernels, from fastnn/kernels/*.pyx and csrc/*/*.c.
 
     FASTNN_DEBUG=1      -O1 with assertions and Cython's bounds checks
     FASTNN_SANITIZE=1   AddressSanitizer and UndefinedBehaviorSanitizer over the C core
     FASTNN_REQUIRE=1    a failed compilation stops the build (CI); without it the package falls back to NumPy and says so
 
-There are no flags per instruction set: csrc/levels.h switches them on by pragma. Everything else is in pyproject.toml.
+There are no flags per instruction set: csrc/core/levels.h switches them on by pragma. Everything else is in pyproject.toml.
 """
 
 import os
@@ -101,10 +101,10 @@ def extensions():
 
     def templates(source):
         """Bytes of the templates that a file is made of, so that the last job to finish is a short one."""
-        return sum(path.stat().st_size for path in Path("csrc").glob(Path(source).stem + "*.tmpl.h"))
+        return sum(path.stat().st_size for path in Path(source).parent.glob(Path(source).stem + "*.tmpl.h"))
 
-    sources = sorted(sorted(map(str, Path("csrc").glob("*.c"))), key=templates, reverse=True)
-    headers = sorted(map(str, Path("csrc").glob("*.h")))
+    sources = sorted(sorted(map(str, Path("csrc").glob("*/*.c"))), key=templates, reverse=True)
+    headers = sorted(map(str, Path("csrc").rglob("*.h")))
     pieces = sorted(map(str, Path("fastnn/kernels").glob("*.pxi")))
     kernels = Extension(
         "fastnn._kernels",

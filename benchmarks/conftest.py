@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items):
 
 # ---- columns -------------------------------------------------------------------------------------------------------------------------
 def pytest_benchmark_update_machine_info(config, machine_info):
-    from fastnn.config import config as describe
+    from fastnn.about import describe
     machine_info["fastnn"] = describe()
     machine_info["limits"] = limits()
 

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn.cli.libraries import LIBRARIES, NotOffered
-from fastnn.cli.limits import least_time, measure
-from fastnn.cli.race import difference
-from fastnn.cli.workloads import BACKWARD, STEP, Contest, Workload, catalogue
-from fastnn.ops.registry import OPS
+from fastnn.bench.libraries import LIBRARIES, NotOffered
+from fastnn.bench.limits import least_time, measure
+from fastnn.bench.race import difference
+from fastnn.bench.workloads import BACKWARD, STEP, Contest, Workload, catalogue
+from fastnn.op import OPS
 
 WORKLOADS = catalogue()
 

@@ -24,11 +24,11 @@
 typedef ptrdiff_t fnn_size;
 enum { FNN_F32 = 0, FNN_F64 = 1 };                  /* index into a kernel's pointers */
 
-#include "caches.h"
-#include "copy.h"
-#include "parallel.h"
-#include "memory.h"
-#include "dispatch.h"
+#include "core/caches.h"
+#include "core/copy.h"
+#include "core/parallel.h"
+#include "core/memory.h"
+#include "core/dispatch.h"
 
 /* One type and two pointers per row of kernels.h. `void` stands for float in [FNN_F32] and for double in [FNN_F64]. */
 #define REAL void

@@ -8,18 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from . import autograd, errors, functional, init, optim
 from . import methods as _methods
+from . import moved as _moved
+from .about import show_config
 from .autograd import enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled
 from .backend import backend, use_backend, use_kernel
-from .config import (
-    get_num_threads,
-    isa,
-    memory,
-    seed,
-    set_num_threads,
-    show_config,
-    threads,
-    use_isa,
-)
+from .config import get_num_threads, isa, memory, set_num_threads, threads, use_isa
 from .creation import *
 from .errors import DTypeError, FastnnError, FileError, GraphError, NonFiniteError, RangeError, ShapeError
 from .functional import (
@@ -60,6 +53,7 @@ from .functional import (
     where,
 )
 from .layers import *
+from .random import seed
 from .tensor import Parameter, Tensor, from_dlpack, from_numpy, tensor
 
 if TYPE_CHECKING:
@@ -70,6 +64,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+_moved.watch()
 _methods.F = functional                             # the methods of Tensor call the functions
 
 if _wanted := _os.environ.get("FASTNN_BACKEND"):

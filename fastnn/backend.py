@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .ops.registry import ACTIVE, OPS, REPLACED, activate
+from .op import ACTIVE, OPS, REPLACED, activate
 
 __all__ = ["backend", "use_backend", "use_kernel"]
 

@@ -1,17 +1,13 @@
-"""Threads, instruction sets, memory and the seed: what the engine runs on, asked and set at run time."""
+"""Threads, instruction sets and memory: what the engine runs on, asked and set at run time."""
 
 from __future__ import annotations
 
-import os
-import platform
-import sys
 from typing import Any
 
-import numpy as np
-
 from .kernels import compiled
+from .moved import moved_name
 
-__all__ = ["get_num_threads", "isa", "memory", "seed", "set_num_threads", "show_config", "threads", "use_isa"]
+__all__ = ["get_num_threads", "isa", "memory", "set_num_threads", "threads", "use_isa"]
 
 _numpy_threads = 1
 
@@ -95,91 +91,5 @@ class memory:
         return compiled.memory_limit() if compiled else 0
 
 
-# ---- one seed for everything --------------------------------------------------------------------------------------------------------
-_generator: np.random.Generator | None = None       # made when first asked for: numpy.random takes time to import
-_dropout_key = 0
-_dropout_calls = 0
-
-
-def seed(value: int) -> None:
-    """Begin all of fastnn's random streams anew: initialisation, dropout, shuffling without a seed of its own.
-
-    >>> import fastnn as nn
-    >>> nn.seed(0); a = nn.randn(3); nn.seed(0); b = nn.randn(3)
-    >>> (a == b).all().item()
-    True
-    """
-    global _generator, _dropout_key, _dropout_calls
-    _generator = np.random.default_rng(value)
-    _dropout_key = int(np.random.default_rng([value, 1]).integers(2**63))
-    _dropout_calls = 0
-
-
-def generator() -> np.random.Generator:
-    """The generator behind init and randn."""
-    global _generator
-    if _generator is None:
-        _generator = np.random.default_rng()
-    return _generator
-
-
-def next_dropout_key() -> tuple[int, int]:
-    """(key, call number) for a counter-based generator: another pair for each call, the same sequence after seed()."""
-    global _dropout_calls
-    _dropout_calls += 1
-    return _dropout_key, _dropout_calls
-
-
-def random_state() -> dict[str, Any]:
-    """Everything random, as plain data: a checkpoint keeps it so that training resumes bit for bit."""
-    return {"generator": generator().bit_generator.state, "dropout_key": _dropout_key, "dropout_calls": _dropout_calls}
-
-
-def set_random_state(state: dict[str, Any]) -> None:
-    global _dropout_key, _dropout_calls
-    generator().bit_generator.state = state["generator"]
-    _dropout_key, _dropout_calls = int(state["dropout_key"]), int(state["dropout_calls"])
-
-
-# ---- what this is -------------------------------------------------------------------------------------------------------------------
-def processor() -> str:
-    """The processor's own name for itself."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
-            for line in lines:
-                if line.lower().startswith(("model name", "cpu model")):
-                    return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
-def config() -> dict[str, Any]:
-    """What show_config() prints, as data."""
-    from . import __version__
-    from .backend import backend
-
-    levels = compiled.levels() if compiled else {}
-    return {
-        "fastnn": __version__,
-        "processor": processor(),
-        "cores": os.cpu_count(),
-        "threads": get_num_threads(),
-        "instruction set": isa(),
-        "sets built": [name for name, (built, _) in levels.items() if built],
-        "sets that run here": [name for name, (_, runs) in levels.items() if runs],
-        "compiler": compiled.compiler() if compiled else "none: NumPy definitions only",
-        "backend": backend(),
-        "python": platform.python_version() + ("" if getattr(sys, "_is_gil_enabled", lambda: True)() else " free-threaded"),
-        "numpy": np.__version__,
-        "system": f"{platform.system()} {platform.machine()}",
-    }
-
-
-def show_config() -> dict[str, Any]:
-    """Print what fastnn is, was built with and runs on; also returned, as a dict."""
-    found = config()
-    width = max(map(len, found))
-    for key, value in found.items():
-        print(f"{key:<{width}}  {', '.join(map(str, value)) if isinstance(value, list) else value}")
-    return found
+def __getattr__(name: str) -> Any:
+    return moved_name(__name__, name)

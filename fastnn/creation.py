@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from . import kernels
-from .config import generator
+from . import arrays
 from .errors import RangeError, ShapeError
+from .random import generator
 from .tensor import Tensor
 
 __all__ = ["arange", "empty", "empty_like", "eye", "full", "full_like", "linspace", "ones", "ones_like", "rand", "rand_like", "randint",
@@ -36,17 +36,17 @@ def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> T
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
-    return Tensor(kernels.full(_shape("zeros", size), 0, dtype), requires_grad)
+    return Tensor(arrays.full(_shape("zeros", size), 0, dtype), requires_grad)
 
 
 def ones(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
     """Ones of the given shape."""
-    return Tensor(kernels.full(_shape("ones", size), 1, dtype), requires_grad)
+    return Tensor(arrays.full(_shape("ones", size), 1, dtype), requires_grad)
 
 
 def empty(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
     """Memory of the given shape with whatever it held: to be filled."""
-    return Tensor(kernels.empty(_shape("empty", size), dtype), requires_grad)
+    return Tensor(arrays.empty(_shape("empty", size), dtype), requires_grad)
 
 
 def full(size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
@@ -58,32 +58,32 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool =
     """
     if dtype is None:
         dtype = {bool: np.bool_, int: np.int64}.get(type(fill_value), np.float32)
-    return Tensor(kernels.full(_shape("full", (size,)), fill_value, dtype), requires_grad)
+    return Tensor(arrays.full(_shape("full", (size,)), fill_value, dtype), requires_grad)
 
 
 def zeros_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Zeros of the same shape, and dtype unless another is given."""
-    return Tensor(kernels.full(input.shape, 0, dtype or input.dtype), requires_grad)
+    return Tensor(arrays.full(input.shape, 0, dtype or input.dtype), requires_grad)
 
 
 def ones_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Ones of the same shape, and dtype unless another is given."""
-    return Tensor(kernels.full(input.shape, 1, dtype or input.dtype), requires_grad)
+    return Tensor(arrays.full(input.shape, 1, dtype or input.dtype), requires_grad)
 
 
 def empty_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """Memory of the same shape, and dtype unless another is given, to be filled."""
-    return Tensor(kernels.empty(input.shape, dtype or input.dtype), requires_grad)
+    return Tensor(arrays.empty(input.shape, dtype or input.dtype), requires_grad)
 
 
 def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """One value in the same shape, and dtype unless another is given."""
-    return Tensor(kernels.full(input.shape, fill_value, dtype or input.dtype), requires_grad)
+    return Tensor(arrays.full(input.shape, fill_value, dtype or input.dtype), requires_grad)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
     """n rows and m (n) columns, ones on the diagonal."""
-    return Tensor(kernels.copied(np.eye(*_shape("eye", (n, n if m is None else m)), dtype=dtype)), requires_grad)
+    return Tensor(arrays.copied(np.eye(*_shape("eye", (n, n if m is None else m)), dtype=dtype)), requires_grad)
 
 
 def _dtype_of_numbers(dtype: Any, *numbers: Any) -> Any:
@@ -105,24 +105,24 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, req
         raise RangeError(who="arange", expected="a step other than 0", got=step)
     if (end - start) / step < 0:
         raise RangeError("the step leads away from the end", who="arange", got=(start, end, step))
-    return Tensor(kernels.copied(np.arange(start, end, step), _dtype_of_numbers(dtype, start, end, step)), requires_grad)
+    return Tensor(arrays.copied(np.arange(start, end, step), _dtype_of_numbers(dtype, start, end, step)), requires_grad)
 
 
 def linspace(start: float, end: float, steps: int, *, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
     """steps numbers from start to end, both included."""
-    return Tensor(kernels.copied(np.linspace(start, end, _shape("linspace", (steps,))[0]), dtype), requires_grad)
+    return Tensor(arrays.copied(np.linspace(start, end, _shape("linspace", (steps,))[0]), dtype), requires_grad)
 
 
 def rand(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
     """Uniform in [0, 1)."""
-    values = kernels.empty(_shape("rand", size), np.float64 if np.dtype(dtype) == np.float64 else np.float32)
+    values = arrays.empty(_shape("rand", size), np.float64 if np.dtype(dtype) == np.float64 else np.float32)
     generator().random(dtype=values.dtype, out=values)
     return Tensor(np.asarray(values, dtype), requires_grad)
 
 
 def randn(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
     """Standard normal."""
-    values = kernels.empty(_shape("randn", size), np.float64 if np.dtype(dtype) == np.float64 else np.float32)
+    values = arrays.empty(_shape("randn", size), np.float64 if np.dtype(dtype) == np.float64 else np.float32)
     generator().standard_normal(dtype=values.dtype, out=values)
     return Tensor(np.asarray(values, dtype), requires_grad)
 

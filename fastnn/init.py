@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from .config import generator
 from .errors import RangeError, ShapeError
+from .random import generator
 from .tensor import Tensor
 
 __all__ = ["calculate_gain", "constant_", "kaiming_normal_", "kaiming_uniform_", "normal_", "ones_", "orthogonal_", "trunc_normal_", "uniform_",

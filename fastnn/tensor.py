@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import copied
 from .errors import DTypeError, GraphError, ShapeError
-from .kernels import copied
 from .methods import TensorMethods
 
 __all__ = ["Parameter", "Tensor", "from_dlpack", "from_numpy", "tensor"]

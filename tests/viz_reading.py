@@ -5,6 +5,7 @@ import re
 import struct
 import xml.etree.ElementTree as ET
 import zlib
+from html.parser import HTMLParser
 
 import numpy as np
 
@@ -48,3 +49,47 @@ def decode_png(uri):
     rows = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, 1 + 3*width)
     assert not rows[:, 0].any()
     return rows[:, 1:].reshape(height, width, 3)
+
+
+class Page(HTMLParser):
+    """Reads a page strictly: every element is closed in order, ids are unique, attributes are not repeated."""
+
+    VOID = frozenset({"meta", "link", "img", "br"})
+
+    def __init__(self, html):
+        super().__init__()
+        self.open, self.tags, self.ids, self.attributes, self.words = [], [], [], [], []
+        self.feed(html)
+        self.close()
+        assert not self.open, f"not closed: {self.open}"
+        assert len(set(self.ids)) == len(self.ids)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append(tag)
+        names = [name for name, _ in attributes]
+        assert len(set(names)) == len(names)
+        self.attributes += [(tag, name, value) for name, value in attributes]
+        self.ids += [value for name, value in attributes if name == "id"]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        assert "svg" in self.open, f"<{tag}/> is not HTML"
+        self.handle_starttag(tag, attributes)
+        self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open[-1] == tag, f"</{tag}> closes {self.open[-1:]}"
+        self.open.pop()
+
+    def handle_data(self, data):
+        if data.strip() and self.open and self.open[-1] not in ("style", "title"):
+            self.words.append(data.strip())
+
+    @staticmethod
+    def rows(html, name):
+        """The cells of the table of that class, as text."""
+        body = re.search(rf'<table class="{name}">(.*?)</table>', html, re.S).group(1)
+        rows = re.findall(r"<tr>(.*?)</tr>", body, re.S)
+        cells = [re.findall(r"<(?:td|th)[^>]*>(.*?)</(?:td|th)>", row) for row in rows]
+        return [[re.sub(r"<[^>]+>", "", cell) for cell in row] for row in cells]

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any
 
-from .. import config
-from ..ops.registry import OPS
-from . import bars, console, results
-from .console import UserError, heading, paint, say
-from .levels import at_level
-from .libraries import NAMES, PACKAGES
-from .race import Contestants, Result, busy, race
-from .workloads import BACKWARD, STEP, Workload, catalogue
+from .. import config, console
+from ..bench import bars, results
+from ..bench.levels import at_level
+from ..bench.libraries import NAMES, PACKAGES
+from ..bench.race import Contestants, Result, busy, race
+from ..bench.workloads import BACKWARD, STEP, Workload, catalogue
+from ..console import UserError, heading, paint, say
+from ..op import OPS
 
 __all__ = ["choose", "command", "rivals_here", "run"]
 
@@ -127,9 +127,9 @@ KINDS = ("memory", "scaling", "overhead", "sweep")
 
 def command(args: Namespace) -> int:
     if args.ladder:
-        return int(importlib.import_module(".ladder", __package__).command(args))
+        return int(importlib.import_module("fastnn.bench.ladder").command(args))
     if args.names and args.names[0] in KINDS:
-        return int(importlib.import_module(f".{args.names[0]}", __package__).command(args))
+        return int(importlib.import_module(f"fastnn.bench.{args.names[0]}").command(args))
     workloads = choose(args.names, args.backward)
     rivals, missing = rivals_here(args.against.replace(" ", "").split(","))
     threads = args.threads or config.get_num_threads()

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
-from ..ops.registry import OPS, Op
+from .. import console
+from ..console import UserError, say
+from ..op import OPS, Op
 from ..testing import laws
-from . import console
-from .console import UserError, say
 
 __all__ = ["Verdict", "check_families", "check_op", "command", "find_ops", "print_verdicts"]
 

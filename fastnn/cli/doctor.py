@@ -12,11 +12,11 @@ from importlib import metadata
 
 import numpy as np
 
-from .. import config
+from .. import about, config
+from ..console import heading, paint, say
 from ..kernels import compiled
-from ..ops.registry import OPS
+from ..op import OPS
 from .check import check_op
-from .console import heading, paint, say
 
 __all__ = ["command", "numpy_blas", "threads_and_why"]
 
@@ -32,7 +32,7 @@ DISTRIBUTIONS = {"PIL": "pillow", "pytest_benchmark": "pytest-benchmark"}
 
 
 def command(args: Namespace) -> int:
-    found = config.config()
+    found = about.describe()
     levels = compiled.levels() if compiled else {}
     heading("fastnn")
     facts(version=found["fastnn"], python=f"{found['python']} on {found['system']}", backend=found["backend"],

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import functional
-from ..ops.registry import OPS, Op
+from ..console import heading, say, table
+from ..op import OPS, Op
 from .check import find_ops
-from .console import heading, say, table
 
 __all__ = ["command", "files_of"]
 
@@ -130,15 +130,15 @@ def files_of(op: Op) -> dict[str, str]:
         wrapper, kernel = kernel_files(wrappers_of(op), stem)
         files["kernel"] = f"csrc/{kernel}.tmpl.h, contract in csrc/{kernel}.h"
         files["wrapper"] = f"fastnn/kernels/{wrapper}.pxi"
-    tests = [path for path in (f"tests/test_{stem}.py", f"tests/test_{op.family}.py") if (ROOT / path).exists()]
-    files["tests"] = ", ".join([*tests, f"tests/test_laws.py -k {op.name}"])
+    tests = [path for path in (f"tests/ops/test_{stem}.py", f"tests/ops/test_{op.family}.py") if (ROOT / path).exists()]
+    files["tests"] = ", ".join([*tests, f"tests/laws/test_laws.py -k {op.name}"])
     return files
 
 
 def record_module(op: Op) -> str:
     """The module of fastnn.ops that registered the op."""
     for name, module in list(sys.modules.items()):
-        if name.startswith("fastnn.ops.") and not name.endswith(".registry") and any(value is op for value in vars(module).values()):
+        if name.startswith("fastnn.ops.") and any(value is op for value in vars(module).values()):
             return name
     return "fastnn.ops." + op.ref_forward.__module__.rsplit(".", 1)[-1]
 
@@ -156,19 +156,25 @@ def wrappers_of(op: Op) -> list[str]:
 
 
 def kernel_files(wrappers: list[str], otherwise: str) -> tuple[str, str]:
-    """The stems of the .pxi that defines one of these functions, and of the C header whose kernel it calls."""
+    """The stem of the .pxi that defines one of these functions, and the C header whose kernel it calls, as `family/name`."""
     for piece in sorted((ROOT / "fastnn/kernels").glob("*.pxi")):
         text = piece.read_text(encoding="utf-8")
         for name in wrappers:
             body = re.search(rf"^def {name}\(.*?(?=^\S|\Z)", text, re.M | re.S)
             if body:
-                called = re.findall(r"\bfnn_(\w+)\[", body[0])
-                return piece.stem, next(filter(None, map(header_of, called)), piece.stem)
+                called = re.findall(r"\bfnn_(\w+)", body[0])
+                return piece.stem, next(filter(None, map(header_of, called)), header_named(piece.stem))
     return otherwise, otherwise
 
 
 def header_of(kernel: str) -> str | None:
-    for header in sorted((ROOT / "csrc").glob("*.h")):
+    for header in sorted((ROOT / "csrc").rglob("*.h")):
         if not header.name.endswith(".tmpl.h") and re.search(rf"^KERNEL\({kernel}\b", header.read_text(encoding="utf-8"), re.M):
-            return header.stem
+            return header.relative_to(ROOT / "csrc").with_suffix("").as_posix()
     return None
+
+
+def header_named(stem: str) -> str:
+    """The header of a family with the name of its wrapper, as `family/name`."""
+    found = next((ROOT / "csrc").rglob(f"{stem}.h"), None)
+    return found.parent.name + "/" + stem if found else stem

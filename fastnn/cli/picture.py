@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from .. import io
-from .console import UserError
-from .png import BadPicture, read_png
+from ..console import UserError
+from ..io.png import BadPicture, read_png
 
 __all__ = ["ascii_picture", "read_pictures", "to_digit"]
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from .. import models
 from ..autograd import no_grad
+from ..console import UserError, paint, say
 from ..functional import softmax
 from ..tensor import tensor
-from .console import UserError, paint, say
 from .picture import ascii_picture, read_pictures, to_digit
 
 __all__ = ["command", "probabilities"]

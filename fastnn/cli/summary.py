@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import models
-from .console import UserError, say
+from ..console import UserError, say
 
 __all__ = ["command", "find_model"]
 

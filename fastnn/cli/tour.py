@@ -11,21 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from .. import config
+from .. import about, config, console
 from ..autograd import no_grad
 from ..backend import backend
+from ..bench.libraries import NAMES
+from ..bench.race import Contestants, Result, busy, geometric_mean, race
+from ..bench.workloads import catalogue
+from ..console import heading, paint, say
 from ..functional import softmax
-from ..ops.registry import OPS
+from ..op import OPS
+from ..report import report as page
 from ..tensor import tensor
 from ..viz import confusion_matrix
-from ..viz import report as page
 from ..viz.images import png
-from . import bench, check, console, train
-from .console import heading, paint, say
+from . import bench, check, train
 from .doctor import threads_and_why
-from .libraries import NAMES
-from .race import Contestants, Result, busy, geometric_mean, race
-from .workloads import catalogue
 
 __all__ = ["GOAL", "SPEED", "command", "make_report"]
 
@@ -88,7 +88,7 @@ def command(args: Namespace) -> int:
 
 
 def describe_machine(threads: int) -> dict[str, str]:
-    found = config.config()
+    found = about.describe()
     return {"Processor": found["processor"], "Instruction set": found["instruction set"], "Threads": str(threads),
             "Compiler": found["compiler"], "Versions": f"fastnn {found['fastnn']}, NumPy {found['numpy']}, Python {found['python']}",
             "System": found["system"]}

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from .. import config, data, models, optim
+from .. import data, models, optim, random
+from ..console import paint, say
 from ..training import History, fit
-from .console import paint, say
 from .picture import placement
 
 __all__ = ["RECIPES", "Recipe", "Run", "command", "run"]
@@ -85,7 +85,7 @@ def run(name: str, *, seed: int = 0, epochs: int | None = None, checkpoint: str 
     """
     recipe = RECIPES[name]
     epochs = recipe.epochs if epochs is None else epochs
-    config.seed(seed)
+    random.seed(seed)
     model = recipe.model()
     train, test = arrays("train", recipe), arrays("test", recipe)
     loader = data.DataLoader(data.TensorDataset(*train), batch_size=recipe.batch_size, shuffle=True, seed=seed % 2**64,

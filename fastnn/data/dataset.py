@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import empty
 from ..errors import DTypeError, RangeError, ShapeError
-from ..kernels import empty
 from ..tensor import Tensor, tensor
 
 __all__ = ["Dataset", "Subset", "TensorDataset", "random_split"]

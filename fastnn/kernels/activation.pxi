@@ -1,4 +1,4 @@
-# activation.pxi -- calls of csrc/activation.c; map1, map2 and the like are in map.pxi
+# activation.pxi -- calls of csrc/pointwise/activation.c; map1, map2 and the like are in map.pxi
 
 cdef extern from "fastnn.h" nogil:
     map1_fn fnn_relu_forward[2]

@@ -1,4 +1,4 @@
-# arithmetic.pxi -- calls of csrc/arithmetic.c; map1, map2 and broadcast2 are in map.pxi, sum_to in reduce.pxi
+# arithmetic.pxi -- calls of csrc/pointwise/arithmetic.c; map1, map2 and broadcast2 are in map.pxi, sum_to in reduce.pxi
 
 cdef extern from "fastnn.h" nogil:
     broadcast_fn fnn_add[2]

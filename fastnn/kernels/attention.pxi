@@ -1,4 +1,4 @@
-# attention.pxi -- calls of csrc/attention.c
+# attention.pxi -- calls of csrc/attention/attention.c
 
 from libc.stdlib cimport free, malloc
 

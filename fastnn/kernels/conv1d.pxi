@@ -1,4 +1,4 @@
-# conv1d.pxi -- one-dimensional convolution: csrc/conv2d.c on images one pixel high
+# conv1d.pxi -- one-dimensional convolution: csrc/conv/conv2d.c on images one pixel high
 
 cdef void _one_row(Array *a):
     """(N, C, L) as (N, C, 1, L)."""

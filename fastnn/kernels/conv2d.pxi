@@ -1,4 +1,4 @@
-# conv2d.pxi -- calls of csrc/conv2d.c
+# conv2d.pxi -- calls of csrc/conv/conv2d.c
 
 cdef extern from "fastnn.h" nogil:
     Py_ssize_t fnn_conv2d_workspace(const fnn_window *g, int want_dx, int want_dw)

@@ -1,4 +1,4 @@
-# conv_transpose.pxi -- calls of csrc/conv_transpose.tmpl.h, for planes and for sequences, which are planes one pixel high
+# conv_transpose.pxi -- calls of csrc/conv/conv_transpose.tmpl.h, for planes and for sequences, which are planes one pixel high
 
 cdef extern from "fastnn.h" nogil:
     void (*fnn_conv_transpose2d_forward[2])(void *y, const void *x, const void *w, const void *b, void *workspace,

@@ -1,4 +1,4 @@
-# dropout.pxi -- calls of csrc/dropout.c
+# dropout.pxi -- calls of csrc/pointwise/dropout.c
 
 cdef extern from "fastnn.h" nogil:
     void (*fnn_dropout[2])(void *y, const void *x, Py_ssize_t n, Py_ssize_t span, double p, uint64_t key, uint64_t call)

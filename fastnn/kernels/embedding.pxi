@@ -1,4 +1,4 @@
-# embedding.pxi -- calls of csrc/embedding.c
+# embedding.pxi -- calls of csrc/pointwise/embedding.c
 
 cdef extern from "fastnn.h" nogil:
     void (*fnn_embedding_forward[2])(void *y, const int64_t *index, const void *w, Py_ssize_t n, Py_ssize_t D)

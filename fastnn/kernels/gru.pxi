@@ -1,4 +1,4 @@
-# gru.pxi -- calls of csrc/gru.c
+# gru.pxi -- calls of csrc/recurrent/gru.c
 
 cdef extern from "fastnn.h" nogil:
     void (*fnn_gru_forward[2])(void *y, void *hT, void *gates, const void *x, const void *h0, const void *w_ih,

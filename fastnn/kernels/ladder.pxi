@@ -1,4 +1,4 @@
-# ladder.pxi -- calls of csrc/ladder.c: steps on the way to six kernels, by number (the enums of csrc/ladder.h). For fastnn/cli/ladder.py.
+# ladder.pxi -- calls of csrc/ladder/ladder.c: steps on the way to six kernels, by number (the enums of csrc/ladder/ladder.h). For fastnn/bench/ladder.py.
 
 cdef extern from "fastnn.h" nogil:
     void (*fnn_ladder_gemm[2])(void *c, const void *a, const void *b, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, int step)

@@ -1,4 +1,4 @@
-# loss.pxi -- calls of csrc/loss.c
+# loss.pxi -- calls of csrc/pointwise/loss.c
 
 cdef extern from "fastnn.h" nogil:
     enum: FNN_MSE, FNN_L1, FNN_SMOOTH_L1, FNN_HUBER, FNN_BCE, FNN_BCE_LOGITS, FNN_KL, FNN_KL_LOG

@@ -1,4 +1,4 @@
-# lstm.pxi -- calls of csrc/lstm.c
+# lstm.pxi -- calls of csrc/recurrent/lstm.c
 
 cdef extern from "fastnn.h" nogil:
     void (*fnn_lstm_forward[2])(void *y, void *hT, void *cT, void *gates, void *cells, const void *x,

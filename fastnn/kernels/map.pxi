@@ -1,4 +1,4 @@
-# map.pxi -- call a kernel of one of the forms of csrc/map.tmpl.h: element by element, or broadcast
+# map.pxi -- call a kernel of one of the forms of csrc/pointwise/map.tmpl.h: element by element, or broadcast
 
 cdef extern from "fastnn.h" nogil:
     ctypedef struct fnn_broadcast:

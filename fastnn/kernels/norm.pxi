@@ -1,4 +1,4 @@
-# norm.pxi -- calls of csrc/norm.c and csrc/batch_norm.c
+# norm.pxi -- calls of csrc/norm/norm.c and csrc/norm/batch_norm.c
 
 cdef extern from "fastnn.h" nogil:
     void (*fnn_layer_norm_forward[2])(void *y, void *mean, void *rstd, const void *x, const void *weight,

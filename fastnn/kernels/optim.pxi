@@ -1,4 +1,4 @@
-# optim.pxi -- calls of csrc/optim.c: one for all parameters of one dtype.
+# optim.pxi -- calls of csrc/optim/optim.c: one for all parameters of one dtype.
 
 cdef extern from "fastnn.h" nogil:
     void (*fnn_sgd_step[2])(void *const *p, void *const *m, const void *const *g, const Py_ssize_t *size, const Py_ssize_t *block,
@@ -10,7 +10,7 @@ cdef extern from "fastnn.h" nogil:
                               Py_ssize_t count)
     void (*fnn_scale_all[2])(void *const *g, const Py_ssize_t *size, const Py_ssize_t *block, Py_ssize_t count, double factor)
 
-cdef enum: OPTIM_BLOCK = 8192                       # must equal OPTIM_BLOCK in csrc/optim.tmpl.h
+cdef enum: OPTIM_BLOCK = 8192                       # must equal OPTIM_BLOCK in csrc/optim/optim.tmpl.h
 
 
 cdef class ArrayTable:
@@ -64,7 +64,7 @@ def sgd_step(params, grads, momenta, fresh, double lr, double momentum, double d
 
 def adam_step(params, grads, ms, vs, scales_m, scales_v, double lr, double beta1, double beta2, double eps, double weight_decay,
               bint decoupled):
-    """Change params, ms and vs in place; scales: the bias corrections of each parameter (csrc/optim.h)."""
+    """Change params, ms and vs in place; scales: the bias corrections of each parameter (csrc/optim/optim.h)."""
     cdef ArrayTable p = ArrayTable(params, True), g = ArrayTable(grads, False), m = ArrayTable(ms, True), v = ArrayTable(vs, True)
     cdef Py_ssize_t i
     cdef Workspace scale = Workspace(2 * (p.count + 1) * sizeof(double))

@@ -1,4 +1,4 @@
-# peak.pxi -- call of csrc/peak.c
+# peak.pxi -- call of csrc/ladder/peak.c
 
 cdef extern from "fastnn.h" nogil:
     void (*fnn_multiply_add_peak[2])(void *sink, double *flops, Py_ssize_t blocks, Py_ssize_t steps)

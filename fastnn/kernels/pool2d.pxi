@@ -1,4 +1,4 @@
-# pool2d.pxi -- calls of csrc/pool2d.c
+# pool2d.pxi -- calls of csrc/pool/pool2d.c
 
 cdef extern from "fastnn.h" nogil:
     int fnn_pool2d_is_framed(const fnn_window *g)

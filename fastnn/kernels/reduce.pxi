@@ -1,4 +1,4 @@
-# reduce.pxi -- calls of csrc/reduce.c
+# reduce.pxi -- calls of csrc/pointwise/reduce.c
 #
 # A reduction over several neighbouring axes is one of outer x axis x inner. `dim` is a sorted tuple of axes. Axes that are not neighbours are
 # reduced group by group, from the last, where that gives the same; else they are brought together by a transposed copy.

@@ -1,4 +1,4 @@
-# rnn.pxi -- calls of csrc/rnn.c
+# rnn.pxi -- calls of csrc/recurrent/rnn.c
 
 cdef extern from "fastnn.h" nogil:
     void (*fnn_rnn_forward[2])(void *y, void *hT, const void *x, const void *h0, const void *w_ih, const void *w_hh,

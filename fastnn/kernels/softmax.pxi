@@ -1,4 +1,4 @@
-# softmax.pxi -- calls of csrc/softmax.c
+# softmax.pxi -- calls of csrc/pointwise/softmax.c
 
 cdef extern from "fastnn.h" nogil:
     void (*fnn_softmax_forward[2])(void *y, const void *x, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, int log)

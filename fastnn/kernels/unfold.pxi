@@ -1,4 +1,4 @@
-# unfold.pxi -- calls of csrc/unfold.c, and how the geometry of a window is handed to C (conv2d and pool2d use it too)
+# unfold.pxi -- calls of csrc/conv/unfold.c, and how the geometry of a window is handed to C (conv2d and pool2d use it too)
 
 cdef extern from "fastnn.h" nogil:
     ctypedef struct fnn_window:

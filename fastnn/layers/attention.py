@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import arrays, init
 from .. import functional as F
-from .. import init, kernels
 from ..errors import RangeError, ShapeError
 from ..tensor import Parameter, Tensor, tensor
 from .linear import Linear
@@ -89,7 +89,7 @@ class MultiheadAttention(Module):
         joint = self.kdim == self.vdim == embed_dim
 
         def weight(present: bool, *shape: int) -> Parameter | None:
-            return Parameter(kernels.empty(shape, dtype)) if present else None
+            return Parameter(arrays.empty(shape, dtype)) if present else None
         self.register_parameter("in_proj_weight", weight(joint, 3 * embed_dim, embed_dim))
         self.register_parameter("q_proj_weight", weight(not joint, embed_dim, embed_dim))
         self.register_parameter("k_proj_weight", weight(not joint, embed_dim, self.kdim))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, overload
 
 from .. import functional as F
-from ..ops.registry import REPLACED
+from ..op import REPLACED
 from .activation import ReLU
 from .convolution import Conv2d
 from .linear import Linear

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import arrays, init
 from .. import functional as F
-from .. import init, kernels
 from ..errors import ShapeError
 from ..ops import conv1d, conv2d, conv_transpose
 from ..ops.checks import pair, single
@@ -38,8 +38,8 @@ class _Convolution(Module):
         self.stride, self.dilation = self._sizes("stride", stride, 1), self._sizes("dilation", dilation, 1)
         self.padding = padding if isinstance(padding, str) and not self.transposed else self._sizes("padding", padding, 0)
         first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
-        self.weight = Parameter(kernels.empty((first, second // groups, *self.kernel_size), dtype))
-        self.register_parameter("bias", Parameter(kernels.empty((out_channels,), dtype)) if bias else None)
+        self.weight = Parameter(arrays.empty((first, second // groups, *self.kernel_size), dtype))
+        self.register_parameter("bias", Parameter(arrays.empty((out_channels,), dtype)) if bias else None)
         self.reset_parameters()
 
     def _sizes(self, name: str, value: Any, low: int) -> tuple[int, ...]:

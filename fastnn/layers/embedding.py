@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import arrays, init
 from .. import functional as F
-from .. import init, kernels
 from ..errors import RangeError, ShapeError
 from ..ops.embedding import workspace_bytes
 from ..tensor import Parameter, Tensor
@@ -31,7 +31,7 @@ class Embedding(Module):
             raise RangeError(who="Embedding", expected=f"padding_idx within the {num_embeddings} rows", got=padding_idx)
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim
         self.padding_idx = None if padding_idx is None else padding_idx % num_embeddings
-        self.weight = Parameter(kernels.empty((num_embeddings, embedding_dim), dtype))
+        self.weight = Parameter(arrays.empty((num_embeddings, embedding_dim), dtype))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

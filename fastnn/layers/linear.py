@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import arrays, init
 from .. import functional as F
-from .. import init, kernels
 from ..tensor import Parameter, Tensor
 from .module import Module
 
@@ -39,8 +39,8 @@ class Linear(Module):
     def __init__(self, in_features: int, out_features: int, bias: bool = True, *, dtype: Any = np.float32) -> None:
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
-        self.weight = Parameter(kernels.empty((out_features, in_features), dtype))
-        self.register_parameter("bias", Parameter(kernels.empty((out_features,), dtype)) if bias else None)
+        self.weight = Parameter(arrays.empty((out_features, in_features), dtype))
+        self.register_parameter("bias", Parameter(arrays.empty((out_features,), dtype)) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import arrays
 from .. import functional as F
-from .. import kernels
 from ..errors import ShapeError
 from ..ops.norm import as_shape
 from ..tensor import Parameter, Tensor
@@ -26,10 +26,10 @@ class _BatchNorm(Module):
         super().__init__()
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
-        self.register_parameter("weight", Parameter(kernels.full((num_features,), 1, dtype)) if affine else None)
-        self.register_parameter("bias", Parameter(kernels.full((num_features,), 0, dtype)) if affine else None)
-        self.register_buffer("running_mean", kernels.full((num_features,), 0, dtype) if track_running_stats else None)
-        self.register_buffer("running_var", kernels.full((num_features,), 1, dtype) if track_running_stats else None)
+        self.register_parameter("weight", Parameter(arrays.full((num_features,), 1, dtype)) if affine else None)
+        self.register_parameter("bias", Parameter(arrays.full((num_features,), 0, dtype)) if affine else None)
+        self.register_buffer("running_mean", arrays.full((num_features,), 0, dtype) if track_running_stats else None)
+        self.register_buffer("running_var", arrays.full((num_features,), 1, dtype) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", np.zeros((), np.int64) if track_running_stats else None)
 
     def reset_parameters(self) -> None:
@@ -93,7 +93,7 @@ class _RowNorm(Module):
     def __init__(self, normalized_shape: Any, elementwise_affine: bool, dtype: Any) -> None:
         super().__init__()
         self.normalized_shape, self.elementwise_affine = as_shape(normalized_shape), elementwise_affine
-        self.register_parameter("weight", Parameter(kernels.full(self.normalized_shape, 1, dtype)) if elementwise_affine else None)
+        self.register_parameter("weight", Parameter(arrays.full(self.normalized_shape, 1, dtype)) if elementwise_affine else None)
 
     def describe(self) -> str:
         return f"{type(self).__name__} {'x'.join(map(str, self.normalized_shape))}"
@@ -113,7 +113,7 @@ class LayerNorm(_RowNorm):
         super().__init__(normalized_shape, elementwise_affine, dtype)
         self.eps = eps
         with_bias = elementwise_affine and bias
-        self.register_parameter("bias", Parameter(kernels.full(self.normalized_shape, 0, dtype)) if with_bias else None)
+        self.register_parameter("bias", Parameter(arrays.full(self.normalized_shape, 0, dtype)) if with_bias else None)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
@@ -143,8 +143,8 @@ class GroupNorm(Module):
         if num_groups < 1 or num_channels % num_groups:
             raise ShapeError(f"{num_channels} channels cannot be cut into {num_groups} equal groups", who="GroupNorm")
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
-        self.register_parameter("weight", Parameter(kernels.full((num_channels,), 1, dtype)) if affine else None)
-        self.register_parameter("bias", Parameter(kernels.full((num_channels,), 0, dtype)) if affine else None)
+        self.register_parameter("weight", Parameter(arrays.full((num_channels,), 1, dtype)) if affine else None)
+        self.register_parameter("bias", Parameter(arrays.full((num_channels,), 0, dtype)) if affine else None)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from .. import arrays, init
 from .. import functional as F
-from .. import init, kernels
 from ..errors import RangeError, ShapeError
 from ..ops.recurrent import parameter_shapes, workspace_bytes
 from ..tensor import Parameter, Tensor
@@ -35,7 +35,7 @@ class Recurrent(Module):
         shapes = parameter_shapes(self.gates, input_size, hidden_size, num_layers, bias, bidirectional)
         self._names = list(shapes)
         for name, shape in shapes.items():
-            self.register_parameter(name, Parameter(kernels.empty(shape, dtype)))
+            self.register_parameter(name, Parameter(arrays.empty(shape, dtype)))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
@@ -189,10 +189,10 @@ class RecurrentCell(Module):
             raise ShapeError(who=type(self).__name__, expected="hidden_size of at least 1", got=hidden_size)
         self.input_size, self.hidden_size, self.bias = input_size, hidden_size, bias
         rows = self.gates * hidden_size
-        self.weight_ih = Parameter(kernels.empty((rows, input_size), dtype))
-        self.weight_hh = Parameter(kernels.empty((rows, hidden_size), dtype))
-        self.register_parameter("bias_ih", Parameter(kernels.empty((rows,), dtype)) if bias else None)
-        self.register_parameter("bias_hh", Parameter(kernels.empty((rows,), dtype)) if bias else None)
+        self.weight_ih = Parameter(arrays.empty((rows, input_size), dtype))
+        self.weight_hh = Parameter(arrays.empty((rows, hidden_size), dtype))
+        self.register_parameter("bias_ih", Parameter(arrays.empty((rows,), dtype)) if bias else None)
+        self.register_parameter("bias_hh", Parameter(arrays.empty((rows,), dtype)) if bias else None)
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

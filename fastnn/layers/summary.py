@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import config
+from .. import random
 from ..autograd import no_grad
 from ..errors import FastnnError, RangeError, ShapeError
 from ..tensor import Tensor
@@ -210,7 +210,7 @@ def _observed(model: Module, recorder: _Recorder) -> Iterator[None]:
     modes = [module.training for module in modules]
     buffers = [(module, dict(module._buffers)) for module in modules]
     values = [(b, b.data, b.data.copy()) for _, b in model.named_buffers()]
-    random = config.random_state()
+    streams = random.random_state()
     handles: list[Any] = []
     try:
         for module in modules:
@@ -234,7 +234,7 @@ def _observed(model: Module, recorder: _Recorder) -> Iterator[None]:
                 b.data = array
             if not np.array_equal(array, before, equal_nan=array.dtype.kind == "f"):
                 array[...] = before
-        config.set_random_state(random)
+        random.set_random_state(streams)
 
 
 def _shapes(input_shapes: tuple[Any, ...]) -> list[tuple[int, ...]]:

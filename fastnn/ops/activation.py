@@ -1,7 +1,7 @@
 """Activations: functions applied to each element. Kernels: csrc/activation.c. Definitions: fastnn/reference/activation.py.
 
 Everywhere dx = f'(x) dy; s(x) = 1 / (1 + e^-x). Each reads and writes its elements once. The float32 elementary functions under them are in
-csrc/simd.h, with their errors; float64 calls the C library.
+csrc/core/simd.h, with their errors; float64 calls the C library.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
+from ..op import Op, Sample, register, seeded
 from ..reference import activation as reference
 from ..tensor import Tensor, tensor
 from .arithmetic import add, mul
 from .elementary import clamp, float_check
-from .registry import Op, Sample, register, seeded
 from .shape import chunk, reshape
 
 __all__ = ["elu", "gelu", "glu", "hardsigmoid", "hardswish", "hardtanh", "heaviside", "leaky_relu", "logsigmoid", "mish", "prelu", "relu",

@@ -9,10 +9,10 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
+from ..op import Op, Sample, register, seeded
 from ..reference import adaptive_pool as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float, pair
-from .registry import Op, Sample, register, seeded
 from .window import MOST_ELEMENTS, batched, need_image
 
 __all__ = ["adaptive_avg_pool2d", "adaptive_max_pool2d"]

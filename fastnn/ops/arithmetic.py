@@ -18,10 +18,10 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, ShapeError
 from ..kernels import kernel
+from ..op import Op, Sample, register, seeded
 from ..reference import arithmetic as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float
-from .registry import Op, Sample, register, seeded
 from .shape import to
 
 __all__ = ["add", "div", "divide", "maximum", "minimum", "mul", "multiply", "remainder", "sub", "subtract", "true_divide"]

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import config
+from .. import random
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
+from ..op import Op, Sample, register, seeded
 from ..reference import attention as reference
 from ..tensor import Tensor, tensor
 from .checks import need_array, need_float
-from .registry import Op, Sample, register, seeded
 
 __all__ = ["scaled_dot_product_attention"]
 
@@ -219,6 +219,6 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
     head_size = getattr(query, "shape", (1,))[-1:]
     if scale is None:
         scale = 1 / math.sqrt(head_size[0]) if head_size and head_size[0] else 1.0
-    stream, call = config.next_dropout_key() if dropout_p > 0 else (0, 0)
+    stream, call = random.next_dropout_key() if dropout_p > 0 else (0, 0)
     return apply(ATTENTION, query, key, value, attn_mask, is_causal=bool(is_causal), scale=float(scale), dropout_p=float(dropout_p),
                  key=stream, call=call)

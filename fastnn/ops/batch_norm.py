@@ -10,10 +10,10 @@ import numpy as np
 from ..autograd import apply, no_grad
 from ..errors import DTypeError, ShapeError
 from ..kernels import kernel
+from ..op import Op, Sample, register, seeded
 from ..reference import norm as reference
 from ..tensor import Tensor, tensor
 from .norm import CANCELLATION, check_channels, images
-from .registry import Op, Sample, register, seeded
 
 __all__ = ["batch_norm", "batch_norm_relu"]
 

@@ -9,11 +9,11 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import compiled, kernel
+from ..op import Op, Sample, register, seeded
 from ..reference import conv1d as reference
 from ..tensor import Tensor, tensor
 from . import conv2d as planes
 from .checks import need_float, single
-from .registry import Op, Sample, register, seeded
 from .window import MOST_ELEMENTS, batched, need_filters, need_image, need_window
 
 __all__ = ["conv1d"]

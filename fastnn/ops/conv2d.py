@@ -11,10 +11,10 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import compiled, kernel
+from ..op import Op, Sample, register, seeded
 from ..reference import conv2d as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float, pair
-from .registry import Op, Sample, register, seeded
 from .window import MOST_ELEMENTS, batched, need_filters, need_image, need_window
 
 __all__ = ["conv2d", "conv2d_relu"]

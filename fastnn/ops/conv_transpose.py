@@ -10,10 +10,10 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import compiled, kernel
+from ..op import Op, Sample, register, seeded
 from ..reference import conv_transpose as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float, need_rank, pair, single
-from .registry import Op, Sample, register, seeded
 from .window import MOST_ELEMENTS, batched, by, need_image
 
 __all__ = ["conv_transpose1d", "conv_transpose2d"]

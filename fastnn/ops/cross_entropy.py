@@ -13,10 +13,10 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
+from ..op import Op, Sample, register, seeded
 from ..reference import cross_entropy as reference
 from ..tensor import Tensor, tensor
 from .checks import need_array, need_float, need_integers
-from .registry import Op, Sample, register, seeded
 
 __all__ = ["cross_entropy", "nll_loss"]
 

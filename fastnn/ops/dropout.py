@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from .. import config
+from .. import random
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
+from ..op import Op, Sample, register, seeded
 from ..reference import dropout as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float
-from .registry import Op, Sample, register, seeded
 
 __all__ = ["dropout", "dropout2d"]
 
@@ -73,7 +73,7 @@ def probability(who: str, p: Any) -> float:
 def _dropout(input: Tensor, p: float, training: bool, span: int) -> Tensor:
     if not training or p == 0:
         return input
-    key, call = config.next_dropout_key()
+    key, call = random.next_dropout_key()
     return apply(DROPOUT, input, p=p, key=key, call=call, span=span)
 
 

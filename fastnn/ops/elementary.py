@@ -11,11 +11,11 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError
 from ..kernels import kernel
+from ..op import Op, Sample, register, seeded
 from ..reference import arithmetic as reference
 from ..tensor import Tensor, tensor
 from .arithmetic import DIV, POW_TENSOR, binary, maximum, minimum, mul
 from .checks import need_float
-from .registry import Op, Sample, register, seeded
 
 __all__ = [
     "abs",

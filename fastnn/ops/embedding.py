@@ -9,10 +9,10 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
+from ..op import Op, Sample, register, seeded
 from ..reference import embedding as reference
 from ..tensor import Tensor, tensor
 from .checks import need_array, need_float, need_integers, need_rank
-from .registry import Op, Sample, register, seeded
 
 __all__ = ["embedding"]
 
@@ -24,7 +24,7 @@ def draw(name: str, *shape: int, V: int, D: int, low: int = 0, padding_idx: int 
 
 
 def samples() -> list[Sample]:
-    # A padding row gets zeros by decree, not a derivative: "padding" never looks it up; tests/test_embedding.py does.
+    # A padding row gets zeros by decree, not a derivative: "padding" never looks it up; tests/ops/test_embedding.py does.
     return [draw("smallest", 1, V=1, D=1), draw("odd", 2, 3, V=7, D=5), draw("repeats", 31, V=3, D=2),
             draw("padding", 11, V=3, D=2, low=1, padding_idx=0), draw("a number alone", V=5, D=3),
             draw("no columns", 4, V=3, D=0), draw("empty", 0, 3, V=5, D=2), draw("wide", 13, V=17, D=1031),

@@ -14,11 +14,11 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import ShapeError
+from ..op import Op, Sample, seeded
 from ..tensor import Tensor, tensor
 from .arithmetic import maximum, minimum
 from .checks import need_float
 from .reduce import Dim, axes, draw, one_axis, rank, reduction, reductions
-from .registry import Op, Sample, seeded
 
 __all__ = ["all", "amax", "amin", "any", "argmax", "argmin", "max", "min"]
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from ..autograd import apply
 from ..kernels import kernel
+from ..op import Op, Sample, register
 from ..reference import gru as reference
 from ..tensor import Tensor
 from . import recurrent
-from .registry import Op, Sample, register
 
 __all__ = ["gru", "gru_cell"]
 

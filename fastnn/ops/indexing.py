@@ -9,10 +9,10 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..methods import plain_index
+from ..op import Op, Sample, register
 from ..reference import indexing as reference
 from ..tensor import Tensor, tensor
 from .checks import need_array, need_integers
-from .registry import Op, Sample, register
 from .shape import axis, draw
 
 __all__ = ["gather", "getitem", "index_select", "masked_fill", "one_hot", "take_along_dim", "where"]

@@ -11,10 +11,10 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, ShapeError
 from ..kernels import kernel
+from ..op import Op, Sample, register, seeded
 from ..reference import linear as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float, need_rank
-from .registry import Op, Sample, register, seeded
 
 __all__ = ["linear", "linear_relu"]
 

@@ -10,11 +10,11 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
+from ..op import Op, Sample, register, seeded
 from ..reference import losses as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float
 from .cross_entropy import check_reduction
-from .registry import Op, Sample, register, seeded
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "huber_loss", "kl_div", "l1_loss", "mse_loss", "smooth_l1_loss"]
 

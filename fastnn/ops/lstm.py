@@ -11,11 +11,11 @@ import numpy as np
 from ..autograd import apply
 from ..errors import ShapeError
 from ..kernels import kernel
+from ..op import Op, Sample, register
 from ..reference import lstm as reference
 from ..tensor import Tensor
 from . import recurrent
 from .recurrent import zeros
-from .registry import Op, Sample, register
 
 __all__ = ["lstm", "lstm_cell"]
 

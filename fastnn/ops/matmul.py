@@ -9,10 +9,10 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, ShapeError
 from ..kernels import kernel
+from ..op import Op, Sample, register, seeded
 from ..reference import matmul as reference
 from ..tensor import Tensor, tensor
 from .checks import need_array, need_float
-from .registry import Op, Sample, register, seeded
 
 __all__ = ["bmm", "dot", "matmul", "mm", "mv"]
 

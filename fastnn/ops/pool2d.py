@@ -9,10 +9,10 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
+from ..op import Op, Sample, register, seeded
 from ..reference import pool2d as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float, pair
-from .registry import Op, Sample, register, seeded
 from .window import batched, need_image, need_window
 
 __all__ = ["avg_pool2d", "max_pool2d"]
@@ -74,7 +74,7 @@ def avg_case(name: str, N: int, C: int, H: int, W: int, kernel_size: Any, stride
     return Sample(name, (seeded(name).standard_normal((N, C, H, W)),), attrs, sizes_of(N, C, H, W, attrs))
 
 
-# Samples with a tie are in tests/test_pool2d.py: at a tie the maximum has no derivative, so the laws cannot use them.
+# Samples with a tie are in tests/ops/test_pool2d.py: at a tie the maximum has no derivative, so the laws cannot use them.
 def max_samples() -> list[Sample]:
     return [
         max_case("smallest", 1, 1, 1, 1, 1),

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, RangeError, ShapeError
+from ..op import Sample, seeded
 from ..tensor import Tensor, tensor
 from . import dropout as dropout_ops
 from .checks import need_float, need_rank
 from .indexing import getitem
-from .registry import Sample, seeded
 from .shape import cat, squeeze, stack, transpose, unsqueeze
 
 __all__: list[str] = []

@@ -15,11 +15,11 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError
 from ..kernels import kernel
+from ..op import Op, Sample, register, seeded
 from ..reference import reduce as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float
 from .elementary import abs, float_check, pow
-from .registry import Op, Sample, register, seeded
 from .shape import to
 
 __all__ = ["cumsum", "logsumexp", "mean", "norm", "prod", "std", "std_mean", "sum", "var", "var_mean"]

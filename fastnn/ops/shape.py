@@ -11,10 +11,10 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
+from ..op import Op, Sample, register, seeded
 from ..reference import shape as reference
 from ..tensor import Tensor, tensor
 from .checks import need_array
-from .registry import Op, Sample, register, seeded
 
 __all__ = ["atleast_1d", "broadcast_tensors", "broadcast_to", "cat", "chunk", "clone", "concatenate", "contiguous", "expand", "flatten", "flip",
            "movedim", "pad", "permute", "repeat", "reshape", "roll", "split", "squeeze", "stack", "swapaxes", "tile", "to", "transpose",

@@ -9,10 +9,10 @@ import numpy as np
 from ..autograd import apply
 from ..errors import ShapeError
 from ..kernels import kernel
+from ..op import Op, Sample, register, seeded
 from ..reference import unfold as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float, need_rank, pair
-from .registry import Op, Sample, register, seeded
 from .window import batched, need_image, need_window
 
 __all__ = ["fold", "unfold"]

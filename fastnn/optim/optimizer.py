@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import copied, full
 from ..backend import backend
 from ..errors import DTypeError, RangeError, ShapeError
-from ..kernels import compiled, copied, full
+from ..kernels import compiled
 from ..tensor import Tensor
 
 __all__ = ["Optimizer"]

@@ -35,7 +35,7 @@ def inner(dy: Any, y: Any) -> float:
 
 def op_gradcheck(forward: Callable[..., Any], backward: Callable[..., Any], inputs: Sequence[Any], attrs: dict[str, Any],
                  rng: np.random.Generator, differentiable: Sequence[bool] | None = None, eps: float = 1e-6) -> dict[int, float]:
-    """Relative error of each input's gradient, for a pair of functions on arrays (see fastnn/ops/registry.py).
+    """Relative error of each input's gradient, for a pair of functions on arrays (see fastnn/op.py).
 
     Returns {input number: error}. Raises AssertionError where a gradient has the wrong shape, is missing, or where the check is empty.
     """

@@ -1,7 +1,7 @@
 """The laws: what must hold for every op. Each is a plain function law(op, sample, dtype) that raises AssertionError.
 
-They are generic: an op gets all of them by its record alone. tests/test_laws.py runs each over all ops x samples x dtypes;
-tests/test_sabotage.py shows that each fails on an op that is broken on purpose.
+They are generic: an op gets all of them by its record alone. tests/laws/test_laws.py runs each over all ops x samples x dtypes;
+tests/laws/test_sabotage.py shows that each fails on an op that is broken on purpose.
 
 The rounding allowance is derived, not tuned: 4 sqrt(L) u scale per element, where u is the unit roundoff, L the number of products summed into
 one element (`op.terms`), and scale what the op gives on absolute values, that is, the sum if nothing had cancelled (for ops that are not
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ops.registry import Op, Sample, takes_needs, takes_save
+from ..op import Op, Sample, takes_needs, takes_save
 from .gradcheck import inner, op_gradcheck, random_cotangent
 
 __all__ = ["LAWS", "adjoint_identity", "backward_is_the_definition", "close_to_definition", "definition_gradient_is_the_derivative",

@@ -18,11 +18,11 @@ import numpy as np
 
 from .. import functional
 from ..autograd import no_grad
-from ..config import random_state, set_random_state
 from ..data import DataLoader, TensorDataset
 from ..errors import FileError, RangeError, ShapeError
 from ..io import load, save
 from ..layers.module import Module
+from ..random import random_state, set_random_state
 from ..tensor import Tensor, tensor
 from .history import History
 from .interrupt import CalmInterrupt

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from ..autograd import no_grad
-from ..config import random_state, set_random_state
 from ..errors import NonFiniteError
 from ..layers.module import Module
+from ..random import random_state, set_random_state
 from ..tensor import Tensor
 
 __all__ = ["explain"]

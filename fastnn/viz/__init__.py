@@ -5,7 +5,7 @@
 >>> path = picture.save("confusion.svg")                                          # doctest: +SKIP
 
 A picture shows itself in a notebook and follows the reader's light or dark theme. Everything here takes NumPy arrays,
-lists, tensors, or whatever else has ``__array__``. `fastnn.viz.report` puts the pictures of one run into one HTML page.
+lists, tensors, or whatever else has ``__array__``. `fastnn.report.report` puts the pictures of one run into one HTML page.
 """
 
 from __future__ import annotations

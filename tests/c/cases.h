@@ -18,7 +18,7 @@
 #define FNN_CASES_H
 
 #include "../../csrc/fastnn.h"
-#include "../../csrc/window.h"
+#include "../../csrc/core/window.h"
 #include "check.h"
 
 typedef struct run run;

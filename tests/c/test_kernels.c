@@ -7,7 +7,7 @@
  *   test_kernels conv2d        those with `conv2d` in their names
  *   test_kernels --sabotage    harm one number of each case's results: every case must notice
  *
- * Plain C is the same templates with vectors of one element (FNN_BUILD_PLAIN in csrc/levels.h). The laws (tests/test_laws.py) compare kernels
+ * Plain C is the same templates with vectors of one element (FNN_BUILD_PLAIN in csrc/core/levels.h). The laws (tests/laws/test_laws.py) compare kernels
  * with definitions; this test is for processors on which no Python is at hand. How a case is written: cases.h.
  */
 #include "cases.h"

@@ -4,7 +4,7 @@
  *
  * Also run it with -fsanitize=thread, and with -fsanitize=address,undefined.
  */
-#include "../../csrc/memory.c"                     /* included, so that its private functions can be tested */
+#include "../../csrc/core/memory.c"                     /* included, so that its private functions can be tested */
 #include "check.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* test_parallel.c -- self-test of the thread pool (POSIX systems; parts of it Linux).
  *
- *   cc -std=c11 -O2 -g -Wall -Wextra -pthread tests/c/test_parallel.c csrc/memory.c -o test_parallel
+ *   cc -std=c11 -O2 -g -Wall -Wextra -pthread tests/c/test_parallel.c csrc/core/memory.c -o test_parallel
  *   ./test_parallel            all tests; prints "ok"
  *   ./test_parallel --time     the cost of an empty loop instead
  *
@@ -20,9 +20,9 @@ static int create_or_refuse(pthread_t *thread, const pthread_attr_t *attr, void 
 }
 
 #define pthread_create create_or_refuse
-#include "../../csrc/parallel.c"                   /* included, so that the inner state can be tested and set */
+#include "../../csrc/core/parallel.c"                   /* included, so that the inner state can be tested and set */
 #undef pthread_create
-#include "../../csrc/processors.c"
+#include "../../csrc/core/processors.c"
 
 #include <dirent.h>
 #include <signal.h>

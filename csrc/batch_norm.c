@@ -1,4 +1,0 @@
-/* batch_norm.c -- batch normalisation. Mathematics and methods: batch_norm.tmpl.h. */
-#include "fastnn.h"
-#define TEMPLATE "batch_norm.tmpl.h"
-#include "levels.h"

@@ -1,0 +1,70 @@
+/* interleave.tmpl.h -- planes of VL channels to pixels of VL numbers and back. Included by templates that need it.
+ *
+ * Math       interleave     to[p * VL + lane] = from[lane * step + p]
+ *            deinterleave   to[lane * step + p] = max(from[p * VL + lane], least)
+ * Method     blocks of VL x VL, transposed in registers; the last one overlaps the one before
+ */
+#include "core/transpose.tmpl.h"
+
+/* to[p * VL + lane] = from[lane * step + p] for 0 <= p < n; 0 in the lanes from `lanes` on */
+static void FN(interleave)(REAL *restrict to, const REAL *restrict from, fnn_size step, fnn_size lanes, fnn_size n)
+{
+    fnn_size p = 0;
+#if TRANSPOSE_ROUNDS
+    if (n >= VL)
+        for (; p < n; p += VL) {
+            const fnn_size at = p <= n - VL ? p : n - VL;                       /* the last block overlaps the one before */
+            vec v[TRANSPOSE_LANES];
+#pragma GCC unroll 16
+            for (fnn_size i = 0; i < VL; i++)
+                v[i] = i < lanes ? v_load(from + i * step + at) : v_set(0);
+            FN(transpose)(v);
+#pragma GCC unroll 16
+            for (fnn_size i = 0; i < VL; i++)
+                v_store(to + (at + i) * VL, v[i]);
+        }
+    else if (n > VL / 2) {                          /* one block, and less: what is read beyond a lane's n numbers is thrown away */
+        vec v[TRANSPOSE_LANES];
+        REAL rest[TRANSPOSE_LANES] = { 0 };
+#pragma GCC unroll 16
+        for (fnn_size i = 0; i < VL; i++)
+            if (i * step + VL <= (lanes - 1) * step + n) {
+                v[i] = v_load(from + i * step);
+            } else {                                /* the last lanes, where that would be beyond the end */
+                for (fnn_size j = 0; j < n; j++)
+                    rest[j] = i < lanes ? from[i * step + j] : 0;
+                v[i] = v_load(rest);
+            }
+        FN(transpose)(v);
+        for (; p < n; p++)
+            v_store(to + p * VL, v[p]);
+    }
+#endif
+    for (; p < n; p++)
+        for (fnn_size i = 0; i < VL; i++)
+            to[p * VL + i] = i < lanes ? from[i * step + p] : 0;
+}
+
+/* to[lane * step + p] = max(from[p * VL + lane], least) for 0 <= p < n, 0 <= lane < lanes; NaN stays. least is 0 for relu, or minus infinity */
+static void FN(deinterleave)(REAL *restrict to, fnn_size step, const REAL *restrict from, fnn_size lanes, fnn_size n, REAL least)
+{
+    fnn_size p = 0;
+#if TRANSPOSE_ROUNDS
+    if (n >= VL)
+        for (; p < n; p += VL) {
+            const fnn_size at = p <= n - VL ? p : n - VL;
+            vec v[TRANSPOSE_LANES];
+#pragma GCC unroll 16
+            for (fnn_size i = 0; i < VL; i++)
+                v[i] = v_load(from + (at + i) * VL);
+            FN(transpose)(v);
+#pragma GCC unroll 16
+            for (fnn_size i = 0; i < VL; i++)
+                if (i < lanes)
+                    v_store(to + i * step + at, v_max(v_set(least), v[i]));
+        }
+#endif
+    for (; p < n; p++)
+        for (fnn_size i = 0; i < lanes; i++)
+            to[i * step + p] = least > from[p * VL + i] ? least : from[p * VL + i];
+}

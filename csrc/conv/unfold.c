@@ -1,0 +1,4 @@
+/* unfold.c -- every window of an image as a column, and the way back. Mathematics and methods: unfold.tmpl.h. */
+#include "fastnn.h"
+#define TEMPLATE "conv/unfold.tmpl.h"
+#include "core/levels.h"

@@ -1,0 +1,449 @@
+/* winograd.tmpl.h -- 3x3 convolution at stride 1 with a third of the multiplications. Included by conv2d.tmpl.h.
+ *
+ * Math       A tile of 4x4 outputs sees d, 6x6 pixels of each channel. With g a 3x3 filter,
+ *
+ *                y = A^T [ sum over channels of (G g G^T) * (B^T d B) ] A         * is by element
+ *
+ *            46 products per tile, channel and filter where the definition has 144. The matrices, in winograd_points.tmpl.h, interpolate the
+ *            product of two polynomials at 0, 1, -1, infinity and modulo x^2 + 1, where numbers are complex. Where the output's sides are no
+ *            multiples of 4, the last tiles are smaller, with fewer products: for 4 x 4, 3, 2 or 1 outputs 46, 39, 28 and 21.
+ *
+ *            The usual matrices of F(4x4, 3x3) interpolate at 2 and -2 too: 36 products, but thirds and eighths to round and to
+ *            amplify. These have additions and powers of two only. So small whole numbers are exact, as everywhere in fastnn,
+ *            and the rounding error is that of a direct sum. Measured, 256 channels, float32, largest error over largest value: y and dx
+ *            0.5e-6 (PyTorch's direct sums 0.3e-6), dw 0.3e-6 (1.2e-6); with 2 and -2 some fifteen times as much.
+ * Symbols    window.h; U = G g G^T, V = B^T d B, M the sum of their products: 46 matrices each; NR = 2 VL filters make a panel
+ * Layout     V [46][panel of tiles][C/VL][tile][VL],  U [46][channel][NR],  M [46][tile][NR]; V and M with the tiles that have the product
+ * Method     A band is some rows of tiles. Its V is made and stays in the cache; then, panel of filters by panel of filters: for
+ *            each of the 46 a matrix product, the output transform, the bias. All transforms run on VL channels or filters at once.
+ *            The filters are transformed once if there are several bands and they fit into scratch memory, else by each band, and then in the
+ *            cache. The threads share one band's panels of filters, each with a V of its own.
+ * Infinity   A pixel that is not finite would reach all outputs of its tile. Outputs that are not finite are noticed, and the
+ *            images they are in are convolved again by columns. That serves overflow of the transforms too.
+ * Cost       for sides of 4p and 4q 92 p q N C K flop in products; some 300 additions per tile and channel, tile and filter, channel and filter
+ * Threads    one writer per element; the order of a sum depends on C only, so an image's result does not depend on its batch
+ * Reference  Winograd (1980), "Arithmetic complexity of computations"; Lavin, Gray (2016), "Fast algorithms for convolutional
+ *            neural networks", arXiv:1509.09308; Meng, Brothers (2019), "Efficient Winograd convolution via integer arithmetic",
+ *            arXiv:1901.01965: complex points. Winograd (1980) too: a product modulo x^2 + 1 and y^2 + 1 is two of complex numbers.
+ */
+#undef WINO_MR
+#undef WINO_LIST
+#undef WINO_HALF_LIST
+#if VBYTES == 64 && !REAL_IS_F64
+#  define WINO_MR 14                                /* tiles of the image in a panel: with two vectors of filters all that the registers hold */
+#  define WINO_LIST(do) do(1) do(2) do(3) do(4) do(5) do(6) do(7) do(8) do(9) do(10) do(11) do(12) do(13) do(14)
+#  define WINO_HALF_LIST(do) do(1) do(2) do(3) do(4) do(5) do(6) do(7)
+#else
+#  define WINO_MR 6
+#  define WINO_LIST(do) do(1) do(2) do(3) do(4) do(5) do(6)
+#  define WINO_HALF_LIST(do) do(1) do(2) do(3)
+#endif
+#define WINO_NR (2 * VL)                            /* filters in a panel */
+#define WINO_PAD VL                                 /* between the 46 matrices, so that they do not share cache lines' places */
+
+typedef struct {
+    REAL *y;
+    const REAL *x, *w, *bias;
+    REAL least;                                     /* of an element of y: 0 for relu */
+    int turned;                                     /* w is [C][K][3][3], to be read backwards: this is dx of another convolution */
+    const fnn_window *g;
+    REAL *u;                                        /* all filters, transformed; NULL: each band does it */
+    char *bad;                                      /* [row of tiles][panel of filters]: some outputs are not finite */
+    wino_cut cut;
+    fnn_size pitch;                                 /* channels in V: C, filled up to whole vectors */
+    /* a band */
+    REAL *v;
+    fnn_size row, row_end;                          /* rows of tiles */
+    fnn_size tiles[WINO_SETS];                      /* in each set of tiles */
+    fnn_size v_step;                                /* from one of the 46 matrices to the next */
+    /* dw: winograd_dw.tmpl.h */
+    const REAL *dy;
+    REAL *dm, *dw, *parts;                          /* a band's A dy A^T; the sum of a part; all parts */
+    wino_dw_cut dw_cut;
+    int more;                                       /* add to dw */
+} FN(wino_args);
+
+#include "conv/winograd_points.tmpl.h"
+
+/* ---- V: the pixels ------------------------------------------------------------------------------------------------------ */
+
+/* One tile of VL channels. px: its first pixel; pixels are VL numbers, rows `length` pixels apart; those from (i0, j0) on and before (i1, j1)
+ * are inside the image. tall, wide: the tile has more than two outputs down, across. */
+FNN_INLINE void FN(wino_v_tile)(const FN(wino_place) *place, fnn_size v_step, const REAL *px, fnn_size length, fnn_size i0, fnn_size i1,
+                                fnn_size j0, fnn_size j1, int tall, int wide, const int whole)
+{
+    vec half[WINO_IN][WINO_IN], n[3][WINO_IN];
+    for (fnn_size i = 0; i < WINO_IN; i++) {
+        vec d[WINO_IN];
+        const int inside = i >= i0 && i < i1;
+#pragma GCC unroll 6
+        for (fnn_size j = 0; j < WINO_IN; j++)
+            d[j] = inside && j >= j0 && j < j1 ? v_load(px + (i * length + j) * VL) : v_set(0);
+        FN(wino_bt)(half[i], d, wide);
+    }
+#pragma GCC unroll 6
+    for (fnn_size b = 0; b < WINO_IN; b++) {
+        vec d[WINO_IN], *at = n[b < 4 ? 0 : b - 3];
+#pragma GCC unroll 6
+        for (fnn_size i = 0; i < WINO_IN; i++)
+            d[i] = half[i][b];
+        FN(wino_bt)(at, d, tall);
+        if (b < 4)
+            FN(wino_put_real)(WINO_PIXELS, place, v_step, b, at, whole);
+    }
+    FN(wino_put_complex)(WINO_PIXELS, place, v_step, n[1], n[2], whole);
+}
+
+/* Where panel p of some tiles begins; panels differ by one tile at most. */
+static fnn_size FN(wino_panel)(fnn_size tiles, fnn_size panels, fnn_size p)
+{
+    return p * (tiles / panels) + fnn_min(p, tiles % panels);
+}
+
+/* Through the tiles of a band: where the next tile of each set is in the matrices that have this set's tiles. */
+typedef struct { REAL *next[WINO_SETS]; fnn_size step[WINO_SETS], left[WINO_SETS]; } FN(wino_walk);      /* left: until a panel ends */
+
+/* The place of tile (i, j) of an image, whose turn it is. */
+FNN_INLINE FN(wino_place) FN(wino_next)(FN(wino_walk) *walk, const wino_cut *cut, fnn_size i, fnn_size j)
+{
+    REAL *at[WINO_SETS];
+    FN(wino_place) place;
+    for (int set = 0; set < cut->sets; set++) {
+        const int there = wino_has(cut, set, i, j);
+        at[set] = there ? walk->next[set] : NULL;
+        walk->next[set] += there ? walk->step[set] : 0;
+        walk->left[set] -= there;
+    }
+    for (int down = 0; down < WINO_KINDS; down++)
+        for (int across = 0; across < WINO_KINDS; across++)
+            place.at[down][across] = at[wino_set(cut, down, across)];
+    return place;
+}
+
+/* V of groups [begin, end) of VL channels, in forward's layout [panel][group][tile][VL] or that of dw, [block of channels][tile][channel] */
+static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(wino_args) *args = ctx;
+    const fnn_window *g = args->g;
+    const wino_cut cut = args->cut;
+    const fnn_size H = g->H, W = g->W, down = cut.down, channels = args->dw_cut.channels;
+    REAL *pixels = fnn_scratch_alloc(fnn_min(H, (args->row_end - args->row) * WINO_OUT + 2) * W * VL * sizeof(REAL));
+    for (fnn_size group = begin; group < end; group++) {
+        const fnn_size c = group * VL, block = args->dy ? c / channels * channels : 0, lanes = fnn_min(VL, g->C - c);
+        fnn_size panel[WINO_SETS] = { 0 };
+        FN(wino_walk) walk;
+        for (int set = 0; set < cut.sets; set++) {
+            walk.next[set] = args->v + block * args->tiles[set] + c - block;
+            walk.step[set] = args->dy ? fnn_min(channels, args->pitch - block) : VL;
+            walk.left[set] = args->dy ? args->tiles[set] : 0;
+        }
+        for (fnn_size row = args->row, next; row < args->row_end; row = next) {
+            const fnn_size n = row / down, i_begin = row % down;                /* rows of tiles of image n */
+            const fnn_size i_end = fnn_min(down, i_begin + args->row_end - row);
+            const fnn_size first = fnn_max(0, i_begin * WINO_OUT - g->ph);      /* rows of pixels */
+            const fnn_size last = fnn_max(first, fnn_min(H, i_end * WINO_OUT + 2 - g->ph));
+            FN(interleave)(pixels, args->x + ((n * g->C + c) * H + first) * W, H * W, lanes, (last - first) * W);
+            for (fnn_size i = i_begin; i < i_end; i++)
+                for (fnn_size j = 0; j < cut.across; j++) {
+                    for (int set = 0; set < cut.sets; set++) {
+                        const fnn_size tiles = args->tiles[set], panels = fnn_ceil_div(tiles, WINO_MR);
+                        if (walk.left[set] == 0 && panel[set] < panels) {
+                            const fnn_size t = FN(wino_panel)(tiles, panels, panel[set]++);
+                            walk.left[set] = FN(wino_panel)(tiles, panels, panel[set]) - t;
+                            walk.next[set] = args->v + t * args->pitch + group * walk.left[set] * VL;
+                        }
+                    }
+                    const FN(wino_place) place = FN(wino_next)(&walk, &cut, i, j);
+                    const fnn_size top = i * WINO_OUT - g->ph, left = j * WINO_OUT - g->pw;        /* in the image */
+                    const fnn_size rows = g->P - i * WINO_OUT, columns = g->Q - j * WINO_OUT;
+                    const REAL *px = pixels + ((top - first) * W + left) * VL;
+                    if (rows < WINO_OUT || columns < WINO_OUT)
+                        FN(wino_v_tile)(&place, args->v_step, px, W, -top, H - top, -left, W - left, rows > 2, columns > 2, 0);
+                    else if (top >= 0 && left >= 0 && top + WINO_IN <= H && left + WINO_IN <= W)
+                        FN(wino_v_tile)(&place, args->v_step, px, W, 0, WINO_IN, 0, WINO_IN, 1, 1, 1);
+                    else
+                        FN(wino_v_tile)(&place, args->v_step, px, W, -top, H - top, -left, W - left, 1, 1, 1);
+                }
+            next = row + i_end - i_begin;
+        }
+    }
+    fnn_scratch_free(pixels);
+}
+
+/* ---- U: the filters ----------------------------------------------------------------------------------------------------- */
+static fnn_size FN(wino_u_step)(fnn_size channels) { return channels * WINO_NR + WINO_PAD; }
+
+/* The panel of filters from k0 on, channels [c0, c0 + channels); filters that are missing are zeros */
+static void FN(wino_u_panel)(const FN(wino_args) *args, REAL *u, fnn_size k0, fnn_size c0, fnn_size channels)
+{
+    const fnn_size u_step = FN(wino_u_step)(channels), C = args->g->C, K = args->g->K;
+    const REAL *w = args->w;
+    REAL *taps = fnn_scratch_alloc(channels * 9 * VL * sizeof(REAL));
+    for (fnn_size l = 0; l < WINO_NR; l += VL) {
+        const fnn_size lanes = fnn_max(0, fnn_min(VL, K - k0 - l)), k = lanes > 0 ? k0 + l : 0;
+        if (!args->turned)
+            FN(interleave)(taps, w + (k * C + c0) * 9, C * 9, lanes, channels * 9);
+        for (fnn_size c = 0; args->turned && c < channels; c++)
+            FN(interleave)(taps + c * 9 * VL, w + ((c0 + c) * K + k) * 9, 9, lanes, 9);
+        for (fnn_size c = 0; c < channels; c++) {
+            const REAL *from = taps + c * 9 * VL;
+            const FN(wino_place) place = FN(wino_place_whole)(u + c * WINO_NR + l);
+            vec half[3][WINO_IN], n[3][WINO_IN];
+#pragma GCC unroll 3
+            for (fnn_size r = 0; r < 3; r++) {
+                vec tap[3];
+#pragma GCC unroll 3
+                for (fnn_size s = 0; s < 3; s++)
+                    tap[s] = v_load(from + (args->turned ? 8 - (r * 3 + s) : r * 3 + s) * VL);
+                FN(wino_g)(half[r], tap);
+            }
+#pragma GCC unroll 6
+            for (fnn_size b = 0; b < WINO_IN; b++) {
+                const vec tap[3] = { half[0][b], half[1][b], half[2][b] };
+                vec *at = n[b < 4 ? 0 : b - 3];
+                FN(wino_g)(at, tap);
+                if (b < 4)
+                    FN(wino_put_real)(WINO_FILTERS, &place, u_step, b, at, 1);
+            }
+            FN(wino_put_complex)(WINO_FILTERS, &place, u_step, n[1], n[2], 1);
+        }
+    }
+    fnn_scratch_free(taps);
+}
+
+/* Where panel kb of filters and channels from c0 on are in args->u */
+static REAL *FN(wino_u_at)(const FN(wino_args) *args, fnn_size kb, fnn_size c0)
+{
+    const fnn_size blocks = fnn_ceil_div(args->g->C, WINO_CHANNELS);
+    return args->u + WINO_PRODUCTS * (kb * (args->g->C * WINO_NR + blocks * WINO_PAD)
+                                      + c0 * WINO_NR + c0 / WINO_CHANNELS * WINO_PAD);
+}
+
+static void FN(wino_u_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(wino_args) *args = ctx;
+    const fnn_size blocks = fnn_ceil_div(args->g->C, WINO_CHANNELS);
+    for (fnn_size item = begin; item < end; item++) {
+        const fnn_size kb = item / blocks, c0 = item % blocks * WINO_CHANNELS;
+        FN(wino_u_panel)(args, FN(wino_u_at)(args, kb, c0), kb * WINO_NR, c0, fnn_min(WINO_CHANNELS, args->g->C - c0));
+    }
+}
+
+/* ---- M: the products ---------------------------------------------------------------------------------------------------- */
+
+/* m[tile][filter] (+)= sum over channels c of v[c / VL][tile][c % VL] * u[c][filter], for mr tiles (a constant) and NR filters */
+FNN_INLINE void FN(wino_product)(const fnn_size mr, REAL *m, const REAL *v, const REAL *u, fnn_size channels, int add)
+{
+    vec acc[WINO_MR][2];
+#pragma GCC unroll 16
+    for (fnn_size i = 0; i < mr; i++)
+        acc[i][0] = acc[i][1] = v_set(0);
+    for (; channels > 0; channels -= VL, v += mr * VL)
+#pragma GCC unroll 8
+        for (fnn_size c = 0; c < fnn_min(VL, channels); c++, u += WINO_NR) {
+            const vec left = v_load(u), right = v_load(u + VL);
+#pragma GCC unroll 16
+            for (fnn_size i = 0; i < mr; i++) {
+                const vec pixel = v_set(v[i * VL + c]);
+                acc[i][0] += pixel * left;
+                acc[i][1] += pixel * right;
+            }
+        }
+#pragma GCC unroll 16
+    for (fnn_size i = 0; i < mr; i++)
+#pragma GCC unroll 2
+        for (fnn_size j = 0; j < 2; j++) {
+            REAL *to = m + i * WINO_NR + j * VL;
+            v_store(to, add ? acc[i][j] + v_load(to) : acc[i][j]);
+        }
+}
+
+typedef void FN(wino_product_fn)(REAL *m, const REAL *v, const REAL *u, fnn_size channels, int add);
+#define WINO_PRODUCT(mr)                                                                                                  \
+    static void FN(wino_product_##mr)(REAL *m, const REAL *v, const REAL *u, fnn_size channels, int add)                  \
+    { FN(wino_product)(mr, m, v, u, channels, add); }
+WINO_LIST(WINO_PRODUCT)
+#define WINO_NAME(mr) FN(wino_product_##mr),
+static FN(wino_product_fn) *const FN(wino_products)[WINO_MR] = { WINO_LIST(WINO_NAME) };
+#undef WINO_PRODUCT
+#undef WINO_NAME
+
+/* ---- y ------------------------------------------------------------------------------------------------------------------ */
+
+/* One tile of VL filters: pixels of VL numbers, rows `length` pixels apart; `rows` x `columns` of the 4 x 4 are wanted. Adds 0 * y to *test. */
+FNN_INLINE void FN(wino_y_tile)(REAL *px, fnn_size length, fnn_size rows, fnn_size columns, const FN(wino_place) *place, fnn_size m_step,
+                                vec bias, vec *test, const int whole)
+{
+    vec n[3][WINO_IN], half[WINO_OUT][WINO_IN];
+    FN(wino_get_complex)(WINO_GRADIENT, n[1], n[2], place, m_step, whole);
+#pragma GCC unroll 6
+    for (fnn_size b = 0; b < WINO_IN; b++) {
+        vec out[WINO_OUT], *at = n[b < 4 ? 0 : b - 3];
+        if (b < 4)
+            FN(wino_get_real)(WINO_GRADIENT, at, place, m_step, b, whole);
+        FN(wino_at)(out, at, rows > 2);
+#pragma GCC unroll 4
+        for (fnn_size p = 0; p < WINO_OUT; p++)
+            half[p][b] = out[p];
+    }
+#pragma GCC unroll 4
+    for (fnn_size p = 0; p < WINO_OUT; p++) {
+        vec out[WINO_OUT];
+        FN(wino_at)(out, half[p], columns > 2);
+#pragma GCC unroll 4
+        for (fnn_size q = 0; q < WINO_OUT; q++)
+            if (p < rows && q < columns) {
+                *test += out[q] * v_set(0);
+                v_store(px + (p * length + q) * VL, out[q] + bias);
+            }
+    }
+}
+
+/* Filters [k, k + lanes) of the band from M */
+static void FN(wino_y_group)(const FN(wino_args) *args, REAL *m, fnn_size m_step, fnn_size k, fnn_size lanes, REAL *pixels)
+{
+    const fnn_window *g = args->g;
+    const fnn_size P = g->P, Q = g->Q, down = args->cut.down;
+    FN(wino_walk) walk = { .next = { m, m, m, m }, .step = { WINO_NR, WINO_NR, WINO_NR, WINO_NR } };
+    REAL b[64] = { 0 };                             /* room for any VL */
+    for (fnn_size l = 0; args->bias && l < lanes; l++)
+        b[l] = args->bias[k + l];
+    const vec bias = v_load(b);
+    for (fnn_size row = args->row, next; row < args->row_end; row = next) {
+        const fnn_size n = row / down, i_begin = row % down, i_end = fnn_min(down, i_begin + args->row_end - row);
+        const fnn_size first = i_begin * WINO_OUT, last = fnn_min(P, i_end * WINO_OUT);
+        vec test = v_set(0);
+        for (fnn_size i = i_begin; i < i_end; i++)
+            for (fnn_size j = 0; j < args->cut.across; j++) {
+                const FN(wino_place) place = FN(wino_next)(&walk, &args->cut, i, j);
+                REAL *px = pixels + ((i * WINO_OUT - first) * Q + j * WINO_OUT) * VL;
+                const fnn_size rows = P - i * WINO_OUT, columns = Q - j * WINO_OUT;
+                if (rows >= WINO_OUT && columns >= WINO_OUT)
+                    FN(wino_y_tile)(px, Q, WINO_OUT, WINO_OUT, &place, m_step, bias, &test, 1);
+                else
+                    FN(wino_y_tile)(px, Q, rows, columns, &place, m_step, bias, &test, 0);
+            }
+        FN(deinterleave)(args->y + ((n * g->K + k) * P + first) * Q, P * Q, pixels, lanes, (last - first) * Q, args->least);
+        if (!(v_sum(test) == 0))                    /* noted in the place of the first row */
+            args->bad[row * fnn_ceil_div(g->K, WINO_NR) + k / WINO_NR] = 1;
+        next = row + i_end - i_begin;
+    }
+}
+
+/* Panels [begin, end) of filters of a band whose V is there */
+static void FN(wino_filters_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(wino_args) *args = ctx;
+    const fnn_window *g = args->g;
+    const fnn_size m_step = args->tiles[0] * WINO_NR + WINO_PAD, C = g->C;
+    REAL *m = fnn_scratch_alloc(WINO_PRODUCTS * m_step * sizeof(REAL));
+    REAL *pixels = fnn_scratch_alloc(fnn_min(g->P, (args->row_end - args->row) * WINO_OUT) * g->Q * VL * sizeof(REAL));
+    REAL *own = args->u ? NULL : fnn_scratch_alloc(WINO_PRODUCTS * FN(wino_u_step)(fnn_min(C, WINO_CHANNELS)) * sizeof(REAL));
+    for (fnn_size kb = begin; kb < end; kb++) {
+        for (fnn_size c0 = 0; c0 < C; c0 += WINO_CHANNELS) {
+            const fnn_size channels = fnn_min(WINO_CHANNELS, C - c0), u_step = FN(wino_u_step)(channels);
+            const REAL *u = own ? own : FN(wino_u_at)(args, kb, c0);
+            if (own)
+                FN(wino_u_panel)(args, own, kb * WINO_NR, c0, channels);
+            for (int product = 0; product < WINO_PRODUCTS; product++) {
+                const fnn_size tiles = args->tiles[wino_set_of(&args->cut, product)], panels = fnn_ceil_div(tiles, WINO_MR);
+                for (fnn_size p = 0; p < panels; p++) {
+                    const fnn_size t = FN(wino_panel)(tiles, panels, p), mr = FN(wino_panel)(tiles, panels, p + 1) - t;
+                    FN(wino_products)[mr - 1](m + product * m_step + t * WINO_NR,
+                                              args->v + product * args->v_step + t * args->pitch + c0 * mr,
+                                              u + product * u_step, channels, c0 > 0);
+                }
+            }
+        }
+        for (fnn_size l = 0; l < WINO_NR && kb * WINO_NR + l < g->K; l += VL)
+            FN(wino_y_group)(args, m + l, m_step, kb * WINO_NR + l, fnn_min(VL, g->K - kb * WINO_NR - l), pixels);
+    }
+    fnn_scratch_free(m);
+}
+
+/* ---- the whole ---------------------------------------------------------------------------------------------------------- */
+static fnn_size FN(wino_v_bytes)(const fnn_window *g, wino_cut cut)
+{
+    return WINO_PRODUCTS * (cut.rows * cut.across * fnn_ceil_div(g->C, VL) * VL + WINO_PAD) * (fnn_size)sizeof(REAL);
+}
+
+/* The tiles of a band of which the rows are known */
+static void FN(wino_count)(FN(wino_args) *args)
+{
+    for (int set = 0; set < args->cut.sets; set++)
+        args->tiles[set] = wino_tiles(&args->cut, set, args->row, args->row_end);
+    args->v_step = args->tiles[0] * args->pitch + WINO_PAD;
+}
+
+static void FN(wino_bands)(void *ctx, fnn_size begin, fnn_size end)
+{
+    FN(wino_args) args = *(const FN(wino_args) *)ctx;
+    const fnn_size C = args.g->C, rows = args.g->N * args.cut.down;
+    args.v = fnn_scratch_alloc(FN(wino_v_bytes)(args.g, args.cut));
+    for (fnn_size band = begin; band < end; band++) {
+        args.row = band * args.cut.rows;
+        args.row_end = fnn_min(rows, args.row + args.cut.rows);
+        FN(wino_count)(&args);
+        const fnn_size groups = fnn_ceil_div(C, VL), panels = fnn_ceil_div(args.g->K, WINO_NR);
+        fnn_parallel_for(groups, fnn_max(1, 200 / args.tiles[0]), FN(wino_v_block), &args);
+        fnn_parallel_for(panels, 1, FN(wino_filters_block), &args);
+    }
+    fnn_scratch_free(args.v);
+}
+
+/* Panels [begin, end) of filters of the only band: their thread makes all of V, which costs less than to read what another has made */
+static void FN(wino_share)(void *ctx, fnn_size begin, fnn_size end)
+{
+    FN(wino_args) args = *(const FN(wino_args) *)ctx;
+    args.v = fnn_scratch_alloc(FN(wino_v_bytes)(args.g, args.cut));
+    args.row_end = args.g->N * args.cut.down;
+    FN(wino_count)(&args);
+    FN(wino_v_block)(&args, 0, fnn_ceil_div(args.g->C, VL));
+    FN(wino_filters_block)(&args, begin, end);
+    fnn_scratch_free(args.v);
+}
+
+static void FN(wino_forward)(REAL *y, const REAL *x, const REAL *w, int turned, const REAL *b, int relu, char *bad, const fnn_window *g)
+{
+    const fnn_size blocks = fnn_ceil_div(g->C, WINO_CHANNELS), panels = fnn_ceil_div(g->K, WINO_NR);
+    const fnn_size u = WINO_PRODUCTS * panels * (g->C * WINO_NR + blocks * WINO_PAD) * (fnn_size)sizeof(REAL);
+    FN(wino_args) args = { .y = y, .x = x, .w = w, .turned = turned, .bias = b, .g = g, .bad = bad, .pitch = fnn_ceil_div(g->C, VL) * VL,
+                           .least = relu ? 0 : -(REAL)INFINITY };
+    const fnn_size threads = fnn_free_threads();
+    args.cut = wino_cut_tiles(g, 1, threads);
+    if (args.cut.bands > 1 && u <= WINO_U_BYTES && FN(wino_v_bytes)(g, args.cut) <= WINO_V_BYTES) {
+        args.u = fnn_scratch_alloc(u);
+        fnn_parallel_for(panels * blocks, fnn_max(1, 2048 / (fnn_min(g->C, WINO_CHANNELS) * WINO_NR)), FN(wino_u_block), &args);
+    } else {
+        args.cut = wino_cut_tiles(g, 0, threads);
+    }
+    if (args.cut.own)
+        fnn_parallel_for(args.cut.bands, 1, FN(wino_bands), &args);
+    else if (args.cut.bands == 1 && panels >= threads)
+        fnn_parallel_for(panels, fnn_ceil_div(panels, threads), FN(wino_share), &args);
+    else
+        FN(wino_bands)(&args, 0, args.cut.bands);
+    if (args.u)
+        fnn_scratch_free(args.u);
+}
+
+/* turned: room for the turned filters where w is those of the convolution whose dx this is; else NULL */
+static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, REAL *turned, const fnn_window *g)
+{
+    const fnn_size notes = fnn_ceil_div(g->P, WINO_OUT) * fnn_ceil_div(g->K, WINO_NR);     /* of what is not finite, per image */
+    const fnn_size CHW = g->C * g->H * g->W, KPQ = g->K * g->P * g->Q, most = fnn_max(1, WINO_NOTES / notes);
+    char *bad = fnn_scratch_alloc(fnn_min(g->N, most) * notes);
+    for (fnn_size n0 = 0; n0 < g->N; n0 += most) {
+        fnn_window some = *g, one = *g;
+        some.N = fnn_min(most, g->N - n0);
+        one.N = 1;
+        memset(bad, 0, some.N * notes);
+        FN(wino_forward)(y + n0 * KPQ, x + n0 * CHW, w, turned != NULL, b, relu, bad, &some);
+        if (turned && memchr(bad, 1, some.N * notes))
+            FN(conv_turn)(turned, w, g);
+        for (fnn_size n = 0; n < some.N; n++)
+            if (memchr(bad + n * notes, 1, notes))
+                FN(conv_columns_forward)(y + (n0 + n) * KPQ, x + (n0 + n) * CHW, turned ? turned : w, b, relu, &one);
+    }
+    fnn_scratch_free(bad);
+}

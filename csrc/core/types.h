@@ -1,0 +1,24 @@
+/* types.h -- include TEMPLATE for float and for double at the level that levels.h has set. */
+#define REAL float
+#define TYPE f32
+#define REAL_IS_F64 0
+#define KERNEL(name, ...) void FN(name)(__VA_ARGS__);
+#include "kernels.h"
+#undef KERNEL
+#include "core/simd.h"
+#include TEMPLATE
+#undef REAL
+#undef TYPE
+#undef REAL_IS_F64
+
+#define REAL double
+#define TYPE f64
+#define REAL_IS_F64 1
+#define KERNEL(name, ...) void FN(name)(__VA_ARGS__);
+#include "kernels.h"
+#undef KERNEL
+#include "core/simd.h"
+#include TEMPLATE
+#undef REAL
+#undef TYPE
+#undef REAL_IS_F64

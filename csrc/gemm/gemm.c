@@ -1,0 +1,4 @@
+/* gemm.c -- matrix products. Mathematics and methods: gemm.tmpl.h. */
+#include "fastnn.h"
+#define TEMPLATE "gemm/gemm.tmpl.h"
+#include "core/levels.h"

@@ -1,0 +1,278 @@
+/* gemm.tmpl.h -- matrix products.
+ *
+ * Math       C[i,j] = sum_p A[i,p] B[p,j]  (+ C[i,j]) (+ bias_row[i]) (+ bias_col[j])
+ * Symbols    see gemm.h
+ * Layout     A and B with any strides, C with rows of adjacent elements
+ * Method     The k products are cut into blocks of at most GEMM_KC. Within one, C is computed in tiles of up to MR x NR elements, held
+ *            in registers (gemm_tile.tmpl.h), from a panel of A and a panel of B:
+ *
+ *                               n
+ *                      +--+--+--+--+--+             a panel of B: k x NR
+ *                      |  |B |  |  |  | k
+ *                 k    +--+--+--+--+--+
+ *               +----+ +--+--+--+--+--+             a panel of A: up to MR x k
+ *               +----+ +--+--+--+--+--+             rows are cut evenly: m = 16 gives two panels of 8, not 14 + 2
+ *             m +-A--+ +--+C-+--+--+--+
+ *               +----+ +--+--+--+--+--+
+ *
+ *            A tile reads one row of B and one column of A per product. Where these lie well in memory they are read where they
+ *            are; otherwise panels are copied, so that the tile reads them from one end to the other (gemm_pack.tmpl.h). Which
+ *            panels stay in which cache: gemm_blocked.tmpl.h.
+ *            Products with up to GEMM_SKINNY rows or columns read the matrix once and straight: gemm_skinny.tmpl.h.
+ *            Small C, large k: the products are cut into chunks with a C of their own, added at the end in order (gemm_split).
+ * Cost       2 m n k operations
+ * Threads    one loop over parts of C, each with copies of its own: nothing is shared but what is read
+ * Sums       within a block of k in order, one multiply-add after the other; then block after block (gemm_skinny and gemm_split
+ *            have orders of their own; few long rows have shorter blocks)
+ * Reference  Goto, van de Geijn (2008), "Anatomy of high-performance matrix multiplication"; Van Zee, van de Geijn (2015),
+ *            "BLIS: a framework for rapidly instantiating BLAS functionality"; fastnn/reference/matmul.py
+ */
+#include "gemm/gemm_pack.tmpl.h"
+
+#ifndef FNN_GEMM_ONCE
+#define FNN_GEMM_ONCE
+enum {
+    GEMM_STEPS = 4,                                 /* products between two rows of C that a tile asks for */
+    GEMM_AHEAD = 8,                                 /* rows of B that a tile asks for ahead */
+    GEMM_KC = 256,                                  /* products in a block: a panel of A takes less than half of an L1 cache */
+    GEMM_KEEP_LEAST = 4, GEMM_KEEP = 64,            /* panels that are kept in half of the L2 cache: the least and the most */
+    GEMM_DIRECT_A = 4, GEMM_DIRECT_B = 2,           /* an operand read by at most so many panels of the other one is not copied */
+    GEMM_DIRECT_ROWS = 512,                         /* nor is B, up to so many rows of A, if its rows are */
+    GEMM_DIRECT_SPLIT = 256,                        /* (or so many, if vectors of B lie across cache lines) */
+    GEMM_DIRECT_BYTES = 4096, GEMM_PASS_BYTES = 1024,   /* no farther apart; or than that, if a copy costs little (b_passes) */
+    GEMM_SMALL_A = 1 << 16,                         /* bytes of A in a block of k that are kept while a wider B passes by */
+    GEMM_STREAMS = 64, GEMM_STREAM_COLUMNS = 512,   /* rows of B in a block where A has few, and B's have so many elements */
+    GEMM_PART_LEAST = 400000,                       /* multiply-adds worth a thread, */
+    GEMM_PART_MOST = 1 << 30,                       /* and those after which a thread should look around */
+    GEMM_GROUP_WORK = 1 << 21,                      /* multiply-adds worth a block of a parallel loop */
+    GEMM_SKINNY = 3,                                /* rows or columns up to which reading the matrix is all the work */
+    GEMM_SKINNY_K = 4096,                           /* products in a block of gemm_skinny */
+    GEMM_SKINNY_WORK = 1 << 17,                     /* elements of the matrix that are worth a block of a parallel loop */
+    SKINNY_CHUNK = 256,                             /* most products whose sum is made apart from the others' */
+    SKINNY_BAND = 1024,                             /* most neighbouring columns whose partial sums are kept */
+    SKINNY_ROWS = 8,                                /* rows that gemm_skinny reads at a time */
+    SKINNY_LEVELS = 5,                              /* of a tree of 16 partial sums, the most */
+    SKINNY_PUT = 64,                                /* columns whose results are written at a time */
+    SKINNY_COLUMNS = 8,                             /* columns that gemm_skinny reads at a time */
+    GEMM_SPLIT_AREA = 128 * 128,                    /* elements of C up to which k is cut into chunks, */
+    GEMM_SPLIT_K = 1024, GEMM_SPLITS = 32,          /* the shortest chunk, the most chunks */
+};
+#define GEMM_SPLIT_BYTES ((fnn_size)4 << 20)        /* scratch for the chunks' results */
+
+/* The size of a part when n is cut into the fewest, nearly equal parts of at most `most`; a multiple of `unit`. */
+static inline fnn_size gemm_even(fnn_size n, fnn_size most, fnn_size unit)
+{
+    fnn_size parts = gemm_parts(n, most);
+    return gemm_parts(gemm_parts(n, unit), parts) * unit;
+}
+#endif
+
+typedef struct {
+    REAL *c;
+    const REAL *a, *b, *bias_row, *bias_col;
+    fnn_size rsc, rsa, csa, rsb, csb, m, n, k;
+    int how;
+} FN(gemm_args);
+
+static int FN(gemm_is_packed)(const FN(gemm_args) *g) { return g->rsa == FNN_PACKED || g->rsb == FNN_PACKED; }
+
+GEMM_APART void FN(gemm_add)(REAL *restrict to, const REAL *restrict from, fnn_size n)
+{
+    for (fnn_size j = 0; j < n; j++)
+        to[j] += from[j];
+}
+
+#include "gemm/gemm_tile.tmpl.h"
+#include "gemm/gemm_blocked.tmpl.h"
+#include "gemm/gemm_skinny.tmpl.h"
+
+GEMM_APART void FN(gemm_whole)(const FN(gemm_args) *g)
+{
+    if (gemm_min(g->m, g->n) <= GEMM_SKINNY && !FN(gemm_is_packed)(g))
+        FN(gemm_skinny)(g);
+    else
+        FN(gemm_blocked)(g);
+}
+
+/* ---- small C, large k: chunks of k side by side -------------------------------------------------------------------- */
+typedef struct {
+    const FN(gemm_args) *g;
+    REAL *parts;                                    /* [chunks, m, n] */
+    fnn_size length, chunks;                        /* products in a chunk */
+} FN(gemm_chunks);
+
+static void FN(gemm_chunk)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(gemm_chunks) *s = ctx;
+    for (fnn_size t = begin; t < end; t++) {
+        FN(gemm_args) part = *s->g;
+        part.c = s->parts + t * part.m * part.n;
+        part.rsc = part.n;
+        part.a += t * s->length * part.csa;
+        part.b += t * s->length * part.rsb;
+        part.k = gemm_min(s->length, part.k - t * s->length);
+        part.bias_row = part.bias_col = NULL;
+        part.how = 0;
+        FN(gemm_whole)(&part);
+    }
+}
+
+/* Rows [begin, end) of C from the chunks' results; without chunks, the sum of no products */
+static void FN(gemm_add_chunks)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(gemm_chunks) *s = ctx;
+    const FN(gemm_args) *g = s->g;
+    for (fnn_size i = begin; i < end; i++) {
+        REAL *restrict c = g->c + i * g->rsc;
+        const REAL bias = g->bias_row ? g->bias_row[i] : 0;
+        if (!(g->how & FNN_GEMM_ADD))
+            memset(c, 0, (size_t)g->n * sizeof(REAL));
+        for (fnn_size t = 0; t < s->chunks; t++)
+            FN(gemm_add)(c, s->parts + (t * g->m + i) * g->n, g->n);
+        if (g->bias_col)
+            FN(gemm_add)(c, g->bias_col, g->n);
+        for (fnn_size j = 0; j < g->n; j++)
+            c[j] += bias;
+        if (g->how & FNN_GEMM_RELU)
+            for (fnn_size j = 0; j < g->n; j++)
+                c[j] = c[j] < 0 ? 0 : c[j];
+    }
+}
+
+/* Products in a chunk; k where it is not worth cutting */
+static fnn_size FN(gemm_chunk_length)(fnn_size m, fnn_size n, fnn_size k)
+{
+    const fnn_size area = m * n;
+    if (m > GEMM_SPLIT_AREA || n > GEMM_SPLIT_AREA || area > GEMM_SPLIT_AREA)
+        return k;
+    fnn_size most = GEMM_SPLIT_BYTES / (fnn_size)sizeof(REAL) / area;
+    most = gemm_min(most, GEMM_SPLITS);
+    fnn_size length = gemm_max(gemm_parts(k, most), gemm_max(GEMM_SPLIT_K, GEMM_GROUP_WORK / 16 / area));
+    length = gemm_parts(length, GEMM_KC) * GEMM_KC;
+    return k >= 2 * length ? length : k;
+}
+
+GEMM_APART void FN(gemm_split)(const FN(gemm_args) *g, fnn_size length)
+{
+    FN(gemm_chunks) s = { g, NULL, length, g->k > 0 ? gemm_parts(g->k, length) : 0 };
+    if (s.chunks > 0)
+        s.parts = fnn_scratch_alloc((size_t)(s.chunks * g->m * g->n) * sizeof(REAL));
+    fnn_parallel_for(s.chunks, 1, FN(gemm_chunk), &s);
+    fnn_parallel_for(g->m, gemm_max(1, 65536 / (g->n * (s.chunks + 1))), FN(gemm_add_chunks), &s);
+    fnn_scratch_free(s.parts);
+}
+
+/* ---- entry points -------------------------------------------------------------------------------------------------- */
+void FN(gemm)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb, fnn_size csb,
+              const REAL *bias_row, const REAL *bias_col, fnn_size m, fnn_size n, fnn_size k, int how)
+{
+    FN(gemm_args) g = { c, a, b, bias_row, bias_col, rsc, rsa, csa, rsb, csb, m, n, k, how };
+    if (m <= 0 || n <= 0)
+        return;
+    const fnn_size length = FN(gemm_is_packed)(&g) ? k : FN(gemm_chunk_length)(m, n, k);
+    if (length < k || k <= 0)
+        FN(gemm_split)(&g, length);
+    else
+        FN(gemm_whole)(&g);
+}
+
+/* In one thread: the end of a panel is written over by the next one (gemm_pack.tmpl.h). */
+void FN(gemm_pack_a)(REAL *to, const REAL *a, fnn_size rsa, fnn_size csa, fnn_size m, fnn_size k)
+{
+    const fnn_size kc = FN(gemm_depth)(k), panels = gemm_parts(m, GEMM_MR);
+    if (m <= 0)
+        return;
+    const FN(gemm_args) g = { .a = a, .rsa = rsa, .csa = csa, .m = m };
+    const FN(gemm_plan) plan = { .g = &g, .height = m / panels, .taller = m % panels, .a_copied = 1 };
+    for (fnn_size p = 0; p < k; p += kc)
+        for (fnn_size t = 0; t < panels; t++) {
+            const fnn_size depth = gemm_min(kc, k - p);
+            FN(gemm_panel_a)(&plan, t, p, depth, to + p * m + FN(gemm_row)(&plan, t) * depth);
+        }
+}
+
+typedef struct {
+    FN(gemm_plan) plan;
+    REAL *to;
+    fnn_size k;
+} FN(gemm_packing);
+
+static void FN(gemm_pack_b_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(gemm_packing) *s = ctx;
+    const fnn_size kc = FN(gemm_depth)(s->k);
+    for (fnn_size t = begin; t < end; t++)
+        for (fnn_size p = 0; p < s->k; p += kc) {
+            const fnn_size depth = gemm_min(kc, s->k - p);
+            FN(gemm_panel_b)(&s->plan, t, p, depth, s->to + p * s->plan.b_panels * GEMM_NR + t * GEMM_NR * depth);
+        }
+}
+
+void FN(gemm_pack_b)(REAL *to, const REAL *b, fnn_size rsb, fnn_size csb, fnn_size n, fnn_size k)
+{
+    const FN(gemm_args) g = { .b = b, .rsb = rsb, .csb = csb, .n = n };
+    FN(gemm_packing) s = { { .g = &g, .b_panels = gemm_parts(n, GEMM_NR), .b_copied = 1 }, to, k };
+    fnn_parallel_for(s.plan.b_panels, gemm_max(1, (1 << 16) / (GEMM_NR * gemm_max(k, 1))), FN(gemm_pack_b_block), &s);
+}
+
+typedef struct {
+    FN(gemm_args) g;
+    const fnn_size *offset_c, *offset_a, *offset_b; /* where product t begins, or NULL: every step_c elements and so on */
+    fnn_size step_c, step_a, step_b;
+} FN(gemm_batch);
+
+static void FN(gemm_batch_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(gemm_batch) *s = ctx;
+    const FN(gemm_args) *g = &s->g;
+    for (fnn_size t = begin; t < end; t++)
+        FN(gemm)(g->c + (s->offset_c ? s->offset_c[t] : t * s->step_c), g->rsc,
+                 g->a + (s->offset_a ? s->offset_a[t] : t * s->step_a), g->rsa, g->csa,
+                 g->b + (s->offset_b ? s->offset_b[t] : t * s->step_b), g->rsb, g->csb,
+                 NULL, NULL, g->m, g->n, g->k, g->how);
+}
+
+static void FN(gemm_run_batch)(FN(gemm_batch) *s, fnn_size batch)
+{
+    const FN(gemm_args) *g = &s->g;
+    if (g->m <= 0 || g->n <= 0)
+        return;
+    const fnn_size work = g->m * g->n * gemm_max(g->k, 1);
+    if (batch == 1 || work >= 16 * GEMM_GROUP_WORK) /* each has work for all threads: one after the other */
+        FN(gemm_batch_block)(s, 0, batch);
+    else
+        fnn_parallel_for(batch, gemm_max(1, GEMM_GROUP_WORK / 4 / work), FN(gemm_batch_block), s);
+}
+
+void FN(gemm_batched)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb, fnn_size csb,
+                      const fnn_size *offset_c, const fnn_size *offset_a, const fnn_size *offset_b,
+                      fnn_size batch, fnn_size m, fnn_size n, fnn_size k, int how)
+{
+    FN(gemm_batch) s = { { c, a, b, NULL, NULL, rsc, rsa, csa, rsb, csb, m, n, k, how }, offset_c, offset_a, offset_b, 0, 0, 0 };
+    FN(gemm_run_batch)(&s, batch);
+}
+
+void FN(gemm_strided)(REAL *c, fnn_size rsc, fnn_size step_c, const REAL *a, fnn_size rsa, fnn_size csa, fnn_size step_a,
+                      const REAL *b, fnn_size rsb, fnn_size csb, fnn_size step_b, fnn_size batch, fnn_size m, fnn_size n, fnn_size k,
+                      int how)
+{
+    FN(gemm_batch) s = { { c, a, b, NULL, NULL, rsc, rsa, csa, rsb, csb, m, n, k, how }, NULL, NULL, NULL, step_c, step_a, step_b };
+    FN(gemm_run_batch)(&s, batch);
+}
+
+void FN(linear_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, fnn_size m, fnn_size n, fnn_size k)
+{
+    FN(gemm)(y, n, x, k, 1, w, 1, k, NULL, b, m, n, k, 0);
+}
+
+void FN(linear_backward)(REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *w,
+                         fnn_size m, fnn_size n, fnn_size k)
+{
+    static const REAL one = 1;
+    if (dx)
+        FN(gemm)(dx, k, dy, n, 1, w, k, 1, NULL, NULL, m, k, n, 0);         /* forward was  y = x w^T + b */
+    if (dw)
+        FN(gemm)(dw, k, dy, 1, n, x, k, 1, NULL, NULL, n, k, m, 0);
+    if (db)
+        FN(gemm)(db, n, &one, 0, 0, dy, n, 1, NULL, NULL, 1, n, m, 0);
+}

@@ -1,0 +1,94 @@
+/* gemm_pack.tmpl.h -- part of gemm.tmpl.h and attention.tmpl.h: the sizes of register tiles, and how a strip of a matrix is
+ * copied into a panel, the order in which the tile reads it.
+ *
+ *     matrix, element (lane, p) at src[lane * ls + p * ks]           panel, element (lane, p) at dst[p * width + lane]
+ *
+ * A lane is a row of A or a column of B. The tile then reads memory from one end to the other, whatever the strides were.
+ * Where the k numbers of a lane are adjacent, VL x VL blocks are transposed in registers; otherwise whole vectors are copied.
+ * Vectors are stored even where fewer than VL lanes remain: what they write beyond the end of one p is overwritten by the next
+ * p, or, since the last group of lanes goes first, by the next group. A panel is therefore followed by VL elements of slack.
+ */
+#ifndef FNN_GEMM_PACK_ONCE
+#define FNN_GEMM_PACK_ONCE
+enum { GEMM_NV = 2 };                               /* vectors in a row of a tile */
+
+#if defined(__GNUC__)
+#  define GEMM_APART static __attribute__((noinline))            /* called from many places, and not worth copies */
+#else
+#  define GEMM_APART static
+#endif
+
+static inline fnn_size gemm_min(fnn_size a, fnn_size b) { return a < b ? a : b; }
+static inline fnn_size gemm_max(fnn_size a, fnn_size b) { return a > b ? a : b; }
+static inline fnn_size gemm_parts(fnn_size n, fnn_size size) { return (n + size - 1) / size; }
+#endif
+
+#undef GEMM_MR
+#undef GEMM_VL
+#if VBYTES == 64 && !REAL_IS_F64
+#  define GEMM_MR 14                                /* most rows in a tile: 14 x 2 accumulators of 32 registers */
+#else
+#  define GEMM_MR 6                                 /* 6 x 2 of 16; also for double with 32, to build quickly */
+#endif
+#define GEMM_VL (VBYTES ? VBYTES / sizeof(REAL) : 1)/* VL as a constant for array sizes */
+#define GEMM_NR (GEMM_NV * VL)
+#define GEMM_LINE (VBYTES < 64 ? 2 : 1)             /* vectors in a cache line, as far as a tile goes */
+
+#include "core/transpose.tmpl.h"
+
+#if TRANSPOSE_ROUNDS
+/* All columns, if there are TURN_LANES or more, of `lanes` <= VL rows of the matrix, adjacent along k. Returns how many were done. */
+GEMM_APART fnn_size FN(gemm_pack_rows)(REAL *dst, fnn_size width, const REAL *src, fnn_size ls, fnn_size lanes, fnn_size k)
+{
+    if (k < TURN_LANES)
+        return 0;
+    const REAL *row[TRANSPOSE_LANES];
+    for (fnn_size i = 0; i < VL; i++)               /* lanes that the matrix lacks repeat the last one */
+        row[i] = src + gemm_min(i, lanes - 1) * ls;
+    for (fnn_size p = 0; p < k; p += TURN_LANES) {
+        p = gemm_min(p, k - TURN_LANES);            /* the last block overlaps the one before */
+#pragma GCC unroll 2
+        for (fnn_size l = 0; l < VL; l += TURN_LANES)
+            FN(transpose_to)(dst + p * width + l, width, row + l, p);
+    }
+    return k;
+}
+#endif
+
+/* `width` lanes of a panel, of which the matrix has `lanes`; the others get zeros or copies, and what is computed from them is
+ * thrown away. `readable` >= lanes lanes may be read. */
+GEMM_APART void FN(gemm_pack)(REAL *restrict dst, fnn_size width, fnn_size lanes, fnn_size readable, const REAL *restrict src,
+                          fnn_size ls, fnn_size ks, fnn_size k)
+{
+    for (fnn_size first = (width - 1) / VL * VL; first >= 0; first -= VL) {
+        const fnn_size here = gemm_min(VL, width - first);            /* lanes of this group in the panel */
+        const fnn_size have = gemm_min(here, lanes - first);          /* and in the matrix */
+        const REAL *from = src + first * ls;
+        REAL *to = dst + first;
+        fnn_size p = 0;
+        if (ls == 1 && first + VL <= readable) {
+            for (; p < k; p++)
+                v_store(to + p * width, v_load(from + p * ks));
+#if TRANSPOSE_ROUNDS
+        } else if (ks == 1 && have > 1) {
+            p = FN(gemm_pack_rows)(to, width, from, ls, have, k);
+#endif
+        }
+        for (; p < k; p++) {
+            for (fnn_size i = 0; i < have; i++)
+                to[p * width + i] = from[i * ls + p * ks];
+            for (fnn_size i = have > 0 ? have : 0; i < here; i++)
+                to[p * width + i] = 0;
+        }
+    }
+}
+/* The same for several full panels whose lanes are adjacent in the matrix: long pieces of a row at once, as memory likes it. */
+static inline void FN(gemm_pack_wide)(REAL *restrict dst, fnn_size pitch, fnn_size panels, const REAL *restrict src, fnn_size ks,
+                               fnn_size k)
+{
+    for (fnn_size p = 0; p < k; p++)
+        for (fnn_size t = 0; t < panels; t++)
+#pragma GCC unroll 2
+            for (fnn_size l = 0; l < GEMM_NV; l++)
+                v_store(dst + t * pitch + p * GEMM_NR + l * VL, v_load(src + p * ks + t * GEMM_NR + l * VL));
+}

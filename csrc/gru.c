@@ -1,4 +1,0 @@
-/* gru.c -- gated recurrent units: one layer over a sequence, forward and backward. Mathematics and methods: gru.tmpl.h. */
-#include "fastnn.h"
-#define TEMPLATE "gru.tmpl.h"
-#include "levels.h"

@@ -1,4 +1,0 @@
-/* ladder.c -- the steps on the way to six kernels, for students. Told in docs/kernels; methods: ladder.tmpl.h. */
-#include "fastnn.h"
-#define TEMPLATE "ladder.tmpl.h"
-#include "levels.h"

@@ -1,0 +1,4 @@
+/* ladder.c -- the steps on the way to six kernels, for students. Told in docs/kernels; methods: ladder.tmpl.h. */
+#include "fastnn.h"
+#define TEMPLATE "ladder/ladder.tmpl.h"
+#include "core/levels.h"

@@ -1,4 +1,0 @@
-/* lstm.c -- long short-term memory: one layer over a sequence, forward and backward. Mathematics and methods: lstm.tmpl.h. */
-#include "fastnn.h"
-#define TEMPLATE "lstm.tmpl.h"
-#include "levels.h"

@@ -1,0 +1,4 @@
+/* norm.c -- layer, RMS and group normalisation. Mathematics and methods: norm.tmpl.h. */
+#include "fastnn.h"
+#define TEMPLATE "norm/norm.tmpl.h"
+#include "core/levels.h"

@@ -1,0 +1,237 @@
+/* norm.tmpl.h -- layer, RMS and group normalisation: standardise a set of elements, then scale and shift.
+ *
+ * Math       mean = sum x / m     var = sum (x - mean)^2 / m     rstd = 1 / sqrt(var + eps)       over the m elements of a set
+ *            y  = xhat * w + b,   xhat = (x - mean) * rstd
+ *            dw = sum dy * xhat   db = sum dy                                         over all sets that share w and b
+ *            dx = rstd * (g - sum g / m - xhat * sum (g * xhat) / m),   g = dy * w
+ *            The sets: a row (layer norm; RMS norm takes its mean as 0); C/G channels of one image (group norm).
+ * Symbols    rows of n elements; N images, C channels, S pixels of a channel, G groups.
+ * Layout     x [rows][n] or [N][C][S]; w, b [n] or [C].
+ * Method     norm_sums.tmpl.h
+ * Cost       some 8 flop per element forward, 12 backward; bound by memory. Rows that fit into the L2 cache come from memory
+ *            once forward and once (dy and x) backward.
+ * Threads    rows; images x groups. Sums over rows are kept per block of rows and added in order.
+ * Reference  fastnn/reference/norm.py; Ba, Kiros, Hinton (2016), "Layer normalization"; Zhang, Sennrich (2019), "Root mean
+ *            square layer normalization"; Wu, He (2018), "Group normalization".
+ */
+#include "norm/norm_sums.tmpl.h"
+
+#ifndef FNN_NORM_ONCE
+#define FNN_NORM_ONCE
+typedef struct {
+    void *y, *dx, *dweight, *dbias, *mean, *rstd, *work;
+    const void *x, *dy, *weight, *bias;
+    fnn_size n, C, S, G, grain;
+    double eps;
+} fnn_norm_args;
+
+/* Rows in a block of layer norm's backward, each of which keeps sums of 2n elements: at least 8, at most 64 blocks. */
+static fnn_size fnn_norm_grain(fnn_size rows, fnn_size n)
+{
+    fnn_size grain = NORM_GRAIN / (n > 0 ? n : 1) + 1;
+    if (grain < 8) grain = 8;
+    return grain < (rows + 63) / 64 ? (rows + 63) / 64 : grain;
+}
+#endif
+
+/* ---- layer norm and RMS norm ------------------------------------------------------------------------------ */
+
+static void FN(layer_norm_forward_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const fnn_norm_args *a = ctx;
+    const REAL *restrict w = a->weight, *restrict b = a->bias;
+    REAL *mean = a->mean, *rstd = a->rstd;
+    fnn_size n = a->n;
+    for (fnn_size row = begin; row < end; row++) {
+        const REAL *restrict x = (const REAL *)a->x + row * n;         /* x[row,:] */
+        REAL *restrict y = (REAL *)a->y + row * n;
+        fnn_moments m = FN(norm_moments)(x, 1, n, n);
+        double spread = fnn_moments_var(&m);
+        if (!mean)                                                     /* mean square = variance + mean^2 */
+            spread += fnn_moments_mean(&m) * fnn_moments_mean(&m);
+        REAL scale = (REAL)(1 / sqrt(spread + a->eps)), centre = 0, shift = 0;
+        if (mean) {
+            FN(norm_keep_mean)(mean + 2 * row, &m);
+            centre = mean[2 * row];
+            shift = -mean[2 * row + 1] * scale;
+        }
+        rstd[row] = scale;
+        if (w && b)
+            for (fnn_size k = 0; k < n; k++)
+                y[k] = ((x[k] - centre) * scale + shift) * w[k] + b[k];
+        else if (w)
+            for (fnn_size k = 0; k < n; k++)
+                y[k] = ((x[k] - centre) * scale + shift) * w[k];
+        else
+            for (fnn_size k = 0; k < n; k++)
+                y[k] = (x[k] - centre) * scale + shift + (b ? b[k] : 0);
+    }
+}
+
+void FN(layer_norm_forward)(REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *weight,
+                            const REAL *bias, fnn_size rows, fnn_size n, double eps)
+{
+    fnn_norm_args args = { .y = y, .mean = mean, .rstd = rstd, .x = x, .weight = weight, .bias = bias, .n = n,
+                           .eps = eps };
+    if (n > 0)
+        fnn_parallel_for(rows, fnn_norm_items(n), FN(layer_norm_forward_block), &args);
+}
+
+static void FN(layer_norm_backward_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const fnn_norm_args *a = ctx;
+    const REAL *restrict w = a->weight, *mean = a->mean, *rstd = a->rstd;
+    fnn_size n = a->n;
+    REAL *restrict dw = NULL, *restrict db = NULL;
+    if (a->work) {                                                     /* this block's own sums for dweight and dbias */
+        dw = (REAL *)a->work + begin / a->grain * 2 * n;
+        db = dw + n;
+        memset(dw, 0, 2 * (size_t)n * sizeof(REAL));
+    }
+    for (fnn_size row = begin; row < end; row++) {
+        const REAL *restrict x = (const REAL *)a->x + row * n, *restrict dy = (const REAL *)a->dy + row * n;
+        REAL scale = rstd[row], centre = 0, shift = 0, sum = 0, product = 0;
+        if (mean) {
+            centre = mean[2 * row];
+            shift = -mean[2 * row + 1] * scale;
+        }
+        if (a->dx && w) {
+            #pragma omp simd reduction(+:sum, product)
+            for (fnn_size k = 0; k < n; k++) {
+                REAL g = dy[k] * w[k];
+                sum += g;
+                product += g * ((x[k] - centre) * scale + shift);
+            }
+        } else if (a->dx) {
+            #pragma omp simd reduction(+:sum, product)
+            for (fnn_size k = 0; k < n; k++) {
+                sum += dy[k];
+                product += dy[k] * ((x[k] - centre) * scale + shift);
+            }
+        }
+        if (dw)                                     /* forward was  y = xhat * w + b   so  dw += dy * xhat,  db += dy */
+            for (fnn_size k = 0; k < n; k++) {
+                dw[k] += dy[k] * ((x[k] - centre) * scale + shift);
+                db[k] += dy[k];
+            }
+        if (a->dx) {                                /* forward was  xhat = (x - mean(x)) * rstd(x) */
+            REAL *restrict dx = (REAL *)a->dx + row * n;
+            REAL p = -product / (REAL)n * scale, q = mean ? -sum / (REAL)n * scale : 0;
+            q += p * shift;
+            p *= scale;
+            if (w)
+                for (fnn_size k = 0; k < n; k++)
+                    dx[k] = dy[k] * w[k] * scale + ((x[k] - centre) * p + q);
+            else
+                for (fnn_size k = 0; k < n; k++)
+                    dx[k] = dy[k] * scale + ((x[k] - centre) * p + q);
+        }
+    }
+}
+
+/* out[k] = parts[0][k] + parts[1][k] + ...: rows of 2n, of which out takes the first or the second half */
+typedef struct { REAL *out; const REAL *parts; fnn_size blocks, stride; } FN(norm_total_args);
+
+static void FN(norm_total_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(norm_total_args) *a = ctx;
+    REAL *restrict out = a->out;
+    memset(out + begin, 0, (size_t)(end - begin) * sizeof(REAL));
+    for (fnn_size i = 0; i < a->blocks; i++) {
+        const REAL *restrict part = a->parts + i * a->stride;
+        for (fnn_size k = begin; k < end; k++)
+            out[k] += part[k];
+    }
+}
+
+static void FN(norm_total)(REAL *out, const REAL *parts, fnn_size blocks, fnn_size n)
+{
+    FN(norm_total_args) args = { out, parts, blocks, 2 * n };
+    if (out)
+        fnn_parallel_for(n, fnn_norm_items(blocks), FN(norm_total_block), &args);
+}
+
+void FN(layer_norm_backward)(REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy, const REAL *x,
+                             const REAL *mean, const REAL *rstd, const REAL *weight, REAL *work, fnn_size rows,
+                             fnn_size n)
+{
+    fnn_size grain = fnn_norm_grain(rows, n), blocks = (rows + grain - 1) / grain;
+    fnn_norm_args args = { .dx = dx, .work = dweight || dbias ? work : NULL, .mean = (void *)mean,
+                           .rstd = (void *)rstd, .x = x, .dy = dy, .weight = weight, .n = n, .grain = grain };
+    fnn_parallel_for(rows, grain, FN(layer_norm_backward_block), &args);
+    FN(norm_total)(dweight, work, blocks, n);
+    FN(norm_total)(dbias, work ? work + n : NULL, blocks, n);
+}
+
+/* ---- group norm: item i = n*G + g is the group g of image n, its channels g*K ... g*K + K - 1 with K = C/G ---- */
+
+static void FN(group_norm_forward_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const fnn_norm_args *a = ctx;
+    const REAL *w = a->weight, *b = a->bias;
+    REAL *mean = a->mean, *rstd = a->rstd;
+    fnn_size S = a->S, K = a->C / a->G;
+    for (fnn_size i = begin; i < end; i++) {
+        const REAL *x = (const REAL *)a->x + i * K * S;                /* x[n,g,:,:] */
+        REAL *y = (REAL *)a->y + i * K * S;
+        fnn_moments m = FN(norm_moments)(x, 1, K * S, K * S);
+        REAL r = rstd[i] = (REAL)(1 / sqrt(fnn_moments_var(&m) + a->eps));
+        FN(norm_keep_mean)(mean + 2 * i, &m);
+        REAL centre = mean[2 * i], rest = mean[2 * i + 1];
+        for (fnn_size k = 0; k < K; k++) {
+            fnn_size c = i % a->G * K + k;
+            REAL scale = w ? r * w[c] : r;
+            FN(norm_plane)(y + k * S, x + k * S, S, centre, scale, (b ? b[c] : 0) - rest * scale);
+        }
+    }
+}
+
+void FN(group_norm_forward)(REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *weight,
+                            const REAL *bias, fnn_size N, fnn_size C, fnn_size S, fnn_size G, double eps)
+{
+    fnn_norm_args args = { .y = y, .mean = mean, .rstd = rstd, .x = x, .weight = weight, .bias = bias, 
+                           .C = C, .S = S, .G = G, .eps = eps };
+    if (C * S > 0)
+        fnn_parallel_for(N * G, fnn_norm_items(C / G * S), FN(group_norm_forward_block), &args);
+}
+
+static void FN(group_norm_backward_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const fnn_norm_args *a = ctx;
+    const REAL *w = a->weight, *mean = a->mean, *rstd = a->rstd;
+    fnn_size S = a->S, C = a->C, G = a->G, K = C / G;
+    double m = (double)(K * S);
+    for (fnn_size i = begin; i < end; i++) {
+        const REAL *x = (const REAL *)a->x + i * K * S, *dy = (const REAL *)a->dy + i * K * S;
+        REAL *dw = (REAL *)a->work + i / G * 2 * C, *db = dw + C;      /* this image's share of dweight and dbias */
+        double centre = mean[2 * i], rest = mean[2 * i + 1], r = rstd[i], sum = 0, product = 0;
+        for (fnn_size k = 0; k < K; k++) {          /* forward was  y = xhat * w + b   so  dw += dy * xhat,  db += dy */
+            fnn_size c = i % G * K + k;
+            double s = 0, p = 0;
+            FN(norm_products)(dy + k * S, x + k * S, S, (REAL)centre, &s, &p);
+            p = (p - rest * s) * r;
+            db[c] = (REAL)s;
+            dw[c] = (REAL)p;
+            sum += w ? s * (double)w[c] : s;
+            product += w ? p * (double)w[c] : p;
+        }
+        if (a->dx) {                                /* forward was  xhat = (x - mean(x)) * rstd(x) */
+            REAL *dx = (REAL *)a->dx + i * K * S;
+            double b = -product / m * r * r, q = -sum / m * r - b * rest;
+            for (fnn_size k = 0; k < K; k++)
+                FN(norm_plane_backward)(dx + k * S, dy + k * S, x + k * S, S, (REAL)centre,
+                                        (REAL)(w ? r * (double)w[i % G * K + k] : r), (REAL)b, (REAL)q);
+        }
+    }
+}
+
+void FN(group_norm_backward)(REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy, const REAL *x,
+                             const REAL *mean, const REAL *rstd, const REAL *weight, REAL *work, fnn_size N,
+                             fnn_size C, fnn_size S, fnn_size G)
+{
+    fnn_norm_args args = { .dx = dx, .work = work, .mean = (void *)mean, .rstd = (void *)rstd, .x = x, .dy = dy,
+                           .weight = weight,  .C = C, .S = S, .G = G };
+    fnn_parallel_for(N * G, fnn_norm_items(C / G * S), FN(group_norm_backward_block), &args);
+    FN(norm_total)(dweight, work, N, C);
+    FN(norm_total)(dbias, work + C, N, C);
+}

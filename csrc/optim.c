@@ -1,4 +1,0 @@
-/* optim.c -- one step of an optimiser over all parameters in one call. Mathematics: optim.h. Method: optim.tmpl.h. */
-#include "fastnn.h"
-#define TEMPLATE "optim.tmpl.h"
-#include "levels.h"

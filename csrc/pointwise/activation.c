@@ -1,0 +1,4 @@
+/* activation.c -- functions applied to each element, and their derivatives. Mathematics and methods: activation.tmpl.h. */
+#include "fastnn.h"
+#define TEMPLATE "pointwise/activation.tmpl.h"
+#include "core/levels.h"

@@ -1,0 +1,80 @@
+/* activation.tmpl.h -- functions applied to each element, and their derivatives.
+ *
+ * Math       y[i] = f(x[i]);   dx[i] = f'(x[i]) * dy[i]
+ * Symbols    n elements; x input, y output, dy upstream gradient, dx gradient of x; s(x) = 1 / (1 + e^-x).
+ * Layout     flat arrays of n elements.
+ * Method     one pass; each line below is a whole kernel, whose loop is in map.tmpl.h. A derivative is written with y where that saves the
+ *            exponential, else with x.
+ * Cost       reads and writes each element once: bound by memory for the simple functions, by exp for the others.
+ * Threads    blocks of MAP_GRAIN elements; elements are independent.
+ * Reference  fastnn/reference/activation.py
+ */
+#include "pointwise/map.tmpl.h"
+
+FNN_INLINE REAL FN(absolute)(REAL x) { return x < 0 ? -x : x; }
+
+MAP1(relu_forward, x, x < 0 ? 0 : x)
+MAP2(relu_backward, dy, y, y > 0 ? dy : 0)
+
+MAP1P(leaky_relu_forward, x, slope, x > 0 ? x : slope * x)
+MAP2P(leaky_relu_backward, dy, x, slope, x > 0 ? dy : slope * dy)
+
+MAP1PQ(elu_forward, x, alpha, scale, scale * (x > 0 ? x : alpha * r_expm1(x)))
+MAP2PQ(elu_backward, dy, x, alpha, scale, scale * dy * (x > 0 ? 1 : alpha * r_exp(x)))
+
+MAP1(sigmoid_forward, x, r_sigmoid(x))
+MAP2(sigmoid_backward, dy, y, dy * y * (1 - y))
+
+MAP1(tanh_forward, x, r_tanh(x))
+MAP2(tanh_backward, dy, y, dy * (1 - y * y))
+
+/* ---- smooth relatives of relu: y = x times a step that is smooth -------------------------------------------------------------- */
+#define SQRT_2_PI R(0.79788456080286535588)                     /* sqrt(2 / pi) */
+
+MAP1(gelu_forward, x, r_gelu(x))
+MAP2(gelu_backward, dy, x, dy * r_gelu_slope(x))
+
+FNN_INLINE REAL FN(gelu_tanh_slope)(REAL x)                     /* y = x s(2z), (1 + tanh z) / 2 = s(2z) */
+{
+    const REAL s = r_sigmoid(2 * SQRT_2_PI * (x + R(0.044715) * x * x * x));
+    return s + x * s * (1 - s) * (2 * SQRT_2_PI * (1 + R(3 * 0.044715) * x * x));
+}
+MAP1(gelu_tanh_forward, x, x * r_sigmoid(2 * SQRT_2_PI * (x + R(0.044715) * x * x * x)))
+MAP2(gelu_tanh_backward, dy, x, dy * FN(gelu_tanh_slope)(x))
+
+FNN_INLINE REAL FN(silu_slope)(REAL x) { const REAL s = r_sigmoid(x); return s * (1 + x * (1 - s)); }
+MAP1(silu_forward, x, x * r_sigmoid(x))
+MAP2(silu_backward, dy, x, dy * FN(silu_slope)(x))
+
+/* With e = e^x and q = e (e + 2):  tanh(ln(1 + e)) = ((1 + e)^2 - 1) / ((1 + e)^2 + 1) = q / (q + 2), without cancellation. From x = 20
+ * on it is 1 to the last digit. */
+FNN_INLINE REAL FN(mish_value)(REAL x)
+{
+    const REAL e = r_exp(x > 20 ? 20 : x), q = e * (e + 2);
+    return x * (q / (q + 2));
+}
+FNN_INLINE REAL FN(mish_slope)(REAL x)                          /* w + x s (1 - w^2) with w = q / (q + 2), 1 - w^2 = 4 (q + 1) / (q + 2)^2 */
+{
+    const REAL e = r_exp(x > 20 ? 20 : x), q = e * (e + 2), r = 1 / (q + 2);
+    return q * r + x * (e / (1 + e)) * (4 * (q + 1) * r * r);
+}
+MAP1(mish_forward, x, FN(mish_value)(x))
+MAP2(mish_backward, dy, x, dy * FN(mish_slope)(x))
+
+/* ---- ln(1 + e^x) and its mirror image ------------------------------------------------------------------------------------------ */
+MAP1PQ(softplus_forward, x, beta, threshold, beta * x > threshold ? x : r_softplus(beta * x) / beta)
+MAP2PQ(softplus_backward, dy, x, beta, threshold, beta * x > threshold ? dy : dy * r_sigmoid(beta * x))
+MAP1(logsigmoid_forward, x, -r_softplus(-x))
+MAP2(logsigmoid_backward, dy, x, dy * r_sigmoid(-x))
+
+/* ---- without exponentials ------------------------------------------------------------------------------------------------------ */
+MAP1(softsign_forward, x, x / (1 + FN(absolute)(x)))
+MAP2(softsign_backward, dy, x, dy / ((1 + FN(absolute)(x)) * (1 + FN(absolute)(x))))
+
+FNN_INLINE REAL FN(unit_ramp)(REAL x) { const REAL y = x * R(1.0 / 6) + R(0.5); return y < 0 ? 0 : y > 1 ? 1 : y; }
+
+MAP2PQ(hardtanh_backward, dy, x, low, high, x > low && x < high ? dy : 0)       /* forward is clamp */
+MAP1(hardsigmoid_forward, x, FN(unit_ramp)(x))
+MAP2(hardsigmoid_backward, dy, x, x > -3 && x < 3 ? dy * R(1.0 / 6) : 0)
+MAP1(hardswish_forward, x, x * FN(unit_ramp)(x))
+MAP2(hardswish_backward, dy, x, x <= -3 ? 0 : x < 3 ? dy * (x * R(1.0 / 3) + R(0.5)) : dy)

@@ -1,0 +1,5 @@
+/* dropout.c -- zero random elements. Mathematics and method: dropout.tmpl.h. */
+#include "fastnn.h"
+#include "core/philox.h"
+#define TEMPLATE "pointwise/dropout.tmpl.h"
+#include "core/levels.h"

@@ -1,0 +1,4 @@
+/* embedding.c -- look up rows of a table. Mathematics and method: embedding.tmpl.h. */
+#include "fastnn.h"
+#define TEMPLATE "pointwise/embedding.tmpl.h"
+#include "core/levels.h"

@@ -1,0 +1,4 @@
+/* loss.c -- losses that compare element by element. Mathematics and methods: loss.tmpl.h. */
+#include "fastnn.h"
+#define TEMPLATE "pointwise/loss.tmpl.h"
+#include "core/levels.h"

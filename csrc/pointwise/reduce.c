@@ -1,0 +1,73 @@
+/* reduce.c -- sums, extremes and the like along axes. Mathematics and methods: reduce.tmpl.h. */
+#include "fastnn.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    REDUCE_BLOCK = 16384,                           /* elements a task should have */
+    REDUCE_RUN = 256,                               /* elements summed in one loop; longer runs are halved */
+    REDUCE_ROWS = 128,                              /* rows added into one partial sum; the partial sums are added then */
+    REDUCE_COLUMNS = 512,                           /* columns of one task */
+    REDUCE_LANES = 64,                              /* running extremes kept side by side */
+    REDUCE_PARTS = 256,                             /* most pieces that one sum is cut into for the threads */
+    REDUCE_SCRATCH = 16 * 64 * REDUCE_COLUMNS       /* most partial sums held at a time: 4 MiB of double */
+};
+
+static inline fnn_size smaller(fnn_size a, fnn_size b) { return a < b ? a : b; }
+static inline fnn_size at_least_one(fnn_size n) { return n > 1 ? n : 1; }
+
+/* Partial results b into a, element by element. */
+typedef void fnn_combine_fn(double *restrict a, const double *restrict b, fnn_size n);
+static void combine_sum(double *restrict a, const double *restrict b, fnn_size n) { for (fnn_size i = 0; i < n; i++) a[i] += b[i]; }
+static void combine_prod(double *restrict a, const double *restrict b, fnn_size n) { for (fnn_size i = 0; i < n; i++) a[i] *= b[i]; }
+static void combine_max(double *restrict a, const double *restrict b, fnn_size n)
+{
+    for (fnn_size i = 0; i < n; i++) a[i] = b[i] > a[i] || b[i] != b[i] ? b[i] : a[i];
+}
+static void combine_min(double *restrict a, const double *restrict b, fnn_size n)
+{
+    for (fnn_size i = 0; i < n; i++) a[i] = b[i] < a[i] || b[i] != b[i] ? b[i] : a[i];
+}
+
+/* The rows of parts [pieces][n] into the first, neighbours first, then neighbours of those: the error grows with the logarithm. */
+static void combine_parts(double *parts, fnn_size pieces, fnn_size n, fnn_combine_fn *combine)
+{
+    for (fnn_size step = 1; step < pieces; step *= 2)
+        for (fnn_size t = 0; t + step < pieces; t += 2 * step)
+            combine(parts + t * n, parts + (t + step) * n, n);
+}
+
+/* How one kind of reduction goes over n neighbours, and over n columns of a matrix whose rows are `stride` apart. */
+typedef double fnn_run_fn(const void *x, double c, fnn_size n);
+typedef void fnn_columns_fn(double *total, const void *x, const void *c, fnn_size rows, fnn_size stride, fnn_size n);
+
+typedef struct {
+    fnn_run_fn *run;
+    fnn_columns_fn *columns;
+    fnn_combine_fn *combine;
+    void *y;
+    const void *x, *c;
+    double *parts;                                  /* [pieces][inner] partial results */
+    fnn_size outer, axis, inner, piece;             /* a piece is so many steps along the axis */
+    double divisor;
+    int root;                                       /* take the square root at last */
+} fnn_reduce_args;
+
+/* From the combined parts to the result, still in double. */
+static inline double finished(const fnn_reduce_args *args, double total)
+{
+    return args->root ? sqrt(total / args->divisor) : total / args->divisor;
+}
+
+/* For what is not a reduction but goes along the axis too. */
+typedef struct {
+    void *y;                                        /* what is written */
+    const void *x, *dy;
+    int64_t *index;                                 /* written by argmax, read by its gradient */
+    fnn_size outer, axis, inner;
+    double number;                                  /* divisor, sign, or whether to go backwards */
+} fnn_axis_args;
+
+#define TEMPLATE "pointwise/reduce.tmpl.h"
+#include "core/levels.h"

@@ -1,0 +1,490 @@
+/* softmax.tmpl.h -- softmax, log-softmax, cross entropy and negative log likelihood along any axis.
+ *
+ * Math       p[c] = exp(x[c]) / sum_k exp(x[k])
+ *            softmax        y = p           dx[c] = y[c] (dy[c] - sum_k dy[k] y[k])
+ *            log-softmax    y = log p       dx[c] = dy[c] - exp(y[c]) sum_k dy[k]
+ *            cross entropy  y = - sum_c a[c] log p[c]
+ *                           dx[c] = dy (p[c] sum_k a[k] - a[c]),     da[c] = - dy log p[c]
+ *            where a[c] = w[c] ((1 - s) t[c] + s / C) for probabilities t, smoothing s and class weights w, and for a label l
+ *            a[c] = (1 - s) w[l] [c = l] + w[c] s / C.
+ * Symbols    x, y [outer][axis][inner]; C = axis; a position (o, j) is one vector x[o,:,j].
+ * Layout     A strip is what is worked on at once: one vector that lies contiguous (inner = 1), or up to STRIP positions that are
+ *            neighbours in memory (inner > 1). So both are read along memory and vectorised, along the axis or across it.
+ * Method     Subtract the largest element, so that no exponential overflows and at least one is 1. The passes over a strip follow each
+ *            other while it is in cache: memory is read once and written once. Of contiguous rows three are in work at once: while one's
+ *            exponentials are summed, the largest element of the next is found and the one before is finished, because these are loads and
+ *            stores and the exponentials are arithmetic. log p = (x - top) - log total, in that order, so that nothing is lost when x is
+ *            large. Cross entropy writes no probabilities: backward computes them again from top and total, which is cheaper than a pass
+ *            through memory.
+ * Cost       one exp an element forward; backward none (softmax) or one.
+ * Threads    blocks of strips. A loss is summed in double, by blocks cut by size and added in order.
+ * Reference  fastnn/reference/softmax.py, fastnn/reference/cross_entropy.py
+ */
+#include "pointwise/rows.h"
+
+#ifndef FNN_SOFTMAX_ONCE
+#define FNN_SOFTMAX_ONCE
+enum { STRIP = 64, SOFTMAX_BLOCK = 16384 };         /* positions side by side; elements a block of work */
+enum { ENTROPY_ROWS = 16 };                         /* rows whose logarithms are taken at once */
+enum { REDUCE_NONE = 0, REDUCE_MEAN = 1, REDUCE_SUM = 2 };
+typedef struct { fnn_size outer, axis, inner, strips, grain; } fnn_strips;
+
+static fnn_strips fnn_cut_strips(fnn_size outer, fnn_size axis, fnn_size inner)
+{
+    const fnn_size width = inner < STRIP ? inner : STRIP, elements = axis * width;
+    fnn_strips cut = { outer, axis, inner, (inner + STRIP - 1) / STRIP, 1 };
+    if (elements < SOFTMAX_BLOCK)
+        cut.grain = SOFTMAX_BLOCK / (elements > 0 ? elements : 1);
+    return cut;
+}
+
+/* Where strip s begins: *width positions from *first on, their elements at array index *at + c * inner + j. */
+static inline void fnn_find_strip(const fnn_strips *cut, fnn_size s, fnn_size *at, fnn_size *first, fnn_size *width)
+{
+    const fnn_size o = s / cut->strips, j = s % cut->strips * STRIP;
+    *at = o * cut->axis * cut->inner + j;
+    *first = o * cut->inner + j;
+    *width = cut->inner - j < STRIP ? cut->inner - j : STRIP;
+}
+
+typedef struct { fnn_strips cut; void *y; const void *a, *b; int log; } fnn_softmax_args;
+#endif
+
+/* top[j] = max_c x[c,j] and total[j] = sum_c exp(x[c,j] - top[j]) of neighbouring positions; the exponentials go to e unless it is NULL. */
+FNN_INLINE void FN(strip_sums)(REAL *top, REAL *total, REAL *e, const REAL *x, fnn_size axis, fnn_size inner, fnn_size width)
+{
+    for (fnn_size j = 0; j < width; j++) {
+        top[j] = -(REAL)INFINITY;
+        total[j] = 0;
+    }
+    for (fnn_size c = 0; c < axis; c++)
+        for (fnn_size j = 0; j < width; j++)
+            top[j] = x[c * inner + j] > top[j] ? x[c * inner + j] : top[j];
+    for (fnn_size c = 0; c < axis; c++)
+        for (fnn_size j = 0; j < width; j++) {
+            const REAL p = FN(exp_of_negative)(x[c * inner + j] - top[j]);
+            if (e)
+                e[c * inner + j] = p;
+            total[j] += p;
+        }
+}
+
+/* ---- softmax and log-softmax --------------------------------------------------------------------------------------------- */
+
+static void FN(softmax_rows)(REAL *y, const REAL *x, fnn_size axis, fnn_size rows)
+{
+    REAL next_top = FN(row_max)(x, axis), factor = 0, *before = NULL;
+    for (fnn_size k = 0; k < rows; k++, y += axis, x += axis) {
+        const REAL top = next_top;
+        factor = 1 / FN(row_exp_between)(y, x, top, k + 1 < rows ? x + axis : x, &next_top, before, factor, axis);
+        before = y;
+    }
+    for (fnn_size c = 0; c < axis; c++)
+        before[c] *= factor;
+}
+
+static void FN(log_softmax_rows)(REAL *y, const REAL *x, fnn_size axis, fnn_size rows)
+{
+    REAL next_top = FN(row_max)(x, axis), top = 0, log_total = 0, *done = NULL;
+    for (fnn_size k = 0; k < rows; k++, y += axis, x += axis) {
+        const REAL before_top = top;
+        top = next_top;
+        const REAL total = FN(row_sum_exp)(x, top, k + 1 < rows ? x + axis : x, &next_top, axis, done, k > 0 ? x - axis : x, before_top, log_total);
+        log_total = r_log(total);
+        done = y;
+    }
+    for (fnn_size c = 0; c < axis; c++)
+        done[c] = (x[c - axis] - top) - log_total;
+}
+
+static void FN(softmax_forward_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const fnn_softmax_args *args = ctx;
+    const fnn_size axis = args->cut.axis, inner = args->cut.inner;
+    if (inner == 1) {
+        (args->log ? FN(log_softmax_rows) : FN(softmax_rows))((REAL *)args->y + begin * axis, (const REAL *)args->a + begin * axis,
+                                                               axis, end - begin);
+        return;
+    }
+    REAL top[STRIP], total[STRIP];
+    for (fnn_size s = begin; s < end; s++) {
+        fnn_size at, first, width;
+        fnn_find_strip(&args->cut, s, &at, &first, &width);
+        REAL *restrict y = (REAL *)args->y + at;
+        const REAL *restrict x = (const REAL *)args->a + at;
+        FN(strip_sums)(top, total, args->log ? NULL : y, x, axis, inner, width);
+        if (args->log) {
+            for (fnn_size j = 0; j < width; j++)
+                total[j] = r_log(total[j]);
+            for (fnn_size c = 0; c < axis; c++)
+                for (fnn_size j = 0; j < width; j++)
+                    y[c * inner + j] = (x[c * inner + j] - top[j]) - total[j];
+        } else {
+            for (fnn_size j = 0; j < width; j++)
+                total[j] = 1 / total[j];
+            for (fnn_size c = 0; c < axis; c++)
+                for (fnn_size j = 0; j < width; j++)
+                    y[c * inner + j] *= total[j];
+        }
+    }
+}
+
+void FN(softmax_forward)(REAL *y, const REAL *x, fnn_size outer, fnn_size axis, fnn_size inner, int log)
+{
+    fnn_softmax_args args = { fnn_cut_strips(outer, axis, inner), y, x, NULL, log };
+    fnn_parallel_for(outer * args.cut.strips, args.cut.grain, FN(softmax_forward_block), &args);
+}
+
+static void FN(softmax_backward_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const fnn_softmax_args *args = ctx;
+    const fnn_size axis = args->cut.axis, inner = args->cut.inner;
+    const int log = args->log;
+    for (fnn_size s = begin; s < end; s++) {
+        fnn_size at, first, width;
+        fnn_find_strip(&args->cut, s, &at, &first, &width);
+        REAL *restrict dx = (REAL *)args->y + at;
+        const REAL *restrict dy = (const REAL *)args->a + at, *restrict y = (const REAL *)args->b + at;
+        if (inner == 1) {
+            REAL sum = 0;
+            if (log) {
+#pragma omp simd reduction(+ : sum)
+                for (fnn_size c = 0; c < axis; c++)
+                    sum += dy[c];
+                for (fnn_size c = 0; c < axis; c++)
+                    dx[c] = dy[c] - FN(exp_of_negative)(y[c]) * sum;          /* forward was  y = x - log sum exp(x) */
+            } else {
+#pragma omp simd reduction(+ : sum)
+                for (fnn_size c = 0; c < axis; c++)
+                    sum += dy[c] * y[c];
+                for (fnn_size c = 0; c < axis; c++)
+                    dx[c] = y[c] * (dy[c] - sum);               /* forward was  y = exp(x) / sum exp(x) */
+            }
+            continue;
+        }
+        REAL sums[STRIP] = { 0 };
+        for (fnn_size c = 0; c < axis; c++)
+            for (fnn_size j = 0; j < width; j++)
+                sums[j] += log ? dy[c * inner + j] : dy[c * inner + j] * y[c * inner + j];
+        for (fnn_size c = 0; c < axis; c++)
+            if (log)
+                for (fnn_size j = 0; j < width; j++)
+                    dx[c * inner + j] = dy[c * inner + j] - FN(exp_of_negative)(y[c * inner + j]) * sums[j];
+            else
+                for (fnn_size j = 0; j < width; j++)
+                    dx[c * inner + j] = y[c * inner + j] * (dy[c * inner + j] - sums[j]);
+    }
+}
+
+void FN(softmax_backward)(REAL *dx, const REAL *dy, const REAL *y, fnn_size outer, fnn_size axis, fnn_size inner, int log)
+{
+    fnn_softmax_args args = { fnn_cut_strips(outer, axis, inner), dx, dy, y, log };
+    fnn_parallel_for(outer * args.cut.strips, args.cut.grain, FN(softmax_backward_block), &args);
+}
+
+/* ---- cross entropy ------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    fnn_strips cut;
+    REAL *y, *top, *total, *dx, *dtarget;
+    const REAL *x, *dy, *target, *weight;
+    const int64_t *label;
+    int64_t ignore;
+    double smoothing, scale;
+    double *partial;                                /* per block: sum of the losses, sum of the divisors */
+    int reduction;
+} FN(entropy_args);
+
+/* The loss of one position, and what it adds to the mean's divisor. x and target at the position, elements `step` apart. */
+FNN_INLINE double FN(entropy)(const FN(entropy_args) *args, const REAL *x, const REAL *target, fnn_size i, fnn_size step,
+                              REAL top, REAL log_total, double *divisor)
+{
+    const fnn_size axis = args->cut.axis;
+    const REAL *weight = args->weight, keep = (REAL)(1 - args->smoothing), even = (REAL)(args->smoothing / (double)axis);
+    REAL loss = 0;
+    if (target && weight) {
+#pragma omp simd reduction(+ : loss)
+        for (fnn_size c = 0; c < axis; c++)
+            loss += (keep * target[c * step] + even) * weight[c] * (log_total - (x[c * step] - top));
+    } else if (target) {
+#pragma omp simd reduction(+ : loss)
+        for (fnn_size c = 0; c < axis; c++)
+            loss += (keep * target[c * step] + even) * (log_total - (x[c * step] - top));
+    }
+    if (target) {
+        *divisor = 1;
+        return loss;
+    }
+    const int64_t l = args->label[i];
+    if (l == args->ignore) {
+        *divisor = 0;
+        return 0;
+    }
+    const REAL w = weight ? weight[l] : 1;
+    if (even != 0 && weight) {
+#pragma omp simd reduction(+ : loss)
+        for (fnn_size c = 0; c < axis; c++)
+            loss += weight[c] * (log_total - (x[c * step] - top));
+    } else if (even != 0) {
+#pragma omp simd reduction(+ : loss)
+        for (fnn_size c = 0; c < axis; c++)
+            loss += log_total - (x[c * step] - top);
+    }
+    *divisor = w;
+    return even * loss + keep * w * (log_total - (x[l * step] - top));
+}
+
+static void FN(cross_entropy_forward_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(entropy_args) *args = ctx;
+    const fnn_size axis = args->cut.axis, inner = args->cut.inner;
+    double sum = 0, divisors = 0;
+    /* Of contiguous rows, a few at a time: a logarithm after each would keep the exponentials of the next waiting. */
+    const fnn_size together = inner == 1 ? ENTROPY_ROWS : 1;
+    REAL next_top = inner == 1 ? FN(row_max)(args->x + begin * axis, axis) : 0;
+    for (fnn_size s = begin; s < end; s += together) {
+        const fnn_size rows = end - s < together ? end - s : together;
+        fnn_size at, first, width;
+        fnn_find_strip(&args->cut, s, &at, &first, &width);
+        const fnn_size positions = inner == 1 ? rows : width;           /* rows: one position each, axis elements apart */
+        const REAL *x = args->x + at, *target = args->target ? args->target + at : NULL;
+        REAL *top = args->top + first, *total = args->total + first, logs[STRIP];
+        if (inner == 1)
+            for (fnn_size k = 0; k < rows; k++) {
+                const REAL *row = x + k * axis;
+                top[k] = next_top;
+                total[k] = FN(row_sum_exp)(row, top[k], s + k + 1 < end ? row + axis : row, &next_top, axis, NULL, NULL, 0, 0);
+            }
+        else
+            FN(strip_sums)(top, total, NULL, x, axis, inner, width);
+        for (fnn_size j = 0; j < positions; j++)
+            logs[j] = r_log(total[j]);
+        for (fnn_size j = 0; j < positions; j++) {
+            double divisor;
+            const double loss = inner == 1
+                ? FN(entropy)(args, x + j * axis, target ? target + j * axis : NULL, first + j, 1, top[j], logs[j], &divisor)
+                : FN(entropy)(args, x + j, target ? target + j : NULL, first + j, inner, top[j], logs[j], &divisor);
+            if (args->reduction == REDUCE_NONE)
+                args->y[first + j] = (REAL)loss;
+            sum += loss;
+            divisors += divisor;
+        }
+    }
+    if (args->partial) {
+        args->partial[2 * (begin / args->cut.grain)] = sum;
+        args->partial[2 * (begin / args->cut.grain) + 1] = divisors;
+    }
+}
+
+/* Run `block` over all strips; with a reduction also add up what the blocks found, in order. */
+static void FN(sum_losses)(FN(entropy_args) *args, fnn_block_fn block, double *divisor)
+{
+    const fnn_size strips = args->cut.outer * args->cut.strips, blocks = (strips + args->cut.grain - 1) / args->cut.grain;
+    *divisor = 1;
+    if (args->reduction == REDUCE_NONE) {
+        fnn_parallel_for(strips, args->cut.grain, block, args);
+        return;
+    }
+    args->partial = fnn_scratch_alloc((size_t)(blocks > 0 ? blocks : 1) * 2 * sizeof(double));
+    fnn_parallel_for(strips, args->cut.grain, block, args);
+    double sum = 0, divisors = 0;
+    for (fnn_size b = 0; b < blocks; b++) {
+        sum += args->partial[2 * b];
+        divisors += args->partial[2 * b + 1];
+    }
+    fnn_scratch_free(args->partial);
+    if (args->reduction == REDUCE_MEAN)
+        *divisor = divisors;
+    args->y[0] = (REAL)(sum / *divisor);            /* 0 / 0 = NaN where every label is ignored, as in PyTorch */
+}
+
+void FN(cross_entropy_forward)(REAL *y, REAL *top, REAL *total, double *divisor,
+                               const REAL *x, const int64_t *label, const REAL *target, const REAL *weight,
+                               fnn_size outer, fnn_size axis, fnn_size inner, int64_t ignore, double smoothing, int reduction)
+{
+    FN(entropy_args) args = { .cut = fnn_cut_strips(outer, axis, inner), .y = y, .top = top, .total = total, .x = x, .label = label,
+                              .target = target, .weight = weight, .ignore = ignore, .smoothing = smoothing, .reduction = reduction };
+    FN(sum_losses)(&args, FN(cross_entropy_forward_block), divisor);
+}
+
+/* sum_c a[c] at one position: how much probability mass p is pulled towards. */
+FNN_INLINE REAL FN(mass)(const FN(entropy_args) *args, const REAL *target, fnn_size i, fnn_size step, REAL weights)
+{
+    const REAL *weight = args->weight, keep = (REAL)(1 - args->smoothing), even = (REAL)(args->smoothing / (double)args->cut.axis);
+    if (!target)
+        return keep * (weight ? weight[args->label[i]] : 1) + even * weights;
+    REAL sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (fnn_size c = 0; c < args->cut.axis; c++)
+        sum += target[c * step] * (weight ? weight[c] : 1);
+    return keep * sum + even * weights;
+}
+
+/* dx[i] -= s v[i] (keep target[i] + even) over n elements that lie side by side; no v counts as ones, no target as zeros. */
+FNN_INLINE void FN(subtract_wanted)(REAL *restrict dx, const REAL *restrict target, const REAL *restrict v, REAL s, REAL keep, REAL even,
+                                    fnn_size n)
+{
+    if (target && v)
+        for (fnn_size i = 0; i < n; i++)
+            dx[i] -= s * v[i] * (keep * target[i] + even);
+    else if (target)
+        for (fnn_size i = 0; i < n; i++)
+            dx[i] -= s * (keep * target[i] + even);
+    else if (even != 0 && v)
+        for (fnn_size i = 0; i < n; i++)
+            dx[i] -= s * v[i] * even;
+    else if (even != 0)
+        for (fnn_size i = 0; i < n; i++)
+            dx[i] -= s * even;
+}
+
+/* forward was  y = sum_c a[c] (log total - (x[c] - top))  with  total = sum_c exp(x[c] - top)
+ * so           dx[c] = g (exp(x[c] - top) / total sum_k a[k] - a[c]),   and  pull = g sum_k a[k] / total */
+static void FN(entropy_dx)(const FN(entropy_args) *args, REAL *restrict dx, const REAL *restrict x, const REAL *target,
+                           const REAL *g, const REAL *pull, const REAL *top, fnn_size width)
+{
+    const fnn_size axis = args->cut.axis, inner = args->cut.inner;
+    const REAL *weight = args->weight, keep = (REAL)(1 - args->smoothing), even = (REAL)(args->smoothing / (double)axis);
+    if (inner == 1) {
+        const REAL pull0 = pull[0], top0 = top[0];
+        for (fnn_size c = 0; c < axis; c++)
+            dx[c] = pull0 * FN(exp_of_negative)(x[c] - top0);
+        FN(subtract_wanted)(dx, target, weight, g[0], keep, even, axis);
+        return;
+    }
+    for (fnn_size c = 0; c < axis; c++) {
+        for (fnn_size j = 0; j < width; j++)
+            dx[c * inner + j] = pull[j] * FN(exp_of_negative)(x[c * inner + j] - top[j]);
+        FN(subtract_wanted)(dx + c * inner, target ? target + c * inner : NULL, g, weight ? weight[c] : 1, keep, even, width);
+    }
+}
+
+/* a[c] = w[c] ((1 - s) t[c] + s / C)  so  dt[c] = g w[c] (1 - s) (log total - (x[c] - top)) */
+static void FN(entropy_dtarget)(const FN(entropy_args) *args, REAL *restrict dtarget, const REAL *restrict x, const REAL *g,
+                                const REAL *total, const REAL *top, fnn_size width)
+{
+    const fnn_size axis = args->cut.axis, inner = args->cut.inner;
+    const REAL keep = (REAL)(1 - args->smoothing);
+    for (fnn_size j = 0; j < width; j++) {
+        const REAL log_total = r_log(total[j]);
+        for (fnn_size c = 0; c < axis; c++) {
+            const REAL w = args->weight ? args->weight[c] : 1;
+            dtarget[c * inner + j] = g[j] * w * keep * (log_total - (x[c * inner + j] - top[j]));
+        }
+    }
+}
+
+static void FN(cross_entropy_backward_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(entropy_args) *args = ctx;
+    const fnn_size axis = args->cut.axis, inner = args->cut.inner;
+    const REAL keep = (REAL)(1 - args->smoothing);
+    REAL weights = 0;
+    for (fnn_size c = 0; c < axis; c++)
+        weights += args->weight ? args->weight[c] : 1;
+    for (fnn_size s = begin; s < end; s++) {
+        fnn_size at, first, width;
+        fnn_find_strip(&args->cut, s, &at, &first, &width);
+        const REAL *x = args->x + at, *target = args->target ? args->target + at : NULL;
+        const REAL *top = args->top + first, *total = args->total + first;
+        REAL g[STRIP], pull[STRIP];
+        for (fnn_size j = 0; j < width; j++) {
+            const fnn_size i = first + j;
+            g[j] = pull[j] = 0;
+            if (args->label && args->label[i] == args->ignore)
+                continue;
+            g[j] = (REAL)(args->dy[args->reduction == REDUCE_NONE ? i : 0] * args->scale);
+            pull[j] = g[j] / total[j] * (inner == 1 ? FN(mass)(args, target, i, 1, weights)
+                                                    : FN(mass)(args, target ? target + j : NULL, i, inner, weights));
+        }
+        if (args->dx) {
+            REAL *dx = args->dx + at;
+            FN(entropy_dx)(args, dx, x, target, g, pull, top, width);
+            for (fnn_size j = 0; args->label && j < width; j++) {
+                const int64_t l = args->label[first + j];
+                if (l != args->ignore)
+                    dx[l * inner + j] -= g[j] * keep * (args->weight ? args->weight[l] : 1);
+                else
+                    for (fnn_size c = 0; c < axis; c++)
+                        dx[c * inner + j] = 0;      /* also where x holds infinities or NaN */
+            }
+        }
+        if (args->dtarget)
+            FN(entropy_dtarget)(args, args->dtarget + at, x, g, total, top, width);
+    }
+}
+
+void FN(cross_entropy_backward)(REAL *dx, REAL *dtarget, const REAL *dy, const REAL *x, const REAL *top, const REAL *total,
+                                const int64_t *label, const REAL *target, const REAL *weight,
+                                fnn_size outer, fnn_size axis, fnn_size inner, int64_t ignore, double smoothing, int reduction,
+                                double divisor)
+{
+    FN(entropy_args) args = { .cut = fnn_cut_strips(outer, axis, inner), .top = (REAL *)top, .total = (REAL *)total, .dx = dx,
+                              .dtarget = dtarget, .x = x, .dy = dy, .target = target, .weight = weight, .label = label,
+                              .ignore = ignore, .smoothing = smoothing, .scale = 1 / divisor, .reduction = reduction };
+    fnn_parallel_for(outer * args.cut.strips, args.cut.grain, FN(cross_entropy_backward_block), &args);
+}
+
+/* ---- negative log likelihood --------------------------------------------------------------------------------------------- */
+
+static void FN(nll_loss_forward_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(entropy_args) *args = ctx;
+    double sum = 0, divisors = 0;
+    for (fnn_size s = begin; s < end; s++) {
+        fnn_size at, first, width;
+        fnn_find_strip(&args->cut, s, &at, &first, &width);
+        for (fnn_size j = 0; j < width; j++) {
+            const int64_t l = args->label[first + j];
+            const int counts = l != args->ignore;
+            const REAL w = counts ? args->weight ? args->weight[l] : 1 : 0;
+            const REAL loss = counts ? -w * args->x[at + l * args->cut.inner + j] : 0;
+            if (args->reduction == REDUCE_NONE)
+                args->y[first + j] = loss;
+            sum += loss;
+            divisors += w;
+        }
+    }
+    if (args->partial) {
+        args->partial[2 * (begin / args->cut.grain)] = sum;
+        args->partial[2 * (begin / args->cut.grain) + 1] = divisors;
+    }
+}
+
+void FN(nll_loss_forward)(REAL *y, double *divisor, const REAL *x, const int64_t *label, const REAL *weight,
+                          fnn_size outer, fnn_size axis, fnn_size inner, int64_t ignore, int reduction)
+{
+    FN(entropy_args) args = { .cut = fnn_cut_strips(outer, axis, inner), .y = y, .x = x, .label = label, .weight = weight,
+                              .ignore = ignore, .reduction = reduction };
+    FN(sum_losses)(&args, FN(nll_loss_forward_block), divisor);
+}
+
+static void FN(nll_loss_backward_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(entropy_args) *args = ctx;
+    const fnn_size axis = args->cut.axis, inner = args->cut.inner;
+    if (args->cut.strips == 1)                      /* the block lies in one piece; class by class, labels of rows would take a call per number */
+        memset(args->dx + begin * axis * inner, 0, (size_t)((end - begin) * axis * inner) * sizeof(REAL));
+    for (fnn_size s = begin; s < end; s++) {
+        fnn_size at, first, width;
+        fnn_find_strip(&args->cut, s, &at, &first, &width);
+        REAL *dx = args->dx + at;
+        if (args->cut.strips > 1)
+            for (fnn_size c = 0; c < axis; c++)
+                memset(dx + c * inner, 0, (size_t)width * sizeof(REAL));
+        for (fnn_size j = 0; j < width; j++) {
+            const int64_t l = args->label[first + j];
+            if (l != args->ignore)                  /* forward was  y = -w[l] x[l] */
+                dx[l * inner + j] = (REAL)(-args->scale * args->dy[args->reduction == REDUCE_NONE ? first + j : 0])
+                                    * (args->weight ? args->weight[l] : 1);
+        }
+    }
+}
+
+void FN(nll_loss_backward)(REAL *dx, const REAL *dy, const int64_t *label, const REAL *weight,
+                           fnn_size outer, fnn_size axis, fnn_size inner, int64_t ignore, int reduction, double divisor)
+{
+    FN(entropy_args) args = { .cut = fnn_cut_strips(outer, axis, inner), .dx = dx, .dy = dy, .label = label, .weight = weight,
+                              .ignore = ignore, .scale = 1 / divisor, .reduction = reduction };
+    fnn_parallel_for(outer * args.cut.strips, args.cut.grain, FN(nll_loss_backward_block), &args);
+}

@@ -1,4 +1,0 @@
-/* rnn.c -- plain recurrent layers: one layer over a sequence, forward and backward. Mathematics and methods: rnn.tmpl.h. */
-#include "fastnn.h"
-#define TEMPLATE "rnn.tmpl.h"
-#include "levels.h"

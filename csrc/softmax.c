@@ -1,4 +1,0 @@
-/* softmax.c -- softmax, log-softmax and the losses made of them. Mathematics and methods: softmax.tmpl.h. */
-#include "fastnn.h"
-#define TEMPLATE "softmax.tmpl.h"
-#include "levels.h"

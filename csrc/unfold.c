@@ -1,4 +1,0 @@
-/* unfold.c -- every window of an image as a column, and the way back. Mathematics and methods: unfold.tmpl.h. */
-#include "fastnn.h"
-#define TEMPLATE "unfold.tmpl.h"
-#include "levels.h"

@@ -1,0 +1,58 @@
+"""What fastnn is, was built with and runs on: `nn.show_config()`."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from typing import Any
+
+import numpy as np
+
+from .config import get_num_threads, isa
+from .kernels import compiled
+
+__all__ = ["describe", "processor", "show_config"]
+
+
+def processor() -> str:
+    """The processor's own name for itself."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line.lower().startswith(("model name", "cpu model")):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def describe() -> dict[str, Any]:
+    """What show_config() prints, as data."""
+    from . import __version__
+    from .backend import backend
+
+    levels = compiled.levels() if compiled else {}
+    return {
+        "fastnn": __version__,
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "threads": get_num_threads(),
+        "instruction set": isa(),
+        "sets built": [name for name, (built, _) in levels.items() if built],
+        "sets that run here": [name for name, (_, runs) in levels.items() if runs],
+        "compiler": compiled.compiler() if compiled else "none: NumPy definitions only",
+        "backend": backend(),
+        "python": platform.python_version() + ("" if getattr(sys, "_is_gil_enabled", lambda: True)() else " free-threaded"),
+        "numpy": np.__version__,
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def show_config() -> dict[str, Any]:
+    """Print what fastnn is, was built with and runs on; also returned, as a dict."""
+    found = describe()
+    width = max(map(len, found))
+    for key, value in found.items():
+        print(f"{key:<{width}}  {', '.join(map(str, value)) if isinstance(value, list) else value}")
+    return found

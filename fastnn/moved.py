@@ -1,0 +1,89 @@
+"""Where modules went: an old import path leads to the new one, with a warning that names it.
+
+Nothing here runs unless an import fails: the finder stands last in `sys.meta_path`, behind Python's own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import warnings
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+__all__ = ["MODULES", "NAMES", "moved_name", "watch"]
+
+_BENCH = ("bars", "ladder", "levels", "libraries", "limits", "memory", "networks", "onnx_graphs", "overhead", "race", "results",
+          "scaling", "sweep", "torch_ops", "workloads")
+
+# old module -> new module
+MODULES = {
+    "fastnn.ops.registry": "fastnn.op",
+    "fastnn.optim.schedule": "fastnn.optim.lr_scheduler",
+    "fastnn.viz.html": "fastnn.report.html",
+    "fastnn.viz.page": "fastnn.report.page",
+    "fastnn.viz.report": "fastnn.report.report",
+    "fastnn.viz.sections": "fastnn.report.sections",
+    "fastnn.cli.console": "fastnn.console",
+    "fastnn.cli.png": "fastnn.io.png",
+    "fastnn.cli.bench_worker": "fastnn.bench.worker",
+    **{f"fastnn.cli.{name}": f"fastnn.bench.{name}" for name in _BENCH},
+}
+
+# old module -> {name: (new module, new name)}
+NAMES = {
+    "fastnn.config": {
+        "seed": ("fastnn.random", "seed"), "generator": ("fastnn.random", "generator"),
+        "next_dropout_key": ("fastnn.random", "next_dropout_key"), "random_state": ("fastnn.random", "random_state"),
+        "set_random_state": ("fastnn.random", "set_random_state"), "processor": ("fastnn.about", "processor"),
+        "config": ("fastnn.about", "describe"), "show_config": ("fastnn.about", "show_config"),
+    },
+    "fastnn.kernels": {name: ("fastnn.arrays", name) for name in ("copied", "empty", "full")},
+}
+
+
+def _warn(old: str, new: str) -> None:
+    warnings.warn(f"{old} has moved to {new}; the old path will go in fastnn 0.2", DeprecationWarning, stacklevel=4)
+
+
+class _Alias(Loader):
+    """Puts the new module under the old name."""
+
+    def __init__(self, new: str):
+        self.new = new
+
+    def exec_module(self, module: ModuleType) -> None:
+        sys.modules[module.__name__] = importlib.import_module(self.new)
+
+
+class _Finder(MetaPathFinder):
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        new = MODULES.get(name)
+        if new is None:
+            return None
+        _warn(name, new)
+        return ModuleSpec(name, _Alias(new))
+
+
+def watch() -> None:
+    """Let old import paths work. Called once, by `import fastnn`."""
+    sys.meta_path.append(_Finder())
+
+
+def moved_name(module: str, name: str) -> Any:
+    """For a module's `__getattr__`: what was `module.name`, an object or a module.
+
+    Raises
+    ------
+    AttributeError
+        If there never was such a name.
+    """
+    if f"{module}.{name}" in MODULES:
+        return importlib.import_module(f"{module}.{name}")
+    if name not in NAMES.get(module, {}):
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+    new, attribute = NAMES[module][name]
+    _warn(f"{module}.{name}", f"{new}.{attribute}")
+    return getattr(importlib.import_module(new), attribute)

@@ -1,0 +1,55 @@
+"""One seed for everything random: initialisation, dropout, shuffling."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["seed"]
+
+_generator: np.random.Generator | None = None       # made when first asked for: numpy.random takes time to import
+_dropout_key = 0
+_dropout_calls = 0
+
+
+def seed(value: int) -> None:
+    """Begin all of fastnn's random streams anew: initialisation, dropout, shuffling without a seed of its own.
+
+    >>> import fastnn as nn
+    >>> nn.seed(0); a = nn.randn(3); nn.seed(0); b = nn.randn(3)
+    >>> (a == b).all().item()
+    True
+    """
+    global _generator, _dropout_key, _dropout_calls
+    _generator = np.random.default_rng(value)
+    _dropout_key = int(np.random.default_rng([value, 1]).integers(2**63))
+    _dropout_calls = 0
+
+
+def generator() -> np.random.Generator:
+    """The generator behind init and randn."""
+    global _generator
+    if _generator is None:
+        _generator = np.random.default_rng()
+    return _generator
+
+
+def next_dropout_key() -> tuple[int, int]:
+    """(key, call number) for a counter-based generator: another pair for each call, the same sequence after seed()."""
+    global _dropout_calls
+    _dropout_calls += 1
+    return _dropout_key, _dropout_calls
+
+
+def random_state() -> dict[str, Any]:
+    """Everything random, as plain data: a checkpoint keeps it so that training resumes bit for bit."""
+    return {"generator": generator().bit_generator.state, "dropout_key": _dropout_key, "dropout_calls": _dropout_calls}
+
+
+def set_random_state(state: dict[str, Any]) -> None:
+    global _dropout_key, _dropout_calls
+    generator().bit_generator.state = state["generator"]
+    _dropout_key, _dropout_calls = int(state["dropout_key"]), int(state["dropout_calls"])
+
+

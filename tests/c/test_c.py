@@ -1,0 +1,44 @@
+"""The C self-tests of the thread pool and of the memory manager: plain, and under the sanitisers where the compiler has them.
+
+That of the kernels takes a build of all of them: `make selftest` here, `make neon` for arm64."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = {"parallel": ["tests/c/test_parallel.c", "csrc/core/memory.c"], "memory": ["tests/c/test_memory.c"]}
+SANITIZERS = {"plain": [], "address,undefined": ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"],
+              "thread": ["-fsanitize=thread"]}
+
+
+@pytest.mark.parametrize("sanitizer", SANITIZERS)
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_c(program, sanitizer, tmp_path):
+    compiler = shutil.which(os.environ.get("CC", "cc").split()[-1]) or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None or sys.platform == "win32" or not (ROOT / "csrc").exists():
+        pytest.skip("needs a C compiler and the sources")
+    binary = tmp_path / program
+    build = subprocess.run([compiler, "-std=c11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-pthread", "-Icsrc", *SANITIZERS[sanitizer],
+                            *PROGRAMS[program], "-o", str(binary)], cwd=ROOT, capture_output=True, text=True)
+    if build.returncode and sanitizer != "plain" and "cannot find" in build.stderr:
+        pytest.skip(f"this compiler has no run time for -fsanitize={sanitizer}")
+    assert build.returncode == 0, build.stderr
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("FASTNN_", "OMP_"))}
+    run = subprocess.run([str(binary)], cwd=ROOT, capture_output=True, text=True, timeout=120, env=environment)
+    assert run.returncode == 0 and "ok" in run.stdout, run.stdout + run.stderr
+
+
+def test_every_kernel_has_a_case_in_the_self_test():
+    if not (ROOT / "csrc").exists():
+        pytest.skip("needs the sources")
+    rows = {name for header in (ROOT / "csrc").rglob("*.h") for name in re.findall(r"^KERNEL\((\w+)", header.read_text(encoding="utf-8"), re.M)}
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests/c").glob("cases_*.c"))
+    cases = re.findall(r"^(?:CASE|FORWARD|BACKWARD|BROADCAST|REDUCTION)\((\w+)", text, re.M)
+    assert len(rows) > 100
+    assert sorted(rows) == sorted(case for case in cases if case != "name"), "how a case is written: tests/c/cases.h"

@@ -1,0 +1,383 @@
+"""Convolution, unfold and fold: by hand, against PyTorch, on one and several threads, at every instruction-set level."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+
+import fastnn as nn
+from fastnn.op import seeded
+from fastnn.ops.conv2d import CONV2D, case
+
+F = nn.functional
+LEVELS = ["numpy"] if nn.isa() == "numpy" else [name for name, (_, runs) in nn.kernels.compiled.levels().items() if runs]
+
+
+def test_hand_worked():
+    """A 2x2 filter on a 3x3 image.
+
+    y[0,0] = 1*1 + 2*2 + 4*3 + 5*4 + 10 = 47          y[0,1] = 2*1 + 3*2 + 5*3 + 6*4 + 10 = 57
+    y[1,0] = 4*1 + 5*2 + 7*3 + 8*4 + 10 = 77          y[1,1] = 5*1 + 6*2 + 8*3 + 9*4 + 10 = 87
+    With dy = [[1, 0], [0, 2]]: dw[r,s] = x[r,s] + 2 x[1+r,1+s], dx = w placed at (0,0) plus 2 w placed at (1,1), db = 3.
+    """
+    x = nn.tensor(np.arange(1.0, 10).reshape(1, 1, 3, 3), requires_grad=True)
+    w = nn.tensor([[[[1.0, 2.0], [3.0, 4.0]]]], dtype="float64", requires_grad=True)
+    b = nn.tensor([10.0], dtype="float64", requires_grad=True)
+    y = F.conv2d(x, w, b)
+    assert y.data.tolist() == [[[[47, 57], [77, 87]]]]
+    y.backward(np.array([[[[1.0, 0.0], [0.0, 2.0]]]]))
+    assert w.grad.data.tolist() == [[[[1 + 2 * 5, 2 + 2 * 6], [4 + 2 * 8, 5 + 2 * 9]]]]
+    assert x.grad.data.tolist() == [[[[1, 2, 0], [3, 4 + 2 * 1, 2 * 2], [0, 2 * 3, 2 * 4]]]]
+    assert b.grad.data.tolist() == [3]
+
+
+def test_same_padding_puts_the_odd_zero_at_the_end():
+    """A 1x2 filter that looks right: at the last column it sees the zero."""
+    x = nn.tensor([[[[1.0, 2.0, 3.0]]]])
+    assert F.conv2d(x, nn.tensor([[[[0.0, 1.0]]]]), padding="same").data.tolist() == [[[[2, 3, 0]]]]
+    assert F.conv2d(x, nn.tensor([[[[1.0, 1.0]]]]), padding="valid").data.tolist() == [[[[3, 5]]]]
+
+
+def test_unfold_and_fold_hand_worked():
+    """Windows of 1x2 at stride 2 with one zero on each side of 3 pixels: (0, 1) and (2, 3); folding sees each pixel once."""
+    x = nn.tensor([[[[1.0, 2.0, 3.0]]]])
+    cols = F.unfold(x, (1, 2), padding=(0, 1), stride=(1, 2))
+    assert cols.data.tolist() == [[[0, 2], [1, 3]]]
+    assert F.fold(cols, (1, 3), (1, 2), padding=(0, 1), stride=(1, 2)).data.tolist() == x.data.tolist()
+    assert F.fold(F.unfold(x, (1, 2)), (1, 3), (1, 2)).data.tolist() == [[[[1, 4, 3]]]]     # the middle is seen twice
+
+
+# ---- PyTorch as a second opinion ----------------------------------------------------------------------------------------
+TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}
+
+
+def assert_close(got, want, dtype, what):
+    got, want = np.asarray(got), np.asarray(want)
+    assert got.shape == want.shape and got.dtype == want.dtype == dtype, what
+    scale = np.abs(want).max(initial=1)
+    assert np.abs(got - want).max(initial=0) <= TOLERANCE[dtype] * scale, what
+
+
+def compare(torch, name, arrays, attrs, dtype):
+    """Outputs and the gradients of all inputs of our function of that name and of PyTorch's."""
+    ours, theirs = (partial(getattr(functions, name), **attrs) for functions in (F, torch.nn.functional))
+    what = f"{name} {[None if a is None else a.shape for a in arrays]} {attrs}"
+    a = [None if x is None else nn.tensor(x.astype(dtype), requires_grad=True) for x in arrays]
+    t = [None if x is None else torch.tensor(x.astype(dtype), requires_grad=True) for x in arrays]
+    y, z = ours(*a), theirs(*t)
+    assert_close(y.data, z.detach().numpy(), dtype, f"{what}: output")
+    dy = np.random.default_rng(1).standard_normal(y.shape).astype(dtype)
+    y.backward(dy)
+    z.backward(torch.from_numpy(dy))
+    for i, (p, q) in enumerate(zip(a, t)):
+        if p is not None:
+            assert_close(p.grad.data, q.grad.numpy(), dtype, f"{what}: gradient {i}")
+
+
+def random_conv(rng):
+    """Sizes and attributes of a convolution that fits."""
+    while True:
+        groups = int(rng.choice([1, 1, 2, 3]))
+        depthwise = rng.random() < 0.3
+        Cg, Kg = (1, int(rng.integers(1, 4))) if depthwise else (int(rng.integers(1, 6)), int(rng.integers(1, 8)))
+        groups = int(rng.integers(1, 6)) if depthwise else groups
+        R, S = (int(n) for n in rng.integers(1, 6, 2))
+        H, W = (int(n) for n in rng.integers(1, 24, 2))
+        attrs = {"stride": tuple(map(int, rng.integers(1, 4, 2))), "padding": tuple(map(int, rng.integers(0, 5, 2))),
+                 "dilation": tuple(map(int, rng.integers(1, 4, 2))), "groups": groups}
+        if rng.random() < 0.3:
+            attrs["stride"] = (1, 1)
+        if attrs["stride"] == (1, 1) and rng.random() < 0.4:
+            attrs["padding"] = str(rng.choice(["same", "valid"]))
+        around = (0, 0) if attrs["padding"] == "valid" else attrs["padding"]
+        if around == "same" or all(n + 2 * p > d * (k - 1) for n, p, d, k in zip((H, W), around, attrs["dilation"], (R, S))):
+            break
+    N, bias = int(rng.integers(1, 5)), rng.random() < 0.7
+    x, w = rng.standard_normal((N, Cg * groups, H, W)), rng.standard_normal((Kg * groups, Cg, R, S))
+    return (x, w, rng.standard_normal(Kg * groups) if bias else None), attrs
+
+
+@pytest.mark.filterwarnings("ignore:Using padding='same'")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_conv2d_agrees_with_pytorch(dtype):
+    torch = pytest.importorskip("torch")
+    rng = seeded("conv2d and PyTorch")
+    for _ in range(150):
+        arrays, attrs = random_conv(rng)
+        compare(torch, "conv2d", arrays, attrs, dtype)
+
+
+# Sizes that take each method over several blocks: (x, w, attributes).
+LARGE = {
+    "3x3": ((3, 32, 40, 41), (48, 32, 3, 3), {"padding": 1}),
+    "3x3, small images": ((19, 40, 9, 7), (70, 40, 3, 3), {"padding": 1}),
+    "3x3, one image of few pixels": ((1, 160, 9, 9), (200, 160, 3, 3), {"padding": 1}),
+    "3x3, many channels and filters": ((3, 150, 21, 18), (300, 150, 3, 3), {"padding": 1}),
+    "3x3, filters transformed once per band": ((2, 300, 13, 9), (272, 300, 3, 3), {"padding": 2}),
+    "3x3, filters transformed by each thread": ((7, 260, 14, 13), (272, 260, 3, 3), {"padding": 1}),
+    "3x3, filter gradient in parts": ((11, 96, 16, 15), (128, 96, 3, 3), {"padding": 1}),
+    "3x3 strided": ((4, 24, 45, 43), (40, 24, 3, 3), {"padding": 1, "stride": 2}),
+    "3x3 strided, small images": ((9, 40, 8, 8), (70, 40, 3, 3), {"padding": 1, "stride": 2}),
+    "3x3 strided, tiny images": ((21, 40, 7, 6), (50, 40, 3, 3), {"padding": 1, "stride": 2}),
+    "strides, dilation and groups": ((4, 24, 40, 41), (36, 12, 3, 4), {"stride": (3, 2), "dilation": (2, 3), "padding": (3, 2), "groups": 2}),
+    "many taps": ((2, 130, 26, 25), (20, 130, 5, 5), {"padding": 2}),
+    "1x1": ((4, 96, 30, 31), (64, 96, 1, 1), {}),
+    "1x1, small images": ((9, 96, 6, 5), (64, 96, 1, 1), {}),
+    "1x1 strided": ((4, 96, 31, 30), (64, 96, 1, 1), {"stride": 2}),
+    "first layer": ((4, 3, 70, 71), (32, 3, 7, 7), {"stride": 2, "padding": 3}),
+    "groups": ((4, 48, 25, 26), (96, 16, 3, 3), {"groups": 3, "padding": 1}),
+    "few filters": ((70, 6, 14, 14), (16, 6, 5, 5), {}),
+    "few filters, groups": ((5, 24, 30, 31), (28, 12, 3, 3), {"padding": 1, "groups": 2}),
+    "many channels, few filters": ((3, 120, 21, 22), (7, 120, 3, 2), {"padding": 1}),
+    "depthwise": ((5, 40, 30, 29), (40, 1, 3, 3), {"groups": 40, "padding": 1}),
+    "depthwise strided": ((5, 40, 31, 30), (80, 1, 3, 3), {"groups": 40, "padding": 1, "stride": 2}),
+    "one channel": ((50, 1, 28, 28), (6, 1, 5, 5), {"padding": 2}),
+    "one channel, one filter": ((120, 1, 40, 40), (1, 1, 5, 5), {}),
+    "long rows": ((3, 20, 3, 1300), (34, 20, 1, 11), {"padding": (0, 5)}),
+    "few pixels for the filters": ((2, 20, 6, 5), (97, 20, 3, 3), {"stride": 2, "padding": 1}),
+    "few outputs, many filters": ((1, 130, 4, 4), (130, 130, 3, 3), {"padding": 1}),
+    "few outputs, several images": ((3, 75, 7, 9), (111, 75, 3, 3), {"padding": (0, 1), "stride": 2}),
+    "few outputs, dilated": ((1, 90, 8, 7), (100, 90, 3, 2), {"padding": (2, 1), "dilation": 2}),
+    "few outputs of 1x1": ((1, 400, 8, 8), (190, 400, 1, 1), {"stride": 2}),
+    "one row of few outputs": ((2, 100, 3, 20), (100, 100, 3, 3), {}),
+    "window much larger than the output": ((6, 8, 40, 40), (24, 8, 35, 36), {}),
+}
+
+
+def large(name, dtype):
+    x_shape, w_shape, attrs = LARGE[name]
+    rng = seeded(name)
+    return [rng.standard_normal(shape).astype(dtype) for shape in (x_shape, w_shape, w_shape[:1])], attrs
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", LARGE)
+def test_large_agrees_with_pytorch(name, dtype):
+    torch = pytest.importorskip("torch")
+    arrays, attrs = large(name, dtype)
+    compare(torch, "conv2d", arrays, attrs, dtype)
+
+
+# ---- with relu as y is written ------------------------------------------------------------------------------------------
+def test_conv2d_relu_by_hand():
+    """A 1x1 filter of 2 with bias -3 on (1, 2): z = (-1, 1), so y = (0, 1); only the second pixel has a gradient."""
+    x, w, b = nn.tensor([[[[1.0, 2.0]]]], requires_grad=True), nn.tensor([[[[2.0]]]], requires_grad=True), nn.tensor([-3.0], requires_grad=True)
+    y = F.conv2d_relu(x, w, b)
+    assert y.data.tolist() == [[[[0, 1]]]]
+    y.backward(np.array([[[[5.0, 7.0]]]], np.float32))
+    assert x.grad.data.tolist() == [[[[0, 14]]]] and w.grad.data.tolist() == [[[[14]]]] and b.grad.data.tolist() == [7]
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_conv2d_relu_agrees_with_pytorch(name):
+    torch = pytest.importorskip("torch")
+    arrays, attrs = large(name, np.float64)
+    a = [nn.tensor(x, requires_grad=True) for x in arrays]
+    t = [torch.tensor(x, requires_grad=True) for x in arrays]
+    y, z = F.conv2d_relu(*a, **attrs), torch.relu(torch.nn.functional.conv2d(*t, **attrs))
+    assert_close(y.data, z.detach().numpy(), np.float64, name)
+    dy = np.cos(np.arange(y.numel(), dtype=y.dtype)).reshape(y.shape)
+    y.backward(dy)
+    z.backward(torch.from_numpy(dy))
+    for i, (p, q) in enumerate(zip(a, t)):
+        assert_close(p.grad.data, q.grad.numpy(), np.float64, f"{name}: gradient {i}")
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("pixel", [None, np.nan, np.inf])
+@pytest.mark.parametrize("name", LARGE)
+def test_conv2d_relu_has_the_bits_of_relu_after_conv2d(name, pixel, level):
+    """By every method, with and without a pixel that is not finite; NaN stays NaN."""
+    arrays, attrs = large(name, np.float32)
+    if pixel is not None:
+        arrays[0][0, 0, 2, 2] = pixel
+    results = []
+    with nn.use_isa(level):
+        for function in (F.conv2d_relu, lambda *a, **k: F.relu(F.conv2d(*a, **k))):
+            x, w, b = (nn.tensor(a, requires_grad=True) for a in arrays)
+            y = function(x, w, b, **attrs)
+            y.backward(np.cos(np.arange(y.numel(), dtype=y.dtype)).reshape(y.shape))
+            results.append([t.data for t in (y, x.grad, w.grad, b.grad)])
+    assert np.isnan(results[0][0]).any() == (pixel is np.nan)
+    for fused, apart in zip(*results):
+        np.testing.assert_array_equal(fused, apart)
+
+
+def run(x, w, b, **attrs):
+    """Output and gradients as bytes."""
+    x, w, b = (nn.tensor(a, requires_grad=True) for a in (x, w, b))
+    y = F.conv2d(x, w, b, **attrs)
+    y.backward(np.cos(np.arange(y.numel(), dtype=y.dtype)).reshape(y.shape))
+    return [a.data.tobytes() for a in (y, x.grad, w.grad, b.grad)]
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_bits_do_not_depend_on_threads(name):
+    arrays, attrs = large(name, np.float32)
+    with nn.threads(1):
+        want = run(*arrays, **attrs)
+    for n in (2, 5):
+        with nn.threads(n):
+            assert run(*arrays, **attrs) == want
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("name", LARGE)
+def test_levels_agree(name, level):
+    """Whole numbers, so that every level must give the same bits; the first level is the plain one."""
+    x_shape, w_shape, attrs = LARGE[name]
+    rng = seeded(name)
+    arrays = [rng.integers(-3, 4, shape).astype(np.float64) for shape in (x_shape, w_shape, w_shape[:1])]
+    dy = rng.integers(-3, 4, F.conv2d(*map(nn.tensor, arrays), **attrs).shape)
+
+    def results(use):
+        with nn.use_isa(use):
+            tensors = [nn.tensor(a, requires_grad=True) for a in arrays]
+            y = F.conv2d(*tensors, **attrs)
+            y.backward(dy)
+        return [y.data, *[t.grad.data for t in tensors]]
+    for a, b in zip(results(LEVELS[0]), results(level)):
+        assert np.array_equal(a, b)
+
+
+def test_workspace_and_scratch_are_overwritten():
+    """The same call after memory full of NaN has gone back to the pool."""
+    arrays, attrs = large("first layer", np.float32)
+    want = run(*arrays, **attrs)
+    for _ in range(3):
+        nan = nn.tensor(np.full_like(arrays[0], np.nan), requires_grad=True)
+        junk = F.conv2d(nan, nn.tensor(arrays[1], requires_grad=True), **attrs)
+        junk.backward(np.full_like(junk.data, np.nan))
+        del junk
+        assert run(*arrays, **attrs) == want
+
+
+def test_only_wanted_gradients_are_computed():
+    sample = case("needs", N=2, C=3, H=6, W=6, K=4, R=3, S=3, padding=1)
+    y, saved = CONV2D.kernels[0](*sample.inputs, **sample.attrs)
+    grads = CONV2D.kernels[1](np.ones_like(y), saved, needs=(False, True, False), **sample.attrs)
+    assert grads[0] is None and grads[2] is None and grads[1].shape == sample.inputs[1].shape
+    x, w = nn.tensor(sample.inputs[0]), nn.tensor(sample.inputs[1], requires_grad=True)
+    y = F.conv2d(x, w)
+    y.backward(y.data)
+    assert x.grad is None and w.grad.shape == w.shape
+
+
+def test_infinities_stay_where_they_are():
+    """An infinite pixel reaches the outputs whose windows see it and no other, and changes nothing about other images."""
+    for dtype in (np.float32, np.float64):
+        for C, K, groups in ((1, 2, 1), (2, 2, 1), (2, 2, 2), (40, 64, 1)):
+            x = seeded("infinities").integers(0, 9, (3, C, 12, 11)).astype(dtype)
+            w = nn.tensor(np.ones((K, C // groups, 3, 3), dtype))
+            want = F.conv2d(nn.tensor(x), w, padding=1, groups=groups).data
+            x[1, 0, 4, 4] = np.inf
+            y = F.conv2d(nn.tensor(x), w, padding=1, groups=groups).data
+            seen = np.zeros((12, 11), bool)
+            seen[3:6, 3:6] = True
+            assert np.array_equal(np.isinf(y[1, 0]), seen) and not np.isnan(y).any()
+            assert np.array_equal(y[~np.isinf(y)], want[~np.isinf(y)])
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_an_infinite_pixel_reaches_no_weight_that_does_not_see_it(stride):
+    """Depthwise: the corner of an image without padding is seen by the first tap alone, its right edge by the last column of taps."""
+    x = seeded("infinite corners").integers(1, 9, (2, 3, 13, 13)).astype(np.float32)
+    w = nn.tensor(np.ones((3, 1, 3, 3), np.float32), requires_grad=True)
+    for row, column, seen in ((0, 0, np.s_[0, 0]), (4, 12, np.s_[..., 2])):
+        broken = x.copy()
+        broken[1, 1, row, column] = np.inf
+        y = F.conv2d(nn.tensor(broken), w, stride=stride, groups=3)
+        w.grad = None
+        y.backward(np.ones(y.shape, np.float32))
+        want = F.conv2d(nn.tensor(x), w, stride=stride, groups=3)
+        got = w.grad.data.copy()
+        w.grad = None
+        want.backward(np.ones(y.shape, np.float32))
+        infinite = np.zeros((3, 1, 3, 3), bool)
+        infinite[1, 0][seen] = True
+        infinite[1, 0] &= np.isinf(got[1, 0]) | (stride == 1)                   # at a stride, rows of taps pass over it
+        assert np.array_equal(np.isinf(got), infinite) and infinite.any() and not np.isnan(got).any()
+        assert np.array_equal(got[~infinite], w.grad.data[~infinite])
+
+
+def test_sums_that_overflow_in_a_transform():
+    """Numbers that are added before they are multiplied: what the definition can say is said."""
+    x = np.zeros((1, 40, 12, 12), np.float32)
+    x[0, 0] = 3e38
+    w = np.zeros((64, 40, 3, 3), np.float32)
+    w[:, 0, 1, 1] = 0.5
+    assert np.array_equal(F.conv2d(nn.tensor(x), nn.tensor(w), padding=1).data[0], np.repeat(x[0, :1] / 2, 64, axis=0))
+    w[3] = np.nan
+    y = F.conv2d(nn.tensor(x), nn.tensor(w), padding=1).data
+    assert np.isnan(y[0, 3]).all() and not np.isnan(np.delete(y, 3, axis=1)).any()
+
+
+@pytest.mark.parametrize("padding", [0, 1, 2])
+@pytest.mark.parametrize("level", LEVELS)
+def test_ends_of_every_length(level, padding):
+    """3x3 filters on images of every height and width modulo 4, by tiles that end in smaller ones: whole numbers, so the definition's bits."""
+    rng = seeded("ends")
+    w = rng.integers(-3, 4, (40, 36, 3, 3)).astype(np.float32)
+    with nn.use_isa(level):
+        for H in range(4, 10):
+            for W in range(5, 12):
+                x = rng.integers(-3, 4, (5, 36, H, W)).astype(np.float32)
+                dy = rng.integers(-3, 4, (5, 40, H + 2*padding - 2, W + 2*padding - 2)).astype(np.float32)
+                a, b = nn.tensor(x, requires_grad=True), nn.tensor(w, requires_grad=True)
+                y = F.conv2d(a, b, padding=padding)
+                y.backward(nn.tensor(dy))
+                frame = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+                seen = np.lib.stride_tricks.sliding_window_view(frame, (3, 3), (2, 3))                     # n c p q r s
+                assert np.array_equal(y.data, np.einsum("ncpqrs,kcrs->nkpq", seen, w, optimize=True))
+                assert np.array_equal(b.grad.data, np.einsum("ncpqrs,nkpq->kcrs", seen, dy, optimize=True))
+                back = np.lib.stride_tricks.sliding_window_view(np.pad(dy, ((0, 0), (0, 0), (2, 2), (2, 2))), (3, 3), (2, 3))
+                dx = np.einsum("nkijrs,kcrs->ncij", back, w[:, :, ::-1, ::-1], optimize=True)
+                assert np.array_equal(a.grad.data, dx[:, :, padding:padding + H, padding:padding + W])
+
+
+def test_one_image_without_a_batch_axis():
+    rng = seeded("unbatched")
+    x, w, b = rng.standard_normal((3, 7, 6)), rng.standard_normal((4, 3, 3, 2)), rng.standard_normal(4)
+    one, batch = nn.tensor(x, requires_grad=True), nn.tensor(x[None], requires_grad=True)
+    y, z = F.conv2d(one, nn.tensor(w), nn.tensor(b)), F.conv2d(batch, nn.tensor(w), nn.tensor(b))
+    assert y.shape == (4, 5, 5) and np.array_equal(y.data, z.data[0])
+    y.backward(y.data)
+    z.backward(z.data)
+    assert np.array_equal(one.grad.data, batch.grad.data[0])
+    cols = F.unfold(nn.tensor(x), 2)
+    assert cols.shape == (12, 30) and F.fold(cols, (7, 6), 2).shape == (3, 7, 6)
+
+
+def test_empty_batch():
+    w, b = nn.tensor(np.ones((4, 3, 3, 3)), requires_grad=True), nn.tensor(np.ones(4), requires_grad=True)
+    x = nn.tensor(np.ones((0, 3, 8, 8)), requires_grad=True)
+    y = F.conv2d(x, w, b, padding=1)
+    assert y.shape == (0, 4, 8, 8)
+    y.backward(np.zeros(y.shape))
+    assert x.grad.shape == x.shape and not w.grad.data.any() and not b.grad.data.any()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_unfold_and_fold_agree_with_pytorch(dtype):
+    torch = pytest.importorskip("torch")
+    rng = seeded("unfold and PyTorch")
+    done = 0
+    while done < 60:
+        window, dilation, stride = (tuple(map(int, rng.integers(1, 5, 2))) for _ in range(3))
+        padding, size = tuple(map(int, rng.integers(0, 4, 2))), tuple(map(int, rng.integers(1, 14, 2)))
+        if any(n + 2 * p <= d * (k - 1) for n, p, d, k in zip(size, padding, dilation, window)):
+            continue
+        done += 1
+        attrs = {"kernel_size": window, "dilation": dilation, "padding": padding, "stride": stride}
+        x = rng.standard_normal((2, 3, *size))
+        compare(torch, "unfold", [x], attrs, dtype)
+        cols = rng.standard_normal(F.unfold(nn.tensor(x), **attrs).shape)
+        compare(torch, "fold", [cols], {"output_size": size, **attrs}, dtype)
+
+
+def test_convolution_is_a_product_with_unfolded_columns():
+    rng = seeded("unfold")
+    x, w = rng.integers(-4, 5, (2, 3, 8, 9)).astype(float), rng.integers(-4, 5, (5, 3, 3, 2)).astype(float)
+    cols = F.unfold(nn.tensor(x), (3, 2), padding=1, stride=2).data
+    y = F.conv2d(nn.tensor(x), nn.tensor(w), padding=1, stride=2).data
+    assert np.array_equal((w.reshape(5, -1) @ cols).reshape(y.shape), y)

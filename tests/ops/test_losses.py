@@ -1,0 +1,319 @@
+"""Losses beyond the laws: hand-worked numbers, the mistakes of users, extremes, PyTorch as second opinion."""
+
+import itertools
+import warnings
+
+import numpy as np
+import pytest
+
+import fastnn as nn
+from fastnn.ops import cross_entropy as cross_entropy_module
+
+F = nn.functional
+TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
+both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
+both_backends = pytest.mark.parametrize("backend", ["kernels", "reference"])
+each_reduction = pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+
+# Losses of (input, target), with the arguments that matter.
+POINTWISE = {
+    "mse_loss": {}, "l1_loss": {}, "smooth_l1_loss": {}, "smooth_l1_loss beta 0.3": {"beta": 0.3}, "smooth_l1_loss beta 0": {"beta": 0.0},
+    "huber_loss": {}, "huber_loss delta 2": {"delta": 2.0}, "binary_cross_entropy": {}, "binary_cross_entropy_with_logits": {},
+    "kl_div": {}, "kl_div log_target": {"log_target": True},
+}
+
+
+def inputs_for(name, shape, dtype):
+    """An input and a target from where the loss is defined."""
+    rng = np.random.default_rng(len(name))
+    x, t = rng.standard_normal((2, *shape)) * 2
+    p, q = rng.uniform(0.01, 0.99, (2, *shape))
+    pairs = {"binary_cross_entropy": (p, q), "binary_cross_entropy_with_logits": (x, q), "kl_div": (np.log(p), q),
+             "kl_div log_target": (np.log(p), np.log(q))}
+    return tuple(a.astype(dtype) for a in pairs.get(name, (x, t)))
+
+
+# ---- by hand ------------------------------------------------------------------------------------------------------------------------
+def test_cross_entropy_by_hand():
+    # p = (1/4, 3/4); label 1: y = -log 3/4; dx = p - (0, 1)
+    x = nn.tensor([[0.0, np.log(3.0)]], requires_grad=True)
+    y = F.cross_entropy(x, nn.tensor([1]))
+    np.testing.assert_allclose(y.item(), np.log(4 / 3), rtol=1e-6)
+    y.backward()
+    np.testing.assert_allclose(x.grad.data, [[0.25, -0.25]], rtol=1e-6)
+
+
+def test_class_weights_and_ignored_labels_by_hand():
+    # losses log 2 with weights 1 and 3, the third ignored: sum 4 log 2, mean 4 log 2 / 4
+    x, t, w = nn.tensor(np.zeros((3, 2))), nn.tensor([0, 1, -100]), nn.tensor(np.array([1.0, 3.0]))
+    np.testing.assert_allclose(F.cross_entropy(x, t, w, reduction="none").data, np.log(2) * np.array([1, 3, 0]), rtol=1e-12)
+    np.testing.assert_allclose(F.cross_entropy(x, t, w, reduction="sum").item(), 4 * np.log(2), rtol=1e-12)
+    np.testing.assert_allclose(F.cross_entropy(x, t, w).item(), np.log(2), rtol=1e-12)
+
+
+def test_label_smoothing_by_hand():
+    # p = (1/4, 3/4), smoothing 0.2 of label 1: a = (0.1, 0.9), y = 0.1 log 4 + 0.9 log 4/3
+    x, a = nn.tensor([[0.0, np.log(3.0)]]), nn.tensor([[0.1, 0.9]])
+    want = 0.1 * np.log(4) + 0.9 * np.log(4 / 3)
+    np.testing.assert_allclose(F.cross_entropy(x, nn.tensor([1]), label_smoothing=0.2).item(), want, rtol=1e-6)
+    np.testing.assert_allclose(F.cross_entropy(x, a).item(), want, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name, x, t, values, slopes", [
+    ("mse_loss", [1, -2], [0, 1], [1, 9], [2, -6]),
+    ("l1_loss", [1, -2], [0, 1], [1, 3], [1, -1]),
+    ("smooth_l1_loss", [0.5, -2], [0, 1], [0.125, 2.5], [0.5, -1]),
+    ("huber_loss delta 2", [0.5, -2], [0, 1], [0.125, 4], [0.5, -2]),
+    ("binary_cross_entropy", [0.25, 0.5], [0, 1], [np.log(4 / 3), np.log(2)], [4 / 3, -2]),
+    ("binary_cross_entropy_with_logits", [0, np.log(3)], [1, 0], [np.log(2), np.log(4)], [-0.5, 0.75]),
+    ("kl_div", [np.log(0.5), np.log(0.5)], [1, 0.25], [np.log(2), 0.25 * np.log(0.5)], [-1, -0.25]),
+    ("kl_div log_target", [np.log(0.5)], [np.log(0.25)], [0.25 * np.log(0.5)], [-0.25]),
+])
+def test_pointwise_by_hand(name, x, t, values, slopes):
+    x, t = nn.tensor(np.array(x, float), requires_grad=True), nn.tensor(np.array(t, float))
+    y = getattr(F, name.split()[0])(x, t, reduction="none", **POINTWISE[name])
+    np.testing.assert_allclose(y.data, values, rtol=1e-12)
+    y.backward(np.ones(y.shape))
+    np.testing.assert_allclose(x.grad.data, slopes, rtol=1e-12)
+
+
+# ---- extremes -----------------------------------------------------------------------------------------------------------------------
+@both_backends
+@both_types
+def test_cross_entropy_of_large_scores(dtype, backend):
+    """At 10,000 the loss still knows differences of 1."""
+    with nn.use_backend(backend):
+        for shift in (1e4, -1e4):
+            x = nn.tensor(np.array([[0, 1, 2], [2, 1, 0]], dtype) + dtype(shift), requires_grad=True)
+            y = F.cross_entropy(x, nn.tensor([2, 2]), reduction="none")
+            log_total = np.log(1 + np.exp(-1) + np.exp(-2))
+            np.testing.assert_allclose(y.data, [log_total, 2 + log_total], rtol=8 * np.finfo(dtype).eps)
+            y.backward(np.ones(2, dtype))
+            p = np.exp([-2, -1, 0] - log_total)
+            np.testing.assert_allclose(x.grad.data, [p - [0, 0, 1], p[::-1] - [0, 0, 1]], rtol=1e-5 if dtype == np.float32 else 1e-12)
+        far = F.cross_entropy(nn.tensor(np.array([[1e4, -1e4]], dtype)), nn.tensor([1]))
+        assert far.item() == 2e4
+
+
+@both_backends
+def test_everything_ignored(backend):
+    """The mean of nothing is NaN and its gradient zero; the sum of nothing is zero. As in PyTorch."""
+    with nn.use_backend(backend):
+        for function in (F.cross_entropy, F.nll_loss):
+            x = nn.tensor(np.full((3, 4), np.nan), requires_grad=True)
+            t = nn.tensor([-100, -100, -100])
+            assert function(x, t, reduction="sum").item() == 0
+            y = function(x, t)
+            assert np.isnan(y.item())
+            y.backward()
+            np.testing.assert_array_equal(x.grad.data, np.zeros((3, 4)))
+
+
+@both_backends
+def test_the_mean_of_nothing(backend):
+    with nn.use_backend(backend):
+        nothing = nn.tensor(np.zeros((0, 3)))
+        for name in POINTWISE:
+            function = getattr(F, name.split()[0])
+            assert np.isnan(function(nothing, nothing, **POINTWISE[name]).item())
+            assert function(nothing, nothing, reduction="sum", **POINTWISE[name]).item() == 0
+        assert np.isnan(F.cross_entropy(nothing, nn.tensor(np.zeros(0, int))).item())
+        assert np.isnan(F.cross_entropy(nn.tensor(np.zeros((2, 3, 0))), nn.tensor(np.zeros((2, 3, 0)))).item())
+
+
+@both_backends
+@both_types
+def test_impossible_classes(dtype, backend):
+    """-inf among the scores: a class that cannot be, at no cost unless it is the label."""
+    with nn.use_backend(backend):
+        x = nn.tensor(np.array([[0, -np.inf, 0], [0, -np.inf, 0]], dtype), requires_grad=True)
+        y = F.cross_entropy(x, nn.tensor([0, 1]), reduction="none")
+        np.testing.assert_allclose(y.data, [np.log(2), np.inf], rtol=1e-6)
+        y.backward(np.array([1, 0], dtype))
+        np.testing.assert_allclose(x.grad.data[0], [-0.5, 0, 0.5], rtol=1e-6)
+
+
+@both_backends
+@both_types
+def test_binary_losses_at_the_ends(dtype, backend):
+    with nn.use_backend(backend):
+        x = nn.tensor(np.array([0, 1, 0, 1], dtype), requires_grad=True)
+        y = F.binary_cross_entropy(x, nn.tensor(np.array([0, 1, 1, 0], dtype)), reduction="none")
+        np.testing.assert_array_equal(y.data, [0, 0, 100, 100])
+        y.backward(np.ones(4, dtype))
+        np.testing.assert_allclose(x.grad.data, [0, 0, -1e12, 1e12], rtol=1e-6)
+        x = nn.tensor(np.array([1e4, 1e4, -1e4, -1e4, -20], dtype), requires_grad=True)
+        y = F.binary_cross_entropy_with_logits(x, nn.tensor(np.array([1, 0, 1, 0, 0], dtype)), reduction="none")
+        np.testing.assert_allclose(y.data, [0, 1e4, 1e4, 0, np.log1p(np.exp(-20.0))], rtol=8 * np.finfo(dtype).eps)
+        y.backward(np.ones(5, dtype))
+        np.testing.assert_allclose(x.grad.data, [0, 1, -1, 0, 1 / (1 + np.exp(20))], rtol=1e-6 if dtype == np.float32 else 1e-12)
+
+
+def test_logarithm_is_accurate():
+    """The vectorised logarithms of float32, through the loss, over all magnitudes and near 1."""
+    x = np.concatenate([np.logspace(-37, 0, 20_001), 1 - np.logspace(-7, -0.1, 20_001)]).astype(np.float32)
+    x = x[(x > 0) & (x <= 1)]
+    ones = nn.tensor(np.ones_like(x))
+    y = F.binary_cross_entropy(nn.tensor(x), ones, reduction="none").data
+    np.testing.assert_allclose(y, np.minimum(-np.log(x.astype(np.float64)), 100), rtol=4e-7)
+    small = x[x < 0.5]
+    y = F.binary_cross_entropy(nn.tensor(small), nn.tensor(np.zeros_like(small)), reduction="none").data
+    np.testing.assert_allclose(y, -np.log1p(-small.astype(np.float64)), rtol=4e-7)
+
+
+def test_kl_div_where_the_target_is_zero():
+    """Where t = 0, t log t is 0 and no gradient is infinite."""
+    x, t = nn.tensor(np.array([-1.0, -2.0]), requires_grad=True), nn.tensor(np.array([0.0, 1.0]), requires_grad=True)
+    for backend in ("kernels", "reference"):
+        with nn.use_backend(backend):
+            y = F.kl_div(x, t, reduction="none")
+            np.testing.assert_array_equal(y.data, [0, 2])
+            x.grad = t.grad = None
+            y.backward(np.ones(2))
+            np.testing.assert_array_equal(x.grad.data, [0, -1])
+            np.testing.assert_array_equal(t.grad.data, [1, 3])
+
+
+# ---- what users do ------------------------------------------------------------------------------------------------------------------
+def test_softmax_before_cross_entropy_is_noticed_once(monkeypatch):
+    monkeypatch.setattr(cross_entropy_module, "_warned_about_probabilities", False)
+    x, t = nn.tensor(np.random.default_rng(0).standard_normal((5, 7))), nn.tensor([0, 1, 2, 3, 4])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        F.cross_entropy(x, t)
+    with pytest.warns(UserWarning, match="logits"):
+        F.cross_entropy(F.softmax(x, 1), t)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        F.cross_entropy(F.softmax(x, 1), t)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.int32, np.uint32, np.int64, ">i8"])
+def test_labels_of_any_integer_type(dtype):
+    x = np.random.default_rng(0).standard_normal((4, 5))
+    want = F.cross_entropy(nn.tensor(x), nn.tensor(np.array([0, 4, 2, 1]))).item()
+    t = nn.Tensor(np.array([0, 4, 2, 1]).astype(dtype))
+    assert F.cross_entropy(nn.tensor(x), t).item() == want
+    with pytest.raises(nn.RangeError, match="label is 5"):
+        F.cross_entropy(nn.tensor(x), nn.Tensor(np.array([0, 4, 5, 1]).astype(dtype)))
+
+
+def test_an_error_leaves_nothing_behind():
+    x = nn.tensor(np.zeros((2, 3)), requires_grad=True)
+    with pytest.raises(nn.RangeError):
+        F.cross_entropy(x, nn.tensor([0, 3]))
+    assert x.grad is None and F.cross_entropy(x, nn.tensor([0, 2])).item() == pytest.approx(np.log(3))
+
+
+def test_identities():
+    rng = np.random.default_rng(1)
+    x, t = nn.tensor(rng.standard_normal((6, 5))), nn.tensor(rng.integers(0, 5, 6))
+    a = F.cross_entropy(x, t).item()
+    assert a == pytest.approx(F.nll_loss(F.log_softmax(x, 1), t).item(), rel=1e-12)
+    assert a == pytest.approx(F.cross_entropy(x, nn.tensor(np.eye(5)[t.data])).item(), rel=1e-12)
+    u, v = nn.tensor(rng.standard_normal(50)), nn.tensor(rng.standard_normal(50))
+    assert F.huber_loss(u, v, delta=0.7).item() == pytest.approx(0.7 * F.smooth_l1_loss(u, v, beta=0.7).item(), rel=1e-12)
+    s, y = nn.tensor(rng.standard_normal(50)), nn.tensor(rng.uniform(0, 1, 50))
+    p = nn.tensor(1 / (1 + np.exp(-s.data)))
+    assert F.binary_cross_entropy_with_logits(s, y).item() == pytest.approx(F.binary_cross_entropy(p, y).item(), rel=1e-12)
+
+
+def test_threads_and_levels():
+    """The same bits on 1 and 2 threads over many blocks; the same numbers at every instruction-set level."""
+    rng = np.random.default_rng(2)
+    scores, labels = rng.standard_normal((700, 333)).astype(np.float32), nn.tensor(rng.integers(0, 333, 700))
+
+    def run():
+        found = []
+        for name, attrs in POINTWISE.items():
+            x, t = (nn.tensor(a, requires_grad=True) for a in inputs_for(name, (100_003,), np.float32))
+            y = getattr(F, name.split()[0])(x, t, **attrs)
+            y.backward()
+            found += [y.data, x.grad.data, t.grad.data]
+        x = nn.tensor(scores, requires_grad=True)
+        y = F.cross_entropy(x, labels, label_smoothing=0.1)
+        y.backward()
+        return [*found, y.data, x.grad.data]
+    with nn.threads(1):
+        one = run()
+    with nn.threads(2):
+        assert [a.tobytes() for a in run()] == [a.tobytes() for a in one]
+    for level in nn.about.describe()["sets that run here"]:
+        with nn.use_isa(level):
+            for a, b in zip(run(), one):
+                np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5 * np.abs(b).max(), err_msg=level)
+
+
+# ---- PyTorch ------------------------------------------------------------------------------------------------------------------------
+def compare(function, name, arrays, differentiable, dtype, **attrs):
+    """function and PyTorch's function of that name on the same arrays, forward and gradients."""
+    torch = pytest.importorskip("torch")
+    ours, theirs = [nn.tensor(a) for a in arrays], [torch.tensor(a) for a in arrays]
+    for i in differentiable:
+        ours[i].requires_grad_()
+        theirs[i].requires_grad_()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")                 # kl_div advises another reduction
+        z = getattr(torch.nn.functional, name)(*theirs, **attrs)
+    y = function(*ours, **attrs)
+    assert tuple(z.shape) == y.shape
+    dy = np.random.default_rng(3).standard_normal(y.shape).astype(dtype)
+    y.backward(dy)
+    z.backward(torch.tensor(dy))
+    for a, b in [(y, z.detach()), *((ours[i].grad, theirs[i].grad) for i in differentiable)]:
+        b = b.numpy()
+        np.testing.assert_allclose(a.data, b, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype] * np.abs(b).max(initial=0))
+
+
+@both_types
+@each_reduction
+@pytest.mark.parametrize("shape", [(7, 5), (2, 5, 3, 7), (11,), (64, 257), (2, 3, 70)])
+def test_cross_entropy_like_pytorch(shape, reduction, dtype):
+    rng = np.random.default_rng(4)
+    classes = shape[1] if len(shape) > 1 else shape[0]
+    positions = shape[:1] + shape[2:] if len(shape) > 1 else ()
+    x = (rng.standard_normal(shape) * 3).astype(dtype)
+    t = np.asarray(rng.integers(0, classes, positions))
+    p = rng.uniform(0, 1, shape).astype(dtype)
+    w = rng.uniform(0.5, 2, classes).astype(dtype)
+    for smoothing, weight in itertools.product([0.0, 0.1, 1.0], [[], [w]]):
+        attrs = {"reduction": reduction, "label_smoothing": smoothing}
+        for ignore_index in (-100, 2):
+            compare(F.cross_entropy, "cross_entropy", [x, t, *weight], [0], dtype, ignore_index=ignore_index, **attrs)
+        compare(F.cross_entropy, "cross_entropy", [x, p, *weight], [0, 1], dtype, **attrs)
+    for ignore_index, weight in itertools.product([-100, 2], [[], [w]]):
+        compare(F.nll_loss, "nll_loss", [x, t, *weight], [0], dtype, ignore_index=ignore_index, reduction=reduction)
+
+
+@both_types
+@each_reduction
+@pytest.mark.parametrize("name", POINTWISE)
+def test_pointwise_like_pytorch(name, reduction, dtype):
+    for shape in [(), (1,), (7, 5), (3, 1009)]:
+        arrays = inputs_for(name, shape, dtype)
+        compare(getattr(F, name.split()[0]), name.split()[0], arrays, [0, 1], dtype, reduction=reduction, **POINTWISE[name])
+
+
+@both_types
+@each_reduction
+def test_weighted_binary_losses_like_pytorch(reduction, dtype):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(5)
+    x, q = inputs_for("binary_cross_entropy_with_logits", (6, 5), dtype)
+    for w_shape, pw_shape in [((6, 5), (5,)), ((5,), (6, 1)), ((1, 5), ())]:
+        w, pw = (np.asarray(rng.uniform(0.5, 2, s), dtype) for s in (w_shape, pw_shape))
+        compare(F.binary_cross_entropy, "binary_cross_entropy", [1 / (1 + np.exp(-x)), q, w], [0], dtype, reduction=reduction)
+        ours, theirs = nn.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+        y = F.binary_cross_entropy_with_logits(ours, nn.tensor(q), nn.tensor(w), reduction, nn.tensor(pw))
+        z = torch.nn.functional.binary_cross_entropy_with_logits(theirs, torch.tensor(q), torch.tensor(w), reduction=reduction,
+                                                                 pos_weight=torch.tensor(pw))
+        dy = np.ones(y.shape, dtype)
+        y.backward(dy)
+        z.backward(torch.tensor(dy))
+        np.testing.assert_allclose(y.data, z.detach().numpy(), rtol=TOLERANCE[dtype])
+        np.testing.assert_allclose(ours.grad.data, theirs.grad.numpy(), rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+
+
+@both_types
+def test_batchmean_like_pytorch(dtype):
+    compare(F.kl_div, "kl_div", inputs_for("kl_div", (6, 5), dtype), [0, 1], dtype, reduction="batchmean")

@@ -1,0 +1,201 @@
+"""Shape and indexing ops: worked examples, and PyTorch as a second opinion."""
+
+import numpy as np
+import pytest
+
+import fastnn as nn
+from fastnn import functional as F
+from fastnn.op import OPS
+from fastnn.ops.shape import SPLIT, UNBIND
+
+X = np.arange(24.0).reshape(2, 3, 4)
+
+CASES = {
+    "reshape": lambda m, x: m.reshape(x, (4, -1)),
+    "flatten": lambda m, x: m.flatten(x, 1),
+    "permute": lambda m, x: m.permute(x, (2, 0, 1)),
+    "transpose": lambda m, x: m.transpose(x, 0, -1),
+    "unsqueeze": lambda m, x: m.unsqueeze(x, -1),
+    "squeeze": lambda m, x: m.squeeze(m.unsqueeze(x, 1)),
+    "stack": lambda m, x: m.stack([x, x * 2], 1),
+    "cat": lambda m, x: m.cat([x, x * 2], -1),
+    "flip": lambda m, x: m.flip(x, (0, 2)),
+    "roll": lambda m, x: m.roll(x, (1, -1), (0, 2)),
+    "tile": lambda m, x: m.tile(x, (2, 1, 3)),
+    "tril": lambda m, x: m.tril(x, 1),
+    "triu": lambda m, x: m.triu(x, -1),
+    "unbind": lambda m, x: m.stack(list(m.unbind(x, 1))[::-1], 1),
+    "split": lambda m, x: m.cat(list(m.split(x, 2, 1))[::-1], 1),
+    "chunk": lambda m, x: m.chunk(x, 3, 2)[1],
+    "slices": lambda m, x: x[:, 1:, 1::2],
+    "integers": lambda m, x: x[1, -1],
+    "array": lambda m, x: x[:, [0, 0, 2]],
+    "mask": lambda m, x: x[x > 7],
+    "newaxis": lambda m, x: x[None, ..., 2],
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_like_torch(name):
+    torch = pytest.importorskip("torch")
+    x, t = nn.tensor(X.copy(), requires_grad=True), torch.tensor(X.copy(), requires_grad=True)
+    y, u = CASES[name](F, x), CASES[name](torch, t)
+    assert y.shape == tuple(u.shape)
+    np.testing.assert_array_equal(y.data, u.detach().numpy())
+    dy = np.random.default_rng(0).standard_normal(y.shape)
+    y.backward(dy)
+    u.backward(torch.tensor(dy))
+    np.testing.assert_allclose(x.grad.data, t.grad.numpy(), rtol=1e-12)
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
+def test_pad_like_torch(mode):
+    torch = pytest.importorskip("torch")
+    x, t = nn.tensor(X.copy(), requires_grad=True), torch.tensor(X.copy(), requires_grad=True)
+    y, u = F.pad(x, (2, 1), mode), torch.nn.functional.pad(t, (2, 1), mode)
+    np.testing.assert_array_equal(y.data, u.detach().numpy())
+    dy = np.random.default_rng(0).standard_normal(y.shape)
+    y.backward(dy)
+    u.backward(torch.tensor(dy))
+    np.testing.assert_allclose(x.grad.data, t.grad.numpy(), rtol=1e-12)
+
+
+def test_negative_padding_cuts():
+    assert F.pad(nn.tensor(X), (-1, 1, 0, -2)).shape == (2, 1, 4)
+    np.testing.assert_array_equal(F.pad(nn.tensor(X), (-1, 0)).data, X[..., 1:])
+
+
+def test_gather_and_where_like_torch():
+    torch = pytest.importorskip("torch")
+    index = np.array([[[0, 1, 1, 2]], [[2, 2, 2, 0]]])
+    x, t = nn.tensor(X.copy(), requires_grad=True), torch.tensor(X.copy(), requires_grad=True)
+    y, u = F.gather(x, 1, nn.tensor(index)), torch.gather(t, 1, torch.tensor(index))
+    np.testing.assert_array_equal(y.data, u.detach().numpy())
+    y.backward(np.ones(y.shape))
+    u.backward(torch.ones_like(u))
+    np.testing.assert_array_equal(x.grad.data, t.grad.numpy())
+    np.testing.assert_array_equal(F.where(nn.tensor(X > 5), nn.tensor(X), 0.0).data, np.where(X > 5, X, 0))
+
+
+def test_repeated_elements_add_their_gradients():
+    # x = (1, 2, 3), y = x[[0, 0, 2]] = (1, 1, 3), dy = (1, 10, 100): x_0 went to two places, so dx_0 = 1 + 10; x_1 to none
+    x = nn.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    x[nn.tensor([0, 0, 2])].backward(nn.tensor([1.0, 10.0, 100.0]))
+    assert x.grad.tolist() == [11.0, 0.0, 100.0]
+
+
+def test_expand_adds_over_copies():
+    x = nn.tensor([[1.0], [2.0]], requires_grad=True)
+    F.expand(x, 3, -1, 4).backward(nn.tensor(np.ones((3, 2, 4), np.float32)))
+    assert x.grad.tolist() == [[12.0], [12.0]]
+
+
+def test_views_share_memory_and_versions():
+    x = nn.tensor(X.copy())
+    y = F.reshape(x, -1)
+    assert np.shares_memory(x.data, y.data)
+    x[0, 0, 0] = 99.0
+    assert y.data[0] == 99.0
+    assert y._version is x._version
+
+
+def test_one_hot():
+    assert F.one_hot(nn.tensor([1, 0]), 3).tolist() == [[0, 1, 0], [1, 0, 0]]
+    with pytest.raises(nn.RangeError, match="label"):
+        F.one_hot(nn.tensor([3]), 3)
+
+
+def test_index_mistakes_are_index_errors_too():
+    with pytest.raises(IndexError, match="out of bounds"):
+        nn.tensor([1.0])[3]
+
+
+# ---- the gradient of elements that were picked, added at their places ---------------------------------------------------------------
+KEYS = [0, -1, slice(1, None), slice(None, None, -2), (slice(None), 1), (..., None, 2), (1, slice(0, 3, 2)), slice(0, 0),
+        np.array([True, False, True, False]), np.array([0, 0, 2]), (np.array([0, 1]), np.array([2, 2])), [1, 1]]
+
+
+@pytest.mark.parametrize("leaf", [True, False], ids=["leaf", "result"])
+def test_gradients_of_slices_meet_in_one_array(leaf):
+    x = nn.Parameter(np.arange(12, dtype=np.float64).reshape(4, 3) + 1)
+    base = x if leaf else x * 1
+    weights = [np.random.default_rng(i).standard_normal(x.data[key].shape) for i, key in enumerate(KEYS)]
+    total = sum([(base[key] * w).sum() for key, w in zip(KEYS, weights)], (base * base).sum())
+    total.backward()
+    want = 2 * x.data
+    for key, w in zip(KEYS, weights):
+        np.add.at(want, key, w)
+    np.testing.assert_allclose(x.grad.data, want, rtol=1e-12)
+
+
+def test_the_gradient_of_a_slice_reaches_nobody_else():
+    """What is added in place at the places of a slice must be an array that the tape alone holds."""
+    x = nn.Parameter(np.ones((4, 3)))
+    upstream = np.full((4, 3), 2.0)
+    y = x * 1
+    z = y + y[1:].sum() * 0 + y                                 # add hands the same array to both of its inputs
+    z.backward(upstream)
+    assert (upstream == 2).all() and (x.grad.data == 4).all()
+    kept = []
+    y = x * 1
+    y.register_hook(kept.append)
+    (y[0] * 3).sum().backward()
+    (x * 1)[0].sum().backward()
+    assert kept[0].tolist() == [[3, 3, 3], [0, 0, 0], [0, 0, 0], [0, 0, 0]]
+    before = x.grad
+    x[2].sum().backward()                                       # `before` is held: not changed
+    assert (before.data[2] == 4).all() and (x.grad.data[2] == 5).all()
+
+
+def test_places_pick_no_element_twice():
+    getitem = OPS["getitem"]
+    for key in KEYS:
+        picked = np.arange(12).reshape(4, 3)[key].ravel()
+        twice = len(set(picked.tolist())) < picked.size
+        assert not (twice and getitem.places(key=key) is not None), key
+# ---- gradients of pieces ------------------------------------------------------------------------------------------------------------
+def pieces_in_one_block(dim, bound):
+    """Gradients of the pieces of an array (2, 6, 4) along `dim`, which lie in memory as the pieces do; and the whole."""
+    whole = np.random.default_rng(0).standard_normal((2, 6, 4))
+    return whole, [np.moveaxis(whole, dim, 0)[i] for i in range(whole.shape[dim])] if bound else np.split(whole, 2, dim)
+
+
+@pytest.mark.parametrize("dim", [0, 1, 2])
+@pytest.mark.parametrize("bound", [False, True], ids=["split", "unbind"])
+def test_gradients_that_lie_side_by_side_are_not_copied(bound, dim):
+    whole, pieces = pieces_in_one_block(dim, bound)
+    attrs = {"dim": dim} if bound else {"dim": dim, "sections": (whole.shape[dim] // 2,) * 2}
+    backward = (UNBIND if bound else SPLIT).definition[1]
+    (joined,) = backward(tuple(pieces), (whole.shape,), **attrs)
+    np.testing.assert_array_equal(joined, whole)
+    assert np.shares_memory(joined, whole)
+    # anything else is copied: another order, a piece from elsewhere, one that is missing, one that is turned round
+    copy, missing, turned = pieces[0].copy(), None, pieces[0][..., ::-1]
+    for others in ([*pieces[1:], pieces[0]], [copy, *pieces[1:]], [*pieces[:-1], missing], [pieces[0]] * len(pieces), [turned, *pieces[1:]],
+                   [p[..., ::-1] for p in pieces]):
+        (joined,) = backward(tuple(others), (whole.shape,), **attrs)
+        put = [np.zeros_like(copy) if p is None else p for p in others]
+        np.testing.assert_array_equal(joined, np.stack(put, dim) if bound else np.concatenate(put, dim))
+
+
+@pytest.mark.parametrize("way", ["split", "unbind", "slices"])
+def test_attention_over_the_parts_of_one_projection(way):
+    """One array holds q, k and v; its gradient is that of the parts, and with split and unbind it is made in place."""
+    rng = np.random.default_rng(1)
+    x = nn.tensor(rng.standard_normal((2, 9, 3 * 4 * 5)), requires_grad=True)
+    dy = rng.standard_normal((2, 4, 9, 5))
+
+    def heads(t):
+        return t.reshape(2, 9, 4, 5).transpose(1, 2)
+    if way == "split":
+        q, k, v = map(heads, x.split(20, -1))
+    elif way == "unbind":
+        q, k, v = x.reshape(2, 9, 3, 4, 5).permute(2, 0, 3, 1, 4).unbind(0)
+    else:
+        q, k, v = (heads(x[:, :, 20 * i:20 * i + 20]) for i in range(3))
+    nn.functional.scaled_dot_product_attention(q, k, v).backward(dy)
+    parts = [nn.tensor(t.data.copy(), requires_grad=True) for t in (q, k, v)]
+    nn.functional.scaled_dot_product_attention(*parts).backward(dy)
+    for i, part in enumerate(parts):
+        np.testing.assert_array_equal(x.grad.data[:, :, 20 * i:20 * i + 20], part.grad.data.swapaxes(1, 2).reshape(2, 9, 20))
+    assert len({id(t.grad.data) for t in parts}) == 3
