@@ -2,9 +2,11 @@
 
     FASTNN_DEBUG=1      -O1 with assertions and Cython's bounds checks
     FASTNN_SANITIZE=1   AddressSanitizer and UndefinedBehaviorSanitizer over the C core
-    FASTNN_REQUIRE=1    a failed compilation stops the build (CI); without it the package falls back to NumPy and says so
+    FASTNN_REQUIRE=1    a failed compilation stops the build (CI); without it the package falls back
+                        to NumPy and says so
 
-There are no flags per instruction set: csrc/core/levels.h switches them on by pragma. Everything else is in pyproject.toml.
+There are no flags per instruction set: csrc/core/levels.h switches them on by pragma. Everything
+else is in pyproject.toml.
 """
 
 import os
@@ -31,18 +33,24 @@ UNIX_FLAGS = [
     "-Wno-psabi",               # vector arguments between static functions of one file
     "-Wno-unknown-pragmas",
 ]
-KERNEL_FLAGS = ["-O1", "-g", "-fopenmp-simd"] if DEBUG or SANITIZE else ["-O3", "-g0", "-fopenmp-simd"]     # only the `simd` pragmas: no OpenMP
-# GCC unrolls what is left over behind each loop that it vectorised: worth it for short rows in the kernels that are plain loops, and a tenth of the
-# whole code in those that are written in vectors, where what pays is unrolled by pragma.
+# only the `simd` pragmas: no OpenMP
+KERNEL_FLAGS = ["-O1", "-g", "-fopenmp-simd"] if DEBUG or SANITIZE else ["-O3", "-g0", "-fopenmp-simd"]
+# GCC unrolls what is left over behind each loop that it vectorised: worth it for short rows in the
+# kernels that are plain loops, and a tenth of the whole code in those that are written in vectors,
+# where what pays is unrolled by pragma.
 IN_VECTORS = {"attention", "batch_norm", "conv2d", "gemm", "gru", "ladder", "lstm", "norm", "pool2d", "rnn"}
-IN_VECTORS_FLAGS = ["--param=max-completely-peeled-insns=40", "-Wno-unused-command-line-argument"]     # Clang has no such parameter, and would say so
-WRAPPER_FLAGS = ["-O1", "-w"] + ([] if DEBUG or SANITIZE else ["-g0"])                     # Cython's output: large, and never hot
+# Clang has no such parameter, and would say so
+IN_VECTORS_FLAGS = ["--param=max-completely-peeled-insns=40", "-Wno-unused-command-line-argument"]
+# Cython's output: large, and never hot
+WRAPPER_FLAGS = ["-O1", "-w"] + ([] if DEBUG or SANITIZE else ["-g0"])
 SANITIZE_FLAGS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g"]
 MSVC_FLAGS = ["/O2", "/std:c11", "/experimental:c11atomics"]
 
 
 class BuildKernels(build_ext):
-    """Compile the C files side by side, each with the flags of its kind, and survive a missing compiler."""
+    """Compile the C files side by side, each with the flags of its kind, and survive a missing
+    compiler.
+    """
 
     def build_extension(self, ext):
         compiler = self.compiler
@@ -57,12 +65,14 @@ class BuildKernels(build_ext):
         super().build_extension(ext)
 
     def compile_in_parallel(self, compiler):
-        """setuptools compiles one file after another and with one set of flags; this does neither."""
+        """setuptools compiles one file after another and with one set of flags; this does neither.
+        """
         compile_one = compiler._compile
 
         def with_flags(obj, src, ext, cc_args, extra_postargs, pp_opts):
             name = Path(src).stem
-            flags = WRAPPER_FLAGS if name == "_kernels" else KERNEL_FLAGS + (IN_VECTORS_FLAGS if name in IN_VECTORS else [])
+            flags = WRAPPER_FLAGS if name == "_kernels" else KERNEL_FLAGS + (IN_VECTORS_FLAGS if name in IN_VECTORS
+                                                                             else [])
             compile_one(obj, src, ext, cc_args, extra_postargs + flags, pp_opts)
 
         def compile(sources, output_dir=None, macros=None, include_dirs=None, debug=0,
@@ -71,7 +81,8 @@ class BuildKernels(build_ext):
                 output_dir, macros, include_dirs, sources, depends, extra_postargs)
             cc_args = compiler._get_cc_args(pp_opts, debug, extra_preargs)
             with ThreadPoolExecutor(os.cpu_count()) as pool:
-                jobs = [pool.submit(with_flags, obj, *build[obj], cc_args, extra, pp_opts) for obj in objects if obj in build]
+                jobs = [pool.submit(with_flags, obj, *build[obj], cc_args, extra, pp_opts) for obj in objects
+                        if obj in build]
                 for job in jobs:
                     job.result()
             return objects
@@ -85,7 +96,8 @@ class BuildKernels(build_ext):
             if REQUIRE:
                 raise
             print(f"\nfastnn: the C kernels could NOT be compiled ({error}).\n"
-                  "fastnn: installing without them: everything works, slowly, on the NumPy definitions.\n", file=sys.stderr)
+                  "fastnn: installing without them: everything works, slowly, on the NumPy definitions.\n",
+                  file=sys.stderr)
 
     def get_outputs(self):
         return [path for path in super().get_outputs() if os.path.exists(path)]
@@ -100,7 +112,9 @@ def extensions():
     from Cython.Build import cythonize
 
     def templates(source):
-        """Bytes of the templates that a file is made of, so that the last job to finish is a short one."""
+        """Bytes of the templates that a file is made of, so that the last job to finish is a short
+        one.
+        """
         return sum(path.stat().st_size for path in Path(source).parent.glob(Path(source).stem + "*.tmpl.h"))
 
     sources = sorted(sorted(map(str, Path("csrc").glob("*/*.c"))), key=templates, reverse=True)

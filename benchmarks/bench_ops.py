@@ -1,4 +1,7 @@
-"""Every op of the table at the sizes of real networks, forward and forward+backward: NumPy, fastnn and PyTorch side by side."""
+"""Every op of the table at the sizes of real networks, forward and forward+backward:
+
+NumPy, fastnn and PyTorch side by side.
+"""
 
 import pytest
 from side_by_side import cases, run

@@ -1,9 +1,12 @@
-"""One training step (forward, loss, backward, Adam) and inference of whole networks, fastnn and PyTorch side by side."""
+"""One training step (forward, loss, backward, Adam) and inference of whole networks, fastnn and
+PyTorch side by side.
+"""
 
 import pytest
 from side_by_side import cases, run
 
-NAMES = ("mlp-64-128-10", "mlp-784-512-512-10", "lenet", "char-lstm", "gpt-4x128")      # the larger ones take minutes: see `bench`
+# the larger ones take minutes: see `bench`
+NAMES = ("mlp-64-128-10", "mlp-784-512-512-10", "lenet", "char-lstm", "gpt-4x128")
 
 
 @pytest.mark.parametrize("name, impl", cases("networks", names=NAMES))

@@ -1,12 +1,16 @@
-"""What the benchmarks share: the contest of one test, and the columns that pytest-benchmark does not have.
+"""What the benchmarks share: the contest of one test, and the columns that pytest-benchmark does
+not have.
 
     python -m pytest benchmarks --benchmark-only                        everything, side by side
     python -m pytest benchmarks --benchmark-only -k "conv2d and torch"  a choice
-    python -m pytest benchmarks --benchmark-only --benchmark-json FILE  with GFLOP/s, GB/s and share of the machine's limit
-    python -m pytest benchmarks                                         each once, untimed: do they still work and agree?
+    python -m pytest benchmarks --benchmark-only --benchmark-json FILE  with GFLOP/s, GB/s and share
+                                                                        of the machine's limit
+    python -m pytest benchmarks                                         each once, untimed: do they
+                                                                        still work and agree?
 
-All contestants share one process here, and a thread pool that spins after its work disturbs whoever comes next. For figures to
-publish use `python -m fastnn bench`, which gives each a process of its own.
+All contestants share one process here, and a thread pool that spins after its work disturbs whoever
+comes next. For figures to publish use `python -m fastnn bench`, which gives each a process of its
+own.
 """
 
 from __future__ import annotations
@@ -26,10 +30,11 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     for item in items:
         if "benchmark" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.benchmark(max_time=TURN, min_rounds=5, warmup=True, warmup_iterations=2, disable_gc=True))
+            item.add_marker(pytest.mark.benchmark(max_time=TURN, min_rounds=5, warmup=True, warmup_iterations=2,
+                                                  disable_gc=True))
 
 
-# ---- columns -------------------------------------------------------------------------------------------------------------------------
+# ---- columns -------------------------------------------------------------------------------------
 def pytest_benchmark_update_machine_info(config, machine_info):
     from fastnn.about import describe
     machine_info["fastnn"] = describe()

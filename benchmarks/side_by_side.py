@@ -1,4 +1,6 @@
-"""What the benchmarks share: who can run a workload, the comparison before the clock, and the rates."""
+"""What the benchmarks share: who can run a workload, the comparison before the clock, and the
+rates.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ def library(name: str) -> Any:
 
 def contestants(workload: Workload) -> list[str]:
     """Who can run it: NumPy has expressions, but no gradients, layers or optimisers."""
-    numpy = workload.group == "ops" and workload.direction not in (BACKWARD, STEP) and OPS[workload.subject].fast_numpy is not None
+    numpy = workload.group == "ops" and workload.direction not in (BACKWARD,
+                                                                   STEP) and OPS[workload.subject].fast_numpy is not None
     return ["fastnn", *(["numpy"] if numpy else []), "torch"]
 
 
@@ -61,7 +64,10 @@ def results(name: str, impl: str) -> list[np.ndarray]:
 
 
 def opponent(workload: Workload) -> str:
-    """Whom fastnn's own results are compared with: NumPy's, PyTorch's, or those of the definitions."""
+    """Whom fastnn's own results are compared with:
+
+    NumPy's, PyTorch's, or those of the definitions.
+    """
     if "numpy" in contestants(workload):
         return "numpy"
     try:
@@ -94,8 +100,9 @@ def run(benchmark: Any, name: str, impl: str) -> None:
 
 
 def rates(info: dict[str, Any], seconds: float) -> dict[str, float]:
-    """GFLOP/s, GB/s and the share of the limit that binds; above 1 where the data stay in a cache."""
+    """GFLOP/s, GB/s and the share of the limit that binds; above 1 where the data stay in a cache.
+    """
     least = least_time(info["flop"], info["byte"], limits())
-    found = {"GFLOP/s": info["flop"]/seconds/1e9 if info["flop"] else None, "GB/s": info["byte"]/seconds/1e9 if info["byte"] else None,
-             "share of limit": least/seconds if least else None}
+    found = {"GFLOP/s": info["flop"]/seconds/1e9 if info["flop"] else None, "GB/s": info["byte"]/seconds/1e9
+             if info["byte"] else None, "share of limit": least/seconds if least else None}
     return {name: value for name, value in found.items() if value}

@@ -1,4 +1,5 @@
-"""A network that writes: an LSTM learns Python's own source text, letter by letter. python examples/char_lstm.py
+"""A network that writes: an LSTM learns Python's own source text, letter by letter. python
+examples/char_lstm.py
 
 Karpathy (2015), "The unreasonable effectiveness of recurrent neural networks".
 """

@@ -1,7 +1,8 @@
 """An op of your own, checked and timed against fastnn's: python examples/my_op.py
 
-Write the forward in NumPy, put it in an op's place, and train with it: `use_kernel` first compares it with the definition on every sample of
-the op's record, and says how its time compares with the C kernel's.
+Write the forward in NumPy, put it in an op's place, and train with it: `use_kernel` first compares
+it with the definition on every sample of the op's record, and says how its time compares with the C
+kernel's.
 """
 
 import numpy as np
@@ -10,7 +11,9 @@ import fastnn as nn
 
 
 def my_conv2d(x, w, b=None, *, stride, padding, dilation, groups):
-    """Cross-correlation as one sum of matrix products, a window position (r, s) at a time: y += w[:, :, r, s] x[..., shifted]."""
+    """Cross-correlation as one sum of matrix products, a window position (r, s) at a time: y +=
+    w[:, :, r, s] x[..., shifted].
+    """
     (sh, sw), (dh, dw) = stride, dilation
     x = np.pad(x, ((0, 0), (0, 0), *padding))
     filters, channels, height, width = w.shape

@@ -70,11 +70,14 @@ _methods.F = functional                             # the methods of Tensor call
 if _wanted := _os.environ.get("FASTNN_BACKEND"):
     use_backend(_wanted)
 
-# Loaded when first asked for, so that `import fastnn` stays quick: name -> (module, attribute of it or None for the module itself).
+# Loaded when first asked for, so that `import fastnn` stays quick: name -> (module, attribute of it
+# or None for the module itself).
 _LAZY = {
     "data": (".data", None), "models": (".models", None), "testing": (".testing", None), "viz": (".viz", None),
-    "load": (".io", "load"), "save": (".io", "save"), "Summary": (".layers.summary", "Summary"), "summary": (".layers.summary", "summary"),
-    "History": (".training", "History"), "evaluate": (".training", "evaluate"), "fit": (".training", "fit"), "predict": (".training", "predict"),
+    "load": (".io", "load"), "save": (".io", "save"), "Summary": (".layers.summary", "Summary"),
+         "summary": (".layers.summary", "summary"),
+    "History": (".training", "History"), "evaluate": (".training", "evaluate"), "fit": (".training", "fit"),
+         "predict": (".training", "predict"),
 }
 
 

@@ -43,7 +43,8 @@ def describe() -> dict[str, Any]:
         "sets that run here": [name for name, (_, runs) in levels.items() if runs],
         "compiler": compiled.compiler() if compiled else "none: NumPy definitions only",
         "backend": backend(),
-        "python": platform.python_version() + ("" if getattr(sys, "_is_gil_enabled", lambda: True)() else " free-threaded"),
+        "python": platform.python_version() + ("" if getattr(sys, "_is_gil_enabled", lambda: True)()
+                                               else " free-threaded"),
         "numpy": np.__version__,
         "system": f"{platform.system()} {platform.machine()}",
     }

@@ -16,9 +16,10 @@ ALIGNED_FROM = 2048                                 # bytes; smaller arrays have
 def empty(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
     """np.empty for what lives long or is read often: it begins a cache line.
 
-    NumPy's arrays begin at a multiple of 16 bytes, mostly, and then every vector of 64 bytes lies in two lines: reading the weights of a layer
-    for one image takes up to 1.6 times as long. The memory is NumPy's all the same: results' recycled memory would hold parameters beside
-    what comes and goes, and cannot serve NumPy's own temporaries.
+    NumPy's arrays begin at a multiple of 16 bytes, mostly, and then every vector of 64 bytes lies
+    in two lines: reading the weights of a layer for one image takes up to 1.6 times as long. The
+    memory is NumPy's all the same: results' recycled memory would hold parameters beside what comes
+    and goes, and cannot serve NumPy's own temporaries.
     """
     kind = np.dtype(dtype)
     nbytes = math.prod(shape) * kind.itemsize

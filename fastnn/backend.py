@@ -1,4 +1,5 @@
-"""Which implementation of each op runs: the kernels, the NumPy definitions, or a function of yours."""
+"""Which implementation of each op runs: the kernels, the NumPy definitions, or a function of yours.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ def backend() -> str:
 class use_backend:
     """Run every op on the C kernels ("kernels") or on its NumPy definition ("reference").
 
-    Works as a statement and as a context manager; FASTNN_BACKEND=reference sets it at import. For teaching, debugging and checking.
+    Works as a statement and as a context manager; FASTNN_BACKEND=reference sets it at import. For
+    teaching, debugging and checking.
 
     >>> import fastnn as nn
     >>> with nn.use_backend("reference"):
@@ -57,9 +59,10 @@ def use_kernel(name: str, forward: Callable[..., Any], backward: Callable[..., A
                check: bool = True) -> Iterator[str]:
     """Put your own function in an op's place while the `with` block runs.
 
-    forward(*inputs, **attrs) returns y, or (y, saved) if you also give `backward(dy, saved, **attrs)`; without `backward` the op's own
-    definition is used for the gradient. The function is first compared with the definition on the op's samples (AssertionError names the
-    first sample that differs) and timed; the block gets the verdict as text.
+    forward(*inputs, **attrs) returns y, or (y, saved) if you also give `backward(dy, saved,
+    **attrs)`; without `backward` the op's own definition is used for the gradient. The function is
+    first compared with the definition on the op's samples (AssertionError names the first sample
+    that differs) and timed; the block gets the verdict as text.
 
     >>> import numpy as np, fastnn as nn
     >>> with nn.use_kernel("relu", lambda x: np.maximum(x, 0)) as verdict:

@@ -18,7 +18,8 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(n: int) -> None:
-    """Let kernels use n threads. The default respects FASTNN_NUM_THREADS, OMP_NUM_THREADS, affinity and the container's quota.
+    """Let kernels use n threads. The default respects FASTNN_NUM_THREADS, OMP_NUM_THREADS, affinity
+    and the container's quota.
 
     The results' bits do not depend on it.
     """
@@ -44,12 +45,17 @@ class threads:
 
 
 def isa() -> str:
-    """The instruction-set level that the kernels use: "portable", "avx2", "avx512" or "neon"; "numpy" without compiled kernels."""
+    """The instruction-set level that the kernels use: "portable", "avx2", "avx512" or "neon";
+    "numpy" without compiled kernels.
+    """
     return compiled.level() if compiled else "numpy"
 
 
 class use_isa:
-    """Use another instruction-set level; a statement or a `with` block. FASTNN_ISA=avx2 does it at import."""
+    """Use another instruction-set level; a statement or a `with` block.
+
+    FASTNN_ISA=avx2 does it at import.
+    """
 
     def __init__(self, name: str):
         self.before = isa()

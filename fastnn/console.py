@@ -13,11 +13,14 @@ STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "
 
 
 class UserError(Exception):
-    """A mistake of the person at the keyboard: told in one line, without a traceback; exit code 2."""
+    """A mistake of the person at the keyboard: told in one line, without a traceback; exit code 2.
+    """
 
 
 def colour(stream: TextIO | None = None) -> bool:
-    """Whether to colour: on a terminal, unless NO_COLOR is set (no-color.org) or the terminal is dumb."""
+    """Whether to colour: on a terminal, unless NO_COLOR is set (no-color.org) or the terminal is
+    dumb.
+    """
     stream = stream or sys.stdout
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
@@ -48,7 +51,8 @@ Cell = Any      # a text, or (text, style)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], kinds: str, indent: int = 2) -> str:
-    """Rows under heads as aligned text. kinds: a letter per column, "l" to the left, "r" to the right.
+    """Rows under heads as aligned text. kinds: a letter per column, "l" to the left, "r" to the
+    right.
 
     >>> print(table(["op", "cases"], [["relu", 10], ["conv2d", 9]], "lr", indent=0))
     op      cases
@@ -106,6 +110,7 @@ def size(nbytes: float | None) -> str:
     """
     if nbytes is None:
         return "-"
-    unit, one = next((unit, one) for unit, one in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("bytes", 1)) if nbytes >= one or one == 1)
+    unit, one = next((unit, one) for unit, one in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("bytes", 1))
+                     if nbytes >= one or one == 1)
     value = nbytes/one
     return f"{value:.{0 if value >= 99.5 or one == 1 else 1 if value >= 9.95 else 2}f} {unit}"

@@ -1,4 +1,7 @@
-"""New tensors: constants, ranges, random numbers. PyTorch's names; float32 unless told otherwise; random ones from the stream of nn.seed."""
+"""New tensors: constants, ranges, random numbers.
+
+PyTorch's names; float32 unless told otherwise; random ones from the stream of nn.seed.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,8 @@ from .errors import RangeError, ShapeError
 from .random import generator
 from .tensor import Tensor
 
-__all__ = ["arange", "empty", "empty_like", "eye", "full", "full_like", "linspace", "ones", "ones_like", "rand", "rand_like", "randint",
-           "randn", "randn_like", "randperm", "zeros", "zeros_like"]
+__all__ = ["arange", "empty", "empty_like", "eye", "full", "full_like", "linspace", "ones", "ones_like", "rand",
+           "rand_like", "randint", "randn", "randn_like", "randperm", "zeros", "zeros_like"]
 
 
 def _shape(who: str, size: tuple[Any, ...]) -> tuple[int, ...]:
@@ -93,7 +96,8 @@ def _dtype_of_numbers(dtype: Any, *numbers: Any) -> Any:
 
 
 def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """start, start + step, ... below end; arange(end) starts at 0. int64 if all are whole, else float32.
+    """start, start + step, ... below end; arange(end) starts at 0. int64 if all are whole, else
+    float32.
 
     >>> import fastnn as nn
     >>> nn.arange(2, 8, 2)

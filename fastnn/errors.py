@@ -1,8 +1,10 @@
 """Errors that say who, what was expected, what came, and the likely fix.
 
-    ShapeError: model.3 (Linear 784 -> 10): expected (..., 784), got (32, 28, 28). Did you forget Flatten()?
+    ShapeError: model.3 (Linear 784 -> 10): expected (..., 784), got (32, 28, 28). Did you forget
+    Flatten()?
 
-An op's check raises with its own name as `who`. As the error passes through Module.__call__, `who` becomes the layer's path in the model.
+An op's check raises with its own name as `who`. As the error passes through Module.__call__, `who`
+becomes the layer's path in the model.
 """
 
 from __future__ import annotations
@@ -27,10 +29,12 @@ class FastnnError(Exception):
     >>> raise ShapeError(who="linear", expected="(..., 784)", got=(32, 28, 28), hint="Did you forget Flatten()?")
     Traceback (most recent call last):
         ...
-    fastnn.errors.ShapeError: linear: expected (..., 784), got (32, 28, 28). Did you forget Flatten()?
+    fastnn.errors.ShapeError: linear: expected (..., 784), got (32, 28, 28). Did you forget
+    Flatten()?
     """
 
-    def __init__(self, message: str = "", *, who: str = "", expected: object = None, got: object = None, hint: str = ""):
+    def __init__(self, message: str = "", *, who: str = "", expected: object = None, got: object = None,
+                 hint: str = ""):
         super().__init__(message)
         self.message, self.who, self.expected, self.got, self.hint = message, who, expected, got, hint
         self.path: str | None = None              # filled by Module.__call__ on the way up
@@ -68,7 +72,9 @@ class FileError(FastnnError, ValueError):
 
 
 class GraphError(FastnnError, RuntimeError):
-    """A misuse of the tape: a second backward, a saved array changed in place, no gradient to compute."""
+    """A misuse of the tape: a second backward, a saved array changed in place, no gradient to
+    compute.
+    """
 
 
 class NonFiniteError(FastnnError, ArithmeticError):

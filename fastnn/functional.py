@@ -1,4 +1,7 @@
-"""Every function under its PyTorch name: `nn.functional.conv2d`, `nn.functional.relu`, ... Each is defined in fastnn/ops."""
+"""Every function under its PyTorch name:
+
+`nn.functional.conv2d`, `nn.functional.relu`, ... Each is defined in fastnn/ops.
+"""
 
 from .ops.activation import *
 from .ops.adaptive_pool import *

@@ -1,13 +1,15 @@
 """Initialisation: fill a parameter in place with random numbers of the right size.
 
-A layer that sums n_in products of unit variance gives variance n_in; weights of variance 1 / n_in keep the signal's size from layer to
-layer, forward, and 1 / n_out keeps it backward. ReLU halves the variance, which He's factor 2 makes good.
+A layer that sums n_in products of unit variance gives variance n_in; weights of variance 1 / n_in
+keep the signal's size from layer to layer, forward, and 1 / n_out keeps it backward. ReLU halves
+the variance, which He's factor 2 makes good.
 
     uniform (Glorot)   U(-a, a),  a = gain sqrt(6 / (n_in + n_out))         xavier_uniform_
     Xavier             N(0, s),   s = gain sqrt(2 / (n_in + n_out))         xavier_normal_
     He                 N(0, s),   s = gain / sqrt(n_in)                     kaiming_normal_ (gain sqrt(2) for ReLU)
 
-Lecture notes often state Xavier as N(0, 1) / sqrt(n_in): that is kaiming_normal_(w, nonlinearity="linear").
+Lecture notes often state Xavier as N(0, 1) / sqrt(n_in): that is kaiming_normal_(w,
+nonlinearity="linear").
 All draw from the stream of `nn.seed`. PyTorch's names and arguments.
 """
 
@@ -22,8 +24,8 @@ from .errors import RangeError, ShapeError
 from .random import generator
 from .tensor import Tensor
 
-__all__ = ["calculate_gain", "constant_", "kaiming_normal_", "kaiming_uniform_", "normal_", "ones_", "orthogonal_", "trunc_normal_", "uniform_",
-           "xavier_normal_", "xavier_uniform_", "zeros_"]
+__all__ = ["calculate_gain", "constant_", "kaiming_normal_", "kaiming_uniform_", "normal_", "ones_", "orthogonal_",
+           "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_"]
 
 
 def _fill(t: Tensor, values: Any) -> Tensor:
@@ -69,7 +71,9 @@ def ones_(tensor: Tensor) -> Tensor:
 
 
 def fans(tensor: Tensor) -> tuple[int, int]:
-    """(n_in, n_out): products summed into an output element, and places that an input element goes to."""
+    """(n_in, n_out): products summed into an output element, and places that an input element goes
+    to.
+    """
     if tensor.ndim < 2:
         raise ShapeError(who="init", expected="a weight of at least two dimensions", got=tensor.shape)
     window = math.prod(tensor.shape[2:])
@@ -78,7 +82,8 @@ def fans(tensor: Tensor) -> tuple[int, int]:
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """How much a layer's weights must be enlarged to make good what the nonlinearity takes away."""
-    gains = {"linear": 1.0, "conv1d": 1.0, "conv2d": 1.0, "conv3d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2.0), "selu": 0.75}
+    gains = {"linear": 1.0, "conv1d": 1.0, "conv2d": 1.0, "conv3d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3,
+             "relu": math.sqrt(2.0), "selu": 0.75}
     if nonlinearity == "leaky_relu":
         return math.sqrt(2.0 / (1 + (0.01 if param is None else param) ** 2))
     if nonlinearity not in gains:

@@ -1,4 +1,6 @@
-"""The operators and methods of Tensor, each one line that calls the function of the same name in nn.functional."""
+"""The operators and methods of Tensor, each one line that calls the function of the same name in
+nn.functional.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,10 @@ def plain_index(key: Any) -> Any:
 
 
 def comparable(other: Any) -> bool:
-    """Whether == and != compare values; with anything else (None, text) Python compares identities."""
+    """Whether == and != compare values; with anything else (None, text)
+
+    Python compares identities.
+    """
     return isinstance(other, (TensorMethods, *_COMPARED))
 
 
@@ -39,7 +44,7 @@ class TensorMethods:
 
     __slots__ = ()
 
-    # ---- arithmetic -----------------------------------------------------------------------------------------------------
+    # ---- arithmetic ------------------------------------------------------------------------------
     def __add__(self: Any, other: Any) -> Tensor: return F.add(self, other)
     def __radd__(self: Any, other: Any) -> Tensor: return F.add(other, self)
     def __sub__(self: Any, other: Any) -> Tensor: return F.sub(self, other)
@@ -60,7 +65,7 @@ class TensorMethods:
     def __pos__(self: Any) -> Tensor: return self
     def __abs__(self: Any) -> Tensor: return F.abs(self)
 
-    # ---- comparisons and logic: bool tensors ----------------------------------------------------------------------------
+    # ---- comparisons and logic: bool tensors -----------------------------------------------------
     def __eq__(self: Any, other: Any) -> Any: return F.eq(self, other) if comparable(other) else NotImplemented
     def __ne__(self: Any, other: Any) -> Any: return F.ne(self, other) if comparable(other) else NotImplemented
     def __lt__(self: Any, other: Any) -> Tensor: return F.lt(self, other)
@@ -76,12 +81,14 @@ class TensorMethods:
     def __invert__(self: Any) -> Tensor: return F.bitwise_not(self)
     __hash__ = object.__hash__
 
-    # ---- in place -------------------------------------------------------------------------------------------------------
-    # Where the tape would have to follow, `a += b` makes a new tensor and `a` names that from then on; else the memory changes.
+    # ---- in place --------------------------------------------------------------------------------
+    # Where the tape would have to follow, `a += b` makes a new tensor and `a` names that from then
+    # on; else the memory changes.
     def __iadd__(self: Any, other: Any) -> Tensor: return self + other if recorded(self, other) else self.add_(other)
     def __isub__(self: Any, other: Any) -> Tensor: return self - other if recorded(self, other) else self.sub_(other)
     def __imul__(self: Any, other: Any) -> Tensor: return self * other if recorded(self, other) else self.mul_(other)
-    def __itruediv__(self: Any, other: Any) -> Tensor: return self / other if recorded(self, other) else self.div_(other)
+    def __itruediv__(self: Any, other: Any) -> Tensor: return self / other if recorded(self,
+                                                                                       other) else self.div_(other)
 
     def add_(self: Any, other: Any, *, alpha: float = 1) -> Tensor: return self.copy_(F.add(self, other, alpha=alpha))
     def sub_(self: Any, other: Any, *, alpha: float = 1) -> Tensor: return self.copy_(F.sub(self, other, alpha=alpha))
@@ -89,7 +96,7 @@ class TensorMethods:
     def div_(self: Any, other: Any) -> Tensor: return self.copy_(F.div(self, other))
     def clamp_(self: Any, min: Any = None, max: Any = None) -> Tensor: return self.copy_(F.clamp(self, min, max))
 
-    # ---- elements -------------------------------------------------------------------------------------------------------
+    # ---- elements --------------------------------------------------------------------------------
     def __getitem__(self: Any, key: Any) -> Tensor: return F.getitem(self, key)
     def gather(self: Any, dim: int, index: Any) -> Tensor: return F.gather(self, dim, index)
     def take_along_dim(self: Any, indices: Any, dim: int) -> Tensor: return F.take_along_dim(self, indices, dim)
@@ -99,7 +106,7 @@ class TensorMethods:
     def tril(self: Any, diagonal: int = 0) -> Tensor: return F.tril(self, diagonal)
     def triu(self: Any, diagonal: int = 0) -> Tensor: return F.triu(self, diagonal)
 
-    # ---- shape ----------------------------------------------------------------------------------------------------------
+    # ---- shape -----------------------------------------------------------------------------------
     def reshape(self: Any, *shape: Any) -> Tensor: return F.reshape(self, *shape)
     def view(self: Any, *shape: Any) -> Tensor: return F.reshape(self, *shape)
     def view_as(self: Any, other: Any) -> Tensor: return F.reshape(self, *other.shape)
@@ -130,11 +137,13 @@ class TensorMethods:
     @property
     def mT(self: Any) -> Tensor: return F.transpose(self, -2, -1)
 
-    # ---- copies and types -----------------------------------------------------------------------------------------------
+    # ---- copies and types ------------------------------------------------------------------------
     def clone(self: Any) -> Tensor: return F.clone(self)
     def contiguous(self: Any) -> Tensor: return F.contiguous(self)
     def to(self: Any, dtype: Any) -> Tensor:
-        """In another dtype, or that of another tensor; "cpu", the only device there is, changes nothing."""
+        """In another dtype, or that of another tensor; "cpu", the only device there is, changes
+        nothing.
+        """
         if isinstance(dtype, TensorMethods):
             return F.to(self, dtype.dtype)          # type: ignore[attr-defined]
         return self if isinstance(dtype, str) and dtype == "cpu" else F.to(self, dtype)
@@ -146,11 +155,12 @@ class TensorMethods:
     def int(self: Any) -> Tensor: return F.to(self, np.int32)
     def bool(self: Any) -> Tensor: return F.to(self, np.bool_)
 
-    # ---- functions of each element --------------------------------------------------------------------------------------
+    # ---- functions of each element ---------------------------------------------------------------
     def add(self: Any, other: Any, *, alpha: Any = 1) -> Tensor: return F.add(self, other, alpha=alpha)
     def sub(self: Any, other: Any, *, alpha: Any = 1) -> Tensor: return F.sub(self, other, alpha=alpha)
     def mul(self: Any, other: Any) -> Tensor: return F.mul(self, other)
-    def div(self: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor: return F.div(self, other, rounding_mode=rounding_mode)
+    def div(self: Any, other: Any, *,
+            rounding_mode: str | None = None) -> Tensor: return F.div(self, other, rounding_mode=rounding_mode)
     def neg(self: Any) -> Tensor: return F.neg(self)
     def pow(self: Any, exponent: Any) -> Tensor: return F.pow(self, exponent)
     def matmul(self: Any, other: Any) -> Tensor: return F.matmul(self, other)
@@ -187,7 +197,7 @@ class TensorMethods:
     def softmax(self: Any, dim: Any) -> Tensor: return F.softmax(self, dim)
     def log_softmax(self: Any, dim: Any) -> Tensor: return F.log_softmax(self, dim)
 
-    # ---- comparisons ----------------------------------------------------------------------------------------------------
+    # ---- comparisons -----------------------------------------------------------------------------
     def eq(self: Any, other: Any) -> Tensor: return F.eq(self, other)
     def ne(self: Any, other: Any) -> Tensor: return F.ne(self, other)
     def lt(self: Any, other: Any) -> Tensor: return F.lt(self, other)
@@ -195,7 +205,8 @@ class TensorMethods:
     def gt(self: Any, other: Any) -> Tensor: return F.gt(self, other)
     def ge(self: Any, other: Any) -> Tensor: return F.ge(self, other)
     def equal(self: Any, other: Any) -> Any: return F.equal(self, other)
-    def allclose(self: Any, other: Any, rtol: Any = 1e-5, atol: Any = 1e-8) -> Any: return F.allclose(self, other, rtol, atol)
+    def allclose(self: Any, other: Any, rtol: Any = 1e-5, atol: Any = 1e-8) -> Any: return F.allclose(self, other, rtol,
+                                                                                                      atol)
     def isnan(self: Any) -> Tensor: return F.isnan(self)
     def isinf(self: Any) -> Tensor: return F.isinf(self)
     def isfinite(self: Any) -> Tensor: return F.isfinite(self)
@@ -203,22 +214,25 @@ class TensorMethods:
     def logical_or(self: Any, other: Any) -> Tensor: return F.logical_or(self, other)
     def logical_not(self: Any) -> Tensor: return F.logical_not(self)
 
-    # ---- reductions -----------------------------------------------------------------------------------------------------
+    # ---- reductions ------------------------------------------------------------------------------
     def sum(self: Any, dim: Any = None, keepdim: Any = False, *, dtype: Any = None) -> Tensor:
         return F.sum(self, dim, keepdim, dtype=dtype)
 
     def mean(self: Any, dim: Any = None, keepdim: Any = False, *, dtype: Any = None) -> Tensor:
         return F.mean(self, dim, keepdim, dtype=dtype)
 
-    def var(self: Any, dim: Any = None, unbiased: Any = True, keepdim: Any = False, *, correction: Any = None) -> Tensor:
+    def var(self: Any, dim: Any = None, unbiased: Any = True, keepdim: Any = False, *,
+            correction: Any = None) -> Tensor:
         return F.var(self, dim, unbiased, keepdim, correction=correction)
 
-    def std(self: Any, dim: Any = None, unbiased: Any = True, keepdim: Any = False, *, correction: Any = None) -> Tensor:
+    def std(self: Any, dim: Any = None, unbiased: Any = True, keepdim: Any = False, *,
+            correction: Any = None) -> Tensor:
         return F.std(self, dim, unbiased, keepdim, correction=correction)
 
     def prod(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.prod(self, dim, keepdim)
     def cumsum(self: Any, dim: Any) -> Tensor: return F.cumsum(self, dim)
-    def norm(self: Any, p: Any = 2, dim: Any = None, keepdim: Any = False) -> Tensor: return F.norm(self, p, dim, keepdim)
+    def norm(self: Any, p: Any = 2, dim: Any = None, keepdim: Any = False) -> Tensor: return F.norm(self, p, dim,
+                                                                                                    keepdim)
     def logsumexp(self: Any, dim: Any, keepdim: Any = False) -> Tensor: return F.logsumexp(self, dim, keepdim)
     def amax(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.amax(self, dim, keepdim)
     def amin(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.amin(self, dim, keepdim)

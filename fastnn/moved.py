@@ -1,6 +1,7 @@
 """Where modules went: an old import path leads to the new one, with a warning that names it.
 
-Nothing here runs unless an import fails: the finder stands last in `sys.meta_path`, behind Python's own.
+Nothing here runs unless an import fails: the finder stands last in `sys.meta_path`, behind Python's
+own.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from typing import Any
 
 __all__ = ["MODULES", "NAMES", "moved_name", "watch"]
 
-_BENCH = ("bars", "ladder", "levels", "libraries", "limits", "memory", "networks", "onnx_graphs", "overhead", "race", "results",
-          "scaling", "sweep", "torch_ops", "workloads")
+_BENCH = ("bars", "ladder", "levels", "libraries", "limits", "memory", "networks", "onnx_graphs", "overhead", "race",
+          "results", "scaling", "sweep", "torch_ops", "workloads")
 
 # old module -> new module
 MODULES = {

@@ -4,11 +4,14 @@ An op is a pair of pure functions on NumPy arrays,
 
     forward(*inputs, **attrs)            -> (y, saved)          y: an array, or a tuple of arrays
     backward(dy, saved, **attrs)         -> gradients           one per input, None where there is none
-    forward(*inputs, save=True, **attrs) -> (y, saved)          save: whether backward may be called. If not, forward leaves out
-                                                                what only backward needs, and saved is (): y has the same bits
+    forward(*inputs, save=True, **attrs) -> (y, saved)          save: whether backward may be
+                                                                called. If not, forward leaves out
+                                                                what only backward needs, and saved
+                                                                is (): y has the same bits
 
-given twice: as compiled kernels and as the NumPy definition (fastnn/reference). The record adds what the tape, the laws, the benchmarks,
-`summary()` and the documentation need. To add an op, write the two functions and `register(Op(...))`; CONTRIBUTING.md has the steps.
+given twice: as compiled kernels and as the NumPy definition (fastnn/reference). The record adds
+what the tape, the laws, the benchmarks, `summary()` and the documentation need. To add an op, write
+the two functions and `register(Op(...))`; CONTRIBUTING.md has the steps.
 """
 
 from __future__ import annotations
@@ -23,7 +26,9 @@ __all__ = ["OPS", "Op", "Sample", "register", "seeded"]
 
 
 def seeded(name: str) -> np.random.Generator:
-    """A generator that gives the same numbers on every machine and in every run, another stream for each name."""
+    """A generator that gives the same numbers on every machine and in every run, another stream for
+    each name.
+    """
     return np.random.default_rng(list(name.encode()))
 
 
@@ -31,7 +36,8 @@ def seeded(name: str) -> np.random.Generator:
 class Sample:
     """One call of an op: tiny, and named, so that a failing law says which one.
 
-    inputs : arrays (float64, or an integer or bool type for indices and masks) or None, in the order of `Op.inputs`
+    inputs : arrays (float64, or an integer or bool type for indices and masks) or None, in the
+    order of `Op.inputs`
     attrs  : keyword arguments of forward and backward
     sizes  : the letters of the op's docstring, for its cost functions: {"N": 2, "C": 3, ...}
     """
@@ -46,16 +52,20 @@ class Sample:
         return [a.astype(dtype) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in self.inputs]
 
     def integers(self, low: int, high: int) -> Sample:
-        """The same call on small whole numbers: every partial sum is exact, so the order of summation cannot matter."""
+        """The same call on small whole numbers: every partial sum is exact, so the order of
+        summation cannot matter.
+        """
         rng = self.rng()
 
         def draw(a: Any) -> Any:
-            return np.asarray(rng.integers(low, high, a.shape), float) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a
+            return np.asarray(rng.integers(low, high, a.shape),
+                              float) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a
 
         return replace(self, inputs=tuple(map(draw, self.inputs)))
 
     def rng(self) -> np.random.Generator:
-        """The numbers that the laws draw for this call: not those that the inputs were drawn from."""
+        """The numbers that the laws draw for this call: not those that the inputs were drawn from.
+        """
         return seeded(f"laws of {self.name}")
 
 
@@ -66,20 +76,27 @@ class Op:
     name, family      "conv2d", "convolution": the family is a heading in tables
     inputs            names in order, ("x", "w", "b")
     formula           one line for the op table
-    forward, backward the kernels; None means that the definition is what runs (views, which NumPy does without work)
+    forward, backward the kernels; None means that the definition is what runs (views, which NumPy
+    does without work)
     ref_forward, ref_backward   the definition, from fastnn/reference; same signatures
-    check             check(*inputs, **attrs): raises a FastnnError before any work; runs before either implementation
-    fits              compiled: fits(*inputs, **attrs) is True where a glance shows that `check` would pass; then it is left out
+    check             check(*inputs, **attrs): raises a FastnnError before any work; runs before
+                      either implementation
+    fits              compiled: fits(*inputs, **attrs) is True where a glance shows that `check`
+                      would pass; then it is left out
     samples           tiny named calls for the laws
-    errors            rows (what, call, exception type, words): call() must raise that type, its message containing each of the words
-    fast_numpy        the best plain-NumPy expression, fast_numpy(*inputs, **attrs) -> y: the opponent in benchmarks
+    errors            rows (what, call, exception type, words): call() must raise that type, its
+                      message containing each of the words
+    fast_numpy        the best plain-NumPy expression, fast_numpy(*inputs, **attrs) -> y: the
+                      opponent in benchmarks
     bench             name -> function that makes a Sample with shapes of a real network
     flops, bytes      cost of one forward as functions of the sizes
     terms             products summed into one output element, for the rounding allowance
-    linear_in         inputs in which the op is linear: the integer law and the adjoint law hold for them
+    linear_in         inputs in which the op is linear: the integer law and the adjoint law hold for
+                      them
     differentiable    inputs that can have a gradient; default: all
-    places            for an op y = x[key]: places(**attrs) -> key, or None where an element may be picked twice. The tape then adds dy at these
-                      places to the gradient of x that it has already, instead of adding an array that is zero nearly everywhere
+    places            for an op y = x[key]: places(**attrs) -> key, or None where an element may be
+                      picked twice. The tape then adds dy at these places to the gradient of x that
+                      it has already, instead of adding an array that is zero nearly everywhere
     slack             factor on the rounding allowance, with the reason in a comment at the record
     """
 
@@ -117,13 +134,14 @@ class Op:
 
 OPS: dict[str, Op] = {}
 
-# What runs when an op is called: (forward, backward, does backward take `needs`, check, fits, does forward take `save`). fastnn.backend
-# rewrites rows of this table.
+# What runs when an op is called: (forward, backward, does backward take `needs`, check, fits, does
+# forward take `save`). fastnn.backend rewrites rows of this table.
 ACTIVE: dict[str, tuple[Callable[..., Any], Callable[..., Any] | None, bool, Callable[..., None] | None,
                         Callable[..., bool] | None, bool]] = {}
 
 
-# Names of ops that a function of the user replaces for now (backend.use_kernel): no fusion may leave them out.
+# Names of ops that a function of the user replaces for now (backend.use_kernel): no fusion may
+# leave them out.
 REPLACED: set[str] = set()
 
 
@@ -133,17 +151,23 @@ PLACES: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 def takes(function: Callable[..., Any] | None, name: str) -> bool:
     """Whether `function` has an argument of this name."""
-    code = getattr(function, "__code__", None)      # Cython's functions have one too; inspect.signature would cost import time
+    # Cython's functions have one too; inspect.signature would cost import time
+    code = getattr(function, "__code__", None)
     return code is not None and name in code.co_varnames[:code.co_argcount + code.co_kwonlyargcount]
 
 
 def takes_needs(backward: Callable[..., Any] | None) -> bool:
-    """Whether `backward` has a keyword `needs`: a tuple of bool, which inputs' gradients are wanted, so that it can leave out the rest."""
+    """Whether `backward` has a keyword `needs`: a tuple of bool, which inputs' gradients are
+    wanted, so that it can leave out the rest.
+    """
     return takes(backward, "needs")
 
 
 def takes_save(forward: Callable[..., Any]) -> bool:
-    """Whether `forward` has a keyword `save`: False where no backward will follow, so that it can leave out what only backward needs."""
+    """Whether `forward` has a keyword `save`:
+
+    False where no backward will follow, so that it can leave out what only backward needs.
+    """
     return takes(forward, "save")
 
 

@@ -14,7 +14,8 @@ _dropout_calls = 0
 
 
 def seed(value: int) -> None:
-    """Begin all of fastnn's random streams anew: initialisation, dropout, shuffling without a seed of its own.
+    """Begin all of fastnn's random streams anew: initialisation, dropout, shuffling without a seed
+    of its own.
 
     >>> import fastnn as nn
     >>> nn.seed(0); a = nn.randn(3); nn.seed(0); b = nn.randn(3)
@@ -36,14 +37,17 @@ def generator() -> np.random.Generator:
 
 
 def next_dropout_key() -> tuple[int, int]:
-    """(key, call number) for a counter-based generator: another pair for each call, the same sequence after seed()."""
+    """(key, call number) for a counter-based generator: another pair for each call, the same
+    sequence after seed().
+    """
     global _dropout_calls
     _dropout_calls += 1
     return _dropout_key, _dropout_calls
 
 
 def random_state() -> dict[str, Any]:
-    """Everything random, as plain data: a checkpoint keeps it so that training resumes bit for bit."""
+    """Everything random, as plain data: a checkpoint keeps it so that training resumes bit for bit.
+    """
     return {"generator": generator().bit_generator.state, "dropout_key": _dropout_key, "dropout_calls": _dropout_calls}
 
 

@@ -1,7 +1,7 @@
 """Tensor: a NumPy array that remembers how it was made.
 
-The array is `t.data`, the gradient `t.grad`, the op that made it `t.node`. Operators and methods (`+`, `@`, `.sum()`, `.reshape()`) are
-in methods.py; the tape that they write on is autograd.py.
+The array is `t.data`, the gradient `t.grad`, the op that made it `t.node`. Operators and methods
+(`+`, `@`, `.sum()`, `.reshape()`) are in methods.py; the tape that they write on is autograd.py.
 """
 
 from __future__ import annotations
@@ -31,10 +31,12 @@ class Tensor(TensorMethods):
     Attributes
     ----------
     data : numpy.ndarray
-        The values. Changing them through this array is not seen by the tape; use `t[...] = v`, `t.copy_(v)`, `t.zero_()`,
-        which are, or `nn.autograd.detect_anomaly()`, which compares checksums.
+        The values. Changing them through this array is not seen by the tape; use `t[...] = v`,
+        `t.copy_(v)`, `t.zero_()`, which are, or `nn.autograd.detect_anomaly()`, which compares
+        checksums.
     grad : Tensor or None
-        Filled and added to by backward(), for leaves that require a gradient (and after retain_grad()).
+        Filled and added to by backward(), for leaves that require a gradient (and after
+        retain_grad()).
 
     >>> import fastnn as nn
     >>> x = nn.tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -53,8 +55,8 @@ class Tensor(TensorMethods):
 
     def __init__(self, data: np.ndarray, requires_grad: bool = False):
         if requires_grad and data.dtype.kind != "f":
-            raise DTypeError(who="tensor", message="only floating-point tensors can have a gradient", got=str(data.dtype),
-                             hint="Make it float32 or float64.")
+            raise DTypeError(who="tensor", message="only floating-point tensors can have a gradient",
+                             got=str(data.dtype), hint="Make it float32 or float64.")
         self._data = data
         self.requires_grad = requires_grad
         self.grad = None
@@ -62,7 +64,7 @@ class Tensor(TensorMethods):
         self.index = 0                              # which of that node's outputs it is
         self._version = [0]                         # counts changes in place; views share the list
 
-    # ---- what it is -----------------------------------------------------------------------------------------------------
+    # ---- what it is ------------------------------------------------------------------------------
     @property
     def data(self) -> np.ndarray:
         return self._data
@@ -146,7 +148,7 @@ class Tensor(TensorMethods):
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if self._data.size == 1 and spec else repr(self)
 
-    # ---- the tape -------------------------------------------------------------------------------------------------------
+    # ---- the tape --------------------------------------------------------------------------------
     def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
         """Add d(self)/d(leaf) * gradient to the `.grad` of every leaf that self was computed from.
 
@@ -160,7 +162,8 @@ class Tensor(TensorMethods):
         Raises
         ------
         GraphError
-            if self needs no gradient, if backward was called already, or if a saved array was changed in place.
+            if self needs no gradient, if backward was called already, or if a saved array was
+            changed in place.
         ShapeError
             if self is not a scalar and no gradient is given, or its shape differs.
         """
@@ -176,9 +179,11 @@ class Tensor(TensorMethods):
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask for a gradient, or stop asking; in place, returns self."""
         if self.node is not None and not requires_grad:
-            raise GraphError("the result of an op cannot stop requiring a gradient", who="requires_grad_", hint="Use detach().")
+            raise GraphError("the result of an op cannot stop requiring a gradient", who="requires_grad_",
+                             hint="Use detach().")
         if requires_grad and self._data.dtype.kind != "f":
-            raise DTypeError("only floating-point tensors can have a gradient", who="requires_grad_", got=str(self.dtype))
+            raise DTypeError("only floating-point tensors can have a gradient", who="requires_grad_",
+                             got=str(self.dtype))
         self.requires_grad = requires_grad
         return self
 
@@ -188,19 +193,21 @@ class Tensor(TensorMethods):
             self.node.retain(self)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Callable[[], None]:
-        """Call hook(gradient) when the gradient of this tensor is complete; what it returns, if not None, replaces the gradient.
+        """Call hook(gradient) when the gradient of this tensor is complete; what it returns, if not
+        None, replaces the gradient.
 
         Returns a function that removes the hook.
         """
         from .autograd import add_hook
         return add_hook(self, hook)
 
-    # ---- changes in place: seen by the tape -----------------------------------------------------------------------------
+    # ---- changes in place: seen by the tape ------------------------------------------------------
     def _changed(self, what: str) -> None:
         """Count a change in place; on the tape only leaves under no_grad() may change."""
         from .autograd import is_grad_enabled
         if self.requires_grad and is_grad_enabled():
-            raise GraphError("a tensor that requires a gradient cannot be changed in place while the tape records", who=what,
+            raise GraphError("a tensor that requires a gradient cannot be changed in place while the tape records",
+                             who=what,
                              hint="Wrap the change in `with nn.no_grad():`, or build a new tensor with nn.where().")
         self._version[0] += 1
 
@@ -223,7 +230,7 @@ class Tensor(TensorMethods):
     def zero_(self) -> Tensor:
         return self.fill_(0)
 
-    # ---- NumPy and the others -------------------------------------------------------------------------------------------
+    # ---- NumPy and the others --------------------------------------------------------------------
     def numpy(self) -> np.ndarray:
         """The array itself, no copy. A tensor on the tape must be detached first, as in PyTorch."""
         if self.requires_grad:
@@ -240,7 +247,8 @@ class Tensor(TensorMethods):
 
     def __dlpack__(self, **kwargs: Any) -> Any:
         if self.requires_grad:
-            raise GraphError("a tensor that requires a gradient cannot be exported", who="dlpack", hint="Use .detach().")
+            raise GraphError("a tensor that requires a gradient cannot be exported", who="dlpack",
+                             hint="Use .detach().")
         return self._data.__dlpack__(**kwargs)
 
     def __dlpack_device__(self) -> tuple[int, int]:
@@ -287,9 +295,10 @@ class Parameter(Tensor):
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """A tensor from anything array-like; an array is wrapped without a copy where its type allows.
 
-    Python floats become float32 and Python integers int64; arrays and tensors keep their dtype, except that float16 and long double, which
-    no kernel takes, become float32 and float64. Unlike PyTorch's, the result shares memory with an array that is given: copy first if you
-    will change it.
+    Python floats become float32 and Python integers int64; arrays and tensors keep their dtype,
+    except that float16 and long double, which no kernel takes, become float32 and float64. Unlike
+    PyTorch's, the result shares memory with an array that is given: copy first if you will change
+    it.
 
     >>> import numpy as np, fastnn as nn
     >>> nn.tensor([[1, 2], [3, 4.5]])
@@ -332,5 +341,6 @@ def from_numpy(array: np.ndarray) -> Tensor:
 
 
 def from_dlpack(x: Any) -> Tensor:
-    """A tensor over the memory of another library's array (PyTorch, JAX, CuPy on the CPU), no copy."""
+    """A tensor over the memory of another library's array (PyTorch, JAX, CuPy on the CPU), no copy.
+    """
     return tensor(np.from_dlpack(x))

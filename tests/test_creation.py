@@ -40,8 +40,8 @@ def test_random_numbers_follow_the_seed():
     def draw():
         nn.seed(3)
         like = nn.zeros(4)
-        return [t.data for t in (nn.rand(1000), nn.randn(1000, dtype=np.float64), nn.randint(-2, 5, (1000,)), nn.randint(3, (4, 5)),
-                                 nn.rand_like(like), nn.randn_like(like, dtype=np.float64))]
+        return [t.data for t in (nn.rand(1000), nn.randn(1000, dtype=np.float64), nn.randint(-2, 5, (1000,)),
+                                 nn.randint(3, (4, 5)), nn.rand_like(like), nn.randn_like(like, dtype=np.float64))]
     first = draw()
     assert all(np.array_equal(a, b) for a, b in zip(first, draw()))
     uniform, normal, whole, low, like, normal_like = first
@@ -57,10 +57,12 @@ def test_requires_grad():
 
 
 @pytest.mark.parametrize("call, error, words", [
-    (lambda: nn.zeros(-1), ShapeError, "zeros: expected sizes"), (lambda: nn.ones(1.5), ShapeError, "ones: expected sizes"),
+    (lambda: nn.zeros(-1), ShapeError, "zeros: expected sizes"),
+                                                (lambda: nn.ones(1.5), ShapeError, "ones: expected sizes"),
     (lambda: nn.randn("3"), ShapeError, "randn"), (lambda: nn.arange(0, 3, 0), RangeError, "step other than 0"),
     (lambda: nn.arange(3, 0), RangeError, "leads away"), (lambda: nn.randint(3, 3, (2,)), RangeError, "low < high"),
-    (lambda: nn.randint(3), RangeError, "a size"), (lambda: nn.zeros(2, dtype=np.int64, requires_grad=True), nn.DTypeError, "gradient"),
+    (lambda: nn.randint(3), RangeError, "a size"), (lambda: nn.zeros(2, dtype=np.int64, requires_grad=True),
+                                                    nn.DTypeError, "gradient"),
 ])
 def test_errors(call, error, words):
     with pytest.raises(error, match=words):

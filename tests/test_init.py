@@ -23,7 +23,8 @@ def is_uniform(t, bound):
 def is_normal(t, std):
     x = t.data / std
     assert x.std() == pytest.approx(1, rel=0.03) and abs(x.mean()) < 0.03
-    assert (np.abs(x) > 1).mean() == pytest.approx(0.3173, abs=0.02) and (np.abs(x) > 3).mean() == pytest.approx(0.0027, abs=0.002)
+    assert (np.abs(x) > 1).mean() == pytest.approx(0.3173, abs=0.02) and (np.abs(x) > 3).mean() == pytest.approx(0.0027,
+                                                                                                                 abs=0.002)
 
 
 @pytest.mark.parametrize("shape, n_in, n_out", [((200, 100), 100, 200), ((40, 20, 5, 3), 300, 600)])
@@ -41,7 +42,8 @@ def test_plain_distributions():
     is_normal(init.normal_(blank(20000), std=0.5), 0.5)
     t = init.trunc_normal_(blank(20000), mean=1.0, std=2.0, a=-1.0, b=3.0)
     assert t.data.min() >= -1 and t.data.max() <= 3
-    assert t.data.std() == pytest.approx(2 * 0.5396, rel=0.03) and t.data.mean() == pytest.approx(1, abs=0.05)     # cut at +-1 sigma
+    # cut at +-1 sigma
+    assert t.data.std() == pytest.approx(2 * 0.5396, rel=0.03) and t.data.mean() == pytest.approx(1, abs=0.05)
     assert (init.constant_(blank(3), 2.5).data == 2.5).all() and (init.ones_(blank(3)).data == 1).all()
     assert (init.zeros_(blank(3)).data == 0).all()
 
@@ -87,7 +89,8 @@ def test_gains_equal_torch():
     torch = pytest.importorskip("torch")
     for name in ("linear", "conv2d", "sigmoid", "tanh", "relu", "selu", "leaky_relu"):
         assert init.calculate_gain(name) == pytest.approx(torch.nn.init.calculate_gain(name), rel=1e-12)
-    assert init.calculate_gain("leaky_relu", 0.2) == pytest.approx(torch.nn.init.calculate_gain("leaky_relu", 0.2), rel=1e-12)
+    assert init.calculate_gain("leaky_relu", 0.2) == pytest.approx(torch.nn.init.calculate_gain("leaky_relu", 0.2),
+                                                                   rel=1e-12)
 
 
 LAYERS = {

@@ -1,4 +1,7 @@
-"""Independent readers of what `fastnn.viz` writes: SVG as XML, PNG, and the labels that try to break out of them."""
+"""Independent readers of what `fastnn.viz` writes:
+
+SVG as XML, PNG, and the labels that try to break out of them.
+"""
 
 import base64
 import re
@@ -34,7 +37,9 @@ def coordinates(path):
 
 
 def decode_png(uri):
-    """An independent reader of the PNG files that `images.png` writes: checks every checksum, returns (H, W, 3) bytes."""
+    """An independent reader of the PNG files that `images.png` writes: checks every checksum,
+    returns (H, W, 3) bytes.
+    """
     data = base64.b64decode(uri.removeprefix("data:image/png;base64,"), validate=True)
     assert data[:8] == b"\x89PNG\r\n\x1a\n"
     chunks, at = {}, 8
@@ -52,7 +57,9 @@ def decode_png(uri):
 
 
 class Page(HTMLParser):
-    """Reads a page strictly: every element is closed in order, ids are unique, attributes are not repeated."""
+    """Reads a page strictly: every element is closed in order, ids are unique, attributes are not
+    repeated.
+    """
 
     VOID = frozenset({"meta", "link", "img", "br"})
 

@@ -1,9 +1,11 @@
-"""Where the coefficients in csrc/core/simd.h come from: python tools/fit_elementary.py (needs mpmath).
+"""Where the coefficients in csrc/core/simd.h come from: python tools/fit_elementary.py (needs
+mpmath).
 
-Each polynomial is the minimax fit of a smooth function f on an interval, weighted so that the *relative* error of the final result is what is
-equal everywhere. It is found by Lawson's method: least squares at Chebyshev points, repeated with weights that grow where the error is
-largest. Coefficients are then rounded to float from the lowest power up, and the rest is fitted again after each rounding, so that the
-rounding of one is made good by the others.
+Each polynomial is the minimax fit of a smooth function f on an interval, weighted so that the
+*relative* error of the final result is what is equal everywhere. It is found by Lawson's method:
+least squares at Chebyshev points, repeated with weights that grow where the error is largest.
+Coefficients are then rounded to float from the lowest power up, and the rest is fitted again after
+each rounding, so that the rounding of one is made good by the others.
 """
 
 import mpmath as mp
@@ -13,7 +15,9 @@ mp.mp.dps = 40
 
 
 def fit(f, weight, low, high, powers, fixed=(), points=600, rounds=400):
-    """Coefficients of x**p for p in powers so that |f - sum| * weight is smallest on low..high; returns them and the largest error."""
+    """Coefficients of x**p for p in powers so that |f - sum| * weight is smallest on low..high;
+    returns them and the largest error.
+    """
     t = np.cos(np.pi * (np.arange(points) + 0.5) / points)
     x = low + (high - low) * (t + 1) / 2
     want = np.array([float(f(mp.mpf(v))) for v in x], np.longdouble)
@@ -67,8 +71,10 @@ if __name__ == "__main__":
     show("normal: p", fit(p2, lambda u: max(mp.mpf(2) ** -p2(u), mp.mpf(3e-8)), 0, 5.6, range(9)))
     # ln(1 + e) = e + e^2 q(e),  0 <= e <= 1
     show("softplus: q", fit(lambda e: (mp.log1p(e) - e) / e**2, lambda e: e**2 / mp.log1p(e), 1e-9, 1, range(9)))
-    # 2^r = 1 + r q(r), |r| <= 1/2, for sums of many exponentials (csrc/pointwise/rows.h) and for gelu
-    show("sum of exponentials: q", fit(lambda r: mp.expm1(r * mp.log(2)) / r, lambda r: abs(r) / mp.mpf(2) ** r, -0.5, 0.5, range(5)))
+    # 2^r = 1 + r q(r), |r| <= 1/2, for sums of many exponentials (csrc/pointwise/rows.h) and for
+    # gelu
+    show("sum of exponentials: q", fit(lambda r: mp.expm1(r * mp.log(2)) / r, lambda r: abs(r) / mp.mpf(2) ** r, -0.5,
+                                       0.5, range(5)))
     # the same with |r| <= 1/16, the rest of 2^x looked up
     show("sum of exponentials, with a table: q",
          fit(lambda r: mp.expm1(r * mp.log(2)) / r, lambda r: abs(r) / mp.mpf(2) ** r, -1 / 16, 1 / 16, range(3)))

@@ -1,13 +1,17 @@
-"""Guard against regress that a noisy machine cannot fool: instructions counted by Valgrind's callgrind, compared with the committed counts.
+"""Guard against regress that a noisy machine cannot fool: instructions counted by Valgrind's
+callgrind, compared with the committed counts.
 
-    make guard                  compare; exit code 1 where a workload takes over 3 % more instructions than benchmarks/results/instructions.json says
+    make guard                  compare; exit code 1 where a workload takes over 3 % more
+                                instructions than benchmarks/results/instructions.json says
     make guard UPDATE=1         write that file anew
     python tools/guard.py [--update] [NAME ...]
 
-A workload is run k times, then 2k times, one after the other; the difference, divided by k, is the cost of a call without what surrounds it. A
-mark in between is a call of getsid(), at which callgrind writes down what it has counted. One thread, and the AVX2 kernels: Valgrind has no
-AVX-512. Counts hold for one compiler and one Python; the file names them. Fewer instructions are not always less time (a division is one, a cache
-miss none), so this guards what has been tuned by the clock, and does not replace it. Takes a minute or two.
+A workload is run k times, then 2k times, one after the other; the difference, divided by k, is the
+cost of a call without what surrounds it. A mark in between is a call of getsid(), at which
+callgrind writes down what it has counted. One thread, and the AVX2 kernels: Valgrind has no
+AVX-512. Counts hold for one compiler and one Python; the file names them. Fewer instructions are
+not always less time (a division is one, a cache miss none), so this guards what has been tuned by
+the clock, and does not replace it. Takes a minute or two.
 """
 
 from __future__ import annotations
@@ -48,11 +52,13 @@ def guarded() -> dict[str, tuple[Workload, int]]:
     kernels = {
         "gemm-64": (workloads.gemm(64), 32), "gemm-131": (workloads.gemm(131), 8), "gemm-256": (workloads.gemm(256), 2),
         "gemm-1x1024x1024": (workloads.product(1, 1024, 1024), 8),
-        "conv3x3-64c14": (workloads.conv(1, 64, 14, 64, 3, padding=1), 1), "conv5x5-6c14": (workloads.conv(8, 6, 14, 16, 5), 1),
+        "conv3x3-64c14": (workloads.conv(1, 64, 14, 64, 3, padding=1), 1),
+               "conv5x5-6c14": (workloads.conv(8, 6, 14, 16, 5), 1),
         "conv1x1-128c14": (workloads.conv(1, 128, 14, 64, 1), 1),
         "depthwise3x3-128c14": (workloads.conv(1, 128, 14, 128, 3, padding=1, groups=128), 2),
         "maxpool2x2-64c28": (workloads.pool(lambda F, x: F.max_pool2d(x, 2), 1, 64, 28, 28), 4),
-        "batchnorm-64c28": (workloads.pointwise(lambda F, x: F.batch_norm(x, None, None, None, None, True), 1, 64, 28, 28), 4),
+        "batchnorm-64c28": (workloads.pointwise(lambda F, x: F.batch_norm(x, None, None, None, None, True), 1, 64, 28,
+                                                28), 4),
         "layernorm-128x512": (workloads.pointwise(lambda F, x: F.layer_norm(x, (512,)), 128, 512), 4),
         "softmax-128x512": (workloads.pointwise(lambda F, x: F.softmax(x, dim=-1), 128, 512), 4),
         "gelu-128x512": (workloads.pointwise(lambda F, x: F.gelu(x), 128, 512), 4),
@@ -69,7 +75,9 @@ def guarded() -> dict[str, tuple[Workload, int]]:
 
 
 class Repeating:
-    """Stands in for the random generators: what a kernel is fed with is no matter here, and drawing it under callgrind would take minutes."""
+    """Stands in for the random generators: what a kernel is fed with is no matter here, and drawing
+    it under callgrind would take minutes.
+    """
 
     def __init__(self) -> None:
         self.block = np.random.default_rng(0).standard_normal(4093)
@@ -106,10 +114,12 @@ def count(names: list[str]) -> dict[str, int]:
     known = guarded()
     with tempfile.TemporaryDirectory(prefix="fastnn-guard-") as folder:
         out = Path(folder)/"out"
-        environment = {**os.environ, "FASTNN_ISA": LEVEL, "FASTNN_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0",
-                       "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run(["valgrind", "--tool=callgrind", f"--dump-before={MARK}", f"--callgrind-out-file={out}", sys.executable,
-                               str(Path(__file__).resolve()), "--inside", *names], env=environment, capture_output=True, text=True)
+        environment = {**os.environ, "FASTNN_ISA": LEVEL, "FASTNN_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
+                       "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+        done = subprocess.run(["valgrind", "--tool=callgrind", f"--dump-before={MARK}", f"--callgrind-out-file={out}",
+                               sys.executable,
+                               str(Path(__file__).resolve()), "--inside", *names], env=environment, capture_output=True,
+                              text=True)
         if done.returncode:
             raise SystemExit(f"callgrind ended with code {done.returncode}:\n{done.stderr[-2000:]}")
         found = {}
@@ -150,7 +160,8 @@ def main() -> int:
     names = [name for name in arguments if name != "--update"] or list(guarded())
     unknown = [name for name in names if name not in guarded()]
     if unknown:
-        print(f"not among the guarded workloads: {', '.join(unknown)}; they are {', '.join(guarded())}", file=sys.stderr)
+        print(f"not among the guarded workloads: {', '.join(unknown)}; they are {', '.join(guarded())}",
+              file=sys.stderr)
         return 2
     if not shutil.which("valgrind"):
         print("the guard counts with Valgrind, which is not installed here", file=sys.stderr)
@@ -167,11 +178,13 @@ def main() -> int:
     print("\n".join(lines))
     if "--update" in arguments:
         kept = {name: n for name, n in {**committed["instructions"], **counted}.items() if name in guarded()}
-        BASELINE.write_text(json.dumps({**facts, "commit": about["commit"], "date": about["date"], "instructions": kept}, indent=1) + "\n",
+        BASELINE.write_text(json.dumps({**facts, "commit": about["commit"], "date": about["date"],
+                                        "instructions": kept}, indent=1) + "\n",
                             encoding="utf-8")
         print(f"written: {BASELINE.relative_to(ROOT)}")
         return 0
-    print("no more instructions than committed" if well else f"MORE instructions than committed, by over {100*TOLERANCE:.0f} %")
+    print("no more instructions than committed" if well
+          else f"MORE instructions than committed, by over {100*TOLERANCE:.0f} %")
     return 0 if well else 1
 
 

@@ -1,6 +1,8 @@
-"""Measure the steps to the kernels on this machine, and write the tables and roofline plots of these pages.
+"""Measure the steps to the kernels on this machine, and write the tables and roofline plots of
+these pages.
 
-    python tools/measure_ladder.py [gemm conv2d pooling softmax lstm attention] [--threads N]          needs matplotlib
+    python tools/measure_ladder.py [gemm conv2d pooling softmax lstm attention] [--threads N]          needs
+                                                                                                       matplotlib
 """
 
 import argparse
@@ -23,14 +25,17 @@ def fill(name, measured):
     path = HERE/f"{name}.md"
     page = path.read_text(encoding="utf-8")
     begin = f"<!-- python tools/measure_ladder.py {name} -->\n"
-    filled, count = re.subn(rf"{re.escape(begin)}.*?<!-- end -->", lambda _: f"{begin}{ladder.markdown(measured)}<!-- end -->", page, flags=re.S)
+    filled, count = re.subn(rf"{re.escape(begin)}.*?<!-- end -->",
+                            lambda _: f"{begin}{ladder.markdown(measured)}<!-- end -->", page, flags=re.S)
     if count != 1:
         raise SystemExit(f"{path} has no place for the table")
     path.write_text(filled, encoding="utf-8")
 
 
 def draw(name, measured):
-    """Where the steps stand under the roof: operations a second over operations per byte that the step passes over."""
+    """Where the steps stand under the roof: operations a second over operations per byte that the
+    step passes over.
+    """
     steps, operations = measured["steps"], measured["operations"]
     intensity = [operations/step["bytes"] for step in steps]
     rates = [step["rate"]/1e9 for step in steps]
@@ -43,13 +48,17 @@ def draw(name, measured):
         axes.plot(xs, [min(peak, bandwidth*x) for x in xs], color="0.35", lw=1.6, ls="-" if threads == 1 else "--",
                   label=f"roof, {threads} thread{'s' if threads > 1 else ''}: {peak:.0f} Gop/s, {bandwidth:.0f} GB/s")
     colours = plt.get_cmap("viridis")
-    numbers = []                        # where numbers stand, beside the dots: (operations per byte, rate, distance in points)
+    # where numbers stand, beside the dots: (operations per byte, rate, distance in points)
+    numbers = []
     for i, (x, y, step) in enumerate(zip(intensity, rates, steps)):
-        apart = next(d for d in (9, -9, 20, -20, 31, -31) if all(d != other or abs(x/at - 1) > 0.2 or not 0.75 < y/rate < 1.33
+        apart = next(d for d in (9, -9, 20, -20, 31, -31)
+                     if all(d != other or abs(x/at - 1) > 0.2 or not 0.75 < y/rate < 1.33
                                                                for at, rate, other in numbers))
         numbers.append((x, y, apart))
-        axes.plot(x, y, "o", ms=8, color=colours(0.9*i/(len(steps) - 1)), label=f"{i + 1}  {step['step']}, {y:.3g} Gop/s")
-        axes.annotate(str(i + 1), (x, y), xytext=(apart, 0), textcoords="offset points", ha="left" if apart > 0 else "right", va="center")
+        axes.plot(x, y, "o", ms=8, color=colours(0.9*i/(len(steps) - 1)),
+                  label=f"{i + 1}  {step['step']}, {y:.3g} Gop/s")
+        axes.annotate(str(i + 1), (x, y), xytext=(apart, 0), textcoords="offset points",
+                      ha="left" if apart > 0 else "right", va="center")
     axes.set(xscale="log", yscale="log", xlim=(left, right),
              xlabel="operations per byte of the arrays passed over", ylabel="billion operations a second",
              title=f"{name}: {measured['about']}")

@@ -1,7 +1,10 @@
-"""Write the README's speed section, and the records' pages, from the committed JSON, so that they cannot say anything else.
+"""Write the README's speed section, and the records' pages, from the committed JSON, so that they
+cannot say anything else.
 
-    python tools/readme.py             write what stands between the two marks in README.md, and benchmarks/results/*.md
-    python tools/readme.py --check     only say whether they are current (exit code 1 if not); the tests do that
+    python tools/readme.py             write what stands between the two marks in README.md, and
+                                       benchmarks/results/*.md
+    python tools/readme.py --check     only say whether they are current (exit code 1 if not); the
+                                       tests do that
 """
 
 from __future__ import annotations
@@ -61,7 +64,8 @@ def records() -> dict[str, dict[str, Any]]:
     """{file name: record} of the races, the highest level and most threads first."""
     found = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(RESULTS.glob("*.json"))}
     races = {name: record for name, record in found.items() if record.get("results")}
-    return dict(sorted(races.items(), key=lambda item: (LEVELS.index(item[1]["instruction set"]), item[1]["threads"]), reverse=True))
+    return dict(sorted(races.items(), key=lambda item: (LEVELS.index(item[1]["instruction set"]), item[1]["threads"]),
+                       reverse=True))
 
 
 def summary_row(name: str, record: dict[str, Any]) -> list[str]:
@@ -86,14 +90,16 @@ def section() -> str:
     used = [i for i in range(len(summary[0])) if any(row[i] for row in summary)]
     heads = ["table", *SUMMARY]
     known = {r.workload: r for r in results.results_of(main) if r.ratio("torch")}
-    rows = [[title, console.time(known[name].median("fastnn")), console.time(known[name].median("torch")), f"{known[name].ratio('torch'):.2f}"]
+    rows = [[title, console.time(known[name].median("fastnn")), console.time(known[name].median("torch")),
+             f"{known[name].ratio('torch'):.2f}"]
             for name, title in SHOWN.items() if name in known]
     title = f"{main['instruction set']}, {console.count(main['threads'], 'thread')}"
     return "\n".join([textwrap.fill(
         f"Measured on {processor}, float32, medians of {main['rounds']} alternating rounds, each library in a process of its own, results "
         f"compared before timing. Rivals: {versions}. Ratios say how many times faster fastnn is than PyTorch: losses are below 1. The linked "
         f"pages have all {len(main['results'])} workloads and what was asked of them. Where a table is held to AVX2, PyTorch and NumPy are too. "
-        f"(`{main['command']}`, commit {main['commit']}.){noise}", 180, break_long_words=False, break_on_hyphens=False), "",
+        f"(`{main['command']}`, commit {main['commit']}.){noise}", 180, break_long_words=False, break_on_hyphens=False),
+                      "",
         *results.table([heads[i] for i in used], [[row[i] for i in used] for row in summary]),
         f"Some rows of the first ({title}):", "",
         *results.table(["workload", "fastnn", "PyTorch", "ratio"], rows)]).rstrip()
@@ -104,7 +110,8 @@ def main() -> int:
     before, rest = text.split(BEGIN)
     pages = {README: f"{before}{BEGIN}\n{section()}\n{END}{rest.split(END)[1]}",
              **{RESULTS/f"{name}.md": results.markdown(record) for name, record in records().items()}}
-    stale = [path for path, written in pages.items() if not path.exists() or path.read_text(encoding="utf-8") != written]
+    stale = [path for path, written in pages.items() if not path.exists()
+             or path.read_text(encoding="utf-8") != written]
     if "--check" in sys.argv[1:]:
         for path in stale:
             print(f"{path.name} does not say what the JSON in benchmarks/results does: run `python tools/readme.py`")

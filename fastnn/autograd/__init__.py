@@ -1,12 +1,13 @@
 """The tape: how gradients are computed. It knows no op by name.
 
-Each op that runs on a tensor that requires a gradient leaves a Node: the op's backward, what its forward saved, and where its inputs came
-from. `backward` walks the nodes from the newest to the oldest, each once, when its upstream gradient is complete: for y = f(x) it asks f for
+Each op that runs on a tensor that requires a gradient leaves a Node: the op's backward, what its
+forward saved, and where its inputs came from. `backward` walks the nodes from the newest to the
+oldest, each once, when its upstream gradient is complete: for y = f(x) it asks f for
 
     dx = backward(dy, saved)          the vector-Jacobian product  dy^T (df/dx)
 
-and adds dx to what x has already. There is no recursion, so a graph 100,000 ops deep is no trouble; and each node lets go of what it saved as
-soon as it has been used.
+and adds dx to what x has already. There is no recursion, so a graph 100,000 ops deep is no trouble;
+and each node lets go of what it saved as soon as it has been used.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from ..kernels import compiled, kernel
 from ..op import ACTIVE, PLACES, Op
 from ..tensor import Tensor, tensor
 
-__all__ = ["Function", "add_hook", "apply", "backward", "detect_anomaly", "enable_grad", "grad", "is_grad_enabled", "no_grad",
-           "set_grad_enabled"]
+__all__ = ["Function", "add_hook", "apply", "backward", "detect_anomaly", "enable_grad", "grad", "is_grad_enabled",
+           "no_grad", "set_grad_enabled"]
 
 
 class _State(threading.local):
@@ -37,7 +38,8 @@ class _State(threading.local):
 
 
 _state = _State()
-_anomalies = False                                  # has any thread ever asked for detect_anomaly()? Looking into _state costs more
+# has any thread ever asked for detect_anomaly()? Looking into _state costs more
+_anomalies = False
 _order = itertools.count()
 _ndarray = np.ndarray
 _add, _add_to = kernel("add_forward"), kernel("add_to")
@@ -47,19 +49,21 @@ class Node:
     """One op that ran: what its backward needs, and who its parents are.
 
     backward    the op's, with `takes_needs`: whether it wants to know which gradients are wanted
-    parents     one entry per input: a leaf Tensor, a pair (Node, which output), or None where no gradient is wanted
-    versions    (counter of changes in place, its value, id of the array) of each input that is a tensor
+    parents     one entry per input: a leaf Tensor, a pair (Node, which output), or None where no
+                gradient is wanted
+    versions    (counter of changes in place, its value, id of the array) of each input that is a
+                tensor
     outputs     (shape, dtype) of each output
     order       its age: nodes are numbered as they are made
     extras      hooks, tensors that keep their gradient, checksums; None on nearly every node
     """
 
-    __slots__ = ("__weakref__", "attrs", "backward", "extras", "name", "order", "outputs", "parents", "saved", "takes_needs", "tuple_output",
-                 "versions")
+    __slots__ = ("__weakref__", "attrs", "backward", "extras", "name", "order", "outputs", "parents", "saved",
+                 "takes_needs", "tuple_output", "versions")
 
     def __init__(self, name: str, backward: Callable[..., Any], takes_needs: bool, saved: Any, attrs: dict[str, Any],
-                 parents: Sequence[Any], versions: Sequence[tuple[list[int], int, int]], outputs: Sequence[tuple[tuple[int, ...], np.dtype]],
-                 tuple_output: bool):
+                 parents: Sequence[Any], versions: Sequence[tuple[list[int], int, int]],
+                 outputs: Sequence[tuple[tuple[int, ...], np.dtype]], tuple_output: bool):
         self.name = name
         self.backward: Callable[..., Any] | None = backward
         self.takes_needs = takes_needs
@@ -94,17 +98,20 @@ class Node:
         self.parents = self.versions = ()
 
     def check_saved(self) -> None:
-        """Raise GraphError if backward cannot run: it did already, or what forward saved is no longer what it was."""
+        """Raise GraphError if backward cannot run: it did already, or what forward saved is no
+        longer what it was.
+        """
         if self.backward is None:
-            raise GraphError("backward was called a second time through a graph that was already used and freed", who=self.name,
+            raise GraphError("backward was called a second time through a graph that was already used and freed",
+                             who=self.name,
                              hint="Call backward(retain_graph=True) the first time, or compute the loss again.")
         for version, count, array in self.versions:
             if version[0] != count and any(id(a) == array for a in _flat(self.saved)):
-                raise GraphError("an array that this op saved for backward has been changed in place since", who=self.name,
-                                 hint="Change a copy, or make the change after backward().")
+                raise GraphError("an array that this op saved for backward has been changed in place since",
+                                 who=self.name, hint="Change a copy, or make the change after backward().")
         if self.extras is not None and self.extras.checksums is not None and self.extras.checksums != _checksums(self.saved):
-            raise GraphError("an array that this op saved for backward has been changed through NumPy since", who=self.name,
-                             hint="Change a copy, or make the change after backward().")
+            raise GraphError("an array that this op saved for backward has been changed through NumPy since",
+                             who=self.name, hint="Change a copy, or make the change after backward().")
 
     def run(self, grads: dict[int, np.ndarray]) -> Sequence[np.ndarray | None]:
         """Gradients of the inputs from gradients of the outputs."""
@@ -118,7 +125,8 @@ class Node:
         if result.__class__ is not tuple and not isinstance(result, (tuple, list)):
             result = (result,)
         if len(result) != len(self.parents):
-            raise GraphError("backward must return one gradient per input", who=self.name, expected=len(self.parents), got=len(result))
+            raise GraphError("backward must return one gradient per input", who=self.name, expected=len(self.parents),
+                             got=len(result))
         return result
 
 
@@ -144,10 +152,12 @@ def _checksums(saved: Any) -> list[int]:
 
 
 def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
-    """Run `op` on tensors (or arrays, scalars, None) and leave a node on the tape if a gradient will be wanted.
+    """Run `op` on tensors (or arrays, scalars, None) and leave a node on the tape if a gradient
+    will be wanted.
 
-    This is the whole rule, the same for every op. Returns a Tensor, or a tuple of them. Where there are kernels, what runs is the same
-    rule compiled (kernels/tape.pxi); this is its definition, here as `apply_in_python`.
+    This is the whole rule, the same for every op. Returns a Tensor, or a tuple of them. Where there
+    are kernels, what runs is the same rule compiled (kernels/tape.pxi); this is its definition,
+    here as `apply_in_python`.
     """
     forward, back, takes_needs, check, fits, takes_save = ACTIVE[op.name]
     arrays = []
@@ -166,8 +176,11 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
     return _wrap(op.name, y, saved, back if record else None, takes_needs, inputs, attrs)
 
 
-def _wrap(name: str, y: Any, saved: Any, back: Any, takes_needs: bool, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any:
-    """The tensor, or the tuple of tensors, over what forward returned; on the tape if there is a `back` and the tape records."""
+def _wrap(name: str, y: Any, saved: Any, back: Any, takes_needs: bool, inputs: Sequence[Any],
+          attrs: dict[str, Any]) -> Any:
+    """The tensor, or the tuple of tensors, over what forward returned; on the tape if there is a
+    `back` and the tape records.
+    """
     many = y.__class__ is tuple
     if _anomalies and _state.anomaly:
         _look_for_nan(name, (*inputs, *attrs.values()), y if many else (y,))
@@ -182,8 +195,8 @@ def _wrap(name: str, y: Any, saved: Any, back: Any, takes_needs: bool, inputs: S
                 parents.append(None if not x.requires_grad else x if x.node is None else (x.node, x.index))
             else:
                 parents.append(None)
-        node = Node(name, back, takes_needs, saved, attrs, parents, versions, [(a.shape, a.dtype) for a in y] if many else ((y.shape, y.dtype),),
-                    many)
+        node = Node(name, back, takes_needs, saved, attrs, parents, versions, [(a.shape, a.dtype) for a in y] if many
+                    else ((y.shape, y.dtype),), many)
         if _anomalies and _state.anomaly:
             node.more().checksums = _checksums(saved)
     return tuple([_result(a, node, i, inputs) for i, a in enumerate(y)]) if many else _result(y, node, 0, inputs)
@@ -215,9 +228,12 @@ def _look_for_nan(name: str, inputs: Sequence[Any], outputs: Sequence[np.ndarray
         raise NonFiniteError("made NaN or infinity out of finite inputs", who=name)
 
 
-# ---- backward -----------------------------------------------------------------------------------------------------------------------
+# ---- backward ------------------------------------------------------------------------------------
 def backward(outputs: Sequence[Tensor], gradients: Sequence[Any] | None = None, retain_graph: bool = False) -> None:
-    """Add the gradient of sum_i <gradients[i], outputs[i]> to the `.grad` of every leaf. See Tensor.backward."""
+    """Add the gradient of sum_i <gradients[i], outputs[i]> to the `.grad` of every leaf.
+
+    See Tensor.backward.
+    """
     leaves: dict[int, list[Any]] = {}
     _walk(outputs, gradients, retain_graph, leaves, None)
     given = _roots(gradients) if gradients else set()           # memory that some leaf, or the caller, has already
@@ -265,13 +281,16 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
     for t in ins:
         g = leaves[id(t)][1] if id(t) in leaves else found.get((id(t.node), t.index)) if t.node is not None else None
         if g is None and not allow_unused:
-            raise GraphError("an input was not used to compute the outputs", who="grad", hint="Pass allow_unused=True to get None for it.")
+            raise GraphError("an input was not used to compute the outputs", who="grad",
+                             hint="Pass allow_unused=True to get None for it.")
         results.append(None if g is None else Tensor(g.copy()))
     return tuple(results)
 
 
 def _plus(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The sum of two gradients, in new memory; large ones by the kernel, on all cores and in recycled memory."""
+    """The sum of two gradients, in new memory; large ones by the kernel, on all cores and in
+    recycled memory.
+    """
     if a.nbytes >= 1 << 16 and _add is not None and a.dtype == b.dtype and a.dtype.kind == "f":
         return _add(a, b)[0]
     return np.asarray(a + b)
@@ -286,15 +305,19 @@ def _add_in_place(a: np.ndarray, b: np.ndarray) -> None:
 
 
 def _whole(a: np.ndarray) -> bool:
-    """Whether `a` has its memory for itself, as far as the array knows: it is no view, and may be written."""
+    """Whether `a` has its memory for itself, as far as the array knows: it is no view, and may be
+    written.
+    """
     return a.flags.writeable and not isinstance(a.base, _ndarray)
 
 
 def _join(slots: Any, key: int, g: np.ndarray) -> None:
-    """Add g to the gradient slots[key]: in place where nobody else holds that array, so that nobody can see it change.
+    """Add g to the gradient slots[key]: in place where nobody else holds that array, so that nobody
+    can see it change.
 
-    An op may hand the same array to two parents, the caller may keep the gradient that was passed in, a hook may have stored its
-    argument, a view refers to its base: each of these is one more reference than the two of the slot and of this look at it.
+    An op may hand the same array to two parents, the caller may keep the gradient that was passed
+    in, a hook may have stored its argument, a view refers to its base: each of these is one more
+    reference than the two of the slot and of this look at it.
     """
     if sys.getrefcount(slots[key]) == 2 and _whole(slots[key]):
         _add_in_place(slots[key], g)
@@ -302,14 +325,18 @@ def _join(slots: Any, key: int, g: np.ndarray) -> None:
         slots[key] = _plus(slots[key], g)
 
 
-def _arrive_at(parent: Any, key: Any, grads: dict[int, np.ndarray], pending: Any, leaves: Any, arrive: Callable[[Any, np.ndarray], None]) -> None:
-    """Add dy = grads[0] to the gradient of `parent` at the places x[key], where the op y = x[key] took its elements, each once."""
+def _arrive_at(parent: Any, key: Any, grads: dict[int, np.ndarray], pending: Any, leaves: Any,
+               arrive: Callable[[Any, np.ndarray], None]) -> None:
+    """Add dy = grads[0] to the gradient of `parent` at the places x[key], where the op y = x[key]
+    took its elements, each once.
+    """
     slots, at = (pending.get(parent[0]), parent[1]) if parent.__class__ is tuple else (leaves.get(id(parent)), 1)
     known = slots is not None and (slots.__class__ is list or at in slots)
     if known and sys.getrefcount(slots[at]) == 2 and _whole(slots[at]):
         slots[at][key] += grads[0]
         return
-    shape, dtype = parent[0].outputs[parent[1]] if parent.__class__ is tuple else (parent._data.shape, parent._data.dtype)
+    shape, dtype = parent[0].outputs[parent[1]] if parent.__class__ is tuple else (parent._data.shape,
+                                                                                   parent._data.dtype)
     whole = compiled.zeros(shape, dtype) if compiled is not None else np.zeros(shape, dtype)
     whole[key] = grads[0]
     arrive(parent, whole)
@@ -341,8 +368,11 @@ def _seed(t: Tensor, gradient: Any) -> np.ndarray:
     return g
 
 
-def _walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_graph: bool, leaves: dict[int, list[Any]], want: Any) -> None:
-    """Run the nodes under `outputs`, the newest first. leaves: id(leaf) -> [leaf, its gradient], filled here."""
+def _walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_graph: bool, leaves: dict[int, list[Any]],
+          want: Any) -> None:
+    """Run the nodes under `outputs`, the newest first. leaves: id(leaf) -> [leaf, its gradient],
+    filled here.
+    """
     pending: dict[Node, dict[int, np.ndarray]] = {}             # which output of the node: its gradient so far
     queue: list[Node] = []
     anomaly = _state.anomaly
@@ -395,7 +425,8 @@ def _walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_gra
             else:
                 shape, dtype = parent._data.shape, parent._data.dtype
             if g.shape != shape:
-                raise ShapeError("its backward returned a gradient of the wrong shape", who=node.name, expected=shape, got=g.shape)
+                raise ShapeError("its backward returned a gradient of the wrong shape", who=node.name, expected=shape,
+                                 got=g.shape)
             if g.dtype is not dtype:
                 g = g.astype(dtype, copy=False)
             if anomaly and not np.isfinite(g).all():
@@ -411,7 +442,7 @@ def _walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_gra
                 slot[1] = _call_hook(hook, slot[1])
 
 
-# ---- hooks --------------------------------------------------------------------------------------------------------------------------
+# ---- hooks ---------------------------------------------------------------------------------------
 _leaf_hooks: dict[int, dict[int, Callable[[Tensor], Any]]] = {}
 
 
@@ -450,7 +481,7 @@ def _run_hooks(extras: _Extras, grads: dict[int, np.ndarray]) -> None:
             kept.grad = Tensor(grads[index].copy() if kept.grad is None else _plus(kept.grad._data, grads[index]))
 
 
-# ---- modes --------------------------------------------------------------------------------------------------------------------------
+# ---- modes ---------------------------------------------------------------------------------------
 class set_grad_enabled:
     """Switch the tape on or off in this thread: `with set_grad_enabled(flag):`."""
 
@@ -495,8 +526,9 @@ def is_grad_enabled() -> bool:
 
 
 class detect_anomaly:
-    """Inside, the first op that makes NaN or infinity out of finite inputs raises, in forward and in backward, and arrays that the
-    tape saved are checked by checksum for changes made behind its back. Slow: for debugging.
+    """Inside, the first op that makes NaN or infinity out of finite inputs raises, in forward and
+    in backward, and arrays that the tape saved are checked by checksum for changes made behind its
+    back. Slow: for debugging.
 
     >>> import fastnn as nn
     >>> with nn.autograd.detect_anomaly():
@@ -518,7 +550,7 @@ class detect_anomaly:
         _state.anomaly = self.before
 
 
-# ---- a student's own op -------------------------------------------------------------------------------------------------------------
+# ---- a student's own op --------------------------------------------------------------------------
 class _Context:
     """What forward leaves for backward."""
 
@@ -548,7 +580,8 @@ class Function:
     >>> x.grad
     tensor([12.])
 
-    A record (fastnn.op.Op) does more: with samples and a definition it also gets the laws and the benchmarks.
+    A record (fastnn.op.Op) does more: with samples and a definition it also gets the laws and the
+    benchmarks.
     """
 
     @staticmethod
@@ -579,7 +612,7 @@ class Function:
         return _wrap(cls.__name__, y, ctx.saved_tensors, back if any(ctx.needs_input_grad) else None, False, inputs, {})
 
 
-# ---- the compiled rule --------------------------------------------------------------------------------------------------------------
+# ---- the compiled rule ---------------------------------------------------------------------------
 apply_in_python = apply
 if compiled is not None and getattr(sys, "_is_gil_enabled", lambda: True)():           # it reads slots without locks
     compiled.connect_tape(Tensor, Node, ACTIVE, _state, _order, _wrap)

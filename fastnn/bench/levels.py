@@ -1,4 +1,6 @@
-"""A lower instruction set for everybody: a table taken at AVX2 compares AVX2 with AVX2, as on most people's laptops."""
+"""A lower instruction set for everybody: a table taken at AVX2 compares AVX2 with AVX2, as on most
+people's laptops.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,9 @@ from ..kernels import compiled
 
 __all__ = ["at_level", "held", "lowered"]
 
-# What keeps a rival from using more than a level, set before its process starts. PyTorch has three sets of kernels of its own and others'
-# (ATen, oneDNN, MKL), each with a switch; ONNX Runtime has none.
+# What keeps a rival from using more than a level, set before its process starts. PyTorch has three
+# sets of kernels of its own and others' (ATen, oneDNN, MKL), each with a switch; ONNX Runtime has
+# none.
 SWITCHES: dict[str, dict[str, dict[str, str]]] = {
     "avx2": {
         "torch": {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
@@ -25,7 +28,8 @@ SWITCHES: dict[str, dict[str, dict[str, str]]] = {
 
 def wider_than_avx2() -> str:
     """NumPy's own dispatched features beyond AVX2, as NPY_DISABLE_CPU_FEATURES wants them."""
-    core = "numpy._core" if importlib.util.find_spec("numpy._core") else "numpy.core"            # the latter in NumPy 1.26
+    # the latter in NumPy 1.26
+    core = "numpy._core" if importlib.util.find_spec("numpy._core") else "numpy.core"
     features = importlib.import_module(f"{core}._multiarray_umath").__cpu_dispatch__
     return " ".join(name for name in features if name.startswith(("AVX512", "X86_V4")))
 
@@ -50,7 +54,10 @@ def lowered() -> str:
 
 @contextmanager
 def at_level(name: str | None) -> Iterator[str]:
-    """Use a level for a while (None: the one in force); gives what `lowered` says then. UserError if this machine does not have it."""
+    """Use a level for a while (None: the one in force); gives what `lowered` says then.
+
+    UserError if this machine does not have it.
+    """
     if not name:
         yield lowered()
         return

@@ -1,6 +1,8 @@
-"""fastnn, PyTorch, NumPy and ONNX Runtime behind one small face, so that a workload is written once and every contestant runs it.
+"""fastnn, PyTorch, NumPy and ONNX Runtime behind one small face, so that a workload is written once
+and every contestant runs it.
 
-Layers and functions have the same names in fastnn and in PyTorch; what differs (tensors, gradients, optimisers) is here.
+Layers and functions have the same names in fastnn and in PyTorch; what differs (tensors, gradients,
+optimisers) is here.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ class Fastnn:
         self.threads = fastnn.get_num_threads()
 
     def tensor(self, array: np.ndarray, requires_grad: bool = False) -> Any:
-        """A leaf in memory of the library's own, as `torch.tensor` makes it; `nn.tensor` alone would share what NumPy allocated."""
+        """A leaf in memory of the library's own, as `torch.tensor` makes it; `nn.tensor` alone
+        would share what NumPy allocated.
+        """
         leaf = self.nn.empty(*array.shape, dtype=array.dtype, requires_grad=requires_grad)
         np.copyto(leaf.data, array)
         return leaf
@@ -122,7 +126,9 @@ class Numpy:
 
 
 class OnnxRuntime:
-    """ONNX Runtime runs the inference of whole networks, as graphs that onnx_graphs.py makes of our weights."""
+    """ONNX Runtime runs the inference of whole networks, as graphs that onnx_graphs.py makes of our
+    weights.
+    """
 
     name = "onnxruntime"
 
@@ -134,23 +140,29 @@ class OnnxRuntime:
         self.threads = threads or os.cpu_count() or 1
 
     def network(self, name: str, state: dict[str, np.ndarray], batch: int) -> Callable[[np.ndarray], np.ndarray]:
-        """A function of the input that runs the network with these weights; NotOffered where there is no graph of it."""
+        """A function of the input that runs the network with these weights; NotOffered where there
+        is no graph of it.
+        """
         from .onnx_graphs import GRAPHS, model_bytes
         if name not in GRAPHS:
             raise NotOffered(f"no ONNX graph of {name}")
         options = self.runtime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = self.threads, 1
-        session = self.runtime.InferenceSession(model_bytes(name, state, batch), options, providers=["CPUExecutionProvider"])
+        session = self.runtime.InferenceSession(model_bytes(name, state, batch), options,
+                                                providers=["CPUExecutionProvider"])
         return lambda x: session.run(None, {"x": x})[0]
 
 
 LIBRARIES: dict[str, type[Any]] = {"fastnn": Fastnn, "numpy": Numpy, "torch": Torch, "onnxruntime": OnnxRuntime}
 NAMES = {"fastnn": "fastnn", "numpy": "NumPy", "torch": "PyTorch", "onnxruntime": "ONNX Runtime"}
-PACKAGES = {"numpy": ("numpy",), "torch": ("torch",), "onnxruntime": ("onnxruntime", "onnx")}      # what a rival needs to take part
+# what a rival needs to take part
+PACKAGES = {"numpy": ("numpy",), "torch": ("torch",), "onnxruntime": ("onnxruntime", "onnx")}
 
 
 def fill(library: Any, module: Any, seed: str) -> None:
-    """The same parameters in every library: drawn from (seed, name of the parameter), with a spread of 1/sqrt(inputs)."""
+    """The same parameters in every library: drawn from (seed, name of the parameter), with a spread
+    of 1/sqrt(inputs).
+    """
     for name, parameter in module.named_parameters():
         shape = tuple(parameter.shape)
         draw = seeded(f"{seed}.{name}").standard_normal(shape)

@@ -1,4 +1,6 @@
-"""The two limits of the machine that speed is a share of: multiply-adds a second, and bytes moved a second."""
+"""The two limits of the machine that speed is a share of: multiply-adds a second, and bytes moved a
+second.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ TRIES = 7
 
 
 def measure(threads: int) -> dict[str, float]:
-    """{"flops": float32 operations a second, "bytes": bytes read and written a second} that `threads` threads reach here.
+    """{"flops": float32 operations a second, "bytes": bytes read and written a second} that
+    `threads` threads reach here.
 
     Cost: about a third of a second, and 128 MiB for that time.
     """
@@ -25,7 +28,9 @@ def measure(threads: int) -> dict[str, float]:
 
 
 def multiply_adds(threads: int) -> float:
-    """Multiply-adds in registers (csrc/ladder/peak.c); without compiled kernels, the best matrix product of NumPy."""
+    """Multiply-adds in registers (csrc/ladder/peak.c); without compiled kernels, the best matrix
+    product of NumPy.
+    """
     best = 0.0
     if compiled:
         sink = np.zeros(threads, np.float32)
@@ -44,7 +49,9 @@ def multiply_adds(threads: int) -> float:
 
 
 def copy_bandwidth(threads: int) -> float:
-    """`np.copyto` of arrays that have been touched before, a slice for each thread (NumPy gives up the GIL while it copies)."""
+    """`np.copyto` of arrays that have been touched before, a slice for each thread (NumPy gives up
+    the GIL while it copies).
+    """
     source, target = np.ones(COPIED//4, np.float32), np.zeros(COPIED//4, np.float32)
     pieces = list(zip(np.array_split(target, threads), np.array_split(source, threads)))
     best = 0.0
@@ -58,6 +65,9 @@ def copy_bandwidth(threads: int) -> float:
 
 
 def least_time(flops: float, moved: float, limits: dict[str, float]) -> float | None:
-    """The time that no implementation can beat as long as the bytes come from memory; None where costs are unknown."""
-    bounds = [amount/limits[what] for what, amount in (("flops", flops), ("bytes", moved)) if amount and limits.get(what)]
+    """The time that no implementation can beat as long as the bytes come from memory; None where
+    costs are unknown.
+    """
+    bounds = [amount/limits[what] for what, amount in (("flops", flops), ("bytes", moved)) if amount
+              and limits.get(what)]
     return max(bounds, default=None)

@@ -1,8 +1,10 @@
-"""`python -m fastnn bench memory`: the peak resident memory of a network's training step, fastnn's beside its rivals'.
+"""`python -m fastnn bench memory`: the peak resident memory of a network's training step, fastnn's
+beside its rivals'.
 
-A network is trained for a few steps in a process of its own for each library. Its figure is the highest resident size in that time
-(VmHWM of /proc/self/status) over the resident size before the network was made. Before that, tiny networks with every kind of layer
-learn for a step, so that code, thread pools and whatever else a library loads at first use counts for nobody.
+A network is trained for a few steps in a process of its own for each library. Its figure is the
+highest resident size in that time (VmHWM of /proc/self/status) over the resident size before the
+network was made. Before that, tiny networks with every kind of layer learn for a step, so that
+code, thread pools and whatever else a library loads at first use counts for nobody.
 
     python -m fastnn.bench.memory LIBRARY NETWORK THREADS       one measurement, as a line of JSON
 """
@@ -58,7 +60,9 @@ def forget_peak() -> None:
 
 
 def give_back() -> None:
-    """Free memory that libraries keep for reuse returns to the system, so that the next network does not find it."""
+    """Free memory that libraries keep for reuse returns to the system, so that the next network
+    does not find it.
+    """
     gc.collect()
     memory.trim()
     with contextlib.suppress(OSError, AttributeError):
@@ -82,7 +86,8 @@ def train(library: Any, network: Network, name: str, steps: int) -> float:
 
 
 def peak_of_training(library: Any, name: str, steps: int = STEPS) -> dict[str, float]:
-    """{"before": bytes resident before the network is made, "peak": the most above that, "loss": after the steps}, in this process.
+    """{"before": bytes resident before the network is made, "peak": the most above that, "loss":
+    after the steps}, in this process.
 
     Raises OSError where the system has no /proc.
     """
@@ -102,10 +107,11 @@ def measure(networks: Sequence[str], libraries: Sequence[str], threads: int, lev
         row: dict[str, Any] = {"network": name, "peak": {}, "failed": {}}
         for library in libraries:
             console.progress(f"  {NAMES[library]} trains {name}")
-            done = subprocess.run([sys.executable, "-m", __name__, library, name, str(threads)], capture_output=True, text=True,
-                                  env=environment(library, threads, level))
+            done = subprocess.run([sys.executable, "-m", __name__, library, name, str(threads)], capture_output=True,
+                                  text=True, env=environment(library, threads, level))
             if done.returncode:
-                row["failed"][library] = (done.stderr.strip().splitlines() or [f"ended with code {done.returncode}"])[-1]
+                row["failed"][library] = (done.stderr.strip().splitlines()
+                                          or [f"ended with code {done.returncode}"])[-1]
             else:
                 row["peak"][library] = json.loads(done.stdout.splitlines()[-1])["peak"]
         rows.append(row)
@@ -122,7 +128,8 @@ def command(args: Namespace) -> int:
     for name in networks:
         if name not in NETWORKS:
             raise UserError(f"there is no network called {name!r}; known are {', '.join(NETWORKS)}")
-    rivals, missing = rivals_here(name for name in args.against.replace(" ", "").split(",") if name not in ("numpy", "onnxruntime"))
+    rivals, missing = rivals_here(name for name in args.against.replace(" ", "").split(",")
+                                  if name not in ("numpy", "onnxruntime"))
     threads = args.threads or config.get_num_threads()
     with at_level(args.isa) as level:
         part = {**results.about(threads), **results.held_to(level, rivals), "steps": STEPS,

@@ -1,6 +1,8 @@
-"""The networks of the benchmarks, each written once: `nn` and `F` are fastnn's or PyTorch's, and the text is the same.
+"""The networks of the benchmarks, each written once: `nn` and `F` are fastnn's or PyTorch's, and
+the text is the same.
 
-A network is built from a library (libraries.py) and called on one batch; `NETWORKS` has their sizes and costs.
+A network is built from a library (libraries.py) and called on one batch; `NETWORKS` has their sizes
+and costs.
 """
 
 from __future__ import annotations
@@ -30,12 +32,15 @@ def mlp(*widths: int) -> Callable[[Any], Any]:
 def lenet(library: Any) -> Any:
     nn = library.nn
     return nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
+                         nn.Flatten(),
         nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10))
 
 
 def resnet18(library: Any) -> Any:
-    """He, Zhang, Ren, Sun (2016), arXiv:1512.03385, with the stem for 32 x 32 images: a 3 x 3 convolution and no pooling."""
+    """He, Zhang, Ren, Sun (2016), arXiv:1512.03385, with the stem for 32 x 32 images: a 3 x 3
+    convolution and no pooling.
+    """
     nn, F = library.nn, library.F
     Module: Any = nn.Module
 
@@ -76,7 +81,9 @@ def char_lstm(vocabulary: int, embedding: int, hidden: int) -> Callable[[Any], A
 
 
 def gpt(vocabulary: int, layers: int, heads: int, width: int, context: int) -> Callable[[Any], Any]:
-    """A decoder of GPT-2's kind, Radford et al. (2019): pre-norm blocks of causal attention and a perceptron four times as wide."""
+    """A decoder of GPT-2's kind, Radford et al. (2019): pre-norm blocks of causal attention and a
+    perceptron four times as wide.
+    """
     def build(library: Any) -> Any:
         nn, F = library.nn, library.F
         Module: Any = nn.Module
@@ -131,7 +138,9 @@ class Network:
 
 
 def gpt_flops(vocabulary: int, layers: int, width: int, length: int) -> float:
-    """12 width^2 weights per layer and token, twice length x width products for attention (half of them masked), the head."""
+    """12 width^2 weights per layer and token, twice length x width products for attention (half of
+    them masked), the head.
+    """
     return length*2.0*(layers*(12*width**2 + length*width) + width*vocabulary)
 
 
@@ -143,6 +152,8 @@ NETWORKS: dict[str, Network] = {
     "resnet18": Network(resnet18, 16, image=(3, 32, 32), flops=2*555_422_720),
     "char-lstm": Network(char_lstm(VOCABULARY, 128, 256), 32, tokens=(64, VOCABULARY),
                          flops=64*2*(4*256*(128 + 256) + 256*VOCABULARY)),
-    "gpt-4x128": Network(gpt(VOCABULARY, 4, 4, 128, 64), 12, tokens=(64, VOCABULARY), flops=gpt_flops(VOCABULARY, 4, 128, 64)),
-    "gpt-6x384": Network(gpt(VOCABULARY, 6, 6, 384, 256), 4, tokens=(256, VOCABULARY), flops=gpt_flops(VOCABULARY, 6, 384, 256)),
+    "gpt-4x128": Network(gpt(VOCABULARY, 4, 4, 128, 64), 12, tokens=(64, VOCABULARY),
+                         flops=gpt_flops(VOCABULARY, 4, 128, 64)),
+    "gpt-6x384": Network(gpt(VOCABULARY, 6, 6, 384, 256), 4, tokens=(256, VOCABULARY),
+                         flops=gpt_flops(VOCABULARY, 6, 384, 256)),
 }

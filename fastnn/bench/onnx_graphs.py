@@ -1,8 +1,10 @@
-"""The networks of the benchmarks as ONNX graphs, made from the weights of our models, for ONNX Runtime to race with.
+"""The networks of the benchmarks as ONNX graphs, made from the weights of our models, for ONNX
+Runtime to race with.
 
-Each function takes a `Graph` and a network's state_dict and adds its nodes, in the form that ONNX Runtime fuses and runs fastest: a
-linear layer is a Gemm (or MatMul and Add for more than two dimensions), attention one Attention node. Needs the package `onnx`, and
-`onnxruntime` to run what comes out.
+Each function takes a `Graph` and a network's state_dict and adds its nodes, in the form that ONNX
+Runtime fuses and runs fastest: a linear layer is a Gemm (or MatMul and Add for more than two
+dimensions), attention one Attention node. Needs the package `onnx`, and `onnxruntime` to run what
+comes out.
 """
 
 from __future__ import annotations
@@ -53,14 +55,15 @@ class Graph:
         """x W^T + b of a matrix x."""
         return self.add("Gemm", x, self.constant(weight), self.constant(bias), transB=1)
 
-    def conv(self, x: str, weight: np.ndarray, bias: np.ndarray | None = None, stride: int = 1, padding: int = 0) -> str:
+    def conv(self, x: str, weight: np.ndarray, bias: np.ndarray | None = None, stride: int = 1,
+             padding: int = 0) -> str:
         operands = [x, self.constant(weight), *([] if bias is None else [self.constant(bias)])]
         return self.add("Conv", *operands, strides=[stride]*2, pads=[padding]*4, kernel_shape=list(weight.shape[2:]))
 
     def norm(self, x: str, state: State, name: str) -> str:
         """Layer norm over the last dimension."""
-        return self.add("LayerNormalization", x, self.constant(state[f"{name}.weight"]), self.constant(state[f"{name}.bias"]), axis=-1,
-                        epsilon=1e-5)
+        return self.add("LayerNormalization", x, self.constant(state[f"{name}.weight"]),
+                        self.constant(state[f"{name}.bias"]), axis=-1, epsilon=1e-5)
 
     def serialize(self, output: str, tokens: bool, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> bytes:
         """The model as bytes, with one input "x" and one output of these shapes."""
@@ -74,7 +77,7 @@ class Graph:
         return model.SerializeToString()
 
 
-# ---- the networks of networks.py -----------------------------------------------------------------------------------------------------
+# ---- the networks of networks.py -----------------------------------------------------------------
 def mlp(g: Graph, x: str, state: State, batch: int) -> str:
     layers = [name.removesuffix(".weight") for name in state if name.endswith(".weight")]
     for name in layers:
@@ -117,15 +120,19 @@ def char_lstm(g: Graph, x: str, state: State, batch: int) -> str:
         return np.concatenate([i, o, f, c])[None]
     bias = g.constant(np.concatenate([gates("bias_ih"), gates("bias_hh")], axis=1))
     by_time = g.add("Transpose", x, perm=[1, 0])
-    embedded = g.add("Gather", g.constant(state["embed.weight"]), by_time)                                        # (T, B, E)
-    y = g.add("LSTM", embedded, g.constant(gates("weight_ih")), g.constant(gates("weight_hh")), bias, hidden_size=hidden)
-    y = g.add("Transpose", g.add("Squeeze", y, g.shape(1)), perm=[1, 0, 2])                                       # (T, 1, B, H) -> (B, T, H)
+    # (T, B, E)
+    embedded = g.add("Gather", g.constant(state["embed.weight"]), by_time)
+    y = g.add("LSTM", embedded, g.constant(gates("weight_ih")), g.constant(gates("weight_hh")), bias,
+              hidden_size=hidden)
+    # (T, 1, B, H) -> (B, T, H)
+    y = g.add("Transpose", g.add("Squeeze", y, g.shape(1)), perm=[1, 0, 2])
     return g.gemm(g.add("Reshape", y, g.shape(-1, hidden)), state["head.weight"], state["head.bias"])
 
 
 def gpt(g: Graph, x: str, state: State, batch: int, *, heads: int, length: int) -> str:
     blocks = 1 + max(int(name.split(".")[1]) for name in state if name.startswith("blocks."))
-    x = g.add("Add", g.add("Gather", g.constant(state["tokens.weight"]), x), g.constant(state["positions.weight"][:length]))
+    x = g.add("Add", g.add("Gather", g.constant(state["tokens.weight"]), x),
+              g.constant(state["positions.weight"][:length]))
     for i in range(blocks):
         def linear(y: str, name: str, block: str = f"blocks.{i}") -> str:
             return g.linear(y, state[f"{block}.{name}.weight"], state[f"{block}.{name}.bias"])
@@ -135,7 +142,8 @@ def gpt(g: Graph, x: str, state: State, batch: int, *, heads: int, length: int) 
         x = g.add("Add", x, linear(y, "project"))
         y = g.add("Gelu", linear(g.norm(x, state, f"blocks.{i}.norm2"), "up"))
         x = g.add("Add", x, linear(y, "down"))
-    return g.add("Reshape", g.linear(g.norm(x, state, "norm"), state["head.weight"]), g.shape(batch*length, state["head.weight"].shape[0]))
+    return g.add("Reshape", g.linear(g.norm(x, state, "norm"), state["head.weight"]),
+                 g.shape(batch*length, state["head.weight"].shape[0]))
 
 
 GRAPHS: dict[str, Callable[[Graph, str, State, int], str]] = {
@@ -145,7 +153,10 @@ GRAPHS: dict[str, Callable[[Graph, str, State, int], str]] = {
 
 
 def model_bytes(name: str, state: State, batch: int) -> bytes:
-    """The serialized ONNX model of a network of NETWORKS for a batch, with these weights. KeyError if it has no graph here."""
+    """The serialized ONNX model of a network of NETWORKS for a batch, with these weights.
+
+    KeyError if it has no graph here.
+    """
     network, graph = NETWORKS[name], Graph()
     inputs = (batch, *network.image) if network.image else (batch, network.tokens[0])
     outputs = (batch, network.classes) if network.image else (batch*network.tokens[0], network.tokens[1])

@@ -1,8 +1,9 @@
-"""`python -m fastnn bench overhead`: what the tape and a layer cost over the C call itself, on vectors too short to matter.
+"""`python -m fastnn bench overhead`: what the tape and a layer cost over the C call itself, on
+vectors too short to matter.
 
-Four clocks for each op, the best of many rounds: its kernel on arrays (with the wrapper that opens and allocates them), its function
-on tensors, the same when a gradient will be wanted, so that the tape records, and its layer in training. What the last two cost over
-the first is the overhead.
+Four clocks for each op, the best of many rounds: its kernel on arrays (with the wrapper that opens
+and allocates them), its function on tensors, the same when a gradient will be wanted, so that the
+tape records, and its layer in training. What the last two cost over the first is the overhead.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ def subjects() -> dict[str, tuple[Callable[[Any], Any], Any]]:
 
 
 def kernel_call(op: str, function: Callable[[], Any]) -> Callable[[], Any]:
-    """The call of the op's kernel that `function` makes, with its arrays and attributes, to be made again without the way there."""
+    """The call of the op's kernel that `function` makes, with its arrays and attributes, to be made
+    again without the way there.
+    """
     before = ACTIVE[op]
     forward = before[0]
     seen: list[tuple[Any, dict[str, Any]]] = []
@@ -65,7 +68,9 @@ def best(call: Callable[[], Any]) -> float:
 
 
 def measure() -> list[dict[str, Any]]:
-    """A row per op: {"op": name, "kernel", "function", "tape", "layer": seconds of a call}; no layer: None."""
+    """A row per op: {"op": name, "kernel", "function", "tape", "layer": seconds of a call}; no
+    layer: None.
+    """
     rows = []
     x, leaf = tensor(np.ones((2, 8), np.float32)), tensor(np.ones((2, 8), np.float32), requires_grad=True)
     for op, (function, layer) in subjects().items():
@@ -79,6 +84,7 @@ def measure() -> list[dict[str, Any]]:
 def command(args: Namespace) -> int:
     """`bench overhead`."""
     with at_level(args.isa) as level:
-        part = {**results.about(args.threads or config.get_num_threads()), **results.held_to(level, []), "rows": measure()}
+        part = {**results.about(args.threads or config.get_num_threads()), **results.held_to(level, []),
+                "rows": measure()}
     results.tell(args, "overhead", part)
     return 0

@@ -1,11 +1,13 @@
-"""A fair race: every contestant in a process of its own, turns that alternate, results compared before any clock runs.
+"""A fair race: every contestant in a process of its own, turns that alternate, results compared
+before any clock runs.
 
-Contestants wait stopped (SIGSTOP) while another has its turn: a thread pool that spins for a while after its work would
-otherwise steal the cores from whoever runs next.
+Contestants wait stopped (SIGSTOP) while another has its turn: a thread pool that spins for a while
+after its work would otherwise steal the cores from whoever runs next.
 
-Inputs lie where each library puts the arrays that it makes: PyTorch's and fastnn's begin a cache line; NumPy's, and those that ONNX Runtime
-is given, begin mostly 16 bytes into one. Over `nn.tensor(array)`, which shares NumPy's memory, products that read a matrix once take longer
-than the table says: 1.03 times from memory, up to 1.6 times from an L2 cache; others hardly.
+Inputs lie where each library puts the arrays that it makes: PyTorch's and fastnn's begin a cache
+line; NumPy's, and those that ONNX Runtime is given, begin mostly 16 bytes into one. Over
+`nn.tensor(array)`, which shares NumPy's memory, products that read a matrix once take longer than
+the table says: 1.03 times from memory, up to 1.6 times from an L2 cache; others hardly.
 """
 
 from __future__ import annotations
@@ -35,12 +37,13 @@ from .workloads import Workload
 __all__ = ["Contestants", "Result", "Worker", "busy", "environment", "geometric_mean", "race"]
 
 CAN_STOP = hasattr(signal, "SIGSTOP")
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
-                    "FASTNN_NUM_THREADS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
+                    "VECLIB_MAXIMUM_THREADS", "FASTNN_NUM_THREADS")
 
 
 def environment(library: str, threads: int, level: str = "") -> dict[str, str]:
-    """What a contestant's process is started with: this fastnn at its level in force, so many threads.
+    """What a contestant's process is started with: this fastnn at its level in force, so many
+    threads.
 
     level: what rivals are held to; "": to nothing.
     """
@@ -59,7 +62,8 @@ class Worker:
         self.name = library
         self.process = subprocess.Popen([sys.executable, "-m", "fastnn.bench.worker", library, str(threads)],
                                         env=environment(library, threads, level),
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, encoding="utf-8")
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                        encoding="utf-8")
         self.hello: dict[str, Any] | None = None
 
     def receive(self) -> dict[str, Any]:
@@ -109,10 +113,12 @@ class Worker:
 
 
 class Contestants:
-    """The processes of all contestants; a context manager. Starting is quick: imports run while others go on working.
+    """The processes of all contestants; a context manager. Starting is quick: imports run while
+    others go on working.
 
-    libraries: their names; or {name: (library, threads)} for contestants that differ in more. "fastnn" is the one that others are compared with.
-    level: the instruction set that rivals are held to where they can be (levels.py); "": to none.
+    libraries: their names; or {name: (library, threads)} for contestants that differ in more.
+    "fastnn" is the one that others are compared with. level: the instruction set that rivals are
+    held to where they can be (levels.py); "": to none.
     """
 
     def __init__(self, libraries: Sequence[str] | Mapping[str, tuple[str, int]], threads: int, level: str = ""):
@@ -128,7 +134,10 @@ class Contestants:
             worker.end()
 
     def versions(self) -> dict[str, str]:
-        """What took part: {library: its name and version}. Those that could not start are dropped."""
+        """What took part: {library: its name and version}.
+
+        Those that could not start are dropped.
+        """
         found = {}
         for name, worker in list(self.workers.items()):
             hello = worker.greet()
@@ -144,7 +153,10 @@ class Contestants:
 
 @dataclass
 class Result:
-    """One workload measured. Times are seconds of one call, a list with a number per round for each contestant."""
+    """One workload measured.
+
+    Times are seconds of one call, a list with a number per round for each contestant.
+    """
 
     workload: str
     group: str
@@ -167,13 +179,16 @@ class Result:
         return theirs/ours if ours and theirs else None
 
     def share(self, limits: dict[str, float]) -> float | None:
-        """fastnn's speed as a share of the machine's limit; above 1 where the data stay in a cache."""
+        """fastnn's speed as a share of the machine's limit; above 1 where the data stay in a cache.
+        """
         least, ours = least_time(self.flops, self.bytes, limits), self.median("fastnn")
         return least/ours if least and ours else None
 
 
 def difference(got: list[np.ndarray], want: list[np.ndarray]) -> float:
-    """The largest difference as a share of the largest value, over arrays that both have; infinite where shapes differ."""
+    """The largest difference as a share of the largest value, over arrays that both have; infinite
+    where shapes differ.
+    """
     worst = 0.0
     for a, b in zip(got, want):
         if a.shape != b.shape:
@@ -186,7 +201,9 @@ def difference(got: list[np.ndarray], want: list[np.ndarray]) -> float:
 
 
 def race(contestants: Contestants, workload: Workload, rounds: int, seconds: float) -> Result:
-    """Measure one workload: make it everywhere, compare the results, then `rounds` times a turn of about `seconds` for each."""
+    """Measure one workload: make it everywhere, compare the results, then `rounds` times a turn of
+    about `seconds` for each.
+    """
     flops, moved = workload.cost()
     result = Result(workload.name, workload.group, flops, moved)
     with tempfile.TemporaryDirectory(prefix="fastnn-bench-") as folder:
@@ -218,13 +235,15 @@ def race(contestants: Contestants, workload: Workload, rounds: int, seconds: flo
 
 
 def cores_used(seconds: float) -> float | None:
-    """How many cores did work, for whomever, while this process slept for so long; None where the system does not say.
+    """How many cores did work, for whomever, while this process slept for so long; None where the
+    system does not say.
 
     The load average would also count what ended a minute ago, such as the race before this one.
     """
     def now() -> tuple[float, float]:
         with open("/proc/stat", encoding="ascii") as stat:
-            ticks = [float(tick) for tick in stat.readline().split()[1:9]]          # user nice system idle iowait irq softirq steal
+            # user nice system idle iowait irq softirq steal
+            ticks = [float(tick) for tick in stat.readline().split()[1:9]]
         return sum(ticks), ticks[3] + ticks[4]
     try:
         total, idle = now()
@@ -236,7 +255,9 @@ def cores_used(seconds: float) -> float | None:
 
 
 def busy() -> str:
-    """A warning where other programs keep this machine from measuring; "" where it is quiet or does not say."""
+    """A warning where other programs keep this machine from measuring; "" where it is quiet or does
+    not say.
+    """
     cores, used = os.cpu_count() or 1, cores_used(0.25)
     if used is None or used <= max(0.3, 0.1*cores):
         return ""

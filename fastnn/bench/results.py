@@ -1,7 +1,9 @@
-"""What was measured, kept: one JSON file per processor, instruction set and number of threads, and the same as Markdown.
+"""What was measured, kept: one JSON file per processor, instruction set and number of threads, and
+the same as Markdown.
 
-A record is the race of `bench` (bench.py) with everything that must be said beside a figure, and the parts that other commands
-measured: memory, scaling, overhead, sweep. Each part has facts of its own, since it may be of another day.
+A record is the race of `bench` (bench.py) with everything that must be said beside a figure, and
+the parts that other commands measured: memory, scaling, overhead, sweep. Each part has facts of its
+own, since it may be of another day.
 """
 
 from __future__ import annotations
@@ -24,20 +26,24 @@ from .levels import held
 from .libraries import NAMES
 from .race import Result, geometric_mean
 
-__all__ = ["about", "as_json", "commit", "facts", "file_name", "geometric_means", "held_to", "markdown", "results_of", "rows_of", "save",
-           "tell"]
+__all__ = ["about", "as_json", "commit", "facts", "file_name", "geometric_means", "held_to", "markdown", "results_of",
+           "rows_of", "save", "tell"]
 
 
 def commit(root: Path | None = None) -> str:
-    """The commit of the checkout that runs, with a + where files differ from it other than those that measuring writes; "" outside of one."""
+    """The commit of the checkout that runs, with a + where files differ from it other than those
+    that measuring writes; "" outside of one.
+    """
     root = root or Path(__file__).resolve().parents[2]
     if not (root/".git").exists():
         return ""
 
     def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+        return subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, timeout=10,
+                              check=True).stdout.strip()
     try:
-        changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)benchmarks/results", ":(exclude)README.md")
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)benchmarks/results",
+                      ":(exclude)README.md")
         return git("describe", "--always") + ("+" if changed else "")
     except (OSError, subprocess.SubprocessError):
         return ""
@@ -46,17 +52,20 @@ def commit(root: Path | None = None) -> str:
 def about(threads: int, warning: str = "") -> dict[str, Any]:
     """Where and when: what every part of a record begins with."""
     found = describe()
-    return {"command": " ".join(["python -m fastnn", *sys.argv[1:]]), "date": time.strftime("%Y-%m-%d %H:%M"), "commit": commit(),
+    return {"command": " ".join(["python -m fastnn", *sys.argv[1:]]), "date": time.strftime("%Y-%m-%d %H:%M"),
+            "commit": commit(),
             "processor": found["processor"], "instruction set": found["instruction set"], "threads": threads,
             "versions": {"fastnn": f"fastnn {__version__} ({found['instruction set']})"}, "python": found["python"],
             "system": found["system"], "compiler": found["compiler"], "warning": warning}
 
 
-# ---- rows ------------------------------------------------------------------------------------------------------------------------
+# ---- rows ----------------------------------------------------------------------------------------
 def rows_of(results: Sequence[Result], rivals: Sequence[str], limits: dict[str, float]) -> list[dict[str, Any]]:
     """Results as plain data, with the figures that are read off them; five digits of each time."""
-    results = [replace(r, times={name: [float(f"{t:.5g}") for t in times] for name, times in r.times.items()}) for r in results]
-    return [{**asdict(r), "median": {name: r.median(name) for name in r.times}, "best": {name: r.best(name) for name in r.times},
+    results = [replace(r, times={name: [float(f"{t:.5g}") for t in times] for name, times in r.times.items()})
+               for r in results]
+    return [{**asdict(r), "median": {name: r.median(name) for name in r.times},
+             "best": {name: r.best(name) for name in r.times},
              "ratio": {name: r.ratio(name) for name in rivals}, "share of limit": r.share(limits)} for r in results]
 
 
@@ -71,7 +80,9 @@ def directions(results: Sequence[Result]) -> list[str]:
 
 
 def geometric_means(results: Sequence[Result], rivals: Sequence[str]) -> list[tuple[str, str, int, int, float]]:
-    """(direction, rival, workloads, how many of them won, geometric mean of the ratios), and over all directions as "all"."""
+    """(direction, rival, workloads, how many of them won, geometric mean of the ratios), and over
+    all directions as "all".
+    """
     rows = []
     for direction in [*directions(results), "all"]:
         for rival in rivals:
@@ -83,10 +94,11 @@ def geometric_means(results: Sequence[Result], rivals: Sequence[str]) -> list[tu
     return rows if len(directions(results)) > 1 else [row for row in rows if row[0] != "all"]
 
 
-# ---- Markdown --------------------------------------------------------------------------------------------------------------------
+# ---- Markdown ------------------------------------------------------------------------------------
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
     """A Markdown table, its first `left` columns to the left."""
-    return [f"| {' | '.join(heads)} |", f"|{'---|'*left}{'---:|'*(len(heads) - left)}", *[f"| {' | '.join(row)} |" for row in rows], ""]
+    return [f"| {' | '.join(heads)} |", f"|{'---|'*left}{'---:|'*(len(heads) - left)}",
+            *[f"| {' | '.join(row)} |" for row in rows], ""]
 
 
 def facts(record: dict[str, Any]) -> list[str]:
@@ -97,7 +109,8 @@ def facts(record: dict[str, Any]) -> list[str]:
               f"commit {record['commit'] or 'unknown'}, {record['date']}, {record['command']}"]
     if record.get("lowered"):
         names = [*record["held"], *[rival for rival in record["rivals"] if rival not in record["held"]]]
-        how = [f"{NAMES[name]} by " + " ".join(f"{key}={value!r}" if " " in value else f"{key}={value}" for key, value in switches.items())
+        how = [f"{NAMES[name]} by " + " ".join(f"{key}={value!r}" if " " in value else f"{key}={value}" for key,
+                                               value in switches.items())
                if (switches := record["held"].get(name)) else f"{NAMES[name]} NOT, it has no switch" for name in names]
         lines.append(f"held to {record['lowered']}, below what this processor has: {', '.join(['fastnn', *how])}")
     limits = record.get("limits")
@@ -124,19 +137,23 @@ def race_lines(record: dict[str, Any]) -> list[str]:
             cells += [console.time(r.median(rival)), console.time(r.best(rival)),
                       f"{ratio:.2f}" if ratio else "wrong" if rival in r.wrong else ""]
         share = r.share(record["limits"])
-        rows.append([*cells, f"{r.flops/ours/1e9:.1f}" if ours and r.flops else "", f"{r.bytes/ours/1e9:.1f}" if ours and r.bytes else "",
-                     console.share(share) if share else "", f"{max(r.differences.values()):.0e}" if r.differences else ""])
+        rows.append([*cells, f"{r.flops/ours/1e9:.1f}" if ours and r.flops else "", f"{r.bytes/ours/1e9:.1f}" if ours
+                     and r.bytes else "",
+                     console.share(share) if share else "", f"{max(r.differences.values()):.0e}" if r.differences
+                     else ""])
     means = [[direction, NAMES[rival], str(count), str(won), f"{mean:.2f}"]
              for direction, rival, count, won, mean in geometric_means(results, rivals)]
-    return ["Ratio: the rival's median over fastnn's; above 1 fastnn is faster. Results were compared before timing.", "",
-            *table([*heads, "GFLOP/s", "GB/s", "of limit", "differs by"], rows),
+    return ["Ratio: the rival's median over fastnn's; above 1 fastnn is faster. Results were compared before timing.",
+            "", *table([*heads, "GFLOP/s", "GB/s", "of limit", "differs by"], rows),
             *table(["geometric mean", "against", "workloads", "won", "ratio"], means, 2)]
 
 
-# ---- the other parts ---------------------------------------------------------------------------------------------------------------
+# ---- the other parts -----------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Part:
-    """How a part of a record is shown: title, a line that explains the figures, heads, and rows of text."""
+    """How a part of a record is shown: title, a line that explains the figures, heads, and rows of
+    text.
+    """
 
     title: str
     note: Callable[[dict[str, Any]], str]
@@ -145,7 +162,8 @@ class Part:
 
 
 def memory_heads(part: dict[str, Any]) -> list[str]:
-    return ["network's training step", "fastnn", *[head for rival in part["rivals"] for head in (NAMES[rival], "fastnn's share")]]
+    return ["network's training step", "fastnn",
+            *[head for rival in part["rivals"] for head in (NAMES[rival], "fastnn's share")]]
 
 
 def memory_rows(part: dict[str, Any]) -> list[list[str]]:
@@ -154,48 +172,59 @@ def memory_rows(part: dict[str, Any]) -> list[list[str]]:
         ours = row["peak"].get("fastnn")
         theirs = [row["peak"].get(rival) for rival in part["rivals"]]
         cells.append([row["network"], console.size(ours),
-                      *[text for peak in theirs for text in (console.size(peak), f"{ours/peak:.2f}" if ours and peak else "")]])
+                      *[text for peak in theirs for text in (console.size(peak), f"{ours/peak:.2f}" if ours and peak
+                                                             else "")]])
     return cells
 
 
 def scaling_heads(part: dict[str, Any]) -> list[str]:
     return ["workload", *[head for library in ("fastnn", *part["rivals"])
-                          for head in (f"{NAMES[library]}, 1 thread", console.count(part["threads"], "thread"), "speed-up")]]
+                          for head in (f"{NAMES[library]}, 1 thread", console.count(part["threads"], "thread"),
+                                       "speed-up")]]
 
 
 def scaling_rows(part: dict[str, Any]) -> list[list[str]]:
     def cells(row: dict[str, Any], library: str) -> list[str]:
         one, many = row["seconds"].get(library, [None, None])
         return [console.time(one), console.time(many), f"{one/many:.2f}" if one and many else ""]
-    return [[row["workload"], *[cell for library in ("fastnn", *part["rivals"]) for cell in cells(row, library)]] for row in part["rows"]]
+    return [[row["workload"], *[cell for library in ("fastnn", *part["rivals"]) for cell in cells(row, library)]]
+            for row in part["rows"]]
 
 
 def overhead_rows(part: dict[str, Any]) -> list[list[str]]:
     def over(row: dict[str, Any], name: str) -> str:
         return console.time(row[name] - row["kernel"]) if row[name] else ""
-    return [[row["op"], console.time(row["kernel"]), *[over(row, name) for name in ("function", "tape", "layer")]] for row in part["rows"]]
+    return [[row["op"], console.time(row["kernel"]), *[over(row, name) for name in ("function", "tape", "layer")]]
+            for row in part["rows"]]
 
 
 def sweep_rows(part: dict[str, Any]) -> list[list[str]]:
-    return [[row["what"], row["dtype"], str(row["size"]), console.time(row["seconds"]), f"{row['rate']/1e9:.1f}", f"{row['cost']:.2f}",
-             "CLIFF" if row["cost"] > bars.CLIFF else ""] for row in part["rows"]]
+    return [[row["what"], row["dtype"], str(row["size"]), console.time(row["seconds"]), f"{row['rate']/1e9:.1f}",
+             f"{row['cost']:.2f}", "CLIFF" if row["cost"] > bars.CLIFF else ""] for row in part["rows"]]
 
 
 SHOWN = {
-    "memory": Part("Memory", lambda part: f"Peak resident memory over what was resident before the model was made, {part['steps']} steps with "
+    "memory": Part("Memory",
+                   lambda part: f"Peak resident memory over what was resident before the model was made, {part['steps']} steps with "
                    "Adam; below 1 fastnn needs less.", memory_heads, memory_rows),
-    "scaling": Part("Threads", lambda part: "Speed-up: the median on one thread over the median on all.", scaling_heads, scaling_rows),
-    "overhead": Part("Overhead", lambda part: "Of 16 numbers: the kernel's call with its wrapper, and what the function, the function with the "
-                     "tape recording, and the layer in training cost over it.", lambda part: ["op", "kernel", "function", "with tape", "layer"],
-                     overhead_rows),
-    "sweep": Part("Odd sizes", lambda part: f"Cost: time of one operation over that at the better of the sizes next to it; above {bars.CLIFF} it "
+    "scaling": Part("Threads", lambda part: "Speed-up: the median on one thread over the median on all.", scaling_heads,
+                    scaling_rows),
+    "overhead": Part("Overhead",
+                     lambda part: "Of 16 numbers: the kernel's call with its wrapper, and what the function, the function with the "
+                     "tape recording, and the layer in training cost over it.",
+                     lambda part: ["op", "kernel", "function", "with tape", "layer"], overhead_rows),
+    "sweep": Part("Odd sizes",
+                  lambda part: f"Cost: time of one operation over that at the better of the sizes next to it; above {bars.CLIFF} it "
                   "is a cliff.", lambda part: ["what", "dtype", "size", "time", "GFLOP/s", "cost", ""], sweep_rows),
 }
 
 
 def held_to(level: str, rivals: Sequence[str]) -> dict[str, Any]:
-    """The facts of a lowered level (levels.py): the level, and the switches that hold the rivals to it."""
-    return {"lowered": level, "rivals": list(rivals), "held": {rival: switches for rival in rivals if (switches := held(rival, level))}}
+    """The facts of a lowered level (levels.py): the level, and the switches that hold the rivals to
+    it.
+    """
+    return {"lowered": level, "rivals": list(rivals),
+            "held": {rival: switches for rival in rivals if (switches := held(rival, level))}}
 
 
 def tell(args: Namespace, name: str, part: dict[str, Any]) -> None:
@@ -226,12 +255,15 @@ def markdown(record: dict[str, Any]) -> str:
                       *table(shown.heads(part), shown.rows(part))]
     found = bars.measure(record)
     if found:
-        lines += ["## The bars", "", "What was asked of this table, what was aimed at, and what came out; misses are listed like hits.", "",
-                  *table(["", "asked", "aim", "measured", "verdict", "the lowest, or where it comes from"], bars.cells(found), 1)]
+        lines += ["## The bars", "",
+                  "What was asked of this table, what was aimed at, and what came out; misses are listed like hits.",
+                  "",
+                  *table(["", "asked", "aim", "measured", "verdict", "the lowest, or where it comes from"],
+                         bars.cells(found), 1)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-# ---- files -----------------------------------------------------------------------------------------------------------------------
+# ---- files ---------------------------------------------------------------------------------------
 def file_name(record: dict[str, Any]) -> str:
     """The name of a record's files, after processor, instruction set and threads.
 
@@ -247,13 +279,16 @@ def as_json(record: dict[str, Any]) -> str:
     """The record as it is saved: with the means and the bars, which follow from the rest."""
     means = [dict(zip(("direction", "against", "workloads", "won", "ratio"), row))
              for row in geometric_means(results_of(record), record.get("rivals", ()))]
-    text = json.dumps({**record, "geometric means": means, "bars": [asdict(bar) for bar in bars.measure(record)]}, indent=1)
+    text = json.dumps({**record, "geometric means": means, "bars": [asdict(bar) for bar in bars.measure(record)]},
+                      indent=1)
     # a list of numbers needs no more than one line
     return re.sub(r"\[\s+([-+.\de,\s]+?)\s+\]", lambda numbers: f"[{' '.join(numbers[1].split())}]", text) + "\n"
 
 
 def save(folder: str | Path, measured: dict[str, Any], part: str = "") -> tuple[Path, Path]:
-    """Write a race, or another part of a record, beside the parts that the folder's record of this machine has already."""
+    """Write a race, or another part of a record, beside the parts that the folder's record of this
+    machine has already.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder/f"{file_name(measured)}.json"

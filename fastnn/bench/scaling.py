@@ -1,6 +1,8 @@
-"""`python -m fastnn bench scaling`: how many times faster a workload is on several threads than on one, fastnn's beside its rivals'.
+"""`python -m fastnn bench scaling`: how many times faster a workload is on several threads than on
+one, fastnn's beside its rivals'.
 
-Every library runs in two processes, one with a single thread and one with all, and their turns alternate as in a race (race.py).
+Every library runs in two processes, one with a single thread and one with all, and their turns
+alternate as in a race (race.py).
 """
 
 from __future__ import annotations
@@ -19,12 +21,15 @@ from .workloads import Workload
 __all__ = ["SCALED", "command", "measure"]
 
 SCALED = ("gemm-1024/forward", "gemm-256/forward", "conv3x3-64c56/forward", "lstm-T64-B32-I128-H256/forward",
-          "attention-8x8x256x64-causal/forward", "layernorm-2048x512/forward", "lenet/step", "resnet18/step", "char-lstm/step", "gpt-4x128/step")
+          "attention-8x8x256x64-causal/forward", "layernorm-2048x512/forward", "lenet/step", "resnet18/step",
+          "char-lstm/step", "gpt-4x128/step")
 
 
 def measure(workloads: Sequence[Workload], libraries: Sequence[str], threads: int, rounds: int, seconds: float,
             level: str = "") -> list[dict[str, Any]]:
-    """A row per workload: {"workload": name, "seconds": {library: [on one thread, on all]}, "speed-up": {library: their ratio}}."""
+    """A row per workload: {"workload": name, "seconds": {library: [on one thread, on all]},
+    "speed-up": {library: their ratio}}.
+    """
     pairs = {(library, n): library if n == 1 else f"{library} on {n}" for library in libraries for n in (1, threads)}
     rows = []
     with Contestants({name: pair for pair, name in pairs.items()}, threads, level) as contestants:
@@ -32,9 +37,11 @@ def measure(workloads: Sequence[Workload], libraries: Sequence[str], threads: in
         for i, workload in enumerate(workloads):
             console.progress(f"  measuring {workload.name} ({i + 1} of {len(workloads)})")
             result = race(contestants, workload, rounds, seconds)
-            times = {library: [result.median(pairs[library, 1]), result.median(pairs[library, threads])] for library in libraries}
+            times = {library: [result.median(pairs[library, 1]), result.median(pairs[library, threads])]
+                     for library in libraries}
             rows.append({"workload": workload.name, "seconds": times,
-                         "speed-up": {library: one/many if one and many else None for library, (one, many) in times.items()}})
+                         "speed-up": {library: one/many if one and many else None for library,
+                                      (one, many) in times.items()}})
     console.progress("")
     return rows
 
@@ -49,7 +56,8 @@ def command(args: Namespace) -> int:
         raise UserError("scaling compares one thread with several: give --threads 2 or more")
     warning = busy()
     with at_level(args.isa) as level:
-        part = {**results.about(threads, warning), **results.held_to(level, rivals), "rounds": args.rounds, "seconds per turn": args.seconds}
+        part = {**results.about(threads, warning), **results.held_to(level, rivals), "rounds": args.rounds,
+                "seconds per turn": args.seconds}
         part["rows"] = measure(workloads, ["fastnn", *rivals], threads, args.rounds, args.seconds, level)
     results.tell(args, "scaling", part)
     return 0 if all(row["speed-up"]["fastnn"] for row in part["rows"]) else 1

@@ -1,7 +1,8 @@
-"""`python -m fastnn bench sweep`: does speed fall off a cliff at odd sizes? Prime-sized products and odd images beside their neighbours.
+"""`python -m fastnn bench sweep`: does speed fall off a cliff at odd sizes? Prime-sized products
+and odd images beside their neighbours.
 
-Sizes come in clusters: 127 beside 128, an image of 17 x 17 beside 16 x 16. A size is a cliff where an operation costs more than 1.5 times
-what it costs at the better of the sizes next to it.
+Sizes come in clusters: 127 beside 128, an image of 17 x 17 beside 16 x 16. A size is a cliff where
+an operation costs more than 1.5 times what it costs at the better of the sizes next to it.
 """
 
 from __future__ import annotations
@@ -22,13 +23,17 @@ from .race import busy
 
 __all__ = ["SWEEPS", "Sweep", "cliffs", "command", "measure"]
 
-ROUNDS, TURN = 5, 0.01      # turns of each size, and seconds of one; the sizes take turns, so that a disturbance does not hit one alone
+# turns of each size, and seconds of one; the sizes take turns, so that a disturbance does not hit
+# one alone
+ROUNDS, TURN = 5, 0.01
 TRIES = 3                   # what looks like a cliff is measured again, so often in all
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What is swept: call(n, dtype) makes (a call to time, its operations); clusters of sizes n that are compared among themselves."""
+    """What is swept: call(n, dtype) makes (a call to time, its operations); clusters of sizes n
+    that are compared among themselves.
+    """
 
     name: str
     clusters: tuple[tuple[int, ...], ...]
@@ -68,8 +73,10 @@ def repeats(call: Callable[[], Any], turn: float) -> int:
     return max(1, round(turn/max(time.perf_counter() - start, 1e-9)))
 
 
-def measure(sweeps: Sequence[Sweep], dtypes: Sequence[str], turn: float = TURN, rounds: int = ROUNDS) -> list[dict[str, Any]]:
-    """A row per size: {"what", "dtype", "size", "seconds": of a call, the best of the rounds, "rate": operations a second, "cost": ...}.
+def measure(sweeps: Sequence[Sweep], dtypes: Sequence[str], turn: float = TURN,
+            rounds: int = ROUNDS) -> list[dict[str, Any]]:
+    """A row per size: {"what", "dtype", "size", "seconds": of a call, the best of the rounds,
+    "rate": operations a second, "cost": ...}.
 
     cost: what an operation takes, over what it takes at the better neighbour; see `cliffs`.
     """
@@ -86,7 +93,8 @@ def measure(sweeps: Sequence[Sweep], dtypes: Sequence[str], turn: float = TURN, 
                     for _ in range(rounds):
                         for n, (call, _) in calls.items():
                             best[n] = min(best[n], timed(call, counts[n], with_gradients))
-                    found = cliffs([{"what": sweep.name, "dtype": dtype, "size": n, "seconds": best[n], "rate": calls[n][1]/best[n]}
+                    found = cliffs([{"what": sweep.name, "dtype": dtype, "size": n, "seconds": best[n],
+                                     "rate": calls[n][1]/best[n]}
                                     for n in cluster])
                     if all(row["cost"] <= CLIFF for row in found):
                         break
@@ -108,7 +116,8 @@ def timed(call: Callable[[], Any], number: int, with_gradients: bool) -> float:
 
 
 def cliffs(cluster: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of one cluster, sizes ascending, with "cost": the best rate of the two sizes next to it over its own; above CLIFF it is a cliff.
+    """Rows of one cluster, sizes ascending, with "cost": the best rate of the two sizes next to it
+    over its own; above CLIFF it is a cliff.
 
     >>> [row["cost"] for row in cliffs([{"rate": 4.0}, {"rate": 2.0}, {"rate": 8.0}])]
     [0.5, 4.0, 0.25]
@@ -122,7 +131,8 @@ def command(args: Namespace) -> int:
     threads = args.threads or config.get_num_threads()
     warning = busy()
     with config.threads(threads), at_level(args.isa) as level:
-        part = {**results.about(threads, warning), **results.held_to(level, []), "rows": measure(SWEEPS, ("float32", "float64"))}
+        part = {**results.about(threads, warning), **results.held_to(level, []),
+                "rows": measure(SWEEPS, ("float32", "float64"))}
     results.tell(args, "sweep", part)
     steep = [row for row in part["rows"] if row["cost"] > CLIFF]
     if not args.json:

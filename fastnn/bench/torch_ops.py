@@ -1,4 +1,7 @@
-"""What PyTorch calls the ops of our records, for the benchmarks. Most have the same name and the same arguments."""
+"""What PyTorch calls the ops of our records, for the benchmarks.
+
+Most have the same name and the same arguments.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ __all__ = ["torch_op"]
 
 
 def torch_op(torch: Any, name: str) -> Callable[..., Any]:
-    """PyTorch's function of an op's inputs and attributes; raises NotOffered where there is none."""
+    """PyTorch's function of an op's inputs and attributes; raises NotOffered where there is none.
+    """
     if name in TRANSLATED:
         translated = TRANSLATED[name]
         return lambda *inputs, **attrs: translated(torch, *inputs, **attrs)

@@ -1,11 +1,15 @@
-"""One contestant of `bench` in a process of its own: reads a JSON line from stdin, answers with one on stdout.
+"""One contestant of `bench` in a process of its own: reads a JSON line from stdin, answers with one
+on stdout.
 
-    {"do": "load", "workload": NAME, "results": FILE, "seconds": S}   make the contest, write its results to FILE (.npz), warm up
-                                                                      -> {"number": calls that fill S seconds}
+    {"do": "load", "workload": NAME, "results": FILE, "seconds": S}   make the contest, write its
+                                                                      results to FILE (.npz), warm
+                                                                      up -> {"number": calls that
+                                                                      fill S seconds}
     {"do": "round"}                                                   time that many calls        -> {"seconds": for one call}
     {"do": "limits"}                                                  the machine's limits        -> {"flops": ..., "bytes": ...}
 
-The first line that it writes says what it is: {"version": ..., "threads": ...}. An answer {"error": ...} refuses a request.
+The first line that it writes says what it is: {"version": ..., "threads": ...}. An answer {"error":
+...} refuses a request.
 """
 
 from __future__ import annotations
@@ -58,7 +62,8 @@ class Contestant:
     def time(self) -> float:
         """Seconds of one call, over `number` calls in a row.
 
-        One more goes before them uncounted, since others have had the caches; a call that fills a round alone has no need of it.
+        One more goes before them uncounted, since others have had the caches; a call that fills a
+        round alone has no need of it.
         """
         assert self.contest is not None
         if self.number > 1:
@@ -80,7 +85,9 @@ class Contestant:
 
 
 def die_with_parent() -> None:
-    """On Linux: a contestant that waits stopped would outlive a parent that was killed, since it cannot notice."""
+    """On Linux: a contestant that waits stopped would outlive a parent that was killed, since it
+    cannot notice.
+    """
     if sys.platform == "linux":
         import ctypes
         PR_SET_PDEATHSIG = 1
@@ -89,7 +96,8 @@ def die_with_parent() -> None:
 
 def main() -> None:
     die_with_parent()
-    # what libraries print must not end up between the answers: stdout becomes stderr, the answers keep a copy of it
+    # what libraries print must not end up between the answers: stdout becomes stderr, the answers
+    # keep a copy of it
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     contestant = Contestant(sys.argv[1], int(sys.argv[2]))

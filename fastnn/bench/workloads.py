@@ -1,9 +1,12 @@
-"""Everything that `bench` and benchmarks/ can measure, by name: "conv2d/resnet.64c56/forward", "lenet/step".
+"""Everything that `bench` and benchmarks/ can measure, by name: "conv2d/resnet.64c56/forward",
+"lenet/step".
 
-A workload makes a Contest for a contestant: a call to be timed, and the numbers that it computes, which are compared with
-the other contestants' before anything is timed. Inputs are drawn from seeds, so processes need not send each other any.
+A workload makes a Contest for a contestant: a call to be timed, and the numbers that it computes,
+which are compared with the other contestants' before anything is timed. Inputs are drawn from
+seeds, so processes need not send each other any.
 
-Three groups: `ops` are the `bench` cases of the records, `kernels` the fixed list below, `networks` those of networks.py.
+Three groups: `ops` are the `bench` cases of the records, `kernels` the fixed list below, `networks`
+those of networks.py.
 """
 
 from __future__ import annotations
@@ -49,7 +52,8 @@ class Workload:
     """Something to measure.
 
     contest   contest(library) -> Contest; NotOffered where the library has nothing of the kind
-    cost      () -> (flops, bytes) of one call: a multiply-add counts as two, bytes are the least that must move; 0 is unknown
+    cost      () -> (flops, bytes) of one call: a multiply-add counts as two, bytes are the least
+              that must move; 0 is unknown
     tolerance largest difference between two contestants' results, as a share of the largest value
     """
 
@@ -69,19 +73,21 @@ class Workload:
         return self.name.split("/", 1)[0]
 
 
-# ---- expressions: a function of arrays, forward or forward+backward -------------------------------------------------------------
+# ---- expressions: a function of arrays, forward or forward+backward ------------------------------
 def floats(values: Sequence[Any]) -> list[bool]:
     return [isinstance(a, np.ndarray) and a.dtype.kind == "f" for a in values]
 
 
 def expression(library: Any, function: Callable[..., Any], inputs: Sequence[Any], direction: str, seed: str,
                differentiable: Sequence[bool] | None = None, compared: int | None = None) -> Contest:
-    """function(*tensors), with the gradients of the differentiable inputs where the direction asks for them.
+    """function(*tensors), with the gradients of the differentiable inputs where the direction asks
+    for them.
 
     compared: only so many of the outputs are looked at, and get an upstream gradient; default: all.
     """
     backward = direction == BACKWARD
-    wanted = [is_float and backward and (differentiable is None or differentiable[i]) for i, is_float in enumerate(floats(inputs))]
+    wanted = [is_float and backward and (differentiable is None or differentiable[i]) for i,
+              is_float in enumerate(floats(inputs))]
     leaves = [library.tensor(a, requires_grad=w) if isinstance(a, np.ndarray) else a for a, w in zip(inputs, wanted)]
 
     def outputs() -> list[Any]:
@@ -101,7 +107,8 @@ def expression(library: Any, function: Callable[..., Any], inputs: Sequence[Any]
     with library.without_gradients():
         shapes = [(library.array(y).shape, library.array(y).dtype) for y in outputs()]
     rng = seeded(seed)
-    cotangents = [library.tensor(rng.standard_normal(shape).astype(dtype)) if dtype.kind == "f" else None for shape, dtype in shapes]
+    cotangents = [library.tensor(rng.standard_normal(shape).astype(dtype)) if dtype.kind == "f" else None for shape,
+                  dtype in shapes]
 
     def step() -> list[Any]:
         for leaf, w in zip(leaves, wanted):
@@ -124,9 +131,11 @@ def numpy_expression(library: Any, function: Callable[..., Any], inputs: Sequenc
     return Contest(lambda: function(*inputs), results, library, gradients=False)
 
 
-# ---- the records' cases ----------------------------------------------------------------------------------------------------------
+# ---- the records' cases --------------------------------------------------------------------------
 def dropout_facts(x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
-    """Which elements drop out is each library's own affair; how many, and what the others become, is not."""
+    """Which elements drop out is each library's own affair; how many, and what the others become,
+    is not.
+    """
     kept = y != 0
     return [np.array([kept.mean(), (y[kept]/x[kept]).mean()])]
 
@@ -146,7 +155,8 @@ def op_workload(op: Op, case: str, make: Callable[[], Sample], direction: str) -
             function = library.op(op.name)
             differentiable = [op.differentiable is None or name in op.differentiable for name in op.inputs]
             run = expression(library, lambda *xs: function(*xs, **attrs), inputs, direction, case, differentiable,
-                             1 if op.name in ("batch_norm", "batch_norm_relu") else None)            # ours gives the statistics too
+                             # ours gives the statistics too
+                             1 if op.name in ("batch_norm", "batch_norm_relu") else None)
         if op.name == "dropout":
             exact = run.results
             return Contest(run.call, lambda: dropout_facts(inputs[0], exact()[0]), library, run.gradients)
@@ -155,11 +165,12 @@ def op_workload(op: Op, case: str, make: Callable[[], Sample], direction: str) -
     def cost() -> tuple[float, float]:
         sizes = make().sizes
         factor = 1 if direction == FORWARD else 3           # a gradient for each of two operands, as a rule of thumb
-        return (factor*float(op.flops(**sizes)) if op.flops else 0.0, factor*float(op.bytes(**sizes)) if op.bytes else 0.0)
+        return (factor*float(op.flops(**sizes)) if op.flops else 0.0, factor*float(op.bytes(**sizes)) if op.bytes
+                else 0.0)
     return Workload(f"{op.name}/{case}/{direction}", "ops", contest, cost, 0.02 if op.name == "dropout" else 1e-4)
 
 
-# ---- the fixed list of kernels -----------------------------------------------------------------------------------------------------
+# ---- the fixed list of kernels -------------------------------------------------------------------
 def draw(name: str, *shapes: tuple[int, ...]) -> list[Any]:
     rng = seeded(name)
     return [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
@@ -171,10 +182,12 @@ def labelled(name: str, rows: int, classes: int) -> list[Any]:
 
 @dataclass(frozen=True)
 class Kernel:
-    """function(library) -> callable on tensors; inputs() -> arrays; numpy: the same on arrays, if NumPy can.
+    """function(library) -> callable on tensors; inputs() -> arrays; numpy: the same on arrays, if
+    NumPy can.
 
-    flops, bytes: of the forward; both_bytes: of forward and backward together (0: three times the forward's, as for the flops: a product
-    for each of two operands' gradients). Bytes are counted once a pass: what a pass must read, and what it must write.
+    flops, bytes: of the forward; both_bytes: of forward and backward together (0: three times the
+    forward's, as for the flops: a product for each of two operands' gradients). Bytes are counted
+    once a pass: what a pass must read, and what it must write.
     """
 
     function: Callable[[Any], Callable[..., Any]]
@@ -208,19 +221,21 @@ def conv_transpose(N: int, K: int, P: int, C: int, R: int, stride: int, padding:
 
 
 def gemm(n: int) -> Kernel:
-    return Kernel(lambda lib: lambda a, b: a @ b, lambda: draw(f"gemm {n}", (n, n), (n, n)), 2.0*n**3, 12.0*n**2, np.matmul)
+    return Kernel(lambda lib: lambda a, b: a @ b, lambda: draw(f"gemm {n}", (n, n), (n, n)), 2.0*n**3, 12.0*n**2,
+                  np.matmul)
 
 
 def product(m: int, k: int, n: int) -> Kernel:
     """(m, k) times (k, n): tall, thin, or a vector."""
-    return Kernel(lambda lib: lambda a, b: a @ b, lambda: draw(f"gemm {m} {k} {n}", (m, k), (k, n)), 2.0*m*k*n, 4.0*(m*k + k*n + m*n),
-                  np.matmul)
+    return Kernel(lambda lib: lambda a, b: a @ b, lambda: draw(f"gemm {m} {k} {n}", (m, k), (k, n)), 2.0*m*k*n,
+                  4.0*(m*k + k*n + m*n), np.matmul)
 
 
 def attention(B: int, heads: int, T: int, d: int, causal: bool) -> Kernel:
     shape = (B, heads, T, d)
     return Kernel(lambda lib: lambda q, k, v: lib.F.scaled_dot_product_attention(q, k, v, is_causal=causal),
-                  lambda: draw(f"attention {B} {T}", shape, shape, shape), 4.0*B*heads*T*T*d/(2 if causal else 1), 16.0*B*heads*T*d)
+                  lambda: draw(f"attention {B} {T}", shape, shape, shape), 4.0*B*heads*T*T*d/(2 if causal else 1),
+                  16.0*B*heads*T*d)
 
 
 def recurrent(name: str, gates: int, T: int, B: int, I: int, H: int) -> Kernel:
@@ -247,8 +262,8 @@ def pool(call: Callable[[Any, Any], Any], *shape: int, share: int = 4) -> Kernel
 
 KERNELS: dict[str, Kernel] = {
     **{f"gemm-{n}": gemm(n) for n in (32, 64, 128, 131, 256, 512, 1024, 2048)},
-    **{f"gemm-{m}x{k}x{n}": product(m, k, n) for m, k, n in ((1, 1024, 1024), (8, 1024, 1024), (4096, 64, 64), (64, 4096, 64),
-                                                             (64, 64, 4096), (1024, 1024, 1))},
+    **{f"gemm-{m}x{k}x{n}": product(m, k, n) for m, k, n in ((1, 1024, 1024), (8, 1024, 1024), (4096, 64, 64),
+                                                             (64, 4096, 64), (64, 64, 4096), (1024, 1024, 1))},
     "gemm-64x128x64x128": Kernel(lambda lib: lambda a, b: a @ b, lambda: draw("bmm", (64, 128, 64), (64, 64, 128)),
                                  2.0*64*128*64*128, 4.0*64*(2*128*64 + 128*128), np.matmul),
     "conv3x3-64c56": conv(8, 64, 56, 64, 3, padding=1),
@@ -285,8 +300,8 @@ KERNELS: dict[str, Kernel] = {
     "gelu-2048x512": pointwise(lambda F, x: F.gelu(x), 2048, 512),
     "relu-2048x512": pointwise(lambda F, x: F.relu(x), 2048, 512, numpy=lambda x: np.maximum(x, 0)),
     "tanh-2048x512": pointwise(lambda F, x: F.tanh(x), 2048, 512, numpy=np.tanh),
-    "crossentropy-2048x512": Kernel(lambda lib: lambda x, t: lib.F.cross_entropy(x, t), lambda: labelled("ce", 2048, 512),
-                                    0, 4.0*2048*512),
+    "crossentropy-2048x512": Kernel(lambda lib: lambda x, t: lib.F.cross_entropy(x, t),
+                                    lambda: labelled("ce", 2048, 512), 0, 4.0*2048*512),
     "batchnorm-64c56": pointwise(lambda F, x: F.batch_norm(x, None, None, None, None, True), 32, 64, 56, 56),
 }
 
@@ -300,7 +315,8 @@ def kernel_workload(name: str, kernel: Kernel, direction: str) -> Workload:
                 raise NotOffered(f"no NumPy expression for {name}")
             return numpy_expression(library, kernel.numpy, kernel.inputs(), direction)
         return expression(library, kernel.function(library), kernel.inputs(), direction, name)
-    cost = (kernel.flops, kernel.bytes) if direction == FORWARD else (3*kernel.flops, kernel.both_bytes or 3*kernel.bytes)
+    cost = (kernel.flops, kernel.bytes) if direction == FORWARD else (3*kernel.flops,
+                                                                      kernel.both_bytes or 3*kernel.bytes)
     return Workload(f"{name}/{direction}", "kernels", contest, lambda: cost)
 
 
@@ -327,7 +343,7 @@ def optimizer_workload(name: str, make: Callable[[Any, Any], Any], bytes_each: i
     return Workload(f"{name}/{STEP}", "kernels", with_optimizer, lambda: (0.0, float(bytes_each*count*size)))
 
 
-# ---- networks ------------------------------------------------------------------------------------------------------------------------
+# ---- networks ------------------------------------------------------------------------------------
 def network_workload(name: str, network: Network, what: str) -> Workload:
     """what: "step" (forward, loss, backward, Adam), "inference" of the batch, or "one" sample."""
     batch = 1 if what == "one" else network.batch
@@ -366,11 +382,12 @@ def network_workload(name: str, network: Network, what: str) -> Workload:
         run = library.network(name, {key: np.asarray(a) for key, a in model.state_dict().items()}, batch)
         x = network.data(name, batch)[0]
         return Contest(lambda: run(x), lambda: [run(x)], library)
-    return Workload(f"{name}/{what}", "networks", contest, lambda: ((3 if what == STEP else 1)*batch*network.flops, 0.0),
+    return Workload(f"{name}/{what}", "networks", contest, lambda: ((3 if what == STEP else 1)*batch*network.flops,
+                                                                    0.0),
                     tolerance=1e-3)
 
 
-# ---- all of them ---------------------------------------------------------------------------------------------------------------------
+# ---- all of them ---------------------------------------------------------------------------------
 def catalogue() -> dict[str, Workload]:
     """Every workload by name. Nothing is computed or allocated before a contest is made."""
     found: list[Workload] = []

@@ -1,4 +1,7 @@
-"""The command line: `python -m fastnn`, and its subcommands. Each lives in a module of its own, imported when asked for."""
+"""The command line: `python -m fastnn`, and its subcommands.
+
+Each lives in a module of its own, imported when asked for.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,8 @@ def positive(text: str) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = Parser(prog="python -m fastnn", description="Without a command: check every kernel on this machine, train a network "
+    top = Parser(prog="python -m fastnn",
+                 description="Without a command: check every kernel on this machine, train a network "
                  "that reads handwriting, compare speed, and write a report.", allow_abbrev=False)
     from .. import __version__
     top.add_argument("--version", action="version", version=f"fastnn {__version__}")
@@ -42,7 +46,8 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command("check", "compare the kernels with their NumPy definitions")
     sub.add_argument("ops", nargs="*", metavar="OP", help="an op or a family; default: all")
-    sub.add_argument("--all-laws", action="store_true", help="also finite differences, exactness, layouts, memory, threads, ...")
+    sub.add_argument("--all-laws", action="store_true",
+                     help="also finite differences, exactness, layouts, memory, threads, ...")
     sub.add_argument("--dtype", choices=("float32", "float64", "both"), default="both")
 
     sub = command("bench", "measure speed, against PyTorch and NumPy")
@@ -50,23 +55,28 @@ def parser() -> argparse.ArgumentParser:
                      help="an op, a family, a network, or one of the groups ops, kernels, networks; default: kernels and networks; "
                      "or one of memory [NETWORK ...], scaling [NAME ...], overhead, sweep: peak memory of training steps, several threads over "
                      "one, cost of tape and layers, odd sizes")
-    sub.add_argument("--against", default="torch,numpy", help="rivals, with commas between them: torch, numpy, onnxruntime (inference of "
+    sub.add_argument("--against", default="torch,numpy",
+                     help="rivals, with commas between them: torch, numpy, onnxruntime (inference of "
                      "networks); '' for none (default: torch,numpy)")
     sub.add_argument("--threads", type=positive, help="for every contestant (default: what fastnn would use)")
     sub.add_argument("--backward", action="store_true", help="only forward+backward and training steps")
     sub.add_argument("--rounds", type=positive, default=7, help="how often each contestant has its turn (default: 7)")
     sub.add_argument("--seconds", type=float, default=0.05, help="length of a turn (default: 0.05)")
-    sub.add_argument("--isa", metavar="LEVEL", help="hold everybody to an instruction set, e.g. avx2 (default: FASTNN_ISA, or the best)")
-    sub.add_argument("--save", metavar="DIR", help="write Markdown and JSON there, named after processor, instruction set and threads")
+    sub.add_argument("--isa", metavar="LEVEL",
+                     help="hold everybody to an instruction set, e.g. avx2 (default: FASTNN_ISA, or the best)")
+    sub.add_argument("--save", metavar="DIR",
+                     help="write Markdown and JSON there, named after processor, instruction set and threads")
     sub.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    sub.add_argument("--ladder", action="store_true", help="instead, the steps from the plain loops to the kernel: gemm, conv2d, pooling, softmax, "
+    sub.add_argument("--ladder", action="store_true",
+                     help="instead, the steps from the plain loops to the kernel: gemm, conv2d, pooling, softmax, "
                      "lstm, attention (docs/kernels)")
     sub.add_argument("--markdown", action="store_true", help="with --ladder: the table in Markdown")
 
     sub = command("train", "train a network on the bundled digits and save it")
     sub.add_argument("recipe", nargs="?", choices=("digits", "lenet"), default="digits")
     training_options(sub, out=None, epochs=None)
-    sub.add_argument("--checkpoint", metavar="FILE", help="written after each epoch; training resumes from it if it exists")
+    sub.add_argument("--checkpoint", metavar="FILE",
+                     help="written after each epoch; training resumes from it if it exists")
 
     sub = command("predict", "say what is in a picture")
     sub.add_argument("model", metavar="MODEL", help="a file that `train` or the tour wrote, e.g. fastnn-run/digits.npz")
@@ -91,7 +101,10 @@ def training_options(sub: argparse.ArgumentParser, out: str | None, epochs: int 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0 fine, 1 a check failed, 2 a mistake in what was asked, 130 interrupted."""
+    """Run one command and return its exit code:
+
+    0 fine, 1 a check failed, 2 a mistake in what was asked, 130 interrupted.
+    """
     from ..console import UserError
     from ..errors import FastnnError
     args = parser().parse_args(argv)

@@ -1,4 +1,6 @@
-"""`python -m fastnn bench`: fastnn against PyTorch, NumPy and ONNX Runtime, each in a process of its own (race.py), wins and losses alike."""
+"""`python -m fastnn bench`: fastnn against PyTorch, NumPy and ONNX Runtime, each in a process of
+its own (race.py), wins and losses alike.
+"""
 
 from __future__ import annotations
 
@@ -25,22 +27,28 @@ NAME_WIDTH = 50
 
 
 def choose(names: Sequence[str], backward: bool = False) -> list[Workload]:
-    """The workloads of these ops, families, kernels, networks or groups; kernels and networks without names."""
+    """The workloads of these ops, families, kernels, networks or groups; kernels and networks
+    without names.
+    """
     everything = catalogue()
     chosen: dict[str, Workload] = {}
     for name in names or ("kernels", "networks"):
         family = {op.name for op in OPS.values() if op.family == name}
-        # the first meaning that fits is taken: a group, one workload, a subject or its case, a family of ops
+        # the first meaning that fits is taken: a group, one workload, a subject or its case, a
+        # family of ops
         meanings: list[Callable[[Workload], bool]] = [
-            lambda w, name=name: w.group == name, lambda w, name=name: w.name == name,                # type: ignore[misc]
-            lambda w, name=name: w.name.startswith(name + "/"), lambda w, family=family: w.subject in family]     # type: ignore[misc]
+            lambda w, name=name: w.group == name, lambda w, name=name: w.name == name,
+                                                      # type: ignore[misc]
+            lambda w, name=name: w.name.startswith(name + "/"), lambda w,
+                                                      family=family: w.subject in family]     # type: ignore[misc]
         matches = next((found for fits in meanings if (found := [w for w in everything.values() if fits(w)])), [])
         if not matches:
             if name in OPS:
                 raise UserError(f"{name} has no benchmark: it moves no numbers or has no kernel")
             known = [*GROUPS, *dict.fromkeys(w.subject for w in everything.values())]
             close = get_close_matches(name, known, n=3, cutoff=0.5) or [k for k in known if name in k][:3]
-            raise UserError(f"there is nothing called {name!r} to measure" + (f"; did you mean {', '.join(close)}?" if close else ""))
+            raise UserError(f"there is nothing called {name!r} to measure" + (f"; did you mean {', '.join(close)}?"
+                                                                              if close else ""))
         chosen.update({w.name: w for w in matches})
     workloads = [w for w in chosen.values() if not backward or w.direction in (BACKWARD, STEP)]
     if not workloads:
@@ -99,9 +107,11 @@ class Screen:
 
 def run(workloads: Sequence[Workload], libraries: Sequence[str], threads: int, rounds: int, seconds: float,
         screen: Callable[[Sequence[str], dict[str, float]], Any], level: str = "") -> dict[str, Any]:
-    """Race all workloads; returns the record (results.py): results with everything that must be said beside a figure.
+    """Race all workloads; returns the record (results.py): results with everything that must be
+    said beside a figure.
 
-    level: the instruction set that rivals are held to (levels.py); "": to none. fastnn uses the one in force.
+    level: the instruction set that rivals are held to (levels.py); "": to none. fastnn uses the one
+    in force.
     """
     warning = busy()
     with Contestants(["fastnn", *libraries], threads, level) as contestants:
@@ -134,7 +144,8 @@ def command(args: Namespace) -> int:
     rivals, missing = rivals_here(args.against.replace(" ", "").split(","))
     threads = args.threads or config.get_num_threads()
     if not args.json:
-        heading(", ".join(console.count(*pair) for pair in ((len(workloads), "workload"), (threads, "thread"), (args.rounds, "round"))))
+        heading(", ".join(console.count(*pair) for pair in ((len(workloads), "workload"), (threads, "thread"),
+                                                            (args.rounds, "round"))))
         say_missing(missing)
 
     def screen(rivals: Sequence[str], limits: dict[str, float]) -> Callable[[Result], None]:

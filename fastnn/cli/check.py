@@ -1,7 +1,8 @@
 """`python -m fastnn check`: the kernels against their NumPy definitions, on this machine.
 
-An op with a kernel is compared with its definition, forward and backward. An op without one (a view, or all of them where
-nothing was compiled) runs on its definition, and that one's gradient is checked by finite differences instead.
+An op with a kernel is compared with its definition, forward and backward. An op without one (a
+view, or all of them where nothing was compiled) runs on its definition, and that one's gradient is
+checked by finite differences instead.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ def laws_for(op: Op, everything: bool) -> list[Callable[..., float]]:
 
 
 def check_op(op: Op, dtypes: Sequence[str] = DTYPES, everything: bool = False) -> Verdict:
-    """Every sample of the op in every dtype under the laws; what fails is told, and the rest goes on."""
+    """Every sample of the op in every dtype under the laws; what fails is told, and the rest goes
+    on.
+    """
     verdict = Verdict(op.name, ops=1)
     for sample in op.samples():
         for law in laws_for(op, everything):
@@ -96,7 +99,10 @@ def print_verdicts(verdicts: Sequence[Verdict], what: str = "family") -> None:
 
 
 def find_ops(names: Sequence[str]) -> list[Op]:
-    """The ops of these names or families; all without names. A name that is neither is told, with what is close to it."""
+    """The ops of these names or families; all without names.
+
+    A name that is neither is told, with what is close to it.
+    """
     families = dict.fromkeys(op.family for op in OPS.values())
     found: dict[str, Op] = {}
     for name in names:

@@ -1,4 +1,6 @@
-"""`python -m fastnn doctor`: what fastnn found on this machine, why it chose what it chose, and what is missing."""
+"""`python -m fastnn doctor`: what fastnn found on this machine, why it chose what it chose, and
+what is missing.
+"""
 
 from __future__ import annotations
 
@@ -38,8 +40,8 @@ def command(args: Namespace) -> int:
     facts(version=found["fastnn"], python=f"{found['python']} on {found['system']}", backend=found["backend"],
           built_by=found["compiler"], compiler_here=compiler_here())
     heading("processor")
-    facts(name=found["processor"], instruction_sets=", ".join(describe(*row) for row in levels.items()) or "none: no compiled kernels",
-          chosen=chosen(found["instruction set"], list(levels)),
+    facts(name=found["processor"], instruction_sets=", ".join(describe(*row) for row in levels.items())
+          or "none: no compiled kernels", chosen=chosen(found["instruction set"], list(levels)),
           threads="{} ({})".format(*threads_and_why()),
           l2_cache_for_blocks=f"{compiled.l2_bytes() >> 10} KiB" if compiled else "no blocks: no compiled kernels")
     heading("memory")

@@ -1,4 +1,6 @@
-"""`python -m fastnn ops`: the table of ops; `ops conv2d`: everything that the record of one op knows."""
+"""`python -m fastnn ops`: the table of ops; `ops conv2d`: everything that the record of one op
+knows.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +66,8 @@ def print_op(op: Op) -> None:
     say()
     differentiable = op.inputs if op.differentiable is None else op.differentiable
     attributes = sorted({name for sample in op.samples() for name in sample.attrs})
-    facts = [["call", f"fastnn.functional.{op.name}{arguments(function)}" if function else "through tensors and operators"],
+    facts = [["call", f"fastnn.functional.{op.name}{arguments(function)}" if function
+              else "through tensors and operators"],
              ["inputs", ", ".join(name if name in differentiable else f"{name} (no gradient)" for name in op.inputs)]]
     if attributes:
         facts.append(["attributes", ", ".join(attributes)])
@@ -114,7 +117,8 @@ def print_costs(op: Op) -> None:
         sample = make()
         flops = op.flops(**sample.sizes) if op.flops else 0
         moved = op.bytes(**sample.sizes) if op.bytes else 0
-        rows.append([name, shapes(sample.inputs), f"{flops/1e6:,.1f}", f"{moved/1e6:,.1f}", f"{flops/moved:.1f}" if moved else "-"])
+        rows.append([name, shapes(sample.inputs), f"{flops/1e6:,.1f}", f"{moved/1e6:,.1f}",
+                     f"{flops/moved:.1f}" if moved else "-"])
     if rows:
         heading("cost of one forward, in float32")
         say(table(["case", "inputs", "Mflop", "MB moved", "flop per byte"], rows, "llrrr"))
@@ -144,7 +148,9 @@ def record_module(op: Op) -> str:
 
 
 def wrappers_of(op: Op) -> list[str]:
-    """The functions of the extension module that run an op: its own, or those that a Python function of its record calls."""
+    """The functions of the extension module that run an op: its own, or those that a Python
+    function of its record calls.
+    """
     found = []
     for function in filter(None, (op.forward, op.backward)):
         module = sys.modules.get(function.__module__)
@@ -156,7 +162,9 @@ def wrappers_of(op: Op) -> list[str]:
 
 
 def kernel_files(wrappers: list[str], otherwise: str) -> tuple[str, str]:
-    """The stem of the .pxi that defines one of these functions, and the C header whose kernel it calls, as `family/name`."""
+    """The stem of the .pxi that defines one of these functions, and the C header whose kernel it
+    calls, as `family/name`.
+    """
     for piece in sorted((ROOT / "fastnn/kernels").glob("*.pxi")):
         text = piece.read_text(encoding="utf-8")
         for name in wrappers:
@@ -169,7 +177,8 @@ def kernel_files(wrappers: list[str], otherwise: str) -> tuple[str, str]:
 
 def header_of(kernel: str) -> str | None:
     for header in sorted((ROOT / "csrc").rglob("*.h")):
-        if not header.name.endswith(".tmpl.h") and re.search(rf"^KERNEL\({kernel}\b", header.read_text(encoding="utf-8"), re.M):
+        if not header.name.endswith(".tmpl.h") and re.search(rf"^KERNEL\({kernel}\b",
+                                                             header.read_text(encoding="utf-8"), re.M):
             return header.relative_to(ROOT / "csrc").with_suffix("").as_posix()
     return None
 

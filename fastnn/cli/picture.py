@@ -1,4 +1,6 @@
-"""From a picture file to what a digit network takes: one digit, light on dark, filling its little square."""
+"""From a picture file to what a digit network takes: one digit, light on dark, filling its little
+square.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,11 @@ MARGIN = {8: 0, 28: 4}          # the digits of the 8 x 8 set touch the border, 
 
 
 def read_pictures(path: str) -> list[np.ndarray]:
-    """The pictures in a file, each (H, W) float64 from 0 (black) to 1 (white, or whatever the highest value stands for).
+    """The pictures in a file, each (H, W) float64 from 0 (black) to 1 (white, or whatever the
+    highest value stands for).
 
-    `.npy` and `.npz` hold arrays of (H, W), (N, H, W) or (N, 1, H, W); any other file is one picture.
+    `.npy` and `.npz` hold arrays of (H, W), (N, H, W) or (N, 1, H, W); any other file is one
+    picture.
     """
     ending = Path(path).suffix.lower()
     if ending == ".npy":
@@ -29,7 +33,8 @@ def read_pictures(path: str) -> list[np.ndarray]:
             raise UserError(f"{path} is not an array of numbers that can be read ({error})") from error
     if ending == ".npz":
         arrays = {name: a for name, a in io.load(path).items() if isinstance(a, np.ndarray) and a.ndim >= 2}
-        name = next((name for name in ("images", "image", "x") if name in arrays), next(iter(arrays)) if len(arrays) == 1 else None)
+        name = next((name for name in ("images", "image", "x") if name in arrays),
+                    next(iter(arrays)) if len(arrays) == 1 else None)
         if name is None:
             raise UserError(f"{path} holds {len(arrays)} arrays that could be pictures; call the right one 'images'")
         return pictures_of(arrays[name], path)
@@ -42,7 +47,10 @@ def read_pictures(path: str) -> list[np.ndarray]:
 
 
 def pictures_of(array: np.ndarray, path: str) -> list[np.ndarray]:
-    """An array as pictures from 0 to 1. Whole numbers, or values above 1, count from 0 to 16 or from 0 to 255."""
+    """An array as pictures from 0 to 1.
+
+    Whole numbers, or values above 1, count from 0 to 16 or from 0 to 255.
+    """
     if array.ndim == 2:
         array = array[None]
     if array.ndim == 4 and array.shape[1] == 1:
@@ -80,10 +88,11 @@ def grey(pixels: np.ndarray) -> np.ndarray:
 
 
 def to_digit(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Find the ink in a picture and draw it, averaged over areas, as large as the training digits are.
+    """Find the ink in a picture and draw it, averaged over areas, as large as the training digits
+    are.
 
-    Ink is whatever differs from the border: dark on light or light on dark. A picture that has the shape already is only
-    turned to light ink on dark, and not moved.
+    Ink is whatever differs from the border: dark on light or light on dark. A picture that has the
+    shape already is only turned to light ink on dark, and not moved.
 
     >>> paper = np.ones((40, 30)); paper[5:35, 14:18] = 0         # a black bar on white paper
     >>> to_digit(paper, (8, 8))[4].round(1).tolist()
@@ -110,7 +119,9 @@ def to_digit(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def placement(old: int, new: int, scale: float) -> np.ndarray:
-    """(new, old) weights that average `old` pixels, scaled and centred, over the areas of `new` ones."""
+    """(new, old) weights that average `old` pixels, scaled and centred, over the areas of `new`
+    ones.
+    """
     edges = (np.arange(old + 1) - old/2)*scale + new/2
     low, high = edges[:-1], edges[1:]
     pixel = np.arange(new)[:, None]

@@ -1,4 +1,6 @@
-"""`python -m fastnn predict MODEL IMAGE...`: what a trained network sees in pictures, and how sure it is."""
+"""`python -m fastnn predict MODEL IMAGE...`: what a trained network sees in pictures, and how sure
+it is.
+"""
 
 from __future__ import annotations
 

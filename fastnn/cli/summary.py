@@ -1,4 +1,5 @@
-"""`python -m fastnn summary`: the table of layers of a model file, or of an architecture by name."""
+"""`python -m fastnn summary`: the table of layers of a model file, or of an architecture by name.
+"""
 
 from __future__ import annotations
 

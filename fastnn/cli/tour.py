@@ -1,4 +1,6 @@
-"""`python -m fastnn` with nothing else: check every kernel, learn handwriting, race, write a report. Offline, half a minute."""
+"""`python -m fastnn` with nothing else: check every kernel, learn handwriting, race, write a
+report. Offline, half a minute.
+"""
 
 from __future__ import annotations
 
@@ -90,7 +92,8 @@ def command(args: Namespace) -> int:
 def describe_machine(threads: int) -> dict[str, str]:
     found = about.describe()
     return {"Processor": found["processor"], "Instruction set": found["instruction set"], "Threads": str(threads),
-            "Compiler": found["compiler"], "Versions": f"fastnn {found['fastnn']}, NumPy {found['numpy']}, Python {found['python']}",
+            "Compiler": found["compiler"],
+            "Versions": f"fastnn {found['fastnn']}, NumPy {found['numpy']}, Python {found['python']}",
             "System": found["system"]}
 
 
@@ -100,7 +103,7 @@ def as_picture(digit: np.ndarray) -> np.ndarray:
     return np.rint(255*(1 - large))[..., None].repeat(3, axis=2).astype(np.uint8)
 
 
-# ---- the four parts --------------------------------------------------------------------------------------------------------------
+# ---- the four parts ------------------------------------------------------------------------------
 def check_all() -> list[check.Verdict]:
     heading("1  Every op against its definition")
     start = time.perf_counter()
@@ -153,7 +156,8 @@ def speed(contestants: Contestants, missing: Sequence[str], warning: str) -> Rac
     for rival in rivals:
         heads += [NAMES[rival], "ratio"]
     say(console.table(heads, [speed_row(result, rivals) for result in results], "lr" + "rr"*len(rivals)))
-    means = [f"{NAMES[rival]} {mean:.2f}" for rival in rivals if (mean := geometric_mean(r.ratio(rival) for r in results))]
+    means = [f"{NAMES[rival]} {mean:.2f}" for rival in rivals
+             if (mean := geometric_mean(r.ratio(rival) for r in results))]
     note = f"Medians of {ROUNDS} alternating rounds, {console.count(contestants.threads, 'thread')}, each contestant in a process of its own: "
     note += ", ".join(versions.values()) + "."
     say(f"  Ratio above 1: fastnn is faster. Geometric means: {', '.join(means) or 'none'}.")
@@ -175,7 +179,8 @@ def speed_row(result: Result, rivals: Sequence[str]) -> list[Any]:
     for rival in rivals:
         ratio = result.ratio(rival)
         text = f"{ratio:.2f}" if ratio else "WRONG" if rival in result.wrong else ""
-        row += [console.time(result.median(rival)), (text, "" if not text else "green" if ratio and ratio >= 1 else "red")]
+        row += [console.time(result.median(rival)),
+                (text, "" if not text else "green" if ratio and ratio >= 1 else "red")]
     return row
 
 
@@ -194,7 +199,7 @@ def verdict(verdicts: Sequence[check.Verdict], accuracy: float, seconds: float) 
     return 0
 
 
-# ---- the report --------------------------------------------------------------------------------------------------------------------
+# ---- the report ----------------------------------------------------------------------------------
 def probabilities(model: Any, images: np.ndarray) -> np.ndarray:
     """(N, 1, H, W) images to (N, classes) probabilities."""
     with no_grad():
@@ -221,22 +226,25 @@ def make_report(finished: train.Run, shares: np.ndarray, verdicts: Sequence[chec
     images, labels = finished.test
     said = shares.argmax(axis=1)
     wrong = np.flatnonzero(said != labels)
-    wrong = wrong[np.argsort(-shares[wrong, said[wrong]], kind="stable")]               # the most confident mistakes first
+    # the most confident mistakes first
+    wrong = wrong[np.argsort(-shares[wrong, said[wrong]], kind="stable")]
     shown = int(np.flatnonzero((said == labels) & (labels == 8))[:1].sum()) if (said == labels).any() else 0
     model = finished.model
     layers = [("conv1, norm, ReLU", "relu1"), ("conv2, norm, ReLU", "relu2"), ("conv3, norm, ReLU", "relu3")]
     maps = activations(model, images[shown], [name for _, name in layers])
     return page.Report(
-        accuracy=finished.accuracy, tested=len(labels), seconds=finished.seconds, parameters=finished.parameters, machine=machine,
+        accuracy=finished.accuracy, tested=len(labels), seconds=finished.seconds, parameters=finished.parameters,
+                       machine=machine,
         samples=finished.train[0][:24, 0], history=finished.history,
         confusion=page.Confusion(confusion_matrix(labels, said, 10)),
         filters=page.Filters(np.asarray(model.conv1.weight), "conv1"),
         feature_maps=page.FeatureMaps(images[shown, 0], [(title, a) for (title, _), (_, a) in zip(layers, maps)],
                                       truth=int(labels[shown]), probabilities=shares[shown].tolist()),
-        mistakes=[page.Mistake(images[i, 0], int(said[i]), int(labels[i]), float(shares[i, said[i]]), int(i)) for i in wrong[:24]],
+        mistakes=[page.Mistake(images[i, 0], int(said[i]), int(labels[i]), float(shares[i, said[i]]), int(i))
+                  for i in wrong[:24]],
         mistakes_total=len(wrong),
-        summary=[page.SummaryRow(f"{row.path} {row.layer}".strip(), row.output_shape, row.parameters or None, row.multiply_adds or None,
-                                 row.bytes or None,
+        summary=[page.SummaryRow(f"{row.path} {row.layer}".strip(), row.output_shape, row.parameters or None,
+                                 row.multiply_adds or None, row.bytes or None,
                                  row.receptive_field) for row in model.summary(model.input_shape).rows],
         checks=[page.CheckRow(v.name, v.cases, v.worst, v.passed) for v in verdicts],
         speed=[speed_entry(result, race.rivals) for result in race.results if result.median("fastnn")],

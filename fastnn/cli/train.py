@@ -1,4 +1,6 @@
-"""`python -m fastnn train`: the digits network or LeNet-5 on the bundled digits, saved with what `predict` needs."""
+"""`python -m fastnn train`: the digits network or LeNet-5 on the bundled digits, saved with what
+`predict` needs.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +24,20 @@ CLASSES = [str(digit) for digit in range(10)]
 
 
 def enlarged(images: np.ndarray) -> np.ndarray:
-    """(N, 1, 8, 8) digits as (N, 1, 28, 28): 20 x 20 in the middle, as in the set that LeNet-5 was made for."""
+    """(N, 1, 8, 8) digits as (N, 1, 28, 28):
+
+    20 x 20 in the middle, as in the set that LeNet-5 was made for.
+    """
     weights = placement(8, 28, 20/8)
     return (weights @ images @ weights.T).astype(np.float32)
 
 
 def nudged(batch: tuple[np.ndarray, ...], rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    """Each image moved sideways by up to half a pixel, interpolated: pictures from elsewhere are not centred as the bundled ones are.
+    """Each image moved sideways by up to half a pixel, interpolated: pictures from elsewhere are
+    not centred as the bundled ones are.
 
-    It costs a tenth of a percent on the held-out digits and wins half a percent on the same digits drawn anew by `predict`.
+    It costs a tenth of a percent on the held-out digits and wins half a percent on the same digits
+    drawn anew by `predict`.
     """
     images, labels = batch
     by = rng.uniform(-0.5, 0.5, (len(images), 1, 1, 1)).astype(images.dtype)
@@ -52,7 +59,8 @@ class Recipe:
 
 
 RECIPES = {
-    "digits": Recipe(models.DigitsCNN, lambda images: images, epochs=10, batch_size=32, learning_rate=3e-3, transform=nudged),
+    "digits": Recipe(models.DigitsCNN, lambda images: images, epochs=10, batch_size=32, learning_rate=3e-3,
+                     transform=nudged),
     "lenet": Recipe(models.LeNet5, enlarged, epochs=15, batch_size=32, learning_rate=2e-3),
 }
 
@@ -78,7 +86,8 @@ def arrays(split: str, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
     return recipe.prepare(np.asarray(images)), np.asarray(labels)
 
 
-def run(name: str, *, seed: int = 0, epochs: int | None = None, checkpoint: str | None = None, progress: bool = True) -> Run:
+def run(name: str, *, seed: int = 0, epochs: int | None = None, checkpoint: str | None = None,
+        progress: bool = True) -> Run:
     """Train a recipe's network from one seed: the same bits every time on one kind of machine.
 
     The step length falls to zero along a half cosine, Loshchilov, Hutter (2016), arXiv:1608.03983.

@@ -16,15 +16,18 @@ __all__ = ["digits"]
 
 
 def digits(split: str | None = None) -> TensorDataset:
-    """The 1,797 handwritten digits of 8 x 8 pixels that scikit-learn ships too, as a `TensorDataset`.
+    """The 1,797 handwritten digits of 8 x 8 pixels that scikit-learn ships too, as a
+    `TensorDataset`.
 
-    Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak (1998), UCI Machine Learning Repository, CC BY 4.0.
+    Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak (1998), UCI Machine
+    Learning Repository, CC BY 4.0.
 
     Parameters
     ----------
     split : None, "train" or "test"
-        All 1,797 images, the 1,438 for training, or the 359 held out. Of every five images of a class, counted in file
-        order, the third is held out: a fifth of each class, without any random numbers. The 13 writers appear in both.
+        All 1,797 images, the 1,438 for training, or the 359 held out. Of every five images of a
+        class, counted in file order, the third is held out: a fifth of each class, without any
+        random numbers. The 13 writers appear in both.
 
     Returns
     -------
@@ -74,7 +77,8 @@ def held_out(labels: np.ndarray) -> np.ndarray:
 def pack_digits(path: str | os.PathLike[str]) -> None:
     """Write `digits.npz` from scikit-learn's copy of the data: how the bundled file was made.
 
-    images: uint8 of shape (1797, 8, 8), 0 to 16; labels: uint8 of shape (1797,); both compressed. Needs scikit-learn.
+    images: uint8 of shape (1797, 8, 8), 0 to 16; labels: uint8 of shape (1797,); both compressed.
+    Needs scikit-learn.
     """
     from sklearn.datasets import load_digits  # type: ignore[import-untyped]
 

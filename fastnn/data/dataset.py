@@ -1,8 +1,9 @@
 """Datasets: what can be counted and indexed, and how a batch is taken out of it in one go.
 
-A dataset is any object with `len(d)` and `d[i]`. What makes loading fast is one more method, `batch(indices)`, which
-returns many samples at once as a tuple of arrays: `TensorDataset` does it with one fancy index per array, so that no
-Python runs per sample. `Dataset` gives everything else a `batch` that stacks single samples.
+A dataset is any object with `len(d)` and `d[i]`. What makes loading fast is one more method,
+`batch(indices)`, which returns many samples at once as a tuple of arrays: `TensorDataset` does it
+with one fancy index per array, so that no Python runs per sample. `Dataset` gives everything else a
+`batch` that stacks single samples.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ __all__ = ["Dataset", "Subset", "TensorDataset", "random_split"]
 
 
 class Dataset:
-    """Base of datasets of your own: write `__len__` and `__getitem__`, and `DataLoader` does the rest.
+    """Base of datasets of your own: write `__len__` and `__getitem__`, and `DataLoader` does the
+    rest.
 
     Override `batch` as well where many samples can be had at less than the price of each one alone.
 
@@ -43,7 +45,8 @@ class Dataset:
         raise NotImplementedError(f"{type(self).__name__} must define __getitem__(self, index): one sample")
 
     def batch(self, indices: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The samples at `indices`, integers of shape (B,), as a tuple of arrays of shape (B, ...)."""
+        """The samples at `indices`, integers of shape (B,), as a tuple of arrays of shape (B, ...).
+        """
         return collate([self[int(i)] for i in indices])
 
 
@@ -52,7 +55,8 @@ def _rows(a: np.ndarray, indices: np.ndarray) -> np.ndarray:
     index = np.asarray(indices)
     if index.size == 0 or index.dtype.kind not in "iu" or not -len(a) <= index.min() <= index.max() < len(a):
         return a.take(indices, axis=0)
-    return a.take(index, axis=0, out=empty((*index.shape, *a.shape[1:]), a.dtype), mode="wrap")         # "raise" would make a copy more
+    # "raise" would make a copy more
+    return a.take(index, axis=0, out=empty((*index.shape, *a.shape[1:]), a.dtype), mode="wrap")
 
 
 class TensorDataset(Dataset):
@@ -218,8 +222,9 @@ def random_split(dataset: Any, lengths: Sequence[float], seed: int = 0) -> list[
 def permutation(n: int, seed: int, stream: int = 0) -> np.ndarray:
     """The numbers 0 to n - 1 in a random order that depends on (seed, stream) alone.
 
-    Sorts n words of the counter-based generator Philox with key (seed, stream). NumPy promises the same words in all
-    its versions, and does not promise that of `Generator.permutation`. Cost: a sort, some 15 ms for 60,000 samples.
+    Sorts n words of the counter-based generator Philox with key (seed, stream). NumPy promises the
+    same words in all its versions, and does not promise that of `Generator.permutation`. Cost: a
+    sort, some 15 ms for 60,000 samples.
 
     Salmon, Moraes, Dror, Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3".
     """
@@ -228,13 +233,16 @@ def permutation(n: int, seed: int, stream: int = 0) -> np.ndarray:
 
 
 def philox(seed: int, stream: int, block: int = 0, offset: int = 0) -> np.random.Philox:
-    """The counter-based generator at key (seed, stream), counting from (block, offset): no two of them overlap."""
+    """The counter-based generator at key (seed, stream), counting from (block, offset): no two of
+    them overlap.
+    """
     return np.random.Philox(key=np.array([seed, stream], np.uint64),
                             counter=np.array([0, 0, block, offset], np.uint64))
 
 
 def fetch(dataset: Any, indices: np.ndarray) -> tuple[np.ndarray, ...]:
-    """A batch out of any dataset: by its own `batch` if it is a `Dataset`, else sample by sample."""
+    """A batch out of any dataset: by its own `batch` if it is a `Dataset`, else sample by sample.
+    """
     if isinstance(dataset, Dataset):
         return dataset.batch(indices)
     return collate([dataset[int(i)] for i in indices])
@@ -243,8 +251,9 @@ def fetch(dataset: Any, indices: np.ndarray) -> tuple[np.ndarray, ...]:
 def collate(samples: Sequence[Any]) -> tuple[np.ndarray, ...]:
     """Stack samples to a tuple of arrays (B, ...), one for each field of a sample.
 
-    A sample is a tuple or list of fields, or one field alone; a field is an array, a Tensor or a number (or nested lists of
-    numbers, inside a tuple). Python floats become float32, Python ints int64.
+    A sample is a tuple or list of fields, or one field alone; a field is an array, a Tensor or a
+    number (or nested lists of numbers, inside a tuple). Python floats become float32, Python ints
+    int64.
 
     Raises
     ------

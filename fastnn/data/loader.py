@@ -1,4 +1,6 @@
-"""DataLoader: batches in an order that a seed and the epoch decide, and that a checkpoint can take up again."""
+"""DataLoader: batches in an order that a seed and the epoch decide, and that a checkpoint can take
+up again.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,10 @@ Transform = Callable[[tuple[np.ndarray, ...], np.random.Generator], Any]
 class DataLoader:
     """Go through a dataset in batches; every `for` over it is one epoch.
 
-    The order of epoch k depends on the seed and on k alone, not on what ran before: an interrupted training takes up its
-    order again from `state_dict()`, in the middle of an epoch too. Batches of a `TensorDataset` (or a `Subset` of one) are
-    one vectorised copy per array. There are no worker processes.
+    The order of epoch k depends on the seed and on k alone, not on what ran before: an interrupted
+    training takes up its order again from `state_dict()`, in the middle of an epoch too. Batches of
+    a `TensorDataset` (or a `Subset` of one) are one vectorised copy per array. There are no worker
+    processes.
 
     Parameters
     ----------
@@ -34,18 +37,21 @@ class DataLoader:
     seed : int
         From 0 to 2**64 - 1; decides the orders, and the random numbers that `transform` gets.
     transform : function (batch, rng) -> batch, optional
-        Augmentation. `batch` is a tuple of NumPy arrays that the function may change in place; `rng` is a
-        `numpy.random.Generator` that depends on (seed, epoch, first sample of the batch) alone.
+        Augmentation. `batch` is a tuple of NumPy arrays that the function may change in place;
+        `rng` is a `numpy.random.Generator` that depends on (seed, epoch, first sample of the batch)
+        alone.
 
     Yields
     ------
     tuple of Tensor
-        One Tensor of shape (B, ...) per field of the samples; a dataset of single fields gives 1-tuples.
+        One Tensor of shape (B, ...) per field of the samples; a dataset of single fields gives
+        1-tuples.
 
     Attributes
     ----------
     epoch : int
-        How many epochs have been handed out, the last batch included. An epoch left early counts once the next begins.
+        How many epochs have been handed out, the last batch included. An epoch left early counts
+        once the next begins.
 
     Raises
     ------
@@ -116,11 +122,13 @@ class DataLoader:
         for position in range(start, stop, self.batch_size):
             batch = fetch(self.dataset, order[position:position + self.batch_size])
             if self.transform is not None:
-                # Block 0 of this key made the order, block 1 makes the random numbers for the transforms.
+                # Block 0 of this key made the order, block 1 makes the random numbers for the
+                # transforms.
                 rng = np.random.Generator(philox(self.seed, epoch, block=1, offset=position))
                 batch = self.transform(batch, rng)
                 batch = batch if isinstance(batch, (tuple, list)) else (batch,)
-            # Counted before it is handed out: a checkpoint written after this batch's step goes on with the next one.
+            # Counted before it is handed out: a checkpoint written after this batch's step goes on
+            # with the next one.
             after = position + self.batch_size
             self.epoch, self._position = (epoch, after) if after < stop else (epoch + 1, 0)
             yield tuple(field if isinstance(field, Tensor) else tensor(field) for field in batch)
@@ -128,7 +136,9 @@ class DataLoader:
             self.epoch, self._position = epoch + 1, 0
 
     def state_dict(self) -> dict[str, int]:
-        """Where the loader stands: {"seed", "epoch", "position"}, position being the samples handed out so far."""
+        """Where the loader stands: {"seed", "epoch", "position"}, position being the samples handed
+        out so far.
+        """
         return {"seed": self.seed, "epoch": self.epoch, "position": self._position}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
@@ -137,7 +147,8 @@ class DataLoader:
         Raises
         ------
         RangeError
-            A key is missing or not known, a number is negative, or the position is not inside this dataset.
+            A key is missing or not known, a number is negative, or the position is not inside this
+            dataset.
         """
         if set(state) != {"seed", "epoch", "position"}:
             raise RangeError(who="DataLoader.load_state_dict", expected="the keys seed, epoch and position",

@@ -11,9 +11,11 @@ __all__ = ["moons", "spirals", "xor"]
 
 
 def xor() -> TensorDataset:
-    """The four points of exclusive or: inputs float32 (4, 2), labels int64 (4,), 1 where the two inputs differ.
+    """The four points of exclusive or: inputs float32 (4, 2), labels int64 (4,), 1 where the two
+    inputs differ.
 
-    The smallest problem that a network without a hidden layer cannot solve (Minsky and Papert, 1969, "Perceptrons").
+    The smallest problem that a network without a hidden layer cannot solve (Minsky and Papert,
+    1969, "Perceptrons").
 
     >>> from fastnn.data import xor
     >>> x, y = xor().tensors

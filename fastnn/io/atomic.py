@@ -12,11 +12,13 @@ __all__ = ["atomic_write"]
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A file open for writing that takes the name `path` when the block ends without an error, and else leaves no trace.
+    """A file open for writing that takes the name `path` when the block ends without an error, and
+    else leaves no trace.
 
-    Until then it lies in the same folder under a name of its own, so that the final rename is within one file system, where
-    it is atomic. The data is on the disk before the rename: after a power cut the name stands for the old file or the new
-    one, never for an empty one. A symbolic link stays one: what it points to is replaced.
+    Until then it lies in the same folder under a name of its own, so that the final rename is
+    within one file system, where it is atomic. The data is on the disk before the rename: after a
+    power cut the name stands for the old file or the new one, never for an empty one. A symbolic
+    link stays one: what it points to is replaced.
 
     >>> import os, tempfile
     >>> from fastnn.io.atomic import atomic_write
@@ -45,7 +47,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             os.unlink(temporary)
         if isinstance(error, OSError) and error.errno is not None:
             reason = f"{error.strerror}, while saving; nothing was written, and a file that was there is unchanged"
-            raise OSError(error.errno, reason, os.fspath(path)) from error      # as the subclass that the number stands for
+            # as the subclass that the number stands for
+            raise OSError(error.errno, reason, os.fspath(path)) from error
         raise
     if os.name == "posix":                          # the rename itself is on the disk when the folder is
         with suppress(OSError):

@@ -1,10 +1,14 @@
-"""The `.npz` format: a zip archive with one `.npy` member for each array. Written with NumPy, read with more suspicion.
+"""The `.npz` format: a zip archive with one `.npy` member for each array. Written with NumPy, read
+with more suspicion.
 
-`numpy.load` believes what a header says about sizes, and fetches a member when it is asked for. Here all of a file is
-checked and read before anything is handed out, and nothing is allocated that the file is too small to fill:
+`numpy.load` believes what a header says about sizes, and fetches a member when it is asked for.
+Here all of a file is checked and read before anything is handed out, and nothing is allocated that
+the file is too small to fill:
 
-- the members lie side by side and fill the file, no name comes twice, and no name leads out of a folder;
-- a member is stored or deflated, and no larger than its share of the file allows (deflate gains at most a factor of 1,032);
+- the members lie side by side and fill the file, no name comes twice, and no name leads out of a
+  folder;
+- a member is stored or deflated, and no larger than its share of the file allows (deflate gains at
+  most a factor of 1,032);
 - an array's header describes numbers, and shape times item size is exactly what the member holds;
 - the CRC-32 of every member is right.
 """
@@ -104,7 +108,9 @@ def _members(archive: zipfile.ZipFile, file: BinaryIO) -> Iterator[zipfile.ZipIn
 
 
 def _check_tiling(members: list[zipfile.ZipInfo], directory: int, file: BinaryIO) -> None:
-    """Every byte before the directory belongs to one member: none is lost, which zipfile would not notice, and none shared."""
+    """Every byte before the directory belongs to one member: none is lost, which zipfile would not
+    notice, and none shared.
+    """
     ends = {0}
     for member in sorted(members, key=lambda m: m.header_offset):
         if member.header_offset not in ends:
@@ -151,7 +157,9 @@ def _read_array(stream: IO[bytes], member: zipfile.ZipInfo) -> np.ndarray:
 
 
 def _read_header(stream: IO[bytes], name: str) -> tuple[np.dtype, tuple[int, ...], bool, int]:
-    """dtype, shape, column-major or not, and the offset of the data, from the head of a `.npy` member."""
+    """dtype, shape, column-major or not, and the offset of the data, from the head of a `.npy`
+    member.
+    """
     magic = stream.read(8)
     width = {1: 2, 2: 4, 3: 4}.get(magic[6]) if len(magic) == 8 and magic[:6] == b"\x93NUMPY" else None
     if width is None:

@@ -1,6 +1,8 @@
-"""A reader of PNG files in the standard library and NumPy (ISO/IEC 15948), so that `predict` needs no imaging package.
+"""A reader of PNG files in the standard library and NumPy (ISO/IEC 15948), so that `predict` needs
+no imaging package.
 
-All colour types and bit depths, without interlacing. Every length in the file is checked before it is believed.
+All colour types and bit depths, without interlacing. Every length in the file is checked before it
+is believed.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ def read_png(data: bytes) -> np.ndarray:
 
     Returns
     -------
-    (H, W, C) float64: C is 1 (grey), 2 (grey, alpha), 3 (red, green, blue) or 4 (red, green, blue, alpha).
+    (H, W, C) float64: C is 1 (grey), 2 (grey, alpha), 3 (red, green, blue) or 4 (red, green, blue,
+    alpha).
 
     Raises
     ------
@@ -49,7 +52,8 @@ def read_png(data: bytes) -> np.ndarray:
         raise BadPicture(f"{width} x {height} pixels are none or too many")
     channels = CHANNELS[kind]
     row_bytes = (width*channels*depth + 7)//8
-    rows = unfilter(inflate(b"".join(chunks[b"IDAT"]), height*(row_bytes + 1)), height, row_bytes, max(1, channels*depth//8))
+    rows = unfilter(inflate(b"".join(chunks[b"IDAT"]), height*(row_bytes + 1)), height, row_bytes,
+                    max(1, channels*depth//8))
     values = unpack(rows, width*channels, depth).reshape(height, width, channels)
     if kind == 3:
         return palette_colours(values[..., 0], chunks)
@@ -87,7 +91,9 @@ def inflate(data: bytes, size: int) -> bytes:
 
 
 def unfilter(data: bytes, height: int, row_bytes: int, step: int) -> np.ndarray:
-    """Undo the filter of each row. x: a byte; a: the one a pixel to its left; b: above it; c: above a."""
+    """Undo the filter of each row. x: a byte; a: the one a pixel to its left; b: above it; c: above
+    a.
+    """
     rows = np.frombuffer(data, np.uint8).reshape(height, row_bytes + 1)
     out = np.zeros((height, row_bytes), np.uint8)
     above = np.zeros(row_bytes, np.uint8)

@@ -1,8 +1,9 @@
 """The `.safetensors` format, through the package of that name.
 
-A file is a JSON header with names, dtypes, shapes and offsets, and then the bytes. The package checks that offsets lie
-inside the file, touch without gap or overlap, and fit the shapes. What the format lacks is a checksum: a flipped bit in a
-weight would pass unnoticed. Files that fastnn writes carry one in their metadata.
+A file is a JSON header with names, dtypes, shapes and offsets, and then the bytes. The package
+checks that offsets lie inside the file, touch without gap or overlap, and fit the shapes. What the
+format lacks is a checksum: a flipped bit in a weight would pass unnoticed. Files that fastnn writes
+carry one in their metadata.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ def write(file: BinaryIO, tree: Tree, arrays: Arrays) -> None:
         "__crc32__": _checksum(text, arrays),
     }
     data = package().numpy.save(arrays)
-    # Put in by hand: the package would write the metadata in random order, and the same state in other bytes every time.
+    # Put in by hand: the package would write the metadata in random order, and the same state in
+    # other bytes every time.
     length = int.from_bytes(data[:8], "little")
     rest = data[9:8 + length].rstrip()
     header = b'{"__metadata__":' + json.dumps(metadata).encode() + (b"," if arrays else b"") + rest
@@ -80,7 +82,8 @@ def read(file: BinaryIO) -> tuple[Tree | None, Arrays]:
 def _check_kind(data: bytes) -> None:
     """Say what the file is, where its first bytes say that it is something else."""
     if data[:4] == b"PK\3\4":
-        raise Malformed("it is a zip archive (.npz or PyTorch's .pth), not a .safetensors file", "Give it its own ending.")
+        raise Malformed("it is a zip archive (.npz or PyTorch's .pth), not a .safetensors file",
+                        "Give it its own ending.")
     if data[:1] == b"\x80" and data[8:9] != b"{":
         raise Malformed("it is a pickle, which fastnn never reads",
                         "Pickles run code. Convert the file to .safetensors where it was made.")
@@ -121,7 +124,9 @@ def _widen(array: np.ndarray, word: str) -> np.ndarray:
 
 
 def _checksum(text: str, arrays: Arrays) -> str:
-    """CRC-32 of the structure and of every array's name, dtype, shape and bytes; eight hexadecimal digits."""
+    """CRC-32 of the structure and of every array's name, dtype, shape and bytes; eight hexadecimal
+    digits.
+    """
     crc = zlib.crc32(text.encode())
     for name in sorted(arrays):
         array = arrays[name]

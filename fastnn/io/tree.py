@@ -1,20 +1,23 @@
 """A nested state as named arrays and one tree of plain JSON values, and back.
 
-In the tree None, booleans, strings, integers, finite floats and lists stand for themselves, and dicts whose keys are strings
-without a leading "$" too. The rest are objects with one key that starts with "$":
+In the tree None, booleans, strings, integers, finite floats and lists stand for themselves, and
+dicts whose keys are strings without a leading "$" too. The rest are objects with one key that
+starts with "$":
 
     {"$array": name}        the array of that name
     {"$tuple": [...]}       a tuple
     {"$dict": [[k, v]...]}  a dict with other keys: integers, or strings that start with "$"
     {"$float": text}        "nan", "inf" or "-inf", for which JSON has no word
 
-An array's name is its path in the state, `model/0.weight`, where that is plain ASCII and safe in an archive, and else
-`array7`; only the tree tells where it belongs, so that no name needs to be taken apart.
+An array's name is its path in the state, `model/0.weight`, where that is plain ASCII and safe in an
+archive, and else `array7`; only the tree tells where it belongs, so that no name needs to be taken
+apart.
 
 >>> import numpy as np
 >>> from fastnn.io.tree import flatten
 >>> flatten({"model": {"w": np.zeros(2)}, "step": 7, "betas": (0.9, 0.999)})
-({'model': {'w': {'$array': 'model/w'}}, 'step': 7, 'betas': {'$tuple': [0.9, 0.999]}}, {'model/w': array([0., 0.])})
+({'model': {'w': {'$array': 'model/w'}}, 'step': 7, 'betas': {'$tuple': [0.9, 0.999]}}, {'model/w':
+array([0., 0.])})
 """
 
 from __future__ import annotations
@@ -61,7 +64,8 @@ def flatten(state: Mapping[Any, Any]) -> tuple[Tree, Arrays]:
 
     def encode(value: Any, path: tuple[Any, ...]) -> Any:
         if len(path) > DEPTH:
-            raise FileError(f"the state is nested deeper than {DEPTH} levels", who="save", hint="Does it contain itself?")
+            raise FileError(f"the state is nested deeper than {DEPTH} levels", who="save",
+                            hint="Does it contain itself?")
         if isinstance(value, Tensor):
             value = value.data
         if isinstance(value, np.ndarray):
@@ -87,7 +91,8 @@ def flatten(state: Mapping[Any, Any]) -> tuple[Tree, Arrays]:
             if not isinstance(key, (str, int)) or isinstance(key, bool):
                 raise DTypeError(f"cannot save {_where(path)}", expected="keys that are strings or integers",
                                  got=f"the key {key!r}")
-        pairs = [[str(key) if isinstance(key, str) else int(key), encode(item, (*path, key))] for key, item in value.items()]
+        pairs = [[str(key) if isinstance(key, str) else int(key), encode(item, (*path, key))] for key,
+                 item in value.items()]
         if all(isinstance(key, str) and not key.startswith("$") for key, _ in pairs):
             return dict(pairs)
         return {"$dict": pairs}
@@ -142,7 +147,9 @@ def is_flat(tree: Tree) -> bool:
 
 
 def is_plain(name: str) -> bool:
-    """Whether an array can go by this name in every archive, and mean the same to every program that reads it."""
+    """Whether an array can go by this name in every archive, and mean the same to every program
+    that reads it.
+    """
     return (0 < len(name) <= 1000 and name.isascii() and name.isprintable() and "\\" not in name
             and ".." not in name.split("/") and not name.startswith("/") and name != "__metadata__")
 

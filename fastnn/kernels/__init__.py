@@ -18,13 +18,16 @@ except ImportError as error:
                   "Install a C compiler and reinstall fastnn to get them.", RuntimeWarning, stacklevel=2)
 else:
     compiled.best_level()
-    compiled.num_threads()                                  # reads the environment and registers the fork handlers; starts no thread
+    # reads the environment and registers the fork handlers; starts no thread
+    compiled.num_threads()
     if _wanted := os.environ.get("FASTNN_ISA"):
         compiled.use_level(_wanted)
 
 
 def kernel(name: str) -> Callable[..., Any] | None:
-    """The compiled function of that name, or None without a compiler (then the op runs on its definition)."""
+    """The compiled function of that name, or None without a compiler (then the op runs on its
+    definition).
+    """
     return getattr(compiled, name) if compiled is not None else None
 
 

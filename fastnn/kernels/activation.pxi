@@ -32,7 +32,7 @@ cdef extern from "fastnn.h" nogil:
     map2_fn fnn_hardswish_backward[2]
 
 
-# ---- the derivative needs y ----------------------------------------------------------------------------------------------
+# ---- the derivative needs y ----------------------------------------------------------------------
 def relu_forward(x):
     y = map1(fnn_relu_forward, x)
     return y, (y,)
@@ -60,7 +60,7 @@ def tanh_backward(dy, saved):
     return (map2(fnn_tanh_backward, dy, saved[0]),)
 
 
-# ---- the derivative needs x ----------------------------------------------------------------------------------------------
+# ---- the derivative needs x ----------------------------------------------------------------------
 def leaky_relu_forward(x, *, slope):
     return map1p(fnn_leaky_relu_forward, x, slope), (x,)
 

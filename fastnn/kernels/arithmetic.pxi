@@ -1,4 +1,5 @@
-# arithmetic.pxi -- calls of csrc/pointwise/arithmetic.c; map1, map2 and broadcast2 are in map.pxi, sum_to in reduce.pxi
+# arithmetic.pxi -- calls of csrc/pointwise/arithmetic.c; map1, map2 and broadcast2 are in map.pxi,
+# sum_to in reduce.pxi
 
 cdef extern from "fastnn.h" nogil:
     broadcast_fn fnn_add[2]
@@ -166,10 +167,11 @@ def remainder_backward(dy, saved, needs=None):
     a, b = saved
     a_shape, b_shape = shape_of(a), shape_of(b)
     return (sum_to(dy, a_shape) if want(needs, 0, a_shape) else None,
-            sum_to(broadcast2(fnn_negmul, dy, broadcast2(fnn_quotient, a, b)), b_shape) if want(needs, 1, b_shape) else None)
+            sum_to(broadcast2(fnn_negmul, dy, broadcast2(fnn_quotient, a, b)), b_shape) if want(needs, 1, b_shape)
+            else None)
 
 
-# ---- functions of one array -------------------------------------------------------------------------------------------------
+# ---- functions of one array ----------------------------------------------------------------------
 def neg_forward(x):
     return map1(fnn_neg, x), ()
 

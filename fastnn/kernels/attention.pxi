@@ -20,12 +20,15 @@ cdef extern from "fastnn.h" nogil:
         uint64_t dropout_key, dropout_call
     void (*fnn_attention_forward[2])(void *y, void *top, void *total, const void *q, const void *k, const void *v,
                                      const fnn_attention *about)
-    void (*fnn_attention_backward[2])(void *dq, void *dk, void *dv, void *dmask, const void *dy, const void *y, const void *top,
-                                      const void *total, const void *q, const void *k, const void *v, const fnn_attention *about)
+    void (*fnn_attention_backward[2])(void *dq, void *dk, void *dv, void *dmask, const void *dy, const void *y,
+                                      const void *top,
+                                      const void *total, const void *q, const void *k, const void *v,
+                                      const fnn_attention *about)
 
 
 cdef struct Matrices:
-    # an array of matrices with adjacent elements in their rows: strides in elements, all but the last
+    # an array of matrices with adjacent elements in their rows: strides in elements, all but the
+    # last
     void *data
     int dtype, ndim
     Py_ssize_t shape[MAX_DIMS]
@@ -80,8 +83,8 @@ cdef class _Attention:
         for i in range(self.held):
             free(self.at[i])
 
-    cdef int set(self, Matrices *q, Matrices *k, Matrices *v, bint is_causal, double scale, double dropout_p, uint64_t key,
-                 uint64_t call) except -1:
+    cdef int set(self, Matrices *q, Matrices *k, Matrices *v, bint is_causal, double scale, double dropout_p,
+                 uint64_t key, uint64_t call) except -1:
         cdef fnn_attention *about = &self.about
         cdef Matrices *m
         cdef int i, j
@@ -181,13 +184,16 @@ cdef class _Attention:
         that array is there already."""
         cdef Py_ssize_t step = (<char *>k.data - <char *>q.data) // (4 if self.dtype == FNN_F32 else 8), expected = 1
         cdef Py_ssize_t shape[MAX_DIMS]
-        cdef int order[MAX_DIMS]                    # axes of (3, *q.shape) from the largest step in memory to the smallest
+        # axes of (3, *q.shape) from the largest step in memory to the smallest
+        cdef int order[MAX_DIMS]
         cdef int n = q.ndim + 1, i, j
         cdef Array whole_
-        if not (q.ndim == k.ndim == v.ndim == self.ndim + 2 < MAX_DIMS and <char *>v.data - <char *>k.data == <char *>k.data - <char *>q.data):
+        if not (q.ndim == k.ndim == v.ndim == self.ndim + 2 < MAX_DIMS and <char *>v.data - <char *>k.data == <char
+                *>k.data - <char *>q.data):
             return None
         for i in range(q.ndim):
-            if not (q.shape[i] == k.shape[i] == v.shape[i] and q.strides[i] == k.strides[i] == v.strides[i] and q.strides[i] >= 0):
+            if not (q.shape[i] == k.shape[i] == v.shape[i] and q.strides[i] == k.strides[i] == v.strides[i]
+                    and q.strides[i] >= 0):
                 return None
         for i in range(n):
             j = i
@@ -207,7 +213,8 @@ cdef class _Attention:
             back[order[i]] = i
         whole = whole.transpose(back)
         for i in range(3):
-            (dq if i == 0 else dk if i == 1 else dv).data = <char *>whole_.data + i * step * (4 if self.dtype == FNN_F32 else 8)
+            (dq if i == 0 else dk if i == 1
+             else dv).data = <char *>whole_.data + i * step * (4 if self.dtype == FNN_F32 else 8)
         self.matrices(&self.about.dq, q)
         self.about.dk = self.about.dv = self.about.dq
         return whole[0], whole[1], whole[2]
@@ -229,8 +236,8 @@ cdef object _sum_to(g, shape):
     return g.sum(axis=axes, keepdims=True) if axes else g
 
 
-def scaled_dot_product_attention_forward(q, k, v, mask=None, *, bint is_causal=False, double scale=1.0, double dropout_p=0.0,
-                                         uint64_t key=0, uint64_t call=0):
+def scaled_dot_product_attention_forward(q, k, v, mask=None, *, bint is_causal=False, double scale=1.0,
+                                         double dropout_p=0.0, uint64_t key=0, uint64_t call=0):
     cdef Array y_, top_, total_, mask_
     cdef Matrices q_, k_, v_
     cdef _Attention a = _Attention()
@@ -250,8 +257,8 @@ def scaled_dot_product_attention_forward(q, k, v, mask=None, *, bint is_causal=F
     return y, (q, k, v, mask, y, top, total)
 
 
-def scaled_dot_product_attention_backward(dy, saved, *, needs=None, bint is_causal=False, double scale=1.0, double dropout_p=0.0,
-                                          uint64_t key=0, uint64_t call=0):
+def scaled_dot_product_attention_backward(dy, saved, *, needs=None, bint is_causal=False, double scale=1.0,
+                                          double dropout_p=0.0, uint64_t key=0, uint64_t call=0):
     cdef Array top_, total_, dq_, dk_, dv_, dmask_, mask_
     cdef Matrices q_, k_, v_, y_, dy_
     cdef _Attention a = _Attention()
@@ -272,7 +279,8 @@ def scaled_dot_product_attention_backward(dy, saved, *, needs=None, bint is_caus
         a.set_mask(&mask_)
     dq = dk = dv = dmask = None
     dq_.data = dk_.data = dv_.data = dmask_.data = NULL
-    joint = a.new_joint(&q_, &k_, &v_, &dq_, &dk_, &dv_) if needs is None or needs[0] and needs[1] and needs[2] else None
+    joint = a.new_joint(&q_, &k_, &v_, &dq_, &dk_,
+                        &dv_) if needs is None or needs[0] and needs[1] and needs[2] else None
     if joint is not None:
         dq, dk, dv = joint
     elif needs is None or needs[0]:
@@ -284,6 +292,6 @@ def scaled_dot_product_attention_backward(dy, saved, *, needs=None, bint is_caus
     if a.about.mask_kind == FNN_ADD_MASK and (needs is None or needs[3]):
         dmask = a.new(&dmask_, NULL, a.about.T, a.about.U, NULL)
     with nogil:
-        fnn_attention_backward[a.dtype](dq_.data, dk_.data, dv_.data, dmask_.data, dy_.data, y_.data, top_.data, total_.data,
-                                        q_.data, k_.data, v_.data, &a.about)
+        fnn_attention_backward[a.dtype](dq_.data, dk_.data, dv_.data, dmask_.data, dy_.data, y_.data, top_.data,
+                                        total_.data, q_.data, k_.data, v_.data, &a.about)
     return tuple([g if g is None else _sum_to(g, x.shape) for g, x in ((dq, q), (dk, k), (dv, v), (dmask, mask))])

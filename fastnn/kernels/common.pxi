@@ -1,15 +1,17 @@
 # common.pxi -- how a NumPy array is opened for a kernel and how a result is made.
 #
-# A plain array's fields are read where they lie (ndarray.pxi); anything else is opened through the buffer protocol. There are no NumPy
-# headers, so nothing can break with NumPy's ABI.
+# A plain array's fields are read where they lie (ndarray.pxi); anything else is opened through the
+# buffer protocol. There are no NumPy headers, so nothing can break with NumPy's ABI.
 #
 #     cdef Array x_
-#     x = open_array(x, &x_)                 # x_.data, x_.shape, ...; x is copied once if it is not contiguous or not native
+#     x = open_array(x, &x_)                 # x_.data, x_.shape, ...; x is copied once if it is not
+#                                            contiguous or not native
 #     cdef Array y_
 #     y = new_array(&y_, x_.dtype, x_.ndim, x_.shape)      # contents undefined: kernels overwrite
 #     with nogil: fnn_relu_forward[x_.dtype](y_.data, x_.data, x_.size)
 #
-# A call so short that it is over before another thread could begin may keep the interpreter's lock: let_others_run and run_again.
+# A call so short that it is over before another thread could begin may keep the interpreter's lock:
+# let_others_run and run_again.
 
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cpython.long cimport PyLong_FromSsize_t
@@ -22,8 +24,8 @@ cdef extern from "fastnn.h" nogil:
     void *fnn_buffer_acquire(size_t bytes)
     void fnn_buffer_release(void *p)
     int fnn_scratch_ready()
-    void fnn_copy_rows(void *to, const void *from_, int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides, Py_ssize_t rows,
-                       Py_ssize_t nbytes)
+    void fnn_copy_rows(void *to, const void *from_, int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides,
+                       Py_ssize_t rows, Py_ssize_t nbytes)
 
 cdef extern from *:
     """
@@ -41,7 +43,8 @@ DEF MAX_DIMS = 32
 
 cdef struct Array:
     void *data
-    int dtype                       # FNN_F32, FNN_F64, or the format character of another type ('q' is int64, '?' is bool)
+    # FNN_F32, FNN_F64, or the format character of another type ('q' is int64, '?' is bool)
+    int dtype
     int ndim
     Py_ssize_t size                 # elements
     Py_ssize_t shape[MAX_DIMS]
@@ -55,7 +58,8 @@ cdef object _int64 = np.dtype(np.int64)
 cdef object _bool = np.dtype(np.bool_)
 cdef object _uint8 = np.dtype(np.uint8)
 
-# Results of at least this many bytes come from recycled memory: on a fresh buffer the page faults cost more than a simple kernel.
+# Results of at least this many bytes come from recycled memory: on a fresh buffer the page faults
+# cost more than a simple kernel.
 cdef enum: RECYCLE_FROM = 1 << 16
 
 # Adjacent rows of at least this many bytes are copied row by row where the rows lie apart.
@@ -231,7 +235,8 @@ cdef object new_array(Array *out, int dtype, int ndim, const Py_ssize_t *shape):
     for i in range(ndim):
         out.shape[i] = shape[i]
     kind = _dtype_object(dtype)
-    cdef Py_ssize_t nbytes = size * (4 if dtype == FNN_F32 or dtype == b'i' else 1 if dtype == b'?' or dtype == b'B' else 8)
+    cdef Py_ssize_t nbytes = size * (4 if dtype == FNN_F32 or dtype == b'i' else 1 if dtype == b'?' or dtype == b'B'
+                                     else 8)
     cdef Recycled memory = Recycled(nbytes) if nbytes >= RECYCLE_FROM else None
     if _fields:
         result = array_over(kind, ndim, shape, memory.data if memory is not None else NULL, memory)

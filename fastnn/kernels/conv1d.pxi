@@ -13,8 +13,8 @@ cdef int _conv1d_window(fnn_window *g, Array *x, Array *w, stride, padding, dila
 
 def conv1d_workspace(x_shape, w_shape, stride, padding, dilation, groups):
     """Elements of workspace that conv1d_backward takes, all gradients wanted."""
-    return conv2d_workspace((*x_shape[:2], 1, x_shape[2]), (*w_shape[:2], 1, w_shape[2]), (1, stride), ((0, 0), padding),
-                            (1, dilation), groups)
+    return conv2d_workspace((*x_shape[:2], 1, x_shape[2]), (*w_shape[:2], 1, w_shape[2]), (1, stride),
+                            ((0, 0), padding), (1, dilation), groups)
 
 
 def conv1d_forward(x, w, b, stride, padding, dilation, groups):

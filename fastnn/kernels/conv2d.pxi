@@ -4,8 +4,8 @@ cdef extern from "fastnn.h" nogil:
     Py_ssize_t fnn_conv2d_workspace(const fnn_window *g, int want_dx, int want_dw)
     void (*fnn_conv2d_forward[2])(void *y, const void *x, const void *w, const void *b, const fnn_window *g)
     void (*fnn_conv2d_relu_forward[2])(void *y, const void *x, const void *w, const void *b, const fnn_window *g)
-    void (*fnn_conv2d_backward[2])(void *dx, void *dw, void *db, const void *dy, const void *x, const void *w, void *workspace,
-                                   const fnn_window *g)
+    void (*fnn_conv2d_backward[2])(void *dx, void *dw, void *db, const void *dy, const void *x, const void *w,
+                                   void *workspace, const fnn_window *g)
 
 
 cdef int _conv_window(fnn_window *g, const Array *x, const Array *w, stride, padding, dilation, groups) except -1:
@@ -73,7 +73,7 @@ def conv2d_backward(dy, saved, stride, padding, dilation, groups, needs=None):
     return dx, dw, db
 
 
-# ---- with relu as y is written ----------------------------------------------------------------------------------------------
+# ---- with relu as y is written -------------------------------------------------------------------
 def conv2d_relu_forward(x, w, b, stride, padding, dilation, groups):
     y, x, w, with_bias = _conv2d(x, w, b, stride, padding, dilation, groups, True)
     return y, (x, w, with_bias, y)

@@ -1,4 +1,5 @@
-# conv_transpose.pxi -- calls of csrc/conv/conv_transpose.tmpl.h, for planes and for sequences, which are planes one pixel high
+# conv_transpose.pxi -- calls of csrc/conv/conv_transpose.tmpl.h, for planes and for sequences,
+# which are planes one pixel high
 
 cdef extern from "fastnn.h" nogil:
     void (*fnn_conv_transpose2d_forward[2])(void *y, const void *x, const void *w, const void *b, void *workspace,
@@ -7,7 +8,8 @@ cdef extern from "fastnn.h" nogil:
                                              void *workspace, const fnn_window *g)
 
 
-cdef int _conv_transpose_window(fnn_window *g, Array *x, Array *w, stride, padding, output_padding, dilation, groups) except -1:
+cdef int _conv_transpose_window(fnn_window *g, Array *x, Array *w, stride, padding, output_padding, dilation,
+                                groups) except -1:
     """The geometry of the convolution from y to x. Sequences become planes; attributes have one number per direction."""
     cdef Py_ssize_t y_shape[4]
     if x.ndim == 3:
@@ -77,5 +79,6 @@ def conv_transpose_backward(dy, saved, stride, padding, output_padding, dilation
         db = new_array(&db_, x_.dtype, 1, &g.C)
     workspace = _conv_transpose_workspace(&g, 0, need_w, x_.dtype)
     with nogil:
-        fnn_conv_transpose2d_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, x_.data, w_.data, workspace.data, &g)
+        fnn_conv_transpose2d_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, x_.data, w_.data,
+                                                workspace.data, &g)
     return dx, dw, db

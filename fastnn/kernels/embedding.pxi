@@ -2,8 +2,8 @@
 
 cdef extern from "fastnn.h" nogil:
     void (*fnn_embedding_forward[2])(void *y, const int64_t *index, const void *w, Py_ssize_t n, Py_ssize_t D)
-    void (*fnn_embedding_backward[2])(void *dw, const void *dy, const int64_t *index, Py_ssize_t *workspace, Py_ssize_t n, Py_ssize_t V,
-                                      Py_ssize_t D, Py_ssize_t padding)
+    void (*fnn_embedding_backward[2])(void *dw, const void *dy, const int64_t *index, Py_ssize_t *workspace,
+                                      Py_ssize_t n, Py_ssize_t V, Py_ssize_t D, Py_ssize_t padding)
 
 
 def embedding_forward(index, w, *, padding_idx):
@@ -33,6 +33,6 @@ def embedding_backward(dy, saved, *, padding_idx):
     dw = new_array(&dw_, dy_.dtype, 2, shape)
     cdef Workspace work = Workspace((shape[0] + 1 + index_.size) * sizeof(Py_ssize_t))
     with nogil:
-        fnn_embedding_backward[dy_.dtype](dw_.data, dy_.data, <const int64_t *>index_.data, <Py_ssize_t *>work.data, index_.size, shape[0],
-                                          shape[1], padding)
+        fnn_embedding_backward[dy_.dtype](dw_.data, dy_.data, <const int64_t *>index_.data, <Py_ssize_t *>work.data,
+                                          index_.size, shape[0], shape[1], padding)
     return None, dw

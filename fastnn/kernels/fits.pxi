@@ -1,5 +1,6 @@
-# fits.pxi -- is a call of the usual form? Told from the fields of the arrays in a few nanoseconds. The record's check, in Python, takes ten
-# times as long and finds the words for what is wrong; it runs where the answer is no, which need not mean that something is.
+# fits.pxi -- is a call of the usual form? Told from the fields of the arrays in a few nanoseconds.
+# The record's check, in Python, takes ten times as long and finds the words for what is wrong; it
+# runs where the answer is no, which need not mean that something is.
 
 from cpython.dict cimport PyDict_GetItem
 from cpython.long cimport PyLong_AsLongAndOverflow, PyLong_CheckExact
@@ -140,7 +141,8 @@ cdef inline bint some_sizes(PyObject *value, long low, double *sizes) noexcept:
     return True
 
 
-cdef inline bint window_fits(const ndarray *x, const double *taps, const double *around, PyObject *stride, PyObject *dilation, double *work) noexcept:
+cdef inline bint window_fits(const ndarray *x, const double *taps, const double *around, PyObject *stride,
+                             PyObject *dilation, double *work) noexcept:
     """Whether a window of `taps` finds a place on the images x, with `around` pixels added in each direction; *work times its taps and pixels."""
     cdef double step[2]
     cdef double apart[2]
@@ -180,9 +182,11 @@ cdef bint convolved(tuple inputs, dict attrs) noexcept:
         taps[i] = w.dimensions[2 + i]
     G = PyLong_AsLongAndOverflow(<object>groups, &beyond)
     work = <double>max(x.dimensions[0], 1) * w.dimensions[0]
-    return (G >= 1 and w.dimensions[0] >= 1 and w.dimensions[0] % G == 0 and x.dimensions[1] % G == 0 and x.dimensions[1] // G == w.dimensions[1]
+    return (G >= 1 and w.dimensions[0] >= 1 and w.dimensions[0] % G == 0 and x.dimensions[1] % G == 0
+            and x.dimensions[1] // G == w.dimensions[1]
             and is_vector(nth(inputs, 2), x, w.dimensions[0])
-            and window_fits(x, taps, around, <PyObject *>PyDict_GetItem(attrs, "stride"), <PyObject *>PyDict_GetItem(attrs, "dilation"), &work)
+            and window_fits(x, taps, around, <PyObject *>PyDict_GetItem(attrs, "stride"),
+                            <PyObject *>PyDict_GetItem(attrs, "dilation"), &work)
             and work < 1e14)
 
 
@@ -193,11 +197,13 @@ cdef bint pooled(tuple inputs, dict attrs) noexcept:
     cdef double padding[2]
     cdef double work = 1
     if (PyTuple_GET_SIZE(inputs) != 1 or not some_sizes(<PyObject *>PyDict_GetItem(attrs, "kernel_size"), 1, taps)
-            or not some_sizes(<PyObject *>PyDict_GetItem(attrs, "padding"), 0, padding) or 2 * padding[0] > taps[0] or 2 * padding[1] > taps[1]):
+            or not some_sizes(<PyObject *>PyDict_GetItem(attrs, "padding"), 0, padding) or 2 * padding[0] > taps[0]
+        or 2 * padding[1] > taps[1]):
         return False
     x = float_fields(nth(inputs, 0))
     padding[0], padding[1] = 2 * padding[0], 2 * padding[1]
-    return (window_fits(x, taps, padding, <PyObject *>PyDict_GetItem(attrs, "stride"), <PyObject *>PyDict_GetItem(attrs, "dilation"), &work)
+    return (window_fits(x, taps, padding, <PyObject *>PyDict_GetItem(attrs, "stride"),
+                        <PyObject *>PyDict_GetItem(attrs, "dilation"), &work)
             and work < 1e9)
 
 

@@ -1,13 +1,17 @@
-# gemm.pxi -- calls of csrc/gemm.c. Matrices are opened with their strides: transposed and sliced operands are not copied.
+# gemm.pxi -- calls of csrc/gemm.c. Matrices are opened with their strides: transposed and sliced
+# operands are not copied.
 
 cdef extern from "fastnn.h" nogil:
-    void (*fnn_gemm[2])(void *c, Py_ssize_t rsc, const void *a, Py_ssize_t rsa, Py_ssize_t csa, const void *b, Py_ssize_t rsb,
-                        Py_ssize_t csb, const void *bias_row, const void *bias_col, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, int how)
+    void (*fnn_gemm[2])(void *c, Py_ssize_t rsc, const void *a, Py_ssize_t rsa, Py_ssize_t csa, const void *b,
+                        Py_ssize_t rsb,
+                        Py_ssize_t csb, const void *bias_row, const void *bias_col, Py_ssize_t m, Py_ssize_t n,
+                        Py_ssize_t k, int how)
     void (*fnn_gemm_batched[2])(void *c, Py_ssize_t rsc, const void *a, Py_ssize_t rsa, Py_ssize_t csa, const void *b,
                                 Py_ssize_t rsb, Py_ssize_t csb, const Py_ssize_t *offset_c, const Py_ssize_t *offset_a,
                                 const Py_ssize_t *offset_b, Py_ssize_t batch, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
                                 int how)
-    void (*fnn_gemm_strided[2])(void *c, Py_ssize_t rsc, Py_ssize_t step_c, const void *a, Py_ssize_t rsa, Py_ssize_t csa,
+    void (*fnn_gemm_strided[2])(void *c, Py_ssize_t rsc, Py_ssize_t step_c, const void *a, Py_ssize_t rsa,
+                                Py_ssize_t csa,
                                 Py_ssize_t step_a, const void *b, Py_ssize_t rsb, Py_ssize_t csb, Py_ssize_t step_b,
                                 Py_ssize_t batch, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, int how)
     void (*fnn_gemm_pack_a[2])(void *to, const void *a, Py_ssize_t rsa, Py_ssize_t csa, Py_ssize_t m, Py_ssize_t k)
@@ -15,9 +19,10 @@ cdef extern from "fastnn.h" nogil:
     Py_ssize_t fnn_gemm_packed_size(Py_ssize_t lanes, Py_ssize_t k)
     enum: FNN_GEMM_ADD, FNN_GEMM_RELU
     Py_ssize_t FNN_PACKED
-    void (*fnn_linear_forward[2])(void *y, const void *x, const void *w, const void *b, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k)
-    void (*fnn_linear_backward[2])(void *dx, void *dw, void *db, const void *dy, const void *x, const void *w, Py_ssize_t m,
-                                   Py_ssize_t n, Py_ssize_t k)
+    void (*fnn_linear_forward[2])(void *y, const void *x, const void *w, const void *b, Py_ssize_t m, Py_ssize_t n,
+                                  Py_ssize_t k)
+    void (*fnn_linear_backward[2])(void *dx, void *dw, void *db, const void *dy, const void *x, const void *w,
+                                   Py_ssize_t m, Py_ssize_t n, Py_ssize_t k)
 
 
 cdef struct Strided:
@@ -38,7 +43,8 @@ cdef object open_strided(object a, Strided *out):
     out.data = f.data
     out.dtype = dtype
     out.ndim = f.nd
-    if f.flags & C_CONTIGUOUS:                      # strides of axes of size 1 may be anything: the buffer protocol has orderly ones
+    # strides of axes of size 1 may be anything: the buffer protocol has orderly ones
+    if f.flags & C_CONTIGUOUS:
         for i in range(f.nd - 1, -1, -1):
             out.shape[i] = f.dimensions[i]
             out.strides[i] = step
@@ -174,12 +180,14 @@ cdef int product(int dtype, void *c, const Strided *a, const Strided *b) except 
     if not fnn_scratch_ready():
         raise MemoryError("fastnn: no address space for the kernels' scratch memory")
     others = let_others_run(m * n * k)
-    fnn_gemm[dtype](c, n, a.data, a.strides[i], a.strides[i + 1], b.data, b.strides[j], b.strides[j + 1], NULL, NULL, m, n, k, 0)
+    fnn_gemm[dtype](c, n, a.data, a.strides[i], a.strides[i + 1], b.data, b.strides[j], b.strides[j + 1], NULL, NULL, m,
+                    n, k, 0)
     run_again(others)
     return 0
 
 
-cdef int multiply(const Strided *c, const Strided *a, const Strided *b, const Py_ssize_t *batch, int batch_dims) except -1:
+cdef int multiply(const Strided *c, const Strided *a, const Strided *b, const Py_ssize_t *batch,
+                  int batch_dims) except -1:
     """C = A B for every index of the batch axes, summed over those in which C has size 1. C's matrices are contiguous."""
     cdef Py_ssize_t m = c.shape[c.ndim - 2], n = c.shape[c.ndim - 1], k = a.shape[a.ndim - 1], t
     cdef Py_ssize_t rsa = a.strides[a.ndim - 2], csa = a.strides[a.ndim - 1]
@@ -217,7 +225,8 @@ cdef int multiply(const Strided *c, const Strided *a, const Strided *b, const Py
     with nogil:
         for t in range(summed):
             fnn_gemm_batched[dtype](c.data, n, <char *>a.data + from_a[t] * itemsize, rsa, csa,
-                                    <char *>b.data + from_b[t] * itemsize, rsb, csb, at_c, at_a, at_b, kept, m, n, k, t > 0)
+                                    <char *>b.data + from_b[t] * itemsize, rsb, csb, at_c, at_a, at_b, kept, m, n, k,
+                                    t > 0)
     return 0
 
 
@@ -317,7 +326,8 @@ def matmul_backward(dy, saved, needs=None):
     return da, db
 
 
-def gemm(c, a, b, bias_row=None, bias_col=None, bint accumulate=False, bint relu=False, bint pack_a=False, bint pack_b=False):
+def gemm(c, a, b, bias_row=None, bias_col=None, bint accumulate=False, bint relu=False, bint pack_a=False,
+         bint pack_b=False):
     """C (+)= A B (+ biases), then relu if wanted, in the memory of `c`, whose rows have adjacent elements: the C function as it is,
     for tests. With pack_a or pack_b that operand is packed first."""
     cdef Strided c_, a_, b_
@@ -347,8 +357,10 @@ def gemm(c, a, b, bias_row=None, bias_col=None, bint accumulate=False, bint relu
         b_.data = packed_b.data
         b_.strides[0] = FNN_PACKED
     with nogil:
-        fnn_gemm[c_.dtype](c_.data, c_.strides[0], a_.data, a_.strides[0], a_.strides[1], b_.data, b_.strides[0], b_.strides[1],
-                           row_.data, col_.data, m, n, k, (FNN_GEMM_ADD if accumulate else 0) | (FNN_GEMM_RELU if relu else 0))
+        fnn_gemm[c_.dtype](c_.data, c_.strides[0], a_.data, a_.strides[0], a_.strides[1], b_.data, b_.strides[0],
+                           b_.strides[1],
+                           row_.data, col_.data, m, n, k,
+                           (FNN_GEMM_ADD if accumulate else 0) | (FNN_GEMM_RELU if relu else 0))
 
 
 def gemm_strided(c, a, b):
@@ -365,8 +377,8 @@ def gemm_strided(c, a, b):
     if not fnn_scratch_ready():
         raise MemoryError("fastnn: no address space for the kernels' scratch memory")
     with nogil:
-        fnn_gemm_strided[c_.dtype](c_.data, c_.strides[1], c_.strides[0], a_.data, a_.strides[1], a_.strides[2], a_.strides[0],
-                                   b_.data, b_.strides[1], b_.strides[2], b_.strides[0],
+        fnn_gemm_strided[c_.dtype](c_.data, c_.strides[1], c_.strides[0], a_.data, a_.strides[1], a_.strides[2],
+                                   a_.strides[0], b_.data, b_.strides[1], b_.strides[2], b_.strides[0],
                                    c_.shape[0], c_.shape[1], c_.shape[2], a_.shape[2], 0)
 
 
@@ -415,7 +427,7 @@ def linear_backward(dy, saved, needs=None):
     return dx, dw, db
 
 
-# ---- with relu in the epilogue ----------------------------------------------------------------------------------------------
+# ---- with relu in the epilogue -------------------------------------------------------------------
 def linear_relu_forward(x, w, b):
     cdef Array x_, w_, b_, y_
     cdef Py_ssize_t shape[MAX_DIMS]

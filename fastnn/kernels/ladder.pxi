@@ -1,14 +1,17 @@
-# ladder.pxi -- calls of csrc/ladder/ladder.c: steps on the way to six kernels, by number (the enums of csrc/ladder/ladder.h). For fastnn/bench/ladder.py.
+# ladder.pxi -- calls of csrc/ladder/ladder.c: steps on the way to six kernels, by number (the enums
+# of csrc/ladder/ladder.h). For fastnn/bench/ladder.py.
 
 cdef extern from "fastnn.h" nogil:
-    void (*fnn_ladder_gemm[2])(void *c, const void *a, const void *b, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, int step)
+    void (*fnn_ladder_gemm[2])(void *c, const void *a, const void *b, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
+                               int step)
     void (*fnn_ladder_conv2d[2])(void *y, const void *x, const void *w, void *cols, const fnn_window *g, int step)
     void (*fnn_ladder_max_pool2d[2])(void *y, int32_t *argmax, const void *x, const fnn_window *g, int step)
     void (*fnn_ladder_softmax[2])(void *y, const void *x, Py_ssize_t rows, Py_ssize_t n, int step)
-    void (*fnn_ladder_lstm[2])(void *y, const void *x, const void *h0, const void *c0, const void *w_ih, const void *w_hh, const void *b,
+    void (*fnn_ladder_lstm[2])(void *y, const void *x, const void *h0, const void *c0, const void *w_ih,
+                               const void *w_hh, const void *b,
                                void *work, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I, Py_ssize_t H, int step)
-    void (*fnn_ladder_attention[2])(void *y, const void *q, const void *k, const void *v, void *work, Py_ssize_t items, Py_ssize_t T,
-                                    Py_ssize_t HS, double scale, int step)
+    void (*fnn_ladder_attention[2])(void *y, const void *q, const void *k, const void *v, void *work, Py_ssize_t items,
+                                    Py_ssize_t T, Py_ssize_t HS, double scale, int step)
 
 
 def ladder_gemm(a, b, int step):
@@ -73,8 +76,8 @@ def ladder_lstm(x, h0, c0, w_ih, w_hh, b, int step):
     y = new_array(&y_, x_.dtype, 3, shape)
     cdef Workspace work = Workspace((4 * shape[0] + 1) * shape[1] * shape[2] * (4 if x_.dtype == FNN_F32 else 8))
     with nogil:
-        fnn_ladder_lstm[x_.dtype](y_.data, x_.data, h0_.data, c0_.data, w_ih_.data, w_hh_.data, b_.data, work.data, shape[0], shape[1],
-                                  x_.shape[2], shape[2], step)
+        fnn_ladder_lstm[x_.dtype](y_.data, x_.data, h0_.data, c0_.data, w_ih_.data, w_hh_.data, b_.data, work.data,
+                                  shape[0], shape[1], x_.shape[2], shape[2], step)
     return y
 
 
@@ -86,5 +89,6 @@ def ladder_attention(q, k, v, double scale, int step):
     y = new_array(&y_, q_.dtype, 3, q_.shape)
     cdef Workspace work = Workspace(q_.shape[1] * q_.shape[1] * (4 if q_.dtype == FNN_F32 else 8))
     with nogil:
-        fnn_ladder_attention[q_.dtype](y_.data, q_.data, k_.data, v_.data, work.data, q_.shape[0], q_.shape[1], q_.shape[2], scale, step)
+        fnn_ladder_attention[q_.dtype](y_.data, q_.data, k_.data, v_.data, work.data, q_.shape[0], q_.shape[1],
+                                       q_.shape[2], scale, step)
     return y

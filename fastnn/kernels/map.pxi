@@ -1,4 +1,5 @@
-# map.pxi -- call a kernel of one of the forms of csrc/pointwise/map.tmpl.h: element by element, or broadcast
+# map.pxi -- call a kernel of one of the forms of csrc/pointwise/map.tmpl.h: element by element, or
+# broadcast
 
 cdef extern from "fastnn.h" nogil:
     ctypedef struct fnn_broadcast:
@@ -17,7 +18,7 @@ ctypedef void (*map2pq_fn)(void *y, const void *a, const void *b, Py_ssize_t n, 
 ctypedef void (*broadcast_fn)(void *y, const void *a, const void *b, const fnn_broadcast *s) noexcept nogil
 
 
-# ---- y = f(x) and dx = g(dy, x or y), element by element ------------------------------------------------------------------
+# ---- y = f(x) and dx = g(dy, x or y), element by element -----------------------------------------
 cdef object map1(map1_fn *kernel, object x):
     cdef Array x_, y_
     x = open_array(x, &x_)
@@ -81,7 +82,7 @@ cdef object map2pq(map2pq_fn *kernel, object a, object b, double p, double q):
     return y
 
 
-# ---- y = f(a, b), broadcast -------------------------------------------------------------------------------------------------
+# ---- y = f(a, b), broadcast ----------------------------------------------------------------------
 cdef object open_operand(object a, Array *out, double *room):
     """An array, or a number, which goes to `room` and takes its type from the other operand in `open_pair`."""
     if isinstance(a, _ndarray):

@@ -1,8 +1,10 @@
-# ndarray.pxi -- NumPy's arrays without the detour of the buffer protocol: fields are read where NumPy's ABI has them, and results are made by
-# its C function. Opening an array then takes 2 ns, not 40, and making one 75 ns, not 150; a call of a small kernel does that three times.
+# ndarray.pxi -- NumPy's arrays without the detour of the buffer protocol: fields are read where
+# NumPy's ABI has them, and results are made by its C function. Opening an array then takes 2 ns,
+# not 40, and making one 75 ns, not 150; a call of a small kernel does that three times.
 #
-# This needs no NumPy headers, and nothing breaks with a NumPy whose ABI is another one: `use_fields` looks at the ABI's version, and whether
-# some arrays are found to be as the buffer protocol describes them. Where not, the protocol is what common.pxi uses.
+# This needs no NumPy headers, and nothing breaks with a NumPy whose ABI is another one:
+# `use_fields` looks at the ABI's version, and whether some arrays are found to be as the buffer
+# protocol describes them. Where not, the protocol is what common.pxi uses.
 
 from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_GetBuffer
 from cpython.object cimport PyObject, PyTypeObject
@@ -34,11 +36,12 @@ cdef extern from *:
 cdef enum:
     C_CONTIGUOUS = 0x1, ALIGNED = 0x100, WRITEABLE = 0x400                  # NPY_ARRAY_...
     AT_ABI_VERSION = 0, AT_NEW_FROM_DESCR = 94                              # places in the table of NumPy's C functions
-    ABI_1 = 0x01000009, ABI_2 = 0x02000000                                  # the versions whose table and fields these are
+    # the versions whose table and fields these are
+    ABI_1 = 0x01000009, ABI_2 = 0x02000000
 
 ctypedef unsigned int (*abi_version_fn)()
-ctypedef object (*new_from_descr_fn)(PyTypeObject *kind, PyObject *dtype, int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides,
-                                     void *data, int flags, PyObject *parent)
+ctypedef object (*new_from_descr_fn)(PyTypeObject *kind, PyObject *dtype, int ndim, const Py_ssize_t *shape,
+                                     const Py_ssize_t *strides, void *data, int flags, PyObject *parent)
 
 cdef object _ndarray = np.ndarray
 cdef new_from_descr_fn _new_from_descr = NULL
@@ -87,7 +90,8 @@ cdef bint find_fields() except -1:
     cdef unsigned int version
     cdef Py_ssize_t shape[2]
     try:
-        table = <void **>PyCapsule_GetPointer((getattr(np, "_core", None) or np.core)._multiarray_umath._ARRAY_API, NULL)
+        table = <void **>PyCapsule_GetPointer((getattr(np, "_core", None) or np.core)._multiarray_umath._ARRAY_API,
+                                              NULL)
     except (AttributeError, ValueError):            # another NumPy keeps it elsewhere
         return False
     version = (<abi_version_fn>table[AT_ABI_VERSION])()
@@ -96,13 +100,15 @@ cdef bint find_fields() except -1:
     whole = np.zeros((5, 7), np.float32)
     locked = np.zeros(3)
     locked.flags.writeable = False
-    if not (as_described(whole, whole.dtype) and as_described(whole[1::2, ::-3], whole.dtype) and as_described(whole.T, whole.dtype)
+    if not (as_described(whole, whole.dtype) and as_described(whole[1::2, ::-3], whole.dtype)
+            and as_described(whole.T, whole.dtype)
             and as_described(locked, locked.dtype) and as_described(np.zeros(()), locked.dtype)):
         return False
     _new_from_descr = <new_from_descr_fn>table[AT_NEW_FROM_DESCR]
     shape[0], shape[1] = 5, 7
     made = array_over(whole.dtype, 2, shape, (<ndarray *><PyObject *>whole).data, whole)
-    return type(made) is _ndarray and as_described(made, whole.dtype) and made.base is whole and made.shape == whole.shape
+    return type(made) is _ndarray and as_described(made,
+                                                   whole.dtype) and made.base is whole and made.shape == whole.shape
 
 
 def use_fields(bint wanted):

@@ -45,7 +45,7 @@ cdef Py_ssize_t _pixels(const Array *x):
     return S
 
 
-# ---- layer norm and RMS norm: rows of n -----------------------------------------------------------------------
+# ---- layer norm and RMS norm: rows of n ----------------------------------------------------------
 cdef object _row_norm_forward(x, weight, bias, normalized_shape, double eps, bint centred):
     cdef Array x_, w_, b_, y_, mean_, rstd_
     cdef Py_ssize_t pair[2]
@@ -109,7 +109,7 @@ def rms_norm_backward(dy, saved, needs=(True, True), *, normalized_shape, eps):
     return _row_norm_backward(dy, saved, (*needs, False))[:2]
 
 
-# ---- group norm -----------------------------------------------------------------------------------------------
+# ---- group norm ----------------------------------------------------------------------------------
 def group_norm_forward(x, weight, bias, *, num_groups, double eps):
     cdef Array x_, w_, b_, y_, mean_, rstd_
     cdef Py_ssize_t shape[3]
@@ -146,7 +146,7 @@ def group_norm_backward(dy, saved, needs=(True, True, True), *, num_groups, eps)
     return dx, dweight, dbias
 
 
-# ---- batch norm -----------------------------------------------------------------------------------------------
+# ---- batch norm ----------------------------------------------------------------------------------
 cdef tuple _batch_norm_forward(x, weight, bias, double eps, bint relu):
     cdef Array x_, w_, b_, y_, batch_mean_, batch_var_, mean_, rstd_
     cdef Py_ssize_t shape[2]
@@ -183,8 +183,8 @@ cdef tuple _batch_norm_backward(dy, saved, needs, bint relu):
     cdef Py_ssize_t S = _pixels(&x_)
     with nogil:
         fnn_batch_norm_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, dmean_.data, dvar_.data,
-                                          x_.data, mean_.data, rstd_.data, w_.data, b_.data, x_.shape[0], x_.shape[1], S,
-                                          relu)
+                                          x_.data, mean_.data, rstd_.data, w_.data, b_.data, x_.shape[0], x_.shape[1],
+                                          S, relu)
     return dx, dweight, dbias
 
 

@@ -1,14 +1,18 @@
 # optim.pxi -- calls of csrc/optim/optim.c: one for all parameters of one dtype.
 
 cdef extern from "fastnn.h" nogil:
-    void (*fnn_sgd_step[2])(void *const *p, void *const *m, const void *const *g, const Py_ssize_t *size, const Py_ssize_t *block,
-                            const int *fresh, Py_ssize_t count, double lr, double momentum, double dampening, double weight_decay, int nesterov)
-    void (*fnn_adam_step[2])(void *const *p, void *const *m, void *const *v, const void *const *g, const Py_ssize_t *size,
-                             const Py_ssize_t *block, const double *scale_m, const double *scale_v, Py_ssize_t count, double lr, double beta1,
-                             double beta2, double eps, double weight_decay, int decoupled)
-    void (*fnn_square_sum[2])(double *total, const void *const *g, double *partial, const Py_ssize_t *size, const Py_ssize_t *block,
-                              Py_ssize_t count)
-    void (*fnn_scale_all[2])(void *const *g, const Py_ssize_t *size, const Py_ssize_t *block, Py_ssize_t count, double factor)
+    void (*fnn_sgd_step[2])(void *const *p, void *const *m, const void *const *g, const Py_ssize_t *size,
+                            const Py_ssize_t *block,
+                            const int *fresh, Py_ssize_t count, double lr, double momentum, double dampening,
+                            double weight_decay, int nesterov)
+    void (*fnn_adam_step[2])(void *const *p, void *const *m, void *const *v, const void *const *g,
+                             const Py_ssize_t *size,
+                             const Py_ssize_t *block, const double *scale_m, const double *scale_v, Py_ssize_t count,
+                             double lr, double beta1, double beta2, double eps, double weight_decay, int decoupled)
+    void (*fnn_square_sum[2])(double *total, const void *const *g, double *partial, const Py_ssize_t *size,
+                              const Py_ssize_t *block, Py_ssize_t count)
+    void (*fnn_scale_all[2])(void *const *g, const Py_ssize_t *size, const Py_ssize_t *block, Py_ssize_t count,
+                             double factor)
 
 cdef enum: OPTIM_BLOCK = 8192                       # must equal OPTIM_BLOCK in csrc/optim/optim.tmpl.h
 
@@ -50,7 +54,8 @@ cdef class ArrayTable:
         PyMem_Free(self.block)
 
 
-def sgd_step(params, grads, momenta, fresh, double lr, double momentum, double dampening, double weight_decay, bint nesterov):
+def sgd_step(params, grads, momenta, fresh, double lr, double momentum, double dampening, double weight_decay,
+             bint nesterov):
     """Change params (and momenta) in place; `fresh`: list of bool, which momenta hold nothing yet."""
     cdef ArrayTable p = ArrayTable(params, True), g = ArrayTable(grads, False), m = ArrayTable(momenta, True)
     cdef Py_ssize_t i
@@ -58,14 +63,15 @@ def sgd_step(params, grads, momenta, fresh, double lr, double momentum, double d
     for i in range(p.count):
         (<int *>flags.data)[i] = fresh[i]
     with nogil:
-        fnn_sgd_step[p.dtype](p.data, m.data, <const void *const *>g.data, p.size, p.block, <int *>flags.data, p.count, lr, momentum,
-                              dampening, weight_decay, nesterov)
+        fnn_sgd_step[p.dtype](p.data, m.data, <const void *const *>g.data, p.size, p.block, <int *>flags.data, p.count,
+                              lr, momentum, dampening, weight_decay, nesterov)
 
 
-def adam_step(params, grads, ms, vs, scales_m, scales_v, double lr, double beta1, double beta2, double eps, double weight_decay,
-              bint decoupled):
+def adam_step(params, grads, ms, vs, scales_m, scales_v, double lr, double beta1, double beta2, double eps,
+              double weight_decay, bint decoupled):
     """Change params, ms and vs in place; scales: the bias corrections of each parameter (csrc/optim/optim.h)."""
-    cdef ArrayTable p = ArrayTable(params, True), g = ArrayTable(grads, False), m = ArrayTable(ms, True), v = ArrayTable(vs, True)
+    cdef ArrayTable p = ArrayTable(params, True), g = ArrayTable(grads,
+                                                                 False), m = ArrayTable(ms, True), v = ArrayTable(vs, True)
     cdef Py_ssize_t i
     cdef Workspace scale = Workspace(2 * (p.count + 1) * sizeof(double))
     cdef double *scale_m = <double *>scale.data
@@ -74,8 +80,8 @@ def adam_step(params, grads, ms, vs, scales_m, scales_v, double lr, double beta1
         scale_m[i] = scales_m[i]
         scale_v[i] = scales_v[i]
     with nogil:
-        fnn_adam_step[p.dtype](p.data, m.data, v.data, <const void *const *>g.data, p.size, p.block, scale_m, scale_v, p.count, lr, beta1, beta2,
-                               eps, weight_decay, decoupled)
+        fnn_adam_step[p.dtype](p.data, m.data, v.data, <const void *const *>g.data, p.size, p.block, scale_m, scale_v,
+                               p.count, lr, beta1, beta2, eps, weight_decay, decoupled)
 
 
 def square_sum(arrays):

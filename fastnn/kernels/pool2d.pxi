@@ -6,8 +6,10 @@ cdef extern from "fastnn.h" nogil:
     void (*fnn_max_pool2d_backward[2])(void *dx, const void *dy, const uint8_t *tap, const fnn_window *g)
     void (*fnn_max_window_pool2d_forward[2])(void *y, int32_t *argmax, const void *x, const fnn_window *g, int adaptive)
     void (*fnn_max_window_pool2d_backward[2])(void *dx, const void *dy, const int32_t *argmax, const fnn_window *g)
-    void (*fnn_avg_pool2d_forward[2])(void *y, const void *x, const fnn_window *g, int count_padding, Py_ssize_t divisor)
-    void (*fnn_avg_pool2d_backward[2])(void *dx, const void *dy, const fnn_window *g, int count_padding, Py_ssize_t divisor)
+    void (*fnn_avg_pool2d_forward[2])(void *y, const void *x, const fnn_window *g, int count_padding,
+                                      Py_ssize_t divisor)
+    void (*fnn_avg_pool2d_backward[2])(void *dx, const void *dy, const fnn_window *g, int count_padding,
+                                       Py_ssize_t divisor)
     void (*fnn_adaptive_avg_pool2d_forward[2])(void *y, const void *x, const fnn_window *g)
     void (*fnn_adaptive_avg_pool2d_backward[2])(void *dx, const void *dy, const fnn_window *g)
 

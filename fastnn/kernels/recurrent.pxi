@@ -1,9 +1,11 @@
-# recurrent.pxi -- what lstm.pxi, gru.pxi and rnn.pxi share: opening the arguments, arrays over the steps, workspace
+# recurrent.pxi -- what lstm.pxi, gru.pxi and rnn.pxi share: opening the arguments, arrays over the
+# steps, workspace
 
 cdef extern from "fastnn.h" nogil:
     Py_ssize_t fnn_recurrent_pitch(Py_ssize_t width)
     Py_ssize_t fnn_recurrent_forward_work(Py_ssize_t gates, Py_ssize_t B, Py_ssize_t H)
-    Py_ssize_t fnn_recurrent_work(Py_ssize_t gates, Py_ssize_t pieces, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I, Py_ssize_t H)
+    Py_ssize_t fnn_recurrent_work(Py_ssize_t gates, Py_ssize_t pieces, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I,
+                                  Py_ssize_t H)
 
 
 cdef struct Recurrence:

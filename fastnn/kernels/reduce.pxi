@@ -1,10 +1,11 @@
 # reduce.pxi -- calls of csrc/pointwise/reduce.c
 #
-# A reduction over several neighbouring axes is one of outer x axis x inner. `dim` is a sorted tuple of axes. Axes that are not neighbours are
-# reduced group by group, from the last, where that gives the same; else they are brought together by a transposed copy.
+# A reduction over several neighbouring axes is one of outer x axis x inner. `dim` is a sorted tuple
+# of axes. Axes that are not neighbours are reduced group by group, from the last, where that gives
+# the same; else they are brought together by a transposed copy.
 
-ctypedef void (*reduction_fn)(void *y, const void *x, const void *c, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner,
-                              double divisor) noexcept nogil
+ctypedef void (*reduction_fn)(void *y, const void *x, const void *c, Py_ssize_t outer, Py_ssize_t axis,
+                              Py_ssize_t inner, double divisor) noexcept nogil
 
 cdef extern from "fastnn.h" nogil:
     reduction_fn fnn_sum[2]
@@ -16,14 +17,18 @@ cdef extern from "fastnn.h" nogil:
     reduction_fn fnn_amax[2]
     reduction_fn fnn_amin[2]
     void (*fnn_spread[2])(void *dx, const void *dy, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, double divisor)
-    void (*fnn_prod_backward[2])(void *dx, const void *dy, const void *x, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner)
-    void (*fnn_argmax[2])(int64_t *index, void *value, const void *x, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, double sign)
-    void (*fnn_argmax_backward[2])(void *dx, const void *dy, const int64_t *index, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner)
+    void (*fnn_prod_backward[2])(void *dx, const void *dy, const void *x, Py_ssize_t outer, Py_ssize_t axis,
+                                 Py_ssize_t inner)
+    void (*fnn_argmax[2])(int64_t *index, void *value, const void *x, Py_ssize_t outer, Py_ssize_t axis,
+                          Py_ssize_t inner, double sign)
+    void (*fnn_argmax_backward[2])(void *dx, const void *dy, const int64_t *index, Py_ssize_t outer, Py_ssize_t axis,
+                                   Py_ssize_t inner)
     void (*fnn_cumsum[2])(void *y, const void *x, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, int reverse)
 
 
-# ---- axes ------------------------------------------------------------------------------------------------------------------
-cdef void split_axes(const Array *x, int first, int last, Py_ssize_t *outer, Py_ssize_t *axis, Py_ssize_t *inner) noexcept:
+# ---- axes ----------------------------------------------------------------------------------------
+cdef void split_axes(const Array *x, int first, int last, Py_ssize_t *outer, Py_ssize_t *axis,
+                     Py_ssize_t *inner) noexcept:
     """The sizes before, along and after the axes first..last."""
     cdef int d
     outer[0] = axis[0] = inner[0] = 1
@@ -64,7 +69,7 @@ cdef object drop_axes(object y, object dim, object keepdim):
     return y.reshape([y.shape[d] for d in range(y.ndim) if d not in dim])
 
 
-# ---- reductions ------------------------------------------------------------------------------------------------------------
+# ---- reductions ----------------------------------------------------------------------------------
 cdef object reduce_group(reduction_fn *kernel, object x, object c, int first, int last, double divisor):
     """Reduce the axes first..last, which are kept with size 1; c has their result's size."""
     cdef Array x_, c_, y_
@@ -147,7 +152,7 @@ cdef object spread_over(object dy, object shape, object dim, double divisor):
         dy = dx
 
 
-# ---- sums -------------------------------------------------------------------------------------------------------------------
+# ---- sums ----------------------------------------------------------------------------------------
 def sum_forward(x, *, dim, keepdim):
     return drop_axes(reduce_groups(fnn_sum, x, dim, 1.0), dim, keepdim), (x.shape,)
 
@@ -166,7 +171,8 @@ def mean_backward(dy, saved, *, dim, keepdim):
 
 def var_forward(x, *, dim, keepdim, correction):
     mean = reduce_groups(fnn_sum, x, dim, count(x.shape, dim))
-    return drop_axes(reduce_once(fnn_sum_square, x, mean, dim, freedom(x.shape, dim, correction)), dim, keepdim), (x, mean)
+    return drop_axes(reduce_once(fnn_sum_square, x, mean, dim, freedom(x.shape, dim, correction)), dim,
+                     keepdim), (x, mean)
 
 
 def var_backward(dy, saved, *, dim, keepdim, correction):
@@ -212,10 +218,11 @@ def logsumexp_forward(x, *, dim, keepdim):
 
 def logsumexp_backward(dy, saved, *, dim, keepdim):
     x, y = saved                    # dy/dx = e^x / sum e^x = e^(x - y)
-    return (broadcast2(fnn_mul, broadcast2(fnn_exp_difference, x, map1(fnn_finite_or_zero, y)), with_axes(dy, x.shape, dim)),)
+    return (broadcast2(fnn_mul, broadcast2(fnn_exp_difference, x, map1(fnn_finite_or_zero, y)),
+                       with_axes(dy, x.shape, dim)),)
 
 
-# ---- products and running sums ----------------------------------------------------------------------------------------------
+# ---- products and running sums -------------------------------------------------------------------
 def prod_forward(x, *, dim, keepdim):
     return drop_axes(reduce_groups(fnn_prod, x, dim, 1.0), dim, keepdim), (x,)
 
@@ -251,11 +258,12 @@ def cumsum_backward(dy, saved, *, dim):
     return (running_sum(dy, dim, 1),)           # forward was  y[a] = sum of x[b] over b <= a
 
 
-# ---- extremes ---------------------------------------------------------------------------------------------------------------
+# ---- extremes ------------------------------------------------------------------------------------
 cdef object extreme_spread(object dy, object x, object y, object dim):
     """dy in equal parts to all x along `dim` that are equal to y."""
     share = broadcast2(fnn_is_same, x, y)
-    return broadcast2(fnn_mul, share, broadcast2(fnn_div, with_axes(dy, x.shape, dim), reduce_groups(fnn_sum, share, dim, 1.0)))
+    return broadcast2(fnn_mul, share, broadcast2(fnn_div, with_axes(dy, x.shape, dim),
+                                                 reduce_groups(fnn_sum, share, dim, 1.0)))
 
 
 def amax_forward(x, *, dim, keepdim):

@@ -4,9 +4,11 @@ cdef extern from "fastnn.h" nogil:
     void (*fnn_rnn_forward[2])(void *y, void *hT, const void *x, const void *h0, const void *w_ih, const void *w_hh,
                                const void *b_ih, const void *b_hh, void *work, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I,
                                Py_ssize_t H, int reverse, int relu)
-    void (*fnn_rnn_backward[2])(void *dx, void *dh0, void *dw_ih, void *dw_hh, void *db, const void *dy, const void *dhT,
+    void (*fnn_rnn_backward[2])(void *dx, void *dh0, void *dw_ih, void *dw_hh, void *db, const void *dy,
+                                const void *dhT,
                                 const void *x, const void *h0, const void *w_ih, const void *w_hh, const void *y,
-                                void *work, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I, Py_ssize_t H, int reverse, int relu)
+                                void *work, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I, Py_ssize_t H, int reverse,
+                                int relu)
 
 
 cdef object _rnn_forward(x, h0, w_ih, w_hh, b_ih, b_hh, bint sequence, bint reverse, bint relu):
@@ -39,8 +41,10 @@ cdef object _rnn_backward(dy, dhT, saved, needs, bint sequence, bint reverse, bi
     db = _bias_gradient(&r, of_ih or of_hh, &db_, 1)
     cdef Workspace work = _recurrent_workspace(&r, fnn_recurrent_work(1, 1, r.T, r.B, r.I, r.H))
     with nogil:
-        fnn_rnn_backward[r.x.dtype](dx_.data, dh0_.data, dw_ih_.data, dw_hh_.data, db_.data, dy_.data, dhT_.data, r.x.data,
-                                    r.h0.data, r.w_ih.data, r.w_hh.data, y_.data, work.data, r.T, r.B, r.I, r.H, reverse, relu)
+        fnn_rnn_backward[r.x.dtype](dx_.data, dh0_.data, dw_ih_.data, dw_hh_.data, db_.data, dy_.data, dhT_.data,
+                                    r.x.data,
+                                    r.h0.data, r.w_ih.data, r.w_hh.data, y_.data, work.data, r.T, r.B, r.I, r.H,
+                                    reverse, relu)
     # both biases enter the same sum: one gradient, but each in memory of its own
     return dx, dh0, dw_ih, dw_hh, db if of_ih else None, None if not of_hh else db.copy() if of_ih else db
 

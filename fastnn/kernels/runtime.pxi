@@ -1,4 +1,5 @@
-# runtime.pxi -- threads, instruction sets, recycled memory: what show_config() and set_num_threads() need.
+# runtime.pxi -- threads, instruction sets, recycled memory: what show_config() and
+# set_num_threads() need.
 
 cdef extern from "fastnn.h" nogil:
     enum: FNN_LEVELS

@@ -2,13 +2,17 @@
 
 cdef extern from "fastnn.h" nogil:
     void (*fnn_softmax_forward[2])(void *y, const void *x, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, int log)
-    void (*fnn_softmax_backward[2])(void *dx, const void *dy, const void *y, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, int log)
+    void (*fnn_softmax_backward[2])(void *dx, const void *dy, const void *y, Py_ssize_t outer, Py_ssize_t axis,
+                                    Py_ssize_t inner, int log)
     void (*fnn_cross_entropy_forward[2])(
-        void *y, void *top, void *total, double *divisor, const void *x, const int64_t *label, const void *target, const void *weight,
+        void *y, void *top, void *total, double *divisor, const void *x, const int64_t *label, const void *target,
+                                         const void *weight,
         Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, int64_t ignore, double smoothing, int reduction)
     void (*fnn_cross_entropy_backward[2])(
-        void *dx, void *dtarget, const void *dy, const void *x, const void *top, const void *total, const int64_t *label,
-        const void *target, const void *weight, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, int64_t ignore, double smoothing,
+        void *dx, void *dtarget, const void *dy, const void *x, const void *top, const void *total,
+                                          const int64_t *label,
+        const void *target, const void *weight, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, int64_t ignore,
+                                          double smoothing,
         int reduction, double divisor)
     void (*fnn_nll_loss_forward[2])(
         void *y, double *divisor, const void *x, const int64_t *label, const void *weight,
@@ -101,7 +105,8 @@ cdef object _open_target(object target, Array *label, Array *probabilities):
     return _open_labels(target, label)
 
 
-def cross_entropy_forward(x, target, weight=None, *, int64_t ignore_index=-100, reduction="mean", double label_smoothing=0.0):
+def cross_entropy_forward(x, target, weight=None, *, int64_t ignore_index=-100, reduction="mean",
+                          double label_smoothing=0.0):
     cdef Array x_, label_, target_, weight_, y_, top_, total_
     cdef int reduce = _reductions[reduction]
     cdef double divisor
@@ -116,12 +121,14 @@ def cross_entropy_forward(x, target, weight=None, *, int64_t ignore_index=-100, 
     total = _new_loss(&total_, &x_, True, dim)
     with nogil:
         fnn_cross_entropy_forward[x_.dtype](
-            y_.data, top_.data, total_.data, &divisor, x_.data, <const int64_t *>label_.data, target_.data, weight_.data,
+            y_.data, top_.data, total_.data, &divisor, x_.data, <const int64_t *>label_.data, target_.data,
+                                            weight_.data,
             s.outer, s.axis, s.inner, ignore_index, label_smoothing, reduce)
     return y, (x, target, weight, top, total, divisor)
 
 
-def cross_entropy_backward(dy, saved, *, needs=None, int64_t ignore_index=-100, reduction="mean", double label_smoothing=0.0):
+def cross_entropy_backward(dy, saved, *, needs=None, int64_t ignore_index=-100, reduction="mean",
+                           double label_smoothing=0.0):
     cdef Array dy_, x_, label_, target_, weight_, top_, total_, dx_, dtarget_
     cdef double divisor
     cdef int reduce = _reductions[reduction]
@@ -141,7 +148,8 @@ def cross_entropy_backward(dy, saved, *, needs=None, int64_t ignore_index=-100, 
     cdef Axis s = _along(&x_, 1 if x_.ndim > 1 else 0)
     with nogil:
         fnn_cross_entropy_backward[x_.dtype](
-            dx_.data, dtarget_.data, dy_.data, x_.data, top_.data, total_.data, <const int64_t *>label_.data, target_.data, weight_.data,
+            dx_.data, dtarget_.data, dy_.data, x_.data, top_.data, total_.data, <const int64_t *>label_.data,
+                                             target_.data, weight_.data,
             s.outer, s.axis, s.inner, ignore_index, label_smoothing, reduce, divisor)
     return dx, dtarget, None
 

@@ -1,8 +1,10 @@
-# tape.pxi -- autograd.apply, compiled: the same steps as the Python function of that name, which is its definition and what runs without
-# a compiler. What neither is quick nor frequent (several outputs, detect_anomaly) goes to autograd's own `_wrap`.
+# tape.pxi -- autograd.apply, compiled: the same steps as the Python function of that name, which is
+# its definition and what runs without a compiler. What neither is quick nor frequent (several
+# outputs, detect_anomaly) goes to autograd's own `_wrap`.
 #
-# Tensor and Node are Python classes with __slots__. Their slots lie at fixed distances from the start of an object, which the slots'
-# descriptors know; here they are read and written there, in a nanosecond instead of twenty.
+# Tensor and Node are Python classes with __slots__. Their slots lie at fixed distances from the
+# start of an object, which the slots' descriptors know; here they are read and written there, in a
+# nanosecond instead of twenty.
 
 from cpython.ref cimport Py_XDECREF
 
@@ -56,10 +58,14 @@ def connect_tape(tensor_class, node_class, active, state, ages, wrap):
     global N_name, N_backward, N_takes_needs, N_saved, N_attrs, N_parents, N_versions, N_outputs, N_tuple_output, N_order, N_extras
     _Tensor, _Node, _active, _tape_state, _ages, _wrap_slowly = tensor_class, node_class, active, state, ages, wrap
     T_data, T_version, T_grad = slot_of(_Tensor, "_data"), slot_of(_Tensor, "_version"), slot_of(_Tensor, "grad")
-    T_index, T_node, T_requires_grad = slot_of(_Tensor, "index"), slot_of(_Tensor, "node"), slot_of(_Tensor, "requires_grad")
-    N_name, N_backward, N_takes_needs = slot_of(_Node, "name"), slot_of(_Node, "backward"), slot_of(_Node, "takes_needs")
+    T_index, T_node, T_requires_grad = slot_of(_Tensor, "index"), slot_of(_Tensor,
+                                                                          "node"), slot_of(_Tensor, "requires_grad")
+    N_name, N_backward, N_takes_needs = slot_of(_Node, "name"), slot_of(_Node,
+                                                                        "backward"), slot_of(_Node, "takes_needs")
     N_saved, N_attrs, N_parents = slot_of(_Node, "saved"), slot_of(_Node, "attrs"), slot_of(_Node, "parents")
-    N_versions, N_outputs, N_tuple_output = slot_of(_Node, "versions"), slot_of(_Node, "outputs"), slot_of(_Node, "tuple_output")
+    N_versions, N_outputs, N_tuple_output = slot_of(_Node, "versions"), slot_of(_Node,
+                                                                                "outputs"), slot_of(_Node,
+                                                                                                    "tuple_output")
     N_order, N_extras = slot_of(_Node, "order"), slot_of(_Node, "extras")
 
 
@@ -75,7 +81,8 @@ cdef inline void give(tuple to, Py_ssize_t i, object item) noexcept:
     PyTuple_SET_ITEM(to, i, item)
 
 
-cdef object new_node(object name, tuple row, object saved, object attrs, tuple inputs, Py_ssize_t tensors, object y, object dtype):
+cdef object new_node(object name, tuple row, object saved, object attrs, tuple inputs, Py_ssize_t tensors, object y,
+                     object dtype):
     """The Node of an op with one output, of whose inputs so many are tensors; autograd._wrap does the same."""
     cdef Py_ssize_t i, seen = 0, count = PyTuple_GET_SIZE(inputs)
     cdef tuple versions = PyTuple_New(tensors), parents = PyTuple_New(count)

@@ -1,4 +1,5 @@
-# unfold.pxi -- calls of csrc/conv/unfold.c, and how the geometry of a window is handed to C (conv2d and pool2d use it too)
+# unfold.pxi -- calls of csrc/conv/unfold.c, and how the geometry of a window is handed to C (conv2d
+# and pool2d use it too)
 
 cdef extern from "fastnn.h" nogil:
     ctypedef struct fnn_window:
@@ -23,8 +24,8 @@ cdef int fill_window(fnn_window *g, const Py_ssize_t *image, window, output, str
     return 0
 
 
-cdef Py_ssize_t window_positions(Py_ssize_t size, Py_ssize_t taps, Py_ssize_t stride, Py_ssize_t before, Py_ssize_t after,
-                                 Py_ssize_t dilation):
+cdef Py_ssize_t window_positions(Py_ssize_t size, Py_ssize_t taps, Py_ssize_t stride, Py_ssize_t before,
+                                 Py_ssize_t after, Py_ssize_t dilation):
     """Positions that a window of `taps` can take on `size` pixels with padding before and after them."""
     return (size + before + after - dilation * (taps - 1) - 1) // stride + 1
 
@@ -49,7 +50,8 @@ cdef object _fold(x, size, kernel_size, dilation, padding, stride):
     cdef Py_ssize_t shape[4]
     x = open_array(x, &x_)
     output = [window_positions(n, k, s, p, p, d) for n, k, s, p, d in zip(size, kernel_size, stride, padding, dilation)]
-    shape[0], shape[1], shape[2], shape[3] = x_.shape[0], x_.shape[1] // (kernel_size[0] * kernel_size[1]), size[0], size[1]
+    shape[0], shape[1], shape[2], shape[3] = x_.shape[0], x_.shape[1] // (kernel_size[0]
+                                                                          * kernel_size[1]), size[0], size[1]
     fill_window(&g, shape, kernel_size, output, stride, padding, dilation)
     y = new_array(&y_, x_.dtype, 4, shape)
     with nogil:

@@ -1,4 +1,7 @@
-"""Layers: modules that own parameters and call functions. PyTorch's names, arguments and state_dict keys."""
+"""Layers: modules that own parameters and call functions.
+
+PyTorch's names, arguments and state_dict keys.
+"""
 
 from . import activation, attention, container, convolution, dropout, embedding, linear, loss, module, norm, pooling, recurrent
 from .activation import *
@@ -15,5 +18,6 @@ from .pooling import *
 from .recurrent import *
 
 __all__: list[str] = []
-for _room in (activation, attention, container, convolution, dropout, embedding, linear, loss, module, norm, pooling, recurrent):
+for _room in (activation, attention, container, convolution, dropout, embedding, linear, loss, module, norm, pooling,
+              recurrent):
     __all__ += _room.__all__

@@ -74,7 +74,10 @@ class SELU(_Activation):
 
 
 class GELU(_Activation):
-    """x Phi(x), exact with erf ("none") or by the tanh formula ("tanh"). Hendrycks, Gimpel (2016)."""
+    """x Phi(x), exact with erf ("none") or by the tanh formula ("tanh").
+
+    Hendrycks, Gimpel (2016).
+    """
 
     def __init__(self, approximate: str = "none") -> None:
         super().__init__()

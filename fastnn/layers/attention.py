@@ -18,7 +18,8 @@ __all__ = ["MultiheadAttention"]
 
 
 class MultiheadAttention(Module):
-    r"""Attention in NH subspaces at once: each head takes its own projections of queries, keys and values.
+    r"""Attention in NH subspaces at once: each head takes its own projections of queries, keys and
+    values.
 
     .. math:: y = [y_1 \dots y_{NH}]\, W_o^T + b_o, \qquad y_i = \operatorname{softmax}(q_i k_i^T / \sqrt{HS} + mask)\, v_i
 
@@ -36,26 +37,32 @@ class MultiheadAttention(Module):
     batch_first : bool
         (B, T, D) instead of (T, B, D).
 
-    Parameters' names: in_proj_weight (3*D, D), q above k above v, from Xavier's uniform (with kdim or vdim: q_proj_weight,
-    k_proj_weight, v_proj_weight); in_proj_bias (3*D,) zeros; out_proj.weight as in Linear, out_proj.bias zeros.
+    Parameters' names: in_proj_weight (3*D, D), q above k above v, from Xavier's uniform (with kdim
+    or vdim: q_proj_weight, k_proj_weight, v_proj_weight); in_proj_bias (3*D,) zeros;
+    out_proj.weight as in Linear, out_proj.bias zeros.
 
     Call
     ----
-    y, weights = attention(query, key, value, key_padding_mask=None, need_weights=True, attn_mask=None,
+    y, weights = attention(query, key, value, key_padding_mask=None, need_weights=True,
+    attn_mask=None,
                            average_attn_weights=True, is_causal=False)
 
-    query (T, B, D), key (U, B, kdim), value (U, B, vdim), or without B for one sequence; y as query.
+    query (T, B, D), key (U, B, kdim), value (U, B, vdim), or without B for one sequence; y as
+    query.
     key_padding_mask : (B, U)
         True: this key is padding and may NOT be attended. Floating point: added to the scores.
     attn_mask : (T, U) or (B*NH, T, U)
-        True: this query may NOT attend this key. Floating point: added to the scores. (F.scaled_dot_product_attention has
-        it the other way round, True takes part; so it is in PyTorch.)
+        True: this query may NOT attend this key. Floating point: added to the scores.
+        (F.scaled_dot_product_attention has it the other way round, True takes part; so it is in
+        PyTorch.)
     is_causal : bool
-        Query t attends keys 0..t only. Unlike PyTorch's it needs no attn_mask beside it; with one, both hold.
+        Query t attends keys 0..t only. Unlike PyTorch's it needs no attn_mask beside it; with one,
+        both hold.
     need_weights : bool
-        True, PyTorch's default, also returns the weights (B, T, U), averaged over the heads, or (B, NH, T, U) with
-        average_attn_weights=False. They are T*U numbers per head, all kept for backward. With False, weights is None and
-        memory grows only linearly with T and U: say so where you do not look at them.
+        True, PyTorch's default, also returns the weights (B, T, U), averaged over the heads, or (B,
+        NH, T, U) with average_attn_weights=False. They are T*U numbers per head, all kept for
+        backward. With False, weights is None and memory grows only linearly with T and U: say so
+        where you do not look at them.
 
     A query that may attend nothing gives y = b_o, and zero weights; PyTorch gives NaN.
 
@@ -76,7 +83,8 @@ class MultiheadAttention(Module):
     v_proj_weight: Parameter | None
     out_proj: Linear
 
-    def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, *, kdim: int | None = None,
+    def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, *,
+                 kdim: int | None = None,
                  vdim: int | None = None, batch_first: bool = False, dtype: Any = np.float32) -> None:
         super().__init__()
         if num_heads < 1 or embed_dim < 1 or embed_dim % num_heads:
@@ -151,9 +159,11 @@ class MultiheadAttention(Module):
             time = 0
         elif not query.shape[batch] == key.shape[batch] == value.shape[batch]:
             raise ShapeError(who=who, expected=f"query, key and value {layout} with one B",
-                             got=f"{query.shape}, {key.shape}, {value.shape}", hint=f"batch_first is {self.batch_first}.")
+                             got=f"{query.shape}, {key.shape}, {value.shape}",
+                             hint=f"batch_first is {self.batch_first}.")
         if key.shape[time] != value.shape[time]:
-            raise ShapeError("there must be one value for each key", who=who, got=f"key {key.shape}, value {value.shape}")
+            raise ShapeError("there must be one value for each key", who=who,
+                             got=f"key {key.shape}, value {value.shape}")
 
     def _projected(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """q, k and v; in as few matrix products as the inputs allow."""
@@ -161,13 +171,17 @@ class MultiheadAttention(Module):
         if w is not None and query is key and key is value:
             q, k, v = F.split(F.linear(query, w, b), D, -1)
             return q, k, v
-        weights: Any = F.split(w, D, 0) if w is not None else (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+        weights: Any = F.split(w, D, 0) if w is not None else (self.q_proj_weight, self.k_proj_weight,
+                                                               self.v_proj_weight)
         biases: Any = F.split(b, D, 0) if b is not None else (None, None, None)
         q, k, v = map(F.linear, (query, key, value), weights, biases)
         return q, k, v
 
     def _mask(self, attn_mask: Any, key_padding_mask: Any, B: int, T: int, U: int, one: bool) -> Tensor | None:
-        """One mask for F.scaled_dot_product_attention: True takes part, or numbers that are added."""
+        """One mask for F.scaled_dot_product_attention:
+
+        True takes part, or numbers that are added.
+        """
         given = []
         if attn_mask is not None:
             attn_mask = attn_mask if isinstance(attn_mask, Tensor) else tensor(attn_mask)
@@ -179,7 +193,8 @@ class MultiheadAttention(Module):
         if key_padding_mask is not None:
             key_padding_mask = key_padding_mask if isinstance(key_padding_mask, Tensor) else tensor(key_padding_mask)
             if key_padding_mask.shape != ((U,) if one else (B, U)):
-                raise ShapeError(who="MultiheadAttention", expected=f"key_padding_mask of shape {(U,) if one else (B, U)}",
+                raise ShapeError(who="MultiheadAttention",
+                                 expected=f"key_padding_mask of shape {(U,) if one else (B, U)}",
                                  got=key_padding_mask.shape)
             given.append(F.reshape(key_padding_mask, B, 1, 1, U))
         forbidden = [m for m in given if m.dtype == np.bool_]
@@ -205,16 +220,19 @@ class MultiheadAttention(Module):
 
     def extra_repr(self) -> str:
         text = f"{self.embed_dim}, {self.num_heads}"
-        for name, default in (("dropout", 0.0), ("kdim", self.embed_dim), ("vdim", self.embed_dim), ("batch_first", False)):
+        for name, default in (("dropout", 0.0), ("kdim", self.embed_dim), ("vdim", self.embed_dim),
+                              ("batch_first", False)):
             if getattr(self, name) != default:
                 text += f", {name}={getattr(self, name)}"
         return text if self.in_proj_bias is not None else text + ", bias=False"
 
 
 def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None, is_causal: bool, dropout_p: float) -> Tensor:
-    """The weights that F.scaled_dot_product_attention never writes down: softmax(q k^T / sqrt(HS) + mask), dropout applied.
+    """The weights that F.scaled_dot_product_attention never writes down: softmax(q k^T / sqrt(HS) +
+    mask), dropout applied.
 
-    Rows that allow nothing are zero: their scores are set to 0 first, so that no NaN arises in either direction.
+    Rows that allow nothing are zero: their scores are set to 0 first, so that no NaN arises in
+    either direction.
     """
     scores = F.mul(F.matmul(q, F.transpose(k, -2, -1)), 1 / math.sqrt(q.shape[-1]))
     T, U = scores.shape[-2:]

@@ -97,8 +97,9 @@ class _Listed(Module):
 class Sequential(_Listed):
     """y = f_n(... f_2(f_1(x))). From modules, or from one dict of named modules.
 
-    Where a layer and the one after it have a function that does both in one pass (FUSIONS: Linear, Conv2d or a batch norm and ReLU), that
-    is what runs, unless hooks on one of the two want to see what lies between. The result, gradients and errors are the same.
+    Where a layer and the one after it have a function that does both in one pass (FUSIONS: Linear,
+    Conv2d or a batch norm and ReLU), that is what runs, unless hooks on one of the two want to see
+    what lies between. The result, gradients and errors are the same.
 
     >>> import fastnn as nn
     >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
@@ -143,19 +144,23 @@ class Sequential(_Listed):
         return input
 
 
-# What Sequential computes in one pass: a layer and the one after it -> the function of the first layer and its input. Exactly these
-# classes: a class derived from them may have another forward.
+# What Sequential computes in one pass: a layer and the one after it -> the function of the first
+# layer and its input. Exactly these classes: a class derived from them may have another forward.
 FUSIONS: dict[tuple[type, type], Callable[[Any, Any], Any]] = {
     (BatchNorm1d, ReLU): lambda layer, input: layer._normalised(F.batch_norm_relu, input),
     (BatchNorm2d, ReLU): lambda layer, input: layer._normalised(F.batch_norm_relu, input),
     (Linear, ReLU): lambda layer, input: F.linear_relu(input, layer.weight, layer.bias),
-    (Conv2d, ReLU): lambda layer, input: F.conv2d_relu(input, layer.weight, layer.bias, layer.stride, layer.padding, layer.dilation, layer.groups),
+    (Conv2d, ReLU): lambda layer, input: F.conv2d_relu(input, layer.weight, layer.bias, layer.stride, layer.padding,
+                                                       layer.dilation, layer.groups),
 }
 
 
 def fusible(first: Module, second: Module) -> bool:
-    """Whether nobody can tell that what lies between the two is never computed: no hooks, no forward of their own, no op replaced."""
-    return not (first._forward_hooks or first._forward_pre_hooks or second._forward_hooks or second._forward_pre_hooks or REPLACED
+    """Whether nobody can tell that what lies between the two is never computed: no hooks, no
+    forward of their own, no op replaced.
+    """
+    return not (first._forward_hooks or first._forward_pre_hooks or second._forward_hooks or second._forward_pre_hooks
+                or REPLACED
                 or "forward" in first.__dict__ or "forward" in second.__dict__)
 
 

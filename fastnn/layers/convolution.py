@@ -27,8 +27,8 @@ class _Convolution(Module):
     rank = 2                                        # directions in which the window slides
     transposed = False
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any, groups: int,
-                 bias: bool, dtype: Any) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
+                 groups: int, bias: bool, dtype: Any) -> None:
         super().__init__()
         if groups < 1 or in_channels % groups or out_channels % groups:
             raise ShapeError(f"groups={groups} must divide the {in_channels} channels in and the {out_channels} channels out",
@@ -36,7 +36,8 @@ class _Convolution(Module):
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size = self._sizes("kernel_size", kernel_size, 1)
         self.stride, self.dilation = self._sizes("stride", stride, 1), self._sizes("dilation", dilation, 1)
-        self.padding = padding if isinstance(padding, str) and not self.transposed else self._sizes("padding", padding, 0)
+        self.padding = padding if isinstance(padding, str) and not self.transposed else self._sizes("padding", padding,
+                                                                                                    0)
         first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
         self.weight = Parameter(arrays.empty((first, second // groups, *self.kernel_size), dtype))
         self.register_parameter("bias", Parameter(arrays.empty((out_channels,), dtype)) if bias else None)
@@ -62,14 +63,16 @@ class _Convolution(Module):
 
     def extra_repr(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
-        for name, default in (("padding", (0,) * self.rank), ("output_padding", (0,) * self.rank), ("dilation", (1,) * self.rank), ("groups", 1)):
+        for name, default in (("padding", (0,) * self.rank), ("output_padding", (0,) * self.rank),
+                              ("dilation", (1,) * self.rank), ("groups", 1)):
             if getattr(self, name, default) != default:
                 text += f", {name}={getattr(self, name)!r}"
         return text if self.bias is not None else text + ", bias=False"
 
 
 class Conv1d(_Convolution):
-    r"""Slide K filters along N sequences: y[n,k] = b[k] + sum_c w[k,c] * x[n,c] (cross-correlation).
+    r"""Slide K filters along N sequences: y[n,k] = b[k] + sum_c w[k,c] * x[n,c]
+    (cross-correlation).
 
     Parameters
     ----------
@@ -81,8 +84,8 @@ class Conv1d(_Convolution):
         G; must divide C and K. Filter k of group g sees only the channels of group g.
     bias : bool
 
-    Shapes: x (N, C, L) or (C, L) -> y (N, K, Q) or (K, Q); weight (K, C/G, S), bias (K,), both from U(-a, a) with
-    a = 1/sqrt(C/G S). Q = (L + 2 padding - dilation (S - 1) - 1) // stride + 1.
+    Shapes: x (N, C, L) or (C, L) -> y (N, K, Q) or (K, Q); weight (K, C/G, S), bias (K,), both from
+    U(-a, a) with a = 1/sqrt(C/G S). Q = (L + 2 padding - dilation (S - 1) - 1) // stride + 1.
 
     >>> import fastnn as nn
     >>> nn.Conv1d(16, 33, 3, stride=2)(nn.zeros(20, 16, 50)).shape
@@ -116,8 +119,8 @@ class Conv2d(_Convolution):
         G; must divide C and K. Filter k of group g sees only the channels of group g.
     bias : bool
 
-    Shapes: x (N, C, H, W) or (C, H, W) -> y (N, K, P, Q) or (K, P, Q); weight (K, C/G, R, S), bias (K,), both from
-    U(-a, a) with a = 1/sqrt(C/G R S). P = (H + 2 ph - dh (R - 1) - 1) // sh + 1.
+    Shapes: x (N, C, H, W) or (C, H, W) -> y (N, K, P, Q) or (K, P, Q); weight (K, C/G, R, S), bias
+    (K,), both from U(-a, a) with a = 1/sqrt(C/G R S). P = (H + 2 ph - dh (R - 1) - 1) // sh + 1.
 
     >>> import fastnn as nn
     >>> nn.Conv2d(1, 6, 5, padding=2)(nn.zeros(8, 1, 28, 28)).shape
@@ -140,37 +143,47 @@ class Conv2d(_Convolution):
 
 
 class _Transposed(_Convolution):
-    """What both transposed layers share: output_padding, or the size of the output that it is found from."""
+    """What both transposed layers share: output_padding, or the size of the output that it is found
+    from.
+    """
 
     transposed = True
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
+                 output_padding: Any = 0,
                  groups: int = 1, bias: bool = True, dilation: Any = 1, *, dtype: Any = np.float32) -> None:
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, dtype)
         self.output_padding = self._sizes("output_padding", output_padding, 0)
 
     def _output_padding(self, input: Tensor, output_size: Any) -> tuple[int, ...]:
-        """What makes the output `output_size` pixels large (the last numbers of it, one per direction)."""
+        """What makes the output `output_size` pixels large (the last numbers of it, one per
+        direction).
+        """
         if output_size is None:
             return self.output_padding
         wanted: tuple[int, ...] = tuple(output_size)[-self.rank:]
         least = tuple((n - 1) * s - 2 * p + d * (k - 1) + 1 for n, s, p, d, k in
                       zip(input.shape[-self.rank:], self.stride, self.padding, self.dilation, self.kernel_size))
-        if len(wanted) != self.rank or any(not low <= want < low + s for want, low, s in zip(wanted, least, self.stride)):
+        if len(wanted) != self.rank or any(not low <= want < low + s for want, low,
+                                           s in zip(wanted, least, self.stride)):
             most = tuple(low + s - 1 for low, s in zip(least, self.stride))
-            raise ShapeError(who=type(self).__name__, expected=f"output_size from {least} to {most}", got=tuple(output_size))
+            raise ShapeError(who=type(self).__name__, expected=f"output_size from {least} to {most}",
+                             got=tuple(output_size))
         return tuple(want - low for want, low in zip(wanted, least))
 
     def workspace_bytes(self, inputs: tuple[Any, ...], output: Any) -> int:
         output_padding = self._output_padding(inputs[0], output.shape)
-        return conv_transpose.workspace_bytes(inputs[0], self.weight, self.stride, self.padding, output_padding, self.dilation, self.groups)
+        return conv_transpose.workspace_bytes(inputs[0], self.weight, self.stride, self.padding, output_padding,
+                                              self.dilation, self.groups)
 
 
 class ConvTranspose1d(_Transposed):
-    r"""The adjoint of Conv1d: every element writes a copy of the filters, times its value, into a longer sequence.
+    r"""The adjoint of Conv1d: every element writes a copy of the filters, times its value, into a
+    longer sequence.
 
-    Shapes: x (N, K, Q) or (K, Q) -> y (N, C, L) or (C, L), L = (Q - 1) stride - 2 padding + dilation (S - 1) + output_padding + 1;
-    weight (K, C/G, S), bias (C,). Arguments, and output_size of a call: see ConvTranspose2d.
+    Shapes: x (N, K, Q) or (K, Q) -> y (N, C, L) or (C, L), L = (Q - 1) stride - 2 padding +
+    dilation (S - 1) + output_padding + 1; weight (K, C/G, S), bias (C,). Arguments, and output_size
+    of a call: see ConvTranspose2d.
 
     >>> import fastnn as nn
     >>> nn.ConvTranspose1d(16, 8, 4, stride=2, padding=1)(nn.zeros(20, 16, 50)).shape
@@ -180,12 +193,13 @@ class ConvTranspose1d(_Transposed):
     rank = 1
 
     def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
-        return F.conv_transpose1d(input, self.weight, self.bias, self.stride, self.padding, self._output_padding(input, output_size),
-                                  self.groups, self.dilation)
+        return F.conv_transpose1d(input, self.weight, self.bias, self.stride, self.padding,
+                                  self._output_padding(input, output_size), self.groups, self.dilation)
 
 
 class ConvTranspose2d(_Transposed):
-    r"""The adjoint of Conv2d: every pixel writes a copy of the filters, times its value, into a larger image.
+    r"""The adjoint of Conv2d: every pixel writes a copy of the filters, times its value, into a
+    larger image.
 
     Parameters
     ----------
@@ -193,15 +207,18 @@ class ConvTranspose2d(_Transposed):
         K and C.
     kernel_size, stride, dilation : int or pair (vertical, horizontal)
     padding : int or pair; cut off the output on each side
-    output_padding : int or pair; rows and columns more at the bottom and right, fewer than the stride
+    output_padding : int or pair; rows and columns more at the bottom and right, fewer than the
+    stride
     groups : int
         G; must divide K and C.
     bias : bool
 
-    Called as layer(x), or layer(x, output_size=(H, W)), which finds the output_padding that gives that size.
+    Called as layer(x), or layer(x, output_size=(H, W)), which finds the output_padding that gives
+    that size.
 
-    Shapes: x (N, K, P, Q) or (K, P, Q) -> y (N, C, H, W) or (C, H, W), H = (P - 1) sh - 2 ph + dh (R - 1) + output_padding + 1;
-    weight (K, C/G, R, S), bias (C,), both from U(-a, a) with a = 1/sqrt(C/G R S).
+    Shapes: x (N, K, P, Q) or (K, P, Q) -> y (N, C, H, W) or (C, H, W), H = (P - 1) sh - 2 ph + dh
+    (R - 1) + output_padding + 1; weight (K, C/G, R, S), bias (C,), both from U(-a, a) with a =
+    1/sqrt(C/G R S).
 
     >>> import fastnn as nn
     >>> down, up = nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.ConvTranspose2d(16, 8, 3, stride=2, padding=1)
@@ -211,5 +228,5 @@ class ConvTranspose2d(_Transposed):
     """
 
     def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
-        return F.conv_transpose2d(input, self.weight, self.bias, self.stride, self.padding, self._output_padding(input, output_size),
-                                  self.groups, self.dilation)
+        return F.conv_transpose2d(input, self.weight, self.bias, self.stride, self.padding,
+                                  self._output_padding(input, output_size), self.groups, self.dilation)

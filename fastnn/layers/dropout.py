@@ -11,7 +11,10 @@ __all__ = ["Dropout", "Dropout2d"]
 
 
 class Dropout(Module):
-    """Zero each element with probability p and scale the others by 1 / (1 - p). Srivastava et al. (2014)."""
+    """Zero each element with probability p and scale the others by 1 / (1 - p).
+
+    Srivastava et al. (2014).
+    """
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
@@ -33,7 +36,8 @@ class Dropout(Module):
 
 
 class Dropout2d(Dropout):
-    """Zero whole channels of (N, C, H, W): neighbouring pixels say nearly the same, so dropping single ones hides little.
+    """Zero whole channels of (N, C, H, W): neighbouring pixels say nearly the same, so dropping
+    single ones hides little.
 
     Tompson et al. (2015).
     """

@@ -58,7 +58,10 @@ class HuberLoss(_Loss):
 
 
 class CrossEntropyLoss(_Loss):
-    """-log softmax(x)[t]: takes logits, not probabilities. Targets are class numbers or class probabilities."""
+    """-log softmax(x)[t]: takes logits, not probabilities.
+
+    Targets are class numbers or class probabilities.
+    """
 
     def __init__(self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean",
                  label_smoothing: float = 0.0) -> None:
@@ -67,8 +70,8 @@ class CrossEntropyLoss(_Loss):
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
-        return F.cross_entropy(input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction,
-                               label_smoothing=self.label_smoothing)
+        return F.cross_entropy(input, target, weight=self.weight, ignore_index=self.ignore_index,
+                               reduction=self.reduction, label_smoothing=self.label_smoothing)
 
 
 class NLLLoss(_Loss):

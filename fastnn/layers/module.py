@@ -1,4 +1,5 @@
-"""Module: a piece of a network that owns parameters. It holds no mathematics: layers call functions from nn.functional.
+"""Module: a piece of a network that owns parameters. It holds no mathematics: layers call functions
+from nn.functional.
 
 PyTorch's names, semantics and state_dict keys, so that knowledge and weights carry over.
 """
@@ -61,8 +62,9 @@ class RemovableHandle:
 class Module:
     """Base of all layers and models.
 
-    Assign Parameters, Modules and (with register_buffer) buffers as attributes in __init__ after super().__init__(),
-    and define forward(). Call the module, not forward: hooks then run, and an error is told with the layer's path.
+    Assign Parameters, Modules and (with register_buffer) buffers as attributes in __init__ after
+    super().__init__(), and define forward(). Call the module, not forward: hooks then run, and an
+    error is told with the layer's path.
 
     >>> import fastnn as nn
     >>> class Net(nn.Module):
@@ -92,7 +94,7 @@ class Module:
         object.__setattr__(self, "_transient", set())           # buffers that state_dict leaves out
         object.__setattr__(self, "training", True)
 
-    # ---- calling --------------------------------------------------------------------------------------------------------
+    # ---- calling ---------------------------------------------------------------------------------
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
         raise TypeError(f"{type(self).__name__} must define forward()")
 
@@ -124,12 +126,14 @@ class Module:
     def _name_error(self, error: FastnnError) -> None:
         """Put this layer in front of the path that the error has gathered so far.
 
-        The op's name stays in the text where the layer's own name does not say it: "model.block (Block) in reshape: ...".
+        The op's name stays in the text where the layer's own name does not say it: "model.block
+        (Block) in reshape: ...".
         """
         if error.layer is None:
             layer, op = type(self).__name__.lower(), error.who.replace("_", "").lower()
             error.path, error.layer = "", self
-            error.origin = f" ({self.describe()})" + ("" if not op or op in layer or layer in op else f" in {error.who}")
+            error.origin = f" ({self.describe()})" + ("" if not op or op in layer or layer in op
+                                                      else f" in {error.who}")
         elif error.layer is not self:
             path = next((path for path, module in self.named_modules() if module is error.layer), None)
             if path is None:                        # it came through a module that is not ours
@@ -138,14 +142,18 @@ class Module:
         error.who = f"model{error.path}{error.origin}"
 
     def register_forward_hook(self, hook: Callable[[Module, tuple[Any, ...], Any], Any]) -> RemovableHandle:
-        """Call hook(module, inputs, output) after each forward; what it returns, if not None, replaces the output."""
+        """Call hook(module, inputs, output) after each forward; what it returns, if not None,
+        replaces the output.
+        """
         return RemovableHandle(self._forward_hooks, hook)
 
     def register_forward_pre_hook(self, hook: Callable[[Module, tuple[Any, ...]], Any]) -> RemovableHandle:
-        """Call hook(module, inputs) before each forward; what it returns, if not None, replaces the inputs."""
+        """Call hook(module, inputs) before each forward; what it returns, if not None, replaces the
+        inputs.
+        """
         return RemovableHandle(self._forward_pre_hooks, hook)
 
-    # ---- attributes -----------------------------------------------------------------------------------------------------
+    # ---- attributes ------------------------------------------------------------------------------
     def __setattr__(self, name: str, value: Any) -> None:
         if "_modules" not in self.__dict__:
             raise TypeError(f"call super().__init__() before assigning attributes in {type(self).__name__}.__init__")
@@ -175,7 +183,9 @@ class Module:
         self._own(home, name, value)
 
     def _own(self, home: dict[str, Any], name: str, value: Any) -> None:
-        """Put a parameter, buffer or module in its register, and in __dict__ too: found there, it costs a tenth of __getattr__."""
+        """Put a parameter, buffer or module in its register, and in __dict__ too: found there, it
+        costs a tenth of __getattr__.
+        """
         home[name] = value
         self.__dict__[name] = value
 
@@ -217,7 +227,8 @@ class Module:
         (self._transient.discard if persistent else self._transient.add)(name)
 
     def add_module(self, name: str, module: Module | None) -> None:
-        """A child under a name that may be computed, "layer3"; the same as assigning the attribute."""
+        """A child under a name that may be computed, "layer3"; the same as assigning the attribute.
+        """
         if module is not None and not isinstance(module, Module):
             raise TypeError(f"{type(self).__name__}.{name} must be a Module, not a {type(module).__name__}")
         self._claim(name, self._modules)
@@ -225,7 +236,7 @@ class Module:
 
     register_module = add_module
 
-    # ---- walking --------------------------------------------------------------------------------------------------------
+    # ---- walking ---------------------------------------------------------------------------------
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """(path, module) of this module and all below, each once, parents first."""
         seen: set[int] = set()
@@ -279,9 +290,10 @@ class Module:
             module = child
         return module
 
-    # ---- state ----------------------------------------------------------------------------------------------------------
+    # ---- state -----------------------------------------------------------------------------------
     def state_dict(self, prefix: str = "") -> dict[str, Tensor]:
-        """{path: tensor} of all parameters and buffers; the tensors share memory with the module's."""
+        """{path: tensor} of all parameters and buffers; the tensors share memory with the module's.
+        """
         state: dict[str, Tensor] = {}
         self._collect_state(state, prefix)
         return state
@@ -300,7 +312,8 @@ class Module:
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> LoadReport:
         """Copy values from {path: array or tensor} into the parameters and buffers.
 
-        Everything is checked first: if anything does not fit, all of it is told at once and nothing is changed.
+        Everything is checked first: if anything does not fit, all of it is told at once and nothing
+        is changed.
 
         Raises
         ------
@@ -319,7 +332,8 @@ class Module:
                 wrong.append(f"  {key}: expected numbers, got {a.dtype}")
             if not own[key].data.flags.writeable:
                 wrong.append(f"  {key}: the model's own array is read-only")
-        keys = [f"  {key}: missing" for key in missing] + [f"  {key}: unexpected" for key in unexpected] if strict else []
+        keys = [f"  {key}: missing" for key in missing] + [f"  {key}: unexpected"
+                                                           for key in unexpected] if strict else []
         if wrong or keys:
             raise ShapeError("the state does not fit, and nothing was loaded:\n" + "\n".join(wrong + keys) + "\n",
                              who=type(self).__name__,
@@ -330,9 +344,11 @@ class Module:
             target._version[0] += 1
         return LoadReport(missing, unexpected)
 
-    # ---- changing everything --------------------------------------------------------------------------------------------
+    # ---- changing everything ---------------------------------------------------------------------
     def train(self, mode: bool = True) -> Any:
-        """Training behaviour (dropout drops, batch norm uses the batch) on or off, for all below; returns self."""
+        """Training behaviour (dropout drops, batch norm uses the batch) on or off, for all below;
+        returns self.
+        """
         for module in self.modules():
             object.__setattr__(module, "training", mode)
         return self
@@ -378,24 +394,29 @@ class Module:
     def double(self) -> Any:
         return self.to(np.float64)
 
-    # ---- what it costs: for summary() -----------------------------------------------------------------------------------
+    # ---- what it costs: for summary() ------------------------------------------------------------
     def cost(self, inputs: tuple[Any, ...], output: Any) -> int:
-        """Multiply-adds of this call: products summed in matrix products and convolutions, without those of child modules
-        that it calls. Element-wise work (activations, norms, pooling, gates, softmax) counts nothing.
+        """Multiply-adds of this call: products summed in matrix products and convolutions, without
+        those of child modules that it calls. Element-wise work (activations, norms, pooling, gates,
+        softmax) counts nothing.
 
         A module of yours that calls functions such as matmul itself overrides this.
         """
         return 0
 
     def workspace_bytes(self, inputs: tuple[Any, ...], output: Any) -> int:
-        """What a forward and backward need for their own time, besides inputs, output and gradients."""
+        """What a forward and backward need for their own time, besides inputs, output and
+        gradients.
+        """
         return 0
 
     def receptive_window(self) -> Window | None:
-        """(size, stride, dilation) of what one output pixel sees of this layer's input; None where that is not defined."""
+        """(size, stride, dilation) of what one output pixel sees of this layer's input; None where
+        that is not defined.
+        """
         return None
 
-    # ---- showing --------------------------------------------------------------------------------------------------------
+    # ---- showing ---------------------------------------------------------------------------------
     def describe(self) -> str:
         """One line for errors and tables: "Linear 784 -> 10". Layers override it."""
         return type(self).__name__
@@ -413,6 +434,8 @@ class Module:
         return head + ")" if not lines else "\n".join([head, *lines, ")"])
 
     def summary(self, *input_shapes: Any, **kwargs: Any) -> Any:
-        """A table of layers with output shapes, parameters, multiply-adds, bytes and receptive field. See fastnn.summary."""
+        """A table of layers with output shapes, parameters, multiply-adds, bytes and receptive
+        field. See fastnn.summary.
+        """
         from .summary import summary
         return summary(self, *input_shapes, **kwargs)

@@ -47,8 +47,8 @@ class _BatchNorm(Module):
     def _normalised(self, function: Callable[..., Tensor], input: Tensor) -> Tensor:
         """By this function, batch_norm or batch_norm_relu."""
         if input.ndim not in self.ranks or input.shape[1] != self.num_features:
-            raise ShapeError(who=type(self).__name__, expected=f"input of shape {self.shape} with C = {self.num_features}",
-                             got=input.shape)
+            raise ShapeError(who=type(self).__name__,
+                             expected=f"input of shape {self.shape} with C = {self.num_features}", got=input.shape)
         training = self.training or not self.track_running_stats
         momentum = self.momentum
         if momentum is None:                        # the plain mean of all batches so far
@@ -72,8 +72,9 @@ class _BatchNorm(Module):
 class BatchNorm1d(_BatchNorm):
     r"""Normalise each feature over the batch: y = (x - mean) / sqrt(var + eps) * weight + bias.
 
-    In training mean and (biased) variance are the batch's, and the running ones move towards them by `momentum` (the
-    variance unbiased); in eval mode the running ones are used. x (N, C) or (N, C, L). Ioffe, Szegedy (2015).
+    In training mean and (biased) variance are the batch's, and the running ones move towards them
+    by `momentum` (the variance unbiased); in eval mode the running ones are used. x (N, C) or (N,
+    C, L). Ioffe, Szegedy (2015).
     """
 
     ranks, shape = (2, 3), "(N, C) or (N, C, L)"
@@ -93,7 +94,8 @@ class _RowNorm(Module):
     def __init__(self, normalized_shape: Any, elementwise_affine: bool, dtype: Any) -> None:
         super().__init__()
         self.normalized_shape, self.elementwise_affine = as_shape(normalized_shape), elementwise_affine
-        self.register_parameter("weight", Parameter(arrays.full(self.normalized_shape, 1, dtype)) if elementwise_affine else None)
+        self.register_parameter("weight", Parameter(arrays.full(self.normalized_shape, 1, dtype)) if elementwise_affine
+                                else None)
 
     def describe(self) -> str:
         return f"{type(self).__name__} {'x'.join(map(str, self.normalized_shape))}"
@@ -103,7 +105,8 @@ class _RowNorm(Module):
 
 
 class LayerNorm(_RowNorm):
-    """Normalise each sample over its last dimensions: y = (x - mean) / sqrt(var + eps) * weight + bias.
+    """Normalise each sample over its last dimensions: y = (x - mean) / sqrt(var + eps) * weight +
+    bias.
 
     Ba, Kiros, Hinton (2016).
     """
@@ -120,7 +123,8 @@ class LayerNorm(_RowNorm):
 
 
 class RMSNorm(_RowNorm):
-    """Divide each sample by the root mean square of its last dimensions: y = x / sqrt(mean(x^2) + eps) * weight.
+    """Divide each sample by the root mean square of its last dimensions: y = x / sqrt(mean(x^2) +
+    eps) * weight.
 
     eps: None means the dtype's machine epsilon. Zhang, Sennrich (2019).
     """
@@ -135,7 +139,10 @@ class RMSNorm(_RowNorm):
 
 
 class GroupNorm(Module):
-    """Normalise each sample over groups of its channels: x (N, C, ...), C cut into num_groups. Wu, He (2018)."""
+    """Normalise each sample over groups of its channels: x (N, C, ...), C cut into num_groups.
+
+    Wu, He (2018).
+    """
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, *,
                  dtype: Any = np.float32) -> None:

@@ -18,16 +18,20 @@ __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
 
 
 class Recurrent(Module):
-    """What LSTM, GRU and RNN share: parameters, their start, costs. `gates` rows of weights belong to a hidden unit."""
+    """What LSTM, GRU and RNN share: parameters, their start, costs.
+
+    `gates` rows of weights belong to a hidden unit.
+    """
 
     gates: int
 
-    def __init__(self, input_size: int, hidden_size: int, num_layers: int, bias: bool, batch_first: bool, dropout: float,
-                 bidirectional: bool, dtype: Any) -> None:
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int, bias: bool, batch_first: bool,
+                 dropout: float, bidirectional: bool, dtype: Any) -> None:
         super().__init__()
         who = type(self).__name__
         if hidden_size < 1 or num_layers < 1:
-            raise ShapeError(who=who, expected="hidden_size and num_layers of at least 1", got=(hidden_size, num_layers))
+            raise ShapeError(who=who, expected="hidden_size and num_layers of at least 1",
+                             got=(hidden_size, num_layers))
         if not 0 <= dropout <= 1:
             raise RangeError(who=who, expected="a probability 0 <= dropout <= 1", got=dropout)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
@@ -57,7 +61,8 @@ class Recurrent(Module):
         x = inputs[0]
         T, B = (x.shape[0], 1) if x.ndim == 2 else x.shape[1::-1] if self.batch_first else x.shape[:2]
         I = max(self.input_size, self.hidden_size * (1 + self.bidirectional) if self.num_layers > 1 else 0)
-        return workspace_bytes(self.gates, T, B, I, self.hidden_size, x.dtype.itemsize)     # layers and directions take turns
+        # layers and directions take turns
+        return workspace_bytes(self.gates, T, B, I, self.hidden_size, x.dtype.itemsize)
 
     def describe(self) -> str:
         layers = f", {self.num_layers} layers" if self.num_layers > 1 else ""
@@ -90,10 +95,11 @@ class LSTM(Recurrent):
     bidirectional : bool
         D = 2: each layer also runs backwards, and its two outputs are joined.
 
-    Call: output, (h, c) = lstm(x) or lstm(x, (h0, c0)); zeros without. x may be one sequence (T, I). output (T, B, D*H);
-    h and c (L*D, B, H). Parameters of layer k: weight_ih_lk (4*H, I), weight_hh_lk (4*H, H), bias_ih_lk, bias_hh_lk (4*H,),
-    and with _reverse those of the other direction; gates in the order i f g o; all from U(-a, a) with a = 1/sqrt(H).
-    Hochreiter, Schmidhuber (1997), "Long short-term memory".
+    Call: output, (h, c) = lstm(x) or lstm(x, (h0, c0)); zeros without. x may be one sequence (T,
+    I). output (T, B, D*H); h and c (L*D, B, H). Parameters of layer k: weight_ih_lk (4*H, I),
+    weight_hh_lk (4*H, H), bias_ih_lk, bias_hh_lk (4*H,), and with _reverse those of the other
+    direction; gates in the order i f g o; all from U(-a, a) with a = 1/sqrt(H). Hochreiter,
+    Schmidhuber (1997), "Long short-term memory".
 
     >>> import fastnn as nn
     >>> output, (h, c) = nn.LSTM(3, 5, num_layers=2, bidirectional=True)(nn.zeros(7, 4, 3))
@@ -116,10 +122,11 @@ class LSTM(Recurrent):
 class GRU(Recurrent):
     r"""Gated recurrent units over a whole sequence in one call per layer and direction.
 
-    Arguments are those of `LSTM`. Call: output, h = gru(x) or gru(x, h0); zeros without. x may be one sequence (T, I).
-    output (T, B, D*H); h (L*D, B, H). Parameters of layer k: weight_ih_lk (3*H, I), weight_hh_lk (3*H, H), bias_ih_lk,
-    bias_hh_lk (3*H,), and with _reverse those of the other direction; gates in the order r z n; all from U(-a, a) with
-    a = 1/sqrt(H). The reset gate acts after the product with W_hn and its bias. Cho et al. (2014), "Learning phrase
+    Arguments are those of `LSTM`. Call: output, h = gru(x) or gru(x, h0); zeros without. x may be
+    one sequence (T, I). output (T, B, D*H); h (L*D, B, H). Parameters of layer k: weight_ih_lk
+    (3*H, I), weight_hh_lk (3*H, H), bias_ih_lk, bias_hh_lk (3*H,), and with _reverse those of the
+    other direction; gates in the order r z n; all from U(-a, a) with a = 1/sqrt(H). The reset gate
+    acts after the product with W_hn and its bias. Cho et al. (2014), "Learning phrase
     representations using RNN encoder-decoder for statistical machine translation".
 
     >>> import fastnn as nn
@@ -143,10 +150,11 @@ class GRU(Recurrent):
 class RNN(Recurrent):
     r"""A plain recurrent network over a whole sequence in one call per layer and direction.
 
-    Arguments are those of `LSTM`, with nonlinearity, "tanh" or "relu", after num_layers as in PyTorch. Call: output, h =
-    rnn(x) or rnn(x, h0); zeros without. x may be one sequence (T, I). output (T, B, D*H); h (L*D, B, H). Parameters of layer
-    k: weight_ih_lk (H, I), weight_hh_lk (H, H), bias_ih_lk, bias_hh_lk (H,), and with _reverse those of the other direction;
-    all from U(-a, a) with a = 1/sqrt(H). Elman (1990), "Finding structure in time".
+    Arguments are those of `LSTM`, with nonlinearity, "tanh" or "relu", after num_layers as in
+    PyTorch. Call: output, h = rnn(x) or rnn(x, h0); zeros without. x may be one sequence (T, I).
+    output (T, B, D*H); h (L*D, B, H). Parameters of layer k: weight_ih_lk (H, I), weight_hh_lk (H,
+    H), bias_ih_lk, bias_hh_lk (H,), and with _reverse those of the other direction; all from U(-a,
+    a) with a = 1/sqrt(H). Elman (1990), "Finding structure in time".
 
     >>> import fastnn as nn
     >>> output, h = nn.RNN(3, 5, nonlinearity="relu")(nn.zeros(7, 4, 3))
@@ -156,8 +164,8 @@ class RNN(Recurrent):
 
     gates = 1
 
-    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh", bias: bool = True,
-                 batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, *,
+    def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh",
+                 bias: bool = True, batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, *,
                  dtype: Any = np.float32) -> None:
         check_nonlinearity("RNN", nonlinearity)
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype)
@@ -173,7 +181,7 @@ def check_nonlinearity(who: str, nonlinearity: str) -> None:
         raise RangeError(who=who, expected='nonlinearity "tanh" or "relu"', got=nonlinearity)
 
 
-# ---- cells ------------------------------------------------------------------------------------------------------
+# ---- cells ---------------------------------------------------------------------------------------
 class RecurrentCell(Module):
     """What LSTMCell, GRUCell and RNNCell share."""
 
@@ -216,7 +224,8 @@ class RecurrentCell(Module):
 
     def workspace_bytes(self, inputs: tuple[Any, ...], output: Any) -> int:
         x = inputs[0]
-        return workspace_bytes(self.gates, 1, math.prod(x.shape[:-1]), self.input_size, self.hidden_size, x.dtype.itemsize)
+        return workspace_bytes(self.gates, 1, math.prod(x.shape[:-1]), self.input_size, self.hidden_size,
+                               x.dtype.itemsize)
 
     def describe(self) -> str:
         return f"{type(self).__name__} {self.input_size} -> {self.hidden_size}"
@@ -228,10 +237,12 @@ class RecurrentCell(Module):
 
 
 class LSTMCell(RecurrentCell):
-    """One step of long short-term memory: h, c = cell(x) or cell(x, (h, c)). x (B, I) or (I,); h and c (B, H) or (H,).
+    """One step of long short-term memory: h, c = cell(x) or cell(x, (h, c)). x (B, I) or (I,); h
+    and c (B, H) or (H,).
 
-    weight_ih (4*H, I), weight_hh (4*H, H), bias_ih and bias_hh (4*H,), all from U(-a, a) with a = 1/sqrt(H); gates i f g o.
-    LSTM takes a whole sequence in one call, which is much faster than a loop over cells.
+    weight_ih (4*H, I), weight_hh (4*H, H), bias_ih and bias_hh (4*H,), all from U(-a, a) with a =
+    1/sqrt(H); gates i f g o. LSTM takes a whole sequence in one call, which is much faster than a
+    loop over cells.
     """
 
     gates = 4
@@ -244,17 +255,19 @@ class LSTMCell(RecurrentCell):
             zero = self.zero_state(input)
             hx = (zero, zero)
         if input.ndim == 1:
-            h, c = F.lstm_cell(F.unsqueeze(input, 0), tuple(F.unsqueeze(s, 0) for s in hx), self.weight_ih, self.weight_hh,
-                               self.bias_ih, self.bias_hh)
+            h, c = F.lstm_cell(F.unsqueeze(input, 0), tuple(F.unsqueeze(s, 0) for s in hx), self.weight_ih,
+                               self.weight_hh, self.bias_ih, self.bias_hh)
             return F.squeeze(h, 0), F.squeeze(c, 0)
         return F.lstm_cell(input, hx, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
 
 
 class GRUCell(RecurrentCell):
-    """One step of a gated recurrent unit: h = cell(x) or cell(x, h). x (B, I) or (I,); h (B, H) or (H,).
+    """One step of a gated recurrent unit: h = cell(x) or cell(x, h). x (B, I) or (I,); h (B, H) or
+    (H,).
 
-    weight_ih (3*H, I), weight_hh (3*H, H), bias_ih and bias_hh (3*H,), all from U(-a, a) with a = 1/sqrt(H); gates r z n.
-    GRU takes a whole sequence in one call, which is much faster than a loop over cells.
+    weight_ih (3*H, I), weight_hh (3*H, H), bias_ih and bias_hh (3*H,), all from U(-a, a) with a =
+    1/sqrt(H); gates r z n. GRU takes a whole sequence in one call, which is much faster than a loop
+    over cells.
     """
 
     gates = 3
@@ -268,10 +281,12 @@ class GRUCell(RecurrentCell):
 
 
 class RNNCell(RecurrentCell):
-    """One step of a plain recurrent network: h = cell(x) or cell(x, h). x (B, I) or (I,); h (B, H) or (H,).
+    """One step of a plain recurrent network: h = cell(x) or cell(x, h). x (B, I) or (I,); h (B, H)
+    or (H,).
 
-    nonlinearity is "tanh" or "relu". weight_ih (H, I), weight_hh (H, H), bias_ih and bias_hh (H,), all from U(-a, a) with
-    a = 1/sqrt(H). RNN takes a whole sequence in one call, which is much faster than a loop over cells.
+    nonlinearity is "tanh" or "relu". weight_ih (H, I), weight_hh (H, H), bias_ih and bias_hh (H,),
+    all from U(-a, a) with a = 1/sqrt(H). RNN takes a whole sequence in one call, which is much
+    faster than a loop over cells.
     """
 
     gates = 1

@@ -1,7 +1,7 @@
 """summary: what a model is made of and what it costs, one row per layer, from one run on zeros.
 
-Every layer says itself what a call costs (Module.cost, workspace_bytes, receptive_window); here the model is run with hooks
-that write the rows, and they are added up and printed.
+Every layer says itself what a call costs (Module.cost, workspace_bytes, receptive_window); here the
+model is run with hooks that write the rows, and they are added up and printed.
 """
 
 from __future__ import annotations
@@ -29,11 +29,14 @@ class SummaryRow:
 
     path, layer       "conv.0", "Conv2d 1 -> 6, 5x5"
     output_shape      of its (first) output, without the batch axis
-    parameters        numbers that it owns and no row above does: a shared weight is counted where it is used first
+    parameters        numbers that it owns and no row above does: a shared weight is counted where
+                      it is used first
     multiply_adds     of its matrix products and convolutions; element-wise work counts nothing
-    bytes             of its outputs; 0 where these are its inputs or views of them (Flatten; Dropout in eval mode)
+    bytes             of its outputs; 0 where these are its inputs or views of them (Flatten;
+                      Dropout in eval mode)
     workspace         bytes that its kernels take for their own time, forward or backward
-    receptive_field   (height, width) of the patch of the model's input that one output pixel sees; None where not defined
+    receptive_field   (height, width) of the patch of the model's input that one output pixel sees;
+                      None where not defined
     calls             how often it ran in succession; the costs are those of all calls
     """
 
@@ -52,10 +55,12 @@ class SummaryRow:
 class Summary:
     """What Module.summary returns: print it, or read `rows` and the totals.
 
-    parameters, trainable, parameter_bytes   of the whole model, each shared one once, layers that did not run included
+    parameters, trainable, parameter_bytes   of the whole model, each shared one once, layers that
+                                             did not run included
     multiply_adds, bytes                     sums of the rows
     workspace                                the largest of the rows: layers take turns
-    unused                                   paths of modules with parameters that the run did not reach
+    unused                                   paths of modules with parameters that the run did not
+                                             reach
     """
 
     model: str
@@ -122,7 +127,8 @@ def table(rows: Sequence[SummaryRow], total: tuple[str, ...] | None = None) -> s
                       size(row.bytes), sees))
     cells += [total] if total else []
     widths = [max(len(line[i]) for line in cells) for i in range(len(HEAD))]
-    lines = ["  ".join(text.ljust(w) if i < 3 else text.rjust(w) for i, (text, w) in enumerate(zip(line, widths))).rstrip()
+    lines = ["  ".join(text.ljust(w) if i < 3 else text.rjust(w) for i,
+                       (text, w) in enumerate(zip(line, widths))).rstrip()
              for line in cells]
     rule = "-" * max(map(len, lines))
     return "\n".join([lines[0], rule, *lines[1:1 + len(rows)], *([rule, lines[-1]] if total else [])])
@@ -177,8 +183,11 @@ class _Recorder:
         if images.ndim == (4 if self.batched else 3) or images.ndim == 4:
             self.fields[id(images.data)] = (images.data, ((1, 1), (1, 1)))
 
-    def _receptive_field(self, module: Module, inputs: tuple[Any, ...], outputs: list[Tensor]) -> tuple[int, int] | None:
-        """What the input sees, and the window's extent times the jump from pixel to pixel, which grows with each stride."""
+    def _receptive_field(self, module: Module, inputs: tuple[Any, ...],
+                         outputs: list[Tensor]) -> tuple[int, int] | None:
+        """What the input sees, and the window's extent times the jump from pixel to pixel, which
+        grows with each stride.
+        """
         window = module.receptive_window()
         known = self.fields.get(id(inputs[0].data)) if inputs and isinstance(inputs[0], Tensor) else None
         if window is None or known is None or not outputs:
@@ -205,7 +214,9 @@ def _is_view(t: Tensor, inputs: tuple[Any, ...]) -> bool:
 
 @contextmanager
 def _observed(model: Module, recorder: _Recorder) -> Iterator[None]:
-    """Eval mode and hooks; afterwards modes, buffers, hooks and random streams are as they were, whatever happened."""
+    """Eval mode and hooks; afterwards modes, buffers, hooks and random streams are as they were,
+    whatever happened.
+    """
     modules = list(model.modules())
     modes = [module.training for module in modules]
     buffers = [(module, dict(module._buffers)) for module in modules]
@@ -253,18 +264,22 @@ def _shapes(input_shapes: tuple[Any, ...]) -> list[tuple[int, ...]]:
 
 
 def summary(model: Module, *input_shapes: Any, dtype: Any = None, batch: int | None = 1) -> Summary:
-    """Run the model on zeros and tell each layer's output shape, parameters, multiply-adds, bytes and receptive field.
+    """Run the model on zeros and tell each layer's output shape, parameters, multiply-adds, bytes
+    and receptive field.
 
     Parameters
     ----------
     model : Module
-        Runs in eval mode without the tape; its modes, buffers and hooks are afterwards as they were.
+        Runs in eval mode without the tape; its modes, buffers and hooks are afterwards as they
+        were.
     input_shapes : one or several tuples
         The shape of each input without the batch axis: (1, 28, 28).
     dtype : dtype, or one per input
-        Of the inputs; "int64" for a model that begins with an Embedding. Default: that of the model's parameters.
+        Of the inputs; "int64" for a model that begins with an Embedding. Default: that of the
+        model's parameters.
     batch : int or None
-        The batch to run; costs are those of the whole batch. None: the shapes are whole, and so are those in the rows.
+        The batch to run; costs are those of the whole batch. None: the shapes are whole, and so are
+        those in the rows.
 
     Returns
     -------
@@ -274,10 +289,11 @@ def summary(model: Module, *input_shapes: Any, dtype: Any = None, batch: int | N
     ------
     ShapeError, or what the model raises: with the rows of the layers that still worked in its text.
 
-    Multiply-adds are the products summed in matrix products and convolutions, exactly as the layer computes them; element-wise work
-    (activations, norms, pooling, gates, softmax) counts nothing. A module of your own that calls functions such as matmul
-    declares them in `cost(inputs, output)`. The receptive field is followed along chains of modules, each called on the
-    output of the one before; after anything else (a sum, a Flatten) it is not defined and shown as "-".
+    Multiply-adds are the products summed in matrix products and convolutions, exactly as the layer
+    computes them; element-wise work (activations, norms, pooling, gates, softmax) counts nothing. A
+    module of your own that calls functions such as matmul declares them in `cost(inputs, output)`.
+    The receptive field is followed along chains of modules, each called on the output of the one
+    before; after anything else (a sum, a Flatten) it is not defined and shown as "-".
 
     >>> import fastnn as nn
     >>> model = nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(1176, 10))

@@ -1,4 +1,5 @@
-"""Ready-made networks, and files that hold a network together with what is needed to build it again.
+"""Ready-made networks, and files that hold a network together with what is needed to build it
+again.
 
 >>> import fastnn as nn
 >>> sum(p.numel() for p in nn.models.LeNet5().parameters())

@@ -1,4 +1,6 @@
-"""Model files: the state of a network together with its architecture's name, so that the file alone is enough to use it."""
+"""Model files: the state of a network together with its architecture's name, so that the file alone
+is enough to use it.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ ARCHITECTURES: dict[str, type[Any]] = {"digits": DigitsCNN, "lenet": LeNet5}
 
 
 def save(model: Module, path: str | os.PathLike[str], **info: Any) -> None:
-    """Write a model and what is worth knowing about it (its classes, its accuracy, ...) to `.npz` or `.safetensors`.
+    """Write a model and what is worth knowing about it (its classes, its accuracy, ...) to `.npz`
+    or `.safetensors`.
 
     Parameters
     ----------
@@ -31,21 +34,24 @@ def save(model: Module, path: str | os.PathLike[str], **info: Any) -> None:
     Raises
     ------
     FileError
-        A model of another class (save its `state_dict()` with `nn.save`), or another file name ending.
+        A model of another class (save its `state_dict()` with `nn.save`), or another file name
+        ending.
     OSError
         The file cannot be written; an older file of that name is then unchanged.
     """
     name = next((name for name, architecture in ARCHITECTURES.items() if type(model) is architecture), None)
     if name is None:
-        raise FileError(f"{type(model).__name__} is not one of the architectures {', '.join(ARCHITECTURES)}", who="models.save",
-                        hint="Save model.state_dict() with nn.save().")
-    io.save({"fastnn": KIND, "architecture": name, "settings": model.settings, "info": info, "state": model.state_dict()}, path)
+        raise FileError(f"{type(model).__name__} is not one of the architectures {', '.join(ARCHITECTURES)}",
+                        who="models.save", hint="Save model.state_dict() with nn.save().")
+    io.save({"fastnn": KIND, "architecture": name, "settings": model.settings, "info": info,
+             "state": model.state_dict()}, path)
 
 
 def load(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
     """The model in a file, in eval mode, and the info that was saved with it.
 
-    Nothing in the file is run or trusted: the architecture is looked up by name, and every array is checked against it.
+    Nothing in the file is run or trusted: the architecture is looked up by name, and every array is
+    checked against it.
 
     Raises
     ------
@@ -64,7 +70,8 @@ def load(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
     """
     held = io.load(path)
     name, settings, info, state = (held.get(key) for key in ("architecture", "settings", "info", "state"))
-    if held.get("fastnn") != KIND or not isinstance(settings, dict) or not isinstance(info, dict) or not isinstance(state, dict):
+    if held.get("fastnn") != KIND or not isinstance(settings,
+                                                    dict) or not isinstance(info, dict) or not isinstance(state, dict):
         raise FileError(f"{os.fspath(path)} holds arrays, but not a model that fastnn wrote",
                         hint="Build the model yourself and give it the arrays with load_state_dict().")
     if not isinstance(name, str) or name not in ARCHITECTURES:

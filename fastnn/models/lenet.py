@@ -12,8 +12,9 @@ __all__ = ["LeNet5"]
 class LeNet5(Sequential):
     """Two convolutions with pooling, three linear layers; 61,706 parameters for 10 classes.
 
-    The paper's network had trainable averages instead of max-pooling, tanh instead of ReLU, an incomplete connection table
-    in the second convolution, and radial basis functions at its end. Sizes and order are the paper's.
+    The paper's network had trainable averages instead of max-pooling, tanh instead of ReLU, an
+    incomplete connection table in the second convolution, and radial basis functions at its end.
+    Sizes and order are the paper's.
 
     Parameters
     ----------
@@ -23,7 +24,8 @@ class LeNet5(Sequential):
     -----
     input (N, 1, 28, 28); output (N, classes), scores before softmax.
 
-    LeCun, Bottou, Bengio, Haffner (1998), "Gradient-based learning applied to document recognition", Proc. IEEE 86(11).
+    LeCun, Bottou, Bengio, Haffner (1998), "Gradient-based learning applied to document
+    recognition", Proc. IEEE 86(11).
 
     >>> import fastnn as nn
     >>> nn.models.LeNet5()(nn.zeros(2, 1, 28, 28)).shape

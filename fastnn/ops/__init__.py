@@ -1,4 +1,7 @@
-"""The ops, one file per family: the record, and the differentiable function with its docstring. Start at fastnn/op.py."""
+"""The ops, one file per family: the record, and the differentiable function with its docstring.
+
+Start at fastnn/op.py.
+"""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""Pooling to a given output size. Kernels: csrc/pool2d.c. Definitions: fastnn/reference/adaptive_pool.py."""
+"""Pooling to a given output size.
+
+Kernels: csrc/pool2d.c. Definitions: fastnn/reference/adaptive_pool.py.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,8 @@ def check_adaptive(who: str, x: Any, output_size: tuple[int, int]) -> None:
     need_float(who, input=x)
     need_image(who, x)
     if x.shape[2] * x.shape[3] >= 2**31:
-        raise RangeError("a plane has more pixels than a saved index can name", who=who, expected="H*W < 2**31", got=x.shape)
+        raise RangeError("a plane has more pixels than a saved index can name", who=who, expected="H*W < 2**31",
+                         got=x.shape)
     if output_size[0] * output_size[1] * max(x.shape[0], 1) * x.shape[1] * max(x.shape[2:]) > MOST_ELEMENTS:
         raise RangeError("no memory holds an output of that size", who=who, got=output_size)
 
@@ -124,10 +128,11 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     -------
     Tensor, shape (N, C, P, Q) or (C, P, Q).
 
-    Gradient: dx[n,c,i,j] = sum over the windows that see (i,j) of dy[n,c,p,q] / (pixels in that window).
+    Gradient: dx[n,c,i,j] = sum over the windows that see (i,j) of dy[n,c,p,q] / (pixels in that
+    window).
 
-    Raises: ShapeError for a wrong rank or a size below 1; DTypeError if not floating point. Cost: reads each pixel about once.
-    Lin, Chen, Yan (2014), "Network in network", arXiv:1312.4400.
+    Raises: ShapeError for a wrong rank or a size below 1; DTypeError if not floating point. Cost:
+    reads each pixel about once. Lin, Chen, Yan (2014), "Network in network", arXiv:1312.4400.
 
     >>> import fastnn as nn
     >>> nn.functional.adaptive_avg_pool2d(nn.tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]), (1, 2))
@@ -158,7 +163,8 @@ def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = 
 
     Gradient: dy goes to the first of the largest values of its window.
 
-    Raises: ShapeError for a wrong rank or a size below 1; DTypeError if not floating point. Cost: reads each pixel about once.
+    Raises: ShapeError for a wrong rank or a size below 1; DTypeError if not floating point. Cost:
+    reads each pixel about once.
 
     >>> import fastnn as nn
     >>> nn.functional.adaptive_max_pool2d(nn.tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]), (1, 2))

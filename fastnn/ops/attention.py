@@ -1,4 +1,7 @@
-"""Scaled dot-product attention. Kernel: csrc/attention.c. Definition: fastnn/reference/attention.py."""
+"""Scaled dot-product attention.
+
+Kernel: csrc/attention.c. Definition: fastnn/reference/attention.py.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +24,19 @@ __all__ = ["scaled_dot_product_attention"]
 WHO = "scaled_dot_product_attention"
 
 
-def check(q: Any, k: Any, v: Any, mask: Any = None, *, is_causal: bool, scale: float, dropout_p: float, key: int, call: int) -> None:
+def check(q: Any, k: Any, v: Any, mask: Any = None, *, is_causal: bool, scale: float, dropout_p: float, key: int,
+          call: int) -> None:
     need_float(WHO, query=q, key=k, value=v)
     for name, a in (("query", q), ("key", k), ("value", v)):
         if a.ndim < 2:
             raise ShapeError(who=WHO, expected=f"{name} of shape (..., length, size)", got=a.shape)
     if q.shape[-1] != k.shape[-1]:
-        raise ShapeError("query and key must have the same head size", who=WHO, expected=f"key of shape (..., U, {q.shape[-1]})", got=k.shape,
+        raise ShapeError("query and key must have the same head size", who=WHO,
+                         expected=f"key of shape (..., U, {q.shape[-1]})", got=k.shape,
                          hint="The last axis is the head size; the one before it counts positions.")
     if k.shape[-2] != v.shape[-2]:
-        raise ShapeError("there must be one value for each key", who=WHO, expected=f"value of shape (..., {k.shape[-2]}, HV)", got=v.shape)
+        raise ShapeError("there must be one value for each key", who=WHO,
+                         expected=f"value of shape (..., {k.shape[-2]}, HV)", got=v.shape)
     try:
         lead = np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
     except ValueError:
@@ -42,7 +48,9 @@ def check(q: Any, k: Any, v: Any, mask: Any = None, *, is_causal: bool, scale: f
         return
     need_array(WHO, attn_mask=mask)
     if mask.dtype != bool and mask.dtype != q.dtype:
-        raise DTypeError(who=WHO, expected=f"attn_mask of dtype bool (True: take part) or {q.dtype} (added to the scores)", got=str(mask.dtype))
+        raise DTypeError(who=WHO,
+                         expected=f"attn_mask of dtype bool (True: take part) or {q.dtype} (added to the scores)",
+                         got=str(mask.dtype))
     scores = (*lead, q.shape[-2], k.shape[-2])
     try:
         fits = np.broadcast_shapes(mask.shape, scores) == scores
@@ -52,11 +60,14 @@ def check(q: Any, k: Any, v: Any, mask: Any = None, *, is_causal: bool, scale: f
         raise ShapeError(who=WHO, expected=f"attn_mask that broadcasts to {scores}", got=mask.shape)
 
 
-# ---- samples ------------------------------------------------------------------------------------------------------------------------
-def sequences(name: str, T: int, U: int, HS: int, HV: int, lead: tuple[int, ...] = (), q_lead: Any = None, k_lead: Any = None,
-              v_lead: Any = None, mask: str = "", mask_shape: tuple[int, ...] = (), whole: int = 0, **attrs: Any) -> Sample:
-    """Queries, keys and values; `lead` is their leading shape unless one has its own. mask: "", "allow" or "add"; whole: q and k are whole
-    numbers times this, so that large scores are exact."""
+# ---- samples -------------------------------------------------------------------------------------
+def sequences(name: str, T: int, U: int, HS: int, HV: int, lead: tuple[int, ...] = (), q_lead: Any = None,
+              k_lead: Any = None,
+              v_lead: Any = None, mask: str = "", mask_shape: tuple[int, ...] = (), whole: int = 0,
+              **attrs: Any) -> Sample:
+    """Queries, keys and values; `lead` is their leading shape unless one has its own. mask: "",
+    "allow" or "add"; whole: q and k are whole numbers times this, so that large scores are exact.
+    """
     rng = seeded(name)
     q, k, v = (rng.standard_normal((*(lead if own is None else own), length, size))
                for own, length, size in ((q_lead, T, HS), (k_lead, U, HS), (v_lead, U, HV)))
@@ -82,7 +93,8 @@ def samples() -> list[Sample]:
     never, minus_infinity = False, -np.inf
     dropout: dict[str, Any] = {"dropout_p": 0.3, "key": 2**63 + 12345, "call": 7}
     return [
-        sequences("smallest", 1, 2, 1, 1), sequences("odd", 5, 7, 3, 11, lead=(2,)), sequences("heads", 7, 5, 3, 2, lead=(2, 3)),
+        sequences("smallest", 1, 2, 1, 1), sequences("odd", 5, 7, 3, 11, lead=(2,)),
+            sequences("heads", 7, 5, 3, 2, lead=(2, 3)),
         sequences("scaled", 5, 7, 3, 2, lead=(2,), scale=0.71), sequences("negative scale", 5, 7, 3, 2, scale=-0.4),
         sequences("no queries", 0, 3, 2, 5, lead=(2,)),
         sequences("no items", 3, 5, 2, 2, lead=(0, 2)),
@@ -91,27 +103,33 @@ def samples() -> list[Sample]:
         sequences("allow, by key", 5, 7, 3, 2, lead=(2, 3), mask="allow", mask_shape=(2, 1, 1, 7)),
         sequences("allow, by query", 5, 7, 3, 2, lead=(3,), mask="allow", mask_shape=(3, 5, 1)),
         sequences("allow, a vector", 5, 7, 3, 2, lead=(3,), mask="allow", mask_shape=(7,)),
-        with_mask_row(sequences("nothing allowed", 5, 7, 3, 2, lead=(2,), mask="allow", mask_shape=(2, 5, 7)), 3, never),
+        with_mask_row(sequences("nothing allowed", 5, 7, 3, 2, lead=(2,), mask="allow", mask_shape=(2, 5, 7)), 3,
+                      never),
         sequences("add", 5, 7, 3, 2, lead=(2, 3), mask="add", mask_shape=(2, 3, 5, 7)),
         sequences("add, by head", 5, 7, 3, 2, lead=(2, 3), mask="add", mask_shape=(3, 5, 7)),
         sequences("add, by key", 5, 7, 3, 2, lead=(2, 3), mask="add", mask_shape=(2, 1, 1, 7)),
         with_mask_row(sequences("add, nothing allowed", 5, 7, 3, 2, mask="add", mask_shape=(5, 7)), 2, minus_infinity),
-        sequences("causal", 7, 7, 3, 5, lead=(2,), is_causal=True), sequences("causal, more queries", 11, 5, 3, 2, is_causal=True),
+        sequences("causal", 7, 7, 3, 5, lead=(2,), is_causal=True),
+            sequences("causal, more queries", 11, 5, 3, 2, is_causal=True),
         sequences("causal, more keys", 5, 11, 3, 2, is_causal=True),
         sequences("causal and mask", 7, 7, 3, 2, mask="allow", mask_shape=(1, 7), is_causal=True),
         sequences("keys of one head", 5, 7, 3, 2, lead=(2, 3), k_lead=(2, 1), v_lead=(2, 1)),
         sequences("query of one batch", 5, 7, 3, 2, lead=(2, 3), q_lead=(3,), k_lead=(2, 1)),
         sequences("dropout", 5, 7, 3, 2, lead=(2,), **dropout),
-        sequences("dropout, causal, mask", 11, 13, 3, 2, lead=(2,), mask="add", mask_shape=(2, 11, 13), is_causal=True, **dropout),
+        sequences("dropout, causal, mask", 11, 13, 3, 2, lead=(2,), mask="add", mask_shape=(2, 11, 13), is_causal=True,
+                  **dropout),
         sequences("tile edge", 65, 129, 3, 2, lead=(2,), mask="allow", mask_shape=(65, 129)),
         sequences("tile edge, causal", 130, 257, 2, 3, is_causal=True, **dropout),
         sequences("tile edge, causal, long", 257, 130, 2, 3, is_causal=True, mask="add", mask_shape=(257, 130)),
         sequences("many items", 5, 3, 2, 3, lead=(17,), is_causal=True),
         sequences("many items, shared keys", 67, 131, 2, 3, lead=(17,), k_lead=(1,)),
-        sequences("one query", 1, 257, 67, 35, lead=(2, 3), k_lead=(2, 1)), sequences("two queries, causal", 2, 5, 3, 2, is_causal=True),
-        sequences("one query, allow, dropout", 1, 131, 5, 3, lead=(3,), mask="allow", mask_shape=(3, 1, 131), **dropout),
+        sequences("one query", 1, 257, 67, 35, lead=(2, 3), k_lead=(2, 1)),
+            sequences("two queries, causal", 2, 5, 3, 2, is_causal=True),
+        sequences("one query, allow, dropout", 1, 131, 5, 3, lead=(3,), mask="allow", mask_shape=(3, 1, 131),
+                  **dropout),
         sequences("one query, add", 1, 131, 17, 19, lead=(3,), mask="add", mask_shape=(1, 131), scale=-0.3),
-        with_mask_row(sequences("two queries, nothing allowed", 2, 7, 3, 2, lead=(2,), mask="allow", mask_shape=(2, 2, 7)), 1, never),
+        with_mask_row(sequences("two queries, nothing allowed", 2, 7, 3, 2, lead=(2,), mask="allow",
+                                mask_shape=(2, 2, 7)), 1, never),
         sequences("two queries", 2, 130, 3, 2, lead=(2,), mask="allow", mask_shape=(130,)),
         sequences("four queries, mask, dropout", 4, 131, 5, 3, lead=(2,), mask="add", mask_shape=(4, 131), **dropout),
         sequences("four queries, causal", 4, 131, 17, 3, lead=(2,), is_causal=True),
@@ -119,7 +137,8 @@ def samples() -> list[Sample]:
     ]
 
 
-def fast_numpy(q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: Any = None, *, scale: float, is_causal: bool = False, **_: Any) -> np.ndarray:
+def fast_numpy(q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: Any = None, *, scale: float, is_causal: bool = False,
+               **_: Any) -> np.ndarray:
     s = q @ np.swapaxes(k, -1, -2)
     s *= scale
     if is_causal:
@@ -136,9 +155,11 @@ def _call(*shapes: tuple[int, ...], dtypes: Any = None, **kwargs: Any) -> Any:
 
 
 ATTENTION = register(Op(
-    name=WHO, family="attention", inputs=("query", "key", "value", "attn_mask"), formula="y = softmax(scale q k^T + mask) v",
+    name=WHO, family="attention", inputs=("query", "key", "value", "attn_mask"),
+                        formula="y = softmax(scale q k^T + mask) v",
     forward=kernel(WHO + "_forward"), backward=kernel(WHO + "_backward"),
-    ref_forward=reference.scaled_dot_product_attention_forward, ref_backward=reference.scaled_dot_product_attention_backward,
+    ref_forward=reference.scaled_dot_product_attention_forward,
+                        ref_backward=reference.scaled_dot_product_attention_backward,
     check=lambda q, k, v, mask=None, is_causal=False, scale=1.0, dropout_p=0.0, key=0, call=0: check(
         q, k, v, mask, is_causal=is_causal, scale=scale, dropout_p=dropout_p, key=key, call=call),
     samples=samples,
@@ -147,13 +168,14 @@ ATTENTION = register(Op(
         ("keys and values", lambda: _call((2, 5, 4), (2, 7, 4), (2, 6, 4)), ShapeError,
          (WHO, "one value for each key", "(..., 7, HV)", "(2, 6, 4)")),
         ("a vector", lambda: _call((4,), (7, 4), (7, 4)), ShapeError, (WHO, "query", "(4,)")),
-        ("heads", lambda: _call((2, 5, 4), (3, 7, 4), (3, 7, 4)), ShapeError, (WHO, "broadcast", "(2, 5, 4)", "(3, 7, 4)")),
-        ("mask shape", lambda: _call((2, 5, 4), (2, 7, 4), (2, 7, 4), attn_mask=tensor(np.ones((7, 5), bool))), ShapeError,
-         (WHO, "attn_mask", "(2, 5, 7)", "(7, 5)")),
-        ("mask with more heads", lambda: _call((5, 4), (7, 4), (7, 4), attn_mask=tensor(np.ones((2, 5, 7), bool))), ShapeError,
-         (WHO, "attn_mask", "(5, 7)", "(2, 5, 7)")),
-        ("mask of integers", lambda: _call((5, 4), (7, 4), (7, 4), attn_mask=tensor(np.ones((5, 7), np.int64))), DTypeError,
-         (WHO, "attn_mask", "bool", "int64")),
+        ("heads", lambda: _call((2, 5, 4), (3, 7, 4), (3, 7, 4)), ShapeError,
+         (WHO, "broadcast", "(2, 5, 4)", "(3, 7, 4)")),
+        ("mask shape", lambda: _call((2, 5, 4), (2, 7, 4), (2, 7, 4), attn_mask=tensor(np.ones((7, 5), bool))),
+         ShapeError, (WHO, "attn_mask", "(2, 5, 7)", "(7, 5)")),
+        ("mask with more heads", lambda: _call((5, 4), (7, 4), (7, 4), attn_mask=tensor(np.ones((2, 5, 7), bool))),
+         ShapeError, (WHO, "attn_mask", "(5, 7)", "(2, 5, 7)")),
+        ("mask of integers", lambda: _call((5, 4), (7, 4), (7, 4), attn_mask=tensor(np.ones((5, 7), np.int64))),
+         DTypeError, (WHO, "attn_mask", "bool", "int64")),
         ("mixed types", lambda: _call((5, 4), (7, 4), (7, 4), dtypes=[np.float32, np.float64, np.float32]), DTypeError,
          (WHO, "float32", "float64")),
         ("dropout", lambda: _call((5, 4), (7, 4), (7, 4), dropout_p=1.5), RangeError, (WHO, "dropout_p", "1.5"))),
@@ -169,7 +191,8 @@ ATTENTION = register(Op(
 ))
 
 
-def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: float = 0.0,
+def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None,
+                                 dropout_p: float = 0.0,
                                  is_causal: bool = False, scale: float | None = None) -> Tensor:
     r"""Each query takes a mean of the values, weighted by how well its key fits.
 
@@ -178,7 +201,8 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
     with the softmax over the keys. Backward: :math:`dv = p^T dy`, :math:`ds = p \odot (dp - \sum_u p \odot dp)` for
     :math:`dp = dy\, v^T`, :math:`dq = \text{scale}\; ds\, k`, :math:`dk = \text{scale}\; ds^T q`, and dmask = ds.
 
-    Symbols: T queries, U keys, HS head size, HV size of a value; ... are leading dimensions (batch, heads) that broadcast against each other.
+    Symbols: T queries, U keys, HS head size, HV size of a value; ... are leading dimensions (batch,
+    heads) that broadcast against each other.
 
     Parameters
     ----------
@@ -186,12 +210,15 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
     key : Tensor, shape (..., U, HS)
     value : Tensor, shape (..., U, HV)
     attn_mask : Tensor that broadcasts to (..., T, U), optional
-        bool: True where a query may look at a key. Floating point: added to the scores; -inf forbids. It may require a gradient, which then is
-        the one thing that takes memory for all scores.
+        bool: True where a query may look at a key. Floating point: added to the scores; -inf
+        forbids. It may require a gradient, which then is the one thing that takes memory for all
+        scores.
     dropout_p : float
-        Drop weights with this probability and scale up the rest. Applied whenever it is above 0: pass 0 in evaluation.
+        Drop weights with this probability and scale up the rest. Applied whenever it is above 0:
+        pass 0 in evaluation.
     is_causal : bool
-        Query t looks at keys 0..t only, counted from the first of each also where T and U differ. May be combined with attn_mask.
+        Query t looks at keys 0..t only, counted from the first of each also where T and U differ.
+        May be combined with attn_mask.
     scale : float, optional
         1 / sqrt(HS) if not given.
 
@@ -205,8 +232,9 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
 
     A query that may look at no key gives zeros and has no gradient; PyTorch gives NaN there.
 
-    Cost: 2 T U (HS + HV) flop for each head, half if causal; backward 2.5 times that. Memory is linear in T and U: the scores are made tile by
-    tile and never kept. Vaswani et al. (2017), "Attention is all you need"; Dao et al. (2022), "FlashAttention".
+    Cost: 2 T U (HS + HV) flop for each head, half if causal; backward 2.5 times that. Memory is
+    linear in T and U: the scores are made tile by tile and never kept. Vaswani et al. (2017),
+    "Attention is all you need"; Dao et al. (2022), "FlashAttention".
 
     >>> import fastnn as nn
     >>> q = nn.tensor([[0.0, 0.0], [9.0, 0.0]])
@@ -220,5 +248,5 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
     if scale is None:
         scale = 1 / math.sqrt(head_size[0]) if head_size and head_size[0] else 1.0
     stream, call = random.next_dropout_key() if dropout_p > 0 else (0, 0)
-    return apply(ATTENTION, query, key, value, attn_mask, is_causal=bool(is_causal), scale=float(scale), dropout_p=float(dropout_p),
-                 key=stream, call=call)
+    return apply(ATTENTION, query, key, value, attn_mask, is_causal=bool(is_causal), scale=float(scale),
+                 dropout_p=float(dropout_p), key=stream, call=call)

@@ -1,4 +1,7 @@
-"""Batch normalisation, alone and with relu after it. Kernels: csrc/batch_norm.c. Definitions: fastnn/reference/norm.py."""
+"""Batch normalisation, alone and with relu after it.
+
+Kernels: csrc/batch_norm.c. Definitions: fastnn/reference/norm.py.
+"""
 
 from __future__ import annotations
 
@@ -32,15 +35,19 @@ def check_given(who: str, x: Any, running_mean: Any, running_var: Any, weight: A
 
 def batch_samples() -> list[Sample]:
     return [images("smallest", 2, 1, eps=0.5), images("odd", 3, 5, 7, 11), images("rank 2", 7, 67),
-            images("rank 3", 3, 5, 7), images("one image", 1, 3, 5, 2), images("plain", 3, 2, 4, weight=False, bias=False),
+            images("rank 3", 3, 5, 7), images("one image", 1, 3, 5, 2),
+            images("plain", 3, 2, 4, weight=False, bias=False),
             images("no bias", 5, 3, bias=False), images("tall", 1031, 3), images("long", 2, 2, 5003),
             images("no channels", 5, 0, 2), images("mean", 5, 3, 13, mean=100.0),
             images("large", 5, 3, scale=20.0), images("eps", 3, 2, 4, eps=2.0), images("few pixels", 19, 21, 4, 4)]
 
 
 def lifted(samples: list[Sample]) -> list[Sample]:
-    """The one or two values of the smallest samples moved above zero, so that relu lets a gradient through."""
-    return [Sample(s.name, (*s.inputs[:-1], s.inputs[-1] + 5), s.attrs, s.sizes) if s.name in ("smallest", "one") else s for s in samples]
+    """The one or two values of the smallest samples moved above zero, so that relu lets a gradient
+    through.
+    """
+    return [Sample(s.name, (*s.inputs[:-1], s.inputs[-1] + 5), s.attrs, s.sizes) if s.name in ("smallest", "one")
+            else s for s in samples]
 
 
 def fast_batch_norm(x: Any, weight: Any, bias: Any, *, eps: float) -> Any:
@@ -65,11 +72,12 @@ BATCH_NORM = register(Op(
     check=partial(check_batch, "batch_norm"), samples=batch_samples,
     errors=(("one value", lambda: batch_norm(tensor(np.zeros((1, 3, 1, 1))), None, None, training=True), ShapeError,
              ("batch_norm", "more than 1 value per channel when training", "(1, 3, 1, 1)")),
-            ("rank", lambda: batch_norm(tensor(np.zeros(3)), None, None, training=True), ShapeError, ("(N, C)", "(3,)")),
+            ("rank", lambda: batch_norm(tensor(np.zeros(3)), None, None, training=True), ShapeError,
+             ("(N, C)", "(3,)")),
             ("weight", lambda: batch_norm(tensor(np.zeros((2, 3))), None, None, tensor(np.zeros(2)), training=True),
              ShapeError, ("weight of shape (3,)", "(2,)")),
-            ("running", lambda: batch_norm(tensor(np.zeros((2, 3))), tensor(np.zeros(2)), None, training=True), ShapeError,
-             ("running_mean of shape (3,)", "(2,)")),
+            ("running", lambda: batch_norm(tensor(np.zeros((2, 3))), tensor(np.zeros(2)), None, training=True),
+             ShapeError, ("running_mean of shape (3,)", "(2,)")),
             ("integers", lambda: batch_norm(tensor([[1, 2], [3, 4]]), None, None, training=True), DTypeError,
              ("batch_norm", "int64"))),
     fast_numpy=fast_batch_norm,
@@ -85,14 +93,16 @@ BATCH_NORM_RELU = register(Op(
     forward=kernel("batch_norm_relu_forward"), backward=kernel("batch_norm_relu_backward"),
     ref_forward=reference.batch_norm_relu_forward, ref_backward=reference.batch_norm_relu_backward,
     check=partial(check_batch, "batch_norm_relu"), samples=lambda: lifted(batch_samples()),
-    errors=(("one value", lambda: batch_norm_relu(tensor(np.zeros((1, 3, 1, 1))), None, None, training=True), ShapeError,
-             ("batch_norm_relu", "more than 1 value per channel when training", "(1, 3, 1, 1)")),
-            ("weight", lambda: batch_norm_relu(tensor(np.zeros((2, 3))), None, None, tensor(np.zeros(2)), training=True),
+    errors=(("one value", lambda: batch_norm_relu(tensor(np.zeros((1, 3, 1, 1))), None, None, training=True),
+             ShapeError, ("batch_norm_relu", "more than 1 value per channel when training", "(1, 3, 1, 1)")),
+            ("weight", lambda: batch_norm_relu(tensor(np.zeros((2, 3))), None, None, tensor(np.zeros(2)),
+                                               training=True),
              ShapeError, ("batch_norm_relu", "weight of shape (3,)", "(2,)")),
-            ("running", lambda: batch_norm_relu(tensor(np.zeros((2, 3))), tensor(np.zeros(2)), None, training=True), ShapeError,
-             ("batch_norm_relu", "running_mean of shape (3,)", "(2,)"))),
+            ("running", lambda: batch_norm_relu(tensor(np.zeros((2, 3))), tensor(np.zeros(2)), None, training=True),
+             ShapeError, ("batch_norm_relu", "running_mean of shape (3,)", "(2,)"))),
     fast_numpy=lambda x, weight, bias, *, eps: cut(fast_batch_norm(x, weight, bias, eps=eps)),
-    bench=BATCH_NORM.bench, flops=lambda N, C, S: 8 * N * C * S, bytes=BATCH_NORM.bytes, terms=BATCH_NORM.terms, slack=CANCELLATION,
+    bench=BATCH_NORM.bench, flops=lambda N, C, S: 8 * N * C * S, bytes=BATCH_NORM.bytes, terms=BATCH_NORM.terms,
+                              slack=CANCELLATION,
 ))
 
 
@@ -109,7 +119,8 @@ def inference_samples() -> list[Sample]:
     return [with_statistics(s) for s in [images("one", 1, 1), images("empty", 0, 3, 2), *batch_samples()]]
 
 
-def fast_batch_norm_inference(x: Any, running_mean: Any, running_var: Any, weight: Any, bias: Any, *, eps: float) -> Any:
+def fast_batch_norm_inference(x: Any, running_mean: Any, running_var: Any, weight: Any, bias: Any, *,
+                              eps: float) -> Any:
     scale = 1 / np.sqrt(running_var + eps) if weight is None else weight / np.sqrt(running_var + eps)
     y = x * reference.along(scale, x, 1)
     y += reference.along((0 if bias is None else bias) - running_mean * scale, x, 1)
@@ -133,29 +144,34 @@ BATCH_NORM_INFERENCE = register(Op(
 
 
 BATCH_NORM_INFERENCE_RELU = register(Op(
-    name="batch_norm_inference_relu", family="normalisation", inputs=("x", "running_mean", "running_var", "weight", "bias"),
-    formula="y = max(batch_norm_inference(x, running_mean, running_var, weight, bias), 0)", differentiable=("x", "weight", "bias"),
+    name="batch_norm_inference_relu", family="normalisation", inputs=("x", "running_mean", "running_var", "weight",
+                                                                      "bias"),
+    formula="y = max(batch_norm_inference(x, running_mean, running_var, weight, bias), 0)",
+                                        differentiable=("x", "weight", "bias"),
     forward=kernel("batch_norm_inference_relu_forward"), backward=kernel("batch_norm_inference_relu_backward"),
     ref_forward=reference.batch_norm_inference_relu_forward, ref_backward=reference.batch_norm_inference_relu_backward,
     check=partial(check_given, "batch_norm_relu"), samples=lambda: lifted(inference_samples()),
     errors=(("none", lambda: batch_norm_relu(tensor(np.zeros((2, 3))), None, None), ShapeError,
              ("batch_norm_relu", "running_mean and running_var")),
-            ("size", lambda: batch_norm_relu(tensor(np.zeros((2, 3))), tensor(np.zeros(3)), tensor(np.ones(2))), ShapeError,
-             ("batch_norm_relu", "running_var of shape (3,)", "(2,)"))),
+            ("size", lambda: batch_norm_relu(tensor(np.zeros((2, 3))), tensor(np.zeros(3)), tensor(np.ones(2))),
+             ShapeError, ("batch_norm_relu", "running_var of shape (3,)", "(2,)"))),
     fast_numpy=lambda *inputs, eps: np.maximum(fast_batch_norm_inference(*inputs, eps=eps), 0),
     bench=BATCH_NORM_INFERENCE.bench, flops=lambda N, C, S: 4 * N * C * S, bytes=BATCH_NORM_INFERENCE.bytes,
     terms=BATCH_NORM_INFERENCE.terms,
 ))
 
 
-def batch_norm(input: Tensor, running_mean: Any, running_var: Any, weight: Tensor | None = None, bias: Tensor | None = None,
+def batch_norm(input: Tensor, running_mean: Any, running_var: Any, weight: Tensor | None = None,
+               bias: Tensor | None = None,
                training: bool = False, momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
-    r"""Standardise each channel over the batch (training) or by running statistics, then scale and shift.
+    r"""Standardise each channel over the batch (training) or by running statistics, then scale and
+    shift.
 
     .. math:: y = \frac{x - \mathrm{E}[x]}{\sqrt{\mathrm{Var}[x] + \epsilon}} \cdot weight_c + bias_c
 
-    In training, the mean and the variance of the batch are used (the variance divided by the number m of values per
-    channel), gradients flow through both, and the running statistics move towards them, in place, when the result is there:
+    In training, the mean and the variance of the batch are used (the variance divided by the number
+    m of values per channel), gradients flow through both, and the running statistics move towards
+    them, in place, when the result is there:
 
         running_mean = (1 - momentum) * running_mean + momentum * mean
         running_var  = (1 - momentum) * running_var  + momentum * var * m / (m - 1)
@@ -175,10 +191,12 @@ def batch_norm(input: Tensor, running_mean: Any, running_var: Any, weight: Tenso
 
     Raises
     ------
-    ShapeError : in training, if there is one value per channel only; else, if running statistics are missing; if sizes differ.
+    ShapeError : in training, if there is one value per channel only; else, if running statistics
+    are missing; if sizes differ.
     DTypeError : if an argument is not floating point, or they differ in dtype.
 
-    Cost: 7 flop per element; bound by memory. Ioffe, Szegedy (2015), "Batch normalization", arXiv:1502.03167.
+    Cost: 7 flop per element; bound by memory. Ioffe, Szegedy (2015), "Batch normalization",
+    arXiv:1502.03167.
 
     >>> import fastnn as nn
     >>> mean, var = nn.tensor([0.0]), nn.tensor([1.0])
@@ -188,31 +206,34 @@ def batch_norm(input: Tensor, running_mean: Any, running_var: Any, weight: Tenso
     >>> mean, var
     (tensor([0.2]), tensor([1.1]))
     """
-    return normalise("batch_norm", BATCH_NORM, BATCH_NORM_INFERENCE, input, running_mean, running_var, weight, bias, training, momentum, eps)
+    return normalise("batch_norm", BATCH_NORM, BATCH_NORM_INFERENCE, input, running_mean, running_var, weight, bias,
+                     training, momentum, eps)
 
 
-def batch_norm_relu(input: Tensor, running_mean: Any, running_var: Any, weight: Tensor | None = None, bias: Tensor | None = None,
+def batch_norm_relu(input: Tensor, running_mean: Any, running_var: Any, weight: Tensor | None = None,
+                    bias: Tensor | None = None,
                     training: bool = False, momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
-    r"""relu(batch_norm(...)) in one pass. nn.Sequential runs BatchNorm1d or BatchNorm2d and ReLU so by itself.
+    r"""relu(batch_norm(...)) in one pass. nn.Sequential runs BatchNorm1d or BatchNorm2d and ReLU so
+    by itself.
 
     .. math:: y = \max(z, 0), \quad z = \mathrm{batch\_norm}(x) \qquad dz = dy \, [z > 0]
 
     and from dz the gradients of batch_norm. Parameters, statistics and errors are batch_norm's.
 
-    Cost: 8 flop per element; bound by memory, and what is read and written is what batch_norm alone takes: backward needs no y, it tells
-    from x where z was positive.
+    Cost: 8 flop per element; bound by memory, and what is read and written is what batch_norm alone
+    takes: backward needs no y, it tells from x where z was positive.
 
     >>> import fastnn as nn
     >>> nn.functional.batch_norm_relu(nn.tensor([[1.0], [3.0]]), None, None, training=True)
     tensor([[0.],
             [1.]])
     """
-    return normalise("batch_norm_relu", BATCH_NORM_RELU, BATCH_NORM_INFERENCE_RELU, input, running_mean, running_var, weight, bias,
-                     training, momentum, eps)
+    return normalise("batch_norm_relu", BATCH_NORM_RELU, BATCH_NORM_INFERENCE_RELU, input, running_mean, running_var,
+                     weight, bias, training, momentum, eps)
 
 
-def normalise(who: str, by_batch: Op, by_given: Op, input: Tensor, running_mean: Any, running_var: Any, weight: Tensor | None,
-              bias: Tensor | None, training: bool, momentum: float, eps: float) -> Tensor:
+def normalise(who: str, by_batch: Op, by_given: Op, input: Tensor, running_mean: Any, running_var: Any,
+              weight: Tensor | None, bias: Tensor | None, training: bool, momentum: float, eps: float) -> Tensor:
     """One of the two ops, and the running statistics moved in training."""
     if not training:
         if running_mean is None or running_var is None:
@@ -231,7 +252,9 @@ def normalise(who: str, by_batch: Op, by_given: Op, input: Tensor, running_mean:
 
 
 def blend(running: Any, batch: np.ndarray, momentum: float) -> None:
-    """running = (1 - momentum) * running + momentum * batch, in place, counted as a change where it is a tensor."""
+    """running = (1 - momentum) * running + momentum * batch, in place, counted as a change where it
+    is a tensor.
+    """
     if isinstance(running, Tensor):
         with no_grad():
             running.copy_((1 - momentum) * running.data + momentum * batch)

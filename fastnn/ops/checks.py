@@ -1,4 +1,7 @@
-"""Checks that many ops share. They run before any work, on the arrays, and raise errors that say expected, got and the fix."""
+"""Checks that many ops share.
+
+They run before any work, on the arrays, and raise errors that say expected, got and the fix.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,8 @@ def need_array(who: str, **arrays: Any) -> None:
     """Every named argument (None is let through) must be an array by now."""
     for name, a in arrays.items():
         if a is not None and not isinstance(a, np.ndarray):
-            raise DTypeError(f"{name} must be a tensor or an array", who=who, got=type(a).__name__, hint="Wrap it in nn.tensor(...).")
+            raise DTypeError(f"{name} must be a tensor or an array", who=who, got=type(a).__name__,
+                             hint="Wrap it in nn.tensor(...).")
 
 
 def need_float(who: str, **arrays: Any) -> None:
@@ -49,14 +53,16 @@ def _need_float_slowly(who: str, arrays: dict[str, Any]) -> None:
         if first is None:
             first = (name, dtype)
         elif dtype != first[1]:
-            raise DTypeError(f"{first[0]} is {first[1]} but {name} is {dtype}", who=who, hint="Convert one of them: x.to(dtype) or model.to(dtype).")
+            raise DTypeError(f"{first[0]} is {first[1]} but {name} is {dtype}", who=who,
+                             hint="Convert one of them: x.to(dtype) or model.to(dtype).")
 
 
 def need_integers(who: str, **arrays: Any) -> None:
     for name, a in arrays.items():
         need_array(who, **{name: a})
         if a is not None and a.dtype.kind not in "iu":
-            raise DTypeError(who=who, expected=f"{name} of an integer dtype", got=str(a.dtype), hint="Convert it with .long().")
+            raise DTypeError(who=who, expected=f"{name} of an integer dtype", got=str(a.dtype),
+                             hint="Convert it with .long().")
 
 
 def need_rank(who: str, name: str, a: np.ndarray, shape: str, rank: int, hint: str = "") -> None:

@@ -1,4 +1,7 @@
-"""Comparisons, logic and rounding: NumPy computes them, and they have no gradient, for their slope is zero or does not exist."""
+"""Comparisons, logic and rounding:
+
+NumPy computes them, and they have no gradient, for their slope is zero or does not exist.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,10 @@ from ..errors import DTypeError, RangeError
 from ..tensor import Tensor
 from .arithmetic import common_dtype, common_shape, operand
 
-__all__ = ["allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "ceil", "eq", "equal", "floor", "floor_divide", "ge", "gt",
-           "isclose", "isfinite", "isinf", "isnan", "le", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "ne", "round",
-           "sign", "trunc"]
+__all__ = ["allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "ceil", "eq", "equal", "floor",
+           "floor_divide", "ge", "gt",
+           "isclose", "isfinite", "isinf", "isnan", "le", "logical_and", "logical_not", "logical_or", "logical_xor",
+           "lt", "ne", "round", "sign", "trunc"]
 
 
 def arrays_of(who: str, input: Any, other: Any) -> tuple[Any, Any]:
@@ -34,7 +38,8 @@ def compare(function: np.ufunc, who: str, input: Any, other: Any) -> Tensor:
 
 
 def eq(input: Tensor, other: Any) -> Tensor:
-    """a == b, element by element, broadcast: a bool tensor without a gradient. `ne`, `lt`, `le`, `gt`, `ge` are alike.
+    """a == b, element by element, broadcast: a bool tensor without a gradient. `ne`, `lt`, `le`,
+    `gt`, `ge` are alike.
 
     >>> import fastnn as nn
     >>> nn.tensor([1.0, 2.0]) == 2
@@ -84,7 +89,7 @@ def equal(input: Tensor, other: Tensor) -> bool:
     return bool(np.array_equal(input._data, other._data))
 
 
-# ---- logic --------------------------------------------------------------------------------------------------------------------------
+# ---- logic ---------------------------------------------------------------------------------------
 def bits(function: np.ufunc, who: str, *inputs: Any) -> Tensor:
     arrays = [x._data if isinstance(x, Tensor) else x for x in (operand(who, x) for x in inputs)]
     for a in arrays:
@@ -150,13 +155,16 @@ def isfinite(input: Tensor) -> Tensor:
     return Tensor(np.asarray(np.isfinite(input._data)))
 
 
-# ---- rounding -----------------------------------------------------------------------------------------------------------------------
+# ---- rounding ------------------------------------------------------------------------------------
 def rounded(function: Callable[..., Any], input: Tensor, *args: Any) -> Tensor:
     return Tensor(np.asarray(function(input._data, *args)).astype(input._data.dtype, copy=False))
 
 
 def floor(input: Tensor) -> Tensor:
-    """The next whole number below, element by element. The result has no gradient: the slope is 0 almost everywhere."""
+    """The next whole number below, element by element.
+
+    The result has no gradient: the slope is 0 almost everywhere.
+    """
     return rounded(np.floor, input)
 
 

@@ -36,7 +36,8 @@ def pads(padding: Any, window: tuple[int, ...], stride: int, dilation: int) -> t
         if padding != "same":
             raise RangeError(who="conv1d", expected="padding as an int, 'same' or 'valid'", got=repr(padding))
         if stride != 1:
-            raise RangeError("padding='same' needs stride 1", who="conv1d", got=f"stride={stride}", hint="Give the padding as a number.")
+            raise RangeError("padding='same' needs stride 1", who="conv1d", got=f"stride={stride}",
+                             hint="Give the padding as a number.")
         total = dilation * (window[0] - 1) if len(window) == 1 else 0
         return total // 2, total - total // 2
     p = single("conv1d", "padding", padding, 0)
@@ -51,7 +52,8 @@ def case(name: str, N: int, C: int, L: int, K: int, S: int, stride: int = 1, pad
     around = pads(padding, (S,), stride, dilation)
     return Sample(name, (x, w, rng.standard_normal(K) if bias else None),
                   {"stride": stride, "padding": around, "dilation": dilation, "groups": groups},
-                  {"N": N, "C": C, "L": L, "K": K, "S": S, "Q": reference.out_size(L, S, stride, *around, dilation), "G": groups})
+                  {"N": N, "C": C, "L": L, "K": K, "S": S, "Q": reference.out_size(L, S, stride, *around, dilation),
+                   "G": groups})
 
 
 def samples() -> list[Sample]:
@@ -77,9 +79,11 @@ def samples() -> list[Sample]:
     ]
 
 
-def fast_numpy(x: np.ndarray, w: np.ndarray, b: Any, stride: int, padding: tuple[int, int], dilation: int, groups: int) -> np.ndarray:
+def fast_numpy(x: np.ndarray, w: np.ndarray, b: Any, stride: int, padding: tuple[int, int], dilation: int,
+               groups: int) -> np.ndarray:
     """As for planes one pixel high."""
-    return planes.fast_numpy(x[:, :, None], w[:, :, None], b, (1, stride), ((0, 0), padding), (1, dilation), groups)[:, :, 0]
+    return planes.fast_numpy(x[:, :, None], w[:, :, None], b, (1, stride), ((0, 0), padding), (1, dilation),
+                             groups)[:, :, 0]
 
 
 def _errors() -> tuple[Any, ...]:
@@ -88,22 +92,27 @@ def _errors() -> tuple[Any, ...]:
 
     x, weight = (2, 4, 8), (6, 4, 3)
     return (
-        ("rank of input", lambda: conv1d(zeros(8), zeros(*weight)), ShapeError, ("conv1d", "(N, C, L) or (C, L)", "(8,)", "unsqueeze(-2)")),
+        ("rank of input", lambda: conv1d(zeros(8), zeros(*weight)), ShapeError,
+         ("conv1d", "(N, C, L) or (C, L)", "(8,)", "unsqueeze(-2)")),
         ("rank of weight", lambda: conv1d(zeros(*x), zeros(6, 4)), ShapeError, ("(K, C/groups, S)", "(6, 4)")),
         ("channels", lambda: conv1d(zeros(*x), zeros(6, 3, 3)), ShapeError, ("4 channels", "takes 3", "groups=1")),
-        ("channels last", lambda: conv1d(zeros(2, 8, 4), zeros(*weight)), ShapeError, ("8 channels", "permute(0, 2, 1)")),
+        ("channels last", lambda: conv1d(zeros(2, 8, 4), zeros(*weight)), ShapeError,
+         ("8 channels", "permute(0, 2, 1)")),
         ("groups", lambda: conv1d(zeros(*x), zeros(6, 1, 3), groups=4), ShapeError, ("groups=4", "4 channels and 6")),
         ("no groups", lambda: conv1d(zeros(*x), zeros(*weight), groups=0), ShapeError, ("groups", "1", "0")),
         ("bias", lambda: conv1d(zeros(*x), zeros(*weight), zeros(4)), ShapeError, ("bias", "(6,)", "(4,)")),
-        ("window", lambda: conv1d(zeros(2, 4, 2), zeros(*weight)), ShapeError, ("the 3 window", "padded sequence", "at most 2")),
-        ("dilated window", lambda: conv1d(zeros(*x), zeros(*weight), dilation=4), ShapeError, ("9 with dilation", "at most 8")),
+        ("window", lambda: conv1d(zeros(2, 4, 2), zeros(*weight)), ShapeError,
+         ("the 3 window", "padded sequence", "at most 2")),
+        ("dilated window", lambda: conv1d(zeros(*x), zeros(*weight), dilation=4), ShapeError,
+         ("9 with dilation", "at most 8")),
         ("empty window", lambda: conv1d(zeros(*x), zeros(6, 4, 0)), ShapeError, ("window", "at least 1", "0")),
         ("stride", lambda: conv1d(zeros(*x), zeros(*weight), stride=0), ShapeError, ("stride >= 1", "0")),
         ("pair", lambda: conv1d(zeros(*x), zeros(*weight), stride=(1, 2)), DTypeError, ("stride as an int", "(1, 2)")),
         ("padding", lambda: conv1d(zeros(*x), zeros(*weight), padding=-1), ShapeError, ("padding >= 0", "-1")),
         ("padding's name", lambda: conv1d(zeros(*x), zeros(*weight), padding="full"), RangeError, ("same", "'full'")),
         ("huge padding", lambda: conv1d(zeros(*x), zeros(*weight), padding=2**60), RangeError, ("conv1d", "padding")),
-        ("same with stride", lambda: conv1d(zeros(*x), zeros(*weight), None, 2, "same"), RangeError, ("same", "stride")),
+        ("same with stride", lambda: conv1d(zeros(*x), zeros(*weight), None, 2, "same"), RangeError,
+         ("same", "stride")),
         ("dtypes", lambda: conv1d(zeros(*x), zeros(*weight, dtype=np.float64)), DTypeError, ("float32", "weight is")),
         ("no channel", lambda: conv1d(zeros(2, 0, 8), zeros(6, 0, 3)), ShapeError, ("only the batch", "(2, 0, 8)")),
     )
@@ -126,7 +135,8 @@ CONV1D = register(Op(
 ))
 
 
-def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
+def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
+           dilation: Any = 1,
            groups: int = 1) -> Tensor:
     r"""Slide K filters along N sequences: one-dimensional cross-correlation.
 
@@ -137,7 +147,8 @@ def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
 
     Symbols
     -------
-    N sequences; C channels in; L length; K filters of S taps; Q = (L + 2*padding - dilation*(S - 1) - 1) // stride + 1.
+    N sequences; C channels in; L length; K filters of S taps; Q = (L + 2*padding - dilation*(S - 1)
+    - 1) // stride + 1.
 
     Parameters
     ----------
@@ -146,9 +157,11 @@ def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     bias : Tensor, shape (K,), optional
     stride, dilation : int
     padding : int, "valid" or "same"
-        Zeros at both ends. "valid" is none; "same" keeps the length at stride 1; an odd zero goes to the end.
+        Zeros at both ends. "valid" is none; "same" keeps the length at stride 1; an odd zero goes
+        to the end.
     groups : int
-        Filters of group h see only the channels of group h, of equal numbers. groups = C is a depthwise convolution.
+        Filters of group h see only the channels of group h, of equal numbers. groups = C is a
+        depthwise convolution.
 
     Returns
     -------
@@ -162,16 +175,18 @@ def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
 
     Raises
     ------
-    ShapeError : sizes that do not fit: ranks, channels and groups, a window longer than the padded sequence, padding below 0.
+    ShapeError : sizes that do not fit: ranks, channels and groups, a window longer than the padded
+    sequence, padding below 0.
     RangeError : "same" with a stride, or an unknown word.
     DTypeError : not floating point, or input and weight of different dtypes.
 
-    Cost: forward 2*N*K*Q*C*S/groups flop, each of dx and dw the same again. It runs as a two-dimensional convolution of planes one
-    pixel high, with the same methods.
+    Cost: forward 2*N*K*Q*C*S/groups flop, each of dx and dw the same again. It runs as a
+    two-dimensional convolution of planes one pixel high, with the same methods.
 
     References
     ----------
-    Waibel, Hanazawa, Hinton, Shikano, Lang (1989), "Phoneme recognition using time-delay neural networks".
+    Waibel, Hanazawa, Hinton, Shikano, Lang (1989), "Phoneme recognition using time-delay neural
+    networks".
 
     Examples
     --------
@@ -185,11 +200,14 @@ def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     stride, dilation = single("conv1d", "stride", stride, 1), single("conv1d", "dilation", dilation, 1)
     groups = single("conv1d", "groups", groups, 1)
     around = pads(padding, weight.shape[2:], stride, dilation)
-    return batched(lambda x: apply(CONV1D, x, weight, bias, stride=stride, padding=around, dilation=dilation, groups=groups), input, 3)
+    return batched(lambda x: apply(CONV1D, x, weight, bias, stride=stride, padding=around, dilation=dilation,
+                                   groups=groups), input, 3)
 
 
 def workspace_bytes(input: Tensor, weight: Tensor, stride: int, padding: Any, dilation: int, groups: int) -> int:
-    """What the backward kernel takes for its own time, besides columns in each thread's scratch; 0 without kernels."""
+    """What the backward kernel takes for its own time, besides columns in each thread's scratch; 0
+    without kernels.
+    """
     if compiled is None:
         return 0
     shape = input.shape if input.ndim == 3 else (1, *input.shape)

@@ -1,4 +1,7 @@
-"""Two-dimensional convolution, alone and with relu after it. Kernels: csrc/conv2d.c. Definition: fastnn/reference/conv2d.py."""
+"""Two-dimensional convolution, alone and with relu after it.
+
+Kernels: csrc/conv2d.c. Definition: fastnn/reference/conv2d.py.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,8 @@ def check_as(who: str) -> Callable[..., None]:
     return check
 
 
-def pads(who: str, padding: Any, window: tuple[int, ...], stride: tuple[int, int], dilation: tuple[int, int]) -> Padding:
+def pads(who: str, padding: Any, window: tuple[int, ...], stride: tuple[int, int],
+         dilation: tuple[int, int]) -> Padding:
     """((top, bottom), (left, right)) from PyTorch's padding: an int, a pair, "valid" or "same"."""
     if isinstance(padding, str):
         if padding == "valid":
@@ -73,8 +77,8 @@ def samples() -> list[Sample]:
         case("groups", N=2, C=6, H=5, W=4, K=9, R=2, S=3, padding=1, groups=3),
         case("groups strided", N=2, C=4, H=5, W=7, K=6, R=3, S=3, stride=(2, 2), padding=1, groups=2),
         case("depthwise", N=2, C=5, H=7, W=6, K=5, R=3, S=3, padding=1, groups=5),
-        case("depthwise, two filters each", N=2, C=3, H=8, W=7, K=6, R=3, S=2, stride=(2, 3), padding=(2, 1), dilation=(1, 2),
-             groups=3),
+        case("depthwise, two filters each", N=2, C=3, H=8, W=7, K=6, R=3, S=2, stride=(2, 3), padding=(2, 1),
+             dilation=(1, 2), groups=3),
         case("depthwise, many filters each", N=2, C=2, H=4, W=5, K=36, R=2, S=2, padding=1, groups=2),
         case("one channel", N=3, C=1, H=9, W=8, K=3, R=5, S=4, padding=2),
         case("1x1", N=2, C=5, H=3, W=7, K=4, R=1, S=1),
@@ -89,7 +93,8 @@ def samples() -> list[Sample]:
         case("many filters and channels", N=3, C=17, H=5, W=4, K=18, R=3, S=3, padding=1),
         case("3x3 tiles", N=2, C=33, H=12, W=11, K=32, R=3, S=3, padding=1),
         case("3x3 tiles, no padding", N=2, C=34, H=10, W=10, K=32, R=3, S=3, padding=0, bias=False),
-        case("strided, many taps", N=4, C=17, H=13, W=15, K=18, R=3, S=3, stride=(2, 3), padding=(2, 1), dilation=(1, 2)),
+        case("strided, many taps", N=4, C=17, H=13, W=15, K=18, R=3, S=3, stride=(2, 3), padding=(2, 1),
+             dilation=(1, 2)),
         case("many filters, dilated", N=2, C=2, H=9, W=8, K=19, R=3, S=2, padding=(1, 2), dilation=(2, 3)),
         case("window as large as the image", N=3, C=4, H=5, W=3, K=6, R=5, S=3),
         case("empty batch", N=0, C=2, H=4, W=4, K=2, R=3, S=3),
@@ -98,7 +103,9 @@ def samples() -> list[Sample]:
 
 
 def relu_samples() -> list[Sample]:
-    """Weights as in a network, 1/sqrt(taps): results before relu are near 1, and so is the scale of their rounding. A lone one is positive."""
+    """Weights as in a network, 1/sqrt(taps): results before relu are near 1, and so is the scale of
+    their rounding. A lone one is positive.
+    """
     found = []
     for s in samples():
         x, w, b = s.inputs
@@ -108,7 +115,8 @@ def relu_samples() -> list[Sample]:
     return found
 
 
-def fast_numpy(x: np.ndarray, w: np.ndarray, b: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> np.ndarray:
+def fast_numpy(x: np.ndarray, w: np.ndarray, b: Any, stride: Any, padding: Any, dilation: Any,
+               groups: int) -> np.ndarray:
     """Windows as a view, copied into columns, and one matrix product."""
     K, Cg, R, S = w.shape
     xp = np.pad(x, ((0, 0), (0, 0), *padding))
@@ -128,27 +136,40 @@ def _errors() -> tuple[Any, ...]:
     image, weight = (2, 4, 8, 8), (6, 4, 3, 3)
     word: Any = "all"
     return (
-        ("rank of input", lambda: conv2d(zeros(8, 8), zeros(*weight)), ShapeError, ("conv2d", "(N, C, H, W)", "(8, 8)")),
-        ("rank of weight", lambda: conv2d(zeros(*image), zeros(6, 4, 3)), ShapeError, ("(K, C/groups, R, S)", "(6, 4, 3)")),
-        ("channels", lambda: conv2d(zeros(*image), zeros(6, 3, 3, 3)), ShapeError, ("4 channels", "takes 3", "groups=1")),
+        ("rank of input", lambda: conv2d(zeros(8, 8), zeros(*weight)), ShapeError,
+         ("conv2d", "(N, C, H, W)", "(8, 8)")),
+        ("rank of weight", lambda: conv2d(zeros(*image), zeros(6, 4, 3)), ShapeError,
+         ("(K, C/groups, R, S)", "(6, 4, 3)")),
+        ("channels", lambda: conv2d(zeros(*image), zeros(6, 3, 3, 3)), ShapeError,
+         ("4 channels", "takes 3", "groups=1")),
         ("channels of groups", lambda: conv2d(zeros(*image), zeros(*weight), groups=2), ShapeError, ("2 groups = 8",)),
-        ("channels last", lambda: conv2d(zeros(2, 8, 8, 4), zeros(*weight)), ShapeError, ("8 channels", "permute(0, 3")),
-        ("groups", lambda: conv2d(zeros(*image), zeros(6, 1, 3, 3), groups=4), ShapeError, ("groups=4", "4 channels and 6")),
+        ("channels last", lambda: conv2d(zeros(2, 8, 8, 4), zeros(*weight)), ShapeError,
+         ("8 channels", "permute(0, 3")),
+        ("groups", lambda: conv2d(zeros(*image), zeros(6, 1, 3, 3), groups=4), ShapeError,
+         ("groups=4", "4 channels and 6")),
         ("no groups", lambda: conv2d(zeros(*image), zeros(*weight), groups=0), ShapeError, ("groups", "1", "0")),
-        ("groups not a number", lambda: conv2d(zeros(*image), zeros(*weight), groups=word), DTypeError, ("groups", "all")),
+        ("groups not a number", lambda: conv2d(zeros(*image), zeros(*weight), groups=word), DTypeError,
+         ("groups", "all")),
         ("bias", lambda: conv2d(zeros(*image), zeros(*weight), zeros(4)), ShapeError, ("bias", "(6,)", "(4,)")),
         ("window", lambda: conv2d(zeros(2, 4, 2, 2), zeros(*weight)), ShapeError, ("3 x 3 window", "at most 2 x 2")),
-        ("dilated window", lambda: conv2d(zeros(*image), zeros(*weight), dilation=4), ShapeError, ("9 x 9 with", "8 x 8")),
+        ("dilated window", lambda: conv2d(zeros(*image), zeros(*weight), dilation=4), ShapeError,
+         ("9 x 9 with", "8 x 8")),
         ("empty window", lambda: conv2d(zeros(*image), zeros(6, 4, 0, 3)), ShapeError, ("window", "0 x 3")),
         ("stride", lambda: conv2d(zeros(*image), zeros(*weight), stride=0), ShapeError, ("stride >= 1", "0")),
         ("padding", lambda: conv2d(zeros(*image), zeros(*weight), padding=-1), ShapeError, ("padding >= 0", "-1")),
-        ("three paddings", lambda: conv2d(zeros(*image), zeros(*weight), padding=(1, 1, 1)), ShapeError, ("padding", "pair")),
-        ("padding's name", lambda: conv2d(zeros(*image), zeros(*weight), padding="full"), RangeError, ("same", "'full'")),
-        ("huge padding", lambda: conv2d(zeros(*image), zeros(*weight), padding=2**40), RangeError, ("conv2d", "padding")),
-        ("same with stride", lambda: conv2d(zeros(*image), zeros(*weight), None, 2, "same"), RangeError, ("same", "stride")),
-        ("dtypes", lambda: conv2d(zeros(*image), zeros(*weight, dtype=np.float64)), DTypeError, ("float32", "weight is")),
+        ("three paddings", lambda: conv2d(zeros(*image), zeros(*weight), padding=(1, 1, 1)), ShapeError,
+         ("padding", "pair")),
+        ("padding's name", lambda: conv2d(zeros(*image), zeros(*weight), padding="full"), RangeError,
+         ("same", "'full'")),
+        ("huge padding", lambda: conv2d(zeros(*image), zeros(*weight), padding=2**40), RangeError,
+         ("conv2d", "padding")),
+        ("same with stride", lambda: conv2d(zeros(*image), zeros(*weight), None, 2, "same"), RangeError,
+         ("same", "stride")),
+        ("dtypes", lambda: conv2d(zeros(*image), zeros(*weight, dtype=np.float64)), DTypeError,
+         ("float32", "weight is")),
         ("integers", lambda: conv2d(zeros(*image, dtype=np.int64), zeros(*weight)), DTypeError, ("input", "int64")),
-        ("no channel", lambda: conv2d(zeros(2, 0, 8, 8), zeros(6, 0, 3, 3)), ShapeError, ("only the batch", "(2, 0, 8, 8)")),
+        ("no channel", lambda: conv2d(zeros(2, 0, 8, 8), zeros(6, 0, 3, 3)), ShapeError,
+         ("only the batch", "(2, 0, 8, 8)")),
     )
 
 
@@ -163,8 +184,8 @@ CONV2D = register(Op(
         "lenet.conv2": lambda: case("lenet.conv2", N=64, C=6, H=14, W=14, K=16, R=5, S=5),
         "resnet.64c56": lambda: case("resnet.64c56", N=8, C=64, H=56, W=56, K=64, R=3, S=3, padding=1, bias=False),
         "resnet.1x1": lambda: case("resnet.1x1", N=8, C=256, H=56, W=56, K=64, R=1, S=1, bias=False),
-        "depthwise.128c28": lambda: case("depthwise.128c28", N=8, C=128, H=28, W=28, K=128, R=3, S=3, padding=1, groups=128,
-                                         bias=False),
+        "depthwise.128c28": lambda: case("depthwise.128c28", N=8, C=128, H=28, W=28, K=128, R=3, S=3, padding=1,
+                                         groups=128, bias=False),
     },
     flops=lambda N, C, K, R, S, P, Q, G, **_: 2 * N * K * P * Q * (C // G) * R * S,
     bytes=lambda N, C, H, W, K, R, S, P, Q, G: 4 * (N * C * H * W + K * (C // G) * R * S + N * K * P * Q),
@@ -179,14 +200,22 @@ def _relu_errors() -> tuple[Any, ...]:
 
     image, weight = (2, 4, 8, 8), (6, 4, 3, 3)
     return (
-        ("rank of input", lambda: conv2d_relu(zeros(8, 8), zeros(*weight)), ShapeError, ("conv2d_relu", "(N, C, H, W)", "(8, 8)")),
-        ("channels", lambda: conv2d_relu(zeros(*image), zeros(6, 3, 3, 3)), ShapeError, ("conv2d_relu", "4 channels", "takes 3")),
-        ("bias", lambda: conv2d_relu(zeros(*image), zeros(*weight), zeros(4)), ShapeError, ("conv2d_relu", "bias", "(6,)", "(4,)")),
-        ("window", lambda: conv2d_relu(zeros(2, 4, 2, 2), zeros(*weight)), ShapeError, ("conv2d_relu", "3 x 3 window", "at most 2 x 2")),
-        ("stride", lambda: conv2d_relu(zeros(*image), zeros(*weight), stride=0), ShapeError, ("conv2d_relu", "stride >= 1", "0")),
-        ("same with stride", lambda: conv2d_relu(zeros(*image), zeros(*weight), None, 2, "same"), RangeError, ("conv2d_relu", "same")),
-        ("huge padding", lambda: conv2d_relu(zeros(*image), zeros(*weight), padding=2**40), RangeError, ("conv2d_relu", "padding")),
-        ("dtypes", lambda: conv2d_relu(zeros(*image), tensor(np.zeros(weight))), DTypeError, ("conv2d_relu", "float32", "weight is")),
+        ("rank of input", lambda: conv2d_relu(zeros(8, 8), zeros(*weight)), ShapeError,
+         ("conv2d_relu", "(N, C, H, W)", "(8, 8)")),
+        ("channels", lambda: conv2d_relu(zeros(*image), zeros(6, 3, 3, 3)), ShapeError,
+         ("conv2d_relu", "4 channels", "takes 3")),
+        ("bias", lambda: conv2d_relu(zeros(*image), zeros(*weight), zeros(4)), ShapeError,
+         ("conv2d_relu", "bias", "(6,)", "(4,)")),
+        ("window", lambda: conv2d_relu(zeros(2, 4, 2, 2), zeros(*weight)), ShapeError,
+         ("conv2d_relu", "3 x 3 window", "at most 2 x 2")),
+        ("stride", lambda: conv2d_relu(zeros(*image), zeros(*weight), stride=0), ShapeError,
+         ("conv2d_relu", "stride >= 1", "0")),
+        ("same with stride", lambda: conv2d_relu(zeros(*image), zeros(*weight), None, 2, "same"), RangeError,
+         ("conv2d_relu", "same")),
+        ("huge padding", lambda: conv2d_relu(zeros(*image), zeros(*weight), padding=2**40), RangeError,
+         ("conv2d_relu", "padding")),
+        ("dtypes", lambda: conv2d_relu(zeros(*image), tensor(np.zeros(weight))), DTypeError,
+         ("conv2d_relu", "float32", "weight is")),
     )
 
 
@@ -208,12 +237,14 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     .. math::
         y[n,k,p,q] = b[k] + \sum_{c,r,s} w[k,c,r,s] \; x[n,c,\; p\,sh - ph + r\,dh,\; q\,sw - pw + s\,dw]
 
-    with x taken as zero outside the image. (Deep learning's "convolution": the filter is not flipped.)
+    with x taken as zero outside the image. (Deep learning's "convolution": the filter is not
+    flipped.)
 
     Symbols
     -------
-    N images; C channels in; H, W image size; K filters; R, S filter size; P, Q output size; (sh, sw) stride; (ph, pw)
-    padding; (dh, dw) dilation, 1 = dense. P = (H + 2*ph - dh*(R - 1) - 1) // sh + 1, and likewise Q.
+    N images; C channels in; H, W image size; K filters; R, S filter size; P, Q output size; (sh,
+    sw) stride; (ph, pw) padding; (dh, dw) dilation, 1 = dense. P = (H + 2*ph - dh*(R - 1) - 1) //
+    sh + 1, and likewise Q.
 
     Parameters
     ----------
@@ -223,9 +254,11 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     bias : Tensor, shape (K,), optional
     stride, dilation : int or pair of int, in pixels
     padding : int, pair of int, "valid" or "same"
-        Zeros on each side. "valid" is none; "same" keeps the image's size at stride 1; an odd zero goes to the bottom or right.
+        Zeros on each side. "valid" is none; "same" keeps the image's size at stride 1; an odd zero
+        goes to the bottom or right.
     groups : int
-        Filters of group h see only the channels of group h, of equal numbers. groups = C is a depthwise convolution.
+        Filters of group h see only the channels of group h, of equal numbers. groups = C is a
+        depthwise convolution.
 
     Returns
     -------
@@ -239,26 +272,30 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
 
     Raises
     ------
-    ShapeError : sizes that do not fit: ranks, channels and groups, a window larger than the padded image, padding below 0.
+    ShapeError : sizes that do not fit: ranks, channels and groups, a window larger than the padded
+    image, padding below 0.
     RangeError : "same" with a stride, or an unknown word.
     DTypeError : not floating point, or input and weight of different dtypes.
 
     Cost
     ----
-    Forward 2*N*K*P*Q*C*R*S/groups flop, each of dx and dw the same again. Windows are unrolled into a matrix (im2col) some 500
-    output pixels at a time, so that it stays in the cache: the extra memory does not grow with the batch. 3x3 windows at stride 1
-    with enough channels and pixels take a third of the multiplications, by a Winograd algorithm whose matrices have powers of two only;
-    strided and large windows are read from the image as they are.
+    Forward 2*N*K*P*Q*C*R*S/groups flop, each of dx and dw the same again. Windows are unrolled into
+    a matrix (im2col) some 500 output pixels at a time, so that it stays in the cache: the extra
+    memory does not grow with the batch. 3x3 windows at stride 1 with enough channels and pixels
+    take a third of the multiplications, by a Winograd algorithm whose matrices have powers of two
+    only; strided and large windows are read from the image as they are.
 
     Numerics
     --------
-    Sums are in the dtype of the input, in an order that depends on sizes only. |error| <~ sqrt(C*R*S) * u * conv2d(|x|, |w|); for 3x3 at
-    stride 1, with the largest |x| of 6x6 pixels in place of |x|. Small whole numbers are exact, and a pixel that is infinite or NaN
-    reaches the outputs whose windows see it and no other.
+    Sums are in the dtype of the input, in an order that depends on sizes only. |error| <~
+    sqrt(C*R*S) * u * conv2d(|x|, |w|); for 3x3 at stride 1, with the largest |x| of 6x6 pixels in
+    place of |x|. Small whole numbers are exact, and a pixel that is infinite or NaN reaches the
+    outputs whose windows see it and no other.
 
     References
     ----------
-    Chellapilla, Puri, Simard (2006), "High performance convolutional neural networks for document processing".
+    Chellapilla, Puri, Simard (2006), "High performance convolutional neural networks for document
+    processing".
     Lavin, Gray (2016), "Fast algorithms for convolutional neural networks", arXiv:1509.09308.
     Dumoulin, Visin (2016), "A guide to convolution arithmetic for deep learning", arXiv:1603.07285.
 
@@ -280,12 +317,14 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
 
 def conv2d_relu(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
                 dilation: Any = 1, groups: int = 1) -> Tensor:
-    r"""relu(conv2d(...)) in one pass: y is cut at zero as it is written. nn.Sequential runs Conv2d and ReLU so by itself.
+    r"""relu(conv2d(...)) in one pass: y is cut at zero as it is written. nn.Sequential runs Conv2d
+    and ReLU so by itself.
 
     .. math:: y = \max(z, 0), \quad z = \mathrm{conv2d}(x, w, b) \qquad dz = dy \, [y > 0]
 
-    and from dz the gradients of conv2d. Parameters, shapes and errors are conv2d's. Cost: those of conv2d; what is saved for backward is
-    y, which the next layer saves anyway, and z is never in memory.
+    and from dz the gradients of conv2d. Parameters, shapes and errors are conv2d's. Cost: those of
+    conv2d; what is saved for backward is y, which the next layer saves anyway, and z is never in
+    memory.
 
     >>> import fastnn as nn
     >>> x, w = nn.tensor([[[1.0, -2.0, 3.0]]]), nn.tensor([[[[1.0]]], [[[-1.0]]]])
@@ -297,17 +336,21 @@ def conv2d_relu(input: Tensor, weight: Tensor, bias: Tensor | None = None, strid
     return _apply(CONV2D_RELU, input, weight, bias, stride, padding, dilation, groups)
 
 
-def _apply(op: Op, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any, groups: Any) -> Tensor:
+def _apply(op: Op, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any,
+           groups: Any) -> Tensor:
     """The op on one image or several, with its attributes as both implementations take them."""
     who = op.name
     stride, dilation = pair(who, "stride", stride, 1), pair(who, "dilation", dilation, 1)
     groups = pair(who, "groups", groups, 1)[0]
     around = pads(who, padding, weight.shape[2:], stride, dilation)
-    return batched(lambda x: apply(op, x, weight, bias, stride=stride, padding=around, dilation=dilation, groups=groups), input)
+    return batched(lambda x: apply(op, x, weight, bias, stride=stride, padding=around, dilation=dilation,
+                                   groups=groups), input)
 
 
 def workspace_bytes(input: Tensor, weight: Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> int:
-    """What the backward kernel takes for its own time, besides columns in each thread's scratch; 0 without kernels."""
+    """What the backward kernel takes for its own time, besides columns in each thread's scratch; 0
+    without kernels.
+    """
     if compiled is None:
         return 0
     stride, dilation = pair("conv2d", "stride", stride, 1), pair("conv2d", "dilation", dilation, 1)

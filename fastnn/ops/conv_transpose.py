@@ -1,4 +1,7 @@
-"""Transposed convolution, in one and two dimensions. Kernels: csrc/conv_transpose.tmpl.h. Definition: fastnn/reference/conv_transpose.py."""
+"""Transposed convolution, in one and two dimensions.
+
+Kernels: csrc/conv_transpose.tmpl.h. Definition: fastnn/reference/conv_transpose.py.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,8 @@ Sizes = tuple[int, ...]                             # one number per direction
 
 def checker(who: str, axes: str, taps: str) -> Any:
     """The check of a record over images with these axes."""
-    def check(x: Any, w: Any, b: Any, stride: Sizes, padding: Sizes, output_padding: Sizes, dilation: Sizes, groups: int) -> None:
+    def check(x: Any, w: Any, b: Any, stride: Sizes, padding: Sizes, output_padding: Sizes, dilation: Sizes,
+              groups: int) -> None:
         need_float(who, input=x, weight=w, bias=b)
         need_image(who, x, axes)
         need_rank(who, "weight", w, f"(C_in, C_out/groups, {', '.join(taps)})", 2 + len(axes))
@@ -32,33 +36,40 @@ def checker(who: str, axes: str, taps: str) -> Any:
                              got=f"input {x.shape}, weight {w.shape}",
                              hint="A transposed convolution's weight is (C_in, C_out/groups, ...).")
         if x.shape[1] % groups or w.shape[1] == 0:
-            raise ShapeError(f"groups={groups} must divide the channels", who=who, got=f"input {x.shape}, weight {w.shape}")
+            raise ShapeError(f"groups={groups} must divide the channels", who=who,
+                             got=f"input {x.shape}, weight {w.shape}")
         if b is not None and b.shape != (w.shape[1] * groups,):
-            raise ShapeError(who=who, expected=f"bias of shape ({w.shape[1] * groups},), one per channel out", got=b.shape)
+            raise ShapeError(who=who, expected=f"bias of shape ({w.shape[1] * groups},), one per channel out",
+                             got=b.shape)
         if 0 in w.shape[2:]:
             raise ShapeError(who=who, expected=f"a window of at least {by((1,) * len(axes))}", got=by(w.shape[2:]))
         if any(o >= s and o >= d for o, s, d in zip(output_padding, stride, dilation)):
-            raise RangeError(who=who, expected="output_padding smaller than the stride or the dilation", got=f"output_padding {output_padding}, "
+            raise RangeError(who=who, expected="output_padding smaller than the stride or the dilation",
+                             got=f"output_padding {output_padding}, "
                              f"stride {stride}, dilation {dilation}")
         output = tuple(map(reference.out_size, x.shape[2:], w.shape[2:], stride, padding, output_padding, dilation))
         if min(output) < 1:
-            raise ShapeError("the padding cuts off the whole output", who=who, expected="an output of at least one pixel", got=by(output),
-                             hint="Use less padding.")
+            raise ShapeError("the padding cuts off the whole output", who=who,
+                             expected="an output of at least one pixel", got=by(output), hint="Use less padding.")
         if max(max(x.shape[0], 1) * w.shape[1] * groups * prod(output), *stride, *dilation, *padding) > MOST_ELEMENTS:
-            raise RangeError("the stride or dilation makes sizes that no memory holds", who=who, got=f"output {by(output)}")
+            raise RangeError("the stride or dilation makes sizes that no memory holds", who=who,
+                             got=f"output {by(output)}")
     return check
 
 
-def case(name: str, N: int, C_in: int, size: Sizes, C_out: int, window: Sizes, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
-         dilation: Any = 1, groups: int = 1, bias: bool = True) -> Sample:
+def case(name: str, N: int, C_in: int, size: Sizes, C_out: int, window: Sizes, stride: Any = 1, padding: Any = 0,
+         output_padding: Any = 0, dilation: Any = 1, groups: int = 1, bias: bool = True) -> Sample:
     """A sample from its sizes; an attribute that is one number holds for all directions."""
     rng, rank = seeded(name), len(size)
     x, w = rng.standard_normal((N, C_in, *size)), rng.standard_normal((C_in, C_out // groups, *window))
-    stride, padding, output_padding, dilation = ((a,) * rank if isinstance(a, int) else a for a in (stride, padding, output_padding, dilation))
+    stride, padding, output_padding, dilation = ((a,) * rank if isinstance(a, int) else a
+                                                 for a in (stride, padding, output_padding, dilation))
     output = tuple(map(reference.out_size, size, window, stride, padding, output_padding, dilation))
     return Sample(name, (x, w, rng.standard_normal(C_out) if bias else None),
-                  {"stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation, "groups": groups},
-                  {"N": N, "K": C_in, "C": C_out, "PQ": prod(size), "RS": prod(window), "HW": prod(output), "G": groups})
+                  {"stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation,
+                   "groups": groups},
+                  {"N": N, "K": C_in, "C": C_out, "PQ": prod(size), "RS": prod(window), "HW": prod(output),
+                   "G": groups})
 
 
 def samples2d() -> list[Sample]:
@@ -69,7 +80,8 @@ def samples2d() -> list[Sample]:
         case("stride 2, output padding", 2, 2, (5, 7), 3, (3, 3), stride=2, padding=1, output_padding=1),
         case("gap", 2, 2, (4, 3), 3, (2, 2), stride=(3, 4), padding=(1, 0), output_padding=(2, 3)),
         case("dilated", 1, 2, (6, 7), 2, (2, 3), dilation=(2, 3)),
-        case("dilated strided", 2, 2, (5, 6), 3, (3, 2), stride=(2, 1), padding=(2, 3), output_padding=(1, 2), dilation=(2, 3)),
+        case("dilated strided", 2, 2, (5, 6), 3, (3, 2), stride=(2, 1), padding=(2, 3), output_padding=(1, 2),
+             dilation=(2, 3)),
         case("output padding by dilation", 1, 2, (4, 5), 3, (2, 2), output_padding=(1, 2), dilation=(2, 3)),
         case("no bias", 2, 1, (4, 4), 2, (2, 3), bias=False),
         case("groups", 2, 6, (5, 4), 9, (2, 3), padding=1, groups=3),
@@ -101,19 +113,21 @@ def samples1d() -> list[Sample]:
     ]
 
 
-def fast_numpy(x: np.ndarray, w: np.ndarray, b: Any, stride: Sizes, padding: Sizes, output_padding: Sizes, dilation: Sizes,
-               groups: int) -> np.ndarray:
+def fast_numpy(x: np.ndarray, w: np.ndarray, b: Any, stride: Sizes, padding: Sizes, output_padding: Sizes,
+               dilation: Sizes, groups: int) -> np.ndarray:
     """One matrix product for all taps, then one strided addition per tap."""
     N, K, *size = x.shape
     Cg, *window = w.shape[1:]
     wg = w.reshape(groups, K // groups, Cg * prod(window))
-    parts = (wg.transpose(0, 2, 1) @ x.reshape(N, groups, K // groups, prod(size))).reshape(N, groups * Cg, prod(window), *size)
+    parts = (wg.transpose(0, 2, 1) @ x.reshape(N, groups, K // groups, prod(size))).reshape(N, groups * Cg,
+                                                                                            prod(window), *size)
     uncut = reference.whole(x, w, stride, output_padding, dilation)
     y = np.zeros((N, groups * Cg, *uncut), x.dtype)
     if b is not None:
         y += b.reshape(-1, *[1] * len(size))
     for i, tap in enumerate(np.ndindex(*window)):
-        seen: Any = (..., *(slice(r * d, r * d + (n - 1) * s + 1, s) for r, d, n, s in zip(tap, dilation, size, stride)))
+        seen: Any = (..., *(slice(r * d, r * d + (n - 1) * s + 1, s) for r, d, n,
+                            s in zip(tap, dilation, size, stride)))
         y[seen] += parts[:, :, i]
     return y[reference.inside(uncut, padding)]
 
@@ -125,14 +139,17 @@ def errors_of(name: str, function: Any, size: Sizes, window: Sizes) -> tuple[Any
     x, w = (2, 4, *size), (4, 6, *window)
     return (
         ("rank of input", lambda: function()(zeros(8), zeros(*w)), ShapeError, (name, "(N, C, ", "(8,)")),
-        ("rank of weight", lambda: function()(zeros(*x), zeros(6, 4)), ShapeError, (name, "(C_in, C_out/groups, ", "(6, 4)")),
-        ("channels", lambda: function()(zeros(*x), zeros(6, 4, *window)), ShapeError, ("4 channels", "takes 6", "C_out/groups")),
+        ("rank of weight", lambda: function()(zeros(*x), zeros(6, 4)), ShapeError,
+         (name, "(C_in, C_out/groups, ", "(6, 4)")),
+        ("channels", lambda: function()(zeros(*x), zeros(6, 4, *window)), ShapeError,
+         ("4 channels", "takes 6", "C_out/groups")),
         ("groups", lambda: function()(zeros(*x), zeros(*w), groups=3), ShapeError, ("groups=3",)),
         ("bias", lambda: function()(zeros(*x), zeros(*w), zeros(4)), ShapeError, ("bias", "(6,)", "(4,)")),
         ("empty window", lambda: function()(zeros(*x), zeros(4, 6, *(0 for _ in window))), ShapeError, ("window", "0")),
         ("stride", lambda: function()(zeros(*x), zeros(*w), stride=0), ShapeError, ("stride >= 1", "0")),
         ("padding", lambda: function()(zeros(*x), zeros(*w), padding=50), ShapeError, ("cuts off", "less padding")),
-        ("output padding", lambda: function()(zeros(*x), zeros(*w), stride=2, output_padding=2), RangeError, ("output_padding", "stride")),
+        ("output padding", lambda: function()(zeros(*x), zeros(*w), stride=2, output_padding=2), RangeError,
+         ("output_padding", "stride")),
         ("huge stride", lambda: function()(zeros(*x), zeros(*w), stride=2**50), RangeError, (name, "memory")),
         ("dtypes", lambda: function()(zeros(*x), zeros(*w, dtype=np.float64)), DTypeError, ("float32", "weight is")),
         ("no channel", lambda: function()(zeros(2, 0, *size), zeros(*w)), ShapeError, ("only the batch",)),
@@ -142,7 +159,8 @@ def errors_of(name: str, function: Any, size: Sizes, window: Sizes) -> tuple[Any
 SHARED: dict[str, Any] = {
     "family": "convolution", "inputs": ("x", "w", "b"),
     "forward": kernel("conv_transpose_forward"), "backward": kernel("conv_transpose_backward"),
-    "ref_forward": reference.conv_transpose_forward, "ref_backward": reference.conv_transpose_backward, "fast_numpy": fast_numpy,
+    "ref_forward": reference.conv_transpose_forward, "ref_backward": reference.conv_transpose_backward,
+                          "fast_numpy": fast_numpy,
     "flops": lambda N, K, C, PQ, RS, G, **_: 2 * N * K * PQ * (C // G) * RS,
     "bytes": lambda N, K, C, PQ, RS, HW, G: 4 * (N * K * PQ + K * (C // G) * RS + N * C * HW),
     "terms": lambda K, C, RS, G, **_: max(K, C) // G * RS + 1,
@@ -167,31 +185,34 @@ CONV_TRANSPOSE2D = register(Op(
 
 def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
                      output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
-    r"""Every input pixel writes a copy of the filters, times its value, into a larger image: the adjoint of conv2d.
+    r"""Every input pixel writes a copy of the filters, times its value, into a larger image: the
+    adjoint of conv2d.
 
     .. math::
         y[n,c,i,j] = b[c] + \sum w[k,c,r,s] \; x[n,k,p,q] \quad\text{over all}\quad
         i = p\,sh - ph + r\,dh, \; j = q\,sw - pw + s\,dw
 
-    It gives the sizes that conv2d with the same attributes takes away, and is the gradient of that convolution; it does not
-    undo it, which is why "deconvolution" is a misleading name.
+    It gives the sizes that conv2d with the same attributes takes away, and is the gradient of that
+    convolution; it does not undo it, which is why "deconvolution" is a misleading name.
 
     Symbols
     -------
-    N images; K channels in, C channels out; P x Q input, H x W output; R, S filter size; (sh, sw) stride; (ph, pw) padding;
-    (dh, dw) dilation. H = (P - 1)*sh - 2*ph + dh*(R - 1) + output_padding + 1, and likewise W.
+    N images; K channels in, C channels out; P x Q input, H x W output; R, S filter size; (sh, sw)
+    stride; (ph, pw) padding; (dh, dw) dilation. H = (P - 1)*sh - 2*ph + dh*(R - 1) + output_padding
+    + 1, and likewise W.
 
     Parameters
     ----------
     input : Tensor, shape (N, K, P, Q) or (K, P, Q), float32 or float64
-    weight : Tensor, shape (K, C/groups, R, S), same dtype: that of the convolution of which this is the adjoint
+    weight : Tensor, shape (K, C/groups, R, S), same dtype: that of the convolution of which this is
+    the adjoint
     bias : Tensor, shape (C,), optional
     stride, dilation : int or pair of int
     padding : int or pair of int
         Pixels that are cut off on each side of the output.
     output_padding : int or pair of int
-        Rows and columns more at the bottom and right: with a stride several image sizes have the same conv2d output size, this
-        says which is meant. Smaller than the stride or the dilation.
+        Rows and columns more at the bottom and right: with a stride several image sizes have the
+        same conv2d output size, this says which is meant. Smaller than the stride or the dilation.
     groups : int
         Channels of group h of the input write to the channels of group h of the output only.
 
@@ -201,20 +222,23 @@ def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
 
     Gradient
     --------
-    dx = conv2d(dy, weight), dw = conv2d's gradient of its weight for the image dy and the upstream gradient x, db = sum of dy.
+    dx = conv2d(dy, weight), dw = conv2d's gradient of its weight for the image dy and the upstream
+    gradient x, db = sum of dy.
 
     Raises
     ------
-    ShapeError : sizes that do not fit: ranks, channels and groups, padding that cuts off everything.
+    ShapeError : sizes that do not fit: ranks, channels and groups, padding that cuts off
+    everything.
     RangeError : output_padding not smaller than the stride or the dilation.
     DTypeError : not floating point, or input and weight of different dtypes.
 
-    Cost: forward 2*N*K*P*Q*C*R*S/groups flop, each of dx and dw the same again; the kernels are those of conv2d's gradients.
+    Cost: forward 2*N*K*P*Q*C*R*S/groups flop, each of dx and dw the same again; the kernels are
+    those of conv2d's gradients.
 
     References
     ----------
-    Zeiler, Krishnan, Taylor, Fergus (2010), "Deconvolutional networks". Dumoulin, Visin (2016), "A guide to convolution
-    arithmetic for deep learning", arXiv:1603.07285, chapter 4.
+    Zeiler, Krishnan, Taylor, Fergus (2010), "Deconvolutional networks". Dumoulin, Visin (2016), "A
+    guide to convolution arithmetic for deep learning", arXiv:1603.07285, chapter 4.
 
     Examples
     --------
@@ -227,19 +251,21 @@ def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
     """
     who = "conv_transpose2d"
     attrs = {"stride": pair(who, "stride", stride, 1), "padding": pair(who, "padding", padding, 0),
-             "output_padding": pair(who, "output_padding", output_padding, 0), "dilation": pair(who, "dilation", dilation, 1),
-             "groups": single(who, "groups", groups, 1)}
+             "output_padding": pair(who, "output_padding", output_padding, 0),
+             "dilation": pair(who, "dilation", dilation, 1), "groups": single(who, "groups", groups, 1)}
     return batched(lambda x: apply(CONV_TRANSPOSE2D, x, weight, bias, **attrs), input)
 
 
 def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
                      output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
-    r"""Every input element writes a copy of the filters, times its value, into a longer sequence: the adjoint of conv1d.
+    r"""Every input element writes a copy of the filters, times its value, into a longer sequence:
+    the adjoint of conv1d.
 
     .. math:: y[n,c,j] = b[c] + \sum w[k,c,s] \; x[n,k,q] \quad\text{over all}\quad j = q\,stride - padding + s\,dilation
 
-    input (N, K, Q) or (K, Q), weight (K, C/groups, S), bias (C,) -> (N, C, L) or (C, L) with
-    L = (Q - 1)*stride - 2*padding + dilation*(S - 1) + output_padding + 1. Parameters, errors and cost: see conv_transpose2d.
+    input (N, K, Q) or (K, Q), weight (K, C/groups, S), bias (C,) -> (N, C, L) or (C, L) with L = (Q
+    - 1)*stride - 2*padding + dilation*(S - 1) + output_padding + 1. Parameters, errors and cost:
+    see conv_transpose2d.
 
     >>> import fastnn as nn
     >>> nn.functional.conv_transpose1d(nn.tensor([[[1.0, 10.0]]]), nn.tensor([[[1.0, 2.0, 3.0]]]), stride=2)
@@ -247,14 +273,18 @@ def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
     """
     who = "conv_transpose1d"
     attrs = {"stride": (single(who, "stride", stride, 1),), "padding": (single(who, "padding", padding, 0),),
-             "output_padding": (single(who, "output_padding", output_padding, 0),), "dilation": (single(who, "dilation", dilation, 1),),
-             "groups": single(who, "groups", groups, 1)}
+             "output_padding": (single(who, "output_padding", output_padding, 0),),
+             "dilation": (single(who, "dilation", dilation, 1),), "groups": single(who, "groups", groups, 1)}
     return batched(lambda x: apply(CONV_TRANSPOSE1D, x, weight, bias, **attrs), input, 3)
 
 
-def workspace_bytes(input: Tensor, weight: Tensor, stride: Sizes, padding: Sizes, output_padding: Sizes, dilation: Sizes, groups: int) -> int:
-    """What the kernels take for their own time, besides columns in each thread's scratch; 0 without kernels."""
+def workspace_bytes(input: Tensor, weight: Tensor, stride: Sizes, padding: Sizes, output_padding: Sizes,
+                    dilation: Sizes, groups: int) -> int:
+    """What the kernels take for their own time, besides columns in each thread's scratch; 0 without
+    kernels.
+    """
     if compiled is None:
         return 0
     shape = input.shape if input.ndim == weight.ndim else (1, *input.shape)
-    return int(compiled.conv_transpose_workspace(shape, weight.shape, stride, padding, output_padding, dilation, groups)) * input.dtype.itemsize
+    return int(compiled.conv_transpose_workspace(shape, weight.shape, stride, padding, output_padding, dilation,
+                                                 groups)) * input.dtype.itemsize

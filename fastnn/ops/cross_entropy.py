@@ -21,10 +21,11 @@ from .checks import need_array, need_float, need_integers
 __all__ = ["cross_entropy", "nll_loss"]
 
 
-# ---- checks -------------------------------------------------------------------------------------------------------------------------
+# ---- checks --------------------------------------------------------------------------------------
 def check_reduction(who: str, reduction: str, allowed: tuple[str, ...] = ("none", "mean", "sum")) -> None:
     if reduction not in allowed:
-        raise RangeError(who=who, expected=f"reduction {', '.join(map(repr, allowed[:-1]))} or {allowed[-1]!r}", got=repr(reduction))
+        raise RangeError(who=who, expected=f"reduction {', '.join(map(repr, allowed[:-1]))} or {allowed[-1]!r}",
+                         got=repr(reduction))
 
 
 def check_classes(who: str, x: Any, weight: Any) -> int:
@@ -46,10 +47,12 @@ def check_labels(who: str, x: np.ndarray, target: np.ndarray, classes: int, igno
         hint = "Labels are one whole number per sample: drop the extra axis with .squeeze(1)." if target.size == np.prod(expected) else ""
         if target.shape == x.shape:
             hint = "For one-hot labels or probabilities pass a floating-point target, or take target.argmax(1)."
-        raise ShapeError(who=who, expected=f"target of shape {expected} for an input of shape {x.shape}", got=target.shape, hint=hint)
+        raise ShapeError(who=who, expected=f"target of shape {expected} for an input of shape {x.shape}",
+                         got=target.shape, hint=hint)
     if target.size == 0:
         return
-    if target.dtype.isnative and target.view(f"u{target.itemsize}").max() < classes:      # one pass: unsigned, negative labels are large
+    # one pass: unsigned, negative labels are large
+    if target.dtype.isnative and target.view(f"u{target.itemsize}").max() < classes:
         return
     wrong = target[((target < 0) | (target >= classes)) & (target != ignore_index)]
     if wrong.size:
@@ -58,7 +61,8 @@ def check_labels(who: str, x: np.ndarray, target: np.ndarray, classes: int, igno
         raise RangeError(f"a label is {worst}, but there are {classes} classes, 0 to {classes - 1}", who=who, hint=hint)
 
 
-def check_cross_entropy(x: Any, target: Any, weight: Any = None, *, ignore_index: int, reduction: str, label_smoothing: float) -> None:
+def check_cross_entropy(x: Any, target: Any, weight: Any = None, *, ignore_index: int, reduction: str,
+                        label_smoothing: float) -> None:
     check_reduction("cross_entropy", reduction)
     classes = check_classes("cross_entropy", x, weight)
     need_array("cross_entropy", target=target)
@@ -69,7 +73,8 @@ def check_cross_entropy(x: Any, target: Any, weight: Any = None, *, ignore_index
     need_float("cross_entropy", input=x, target=target)
     if target.shape != x.shape:
         hint = "Labels must be whole numbers: convert them with .long()." if target.shape == x.shape[:1] + x.shape[2:] else ""
-        raise ShapeError(who="cross_entropy", expected=f"class probabilities of input's shape {x.shape}", got=target.shape, hint=hint)
+        raise ShapeError(who="cross_entropy", expected=f"class probabilities of input's shape {x.shape}",
+                         got=target.shape, hint=hint)
 
 
 def check_nll_loss(x: Any, target: Any, weight: Any = None, *, ignore_index: int, reduction: str) -> None:
@@ -77,22 +82,25 @@ def check_nll_loss(x: Any, target: Any, weight: Any = None, *, ignore_index: int
     check_labels("nll_loss", x, target, check_classes("nll_loss", x, weight), ignore_index)
 
 
-# ---- samples ------------------------------------------------------------------------------------------------------------------------
-def labels(name: str, *shape: int, ignored: int = 0, weighted: bool = False, scale: float = 2.0, **attrs: Any) -> Sample:
+# ---- samples -------------------------------------------------------------------------------------
+def labels(name: str, *shape: int, ignored: int = 0, weighted: bool = False, scale: float = 2.0,
+           **attrs: Any) -> Sample:
     """Scores of `shape` with random labels, the first `ignored` of them equal to ignore_index."""
     rng = seeded(name)
     x = rng.standard_normal(shape) * scale
     classes = shape[1] if len(shape) > 1 else shape[0]
     target = rng.integers(0, classes, shape[:1] + shape[2:] if len(shape) > 1 else ())
     target.reshape(-1)[:ignored] = attrs.get("ignore_index", -100)
-    return Sample(name, (x, target, rng.uniform(0.5, 2, classes) if weighted else None), attrs, {"n": x.size, "C": classes})
+    return Sample(name, (x, target, rng.uniform(0.5, 2, classes) if weighted else None), attrs,
+                  {"n": x.size, "C": classes})
 
 
 def probabilities(name: str, *shape: int, weighted: bool = False, scale: float = 2.0, **attrs: Any) -> Sample:
     """Scores of `shape` with random class probabilities."""
     s = labels(name, *shape, weighted=weighted, scale=scale, **attrs)
     target = seeded(name + ", target").uniform(0.1, 1, shape)
-    return Sample(name, (s.inputs[0], target / target.sum(axis=1 if len(shape) > 1 else 0, keepdims=True), s.inputs[2]), attrs, s.sizes)
+    return Sample(name, (s.inputs[0], target / target.sum(axis=1 if len(shape) > 1 else 0, keepdims=True), s.inputs[2]),
+                  attrs, s.sizes)
 
 
 def label_samples() -> list[Sample]:
@@ -115,7 +123,7 @@ def samples() -> list[Sample]:
             probabilities("smooth probabilities", 3, 7, 67, label_smoothing=0.4)]
 
 
-# ---- the records --------------------------------------------------------------------------------------------------------------------
+# ---- the records ---------------------------------------------------------------------------------
 def fast_cross_entropy(x: np.ndarray, target: np.ndarray, weight: Any = None, **_: Any) -> np.ndarray:
     z = x - x.max(axis=1, keepdims=True)
     rows = np.arange(len(x))
@@ -144,20 +152,23 @@ def _error_rows(name: str) -> tuple[Any, ...]:
 
 
 CROSS_ENTROPY = register(Op(
-    name="cross_entropy", family="loss", inputs=("x", "target", "weight"), formula="y = mean of -w[l] log softmax(x)[l]",
+    name="cross_entropy", family="loss", inputs=("x", "target", "weight"),
+                            formula="y = mean of -w[l] log softmax(x)[l]",
     forward=kernel("cross_entropy_forward"), backward=kernel("cross_entropy_backward"),
     ref_forward=reference.cross_entropy_forward, ref_backward=reference.cross_entropy_backward,
     check=lambda x, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0: check_cross_entropy(
         x, target, weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing),
     samples=samples,
     errors=(*_error_rows("cross_entropy"),
-            ("probabilities of another shape", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([0.5, 0.5])), ShapeError, ("(1, 2)", "(2,)")),
-            ("labels as floats", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([1.0])), ShapeError, ("(1, 2)", "long()")),
+            ("probabilities of another shape", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([0.5, 0.5])),
+             ShapeError, ("(1, 2)", "(2,)")),
+            ("labels as floats", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([1.0])), ShapeError,
+             ("(1, 2)", "long()")),
             ("smoothing", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([1]), label_smoothing=1.5), RangeError,
              ("label_smoothing", "1.5"))),
     fast_numpy=fast_cross_entropy,
-    bench={"2048x512": lambda: labels("2048x512", 2048, 512), "gpt2.vocabulary": lambda: labels("gpt2.vocabulary", 256, 50257),
-           "mnist": lambda: labels("mnist", 128, 10)},
+    bench={"2048x512": lambda: labels("2048x512", 2048, 512),
+           "gpt2.vocabulary": lambda: labels("gpt2.vocabulary", 256, 50257), "mnist": lambda: labels("mnist", 128, 10)},
     flops=lambda n, C: 3 * n, bytes=lambda n, C: 4 * n, terms=lambda n, C: n, differentiable=("x", "target"),
 ))
 
@@ -169,16 +180,19 @@ NLL_LOSS = register(Op(
         x, target, weight, ignore_index=ignore_index, reduction=reduction),
     samples=label_samples, errors=_error_rows("nll_loss"), fast_numpy=fast_nll_loss,
     bench={"2048x512": lambda: labels("2048x512", 2048, 512)},
-    flops=lambda n, C: n // max(C, 1), bytes=lambda n, C: 12 * n // max(C, 1), terms=lambda n, C: n // max(C, 1), differentiable=("x",),
+    flops=lambda n, C: n // max(C, 1), bytes=lambda n, C: 12 * n // max(C, 1), terms=lambda n, C: n // max(C, 1),
+                       differentiable=("x",),
 ))
 
 
-# ---- the functions ------------------------------------------------------------------------------------------------------------------
+# ---- the functions -------------------------------------------------------------------------------
 _warned_about_probabilities = False
 
 
 def _warn_about_probabilities(x: Any) -> None:
-    """Once, if the first row of the scores is positive and sums to 1: softmax was probably applied already."""
+    """Once, if the first row of the scores is positive and sums to 1: softmax was probably applied
+    already.
+    """
     global _warned_about_probabilities
     if _warned_about_probabilities or not isinstance(x, np.ndarray) or x.ndim != 2 or x.shape[0] == 0 or x.shape[1] < 2:
         return
@@ -189,7 +203,8 @@ def _warn_about_probabilities(x: Any) -> None:
                       "cross_entropy applies softmax itself: pass the scores (logits).", UserWarning, stacklevel=3)
 
 
-def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean",
+def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100,
+                  reduction: str = "mean",
                   label_smoothing: float = 0.0) -> Tensor:
     r"""The surprise, in nats, of seeing the labels where softmax(input) was predicted.
 
@@ -197,21 +212,23 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, i
         y = -\sum_c a_c \log p_c \qquad p = \operatorname{softmax}(x) \qquad dx_c = dy \,\big(p_c \sum_k a_k - a_c\big)
 
     where a is the class weight at the label and 0 elsewhere; with smoothing s, :math:`a_c = w_c ((1 - s)\, t_c + s / C)` for class
-    probabilities t, and for a label l the same with :math:`w_l [c = l]` in place of :math:`w_c t_c`.
+    probabilities t, and for a label l the same with :math:`w_l [c = l]` in place of :math:`w_c
+    t_c`.
 
     Parameters
     ----------
     input : Tensor, shape (N, C), (N, C, d1, ...) or (C,)
         Scores (logits) of C classes, not probabilities: softmax is part of this function.
     target : Tensor
-        Labels, whole numbers from 0 to C - 1, of input's shape without the class axis; or class probabilities of input's shape.
+        Labels, whole numbers from 0 to C - 1, of input's shape without the class axis; or class
+        probabilities of input's shape.
     weight : Tensor, shape (C,), optional
         How much each class counts; a constant, no gradient is computed for it.
     ignore_index : int
         Positions with this label cost nothing and get no gradient.
     reduction : "mean", "sum" or "none"
-        "mean" divides by the sum of the weights of the labels that count (for probabilities: by the number of positions); if every label is
-        ignored it is NaN, as in PyTorch.
+        "mean" divides by the sum of the weights of the labels that count (for probabilities: by the
+        number of positions); if every label is ignored it is NaN, as in PyTorch.
     label_smoothing : float from 0 to 1
         The share of probability that is spread evenly over all classes.
 
@@ -221,24 +238,27 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, i
 
     Raises
     ------
-    RangeError : for a label that is no class (names the worst), a smoothing outside [0, 1], an unknown reduction.
+    RangeError : for a label that is no class (names the worst), a smoothing outside [0, 1], an
+    unknown reduction.
     ShapeError, DTypeError : if target or weight do not fit the input.
 
     Warns (once) if the first row looks as if softmax had been applied to it already.
 
-    Cost: one exp an element forward and one backward; no array of probabilities is made. Szegedy et al. (2016), "Rethinking the Inception
-    architecture", for label smoothing.
+    Cost: one exp an element forward and one backward; no array of probabilities is made. Szegedy et
+    al. (2016), "Rethinking the Inception architecture", for label smoothing.
 
     >>> import fastnn as nn
     >>> nn.functional.cross_entropy(nn.tensor([[2.0, 2.0], [2.0, 2.0]]), nn.tensor([0, 1]))     # log 2
     tensor(0.6931)
     """
-    y = apply(CROSS_ENTROPY, input, target, weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing)
+    y = apply(CROSS_ENTROPY, input, target, weight, ignore_index=ignore_index, reduction=reduction,
+              label_smoothing=label_smoothing)
     _warn_about_probabilities(getattr(input, "_data", input))
     return y
 
 
-def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100, reduction: str = "mean") -> Tensor:
+def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100,
+             reduction: str = "mean") -> Tensor:
     r"""Negative log likelihood: cross entropy for an input that is log-probabilities already.
 
     .. math:: y = -w_l\, x_l \qquad dx_c = -dy\, w_l\, [c = l] \qquad l = \text{target}
@@ -260,7 +280,8 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore
     RangeError : for a label that is no class (names the worst) or an unknown reduction.
     ShapeError, DTypeError : if target or weight do not fit the input.
 
-    Cost: reads one element per position. `cross_entropy(x, t)` is `nll_loss(log_softmax(x, 1), t)` in one pass.
+    Cost: reads one element per position. `cross_entropy(x, t)` is `nll_loss(log_softmax(x, 1), t)`
+    in one pass.
 
     >>> import fastnn as nn
     >>> nn.functional.nll_loss(nn.tensor([[-0.5, -1.0], [-2.0, -0.1]]), nn.tensor([1, 0]))

@@ -1,4 +1,7 @@
-"""Dropout, element by element or by channel. Kernel: csrc/dropout.c. Definition: fastnn/reference/dropout.py."""
+"""Dropout, element by element or by channel.
+
+Kernel: csrc/dropout.c. Definition: fastnn/reference/dropout.py.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,8 @@ def samples() -> list[Sample]:
 def fast_numpy(x: np.ndarray, *, p: float, key: int, call: int, span: int) -> np.ndarray:
     """NumPy's own generator: the same law of chance, other bits."""
     mask = np.random.default_rng([key, call]).random(x.size // span, np.float32) >= p
-    return (x.reshape(-1, span) * (mask[:, None] * np.float32(1 / (1 - p)))).reshape(x.shape).astype(x.dtype, copy=False)
+    return (x.reshape(-1, span) * (mask[:, None] * np.float32(1 / (1 - p)))).reshape(x.shape).astype(x.dtype,
+                                                                                                     copy=False)
 
 
 DROPOUT = register(Op(
@@ -45,9 +49,11 @@ DROPOUT = register(Op(
     samples=samples,
     errors=(
         ("p above 1", lambda: dropout(tensor([1.0]), 1.5), RangeError, ("dropout", "0 <= p <= 1", "1.5")),
-        ("p below 0", lambda: dropout(tensor([1.0]), -0.1, training=False), RangeError, ("dropout", "0 <= p <= 1", "-0.1")),
+        ("p below 0", lambda: dropout(tensor([1.0]), -0.1, training=False), RangeError,
+         ("dropout", "0 <= p <= 1", "-0.1")),
         ("p is NaN", lambda: dropout(tensor([1.0]), math.nan), RangeError, ("dropout", "0 <= p <= 1", "nan")),
-        ("p is text", lambda: dropout(tensor([1.0]), "half"), DTypeError, ("dropout", "a number", "half")),  # type: ignore
+        ("p is text", lambda: dropout(tensor([1.0]), "half"), DTypeError, ("dropout", "a number", "half")),
+            # type: ignore
         ("integers", lambda: dropout(tensor([1, 2])), DTypeError, ("dropout", "int64", "float32")),
         ("rank", lambda: dropout2d(tensor(np.zeros((2, 3)))), ShapeError, ("dropout2d", "(N, C, H, W)", "(2, 3)")),
         ("2d p", lambda: dropout2d(tensor(np.zeros((1, 1, 2, 2))), 2), RangeError, ("dropout2d", "0 <= p <= 1", "2"))),
@@ -96,9 +102,10 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     RangeError : if p is not in [0, 1].
     DTypeError : if input is not floating point.
 
-    The mask is a function of (nn.seed's key, number of this call, element): the same after the same nn.seed, on any
-    number of threads, and never stored. Cost: reads and writes each element once, forward and backward. Srivastava et
-    al. (2014), "Dropout: a simple way to prevent neural networks from overfitting"; Salmon et al. (2011) for the generator.
+    The mask is a function of (nn.seed's key, number of this call, element): the same after the same
+    nn.seed, on any number of threads, and never stored. Cost: reads and writes each element once,
+    forward and backward. Srivastava et al. (2014), "Dropout: a simple way to prevent neural
+    networks from overfitting"; Salmon et al. (2011) for the generator.
 
     >>> import fastnn as nn
     >>> x = nn.tensor([1.0, 2.0])
@@ -111,10 +118,11 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
 
 
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Zero whole channels of (N, C, H, W) or (C, H, W) with probability p, and divide the others by 1 - p. See dropout.
+    """Zero whole channels of (N, C, H, W) or (C, H, W) with probability p, and divide the others by
+    1 - p. See dropout.
 
-    Neighbouring pixels say nearly the same, so dropping single ones hides little. Tompson et al. (2015), "Efficient
-    object localization using convolutional networks".
+    Neighbouring pixels say nearly the same, so dropping single ones hides little. Tompson et al.
+    (2015), "Efficient object localization using convolutional networks".
 
     >>> import fastnn as nn
     >>> y = nn.functional.dropout2d(nn.tensor([[[[1.0, 1.0]], [[1.0, 1.0]]]]), 0.5)

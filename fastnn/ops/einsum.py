@@ -1,7 +1,9 @@
-"""Einstein sums: any product of tensors, summed over any of their axes, written as a formula of letters.
+"""Einstein sums: any product of tensors, summed over any of their axes, written as a formula of
+letters.
 
-An equation of several operands is worked off two at a time (the pair with the smallest result first), each pair by the op
-`einsum`, whose kernel brings the pair into the form of one batched matrix product. Definition: fastnn/reference/einsum.py.
+An equation of several operands is worked off two at a time (the pair with the smallest result
+first), each pair by the op `einsum`, whose kernel brings the pair into the form of one batched
+matrix product. Definition: fastnn/reference/einsum.py.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ __all__ = ["einsum"]
 _matmul: Any = kernel("matmul_forward")
 
 
-# ---- one operand or two: arrays, a letter per axis -------------------------------------------------------------------
+# ---- one operand or two: arrays, a letter per axis -----------------------------------------------
 def diagonal(a: np.ndarray, axes: str) -> tuple[np.ndarray, str]:
     """A view in which each letter has one axis: repeated letters become the diagonal."""
     letters = "".join(dict.fromkeys(axes))
@@ -44,7 +46,8 @@ def alone(a: np.ndarray, axes: str, wanted: str) -> tuple[np.ndarray, str]:
     """Take the diagonals and sum over the letters that nobody else wants."""
     a, axes = diagonal(a, axes)
     left = "".join(c for c in axes if c in wanted)
-    if left != axes:                                # contiguous, so that the order of the sum is the same for every layout
+    # contiguous, so that the order of the sum is the same for every layout
+    if left != axes:
         a = np.ascontiguousarray(a).sum(tuple(i for i, c in enumerate(axes) if c not in wanted))
     return a, left
 
@@ -55,7 +58,8 @@ def contract(x: np.ndarray, x_axes: str, y: np.ndarray | None, y_axes: str, out:
     if y is None:
         return np.array(arranged(x, x_axes, out), order="C")
     y, y_axes = alone(y, y_axes, out + x_axes)
-    if out and out[-1] in x_axes and out[-1] not in y_axes:              # let the result's last axis be that of the columns
+    # let the result's last axis be that of the columns
+    if out and out[-1] in x_axes and out[-1] not in y_axes:
         x, x_axes, y, y_axes = y, y_axes, x, x_axes
     batch = "".join(c for c in out if c in x_axes and c in y_axes)
     inner = "".join(c for c in x_axes if c in y_axes and c not in out)
@@ -75,7 +79,9 @@ def contract(x: np.ndarray, x_axes: str, y: np.ndarray | None, y_axes: str, out:
 
 
 def gradient(dy: np.ndarray, out: str, x: np.ndarray, x_axes: str, y: np.ndarray | None, y_axes: str) -> np.ndarray:
-    """dx is the sum of dy * y over the letters that x lacks, the same along the letters that only x has, on x's diagonals."""
+    """dx is the sum of dy * y over the letters that x lacks, the same along the letters that only x
+    has, on x's diagonals.
+    """
     letters = "".join(dict.fromkeys(x_axes))
     known = "".join(c for c in letters if c in out or c in y_axes)
     g = contract(dy, out, y, y_axes, known)
@@ -98,7 +104,7 @@ def einsum_backward(dy: np.ndarray, saved: Any, needs: Any = None, *, x_axes: st
     return dx, dy_
 
 
-# ---- the record ------------------------------------------------------------------------------------------------------
+# ---- the record ----------------------------------------------------------------------------------
 def sample(name: str, equation: str, x: tuple[int, ...], y: tuple[int, ...] | None = None) -> Sample:
     rng = seeded(name)
     terms, out = equation.split("->")
@@ -113,12 +119,14 @@ def samples() -> list[Sample]:
     return [
         sample("one", "ij,jk->ik", (1, 1), (1, 1)), sample("matmul", "ij,jk->ik", (5, 7), (7, 3)),
         sample("transposed", "ij,kj->ki", (5, 7), (3, 7)),
-        sample("batch", "bij,bjk->bik", (2, 3, 5), (2, 5, 7)), sample("heads", "bthd,bshd->bhts", (2, 3, 2, 5), (2, 7, 2, 5)),
+        sample("batch", "bij,bjk->bik", (2, 3, 5), (2, 5, 7)),
+            sample("heads", "bthd,bshd->bhts", (2, 3, 2, 5), (2, 7, 2, 5)),
         sample("two inner", "aijb,jkbi->ka", (3, 2, 5, 7), (5, 11, 7, 2)), sample("outer", "i,j->ji", (3,), (5,)),
         sample("elementwise", "ij,ji->ij", (3, 5), (5, 3)), sample("dot", "i,i->", (7,), (7,)),
         sample("rows' dots", "ij,ij->i", (5, 7), (5, 7)), sample("summed alone", "ijk,kl->jl", (3, 5, 7), (7, 2)),
         sample("number", ",ij->ji", (), (3, 5)), sample("numbers", ",->", (), ()),
-        sample("permuted", "ijk->kij", (2, 3, 5)), sample("summed", "ijk->j", (2, 3, 5)), sample("everything", "ij->", (3, 5)),
+        sample("permuted", "ijk->kij", (2, 3, 5)), sample("summed", "ijk->j", (2, 3, 5)),
+            sample("everything", "ij->", (3, 5)),
         sample("trace", "ii->", (5, 5)), sample("diagonal", "jii->ij", (2, 5, 5)),
         sample("diagonal product", "iij,jk->ki", (3, 3, 5), (5, 2)),
         sample("diagonal summed", "iij,jk->jk", (3, 3, 5), (5, 2)), sample("empty inner", "ij,jk->ik", (3, 0), (0, 2)),
@@ -131,7 +139,8 @@ def check(x: np.ndarray, y: np.ndarray | None, *, x_axes: str, y_axes: str, out:
 
 
 def fast_numpy(x: np.ndarray, y: np.ndarray | None, *, x_axes: str, y_axes: str, out: str) -> np.ndarray:
-    return np.einsum(f"{x_axes}->{out}", x) if y is None else np.einsum(f"{x_axes},{y_axes}->{out}", x, y, optimize=True)
+    return np.einsum(f"{x_axes}->{out}", x) if y is None else np.einsum(f"{x_axes},{y_axes}->{out}", x, y,
+                                                                        optimize=True)
 
 
 EINSUM = register(Op(
@@ -141,8 +150,10 @@ EINSUM = register(Op(
     ref_forward=reference.einsum_forward, ref_backward=reference.einsum_backward,
     check=check, samples=samples,
     errors=(
-        ("sizes", lambda: einsum("ij,jk->ik", zeros(2, 3), zeros(4, 5)), ShapeError, ("einsum", "'j'", "3", "4", "(4, 5)")),
-        ("rank", lambda: einsum("ij,jk->ik", zeros(2, 3), zeros(4)), ShapeError, ("einsum", "'jk'", "2 dimensions", "(4,)")),
+        ("sizes", lambda: einsum("ij,jk->ik", zeros(2, 3), zeros(4, 5)), ShapeError,
+         ("einsum", "'j'", "3", "4", "(4, 5)")),
+        ("rank", lambda: einsum("ij,jk->ik", zeros(2, 3), zeros(4)), ShapeError,
+         ("einsum", "'jk'", "2 dimensions", "(4,)")),
         ("few axes", lambda: einsum("ij...->i", zeros(2)), ShapeError, ("einsum", "at least 2", "(2,)")),
         ("count", lambda: einsum("ij,jk->ik", zeros(2, 3)), ShapeError, ("einsum", "2 operands", "got 1")),
         ("letter", lambda: einsum("ij->ik", zeros(2, 3)), ShapeError, ("einsum", "'k'", "no operand")),
@@ -150,7 +161,8 @@ EINSUM = register(Op(
         ("character", lambda: einsum("i1->i", zeros(2, 3)), ShapeError, ("einsum", "'1'")),
         ("dots", lambda: einsum("i..->i", zeros(2, 3)), ShapeError, ("einsum", "'...'")),
         ("arrows", lambda: einsum("i->j->k", zeros(2)), ShapeError, ("einsum", "'->'")),
-        ("ellipsis", lambda: einsum("...i,...i->...", zeros(2, 3), zeros(4, 3)), ShapeError, ("einsum", "'...'", "2", "4")),
+        ("ellipsis", lambda: einsum("...i,...i->...", zeros(2, 3), zeros(4, 3)), ShapeError,
+         ("einsum", "'...'", "2", "4")),
         ("integers", lambda: einsum("ij->ji", tensor([[1, 2]])), DTypeError, ("einsum", "int64", "float32")),
         ("mixed", lambda: einsum("i,i->", zeros(2), np.zeros(2)), DTypeError, ("einsum", "float64", "float32")),
     ),
@@ -167,9 +179,12 @@ def zeros(*shape: int) -> Tensor:
     return tensor(np.zeros(shape, np.float32))
 
 
-# ---- the equation ----------------------------------------------------------------------------------------------------
+# ---- the equation --------------------------------------------------------------------------------
 def parse(equation: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str]:
-    """The letters of each operand and of the result. The axes of an ellipsis are called 0, 1, 2, ..., the last one 0."""
+    """The letters of each operand and of the result.
+
+    The axes of an ellipsis are called 0, 1, 2, ..., the last one 0.
+    """
     text = equation.replace(" ", "")
     left, *right = text.split("->")
     if len(right) > 1:
@@ -231,16 +246,18 @@ def agree(equation: str, axes: list[str], shapes: list[tuple[int, ...]]) -> dict
 
 
 def einsum(equation: str, *operands: Any) -> Tensor:
-    r"""Products of tensors, summed: each letter of the equation is an index; letters that the result lacks are summed over.
+    r"""Products of tensors, summed: each letter of the equation is an index; letters that the
+    result lacks are summed over.
 
     .. math:: \texttt{"ij,jk->ik"}: \quad y_{ik} = \sum_j a_{ij} b_{jk}
 
     Parameters
     ----------
     equation : str
-        The axes of each operand, separated by commas, then ``->`` and the axes of the result. A letter that stands twice in
-        one operand means its diagonal (``"ii->i"``, trace ``"ii"``). ``...`` stands for further axes, which broadcast. Without
-        ``->`` the result has the axes of ``...``, then the letters that stand once, in alphabetical order.
+        The axes of each operand, separated by commas, then ``->`` and the axes of the result. A
+        letter that stands twice in one operand means its diagonal (``"ii->i"``, trace ``"ii"``).
+        ``...`` stands for further axes, which broadcast. Without ``->`` the result has the axes of
+        ``...``, then the letters that stand once, in alphabetical order.
     *operands : Tensors, or one list of them
         float32 or float64.
 
@@ -253,8 +270,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     ShapeError : if the equation is malformed, does not fit the operands, or a letter has two sizes.
     DTypeError : if an operand is not floating point, or their dtypes differ.
 
-    Cost: for two operands that of one batched matrix product, and a copy of those whose axes must move. More operands are
-    worked off in pairs, the pair with the smallest result first.
+    Cost: for two operands that of one batched matrix product, and a copy of those whose axes must
+    move. More operands are worked off in pairs, the pair with the smallest result first.
 
     >>> import fastnn as nn
     >>> a, b = nn.tensor([[1.0, 2.0], [3.0, 4.0]]), nn.tensor([[5.0, 6.0], [7.0, 8.0]])
@@ -277,7 +294,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
 
     left: list[tuple[Any, str]] = []
     for x, letters, shape in zip(operands, axes, shapes):
-        kept = [i for i, c in enumerate(letters) if shape[i] == size[c]]                  # axes that broadcast are left out
+        # axes that broadcast are left out
+        kept = [i for i, c in enumerate(letters) if shape[i] == size[c]]
         if len(kept) < len(letters):
             x = reshape(x if isinstance(x, Tensor) else tensor(x), *[shape[i] for i in kept])
             letters = "".join(letters[i] for i in kept)
@@ -289,7 +307,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
 
 
 def merged(left: list[tuple[Any, str]], out: str, size: dict[str, int]) -> tuple[Any, str]:
-    """Take the pair with the smallest result out of `left`, the first of equals, and multiply it."""
+    """Take the pair with the smallest result out of `left`, the first of equals, and multiply it.
+    """
     def result(i: int, j: int) -> str:
         others = out + "".join(letters for k, (_, letters) in enumerate(left) if k not in (i, j))
         return "".join(c for c in dict.fromkeys(left[i][1] + left[j][1]) if c in others)

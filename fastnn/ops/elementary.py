@@ -1,4 +1,7 @@
-"""Elementary functions of one array. Kernels: csrc/arithmetic.c. Definitions: fastnn/reference/arithmetic.py."""
+"""Elementary functions of one array.
+
+Kernels: csrc/arithmetic.c. Definitions: fastnn/reference/arithmetic.py.
+"""
 
 from __future__ import annotations
 
@@ -65,11 +68,14 @@ def pow_samples() -> list[Sample]:
     """Exponents with a loop of their own, and others; fractions only of positive numbers."""
     shapes = [("one", (1,)), ("odd", (3, 5, 7)), ("empty", (0, 4))]
     return [values(f"{name} {p:g}", *shape, low=-2.0 if p % 1 == 0 else 0.0, exponent=p)
-            for p in (2.0, 3.0, -1.0, 1.0, 0.5, -0.5, -1.7) for name, shape in shapes] + [values("blocks", 2, 16411, exponent=2.0)]
+            for p in (2.0, 3.0, -1.0, 1.0, 0.5, -0.5, -1.7) for name,
+            shape in shapes] + [values("blocks", 2, 16411, exponent=2.0)]
 
 
 def clamp_samples() -> list[Sample]:
-    """Bounds of both kinds, none within 0.01 of a value; some values always lie inside, so that some slope is not 0."""
+    """Bounds of both kinds, none within 0.01 of a value; some values always lie inside, so that
+    some slope is not 0.
+    """
     samples = [Sample("one", (np.array([0.5]),), {"low": 0.0, "high": 1.0}, {"n": 1}),
                Sample("empty", (np.zeros((0, 4)),), {"low": 0.0, "high": 1.0}, {"n": 0})]
     for low, high in ((0.0, 1.0), (-np.inf, 1.0), (-0.7, np.inf)):
@@ -79,12 +85,14 @@ def clamp_samples() -> list[Sample]:
     return samples
 
 
-def unary_op(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[[Any], Any], samples: Callable[[], list[Sample]] = grid,
+def unary_op(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[[Any], Any],
+             samples: Callable[[], list[Sample]] = grid,
              compiled: bool = True, flops: int = 1, linear_in: tuple[str, ...] = (), **attrs: float) -> Op:
     """The record of y = f(x); `attrs` are those of the benchmark."""
     return register(Op(
         name=name, family="elementary", inputs=("x",), formula=formula,
-        forward=kernel(f"{name}_forward") if compiled else None, backward=kernel(f"{name}_backward") if compiled else None,
+        forward=kernel(f"{name}_forward") if compiled else None, backward=kernel(f"{name}_backward") if compiled
+                       else None,
         ref_forward=getattr(reference, f"{name}_forward"), ref_backward=getattr(reference, f"{name}_backward"),
         check=float_check(name), fits=kernel("fits_float"), samples=samples, linear_in=linear_in, fast_numpy=fast_numpy,
         errors=(("text", lambda: call("1"), DTypeError, (name, "str")),
@@ -95,13 +103,17 @@ def unary_op(name: str, formula: str, fast_numpy: Callable[..., Any], call: Call
 
 NEG = unary_op("neg", "y = -x", np.negative, lambda x: neg(x), linear_in=("x",))
 ABS = unary_op("abs", "y = |x|", np.abs, lambda x: abs(x))
-EXP = unary_op("exp", "y = e^x", np.exp, lambda x: exp(x), lambda: [*grid(), values("large", 33, low=-80, high=80)], flops=12)
+EXP = unary_op("exp", "y = e^x", np.exp, lambda x: exp(x), lambda: [*grid(), values("large", 33, low=-80, high=80)],
+               flops=12)
 EXPM1 = unary_op("expm1", "y = e^x - 1", np.expm1, lambda x: expm1(x), flops=14)
-LOG = unary_op("log", "y = ln x", np.log, lambda x: log(x), lambda: [*grid(low=0), values("large", 33, low=1, high=1e4)], flops=14)
+LOG = unary_op("log", "y = ln x", np.log, lambda x: log(x),
+               lambda: [*grid(low=0), values("large", 33, low=1, high=1e4)], flops=14)
 LOG1P = unary_op("log1p", "y = ln(1 + x)", np.log1p, lambda x: log1p(x), lambda: grid(low=-0.9), flops=16)
 
 def fast_erf(x: np.ndarray) -> np.ndarray:
-    """NumPy has no erf. Abramowitz, Stegun (1964), formula 7.1.26, to 1.5e-7, is what people write instead."""
+    """NumPy has no erf. Abramowitz, Stegun (1964), formula 7.1.26, to 1.5e-7, is what people write
+    instead.
+    """
     t = 1 / (1 + x.dtype.type(0.3275911) * np.abs(x))
     p = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t
     return np.copysign(1 - p * np.exp(-x * x), x)
@@ -111,9 +123,10 @@ ERF = unary_op("erf", "y = erf x", fast_erf, lambda x: erf(x), flops=24)
 SQRT = unary_op("sqrt", "y = sqrt(x)", np.sqrt, lambda x: sqrt(x), lambda: grid(low=0))
 SIN = unary_op("sin", "y = sin x", np.sin, lambda x: sin(x), compiled=False, flops=20)
 COS = unary_op("cos", "y = cos x", np.cos, lambda x: cos(x), compiled=False, flops=20)
-POW = unary_op("pow", "y = x^p", lambda x, exponent: x**exponent, lambda x: reciprocal(x), pow_samples, flops=2, exponent=2.0)
-CLAMP = unary_op("clamp", "y = min(max(x, low), high)", lambda x, low, high: np.clip(x, low, high), lambda x: clamp(x, 0.0, 1.0), clamp_samples,
-                 flops=2, low=0.5, high=1.5)
+POW = unary_op("pow", "y = x^p", lambda x, exponent: x**exponent, lambda x: reciprocal(x), pow_samples, flops=2,
+               exponent=2.0)
+CLAMP = unary_op("clamp", "y = min(max(x, low), high)", lambda x, low, high: np.clip(x, low, high),
+                 lambda x: clamp(x, 0.0, 1.0), clamp_samples, flops=2, low=0.5, high=1.5)
 
 
 def is_integer(x: Any) -> bool:
@@ -152,12 +165,16 @@ def exp(input: Tensor) -> Tensor:
 
 
 def expm1(input: Tensor) -> Tensor:
-    """e^x - 1, also exact to the last digits where x is small; dx = (y + 1) dy. Float32 within 1.6 ulp."""
+    """e^x - 1, also exact to the last digits where x is small; dx = (y + 1) dy.
+
+    Float32 within 1.6 ulp.
+    """
     return apply(EXPM1, input)
 
 
 def log(input: Tensor) -> Tensor:
-    """The natural logarithm, element by element; dx = dy / x. Minus infinity at 0, NaN below. Float32 within 0.9 ulp.
+    """The natural logarithm, element by element; dx = dy / x. Minus infinity at 0, NaN below.
+    Float32 within 0.9 ulp.
 
     >>> import fastnn as nn
     >>> nn.tensor([1.0, 10.0]).log()
@@ -167,7 +184,10 @@ def log(input: Tensor) -> Tensor:
 
 
 def log1p(input: Tensor) -> Tensor:
-    """ln(1 + x), also exact to the last digits where x is small; dx = dy / (1 + x). Float32 within 1.5 ulp."""
+    """ln(1 + x), also exact to the last digits where x is small; dx = dy / (1 + x).
+
+    Float32 within 1.5 ulp.
+    """
     return apply(LOG1P, input)
 
 
@@ -182,7 +202,8 @@ def log10(input: Tensor) -> Tensor:
 
 
 def erf(input: Tensor) -> Tensor:
-    """The error function, 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x; dx = 2 / sqrt(pi) e^(-x^2) dy. Float32 within 2.5 ulp.
+    """The error function, 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x; dx = 2 /
+    sqrt(pi) e^(-x^2) dy. Float32 within 2.5 ulp.
 
     >>> import fastnn as nn
     >>> nn.functional.erf(nn.tensor([0.0, 1.0]))
@@ -229,8 +250,8 @@ def cos(input: Tensor) -> Tensor:
 def pow(input: Any, exponent: Any) -> Tensor:
     """a to the power b, element by element, broadcast; either may be a number.
 
-    da = b a^(b-1) dy and db = a^b ln(a) dy, taken as 0 where b = 0 and where a^b = 0. The exponents 2, 3, -1, 1/2 and -1/2, as numbers, need no
-    call of the C library's pow.
+    da = b a^(b-1) dy and db = a^b ln(a) dy, taken as 0 where b = 0 and where a^b = 0. The exponents
+    2, 3, -1, 1/2 and -1/2, as numbers, need no call of the C library's pow.
 
     >>> import fastnn as nn
     >>> nn.tensor([1.0, 2.0, 3.0]) ** 2
@@ -238,13 +259,15 @@ def pow(input: Any, exponent: Any) -> Tensor:
     >>> 2 ** nn.tensor([1.0, 2.0, 3.0])
     tensor([2., 4., 8.])
     """
-    if (exponent.__class__ is int or exponent.__class__ is float) and isinstance(input, Tensor) and input._data.dtype.kind == "f":
+    if (exponent.__class__ is int
+        or exponent.__class__ is float) and isinstance(input, Tensor) and input._data.dtype.kind == "f":
         return apply(POW, input, exponent=float(exponent))
     return binary(POW_TENSOR, np.power, input, exponent)
 
 
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
-    """x moved into min..max, element by element; either bound may be left out, and may be a tensor. dx = dy inside and on the bounds, else 0.
+    """x moved into min..max, element by element; either bound may be left out, and may be a tensor.
+    dx = dy inside and on the bounds, else 0.
 
     >>> import fastnn as nn
     >>> nn.tensor([-1.0, 0.5, 2.0]).clamp(0, 1)

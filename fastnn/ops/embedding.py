@@ -1,4 +1,7 @@
-"""Embedding: rows of a table by number. Kernel: csrc/embedding.c. Definition: fastnn/reference/embedding.py."""
+"""Embedding: rows of a table by number.
+
+Kernel: csrc/embedding.c. Definition: fastnn/reference/embedding.py.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,13 @@ __all__ = ["embedding"]
 def draw(name: str, *shape: int, V: int, D: int, low: int = 0, padding_idx: int | None = None) -> Sample:
     rng = seeded(name)
     index = np.asarray(rng.integers(low, V, shape))
-    return Sample(name, (index, rng.standard_normal((V, D))), {"padding_idx": padding_idx}, {"n": index.size, "V": V, "D": D})
+    return Sample(name, (index, rng.standard_normal((V, D))), {"padding_idx": padding_idx},
+                  {"n": index.size, "V": V, "D": D})
 
 
 def samples() -> list[Sample]:
-    # A padding row gets zeros by decree, not a derivative: "padding" never looks it up; tests/ops/test_embedding.py does.
+    # A padding row gets zeros by decree, not a derivative: "padding" never looks it up;
+    # tests/ops/test_embedding.py does.
     return [draw("smallest", 1, V=1, D=1), draw("odd", 2, 3, V=7, D=5), draw("repeats", 31, V=3, D=2),
             draw("padding", 11, V=3, D=2, low=1, padding_idx=0), draw("a number alone", V=5, D=3),
             draw("no columns", 4, V=3, D=0), draw("empty", 0, 3, V=5, D=2), draw("wide", 13, V=17, D=1031),
@@ -56,11 +61,13 @@ EMBEDDING = register(Op(
     ref_forward=reference.embedding_forward, ref_backward=reference.embedding_backward,
     check=_check, samples=samples,
     errors=(
-        ("too large", lambda: _five([0, 9, 7]), RangeError, ("embedding", "index 9", "vocabulary of 5", "0 <= index < 5")),
+        ("too large", lambda: _five([0, 9, 7]), RangeError, ("embedding", "index 9", "vocabulary of 5",
+                                                             "0 <= index < 5")),
         ("negative", lambda: _five([0, -1]), RangeError, ("embedding", "index -1", "vocabulary of 5")),
         ("real indices", lambda: _five([0.0]), DTypeError, ("embedding", "integer", "float32", ".long()")),
         ("rank", lambda: embedding(tensor([0]), tensor(np.zeros(5))), ShapeError, ("embedding", "(V, D)", "(5,)")),
-        ("integer table", lambda: embedding(tensor([0]), tensor([[1], [2]])), DTypeError, ("embedding", "float32", "int64")),
+        ("integer table", lambda: embedding(tensor([0]), tensor([[1], [2]])), DTypeError,
+         ("embedding", "float32", "int64")),
         ("padding", lambda: _five([0], 5), RangeError, ("embedding", "padding_idx", "5 rows"))),
     fast_numpy=lambda index, w, padding_idx: np.take(w, index, axis=0),
     bench={"gpt2.tokens": lambda: draw("gpt2.tokens", 4, 256, V=50257, D=768),
@@ -92,8 +99,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     DTypeError : if input is not of integers or weight not floating point.
     ShapeError : if weight has not two dimensions.
 
-    Cost: moves 2 n D elements; backward reads n D and writes the whole gradient, V D. Its sums run in order of the
-    positions, so the bits do not depend on threads.
+    Cost: moves 2 n D elements; backward reads n D and writes the whole gradient, V D. Its sums run
+    in order of the positions, so the bits do not depend on threads.
 
     >>> import fastnn as nn
     >>> table = nn.tensor([[1.0, 2.0], [3.0, 4.0]])

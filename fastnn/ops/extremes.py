@@ -1,8 +1,10 @@
-"""The largest and the smallest along axes, and where they are. Kernels: csrc/reduce.c. Definitions: fastnn/reference/reduce.py.
+"""The largest and the smallest along axes, and where they are. Kernels: csrc/reduce.c. Definitions:
+fastnn/reference/reduce.py.
 
-NaN counts as the largest and as the smallest. Where several elements are equal to the extreme, PyTorch has two rules, which hold here too:
-amax and amin, and max and min over everything, share the gradient evenly among them; max and min along an axis give it to the one that
-their index names, which is the first.
+NaN counts as the largest and as the smallest. Where several elements are equal to the extreme,
+PyTorch has two rules, which hold here too: amax and amin, and max and min over everything, share
+the gradient evenly among them; max and min along an axis give it to the one that their index names,
+which is the first.
 """
 
 from __future__ import annotations
@@ -41,24 +43,29 @@ def check(who: str) -> Callable[..., None]:
 def need_elements(who: str, x: np.ndarray, dim: Any) -> None:
     for d in range(x.ndim) if dim is None else dim if isinstance(dim, tuple) else (dim,):
         if x.ndim and x.shape[d] == 0:
-            raise ShapeError("nothing has no extreme", who=who, expected=f"a size above 0 along dimension {d}", got=x.shape)
+            raise ShapeError("nothing has no extreme", who=who, expected=f"a size above 0 along dimension {d}",
+                             got=x.shape)
 
 
 def along_one() -> list[Sample]:
     """Samples along one axis."""
     shapes: list[tuple[str, tuple[int, ...], int, bool]] = [
-        ("one", (1,), 0, False), ("first", (3, 5, 7), 0, False), ("middle", (3, 5, 7), 1, False), ("last", (3, 5, 7), 2, False),
-        ("kept", (3, 5, 7), 1, True), ("long", (2, 1031), 1, False), ("wide", (3, 1031), 0, False), ("empty result", (0, 3), 1, False)]
-    return [Sample(name, (seeded(name).standard_normal(shape),), {"dim": dim, "keepdim": keep}, {"n": int(np.prod(shape)), "terms": 1})
+        ("one", (1,), 0, False), ("first", (3, 5, 7), 0, False), ("middle", (3, 5, 7), 1, False),
+                                                            ("last", (3, 5, 7), 2, False),
+        ("kept", (3, 5, 7), 1, True), ("long", (2, 1031), 1, False), ("wide", (3, 1031), 0, False),
+                                                            ("empty result", (0, 3), 1, False)]
+    return [Sample(name, (seeded(name).standard_normal(shape),), {"dim": dim, "keepdim": keep},
+                   {"n": int(np.prod(shape)), "terms": 1})
             for name, shape, dim, keep in shapes]
 
 
-def extreme(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[..., Any], samples: Callable[[], list[Sample]],
-            **fields: Any) -> Op:
+def extreme(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[..., Any],
+            samples: Callable[[], list[Sample]], **fields: Any) -> Op:
     """The record of one kind of extreme."""
     return reduction(
         name, formula, fast_numpy, call, samples, check=check(name),
-        errors=(("nothing", lambda: call(tensor(np.ones((2, 0))), dim=1), ShapeError, (name, "dimension 1", "(2, 0)")),),
+        errors=(("nothing", lambda: call(tensor(np.ones((2, 0))), dim=1), ShapeError, (name, "dimension 1", "(2, 0)")),
+                ),
         bench={"2048x512 rows": lambda: one_of("2048x512 rows", samples, 1),
                "2048x512 columns": lambda: one_of("2048x512 columns", samples, 0)},
         **fields)
@@ -71,20 +78,23 @@ def one_of(name: str, samples: Callable[[], list[Sample]], dim: int) -> Sample:
     return Sample(name, s.inputs, {"dim": (dim,) if several else dim, "keepdim": False}, s.sizes)
 
 
-AMAX = extreme("amax", "y = max x", lambda x, dim, keepdim: x.max(axis=dim, keepdims=keepdim), lambda *a, **k: amax(*a, **k), reductions)
-AMIN = extreme("amin", "y = min x", lambda x, dim, keepdim: x.min(axis=dim, keepdims=keepdim), lambda *a, **k: amin(*a, **k), reductions)
+AMAX = extreme("amax", "y = max x", lambda x, dim, keepdim: x.max(axis=dim, keepdims=keepdim), lambda *a,
+               **k: amax(*a, **k), reductions)
+AMIN = extreme("amin", "y = min x", lambda x, dim, keepdim: x.min(axis=dim, keepdims=keepdim), lambda *a,
+               **k: amin(*a, **k), reductions)
 MAX = extreme("max", "y, index = max x and where it is first", lambda x, dim, keepdim: (x.max(dim), x.argmax(dim)),
               lambda *a, **k: max(*a, **k), along_one)
 MIN = extreme("min", "y, index = min x and where it is first", lambda x, dim, keepdim: (x.min(dim), x.argmin(dim)),
               lambda *a, **k: min(*a, **k), along_one)
-ARGMAX = extreme("argmax", "y = where x is largest first", lambda x, dim, keepdim: x.argmax(dim), lambda *a, **k: argmax(*a, **k), along_one,
-                 differentiable=())
-ARGMIN = extreme("argmin", "y = where x is smallest first", lambda x, dim, keepdim: x.argmin(dim), lambda *a, **k: argmin(*a, **k), along_one,
-                 differentiable=())
+ARGMAX = extreme("argmax", "y = where x is largest first", lambda x, dim, keepdim: x.argmax(dim), lambda *a,
+                 **k: argmax(*a, **k), along_one, differentiable=())
+ARGMIN = extreme("argmin", "y = where x is smallest first", lambda x, dim, keepdim: x.argmin(dim), lambda *a,
+                 **k: argmin(*a, **k), along_one, differentiable=())
 
 
 def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """The largest over all elements, or over the axes `dim`; the gradient is shared evenly among equals.
+    """The largest over all elements, or over the axes `dim`; the gradient is shared evenly among
+    equals.
 
     Raises
     ------
@@ -99,14 +109,18 @@ def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
 
 
 def amin(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """The smallest over all elements, or over the axes `dim`; the gradient is shared evenly among equals."""
+    """The smallest over all elements, or over the axes `dim`; the gradient is shared evenly among
+    equals.
+    """
     return whole(AMIN, np.min, input, dim, keepdim)
 
 
 def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
-    """The largest of all elements; along one axis, the pair (values, indices); with a tensor in the place of `dim`, maximum(input, dim).
+    """The largest of all elements; along one axis, the pair (values, indices); with a tensor in the
+    place of `dim`, maximum(input, dim).
 
-    Along an axis the gradient goes to the element that the index names, the first of equals; over everything it is shared evenly.
+    Along an axis the gradient goes to the element that the index names, the first of equals; over
+    everything it is shared evenly.
 
     >>> import fastnn as nn
     >>> x = nn.tensor([[1.0, 7.0, 7.0], [4.0, 2.0, 0.0]])
@@ -121,7 +135,8 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 
 
 def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
-    """The smallest of all elements; along one axis, the pair (values, indices); with a tensor in the place of `dim`, minimum(input, dim).
+    """The smallest of all elements; along one axis, the pair (values, indices); with a tensor in
+    the place of `dim`, minimum(input, dim).
 
     Gradients as for max.
     """
@@ -131,7 +146,8 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 
 
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Where the largest element is, the first of equals: its index along `dim`, or in the flattened tensor. int64, no gradient.
+    """Where the largest element is, the first of equals: its index along `dim`, or in the flattened
+    tensor. int64, no gradient.
 
     >>> import fastnn as nn
     >>> nn.tensor([[1.0, 7.0], [4.0, 2.0]]).argmax(1)
@@ -141,7 +157,9 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
 
 
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Where the smallest element is, the first of equals: its index along `dim`, or in the flattened tensor. int64, no gradient."""
+    """Where the smallest element is, the first of equals: its index along `dim`, or in the
+    flattened tensor. int64, no gradient.
+    """
     return place("argmin", ARGMIN, np.argmin, input, dim, keepdim)
 
 
@@ -178,7 +196,7 @@ def place(who: str, op: Op, function: Callable[..., Any], input: Tensor, dim: in
     return Tensor(np.asarray(function(x, axis=axis, keepdims=keepdim), np.int64))
 
 
-# ---- truth --------------------------------------------------------------------------------------------------------------------------
+# ---- truth ---------------------------------------------------------------------------------------
 def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Whether some element is not zero, over all or over the axes `dim`; bool, no gradient.
 

@@ -1,4 +1,7 @@
-"""Gated recurrent units: a cell, a layer, layers stacked. Kernels: csrc/gru.c. Definitions: fastnn/reference/gru.py."""
+"""Gated recurrent units: a cell, a layer, layers stacked.
+
+Kernels: csrc/gru.c. Definitions: fastnn/reference/gru.py.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from . import recurrent
 __all__ = ["gru", "gru_cell"]
 
 
-# ---- checks ---------------------------------------------------------------------------------------------------
+# ---- checks --------------------------------------------------------------------------------------
 def check_cell(x: Any, h: Any, *weights: Any) -> None:
     recurrent.check_cell("gru_cell", 3, x, {"hidden": h}, weights)
 
@@ -27,7 +30,7 @@ def check_gru(x: Any, h0: Any, *weights: Any, reverse: bool) -> None:
     recurrent.check_sequence("gru", 3, x, {"hidden": h0}, weights)
 
 
-# ---- one step -------------------------------------------------------------------------------------------------
+# ---- one step ------------------------------------------------------------------------------------
 steps = partial(recurrent.steps, 3, 1)
 
 
@@ -68,8 +71,8 @@ def gru_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor
 
         n = \tanh(x W_{in}^T + b_{in} + r \cdot (h W_{hn}^T + b_{hn})) \qquad h' = (1 - z) \cdot n + z \cdot h
 
-    The reset gate r says how much of the state enters the candidate n, the update gate z how much of the state stays. As in
-    PyTorch, r acts after the product with W_hn and its bias.
+    The reset gate r says how much of the state enters the candidate n, the update gate z how much
+    of the state stays. As in PyTorch, r acts after the product with W_hn and its bias.
 
     Parameters
     ----------
@@ -88,8 +91,8 @@ def gru_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor
     ShapeError : if ranks, features, the state's or a weight's shape do not fit together.
     DTypeError : if an argument is not floating point, or they differ in dtype.
 
-    Cost: 6*B*H*(I + H) flop. Cho et al. (2014), "Learning phrase representations using RNN encoder-decoder for statistical
-    machine translation".
+    Cost: 6*B*H*(I + H) flop. Cho et al. (2014), "Learning phrase representations using RNN
+    encoder-decoder for statistical machine translation".
 
     With all weights 0 both gates are half open and the candidate is 0, so half of the state stays:
 
@@ -102,7 +105,7 @@ def gru_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor
     return y
 
 
-# ---- a sequence -----------------------------------------------------------------------------------------------
+# ---- a sequence ----------------------------------------------------------------------------------
 def fast_gru(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, *, reverse: bool) -> Any:
     T, B, I = x.shape
     H = h.shape[1]
@@ -147,10 +150,12 @@ GRU = register(Op(
 
 def gru(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_layers: int = 1, bidirectional: bool = False,
         batch_first: bool = False, dropout: float = 0.0, training: bool = False) -> tuple[Tensor, Tensor]:
-    """Gated recurrent units over a sequence: layers on top of each other, each in one direction or in both.
+    """Gated recurrent units over a sequence: layers on top of each other, each in one direction or
+    in both.
 
-    Each layer reads the outputs of the one below; a bidirectional layer runs once forwards and once backwards over the
-    sequence and joins both outputs along the features. The formula of a step is that of `gru_cell`.
+    Each layer reads the outputs of the one below; a bidirectional layer runs once forwards and once
+    backwards over the sequence and joins both outputs along the features. The formula of a step is
+    that of `gru_cell`.
 
     Symbols
     -------
@@ -158,11 +163,13 @@ def gru(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_layer
 
     Parameters
     ----------
-    input : Tensor (T, B, I), or (B, T, I) with batch_first, or (T, I) for one sequence without the axis of the batch
+    input : Tensor (T, B, I), or (B, T, I) with batch_first, or (T, I) for one sequence without the
+    axis of the batch
     hx : Tensor h_0 (L*D, B, H), without B for one sequence; None means zeros
     params : sequence of Tensors
-        w_ih (3H, I), w_hh (3H, H), b_ih (3H,), b_hh (3H,) of the first layer, forwards; the same backwards, if bidirectional;
-        then those of the next layer, whose w_ih are (3H, D*H). Without biases, two for each layer and direction.
+        w_ih (3H, I), w_hh (3H, H), b_ih (3H,), b_hh (3H,) of the first layer, forwards; the same
+        backwards, if bidirectional; then those of the next layer, whose w_ih are (3H, D*H). Without
+        biases, two for each layer and direction.
     dropout : float
         In training, the share of each layer's outputs, except the last layer's, that is dropped.
 
@@ -173,12 +180,14 @@ def gru(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_layer
 
     Raises
     ------
-    ShapeError : if the sequence has no steps, or ranks, features, states, weights or their number do not fit together.
+    ShapeError : if the sequence has no steps, or ranks, features, states, weights or their number
+    do not fit together.
     DTypeError : if an argument is not floating point, or they differ in dtype.
     RangeError : if dropout is not a probability.
 
-    Cost: 6*T*B*H*(I + H) flop per layer and direction, twice that backward; saves some 5*T*B*H numbers for it. Cho et al. (2014),
-    "Learning phrase representations using RNN encoder-decoder for statistical machine translation".
+    Cost: 6*T*B*H*(I + H) flop per layer and direction, twice that backward; saves some 5*T*B*H
+    numbers for it. Cho et al. (2014), "Learning phrase representations using RNN encoder-decoder
+    for statistical machine translation".
 
     >>> import numpy as np, fastnn as nn
     >>> rng = np.random.default_rng(0)

@@ -21,19 +21,21 @@ __all__ = ["gather", "getitem", "index_select", "masked_fill", "one_hot", "take_
 def _check_getitem(x: Any, *, key: Any) -> None:
     for k in key if isinstance(key, tuple) else (key,):
         if isinstance(k, (float, str)) or (isinstance(k, np.ndarray) and k.dtype.kind == "f"):
-            raise DTypeError("an index is an int, a slice, None, ..., or an array of integers or booleans", who="getitem",
-                             got=getattr(k, "dtype", type(k).__name__), hint="Convert it with .long().")
+            raise DTypeError("an index is an int, a slice, None, ..., or an array of integers or booleans",
+                             who="getitem", got=getattr(k, "dtype", type(k).__name__), hint="Convert it with .long().")
 
 
 GETITEM = register(Op(
     name="getitem", family="indexing", inputs=("x",), formula="y = x[key]",
     ref_forward=reference.getitem_forward, ref_backward=reference.getitem_backward, check=_check_getitem,
-    linear_in=("x",), flops=lambda n: 0, bytes=lambda n: 0, places=lambda key: key if reference.takes_once(key) else None,
+    linear_in=("x",), flops=lambda n: 0, bytes=lambda n: 0, places=lambda key: key if reference.takes_once(key)
+                      else None,
     samples=lambda: [Sample("int", (draw("int", 3, 4),), {"key": 1}),
                      Sample("slices", (draw("slices", 5, 7),), {"key": (slice(4, None, -2), slice(1, 6, 2))}),
                      Sample("ellipsis", (draw("ellipsis", 2, 3, 5),), {"key": (..., None, 2)}),
                      Sample("array", (draw("array", 5, 3),), {"key": np.array([0, 2, 2, -1])}),
-                     Sample("mask", (draw("mask", 2, 3),), {"key": np.array([[True, False, True], [False, True, True]])}),
+                     Sample("mask", (draw("mask", 2, 3),),
+                            {"key": np.array([[True, False, True], [False, True, True]])}),
                      Sample("mixed", (draw("mixed", 4, 3, 2),), {"key": (np.array([0, 0, 3]), slice(1, None), 1)}),
                      Sample("empty", (draw("empty", 0, 3),), {"key": slice(0, 2)})],
     errors=(("range", lambda: getitem(tensor(np.zeros((2, 3))), (0, 5)), RangeError, ("getitem", "5", "(2, 3)")),
@@ -46,7 +48,8 @@ class _IndexMistake(RangeError, IndexError):
 
 
 def getitem(input: Tensor, key: Any) -> Tensor:
-    """input[key] with NumPy's rules: ints and slices give views; integer and boolean arrays copy. Repeated elements add their gradients.
+    """input[key] with NumPy's rules: ints and slices give views; integer and boolean arrays copy.
+    Repeated elements add their gradients.
 
     >>> import fastnn as nn
     >>> x = nn.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -83,9 +86,11 @@ GATHER = register(Op(
     samples=lambda: [Sample("rows", (draw("rows", 3, 5), np.array([[0, 4], [1, 1], [2, 3]])), {"dim": 1}),
                      Sample("columns", (draw("columns", 3, 5), np.array([[0, 2, 1, 1, 0]])), {"dim": 0}),
                      Sample("empty", (draw("empty", 3, 5), np.zeros((3, 0), np.int64)), {"dim": 1})],
-    errors=(("range", lambda: gather(tensor(np.zeros((2, 3))), 1, tensor([[0], [3]])), RangeError, ("gather", "index 3", "3")),
+    errors=(("range", lambda: gather(tensor(np.zeros((2, 3))), 1, tensor([[0], [3]])), RangeError,
+             ("gather", "index 3", "3")),
             ("rank", lambda: gather(tensor(np.zeros((2, 3))), 1, tensor([0])), ShapeError, ("gather", "rank 2")),
-            ("float", lambda: gather(tensor(np.zeros((2, 3))), 1, tensor([[0.0]])), DTypeError, ("gather", "integer")))))
+            ("float", lambda: gather(tensor(np.zeros((2, 3))), 1, tensor([[0.0]])), DTypeError,
+             ("gather", "integer")))))
 
 
 def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -111,7 +116,8 @@ INDEX_SELECT = register(Op(
     linear_in=("x",), differentiable=("x",), flops=lambda n: 0, bytes=lambda n: 0,
     samples=lambda: [Sample("rows", (draw("rows", 3, 5), np.array([2, 0, 2])), {"dim": 0}),
                      Sample("columns", (draw("columns", 3, 5), np.array([4, 4, 1, 0])), {"dim": 1})],
-    errors=(("range", lambda: index_select(tensor(np.zeros((2, 3))), 0, tensor([2])), RangeError, ("index_select", "index 2")),)))
+    errors=(("range", lambda: index_select(tensor(np.zeros((2, 3))), 0, tensor([2])), RangeError,
+             ("index_select", "index 2")),)))
 
 
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -122,11 +128,13 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
 def _check_where(condition: Any, a: Any, b: Any) -> None:
     need_array("where", condition=condition, a=a, b=b)
     if condition.dtype.kind != "b":
-        raise DTypeError(who="where", expected="a condition of dtype bool", got=str(condition.dtype), hint="Compare it, for example x > 0.")
+        raise DTypeError(who="where", expected="a condition of dtype bool", got=str(condition.dtype),
+                         hint="Compare it, for example x > 0.")
     try:
         np.broadcast_shapes(condition.shape, a.shape, b.shape)
     except ValueError:
-        raise ShapeError("these shapes do not broadcast", who="where", got=[condition.shape, a.shape, b.shape]) from None
+        raise ShapeError("these shapes do not broadcast", who="where",
+                         got=[condition.shape, a.shape, b.shape]) from None
     if a.dtype != b.dtype:
         raise DTypeError(f"one branch is {a.dtype}, the other {b.dtype}", who="where", hint="Convert one of them.")
 
@@ -138,12 +146,16 @@ WHERE = register(Op(
     samples=lambda: [Sample("odd", (draw("c", 3, 5) > 0, draw("a", 3, 5), draw("b", 3, 5))),
                      Sample("broadcast", (draw("c", 3, 1) > 0, draw("a", 2, 1, 5), draw("b", 1, 5))),
                      Sample("empty", (draw("c", 0) > 0, draw("a", 0), draw("b", 0)))],
-    errors=(("float", lambda: where(tensor([1.0]), tensor([1.0]), tensor([2.0])), DTypeError, ("where", "bool", "float32")),
-            ("shapes", lambda: where(tensor([True, False]), tensor([1.0, 2.0, 3.0]), 0.0), ShapeError, ("where", "(3,)")))))
+    errors=(("float", lambda: where(tensor([1.0]), tensor([1.0]), tensor([2.0])), DTypeError,
+             ("where", "bool", "float32")),
+            ("shapes", lambda: where(tensor([True, False]), tensor([1.0, 2.0, 3.0]), 0.0), ShapeError,
+             ("where", "(3,)")))))
 
 
 def where(condition: Tensor, input: Any, other: Any) -> Tensor:
-    """Elements of input where condition holds, else of other; all broadcast; numbers take the other branch's dtype."""
+    """Elements of input where condition holds, else of other; all broadcast; numbers take the other
+    branch's dtype.
+    """
     dtype = next((x.dtype for x in (input, other) if isinstance(x, (Tensor, np.ndarray))), np.dtype(np.float32))
     a, b = (x if isinstance(x, Tensor) else tensor(np.asarray(x, dtype)) for x in (input, other))
     return apply(WHERE, condition if isinstance(condition, Tensor) else tensor(condition), a, b)
@@ -152,11 +164,13 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
 def _check_masked_fill(x: Any, mask: Any, *, value: float) -> None:
     need_array("masked_fill", x=x, mask=mask)
     if mask.dtype.kind != "b":
-        raise DTypeError(who="masked_fill", expected="a mask of dtype bool", got=str(mask.dtype), hint="Compare it, for example mask == 0.")
+        raise DTypeError(who="masked_fill", expected="a mask of dtype bool", got=str(mask.dtype),
+                         hint="Compare it, for example mask == 0.")
     try:
         np.broadcast_shapes(x.shape, mask.shape)
     except ValueError:
-        raise ShapeError("the mask does not broadcast to the tensor", who="masked_fill", expected=x.shape, got=mask.shape) from None
+        raise ShapeError("the mask does not broadcast to the tensor", who="masked_fill", expected=x.shape,
+                         got=mask.shape) from None
 
 
 MASKED_FILL = register(Op(
@@ -174,7 +188,8 @@ def masked_fill(input: Tensor, mask: Tensor, value: float) -> Tensor:
 
 
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
-    """Rows of zeros with a one at the given class; int64, no gradient. num_classes = -1 takes the largest label + 1.
+    """Rows of zeros with a one at the given class; int64, no gradient. num_classes = -1 takes the
+    largest label + 1.
 
     >>> import fastnn as nn
     >>> nn.functional.one_hot(nn.tensor([0, 2]))
@@ -185,5 +200,6 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     largest = int(input.data.max(initial=-1))
     n = largest + 1 if num_classes == -1 else num_classes
     if largest >= n or input.data.min(initial=0) < 0:
-        raise RangeError("a label is out of range", who="one_hot", expected=f"0 <= label < {n}", got=f"{int(input.data.min())} to {largest}")
+        raise RangeError("a label is out of range", who="one_hot", expected=f"0 <= label < {n}",
+                         got=f"{int(input.data.min())} to {largest}")
     return Tensor((input.data[..., None] == np.arange(n)).astype(np.int64))

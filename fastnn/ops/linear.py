@@ -1,4 +1,7 @@
-"""The linear layer, alone and with relu after it. Kernels: csrc/gemm.c. Definition: fastnn/reference/linear.py."""
+"""The linear layer, alone and with relu after it.
+
+Kernels: csrc/gemm.c. Definition: fastnn/reference/linear.py.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,9 @@ def samples() -> list[Sample]:
 
 
 def relu_samples() -> list[Sample]:
-    """Weights as in a network, 1/sqrt(k): results before relu are near 1, and so is the scale of their rounding. A lone one is positive."""
+    """Weights as in a network, 1/sqrt(k): results before relu are near 1, and so is the scale of
+    their rounding. A lone one is positive.
+    """
     found = []
     for s in samples():
         x, w, b = s.inputs
@@ -104,9 +109,12 @@ LINEAR_RELU = register(Op(
     errors=(
         ("image", lambda: linear_relu(zeros(32, 28, 28), zeros(10, 784)), ShapeError,
          ("linear_relu: expected (..., 784), got (32, 28, 28). Did you forget Flatten()?",)),
-        ("weight", lambda: linear_relu(zeros(2, 5), zeros(5)), ShapeError, ("linear_relu", "weight of shape (out, in)", "(5,)")),
-        ("bias", lambda: linear_relu(zeros(2, 5), zeros(3, 5), zeros(5)), ShapeError, ("linear_relu", "bias of shape (3,)", "(5,)")),
-        ("mixed", lambda: linear_relu(zeros(2, 5), tensor(np.zeros((3, 5)))), DTypeError, ("linear_relu", "float32", "float64")),
+        ("weight", lambda: linear_relu(zeros(2, 5), zeros(5)), ShapeError,
+         ("linear_relu", "weight of shape (out, in)", "(5,)")),
+        ("bias", lambda: linear_relu(zeros(2, 5), zeros(3, 5), zeros(5)), ShapeError,
+         ("linear_relu", "bias of shape (3,)", "(5,)")),
+        ("mixed", lambda: linear_relu(zeros(2, 5), tensor(np.zeros((3, 5)))), DTypeError,
+         ("linear_relu", "float32", "float64")),
     ),
     fast_numpy=lambda x, w, b: np.maximum(fast_numpy(x, w, b), 0),
     bench={"mlp": case(128, 784, 512), "transformer": case(1024, 512, 2048), "one row": case(1, 1024, 1024)},
@@ -140,8 +148,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     ShapeError : if input's last axis is not `in` long, or weight or bias has another shape.
     DTypeError : if one of them is not floating point, or their dtypes differ.
 
-    Cost: 2 m n k operations forward and 4 m n k backward, for m rows of k features in and n out. The bias is added as the
-    product is written.
+    Cost: 2 m n k operations forward and 4 m n k backward, for m rows of k features in and n out.
+    The bias is added as the product is written.
 
     >>> import fastnn as nn
     >>> nn.functional.linear(nn.tensor([1.0, 2.0]), nn.tensor([[3.0, 4.0], [5.0, 6.0]]), nn.tensor([0.5, 0.0]))
@@ -151,11 +159,13 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def linear_relu(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    r"""relu(linear(input, weight, bias)) in one pass: the product's last write is relu's. nn.Sequential runs Linear and ReLU so by itself.
+    r"""relu(linear(input, weight, bias)) in one pass: the product's last write is relu's.
+    nn.Sequential runs Linear and ReLU so by itself.
 
     .. math:: y = \max(x w^T + b, 0) \qquad dz = dy \, [y > 0], \quad dx = dz\, w, \quad dw = dz^T x, \quad db = \sum_{rows} dz
 
-    Parameters, shapes and errors are linear's. Cost: those of linear; the result before relu is never in memory.
+    Parameters, shapes and errors are linear's. Cost: those of linear; the result before relu is
+    never in memory.
 
     >>> import fastnn as nn
     >>> nn.functional.linear_relu(nn.tensor([1.0, 2.0]), nn.tensor([[3.0, 4.0], [-5.0, -6.0]]), nn.tensor([0.5, 0.0]))

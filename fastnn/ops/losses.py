@@ -1,4 +1,7 @@
-"""Losses that compare an input with a target element by element. Kernels: csrc/loss.c. Definitions: fastnn/reference/losses.py."""
+"""Losses that compare an input with a target element by element.
+
+Kernels: csrc/loss.c. Definitions: fastnn/reference/losses.py.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,11 @@ from ..tensor import Tensor, tensor
 from .checks import need_float
 from .cross_entropy import check_reduction
 
-__all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "huber_loss", "kl_div", "l1_loss", "mse_loss", "smooth_l1_loss"]
+__all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "huber_loss", "kl_div", "l1_loss", "mse_loss",
+           "smooth_l1_loss"]
 
 
-# ---- checks -------------------------------------------------------------------------------------------------------------------------
+# ---- checks --------------------------------------------------------------------------------------
 def check_pair(who: str, x: Any, target: Any) -> None:
     """Input and target of one dtype and exactly one shape."""
     need_float(who, input=x, target=target)
@@ -32,7 +36,8 @@ def check_pair(who: str, x: Any, target: Any) -> None:
         pass
     else:
         hint = f"They would broadcast to {together}, which compares every element with many. Use .squeeze(), .unsqueeze() or .reshape() on one."
-    raise ShapeError("input and target must have the same shape", who=who, expected=x.shape, got=target.shape, hint=hint)
+    raise ShapeError("input and target must have the same shape", who=who, expected=x.shape, got=target.shape,
+                     hint=hint)
 
 
 def check_weight(who: str, name: str, x: Any, weight: Any) -> None:
@@ -51,7 +56,8 @@ def check_probabilities(who: str, name: str, p: np.ndarray, hint: str) -> None:
         raise RangeError(who=who, expected=f"every {name} from 0 to 1", got=float(worst), hint=hint)
 
 
-def checker(who: str, attribute: str = "", positive: bool = True, reductions: tuple[str, ...] = ("none", "mean", "sum")) -> Callable[..., None]:
+def checker(who: str, attribute: str = "", positive: bool = True,
+            reductions: tuple[str, ...] = ("none", "mean", "sum")) -> Callable[..., None]:
     """The check of a loss of (input, target), and of its one number if it has one."""
     def check(x: Any, target: Any, *, reduction: str = "mean", **attrs: Any) -> None:
         check_reduction(who, reduction, reductions)
@@ -67,11 +73,13 @@ def check_binary_cross_entropy(x: Any, target: Any, weight: Any = None, *, reduc
     check_reduction(who, reduction)
     check_pair(who, x, target)
     check_weight(who, "weight", x, weight)
-    check_probabilities(who, "input", x, "For scores that have not been through sigmoid() use binary_cross_entropy_with_logits.")
+    check_probabilities(who, "input", x,
+                        "For scores that have not been through sigmoid() use binary_cross_entropy_with_logits.")
     check_probabilities(who, "target", target, "")
 
 
-def check_with_logits(x: Any, target: Any, weight: Any = None, pos_weight: Any = None, *, reduction: str = "mean") -> None:
+def check_with_logits(x: Any, target: Any, weight: Any = None, pos_weight: Any = None, *,
+                      reduction: str = "mean") -> None:
     who = "binary_cross_entropy_with_logits"
     check_reduction(who, reduction)
     check_pair(who, x, target)
@@ -79,9 +87,10 @@ def check_with_logits(x: Any, target: Any, weight: Any = None, pos_weight: Any =
     check_weight(who, "pos_weight", x, pos_weight)
 
 
-# ---- samples ------------------------------------------------------------------------------------------------------------------------
+# ---- samples -------------------------------------------------------------------------------------
 def difference(name: str, *shape: int, scale: float = 2.0, **attrs: Any) -> Sample:
-    """Input and target whose differences stay 0.01 away from 0 and 1, where some losses have kinks."""
+    """Input and target whose differences stay 0.01 away from 0 and 1, where some losses have kinks.
+    """
     rng = seeded(name)
     x, d = rng.standard_normal(shape) * scale, rng.standard_normal(shape) * scale
     d += np.where(np.abs(np.abs(d) - 1) < 0.01, 0.03, 0) + np.where(np.abs(d) < 0.01, 0.02, 0)
@@ -89,14 +98,16 @@ def difference(name: str, *shape: int, scale: float = 2.0, **attrs: Any) -> Samp
 
 
 def differences(**attrs: Any) -> list[Sample]:
-    return [difference("one", 1, **attrs), difference("odd", 3, 5, 7, **attrs), difference("sum", 3, 5, reduction="sum", **attrs),
+    return [difference("one", 1, **attrs), difference("odd", 3, 5, 7, **attrs),
+            difference("sum", 3, 5, reduction="sum", **attrs),
             difference("none", 3, 5, reduction="none", **attrs), difference("number", **attrs),
-            difference("empty, sum", 0, 3, reduction="sum", **attrs), difference("empty, none", 0, 3, reduction="none", **attrs),
+            difference("empty, sum", 0, 3, reduction="sum", **attrs),
+            difference("empty, none", 0, 3, reduction="none", **attrs),
             difference("steep", 37, scale=80.0, **attrs), difference("blocks", 3, 16381, **attrs)]
 
 
-def binary(name: str, *shape: int, logits: bool = False, weight: tuple[int, ...] | None = None, pos_weight: tuple[int, ...] | None = None,
-           scale: float = 2.0, **attrs: Any) -> Sample:
+def binary(name: str, *shape: int, logits: bool = False, weight: tuple[int, ...] | None = None,
+           pos_weight: tuple[int, ...] | None = None, scale: float = 2.0, **attrs: Any) -> Sample:
     """Probabilities (or scores) and targets from 0 to 1, a few of them exactly 0 and 1."""
     rng = seeded(name)
     x = rng.standard_normal(shape) * scale if logits else rng.uniform(0.02, 0.98, shape)
@@ -109,11 +120,12 @@ def binary(name: str, *shape: int, logits: bool = False, weight: tuple[int, ...]
 
 
 def binaries(logits: bool) -> list[Sample]:
-    return [binary("one", 1, logits=logits), binary("odd", 3, 5, 7, logits=logits), binary("sum", 3, 5, reduction="sum", logits=logits),
+    return [binary("one", 1, logits=logits), binary("odd", 3, 5, 7, logits=logits),
+            binary("sum", 3, 5, reduction="sum", logits=logits),
             binary("none", 3, 5, reduction="none", weight=(3, 5), logits=logits),
             binary("weight of a column", 3, 5, weight=(5,), logits=logits),
-            binary("weight of a row", 3, 5, weight=(3, 1), logits=logits), binary("empty", 0, 3, reduction="sum", logits=logits),
-            binary("blocks", 2, 16411, logits=logits)]
+            binary("weight of a row", 3, 5, weight=(3, 1), logits=logits),
+            binary("empty", 0, 3, reduction="sum", logits=logits), binary("blocks", 2, 16411, logits=logits)]
 
 
 def with_logits_samples() -> list[Sample]:
@@ -124,7 +136,9 @@ def with_logits_samples() -> list[Sample]:
 
 
 def divergence(name: str, *shape: int, **attrs: Any) -> Sample:
-    """Log-probabilities and probabilities, or the logarithms of both; they need not sum to 1 for the formula to hold."""
+    """Log-probabilities and probabilities, or the logarithms of both; they need not sum to 1 for
+    the formula to hold.
+    """
     x, t = seeded(name).uniform(0.05, 1, (2, *shape))
     return Sample(name, (np.log(x), np.log(t) if attrs.get("log_target") else t), attrs, {"n": x.size})
 
@@ -136,7 +150,7 @@ def divergences() -> list[Sample]:
     return plain + [divergence(s.name + ", log target", *s.inputs[0].shape, log_target=True, **s.attrs) for s in plain]
 
 
-# ---- records ------------------------------------------------------------------------------------------------------------------------
+# ---- records -------------------------------------------------------------------------------------
 def _run(name: str, *values: Any, **attrs: Any) -> Any:
     """The function of that name on tensors of these values."""
     return globals()[name](*map(tensor, values), **attrs)
@@ -145,14 +159,17 @@ def _run(name: str, *values: Any, **attrs: Any) -> Any:
 def _error_rows(name: str) -> tuple[Any, ...]:
     def call(*shapes: tuple[int, ...], dtype: Any = np.float32, **attrs: Any) -> Any:
         return _run(name, *[np.full(s, 0.5).astype(dtype) for s in shapes], **attrs)
-    return (("column against row", lambda: call((4, 1), (4,)), ShapeError, (name, "(4, 1)", "(4,)", "broadcast to (4, 4)", "squeeze")),
+    return (("column against row", lambda: call((4, 1), (4,)), ShapeError,
+             (name, "(4, 1)", "(4,)", "broadcast to (4, 4)", "squeeze")),
             ("number of elements", lambda: call((4,), (3,)), ShapeError, (name, "(4,)", "(3,)")),
             ("integers", lambda: call((4,), (4,), dtype=np.int64), DTypeError, (name, "int64")),
             ("reduction", lambda: call((4,), (4,), reduction="median"), RangeError, (name, "'mean'", "'median'")))
 
 
-def _record(name: str, formula: str, check: Callable[..., None], samples: Callable[[], list[Sample]], fast_numpy: Callable[..., Any],
-            bench: Callable[..., Sample], inputs: tuple[str, ...] = ("x", "target"), errors: tuple[Any, ...] = (), flops: int = 3) -> Op:
+def _record(name: str, formula: str, check: Callable[..., None], samples: Callable[[], list[Sample]],
+            fast_numpy: Callable[..., Any],
+            bench: Callable[..., Sample], inputs: tuple[str, ...] = ("x", "target"), errors: tuple[Any, ...] = (),
+            flops: int = 3) -> Op:
     return register(Op(
         name=name, family="loss", inputs=inputs, formula=formula,
         forward=kernel(name + "_forward"), backward=kernel(name + "_backward"),
@@ -173,35 +190,47 @@ def fast_smooth_l1(x: np.ndarray, t: np.ndarray, beta: float = 1.0) -> np.ndarra
 
 MSE_LOSS = _record("mse_loss", "y = mean (x - t)^2", checker("mse_loss"), differences,
                    lambda x, t: _mean((x - t)**2), difference)
-L1_LOSS = _record("l1_loss", "y = mean |x - t|", checker("l1_loss"), differences, lambda x, t: _mean(np.abs(x - t)), difference, flops=2)
+L1_LOSS = _record("l1_loss", "y = mean |x - t|", checker("l1_loss"), differences, lambda x, t: _mean(np.abs(x - t)),
+                  difference, flops=2)
 SMOOTH_L1_LOSS = _record(
-    "smooth_l1_loss", "y = mean of d^2 / 2 beta where |d| < beta, else |d| - beta/2", checker("smooth_l1_loss", "beta", positive=False),
-    lambda: [*differences(beta=1.0), difference("beta", 31, beta=0.37), difference("beta 0", 31, beta=0.0)], fast_smooth_l1, difference,
+    "smooth_l1_loss", "y = mean of d^2 / 2 beta where |d| < beta, else |d| - beta/2",
+                         checker("smooth_l1_loss", "beta", positive=False),
+    lambda: [*differences(beta=1.0), difference("beta", 31, beta=0.37), difference("beta 0", 31, beta=0.0)],
+                         fast_smooth_l1, difference,
     errors=(("beta", lambda: _run("smooth_l1_loss", [1.0], [2.0], beta=-1.0), RangeError, ("beta", "-1")),), flops=5)
 HUBER_LOSS = _record(
     "huber_loss", "y = mean of d^2 / 2 where |d| < delta, else delta (|d| - delta/2)", checker("huber_loss", "delta"),
     lambda: [*differences(delta=1.0), difference("delta", 31, delta=2.7)], fast_smooth_l1, difference,
-    errors=(("delta", lambda: _run("huber_loss", [1.0], [2.0], delta=0.0), RangeError, ("delta above 0", "0")),), flops=5)
+    errors=(("delta", lambda: _run("huber_loss", [1.0], [2.0], delta=0.0), RangeError, ("delta above 0", "0")),),
+                     flops=5)
 BINARY_CROSS_ENTROPY = _record(
-    "binary_cross_entropy", "y = mean of -t log x - (1 - t) log(1 - x)", check_binary_cross_entropy, lambda: binaries(False),
+    "binary_cross_entropy", "y = mean of -t log x - (1 - t) log(1 - x)", check_binary_cross_entropy,
+                               lambda: binaries(False),
     lambda x, t, w: _mean((t - 1) * np.maximum(np.log1p(-x), -100) - t * np.maximum(np.log(x), -100)), binary,
     inputs=("x", "target", "weight"), flops=20, errors=(
-        ("scores", lambda: _run("binary_cross_entropy", [0.5, -3.0], [0.0, 1.0]), RangeError, ("input from 0 to 1", "-3", "with_logits")),
-        ("NaN", lambda: _run("binary_cross_entropy", [0.5, float("nan")], [0.0, 1.0]), RangeError, ("input from 0 to 1", "nan")),
-        ("target", lambda: _run("binary_cross_entropy", [0.5, 0.5], [0.0, 2.0]), RangeError, ("target from 0 to 1", "2.0")),
-        ("weight", lambda: _run("binary_cross_entropy", [0.5], [0.0], [1.0, 2.0]), ShapeError, ("weight", "(1,)", "(2,)"))))
+        ("scores", lambda: _run("binary_cross_entropy", [0.5, -3.0], [0.0, 1.0]), RangeError,
+         ("input from 0 to 1", "-3", "with_logits")),
+        ("NaN", lambda: _run("binary_cross_entropy", [0.5, float("nan")], [0.0, 1.0]), RangeError,
+         ("input from 0 to 1", "nan")),
+        ("target", lambda: _run("binary_cross_entropy", [0.5, 0.5], [0.0, 2.0]), RangeError,
+         ("target from 0 to 1", "2.0")),
+        ("weight", lambda: _run("binary_cross_entropy", [0.5], [0.0], [1.0, 2.0]), ShapeError,
+         ("weight", "(1,)", "(2,)"))))
 BINARY_CROSS_ENTROPY_WITH_LOGITS = _record(
-    "binary_cross_entropy_with_logits", "y = mean of -q t log sigmoid(x) - (1 - t) log sigmoid(-x)", check_with_logits, with_logits_samples,
+    "binary_cross_entropy_with_logits", "y = mean of -q t log sigmoid(x) - (1 - t) log sigmoid(-x)", check_with_logits,
+                                           with_logits_samples,
     lambda x, t, w, q: _mean(np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))),
     lambda *args: binary(*args, logits=True), inputs=("x", "target", "weight", "pos_weight"), flops=20, errors=(
-        ("pos_weight", lambda: _run("binary_cross_entropy_with_logits", [[0.5]], [[0.0]], pos_weight=tensor([1.0, 2.0])),
+        ("pos_weight", lambda: _run("binary_cross_entropy_with_logits", [[0.5]], [[0.0]],
+                                    pos_weight=tensor([1.0, 2.0])),
          ShapeError, ("pos_weight", "(1, 1)", "(2,)")),))
 KL_DIV = _record(
-    "kl_div", "y = mean of t (log t - x)", checker("kl_div", reductions=("none", "mean", "sum", "batchmean")), divergences,
+    "kl_div", "y = mean of t (log t - x)", checker("kl_div", reductions=("none", "mean", "sum", "batchmean")),
+                 divergences,
     lambda x, t: _mean(t * (np.log(t) - x)), divergence, flops=15)
 
 
-# ---- the functions ------------------------------------------------------------------------------------------------------------------
+# ---- the functions -------------------------------------------------------------------------------
 _COMMON = """
     Parameters
     ----------
@@ -222,7 +251,8 @@ _COMMON = """
 _Function = TypeVar("_Function", bound=Callable[..., Tensor])
 
 
-def _documented(more: str = "", reductions: str = '"mean", "sum" or "none"', errors: str = "") -> Callable[[_Function], _Function]:
+def _documented(more: str = "", reductions: str = '"mean", "sum" or "none"',
+                errors: str = "") -> Callable[[_Function], _Function]:
     """Put the sections that all these losses share in place of the line COMMON of a docstring."""
     def fill(function: _Function) -> _Function:
         text = _COMMON.format(more=more, reductions=reductions, errors=errors).strip("\n")
@@ -256,7 +286,8 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
 
     COMMON
 
-    Cost: reads each element once; backward reads and writes each once. The slope where x = t is taken as 0.
+    Cost: reads each element once; backward reads and writes each once. The slope where x = t is
+    taken as 0.
 
     >>> import fastnn as nn
     >>> nn.functional.l1_loss(nn.tensor([1.0, 2.0]), nn.tensor([0.0, 4.0]))                     # (1 + 2) / 2
@@ -265,9 +296,11 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     return apply(L1_LOSS, input, target, reduction=reduction)
 
 
-@_documented("\n    beta : float, where the parabola goes over into a line; 0 gives l1_loss", errors=", a negative beta")
+@_documented("\n    beta : float, where the parabola goes over into a line; 0 gives l1_loss",
+             errors=", a negative beta")
 def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
-    r"""Squared error for small differences, absolute error for large ones: quiet near 0 and unmoved by outliers.
+    r"""Squared error for small differences, absolute error for large ones: quiet near 0 and unmoved
+    by outliers.
 
     .. math::
         y = \frac1n \sum_i \begin{cases} d_i^2 / 2\beta & |d_i| < \beta \\ |d_i| - \beta/2 & \text{else} \end{cases}
@@ -275,7 +308,8 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
 
     COMMON
 
-    Cost: reads each element once; backward reads and writes each once. Girshick (2015), "Fast R-CNN". huber_loss is beta times this.
+    Cost: reads each element once; backward reads and writes each once. Girshick (2015), "Fast
+    R-CNN". huber_loss is beta times this.
 
     >>> import fastnn as nn
     >>> nn.functional.smooth_l1_loss(nn.tensor([1.0, 4.0]), nn.tensor([0.5, 1.0]), reduction="none")
@@ -286,7 +320,8 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
 
 @_documented("\n    delta : float, where the parabola goes over into a line", errors=", a delta that is not positive")
 def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    r"""Huber's loss: half the squared error for small differences, a line of slope delta for large ones.
+    r"""Huber's loss: half the squared error for small differences, a line of slope delta for large
+    ones.
 
     .. math::
         y = \frac1n \sum_i \begin{cases} d_i^2 / 2 & |d_i| < \delta \\ \delta (|d_i| - \delta/2) & \text{else} \end{cases}
@@ -294,7 +329,8 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
 
     COMMON
 
-    Cost: reads each element once; backward reads and writes each once. Huber (1964), "Robust estimation of a location parameter".
+    Cost: reads each element once; backward reads and writes each once. Huber (1964), "Robust
+    estimation of a location parameter".
 
     >>> import fastnn as nn
     >>> nn.functional.huber_loss(nn.tensor([1.0, 4.0]), nn.tensor([0.5, 1.0]), reduction="none", delta=2.0)
@@ -307,7 +343,8 @@ _WEIGHT = "\n    weight : Tensor that broadcasts to input's shape, optional: how
 
 
 @_documented(_WEIGHT, errors=", an input or target outside [0, 1]")
-def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean") -> Tensor:
+def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None,
+                         reduction: str = "mean") -> Tensor:
     r"""The surprise, in nats, at yes-or-no answers t when yes was given the probability x.
 
     .. math::
@@ -316,8 +353,9 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
 
     COMMON
 
-    Logarithms are taken as at least -100 and x (1 - x) as at least 1e-12, as in PyTorch, so that 0 and 1 give finite numbers. For scores use
-    `binary_cross_entropy_with_logits`, which loses nothing.
+    Logarithms are taken as at least -100 and x (1 - x) as at least 1e-12, as in PyTorch, so that 0
+    and 1 give finite numbers. For scores use `binary_cross_entropy_with_logits`, which loses
+    nothing.
 
     Cost: two logarithms an element forward.
 
@@ -328,8 +366,10 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     return apply(BINARY_CROSS_ENTROPY, input, target, weight, reduction=reduction)
 
 
-@_documented(_WEIGHT + "\n    pos_weight : Tensor that broadcasts to input's shape, optional: q, how much a yes counts; a constant")
-def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean",
+@_documented(_WEIGHT
+             + "\n    pos_weight : Tensor that broadcasts to input's shape, optional: q, how much a yes counts; a constant")
+def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None,
+                                     reduction: str = "mean",
                                      pos_weight: Tensor | None = None) -> Tensor:
     r"""binary_cross_entropy of sigmoid(input), stable for scores of any size.
 
@@ -361,7 +401,8 @@ def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: b
 
     COMMON
 
-    Where t = 0, t log t is 0 and its slope is taken as 0. Kullback, Leibler (1951), "On information and sufficiency".
+    Where t = 0, t log t is 0 and its slope is taken as 0. Kullback, Leibler (1951), "On information
+    and sufficiency".
 
     Cost: one logarithm (or exp) an element forward.
 

@@ -1,4 +1,7 @@
-"""Long short-term memory: a cell, a layer, layers stacked. Kernels: csrc/lstm.c. Definitions: fastnn/reference/lstm.py."""
+"""Long short-term memory: a cell, a layer, layers stacked.
+
+Kernels: csrc/lstm.c. Definitions: fastnn/reference/lstm.py.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from .recurrent import zeros
 __all__ = ["lstm", "lstm_cell"]
 
 
-# ---- checks ---------------------------------------------------------------------------------------------------
+# ---- checks --------------------------------------------------------------------------------------
 def check_cell(x: Any, h: Any, c: Any, *weights: Any) -> None:
     recurrent.check_cell("lstm_cell", 4, x, {"hidden": h, "cell": c}, weights)
 
@@ -29,7 +32,7 @@ def check_lstm(x: Any, h0: Any, c0: Any, *weights: Any, reverse: bool) -> None:
     recurrent.check_sequence("lstm", 4, x, {"hidden": h0, "cell": c0}, weights)
 
 
-# ---- one step -------------------------------------------------------------------------------------------------
+# ---- one step ------------------------------------------------------------------------------------
 steps = partial(recurrent.steps, 4, 2)
 
 
@@ -74,8 +77,8 @@ def lstm_cell(input: Tensor, hx: Sequence[Tensor], w_ih: Tensor, w_hh: Tensor, b
 
         c' = f \cdot c + i \cdot g \qquad h' = o \cdot \tanh(c')
 
-    The input gate i lets the candidate g into the cell, the forget gate f keeps what the cell held, the output gate o shows
-    it.
+    The input gate i lets the candidate g into the cell, the forget gate f keeps what the cell held,
+    the output gate o shows it.
 
     Parameters
     ----------
@@ -94,10 +97,11 @@ def lstm_cell(input: Tensor, hx: Sequence[Tensor], w_ih: Tensor, w_hh: Tensor, b
     ShapeError : if ranks, features, the state's or a weight's shape do not fit together.
     DTypeError : if an argument is not floating point, or they differ in dtype.
 
-    Cost: 8*B*H*(I + H) flop. Hochreiter, Schmidhuber (1997), "Long short-term memory"; Gers, Schmidhuber, Cummins (2000),
-    "Learning to forget".
+    Cost: 8*B*H*(I + H) flop. Hochreiter, Schmidhuber (1997), "Long short-term memory"; Gers,
+    Schmidhuber, Cummins (2000), "Learning to forget".
 
-    With all weights 0 every gate is half open and the candidate is 0, so the cell forgets half of what it held:
+    With all weights 0 every gate is half open and the candidate is 0, so the cell forgets half of
+    what it held:
 
     >>> import fastnn as nn
     >>> zero = nn.tensor([[0.0], [0.0], [0.0], [0.0]])
@@ -115,7 +119,7 @@ def pair_of(who: str, hx: Any) -> Any:
     return hx
 
 
-# ---- a sequence -----------------------------------------------------------------------------------------------
+# ---- a sequence ----------------------------------------------------------------------------------
 def fast_lstm(x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, *, reverse: bool) -> Any:
     T, B, I = x.shape
     H = c.shape[1]
@@ -148,7 +152,8 @@ LSTM = register(Op(
     ref_forward=reference.lstm_forward, ref_backward=reference.lstm_backward,
     check=check_lstm, samples=lambda: recurrent.sequence_samples(partial(steps, reverse=False)),
     errors=(*recurrent.sequence_errors("lstm", 4, lambda x, h, *weights: layer(x, h, zeros(1, 2), *weights),
-                                       lambda x, h, *params, **kwargs: lstm(x, None if h is None else (h, h), *params, **kwargs)),
+                                       lambda x, h, *params,
+                                       **kwargs: lstm(x, None if h is None else (h, h), *params, **kwargs)),
             ("cell", lambda: layer(zeros(1, 1, 3), zeros(1, 2), zeros(2, 2), zeros(8, 3), zeros(8, 2)), ShapeError,
              ("cell state", "(1, 2)", "(2, 2)")),
             ("no pair", lambda: lstm(zeros(1, 1, 3), [zeros(1, 1, 2)], [zeros(8, 3), zeros(8, 2)]), ShapeError,
@@ -164,10 +169,12 @@ LSTM = register(Op(
 def lstm(input: Tensor, hx: Sequence[Tensor] | None, params: Sequence[Tensor], *, num_layers: int = 1,
          bidirectional: bool = False, batch_first: bool = False, dropout: float = 0.0,
          training: bool = False) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """Long short-term memory over a sequence: layers on top of each other, each in one direction or in both.
+    """Long short-term memory over a sequence: layers on top of each other, each in one direction or
+    in both.
 
-    Each layer reads the outputs of the one below; a bidirectional layer runs once forwards and once backwards over the
-    sequence and joins both outputs along the features. The formula of a step is that of `lstm_cell`.
+    Each layer reads the outputs of the one below; a bidirectional layer runs once forwards and once
+    backwards over the sequence and joins both outputs along the features. The formula of a step is
+    that of `lstm_cell`.
 
     Symbols
     -------
@@ -175,28 +182,33 @@ def lstm(input: Tensor, hx: Sequence[Tensor] | None, params: Sequence[Tensor], *
 
     Parameters
     ----------
-    input : Tensor (T, B, I), or (B, T, I) with batch_first, or (T, I) for one sequence without the axis of the batch
+    input : Tensor (T, B, I), or (B, T, I) with batch_first, or (T, I) for one sequence without the
+    axis of the batch
     hx : pair of Tensors (h_0, c_0), each (L*D, B, H), without B for one sequence; None means zeros
     params : sequence of Tensors
-        w_ih (4H, I), w_hh (4H, H), b_ih (4H,), b_hh (4H,) of the first layer, forwards; the same backwards, if bidirectional;
-        then those of the next layer, whose w_ih are (4H, D*H). Without biases, two for each layer and direction.
+        w_ih (4H, I), w_hh (4H, H), b_ih (4H,), b_hh (4H,) of the first layer, forwards; the same
+        backwards, if bidirectional; then those of the next layer, whose w_ih are (4H, D*H). Without
+        biases, two for each layer and direction.
     dropout : float
         In training, the share of each layer's outputs, except the last layer's, that is dropped.
 
     Returns
     -------
-    output : Tensor (T, B, D*H), or (B, T, D*H), or (T, D*H): the last layer's h of every step
-    (h_n, c_n) : Tensors (L*D, B, H), or (L*D, H): the state after the last step of each layer and direction
+    output : Tensor (T, B, D*H), or (B, T, D*H), or (T, D*H): the last layer's h of every step (h_n,
+    c_n) : Tensors (L*D, B, H), or (L*D, H): the state after the last step of each layer and
+    direction
 
     Raises
     ------
-    ShapeError : if the sequence has no steps, or ranks, features, states, weights or their number do not fit together.
+    ShapeError : if the sequence has no steps, or ranks, features, states, weights or their number
+    do not fit together.
     DTypeError : if an argument is not floating point, or they differ in dtype.
     RangeError : if dropout is not a probability.
 
-    Cost: 8*T*B*H*(I + H) flop per layer and direction, twice that backward; saves some 6*T*B*H numbers for it. Hochreiter,
-    Schmidhuber (1997), "Long short-term memory"; Graves, Schmidhuber (2005), "Framewise phoneme classification with
-    bidirectional LSTM and other neural network architectures".
+    Cost: 8*T*B*H*(I + H) flop per layer and direction, twice that backward; saves some 6*T*B*H
+    numbers for it. Hochreiter, Schmidhuber (1997), "Long short-term memory"; Graves, Schmidhuber
+    (2005), "Framewise phoneme classification with bidirectional LSTM and other neural network
+    architectures".
 
     >>> import numpy as np, fastnn as nn
     >>> rng = np.random.default_rng(0)
@@ -207,5 +219,6 @@ def lstm(input: Tensor, hx: Sequence[Tensor] | None, params: Sequence[Tensor], *
     """
     states = None if hx is None else dict(zip(("hidden", "cell"), pair_of("lstm", hx)))
     y, (h, c) = recurrent.layers("lstm", 4, partial(apply, LSTM), input, states, 2, params, num_layers=num_layers,
-                                 bidirectional=bidirectional, batch_first=batch_first, dropout=dropout, training=training)
+                                 bidirectional=bidirectional, batch_first=batch_first, dropout=dropout,
+                                 training=training)
     return y, (h, c)

@@ -35,8 +35,8 @@ def check(a: np.ndarray, b: np.ndarray, who: str = "matmul") -> None:
     if a.ndim > 2 and b.ndim > 2:
         for i in range(3, min(a.ndim, b.ndim) + 1):
             if a.shape[-i] != b.shape[-i] and 1 not in (a.shape[-i], b.shape[-i]):
-                raise ShapeError(f"batch axis {-i} of input {a.shape} and of other {b.shape} must agree or be 1", who=who,
-                                 expected=f"{a.shape[-i]} or 1", got=b.shape[-i])
+                raise ShapeError(f"batch axis {-i} of input {a.shape} and of other {b.shape} must agree or be 1",
+                                 who=who, expected=f"{a.shape[-i]} or 1", got=b.shape[-i])
 
 
 def sample(name: str, a: tuple[int, ...], b: tuple[int, ...]) -> Sample:
@@ -52,7 +52,8 @@ def samples() -> list[Sample]:
         sample("one", (1, 1), (1, 1)), sample("primes", (5, 7), (7, 11)), sample("tiles", (17, 13), (13, 37)),
         sample("blocks", (31, 523), (523, 41)), sample("wide", (7, 19), (19, 317)), sample("tall", (211, 5), (5, 3)),
         sample("few rows", (2, 67), (67, 43)), sample("chunks", (3, 4100), (4100, 2)),
-        sample("vectors", (23,), (23,)), sample("vector matrix", (29,), (29, 31)), sample("matrix vector", (31, 29), (29,)),
+        sample("vectors", (23,), (23,)), sample("vector matrix", (29,), (29, 31)),
+            sample("matrix vector", (31, 29), (29,)),
         sample("batch", (3, 5, 7), (3, 7, 2)), sample("batch, one matrix", (2, 3, 5, 7), (7, 11)),
         sample("one matrix, batch", (5, 7), (3, 7, 4)), sample("broadcast", (2, 1, 5, 7), (3, 7, 4)),
         sample("vector, batch", (7,), (3, 7, 4)), sample("batch, vector", (3, 5, 7), (7,)),
@@ -114,7 +115,8 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     input : Tensor of shape (..., m, k), or (k,) for one row
     other : Tensor of shape (..., k, n), or (k,) for one column
 
-    The leading axes are batch axes and broadcast. Transposed and sliced operands are read where they lie, without a copy.
+    The leading axes are batch axes and broadcast. Transposed and sliced operands are read where
+    they lie, without a copy.
 
     Returns
     -------
@@ -122,11 +124,12 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 
     Raises
     ------
-    ShapeError : if the inner sizes differ, the batch axes do not broadcast, or an operand has no dimensions.
+    ShapeError : if the inner sizes differ, the batch axes do not broadcast, or an operand has no
+    dimensions.
     DTypeError : if an operand is not floating point, or their dtypes differ.
 
-    Cost: 2 m n k operations per matrix. Method: csrc/gemm.tmpl.h. Goto, van de Geijn (2008), "Anatomy of high-performance
-    matrix multiplication".
+    Cost: 2 m n k operations per matrix. Method: csrc/gemm.tmpl.h. Goto, van de Geijn (2008),
+    "Anatomy of high-performance matrix multiplication".
 
     >>> import fastnn as nn
     >>> nn.functional.matmul(nn.tensor([[1.0, 2.0], [3.0, 4.0]]), nn.tensor([[5.0, 6.0], [7.0, 8.0]]))
@@ -142,7 +145,8 @@ def ranked(who: str, input: Any, other: Any, shapes: tuple[str, str], ranks: tup
     need_array(who, input=arrays[0], other=arrays[1])
     for name, a, shape, rank in zip(("input", "other"), arrays, shapes, ranks):
         if a.ndim != rank:
-            raise ShapeError(who=who, expected=f"{name} of shape {shape}", got=a.shape, hint="matmul() takes all forms.")
+            raise ShapeError(who=who, expected=f"{name} of shape {shape}", got=a.shape,
+                             hint="matmul() takes all forms.")
     if MATMUL.fits is None or not MATMUL.fits(*arrays):
         check(arrays[0], arrays[1], who)
     return apply(MATMUL, input, other)
@@ -159,7 +163,8 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
 
 
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
-    """Products of b pairs of matrices, (b, n, m) and (b, m, p), no broadcasting. Raises as matmul does.
+    """Products of b pairs of matrices, (b, n, m) and (b, m, p), no broadcasting. Raises as matmul
+    does.
 
     >>> import fastnn as nn
     >>> nn.functional.bmm(nn.tensor([[[1.0, 2.0]], [[3.0, 4.0]]]), nn.tensor([[[1.0], [1.0]], [[2.0], [0.0]]]))

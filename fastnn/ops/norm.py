@@ -1,4 +1,7 @@
-"""Layer, RMS and group normalisation. Kernels: csrc/norm.c. Definitions: fastnn/reference/norm.py."""
+"""Layer, RMS and group normalisation.
+
+Kernels: csrc/norm.c. Definitions: fastnn/reference/norm.py.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +22,13 @@ from .checks import need_float
 
 __all__ = ["group_norm", "layer_norm", "rms_norm"]
 
-# dx = rstd * (g - mean(g) - xhat * mean(g * xhat)) is the difference of three terms. In a set of a few elements hardly
-# anything may be left of them, and the laws' allowance is measured by what is left: room for the rounding of each term.
+# dx = rstd * (g - mean(g) - xhat * mean(g * xhat)) is the difference of three terms. In a set of a
+# few elements hardly anything may be left of them, and the laws' allowance is measured by what is
+# left: room for the rounding of each term.
 CANCELLATION = 3.0
 
 
-# ---- checks ---------------------------------------------------------------------------------------------------
+# ---- checks --------------------------------------------------------------------------------------
 def need_shape(who: str, shape: tuple[int, ...], **arrays: Any) -> None:
     """Every named array that is given must have this shape."""
     for name, a in arrays.items():
@@ -34,7 +38,8 @@ def need_shape(who: str, shape: tuple[int, ...], **arrays: Any) -> None:
 
 def check_rows(who: str, x: Any, weight: Any, bias: Any, normalized_shape: tuple[int, ...], eps: float) -> None:
     need_float(who, input=x, weight=weight, bias=bias)
-    if not normalized_shape or x.shape[x.ndim - len(normalized_shape):] != normalized_shape or x.ndim < len(normalized_shape):
+    if not normalized_shape or x.shape[x.ndim
+                                       - len(normalized_shape):] != normalized_shape or x.ndim < len(normalized_shape):
         last = ", ".join(map(str, normalized_shape))
         raise ShapeError(who=who, expected=f"input of shape (..., {last})", got=x.shape,
                          hint="normalized_shape names the last sizes of the input.")
@@ -54,9 +59,9 @@ def check_group(x: Any, weight: Any, bias: Any, num_groups: int, eps: float) -> 
         raise ShapeError(f"{x.shape[1]} channels cannot be cut into {num_groups} equal groups", who="group_norm")
 
 
-# ---- layer norm and RMS norm ----------------------------------------------------------------------------------
-def rows_of(name: str, *lead: int, shape: tuple[int, ...], weight: bool = True, bias: bool | None = True, eps: float = 1e-5,
-            mean: float = 0.0, scale: float = 1.0) -> Sample:
+# ---- layer norm and RMS norm ---------------------------------------------------------------------
+def rows_of(name: str, *lead: int, shape: tuple[int, ...], weight: bool = True, bias: bool | None = True,
+            eps: float = 1e-5, mean: float = 0.0, scale: float = 1.0) -> Sample:
     """A sample of rows; bias None leaves that input out (RMS norm)."""
     rng = seeded("rows " + name)                    # not sample.rng(): a dy equal to x would have a gradient of 0
     x = mean + scale * rng.standard_normal((*lead, *shape))
@@ -93,8 +98,10 @@ LAYER_NORM = register(Op(
     ref_forward=reference.layer_norm_forward, ref_backward=reference.layer_norm_backward,
     check=partial(check_rows, "layer_norm"), fits=kernel("fits_rows"),
     samples=layer_samples,
-    errors=(("shape", lambda: layer_norm(tensor(np.zeros((2, 3))), (4,)), ShapeError, ("layer_norm", "(..., 4)", "(2, 3)")),
-            ("no shape", lambda: layer_norm(tensor(np.zeros((2, 3))), ()), ShapeError, ("layer_norm", "normalized_shape")),
+    errors=(("shape", lambda: layer_norm(tensor(np.zeros((2, 3))), (4,)), ShapeError,
+             ("layer_norm", "(..., 4)", "(2, 3)")),
+            ("no shape", lambda: layer_norm(tensor(np.zeros((2, 3))), ()), ShapeError,
+             ("layer_norm", "normalized_shape")),
             ("weight", lambda: layer_norm(tensor(np.zeros((2, 3))), 3, tensor(np.zeros(2))), ShapeError,
              ("weight of shape (3,)", "(2,)")),
             ("integers", lambda: layer_norm(tensor([[1, 2]]), (2,)), DTypeError, ("layer_norm", "int64")),
@@ -107,7 +114,8 @@ LAYER_NORM = register(Op(
 ))
 
 
-def layer_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None, bias: Tensor | None = None,
+def layer_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None,
+               bias: Tensor | None = None,
                eps: float = 1e-5) -> Tensor:
     r"""Standardise each row (the last axes of the input), then scale and shift.
 
@@ -117,7 +125,8 @@ def layer_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Ten
     ----------
     input : Tensor (..., *normalized_shape), float32 or float64
     normalized_shape : int or sequence of int
-        The sizes of the axes over which mean and variance (divided by the number of elements) are taken.
+        The sizes of the axes over which mean and variance (divided by the number of elements) are
+        taken.
     weight, bias : Tensor of shape normalized_shape, optional
     eps : float, added to the variance
 
@@ -130,7 +139,8 @@ def layer_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Ten
     ShapeError : if the input does not end in normalized_shape, or weight or bias has another shape.
     DTypeError : if an argument is not floating point, or they differ in dtype.
 
-    Cost: 8 flop per element; the input is read from memory once, in the backward pass once together with dy.
+    Cost: 8 flop per element; the input is read from memory once, in the backward pass once together
+    with dy.
     Accurate also where the mean is far larger than the deviation.
     Ba, Kiros, Hinton (2016), "Layer normalization", arXiv:1607.06450.
 
@@ -217,7 +227,7 @@ def rms_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tenso
     return apply(RMS_NORM, input, weight, normalized_shape=as_shape(normalized_shape), eps=float(eps))
 
 
-# ---- group norm and batch norm --------------------------------------------------------------------------------
+# ---- group norm and batch norm -------------------------------------------------------------------
 def images(name: str, *shape: int, weight: bool = True, bias: bool = True, mean: float = 0.0, scale: float = 1.0,
            **attrs: Any) -> Sample:
     rng = seeded("images " + name)
@@ -267,7 +277,8 @@ GROUP_NORM = register(Op(
 
 def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None,
                eps: float = 1e-5) -> Tensor:
-    r"""Standardise each group of C / num_groups channels of each image, then scale and shift each channel.
+    r"""Standardise each group of C / num_groups channels of each image, then scale and shift each
+    channel.
 
     .. math:: y = \frac{x - \mathrm{E}[x]}{\sqrt{\mathrm{Var}[x] + \epsilon}} \cdot weight_c + bias_c
 

@@ -1,4 +1,7 @@
-"""Pooling over two-dimensional windows. Kernels: csrc/pool2d.c. Definitions: fastnn/reference/pool2d.py."""
+"""Pooling over two-dimensional windows.
+
+Kernels: csrc/pool2d.c. Definitions: fastnn/reference/pool2d.py.
+"""
 
 from __future__ import annotations
 
@@ -24,12 +27,15 @@ def check_pool(who: str, x: Any, kernel_size: Any, stride: Any, padding: Any, di
     for k, p, d in zip(kernel_size, padding, dilation):
         if 2 * p > d * (k - 1) + 1:
             spread = f" ({d * (k - 1) + 1} with dilation {d})" if d > 1 else ""
-            raise ShapeError("the padding is more than half the window, so that some windows would see nothing else", who=who,
-                             expected=f"padding of at most {(d * (k - 1) + 1) // 2}", got=f"padding {p}, window {k}{spread}")
+            raise ShapeError("the padding is more than half the window, so that some windows would see nothing else",
+                             who=who,
+                             expected=f"padding of at most {(d * (k - 1) + 1) // 2}",
+                             got=f"padding {p}, window {k}{spread}")
     around = tuple((p, p + s - 1 if ceil_mode else p) for p, s in zip(padding, stride))
     need_window(who, x.shape[2:], kernel_size, stride, around, dilation)
     if x.shape[2] * x.shape[3] >= 2**31:
-        raise RangeError("a plane has more pixels than a saved index can name", who=who, expected="H*W < 2**31", got=x.shape)
+        raise RangeError("a plane has more pixels than a saved index can name", who=who, expected="H*W < 2**31",
+                         got=x.shape)
 
 
 def check_max(x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool,
@@ -48,8 +54,8 @@ def check_avg(x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bo
 def window_attributes(who: str, kernel_size: Any, stride: Any, padding: Any) -> dict[str, tuple[int, int]]:
     """As pairs; the stride is the window's size unless given."""
     window = pair(who, "kernel_size", kernel_size, 1)
-    return {"kernel_size": window, "stride": window if stride is None or stride == () else pair(who, "stride", stride, 1),
-            "padding": pair(who, "padding", padding, 0)}
+    return {"kernel_size": window, "stride": window if stride is None or stride == ()
+            else pair(who, "stride", stride, 1), "padding": pair(who, "padding", padding, 0)}
 
 
 def sizes_of(N: int, C: int, H: int, W: int, attrs: dict[str, Any]) -> dict[str, int]:
@@ -74,7 +80,8 @@ def avg_case(name: str, N: int, C: int, H: int, W: int, kernel_size: Any, stride
     return Sample(name, (seeded(name).standard_normal((N, C, H, W)),), attrs, sizes_of(N, C, H, W, attrs))
 
 
-# Samples with a tie are in tests/ops/test_pool2d.py: at a tie the maximum has no derivative, so the laws cannot use them.
+# Samples with a tie are in tests/ops/test_pool2d.py: at a tie the maximum has no derivative, so the
+# laws cannot use them.
 def max_samples() -> list[Sample]:
     return [
         max_case("smallest", 1, 1, 1, 1, 1),
@@ -111,8 +118,11 @@ def avg_samples() -> list[Sample]:
     ]
 
 
-def taps(x: np.ndarray, fill: float, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> Any:
-    """For each tap of the window, the strided slice of the padded image that it sees: arrays of the output's size."""
+def taps(x: np.ndarray, fill: float, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
+         ceil_mode: bool) -> Any:
+    """For each tap of the window, the strided slice of the padded image that it sees: arrays of the
+    output's size.
+    """
     (sh, sw), (dh, dw) = stride, dilation
     P, Q = (reference.pooled_size(n, k, s, p, d, ceil_mode)
             for n, k, s, p, d in zip(x.shape[2:], kernel_size, stride, padding, dilation))
@@ -155,7 +165,8 @@ def pool_errors(name: str, pool: Any) -> tuple[Any, ...]:
     return (
         ("rank", lambda: pool()(_zeros(8, 8), 2), ShapeError, (name, "(N, C, H, W) or (C, H, W)", "(8, 8)")),
         ("window", lambda: pool()(_zeros(1, 1, 3, 8), 4), ShapeError, (name, "4 x 4 window", "3 x 8")),
-        ("padding", lambda: pool()(_zeros(1, 1, 8, 8), 2, padding=2), ShapeError, (name, "at most 1", "padding 2, window 2")),
+        ("padding", lambda: pool()(_zeros(1, 1, 8, 8), 2, padding=2), ShapeError,
+         (name, "at most 1", "padding 2, window 2")),
         ("negative padding", lambda: pool()(_zeros(1, 1, 8, 8), 2, padding=-1), ShapeError, (name, "padding >= 0")),
         ("stride", lambda: pool()(_zeros(1, 1, 8, 8), 2, stride=0), ShapeError, (name, "stride >= 1")),
         ("huge stride", lambda: pool()(_zeros(1, 1, 8, 8), 2, stride=2**50), RangeError, (name, "stride")),
@@ -174,7 +185,8 @@ MAX_POOL2D = register(Op(
     ref_forward=reference.max_pool2d_forward, ref_backward=reference.max_pool2d_backward,
     check=check_max, fits=kernel("fits_pool2d"), samples=max_samples,
     errors=(*pool_errors("max_pool2d", lambda: max_pool2d),
-            ("dilation", lambda: max_pool2d(_zeros(1, 1, 8, 8), 2, dilation=0), ShapeError, ("max_pool2d", "dilation >= 1"))),
+            ("dilation", lambda: max_pool2d(_zeros(1, 1, 8, 8), 2, dilation=0), ShapeError,
+             ("max_pool2d", "dilation >= 1"))),
     fast_numpy=fast_max, bench={"2x2.64c56": lambda: max_case("2x2.64c56", **BENCH)},
     flops=lambda N, C, P, Q, R, S, **_: N * C * P * Q * R * S,
     bytes=lambda N, C, H, W, P, Q, **_: N * C * (4 * H * W + 8 * P * Q),
@@ -187,11 +199,13 @@ AVG_POOL2D = register(Op(
     ref_forward=reference.avg_pool2d_forward, ref_backward=reference.avg_pool2d_backward,
     check=check_avg, samples=avg_samples,
     errors=(*pool_errors("avg_pool2d", lambda: avg_pool2d),
-            ("divisor", lambda: avg_pool2d(_zeros(1, 1, 8, 8), 2, divisor_override=0), RangeError, ("divisor_override", "0"))),
+            ("divisor", lambda: avg_pool2d(_zeros(1, 1, 8, 8), 2, divisor_override=0), RangeError,
+             ("divisor_override", "0"))),
     fast_numpy=fast_avg, bench={"2x2.64c56": lambda: avg_case("2x2.64c56", **BENCH)},
     flops=lambda N, C, P, Q, R, S, **_: N * C * P * Q * R * S,
     bytes=lambda N, C, H, W, P, Q, **_: 4 * N * C * (H * W + P * Q),
-    terms=lambda R, S, **_: R * S,                  # linear, but 1/9 is not exact: the tests have the adjoint with divisor 1
+    # linear, but 1/9 is not exact: the tests have the adjoint with divisor 1
+    terms=lambda R, S, **_: R * S,
 ))
 
 
@@ -211,14 +225,15 @@ def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     padding : int or pair of int, at most half the window
     dilation : int or pair of int
     ceil_mode : bool
-        Also take a last window that is cut off by the edge, if it begins inside the image or the padding before it.
+        Also take a last window that is cut off by the edge, if it begins inside the image or the
+        padding before it.
     return_indices : bool
         Return also, int64, each maximum's place i*W + j in its plane.
 
     Returns
     -------
-    Tensor, shape (N, C, P, Q), P = (H + 2*ph - dh*(R - 1) - 1) // sh + 1 (rounded up with ceil_mode) and likewise Q; with
-    return_indices the pair (y, indices).
+    Tensor, shape (N, C, P, Q), P = (H + 2*ph - dh*(R - 1) - 1) // sh + 1 (rounded up with
+    ceil_mode) and likewise Q; with return_indices the pair (y, indices).
 
     Gradient
     --------
@@ -226,7 +241,8 @@ def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
 
     Raises
     ------
-    ShapeError : wrong rank, a window larger than the padded image, padding of more than half the window.
+    ShapeError : wrong rank, a window larger than the padded image, padding of more than half the
+    window.
     DTypeError : not floating point.
 
     Cost: N*C*P*Q*R*S comparisons; bound by memory. Saves one int32 per output for backward.
@@ -257,9 +273,11 @@ def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     stride : int or pair of int; the window's size if None
     padding : int or pair of int, at most half the window; zeros
     ceil_mode : bool
-        Also take a last window that is cut off by the edge, if it begins inside the image or the padding before it.
+        Also take a last window that is cut off by the edge, if it begins inside the image or the
+        padding before it.
     count_include_pad : bool
-        d counts the window's elements in the padding (but not beyond it); otherwise only those in the image.
+        d counts the window's elements in the padding (but not beyond it); otherwise only those in
+        the image.
     divisor_override : int, optional
         Use this as d.
 
@@ -269,7 +287,8 @@ def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
 
     Gradient: dx[n,c,i,j] = sum over the windows that see (i,j) of dy[n,c,p,q] / d.
 
-    Raises: as max_pool2d; RangeError for a divisor of 0. Cost: N*C*P*Q*R*S additions; bound by memory.
+    Raises: as max_pool2d; RangeError for a divisor of 0. Cost: N*C*P*Q*R*S additions; bound by
+    memory.
 
     >>> import fastnn as nn
     >>> nn.functional.avg_pool2d(nn.tensor([[[1.0, 5.0, 2.0, 0.0], [4.0, 2.0, 6.0, 4.0]]]), 2)

@@ -1,4 +1,6 @@
-"""What the recurrences share: checks of shapes, samples, the names of parameters, and layers on top of each other."""
+"""What the recurrences share: checks of shapes, samples, the names of parameters, and layers on top
+of each other.
+"""
 
 from __future__ import annotations
 
@@ -17,16 +19,21 @@ from .shape import cat, squeeze, stack, transpose, unsqueeze
 
 __all__: list[str] = []
 
-# Roundings of T steps are independent of each other and fade as the gates forget: they add up like sqrt(T), hence the T in
-# `terms`. Besides, sigmoid and tanh are each good to 2 ulp, not to half an ulp as a product is.
+# Roundings of T steps are independent of each other and fade as the gates forget: they add up like
+# sqrt(T), hence the T in `terms`. Besides, sigmoid and tanh are each good to 2 ulp, not to half an
+# ulp as a product is.
 SLACK = 2.0
 FEATURES: dict[str, Any] = {"terms": lambda T, B, I, H: I + H, "slack": SLACK}
 STEPS: dict[str, Any] = {"terms": lambda T, B, I, H: T * (I + H), "slack": SLACK}
 
 
-# ---- checks ---------------------------------------------------------------------------------------------------
-def check_weights(who: str, gates: int, inputs: int, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, where: str = "") -> int:
-    """Do these weights take `inputs` features? Returns H. `where` is the layer, if there are several."""
+# ---- checks --------------------------------------------------------------------------------------
+def check_weights(who: str, gates: int, inputs: int, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any,
+                  where: str = "") -> int:
+    """Do these weights take `inputs` features? Returns H.
+
+    `where` is the layer, if there are several.
+    """
     rows = f"{gates}*H" if gates > 1 else "H"
     if w_hh.ndim != 2 or w_hh.shape[0] != gates * w_hh.shape[1] or w_hh.shape[1] == 0:
         raise ShapeError(who=who, expected=f"w_hh{where} of shape ({rows}, H)", got=w_hh.shape)
@@ -65,13 +72,13 @@ def check_sequence(who: str, gates: int, x: Any, states: Mapping[str, Any], weig
     check_states(who, (x.shape[1], H), states)
 
 
-# ---- samples --------------------------------------------------------------------------------------------------
+# ---- samples -------------------------------------------------------------------------------------
 def zeros(*shape: int) -> Tensor:
     return tensor(np.zeros(shape, np.float32))
 
 
-def steps(gates: int, states: int, name: str, T: int | None, B: int, I: int, H: int, *, b_ih: bool = True, b_hh: bool = True,
-          scale: float = 1.0, **attrs: Any) -> Sample:
+def steps(gates: int, states: int, name: str, T: int | None, B: int, I: int, H: int, *, b_ih: bool = True,
+          b_hh: bool = True, scale: float = 1.0, **attrs: Any) -> Sample:
     """A sample of T steps, or of one step without the axis of time (T None)."""
     rng = seeded("steps " + name)
     bound = H ** -0.5                               # as PyTorch initialises
@@ -95,14 +102,16 @@ def sequence_samples(sample: Callable[..., Sample]) -> list[Sample]:
             sample("one sequence", 7, 1, 3, 5), sample("wide", 3, 29, 5, 37),
             sample("wide reversed", 2, 7, 3, 67, reverse=True), sample("no biases", 3, 2, 5, 3, b_ih=False, b_hh=False),
             sample("b_hh only", 2, 3, 2, 5, b_ih=False), sample("empty batch", 3, 0, 2, 5),
-            sample("large", 3, 2, 5, 7, scale=10.0), sample("parts", 5, 97, 1, 2), sample("parts reversed", 5, 97, 2, 1, reverse=True)]
+            sample("large", 3, 2, 5, 7, scale=10.0), sample("parts", 5, 97, 1, 2),
+            sample("parts reversed", 5, 97, 2, 1, reverse=True)]
 
 
-# ---- errors ---------------------------------------------------------------------------------------------------
+# ---- errors --------------------------------------------------------------------------------------
 def cell_errors(name: str, gates: int, cell: Callable[..., Any]) -> tuple[Any, ...]:
     """Rows for `Op.errors`; the cell is called with (x, h, w_ih, w_hh, b_ih)."""
     G, rows = gates, f"{gates}*H" if gates > 1 else "H"
-    return (("rank", lambda: cell(zeros(3), zeros(1, 2), zeros(2*G, 3), zeros(2*G, 2)), ShapeError, (name, "(B, I)", "(3,)")),
+    return (("rank", lambda: cell(zeros(3), zeros(1, 2), zeros(2*G, 3), zeros(2*G, 2)), ShapeError,
+             (name, "(B, I)", "(3,)")),
             ("features", lambda: cell(zeros(1, 4), zeros(1, 2), zeros(2*G, 3), zeros(2*G, 2)), ShapeError,
              (name, "input with 3 features", "4 features")),
             ("hidden", lambda: cell(zeros(1, 3), zeros(1, 3), zeros(2*G, 3), zeros(2*G, 2)), ShapeError,
@@ -118,29 +127,34 @@ def cell_errors(name: str, gates: int, cell: Callable[..., Any]) -> tuple[Any, .
 
 
 def sequence_errors(name: str, gates: int, layer: Callable[..., Any], function: Callable[..., Any]) -> tuple[Any, ...]:
-    """Rows for `Op.errors`: layer(x, h0, w_ih, w_hh) is the op itself, function(input, h, params, ...) the public one."""
+    """Rows for `Op.errors`: layer(x, h0, w_ih, w_hh) is the op itself, function(input, h, params,
+    ...) the public one.
+    """
     w_ih, w_hh = zeros(2*gates, 3), zeros(2*gates, 2)
     return (("no steps", lambda: layer(zeros(0, 1, 3), zeros(1, 2), w_ih, w_hh), ShapeError,
              (name, "sequence length larger than 0", "(0, 1, 3)")),
             ("rank", lambda: layer(zeros(1, 3), zeros(1, 2), w_ih, w_hh), ShapeError, (name, "(T, B, I)", "(1, 3)")),
             ("features", lambda: layer(zeros(1, 1, 4), zeros(1, 2), w_ih, w_hh), ShapeError,
              (name, "input with 3 features", "4 features")),
-            ("hidden", lambda: layer(zeros(1, 1, 3), zeros(2, 2), w_ih, w_hh), ShapeError, ("hidden state", "(1, 2)", "(2, 2)")),
+            ("hidden", lambda: layer(zeros(1, 1, 3), zeros(2, 2), w_ih, w_hh), ShapeError,
+             ("hidden state", "(1, 2)", "(2, 2)")),
             ("params", lambda: function(zeros(1, 1, 3), None, [w_ih]), ShapeError, (name, "2 or 4 parameters", "1")),
             ("layers", lambda: function(zeros(1, 1, 3), None, [w_ih, w_hh], num_layers=2), ShapeError,
              (name, "4 or 8 parameters", "2 layers")),
             ("second layer", lambda: function(zeros(1, 1, 3), None, [w_ih, w_hh] * 2, num_layers=2), ShapeError,
              (name, "layer 2", "3 features", "2 features")),
-            ("two states", lambda: function(zeros(1, 1, 3), zeros(1, 1, 2), [w_ih, w_hh, w_hh, w_hh], num_layers=2), ShapeError,
-             (name, "hidden state", "(2, 1, 2)", "(1, 1, 2)")),
+            ("two states", lambda: function(zeros(1, 1, 3), zeros(1, 1, 2), [w_ih, w_hh, w_hh, w_hh], num_layers=2),
+             ShapeError, (name, "hidden state", "(2, 1, 2)", "(1, 1, 2)")),
             ("mixed", lambda: function(zeros(1, 1, 3), None, [w_ih, tensor(np.zeros((2*gates, 2)))]), DTypeError,
              (name, "float32", "float64")),
-            ("dropout", lambda: function(zeros(1, 1, 3), None, [w_ih, w_hh], dropout=1.5), RangeError, (name, "dropout", "1.5")))
+            ("dropout", lambda: function(zeros(1, 1, 3), None, [w_ih, w_hh], dropout=1.5), RangeError,
+             (name, "dropout", "1.5")))
 
 
 def state_error(name: str, gates: int, function: Callable[..., Any]) -> tuple[Any, ...]:
     """The row for `Op.errors` of a layer whose state is one tensor, h."""
-    return ("no tensor", lambda: function(zeros(1, 1, 3), (zeros(1, 1, 2), zeros(1, 1, 2)), [zeros(2*gates, 3), zeros(2*gates, 2)]),
+    return ("no tensor", lambda: function(zeros(1, 1, 3), (zeros(1, 1, 2), zeros(1, 1, 2)),
+                                          [zeros(2*gates, 3), zeros(2*gates, 2)]),
             ShapeError, (name, "one tensor", "tuple"))
 
 
@@ -150,23 +164,27 @@ def hidden_state(who: str, hx: Any) -> Any:
     return hx
 
 
-# ---- costs ----------------------------------------------------------------------------------------------------
+# ---- costs ---------------------------------------------------------------------------------------
 def flops_of(gates: int) -> Callable[..., int]:
     return lambda T, B, I, H: 2 * T * B * gates * H * (I + H) + 10 * T * B * H
 
 
 def workspace_bytes(gates: int, T: int, B: int, I: int, H: int, itemsize: int) -> int:
-    """What the backward kernel of one layer in one direction takes for its own time: csrc/recurrent.h."""
+    """What the backward kernel of one layer in one direction takes for its own time:
+    csrc/recurrent.h.
+    """
     steps = max(1, min(T, 256 // B if B else T))
     rows, packed = ((steps + 1) * B, (I + 31) // 32 * 32 * gates * H + 64) if steps < T else (T * B, 0)
     pitch = (((4 if gates > 1 else 1) * H + 15) // 16 | 1) * 16
     return (packed + rows * pitch + gates * H * (H + 64) + B * H) * itemsize
 
 
-# ---- layers on top of each other --------------------------------------------------------------------------------
+# ---- layers on top of each other -----------------------------------------------------------------
 def parameter_shapes(gates: int, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
                      bidirectional: bool = False) -> dict[str, tuple[int, ...]]:
-    """PyTorch's names of a layer's parameters, with their shapes, in the order in which the functions take them."""
+    """PyTorch's names of a layer's parameters, with their shapes, in the order in which the
+    functions take them.
+    """
     shapes: dict[str, tuple[int, ...]] = {}
     for k in range(num_layers):
         inputs = input_size if k == 0 else hidden_size * (1 + bidirectional)
@@ -181,9 +199,11 @@ def parameter_shapes(gates: int, input_size: int, hidden_size: int, num_layers: 
 def layers(who: str, gates: int, run: Callable[..., Any], input: Any, hx: Mapping[str, Any] | None, count: int,
            params: Sequence[Any], *, num_layers: int, bidirectional: bool, batch_first: bool, dropout: float,
            training: bool) -> tuple[Tensor, list[Tensor]]:
-    """The outputs of the last layer, and the last states, `count` tensors, of all layers and directions.
+    """The outputs of the last layer, and the last states, `count` tensors, of all layers and
+    directions.
 
-    run(x, *states, *cell, reverse) -> (y, *last states) is one layer in one direction; hx names the states, None: zeros.
+    run(x, *states, *cell, reverse) -> (y, *last states) is one layer in one direction; hx names the
+    states, None: zeros.
     """
     if not 0 <= dropout <= 1:
         raise RangeError(who=who, expected="dropout between 0 and 1", got=dropout)
@@ -217,7 +237,9 @@ def layers(who: str, gates: int, run: Callable[..., Any], input: Any, hx: Mappin
 
 
 def cells_of(who: str, params: Sequence[Any], num_layers: int, directions: int) -> list[Any]:
-    """`params` cut into one (w_ih, w_hh, b_ih, b_hh) per layer and direction, with None for missing biases."""
+    """`params` cut into one (w_ih, w_hh, b_ih, b_hh) per layer and direction, with None for missing
+    biases.
+    """
     count = num_layers * directions
     if len(params) == 4 * count:
         return [tuple(params[i:i + 4]) for i in range(0, 4 * count, 4)]
@@ -227,9 +249,12 @@ def cells_of(who: str, params: Sequence[Any], num_layers: int, directions: int) 
     raise ShapeError(who=who, expected=f"{2 * count} or {4 * count} parameters for {text}", got=len(params))
 
 
-def initial_states(who: str, gates: int, x: Tensor, hx: Mapping[str, Any] | None, count: int, one: bool, cells: list[Any],
+def initial_states(who: str, gates: int, x: Tensor, hx: Mapping[str, Any] | None, count: int, one: bool,
+                   cells: list[Any],
                    directions: int) -> list[Any]:
-    """The states before the first step, each (L*D, B, H), after checking all sizes; zeros (B, H) for every layer where hx is None."""
+    """The states before the first step, each (L*D, B, H), after checking all sizes; zeros (B, H)
+    for every layer where hx is None.
+    """
     features, given = x.shape[2], {"input": x.data}
     for i, cell in enumerate(cells):
         arrays = [getattr(a, "_data", a) for a in cell]

@@ -1,7 +1,9 @@
-"""Sums and the like along axes. Kernels: csrc/reduce.c. Definitions: fastnn/reference/reduce.py. Extremes are in extremes.py.
+"""Sums and the like along axes. Kernels: csrc/reduce.c. Definitions: fastnn/reference/reduce.py.
+Extremes are in extremes.py.
 
-`dim` is an int, a tuple of int, or None for all axes; negative ones count from the end. `keepdim` keeps the reduced axes with size 1.
-Floats are added in double and rounded once, doubles by halves; the bits do not depend on the number of threads.
+`dim` is an int, a tuple of int, or None for all axes; negative ones count from the end. `keepdim`
+keeps the reduced axes with size 1. Floats are added in double and rounded once, doubles by halves;
+the bits do not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -61,9 +63,11 @@ def rank(who: str, input: Any) -> int:
     return input._data.ndim
 
 
-# ---- records ------------------------------------------------------------------------------------------------------------------------
-def draw(name: str, shape: tuple[int, ...], dim: Any, keepdim: bool = False, spread: float = 1.0, **attrs: Any) -> Sample:
-    """Values to reduce over `dim`, none near 0, where |x| has a kink; terms is how many become one."""
+# ---- records -------------------------------------------------------------------------------------
+def draw(name: str, shape: tuple[int, ...], dim: Any, keepdim: bool = False, spread: float = 1.0,
+         **attrs: Any) -> Sample:
+    """Values to reduce over `dim`, none near 0, where |x| has a kink; terms is how many become one.
+    """
     x = seeded(name).standard_normal(shape) * spread
     x = np.asarray(x + np.where(x >= 0, 0.05, -0.05))
     terms = int(np.prod([shape[d] for d in dim], dtype=np.int64))
@@ -71,21 +75,26 @@ def draw(name: str, shape: tuple[int, ...], dim: Any, keepdim: bool = False, spr
 
 
 def reductions(one: bool = True, **attrs: Any) -> list[Sample]:
-    """First, last, middle, neighbouring and separate axes; lengths around the blocks of csrc/reduce.c. one: also reduce single elements."""
+    """First, last, middle, neighbouring and separate axes; lengths around the blocks of
+    csrc/reduce.c. one: also reduce single elements.
+    """
     single = [draw("one", (1,), (0,), **attrs), draw("zero-dimensional", (), (), **attrs)] if one else []
     return [
         *single,
-        draw("all", (3, 5, 7), (0, 1, 2), **attrs), draw("first", (3, 5, 7), (0,), **attrs), draw("middle", (3, 5, 7), (1,), **attrs),
+        draw("all", (3, 5, 7), (0, 1, 2), **attrs), draw("first", (3, 5, 7), (0,), **attrs),
+            draw("middle", (3, 5, 7), (1,), **attrs),
         draw("last", (3, 5, 7), (2,), **attrs), draw("last two", (3, 5, 7), (1, 2), **attrs),
         draw("first and last", (3, 5, 7), (0, 2), **attrs),
         draw("channels", (2, 3, 5, 7), (0, 2, 3), True, **attrs), draw("kept", (3, 5, 7), (1,), True, **attrs),
-        draw("empty result", (0, 3), (1,), **attrs), draw("long", (1031,), (0,), **attrs), draw("tall", (523, 3), (0,), **attrs),
+        draw("empty result", (0, 3), (1,), **attrs), draw("long", (1031,), (0,), **attrs),
+            draw("tall", (523, 3), (0,), **attrs),
         draw("wide", (2, 3, 1031), (1,), **attrs), draw("pieces", (2, 40009), (1,), **attrs),
         draw("pieces of columns", (20011, 2), (0,), **attrs)]
 
 
 def reduction(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[..., Any],
-              samples: Callable[[], list[Sample]] = reductions, attrs: Mapping[str, Any] | None = None, flops: int = 1, **fields: Any) -> Op:
+              samples: Callable[[], list[Sample]] = reductions, attrs: Mapping[str, Any] | None = None, flops: int = 1,
+              **fields: Any) -> Op:
     """The record of a reduction over `dim`; `attrs` are more attributes of the benchmark."""
     more = attrs or {}
     ref_backward = getattr(reference, f"{name}_backward", None)         # argmax has none
@@ -93,10 +102,12 @@ def reduction(name: str, formula: str, fast_numpy: Callable[..., Any], call: Cal
         name=name, family="reduction", inputs=("x",), formula=formula,
         forward=kernel(f"{name}_forward"), backward=kernel(f"{name}_backward") if ref_backward else None,
         ref_forward=getattr(reference, f"{name}_forward"), ref_backward=ref_backward,
-        fits=None if "check" in fields else kernel("fits_float"), check=fields.pop("check", float_check(name)), samples=samples,
+        fits=None if "check" in fields else kernel("fits_float"), check=fields.pop("check", float_check(name)),
+                       samples=samples,
         fast_numpy=fast_numpy,
         errors=(("text", lambda: call("1"), DTypeError, (name, "str")),
-                ("no such axis", lambda: call(tensor(np.ones((2, 3))), dim=2), RangeError, (name, "2", "-2 <= dim < 2")),
+                ("no such axis", lambda: call(tensor(np.ones((2, 3))), dim=2), RangeError,
+                 (name, "2", "-2 <= dim < 2")),
                 *fields.pop("errors", ())),
         bench=fields.pop("bench", {"2048x512 rows": lambda: draw("2048x512 rows", (2048, 512), (1,), **more),
                                    "2048x512 columns": lambda: draw("2048x512 columns", (2048, 512), (0,), **more)}),
@@ -108,27 +119,39 @@ def factors(name: str, *shape: int, dim: tuple[int, ...], zeros: tuple[int, ...]
     rng = seeded(name)
     x = rng.uniform(0.9, 1.1, shape) * rng.choice([-1.0, 1.0], shape)
     x.reshape(-1)[list(zeros)] = 0
-    return Sample(name, (x,), {"dim": dim, "keepdim": False}, {"n": x.size, "terms": int(np.prod([shape[d] for d in dim]))})
+    return Sample(name, (x,), {"dim": dim, "keepdim": False},
+                  {"n": x.size, "terms": int(np.prod([shape[d] for d in dim]))})
 
 
-SUM = reduction("sum", "y = sum x", lambda x, dim, keepdim: x.sum(axis=dim, keepdims=keepdim), lambda *a, **k: sum(*a, **k), linear_in=("x",))
-MEAN = reduction("mean", "y = sum x / n", lambda x, dim, keepdim: x.mean(axis=dim, keepdims=keepdim), lambda *a, **k: mean(*a, **k))
+SUM = reduction("sum", "y = sum x", lambda x, dim, keepdim: x.sum(axis=dim, keepdims=keepdim), lambda *a,
+                **k: sum(*a, **k), linear_in=("x",))
+MEAN = reduction("mean", "y = sum x / n", lambda x, dim, keepdim: x.mean(axis=dim, keepdims=keepdim), lambda *a,
+                 **k: mean(*a, **k))
 VAR = reduction("var", "y = sum (x - mean)^2 / (n - correction)",
-                lambda x, dim, keepdim, correction: x.var(axis=dim, keepdims=keepdim, ddof=correction), lambda *a, **k: var(*a, **k),
-                lambda: [*reductions(one=False, correction=1), draw("uncorrected", (3, 5), (1,), correction=0)], {"correction": 1}, flops=4)
+                lambda x, dim, keepdim, correction: x.var(axis=dim, keepdims=keepdim, ddof=correction), lambda *a,
+                **k: var(*a, **k),
+                lambda: [*reductions(one=False, correction=1), draw("uncorrected", (3, 5), (1,), correction=0)],
+                {"correction": 1}, flops=4)
 STD = reduction("std", "y = sqrt(var)",
-                lambda x, dim, keepdim, correction: x.std(axis=dim, keepdims=keepdim, ddof=correction), lambda *a, **k: std(*a, **k),
-                lambda: [*reductions(one=False, correction=1), draw("uncorrected", (3, 5), (1,), correction=0)], {"correction": 1}, flops=4)
+                lambda x, dim, keepdim, correction: x.std(axis=dim, keepdims=keepdim, ddof=correction), lambda *a,
+                **k: std(*a, **k),
+                lambda: [*reductions(one=False, correction=1), draw("uncorrected", (3, 5), (1,), correction=0)],
+                {"correction": 1}, flops=4)
 NORM = reduction("norm", "y = (sum |x|^p)^(1/p), p = 1 or 2",
-                 lambda x, p, dim, keepdim: np.linalg.norm(x, p, axis=dim[0], keepdims=keepdim), lambda *a, **k: norm(*a, **k),
-                 lambda: [*reductions(p=2.0), *[dataclasses.replace(s, name=f"{s.name} p=1") for s in reductions(p=1.0)]], {"p": 2.0}, flops=2)
+                 lambda x, p, dim, keepdim: np.linalg.norm(x, p, axis=dim[0], keepdims=keepdim), lambda *a,
+                 **k: norm(*a, **k),
+                 lambda: [*reductions(p=2.0), *[dataclasses.replace(s, name=f"{s.name} p=1")
+                                                for s in reductions(p=1.0)]], {"p": 2.0}, flops=2)
 LOGSUMEXP = reduction("logsumexp", "y = ln sum e^x",
                       lambda x, dim, keepdim: np.log(np.exp(x - x.max(dim, keepdims=True)).sum(dim)) + x.max(dim),
-                      lambda *a, **k: logsumexp(*a, **{"dim": 0, **k}), lambda: reductions(spread=4.0), flops=14)       # a few large slopes
-PROD = reduction("prod", "y = prod x", lambda x, dim, keepdim: x.prod(axis=dim, keepdims=keepdim), lambda *a, **k: prod(*a, **k), lambda: [
+                      # a few large slopes
+                      lambda *a, **k: logsumexp(*a, **{"dim": 0, **k}), lambda: reductions(spread=4.0), flops=14)
+PROD = reduction("prod", "y = prod x", lambda x, dim, keepdim: x.prod(axis=dim, keepdims=keepdim), lambda *a,
+                 **k: prod(*a, **k), lambda: [
     factors("one", 1, dim=(0,)), factors("all", 3, 5, 7, dim=(0, 1, 2)), factors("middle", 3, 5, 7, dim=(1,)),
     factors("last", 3, 5, 7, dim=(2,)),
-    factors("one zero", 3, 5, dim=(1,), zeros=(2,)), factors("two zeros", 3, 5, dim=(1,), zeros=(1, 3, 7)), factors("empty", 0, 3, dim=(1,))])
+    factors("one zero", 3, 5, dim=(1,), zeros=(2,)), factors("two zeros", 3, 5, dim=(1,), zeros=(1, 3, 7)),
+                                              factors("empty", 0, 3, dim=(1,))])
 
 
 def _check_cumsum(x: Any, *, dim: int) -> None:
@@ -136,7 +159,8 @@ def _check_cumsum(x: Any, *, dim: int) -> None:
 
 
 def running(name: str, *shape: int, dim: int) -> Sample:
-    return Sample(name, (seeded(name).standard_normal(shape),), {"dim": dim}, {"n": int(np.prod(shape)), "terms": shape[dim]})
+    return Sample(name, (seeded(name).standard_normal(shape),), {"dim": dim},
+                  {"n": int(np.prod(shape)), "terms": shape[dim]})
 
 
 CUMSUM: Op = register(Op(
@@ -151,7 +175,7 @@ CUMSUM: Op = register(Op(
     flops=lambda n, terms: n, bytes=lambda n, terms: 8 * n, terms=lambda n, terms: terms, linear_in=("x",)))
 
 
-# ---- sums ---------------------------------------------------------------------------------------------------------------------------
+# ---- sums ----------------------------------------------------------------------------------------
 def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
     """The sum over all elements, or over the axes `dim`; dx = dy, repeated along them.
 
@@ -164,7 +188,8 @@ def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = N
 
     Raises
     ------
-    RangeError : if there is no such axis, or one is named twice. The same holds for every function of this file.
+    RangeError : if there is no such axis, or one is named twice. The same holds for every function
+    of this file.
 
     >>> import fastnn as nn
     >>> x = nn.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -180,7 +205,8 @@ def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = N
 
 
 def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """The mean over all elements, or over the axes `dim`; dx = dy / n, repeated along them. NaN where there are no elements.
+    """The mean over all elements, or over the axes `dim`; dx = dy / n, repeated along them. NaN
+    where there are no elements.
 
     >>> import fastnn as nn
     >>> nn.tensor([[1.0, 2.0], [3.0, 4.0]]).mean(0)
@@ -192,7 +218,8 @@ def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = 
 
 
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """The product over all elements, or along one axis; dx is dy times the product of the others, which holds for zeros too.
+    """The product over all elements, or along one axis; dx is dy times the product of the others,
+    which holds for zeros too.
 
     >>> import fastnn as nn
     >>> nn.tensor([[1.0, 2.0], [3.0, 4.0]]).prod(1)
@@ -205,7 +232,8 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor
 
 
 def cumsum(input: Tensor, dim: int) -> Tensor:
-    """The sum of all elements up to and with each one, along one axis; the gradient is the running sum from the other end.
+    """The sum of all elements up to and with each one, along one axis; the gradient is the running
+    sum from the other end.
 
     >>> import fastnn as nn
     >>> nn.tensor([1.0, 2.0, 3.0]).cumsum(0)
@@ -219,32 +247,39 @@ def cumsum(input: Tensor, dim: int) -> Tensor:
     return apply(CUMSUM, input, dim=along)
 
 
-# ---- spread and size ------------------------------------------------------------------------------------------------------------------
+# ---- spread and size -----------------------------------------------------------------------------
 def given(correction: int | None, unbiased: bool) -> int:
     """The correction, or PyTorch's older way of saying 1 or 0."""
     return int(unbiased) if correction is None else correction
 
 
-def var(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *, correction: int | None = None) -> Tensor:
-    """The variance sum (x - mean)^2 / (n - correction); correction is 1, or 0 with unbiased=False. NaN where n <= correction.
+def var(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *,
+        correction: int | None = None) -> Tensor:
+    """The variance sum (x - mean)^2 / (n - correction); correction is 1, or 0 with unbiased=False.
+    NaN where n <= correction.
 
-    dx = 2 (x - mean) dy / (n - correction). The mean is taken first and subtracted, so a large mean costs no digits.
+    dx = 2 (x - mean) dy / (n - correction). The mean is taken first and subtracted, so a large mean
+    costs no digits.
 
     >>> import fastnn as nn
     >>> nn.tensor([1.0, 2.0, 3.0, 4.0]).var(), nn.tensor([1.0, 2.0, 3.0, 4.0]).var(correction=0)
     (tensor(1.6667), tensor(1.25))
     """
-    return apply(VAR, input, dim=axes("var", rank("var", input), dim), keepdim=keepdim, correction=given(correction, unbiased))
+    return apply(VAR, input, dim=axes("var", rank("var", input), dim), keepdim=keepdim,
+                 correction=given(correction, unbiased))
 
 
-def std(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *, correction: int | None = None) -> Tensor:
-    """The standard deviation, the root of var; dx = (x - mean) dy / (y (n - correction)), 0 where y is 0.
+def std(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *,
+        correction: int | None = None) -> Tensor:
+    """The standard deviation, the root of var; dx = (x - mean) dy / (y (n - correction)), 0 where y
+    is 0.
 
     >>> import fastnn as nn
     >>> nn.tensor([2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]).std(correction=0)
     tensor(2.)
     """
-    return apply(STD, input, dim=axes("std", rank("std", input), dim), keepdim=keepdim, correction=given(correction, unbiased))
+    return apply(STD, input, dim=axes("std", rank("std", input), dim), keepdim=keepdim,
+                 correction=given(correction, unbiased))
 
 
 def var_mean(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *,
@@ -260,7 +295,8 @@ def std_mean(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: boo
 
 
 def norm(input: Tensor, p: float | str = 2, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """The p-norm (sum |x|^p)^(1/p) over all elements, or over the axes `dim`; p = inf: the largest |x|, -inf: the smallest.
+    """The p-norm (sum |x|^p)^(1/p) over all elements, or over the axes `dim`; p = inf: the largest
+    |x|, -inf: the smallest.
 
     The slope where the norm is 0 is taken as 0. "fro" is 2.
 

@@ -1,4 +1,7 @@
-"""The plain recurrent layer: a cell, a layer, layers stacked. Kernels: csrc/rnn.c. Definitions: fastnn/reference/rnn.py."""
+"""The plain recurrent layer: a cell, a layer, layers stacked.
+
+Kernels: csrc/rnn.c. Definitions: fastnn/reference/rnn.py.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from . import recurrent
 __all__ = ["rnn_relu", "rnn_relu_cell", "rnn_tanh", "rnn_tanh_cell"]
 
 
-# ---- checks ---------------------------------------------------------------------------------------------------
+# ---- checks --------------------------------------------------------------------------------------
 def check_cell(x: Any, h: Any, *weights: Any, relu: bool) -> None:
     recurrent.check_cell("rnn_relu_cell" if relu else "rnn_tanh_cell", 1, x, {"hidden": h}, weights)
 
@@ -27,13 +30,14 @@ def check_rnn(x: Any, h0: Any, *weights: Any, reverse: bool, relu: bool) -> None
     recurrent.check_sequence("rnn_relu" if relu else "rnn_tanh", 1, x, {"hidden": h0}, weights)
 
 
-# ---- one step -------------------------------------------------------------------------------------------------
+# ---- one step ------------------------------------------------------------------------------------
 steps = partial(recurrent.steps, 1, 1)
 
 
 def cell_samples() -> list[Sample]:
     return [*recurrent.cell_samples(partial(steps, relu=False)), steps("relu", None, 3, 5, 7, relu=True),
-            steps("relu, batch", None, 67, 3, 37, relu=True), steps("relu, no biases", None, 2, 3, 5, b_ih=False, b_hh=False, relu=True)]
+            steps("relu, batch", None, 67, 3, 37, relu=True), steps("relu, no biases", None, 2, 3, 5, b_ih=False,
+                                                                    b_hh=False, relu=True)]
 
 
 def fast_rnn_cell(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, *, relu: bool) -> Any:
@@ -48,12 +52,14 @@ def fast_rnn_cell(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, *,
 INPUTS = ("x", "h", "w_ih", "w_hh", "b_ih", "b_hh")
 
 RNN_CELL = register(Op(
-    name="rnn_cell", family="recurrent", inputs=INPUTS, formula="h' = tanh(x W_ih^T + b_ih + h W_hh^T + b_hh), or max(0, ...)",
+    name="rnn_cell", family="recurrent", inputs=INPUTS,
+                       formula="h' = tanh(x W_ih^T + b_ih + h W_hh^T + b_hh), or max(0, ...)",
     forward=kernel("rnn_cell_forward"), backward=kernel("rnn_cell_backward"),
     ref_forward=reference.rnn_cell_forward, ref_backward=reference.rnn_cell_backward,
     check=check_cell, samples=cell_samples,
     errors=(*recurrent.cell_errors("rnn_tanh_cell", 1, lambda *args: rnn_tanh_cell(*args)),
-            *(("relu, " + row[0], *row[1:]) for row in recurrent.cell_errors("rnn_relu_cell", 1, lambda *args: rnn_relu_cell(*args)))),
+            *(("relu, " + row[0], *row[1:]) for row in recurrent.cell_errors("rnn_relu_cell", 1,
+                                                                             lambda *args: rnn_relu_cell(*args)))),
     fast_numpy=fast_rnn_cell,
     bench={"B=32 I=128 H=256": lambda: steps("B=32 I=128 H=256", None, 32, 128, 256, relu=False),
            "B=1 I=128 H=128": lambda: steps("B=1 I=128 H=128", None, 1, 128, 128, relu=False)},
@@ -98,12 +104,13 @@ def rnn_tanh_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: T
 
 def rnn_relu_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None,
                   b_hh: Tensor | None = None) -> Tensor:
-    r"""One step of a plain recurrent network with the rectifier as its activation; all else is as in `rnn_tanh_cell`.
+    r"""One step of a plain recurrent network with the rectifier as its activation; all else is as
+    in `rnn_tanh_cell`.
 
     .. math:: h' = \max(0, x W_{ih}^T + b_{ih} + h W_{hh}^T + b_{hh})
 
-    Raises ShapeError, DTypeError. Le, Jaitly, Hinton (2015), "A simple way to initialize recurrent networks of rectified
-    linear units".
+    Raises ShapeError, DTypeError. Le, Jaitly, Hinton (2015), "A simple way to initialize recurrent
+    networks of rectified linear units".
 
     >>> import fastnn as nn
     >>> one = nn.tensor([[1.0]])
@@ -114,10 +121,11 @@ def rnn_relu_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: T
     return y
 
 
-# ---- a sequence -----------------------------------------------------------------------------------------------
+# ---- a sequence ----------------------------------------------------------------------------------
 def sequence_samples() -> list[Sample]:
     return [*recurrent.sequence_samples(partial(steps, reverse=False, relu=False)),
-            steps("relu", 5, 3, 7, 5, reverse=False, relu=True), steps("relu, wide reversed", 2, 7, 3, 67, reverse=True, relu=True),
+            steps("relu", 5, 3, 7, 5, reverse=False, relu=True), steps("relu, wide reversed", 2, 7, 3, 67, reverse=True,
+                                                                       relu=True),
             steps("relu, one step", 1, 3, 5, 7, b_ih=False, b_hh=False, reverse=False, relu=True)]
 
 
@@ -158,12 +166,15 @@ RNN = register(Op(
 ))
 
 
-def rnn_tanh(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_layers: int = 1, bidirectional: bool = False,
+def rnn_tanh(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_layers: int = 1,
+             bidirectional: bool = False,
              batch_first: bool = False, dropout: float = 0.0, training: bool = False) -> tuple[Tensor, Tensor]:
-    """A plain recurrent network over a sequence: layers on top of each other, each in one direction or in both.
+    """A plain recurrent network over a sequence: layers on top of each other, each in one direction
+    or in both.
 
-    Each layer reads the outputs of the one below; a bidirectional layer runs once forwards and once backwards over the
-    sequence and joins both outputs along the features. The formula of a step is that of `rnn_tanh_cell`.
+    Each layer reads the outputs of the one below; a bidirectional layer runs once forwards and once
+    backwards over the sequence and joins both outputs along the features. The formula of a step is
+    that of `rnn_tanh_cell`.
 
     Symbols
     -------
@@ -171,11 +182,13 @@ def rnn_tanh(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_
 
     Parameters
     ----------
-    input : Tensor (T, B, I), or (B, T, I) with batch_first, or (T, I) for one sequence without the axis of the batch
+    input : Tensor (T, B, I), or (B, T, I) with batch_first, or (T, I) for one sequence without the
+    axis of the batch
     hx : Tensor h_0 (L*D, B, H), without B for one sequence; None means zeros
     params : sequence of Tensors
-        w_ih (H, I), w_hh (H, H), b_ih (H,), b_hh (H,) of the first layer, forwards; the same backwards, if bidirectional;
-        then those of the next layer, whose w_ih are (H, D*H). Without biases, two for each layer and direction.
+        w_ih (H, I), w_hh (H, H), b_ih (H,), b_hh (H,) of the first layer, forwards; the same
+        backwards, if bidirectional; then those of the next layer, whose w_ih are (H, D*H). Without
+        biases, two for each layer and direction.
     dropout : float
         In training, the share of each layer's outputs, except the last layer's, that is dropped.
 
@@ -186,12 +199,13 @@ def rnn_tanh(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_
 
     Raises
     ------
-    ShapeError : if the sequence has no steps, or ranks, features, states, weights or their number do not fit together.
+    ShapeError : if the sequence has no steps, or ranks, features, states, weights or their number
+    do not fit together.
     DTypeError : if an argument is not floating point, or they differ in dtype.
     RangeError : if dropout is not a probability.
 
-    Cost: 2*T*B*H*(I + H) flop per layer and direction, twice that backward; saves nothing but its output for it. Elman (1990),
-    "Finding structure in time".
+    Cost: 2*T*B*H*(I + H) flop per layer and direction, twice that backward; saves nothing but its
+    output for it. Elman (1990), "Finding structure in time".
 
     >>> import numpy as np, fastnn as nn
     >>> rng = np.random.default_rng(0)
@@ -204,9 +218,11 @@ def rnn_tanh(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_
                      batch_first=batch_first, dropout=dropout, training=training)
 
 
-def rnn_relu(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_layers: int = 1, bidirectional: bool = False,
+def rnn_relu(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_layers: int = 1,
+             bidirectional: bool = False,
              batch_first: bool = False, dropout: float = 0.0, training: bool = False) -> tuple[Tensor, Tensor]:
-    """`rnn_tanh` with the rectifier as its activation: a step is `rnn_relu_cell`. Arguments, results, errors and cost are the same.
+    """`rnn_tanh` with the rectifier as its activation: a step is `rnn_relu_cell`. Arguments,
+    results, errors and cost are the same.
 
     >>> import numpy as np, fastnn as nn
     >>> one = nn.tensor([[1.0]])
@@ -217,7 +233,8 @@ def rnn_relu(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_
                      batch_first=batch_first, dropout=dropout, training=training)
 
 
-def layers_of(who: str, relu: bool, input: Tensor, hx: Tensor | None, params: Sequence[Tensor], **options: Any) -> tuple[Tensor, Tensor]:
+def layers_of(who: str, relu: bool, input: Tensor, hx: Tensor | None, params: Sequence[Tensor],
+              **options: Any) -> tuple[Tensor, Tensor]:
     states = None if hx is None else {"hidden": recurrent.hidden_state(who, hx)}
     y, (h,) = recurrent.layers(who, 1, partial(apply, RNN, relu=relu), input, states, 1, params, **options)
     return y, h

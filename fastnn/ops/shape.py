@@ -1,4 +1,7 @@
-"""Shape ops: elements move, nothing is computed. NumPy does these as views where it can; definitions: fastnn/reference/shape.py."""
+"""Shape ops: elements move, nothing is computed.
+
+NumPy does these as views where it can; definitions: fastnn/reference/shape.py.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,10 @@ from ..reference import shape as reference
 from ..tensor import Tensor, tensor
 from .checks import need_array
 
-__all__ = ["atleast_1d", "broadcast_tensors", "broadcast_to", "cat", "chunk", "clone", "concatenate", "contiguous", "expand", "flatten", "flip",
-           "movedim", "pad", "permute", "repeat", "reshape", "roll", "split", "squeeze", "stack", "swapaxes", "tile", "to", "transpose",
-           "tril", "triu", "unbind", "unflatten", "unsqueeze"]
+__all__ = ["atleast_1d", "broadcast_tensors", "broadcast_to", "cat", "chunk", "clone", "concatenate", "contiguous",
+           "expand", "flatten", "flip",
+           "movedim", "pad", "permute", "repeat", "reshape", "roll", "split", "squeeze", "stack", "swapaxes", "tile",
+           "to", "transpose", "tril", "triu", "unbind", "unflatten", "unsqueeze"]
 
 
 def draw(name: str, *shape: int) -> np.ndarray:
@@ -33,7 +37,8 @@ def array_check(who: str) -> Callable[..., None]:
     return check
 
 
-def shape_op(name: str, formula: str, samples: Callable[[], list[Sample]], errors: tuple[Any, ...], **fields: Any) -> Op:
+def shape_op(name: str, formula: str, samples: Callable[[], list[Sample]], errors: tuple[Any, ...],
+             **fields: Any) -> Op:
     """A record whose definition is what runs, linear in x."""
     return register(Op(
         name=name, family="shape", inputs=fields.pop("inputs", ("x",)), formula=formula,
@@ -49,7 +54,8 @@ def axis(who: str, dim: Any, ndim: int) -> int:
     except AttributeError:
         raise DTypeError(who=who, expected="dim as an int", got=repr(dim)) from None
     if not -ndim <= d < max(ndim, 1):
-        raise RangeError(f"dimension {d} does not exist", who=who, expected=f"{-ndim} <= dim < {ndim}" if ndim else "a tensor with dimensions")
+        raise RangeError(f"dimension {d} does not exist", who=who, expected=f"{-ndim} <= dim < {ndim}" if ndim
+                         else "a tensor with dimensions")
     return d % ndim if ndim else 0
 
 
@@ -63,16 +69,18 @@ def sizes_of(args: Sequence[Any]) -> tuple[int, ...]:
     return tuple(args)
 
 
-# ---- reshape ------------------------------------------------------------------------------------------------------------------------
+# ---- reshape -------------------------------------------------------------------------------------
 RESHAPE = shape_op(
     "reshape", "y = x in the same order with another shape",
-    samples=lambda: [Sample("one", (draw("one", 1),), {"shape": ()}), Sample("odd", (draw("odd", 2, 3, 5),), {"shape": (5, 6)}),
+    samples=lambda: [Sample("one", (draw("one", 1),), {"shape": ()}),
+                     Sample("odd", (draw("odd", 2, 3, 5),), {"shape": (5, 6)}),
                      Sample("empty", (draw("empty", 0, 3),), {"shape": (3, 0)})],
     errors=(("size", lambda: reshape(tensor(np.zeros((2, 3))), 4), ShapeError, ("reshape", "(2, 3)", "6")),))
 
 
 def reshape(input: Tensor, *shape: Any) -> Tensor:
-    """The same elements, in the same order, in another shape; one size may be -1. A view where the layout allows.
+    """The same elements, in the same order, in another shape; one size may be -1. A view where the
+    layout allows.
 
     >>> import fastnn as nn
     >>> nn.functional.reshape(nn.tensor([1.0, 2.0, 3.0, 4.0]), 2, -1)
@@ -120,7 +128,8 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 
 def squeeze(input: Tensor, dim: int | tuple[int, ...] | None = None) -> Tensor:
     """Drop dimensions of size 1: all of them, or those named (others are left alone)."""
-    dims = range(input.ndim) if dim is None else [axis("squeeze", d, input.ndim) for d in (dim if isinstance(dim, tuple) else (dim,))]
+    dims = range(input.ndim) if dim is None else [axis("squeeze", d, input.ndim)
+                                                  for d in (dim if isinstance(dim, tuple) else (dim,))]
     return apply(RESHAPE, input, shape=tuple(n for d, n in enumerate(input.shape) if n != 1 or d not in dims))
 
 
@@ -134,10 +143,11 @@ def atleast_1d(input: Tensor) -> Tensor:
     return reshape(input, 1) if input.ndim == 0 else input
 
 
-# ---- permute ------------------------------------------------------------------------------------------------------------------------
+# ---- permute -------------------------------------------------------------------------------------
 PERMUTE = shape_op(
     "permute", "y = x with its dimensions in another order",
-    samples=lambda: [Sample("one", (draw("one", 1, 1),), {"dims": (1, 0)}), Sample("odd", (draw("odd", 2, 3, 5),), {"dims": (2, 0, 1)}),
+    samples=lambda: [Sample("one", (draw("one", 1, 1),), {"dims": (1, 0)}),
+                     Sample("odd", (draw("odd", 2, 3, 5),), {"dims": (2, 0, 1)}),
                      Sample("empty", (draw("empty", 0, 3),), {"dims": (1, 0)})],
     errors=(("repeated", lambda: permute(tensor(np.zeros((2, 3))), 0, 0), ShapeError, ("permute", "(0, 0)")),
             ("missing", lambda: transpose(tensor(np.zeros((2, 3))), 0, 2), RangeError, ("transpose", "dimension 2"))))
@@ -172,11 +182,13 @@ def movedim(input: Tensor, source: int, destination: int) -> Tensor:
     return apply(PERMUTE, input, dims=tuple(order))
 
 
-# ---- expand, tile -------------------------------------------------------------------------------------------------------------------
+# ---- expand, tile --------------------------------------------------------------------------------
 EXPAND = shape_op(
     "expand", "y = x repeated along dimensions of size 1",
-    samples=lambda: [Sample("one", (draw("one", 1),), {"shape": (3,)}), Sample("odd", (draw("odd", 3, 1),), {"shape": (2, 3, 5)}),
-                     Sample("same", (draw("same", 3, 2),), {"shape": (3, 2)}), Sample("empty", (draw("empty", 1, 3),), {"shape": (0, 3)})],
+    samples=lambda: [Sample("one", (draw("one", 1),), {"shape": (3,)}),
+                     Sample("odd", (draw("odd", 3, 1),), {"shape": (2, 3, 5)}),
+                     Sample("same", (draw("same", 3, 2),), {"shape": (3, 2)}),
+                     Sample("empty", (draw("empty", 1, 3),), {"shape": (0, 3)})],
     errors=(("size", lambda: expand(tensor(np.zeros((2, 3))), 4, 3), ShapeError, ("expand", "(2, 3)", "(4, 3)")),))
 
 
@@ -185,8 +197,10 @@ def expand(input: Tensor, *shape: Any) -> Tensor:
     new = sizes_of(shape)
     lead = len(new) - input.ndim
     full = tuple((input.shape[i - lead] if i >= lead else -1) if n == -1 else n for i, n in enumerate(new))
-    if lead < 0 or any(n < 0 for n in full) or any(have not in (1, n) for have, n in zip(input.shape, full[max(lead, 0):])):
-        raise ShapeError(f"shape {input.shape} cannot be expanded to {new}: only dimensions of size 1 repeat", who="expand")
+    if lead < 0 or any(n < 0 for n in full) or any(have not in (1, n) for have,
+                                                   n in zip(input.shape, full[max(lead, 0):])):
+        raise ShapeError(f"shape {input.shape} cannot be expanded to {new}: only dimensions of size 1 repeat",
+                         who="expand")
     return apply(EXPAND, input, shape=full)
 
 
@@ -198,13 +212,15 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     try:
         shape = np.broadcast_shapes(*[t.shape for t in tensors])
     except ValueError:
-        raise ShapeError("these shapes do not broadcast", who="broadcast_tensors", got=[t.shape for t in tensors]) from None
+        raise ShapeError("these shapes do not broadcast", who="broadcast_tensors",
+                         got=[t.shape for t in tensors]) from None
     return tuple(expand(t, shape) for t in tensors)
 
 
 TILE = shape_op(
     "tile", "y = x repeated whole, repeats[d] times along dimension d",
-    samples=lambda: [Sample("one", (draw("one", 1),), {"repeats": (3,)}), Sample("odd", (draw("odd", 3, 5),), {"repeats": (2, 3, 2)}),
+    samples=lambda: [Sample("one", (draw("one", 1),), {"repeats": (3,)}),
+                     Sample("odd", (draw("odd", 3, 5),), {"repeats": (2, 3, 2)}),
                      Sample("empty", (draw("empty", 0, 3),), {"repeats": (2, 2)})],
     errors=(("rank", lambda: repeat(tensor(np.zeros((2, 3))), 4), ShapeError, ("repeat", "at least 2")),))
 
@@ -223,7 +239,7 @@ def tile(input: Tensor, *repeats: Any) -> Tensor:
     return repeat(input, (1,) * (input.ndim - len(counts)) + counts)
 
 
-# ---- join and cut -------------------------------------------------------------------------------------------------------------------
+# ---- join and cut --------------------------------------------------------------------------------
 def _check_join(name: str, arrays: tuple[Any, ...], dim: int) -> None:
     if not arrays:
         raise ShapeError("needs at least one tensor", who=name)
@@ -234,20 +250,24 @@ def _check_join(name: str, arrays: tuple[Any, ...], dim: int) -> None:
             a.ndim == first.ndim and all(d == dim or m == n for d, (m, n) in enumerate(zip(a.shape, first.shape))))
         if not same:
             raise ShapeError(f"tensor {i} does not fit tensor 0", who=name,
-                             expected=f"{first.shape}{'' if name == 'stack' else f' but for dimension {dim}'}", got=a.shape)
+                             expected=f"{first.shape}{'' if name == 'stack' else f' but for dimension {dim}'}",
+                             got=a.shape)
         if a.dtype != first.dtype:
-            raise DTypeError(f"tensor 0 is {first.dtype} but tensor {i} is {a.dtype}", who=name, hint="Convert one of them.")
+            raise DTypeError(f"tensor 0 is {first.dtype} but tensor {i} is {a.dtype}", who=name,
+                             hint="Convert one of them.")
 
 
 # The number of inputs varies, so the records show three.
 CAT = register(Op(
     name="cat", family="shape", inputs=("a", "b", "c"), formula="y = the inputs one after another along dim",
     ref_forward=reference.cat_forward, ref_backward=reference.cat_backward,
-    check=lambda *xs, dim: _check_join("cat", xs, dim), linear_in=("a", "b", "c"), flops=lambda n: 0, bytes=lambda n: 8 * n,
+    check=lambda *xs, dim: _check_join("cat", xs, dim), linear_in=("a", "b", "c"), flops=lambda n: 0,
+                  bytes=lambda n: 8 * n,
     samples=lambda: [Sample("one", (draw("a", 1), draw("b", 1), draw("c", 1)), {"dim": 0}),
                      Sample("odd", (draw("a", 2, 3), draw("b", 2, 1), draw("c", 2, 5)), {"dim": 1}),
                      Sample("empty", (draw("a", 0, 3), draw("b", 2, 3), draw("c", 1, 3)), {"dim": 0})],
-    errors=(("shape", lambda: cat([tensor(np.zeros((2, 3))), tensor(np.zeros((2, 4)))]), ShapeError, ("cat", "tensor 1", "(2, 4)")),
+    errors=(("shape", lambda: cat([tensor(np.zeros((2, 3))), tensor(np.zeros((2, 4)))]), ShapeError,
+             ("cat", "tensor 1", "(2, 4)")),
             ("none", lambda: cat([]), ShapeError, ("cat", "at least one")))))
 
 
@@ -267,11 +287,13 @@ concatenate = cat
 STACK = register(Op(
     name="stack", family="shape", inputs=("a", "b", "c"), formula="y = the inputs side by side along a new dim",
     ref_forward=reference.stack_forward, ref_backward=reference.stack_backward,
-    check=lambda *xs, dim: _check_join("stack", xs, dim), linear_in=("a", "b", "c"), flops=lambda n: 0, bytes=lambda n: 8 * n,
+    check=lambda *xs, dim: _check_join("stack", xs, dim), linear_in=("a", "b", "c"), flops=lambda n: 0,
+                    bytes=lambda n: 8 * n,
     samples=lambda: [Sample("one", (draw("a", 1), draw("b", 1), draw("c", 1)), {"dim": 0}),
                      Sample("odd", (draw("a", 2, 5), draw("b", 2, 5), draw("c", 2, 5)), {"dim": 1}),
                      Sample("last", (draw("a", 2, 5), draw("b", 2, 5), draw("c", 2, 5)), {"dim": 2})],
-    errors=(("shape", lambda: stack([tensor(np.zeros(2)), tensor(np.zeros(3))]), ShapeError, ("stack", "tensor 1", "(3,)")),)))
+    errors=(("shape", lambda: stack([tensor(np.zeros(2)), tensor(np.zeros(3))]), ShapeError,
+             ("stack", "tensor 1", "(3,)")),)))
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
@@ -296,7 +318,8 @@ UNBIND = shape_op(
 
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
-    """All slices along a dimension, without it. Views. Cost: backward takes no copy where the slices' gradients lie side by side in memory.
+    """All slices along a dimension, without it. Views. Cost: backward takes no copy where the
+    slices' gradients lie side by side in memory.
 
     >>> import fastnn as nn
     >>> nn.functional.unbind(nn.tensor([[1.0, 2.0], [3.0, 4.0]]))
@@ -309,7 +332,9 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """Cut along a dimension into pieces of one size (the last may be smaller) or of the given sizes. Views."""
+    """Cut along a dimension into pieces of one size (the last may be smaller) or of the given
+    sizes. Views.
+    """
     d = axis("split", dim, tensor.ndim)
     total = tensor.shape[d]
     if isinstance(split_size_or_sections, (tuple, list)):
@@ -326,38 +351,48 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """Cut along a dimension into at most `chunks` pieces of equal size (the last may be smaller). Views."""
+    """Cut along a dimension into at most `chunks` pieces of equal size (the last may be smaller).
+
+    Views.
+    """
     if chunks < 1:
         raise RangeError(who="chunk", expected="at least 1 chunk", got=chunks)
     return split(input, max(1, -(-input.shape[axis("chunk", dim, input.ndim)] // chunks)), dim)
 
 
-# ---- pad, flip, roll, triangles -----------------------------------------------------------------------------------------------------
+# ---- pad, flip, roll, triangles ------------------------------------------------------------------
 def _check_pad(x: Any, *, widths: Any, mode: str, value: float) -> None:
     need_array("pad", x=x)
     if mode not in reference._PAD_MODES:
         raise RangeError(who="pad", expected=f"mode one of {', '.join(reference._PAD_MODES)}", got=mode)
     for d, ((before, after), n) in enumerate(zip(widths, x.shape)):
         limit = {"constant": None, "replicate": None, "reflect": n - 1, "circular": n}[mode]
-        if (before < 0 or after < 0) or (limit is not None and max(before, after) > max(limit, 0)) or (mode == "replicate" and n == 0):
-            raise ShapeError(f"dimension {d} of size {n} cannot be padded by {before, after} in mode {mode!r}", who="pad")
+        if (before < 0 or after < 0) or (limit is not None
+                                         and max(before, after) > max(limit, 0)) or (mode == "replicate" and n == 0):
+            raise ShapeError(f"dimension {d} of size {n} cannot be padded by {before, after} in mode {mode!r}",
+                             who="pad")
 
 
 PAD = shape_op(
     "pad", "y = x with a border", check=_check_pad,
     samples=lambda: [Sample("one", (draw("one", 1),), {"widths": ((0, 1),), "mode": "constant", "value": 0.0}),
-                     *[Sample(mode, (draw(mode, 2, 4, 5),), {"widths": ((0, 0), (1, 2), (3, 1)), "mode": mode, "value": 0.0})
+                     *[Sample(mode, (draw(mode, 2, 4, 5),), {"widths": ((0, 0), (1, 2), (3, 1)), "mode": mode,
+                                                             "value": 0.0})
                        for mode in reference._PAD_MODES],
-                     Sample("value", (draw("value", 2, 3),), {"widths": ((0, 0), (1, 0)), "mode": "constant", "value": 2.0})],
-    errors=(("reflect", lambda: pad(tensor(np.zeros((1, 3))), (3, 0), "reflect"), ShapeError, ("pad", "size 3", "reflect")),
+                     Sample("value", (draw("value", 2, 3),), {"widths": ((0, 0), (1, 0)), "mode": "constant",
+                                                              "value": 2.0})],
+    errors=(("reflect", lambda: pad(tensor(np.zeros((1, 3))), (3, 0), "reflect"), ShapeError,
+             ("pad", "size 3", "reflect")),
             ("odd", lambda: pad(tensor(np.zeros((1, 3))), (3,)), ShapeError, ("pad", "pairs")),
-            ("mode", lambda: pad(tensor(np.zeros((1, 3))), (1, 1), "mirror"), RangeError, ("pad", "mirror", "reflect"))))
+            ("mode", lambda: pad(tensor(np.zeros((1, 3))), (1, 1), "mirror"), RangeError,
+             ("pad", "mirror", "reflect"))))
 
 
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
     """Put a border around the last dimensions.
 
-    pad : (left, right, top, bottom, ...), from the last dimension backwards, as in PyTorch; negative widths cut in mode "constant".
+    pad : (left, right, top, bottom, ...), from the last dimension backwards, as in PyTorch;
+    negative widths cut in mode "constant".
     mode : "constant" (value, default 0), "reflect", "replicate" or "circular".
     """
     widths = list(pad)
@@ -372,7 +407,8 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
 
 FLIP = shape_op(
     "flip", "y = x in reverse order along dims",
-    samples=lambda: [Sample("one", (draw("one", 1),), {"dims": (0,)}), Sample("odd", (draw("odd", 2, 3, 5),), {"dims": (0, 2)}),
+    samples=lambda: [Sample("one", (draw("one", 1),), {"dims": (0,)}),
+                     Sample("odd", (draw("odd", 2, 3, 5),), {"dims": (0, 2)}),
                      Sample("empty", (draw("empty", 0, 3),), {"dims": (1,)})],
     errors=(("missing", lambda: flip(tensor(np.zeros(3)), 1), RangeError, ("flip", "dimension 1")),))
 
@@ -387,17 +423,21 @@ ROLL = shape_op(
     samples=lambda: [Sample("one", (draw("one", 1),), {"shifts": (1,), "dims": (0,)}),
                      Sample("odd", (draw("odd", 2, 3, 5),), {"shifts": (1, -2), "dims": (0, 2)}),
                      Sample("flat", (draw("flat", 2, 3),), {"shifts": 2, "dims": None})],
-    errors=(("lengths", lambda: roll(tensor(np.zeros(3)), (1, 2), (0,)), ShapeError, ("roll", "one shift per dimension")),))
+    errors=(("lengths", lambda: roll(tensor(np.zeros(3)), (1, 2), (0,)), ShapeError,
+             ("roll", "one shift per dimension")),))
 
 
 def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
-    """Shift around: what leaves at one end comes in at the other; over the flattened tensor if dims is None."""
+    """Shift around: what leaves at one end comes in at the other; over the flattened tensor if dims
+    is None.
+    """
     if dims is None:
         return apply(ROLL, input, shifts=int(shifts), dims=None)      # type: ignore[arg-type]
     by = (shifts,) if isinstance(shifts, int) else tuple(shifts)
     along = (dims,) if isinstance(dims, int) else tuple(dims)
     if len(by) != len(along):
-        raise ShapeError("needs one shift per dimension", who="roll", got=f"{len(by)} shifts for {len(along)} dimensions")
+        raise ShapeError("needs one shift per dimension", who="roll",
+                         got=f"{len(by)} shifts for {len(along)} dimensions")
     return apply(ROLL, input, shifts=by, dims=tuple(axis("roll", d, input.ndim) for d in along))
 
 
@@ -424,7 +464,7 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     return apply(TRIANGLE, input, diagonal=int(diagonal), upper=True)
 
 
-# ---- copies -------------------------------------------------------------------------------------------------------------------------
+# ---- copies --------------------------------------------------------------------------------------
 CLONE: Op = shape_op("clone", "y = x in memory of its own",
                  samples=lambda: [Sample("odd", (draw("odd", 2, 3, 5),)), Sample("empty", (draw("empty", 0, 2),))],
                  errors=(("list", lambda: apply(CLONE, [1.0]), DTypeError, ("clone", "list", "nn.tensor")),))
@@ -446,7 +486,10 @@ TO = shape_op("to", "y = x in another dtype",
 
 
 def to(input: Tensor, dtype: Any) -> Tensor:
-    """The same values in another dtype; the tensor itself if it has that dtype. The gradient comes back in the old one."""
+    """The same values in another dtype; the tensor itself if it has that dtype.
+
+    The gradient comes back in the old one.
+    """
     new = np.dtype(dtype)
     if new.kind not in "fiub" or (new.kind == "f" and new.itemsize not in (4, 8)):
         raise DTypeError(who="to", expected="float32, float64, an integer type or bool", got=str(new))

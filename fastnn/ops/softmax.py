@@ -1,4 +1,7 @@
-"""Softmax and log-softmax along an axis. Kernels: csrc/softmax.c. Definitions: fastnn/reference/softmax.py."""
+"""Softmax and log-softmax along an axis.
+
+Kernels: csrc/softmax.c. Definitions: fastnn/reference/softmax.py.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +32,10 @@ def scores(name: str, *shape: int, dim: int = -1, scale: float = 2.0, never: tup
 
 
 def samples() -> list[Sample]:
-    return [scores("one row", 1, 2), scores("odd", 3, 5, 7), scores("middle", 3, 5, 7, dim=1), scores("first", 3, 5, 7, dim=0),
-            scores("vector", 37), scores("empty", 0, 4), scores("empty axis", 3, 0, dim=1), scores("no columns", 2, 3, 0, dim=1),
+    return [scores("one row", 1, 2), scores("odd", 3, 5, 7), scores("middle", 3, 5, 7, dim=1),
+            scores("first", 3, 5, 7, dim=0),
+            scores("vector", 37), scores("empty", 0, 4), scores("empty axis", 3, 0, dim=1),
+            scores("no columns", 2, 3, 0, dim=1),
             scores("strip and one", 2, 3, 65, dim=1), scores("long", 2, 1031), scores("steep", 5, 33, scale=30.0),
             scores("steep columns", 33, 5, dim=0, scale=30.0)]
 
@@ -44,7 +49,8 @@ def check(who: str) -> Callable[..., None]:
     def check_softmax(x: Any, *, dim: int) -> None:
         need_float(who, x=x)
         if not 0 <= dim < (x.ndim or 1):
-            raise ShapeError(who=who, expected=f"dim from {-max(x.ndim, 1)} to {max(x.ndim, 1) - 1} for an input of shape {x.shape}", got=dim)
+            raise ShapeError(who=who,
+                             expected=f"dim from {-max(x.ndim, 1)} to {max(x.ndim, 1) - 1} for an input of shape {x.shape}", got=dim)
     return check_softmax
 
 
@@ -52,8 +58,10 @@ def errors(name: str) -> tuple[Any, ...]:
     def function(*args: Any) -> Any:
         return globals()[name](*args)
     return (("integers", lambda: function(tensor([1, 2]), 0), DTypeError, (name, "int64", "float32")),
-            ("dim too large", lambda: function(tensor([[1.0, 2.0]]), 2), ShapeError, (name, "dim from -2 to 1", "got 2")),
-            ("dim too small", lambda: function(tensor([1.0, 2.0]), -2), ShapeError, (name, "dim from -1 to 0", "got -2")))
+            ("dim too large", lambda: function(tensor([[1.0, 2.0]]), 2), ShapeError,
+             (name, "dim from -2 to 1", "got 2")),
+            ("dim too small", lambda: function(tensor([1.0, 2.0]), -2), ShapeError,
+             (name, "dim from -1 to 0", "got -2")))
 
 
 def fast_softmax(x: np.ndarray, *, dim: int) -> np.ndarray:
@@ -68,14 +76,16 @@ def fast_log_softmax(x: np.ndarray, *, dim: int) -> np.ndarray:
     return z
 
 
-BENCH = {"2048x512": lambda: scores("2048x512", 2048, 512), "gpt2.vocabulary": lambda: scores("gpt2.vocabulary", 64, 50257),
+BENCH = {"2048x512": lambda: scores("2048x512", 2048, 512),
+         "gpt2.vocabulary": lambda: scores("gpt2.vocabulary", 64, 50257),
          "image": lambda: scores("image", 4, 21, 128, 128, dim=1)}
 
 SOFTMAX = register(Op(
     name="softmax", family="softmax", inputs=("x",), formula="y = exp(x) / sum exp(x)",
     forward=kernel("softmax_forward"), backward=kernel("softmax_backward"),
     ref_forward=reference.softmax_forward, ref_backward=reference.softmax_backward,
-    check=check("softmax"), fits=kernel("fits_axis"), samples=softmax_samples, errors=errors("softmax"), fast_numpy=fast_softmax, bench=BENCH,
+    check=check("softmax"), fits=kernel("fits_axis"), samples=softmax_samples, errors=errors("softmax"),
+                      fast_numpy=fast_softmax, bench=BENCH,
     flops=lambda n, axis: 4 * n, bytes=lambda n, axis: 8 * n, terms=lambda n, axis: axis,
 ))
 
@@ -83,7 +93,8 @@ LOG_SOFTMAX = register(Op(
     name="log_softmax", family="softmax", inputs=("x",), formula="y = x - log sum exp(x)",
     forward=kernel("log_softmax_forward"), backward=kernel("log_softmax_backward"),
     ref_forward=reference.log_softmax_forward, ref_backward=reference.log_softmax_backward,
-    check=check("log_softmax"), fits=kernel("fits_axis"), samples=samples, errors=errors("log_softmax"), fast_numpy=fast_log_softmax, bench=BENCH,
+    check=check("log_softmax"), fits=kernel("fits_axis"), samples=samples, errors=errors("log_softmax"),
+                          fast_numpy=fast_log_softmax, bench=BENCH,
     flops=lambda n, axis: 4 * n, bytes=lambda n, axis: 8 * n, terms=lambda n, axis: axis,
 ))
 
@@ -114,8 +125,9 @@ def softmax(input: Tensor, dim: int) -> Tensor:
     DTypeError : if input is not floating point.
     ShapeError : if there is no axis `dim`.
 
-    The largest element is subtracted first, so scores of any size are safe. -inf means "never": probability 0, gradient 0. Where every score is
-    -inf the question has no answer and the result is NaN, as in PyTorch. For a loss use `cross_entropy` on the scores themselves.
+    The largest element is subtracted first, so scores of any size are safe. -inf means "never":
+    probability 0, gradient 0. Where every score is -inf the question has no answer and the result
+    is NaN, as in PyTorch. For a loss use `cross_entropy` on the scores themselves.
 
     Cost: one exp an element forward, none backward; each element is read and written once.
 
@@ -146,7 +158,8 @@ def log_softmax(input: Tensor, dim: int) -> Tensor:
     DTypeError : if input is not floating point.
     ShapeError : if there is no axis `dim`.
 
-    Cost: one exp an element forward and one backward. `log(softmax(x))` is -inf where the probability underflows; this is not.
+    Cost: one exp an element forward and one backward. `log(softmax(x))` is -inf where the
+    probability underflows; this is not.
 
     >>> import fastnn as nn
     >>> nn.functional.log_softmax(nn.tensor([0.0, 1000.0]), dim=0)

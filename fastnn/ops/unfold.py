@@ -1,4 +1,7 @@
-"""Every window of an image as a column, and the way back. Kernels: csrc/unfold.c. Definitions: fastnn/reference/unfold.py."""
+"""Every window of an image as a column, and the way back.
+
+Kernels: csrc/unfold.c. Definitions: fastnn/reference/unfold.py.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,8 @@ def attributes(who: str, kernel_size: Any, dilation: Any, padding: Any, stride: 
             "padding": pair(who, "padding", padding, 0), "stride": pair(who, "stride", stride, 1)}
 
 
-def output_of(who: str, image: tuple[int, ...], kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> tuple[int, ...]:
+def output_of(who: str, image: tuple[int, ...], kernel_size: Any, dilation: Any, padding: Any,
+              stride: Any) -> tuple[int, ...]:
     return need_window(who, image, kernel_size, stride, tuple((p, p) for p in padding), dilation)
 
 
@@ -52,7 +56,8 @@ def geometry(name: str, N: int, C: int, H: int, W: int, kernel_size: Any,
     """Attributes and sizes of a sample."""
     known = attributes(name, kernel_size, attrs.get("dilation", 1), attrs.get("padding", 0), attrs.get("stride", 1))
     P, Q = output_of(name, (H, W), **known)
-    return known, {"N": N, "C": C, "H": H, "W": W, "R": known["kernel_size"][0], "S": known["kernel_size"][1], "P": P, "Q": Q}
+    return known, {"N": N, "C": C, "H": H, "W": W, "R": known["kernel_size"][0], "S": known["kernel_size"][1], "P": P,
+                   "Q": Q}
 
 
 CASES: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -75,7 +80,8 @@ def unfold_case(name: str, **sizes: Any) -> Sample:
 def fold_case(name: str, **sizes: Any) -> Sample:
     attrs, letters = geometry(name, **sizes)
     N, C, H, W, R, S, P, Q = (letters[k] for k in "NCHWRSPQ")
-    return Sample(name, (seeded(name).standard_normal((N, C * R * S, P * Q)),), {"output_size": (H, W), **attrs}, letters)
+    return Sample(name, (seeded(name).standard_normal((N, C * R * S, P * Q)),), {"output_size": (H, W), **attrs},
+                  letters)
 
 
 def fast_unfold(x: np.ndarray, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> np.ndarray:
@@ -88,7 +94,8 @@ def fast_unfold(x: np.ndarray, kernel_size: Any, dilation: Any, padding: Any, st
     return seen.transpose(0, 1, 4, 5, 2, 3).reshape(N, C * R * S, P * Q)
 
 
-def fast_fold(x: np.ndarray, output_size: Any, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> np.ndarray:
+def fast_fold(x: np.ndarray, output_size: Any, kernel_size: Any, dilation: Any, padding: Any,
+              stride: Any) -> np.ndarray:
     """One addition of a strided slice per tap."""
     (R, S), (sh, sw), (dh, dw), (ph, pw), (H, W) = kernel_size, stride, dilation, padding, output_size
     P, Q = (H + 2 * ph - dh * (R - 1) - 1) // sh + 1, (W + 2 * pw - dw * (S - 1) - 1) // sw + 1
@@ -107,7 +114,8 @@ def _zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
 BENCH = {"N": 8, "C": 64, "H": 56, "W": 56, "kernel_size": 3, "padding": 1}
 
 UNFOLD = register(Op(
-    name="unfold", family="convolution", inputs=("x",), formula="cols[n,(c,r,s),(p,q)] = x[n,c,p*sh-ph+r*dh,q*sw-pw+s*dw]",
+    name="unfold", family="convolution", inputs=("x",),
+                     formula="cols[n,(c,r,s),(p,q)] = x[n,c,p*sh-ph+r*dh,q*sw-pw+s*dw]",
     forward=kernel("unfold_forward"), backward=kernel("unfold_backward"),
     ref_forward=reference.unfold_forward, ref_backward=reference.unfold_backward,
     check=check_unfold, samples=lambda: [unfold_case(name, **sizes) for name, sizes in CASES],
@@ -144,7 +152,8 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
 
     .. math:: cols[n, (c,r,s), (p,q)] = x[n, c, p\,sh - ph + r\,dh, q\,sw - pw + s\,dw]
 
-    with zeros outside the image. A convolution is a matrix product with these columns: w.reshape(K, -1) @ cols.
+    with zeros outside the image. A convolution is a matrix product with these columns: w.reshape(K,
+    -1) @ cols.
 
     Parameters
     ----------
@@ -153,12 +162,13 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
 
     Returns
     -------
-    Tensor, shape (N, C*R*S, P*Q), P = (H + 2*ph - dh*(R - 1) - 1) // sh + 1 and likewise Q; without N for a single image.
+    Tensor, shape (N, C*R*S, P*Q), P = (H + 2*ph - dh*(R - 1) - 1) // sh + 1 and likewise Q; without
+    N for a single image.
 
     Gradient: fold(dy), which adds each column back to the pixels that it came from.
 
-    Raises: ShapeError for a wrong rank, a window larger than the padded image, or a stride below 1. Cost: moves N*C*R*S*P*Q
-    elements.
+    Raises: ShapeError for a wrong rank, a window larger than the padded image, or a stride below 1.
+    Cost: moves N*C*R*S*P*Q elements.
 
     >>> import fastnn as nn
     >>> nn.functional.unfold(nn.tensor([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]]), (2, 2)).data[0]
@@ -171,8 +181,10 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
     return batched(lambda x: apply(UNFOLD, x, **attrs), input)
 
 
-def fold(input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
-    r"""Add columns back to the pixels that `unfold` would have read them from (col2im); overlapping windows add up.
+def fold(input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
+         stride: Any = 1) -> Tensor:
+    r"""Add columns back to the pixels that `unfold` would have read them from (col2im); overlapping
+    windows add up.
 
     .. math:: y[n,c,i,j] = \sum_{(r,s,p,q) \,:\, i = p\,sh - ph + r\,dh,\; j = q\,sw - pw + s\,dw} x[n, (c,r,s), (p,q)]
 
@@ -184,8 +196,8 @@ def fold(input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, p
 
     Returns
     -------
-    Tensor, shape (N, C, H, W), or (C, H, W). fold is the adjoint of unfold, not its inverse: fold(unfold(x)) multiplies each
-    pixel by the number of windows that see it.
+    Tensor, shape (N, C, H, W), or (C, H, W). fold is the adjoint of unfold, not its inverse:
+    fold(unfold(x)) multiplies each pixel by the number of windows that see it.
 
     Gradient: unfold(dy).
 

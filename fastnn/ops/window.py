@@ -1,4 +1,6 @@
-"""What convolution, unfold and pooling share: checks of a window over an image, and images without a batch axis."""
+"""What convolution, unfold and pooling share: checks of a window over an image, and images without
+a batch axis.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,10 @@ MOST_ELEMENTS = 2**48                               # of a result; sizes up to h
 
 
 def need_image(who: str, x: np.ndarray, axes: str = "HW") -> None:
-    """x must be (N, C, *axes) with at least one channel and pixel; N may be 0. Axes "L" are those of sequences."""
+    """x must be (N, C, *axes) with at least one channel and pixel; N may be 0.
+
+    Axes "L" are those of sequences.
+    """
     sizes = ", ".join(axes)
     need_rank(who, "input", x, f"(N, C, {sizes}) or (C, {sizes})", 2 + len(axes),
               f"{'An image' if len(axes) == 2 else 'A sequence'} without channels needs one: x.unsqueeze({-1 - len(axes)}).")
@@ -33,11 +38,13 @@ def need_filters(who: str, x: np.ndarray, w: np.ndarray, b: np.ndarray | None, g
     need_rank(who, "weight", w, f"(K, C/groups, {', '.join(axes)})", 2 + len(axes))
     C, K = x.shape[1], w.shape[0]
     if C % groups or K % groups or K == 0:
-        raise ShapeError(f"groups={groups} must divide the channels and the filters", who=who, got=f"{C} channels and {K} filters")
+        raise ShapeError(f"groups={groups} must divide the channels and the filters", who=who,
+                         got=f"{C} channels and {K} filters")
     if w.shape[1] * groups != C:
         channels = w.shape[1] * groups
         takes = f"{channels}" if groups == 1 else f"{w.shape[1]} x {groups} groups = {channels}"
-        last = {1: "Sequences are (N, C, L): input.permute(0, 2, 1)?", 2: "Images are (N, C, H, W): input.permute(0, 3, 1, 2)?"}
+        last = {1: "Sequences are (N, C, L): input.permute(0, 2, 1)?",
+                2: "Images are (N, C, H, W): input.permute(0, 3, 1, 2)?"}
         raise ShapeError(f"the input has {C} channels but the weight takes {takes}", who=who,
                          got=f"input {x.shape}, weight {w.shape}, groups={groups}",
                          hint=last[len(axes)] if x.shape[-1] == channels else "")
@@ -50,9 +57,13 @@ def by(sizes: Any) -> str:
     return " x ".join(map(str, sizes))
 
 
-def need_window(who: str, image: tuple[int, ...], window: tuple[int, ...], stride: tuple[int, ...], padding: tuple[Any, ...],
+def need_window(who: str, image: tuple[int, ...], window: tuple[int, ...], stride: tuple[int, ...],
+                padding: tuple[Any, ...],
                 dilation: tuple[int, ...]) -> tuple[int, ...]:
-    """The window must fit into the padded image; padding is ((top, bottom), (left, right)). Returns the output's size."""
+    """The window must fit into the padded image; padding is ((top, bottom), (left, right)).
+
+    Returns the output's size.
+    """
     spread = tuple(d * (k - 1) + 1 for k, d in zip(window, dilation))
     padded = tuple(n + before + after for n, (before, after) in zip(image, padding))
     if any(k < 1 for k in window):
@@ -70,7 +81,9 @@ def need_window(who: str, image: tuple[int, ...], window: tuple[int, ...], strid
 
 
 def batched(function: Callable[[Tensor], Any], input: Any, rank: int = 4) -> Any:
-    """function(input); an input with one dimension less than `rank` is a batch of one, whose axis the results lose again."""
+    """function(input); an input with one dimension less than `rank` is a batch of one, whose axis
+    the results lose again.
+    """
     x = input if isinstance(input, Tensor) else tensor(input)
     if x.ndim != rank - 1:
         return function(x)

@@ -1,4 +1,7 @@
-"""Optimisers: they turn gradients into steps, all parameters in one call into C. PyTorch's names and state_dict structure."""
+"""Optimisers: they turn gradients into steps, all parameters in one call into C.
+
+PyTorch's names and state_dict structure.
+"""
 
 from typing import Any
 

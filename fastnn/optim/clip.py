@@ -23,7 +23,8 @@ def _gradients(parameters: Iterable[Tensor] | Tensor) -> list[np.ndarray]:
 
 
 def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> float:
-    """Scale all gradients by max_norm / |g| if |g|, the Euclidean norm over all of them, is above max_norm.
+    """Scale all gradients by max_norm / |g| if |g|, the Euclidean norm over all of them, is above
+    max_norm.
 
     Returns |g| before. Pascanu, Mikolov, Bengio (2013).
 
@@ -37,7 +38,8 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> f
     by_dtype: dict[np.dtype, list[np.ndarray]] = {}
     for g in _gradients(parameters):
         by_dtype.setdefault(g.dtype, []).append(g)
-    norm = math.sqrt(sum(compiled.square_sum(gs) if compiled else sum(float(np.square(g, dtype=np.float64).sum()) for g in gs)
+    norm = math.sqrt(sum(compiled.square_sum(gs) if compiled else sum(float(np.square(g, dtype=np.float64).sum())
+                                                                      for g in gs)
                          for gs in by_dtype.values()))
     if norm > max_norm:
         for gs in by_dtype.values():

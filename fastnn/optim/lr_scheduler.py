@@ -1,4 +1,7 @@
-"""Learning rates that change with the epoch. Call .step() after each; `nn.fit(scheduler=...)` does."""
+"""Learning rates that change with the epoch.
+
+Call .step() after each; `nn.fit(scheduler=...)` does.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,10 @@ class StepLR(_Schedule):
 
 
 class CosineAnnealingLR(_Schedule):
-    """lr from base down to eta_min along half a cosine of T_max epochs. Loshchilov, Hutter (2017)."""
+    """lr from base down to eta_min along half a cosine of T_max epochs.
+
+    Loshchilov, Hutter (2017).
+    """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0):
         if T_max < 1:

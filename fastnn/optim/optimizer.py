@@ -1,4 +1,6 @@
-"""Optimizer: groups of parameters with their settings, and the state that belongs to each parameter."""
+"""Optimizer: groups of parameters with their settings, and the state that belongs to each
+parameter.
+"""
 
 from __future__ import annotations
 
@@ -19,15 +21,18 @@ __all__ = ["Optimizer"]
 class Optimizer:
     """Base of all optimisers.
 
-    params : an iterable of Parameters, or of dicts {"params": [...], "lr": ...} that override the defaults for a group.
+    params : an iterable of Parameters, or of dicts {"params": [...], "lr": ...} that override the
+    defaults for a group.
 
-    A subclass defines `_step(group, params)` for parameters of one dtype that all have a gradient; `self.state[id(p)]` is its memory.
+    A subclass defines `_step(group, params)` for parameters of one dtype that all have a gradient;
+    `self.state[id(p)]` is its memory.
     """
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]):
         name = type(self).__name__
         if isinstance(params, Tensor):
-            raise DTypeError(who=name, expected="an iterable of parameters", got="one tensor", hint="Pass model.parameters() or [p].")
+            raise DTypeError(who=name, expected="an iterable of parameters", got="one tensor",
+                             hint="Pass model.parameters() or [p].")
         groups = list(params)
         if not groups:
             raise ShapeError("there is nothing to optimise: the list of parameters is empty", who=name,
@@ -46,7 +51,8 @@ class Optimizer:
         known = {id(p) for g in self.param_groups for p in g["params"]}
         for p in params:
             if not isinstance(p, Tensor) or p.node is not None:
-                raise DTypeError(who=type(self).__name__, expected="parameters (leaf tensors)", got=type(p).__name__ if not isinstance(p, Tensor)
+                raise DTypeError(who=type(self).__name__, expected="parameters (leaf tensors)",
+                                 got=type(p).__name__ if not isinstance(p, Tensor)
                                  else "the result of an op")
             if id(p) in known:
                 raise RangeError("a parameter stands in two groups, or twice in one", who=type(self).__name__)
@@ -54,7 +60,8 @@ class Optimizer:
         settings = {**self.defaults, **group, "params": params}
         unknown = set(settings) - set(self.defaults) - {"params"}
         if unknown:
-            raise RangeError(f"unknown settings {sorted(unknown)}", who=type(self).__name__, expected=f"some of {sorted(self.defaults)}")
+            raise RangeError(f"unknown settings {sorted(unknown)}", who=type(self).__name__,
+                             expected=f"some of {sorted(self.defaults)}")
         self._check(settings)
         self.param_groups.append(settings)
 
@@ -74,7 +81,9 @@ class Optimizer:
                     p.grad.zero_()
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Change every parameter that has a gradient; `closure`, if given, is called first and its result returned."""
+        """Change every parameter that has a gradient; `closure`, if given, is called first and its
+        result returned.
+        """
         result = closure() if closure is not None else None
         for group in self.param_groups:
             for params in self._with_gradient(group):
@@ -90,10 +99,12 @@ class Optimizer:
             if p.grad is not None:
                 data = p._data
                 if p.grad._data.shape != data.shape:
-                    raise ShapeError("a gradient has another shape than its parameter", who=type(self).__name__, expected=p.shape, got=p.grad.shape)
+                    raise ShapeError("a gradient has another shape than its parameter", who=type(self).__name__,
+                                     expected=p.shape, got=p.grad.shape)
                 flags = data.flags
                 if not flags.c_contiguous or not flags.writeable:
-                    p._data = data.copy()           # a parameter made from a view or a read-only array gets memory of its own
+                    # a parameter made from a view or a read-only array gets memory of its own
+                    p._data = data.copy()
                 by_dtype.setdefault(data.dtype, []).append(p)
         yield from by_dtype.values()
 
@@ -112,13 +123,17 @@ class Optimizer:
             state[name] = full(p.shape, 0, p.dtype)
         return state[name]
 
-    # ---- checkpoints ----------------------------------------------------------------------------------------------------
+    # ---- checkpoints -----------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Any]:
-        """{"state": {number of the parameter: its state}, "param_groups": [settings, parameters by number]}, as in PyTorch."""
+        """{"state": {number of the parameter: its state}, "param_groups": [settings, parameters by
+        number]}, as in PyTorch.
+        """
         number = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
-        groups = [{**{k: v for k, v in group.items() if k != "params"}, "params": [number[id(p)] for p in group["params"]]}
+        groups = [{**{k: v for k, v in group.items() if k != "params"},
+                   "params": [number[id(p)] for p in group["params"]]}
                   for group in self.param_groups]
-        return {"state": {number[key]: dict(value) for key, value in self.state.items() if key in number}, "param_groups": groups}
+        return {"state": {number[key]: dict(value) for key, value in self.state.items() if key in number},
+                "param_groups": groups}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over settings and state; everything is checked before anything changes."""
@@ -126,7 +141,8 @@ class Optimizer:
         params = [p for group in self.param_groups for p in group["params"]]
         groups = state["param_groups"]
         if [len(g["params"]) for g in groups] != [len(g["params"]) for g in self.param_groups]:
-            raise ShapeError("the saved state is for other parameters", who=name, expected=[len(g["params"]) for g in self.param_groups],
+            raise ShapeError("the saved state is for other parameters", who=name,
+                             expected=[len(g["params"]) for g in self.param_groups],
                              got=[len(g["params"]) for g in groups])
         order = [i for group in groups for i in group["params"]]
         fresh: dict[int, dict[str, Any]] = {}
@@ -138,17 +154,20 @@ class Optimizer:
             for key, value in values.items():
                 if isinstance(value, (np.ndarray, Tensor)) and np.ndim(value) == p.ndim and p.ndim:
                     if np.shape(value) != p.shape:
-                        raise ShapeError(f"the saved {key} of parameter {i} does not fit", who=name, expected=p.shape, got=np.shape(value))
+                        raise ShapeError(f"the saved {key} of parameter {i} does not fit", who=name, expected=p.shape,
+                                         got=np.shape(value))
                     value = copied(np.asarray(value), p.dtype)
                 elif isinstance(value, (np.ndarray, Tensor)):
                     value = np.array(value)
                 fresh[id(p)][key] = value
         for group, saved in zip(self.param_groups, groups):
-            settings = {k: tuple(v) if isinstance(v, list) else v for k, v in saved.items() if k != "params" and k in self.defaults}
+            settings = {k: tuple(v) if isinstance(v, list) else v for k, v in saved.items() if k != "params"
+                        and k in self.defaults}
             self._check({**group, **settings})
             group.update(settings)
         self.state = fresh
 
     def __repr__(self) -> str:
-        lines = [f"  {len(g['params'])} parameters: " + ", ".join(f"{k}={v}" for k, v in g.items() if k != "params") for g in self.param_groups]
+        lines = [f"  {len(g['params'])} parameters: " + ", ".join(f"{k}={v}" for k, v in g.items() if k != "params")
+                 for g in self.param_groups]
         return "\n".join([f"{type(self).__name__} (", *lines, ")"])

@@ -31,7 +31,8 @@ class SGD(Optimizer):
     nesterov : bool
         Look ahead; needs momentum and no dampening.
 
-    Raises: RangeError for negative settings. Cost: one pass over the parameters. Robbins, Monro (1951); Polyak (1964); Sutskever et al. (2013).
+    Raises: RangeError for negative settings. Cost: one pass over the parameters. Robbins, Monro
+    (1951); Polyak (1964); Sutskever et al. (2013).
 
     >>> import fastnn as nn
     >>> p = nn.Parameter([1.0, 2.0])
@@ -40,9 +41,10 @@ class SGD(Optimizer):
     parameter([0., 0.], requires_grad=True)
     """
 
-    def __init__(self, params: Iterable[Any], lr: float = 1e-3, momentum: float = 0.0, dampening: float = 0.0, weight_decay: float = 0.0,
-                 nesterov: bool = False):
-        super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay, "nesterov": nesterov})
+    def __init__(self, params: Iterable[Any], lr: float = 1e-3, momentum: float = 0.0, dampening: float = 0.0,
+                 weight_decay: float = 0.0, nesterov: bool = False):
+        super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
+                                  "nesterov": nesterov})
 
     def _check(self, group: dict[str, Any]) -> None:
         super()._check(group)
@@ -57,7 +59,8 @@ class SGD(Optimizer):
         if not self.on_kernels:
             for p, g in zip(params, grads):
                 state = self.state.setdefault(id(p), {})
-                p._data[...], state["momentum_buffer"] = reference.sgd_step(p._data, g, state.get("momentum_buffer"), **settings)
+                p._data[...], state["momentum_buffer"] = reference.sgd_step(p._data, g, state.get("momentum_buffer"),
+                                                                            **settings)
             return
         momenta, fresh = [], []
         if group["momentum"]:

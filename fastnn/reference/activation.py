@@ -61,7 +61,8 @@ def sigmoid_forward(x):
 
 
 def sigmoid_backward(dy, saved):
-    y, = saved                                      # forward was  y = 1 / (1 + e^-x),  dy/dx = e^-x / (1 + e^-x)^2 = y (1 - y)
+    # forward was  y = 1 / (1 + e^-x),  dy/dx = e^-x / (1 + e^-x)^2 = y (1 - y)
+    y, = saved
     return (dy * y * (1 - y),)
 
 

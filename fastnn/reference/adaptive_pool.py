@@ -1,4 +1,6 @@
-"""Pooling to a given output size, from its definition: output p of P sees rows floor(p H / P) to ceil((p + 1) H / P) - 1."""
+"""Pooling to a given output size, from its definition: output p of P sees rows floor(p H / P) to
+ceil((p + 1) H / P) - 1.
+"""
 
 import numpy as np
 

@@ -1,4 +1,7 @@
-"""Element-wise arithmetic with NumPy's broadcasting, from the definitions. An operand may be a number; it has no gradient."""
+"""Element-wise arithmetic with NumPy's broadcasting, from the definitions.
+
+An operand may be a number; it has no gradient.
+"""
 
 import math
 
@@ -11,7 +14,9 @@ def shape(operand):
 
 
 def sum_to(g, shape):
-    """Sum g over the axes along which an operand of this shape was broadcast: each of its elements was used that many times."""
+    """Sum g over the axes along which an operand of this shape was broadcast: each of its elements
+    was used that many times.
+    """
     if shape is None:
         return None
     g = g.sum(axis=tuple(range(g.ndim - len(shape))))
@@ -157,7 +162,8 @@ def erf_forward(x):
 
 
 def erf_backward(dy, saved):
-    x, = saved                                      # forward was  y = 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x
+    # forward was  y = 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x
+    x, = saved
     with np.errstate(under="ignore"):
         return (dy * 2 / math.sqrt(math.pi) * np.exp(-x * x),)
 

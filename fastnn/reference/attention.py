@@ -20,7 +20,10 @@ def allowed_keys(shape, mask, is_causal):
 
 
 def dropout_factors(shape, dtype, dropout_p, key, call):
-    """0 where a weight is dropped, else 1 / (1 - p). Rows of the mask begin at multiples of 4: see csrc/philox.h."""
+    """0 where a weight is dropped, else 1 / (1 - p).
+
+    Rows of the mask begin at multiples of 4: see csrc/philox.h.
+    """
     if dropout_p == 0:
         return np.ones(shape, dtype)
     U = shape[-1]
@@ -47,7 +50,8 @@ def sum_to(g, shape):
     return g.sum(axis=tuple(i for i, n in enumerate(shape) if n == 1), keepdims=True)
 
 
-def scaled_dot_product_attention_forward(q, k, v, mask=None, *, is_causal=False, scale=1.0, dropout_p=0.0, key=0, call=0):
+def scaled_dot_product_attention_forward(q, k, v, mask=None, *, is_causal=False, scale=1.0, dropout_p=0.0, key=0,
+                                         call=0):
     p = weights(q, k, mask, is_causal, scale)
     p = np.broadcast_to(p, (*np.broadcast_shapes(p.shape[:-2], v.shape[:-2]), *p.shape[-2:]))
     d = dropout_factors(p.shape, q.dtype, dropout_p, key, call)

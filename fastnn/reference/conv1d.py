@@ -1,4 +1,7 @@
-"""One-dimensional convolution from its definition. N sequences, C channels of length L, K filters of S taps, Q outputs, G groups."""
+"""One-dimensional convolution from its definition.
+
+N sequences, C channels of length L, K filters of S taps, Q outputs, G groups.
+"""
 
 import numpy as np
 

@@ -1,14 +1,17 @@
 """Two-dimensional convolution from its definition; and with relu after it.
 
-Forward and backward run the same loop over output pixels; each backward line is the transpose of the forward line that it
-quotes. N images, C channels, H x W input, K filters, R x S window, P x Q output, G groups.
+Forward and backward run the same loop over output pixels; each backward line is the transpose of
+the forward line that it quotes. N images, C channels, H x W input, K filters, R x S window, P x Q
+output, G groups.
 """
 
 import numpy as np
 
 
 def out_size(size, taps, stride, before, after, dilation):
-    """Positions that a window of `taps` can take on `size` pixels padded before and after, moving by `stride`."""
+    """Positions that a window of `taps` can take on `size` pixels padded before and after, moving
+    by `stride`.
+    """
     return (size + before + after - dilation * (taps - 1) - 1) // stride + 1
 
 
@@ -19,7 +22,8 @@ def out_shape(image, window, stride, padding, dilation):
 
 
 def windows(image, window, stride, padding, dilation):
-    """Yield (p, q, rows, columns): the slices of the padded image that output pixel (p, q) reads."""
+    """Yield (p, q, rows, columns): the slices of the padded image that output pixel (p, q) reads.
+    """
     (R, S), (sh, sw), (dh, dw) = window, stride, dilation
     P, Q = out_shape(image, window, stride, padding, dilation)
     for p in range(P):

@@ -1,8 +1,10 @@
-"""Transposed convolution from its definition, for sequences and images alike: every input pixel writes a copy of the filters,
-times its value, into the output, `stride` pixels from its neighbour's; what overlaps is added.
+"""Transposed convolution from its definition, for sequences and images alike: every input pixel
+writes a copy of the filters, times its value, into the output, `stride` pixels from its
+neighbour's; what overlaps is added.
 
-N images, K channels in, C channels out, G groups; sizes and attributes are tuples with one number per direction. The padding is
-cut off the output on all sides; output_padding is what it keeps beyond that at the end.
+N images, K channels in, C channels out, G groups; sizes and attributes are tuples with one number
+per direction. The padding is cut off the output on all sides; output_padding is what it keeps
+beyond that at the end.
 """
 
 from math import prod
@@ -11,19 +13,25 @@ import numpy as np
 
 
 def out_size(size, taps, stride, padding, output_padding, dilation):
-    """Pixels of the output: those between the first and the last tap, less the padding on both sides."""
+    """Pixels of the output: those between the first and the last tap, less the padding on both
+    sides.
+    """
     return (size - 1) * stride + dilation * (taps - 1) + 1 + output_padding - 2 * padding
 
 
 def places(size, taps, stride, dilation):
-    """Yield, for each input pixel, its index and that of the pixels in the uncut output that it writes to."""
+    """Yield, for each input pixel, its index and that of the pixels in the uncut output that it
+    writes to.
+    """
     for at in np.ndindex(*size):
-        yield (..., *at), (..., *(slice(i * s, i * s + d * (k - 1) + 1, d) for i, k, s, d in zip(at, taps, stride, dilation)))
+        yield (..., *at), (..., *(slice(i * s, i * s + d * (k - 1) + 1, d) for i, k, s,
+                                  d in zip(at, taps, stride, dilation)))
 
 
 def whole(x, w, stride, output_padding, dilation):
     """The size of the output before the padding is cut off."""
-    return tuple(out_size(n, k, s, 0, o, d) for n, k, s, o, d in zip(x.shape[2:], w.shape[2:], stride, output_padding, dilation))
+    return tuple(out_size(n, k, s, 0, o, d) for n, k, s, o, d in zip(x.shape[2:], w.shape[2:], stride, output_padding,
+                                                                     dilation))
 
 
 def inside(size, padding):

@@ -20,7 +20,9 @@ def along_classes(weight, x):
 
 
 def one_hot(label, x):
-    """1 where the class is the label, else 0, in x's shape; a label that is no class gives only zeros."""
+    """1 where the class is the label, else 0, in x's shape; a label that is no class gives only
+    zeros.
+    """
     classes = np.arange(x.shape[class_axis(x)]).reshape(along_classes(None, x).shape)
     return (classes == np.expand_dims(label, class_axis(x))).astype(x.dtype)
 
@@ -57,7 +59,8 @@ def cross_entropy_forward(x, target, weight=None, *, ignore_index=-100, reductio
     axis = class_axis(x)
     z = log_softmax_forward(x, dim=axis)[0]
     a, divisors = coefficients(x, target, weight, ignore_index, label_smoothing)
-    # a class that nothing asks for costs nothing, even if its probability is 0; probabilities multiply whatever is there
+    # a class that nothing asks for costs nothing, even if its probability is 0; probabilities
+    # multiply whatever is there
     counted = z if target.dtype.kind == "f" else np.where(a != 0, z, 0)
     y, divisor = reduce(-(a * counted).sum(axis=axis), divisors, reduction)
     return y, (z, a, target, weight, divisor)

@@ -1,4 +1,5 @@
-"""Gated recurrent units from their definition: one step, and a sequence as a loop over steps. Gates in the order r z n.
+"""Gated recurrent units from their definition: one step, and a sequence as a loop over steps. Gates
+in the order r z n.
 
     a = x W_ih^T + b_ih       u = h W_hh^T + b_hh      three pieces each
     r = sigmoid(a_r + u_r)    z = sigmoid(a_z + u_z)
@@ -34,7 +35,8 @@ def gru_cell_backward(dy, saved):
     da_r, da_z = dr * r * (1 - r), dz * z * (1 - z)
     da, du = np.concatenate([da_r, da_z, da_n], axis=1), np.concatenate([da_r, da_z, du_n], axis=1)
     # forward was  a = x W_ih^T + b_ih,  u = h W_hh^T + b_hh
-    return (da @ w_ih, dh + du @ w_hh, da.T @ x, du.T @ h, da.sum(0) if has_b_ih else None, du.sum(0) if has_b_hh else None)
+    return (da @ w_ih, dh + du @ w_hh, da.T @ x, du.T @ h, da.sum(0) if has_b_ih else None,
+            du.sum(0) if has_b_hh else None)
 
 
 def gru_forward(x, h0, w_ih, w_hh, b_ih, b_hh, *, reverse):

@@ -1,4 +1,6 @@
-"""The linear layer, from the definition: y[..., o] = sum_i x[..., i] w[o, i] + b[o]; and with relu after it."""
+"""The linear layer, from the definition: y[..., o] = sum_i x[..., i] w[o, i] + b[o]; and with relu
+after it.
+"""
 
 import math
 

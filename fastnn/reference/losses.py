@@ -42,7 +42,8 @@ def l1_loss_backward(dy, saved, *, reduction="mean"):
 
 def smooth_l1_loss_forward(x, target, *, reduction="mean", beta=1.0):
     d = np.abs(x - target)
-    return reduce(d - beta / 2 if beta == 0 else np.where(d < beta, d**2 / (2 * beta), d - beta / 2), reduction), (x, target)
+    return reduce(d - beta / 2 if beta == 0 else np.where(d < beta, d**2 / (2 * beta), d - beta / 2),
+                  reduction), (x, target)
 
 
 def smooth_l1_loss_backward(dy, saved, *, reduction="mean", beta=1.0):
@@ -85,7 +86,8 @@ def binary_cross_entropy_backward(dy, saved, *, reduction="mean"):
     x, target, weight = saved
     g = spread(dy, x, reduction) * ones_if_none(weight)
     log_x, log_not_x = clamped_logs(x)
-    # d/dx of -(t log x + (1 - t) log(1 - x)) is (x - t) / x(1 - x); at 0 and 1 the divisor is taken as 1e-12
+    # d/dx of -(t log x + (1 - t) log(1 - x)) is (x - t) / x(1 - x); at 0 and 1 the divisor is taken
+    # as 1e-12
     return g * (x - target) / np.maximum((1 - x) * x, 1e-12), g * (log_not_x - log_x), None
 
 

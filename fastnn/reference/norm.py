@@ -2,8 +2,8 @@
 
     mean = sum x / m      var = sum (x - mean)^2 / m      xhat = (x - mean) / sqrt(var + eps)      y = xhat * weight + bias
 
-The sets: the last axes of x (layer norm), groups of channels of one image (group norm), one channel of all
-images (batch norm). RMS norm leaves the mean out.
+The sets: the last axes of x (layer norm), groups of channels of one image (group norm), one channel
+of all images (batch norm). RMS norm leaves the mean out.
 """
 
 import numpy as np
@@ -31,7 +31,9 @@ def standardise_backward(dxhat, xhat, rstd, axes):
 
 
 def along(v, x, axis):
-    """v, which lies along `axis` of x (from there on, if v has several axes), shaped to broadcast with x."""
+    """v, which lies along `axis` of x (from there on, if v has several axes), shaped to broadcast
+    with x.
+    """
     if v is None:
         return None
     return v.reshape([*v.shape, *[1] * (x.ndim - axis - v.ndim)])
@@ -51,7 +53,7 @@ def scale_and_shift_backward(dy, xhat, weight, bias, axis, axes):
     return dxhat, dweight, dbias
 
 
-# ---- layer norm -----------------------------------------------------------------------------------------------
+# ---- layer norm ----------------------------------------------------------------------------------
 def layer_norm_forward(x, weight, bias, *, normalized_shape, eps):
     first = x.ndim - len(normalized_shape)
     xhat, _, _, rstd = standardise(x, tuple(range(first, x.ndim)), eps)
@@ -65,7 +67,7 @@ def layer_norm_backward(dy, saved, *, normalized_shape, eps):
     return standardise_backward(dxhat, xhat, rstd, tuple(range(first, xhat.ndim))), dweight, dbias
 
 
-# ---- RMS norm -------------------------------------------------------------------------------------------------
+# ---- RMS norm ------------------------------------------------------------------------------------
 def rms_norm_forward(x, weight, *, normalized_shape, eps):
     first = x.ndim - len(normalized_shape)
     rstd = 1 / np.sqrt(mean_of(x * x, tuple(range(first, x.ndim))) + eps)
@@ -80,7 +82,7 @@ def rms_norm_backward(dy, saved, *, normalized_shape, eps):
     return rstd * (dxhat - xhat * mean_of(dxhat * xhat, tuple(range(first, xhat.ndim)))), dweight
 
 
-# ---- group norm -----------------------------------------------------------------------------------------------
+# ---- group norm ----------------------------------------------------------------------------------
 def group_norm_forward(x, weight, bias, *, num_groups, eps):
     groups = x.reshape(x.shape[0], num_groups, -1) if x.size else x.reshape(x.shape[0], num_groups, 0)
     xhat, _, _, rstd = standardise(groups, (2,), eps)
@@ -95,7 +97,7 @@ def group_norm_backward(dy, saved, *, num_groups, eps):
     return dx.reshape(xhat.shape), dweight, dbias
 
 
-# ---- batch norm -----------------------------------------------------------------------------------------------
+# ---- batch norm ----------------------------------------------------------------------------------
 def batch_norm_forward(x, weight, bias, *, eps):
     axes = (0, *range(2, x.ndim))
     xhat, mean, var, rstd = standardise(x, axes, eps)
@@ -124,7 +126,8 @@ def batch_norm_relu_forward(x, weight, bias, *, eps):
 
 
 def batch_norm_relu_backward(dy, saved, *, eps):
-    *saved, passed = saved                          # forward was  y = z where z > 0, else 0;  z = batch_norm(x, weight, bias)
+    # forward was  y = z where z > 0, else 0;  z = batch_norm(x, weight, bias)
+    *saved, passed = saved
     dy, dmean, dvar = dy
     dz = None if dy is None else np.where(passed, dy, np.zeros((), dy.dtype))
     return batch_norm_backward((dz, dmean, dvar), saved, eps=eps)
@@ -139,7 +142,8 @@ def batch_norm_inference_forward(x, running_mean, running_var, weight, bias, *, 
 def batch_norm_inference_backward(dy, saved, *, eps):
     xhat, rstd, weight, bias = saved
     dxhat, dweight, dbias = scale_and_shift_backward(dy, xhat, weight, bias, 1, (0, *range(2, xhat.ndim)))
-    return dxhat * along(rstd, xhat, 1), None, None, dweight, dbias         # forward was  xhat = (x - running_mean) * rstd
+    # forward was  xhat = (x - running_mean) * rstd
+    return dxhat * along(rstd, xhat, 1), None, None, dweight, dbias
 
 
 def batch_norm_inference_relu_forward(x, running_mean, running_var, weight, bias, *, eps):

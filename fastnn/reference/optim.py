@@ -13,7 +13,9 @@ def sgd_step(p, g, m, *, lr, momentum=0.0, dampening=0.0, weight_decay=0.0, nest
 
 
 def adam_step(p, g, m, v, t, *, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, decoupled=False):
-    """Returns (p, m, v) after step number t (from 1). m and v begin as zeros; the divisions undo their bias towards zero."""
+    """Returns (p, m, v) after step number t (from 1). m and v begin as zeros; the divisions undo
+    their bias towards zero.
+    """
     if decoupled:
         p = p - lr * weight_decay * p
     else:

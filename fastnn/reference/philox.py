@@ -12,7 +12,8 @@ HALF = np.uint64(32)
 def philox(key, counter_hi, counter_lo):
     """Four 32-bit words (as uint64) for each element of counter_lo: shape (..., 4)."""
     counter_lo = np.asarray(counter_lo, np.uint64)
-    c = [counter_lo & LOW, counter_lo >> HALF] + [np.full_like(counter_lo, half) for half in divmod(counter_hi, 2**32)[::-1]]
+    c = [counter_lo & LOW, counter_lo >> HALF] + [np.full_like(counter_lo, half)
+                                                  for half in divmod(counter_hi, 2**32)[::-1]]
     k0, k1 = key % 2**32, key >> 32
     for _ in range(10):
         a, b = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]      # 32 x 32 bits: exact in 64
@@ -22,7 +23,9 @@ def philox(key, counter_hi, counter_lo):
 
 
 def keep_mask(p, key, call, index):
-    """Which elements dropout with probability p keeps: word index % 4 of counter (call, index // 4) is at least p 2^32."""
+    """Which elements dropout with probability p keeps: word index % 4 of counter (call, index // 4)
+    is at least p 2^32.
+    """
     index = np.asarray(index, np.uint64)
     words = philox(key, call, index // np.uint64(4))
     word = np.take_along_axis(words, (index % np.uint64(4))[..., None].astype(np.int64), axis=-1)[..., 0]

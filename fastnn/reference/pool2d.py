@@ -1,4 +1,5 @@
-"""Pooling over two-dimensional windows, from its definition: for each output pixel, the pixels under its window.
+"""Pooling over two-dimensional windows, from its definition: for each output pixel, the pixels
+under its window.
 
 N images, C channels, H x W input, R x S window, P x Q output.
 """
@@ -7,7 +8,10 @@ import numpy as np
 
 
 def pooled_size(size, taps, stride, padding, dilation, ceil_mode):
-    """Windows along one direction. With ceil_mode the last may be cut off if it begins in the image or the padding before."""
+    """Windows along one direction.
+
+    With ceil_mode the last may be cut off if it begins in the image or the padding before.
+    """
     span = size + 2 * padding - dilation * (taps - 1) - 1
     if not ceil_mode:
         return span // stride + 1
@@ -22,7 +26,9 @@ def under(p, size, taps, stride, padding, dilation):
 
 
 def first_maximum(values):
-    """Along the last axis: where the first of the largest values is, or the last NaN if there is one."""
+    """Along the last axis: where the first of the largest values is, or the last NaN if there is
+    one.
+    """
     n = values.shape[-1]
     nan = np.isnan(values)
     last_nan = n - 1 - np.argmax(nan[..., ::-1], axis=-1)
@@ -30,7 +36,9 @@ def first_maximum(values):
 
 
 def scatter(dy, argmax, size):
-    """dx[n, c, argmax[n, c, p, q]] += dy[n, c, p, q]: windows may overlap, so a pixel can be the maximum of several."""
+    """dx[n, c, argmax[n, c, p, q]] += dy[n, c, p, q]: windows may overlap, so a pixel can be the
+    maximum of several.
+    """
     N, C, P, Q = dy.shape
     dx = np.zeros((N, C, size[0] * size[1]), dy.dtype)
     n, c = np.arange(N)[:, None], np.arange(C)

@@ -1,4 +1,7 @@
-"""Sums and the like along axes, from the definitions. `dim` is a sorted tuple of axes; keepdim keeps them with size 1."""
+"""Sums and the like along axes, from the definitions.
+
+`dim` is a sorted tuple of axes; keepdim keeps them with size 1.
+"""
 
 import numpy as np
 
@@ -63,7 +66,8 @@ def norm_backward(dy, saved, *, p, dim, keepdim):
     x, y = saved
     if p == 1:
         return (expand(dy, x.shape, dim) * np.sign(x),)
-    return (expand(np.where(y == 0, 0, dy / np.where(y == 0, 1, y)), x.shape, dim) * x,)       # forward was  y^2 = sum x^2
+    # forward was  y^2 = sum x^2
+    return (expand(np.where(y == 0, 0, dy / np.where(y == 0, 1, y)), x.shape, dim) * x,)
 
 
 def logsumexp_forward(x, *, dim, keepdim):
@@ -87,7 +91,8 @@ def prod_forward(x, *, dim, keepdim):
 def prod_backward(dy, saved, *, dim, keepdim):
     x, = saved
     moved = np.moveaxis(x, dim, range(len(dim))).reshape((count(x.shape, dim), -1))
-    others = np.stack([np.prod(np.delete(moved, a, axis=0), axis=0) for a in range(len(moved))]) if len(moved) else moved
+    others = np.stack([np.prod(np.delete(moved, a, axis=0), axis=0)
+                       for a in range(len(moved))]) if len(moved) else moved
     shape = [x.shape[d] for d in dim] + [n for d, n in enumerate(x.shape) if d not in dim]
     return (expand(dy, x.shape, dim) * np.moveaxis(others.reshape(shape), range(len(dim)), dim),)
 

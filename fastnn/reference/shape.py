@@ -1,4 +1,7 @@
-"""Moving elements without computing: reshape, permute, expand, join, pad, flip. NumPy does these without work, so this is also what runs."""
+"""Moving elements without computing: reshape, permute, expand, join, pad, flip.
+
+NumPy does these without work, so this is also what runs.
+"""
 
 import numpy as np
 
@@ -16,14 +19,16 @@ def permute_forward(x, *, dims):
 
 
 def permute_backward(dy, saved, *, dims):
-    return (dy.transpose(sorted(range(len(dims)), key=dims.__getitem__)),)         # forward was  y = x.transpose(dims);  sorting inverts
+    # forward was  y = x.transpose(dims);  sorting inverts
+    return (dy.transpose(sorted(range(len(dims)), key=dims.__getitem__)),)
 
 
 def sum_to(dy, shape):
     """Sum dy over the axes along which an array of `shape` was repeated to reach dy's shape."""
     lead = dy.ndim - len(shape)
     axes = tuple(range(lead)) + tuple(lead + i for i, size in enumerate(shape) if size == 1 and dy.shape[lead + i] != 1)
-    # NumPy adds in memory order; a contiguous copy makes the order, and so the bits, the same for every layout of dy
+    # NumPy adds in memory order; a contiguous copy makes the order, and so the bits, the same for
+    # every layout of dy
     return np.ascontiguousarray(dy).sum(axes, keepdims=True).reshape(shape) if axes else dy
 
 
@@ -52,10 +57,12 @@ def stack_backward(dy, saved, *, dim):
 
 
 def rejoined(pieces, dim, shape):
-    """The array of which these are the pieces along `dim`, where they lie in one block of memory in that order: a view. Else None.
+    """The array of which these are the pieces along `dim`, where they lie in one block of memory in
+    that order: a view. Else None.
 
-    Pieces have that dimension (split) or lack it (unbind), as `shape`, the whole's, tells. So an op that writes its gradients side by side,
-    as attention does where it was given the parts of one projection, spares the copy.
+    Pieces have that dimension (split) or lack it (unbind), as `shape`, the whole's, tells. So an op
+    that writes its gradients side by side, as attention does where it was given the parts of one
+    projection, spares the copy.
     """
     first = pieces[0]
     if first is None or not isinstance(first.base, np.ndarray) or not first.base.flags.c_contiguous:
@@ -93,7 +100,8 @@ def split_backward(dy, saved, *, sections, dim):
     whole = rejoined(dy, dim, shape)
     if whole is None:
         dtype = next(g.dtype for g in dy if g is not None)
-        whole = np.concatenate([np.zeros((*shape[:dim], n, *shape[dim + 1:]), dtype) if g is None else g for g, n in zip(dy, sections)], dim)
+        whole = np.concatenate([np.zeros((*shape[:dim], n, *shape[dim + 1:]), dtype) if g is None else g for g,
+                                n in zip(dy, sections)], dim)
     return (whole,)
 
 
@@ -156,7 +164,8 @@ def tile_forward(x, *, repeats):
 
 def tile_backward(dy, saved, *, repeats):
     shape, = saved
-    # forward wrote copy r of x[i] to y[r * size + i]: split each axis into (repeat, size) and add over the repeats
+    # forward wrote copy r of x[i] to y[r * size + i]: split each axis into (repeat, size) and add
+    # over the repeats
     sizes = (1,) * (len(repeats) - len(shape)) + shape
     pairs = [n for pair in zip(repeats, sizes) for n in pair]
     return (np.ascontiguousarray(dy).reshape(pairs).sum(tuple(range(0, len(pairs), 2))).reshape(shape),)

@@ -4,7 +4,10 @@ import numpy as np
 
 
 def shifted(x, dim):
-    """x less its largest element along dim, which changes no softmax and keeps exp in range. Only -inf along dim: NaN."""
+    """x less its largest element along dim, which changes no softmax and keeps exp in range.
+
+    Only -inf along dim: NaN.
+    """
     with np.errstate(invalid="ignore"):
         return x - x.max(axis=dim, keepdims=True) if x.size else x.copy()
 

@@ -1,4 +1,7 @@
-"""The small parts that the sections of the report are made of: tables, bars, pictures, numbers. Each gives HTML."""
+"""The small parts that the sections of the report are made of: tables, bars, pictures, numbers.
+
+Each gives HTML.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,8 @@ import numpy as np
 from ..viz.images import colour_strip, limits_of, pixels_of, png_uri
 from ..viz.svg import MISSING, TIMES, escape, short_number
 
-__all__ = ["MISSING", "TIMES", "bar", "colour_key", "count", "microseconds", "percent", "pixel_picture", "sizes", "table"]
+__all__ = ["MISSING", "TIMES", "bar", "colour_key", "count", "microseconds", "percent", "pixel_picture", "sizes",
+           "table"]
 
 
 def table(heads: Sequence[str], kinds: str, rows: Iterable[Sequence[str]], foot: Sequence[str] | None = None, *,

@@ -1,4 +1,7 @@
-"""The style sheet of the report and the frame of its page. No script, no font, no address of another machine."""
+"""The style sheet of the report and the frame of its page.
+
+No script, no font, no address of another machine.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""One run as one self-contained HTML page: `Report` describes the run in plain data, `write` makes the page.
+"""One run as one self-contained HTML page: `Report` describes the run in plain data, `write` makes
+the page.
 
-Every part is optional: what is not given is left out of the page. Nothing in the page comes from another machine, so
-the file can be mailed, put on a course page, or opened in ten years.
+Every part is optional: what is not given is left out of the page. Nothing in the page comes from
+another machine, so the file can be mailed, put on a course page, or opened in ten years.
 
 >>> report = Report(accuracy=0.986, tested=360, seconds=8.4, parameters=9098)
 >>> page = render(report)
@@ -31,7 +32,10 @@ DIGITS_ATTRIBUTION = (
 
 @dataclass(frozen=True)
 class Confusion:
-    """How often class i was taken for class j: `matrix[i][j]`, from `fastnn.viz.confusion_matrix`."""
+    """How often class i was taken for class j:
+
+    `matrix[i][j]`, from `fastnn.viz.confusion_matrix`.
+    """
 
     matrix: Any
     classes: Sequence[object] | None = None       # names; 0, 1, 2, ... if not given
@@ -132,7 +136,10 @@ class SpeedRow:
     rivals: Mapping[str, float | None] = field(default_factory=dict)    # {"NumPy": 812.0, "PyTorch": 95.1}
 
     def ratio(self, rival: str) -> float | None:
-        """How many times faster fastnn is than `rival`; below 1 it is slower. None where a time is missing."""
+        """How many times faster fastnn is than `rival`; below 1 it is slower.
+
+        None where a time is missing.
+        """
         other = self.rivals.get(rival)
         if other is None or not (math.isfinite(other) and math.isfinite(self.fastnn) and other > 0 and self.fastnn > 0):
             return None
@@ -141,7 +148,8 @@ class SpeedRow:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that the page can show about one run. All fields are optional and keyword arguments.
+    """Everything that the page can show about one run. All fields are optional and keyword
+    arguments.
 
     Attributes
     ----------
@@ -156,7 +164,8 @@ class Report:
     parameters : int
         Number of weights learned.
     machine : mapping of str to str
-        What it ran on, in the order to show: ``{"CPU": ..., "Instruction set": ..., "Threads": ..., ...}``.
+        What it ran on, in the order to show: ``{"CPU": ..., "Instruction set": ..., "Threads": ...,
+        ...}``.
     samples : images (N, H, W)
         A few of the images that it learned from, to show beside the title; 24 fill the place.
     history : mapping, rows or object

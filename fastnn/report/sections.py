@@ -1,4 +1,6 @@
-"""The sections of the report: each takes a `Report` and gives a `Section`, or None where the run has no data for it."""
+"""The sections of the report: each takes a `Report` and gives a `Section`, or None where the run
+has no data for it.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,7 @@ def _section(anchor: str, name: str, heading: str, see: str, content: str) -> Se
         f'<p class="see">{escape(see)}</p>', content, "</section>"]))
 
 
-# ---- head and foot -------------------------------------------------------------------------------------------------
+# ---- head and foot -------------------------------------------------------------------------------
 
 def header(report: Report) -> str:
     """Title, some of the data, the figures that matter, and the machine."""
@@ -64,7 +66,8 @@ def header(report: Report) -> str:
     samples = [] if report.samples is None else list(report.samples)[:SAMPLES_SHOWN]
     picture = image_grid(samples, columns=6, colours="ink", cell=44).inline() if samples else ""
     return "\n".join(filter(None, [
-        "<header>", '<div class="title"><div>', '<p class="kicker">fastnn report</p>', f"<h1>{escape(report.title)}</h1>",
+        "<header>", '<div class="title"><div>', '<p class="kicker">fastnn report</p>',
+                                   f"<h1>{escape(report.title)}</h1>",
         f'<p class="lead">{escape(report.lead)}</p>' if report.lead else "", f"</div>{picture}</div>",
         f'<dl class="facts">{"".join(facts)}</dl>' if facts else "",
         f'<dl class="machine">{machine}</dl>' if machine else "", "</header>"]))
@@ -99,7 +102,7 @@ def footer(report: Report) -> str:
     return f"<footer>{credit}<p>Made by {command}{when}. The page is complete in itself: it loads nothing.</p></footer>"
 
 
-# ---- what it learned -----------------------------------------------------------------------------------------------
+# ---- what it learned -----------------------------------------------------------------------------
 
 def learning(report: Report) -> Section | None:
     """Loss and accuracy over the epochs."""
@@ -169,12 +172,13 @@ def with_article(truth: object) -> str:
 
 def _mistake(mistake: Mistake) -> str:
     which = "" if mistake.index is None else f", image {mistake.index} of the validation set"
-    picture = pixel_picture(mistake.image, 112, f"A{with_article(mistake.truth)[1:]} that was read as {mistake.said}{which}")
+    picture = pixel_picture(mistake.image, 112,
+                            f"A{with_article(mistake.truth)[1:]} that was read as {mistake.said}{which}")
     return (f"<li>{picture}<p>said <b>{escape(mistake.said)}</b>, is <b>{escape(mistake.truth)}</b><br>"
             f'<span class="soft">{percent(mistake.confidence, 0)} sure</span></p>{bar(mistake.confidence, bad=True)}</li>')
 
 
-# ---- inside the network --------------------------------------------------------------------------------------------
+# ---- inside the network --------------------------------------------------------------------------
 
 def filters(report: Report) -> Section | None:
     """The weights of the first convolution as pictures."""
@@ -231,7 +235,7 @@ def _votes(maps: FeatureMaps) -> str:
             f'<ol class="votes">{"".join(items)}</ol></figure>')
 
 
-# ---- tables --------------------------------------------------------------------------------------------------------
+# ---- tables --------------------------------------------------------------------------------------
 
 def summary(report: Report) -> Section | None:
     """The layers with their shapes and costs."""
@@ -256,7 +260,8 @@ def checks(report: Report) -> Section | None:
     rows = []
     for row in report.checks:
         verdict = '<span class="good">agrees</span>' if row.ok else '<span class="wrong">differs</span>'
-        rows.append([escape(row.family), f"{row.cases:,}", _allowance(row.worst), bar(row.worst, bad=not row.ok), verdict])
+        rows.append([escape(row.family), f"{row.cases:,}", _allowance(row.worst), bar(row.worst, bad=not row.ok),
+                     verdict])
     different = [row.family for row in report.checks if not row.ok]
     warning = f" Not all of them agree: see {', '.join(different)}." if different else ""
     return _section(
@@ -309,7 +314,9 @@ def speed(report: Report) -> Section | None:
 
 
 def _faster(ratio: float | None) -> str:
-    """2.50 as "2.50 times faster", 0.40 as "2.50 times slower", so that a loss is as easy to read as a win."""
+    """2.50 as "2.50 times faster", 0.40 as "2.50 times slower", so that a loss is as easy to read
+    as a win.
+    """
     if ratio is None:
         return MISSING
     shown = ratio_text(max(ratio, 1/ratio))

@@ -1,4 +1,7 @@
-"""Checks for ops: the laws that every op of fastnn obeys, and gradcheck. Public: run them on your own ops."""
+"""Checks for ops: the laws that every op of fastnn obeys, and gradcheck.
+
+Public: run them on your own ops.
+"""
 
 from . import laws
 from .gradcheck import gradcheck, op_gradcheck

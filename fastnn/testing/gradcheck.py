@@ -1,8 +1,10 @@
-"""Are the gradients the derivatives? Central differences along a random direction, with a random upstream gradient, in float64.
+"""Are the gradients the derivatives? Central differences along a random direction, with a random
+upstream gradient, in float64.
 
     <dy, (f(x + eps v) - f(x - eps v)) / 2 eps>   must equal   <backward(dy), v>
 
-One random direction sees every element of the gradient at once. A numeric value near zero proves nothing, so it is an error.
+One random direction sees every element of the gradient at once. A numeric value near zero proves
+nothing, so it is an error.
 """
 
 from __future__ import annotations
@@ -33,11 +35,15 @@ def inner(dy: Any, y: Any) -> float:
     return float(sum((a * b).sum() for a, b in zip(_outputs(dy), _outputs(y)) if a is not None))
 
 
-def op_gradcheck(forward: Callable[..., Any], backward: Callable[..., Any], inputs: Sequence[Any], attrs: dict[str, Any],
-                 rng: np.random.Generator, differentiable: Sequence[bool] | None = None, eps: float = 1e-6) -> dict[int, float]:
-    """Relative error of each input's gradient, for a pair of functions on arrays (see fastnn/op.py).
+def op_gradcheck(forward: Callable[..., Any], backward: Callable[..., Any], inputs: Sequence[Any],
+                 attrs: dict[str, Any],
+                 rng: np.random.Generator, differentiable: Sequence[bool] | None = None,
+                 eps: float = 1e-6) -> dict[int, float]:
+    """Relative error of each input's gradient, for a pair of functions on arrays (see
+    fastnn/op.py).
 
-    Returns {input number: error}. Raises AssertionError where a gradient has the wrong shape, is missing, or where the check is empty.
+    Returns {input number: error}. Raises AssertionError where a gradient has the wrong shape, is
+    missing, or where the check is empty.
     """
     y, saved = forward(*inputs, **attrs)
     dy = random_cotangent(y, rng)
@@ -60,15 +66,20 @@ def op_gradcheck(forward: Callable[..., Any], backward: Callable[..., Any], inpu
         difference = tuple((a - b) / (2 * eps) if a.dtype.kind == "f" else a for a, b in zip(high, low))
         numeric = inner(dy, difference if isinstance(y, tuple) else difference[0])
         analytic = float((g * v).sum())
-        # f(x + eps v) and f(x - eps v) carry a few roundings each before they are subtracted and divided by 2 eps
-        noise = 8 * np.finfo(np.float64).eps / eps * np.sqrt(sum(float(((a * b) ** 2).sum()) for a, b in zip(_outputs(dy), high) if a is not None))
-        assert abs(numeric) > max(1e-8, 100 * noise), f"input {k}: the numeric derivative is lost in rounding, so the check proves nothing"
+        # f(x + eps v) and f(x - eps v) carry a few roundings each before they are subtracted and
+        # divided by 2 eps
+        noise = 8 * np.finfo(np.float64).eps / eps * np.sqrt(sum(float(((a * b) ** 2).sum()) for a,
+                                                                 b in zip(_outputs(dy), high) if a is not None))
+        assert abs(numeric) > max(1e-8,
+                                  100 * noise), f"input {k}: the numeric derivative is lost in rounding, so the check proves nothing"
         errors[k] = max(abs(numeric - analytic) - noise, 0.0) / abs(numeric)
     return errors
 
 
-def gradcheck(function: Callable[..., Tensor], *inputs: Any, eps: float = 1e-6, tolerance: float = 1e-6, seed: int = 0) -> bool:
-    """Check a function of tensors, layers included, in float64; raises AssertionError with the worst input, else returns True.
+def gradcheck(function: Callable[..., Tensor], *inputs: Any, eps: float = 1e-6, tolerance: float = 1e-6,
+              seed: int = 0) -> bool:
+    """Check a function of tensors, layers included, in float64; raises AssertionError with the
+    worst input, else returns True.
 
     >>> import numpy as np, fastnn as nn
     >>> nn.testing.gradcheck(lambda x: nn.functional.relu(x) * x, nn.tensor(np.array([1.0, 2.0, -3.0])))
@@ -82,7 +93,8 @@ def gradcheck(function: Callable[..., Tensor], *inputs: Any, eps: float = 1e-6, 
     grads = grad(y, xs, dy)
     for k, (x, g) in enumerate(zip(xs, grads)):
         v = rng.standard_normal(x.shape)
-        high, low = (function(*[tensor(xi.data + t * v) if i == k else xi.detach() for i, xi in enumerate(xs)]).data for t in (eps, -eps))
+        high, low = (function(*[tensor(xi.data + t * v) if i == k else xi.detach() for i, xi in enumerate(xs)]).data
+                     for t in (eps, -eps))
         numeric = float((dy * (high - low)).sum() / (2 * eps))
         assert abs(numeric) > 1e-8, f"input {k}: the numeric derivative is zero, so the check proves nothing"
         assert g is not None

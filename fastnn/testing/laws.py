@@ -1,11 +1,14 @@
-"""The laws: what must hold for every op. Each is a plain function law(op, sample, dtype) that raises AssertionError.
+"""The laws: what must hold for every op. Each is a plain function law(op, sample, dtype) that
+raises AssertionError.
 
-They are generic: an op gets all of them by its record alone. tests/laws/test_laws.py runs each over all ops x samples x dtypes;
-tests/laws/test_sabotage.py shows that each fails on an op that is broken on purpose.
+They are generic: an op gets all of them by its record alone. tests/laws/test_laws.py runs each over
+all ops x samples x dtypes; tests/laws/test_sabotage.py shows that each fails on an op that is
+broken on purpose.
 
-The rounding allowance is derived, not tuned: 4 sqrt(L) u scale per element, where u is the unit roundoff, L the number of products summed into
-one element (`op.terms`), and scale what the op gives on absolute values, that is, the sum if nothing had cancelled (for ops that are not
-linear: |y| + 1 and the largest |gradient| of the sample). `op.slack` widens it where the record says why.
+The rounding allowance is derived, not tuned: 4 sqrt(L) u scale per element, where u is the unit
+roundoff, L the number of products summed into one element (`op.terms`), and scale what the op gives
+on absolute values, that is, the sum if nothing had cancelled (for ops that are not linear: |y| + 1
+and the largest |gradient| of the sample). `op.slack` widens it where the record says why.
 """
 
 from __future__ import annotations
@@ -18,9 +21,10 @@ import numpy as np
 from ..op import Op, Sample, takes_needs, takes_save
 from .gradcheck import inner, op_gradcheck, random_cotangent
 
-__all__ = ["LAWS", "adjoint_identity", "backward_is_the_definition", "close_to_definition", "definition_gradient_is_the_derivative",
-           "exact_on_integers", "forward_is_the_definition", "inputs_are_unchanged", "layouts_do_not_matter", "outputs_are_overwritten",
-           "same_bits_for_any_threads", "wanted_gradients_only"]
+__all__ = ["LAWS", "adjoint_identity", "backward_is_the_definition", "close_to_definition",
+           "definition_gradient_is_the_derivative",
+           "exact_on_integers", "forward_is_the_definition", "inputs_are_unchanged", "layouts_do_not_matter",
+           "outputs_are_overwritten", "same_bits_for_any_threads", "wanted_gradients_only"]
 
 
 def _tuple(y: Any) -> tuple[Any, ...]:
@@ -45,8 +49,10 @@ def _absolute(inputs: list[Any]) -> list[Any]:
 
 def _forward_scale(op: Op, sample: Sample, dtype: Any, want: tuple[Any, ...]) -> list[Any]:
     if op.linear_in:
-        inputs = _absolute([a.astype(np.float64) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in sample.cast(dtype)])
-        return [np.maximum(np.abs(s), np.abs(w)) for s, w in zip(_tuple(op.ref_forward(*inputs, **sample.attrs)[0]), want)]
+        inputs = _absolute([a.astype(np.float64) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a
+                            for a in sample.cast(dtype)])
+        return [np.maximum(np.abs(s), np.abs(w)) for s, w in zip(_tuple(op.ref_forward(*inputs, **sample.attrs)[0]),
+                                                                 want)]
     return [np.abs(w) + 1 if w.dtype.kind == "f" else w for w in want]
 
 
@@ -71,7 +77,9 @@ def _compare(op: Op, sample: Sample, what: str, got: Any, want: Any, allowed: An
 
 
 def close_to_definition(op: Op, sample: Sample, dtype: Any, forward: Callable[..., Any]) -> float:
-    """forward(*inputs, **attrs) agrees with the definition within the rounding allowance; returns the worst share of it."""
+    """forward(*inputs, **attrs) agrees with the definition within the rounding allowance; returns
+    the worst share of it.
+    """
     inputs = sample.cast(dtype)
     wide = [a.astype(np.float64) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in inputs]
     want = _tuple(op.ref_forward(*wide, **sample.attrs)[0])
@@ -80,7 +88,8 @@ def close_to_definition(op: Op, sample: Sample, dtype: Any, forward: Callable[..
     worst = 0.0
     for i, (g, w, scale) in enumerate(zip(got, want, _forward_scale(op, sample, dtype, want))):
         if w.dtype.kind == "f":
-            expected = np.dtype(sample.attrs.get("dtype", dtype))               # an op that converts says so in its attributes
+            # an op that converts says so in its attributes
+            expected = np.dtype(sample.attrs.get("dtype", dtype))
             assert g.dtype == expected, f"{op.name}[{sample.name}]: output {i} is {g.dtype}, expected {expected}"
         tiny = float(np.finfo(dtype).tiny)
         allowed = _terms(op, sample) * _unit(dtype) * scale + tiny if w.dtype.kind == "f" else None
@@ -88,7 +97,7 @@ def close_to_definition(op: Op, sample: Sample, dtype: Any, forward: Callable[..
     return worst
 
 
-# ---- the laws -----------------------------------------------------------------------------------------------------------------------
+# ---- the laws ------------------------------------------------------------------------------------
 def forward_is_the_definition(op: Op, sample: Sample, dtype: Any) -> float:
     """The kernel's forward equals the definition's."""
     return close_to_definition(op, sample, dtype, op.kernels[0])
@@ -105,11 +114,13 @@ def backward_is_the_definition(op: Op, sample: Sample, dtype: Any) -> float:
     y, saved = forward(*inputs, **sample.attrs)
     want_y, want_saved = ref_forward(*wide, **sample.attrs)
     dy = random_cotangent(y, sample.rng())
-    wide_dy = tuple(None if a is None else a.astype(np.float64) for a in dy) if isinstance(dy, tuple) else dy.astype(np.float64)
+    wide_dy = tuple(None if a is None else a.astype(np.float64)
+                    for a in dy) if isinstance(dy, tuple) else dy.astype(np.float64)
     got = backward(dy, saved, **sample.attrs)
     want = ref_backward(wide_dy, want_saved, **sample.attrs)
     if op.linear_in:
-        absolute_dy = tuple(None if a is None else np.abs(a) for a in wide_dy) if isinstance(wide_dy, tuple) else np.abs(wide_dy)
+        absolute_dy = tuple(None if a is None else np.abs(a) for a in wide_dy) if isinstance(wide_dy,
+                                                                                             tuple) else np.abs(wide_dy)
         scales = ref_backward(absolute_dy, ref_forward(*_absolute(wide), **sample.attrs)[1], **sample.attrs)
         scales = [None if s is None or w is None else np.maximum(np.abs(s), np.abs(w)) for s, w in zip(scales, want)]
     else:
@@ -122,24 +133,30 @@ def backward_is_the_definition(op: Op, sample: Sample, dtype: Any) -> float:
         assert g is not None and w is not None, f"{op.name}[{sample.name}]: no gradient for {name}"
         assert g.dtype == np.dtype(dtype), f"{op.name}[{sample.name}]: gradient of {name} is {g.dtype}"
         # a gradient of a broadcast or shared input sums as many terms as dy has elements for it
-        terms = np.sqrt(max(op.terms(**sample.sizes), 1, sum(a.size for a in _tuple(wide_dy) if a is not None) // max(x.size, 1)))
+        terms = np.sqrt(max(op.terms(**sample.sizes), 1,
+                            sum(a.size for a in _tuple(wide_dy) if a is not None) // max(x.size, 1)))
         allowed = 4 * terms * op.slack * _unit(dtype) * scale + float(np.finfo(dtype).tiny)
         worst = max(worst, _compare(op, sample, f"gradient of {name}", g, w, allowed))
     return worst
 
 
 def definition_gradient_is_the_derivative(op: Op, sample: Sample, dtype: Any = np.float64) -> float:
-    """The definition's backward is the derivative of its forward (finite differences, float64, not vacuous)."""
+    """The definition's backward is the derivative of its forward (finite differences, float64, not
+    vacuous).
+    """
     if op.ref_backward is None:
         return 0.0
-    errors = op_gradcheck(op.ref_forward, op.ref_backward, sample.cast(np.float64), dict(sample.attrs), sample.rng(), _differentiable(op))
+    errors = op_gradcheck(op.ref_forward, op.ref_backward, sample.cast(np.float64), dict(sample.attrs), sample.rng(),
+                          _differentiable(op))
     for k, error in errors.items():
         assert error < 1e-6, f"{op.name}[{sample.name}]: gradient of {op.inputs[k]} off by {error:.1e}"
     return max(errors.values(), default=0.0) / 1e-6
 
 
 def exact_on_integers(op: Op, sample: Sample, dtype: Any) -> float:
-    """An op linear in its inputs is exact, bit for bit, on small whole numbers, forward and backward."""
+    """An op linear in its inputs is exact, bit for bit, on small whole numbers, forward and
+    backward.
+    """
     if not op.linear_in:
         return 0.0
     ints = sample.integers(-4, 5)
@@ -162,7 +179,9 @@ def exact_on_integers(op: Op, sample: Sample, dtype: Any) -> float:
 
 
 def adjoint_identity(op: Op, sample: Sample, dtype: Any = np.float64) -> float:
-    """<A x, u> = <x, A^T u>, exactly on whole numbers, for each input alone in which the op is linear (others fixed, offsets removed)."""
+    """<A x, u> = <x, A^T u>, exactly on whole numbers, for each input alone in which the op is
+    linear (others fixed, offsets removed).
+    """
     backward = op.kernels[1]
     if not op.linear_in or backward is None:
         return 0.0
@@ -200,7 +219,9 @@ def _poisoned(op: Op, sample: Sample, dtype: Any) -> tuple[Any, Any]:
 
 
 def poison_memory(forward: Callable[..., Any], inputs: list[Any], sample: Sample) -> None:
-    """Run forward once and fill what it returned with NaN before letting go of it: the next call is handed the same memory."""
+    """Run forward once and fill what it returned with NaN before letting go of it: the next call is
+    handed the same memory.
+    """
     y, saved = forward(*inputs, **sample.attrs)
     kept = [id(a) for a in inputs]
     for a in [*_tuple(y), *(saved if isinstance(saved, (tuple, list)) else ())]:
@@ -215,11 +236,13 @@ def outputs_are_overwritten(op: Op, sample: Sample, dtype: Any) -> float:
     second = _poisoned(op, sample, dtype)
     for a, b in zip([*_tuple(first[0]), *first[1]], [*_tuple(second[0]), *second[1]]):
         if isinstance(a, np.ndarray):
-            assert np.array_equal(a, b, equal_nan=a.dtype.kind == "f"), f"{op.name}[{sample.name}]: two calls differ: memory was not overwritten"
+            assert np.array_equal(a, b, equal_nan=a.dtype.kind
+                                  == "f"), f"{op.name}[{sample.name}]: two calls differ: memory was not overwritten"
     want = _tuple(op.ref_forward(*sample.cast(np.float64), **sample.attrs)[0])
     for a, w in zip(_tuple(first[0]), want):
         if w.dtype.kind == "f":
-            assert np.array_equal(np.isnan(a), np.isnan(w)), f"{op.name}[{sample.name}]: NaN where the definition has none"
+            assert np.array_equal(np.isnan(a),
+                                  np.isnan(w)), f"{op.name}[{sample.name}]: NaN where the definition has none"
     return 0.0
 
 
@@ -249,7 +272,9 @@ def _misaligned(a: np.ndarray) -> np.ndarray:
 
 
 def layouts_do_not_matter(op: Op, sample: Sample, dtype: Any) -> float:
-    """Strided, Fortran-ordered, reversed, read-only, byte-swapped and misaligned inputs give the same bits."""
+    """Strided, Fortran-ordered, reversed, read-only, byte-swapped and misaligned inputs give the
+    same bits.
+    """
     forward, backward = op.kernels
     plain = sample.cast(dtype)
     want, want_saved = forward(*plain, **sample.attrs)
@@ -266,7 +291,8 @@ def layouts_do_not_matter(op: Op, sample: Sample, dtype: Any) -> float:
             grads = backward(changed, saved, **sample.attrs)
         for a, b in zip([*_tuple(want), *want_grads], [*_tuple(y), *grads]):
             if isinstance(a, np.ndarray):
-                assert np.array_equal(a, b, equal_nan=a.dtype.kind == "f"), f"{op.name}[{sample.name}]: {what} inputs change the result"
+                assert np.array_equal(a, b, equal_nan=a.dtype.kind
+                                      == "f"), f"{op.name}[{sample.name}]: {what} inputs change the result"
     return 0.0
 
 
@@ -284,7 +310,8 @@ def inputs_are_unchanged(op: Op, sample: Sample, dtype: Any) -> float:
         again = backward(dy, saved, **sample.attrs)
         for a, b in zip(first, again):
             if isinstance(a, np.ndarray):
-                assert np.array_equal(a, b, equal_nan=True), f"{op.name}[{sample.name}]: backward changed what forward saved"
+                assert np.array_equal(a, b,
+                                      equal_nan=True), f"{op.name}[{sample.name}]: backward changed what forward saved"
         for a, b in zip(dy_before, _tuple(dy)):
             assert a is None or np.array_equal(a, b), f"{op.name}[{sample.name}]: dy was changed"
     for name, a, b in zip(op.inputs, before, inputs):
@@ -312,7 +339,9 @@ def same_bits_for_any_threads(op: Op, sample: Sample, dtype: Any) -> float:
 
 
 def wanted_gradients_only(op: Op, sample: Sample, dtype: Any) -> float:
-    """A backward that takes `needs` gives the same bits for the wanted gradients, whatever else is wanted, and None for the rest."""
+    """A backward that takes `needs` gives the same bits for the wanted gradients, whatever else is
+    wanted, and None for the rest.
+    """
     forward, backward = op.kernels
     if backward is None or not takes_needs(backward):
         return 0.0
@@ -322,14 +351,17 @@ def wanted_gradients_only(op: Op, sample: Sample, dtype: Any) -> float:
     full = backward(dy, saved, needs=tuple([True] * len(inputs)), **sample.attrs)
     for k, name in enumerate(op.inputs):
         alone = backward(dy, saved, needs=tuple(i == k for i in range(len(inputs))), **sample.attrs)
-        assert all(g is None for i, g in enumerate(alone) if i != k), f"{op.name}[{sample.name}]: unwanted gradients computed"
+        assert all(g is None for i,
+                   g in enumerate(alone) if i != k), f"{op.name}[{sample.name}]: unwanted gradients computed"
         if full[k] is not None:
             assert alone[k].tobytes() == full[k].tobytes(), f"{op.name}[{sample.name}]: the gradient of {name} depends on what else is wanted"
     return 0.0
 
 
 def nothing_kept_same_result(op: Op, sample: Sample, dtype: Any) -> float:
-    """A forward that takes `save` gives the same bits where nothing is to be saved, in memory that held something else, and then saves nothing."""
+    """A forward that takes `save` gives the same bits where nothing is to be saved, in memory that
+    held something else, and then saves nothing.
+    """
     forward = op.kernels[0]
     if not takes_save(forward):
         return 0.0
@@ -346,7 +378,9 @@ def nothing_kept_same_result(op: Op, sample: Sample, dtype: Any) -> float:
 
 LAWS: dict[str, Callable[[Op, Sample, Any], float]] = {
     law.__name__: law for law in (
-        forward_is_the_definition, backward_is_the_definition, definition_gradient_is_the_derivative, exact_on_integers, adjoint_identity,
-        outputs_are_overwritten, layouts_do_not_matter, inputs_are_unchanged, same_bits_for_any_threads, wanted_gradients_only,
+        forward_is_the_definition, backward_is_the_definition, definition_gradient_is_the_derivative, exact_on_integers,
+                                  adjoint_identity,
+        outputs_are_overwritten, layouts_do_not_matter, inputs_are_unchanged, same_bits_for_any_threads,
+                                  wanted_gradients_only,
         nothing_kept_same_result)
 }

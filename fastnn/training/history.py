@@ -52,7 +52,9 @@ class History:
         return (min if column.endswith("loss") else max)(rows, key=lambda row: row[column])
 
     def plot(self) -> Any:
-        """The curves of losses and accuracies as a picture that a notebook shows; `.save(path)` writes it."""
+        """The curves of losses and accuracies as a picture that a notebook shows; `.save(path)`
+        writes it.
+        """
         from ..viz import curves
         return curves(self)
 

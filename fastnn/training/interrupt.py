@@ -10,7 +10,8 @@ __all__ = ["CalmInterrupt"]
 
 
 class CalmInterrupt:
-    """Inside, the first Ctrl-C only sets `requested`, to be looked at between two steps; a second one interrupts at once.
+    """Inside, the first Ctrl-C only sets `requested`, to be looked at between two steps; a second
+    one interrupts at once.
 
     Signals can be taken in the main thread alone; in any other thread nothing changes.
     """

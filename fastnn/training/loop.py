@@ -102,18 +102,22 @@ def _parts(batch: Any) -> tuple[tuple[Any, ...], Any]:
     return tuple(batch[:-1]), batch[-1]
 
 
-def fit(model: Module, train: Any, valid: Any = None, *, loss: str | Callable[..., Tensor] = "cross_entropy", optimizer: Any = None,
+def fit(model: Module, train: Any, valid: Any = None, *, loss: str | Callable[..., Tensor] = "cross_entropy",
+        optimizer: Any = None,
         epochs: int = 1, batch_size: int = 32, metrics: Mapping[str, Metric] | None = None, scheduler: Any = None,
         clip_norm: float | None = None, patience: int | None = None, checkpoint: str | os.PathLike[str] | None = None,
-        resume: bool = True, progress: bool = True, on_epoch: Callable[[int, dict[str, float]], Any] | None = None) -> History:
+        resume: bool = True, progress: bool = True,
+        on_epoch: Callable[[int, dict[str, float]], Any] | None = None) -> History:
     """Train a model: forward, loss, backward, step, for every batch of every epoch.
 
     Parameters
     ----------
     model : Module
         Changed in place; left in training mode as it was found.
-    train, valid : DataLoader, dataset, tuple of arrays (inputs..., target), or any iterable of such batches
-        Datasets and tuples are batched by `batch_size`, train shuffled. valid is run after each epoch, in eval mode, without gradients.
+    train, valid : DataLoader, dataset, tuple of arrays (inputs..., target), or any iterable of such
+    batches
+        Datasets and tuples are batched by `batch_size`, train shuffled. valid is run after each
+        epoch, in eval mode, without gradients.
     loss : str or function(output, target) -> scalar Tensor
         A name in nn.functional: "cross_entropy", "mse", "binary_cross_entropy_with_logits", ...
     optimizer : Optimizer, optional
@@ -126,10 +130,11 @@ def fit(model: Module, train: Any, valid: Any = None, *, loss: str | Callable[..
     clip_norm : float, optional
         Scale the gradients down when their norm is above this.
     patience : int, optional
-        Stop when the validation loss (training loss without valid) has not improved for this many epochs.
+        Stop when the validation loss (training loss without valid) has not improved for this many
+        epochs.
     checkpoint : path ending in .npz or .safetensors, optional
-        Written, atomically, after each epoch and at Ctrl-C. If it exists and `resume` is true, training goes on from it,
-        bit for bit as if it had not stopped.
+        Written, atomically, after each epoch and at Ctrl-C. If it exists and `resume` is true,
+        training goes on from it, bit for bit as if it had not stopped.
     progress : bool
         A line per epoch; live in a terminal or a notebook.
     on_epoch : function(epoch, row), optional
@@ -137,13 +142,14 @@ def fit(model: Module, train: Any, valid: Any = None, *, loss: str | Callable[..
 
     Returns
     -------
-    History : one row per epoch. Ctrl-C does not lose it: the rows so far come back, `interrupted` is set, and the model keeps its
-    last whole step.
+    History : one row per epoch. Ctrl-C does not lose it: the rows so far come back, `interrupted`
+    is set, and the model keeps its last whole step.
 
     Raises
     ------
     NonFiniteError
-        The loss became NaN or infinite; names the first layer that made it. The model is as it was before that step.
+        The loss became NaN or infinite; names the first layer that made it. The model is as it was
+        before that step.
 
     >>> import numpy as np, fastnn as nn
     >>> nn.seed(0)
@@ -180,17 +186,20 @@ def fit(model: Module, train: Any, valid: Any = None, *, loss: str | Callable[..
                 done = -(-means.count // loader.batch_size) if partial else 0
                 for batch in loader:
                     inputs, target = _parts(batch)
-                    _step(model, inputs, target, loss_function, optimizer, clip_norm, means, f"epoch {epoch + 1}, batch {done + 1}")
+                    _step(model, inputs, target, loss_function, optimizer, clip_norm, means,
+                          f"epoch {epoch + 1}, batch {done + 1}")
                     done += 1
                     line.batch(epoch + 1, done, total, means.values())
-                    if interrupt.requested and done < total:            # after the last batch the epoch is rounded off first
+                    # after the last batch the epoch is rounded off first
+                    if interrupt.requested and done < total:
                         raise KeyboardInterrupt
                 if means.count == 0:
                     raise ShapeError("the training data has no batch", who="fit",
                                      hint="Is the dataset empty, or drop_last with too few samples?")
                 row = {"epoch": epoch + 1, **means.values()}
                 if valid_loader is not None:
-                    row.update({f"valid_{k}": v for k, v in evaluate(model, valid_loader, loss=loss_function, metrics=metrics).items()})
+                    row.update({f"valid_{k}": v for k, v in evaluate(model, valid_loader, loss=loss_function,
+                                                                     metrics=metrics).items()})
                 row["seconds"] = time.perf_counter() - clock
                 if scheduler is not None:
                     scheduler.step()
@@ -213,7 +222,8 @@ def fit(model: Module, train: Any, valid: Any = None, *, loss: str | Callable[..
         history.interrupted = True
         note = ""
         if checkpoint is not None and interrupt.requested and means.count:
-            _save(checkpoint, model, optimizer, loader, scheduler, history, epoch, {**means.state(), "seconds": time.perf_counter() - clock})
+            _save(checkpoint, model, optimizer, loader, scheduler, history, epoch,
+                  {**means.state(), "seconds": time.perf_counter() - clock})
             note = f", and {os.fspath(checkpoint)} resumes from it"
         line.message(f"interrupted in epoch {epoch + 1}: the model keeps its last whole step{note}")
     finally:
@@ -239,9 +249,12 @@ def _step(model: Module, inputs: tuple[Any, ...], target: Any, loss_function: Ca
     means.add(number, output, target, len(target))
 
 
-def evaluate(model: Module, data: Any, *, loss: str | Callable[..., Tensor] = "cross_entropy", metrics: Mapping[str, Metric] | None = None,
+def evaluate(model: Module, data: Any, *, loss: str | Callable[..., Tensor] = "cross_entropy",
+             metrics: Mapping[str, Metric] | None = None,
              batch_size: int = 256) -> dict[str, float]:
-    """{"loss": ..., "accuracy": ...} over a data set, in eval mode, without gradients; means over samples."""
+    """{"loss": ..., "accuracy": ...} over a data set, in eval mode, without gradients; means over
+    samples.
+    """
     function = _loss_function(loss)
     means = _Means(_accuracy_metric(loss) if metrics is None else metrics)
     was_training = model.training
@@ -264,14 +277,16 @@ def predict(model: Module, *inputs: Any, batch_size: int = 256) -> Tensor:
     model.eval()
     try:
         with no_grad():
-            pieces = [model(*[Tensor(a.data[i:i + batch_size]) for a in arrays]).data for i in range(0, max(len(arrays[0]), 1), batch_size)]
+            pieces = [model(*[Tensor(a.data[i:i + batch_size]) for a in arrays]).data
+                      for i in range(0, max(len(arrays[0]), 1), batch_size)]
     finally:
         model.train(was_training)
     return Tensor(np.concatenate(pieces))
 
 
-# ---- checkpoints --------------------------------------------------------------------------------------------------------------------
-def _save(path: Any, model: Module, optimizer: Any, loader: Any, scheduler: Any, history: History, epoch: int, partial: Any) -> None:
+# ---- checkpoints ---------------------------------------------------------------------------------
+def _save(path: Any, model: Module, optimizer: Any, loader: Any, scheduler: Any, history: History, epoch: int,
+          partial: Any) -> None:
     save({
         "fastnn": "checkpoint 1",
         "model": model.state_dict(),

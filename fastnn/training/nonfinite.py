@@ -22,14 +22,17 @@ def _bad(value: Any) -> bool:
     return isinstance(a, np.ndarray) and a.dtype.kind == "f" and not np.isfinite(a).all()
 
 
-def explain(model: Module, inputs: tuple[Any, ...], target: Any, loss: float, random: dict[str, Any], where: str) -> NonFiniteError:
-    """The error for a loss that is not finite. Runs the batch again, with the same random numbers, watching each layer's output.
+def explain(model: Module, inputs: tuple[Any, ...], target: Any, loss: float, random: dict[str, Any],
+            where: str) -> NonFiniteError:
+    """The error for a loss that is not finite. Runs the batch again, with the same random numbers,
+    watching each layer's output.
 
     The model is left as it was: its buffers (running statistics) are put back.
     """
     what = f"the loss became {loss} in {where}"
     if any(map(_bad, inputs)) or _bad(target):
-        return NonFiniteError(f"{what}: the batch itself holds NaN or infinity", who="fit", hint="Clean or clip the data.")
+        return NonFiniteError(f"{what}: the batch itself holds NaN or infinity", who="fit",
+                              hint="Clean or clip the data.")
     for name, p in model.named_parameters():
         if _bad(p):
             return NonFiniteError(f"{what}: the parameter {name} holds NaN or infinity, so an earlier step was too large", who="fit",
@@ -43,7 +46,8 @@ def explain(model: Module, inputs: tuple[Any, ...], target: Any, loss: float, ra
         return hook
     buffers = [(b, b.data.copy()) for b in model.buffers()]
     now = random_state()
-    removers = [module.register_forward_hook(watch(path)) for path, module in model.named_modules() if not list(module.children())]
+    removers = [module.register_forward_hook(watch(path)) for path, module in model.named_modules()
+                if not list(module.children())]
     try:
         set_random_state(random)
         with no_grad(), np.errstate(all="ignore"):
@@ -55,7 +59,8 @@ def explain(model: Module, inputs: tuple[Any, ...], target: Any, loss: float, ra
             b.data[...] = values
         set_random_state(now)
     if first:
-        return NonFiniteError(f"{what}: this layer was the first to make NaN or infinity out of finite numbers", who=first[0],
+        return NonFiniteError(f"{what}: this layer was the first to make NaN or infinity out of finite numbers",
+                              who=first[0],
                               hint="Lower the learning rate, clip the gradients (clip_norm=1.0), or scale the inputs.")
     return NonFiniteError(f"{what}, although every layer's output is finite: the loss function made it", who="fit",
                           hint="Does the loss take logits, and are the targets in its range?")

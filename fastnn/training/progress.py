@@ -1,4 +1,6 @@
-"""One line per epoch: rewritten in place in a terminal and a notebook, written once in a pipe or a file."""
+"""One line per epoch: rewritten in place in a terminal and a notebook, written once in a pipe or a
+file.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,14 @@ from typing import Any, TextIO
 
 __all__ = ["Progress"]
 
-INTERVAL = 0.1                                      # seconds between rewrites: a fast loop must not spend its time on printing
+# seconds between rewrites: a fast loop must not spend its time on printing
+INTERVAL = 0.1
 
 
 def is_notebook() -> bool:
-    """Whether output goes to a notebook's cell, where a carriage return rewrites the line as in a terminal."""
+    """Whether output goes to a notebook's cell, where a carriage return rewrites the line as in a
+    terminal.
+    """
     shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
     return type(shell).__name__ == "ZMQInteractiveShell"
 

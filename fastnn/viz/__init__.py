@@ -4,8 +4,9 @@
 >>> picture = viz.confusion([0, 1, 1, 2], [0, 1, 2, 2], ["cat", "dog", "cow"])
 >>> path = picture.save("confusion.svg")                                          # doctest: +SKIP
 
-A picture shows itself in a notebook and follows the reader's light or dark theme. Everything here takes NumPy arrays,
-lists, tensors, or whatever else has ``__array__``. `fastnn.report.report` puts the pictures of one run into one HTML page.
+A picture shows itself in a notebook and follows the reader's light or dark theme. Everything here
+takes NumPy arrays, lists, tensors, or whatever else has ``__array__``. `fastnn.report.report` puts
+the pictures of one run into one HTML page.
 """
 
 from __future__ import annotations
@@ -20,20 +21,21 @@ from .heatmap import heat_map
 from .images import image_grid
 from .svg import Svg, beside
 
-__all__ = ["Svg", "bar_chart", "beside", "confusion", "confusion_matrix", "curves", "feature_maps", "filters", "heat_map",
-           "history_series", "image_grid", "line_chart"]
+__all__ = ["Svg", "bar_chart", "beside", "confusion", "confusion_matrix", "curves", "feature_maps", "filters",
+           "heat_map", "history_series", "image_grid", "line_chart"]
 
 
 def filters(weight: Any, *, shape: tuple[int, int] | None = None, most: int = 64, title: str = "Filters") -> Svg:
     """The learned filters of a convolution, or of a linear layer over images.
 
-    Blue weights are negative, orange ones positive, the paper colour is zero; one scale for all filters.
+    Blue weights are negative, orange ones positive, the paper colour is zero; one scale for all
+    filters.
 
     Parameters
     ----------
     weight : (K, C, R, S) or (K, R, S) array
-        K filters. With C = 1 there is one image per filter; otherwise a row per filter, with an image for each of
-        its C input channels.
+        K filters. With C = 1 there is one image per filter; otherwise a row per filter, with an
+        image for each of its C input channels.
     shape : (H, W), optional
         For the weight (K, H*W) of a linear layer: the image that each row looks at.
     most : int
@@ -171,7 +173,8 @@ def _class_indices(labels: Any, names: list[object] | None, kind: str) -> np.nda
 
 def confusion(truth: Any, predicted: Any, classes: int | Sequence[object] | None = None, *,
               title: str = "Confusion matrix") -> Svg:
-    """`confusion_matrix` as a picture: right answers on the blue diagonal, mistakes outlined in orange.
+    """`confusion_matrix` as a picture: right answers on the blue diagonal, mistakes outlined in
+    orange.
 
     Examples
     --------
@@ -184,14 +187,16 @@ def confusion(truth: Any, predicted: Any, classes: int | Sequence[object] | None
 
 
 def curves(history: Any, *, title: str = "") -> Svg:
-    """The learning curves of a run: loss, and accuracy where it was recorded, for training and validation.
+    """The learning curves of a run: loss, and accuracy where it was recorded, for training and
+    validation.
 
     Parameters
     ----------
     history : mapping, sequence of rows, or object
-        ``{"train_loss": [...], "valid_loss": [...], "train_accuracy": [...], "valid_accuracy": [...]}``, or one such
-        mapping of numbers per epoch, or an object with these as attributes (or with such a mapping as ``history``).
-        Every name that contains "loss" or "acc" is drawn, others are left out.
+        ``{"train_loss": [...], "valid_loss": [...], "train_accuracy": [...], "valid_accuracy":
+        [...]}``, or one such mapping of numbers per epoch, or an object with these as attributes
+        (or with such a mapping as ``history``). Every name that contains "loss" or "acc" is drawn,
+        others are left out.
 
     Raises
     ------
@@ -211,7 +216,9 @@ def curves(history: Any, *, title: str = "") -> Svg:
 
 
 def curve_charts(history: Any) -> list[Svg]:
-    """The charts of `curves` one by one: loss first, then accuracy with its best validation epoch ringed."""
+    """The charts of `curves` one by one: loss first, then accuracy with its best validation epoch
+    ringed.
+    """
     series = history_series(history)
     charts = []
     if series["loss"]:

@@ -1,4 +1,7 @@
-"""Charts of plain numbers: `line_chart` and `bar_chart`. Pure functions from data to an :class:`Svg`."""
+"""Charts of plain numbers:
+
+`line_chart` and `bar_chart`. Pure functions from data to an :class:`Svg`.
+"""
 
 from __future__ import annotations
 
@@ -29,17 +32,19 @@ MARKED_POINTS = 60         # a series with more points than this gets a bare lin
 DRAWN_POINTS = 1000        # a series with more points than this is thinned, keeping every peak
 
 
-# ---- line chart ----------------------------------------------------------------------------------------------------
+# ---- line chart ----------------------------------------------------------------------------------
 
 def line_chart(series: Mapping[str, Sequence[float]], x: Sequence[float] | None = None, *, title: str = "",
                x_label: str = "", y_label: str = "", percent: bool = False, log: bool = False,
                notes: Sequence[tuple[float, float, str]] = (), width: float = 400, height: float = 270) -> Svg:
-    """Several series over a common x axis, with ticks, legend, and a marker at each point of a short series.
+    """Several series over a common x axis, with ticks, legend, and a marker at each point of a
+    short series.
 
     Parameters
     ----------
     series : mapping of name to values
-        Series may differ in length. A value that is not finite breaks its line and is counted in the legend.
+        Series may differ in length. A value that is not finite breaks its line and is counted in
+        the legend.
     x : sequence of float, optional
         Where the values stand, in rising order; 1, 2, 3, ... if not given.
     title, x_label, y_label : str
@@ -47,7 +52,8 @@ def line_chart(series: Mapping[str, Sequence[float]], x: Sequence[float] | None 
     percent : bool
         The values are shares between 0 and 1, shown as percentages.
     log : bool
-        A logarithmic y axis; values that are not above zero cannot be drawn on it and are counted in the legend.
+        A logarithmic y axis; values that are not above zero cannot be drawn on it and are counted
+        in the legend.
     notes : sequence of (x, y, text)
         Points to ring and to name, such as the best epoch.
 
@@ -143,7 +149,9 @@ def _span(values: np.ndarray) -> tuple[float, float]:
 
 
 def _x_ticks(places: np.ndarray, most: float) -> list[tuple[float, str]]:
-    """Ticks inside the data's range; whole numbers only where the data are whole numbers (there is no epoch 2.5)."""
+    """Ticks inside the data's range; whole numbers only where the data are whole numbers (there is
+    no epoch 2.5).
+    """
     low, high = _span(places)
     if places.size == 1:
         return [(places[0], short_number(places[0]))]
@@ -180,7 +188,10 @@ def _dashes(index: int) -> str | None:
 
 
 def _legend(lines: Mapping[str, np.ndarray], top: float, width: float, fault: str) -> tuple[str, float]:
-    """The legend, in as many rows as it needs, and its height. `fault` says why a value is not drawn."""
+    """The legend, in as many rows as it needs, and its height.
+
+    `fault` says why a value is not drawn.
+    """
     if not lines:
         return "", 0.0
     parts, left, start = [], 0.0, top
@@ -210,8 +221,8 @@ def _line(name: str, x: np.ndarray, y: np.ndarray, index: int, at_x: Any, at_y: 
             if not pen_down and (i + 1 == len(y) or not good[i + 1]):
                 alone.append(i)                            # a point between two gaps has no line to show it
         pen_down = bool(good[i])
-    parts = [element("path", d="".join(path), fill="none", stroke="currentColor", stroke_width=2, stroke_linejoin="round",
-                     stroke_linecap="round", stroke_dasharray=_dashes(index))] if path else []
+    parts = [element("path", d="".join(path), fill="none", stroke="currentColor", stroke_width=2,
+                     stroke_linejoin="round", stroke_linecap="round", stroke_dasharray=_dashes(index))] if path else []
     marked = np.flatnonzero(good).tolist() if good.sum() <= MARKED_POINTS else alone
     for i in marked:
         value = f"{100*y[i]:.2f}%" if percent else short_number(y[i])
@@ -221,7 +232,9 @@ def _line(name: str, x: np.ndarray, y: np.ndarray, index: int, at_x: Any, at_y: 
 
 
 def _thinned(y: np.ndarray) -> np.ndarray:
-    """Indices to draw: all of a short series; of each stretch of a long one the lowest, the highest and a lost value."""
+    """Indices to draw: all of a short series; of each stretch of a long one the lowest, the highest
+    and a lost value.
+    """
     if len(y) <= DRAWN_POINTS:
         return np.arange(len(y))
     keep: set[int] = {0, len(y) - 1}
@@ -253,28 +266,28 @@ def _describe(title: str, lines: Mapping[str, np.ndarray]) -> str:
     return f"{title}: {', '.join(said) or 'no data'}"
 
 
-# ---- bar chart -----------------------------------------------------------------------------------------------------
+# ---- bar chart -----------------------------------------------------------------------------------
 
 def bar_chart(values: Mapping[str, float | Mapping[str, float | None]], *, title: str = "", baseline: float = 0.0,
               log: bool = False, unit: str = "", limits: tuple[float, float] | None = None,
               width: float = 400) -> Svg:
     """Horizontal bars, one group per entry, drawn from `baseline` to both sides.
 
-    For speed ratios take ``baseline=1, log=True``: twice as fast and half as fast are then equally long, to the right and to
-    the left of the line, and the figures beside the bars say the rest.
+    For speed ratios take ``baseline=1, log=True``: twice as fast and half as fast are then equally
+    long, to the right and to the left of the line, and the figures beside the bars say the rest.
 
     Parameters
     ----------
     values : mapping
-        ``{group: value}``, or ``{group: {series: value}}`` for several bars in a group. ``None`` and values that are not
-        finite (or, with `log`, not positive) are shown as a dash.
+        ``{group: value}``, or ``{group: {series: value}}`` for several bars in a group. ``None``
+        and values that are not finite (or, with `log`, not positive) are shown as a dash.
     unit : str
         Written behind each figure, for example ``"x"``.
     limits : (low, high), optional
         Draw on an axis that reaches at least so far, to give several charts the same scale.
 
-    With a single bar in each group, bars above the baseline are blue and bars below it orange; otherwise every series has its
-    colour.
+    With a single bar in each group, bars above the baseline are blue and bars below it orange;
+    otherwise every series has its colour.
 
     Examples
     --------

@@ -12,7 +12,8 @@ from .svg import LARGEST, MISSING, Svg, element, escape, number, short_number, t
 
 
 def heat_map(matrix: Any, row_labels: Sequence[object] | None = None,
-             column_labels: Sequence[object] | None = None, *, title: str = "", row_title: str = "", column_title: str = "",
+             column_labels: Sequence[object] | None = None, *, title: str = "", row_title: str = "",
+             column_title: str = "",
              diagonal: bool = False, width: float | None = None) -> Svg:
     """A matrix with its numbers in tinted cells.
 
@@ -25,8 +26,9 @@ def heat_map(matrix: Any, row_labels: Sequence[object] | None = None,
         What the rows and the columns stand for.
     diagonal : bool
         False: blue for positive and orange for negative numbers, against the largest magnitude.
-        True (confusion matrix): blue on the diagonal, orange with an outline for what lies off it, each as a share of
-        its row; zeros off the diagonal fade to a dot, so that the errors stand out for every reader.
+        True (confusion matrix): blue on the diagonal, orange with an outline for what lies off it,
+        each as a share of its row; zeros off the diagonal fade to a dot, so that the errors stand
+        out for every reader.
 
     Raises
     ------

@@ -1,4 +1,6 @@
-"""Pictures of arrays: colour maps, a short PNG writer, and `image_grid` for filters, feature maps and digits."""
+"""Pictures of arrays: colour maps, a short PNG writer, and `image_grid` for filters, feature maps
+and digits.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,9 @@ import numpy as np
 
 from .svg import Svg, element, escape, short_number, text, text_width
 
-# Colours at equal distances along each map, mixed linearly in between. Lightness rises or falls steadily along every
-# map (for "diverging": from the middle to both ends), so that they survive a black-and-white printer ("diverging" loses
-# its sign there) and every kind of colour blindness.
+# Colours at equal distances along each map, mixed linearly in between. Lightness rises or falls
+# steadily along every map (for "diverging": from the middle to both ends), so that they survive a
+# black-and-white printer ("diverging" loses its sign there) and every kind of colour blindness.
 COLOUR_MAPS = {
     "ink": ("#fbf8f1", "#c9c8ca", "#8c93a3", "#4b566d", "#141d33"),                      # 0 is paper, 1 is ink
     "sequential": ("#101a33", "#20456e", "#24808a", "#74b96e", "#f4d35e", "#fff6d8"),    # 0 is night, 1 is light
@@ -32,7 +34,8 @@ def colours_of(values: Any, colour_map: str = "sequential", limits: tuple[float,
     colour_map : str
         ``"ink"``, ``"sequential"`` or ``"diverging"``.
     limits : (low, high), optional
-        What the two ends of the map stand for; values beyond are clipped. By default `limits_of` the values.
+        What the two ends of the map stand for; values beyond are clipped. By default `limits_of`
+        the values.
 
     Examples
     --------
@@ -53,7 +56,9 @@ def colours_of(values: Any, colour_map: str = "sequential", limits: tuple[float,
 
 
 def limits_of(values: Any, colour_map: str) -> tuple[float, float]:
-    """The range of the finite values; symmetric around zero for the diverging map, so that zero is its middle."""
+    """The range of the finite values; symmetric around zero for the diverging map, so that zero is
+    its middle.
+    """
     values = np.asarray(values, dtype=np.float64)
     values = values[np.isfinite(values)]
     if not values.size:
@@ -66,7 +71,9 @@ def limits_of(values: Any, colour_map: str) -> tuple[float, float]:
 
 
 def png(pixels: np.ndarray) -> bytes:
-    """(H, W, 3) bytes as a PNG file (ISO/IEC 15948: eight-bit truecolour, no filter, one data chunk)."""
+    """(H, W, 3) bytes as a PNG file (ISO/IEC 15948: eight-bit truecolour, no filter, one data
+    chunk).
+    """
     pixels = np.ascontiguousarray(pixels, dtype=np.uint8)
     if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
         raise ValueError(f"png: expected pixels of shape (H, W, 3), none of them 0, got {pixels.shape}")
@@ -84,8 +91,8 @@ def png(pixels: np.ndarray) -> bytes:
 def png_uri(pixels: np.ndarray, size: int = 64) -> str:
     """The pixels as a ``data:image/png`` URI, enlarged to about `size` pixels without smoothing.
 
-    The enlargement is done here because not every program that shows SVG obeys a wish for crisp pixels; repeated rows
-    cost the compressor next to nothing.
+    The enlargement is done here because not every program that shows SVG obeys a wish for crisp
+    pixels; repeated rows cost the compressor next to nothing.
     """
     times = max(1, math.ceil(size/max(pixels.shape[:2])))
     large = pixels.repeat(times, axis=0).repeat(times, axis=1)
@@ -100,13 +107,15 @@ def image_grid(images: Any, labels: Sequence[object] | None = None, columns: int
     Parameters
     ----------
     images : (N, H, W) array or sequence of (H, W) arrays
-        Their sizes may differ. (H, W, 3) images are taken as red, green, blue: bytes, or floats between 0 and 1.
+        Their sizes may differ. (H, W, 3) images are taken as red, green, blue: bytes, or floats
+        between 0 and 1.
     labels : sequence, optional
         A text under each image; a line break in it starts a new line.
     columns : int, optional
         Images in a row; by default a shape near three to two.
     colours : str
-        ``"sequential"`` for magnitudes, ``"diverging"`` for signed values (zero in the middle), ``"ink"`` for handwriting.
+        ``"sequential"`` for magnitudes, ``"diverging"`` for signed values (zero in the middle),
+        ``"ink"`` for handwriting.
     limits : (low, high), optional
         The numbers at the ends of the colour map; by default the range of all images together.
     cell : float
@@ -117,7 +126,8 @@ def image_grid(images: Any, labels: Sequence[object] | None = None, columns: int
     Raises
     ------
     ValueError
-        If an image has not the shape (H, W) or (H, W, 3), or there are more or fewer labels than images.
+        If an image has not the shape (H, W) or (H, W, 3), or there are more or fewer labels than
+        images.
 
     Examples
     --------
@@ -200,8 +210,11 @@ def colour_strip(colours: str) -> str:
 
 
 def _scale(x: float, y: float, width: float, colours: str, low: float, high: float) -> str:
-    """The colour map as a strip, with the numbers that its ends (and, if it is there, zero) stand for."""
-    strip = element("image", href=colour_strip(colours), x=x, y=y, width=float(width), height=8.0, preserveAspectRatio="none")
+    """The colour map as a strip, with the numbers that its ends (and, if it is there, zero) stand
+    for.
+    """
+    strip = element("image", href=colour_strip(colours), x=x, y=y, width=float(width), height=8.0,
+                    preserveAspectRatio="none")
     marks = [(0.0, low, "start"), (1.0, high, "end")]
     if low < 0 < high:
         marks.append((-low/(high - low), 0.0, "middle"))

@@ -1,9 +1,9 @@
 """A small SVG writer: elements, text, theme, axis ticks. Every picture of fastnn is drawn with it.
 
-A picture is an :class:`Svg`: a string that a notebook shows, that ``save`` writes, and that a page can put in line.
-All colours are CSS variables with a light and a dark value, so that a picture follows the reader's theme; in line it
-takes the variables of its page. Pictures have no script, no external font and no element ids (two pictures on one
-page cannot disturb each other).
+A picture is an :class:`Svg`: a string that a notebook shows, that ``save`` writes, and that a page
+can put in line. All colours are CSS variables with a light and a dark value, so that a picture
+follows the reader's theme; in line it takes the variables of its page. Pictures have no script, no
+external font and no element ids (two pictures on one page cannot disturb each other).
 
 Symbols: lengths are in user units, which are CSS pixels at the picture's natural size.
 """
@@ -19,8 +19,8 @@ from pathlib import Path
 
 SVG_NAMESPACE = "http://www.w3.org/2000/svg"
 
-# Text and surfaces, then six series colours: blue and orange come first because they stay apart for every kind of
-# colour blindness. "on" is text that stands on a strongly filled series colour.
+# Text and surfaces, then six series colours: blue and orange come first because they stay apart for
+# every kind of colour blindness. "on" is text that stands on a strongly filled series colour.
 LIGHT = {
     "paper": "#ffffff", "ink": "#1b2430", "soft": "#5a6675", "line": "#e1e6ec", "on": "#ffffff",
     "s1": "#2560c4", "s2": "#c4541a", "s3": "#13816a", "s4": "#7a4bb5", "s5": "#8f6c00", "s6": "#b8336a",
@@ -43,8 +43,11 @@ def theme_variables(colours: dict[str, str]) -> str:
 
 
 def drawing_rules() -> str:
-    """The CSS that the elements of a picture rely on; a page that puts pictures in line needs it once."""
-    # each colour is given twice: a reader without CSS variables keeps the first, a browser takes the second
+    """The CSS that the elements of a picture rely on; a page that puts pictures in line needs it
+    once.
+    """
+    # each colour is given twice: a reader without CSS variables keeps the first, a browser takes
+    # the second
     colour = "".join(f".fnn-{n}{{color:{LIGHT[n]};color:var(--fnn-{n},{LIGHT[n]})}}" for n in LIGHT)
     return f".fnn text{{font-family:{FONT};font-variant-numeric:tabular-nums}}{colour}"
 
@@ -88,7 +91,8 @@ class Svg(str):
         return self
 
     def __getnewargs__(self) -> tuple[str, float, float, str]:  # type: ignore[override]
-        # what copy and pickle call __new__ with; str's own would pass the whole document as the body
+        # what copy and pickle call __new__ with; str's own would pass the whole document as the
+        # body
         return self.body, self.width, self.height, self.label
 
     def __repr__(self) -> str:
@@ -99,11 +103,16 @@ class Svg(str):
         return str(self)
 
     def inline(self) -> str:
-        """The ``<svg>`` element alone, without background: for a page that has `drawing_rules` and the theme variables."""
+        """The ``<svg>`` element alone, without background: for a page that has `drawing_rules` and
+        the theme variables.
+        """
         return _root(self.body, self.width, self.height, self.label)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture to `path`; an older file of that name survives if writing fails. Returns the path."""
+        """Write the picture to `path`; an older file of that name survives if writing fails.
+
+        Returns the path.
+        """
         return write_text(path, str(self) + "\n")
 
 
@@ -128,16 +137,19 @@ def beside(pictures: Sequence[Svg], *, columns: int = 2, gap: float = 20, label:
     return Svg("".join(parts), right, max(top - gap, 0), label or "; ".join(picture.label for picture in pictures))
 
 
-# ---- elements ------------------------------------------------------------------------------------------------------
+# ---- elements ------------------------------------------------------------------------------------
 
 def _is_allowed(character: str) -> bool:
-    """Whether XML 1.0 allows the character at all (a NUL byte or half of a surrogate pair cannot even be escaped)."""
+    """Whether XML 1.0 allows the character at all (a NUL byte or half of a surrogate pair cannot
+    even be escaped).
+    """
     code = ord(character)
     return character in "\t\n\r" or (code >= 0x20 and not 0xD800 <= code <= 0xDFFF and code not in (0xFFFE, 0xFFFF))
 
 
 def escape(value: object) -> str:
-    """`value` as text that is safe in SVG and HTML, both between tags and inside a quoted attribute.
+    """`value` as text that is safe in SVG and HTML, both between tags and inside a quoted
+    attribute.
 
     >>> escape('<b class="x">&')
     '&lt;b class=&quot;x&quot;&gt;&amp;'
@@ -159,7 +171,8 @@ def number(value: float) -> str:
 
 
 def element(name: str, *children: str, **attributes: object) -> str:
-    """``<name attributes>children</name>``. Children are markup; values are escaped, ``None`` leaves one out.
+    """``<name attributes>children</name>``. Children are markup; values are escaped, ``None``
+    leaves one out.
 
     An underscore in an attribute's name becomes a hyphen, a trailing one is dropped.
 
@@ -177,16 +190,21 @@ def element(name: str, *children: str, **attributes: object) -> str:
 
 def text(x: float, y: float, string: object, *, size: float = 12, colour: str = "ink", anchor: str = "start",
          weight: int | None = None, width: float | None = None) -> str:
-    """A line of text with its baseline at (x, y); cut with an ellipsis where it is longer than `width`."""
+    """A line of text with its baseline at (x, y); cut with an ellipsis where it is longer than
+    `width`.
+    """
     whole = str(string)
     shown = whole if width is None else shorten(whole, width, size)
     full_text = element("title", escape(whole)) if shown != whole else ""
-    return element("text", escape(shown) + full_text, x=float(x), y=float(y), font_size=float(size), fill="currentColor",
+    return element("text", escape(shown) + full_text, x=float(x), y=float(y), font_size=float(size),
+                   fill="currentColor",
                    class_=f"fnn-{colour}", text_anchor=None if anchor == "start" else anchor, font_weight=weight)
 
 
 def text_width(string: str, size: float) -> float:
-    """About how wide a line of text is; there is no font to measure with, so this is an average on the safe side."""
+    """About how wide a line of text is; there is no font to measure with, so this is an average on
+    the safe side.
+    """
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in string)
     return size*(0.56*(len(string) - wide) + 1.0*wide)
 
@@ -204,10 +222,11 @@ def shorten(string: str, width: float, size: float) -> str:
     return string.rstrip() + "…"
 
 
-# ---- axes ----------------------------------------------------------------------------------------------------------
+# ---- axes ----------------------------------------------------------------------------------------
 
 def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """About `count` round numbers that enclose [low, high], 1, 2, 2.5 or 5 times a power of ten apart.
+    """About `count` round numbers that enclose [low, high], 1, 2, 2.5 or 5 times a power of ten
+    apart.
 
     >>> nice_ticks(0.13, 0.87)
     [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
@@ -229,7 +248,8 @@ def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Round numbers that enclose [low, high] on a logarithmic axis: 1, 2, 5, 10; 1, 3, 10; or powers of ten.
+    """Round numbers that enclose [low, high] on a logarithmic axis: 1, 2, 5, 10; 1, 3, 10; or
+    powers of ten.
 
     >>> log_ticks(0.03, 2.3), log_ticks(2e-9, 0.5)
     ([0.03, 0.1, 0.3, 1.0, 3.0], [1e-09, 1e-07, 1e-05, 0.001, 0.1, 10.0])
@@ -285,12 +305,14 @@ def short_number(value: float) -> str:
     return f"{float(f'{value:.3g}'):g}"
 
 
-# ---- files ---------------------------------------------------------------------------------------------------------
+# ---- files ---------------------------------------------------------------------------------------
 
 def write_text(path: str | os.PathLike[str], content: str) -> Path:
-    """Write UTF-8 text to `path` in one step: a reader sees the old file or the new one, never half of it.
+    """Write UTF-8 text to `path` in one step: a reader sees the old file or the new one, never half
+    of it.
 
-    Raises OSError if it cannot be written; an older file of that name is then unchanged and nothing else is left.
+    Raises OSError if it cannot be written; an older file of that name is then unchanged and nothing
+    else is left.
     """
     path = Path(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")

@@ -17,7 +17,7 @@ def leaf(*values, dtype=np.float32):
     return nn.tensor(np.array(values, dtype), requires_grad=True)
 
 
-# ---- gradients ----------------------------------------------------------------------------------------------------------------------
+# ---- gradients -----------------------------------------------------------------------------------
 def test_by_hand():
     x, w = leaf(1, 2, 3), leaf(4, 5, 6)
     ((x * w).sum() * 2 + x.sum()).backward()                     # d/dx = 2 w + 1, d/dw = 2 x
@@ -71,7 +71,8 @@ def test_accumulation():
         assert x.grad.tolist() == [2 * i, 4 * i]
     first = x.grad
     (x * 1).sum().backward()
-    assert first.tolist() == [6, 12] and x.grad.tolist() == [7, 13]                  # a gradient once handed out does not change
+    # a gradient once handed out does not change
+    assert first.tolist() == [6, 12] and x.grad.tolist() == [7, 13]
     x.grad = None
     (x * x).sum().backward()
     assert x.grad.tolist() == [2, 4]
@@ -103,7 +104,7 @@ def test_upstream_gradient():
     assert x.grad.tolist() == [1]
 
 
-# ---- the life of a graph ------------------------------------------------------------------------------------------------------------
+# ---- the life of a graph -------------------------------------------------------------------------
 def test_second_backward():
     x = leaf(1, 2)
     y = (x * x).sum()
@@ -188,7 +189,7 @@ def test_grad_without_accumulating():
     assert nn.grad(x * 2, x, [1.0, 10.0])[0].tolist() == [2, 20]
 
 
-# ---- modes --------------------------------------------------------------------------------------------------------------------------
+# ---- modes ---------------------------------------------------------------------------------------
 def test_no_grad():
     x = leaf(1)
     with nn.no_grad():
@@ -257,7 +258,7 @@ def test_requires_grad_():
         (leaf(1) * 2).requires_grad_(False)
 
 
-# ---- hooks --------------------------------------------------------------------------------------------------------------------------
+# ---- hooks ---------------------------------------------------------------------------------------
 def test_hook_on_a_leaf():
     x = leaf(1, 2)
     seen = []
@@ -308,9 +309,10 @@ def test_retain_grad():
     assert y.grad.tolist() == [4, 8] and x.grad.tolist() == [8, 16]
 
 
-# ---- changes in place ---------------------------------------------------------------------------------------------------------------
+# ---- changes in place ----------------------------------------------------------------------------
 def test_a_change_of_what_was_saved_is_noticed():
-    for change in (lambda t: t.mul_(2), lambda t: t.__setitem__(0, 5.0), lambda t: t.zero_(), lambda t: t.fill_(1), lambda t: t.copy_(t + 1)):
+    for change in (lambda t: t.mul_(2), lambda t: t.__setitem__(0, 5.0), lambda t: t.zero_(), lambda t: t.fill_(1),
+                   lambda t: t.copy_(t + 1)):
         w = nn.tensor([1.0, 2.0])
         x = leaf(3, 4)
         y = (x * w).sum()
@@ -328,7 +330,8 @@ def test_a_change_of_what_was_not_saved_is_allowed():
 
 
 def test_views_share_their_version():
-    for view in (lambda t: t.reshape(2, 1), lambda t: t[1:], lambda t: t.detach(), lambda t: F.transpose(t.reshape(1, 2), 0, 1)):
+    for view in (lambda t: t.reshape(2, 1), lambda t: t[1:], lambda t: t.detach(),
+                 lambda t: F.transpose(t.reshape(1, 2), 0, 1)):
         w = nn.tensor([1.0, 2.0])
         x = leaf(3, 4)
         y = (x * w).sum()
@@ -376,7 +379,7 @@ def test_anomalies_are_named():
     assert np.isnan(nan.item()) and np.isinf(nn.tensor([0.0]).log().item())
 
 
-# ---- a function of one's own --------------------------------------------------------------------------------------------------------
+# ---- a function of one's own ---------------------------------------------------------------------
 class Cube(nn.autograd.Function):
     @staticmethod
     def forward(ctx, x, scale=1.0):
@@ -456,7 +459,7 @@ def test_gradcheck():
         nn.testing.gradcheck(lambda t: t * 0, x)
 
 
-# ---- the rule and its compiled form -------------------------------------------------------------------------------------------------
+# ---- the rule and its compiled form --------------------------------------------------------------
 def what_was_recorded(apply, op, inputs, attrs):
     """Everything that can be seen of one call: the results' fields and those of the node."""
     result = apply(op, *inputs, **attrs)
@@ -465,10 +468,13 @@ def what_was_recorded(apply, op, inputs, attrs):
     for t in results:
         node = t.node
         shared = [i for i, x in enumerate(inputs) if isinstance(x, nn.Tensor) and x._version is t._version]
-        seen.append((type(t), t.data.tolist(), t.dtype, t.shape, t.requires_grad, t.grad, t.index, t._version, shared, node is None))
+        seen.append((type(t), t.data.tolist(), t.dtype, t.shape, t.requires_grad, t.grad, t.index, t._version, shared,
+                     node is None))
         if node is not None:
-            parents = [p if p is None else ("leaf", id(p)) if isinstance(p, nn.Tensor) else ("node", id(p[0]), p[1]) for p in node.parents]
-            seen.append((type(node), node.name, node.backward, node.takes_needs, node.attrs, parents, list(node.outputs), node.tuple_output,
+            parents = [p if p is None else ("leaf", id(p)) if isinstance(p, nn.Tensor) else ("node", id(p[0]), p[1])
+                       for p in node.parents]
+            seen.append((type(node), node.name, node.backward, node.takes_needs, node.attrs, parents,
+                         list(node.outputs), node.tuple_output,
                          [(id(version), count, array) for version, count, array in node.versions], node.extras,
                          [np.asarray(a).tolist() if isinstance(a, np.ndarray) else a for a in (node.saved or ())]))
     return seen
@@ -479,21 +485,27 @@ def test_the_compiled_rule_is_the_rule():
     autograd = nn.autograd
     compiled = nn.kernels.compiled is not None and getattr(sys, "_is_gil_enabled", lambda: True)()
     assert (autograd.apply is not autograd.apply_in_python) == compiled
-    a, w, b = (nn.Parameter(np.linspace(-1, 2, n, dtype=np.float32).reshape(shape)) for n, shape in ((6, (2, 3)), (12, (4, 3)), (4, (4,))))
+    a, w, b = (nn.Parameter(np.linspace(-1, 2, n, dtype=np.float32).reshape(shape)) for n,
+               shape in ((6, (2, 3)), (12, (4, 3)), (4, (4,))))
     plain, made, whole = nn.tensor([[1.0, -2.0, 3.0]]), a * 2, nn.tensor([[1, 2, 3], [4, 5, 6]])
-    calls = [("relu", (a,), {}), ("relu", (plain,), {}), ("relu", (made,), {}), ("add", (a, plain), {}), ("add", (made, 2.0), {}),
+    calls = [("relu", (a,), {}), ("relu", (plain,), {}), ("relu", (made,), {}), ("add", (a, plain), {}),
+             ("add", (made, 2.0), {}),
              ("linear", (a, w, None), {}), ("linear", (made, w, b), {}), ("linear_relu", (plain, w, b), {}),
              ("sum", (a,), {"dim": (0, 1), "keepdim": False}),
-             ("reshape", (a,), {"shape": (3, 2)}), ("reshape", (made,), {"shape": (6,)}), ("permute", (plain,), {"dims": (1, 0)}),
-             ("getitem", (made,), {"key": 0}), ("getitem", (whole,), {"key": (slice(None), 1)}), ("to", (a,), {"dtype": np.dtype(np.int64)}),
-             ("argmax", (a,), {"dim": 1, "keepdim": False}), ("amax", (a,), {"dim": (0,), "keepdim": True}), ("cat", (a, made, plain), {"dim": 0})]
+             ("reshape", (a,), {"shape": (3, 2)}), ("reshape", (made,), {"shape": (6,)}),
+             ("permute", (plain,), {"dims": (1, 0)}),
+             ("getitem", (made,), {"key": 0}), ("getitem", (whole,), {"key": (slice(None), 1)}),
+             ("to", (a,), {"dtype": np.dtype(np.int64)}),
+             ("argmax", (a,), {"dim": 1, "keepdim": False}), ("amax", (a,), {"dim": (0,), "keepdim": True}),
+             ("cat", (a, made, plain), {"dim": 0})]
     for name, inputs, attrs in calls:
         for recording in (True, False):
             with autograd.set_grad_enabled(recording):
                 one = what_was_recorded(autograd.apply_in_python, OPS[name], inputs, attrs)
                 two = what_was_recorded(autograd.apply, OPS[name], inputs, attrs)
             assert one == two, name
-    ages = [autograd.apply(OPS["relu"], a).node.order, autograd.apply_in_python(OPS["relu"], a).node.order, (a * 1).node.order]
+    ages = [autograd.apply(OPS["relu"], a).node.order, autograd.apply_in_python(OPS["relu"], a).node.order,
+            (a * 1).node.order]
     assert ages == sorted(ages)
 
 

@@ -24,7 +24,7 @@ RUNNING = [name for name, (_, runs) in compiled.levels().items() if runs] if com
 needs_proc = pytest.mark.skipif(not memory.available(), reason="the system has no /proc")
 
 
-# ---- a level for everybody -------------------------------------------------------------------------------------------------------
+# ---- a level for everybody -----------------------------------------------------------------------
 def test_a_rival_is_held_only_at_a_lower_level(monkeypatch):
     monkeypatch.setenv("FASTNN_ISA", "nonsense")
     environment = race.environment("torch", 2, "avx2")
@@ -50,7 +50,8 @@ def test_a_level_lasts_as_long_as_asked():
 
 @pytest.mark.skipif(len(RUNNING) < 2, reason="one level only")
 def test_bench_measures_and_names_the_level_asked_for(tmp_path, capfd):
-    args = ["bench", "relu/2048x512/forward", "--against", "numpy", "--isa", RUNNING[0], "--rounds", "1", "--seconds", "0.001", "--save"]
+    args = ["bench", "relu/2048x512/forward", "--against", "numpy", "--isa", RUNNING[0], "--rounds", "1", "--seconds",
+            "0.001", "--save"]
     assert cli.main([*args, str(tmp_path)]) == 0
     table, = tmp_path.glob("*.json")
     record = json.loads(table.read_text())
@@ -77,9 +78,10 @@ def test_work_elsewhere_is_seen():
         burner.wait()
 
 
-# ---- ONNX Runtime ------------------------------------------------------------------------------------------------------------------
+# ---- ONNX Runtime --------------------------------------------------------------------------------
 @pytest.mark.parametrize("name", [f"{name}/{what}" for name in onnx_graphs.GRAPHS for what in ("inference", "one")
-                                  if what == "one" or name not in ("resnet18", "gpt-6x384")])              # their batches take seconds
+                                  # their batches take seconds
+                                  if what == "one" or name not in ("resnet18", "gpt-6x384")])
 def test_onnx_runtime_computes_what_our_networks_do(name):
     pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
@@ -98,15 +100,19 @@ def test_onnx_runtime_says_what_it_cannot(name):
 def test_a_rival_that_is_not_installed_is_told_in_one_line(monkeypatch, capfd):
     find = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnx" else find(name))
-    assert cli.main(["bench", "mlp-64-128-10/one", "--against", "onnxruntime", "--rounds", "1", "--seconds", "0.001"]) == 0
+    assert cli.main(["bench", "mlp-64-128-10/one", "--against", "onnxruntime", "--rounds", "1", "--seconds",
+                     "0.001"]) == 0
     assert "ONNX Runtime does not take part: pip install onnxruntime onnx" in capfd.readouterr().out
 
 
-# ---- memory ----------------------------------------------------------------------------------------------------------------------
+# ---- memory --------------------------------------------------------------------------------------
 @needs_proc
 def test_memory_holds_at_least_what_must_be_there(tmp_path, capfd):
-    """Weights, gradients and Adam's two moments of the larger MLP are 10.7 MB; activations of 128 rows are some more."""
-    assert cli.main(["bench", "memory", "mlp-784-512-512-10", "--against", "", "--threads", "1", "--save", str(tmp_path)]) == 0
+    """Weights, gradients and Adam's two moments of the larger MLP are 10.7 MB; activations of 128
+    rows are some more.
+    """
+    assert cli.main(["bench", "memory", "mlp-784-512-512-10", "--against", "", "--threads", "1", "--save",
+                     str(tmp_path)]) == 0
     record = json.loads(next(tmp_path.glob("*.json")).read_text())
     row, = record["memory"]["rows"]
     parameters = 784*512 + 512*512 + 512*10 + 512 + 512 + 10
@@ -129,25 +135,30 @@ def test_memory_knows_its_networks(capsys):
 
 def test_tiny_networks_warm_up_every_kind_of_layer():
     library = Fastnn(1)
-    built = {name: {type(m).__name__ for m in network.build(library).modules()} for name, network in memory.TINY.items()}
-    wanted = set().union(*({type(m).__name__ for m in NETWORKS[name].build(library).modules()} for name in NETWORKS if name != "resnet18"))
+    built = {name: {type(m).__name__ for m in network.build(library).modules()} for name,
+             network in memory.TINY.items()}
+    wanted = set().union(*({type(m).__name__ for m in NETWORKS[name].build(library).modules()} for name in NETWORKS
+                           if name != "resnet18"))
     assert wanted <= set().union(*built.values())
 
 
-# ---- the record --------------------------------------------------------------------------------------------------------------------
+# ---- the record ----------------------------------------------------------------------------------
 def row(workload, ours, torch, numpy=None, group="kernels", flops=0.0, moved=0.0):
-    result = race.Result(workload, group, flops, moved, {"fastnn": [ours], "torch": [torch], **({"numpy": [numpy]} if numpy else {})})
+    result = race.Result(workload, group, flops, moved,
+                         {"fastnn": [ours], "torch": [torch], **({"numpy": [numpy]} if numpy else {})})
     return results.rows_of([result], ["torch", "numpy"], {"flops": 100.0, "bytes": 10.0})[0]
 
 
 @pytest.fixture
 def record():
-    rows = [row("gemm-64/forward", 1.0, 2.0, 0.5), row("gemm-512/forward", 1.0, 1.5, flops=90.0), row("gemm-1024/forward", 1.0, 1.5, flops=80.0),
-            row("conv3x3-64c56/forward", 1.0, 1.5, flops=140.0), row("conv3x3-64c56/forward+backward", 1.0, 0.5, flops=10.0),
+    rows = [row("gemm-64/forward", 1.0, 2.0, 0.5), row("gemm-512/forward", 1.0, 1.5, flops=90.0),
+            row("gemm-1024/forward", 1.0, 1.5, flops=80.0),
+            row("conv3x3-64c56/forward", 1.0, 1.5, flops=140.0),
+            row("conv3x3-64c56/forward+backward", 1.0, 0.5, flops=10.0),
             row("maxpool2x2-64c56/forward", 1.0, 3.0, moved=8.0), row("attention-8x8/forward", 1.0, 3.0),
             row("lenet/step", 1.0, 2.0, group="networks"), row("gpt/step", 1.0, 8.0, group="networks")]
-    return {**results.about(2), "rivals": ["torch", "numpy"], "limits": {"flops": 100.0, "bytes": 10.0}, "rounds": 1, "seconds per turn": 1.0,
-            "lowered": "", "held": {}, "results": rows}
+    return {**results.about(2), "rivals": ["torch", "numpy"], "limits": {"flops": 100.0, "bytes": 10.0}, "rounds": 1,
+            "seconds per turn": 1.0, "lowered": "", "held": {}, "results": rows}
 
 
 def test_bars_by_hand(record):
@@ -158,12 +169,15 @@ def test_bars_by_hand(record):
     assert found["training steps against PyTorch, geometric mean"].verdict == "aim"
     gemm = found["gemm, n >= 512: share of the multiply-add peak"]
     assert (gemm.measured, gemm.where, gemm.verdict) == (0.8, "gemm-1024/forward", "MISSED")
-    assert found["slowest small or odd gemm"].measured == 0.5                                               # the better rival is NumPy
+    # the better rival is NumPy
+    assert found["slowest small or odd gemm"].measured == 0.5
     conv = found["convolution 3x3: effective rate over the multiply-add peak"]
-    assert (conv.measured, conv.verdict) == (1.4, "aim")                                                    # backward does not count
+    # backward does not count
+    assert (conv.measured, conv.verdict) == (1.4, "aim")
     assert found["pooling: share of the copy bandwidth"].verdict == "met"
     assert found["slowest training step against PyTorch"].verdict == "aim" and found["attention against PyTorch, slowest"].verdict == "met"
-    assert not any("ONNX" in what or "memory" in what or "LSTM" in what for what in found)                  # not measured: no row
+    # not measured: no row
+    assert not any("ONNX" in what or "memory" in what or "LSTM" in what for what in found)
 
 
 def test_bars_at_a_lower_level(record):
@@ -183,7 +197,8 @@ def test_a_figure_is_rounded_against_us():
 def test_parts_join_the_record_and_outlive_a_new_race(record, tmp_path):
     part = {**results.about(2), "rivals": ["torch"], "lowered": "", "held": {}, "steps": 5,
             "rows": [{"network": "lenet", "peak": {"fastnn": 30 << 20, "torch": 20 << 20}, "failed": {}}]}
-    page, table = results.save(tmp_path, part, "memory")                # the part first, then the race, then the race again
+    # the part first, then the race, then the race again
+    page, table = results.save(tmp_path, part, "memory")
     assert "30.0 MiB | 20.0 MiB | 1.50" in page.read_text()
     for _ in range(2):
         results.save(tmp_path, record)
@@ -208,7 +223,8 @@ def test_the_page_follows_from_the_json_alone(record):
 @pytest.mark.skipif(not shutil.which("git"), reason="needs git")
 def test_the_commit_says_whether_the_code_differs_from_it(tmp_path):
     def git(*words):
-        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b.c", *words], cwd=tmp_path, check=True, capture_output=True)
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b.c", *words], cwd=tmp_path, check=True,
+                       capture_output=True)
     assert results.commit(tmp_path) == ""
     git("init")
     written = tmp_path/"benchmarks"/"results"/"x.json"
@@ -237,9 +253,10 @@ def test_bench_has_no_workload_of_the_name_of_a_kind():
             bench.choose([kind])
 
 
-# ---- threads, overhead, odd sizes --------------------------------------------------------------------------------------------------
+# ---- threads, overhead, odd sizes ----------------------------------------------------------------
 def test_scaling_runs_both_numbers_of_threads(tmp_path, capfd):
-    args = ["bench", "scaling", "gemm-64/forward", "--against", "", "--threads", "2", "--rounds", "2", "--seconds", "0.001", "--save"]
+    args = ["bench", "scaling", "gemm-64/forward", "--against", "", "--threads", "2", "--rounds", "2", "--seconds",
+            "0.001", "--save"]
     assert cli.main([*args, str(tmp_path)]) == 0
     part = json.loads(next(tmp_path.glob("*.json")).read_text())["scaling"]
     row, = part["rows"]
@@ -251,7 +268,8 @@ def test_scaling_runs_both_numbers_of_threads(tmp_path, capfd):
 def test_contestants_may_differ_in_threads_alone():
     with race.Contestants({"fastnn": ("fastnn", 1), "fastnn on 2": ("fastnn", 2)}, 2) as contestants:
         contestants.versions()
-        assert [worker.greet()["threads"] for worker in contestants.workers.values()] == ([1, 2] if compiled else [1, 1])
+        assert [worker.greet()["threads"] for worker in contestants.workers.values()] == ([1, 2] if compiled
+                                                                                          else [1, 1])
 
 
 def test_scaling_needs_two_threads(capsys):
@@ -274,7 +292,8 @@ def test_overhead_has_a_row_for_every_op(monkeypatch, capfd):
     monkeypatch.setattr(overhead, "CALLS", 20)
     assert cli.main(["bench", "overhead", "--json"]) == 0
     rows = json.loads(capfd.readouterr().out)["rows"]
-    assert [row["op"] for row in rows] == list(overhead.subjects()) and all(0 < row["kernel"] < row["tape"] for row in rows)
+    assert [row["op"] for row in rows] == list(overhead.subjects()) and all(0 < row["kernel"] < row["tape"]
+                                                                            for row in rows)
 
 
 def test_a_cliff_is_a_size_that_costs_more_than_the_better_neighbour():
@@ -284,7 +303,8 @@ def test_a_cliff_is_a_size_that_costs_more_than_the_better_neighbour():
 
 
 def test_sweep_finds_a_cliff_and_returns_its_code(monkeypatch, capfd):
-    def call(n, dtype):                                                     # the middle size takes 20 times the others' time
+    # the middle size takes 20 times the others' time
+    def call(n, dtype):
         return lambda: time.sleep(0.02 if n == 17 else 0.001), float(n)
     monkeypatch.setattr(sweep, "SWEEPS", (sweep.Sweep("nap", ((16, 17, 18),), call),))
     monkeypatch.setattr(sweep, "ROUNDS", 2)
@@ -305,9 +325,12 @@ def test_sweeps_do_what_they_say(swept):
 
 
 def test_parts_have_their_bars():
-    overheads = [{"op": "relu", "kernel": 1e-6, "tape": 1.5e-6, "layer": 3.5e-6}, {"op": "mul", "kernel": 1e-6, "tape": 2.9e-6, "layer": None}]
-    sizes = [{"what": "gemm", "dtype": "float32", "size": 127, "cost": 1.6}, {"what": "gemm", "dtype": "float32", "size": 128, "cost": 0.6}]
-    speed_ups = [{"workload": "resnet18/step", "speed-up": {"fastnn": 1.85}}, {"workload": "lenet/step", "speed-up": {"fastnn": 1.0}}]
+    overheads = [{"op": "relu", "kernel": 1e-6, "tape": 1.5e-6, "layer": 3.5e-6},
+                 {"op": "mul", "kernel": 1e-6, "tape": 2.9e-6, "layer": None}]
+    sizes = [{"what": "gemm", "dtype": "float32", "size": 127, "cost": 1.6},
+             {"what": "gemm", "dtype": "float32", "size": 128, "cost": 0.6}]
+    speed_ups = [{"workload": "resnet18/step", "speed-up": {"fastnn": 1.85}},
+                 {"workload": "lenet/step", "speed-up": {"fastnn": 1.0}}]
     record = {"scaling": {"threads": 2, "rows": speed_ups}, "overhead": {"rows": overheads}, "sweep": {"rows": sizes}}
     found = [(bar.what.split(",")[0], bar.measured, bar.where, bar.verdict) for bar in bars.measure(record)]
     assert found == [("2 threads over one", 1.85, "resnet18/step", "met"),

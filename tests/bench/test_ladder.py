@@ -1,4 +1,6 @@
-"""The steps from the plain loops to the kernels: each computes what the definition does, `bench --ladder` measures them, docs/kernels tells them."""
+"""The steps from the plain loops to the kernels: each computes what the definition does, `bench
+--ladder` measures them, docs/kernels tells them.
+"""
 
 import json
 import re
@@ -20,12 +22,14 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT/"docs/kernels"
 LEVELS = [name for name, (_, runs) in compiled.levels().items() if runs] if compiled else []
 SMALL = {"gemm": [dict(m=13, n=67, k=130), dict(m=1, n=1, k=1), dict(m=23, n=601, k=65)],
-         "conv2d": [dict(N=2, C=3, H=7, W=9, K=5), dict(N=1, C=2, H=11, W=5, K=3, R=5), dict(N=1, C=20, H=16, W=17, K=18)],
+         "conv2d": [dict(N=2, C=3, H=7, W=9, K=5), dict(N=1, C=2, H=11, W=5, K=3, R=5),
+                    dict(N=1, C=20, H=16, W=17, K=18)],
          "pooling": [dict(N=1, C=3, H=9, W=14), dict(N=2, C=1, H=8, W=67)],
          "softmax": [dict(rows=5, n=67), dict(rows=1, n=1), dict(rows=3, n=1031)],
          "lstm": [dict(T=5, B=3, I=7, H=9), dict(T=1, B=1, I=1, H=1), dict(T=4, B=17, I=20, H=33)],
          "attention": [dict(items=3, T=67, HS=33), dict(items=1, T=1, HS=1), dict(items=1, T=200, HS=16)]}
-CASES = [pytest.param(name, sizes, id=f"{name}-{'-'.join(map(str, sizes.values()))}") for name, all_sizes in SMALL.items() for sizes in all_sizes]
+CASES = [pytest.param(name, sizes, id=f"{name}-{'-'.join(map(str, sizes.values()))}") for name,
+         all_sizes in SMALL.items() for sizes in all_sizes]
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -39,12 +43,14 @@ def test_every_step_computes_what_the_definition_does(name, sizes, dtype, level)
         for step in one.steps:
             y = step.run()
             assert y.dtype == dtype and y.shape == expected.shape
-            np.testing.assert_allclose(y, expected, rtol=tolerance, atol=tolerance*np.abs(expected).max(), err_msg=step.name)
+            np.testing.assert_allclose(y, expected, rtol=tolerance, atol=tolerance*np.abs(expected).max(),
+                                       err_msg=step.name)
 
 
 def test_the_pooling_steps_find_the_places_too():
     x = ladder.random(2, 3, 9, 14, dtype=np.float32)
-    y, places = nn.op.OPS["max_pool2d"].ref_forward(x, kernel_size=(3, 3), stride=(2, 2), padding=(1, 1), dilation=(1, 1),
+    y, places = nn.op.OPS["max_pool2d"].ref_forward(x, kernel_size=(3, 3), stride=(2, 2), padding=(1, 1),
+                                                    dilation=(1, 1),
                                                              ceil_mode=False, return_indices=True)[0]
     for step in range(3):
         values, found = compiled.ladder_max_pool2d(x, (3, 3), (2, 2), (1, 1), step)
@@ -102,7 +108,7 @@ def test_an_unknown_ladder_is_one_line(capfd):
     assert cli.main(["bench", "relu", "--ladder"]) == 2
     assert "gemm, conv2d, pooling" in capfd.readouterr().err
 
-# ---- the pages ---------------------------------------------------------------------------------------------------------------------
+# ---- the pages -----------------------------------------------------------------------------------
 needs_pages = pytest.mark.skipif(not PAGES.exists(), reason="needs the sources")
 
 
@@ -121,8 +127,10 @@ def test_the_page_tells_every_step_and_quotes_code_that_exists(name):
     assert f"]({name}.png)" in page and (PAGES/f"{name}.png").read_bytes()[:4] == b"\x89PNG"
     told = [int(number) for number in re.findall(r"^\*\*(\d)\. ", page, re.M)]
     assert told == list(range(1, len(steps) + 1))
-    lines = {plain(line) for path in (ROOT/"csrc").rglob("*.h") for line in path.read_text(encoding="utf-8").splitlines()}
-    quoted = [line for block in re.findall(r"```c\n(.*?)```", page, re.S) for line in block.splitlines() if line.strip() and line.strip() != "..."]
+    lines = {plain(line) for path in (ROOT/"csrc").rglob("*.h")
+             for line in path.read_text(encoding="utf-8").splitlines()}
+    quoted = [line for block in re.findall(r"```c\n(.*?)```", page, re.S) for line in block.splitlines()
+              if line.strip() and line.strip() != "..."]
     assert len(quoted) >= 4
     missing = [line for line in quoted if plain(line) not in lines]
     assert not missing, f"docs/kernels/{name}.md quotes what csrc does not contain: {missing}"

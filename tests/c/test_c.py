@@ -1,4 +1,5 @@
-"""The C self-tests of the thread pool and of the memory manager: plain, and under the sanitisers where the compiler has them.
+"""The C self-tests of the thread pool and of the memory manager: plain, and under the sanitisers
+where the compiler has them.
 
 That of the kernels takes a build of all of them: `make selftest` here, `make neon` for arm64."""
 
@@ -24,7 +25,8 @@ def test_c(program, sanitizer, tmp_path):
     if compiler is None or sys.platform == "win32" or not (ROOT / "csrc").exists():
         pytest.skip("needs a C compiler and the sources")
     binary = tmp_path / program
-    build = subprocess.run([compiler, "-std=c11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-pthread", "-Icsrc", *SANITIZERS[sanitizer],
+    build = subprocess.run([compiler, "-std=c11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-pthread", "-Icsrc",
+                            *SANITIZERS[sanitizer],
                             *PROGRAMS[program], "-o", str(binary)], cwd=ROOT, capture_output=True, text=True)
     if build.returncode and sanitizer != "plain" and "cannot find" in build.stderr:
         pytest.skip(f"this compiler has no run time for -fsanitize={sanitizer}")
@@ -37,7 +39,8 @@ def test_c(program, sanitizer, tmp_path):
 def test_every_kernel_has_a_case_in_the_self_test():
     if not (ROOT / "csrc").exists():
         pytest.skip("needs the sources")
-    rows = {name for header in (ROOT / "csrc").rglob("*.h") for name in re.findall(r"^KERNEL\((\w+)", header.read_text(encoding="utf-8"), re.M)}
+    rows = {name for header in (ROOT / "csrc").rglob("*.h")
+            for name in re.findall(r"^KERNEL\((\w+)", header.read_text(encoding="utf-8"), re.M)}
     text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests/c").glob("cases_*.c"))
     cases = re.findall(r"^(?:CASE|FORWARD|BACKWARD|BROADCAST|REDUCTION)\((\w+)", text, re.M)
     assert len(rows) > 100

@@ -38,7 +38,7 @@ def folder(tmp_path_factory):
     return out
 
 
-# ---- mistakes ------------------------------------------------------------------------------------------------------------------------
+# ---- mistakes ------------------------------------------------------------------------------------
 @pytest.mark.parametrize("args, words", [
     (["check", "conf2d"], ["conf2d", "conv2d"]),
     (["ops", "softmaxx"], ["softmaxx", "softmax"]),
@@ -72,7 +72,8 @@ def test_a_process_returns_the_code_and_no_traceback():
 
 def test_a_command_imports_no_other():
     code = "import sys; from fastnn.cli import main; main(['ops', 'relu']); print([m for m in sys.modules if 'torch' in m or 'tour' in m])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert done.returncode == 0 and done.stdout.endswith("[]\n")
 
 
@@ -91,7 +92,7 @@ def test_colour_only_for_a_terminal(monkeypatch):
     assert console.paint("x", "red") == "x"         # pytest's capture is no terminal
 
 
-# ---- check ---------------------------------------------------------------------------------------------------------------------------
+# ---- check ---------------------------------------------------------------------------------------
 def test_check_names_family_cases_and_verdict(capsys):
     assert cli.main(["check", "relu", "softmax"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -125,7 +126,7 @@ def test_check_notices_a_broken_definition_where_there_is_no_kernel(monkeypatch)
     assert check.check_op(OPS["flip"]).passed
 
 
-# ---- ops, doctor, summary ------------------------------------------------------------------------------------------------------------
+# ---- ops, doctor, summary ------------------------------------------------------------------------
 def test_ops_lists_every_op(capsys):
     assert cli.main(["ops"]) == 0
     text = capsys.readouterr().out
@@ -138,8 +139,8 @@ def test_ops_lists_every_op(capsys):
 def test_ops_of_one_names_its_parts(capsys):
     assert cli.main(["ops", "conv2d"]) == 0
     text = capsys.readouterr().out
-    for part in ("fastnn/ops/conv2d.py", "fastnn/reference/conv2d.py", "csrc/conv/conv2d.tmpl.h", "fastnn/kernels/conv2d.pxi",
-                 "fastnn.functional.conv2d(", "lenet.conv1", "Mflop", "ShapeError"):
+    for part in ("fastnn/ops/conv2d.py", "fastnn/reference/conv2d.py", "csrc/conv/conv2d.tmpl.h",
+                 "fastnn/kernels/conv2d.pxi", "fastnn.functional.conv2d(", "lenet.conv1", "Mflop", "ShapeError"):
         assert part in text
 
 
@@ -166,7 +167,7 @@ def test_summary_of_an_architecture_and_of_a_file(folder, capsys):
     assert "15,498" in text and "accuracy: 0.9" in text
 
 
-# ---- train and the main job ------------------------------------------------------------------------------------------------------------
+# ---- train and the main job ----------------------------------------------------------------------
 def test_training_is_deterministic_and_learns(folder):
     first, second = (train.run("digits", epochs=2, progress=False) for _ in range(2))
     for a, b in zip(first.model.state_dict().values(), second.model.state_dict().values()):
@@ -178,7 +179,8 @@ def test_training_is_deterministic_and_learns(folder):
 
 def test_training_resumes_from_a_checkpoint(tmp_path, capsys):
     for epochs in ("1", "2"):
-        assert cli.main(["train", "lenet", "--epochs", epochs, "--out", str(tmp_path), "--checkpoint", str(tmp_path/"c.npz")]) == 0
+        assert cli.main(["train", "lenet", "--epochs", epochs, "--out", str(tmp_path), "--checkpoint",
+                         str(tmp_path/"c.npz")]) == 0
     text = capsys.readouterr().out
     assert text.count("epoch 1/") == 1 and text.count("epoch 2/2") == 1
     model, info = nn.models.load(tmp_path/"lenet.npz")
@@ -224,7 +226,8 @@ def test_the_main_job_succeeds_and_says_so(main_job):
     out, code, text = main_job
     assert code == 0
     assert sorted(path.name for path in out.iterdir()) == ["digit.png", "digits.npz", "report.html"]
-    for word in ("All is well.", "Processor", "convolution", "agrees", "matrix product", "PyTorch is not installed", "report.html"):
+    for word in ("All is well.", "Processor", "convolution", "agrees", "matrix product", "PyTorch is not installed",
+                 "report.html"):
         assert word in text
     assert all(op.family in text for op in OPS.values())
 
@@ -237,7 +240,8 @@ def test_the_report_is_whole(main_job):
     words = " ".join(page.words)
     for word in ("15,498", "matrix product", "LeNet-5", "Conv2d 1 -> 16, 3x3", "CC BY 4.0"):
         assert word in words
-    outside = [value for _, name, value in page.attributes if name in ("src", "href") and value.startswith(("http", "//"))]
+    outside = [value for _, name, value in page.attributes if name in ("src", "href")
+               and value.startswith(("http", "//"))]
     assert not outside and "script" not in page.tags
 
 
@@ -264,9 +268,10 @@ def test_a_file_in_the_place_of_the_folder_stops_the_main_job_at_once(tmp_path, 
     assert "taken" in capsys.readouterr().err
 
 
-# ---- bench -----------------------------------------------------------------------------------------------------------------------------
+# ---- bench ---------------------------------------------------------------------------------------
 def test_bench_measures_compares_and_saves(tmp_path, capfd):
-    assert cli.main(["bench", "relu", "--against", "numpy", "--rounds", "3", "--seconds", "0.001", "--json", "--save", str(tmp_path)]) == 0
+    assert cli.main(["bench", "relu", "--against", "numpy", "--rounds", "3", "--seconds", "0.001", "--json", "--save",
+                     str(tmp_path)]) == 0
     page, table = sorted(tmp_path.iterdir(), reverse=True)
     printed, saved = json.loads(capfd.readouterr().out), json.loads(table.read_text())
     assert printed == saved
@@ -282,13 +287,15 @@ def test_bench_measures_compares_and_saves(tmp_path, capfd):
 
 
 def test_bench_prints_a_table(capfd):
-    assert cli.main(["bench", "relu", "--against", "", "--rounds", "1", "--seconds", "0.001", "--backward", "--threads", "1"]) == 0
+    assert cli.main(["bench", "relu", "--against", "", "--rounds", "1", "--seconds", "0.001", "--backward", "--threads",
+                     "1"]) == 0
     text = capfd.readouterr().out
     assert "relu/2048x512/forward+backward" in text and "1 thread," in text and "GB/s" in text
 
 
 def test_a_wrong_result_is_not_timed():
-    # the worker runs the true workload, which differs from NumPy by nothing; with this tolerance even that is too much
+    # the worker runs the true workload, which differs from NumPy by nothing; with this tolerance
+    # even that is too much
     strict = dataclasses.replace(catalogue()["relu/2048x512/forward"], tolerance=-1.0)
     with race.Contestants(["fastnn", "numpy"], 1) as contestants:
         result = race.race(contestants, strict, rounds=1, seconds=1e-4)
@@ -315,7 +322,8 @@ def test_geometric_mean_and_ratios():
     assert race.geometric_mean([]) is None
     result = race.Result("x/forward", "ops", 2e9, 1e9, {"fastnn": [1.0, 2.0, 9.0], "torch": [4.0, 4.0, 4.0]})
     assert result.ratio("torch") == 2 and result.ratio("numpy") is None and result.best("fastnn") == 1
-    assert result.share({"flops": 1e9, "bytes": 1e9}) == 1                  # 2 s of arithmetic bind, 1 s of bytes does not
+    # 2 s of arithmetic bind, 1 s of bytes does not
+    assert result.share({"flops": 1e9, "bytes": 1e9}) == 1
 
 
 def test_limits_are_plausible():

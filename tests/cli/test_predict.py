@@ -1,4 +1,6 @@
-"""From a file to a digit: the PNG reader, pictures and arrays of all kinds, model files, and `predict` on them."""
+"""From a file to a digit: the PNG reader, pictures and arrays of all kinds, model files, and
+`predict` on them.
+"""
 
 import struct
 import zlib
@@ -21,7 +23,9 @@ def chunk(kind, body):
 
 
 def encode(pixels, kind, depth, filters, extra=b"", interlace=0):
-    """A PNG of (H, W, C) whole numbers with the given filter for each row: the definition of the five filters, written forwards."""
+    """A PNG of (H, W, C) whole numbers with the given filter for each row: the definition of the
+    five filters, written forwards.
+    """
     height, width, channels = pixels.shape
     bits = ((pixels.reshape(height, -1)[..., None] >> np.arange(depth)[::-1]) & 1).reshape(height, -1).astype(np.uint8)
     rows = np.packbits(bits, axis=1).astype(int)
@@ -45,8 +49,10 @@ def encode(pixels, kind, depth, filters, extra=b"", interlace=0):
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 
-@pytest.mark.parametrize("filters", [[0], [1], [2], [3], [4], [4, 3, 2, 1, 0]], ids=lambda f: "filters " + "".join(map(str, f)))
-@pytest.mark.parametrize("kind, depth", [(0, 1), (0, 2), (0, 4), (0, 8), (0, 16), (2, 8), (2, 16), (4, 8), (4, 16), (6, 8), (6, 16)])
+@pytest.mark.parametrize("filters", [[0], [1], [2], [3], [4], [4, 3, 2, 1, 0]],
+                         ids=lambda f: "filters " + "".join(map(str, f)))
+@pytest.mark.parametrize("kind, depth", [(0, 1), (0, 2), (0, 4), (0, 8), (0, 16), (2, 8), (2, 16), (4, 8), (4, 16),
+                                         (6, 8), (6, 16)])
 def test_png_of_every_kind(kind, depth, filters):
     pixels = np.random.default_rng(kind + depth).integers(0, 2**depth, (7, 11, CHANNELS[kind]))
     got = read_png(encode(pixels, kind, depth, filters))
@@ -94,7 +100,8 @@ def damaged():
 
 def encode_with_filter(number):
     head = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes([number, 0]))) + chunk(b"IEND", b""))
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes([number, 0])))
+            + chunk(b"IEND", b""))
 
 
 def huge(width, height):
@@ -102,13 +109,14 @@ def huge(width, height):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(50))) + chunk(b"IEND", b"")
 
 
-@pytest.mark.parametrize("what, data, words", list(damaged()), ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize("what, data, words", list(damaged()), ids=lambda value: value if isinstance(value, str)
+                         else "")
 def test_a_damaged_png_is_refused(what, data, words):
     with pytest.raises(BadPicture, match=words):
         read_png(data)
 
 
-# ---- pictures ------------------------------------------------------------------------------------------------------------------------
+# ---- pictures ------------------------------------------------------------------------------------
 def test_ink_is_found_whatever_its_colour_size_and_place():
     stroke = np.zeros((60, 80))
     stroke[10:50, 20:28] = 1
@@ -139,7 +147,8 @@ def test_the_drawing_has_two_characters_a_pixel():
     assert ascii_picture(np.array([[0.0, 0.5], [1.0, 2.0]])) == ["  ++", "@@@@"]
 
 
-@pytest.mark.parametrize("array, top", [(np.arange(64).reshape(8, 8) % 17, 16), (np.arange(64, dtype=np.uint8).reshape(8, 8)*4, 255),
+@pytest.mark.parametrize("array, top", [(np.arange(64).reshape(8, 8) % 17, 16),
+                                        (np.arange(64, dtype=np.uint8).reshape(8, 8)*4, 255),
                                         (np.arange(64).reshape(8, 8)/63, 1), (np.eye(8, dtype=bool), 1)])
 def test_arrays_are_scaled_by_what_they_hold(array, top, tmp_path):
     np.save(tmp_path/"x.npy", array)
@@ -156,7 +165,7 @@ def test_arrays_of_several_pictures(tmp_path):
         read_pictures(str(tmp_path/"y.npz"))
 
 
-# ---- model files ---------------------------------------------------------------------------------------------------------------------
+# ---- model files ---------------------------------------------------------------------------------
 @pytest.mark.parametrize("model", [nn.models.DigitsCNN(7, 4), nn.models.LeNet5(3)], ids=lambda m: type(m).__name__)
 @pytest.mark.parametrize("ending", ["npz", "safetensors"])
 def test_a_model_comes_back_as_it_was(model, ending, tmp_path):
@@ -171,9 +180,12 @@ def test_a_model_comes_back_as_it_was(model, ending, tmp_path):
 
 
 @pytest.mark.parametrize("change, words", [
-    ({"fastnn": "model 9"}, "not a model"), ({"architecture": "os.system"}, "os.system"), ({"architecture": 3}, "knows digits"),
-    ({"settings": {"classes": 10**9}}, "settings"), ({"settings": {"classes": "10"}}, "settings"), ({"settings": {"depth": 3}}, "fit"),
-    ({"settings": {"classes": 11}}, "fit"), ({"state": {"conv1.weight": np.zeros(3)}}, "fit"), ({"state": None}, "not a model"),
+    ({"fastnn": "model 9"}, "not a model"), ({"architecture": "os.system"}, "os.system"),
+                                           ({"architecture": 3}, "knows digits"),
+    ({"settings": {"classes": 10**9}}, "settings"), ({"settings": {"classes": "10"}}, "settings"),
+                                           ({"settings": {"depth": 3}}, "fit"),
+    ({"settings": {"classes": 11}}, "fit"), ({"state": {"conv1.weight": np.zeros(3)}}, "fit"),
+                                           ({"state": None}, "not a model"),
 ], ids=str)
 def test_a_model_file_is_not_trusted(change, words, tmp_path):
     nn.models.save(nn.models.DigitsCNN(), tmp_path/"m.npz")
@@ -188,7 +200,7 @@ def test_only_known_architectures_are_saved(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-# ---- predict -------------------------------------------------------------------------------------------------------------------------
+# ---- predict -------------------------------------------------------------------------------------
 @pytest.fixture(scope="module")
 def model_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("model")
@@ -231,9 +243,12 @@ def test_predict_draws_a_few_pictures(model_file, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name, content, words", [
-    ("x.png", b"\x89PNG\r\n\x1a\nnothing", "too early"), ("x.npy", b"\x93NUMPYnothing", "x.npy"), ("x.npz", b"PK", "x.npz"),
-    ("blank.npy", np.ones((20, 20)), "one colour"), ("flat.npy", np.ones(8), "shape (8,)"), ("nan.npy", np.full((8, 8), np.nan), "not finite"),
-    ("text.npy", np.array([["a"]]), "<U1"), ("pickle.npy", np.array([[None]]), "pickle.npy"), ("x.xyz", b"what", "x.xyz"),
+    ("x.png", b"\x89PNG\r\n\x1a\nnothing", "too early"), ("x.npy", b"\x93NUMPYnothing", "x.npy"),
+                                                  ("x.npz", b"PK", "x.npz"),
+    ("blank.npy", np.ones((20, 20)), "one colour"), ("flat.npy", np.ones(8), "shape (8,)"),
+                                                  ("nan.npy", np.full((8, 8), np.nan), "not finite"),
+    ("text.npy", np.array([["a"]]), "<U1"), ("pickle.npy", np.array([[None]]), "pickle.npy"),
+                                                  ("x.xyz", b"what", "x.xyz"),
 ], ids=lambda value: value if isinstance(value, str) else "")
 def test_predict_refuses_in_one_line(name, content, words, model_file, tmp_path, capsys):
     if isinstance(content, bytes):

@@ -38,7 +38,7 @@ def labels(loader):
     return [y.data.tolist() for *_, y in loader]
 
 
-# ---- datasets --------------------------------------------------------------------------------------------------------
+# ---- datasets ------------------------------------------------------------------------------------
 def test_tensor_dataset_keeps_arrays_without_a_copy():
     x, y = np.zeros((4, 2), np.float32), nn.tensor([1, 2, 3, 4])
     dataset = TensorDataset(x, y)
@@ -91,7 +91,8 @@ def test_subset_refuses(indices, error, words):
 
 
 @pytest.mark.parametrize("lengths, sizes", [
-    ([7, 3], [7, 3]), ([10, 0], [10, 0]), ([0.8, 0.2], [8, 2]), ([0.33, 0.33, 0.34], [4, 3, 3]), ([1], [10]), ([1.0], [10]),
+    ([7, 3], [7, 3]), ([10, 0], [10, 0]), ([0.8, 0.2], [8, 2]), ([0.33, 0.33, 0.34], [4, 3, 3]), ([1], [10]),
+                                            ([1.0], [10]),
     ([0.29, 0.71], [3, 7]),
 ])
 def test_random_split_deals_out_every_sample_once(lengths, sizes):
@@ -103,7 +104,8 @@ def test_random_split_deals_out_every_sample_once(lengths, sizes):
 
 
 def test_random_split_fractions_do_not_lose_to_rounding():
-    assert [len(part) for part in random_split(range(100), [0.71, 0.29])] == [71, 29]      # 0.29 * 100 < 29 in floating point
+    # 0.29 * 100 < 29 in floating point
+    assert [len(part) for part in random_split(range(100), [0.71, 0.29])] == [71, 29]
 
 
 def test_random_split_is_random_and_depends_on_the_seed():
@@ -124,14 +126,16 @@ def test_permutation_is_the_same_everywhere():
 
 
 def test_permutation_is_uniform():
-    """Each of the 24 orders of 4 things, over 2,400 epochs, some 100 times: chi-squared with 23 degrees of freedom."""
+    """Each of the 24 orders of 4 things, over 2,400 epochs, some 100 times: chi-squared with 23
+    degrees of freedom.
+    """
     orders = [tuple(permutation(4, 5, epoch)) for epoch in range(2400)]
     counts = np.array([orders.count(order) for order in set(orders)])
     assert len(counts) == 24
     assert ((counts - 100) ** 2 / 100).sum() < 49.7            # exceeded once in a thousand; the seed is fixed
 
 
-# ---- the loader ------------------------------------------------------------------------------------------------------
+# ---- the loader ----------------------------------------------------------------------------------
 def test_batches_in_order():
     loader = DataLoader(counting(), batch_size=4)
     batches = list(loader)
@@ -260,7 +264,7 @@ def test_transform_gets_arrays_and_its_own_random_numbers():
     assert not set(flat) & {(word >> 11) * 2.0**-53 for word in order_words.tolist()}
 
 
-# ---- samples that are stacked one by one -----------------------------------------------------------------------------
+# ---- samples that are stacked one by one ---------------------------------------------------------
 def test_collates_python_samples():
     dataset = Squares(5)
     x, y = next(iter(DataLoader(dataset, 3)))
@@ -278,7 +282,8 @@ def test_collates_plain_sequences():
 
 
 @pytest.mark.parametrize("samples, error, words", [
-    ([(np.zeros(2),), (np.zeros(3),)], nn.ShapeError, "field 0 of the samples differs in shape, expected (2,), got (3,)"),
+    ([(np.zeros(2),), (np.zeros(3),)], nn.ShapeError,
+     "field 0 of the samples differs in shape, expected (2,), got (3,)"),
     ([(1, 2), (1,)], nn.ShapeError, "number of fields, expected 2, got 1"),
     ([("a", 1)], nn.DTypeError, "expected numbers, arrays or Tensors, got str"),
     ([{"x": 1}], nn.DTypeError, "got dict"),
@@ -296,7 +301,8 @@ def test_collate_refuses(samples, error, words):
     (lambda: DataLoader(counting(), True), nn.DTypeError, "batch_size: expected an integer, got True"),
     (lambda: DataLoader(counting(), seed=-1), nn.RangeError, "seed: expected at least 0, got -1"),
     (lambda: DataLoader(counting(), seed=2**64), nn.RangeError, "seed: expected at most 18446744073709551615"),
-    (lambda: DataLoader(iter([1, 2])), nn.DTypeError, "expected a dataset with __len__ and __getitem__, got list_iterator"),
+    (lambda: DataLoader(iter([1, 2])), nn.DTypeError,
+     "expected a dataset with __len__ and __getitem__, got list_iterator"),
     (lambda: DataLoader(np.zeros(3)), nn.DTypeError, "Wrap arrays in TensorDataset(x, y)."),
     (lambda: DataLoader(nn.tensor([1.0])), nn.DTypeError, "Wrap arrays in TensorDataset(x, y)."),
 ])
@@ -313,12 +319,13 @@ def test_a_dataset_without_its_methods_says_so():
         Dataset()[0]
 
 
-# ---- the bundled digits ----------------------------------------------------------------------------------------------
+# ---- the bundled digits --------------------------------------------------------------------------
 def test_digits_are_what_the_source_has():
     images, y = (t.data for t in digits().tensors)
     assert images.shape == (1797, 1, 8, 8) and images.dtype == np.float32 and y.dtype == np.int64
     assert images.min() == 0 and images.max() == 1
-    assert np.bincount(y).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]    # as scikit-learn's page says
+    # as scikit-learn's page says
+    assert np.bincount(y).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
     pixels = (images * 16).astype(np.uint8)
     assert np.array_equal(pixels / np.float32(16), images)
     assert hashlib.sha256(pixels.tobytes() + y.astype(np.uint8).tobytes()).hexdigest() == (
@@ -363,13 +370,14 @@ def test_digits_can_be_packed_again(tmp_path):
     pytest.importorskip("sklearn.datasets")
     from fastnn.data.bundled import pack_digits
     pack_digits(tmp_path / "digits.npz")
-    with np.load(tmp_path / "digits.npz") as new, resources.files("fastnn.data").joinpath("digits.npz").open("rb") as file:
+    with np.load(tmp_path
+                 / "digits.npz") as new, resources.files("fastnn.data").joinpath("digits.npz").open("rb") as file:
         with np.load(file) as old:
             assert set(new) == set(old) == {"images", "labels"}
             assert all(np.array_equal(new[k], old[k]) and new[k].dtype == old[k].dtype == np.uint8 for k in new)
 
 
-# ---- toy problems ----------------------------------------------------------------------------------------------------
+# ---- toy problems --------------------------------------------------------------------------------
 def test_xor_is_exclusive_or():
     for (a, b), c in zip(*(t.data.tolist() for t in xor().tensors)):
         assert c == (bool(a) != bool(b))

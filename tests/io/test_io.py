@@ -29,7 +29,8 @@ def random_array(rng):
     count = int(np.prod(shape, dtype=int))
     if dtype.kind == "b":
         return np.array([rng.random() < 0.5 for _ in range(count)], bool).reshape(shape)
-    return np.frombuffer(rng.randbytes(count * dtype.itemsize), dtype).reshape(shape).copy()     # NaNs with payloads too
+    # NaNs with payloads too
+    return np.frombuffer(rng.randbytes(count * dtype.itemsize), dtype).reshape(shape).copy()
 
 
 def random_state(rng, depth=0):
@@ -37,18 +38,19 @@ def random_state(rng, depth=0):
     def value():
         kind = rng.randrange(9 if depth < 3 else 6)
         return [
-            lambda: random_array(rng), lambda: nn.tensor(np.float32(rng.random())), lambda: rng.choice([None, True, False]),
+            lambda: random_array(rng), lambda: nn.tensor(np.float32(rng.random())),
+                lambda: rng.choice([None, True, False]),
             lambda: rng.choice([0, -1, 2**63, 10**40]), lambda: rng.choice(["", "text", "ünï\n\0", "\ud800", "$array"]),
             lambda: rng.choice([0.1, -0.0, 1e-310, float("inf"), float("-inf"), float("nan")]),
             lambda: random_state(rng, depth + 1), lambda: [value() for _ in range(rng.randrange(3))],
             lambda: tuple(value() for _ in range(rng.randrange(3)))][kind]()
 
-    keys = ["", "w", "layer.0.weight", "a/b", "a", "b", "..", "../up", "/root", "back\\slash", "ünï", "nul\0", "$array", "$x",
-            "__metadata__", "__meta__", "__meta__.json", "array0", "array1", 0, 1, -7, "0", "long" * 400]
+    keys = ["", "w", "layer.0.weight", "a/b", "a", "b", "..", "../up", "/root", "back\\slash", "ünï", "nul\0", "$array",
+            "$x", "__metadata__", "__meta__", "__meta__.json", "array0", "array1", 0, 1, -7, "0", "long" * 400]
     return {key: value() for key in rng.sample(keys, rng.randrange(8))}
 
 
-# ---- round trips -----------------------------------------------------------------------------------------------------
+# ---- round trips ---------------------------------------------------------------------------------
 @both
 @pytest.mark.parametrize("seed", range(60))
 def test_random_states_come_back(tmp_path, ending, seed):
@@ -61,8 +63,8 @@ def test_random_states_come_back(tmp_path, ending, seed):
 
 @both
 def test_names_that_archives_dislike_come_back(tmp_path, ending):
-    keys = ["", ".", "..", "../x", "/x", "a\\b", "C:\\x", "nul\0", "new\nline", "ünï", "\ud800", "__metadata__", "__meta__",
-            "array0", "array1", "array2", "x" * 70_000, "$array", "a.npy", " ", "%"]
+    keys = ["", ".", "..", "../x", "/x", "a\\b", "C:\\x", "nul\0", "new\nline", "ünï", "\ud800", "__metadata__",
+            "__meta__", "array0", "array1", "array2", "x" * 70_000, "$array", "a.npy", " ", "%"]
     state = {key: np.full(2, i) for i, key in enumerate(keys)}
     nn.save(state, tmp_path / f"s{ending}")
     assert same(state, nn.load(tmp_path / f"s{ending}"))
@@ -110,7 +112,8 @@ class Subclass(np.ndarray):
 
 @both
 def test_tensors_parameters_and_subclasses(tmp_path, ending):
-    state = OrderedDict(t=nn.tensor([1.0, 2.0]), p=nn.Parameter(np.ones((2, 2), np.float32)), view=np.ones(2).view(Subclass))
+    state = OrderedDict(t=nn.tensor([1.0, 2.0]), p=nn.Parameter(np.ones((2, 2), np.float32)),
+                        view=np.ones(2).view(Subclass))
     nn.save(state, tmp_path / f"s{ending}")
     loaded = nn.load(tmp_path / f"s{ending}")
     assert list(loaded) == ["t", "p", "view"] and all(type(a) is np.ndarray for a in loaded.values())
@@ -169,7 +172,7 @@ def test_zip64(tmp_path, monkeypatch):
     assert b"PK\6\6" in (tmp_path / "s.npz").read_bytes()
 
 
-# ---- other programs --------------------------------------------------------------------------------------------------
+# ---- other programs ------------------------------------------------------------------------------
 def test_a_flat_npz_is_numpys(tmp_path):
     state = {"conv.weight": np.ones((2, 3), np.float32), "conv.bias": np.zeros(2)}
     nn.save(state, tmp_path / "s.npz")
@@ -205,7 +208,8 @@ def test_safetensors_written_by_us_and_by_others(tmp_path):
 
 @needs_safetensors
 def test_safetensors_data_starts_at_a_multiple_of_8(tmp_path):
-    for n in range(9):                                              # programs map the file into memory and want it aligned
+    # programs map the file into memory and want it aligned
+    for n in range(9):
         nn.save({"w" * n: np.ones(3), "text": "x" * n}, tmp_path / "s.safetensors")
         assert int.from_bytes((tmp_path / "s.safetensors").read_bytes()[:8], "little") % 8 == 0
 
@@ -228,7 +232,8 @@ def test_without_the_package_one_line_says_what_to_install(tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "safetensors", None)
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
     for call in (lambda: nn.save({}, tmp_path / "s.safetensors"), lambda: nn.load(tmp_path / "s.safetensors")):
-        with pytest.raises(ImportError, match=re.escape('need the package safetensors: pip install "fastnn[safetensors]"')):
+        with pytest.raises(ImportError,
+                           match=re.escape('need the package safetensors: pip install "fastnn[safetensors]"')):
             call()
     assert os.listdir(tmp_path) == []
 
@@ -238,7 +243,7 @@ def test_import_does_not_pay_for_formats():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
-# ---- what cannot be saved --------------------------------------------------------------------------------------------
+# ---- what cannot be saved ------------------------------------------------------------------------
 class Thing:
     pass
 
@@ -257,7 +262,8 @@ def cycle():
     ({"a": np.array([None])}, nn.DTypeError, "cannot save state['a'], expected an array of numbers, got dtype object"),
     ({"a": np.array(["x"])}, nn.DTypeError, "got dtype <U1"),
     ({"a": np.zeros(2, "f4,i4")}, nn.DTypeError, "expected an array of numbers"),
-    ({"a": {1.5: 0}}, nn.DTypeError, "cannot save state['a'], expected keys that are strings or integers, got the key 1.5"),
+    ({"a": {1.5: 0}}, nn.DTypeError,
+     "cannot save state['a'], expected keys that are strings or integers, got the key 1.5"),
     ({True: 0}, nn.DTypeError, "got the key True"),
     (cycle(), nn.FileError, "nested deeper than 64 levels. Does it contain itself?"),
     ([1, 2], nn.DTypeError, 'save: expected a dict, got list. Write save({"x": x}, path).'),
@@ -277,7 +283,8 @@ def test_refuses_what_needs_pickle_and_writes_nothing(tmp_path, ending, state, e
 @needs_safetensors
 @pytest.mark.parametrize("dtype", ["c8", "c16", "g"])
 def test_safetensors_refuses_dtypes_without_a_word(tmp_path, dtype):
-    with pytest.raises(nn.DTypeError, match=r"the array 'a/b' does not go into a .safetensors file, got dtype .*as .npz"):
+    with pytest.raises(nn.DTypeError,
+                       match=r"the array 'a/b' does not go into a .safetensors file, got dtype .*as .npz"):
         nn.save({"a": {"b": np.zeros(2, dtype)}}, tmp_path / "s.safetensors")
     assert os.listdir(tmp_path) == []
 
@@ -291,7 +298,7 @@ def test_other_endings(tmp_path, name):
         nn.load(str(tmp_path / name))
 
 
-# ---- accidents while saving ------------------------------------------------------------------------------------------
+# ---- accidents while saving ----------------------------------------------------------------------
 OLD = {"w": np.arange(5.0), "epoch": 1}
 NEW = {"w": np.arange(200_000.0), "v": np.ones(100_000), "epoch": 2}
 
@@ -300,7 +307,9 @@ NEW = {"w": np.arange(200_000.0), "v": np.ones(100_000), "epoch": 2}
 @pytest.mark.parametrize("limit", [0, 1, 1000, 100_000, 1_600_000, 2_400_000])
 @pytest.mark.parametrize("existing", [True, False])
 def test_full_disk(tmp_path, ending, limit, existing):
-    """The kernel refuses to let a file grow past the limit, in the middle of a write, as a full disk does."""
+    """The kernel refuses to let a file grow past the limit, in the middle of a write, as a full
+    disk does.
+    """
     resource = pytest.importorskip("resource")
     path = tmp_path / f"s{ending}"
     if existing:
@@ -400,7 +409,7 @@ def test_paths_that_are_not_there(tmp_path, ending):
     assert os.listdir(tmp_path) == [f"d{ending}"]
 
 
-# ---- the encoding ----------------------------------------------------------------------------------------------------
+# ---- the encoding --------------------------------------------------------------------------------
 def test_the_encoding_is_what_the_documentation_says():
     w = np.zeros(1)
     state = {"a": [w, (1, None)], "b": {1: w, "$x": 2.5}, "c": float("-inf"), "ü": w}

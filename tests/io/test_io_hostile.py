@@ -1,4 +1,6 @@
-"""Loading files that are damaged or want to do harm: a FileError or the right data, never anything else."""
+"""Loading files that are damaged or want to do harm: a FileError or the right data, never anything
+else.
+"""
 
 import io
 import pickle
@@ -15,12 +17,15 @@ from io_cases import needs_safetensors, safetensors_file, same, st
 import fastnn as nn
 from fastnn.io import npz
 
-# ---- damaged files ---------------------------------------------------------------------------------------------------
-SMALL = {"m": {"w": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.array([True, False])}, "e": [1, 2.5, "x", None]}
+# ---- damaged files -------------------------------------------------------------------------------
+SMALL = {"m": {"w": np.arange(6, dtype=np.float32).reshape(2, 3), "b": np.array([True, False])},
+         "e": [1, 2.5, "x", None]}
 
 
 def damaged_or_same(path, expected):
-    """Load; True if it was refused with a FileError that names the file, False if it came back right. Never anything else."""
+    """Load; True if it was refused with a FileError that names the file, False if it came back
+    right. Never anything else.
+    """
     try:
         loaded = nn.load(path)
     except nn.FileError as error:
@@ -31,7 +36,9 @@ def damaged_or_same(path, expected):
 
 
 def overwrite(path, data):
-    """As write_bytes, without cutting the file to nothing first: file systems then wait for the disk, 5 ms each time."""
+    """As write_bytes, without cutting the file to nothing first: file systems then wait for the
+    disk, 5 ms each time.
+    """
     with open(path, "r+b") as file:
         file.write(data)
         file.truncate()
@@ -108,7 +115,7 @@ def test_files_that_are_not_npz(tmp_path, content, words):
     assert words in str(caught.value) and str(caught.value).startswith(f"cannot load {tmp_path / 's.npz'}: ")
 
 
-# ---- hostile npz -----------------------------------------------------------------------------------------------------
+# ---- hostile npz ---------------------------------------------------------------------------------
 def npy(header, data=b"", version=1, length=None):
     text = header if isinstance(header, bytes) else header.encode()
     size = struct.pack("<H" if version == 1 else "<I", len(text) if length is None else length)
@@ -350,7 +357,7 @@ def test_running_out_of_memory_is_not_blamed_on_the_file(tmp_path, monkeypatch):
         nn.load(tmp_path / "s.npz")
 
 
-# ---- hostile safetensors ---------------------------------------------------------------------------------------------
+# ---- hostile safetensors -------------------------------------------------------------------------
 ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
 
 
@@ -368,8 +375,8 @@ ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
     ({"a": {"dtype": "F8_E4M3", "shape": [2], "data_offsets": [0, 2]}}, bytes(2),
      "the array 'a' is of type F8_E4M3, which NumPy does not have. Convert it to F32"),
     ({"a": {"dtype": "BOOL", "shape": [2], "data_offsets": [0, 2]}}, b"\0\2", "'a' has booleans other than 0 and 1"),
-    (b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}', bytes(8),
-     "its header has a name twice"),
+    (b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}',
+     bytes(8), "its header has a name twice"),
     (b"not json", b"", "cannot load"),
     (b"[" * 200_000, b"", "cannot load"),
     ({"a": ENTRY, "__metadata__": {"__meta__": "{}"}}, bytes(8), "its metadata is damaged"),
@@ -405,7 +412,8 @@ def test_files_that_are_not_safetensors(tmp_path, content, words):
 
 
 @needs_safetensors
-@pytest.mark.parametrize("old, new", [(b'"F32"', b'"I32"'), (b"[0,4]", b"[0,5]"), (b"[2,3]", b"[3,2]"), (b'"b":{', b'"c":{')])
+@pytest.mark.parametrize("old, new", [(b'"F32"', b'"I32"'), (b"[0,4]", b"[0,5]"), (b"[2,3]", b"[3,2]"),
+                                      (b'"b":{', b'"c":{')])
 def test_a_header_that_lies_plausibly(tmp_path, old, new):
     """The package cannot know better: the sizes still fit."""
     path = tmp_path / "s.safetensors"

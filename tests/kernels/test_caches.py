@@ -39,8 +39,8 @@ def test_bits_do_not_depend_on_it(l2, dtype):
         image, filters = nn.tensor(x, requires_grad=True), nn.tensor(w, requires_grad=True)
         y = F.conv2d(image, filters, padding=1)
         y.sum().backward()
-        return [(nn.tensor(a) @ nn.tensor(b)).data, (nn.tensor(b.T) @ nn.tensor(a.T)).data, y.data, image.grad.data, filters.grad.data,
-                F.conv2d(nn.tensor(one), nn.tensor(many), padding=1).data]
+        return [(nn.tensor(a) @ nn.tensor(b)).data, (nn.tensor(b.T) @ nn.tensor(a.T)).data, y.data, image.grad.data,
+                filters.grad.data, F.conv2d(nn.tensor(one), nn.tensor(many), padding=1).data]
 
     l2(2 << 20)
     want = results()

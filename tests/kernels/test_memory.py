@@ -44,7 +44,8 @@ def test_a_thousand_shapes_use_the_memory_of_ten():
             step()
         print(resident() - before)
     """)
-    grown = int(subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, check=True, timeout=300).stdout)
+    grown = int(subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True,
+                               check=True, timeout=300).stdout)
     assert grown < 24 << 20, f"a thousand more shapes grew the process by {grown >> 20} MB"
 
 
@@ -100,7 +101,8 @@ def test_gradients_are_added_in_place_only_where_nobody_sees_it():
 def test_a_gradient_that_the_caller_holds_is_not_added_to():
     x = nn.Parameter(np.ones(3, np.float32))
     upstream = np.ones(3, np.float32)
-    (x + x).backward(upstream)                                                  # add hands the same array to both of its inputs
+    # add hands the same array to both of its inputs
+    (x + x).backward(upstream)
     assert upstream.tolist() == [1, 1, 1] and x.grad.tolist() == [2, 2, 2]
     seen = []
     y = x * 1
@@ -110,10 +112,13 @@ def test_a_gradient_that_the_caller_holds_is_not_added_to():
 
 
 def test_two_uses_of_a_result_add_their_gradients():
-    """Views, broadcasts and slices meet in one gradient: whatever is added in place must not reach the others."""
+    """Views, broadcasts and slices meet in one gradient: whatever is added in place must not reach
+    the others.
+    """
     rng = np.random.default_rng(0)
     a = rng.standard_normal((64, 512)).astype(np.float32)
-    for others in (lambda y: y.reshape(512, 64).sum(1).sum(), lambda y: (y[3:7] * y[5:9]).sum(), lambda y: (y + 1.0).sum(),
+    for others in (lambda y: y.reshape(512, 64).sum(1).sum(), lambda y: (y[3:7] * y[5:9]).sum(),
+                   lambda y: (y + 1.0).sum(),
                    lambda y: y.transpose(0, 1)[2].sum(), lambda y: (y - y.mean(0)).sum() + y[0, 0]):
         x, alone = nn.Parameter(a), []
         for use in (lambda y: (y * y).sum(), others, lambda y: (y * 3).sum()):
@@ -132,10 +137,14 @@ def made_here():
     state = adam.state[id(layer.weight)]
     batch, = nn.data.TensorDataset(np.ones((128, 64), np.float32)).batch(np.arange(-3, 61))
     stacked, = nn.data.dataset.collate([(np.ones(64, np.float32),)]*64)
-    return {"zeros": nn.zeros(64, 64).data, "ones": nn.ones_like(rows).data, "empty": nn.empty(64, 64).data, "full": nn.full((64, 64), 2.5).data,
-            "rand": nn.rand(64, 64).data, "randn": nn.randn(64, 64, dtype=np.float64).data, "arange": nn.arange(4096.0).data,
-            "eye": nn.eye(64).data, "list": nn.tensor([[1.0]*64]*64).data, "converted": nn.tensor(np.ones((64, 64)), np.float32).data,
-            "weight": layer.weight.data, "lstm": nn.LSTM(64, 64).weight_hh_l0.data, "conv": nn.Conv2d(16, 16, 3).weight.data,
+    return {"zeros": nn.zeros(64, 64).data, "ones": nn.ones_like(rows).data, "empty": nn.empty(64, 64).data,
+            "full": nn.full((64, 64), 2.5).data,
+            "rand": nn.rand(64, 64).data, "randn": nn.randn(64, 64, dtype=np.float64).data,
+            "arange": nn.arange(4096.0).data,
+            "eye": nn.eye(64).data, "list": nn.tensor([[1.0]*64]*64).data,
+            "converted": nn.tensor(np.ones((64, 64)), np.float32).data,
+            "weight": layer.weight.data, "lstm": nn.LSTM(64, 64).weight_hh_l0.data,
+            "conv": nn.Conv2d(16, 16, 3).weight.data,
             "norm": nn.LayerNorm(2048).weight.data, "batch": batch, "stacked": stacked,
             **{f"Adam {name}": value for name, value in state.items() if np.size(value) == 64*64}}
 

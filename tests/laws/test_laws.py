@@ -1,4 +1,7 @@
-"""Every law on every op, sample and dtype. `pytest tests/laws/test_laws.py -k conv2d` runs one op's."""
+"""Every law on every op, sample and dtype.
+
+`pytest tests/laws/test_laws.py -k conv2d` runs one op's.
+"""
 
 import numpy as np
 import pytest

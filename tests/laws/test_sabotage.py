@@ -1,6 +1,8 @@
-"""The laws must notice: each is shown to fail on an op that is broken on purpose. A test that cannot fail proves nothing.
+"""The laws must notice: each is shown to fail on an op that is broken on purpose. A test that
+cannot fail proves nothing.
 
-The first part breaks every op of the registry in the ways in which released libraries were broken; the second breaks one op for each law.
+The first part breaks every op of the registry in the ways in which released libraries were broken;
+the second breaks one op for each law.
 """
 
 import dataclasses
@@ -16,7 +18,8 @@ from fastnn.testing import laws
 WITH_GRADIENT = [op for op in OPS.values() if op.ref_backward is not None]
 LINEAR = [op for op in OPS.values() if op.linear_in]
 FLOAT_OUTPUT = [op for op in OPS.values()
-                if any(a.dtype.kind == "f" and a.size for s in op.samples() for a in laws._tuple(op.ref_forward(*s.cast(np.float64), **s.attrs)[0]))]
+                if any(a.dtype.kind == "f" and a.size for s in op.samples()
+                       for a in laws._tuple(op.ref_forward(*s.cast(np.float64), **s.attrs)[0]))]
 
 
 def name(op):
@@ -98,7 +101,7 @@ def test_a_gradient_that_is_not_the_adjoint_is_noticed(op):
     assert caught(laws.adjoint_identity, broken)
 
 
-# ---- one broken op for each of the other laws ---------------------------------------------------------------------------------------
+# ---- one broken op for each of the other laws ----------------------------------------------------
 RELU = OPS["relu"]
 
 
@@ -106,7 +109,8 @@ def test_an_unwritten_element_is_noticed():
     memory = {}
 
     def forgets_the_first(x):
-        y = memory.setdefault((x.shape, x.dtype), np.zeros(x.shape, x.dtype))        # the same memory for each call, as recycled buffers are
+        # the same memory for each call, as recycled buffers are
+        y = memory.setdefault((x.shape, x.dtype), np.zeros(x.shape, x.dtype))
         y.reshape(-1)[1:] = np.maximum(x, 0).reshape(-1)[1:]
         return y, (y.copy(),)
     assert caught(laws.outputs_are_overwritten, dataclasses.replace(RELU, forward=forgets_the_first))
@@ -139,7 +143,8 @@ def test_changed_saved_arrays_are_noticed():
         dx = dy * (y > 0)
         y[...] = 0
         return (dx,)
-    assert caught(laws.inputs_are_unchanged, dataclasses.replace(RELU, forward=lambda x: (np.maximum(x, 0), (np.maximum(x, 0),)),
+    assert caught(laws.inputs_are_unchanged,
+                  dataclasses.replace(RELU, forward=lambda x: (np.maximum(x, 0), (np.maximum(x, 0),)),
                                                                  backward=spoils_saved))
 
 
@@ -157,7 +162,8 @@ def test_unwanted_gradients_are_noticed():
     def adds(a, b):
         return a + b, ()
     sample = nn.ops.Sample("odd", (np.ones((2, 3)), np.ones((2, 3))))
-    op = dataclasses.replace(RELU, name="add", inputs=("a", "b"), forward=adds, backward=computes_everything, samples=lambda: [sample])
+    op = dataclasses.replace(RELU, name="add", inputs=("a", "b"), forward=adds, backward=computes_everything,
+                             samples=lambda: [sample])
     assert caught(laws.wanted_gradients_only, op)
 
 

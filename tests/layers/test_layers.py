@@ -1,4 +1,6 @@
-"""Every layer against PyTorch's, from the same state_dict: outputs, all gradients, buffers; then whole models in training."""
+"""Every layer against PyTorch's, from the same state_dict: outputs, all gradients, buffers; then
+whole models in training.
+"""
 
 import copy
 import subprocess
@@ -53,7 +55,8 @@ CASES = {
     "Identity": (lambda n: n.Identity(), [(2, 3)]),
     "Conv2d": (lambda n: n.Conv2d(3, 4, 3), [(2, 3, 7, 6)]),
     "Conv2d, stride and padding": (lambda n: n.Conv2d(3, 4, (3, 2), stride=(2, 1), padding=(1, 2)), [(2, 3, 7, 6)]),
-    "Conv2d, dilation, groups, no bias": (lambda n: n.Conv2d(4, 6, 3, dilation=(2, 1), groups=2, bias=False), [(2, 4, 8, 6)]),
+    "Conv2d, dilation, groups, no bias": (lambda n: n.Conv2d(4, 6, 3, dilation=(2, 1), groups=2, bias=False),
+                                          [(2, 4, 8, 6)]),
     "Conv2d, depthwise": (lambda n: n.Conv2d(5, 10, 3, padding=1, groups=5), [(2, 5, 6, 6)]),
     "Conv2d, same": (lambda n: n.Conv2d(2, 3, (5, 3), padding="same", dilation=(1, 2)), [(2, 2, 6, 7)]),
     "Conv2d, one image": (lambda n: n.Conv2d(2, 3, 3, padding="valid"), [(2, 6, 7)]),
@@ -63,7 +66,8 @@ CASES = {
     "Conv1d, one sequence": (lambda n: n.Conv1d(2, 3, 3), [(2, 9)]),
     "ConvTranspose1d": (lambda n: n.ConvTranspose1d(3, 4, 5, stride=2, padding=1, output_padding=1), [(2, 3, 7)]),
     "ConvTranspose2d": (lambda n: n.ConvTranspose2d(3, 4, (4, 3), stride=2, padding=1), [(2, 3, 5, 4)]),
-    "ConvTranspose2d, groups, dilation": (lambda n: n.ConvTranspose2d(4, 6, 3, (2, 1), 0, (1, 1), groups=2, bias=False, dilation=2),
+    "ConvTranspose2d, groups, dilation": (lambda n: n.ConvTranspose2d(4, 6, 3, (2, 1), 0, (1, 1), groups=2, bias=False,
+                                                                      dilation=2),
                                           [(2, 4, 5, 4)]),
     "ConvTranspose2d, one image": (lambda n: n.ConvTranspose2d(2, 3, 3), [(2, 6, 7)]),
     "MaxPool1d": (lambda n: n.MaxPool1d(3, stride=2, padding=1, dilation=1, ceil_mode=True), [(2, 3, 10)]),
@@ -71,7 +75,8 @@ CASES = {
     "AdaptiveAvgPool1d": (lambda n: n.AdaptiveAvgPool1d(3), [(2, 3, 7)]),
     "AdaptiveMaxPool1d": (lambda n: n.AdaptiveMaxPool1d(3), [(3, 7)]),
     "MaxPool2d": (lambda n: n.MaxPool2d(2), [(2, 3, 6, 8)]),
-    "MaxPool2d, overlapping": (lambda n: n.MaxPool2d(3, stride=2, padding=1, dilation=1, ceil_mode=True), [(2, 3, 8, 7)]),
+    "MaxPool2d, overlapping": (lambda n: n.MaxPool2d(3, stride=2, padding=1, dilation=1, ceil_mode=True),
+                               [(2, 3, 8, 7)]),
     "AvgPool2d": (lambda n: n.AvgPool2d(2), [(2, 3, 6, 8)]),
     "AvgPool2d, edges": (lambda n: n.AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=False), [(2, 3, 8, 7)]),
     "AdaptiveAvgPool2d": (lambda n: n.AdaptiveAvgPool2d((3, 2)), [(2, 3, 7, 5)]),
@@ -126,7 +131,8 @@ CASES = {
     "LSTM, given state": (lambda n: WithState(n, n.LSTM(3, 5, num_layers=2)), [(7, 4, 3), (2, 4, 5), (2, 4, 5)]),
     "LSTM, batch first": (lambda n: n.LSTM(3, 5, batch_first=True), [(4, 7, 3)]),
     "LSTM, both ways": (lambda n: n.LSTM(3, 5, 2, bidirectional=True), [(7, 4, 3)]),
-    "LSTM, both ways, given state": (lambda n: WithState(n, n.LSTM(3, 5, 2, bias=False, batch_first=True, bidirectional=True)),
+    "LSTM, both ways, given state": (lambda n: WithState(n, n.LSTM(3, 5, 2, bias=False, batch_first=True,
+                                                                   bidirectional=True)),
                                      [(4, 7, 3), (4, 4, 5), (4, 4, 5)]),
     "LSTM, one sequence": (lambda n: n.LSTM(3, 5, 2, bidirectional=True), [(7, 3)]),
     "LSTM, one sequence, given state": (lambda n: WithState(n, n.LSTM(3, 5)), [(7, 3), (1, 5), (1, 5)]),
@@ -135,7 +141,8 @@ CASES = {
     "LSTMCell, given state": (lambda n: WithState(n, n.LSTMCell(3, 5, bias=False)), [(4, 3), (4, 5), (4, 5)]),
     "LSTMCell, one sample": (lambda n: WithState(n, n.LSTMCell(3, 5)), [(3,), (5,), (5,)]),
     "GRU": (lambda n: n.GRU(3, 5), [(7, 4, 3)]),
-    "GRU, both ways, batch first": (lambda n: n.GRU(3, 5, 2, bidirectional=True, batch_first=True), [(4, 7, 3), (4, 4, 5)]),
+    "GRU, both ways, batch first": (lambda n: n.GRU(3, 5, 2, bidirectional=True, batch_first=True),
+                                    [(4, 7, 3), (4, 4, 5)]),
     "GRU, one sequence": (lambda n: n.GRU(3, 5, bias=False), [(7, 3)]),
     "GRU, everything dropped": (lambda n: n.GRU(3, 5, 3, dropout=1.0), [(7, 4, 3)]),
     "GRUCell": (lambda n: n.GRUCell(3, 5), [(4, 3)]),
@@ -337,7 +344,9 @@ def test_attention_causal_equals_torch_with_the_mask(need_weights):
 
 
 def test_attention_without_weights_is_the_same_in_training():
-    """Both paths drop the same weights (of rows of 4 n), and a query that may attend nothing gives the bias, without NaN."""
+    """Both paths drop the same weights (of rows of 4 n), and a query that may attend nothing gives
+    the bias, without NaN.
+    """
     attention = nn.MultiheadAttention(6, 2, dropout=0.4, batch_first=True).double()
     x = arrays_for([(3, 8, 6)], np.float64)[0]
     padding = np.zeros((3, 8), bool)
@@ -348,7 +357,8 @@ def test_attention_without_weights_is_the_same_in_training():
         attention.zero_grad()
         t = nn.tensor(x, requires_grad=True)
         with nn.autograd.detect_anomaly():          # no NaN on the way either
-            y, weights = attention(t, t, t, key_padding_mask=nn.tensor(padding), need_weights=need_weights, is_causal=True)
+            y, weights = attention(t, t, t, key_padding_mask=nn.tensor(padding), need_weights=need_weights,
+                                   is_causal=True)
             y.backward(np.ones(y.shape))
         results.append([y.data, t.grad.data, *(p.grad.data for p in attention.parameters())])
         if need_weights:
@@ -360,8 +370,8 @@ def test_attention_without_weights_is_the_same_in_training():
 
 # ---- whole models ------------------------------------------------------------
 def lenet(n):
-    return n.Sequential(n.Conv2d(1, 6, 5, padding=2), n.ReLU(), n.MaxPool2d(2), n.Conv2d(6, 16, 5), n.ReLU(), n.MaxPool2d(2),
-                        n.Flatten(), n.Linear(64, 30), n.ReLU(), n.Linear(30, 10))
+    return n.Sequential(n.Conv2d(1, 6, 5, padding=2), n.ReLU(), n.MaxPool2d(2), n.Conv2d(6, 16, 5), n.ReLU(),
+                        n.MaxPool2d(2), n.Flatten(), n.Linear(64, 30), n.ReLU(), n.Linear(30, 10))
 
 
 def char_lstm(n):
@@ -427,7 +437,9 @@ OPTIMISERS = {
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 @pytest.mark.parametrize("name", MODELS)
 def test_three_steps_of_training_equal_torch(name, optimiser):
-    """In float64: Adam divides a gradient by its own size, and some are 0 but for rounding, which float32 would show."""
+    """In float64: Adam divides a gradient by its own size, and some are 0 but for rounding, which
+    float32 would show.
+    """
     make, draw, labels = MODELS[name]
     theirs = make(torch.nn).double()
     ours = make(nn).double()

@@ -35,8 +35,8 @@ def test_walking():
     assert [name for name, _ in net.named_modules()] == ["", "layers", "layers.0", "layers.1", "heads", "heads.a"]
     assert [name for name, _ in net.named_parameters()][:3] == ["scale", "layers.0.weight", "layers.0.bias"]
     assert [name for name, _ in net.named_buffers()] == ["count", "scratch"]
-    assert list(net.state_dict()) == ["scale", "count", "layers.0.weight", "layers.0.bias", "layers.1.weight", "layers.1.bias",
-                                      "heads.a.weight", "heads.a.bias"]
+    assert list(net.state_dict()) == ["scale", "count", "layers.0.weight", "layers.0.bias", "layers.1.weight",
+                                      "layers.1.bias", "heads.a.weight", "heads.a.bias"]
     assert net.get_submodule("layers.1") is net.layers[1] and net.get_submodule("") is net
     with pytest.raises(AttributeError, match="'middle'"):
         net.get_submodule("layers.middle")
@@ -300,7 +300,8 @@ def batch_first():
 
 ERRORS = [
     ("Linear", lambda: nn.Linear(4, 2)(zeros(3, 5)), ShapeError, "Linear 4 -> 2|(..., 4)|(3, 5)"),
-    ("Linear dtype", lambda: nn.Linear(4, 2)(zeros(3, 4, dtype=np.float64)), DTypeError, "Linear 4 -> 2|float64|float32"),
+    ("Linear dtype", lambda: nn.Linear(4, 2)(zeros(3, 4, dtype=np.float64)), DTypeError,
+     "Linear 4 -> 2|float64|float32"),
     ("Linear integers", lambda: nn.Linear(4, 2)(zeros(3, 4, dtype=np.int64)), DTypeError, "Linear 4 -> 2|int64"),
     ("Conv2d groups", lambda: nn.Conv2d(3, 4, 3, groups=2), ShapeError, "groups=2|3 channels"),
     ("Conv2d channels", lambda: nn.Conv2d(3, 4, 3)(zeros(1, 2, 8, 8)), ShapeError, "Conv2d 3 -> 4, 3x3|2 channels"),
@@ -309,9 +310,11 @@ ERRORS = [
     ("Conv2d stride", lambda: nn.Conv2d(1, 1, 5, stride=0), ShapeError, "stride >= 1"),
     ("Conv1d channels", lambda: nn.Conv1d(3, 4, 5)(zeros(1, 2, 8)), ShapeError, "Conv1d 3 -> 4, 5|2 channels"),
     ("Conv1d kernel", lambda: nn.Conv1d(1, 1, (1, 2)), DTypeError, "Conv1d|kernel_size as an int"),
-    ("ConvTranspose2d channels", lambda: nn.ConvTranspose2d(3, 4, 5)(zeros(1, 2, 8, 8)), ShapeError, "ConvTranspose2d 3 -> 4, 5x5|2 channels"),
+    ("ConvTranspose2d channels", lambda: nn.ConvTranspose2d(3, 4, 5)(zeros(1, 2, 8, 8)), ShapeError,
+     "ConvTranspose2d 3 -> 4, 5x5|2 channels"),
     ("ConvTranspose2d groups", lambda: nn.ConvTranspose2d(4, 3, 3, groups=2), ShapeError, "groups=2|3 channels out"),
-    ("ConvTranspose1d size", lambda: nn.ConvTranspose1d(1, 1, 3, 2)(zeros(1, 1, 4), output_size=(7,)), ShapeError, "ConvTranspose1d|(9,) to (10,)"),
+    ("ConvTranspose1d size", lambda: nn.ConvTranspose1d(1, 1, 3, 2)(zeros(1, 1, 4), output_size=(7,)), ShapeError,
+     "ConvTranspose1d|(9,) to (10,)"),
     ("Conv2d kernel", lambda: nn.Conv2d(1, 1, (1, 2, 3)), ShapeError, "kernel_size"),
     ("MaxPool2d", lambda: nn.MaxPool2d(9)(zeros(1, 1, 4, 4)), ShapeError, "MaxPool2d 9"),
     ("AvgPool2d", lambda: nn.AvgPool2d(2)(zeros(4)), ShapeError, "AvgPool2d 2|(4,)"),
@@ -320,7 +323,8 @@ ERRORS = [
     ("AdaptiveAvgPool1d", lambda: nn.AdaptiveAvgPool1d((1, 2))(zeros(1, 4)), DTypeError, "output_size as an int"),
     ("AdaptiveAvgPool2d", lambda: nn.AdaptiveAvgPool2d(2)(zeros(4)), ShapeError, "AdaptiveAvgPool2d|(4,)"),
     ("BatchNorm1d rank", lambda: nn.BatchNorm1d(3)(zeros(2, 3, 4, 5)), ShapeError, "BatchNorm1d 3|(N, C)"),
-    ("BatchNorm2d channels", lambda: nn.BatchNorm2d(3)(zeros(2, 4, 5, 5)), ShapeError, "BatchNorm2d 3|C = 3|(2, 4, 5, 5)"),
+    ("BatchNorm2d channels", lambda: nn.BatchNorm2d(3)(zeros(2, 4, 5, 5)), ShapeError,
+     "BatchNorm2d 3|C = 3|(2, 4, 5, 5)"),
     ("BatchNorm1d one", lambda: nn.BatchNorm1d(3)(zeros(1, 3)), ShapeError, "BatchNorm1d 3|more than 1 value"),
     ("LayerNorm", lambda: nn.LayerNorm(5)(zeros(2, 4)), ShapeError, "LayerNorm 5|(2, 4)"),
     ("RMSNorm", lambda: nn.RMSNorm((2, 5))(zeros(2, 4)), ShapeError, "RMSNorm 2x5|(2, 4)"),
@@ -332,7 +336,8 @@ ERRORS = [
     ("Embedding padding", lambda: nn.Embedding(5, 2, padding_idx=7), RangeError, "padding_idx|5 rows"),
     ("Embedding vectors", lambda: nn.Embedding.from_pretrained(np.zeros(3)), ShapeError, "(V, D)|(3,)"),
     ("Flatten", lambda: nn.Flatten(3)(zeros(2, 3)), RangeError, "Flatten|dimension 3"),
-    ("CrossEntropyLoss", lambda: nn.CrossEntropyLoss()(zeros(2, 3), nn.tensor([0, 3])), RangeError, "CrossEntropyLoss|3"),
+    ("CrossEntropyLoss", lambda: nn.CrossEntropyLoss()(zeros(2, 3), nn.tensor([0, 3])), RangeError,
+     "CrossEntropyLoss|3"),
     ("LSTM features", lambda: nn.LSTM(3, 4)(zeros(5, 2, 2)), ShapeError, "LSTM 3 -> 4|3 features|2 features"),
     ("LSTM rank", lambda: nn.LSTM(3, 4)(zeros(5)), ShapeError, "LSTM 3 -> 4|(T, B, I)|(5,)"),
     ("LSTM empty", lambda: nn.LSTM(3, 4)(zeros(0, 2, 3)), ShapeError, "LSTM 3 -> 4|sequence length larger than 0"),
@@ -343,12 +348,15 @@ ERRORS = [
     ("LSTM sizes", lambda: nn.LSTM(3, 0), ShapeError, "LSTM|hidden_size"),
     ("LSTM dropout", lambda: nn.LSTM(3, 4, dropout=2), RangeError, "LSTM|0 <= dropout <= 1|2"),
     ("LSTMCell features", lambda: nn.LSTMCell(3, 4)(zeros(2, 2)), ShapeError, "LSTMCell 3 -> 4|3 features|2 features"),
-    ("LSTMCell state", lambda: nn.LSTMCell(3, 4)(zeros(2, 3), (zeros(2, 3), zeros(2, 4))), ShapeError, "hidden state|(2, 4)"),
+    ("LSTMCell state", lambda: nn.LSTMCell(3, 4)(zeros(2, 3), (zeros(2, 3), zeros(2, 4))), ShapeError,
+     "hidden state|(2, 4)"),
     ("LSTMCell sizes", lambda: nn.LSTMCell(3, -1), ShapeError, "LSTMCell|hidden_size"),
     ("GRU features", lambda: nn.GRU(3, 4)(zeros(5, 2, 2)), ShapeError, "GRU 3 -> 4|3 features|2 features"),
     ("GRU empty", lambda: nn.GRU(3, 4)(zeros(0, 2, 3)), ShapeError, "GRU 3 -> 4|sequence length larger than 0"),
-    ("GRU state", lambda: nn.GRU(3, 4)(zeros(5, 2, 3), zeros(1, 3, 4)), ShapeError, "GRU 3 -> 4|hidden state|(1, 2, 4)|(1, 3, 4)"),
-    ("GRU pair", lambda: nn.GRU(3, 4)(zeros(5, 2, 3), (zeros(1, 2, 4), zeros(1, 2, 4))), ShapeError, "GRU 3 -> 4|one tensor h|tuple of 2"),
+    ("GRU state", lambda: nn.GRU(3, 4)(zeros(5, 2, 3), zeros(1, 3, 4)), ShapeError,
+     "GRU 3 -> 4|hidden state|(1, 2, 4)|(1, 3, 4)"),
+    ("GRU pair", lambda: nn.GRU(3, 4)(zeros(5, 2, 3), (zeros(1, 2, 4), zeros(1, 2, 4))), ShapeError,
+     "GRU 3 -> 4|one tensor h|tuple of 2"),
     ("GRU dtype", lambda: nn.GRU(3, 4)(zeros(5, 2, 3, dtype=np.float64)), DTypeError, "GRU 3 -> 4|float64"),
     ("GRU sizes", lambda: nn.GRU(3, 0), ShapeError, "GRU|hidden_size"),
     ("GRU dropout", lambda: nn.GRU(3, 4, dropout=2), RangeError, "GRU|0 <= dropout <= 1|2"),
@@ -362,7 +370,8 @@ ERRORS = [
     ("attention dropout", lambda: nn.MultiheadAttention(6, 2, dropout=-1), RangeError, "dropout|-1"),
     ("attention width", lambda: nn.MultiheadAttention(6, 2)(zeros(2, 3, 5), E3, E3), ShapeError,
      "MultiheadAttention 6, 2 heads|query with 6 features|(2, 3, 5)"),
-    ("attention rank", lambda: nn.MultiheadAttention(6, 2)(E3, zeros(3, 6), E3), ShapeError, "key of shape (T, B, D)|(3, 6)"),
+    ("attention rank", lambda: nn.MultiheadAttention(6, 2)(E3, zeros(3, 6), E3), ShapeError,
+     "key of shape (T, B, D)|(3, 6)"),
     ("attention batch", lambda: nn.MultiheadAttention(6, 2)(E3, E5, E5), ShapeError, "one B|batch_first is False"),
     ("attention values", lambda: batch_first()(E3, E3, E5), ShapeError, "one value for each key"),
     ("attention mask", lambda: batch_first()(E3, E5, E5, attn_mask=zeros(5, 3)), ShapeError,
@@ -421,7 +430,7 @@ def test_empty_batch_of_attention():
         assert y.shape == (0, 5, 6) and (weights is None or weights.shape == (0, 5, 5))
 
 
-# ---- fusions ------------------------------------------------------------------------------------------------------------------------
+# ---- fusions -------------------------------------------------------------------------------------
 def ops_of(loss):
     """The names of the ops that the tape recorded, the newest first."""
     names, waiting = [], [loss.node]
@@ -453,12 +462,16 @@ def test_sequential_runs_linear_and_relu_as_one():
 
 
 def test_lenet_runs_convolutions_and_relu_as_one():
-    """The layers have the names that they had when forward called them one by one, and the result their bits."""
+    """The layers have the names that they had when forward called them one by one, and the result
+    their bits.
+    """
     nn.seed(0)
     model, x = nn.models.LeNet5(), nn.tensor(np.linspace(-2, 2, 2 * 784, dtype=np.float32).reshape(2, 1, 28, 28))
-    assert list(model.state_dict()) == [f"{layer}.{p}" for layer in ("conv1", "conv2", "fc1", "fc2", "fc3") for p in ("weight", "bias")]
+    assert list(model.state_dict()) == [f"{layer}.{p}" for layer in ("conv1", "conv2", "fc1", "fc2", "fc3")
+                                        for p in ("weight", "bias")]
     fused = model(x)
-    assert ops_of(fused) == ["linear", "linear_relu", "linear_relu", "reshape", "max_pool2d", "conv2d_relu", "max_pool2d", "conv2d_relu"]
+    assert ops_of(fused) == ["linear", "linear_relu", "linear_relu", "reshape", "max_pool2d", "conv2d_relu",
+                             "max_pool2d", "conv2d_relu"]
     apart = x
     for layer in model:
         apart = layer(apart)
@@ -469,7 +482,8 @@ def test_lenet_runs_convolutions_and_relu_as_one():
 def test_sequential_runs_batch_norm_and_relu_as_one(training):
     def model():
         nn.seed(0)
-        return nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.BatchNorm1d(27), nn.ReLU()).train(training)
+        return nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.BatchNorm1d(27),
+                             nn.ReLU()).train(training)
     x = nn.tensor(np.linspace(-2, 2, 200, dtype=np.float32).reshape(4, 2, 5, 5) ** 3)
     fused, apart, y = model(), model(), x
     for layer in apart:
@@ -529,7 +543,9 @@ def test_an_error_in_fused_layers_has_the_first_one_s_path():
 
 
 def test_attributes_are_where_their_registers_say():
-    """Parameters, buffers and modules are in __dict__ beside their registers: every way of changing one must change both."""
+    """Parameters, buffers and modules are in __dict__ beside their registers: every way of changing
+    one must change both.
+    """
     def check(module):
         for home in (module._parameters, module._buffers, module._modules):
             for name, value in home.items():

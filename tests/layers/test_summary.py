@@ -1,4 +1,6 @@
-"""summary: every number counted a second time, by loops or by hand; and the model is afterwards as it was."""
+"""summary: every number counted a second time, by loops or by hand; and the model is afterwards as
+it was.
+"""
 
 import numpy as np
 import pytest
@@ -21,9 +23,11 @@ def test_lenet_by_hand():
     assert [row.output_shape for row in s.rows] == [(6, 28, 28), (6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 10, 10),
                                                     (16, 5, 5), (400,), (120,), (120,), (10,)]
     assert [row.parameters for row in s.rows] == [156, 0, 0, 2416, 0, 0, 0, 48120, 0, 1210]
-    assert [row.multiply_adds for row in s.rows] == [28 * 28 * 6 * 25, 0, 0, 10 * 10 * 16 * 6 * 25, 0, 0, 0, 48000, 0, 1200]
+    assert [row.multiply_adds for row in s.rows] == [28 * 28 * 6 * 25, 0, 0, 10 * 10 * 16 * 6 * 25, 0, 0, 0, 48000, 0,
+                                                     1200]
     assert [row.bytes for row in s.rows] == [4 * n for n in (4704, 4704, 1176, 1600, 1600, 400, 0, 120, 120, 10)]
-    assert [row.receptive_field for row in s.rows] == [(5, 5), (5, 5), (6, 6), (14, 14), (14, 14), (16, 16), *[None] * 4]
+    assert [row.receptive_field for row in s.rows] == [(5, 5), (5, 5), (6, 6), (14, 14), (14, 14), (16, 16),
+                                                       *[None] * 4]
     assert (s.parameters, s.trainable, s.parameter_bytes, s.input_bytes) == (51902, 51902, 4 * 51902, 4 * 784)
     assert s.multiply_adds == sum(row.multiply_adds for row in s.rows) and s.unused == []
 
@@ -39,9 +43,12 @@ def test_the_text():
     assert max(map(len, lines)) < 110 and not any(line != line.rstrip() for line in lines)
 
 
-# ---- multiply-adds against counted loops ------------------------------------------------------------
+# ---- multiply-adds against counted loops ---------------------------------------------------------
 def count_conv2d(N, C, H, W, K, R, S, stride, padding, dilation, groups):
-    """One for each product that the definition sums. Zeros of the padding are multiplied too, as the kernels do."""
+    """One for each product that the definition sums.
+
+    Zeros of the padding are multiplied too, as the kernels do.
+    """
     count = 0
     for _ in range(N):
         for _ in range(K):
@@ -71,12 +78,15 @@ def test_linear():
 
 
 def count_recurrent(G, T, B, I, H, layers, directions):
-    """Each step multiplies x by W_ih and h by W_hh, G*H rows each; layers above the first read all directions' outputs."""
+    """Each step multiplies x by W_ih and h by W_hh, G*H rows each; layers above the first read all
+    directions' outputs.
+    """
     count = 0
     for layer in range(layers):
         for _ in range(directions * T * B):
             inputs = I if layer == 0 else directions * H
-            count += sum(1 for _ in range(G * H) for _ in range(inputs)) + sum(1 for _ in range(G * H) for _ in range(H))
+            count += sum(1 for _ in range(G * H) for _ in range(inputs)) + sum(1 for _ in range(G * H)
+                                                                               for _ in range(H))
     return count
 
 
@@ -129,7 +139,10 @@ def test_attention(kdim, vdim):
 
 
 def test_workspace():
-    """Copies of filters for convolution's backward, positions for embedding's, gates for LSTM's. The largest: they take turns."""
+    """Copies of filters for convolution's backward, positions for embedding's, gates for LSTM's.
+
+    The largest: they take turns.
+    """
     conv, table = nn.Conv2d(16, 32, 3, padding=1), nn.Embedding(1000, 4)
     row, = rows_of(conv, (16, 28, 28))
     assert row.workspace > 0 and row.workspace % conv.weight.data.nbytes == 0
@@ -142,7 +155,8 @@ def test_workspace():
     assert row.workspace == 4 * (2 * 48 + 4 * 5 * (5 + 64) + 2 * 5)
     row, = rows_of(nn.GRU(3, 5), (7, 2, 3), batch=None)
     assert row.workspace == 4 * (14 * 48 + 3 * 5 * (5 + 64) + 2 * 5)
-    row, = rows_of(nn.GRU(3, 5), (7, 50, 3), batch=None)                # five steps at a time, one more kept, W_ih packed
+    # five steps at a time, one more kept, W_ih packed
+    row, = rows_of(nn.GRU(3, 5), (7, 50, 3), batch=None)
     assert row.workspace == 4 * (6 * 50 * 48 + 3 * 5 * (5 + 64) + 50 * 5 + 32 * 3 * 5 + 64)
     row, = rows_of(nn.RNN(3, 5), (7, 2, 3), batch=None)
     assert row.workspace == 4 * (14 * 16 + 5 * (5 + 64) + 2 * 5)
@@ -158,7 +172,7 @@ def test_element_wise_layers_count_nothing():
         assert row.multiply_adds == 0
 
 
-# ---- receptive field --------------------------------------------------------------------------------
+# ---- receptive field -----------------------------------------------------------------------------
 def measured_receptive_field(model, shape):
     """Which input pixels change the output's middle pixel."""
     x = nn.tensor(np.random.default_rng(0).standard_normal((1, *shape)), requires_grad=True)
@@ -173,7 +187,8 @@ def measured_receptive_field(model, shape):
 @pytest.mark.parametrize("make", [
     lambda: [nn.Conv2d(1, 2, 3), nn.Conv2d(2, 2, 3)],
     lambda: [nn.Conv2d(1, 2, (5, 3), stride=2), nn.BatchNorm2d(2).eval(), nn.Conv2d(2, 2, 3, dilation=2)],
-    lambda: [nn.Conv2d(1, 2, 3), nn.AvgPool2d((2, 3)), nn.ReLU(), nn.Conv2d(2, 2, (1, 3)), nn.AvgPool2d(3, 1, padding=1)],
+    lambda: [nn.Conv2d(1, 2, 3), nn.AvgPool2d((2, 3)), nn.ReLU(), nn.Conv2d(2, 2, (1, 3)),
+             nn.AvgPool2d(3, 1, padding=1)],
     lambda: [nn.Conv2d(1, 2, 3, stride=(1, 2), dilation=(2, 1)), nn.Identity(), nn.Dropout2d(0.0), nn.Conv2d(2, 1, 3)],
 ])
 def test_receptive_field_is_what_gradients_reach(make):
@@ -197,7 +212,7 @@ def test_receptive_field_ends_where_it_is_not_defined():
     assert rows_of(nn.Sequential(nn.ReLU()), (8,))[0].receptive_field is None
 
 
-# ---- inputs -----------------------------------------------------------------------------------------
+# ---- inputs --------------------------------------------------------------------------------------
 def test_embedding_model_takes_integers():
     model = nn.Sequential(nn.Embedding(11, 6), nn.Linear(6, 2))
     s = model.summary((5,), dtype="int64")
@@ -237,7 +252,7 @@ def test_bad_dtypes_and_batch():
         nn.Linear(5, 3).summary((5,), batch=-1)
 
 
-# ---- sharing, repetition, parts that do not run -----------------------------------------------------
+# ---- sharing, repetition, parts that do not run --------------------------------------------------
 def test_shared_parameters_count_once():
     model = nn.Sequential(nn.Embedding(7, 5), nn.Linear(5, 7, bias=False))
     model[1].weight = model[0].weight
@@ -284,7 +299,7 @@ def test_parameters_outside_layers_and_layers_that_do_not_run():
     assert "not reached   idle" in str(s) and "3 are fixed" in str(s) and "(model)" in str(s)
 
 
-# ---- the model is afterwards as it was --------------------------------------------------------------
+# ---- the model is afterwards as it was -----------------------------------------------------------
 class Restless(nn.Module):
     """Changes its buffers, draws random numbers and looks at its mode whenever it runs."""
 

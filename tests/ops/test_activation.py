@@ -1,4 +1,6 @@
-"""Activations and elementary functions beyond the laws: hand-worked numbers, accuracy in ulp, extremes, PyTorch as second opinion."""
+"""Activations and elementary functions beyond the laws: hand-worked numbers, accuracy in ulp,
+extremes, PyTorch as second opinion.
+"""
 
 import math
 
@@ -14,7 +16,7 @@ LEVELS = [name for name, (_, runs) in nn.kernels.compiled.levels().items() if ru
 every_level = pytest.mark.parametrize("level", LEVELS)
 
 
-# ---- numbers worked by hand ---------------------------------------------------------------------------------------------------------
+# ---- numbers worked by hand ----------------------------------------------------------------------
 def slope(function, x, dtype=np.float64):
     t = nn.tensor(np.array([x], dtype), requires_grad=True)
     function(t).backward(np.ones(1))
@@ -43,7 +45,7 @@ def test_by_hand(backend):
         assert slope(F.selu, -1e-9) == pytest.approx(1.0507009873554805 * 1.6732632423543772)
 
 
-# ---- accuracy -----------------------------------------------------------------------------------------------------------------------
+# ---- accuracy ------------------------------------------------------------------------------------
 def sweep():
     """Every 8191st float32 that is not denormal: all exponents, both signs."""
     x = np.arange(0, 2**32, 8191, dtype=np.uint64).astype(np.uint32).view(np.float32)
@@ -51,7 +53,9 @@ def sweep():
 
 
 def ulps(got, want):
-    """Errors in units in the last place of float32 at `want`; both infinities, both NaN and both below the normal numbers are equal."""
+    """Errors in units in the last place of float32 at `want`; both infinities, both NaN and both
+    below the normal numbers are equal.
+    """
     tiny, high = np.finfo(np.float32).tiny, np.finfo(np.float32).max
     with np.errstate(over="ignore", invalid="ignore"):
         same = (got == want.astype(np.float32)) | (np.isnan(got) & np.isnan(want)) | ((np.abs(got) <= tiny) & (np.abs(want) <= tiny))
@@ -65,10 +69,14 @@ def logistic(x):
     return 1 / (1 + np.exp(-x))
 
 
-ACCURACY = {                                                    # the bounds of csrc/core/simd.h, measured there over every float
-    "exp": (F.exp, np.exp, 1.02), "expm1": (F.expm1, np.expm1, 1.6), "log": (F.log, np.log, 0.9), "log1p": (F.log1p, np.log1p, 1.5),
-    "erf": (F.erf, np.vectorize(math.erf, otypes=[float]), 2.5), "sigmoid": (F.sigmoid, logistic, 2.2), "tanh": (F.tanh, np.tanh, 2.7),
-    "softplus": (lambda x: F.softplus(x, threshold=1e30), lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))), 2.3)}
+# the bounds of csrc/core/simd.h, measured there over every float
+ACCURACY = {
+    "exp": (F.exp, np.exp, 1.02), "expm1": (F.expm1, np.expm1, 1.6), "log": (F.log, np.log, 0.9),
+            "log1p": (F.log1p, np.log1p, 1.5),
+    "erf": (F.erf, np.vectorize(math.erf, otypes=[float]), 2.5), "sigmoid": (F.sigmoid, logistic, 2.2),
+            "tanh": (F.tanh, np.tanh, 2.7),
+    "softplus": (lambda x: F.softplus(x, threshold=1e30), lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
+                 2.3)}
 
 
 @every_level
@@ -87,12 +95,16 @@ def test_error_in_ulp(name, level):
 
 @every_level
 def test_error_of_powers(level):
-    """0.51 ulp as csrc/core/simd.h says, over bases of all sizes with exponents that keep the result in range, and near 1."""
+    """0.51 ulp as csrc/core/simd.h says, over bases of all sizes with exponents that keep the
+    result in range, and near 1.
+    """
     rng = np.random.default_rng(0)
     base = np.exp(rng.uniform(-87, 88, 200_000)).astype(np.float32)
-    exponent = (rng.uniform(-87, 88, base.size) / np.maximum(np.abs(np.log(base.astype(np.float64))), 1e-3)).astype(np.float32)
+    exponent = (rng.uniform(-87, 88, base.size) / np.maximum(np.abs(np.log(base.astype(np.float64))),
+                                                             1e-3)).astype(np.float32)
     near = rng.uniform(0.3, 3, 200_000).astype(np.float32)
-    base, exponent = np.concatenate([base, near]), np.concatenate([exponent, rng.uniform(-80, 80, near.size).astype(np.float32)])
+    base, exponent = np.concatenate([base, near]), np.concatenate([exponent,
+                                                                   rng.uniform(-80, 80, near.size).astype(np.float32)])
     with np.errstate(all="ignore"):
         want = np.power(base.astype(np.float64), exponent.astype(np.float64))
     with nn.use_isa(level), nn.use_backend("kernels"):
@@ -102,15 +114,18 @@ def test_error_of_powers(level):
 
 @every_level
 def test_powers_at_the_edges(level):
-    """Zeros, infinities, NaN, negative bases, whole and odd exponents: as the C standard has them."""
-    edges = np.array([0.0, -0.0, 1, -1, 2, -2, 0.5, -0.5, 3, -3, 2.5, -2.5, np.inf, -np.inf, np.nan, 1.5e38, -1.5e38, 0.999999, 1.000001,
+    """Zeros, infinities, NaN, negative bases, whole and odd exponents: as the C standard has them.
+    """
+    edges = np.array([0.0, -0.0, 1, -1, 2, -2, 0.5, -0.5, 3, -3, 2.5, -2.5, np.inf, -np.inf, np.nan, 1.5e38, -1.5e38,
+                      0.999999, 1.000001,
                       16777216, 16777215, -16777215, 8388609, 8388607.5, -8388607.5, 1e-30, 1 / 3], np.float32)
     base, exponent = (v.ravel().copy() for v in np.meshgrid(edges, edges))
     with np.errstate(all="ignore"):
         want = np.power(base.astype(np.float64), exponent.astype(np.float64))
     with nn.use_isa(level), nn.use_backend("kernels"):
         got = (nn.tensor(base) ** nn.tensor(exponent)).data
-        for p in set(edges.tolist()) - {2, 3, -1, 1, 0.5, -0.5}:            # one exponent for all; these have loops of their own
+        # one exponent for all; these have loops of their own
+        for p in set(edges.tolist()) - {2, 3, -1, 1, 0.5, -0.5}:
             one = nn.functional.pow(nn.tensor(edges), float(p)).data
             with np.errstate(all="ignore"):
                 assert (ulps(one, np.power(edges.astype(np.float64), np.float64(p))) <= 1.0).all(), p
@@ -149,8 +164,10 @@ def test_the_ulp_measure_notices():
 @both_backends
 @both_types
 @pytest.mark.parametrize("name, at_minus_infinity, at_infinity", [
-    ("exp", 0, np.inf), ("expm1", -1, np.inf), ("log", np.nan, np.inf), ("log1p", np.nan, np.inf), ("erf", -1, 1), ("sigmoid", 0, 1),
-    ("tanh", -1, 1), ("relu", 0, np.inf), ("softplus", 0, np.inf), ("logsigmoid", -np.inf, 0), ("hardsigmoid", 0, 1), ("relu6", 0, 6),
+    ("exp", 0, np.inf), ("expm1", -1, np.inf), ("log", np.nan, np.inf), ("log1p", np.nan, np.inf), ("erf", -1, 1),
+                                                                  ("sigmoid", 0, 1),
+    ("tanh", -1, 1), ("relu", 0, np.inf), ("softplus", 0, np.inf), ("logsigmoid", -np.inf, 0), ("hardsigmoid", 0, 1),
+                                                                  ("relu6", 0, 6),
     ("elu", -1, np.inf), ("hardtanh", -1, 1), ("sqrt", np.nan, np.inf), ("abs", np.inf, np.inf)])
 def test_limits(name, at_minus_infinity, at_infinity, dtype, backend):
     x = nn.tensor(np.array([-np.inf, np.inf, np.nan], dtype))
@@ -168,8 +185,10 @@ def test_ends_of_the_range(level):
         np.testing.assert_array_equal(y[2:], [np.inf, 0, 0, np.inf])
         assert F.exp(nn.tensor([-100.0])).item() == 0           # e^-100 is no normal float: it counts as zero
         np.testing.assert_allclose(F.expm1(nn.tensor([88.5])).data, np.expm1(np.array([88.5])), rtol=2e-7)
-        np.testing.assert_array_equal(F.log(nn.tensor([0.0, -0.0, -1.0, 1.0])).data, np.array([-np.inf, -np.inf, np.nan, 0], np.float32))
-        np.testing.assert_array_equal(F.log1p(nn.tensor([-1.0, -2.0, 0.0])).data, np.array([-np.inf, np.nan, 0], np.float32))
+        np.testing.assert_array_equal(F.log(nn.tensor([0.0, -0.0, -1.0, 1.0])).data,
+                                      np.array([-np.inf, -np.inf, np.nan, 0], np.float32))
+        np.testing.assert_array_equal(F.log1p(nn.tensor([-1.0, -2.0, 0.0])).data,
+                                      np.array([-np.inf, np.nan, 0], np.float32))
         np.testing.assert_array_equal(F.mish(nn.tensor([-1000.0, 1000.0])).data, np.array([0, 1000], np.float32))
         np.testing.assert_array_equal(F.silu(nn.tensor([-1000.0, 1000.0])).data, np.array([0, 1000], np.float32))
         np.testing.assert_array_equal(F.gelu(nn.tensor([-1000.0, 1000.0])).data, np.array([0, 1000], np.float32))
@@ -184,15 +203,18 @@ def test_identities(dtype):
         np.testing.assert_allclose((f(x) - f(-x)).data, x.data, **close)
     np.testing.assert_allclose((F.gelu(x, approximate="tanh") - F.gelu(-x, approximate="tanh")).data, x.data, **close)
     np.testing.assert_allclose(F.logsigmoid(x).data, F.log(F.sigmoid(x)).data, **close)
-    np.testing.assert_allclose(F.exp(F.log1p(F.expm1(x * 0.1))).data, F.exp(x * 0.1).data, rtol=40 * float(np.finfo(dtype).eps))
+    np.testing.assert_allclose(F.exp(F.log1p(F.expm1(x * 0.1))).data, F.exp(x * 0.1).data,
+                               rtol=40 * float(np.finfo(dtype).eps))
 
 
-# ---- PyTorch ------------------------------------------------------------------------------------------------------------------------
+# ---- PyTorch -------------------------------------------------------------------------------------
 CALLS = {
     "relu": {}, "relu6": {}, "leaky_relu": {"negative_slope": 0.2}, "elu": {"alpha": 1.7}, "selu": {}, "gelu": {},
-    "gelu tanh": {"approximate": "tanh"}, "silu": {}, "mish": {}, "softplus": {}, "softplus beta": {"beta": 3.0, "threshold": 4.0},
+    "gelu tanh": {"approximate": "tanh"}, "silu": {}, "mish": {}, "softplus": {},
+         "softplus beta": {"beta": 3.0, "threshold": 4.0},
     "softplus negative": {"beta": -0.5},
-    "hardtanh": {"min_val": -0.5, "max_val": 2.0}, "softsign": {}, "logsigmoid": {}, "hardswish": {}, "hardsigmoid": {}, "sigmoid": {},
+    "hardtanh": {"min_val": -0.5, "max_val": 2.0}, "softsign": {}, "logsigmoid": {}, "hardswish": {}, "hardsigmoid": {},
+         "sigmoid": {},
     "tanh": {}, "glu": {"dim": 0}}
 KINKS = np.array([-6, -3, -2, -1, -0.5, 0, 0.5, 1, 2, 3, 6, 25, -25, 100, -100])
 
@@ -230,7 +252,7 @@ def test_prelu(shape, weights):
         np.testing.assert_allclose(ours.data, theirs.numpy(), rtol=1e-12)
 
 
-# ---- what only some have ------------------------------------------------------------------------------------------------------------
+# ---- what only some have -------------------------------------------------------------------------
 def test_step_has_no_gradient():
     x = nn.tensor([-1.0, 0.0, 2.0], requires_grad=True)
     y = F.heaviside(x, nn.tensor(0.5))

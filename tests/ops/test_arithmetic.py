@@ -1,4 +1,6 @@
-"""Arithmetic beyond the laws: hand-worked numbers, broadcasting, types, operators in place, PyTorch as second opinion."""
+"""Arithmetic beyond the laws: hand-worked numbers, broadcasting, types, operators in place, PyTorch
+as second opinion.
+"""
 
 import itertools
 import operator
@@ -21,7 +23,7 @@ def gradients(function, *arrays, dy=None):
     return [t.grad.tolist() for t in tensors]
 
 
-# ---- numbers worked by hand ---------------------------------------------------------------------------------------------------------
+# ---- numbers worked by hand ----------------------------------------------------------------------
 @both_backends
 def test_by_hand(backend):
     with nn.use_backend(backend):
@@ -35,7 +37,8 @@ def test_by_hand(backend):
         assert gradients(operator.mul, [[1.0], [2.0]], [3.0, 5.0]) == [[[8], [8]], [3, 3]]
         assert gradients(operator.add, [[1.0], [2.0]], [3.0, 5.0, 7.0]) == [[[3], [3]], [2, 2, 2]]
         assert gradients(lambda x: x % 3, [-1.0, 7.0]) == [[1, 1]]
-        assert gradients(lambda x: 7.0 % x, [2.0]) == [[-3]]                        # 7 - 2 floor(7 / 2): the slope is -3
+        # 7 - 2 floor(7 / 2): the slope is -3
+        assert gradients(lambda x: 7.0 % x, [2.0]) == [[-3]]
 
 
 @both_backends
@@ -61,16 +64,19 @@ def test_nan_and_infinity(backend, dtype):
     a = nn.tensor(np.array([nan, 1, inf, 0, -inf, nan], dtype))
     b = nn.tensor(np.array([1, nan, inf, 0, inf, nan], dtype))
     with nn.use_backend(backend), np.errstate(all="ignore"):
-        for ours, theirs in ((F.maximum, np.maximum), (F.minimum, np.minimum), (F.add, np.add), (F.sub, np.subtract), (F.mul, np.multiply),
-                             (F.div, np.divide), (F.pow, np.power)):
+        for ours, theirs in ((F.maximum, np.maximum), (F.minimum, np.minimum), (F.add, np.add), (F.sub, np.subtract),
+                             (F.mul, np.multiply), (F.div, np.divide), (F.pow, np.power)):
             np.testing.assert_array_equal(ours(a, b).data, theirs(a.data, b.data), err_msg=theirs.__name__)
         np.testing.assert_array_equal(a.clamp(-1, 1).data, np.clip(a.data, -1, 1))
 
 
-# ---- broadcasting -------------------------------------------------------------------------------------------------------------------
-SHAPES = [((3, 4), (3, 4)), ((3, 4), (4,)), ((4,), (3, 4)), ((3, 4), (3, 1)), ((3, 1), (1, 4)), ((2, 3, 4), (3, 1)), ((2, 3, 4), (2, 1, 1)),
-          ((2, 1, 4), (3, 1)), ((2, 1, 4, 1), (5, 1, 6)), ((), (3,)), ((1, 1), (3,)), ((0, 3), (3,)), ((2, 0), (1,)), ((1,), ()), ((), ())]
-OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.mod, F.maximum, F.minimum]
+# ---- broadcasting --------------------------------------------------------------------------------
+SHAPES = [((3, 4), (3, 4)), ((3, 4), (4,)), ((4,), (3, 4)), ((3, 4), (3, 1)), ((3, 1), (1, 4)), ((2, 3, 4), (3, 1)),
+          ((2, 3, 4), (2, 1, 1)),
+          ((2, 1, 4), (3, 1)), ((2, 1, 4, 1), (5, 1, 6)), ((), (3,)), ((1, 1), (3,)), ((0, 3), (3,)), ((2, 0), (1,)),
+          ((1,), ()), ((), ())]
+OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow, operator.mod, F.maximum,
+             F.minimum]
 
 
 @both_types
@@ -95,7 +101,9 @@ def test_pytorch_agrees(shapes, op, dtype):
 
 
 def test_every_way_of_broadcasting():
-    """All pairs of shapes of up to three dimensions of size 1, 2 or 3: fit or raise as NumPy does, with exact values and gradients."""
+    """All pairs of shapes of up to three dimensions of size 1, 2 or 3: fit or raise as NumPy does,
+    with exact values and gradients.
+    """
     shapes = [s for n in range(4) for s in itertools.product((1, 2, 3), repeat=n)]
     rng = np.random.default_rng(0)
     fitted = 0
@@ -119,7 +127,8 @@ def test_every_way_of_broadcasting():
             g = g.sum(axis=tuple(d for d in range(t_.ndim) if t_.shape[d] == 1), keepdims=True)
             np.testing.assert_array_equal(t_.grad.data, g, err_msg=f"gradient in {s} * {t}")
         fitted += 1
-    assert fitted == 940                            # 7 of 9 pairs of sizes fit: the sum over ranks m, n of 7^min(m, n) 3^|m - n|
+    # 7 of 9 pairs of sizes fit: the sum over ranks m, n of 7^min(m, n) 3^|m - n|
+    assert fitted == 940
 
 
 def test_shapes_that_do_not_fit():
@@ -128,7 +137,7 @@ def test_shapes_that_do_not_fit():
             op(nn.ones(2, 3), nn.ones(4))
 
 
-# ---- types --------------------------------------------------------------------------------------------------------------------------
+# ---- types ---------------------------------------------------------------------------------------
 DTYPES = ["float32", "float64", "int64", "int32", "uint8", "bool"]
 
 
@@ -167,14 +176,20 @@ def test_mixed_floats_have_gradients_of_their_own_type():
 def test_arrays_and_numpy_numbers_as_operands(backend):
     array, t = np.array([1.0, 2.0], np.float32), nn.tensor([4.0, 8.0])
     with nn.use_backend(backend):
-        for left, right, want in ((array, t, 5), (t, array, 5), (np.float32(1), t, 5), (np.float64(1), t, 5), (t, np.int64(1), 5), (1, t, 5)):
+        for left, right, want in ((array, t, 5), (t, array, 5), (np.float32(1), t, 5), (np.float64(1), t, 5),
+                                  (t, np.int64(1), 5), (1, t, 5)):
             y = left + right
             assert type(y) is nn.Tensor and y.dtype == np.float32 and y[0].item() == want
-        assert type(array - t) is type(array * t) is type(array / t) is type(array**t) is type(array < t) is type(array == t) is nn.Tensor
-        assert (array - t).tolist() == [-3, -6] and (array / t).tolist() == [0.25, 0.25] and (array**t).tolist() == [1, 256]
-        assert (2 - t).tolist() == [-2, -6] and (2 / t).tolist() == [0.5, 0.25] and (2**t).tolist() == [16, 256] and (7 % t).tolist() == [3, 7]
+        assert type(array - t) is type(array * t) is type(array
+                                                          / t) is type(array**t) is type(array < t) is type(array
+                                                                                                            == t) is nn.Tensor
+        assert (array - t).tolist() == [-3, -6] and (array / t).tolist() == [0.25,
+                                                                             0.25] and (array**t).tolist() == [1, 256]
+        assert (2 - t).tolist() == [-2, -6] and (2 / t).tolist() == [0.5,
+                                                                     0.25] and (2**t).tolist() == [16, 256] and (7 % t).tolist() == [3, 7]
         before = array
-        array += nn.tensor([1.0, 1.0])                            # the array is left alone, and the name goes to a tensor
+        # the array is left alone, and the name goes to a tensor
+        array += nn.tensor([1.0, 1.0])
         assert type(array) is nn.Tensor and array.tolist() == [2, 3] and before.tolist() == [1, 2]
 
 
@@ -205,7 +220,7 @@ def test_integer_division(name):
         F.div(nn.ones(1), 2, rounding_mode="up")
 
 
-# ---- comparisons and logic ----------------------------------------------------------------------------------------------------------
+# ---- comparisons and logic -----------------------------------------------------------------------
 def test_comparisons():
     x = nn.tensor([1.0, 2.0, 3.0], requires_grad=True)
     for op in (operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge):
@@ -242,7 +257,8 @@ def test_numbers_that_are_not():
 
 def test_rounding_has_no_gradient():
     x = nn.tensor([-1.5, -0.5, 0.5, 1.5, 2.25], requires_grad=True)
-    for y, want in ((x.floor(), [-2, -1, 0, 1, 2]), (x.ceil(), [-1, 0, 1, 2, 3]), (x.trunc(), [-1, 0, 0, 1, 2]), (x.round(), [-2, 0, 0, 2, 2]),
+    for y, want in ((x.floor(), [-2, -1, 0, 1, 2]), (x.ceil(), [-1, 0, 1, 2, 3]), (x.trunc(), [-1, 0, 0, 1, 2]),
+                    (x.round(), [-2, 0, 0, 2, 2]),
                     (x.sign(), [-1, -1, 1, 1, 1]), (x.round(decimals=1), [-1.5, -0.5, 0.5, 1.5, 2.2])):
         assert y.tolist() == pytest.approx(want) and not y.requires_grad and y.dtype == np.float32
     straight_through = x + (x.round() - x).detach()
@@ -250,7 +266,7 @@ def test_rounding_has_no_gradient():
     assert straight_through.tolist() == [-2, 0, 0, 2, 2] and x.grad.tolist() == [1] * 5
 
 
-# ---- in place -----------------------------------------------------------------------------------------------------------------------
+# ---- in place ------------------------------------------------------------------------------------
 def test_in_place_without_the_tape():
     data = np.array([1.0, 2.0], np.float32)
     x = same = nn.tensor(data)
@@ -279,8 +295,9 @@ def test_in_place_with_the_tape():
         w.add_(1)
 
 
-# ---- other functions ----------------------------------------------------------------------------------------------------------------
-UNARY = ["exp", "expm1", "log", "log2", "log10", "log1p", "erf", "sqrt", "rsqrt", "square", "reciprocal", "sin", "cos", "abs", "neg"]
+# ---- other functions -----------------------------------------------------------------------------
+UNARY = ["exp", "expm1", "log", "log2", "log10", "log1p", "erf", "sqrt", "rsqrt", "square", "reciprocal", "sin", "cos",
+         "abs", "neg"]
 
 
 @both_types
@@ -314,13 +331,17 @@ def test_powers(exponent, dtype):
 @both_types
 @pytest.mark.parametrize("exponent", [2, 3, -1, 0.5, -0.5, 1.5, -1.5])
 def test_powers_of_special_values(exponent, dtype):
-    """IEEE 754, 9.2.1: only odd whole exponents keep the sign of -0 and -inf. The slope is p x^(p-1)."""
+    """IEEE 754, 9.2.1: only odd whole exponents keep the sign of -0 and -inf.
+
+    The slope is p x^(p-1).
+    """
     def power(p):
         at_zero, at_infinity = (0.0, np.inf) if p > 0 else (np.inf, 0.0)
         sign = -1 if p % 2 == 1 else 1
         return np.array([at_zero, sign * at_zero, at_infinity, sign * at_infinity, np.nan], dtype)
 
-    x = nn.tensor(np.repeat(np.array([0.0, -0.0, np.inf, -np.inf, np.nan], dtype), 9), requires_grad=True)      # enough to fill a vector
+    # enough to fill a vector
+    x = nn.tensor(np.repeat(np.array([0.0, -0.0, np.inf, -np.inf, np.nan], dtype), 9), requires_grad=True)
     y = x**exponent
     y.sum().backward()
     for ours, expected in ((y.data, power(exponent)), (x.grad.data, exponent * power(exponent - 1))):

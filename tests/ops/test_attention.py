@@ -1,4 +1,6 @@
-"""Attention beyond the laws: hand-worked numbers, masks, invariances, memory, dropout, PyTorch as second opinion."""
+"""Attention beyond the laws: hand-worked numbers, masks, invariances, memory, dropout, PyTorch as
+second opinion.
+"""
 
 import itertools
 import tracemalloc
@@ -31,7 +33,7 @@ def gradients(tensors, **kwargs):
     return [y.data, *(t.grad.data for t in tensors)]
 
 
-# ---- by hand ------------------------------------------------------------------------------------------------------------------------
+# ---- by hand -------------------------------------------------------------------------------------
 @both_backends
 def test_by_hand(backend):
     # scores 0 and log 3, weights 1/4 and 3/4, y = 4/4 + 3 * 8/4 = 7
@@ -55,12 +57,14 @@ def test_default_scale_is_one_over_the_root_of_the_head_size(backend):
         np.testing.assert_array_equal(attention(q, k, v).data, attention(q, k, v, scale=0.25).data)
 
 
-# ---- masks --------------------------------------------------------------------------------------------------------------------------
+# ---- masks ---------------------------------------------------------------------------------------
 @both_backends
 @both_types
 @pytest.mark.parametrize("additive", [False, True])
 def test_a_query_with_no_allowed_key(additive, dtype, backend):
-    """gives zeros and gets no gradient, and no key or value gets any from it; also where it fills a whole tile, first or later."""
+    """gives zeros and gets no gradient, and no key or value gets any from it; also where it fills a
+    whole tile, first or later.
+    """
     T, U = 3, 300
     allowed = np.ones((T, U), bool)
     allowed[1] = False
@@ -71,7 +75,8 @@ def test_a_query_with_no_allowed_key(additive, dtype, backend):
         y, dq, dk, dv = gradients([q, k, v], attn_mask=mask)
         assert (y[1] == 0).all() and (dq[1] == 0).all()
         assert all(np.isfinite(a).all() for a in (y, dq, dk, dv))
-        alone = gradients([nn.tensor(q.data[2:], requires_grad=True), *(nn.tensor(a.data[256:], requires_grad=True) for a in (k, v))])
+        alone = gradients([nn.tensor(q.data[2:], requires_grad=True),
+                           *(nn.tensor(a.data[256:], requires_grad=True) for a in (k, v))])
         np.testing.assert_allclose(y[2], alone[0][0], rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
         nothing = nn.tensor(np.zeros((T, U), bool))
         for g in gradients([q, k, v], attn_mask=nothing):
@@ -108,13 +113,15 @@ def test_mask_and_causal_together():
     q, k, v = qkv(70, 70, 4, 4)
     mask = np.random.default_rng(1).random((70, 70)) < 0.7
     both = attention(q, k, v, attn_mask=nn.tensor(mask & np.tri(70, dtype=bool)))
-    np.testing.assert_allclose(attention(q, k, v, attn_mask=nn.tensor(mask), is_causal=True).data, both.data, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(attention(q, k, v, attn_mask=nn.tensor(mask), is_causal=True).data, both.data,
+                               rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 70, 130), (3, 1, 130), (130,)])
 def test_gradient_of_an_added_mask(shape):
     q, k, v = qkv(70, 130, 4, 4, lead=(2, 3))
-    assert nn.testing.gradcheck(lambda mask: attention(q, k, v, attn_mask=mask), np.random.default_rng(2).standard_normal(shape))
+    assert nn.testing.gradcheck(lambda mask: attention(q, k, v, attn_mask=mask),
+                                np.random.default_rng(2).standard_normal(shape))
 
 
 @pytest.mark.parametrize("shape", [(70, 1), (2, 1, 1, 1), ()])
@@ -129,15 +136,18 @@ def test_adding_the_same_to_all_keys_changes_nothing(shape):
     np.testing.assert_allclose(mask.grad.data, 0, atol=1e-12)
 
 
-# ---- layout -------------------------------------------------------------------------------------------------------------------------
+# ---- layout --------------------------------------------------------------------------------------
 @both_types
 @pytest.mark.parametrize("HS, HV", [(16, 16), (5, 7), (48, 33)])
 def test_heads_are_read_and_written_where_a_projection_has_them(HS, HV, dtype):
-    """Transposed views give the bits of their copies; y and the gradients lie as q, k and v do, so that no layer has to copy them."""
+    """Transposed views give the bits of their copies; y and the gradients lie as q, k and v do, so
+    that no layer has to copy them.
+    """
     rng = np.random.default_rng(7)
     B, T, NH = 2, 70, 3
     memory = [rng.standard_normal((B, T, NH, size)).astype(dtype) for size in (HS, HS, HV)]
-    joint = [rng.standard_normal((B, T, 2 * NH, size)).astype(dtype) for size in (HS, HS, HV)]      # rows that are not next to each other
+    # rows that are not next to each other
+    joint = [rng.standard_normal((B, T, 2 * NH, size)).astype(dtype) for size in (HS, HS, HV)]
     for arrays in (memory, [a[:, :, 1::2] for a in joint]):
         views = [nn.Tensor(a.swapaxes(1, 2), requires_grad=True) for a in arrays]
         copies = [nn.tensor(np.ascontiguousarray(t.data), requires_grad=True) for t in views]
@@ -165,7 +175,7 @@ def test_a_last_axis_with_gaps_is_copied():
             np.testing.assert_array_equal(a, b)
 
 
-# ---- invariances --------------------------------------------------------------------------------------------------------------------
+# ---- invariances ---------------------------------------------------------------------------------
 @both_types
 def test_the_order_of_the_keys_does_not_matter(dtype):
     q, k, v = qkv(67, 300, 8, 5, lead=(2,), dtype=dtype, grad=True)
@@ -186,7 +196,9 @@ def test_values_that_agree_come_out(dtype):
 @both_types
 @pytest.mark.parametrize("size", [1e4, 1e8, 1e15])
 def test_large_scores(size, dtype):
-    """Scores of any size choose the best key; growing along the keys, so that every tile moves the largest score."""
+    """Scores of any size choose the best key; growing along the keys, so that every tile moves the
+    largest score.
+    """
     U = 400
     q, k = np.full((2, 1), 1, dtype), (np.arange(U, dtype=dtype) * dtype(size))[:, None]
     v = np.arange(U, dtype=dtype)[:, None]
@@ -213,11 +225,14 @@ def test_leading_dimensions_broadcast(dtype):
     """A head that is shared gives what its copies give, and its gradient is their sum."""
     rng = np.random.default_rng(4)
     T, U, HS, HV = 67, 131, 4, 5
-    for q_lead, k_lead, v_lead in [((2, 3), (2, 1), (2, 1)), ((3,), (2, 1), (2, 3)), ((1, 1), (2, 3), ()), ((20,), (1,), (1,))]:
-        arrays = [rng.standard_normal((*lead, *s)).astype(dtype) for lead, s in ((q_lead, (T, HS)), (k_lead, (U, HS)), (v_lead, (U, HV)))]
+    for q_lead, k_lead, v_lead in [((2, 3), (2, 1), (2, 1)), ((3,), (2, 1), (2, 3)), ((1, 1), (2, 3), ()),
+                                   ((20,), (1,), (1,))]:
+        arrays = [rng.standard_normal((*lead, *s)).astype(dtype) for lead,
+                  s in ((q_lead, (T, HS)), (k_lead, (U, HS)), (v_lead, (U, HV)))]
         lead = np.broadcast_shapes(q_lead, k_lead, v_lead)
         shared = gradients([nn.tensor(a, requires_grad=True) for a in arrays])
-        copied = gradients([nn.tensor(np.broadcast_to(a, (*lead, *a.shape[-2:])).copy(), requires_grad=True) for a in arrays])
+        copied = gradients([nn.tensor(np.broadcast_to(a, (*lead, *a.shape[-2:])).copy(), requires_grad=True)
+                            for a in arrays])
         np.testing.assert_array_equal(shared[0], copied[0])
         for a, x, b in zip(shared[1:], arrays, copied[1:]):
             b = b.sum(axis=tuple(range(b.ndim - x.ndim)))
@@ -225,7 +240,7 @@ def test_leading_dimensions_broadcast(dtype):
             np.testing.assert_allclose(a, b, rtol=TOLERANCE[dtype], atol=10 * TOLERANCE[dtype])
 
 
-# ---- dropout ------------------------------------------------------------------------------------------------------------------------
+# ---- dropout -------------------------------------------------------------------------------------
 def test_philox_gives_the_published_words():
     """The known answers that come with Random123, the authors' own implementation."""
     full = 2**64 - 1
@@ -237,7 +252,10 @@ def test_philox_gives_the_published_words():
 
 
 def test_dropped_weights_are_those_of_the_counter():
-    """With q = 0 and v the identity, y shows the weights: 1/U where kept, over 1 - p. The mask is the one that philox.h describes."""
+    """With q = 0 and v the identity, y shows the weights:
+
+    1/U where kept, over 1 - p. The mask is the one that philox.h describes.
+    """
     T, U, p = 70, 131, 0.3
     q, k, v = nn.tensor(np.zeros((2, T, 4))), nn.tensor(np.zeros((U, 4))), nn.tensor(np.eye(U))
     nn.seed(5)
@@ -255,7 +273,8 @@ def test_dropout_keeps_its_mask_in_backward():
     for causal, shape in itertools.product([False, True], [(5, 7), (70, 130)]):
         arrays = [t.data for t in qkv(*shape, 3, 4, lead=(2,))]
         rng = np.random.default_rng(0)
-        errors = nn.testing.op_gradcheck(op.kernels[0], op.kernels[1], [*arrays, None], {**attrs, "is_causal": causal}, rng)
+        errors = nn.testing.op_gradcheck(op.kernels[0], op.kernels[1], [*arrays, None], {**attrs, "is_causal": causal},
+                                         rng)
         assert len(errors) == 3 and max(errors.values()) < 1e-6
 
 
@@ -270,9 +289,11 @@ def test_every_call_drops_others_and_the_seed_repeats_them():
     assert (attention(q, k, v, dropout_p=1.0).data == 0).all()
 
 
-# ---- memory, threads, levels --------------------------------------------------------------------------------------------------------
+# ---- memory, threads, levels ---------------------------------------------------------------------
 def test_memory_is_linear_in_the_sequence():
-    """Eight times the length takes eight times the memory, not 64 times: nowhere is there an array of T x U."""
+    """Eight times the length takes eight times the memory, not 64 times: nowhere is there an array
+    of T x U.
+    """
     def peak(T):
         q, k, v = qkv(T, T, 16, 16, dtype=np.float32, grad=True)
         nn.memory.trim()
@@ -281,7 +302,8 @@ def test_memory_is_linear_in_the_sequence():
             before = nn.memory.in_use() + nn.memory.cached()
             y = attention(q, k, v, is_causal=True)
             y.backward(np.ones_like(y.data))
-            # buffers are kept for reuse after they are let go of, so what is in use and what is cached together is the peak
+            # buffers are kept for reuse after they are let go of, so what is in use and what is
+            # cached together is the peak
             return nn.memory.in_use() + nn.memory.cached() - before + tracemalloc.get_traced_memory()[1]
         finally:
             tracemalloc.stop()
@@ -296,7 +318,9 @@ def test_memory_is_linear_in_the_sequence():
 @pytest.mark.parametrize("lead", [(1,), (3,), (20,)])
 @pytest.mark.parametrize("kwargs", [{}, {"is_causal": True}, {"dropout_p": 0.2}], ids=["full", "causal", "dropout"])
 def test_threads_and_levels(kwargs, lead):
-    """The same bits on 1 and more threads, which cut backward differently; the same numbers at every instruction-set level."""
+    """The same bits on 1 and more threads, which cut backward differently; the same numbers at
+    every instruction-set level.
+    """
     tensors = qkv(197, 333, 32, 24, lead=lead, dtype=np.float32, grad=True)
 
     def run():
@@ -313,10 +337,11 @@ def test_threads_and_levels(kwargs, lead):
                 np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5 * np.abs(b).max(), err_msg=level)
 
 
-# ---- PyTorch ------------------------------------------------------------------------------------------------------------------------
+# ---- PyTorch -------------------------------------------------------------------------------------
 @both_types
 @pytest.mark.parametrize("lead", [(), (2, 3), (20,)])
-@pytest.mark.parametrize("sizes", [(1, 3, 2, 2), (7, 7, 4, 4), (65, 129, 16, 16), (130, 67, 8, 24), (200, 300, 64, 64)], ids=str)
+@pytest.mark.parametrize("sizes", [(1, 3, 2, 2), (7, 7, 4, 4), (65, 129, 16, 16), (130, 67, 8, 24), (200, 300, 64, 64)],
+                         ids=str)
 def test_like_pytorch(sizes, lead, dtype):
     torch = pytest.importorskip("torch")
     T, U = sizes[:2]
@@ -341,4 +366,5 @@ def test_like_pytorch(sizes, lead, dtype):
             pairs.append((mine["attn_mask"].grad, other["attn_mask"].grad))
         for a, b in pairs:
             b = b.numpy()
-            np.testing.assert_allclose(a.data, b, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype] * max(1, np.abs(b).max()))
+            np.testing.assert_allclose(a.data, b, rtol=TOLERANCE[dtype],
+                                       atol=TOLERANCE[dtype] * max(1, np.abs(b).max()))

@@ -1,4 +1,6 @@
-"""Convolution, unfold and fold: by hand, against PyTorch, on one and several threads, at every instruction-set level."""
+"""Convolution, unfold and fold: by hand, against PyTorch, on one and several threads, at every
+instruction-set level.
+"""
 
 from functools import partial
 
@@ -10,7 +12,8 @@ from fastnn.op import seeded
 from fastnn.ops.conv2d import CONV2D, case
 
 F = nn.functional
-LEVELS = ["numpy"] if nn.isa() == "numpy" else [name for name, (_, runs) in nn.kernels.compiled.levels().items() if runs]
+LEVELS = ["numpy"] if nn.isa() == "numpy" else [name for name, (_, runs) in nn.kernels.compiled.levels().items()
+                                                if runs]
 
 
 def test_hand_worked():
@@ -18,7 +21,8 @@ def test_hand_worked():
 
     y[0,0] = 1*1 + 2*2 + 4*3 + 5*4 + 10 = 47          y[0,1] = 2*1 + 3*2 + 5*3 + 6*4 + 10 = 57
     y[1,0] = 4*1 + 5*2 + 7*3 + 8*4 + 10 = 77          y[1,1] = 5*1 + 6*2 + 8*3 + 9*4 + 10 = 87
-    With dy = [[1, 0], [0, 2]]: dw[r,s] = x[r,s] + 2 x[1+r,1+s], dx = w placed at (0,0) plus 2 w placed at (1,1), db = 3.
+    With dy = [[1, 0], [0, 2]]: dw[r,s] = x[r,s] + 2 x[1+r,1+s], dx = w placed at (0,0) plus 2 w
+    placed at (1,1), db = 3.
     """
     x = nn.tensor(np.arange(1.0, 10).reshape(1, 1, 3, 3), requires_grad=True)
     w = nn.tensor([[[[1.0, 2.0], [3.0, 4.0]]]], dtype="float64", requires_grad=True)
@@ -39,7 +43,9 @@ def test_same_padding_puts_the_odd_zero_at_the_end():
 
 
 def test_unfold_and_fold_hand_worked():
-    """Windows of 1x2 at stride 2 with one zero on each side of 3 pixels: (0, 1) and (2, 3); folding sees each pixel once."""
+    """Windows of 1x2 at stride 2 with one zero on each side of 3 pixels: (0, 1) and (2, 3); folding
+    sees each pixel once.
+    """
     x = nn.tensor([[[[1.0, 2.0, 3.0]]]])
     cols = F.unfold(x, (1, 2), padding=(0, 1), stride=(1, 2))
     assert cols.data.tolist() == [[[0, 2], [1, 3]]]
@@ -47,7 +53,7 @@ def test_unfold_and_fold_hand_worked():
     assert F.fold(F.unfold(x, (1, 2)), (1, 3), (1, 2)).data.tolist() == [[[[1, 4, 3]]]]     # the middle is seen twice
 
 
-# ---- PyTorch as a second opinion ----------------------------------------------------------------------------------------
+# ---- PyTorch as a second opinion -----------------------------------------------------------------
 TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}
 
 
@@ -90,7 +96,8 @@ def random_conv(rng):
         if attrs["stride"] == (1, 1) and rng.random() < 0.4:
             attrs["padding"] = str(rng.choice(["same", "valid"]))
         around = (0, 0) if attrs["padding"] == "valid" else attrs["padding"]
-        if around == "same" or all(n + 2 * p > d * (k - 1) for n, p, d, k in zip((H, W), around, attrs["dilation"], (R, S))):
+        if around == "same" or all(n + 2 * p > d * (k - 1) for n, p, d,
+                                   k in zip((H, W), around, attrs["dilation"], (R, S))):
             break
     N, bias = int(rng.integers(1, 5)), rng.random() < 0.7
     x, w = rng.standard_normal((N, Cg * groups, H, W)), rng.standard_normal((Kg * groups, Cg, R, S))
@@ -119,7 +126,8 @@ LARGE = {
     "3x3 strided": ((4, 24, 45, 43), (40, 24, 3, 3), {"padding": 1, "stride": 2}),
     "3x3 strided, small images": ((9, 40, 8, 8), (70, 40, 3, 3), {"padding": 1, "stride": 2}),
     "3x3 strided, tiny images": ((21, 40, 7, 6), (50, 40, 3, 3), {"padding": 1, "stride": 2}),
-    "strides, dilation and groups": ((4, 24, 40, 41), (36, 12, 3, 4), {"stride": (3, 2), "dilation": (2, 3), "padding": (3, 2), "groups": 2}),
+    "strides, dilation and groups": ((4, 24, 40, 41), (36, 12, 3, 4),
+                                     {"stride": (3, 2), "dilation": (2, 3), "padding": (3, 2), "groups": 2}),
     "many taps": ((2, 130, 26, 25), (20, 130, 5, 5), {"padding": 2}),
     "1x1": ((4, 96, 30, 31), (64, 96, 1, 1), {}),
     "1x1, small images": ((9, 96, 6, 5), (64, 96, 1, 1), {}),
@@ -158,10 +166,14 @@ def test_large_agrees_with_pytorch(name, dtype):
     compare(torch, "conv2d", arrays, attrs, dtype)
 
 
-# ---- with relu as y is written ------------------------------------------------------------------------------------------
+# ---- with relu as y is written -------------------------------------------------------------------
 def test_conv2d_relu_by_hand():
-    """A 1x1 filter of 2 with bias -3 on (1, 2): z = (-1, 1), so y = (0, 1); only the second pixel has a gradient."""
-    x, w, b = nn.tensor([[[[1.0, 2.0]]]], requires_grad=True), nn.tensor([[[[2.0]]]], requires_grad=True), nn.tensor([-3.0], requires_grad=True)
+    """A 1x1 filter of 2 with bias -3 on (1, 2): z = (-1, 1), so y = (0, 1); only the second pixel
+    has a gradient.
+    """
+    x, w, b = nn.tensor([[[[1.0, 2.0]]]], requires_grad=True), nn.tensor([[[[2.0]]]],
+                                                                         requires_grad=True), nn.tensor([-3.0],
+                                                                                                        requires_grad=True)
     y = F.conv2d_relu(x, w, b)
     assert y.data.tolist() == [[[[0, 1]]]]
     y.backward(np.array([[[[5.0, 7.0]]]], np.float32))
@@ -224,7 +236,8 @@ def test_bits_do_not_depend_on_threads(name):
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("name", LARGE)
 def test_levels_agree(name, level):
-    """Whole numbers, so that every level must give the same bits; the first level is the plain one."""
+    """Whole numbers, so that every level must give the same bits; the first level is the plain one.
+    """
     x_shape, w_shape, attrs = LARGE[name]
     rng = seeded(name)
     arrays = [rng.integers(-3, 4, shape).astype(np.float64) for shape in (x_shape, w_shape, w_shape[:1])]
@@ -264,7 +277,9 @@ def test_only_wanted_gradients_are_computed():
 
 
 def test_infinities_stay_where_they_are():
-    """An infinite pixel reaches the outputs whose windows see it and no other, and changes nothing about other images."""
+    """An infinite pixel reaches the outputs whose windows see it and no other, and changes nothing
+    about other images.
+    """
     for dtype in (np.float32, np.float64):
         for C, K, groups in ((1, 2, 1), (2, 2, 1), (2, 2, 2), (40, 64, 1)):
             x = seeded("infinities").integers(0, 9, (3, C, 12, 11)).astype(dtype)
@@ -280,7 +295,9 @@ def test_infinities_stay_where_they_are():
 
 @pytest.mark.parametrize("stride", [1, 2])
 def test_an_infinite_pixel_reaches_no_weight_that_does_not_see_it(stride):
-    """Depthwise: the corner of an image without padding is seen by the first tap alone, its right edge by the last column of taps."""
+    """Depthwise: the corner of an image without padding is seen by the first tap alone, its right
+    edge by the last column of taps.
+    """
     x = seeded("infinite corners").integers(1, 9, (2, 3, 13, 13)).astype(np.float32)
     w = nn.tensor(np.ones((3, 1, 3, 3), np.float32), requires_grad=True)
     for row, column, seen in ((0, 0, np.s_[0, 0]), (4, 12, np.s_[..., 2])):
@@ -315,7 +332,9 @@ def test_sums_that_overflow_in_a_transform():
 @pytest.mark.parametrize("padding", [0, 1, 2])
 @pytest.mark.parametrize("level", LEVELS)
 def test_ends_of_every_length(level, padding):
-    """3x3 filters on images of every height and width modulo 4, by tiles that end in smaller ones: whole numbers, so the definition's bits."""
+    """3x3 filters on images of every height and width modulo 4, by tiles that end in smaller ones:
+    whole numbers, so the definition's bits.
+    """
     rng = seeded("ends")
     w = rng.integers(-3, 4, (40, 36, 3, 3)).astype(np.float32)
     with nn.use_isa(level):
@@ -330,7 +349,8 @@ def test_ends_of_every_length(level, padding):
                 seen = np.lib.stride_tricks.sliding_window_view(frame, (3, 3), (2, 3))                     # n c p q r s
                 assert np.array_equal(y.data, np.einsum("ncpqrs,kcrs->nkpq", seen, w, optimize=True))
                 assert np.array_equal(b.grad.data, np.einsum("ncpqrs,nkpq->kcrs", seen, dy, optimize=True))
-                back = np.lib.stride_tricks.sliding_window_view(np.pad(dy, ((0, 0), (0, 0), (2, 2), (2, 2))), (3, 3), (2, 3))
+                back = np.lib.stride_tricks.sliding_window_view(np.pad(dy, ((0, 0), (0, 0), (2, 2), (2, 2))), (3, 3),
+                                                                (2, 3))
                 dx = np.einsum("nkijrs,kcrs->ncij", back, w[:, :, ::-1, ::-1], optimize=True)
                 assert np.array_equal(a.grad.data, dx[:, :, padding:padding + H, padding:padding + W])
 

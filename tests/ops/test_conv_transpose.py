@@ -1,4 +1,5 @@
-"""One-dimensional and transposed convolution: by hand, against PyTorch, and each other's adjoint."""
+"""One-dimensional and transposed convolution: by hand, against PyTorch, and each other's adjoint.
+"""
 
 import numpy as np
 import pytest
@@ -12,7 +13,10 @@ DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
 def test_conv1d_hand_worked():
-    """Two taps at stride 2 on four numbers: y = [1*1 + 2*2, 1*3 + 2*4] + 10. With dy = [1, 2]: dw = [1 + 2*3, 2 + 2*4]."""
+    """Two taps at stride 2 on four numbers: y = [1*1 + 2*2, 1*3 + 2*4] + 10.
+
+    With dy = [1, 2]: dw = [1 + 2*3, 2 + 2*4].
+    """
     x, w = nn.tensor([[[1.0, 2.0, 3.0, 4.0]]], requires_grad=True), nn.tensor([[[1.0, 2.0]]], requires_grad=True)
     b = nn.tensor([10.0], requires_grad=True)
     y = F.conv1d(x, w, b, stride=2)
@@ -29,13 +33,17 @@ def test_conv1d_same_padding_puts_the_odd_zero_at_the_end():
 
 
 def test_conv_transpose2d_hand_worked():
-    """One pixel writes the filter; a second one, two columns further, writes it times 10. The padding cuts a column off each end."""
+    """One pixel writes the filter; a second one, two columns further, writes it times 10.
+
+    The padding cuts a column off each end.
+    """
     x = nn.tensor([[[[1.0, 10.0]]]], requires_grad=True)
     w = nn.tensor([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]], requires_grad=True)
     y = F.conv_transpose2d(x, w, stride=2, padding=(0, 1))
     assert y.data.tolist() == [[[[2, 3 + 10, 20], [5, 6 + 40, 50]]]]
     y.backward(np.array([[[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]]]))
-    assert x.grad.data.tolist() == [[[[2 + 6, 4]]]]         # the first sees y from column -1 on, the second from column 1 on
+    # the first sees y from column -1 on, the second from column 1 on
+    assert x.grad.data.tolist() == [[[[2 + 6, 4]]]]
     assert w.grad.data.tolist() == [[[[0, 1, 0], [10, 0, 1]]]]
 
 
@@ -45,7 +53,8 @@ def test_output_padding_says_which_size_is_meant():
     for columns, more in ((7, 0), (8, 1)):
         small = F.conv2d(nn.tensor(np.ones((1, 1, 1, columns))), w, stride=(1, 2), padding=(0, 1))
         assert small.shape == (1, 1, 1, 4)
-        assert F.conv_transpose2d(small, w, stride=(1, 2), padding=(0, 1), output_padding=(0, more)).shape == (1, 1, 1, columns)
+        assert F.conv_transpose2d(small, w, stride=(1, 2), padding=(0, 1),
+                                  output_padding=(0, more)).shape == (1, 1, 1, columns)
 
 
 @DTYPES
@@ -57,7 +66,8 @@ def test_conv1d_agrees_with_pytorch(dtype):
     while done < 80:
         groups, Cg, Kg, S, L, N = (int(n) for n in rng.integers((1, 1, 1, 1, 1, 1), (4, 7, 9, 8, 90, 5)))
         Cg = 1 if rng.random() < 0.3 else Cg
-        attrs = {"stride": int(rng.integers(1, 4)), "padding": int(rng.integers(0, 6)), "dilation": int(rng.integers(1, 4)), "groups": groups}
+        attrs = {"stride": int(rng.integers(1, 4)), "padding": int(rng.integers(0, 6)),
+                 "dilation": int(rng.integers(1, 4)), "groups": groups}
         if rng.random() < 0.2:
             attrs |= {"stride": 1, "padding": str(rng.choice(["same", "valid"]))}
         around = 0 if attrs["padding"] == "valid" else attrs["padding"]
@@ -77,7 +87,8 @@ def test_conv_transpose_agrees_with_pytorch(rank, dtype):
     while done < 80:
         groups, Kg, Cg, N = (int(n) for n in rng.integers((1, 1, 1, 1), (4, 8, 7, 5)))
         Cg = 1 if rng.random() < 0.3 else Cg
-        size, taps, stride, padding, dilation = (rng.integers(low, high, rank) for low, high in ((1, 17), (1, 6), (1, 4), (0, 4), (1, 4)))
+        size, taps, stride, padding, dilation = (rng.integers(low, high, rank) for low,
+                                                 high in ((1, 17), (1, 6), (1, 4), (0, 4), (1, 4)))
         more = rng.integers(0, np.maximum(stride, dilation))
         if ((size - 1) * stride + dilation * (taps - 1) + 1 + more - 2 * padding < 1).any():
             continue
@@ -85,10 +96,12 @@ def test_conv_transpose_agrees_with_pytorch(rank, dtype):
         attrs = {"stride": stride, "padding": padding, "output_padding": more, "dilation": dilation}
         attrs = {name: tuple(map(int, value)) for name, value in attrs.items()} | {"groups": groups}
         x, w = rng.standard_normal((N, Kg * groups, *size)), rng.standard_normal((Kg * groups, Cg, *taps))
-        compare(torch, f"conv_transpose{rank}d", [x, w, rng.standard_normal(Cg * groups) if rng.random() < 0.7 else None], attrs, dtype)
+        compare(torch, f"conv_transpose{rank}d",
+                [x, w, rng.standard_normal(Cg * groups) if rng.random() < 0.7 else None], attrs, dtype)
 
 
-LARGE = {                                           # sizes that take each method over several blocks: (x, w, attributes)
+# sizes that take each method over several blocks: (x, w, attributes)
+LARGE = {
     "stride 2": ((5, 64, 17, 18), (64, 40, 4, 4), {"stride": 2, "padding": 1}),
     "stride 1": ((4, 48, 30, 31), (48, 40, 3, 3), {"padding": 1}),
     "few channels out": ((4, 64, 40, 41), (64, 3, 4, 4), {"stride": 2, "padding": 1}),
@@ -134,7 +147,8 @@ def test_transposed_convolution_is_the_gradient_of_convolution():
     t = nn.tensor(x, requires_grad=True)
     y = F.conv2d(t, nn.tensor(w), stride=(2, 3), padding=1, groups=2)
     y.backward(y.data)
-    back = F.conv_transpose2d(nn.tensor(y.data), nn.tensor(w), stride=(2, 3), padding=1, groups=2, output_padding=(0, 2))
+    back = F.conv_transpose2d(nn.tensor(y.data), nn.tensor(w), stride=(2, 3), padding=1, groups=2,
+                              output_padding=(0, 2))
     assert np.array_equal(back.data, t.grad.data)
 
 
@@ -152,4 +166,5 @@ def test_one_sequence_without_a_batch_axis():
     x, w = rng.standard_normal((3, 17)), rng.standard_normal((4, 3, 5))
     assert np.array_equal(F.conv1d(nn.tensor(x), nn.tensor(w)).data, F.conv1d(nn.tensor(x[None]), nn.tensor(w)).data[0])
     v = w.transpose(1, 0, 2).copy()
-    assert np.array_equal(F.conv_transpose1d(nn.tensor(x), nn.tensor(v)).data, F.conv_transpose1d(nn.tensor(x[None]), nn.tensor(v)).data[0])
+    assert np.array_equal(F.conv_transpose1d(nn.tensor(x), nn.tensor(v)).data,
+                          F.conv_transpose1d(nn.tensor(x[None]), nn.tensor(v)).data[0])

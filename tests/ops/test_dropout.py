@@ -1,4 +1,6 @@
-"""Dropout: the generator's published numbers, the mask that backward computes again, chance, and PyTorch's meaning."""
+"""Dropout: the generator's published numbers, the mask that backward computes again, chance, and
+PyTorch's meaning.
+"""
 
 import numpy as np
 import pytest
@@ -29,7 +31,9 @@ def test_the_kernel_drops_what_the_definition_drops(n, p):
 
 
 def test_hand_worked():
-    """Key 0, call 0 begins 6627e8d5 e169c58d bc57ac4c 9b00dbd8, of which only the second is at least 3/4 of 2^32."""
+    """Key 0, call 0 begins 6627e8d5 e169c58d bc57ac4c 9b00dbd8, of which only the second is at
+    least 3/4 of 2^32.
+    """
     y, _ = DROPOUT.forward(np.arange(1.0, 5.0), p=0.75, key=0, call=0, span=1)
     np.testing.assert_array_equal(y, [0, 8, 0, 0])
 
@@ -69,7 +73,9 @@ def test_the_same_seed_gives_the_same_masks_and_each_call_another():
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
 def test_chance(p):
-    """The share of zeros lies within five standard deviations, and so does the correlation of neighbours."""
+    """The share of zeros lies within five standard deviations, and so does the correlation of
+    neighbours.
+    """
     n = 200_000
     kept = DROPOUT.forward(np.ones(n, np.float32), p=p, key=7, call=1, span=1)[0] != 0
     assert abs(kept.mean() - (1 - p)) < 5 * np.sqrt(p * (1 - p) / n)
@@ -88,7 +94,9 @@ def test_dropout2d_drops_whole_channels():
 
 
 def test_against_torch():
-    """PyTorch draws other bits; its values and gradients at the elements that both keep are the same."""
+    """PyTorch draws other bits; its values and gradients at the elements that both keep are the
+    same.
+    """
     torch = pytest.importorskip("torch")
     a = np.random.default_rng(0).standard_normal((40, 50)).astype(np.float32)
     x, tx = nn.tensor(a, requires_grad=True), torch.tensor(a, requires_grad=True)

@@ -37,7 +37,9 @@ def test_any_integers_will_do(dtype):
 
 
 def test_the_gradient_adds_in_the_order_of_positions():
-    """float32 sums depend on their order: ours is from the first position to the last, whatever the threads."""
+    """float32 sums depend on their order: ours is from the first position to the last, whatever the
+    threads.
+    """
     rng = np.random.default_rng(1)
     index = rng.integers(0, 3, 5000)
     dy = (rng.standard_normal((5000, 4)) * 10.0 ** rng.integers(-3, 4, (5000, 1))).astype(np.float32)
@@ -51,7 +53,8 @@ def test_the_gradient_adds_in_the_order_of_positions():
 
 
 def test_the_index_may_change_after_the_call_only_with_notice():
-    """The saved index is what forward looked up; a change in place through the tensor is noticed."""
+    """The saved index is what forward looked up; a change in place through the tensor is noticed.
+    """
     w, index = nn.tensor(np.ones((3, 2)), requires_grad=True), nn.tensor([0, 1])
     y = embedding(index, w)
     index[0] = 2

@@ -1,4 +1,6 @@
-"""Losses beyond the laws: hand-worked numbers, the mistakes of users, extremes, PyTorch as second opinion."""
+"""Losses beyond the laws: hand-worked numbers, the mistakes of users, extremes, PyTorch as second
+opinion.
+"""
 
 import itertools
 import warnings
@@ -17,8 +19,10 @@ each_reduction = pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
 
 # Losses of (input, target), with the arguments that matter.
 POINTWISE = {
-    "mse_loss": {}, "l1_loss": {}, "smooth_l1_loss": {}, "smooth_l1_loss beta 0.3": {"beta": 0.3}, "smooth_l1_loss beta 0": {"beta": 0.0},
-    "huber_loss": {}, "huber_loss delta 2": {"delta": 2.0}, "binary_cross_entropy": {}, "binary_cross_entropy_with_logits": {},
+    "mse_loss": {}, "l1_loss": {}, "smooth_l1_loss": {}, "smooth_l1_loss beta 0.3": {"beta": 0.3},
+             "smooth_l1_loss beta 0": {"beta": 0.0},
+    "huber_loss": {}, "huber_loss delta 2": {"delta": 2.0}, "binary_cross_entropy": {},
+             "binary_cross_entropy_with_logits": {},
     "kl_div": {}, "kl_div log_target": {"log_target": True},
 }
 
@@ -33,7 +37,7 @@ def inputs_for(name, shape, dtype):
     return tuple(a.astype(dtype) for a in pairs.get(name, (x, t)))
 
 
-# ---- by hand ------------------------------------------------------------------------------------------------------------------------
+# ---- by hand -------------------------------------------------------------------------------------
 def test_cross_entropy_by_hand():
     # p = (1/4, 3/4); label 1: y = -log 3/4; dx = p - (0, 1)
     x = nn.tensor([[0.0, np.log(3.0)]], requires_grad=True)
@@ -46,7 +50,8 @@ def test_cross_entropy_by_hand():
 def test_class_weights_and_ignored_labels_by_hand():
     # losses log 2 with weights 1 and 3, the third ignored: sum 4 log 2, mean 4 log 2 / 4
     x, t, w = nn.tensor(np.zeros((3, 2))), nn.tensor([0, 1, -100]), nn.tensor(np.array([1.0, 3.0]))
-    np.testing.assert_allclose(F.cross_entropy(x, t, w, reduction="none").data, np.log(2) * np.array([1, 3, 0]), rtol=1e-12)
+    np.testing.assert_allclose(F.cross_entropy(x, t, w, reduction="none").data, np.log(2) * np.array([1, 3, 0]),
+                               rtol=1e-12)
     np.testing.assert_allclose(F.cross_entropy(x, t, w, reduction="sum").item(), 4 * np.log(2), rtol=1e-12)
     np.testing.assert_allclose(F.cross_entropy(x, t, w).item(), np.log(2), rtol=1e-12)
 
@@ -77,7 +82,7 @@ def test_pointwise_by_hand(name, x, t, values, slopes):
     np.testing.assert_allclose(x.grad.data, slopes, rtol=1e-12)
 
 
-# ---- extremes -----------------------------------------------------------------------------------------------------------------------
+# ---- extremes ------------------------------------------------------------------------------------
 @both_backends
 @both_types
 def test_cross_entropy_of_large_scores(dtype, backend):
@@ -90,14 +95,18 @@ def test_cross_entropy_of_large_scores(dtype, backend):
             np.testing.assert_allclose(y.data, [log_total, 2 + log_total], rtol=8 * np.finfo(dtype).eps)
             y.backward(np.ones(2, dtype))
             p = np.exp([-2, -1, 0] - log_total)
-            np.testing.assert_allclose(x.grad.data, [p - [0, 0, 1], p[::-1] - [0, 0, 1]], rtol=1e-5 if dtype == np.float32 else 1e-12)
+            np.testing.assert_allclose(x.grad.data, [p - [0, 0, 1], p[::-1] - [0, 0, 1]],
+                                       rtol=1e-5 if dtype == np.float32 else 1e-12)
         far = F.cross_entropy(nn.tensor(np.array([[1e4, -1e4]], dtype)), nn.tensor([1]))
         assert far.item() == 2e4
 
 
 @both_backends
 def test_everything_ignored(backend):
-    """The mean of nothing is NaN and its gradient zero; the sum of nothing is zero. As in PyTorch."""
+    """The mean of nothing is NaN and its gradient zero; the sum of nothing is zero.
+
+    As in PyTorch.
+    """
     with nn.use_backend(backend):
         for function in (F.cross_entropy, F.nll_loss):
             x = nn.tensor(np.full((3, 4), np.nan), requires_grad=True)
@@ -146,7 +155,8 @@ def test_binary_losses_at_the_ends(dtype, backend):
         y = F.binary_cross_entropy_with_logits(x, nn.tensor(np.array([1, 0, 1, 0, 0], dtype)), reduction="none")
         np.testing.assert_allclose(y.data, [0, 1e4, 1e4, 0, np.log1p(np.exp(-20.0))], rtol=8 * np.finfo(dtype).eps)
         y.backward(np.ones(5, dtype))
-        np.testing.assert_allclose(x.grad.data, [0, 1, -1, 0, 1 / (1 + np.exp(20))], rtol=1e-6 if dtype == np.float32 else 1e-12)
+        np.testing.assert_allclose(x.grad.data, [0, 1, -1, 0, 1 / (1 + np.exp(20))], rtol=1e-6 if dtype == np.float32
+                                   else 1e-12)
 
 
 def test_logarithm_is_accurate():
@@ -174,7 +184,7 @@ def test_kl_div_where_the_target_is_zero():
             np.testing.assert_array_equal(t.grad.data, [1, 3])
 
 
-# ---- what users do ------------------------------------------------------------------------------------------------------------------
+# ---- what users do -------------------------------------------------------------------------------
 def test_softmax_before_cross_entropy_is_noticed_once(monkeypatch):
     monkeypatch.setattr(cross_entropy_module, "_warned_about_probabilities", False)
     x, t = nn.tensor(np.random.default_rng(0).standard_normal((5, 7))), nn.tensor([0, 1, 2, 3, 4])
@@ -212,14 +222,18 @@ def test_identities():
     assert a == pytest.approx(F.nll_loss(F.log_softmax(x, 1), t).item(), rel=1e-12)
     assert a == pytest.approx(F.cross_entropy(x, nn.tensor(np.eye(5)[t.data])).item(), rel=1e-12)
     u, v = nn.tensor(rng.standard_normal(50)), nn.tensor(rng.standard_normal(50))
-    assert F.huber_loss(u, v, delta=0.7).item() == pytest.approx(0.7 * F.smooth_l1_loss(u, v, beta=0.7).item(), rel=1e-12)
+    assert F.huber_loss(u, v, delta=0.7).item() == pytest.approx(0.7 * F.smooth_l1_loss(u, v, beta=0.7).item(),
+                                                                 rel=1e-12)
     s, y = nn.tensor(rng.standard_normal(50)), nn.tensor(rng.uniform(0, 1, 50))
     p = nn.tensor(1 / (1 + np.exp(-s.data)))
-    assert F.binary_cross_entropy_with_logits(s, y).item() == pytest.approx(F.binary_cross_entropy(p, y).item(), rel=1e-12)
+    assert F.binary_cross_entropy_with_logits(s, y).item() == pytest.approx(F.binary_cross_entropy(p, y).item(),
+                                                                            rel=1e-12)
 
 
 def test_threads_and_levels():
-    """The same bits on 1 and 2 threads over many blocks; the same numbers at every instruction-set level."""
+    """The same bits on 1 and 2 threads over many blocks; the same numbers at every instruction-set
+    level.
+    """
     rng = np.random.default_rng(2)
     scores, labels = rng.standard_normal((700, 333)).astype(np.float32), nn.tensor(rng.integers(0, 333, 700))
 
@@ -244,7 +258,7 @@ def test_threads_and_levels():
                 np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5 * np.abs(b).max(), err_msg=level)
 
 
-# ---- PyTorch ------------------------------------------------------------------------------------------------------------------------
+# ---- PyTorch -------------------------------------------------------------------------------------
 def compare(function, name, arrays, differentiable, dtype, **attrs):
     """function and PyTorch's function of that name on the same arrays, forward and gradients."""
     torch = pytest.importorskip("torch")
@@ -291,7 +305,8 @@ def test_cross_entropy_like_pytorch(shape, reduction, dtype):
 def test_pointwise_like_pytorch(name, reduction, dtype):
     for shape in [(), (1,), (7, 5), (3, 1009)]:
         arrays = inputs_for(name, shape, dtype)
-        compare(getattr(F, name.split()[0]), name.split()[0], arrays, [0, 1], dtype, reduction=reduction, **POINTWISE[name])
+        compare(getattr(F, name.split()[0]), name.split()[0], arrays, [0, 1], dtype, reduction=reduction,
+                **POINTWISE[name])
 
 
 @both_types
@@ -302,11 +317,12 @@ def test_weighted_binary_losses_like_pytorch(reduction, dtype):
     x, q = inputs_for("binary_cross_entropy_with_logits", (6, 5), dtype)
     for w_shape, pw_shape in [((6, 5), (5,)), ((5,), (6, 1)), ((1, 5), ())]:
         w, pw = (np.asarray(rng.uniform(0.5, 2, s), dtype) for s in (w_shape, pw_shape))
-        compare(F.binary_cross_entropy, "binary_cross_entropy", [1 / (1 + np.exp(-x)), q, w], [0], dtype, reduction=reduction)
+        compare(F.binary_cross_entropy, "binary_cross_entropy", [1 / (1 + np.exp(-x)), q, w], [0], dtype,
+                reduction=reduction)
         ours, theirs = nn.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
         y = F.binary_cross_entropy_with_logits(ours, nn.tensor(q), nn.tensor(w), reduction, nn.tensor(pw))
-        z = torch.nn.functional.binary_cross_entropy_with_logits(theirs, torch.tensor(q), torch.tensor(w), reduction=reduction,
-                                                                 pos_weight=torch.tensor(pw))
+        z = torch.nn.functional.binary_cross_entropy_with_logits(theirs, torch.tensor(q), torch.tensor(w),
+                                                                 reduction=reduction, pos_weight=torch.tensor(pw))
         dy = np.ones(y.shape, dtype)
         y.backward(dy)
         z.backward(torch.tensor(dy))

@@ -1,4 +1,7 @@
-"""Long short-term memory: a step worked by hand, and the bugs that others released. What holds of all recurrences is in test_recurrent.py."""
+"""Long short-term memory: a step worked by hand, and the bugs that others released.
+
+What holds of all recurrences is in test_recurrent.py.
+"""
 
 import dataclasses
 
@@ -14,7 +17,8 @@ F = nn.functional
 
 
 def test_one_step_by_hand():
-    # With sigmoid(ln 3) = 0.75, sigmoid(0) = 0.5, sigmoid(-ln 3) = 0.25 and tanh(ln(3)/2) = 0.5, for x = 2, h = -1, c = 0.25:
+    # With sigmoid(ln 3) = 0.75, sigmoid(0) = 0.5, sigmoid(-ln 3) = 0.25 and tanh(ln(3)/2) = 0.5,
+    # for x = 2, h = -1, c = 0.25:
     #         w_ih   w_hh   b_ih   b_hh        z = 2 w_ih - w_hh + b_ih + b_hh
     #     i   ln 3   ln 3   0      0           ln 3          i = 0.75
     #     f   1      2      0      0           0             f = 0.5
@@ -30,7 +34,8 @@ def test_one_step_by_hand():
     np.testing.assert_allclose(new_c.data, [[0.5]])
     # with dh' = 1:   do = tanh(0.5) = 0.462117                       dz_o = do * 0.25 * 0.75 = 0.086647
     #                 dc' = 0.25 * (1 - 0.462117^2) = 0.196612
-    #                 di = dc' * g = 0.098306                          dz_i = di * 0.75 * 0.25 = 0.018432
+    #                 di = dc' * g = 0.098306                          dz_i = di * 0.75 * 0.25 =
+    #                                                                  0.018432
     #                 df = dc' * c = 0.049153                          dz_f = df * 0.5 * 0.5   = 0.012288
     #                 dg = dc' * i = 0.147459                          dz_g = dg * (1 - 0.25)  = 0.110594
     #                 dc = dc' * f = 0.098306
@@ -45,7 +50,7 @@ def test_one_step_by_hand():
     np.testing.assert_allclose(h.grad.data, [[s * 0.018432 + 2 * 0.012288 + s * 0.086647]], atol=1e-5)
 
 
-# ---- the bugs that others released: each must be noticed ------------------------------------------------------
+# ---- the bugs that others released: each must be noticed -----------------------------------------
 def numpy_backward(bug=None):
     """A backward for what the kernel's forward saves, right or with one of the bugs."""
     def backward(dy, saved, *, reverse):
@@ -130,5 +135,6 @@ def test_gates_in_another_order_are_noticed():
             return None
         i, f, g, o = np.split(w, 4)
         return np.concatenate([i, f, o, g])
-    broken = dataclasses.replace(LSTM_CELL, forward=lambda x, h, c, *w: reference.lstm_cell_forward(x, h, c, *map(swapped, w)))
+    broken = dataclasses.replace(LSTM_CELL, forward=lambda x, h, c,
+                                 *w: reference.lstm_cell_forward(x, h, c, *map(swapped, w)))
     assert caught(broken, laws.forward_is_the_definition)

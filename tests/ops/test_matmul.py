@@ -1,4 +1,6 @@
-"""Matrix products: the C function over all sizes, strides and levels; the public functions against NumPy and PyTorch."""
+"""Matrix products: the C function over all sizes, strides and levels; the public functions against
+NumPy and PyTorch.
+"""
 
 import itertools
 
@@ -22,7 +24,9 @@ def gapped(a):
 
 
 def placed(a, past):
-    """The same values, row by row, from an address that is `past` numbers beyond the beginning of a cache line."""
+    """The same values, row by row, from an address that is `past` numbers beyond the beginning of a
+    cache line.
+    """
     room = np.empty(a.size + 32, a.dtype)
     start = -room.ctypes.data % 64 // a.itemsize + past
     room[start:start + a.size] = a.ravel()
@@ -43,7 +47,9 @@ def integers(rng, dtype, *shape):
 
 
 def check_exactly(rng, dtype, m, n, k, layout_a, layout_b, bias_row, bias_col, accumulate, **more):
-    """One call on whole numbers, in a larger array full of NaN: every element of C is right, and nothing else is touched."""
+    """One call on whole numbers, in a larger array full of NaN: every element of C is right, and
+    nothing else is touched.
+    """
     a, b = integers(rng, dtype, m, k), integers(rng, dtype, k, n)
     row, col = (integers(rng, dtype, size) if wanted else None for size, wanted in ((m, bias_row), (n, bias_col)))
     room = np.full((m, n + 3), np.nan, dtype)
@@ -77,7 +83,8 @@ def test_exact_for_all_sizes_around_a_tile(level, dtype):
             check_exactly(rng, dtype, m, n, k, layout_a, layout_b, row, col, accumulate)
 
 
-# beyond one block of k; few rows or columns; a small C and a large k; more rows or columns than fit in the panels; a small A and a wide B
+# beyond one block of k; few rows or columns; a small C and a large k; more rows or columns than fit
+# in the panels; a small A and a wide B
 LARGE = [(61, 150, 300), (3, 70, 5000), (70, 2, 5000), (20, 21, 5000), (1, 1, 70000), (29, 700, 260), (700, 131, 29),
          (2, 3000, 5), (3001, 130, 257), (40, 1100, 300)]
 
@@ -94,7 +101,8 @@ def test_exact_for_all_strides_beyond_a_block(level, m, n, k):
 
 @needs_kernels
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("m, n, k", [*LARGE, (1, 1, 1), (1, 40, 9), (5, 3, 0), (14, 32, 40), (15, 33, 300), (2, 64, 513), (300, 1, 7)])
+@pytest.mark.parametrize("m, n, k", [*LARGE, (1, 1, 1), (1, 40, 9), (5, 3, 0), (14, 32, 40), (15, 33, 300),
+                                     (2, 64, 513), (300, 1, 7)])
 def test_exact_with_packed_operands_and_relu(level, m, n, k):
     rng = np.random.default_rng(n)
     with nn.use_isa(level):
@@ -117,12 +125,14 @@ def test_relu_keeps_nan(m, n, k):
 @needs_kernels
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("level", LEVELS)
-@pytest.mark.parametrize("batch, m, n, k", [(1, 3, 4, 5), (7, 20, 33, 17), (36, 5, 64, 64), (3, 150, 130, 270), (2, 4, 5, 0), (0, 2, 2, 2)])
+@pytest.mark.parametrize("batch, m, n, k", [(1, 3, 4, 5), (7, 20, 33, 17), (36, 5, 64, 64), (3, 150, 130, 270),
+                                            (2, 4, 5, 0), (0, 2, 2, 2)])
 def test_products_at_equal_distances(level, dtype, batch, m, n, k):
     rng = np.random.default_rng(0)
     a, b = integers(rng, dtype, batch, m, k), integers(rng, dtype, batch, k, n)
     with nn.use_isa(level):
-        for x, y in [(a, b), (a[::-1], b), (np.broadcast_to(a[:1], a.shape), b), (a, np.ascontiguousarray(b.transpose(2, 0, 1)).transpose(1, 2, 0))]:
+        for x, y in [(a, b), (a[::-1], b), (np.broadcast_to(a[:1], a.shape), b),
+                     (a, np.ascontiguousarray(b.transpose(2, 0, 1)).transpose(1, 2, 0))]:
             c = np.full((batch, m, n), np.nan, dtype)
             compiled.gemm_strided(c, x, y)
             assert np.array_equal(c, x @ y)
@@ -138,7 +148,8 @@ def test_the_bits_depend_neither_on_threads_nor_on_strides_nor_on_addresses(leve
     a, b = rng.standard_normal((m, k)).astype(dtype), rng.standard_normal((k, n)).astype(dtype)
     results = set()
     with nn.use_isa(level):
-        for x, y in [*((LAYOUTS[one](a), LAYOUTS[other](b)) for one, other in PAIRS), *((placed(a, i), placed(b, i)) for i in (0, 1))]:
+        for x, y in [*((LAYOUTS[one](a), LAYOUTS[other](b)) for one, other in PAIRS),
+                     *((placed(a, i), placed(b, i)) for i in (0, 1))]:
             for threads in (1, 2):
                 c = np.full((m, n), np.nan, dtype)
                 with nn.threads(threads):
@@ -213,7 +224,8 @@ def test_transposed_and_sliced_operands_are_saved_as_they_are():
     ("ij,jk", [(3, 4), (4, 5)]), ("ba,cb", [(3, 4), (5, 3)]), ("ii", [(4, 4)]), ("...ij->...ji", [(2, 3, 4)]),
     ("...ij,...jk", [(2, 1, 3, 4), (6, 4, 5)]), ("i...,i...->...", [(3, 2), (3, 1)]), ("...,...", [(3, 1), (4,)]),
     ("ij , jk -> ik", [(3, 4), (4, 5)]), ("a,b,c->abc", [(2,), (3,), (4,)]), ("ij,jk,kl->il", [(3, 4), (4, 5), (5, 2)]),
-    ("bi,oij,bj->bo", [(6, 3), (5, 3, 4), (6, 4)]), ("ij,ij,ij->j", [(3, 4)] * 3), ("a...b,b...->a...", [(2, 3, 4), (4, 3)]),
+    ("bi,oij,bj->bo", [(6, 3), (5, 3, 4), (6, 4)]), ("ij,ij,ij->j", [(3, 4)] * 3),
+                                              ("a...b,b...->a...", [(2, 3, 4), (4, 3)]),
     ("iij,jkk,kl->il", [(2, 2, 3), (3, 4, 4), (4, 5)]), ("i,j,k,l->", [(2,), (3,), (4,), (5,)])])
 def test_einsum_like_numpy_and_its_gradients(equation, shapes):
     rng = np.random.default_rng(0)
@@ -229,7 +241,7 @@ def test_a_sum_over_an_ellipsis():
     assert F.einsum("i...->i", x).tolist() == x.data.sum((1, 2)).tolist()
 
 
-# ---- PyTorch as a second opinion --------------------------------------------------------------------------------------
+# ---- PyTorch as a second opinion -----------------------------------------------------------------
 def compare_with_torch(ours, theirs, shapes):
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(1)
@@ -260,13 +272,15 @@ def test_thin_functions_like_torch(name, a, b):
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("shapes", [[(5, 7), (3, 7), (3,)], [(5, 7), (3, 7)], [(2, 3, 7), (4, 7), (4,)], [(7,), (3, 7), (3,)]])
+@pytest.mark.parametrize("shapes", [[(5, 7), (3, 7), (3,)], [(5, 7), (3, 7)], [(2, 3, 7), (4, 7), (4,)],
+                                    [(7,), (3, 7), (3,)]])
 def test_linear_like_torch(shapes):
     compare_with_torch(F.linear, lambda torch: torch.nn.functional.linear, shapes)
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("shapes", [[(5, 7), (3, 7), (3,)], [(5, 7), (3, 7)], [(2, 3, 7), (4, 7), (4,)], [(7,), (3, 7), (3,)]])
+@pytest.mark.parametrize("shapes", [[(5, 7), (3, 7), (3,)], [(5, 7), (3, 7)], [(2, 3, 7), (4, 7), (4,)],
+                                    [(7,), (3, 7), (3,)]])
 def test_linear_relu_like_torch(shapes):
     compare_with_torch(F.linear_relu, lambda torch: lambda *a: torch.relu(torch.nn.functional.linear(*a)), shapes)
 
@@ -286,7 +300,9 @@ def test_linear_relu_lets_nan_pass():
 
 @pytest.mark.torch
 @pytest.mark.parametrize("equation, shapes", [
-    ("bij,bjk->bik", [(2, 3, 4), (2, 4, 5)]), ("bn,anm,bm->ba", [(2, 5), (3, 5, 4), (2, 4)]), ("...ii->...i", [(2, 3, 3)]),
+    ("bij,bjk->bik", [(2, 3, 4), (2, 4, 5)]), ("bn,anm,bm->ba", [(2, 5), (3, 5, 4), (2, 4)]),
+                                              ("...ii->...i", [(2, 3, 3)]),
     ("bhtd,bhsd->bhts", [(2, 2, 3, 4), (2, 2, 5, 4)])])
 def test_einsum_like_torch(equation, shapes):
-    compare_with_torch(lambda *xs: F.einsum(equation, *xs), lambda torch: lambda *ts: torch.einsum(equation, *ts), shapes)
+    compare_with_torch(lambda *xs: F.einsum(equation, *xs), lambda torch: lambda *ts: torch.einsum(equation, *ts),
+                       shapes)

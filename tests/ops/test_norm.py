@@ -1,4 +1,6 @@
-"""Layer, RMS, group and batch norm: a number worked by hand, PyTorch as second opinion, running statistics, large means."""
+"""Layer, RMS, group and batch norm: a number worked by hand, PyTorch as second opinion, running
+statistics, large means.
+"""
 
 import numpy as np
 import pytest
@@ -13,13 +15,15 @@ RNG = np.random.default_rng
 def test_layer_norm_by_hand():
     # x = [1, 2, 6]:  mean = 3,  deviations = [-2, -1, 3],  var = (4 + 1 + 9)/3 = 14/3
     # with eps = 4/3:  rstd = 1/sqrt(6) = 0.408248
-    # xhat = [-0.816497, -0.408248, 1.224745];   y = xhat * [1, 2, 3] + [0, 0, 1] = [-0.816497, -0.816497, 4.674235]
+    # xhat = [-0.816497, -0.408248, 1.224745];   y = xhat * [1, 2, 3] + [0, 0, 1] = [-0.816497,
+    #                                            -0.816497, 4.674235]
     x = nn.tensor(np.array([[1.0, 2.0, 6.0]]), requires_grad=True)
     w = nn.tensor(np.array([1.0, 2.0, 3.0]), requires_grad=True)
     y = F.layer_norm(x, (3,), w, nn.tensor(np.array([0.0, 0.0, 1.0])), eps=4 / 3)
     np.testing.assert_allclose(y.detach().numpy(), [[-0.816497, -0.816497, 4.674235]], atol=1e-6)
     # dy = [1, 0, 0]:  g = dy * w = [1, 0, 0],  mean(g) = 1/3,  mean(g * xhat) = -0.816497/3 = -0.272166
-    # dx = rstd * (g - 1/3 + 0.272166 * xhat) = 0.408248 * [0.444444, -0.444444, 0] = [0.181444, -0.181444, 0]
+    # dx = rstd * (g - 1/3 + 0.272166 * xhat) = 0.408248 * [0.444444, -0.444444, 0] = [0.181444,
+    # -0.181444, 0]
     y.backward(np.array([[1.0, 0.0, 0.0]]))
     np.testing.assert_allclose(x.grad.numpy(), [[0.181444, -0.181444, 0.0]], atol=1e-6)
     np.testing.assert_allclose(w.grad.numpy(), [-0.816497, 0.0, 0.0], atol=1e-6)
@@ -35,9 +39,11 @@ def test_batch_norm_by_hand():
     np.testing.assert_allclose(var.numpy(), [2.2])
 
 
-# ---- PyTorch --------------------------------------------------------------------------------------------------
+# ---- PyTorch -------------------------------------------------------------------------------------
 def compare(ours, theirs, arrays, dtype, seed=0):
-    """Outputs and all gradients of ours(*tensors) and theirs(*tensors) on the same arrays; None stays None."""
+    """Outputs and all gradients of ours(*tensors) and theirs(*tensors) on the same arrays; None
+    stays None.
+    """
     torch = pytest.importorskip("torch")
     tolerance = {"rtol": 1e-5, "atol": 1e-5} if dtype == np.float32 else {"rtol": 1e-12, "atol": 1e-12}
     xs = [None if a is None else nn.tensor(a.astype(dtype), requires_grad=True) for a in arrays]
@@ -76,7 +82,8 @@ def test_rms_norm_is_pytorchs(dtype, eps):
     rng = RNG(2)
     for w in (rng.standard_normal(70), None):
         compare(lambda x, w: F.rms_norm(x, (70,), w, eps),
-                lambda x, w: torch.nn.functional.rms_norm(x, (70,), w, eps), [rng.standard_normal((4, 5, 70)), w], dtype)
+                lambda x, w: torch.nn.functional.rms_norm(x, (70,), w, eps), [rng.standard_normal((4, 5, 70)), w],
+                dtype)
 
 
 @DTYPES
@@ -105,7 +112,7 @@ def test_batch_norm_is_pytorchs_and_so_are_the_running_statistics(dtype, trainin
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5 if dtype == np.float32 else 1e-12)
 
 
-# ---- running statistics ---------------------------------------------------------------------------------------
+# ---- running statistics --------------------------------------------------------------------------
 @DTYPES
 @pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
 @pytest.mark.parametrize("shape", [(9, 5), (130, 70), (4, 5, 6), (40, 35, 3, 5), (2, 3, 70, 70)], ids=str)
@@ -123,8 +130,10 @@ def test_batch_norm_relu_is_pytorchs(dtype, training, shape):
 
 
 def test_batch_norm_relu_by_hand():
-    # one channel, values 1, 3, 8:  z = [-1, -1/3, 4/3] as above, so y = [0, 0, 4/3], and only the last has a gradient: with dy = 1 there,
-    # xhat = z, mean(dz) = 1/3, mean(dz * xhat) = 4/9:  dx = ([0, 0, 1] - 1/3 - 4/9 * [-1, -1/3, 4/3]) / 3
+    # one channel, values 1, 3, 8:  z = [-1, -1/3, 4/3] as above, so y = [0, 0, 4/3], and only the
+    #                               last has a gradient: with dy = 1 there,
+    # xhat = z, mean(dz) = 1/3, mean(dz * xhat) = 4/9:  dx = ([0, 0, 1] - 1/3 - 4/9 * [-1, -1/3,
+    #                                                   4/3]) / 3
     x = nn.tensor(np.array([[1.0], [3.0], [8.0]]), requires_grad=True)
     y = F.batch_norm_relu(x, None, None, training=True, eps=1 / 3)
     np.testing.assert_allclose(y.data[:, 0], [0, 0, 4 / 3])
@@ -180,7 +189,7 @@ def test_gradients_flow_through_the_batch_statistics_only_in_training():
     np.testing.assert_allclose(gradient(False), dy / np.sqrt(x.var(0) + 1e-5))
 
 
-# ---- edges ----------------------------------------------------------------------------------------------------
+# ---- edges ---------------------------------------------------------------------------------------
 @pytest.mark.parametrize("backend", ["kernels", "reference"])
 def test_an_empty_batch(backend):
     with nn.use_backend(backend):
@@ -210,7 +219,9 @@ def test_a_row_of_one_is_its_bias(backend):
 
 @pytest.mark.parametrize("mean", [1e4, 1e6])
 def test_a_large_mean_does_not_spoil_the_result(mean):
-    """float32 input around `mean` with deviation about 1: the answer is that of float64 on the same input, in float32."""
+    """float32 input around `mean` with deviation about 1: the answer is that of float64 on the same
+    input, in float32.
+    """
     x = (mean + RNG(10).standard_normal((6, 8, 300))).astype(np.float32)
     wide = x.astype(np.float64)
 

@@ -1,4 +1,6 @@
-"""Pooling: worked by hand, against PyTorch and naive loops, on one and several threads, at every instruction-set level."""
+"""Pooling: worked by hand, against PyTorch and naive loops, on one and several threads, at every
+instruction-set level.
+"""
 
 from functools import partial
 from itertools import product
@@ -11,7 +13,8 @@ from fastnn.errors import ShapeError
 from fastnn.op import seeded
 
 F = nn.functional
-LEVELS = ["numpy"] if nn.isa() == "numpy" else [name for name, (_, runs) in nn.kernels.compiled.levels().items() if runs]
+LEVELS = ["numpy"] if nn.isa() == "numpy" else [name for name, (_, runs) in nn.kernels.compiled.levels().items()
+                                                if runs]
 NAN, INF = float("nan"), float("inf")
 
 
@@ -24,10 +27,11 @@ def run(pool, x, dy=None):
     return y.data, x.grad.data
 
 
-# ---- by hand ------------------------------------------------------------------------------------------------------------
+# ---- by hand -------------------------------------------------------------------------------------
 def test_max_pool2d_overlapping_windows_add_up():
-    """3x3 windows at stride 1 over 4x4. All four windows see the 9 at (1,1); those of the right column see the 9.5 at (2,3) as
-    well. So dx[1,1] = dy[0,0] + dy[1,0] and dx[2,3] = dy[0,1] + dy[1,1]."""
+    """3x3 windows at stride 1 over 4x4. All four windows see the 9 at (1,1); those of the right
+    column see the 9.5 at (2,3) as well. So dx[1,1] = dy[0,0] + dy[1,0] and dx[2,3] = dy[0,1] +
+    dy[1,1]."""
     x = np.array([[[[1.0, 2, 3, 4], [5, 9, 6, 0], [1, 2, 3, 9.5], [0, 1, 2, 3]]]])
     y, dx = run(lambda t: F.max_pool2d(t, 3, stride=1), x, np.array([[[[1.0, 10], [100, 1000]]]]))
     assert y.tolist() == [[[[9, 9.5], [9, 9.5]]]]
@@ -37,7 +41,9 @@ def test_max_pool2d_overlapping_windows_add_up():
 
 
 def test_max_pool2d_ties_go_to_the_first():
-    """Of equal values the first in reading order is the maximum: in 2x2 windows, in others, where all are minus infinity."""
+    """Of equal values the first in reading order is the maximum: in 2x2 windows, in others, where
+    all are minus infinity.
+    """
     for size, stride in ((2, None), (3, 2)):
         x = np.zeros((1, 1, 6, 6))
         x[0, 0, 1, 0] = x[0, 0, 0, 1] = 5
@@ -62,7 +68,9 @@ def test_max_pool2d_nan_wins():
 
 
 def test_padding_is_minus_infinity_for_max_and_zero_for_mean():
-    """One pixel of -3 in a 3x3 window with padding 1: the maximum is -3, the mean -3/9, or -3 where padding is not counted."""
+    """One pixel of -3 in a 3x3 window with padding 1: the maximum is -3, the mean -3/9, or -3 where
+    padding is not counted.
+    """
     x = np.full((1, 1, 1, 1), -3.0)
     assert F.max_pool2d(nn.tensor(x), 3, padding=1).data.item() == -3
     assert F.avg_pool2d(nn.tensor(x), 3, padding=1).data.item() == -3 / 9
@@ -70,14 +78,17 @@ def test_padding_is_minus_infinity_for_max_and_zero_for_mean():
 
 
 def test_a_window_that_holds_no_pixel():
-    """With dilation 2 a 2x2 window on one pixel has its taps at -1 and 1: the maximum of nothing is minus infinity."""
+    """With dilation 2 a 2x2 window on one pixel has its taps at -1 and 1: the maximum of nothing is
+    minus infinity.
+    """
     y, dx = run(lambda t: F.max_pool2d(t, 2, stride=1, padding=1, dilation=2), np.ones((1, 1, 1, 1)))
     assert y.tolist() == [[[[-INF]]]] and dx.tolist() == [[[[0]]]]
 
 
 def test_ceil_mode_by_hand():
-    """5 pixels, windows of 2 at stride 2: the third holds only the last pixel. With stride 3 and padding 1 over 4 pixels a
-    third window would begin at 5, in the padding after the image, and is not taken."""
+    """5 pixels, windows of 2 at stride 2: the third holds only the last pixel. With stride 3 and
+    padding 1 over 4 pixels a third window would begin at 5, in the padding after the image, and is
+    not taken."""
     x = nn.tensor([[[[1.0, 2.0, 3.0, 4.0, 5.0]]]])
     assert F.max_pool2d(x, (1, 2), ceil_mode=True).data.tolist() == [[[[2, 4, 5]]]]
     assert F.avg_pool2d(x, (1, 2), ceil_mode=True).data.tolist() == [[[[1.5, 3.5, 5]]]]     # the last divides by one
@@ -87,7 +98,9 @@ def test_ceil_mode_by_hand():
 
 
 def test_avg_pool2d_by_hand():
-    """Windows of 2 at stride 1 over [2, 4, 8]: means 3 and 6; the middle pixel is in both, so its gradient is (1 + 10) / 2."""
+    """Windows of 2 at stride 1 over [2, 4, 8]: means 3 and 6; the middle pixel is in both, so its
+    gradient is (1 + 10) / 2.
+    """
     y, dx = run(lambda t: F.avg_pool2d(t, (1, 2), stride=1), np.array([[[[2.0, 4, 8]]]]), np.array([[[[1.0, 10]]]]))
     assert y.tolist() == [[[[3, 6]]]] and dx.tolist() == [[[[0.5, 5.5, 5]]]]
 
@@ -105,7 +118,7 @@ def test_adaptive_pooling_by_hand():
     assert F.adaptive_max_pool2d(nn.tensor(x), (1, None)).data.tolist() == x.tolist()
 
 
-# ---- naive loops and PyTorch --------------------------------------------------------------------------------------------
+# ---- naive loops and PyTorch ---------------------------------------------------------------------
 def random_pool(rng, dilated):
     """Sizes and attributes of a pooling that is allowed."""
     while True:
@@ -182,10 +195,13 @@ def test_pooling_agrees_with_pytorch(dtype):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("width", [33, 131, 4500])
 def test_long_rows_agree_with_pytorch(dtype, width):
-    """Rows of several vectors, and of several tiles; ties everywhere, as after relu; a NaN in one plane, minus infinity in another."""
+    """Rows of several vectors, and of several tiles; ties everywhere, as after relu; a NaN in one
+    plane, minus infinity in another.
+    """
     torch = pytest.importorskip("torch")
     for window, stride, padding, dilation in ((3, 2, 1, 1),
-                                              (3, 1, 1, 1), ((2, 5), (1, 2), 0, 1), ((3, 2), (2, 3), 1, (2, 1)), ((5, 3), 2, (2, 1), 1)):
+                                              (3, 1, 1, 1), ((2, 5), (1, 2), 0, 1), ((3, 2), (2, 3), 1, (2, 1)),
+                                              ((5, 3), 2, (2, 1), 1)):
         attrs = {"kernel_size": window, "stride": stride, "padding": padding, "dilation": dilation}
         x = np.maximum(np.round(seeded(str(attrs)).standard_normal((1, 3, 9, width))), 0)
         x[0, 1, 5, width // 2] = NAN
@@ -248,7 +264,8 @@ def test_mean_is_adjoint_to_its_gradient_exactly():
 def test_one_image_without_a_batch_axis():
     x = seeded("unbatched").standard_normal((3, 6, 7))
     for pool in (lambda t: F.max_pool2d(t, 2, return_indices=True), lambda t: F.avg_pool2d(t, 2),
-                 lambda t: F.adaptive_avg_pool2d(t, 2), lambda t: F.adaptive_max_pool2d(t, (2, None), return_indices=True)):
+                 lambda t: F.adaptive_avg_pool2d(t, 2),
+                 lambda t: F.adaptive_max_pool2d(t, (2, None), return_indices=True)):
         one, batch = pool(nn.tensor(x)), pool(nn.tensor(x[None]))
         for a, b in zip(*((y if isinstance(y, tuple) else (y,)) for y in (one, batch))):
             assert a.ndim == 3 and np.array_equal(a.data, b.data[0])
@@ -274,7 +291,8 @@ def test_what_pytorch_refuses_is_refused():
                 getattr(F, name)(nn.tensor(x), **attrs)
 
 
-# Planes that take several tiles in both directions, windows of more taps than a byte can name, strides that are not sorted into frames.
+# Planes that take several tiles in both directions, windows of more taps than a byte can name,
+# strides that are not sorted into frames.
 TILES = {
     "long row": ((2, 1, 1, 9001), (1, 3), (1, 2), (0, 1), 1),
     "long row, 2x2": ((1, 2, 3, 9001), 2, 2, 0, 1),
@@ -305,7 +323,9 @@ def test_tiles_agree_with_pytorch(name, level):
 
 
 def test_windows_of_minus_infinity_and_padding_choose_a_pixel():
-    """A maximum of minus infinity comes from the first pixel under the window, not from the padding before it."""
+    """A maximum of minus infinity comes from the first pixel under the window, not from the padding
+    before it.
+    """
     x = np.full((1, 1, 5, 6), -INF)
     y, indices = F.max_pool2d(nn.tensor(x), 3, 2, 1, return_indices=True)
     assert (y.data == -INF).all() and indices.data[0, 0].tolist() == [[0, 1, 3], [6, 7, 9], [18, 19, 21]]
@@ -318,13 +338,16 @@ def test_windows_of_minus_infinity_and_padding_choose_a_pixel():
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("width", [2, 3, 7, 16, 17, 33, 64, 67])
 def test_three_by_three_windows_at_stride_two(width, level):
-    """Windows that go through registers, at widths around those of vectors: ties, NaN and infinities, any edge, with places and without."""
+    """Windows that go through registers, at widths around those of vectors: ties, NaN and
+    infinities, any edge, with places and without.
+    """
     op, rng = nn.op.OPS["max_pool2d"], seeded(f"three by three {width}")
     before = nn.isa()
     if level != "numpy":
         nn.kernels.compiled.use_level(level)
     try:
-        for height, padding, ceil_mode, kind in product((3, 4, 9), ((0, 0), (1, 1), (0, 1), (1, 0)), (False, True), range(3)):
+        for height, padding, ceil_mode, kind in product((3, 4, 9), ((0, 0), (1, 1), (0, 1), (1, 0)), (False, True),
+                                                        range(3)):
             if width + 2 * padding[1] < 3:
                 continue
             x = rng.integers(-3, 4, (2, 2, height, width)).astype(np.float32)
@@ -332,12 +355,14 @@ def test_three_by_three_windows_at_stride_two(width, level):
                 x[rng.random(x.shape) < 0.3] = -INF
             if kind > 1:
                 x[rng.random(x.shape) < 0.1] = NAN
-            attrs = {"kernel_size": (3, 3), "stride": (2, 2), "padding": padding, "dilation": (1, 1), "ceil_mode": ceil_mode}
+            attrs = {"kernel_size": (3, 3), "stride": (2, 2), "padding": padding, "dilation": (1, 1),
+                     "ceil_mode": ceil_mode}
             (y, places), saved = op.kernels[0](x, **attrs, return_indices=True)
             (want, want_places), want_saved = op.ref_forward(x, **attrs, return_indices=True)
             assert np.array_equal(y, want, equal_nan=True) and np.array_equal(places, want_places)
             if level != "numpy":
-                assert np.array_equal(op.kernels[0](x, **attrs, return_indices=False, save=False)[0], want, equal_nan=True)
+                assert np.array_equal(op.kernels[0](x, **attrs, return_indices=False, save=False)[0], want,
+                                      equal_nan=True)
             dy = rng.integers(-4, 5, y.shape).astype(np.float32)
             dx, = op.kernels[1](dy, saved, **attrs, return_indices=False)
             assert np.array_equal(dx, op.ref_backward(dy, want_saved, **attrs, return_indices=False)[0])

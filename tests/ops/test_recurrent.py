@@ -1,5 +1,5 @@
-"""LSTM, GRU and RNN: PyTorch as second opinion, what must hold without one, and, of GRU and RNN, a step worked by hand and mistakes that must be
-noticed. The LSTM's are in test_lstm.py."""
+"""LSTM, GRU and RNN: PyTorch as second opinion, what must hold without one, and, of GRU and RNN, a
+step worked by hand and mistakes that must be noticed. The LSTM's are in test_lstm.py."""
 
 import dataclasses
 
@@ -48,14 +48,16 @@ def flat(result):
 KINDS = {
     "lstm": Kind(4, 2, LSTM, LSTM_CELL, {}, F.lstm, F.lstm_cell, "LSTM", {}),
     "gru": Kind(3, 1, GRU, GRU_CELL, {}, F.gru, F.gru_cell, "GRU", {}),
-    "rnn_tanh": Kind(1, 1, RNN, RNN_CELL, {"relu": False}, F.rnn_tanh, F.rnn_tanh_cell, "RNN", {"nonlinearity": "tanh"}),
+    "rnn_tanh": Kind(1, 1, RNN, RNN_CELL, {"relu": False}, F.rnn_tanh, F.rnn_tanh_cell, "RNN",
+                     {"nonlinearity": "tanh"}),
     "rnn_relu": Kind(1, 1, RNN, RNN_CELL, {"relu": True}, F.rnn_relu, F.rnn_relu_cell, "RNN", {"nonlinearity": "relu"}),
 }
 ALL = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
-ONE_STATE = pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if kind.states == 1], ids=[n for n in KINDS if n != "lstm"])
+ONE_STATE = pytest.mark.parametrize("kind", [kind for kind in KINDS.values() if kind.states == 1],
+                                    ids=[n for n in KINDS if n != "lstm"])
 
 
-# ---- by hand ----------------------------------------------------------------------------------------------------
+# ---- by hand -------------------------------------------------------------------------------------
 def column(*numbers):
     return nn.tensor(np.array(numbers, float).reshape(-1, 1), requires_grad=True)
 
@@ -76,7 +78,8 @@ def test_one_step_of_gru_by_hand():
     # with dh' = 1:   dn = 0.75                                      da_n = 0.75 * (1 - 0.25)         = 0.5625
     #                 dz = h - n = 1.5                               da_z = 1.5 * 0.25 * 0.75         = 0.28125
     #                 dr = da_n * u_n = 0.5625 * s/2 = 0.28125 s     da_r = 0.28125 s * 0.75 * 0.25   = 0.052734375 s
-    #                                                                du_n = da_n * r                  = 0.421875
+    #                                                                du_n = da_n * r                  =
+    #                                                                                                 0.421875
     #                 dh = z + w_hh . du = 0.25 - 0.28125 s + 0.421875 s = 0.25 + 0.140625 s
     y.backward(np.ones((1, 1)))
     da, du = np.array([0.052734375 * s, 0.28125, 0.5625]), np.array([0.052734375 * s, 0.28125, 0.421875])
@@ -88,9 +91,11 @@ def test_one_step_of_gru_by_hand():
     np.testing.assert_allclose(h.grad.data, [[0.25 + 0.140625 * s]])
 
 
-@pytest.mark.parametrize("cell, y, slope", [(F.rnn_tanh_cell, 0.5, 0.75), (F.rnn_relu_cell, np.log(3) / 2, 1.0)], ids=["tanh", "relu"])
+@pytest.mark.parametrize("cell, y, slope", [(F.rnn_tanh_cell, 0.5, 0.75), (F.rnn_relu_cell, np.log(3) / 2, 1.0)],
+                         ids=["tanh", "relu"])
 def test_one_step_of_rnn_by_hand(cell, y, slope):
-    # z = 2 * 0.25 s + 1 * (-0.5 s) + 0.75 s - 0.25 s = s/2 with s = ln 3;  tanh(s/2) = 0.5, whose slope is 1 - 0.25
+    # z = 2 * 0.25 s + 1 * (-0.5 s) + 0.75 s - 0.25 s = s/2 with s = ln 3;  tanh(s/2) = 0.5, whose
+    #                                                                       slope is 1 - 0.25
     s = np.log(3.0)
     x, h, w_ih, w_hh = column(2), column(1), column(0.25 * s), column(-0.5 * s)
     b_ih, b_hh = (nn.tensor(np.array([b]), requires_grad=True) for b in (0.75 * s, -0.25 * s))
@@ -101,7 +106,7 @@ def test_one_step_of_rnn_by_hand(cell, y, slope):
         np.testing.assert_allclose(tensor.grad.data.ravel(), [slope * want])
 
 
-# ---- PyTorch ------------------------------------------------------------------------------------------------------
+# ---- PyTorch -------------------------------------------------------------------------------------
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
 
 
@@ -119,12 +124,13 @@ def ours_of(theirs):
 
 @DTYPES
 @ALL
-@pytest.mark.parametrize("B, I, H, bias", [(1, 1, 1, True), (5, 7, 3, True), (2, 3, 37, False), (1, 20, 48, True), (50, 20, 130, True)])
+@pytest.mark.parametrize("B, I, H, bias", [(1, 1, 1, True), (5, 7, 3, True), (2, 3, 37, False), (1, 20, 48, True),
+                                           (50, 20, 130, True)])
 def test_a_cell_is_pytorchs(B, I, H, bias, kind, dtype):
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
-    cell = getattr(torch.nn, kind.torch_layer + "Cell")(I, H, bias=bias, dtype=torch.float32 if dtype == np.float32 else torch.float64,
-                                                        **kind.torch_args)
+    cell = getattr(torch.nn, kind.torch_layer + "Cell")(I, H, bias=bias, dtype=torch.float32 if dtype == np.float32
+                                                        else torch.float64, **kind.torch_args)
     theirs = [torch.randn(B, n, dtype=cell.weight_ih.dtype, requires_grad=True) for n in (I, *[H] * kind.states)]
     want = flat(cell(theirs[0], kind.hx(theirs[1:])))
     theirs += list(cell.parameters())
@@ -178,7 +184,8 @@ def test_the_composition_is_pytorchs(name, state, kind, dtype):
     shape = (T, I) if B is None else (B, T, I) if case["batch_first"] else (T, B, I)
     theirs = [torch.randn(shape, dtype=real, requires_grad=True)]
     if state:
-        theirs += [torch.randn((cells, H) if B is None else (cells, B, H), dtype=real, requires_grad=True) for _ in range(kind.states)]
+        theirs += [torch.randn((cells, H) if B is None else (cells, B, H), dtype=real, requires_grad=True)
+                   for _ in range(kind.states)]
     want = flat(layer(theirs[0], kind.hx(theirs[1:]) if state else None))
     first = len(theirs)
     theirs += list(layer.parameters())
@@ -212,11 +219,12 @@ def test_the_parameters_have_pytorchs_names_shapes_and_order(bias, bidirectional
     assert list(recurrent.parameter_shapes(kind.gates, 3, 5, 2, bias, bidirectional).items()) == list(want.items())
 
 
-# ---- what must hold without a second opinion --------------------------------------------------------------------
+# ---- what must hold without a second opinion -----------------------------------------------------
 def arrays(kind, T, B, I, H, dtype=np.float64, seed=3):
     rng, rows = np.random.default_rng(seed), kind.gates * H
     shapes = [(T, B, I), *[(B, H)] * kind.states, (rows, I), (rows, H), (rows,), (rows,)]
-    return [(rng.standard_normal(shape) * (1.0 if i <= kind.states else H ** -0.5)).astype(dtype) for i, shape in enumerate(shapes)]
+    return [(rng.standard_normal(shape) * (1.0 if i <= kind.states else H ** -0.5)).astype(dtype) for i,
+            shape in enumerate(shapes)]
 
 
 @ALL
@@ -257,10 +265,12 @@ def test_nan_stays_nan_in_its_sequence(kind):
 
 
 @ALL
-@pytest.mark.parametrize("B, I, H", [(40, 24, 160), (1, 64, 800), (5, 16, 512), (90, 9, 80)], ids=["batch", "one sequence", "few", "parts"])
+@pytest.mark.parametrize("B, I, H", [(40, 24, 160), (1, 64, 800), (5, 16, 512), (90, 9, 80)],
+                         ids=["batch", "one sequence", "few", "parts"])
 def test_the_bits_do_not_depend_on_the_number_of_threads(B, I, H, kind):
     inputs = arrays(kind, 4, B, I, H, np.float32)
-    dy = tuple(np.random.default_rng(4).standard_normal(shape).astype(np.float32) for shape in ((4, B, H), *[(B, H)] * kind.states))
+    dy = tuple(np.random.default_rng(4).standard_normal(shape).astype(np.float32)
+               for shape in ((4, B, H), *[(B, H)] * kind.states))
 
     def run(reverse):
         y, saved = kind.run(*inputs, reverse=reverse)
@@ -290,7 +300,8 @@ def test_an_empty_batch(backend, kind):
 def test_dropout_acts_between_layers_in_training_only(kind):
     x = nn.tensor(arrays(kind, 4, 3, 5, 8)[0])
     rng = np.random.default_rng(5)
-    params = [nn.tensor(rng.standard_normal(shape)) for shape in recurrent.parameter_shapes(kind.gates, 5, 8, 2).values()]
+    params = [nn.tensor(rng.standard_normal(shape)) for shape in recurrent.parameter_shapes(kind.gates, 5, 8,
+                                                                                            2).values()]
     plain = kind.function(x, None, params, num_layers=2)[0].data
     assert np.array_equal(kind.function(x, None, params, num_layers=2, dropout=0.5)[0].data, plain)
     first = kind.function(x, None, params[:4])[0]
@@ -320,7 +331,7 @@ def test_errors_of_the_composition_come_before_any_work(kind):
     assert calls == []
 
 
-# ---- mistakes that must be noticed ------------------------------------------------------------------------------
+# ---- mistakes that must be noticed ---------------------------------------------------------------
 def caught(op, law):
     for sample in op.samples():
         try:
@@ -343,7 +354,9 @@ def test_gates_in_another_order_are_noticed():
 
 @pytest.mark.parametrize("mistake", ["reset before the product", "reset without the bias", "none"])
 def test_another_reset_gate_is_noticed(mistake):
-    """The original paper resets the state before the product; and some forget that the bias is reset too."""
+    """The original paper resets the state before the product; and some forget that the bias is
+    reset too.
+    """
     def forward(x, h, w_ih, w_hh, b_ih, b_hh):
         b_ih, b_hh = (np.zeros(len(w_hh)) if b is None else b for b in (b_ih, b_hh))
         H = h.shape[1]
@@ -367,7 +380,8 @@ def test_y_t_instead_of_the_h_before_is_noticed(kind):
 
     def broken(dy, saved, **attrs):
         steps, shape = saved
-        spoilt = [(t, (s[0], y_t, *s[2:])) for (t, s), y_t in zip(steps, [s[1] for _, s in steps[1:]] + [steps[-1][1][1] + 1])]
+        spoilt = [(t, (s[0], y_t, *s[2:])) for (t, s),
+                  y_t in zip(steps, [s[1] for _, s in steps[1:]] + [steps[-1][1][1] + 1])]
         dx, dh0, dw_ih, _, *biases = backward(dy, saved, **attrs)
         return (dx, dh0, dw_ih, backward(dy, (spoilt, shape), **attrs)[3], *biases)
     assert caught(dataclasses.replace(kind.op, forward=forward, backward=broken), laws.backward_is_the_definition)

@@ -1,4 +1,6 @@
-"""Reductions beyond the laws: hand-worked numbers, accuracy, ties, empty and infinite input, PyTorch as second opinion."""
+"""Reductions beyond the laws: hand-worked numbers, accuracy, ties, empty and infinite input,
+PyTorch as second opinion.
+"""
 
 import math
 
@@ -19,16 +21,20 @@ def gradient(function, x):
     return t.grad.tolist()
 
 
-# ---- numbers worked by hand ---------------------------------------------------------------------------------------------------------
+# ---- numbers worked by hand ----------------------------------------------------------------------
 @both_backends
 def test_by_hand(backend):
     x = nn.tensor([[1.0, 2.0, 3.0], [4.0, 6.0, 8.0]])
     with nn.use_backend(backend):
-        assert x.sum().item() == 24 and x.sum(0).tolist() == [5, 8, 11] and x.sum((0, 1), keepdim=True).tolist() == [[24]]
+        assert x.sum().item() == 24 and x.sum(0).tolist() == [5, 8,
+                                                              11] and x.sum((0, 1), keepdim=True).tolist() == [[24]]
         assert x.mean(1).tolist() == [2, 6] and x.mean(-2, keepdim=True).tolist() == [[2.5, 4, 5.5]]
         assert x.var(1).tolist() == [1, 4] and x.std(1).tolist() == [1, 2]
-        assert x.var(0, correction=0).tolist() == [2.25, 4, 6.25] and x.var(0, unbiased=False).tolist() == [2.25, 4, 6.25]
-        assert [t.tolist() for t in F.var_mean(x, 1)] == [[1, 4], [2, 6]] and [t.tolist() for t in F.std_mean(x, 1)] == [[1, 2], [2, 6]]
+        assert x.var(0, correction=0).tolist() == [2.25, 4, 6.25] and x.var(0, unbiased=False).tolist() == [2.25, 4,
+                                                                                                            6.25]
+        assert [t.tolist() for t in F.var_mean(x, 1)] == [[1, 4],
+                                                          [2, 6]] and [t.tolist() for t in F.std_mean(x, 1)] == [[1, 2],
+                                                                                                                 [2, 6]]
         assert x.prod(1).tolist() == [6, 192] and x.cumsum(1).tolist() == [[1, 3, 6], [4, 10, 18]]
         assert nn.tensor([[3.0, -4.0]]).norm(dim=1).tolist() == [5] and nn.tensor([3.0, -4.0]).norm(1).item() == 7
         assert nn.tensor([3.0, -4.0]).norm(math.inf).item() == 4 and nn.tensor([3.0, -4.0]).norm(-math.inf).item() == 3
@@ -45,7 +51,8 @@ def test_by_hand(backend):
         assert gradient(lambda t: t.norm(), [3.0, -4]) == pytest.approx([0.6, -0.8])
         assert gradient(lambda t: t.norm(1), [3.0, -4, 0]) == [1, -1, 0]
         assert gradient(lambda t: t.prod(), [2.0, 3, 5]) == [15, 10, 6]
-        assert gradient(lambda t: t.prod(), [2.0, 0, 5]) == [0, 10, 0] and gradient(lambda t: t.prod(), [0.0, 0, 5]) == [0, 0, 0]
+        assert gradient(lambda t: t.prod(), [2.0, 0, 5]) == [0, 10, 0] and gradient(lambda t: t.prod(),
+                                                                                    [0.0, 0, 5]) == [0, 0, 0]
         assert gradient(lambda t: t.cumsum(0), [7.0, 8, 9]) == [3, 2, 1]
         assert gradient(lambda t: t.logsumexp(0), [0.0, math.log(3)]) == pytest.approx([0.25, 0.75])
 
@@ -82,7 +89,7 @@ def test_nan_is_the_extreme(shape, backend, dtype):
             np.testing.assert_array_equal(t.argmin(dim).data, u.argmin(dim).numpy())
 
 
-# ---- PyTorch ------------------------------------------------------------------------------------------------------------------------
+# ---- PyTorch -------------------------------------------------------------------------------------
 NAMES = ["sum", "mean", "var", "std", "norm", "norm 1", "norm inf", "norm 3", "logsumexp", "amax", "amin"]
 DIMS = [None, 0, 1, 2, -1, (0, 1), (1, 2), (0, 2), (0, 1, 2), (-1, 0)]
 
@@ -99,7 +106,8 @@ def test_pytorch_agrees(name, dim, keepdim, dtype):
     theirs_dim = tuple(range(3)) if dim is None else dim
     a, b = nn.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
     y = getattr(a, function)(dim=dim, **attrs)
-    z = torch.linalg.vector_norm(b, float(p or 2), theirs_dim, keepdim) if function == "norm" else getattr(b, function)(dim=theirs_dim, **attrs)
+    z = torch.linalg.vector_norm(b, float(p or 2), theirs_dim,
+                                 keepdim) if function == "norm" else getattr(b, function)(dim=theirs_dim, **attrs)
     dy = np.asarray(np.random.default_rng(1).standard_normal(y.shape), dtype)
     y.backward(dy)
     z.backward(torch.tensor(dy))
@@ -135,13 +143,15 @@ def test_integers(dtype):
     torch = pytest.importorskip("torch")
     x = np.array([[3, 1, 2], [0, 5, 5]]).astype(dtype)
     t, u = nn.tensor(x), torch.tensor(x)
-    for name, dims in {"sum": (None, 0, 1), "prod": (None, 0, 1), "amax": (0, 1, (0, 1)), "any": (None, 0), "all": (None, 1), "argmax": (1,)}.items():
+    for name, dims in {"sum": (None, 0, 1), "prod": (None, 0, 1), "amax": (0, 1, (0, 1)), "any": (None, 0),
+                       "all": (None, 1), "argmax": (1,)}.items():
         if name == "argmax" and dtype is np.bool_:
             continue                                              # PyTorch has none for booleans
         for dim in dims:
             ours, theirs = (getattr(v, name)(*([] if dim is None else [dim])) for v in (t, u))
             np.testing.assert_array_equal(ours.data, theirs.numpy(), err_msg=f"{name} {dim}")
-            if not (name in ("any", "all") and dtype is np.uint8):                    # uint8 there for historical reasons
+            # uint8 there for historical reasons
+            if not (name in ("any", "all") and dtype is np.uint8):
                 assert str(ours.dtype) == str(theirs.dtype).removeprefix("torch."), name
     values, indices = t.max(1)
     assert values.dtype == dtype and values.tolist() == x.max(1).tolist() and indices.tolist() == x.argmax(1).tolist()
@@ -158,9 +168,9 @@ def kernels():
         yield
 
 
-# ---- accuracy -----------------------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize("shape, dim", [((1_000_003,), 0), ((1_000_003, 1), 0), ((300_001, 3), 0), ((3, 300_001), 1), ((1201, 700), 0),
-                                        ((2, 9000, 40), 1)])
+# ---- accuracy ------------------------------------------------------------------------------------
+@pytest.mark.parametrize("shape, dim", [((1_000_003,), 0), ((1_000_003, 1), 0), ((300_001, 3), 0), ((3, 300_001), 1),
+                                        ((1201, 700), 0), ((2, 9000, 40), 1)])
 def test_sums_are_accurate(shape, dim, kernels):
     rng = np.random.default_rng(0)
     x = rng.uniform(0.5, 1.5, shape) * rng.choice([1.0, 1e4], shape)
@@ -183,7 +193,8 @@ def test_variance_of_numbers_with_a_large_mean(kernels):
 def test_long_sums_do_not_overflow_early(dtype, kernels):
     big = np.full(10_000, np.finfo(dtype).max / 10_001, dtype)
     assert np.isfinite(nn.tensor(big).sum().item()) and np.isfinite(nn.tensor(big).mean().item())
-    if dtype is np.float32:                                       # squares of 1e30 are beyond float32, but not beyond double
+    # squares of 1e30 are beyond float32, but not beyond double
+    if dtype is np.float32:
         np.testing.assert_allclose(nn.tensor(np.full(4, 1e30, dtype)).norm().item(), 2e30, rtol=1e-6)
 
 
@@ -193,11 +204,12 @@ def test_threads_do_not_change_bits():
         seen = set()
         for n in (1, 2, 3):
             with nn.threads(n):
-                seen.add((x.sum(dim).data.tobytes(), x.var(dim).data.tobytes(), x.logsumexp(dim).data.tobytes(), x.amax(dim).data.tobytes()))
+                seen.add((x.sum(dim).data.tobytes(), x.var(dim).data.tobytes(), x.logsumexp(dim).data.tobytes(),
+                          x.amax(dim).data.tobytes()))
         assert len(seen) == 1
 
 
-# ---- nothing, infinity, no dimensions -----------------------------------------------------------------------------------------------
+# ---- nothing, infinity, no dimensions ------------------------------------------------------------
 @both_backends
 def test_nothing(backend):
     x = nn.ones(2, 0, 3)
@@ -205,7 +217,8 @@ def test_nothing(backend):
         assert x.sum(1).tolist() == [[0] * 3] * 2 and x.prod(1).tolist() == [[1] * 3] * 2 and x.sum().item() == 0
         assert np.isnan(x.mean(1).data).all() and x.sum(0).shape == (0, 3) and x.cumsum(1).shape == (2, 0, 3)
         assert np.isnan(nn.ones(1).var().item()) and nn.ones(1).var(correction=0).item() == 0
-        for call in (lambda: x.max(1), lambda: x.amax(), lambda: x.argmin(1), lambda: nn.zeros(0, dtype=np.int64).max(), lambda: x.argmax()):
+        for call in (lambda: x.max(1), lambda: x.amax(), lambda: x.argmin(1), lambda: nn.zeros(0, dtype=np.int64).max(),
+                     lambda: x.argmax()):
             with pytest.raises(nn.ShapeError, match="extreme"):
                 call()
         assert x.max(2).values.shape == (2, 0)
@@ -215,7 +228,8 @@ def test_nothing(backend):
 def test_no_dimensions(backend):
     x = nn.tensor(np.array(3.0), requires_grad=True)
     with nn.use_backend(backend):
-        for y in (x.sum(), x.mean(), x.sum(0), x.mean(-1), x.amax(), x.max(), x.prod(), x.norm(), x.logsumexp(0), x.max(0).values, x.cumsum(0)):
+        for y in (x.sum(), x.mean(), x.sum(0), x.mean(-1), x.amax(), x.max(), x.prod(), x.norm(), x.logsumexp(0),
+                  x.max(0).values, x.cumsum(0)):
             assert y.shape == () and y.item() == pytest.approx(3)
             assert nn.grad(y, x)[0].tolist() == pytest.approx(1)
         assert x.argmax().item() == 0 and x.max(0).indices.item() == 0

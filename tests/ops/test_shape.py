@@ -78,7 +78,8 @@ def test_gather_and_where_like_torch():
 
 
 def test_repeated_elements_add_their_gradients():
-    # x = (1, 2, 3), y = x[[0, 0, 2]] = (1, 1, 3), dy = (1, 10, 100): x_0 went to two places, so dx_0 = 1 + 10; x_1 to none
+    # x = (1, 2, 3), y = x[[0, 0, 2]] = (1, 1, 3), dy = (1, 10, 100): x_0 went to two places, so
+    # dx_0 = 1 + 10; x_1 to none
     x = nn.tensor([1.0, 2.0, 3.0], requires_grad=True)
     x[nn.tensor([0, 0, 2])].backward(nn.tensor([1.0, 10.0, 100.0]))
     assert x.grad.tolist() == [11.0, 0.0, 100.0]
@@ -110,8 +111,9 @@ def test_index_mistakes_are_index_errors_too():
         nn.tensor([1.0])[3]
 
 
-# ---- the gradient of elements that were picked, added at their places ---------------------------------------------------------------
-KEYS = [0, -1, slice(1, None), slice(None, None, -2), (slice(None), 1), (..., None, 2), (1, slice(0, 3, 2)), slice(0, 0),
+# ---- the gradient of elements that were picked, added at their places ----------------------------
+KEYS = [0, -1, slice(1, None), slice(None, None, -2), (slice(None), 1), (..., None, 2), (1, slice(0, 3, 2)),
+        slice(0, 0),
         np.array([True, False, True, False]), np.array([0, 0, 2]), (np.array([0, 1]), np.array([2, 2])), [1, 1]]
 
 
@@ -129,7 +131,8 @@ def test_gradients_of_slices_meet_in_one_array(leaf):
 
 
 def test_the_gradient_of_a_slice_reaches_nobody_else():
-    """What is added in place at the places of a slice must be an array that the tape alone holds."""
+    """What is added in place at the places of a slice must be an array that the tape alone holds.
+    """
     x = nn.Parameter(np.ones((4, 3)))
     upstream = np.full((4, 3), 2.0)
     y = x * 1
@@ -153,9 +156,11 @@ def test_places_pick_no_element_twice():
         picked = np.arange(12).reshape(4, 3)[key].ravel()
         twice = len(set(picked.tolist())) < picked.size
         assert not (twice and getitem.places(key=key) is not None), key
-# ---- gradients of pieces ------------------------------------------------------------------------------------------------------------
+# ---- gradients of pieces -------------------------------------------------------------------------
 def pieces_in_one_block(dim, bound):
-    """Gradients of the pieces of an array (2, 6, 4) along `dim`, which lie in memory as the pieces do; and the whole."""
+    """Gradients of the pieces of an array (2, 6, 4) along `dim`, which lie in memory as the pieces
+    do; and the whole.
+    """
     whole = np.random.default_rng(0).standard_normal((2, 6, 4))
     return whole, [np.moveaxis(whole, dim, 0)[i] for i in range(whole.shape[dim])] if bound else np.split(whole, 2, dim)
 
@@ -169,10 +174,11 @@ def test_gradients_that_lie_side_by_side_are_not_copied(bound, dim):
     (joined,) = backward(tuple(pieces), (whole.shape,), **attrs)
     np.testing.assert_array_equal(joined, whole)
     assert np.shares_memory(joined, whole)
-    # anything else is copied: another order, a piece from elsewhere, one that is missing, one that is turned round
+    # anything else is copied: another order, a piece from elsewhere, one that is missing, one that
+    # is turned round
     copy, missing, turned = pieces[0].copy(), None, pieces[0][..., ::-1]
-    for others in ([*pieces[1:], pieces[0]], [copy, *pieces[1:]], [*pieces[:-1], missing], [pieces[0]] * len(pieces), [turned, *pieces[1:]],
-                   [p[..., ::-1] for p in pieces]):
+    for others in ([*pieces[1:], pieces[0]], [copy, *pieces[1:]], [*pieces[:-1], missing], [pieces[0]] * len(pieces),
+                   [turned, *pieces[1:]], [p[..., ::-1] for p in pieces]):
         (joined,) = backward(tuple(others), (whole.shape,), **attrs)
         put = [np.zeros_like(copy) if p is None else p for p in others]
         np.testing.assert_array_equal(joined, np.stack(put, dim) if bound else np.concatenate(put, dim))
@@ -180,7 +186,9 @@ def test_gradients_that_lie_side_by_side_are_not_copied(bound, dim):
 
 @pytest.mark.parametrize("way", ["split", "unbind", "slices"])
 def test_attention_over_the_parts_of_one_projection(way):
-    """One array holds q, k and v; its gradient is that of the parts, and with split and unbind it is made in place."""
+    """One array holds q, k and v; its gradient is that of the parts, and with split and unbind it
+    is made in place.
+    """
     rng = np.random.default_rng(1)
     x = nn.tensor(rng.standard_normal((2, 9, 3 * 4 * 5)), requires_grad=True)
     dy = rng.standard_normal((2, 4, 9, 5))
@@ -197,5 +205,6 @@ def test_attention_over_the_parts_of_one_projection(way):
     parts = [nn.tensor(t.data.copy(), requires_grad=True) for t in (q, k, v)]
     nn.functional.scaled_dot_product_attention(*parts).backward(dy)
     for i, part in enumerate(parts):
-        np.testing.assert_array_equal(x.grad.data[:, :, 20 * i:20 * i + 20], part.grad.data.swapaxes(1, 2).reshape(2, 9, 20))
+        np.testing.assert_array_equal(x.grad.data[:, :, 20 * i:20 * i + 20],
+                                      part.grad.data.swapaxes(1, 2).reshape(2, 9, 20))
     assert len({id(t.grad.data) for t in parts}) == 3

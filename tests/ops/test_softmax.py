@@ -1,4 +1,6 @@
-"""Softmax and log-softmax beyond the laws: hand-worked numbers, extremes, invariances, PyTorch as second opinion."""
+"""Softmax and log-softmax beyond the laws: hand-worked numbers, extremes, invariances, PyTorch as
+second opinion.
+"""
 
 import numpy as np
 import pytest
@@ -62,7 +64,9 @@ def test_minus_infinity(dtype, backend):
 @both_types
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_nan_and_infinity_show(bad, dtype):
-    """A NaN or +inf anywhere makes its own row NaN, wherever it falls in a vector register, and no other row. So in PyTorch."""
+    """A NaN or +inf anywhere makes its own row NaN, wherever it falls in a vector register, and no
+    other row. So in PyTorch.
+    """
     for at in (0, 1, 15, 16, 17, 36):
         x = np.zeros((3, 37), dtype)
         x[1, at] = bad
@@ -81,7 +85,9 @@ def test_probabilities_sum_to_one(dtype):
 
 
 def test_exponential_is_accurate():
-    """exp(x - 0) for all x in the range of float32, through a softmax whose largest score is 0 and whose sum is known."""
+    """exp(x - 0) for all x in the range of float32, through a softmax whose largest score is 0 and
+    whose sum is known.
+    """
     x = np.linspace(-87, 0, 20_001).astype(np.float32)
     pairs = np.stack([x, np.zeros_like(x)], axis=1)
     y = F.softmax(nn.tensor(pairs), 1).data[:, 0]
@@ -147,11 +153,13 @@ def test_in_a_graph():
     assert nn.testing.gradcheck(lambda x: F.log_softmax(x, 0), np.random.default_rng(7).standard_normal((4, 5)))
 
 
-# ---- rows that are in work together ---------------------------------------------------------------------------------------------------
+# ---- rows that are in work together --------------------------------------------------------------
 @every_level
 @pytest.mark.parametrize("n", [1, 7, 8, 31, 32, 33, 67, 200])
 def test_rows_do_not_leak_into_their_neighbours(level, n):
-    """The kernels work on three rows at once: one of NaN, of infinities or of large numbers must not show in the rows around it."""
+    """The kernels work on three rows at once: one of NaN, of infinities or of large numbers must
+    not show in the rows around it.
+    """
     rng = np.random.default_rng(n)
     x = rng.standard_normal((7, n)).astype(np.float32)
     x[1], x[3], x[5] = np.nan, -np.inf, rng.standard_normal(n) * 1e4
@@ -159,7 +167,8 @@ def test_rows_do_not_leak_into_their_neighbours(level, n):
     with nn.use_isa(level), nn.use_backend("kernels"):
         p, lp = F.softmax(nn.tensor(x), 1).data, F.log_softmax(nn.tensor(x), 1).data
         loss = F.cross_entropy(nn.tensor(x), nn.tensor(label), reduction="none").data
-        alone = [F.cross_entropy(nn.tensor(x[k : k + 1]), nn.tensor(label[k : k + 1]), reduction="none").data for k in range(7)]
+        alone = [F.cross_entropy(nn.tensor(x[k : k + 1]), nn.tensor(label[k : k + 1]), reduction="none").data
+                 for k in range(7)]
     assert np.isnan(p[[1, 3]]).all() and np.isnan(lp[[1, 3]]).all() and np.isnan(loss[[1, 3]]).all()
     good = [0, 2, 4, 5, 6]
     wide = x[good].astype(np.float64)
@@ -168,4 +177,5 @@ def test_rows_do_not_leak_into_their_neighbours(level, n):
     np.testing.assert_allclose(lp[good], want, rtol=3e-7, atol=1e-6)
     np.testing.assert_allclose(p[good], np.exp(want), rtol=2e-6, atol=1e-37)
     np.testing.assert_allclose(loss[good], -want[np.arange(5), label[good]], rtol=3e-7, atol=1e-6)
-    np.testing.assert_array_equal(loss, np.concatenate(alone))            # and no bit depends on which rows are neighbours
+    # and no bit depends on which rows are neighbours
+    np.testing.assert_array_equal(loss, np.concatenate(alone))

@@ -1,4 +1,5 @@
-"""Optimisers: kernel = definition, PyTorch as a second opinion, state, groups, clipping, mistakes."""
+"""Optimisers: kernel = definition, PyTorch as a second opinion, state, groups, clipping, mistakes.
+"""
 
 import numpy as np
 import pytest
@@ -167,8 +168,10 @@ def test_clip_grad_norm(dtype):
 def test_schedules_like_torch():
     torch = pytest.importorskip("torch")
     for ours, theirs in ((lambda o: nn.optim.StepLR(o, 3, 0.5), lambda o: torch.optim.lr_scheduler.StepLR(o, 3, 0.5)),
-                         (lambda o: nn.optim.CosineAnnealingLR(o, 10, 0.01), lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 10, 0.01))):
-        opt, topt = nn.optim.SGD([nn.Parameter([1.0])], lr=0.4), torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.4)
+                         (lambda o: nn.optim.CosineAnnealingLR(o, 10, 0.01),
+                          lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, 10, 0.01))):
+        opt, topt = nn.optim.SGD([nn.Parameter([1.0])], lr=0.4), torch.optim.SGD([torch.nn.Parameter(torch.ones(1))],
+                                                                                 lr=0.4)
         schedule, tschedule = ours(opt), theirs(topt)
         for _ in range(10):
             topt.step()

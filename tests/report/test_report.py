@@ -100,7 +100,8 @@ def test_tables_hold_the_numbers():
         ["a batch", "10.0", "40.0", f"4.00{times} faster", svg.MISSING, svg.MISSING],
         ["geometric mean", "", "", f"4.00{times} faster", "", f"2.00{times} slower"]]
     assert parsed.rows(html, "recall")[1:] == [
-        ["zero", "20", "100.0%", "", svg.MISSING], ["one", "20", "95.0%", "", "zero (1)"], ["all", "40", "97.5%", "", ""]]
+        ["zero", "20", "100.0%", "", svg.MISSING], ["one", "20", "95.0%", "", "zero (1)"],
+                                               ["all", "40", "97.5%", "", ""]]
 
 
 def test_mistakes_show_image_answer_truth_and_confidence():
@@ -163,7 +164,8 @@ def test_an_empty_report_is_a_page():
 def test_attribution_is_in_the_foot():
     words = " ".join(Page(render(full_report())).words)
     assert DIGITS_ATTRIBUTION in words
-    for part in ("Optical Recognition of Handwritten Digits", "Alpaydin", "Kaynak", "1998", "CC BY 4.0", "scikit-learn"):
+    for part in ("Optical Recognition of Handwritten Digits", "Alpaydin", "Kaynak", "1998", "CC BY 4.0",
+                 "scikit-learn"):
         assert part in DIGITS_ATTRIBUTION
     assert DIGITS_ATTRIBUTION not in render(full_report(attribution=None))
 
@@ -172,8 +174,10 @@ def test_hostile_strings_stay_text_in_the_page():
     digit = np.eye(8)
     report = Report(
         title=HOSTILE, lead=HOSTILE, machine={HOSTILE: HOSTILE}, history={f"{HOSTILE}_loss": [1, 2]},
-        confusion=Confusion([[1, 2], [3, 4]], [HOSTILE, HOSTILE + "2"]), filters=Filters(np.ones((1, 1, 2, 2)), HOSTILE),
-        feature_maps=FeatureMaps(digit, [(HOSTILE, digit[None])], truth=HOSTILE, probabilities=[1.0], classes=[HOSTILE]),
+        confusion=Confusion([[1, 2], [3, 4]], [HOSTILE, HOSTILE + "2"]),
+                    filters=Filters(np.ones((1, 1, 2, 2)), HOSTILE),
+        feature_maps=FeatureMaps(digit, [(HOSTILE, digit[None])], truth=HOSTILE, probabilities=[1.0],
+                                 classes=[HOSTILE]),
         mistakes=[Mistake(digit, HOSTILE, HOSTILE, 0.5)], summary=[SummaryRow(HOSTILE, (1,), 1, 1, 1, 1)],
         checks=[CheckRow(HOSTILE, 1, 2.0)], speed=[SpeedRow(HOSTILE, 1.0, {HOSTILE: 2.0})], speed_note=HOSTILE,
         attribution=HOSTILE, created=HOSTILE, command=HOSTILE)

@@ -1,4 +1,6 @@
-"""The guard against regress by counted instructions: what it compares, and that it does count (where Valgrind is installed)."""
+"""The guard against regress by counted instructions: what it compares, and that it does count
+(where Valgrind is installed).
+"""
 
 import json
 import shutil
@@ -40,7 +42,8 @@ def test_unknown_names_are_told(guard, monkeypatch, capsys):
     assert "gemm-65" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(not shutil.which("valgrind") or not compiled or "avx2" not in compiled.levels(), reason="needs Valgrind and the AVX2 kernels")
+@pytest.mark.skipif(not shutil.which("valgrind") or not compiled or "avx2" not in compiled.levels(),
+                    reason="needs Valgrind and the AVX2 kernels")
 def test_a_product_takes_at_least_its_multiply_adds(guard):
     """64^3 multiply-adds, eight in an instruction: 32,768; and not ten times as many."""
     counted = guard.count(["gemm-64/forward"])

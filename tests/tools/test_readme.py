@@ -1,4 +1,5 @@
-"""What the README says is so: the op table is the one that the command prints, and its files exist."""
+"""What the README says is so: the op table is the one that the command prints, and its files exist.
+"""
 
 import re
 import subprocess
@@ -34,7 +35,8 @@ def test_the_check_of_the_speed_figures_can_fail(tmp_path, monkeypatch):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     ratio = re.search(r" x \|", text[text.index(readme.BEGIN):]).start() + text.index(readme.BEGIN)
     monkeypatch.setattr(readme, "README", copy)
-    copy.write_text(text[:ratio - 1] + str((int(text[ratio - 1]) + 1) % 10) + text[ratio:], encoding="utf-8")       # one digit of one figure
+    # one digit of one figure
+    copy.write_text(text[:ratio - 1] + str((int(text[ratio - 1]) + 1) % 10) + text[ratio:], encoding="utf-8")
     monkeypatch.setattr(sys, "argv", ["readme.py", "--check"])
     assert readme.main() == 1
     monkeypatch.setattr(sys, "argv", ["readme.py"])
@@ -56,7 +58,8 @@ def test_the_two_commands_come_first():
 
 
 def test_the_lenet_of_the_readme_has_its_published_size():
-    model = nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.Tanh(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.Tanh(), nn.AvgPool2d(2), nn.Flatten(),
+    model = nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.Tanh(), nn.AvgPool2d(2), nn.Conv2d(6, 16, 5), nn.Tanh(),
+                          nn.AvgPool2d(2), nn.Flatten(),
                           nn.Linear(400, 120), nn.Tanh(), nn.Linear(120, 84), nn.Tanh(), nn.Linear(84, 10))
     assert sum(p.numel() for p in model.parameters()) == 61_706
     assert model(nn.zeros(2, 1, 28, 28)).shape == (2, 10)

@@ -32,7 +32,8 @@ def run(epochs, checkpoint=None, model=None, dropout=0.3, **settings):
     model = model or network(dropout)
     loader = nn.data.DataLoader(nn.data.TensorDataset(*blobs()), batch_size=16, shuffle=True, seed=5)
     opt = nn.optim.Adam(model.parameters(), lr=0.02)
-    history = nn.fit(model, loader, blobs(30, 4), optimizer=opt, epochs=epochs, checkpoint=checkpoint, progress=False, **settings)
+    history = nn.fit(model, loader, blobs(30, 4), optimizer=opt, epochs=epochs, checkpoint=checkpoint, progress=False,
+                     **settings)
     return model, history
 
 
@@ -47,7 +48,8 @@ def test_it_learns():
     assert history.columns == ["epoch", "loss", "accuracy", "valid_loss", "valid_accuracy", "seconds"]
     x, y = blobs(30, 4)
     assert nn.evaluate(model, (x, y))["accuracy"] == history["valid_accuracy"][-1]
-    np.testing.assert_array_equal(nn.predict(model, x, batch_size=7).data.argmax(1) == y, nn.predict(model, x).data.argmax(1) == y)
+    np.testing.assert_array_equal(nn.predict(model, x, batch_size=7).data.argmax(1) == y,
+                                  nn.predict(model, x).data.argmax(1) == y)
     assert model.training
 
 
@@ -65,12 +67,14 @@ def test_resume_is_exact_bit_for_bit(tmp_path):
     run(2, path)
     resumed, second = run(6, path)
     assert bits(resumed) == bits(whole)
-    assert [{k: v for k, v in row.items() if k != "seconds"} for row in second] == [{k: v for k, v in row.items() if k != "seconds"}
+    assert [{k: v for k, v in row.items() if k != "seconds"}
+            for row in second] == [{k: v for k, v in row.items() if k != "seconds"}
                                                                                        for row in history]
 
 
 def test_resume_in_the_middle_of_an_epoch_is_exact(tmp_path):
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)    # a job in the background starts with Ctrl-C ignored
+    # a job in the background starts with Ctrl-C ignored
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         resume_in_the_middle(tmp_path)
     finally:
@@ -90,7 +94,8 @@ def resume_in_the_middle(tmp_path):
     model = network(0.3)
     model.register_forward_hook(interrupt)
     loader = nn.data.DataLoader(nn.data.TensorDataset(*blobs()), batch_size=16, shuffle=True, seed=5)
-    first = nn.fit(model, loader, blobs(30, 4), optimizer=nn.optim.Adam(model.parameters(), lr=0.02), epochs=3, checkpoint=path, progress=False)
+    first = nn.fit(model, loader, blobs(30, 4), optimizer=nn.optim.Adam(model.parameters(), lr=0.02), epochs=3,
+                   checkpoint=path, progress=False)
     assert first.interrupted and len(first) == 1
     resumed, second = run(3, path)
     assert bits(resumed) == bits(whole)
@@ -121,7 +126,8 @@ def test_nan_names_the_layer():
             return nn.functional.relu(x) * nn.tensor(np.float32(np.inf))
     model = nn.Sequential(nn.Linear(2, 4), Explode(), nn.Linear(4, 3))
     before = bits(model)
-    with np.errstate(invalid="ignore"), pytest.raises(nn.NonFiniteError, match=r"model\.1 \(Explode\).*epoch 1, batch 1.*first to make NaN"):
+    with np.errstate(invalid="ignore"), pytest.raises(nn.NonFiniteError,
+                                                      match=r"model\.1 \(Explode\).*epoch 1, batch 1.*first to make NaN"):
         nn.fit(model, blobs(), epochs=1, progress=False)
     assert bits(model) == before
 
@@ -169,7 +175,8 @@ def test_patience_stops_a_model_that_cannot_improve():
 def test_clip_norm_bounds_the_step():
     model = network()
     before = {k: t.data.copy() for k, t in model.state_dict().items()}
-    nn.fit(model, blobs(), optimizer=nn.optim.SGD(model.parameters(), lr=1.0), epochs=1, batch_size=96, clip_norm=0.01, progress=False)
+    nn.fit(model, blobs(), optimizer=nn.optim.SGD(model.parameters(), lr=1.0), epochs=1, batch_size=96, clip_norm=0.01,
+           progress=False)
     moved = np.sqrt(sum(((t.data - before[k]) ** 2).sum() for k, t in model.state_dict().items()))
     assert moved == pytest.approx(0.01, rel=1e-4)
 

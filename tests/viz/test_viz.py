@@ -15,7 +15,7 @@ from viz_reading import HOSTILE, INF, NAN, all_of, coordinates, decode_png, pars
 from fastnn import viz
 from fastnn.viz import charts, images, svg
 
-# ---- the SVG writer ------------------------------------------------------------------------------------------------
+# ---- the SVG writer ------------------------------------------------------------------------------
 
 def test_escape_leaves_no_markup_and_no_character_that_xml_forbids():
     escaped = svg.escape(HOSTILE)
@@ -31,8 +31,8 @@ def test_element_writes_attributes_children_and_leaves_out_none():
     assert [child.tag for child in node] == ["title"]
 
 
-@pytest.mark.parametrize("low, high", [(0, 1), (0.93, 0.991), (-3, 1e-9), (1e-30, 3e-30), (-1e300, 1e300), (5, 5), (0, 0),
-                                       (0, 5e-324), (12345, 12346), (7, 2)])
+@pytest.mark.parametrize("low, high", [(0, 1), (0.93, 0.991), (-3, 1e-9), (1e-30, 3e-30), (-1e300, 1e300), (5, 5),
+                                       (0, 0), (0, 5e-324), (12345, 12346), (7, 2)])
 def test_nice_ticks_enclose_the_range_with_equal_round_steps(low, high):
     ticks = svg.nice_ticks(low, high)
     low, high = sorted((low, high))
@@ -45,7 +45,8 @@ def test_nice_ticks_enclose_the_range_with_equal_round_steps(low, high):
     assert min(abs(mantissa - m) for m in (1, 2, 2.5, 5, 10)) < 1e-6
 
 
-@pytest.mark.parametrize("low, high", [(0.03, 2.3), (1, 1), (1, 2), (1e-12, 3), (0.999, 1.001), (1e-300, 1e300), (10, 1000)])
+@pytest.mark.parametrize("low, high", [(0.03, 2.3), (1, 1), (1, 2), (1e-12, 3), (0.999, 1.001), (1e-300, 1e300),
+                                       (10, 1000)])
 def test_log_ticks_enclose_the_range(low, high):
     ticks = svg.log_ticks(low, high)
     assert 0 < ticks[0] <= low <= high <= ticks[-1] and ticks[0] < ticks[-1]
@@ -127,7 +128,7 @@ def test_a_failing_write_leaves_the_old_file_and_nothing_else(tmp_path, monkeypa
     assert path.read_text() == "old" and [file.name for file in tmp_path.iterdir()] == ["report.html"]
 
 
-# ---- line chart ----------------------------------------------------------------------------------------------------
+# ---- line chart ----------------------------------------------------------------------------------
 
 def test_line_chart_points_stand_where_the_numbers_say():
     picture = viz.line_chart({"a": [0.0, 1.0, 0.5]})
@@ -204,7 +205,8 @@ def test_series_differ_in_more_than_colour():
 
 def test_epochs_are_whole_numbers_from_one():
     for count in (2, 3, 7, 15, 40, 300):
-        shown = [int(label) for label in texts(viz.line_chart({"a": list(range(count, 0, -1))}, x_label="epoch", percent=True))
+        shown = [int(label) for label in texts(viz.line_chart({"a": list(range(count, 0, -1))}, x_label="epoch",
+                                                              percent=True))
                  if label.isdigit()]
         assert shown[0] == 1 and shown == sorted(set(shown)) and shown[-1] <= count
         assert len(shown) >= 2
@@ -225,7 +227,7 @@ def test_notes_are_written_at_their_point():
     assert (float(ring.get("cx")), float(ring.get("cy"))) == coordinates(path)[1]
 
 
-# ---- bar chart -----------------------------------------------------------------------------------------------------
+# ---- bar chart -----------------------------------------------------------------------------------
 
 def test_bars_of_a_logarithmic_chart_are_as_long_to_both_sides():
     picture = viz.bar_chart({"win": 4.0, "loss": 0.25}, baseline=1, log=True, unit="x")
@@ -240,11 +242,13 @@ def test_bars_share_a_scale_where_limits_are_given():
     def length(picture):
         return float(next(node for node in all_of(picture, "rect") if node.get("height") == "13").get("width"))
 
-    assert length(viz.bar_chart({"a": 2.0}, limits=(0, 8))) == pytest.approx(length(viz.bar_chart({"a": 8.0}))/4, abs=0.02)
+    assert length(viz.bar_chart({"a": 2.0}, limits=(0, 8))) == pytest.approx(length(viz.bar_chart({"a": 8.0}))/4,
+                                                                             abs=0.02)
 
 
 def test_bar_chart_shows_a_dash_where_there_is_no_number():
-    picture = viz.bar_chart({"a": {"x": None, "y": NAN, "z": 1.0}, "b": {"x": INF, "y": 2.0, "z": 0.0}}, baseline=1, log=True)
+    picture = viz.bar_chart({"a": {"x": None, "y": NAN, "z": 1.0}, "b": {"x": INF, "y": 2.0, "z": 0.0}}, baseline=1,
+                            log=True)
     assert texts(picture).count(svg.MISSING) == 4
     assert len([node for node in all_of(picture, "rect") if node.get("height") == "13"]) == 2
     assert viz.bar_chart({}).label == "Bar chart: no data"
@@ -252,7 +256,7 @@ def test_bar_chart_shows_a_dash_where_there_is_no_number():
         viz.bar_chart({"a": 1.0}, log=True)
 
 
-# ---- heat map ------------------------------------------------------------------------------------------------------
+# ---- heat map ------------------------------------------------------------------------------------
 
 def test_heat_map_puts_every_number_in_its_cell():
     matrix = np.arange(6).reshape(2, 3) + 10
@@ -290,7 +294,7 @@ def test_heat_map_refuses_wrong_shapes_and_labels():
         viz.heat_map(np.eye(2), None, ["a"])
 
 
-# ---- images --------------------------------------------------------------------------------------------------------
+# ---- images --------------------------------------------------------------------------------------
 
 def test_png_is_read_back_pixel_by_pixel():
     pixels = np.random.default_rng(0).integers(0, 256, (5, 3, 3), dtype=np.uint8)
@@ -362,7 +366,7 @@ def test_image_grid_of_nothing_and_of_the_wrong_thing():
         viz.image_grid(np.zeros((2, 2, 2)), columns=0)
 
 
-# ---- the convenience functions -------------------------------------------------------------------------------------
+# ---- the convenience functions -------------------------------------------------------------------
 
 class ArrayLike:
     """As little of a tensor as the functions may rely on."""
@@ -479,10 +483,10 @@ def test_hostile_labels_stay_text_in_every_picture():
         assert not any(name.startswith("on") for node in parse(picture).iter() for name in node.attrib)
 
 
-# ---- the documentation ---------------------------------------------------------------------------------------------
+# ---- the documentation ---------------------------------------------------------------------------
 
-@pytest.mark.parametrize("name", ["viz", "viz.svg", "viz.charts", "viz.heatmap", "viz.images", "report.html", "report.sections",
-                                  "report.page", "report.report"])
+@pytest.mark.parametrize("name", ["viz", "viz.svg", "viz.charts", "viz.heatmap", "viz.images", "report.html",
+                                  "report.sections", "report.page", "report.report"])
 def test_examples_in_the_docstrings(name):
     failed, _ = doctest.testmod(importlib.import_module(f"fastnn.{name}"))
     assert failed == 0
