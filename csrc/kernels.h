@@ -1,4 +1,5 @@
-/* kernels.h -- the list of all kernels. Included many times with different meanings of KERNEL and REAL, so it has no guard. */
+/* kernels.h -- the list of all kernels. Included many times with different meanings of KERNEL and
+ * REAL, so it has no guard. */
 #include "pointwise/activation.h"
 #include "pointwise/arithmetic.h"
 #include "pointwise/reduce.h"

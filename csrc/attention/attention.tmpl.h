@@ -1,24 +1,35 @@
-/* attention.tmpl.h -- scaled dot-product attention, forward and backward, in memory linear in the sequence length.
+/* attention.tmpl.h -- scaled dot-product attention, forward and backward, in memory linear in the
+ * sequence length.
  *
  * Math       s[t,u] = scale sum_c q[t,c] k[u,c] + mask[t,u],   p[t,u] = exp(s[t,u]) / sum_u exp(s[t,u]),   y[t] = sum_u d[t,u] p[t,u] v[u]
- *            where d is 1, or with dropout 0 or 1 / (1 - dropout). Backward, with dp[t,u] = d[t,u] sum_j dy[t,j] v[u,j]:
- *            ds[t,u] = p[t,u] (dp[t,u] - pull[t]),   pull[t] = sum_u p[t,u] dp[t,u] = sum_j dy[t,j] y[t,j]
+ *            where d is 1, or with dropout 0 or 1 / (1 - dropout). Backward, with dp[t,u] = d[t,u]
+ *            sum_j dy[t,j] v[u,j]:
+ *            ds[t,u] = p[t,u] (dp[t,u] - pull[t]),   pull[t] = sum_u p[t,u] dp[t,u] = sum_j dy[t,j]
+ *                                                    y[t,j]
  *            dq = scale ds k,   dk = scale ds^T q,   dv = (d p)^T dy,   dmask = ds
- * Symbols    T queries, U keys, HS head size, HV size of a value; an item is one head of one batch entry.
- * Layout     see attention.h. Scores live in tiles of TILE_U x TILE_T in scratch; there is never a T x U array (except dmask, which is one).
- * Method     A block of queries is copied, transposed, and then passes all keys tile by tile; attention_tile.tmpl.h tells how a tile lies and
- *            how its products are computed. Forward keeps the largest score so far and the sum of exponentials so far; when the largest
- *            grows, what is in y and in the sum is scaled down ("online softmax"). Exponentials are powers of two, 2^(log2(e) scale
- *            (s - top)): one factor, in one rounding. Backward computes each tile's scores again from q and k: cheaper than storing them.
- *            What a causal mask hides is skipped, tile by tile and, within the tiles on the diagonal, register tile by register tile.
- *            Up to four queries go row by row of k and v: attention_few.tmpl.h.
- * Cost       forward 2 T U (HS + HV) flop and T U exponentials an item; backward 2.5 times the flop. Causal: half of both.
- *            Memory: the results, and 2 T numbers an item.
- * Threads    forward: blocks of queries of all items. Backward: with enough items for the threads a block is an item and each tile's
- *            scores are computed once; else dk and dv go by blocks of keys and dq by blocks of queries, and scores are computed for each.
- *            Tiles and the order of every sum are the same either way, and so are the bits. One writer per element.
- * Reference  fastnn/reference/attention.py; Milakov, Gimelshein (2018), "Online normalizer calculation for softmax"; Rabe, Staats (2021),
- *            "Self-attention does not need O(n^2) memory"; Dao et al. (2022), "FlashAttention".
+ * Symbols    T queries, U keys, HS head size, HV size of a value; an item is one head of one batch
+ *            entry.
+ * Layout     see attention.h. Scores live in tiles of TILE_U x TILE_T in scratch; there is never a
+ *            T x U array (except dmask, which is one).
+ * Method     A block of queries is copied, transposed, and then passes all keys tile by tile;
+ *            attention_tile.tmpl.h tells how a tile lies and how its products are computed. Forward
+ *            keeps the largest score so far and the sum of exponentials so far; when the largest
+ *            grows, what is in y and in the sum is scaled down ("online softmax"). Exponentials are
+ *            powers of two, 2^(log2(e) scale (s - top)): one factor, in one rounding. Backward
+ *            computes each tile's scores again from q and k: cheaper than storing them. What a
+ *            causal mask hides is skipped, tile by tile and, within the tiles on the diagonal,
+ *            register tile by register tile. Up to four queries go row by row of k and v:
+ *            attention_few.tmpl.h.
+ * Cost       forward 2 T U (HS + HV) flop and T U exponentials an item; backward 2.5 times the
+ *            flop. Causal: half of both. Memory: the results, and 2 T numbers an item.
+ * Threads    forward: blocks of queries of all items. Backward: with enough items for the threads a
+ *            block is an item and each tile's scores are computed once; else dk and dv go by blocks
+ *            of keys and dq by blocks of queries, and scores are computed for each. Tiles and the
+ *            order of every sum are the same either way, and so are the bits. One writer per
+ *            element.
+ * Reference  fastnn/reference/attention.py; Milakov, Gimelshein (2018), "Online normalizer
+ *            calculation for softmax"; Rabe, Staats (2021), "Self-attention does not need O(n^2)
+ *            memory"; Dao et al. (2022), "FlashAttention".
  */
 #include "core/philox_words.h"
 #include "pointwise/rows.h"
@@ -26,14 +37,17 @@
 #ifndef FNN_ATTENTION_TEMPLATE_ONCE
 #define FNN_ATTENTION_TEMPLATE_ONCE
 enum {
-    /* TILE_U: a multiple of TILE_T (the causal edge), at most PHILOX_WORDS (dropout). All that a tile needs, 160 KiB of float, fits the least
-     * L2 cache that caches.h knows; tiles from 32 x 128 to 64 x 256 and 128 x 128 were within 5 %, so they follow no reported size, and the
-     * bits of a result, which hang on them, are the same on all machines with an instruction set. */
+    /* TILE_U: a multiple of TILE_T (the causal edge), at most PHILOX_WORDS (dropout). All that a
+     * tile needs, 160 KiB of float, fits the least L2 cache that caches.h knows; tiles from 32 x
+     * 128 to 64 x 256 and 128 x 128 were within 5 %, so they follow no reported size, and the bits
+     * of a result, which hang on them, are the same on all machines with an instruction set. */
     TILE_T = 64, TILE_U = 128,
     FROM_ROWS = 0, BY_ROWS = 1, BY_COLUMNS = 2,
-    TILE_C = 256,                                   /* columns of q or dy in the transposed copy; wider heads go through it piece by piece */
+    TILE_C = 256,                                   /* columns of q or dy in the transposed copy; wider heads go through
+                                                       it piece by piece */
     ATTENTION_WORK = 1 << 20,                       /* multiply-adds that a block of a parallel loop should be worth */
-    FEW = 4, FEW_COST = 8                           /* so many queries go row by row, each as long as so many in a tile */
+    FEW = 4, FEW_COST = 8                           /* so many queries go row by row, each as long as so many in a
+                                                       tile */
 };
 
 static fnn_size fnn_attention_grain(const fnn_attention *a, fnn_size queries, fnn_size keys)
@@ -43,9 +57,11 @@ static fnn_size fnn_attention_grain(const fnn_attention *a, fnn_size queries, fn
 }
 
 /* How many keys the queries before `t_end` may see. */
-static inline fnn_size fnn_keys_seen(const fnn_attention *a, fnn_size t_end) { return a->causal && t_end < a->U ? t_end : a->U; }
+static inline fnn_size fnn_keys_seen(const fnn_attention *a, fnn_size t_end) { return a->causal && t_end < a->U ? t_end
+    : a->U; }
 
-/* Queries [t, t + queries) and keys [u, u + keys) of an item. Key row i of the tile may be seen by query column j if i <= j + ahead. */
+/* Queries [t, t + queries) and keys [u, u + keys) of an item. Key row i of the tile may be seen by
+ * query column j if i <= j + ahead. */
 typedef struct { fnn_size item, t, queries, u, keys, lanes, ahead; } fnn_tile;
 #endif
 
@@ -74,18 +90,23 @@ static FN(attention_room) FN(attention_open)(const fnn_attention *a, int backwar
     const size_t wide = (TILE_C + 1) * TILE_T, tile = (TILE_U + 1) * TILE_T;
     const int factors = a->mask_kind != FNN_NO_MASK || a->dropout > 0;
     REAL *all = fnn_scratch_alloc((2 * wide + 4 * tile) * sizeof(REAL));
-    return (FN(attention_room)){ all, backward ? all + wide : NULL, all + 2 * wide, backward ? all + 2 * wide + tile : NULL,
-                                 factors ? all + 2 * wide + 2 * tile : NULL, factors ? all + 2 * wide + 3 * tile : NULL };
+    return (FN(attention_room)){ all, backward ? all + wide : NULL, all + 2 * wide, backward ? all + 2 * wide + tile
+        : NULL,
+                                 factors ? all + 2 * wide + 2 * tile : NULL, factors ? all + 2 * wide + 3 * tile
+                                     : NULL };
 }
 
-/* to[c][t] = from[t][c] for a block of queries; columns without a query are filled up with what does no harm. */
+/* to[c][t] = from[t][c] for a block of queries; columns without a query are filled up with what
+ * does no harm. */
 static void FN(attention_turn)(REAL *to, const REAL *from, fnn_size rs, fnn_size queries, fnn_size columns)
 {
     FN(gemm_pack)(to, TILE_T, queries, queries, from, rs, 1, columns);
 }
 
-/* tile = rows times the block of queries (or of dy), which lies transposed in `turned` already where it is no wider than TILE_C. */
-static void FN(attention_products)(REAL *tile, const REAL *rows, fnn_size rs, REAL *turned, const REAL *block, fnn_size block_rs,
+/* tile = rows times the block of queries (or of dy), which lies transposed in `turned` already
+ * where it is no wider than TILE_C. */
+static void FN(attention_products)(REAL *tile, const REAL *rows, fnn_size rs, REAL *turned, const REAL *block,
+                                   fnn_size block_rs,
                                    fnn_size width, const fnn_tile *at)
 {
     if (width <= TILE_C) {
@@ -95,20 +116,26 @@ static void FN(attention_products)(REAL *tile, const REAL *rows, fnn_size rs, RE
     for (fnn_size c = 0; c < width; c += TILE_C) {
         const fnn_size here = gemm_min(TILE_C, width - c);
         FN(attention_turn)(turned, block + c, block_rs, at->queries, here);
-        FN(attention_scores)(tile, rows + c, rs, turned, at->keys, at->lanes, here, c > 0 ? FN(attention_ones) : NULL, at->ahead);
+        FN(attention_scores)(tile, rows + c, rs, turned, at->keys, at->lanes, here, c > 0 ? FN(attention_ones) : NULL,
+                             at->ahead);
     }
 }
 
-/* ---- masks and dropout --------------------------------------------------------------------------------------------------------- */
+/* ---- masks and dropout ----------------------------------------------------------------------- */
 
 /* How many of the tile's keys the queries in columns [j, j + GEMM_NR) see, altogether. */
-static inline fnn_size FN(attention_seen)(const fnn_tile *at, fnn_size j) { return gemm_min(at->keys, j + GEMM_NR + at->ahead); }
+static inline fnn_size FN(attention_seen)(const fnn_tile *at,
+                                          fnn_size j) { return gemm_min(at->keys, j + GEMM_NR + at->ahead); }
 
-/* Up to which row products read these columns, beyond the rows that are seen: to the end of a panel that begins before. */
-static inline fnn_size FN(attention_rest)(const fnn_tile *at, fnn_size seen) { return gemm_min(at->keys, seen + GEMM_MR); }
+/* Up to which row products read these columns, beyond the rows that are seen: to the end of a panel
+ * that begins before. */
+static inline fnn_size FN(attention_rest)(const fnn_tile *at,
+                                          fnn_size seen) { return gemm_min(at->keys, seen + GEMM_MR); }
 
-/* Whether products are scaled before the largest is looked for; otherwise in the exponent, with the factor from e to 2. */
-static inline int FN(attention_scaled)(const fnn_attention *a) { return a->mask_kind == FNN_ADD_MASK || !(a->scale > 1e-30); }
+/* Whether products are scaled before the largest is looked for; otherwise in the exponent, with the
+ * factor from e to 2. */
+static inline int FN(attention_scaled)(const fnn_attention *a) { return a->mask_kind == FNN_ADD_MASK
+    || !(a->scale > 1e-30); }
 
 /* What scores are multiplied by in the exponent. */
 static inline REAL FN(attention_factor)(const fnn_attention *a)
@@ -127,7 +154,8 @@ static void FN(attention_mask)(const fnn_attention *a, const FN(attention_room) 
         const fnn_size from = a->mask_at[at->item] + at->t * a->mask_rs + at->u * a->mask_cs;
         const REAL *restrict mask = room->factors;
         if (a->mask_kind == FNN_ADD_MASK) {
-            FN(gemm_pack)(room->factors, TILE_T, at->queries, at->queries, (const REAL *)a->mask + from, a->mask_rs, a->mask_cs, at->keys);
+            FN(gemm_pack)(room->factors, TILE_T, at->queries, at->queries, (const REAL *)a->mask + from, a->mask_rs,
+                          a->mask_cs, at->keys);
             for (fnn_size i = 0; i < at->keys * TILE_T; i++)
                 s[i] += mask[i];
         } else {
@@ -148,8 +176,8 @@ static void FN(attention_mask)(const fnn_attention *a, const FN(attention_room) 
     }
 }
 
-/* The causal edge in columns [j, j + GEMM_NR) of a tile, up to row `seen`: what column j + c may not see, the rows from j + c + ahead + 1 on,
- * becomes `hidden`. */
+/* The causal edge in columns [j, j + GEMM_NR) of a tile, up to row `seen`: what column j + c may
+ * not see, the rows from j + c + ahead + 1 on, becomes `hidden`. */
 static void FN(attention_edge)(REAL *restrict tile, const fnn_tile *at, fnn_size j, fnn_size seen, REAL hidden)
 {
     for (fnn_size u = gemm_max(0, j + at->ahead + 1); u < seen; u++) {
@@ -175,11 +203,13 @@ static void FN(attention_dropout)(const fnn_attention *a, const FN(attention_roo
     FN(attention_turn)(room->factors, room->beside, TILE_U, at->queries, at->keys);
 }
 
-/* ---- forward ------------------------------------------------------------------------------------------------------------- */
+/* ---- forward --------------------------------------------------------------------------------- */
 
-/* One more tile for the queries in columns [0, GEMM_NR) from s on: `seen` rows of scores become weights exp(scale (s - top)), unnormalised;
- * the other rows up to `keys` become 0. top and total are brought up to date; y is to be scaled by `shrink`. */
-static void FN(attention_weights)(REAL *restrict s, REAL *restrict top, REAL *restrict total, REAL *restrict shrink, REAL factor,
+/* One more tile for the queries in columns [0, GEMM_NR) from s on: `seen` rows of scores become
+ * weights exp(scale (s - top)), unnormalised; the other rows up to `keys` become 0. top and total
+ * are brought up to date; y is to be scaled by `shrink`. */
+static void FN(attention_weights)(REAL *restrict s, REAL *restrict top, REAL *restrict total, REAL *restrict shrink,
+                                  REAL factor,
                                   fnn_size seen, fnn_size keys)
 {
     const REAL least = -127 / factor;
@@ -199,7 +229,8 @@ static void FN(attention_weights)(REAL *restrict s, REAL *restrict top, REAL *re
         for (fnn_size j = 0; j < GEMM_NR; j++)
             now[j] = r_max(s[u * TILE_T + j], now[j]);
     for (fnn_size j = 0; j < GEMM_NR; j++) {
-        base[j] = now[j] == -(REAL)INFINITY ? 0 : now[j];       /* so that where nothing is allowed exp gives 0, and NaN stays */
+        base[j] = now[j] == -(REAL)INFINITY ? 0 : now[j];       /* so that where nothing is allowed exp gives 0, and NaN
+                                                                   stays */
         const REAL less = FN(exp2_of_scaled)(top[j] - base[j], factor, least);
         shrink[j] = now[j] > top[j] ? less : 1;
         top[j] = now[j];
@@ -230,7 +261,8 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
         at.queries = gemm_min(TILE_T, a->T - at.t);
         at.lanes = gemm_parts(at.queries, VL) * VL;
         const fnn_size seen = fnn_keys_seen(a, at.t + at.queries);
-        const REAL *q = args->q + a->q.at[at.item] + at.t * a->q.rs, *k = args->k + a->k.at[at.item], *v = args->v + a->v.at[at.item];
+        const REAL *q = args->q + a->q.at[at.item] + at.t * a->q.rs, *k = args->k + a->k.at[at.item], *v = args->v
+            + a->v.at[at.item];
         REAL *y = args->y + a->y.at[at.item] + at.t * a->y.rs;
         for (fnn_size t = 0; t < TILE_T; t++) {
             top[t] = -(REAL)INFINITY;
@@ -246,7 +278,8 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
             for (fnn_size j = 0; j < at.lanes; j += GEMM_NR) {
                 const fnn_size rows = FN(attention_seen)(&at, j);
                 FN(attention_edge)(room.s, &at, j, rows, -(REAL)INFINITY);
-                FN(attention_weights)(room.s + j, top + j, total + j, shrink + j, factor, rows, FN(attention_rest)(&at, rows));
+                FN(attention_weights)(room.s + j, top + j, total + j, shrink + j, factor, rows,
+                                      FN(attention_rest)(&at, rows));
             }
             if (at.u + TILE_U >= seen)                          /* the last tile: divide by the sums */
                 for (fnn_size t = 0; t < at.queries; t++) {
@@ -259,7 +292,8 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
                     room.s[i] *= room.factors[i];
             }
             FN(attention_by_query)(y, a->y.rs, room.s, v + at.u * a->v.rs, a->v.rs, at.queries, at.keys, a->HV,
-                                   at.u > 0 ? shrink : NULL, at.u + TILE_U < seen ? FN(attention_ones) : share, at.ahead);
+                                   at.u > 0 ? shrink : NULL, at.u + TILE_U < seen ? FN(attention_ones) : share,
+                                   at.ahead);
         }
         for (fnn_size t = 0; t < at.queries; t++) {
             if (total[t] == 0)                                  /* no key was allowed */
@@ -273,11 +307,13 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 
 #include "attention/attention_few.tmpl.h"
 
-void FN(attention_forward)(REAL *y, REAL *top, REAL *total, const REAL *q, const REAL *k, const REAL *v, const fnn_attention *about)
+void FN(attention_forward)(REAL *y, REAL *top, REAL *total, const REAL *q, const REAL *k, const REAL *v,
+                           const fnn_attention *about)
 {
     FN(attention_args) args = { .about = about, .y = y, .top = top, .total = total, .q = q, .k = k, .v = v };
     if (about->T <= FEW) {
-        fnn_parallel_for(about->items, fnn_attention_grain(about, FEW_COST * about->T, about->U), FN(attention_few_block), &args);
+        fnn_parallel_for(about->items, fnn_attention_grain(about, FEW_COST * about->T, about->U),
+                         FN(attention_few_block), &args);
         return;
     }
     const fnn_size blocks = gemm_parts(about->T, TILE_T);
@@ -285,12 +321,14 @@ void FN(attention_forward)(REAL *y, REAL *top, REAL *total, const REAL *q, const
                      FN(attention_forward_block), &args);
 }
 
-/* ---- backward ------------------------------------------------------------------------------------------------------------ */
+/* ---- backward -------------------------------------------------------------------------------- */
 
-/* Columns [0, GEMM_NR) of a tile: p holds scores and becomes d p (what multiplied v), ds holds dy v^T and becomes ds. d is NULL without
- * dropout. Rows from `seen` on become 0. */
-static void FN(attention_weights_backward)(REAL *restrict p, REAL *restrict ds, const REAL *restrict d, const REAL *restrict top,
-                                           const REAL *restrict share, const REAL *restrict pull, REAL factor, fnn_size seen, fnn_size keys)
+/* Columns [0, GEMM_NR) of a tile: p holds scores and becomes d p (what multiplied v), ds holds dy
+ * v^T and becomes ds. d is NULL without dropout. Rows from `seen` on become 0. */
+static void FN(attention_weights_backward)(REAL *restrict p, REAL *restrict ds, const REAL *restrict d,
+                                           const REAL *restrict top,
+                                           const REAL *restrict share, const REAL *restrict pull, REAL factor,
+                                           fnn_size seen, fnn_size keys)
 {
     const REAL least = -127 / factor;
     fnn_size u = 0;
@@ -316,7 +354,8 @@ static void FN(attention_weights_backward)(REAL *restrict p, REAL *restrict ds, 
 }
 
 /* pull[t] = sum_j dy[t,j] y[t,j] for a block of queries */
-static void FN(attention_pull)(REAL *restrict pull, const REAL *dy, fnn_size dy_rs, const REAL *y, fnn_size y_rs, fnn_size queries, fnn_size HV)
+static void FN(attention_pull)(REAL *restrict pull, const REAL *dy, fnn_size dy_rs, const REAL *y, fnn_size y_rs,
+                               fnn_size queries, fnn_size HV)
 {
     for (fnn_size t = 0; t < queries; t++) {
         const REAL *a = dy + t * dy_rs, *b = y + t * y_rs;
@@ -336,18 +375,22 @@ static void FN(attention_clear)(REAL *a, fnn_size rs, fnn_size rows, fnn_size co
         memset(a + i * rs, 0, (size_t)columns * sizeof(REAL));
 }
 
-/* The tiles of one item with queries t_begin..t_end and keys u_begin..u_end: their part of dq, dk, dv (those that are not NULL). */
-static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *dq, REAL *dk, REAL *dv, REAL *dmask, fnn_size item,
+/* The tiles of one item with queries t_begin..t_end and keys u_begin..u_end: their part of dq, dk,
+ * dv (those that are not NULL). */
+static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *dq, REAL *dk, REAL *dv, REAL *dmask,
+                                         fnn_size item,
                                          fnn_size t_begin, fnn_size t_end, fnn_size u_begin, fnn_size u_end)
 {
     const fnn_attention *a = args->about;
     const fnn_size HS = a->HS, HV = a->HV, first = item * a->T;
-    const REAL *q = args->q + a->q.at[item], *k = args->k + a->k.at[item], *v = args->v + a->v.at[item], *dy = args->dy + a->dy.at[item];
+    const REAL *q = args->q + a->q.at[item], *k = args->k + a->k.at[item], *v = args->v + a->v.at[item], *dy = args->dy
+        + a->dy.at[item];
     const REAL *y = args->y + a->y.at[item];
     REAL top[TILE_T], share[TILE_T], pull[TILE_T], scales[TILE_T];
     for (fnn_size i = 0; i < TILE_T; i++)
         scales[i] = (REAL)a->scale;
-    fnn_size begun = u_begin;                                    /* keys before it have something in dk and dv already */
+    /* keys before it have something in dk and dv already */
+    fnn_size begun = u_begin;
     dq = dq ? dq + a->dq.at[item] : NULL;
     dk = dk ? dk + a->dk.at[item] : NULL;
     dv = dv ? dv + a->dv.at[item] : NULL;
@@ -357,7 +400,8 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
     }
     const FN(attention_room) room = FN(attention_open)(a, 1);
     const REAL factor = FN(attention_factor)(a);
-    for (fnn_size t = a->causal && u_begin > t_begin ? u_begin : t_begin; t < t_end; t += TILE_T) {   /* no query before u_begin sees it */
+    /* no query before u_begin sees it */
+    for (fnn_size t = a->causal && u_begin > t_begin ? u_begin : t_begin; t < t_end; t += TILE_T) {
         fnn_tile at = { .item = item, .t = t, .queries = gemm_min(TILE_T, t_end - t) };
         at.lanes = gemm_parts(at.queries, VL) * VL;
         const REAL *q_t = q + t * a->q.rs, *dy_t = dy + t * a->dy.rs;
@@ -388,7 +432,8 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
                 const fnn_size rows = FN(attention_seen)(&at, j);
                 FN(attention_edge)(room.s, &at, j, rows, -(REAL)INFINITY);
                 FN(attention_edge)(room.ds, &at, j, rows, 0);
-                FN(attention_weights_backward)(room.s + j, room.ds + j, a->dropout > 0 ? room.factors + j : NULL, top + j, share + j, pull + j,
+                FN(attention_weights_backward)(room.s + j, room.ds + j, a->dropout > 0 ? room.factors + j : NULL,
+                                               top + j, share + j, pull + j,
                                                factor, rows, dmask ? at.keys : FN(attention_rest)(&at, rows));
             }
             if (dmask) {
@@ -396,11 +441,14 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
                 for (fnn_size j = 0; j < at.queries; j++)
                     memcpy(dmask + (t + j) * a->U + at.u, room.beside + j * TILE_U, (size_t)at.keys * sizeof(REAL));
             }
-            const fnn_size added = gemm_max(0, gemm_min(at.keys, begun - at.u));       /* rows of dk and dv that have begun */
+            /* rows of dk and dv that have begun */
+            const fnn_size added = gemm_max(0, gemm_min(at.keys, begun - at.u));
             if (dv)     /* forward was  y = (d p) v */
-                FN(attention_by_key)(dv + at.u * a->dv.rs, a->dv.rs, room.s, dy_t, a->dy.rs, at.queries, at.keys, HV, added, 1, at.ahead);
+                FN(attention_by_key)(dv + at.u * a->dv.rs, a->dv.rs, room.s, dy_t, a->dy.rs, at.queries, at.keys, HV,
+                                     added, 1, at.ahead);
             if (dk)     /* forward was  s = scale q k^T */
-                FN(attention_by_key)(dk + at.u * a->dk.rs, a->dk.rs, room.ds, q_t, a->q.rs, at.queries, at.keys, HS, added, (REAL)a->scale,
+                FN(attention_by_key)(dk + at.u * a->dk.rs, a->dk.rs, room.ds, q_t, a->q.rs, at.queries, at.keys, HS,
+                                     added, (REAL)a->scale,
                                      at.ahead);
             if (dq)
                 FN(attention_by_query)(dq + t * a->dq.rs, a->dq.rs, room.ds, k_u, a->k.rs, at.queries, at.keys, HS,
@@ -419,7 +467,8 @@ static void FN(attention_backward_items)(void *ctx, fnn_size begin, fnn_size end
 {
     const FN(attention_args) *args = ctx;
     for (fnn_size item = begin; item < end; item++)
-        FN(attention_backward_tiles)(args, args->dq, args->dk, args->dv, args->dmask, item, 0, args->about->T, 0, args->about->U);
+        FN(attention_backward_tiles)(args, args->dq, args->dk, args->dv, args->dmask, item, 0, args->about->T, 0,
+                                     args->about->U);
 }
 
 static void FN(attention_backward_queries)(void *ctx, fnn_size begin, fnn_size end)
@@ -428,7 +477,8 @@ static void FN(attention_backward_queries)(void *ctx, fnn_size begin, fnn_size e
     const fnn_size T = args->about->T, blocks = gemm_parts(T, TILE_T);
     for (fnn_size b = begin; b < end; b++) {
         const fnn_size t0 = b % blocks * TILE_T;
-        FN(attention_backward_tiles)(args, args->dq, NULL, NULL, args->dmask, b / blocks, t0, gemm_min(T, t0 + TILE_T), 0, args->about->U);
+        FN(attention_backward_tiles)(args, args->dq, NULL, NULL, args->dmask, b / blocks, t0, gemm_min(T, t0 + TILE_T),
+                                     0, args->about->U);
     }
 }
 
@@ -438,19 +488,23 @@ static void FN(attention_backward_keys)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size U = args->about->U, blocks = gemm_parts(U, TILE_U);
     for (fnn_size b = begin; b < end; b++) {
         const fnn_size u0 = b % blocks * TILE_U;
-        FN(attention_backward_tiles)(args, NULL, args->dk, args->dv, NULL, b / blocks, 0, args->about->T, u0, gemm_min(U, u0 + TILE_U));
+        FN(attention_backward_tiles)(args, NULL, args->dk, args->dv, NULL, b / blocks, 0, args->about->T, u0,
+                                     gemm_min(U, u0 + TILE_U));
     }
 }
 
-void FN(attention_backward)(REAL *dq, REAL *dk, REAL *dv, REAL *dmask, const REAL *dy, const REAL *y, const REAL *top, const REAL *total,
+void FN(attention_backward)(REAL *dq, REAL *dk, REAL *dv, REAL *dmask, const REAL *dy, const REAL *y, const REAL *top,
+                            const REAL *total,
                             const REAL *q, const REAL *k, const REAL *v, const fnn_attention *about)
 {
-    FN(attention_args) args = { .about = about, .y = (REAL *)y, .top = (REAL *)top, .total = (REAL *)total, .dq = dq, .dk = dk, .dv = dv,
+    FN(attention_args) args = { .about = about, .y = (REAL *)y, .top = (REAL *)top, .total = (REAL *)total, .dq = dq,
+                               .dk = dk, .dv = dv,
                                 .dmask = dmask, .q = q, .k = k, .v = v, .dy = dy };
     const fnn_size t_blocks = gemm_parts(about->T, TILE_T), u_blocks = gemm_parts(about->U, TILE_U);
     const int want_queries = dq || dmask, want_keys = dk || dv, threads = fnn_num_threads();
     if (want_queries && want_keys && (threads == 1 || about->items >= 4 * threads)) {
-        fnn_parallel_for(about->items, fnn_attention_grain(about, about->T, about->U), FN(attention_backward_items), &args);
+        fnn_parallel_for(about->items, fnn_attention_grain(about, about->T, about->U), FN(attention_backward_items),
+                         &args);
         return;
     }
     if (want_queries)

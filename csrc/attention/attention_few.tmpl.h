@@ -1,8 +1,11 @@
-/* attention_few.tmpl.h -- part of attention.tmpl.h: forward for a few queries, above all for one, as when a sequence grows token by token.
+/* attention_few.tmpl.h -- part of attention.tmpl.h: forward for a few queries, above all for one,
+ * as when a sequence grows token by token.
  *
- * Lying side by side in registers, one query would leave nearly all of a register idle. Here the sum over the head size fills it: a row
- * of k after the other is multiplied with the query, and a row of v after the other added to y. Keys and values are read once from memory,
- * and that is what the time of one query goes to. Further queries find a tile's rows in the L1 cache; from five queries on tiles are quicker.
+ * Lying side by side in registers, one query would leave nearly all of a register idle. Here the
+ * sum over the head size fills it: a row of k after the other is multiplied with the query, and a
+ * row of v after the other added to y. Keys and values are read once from memory, and that is what
+ * the time of one query goes to. Further queries find a tile's rows in the L1 cache; from five
+ * queries on tiles are quicker.
  */
 
 /* s[u] = sum_c q[c] k[u,c] for a few keys; two at a time, whose sums do not wait for each other */
@@ -28,7 +31,8 @@ static void FN(attention_few_scores)(REAL *s, const REAL *q, const REAL *k, fnn_
 }
 
 /* y = shrink y + sum_u p[u] v[u,:]; nothing is read of y where shrink is 0 */
-static void FN(attention_few_sum)(REAL *restrict y, REAL shrink, const REAL *restrict p, const REAL *restrict v, fnn_size rs, fnn_size keys,
+static void FN(attention_few_sum)(REAL *restrict y, REAL shrink, const REAL *restrict p, const REAL *restrict v,
+                                  fnn_size rs, fnn_size keys,
                                   fnn_size HV)
 {
     if (shrink == 0)
@@ -47,7 +51,8 @@ static void FN(attention_few_sum)(REAL *restrict y, REAL shrink, const REAL *res
             y[j] += p[u] * v[u * rs + j];
 }
 
-/* A few queries of an item, T <= FEW, against all its keys, TILE_U of them at a time: k and v come from memory for the first query only. */
+/* A few queries of an item, T <= FEW, against all its keys, TILE_U of them at a time: k and v come
+ * from memory for the first query only. */
 static void FN(attention_few_queries)(const FN(attention_args) *args, fnn_size item)
 {
     const fnn_attention *a = args->about;
@@ -89,7 +94,8 @@ static void FN(attention_few_queries)(const FN(attention_args) *args, fnn_size i
             total[t] = total[t] * shrink[t] + sum;
             if (a->dropout > 0) {
                 uint32_t words[PHILOX_WORDS];
-                const uint64_t limit = fnn_philox_threshold(a->dropout), row = (uint64_t)(item * T + t) * (uint64_t)((a->U + 3) / 4 * 4);
+                const uint64_t limit = fnn_philox_threshold(a->dropout), row = (uint64_t)(item * T + t)
+                    * (uint64_t)((a->U + 3) / 4 * 4);
                 FN(philox_words)(words, a->dropout_key, a->dropout_call, (row + (uint64_t)u) / 4);
                 for (fnn_size i = 0; i < keys; i++)
                     p[i] = words[i] >= limit ? p[i] * (REAL)(1 / (1 - a->dropout)) : 0;

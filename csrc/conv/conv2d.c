@@ -1,4 +1,5 @@
-/* conv2d.c -- two-dimensional cross-correlation and its three gradients. Mathematics and methods: conv2d.tmpl.h. */
+/* conv2d.c -- two-dimensional cross-correlation and its three gradients. Mathematics and methods:
+ * conv2d.tmpl.h. */
 #include "fastnn.h"
 #include "conv/conv2d_cut.h"
 

@@ -2,26 +2,31 @@
  *
  * Math       y[n,k,p,q]  = b[k] + sum_{c,r,s} w[k,c,r,s] * x[n,c,i,j],   i = p*sh - ph + r*dh,  j = q*sw - pw + s*dw
  *            dw[k,c,r,s] = sum_{n,p,q}     dy[n,k,p,q] * x[n,c,i,j]      (x = 0 outside the image)
- *            dx[n,c,i,j] = sum_{k,p,q,r,s} dy[n,k,p,q] * w[k,c,r,s]      over all p,q,r,s that read (i,j)
+ *            dx[n,c,i,j] = sum_{k,p,q,r,s} dy[n,k,p,q] * w[k,c,r,s]      over all p,q,r,s that read
+ *                                                                        (i,j)
  *            db[k]       = sum_{n,p,q}     dy[n,k,p,q]
  * Symbols    window.h; Cg = C/G channels and Kg = K/G filters in each of G groups; taps = Cg*R*S.
  * Layout     x [N][C][H][W]   w [K][Cg][R][S]   b [K]   y [N][K][P][Q];   cols [taps][columns], a piece of the column matrix.
  * Method     forward   cols = im2col(x) for some 500 output pixels, at most CONV_TILE elements at a time, then y = w . cols
- *            dw        conv2d_dw.tmpl.h; where it does not serve, dy . cols^T; in blocks of taps x filters x images, so that sums over
- *                      images need few or no partial sums
- *            dx        stride 1: the convolution of dy with the turned filters; else col2im(w^T . dy), one writer per image;
- *                      where strided windows overlap, by phases of the image in conv2d_pixels.tmpl.h, or else conv2d_phases.tmpl.h sums its columns
+ *            dw        conv2d_dw.tmpl.h; where it does not serve, dy . cols^T; in blocks of taps x
+ *                      filters x images, so that sums over images need few or no partial sums
+ *            dx        stride 1: the convolution of dy with the turned filters; else col2im(w^T .
+ *                      dy), one writer per image; where strided windows overlap, by phases of the
+ *                      image in conv2d_pixels.tmpl.h, or else conv2d_phases.tmpl.h sums its columns
  *            1x1       the image is its own column matrix
- *            3x3       at stride 1, with enough channels and pixels: winograd.tmpl.h for y and dx, winograd_dw.tmpl.h
+ *            3x3       at stride 1, with enough channels and pixels: winograd.tmpl.h for y and dx,
+ *                      winograd_dw.tmpl.h
  *            few pixels for large filters: conv2d_few.tmpl.h for y
  *            many taps, and strides: conv2d_pixels.tmpl.h for y
  *            depthwise, and few filters: conv2d_direct.tmpl.h
  *            transposed   conv_transpose.tmpl.h: dx as a forward
- *            Small images go side by side into one piece, so that the matrix product has enough columns.
+ *            Small images go side by side into one piece, so that the matrix product has enough
+ *            columns.
  * Cost       forward 2*N*K*P*Q*taps flop, each gradient (dx, dw) the same.
- * Threads    blocks as told in conv2d_cut.h; one writer per element; partial sums of dw are added in the order of the images.
- * Reference  fastnn/reference/conv2d.py. Chellapilla, Puri, Simard (2006), "High performance convolutional neural networks for
- *            document processing".
+ * Threads    blocks as told in conv2d_cut.h; one writer per element; partial sums of dw are added
+ *            in the order of the images.
+ * Reference  fastnn/reference/conv2d.py. Chellapilla, Puri, Simard (2006), "High performance
+ *            convolutional neural networks for document processing".
  */
 #ifndef FNN_CONV2D_ONCE
 #define FNN_CONV2D_ONCE
@@ -41,7 +46,7 @@ typedef struct {
 #include "conv/im2col.tmpl.h"
 #include "conv/conv2d_direct.tmpl.h"
 
-/* ---- columns ------------------------------------------------------------------------------------------------------------ */
+/* ---- columns --------------------------------------------------------------------------------- */
 typedef struct {
     REAL *cols;
     const REAL *x;
@@ -58,10 +63,12 @@ static void FN(conv_columns_rows)(void *ctx, fnn_size begin, fnn_size end)
                    args->row + begin, args->row + end, args->q0, args->q0 + args->width);
 }
 
-/* The columns [q0, q0 + width) of `images` images from n0, side by side, rows [row, row + rows), of group h. Returns where
- * they are (in the image itself for a 1x1 window) and the distance between rows. */
+/* The columns [q0, q0 + width) of `images` images from n0, side by side, rows [row, row + rows), of
+ * group h. Returns where they are (in the image itself for a 1x1 window) and the distance between
+ * rows. */
 static const REAL *FN(conv_columns)(REAL *cols, fnn_size *ld, const REAL *x, const fnn_window *g, fnn_size h,
-                                    fnn_size n0, fnn_size images, fnn_size q0, fnn_size width, fnn_size row, fnn_size rows)
+                                    fnn_size n0, fnn_size images, fnn_size q0, fnn_size width, fnn_size row,
+                                    fnn_size rows)
 {
     const fnn_size HW = g->H * g->W;
     const REAL *x_h = x + (n0 * g->C + h * (g->C / g->G)) * HW;                 /* x[n0, first channel of h, :, :] */
@@ -75,10 +82,11 @@ static const REAL *FN(conv_columns)(REAL *cols, fnn_size *ld, const REAL *x, con
     return cols;
 }
 
-/* ---- forward ------------------------------------------------------------------------------------------------------------ */
+/* ---- forward --------------------------------------------------------------------------------- */
 
-/* Pieces of y, each some columns of some filters. Where there are few pieces they are done one after the other, and the
- * threads share the work inside each (columns, product); else each thread has its own, and the inner loops run on it alone. */
+/* Pieces of y, each some columns of some filters. Where there are few pieces they are done one
+ * after the other, and the threads share the work inside each (columns, product); else each thread
+ * has its own, and the inner loops run on it alone. */
 static void FN(conv_forward_pieces)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
@@ -119,11 +127,14 @@ static void FN(conv_forward_pieces)(void *ctx, fnn_size begin, fnn_size end)
     if (cols) fnn_scratch_free(cols);
 }
 
-static void FN(conv_columns_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, const fnn_window *g)
+static void FN(conv_columns_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu,
+                                     const fnn_window *g)
 {
     const fnn_size Kg = g->K / g->G;
-    conv_args args = { .out = y, .x = x, .w = w, .b = b, .relu = relu, .g = g, .cut = conv_cut_columns(g, CONV_COLUMNS), .tile = CONV_TILE };
-    const fnn_size work = args.cut.images * args.cut.columns * conv_taps(g) * Kg;          /* multiply-adds in one piece */
+    conv_args args = { .out = y, .x = x, .w = w, .b = b, .relu = relu, .g = g, .cut = conv_cut_columns(g, CONV_COLUMNS),
+                      .tile = CONV_TILE };
+    /* multiply-adds in one piece */
+    const fnn_size work = args.cut.images * args.cut.columns * conv_taps(g) * Kg;
     fnn_size pieces = fnn_ceil_div(g->N, args.cut.images) * g->G * args.cut.pieces;
     const int shared = pieces < CONV_BLOCKS && work > 4 * CONV_WORK;
     if (shared) {
@@ -141,7 +152,7 @@ static void FN(conv_columns_forward)(REAL *y, const REAL *x, const REAL *w, cons
                          FN(conv_forward_pieces), &args);
 }
 
-/* ---- the turned filters, with which dx is a convolution ----------------------------------------------------------------- */
+/* ---- the turned filters, with which dx is a convolution -------------------------------------- */
 typedef struct { REAL *turned; const REAL *w; fnn_size Cg, Kg, RS; } FN(conv_turn_args);
 
 /* a block of channels, so that w is read in runs */
@@ -158,7 +169,8 @@ static void FN(conv_turn_block)(void *ctx, fnn_size begin, fnn_size end)
         }
 }
 
-/* turned[c, k, r, s] = w[k, c, R-1-r, S-1-s], group by group; back: the convolution that they are for, with the channels c as filters */
+/* turned[c, k, r, s] = w[k, c, R-1-r, S-1-s], group by group; back: the convolution that they are
+ * for, with the channels c as filters */
 static void FN(conv_turn)(REAL *turned, const REAL *w, const fnn_window *back)
 {
     FN(conv_turn_args) args = { turned, w, back->K / back->G, back->C / back->G, back->R * back->S };
@@ -197,7 +209,7 @@ void FN(conv2d_relu_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *
     FN(conv_forward)(y, x, w, b, 1, g);
 }
 
-/* ---- dw ----------------------------------------------------------------------------------------------------------------- */
+/* ---- dw -------------------------------------------------------------------------------------- */
 static void FN(conv_dw_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
@@ -217,7 +229,8 @@ static void FN(conv_dw_block)(void *ctx, fnn_size begin, fnn_size end)
         const fnn_size row = rb * cut.rows, rows = fnn_min(cut.rows, taps - row);
         const fnn_size k0 = h * Kg + kb * cut.filters, filters = fnn_min(cut.filters, Kg - kb * cut.filters);
         const fnn_size n_end = fnn_min((ib + 1) * cut.images, g->N);
-        REAL *dw = (REAL *)args->out + (ib * g->K + k0) * taps + row;                      /* dw[k0, row] of partial sum ib */
+        /* dw[k0, row] of partial sum ib */
+        REAL *dw = (REAL *)args->out + (ib * g->K + k0) * taps + row;
         int more = 0;
         for (fnn_size n = ib * cut.images; n < n_end; n += args->cut.images) {
             const fnn_size images = fnn_min(args->cut.images, n_end - n);
@@ -281,12 +294,13 @@ static void FN(conv_dw)(REAL *dw, const REAL *dy, const REAL *x, REAL *parts, co
     args.out = blocks > 1 ? parts : dw;
     args.cut = conv_cut_columns(g, CONV_COLUMNS);
     fnn_parallel_for(items, fnn_max(1, CONV_WORK / fnn_max(1, work)),
-                     conv_is_depthwise(g) ? FN(conv_direct_dw_block) : conv_dw_is_framed(g) ? FN(conv_framed_dw_block) : FN(conv_dw_block),
+                     conv_is_depthwise(g) ? FN(conv_direct_dw_block) : conv_dw_is_framed(g) ? FN(conv_framed_dw_block)
+                     : FN(conv_dw_block),
                      &args);
     FN(conv_add_parts)(dw, parts, blocks, g);
 }
 
-/* ---- dx ----------------------------------------------------------------------------------------------------------------- */
+/* ---- dx -------------------------------------------------------------------------------------- */
 
 #include "conv/conv2d_phases.tmpl.h"
 
@@ -297,7 +311,8 @@ static void FN(conv_start)(REAL *plane, fnn_size n, REAL b)
         plane[i] = b;
 }
 
-/* dx of some images and channels: w^T . dy gives a piece of the column matrix's gradient, col2im adds it to the images. */
+/* dx of some images and channels: w^T . dy gives a piece of the column matrix's gradient, col2im
+ * adds it to the images. */
 static void FN(conv_dx_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
@@ -315,26 +330,31 @@ static void FN(conv_dx_block)(void *ctx, fnn_size begin, fnn_size end)
     for (fnn_size item = begin; item < end; item++) {
         const fnn_size cb = item % args->channel_blocks, nh = item / args->channel_blocks;
         const fnn_size h = nh % g->G, n0 = nh / g->G * args->cut.images, images = fnn_min(args->cut.images, g->N - n0);
-        const fnn_size c0 = cb * args->channels, channels = fnn_min(args->channels, Cg - c0), row_end = (c0 + channels) * RS;
+        const fnn_size c0 = cb * args->channels, channels = fnn_min(args->channels, Cg - c0), row_end = (c0 + channels)
+            * RS;
         REAL *dx = (REAL *)args->out + (n0 * g->C + h * Cg) * HW;               /* dx[n0, first channel of h, :, :] */
         const REAL *w = (const REAL *)args->w + h * Kg * taps;
         for (fnn_size n = 0; n < images; n++)
             for (fnn_size c = c0; c < c0 + channels; c++)
-                FN(conv_start)(apart ? frames + (n * channels + c - c0) * frame : dx + (n * g->C + c) * HW, apart ? frame : HW,
+                FN(conv_start)(apart ? frames + (n * channels + c - c0) * frame : dx + (n * g->C + c) * HW,
+                               apart ? frame : HW,
                                args->b ? ((const REAL *)args->b)[h * Cg + c] : 0);
         for (fnn_size q0 = 0; q0 < PQ; q0 += args->cut.columns) {
             const fnn_size width = fnn_min(args->cut.columns, PQ - q0), ld = images * width;
-            const REAL *dy = (const REAL *)args->dy + (n0 * g->K + h * Kg) * PQ + q0;      /* dy[n0, first filter of h, q0] */
+            /* dy[n0, first filter of h, q0] */
+            const REAL *dy = (const REAL *)args->dy + (n0 * g->K + h * Kg) * PQ + q0;
             for (fnn_size k = 0; together && k < Kg; k++)
                 for (fnn_size n = 0; n < images; n++)
                     memcpy(tile + k * ld + n * width, dy + (n * g->K + k) * PQ, width * sizeof(REAL));
             for (fnn_size row = c0 * RS; row < row_end; row += rows_most) {
                 const fnn_size rows = fnn_min(rows_most, row_end - row);
                 /* forward was  y = w . cols, cols = im2col(x)  so  dx = col2im(w^T . dy) */
-                FN(gemm)(cols, ld, w + row, 1, taps, together ? tile : dy, together ? ld : PQ, 1, NULL, NULL, rows, ld, Kg, 0);
+                FN(gemm)(cols, ld, w + row, 1, taps, together ? tile : dy, together ? ld : PQ, 1, NULL, NULL, rows, ld,
+                         Kg, 0);
                 for (fnn_size n = 0; n < images; n++)
                     if (apart)
-                        FN(phases_add)(frames + n * channels * frame, f, cols + n * width, ld, g, c0, row, row + rows, q0, q0 + width);
+                        FN(phases_add)(frames + n * channels * frame, f, cols + n * width, ld, g, c0, row, row + rows,
+                                       q0, q0 + width);
                     else
                         FN(col2im_add)(dx + n * g->C * HW, cols + n * width, ld, g, row, row + rows, q0, q0 + width);
             }
@@ -374,7 +394,7 @@ static void FN(conv_dx)(REAL *dx, const REAL *dy, const REAL *w, const REAL *b, 
     }
 }
 
-/* ---- db ----------------------------------------------------------------------------------------------------------------- */
+/* ---- db -------------------------------------------------------------------------------------- */
 typedef struct { REAL *db; const REAL *dy; fnn_size N, K, PQ; } FN(conv_db_args);
 
 static void FN(conv_db_block)(void *ctx, fnn_size begin, fnn_size end)

@@ -1,18 +1,23 @@
-/* conv2d_depthwise.tmpl.h -- one plane convolved with one window, rows in registers. Included by conv2d_direct.tmpl.h.
+/* conv2d_depthwise.tmpl.h -- one plane convolved with one window, rows in registers. Included by
+ * conv2d_direct.tmpl.h.
  *
  * Math       y[p, q] = b + sum over r, s of w[r, s] * frame[p + r, q + s*dw]      (stride 1, windows of 3, 5 or 7 rows)
- * Method     A tile of DEPTHWISE_ROWS rows by one vector of outputs is summed in registers. A vector of the frame is loaded once for each
- *            column of the window and used for all its rows: it is row r of the window to output row p - r. The last tiles of a plane
- *            overlap those before, and compute the same again.
+ * Method     A tile of DEPTHWISE_ROWS rows by one vector of outputs is summed in registers. A
+ *            vector of the frame is loaded once for each column of the window and used for all its
+ *            rows: it is row r of the window to output row p - r. The last tiles of a plane overlap
+ *            those before, and compute the same again.
  */
 #ifndef FNN_CONV_DEPTHWISE_ONCE
 #define FNN_CONV_DEPTHWISE_ONCE
 enum { DEPTHWISE_ROWS = 8 };                        /* enough sums to hide a multiply-add's latency */
 #endif
 
-/* R and rows are constants; w_row, w_column: from one weight to the next, negative for turned filters */
-FNN_INLINE void FN(depthwise_tile)(const fnn_size R, const fnn_size rows, REAL *y, fnn_size ldy, const REAL *frame, fnn_size length,
-                                   const REAL *w, fnn_size w_row, fnn_size w_column, fnn_size S, fnn_size dw, REAL b, REAL least)
+/* R and rows are constants; w_row, w_column: from one weight to the next, negative for turned
+ * filters */
+FNN_INLINE void FN(depthwise_tile)(const fnn_size R, const fnn_size rows, REAL *y, fnn_size ldy, const REAL *frame,
+                                   fnn_size length,
+                                   const REAL *w, fnn_size w_row, fnn_size w_column, fnn_size S, fnn_size dw, REAL b,
+                                   REAL least)
 {
     vec acc[DEPTHWISE_ROWS];
 #pragma GCC unroll 8
@@ -37,11 +42,14 @@ FNN_INLINE void FN(depthwise_tile)(const fnn_size R, const fnn_size rows, REAL *
         v_store(y + p * ldy, v_max(v_set(least), acc[p]));                      /* this way round NaN stays */
 }
 
-typedef void FN(depthwise_tile_fn)(REAL *y, fnn_size ldy, const REAL *frame, fnn_size length, const REAL *w, fnn_size w_row,
+typedef void FN(depthwise_tile_fn)(REAL *y, fnn_size ldy, const REAL *frame, fnn_size length, const REAL *w,
+                                   fnn_size w_row,
                                    fnn_size w_column, fnn_size S, fnn_size dw, REAL b, REAL least);
-#define DEPTHWISE_TILE(R, rows)                                                                                                \
-    static void FN(depthwise_tile_##R##_##rows)(REAL *y, fnn_size ldy, const REAL *frame, fnn_size length, const REAL *w,      \
-                                                fnn_size w_row, fnn_size w_column, fnn_size S, fnn_size dw, REAL b, REAL least) \
+#define DEPTHWISE_TILE(R, rows) \
+    static void FN(depthwise_tile_##R##_##rows)(REAL *y, fnn_size ldy, const REAL *frame, fnn_size length, \
+                                                const REAL *w, \
+                                                fnn_size w_row, fnn_size w_column, fnn_size S, fnn_size dw, REAL b, \
+                                                REAL least) \
     { FN(depthwise_tile)(R, rows, y, ldy, frame, length, w, w_row, w_column, S, dw, b, least); }
 DEPTHWISE_TILE(3, 4) DEPTHWISE_TILE(3, 8) DEPTHWISE_TILE(5, 4) DEPTHWISE_TILE(5, 8) DEPTHWISE_TILE(7, 4) DEPTHWISE_TILE(7, 8)
 #undef DEPTHWISE_TILE
@@ -59,7 +67,8 @@ static int FN(depthwise_serves)(fnn_size P, fnn_size Q, fnn_size R, fnn_size dh)
 }
 
 /* y [P][Q]; a vector behind the frame's end is read; b NULL for none */
-static void FN(depthwise_plane)(REAL *y, fnn_size P, fnn_size Q, const REAL *frame, fnn_size length, const REAL *w, fnn_size w_row,
+static void FN(depthwise_plane)(REAL *y, fnn_size P, fnn_size Q, const REAL *frame, fnn_size length, const REAL *w,
+                                fnn_size w_row,
                                 fnn_size w_column, fnn_size R, fnn_size S, fnn_size dw, const REAL *b, REAL least)
 {
     const REAL start = b ? *b : 0;

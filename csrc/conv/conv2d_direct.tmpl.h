@@ -1,15 +1,17 @@
-/* conv2d_direct.tmpl.h -- convolution without columns: depthwise, and few filters at stride 1. Included by conv2d.tmpl.h.
+/* conv2d_direct.tmpl.h -- convolution without columns: depthwise, and few filters at stride 1.
+ * Included by conv2d.tmpl.h.
  *
- * Here a matrix product would have too few products per sum or too few rows to be worth its packing. Instead, each plane is
- * copied into a frame with its padding around it. In a frame of row length F, output (p,q) at stride 1 is element t = p*F + q
- * of the sum
+ * Here a matrix product would have too few products per sum or too few rows to be worth its
+ * packing. Instead, each plane is copied into a frame with its padding around it. In a frame of row
+ * length F, output (p,q) at stride 1 is element t = p*F + q of the sum
  *
  *     out[t] = b + sum_{c,r,s} w[c,r,s] * frame_c[t + r*dh*F + s*dw]
  *
- * so whole rows run together as one long vector sum, without edges; the elements between Q and F are computed in vain and left
- * out when y is copied from `out`. Larger strides (depthwise only) work on the same frame and skip rows and elements.
- * Depthwise dx is the same sum over dy spread out into a frame, with the turned filter, and dw[r,s] is the dot product of the
- * spread dy with the frame at that offset.
+ * so whole rows run together as one long vector sum, without edges; the elements between Q and F
+ * are computed in vain and left out when y is copied from `out`. Larger strides (depthwise only)
+ * work on the same frame and skip rows and elements. Depthwise dx is the same sum over dy spread
+ * out into a frame, with the turned filter, and dw[r,s] is the dot product of the spread dy with
+ * the frame at that offset.
  */
 #ifndef FNN_CONV_DIRECT_ONCE
 #define FNN_CONV_DIRECT_ONCE
@@ -37,12 +39,15 @@ static void conv_offsets(fnn_size *offset, const fnn_window *g, conv_frame f)
 
 #undef DIRECT_NV
 #define DIRECT_NV (VBYTES == 64 ? 4 : 2)            /* vectors in a tile of 4 filters: all that the registers hold */
-#define SLACK (4 * VL)                              /* elements that the vector loops may touch beyond the end of a frame */
+#define SLACK (4 * VL)                              /* elements that the vector loops may touch beyond the end of a
+                                                       frame */
 
-/* ---- the vector loops --------------------------------------------------------------------------------------------------- */
+/* ---- the vector loops ------------------------------------------------------------------------ */
 
-/* One tile: nv vectors of `rows` filters, both constants. out and w of the next filter are ldo and taps further on. */
-FNN_INLINE void FN(tap_tile)(const fnn_size rows, const fnn_size nv, REAL *out, fnn_size ldo, const REAL *x, const REAL *w,
+/* One tile: nv vectors of `rows` filters, both constants. out and w of the next filter are ldo and
+ * taps further on. */
+FNN_INLINE void FN(tap_tile)(const fnn_size rows, const fnn_size nv, REAL *out, fnn_size ldo, const REAL *x,
+                             const REAL *w,
                              const fnn_size *offset, fnn_size taps, const REAL *b, int accumulate)
 {
     vec acc[4][4];
@@ -72,7 +77,11 @@ FNN_INLINE void FN(tap_tile)(const fnn_size rows, const fnn_size nv, REAL *out, 
             v_store(out + i * ldo + j * VL, acc[i][j]);
 }
 
-/* out[i][t] = (accumulate ? out[i][t] : b[i]) + sum over k of w[i][k] * x[t + offset[k]]  for `rows` = 1, 2 or 4 filters i and
+/* out[i][t] = (accumulate ? out[i][t] : b[i]) + sum over k of w[i][k] * x[t + offset[k]]  for
+ *                                                                                         `rows` =
+ *                                                                                         1, 2 or 4
+ *                                                                                         filters i
+ *                                                                                         and
  * 0 <= t < n; up to a vector more is written */
 static void FN(tap_sum)(fnn_size rows, REAL *out, fnn_size ldo, const REAL *x, const REAL *w,
                         const fnn_size *offset, fnn_size taps, const REAL *b, fnn_size n, int accumulate)
@@ -89,7 +98,8 @@ static void FN(tap_sum)(fnn_size rows, REAL *out, fnn_size ldo, const REAL *x, c
         else FN(tap_tile)(4, 1, out + t, ldo, x + t, w, offset, taps, b, accumulate);
 }
 
-/* sum[k] += sum over 0 <= t < n of d[t] * x[t + offset[k]]; d is zero from n to the end of its last vector */
+/* sum[k] += sum over 0 <= t < n of d[t] * x[t + offset[k]]; d is zero from n to the end of its last
+ * vector */
 static void FN(tap_dot)(REAL *sum, const REAL *d, const REAL *x, const fnn_size *offset, fnn_size taps, fnn_size n)
 {
     for (fnn_size k = 0; k < taps; k += 4) {
@@ -111,8 +121,10 @@ static void FN(tap_dot)(REAL *sum, const REAL *d, const REAL *x, const fnn_size 
     }
 }
 
-/* frame[a, b] = plane[i, j] at a = i*step_h + top, b = j*step_w + left, as far as that is inside the frame; 0 elsewhere */
-static void FN(fill_frame)(REAL *restrict frame, conv_frame f, const REAL *restrict plane, fnn_size rows, fnn_size columns,
+/* frame[a, b] = plane[i, j] at a = i*step_h + top, b = j*step_w + left, as far as that is inside
+ * the frame; 0 elsewhere */
+static void FN(fill_frame)(REAL *restrict frame, conv_frame f, const REAL *restrict plane, fnn_size rows,
+                           fnn_size columns,
                            fnn_size top, fnn_size left, fnn_size step_h, fnn_size step_w)
 {
     fnn_size i0, i1, j0, j1;
@@ -131,14 +143,15 @@ static void FN(fill_frame)(REAL *restrict frame, conv_frame f, const REAL *restr
 
 #include "conv/conv2d_depthwise.tmpl.h"
 
-/* ---- forward ------------------------------------------------------------------------------------------------------------ */
+/* ---- forward --------------------------------------------------------------------------------- */
 static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
     const fnn_window *g = args->g;
     const fnn_size P = g->P, Q = g->Q, HW = g->H * g->W, Cg = g->C / g->G, Kg = g->K / g->G, taps = conv_taps(g);
     const conv_frame f = conv_frame_of_x(g);
-    const fnn_size run = g->sh > 1 ? 1 : fnn_min(P, fnn_max(1, 1024 / f.length));  /* rows of y that are made together */
+    /* rows of y that are made together */
+    const fnn_size run = g->sh > 1 ? 1 : fnn_min(P, fnn_max(1, 1024 / f.length));
     const fnn_size ldo = run * f.length + SLACK;
     const REAL least = args->relu ? 0 : -(REAL)INFINITY;
     const int by_rows = Cg == 1 && g->sh == 1 && g->sw == 1 && FN(depthwise_serves)(P, Q, g->R, g->dh);
@@ -153,7 +166,8 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
                            g->H, g->W, g->ph, g->pw, 1, 1);
         if (by_rows) {
             for (fnn_size k = h * Kg; k < (h + 1) * Kg; k++)
-                FN(depthwise_plane)((REAL *)args->out + (n * g->K + k) * P * Q, P, Q, frames, f.length, (const REAL *)args->w + k * taps,
+                FN(depthwise_plane)((REAL *)args->out + (n * g->K + k) * P * Q, P, Q, frames, f.length,
+                                    (const REAL *)args->w + k * taps,
                                     g->S, 1, g->R, g->S, g->dw, args->b ? (const REAL *)args->b + k : NULL, least);
             continue;
         }
@@ -161,11 +175,13 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
             for (fnn_size k = h * Kg, filters; k < (h + 1) * Kg; k += filters) {
                 const fnn_size left = (h + 1) * Kg - k, rows = fnn_min(run, P - p0);
                 filters = left >= 4 ? 4 : left >= 2 ? 2 : 1;
-                FN(tap_sum)(filters, out, ldo, frames + p0 * g->sh * f.length, (const REAL *)args->w + k * taps, offset, taps,
+                FN(tap_sum)(filters, out, ldo, frames + p0 * g->sh * f.length, (const REAL *)args->w + k * taps, offset,
+                            taps,
                             args->b ? (const REAL *)args->b + k : NULL, (rows - 1) * f.length + (Q - 1) * g->sw + 1, 0);
                 for (fnn_size i = 0; i < filters; i++)
                     for (fnn_size p = 0; p < rows; p++) {
-                        REAL *restrict y = (REAL *)args->out + ((n * g->K + k + i) * P + p0 + p) * Q;  /* y[n, k+i, p0+p, :] */
+                        /* y[n, k+i, p0+p, :] */
+                        REAL *restrict y = (REAL *)args->out + ((n * g->K + k + i) * P + p0 + p) * Q;
                         const REAL *restrict from = out + i * ldo + p * f.length;
                         if (g->sw == 1)
                             for (fnn_size q = 0; q < Q; q++) y[q] = least > from[q] ? least : from[q];
@@ -189,7 +205,8 @@ static void FN(conv_direct_forward)(REAL *y, const REAL *x, const REAL *w, const
     fnn_parallel_for(g->N * g->G, FN(conv_direct_grain)(g), FN(conv_direct_forward_block), &args);
 }
 
-/* ---- depthwise dx: forward was  y[p,q] += w[r,s] * x[i,j]  so  dx[i,j] += w[r,s] * dy[p,q], with p*sh = i + ph - r*dh --- */
+/* ---- depthwise dx: forward was  y[p,q] += w[r,s] * x[i,j]  so  dx[i,j] += w[r,s] * dy[p,q], with p*sh = i + ph - r*dh ---
+ */
 static void FN(conv_direct_dx_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
@@ -210,8 +227,10 @@ static void FN(conv_direct_dx_block)(void *ctx, fnn_size begin, fnn_size end)
             FN(fill_frame)(frame, f, (const REAL *)args->dy + (n * g->K + c * Kg + k) * PQ,
                            g->P, g->Q, top, left, g->sh, g->sw);
             if (by_rows) {
-                FN(depthwise_plane)((REAL *)args->out + nc * H * W, H, W, frame, f.length, (const REAL *)args->w + (c + 1) * RS - 1,
-                                    -g->S, -1, g->R, g->S, g->dw, args->b ? (const REAL *)args->b + c : NULL, -(REAL)INFINITY);
+                FN(depthwise_plane)((REAL *)args->out + nc * H * W, H, W, frame, f.length,
+                                    (const REAL *)args->w + (c + 1) * RS - 1,
+                                    -g->S, -1, g->R, g->S, g->dw, args->b ? (const REAL *)args->b + c : NULL,
+                                    -(REAL)INFINITY);
                 break;
             }
             FN(tap_sum)(1, out, 0, frame, (const REAL *)args->w + (c * Kg + k) * RS,
@@ -250,15 +269,17 @@ static void FN(conv_direct_dw_exact)(REAL *dw, const conv_args *args, fnn_size i
         }
 }
 
-/* ---- depthwise dw: forward was  y[p,q] += w[r,s] * x[i,j]  so  dw[r,s] += dy[p,q] * x[i,j] ------------------------------ */
+/* ---- depthwise dw: forward was  y[p,q] += w[r,s] * x[i,j]  so  dw[r,s] += dy[p,q] * x[i,j] --- */
 static void FN(conv_direct_dw_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
     const fnn_window *g = args->g;
     const fnn_size RS = g->R * g->S, PQ = g->P * g->Q, Kg = g->K / g->G, images = args->dw.images;
     const conv_frame f = conv_frame_of_x(g);
-    const fnn_size width = (g->Q - 1) * g->sw + 1;                                         /* of a row of dy at stride sw */
-    const int rows_together = g->sh == 1;  /* then dy and the frame run in step; else each row goes alone, in whole vectors */
+    /* of a row of dy at stride sw */
+    const fnn_size width = (g->Q - 1) * g->sw + 1;
+    const int rows_together = g->sh == 1;  /* then dy and the frame run in step; else each row goes alone, in whole
+                                              vectors */
     const conv_frame spread = { g->P, rows_together ? f.length : fnn_ceil_div(width, VL) * VL };
     const fnn_size run = rows_together ? g->P : 1;
     fnn_size offset[CONV_DIRECT_TAPS];
@@ -270,13 +291,16 @@ static void FN(conv_direct_dw_block)(void *ctx, fnn_size begin, fnn_size end)
         REAL *dw = (REAL *)args->out + item * RS;                               /* dw[k, 0, :, :] of partial sum ib */
         memset(dw, 0, RS * sizeof(REAL));
         for (fnn_size n = ib * images; n < fnn_min((ib + 1) * images, g->N); n++) {
-            FN(fill_frame)(frame, f, (const REAL *)args->x + (n * g->C + c) * g->H * g->W, g->H, g->W, g->ph, g->pw, 1, 1);
+            FN(fill_frame)(frame, f, (const REAL *)args->x + (n * g->C + c) * g->H * g->W, g->H, g->W, g->ph, g->pw, 1,
+                           1);
             FN(fill_frame)(d, spread, (const REAL *)args->dy + (n * g->K + k) * PQ, g->P, g->Q, 0, 0, 1, g->sw);
             for (fnn_size p = 0; p < g->P; p += run)
-                FN(tap_dot)(dw, d + p * spread.length, frame + p * g->sh * f.length, offset, RS, (run - 1) * f.length + width);
+                FN(tap_dot)(dw, d + p * spread.length, frame + p * g->sh * f.length, offset, RS,
+                            (run - 1) * f.length + width);
         }
         for (fnn_size k0 = 0; k0 < RS; k0++)
-            if (!(dw[k0] - dw[k0] == 0)) {          /* 0 times an infinite pixel that this weight does not see would be NaN */
+            if (!(dw[k0] - dw[k0] == 0)) {          /* 0 times an infinite pixel that this weight does not see would be
+                                                       NaN */
                 FN(conv_direct_dw_exact)(dw, args, item);
                 break;
             }

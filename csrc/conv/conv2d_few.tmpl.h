@@ -1,24 +1,31 @@
-/* conv2d_few.tmpl.h -- convolution of few pixels by many filters, which are read once and where they lie. Included by conv2d.tmpl.h.
+/* conv2d_few.tmpl.h -- convolution of few pixels by many filters, which are read once and where
+ * they lie. Included by conv2d.tmpl.h.
  *
  * Math       y[k, o] = b[k] + sum over taps t = (c,r,s) of w[k, t] * cols[t, o]      o = (n,p,q), at most FEW_OUTPUTS of them
- * Layout     cols [tap][output], outputs filled up to whole vectors. Where these are fewer than a tile has room for, [tap / 2][output][2]:
- *            a broadcast of two taps of a filter then serves twice as many multiply-adds, and a sum is in two halves.
- *            sums [panel of filters][filter][output][half]
- * Method     With one image of a network's last stages the filters are nearly all that is read: 9 MB for 16 outputs, 32 operations for each of
- *            their numbers. What counts is to read them once, in rows, as memory is fast: no panels are copied, nothing is transformed. The
- *            columns are made once, and pass by from the L2 cache for every panel of FEW_FILTERS filters; where half of it is too small for
- *            them, some taps at a time, with the sums kept in between.
+ * Layout     cols [tap][output], outputs filled up to whole vectors. Where these are fewer than a
+ *            tile has room for, [tap / 2][output][2]: a broadcast of two taps of a filter then
+ *            serves twice as many multiply-adds, and a sum is in two halves. sums [panel of
+ *            filters][filter][output][half]
+ * Method     With one image of a network's last stages the filters are nearly all that is read: 9
+ *            MB for 16 outputs, 32 operations for each of their numbers. What counts is to read
+ *            them once, in rows, as memory is fast: no panels are copied, nothing is transformed.
+ *            The columns are made once, and pass by from the L2 cache for every panel of
+ *            FEW_FILTERS filters; where half of it is too small for them, some taps at a time, with
+ *            the sums kept in between.
  * Cost       2 N K P Q taps flop; reads K taps + columns
- * Threads    share the channels, whose columns they make, then the panels of filters; no sum is cut, so the bits depend on sizes only
+ * Threads    share the channels, whose columns they make, then the panels of filters; no sum is
+ *            cut, so the bits depend on sizes only
  */
 #undef FEW_NV
 #undef FEW_PAIRS
 #if VBYTES == 64
-#  define FEW_NV 4                                  /* vectors of outputs in a tile: with FEW_FILTERS filters, as many sums as registers hold */
+#  define FEW_NV 4                                  /* vectors of outputs in a tile: with FEW_FILTERS filters, as many
+                                                       sums as registers hold */
 #else
 #  define FEW_NV 2
 #endif
-#define FEW_PAIRS (VBYTES == 64 && !REAL_IS_F64)    /* shorter vectors: there are enough of them for a broadcast to serve */
+#define FEW_PAIRS (VBYTES == 64 && !REAL_IS_F64)    /* shorter vectors: there are enough of them for a broadcast to
+                                                       serve */
 
 typedef struct {
     REAL *y;
@@ -26,18 +33,22 @@ typedef struct {
     int relu;
     const fnn_window *g;
     REAL *cols, *sums;
-    const int32_t *from, *to;                       /* few_pieces: of frames, or of the image where it needs no padding, to rows of lanes */
+    const int32_t *from, *to;                       /* few_pieces: of frames, or of the image where it needs no padding,
+                                                       to rows of lanes */
     fnn_size piece, pieces;                         /* numbers in a piece, and how many pieces */
-    fnn_size pitch, plane, image;                   /* of a frame: from row to row, and from one channel's frame and one image's to the next */
+    fnn_size pitch, plane, image;                   /* of a frame: from row to row, and from one channel's frame and one
+                                                       image's to the next */
     int in_place;
-    fnn_size taps, outputs, lanes, side;            /* side: taps side by side, 1 or 2; lanes: numbers for one tap of all outputs, filled up */
+    fnn_size taps, outputs, lanes, side;            /* side: taps side by side, 1 or 2; lanes: numbers for one tap of
+                                                       all outputs, filled up */
     fnn_size begin, end;                            /* the taps whose turn it is */
 } FN(few_args);
 
-/* ---- the columns -------------------------------------------------------------------------------------------------------- */
+/* ---- the columns ----------------------------------------------------------------------------- */
 
-/* The columns of `side` channels are pieces of their frames, or of the images themselves: where these are, and where they go in rows of
- * `lanes` numbers, one row for each tap. Pieces overlap at the end of a row of outputs. Returns how many there are. */
+/* The columns of `side` channels are pieces of their frames, or of the images themselves: where
+ * these are, and where they go in rows of `lanes` numbers, one row for each tap. Pieces overlap at
+ * the end of a row of outputs. Returns how many there are. */
 static fnn_size FN(few_pieces)(const FN(few_args) *args, int32_t *from, int32_t *to)
 {
     const fnn_window *g = args->g;
@@ -49,7 +60,8 @@ static fnn_size FN(few_pieces)(const FN(few_args) *args, int32_t *from, int32_t 
                 const fnn_size row = p * g->sh + t % RS / g->S * g->dh, column = t % g->S * g->dw;
                 for (fnn_size q = 0; q < Q; q += args->piece, count++) {
                     const fnn_size at = fnn_min(q, Q - args->piece);
-                    from[count] = (int32_t)(t / RS * args->plane + n * args->image + row * args->pitch + column + at * g->sw);
+                    from[count] = (int32_t)(t / RS * args->plane + n * args->image + row * args->pitch + column + at
+                                            * g->sw);
                     to[count] = (int32_t)(t * args->lanes + (n * g->P + p) * Q + at);
                 }
             }
@@ -65,7 +77,8 @@ static void FN(few_columns)(void *ctx, fnn_size begin, fnn_size end)
     REAL *frames = args->in_place ? NULL : fnn_scratch_alloc((side * args->plane + VL) * sizeof(REAL));
     REAL *apart = side > 1 ? fnn_scratch_alloc(side * RS * lanes * sizeof(REAL)) : NULL;
     for (fnn_size group = begin; group < end; group++) {
-        const REAL *x = args->x + group * side * g->H * g->W, *from = args->in_place ? x - g->ph * g->W - g->pw : frames;
+        const REAL *x = args->x + group * side * g->H * g->W, *from = args->in_place ? x - g->ph * g->W - g->pw
+            : frames;
         for (fnn_size c = 0; frames && c < side; c++)
             for (fnn_size n = 0; n < g->N; n++)
                 FN(frame_of_plane)(frames + c * args->plane + n * args->image, rows, 1, args->pitch,
@@ -93,7 +106,7 @@ static void FN(few_columns)(void *ctx, fnn_size begin, fnn_size end)
     else if (apart) fnn_scratch_free(apart);
 }
 
-/* ---- the product -------------------------------------------------------------------------------------------------------- */
+/* ---- the product ----------------------------------------------------------------------------- */
 
 /* `side` numbers over and over */
 FNN_INLINE vec FN(few_broadcast)(const fnn_size side, const REAL *p)
@@ -110,8 +123,10 @@ FNN_INLINE vec FN(few_broadcast)(const fnn_size side, const REAL *p)
     return v_set(*p);
 }
 
-/* sums (+)= FEW_FILTERS filters w[i] times nv vectors of columns, for `taps` taps; step: from one row of columns to the next, and of sums */
-FNN_INLINE void FN(few_product)(const fnn_size side, const fnn_size nv, REAL *sums, const REAL *const *w, const REAL *cols, fnn_size step,
+/* sums (+)= FEW_FILTERS filters w[i] times nv vectors of columns, for `taps` taps; step: from one
+ * row of columns to the next, and of sums */
+FNN_INLINE void FN(few_product)(const fnn_size side, const fnn_size nv, REAL *sums, const REAL *const *w,
+                                const REAL *cols, fnn_size step,
                                 fnn_size taps, int more)
 {
     vec acc[FEW_FILTERS][FEW_NV];
@@ -142,9 +157,11 @@ FNN_INLINE void FN(few_product)(const fnn_size side, const fnn_size nv, REAL *su
             v_store(sums + i * step + j * VL, acc[i][j]);
 }
 
-typedef void FN(few_product_fn)(REAL *sums, const REAL *const *w, const REAL *cols, fnn_size step, fnn_size taps, int more);
-#define FEW_PRODUCT(side, nv)                                                                                                          \
-    static void FN(few_product_##side##nv)(REAL *sums, const REAL *const *w, const REAL *cols, fnn_size step, fnn_size taps, int more) \
+typedef void FN(few_product_fn)(REAL *sums, const REAL *const *w, const REAL *cols, fnn_size step, fnn_size taps,
+                                int more);
+#define FEW_PRODUCT(side, nv) \
+    static void FN(few_product_##side##nv)(REAL *sums, const REAL *const *w, const REAL *cols, fnn_size step, \
+                                           fnn_size taps, int more) \
     { FN(few_product)(side, nv, sums, w, cols, step, taps, more); }
 FEW_PRODUCT(1, 1) FEW_PRODUCT(1, 2)
 #if FEW_NV == 4
@@ -195,7 +212,8 @@ static void FN(few_filters)(void *ctx, fnn_size begin, fnn_size end)
             w[i] = args->w + fnn_min(k0 + i, K - 1) * args->taps + args->begin;
         for (fnn_size at = 0, nv; at < step; at += nv * VL) {
             nv = fnn_min(FEW_NV, (step - at) / VL);
-            FN(few_products)[args->side - 1][nv - 1](sums + at, w, args->cols + args->begin / args->side * step + at, step, taps,
+            FN(few_products)[args->side - 1][nv - 1](sums + at, w, args->cols + args->begin / args->side * step + at,
+                                                     step, taps,
                                                      args->begin > 0);
         }
         for (fnn_size k = k0; args->end == args->taps && k < fnn_min(k0 + FEW_FILTERS, K); k++)
@@ -205,12 +223,15 @@ static void FN(few_filters)(void *ctx, fnn_size begin, fnn_size end)
 
 static void FN(conv_few_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, const fnn_window *g)
 {
-    FN(few_args) args = { .y = y, .x = x, .w = w, .bias = b, .relu = relu, .g = g, .taps = conv_taps(g), .outputs = g->N * g->P * g->Q };
+    FN(few_args) args = { .y = y, .x = x, .w = w, .bias = b, .relu = relu, .g = g, .taps = conv_taps(g),
+                         .outputs = g->N * g->P * g->Q };
     args.side = FEW_PAIRS && 2 * args.outputs <= FEW_NV * VL && g->C % 2 == 0 ? 2 : 1;
     args.lanes = fnn_ceil_div(args.outputs * args.side, VL) * VL / args.side;
     const fnn_size panels = fnn_ceil_div(g->K, FEW_FILTERS), row = args.lanes * (fnn_size)sizeof(REAL);
-    const fnn_size most = fnn_even_piece(args.taps, fnn_max(FEW_TAPS, fnn_l2_bytes() / 2 / row)), some = fnn_ceil_div(most, 2) * 2;
-    const fnn_size rows = (g->P - 1) * g->sh + g->dh * (g->R - 1) + 1, width = (g->Q - 1) * g->sw + g->dw * (g->S - 1) + 1;
+    const fnn_size most = fnn_even_piece(args.taps,
+                                         fnn_max(FEW_TAPS, fnn_l2_bytes() / 2 / row)), some = fnn_ceil_div(most, 2) * 2;
+    const fnn_size rows = (g->P - 1) * g->sh + g->dh * (g->R - 1) + 1, width = (g->Q - 1) * g->sw + g->dw * (g->S - 1)
+        + 1;
     args.in_place = g->ph <= 0 && g->pw <= 0 && rows - g->ph <= g->H && width - g->pw <= g->W
                  && g->N * g->C <= INT32_MAX / (g->H * g->W);
     args.pitch = args.in_place ? g->W : width;
@@ -223,7 +244,8 @@ static void FN(conv_few_forward)(REAL *y, const REAL *x, const REAL *w, const RE
     args.pieces = FN(few_pieces)(&args, pieces, (int32_t *)args.to);
     args.cols = fnn_scratch_alloc(args.taps * row);
     args.sums = fnn_scratch_alloc(panels * FEW_FILTERS * args.side * row);
-    fnn_parallel_for(g->C / args.side, fnn_max(1, 16384 / (args.side * g->R * g->S * args.lanes)), FN(few_columns), &args);
+    fnn_parallel_for(g->C / args.side, fnn_max(1, 16384 / (args.side * g->R * g->S * args.lanes)), FN(few_columns),
+                     &args);
     for (; args.begin < args.taps; args.begin += some) {
         args.end = fnn_min(args.begin + some, args.taps);
         fnn_parallel_for(panels, fnn_max(1, CONV_WORK / 2 / (FEW_FILTERS * some * args.lanes)), FN(few_filters), &args);

@@ -1,16 +1,25 @@
-/* conv2d_pixels.tmpl.h -- convolution without columns: a matrix product that reads the image itself. Included by conv2d.tmpl.h.
+/* conv2d_pixels.tmpl.h -- convolution without columns: a matrix product that reads the image
+ * itself. Included by conv2d.tmpl.h.
  *
- * Math       y[k, p, q] = b[k] + sum over taps t = (c,r,s) of w[k, t] * x[c, p*sh - ph + r*dh, q*sw - pw + s*dw]
- * Layout     A frame: some rows of an image with their padding, [C/lanes][row][column mod sw][column / sw][lanes], with VL channels side by
- *            side; or one, where that would be mostly zeros. So what neighbouring outputs (p, q), (p, q+1) see through one tap is a
- *            constant apart, whatever the stride, and a tap is an offset into the frame. (Planes for many channels, one lane: 3x3
- *            stride 2 loses a tenth, as a tile then reads twice the cache lines.)
- *            Filters in panels of NR = 2 VL, as two halves [tap][VL]; y of a panel [half][pixel][VL] before it is dealt out to planes.
- * Method     For each frame: panel of filters by panel, block of taps by block: tiles of up to MR neighbouring outputs x NR filters in
- *            registers, as in a matrix product whose left operand is the frame. Nothing of the column matrix is ever written.
- * Strides    dx of a convolution with strides is sh * sw convolutions of dy without, one for the rows i with (i + ph) mod sh = a and the columns
- *            j with (j + pw) mod sw = b, by the taps that reach them: phase (a, b). All see the same frame of dy; a phase is a list of taps.
- * Threads    each has frames of its own; where there are few, all share the panels of filters of one frame after the other
+ * Math       y[k, p, q] = b[k] + sum over taps t = (c,r,s) of w[k, t] * x[c, p*sh - ph + r*dh, q*sw
+ *            - pw + s*dw]
+ * Layout     A frame: some rows of an image with their padding, [C/lanes][row][column mod
+ *            sw][column / sw][lanes], with VL channels side by side; or one, where that would be
+ *            mostly zeros. So what neighbouring outputs (p, q), (p, q+1) see through one tap is a
+ *            constant apart, whatever the stride, and a tap is an offset into the frame. (Planes
+ *            for many channels, one lane: 3x3 stride 2 loses a tenth, as a tile then reads twice
+ *            the cache lines.)
+ *            Filters in panels of NR = 2 VL, as two halves [tap][VL]; y of a panel
+ *            [half][pixel][VL] before it is dealt out to planes.
+ * Method     For each frame: panel of filters by panel, block of taps by block: tiles of up to MR
+ *            neighbouring outputs x NR filters in registers, as in a matrix product whose left
+ *            operand is the frame. Nothing of the column matrix is ever written.
+ * Strides    dx of a convolution with strides is sh * sw convolutions of dy without, one for the
+ *            rows i with (i + ph) mod sh = a and the columns j with (j + pw) mod sw = b, by the
+ *            taps that reach them: phase (a, b). All see the same frame of dy; a phase is a list of
+ *            taps.
+ * Threads    each has frames of its own; where there are few, all share the panels of filters of
+ *            one frame after the other
  */
 enum { FN(pixels_room) = 64 };                      /* bias of a panel: room for any NR */
 
@@ -32,10 +41,13 @@ typedef struct {
     int in_place;                                   /* whether the images can be read where they lie */
 } FN(pixels_args);
 
-/* out[i, filter] = (start of the sum) + sum over taps t of x[offset[t] + i * lanes] * u[t, filter], for `rows` rows of mr outputs each and nv
- * halves of a panel; x_step, out_step: from row to row; out_half, u_half: from half to half */
-FNN_INLINE void FN(pixels_product)(const fnn_size lanes, const fnn_size nv, const fnn_size rows, const fnn_size mr, REAL *out,
-                                   fnn_size out_step, fnn_size out_half, const REAL *x, fnn_size x_step, const REAL *u, fnn_size u_half,
+/* out[i, filter] = (start of the sum) + sum over taps t of x[offset[t] + i * lanes] * u[t, filter],
+ * for `rows` rows of mr outputs each and nv halves of a panel; x_step, out_step: from row to row;
+ * out_half, u_half: from half to half */
+FNN_INLINE void FN(pixels_product)(const fnn_size lanes, const fnn_size nv, const fnn_size rows, const fnn_size mr,
+                                   REAL *out,
+                                   fnn_size out_step, fnn_size out_half, const REAL *x, fnn_size x_step, const REAL *u,
+                                   fnn_size u_half,
                                    const fnn_size *offset, fnn_size taps, const REAL *bias)
 {
     vec acc[2][WINO_MR][2];
@@ -71,12 +83,14 @@ FNN_INLINE void FN(pixels_product)(const fnn_size lanes, const fnn_size nv, cons
                 v_store(out + p * out_step + j * out_half + i * VL, acc[p][i][j]);
 }
 
-typedef void FN(pixels_product_fn)(REAL *out, fnn_size out_step, fnn_size out_half, const REAL *x, fnn_size x_step, const REAL *u,
+typedef void FN(pixels_product_fn)(REAL *out, fnn_size out_step, fnn_size out_half, const REAL *x, fnn_size x_step,
+                                   const REAL *u,
                                    fnn_size u_half, const fnn_size *offset, fnn_size taps, const REAL *bias);
-#define PIXELS_PRODUCT(of, lanes, nv, rows, mr)                                                                                \
-    static void FN(pixels_product_##of##nv##rows##_##mr)(                                                                      \
-        REAL *out, fnn_size out_step, fnn_size out_half, const REAL *x, fnn_size x_step, const REAL *u, fnn_size u_half,       \
-        const fnn_size *offset, fnn_size taps, const REAL *bias)                                                               \
+#define PIXELS_PRODUCT(of, lanes, nv, rows, mr) \
+    static void FN(pixels_product_##of##nv##rows##_##mr)( \
+        REAL *out, fnn_size out_step, fnn_size out_half, const REAL *x, fnn_size x_step, const REAL *u, \
+                                                         fnn_size u_half, \
+        const fnn_size *offset, fnn_size taps, const REAL *bias) \
     { FN(pixels_product)(lanes, nv, rows, mr, out, out_step, out_half, x, x_step, u, u_half, offset, taps, bias); }
 #define PIXELS_1_11(mr) PIXELS_PRODUCT(plane, 1, 1, 1, mr)
 #define PIXELS_1_12(mr) PIXELS_PRODUCT(plane, 1, 1, 2, mr)
@@ -105,7 +119,7 @@ static FN(pixels_product_fn) *const FN(pixels_products)[2][2][2][WINO_MR] = {
 };
 #undef PIXELS_PRODUCT
 
-/* ---- the frame ---------------------------------------------------------------------------------------------------------- */
+/* ---- the frame ------------------------------------------------------------------------------- */
 
 /* Groups of channels, of all images of the frame, [begin, end) */
 static void FN(pixels_frame_block)(void *ctx, fnn_size begin, fnn_size end)
@@ -114,10 +128,12 @@ static void FN(pixels_frame_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_window *g = args->g;
     const pixels_cut cut = args->cut;
     const fnn_size H = g->H, W = g->W, Cg = g->C / g->G, rows = args->rows, groups = fnn_ceil_div(Cg, args->lanes);
-    const fnn_size top = args->p0 * g->sh - g->ph;                              /* row of the image that is row 0 of the frame */
+    /* row of the image that is row 0 of the frame */
+    const fnn_size top = args->p0 * g->sh - g->ph;
     for (fnn_size item = begin; item < end && args->lanes == 1; item++)
         FN(frame_of_plane)(args->frame + item * args->group, rows, g->sw, cut.width,
-                           args->x + ((args->n + item / Cg) * g->C + args->h * Cg + item % Cg) * H * W, H, W, top, -g->pw);
+                           args->x + ((args->n + item / Cg) * g->C + args->h * Cg + item % Cg) * H * W, H, W, top,
+                           -g->pw);
     if (args->lanes == 1)
         return;
     const fnn_size first = fnn_min(fnn_max(top, 0), H), last = fnn_max(first, fnn_min(top + rows, H));
@@ -132,7 +148,8 @@ static void FN(pixels_frame_block)(void *ctx, fnn_size begin, fnn_size end)
             const REAL *from = pixels + (i - first) * W * VL;
             REAL *to = frame + (i - top) * cut.pitch * VL;
             for (fnn_size phase = 0; phase < g->sw; phase++) {
-                fnn_size j = phase - g->pw, at = phase * cut.width;             /* column j of the image is number `at` of the row */
+                /* column j of the image is number `at` of the row */
+                fnn_size j = phase - g->pw, at = phase * cut.width;
                 if (j < 0) {
                     const fnn_size skip = fnn_ceil_div(-j, g->sw);
                     j += skip * g->sw;
@@ -146,13 +163,15 @@ static void FN(pixels_frame_block)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(pixels);
 }
 
-/* ---- y ------------------------------------------------------------------------------------------------------------------ */
+/* ---- y --------------------------------------------------------------------------------------- */
 
 /* y of a panel of filters and a phase: out [half][image][pixel][VL] */
-static void FN(pixels_panel)(const FN(pixels_args) *args, REAL *out, fnn_size kb, fnn_size nv, const REAL *bias, fnn_size phase)
+static void FN(pixels_panel)(const FN(pixels_args) *args, REAL *out, fnn_size kb, fnn_size nv, const REAL *bias,
+                             fnn_size phase)
 {
     const fnn_window *g = args->g;
-    const fnn_size taps = args->begin[args->sh * args->sw], Q = g->Q, rows = args->p1 - args->p0, end = args->begin[phase + 1];
+    const fnn_size taps = args->begin[args->sh * args->sw], Q = g->Q, rows = args->p1
+        - args->p0, end = args->begin[phase + 1];
     const fnn_size x_step = g->sh * args->cut.pitch * args->lanes, panels = fnn_ceil_div(g->K / g->G, WINO_NR);
     const fnn_size together = nv * Q <= WINO_MR || nv == 1 ? 2 : 1;             /* rows in a tile */
     const fnn_size tiles = fnn_ceil_div(Q, WINO_MR);
@@ -170,15 +189,18 @@ static void FN(pixels_panel)(const FN(pixels_args) *args, REAL *out, fnn_size kb
                     FN(pixels_products)[args->lanes > 1][nv - 1][height - 1][mr - 1](
                         out + ((n * rows + p) * Q + q) * VL, Q * VL, args->images * rows * Q * VL,
                         frame + n * args->image + p * x_step + q * args->lanes, x_step,
-                        u + t * VL, taps * VL, args->offset + t, fnn_min(PIXELS_TAPS, end - t), t == args->begin[phase] ? bias : NULL);
+                        u + t * VL, taps * VL, args->offset + t, fnn_min(PIXELS_TAPS, end - t), t == args->begin[phase]
+                                                                                     ? bias : NULL);
                 }
             }
         t += PIXELS_TAPS;
     } while (t < end);
 }
 
-/* The rows of dx of row phase a, of one plane: from[column phase][row][column], the phases `step` apart */
-static void FN(pixels_deal)(REAL *restrict dx, const REAL *restrict from, fnn_size step, const FN(pixels_args) *args, fnn_size a)
+/* The rows of dx of row phase a, of one plane: from[column phase][row][column], the phases `step`
+ * apart */
+static void FN(pixels_deal)(REAL *restrict dx, const REAL *restrict from, fnn_size step, const FN(pixels_args) *args,
+                            fnn_size a)
 {
     const fnn_window *of = args->of;
     const fnn_size W = of->W, sw = of->sw, V = args->g->Q;
@@ -195,7 +217,8 @@ static void FN(pixels_deal)(REAL *restrict dx, const REAL *restrict from, fnn_si
             }
             if (W % 2) x[W - 1] = even[W / 2];
         } else
-            for (fnn_size ahead = 0; ahead < sw; ahead++) {                     /* the columns of the image from `ahead` on, of one phase */
+            /* the columns of the image from `ahead` on, of one phase */
+            for (fnn_size ahead = 0; ahead < sw; ahead++) {
                 const REAL *phase = from + (ahead + of->pw) % sw * step;
                 for (fnn_size j = ahead, q = 0; j < W; j += sw, q++)
                     x[j] = phase[q];
@@ -208,11 +231,14 @@ static void FN(pixels_filters_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(pixels_args) *args = ctx;
     const fnn_window *g = args->g;
-    const fnn_size Kg = g->K / g->G, PQ = g->P * g->Q, pixels = (args->p1 - args->p0) * g->Q, out_half = args->images * pixels * VL;
+    const fnn_size Kg = g->K / g->G, PQ = g->P * g->Q, pixels = (args->p1 - args->p0) * g->Q, out_half = args->images
+        * pixels * VL;
     REAL *out = fnn_scratch_alloc(args->sw * 2 * out_half * sizeof(REAL));
-    REAL *apart = args->of ? fnn_scratch_alloc(args->sw * VL * pixels * sizeof(REAL)) : NULL;    /* [column phase][filter][pixel] */
+    /* [column phase][filter][pixel] */
+    REAL *apart = args->of ? fnn_scratch_alloc(args->sw * VL * pixels * sizeof(REAL)) : NULL;
     for (fnn_size kb = begin; kb < end; kb++) {
-        const fnn_size k = args->h * Kg + kb * WINO_NR, filters = fnn_min(WINO_NR, Kg - kb * WINO_NR), nv = filters > VL ? 2 : 1;
+        const fnn_size k = args->h * Kg + kb * WINO_NR, filters = fnn_min(WINO_NR, Kg - kb * WINO_NR), nv = filters
+            > VL ? 2 : 1;
         REAL bias[FN(pixels_room)] = { 0 };
         for (fnn_size i = 0; args->bias && i < filters; i++)
             bias[i] = args->bias[k + i];
@@ -228,9 +254,11 @@ static void FN(pixels_filters_block)(void *ctx, fnn_size begin, fnn_size end)
                         continue;
                     }
                     for (fnn_size b = 0; b < args->sw; b++)
-                        FN(deinterleave)(apart + b * VL * pixels, pixels, from + b * 2 * out_half, lanes, pixels, args->least);
+                        FN(deinterleave)(apart + b * VL * pixels, pixels, from + b * 2 * out_half, lanes, pixels,
+                                         args->least);
                     for (fnn_size i = 0; i < lanes; i++)
-                        FN(pixels_deal)(args->y + (image + i) * args->of->H * args->of->W, apart + i * pixels, VL * pixels, args, a);
+                        FN(pixels_deal)(args->y + (image + i) * args->of->H * args->of->W, apart + i * pixels,
+                                        VL * pixels, args, a);
                 }
         }
     }
@@ -255,11 +283,13 @@ static void FN(pixels_taps)(const FN(pixels_args) *args, fnn_size *offset, fnn_s
                             row = of->dh * (of->R - 1) / of->sh - r * of->dh / of->sh;
                             column = of->dw * (of->S - 1) / of->sw - s * of->dw / of->sw;
                         }
-                        offset[t++] = c / args->lanes * args->group + c % args->lanes + (row * args->cut.pitch + column) * args->lanes;
+                        offset[t++] = c / args->lanes * args->group + c % args->lanes
+                            + (row * args->cut.pitch + column) * args->lanes;
                     }
 }
 
-/* Frames [begin, end): a frame is some rows of output of a group of an image, or of a group of several whole images */
+/* Frames [begin, end): a frame is some rows of output of a group of an image, or of a group of
+ * several whole images */
 static void FN(pixels_frames)(void *ctx, fnn_size begin, fnn_size end)
 {
     FN(pixels_args) args = *(const FN(pixels_args) *)ctx;
@@ -275,7 +305,8 @@ static void FN(pixels_frames)(void *ctx, fnn_size begin, fnn_size end)
         args.rows = (args.p1 - args.p0 - 1) * g->sh + args.cut.halo;
         args.frame = frame;
         if (args.in_place)
-            args.frame = (REAL *)args.x + (args.n * g->C + args.h * Cg) * args.group + (args.p0 * g->sh - g->ph) * g->W - g->pw;
+            args.frame = (REAL *)args.x + (args.n * g->C + args.h * Cg) * args.group + (args.p0 * g->sh - g->ph) * g->W
+                - g->pw;
         else
             fnn_parallel_for(args.images * groups, fnn_max(1, 131072 / args.group), FN(pixels_frame_block), &args);
         fnn_parallel_for(fnn_ceil_div(g->K / g->G, WINO_NR), 1, FN(pixels_filters_block), &args);
@@ -303,7 +334,8 @@ static void FN(pixels_pack_phases_block)(void *ctx, fnn_size begin, fnn_size end
     const fnn_window *g = args->g;
     const fnn_size RS = g->R * g->S, Kg = g->K / g->G, Cg = g->C / g->G, halves = 2 * fnn_ceil_div(Cg, WINO_NR);
     REAL *turned = fnn_scratch_alloc(RS * VL * sizeof(REAL));
-    fnn_size *to = fnn_scratch_alloc(2 * RS * sizeof *to), *step = to + RS;    /* [tap] where it goes, for filter 0, and from filter to filter */
+    /* [tap] where it goes, for filter 0, and from filter to filter */
+    fnn_size *to = fnn_scratch_alloc(2 * RS * sizeof *to), *step = to + RS;
     for (fnn_size a = 0, first = 0; a < g->sh; a++)
         for (fnn_size b = 0, count; b < g->sw; b++, first += Kg * count) {
             count = 0;
@@ -335,7 +367,8 @@ static void FN(pixels_run)(FN(pixels_args) *args, const REAL *w)
     FN(pixels_pack_args) pack = { fnn_scratch_alloc(halves * taps * VL * sizeof(REAL)), w, of };
     args->cut = pixels_cut_rows(g);
     args->lanes = g->C / g->G < PIXELS_LANES ? 1 : VL;
-    args->in_place = args->lanes == 1 && g->sw == 1 && g->ph <= 0 && g->pw <= 0 && g->Q + g->dw * (g->S - 1) - g->pw <= g->W
+    args->in_place = args->lanes == 1 && g->sw == 1 && g->ph <= 0 && g->pw <= 0 && g->Q + g->dw * (g->S - 1)
+        - g->pw <= g->W
                   && (g->P - 1) * g->sh + args->cut.halo - g->ph <= g->H;
     const fnn_size rows = (args->cut.rows - 1) * g->sh + args->cut.halo;
     if (args->in_place) {
@@ -351,7 +384,8 @@ static void FN(pixels_run)(FN(pixels_args) *args, const REAL *w)
     args->offset = offset;
     args->begin = begin;
     args->u = pack.u;
-    fnn_parallel_for(halves, fnn_max(1, 4096 / taps), args->of ? FN(pixels_pack_phases_block) : FN(pixels_pack_block), &pack);
+    fnn_parallel_for(halves, fnn_max(1, 4096 / taps), args->of ? FN(pixels_pack_phases_block) : FN(pixels_pack_block),
+                     &pack);
     const fnn_size items = fnn_ceil_div(g->N, args->cut.images) * g->G * args->cut.bands;
     const fnn_size work = args->cut.images * args->cut.rows * g->Q * taps * (g->K / g->G);
     if (items < CONV_BLOCKS && work > 4 * CONV_WORK)
@@ -371,6 +405,7 @@ static void FN(conv_pixels_forward)(REAL *y, const REAL *x, const REAL *w, const
 static void FN(conv_pixels_dx)(REAL *dx, const REAL *dy, const REAL *w, const REAL *b, const fnn_window *g)
 {
     const fnn_window phase = conv_phase(g);
-    FN(pixels_args) args = { .y = dx, .x = dy, .bias = b, .least = -(REAL)INFINITY, .g = &phase, .of = g, .sh = g->sh, .sw = g->sw };
+    FN(pixels_args) args = { .y = dx, .x = dy, .bias = b, .least = -(REAL)INFINITY, .g = &phase, .of = g, .sh = g->sh,
+                            .sw = g->sw };
     FN(pixels_run)(&args, w);
 }

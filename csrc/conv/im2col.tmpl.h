@@ -1,11 +1,14 @@
-/* im2col.tmpl.h -- the column matrix of one image, and its adjoint. Included by conv2d.tmpl.h and unfold.tmpl.h.
+/* im2col.tmpl.h -- the column matrix of one image, and its adjoint. Included by conv2d.tmpl.h and
+ * unfold.tmpl.h.
  *
  * Math       cols[(c,r,s), (p,q)] = x[c, p*sh - ph + r*dh, q*sw - pw + s*dw], 0 outside the image
  *            col2im adds each element of cols back to the pixel that it was read from
  * Layout     x [C][H][W];  cols: one row per tap (c,r,s), one column per output (p,q), rows `ld` elements apart. Any rectangle
- *            of the matrix can be made, rows [row, row_end) and columns [col, col_end), so it never has to exist as a whole.
- * Method     row by row: a tap sees row i of the image shifted by s*dw - pw, so a piece of an output row is a copy with zeros
- *            at the ends; where the output is as wide as the image, a whole plane is.
+ *            of the matrix can be made, rows [row, row_end) and columns [col, col_end), so it never
+ *            has to exist as a whole.
+ * Method     row by row: a tap sees row i of the image shifted by s*dw - pw, so a piece of an
+ *            output row is a copy with zeros at the ends; where the output is as wide as the image,
+ *            a whole plane is.
  */
 
 /* What tap row (c,r,s) reads: its image row offset and the q at which it is inside. */
@@ -19,8 +22,9 @@ FNN_INLINE FN(tap) FN(tap_of_row)(const REAL *x, const fnn_window *g, fnn_size r
     return t;
 }
 
-/* Stride 1, and an output as wide as the image: a tap sees the whole plane shifted by i rows and j columns, which is one copy;
- * what wrapped around the left or right edge is then set to zero. Columns [col, col_end) go to dst. */
+/* Stride 1, and an output as wide as the image: a tap sees the whole plane shifted by i rows and j
+ * columns, which is one copy; what wrapped around the left or right edge is then set to zero.
+ * Columns [col, col_end) go to dst. */
 static void FN(shifted_plane)(REAL *restrict dst, const REAL *restrict x, FN(tap) t, const fnn_window *g,
                               fnn_size col, fnn_size col_end)
 {
@@ -48,7 +52,8 @@ static void FN(im2col)(REAL *restrict cols, fnn_size ld, const REAL *restrict x,
         }
         REAL *dst = cols;
         for (fnn_size p = col / Q, at = col; at < col_end; p++) {
-            const fnn_size q0 = at - p * Q, q1 = fnn_min(Q, col_end - p * Q);              /* the piece of output row p */
+            /* the piece of output row p */
+            const fnn_size q0 = at - p * Q, q1 = fnn_min(Q, col_end - p * Q);
             const fnn_size i = p * g->sh + t.i;
             const int outside = i < 0 || i >= g->H;
             const fnn_size a = outside ? q1 : fnn_min(fnn_max(t.q_begin, q0), q1), b = fnn_max(fnn_min(t.q_end, q1), a);

@@ -1,4 +1,5 @@
-/* interleave.tmpl.h -- planes of VL channels to pixels of VL numbers and back. Included by templates that need it.
+/* interleave.tmpl.h -- planes of VL channels to pixels of VL numbers and back. Included by
+ * templates that need it.
  *
  * Math       interleave     to[p * VL + lane] = from[lane * step + p]
  *            deinterleave   to[lane * step + p] = max(from[p * VL + lane], least)
@@ -13,7 +14,8 @@ static void FN(interleave)(REAL *restrict to, const REAL *restrict from, fnn_siz
 #if TRANSPOSE_ROUNDS
     if (n >= VL)
         for (; p < n; p += VL) {
-            const fnn_size at = p <= n - VL ? p : n - VL;                       /* the last block overlaps the one before */
+            /* the last block overlaps the one before */
+            const fnn_size at = p <= n - VL ? p : n - VL;
             vec v[TRANSPOSE_LANES];
 #pragma GCC unroll 16
             for (fnn_size i = 0; i < VL; i++)
@@ -23,7 +25,8 @@ static void FN(interleave)(REAL *restrict to, const REAL *restrict from, fnn_siz
             for (fnn_size i = 0; i < VL; i++)
                 v_store(to + (at + i) * VL, v[i]);
         }
-    else if (n > VL / 2) {                          /* one block, and less: what is read beyond a lane's n numbers is thrown away */
+    else if (n > VL / 2) {                          /* one block, and less: what is read beyond a lane's n numbers is
+                                                       thrown away */
         vec v[TRANSPOSE_LANES];
         REAL rest[TRANSPOSE_LANES] = { 0 };
 #pragma GCC unroll 16
@@ -45,8 +48,10 @@ static void FN(interleave)(REAL *restrict to, const REAL *restrict from, fnn_siz
             to[p * VL + i] = i < lanes ? from[i * step + p] : 0;
 }
 
-/* to[lane * step + p] = max(from[p * VL + lane], least) for 0 <= p < n, 0 <= lane < lanes; NaN stays. least is 0 for relu, or minus infinity */
-static void FN(deinterleave)(REAL *restrict to, fnn_size step, const REAL *restrict from, fnn_size lanes, fnn_size n, REAL least)
+/* to[lane * step + p] = max(from[p * VL + lane], least) for 0 <= p < n, 0 <= lane < lanes; NaN
+ * stays. least is 0 for relu, or minus infinity */
+static void FN(deinterleave)(REAL *restrict to, fnn_size step, const REAL *restrict from, fnn_size lanes, fnn_size n,
+                             REAL least)
 {
     fnn_size p = 0;
 #if TRANSPOSE_ROUNDS

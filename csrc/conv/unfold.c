@@ -1,4 +1,5 @@
-/* unfold.c -- every window of an image as a column, and the way back. Mathematics and methods: unfold.tmpl.h. */
+/* unfold.c -- every window of an image as a column, and the way back. Mathematics and methods:
+ * unfold.tmpl.h. */
 #include "fastnn.h"
 #define TEMPLATE "conv/unfold.tmpl.h"
 #include "core/levels.h"

@@ -1,7 +1,9 @@
-/* unfold.h -- rows of kernels.h for unfold.c; no guard. Letters: fnn_window (window.h); K and G are not used. */
+/* unfold.h -- rows of kernels.h for unfold.c; no guard. Letters: fnn_window (window.h); K and G are
+ * not used. */
 #include "core/window.h"
 
 /* cols[n,(c,r,s),(p,q)] = x[n,c, p*sh - ph + r*dh, q*sw - pw + s*dw], 0 outside the image */
 KERNEL(unfold, REAL *cols, const REAL *x, const fnn_window *g)
-/* x[n,c,i,j] = sum of cols[n,(c,r,s),(p,q)] over all that unfold would read at (i,j): the adjoint of unfold */
+/* x[n,c,i,j] = sum of cols[n,(c,r,s),(p,q)] over all that unfold would read at (i,j): the adjoint
+ * of unfold */
 KERNEL(fold, REAL *x, const REAL *cols, const fnn_window *g)

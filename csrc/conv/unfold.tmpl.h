@@ -1,12 +1,14 @@
 /* unfold.tmpl.h -- every window of an image as a column (im2col), and the way back (col2im).
  *
  * Math       cols[n,(c,r,s),(p,q)] = x[n,c,i,j],  i = p*sh - ph + r*dh,  j = q*sw - pw + s*dw;  0 outside the image
- *            fold is the adjoint:  x[n,c,i,j] = sum of cols[n,(c,r,s),(p,q)] over all (r,s,p,q) that read (i,j)
+ *            fold is the adjoint:  x[n,c,i,j] = sum of cols[n,(c,r,s),(p,q)] over all (r,s,p,q)
+ *                                  that read (i,j)
  * Symbols    window.h
  * Layout     x [N][C][H][W]   cols [N][C*R*S][P*Q]
  * Method     im2col.tmpl.h; conv2d uses the same code, a piece of the matrix at a time.
  * Cost       moves N*C*R*S*P*Q elements: bound by memory.
- * Threads    one block is some planes x[n,c,:,:] with the R*S rows of cols that belong to each: nothing is shared.
+ * Threads    one block is some planes x[n,c,:,:] with the R*S rows of cols that belong to each:
+ *            nothing is shared.
  * Reference  fastnn/reference/unfold.py
  */
 #include "conv/im2col.tmpl.h"
@@ -14,7 +16,8 @@
 #ifndef FNN_UNFOLD_ONCE
 #define FNN_UNFOLD_ONCE
 enum { UNFOLD_GRAIN = 16384 };                      /* elements of cols in a block */
-typedef struct { void *y; const void *x; fnn_window plane; } fnn_unfold_args;     /* plane: the geometry with one channel */
+/* plane: the geometry with one channel */
+typedef struct { void *y; const void *x; fnn_window plane; } fnn_unfold_args;
 
 static fnn_size fnn_unfold_planes(const fnn_window *g)
 {

@@ -1,36 +1,50 @@
-/* winograd.tmpl.h -- 3x3 convolution at stride 1 with a third of the multiplications. Included by conv2d.tmpl.h.
+/* winograd.tmpl.h -- 3x3 convolution at stride 1 with a third of the multiplications. Included by
+ * conv2d.tmpl.h.
  *
  * Math       A tile of 4x4 outputs sees d, 6x6 pixels of each channel. With g a 3x3 filter,
  *
  *                y = A^T [ sum over channels of (G g G^T) * (B^T d B) ] A         * is by element
  *
- *            46 products per tile, channel and filter where the definition has 144. The matrices, in winograd_points.tmpl.h, interpolate the
- *            product of two polynomials at 0, 1, -1, infinity and modulo x^2 + 1, where numbers are complex. Where the output's sides are no
- *            multiples of 4, the last tiles are smaller, with fewer products: for 4 x 4, 3, 2 or 1 outputs 46, 39, 28 and 21.
+ *            46 products per tile, channel and filter where the definition has 144. The matrices,
+ *            in winograd_points.tmpl.h, interpolate the product of two polynomials at 0, 1, -1,
+ *            infinity and modulo x^2 + 1, where numbers are complex. Where the output's sides are
+ *            no multiples of 4, the last tiles are smaller, with fewer products: for 4 x 4, 3, 2 or
+ *            1 outputs 46, 39, 28 and 21.
  *
- *            The usual matrices of F(4x4, 3x3) interpolate at 2 and -2 too: 36 products, but thirds and eighths to round and to
- *            amplify. These have additions and powers of two only. So small whole numbers are exact, as everywhere in fastnn,
- *            and the rounding error is that of a direct sum. Measured, 256 channels, float32, largest error over largest value: y and dx
- *            0.5e-6 (PyTorch's direct sums 0.3e-6), dw 0.3e-6 (1.2e-6); with 2 and -2 some fifteen times as much.
- * Symbols    window.h; U = G g G^T, V = B^T d B, M the sum of their products: 46 matrices each; NR = 2 VL filters make a panel
+ *            The usual matrices of F(4x4, 3x3) interpolate at 2 and -2 too: 36 products, but thirds
+ *            and eighths to round and to amplify. These have additions and powers of two only. So
+ *            small whole numbers are exact, as everywhere in fastnn, and the rounding error is that
+ *            of a direct sum. Measured, 256 channels, float32, largest error over largest value: y
+ *            and dx 0.5e-6 (PyTorch's direct sums 0.3e-6), dw 0.3e-6 (1.2e-6); with 2 and -2 some
+ *            fifteen times as much.
+ * Symbols    window.h; U = G g G^T, V = B^T d B, M the sum of their products: 46 matrices each; NR
+ *            = 2 VL filters make a panel
  * Layout     V [46][panel of tiles][C/VL][tile][VL],  U [46][channel][NR],  M [46][tile][NR]; V and M with the tiles that have the product
- * Method     A band is some rows of tiles. Its V is made and stays in the cache; then, panel of filters by panel of filters: for
- *            each of the 46 a matrix product, the output transform, the bias. All transforms run on VL channels or filters at once.
- *            The filters are transformed once if there are several bands and they fit into scratch memory, else by each band, and then in the
- *            cache. The threads share one band's panels of filters, each with a V of its own.
- * Infinity   A pixel that is not finite would reach all outputs of its tile. Outputs that are not finite are noticed, and the
- *            images they are in are convolved again by columns. That serves overflow of the transforms too.
- * Cost       for sides of 4p and 4q 92 p q N C K flop in products; some 300 additions per tile and channel, tile and filter, channel and filter
- * Threads    one writer per element; the order of a sum depends on C only, so an image's result does not depend on its batch
- * Reference  Winograd (1980), "Arithmetic complexity of computations"; Lavin, Gray (2016), "Fast algorithms for convolutional
- *            neural networks", arXiv:1509.09308; Meng, Brothers (2019), "Efficient Winograd convolution via integer arithmetic",
- *            arXiv:1901.01965: complex points. Winograd (1980) too: a product modulo x^2 + 1 and y^2 + 1 is two of complex numbers.
+ * Method     A band is some rows of tiles. Its V is made and stays in the cache; then, panel of
+ *            filters by panel of filters: for each of the 46 a matrix product, the output
+ *            transform, the bias. All transforms run on VL channels or filters at once. The filters
+ *            are transformed once if there are several bands and they fit into scratch memory, else
+ *            by each band, and then in the cache. The threads share one band's panels of filters,
+ *            each with a V of its own.
+ * Infinity   A pixel that is not finite would reach all outputs of its tile. Outputs that are not
+ *            finite are noticed, and the images they are in are convolved again by columns. That
+ *            serves overflow of the transforms too.
+ * Cost       for sides of 4p and 4q 92 p q N C K flop in products; some 300 additions per tile and
+ *            channel, tile and filter, channel and filter
+ * Threads    one writer per element; the order of a sum depends on C only, so an image's result
+ *            does not depend on its batch
+ * Reference  Winograd (1980), "Arithmetic complexity of computations"; Lavin, Gray (2016), "Fast
+ *            algorithms for convolutional neural networks", arXiv:1509.09308; Meng, Brothers
+ *            (2019), "Efficient Winograd convolution via integer arithmetic", arXiv:1901.01965:
+ *            complex points. Winograd (1980) too: a product modulo x^2 + 1 and y^2 + 1 is two of
+ *            complex numbers.
  */
 #undef WINO_MR
 #undef WINO_LIST
 #undef WINO_HALF_LIST
 #if VBYTES == 64 && !REAL_IS_F64
-#  define WINO_MR 14                                /* tiles of the image in a panel: with two vectors of filters all that the registers hold */
+#  define WINO_MR 14                                /* tiles of the image in a panel: with two vectors of filters all
+                                                       that the registers hold */
 #  define WINO_LIST(do) do(1) do(2) do(3) do(4) do(5) do(6) do(7) do(8) do(9) do(10) do(11) do(12) do(13) do(14)
 #  define WINO_HALF_LIST(do) do(1) do(2) do(3) do(4) do(5) do(6) do(7)
 #else
@@ -39,13 +53,15 @@
 #  define WINO_HALF_LIST(do) do(1) do(2) do(3)
 #endif
 #define WINO_NR (2 * VL)                            /* filters in a panel */
-#define WINO_PAD VL                                 /* between the 46 matrices, so that they do not share cache lines' places */
+#define WINO_PAD VL                                 /* between the 46 matrices, so that they do not share cache lines'
+                                                       places */
 
 typedef struct {
     REAL *y;
     const REAL *x, *w, *bias;
     REAL least;                                     /* of an element of y: 0 for relu */
-    int turned;                                     /* w is [C][K][3][3], to be read backwards: this is dx of another convolution */
+    int turned;                                     /* w is [C][K][3][3], to be read backwards: this is dx of another
+                                                       convolution */
     const fnn_window *g;
     REAL *u;                                        /* all filters, transformed; NULL: each band does it */
     char *bad;                                      /* [row of tiles][panel of filters]: some outputs are not finite */
@@ -65,11 +81,13 @@ typedef struct {
 
 #include "conv/winograd_points.tmpl.h"
 
-/* ---- V: the pixels ------------------------------------------------------------------------------------------------------ */
+/* ---- V: the pixels --------------------------------------------------------------------------- */
 
-/* One tile of VL channels. px: its first pixel; pixels are VL numbers, rows `length` pixels apart; those from (i0, j0) on and before (i1, j1)
- * are inside the image. tall, wide: the tile has more than two outputs down, across. */
-FNN_INLINE void FN(wino_v_tile)(const FN(wino_place) *place, fnn_size v_step, const REAL *px, fnn_size length, fnn_size i0, fnn_size i1,
+/* One tile of VL channels. px: its first pixel; pixels are VL numbers, rows `length` pixels apart;
+ * those from (i0, j0) on and before (i1, j1) are inside the image. tall, wide: the tile has more
+ * than two outputs down, across. */
+FNN_INLINE void FN(wino_v_tile)(const FN(wino_place) *place, fnn_size v_step, const REAL *px, fnn_size length,
+                                fnn_size i0, fnn_size i1,
                                 fnn_size j0, fnn_size j1, int tall, int wide, const int whole)
 {
     vec half[WINO_IN][WINO_IN], n[3][WINO_IN];
@@ -100,8 +118,10 @@ static fnn_size FN(wino_panel)(fnn_size tiles, fnn_size panels, fnn_size p)
     return p * (tiles / panels) + fnn_min(p, tiles % panels);
 }
 
-/* Through the tiles of a band: where the next tile of each set is in the matrices that have this set's tiles. */
-typedef struct { REAL *next[WINO_SETS]; fnn_size step[WINO_SETS], left[WINO_SETS]; } FN(wino_walk);      /* left: until a panel ends */
+/* Through the tiles of a band: where the next tile of each set is in the matrices that have this
+ * set's tiles. */
+/* left: until a panel ends */
+typedef struct { REAL *next[WINO_SETS]; fnn_size step[WINO_SETS], left[WINO_SETS]; } FN(wino_walk);
 
 /* The place of tile (i, j) of an image, whose turn it is. */
 FNN_INLINE FN(wino_place) FN(wino_next)(FN(wino_walk) *walk, const wino_cut *cut, fnn_size i, fnn_size j)
@@ -120,7 +140,8 @@ FNN_INLINE FN(wino_place) FN(wino_next)(FN(wino_walk) *walk, const wino_cut *cut
     return place;
 }
 
-/* V of groups [begin, end) of VL channels, in forward's layout [panel][group][tile][VL] or that of dw, [block of channels][tile][channel] */
+/* V of groups [begin, end) of VL channels, in forward's layout [panel][group][tile][VL] or that of
+ * dw, [block of channels][tile][channel] */
 static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(wino_args) *args = ctx;
@@ -158,7 +179,8 @@ static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
                     const fnn_size rows = g->P - i * WINO_OUT, columns = g->Q - j * WINO_OUT;
                     const REAL *px = pixels + ((top - first) * W + left) * VL;
                     if (rows < WINO_OUT || columns < WINO_OUT)
-                        FN(wino_v_tile)(&place, args->v_step, px, W, -top, H - top, -left, W - left, rows > 2, columns > 2, 0);
+                        FN(wino_v_tile)(&place, args->v_step, px, W, -top, H - top, -left, W - left, rows > 2,
+                                        columns > 2, 0);
                     else if (top >= 0 && left >= 0 && top + WINO_IN <= H && left + WINO_IN <= W)
                         FN(wino_v_tile)(&place, args->v_step, px, W, 0, WINO_IN, 0, WINO_IN, 1, 1, 1);
                     else
@@ -170,10 +192,11 @@ static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(pixels);
 }
 
-/* ---- U: the filters ----------------------------------------------------------------------------------------------------- */
+/* ---- U: the filters -------------------------------------------------------------------------- */
 static fnn_size FN(wino_u_step)(fnn_size channels) { return channels * WINO_NR + WINO_PAD; }
 
-/* The panel of filters from k0 on, channels [c0, c0 + channels); filters that are missing are zeros */
+/* The panel of filters from k0 on, channels [c0, c0 + channels); filters that are missing are zeros
+ */
 static void FN(wino_u_panel)(const FN(wino_args) *args, REAL *u, fnn_size k0, fnn_size c0, fnn_size channels)
 {
     const fnn_size u_step = FN(wino_u_step)(channels), C = args->g->C, K = args->g->K;
@@ -229,9 +252,10 @@ static void FN(wino_u_block)(void *ctx, fnn_size begin, fnn_size end)
     }
 }
 
-/* ---- M: the products ---------------------------------------------------------------------------------------------------- */
+/* ---- M: the products ------------------------------------------------------------------------- */
 
-/* m[tile][filter] (+)= sum over channels c of v[c / VL][tile][c % VL] * u[c][filter], for mr tiles (a constant) and NR filters */
+/* m[tile][filter] (+)= sum over channels c of v[c / VL][tile][c % VL] * u[c][filter], for mr tiles
+ * (a constant) and NR filters */
 FNN_INLINE void FN(wino_product)(const fnn_size mr, REAL *m, const REAL *v, const REAL *u, fnn_size channels, int add)
 {
     vec acc[WINO_MR][2];
@@ -259,8 +283,8 @@ FNN_INLINE void FN(wino_product)(const fnn_size mr, REAL *m, const REAL *v, cons
 }
 
 typedef void FN(wino_product_fn)(REAL *m, const REAL *v, const REAL *u, fnn_size channels, int add);
-#define WINO_PRODUCT(mr)                                                                                                  \
-    static void FN(wino_product_##mr)(REAL *m, const REAL *v, const REAL *u, fnn_size channels, int add)                  \
+#define WINO_PRODUCT(mr) \
+    static void FN(wino_product_##mr)(REAL *m, const REAL *v, const REAL *u, fnn_size channels, int add) \
     { FN(wino_product)(mr, m, v, u, channels, add); }
 WINO_LIST(WINO_PRODUCT)
 #define WINO_NAME(mr) FN(wino_product_##mr),
@@ -268,10 +292,12 @@ static FN(wino_product_fn) *const FN(wino_products)[WINO_MR] = { WINO_LIST(WINO_
 #undef WINO_PRODUCT
 #undef WINO_NAME
 
-/* ---- y ------------------------------------------------------------------------------------------------------------------ */
+/* ---- y --------------------------------------------------------------------------------------- */
 
-/* One tile of VL filters: pixels of VL numbers, rows `length` pixels apart; `rows` x `columns` of the 4 x 4 are wanted. Adds 0 * y to *test. */
-FNN_INLINE void FN(wino_y_tile)(REAL *px, fnn_size length, fnn_size rows, fnn_size columns, const FN(wino_place) *place, fnn_size m_step,
+/* One tile of VL filters: pixels of VL numbers, rows `length` pixels apart; `rows` x `columns` of
+ * the 4 x 4 are wanted. Adds 0 * y to *test. */
+FNN_INLINE void FN(wino_y_tile)(REAL *px, fnn_size length, fnn_size rows, fnn_size columns, const FN(wino_place) *place,
+                                fnn_size m_step,
                                 vec bias, vec *test, const int whole)
 {
     vec n[3][WINO_IN], half[WINO_OUT][WINO_IN];
@@ -300,7 +326,8 @@ FNN_INLINE void FN(wino_y_tile)(REAL *px, fnn_size length, fnn_size rows, fnn_si
 }
 
 /* Filters [k, k + lanes) of the band from M */
-static void FN(wino_y_group)(const FN(wino_args) *args, REAL *m, fnn_size m_step, fnn_size k, fnn_size lanes, REAL *pixels)
+static void FN(wino_y_group)(const FN(wino_args) *args, REAL *m, fnn_size m_step, fnn_size k, fnn_size lanes,
+                             REAL *pixels)
 {
     const fnn_window *g = args->g;
     const fnn_size P = g->P, Q = g->Q, down = args->cut.down;
@@ -323,7 +350,8 @@ static void FN(wino_y_group)(const FN(wino_args) *args, REAL *m, fnn_size m_step
                 else
                     FN(wino_y_tile)(px, Q, rows, columns, &place, m_step, bias, &test, 0);
             }
-        FN(deinterleave)(args->y + ((n * g->K + k) * P + first) * Q, P * Q, pixels, lanes, (last - first) * Q, args->least);
+        FN(deinterleave)(args->y + ((n * g->K + k) * P + first) * Q, P * Q, pixels, lanes, (last - first) * Q,
+                         args->least);
         if (!(v_sum(test) == 0))                    /* noted in the place of the first row */
             args->bad[row * fnn_ceil_div(g->K, WINO_NR) + k / WINO_NR] = 1;
         next = row + i_end - i_begin;
@@ -338,7 +366,8 @@ static void FN(wino_filters_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size m_step = args->tiles[0] * WINO_NR + WINO_PAD, C = g->C;
     REAL *m = fnn_scratch_alloc(WINO_PRODUCTS * m_step * sizeof(REAL));
     REAL *pixels = fnn_scratch_alloc(fnn_min(g->P, (args->row_end - args->row) * WINO_OUT) * g->Q * VL * sizeof(REAL));
-    REAL *own = args->u ? NULL : fnn_scratch_alloc(WINO_PRODUCTS * FN(wino_u_step)(fnn_min(C, WINO_CHANNELS)) * sizeof(REAL));
+    REAL *own = args->u ? NULL : fnn_scratch_alloc(WINO_PRODUCTS * FN(wino_u_step)(fnn_min(C, WINO_CHANNELS))
+                                                   * sizeof(REAL));
     for (fnn_size kb = begin; kb < end; kb++) {
         for (fnn_size c0 = 0; c0 < C; c0 += WINO_CHANNELS) {
             const fnn_size channels = fnn_min(WINO_CHANNELS, C - c0), u_step = FN(wino_u_step)(channels);
@@ -346,7 +375,8 @@ static void FN(wino_filters_block)(void *ctx, fnn_size begin, fnn_size end)
             if (own)
                 FN(wino_u_panel)(args, own, kb * WINO_NR, c0, channels);
             for (int product = 0; product < WINO_PRODUCTS; product++) {
-                const fnn_size tiles = args->tiles[wino_set_of(&args->cut, product)], panels = fnn_ceil_div(tiles, WINO_MR);
+                const fnn_size tiles = args->tiles[wino_set_of(&args->cut, product)], panels = fnn_ceil_div(tiles,
+                                                                                                            WINO_MR);
                 for (fnn_size p = 0; p < panels; p++) {
                     const fnn_size t = FN(wino_panel)(tiles, panels, p), mr = FN(wino_panel)(tiles, panels, p + 1) - t;
                     FN(wino_products)[mr - 1](m + product * m_step + t * WINO_NR,
@@ -361,7 +391,7 @@ static void FN(wino_filters_block)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(m);
 }
 
-/* ---- the whole ---------------------------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 static fnn_size FN(wino_v_bytes)(const fnn_window *g, wino_cut cut)
 {
     return WINO_PRODUCTS * (cut.rows * cut.across * fnn_ceil_div(g->C, VL) * VL + WINO_PAD) * (fnn_size)sizeof(REAL);
@@ -391,7 +421,8 @@ static void FN(wino_bands)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(args.v);
 }
 
-/* Panels [begin, end) of filters of the only band: their thread makes all of V, which costs less than to read what another has made */
+/* Panels [begin, end) of filters of the only band: their thread makes all of V, which costs less
+ * than to read what another has made */
 static void FN(wino_share)(void *ctx, fnn_size begin, fnn_size end)
 {
     FN(wino_args) args = *(const FN(wino_args) *)ctx;
@@ -403,17 +434,20 @@ static void FN(wino_share)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(args.v);
 }
 
-static void FN(wino_forward)(REAL *y, const REAL *x, const REAL *w, int turned, const REAL *b, int relu, char *bad, const fnn_window *g)
+static void FN(wino_forward)(REAL *y, const REAL *x, const REAL *w, int turned, const REAL *b, int relu, char *bad,
+                             const fnn_window *g)
 {
     const fnn_size blocks = fnn_ceil_div(g->C, WINO_CHANNELS), panels = fnn_ceil_div(g->K, WINO_NR);
     const fnn_size u = WINO_PRODUCTS * panels * (g->C * WINO_NR + blocks * WINO_PAD) * (fnn_size)sizeof(REAL);
-    FN(wino_args) args = { .y = y, .x = x, .w = w, .turned = turned, .bias = b, .g = g, .bad = bad, .pitch = fnn_ceil_div(g->C, VL) * VL,
+    FN(wino_args) args = { .y = y, .x = x, .w = w, .turned = turned, .bias = b, .g = g, .bad = bad,
+                          .pitch = fnn_ceil_div(g->C, VL) * VL,
                            .least = relu ? 0 : -(REAL)INFINITY };
     const fnn_size threads = fnn_free_threads();
     args.cut = wino_cut_tiles(g, 1, threads);
     if (args.cut.bands > 1 && u <= WINO_U_BYTES && FN(wino_v_bytes)(g, args.cut) <= WINO_V_BYTES) {
         args.u = fnn_scratch_alloc(u);
-        fnn_parallel_for(panels * blocks, fnn_max(1, 2048 / (fnn_min(g->C, WINO_CHANNELS) * WINO_NR)), FN(wino_u_block), &args);
+        fnn_parallel_for(panels * blocks, fnn_max(1, 2048 / (fnn_min(g->C, WINO_CHANNELS) * WINO_NR)), FN(wino_u_block),
+                         &args);
     } else {
         args.cut = wino_cut_tiles(g, 0, threads);
     }
@@ -427,10 +461,13 @@ static void FN(wino_forward)(REAL *y, const REAL *x, const REAL *w, int turned, 
         fnn_scratch_free(args.u);
 }
 
-/* turned: room for the turned filters where w is those of the convolution whose dx this is; else NULL */
-static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, REAL *turned, const fnn_window *g)
+/* turned: room for the turned filters where w is those of the convolution whose dx this is; else
+ * NULL */
+static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, REAL *turned,
+                                      const fnn_window *g)
 {
-    const fnn_size notes = fnn_ceil_div(g->P, WINO_OUT) * fnn_ceil_div(g->K, WINO_NR);     /* of what is not finite, per image */
+    /* of what is not finite, per image */
+    const fnn_size notes = fnn_ceil_div(g->P, WINO_OUT) * fnn_ceil_div(g->K, WINO_NR);
     const fnn_size CHW = g->C * g->H * g->W, KPQ = g->K * g->P * g->Q, most = fnn_max(1, WINO_NOTES / notes);
     char *bad = fnn_scratch_alloc(fnn_min(g->N, most) * notes);
     for (fnn_size n0 = 0; n0 < g->N; n0 += most) {

@@ -1,4 +1,5 @@
-/* winograd_cut.h -- when 3x3 convolutions go through winograd.tmpl.h, and how their work is cut. What a sum's order hangs on is cut by sizes only. */
+/* winograd_cut.h -- when 3x3 convolutions go through winograd.tmpl.h, and how their work is cut.
+ * What a sum's order hangs on is cut by sizes only. */
 #ifndef FASTNN_WINOGRAD_CUT_H
 #define FASTNN_WINOGRAD_CUT_H
 
@@ -12,24 +13,33 @@ enum {
     WINO_PIXELS = 0, WINO_FILTERS, WINO_GRADIENT,   /* what is transformed */
     WINO_CHANNELS = 128,                            /* channels in a block of a sum */
     WINO_DW_CHANNELS = 32, WINO_DW_PANELS = 2,      /* and channels, the most panels of filters in a block of dw; */
-                                                    /* twice the channels if these or the tiles are few */
-    WINO_DW_TILES = 64, WINO_DW_TILES_OWN = 40,     /* tiles in a band of dw, where all threads share it, and where each has its own: the sums' */
-                                                    /* order hangs on them, so they are the same with every cache */
-    WINO_DW_PARTS = 8, WINO_DW_PARTS_FEW = 4,       /* most parts of dw, each some threads' own bands; the same for filters of more than */
+                                                    /* twice the channels if these or the tiles are
+                                                     * few */
+    WINO_DW_TILES = 64, WINO_DW_TILES_OWN = 40,     /* tiles in a band of dw, where all threads share it, and where each
+                                                       has its own: the sums' */
+                                                    /* order hangs on them, so they are the same
+                                                     * with every cache */
+    WINO_DW_PARTS = 8, WINO_DW_PARTS_FEW = 4,       /* most parts of dw, each some threads' own bands; the same for
+                                                       filters of more than */
     WINO_DW_PART = 1 << 16,                         /* elements */
     WINO_BANDS = 8,                                 /* bands from which on each thread has its own, */
-    WINO_TILES_OWN = 24,                            /* or tiles, if each can have as many as any other: twice that, if it transforms filters */
-    WINO_V = 3072,                                  /* tiles times channels in a band for each MiB of L2 cache, so that V stays there; */
+    WINO_TILES_OWN = 24,                            /* or tiles, if each can have as many as any other: twice that, if
+                                                       it transforms filters */
+    WINO_V = 3072,                                  /* tiles times channels in a band for each MiB of L2 cache, so that
+                                                       V stays there; */
     WINO_TILES_FEW = 24, WINO_TILES = 48,           /* the least tiles and the most; */
     WINO_V_MOST = 61440, WINO_TILES_MOST = 128,     /* the same where the filters are transformed for each band */
     WINO_ACROSS = 512,                              /* tiles in a row of an image, at most */
-    WINO_NOTES = 1 << 20                            /* bytes for notes of what is not finite; more images go in several turns */
+    WINO_NOTES = 1 << 20                            /* bytes for notes of what is not finite; more images go in several
+                                                       turns */
 };
-#define WINO_U_BYTES ((fnn_size)8 << 20)           /* scratch for filters that are transformed once: else once for each band */
+#define WINO_U_BYTES ((fnn_size)8 << 20)           /* scratch for filters that are transformed once: else once for each
+                                                      band */
 #define WINO_V_BYTES ((fnn_size)12 << 20)           /* and for V beside it; alone V may have twice as much */
 
-/* Tiles that cover an image, and the rows of tiles (of all images, one after the other) in a band. The last tiles down and across may be smaller
- * and lack kinds of points. So products have one of four sets of tiles: all but the last down (set & 2), all but the last across (set & 1). */
+/* Tiles that cover an image, and the rows of tiles (of all images, one after the other) in a band.
+ * The last tiles down and across may be smaller and lack kinds of points. So products have one of
+ * four sets of tiles: all but the last down (set & 2), all but the last across (set & 1). */
 typedef struct { fnn_size down, across, rows, bands; int own, sets, lacks_down[WINO_KINDS], lacks_across[WINO_KINDS]; } wino_cut;
 
 static inline wino_cut wino_cut_image(const fnn_window *g)
@@ -43,7 +53,8 @@ static inline wino_cut wino_cut_image(const fnn_window *g)
 }
 
 /* The set of tiles that have points of these kinds */
-static inline int wino_set(const wino_cut *cut, int down, int across) { return 2 * cut->lacks_down[down] + cut->lacks_across[across]; }
+static inline int wino_set(const wino_cut *cut, int down,
+                           int across) { return 2 * cut->lacks_down[down] + cut->lacks_across[across]; }
 
 /* of a product, in the order of winograd_points.tmpl.h */
 static inline int wino_set_of(const wino_cut *cut, int product)
@@ -66,14 +77,16 @@ static inline fnn_size wino_tiles(const wino_cut *cut, int set, fnn_size row, fn
     return (row_end - row - (set & 2 ? last : 0)) * (cut->across - (set & 1));
 }
 
-/* Threads have bands of their own where there are enough: in a band that they share, each makes all of V, or reads what others have made. The
- * bits are the same. */
+/* Threads have bands of their own where there are enough: in a band that they share, each makes all
+ * of V, or reads what others have made. The bits are the same. */
 static inline wino_cut wino_cut_tiles(const fnn_window *g, int filters_once, fnn_size threads)
 {
     wino_cut cut = wino_cut_image(g);
-    const fnn_size most = filters_once ? fnn_max(WINO_TILES_FEW, fnn_min(WINO_TILES, (fnn_l2_bytes() >> 10) * WINO_V / 1024 / g->C))
+    const fnn_size most = filters_once ? fnn_max(WINO_TILES_FEW,
+                                                 fnn_min(WINO_TILES, (fnn_l2_bytes() >> 10) * WINO_V / 1024 / g->C))
                                        : fnn_min(WINO_TILES_MOST, WINO_V_MOST / g->C);
-    const fnn_size all = g->N * cut.down, rows = fnn_max(1, most / cut.across), each = fnn_ceil_div(all, threads);         /* rows for a thread */
+    /* rows for a thread */
+    const fnn_size all = g->N * cut.down, rows = fnn_max(1, most / cut.across), each = fnn_ceil_div(all, threads);
     cut.rows = fnn_even_piece(all, rows);
     cut.bands = fnn_ceil_div(all, cut.rows);
     cut.own = cut.bands >= WINO_BANDS && cut.bands >= 4 * threads;
@@ -85,8 +98,9 @@ static inline wino_cut wino_cut_tiles(const fnn_window *g, int filters_once, fnn
     return cut;
 }
 
-/* Whether the transforms' additions are worth the multiplications that they save: by counting. A transform of a tile or filter costs some
- * 300 operations per channel, which run at the speed of multiply-adds but for loads and stores. */
+/* Whether the transforms' additions are worth the multiplications that they save: by counting. A
+ * transform of a tile or filter costs some 300 operations per channel, which run at the speed of
+ * multiply-adds but for loads and stores. */
 static inline int wino_pays(const fnn_window *g, wino_cut cut, fnn_size filter_transforms)
 {
     static const int real[WINO_OUT] = { 0, 3, 4, 3 };                           /* points of the last tile but i */
@@ -112,7 +126,8 @@ static inline int conv_is_winograd(const fnn_window *g)
     return g->C * cut.across <= WINO_V_MOST && wino_pays(g, cut, 1);
 }
 
-/* dw: bands in parts, each with a partial sum, so that there is work for all threads; panels of filters and channels in a block */
+/* dw: bands in parts, each with a partial sum, so that there is work for all threads; panels of
+ * filters and channels in a block */
 typedef struct { wino_cut tiles; fnn_size parts, bands, panels, channels; } wino_dw_cut;
 
 static inline wino_dw_cut wino_cut_dw(const fnn_window *g)
@@ -121,15 +136,19 @@ static inline wino_dw_cut wino_cut_dw(const fnn_window *g)
     const fnn_size items = fnn_ceil_div(g->K, 32) * fnn_ceil_div(g->C, WINO_DW_CHANNELS);
     const fnn_size rows = g->N * cut.tiles.down, across = cut.tiles.across;
     const fnn_size parts = g->K * g->C <= WINO_DW_PART / 9 ? WINO_DW_PARTS : WINO_DW_PARTS_FEW;
-    const int own = items < WINO_BANDS || (items <= 2 * WINO_BANDS && rows * across >= WINO_DW_PARTS_FEW * WINO_DW_TILES_OWN);
+    const int own = items < WINO_BANDS
+        || (items <= 2 * WINO_BANDS && rows * across >= WINO_DW_PARTS_FEW * WINO_DW_TILES_OWN);
     const fnn_size tiles = fnn_max(1, fnn_min(own ? WINO_DW_TILES_OWN : WINO_DW_TILES, WINO_V_MOST / (g->C + g->K)));
     const fnn_size most = fnn_max(1, tiles / across);
-    cut.tiles.rows = own && rows >= parts * most ? fnn_ceil_div(rows, parts * fnn_ceil_div(rows, parts * most)) : fnn_even_piece(rows, most);
+    cut.tiles.rows = own && rows >= parts * most ? fnn_ceil_div(rows, parts * fnn_ceil_div(rows, parts * most))
+        : fnn_even_piece(rows, most);
     cut.tiles.bands = fnn_ceil_div(rows, cut.tiles.rows);
     cut.bands = own ? fnn_ceil_div(cut.tiles.bands, parts) : cut.tiles.bands;
     cut.parts = fnn_ceil_div(cut.tiles.bands, cut.bands);
-    cut.channels = g->C <= 2 * WINO_DW_CHANNELS || rows * across <= WINO_DW_TILES / 2 ? 2 * WINO_DW_CHANNELS : WINO_DW_CHANNELS;
-    const fnn_size panels = fnn_l2_bytes() * 2 / (5 * WINO_PRODUCTS * cut.channels * 32 * (fnn_size)sizeof(float));     /* dU in two fifths */
+    cut.channels = g->C <= 2 * WINO_DW_CHANNELS || rows * across <= WINO_DW_TILES / 2 ? 2 * WINO_DW_CHANNELS
+        : WINO_DW_CHANNELS;
+    /* dU in two fifths */
+    const fnn_size panels = fnn_l2_bytes() * 2 / (5 * WINO_PRODUCTS * cut.channels * 32 * (fnn_size)sizeof(float));
     cut.panels = items >= WINO_DW_PANELS * WINO_BANDS ? fnn_max(1, fnn_min(panels, WINO_DW_PANELS)) : 1;
     return cut;
 }

@@ -1,20 +1,23 @@
-/* winograd_dw.tmpl.h -- the gradient of 3x3 filters in a third of the multiplications: winograd.tmpl.h backwards. Included by conv2d.tmpl.h.
+/* winograd_dw.tmpl.h -- the gradient of 3x3 filters in a third of the multiplications:
+ * winograd.tmpl.h backwards. Included by conv2d.tmpl.h.
  *
  * Math       forward was  y = A^T [ sum over channels of U * V ] A,  U = G g G^T,  V = B^T d B,  for each tile. So
  *
  *                dM = A dy A^T,    dU = sum over tiles of dM * V,    dg = G^T dU G
  *
  * Layout     V [46][block of channels][tile][channel],  dM [46][panel of filters][tile][NR],  dU [46][channel][NR]
- * Method     For each band of tiles: V of all channels and dM of all filters; then, block of channels by panels of filters, the 46 matrix
- *            products, whose dU stays in the cache until G^T dU G has been added to dw.
+ * Method     For each band of tiles: V of all channels and dM of all filters; then, block of
+ *            channels by panels of filters, the 46 matrix products, whose dU stays in the cache
+ *            until G^T dU G has been added to dw.
  * Infinity   as forward: if a sum is not finite, all of dw is computed by columns.
- * Threads    Where there are many blocks and panels, threads share them; else they share the bands, in parts with a partial sum each.
- *            Parts are cut by size and added in order.
+ * Threads    Where there are many blocks and panels, threads share them; else they share the bands,
+ *            in parts with a partial sum each. Parts are cut by size and added in order.
  */
-/* ---- dM: the upstream gradient ------------------------------------------------------------------------------------------ */
+/* ---- dM: the upstream gradient --------------------------------------------------------------- */
 
 /* One tile of VL filters, as wino_v_tile; `rows` x `columns` of its 4 x 4 pixels exist. */
-FNN_INLINE void FN(wino_dm_tile)(const FN(wino_place) *place, fnn_size step, const REAL *px, fnn_size length, fnn_size rows,
+FNN_INLINE void FN(wino_dm_tile)(const FN(wino_place) *place, fnn_size step, const REAL *px, fnn_size length,
+                                 fnn_size rows,
                                  fnn_size columns, const int whole)
 {
     vec half[WINO_OUT][WINO_IN], n[3][WINO_IN];
@@ -59,7 +62,8 @@ static void FN(wino_dm_block)(void *ctx, fnn_size begin, fnn_size end)
         for (fnn_size row = args->row, next; row < args->row_end; row = next) {
             const fnn_size n = row / down, i_begin = row % down, i_end = fnn_min(down, i_begin + args->row_end - row);
             const fnn_size first = i_begin * WINO_OUT, last = fnn_min(P, i_end * WINO_OUT);
-            FN(interleave)(pixels, args->dy + ((n * g->K + (lanes > 0 ? k : 0)) * P + first) * Q, P * Q, lanes, (last - first) * Q);
+            FN(interleave)(pixels, args->dy + ((n * g->K + (lanes > 0 ? k : 0)) * P + first) * Q, P * Q, lanes,
+                           (last - first) * Q);
             for (fnn_size i = i_begin; i < i_end; i++)
                 for (fnn_size j = 0; j < args->cut.across; j++) {
                     const FN(wino_place) place = FN(wino_next)(&walk, &args->cut, i, j);
@@ -76,10 +80,12 @@ static void FN(wino_dm_block)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(pixels);
 }
 
-/* ---- dU: the products --------------------------------------------------------------------------------------------------- */
+/* ---- dU: the products ------------------------------------------------------------------------ */
 
-/* du[channel][filter] = sum over tiles t of v[t][channel] * dm[t][filter], for mr channels (a constant) and NR filters */
-FNN_INLINE void FN(wino_dw_product)(const fnn_size mr, REAL *du, const REAL *v, fnn_size pitch, const REAL *dm, fnn_size tiles)
+/* du[channel][filter] = sum over tiles t of v[t][channel] * dm[t][filter], for mr channels (a
+ * constant) and NR filters */
+FNN_INLINE void FN(wino_dw_product)(const fnn_size mr, REAL *du, const REAL *v, fnn_size pitch, const REAL *dm,
+                                    fnn_size tiles)
 {
     vec acc[WINO_MR][2];
 #pragma GCC unroll 16
@@ -102,8 +108,8 @@ FNN_INLINE void FN(wino_dw_product)(const fnn_size mr, REAL *du, const REAL *v, 
 }
 
 typedef void FN(wino_dw_product_fn)(REAL *du, const REAL *v, fnn_size pitch, const REAL *dm, fnn_size tiles);
-#define WINO_DW_PRODUCT(mr)                                                                                               \
-    static void FN(wino_dw_product_##mr)(REAL *du, const REAL *v, fnn_size pitch, const REAL *dm, fnn_size tiles)         \
+#define WINO_DW_PRODUCT(mr) \
+    static void FN(wino_dw_product_##mr)(REAL *du, const REAL *v, fnn_size pitch, const REAL *dm, fnn_size tiles) \
     { FN(wino_dw_product)(mr, du, v, pitch, dm, tiles); }
 WINO_LIST(WINO_DW_PRODUCT)
 #define WINO_DW_NAME(mr) FN(wino_dw_product_##mr),
@@ -111,9 +117,10 @@ static FN(wino_dw_product_fn) *const FN(wino_dw_products)[WINO_MR] = { WINO_LIST
 #undef WINO_DW_PRODUCT
 #undef WINO_DW_NAME
 
-/* ---- dw ----------------------------------------------------------------------------------------------------------------- */
+/* ---- dw -------------------------------------------------------------------------------------- */
 
-/* dw of the filters from k0 on, channels [c0, c0 + channels), (+)= G^T du G. Returns whether all is finite. */
+/* dw of the filters from k0 on, channels [c0, c0 + channels), (+)= G^T du G. Returns whether all is
+ * finite. */
 static int FN(wino_dw_panel)(const FN(wino_args) *args, const REAL *du, fnn_size k0, fnn_size c0, fnn_size channels)
 {
     const fnn_window *g = args->g;
@@ -162,7 +169,8 @@ static int FN(wino_dw_panel)(const FN(wino_args) *args, const REAL *du, fnn_size
 /* Items of wino_dw: blocks of channels x some panels of filters */
 static fnn_size FN(wino_dw_items)(const FN(wino_args) *args)
 {
-    return fnn_ceil_div(fnn_ceil_div(args->g->K, WINO_NR), args->dw_cut.panels) * fnn_ceil_div(args->g->C, args->dw_cut.channels);
+    return fnn_ceil_div(fnn_ceil_div(args->g->K, WINO_NR), args->dw_cut.panels) * fnn_ceil_div(args->g->C,
+                                                                                               args->dw_cut.channels);
 }
 
 /* Items [begin, end) of a band whose V and dM are there */
@@ -174,9 +182,11 @@ static void FN(wino_dw_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size du_size = WINO_PRODUCTS * FN(wino_u_step)(fnn_min(C, args->dw_cut.channels));
     REAL *du = fnn_scratch_alloc(args->dw_cut.panels * du_size * sizeof(REAL));
     for (fnn_size item = begin; item < end; item++) {
-        const fnn_size kb = item / blocks * args->dw_cut.panels, kb_end = fnn_min(kb + args->dw_cut.panels, filter_panels);
+        const fnn_size kb = item / blocks * args->dw_cut.panels, kb_end = fnn_min(kb + args->dw_cut.panels,
+                                                                                  filter_panels);
         const fnn_size c0 = item % blocks * args->dw_cut.channels;
-        const fnn_size channels = fnn_min(args->dw_cut.channels, C - c0), pitch = fnn_min(args->dw_cut.channels, args->pitch - c0);
+        const fnn_size channels = fnn_min(args->dw_cut.channels, C - c0), pitch = fnn_min(args->dw_cut.channels,
+                                                                                          args->pitch - c0);
         const fnn_size step = FN(wino_u_step)(channels), panels = fnn_ceil_div(channels, WINO_MR);
         for (int product = 0; product < WINO_PRODUCTS; product++) {
             const fnn_size tiles = args->tiles[wino_set_of(&args->cut, product)];
@@ -185,7 +195,8 @@ static void FN(wino_dw_block)(void *ctx, fnn_size begin, fnn_size end)
                 const REAL *v = args->v + product * args->v_step + c0 * tiles;
                 REAL *to = du + (k - kb) * du_size + product * step;
                 for (fnn_size p = 0; p < panels; p++) {
-                    const fnn_size c = FN(wino_panel)(channels, panels, p), mr = FN(wino_panel)(channels, panels, p + 1) - c;
+                    const fnn_size c = FN(wino_panel)(channels, panels, p), mr = FN(wino_panel)(channels, panels,
+                                                                                                p + 1) - c;
                     FN(wino_dw_products)[mr - 1](to + c * WINO_NR, v + c, pitch, dm, tiles);
                 }
             }
@@ -206,7 +217,8 @@ static void FN(wino_dw_parts)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size items = FN(wino_dw_items)(&args), rows = g->N * args.cut.down;
     char *bad = args.bad;
     args.v = fnn_scratch_alloc(FN(wino_v_bytes)(g, args.cut));
-    args.dm = fnn_scratch_alloc(WINO_PRODUCTS * (args.cut.rows * args.cut.across * panels * WINO_NR + WINO_PAD) * sizeof(REAL));
+    args.dm = fnn_scratch_alloc(WINO_PRODUCTS * (args.cut.rows * args.cut.across * panels * WINO_NR + WINO_PAD)
+                                * sizeof(REAL));
     for (fnn_size part = begin; part < end; part++) {
         args.dw = args.parts + part * g->K * g->C * 9;
         args.bad = bad + part * items;
@@ -224,7 +236,8 @@ static void FN(wino_dw_parts)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(args.v);
 }
 
-/* dw, and whether it is finite; else it has to be computed in another way. parts: wino_cut_dw(g).parts times the size of dw, if more than 1 */
+/* dw, and whether it is finite; else it has to be computed in another way. parts:
+ * wino_cut_dw(g).parts times the size of dw, if more than 1 */
 static int FN(wino_dw)(REAL *dw, const REAL *dy, const REAL *x, REAL *parts, const fnn_window *g)
 {
     FN(wino_args) args = { .x = x, .dy = dy, .g = g, .dw_cut = wino_cut_dw(g), .pitch = fnn_ceil_div(g->C, VL) * VL };

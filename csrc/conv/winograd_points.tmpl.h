@@ -1,6 +1,8 @@
-/* winograd_points.tmpl.h -- the transforms of winograd.tmpl.h and winograd_dw.tmpl.h: tiles and filters to values at points, and back.
+/* winograd_points.tmpl.h -- the transforms of winograd.tmpl.h and winograd_dw.tmpl.h: tiles and
+ * filters to values at points, and back.
  *
- * Math       Along an axis, pixels d, filter g and output y are polynomials, with values at 0, 1, -1, infinity and, complex, at i:
+ * Math       Along an axis, pixels d, filter g and output y are polynomials, with values at 0, 1,
+ *            -1, infinity and, complex, at i:
  *
  *                   0 | 1  .  .  . -1  . |        | 1    .    .  |        | 1  1  1  .  1  . |
  *                   1 | .  1  1  1  1  . |        | 1/4  1/4  1/4|        | .  1 -1  .  .  1 |
@@ -9,12 +11,15 @@
  *                i Re | .  . -1  .  1  . |        | 1/2  .   -1/2|
  *                  Im | . -1  .  1  .  . |        | .    1/2  .  |        A^T takes Re p and -Im p of a product p
  *
- *            A product of two complex values takes three real ones. In two dimensions the values at (i, i) are pairs of complex values,
- *            polynomials in x and y modulo x^2 + 1 and y^2 + 1; there x y squares to 1, and with y = x and y = -x such a product is two of
- *            complex numbers, six real ones for nine. So 7 x 7 - 3 = 46 products are left for 4 x 4 outputs.
+ *            A product of two complex values takes three real ones. In two dimensions the values at
+ *            (i, i) are pairs of complex values, polynomials in x and y modulo x^2 + 1 and y^2 + 1;
+ *            there x y squares to 1, and with y = x and y = -x such a product is two of complex
+ *            numbers, six real ones for nine. So 7 x 7 - 3 = 46 products are left for 4 x 4
+ *            outputs.
  *
- *            At the end of an axis whose length is no multiple of four the last tile is smaller: points are left out, and the filters'
- *            values at the others serve as they are. Three outputs need no infinity, two no i, where
+ *            At the end of an axis whose length is no multiple of four the last tile is smaller:
+ *            points are left out, and the filters' values at the others serve as they are. Three
+ *            outputs need no infinity, two no i, where
  *
  *                   0 | 1  . -1  . |
  *            B^T =  1 | .  2  2  . |        A^T = | 1  1  1  . |
@@ -22,11 +27,13 @@
  *                  oo | . -1  .  1 |
  *
  *            and one neither.
- * Products   by the points down and across: 16 of real points, 12 with i across, 12 with i down, 6 with both. A tile that lacks a point
- *            lacks its products, so the 46 matrices are not all of one length.
+ * Products   by the points down and across: 16 of real points, 12 with i across, 12 with i down, 6
+ *            with both. A tile that lacks a point lacks its products, so the 46 matrices are not
+ *            all of one length.
  */
 
-/* Where a tile's products are, by kinds of points down and across; NULL where it lacks them. Product p of a kind is p steps further. */
+/* Where a tile's products are, by kinds of points down and across; NULL where it lacks them.
+ * Product p of a kind is p steps further. */
 typedef struct { REAL *at[WINO_KINDS][WINO_KINDS]; } FN(wino_place);
 
 FNN_INLINE FN(wino_place) FN(wino_place_whole)(const REAL *p)
@@ -38,7 +45,7 @@ FNN_INLINE FN(wino_place) FN(wino_place_whole)(const REAL *p)
     return place;
 }
 
-/* ---- along one axis ----------------------------------------------------------------------------------------------------- */
+/* ---- along one axis -------------------------------------------------------------------------- */
 
 /* wide: three or four outputs, else one or two, and only four numbers */
 FNN_INLINE void FN(wino_bt)(vec *n, const vec *d, int wide)
@@ -115,10 +122,12 @@ FNN_INLINE void FN(wino_gt)(vec *g, const vec *n)
     g[2] = even - real + n[3];
 }
 
-/* ---- six by six numbers to the 46 factors of products, and 46 products to six by six numbers ---------------------------------- */
+/* ---- six by six numbers to the 46 factors of products, and 46 products to six by six numbers
+ */
 #define WINO_KIND(point) ((point) < 3 ? 0 : (point) == 3 ? 1 : 2)       /* a real point, infinity, i */
 
-/* The three factors that a complex number has in a product: of pixels, of filters, of the gradient of y */
+/* The three factors that a complex number has in a product: of pixels, of filters, of the gradient
+ * of y */
 FNN_INLINE void FN(wino_put_three)(const int form, REAL *to, fnn_size step, vec re, vec im)
 {
     v_store(to, form == WINO_PIXELS ? im + re : re);
@@ -126,8 +135,10 @@ FNN_INLINE void FN(wino_put_three)(const int form, REAL *to, fnn_size step, vec 
     v_store(to + 2 * step, form == WINO_PIXELS ? im : form == WINO_FILTERS ? -(re + im) : re + im);
 }
 
-/* The factors from n[point down] at a real point b across, or at infinity. whole: no product is lacking, to be known at compile time */
-FNN_INLINE void FN(wino_put_real)(const int form, const FN(wino_place) *place, fnn_size step, fnn_size b, const vec *n, const int whole)
+/* The factors from n[point down] at a real point b across, or at infinity. whole: no product is
+ * lacking, to be known at compile time */
+FNN_INLINE void FN(wino_put_real)(const int form, const FN(wino_place) *place, fnn_size step, fnn_size b, const vec *n,
+                                  const int whole)
 {
 #pragma GCC unroll 4
     for (fnn_size a = 0; a < 4; a++) {
@@ -141,7 +152,8 @@ FNN_INLINE void FN(wino_put_real)(const int form, const FN(wino_place) *place, f
 }
 
 /* and from re[point down] and im[point down] at i */
-FNN_INLINE void FN(wino_put_complex)(const int form, const FN(wino_place) *place, fnn_size step, const vec *re, const vec *im, const int whole)
+FNN_INLINE void FN(wino_put_complex)(const int form, const FN(wino_place) *place, fnn_size step, const vec *re,
+                                     const vec *im, const int whole)
 {
 #pragma GCC unroll 4
     for (fnn_size a = 0; a < 4; a++) {
@@ -165,8 +177,10 @@ FNN_INLINE void FN(wino_get_three)(const int form, vec *re, vec *im, const REAL 
     *im = form == WINO_FILTERS ? v_load(from + step) - last : v_load(from + step) + last;
 }
 
-/* n[point down] from the products at a real point b across, or at infinity; zeros where products are lacking */
-FNN_INLINE void FN(wino_get_real)(const int form, vec *n, const FN(wino_place) *place, fnn_size step, fnn_size b, const int whole)
+/* n[point down] from the products at a real point b across, or at infinity; zeros where products
+ * are lacking */
+FNN_INLINE void FN(wino_get_real)(const int form, vec *n, const FN(wino_place) *place, fnn_size step, fnn_size b,
+                                  const int whole)
 {
 #pragma GCC unroll 4
     for (fnn_size a = 0; a < 4; a++) {
@@ -181,7 +195,8 @@ FNN_INLINE void FN(wino_get_real)(const int form, vec *n, const FN(wino_place) *
 }
 
 /* and re[point down], im[point down] from those at i */
-FNN_INLINE void FN(wino_get_complex)(const int form, vec *re, vec *im, const FN(wino_place) *place, fnn_size step, const int whole)
+FNN_INLINE void FN(wino_get_complex)(const int form, vec *re, vec *im, const FN(wino_place) *place, fnn_size step,
+                                     const int whole)
 {
     for (fnn_size a = 0; !whole && a < WINO_IN; a++)
         re[a] = im[a] = v_set(0);

@@ -1,9 +1,10 @@
 /* caches.c -- how much a core's L2 cache holds.
  *
- * Method     Linux: sysconf where the C library knows, else the description of processor 0 in /sys. macOS: sysctl. Windows: the list of
- *            caches, of which the first of level 2 is taken.
- * Limits     A cache of several megabytes is mostly shared by several cores (Apple's, some of Intel's small ones), and more than 2 MiB
- *            brought nothing where it was tried: the size is taken for 2 MiB at most. Less than 256 KiB is not believed.
+ * Method     Linux: sysconf where the C library knows, else the description of processor 0 in /sys.
+ *            macOS: sysctl. Windows: the list of caches, of which the first of level 2 is taken.
+ * Limits     A cache of several megabytes is mostly shared by several cores (Apple's, some of
+ *            Intel's small ones), and more than 2 MiB brought nothing where it was tried: the size
+ *            is taken for 2 MiB at most. Less than 256 KiB is not believed.
  */
 #if !defined(_WIN32)
 #  define _GNU_SOURCE                              /* _SC_LEVEL2_CACHE_SIZE */
@@ -40,7 +41,8 @@ static long long reported_l2(void)
 #elif defined(__APPLE__)
     long long bytes = 0;
     size_t size = sizeof bytes;
-    if (sysctlbyname("hw.perflevel0.l2cachesize", &bytes, &size, NULL, 0) == 0 || sysctlbyname("hw.l2cachesize", &bytes, &size, NULL, 0) == 0)
+    if (sysctlbyname("hw.perflevel0.l2cachesize", &bytes, &size, NULL, 0) == 0
+        || sysctlbyname("hw.l2cachesize", &bytes, &size, NULL, 0) == 0)
         return bytes;
     return 0;
 #else
@@ -58,13 +60,15 @@ static long long reported_l2(void)
 #endif
 }
 
-static fnn_atomic l2_kib;                          /* 0: not known yet. Two threads may both find out; they find the same. */
+static fnn_atomic l2_kib;                          /* 0: not known yet. Two threads may both find out; they find the
+                                                      same. */
 
 ptrdiff_t fnn_l2_bytes(void)
 {
     if (fnn_get(&l2_kib) == 0) {
         const long long bytes = reported_l2();
-        fnn_set(&l2_kib, (bytes <= 0 ? L2_UNKNOWN : bytes < L2_LEAST ? L2_LEAST : bytes > L2_MOST ? L2_MOST : (int)bytes) >> 10);
+        fnn_set(&l2_kib, (bytes <= 0 ? L2_UNKNOWN : bytes < L2_LEAST ? L2_LEAST : bytes > L2_MOST ? L2_MOST
+                          : (int)bytes) >> 10);
     }
     return (ptrdiff_t)fnn_get(&l2_kib) << 10;
 }

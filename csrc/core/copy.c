@@ -1,6 +1,8 @@
-/* copy.c -- an array whose rows lie apart, copied side by side: what kernels, which read contiguous arrays, need of a transposed view.
+/* copy.c -- an array whose rows lie apart, copied side by side: what kernels, which read contiguous
+ * arrays, need of a transposed view.
  *
- * Method     Rows are counted in the order of the copy; a row's place in the source follows from its number, axis by axis.
+ * Method     Rows are counted in the order of the copy; a row's place in the source follows from
+ *            its number, axis by axis.
  * Threads    blocks of rows of some 64 KB
  */
 #include "fastnn.h"
@@ -31,7 +33,8 @@ static void copy_block(void *ctx, ptrdiff_t begin, ptrdiff_t end)
     }
 }
 
-void fnn_copy_rows(void *to, const void *from, int ndim, const ptrdiff_t *shape, const ptrdiff_t *strides, ptrdiff_t rows, ptrdiff_t bytes)
+void fnn_copy_rows(void *to, const void *from, int ndim, const ptrdiff_t *shape, const ptrdiff_t *strides,
+                   ptrdiff_t rows, ptrdiff_t bytes)
 {
     const copy_args args = { to, from, shape, strides, ndim - 1, bytes };
     if (bytes > 0)

@@ -1,7 +1,9 @@
-/* dispatch.c -- what this processor can do, and the table of kernels: plain versions first, then overridden.
+/* dispatch.c -- what this processor can do, and the table of kernels: plain versions first, then
+ * overridden.
  *
- * There is no list of kernels here: kernels.h is included once to define the pointers, and then once per level inside the function
- * that points them at that level. The static initialisers below are addresses only, so loading the library runs no wide instruction.
+ * There is no list of kernels here: kernels.h is included once to define the pointers, and then
+ * once per level inside the function that points them at that level. The static initialisers below
+ * are addresses only, so loading the library runs no wide instruction.
  */
 #include "fastnn.h"
 
@@ -9,10 +11,11 @@
 #  include <cpuid.h>
 #endif
 
-/* Function pointers of two kinds meet here: the table says `void *` where a kernel says `float *`. Every ABI that fastnn is built for
- * passes all object pointers alike, which is what makes one table serve both types. */
+/* Function pointers of two kinds meet here: the table says `void *` where a kernel says `float *`.
+ * Every ABI that fastnn is built for passes all object pointers alike, which is what makes one
+ * table serve both types. */
 
-/* ---- prototypes of every version ------------------------------------------------------------------------------------------ */
+/* ---- prototypes of every version ------------------------------------------------------------- */
 #define REAL float
 #define KERNEL(name, ...) void fnn_##name##_f32__portable(__VA_ARGS__); \
                           void fnn_##name##_f32__avx2(__VA_ARGS__);     \
@@ -28,7 +31,7 @@
 #undef KERNEL
 #undef REAL
 
-/* ---- the table, plain versions first -------------------------------------------------------------------------------------- */
+/* ---- the table, plain versions first --------------------------------------------------------- */
 #define REAL void
 #define KERNEL(name, ...)                                               \
     fnn_##name##_fn *fnn_##name[2] = {                                  \
@@ -67,9 +70,10 @@ static void use_avx512(void)
 #endif
 #undef REAL
 
-/* ---- what this processor and its system can run --------------------------------------------------------------------------- */
+/* ---- what this processor and its system can run ---------------------------------------------- */
 #if FNN_BUILD_AVX2
-static unsigned long long saved_by_system(void)     /* register files that the operating system saves on a task switch */
+static unsigned long long saved_by_system(void)     /* register files that the operating system saves on a task
+                                                       switch */
 {
     unsigned low, high;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));

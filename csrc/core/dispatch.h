@@ -1,4 +1,5 @@
-/* dispatch.h -- which instruction-set level runs. Levels are ordered: a higher one needs all that the lower ones need. */
+/* dispatch.h -- which instruction-set level runs. Levels are ordered: a higher one needs all that
+ * the lower ones need. */
 #ifndef FASTNN_DISPATCH_H
 #define FASTNN_DISPATCH_H
 
@@ -16,6 +17,7 @@ const char *fnn_level_name(int level);              /* "portable" (also NEON on 
 int fnn_level_built(int level);                     /* was it compiled in? */
 int fnn_level_runs(int level);                      /* compiled in, and this processor and system can run it? */
 int fnn_level(void);                                /* the level in use */
-int fnn_use_level(int level);                       /* point every kernel at this level; returns 0, changing nothing, if it cannot run */
+int fnn_use_level(int level);                       /* point every kernel at this level; returns 0, changing nothing, if
+                                                       it cannot run */
 
 #endif

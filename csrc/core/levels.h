@@ -6,15 +6,17 @@
  *     #define TEMPLATE "pool/pool2d.tmpl.h"
  *     #include "core/levels.h"
  *
- * and pool2d.tmpl.h holds the one body. It is included once per level and type with these names set:
+ * and pool2d.tmpl.h holds the one body. It is included once per level and type with these names
+ * set:
  *
  *     REAL          float or double
  *     FN(name)      fnn_name_f32__avx2 and so on: the name of this version of a function
  *     VBYTES        bytes of a vector register at this level (0: no vector types)
  *     REAL_IS_F64   0 or 1, for #if
  *
- * Everything in a template must be named through FN(), static helpers and types too, because all versions share one file.
- * The level's instructions are enabled by a pragma around the include, so no file needs flags of its own.
+ * Everything in a template must be named through FN(), static helpers and types too, because all
+ * versions share one file. The level's instructions are enabled by a pragma around the include, so
+ * no file needs flags of its own.
  */
 #if defined(__GNUC__) || defined(__clang__)
 #  define FNN_VECTOR_TYPES 1
@@ -29,14 +31,15 @@
 #define FNN_NAME(name, type, level) FNN_PASTE(name, type, level)
 #define FN(name) FNN_NAME(name, TYPE, LEVEL)
 
-/* ---- portable: the compiler's baseline ---------------------------------------------------------------------------------- */
+/* ---- portable: the compiler's baseline ------------------------------------------------------- */
 #define LEVEL portable
 #define VBYTES (FNN_VECTOR_TYPES ? 16 : 0)
 #include "core/types.h"
 #undef LEVEL
 #undef VBYTES
 
-/* ---- plain: one element at a time, as without vector types. Only in the kernels' self-test (tests/c/selftest.c), as its yardstick --- */
+/* ---- plain: one element at a time, as without vector types. Only in the kernels' self-test
+ * (tests/c/selftest.c), as its yardstick --- */
 #if FNN_BUILD_PLAIN
 #  define LEVEL plain
 #  define VBYTES 0
@@ -45,7 +48,7 @@
 #  undef VBYTES
 #endif
 
-/* ---- AVX2 + FMA and AVX-512: x86-64 with GCC or Clang ------------------------------------------------------------------- */
+/* ---- AVX2 + FMA and AVX-512: x86-64 with GCC or Clang ---------------------------------------- */
 #if FNN_BUILD_AVX2
 #  if defined(__clang__)
 #    pragma clang attribute push(__attribute__((target("avx2,fma,f16c,bmi,bmi2"))), apply_to = function)

@@ -1,39 +1,46 @@
 /* memory.c -- recycled buffers for tensors, and a scratch stack per thread for kernels.
  *
- * Why        The system gives a process memory lazily: at the first touch of each page the processor traps
- *            and the kernel clears the page. For 4 KiB pages that costs more than most kernels' own work on
- *            them, and a training step that frees its activations and asks for them again in the next step
- *            would pay it every time.
- * Buffers    A heap with boundary tags (Knuth, vol. 1, 2.5). Address space comes in chunks; a chunk is cut into
- *            pieces, each behind a header that knows its length and the piece before it. A buffer is the first
- *            part of a free piece; a piece that becomes free is joined with free neighbours. What a backward
- *            pass frees of large activations thus serves its many smaller gradients, and is one again for the
- *            next step: a heap without this (each size recycled on its own) kept 1.1 to 1.35 times as much.
+ * Why        The system gives a process memory lazily: at the first touch of each page the
+ *            processor traps and the kernel clears the page. For 4 KiB pages that costs more than
+ *            most kernels' own work on them, and a training step that frees its activations and
+ *            asks for them again in the next step would pay it every time.
+ * Buffers    A heap with boundary tags (Knuth, vol. 1, 2.5). Address space comes in chunks; a chunk
+ *            is cut into pieces, each behind a header that knows its length and the piece before
+ *            it. A buffer is the first part of a free piece; a piece that becomes free is joined
+ *            with free neighbours. What a backward pass frees of large activations thus serves its
+ *            many smaller gradients, and is one again for the next step: a heap without this (each
+ *            size recycled on its own) kept 1.1 to 1.35 times as much.
  *
  *               piece               piece + 64                          piece + bytes
  *               | header, 64 byte   | what the caller gets              | next header, ... to the chunk's end
  *
- *            Free pieces are in lists by length, four lists per power of two, the one freed last in front: it is
- *            the likeliest to be in the cache. The first that is long enough is taken.
- * Chunks     They are large, since nothing can be joined across their ends, and cost nothing until they are
- *            touched: a free piece knows up to where it may have been (`touched`); the rest is address space.
- *            Linux is asked for huge pages, where one trap brings 2 MiB and one TLB entry covers them, but for
- *            the first 2 MiB of a chunk: a small network needs less than one huge page.
+ *            Free pieces are in lists by length, four lists per power of two, the one freed last in
+ *            front: it is the likeliest to be in the cache. The first that is long enough is taken.
+ * Chunks     They are large, since nothing can be joined across their ends, and cost nothing until
+ *            they are touched: a free piece knows up to where it may have been (`touched`); the
+ *            rest is address space.
+ *            Linux is asked for huge pages, where one trap brings 2 MiB and one TLB entry covers
+ *            them, but for the first 2 MiB of a chunk: a small network needs less than one huge
+ *            page.
  * Bounds     Free memory goes back to the system, from the longest pieces first,
  *              - when it exceeds the limit;
- *              - when there is more of it than the last 2 * WINDOW acquisitions needed at their peak. A step of a
- *                large network makes a few thousand; what has not been needed for longer belongs to a shape that
- *                is gone (last batch, longer sentence, other model). Counting acquisitions, not seconds, leaves
- *                a program that pauses (a notebook) alone and makes the rule reproducible.
- *            So a run over a thousand shapes holds what its last steps used, never more than the limit besides.
- * Scratch    A thread's first request reserves FNN_SCRATCH_BYTES of address space; untouched pages cost
- *            nothing. It is a stack: allocating moves its top up, freeing moves it down, two additions each.
+ *              - when there is more of it than the last 2 * WINDOW acquisitions needed at their
+ *                peak. A step of a large network makes a few thousand; what has not been needed for
+ *                longer belongs to a shape that is gone (last batch, longer sentence, other model).
+ *                Counting acquisitions, not seconds, leaves a program that pauses (a notebook)
+ *                alone and makes the rule reproducible.
+ *            So a run over a thousand shapes holds what its last steps used, never more than the
+ *            limit besides.
+ * Scratch    A thread's first request reserves FNN_SCRATCH_BYTES of address space; untouched pages
+ *            cost nothing. It is a stack: allocating moves its top up, freeing moves it down, two
+ *            additions each.
  *            It goes at the thread's end.
  * Threads    Buffers: one lock, never held while calling the system. Scratch: no sharing, no lock.
- * Fork       The child inherits buffers, limit and its own thread's scratch. The scratch of threads that it
- *            does not have stays reserved in it: address space and shared pages.
- * Tests      tests/c/test_memory.c; under AddressSanitizer a chunk is one malloc of one buffer, so that it sees
- *            what is written beyond (with FASTNN_CACHE_MB=0 also what is used after it was freed).
+ * Fork       The child inherits buffers, limit and its own thread's scratch. The scratch of threads
+ *            that it does not have stays reserved in it: address space and shared pages.
+ * Tests      tests/c/test_memory.c; under AddressSanitizer a chunk is one malloc of one buffer, so
+ *            that it sees what is written beyond (with FASTNN_CACHE_MB=0 also what is used after it
+ *            was freed).
  */
 #if !defined(_WIN32)
 #  define _GNU_SOURCE                              /* mmap flags, posix_memalign under -std=c11 */
@@ -71,7 +78,8 @@
 #if SANITIZED
 #  define CHUNK_BYTES ((size_t)0)                  /* as long as the buffer that it is for */
 #elif defined(_WIN32) || SIZE_MAX <= 0xffffffffu
-#  define CHUNK_BYTES ((size_t)32 << 20)           /* Windows vouches for every byte; 32 bits have little address space */
+#  define CHUNK_BYTES ((size_t)32 << 20)           /* Windows vouches for every byte; 32 bits have little address
+                                                      space */
 #else
 #  define CHUNK_BYTES ((size_t)256 << 20)
 #endif
@@ -81,7 +89,7 @@ static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 static size_t most(size_t a, size_t b) { return a > b ? a : b; }
 static size_t above(size_t a, size_t b) { return a > b ? a - b : 0; }
 
-/* ---- Memory from the system ---------------------------------------------------------------------------- */
+/* ---- Memory from the system ------------------------------------------------------------------ */
 
 #if defined(_WIN32)
 static void *map_pages(size_t bytes) { return VirtualAlloc(NULL, bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE); }
@@ -93,7 +101,8 @@ static void want_huge_pages(void *p, size_t bytes) { (void)p; (void)bytes; }
 #    define MAP_ANONYMOUS MAP_ANON
 #  endif
 
-/* Whole pages that start at a multiple of HUGE_PAGE: map that much more, cut off what sticks out on both sides. */
+/* Whole pages that start at a multiple of HUGE_PAGE: map that much more, cut off what sticks out on
+ * both sides. */
 static void *map_pages(size_t bytes)
 {
     bytes = round_up(bytes, PAGE_BYTES);
@@ -129,7 +138,7 @@ static void want_huge_pages(void *p, size_t bytes)
 }
 #endif
 
-/* ---- Buffers: pieces and lists ------------------------------------------------------------------------- */
+/* ---- Buffers: pieces and lists --------------------------------------------------------------- */
 
 typedef struct node {                              /* of a ring; the list's head is a node of the ring too */
     struct node *prev, *next;
@@ -138,7 +147,8 @@ typedef struct node {                              /* of a ring; the list's head
 typedef struct piece {
     node by_size;                                  /* in heap.by_size[class_of(bytes)] while free; see from_size */
     size_t bytes;                                  /* with this header; a multiple of UNIT */
-    size_t touched;                                /* of a free piece: nothing behind its first so many bytes is in memory */
+    size_t touched;                                /* of a free piece: nothing behind its first so many bytes is in
+                                                      memory */
     struct piece *before;                          /* the neighbour at lower addresses; NULL at the chunk's start */
     uint32_t last;                                 /* 1 at the chunk's end */
     uint32_t state;
@@ -170,7 +180,8 @@ static void make_empty(node *head) { head->prev = head->next = head; }
 static piece *from_size(node *l) { return (piece *)l; }        /* by_size is the first member */
 static piece *after(piece *p) { return (piece *)((char *)p + p->bytes); }
 
-/* The list for pieces of this length: 4*e + q begins at (4 + q) * 2^e quarters of a unit: 1024, 1280, 1536, 1792, 2048, 2560, ... */
+/* The list for pieces of this length: 4*e + q begins at (4 + q) * 2^e quarters of a unit: 1024,
+ * 1280, 1536, 1792, 2048, 2560, ... */
 static int class_of(size_t bytes)
 {
     int e = UNIT_LOG2;                             /* 2^e <= bytes < 2^(e+1) */
@@ -282,7 +293,8 @@ static piece *chunk_from_system(size_t bytes)
 static void chunk_to_system(piece *p) { unmap_pages(p, p->bytes); }
 #endif
 
-/* A chunk that is one piece, in no list, of at least so many bytes; NULL when out of memory. Without the lock. */
+/* A chunk that is one piece, in no list, of at least so many bytes; NULL when out of memory.
+ * Without the lock. */
 static piece *new_chunk(size_t bytes)
 {
     size_t length = bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES;
@@ -294,10 +306,12 @@ static piece *new_chunk(size_t bytes)
     return p;
 }
 
-/* The memory behind the first `kept` bytes of p, which is in no list, goes back to the system. Without the lock. */
+/* The memory behind the first `kept` bytes of p, which is in no list, goes back to the system.
+ * Without the lock. */
 static void discard(piece *p, size_t kept)
 {
-    uintptr_t begin = round_up((uintptr_t)p + most(kept, HEADER_BYTES), PAGE_BYTES), end = ((uintptr_t)p + p->touched) / PAGE_BYTES * PAGE_BYTES;
+    uintptr_t begin = round_up((uintptr_t)p + most(kept, HEADER_BYTES), PAGE_BYTES), end = ((uintptr_t)p + p->touched)
+        / PAGE_BYTES * PAGE_BYTES;
     if (begin < end && !SANITIZED)
         discard_pages((void *)begin, end - begin);
     p->touched = kept;
@@ -328,7 +342,7 @@ static void give_back(size_t excess)
     }
 }
 
-/* ---- Start, settings, fork ----------------------------------------------------------------------------- */
+/* ---- Start, settings, fork ------------------------------------------------------------------- */
 
 static void scratch_start(void);
 
@@ -369,9 +383,10 @@ static void start(void)
     fnn_unlock(&heap.lock);
 }
 
-/* ---- Buffers: the public functions --------------------------------------------------------------------- */
+/* ---- Buffers: the public functions ----------------------------------------------------------- */
 
-/* A window is over: how much more is held than was needed in this one and the one before, and an eighth for gaps? With the lock. */
+/* A window is over: how much more is held than was needed in this one and the one before, and an
+ * eighth for gaps? With the lock. */
 static size_t end_window(void)
 {
     size_t needed = most(heap.peak, heap.peak_before);
@@ -457,10 +472,11 @@ size_t fnn_buffer_limit(void) { return read_locked(&heap.limit); }
 size_t fnn_buffer_cached(void) { return read_locked(&heap.cached); }
 size_t fnn_buffer_in_use(void) { return read_locked(&heap.in_use); }
 
-/* ---- Scratch ------------------------------------------------------------------------------------------- */
+/* ---- Scratch --------------------------------------------------------------------------------- */
 
-/* The arena's first 64 bytes say where its free part begins. A little more than FNN_SCRATCH_BYTES is reserved, for
- * those 64 bytes and for rounding up: alignment does not count against the user. */
+/* The arena's first 64 bytes say where its free part begins. A little more than FNN_SCRATCH_BYTES
+ * is reserved, for those 64 bytes and for rounding up: alignment does not count against the user.
+ */
 typedef struct {
     char *top;
 } arena;

@@ -1,10 +1,11 @@
-/* memory.h -- recycled buffers for tensors, and a scratch stack per thread for kernels; see memory.c. */
+/* memory.h -- recycled buffers for tensors, and a scratch stack per thread for kernels; see
+ * memory.c. */
 #ifndef FNN_MEMORY_H
 #define FNN_MEMORY_H
 
 #include <stddef.h>
 
-/* ---- Buffers: any thread may acquire, any thread may release. --------------------------------------------- */
+/* ---- Buffers: any thread may acquire, any thread may release. -------------------------------- */
 
 void  *fnn_buffer_acquire(size_t bytes);       /* 64-byte aligned, contents undefined; NULL when out of memory */
 void   fnn_buffer_release(void *p);            /* p may be NULL */
@@ -15,19 +16,19 @@ size_t fnn_buffer_in_use(void);                /* bytes in buffers acquired and 
 void   fnn_buffer_set_limit(size_t bytes);     /* bound on fnn_buffer_cached(); 0 recycles nothing */
 size_t fnn_buffer_limit(void);                 /* at first FASTNN_CACHE_MB, else 512 MiB */
 
-/* ---- Scratch: this thread's own stack of temporary memory, for packed panels and the like. ---------------- */
+/* ---- Scratch: this thread's own stack of temporary memory, for packed panels and the like. --- */
 
-/* All that one thread may hold at one time. Inside a parallel loop that includes what the caller holds around
- * it, since the caller runs blocks too. */
+/* All that one thread may hold at one time. Inside a parallel loop that includes what the caller
+ * holds around it, since the caller runs blocks too. */
 #define FNN_SCRATCH_BYTES ((size_t)32 << 20)
 
-/* 1 when this thread has its scratch memory, 0 when the system refuses it. Call it before a kernel, where an
- * error can still be raised; after a 1, fnn_scratch_alloc does not fail within FNN_SCRATCH_BYTES. Worker threads
- * have theirs. */
+/* 1 when this thread has its scratch memory, 0 when the system refuses it. Call it before a kernel,
+ * where an error can still be raised; after a 1, fnn_scratch_alloc does not fail within
+ * FNN_SCRATCH_BYTES. Worker threads have theirs. */
 int    fnn_scratch_ready(void);
 
-/* 64-byte aligned, contents undefined. Other threads may use it too, until it is freed. Last in, first out:
- * freeing p frees everything that was allocated after p. */
+/* 64-byte aligned, contents undefined. Other threads may use it too, until it is freed. Last in,
+ * first out: freeing p frees everything that was allocated after p. */
 void  *fnn_scratch_alloc(size_t bytes);
 void   fnn_scratch_free(void *p);
 

@@ -1,41 +1,47 @@
-/* parallel.c -- the thread pool: one loop, cut into blocks, shared by the caller and a few sleeping helpers.
+/* parallel.c -- the thread pool: one loop, cut into blocks, shared by the caller and a few sleeping
+ * helpers.
  *
- * Method     A loop over n indices is cut into blocks of `grain` indices, numbered 0 .. blocks-1. The caller
- *            writes down what to do (pool.job) and then sets one counter, pool.unclaimed = blocks. Everybody,
- *            the caller too, takes work by subtracting one from that counter:
+ * Method     A loop over n indices is cut into blocks of `grain` indices, numbered 0 .. blocks-1.
+ *            The caller writes down what to do (pool.job) and then sets one counter, pool.unclaimed
+ *            = blocks. Everybody, the caller too, takes work by subtracting one from that counter:
  *
  *                left = unclaimed--;          left > 0   one block is mine: the next from the front for the
  *                                                        caller, the next from the end for a worker
  *                                             left <= 0  nothing to do
  *
- *            When the counter is used up the caller waits until the blocks that others took are finished.
- * Two ends   The next loop's front is mostly what this loop's front has written, and lies in the caller's cache; its
- *            end lies in a worker's. With all blocks taken from the front, half of what a thread reads came from the
- *            other: training steps took 3 to 6 % longer (2 threads).
- * Late       A worker may wake up late, when the loop that it was called for is over and the next one has
- *            begun. That is harmless: subtracting either fails, or takes a block of the loop that is running
- *            now; and only then, holding a block, does it read pool.job. The job cannot change under it,
- *            because its loop ends only when that block is finished. So no generation numbers are needed, and
- *            no worker ever sees an old job.
- * Waiting    A worker first watches `unclaimed` for some tens of microseconds, because in a network the next
- *            loop follows at once and waking a sleeper costs more than a small kernel. Then it parks: it adds
- *            itself to `parked`, looks once more, and sleeps on a condition variable. The caller publishes
- *            the job and then reads `parked`. In the common order of all atomic operations one of the two
- *            comes first, so either the worker sees the job or the caller sees the sleeper: no wake-up is
- *            lost. While nobody sleeps, no lock is taken.
- * One loop   at a time has the pool (pool.busy). A loop inside a block, or one that another thread starts
- *            meanwhile, runs inline in its own thread: the cores are at work already, and there is nothing to
- *            deadlock on.
- * Bits       The cut depends on n and grain only, and who runs a block has no influence on what it computes.
- * Denormals  (numbers below 1e-38) make x86 arithmetic up to a hundred times slower, and appear in networks
- *            that train for long. While a block runs they are treated as zero; the caller's mode is restored
- *            afterwards.
- * Threads    start in the first loop that needs them. They are detached, take no signals (Ctrl-C belongs to
- *            the main thread), know nothing of Python, and may be killed by the end of the process at any
- *            point.
- * Fork       A child has one thread only. Its pool forgets the workers and starts new ones in its next loop.
- * Cost       0.13 microseconds for an empty loop of two blocks with the worker awake, 2 if it must be woken
- *            (2 threads, `test_parallel --time`, gcc 12).
+ *            When the counter is used up the caller waits until the blocks that others took are
+ *            finished.
+ * Two ends   The next loop's front is mostly what this loop's front has written, and lies in the
+ *            caller's cache; its end lies in a worker's. With all blocks taken from the front, half
+ *            of what a thread reads came from the other: training steps took 3 to 6 % longer (2
+ *            threads).
+ * Late       A worker may wake up late, when the loop that it was called for is over and the next
+ *            one has begun. That is harmless: subtracting either fails, or takes a block of the
+ *            loop that is running now; and only then, holding a block, does it read pool.job. The
+ *            job cannot change under it, because its loop ends only when that block is finished. So
+ *            no generation numbers are needed, and no worker ever sees an old job.
+ * Waiting    A worker first watches `unclaimed` for some tens of microseconds, because in a network
+ *            the next loop follows at once and waking a sleeper costs more than a small kernel.
+ *            Then it parks: it adds itself to `parked`, looks once more, and sleeps on a condition
+ *            variable. The caller publishes the job and then reads `parked`. In the common order of
+ *            all atomic operations one of the two comes first, so either the worker sees the job or
+ *            the caller sees the sleeper: no wake-up is lost. While nobody sleeps, no lock is
+ *            taken.
+ * One loop   at a time has the pool (pool.busy). A loop inside a block, or one that another thread
+ *            starts meanwhile, runs inline in its own thread: the cores are at work already, and
+ *            there is nothing to deadlock on.
+ * Bits       The cut depends on n and grain only, and who runs a block has no influence on what it
+ *            computes.
+ * Denormals  (numbers below 1e-38) make x86 arithmetic up to a hundred times slower, and appear in
+ *            networks that train for long. While a block runs they are treated as zero; the
+ *            caller's mode is restored afterwards.
+ * Threads    start in the first loop that needs them. They are detached, take no signals (Ctrl-C
+ *            belongs to the main thread), know nothing of Python, and may be killed by the end of
+ *            the process at any point.
+ * Fork       A child has one thread only. Its pool forgets the workers and starts new ones in its
+ *            next loop.
+ * Cost       0.13 microseconds for an empty loop of two blocks with the worker awake, 2 if it must
+ *            be woken (2 threads, `test_parallel --time`, gcc 12).
  * Tests      tests/c/test_parallel.c
  */
 #if !defined(_WIN32)
@@ -79,7 +85,7 @@ static struct {
     fnn_cond work, done;                           /* what the workers, and what the caller, sleep on */
 } pool = {.lock = FNN_MUTEX_INIT, .work = FNN_COND_INIT, .done = FNN_COND_INIT};
 
-/* ---- Denormals ----------------------------------------------------------------------------------------- */
+/* ---- Denormals ------------------------------------------------------------------------------- */
 
 #if defined(__SSE__) || defined(_M_X64)
 #  define FLUSH 0x8040u                            /* MXCSR: flush-to-zero (results), denormals-are-zero (operands) */
@@ -99,7 +105,8 @@ static uint64_t fp_get(void) { return 0; }
 static void fp_set(uint64_t mode) { (void)mode; }
 #endif
 
-/* Returns the mode to restore. Writing costs more than reading: an inner loop, which finds the mode set, does not. */
+/* Returns the mode to restore. Writing costs more than reading: an inner loop, which finds the mode
+ * set, does not. */
 static uint64_t flush_denormals(void)
 {
     uint64_t before = fp_get();
@@ -114,7 +121,7 @@ static void restore_denormals(uint64_t before)
         fp_set(before);
 }
 
-/* ---- Waiting by looking -------------------------------------------------------------------------------- */
+/* ---- Waiting by looking ---------------------------------------------------------------------- */
 
 static void cpu_pause(void)                        /* a hint that this loop waits: saves power */
 {
@@ -155,7 +162,7 @@ static int spin(spin_timer *s)
     return now < s->until;
 }
 
-/* ---- Blocks -------------------------------------------------------------------------------------------- */
+/* ---- Blocks ---------------------------------------------------------------------------------- */
 
 static void run_block(const job *j, ptrdiff_t b)
 {
@@ -164,7 +171,8 @@ static void run_block(const job *j, ptrdiff_t b)
     j->body(j->ctx, begin, end);
 }
 
-/* Take and run blocks until none is left, the caller from the front, workers from the end; returns how many. */
+/* Take and run blocks until none is left, the caller from the front, workers from the end; returns
+ * how many. */
 static int64_t take_blocks(int worker)
 {
     int64_t taken = 0;
@@ -175,7 +183,7 @@ static int64_t take_blocks(int worker)
     return taken;
 }
 
-/* ---- Workers ------------------------------------------------------------------------------------------- */
+/* ---- Workers --------------------------------------------------------------------------------- */
 
 static int surplus(void) { return fnn_get(&pool.live) > fnn_get(&pool.wanted); }
 
@@ -272,7 +280,8 @@ static void start_workers(void)
     fnn_unlock(&pool.lock);
 }
 
-/* Wake as many sleepers as there are blocks for, after the caller's own and those of the workers that are awake. */
+/* Wake as many sleepers as there are blocks for, after the caller's own and those of the workers
+ * that are awake. */
 static void wake_workers(int64_t blocks)
 {
     int64_t parked = fnn_get(&pool.parked);
@@ -288,7 +297,7 @@ static void wake_workers(int64_t blocks)
             fnn_signal(&pool.work);
 }
 
-/* ---- The parallel loop --------------------------------------------------------------------------------- */
+/* ---- The parallel loop ----------------------------------------------------------------------- */
 
 static void wait_for_workers(int64_t their_blocks)
 {
@@ -337,14 +346,15 @@ void fnn_parallel_for(ptrdiff_t n, ptrdiff_t grain, fnn_block_fn body, void *ctx
 
 int fnn_free_threads(void) { return fnn_get(&pool.busy) ? 1 : fnn_num_threads(); }
 
-/* ---- Number of threads, and fork ----------------------------------------------------------------------- */
+/* ---- Number of threads, and fork ------------------------------------------------------------- */
 
 #if !defined(_WIN32)
 static void before_fork(void) { fnn_lock(&pool.lock); }
 static void after_fork_in_parent(void) { fnn_unlock(&pool.lock); }
 
-/* The child has this thread only. Workers, sleepers and the owner of the pool, if it was another thread, are gone;
- * locks and conditions may be in any state, so they are made anew. The next loop starts new workers. */
+/* The child has this thread only. Workers, sleepers and the owner of the pool, if it was another
+ * thread, are gone; locks and conditions may be in any state, so they are made anew. The next loop
+ * starts new workers. */
 static void after_fork_in_child(void)
 {
     pool.lock = (fnn_mutex)FNN_MUTEX_INIT;

@@ -1,29 +1,33 @@
-/* parallel.h -- run the blocks of one loop on all cores. How it works is told at the top of parallel.c. */
+/* parallel.h -- run the blocks of one loop on all cores. How it works is told at the top of
+ * parallel.c. */
 #ifndef FNN_PARALLEL_H
 #define FNN_PARALLEL_H
 
 #include <stddef.h>
 
-/* One block of a loop: do the indices begin <= i < end. It may call fnn_parallel_for itself (the inner loop
- * then runs inline); it must give back the scratch memory that it took, and must not fork. */
+/* One block of a loop: do the indices begin <= i < end. It may call fnn_parallel_for itself (the
+ * inner loop then runs inline); it must give back the scratch memory that it took, and must not
+ * fork. */
 typedef void (*fnn_block_fn)(void *ctx, ptrdiff_t begin, ptrdiff_t end);
 
-/* Call body(ctx, b*grain, min(n, (b+1)*grain)) exactly once for every block b = 0, 1, ..., ceil(n/grain) - 1,
- * and return when all are done. Blocks are cut by size, never by the number of threads, so a body in which each
- * element has one writer gives the same bits on any number of threads. Order and threads of the blocks are
- * unspecified. One block, n <= 0, or one thread never touches the pool; a block should be worth some 20
- * microseconds of work. Denormal numbers count as zero while a body runs; the caller's floating-point state is
- * restored on return. Any thread may call it at any time. What a body wrote is visible to the caller afterwards. */
+/* Call body(ctx, b*grain, min(n, (b+1)*grain)) exactly once for every block b = 0, 1, ...,
+ * ceil(n/grain) - 1, and return when all are done. Blocks are cut by size, never by the number of
+ * threads, so a body in which each element has one writer gives the same bits on any number of
+ * threads. Order and threads of the blocks are unspecified. One block, n <= 0, or one thread never
+ * touches the pool; a block should be worth some 20 microseconds of work. Denormal numbers count as
+ * zero while a body runs; the caller's floating-point state is restored on return. Any thread may
+ * call it at any time. What a body wrote is visible to the caller afterwards. */
 void fnn_parallel_for(ptrdiff_t n, ptrdiff_t grain, fnn_block_fn body, void *ctx);
 
-/* The threads that a loop begun now would run on: 1 inside a block of another loop. For how to cut work whose bits do not depend on
- * the cut. */
+/* The threads that a loop begun now would run on: 1 inside a block of another loop. For how to cut
+ * work whose bits do not depend on the cut. */
 int  fnn_free_threads(void);
 
 #define FNN_MAX_THREADS 256
 
 /* The number of threads that one parallel loop uses, the calling thread included. Settings outside
- * 1..FNN_MAX_THREADS are moved to the nearer end. A setting holds for the whole process, from the next loop on. */
+ * 1..FNN_MAX_THREADS are moved to the nearer end. A setting holds for the whole process, from the
+ * next loop on. */
 int  fnn_num_threads(void);
 void fnn_set_num_threads(int n);
 
@@ -31,8 +35,8 @@ void fnn_set_num_threads(int n);
  * fnn_num_processors(). A value that is no whole number above zero is passed over. */
 int  fnn_default_num_threads(void);
 
-/* How many processors' time this process may use: those in its affinity mask, but no more than its container's
- * CPU quota, rounded up. At least 1. Found out at the first call. */
+/* How many processors' time this process may use: those in its affinity mask, but no more than its
+ * container's CPU quota, rounded up. At least 1. Found out at the first call. */
 int  fnn_num_processors(void);
 
 #endif

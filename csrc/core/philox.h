@@ -1,13 +1,18 @@
-/* philox.h -- random words from a counter: Philox-4x32-10. Plain C, the same words on every machine and for both types.
+/* philox.h -- random words from a counter: Philox-4x32-10. Plain C, the same words on every machine
+ * and for both types.
  *
- * What it is   fnn_philox mixes a 64-bit key and a 128-bit counter into four 32-bit words. There is no state: any element's word
- *              can be had at any time, by any thread, in any order. So a dropout mask is never stored; backward computes it again.
- * A mask       Dropout takes (key, call) from fastnn.config.next_dropout_key(). Element `index` of the mask of that call is
+ * What it is   fnn_philox mixes a 64-bit key and a 128-bit counter into four 32-bit words. There is
+ *              no state: any element's word can be had at any time, by any thread, in any order. So
+ *              a dropout mask is never stored; backward computes it again.
+ * A mask       Dropout takes (key, call) from fastnn.config.next_dropout_key(). Element `index` of
+ *              the mask of that call is
  *
- *                  word index % 4 of fnn_philox(key, call, index / 4, ...);   it is kept if word >= fnn_philox_threshold(p)
+ *                  word index % 4 of fnn_philox(key, call, index / 4, ...);   it is kept if word >=
+ *                                                                             fnn_philox_threshold(p)
  *
  *              and what is kept is divided by 1 - p. p = 0 keeps every element, p = 1 none.
- * Reference    fastnn/reference/philox.py. Salmon, Moraes, Dror, Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3".
+ * Reference    fastnn/reference/philox.py. Salmon, Moraes, Dror, Shaw (2011), "Parallel random
+ *              numbers: as easy as 1, 2, 3".
  */
 #ifndef FNN_PHILOX_H
 #define FNN_PHILOX_H
@@ -34,7 +39,8 @@ static inline void fnn_philox(uint64_t key, uint64_t counter_hi, uint64_t counte
     out[3] = c3;
 }
 
-/* The smallest word that is kept when elements are dropped with probability p in [0, 1]; 2^32, above every word, for p = 1. */
+/* The smallest word that is kept when elements are dropped with probability p in [0, 1]; 2^32,
+ * above every word, for p = 1. */
 static inline uint64_t fnn_philox_threshold(double p)
 {
     return (uint64_t)(p * 4294967296.0);

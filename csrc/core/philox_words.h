@@ -1,11 +1,13 @@
-/* philox_words.h -- many words of philox.h at once, as vector instructions. No guard: included by templates, once per level and type. */
+/* philox_words.h -- many words of philox.h at once, as vector instructions. No guard: included by
+ * templates, once per level and type. */
 #ifndef FNN_PHILOX_WORDS_ONCE
 #define FNN_PHILOX_WORDS_ONCE
 #include "core/philox.h"
 enum { PHILOX_LANES = 32, PHILOX_WORDS = 4 * PHILOX_LANES };
 #endif
 
-/* Words 4 first ... 4 first + PHILOX_WORDS - 1 of the mask: fnn_philox for PHILOX_LANES counters at once. */
+/* Words 4 first ... 4 first + PHILOX_WORDS - 1 of the mask: fnn_philox for PHILOX_LANES counters at
+ * once. */
 static void FN(philox_words)(uint32_t *restrict out, uint64_t key, uint64_t call, uint64_t first)
 {
     uint32_t c0[PHILOX_LANES], c1[PHILOX_LANES], c2[PHILOX_LANES], c3[PHILOX_LANES];

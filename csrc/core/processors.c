@@ -1,16 +1,17 @@
 /* processors.c -- how many threads are worth starting here.
  *
- * Method     The machine's processors are an upper bound only. A batch system or `taskset` gives the process
- *            some of them (its affinity mask), and a container gives it so many microseconds of processor
- *            time per period (the quota of a control group). With more threads than that, all of them stop
- *            together in the middle of each period, and a loop takes as long as its last thread: reports of
- *            20 to 50 times slower are common.
- * Quota      Control groups form a tree, a limit may sit at any level above this process, and the smallest
- *            one holds. A group is a directory. Version 2: its file cpu.max holds "QUOTA PERIOD", or "max
- *            PERIOD" for no limit. Version 1: cpu.cfs_quota_us (-1: no limit) and cpu.cfs_period_us.
- *            /proc/self/cgroup names our group, one line "ID:CONTROLLERS:PATH" per tree; "0::PATH" is the
- *            tree of version 2. Inside a container that path may belong to the world outside; then only its
- *            upper end, the root of what is mounted here, can be opened.
+ * Method     The machine's processors are an upper bound only. A batch system or `taskset` gives
+ *            the process some of them (its affinity mask), and a container gives it so many
+ *            microseconds of processor time per period (the quota of a control group). With more
+ *            threads than that, all of them stop together in the middle of each period, and a loop
+ *            takes as long as its last thread: reports of 20 to 50 times slower are common.
+ * Quota      Control groups form a tree, a limit may sit at any level above this process, and the
+ *            smallest one holds. A group is a directory. Version 2: its file cpu.max holds "QUOTA
+ *            PERIOD", or "max PERIOD" for no limit. Version 1: cpu.cfs_quota_us (-1: no limit) and
+ *            cpu.cfs_period_us. /proc/self/cgroup names our group, one line "ID:CONTROLLERS:PATH"
+ *            per tree; "0::PATH" is the tree of version 2. Inside a container that path may belong
+ *            to the world outside; then only its upper end, the root of what is mounted here, can
+ *            be opened.
  * Reference  Linux documentation: admin-guide/cgroup-v2.rst, scheduler/sched-bwc.rst
  * Tests      tests/c/test_parallel.c
  */
@@ -147,8 +148,8 @@ int fnn_num_processors(void)
     return (int)fnn_get(&known);
 }
 
-/* The number of threads in an environment variable, 0 if there is none. OMP_NUM_THREADS may be a list, "4,2", with
- * one number per level of nesting; the first is the outermost. */
+/* The number of threads in an environment variable, 0 if there is none. OMP_NUM_THREADS may be a
+ * list, "4,2", with one number per level of nesting; the first is the outermost. */
 static int threads_from(const char *variable)
 {
     const char *text = getenv(variable);

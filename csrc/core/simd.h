@@ -1,25 +1,30 @@
-/* simd.h -- one vector vocabulary for every instruction set and both types. No guard: included per level and type by types.h.
+/* simd.h -- one vector vocabulary for every instruction set and both types. No guard: included per
+ * level and type by types.h.
  *
- *     vec               VL elements in one register (one plain element where the compiler has no vector types)
+ *     vec               VL elements in one register (one plain element where the compiler has no
+ *                       vector types)
  *     a + b, a * b + c  work on vec as they are; a * b + c becomes one fused multiply-add
  *     v_load(p)         VL elements from any address;  v_store(p, v) the reverse
  *     v_set(s)          all elements s
  *     v_max, v_min      by element
  *     v_sum, v_hmax     across the register, halves on halves
  *     v_power_of_2(t)   float only: 2^n, where the low bits of t hold n + 127
- *     ivec              VL integers as wide as REAL: of a comparison of two vec, all bits set where it holds, or none
+ *     ivec              VL integers as wide as REAL: of a comparison of two vec, all bits set where
+ *                       it holds, or none
  *     v_choose(m, a, b) a where m, else b
  *     v_evens, v_odds(a, b)             every other element of a and then b;  v_pairs_low, v_pairs_high(a, b) the reverse
  *     v_after(a, b)     the last element of a, then b without its last
  *
- * and scalar functions without branches, which the compiler vectorises when they stand in a plain loop:
+ * and scalar functions without branches, which the compiler vectorises when they stand in a plain
+ * loop:
  *
  *     r_exp, r_expm1, r_log, r_log1p, r_erf, r_sigmoid, r_tanh, r_pow, r_max, r_min
  *     r_gelu(x), r_gelu_slope(x)   x times the normal distribution function, and its derivative
  *     r_softplus(x)    ln(1 + e^x)
  *
- * Most kernels need no vec: a plain loop over restrict pointers is vectorised at each level as it stands. `vec` is for the few
- * places where registers are the point (the GEMM tile). Sums over an array in a plain loop need `#pragma omp simd reduction(+:s)`.
+ * Most kernels need no vec: a plain loop over restrict pointers is vectorised at each level as it
+ * stands. `vec` is for the few places where registers are the point (the GEMM tile). Sums over an
+ * array in a plain loop need `#pragma omp simd reduction(+:s)`.
  */
 #ifndef FNN_SIMD_NAMES
 #define FNN_SIMD_NAMES
@@ -69,7 +74,8 @@ FNN_INLINE vec v_load(const REAL *p) { return *(const FN(vec_at) *)p; }
 FNN_INLINE void v_store(REAL *p, vec v) { *(FN(vec_at) *)p = v; }
 FNN_INLINE vec v_set(REAL s) { return s - (vec){0}; }
 typedef __typeof__((vec){0} > (vec){0}) ivec;
-/* The compilers know this loop as one selection, and keep the arrays in registers; by bits it would be two instructions or three. */
+/* The compilers know this loop as one selection, and keep the arrays in registers; by bits it would
+ * be two instructions or three. */
 FNN_INLINE vec v_choose(ivec mask, vec a, vec b)
 {
     REAL x[VBYTES / sizeof(REAL)], y[VBYTES / sizeof(REAL)];
@@ -83,7 +89,8 @@ FNN_INLINE vec v_choose(ivec mask, vec a, vec b)
     memcpy(&a, x, sizeof a);
     return a;
 }
-/* GCC makes a comparison and a selection of the plain form; the instruction does the same, to the NaN: b unless a > b. */
+/* GCC makes a comparison and a selection of the plain form; the instruction does the same, to the
+ * NaN: b unless a > b. */
 #if defined(__GNUC__) && !defined(__clang__) && (defined(__x86_64__) || defined(__i386__)) && VBYTES == 64
 #  if REAL_IS_F64
 FNN_INLINE vec v_max(vec a, vec b) { return __builtin_ia32_maxpd512_mask(a, b, a, (unsigned char)-1, 4); }
@@ -120,7 +127,8 @@ FNN_INLINE vec v_power_of_2(vec t)
     return (vec)((bits)t << 23);
 }
 #endif
-/* V_SHUFFLES: whether there are the functions that move elements within vectors. GCC before 12 has not what they need. */
+/* V_SHUFFLES: whether there are the functions that move elements within vectors. GCC before 12 has
+ * not what they need. */
 #undef V_SHUFFLES
 #define V_SHUFFLES 0
 #if defined(__has_builtin)
@@ -228,13 +236,16 @@ FNN_INLINE REAL v_hmax(vec v) { return v; }
 FNN_INLINE REAL r_max(REAL a, REAL b) { return a > b ? a : b; }
 FNN_INLINE REAL r_min(REAL a, REAL b) { return a < b ? a : b; }
 
-/* ---- elementary functions ---------------------------------------------------------------------------------------------------
- * Scalar functions without branches: selections by `?:` become masks, so a plain loop over them is vectorised. NaN stays NaN, infinities
- * give the limit, and inside kernels numbers too small for a normal float count as zero. Errors are in units in the last place of the
- * correctly rounded result, over all floats (tests/ops/test_activation.py asserts them); tools/fit_elementary.py fits the polynomials.
+/* ---- elementary functions -----------------------------------------------------------------------
+ * Scalar functions without branches: selections by `?:` become masks, so a plain loop over them is
+ * vectorised. NaN stays NaN, infinities give the limit, and inside kernels numbers too small for a
+ * normal float count as zero. Errors are in units in the last place of the correctly rounded
+ * result, over all floats (tests/ops/test_activation.py asserts them); tools/fit_elementary.py fits
+ * the polynomials.
  */
 #if REAL_IS_F64
-/* float64 is there to check gradients with a sharp edge, not to be fast: the C library's functions serve. */
+/* float64 is there to check gradients with a sharp edge, not to be fast: the C library's functions
+ * serve. */
 FNN_INLINE REAL r_exp(REAL x) { return exp(x); }
 FNN_INLINE REAL FN(exp_of_negative)(REAL x) { return exp(x); }
 FNN_INLINE REAL r_expm1(REAL x) { return expm1(x); }
@@ -253,11 +264,12 @@ FNN_INLINE REAL r_pow(REAL x, REAL p) { return pow(x, p); }
 #else
 typedef union { float real; uint32_t bits; } FN(float_bits);
 
-/* e^x = 2^n e^r with x = n ln 2 + r, |r| <= ln 2 / 2. Returns e^r - 1, and n where a float has its exponent: adding it to the bits of a
- * float is to multiply by 2^n. */
+/* e^x = 2^n e^r with x = n ln 2 + r, |r| <= ln 2 / 2. Returns e^r - 1, and n where a float has its
+ * exponent: adding it to the bits of a float is to multiply by 2^n. */
 FNN_INLINE float FN(exp_parts)(float x, uint32_t *n_bits)
 {
-    const float shift = 12582912.0f;                             /* 1.5 * 2^23: adding it rounds to an integer in the lowest bits */
+    /* 1.5 * 2^23: adding it rounds to an integer in the lowest bits */
+    const float shift = 12582912.0f;
     const FN(float_bits) t = { x * 1.44269504f + shift };
     const float n = t.real - shift;
     float r = x - n * 0.693359375f;                              /* ln 2 in two parts, the first exact in few bits */
@@ -278,8 +290,9 @@ FNN_INLINE float r_exp(float x)                                  /* 1.02 ulp */
     y.real = x < -87.33654f ? 0.0f : y.real;                     /* no normal float is as small */
     return x <= 88.72283f ? y.real : x * INFINITY;               /* too large, or NaN */
 }
-/* e^x for -87.3 <= x <= 89, infinity from 88.4 on: half the work of r_exp. With 127 added to the shift, the low bits of t are the exponent
- * of 2^n, and (1 + q r) 2^n is exact; q 2^n alone could be below the normal numbers. */
+/* e^x for -87.3 <= x <= 89, infinity from 88.4 on: half the work of r_exp. With 127 added to the
+ * shift, the low bits of t are the exponent of 2^n, and (1 + q r) 2^n is exact; q 2^n alone could
+ * be below the normal numbers. */
 FNN_INLINE float FN(exp_to_89)(float x)
 {
     const float shift = 12582912.0f + 127.0f;
@@ -295,19 +308,23 @@ FNN_INLINE float FN(exp_to_89)(float x)
     q = q * r + 1.0f;
     return (q * r + 1.0f) * two.real;
 }
-FNN_INLINE float FN(exp_of_negative)(float x) { return x < -87.33654f ? 0.0f : FN(exp_to_89)(x); }        /* x <= 0: 1.02 ulp, without FMA 1.2 */
+/* x <= 0: 1.02 ulp, without FMA 1.2 */
+FNN_INLINE float FN(exp_of_negative)(float x) { return x < -87.33654f ? 0.0f : FN(exp_to_89)(x); }
 FNN_INLINE float r_expm1(float x)                                /* 1.6 ulp */
 {
     x = x < -30.0f ? -30.0f : x;
     uint32_t n;
     const float q = FN(exp_parts)(x, &n);
     const FN(float_bits) two = { .bits = n + 0x3f800000u };      /* 2^n */
-    FN(float_bits) large = { 1.0f + q };                         /* e^x, which is e^x - 1 to the last digit from 30 on */
+    /* e^x, which is e^x - 1 to the last digit from 30 on */
+    FN(float_bits) large = { 1.0f + q };
     large.bits += n;
-    const float y = x < 30.0f ? q * two.real + (two.real - 1.0f) : large.real;     /* the bracket is exact while it matters */
+    /* the bracket is exact while it matters */
+    const float y = x < 30.0f ? q * two.real + (two.real - 1.0f) : large.real;
     return x <= 88.72283f ? y : x * INFINITY;
 }
-/* ln x = n ln 2 + ln(1 + f) with x = 2^n (1 + f), sqrt(1/2) <= 1 + f < sqrt(2). Returns ln x, for normal x, and n and f. */
+/* ln x = n ln 2 + ln(1 + f) with x = 2^n (1 + f), sqrt(1/2) <= 1 + f < sqrt(2). Returns ln x, for
+ * normal x, and n and f. */
 FNN_INLINE float FN(log_parts)(float x, int32_t *n, float *f_out)
 {
     FN(float_bits) m = { x };
@@ -328,12 +345,14 @@ FNN_INLINE float FN(log_parts)(float x, int32_t *n, float *f_out)
     *f_out = f;
     return (f + y) + (float)*n * 0.693359375f;
 }
-/* y, but the limits where x is 0, negative, infinite or NaN: numbers that are 0 elsewhere are added, which costs less than to select. y must
- * be finite, or NaN with x < 0. */
+/* y, but the limits where x is 0, negative, infinite or NaN: numbers that are 0 elsewhere are
+ * added, which costs less than to select. y must be finite, or NaN with x < 0. */
 FNN_INLINE float FN(log_ends)(float x, float y)
 {
-    const float largest = 3.40282347e+38f, above = (largest > x ? largest : x) - largest;              /* infinity and NaN */
-    const FN(float_bits) below = { .bits = (x < 1.17549435e-38f ? 0xff800000u : 0) | (x < 0 ? 0x00400000u : 0) };     /* -infinity or NaN */
+    /* infinity and NaN */
+    const float largest = 3.40282347e+38f, above = (largest > x ? largest : x) - largest;
+    /* -infinity or NaN */
+    const FN(float_bits) below = { .bits = (x < 1.17549435e-38f ? 0xff800000u : 0) | (x < 0 ? 0x00400000u : 0) };
     return y + (above + below.real);
 }
 FNN_INLINE float r_log(float x)                                  /* 0.9 ulp */
@@ -348,10 +367,12 @@ FNN_INLINE float r_log1p(float x)                                /* 1.5 ulp */
     float f;
     const float u = 1.0f + x, y = FN(log_parts)(u, &n, &f);
     const FN(float_bits) scale = { .bits = (uint32_t)(127 - n) << 23 };
-    const float lost = (x - (u - 1.0f)) * (1.0f - f + f * f) * scale.real;      /* what rounding 1 + x lost, times 1 / u, roughly */
+    /* what rounding 1 + x lost, times 1 / u, roughly */
+    const float lost = (x - (u - 1.0f)) * (1.0f - f + f * f) * scale.real;
     return FN(log_ends)(u, u < 0x1p30f ? y + lost : y);
 }
-/* erf u = 1 - e^{-p} for u >= 0, with p = -ln(1 - erf u) = u q(u): smooth, and small where erf is small. erf 3.92 rounds to 1. */
+/* erf u = 1 - e^{-p} for u >= 0, with p = -ln(1 - erf u) = u q(u): smooth, and small where erf is
+ * small. erf 3.92 rounds to 1. */
 FNN_INLINE float r_erf(float x)                                  /* 2.5 ulp */
 {
     float u = x < 0 ? -x : x;
@@ -376,7 +397,8 @@ FNN_INLINE float r_erf(float x)                                  /* 2.5 ulp */
 FNN_INLINE float FN(power_of_2)(float p)
 {
     const float shift = 12582912.0f + 127.0f;
-    const FN(float_bits) t = { p + shift }, two = { .bits = t.bits << 23 };      /* 2^n, n = p rounded: the low bits of t hold n + 127 */
+    /* 2^n, n = p rounded: the low bits of t hold n + 127 */
+    const FN(float_bits) t = { p + shift }, two = { .bits = t.bits << 23 };
     const float r = p - (t.real - shift);                        /* p = n + r, |r| <= 1/2, and 2^r = 1 + r q */
     float q = 1.32695376e-3f;
     q = q * r + 9.67129227e-3f;
@@ -386,10 +408,11 @@ FNN_INLINE float FN(power_of_2)(float p)
     q = q * r + 1.0f;
     return q * two.real;
 }
-/* The normal distribution at -u is 2^-p for u >= 0, p = -log2 of it. The polynomial is good to 5.6, and then it only has to be large; at
- * 9.954, where u ends, it is 127, and 2^-127 counts as 0. Even and odd powers apart, half the steps wait for the one before. Returns the
- * distribution at -u, u = |x|. NaN is not kept: u is bounded as a whole number, in one instruction, where of a float's bound compilers make a
- * selection of two results. */
+/* The normal distribution at -u is 2^-p for u >= 0, p = -log2 of it. The polynomial is good to 5.6,
+ * and then it only has to be large; at 9.954, where u ends, it is 127, and 2^-127 counts as 0. Even
+ * and odd powers apart, half the steps wait for the one before. Returns the distribution at -u, u =
+ * |x|. NaN is not kept: u is bounded as a whole number, in one instruction, where of a float's
+ * bound compilers make a selection of two results. */
 FNN_INLINE float FN(normal_tail)(float x, float *u_out)
 {
     FN(float_bits) magnitude = { x };
@@ -407,8 +430,8 @@ FNN_INLINE float FN(normal_tail)(float x, float *u_out)
     *u_out = u;
     return FN(power_of_2)(odd * u + even);
 }
-/* x times the normal distribution at x: x - u tail for x >= 0, -u tail for x < 0. x / 2 + |x| / 2 is max(x, 0), but NaN at -infinity, as the
- * product is. Within 1e-7 |x|, absolutely. */
+/* x times the normal distribution at x: x - u tail for x >= 0, -u tail for x < 0. x / 2 + |x| / 2
+ * is max(x, 0), but NaN at -infinity, as the product is. Within 1e-7 |x|, absolutely. */
 FNN_INLINE float r_gelu(float x)
 {
     float u;
@@ -417,12 +440,14 @@ FNN_INLINE float r_gelu(float x)
     magnitude.bits &= 0x7fffffffu;
     return (0.5f * magnitude.real + 0.5f * x) - u * tail;
 }
-/* Its derivative, the distribution plus x times the density e^(-x^2 / 2) / sqrt(2 pi): at -u it is s = tail - u density, at u the rest to 1. */
+/* Its derivative, the distribution plus x times the density e^(-x^2 / 2) / sqrt(2 pi): at -u it is
+ * s = tail - u density, at u the rest to 1. */
 FNN_INLINE float r_gelu_slope(float x)                           /* within 4e-7, absolutely; NaN at both infinities */
 {
     float u;
     const float tail = FN(normal_tail)(x, &u), shift = 12582912.0f + 127.0f, z = u * u;
-    const FN(float_bits) t = { z * -0.721347520f + shift }, two = { .bits = t.bits << 23 };      /* e^(-z / 2) = 2^(n + r), as in power_of_2 */
+    /* e^(-z / 2) = 2^(n + r), as in power_of_2 */
+    const FN(float_bits) t = { z * -0.721347520f + shift }, two = { .bits = t.bits << 23 };
     const float r = z * -0.721347520f - (t.real - shift);
     float q = 5.29377959e-4f;                                    /* 2^r / sqrt(2 pi) */
     q = q * r + 3.85828740e-3f;
@@ -450,13 +475,15 @@ FNN_INLINE float r_softplus(float x)                             /* 2.3 ulp */
     q = q * e - 0.499999315f;
     return r_max(x, 0) + (q * e * e + e);
 }
-FNN_INLINE float r_sigmoid(float x)                              /* 1 / (1 + e^-x): 2.2 ulp; 1 / infinity before it leaves the normal numbers */
+/* 1 / (1 + e^-x): 2.2 ulp; 1 / infinity before it leaves the normal numbers */
+FNN_INLINE float r_sigmoid(float x)
 {
     x = x > 87.0f ? 87.0f : x;
     x = x < -89.0f ? -89.0f : x;
     return 1.0f / (1.0f + FN(exp_to_89)(-x));
 }
-FNN_INLINE float r_tanh(float x)                                 /* (e^2u - 1) / (e^2u + 1), u = |x|, with the sign of x: 2.7 ulp, near 0 too */
+/* (e^2u - 1) / (e^2u + 1), u = |x|, with the sign of x: 2.7 ulp, near 0 too */
+FNN_INLINE float r_tanh(float x)
 {
     const FN(float_bits) from = { x }, magnitude = { .bits = from.bits & 0x7fffffffu };
     float u = magnitude.real;
@@ -506,12 +533,15 @@ FNN_INLINE float r_pow(float x, float p)                         /* 0.51 ulp */
     y.bits += n.bits << 52;
     const float size = (float)y.real;
     /* from 2^23 on every float is whole, from 2^24 on it is even */
-    const float whole = p < 8388608.0f && p > -8388608.0f ? (p + (p < 0 ? -8388608.0f : 8388608.0f)) - (p < 0 ? -8388608.0f : 8388608.0f) : p;
+    const float whole = p < 8388608.0f && p > -8388608.0f ? (p + (p < 0 ? -8388608.0f : 8388608.0f))
+        - (p < 0 ? -8388608.0f : 8388608.0f) : p;
     const float half = 0.5f * whole;
     const float half_whole = half < 8388608.0f && half > -8388608.0f
-                           ? (half + (half < 0 ? -8388608.0f : 8388608.0f)) - (half < 0 ? -8388608.0f : 8388608.0f) : half;
+                           ? (half + (half < 0 ? -8388608.0f : 8388608.0f)) - (half < 0 ? -8388608.0f : 8388608.0f)
+                               : half;
     const FN(float_bits) sign = { x };
-    float result = (sign.bits >> 31) && whole == p && half_whole != half ? -size : size;   /* an odd power of a negative number, or of -0 */
+    /* an odd power of a negative number, or of -0 */
+    float result = (sign.bits >> 31) && whole == p && half_whole != half ? -size : size;
     result = x < 0 && whole != p && magnitude < INFINITY && magnitude > 0 ? NAN : result;
     result = x != x || p != p ? x + p : result;
     return x == 1 || p == 0 || (magnitude == 1 && (p == INFINITY || p == -INFINITY)) ? 1.0f : result;

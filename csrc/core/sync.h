@@ -1,8 +1,9 @@
-/* sync.h -- locks and atomic counters under one name everywhere: POSIX threads or Win32, C11 atomics or MSVC's.
+/* sync.h -- locks and atomic counters under one name everywhere: POSIX threads or Win32, C11
+ * atomics or MSVC's.
  *
- * All atomic operations are sequentially consistent: every thread sees them in one common order. On x86 and arm64
- * that costs something on stores only, and parallel.c needs it there: "I write mine, then I read yours", in two
- * threads. fnn_swap and fnn_add return the old value.
+ * All atomic operations are sequentially consistent: every thread sees them in one common order. On
+ * x86 and arm64 that costs something on stores only, and parallel.c needs it there: "I write mine,
+ * then I read yours", in two threads. fnn_swap and fnn_add return the old value.
  */
 #ifndef FNN_SYNC_H
 #define FNN_SYNC_H

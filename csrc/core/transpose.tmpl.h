@@ -1,6 +1,8 @@
-/* transpose.tmpl.h -- a block of VL x VL numbers transposed in registers. Included by templates that need it.
+/* transpose.tmpl.h -- a block of VL x VL numbers transposed in registers. Included by templates
+ * that need it.
  *
- * TRANSPOSE_ROUNDS is 0 where there is no such function: compilers without shuffles, vectors of one element.
+ * TRANSPOSE_ROUNDS is 0 where there is no such function: compilers without shuffles, vectors of one
+ * element.
  */
 #undef TRANSPOSE_LANES
 #undef TRANSPOSE_ROUNDS
@@ -40,7 +42,8 @@
 #endif
 
 #if TRANSPOSE_ROUNDS
-/* v[i][j] becomes v[j][i]: each round deals the vectors of the upper half between those of the lower half, like cards. */
+/* v[i][j] becomes v[j][i]: each round deals the vectors of the upper half between those of the
+ * lower half, like cards. */
 FNN_INLINE void FN(transpose)(vec *v)
 {
     vec t[TRANSPOSE_LANES];
@@ -57,9 +60,10 @@ FNN_INLINE void FN(transpose)(vec *v)
     }
 }
 
-/* A block straight from memory to memory: to[i * width + j] = row[j][p + i] for i, j < TURN_LANES. Vectors of 32 byte are
- * loaded in groups of 16 byte from two rows, half a vector apart, so that only 4 x 4 (or 2 x 2) blocks are left to be transposed, within
- * the groups: fewer shuffles, and two at a time. */
+/* A block straight from memory to memory: to[i * width + j] = row[j][p + i] for i, j < TURN_LANES.
+ * Vectors of 32 byte are loaded in groups of 16 byte from two rows, half a vector apart, so that
+ * only 4 x 4 (or 2 x 2) blocks are left to be transposed, within the groups: fewer shuffles, and
+ * two at a time. */
 #  undef TURN_LANES
 #  if VBYTES == 32
 #    define TURN_LANES (32 / (REAL_IS_F64 ? 8 : 4))

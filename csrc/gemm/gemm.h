@@ -1,47 +1,59 @@
 /* gemm.h -- rows of kernels.h for gemm.c; no guard.
  *
- * Letters    m n k as in C[m,n] = A[m,k] B[k,n]; rs and cs are the distances in elements from one row and one column to the next.
- * Strides    A and B may have any strides, 0 and negative ones too, so a transposed or broadcast operand needs no copy. C has
- *            rows of adjacent elements, rsc >= n apart. C must not overlap A, B or a bias.
- * Sums       The order in which an element's k products are summed depends on m, n and k only: not on threads, strides or batch.
- * Nesting    All of these may be called inside the body of an fnn_parallel_for; they then run on that thread.
+ * Letters    m n k as in C[m,n] = A[m,k] B[k,n]; rs and cs are the distances in elements from one
+ *            row and one column to the next.
+ * Strides    A and B may have any strides, 0 and negative ones too, so a transposed or broadcast
+ *            operand needs no copy. C has rows of adjacent elements, rsc >= n apart. C must not
+ *            overlap A, B or a bias.
+ * Sums       The order in which an element's k products are summed depends on m, n and k only: not
+ *            on threads, strides or batch.
+ * Nesting    All of these may be called inside the body of an fnn_parallel_for; they then run on
+ *            that thread.
  * Scratch    At most 12 MiB of each thread's scratch, given back at the end.
  * How        what becomes of the sum A B: 0, or FNN_GEMM_ADD and FNN_GEMM_RELU or-ed together.
- * Packed     An operand that many products share can be copied once into the order in which the innermost loop reads it, by
- *            gemm_pack_a or gemm_pack_b, and then be passed with FNN_PACKED for its row stride (the column stride is ignored). The
- *            bits may differ from those of the product with the operand as it was, but depend on nothing else.
+ * Packed     An operand that many products share can be copied once into the order in which the
+ *            innermost loop reads it, by gemm_pack_a or gemm_pack_b, and then be passed with
+ *            FNN_PACKED for its row stride (the column stride is ignored). The bits may differ from
+ *            those of the product with the operand as it was, but depend on nothing else.
  */
 #ifndef FNN_GEMM_H_ONCE
 #define FNN_GEMM_H_ONCE
 enum {
     FNN_GEMM_ADD = 1,                               /* add to what C holds. Otherwise what C held has no influence */
-    FNN_GEMM_RELU = 2,                              /* zero where the sum, C and the biases together are below zero; NaN stays */
+    FNN_GEMM_RELU = 2,                              /* zero where the sum, C and the biases together are below zero; NaN
+                                                       stays */
 };
 #define FNN_PACKED PTRDIFF_MIN
 
-/* The elements that a packed operand takes, at most: lanes are the rows of A or the columns of B. */
+/* The elements that a packed operand takes, at most: lanes are the rows of A or the columns of B.
+ */
 static inline fnn_size fnn_gemm_packed_size(fnn_size lanes, fnn_size k) { return (lanes + 31) / 32 * 32 * k + 32; }
 #endif
 
-/* C = A B (+ C) (+ bias_row[i] along row i) (+ bias_col[j] along column j), then relu if wanted. bias_row has m elements,
- * bias_col n; NULL for none. k = 0 gives zeros and the biases. */
-KERNEL(gemm, REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb, fnn_size csb,
+/* C = A B (+ C) (+ bias_row[i] along row i) (+ bias_col[j] along column j), then relu if wanted.
+ * bias_row has m elements, bias_col n; NULL for none. k = 0 gives zeros and the biases. */
+KERNEL(gemm, REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb,
+       fnn_size csb,
        const REAL *bias_row, const REAL *bias_col, fnn_size m, fnn_size n, fnn_size k, int how)
 
-/* The whole of A[m,k] or B[k,n] in packed order; `to` is aligned to 64 bytes and has room for fnn_gemm_packed_size elements. What
- * was packed at one level serves that level only. */
+/* The whole of A[m,k] or B[k,n] in packed order; `to` is aligned to 64 bytes and has room for
+ * fnn_gemm_packed_size elements. What was packed at one level serves that level only. */
 KERNEL(gemm_pack_a, REAL *to, const REAL *a, fnn_size rsa, fnn_size csa, fnn_size m, fnn_size k)
 KERNEL(gemm_pack_b, REAL *to, const REAL *b, fnn_size rsb, fnn_size csb, fnn_size n, fnn_size k)
 
-/* `batch` products of one shape and layout: for each i, C = A B (+ C) with C at c + offset_c[i], A at a + offset_a[i], B at
- * b + offset_b[i]. The C of different i must not overlap; offsets of A and B may repeat (broadcasting). */
-KERNEL(gemm_batched, REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb, fnn_size csb,
+/* `batch` products of one shape and layout: for each i, C = A B (+ C) with C at c + offset_c[i], A
+ * at a + offset_a[i], B at b + offset_b[i]. The C of different i must not overlap; offsets of A and
+ * B may repeat (broadcasting). */
+KERNEL(gemm_batched, REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb,
+       fnn_size csb,
        const fnn_size *offset_c, const fnn_size *offset_a, const fnn_size *offset_b,
        fnn_size batch, fnn_size m, fnn_size n, fnn_size k, int how)
 
-/* The same with equal distances: C at c + i * step_c and so on, in one parallel loop. A step of 0 uses A or B in all products. */
+/* The same with equal distances: C at c + i * step_c and so on, in one parallel loop. A step of 0
+ * uses A or B in all products. */
 KERNEL(gemm_strided, REAL *c, fnn_size rsc, fnn_size step_c, const REAL *a, fnn_size rsa, fnn_size csa, fnn_size step_a,
-       const REAL *b, fnn_size rsb, fnn_size csb, fnn_size step_b, fnn_size batch, fnn_size m, fnn_size n, fnn_size k, int how)
+       const REAL *b, fnn_size rsb, fnn_size csb, fnn_size step_b, fnn_size batch, fnn_size m, fnn_size n, fnn_size k,
+       int how)
 
 /* A layer of m rows, k features in, n out:  y = x w^T + b.  w[n,k]; b[n] may be NULL. */
 KERNEL(linear_forward, REAL *y, const REAL *x, const REAL *w, const REAL *b, fnn_size m, fnn_size n, fnn_size k)

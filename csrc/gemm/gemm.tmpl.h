@@ -3,29 +3,36 @@
  * Math       C[i,j] = sum_p A[i,p] B[p,j]  (+ C[i,j]) (+ bias_row[i]) (+ bias_col[j])
  * Symbols    see gemm.h
  * Layout     A and B with any strides, C with rows of adjacent elements
- * Method     The k products are cut into blocks of at most GEMM_KC. Within one, C is computed in tiles of up to MR x NR elements, held
- *            in registers (gemm_tile.tmpl.h), from a panel of A and a panel of B:
+ * Method     The k products are cut into blocks of at most GEMM_KC. Within one, C is computed in
+ *            tiles of up to MR x NR elements, held in registers (gemm_tile.tmpl.h), from a panel of
+ *            A and a panel of B:
  *
  *                               n
  *                      +--+--+--+--+--+             a panel of B: k x NR
  *                      |  |B |  |  |  | k
  *                 k    +--+--+--+--+--+
  *               +----+ +--+--+--+--+--+             a panel of A: up to MR x k
- *               +----+ +--+--+--+--+--+             rows are cut evenly: m = 16 gives two panels of 8, not 14 + 2
+ *               +----+ +--+--+--+--+--+             rows are cut evenly: m = 16 gives two panels of
+ *                                                   8, not 14 + 2
  *             m +-A--+ +--+C-+--+--+--+
  *               +----+ +--+--+--+--+--+
  *
- *            A tile reads one row of B and one column of A per product. Where these lie well in memory they are read where they
- *            are; otherwise panels are copied, so that the tile reads them from one end to the other (gemm_pack.tmpl.h). Which
- *            panels stay in which cache: gemm_blocked.tmpl.h.
- *            Products with up to GEMM_SKINNY rows or columns read the matrix once and straight: gemm_skinny.tmpl.h.
- *            Small C, large k: the products are cut into chunks with a C of their own, added at the end in order (gemm_split).
+ *            A tile reads one row of B and one column of A per product. Where these lie well in
+ *            memory they are read where they are; otherwise panels are copied, so that the tile
+ *            reads them from one end to the other (gemm_pack.tmpl.h). Which panels stay in which
+ *            cache: gemm_blocked.tmpl.h.
+ *            Products with up to GEMM_SKINNY rows or columns read the matrix once and straight:
+ *            gemm_skinny.tmpl.h. Small C, large k: the products are cut into chunks with a C of
+ *            their own, added at the end in order (gemm_split).
  * Cost       2 m n k operations
- * Threads    one loop over parts of C, each with copies of its own: nothing is shared but what is read
- * Sums       within a block of k in order, one multiply-add after the other; then block after block (gemm_skinny and gemm_split
- *            have orders of their own; few long rows have shorter blocks)
- * Reference  Goto, van de Geijn (2008), "Anatomy of high-performance matrix multiplication"; Van Zee, van de Geijn (2015),
- *            "BLIS: a framework for rapidly instantiating BLAS functionality"; fastnn/reference/matmul.py
+ * Threads    one loop over parts of C, each with copies of its own: nothing is shared but what is
+ *            read
+ * Sums       within a block of k in order, one multiply-add after the other; then block after block
+ *            (gemm_skinny and gemm_split have orders of their own; few long rows have shorter
+ *            blocks)
+ * Reference  Goto, van de Geijn (2008), "Anatomy of high-performance matrix multiplication"; Van
+ *            Zee, van de Geijn (2015), "BLIS: a framework for rapidly instantiating BLAS
+ *            functionality"; fastnn/reference/matmul.py
  */
 #include "gemm/gemm_pack.tmpl.h"
 
@@ -34,20 +41,27 @@
 enum {
     GEMM_STEPS = 4,                                 /* products between two rows of C that a tile asks for */
     GEMM_AHEAD = 8,                                 /* rows of B that a tile asks for ahead */
-    GEMM_KC = 256,                                  /* products in a block: a panel of A takes less than half of an L1 cache */
-    GEMM_KEEP_LEAST = 4, GEMM_KEEP = 64,            /* panels that are kept in half of the L2 cache: the least and the most */
-    GEMM_DIRECT_A = 4, GEMM_DIRECT_B = 2,           /* an operand read by at most so many panels of the other one is not copied */
+    GEMM_KC = 256,                                  /* products in a block: a panel of A takes less than half of an L1
+                                                       cache */
+    GEMM_KEEP_LEAST = 4, GEMM_KEEP = 64,            /* panels that are kept in half of the L2 cache: the least and the
+                                                       most */
+    GEMM_DIRECT_A = 4, GEMM_DIRECT_B = 2,           /* an operand read by at most so many panels of the other one is not
+                                                       copied */
     GEMM_DIRECT_ROWS = 512,                         /* nor is B, up to so many rows of A, if its rows are */
     GEMM_DIRECT_SPLIT = 256,                        /* (or so many, if vectors of B lie across cache lines) */
-    GEMM_DIRECT_BYTES = 4096, GEMM_PASS_BYTES = 1024,   /* no farther apart; or than that, if a copy costs little (b_passes) */
-    GEMM_SMALL_A = 1 << 16,                         /* bytes of A in a block of k that are kept while a wider B passes by */
-    GEMM_STREAMS = 64, GEMM_STREAM_COLUMNS = 512,   /* rows of B in a block where A has few, and B's have so many elements */
+    GEMM_DIRECT_BYTES = 4096, GEMM_PASS_BYTES = 1024,   /* no farther apart; or than that, if a copy costs little
+                                                           (b_passes) */
+    GEMM_SMALL_A = 1 << 16,                         /* bytes of A in a block of k that are kept while a wider B passes
+                                                       by */
+    GEMM_STREAMS = 64, GEMM_STREAM_COLUMNS = 512,   /* rows of B in a block where A has few, and B's have so many
+                                                       elements */
     GEMM_PART_LEAST = 400000,                       /* multiply-adds worth a thread, */
     GEMM_PART_MOST = 1 << 30,                       /* and those after which a thread should look around */
     GEMM_GROUP_WORK = 1 << 21,                      /* multiply-adds worth a block of a parallel loop */
     GEMM_SKINNY = 3,                                /* rows or columns up to which reading the matrix is all the work */
     GEMM_SKINNY_K = 4096,                           /* products in a block of gemm_skinny */
-    GEMM_SKINNY_WORK = 1 << 17,                     /* elements of the matrix that are worth a block of a parallel loop */
+    GEMM_SKINNY_WORK = 1 << 17,                     /* elements of the matrix that are worth a block of a parallel
+                                                       loop */
     SKINNY_CHUNK = 256,                             /* most products whose sum is made apart from the others' */
     SKINNY_BAND = 1024,                             /* most neighbouring columns whose partial sums are kept */
     SKINNY_ROWS = 8,                                /* rows that gemm_skinny reads at a time */
@@ -59,7 +73,8 @@ enum {
 };
 #define GEMM_SPLIT_BYTES ((fnn_size)4 << 20)        /* scratch for the chunks' results */
 
-/* The size of a part when n is cut into the fewest, nearly equal parts of at most `most`; a multiple of `unit`. */
+/* The size of a part when n is cut into the fewest, nearly equal parts of at most `most`; a
+ * multiple of `unit`. */
 static inline fnn_size gemm_even(fnn_size n, fnn_size most, fnn_size unit)
 {
     fnn_size parts = gemm_parts(n, most);
@@ -94,7 +109,7 @@ GEMM_APART void FN(gemm_whole)(const FN(gemm_args) *g)
         FN(gemm_blocked)(g);
 }
 
-/* ---- small C, large k: chunks of k side by side -------------------------------------------------------------------- */
+/* ---- small C, large k: chunks of k side by side ---------------------------------------------- */
 typedef struct {
     const FN(gemm_args) *g;
     REAL *parts;                                    /* [chunks, m, n] */
@@ -162,8 +177,9 @@ GEMM_APART void FN(gemm_split)(const FN(gemm_args) *g, fnn_size length)
     fnn_scratch_free(s.parts);
 }
 
-/* ---- entry points -------------------------------------------------------------------------------------------------- */
-void FN(gemm)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb, fnn_size csb,
+/* ---- entry points ---------------------------------------------------------------------------- */
+void FN(gemm)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb,
+              fnn_size csb,
               const REAL *bias_row, const REAL *bias_col, fnn_size m, fnn_size n, fnn_size k, int how)
 {
     FN(gemm_args) g = { c, a, b, bias_row, bias_col, rsc, rsa, csa, rsb, csb, m, n, k, how };
@@ -217,7 +233,8 @@ void FN(gemm_pack_b)(REAL *to, const REAL *b, fnn_size rsb, fnn_size csb, fnn_si
 
 typedef struct {
     FN(gemm_args) g;
-    const fnn_size *offset_c, *offset_a, *offset_b; /* where product t begins, or NULL: every step_c elements and so on */
+    const fnn_size *offset_c, *offset_a, *offset_b; /* where product t begins, or NULL: every step_c elements and so
+                                                       on */
     fnn_size step_c, step_a, step_b;
 } FN(gemm_batch);
 
@@ -244,19 +261,24 @@ static void FN(gemm_run_batch)(FN(gemm_batch) *s, fnn_size batch)
         fnn_parallel_for(batch, gemm_max(1, GEMM_GROUP_WORK / 4 / work), FN(gemm_batch_block), s);
 }
 
-void FN(gemm_batched)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb, fnn_size csb,
+void FN(gemm_batched)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb,
+                      fnn_size csb,
                       const fnn_size *offset_c, const fnn_size *offset_a, const fnn_size *offset_b,
                       fnn_size batch, fnn_size m, fnn_size n, fnn_size k, int how)
 {
-    FN(gemm_batch) s = { { c, a, b, NULL, NULL, rsc, rsa, csa, rsb, csb, m, n, k, how }, offset_c, offset_a, offset_b, 0, 0, 0 };
+    FN(gemm_batch) s = { { c, a, b, NULL, NULL, rsc, rsa, csa, rsb, csb, m, n, k, how }, offset_c, offset_a, offset_b,
+                        0, 0, 0 };
     FN(gemm_run_batch)(&s, batch);
 }
 
-void FN(gemm_strided)(REAL *c, fnn_size rsc, fnn_size step_c, const REAL *a, fnn_size rsa, fnn_size csa, fnn_size step_a,
-                      const REAL *b, fnn_size rsb, fnn_size csb, fnn_size step_b, fnn_size batch, fnn_size m, fnn_size n, fnn_size k,
+void FN(gemm_strided)(REAL *c, fnn_size rsc, fnn_size step_c, const REAL *a, fnn_size rsa, fnn_size csa,
+                      fnn_size step_a,
+                      const REAL *b, fnn_size rsb, fnn_size csb, fnn_size step_b, fnn_size batch, fnn_size m,
+                      fnn_size n, fnn_size k,
                       int how)
 {
-    FN(gemm_batch) s = { { c, a, b, NULL, NULL, rsc, rsa, csa, rsb, csb, m, n, k, how }, NULL, NULL, NULL, step_c, step_a, step_b };
+    FN(gemm_batch) s = { { c, a, b, NULL, NULL, rsc, rsa, csa, rsb, csb, m, n, k, how }, NULL, NULL, NULL, step_c,
+                        step_a, step_b };
     FN(gemm_run_batch)(&s, batch);
 }
 

@@ -1,12 +1,15 @@
-/* gemm_pack.tmpl.h -- part of gemm.tmpl.h and attention.tmpl.h: the sizes of register tiles, and how a strip of a matrix is
- * copied into a panel, the order in which the tile reads it.
+/* gemm_pack.tmpl.h -- part of gemm.tmpl.h and attention.tmpl.h: the sizes of register tiles, and
+ * how a strip of a matrix is copied into a panel, the order in which the tile reads it.
  *
- *     matrix, element (lane, p) at src[lane * ls + p * ks]           panel, element (lane, p) at dst[p * width + lane]
+ *     matrix, element (lane, p) at src[lane * ls + p * ks]           panel, element (lane, p) at
+ *                                                                    dst[p * width + lane]
  *
- * A lane is a row of A or a column of B. The tile then reads memory from one end to the other, whatever the strides were.
- * Where the k numbers of a lane are adjacent, VL x VL blocks are transposed in registers; otherwise whole vectors are copied.
- * Vectors are stored even where fewer than VL lanes remain: what they write beyond the end of one p is overwritten by the next
- * p, or, since the last group of lanes goes first, by the next group. A panel is therefore followed by VL elements of slack.
+ * A lane is a row of A or a column of B. The tile then reads memory from one end to the other,
+ * whatever the strides were. Where the k numbers of a lane are adjacent, VL x VL blocks are
+ * transposed in registers; otherwise whole vectors are copied. Vectors are stored even where fewer
+ * than VL lanes remain: what they write beyond the end of one p is overwritten by the next p, or,
+ * since the last group of lanes goes first, by the next group. A panel is therefore followed by VL
+ * elements of slack.
  */
 #ifndef FNN_GEMM_PACK_ONCE
 #define FNN_GEMM_PACK_ONCE
@@ -37,8 +40,10 @@ static inline fnn_size gemm_parts(fnn_size n, fnn_size size) { return (n + size 
 #include "core/transpose.tmpl.h"
 
 #if TRANSPOSE_ROUNDS
-/* All columns, if there are TURN_LANES or more, of `lanes` <= VL rows of the matrix, adjacent along k. Returns how many were done. */
-GEMM_APART fnn_size FN(gemm_pack_rows)(REAL *dst, fnn_size width, const REAL *src, fnn_size ls, fnn_size lanes, fnn_size k)
+/* All columns, if there are TURN_LANES or more, of `lanes` <= VL rows of the matrix, adjacent along
+ * k. Returns how many were done. */
+GEMM_APART fnn_size FN(gemm_pack_rows)(REAL *dst, fnn_size width, const REAL *src, fnn_size ls, fnn_size lanes,
+                                       fnn_size k)
 {
     if (k < TURN_LANES)
         return 0;
@@ -55,9 +60,10 @@ GEMM_APART fnn_size FN(gemm_pack_rows)(REAL *dst, fnn_size width, const REAL *sr
 }
 #endif
 
-/* `width` lanes of a panel, of which the matrix has `lanes`; the others get zeros or copies, and what is computed from them is
- * thrown away. `readable` >= lanes lanes may be read. */
-GEMM_APART void FN(gemm_pack)(REAL *restrict dst, fnn_size width, fnn_size lanes, fnn_size readable, const REAL *restrict src,
+/* `width` lanes of a panel, of which the matrix has `lanes`; the others get zeros or copies, and
+ * what is computed from them is thrown away. `readable` >= lanes lanes may be read. */
+GEMM_APART void FN(gemm_pack)(REAL *restrict dst, fnn_size width, fnn_size lanes, fnn_size readable,
+                              const REAL *restrict src,
                           fnn_size ls, fnn_size ks, fnn_size k)
 {
     for (fnn_size first = (width - 1) / VL * VL; first >= 0; first -= VL) {
@@ -82,8 +88,10 @@ GEMM_APART void FN(gemm_pack)(REAL *restrict dst, fnn_size width, fnn_size lanes
         }
     }
 }
-/* The same for several full panels whose lanes are adjacent in the matrix: long pieces of a row at once, as memory likes it. */
-static inline void FN(gemm_pack_wide)(REAL *restrict dst, fnn_size pitch, fnn_size panels, const REAL *restrict src, fnn_size ks,
+/* The same for several full panels whose lanes are adjacent in the matrix: long pieces of a row at
+ * once, as memory likes it. */
+static inline void FN(gemm_pack_wide)(REAL *restrict dst, fnn_size pitch, fnn_size panels, const REAL *restrict src,
+                                      fnn_size ks,
                                fnn_size k)
 {
     for (fnn_size p = 0; p < k; p++)

@@ -1,16 +1,21 @@
-/* gemm_skinny.tmpl.h -- part of gemm.tmpl.h: products with a few vectors; the matrix is read once, and memory is the limit.
+/* gemm_skinny.tmpl.h -- part of gemm.tmpl.h: products with a few vectors; the matrix is read once,
+ * and memory is the limit.
  *
  *     Y[i, j] = sum_p X[i, p] W[p, j]          i < rows <= GEMM_SKINNY;  W is B (C = Y), or A transposed (C = Y transposed)
  *
- * The order of the sum is the same for every layout of W. The products are cut into chunks, nearly equal ones of at most SKINNY_CHUNK. In a
- * chunk there are VL partial sums, the products p, p + VL, p + 2 VL, ... in partial sum p % VL, and then the halves of the partial sums are
- * added until one number is left. The chunks' sums are added in order.
- *     columns of W adjacent along p    one vector holds the partial sums of one j; 8 columns at a time
- *     rows of W adjacent along j       a row is read from one end to the other, 8 rows at a time, and added to a row of sums
+ * The order of the sum is the same for every layout of W. The products are cut into chunks, nearly
+ * equal ones of at most SKINNY_CHUNK. In a chunk there are VL partial sums, the products p, p + VL,
+ * p + 2 VL, ... in partial sum p % VL, and then the halves of the partial sums are added until one
+ * number is left. The chunks' sums are added in order.
+ *     columns of W adjacent along p    one vector holds the partial sums of one j; 8 columns at a
+ *                                      time
+ *     rows of W adjacent along j       a row is read from one end to the other, 8 rows at a time,
+ *                                      and added to a row of sums
  *     neither                          columns are copied first
  *
- * Threads get columns, of the first layout, and chunks of the second: so that what a thread reads is in one piece. (Half of every row, of
- * 4096 bytes, is half of every page, and has room in half of an L2 cache only: 1 x 1024 x 1024 took 1.9 times as long.)
+ * Threads get columns, of the first layout, and chunks of the second: so that what a thread reads
+ * is in one piece. (Half of every row, of 4096 bytes, is half of every page, and has room in half
+ * of an L2 cache only: 1 x 1024 x 1024 took 1.9 times as long.)
  */
 typedef struct {
     REAL *y;
@@ -19,8 +24,9 @@ typedef struct {
     int how;
 } FN(skinny_args);
 
-/* The sum of each vector's elements, halves first. With shuffles, all vectors at once: pairs of vectors are dealt into one of the lower halves
- * and one of the upper halves, whose sum has two columns with half as many partial sums, and so on. */
+/* The sum of each vector's elements, halves first. With shuffles, all vectors at once: pairs of
+ * vectors are dealt into one of the lower halves and one of the upper halves, whose sum has two
+ * columns with half as many partial sums, and so on. */
 FNN_INLINE void FN(skinny_fold)(vec *sum, const fnn_size count, REAL *out)
 {
     REAL s[SKINNY_COLUMNS * GEMM_VL];
@@ -34,7 +40,8 @@ FNN_INLINE void FN(skinny_fold)(vec *sum, const fnn_size count, REAL *out)
             sum[j] = TRANSPOSE_LOW(sum[j], sum[j + left]) + TRANSPOSE_HIGH(sum[j], sum[j + left]);
     }
 #endif
-    const fnn_size columns = count / left;          /* column j + left * c of partial sum l is in s[j * VL + l * columns + c] */
+    const fnn_size columns = count / left;          /* column j + left * c of partial sum l is in s[j * VL + l * columns
+                                                       + c] */
 #pragma GCC unroll 8
     for (fnn_size j = 0; j < left; j++)
         v_store(s + j * VL, sum[j]);
@@ -82,7 +89,8 @@ GEMM_APART void FN(skinny_rest)(REAL *to, const REAL *from, fnn_size count, fnn_
 }
 
 /* `count` columns, adjacent along p and ws apart, with one row of X: out[j], or added to it */
-FNN_INLINE void FN(skinny_dot)(const fnn_size count, const REAL *x, const REAL *w, fnn_size ws, fnn_size k, int add, REAL *out)
+FNN_INLINE void FN(skinny_dot)(const fnn_size count, const REAL *x, const REAL *w, fnn_size ws, fnn_size k, int add,
+                               REAL *out)
 {
     vec sum[SKINNY_COLUMNS];
 #pragma GCC unroll 8
@@ -110,7 +118,7 @@ FNN_INLINE void FN(skinny_dot)(const fnn_size count, const REAL *x, const REAL *
         out[j] = add ? out[j] + folded[j] : folded[j];
 }
 
-/* ---- columns adjacent along p, or copied ---------------------------------------------------------------------------- */
+/* ---- columns adjacent along p, or copied ----------------------------------------------------- */
 /* Columns [begin, end) of Y. `room` holds SKINNY_COLUMNS columns of W */
 GEMM_APART void FN(skinny_columns)(const FN(skinny_args) *g, fnn_size begin, fnn_size end, REAL *room)
 {
@@ -152,13 +160,15 @@ static void FN(skinny_columns_block)(void *ctx, fnn_size begin, fnn_size end)
         fnn_scratch_free(room);
 }
 
-/* ---- rows adjacent along j ------------------------------------------------------------------------------------------ */
+/* ---- rows adjacent along j ------------------------------------------------------------------- */
 /* A step of a partial sum of `width` columns for all rows of X: `count` products, VL apart. */
 typedef struct {
     REAL *sum;                                      /* [rows][row]; the first step adds to 0 */
     const REAL *x, *w;
-    fnn_size xs, wp, row, width, merges;            /* after the last step: levels of sums before this one that are added, */
-    int first, lone;                                /* and the result is in the first of them; whether 0 is added, too */
+    fnn_size xs, wp, row, width, merges;            /* after the last step: levels of sums before this one that are
+                                                       added, */
+    int first, lone;                                /* and the result is in the first of them; whether 0 is added,
+                                                       too */
 } FN(skinny_step);
 
 FNN_INLINE void FN(skinny_add)(const fnn_size rows, const fnn_size count, const FN(skinny_step) *t)
@@ -218,15 +228,17 @@ GEMM_APART void FN(skinny_add_3)(fnn_size count, const FN(skinny_step) *t)
         FN(skinny_add)(3, count, t);
 }
 
-/* The sums of products [p, p + k) for `width` >= VL columns, at room[i * row .. + width). Partial sums come in the order in which they are
- * added, 0, VL / 2, VL / 4, 3 VL / 4, ..., so that there are few rows of sums at a time, one to a level of the tree of additions. Nothing is
- * asked for in advance: a processor foresees whole rows, up to 8, as well as it can be told. (Asking for the next 4 while 4 are read takes as
- * long; the next 8, 1.2 times as long from an L2 cache.) */
+/* The sums of products [p, p + k) for `width` >= VL columns, at room[i * row .. + width). Partial
+ * sums come in the order in which they are added, 0, VL / 2, VL / 4, 3 VL / 4, ..., so that there
+ * are few rows of sums at a time, one to a level of the tree of additions. Nothing is asked for in
+ * advance: a processor foresees whole rows, up to 8, as well as it can be told. (Asking for the
+ * next 4 while 4 are read takes as long; the next 8, 1.2 times as long from an L2 cache.) */
 static void FN(skinny_tree)(const FN(skinny_args) *g, fnn_size p, fnn_size k, fnn_size j, fnn_size width, REAL *room)
 {
     FN(skinny_step) t = { .sum = room, .xs = g->xs, .wp = g->wp, .row = gemm_parts(width, VL) * VL, .width = width };
     fnn_size half = VL / 2;
-    while (half >= k)                               /* the upper half of the partial sums are 0: added, they turn -0 into 0 */
+    while (half >= k)                               /* the upper half of the partial sums are 0: added, they turn -0
+                                                       into 0 */
         half /= 2;
     t.lone = half < VL / 2;
     for (fnn_size n = 0, l = 0; n < gemm_max(2 * half, 1); n++) {
@@ -268,7 +280,8 @@ static void FN(skinny_rows_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size vectors = g->columns / VL, level = g->rows * (vectors / s->bands + 2) * VL;
     REAL *total = fnn_scratch_alloc((size_t)((1 + SKINNY_LEVELS) * level) * sizeof(REAL)), *room = total + level;
     for (fnn_size t = begin; t < end; t++) {
-        const fnn_size band = t % s->bands, group = t / s->bands, first = group * s->products, last = gemm_min(g->k, first + s->products);
+        const fnn_size band = t % s->bands, group = t / s->bands, first = group
+            * s->products, last = gemm_min(g->k, first + s->products);
         const fnn_size j = vectors * band / s->bands * VL, then = vectors * (band + 1) / s->bands * VL;
         const fnn_size width = (band + 1 < s->bands ? then : g->columns) - j, row = gemm_parts(width, VL) * VL;
         REAL *sums = room;
@@ -316,7 +329,7 @@ static void FN(skinny_rows)(const FN(skinny_args) *g)
     }
 }
 
-/* ---- all layouts ---------------------------------------------------------------------------------------------------- */
+/* ---- all layouts ----------------------------------------------------------------------------- */
 static void FN(gemm_skinny)(const FN(gemm_args) *g)
 {
     FN(skinny_args) whole = { g->c, g->a, g->b, g->bias_row, g->bias_col, g->rsc, 1, g->rsa, g->csa, g->rsb, g->csb,
@@ -349,7 +362,8 @@ static void FN(gemm_skinny)(const FN(gemm_args) *g)
             FN(skinny_rows)(&s);
         } else {
             const fnn_size least = s.wp == 1 ? 16 : 256;
-            fnn_parallel_for(s.columns, gemm_max(gemm_parts(GEMM_SKINNY_WORK, s.k), least) / 16 * 16, FN(skinny_columns_block), &s);
+            fnn_parallel_for(s.columns, gemm_max(gemm_parts(GEMM_SKINNY_WORK, s.k), least) / 16 * 16,
+                             FN(skinny_columns_block), &s);
         }
     }
     if (copy)

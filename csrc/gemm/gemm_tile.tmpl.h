@@ -3,18 +3,22 @@
  *                    <- nv vectors ->
  *                    | B[p, 0..NR) |       for each p: load nv vectors of B's row, and for each row i of the tile multiply
  *         A[i, p] -> |    acc[i]   |       them by the one number A[i,p]. mr * nv accumulators, so that enough independent
- *                                          multiply-adds are in flight to hide their latency, and few loads per multiply-add.
+ *                                          multiply-adds are in flight to hide their latency, and
+ *                                          few loads per multiply-add.
  *
- * mr and nv are constants in every version of gemm_tile below, so that the loops over them disappear and acc stays in registers.
- * Versions by the layout of A:
- *     c    the mr numbers of one p are adjacent: packed panels (sa = mr), and a transposed A (sa = its column stride)
+ * mr and nv are constants in every version of gemm_tile below, so that the loops over them
+ * disappear and acc stays in registers. Versions by the layout of A:
+ *     c    the mr numbers of one p are adjacent: packed panels (sa = mr), and a transposed A (sa =
+ *          its column stride)
  *     r    the k numbers of one row are adjacent: A as it lies (sa = its row stride)
- *     p    like c, and the panel of B is copied on the way, at no cost: multiply-adds leave room for two stores
+ *     p    like c, and the panel of B is copied on the way, at no cost: multiply-adds leave room
+ *          for two stores
  * The others ask for rows of the panel of B that comes next, one at every GEMM_STEPS products.
- * Whoever asks for a vector names its last element: if that lies in another cache line than the first one does, it is the line that is
- * new, since the panel to the left has used the first one's.
+ * Whoever asks for a vector names its last element: if that lies in another cache line than the
+ * first one does, it is the line that is new, since the panel to the left has used the first one's.
  */
-FNN_INLINE void FN(gemm_step)(const fnn_size mr, const fnn_size nv, const int by_rows, vec acc[GEMM_MR][GEMM_NV], const REAL *a,
+FNN_INLINE void FN(gemm_step)(const fnn_size mr, const fnn_size nv, const int by_rows, vec acc[GEMM_MR][GEMM_NV],
+                              const REAL *a,
                               fnn_size sa, const REAL *b, REAL *copy)
 {
     vec row[GEMM_NV];
@@ -33,7 +37,8 @@ FNN_INLINE void FN(gemm_step)(const fnn_size mr, const fnn_size nv, const int by
     }
 }
 
-FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by_rows, const int copies, REAL *c, fnn_size rsc,
+FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by_rows, const int copies, REAL *c,
+                              fnn_size rsc,
                               const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb, REAL *copy, const REAL *next,
                               fnn_size next_step, const REAL *bias_row, const REAL *bias_col, fnn_size k, int how)
 {
@@ -96,19 +101,22 @@ FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by
 #undef GEMM_EACH
 }
 
-typedef void FN(gemm_tile_fn)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb, const REAL *next,
+typedef void FN(gemm_tile_fn)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb,
+                              const REAL *next,
                               fnn_size next_step, const REAL *bias_row, const REAL *bias_col, fnn_size k, int how);
-typedef void FN(gemm_copying_fn)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb, REAL *copy,
+typedef void FN(gemm_copying_fn)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb,
+                                 REAL *copy,
                                  const REAL *bias_row, const REAL *bias_col, fnn_size k, int how);
 
-#define GEMM_TILE(name, mr, nv, by_rows)                                                                                   \
-    static void FN(gemm_tile_##name##_##mr)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb, \
-                                            const REAL *next, fnn_size next_step, const REAL *bias_row,                    \
-                                            const REAL *bias_col, fnn_size k, int how)                                     \
+#define GEMM_TILE(name, mr, nv, by_rows) \
+    static void FN(gemm_tile_##name##_##mr)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, \
+                                            fnn_size rsb, \
+                                            const REAL *next, fnn_size next_step, const REAL *bias_row, \
+                                            const REAL *bias_col, fnn_size k, int how) \
     { FN(gemm_tile)(mr, nv, by_rows, 0, c, rsc, a, sa, b, rsb, NULL, next, next_step, bias_row, bias_col, k, how); }
-#define GEMM_PASS(mr)                                                                                                      \
-    static void FN(gemm_tile_p_##mr)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb,        \
-                                     REAL *copy, const REAL *bias_row, const REAL *bias_col, fnn_size k, int how)          \
+#define GEMM_PASS(mr) \
+    static void FN(gemm_tile_p_##mr)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb, \
+                                     REAL *copy, const REAL *bias_row, const REAL *bias_col, fnn_size k, int how) \
     { FN(gemm_tile)(mr, GEMM_NV, 0, 1, c, rsc, a, sa, b, rsb, copy, NULL, 0, bias_row, bias_col, k, how); }
 #if REAL_IS_F64
 #  define GEMM_TILES(mr) GEMM_TILE(c1, mr, 1, 0) GEMM_TILE(c2, mr, 2, 0)

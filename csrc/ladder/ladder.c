@@ -1,4 +1,5 @@
-/* ladder.c -- the steps on the way to six kernels, for students. Told in docs/kernels; methods: ladder.tmpl.h. */
+/* ladder.c -- the steps on the way to six kernels, for students. Told in docs/kernels; methods:
+ * ladder.tmpl.h. */
 #include "fastnn.h"
 #define TEMPLATE "ladder/ladder.tmpl.h"
 #include "core/levels.h"

@@ -1,8 +1,10 @@
-/* ladder.tmpl.h -- the way from the plain loops to the final kernel, for gemm, conv2d, max_pool2d, softmax, lstm and attention.
+/* ladder.tmpl.h -- the way from the plain loops to the final kernel, for gemm, conv2d, max_pool2d,
+ * softmax, lstm and attention.
  *
  * Math       that of each family: gemm.tmpl.h, conv2d.tmpl.h, ...
- * Method     Each step changes one thing, and is written to be read: the pages in docs/kernels quote it. Sizes need not be multiples of
- *            anything. A step that needs a matrix product uses the library's, so that it shows its own idea only.
+ * Method     Each step changes one thing, and is written to be read: the pages in docs/kernels
+ *            quote it. Sizes need not be multiples of anything. A step that needs a matrix product
+ *            uses the library's, so that it shows its own idea only.
  * Threads    none but those of that product.
  */
 #include "pointwise/rows.h"
@@ -16,9 +18,12 @@ enum {
 };
 #endif
 
-/* ==== gemm =============================================================================================================== */
+/* ==== gemm
+ * ===============================================================================================================
+ */
 
-/* The definition: each element of C on its own. B is walked down its columns: one number used of each cache line. */
+/* The definition: each element of C on its own. B is walked down its columns: one number used of
+ * each cache line. */
 static void FN(gemm_ijk)(REAL *c, const REAL *a, const REAL *b, fnn_size m, fnn_size n, fnn_size k)
 {
     for (fnn_size i = 0; i < m; i++)
@@ -30,7 +35,8 @@ static void FN(gemm_ijk)(REAL *c, const REAL *a, const REAL *b, fnn_size m, fnn_
         }
 }
 
-/* C[m,n] += A B, rows `lda`, `n_all` apart. The inner loop runs along rows of B and C: whole cache lines, whole vectors. */
+/* C[m,n] += A B, rows `lda`, `n_all` apart. The inner loop runs along rows of B and C: whole cache
+ * lines, whole vectors. */
 static void FN(gemm_ikj)(REAL *restrict c, const REAL *restrict a, fnn_size lda, const REAL *restrict b, fnn_size n_all,
                          fnn_size m, fnn_size n, fnn_size k)
 {
@@ -43,7 +49,8 @@ static void FN(gemm_ikj)(REAL *restrict c, const REAL *restrict a, fnn_size lda,
 }
 
 /* The same, four rows of C at a time: what is loaded of B serves four multiply-adds. */
-static void FN(gemm_four_rows)(REAL *restrict c, const REAL *restrict a, fnn_size lda, const REAL *restrict b, fnn_size n_all,
+static void FN(gemm_four_rows)(REAL *restrict c, const REAL *restrict a, fnn_size lda, const REAL *restrict b,
+                               fnn_size n_all,
                                fnn_size m, fnn_size n, fnn_size k)
 {
     fnn_size i = 0;
@@ -76,7 +83,8 @@ static void FN(gemm_blocked)(REAL *c, const REAL *a, const REAL *b, fnn_size m, 
         }
 }
 
-/* A tile of C stays in registers while k runs: C is touched once, and 2 vectors and 6 numbers loaded feed 12 multiply-adds. */
+/* A tile of C stays in registers while k runs: C is touched once, and 2 vectors and 6 numbers
+ * loaded feed 12 multiply-adds. */
 static void FN(gemm_one_tile)(REAL *c, const REAL *a, const REAL *b, fnn_size n, fnn_size k)
 {
     vec sum[LADDER_MR][LADDER_NV];
@@ -105,7 +113,8 @@ static void FN(gemm_tiles)(REAL *c, const REAL *a, const REAL *b, fnn_size m, fn
     for (fnn_size j = 0; j < n_full; j += LADDER_NV * VL)
         for (fnn_size i = 0; i < m_full; i += LADDER_MR)
             FN(gemm_one_tile)(c + i * n + j, a + i * k, b + j, n, k);
-    FN(gemm_ikj)(c + n_full, a, k, b + n_full, n, m_full, n - n_full, k);                    /* what no whole tile covers */
+    /* what no whole tile covers */
+    FN(gemm_ikj)(c + n_full, a, k, b + n_full, n, m_full, n - n_full, k);
     FN(gemm_ikj)(c + m_full * n, a + m_full * k, k, b, n, m - m_full, n, k);
 }
 
@@ -124,7 +133,9 @@ void FN(ladder_gemm)(REAL *c, const REAL *a, const REAL *b, fnn_size m, fnn_size
         FN(gemm_blocked)(c, a, b, m, n, k, step == LADDER_FOUR_ROWS);
 }
 
-/* ==== conv2d ============================================================================================================= */
+/* ==== conv2d
+ * =============================================================================================================
+ */
 
 static void FN(conv_seven_loops)(REAL *y, const REAL *x, const REAL *w, const fnn_window *g)
 {
@@ -138,13 +149,15 @@ static void FN(conv_seven_loops)(REAL *y, const REAL *x, const REAL *w, const fn
                             for (fnn_size s = 0; s < g->S; s++) {
                                 const fnn_size i = p * g->sh - g->ph + r * g->dh, j = q * g->sw - g->pw + s * g->dw;
                                 if (i >= 0 && i < g->H && j >= 0 && j < g->W)
-                                    sum += w[((k * g->C + c) * g->R + r) * g->S + s] * x[((n * g->C + c) * g->H + i) * g->W + j];
+                                    sum += w[((k * g->C + c) * g->R + r) * g->S + s]
+                                        * x[((n * g->C + c) * g->H + i) * g->W + j];
                             }
                     y[((n * g->K + k) * g->P + p) * g->Q + q] = sum;
                 }
 }
 
-/* Rows [p0, p1) of the output see these numbers: cols[(c,r,s)][(p,q)]. Each row of the window is a copy with zeros at its ends. */
+/* Rows [p0, p1) of the output see these numbers: cols[(c,r,s)][(p,q)]. Each row of the window is a
+ * copy with zeros at its ends. */
 static void FN(columns)(REAL *cols, const REAL *x, const fnn_window *g, fnn_size p0, fnn_size p1)
 {
     for (fnn_size tap = 0; tap < g->C * g->R * g->S; tap++) {
@@ -161,8 +174,10 @@ static void FN(columns)(REAL *cols, const REAL *x, const fnn_window *g, fnn_size
     }
 }
 
-/* y = W cols for `rows` rows of the output at a time: all of them, or so few that their columns stay in cache */
-static void FN(conv_by_columns)(REAL *y, const REAL *x, const REAL *w, REAL *cols, const fnn_window *g, fnn_size rows, int plain)
+/* y = W cols for `rows` rows of the output at a time: all of them, or so few that their columns
+ * stay in cache */
+static void FN(conv_by_columns)(REAL *y, const REAL *x, const REAL *w, REAL *cols, const fnn_window *g, fnn_size rows,
+                                int plain)
 {
     const fnn_size taps = g->C * g->R * g->S, pixels = g->P * g->Q;
     for (fnn_size n = 0; n < g->N; n++, x += g->C * g->H * g->W, y += g->K * pixels)
@@ -186,9 +201,12 @@ void FN(ladder_conv2d)(REAL *y, const REAL *x, const REAL *w, REAL *cols, const 
         FN(conv_by_columns)(y, x, w, cols, g, fnn_max(1, g->P), step == LADDER_COLUMNS_PLAIN);
 }
 
-/* ==== max_pool2d ========================================================================================================= */
+/* ==== max_pool2d
+ * =========================================================================================================
+ */
 
-/* Every tap of every window asks whether it is inside the image; or the loops are cut beforehand, and none has to. */
+/* Every tap of every window asks whether it is inside the image; or the loops are cut beforehand,
+ * and none has to. */
 static void FN(pool_windows)(REAL *y, int32_t *argmax, const REAL *x, const fnn_window *g, int cut)
 {
     for (fnn_size p = 0; p < g->P; p++)
@@ -216,7 +234,8 @@ static void FN(pool_windows)(REAL *y, int32_t *argmax, const REAL *x, const fnn_
         }
 }
 
-/* A row of the output at a time, tap by tap: the inner loop runs along the row, without branches, so it becomes vectors. */
+/* A row of the output at a time, tap by tap: the inner loop runs along the row, without branches,
+ * so it becomes vectors. */
 static void FN(pool_rows)(REAL *restrict y, int32_t *restrict argmax, const REAL *restrict x, const fnn_window *g)
 {
     for (fnn_size p = 0; p < g->P; p++, y += g->Q, argmax += g->Q) {
@@ -252,11 +271,14 @@ void FN(ladder_max_pool2d)(REAL *y, int32_t *argmax, const REAL *x, const fnn_wi
             FN(pool_windows)(y, argmax, x, g, step == LADDER_TAPS_INSIDE);
 }
 
-/* ==== softmax ============================================================================================================ */
+/* ==== softmax
+ * ============================================================================================================
+ */
 
 static REAL FN(c_exp)(REAL x) { return REAL_IS_F64 ? (REAL)exp((double)x) : (REAL)expf((float)x); }
 
-/* Largest element; exponentials and their sum; division. exp is the C library's: a call for each element. */
+/* Largest element; exponentials and their sum; division. exp is the C library's: a call for each
+ * element. */
 static void FN(softmax_c_exp)(REAL *y, const REAL *x, fnn_size n)
 {
     REAL top = -(REAL)INFINITY, sum = 0;
@@ -271,7 +293,8 @@ static void FN(softmax_c_exp)(REAL *y, const REAL *x, fnn_size n)
         y[i] /= sum;
 }
 
-/* The same three passes; exp is a polynomial without branches and calls (rows.h), so that each pass becomes vectors. */
+/* The same three passes; exp is a polynomial without branches and calls (rows.h), so that each pass
+ * becomes vectors. */
 static void FN(softmax_vector_exp)(REAL *y, const REAL *x, fnn_size n)
 {
     const REAL top = FN(row_max)(x, n), factor = 1 / FN(row_exp)(y, x, 1, top, n);
@@ -279,8 +302,9 @@ static void FN(softmax_vector_exp)(REAL *y, const REAL *x, fnn_size n)
         y[i] *= factor;
 }
 
-/* Two passes over x, in vectors: while the largest so far and the sum of exponentials relative to it are kept for each lane, the sum is
- * scaled whenever its lane's largest grows. One more exponential an element, and one pass less. */
+/* Two passes over x, in vectors: while the largest so far and the sum of exponentials relative to
+ * it are kept for each lane, the sum is scaled whenever its lane's largest grows. One more
+ * exponential an element, and one pass less. */
 static void FN(softmax_online)(REAL *y, const REAL *x, fnn_size n)
 {
     enum { LANES = 64 };
@@ -293,7 +317,8 @@ static void FN(softmax_online)(REAL *y, const REAL *x, fnn_size n)
         const fnn_size lanes = fnn_min(LANES, n - i);
 #pragma omp simd
         for (fnn_size l = 0; l < lanes; l++) {
-            const REAL larger = r_max(top[l], x[i + l]), grown = r_min(top[l], x[i + l]) - larger;      /* one of the two is 0: one exp */
+            /* one of the two is 0: one exp */
+            const REAL larger = r_max(top[l], x[i + l]), grown = r_min(top[l], x[i + l]) - larger;
             const REAL e = FN(exp_of_negative)(grown);
             sum[l] = x[i + l] > top[l] ? sum[l] * e + 1 : sum[l] + e;
             top[l] = larger;
@@ -320,7 +345,9 @@ void FN(ladder_softmax)(REAL *y, const REAL *x, fnn_size rows, fnn_size n, int s
     }
 }
 
-/* ==== lstm =============================================================================================================== */
+/* ==== lstm
+ * ===============================================================================================================
+ */
 
 /* z[B][4H] (+)= rows [B][n] times W^T, W [4H][n]: a dot product for each gate */
 static void FN(lstm_dots)(REAL *z, const REAL *rows, const REAL *w, fnn_size B, fnn_size n, fnn_size H4)
@@ -335,7 +362,8 @@ static void FN(lstm_dots)(REAL *z, const REAL *rows, const REAL *w, fnn_size B, 
 static void FN(lstm_c_gates)(REAL *h, REAL *c, const REAL *z, fnn_size H)
 {
     for (fnn_size u = 0; u < H; u++) {
-        const REAL i = 1 / (1 + FN(c_exp)(-z[u])), f = 1 / (1 + FN(c_exp)(-z[H + u])), o = 1 / (1 + FN(c_exp)(-z[3 * H + u]));
+        const REAL i = 1 / (1 + FN(c_exp)(-z[u])), f = 1 / (1 + FN(c_exp)(-z[H + u])), o = 1
+            / (1 + FN(c_exp)(-z[3 * H + u]));
         c[u] = f * c[u] + i * (REAL)tanh((double)z[2 * H + u]);
         h[u] = o * (REAL)tanh((double)c[u]);
     }
@@ -349,7 +377,8 @@ static void FN(lstm_vector_gates)(REAL *restrict h, REAL *restrict c, const REAL
     }
 }
 
-void FN(ladder_lstm)(REAL *y, const REAL *x, const REAL *h0, const REAL *c0, const REAL *w_ih, const REAL *w_hh, const REAL *b,
+void FN(ladder_lstm)(REAL *y, const REAL *x, const REAL *h0, const REAL *c0, const REAL *w_ih, const REAL *w_hh,
+                     const REAL *b,
                      REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int step)
 {
     const fnn_size H4 = 4 * H;
@@ -379,10 +408,13 @@ void FN(ladder_lstm)(REAL *y, const REAL *x, const REAL *h0, const REAL *c0, con
     }
 }
 
-/* ==== attention ========================================================================================================== */
+/* ==== attention
+ * ==========================================================================================================
+ */
 
 /* One query after the other: scores against every key, softmax, weighted sum of the values. */
-static void FN(attention_queries)(REAL *y, const REAL *q, const REAL *k, const REAL *v, REAL *p, fnn_size T, fnn_size HS, REAL scale)
+static void FN(attention_queries)(REAL *y, const REAL *q, const REAL *k, const REAL *v, REAL *p, fnn_size T,
+                                  fnn_size HS, REAL scale)
 {
     for (fnn_size t = 0; t < T; t++, q += HS, y += HS) {
         for (fnn_size u = 0; u < T; u++) {
@@ -400,7 +432,8 @@ static void FN(attention_queries)(REAL *y, const REAL *q, const REAL *k, const R
 }
 
 /* The whole T x T matrix of scores: a product, a mask, a softmax, a product. */
-static void FN(attention_whole)(REAL *y, const REAL *q, const REAL *k, const REAL *v, REAL *p, fnn_size T, fnn_size HS, REAL scale)
+static void FN(attention_whole)(REAL *y, const REAL *q, const REAL *k, const REAL *v, REAL *p, fnn_size T, fnn_size HS,
+                                REAL scale)
 {
     FN(gemm)(p, T, q, HS, 1, k, 1, HS, NULL, NULL, T, T, HS, 0);
     for (fnn_size t = 0; t < T; t++)
@@ -411,7 +444,8 @@ static void FN(attention_whole)(REAL *y, const REAL *q, const REAL *k, const REA
     FN(gemm)(y, HS, p, T, 1, v, HS, 1, NULL, NULL, T, HS, T, 0);
 }
 
-void FN(ladder_attention)(REAL *y, const REAL *q, const REAL *k, const REAL *v, REAL *work, fnn_size items, fnn_size T, fnn_size HS,
+void FN(ladder_attention)(REAL *y, const REAL *q, const REAL *k, const REAL *v, REAL *work, fnn_size items, fnn_size T,
+                          fnn_size HS,
                           double scale, int step)
 {
     for (fnn_size at = 0; at < items * T * HS; at += T * HS) {

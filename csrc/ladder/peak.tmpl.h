@@ -1,8 +1,10 @@
 /* peak.tmpl.h -- multiply-adds in registers, as many as the processor can take.
  *
- * Math       s[c] = s[c] * a + b, over and over, for PEAK_CHAINS values s[c] that do not depend on each other
- * Method     One vector register per chain. A fused multiply-add takes 4 to 5 cycles and two can begin in each, so from 10 chains on
- *            the units never wait; with the two constants, 12 chains fit into the 16 registers of SSE and AVX2.
+ * Math       s[c] = s[c] * a + b, over and over, for PEAK_CHAINS values s[c] that do not depend on
+ *            each other
+ * Method     One vector register per chain. A fused multiply-add takes 4 to 5 cycles and two can
+ *            begin in each, so from 10 chains on the units never wait; with the two constants, 12
+ *            chains fit into the 16 registers of SSE and AVX2.
  * Cost       2 * VL * PEAK_CHAINS operations a step, no memory.
  * Threads    one block each.
  */

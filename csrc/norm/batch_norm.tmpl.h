@@ -1,16 +1,20 @@
-/* batch_norm.tmpl.h -- batch normalisation: standardise each channel over all images, then scale and shift.
+/* batch_norm.tmpl.h -- batch normalisation: standardise each channel over all images, then scale
+ * and shift.
  *
- * Math       as in norm.tmpl.h; a set is one channel of all images, m = N*S elements. The mean and the variance are results
+ * Math       as in norm.tmpl.h; a set is one channel of all images, m = N*S elements. The mean and
+ *            the variance are results
  *            too, whose gradients join in:   dx += dmean / m + dvar * 2 (x - mean) / m
  *            With given statistics (inference) they do not depend on x:   dx = rstd * g
  * Symbols    N images, C channels, S pixels of a channel.
  * Layout     x, y [N][C][S]; w, b, mean, var [C].
  *            With relu:   y = max(y, 0),  and dy counts where (x - mean) * scale + shift > 0, which is computed again: y is not needed
- * Method     norm_sums.tmpl.h. An item is a channel; channels of few pixels are done side by side, so that what is read lies together: up to
- *            NORM_SIDE of them, or NORM_COLUMNS by one vector loop where a channel has one pixel.
- * Cost       some 7 flop per element forward, 8 backward; bound by memory. A channel that fits into the L2 cache comes from
- *            memory once forward and once (dy and x) backward. (Asking for the next channel while this one is written does not pay:
- *            the writes, too, wait for memory.)
+ * Method     norm_sums.tmpl.h. An item is a channel; channels of few pixels are done side by side,
+ *            so that what is read lies together: up to NORM_SIDE of them, or NORM_COLUMNS by one
+ *            vector loop where a channel has one pixel.
+ * Cost       some 7 flop per element forward, 8 backward; bound by memory. A channel that fits into
+ *            the L2 cache comes from memory once forward and once (dy and x) backward. (Asking for
+ *            the next channel while this one is written does not pay: the writes, too, wait for
+ *            memory.)
  * Threads    channels; so one thread does all where C = 1.
  * Reference  fastnn/reference/norm.py; Ioffe, Szegedy (2015), "Batch normalization".
  */
@@ -19,7 +23,8 @@
 #ifndef FNN_BATCH_NORM_ONCE
 #define FNN_BATCH_NORM_ONCE
 enum {
-    NORM_SIDE = 16, NORM_RUN = 256,                 /* channels side by side where they have few pixels: about so many elements */
+    NORM_SIDE = 16, NORM_RUN = 256,                 /* channels side by side where they have few pixels: about so many
+                                                       elements */
     NORM_COLUMNS = 64,                              /* the same where a channel has one pixel */
     NORM_ROWS = 64                                  /* and rows of them in a chunk */
 };
@@ -190,7 +195,8 @@ void FN(batch_norm_inference_forward)(REAL *y, REAL *mean, REAL *rstd, const REA
     fnn_parallel_for(C, FN(batch_norm_grain)(N, S), FN(batch_norm_forward_block), &args);
 }
 
-/* sum[k] = sum dy,  product[k] = sum dy * (x - centre[k])  of the channels c ... c + width - 1 of [N][C] */
+/* sum[k] = sum dy,  product[k] = sum dy * (x - centre[k])  of the channels c ... c + width - 1 of [N][C]
+ */
 static void FN(norm_column_products)(const fnn_batch_norm_args *a, fnn_size c, fnn_size width, const REAL *centre,
                                      const FN(norm_gate) *gate, double *sum, double *product)
 {
@@ -214,7 +220,8 @@ static void FN(norm_column_products)(const fnn_batch_norm_args *a, fnn_size c, f
 }
 
 /* The same of [N][C][S], in chunks as for the moments */
-FNN_INLINE void FN(norm_side_products)(const int relu, const fnn_batch_norm_args *a, fnn_size c, fnn_size width, const REAL *centre,
+FNN_INLINE void FN(norm_side_products)(const int relu, const fnn_batch_norm_args *a, fnn_size c, fnn_size width,
+                                       const REAL *centre,
                                        const FN(norm_gate) *gate, double *sum, double *product)
 {
     const FN(norm_running) zero = { v_set(0), v_set(0), v_set(0), v_set(0), 0 };
@@ -227,7 +234,8 @@ FNN_INLINE void FN(norm_side_products)(const int relu, const fnn_batch_norm_args
             for (fnn_size n = n0; n < fnn_min(n0 + rows, a->N); n++)
                 for (fnn_size k = 0; k < width; k++) {
                     const fnn_size at = (n * a->C + c + k) * S + i;
-                    FN(norm_add_products)(relu, &s[k], &p[k], (const REAL *)a->dy + at, (const REAL *)a->x + at, fnn_min(NORM_CHUNK, S - i),
+                    FN(norm_add_products)(relu, &s[k], &p[k], (const REAL *)a->dy + at, (const REAL *)a->x + at,
+                                          fnn_min(NORM_CHUNK, S - i),
                                           centre[k], gate[k]);
                 }
             for (fnn_size k = 0; k < width; k++) {
@@ -238,8 +246,10 @@ FNN_INLINE void FN(norm_side_products)(const int relu, const fnn_batch_norm_args
 }
 
 /* dx of `width` channels from c on */
-FNN_INLINE void FN(batch_norm_write_dx)(const int relu, const fnn_batch_norm_args *a, fnn_size c, fnn_size width, const REAL *centre,
-                                        const FN(norm_gate) *gate, const REAL *scale, const REAL *slope, const REAL *shift)
+FNN_INLINE void FN(batch_norm_write_dx)(const int relu, const fnn_batch_norm_args *a, fnn_size c, fnn_size width,
+                                        const REAL *centre,
+                                        const FN(norm_gate) *gate, const REAL *scale, const REAL *slope,
+                                        const REAL *shift)
 {
     const fnn_size C = a->C, S = a->S;
     for (fnn_size n = a->N - 1; n >= 0; n--) {      /* what the sums read last is still in the cache */
@@ -253,7 +263,8 @@ FNN_INLINE void FN(batch_norm_write_dx)(const int relu, const fnn_batch_norm_arg
             }
         else
             for (fnn_size k = 0; k < width; k++)
-                FN(norm_write_backward)(relu, dx + k * S, dy + k * S, x + k * S, S, centre[k], gate[k], scale[k], slope[k], shift[k]);
+                FN(norm_write_backward)(relu, dx + k * S, dy + k * S, x + k * S, S, centre[k], gate[k], scale[k],
+                                        slope[k], shift[k]);
     }
 }
 
@@ -286,7 +297,8 @@ static void FN(batch_norm_backward_block)(void *ctx, fnn_size begin, fnn_size en
                 ((REAL *)a->dweight)[c + k] = (REAL)product[k];
             if (a->dbias)
                 ((REAL *)a->dbias)[c + k] = (REAL)sum[k];
-            /* forward was  xhat = (x - mean) * rstd:   dx = dy * scale + (x - centre) * slope + shift */
+            /* forward was  xhat = (x - mean) * rstd:   dx = dy * scale + (x - centre) * slope + shift
+             */
             double b = 0, q = 0;
             if (!a->inference) {
                 b = -weight * r * r * product[k] / m + (dvar ? 2 * (double)dvar[c + k] / m : 0);
@@ -314,7 +326,8 @@ void FN(batch_norm_backward)(REAL *dx, REAL *dweight, REAL *dbias, const REAL *d
 }
 
 void FN(batch_norm_inference_backward)(REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy, const REAL *x,
-                                       const REAL *mean, const REAL *rstd, const REAL *weight, const REAL *bias, fnn_size N,
+                                       const REAL *mean, const REAL *rstd, const REAL *weight, const REAL *bias,
+                                       fnn_size N,
                                        fnn_size C, fnn_size S, int relu)
 {
     fnn_batch_norm_args args = { .dx = dx, .dweight = dweight, .dbias = dbias, .dy = dy, .x = x, .mean = (void *)mean,

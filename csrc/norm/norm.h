@@ -1,10 +1,13 @@
-/* norm.h -- rows of kernels.h for norm.c and batch_norm.c; no guard. Mathematics and letters: their .tmpl.h.
+/* norm.h -- rows of kernels.h for norm.c and batch_norm.c; no guard. Mathematics and letters: their
+ * .tmpl.h.
  *
  * weight and bias may be NULL and then count as 1 and 0; gradients may be NULL.
- * A saved mean is a pair: mean[2*i] is the mean rounded to REAL, mean[2*i + 1] what the rounding left. */
+ * A saved mean is a pair: mean[2*i] is the mean rounded to REAL, mean[2*i + 1] what the rounding
+ * left. */
 
 /* rows of n:  y = (x - mean) * rstd * weight + bias  with the row's own mean and rstd = 1/sqrt(var + eps).
- * y, x [rows][n]   weight, bias [n]   mean [rows][2]   rstd [rows].  mean NULL: rms norm, the mean is taken as 0 */
+ * y, x [rows][n]   weight, bias [n]   mean [rows][2]   rstd [rows].  mean NULL: rms norm, the mean is taken as 0
+ */
 KERNEL(layer_norm_forward, REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *weight, const REAL *bias,
        fnn_size rows, fnn_size n, double eps)
 /* work [2 * n * min(64, rows/8 + 1)], needed where dweight or dbias is wanted */
@@ -22,7 +25,8 @@ KERNEL(group_norm_backward, REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy
 
 /* each channel over the batch:  y, x [N][C][S]   weight, bias, batch_mean, batch_var, rstd [C]   mean [C][2].
  * batch_var is the variance that normalises (divided by N*S); with N*S == 0 the statistics are 0.
- * relu: y is 0 where it would be below 0 (NaN stays), and of dy counts what belongs to y > 0, which x tells again */
+ * relu: y is 0 where it would be below 0 (NaN stays), and of dy counts what belongs to y > 0, which
+ * x tells again */
 KERNEL(batch_norm_forward, REAL *y, REAL *batch_mean, REAL *batch_var, REAL *mean, REAL *rstd, const REAL *x,
        const REAL *weight, const REAL *bias, fnn_size N, fnn_size C, fnn_size S, double eps, int relu)
 /* dbatch_mean, dbatch_var [C]: gradients of the two statistics, or NULL */
@@ -30,9 +34,11 @@ KERNEL(batch_norm_backward, REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy
        const REAL *dbatch_var, const REAL *x, const REAL *mean, const REAL *rstd, const REAL *weight, const REAL *bias,
        fnn_size N, fnn_size C, fnn_size S, int relu)
 
-/* by given statistics:  y = (x - running_mean) / sqrt(running_var + eps) * weight + bias;  mean and rstd as above */
+/* by given statistics:  y = (x - running_mean) / sqrt(running_var + eps) * weight + bias;  mean and rstd as above
+ */
 KERNEL(batch_norm_inference_forward, REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *running_mean,
        const REAL *running_var, const REAL *weight, const REAL *bias, fnn_size N, fnn_size C, fnn_size S,
        double eps, int relu)
 KERNEL(batch_norm_inference_backward, REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy, const REAL *x,
-       const REAL *mean, const REAL *rstd, const REAL *weight, const REAL *bias, fnn_size N, fnn_size C, fnn_size S, int relu)
+       const REAL *mean, const REAL *rstd, const REAL *weight, const REAL *bias, fnn_size N, fnn_size C, fnn_size S,
+       int relu)

@@ -1,18 +1,21 @@
-/* norm.tmpl.h -- layer, RMS and group normalisation: standardise a set of elements, then scale and shift.
+/* norm.tmpl.h -- layer, RMS and group normalisation: standardise a set of elements, then scale and
+ * shift.
  *
  * Math       mean = sum x / m     var = sum (x - mean)^2 / m     rstd = 1 / sqrt(var + eps)       over the m elements of a set
  *            y  = xhat * w + b,   xhat = (x - mean) * rstd
  *            dw = sum dy * xhat   db = sum dy                                         over all sets that share w and b
  *            dx = rstd * (g - sum g / m - xhat * sum (g * xhat) / m),   g = dy * w
- *            The sets: a row (layer norm; RMS norm takes its mean as 0); C/G channels of one image (group norm).
+ *            The sets: a row (layer norm; RMS norm takes its mean as 0); C/G channels of one image
+ *            (group norm).
  * Symbols    rows of n elements; N images, C channels, S pixels of a channel, G groups.
  * Layout     x [rows][n] or [N][C][S]; w, b [n] or [C].
  * Method     norm_sums.tmpl.h
- * Cost       some 8 flop per element forward, 12 backward; bound by memory. Rows that fit into the L2 cache come from memory
- *            once forward and once (dy and x) backward.
+ * Cost       some 8 flop per element forward, 12 backward; bound by memory. Rows that fit into the
+ *            L2 cache come from memory once forward and once (dy and x) backward.
  * Threads    rows; images x groups. Sums over rows are kept per block of rows and added in order.
- * Reference  fastnn/reference/norm.py; Ba, Kiros, Hinton (2016), "Layer normalization"; Zhang, Sennrich (2019), "Root mean
- *            square layer normalization"; Wu, He (2018), "Group normalization".
+ * Reference  fastnn/reference/norm.py; Ba, Kiros, Hinton (2016), "Layer normalization"; Zhang,
+ *            Sennrich (2019), "Root mean square layer normalization"; Wu, He (2018), "Group
+ *            normalization".
  */
 #include "norm/norm_sums.tmpl.h"
 
@@ -25,7 +28,8 @@ typedef struct {
     double eps;
 } fnn_norm_args;
 
-/* Rows in a block of layer norm's backward, each of which keeps sums of 2n elements: at least 8, at most 64 blocks. */
+/* Rows in a block of layer norm's backward, each of which keeps sums of 2n elements: at least 8, at
+ * most 64 blocks. */
 static fnn_size fnn_norm_grain(fnn_size rows, fnn_size n)
 {
     fnn_size grain = NORM_GRAIN / (n > 0 ? n : 1) + 1;
@@ -34,7 +38,7 @@ static fnn_size fnn_norm_grain(fnn_size rows, fnn_size n)
 }
 #endif
 
-/* ---- layer norm and RMS norm ------------------------------------------------------------------------------ */
+/* ---- layer norm and RMS norm ----------------------------------------------------------------- */
 
 static void FN(layer_norm_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
@@ -129,7 +133,8 @@ static void FN(layer_norm_backward_block)(void *ctx, fnn_size begin, fnn_size en
     }
 }
 
-/* out[k] = parts[0][k] + parts[1][k] + ...: rows of 2n, of which out takes the first or the second half */
+/* out[k] = parts[0][k] + parts[1][k] + ...: rows of 2n, of which out takes the first or the second
+ * half */
 typedef struct { REAL *out; const REAL *parts; fnn_size blocks, stride; } FN(norm_total_args);
 
 static void FN(norm_total_block)(void *ctx, fnn_size begin, fnn_size end)
@@ -163,7 +168,8 @@ void FN(layer_norm_backward)(REAL *dx, REAL *dweight, REAL *dbias, const REAL *d
     FN(norm_total)(dbias, work ? work + n : NULL, blocks, n);
 }
 
-/* ---- group norm: item i = n*G + g is the group g of image n, its channels g*K ... g*K + K - 1 with K = C/G ---- */
+/* ---- group norm: item i = n*G + g is the group g of image n, its channels g*K ... g*K + K - 1
+ * with K = C/G ---- */
 
 static void FN(group_norm_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 {

@@ -1,13 +1,17 @@
-/* norm_sums.tmpl.h -- what all normalisations share: moments of a set of elements, and one plane of the result.
+/* norm_sums.tmpl.h -- what all normalisations share: moments of a set of elements, and one plane of
+ * the result.
  *
  * Math       mean = sum x / m,  var = sum (x - mean)^2 / m   over the m elements of a set
- * Method     The first chunk, which the L1 cache holds, is read twice, for its mean and for the deviations from it; of the others,
- *            deviations are taken from the mean of all chunks before. Chunks are merged in double by the formula of Chan, Golub and
- *            LeVeque. Deviations do not cancel, whatever the mean is; where the mean changes from chunk to chunk, what they lose is small
- *            against what that change adds to the variance. What is left of
- *            the mean after rounding it to REAL is carried along as `rest`, so that the result is accurate even where the
+ * Method     The first chunk, which the L1 cache holds, is read twice, for its mean and for the
+ *            deviations from it; of the others, deviations are taken from the mean of all chunks
+ *            before. Chunks are merged in double by the formula of Chan, Golub and LeVeque.
+ *            Deviations do not cancel, whatever the mean is; where the mean changes from chunk to
+ *            chunk, what they lose is small against what that change adds to the variance. What is
+ *            left of the mean after rounding it to REAL is carried along as `rest`, so that the
+ *            result is accurate even where the
  *            mean is 10,000 times the deviation:  xhat = (x - mean) * rstd - rest * rstd.
- * Reference  Chan, Golub, LeVeque (1979), "Updating formulae and a pairwise algorithm for computing sample variances".
+ * Reference  Chan, Golub, LeVeque (1979), "Updating formulae and a pairwise algorithm for computing
+ *            sample variances".
  */
 #ifndef FNN_NORM_SUMS_ONCE
 #define FNN_NORM_SUMS_ONCE
@@ -16,7 +20,8 @@ enum {
     NORM_CHUNK = 4096                               /* elements summed before double takes over: 16 or 32 KB */
 };
 
-/* Of `count` elements: their mean is centre + offset, in two parts so that none of it is lost, and m2 = sum (x - mean)^2. */
+/* Of `count` elements: their mean is centre + offset, in two parts so that none of it is lost, and
+ * m2 = sum (x - mean)^2. */
 typedef struct { double count, centre, offset, m2; } fnn_moments;
 
 /* Add `count` elements with these sums of x - centre and (x - centre)^2. */
@@ -43,10 +48,11 @@ static fnn_size fnn_norm_items(fnn_size size)
 }
 #endif
 
-/* ---- sums over contiguous elements: several registers, since one addition must wait for the one before ---- */
+/* ---- sums over contiguous elements: several registers, since one addition must wait for the one
+ * before ---- */
 
-/* Sums on their way: of whole vectors in registers, carried from piece to piece, since a sum across a register costs as much as some 30
- * elements; and of what is left at the pieces' ends. */
+/* Sums on their way: of whole vectors in registers, carried from piece to piece, since a sum across
+ * a register costs as much as some 30 elements; and of what is left at the pieces' ends. */
 typedef struct { vec a, b, c, d; REAL rest; } FN(norm_running);
 
 FNN_INLINE REAL FN(norm_sum_of)(FN(norm_running) t) { return v_sum((t.a + t.b) + (t.c + t.d)) + t.rest; }
@@ -73,7 +79,8 @@ FNN_INLINE void FN(norm_spread)(FN(norm_running) *s, FN(norm_running) *q, const 
     const vec m = v_set(centre);
     fnn_size i = 0;
     for (; i + 4 * VL <= n; i += 4 * VL) {
-        const vec d0 = v_load(x + i) - m, d1 = v_load(x + i + VL) - m, d2 = v_load(x + i + 2 * VL) - m, d3 = v_load(x + i + 3 * VL) - m;
+        const vec d0 = v_load(x + i) - m, d1 = v_load(x + i + VL) - m, d2 = v_load(x + i + 2 * VL)
+            - m, d3 = v_load(x + i + 3 * VL) - m;
         s->a += d0;
         s->b += d1;
         s->c += d2;
@@ -95,7 +102,8 @@ FNN_INLINE void FN(norm_spread)(FN(norm_running) *s, FN(norm_running) *q, const 
     }
 }
 
-/* What a ReLU after the norm lets through of dy: where its input (x - centre) * scale + shift was positive. */
+/* What a ReLU after the norm lets through of dy: where its input (x - centre) * scale + shift was
+ * positive. */
 typedef struct { REAL scale, shift; } FN(norm_gate);
 
 FNN_INLINE vec FN(norm_passed)(vec z, vec dy)
@@ -108,7 +116,8 @@ FNN_INLINE vec FN(norm_passed)(vec z, vec dy)
 }
 
 /* s += sum dy,  p += sum dy * (x - centre); relu (a constant): of the dy that passes the gate */
-FNN_INLINE void FN(norm_add_products)(const int relu, FN(norm_running) *s, FN(norm_running) *p, const REAL *dy, const REAL *x, fnn_size n,
+FNN_INLINE void FN(norm_add_products)(const int relu, FN(norm_running) *s, FN(norm_running) *p, const REAL *dy,
+                                      const REAL *x, fnn_size n,
                                       REAL centre, FN(norm_gate) gate)
 {
     const vec m = v_set(centre), scale = v_set(gate.scale), shift = v_set(gate.shift);
@@ -146,7 +155,8 @@ FNN_INLINE void FN(norm_products)(const REAL *dy, const REAL *x, fnn_size n, REA
     *product += FN(norm_sum_of)(p);
 }
 
-/* Moments of `planes` pieces of `len` elements, `stride` apart, in chunks of several pieces or of a part of one. */
+/* Moments of `planes` pieces of `len` elements, `stride` apart, in chunks of several pieces or of a
+ * part of one. */
 static fnn_moments FN(norm_moments)(const REAL *x, fnn_size planes, fnn_size stride, fnn_size len)
 {
     const FN(norm_running) zero = { v_set(0), v_set(0), v_set(0), v_set(0), 0 };
@@ -176,10 +186,11 @@ static void FN(norm_keep_mean)(REAL *pair, const fnn_moments *m)
     pair[1] = (REAL)((m->centre - (double)pair[0]) + m->offset);
 }
 
-/* ---- one plane: n elements that share mean, scale and shift ----------------------------------------------- */
+/* ---- one plane: n elements that share mean, scale and shift ---------------------------------- */
 
 /* y = (x - centre) * scale + shift; relu (a constant): and 0 where that is below 0 */
-FNN_INLINE void FN(norm_write)(const int relu, REAL *restrict y, const REAL *restrict x, fnn_size n, REAL centre, REAL scale, REAL shift)
+FNN_INLINE void FN(norm_write)(const int relu, REAL *restrict y, const REAL *restrict x, fnn_size n, REAL centre,
+                               REAL scale, REAL shift)
 {
     const vec m = v_set(centre), a = v_set(scale), b = v_set(shift), zero = v_set(0);
     fnn_size i = 0;
@@ -198,13 +209,15 @@ FNN_INLINE void FN(norm_write)(const int relu, REAL *restrict y, const REAL *res
     }
 }
 
-FNN_INLINE void FN(norm_plane)(REAL *restrict y, const REAL *restrict x, fnn_size n, REAL centre, REAL scale, REAL shift)
+FNN_INLINE void FN(norm_plane)(REAL *restrict y, const REAL *restrict x, fnn_size n, REAL centre, REAL scale,
+                               REAL shift)
 {
     FN(norm_write)(0, y, x, n, centre, scale, shift);
 }
 
 /* dx = dy * a + (x - centre) * b + c; relu (a constant): of the dy that passes the gate */
-FNN_INLINE void FN(norm_write_backward)(const int relu, REAL *restrict dx, const REAL *restrict dy, const REAL *restrict x, fnn_size n,
+FNN_INLINE void FN(norm_write_backward)(const int relu, REAL *restrict dx, const REAL *restrict dy,
+                                        const REAL *restrict x, fnn_size n,
                                         REAL centre, FN(norm_gate) gate, REAL a, REAL b, REAL c)
 {
     const vec m = v_set(centre), scale = v_set(gate.scale), shift = v_set(gate.shift), va = v_set(a), vb = v_set(b), vc = v_set(c);
@@ -219,7 +232,8 @@ FNN_INLINE void FN(norm_write_backward)(const int relu, REAL *restrict dx, const
     }
 }
 
-FNN_INLINE void FN(norm_plane_backward)(REAL *restrict dx, const REAL *restrict dy, const REAL *restrict x, fnn_size n, REAL centre,
+FNN_INLINE void FN(norm_plane_backward)(REAL *restrict dx, const REAL *restrict dy, const REAL *restrict x, fnn_size n,
+                                        REAL centre,
                                     REAL a, REAL b, REAL c)
 {
     FN(norm_write_backward)(0, dx, dy, x, n, centre, (FN(norm_gate)){ 0, 0 }, a, b, c);

@@ -1,24 +1,33 @@
 /* optim.h -- rows of kernels.h for optim.c; no guard.
  *
- * One call steps all parameters. Tensor i of `count` has size[i] elements at p[i] (changed), with gradient g[i] and state m[i], v[i] (changed).
- * block[i] is the number of blocks of OPTIM_BLOCK elements before tensor i, block[count] their total: the caller adds them up.
+ * One call steps all parameters. Tensor i of `count` has size[i] elements at p[i] (changed), with
+ * gradient g[i] and state m[i], v[i] (changed). block[i] is the number of blocks of OPTIM_BLOCK
+ * elements before tensor i, block[count] their total: the caller adds them up.
  */
 
 /* Stochastic gradient descent with momentum:
  *     g' = g + weight_decay p;   m = momentum m + (1 - dampening) g'  (m = g' where fresh[i]);
- *     p -= lr (g' + momentum m) with nesterov, else lr m;   momentum 0: p -= lr g', and m may be NULL */
-KERNEL(sgd_step, REAL *const *p, REAL *const *m, const REAL *const *g, const fnn_size *size, const fnn_size *block, const int *fresh, fnn_size count,
+ *     p -= lr (g' + momentum m) with nesterov, else lr m;   momentum 0: p -= lr g', and m may be
+ *                                                           NULL */
+KERNEL(sgd_step, REAL *const *p, REAL *const *m, const REAL *const *g, const fnn_size *size, const fnn_size *block,
+       const int *fresh, fnn_size count,
        double lr, double momentum, double dampening, double weight_decay, int nesterov)
 
-/* Adam and AdamW; t = step number, from 1, enters by scale_m[i] = 1 / (1 - beta1^t) and scale_v[i] = 1 / sqrt(1 - beta2^t):
+/* Adam and AdamW; t = step number, from 1, enters by scale_m[i] = 1 / (1 - beta1^t) and scale_v[i]
+ * = 1 / sqrt(1 - beta2^t):
  *     Adam: g' = g + weight_decay p;   AdamW (decoupled): g' = g, p -= lr weight_decay p first
- *     m = beta1 m + (1 - beta1) g';   v = beta2 v + (1 - beta2) g'^2;   p -= lr scale_m m / (scale_v sqrt(v) + eps) */
-KERNEL(adam_step, REAL *const *p, REAL *const *m, REAL *const *v, const REAL *const *g, const fnn_size *size, const fnn_size *block,
-       const double *scale_m, const double *scale_v, fnn_size count, double lr, double beta1, double beta2, double eps, double weight_decay,
+ *     m = beta1 m + (1 - beta1) g';   v = beta2 v + (1 - beta2) g'^2;   p -= lr scale_m m / (scale_v sqrt(v) + eps)
+ */
+KERNEL(adam_step, REAL *const *p, REAL *const *m, REAL *const *v, const REAL *const *g, const fnn_size *size,
+       const fnn_size *block,
+       const double *scale_m, const double *scale_v, fnn_size count, double lr, double beta1, double beta2, double eps,
+       double weight_decay,
        int decoupled)
 
-/* total[0] = sum over all tensors of g^2, by blocks in a fixed order; partial: workspace of block[count] doubles */
-KERNEL(square_sum, double *total, const REAL *const *g, double *partial, const fnn_size *size, const fnn_size *block, fnn_size count)
+/* total[0] = sum over all tensors of g^2, by blocks in a fixed order; partial: workspace of
+ * block[count] doubles */
+KERNEL(square_sum, double *total, const REAL *const *g, double *partial, const fnn_size *size, const fnn_size *block,
+       fnn_size count)
 
 /* g[i] *= factor for all tensors */
 KERNEL(scale_all, REAL *const *g, const fnn_size *size, const fnn_size *block, fnn_size count, double factor)

@@ -2,9 +2,11 @@
  *
  * Math       optim.h, above each row.
  * Layout     count flat tensors of any sizes; p, m, v, g are arrays of pointers.
- * Method     All tensors are cut into blocks of OPTIM_BLOCK elements; block numbers run through all tensors, so that many small ones
- *            and a few large ones share the work alike. Each element is read and written once.
- * Cost       SGD with momentum: 3 reads, 2 writes per element; Adam: 4 reads, 3 writes. Bound by memory.
+ * Method     All tensors are cut into blocks of OPTIM_BLOCK elements; block numbers run through all
+ *            tensors, so that many small ones and a few large ones share the work alike. Each
+ *            element is read and written once.
+ * Cost       SGD with momentum: 3 reads, 2 writes per element; Adam: 4 reads, 3 writes. Bound by
+ *            memory.
  * Threads    blocks; elements are independent, and square_sum adds the blocks' sums in order.
  * Reference  fastnn/reference/optim.py.   See also Kingma, Ba (2015); Loshchilov, Hutter (2019); Sutskever et al. (2013).
  */
@@ -12,7 +14,8 @@
 #define FNN_OPTIM_ONCE
 enum { OPTIM_BLOCK = 8192 };                        /* must equal OPTIM_BLOCK in optim.pxi */
 
-/* Which tensor does this block belong to? The last i with first[i] <= block and at least one block of its own. */
+/* Which tensor does this block belong to? The last i with first[i] <= block and at least one block
+ * of its own. */
 static fnn_size fnn_owner_of_block(const fnn_size *first, fnn_size count, fnn_size block)
 {
     fnn_size low = 0, high = count;                 /* first[low] <= block < first[high] */
@@ -71,10 +74,12 @@ static void FN(sgd_block)(void *ctx, fnn_size first, fnn_size last)
     }
 }
 
-void FN(sgd_step)(REAL *const *p, REAL *const *m, const REAL *const *g, const fnn_size *size, const fnn_size *block, const int *fresh, fnn_size count,
+void FN(sgd_step)(REAL *const *p, REAL *const *m, const REAL *const *g, const fnn_size *size, const fnn_size *block,
+                  const int *fresh, fnn_size count,
                   double lr, double momentum, double dampening, double weight_decay, int nesterov)
 {
-    FN(optim_args) args = { .p = p, .m = m, .g = g, .size = size, .block = block, .count = count, .fresh = fresh, .lr = lr, .momentum = momentum,
+    FN(optim_args) args = { .p = p, .m = m, .g = g, .size = size, .block = block, .count = count, .fresh = fresh,
+                           .lr = lr, .momentum = momentum,
                             .dampening = dampening, .weight_decay = weight_decay, .nesterov = nesterov };
     fnn_parallel_for(block[count], 1, FN(sgd_block), &args);
 }
@@ -106,11 +111,14 @@ static void FN(adam_block)(void *ctx, fnn_size first, fnn_size last)
     }
 }
 
-void FN(adam_step)(REAL *const *p, REAL *const *m, REAL *const *v, const REAL *const *g, const fnn_size *size, const fnn_size *block,
-                   const double *scale_m, const double *scale_v, fnn_size count, double lr, double beta1, double beta2, double eps,
+void FN(adam_step)(REAL *const *p, REAL *const *m, REAL *const *v, const REAL *const *g, const fnn_size *size,
+                   const fnn_size *block,
+                   const double *scale_m, const double *scale_v, fnn_size count, double lr, double beta1, double beta2,
+                   double eps,
                    double weight_decay, int decoupled)
 {
-    FN(optim_args) args = { .p = p, .m = m, .v = v, .g = g, .size = size, .block = block, .count = count, .scale_m = scale_m, .scale_v = scale_v,
+    FN(optim_args) args = { .p = p, .m = m, .v = v, .g = g, .size = size, .block = block, .count = count,
+                           .scale_m = scale_m, .scale_v = scale_v,
                             .lr = lr, .beta1 = beta1, .beta2 = beta2, .eps = eps, .weight_decay = weight_decay, .decoupled = decoupled };
     fnn_parallel_for(block[count], 1, FN(adam_block), &args);
 }
@@ -130,7 +138,8 @@ static void FN(square_sum_block)(void *ctx, fnn_size first, fnn_size last)
     }
 }
 
-void FN(square_sum)(double *total, const REAL *const *g, double *partial, const fnn_size *size, const fnn_size *block, fnn_size count)
+void FN(square_sum)(double *total, const REAL *const *g, double *partial, const fnn_size *size, const fnn_size *block,
+                    fnn_size count)
 {
     FN(optim_args) args = { .g = g, .size = size, .block = block, .count = count, .partial = partial };
     fnn_parallel_for(block[count], 1, FN(square_sum_block), &args);

@@ -1,4 +1,5 @@
-/* activation.c -- functions applied to each element, and their derivatives. Mathematics and methods: activation.tmpl.h. */
+/* activation.c -- functions applied to each element, and their derivatives. Mathematics and
+ * methods: activation.tmpl.h. */
 #include "fastnn.h"
 #define TEMPLATE "pointwise/activation.tmpl.h"
 #include "core/levels.h"

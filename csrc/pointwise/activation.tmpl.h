@@ -1,11 +1,13 @@
 /* activation.tmpl.h -- functions applied to each element, and their derivatives.
  *
  * Math       y[i] = f(x[i]);   dx[i] = f'(x[i]) * dy[i]
- * Symbols    n elements; x input, y output, dy upstream gradient, dx gradient of x; s(x) = 1 / (1 + e^-x).
+ * Symbols    n elements; x input, y output, dy upstream gradient, dx gradient of x; s(x) = 1 / (1 +
+ *            e^-x).
  * Layout     flat arrays of n elements.
- * Method     one pass; each line below is a whole kernel, whose loop is in map.tmpl.h. A derivative is written with y where that saves the
- *            exponential, else with x.
- * Cost       reads and writes each element once: bound by memory for the simple functions, by exp for the others.
+ * Method     one pass; each line below is a whole kernel, whose loop is in map.tmpl.h. A derivative
+ *            is written with y where that saves the exponential, else with x.
+ * Cost       reads and writes each element once: bound by memory for the simple functions, by exp
+ *            for the others.
  * Threads    blocks of MAP_GRAIN elements; elements are independent.
  * Reference  fastnn/reference/activation.py
  */
@@ -28,7 +30,7 @@ MAP2(sigmoid_backward, dy, y, dy * y * (1 - y))
 MAP1(tanh_forward, x, r_tanh(x))
 MAP2(tanh_backward, dy, y, dy * (1 - y * y))
 
-/* ---- smooth relatives of relu: y = x times a step that is smooth -------------------------------------------------------------- */
+/* ---- smooth relatives of relu: y = x times a step that is smooth ----------------------------- */
 #define SQRT_2_PI R(0.79788456080286535588)                     /* sqrt(2 / pi) */
 
 MAP1(gelu_forward, x, r_gelu(x))
@@ -46,14 +48,16 @@ FNN_INLINE REAL FN(silu_slope)(REAL x) { const REAL s = r_sigmoid(x); return s *
 MAP1(silu_forward, x, x * r_sigmoid(x))
 MAP2(silu_backward, dy, x, dy * FN(silu_slope)(x))
 
-/* With e = e^x and q = e (e + 2):  tanh(ln(1 + e)) = ((1 + e)^2 - 1) / ((1 + e)^2 + 1) = q / (q + 2), without cancellation. From x = 20
+/* With e = e^x and q = e (e + 2):  tanh(ln(1 + e)) = ((1 + e)^2 - 1) / ((1 + e)^2 + 1) = q / (q +
+ *                                  2), without cancellation. From x = 20
  * on it is 1 to the last digit. */
 FNN_INLINE REAL FN(mish_value)(REAL x)
 {
     const REAL e = r_exp(x > 20 ? 20 : x), q = e * (e + 2);
     return x * (q / (q + 2));
 }
-FNN_INLINE REAL FN(mish_slope)(REAL x)                          /* w + x s (1 - w^2) with w = q / (q + 2), 1 - w^2 = 4 (q + 1) / (q + 2)^2 */
+FNN_INLINE REAL FN(mish_slope)(REAL x)                          /* w + x s (1 - w^2) with w = q / (q + 2), 1 - w^2 = 4
+                                                                   (q + 1) / (q + 2)^2 */
 {
     const REAL e = r_exp(x > 20 ? 20 : x), q = e * (e + 2), r = 1 / (q + 2);
     return q * r + x * (e / (1 + e)) * (4 * (q + 1) * r * r);
@@ -61,13 +65,13 @@ FNN_INLINE REAL FN(mish_slope)(REAL x)                          /* w + x s (1 - 
 MAP1(mish_forward, x, FN(mish_value)(x))
 MAP2(mish_backward, dy, x, dy * FN(mish_slope)(x))
 
-/* ---- ln(1 + e^x) and its mirror image ------------------------------------------------------------------------------------------ */
+/* ---- ln(1 + e^x) and its mirror image -------------------------------------------------------- */
 MAP1PQ(softplus_forward, x, beta, threshold, beta * x > threshold ? x : r_softplus(beta * x) / beta)
 MAP2PQ(softplus_backward, dy, x, beta, threshold, beta * x > threshold ? dy : dy * r_sigmoid(beta * x))
 MAP1(logsigmoid_forward, x, -r_softplus(-x))
 MAP2(logsigmoid_backward, dy, x, dy * r_sigmoid(-x))
 
-/* ---- without exponentials ------------------------------------------------------------------------------------------------------ */
+/* ---- without exponentials -------------------------------------------------------------------- */
 MAP1(softsign_forward, x, x / (1 + FN(absolute)(x)))
 MAP2(softsign_backward, dy, x, dy / ((1 + FN(absolute)(x)) * (1 + FN(absolute)(x))))
 

@@ -1,10 +1,12 @@
-/* arithmetic.c -- sums, products, powers and the like of arrays, broadcast as NumPy does it. Methods: arithmetic.tmpl.h, map.tmpl.h. */
+/* arithmetic.c -- sums, products, powers and the like of arrays, broadcast as NumPy does it.
+ * Methods: arithmetic.tmpl.h, map.tmpl.h. */
 #include "fastnn.h"
 
 #include <math.h>
 #include <string.h>
 
-int fnn_broadcast_plan(fnn_broadcast *plan, fnn_size *y_shape, int a_ndim, const fnn_size *a_shape, int b_ndim, const fnn_size *b_shape)
+int fnn_broadcast_plan(fnn_broadcast *plan, fnn_size *y_shape, int a_ndim, const fnn_size *a_shape, int b_ndim,
+                       const fnn_size *b_shape)
 {
     const int ndim = a_ndim > b_ndim ? a_ndim : b_ndim;
     fnn_size a_step = 1, b_step = 1, size = 1;
@@ -26,7 +28,8 @@ int fnn_broadcast_plan(fnn_broadcast *plan, fnn_size *y_shape, int a_ndim, const
         if (y_shape[d] == 1)
             continue;
         if (k >= 0 && plan->a_step[k] == steps_a[d] * y_shape[d] && plan->b_step[k] == steps_b[d] * y_shape[d]) {
-            plan->shape[k] *= y_shape[d];           /* both arrays run on across the two dimensions, or both are repeated */
+            plan->shape[k] *= y_shape[d];           /* both arrays run on across the two dimensions, or both are
+                                                       repeated */
             plan->a_step[k] = steps_a[d];
             plan->b_step[k] = steps_b[d];
         } else {

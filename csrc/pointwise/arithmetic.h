@@ -1,60 +1,78 @@
-/* arithmetic.h -- rows of kernels.h for arithmetic.c; guarded is only what the rows need. n is the number of elements throughout. */
+/* arithmetic.h -- rows of kernels.h for arithmetic.c; guarded is only what the rows need. n is the
+ * number of elements throughout. */
 #ifndef FNN_ARITHMETIC_H
 #define FNN_ARITHMETIC_H
 enum { FNN_MAX_DIMS = 32 };
 
-/* How two arrays are broadcast to the shape of y, as NumPy does it: shapes are aligned at their last dimension, and a dimension of size 1
- * is repeated. Neighbouring dimensions along which both arrays behave alike are merged, so equal shapes become one dimension, and a
- * matrix with a row or a column becomes two. */
+/* How two arrays are broadcast to the shape of y, as NumPy does it: shapes are aligned at their
+ * last dimension, and a dimension of size 1 is repeated. Neighbouring dimensions along which both
+ * arrays behave alike are merged, so equal shapes become one dimension, and a matrix with a row or
+ * a column becomes two. */
 typedef struct {
     int ndim;                                       /* after merging; at least 1 */
     fnn_size size;                                  /* elements of y */
     fnn_size shape[FNN_MAX_DIMS];                   /* of y */
-    fnn_size a_step[FNN_MAX_DIMS];                  /* elements from one index to the next along each dimension; 0: repeated */
+    fnn_size a_step[FNN_MAX_DIMS];                  /* elements from one index to the next along each dimension; 0:
+                                                       repeated */
     fnn_size b_step[FNN_MAX_DIMS];
 } fnn_broadcast;
 
-/* Plan the broadcast of two contiguous arrays whose shapes are known to fit; writes the shape of y before merging, returns its rank. */
-int fnn_broadcast_plan(fnn_broadcast *plan, fnn_size *y_shape, int a_ndim, const fnn_size *a_shape, int b_ndim, const fnn_size *b_shape);
+/* Plan the broadcast of two contiguous arrays whose shapes are known to fit; writes the shape of y
+ * before merging, returns its rank. */
+int fnn_broadcast_plan(fnn_broadcast *plan, fnn_size *y_shape, int a_ndim, const fnn_size *a_shape, int b_ndim,
+                       const fnn_size *b_shape);
 #endif
 
-/* ---- y = f(a, b), broadcast ------------------------------------------------------------------------------------------------ */
+/* ---- y = f(a, b), broadcast ------------------------------------------------------------------ */
 KERNEL(add, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)                    /* a + b */
 KERNEL(sub, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)                    /* a - b */
 KERNEL(mul, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)                    /* a b */
 KERNEL(div, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)                    /* a / b */
 KERNEL(negmul, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)                 /* -a b */
-KERNEL(maximum, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)                /* the larger; NaN if either is NaN */
+/* the larger; NaN if either is NaN */
+KERNEL(maximum, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)
 KERNEL(minimum, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)
-KERNEL(share, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)                  /* 1 where a > b, 1/2 where equal, 0 else */
+/* 1 where a > b, 1/2 where equal, 0 else */
+KERNEL(share, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)
 KERNEL(pow_tensor, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)             /* a to the power b */
-KERNEL(pow_tensor_slope_a, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)     /* b a^(b-1), 0 where b = 0 */
-KERNEL(pow_tensor_slope_b, REAL *y, const REAL *a, const REAL *p, const fnn_broadcast *s)     /* p ln a with p = a^b, 0 where p = 0 */
-KERNEL(remainder, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)              /* a - b floor(a / b), exact */
+/* b a^(b-1), 0 where b = 0 */
+KERNEL(pow_tensor_slope_a, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)
+/* p ln a with p = a^b, 0 where p = 0 */
+KERNEL(pow_tensor_slope_b, REAL *y, const REAL *a, const REAL *p, const fnn_broadcast *s)
+/* a - b floor(a / b), exact */
+KERNEL(remainder, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)
 KERNEL(quotient, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)               /* floor(a / b) */
 KERNEL(divide_or_zero, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)         /* a / b, 0 where b = 0 */
-KERNEL(times_sign, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)             /* a sign(b), 0 where b = 0 */
-KERNEL(is_same, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)                /* 1 where a = b or both are NaN, else 0 */
+/* a sign(b), 0 where b = 0 */
+KERNEL(times_sign, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)
+/* 1 where a = b or both are NaN, else 0 */
+KERNEL(is_same, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)
 KERNEL(exp_difference, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)         /* e^(a - b) */
 
-KERNEL(add_to, REAL *y, const REAL *x, fnn_size n)                                            /* y += x: the one kernel that accumulates */
+/* y += x: the one kernel that accumulates */
+KERNEL(add_to, REAL *y, const REAL *x, fnn_size n)
 
-/* ---- y = f(x) and its derivative ------------------------------------------------------------------------------------------- */
+/* ---- y = f(x) and its derivative ------------------------------------------------------------- */
 KERNEL(neg, REAL *y, const REAL *x, fnn_size n)
 KERNEL(exp_forward, REAL *y, const REAL *x, fnn_size n)
-KERNEL(expm1_forward, REAL *y, const REAL *x, fnn_size n)                                     /* e^x - 1 without cancellation */
+/* e^x - 1 without cancellation */
+KERNEL(expm1_forward, REAL *y, const REAL *x, fnn_size n)
 KERNEL(expm1_backward, REAL *dx, const REAL *dy, const REAL *y, fnn_size n)                   /* dy (y + 1) */
 KERNEL(log_forward, REAL *y, const REAL *x, fnn_size n)
-KERNEL(log1p_forward, REAL *y, const REAL *x, fnn_size n)                                     /* ln(1 + x) without cancellation */
+/* ln(1 + x) without cancellation */
+KERNEL(log1p_forward, REAL *y, const REAL *x, fnn_size n)
 KERNEL(log1p_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n)                   /* dy / (1 + x) */
-KERNEL(erf_forward, REAL *y, const REAL *x, fnn_size n)                                     /* 2/sqrt(pi) times the integral of e^-t^2 from 0 to x */
+/* 2/sqrt(pi) times the integral of e^-t^2 from 0 to x */
+KERNEL(erf_forward, REAL *y, const REAL *x, fnn_size n)
 KERNEL(erf_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n)                     /* dy 2/sqrt(pi) e^-x^2 */
 KERNEL(sqrt_forward, REAL *y, const REAL *x, fnn_size n)
 KERNEL(sqrt_backward, REAL *dx, const REAL *dy, const REAL *y, fnn_size n)                    /* dy / 2y */
 KERNEL(abs_forward, REAL *y, const REAL *x, fnn_size n)
 KERNEL(abs_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n)                     /* dy sign(x), 0 at 0 */
 KERNEL(pow_forward, REAL *y, const REAL *x, fnn_size n, double p)                             /* x^p */
-KERNEL(pow_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double p)           /* dy p x^(p-1), 0 where p = 0 */
+/* dy p x^(p-1), 0 where p = 0 */
+KERNEL(pow_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double p)
 KERNEL(finite_or_zero, REAL *y, const REAL *x, fnn_size n)                                    /* x, 0 for infinities */
 KERNEL(clamp_forward, REAL *y, const REAL *x, fnn_size n, double low, double high)            /* NaN stays NaN */
-KERNEL(clamp_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double low, double high)  /* dy where low <= x <= high */
+/* dy where low <= x <= high */
+KERNEL(clamp_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double low, double high)

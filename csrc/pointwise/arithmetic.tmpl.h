@@ -1,11 +1,14 @@
-/* arithmetic.tmpl.h -- element-wise arithmetic with broadcasting, and functions of one array, with their derivatives.
+/* arithmetic.tmpl.h -- element-wise arithmetic with broadcasting, and functions of one array, with
+ * their derivatives.
  *
- * Math       beside each line. The gradient of a broadcast input is the sum over the places it was repeated to; the callers do that with
- *            the sum kernel of reduce.c.
- * Symbols    a, b, x inputs, y output, dy upstream gradient, dx gradient of x; p, low, high attributes.
+ * Math       beside each line. The gradient of a broadcast input is the sum over the places it was
+ *            repeated to; the callers do that with the sum kernel of reduce.c.
+ * Symbols    a, b, x inputs, y output, dy upstream gradient, dx gradient of x; p, low, high
+ *            attributes.
  * Layout     contiguous arrays; the broadcasting is planned by fnn_broadcast_plan (arithmetic.h).
  * Method     one pass. map.tmpl.h holds the loops; each line below is a whole kernel.
- * Cost       bound by memory, but for exp and log (some ten multiply-adds) and for powers that are not 2, 3, 1/2 or -1 (some thirty in double precision).
+ * Cost       bound by memory, but for exp and log (some ten multiply-adds) and for powers that are
+ *            not 2, 3, 1/2 or -1 (some thirty in double precision).
  * Threads    blocks of MAP_GRAIN elements, elements independent.
  * Reference  fastnn/reference/arithmetic.py
  */
@@ -72,7 +75,8 @@ MAP1(finite_or_zero, x, x == INFINITY || x == -INFINITY ? 0 : x)
 MAP1PQ(clamp_forward, x, low, high, x < low ? low : x > high ? high : x)
 MAP2PQ(clamp_backward, dy, x, low, high, x >= low && x <= high ? dy : 0)
 
-/* Powers are IEEE's: (-0)^(1/2) = +0 and (-inf)^(1/2) = +inf, where a square root alone says -0 and NaN. */
+/* Powers are IEEE's: (-0)^(1/2) = +0 and (-inf)^(1/2) = +inf, where a square root alone says -0 and
+ * NaN. */
 FNN_INLINE REAL FN(root_base)(REAL x) { return x == -INFINITY ? INFINITY : x + 0; }
 
 /* Powers that are common and cheap have loops of their own; the choice is made once per block. */

@@ -3,9 +3,11 @@
  * Math       y[i,:] = w[index[i],:];   dw[v,:] = sum of dy[i,:] over all i with index[i] = v
  * Symbols    w table of V rows and D columns; n indices.
  * Layout     w (V, D), y (n, D), row-major.
- * Method     Forward copies rows. Backward sorts the positions by row (counting sort: one pass to count, one to place, order kept), so
- *            that each row of dw is the work of one block and is written once, with its terms added in the order of the positions.
- * Cost       forward: 2 n D elements moved. Backward: reads n D, writes V D, even where few rows were used; V + 1 + n integers of workspace.
+ * Method     Forward copies rows. Backward sorts the positions by row (counting sort: one pass to
+ *            count, one to place, order kept), so that each row of dw is the work of one block and
+ *            is written once, with its terms added in the order of the positions.
+ * Cost       forward: 2 n D elements moved. Backward: reads n D, writes V D, even where few rows
+ *            were used; V + 1 + n integers of workspace.
  * Threads    blocks of rows; one writer per row of dw, so the bits do not depend on threads.
  * Reference  fastnn/reference/embedding.py
  */
@@ -57,7 +59,8 @@ static void FN(embedding_backward_block)(void *ctx, fnn_size begin, fnn_size end
     }
 }
 
-void FN(embedding_backward)(REAL *dw, const REAL *dy, const int64_t *index, fnn_size *workspace, fnn_size n, fnn_size V, fnn_size D,
+void FN(embedding_backward)(REAL *dw, const REAL *dy, const int64_t *index, fnn_size *workspace, fnn_size n, fnn_size V,
+                            fnn_size D,
                             fnn_size padding)
 {
     fnn_size *start = workspace, *place = workspace + V + 1;

@@ -1,4 +1,5 @@
-/* loss.h -- rows of kernels.h for loss.c; no guard. Losses that compare x with a target t element by element; n elements.
+/* loss.h -- rows of kernels.h for loss.c; no guard. Losses that compare x with a target t element
+ * by element; n elements.
  *
  * which      one of FNN_MSE ... below; param is beta (FNN_SMOOTH_L1) or delta (FNN_HUBER)
  * w          [n] weight of each element, or NULL

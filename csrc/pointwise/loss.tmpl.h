@@ -1,7 +1,9 @@
-/* loss.tmpl.h -- losses that compare an input with a target element by element, and their derivatives.
+/* loss.tmpl.h -- losses that compare an input with a target element by element, and their
+ * derivatives.
  *
  * Math       y = sum_i w[i] f(x[i], t[i]), or its mean, or each element;  dx[i] = dy w[i] df/dx,  dt[i] = dy w[i] df/dt.
- *            With d = x - t, lp = log sigmoid(-x) = -log(1 + e^x) and q the weight of the positive class:
+ *            With d = x - t, lp = log sigmoid(-x) = -log(1 + e^x) and q the weight of the positive
+ *            class:
  *
  *            MSE          d^2                                               2 d                      -2 d
  *            L1           |d|                                               sign d                   -sign d
@@ -13,8 +15,9 @@
  *            KL_LOG       e^t (t - x)                                       -e^t                     e^t (t - x + 1)
  * Symbols    n elements; x input, t target, w weight, dy upstream gradient.
  * Layout     flat arrays.
- * Method     The value and the two slopes are inline functions of one element with `which` a constant, so that each loss becomes its own
- *            plain loop over strips that the L1 cache holds. Sums: a block in lanes, the blocks in double and in order.
+ * Method     The value and the two slopes are inline functions of one element with `which` a
+ *            constant, so that each loss becomes its own plain loop over strips that the L1 cache
+ *            holds. Sums: a block in lanes, the blocks in double and in order.
  * Cost       one pass forward and one backward: bound by memory, except for the logarithms.
  * Threads    blocks of LOSS_GRAIN elements.
  * Reference  fastnn/reference/losses.py
@@ -24,13 +27,14 @@
 enum { LOSS_GRAIN = 16384, LOSS_STRIP = 256 };
 #endif
 
-/* ---- pieces ----------------------------------------------------------------------------------------------------------- */
+/* ---- pieces ---------------------------------------------------------------------------------- */
 FNN_INLINE REAL FN(within)(REAL x, REAL limit) { return x > limit ? limit : x < -limit ? -limit : x; }
 FNN_INLINE REAL FN(sign)(REAL x) { return x > 0 ? (REAL)1 : x < 0 ? (REAL)-1 : x; }          /* 0 and NaN stay */
 FNN_INLINE REAL FN(log_from_minus_100)(REAL x) { const REAL y = r_log(x); return y < -100 ? -100 : y; }
 FNN_INLINE REAL FN(log1p_from_minus_100)(REAL x) { const REAL y = r_log1p(x); return y < -100 ? -100 : y; }
 
-/* Binary cross entropy of scores, as two terms of one sign, so that nothing cancels: log(1 + e^-x) and log(1 + e^x) share a logarithm. */
+/* Binary cross entropy of scores, as two terms of one sign, so that nothing cancels: log(1 + e^-x)
+ * and log(1 + e^x) share a logarithm. */
 FNN_INLINE REAL FN(logits_value)(REAL x, REAL t, REAL q)
 {
     const REAL l = r_softplus(x > 0 ? -x : x);
@@ -39,11 +43,12 @@ FNN_INLINE REAL FN(logits_value)(REAL x, REAL t, REAL q)
 
 FNN_INLINE REAL FN(logits_dx)(REAL x, REAL t, REAL q)
 {
-    const REAL e = r_exp(x > 0 ? -x : x), larger = 1 / (1 + e), smaller = e * larger;      /* sigmoid of |x| and of -|x| */
+    /* sigmoid of |x| and of -|x| */
+    const REAL e = r_exp(x > 0 ? -x : x), larger = 1 / (1 + e), smaller = e * larger;
     return x > 0 ? (1 - t) * larger - q * t * smaller : (1 - t) * smaller - q * t * larger;
 }
 
-/* ---- one element: the value and its two slopes --------------------------------------------------------------------------- */
+/* ---- one element: the value and its two slopes ----------------------------------------------- */
 FNN_INLINE REAL FN(loss_value)(int which, REAL x, REAL t, REAL q, REAL param)
 {
     const REAL d = x - t, a = d < 0 ? -d : d;
@@ -85,7 +90,7 @@ FNN_INLINE REAL FN(loss_dt)(int which, REAL x, REAL t, REAL q, REAL param)
     }
 }
 
-/* ---- blocks -------------------------------------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 typedef struct {
     REAL *y, *dx, *dt;
     const REAL *dy, *x, *t, *w, *pw;
@@ -94,8 +99,9 @@ typedef struct {
     REAL param, scale;
 } FN(loss_args);
 
-/* out[j] = factor * w[j], where a missing w is all ones. With the weights of a strip in an array of their own, each loss needs one loop
- * and not one for every combination of weights and reduction. */
+/* out[j] = factor * w[j], where a missing w is all ones. With the weights of a strip in an array of
+ * their own, each loss needs one loop and not one for every combination of weights and reduction.
+ */
 FNN_INLINE void FN(loss_weights)(REAL *restrict out, const REAL *restrict w, REAL factor, fnn_size n)
 {
     if (w)
@@ -112,7 +118,8 @@ FNN_INLINE void FN(strip_values)(int which, REAL *restrict value, const REAL *re
         value[j] = FN(loss_value)(which, x[j], t[j], positive[j], param);
 }
 
-FNN_INLINE void FN(strip_slopes)(int which, REAL *restrict dx, REAL *restrict dt, const REAL *restrict x, const REAL *restrict t,
+FNN_INLINE void FN(strip_slopes)(int which, REAL *restrict dx, REAL *restrict dt, const REAL *restrict x,
+                                 const REAL *restrict t,
                                  const REAL *restrict weight, const REAL *restrict positive, REAL param, fnn_size n)
 {
     if (dx)
@@ -171,7 +178,8 @@ static void FN(loss_slope_block)(void *ctx, fnn_size begin, fnn_size end)
         if (args->each)
             for (fnn_size j = 0; j < n; j++)
                 weight[j] *= args->dy[i + j];
-        LOSS_EACH(strip_slopes, args->which, args->dx ? args->dx + i : NULL, args->dt ? args->dt + i : NULL, args->x + i, args->t + i,
+        LOSS_EACH(strip_slopes, args->which, args->dx ? args->dx + i : NULL, args->dt ? args->dt + i : NULL,
+                  args->x + i, args->t + i,
                   weight, positive, args->param, n)
     }
 }
@@ -180,7 +188,8 @@ static void FN(loss_slope_block)(void *ctx, fnn_size begin, fnn_size end)
 void FN(loss_forward)(REAL *y, const REAL *x, const REAL *t, const REAL *w, const REAL *pw,
                       fnn_size n, int which, double param, int each, double divisor)
 {
-    FN(loss_args) args = { .y = y, .x = x, .t = t, .w = w, .pw = pw, .which = which, .each = each, .param = (REAL)param };
+    FN(loss_args) args = { .y = y, .x = x, .t = t, .w = w, .pw = pw, .which = which, .each = each,
+                          .param = (REAL)param };
     if (each) {
         fnn_parallel_for(n, LOSS_GRAIN, FN(loss_block), &args);
         return;

@@ -1,14 +1,18 @@
-/* map.tmpl.h -- kernels that apply one expression to each element, one line each. No guard: a template that has such kernels includes it.
+/* map.tmpl.h -- kernels that apply one expression to each element, one line each. No guard: a
+ * template that has such kernels includes it.
  *
  *     MAP1(name, x, f(x))             y[i] = f(x[i])           void name(REAL *y, const REAL *x, fnn_size n)
  *     MAP1P(name, x, p, f(x, p))      with an attribute        void name(REAL *y, const REAL *x, fnn_size n, double p)
  *     MAP1PQ(name, x, p, q, ...)      with two                 void name(REAL *y, const REAL *x, fnn_size n, double p, double q)
  *     MAP2, MAP2P, MAP2PQ             y[i] = f(a[i], b[i])     void name(REAL *y, const REAL *a, const REAL *b, fnn_size n, ...)
- *     BROADCAST2(name, a, b, f(a, b)) the same with a and b broadcast against each other: see arithmetic.h
+ *     BROADCAST2(name, a, b, f(a, b)) the same with a and b broadcast against each other: see
+ *     arithmetic.h
  *
- * The names x, a, b, p, q are the ones that the expression uses; all are REAL. Write constants as R(0.5), so that float stays float.
+ * The names x, a, b, p, q are the ones that the expression uses; all are REAL. Write constants as
+ * R(0.5), so that float stays float.
  *
- * Method     one pass over blocks of MAP_GRAIN elements; the loop is plain, and the compiler vectorises it at each level.
+ * Method     one pass over blocks of MAP_GRAIN elements; the loop is plain, and the compiler
+ *            vectorises it at each level.
  * Threads    elements are independent, so the bits do not depend on the number of threads.
  */
 #ifndef FNN_MAP_ONCE
@@ -47,25 +51,29 @@ typedef struct { void *y; const void *a, *b; double p, q; } fnn_map_args;
     void FN(name)(REAL *out, const REAL *in, fnn_size n, double attr) MAP_RUN(name, in, NULL, attr, 0)
 #define MAP1PQ(name, x, p, q, expression)                                       \
     MAP_BLOCK(name, const REAL x = in_a[i]; const REAL p = attr_p; const REAL q = attr_q;, expression) \
-    void FN(name)(REAL *out, const REAL *in, fnn_size n, double attr_1, double attr_2) MAP_RUN(name, in, NULL, attr_1, attr_2)
+    void FN(name)(REAL *out, const REAL *in, fnn_size n, double attr_1, double attr_2) MAP_RUN(name, in, NULL, attr_1, \
+                                                                                               attr_2)
 #define MAP2(name, a, b, expression)                                            \
     MAP_BLOCK(name, const REAL a = in_a[i]; const REAL b = in_b[i];, expression) \
     void FN(name)(REAL *out, const REAL *in_1, const REAL *in_2, fnn_size n) MAP_RUN(name, in_1, in_2, 0, 0)
 #define MAP2P(name, a, b, p, expression)                                        \
     MAP_BLOCK(name, const REAL a = in_a[i]; const REAL b = in_b[i]; const REAL p = attr_p;, expression) \
-    void FN(name)(REAL *out, const REAL *in_1, const REAL *in_2, fnn_size n, double attr) MAP_RUN(name, in_1, in_2, attr, 0)
+    void FN(name)(REAL *out, const REAL *in_1, const REAL *in_2, fnn_size n, \
+                  double attr) MAP_RUN(name, in_1, in_2, attr, 0)
 #define MAP2PQ(name, a, b, p, q, expression)                                    \
-    MAP_BLOCK(name, const REAL a = in_a[i]; const REAL b = in_b[i]; const REAL p = attr_p; const REAL q = attr_q;, expression) \
+    MAP_BLOCK(name, const REAL a = in_a[i]; const REAL b = in_b[i]; const REAL p = attr_p; const REAL q = attr_q;, \
+              expression) \
     void FN(name)(REAL *out, const REAL *in_1, const REAL *in_2, fnn_size n, double attr_1, double attr_2) \
     MAP_RUN(name, in_1, in_2, attr_1, attr_2)
 
-/* A row is a run of n elements along the last dimension, where a and b each advance by one (step 1) or stay (step 0); both stay only
- * where n = 1. */
+/* A row is a run of n elements along the last dimension, where a and b each advance by one (step 1)
+ * or stay (step 0); both stay only where n = 1. */
 typedef void fnn_row_fn(void *y, const void *a, const void *b, fnn_size n, fnn_size a_step, fnn_size b_step);
 typedef struct { void *y; const void *a, *b; const fnn_broadcast *s; fnn_row_fn *row; } fnn_broadcast_args;
 
 #define BROADCAST2(name, a, b, expression)                                      \
-    static void FN(name##_row)(void *y, const void *a_row, const void *b_row, fnn_size n, fnn_size a_step, fnn_size b_step) \
+    static void FN(name##_row)(void *y, const void *a_row, const void *b_row, fnn_size n, fnn_size a_step, \
+                               fnn_size b_step) \
     {                                                                           \
         REAL *restrict out = y;                                                 \
         const REAL *restrict in_a = a_row, *restrict in_b = b_row;              \
@@ -86,7 +94,8 @@ typedef struct { void *y; const void *a, *b; const fnn_broadcast *s; fnn_row_fn 
     }
 #endif
 
-/* Elements begin to end of y, row by row; `at` is the index of the current element, a and b are its offsets in the inputs. */
+/* Elements begin to end of y, row by row; `at` is the index of the current element, a and b are its
+ * offsets in the inputs. */
 FNN_INLINE void FN(broadcast_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const fnn_broadcast_args *args = ctx;
@@ -102,7 +111,8 @@ FNN_INLINE void FN(broadcast_block)(void *ctx, fnn_size begin, fnn_size end)
     for (fnn_size i = begin; i < end; ) {
         fnn_size n = s->shape[last] - at[last];
         n = n < end - i ? n : end - i;
-        args->row((REAL *)args->y + i, (const REAL *)args->a + a, (const REAL *)args->b + b, n, s->a_step[last], s->b_step[last]);
+        args->row((REAL *)args->y + i, (const REAL *)args->a + a, (const REAL *)args->b + b, n, s->a_step[last],
+                  s->b_step[last]);
         i += n;
         at[last] += n;
         a += n * s->a_step[last];

@@ -1,17 +1,20 @@
 /* reduce.tmpl.h -- sums, products and extremes along axes, and what their gradients need.
  *
  * Math       y[o,i] = (sum_a f(x[o,a,i], c[o,i])) / divisor,  or the product, largest or smallest in the place of the sum
- * Symbols    outer x axis x inner: the sizes before, along and after the axis; several neighbouring axes count as one.
+ * Symbols    outer x axis x inner: the sizes before, along and after the axis; several neighbouring
+ *            axes count as one.
  * Layout     x, dx [outer][axis][inner]; y, dy, c, index [outer][inner].
- * Method     Everything is added in double and rounded once. A run of contiguous elements is summed by halves down to loops of
- *            REDUCE_RUN; columns are summed REDUCE_ROWS rows at a time. So the error of a float sum is that of its last rounding, and
- *            that of a double sum grows with the logarithm of the length, like NumPy's pairwise sum.
+ * Method     Everything is added in double and rounded once. A run of contiguous elements is summed
+ *            by halves down to loops of REDUCE_RUN; columns are summed REDUCE_ROWS rows at a time.
+ *            So the error of a float sum is that of its last rounding, and that of a double sum
+ *            grows with the logarithm of the length, like NumPy's pairwise sum.
  * Cost       reads x once.
- * Threads    by outputs where there are enough of them; else the axis is cut into pieces by its size, whose results are combined by halves.
+ * Threads    by outputs where there are enough of them; else the axis is cut into pieces by its
+ *            size, whose results are combined by halves.
  * Reference  fastnn/reference/reduce.py
  */
 
-/* ---- loops: one macro per operation, one line per kind ------------------------------------------------------------------------- */
+/* ---- loops: one macro per operation, one line per kind --------------------------------------- */
 #define SUM_OF(name, x, c, expression)                                                                      \
     FNN_INLINE double FN(name##_term)(REAL x, REAL c) { (void)c; return (expression); }                     \
     static double FN(name##_run)(const void *data, double centre, fnn_size n)                               \
@@ -26,7 +29,8 @@
         for (fnn_size i = 0; i < n; i++) s += FN(name##_term)(in[i], c);                                    \
         return s;                                                                                           \
     }                                                                                                       \
-    static void FN(name##_columns)(double *total_, const void *data, const void *centre, fnn_size rows, fnn_size stride, fnn_size n) \
+    static void FN(name##_columns)(double *total_, const void *data, const void *centre, fnn_size rows, \
+                                   fnn_size stride, fnn_size n) \
     {                                                                                                       \
         double *restrict total = total_, part[REDUCE_COLUMNS];                                              \
         const REAL *restrict in = data, *restrict c = centre;                                               \
@@ -36,7 +40,8 @@
             fnn_size r = first;                                                                             \
             for (fnn_size i = 0; i < n; i++) part[i] = 0;                                                   \
             for (; r + 4 <= end; r += 4) {                      /* four rows at a time: part is read and written less often */ \
-                const REAL *restrict t = in + r * stride, *restrict u = t + stride, *restrict v = u + stride, *restrict w = v + stride; \
+                const REAL *restrict t = in + r * stride, *restrict u = t + stride, *restrict v = u + stride, \
+                                          *restrict w = v + stride; \
                 for (fnn_size i = 0; i < n; i++)                                                            \
                     part[i] += (FN(name##_term)(t[i], c[i]) + FN(name##_term)(u[i], c[i]))                  \
                              + (FN(name##_term)(v[i], c[i]) + FN(name##_term)(w[i], c[i]));                 \
@@ -48,8 +53,9 @@
     }                                                                                                       \
     REDUCTION(name, name, combine_sum, 0)
 
-/* The fast loops compare only, and add up 0 x on the side: that stays 0 unless some x is NaN or infinite, and then the careful loop, in which
- * NaN always wins, does the work again. REDUCE_LANES extremes of a run are kept side by side. */
+/* The fast loops compare only, and add up 0 x on the side: that stays 0 unless some x is NaN or
+ * infinite, and then the careful loop, in which NaN always wins, does the work again. REDUCE_LANES
+ * extremes of a run are kept side by side. */
 #define EXTREME_OF(name, beats, merge)                                                                      \
     FNN_INLINE REAL FN(name##_of)(REAL x, REAL best) { return x beats best || x != x ? x : best; }          \
     static double FN(name##_run)(const void *data, double centre, fnn_size n)                               \
@@ -74,7 +80,8 @@
         for (; i < n; i++) best[0] = FN(name##_of)(in[i], best[0]);                                         \
         return best[0];                                                                                     \
     }                                                                                                       \
-    static void FN(name##_columns)(double *total, const void *data, const void *centre, fnn_size rows, fnn_size stride, fnn_size n) \
+    static void FN(name##_columns)(double *total, const void *data, const void *centre, fnn_size rows, \
+                                   fnn_size stride, fnn_size n) \
     {                                                                                                       \
         const REAL *restrict in = data;                                                                     \
         REAL best[REDUCE_COLUMNS], zero = 0;                                                                \
@@ -100,14 +107,16 @@
     REDUCTION(name, name, merge, 0)
 
 /* The kernel `name`, with the loops of `loops`. */
-#define REDUCTION(name, loops, merge, root)                                                                              \
-    void FN(name)(REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner, double divisor) \
+#define REDUCTION(name, loops, merge, root) \
+    void FN(name)(REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner, \
+                  double divisor) \
     {                                                                                                       \
-        fnn_reduce_args args = { FN(loops##_run), FN(loops##_columns), merge, y, x, c, NULL, outer, axis, inner, 0, divisor, root }; \
+        fnn_reduce_args args = { FN(loops##_run), FN(loops##_columns), merge, y, x, c, NULL, outer, axis, inner, 0, \
+                                divisor, root }; \
         FN(reduce)(&args);                                                                                  \
     }
 
-/* ---- the order of work, the same for all ---------------------------------------------------------------------------------------- */
+/* ---- the order of work, the same for all ----------------------------------------------------- */
 static const REAL FN(zeros)[REDUCE_COLUMNS];
 
 /* Tasks are outputs in a row: inner = 1. */
@@ -148,7 +157,8 @@ static void FN(reduce_pieces_block)(void *ctx, fnn_size begin, fnn_size end)
             args->parts[t] = args->run(x, c ? c[0] : 0, rows);
         else
             for (fnn_size i = 0; i < inner; i += REDUCE_COLUMNS)
-                args->columns(args->parts + t * inner + i, x + i, c ? c + i : FN(zeros), rows, inner, smaller(inner - i, REDUCE_COLUMNS));
+                args->columns(args->parts + t * inner + i, x + i, c ? c + i : FN(zeros), rows, inner,
+                              smaller(inner - i, REDUCE_COLUMNS));
     }
 }
 
@@ -160,12 +170,15 @@ static void FN(reduce)(fnn_reduce_args *args)
         if (inner == 1)
             fnn_parallel_for(outer, at_least_one(REDUCE_BLOCK / at_least_one(axis)), FN(reduce_rows_block), args);
         else
-            fnn_parallel_for(outer * blocks, at_least_one(REDUCE_BLOCK / at_least_one(axis * (inner / at_least_one(blocks)))),
+            fnn_parallel_for(outer * blocks,
+                             at_least_one(REDUCE_BLOCK / at_least_one(axis * (inner / at_least_one(blocks)))),
                              FN(reduce_columns_block), args);
         return;
     }
-    /* few long ones; since outer * blocks < 64, inner <= 64 * REDUCE_COLUMNS, and at least 16 pieces fit in the scratch memory */
-    const fnn_size wanted = at_least_one(smaller(axis * inner / REDUCE_BLOCK, smaller(REDUCE_PARTS, REDUCE_SCRATCH / inner)));
+    /* few long ones; since outer * blocks < 64, inner <= 64 * REDUCE_COLUMNS, and at least 16
+     * pieces fit in the scratch memory */
+    const fnn_size wanted = at_least_one(smaller(axis * inner / REDUCE_BLOCK,
+                                                 smaller(REDUCE_PARTS, REDUCE_SCRATCH / inner)));
     const REAL *x = args->x, *c = args->c;
     args->piece = (axis + wanted - 1) / wanted;
     const fnn_size pieces = (axis + args->piece - 1) / args->piece;
@@ -181,7 +194,7 @@ static void FN(reduce)(fnn_reduce_args *args)
     fnn_scratch_free(args->parts);
 }
 
-/* ---- the kinds ------------------------------------------------------------------------------------------------------------------- */
+/* ---- the kinds ------------------------------------------------------------------------------- */
 FNN_INLINE double FN(square_of)(REAL d) { return (double)d * d; }
 
 SUM_OF(sum, x, c, x)
@@ -203,7 +216,8 @@ static double FN(prod_run)(const void *data, double centre, fnn_size n)
     return p;
 }
 
-static void FN(prod_columns)(double *total_, const void *data, const void *centre, fnn_size rows, fnn_size stride, fnn_size n)
+static void FN(prod_columns)(double *total_, const void *data, const void *centre, fnn_size rows, fnn_size stride,
+                             fnn_size n)
 {
     double *restrict total = total_;
     const REAL *restrict x = data;
@@ -217,7 +231,7 @@ static void FN(prod_columns)(double *total_, const void *data, const void *centr
 
 REDUCTION(prod, prod, combine_prod, 0)
 
-/* ---- gradients ------------------------------------------------------------------------------------------------------------------- */
+/* ---- gradients ------------------------------------------------------------------------------- */
 /* Tasks are steps along outer and axis together: each writes one row of inner elements. */
 static void FN(spread_block)(void *ctx, fnn_size begin, fnn_size end)
 {
@@ -246,7 +260,8 @@ void FN(spread)(REAL *dx, const REAL *dy, fnn_size outer, fnn_size axis, fnn_siz
     fnn_parallel_for(outer * axis, at_least_one(REDUCE_BLOCK / at_least_one(inner)), FN(spread_block), &args);
 }
 
-/* forward was  y = prod x,  so  dx_a = dy times the product of the others, which holds where x_a or another one is zero, too */
+/* forward was  y = prod x,  so  dx_a = dy times the product of the others, which holds where x_a or another one is zero, too
+ */
 FNN_INLINE REAL FN(times_others)(REAL dy, double product, double zeros, double x)
 {
     const double lone = zeros == 1 && x == 0 ? product : 0;
@@ -261,7 +276,8 @@ static void FN(prod_backward_block)(void *ctx, fnn_size begin, fnn_size end)
     double product[REDUCE_COLUMNS], zeros[REDUCE_COLUMNS];      /* of all that are not zero, and how many are */
     for (fnn_size t = begin; t < end; t++) {
         const fnn_size o = t / blocks, i0 = t % blocks * REDUCE_COLUMNS, n = smaller(inner - i0, REDUCE_COLUMNS);
-        const REAL *restrict x = (const REAL *)args->x + o * axis * inner + i0, *restrict dy = (const REAL *)args->dy + o * inner + i0;
+        const REAL *restrict x = (const REAL *)args->x + o * axis * inner + i0, *restrict dy = (const REAL *)args->dy
+            + o * inner + i0;
         REAL *restrict dx = (REAL *)args->y + o * axis * inner + i0;
         if (inner == 1) {
             double p = 1, z = 0;
@@ -295,8 +311,9 @@ void FN(prod_backward)(REAL *dx, const REAL *dy, const REAL *x, fnn_size outer, 
                      FN(prod_backward_block), &args);
 }
 
-/* ---- where the extreme is --------------------------------------------------------------------------------------------------------- */
-/* Where the first REDUCE_LANES elements begin that hold this value or a NaN, or else what is left: without a branch for each element. */
+/* ---- where the extreme is -------------------------------------------------------------------- */
+/* Where the first REDUCE_LANES elements begin that hold this value or a NaN, or else what is left:
+ * without a branch for each element. */
 static fnn_size FN(first_block_with)(const REAL *restrict x, REAL value, fnn_size n)
 {
     fnn_size a = 0;
@@ -349,7 +366,8 @@ static void FN(argmax_block)(void *ctx, fnn_size begin, fnn_size end)
 
 void FN(argmax)(int64_t *index, REAL *value, const REAL *x, fnn_size outer, fnn_size axis, fnn_size inner, double sign)
 {
-    fnn_axis_args args = { .y = value, .x = x, .index = index, .outer = outer, .axis = axis, .inner = inner, .number = sign };
+    fnn_axis_args args = { .y = value, .x = x, .index = index, .outer = outer, .axis = axis, .inner = inner,
+                          .number = sign };
     const fnn_size blocks = (inner + REDUCE_COLUMNS - 1) / REDUCE_COLUMNS;
     fnn_parallel_for(outer * blocks, at_least_one(REDUCE_BLOCK / at_least_one(axis * (inner / at_least_one(blocks)))),
                      FN(argmax_block), &args);
@@ -376,7 +394,7 @@ void FN(argmax_backward)(REAL *dx, const REAL *dy, const int64_t *index, fnn_siz
     fnn_parallel_for(outer, at_least_one(REDUCE_BLOCK / at_least_one(axis * inner)), FN(argmax_backward_block), &args);
 }
 
-/* ---- running sums ------------------------------------------------------------------------------------------------------------------ */
+/* ---- running sums ---------------------------------------------------------------------------- */
 /* Tasks are blocks of columns, in all outer slices. */
 static void FN(cumsum_block)(void *ctx, fnn_size begin, fnn_size end)
 {

@@ -1,14 +1,16 @@
-/* rows.h -- the passes over a row that every softmax is made of. No guard: included by templates, once per level and type. */
+/* rows.h -- the passes over a row that every softmax is made of. No guard: included by templates,
+ * once per level and type. */
 #include <float.h>
 
-/* 2^(factor d) for d <= 0 and factor > 0, within 1.5 ulp; 1 at 0; 0 where the result would be below the normal numbers. NaN stays NaN.
- * least = -127 / factor, finite. */
+/* 2^(factor d) for d <= 0 and factor > 0, within 1.5 ulp; 1 at 0; 0 where the result would be below
+ * the normal numbers. NaN stays NaN. least = -127 / factor, finite. */
 #if REAL_IS_F64
 FNN_INLINE double FN(exp2_of_scaled)(double d, double factor, double least) { (void)least; return exp2(d * factor); }
 #else
 FNN_INLINE float FN(exp2_of_scaled)(float d, float factor, float least)
 {
-    const float shift = 12582912.0f + 127.0f;                    /* as in exp_to_89, simd.h: the low bits hold n + 127, the exponent of 2^n */
+    /* as in exp_to_89, simd.h: the low bits hold n + 127, the exponent of 2^n */
+    const float shift = 12582912.0f + 127.0f;
     d = d < least ? least : d;                                   /* where they are 0, and so is the power */
     union { float real; uint32_t bits; } sum = { d * factor + shift }, power;
     const float r = d * factor - (sum.real - shift);
@@ -28,12 +30,14 @@ FNN_INLINE float FN(exp2_of_scaled)(float d, float factor, float least)
 #undef ROW_PART
 #define ROW_PART (4 * (VBYTES ? VBYTES / (fnn_size)sizeof(REAL) : 1))        /* elements in four vectors */
 
-/* The largest of x[0..n), -infinity for n = 0. NaN is passed over here and shows in the sum of the exponentials. */
+/* The largest of x[0..n), -infinity for n = 0. NaN is passed over here and shows in the sum of the
+ * exponentials. */
 FNN_INLINE REAL FN(row_max)(const REAL *x, fnn_size n)
 {
     const fnn_size quarter = n >= ROW_PART ? n / 4 : 0;
     const REAL *restrict second = x + quarter, *restrict third = second + quarter, *restrict fourth = third + quarter;
-    REAL a = -(REAL)INFINITY, b = a, c = a, d = a;               /* four at a time: one maximum would wait for the one before */
+    /* four at a time: one maximum would wait for the one before */
+    REAL a = -(REAL)INFINITY, b = a, c = a, d = a;
 #pragma omp simd reduction(max : a, b, c, d)
     for (fnn_size i = 0; i < quarter; i++) {
         a = x[i] > a ? x[i] : a;
@@ -45,7 +49,8 @@ FNN_INLINE REAL FN(row_max)(const REAL *x, fnn_size n)
 #pragma omp simd reduction(max : top)
     for (fnn_size i = 4 * quarter; i < n; i++)
         top = x[i] > top ? x[i] : top;
-    if (top <= (REAL)(REAL_IS_F64 ? -DBL_MAX : -FLT_MAX)) {      /* where Clang's reduction begins; GCC's begins at -infinity */
+    /* where Clang's reduction begins; GCC's begins at -infinity */
+    if (top <= (REAL)(REAL_IS_F64 ? -DBL_MAX : -FLT_MAX)) {
         top = -(REAL)INFINITY;
         for (fnn_size i = 0; i < n; i++)
             top = x[i] > top ? x[i] : top;
@@ -53,9 +58,11 @@ FNN_INLINE REAL FN(row_max)(const REAL *x, fnn_size n)
     return top;
 }
 
-/* The row after next, x[0..n), where asking for it early pays: it arrives from memory while exponentials are computed. A longer row would push
- * the ones in use out of the L1 cache: then `near`, which is there already. */
-FNN_INLINE const REAL *FN(row_to_ask)(const REAL *x, const REAL *near, fnn_size n) { return n * (fnn_size)sizeof(REAL) <= 16384 ? x : near; }
+/* The row after next, x[0..n), where asking for it early pays: it arrives from memory while
+ * exponentials are computed. A longer row would push the ones in use out of the L1 cache: then
+ * `near`, which is there already. */
+FNN_INLINE const REAL *FN(row_to_ask)(const REAL *x, const REAL *near,
+                                      fnn_size n) { return n * (fnn_size)sizeof(REAL) <= 16384 ? x : near; }
 
 /* Ask for the elements of a pair of vectors. */
 FNN_INLINE void FN(ask)(const REAL *x)
@@ -68,8 +75,8 @@ FNN_INLINE void FN(ask)(const REAL *x)
 #endif
 }
 
-/* e[i] = exp(scale (x[i] - top)); returns the sum. e may be x. (Subtract first: scale x - top would be rounded once, but top twice, and
- * the largest element would no longer give 1.) */
+/* e[i] = exp(scale (x[i] - top)); returns the sum. e may be x. (Subtract first: scale x - top would
+ * be rounded once, but top twice, and the largest element would no longer give 1.) */
 FNN_INLINE REAL FN(row_exp)(REAL *e, const REAL *x, REAL scale, REAL top, fnn_size n)
 {
     REAL sum = 0;
@@ -82,8 +89,8 @@ FNN_INLINE REAL FN(row_exp)(REAL *e, const REAL *x, REAL scale, REAL top, fnn_si
     return sum;
 }
 
-/* sum + e^(x - top), the exponential in powers of 2 and to the accuracy of a sum rather than of each one: within 3e-7 down to e^-20,
- * rounded both ways, and exactly 1 at the top. */
+/* sum + e^(x - top), the exponential in powers of 2 and to the accuracy of a sum rather than of
+ * each one: within 3e-7 down to e^-20, rounded both ways, and exactly 1 at the top. */
 FNN_INLINE vec FN(add_exp)(vec sum, vec x, vec top)
 {
 #if REAL_IS_F64
@@ -93,12 +100,15 @@ FNN_INLINE vec FN(add_exp)(vec sum, vec x, vec top)
         p[j] = exp(p[j]);
     return sum + v_load(p);
 #else
-    const vec d = v_max(v_set(-87.0f), x - top);                 /* e^-87 adds nothing to a sum that is at least 1; this way round NaN stays */
+    /* e^-87 adds nothing to a sum that is at least 1; this way round NaN stays */
+    const vec d = v_max(v_set(-87.0f), x - top);
 #if VBYTES == 32 && defined(__GNUC__) && !defined(__clang__)
-    /* e^d = 2^n 2^(j/8) 2^r, |r| <= 1/16: the lookup of 2^(j/8) runs where no multiply-add can, and saves two of them. The low bits of t
-     * are 8 n + j; where n is added to an exponent j falls into the fraction, so the table's entries are less by that. */
+    /* e^d = 2^n 2^(j/8) 2^r, |r| <= 1/16: the lookup of 2^(j/8) runs where no multiply-add can, and
+     * saves two of them. The low bits of t are 8 n + j; where n is added to an exponent j falls
+     * into the fraction, so the table's entries are less by that. */
     typedef uint32_t bits __attribute__((vector_size(VBYTES)));
-    const bits roots = { 0x3f800000, 0x3f7b95c2, 0x3f7837f0, 0x3f75fed7, 0x3f7504f3, 0x3f75672a, 0x3f7744fd, 0x3f7ac0c7 };
+    const bits roots = { 0x3f800000, 0x3f7b95c2, 0x3f7837f0, 0x3f75fed7, 0x3f7504f3, 0x3f75672a, 0x3f7744fd,
+                        0x3f7ac0c7 };
     const vec shift = v_set(12582912.0f / 8), t = d * v_set(1.44269504f) + shift;
     const vec r = d * v_set(1.44269504f) - (t - shift);
     vec q = v_set(5.54889627e-2f);                               /* 2^r = 1 + r q */
@@ -120,9 +130,10 @@ FNN_INLINE vec FN(add_exp)(vec sum, vec x, vec top)
 #endif
 }
 
-/* The sum of e^(x[i] - top). On the way, between the multiply-adds of the exponentials: the largest of next[0..n), so that the next row need
- * not wait for a pass of its own; what is behind the next row is asked for from memory; and, unless y is NULL, the row before is finished:
- * y[i] = (before[i] - before_top) - log_total. */
+/* The sum of e^(x[i] - top). On the way, between the multiply-adds of the exponentials: the largest
+ * of next[0..n), so that the next row need not wait for a pass of its own; what is behind the next
+ * row is asked for from memory; and, unless y is NULL, the row before is finished: y[i] =
+ * (before[i] - before_top) - log_total. */
 FNN_INLINE REAL FN(row_sum_exp)(const REAL *x, REAL top, const REAL *next, REAL *next_top, fnn_size n,
                                 REAL *y, const REAL *before, REAL before_top, REAL log_total)
 {
@@ -158,9 +169,11 @@ FNN_INLINE REAL FN(row_sum_exp)(const REAL *x, REAL top, const REAL *next, REAL 
     return v_sum(sum + sum_2);
 }
 
-/* e[i] = e^(x[i] - top); returns the sum. On the way the largest of next[0..n), and the row before is finished: before[i] *= factor, unless
- * it is NULL. Loads, stores and comparisons fit between the multiply-adds of the exponentials. */
-FNN_INLINE REAL FN(row_exp_between)(REAL *restrict e, const REAL *restrict x, REAL top, const REAL *restrict next, REAL *next_top,
+/* e[i] = e^(x[i] - top); returns the sum. On the way the largest of next[0..n), and the row before
+ * is finished: before[i] *= factor, unless it is NULL. Loads, stores and comparisons fit between
+ * the multiply-adds of the exponentials. */
+FNN_INLINE REAL FN(row_exp_between)(REAL *restrict e, const REAL *restrict x, REAL top, const REAL *restrict next,
+                                    REAL *next_top,
                                     REAL *restrict before, REAL factor, fnn_size n)
 {
     const REAL *after = FN(row_to_ask)(next + n, next, n);

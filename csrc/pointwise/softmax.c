@@ -1,4 +1,5 @@
-/* softmax.c -- softmax, log-softmax and the losses made of them. Mathematics and methods: softmax.tmpl.h. */
+/* softmax.c -- softmax, log-softmax and the losses made of them. Mathematics and methods:
+ * softmax.tmpl.h. */
 #include "fastnn.h"
 #define TEMPLATE "pointwise/softmax.tmpl.h"
 #include "core/levels.h"

@@ -5,19 +5,23 @@
  *            log-softmax    y = log p       dx[c] = dy[c] - exp(y[c]) sum_k dy[k]
  *            cross entropy  y = - sum_c a[c] log p[c]
  *                           dx[c] = dy (p[c] sum_k a[k] - a[c]),     da[c] = - dy log p[c]
- *            where a[c] = w[c] ((1 - s) t[c] + s / C) for probabilities t, smoothing s and class weights w, and for a label l
- *            a[c] = (1 - s) w[l] [c = l] + w[c] s / C.
+ *            where a[c] = w[c] ((1 - s) t[c] + s / C) for probabilities t, smoothing s and class
+ *            weights w, and for a label l a[c] = (1 - s) w[l] [c = l] + w[c] s / C.
  * Symbols    x, y [outer][axis][inner]; C = axis; a position (o, j) is one vector x[o,:,j].
- * Layout     A strip is what is worked on at once: one vector that lies contiguous (inner = 1), or up to STRIP positions that are
- *            neighbours in memory (inner > 1). So both are read along memory and vectorised, along the axis or across it.
- * Method     Subtract the largest element, so that no exponential overflows and at least one is 1. The passes over a strip follow each
- *            other while it is in cache: memory is read once and written once. Of contiguous rows three are in work at once: while one's
- *            exponentials are summed, the largest element of the next is found and the one before is finished, because these are loads and
- *            stores and the exponentials are arithmetic. log p = (x - top) - log total, in that order, so that nothing is lost when x is
- *            large. Cross entropy writes no probabilities: backward computes them again from top and total, which is cheaper than a pass
- *            through memory.
+ * Layout     A strip is what is worked on at once: one vector that lies contiguous (inner = 1), or
+ *            up to STRIP positions that are neighbours in memory (inner > 1). So both are read
+ *            along memory and vectorised, along the axis or across it.
+ * Method     Subtract the largest element, so that no exponential overflows and at least one is 1.
+ *            The passes over a strip follow each other while it is in cache: memory is read once
+ *            and written once. Of contiguous rows three are in work at once: while one's
+ *            exponentials are summed, the largest element of the next is found and the one before
+ *            is finished, because these are loads and stores and the exponentials are arithmetic.
+ *            log p = (x - top) - log total, in that order, so that nothing is lost when x is large.
+ *            Cross entropy writes no probabilities: backward computes them again from top and
+ *            total, which is cheaper than a pass through memory.
  * Cost       one exp an element forward; backward none (softmax) or one.
- * Threads    blocks of strips. A loss is summed in double, by blocks cut by size and added in order.
+ * Threads    blocks of strips. A loss is summed in double, by blocks cut by size and added in
+ *            order.
  * Reference  fastnn/reference/softmax.py, fastnn/reference/cross_entropy.py
  */
 #include "pointwise/rows.h"
@@ -38,7 +42,8 @@ static fnn_strips fnn_cut_strips(fnn_size outer, fnn_size axis, fnn_size inner)
     return cut;
 }
 
-/* Where strip s begins: *width positions from *first on, their elements at array index *at + c * inner + j. */
+/* Where strip s begins: *width positions from *first on, their elements at array index *at + c *
+ * inner + j. */
 static inline void fnn_find_strip(const fnn_strips *cut, fnn_size s, fnn_size *at, fnn_size *first, fnn_size *width)
 {
     const fnn_size o = s / cut->strips, j = s % cut->strips * STRIP;
@@ -50,8 +55,10 @@ static inline void fnn_find_strip(const fnn_strips *cut, fnn_size s, fnn_size *a
 typedef struct { fnn_strips cut; void *y; const void *a, *b; int log; } fnn_softmax_args;
 #endif
 
-/* top[j] = max_c x[c,j] and total[j] = sum_c exp(x[c,j] - top[j]) of neighbouring positions; the exponentials go to e unless it is NULL. */
-FNN_INLINE void FN(strip_sums)(REAL *top, REAL *total, REAL *e, const REAL *x, fnn_size axis, fnn_size inner, fnn_size width)
+/* top[j] = max_c x[c,j] and total[j] = sum_c exp(x[c,j] - top[j]) of neighbouring positions; the
+ * exponentials go to e unless it is NULL. */
+FNN_INLINE void FN(strip_sums)(REAL *top, REAL *total, REAL *e, const REAL *x, fnn_size axis, fnn_size inner,
+                               fnn_size width)
 {
     for (fnn_size j = 0; j < width; j++) {
         top[j] = -(REAL)INFINITY;
@@ -69,7 +76,7 @@ FNN_INLINE void FN(strip_sums)(REAL *top, REAL *total, REAL *e, const REAL *x, f
         }
 }
 
-/* ---- softmax and log-softmax --------------------------------------------------------------------------------------------- */
+/* ---- softmax and log-softmax ----------------------------------------------------------------- */
 
 static void FN(softmax_rows)(REAL *y, const REAL *x, fnn_size axis, fnn_size rows)
 {
@@ -89,7 +96,8 @@ static void FN(log_softmax_rows)(REAL *y, const REAL *x, fnn_size axis, fnn_size
     for (fnn_size k = 0; k < rows; k++, y += axis, x += axis) {
         const REAL before_top = top;
         top = next_top;
-        const REAL total = FN(row_sum_exp)(x, top, k + 1 < rows ? x + axis : x, &next_top, axis, done, k > 0 ? x - axis : x, before_top, log_total);
+        const REAL total = FN(row_sum_exp)(x, top, k + 1 < rows ? x + axis : x, &next_top, axis, done,
+                                           k > 0 ? x - axis : x, before_top, log_total);
         log_total = r_log(total);
         done = y;
     }
@@ -102,7 +110,8 @@ static void FN(softmax_forward_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_softmax_args *args = ctx;
     const fnn_size axis = args->cut.axis, inner = args->cut.inner;
     if (inner == 1) {
-        (args->log ? FN(log_softmax_rows) : FN(softmax_rows))((REAL *)args->y + begin * axis, (const REAL *)args->a + begin * axis,
+        (args->log ? FN(log_softmax_rows) : FN(softmax_rows))((REAL *)args->y + begin * axis,
+                                                              (const REAL *)args->a + begin * axis,
                                                                axis, end - begin);
         return;
     }
@@ -176,13 +185,14 @@ static void FN(softmax_backward_block)(void *ctx, fnn_size begin, fnn_size end)
     }
 }
 
-void FN(softmax_backward)(REAL *dx, const REAL *dy, const REAL *y, fnn_size outer, fnn_size axis, fnn_size inner, int log)
+void FN(softmax_backward)(REAL *dx, const REAL *dy, const REAL *y, fnn_size outer, fnn_size axis, fnn_size inner,
+                          int log)
 {
     fnn_softmax_args args = { fnn_cut_strips(outer, axis, inner), dx, dy, y, log };
     fnn_parallel_for(outer * args.cut.strips, args.cut.grain, FN(softmax_backward_block), &args);
 }
 
-/* ---- cross entropy ------------------------------------------------------------------------------------------------------- */
+/* ---- cross entropy --------------------------------------------------------------------------- */
 
 typedef struct {
     fnn_strips cut;
@@ -195,12 +205,15 @@ typedef struct {
     int reduction;
 } FN(entropy_args);
 
-/* The loss of one position, and what it adds to the mean's divisor. x and target at the position, elements `step` apart. */
-FNN_INLINE double FN(entropy)(const FN(entropy_args) *args, const REAL *x, const REAL *target, fnn_size i, fnn_size step,
+/* The loss of one position, and what it adds to the mean's divisor. x and target at the position,
+ * elements `step` apart. */
+FNN_INLINE double FN(entropy)(const FN(entropy_args) *args, const REAL *x, const REAL *target, fnn_size i,
+                              fnn_size step,
                               REAL top, REAL log_total, double *divisor)
 {
     const fnn_size axis = args->cut.axis;
-    const REAL *weight = args->weight, keep = (REAL)(1 - args->smoothing), even = (REAL)(args->smoothing / (double)axis);
+    const REAL *weight = args->weight, keep = (REAL)(1 - args->smoothing), even = (REAL)(args->smoothing
+                                                                                         / (double)axis);
     REAL loss = 0;
     if (target && weight) {
 #pragma omp simd reduction(+ : loss)
@@ -239,21 +252,24 @@ static void FN(cross_entropy_forward_block)(void *ctx, fnn_size begin, fnn_size 
     const FN(entropy_args) *args = ctx;
     const fnn_size axis = args->cut.axis, inner = args->cut.inner;
     double sum = 0, divisors = 0;
-    /* Of contiguous rows, a few at a time: a logarithm after each would keep the exponentials of the next waiting. */
+    /* Of contiguous rows, a few at a time: a logarithm after each would keep the exponentials of
+     * the next waiting. */
     const fnn_size together = inner == 1 ? ENTROPY_ROWS : 1;
     REAL next_top = inner == 1 ? FN(row_max)(args->x + begin * axis, axis) : 0;
     for (fnn_size s = begin; s < end; s += together) {
         const fnn_size rows = end - s < together ? end - s : together;
         fnn_size at, first, width;
         fnn_find_strip(&args->cut, s, &at, &first, &width);
-        const fnn_size positions = inner == 1 ? rows : width;           /* rows: one position each, axis elements apart */
+        /* rows: one position each, axis elements apart */
+        const fnn_size positions = inner == 1 ? rows : width;
         const REAL *x = args->x + at, *target = args->target ? args->target + at : NULL;
         REAL *top = args->top + first, *total = args->total + first, logs[STRIP];
         if (inner == 1)
             for (fnn_size k = 0; k < rows; k++) {
                 const REAL *row = x + k * axis;
                 top[k] = next_top;
-                total[k] = FN(row_sum_exp)(row, top[k], s + k + 1 < end ? row + axis : row, &next_top, axis, NULL, NULL, 0, 0);
+                total[k] = FN(row_sum_exp)(row, top[k], s + k + 1 < end ? row + axis : row, &next_top, axis, NULL, NULL,
+                                           0, 0);
             }
         else
             FN(strip_sums)(top, total, NULL, x, axis, inner, width);
@@ -262,7 +278,8 @@ static void FN(cross_entropy_forward_block)(void *ctx, fnn_size begin, fnn_size 
         for (fnn_size j = 0; j < positions; j++) {
             double divisor;
             const double loss = inner == 1
-                ? FN(entropy)(args, x + j * axis, target ? target + j * axis : NULL, first + j, 1, top[j], logs[j], &divisor)
+                ? FN(entropy)(args, x + j * axis, target ? target + j * axis : NULL, first + j, 1, top[j], logs[j],
+                              &divisor)
                 : FN(entropy)(args, x + j, target ? target + j : NULL, first + j, inner, top[j], logs[j], &divisor);
             if (args->reduction == REDUCE_NONE)
                 args->y[first + j] = (REAL)loss;
@@ -279,7 +296,8 @@ static void FN(cross_entropy_forward_block)(void *ctx, fnn_size begin, fnn_size 
 /* Run `block` over all strips; with a reduction also add up what the blocks found, in order. */
 static void FN(sum_losses)(FN(entropy_args) *args, fnn_block_fn block, double *divisor)
 {
-    const fnn_size strips = args->cut.outer * args->cut.strips, blocks = (strips + args->cut.grain - 1) / args->cut.grain;
+    const fnn_size strips = args->cut.outer * args->cut.strips, blocks = (strips + args->cut.grain - 1)
+        / args->cut.grain;
     *divisor = 1;
     if (args->reduction == REDUCE_NONE) {
         fnn_parallel_for(strips, args->cut.grain, block, args);
@@ -300,9 +318,11 @@ static void FN(sum_losses)(FN(entropy_args) *args, fnn_block_fn block, double *d
 
 void FN(cross_entropy_forward)(REAL *y, REAL *top, REAL *total, double *divisor,
                                const REAL *x, const int64_t *label, const REAL *target, const REAL *weight,
-                               fnn_size outer, fnn_size axis, fnn_size inner, int64_t ignore, double smoothing, int reduction)
+                               fnn_size outer, fnn_size axis, fnn_size inner, int64_t ignore, double smoothing,
+                               int reduction)
 {
-    FN(entropy_args) args = { .cut = fnn_cut_strips(outer, axis, inner), .y = y, .top = top, .total = total, .x = x, .label = label,
+    FN(entropy_args) args = { .cut = fnn_cut_strips(outer, axis, inner), .y = y, .top = top, .total = total, .x = x,
+                             .label = label,
                               .target = target, .weight = weight, .ignore = ignore, .smoothing = smoothing, .reduction = reduction };
     FN(sum_losses)(&args, FN(cross_entropy_forward_block), divisor);
 }
@@ -310,7 +330,8 @@ void FN(cross_entropy_forward)(REAL *y, REAL *top, REAL *total, double *divisor,
 /* sum_c a[c] at one position: how much probability mass p is pulled towards. */
 FNN_INLINE REAL FN(mass)(const FN(entropy_args) *args, const REAL *target, fnn_size i, fnn_size step, REAL weights)
 {
-    const REAL *weight = args->weight, keep = (REAL)(1 - args->smoothing), even = (REAL)(args->smoothing / (double)args->cut.axis);
+    const REAL *weight = args->weight, keep = (REAL)(1 - args->smoothing), even = (REAL)(args->smoothing
+                                                                                         / (double)args->cut.axis);
     if (!target)
         return keep * (weight ? weight[args->label[i]] : 1) + even * weights;
     REAL sum = 0;
@@ -320,8 +341,10 @@ FNN_INLINE REAL FN(mass)(const FN(entropy_args) *args, const REAL *target, fnn_s
     return keep * sum + even * weights;
 }
 
-/* dx[i] -= s v[i] (keep target[i] + even) over n elements that lie side by side; no v counts as ones, no target as zeros. */
-FNN_INLINE void FN(subtract_wanted)(REAL *restrict dx, const REAL *restrict target, const REAL *restrict v, REAL s, REAL keep, REAL even,
+/* dx[i] -= s v[i] (keep target[i] + even) over n elements that lie side by side; no v counts as
+ * ones, no target as zeros. */
+FNN_INLINE void FN(subtract_wanted)(REAL *restrict dx, const REAL *restrict target, const REAL *restrict v, REAL s,
+                                    REAL keep, REAL even,
                                     fnn_size n)
 {
     if (target && v)
@@ -339,12 +362,14 @@ FNN_INLINE void FN(subtract_wanted)(REAL *restrict dx, const REAL *restrict targ
 }
 
 /* forward was  y = sum_c a[c] (log total - (x[c] - top))  with  total = sum_c exp(x[c] - top)
- * so           dx[c] = g (exp(x[c] - top) / total sum_k a[k] - a[c]),   and  pull = g sum_k a[k] / total */
+ * so           dx[c] = g (exp(x[c] - top) / total sum_k a[k] - a[c]),   and  pull = g sum_k a[k] / total
+ */
 static void FN(entropy_dx)(const FN(entropy_args) *args, REAL *restrict dx, const REAL *restrict x, const REAL *target,
                            const REAL *g, const REAL *pull, const REAL *top, fnn_size width)
 {
     const fnn_size axis = args->cut.axis, inner = args->cut.inner;
-    const REAL *weight = args->weight, keep = (REAL)(1 - args->smoothing), even = (REAL)(args->smoothing / (double)axis);
+    const REAL *weight = args->weight, keep = (REAL)(1 - args->smoothing), even = (REAL)(args->smoothing
+                                                                                         / (double)axis);
     if (inner == 1) {
         const REAL pull0 = pull[0], top0 = top[0];
         for (fnn_size c = 0; c < axis; c++)
@@ -355,12 +380,14 @@ static void FN(entropy_dx)(const FN(entropy_args) *args, REAL *restrict dx, cons
     for (fnn_size c = 0; c < axis; c++) {
         for (fnn_size j = 0; j < width; j++)
             dx[c * inner + j] = pull[j] * FN(exp_of_negative)(x[c * inner + j] - top[j]);
-        FN(subtract_wanted)(dx + c * inner, target ? target + c * inner : NULL, g, weight ? weight[c] : 1, keep, even, width);
+        FN(subtract_wanted)(dx + c * inner, target ? target + c * inner : NULL, g, weight ? weight[c] : 1, keep, even,
+                            width);
     }
 }
 
 /* a[c] = w[c] ((1 - s) t[c] + s / C)  so  dt[c] = g w[c] (1 - s) (log total - (x[c] - top)) */
-static void FN(entropy_dtarget)(const FN(entropy_args) *args, REAL *restrict dtarget, const REAL *restrict x, const REAL *g,
+static void FN(entropy_dtarget)(const FN(entropy_args) *args, REAL *restrict dtarget, const REAL *restrict x,
+                                const REAL *g,
                                 const REAL *total, const REAL *top, fnn_size width)
 {
     const fnn_size axis = args->cut.axis, inner = args->cut.inner;
@@ -414,18 +441,21 @@ static void FN(cross_entropy_backward_block)(void *ctx, fnn_size begin, fnn_size
     }
 }
 
-void FN(cross_entropy_backward)(REAL *dx, REAL *dtarget, const REAL *dy, const REAL *x, const REAL *top, const REAL *total,
+void FN(cross_entropy_backward)(REAL *dx, REAL *dtarget, const REAL *dy, const REAL *x, const REAL *top,
+                                const REAL *total,
                                 const int64_t *label, const REAL *target, const REAL *weight,
-                                fnn_size outer, fnn_size axis, fnn_size inner, int64_t ignore, double smoothing, int reduction,
+                                fnn_size outer, fnn_size axis, fnn_size inner, int64_t ignore, double smoothing,
+                                int reduction,
                                 double divisor)
 {
-    FN(entropy_args) args = { .cut = fnn_cut_strips(outer, axis, inner), .top = (REAL *)top, .total = (REAL *)total, .dx = dx,
+    FN(entropy_args) args = { .cut = fnn_cut_strips(outer, axis, inner), .top = (REAL *)top, .total = (REAL *)total,
+                             .dx = dx,
                               .dtarget = dtarget, .x = x, .dy = dy, .target = target, .weight = weight, .label = label,
                               .ignore = ignore, .smoothing = smoothing, .scale = 1 / divisor, .reduction = reduction };
     fnn_parallel_for(outer * args.cut.strips, args.cut.grain, FN(cross_entropy_backward_block), &args);
 }
 
-/* ---- negative log likelihood --------------------------------------------------------------------------------------------- */
+/* ---- negative log likelihood ----------------------------------------------------------------- */
 
 static void FN(nll_loss_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
@@ -454,7 +484,8 @@ static void FN(nll_loss_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 void FN(nll_loss_forward)(REAL *y, double *divisor, const REAL *x, const int64_t *label, const REAL *weight,
                           fnn_size outer, fnn_size axis, fnn_size inner, int64_t ignore, int reduction)
 {
-    FN(entropy_args) args = { .cut = fnn_cut_strips(outer, axis, inner), .y = y, .x = x, .label = label, .weight = weight,
+    FN(entropy_args) args = { .cut = fnn_cut_strips(outer, axis, inner), .y = y, .x = x, .label = label,
+                             .weight = weight,
                               .ignore = ignore, .reduction = reduction };
     FN(sum_losses)(&args, FN(nll_loss_forward_block), divisor);
 }
@@ -463,7 +494,8 @@ static void FN(nll_loss_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(entropy_args) *args = ctx;
     const fnn_size axis = args->cut.axis, inner = args->cut.inner;
-    if (args->cut.strips == 1)                      /* the block lies in one piece; class by class, labels of rows would take a call per number */
+    if (args->cut.strips == 1)                      /* the block lies in one piece; class by class, labels of rows would
+                                                       take a call per number */
         memset(args->dx + begin * axis * inner, 0, (size_t)((end - begin) * axis * inner) * sizeof(REAL));
     for (fnn_size s = begin; s < end; s++) {
         fnn_size at, first, width;
@@ -484,7 +516,8 @@ static void FN(nll_loss_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 void FN(nll_loss_backward)(REAL *dx, const REAL *dy, const int64_t *label, const REAL *weight,
                            fnn_size outer, fnn_size axis, fnn_size inner, int64_t ignore, int reduction, double divisor)
 {
-    FN(entropy_args) args = { .cut = fnn_cut_strips(outer, axis, inner), .dx = dx, .dy = dy, .label = label, .weight = weight,
+    FN(entropy_args) args = { .cut = fnn_cut_strips(outer, axis, inner), .dx = dx, .dy = dy, .label = label,
+                             .weight = weight,
                               .ignore = ignore, .scale = 1 / divisor, .reduction = reduction };
     fnn_parallel_for(outer * args.cut.strips, args.cut.grain, FN(nll_loss_backward_block), &args);
 }

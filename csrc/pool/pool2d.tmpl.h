@@ -7,15 +7,17 @@
  *            adaptive: the window of p is rows floor(p*H/P) to ceil((p+1)*H/P) - 1, likewise for q
  * Symbols    window.h; a plane is x[n,c,:,:].
  * Layout     x [N][C][H][W]   y, tap, argmax [N][C][P][Q]
- * Method     2x2 windows side by side in one pass over x; other windows of few taps many outputs at a time: maxima first down, then across
- *            (pool2d_rows.tmpl.h; of 3x3 at stride 2 in registers, pool2d_three.tmpl.h), means and gradients in frames
- *            (pool2d_frames.tmpl.h); large and adaptive windows one after the other, along their rows.
- *            The maximum is remembered by its tap, a byte, where the window has few; else by its place in the plane.
+ * Method     2x2 windows side by side in one pass over x; other windows of few taps many outputs at
+ *            a time: maxima first down, then across (pool2d_rows.tmpl.h; of 3x3 at stride 2 in
+ *            registers, pool2d_three.tmpl.h), means and gradients in frames (pool2d_frames.tmpl.h);
+ *            large and adaptive windows one after the other, along their rows.
+ *            The maximum is remembered by its tap, a byte, where the window has few; else by its
+ *            place in the plane.
  * Cost       x comes from memory once, and R*S/(sh*sw) times from the cache: bound by memory.
  * Threads    tiles of planes; one writer per element.
  * Reference  fastnn/reference/pool2d.py, fastnn/reference/adaptive_pool.py
  */
-/* ---- the mean's divisor ------------------------------------------------------------------------------------------------- */
+/* ---- the mean's divisor ---------------------------------------------------------------------- */
 
 /* The divisor of window (p, q), when rows is what the window counts vertically. */
 FNN_INLINE REAL FN(mean_divisor)(const pool_args *args, fnn_size rows, fnn_size q)
@@ -24,7 +26,8 @@ FNN_INLINE REAL FN(mean_divisor)(const pool_args *args, fnn_size rows, fnn_size 
     return (REAL)(args->divisor ? args->divisor : rows * mean_count(q, g->W, g->S, g->sw, g->pw, args->count_padding));
 }
 
-/* y[q - q0] = x[q - q0] / divisor of window (p, q), q0 <= q < q1; x may be y. Between the edges all divisors are the same. */
+/* y[q - q0] = x[q - q0] / divisor of window (p, q), q0 <= q < q1; x may be y. Between the edges all
+ * divisors are the same. */
 static void FN(mean_divide)(REAL *y, const REAL *x, const pool_args *args, fnn_size p, fnn_size q0, fnn_size q1)
 {
     const fnn_window *g = args->g;
@@ -43,9 +46,10 @@ static void FN(mean_divide)(REAL *y, const REAL *x, const pool_args *args, fnn_s
 #include "pool/pool2d_frames.tmpl.h"
 #include "pool/pool2d_rows.tmpl.h"
 
-/* ---- window by window: large and adaptive ones -------------------------------------------------------------------------- */
+/* ---- window by window: large and adaptive ones ----------------------------------------------- */
 
-/* The largest of x[j] for j in span, and its place; NaN counts as largest. First of all whether there is a larger one: that takes no branches. */
+/* The largest of x[j] for j in span, and its place; NaN counts as largest. First of all whether
+ * there is a larger one: that takes no branches. */
 static void FN(max_along)(const REAL *x, pool_span span, fnn_size row, REAL *most, fnn_size *place)
 {
     if (span.step == 1 && *place >= 0 && span.end - span.begin >= POOL_STRIP) {
@@ -63,7 +67,8 @@ static void FN(max_along)(const REAL *x, pool_span span, fnn_size row, REAL *mos
         }
 }
 
-/* The windows of some outputs of a row: to find them takes divisions, and all rows have the same. */
+/* The windows of some outputs of a row: to find them takes divisions, and all rows have the same.
+ */
 typedef struct { fnn_size q0, n; pool_span at[POOL_SPANS]; } FN(pool_spans);
 
 static void FN(pool_find_spans)(FN(pool_spans) *spans, const pool_args *args, fnn_size q0)
@@ -97,7 +102,8 @@ static void FN(max_window_block)(void *ctx, fnn_size begin, fnn_size end)
     }
 }
 
-/* forward was  y[p,q] = x[argmax[p,q]]  so  dx[argmax[p,q]] += dy[p,q]: one pixel may be the maximum of several windows */
+/* forward was  y[p,q] = x[argmax[p,q]]  so  dx[argmax[p,q]] += dy[p,q]: one pixel may be the maximum of several windows
+ */
 static void FN(argmax_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const pool_args *args = ctx;
@@ -138,7 +144,8 @@ FNN_INLINE REAL FN(window_divisor)(const pool_args *args, fnn_size p, fnn_size q
                           : FN(mean_divisor)(args, mean_count(p, g->H, g->R, g->sh, g->ph, args->count_padding), q);
 }
 
-/* Whether there is one window, the whole plane: then much of the work would be to find that out, again and again. */
+/* Whether there is one window, the whole plane: then much of the work would be to find that out,
+ * again and again. */
 static int FN(mean_of_the_plane)(const pool_args *args)
 {
     const fnn_window *g = args->g;
@@ -173,7 +180,8 @@ static void FN(mean_window_block)(void *ctx, fnn_size begin, fnn_size end)
                 else
                     for (fnn_size i = rows.begin; i < rows.end; i++)
                         sum += FN(pool_sum)(x + i * g->W + j, width);
-                ((REAL *)args->out)[item * g->Q + q0 + k] = sum / FN(window_divisor)(args, item % g->P, q0 + k, height, width);
+                ((REAL *)args->out)[item * g->Q + q0 + k] = sum / FN(window_divisor)(args, item % g->P, q0 + k, height,
+                                                                                     width);
             }
         }
     }
@@ -213,7 +221,7 @@ static void FN(mean_window_backward_block)(void *ctx, fnn_size begin, fnn_size e
     }
 }
 
-/* ---- the kernels -------------------------------------------------------------------------------------------------------- */
+/* ---- the kernels ----------------------------------------------------------------------------- */
 
 /* Run `block` over the tiles of all planes. */
 static void FN(pool_over_tiles)(pool_args *args, pool_tiles cut, fnn_block_fn block)
@@ -222,7 +230,8 @@ static void FN(pool_over_tiles)(pool_args *args, pool_tiles cut, fnn_block_fn bl
     const fnn_size tiles = cut.down * cut.across;
     args->cut = cut;
     if (tiles > 0)
-        fnn_parallel_for(g->N * g->C * tiles, pool_grain(fnn_max(g->H * g->W, g->P * g->Q * g->R * g->S / 4) / tiles), block, args);
+        fnn_parallel_for(g->N * g->C * tiles, pool_grain(fnn_max(g->H * g->W, g->P * g->Q * g->R * g->S / 4) / tiles),
+                         block, args);
 }
 
 void FN(max_pool2d_forward)(REAL *y, uint8_t *tap, const REAL *x, const fnn_window *g)
@@ -248,7 +257,8 @@ void FN(max_pool2d_backward)(REAL *dx, const REAL *dy, const uint8_t *tap, const
         FN(pool_over_tiles)(&args, pool_cut_three(g, pool_frame_rows(g)), FN(three_backward_block));
 #endif
     else
-        FN(pool_over_tiles)(&args, pool_cut_frames(g, pool_frame_rows(g), pool_frame_columns(g)), FN(framed_backward_block));
+        FN(pool_over_tiles)(&args, pool_cut_frames(g, pool_frame_rows(g), pool_frame_columns(g)),
+                            FN(framed_backward_block));
 }
 
 void FN(max_window_pool2d_forward)(REAL *y, int32_t *argmax, const REAL *x, const fnn_window *g, int adaptive)
@@ -280,7 +290,8 @@ void FN(avg_pool2d_backward)(REAL *dx, const REAL *dy, const fnn_window *g, int 
     if (pool_is_two_by_two(g))
         FN(pool_over_tiles)(&args, pool_cut_2x2(g), FN(two_by_two_backward_block));
     else if (pool_is_framed(g))
-        FN(pool_over_tiles)(&args, pool_cut_frames(g, pool_frame_rows(g), pool_frame_columns(g)), FN(framed_backward_block));
+        FN(pool_over_tiles)(&args, pool_cut_frames(g, pool_frame_rows(g), pool_frame_columns(g)),
+                            FN(framed_backward_block));
     else
         fnn_parallel_for(g->N * g->C, pool_grain(g->P * g->Q * g->R * g->S), FN(mean_window_backward_block), &args);
 }

@@ -1,4 +1,5 @@
-/* pool2d_cut.h -- what pooling's windows see, and how its work is cut into tiles. All cuts depend on sizes only, never on threads or type. */
+/* pool2d_cut.h -- what pooling's windows see, and how its work is cut into tiles. All cuts depend
+ * on sizes only, never on threads or type. */
 #ifndef FASTNN_POOL2D_CUT_H
 #define FASTNN_POOL2D_CUT_H
 
@@ -14,9 +15,12 @@ enum {
     POOL_SPANS = 64,                                /* outputs of a row whose windows are found at one time */
     POOL_NAMES = 1 << 12,                           /* outputs of a tile of 2x2 windows */
     POOL_COLUMNS = 2048,                            /* columns of any tile */
-    POOL_WIDEST = 1 << 16,                          /* columns of an image whose rows are not cut (pool2d_three.tmpl.h) */
-    POOL_AHEAD = 896,                               /* elements between what is read and what is asked for from memory */
-    POOL_ROWS = 4,                                  /* rows of outputs that go down before they go across (pool2d_rows.tmpl.h) */
+    POOL_WIDEST = 1 << 16,                          /* columns of an image whose rows are not cut
+                                                       (pool2d_three.tmpl.h) */
+    POOL_AHEAD = 896,                               /* elements between what is read and what is asked for from
+                                                       memory */
+    POOL_ROWS = 4,                                  /* rows of outputs that go down before they go across
+                                                       (pool2d_rows.tmpl.h) */
     POOL_BYTES = 64,                                /* bytes of a long strip: one or more vectors */
     POOL_STRIP = 16                                 /* elements of a strip: one or more vectors at every level */
 };
@@ -27,14 +31,16 @@ enum {
 #  define POOL_PREFETCH(p) (void)(p)
 #endif
 
-/* A loop that keeps the registers to itself: in the function around it pointers would be spilled. */
+/* A loop that keeps the registers to itself: in the function around it pointers would be spilled.
+ */
 #if defined(__GNUC__)
 #  define POOL_APART __attribute__((noinline))
 #else
 #  define POOL_APART
 #endif
 
-/* Outputs (backward: rows and columns of a frame) in tiles of rows x columns, `down` x `across` of them. */
+/* Outputs (backward: rows and columns of a frame) in tiles of rows x columns, `down` x `across` of
+ * them. */
 typedef struct { fnn_size rows, columns, down, across; } pool_tiles;
 typedef struct { fnn_size plane, p0, rows, q0, columns; } pool_tile;
 
@@ -68,10 +74,12 @@ static inline int pool_is_three_by_three(const fnn_window *g)
         && 2 * (g->P - 1) - g->ph < g->H && 2 * (g->Q - 1) - g->pw < g->W && g->W <= POOL_WIDEST;
 }
 
-/* ---- windows one by one ------------------------------------------------------------------------------------------------- */
+/* ---- windows one by one ---------------------------------------------------------------------- */
 
-/* Elements that window p of the mean counts along one direction: its part in the image, or in the padded image. */
-static inline fnn_size mean_count(fnn_size p, fnn_size size, fnn_size taps, fnn_size stride, fnn_size pad, int count_padding)
+/* Elements that window p of the mean counts along one direction: its part in the image, or in the
+ * padded image. */
+static inline fnn_size mean_count(fnn_size p, fnn_size size, fnn_size taps, fnn_size stride, fnn_size pad,
+                                  int count_padding)
 {
     const fnn_size begin = p * stride - pad;
     const fnn_size end = fnn_min(begin + taps, size + pad);
@@ -81,7 +89,8 @@ static inline fnn_size mean_count(fnn_size p, fnn_size size, fnn_size taps, fnn_
 /* What window p sees along one direction: the pixels begin, begin + step, ... before end. */
 typedef struct { fnn_size begin, end, step; } pool_span;
 
-static inline pool_span pool_sees(fnn_size p, fnn_size size, fnn_size outputs, fnn_size taps, fnn_size stride, fnn_size pad,
+static inline pool_span pool_sees(fnn_size p, fnn_size size, fnn_size outputs, fnn_size taps, fnn_size stride,
+                                  fnn_size pad,
                                   fnn_size step, int adaptive)
 {
     if (adaptive)
@@ -102,7 +111,7 @@ static inline pool_span pool_columns(const pool_args *args, fnn_size q)
     return pool_sees(q, g->W, g->Q, g->S, g->sw, g->pw, g->dw, args->adaptive);
 }
 
-/* ---- tiles -------------------------------------------------------------------------------------------------------------- */
+/* ---- tiles ----------------------------------------------------------------------------------- */
 static inline pool_tiles pool_cut(fnn_size rows, fnn_size columns, fnn_size aim_rows)
 {
     pool_tiles cut = { fnn_even_piece(rows, fnn_max(1, aim_rows)), fnn_even_piece(columns, POOL_COLUMNS), 0, 0 };
@@ -123,30 +132,40 @@ static inline pool_tile pool_tile_of(const pool_tiles *cut, fnn_size item, fnn_s
 /* Whole rows of outputs, or a part of one: their names are one run. */
 static inline pool_tiles pool_cut_2x2(const fnn_window *g) { return pool_cut(g->P, g->Q, POOL_NAMES / g->Q); }
 
-/* Rows of outputs whose images hold about POOL_FRAMES elements: those of a tile that the next needs too are read twice. */
+/* Rows of outputs whose images hold about POOL_FRAMES elements: those of a tile that the next needs
+ * too are read twice. */
 static inline pool_tiles pool_cut_rows(const fnn_window *g)
 {
     return pool_cut(g->P, g->Q, POOL_FRAMES / fnn_max(fnn_min(g->W, POOL_COLUMNS * g->sw) * g->sh, 1));
 }
 
 /* Whole rows of outputs of windows of 3 x 3, or pairs of rows of the image. */
-static inline pool_tiles pool_cut_three(const fnn_window *g, fnn_size rows) { return pool_cut(rows, 1, POOL_FRAMES / fnn_max(g->W, 1)); }
+static inline pool_tiles pool_cut_three(const fnn_window *g,
+                                        fnn_size rows) { return pool_cut(rows, 1, POOL_FRAMES / fnn_max(g->W, 1)); }
 
-/* ---- frames (pool2d_frames.tmpl.h) -------------------------------------------------------------------------------------- */
-static inline fnn_size pool_down(const fnn_window *g) { return (g->R - 1) * g->dh / g->sh; }        /* from the first tap to the last, in rows */
-static inline fnn_size pool_right(const fnn_window *g) { return (g->S - 1) * g->dw / g->sw; }       /* and elements of a frame */
-static inline fnn_size pool_frame_rows(const fnn_window *g) { return fnn_ceil_div(g->H + g->ph, g->sh); }       /* of all the image */
+/* ---- frames (pool2d_frames.tmpl.h) ----------------------------------------------------------- */
+/* from the first tap to the last, in rows */
+static inline fnn_size pool_down(const fnn_window *g) { return (g->R - 1) * g->dh / g->sh; }
+/* and elements of a frame */
+static inline fnn_size pool_right(const fnn_window *g) { return (g->S - 1) * g->dw / g->sw; }
+/* of all the image */
+static inline fnn_size pool_frame_rows(const fnn_window *g) { return fnn_ceil_div(g->H + g->ph, g->sh); }
 static inline fnn_size pool_frame_columns(const fnn_window *g) { return fnn_ceil_div(g->W + g->pw, g->sw); }
 
-/* Whether the method serves: not for large windows and strides, nor where a window is longer than a row of outputs. */
+/* Whether the method serves: not for large windows and strides, nor where a window is longer than a
+ * row of outputs. */
 static inline int pool_is_framed(const fnn_window *g)
 {
-    if (g->R > POOL_TAPS || g->S > POOL_TAPS / g->R || g->sh > POOL_STRIDE || g->sw > POOL_STRIDE || g->S > 2 * g->Q) return 0;
-    const fnn_size down = pool_down(g), right = pool_right(g), columns = fnn_min(fnn_max(g->Q, pool_frame_columns(g)), POOL_COLUMNS);
-    return down < POOL_FRAMES_MAX && right < POOL_FRAMES_MAX && (1 + down) * (columns + right) * g->sh * g->sw <= POOL_FRAMES_MAX;
+    if (g->R > POOL_TAPS || g->S > POOL_TAPS / g->R || g->sh > POOL_STRIDE || g->sw > POOL_STRIDE
+        || g->S > 2 * g->Q) return 0;
+    const fnn_size down = pool_down(g), right = pool_right(g), columns = fnn_min(fnn_max(g->Q, pool_frame_columns(g)),
+                                                                                 POOL_COLUMNS);
+    return down < POOL_FRAMES_MAX && right < POOL_FRAMES_MAX && (1 + down) * (columns + right) * g->sh
+        * g->sw <= POOL_FRAMES_MAX;
 }
 
-/* rows x columns in tiles whose frames, rows + down high, and as many outputs hold about POOL_FRAMES elements. */
+/* rows x columns in tiles whose frames, rows + down high, and as many outputs hold about
+ * POOL_FRAMES elements. */
 static inline pool_tiles pool_cut_frames(const fnn_window *g, fnn_size rows, fnn_size columns)
 {
     const fnn_size length = fnn_min(columns, POOL_COLUMNS) + pool_right(g);

@@ -1,19 +1,23 @@
 /* pool2d_frames.tmpl.h -- pooling of many outputs at a time. Included by pool2d.tmpl.h.
  *
- * Of what a window with stride (sh, sw) sees, one tap sees every sh-th row and every sw-th pixel. So a tile of the plane is first
- * sorted into sh*sw frames by the remainders of its rows and columns, with the padding around it,
+ * Of what a window with stride (sh, sw) sees, one tap sees every sh-th row and every sw-th pixel.
+ * So a tile of the plane is first sorted into sh*sw frames by the remainders of its rows and
+ * columns, with the padding around it,
  *
  *     frame (a,b):  f[i][j] = image[i*sh + a - ph, j*sw + b - pw],    rows of `length` elements, one after the other
  *
- * where tap (r,s) of output (p,q) is in frame ((r*dh) % sh, (s*dw) % sw) at [p + (r*dh)/sh][q + (s*dw)/sw]. Outputs and frames
- * have one row length, so with t = p*length + q all outputs are one loop without edges, whatever the stride,
+ * where tap (r,s) of output (p,q) is in frame ((r*dh) % sh, (s*dw) % sw) at [p + (r*dh)/sh][q +
+ * (s*dw)/sw]. Outputs and frames have one row length, so with t = p*length + q all outputs are one
+ * loop without edges, whatever the stride,
  *
  *     out[t] = the largest of, or the sum of, frames[t + offset[k]] over the taps k
  *
- * and backward, where the image's gradient is what is in frames, another: dframe (a,b)[t] = sum over its taps k of dy[t - shift k].
- * The elements of a row beyond the last output are computed in vain.
+ * and backward, where the image's gradient is what is in frames, another: dframe (a,b)[t] = sum
+ * over its taps k of dy[t - shift k]. The elements of a row beyond the last output are computed in
+ * vain.
  */
-#define POOL_SLACK(right) (VL + (right))            /* elements beyond the end of a tile that the loops touch, in vain */
+#define POOL_SLACK(right) (VL + (right))            /* elements beyond the end of a tile that the loops touch, in
+                                                       vain */
 
 static void FN(pool_fill)(REAL *to, fnn_size n, REAL value)
 {
@@ -21,7 +25,8 @@ static void FN(pool_fill)(REAL *to, fnn_size n, REAL value)
         to[i] = value;
 }
 
-/* Names of taps between the loops' type and bytes, in strips as above: n elements (a constant, or not). */
+/* Names of taps between the loops' type and bytes, in strips as above: n elements (a constant, or
+ * not). */
 FNN_INLINE void FN(pool_to_bytes_strip)(const fnn_size n, uint8_t *restrict tap, const REAL *restrict which)
 {
     #pragma omp simd
@@ -88,10 +93,13 @@ static void FN(pool_sort)(REAL *restrict frame, fnn_size size, const REAL *restr
                 frame[b * size + j] = from[j * sw + b];
 }
 
-/* One image row in the sw frames of its row's remainder, `size` elements apart: elements of `length` from image column `first` on. */
-static void FN(pool_row)(REAL *frame, fnn_size size, const REAL *x, const fnn_window *g, fnn_size first, fnn_size length, REAL outside)
+/* One image row in the sw frames of its row's remainder, `size` elements apart: elements of
+ * `length` from image column `first` on. */
+static void FN(pool_row)(REAL *frame, fnn_size size, const REAL *x, const fnn_window *g, fnn_size first,
+                         fnn_size length, REAL outside)
 {
-    if (g->sw == 2) {                               /* pairs that are inside together, then what is left of them at the ends */
+    if (g->sw == 2) {                               /* pairs that are inside together, then what is left of them at the
+                                                       ends */
         const fnn_size j0 = first < 0 ? fnn_min((1 - first) / 2, length) : 0;
         const fnn_size j1 = fnn_max(fnn_min((g->W - first) / 2, length), j0);
         FN(pool_unzip)(frame + j0, frame + size + j0, x + first + 2 * j0, j1 - j0);
@@ -115,8 +123,10 @@ static void FN(pool_row)(REAL *frame, fnn_size size, const REAL *x, const fnn_wi
     }
 }
 
-/* The frames of a tile of outputs, each `rows` rows of `length`; what lies outside the image is `outside`. */
-static void FN(pool_frames)(REAL *frame, const REAL *x, const fnn_window *g, const pool_tile *tile, fnn_size rows, fnn_size length, REAL outside)
+/* The frames of a tile of outputs, each `rows` rows of `length`; what lies outside the image is
+ * `outside`. */
+static void FN(pool_frames)(REAL *frame, const REAL *x, const fnn_window *g, const pool_tile *tile, fnn_size rows,
+                            fnn_size length, REAL outside)
 {
     const fnn_size size = rows * length;
     for (fnn_size a = 0; a < g->sh; a++)
@@ -137,13 +147,15 @@ static void FN(pool_offsets)(fnn_size *offset, const fnn_window *g, fnn_size row
 {
     for (fnn_size r = 0; r < g->R; r++)
         for (fnn_size s = 0; s < g->S; s++)
-            *offset++ = ((r * g->dh % g->sh * g->sw + s * g->dw % g->sw) * rows + r * g->dh / g->sh) * length + s * g->dw / g->sw;
+            *offset++ = ((r * g->dh % g->sh * g->sw + s * g->dw % g->sw) * rows + r * g->dh / g->sh) * length + s
+                * g->dw / g->sw;
 }
 
-/* ---- forward ------------------------------------------------------------------------------------------------------------ */
+/* ---- forward --------------------------------------------------------------------------------- */
 
 /* sum[t] += the sum of `taps` (a constant) taps */
-FNN_INLINE void FN(pool_sum_of)(const int taps, REAL *restrict sum, const REAL *restrict frame, const fnn_size *restrict offset, fnn_size n)
+FNN_INLINE void FN(pool_sum_of)(const int taps, REAL *restrict sum, const REAL *restrict frame,
+                                const fnn_size *restrict offset, fnn_size n)
 {
     for (fnn_size t = 0; t < n; t++) {
         REAL s = sum[t];
@@ -165,7 +177,8 @@ static void FN(mean_framed_block)(void *ctx, fnn_size begin, fnn_size end)
     REAL *sum = fnn_scratch_alloc((args->cut.rows * most_length + POOL_SLACK(right)) * sizeof(REAL));
     for (fnn_size item = begin; item < end; item++) {
         const pool_tile tile = pool_tile_of(&args->cut, item, g->P, g->Q);
-        const fnn_size rows = tile.rows + down, length = tile.columns + right, n = fnn_ceil_div(tile.rows * length, VL) * VL;
+        const fnn_size rows = tile.rows + down, length = tile.columns + right, n = fnn_ceil_div(tile.rows * length, VL)
+            * VL;
         FN(pool_frames)(frame, (const REAL *)args->in + tile.plane * g->H * g->W, g, &tile, rows, length, 0);
         FN(pool_offsets)(offset, g, rows, length);
         FN(pool_fill)(sum, n, 0);
@@ -174,17 +187,19 @@ static void FN(mean_framed_block)(void *ctx, fnn_size begin, fnn_size end)
         for (; k + 4 <= taps; k += 4) FN(pool_sum_of)(4, sum, frame, offset + k, n);
         for (; k < taps; k++) FN(pool_sum_of)(1, sum, frame, offset + k, n);
         for (fnn_size p = 0; p < tile.rows; p++)
-            FN(mean_divide)((REAL *)args->out + (tile.plane * g->P + tile.p0 + p) * g->Q + tile.q0, sum + p * length, args,
+            FN(mean_divide)((REAL *)args->out + (tile.plane * g->P + tile.p0 + p) * g->Q + tile.q0, sum + p * length,
+                            args,
                             tile.p0 + p, tile.q0, tile.q0 + tile.columns);
     }
     fnn_scratch_free(sum);
     fnn_scratch_free(frame);
 }
 
-/* ---- backward ----------------------------------------------------------------------------------------------------------- */
+/* ---- backward -------------------------------------------------------------------------------- */
 
 /* sum[t] += dy[t + offset] of those of `taps` (a constant) taps that were the largest */
-FNN_INLINE void FN(pool_chosen_of)(const int taps, REAL *restrict sum, const REAL *restrict dy, const REAL *restrict which, const REAL *restrict name,
+FNN_INLINE void FN(pool_chosen_of)(const int taps, REAL *restrict sum, const REAL *restrict dy,
+                                   const REAL *restrict which, const REAL *restrict name,
                                    const fnn_size *restrict offset, fnn_size n)
 {
     for (fnn_size t = 0; t < n; t++) {
@@ -196,10 +211,13 @@ FNN_INLINE void FN(pool_chosen_of)(const int taps, REAL *restrict sum, const REA
     }
 }
 
-/* One row of a tile's frames (a, 0), (a, 1), ..., which are `size` elements apart, into a row of dx; `mixed` is room for it. */
-static void FN(pool_row_back)(REAL *dx, REAL *restrict mixed, const REAL *restrict sum, fnn_size size, const fnn_window *g, const pool_tile *tile)
+/* One row of a tile's frames (a, 0), (a, 1), ..., which are `size` elements apart, into a row of
+ * dx; `mixed` is room for it. */
+static void FN(pool_row_back)(REAL *dx, REAL *restrict mixed, const REAL *restrict sum, fnn_size size,
+                              const fnn_window *g, const pool_tile *tile)
 {
-    const fnn_size sw = g->sw, n = tile->columns, first = tile->q0 * sw - g->pw;            /* the column of element 0 of frame (a, 0) */
+    /* the column of element 0 of frame (a, 0) */
+    const fnn_size sw = g->sw, n = tile->columns, first = tile->q0 * sw - g->pw;
     const fnn_size from = fnn_max(first, 0), to = fnn_min(first + n * sw, g->W);
     if (sw == 1)
         mixed = (REAL *)sum;
@@ -221,7 +239,8 @@ static void FN(pool_row_back)(REAL *dx, REAL *restrict mixed, const REAL *restri
         memcpy(dx + from, mixed + (from - first), (to - from) * sizeof(REAL));
 }
 
-/* The taps of frame (a, b): where their outputs are, from the element's own place in dy with its margins, and their names. */
+/* The taps of frame (a, b): where their outputs are, from the element's own place in dy with its
+ * margins, and their names. */
 typedef struct { fnn_size n, offset[POOL_TAPS]; REAL name[POOL_TAPS]; } FN(pool_list);
 
 static void FN(pool_list_taps)(FN(pool_list) *list, const fnn_window *g, fnn_size a, fnn_size b, fnn_size length)
@@ -235,14 +254,19 @@ static void FN(pool_list_taps)(FN(pool_list) *list, const fnn_window *g, fnn_siz
             }
 }
 
-/* dx[2j], dx[2j + 1] = sums over the taps of two frames: those of the first are 4 and of the second 2, or with not `more` 2 and 1. `swap`: the
- * second frame has the even columns of the image. */
-FNN_INLINE void FN(pool_pairs_strip)(const fnn_size n, const int more, const int swap, REAL *restrict dx, const REAL *restrict dy,
-                                     const REAL *restrict which, const FN(pool_list) *restrict first, const FN(pool_list) *restrict second)
+/* dx[2j], dx[2j + 1] = sums over the taps of two frames: those of the first are 4 and of the second
+ * 2, or with not `more` 2 and 1. `swap`: the second frame has the even columns of the image. */
+FNN_INLINE void FN(pool_pairs_strip)(const fnn_size n, const int more, const int swap, REAL *restrict dx,
+                                     const REAL *restrict dy,
+                                     const REAL *restrict which, const FN(pool_list) *restrict first,
+                                     const FN(pool_list) *restrict second)
 {
-    const fnn_size f0 = first->offset[0], f1 = first->offset[1], f2 = first->offset[more ? 2 : 0], f3 = first->offset[more ? 3 : 0];
+    const fnn_size f0 = first->offset[0], f1 = first->offset[1], f2 = first->offset[more ? 2
+                                                                                    : 0], f3 = first->offset[more ? 3
+                                                                                                             : 0];
     const fnn_size s0 = second->offset[0], s1 = second->offset[more ? 1 : 0];
-    const REAL nf0 = first->name[0], nf1 = first->name[1], nf2 = first->name[more ? 2 : 0], nf3 = first->name[more ? 3 : 0];
+    const REAL nf0 = first->name[0], nf1 = first->name[1], nf2 = first->name[more ? 2
+                                                                             : 0], nf3 = first->name[more ? 3 : 0];
     const REAL ns0 = second->name[0], ns1 = second->name[more ? 1 : 0];
     #pragma omp simd
     for (fnn_size j = 0; j < n; j++) {
@@ -257,7 +281,8 @@ FNN_INLINE void FN(pool_pairs_strip)(const fnn_size n, const int more, const int
     }
 }
 
-FNN_INLINE void FN(pool_pairs)(const int more, const int swap, REAL *dx, const REAL *dy, const REAL *which, const FN(pool_list) *lists, fnn_size n)
+FNN_INLINE void FN(pool_pairs)(const int more, const int swap, REAL *dx, const REAL *dy, const REAL *which,
+                               const FN(pool_list) *lists, fnn_size n)
 {
     if (n < POOL_STRIP)
         FN(pool_pairs_strip)(n, more, swap, dx, dy, which, lists, lists + 1);
@@ -269,7 +294,8 @@ FNN_INLINE void FN(pool_pairs)(const int more, const int swap, REAL *dx, const R
 }
 
 /* A whole row of dx at stride 2, straight from dy: pairs of columns, and one that may be left. */
-static POOL_APART void FN(pool_row_of_pairs)(REAL *dx, const REAL *dy, const REAL *which, const FN(pool_list) *lists, const fnn_window *g)
+static POOL_APART void FN(pool_row_of_pairs)(REAL *dx, const REAL *dy, const REAL *which, const FN(pool_list) *lists,
+                                             const fnn_window *g)
 {
     const fnn_size n = g->W / 2;
     const int more = lists[0].n == 4, swap = g->pw % 2 == 1;
@@ -293,9 +319,12 @@ static void FN(framed_backward_block)(void *ctx, fnn_size begin, fnn_size end)
     const int is_max = args->tap != NULL;
     const fnn_size down = pool_down(g), right = pool_right(g), sh = g->sh, sw = g->sw;
     const fnn_size most_rows = args->cut.rows + down, most_length = args->cut.columns + right;
-    const fnn_size places = most_rows * most_length + POOL_SLACK(right), size = args->cut.rows * most_length + POOL_SLACK(right);
-    REAL *d = fnn_scratch_alloc(2 * places * sizeof(REAL)), *which = d + places;            /* dy and the taps, with a margin above and to the left */
-    REAL *sums = fnn_scratch_alloc(sw * size * sizeof(REAL)), *mixed = fnn_scratch_alloc(sw * args->cut.columns * sizeof(REAL));
+    const fnn_size places = most_rows * most_length + POOL_SLACK(right), size = args->cut.rows * most_length
+        + POOL_SLACK(right);
+    /* dy and the taps, with a margin above and to the left */
+    REAL *d = fnn_scratch_alloc(2 * places * sizeof(REAL)), *which = d + places;
+    REAL *sums = fnn_scratch_alloc(sw * size * sizeof(REAL)), *mixed = fnn_scratch_alloc(sw * args->cut.columns
+                                                                                         * sizeof(REAL));
     for (fnn_size item = begin; item < end; item++) {
         const pool_tile tile = pool_tile_of(&args->cut, item, pool_frame_rows(g), pool_frame_columns(g));
         const fnn_size length = tile.columns + right, n = fnn_ceil_div(tile.rows * length, VL) * VL;
@@ -329,7 +358,8 @@ static void FN(framed_backward_block)(void *ctx, fnn_size begin, fnn_size end)
             FN(pool_list_taps)(lists + 1, g, a, 1, length);
             const int pairs = is_max && sw == 2 && args->cut.across == 1
                            && ((lists[0].n == 4 && lists[1].n == 2) || (lists[0].n == 2 && lists[1].n == 1));
-            for (fnn_size b = 0; pairs && b < 2; b++)                   /* from column 2j + (b != pw % 2) of the image */
+            /* from column 2j + (b != pw % 2) of the image */
+            for (fnn_size b = 0; pairs && b < 2; b++)
                 for (fnn_size k = 0; k < lists[b].n; k++)
                     lists[b].offset[k] += (g->pw + (b != g->pw % 2)) / 2;
             for (fnn_size b = 0; !pairs && b < sw; b++) {
@@ -340,8 +370,10 @@ static void FN(framed_backward_block)(void *ctx, fnn_size begin, fnn_size end)
                 FN(pool_list_taps)(lists, g, a, b, length);
                 FN(pool_fill)(sum, n, 0);
                 if (is_max) {
-                    for (; k + 4 <= list->n; k += 4) FN(pool_chosen_of)(4, sum, d, which, list->name + k, offset + k, n);
-                    for (; k + 2 <= list->n; k += 2) FN(pool_chosen_of)(2, sum, d, which, list->name + k, offset + k, n);
+                    for (; k + 4 <= list->n; k += 4) FN(pool_chosen_of)(4, sum, d, which, list->name + k, offset + k,
+                                                                        n);
+                    for (; k + 2 <= list->n; k += 2) FN(pool_chosen_of)(2, sum, d, which, list->name + k, offset + k,
+                                                                        n);
                     for (; k < list->n; k++) FN(pool_chosen_of)(1, sum, d, which, list->name + k, offset + k, n);
                 } else {
                     for (; k + 4 <= list->n; k += 4) FN(pool_sum_of)(4, sum, d, offset + k, n);
@@ -362,12 +394,14 @@ static void FN(framed_backward_block)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(d);
 }
 
-/* ---- 2x2 windows side by side: the usual case, without frames ------------------------------------------------------------
+/* ---- 2x2 windows side by side: the usual case, without frames -----------------------------------
  * Tiles are whole rows of outputs, or a part of one. */
 
 
-/* One strip of n outputs (a constant, or not), and if `named` (a constant) the numbers of their taps. */
-FNN_INLINE void FN(max_strip)(const fnn_size n, const int named, REAL *restrict y, REAL *restrict which, const REAL *restrict upper,
+/* One strip of n outputs (a constant, or not), and if `named` (a constant) the numbers of their
+ * taps. */
+FNN_INLINE void FN(max_strip)(const fnn_size n, const int named, REAL *restrict y, REAL *restrict which,
+                              const REAL *restrict upper,
                               const REAL *restrict lower)
 {
     #pragma omp simd
@@ -386,7 +420,8 @@ FNN_INLINE void FN(max_strip)(const fnn_size n, const int named, REAL *restrict 
     }
 }
 
-FNN_INLINE void FN(mean_strip)(const fnn_size n, REAL *restrict y, REAL divisor, const REAL *restrict upper, const REAL *restrict lower)
+FNN_INLINE void FN(mean_strip)(const fnn_size n, REAL *restrict y, REAL divisor, const REAL *restrict upper,
+                               const REAL *restrict lower)
 {
     #pragma omp simd
     for (fnn_size q = 0; q < n; q++)
@@ -404,7 +439,8 @@ static void FN(two_by_two_block)(void *ctx, fnn_size begin, fnn_size end)
         const pool_tile tile = pool_tile_of(&args->cut, item, g->P, g->Q);
         const fnn_size n = tile.columns, start = (tile.plane * g->P + tile.p0) * g->Q + tile.q0;
         for (fnn_size p = 0; p < tile.rows; p++) {
-            const REAL *upper = (const REAL *)args->in + (tile.plane * g->H + 2 * (tile.p0 + p)) * W + 2 * tile.q0, *lower = upper + W;
+            const REAL *upper = (const REAL *)args->in + (tile.plane * g->H + 2 * (tile.p0 + p)) * W + 2
+                * tile.q0, *lower = upper + W;
             REAL *y = (REAL *)args->out + start + p * g->Q, *w = which + p * n;
             if (n < POOL_STRIP) {
                 if (args->is_mean) FN(mean_strip)(n, y, divisor, upper, lower);
@@ -424,7 +460,8 @@ static void FN(two_by_two_block)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(which);
 }
 
-FNN_INLINE void FN(max_back_strip)(const fnn_size n, REAL *restrict upper, REAL *restrict lower, const REAL *restrict dy, const REAL *restrict which)
+FNN_INLINE void FN(max_back_strip)(const fnn_size n, REAL *restrict upper, REAL *restrict lower,
+                                   const REAL *restrict dy, const REAL *restrict which)
 {
     #pragma omp simd
     for (fnn_size q = 0; q < n; q++) {
@@ -438,14 +475,16 @@ FNN_INLINE void FN(max_back_strip)(const fnn_size n, REAL *restrict upper, REAL 
     }
 }
 
-FNN_INLINE void FN(mean_back_strip)(const fnn_size n, REAL *restrict upper, REAL *restrict lower, const REAL *restrict dy, REAL divisor)
+FNN_INLINE void FN(mean_back_strip)(const fnn_size n, REAL *restrict upper, REAL *restrict lower,
+                                    const REAL *restrict dy, REAL divisor)
 {
     #pragma omp simd
     for (fnn_size q = 0; q < n; q++)
         upper[2 * q] = upper[2 * q + 1] = lower[2 * q] = lower[2 * q + 1] = dy[q] / divisor;
 }
 
-/* Each pixel belongs to one window: forward was  y = x[tap]  so  dx[tap] = dy, and 0 elsewhere;  or  y = sum / d  so  dx = dy / d */
+/* Each pixel belongs to one window: forward was  y = x[tap]  so  dx[tap] = dy, and 0 elsewhere;  or  y = sum / d  so  dx = dy / d
+ */
 static void FN(two_by_two_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const pool_args *args = ctx;
@@ -460,7 +499,8 @@ static void FN(two_by_two_backward_block)(void *ctx, fnn_size begin, fnn_size en
             FN(pool_from_bytes)(which, args->tap + start, tile.rows * n);
         for (fnn_size p = 0; p < tile.rows; p++) {
             const REAL *dy = (const REAL *)args->in + start + p * g->Q, *w = which + p * n;
-            REAL *row = (REAL *)args->out + (tile.plane * g->H + 2 * (tile.p0 + p)) * W, *upper = row + 2 * tile.q0, *lower = upper + W;
+            REAL *row = (REAL *)args->out + (tile.plane * g->H + 2 * (tile.p0 + p)) * W, *upper = row + 2
+                * tile.q0, *lower = upper + W;
             if (n < POOL_STRIP) {
                 if (args->tap) FN(max_back_strip)(n, upper, lower, dy, w);
                 else FN(mean_back_strip)(n, upper, lower, dy, divisor);
@@ -470,7 +510,8 @@ static void FN(two_by_two_backward_block)(void *ctx, fnn_size begin, fnn_size en
                 if (args->tap) FN(max_back_strip)(POOL_STRIP, upper + 2 * q, lower + 2 * q, dy + q, w + q);
                 else FN(mean_back_strip)(POOL_STRIP, upper + 2 * q, lower + 2 * q, dy + q, divisor);
             }
-            for (fnn_size j = 2 * g->Q; tile.q0 == 0 && j < W; j++)             /* columns and rows that no window sees */
+            /* columns and rows that no window sees */
+            for (fnn_size j = 2 * g->Q; tile.q0 == 0 && j < W; j++)
                 row[j] = row[W + j] = 0;
         }
         if (tile.q0 == 0 && tile.p0 + tile.rows == g->P)

@@ -1,18 +1,26 @@
-/* pool2d_rows.tmpl.h -- the largest value of each window, first down, then across. Included by pool2d.tmpl.h.
+/* pool2d_rows.tmpl.h -- the largest value of each window, first down, then across. Included by
+ * pool2d.tmpl.h.
  *
  * Math       most[j] = max over r of x[p*sh - ph + r*dh, j],    y[p,q] = max over s of most[q*sw - pw + s*dw]
- * Method     A row of outputs takes R comparisons for each column of the image and S for each output, not R*S for each output, and down
- *            the columns every load is a whole vector: only the one row that they leave is sorted into frames, by the remainder of its columns.
- *            name[j] is the number r*S of the first tap that is the largest of its column, so that the window's tap is the least
- *            name[j] + s of those columns that reach the window's maximum: the first of equals.
- *            Comparisons pass NaN over: where a tile of windows sees one, its maxima are found tap by tap.
- * Layout     most and name: a row of the image with its padding, where most is -infinity and name is POOL_NONE.
+ * Method     A row of outputs takes R comparisons for each column of the image and S for each
+ *            output, not R*S for each output, and down the columns every load is a whole vector:
+ *            only the one row that they leave is sorted into frames, by the remainder of its
+ *            columns. name[j] is the number r*S of the first tap that is the largest of its column,
+ *            so that the window's tap is the least name[j] + s of those columns that reach the
+ *            window's maximum: the first of equals.
+ *            Comparisons pass NaN over: where a tile of windows sees one, its maxima are found tap
+ *            by tap.
+ * Layout     most and name: a row of the image with its padding, where most is -infinity and name
+ *            is POOL_NONE.
  */
 
-/* most[j] = the largest of a[j], b[j], c[j], of which there are `rows` (a constant), and name[j] = first, first + each or first + 2 each, the
- * first of them that it is. With `more` both go on from what they hold. nan[j] = 1 if a NaN was among them; `seen`: a was asked before. */
-FNN_INLINE void FN(max_down_strip)(const fnn_size n, const int rows, const int more, const int seen, REAL *restrict most, REAL *restrict name,
-                                   REAL *restrict nan, const REAL *restrict a, const REAL *restrict b, const REAL *restrict c, REAL first, REAL each)
+/* most[j] = the largest of a[j], b[j], c[j], of which there are `rows` (a constant), and name[j] =
+ * first, first + each or first + 2 each, the first of them that it is. With `more` both go on from
+ * what they hold. nan[j] = 1 if a NaN was among them; `seen`: a was asked before. */
+FNN_INLINE void FN(max_down_strip)(const fnn_size n, const int rows, const int more, const int seen,
+                                   REAL *restrict most, REAL *restrict name,
+                                   REAL *restrict nan, const REAL *restrict a, const REAL *restrict b,
+                                   const REAL *restrict c, REAL first, REAL each)
 {
     #pragma omp simd
     for (fnn_size j = 0; j < n; j++) {
@@ -38,7 +46,8 @@ FNN_INLINE void FN(max_down_strip)(const fnn_size n, const int rows, const int m
     }
 }
 
-FNN_INLINE void FN(max_down)(const int rows, const int more, const int seen, REAL *most, REAL *name, REAL *nan, const REAL *x, fnn_size step,
+FNN_INLINE void FN(max_down)(const int rows, const int more, const int seen, REAL *most, REAL *name, REAL *nan,
+                             const REAL *x, fnn_size step,
                              REAL first, REAL each, fnn_size n)
 {
     const REAL *b = x + (rows > 1) * step, *c = b + (rows > 2) * step;
@@ -47,19 +56,23 @@ FNN_INLINE void FN(max_down)(const int rows, const int more, const int seen, REA
     else
         for (fnn_size at = 0; at < n; at += POOL_STRIP) {
             at = fnn_min(at, n - POOL_STRIP);       /* the last strip overlaps the one before, which changes nothing */
-            FN(max_down_strip)(POOL_STRIP, rows, more, seen, most + at, name + at, nan, x + at, b + at, c + at, first, each);
+            FN(max_down_strip)(POOL_STRIP, rows, more, seen, most + at, name + at, nan, x + at, b + at, c + at, first,
+                               each);
         }
 }
 
-static POOL_APART void FN(max_down_3_seen)(REAL *most, REAL *name, REAL *nan, const REAL *x, fnn_size step, REAL first, REAL each, fnn_size n)
+static POOL_APART void FN(max_down_3_seen)(REAL *most, REAL *name, REAL *nan, const REAL *x, fnn_size step, REAL first,
+                                           REAL each, fnn_size n)
 {
     FN(max_down)(3, 0, 1, most, name, nan, x, step, first, each, n);
 }
 
-/* y[q] = the largest of most[q + offset[s]] over s < S (2 or 3, a constant), which[q] = the least name + s of those that are. */
+/* y[q] = the largest of most[q + offset[s]] over s < S (2 or 3, a constant), which[q] = the least
+ * name + s of those that are. */
 FNN_INLINE void FN(max_across_strip)(const fnn_size n, const int S, REAL *restrict y, REAL *restrict which,
                                      const REAL *restrict a, const REAL *restrict b, const REAL *restrict c,
-                                     const REAL *restrict a_name, const REAL *restrict b_name, const REAL *restrict c_name)
+                                     const REAL *restrict a_name, const REAL *restrict b_name,
+                                     const REAL *restrict c_name)
 {
     #pragma omp simd
     for (fnn_size q = 0; q < n; q++) {
@@ -79,7 +92,8 @@ FNN_INLINE void FN(max_across_strip)(const fnn_size n, const int S, REAL *restri
     }
 }
 
-FNN_INLINE void FN(max_across)(const int S, REAL *y, REAL *which, const REAL *most, const REAL *name, const fnn_size *offset, fnn_size n)
+FNN_INLINE void FN(max_across)(const int S, REAL *y, REAL *which, const REAL *most, const REAL *name,
+                               const fnn_size *offset, fnn_size n)
 {
     const REAL *a = most + offset[0], *b = most + offset[1], *c = most + offset[S - 1];
     const REAL *a_name = name + offset[0], *b_name = name + offset[1], *c_name = name + offset[S - 1];
@@ -88,17 +102,20 @@ FNN_INLINE void FN(max_across)(const int S, REAL *y, REAL *which, const REAL *mo
     else
         for (fnn_size at = 0; at < n; at += POOL_STRIP) {
             at = fnn_min(at, n - POOL_STRIP);
-            FN(max_across_strip)(POOL_STRIP, S, y + at, which + at, a + at, b + at, c + at, a_name + at, b_name + at, c_name + at);
+            FN(max_across_strip)(POOL_STRIP, S, y + at, which + at, a + at, b + at, c + at, a_name + at, b_name + at,
+                                 c_name + at);
         }
 }
 
-static POOL_APART void FN(max_across_3)(REAL *y, REAL *which, const REAL *most, const REAL *name, const fnn_size *offset, fnn_size n)
+static POOL_APART void FN(max_across_3)(REAL *y, REAL *which, const REAL *most, const REAL *name,
+                                        const fnn_size *offset, fnn_size n)
 {
     FN(max_across)(3, y, which, most, name, offset, n);
 }
 
 /* The same for any S, a tap after the other. */
-static void FN(max_across_any)(fnn_size S, REAL *restrict y, REAL *restrict which, const REAL *restrict most, const REAL *restrict name,
+static void FN(max_across_any)(fnn_size S, REAL *restrict y, REAL *restrict which, const REAL *restrict most,
+                               const REAL *restrict name,
                                const fnn_size *offset, fnn_size n)
 {
     for (fnn_size q = 0; q < n; q++) {
@@ -116,8 +133,10 @@ static void FN(max_across_any)(fnn_size S, REAL *restrict y, REAL *restrict whic
     }
 }
 
-/* most and name of columns j0 <= j < j1 of the image, from the taps of output row p. `seen`: row p - 1 came before it. */
-static void FN(max_row)(REAL *most, REAL *name, REAL *nan, const REAL *x, const fnn_window *g, fnn_size p, fnn_size j0, fnn_size j1, int seen)
+/* most and name of columns j0 <= j < j1 of the image, from the taps of output row p. `seen`: row p
+ * - 1 came before it. */
+static void FN(max_row)(REAL *most, REAL *name, REAL *nan, const REAL *x, const fnn_window *g, fnn_size p, fnn_size j0,
+                        fnn_size j1, int seen)
 {
     const fnn_size i0 = p * g->sh - g->ph, step = g->dh * g->W, n = j1 - j0;
     const fnn_size r0 = i0 < 0 ? fnn_min(fnn_ceil_div(-i0, g->dh), g->R) : 0;
@@ -161,27 +180,31 @@ static int FN(pool_max_by_hand)(REAL *y, const REAL *x, const fnn_window *g, fnn
     return which;
 }
 
-/* Element j of frame b is column (q0 + j) sw + b. Before and after the columns of the image there are margins; the one before is as long as a
- * strip, for alignment. A few rows go down, then the same across: what has just been stored is slow to load at another alignment. */
+/* Element j of frame b is column (q0 + j) sw + b. Before and after the columns of the image there
+ * are margins; the one before is as long as a strip, for alignment. A few rows go down, then the
+ * same across: what has just been stored is slow to load at another alignment. */
 static void FN(max_rows_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const pool_args *args = ctx;
     const fnn_window *g = args->g;
     const fnn_size sw = g->sw, left = fnn_ceil_div(g->pw, sw), margin = fnn_ceil_div(left, POOL_STRIP) * POOL_STRIP;
-    const fnn_size size = fnn_ceil_div(margin + args->cut.columns + pool_right(g) + 1, POOL_STRIP) * POOL_STRIP, length = size * sw;
+    const fnn_size size = fnn_ceil_div(margin + args->cut.columns + pool_right(g) + 1,
+                                       POOL_STRIP) * POOL_STRIP, length = size * sw;
     fnn_size offset[POOL_TAPS];
     for (fnn_size s = 0; s < g->S; s++) {
         const fnn_size at = s * g->dw - g->pw + left * sw;
         offset[s] = margin + at % sw * size + at / sw - left;
     }
-    REAL *const rows = fnn_scratch_alloc((2 * (POOL_ROWS + 1) * length + args->cut.rows * args->cut.columns) * sizeof(REAL));
+    REAL *const rows = fnn_scratch_alloc((2 * (POOL_ROWS + 1) * length + args->cut.rows * args->cut.columns)
+                                         * sizeof(REAL));
     REAL *const unsorted = rows + 2 * POOL_ROWS * length, *const which = unsorted + 2 * length;
     for (fnn_size item = begin; item < end; item++) {
         const pool_tile tile = pool_tile_of(&args->cut, item, g->P, g->Q);
         const fnn_size first = tile.q0 * sw, n = tile.columns, start = (tile.plane * g->P + tile.p0) * g->Q + tile.q0;
         const REAL *x = (const REAL *)args->in + tile.plane * g->H * g->W;
         const fnn_size before = tile.q0 > 0 ? left : 0, j0 = first - before * sw, from = margin - before;
-        const fnn_size elements = fnn_min(before + n + pool_right(g) + 1, fnn_ceil_div(g->W - j0, sw)), j1 = fnn_min(j0 + elements * sw, g->W);
+        const fnn_size elements = fnn_min(before + n + pool_right(g) + 1,
+                                          fnn_ceil_div(g->W - j0, sw)), j1 = fnn_min(j0 + elements * sw, g->W);
         REAL *y = (REAL *)args->out + start, nan[POOL_STRIP] = { 0 };
         for (fnn_size k = 0; k <= POOL_ROWS; k++) {         /* what is before and after the image stays */
             FN(pool_fill)(rows + 2 * k * length, length, -(REAL)INFINITY);

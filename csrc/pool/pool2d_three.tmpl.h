@@ -1,23 +1,28 @@
-/* pool2d_three.tmpl.h -- the largest value of windows of 3 x 3 that move by 2, in registers. Included by pool2d.tmpl.h.
+/* pool2d_three.tmpl.h -- the largest value of windows of 3 x 3 that move by 2, in registers.
+ * Included by pool2d.tmpl.h.
  *
  * Math       with columns counted from the middle of the row's first window:
  *            down    d[j] = max over r of x[2p - ph + r, j]
  *            across  y[q] = max(d[2q - 1], d[2q], d[2q + 1])
- * Method     Two vectors of d are sorted into even and odd columns, and the odd ones are moved by one: three shuffles for VL outputs. The place goes
- *            the same way as a rank, 255 less the number of the tap: among equals the first has the highest.
- *            Rows that a window at the edge does not see are the last that it does see, once more, which changes nothing. Only a row's last
- *            vector asks which columns are inside the image.
- *            Backward, a vector of dx is gathered from the vectors of dy whose windows see it, and written once.
- *            A row's last vector runs over into the next row, which is written after it, so that no width is special. The last rows of a tile,
- *            after which another thread's may follow, go through a buffer.
- *            Comparisons pass NaN over. A sum on the side, which is NaN if one is among the rows (or infinities of both signs are), says so, and the
- *            row is done again tap by tap.
+ * Method     Two vectors of d are sorted into even and odd columns, and the odd ones are moved by
+ *            one: three shuffles for VL outputs. The place goes the same way as a rank, 255 less
+ *            the number of the tap: among equals the first has the highest.
+ *            Rows that a window at the edge does not see are the last that it does see, once more,
+ *            which changes nothing. Only a row's last vector asks which columns are inside the
+ *            image.
+ *            Backward, a vector of dx is gathered from the vectors of dy whose windows see it, and
+ *            written once.
+ *            A row's last vector runs over into the next row, which is written after it, so that no
+ *            width is special. The last rows of a tile, after which another thread's may follow, go
+ *            through a buffer.
+ *            Comparisons pass NaN over. A sum on the side, which is NaN if one is among the rows
+ *            (or infinities of both signs are), says so, and the row is done again tap by tap.
  */
 
 /* Elements of whole vectors that hold n. */
 FNN_INLINE fnn_size FN(whole_vectors)(fnn_size n) { return fnn_ceil_div(n, VL) * VL; }
 
-/* ---- forward ------------------------------------------------------------------------------------------------------------ */
+/* ---- forward --------------------------------------------------------------------------------- */
 
 /* The largest of a, b and c by element, and its rank: 6 for a, 3 for b, 0 for c. */
 FNN_INLINE vec FN(three_down)(const int ranked, vec *rank, vec a, vec b, vec c)
@@ -33,7 +38,8 @@ FNN_INLINE vec FN(three_across)(const int ranked, vec *rank, vec a, vec b, vec c
 {
     const vec most = v_max(c, v_max(b, a));
     if (ranked)
-        *rank = v_max(v_max((vec)((ivec)rank_a & (a == most)), (vec)((ivec)rank_b & (b == most))), (vec)((ivec)rank_c & (c == most)));
+        *rank = v_max(v_max((vec)((ivec)rank_a & (a == most)), (vec)((ivec)rank_b & (b == most))),
+                      (vec)((ivec)rank_c & (c == most)));
     return most;
 }
 
@@ -46,10 +52,13 @@ FNN_INLINE vec FN(three_inside)(vec d, fnn_size inside)
     return v_choose(v_load(column) < v_set((REAL)inside), d, v_set(-(REAL)INFINITY));
 }
 
-/* A row of outputs whose windows see rows a, b and c of the image, given from the middle of the first window on; if `ranked` (a constant) the numbers
- * of their taps, too: the lowest rank that a window here can have says where its rows begin. Returns a number that is NaN if b or c holds one.
- * The three pointers are arguments, not a structure: what has just been stored in pieces is slow to load at once. */
-FNN_INLINE REAL FN(three_row)(const int ranked, REAL *y, REAL *tap, const REAL *a, const REAL *b, const REAL *c, const fnn_window *g,
+/* A row of outputs whose windows see rows a, b and c of the image, given from the middle of the
+ * first window on; if `ranked` (a constant) the numbers of their taps, too: the lowest rank that a
+ * window here can have says where its rows begin. Returns a number that is NaN if b or c holds one.
+ * The three pointers are arguments, not a structure: what has just been stored in pieces is slow to
+ * load at once. */
+FNN_INLINE REAL FN(three_row)(const int ranked, REAL *y, REAL *tap, const REAL *a, const REAL *b, const REAL *c,
+                              const fnn_window *g,
                               REAL lowest_rank)
 {
     const fnn_size n = g->Q, inside = g->W - 1 + g->pw;
@@ -86,17 +95,20 @@ FNN_INLINE REAL FN(three_row)(const int ranked, REAL *y, REAL *tap, const REAL *
     return v_sum(sum);
 }
 
-static POOL_APART REAL FN(three_row_with_taps)(REAL *y, REAL *tap, const REAL *a, const REAL *b, const REAL *c, const fnn_window *g, REAL lowest_rank)
+static POOL_APART REAL FN(three_row_with_taps)(REAL *y, REAL *tap, const REAL *a, const REAL *b, const REAL *c,
+                                               const fnn_window *g, REAL lowest_rank)
 {
     return FN(three_row)(1, y, tap, a, b, c, g, lowest_rank);
 }
 
-static POOL_APART REAL FN(three_row_without)(REAL *y, const REAL *a, const REAL *b, const REAL *c, const fnn_window *g, REAL lowest_rank)
+static POOL_APART REAL FN(three_row_without)(REAL *y, const REAL *a, const REAL *b, const REAL *c, const fnn_window *g,
+                                             REAL lowest_rank)
 {
     return FN(three_row)(0, y, NULL, a, b, c, g, lowest_rank);
 }
 
-/* A row of x from the middle of the first window on; of rows that end close to the end of x, which a last vector would pass, a copy. */
+/* A row of x from the middle of the first window on; of rows that end close to the end of x, which
+ * a last vector would pass, a copy. */
 static const REAL *FN(three_look)(REAL *copy, const REAL *x, const REAL *end, const fnn_window *g)
 {
     const fnn_size from = 1 - g->pw, columns = 2 * FN(whole_vectors)(g->Q);
@@ -128,7 +140,8 @@ static void FN(three_block)(void *ctx, fnn_size begin, fnn_size end)
             if (i == 0)
                 seen = FN(pool_sum)(x + (i0 + r0) * g->W, g->W);
             REAL *const y = (REAL *)args->out + start + i * n, *const to = (tile.rows - i) * n >= over ? y : last;
-            const REAL found = which ? FN(three_row_with_taps)(to, which + i * n, a, b, c, g, lowest) : FN(three_row_without)(to, a, b, c, g, lowest);
+            const REAL found = which ? FN(three_row_with_taps)(to, which + i * n, a, b, c, g, lowest)
+                : FN(three_row_without)(to, a, b, c, g, lowest);
             if (to == last)
                 memcpy(y, last, n * sizeof(REAL));
             for (fnn_size q = 0; (found != found || seen != seen) && q < n; q++) {
@@ -143,20 +156,24 @@ static void FN(three_block)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(copied);
 }
 
-/* ---- backward ----------------------------------------------------------------------------------------------------------- */
+/* ---- backward -------------------------------------------------------------------------------- */
 
 /* A row of dy and of the numbers of taps, with a margin behind it that no tap chose. */
 typedef struct { REAL *d, *tap; } FN(three_dy);
 
-/* The gradients of columns 2u and 2u + 1 from the windows that see this row of the image as their r-th. */
+/* The gradients of columns 2u and 2u + 1 from the windows that see this row of the image as their
+ * r-th. */
 FNN_INLINE void FN(three_gather)(vec *even, vec *odd, const FN(three_dy) *row, fnn_size u, const int r)
 {
-    const vec d = v_load(row->d + u), next = v_load(row->d + u + 1), tap = v_load(row->tap + u), tap_next = v_load(row->tap + u + 1);
+    const vec d = v_load(row->d + u), next = v_load(row->d + u + 1), tap = v_load(row->tap
+                                                                                  + u), tap_next = v_load(row->tap + u
+                                                                                                          + 1);
     *even = (vec)((ivec)d & (tap == v_set((REAL)(3 * r + 1))));
     *odd = (vec)((ivec)next & (tap_next == v_set((REAL)(3 * r)))) + (vec)((ivec)d & (tap == v_set((REAL)(3 * r + 2))));
 }
 
-/* n pairs of columns of a row of dx that windows see as their middle row, or with `two` (a constant) as the first of some, the last of others */
+/* n pairs of columns of a row of dx that windows see as their middle row, or with `two` (a
+ * constant) as the first of some, the last of others */
 FNN_INLINE void FN(three_pairs)(const int two, REAL *dx, const FN(three_dy) *above, const FN(three_dy) *row, fnn_size n)
 {
     for (fnn_size u = 0; u < n; u += VL) {
@@ -182,13 +199,14 @@ static POOL_APART void FN(three_pairs_of_one)(REAL *dx, const FN(three_dy) *row,
     FN(three_pairs)(0, dx, row, row, n);
 }
 
-/* Items are tiles of pairs of rows of dx: pair i is rows 2i - ph, which windows i see first and windows i - 1 last, and the next, in the middle of
- * windows i. */
+/* Items are tiles of pairs of rows of dx: pair i is rows 2i - ph, which windows i see first and
+ * windows i - 1 last, and the next, in the middle of windows i. */
 static void FN(three_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const pool_args *args = ctx;
     const fnn_window *g = args->g;
-    const fnn_size Q = g->Q, W = g->W, from = 1 - g->pw, n = fnn_ceil_div(W - from, 2), over = FN(whole_vectors)(fnn_max(n, Q)), length = over + VL;
+    const fnn_size Q = g->Q, W = g->W, from = 1
+        - g->pw, n = fnn_ceil_div(W - from, 2), over = FN(whole_vectors)(fnn_max(n, Q)), length = over + VL;
     REAL *const room = fnn_scratch_alloc((4 * length + 2 * over) * sizeof(REAL)), *const last = room + 4 * length;
     FN(three_dy) above = { room, room + length }, row = { room + 2 * length, room + 3 * length };
     for (fnn_size k = 0; k < 4; k += 2) {
@@ -213,7 +231,8 @@ static void FN(three_backward_block)(void *ctx, fnn_size begin, fnn_size end)
                 const int middle = h > 2 * i - g->ph;
                 if (h < 0 || h >= g->H) continue;
                 if (from > 0)                       /* column 0, before the first window's middle */
-                    dx[0] = middle ? (row.tap[0] == 3 ? row.d[0] : 0) : (row.tap[0] == 0 ? row.d[0] : 0) + (above.tap[0] == 6 ? above.d[0] : 0);
+                    dx[0] = middle ? (row.tap[0] == 3 ? row.d[0] : 0) : (row.tap[0] == 0 ? row.d[0] : 0)
+                        + (above.tap[0] == 6 ? above.d[0] : 0);
                 REAL *const to = (last_row + 1 - h) * W - from >= 2 * FN(whole_vectors)(n) ? dx + from : last;
                 if (middle) FN(three_pairs_of_one)(to, &row, n);
                 else FN(three_pairs_of_two)(to, &above, &row, n);

@@ -1,4 +1,5 @@
-/* gru.c -- gated recurrent units: one layer over a sequence, forward and backward. Mathematics and methods: gru.tmpl.h. */
+/* gru.c -- gated recurrent units: one layer over a sequence, forward and backward. Mathematics and
+ * methods: gru.tmpl.h. */
 #include "fastnn.h"
 #define TEMPLATE "recurrent/gru.tmpl.h"
 #include "core/levels.h"

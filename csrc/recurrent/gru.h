@@ -1,4 +1,5 @@
-/* gru.h -- rows of kernels.h for gru.c; no guard. Mathematics and letters: gru.tmpl.h. Gates in the order r z n. */
+/* gru.h -- rows of kernels.h for gru.c; no guard. Mathematics and letters: gru.tmpl.h. Gates in the
+ * order r z n. */
 
 #include "recurrent/recurrent.h"
 
@@ -6,7 +7,8 @@
  * y [T][B][H]   hT [B][H] the state after the last step, may be NULL   gates [T][B][fnn_recurrent_pitch(4H)] for backward: r, z, n and
  * W_hn h + b_hn
  * x [T][B][I]   h0 [B][H]   w_ih [3H][I]   w_hh [3H][H]   b_ih, b_hh [3H], may be NULL
- * work [fnn_recurrent_forward_work(3, B, H)], aligned to 64 bytes   reverse: the steps run from T-1 down to 0. H > 0 */
+ * work [fnn_recurrent_forward_work(3, B, H)], aligned to 64 bytes   reverse: the steps run from T-1
+ *                                                                   down to 0. H > 0 */
 KERNEL(gru_forward, REAL *y, REAL *hT, REAL *gates, const REAL *x, const REAL *h0, const REAL *w_ih, const REAL *w_hh,
        const REAL *b_ih, const REAL *b_hh, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse)
 

@@ -3,31 +3,38 @@
  * Math       a_t = W_ih x_t + b_ih      u_t = W_hh h_{t-1} + b_hh                 three pieces each, of the gates r z n
  *            r = sigmoid(a_r + u_r)     z = sigmoid(a_z + u_z)     n = tanh(a_n + r * u_n)
  *            h_t = (1 - z) * n + z * h_{t-1}
- * Symbols    T steps, B batch, I inputs, H hidden units. A "piece" is one gate's part, H numbers, of a row.
- * Layout     x [T][B][I], y (all h_t) [T][B][H]; W_ih [3H][I], W_hh [3H][H], gates in the order r z n.
+ * Symbols    T steps, B batch, I inputs, H hidden units. A "piece" is one gate's part, H numbers,
+ *            of a row.
+ * Layout     x [T][B][I], y (all h_t) [T][B][H]; W_ih [3H][I], W_hh [3H][H], gates in the order r z
+ *            n.
  *            Rows of four pieces: gates  r z n u_n  and their gradients  da_r = du_r, da_z = du_z, du_n, da_n,  fnn_recurrent_pitch(4H)
- *            apart.  So the gradient of u is the first three pieces, side by side, and that of a is the first two and the last.
- * Method     W_ih x of all steps is one matrix product; dx and the gradients of the weights are one or two. Left for the loop over
+ *            apart.  So the gradient of u is the first three pieces, side by side, and that of a is
+ *                    the first two and the last.
+ * Method     W_ih x of all steps is one matrix product; dx and the gradients of the weights are one
+ *            or two. Left for the loop over
  *            time, which recurrent.tmpl.h runs, is  h_{t-1} W_hh^T  and, backward,  du_{t+1} W_hh,  with the gates right behind.
  * Cost       forward 2*T*B*3H*(I + H) flop, backward twice that.
  * Threads    see recurrent.tmpl.h
- * Reference  fastnn/reference/gru.py; Cho et al. (2014), "Learning phrase representations using RNN encoder-decoder for
- *            statistical machine translation". The reset gate acts after the product with W_hn and its bias, as in torch.nn.GRU.
+ * Reference  fastnn/reference/gru.py; Cho et al. (2014), "Learning phrase representations using RNN
+ *            encoder-decoder for statistical machine translation". The reset gate acts after the
+ *            product with W_hn and its bias, as in torch.nn.GRU.
  */
 #define REC_GATES 3
 #define REC_PIECES 4
 #define REC_VECTORS 3
 #include "recurrent/recurrent.tmpl.h"
 
-/* ---- forward ---------------------------------------------------------------------------------------------- */
+/* ---- forward --------------------------------------------------------------------------------- */
 
 typedef struct {
     FN(recurrence) r;
     REAL *y, *gates;
-    const REAL *h0, *bias;                          /* b_hn; NULL: u_n is in gates already, where the products are done outside */
+    const REAL *h0, *bias;                          /* b_hn; NULL: u_n is in gates already, where the products are done
+                                                       outside */
 } FN(gru_forward_pass);
 
-/* The gates r and z of `width` units of one sequence: g holds a and receives r, z and u_n; sum is W_hh h_{t-1}, un what is added for u_n. */
+/* The gates r and z of `width` units of one sequence: g holds a and receives r, z and u_n; sum is
+ * W_hh h_{t-1}, un what is added for u_n. */
 FNN_INLINE void FN(gru_gates)(REAL *g, const REAL *sum, const REAL *un, fnn_size H, fnn_size width)
 {
     REAL *restrict gr = g, *restrict gz = g + H, *gu = g + 3 * H;
@@ -52,7 +59,8 @@ FNN_INLINE void FN(gru_output)(REAL *g, REAL *restrict h, const REAL *restrict h
     }
 }
 
-/* All rows' gates, and then all rows' outputs: an output waits for its gates, and meanwhile other rows' are computed. */
+/* All rows' gates, and then all rows' outputs: an output waits for its gates, and meanwhile other
+ * rows' are computed. */
 FNN_INLINE void FN(gru_forward_units)(const FN(recurrence) *r, fnn_size i, fnn_size first, fnn_size rows, fnn_size unit,
                                       const fnn_size width, const REAL *sum)
 {
@@ -61,7 +69,8 @@ FNN_INLINE void FN(gru_forward_units)(const FN(recurrence) *r, fnn_size i, fnn_s
     const REAL *h_before = (i == 0 ? p->h0 : p->y + FN(rec_time)(r, i - 1) * r->B * H) + at;
     REAL *g = p->gates + (t * r->B + first) * pitch + unit, *h = p->y + t * r->B * H + at;
     for (fnn_size row = 0; row < rows; row++)
-        FN(gru_gates)(g + row * pitch, sum + row * 3 * VL, p->bias ? p->bias + unit : g + row * pitch + 3 * H, H, width);
+        FN(gru_gates)(g + row * pitch, sum + row * 3 * VL, p->bias ? p->bias + unit : g + row * pitch + 3 * H, H,
+                      width);
     for (fnn_size row = 0; row < rows; row++)
         FN(gru_output)(g + row * pitch, h + row * H, h_before + row * H, H, width);
 }
@@ -76,7 +85,8 @@ static void FN(gru_forward_cell)(const FN(recurrence) *r, fnn_size i, fnn_size f
 }
 
 void FN(gru_forward)(REAL *y, REAL *hT, REAL *gates, const REAL *x, const REAL *h0, const REAL *w_ih, const REAL *w_hh,
-                     const REAL *b_ih, const REAL *b_hh, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse)
+                     const REAL *b_ih, const REAL *b_hh, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H,
+                     int reverse)
 {
     const fnn_size pitch = fnn_recurrent_pitch(4 * H);
     REAL *bias = work + fnn_recurrent_forward_work(3, B, H) - 4 * H, *bias_un = bias + 3 * H;
@@ -86,7 +96,8 @@ void FN(gru_forward)(REAL *y, REAL *hT, REAL *gates, const REAL *x, const REAL *
         bias_un[j] = b_hh ? b_hh[2 * H + j] : 0;
     /* all steps' W_ih x + b:   m = T*B, n = 3H, k = I */
     FN(gemm)(gates, pitch, x, I, 1, w_ih, 1, I, NULL, bias, T * B, 3 * H, I, 0);
-    if (T == 1) {                                   /* h0 W_hh^T:   added to the pieces r and z; the third stands alone */
+    if (T == 1) {                                   /* h0 W_hh^T:   added to the pieces r and z; the third stands
+                                                       alone */
         FN(gemm)(gates, pitch, h0, H, 1, w_hh, 1, H, NULL, NULL, B, 2 * H, H, FNN_GEMM_ADD);
         FN(gemm)(gates + 3 * H, pitch, h0, H, 1, w_hh + 2 * H * H, 1, H, NULL, bias_un, B, H, H, 0);
     }
@@ -96,7 +107,7 @@ void FN(gru_forward)(REAL *y, REAL *hT, REAL *gates, const REAL *x, const REAL *
     if (hT) memcpy(hT, y + FN(rec_time)(&pass.r, T - 1) * B * H, (size_t)(B * H) * sizeof(REAL));
 }
 
-/* ---- backward --------------------------------------------------------------------------------------------- */
+/* ---- backward -------------------------------------------------------------------------------- */
 
 typedef struct {
     FN(recurrence) r;
@@ -151,7 +162,8 @@ void FN(gru_backward)(REAL *dx, REAL *dh0, REAL *dw_ih, REAL *dw_hh, REAL *db_ih
     REAL *carry = work + fnn_recurrent_work(3, 4, T, B, I, H) - B * H;
     memset(carry, 0, (size_t)(B * H) * sizeof(REAL));
     FN(gru_backward_pass) pass = { .carry = carry, .dy = dy, .dhT = dhT, .y = y, .gates = gates, .h0 = h0 };
-    const FN(rec_gradients) gradients = { .dx = dx, .dh0 = dh0, .dw_ih = dw_ih, .dw_hh = dw_hh, .db_ih = db_ih, .db_hh = db_hh, .x = x,
+    const FN(rec_gradients) gradients = { .dx = dx, .dh0 = dh0, .dw_ih = dw_ih, .dw_hh = dw_hh, .db_ih = db_ih,
+                                         .db_hh = db_hh, .x = x,
                                           .h0 = h0, .w_ih = w_ih, .w_hh = w_hh, .y = y, .carry = carry, .I = I, .reverse = reverse };
     FN(rec_backward)(&pass.r, FN(gru_backward_cell), &gradients, work, T, B, H);
 }

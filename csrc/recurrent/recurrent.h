@@ -1,8 +1,10 @@
-/* recurrent.h -- how lstm.h, gru.h and rnn.h lay out rows, how backward cuts a sequence, and the workspace of both. Letters: recurrent.tmpl.h. */
+/* recurrent.h -- how lstm.h, gru.h and rnn.h lay out rows, how backward cuts a sequence, and the
+ * workspace of both. Letters: recurrent.tmpl.h. */
 #ifndef FNN_RECURRENT_H
 #define FNN_RECURRENT_H
 
-enum { FNN_RECURRENT_ROWS = 256 };                  /* rows of dz, steps times sequences, in a part: a block of the products' k */
+enum { FNN_RECURRENT_ROWS = 256 };                  /* rows of dz, steps times sequences, in a part: a block of the
+                                                       products' k */
 
 /* The steps in a part: all of them, or as many as have FNN_RECURRENT_ROWS rows */
 static inline fnn_size fnn_recurrent_steps(fnn_size T, fnn_size B)
@@ -11,8 +13,8 @@ static inline fnn_size fnn_recurrent_steps(fnn_size T, fnn_size B)
     return steps < 1 ? 1 : steps < T ? steps : T;
 }
 
-/* Elements from one row of gates, dz or the copy of h to the next: an odd number of sixteens, since rows at powers of two would share places
- * in the caches. */
+/* Elements from one row of gates, dz or the copy of h to the next: an odd number of sixteens, since
+ * rows at powers of two would share places in the caches. */
 static inline fnn_size fnn_recurrent_pitch(fnn_size width) { return ((width + 15) / 16 | 1) * 16; }
 
 /* Elements of workspace for forward: the h of two steps, packed W_hh, biases */
@@ -34,8 +36,10 @@ static inline fnn_size fnn_recurrent_packed(fnn_size gates, fnn_size T, fnn_size
     return fnn_recurrent_steps(T, B) < T ? (I + 31) / 32 * 32 * gates * H + 64 : 0;
 }
 
-/* Elements of workspace for backward, with `pieces` times H numbers in a row of dz: 4, 4 and 1 with the 4, 3 and 1 gates of LSTM, GRU, RNN */
-static inline fnn_size fnn_recurrent_work(fnn_size gates, fnn_size pieces, fnn_size T, fnn_size B, fnn_size I, fnn_size H)
+/* Elements of workspace for backward, with `pieces` times H numbers in a row of dz: 4, 4 and 1 with
+ * the 4, 3 and 1 gates of LSTM, GRU, RNN */
+static inline fnn_size fnn_recurrent_work(fnn_size gates, fnn_size pieces, fnn_size T, fnn_size B, fnn_size I,
+                                          fnn_size H)
 {
     return fnn_recurrent_packed(gates, T, B, I, H) + fnn_recurrent_rows(T, B) * fnn_recurrent_pitch(pieces * H)
          + gates * H * (H + 64) + B * H;

@@ -1,28 +1,38 @@
-/* recurrent.tmpl.h -- part of lstm.tmpl.h, gru.tmpl.h and rnn.tmpl.h: how a sequence runs, forward or backward.
+/* recurrent.tmpl.h -- part of lstm.tmpl.h, gru.tmpl.h and rnn.tmpl.h: how a sequence runs, forward
+ * or backward.
  *
- * Math       a step is a matrix product with what the step before left, and then a "cell", which goes element by element:
+ * Math       a step is a matrix product with what the step before left, and then a "cell", which
+ *            goes element by element:
  *                forward    sum = h_{t-1} W_hh^T      backward   sum = dz_{t+1} W_hh
- *            All that does not depend on the step before is one matrix product over all steps, outside of this file.
- * Symbols    T steps, B batch, I inputs, H hidden units, G gates (REC_GATES: a row of W_hh's product is G pieces of H).
- *            The i-th step to run is t = i, or t = T-1-i when it goes down.
- * Method     W_hh is packed once per sequence into panels, a few registers wide, with a unit's gates side by side:
+ *            All that does not depend on the step before is one matrix product over all steps,
+ *            outside of this file.
+ * Symbols    T steps, B batch, I inputs, H hidden units, G gates (REC_GATES: a row of W_hh's
+ *            product is G pieces of H). The i-th step to run is t = i, or t = T-1-i when it goes
+ *            down.
+ * Method     W_hh is packed once per sequence into panels, a few registers wide, with a unit's
+ *            gates side by side:
  *
  *                forward    panel of REC_UNITS units:  [k = 0..H-1][gate][unit]
  *                backward   panel of 4*VL units:       [k = 0..G*H-1][unit]
  *
- *            A tile of a few sequences by one panel stays in registers while k runs. As soon as it is summed up the cell is applied
- *            to its units, while the sums are in the nearest cache.
- *            One sequence alone has few sums: it takes two panels at a time, so that enough additions are under way.
- *            While a part of a panel is multiplied the next one is asked for, one cache line with each product: where W_hh is larger
- *            than the second-level cache its first tile would wait for it (32 steps of B = 64, H = 512: product 20.6 to 19.4 ms).
- *            Forward multiplies a copy of h_{t-1}, whose rows lie at a distance that is no power of two: at H = 512 half of the rows
- *            would share places in the first-level cache (19.4 to 18.6 ms).
- *            Backward goes over the steps in parts of some 256 rows of dz. A part's dz is all that is kept, and is in the cache when
- *            the products for dx, dW and db read it.
- * Threads    Sequences do not know of each other: where there are enough of them, each thread runs all the steps of some. Else
- *            each step is cut into panels x groups of sequences, if it is worth it. Every sum over k runs from 0 up in one register,
- *            so the bits depend on neither. (Panels in place of sequences for large W_hh too, so that each thread's share stays in its
- *            own cache, did not pay: 0.99 at H = 512, B = 64, two threads with 2 MB each.)
+ *            A tile of a few sequences by one panel stays in registers while k runs. As soon as it
+ *            is summed up the cell is applied to its units, while the sums are in the nearest
+ *            cache.
+ *            One sequence alone has few sums: it takes two panels at a time, so that enough
+ *            additions are under way. While a part of a panel is multiplied the next one is asked
+ *            for, one cache line with each product: where W_hh is larger than the second-level
+ *            cache its first tile would wait for it (32 steps of B = 64, H = 512: product 20.6 to
+ *            19.4 ms). Forward multiplies a copy of h_{t-1}, whose rows lie at a distance that is
+ *            no power of two: at H = 512 half of the rows would share places in the first-level
+ *            cache (19.4 to 18.6 ms).
+ *            Backward goes over the steps in parts of some 256 rows of dz. A part's dz is all that
+ *            is kept, and is in the cache when the products for dx, dW and db read it.
+ * Threads    Sequences do not know of each other: where there are enough of them, each thread runs
+ *            all the steps of some. Else each step is cut into panels x groups of sequences, if it
+ *            is worth it. Every sum over k runs from 0 up in one register, so the bits depend on
+ *            neither. (Panels in place of sequences for large W_hh too, so that each thread's share
+ *            stays in its own cache, did not pay: 0.99 at H = 512, B = 64, two threads with 2 MB
+ *            each.)
  */
 #ifndef FNN_REC_ONCE
 #define FNN_REC_ONCE
@@ -30,7 +40,8 @@ enum {
     REC_SHARE = 1 << 16,                            /* multiply-adds of a step that are worth a thread */
     REC_PACK = 1 << 16,                             /* elements of W_hh whose packing is worth a block */
     REC_GROUP = 24,                                 /* most sequences that meet a panel while it is in the cache */
-    REC_DEPTH = 128,                                /* products added up at a time: 32 KB of a panel in float32 with AVX-512 */
+    REC_DEPTH = 128,                                /* products added up at a time: 32 KB of a panel in float32 with
+                                                       AVX-512 */
     REC_SPLIT = 4,                                  /* sequences that are worth reading W_hh for */
     REC_SUM = 64                                    /* rows added up before their sum is added to the total */
 };
@@ -38,7 +49,8 @@ enum {
 
 #undef REC_SUMS
 #if VBYTES == 64 || defined(__aarch64__)
-#  define REC_SUMS 24                               /* of 32 registers; the rest for the panel and what it is multiplied by */
+#  define REC_SUMS 24                               /* of 32 registers; the rest for the panel and what it is multiplied
+                                                       by */
 #else
 #  define REC_SUMS 12                               /* of 16 */
 #endif
@@ -48,15 +60,19 @@ enum {
 
 typedef struct FN(recurrence) FN(recurrence);
 
-/* Sequences [first, first + rows) and units [unit, unit + width) of the i-th step. `sum` has a row of all pieces per sequence. */
-typedef void FN(rec_cell)(const FN(recurrence) *r, fnn_size i, fnn_size first, fnn_size rows, fnn_size unit, fnn_size width,
+/* Sequences [first, first + rows) and units [unit, unit + width) of the i-th step. `sum` has a row
+ * of all pieces per sequence. */
+typedef void FN(rec_cell)(const FN(recurrence) *r, fnn_size i, fnn_size first, fnn_size rows, fnn_size unit,
+                          fnn_size width,
                           const REAL *sum);
 
 /* A panel, and the one that comes after it; NULL: nothing is to be asked for */
 typedef struct { const REAL *at, *next; } FN(rec_panel);
-typedef void FN(rec_product_fn)(REAL *out, const REAL *a, fnn_size rsa, FN(rec_panel) panel, fnn_size k, fnn_size rows, int pair);
+typedef void FN(rec_product_fn)(REAL *out, const REAL *a, fnn_size rsa, FN(rec_panel) panel, fnn_size k, fnn_size rows,
+                                int pair);
 
-/* One pass over the sequence. Families put it first in a struct of their own, with the arrays that their cells need. */
+/* One pass over the sequence. Families put it first in a struct of their own, with the arrays that
+ * their cells need. */
 struct FN(recurrence) {
     fnn_size T, B, H;
     int down;
@@ -64,11 +80,13 @@ struct FN(recurrence) {
     FN(rec_cell) *cell;
     fnn_size begin, end;                            /* the steps that are to run now */
     const REAL *panels;                             /* packed W_hh */
-    fnn_size vectors, units, k;                     /* registers in a row of a panel, units in a panel, products in a sum */
+    fnn_size vectors, units, k;                     /* registers in a row of a panel, units in a panel, products in a
+                                                       sum */
     const REAL *start;                              /* [B][H], what the first step multiplies W_hh by; NULL: nothing */
     REAL *trail;                                    /* what the steps leave for the next one */
     fnn_size pitch, origin;                         /* of a row of trail; the t of the first rows in it */
-    const REAL *y;                                  /* forward: [T][B][H], whence trail gets a copy, of two steps in turns. Backward: NULL */
+    const REAL *y;                                  /* forward: [T][B][H], whence trail gets a copy, of two steps in
+                                                       turns. Backward: NULL */
 };
 
 FNN_INLINE fnn_size FN(rec_time)(const FN(recurrence) *r, fnn_size i) { return r->down ? r->T - 1 - i : i; }
@@ -79,12 +97,15 @@ FNN_INLINE fnn_size FN(rec_place)(const FN(recurrence) *r, fnn_size i)
     return (r->y ? i % 2 : FN(rec_time)(r, i) - r->origin) * r->B * r->pitch;
 }
 
-/* ---- the product of a tile with a panel ------------------------------------------------------------------- */
+/* ---- the product of a tile with a panel ------------------------------------------------------ */
 
-/* out[r][l] (+)= sum_k a[r][k] * panel[k][l]   for `rows` rows and the columns l of `vectors` registers; rows of the panel and of
+/* out[r][l] (+)= sum_k a[r][k] * panel[k][l]   for `rows` rows and the columns l of `vectors`
+ *                                              registers; rows of the panel and of
  * out are `width` registers long. Asks for memory at `next`, `next_step` further with each k. */
-FNN_INLINE void FN(rec_tile_of)(REAL *restrict out, const REAL *restrict a, fnn_size rsa, const REAL *restrict panel, fnn_size k,
-                                const REAL *next, fnn_size next_step, int add, const int rows, const int vectors, const int width)
+FNN_INLINE void FN(rec_tile_of)(REAL *restrict out, const REAL *restrict a, fnn_size rsa, const REAL *restrict panel,
+                                fnn_size k,
+                                const REAL *next, fnn_size next_step, int add, const int rows, const int vectors,
+                                const int width)
 {
     vec sum[8][4];
 #pragma GCC unroll 8
@@ -118,7 +139,8 @@ FNN_INLINE void FN(rec_tile_of)(REAL *restrict out, const REAL *restrict a, fnn_
 }
 
 /* A constant number of rows keeps the sums in registers. */
-#define REC_CASE(n) case n: if (n * vectors <= REC_SUMS) FN(rec_tile_of)(out, a, rsa, panel, k, next, next_step, add, n, vectors, width); \
+#define REC_CASE(n) case n: if (n * vectors <= REC_SUMS) FN(rec_tile_of)(out, a, rsa, panel, k, next, next_step, add, \
+                                                                         n, vectors, width); \
     break;
 FNN_INLINE void FN(rec_tile)(REAL *out, const REAL *a, fnn_size rsa, const REAL *panel, fnn_size k, const REAL *next,
                              fnn_size next_step, int add, fnn_size rows, const int vectors, const int width)
@@ -128,7 +150,8 @@ FNN_INLINE void FN(rec_tile)(REAL *out, const REAL *a, fnn_size rsa, const REAL 
 #undef REC_CASE
 
 /* One row by two panels, one behind the other */
-FNN_INLINE void FN(rec_pair)(REAL *restrict out, const REAL *restrict a, const REAL *restrict panel, fnn_size k, const int vectors)
+FNN_INLINE void FN(rec_pair)(REAL *restrict out, const REAL *restrict a, const REAL *restrict panel, fnn_size k,
+                             const int vectors)
 {
     vec sum[2][4];
     const REAL *restrict next = panel + k * vectors * VL;
@@ -150,10 +173,12 @@ FNN_INLINE void FN(rec_pair)(REAL *restrict out, const REAL *restrict a, const R
     }
 }
 
-/* out[r][l] = sum_k a[r][k] * panel[k][l]   for up to REC_GROUP rows: a part of the panel that the L1 cache holds meets all of
- * them before the next part is fetched. Rows are cut evenly: 16 are tiles of 5, 5 and 6, not of 6, 6 and 4. A tile is
- * `across` registers wide, and a panel may be several tiles wide. Each tile asks for one column of cache lines of the next part,
- * until all have been asked for. (Where all rows are one tile there is no time to ask in: H = 1024, B = 4 would lose 3 %.) */
+/* out[r][l] = sum_k a[r][k] * panel[k][l]   for up to REC_GROUP rows: a part of the panel that the
+ *                                           L1 cache holds meets all of
+ * them before the next part is fetched. Rows are cut evenly: 16 are tiles of 5, 5 and 6, not of 6,
+ * 6 and 4. A tile is `across` registers wide, and a panel may be several tiles wide. Each tile asks
+ * for one column of cache lines of the next part, until all have been asked for. (Where all rows
+ * are one tile there is no time to ask in: H = 1024, B = 4 would lose 3 %.) */
 FNN_INLINE void FN(rec_product)(REAL *out, const REAL *a, fnn_size rsa, FN(rec_panel) panel, fnn_size k, fnn_size rows,
                                 const int vectors, const int across)
 {
@@ -174,11 +199,13 @@ FNN_INLINE void FN(rec_product)(REAL *out, const REAL *a, fnn_size rsa, FN(rec_p
     }
 }
 
-static void FN(rec_product_4)(REAL *out, const REAL *a, fnn_size rsa, FN(rec_panel) panel, fnn_size k, fnn_size rows, int pair)
+static void FN(rec_product_4)(REAL *out, const REAL *a, fnn_size rsa, FN(rec_panel) panel, fnn_size k, fnn_size rows,
+                              int pair)
 {
     if (pair)
         FN(rec_pair)(out, a, panel.at, k, 4);
-    else if (REC_SUMS == 12 && rows > 2)                 /* 3 x 4 sums would leave too few of 16 registers: 6 x 2, and twice */
+    else if (REC_SUMS == 12 && rows > 2)                 /* 3 x 4 sums would leave too few of 16 registers: 6 x 2, and
+                                                            twice */
         FN(rec_product)(out, a, rsa, panel, k, rows, 4, 2);
     else
         FN(rec_product)(out, a, rsa, panel, k, rows, 4, 4);
@@ -187,7 +214,8 @@ static void FN(rec_product_4)(REAL *out, const REAL *a, fnn_size rsa, FN(rec_pan
 #  define REC_PRODUCT FN(rec_product_4)
 #else
 #  define REC_PRODUCT FN(rec_product_forward)
-static void REC_PRODUCT(REAL *out, const REAL *a, fnn_size rsa, FN(rec_panel) panel, fnn_size k, fnn_size rows, int pair)
+static void REC_PRODUCT(REAL *out, const REAL *a, fnn_size rsa, FN(rec_panel) panel, fnn_size k, fnn_size rows,
+                        int pair)
 {
     if (pair)
         FN(rec_pair)(out, a, panel.at, k, REC_VECTORS);
@@ -196,11 +224,13 @@ static void REC_PRODUCT(REAL *out, const REAL *a, fnn_size rsa, FN(rec_panel) pa
 }
 #endif
 
-/* ---- packing ---------------------------------------------------------------------------------------------- */
+/* ---- packing --------------------------------------------------------------------------------- */
 
 typedef struct { REAL *panels; const REAL *w_hh; fnn_size H; } FN(rec_pack_args);
 
-/* VL rows of the matrix, or the fewer that it has, as VL adjacent columns of a panel:  out[j][l] = w[l][j] for j < n */
+/* VL rows of the matrix, or the fewer that it has, as VL adjacent columns of a panel:  out[j][l] =
+ *                                                                                      w[l][j] for
+ *                                                                                      j < n */
 static void FN(rec_pack_rows)(REAL *restrict out, const REAL *restrict w, fnn_size rows, fnn_size n)
 {
     fnn_size j = 0;
@@ -208,7 +238,8 @@ static void FN(rec_pack_rows)(REAL *restrict out, const REAL *restrict w, fnn_si
     for (; j + VL <= n; j += VL) {
         vec v[TRANSPOSE_LANES];
 #pragma GCC unroll 16
-        for (fnn_size l = 0; l < VL; l++)           /* columns beyond the last row repeat it: nobody looks at their sums */
+        for (fnn_size l = 0; l < VL; l++)           /* columns beyond the last row repeat it: nobody looks at their
+                                                       sums */
             v[l] = v_load(w + (l < rows ? l : rows - 1) * n + j);
         FN(transpose)(v);
 #pragma GCC unroll 16
@@ -254,12 +285,14 @@ static void FN(rec_pack_backward_block)(void *ctx, fnn_size begin, fnn_size end)
     }
 }
 
-/* ---- steps ------------------------------------------------------------------------------------------------- */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
-FNN_INLINE const REAL *FN(rec_panel_at)(const FN(recurrence) *r, fnn_size panel) { return r->panels + panel * r->k * r->vectors * VL; }
+FNN_INLINE const REAL *FN(rec_panel_at)(const FN(recurrence) *r,
+                                        fnn_size panel) { return r->panels + panel * r->k * r->vectors * VL; }
 
 /* Forward: the copy of h for the next step's product */
-FNN_INLINE void FN(rec_copy)(const FN(recurrence) *r, fnn_size i, fnn_size first, fnn_size rows, fnn_size unit, const fnn_size width)
+FNN_INLINE void FN(rec_copy)(const FN(recurrence) *r, fnn_size i, fnn_size first, fnn_size rows, fnn_size unit,
+                             const fnn_size width)
 {
     const REAL *restrict y = r->y + (FN(rec_time)(r, i) * r->B + first) * r->H + unit;
     REAL *restrict to = r->trail + FN(rec_place)(r, i) + first * r->pitch + unit;
@@ -268,9 +301,10 @@ FNN_INLINE void FN(rec_copy)(const FN(recurrence) *r, fnn_size i, fnn_size first
             to[l] = y[l];
 }
 
-/* Sequences [first, first + rows) and one panel of a step, or, of one sequence alone, a pair of panels. `next`: the panel that
- * comes after it; -1: nothing is to be asked for */
-static void FN(rec_group)(const FN(recurrence) *r, fnn_size i, fnn_size panel, fnn_size panels, fnn_size next, fnn_size first,
+/* Sequences [first, first + rows) and one panel of a step, or, of one sequence alone, a pair of
+ * panels. `next`: the panel that comes after it; -1: nothing is to be asked for */
+static void FN(rec_group)(const FN(recurrence) *r, fnn_size i, fnn_size panel, fnn_size panels, fnn_size next,
+                          fnn_size first,
                           fnn_size rows)
 {
     REAL sums[REC_GROUP * 4 * (VBYTES ? VBYTES / sizeof(REAL) : 1)];
@@ -296,8 +330,8 @@ FNN_INLINE fnn_size FN(rec_panels)(const FN(recurrence) *r) { return (r->H - 1) 
 /* Panels that meet `rows` sequences at a time */
 FNN_INLINE fnn_size FN(rec_stride)(fnn_size rows) { return rows == 1 ? 2 : 1; }
 
-/* The n-th of `count` panels or pairs. Steps take them up and down in turns: a step begins with those that the one before has left in
- * the cache. */
+/* The n-th of `count` panels or pairs. Steps take them up and down in turns: a step begins with
+ * those that the one before has left in the cache. */
 FNN_INLINE fnn_size FN(rec_turn)(fnn_size i, fnn_size n, fnn_size count) { return i % 2 ? count - 1 - n : n; }
 
 /* Steps [r->begin, r->end) of sequences [begin, end) */
@@ -308,7 +342,8 @@ static void FN(rec_sequences)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size stride = FN(rec_stride)(rows), count = (panels + stride - 1) / stride;
     for (fnn_size i = r->begin; i < r->end; i++)
         for (fnn_size n = 0; n < count; n++) {
-            const fnn_size panel = FN(rec_turn)(i, n, count) * stride, next = n + 1 < count ? FN(rec_turn)(i, n + 1, count) * stride : panel;
+            const fnn_size panel = FN(rec_turn)(i, n, count) * stride, next = n + 1 < count
+                ? FN(rec_turn)(i, n + 1, count) * stride : panel;
             for (fnn_size g = 0; g < groups; g++) {
                 fnn_size first = rows * g / groups;
                 FN(rec_group)(r, i, panel, panels - panel < stride ? 1 : stride, g == 0 ? next : -1, begin + first,
@@ -335,7 +370,8 @@ static void FN(rec_items)(void *ctx, fnn_size begin, fnn_size end)
 static void FN(rec_run)(FN(recurrence) *r, fnn_size begin, fnn_size end)
 {
     const fnn_size threads = fnn_num_threads(), panels = FN(rec_panels)(r), groups = (r->B - 1) / REC_GROUP + 1;
-    const fnn_size worth = panels * r->k * r->vectors * VL * r->B / REC_SHARE, shares = worth < threads ? worth : threads;
+    const fnn_size worth = panels * r->k * r->vectors * VL * r->B / REC_SHARE, shares = worth < threads ? worth
+        : threads;
     r->begin = begin;
     r->end = end;
     if (r->B >= REC_SPLIT * threads || shares <= 1) {
@@ -350,25 +386,31 @@ static void FN(rec_run)(FN(recurrence) *r, fnn_size begin, fnn_size end)
     }
 }
 
-/* The parts of a pass that are the same for all cells; work has fnn_recurrent_forward_work elements, the last (REC_GATES + 1) * H of which
- * are left alone. */
-static FN(recurrence) FN(rec_forward_pass)(FN(rec_cell) *cell, REAL *work, const REAL *w_hh, const REAL *h0, const REAL *y,
+/* The parts of a pass that are the same for all cells; work has fnn_recurrent_forward_work
+ * elements, the last (REC_GATES + 1) * H of which are left alone. */
+static FN(recurrence) FN(rec_forward_pass)(FN(rec_cell) *cell, REAL *work, const REAL *w_hh, const REAL *h0,
+                                           const REAL *y,
                                            fnn_size T, fnn_size B, fnn_size H, int reverse)
 {
     const fnn_size pitch = fnn_recurrent_pitch(H);
     REAL *panels = work + 2 * B * pitch;
-    if (T > 1) {                                    /* one step would not earn the packing back: it uses the general product */
+    if (T > 1) {                                    /* one step would not earn the packing back: it uses the general
+                                                       product */
         FN(rec_pack_args) pack = { panels, w_hh, H };
-        fnn_parallel_for((H - 1) / REC_UNITS + 1, REC_PACK / (H * REC_VECTORS * VL) + 1, FN(rec_pack_forward_block), &pack);
+        fnn_parallel_for((H - 1) / REC_UNITS + 1, REC_PACK / (H * REC_VECTORS * VL) + 1, FN(rec_pack_forward_block),
+                         &pack);
     }
     return (FN(recurrence)){ .T = T, .B = B, .H = H, .down = reverse, .product = REC_PRODUCT, .cell = cell, .panels = panels,
-                             .vectors = REC_VECTORS, .units = REC_UNITS, .k = H, .start = T > 1 ? h0 : NULL, .trail = work,
+                             .vectors = REC_VECTORS, .units = REC_UNITS, .k = H, .start = T > 1 ? h0
+                                 : NULL, .trail = work,
                              .pitch = pitch, .y = y };
 }
 
-/* ---- backward: what is the same for all cells --------------------------------------------------------------- */
+/* ---- backward: what is the same for all cells ------------------------------------------------ */
 
-/* What reaches h_t of sequence b from outside and from the step after, `sum`:  dh[l] for units [unit, unit + width) */
+/* What reaches h_t of sequence b from outside and from the step after, `sum`:  dh[l] for units
+ *                                                                              [unit, unit + width)
+ */
 FNN_INLINE void FN(rec_upstream)(REAL *restrict dh, const FN(recurrence) *r, fnn_size i, fnn_size at, fnn_size width,
                                  const REAL *restrict sum, const REAL *restrict dy, const REAL *restrict dhT)
 {
@@ -411,8 +453,9 @@ static void FN(rec_bias_gradient)(REAL *db, const REAL *dz, fnn_size rows, fnn_s
     fnn_parallel_for(n, 256, FN(rec_bias_block), &args);
 }
 
-/* What a row of dz is to the products: its first REC_GATES pieces are the gradient of W_hh h. That of W_ih x is the same, or, where a row
- * has one piece more, all but the last of these and the additional one. */
+/* What a row of dz is to the products: its first REC_GATES pieces are the gradient of W_hh h. That
+ * of W_ih x is the same, or, where a row has one piece more, all but the last of these and the
+ * additional one. */
 #undef REC_JOINT
 #define REC_JOINT (REC_PIECES > REC_GATES ? REC_GATES - 1 : REC_GATES)
 
@@ -420,14 +463,16 @@ static void FN(rec_bias_gradient)(REAL *db, const REAL *dz, fnn_size rows, fnn_s
 typedef struct {
     REAL *dx, *dh0, *dw_ih, *dw_hh, *db_ih, *db_hh;
     const REAL *x, *h0, *w_ih, *w_hh, *y;
-    const REAL *carry;                              /* what reaches h0 past the gates at the end of the pass; NULL: nothing does */
+    const REAL *carry;                              /* what reaches h0 past the gates at the end of the pass; NULL:
+                                                       nothing does */
     fnn_size I;
     int reverse;
 } FN(rec_gradients);
 
-/* The part of all gradients that steps [t, t + n) contribute; dz is theirs. `packed` is W_ih, or NULL where it was not packed; add: other
- * steps have been there. */
-static void FN(rec_contribute)(const FN(recurrence) *r, const FN(rec_gradients) *g, const REAL *dz, const REAL *packed, fnn_size t,
+/* The part of all gradients that steps [t, t + n) contribute; dz is theirs. `packed` is W_ih, or
+ * NULL where it was not packed; add: other steps have been there. */
+static void FN(rec_contribute)(const FN(recurrence) *r, const FN(rec_gradients) *g, const REAL *dz, const REAL *packed,
+                               fnn_size t,
                                fnn_size n, int add)
 {
     const fnn_size B = r->B, H = r->H, I = g->I, rows = n * B, pitch = r->pitch, joint = REC_JOINT * H;
@@ -435,7 +480,8 @@ static void FN(rec_contribute)(const FN(recurrence) *r, const FN(rec_gradients) 
     const int how = add ? FNN_GEMM_ADD : 0;
     if (g->dx) {                                    /* forward was  a = W_ih x + ... */
         REAL *dx = g->dx + t * B * I;
-        const REAL *w = packed ? packed : g->w_ih, *w_apart = packed ? packed + fnn_gemm_packed_size(I, joint) : g->w_ih + joint * I;
+        const REAL *w = packed ? packed : g->w_ih, *w_apart = packed ? packed + fnn_gemm_packed_size(I, joint)
+            : g->w_ih + joint * I;
         const fnn_size rsw = packed ? FNN_PACKED : I;
         FN(gemm)(dx, I, dz, pitch, 1, w, rsw, 1, NULL, NULL, rows, I, joint, 0);
         if (REC_PIECES > REC_GATES)
@@ -446,15 +492,19 @@ static void FN(rec_contribute)(const FN(recurrence) *r, const FN(rec_gradients) 
         if (REC_PIECES > REC_GATES)
             FN(gemm)(g->dw_ih + joint * I, I, apart, 1, pitch, x, I, 1, NULL, NULL, H, I, rows, how);
     }
-    if (g->dw_hh) {                                 /* forward was  u_t = W_hh h_{t-1} + ...   The first step has met h0, t + 1 follows t */
+    if (g->dw_hh) {                                 /* forward was  u_t = W_hh h_{t-1} + ...   The first step has met
+                                                       h0, t + 1 follows t */
         const int has_first = g->reverse ? t + n == r->T : t == 0;
         const fnn_size others = (n - has_first) * B;
-        const REAL *rest = has_first && !g->reverse ? dz + B * pitch : dz, *first = g->reverse ? dz + others * pitch : dz;
+        const REAL *rest = has_first && !g->reverse ? dz + B * pitch : dz, *first = g->reverse ? dz + others * pitch
+            : dz;
         if (others > 0)
-            FN(gemm)(g->dw_hh, H, rest, 1, pitch, g->y + (g->reverse ? t + 1 : t - 1 + has_first) * B * H, H, 1, NULL, NULL, REC_GATES * H,
+            FN(gemm)(g->dw_hh, H, rest, 1, pitch, g->y + (g->reverse ? t + 1 : t - 1 + has_first) * B * H, H, 1, NULL,
+                     NULL, REC_GATES * H,
                      H, others, how);
         if (has_first)
-            FN(gemm)(g->dw_hh, H, first, 1, pitch, g->h0, H, 1, NULL, NULL, REC_GATES * H, H, B, others > 0 || add ? FNN_GEMM_ADD : 0);
+            FN(gemm)(g->dw_hh, H, first, 1, pitch, g->h0, H, 1, NULL, NULL, REC_GATES * H, H, B,
+                     others > 0 || add ? FNN_GEMM_ADD : 0);
     }
     if (g->db_hh)
         FN(rec_bias_gradient)(g->db_hh, dz, rows, pitch, REC_GATES * H, add);
@@ -465,9 +515,10 @@ static void FN(rec_contribute)(const FN(recurrence) *r, const FN(rec_gradients) 
     }
 }
 
-/* The whole pass, from the last step to the first. `r` is the head of the family's own struct; work has fnn_recurrent_work elements, the
- * last B * H of which are left alone. */
-static void FN(rec_backward)(FN(recurrence) *r, FN(rec_cell) *cell, const FN(rec_gradients) *g, REAL *work, fnn_size T, fnn_size B,
+/* The whole pass, from the last step to the first. `r` is the head of the family's own struct; work
+ * has fnn_recurrent_work elements, the last B * H of which are left alone. */
+static void FN(rec_backward)(FN(recurrence) *r, FN(rec_cell) *cell, const FN(rec_gradients) *g, REAL *work, fnn_size T,
+                             fnn_size B,
                              fnn_size H)
 {
     const fnn_size steps = fnn_recurrent_steps(T, B), I = g->I, pitch = fnn_recurrent_pitch(REC_PIECES * H);
@@ -489,7 +540,8 @@ static void FN(rec_backward)(FN(recurrence) *r, FN(rec_cell) *cell, const FN(rec
         const fnn_size origin = g->reverse && i > 0 ? t - 1 : t;
         const REAL *last = dz + (i > 0 ? FN(rec_place)(r, i - 1) : 0);
         r->origin = origin;
-        if (i > 0)                                  /* the part begins where the one before has ended: that step's dz goes along */
+        if (i > 0)                                  /* the part begins where the one before has ended: that step's dz
+                                                       goes along */
             memmove(dz + FN(rec_place)(r, i - 1), last, (size_t)(B * pitch) * sizeof(REAL));
         FN(rec_run)(r, i, i + n);
         FN(rec_contribute)(r, g, dz + (t - origin) * B * pitch, packed, t, n, i > 0);

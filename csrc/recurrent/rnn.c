@@ -1,4 +1,5 @@
-/* rnn.c -- plain recurrent layers: one layer over a sequence, forward and backward. Mathematics and methods: rnn.tmpl.h. */
+/* rnn.c -- plain recurrent layers: one layer over a sequence, forward and backward. Mathematics and
+ * methods: rnn.tmpl.h. */
 #include "fastnn.h"
 #define TEMPLATE "recurrent/rnn.tmpl.h"
 #include "core/levels.h"

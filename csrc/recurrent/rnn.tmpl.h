@@ -1,9 +1,11 @@
-/* rnn.tmpl.h -- the plain recurrent layer (Elman): one layer, one direction, a whole sequence in one call.
+/* rnn.tmpl.h -- the plain recurrent layer (Elman): one layer, one direction, a whole sequence in
+ * one call.
  *
  * Math       h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)      f = tanh, or max(0, .)
  * Symbols    T steps, B batch, I inputs, H hidden units
  * Layout     x [T][B][I], y (all h_t) and dz [T][B][H]; W_ih [H][I], W_hh [H][H]
- * Method     W_ih x of all steps is one matrix product, into y; so are dx, dW_ih and dW_hh. Left for the loop over time, which
+ * Method     W_ih x of all steps is one matrix product, into y; so are dx, dW_ih and dW_hh. Left
+ *            for the loop over time, which
  *            recurrent.tmpl.h runs, is  h_{t-1} W_hh^T  and, backward,  dz_{t+1} W_hh,  with f right behind it. Both derivatives
  *            follow from y, so nothing else is saved.
  * Cost       forward 2*T*B*H*(I + H) flop, backward twice that.
@@ -15,7 +17,7 @@
 #define REC_VECTORS 4
 #include "recurrent/recurrent.tmpl.h"
 
-/* ---- forward ---------------------------------------------------------------------------------------------- */
+/* ---- forward --------------------------------------------------------------------------------- */
 
 typedef struct {
     FN(recurrence) r;
@@ -49,8 +51,10 @@ static void FN(rnn_forward_cell)(const FN(recurrence) *r, fnn_size i, fnn_size f
             FN(rnn_activation)(y, sum, p->relu, width);
 }
 
-void FN(rnn_forward)(REAL *y, REAL *hT, const REAL *x, const REAL *h0, const REAL *w_ih, const REAL *w_hh, const REAL *b_ih,
-                     const REAL *b_hh, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse, int relu)
+void FN(rnn_forward)(REAL *y, REAL *hT, const REAL *x, const REAL *h0, const REAL *w_ih, const REAL *w_hh,
+                     const REAL *b_ih,
+                     const REAL *b_hh, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse,
+                     int relu)
 {
     REAL *bias = work + fnn_recurrent_forward_work(1, B, H) - 2 * H;
     for (fnn_size j = 0; j < H; j++)
@@ -66,7 +70,7 @@ void FN(rnn_forward)(REAL *y, REAL *hT, const REAL *x, const REAL *h0, const REA
     if (hT) memcpy(hT, y + FN(rec_time)(&pass.r, T - 1) * B * H, (size_t)(B * H) * sizeof(REAL));
 }
 
-/* ---- backward --------------------------------------------------------------------------------------------- */
+/* ---- backward -------------------------------------------------------------------------------- */
 
 typedef struct {
     FN(recurrence) r;
@@ -75,7 +79,8 @@ typedef struct {
 } FN(rnn_backward_pass);
 
 /* forward was  h = tanh(z)  or  max(0, z): both slopes follow from h */
-FNN_INLINE void FN(rnn_slope)(REAL *restrict dz, const REAL *restrict dh, const REAL *restrict h, int relu, fnn_size width)
+FNN_INLINE void FN(rnn_slope)(REAL *restrict dz, const REAL *restrict dh, const REAL *restrict h, int relu,
+                              fnn_size width)
 {
     if (relu)
         for (fnn_size j = 0; j < width; j++)
@@ -108,7 +113,8 @@ void FN(rnn_backward)(REAL *dx, REAL *dh0, REAL *dw_ih, REAL *dw_hh, REAL *db, c
                       fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse, int relu)
 {
     FN(rnn_backward_pass) pass = { .dy = dy, .dhT = dhT, .y = y, .relu = relu };
-    const FN(rec_gradients) gradients = { .dx = dx, .dh0 = dh0, .dw_ih = dw_ih, .dw_hh = dw_hh, .db_hh = db, .x = x, .h0 = h0,
+    const FN(rec_gradients) gradients = { .dx = dx, .dh0 = dh0, .dw_ih = dw_ih, .dw_hh = dw_hh, .db_hh = db, .x = x,
+                                         .h0 = h0,
                                           .w_ih = w_ih, .w_hh = w_hh, .y = y, .I = I, .reverse = reverse };
     FN(rec_backward)(&pass.r, FN(rnn_backward_cell), &gradients, work, T, B, H);
 }

@@ -1,6 +1,8 @@
-/* cases.h -- how a kernel's case in the self-test is written (test_kernels.c runs them, cases_*.c hold them).
+/* cases.h -- how a kernel's case in the self-test is written (test_kernels.c runs them, cases_*.c
+ * hold them).
  *
- * A case calls its kernel with arguments made by the functions below, for as many sizes as it likes:
+ * A case calls its kernel with arguments made by the functions below, for as many sizes as it
+ * likes:
  *
  *     CASE(relu_forward)
  *     {
@@ -11,8 +13,9 @@
  *         }
  *     }
  *
- * It runs once as plain C, and at each level with one thread and with three; every run gets the same inputs, and what the arrays made by
- * out() hold at the end is compared. `n` counts elements, which are float or double as r->type says.
+ * It runs once as plain C, and at each level with one thread and with three; every run gets the
+ * same inputs, and what the arrays made by out() hold at the end is compared. `n` counts elements,
+ * which are float or double as r->type says.
  */
 #ifndef FNN_CASES_H
 #define FNN_CASES_H
@@ -31,17 +34,20 @@ struct run {
     int count, room;
 };
 
-enum kind { OF_TYPE, OF_BYTE, OF_INT32, OF_INT64, OF_DOUBLE };  /* elements of an array: float or double as r->type says; ... */
+enum kind { OF_TYPE, OF_BYTE, OF_INT32, OF_INT64, OF_DOUBLE };  /* elements of an array: float or double as r->type
+                                                                   says; ... */
 
 void *in(run *r, fnn_size n);                       /* random numbers in [-1, 1) */
 void *in_range(run *r, fnn_size n, double low, double high);
 void *in_steps(run *r, fnn_size n);                 /* multiples of 1/4 in [-1, 1]: equal elements, and zeros */
-void *in_special(run *r, fnn_size n);               /* as in(), with NaN, infinities, zeros of both signs, huge and denormal numbers among them */
+void *in_special(run *r, fnn_size n);               /* as in(), with NaN, infinities, zeros of both signs, huge and
+                                                       denormal numbers among them */
 int64_t *in_index(run *r, fnn_size n, int64_t low, int64_t high);          /* low <= index < high */
 double *in_double(run *r, fnn_size n, double low, double high);
 
 void *out(run *r, fnn_size n);                      /* not initialised; all of it must be written, and is compared */
-void *out_rows(run *r, fnn_size rows, fnn_size width, fnn_size pitch);     /* rows that lie apart: what is between them must be left alone */
+/* rows that lie apart: what is between them must be left alone */
+void *out_rows(run *r, fnn_size rows, fnn_size width, fnn_size pitch);
 void *out_as(run *r, fnn_size n, enum kind kind);   /* integers must be equal */
 void *inout(run *r, fnn_size n);                    /* random numbers before, compared after */
 void *work(run *r, fnn_size n, enum kind kind);     /* not initialised and not compared */

@@ -1,4 +1,5 @@
-/* cases_elements.c -- the self-test's cases of kernels that work element by element or along axes. How they are written: cases.h. */
+/* cases_elements.c -- the self-test's cases of kernels that work element by element or along axes.
+ * How they are written: cases.h. */
 #include "cases.h"
 
 /* One element, less and more than a vector, and enough for three threads */
@@ -36,7 +37,7 @@ static void *positive(run *r, int size) { return in_range(r, lengths[size], 0.1,
         }                                                                        \
     }
 
-/* ---- activation.h --------------------------------------------------------------------------------------------------------- */
+/* ---- activation.h ---------------------------------------------------------------------------- */
 FORWARD(relu_forward, any, n)
 FORWARD(leaky_relu_forward, any, n, 0.01)
 FORWARD(elu_forward, any, n, 1.5, 1.25)
@@ -67,7 +68,7 @@ BACKWARD(hardtanh_backward, any, n, -0.5, 0.75)
 BACKWARD(hardsigmoid_backward, any, n)
 BACKWARD(hardswish_backward, any, n)
 
-/* ---- arithmetic.h --------------------------------------------------------------------------------------------------------- */
+/* ---- arithmetic.h ---------------------------------------------------------------------------- */
 FORWARD(neg, any, n)
 FORWARD(exp_forward, any, n)
 FORWARD(expm1_forward, any, n)
@@ -138,14 +139,16 @@ BROADCAST(times_sign, in, in_steps)
 BROADCAST(is_same, special_or_steps, special_or_steps)
 BROADCAST(exp_difference, in, in)
 
-/* ---- reduce.h: [outer][axis][inner] --------------------------------------------------------------------------------------- */
-static const fnn_size axes[][3] = { {1, 1, 1}, {3, 7, 1}, {1, 5003, 1}, {1, 60001, 1}, {5, 67, 13}, {2, 1, 31}, {1, 129, 205}, {301, 33, 5} };
+/* ---- reduce.h: [outer][axis][inner] ---------------------------------------------------------- */
+static const fnn_size axes[][3] = { {1, 1, 1}, {3, 7, 1}, {1, 5003, 1}, {1, 60001, 1}, {5, 67, 13}, {2, 1, 31},
+                                   {1, 129, 205}, {301, 33, 5} };
 
 #define FOR_AXES                                                                                                   \
     for (int size = 0; size < COUNT(axes); size++)                                                                 \
         for (fnn_size outer = axes[size][0], axis = axes[size][1], inner = axes[size][2], once = 1; once; once = 0)
 
-static void label_axes(run *r, int size) { LABEL("outer=%td axis=%td inner=%td", axes[size][0], axes[size][1], axes[size][2]); }
+static void label_axes(run *r, int size) { LABEL("outer=%td axis=%td inner=%td", axes[size][0], axes[size][1],
+                                                 axes[size][2]); }
 
 #define REDUCTION(name, inputs, centre)                                                                            \
     CASE(name)                                                                                                     \
@@ -179,7 +182,8 @@ CASE(prod_backward)
 {
     FOR_AXES {
         label_axes(r, size);
-        const void *dy = in(r, outer * inner), *x = axis < 10 ? in_steps(r, outer * axis * inner) : near_one(r, outer * axis * inner);
+        const void *dy = in(r, outer * inner), *x = axis < 10 ? in_steps(r, outer * axis * inner)
+            : near_one(r, outer * axis * inner);
         CALL(prod_backward)(out(r, outer * axis * inner), dy, x, outer, axis, inner);
     }
 }
@@ -213,7 +217,7 @@ CASE(cumsum)
     }
 }
 
-/* ---- dropout.h, embedding.h ----------------------------------------------------------------------------------------------- */
+/* ---- dropout.h, embedding.h ------------------------------------------------------------------ */
 CASE(dropout)
 {
     FOR_LENGTHS {
@@ -249,7 +253,7 @@ CASE(embedding_backward)
     }
 }
 
-/* ---- optim.h -------------------------------------------------------------------------------------------------------------- */
+/* ---- optim.h --------------------------------------------------------------------------------- */
 enum { TENSORS = 4, OPTIM_BLOCK = 8192 };           /* the block is that of optim.tmpl.h */
 typedef struct {
     void *p[TENSORS], *m[TENSORS], *v[TENSORS], *g[TENSORS];
@@ -277,7 +281,8 @@ CASE(sgd_step)
     for (int variant = 0; variant < 3; variant++) {
         LABEL("variant %d", variant);
         parameters all = new_parameters(r);
-        CALL(sgd_step)(all.p, variant ? all.m : NULL, (const void *const *)all.g, sizes, all.block, fresh, TENSORS, 0.1, variant ? 0.9 : 0,
+        CALL(sgd_step)(all.p, variant ? all.m : NULL, (const void *const *)all.g, sizes, all.block, fresh, TENSORS, 0.1,
+                       variant ? 0.9 : 0,
                        variant == 1 ? 0.2 : 0, 0.01, variant == 2);
     }
 }
@@ -288,7 +293,8 @@ CASE(adam_step)
     for (int decoupled = 0; decoupled < 2; decoupled++) {
         LABEL("decoupled=%d", decoupled);
         parameters all = new_parameters(r);
-        CALL(adam_step)(all.p, all.m, all.v, (const void *const *)all.g, sizes, all.block, scale_m, scale_v, TENSORS, 0.1, 0.9, 0.999, 1e-8, 0.01,
+        CALL(adam_step)(all.p, all.m, all.v, (const void *const *)all.g, sizes, all.block, scale_m, scale_v, TENSORS,
+                        0.1, 0.9, 0.999, 1e-8, 0.01,
                         decoupled);
     }
 }
@@ -306,7 +312,7 @@ CASE(scale_all)
     CALL(scale_all)(all.g, sizes, all.block, TENSORS, 0.3);
 }
 
-/* ---- loss.h --------------------------------------------------------------------------------------------------------------- */
+/* ---- loss.h ---------------------------------------------------------------------------------- */
 CASE(loss_forward)
 {
     for (int which = FNN_MSE; which <= FNN_KL_LOG; which++)
@@ -314,8 +320,10 @@ CASE(loss_forward)
             const int each = variant % 2;
             const fnn_size n = lengths[variant];
             LABEL("loss %d, n=%td", which, n);
-            const void *x = in_range(r, n, 0.1, 0.9), *t = in_range(r, n, 0.1, 0.9), *w = in(r, n), *pw = in_range(r, n, 0.5, 2);
-            CALL(loss_forward)(out(r, each ? n : 1), x, t, variant % 3 ? w : NULL, which == FNN_BCE_LOGITS && variant > 1 ? pw : NULL, n, which, 0.3,
+            const void *x = in_range(r, n, 0.1, 0.9), *t = in_range(r, n, 0.1,
+                                                                    0.9), *w = in(r, n), *pw = in_range(r, n, 0.5, 2);
+            CALL(loss_forward)(out(r, each ? n : 1), x, t, variant % 3 ? w : NULL,
+                               which == FNN_BCE_LOGITS && variant > 1 ? pw : NULL, n, which, 0.3,
                                each, each ? 1.0 : (double)n);
         }
 }
@@ -327,10 +335,12 @@ CASE(loss_backward)
             const int each = variant % 2;
             const fnn_size n = lengths[variant];
             LABEL("loss %d, n=%td", which, n);
-            const void *x = in_range(r, n, 0.1, 0.9), *t = in_range(r, n, 0.1, 0.9), *w = in(r, n), *pw = in_range(r, n, 0.5, 2);
+            const void *x = in_range(r, n, 0.1, 0.9), *t = in_range(r, n, 0.1,
+                                                                    0.9), *w = in(r, n), *pw = in_range(r, n, 0.5, 2);
             const void *dy = in(r, each ? n : 1);
             void *dx = out(r, n), *dt = out(r, n);
-            CALL(loss_backward)(dx, dt, dy, x, t, variant % 3 ? w : NULL, which == FNN_BCE_LOGITS && variant > 1 ? pw : NULL, n, which, 0.3, each,
+            CALL(loss_backward)(dx, dt, dy, x, t, variant % 3 ? w : NULL, which == FNN_BCE_LOGITS && variant > 1 ? pw
+                                : NULL, n, which, 0.3, each,
                                 each ? 1.0 : (double)n);
         }
 }

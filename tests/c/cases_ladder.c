@@ -1,4 +1,5 @@
-/* cases_ladder.c -- the self-test's cases of the steps in csrc/ladder.tmpl.h. How they are written: cases.h. */
+/* cases_ladder.c -- the self-test's cases of the steps in csrc/ladder.tmpl.h. How they are written:
+ * cases.h. */
 #include "cases.h"
 
 CASE(ladder_gemm)
@@ -27,7 +28,8 @@ CASE(ladder_conv2d)
             const fnn_window g = images[i];
             LABEL("image number %d, step %d", i, step);
             const void *x = in(r, g.N * g.C * g.H * g.W), *w = in(r, g.K * g.C * g.R * g.S);
-            CALL(ladder_conv2d)(out(r, g.N * g.K * g.P * g.Q), x, w, work(r, g.C * g.R * g.S * g.P * g.Q, OF_TYPE), &g, step);
+            CALL(ladder_conv2d)(out(r, g.N * g.K * g.P * g.Q), x, w, work(r, g.C * g.R * g.S * g.P * g.Q, OF_TYPE), &g,
+                                step);
         }
 }
 
@@ -63,9 +65,12 @@ CASE(ladder_lstm)
         for (int step = LADDER_DOTS; step <= LADDER_VECTOR_GATES; step++) {
             const fnn_size T = sizes[i][0], B = sizes[i][1], I = sizes[i][2], H = sizes[i][3];
             LABEL("T=%td B=%td I=%td H=%td step=%d", T, B, I, H, step);
-            const void *x = in(r, T * B * I), *h0 = in(r, B * H), *c0 = in(r, B * H), *w_ih = in(r, 4 * H * I), *w_hh = in(r, 4 * H * H);
+            const void *x = in(r, T * B * I), *h0 = in(r, B * H), *c0 = in(r, B * H), *w_ih = in(r, 4 * H
+                                                                                                 * I), *w_hh = in(r, 4
+                                                                                                                  * H * H);
             const void *b = in(r, 4 * H);
-            CALL(ladder_lstm)(out(r, T * B * H), x, h0, c0, w_ih, w_hh, b, work(r, T * B * 4 * H + B * H, OF_TYPE), T, B, I, H, step);
+            CALL(ladder_lstm)(out(r, T * B * H), x, h0, c0, w_ih, w_hh, b, work(r, T * B * 4 * H + B * H, OF_TYPE), T,
+                              B, I, H, step);
         }
 }
 

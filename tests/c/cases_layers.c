@@ -1,15 +1,18 @@
-/* cases_layers.c -- the self-test's cases of products, windows, normalisation and softmax. How they are written: cases.h. */
+/* cases_layers.c -- the self-test's cases of products, windows, normalisation and softmax. How they
+ * are written: cases.h. */
 #include "cases.h"
 
 #include <string.h>
 
-/* ---- gemm.h: m, n, k ------------------------------------------------------------------------------------------------------ */
-static const fnn_size products[][3] = { {1, 1, 1}, {5, 3, 7}, {17, 19, 23}, {1, 67, 45}, {67, 1, 45}, {2, 131, 300}, {131, 2, 300}, {45, 67, 0},
+/* ---- gemm.h: m, n, k ------------------------------------------------------------------------- */
+static const fnn_size products[][3] = { {1, 1, 1}, {5, 3, 7}, {17, 19, 23}, {1, 67, 45}, {67, 1, 45}, {2, 131, 300},
+                                       {131, 2, 300}, {45, 67, 0},
                                         {64, 96, 256}, {131, 73, 301}, {20, 18, 2100} };
 
 #define FOR_PRODUCTS                                                                                                   \
     for (int size = 0; size < COUNT(products); size++)                                                                 \
-        for (fnn_size m = products[size][0], n = products[size][1], k = products[size][2], once = label_product(r, size); once; once = 0)
+        for (fnn_size m = products[size][0], n = products[size][1], k = products[size][2], \
+             once = label_product(r, size); once; once = 0)
 
 static int label_product(run *r, int size)
 {
@@ -25,7 +28,8 @@ CASE(gemm)
         CALL(gemm)(inout(r, m * n), n, a, 1, m, b, n, 1, bias_row, NULL, m, n, k, FNN_GEMM_ADD);  /* A transposed */
         CALL(gemm)(out(r, m * n), n, a, k, 1, b, 1, k, NULL, bias_col, m, n, k, 0);               /* B transposed */
         CALL(gemm)(out(r, m * n), n, a, 1, m, b, 1, k, bias_row, bias_col, m, n, k, FNN_GEMM_RELU);
-        CALL(gemm)(inout(r, m * (n + 3)), n + 3, a, 0, 1, b, 1, 0, NULL, NULL, m, n, k, 0);       /* repeated rows and columns, C in a wider matrix */
+        /* repeated rows and columns, C in a wider matrix */
+        CALL(gemm)(inout(r, m * (n + 3)), n + 3, a, 0, 1, b, 1, 0, NULL, NULL, m, n, k, 0);
     }
 }
 
@@ -56,7 +60,8 @@ CASE(gemm_strided)
     FOR_PRODUCTS {
         const void *a = in(r, BATCH * m * k), *b = in(r, k * n);
         CALL(gemm_strided)(out(r, BATCH * m * n), n, m * n, a, k, 1, m * k, b, n, 1, 0, BATCH, m, n, k, 0);
-        CALL(gemm_strided)(inout(r, BATCH * m * n), n, m * n, a, 1, m, m * k, b, 1, k, 0, BATCH, m, n, k, FNN_GEMM_ADD | FNN_GEMM_RELU);
+        CALL(gemm_strided)(inout(r, BATCH * m * n), n, m * n, a, 1, m, m * k, b, 1, k, 0, BATCH, m, n, k,
+                           FNN_GEMM_ADD | FNN_GEMM_RELU);
     }
 }
 
@@ -65,9 +70,11 @@ CASE(gemm_batched)
     enum { BATCH = 3 };
     FOR_PRODUCTS {
         const void *a = in(r, BATCH * m * k), *b = in(r, k * n);
-        const fnn_size offset_c[BATCH] = { 2 * m * n, 0, m * n }, offset_a[BATCH] = { 0, m * k, 2 * m * k }, offset_b[BATCH] = { 0, 0, 0 };
+        const fnn_size offset_c[BATCH] = { 2 * m * n, 0, m * n }, offset_a[BATCH] = { 0, m * k, 2 * m
+            * k }, offset_b[BATCH] = { 0, 0, 0 };
         CALL(gemm_batched)(out(r, BATCH * m * n), n, a, k, 1, b, n, 1, offset_c, offset_a, offset_b, BATCH, m, n, k, 0);
-        CALL(gemm_batched)(inout(r, BATCH * m * n), n, a, 1, m, b, 1, k, offset_c, offset_a, offset_b, BATCH, m, n, k, FNN_GEMM_ADD);
+        CALL(gemm_batched)(inout(r, BATCH * m * n), n, a, 1, m, b, 1, k, offset_c, offset_a, offset_b, BATCH, m, n, k,
+                           FNN_GEMM_ADD);
     }
 }
 
@@ -88,13 +95,14 @@ CASE(linear_backward)
     }
 }
 
-/* ---- conv2d.h, unfold.h, pool2d.h ----------------------------------------------------------------------------------------- */
+/* ---- conv2d.h, unfold.h, pool2d.h ------------------------------------------------------------ */
 static fnn_window window(run *r, const fnn_window *from)
 {
     fnn_window g = *from;                           /* P and Q follow for symmetric padding */
     g.P = (g.H + 2 * g.ph - g.dh * (g.R - 1) - 1) / g.sh + 1;
     g.Q = (g.W + 2 * g.pw - g.dw * (g.S - 1) - 1) / g.sw + 1;
-    LABEL("N=%td C=%td H=%td W=%td K=%td G=%td R=%td S=%td stride=%td,%td padding=%td,%td dilation=%td,%td", g.N, g.C, g.H, g.W, g.K, g.G, g.R, g.S,
+    LABEL("N=%td C=%td H=%td W=%td K=%td G=%td R=%td S=%td stride=%td,%td padding=%td,%td dilation=%td,%td", g.N, g.C,
+          g.H, g.W, g.K, g.G, g.R, g.S,
           g.sh, g.sw, g.ph, g.pw, g.dh, g.dw);
     return g;
 }
@@ -151,7 +159,8 @@ CASE(conv_transpose2d_forward)
     for (int i = 0; i < COUNT(images); i++) {
         const fnn_window g = window(r, &images[i]);
         const void *x = in(r, g.N * g.K * g.P * g.Q), *w = in(r, g.K * (g.C / g.G) * g.R * g.S), *b = in(r, g.C);
-        CALL(conv_transpose2d_forward)(out(r, g.N * g.C * g.H * g.W), x, w, i % 2 ? b : NULL, work(r, fnn_conv2d_workspace(&g, 1, 0), OF_TYPE), &g);
+        CALL(conv_transpose2d_forward)(out(r, g.N * g.C * g.H * g.W), x, w, i % 2 ? b : NULL,
+                                       work(r, fnn_conv2d_workspace(&g, 1, 0), OF_TYPE), &g);
     }
 }
 
@@ -252,10 +261,11 @@ static const fnn_window adaptive[] = {              /* only N C H W P Q */
     { .N = 1, .C = 1, .H = 1, .W = 1, .P = 1, .Q = 1 }, { .N = 2, .C = 3, .H = 7, .W = 11, .P = 3, .Q = 4 },
     { .N = 2, .C = 67, .H = 13, .W = 9, .P = 1, .Q = 1 }, { .N = 1, .C = 5, .H = 3, .W = 40, .P = 5, .Q = 37 } };
 
-#define FOR_ADAPTIVE                                                                                                             \
-    for (int i = 0; i < COUNT(adaptive); i++)                                                                                    \
-        for (fnn_size x_size = adaptive[i].N * adaptive[i].C * adaptive[i].H * adaptive[i].W,                                    \
-             y_size = adaptive[i].N * adaptive[i].C * adaptive[i].P * adaptive[i].Q, once = label_adaptive(r, i); once; once = 0)
+#define FOR_ADAPTIVE \
+    for (int i = 0; i < COUNT(adaptive); i++) \
+        for (fnn_size x_size = adaptive[i].N * adaptive[i].C * adaptive[i].H * adaptive[i].W, \
+             y_size = adaptive[i].N * adaptive[i].C * adaptive[i].P * adaptive[i].Q, \
+             once = label_adaptive(r, i); once; once = 0)
 
 static int label_adaptive(run *r, int i)
 {
@@ -288,12 +298,14 @@ CASE(adaptive_avg_pool2d_backward)
     }
 }
 
-/* ---- softmax.h: outer, axis, inner ---------------------------------------------------------------------------------------- */
-static const fnn_size rows[][3] = { {1, 1, 1}, {3, 7, 1}, {67, 33, 1}, {2, 5, 67}, {1, 4099, 1}, {301, 129, 1}, {5, 3, 1031} };
+/* ---- softmax.h: outer, axis, inner ----------------------------------------------------------- */
+static const fnn_size rows[][3] = { {1, 1, 1}, {3, 7, 1}, {67, 33, 1}, {2, 5, 67}, {1, 4099, 1}, {301, 129, 1},
+                                   {5, 3, 1031} };
 
 #define FOR_ROWS                                                                                                       \
     for (int size = 0; size < COUNT(rows); size++)                                                                     \
-        for (fnn_size outer = rows[size][0], axis = rows[size][1], inner = rows[size][2], once = label_rows(r, size); once; once = 0)
+        for (fnn_size outer = rows[size][0], axis = rows[size][1], inner = rows[size][2], \
+             once = label_rows(r, size); once; once = 0)
 
 static int label_rows(run *r, int size)
 {
@@ -325,11 +337,14 @@ CASE(cross_entropy_forward)
     FOR_ROWS
         for (int reduction = 0; reduction < 3; reduction++) {
             const fnn_size n = outer * inner;
-            const void *x = in_range(r, n * axis, -4, 4), *target = in_range(r, n * axis, 0, 1), *weight = in_range(r, axis, 0.5, 2);
+            const void *x = in_range(r, n * axis, -4, 4), *target = in_range(r, n * axis, 0,
+                                                                             1), *weight = in_range(r, axis, 0.5, 2);
             const int64_t *label = in_index(r, n, 0, axis);
             const int labels = (size + reduction) % 2;
-            void *y = out(r, reduction ? 1 : n), *top = out(r, n), *total = out(r, n), *divisor = out_as(r, 1, OF_DOUBLE);
-            CALL(cross_entropy_forward)(y, top, total, divisor, x, labels ? label : NULL, labels ? NULL : target, size % 3 ? weight : NULL, outer,
+            void *y = out(r, reduction ? 1 : n), *top = out(r, n), *total = out(r, n), *divisor = out_as(r, 1,
+                                                                                                         OF_DOUBLE);
+            CALL(cross_entropy_forward)(y, top, total, divisor, x, labels ? label : NULL, labels ? NULL : target,
+                                        size % 3 ? weight : NULL, outer,
                                         axis,
                                         inner, axis > 2 ? 1 : -100, 0.1, reduction);
         }
@@ -340,17 +355,20 @@ CASE(cross_entropy_backward)
     FOR_ROWS
         for (int reduction = 0; reduction < 3; reduction++) {
             const fnn_size n = outer * inner;
-            const void *x = in_range(r, n * axis, -4, 4), *target = in_range(r, n * axis, 0, 1), *weight = in_range(r, axis, 0.5, 2);
+            const void *x = in_range(r, n * axis, -4, 4), *target = in_range(r, n * axis, 0,
+                                                                             1), *weight = in_range(r, axis, 0.5, 2);
             const int64_t *label = in_index(r, n, 0, axis);
             const int labels = (size + reduction) % 2;
             const void *dy = in(r, reduction ? 1 : n);
             void *y = work(r, reduction ? 1 : n, OF_TYPE), *top = work(r, n, OF_TYPE), *total = work(r, n, OF_TYPE);
             double divisor;
-            CALL(cross_entropy_forward)(y, top, total, &divisor, x, labels ? label : NULL, labels ? NULL : target, size % 3 ? weight : NULL, outer,
+            CALL(cross_entropy_forward)(y, top, total, &divisor, x, labels ? label : NULL, labels ? NULL : target,
+                                        size % 3 ? weight : NULL, outer,
                                         axis,
                                         inner, -100, 0.1, reduction);
             void *dx = out(r, n * axis), *dtarget = labels ? NULL : out(r, n * axis);
-            CALL(cross_entropy_backward)(dx, dtarget, dy, x, top, total, labels ? label : NULL, labels ? NULL : target, size % 3 ? weight : NULL,
+            CALL(cross_entropy_backward)(dx, dtarget, dy, x, top, total, labels ? label : NULL, labels ? NULL : target,
+                                         size % 3 ? weight : NULL,
                                          outer,
                                          axis, inner, -100, 0.1, reduction, divisor);
         }
@@ -364,7 +382,8 @@ CASE(nll_loss_forward)
             const void *x = in_range(r, n * axis, -4, 0), *weight = in_range(r, axis, 0.5, 2);
             const int64_t *label = in_index(r, n, 0, axis);
             void *y = out(r, reduction ? 1 : n);
-            CALL(nll_loss_forward)(y, out_as(r, 1, OF_DOUBLE), x, label, size % 2 ? weight : NULL, outer, axis, inner, -100, reduction);
+            CALL(nll_loss_forward)(y, out_as(r, 1, OF_DOUBLE), x, label, size % 2 ? weight : NULL, outer, axis, inner,
+                                   -100, reduction);
         }
 }
 
@@ -375,13 +394,16 @@ CASE(nll_loss_backward)
             const fnn_size n = outer * inner;
             const void *dy = in(r, reduction ? 1 : n), *weight = in_range(r, axis, 0.5, 2);
             const int64_t *label = in_index(r, n, 0, axis);
-            CALL(nll_loss_backward)(out(r, n * axis), dy, label, size % 2 ? weight : NULL, outer, axis, inner, -100, reduction, 3.0);
+            CALL(nll_loss_backward)(out(r, n * axis), dy, label, size % 2 ? weight : NULL, outer, axis, inner, -100,
+                                    reduction, 3.0);
         }
 }
 
-/* ---- norm.h --------------------------------------------------------------------------------------------------------------- */
-static const fnn_size lines[][2] = { {1, 1}, {3, 7}, {67, 33}, {5, 1031}, {301, 129} };                           /* rows, n */
-static const fnn_size groups[][4] = { {1, 1, 1, 1}, {2, 6, 7, 3}, {3, 8, 67, 2}, {2, 4, 1031, 4}, {19, 33, 49, 11} };  /* N, C, S, G */
+/* ---- norm.h ---------------------------------------------------------------------------------- */
+/* rows, n */
+static const fnn_size lines[][2] = { {1, 1}, {3, 7}, {67, 33}, {5, 1031}, {301, 129} };
+/* N, C, S, G */
+static const fnn_size groups[][4] = { {1, 1, 1, 1}, {2, 6, 7, 3}, {3, 8, 67, 2}, {2, 4, 1031, 4}, {19, 33, 49, 11} };
 
 static void centre(run *r, void *mean, void *rstd, fnn_size n)   /* what a forward pass could have saved */
 {
@@ -415,14 +437,16 @@ CASE(layer_norm_backward)
             void *mean = work(r, 2 * m, OF_TYPE), *rstd = work(r, m, OF_TYPE);
             centre(r, mean, rstd, m);
             void *dx = out(r, m * n), *dweight = out(r, n), *dbias = out(r, n);
-            CALL(layer_norm_backward)(dx, dweight, dbias, dy, x, rms ? NULL : mean, rstd, i % 2 ? weight : NULL, work(r, 2 * n * blocks, OF_TYPE),
+            CALL(layer_norm_backward)(dx, dweight, dbias, dy, x, rms ? NULL : mean, rstd, i % 2 ? weight : NULL,
+                                      work(r, 2 * n * blocks, OF_TYPE),
                                       m, n);
         }
 }
 
 #define FOR_GROUPS                                                                                                     \
     for (int size = 0; size < COUNT(groups); size++)                                                                   \
-        for (fnn_size N = groups[size][0], C = groups[size][1], S = groups[size][2], once = label_groups(r, size); once; once = 0)
+        for (fnn_size N = groups[size][0], C = groups[size][1], S = groups[size][2], \
+             once = label_groups(r, size); once; once = 0)
 
 static int label_groups(run *r, int size)
 {
@@ -448,7 +472,8 @@ CASE(group_norm_backward)
         void *mean = work(r, 2 * N * G, OF_TYPE), *rstd = work(r, N * G, OF_TYPE);
         centre(r, mean, rstd, N * G);
         void *dx = out(r, N * C * S), *dweight = out(r, C), *dbias = out(r, C);
-        CALL(group_norm_backward)(dx, dweight, dbias, dy, x, mean, rstd, size % 2 ? weight : NULL, work(r, 2 * N * C, OF_TYPE), N, C, S, G);
+        CALL(group_norm_backward)(dx, dweight, dbias, dy, x, mean, rstd, size % 2 ? weight : NULL,
+                                  work(r, 2 * N * C, OF_TYPE), N, C, S, G);
     }
 }
 
@@ -456,8 +481,10 @@ CASE(batch_norm_forward)
 {
     FOR_GROUPS {
         const void *x = in(r, N * C * S), *weight = in(r, C), *bias = in(r, C);
-        void *y = out(r, N * C * S), *batch_mean = out(r, C), *batch_var = out(r, C), *mean = out(r, 2 * C), *rstd = out(r, C);
-        CALL(batch_norm_forward)(y, batch_mean, batch_var, mean, rstd, x, size % 2 ? weight : NULL, size % 2 ? bias : NULL, N, C, S, 1e-5,
+        void *y = out(r, N * C
+                      * S), *batch_mean = out(r, C), *batch_var = out(r, C), *mean = out(r, 2 * C), *rstd = out(r, C);
+        CALL(batch_norm_forward)(y, batch_mean, batch_var, mean, rstd, x, size % 2 ? weight : NULL,
+                                 size % 2 ? bias : NULL, N, C, S, 1e-5,
                                  size % 3 == 1);
     }
 }
@@ -470,7 +497,8 @@ CASE(batch_norm_backward)
         void *mean = work(r, 2 * C, OF_TYPE), *rstd = work(r, C, OF_TYPE);
         centre(r, mean, rstd, C);
         void *dx = out(r, N * C * S), *dweight = out(r, C), *dbias = out(r, C);
-        CALL(batch_norm_backward)(dx, dweight, dbias, dy, size % 2 ? dbatch_mean : NULL, size % 2 ? dbatch_var : NULL, x, mean, rstd,
+        CALL(batch_norm_backward)(dx, dweight, dbias, dy, size % 2 ? dbatch_mean : NULL, size % 2 ? dbatch_var : NULL,
+                                  x, mean, rstd,
                                   size % 3 ? weight : NULL, bias, N, C, S, size % 3 == 1);
     }
 }
@@ -478,9 +506,11 @@ CASE(batch_norm_backward)
 CASE(batch_norm_inference_forward)
 {
     FOR_GROUPS {
-        const void *x = in(r, N * C * S), *weight = in(r, C), *bias = in(r, C), *running_mean = in(r, C), *running_var = in_range(r, C, 0.5, 2);
+        const void *x = in(r, N * C
+                           * S), *weight = in(r, C), *bias = in(r, C), *running_mean = in(r, C), *running_var = in_range(r, C, 0.5, 2);
         void *y = out(r, N * C * S), *mean = out(r, 2 * C), *rstd = out(r, C);
-        CALL(batch_norm_inference_forward)(y, mean, rstd, x, running_mean, running_var, size % 2 ? weight : NULL, size % 2 ? bias : NULL, N, C, S,
+        CALL(batch_norm_inference_forward)(y, mean, rstd, x, running_mean, running_var, size % 2 ? weight : NULL,
+                                           size % 2 ? bias : NULL, N, C, S,
                                            1e-5, size % 3 == 1);
     }
 }
@@ -492,11 +522,12 @@ CASE(batch_norm_inference_backward)
         void *mean = work(r, 2 * C, OF_TYPE), *rstd = work(r, C, OF_TYPE);
         centre(r, mean, rstd, C);
         void *dx = out(r, N * C * S), *dweight = out(r, C), *dbias = out(r, C);
-        CALL(batch_norm_inference_backward)(dx, dweight, dbias, dy, x, mean, rstd, size % 2 ? weight : NULL, bias, N, C, S, size % 3 == 1);
+        CALL(batch_norm_inference_backward)(dx, dweight, dbias, dy, x, mean, rstd, size % 2 ? weight : NULL, bias, N, C,
+                                            S, size % 3 == 1);
     }
 }
 
-/* ---- peak.h: what it returns depends on the level, but not the result of one lane ------------------------------------------ */
+/* ---- peak.h: what it returns depends on the level, but not the result of one lane ------------ */
 CASE(multiply_add_peak)
 {
     enum { BLOCKS = 3, STEPS = 100, CHAINS = 12 };
@@ -504,5 +535,6 @@ CASE(multiply_add_peak)
     void *sink = work(r, BLOCKS, OF_TYPE);
     CALL(multiply_add_peak)(sink, &flops, BLOCKS, STEPS);
     for (int i = 0; i < BLOCKS; i++)
-        lane[i] = (r->type == FNN_F32 ? ((float *)sink)[i] : ((double *)sink)[i]) / (flops / (2.0 * CHAINS * BLOCKS * STEPS));
+        lane[i] = (r->type == FNN_F32 ? ((float *)sink)[i] : ((double *)sink)[i])
+            / (flops / (2.0 * CHAINS * BLOCKS * STEPS));
 }

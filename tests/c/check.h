@@ -1,4 +1,5 @@
-/* check.h -- what the C self-tests share: a check that names its line, a random number, and which sanitizer is on. */
+/* check.h -- what the C self-tests share: a check that names its line, a random number, and which
+ * sanitizer is on. */
 #ifndef FNN_CHECK_H
 #define FNN_CHECK_H
 

@@ -1,4 +1,5 @@
-/* test_kernels.c -- self-test of the kernels without Python: every level that this processor runs against plain C, one thread and three.
+/* test_kernels.c -- self-test of the kernels without Python: every level that this processor runs
+ * against plain C, one thread and three.
  *
  *   make selftest              this machine: the portable level, AVX2 and AVX-512 against plain C
  *   make neon                  the same program for arm64, under qemu-user: NEON against plain C
@@ -7,8 +8,9 @@
  *   test_kernels conv2d        those with `conv2d` in their names
  *   test_kernels --sabotage    harm one number of each case's results: every case must notice
  *
- * Plain C is the same templates with vectors of one element (FNN_BUILD_PLAIN in csrc/core/levels.h). The laws (tests/laws/test_laws.py) compare kernels
- * with definitions; this test is for processors on which no Python is at hand. How a case is written: cases.h.
+ * Plain C is the same templates with vectors of one element (FNN_BUILD_PLAIN in
+ * csrc/core/levels.h). The laws (tests/laws/test_laws.py) compare kernels with definitions; this
+ * test is for processors on which no Python is at hand. How a case is written: cases.h.
  */
 #include "cases.h"
 
@@ -16,7 +18,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* ---- Arrays ---------------------------------------------------------------------------------------------- */
+/* ---- Arrays ---------------------------------------------------------------------------------- */
 
 enum { GUARD = 64, GUARD_BYTE = 0xa5 };            /* bytes behind each array that nobody may change */
 
@@ -25,7 +27,8 @@ struct array {
     fnn_size n;
     enum kind kind;
     int compared, written_by_kernel;
-    fnn_size width, pitch;                          /* elements of a row, and from one row to the next; what is between belongs to nobody */
+    fnn_size width, pitch;                          /* elements of a row, and from one row to the next; what is between
+                                                       belongs to nobody */
     char label[sizeof((run *)0)->label];
 };
 
@@ -43,7 +46,8 @@ static void *new_array(run *r, fnn_size n, enum kind kind, int compared, int wri
     }
     struct array *a = &r->arrays[r->count++];
     const size_t bytes = (size_t)n * element_size(r->type, kind);
-    *a = (struct array){ aligned_alloc(64, (bytes + GUARD + 63) / 64 * 64), n, kind, compared, written_by_kernel, 1, 1, "" };
+    *a = (struct array){ aligned_alloc(64, (bytes + GUARD + 63) / 64
+                                       * 64), n, kind, compared, written_by_kernel, 1, 1, "" };
     CHECK(a->data);
     memcpy(a->label, r->label, sizeof a->label);
     memset(a->data, 0xff, bytes);                                /* NaN, and -1 */
@@ -89,7 +93,8 @@ void *in_steps(run *r, fnn_size n)
 
 void *in_special(run *r, fnn_size n)
 {
-    const double tiny = r->type == FNN_F32 ? 1e-40 : 1e-310, specials[] = { NAN, INFINITY, -INFINITY, 0, -0.0, tiny, -tiny, 50, -50, 1e30, -1e30 };
+    const double tiny = r->type == FNN_F32 ? 1e-40 : 1e-310, specials[] = { NAN, INFINITY, -INFINITY, 0, -0.0, tiny,
+                                                                           -tiny, 50, -50, 1e30, -1e30 };
     void *data = in_range(r, n, -4, 4);
     for (fnn_size i = 0; i < n; i += 3)
         put(r, data, i, specials[random_u32(&r->seed) % COUNT(specials)]);
@@ -132,7 +137,8 @@ void *inout(run *r, fnn_size n)
     return data;
 }
 
-void *element(const run *r, void *array, fnn_size i) { return (char *)array + (size_t)i * element_size(r->type, OF_TYPE); }
+void *element(const run *r, void *array,
+              fnn_size i) { return (char *)array + (size_t)i * element_size(r->type, OF_TYPE); }
 
 static double value(const run *r, const struct array *a, fnn_size i)
 {
@@ -142,7 +148,7 @@ static double value(const run *r, const struct array *a, fnn_size i)
     return a->kind == OF_TYPE && r->type == FNN_F32 ? ((float *)a->data)[i] : ((double *)a->data)[i];
 }
 
-/* ---- Comparing ------------------------------------------------------------------------------------------- */
+/* ---- Comparing ------------------------------------------------------------------------------- */
 
 static int failures, quiet;                         /* quiet: only count */
 
@@ -159,8 +165,8 @@ static void report(const char *name, const char *level, const run *r, const char
     va_end(args);
 }
 
-/* The first array that differs is reported. An element may be off by the tolerance times itself, times the mean of what is not zero in
- * its array, or, where all cancels, times 1/1000. */
+/* The first array that differs is reported. An element may be off by the tolerance times itself,
+ * times the mean of what is not zero in its array, or, where all cancels, times 1/1000. */
 static void compare(const char *name, const char *level, const run *r, const run *plain)
 {
     CHECK(r->count == plain->count);
@@ -193,13 +199,15 @@ static void compare(const char *name, const char *level, const run *r, const run
             if (i % a->pitch >= a->width) {
                 if (untouched == size)
                     continue;
-                report(name, level, r, a->label, "array %d, element %td of %td is between two rows and was written", k, i, a->n);
+                report(name, level, r, a->label, "array %d, element %td of %td is between two rows and was written", k,
+                       i, a->n);
             } else if (a->written_by_kernel && untouched == size && !whole)
                 report(name, level, r, a->label, "array %d, element %td of %td was not written", k, i, a->n);
             else if (x == y || (x != x && y != y) || (isfinite(y) && fabs(x - y) <= tolerance * fmax(fabs(y), scale)))
                 continue;
             else
-                report(name, level, r, a->label, "array %d, element %td of %td is %.9g; plain C has %.9g", k, i, a->n, x, y);
+                report(name, level, r, a->label, "array %d, element %td of %td is %.9g; plain C has %.9g", k, i, a->n,
+                       x, y);
             return;
         }
     }
@@ -216,7 +224,7 @@ static void compare_bits(const char *name, const char *level, const run *three, 
     }
 }
 
-/* ---- Running --------------------------------------------------------------------------------------------- */
+/* ---- Running --------------------------------------------------------------------------------- */
 
 #define REAL float
 #define KERNEL(name, ...) void fnn_##name##_f32__plain(__VA_ARGS__);

@@ -1,4 +1,5 @@
-/* test_memory.c -- self-test of the buffer cache and of the scratch stacks (POSIX systems; parts of it Linux).
+/* test_memory.c -- self-test of the buffer cache and of the scratch stacks (POSIX systems; parts of
+ * it Linux).
  *
  *   cc -std=c11 -O2 -g -Wall -Wextra -pthread tests/c/test_memory.c -o test_memory && ./test_memory
  *
@@ -20,7 +21,8 @@ static int is_aligned(const void *p) { return (uintptr_t)p % 64 == 0; }
 /* What a buffer takes of the heap. */
 static size_t taken_by(size_t bytes) { return round_up(bytes + HEADER_BYTES, UNIT); }
 
-/* The heap's books: pieces lie end to end, know their neighbours, no two free ones meet, and the sums are right. */
+/* The heap's books: pieces lie end to end, know their neighbours, no two free ones meet, and the
+ * sums are right. */
 static inline void check_heap(piece *const *chunks, int count)
 {
     size_t cached = 0, listed = 0, in_lists = 0, found_free = 0;
@@ -74,7 +76,7 @@ static void start_afresh(size_t limit)
     CHECK(fnn_buffer_cached() == 0 && fnn_buffer_in_use() == 0 && fnn_buffer_limit() == limit);
 }
 
-/* ---- Buffers ------------------------------------------------------------------------------------------- */
+/* ---- Buffers --------------------------------------------------------------------------------- */
 
 static void test_limit_from_environment(void)      /* before anything else: it is read once */
 {
@@ -93,7 +95,8 @@ static void test_limit_from_environment(void)      /* before anything else: it i
 
 static void test_size_classes(void)
 {
-    CHECK(class_of(1024) == 0 && class_of(1279) == 0 && class_of(1280) == 1 && class_of(2048) == 4 && class_of(2560) == 5);
+    CHECK(class_of(1024) == 0 && class_of(1279) == 0 && class_of(1280) == 1 && class_of(2048) == 4
+          && class_of(2560) == 5);
     for (size_t bytes = UNIT; bytes < 1000000; bytes += 64)
         CHECK(class_of(bytes) <= class_of(bytes + 64) && class_of(bytes + bytes / 4 + 1) > class_of(bytes));
     CHECK(class_of(2 * MAX_BYTES) < SIZE_CLASSES);
@@ -220,7 +223,8 @@ static long resident_pages(void)
 
 static size_t resident(void) { return (size_t)resident_pages() * (size_t)sysconf(_SC_PAGESIZE); }
 
-/* What is given back is no longer resident, and what is not touched never was; beside a buffer in use, too. */
+/* What is given back is no longer resident, and what is not touched never was; beside a buffer in
+ * use, too. */
 static void test_memory_really_goes(void)
 {
     start_afresh(512 * MB);
@@ -356,7 +360,7 @@ static void test_many_threads(void)
     CHECK(fnn_buffer_in_use() == 0);
 }
 
-/* ---- Scratch ------------------------------------------------------------------------------------------- */
+/* ---- Scratch --------------------------------------------------------------------------------- */
 
 static void test_scratch_is_a_stack(void)
 {
@@ -431,7 +435,7 @@ static void test_scratch_belongs_to_its_thread(void)
         CHECK((size_t)(address_space_pages() - before) * (size_t)sysconf(_SC_PAGESIZE) < FNN_SCRATCH_BYTES);
 }
 
-/* ---- No memory, fork ----------------------------------------------------------------------------------- */
+/* ---- No memory, fork ------------------------------------------------------------------------- */
 
 static void in_child(void (*test)(void))
 {

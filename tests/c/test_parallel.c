@@ -1,10 +1,12 @@
 /* test_parallel.c -- self-test of the thread pool (POSIX systems; parts of it Linux).
  *
- *   cc -std=c11 -O2 -g -Wall -Wextra -pthread tests/c/test_parallel.c csrc/core/memory.c -o test_parallel
+ *   cc -std=c11 -O2 -g -Wall -Wextra -pthread tests/c/test_parallel.c csrc/core/memory.c -o
+ *   test_parallel
  *   ./test_parallel            all tests; prints "ok"
  *   ./test_parallel --time     the cost of an empty loop instead
  *
- * Also run it with -fsanitize=thread, and with -fsanitize=address,undefined. After a hang an alarm ends the test.
+ * Also run it with -fsanitize=thread, and with -fsanitize=address,undefined. After a hang an alarm
+ * ends the test.
  */
 #define _GNU_SOURCE
 #include "check.h"
@@ -31,7 +33,7 @@ static int create_or_refuse(pthread_t *thread, const pthread_attr_t *attr, void 
 #include <sys/wait.h>
 #include <time.h>
 
-/* ---- Helpers ------------------------------------------------------------------------------------------- */
+/* ---- Helpers --------------------------------------------------------------------------------- */
 
 /* One loop to check: how often was each index visited, and were the blocks cut as promised? */
 typedef struct {
@@ -90,7 +92,8 @@ static int threads_alive(void)
     return count;
 }
 
-/* Each of two blocks waits until the other one runs too: ends only if a worker really takes part. */
+/* Each of two blocks waits until the other one runs too: ends only if a worker really takes part.
+ */
 static void meet(void *ctx, ptrdiff_t begin, ptrdiff_t end)
 {
     fnn_atomic *arrived = ctx;
@@ -107,7 +110,7 @@ static void check_meeting(void)
     CHECK(fnn_get(&arrived) == 2);
 }
 
-/* ---- Tests --------------------------------------------------------------------------------------------- */
+/* ---- Tests ----------------------------------------------------------------------------------- */
 
 static void test_small_loops_start_no_threads(void)
 {
@@ -356,7 +359,7 @@ static void test_blocks_have_scratch(void)
     fnn_scratch_free(shared);
 }
 
-/* ---- Fork ---------------------------------------------------------------------------------------------- */
+/* ---- Fork ------------------------------------------------------------------------------------ */
 
 #if !THREAD_SANITIZER                              /* which does not support a child that starts threads */
 static void in_child(void (*test)(void))
@@ -447,7 +450,7 @@ static void test_too_little_memory_for_workers(void)
 }
 #endif
 
-/* ---- Default number of threads ------------------------------------------------------------------------- */
+/* ---- Default number of threads --------------------------------------------------------------- */
 
 static int default_with(const char *ours, const char *openmp)
 {
@@ -525,7 +528,7 @@ static void test_container_quota(void)
 static void test_container_quota(void) {}
 #endif
 
-/* ---- Time ---------------------------------------------------------------------------------------------- */
+/* ---- Time ------------------------------------------------------------------------------------ */
 
 static void nothing(void *ctx, ptrdiff_t begin, ptrdiff_t end) { (void)ctx, (void)begin, (void)end; }
 
