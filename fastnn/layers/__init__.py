@@ -3,7 +3,20 @@
 PyTorch's names, arguments and state_dict keys.
 """
 
-from . import activation, attention, container, convolution, dropout, embedding, linear, loss, module, norm, pooling, recurrent
+from . import (
+    activation,
+    attention,
+    container,
+    convolution,
+    dropout,
+    embedding,
+    linear,
+    loss,
+    module,
+    norm,
+    pooling,
+    recurrent,
+)
 from .activation import *
 from .attention import *
 from .container import *
