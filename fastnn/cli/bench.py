@@ -59,7 +59,7 @@ def choose(names: Sequence[str], backward: bool = False) -> list[Workload]:
 def say_missing(missing: Iterable[str]) -> None:
     """One line for every rival that is not installed."""
     for name in missing:
-        say(paint(f"  {NAMES[name]} does not take part: pip install {' '.join(PACKAGES[name])}", "yellow"))
+        say(paint(f'  {NAMES[name]} does not take part: pip install "fastnn-engine[bench]"', "yellow"))
 
 
 def rivals_here(wanted: Iterable[str]) -> tuple[list[str], list[str]]:

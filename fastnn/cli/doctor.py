@@ -23,12 +23,13 @@ from .check import check_op
 __all__ = ["command", "numpy_blas", "threads_and_why"]
 
 EXTRAS = {          # what can be installed beside fastnn: package -> what it is for, and how to get it
-    "safetensors": ("models in .safetensors files", "pip install 'fastnn[safetensors]'"),
-    "matplotlib": ("your own plots; reports do not need it", "pip install matplotlib"),
-    "PIL": ("pictures other than PNG for `predict`", "pip install pillow"),
-    "threadpoolctl": ("threads of NumPy's BLAS in benchmarks", "pip install threadpoolctl"),
-    "pytest_benchmark": ("python -m pytest benchmarks --benchmark-only", "pip install 'fastnn[test]'"),
-    "torch": ("a second opinion in tests, a rival in benchmarks", "pip install torch"),
+    "safetensors": ("models in .safetensors files", 'pip install "fastnn-engine[safetensors]"'),
+    "matplotlib": ("your own plots; reports do not need it", 'pip install "fastnn-engine[viz]"'),
+    "PIL": ("pictures other than PNG for `predict`", 'pip install "fastnn-engine[images]"'),
+    "pytest_benchmark": ("python -m pytest benchmarks --benchmark-only", 'pip install "fastnn-engine[test]"'),
+    "threadpoolctl": ("threads of NumPy's BLAS in benchmarks", 'pip install "fastnn-engine[bench]"'),
+    "torch": ("a second opinion in tests, a rival in benchmarks", 'pip install "fastnn-engine[bench]"'),
+    "onnxruntime": ("a rival in benchmarks", 'pip install "fastnn-engine[bench]"'),
 }
 DISTRIBUTIONS = {"PIL": "pillow", "pytest_benchmark": "pytest-benchmark"}
 

@@ -71,7 +71,7 @@ def read_with_pillow(path: str) -> np.ndarray:
     try:
         from PIL import Image
     except ImportError:
-        raise BadPicture("it is not a PNG, and other formats need Pillow (pip install pillow)") from None
+        raise BadPicture('it is not a PNG, and other formats need Pillow: pip install "fastnn-engine[images]"') from None
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("RGBA"))/255.0

@@ -31,7 +31,8 @@ def package() -> Any:
     try:
         import safetensors.numpy
     except ImportError as error:
-        raise ImportError('.safetensors files need the package safetensors: pip install "fastnn[safetensors]"') from error
+        raise ImportError('.safetensors files need the package safetensors: '
+                          'pip install "fastnn-engine[safetensors]"') from error
     return safetensors
 
 

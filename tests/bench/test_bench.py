@@ -102,7 +102,7 @@ def test_a_rival_that_is_not_installed_is_told_in_one_line(monkeypatch, capfd):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnx" else find(name))
     assert cli.main(["bench", "mlp-64-128-10/one", "--against", "onnxruntime", "--rounds", "1", "--seconds",
                      "0.001"]) == 0
-    assert "ONNX Runtime does not take part: pip install onnxruntime onnx" in capfd.readouterr().out
+    assert 'ONNX Runtime does not take part: pip install "fastnn-engine[bench]"' in capfd.readouterr().out
 
 
 # ---- memory --------------------------------------------------------------------------------------

@@ -233,7 +233,7 @@ def test_without_the_package_one_line_says_what_to_install(tmp_path, monkeypatch
     monkeypatch.setitem(sys.modules, "safetensors.numpy", None)
     for call in (lambda: nn.save({}, tmp_path / "s.safetensors"), lambda: nn.load(tmp_path / "s.safetensors")):
         with pytest.raises(ImportError,
-                           match=re.escape('need the package safetensors: pip install "fastnn[safetensors]"')):
+                           match=re.escape('need the package safetensors: pip install "fastnn-engine[safetensors]"')):
             call()
     assert os.listdir(tmp_path) == []
 
