@@ -14,7 +14,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-__all__ = ["MODULES", "NAMES", "moved_name", "watch"]
+__all__ = ["GONE", "MODULES", "NAMES", "moved_name", "watch"]
 
 _BENCH = ("bars", "ladder", "levels", "libraries", "limits", "memory", "networks", "onnx_graphs", "overhead", "race",
           "results", "scaling", "sweep", "torch_ops", "workloads")
@@ -25,12 +25,16 @@ MODULES = {
     "fastnn.optim.schedule": "fastnn.optim.lr_scheduler",
     "fastnn.viz.html": "fastnn.report.html",
     "fastnn.viz.page": "fastnn.report.page",
-    "fastnn.viz.report": "fastnn.report.report",
     "fastnn.viz.sections": "fastnn.report.sections",
     "fastnn.cli.console": "fastnn.console",
     "fastnn.cli.png": "fastnn.io.png",
     "fastnn.cli.bench_worker": "fastnn.bench.worker",
     **{f"fastnn.cli.{name}": f"fastnn.bench.{name}" for name in _BENCH},
+}
+
+# old module -> what to say: what it did is done in another way now
+GONE = {
+    "fastnn.viz.report": "fastnn.viz.report is the function nn.viz.report(model, data) now; Report and its parts are in fastnn.report",
 }
 
 # old module -> {name: (new module, new name)}
@@ -61,6 +65,8 @@ class _Alias(Loader):
 
 class _Finder(MetaPathFinder):
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        if name in GONE:
+            raise ModuleNotFoundError(GONE[name], name=name)
         new = MODULES.get(name)
         if new is None:
             return None

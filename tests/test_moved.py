@@ -33,6 +33,12 @@ def test_attributes_of_packages_work_as_well(monkeypatch):
         assert fastnn.ops.registry.OPS is fastnn.op.OPS
 
 
+@pytest.mark.parametrize("old", moved.GONE)
+def test_what_is_done_in_another_way_says_how(old):
+    with pytest.raises(ModuleNotFoundError, match=r"nn\.viz\.report"):
+        importlib.import_module(old)
+
+
 def test_what_never_was_is_not_found():
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("fastnn.cli.never")

@@ -14,17 +14,14 @@ from typing import Any
 import numpy as np
 
 from .. import about, config, console
-from ..autograd import no_grad
 from ..backend import backend
 from ..bench.libraries import NAMES
 from ..bench.race import Contestants, Result, busy, geometric_mean, race
 from ..bench.workloads import catalogue
 from ..console import heading, paint, say
-from ..functional import softmax
+from ..data.bundled import DIGITS_ATTRIBUTION
 from ..op import OPS
-from ..report import report as page
-from ..tensor import tensor
-from ..viz import confusion_matrix
+from ..report import CheckRow, Report, SpeedRow, report
 from ..viz.images import png
 from . import bench, check, train
 from .doctor import threads_and_why
@@ -73,13 +70,12 @@ def command(args: Namespace) -> int:
         finished = learn(args)
         results = speed(contestants, missing, warning)
     images = finished.test[0]
-    shares = probabilities(finished.model, images)
 
     heading("4  What is on the disk now")
     model_path, digit_path, report_path = out/"digits.npz", out/"digit.png", out/"report.html"
     train.save(finished, model_path)
     digit_path.write_bytes(png(as_picture(images[0, 0])))
-    page.write(make_report(finished, shares, verdicts, results, machine, args), report_path)
+    make_report(finished, verdicts, results, machine, args).save(report_path)
     rows = [[report_path, "curves, mistakes, filters, feature maps, checks and speed: open it in a browser"],
             [model_path, "the network that was just trained"], [digit_path, "a digit that it had not seen"]]
     say(console.table(["", ""], rows, "ll").split("\n", 1)[1])
@@ -200,61 +196,26 @@ def verdict(verdicts: Sequence[check.Verdict], accuracy: float, seconds: float) 
 
 
 # ---- the report ----------------------------------------------------------------------------------
-def probabilities(model: Any, images: np.ndarray) -> np.ndarray:
-    """(N, 1, H, W) images to (N, classes) probabilities."""
-    with no_grad():
-        return np.asarray(softmax(model(tensor(images)), dim=1))
-
-
-def activations(model: Any, image: np.ndarray, layers: Sequence[str]) -> list[tuple[str, np.ndarray]]:
-    """What these layers make of one (1, H, W) image."""
-    seen: list[tuple[str, np.ndarray]] = []
-    removers = [model.get_submodule(name).register_forward_hook(
-        lambda _, __, output, name=name: seen.append((name, np.array(output)[0]))) for name in layers]
-    try:
-        with no_grad():
-            model(tensor(image[None]))
-    finally:
-        for remove in removers:
-            remove()
-    return seen
-
-
-def make_report(finished: train.Run, shares: np.ndarray, verdicts: Sequence[check.Verdict], race: Race,
-                machine: dict[str, str], args: Namespace) -> page.Report:
+def make_report(finished: train.Run, verdicts: Sequence[check.Verdict], race: Race, machine: dict[str, str],
+                args: Namespace) -> Report:
     """Everything that happened, as the page shows it."""
-    images, labels = finished.test
-    said = shares.argmax(axis=1)
-    wrong = np.flatnonzero(said != labels)
-    # the most confident mistakes first
-    wrong = wrong[np.argsort(-shares[wrong, said[wrong]], kind="stable")]
-    shown = int(np.flatnonzero((said == labels) & (labels == 8))[:1].sum()) if (said == labels).any() else 0
-    model = finished.model
-    layers = [("conv1, norm, ReLU", "relu1"), ("conv2, norm, ReLU", "relu2"), ("conv3, norm, ReLU", "relu3")]
-    maps = activations(model, images[shown], [name for _, name in layers])
-    return page.Report(
-        accuracy=finished.accuracy, tested=len(labels), seconds=finished.seconds, parameters=finished.parameters,
-                       machine=machine,
-        samples=finished.train[0][:24, 0], history=finished.history,
-        confusion=page.Confusion(confusion_matrix(labels, said, 10)),
-        filters=page.Filters(np.asarray(model.conv1.weight), "conv1"),
-        feature_maps=page.FeatureMaps(images[shown, 0], [(title, a) for (title, _), (_, a) in zip(layers, maps)],
-                                      truth=int(labels[shown]), probabilities=shares[shown].tolist()),
-        mistakes=[page.Mistake(images[i, 0], int(said[i]), int(labels[i]), float(shares[i, said[i]]), int(i))
-                  for i in wrong[:24]],
-        mistakes_total=len(wrong),
-        summary=[page.SummaryRow(f"{row.path} {row.layer}".strip(), row.output_shape, row.parameters or None,
-                                 row.multiply_adds or None, row.bytes or None,
-                                 row.receptive_field) for row in model.summary(model.input_shape).rows],
-        checks=[page.CheckRow(v.name, v.cases, v.worst, v.passed) for v in verdicts],
+    _, labels = finished.test
+    return report(
+        finished.model, finished.test, history=finished.history, train=finished.train, item="digit",
+        title="A network that reads handwriting",
+        lead="fastnn trained this small convolutional network on handwritten digits, on this machine. "
+             "This page shows what it learned, where it fails, and how its kernels were checked.",
+        layers={"relu1": "conv1, norm, ReLU", "relu2": "conv2, norm, ReLU", "relu3": "conv3, norm, ReLU"},
+        example=int(np.argmax(labels == 8)), seconds=finished.seconds, machine=machine, attribution=DIGITS_ATTRIBUTION,
+        checks=[CheckRow(v.name, v.cases, v.worst, v.passed) for v in verdicts],
         speed=[speed_entry(result, race.rivals) for result in race.results if result.median("fastnn")],
         speed_note=race.note, created=time.strftime("%Y-%m-%d %H:%M"),
         command=f"python -m fastnn --seed {args.seed} --epochs {args.epochs}")
 
 
-def speed_entry(result: Result, rivals: Sequence[str]) -> page.SpeedRow:
+def speed_entry(result: Result, rivals: Sequence[str]) -> SpeedRow:
     def microseconds(library: str) -> float | None:
         seconds = result.median(library)
         return None if seconds is None else 1e6*seconds
-    return page.SpeedRow(SPEED[result.workload], microseconds("fastnn") or 0.0,
+    return SpeedRow(SPEED[result.workload], microseconds("fastnn") or 0.0,
                          {NAMES[rival]: microseconds(rival) for rival in rivals})

@@ -12,7 +12,11 @@ import numpy as np
 from ..errors import RangeError
 from .dataset import TensorDataset
 
-__all__ = ["digits"]
+__all__ = ["DIGITS_ATTRIBUTION", "digits"]
+
+DIGITS_ATTRIBUTION = (
+    "Digits: Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak (1998), UCI Machine Learning "
+    "Repository, licensed under CC BY 4.0; the 1,797 images of 8 x 8 pixels that scikit-learn ships.")
 
 
 def digits(split: str | None = None) -> TensorDataset:

@@ -54,9 +54,9 @@ def bar(share: float, bad: bool = False) -> str:
     return f'<span class="bar" aria-hidden="true"><i{kind} style="width:{width:.1f}%"></i></span>'
 
 
-def pixel_picture(image: Any, size: int, description: str) -> str:
-    """A grey image, ink on paper, `size` pixels wide and crisp."""
-    pixels = pixels_of(np.asarray(image), "ink")
+def pixel_picture(image: Any, size: int, description: str, colours: str = "ink") -> str:
+    """An image, (H, W) through a colour map or (H, W, 3) as it is, `size` pixels wide and crisp."""
+    pixels = pixels_of(np.asarray(image), colours)
     if 0 in pixels.shape:
         return f'<p class="soft">{escape(description)} (an image without pixels)</p>'
     height = round(size*pixels.shape[0]/pixels.shape[1])

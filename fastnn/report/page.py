@@ -1,11 +1,28 @@
-"""The style sheet of the report and the frame of its page.
+"""The page of a report: its frame, its sections, and its style sheet.
 
 No script, no font, no address of another machine.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..viz.svg import DARK, FONT, LIGHT, drawing_rules, escape, theme_variables
+from . import sections
+
+if TYPE_CHECKING:
+    from .parts import Report
+
+__all__ = ["frame", "render", "style_sheet"]
+
+
+def render(report: Report) -> str:
+    """The whole page as a string: `Report.html`."""
+    parts = [part for section in sections.SECTIONS if (part := section(report)) is not None]
+    body = "\n".join([sections.header(report), sections.contents(parts), "<main>",
+                      *[part.html for part in parts], "</main>", sections.footer(report)])
+    return frame(report.title, report.lead, body)
+
 
 _LAYOUT = """
 *,*::before,*::after{box-sizing:border-box}
@@ -136,6 +153,7 @@ section{break-inside:avoid;border-color:#ccc}
 }
 """
 
+
 def style_sheet() -> str:
     """All the CSS of the page: theme variables, the drawing rules of the pictures, the layout."""
     light = theme_variables(LIGHT) + "--ground:#f4f6f8;--shade:#1b24302e;"
@@ -143,7 +161,8 @@ def style_sheet() -> str:
     return (f":root{{color-scheme:light dark;{light}}}@media (prefers-color-scheme:dark){{:root{{{dark}}}}}"
             f"{drawing_rules()}{_LAYOUT.replace('FONT', FONT)}")
 
-def page(title: str, description: str, body: str) -> str:
+
+def frame(title: str, description: str, body: str) -> str:
     """A whole HTML5 document."""
     return f"""<!DOCTYPE html>
 <html lang="en">

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..viz import curve_charts
 from ..viz.charts import bar_chart, ratio_text
 from ..viz.heatmap import heat_map
 from ..viz.images import image_grid
+from ..viz.learning_curves import curve_charts
 from ..viz.svg import escape, short_number
 from .html import MISSING, TIMES, bar, colour_key, count, microseconds, percent, pixel_picture, sizes, table
 
 if TYPE_CHECKING:
-    from .report import FeatureMaps, Mistake, Report
+    from .parts import FeatureMaps, Mistake, Report
 
 SAMPLES_SHOWN = 24
 FILTERS_SHOWN = 64
@@ -35,11 +35,15 @@ class Section:
     html: str
 
 
-def _section(anchor: str, name: str, heading: str, see: str, content: str) -> Section:
-    """`see` is the sentence that tells a student what to look at; `content` is markup."""
+def _section(report: Report, anchor: str, name: str, heading: str, see: str, content: str) -> Section:
+    """A section, with the caller's heading and caption where the report has them.
+
+    `see` is the sentence that tells a student what to look at; `content` is markup.
+    """
+    heading, see = report.headings.get(anchor, heading), report.captions.get(anchor, see)
     return Section(anchor, name, "\n".join([
         f'<section id="{anchor}" aria-labelledby="{anchor}-h">', f'<h2 id="{anchor}-h">{escape(heading)}</h2>',
-        f'<p class="see">{escape(see)}</p>', content, "</section>"]))
+        f'<p class="see">{escape(see)}</p>' if see else "", content, "</section>"]))
 
 
 # ---- head and foot -------------------------------------------------------------------------------
@@ -48,10 +52,10 @@ def header(report: Report) -> str:
     """Title, some of the data, the figures that matter, and the machine."""
     facts = []
     if report.accuracy is not None and math.isfinite(report.accuracy):
-        meaning = "of unseen digits read correctly"
+        meaning = f"right on {report.item}s that it had not seen"
         if report.tested:
             right = round(report.accuracy*report.tested)
-            meaning = f"right on unseen digits: {right:,} of {report.tested:,}"
+            meaning += f": {right:,} of {report.tested:,}"
         facts.append(_fact(f"{100*report.accuracy:.1f}<small>%</small>", meaning))
     if report.seconds is not None and math.isfinite(report.seconds):
         facts.append(_fact(_duration(report.seconds), "to train, on this machine"))
@@ -64,7 +68,7 @@ def header(report: Report) -> str:
     machine = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>"
                       for name, value in report.machine.items())
     samples = [] if report.samples is None else list(report.samples)[:SAMPLES_SHOWN]
-    picture = image_grid(samples, columns=6, colours="ink", cell=44).inline() if samples else ""
+    picture = image_grid(samples, columns=6, colours=report.colours, cell=44).inline() if samples else ""
     return "\n".join(filter(None, [
         "<header>", '<div class="title"><div>', '<p class="kicker">fastnn report</p>',
                                    f"<h1>{escape(report.title)}</h1>",
@@ -110,8 +114,8 @@ def learning(report: Report) -> Section | None:
     if not charts:
         return None
     return _section(
-        "learning", "Learning", "How it learned",
-        "One point per epoch, that is, one pass over the training digits. Training and validation should fall (loss) and "
+        report, "learning", "Learning", "How it learned",
+        f"One point per epoch, that is, one pass over the training {report.item}s. Training and validation should fall (loss) and "
         "rise (accuracy) together; where validation turns back while training goes on, the network begins to learn by "
         "heart.", _pair(*[chart.inline() for chart in charts]))
 
@@ -131,13 +135,13 @@ def confusion(report: Report) -> Section | None:
         errors[k] = 0
         often = f"{escape(names[int(errors.argmax())])} ({errors.max()})" if errors.any() else MISSING
         rows.append([escape(name), *_recall(int(matrix[k, k]), int(matrix[k].sum())), often])
-    recall = table(["class", "images", "recall", "", "mostly taken for"], "tnnbt", rows,
+    recall = table(["class", f"{report.item}s", "recall", "", "mostly taken for"], "tnnbt", rows,
                    ["all", *_recall(int(np.trace(matrix)), int(matrix.sum())), ""],
-                   caption="Recall: of all digits of a class, the share that was found.", name="recall")
+                   caption=f"Recall: of all {report.item}s of a class, the share that was found.", name="recall")
     return _section(
-        "confusion", "Confusion", "What it takes for what",
-        "Each row is what the digit was, each column what the network said. Everything on the blue diagonal is right; every "
-        "outlined orange cell is a mistake, and tells which two digits look alike to the network.",
+        report, "confusion", "Confusion", "What it takes for what",
+        f"Each row is what the {report.item} was, each column what the network said. Everything on the blue diagonal is right; every "
+        "outlined orange cell is a mistake, and tells which two classes look alike to the network.",
         _pair(picture.inline(), recall))
 
 
@@ -152,16 +156,17 @@ def mistakes(report: Report) -> Section | None:
     """The images that the network got wrong."""
     if report.mistakes is None:
         return None
-    anchor, name, heading = "mistakes", "Mistakes", "The digits that it got wrong"
+    anchor, name, heading = "mistakes", "Mistakes", f"The {report.item}s that it got wrong"
     total = max(report.mistakes_total or 0, len(report.mistakes))
     if not total:
-        return _section(anchor, name, heading, "None: every digit that it had not seen before was read correctly.", "")
+        return _section(report, anchor, name, heading,
+                        f"None: it was right on every {report.item} that it had not seen before.", "")
     some = f" {len(report.mistakes)} of its {total} mistakes are shown." if total > len(report.mistakes) else ""
     return _section(
-        anchor, name, heading,
-        "Would you have read them better? The bar shows how sure the network was of its wrong answer: a long bar is a "
+        report, anchor, name, heading,
+        "Would you have known better? The bar shows how sure the network was of its wrong answer: a long bar is a "
         f"confident mistake, a short one a close call.{some}",
-        f'<ul class="mistakes">{"".join(map(_mistake, report.mistakes))}</ul>')
+        f'<ul class="mistakes">{"".join(_mistake(mistake, report.colours) for mistake in report.mistakes)}</ul>')
 
 
 def with_article(truth: object) -> str:
@@ -170,10 +175,11 @@ def with_article(truth: object) -> str:
     return f"{'an' if name[:1].lower() in ('a', 'e', 'i', 'o', '8') or name in ('11', '18') else 'a'} {name}"
 
 
-def _mistake(mistake: Mistake) -> str:
-    which = "" if mistake.index is None else f", image {mistake.index} of the validation set"
-    picture = pixel_picture(mistake.image, 112,
-                            f"A{with_article(mistake.truth)[1:]} that was read as {mistake.said}{which}")
+def _mistake(mistake: Mistake, colours: str) -> str:
+    which = "" if mistake.index is None else f", number {mistake.index} of the validation set"
+    what = f"A{with_article(mistake.truth)[1:]} that was taken for {with_article(mistake.said)}{which}"
+    picture = (f'<p class="soft">{"" if mistake.index is None else f"number {mistake.index}"}</p>' if mistake.image is None
+               else pixel_picture(mistake.image, 112, what, colours))
     return (f"<li>{picture}<p>said <b>{escape(mistake.said)}</b>, is <b>{escape(mistake.truth)}</b><br>"
             f'<span class="soft">{percent(mistake.confidence, 0)} sure</span></p>{bar(mistake.confidence, bad=True)}</li>')
 
@@ -190,7 +196,7 @@ def filters(report: Report) -> Section | None:
     some = f" {len(images)} of {filter_count*channels} are shown." if len(images) < filter_count*channels else ""
     picture = image_grid(images, columns=min(8, len(images)), colours="diverging", cell=84)
     return _section(
-        "filters", "Filters", f"What {report.filters.layer} looks for",
+        report, "filters", "Filters", f"What {report.filters.layer} looks for",
         f"The {filter_count} learned filters of {height} {TIMES} {width} weights. Orange weights add what they see, blue "
         "ones subtract it: a filter with an orange and a blue side answers to an edge in that direction." + some,
         picture.inline() + colour_key("diverging", images))
@@ -201,7 +207,7 @@ def feature_maps(report: Report) -> Section | None:
     maps = report.feature_maps
     if maps is None:
         return None
-    name = with_article(maps.truth) if maps.truth is not None else "an image"
+    name = with_article(maps.truth) if maps.truth is not None else f"one {report.item}"
     figures = []
     for layer, activation in maps.layers:
         values = np.asarray(activation)
@@ -210,13 +216,13 @@ def feature_maps(report: Report) -> Section | None:
         caption = f"<b>{escape(layer)}</b> · {len(values)} maps of {values.shape[1]} {TIMES} {values.shape[2]}{some}"
         grid = image_grid(shown, columns=8, cell=84).inline() + colour_key("sequential", shown)
         figures.append(f"<figure><figcaption>{caption}</figcaption>{grid}</figure>")
-    picture = pixel_picture(maps.image, 168, f"The input: {name}")
+    picture = pixel_picture(maps.image, 168, f"The input: {name}", report.colours)
     sample = (f'<div class="sample"><figure><figcaption><b>Input</b></figcaption>{picture}</figure>'
               f"{_votes(maps)}</div>")
     return _section(
-        "maps", "Feature maps", f"How {name} travels through the layers",
+        report, "maps", "Feature maps", f"How {name} travels through the layers",
         "Each small picture is one channel: bright where its filter found what it looks for. Early layers still show the "
-        "digit and its edges; later ones are coarser and answer to whole parts of it.",
+        "input and its edges; later ones are coarser and answer to whole parts of it.",
         f'<div class="journey">{sample}<div class="stack">{"".join(figures)}</div></div>')
 
 
@@ -247,8 +253,8 @@ def summary(report: Report) -> Section | None:
     totals = [count(sum(getattr(row, cost) or 0 for row in report.summary)) for cost in costs]
     heads = ["layer", "output shape", "parameters", "multiply-adds", "activation bytes", "receptive field"]
     return _section(
-        "summary", "Layers", "The layers and what they cost",
-        "For one image. Look where the parameters are and where the multiply-adds are: seldom in the same layer. The "
+        report, "summary", "Layers", "The layers and what they cost",
+        f"For one {report.item}. Look where the parameters are and where the multiply-adds are: seldom in the same layer. The "
         "receptive field is the patch of the input, in pixels, that one number of the layer can see.",
         table(heads, "ttnnnn", rows, ["total", "", *totals, ""], name="layers"))
 
@@ -265,7 +271,7 @@ def checks(report: Report) -> Section | None:
     different = [row.family for row in report.checks if not row.ok]
     warning = f" Not all of them agree: see {', '.join(different)}." if different else ""
     return _section(
-        "checks", "Checks", "Every kernel against its definition",
+        report, "checks", "Checks", "Every kernel against its definition",
         "Each kernel was compared, on this machine, with the same op written in plain NumPy. The worst error is given as a "
         f"share of what rounding allows: below 100% the two agree.{warning}",
         table(["op family", "cases", "worst error / allowance", "", "verdict"], "tnnbt", rows,
@@ -307,7 +313,7 @@ def speed(report: Report) -> Section | None:
     times = table(heads, kinds, rows, foot if every else None, name="speed")
     pictures = _pair(*[chart.inline() for chart in charts]) if charts else ""
     return _section(
-        "speed", "Speed", "How fast it is",
+        report, "speed", "Speed", "How fast it is",
         "How many times faster fastnn is than each rival at the same work. Bars to the right of the line are wins, "
         f"bars to the left are losses. {report.speed_note}".rstrip(),
         f'<div class="stack">{pictures}{times}</div>')

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from viz_reading import HOSTILE, INF, NAN, Page, decode_png
 
-from fastnn.report import page, sections
-from fastnn.report.report import (
-    DIGITS_ATTRIBUTION,
+from fastnn.data.bundled import DIGITS_ATTRIBUTION
+from fastnn.report import (
     CheckRow,
     Confusion,
     FeatureMaps,
@@ -19,9 +18,10 @@ from fastnn.report.report import (
     Report,
     SpeedRow,
     SummaryRow,
-    render,
-    write,
+    page,
+    sections,
 )
+from fastnn.report.page import render
 from fastnn.viz import images, svg
 
 
@@ -42,7 +42,7 @@ def full_report(**changes):
         checks=[CheckRow("conv2d", 96, 0.18), CheckRow("lstm", 1028, 0.31)],
         speed=[SpeedRow("one image", 50.0, {"NumPy": 200.0, "PyTorch": 25.0}),
                SpeedRow("a batch", 10.0, {"NumPy": 40.0, "PyTorch": None})],
-        speed_note="Medians of 7 rounds.", created="1 January 2027", command="python -m fastnn")
+        speed_note="Medians of 7 rounds.", attribution=DIGITS_ATTRIBUTION, created="1 January 2027", command="python -m fastnn")
     return replace(report, **changes)
 
 
@@ -79,7 +79,7 @@ def test_every_picture_is_well_formed_and_described():
 
 def test_head_shows_the_figures_and_the_machine():
     words = Page(render(full_report())).words
-    for expected in ("97.5", "right on unseen digits: 39 of 40", "8.4", "3,818", "Example 9000", "CPU", "2"):
+    for expected in ("97.5", "right on images that it had not seen: 39 of 40", "8.4", "3,818", "Example 9000", "CPU", "2"):
         assert expected in words
     assert "8.4" in words and "14" in Page(render(full_report(seconds=845.0))).words
 
@@ -108,14 +108,14 @@ def test_mistakes_show_image_answer_truth_and_confidence():
     html = render(full_report())
     item = re.search(r'<ul class="mistakes">(.*?)</ul>', html, re.S).group(1)
     assert "said <b>3</b>, is <b>8</b>" in item and "62% sure" in item and "width:62.0%" in item
-    assert 'alt="An 8 that was read as 3, image 1234 of the validation set"' in item
+    assert 'alt="An 8 that was taken for a 3, number 1234 of the validation set"' in item
     assert "1 of its 5 mistakes are shown" in html
     shown = decode_png(re.search(r'src="([^"]+)"', item).group(1))
     np.testing.assert_array_equal(shown[::14, ::14], images.colours_of(full_report().mistakes[0].image, "ink"))
 
 
 def test_no_mistakes_at_all_are_worth_a_sentence():
-    assert "None: every digit" in render(Report(mistakes=[]))
+    assert "None: it was right on every image" in render(Report(mistakes=[]))
     assert 'id="mistakes"' not in render(Report(mistakes=None))
 
 
@@ -210,10 +210,10 @@ def test_numbers_that_are_not_numbers_do_not_break_the_page():
     (lambda: Confusion([[0.5, 0.5], [0.0, 1.0]]), "counts, that is, integers from 0 up; got float64"),
     (lambda: Confusion([[1, -2], [3, 4]]), "got int64 from -2 up"),
     (lambda: Filters(np.zeros((3, 3))), r"\(K, C, R, S\), got \(3, 3\)"),
-    (lambda: FeatureMaps(np.zeros(3), []), r"image of shape \(H, W\), got \(3,\)"),
+    (lambda: FeatureMaps(np.zeros(3), []), r"image of shape \(H, W\) or \(H, W, 3\), got \(3,\)"),
     (lambda: FeatureMaps(np.eye(3), [("conv1", np.eye(3))]), r"conv1 has \(3, 3\)"),
     (lambda: FeatureMaps(np.eye(3), [], probabilities=[0.5, 0.5], classes=["a"]), "2 probabilities, but 1 classes"),
-    (lambda: Mistake(np.zeros((1, 8, 8)), 1, 2, 0.5), r"\(H, W\), got \(1, 8, 8\)"),
+    (lambda: Mistake(np.zeros((1, 8, 8)), 1, 2, 0.5), r"\(H, W\) or \(H, W, 3\), got \(1, 8, 8\)"),
 ])
 def test_data_of_the_wrong_shape_are_refused_at_once(make, words):
     with pytest.raises(ValueError, match=words):
@@ -221,12 +221,12 @@ def test_data_of_the_wrong_shape_are_refused_at_once(make, words):
 
 
 def test_write_gives_the_rendered_page(tmp_path):
-    path = write(full_report(), tmp_path / "report.html")
+    path = full_report().save(tmp_path / "report.html")
     assert path.read_text("utf-8") == render(full_report())
     assert [file.name for file in tmp_path.iterdir()] == ["report.html"]
     assert path.stat().st_size < 200_000
     with pytest.raises(OSError):
-        write(full_report(), tmp_path / "missing" / "report.html")
+        full_report().save(tmp_path / "missing" / "report.html")
 
 
 def test_page_follows_the_theme_and_the_width_of_the_screen():

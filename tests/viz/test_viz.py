@@ -486,7 +486,8 @@ def test_hostile_labels_stay_text_in_every_picture():
 # ---- the documentation ---------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name", ["viz", "viz.svg", "viz.charts", "viz.heatmap", "viz.images", "report.html",
-                                  "report.sections", "report.page", "report.report"])
+                                  "report.sections", "report.page", "report.parts", "report.classifier", "viz.learning_curves", "viz.classification",
+                                  "viz.network"])
 def test_examples_in_the_docstrings(name):
     failed, _ = doctest.testmod(importlib.import_module(f"fastnn.{name}"))
     assert failed == 0

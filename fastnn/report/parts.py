@@ -1,13 +1,6 @@
-"""One run as one self-contained HTML page: `Report` describes the run in plain data, `write` makes
-the page.
+"""The report as data: `Report` describes one run, its other classes are the parts of it.
 
-Every part is optional: what is not given is left out of the page. Nothing in the page comes from
-another machine, so the file can be mailed, put on a course page, or opened in ten years.
-
->>> report = Report(accuracy=0.986, tested=360, seconds=8.4, parameters=9098)
->>> page = render(report)
->>> page.startswith("<!DOCTYPE html>") and "355 of 360" in page
-True
+Every part is optional: what is not given is left out of the page.
 """
 
 from __future__ import annotations
@@ -22,20 +15,15 @@ from typing import Any
 import numpy as np
 
 from ..viz.svg import write_text
-from . import sections
-from .page import page
+from .page import render
 
-DIGITS_ATTRIBUTION = (
-    "Digits: Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak (1998), UCI Machine Learning "
-    "Repository, licensed under CC BY 4.0; the 1,797 images of 8 x 8 pixels that scikit-learn ships.")
+__all__ = ["ANCHORS", "CheckRow", "Confusion", "FeatureMaps", "Filters", "Mistake", "Report", "SpeedRow", "SummaryRow"]
 
+ANCHORS = ("learning", "confusion", "mistakes", "filters", "maps", "summary", "checks", "speed")     # the sections
 
 @dataclass(frozen=True)
 class Confusion:
-    """How often class i was taken for class j:
-
-    `matrix[i][j]`, from `fastnn.viz.confusion_matrix`.
-    """
+    """matrix[i][j]: how often class i was taken for class j (`fastnn.viz.confusion_matrix`)."""
 
     matrix: Any
     classes: Sequence[object] | None = None       # names; 0, 1, 2, ... if not given
@@ -64,19 +52,24 @@ class Filters:
             raise ValueError(f"Filters: expected a weight of shape (K, C, R, S), got {np.shape(self.weight)}")
 
 
+def _check_image(who: str, image: Any) -> None:
+    shape = np.shape(image)
+    if len(shape) != 2 and not (len(shape) == 3 and shape[2] == 3):
+        raise ValueError(f"{who}: expected an image of shape (H, W) or (H, W, 3), got {shape}")
+
+
 @dataclass(frozen=True)
 class FeatureMaps:
     """One image on its way through the layers."""
 
-    image: Any                                    # (H, W), what goes in
+    image: Any                                    # what goes in: (H, W), or (H, W, 3) in colour
     layers: Sequence[tuple[str, Any]]             # (name, activation (C, H, W)) in order
     truth: object = None
     probabilities: Sequence[float] | None = None  # one per class: what comes out
     classes: Sequence[object] | None = None
 
     def __post_init__(self) -> None:
-        if np.ndim(self.image) != 2:
-            raise ValueError(f"FeatureMaps: expected an image of shape (H, W), got {np.shape(self.image)}")
+        _check_image("FeatureMaps", self.image)
         for name, activation in self.layers:
             if np.ndim(activation) != 3:
                 raise ValueError("FeatureMaps: expected activations of shape (C, H, W), "
@@ -87,17 +80,17 @@ class FeatureMaps:
 
 @dataclass(frozen=True)
 class Mistake:
-    """One image that the network got wrong."""
+    """One sample that the network got wrong."""
 
-    image: Any                                    # (H, W)
+    image: Any                                    # (H, W) or (H, W, 3); None where the data are no images
     said: object
     truth: object
     confidence: float                             # probability that it gave to what it said
-    index: int | None = None                      # which image of the validation set
+    index: int | None = None                      # which sample of the validation set
 
     def __post_init__(self) -> None:
-        if np.ndim(self.image) != 2:
-            raise ValueError(f"Mistake: expected an image of shape (H, W), got {np.shape(self.image)}")
+        if self.image is not None:
+            _check_image("Mistake", self.image)
 
 
 @dataclass(frozen=True)
@@ -148,26 +141,34 @@ class SpeedRow:
 
 @dataclass(frozen=True)
 class Report:
-    """Everything that the page can show about one run. All fields are optional and keyword
-    arguments.
+    """Everything that the page can show about one run.
+
+    All fields are optional and keyword arguments.
 
     Attributes
     ----------
     title, lead : str
         The heading, and a sentence under it that says what this is.
+    item : str
+        What one sample is called: "image", "digit", "flower". Its plural takes an s.
+    headings, captions : mapping of str to str
+        Texts of your own for sections, by their anchor: "learning", "confusion", "mistakes",
+        "filters", "maps", "summary", "checks", "speed". A caption is the sentence that says what
+        to look at; an empty one is left out.
     accuracy : float
-        Share of the `tested` images that the network got right, 0 to 1.
+        Share of the `tested` samples that the network got right, 0 to 1.
     tested : int
-        Number of images that it had never seen.
+        Number of samples that it had never seen.
     seconds : float
         What training took.
     parameters : int
         Number of weights learned.
     machine : mapping of str to str
-        What it ran on, in the order to show: ``{"CPU": ..., "Instruction set": ..., "Threads": ...,
-        ...}``.
-    samples : images (N, H, W)
+        What it ran on, in the order to show: ``{"CPU": ..., "Threads": ...}``.
+    samples : images (N, H, W) or (N, H, W, 3)
         A few of the images that it learned from, to show beside the title; 24 fill the place.
+    colours : str
+        The colour map of grey images: "ink" for dark on light, "sequential" for light on dark.
     history : mapping, rows or object
         As `fastnn.viz.curves` takes it.
     confusion, filters, feature_maps, mistakes, summary, checks, speed
@@ -180,17 +181,31 @@ class Report:
         Where the data come from; in the foot of the page.
     created, command : str
         When and by which command the page was made; in the foot.
+
+    Raises
+    ------
+    ValueError
+        A text for a section that does not exist.
+
+    Examples
+    --------
+    >>> report = Report(title="Irises", item="flower", accuracy=0.96, tested=50)
+    >>> "48 of 50" in report.html()
+    True
     """
 
-    title: str = "A network that reads handwriting"
-    lead: str = ("fastnn trained this small convolutional network on handwritten digits, on this machine. "
-                 "This page shows what it learned, where it fails, and how its kernels were checked.")
+    title: str = "What the network learned"
+    lead: str = "This page shows what a network learned, and where it fails."
+    item: str = "image"
+    headings: Mapping[str, str] = field(default_factory=dict)
+    captions: Mapping[str, str] = field(default_factory=dict)
     accuracy: float | None = None
     tested: int | None = None
     seconds: float | None = None
     parameters: int | None = None
     machine: Mapping[str, str] = field(default_factory=dict)
     samples: Any = None
+    colours: str = "ink"
     history: Any = None
     confusion: Confusion | None = None
     filters: Filters | None = None
@@ -201,28 +216,32 @@ class Report:
     checks: Sequence[CheckRow] = ()
     speed: Sequence[SpeedRow] = ()
     speed_note: str = ""
-    attribution: str | None = DIGITS_ATTRIBUTION
+    attribution: str | None = None
     created: str = ""
     command: str = ""
 
+    def __post_init__(self) -> None:
+        unknown = sorted({*self.headings, *self.captions} - set(ANCHORS))
+        if unknown:
+            raise ValueError(f"Report: there is no section {unknown[0]!r}; the sections are {', '.join(ANCHORS)}")
 
-def render(report: Report) -> str:
-    """The whole page as a string of HTML5.
+    def __repr__(self) -> str:
+        return f"<Report: {self.title}>"
 
-    Cost: a few tens of milliseconds and some 100 kB for the digits run.
-    """
-    parts = [part for section in sections.SECTIONS if (part := section(report)) is not None]
-    body = "\n".join([sections.header(report), sections.contents(parts), "<main>",
-                      *[part.html for part in parts], "</main>", sections.footer(report)])
-    return page(report.title, report.lead, body)
+    def html(self) -> str:
+        """The whole page as a string of HTML5.
 
+        Nothing in it comes from another machine, so the file can be mailed, put on a course page,
+        or opened in ten years. Cost: a few tens of milliseconds and some 100 kB for the digits.
+        """
+        return render(self)
 
-def write(report: Report, path: str | os.PathLike[str]) -> Path:
-    """Write the page to `path` in one step and return the path.
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page to `path` in one step, and return the path.
 
-    Raises
-    ------
-    OSError
-        If it cannot be written; an older page of that name is then unchanged.
-    """
-    return write_text(path, render(report))
+        Raises
+        ------
+        OSError
+            If it cannot be written; an older page of that name is then unchanged.
+        """
+        return write_text(path, self.html())

@@ -1,0 +1,109 @@
+"""Learning curves: loss and accuracy over the epochs of a run, from a history in any form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .charts import line_chart
+from .svg import Svg, beside
+
+__all__ = ["curve_charts", "curves", "history_series"]
+
+
+def curves(history: Any, *, title: str = "") -> Svg:
+    """The learning curves of a run: loss, and accuracy where it was recorded, for training and
+    validation.
+
+    Parameters
+    ----------
+    history : mapping, sequence of rows, or object
+        ``{"train_loss": [...], "valid_loss": [...], "train_accuracy": [...], "valid_accuracy":
+        [...]}``, or one such mapping of numbers per epoch, or an object with these as attributes
+        (or with such a mapping as ``history``). Every name that contains "loss" or "acc" is drawn,
+        others are left out.
+
+    Raises
+    ------
+    ValueError
+        If nothing in `history` can be drawn; the message lists what it holds.
+
+    Examples
+    --------
+    >>> curves({"train_loss": [2.3, 0.8], "valid_loss": [1.9, 0.7]})
+    <Svg 400 x 270: Loss: train from 2.3 to 0.8, validation from 1.9 to 0.7>
+    """
+    charts = curve_charts(history)
+    if not charts:
+        held = ", ".join(sorted(_columns(history))) or "nothing"
+        raise ValueError(f"curves: no loss and no accuracy in the history; it holds {held}")
+    return charts[0] if len(charts) == 1 and not title else beside(charts, label=title or None)
+
+
+def curve_charts(history: Any) -> list[Svg]:
+    """The charts of `curves` one by one: loss first, then accuracy with its best validation epoch
+    ringed.
+    """
+    series = history_series(history)
+    charts = []
+    if series["loss"]:
+        values = np.concatenate([np.array(v, dtype=np.float64) for v in series["loss"].values()])
+        values = values[np.isfinite(values)]
+        # a loss that falls twentyfold lies flat on the floor of a linear axis for most epochs
+        log = bool(values.size and values.min() > 0 and values.max() >= 20*values.min())
+        title = "Loss (logarithmic)" if log else "Loss"
+        charts.append(line_chart(series["loss"], title=title, x_label="epoch", log=log))
+    if series["accuracy"]:
+        values = np.concatenate([np.array(v, dtype=np.float64) for v in series["accuracy"].values()])
+        percent = bool(np.nanmax(values, initial=0) <= 1)
+        charts.append(line_chart(series["accuracy"], title="Accuracy", x_label="epoch", percent=percent,
+                                 notes=_best(series["accuracy"], percent)))
+    return charts
+
+
+def _best(accuracy: Mapping[str, Sequence[float]], percent: bool) -> list[tuple[float, float, str]]:
+    values = np.array(accuracy.get("validation", []), dtype=np.float64)
+    if len(values) < 2 or not np.isfinite(values).any():
+        return []
+    epoch = int(np.nanargmax(values))
+    best = float(values[epoch])
+    return [(epoch + 1.0, best, f"best {100*best:.1f}%" if percent else f"best {best:.4g}")]
+
+
+def history_series(history: Any) -> dict[str, dict[str, list[float]]]:
+    """The loss and the accuracy columns of a history (see `curves`), named for a legend.
+
+    >>> history_series([{"train_loss": 2.0, "val_acc": 0.4, "epoch": 1}, {"train_loss": 1.0, "val_acc": 0.7, "epoch": 2}])
+    {'loss': {'train': [2.0, 1.0]}, 'accuracy': {'validation': [0.4, 0.7]}}
+    """
+    found: dict[str, dict[str, list[float]]] = {"loss": {}, "accuracy": {}}
+    for name, values in _columns(history).items():
+        for key, kind in (("loss", "loss"), ("acc", "accuracy")):
+            if key in name.lower():
+                found[kind][_legend_name(name.lower())] = [float("nan") if v is None else float(v) for v in values]
+                break
+    return found
+
+
+def _legend_name(name: str) -> str:
+    rest = name.replace("accuracy", "").replace("acc", "").replace("loss", "").strip(" _-./")
+    known = {"": "train", "training": "train", "val": "validation", "valid": "validation"}
+    return known.get(rest, rest.replace("_", " "))
+
+
+def _columns(history: Any) -> dict[str, Sequence[Any]]:
+    """A history in any of the accepted forms as ``{name: values}``."""
+    if not isinstance(history, Mapping):
+        inner = getattr(history, "history", None)
+        if isinstance(inner, Mapping):
+            history = inner
+        elif isinstance(history, Iterable):
+            rows = [row if isinstance(row, Mapping) else vars(row) for row in history]
+            names = dict.fromkeys(name for row in rows for name in row)
+            history = {name: [row.get(name) for row in rows] for name in names}
+        else:
+            history = vars(history)
+    return {str(name): values for name, values in history.items()
+            if isinstance(values, (list, tuple)) or getattr(values, "ndim", 0) == 1}
