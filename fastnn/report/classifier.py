@@ -66,7 +66,7 @@ def report(model: Any, data: Any, *, classes: Sequence[object] | None = None, hi
     >>> nn.seed(0)
     >>> x = np.random.default_rng(0).standard_normal((60, 4)).astype("float32")
     >>> y = (x[:, 0] > 0).astype("int64")
-    >>> page = nn.viz.report(nn.Linear(4, 2), (x, y), classes=["left", "right"], item="point", title="Left or right?")
+    >>> page = nn.viz.report(nn.Linear(4, 2), (x, y), classes=["left", "right"], title="Left or right?")
     >>> page
     <Report: Left or right?>
     >>> page.tested, page.confusion.matrix.shape
@@ -75,8 +75,8 @@ def report(model: Any, data: Any, *, classes: Sequence[object] | None = None, hi
     inputs, labels = _all_of(data, batch_size)
     shares = probabilities(model, inputs, batch_size)
     if len(shares) != len(labels):
-        raise ShapeError("the model must give one row of scores per sample", who="report", expected=f"{len(labels)} rows",
-                         got=f"{len(shares)} rows")
+        raise ShapeError("the model must give one row of scores per sample", who="report",
+                         expected=f"{len(labels)} rows", got=f"{len(shares)} rows")
     count = shares.shape[1]
     names = list(range(count)) if classes is None else list(classes)
     if len(names) != count:
@@ -183,8 +183,8 @@ def _all_of(data: Any, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
             raise ShapeError("the data are empty", who="report", expected="inputs and labels", got="no batch")
         inputs, labels = (np.concatenate([np.asarray(batch[k]) for batch in batches]) for k in (0, 1))
     if labels.dtype.kind not in "iub" or labels.ndim != 1:
-        raise DTypeError("labels must be whole numbers, one per sample", who="report", expected="(N,) integers from 0 up",
-                         got=f"{labels.dtype} of shape {labels.shape}")
+        raise DTypeError("labels must be whole numbers, one per sample", who="report",
+                         expected="(N,) integers from 0 up", got=f"{labels.dtype} of shape {labels.shape}")
     if len(inputs) != len(labels):
         raise ShapeError("there must be one label per sample", who="report", expected=f"{len(inputs)} labels",
                          got=f"{len(labels)} labels")
@@ -212,7 +212,9 @@ def _pictures(inputs: np.ndarray) -> np.ndarray | None:
 
 
 def _colours(images: np.ndarray) -> np.ndarray:
-    """Colours from 0 to 1, or bytes; what was shifted and scaled before is spread over that range again."""
+    """Colours from 0 to 1, or bytes; what was shifted and scaled before is spread over that range
+    again.
+    """
     if images.dtype == np.uint8 or (images.min(initial=0) >= 0 and images.max(initial=0) <= 1):
         return images
     low, high = np.nanmin(images), np.nanmax(images)
@@ -220,7 +222,8 @@ def _colours(images: np.ndarray) -> np.ndarray:
 
 
 def _inside(model: Module, inputs: np.ndarray, labels: np.ndarray, shares: np.ndarray, names: Sequence[object],
-            pictures: np.ndarray | None, layers: Mapping[str, str] | Sequence[str] | None, example: int) -> dict[str, Any]:
+            pictures: np.ndarray | None, layers: Mapping[str, str] | Sequence[str] | None,
+            example: int) -> dict[str, Any]:
     """What a look into the network gives: its layers, its first filters, one image on its way."""
     found: dict[str, Any] = {}
     if not 0 <= example < len(labels):
@@ -233,12 +236,13 @@ def _inside(model: Module, inputs: np.ndarray, labels: np.ndarray, shares: np.nd
     if convolutions:
         name, first = next(iter(convolutions.items()))
         found["filters"] = Filters(np.asarray(first.weight), name)
-    titles = dict(layers) if isinstance(layers, Mapping) else {name: name for name in layers or list(convolutions)[:MAPS]}
+    titles = dict(layers) if isinstance(layers, Mapping) else {name: name for name in layers
+                                                               or list(convolutions)[:MAPS]}
     known = dict(model.named_modules())
     unknown = [name for name in titles if name not in known]
     if unknown:
-        raise RangeError("the model has no such layer", who="report", expected=f"some of {', '.join(filter(None, known))}",
-                         got=unknown[0])
+        raise RangeError("the model has no such layer", who="report",
+                         expected=f"some of {', '.join(filter(None, known))}", got=unknown[0])
     if pictures is not None and titles:
         maps = [(titles[name], a) for name, a in activations(model, inputs[example], list(titles)) if a.ndim == 3]
         found["feature_maps"] = FeatureMaps(pictures[example], maps, truth=names[labels[example]],

@@ -60,7 +60,8 @@ def pixel_picture(image: Any, size: int, description: str, colours: str = "ink")
     if 0 in pixels.shape:
         return f'<p class="soft">{escape(description)} (an image without pixels)</p>'
     height = round(size*pixels.shape[0]/pixels.shape[1])
-    return f'<img class="pixel" src="{png_uri(pixels, size)}" width="{size}" height="{height}" alt="{escape(description)}">'
+    return (f'<img class="pixel" src="{png_uri(pixels, size)}" width="{size}" height="{height}" '
+            f'alt="{escape(description)}">')
 
 
 def colour_key(colours: str, values: Any) -> str:

@@ -115,9 +115,9 @@ def learning(report: Report) -> Section | None:
         return None
     return _section(
         report, "learning", "Learning", "How it learned",
-        f"One point per epoch, that is, one pass over the training {report.item}s. Training and validation should fall (loss) and "
-        "rise (accuracy) together; where validation turns back while training goes on, the network begins to learn by "
-        "heart.", _pair(*[chart.inline() for chart in charts]))
+        f"One point per epoch, that is, one pass over the training {report.item}s. Training and validation "
+        "should fall (loss) and rise (accuracy) together; where validation turns back while training goes on, the network "
+        "begins to learn by heart.", _pair(*[chart.inline() for chart in charts]))
 
 
 def confusion(report: Report) -> Section | None:
@@ -140,8 +140,8 @@ def confusion(report: Report) -> Section | None:
                    caption=f"Recall: of all {report.item}s of a class, the share that was found.", name="recall")
     return _section(
         report, "confusion", "Confusion", "What it takes for what",
-        f"Each row is what the {report.item} was, each column what the network said. Everything on the blue diagonal is right; every "
-        "outlined orange cell is a mistake, and tells which two classes look alike to the network.",
+        f"Each row is what the {report.item} was, each column what the network said. Everything on "
+        "the blue diagonal is right; every outlined orange cell is a mistake, and tells which two classes look alike to the network.",
         _pair(picture.inline(), recall))
 
 
@@ -178,10 +178,12 @@ def with_article(truth: object) -> str:
 def _mistake(mistake: Mistake, colours: str) -> str:
     which = "" if mistake.index is None else f", number {mistake.index} of the validation set"
     what = f"A{with_article(mistake.truth)[1:]} that was taken for {with_article(mistake.said)}{which}"
-    picture = (f'<p class="soft">{"" if mistake.index is None else f"number {mistake.index}"}</p>' if mistake.image is None
+    picture = (f'<p class="soft">{"" if mistake.index is None else f"number {mistake.index}"}</p>'
+               if mistake.image is None
                else pixel_picture(mistake.image, 112, what, colours))
     return (f"<li>{picture}<p>said <b>{escape(mistake.said)}</b>, is <b>{escape(mistake.truth)}</b><br>"
-            f'<span class="soft">{percent(mistake.confidence, 0)} sure</span></p>{bar(mistake.confidence, bad=True)}</li>')
+            f'<span class="soft">{percent(mistake.confidence, 0)} sure</span></p>'
+            f"{bar(mistake.confidence, bad=True)}</li>")
 
 
 # ---- inside the network --------------------------------------------------------------------------
@@ -197,8 +199,8 @@ def filters(report: Report) -> Section | None:
     picture = image_grid(images, columns=min(8, len(images)), colours="diverging", cell=84)
     return _section(
         report, "filters", "Filters", f"What {report.filters.layer} looks for",
-        f"The {filter_count} learned filters of {height} {TIMES} {width} weights. Orange weights add what they see, blue "
-        "ones subtract it: a filter with an orange and a blue side answers to an edge in that direction." + some,
+        f"The {filter_count} learned filters of {height} {TIMES} {width} weights. Orange weights add what they see, "
+        "blue ones subtract it: a filter with an orange and a blue side answers to an edge in that direction." + some,
         picture.inline() + colour_key("diverging", images))
 
 
@@ -221,8 +223,8 @@ def feature_maps(report: Report) -> Section | None:
               f"{_votes(maps)}</div>")
     return _section(
         report, "maps", "Feature maps", f"How {name} travels through the layers",
-        "Each small picture is one channel: bright where its filter found what it looks for. Early layers still show the "
-        "input and its edges; later ones are coarser and answer to whole parts of it.",
+        "Each small picture is one channel: bright where its filter found what it looks for. Early layers still "
+        "show the input and its edges; later ones are coarser and answer to whole parts of it.",
         f'<div class="journey">{sample}<div class="stack">{"".join(figures)}</div></div>')
 
 
@@ -254,8 +256,8 @@ def summary(report: Report) -> Section | None:
     heads = ["layer", "output shape", "parameters", "multiply-adds", "activation bytes", "receptive field"]
     return _section(
         report, "summary", "Layers", "The layers and what they cost",
-        f"For one {report.item}. Look where the parameters are and where the multiply-adds are: seldom in the same layer. The "
-        "receptive field is the patch of the input, in pixels, that one number of the layer can see.",
+        f"For one {report.item}. Look where the parameters are and where the multiply-adds are: seldom in the same layer. "
+        "The receptive field is the patch of the input, in pixels, that one number of the layer can see.",
         table(heads, "ttnnnn", rows, ["total", "", *totals, ""], name="layers"))
 
 
@@ -272,8 +274,8 @@ def checks(report: Report) -> Section | None:
     warning = f" Not all of them agree: see {', '.join(different)}." if different else ""
     return _section(
         report, "checks", "Checks", "Every kernel against its definition",
-        "Each kernel was compared, on this machine, with the same op written in plain NumPy. The worst error is given as a "
-        f"share of what rounding allows: below 100% the two agree.{warning}",
+        "Each kernel was compared, on this machine, with the same op written in plain NumPy. The worst error is given "
+        f"as a share of what rounding allows: below 100% the two agree.{warning}",
         table(["op family", "cases", "worst error / allowance", "", "verdict"], "tnnbt", rows,
               ["all", f"{sum(row.cases for row in report.checks):,}", "", "", ""], name="checks"))
 

@@ -68,7 +68,8 @@ def line_chart(series: Mapping[str, Sequence[float]], x: Sequence[float] | None 
 
     Examples
     --------
-    >>> line_chart({"train": [2.3, 0.9, 0.4], "validation": [1.2, 0.7, float("nan")]}, title="Loss", x_label="epoch")
+    >>> losses = {"train": [2.3, 0.9, 0.4], "validation": [1.2, 0.7, float("nan")]}
+    >>> line_chart(losses, title="Loss", x_label="epoch")
     <Svg 400 x 270: Loss: train from 2.3 to 0.4, validation from 1.2 to 0.7>
     """
     lines = {str(name): _row(values, name, log) for name, values in series.items()}
@@ -291,8 +292,8 @@ def bar_chart(values: Mapping[str, float | Mapping[str, float | None]], *, title
 
     Examples
     --------
-    >>> bar_chart({"conv2d": {"NumPy": 9.1, "PyTorch": 1.3}, "lstm": {"NumPy": 21.0, "PyTorch": 0.9}},
-    ...           title="Speed", baseline=1, log=True, unit="x").label
+    >>> ratios = {"conv2d": {"NumPy": 9.1, "PyTorch": 1.3}, "lstm": {"NumPy": 21.0, "PyTorch": 0.9}}
+    >>> bar_chart(ratios, title="Speed", baseline=1, log=True, unit="x").label
     'Speed: conv2d NumPy 9.10x, PyTorch 1.30x; lstm NumPy 21.0x, PyTorch 0.90x'
     """
     if log and baseline <= 0:

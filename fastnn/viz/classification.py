@@ -88,7 +88,8 @@ def _class_indices(labels: Any, names: list[object] | None, kind: str) -> np.nda
     if not values.size:
         return np.zeros(0, np.int64)
     if names is None:
-        raise ValueError(f"confusion: {kind} holds {values.dtype} labels; give their names in classes=, or use integers")
+        raise ValueError(f"confusion: {kind} holds {values.dtype} labels; give their names in classes=, "
+                         "or use integers")
     places = {name: i for i, name in enumerate(names)}
     unknown = [label for label in values.tolist() if label not in places]
     if unknown:

@@ -37,7 +37,8 @@ def heat_map(matrix: Any, row_labels: Sequence[object] | None = None,
 
     Examples
     --------
-    >>> heat_map([[50, 0], [3, 47]], ["cat", "dog"], ["cat", "dog"], diagonal=True, title="Confusion").label
+    >>> names = ["cat", "dog"]
+    >>> heat_map([[50, 0], [3, 47]], names, names, diagonal=True, title="Confusion").label
     'Confusion: 2 rows, 2 columns'
     """
     cells = np.array(matrix)

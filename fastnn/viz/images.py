@@ -132,7 +132,8 @@ def image_grid(images: Any, labels: Sequence[object] | None = None, columns: int
     Examples
     --------
     >>> import numpy as np
-    >>> image_grid(np.random.default_rng(0).normal(size=(6, 3, 3)), colours="diverging", title="Filters").label
+    >>> weights = np.random.default_rng(0).normal(size=(6, 3, 3))
+    >>> image_grid(weights, colours="diverging", title="Filters").label
     'Filters: 6 images'
     """
     pictures = [np.asarray(image) for image in images]

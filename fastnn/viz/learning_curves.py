@@ -75,7 +75,8 @@ def _best(accuracy: Mapping[str, Sequence[float]], percent: bool) -> list[tuple[
 def history_series(history: Any) -> dict[str, dict[str, list[float]]]:
     """The loss and the accuracy columns of a history (see `curves`), named for a legend.
 
-    >>> history_series([{"train_loss": 2.0, "val_acc": 0.4, "epoch": 1}, {"train_loss": 1.0, "val_acc": 0.7, "epoch": 2}])
+    >>> rows = [{"train_loss": 2.0, "val_acc": 0.4, "epoch": 1}, {"train_loss": 1.0, "val_acc": 0.7}]
+    >>> history_series(rows)
     {'loss': {'train': [2.0, 1.0]}, 'accuracy': {'validation': [0.4, 0.7]}}
     """
     found: dict[str, dict[str, list[float]]] = {"loss": {}, "accuracy": {}}

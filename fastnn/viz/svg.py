@@ -269,8 +269,10 @@ def log_ticks(low: float, high: float) -> list[float]:
 def tick_labels(ticks: Sequence[float], *, percent: bool = False) -> list[str]:
     """The ticks as text, all with the same decimals.
 
-    >>> tick_labels([0.0, 0.5, 1.0]), tick_labels([0.9, 0.95, 1.0], percent=True), tick_labels([0, 2e6])
-    (['0.0', '0.5', '1.0'], ['90%', '95%', '100%'], ['0', '2e6'])
+    >>> tick_labels([0.0, 0.5, 1.0]), tick_labels([0.9, 0.95, 1.0], percent=True)
+    (['0.0', '0.5', '1.0'], ['90%', '95%', '100%'])
+    >>> tick_labels([0, 2e6])
+    ['0', '2e6']
     """
     values = [100*tick for tick in ticks] if percent else [float(tick) for tick in ticks]
     suffix = "%" if percent else ""

@@ -38,7 +38,8 @@ def test_a_network_on_images_fills_every_section_that_it_can(channels):
 
 def test_the_texts_are_the_callers_own():
     x, y = images()
-    found = nn.viz.report(network(), (x, y), title="My title", lead="My lead.", item="leaf", headings={"confusion": "Mixed up"},
+    found = nn.viz.report(network(), (x, y), title="My title", lead="My lead.", item="leaf",
+                          headings={"confusion": "Mixed up"},
                           captions={"confusion": "Look here.", "maps": ""}, attribution="My data", command="mine")
     html = found.html()
     for text in ("My title", "My lead.", "Mixed up", "Look here.", "My data", "mine", "leafs"):
@@ -134,7 +135,8 @@ def test_nan_is_no_answer():
 def test_saves_as_one_file(tmp_path):
     x, y = images()
     path = nn.viz.report(network(), (x, y)).save(tmp_path/"page.html")
-    assert path.read_text("utf-8").startswith("<!DOCTYPE html>") and [p.name for p in tmp_path.iterdir()] == ["page.html"]
+    assert path.read_text("utf-8").startswith("<!DOCTYPE html>") and [p.name
+                                                                      for p in tmp_path.iterdir()] == ["page.html"]
 
 
 X, Y = images()

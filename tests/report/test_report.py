@@ -42,7 +42,8 @@ def full_report(**changes):
         checks=[CheckRow("conv2d", 96, 0.18), CheckRow("lstm", 1028, 0.31)],
         speed=[SpeedRow("one image", 50.0, {"NumPy": 200.0, "PyTorch": 25.0}),
                SpeedRow("a batch", 10.0, {"NumPy": 40.0, "PyTorch": None})],
-        speed_note="Medians of 7 rounds.", attribution=DIGITS_ATTRIBUTION, created="1 January 2027", command="python -m fastnn")
+        speed_note="Medians of 7 rounds.", attribution=DIGITS_ATTRIBUTION, created="1 January 2027",
+                    command="python -m fastnn")
     return replace(report, **changes)
 
 
@@ -79,7 +80,8 @@ def test_every_picture_is_well_formed_and_described():
 
 def test_head_shows_the_figures_and_the_machine():
     words = Page(render(full_report())).words
-    for expected in ("97.5", "right on images that it had not seen: 39 of 40", "8.4", "3,818", "Example 9000", "CPU", "2"):
+    for expected in ("97.5", "right on images that it had not seen: 39 of 40", "8.4", "3,818", "Example 9000", "CPU",
+                     "2"):
         assert expected in words
     assert "8.4" in words and "14" in Page(render(full_report(seconds=845.0))).words
 

@@ -276,7 +276,8 @@ def test_confusion_errors_differ_from_the_diagonal_in_shape_and_weight_too():
     assert right.find("{*}rect").get("class") != wrong.find("{*}rect").get("class")
     assert right.find("{*}text").get("font-weight") is None and wrong.find("{*}text").get("font-weight") == "700"
     assert none.find("{*}rect") is None and none.find("{*}text").text == "·"
-    assert float(cells["1, 1: 2"].find("{*}rect").get("fill-opacity")) > float(right.find("{*}rect").get("fill-opacity"))
+    darker = float(cells["1, 1: 2"].find("{*}rect").get("fill-opacity"))
+    assert darker > float(right.find("{*}rect").get("fill-opacity"))
 
 
 def test_heat_map_of_signed_numbers_nan_and_nothing():
@@ -486,8 +487,8 @@ def test_hostile_labels_stay_text_in_every_picture():
 # ---- the documentation ---------------------------------------------------------------------------
 
 @pytest.mark.parametrize("name", ["viz", "viz.svg", "viz.charts", "viz.heatmap", "viz.images", "report.html",
-                                  "report.sections", "report.page", "report.parts", "report.classifier", "viz.learning_curves", "viz.classification",
-                                  "viz.network"])
+                                  "report.sections", "report.page", "report.parts", "report.classifier",
+                                  "viz.learning_curves", "viz.classification", "viz.network"])
 def test_examples_in_the_docstrings(name):
     failed, _ = doctest.testmod(importlib.import_module(f"fastnn.{name}"))
     assert failed == 0
