@@ -1,6 +1,5 @@
-"""Every op of the table at the sizes of real networks, forward and forward+backward:
-
-NumPy, fastnn and PyTorch side by side.
+"""Every op of the table at the sizes of real networks, forward and forward+backward: NumPy, fastnn
+and PyTorch side by side.
 """
 
 import pytest

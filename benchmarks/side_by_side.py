@@ -64,9 +64,7 @@ def results(name: str, impl: str) -> list[np.ndarray]:
 
 
 def opponent(workload: Workload) -> str:
-    """Whom fastnn's own results are compared with:
-
-    NumPy's, PyTorch's, or those of the definitions.
+    """Whom fastnn's own results are compared with: NumPy's, PyTorch's, or those of the definitions.
     """
     if "numpy" in contestants(workload):
         return "numpy"

@@ -1,6 +1,5 @@
-"""Every function under its PyTorch name:
-
-`nn.functional.conv2d`, `nn.functional.relu`, ... Each is defined in fastnn/ops.
+"""Every function under its PyTorch name: `nn.functional.conv2d`, `nn.functional.relu`, ... Each is
+defined in fastnn/ops.
 """
 
 from .ops.activation import *

@@ -26,9 +26,7 @@ def plain_index(key: Any) -> Any:
 
 
 def comparable(other: Any) -> bool:
-    """Whether == and != compare values; with anything else (None, text)
-
-    Python compares identities.
+    """Whether == and != compare values; with anything else (None, text) Python compares identities.
     """
     return isinstance(other, (TensorMethods, *_COMPARED))
 

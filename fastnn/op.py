@@ -164,9 +164,8 @@ def takes_needs(backward: Callable[..., Any] | None) -> bool:
 
 
 def takes_save(forward: Callable[..., Any]) -> bool:
-    """Whether `forward` has a keyword `save`:
-
-    False where no backward will follow, so that it can leave out what only backward needs.
+    """Whether `forward` has a keyword `save`: False where no backward will follow, so that it can
+    leave out what only backward needs.
     """
     return takes(forward, "save")
 

@@ -1,6 +1,5 @@
-"""Independent readers of what `fastnn.viz` writes:
-
-SVG as XML, PNG, and the labels that try to break out of them.
+"""Independent readers of what `fastnn.viz` writes: SVG as XML, PNG, and the labels that try to
+break out of them.
 """
 
 import base64

@@ -24,9 +24,8 @@ CLIFF = 1.5         # how many times slower per operation than its neighbour a s
 
 @dataclass(frozen=True)
 class Bar:
-    """One line of the summary. asked:
-
-    None where the figure is only reported; most: the figure must stay below, not above.
+    """One line of the summary. asked: None where the figure is only reported; most: the figure must
+    stay below, not above.
     """
 
     what: str

@@ -101,9 +101,8 @@ def training_options(sub: argparse.ArgumentParser, out: str | None, epochs: int 
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code:
-
-    0 fine, 1 a check failed, 2 a mistake in what was asked, 130 interrupted.
+    """Run one command and return its exit code: 0 fine, 1 a check failed, 2 a mistake in what was
+    asked, 130 interrupted.
     """
     from ..console import UserError
     from ..errors import FastnnError

@@ -24,9 +24,8 @@ CLASSES = [str(digit) for digit in range(10)]
 
 
 def enlarged(images: np.ndarray) -> np.ndarray:
-    """(N, 1, 8, 8) digits as (N, 1, 28, 28):
-
-    20 x 20 in the middle, as in the set that LeNet-5 was made for.
+    """(N, 1, 8, 8) digits as (N, 1, 28, 28): 20 x 20 in the middle, as in the set that LeNet-5 was
+    made for.
     """
     weights = placement(8, 28, 20/8)
     return (weights @ images @ weights.T).astype(np.float32)

@@ -178,9 +178,7 @@ class MultiheadAttention(Module):
         return q, k, v
 
     def _mask(self, attn_mask: Any, key_padding_mask: Any, B: int, T: int, U: int, one: bool) -> Tensor | None:
-        """One mask for F.scaled_dot_product_attention:
-
-        True takes part, or numbers that are added.
+        """One mask for F.scaled_dot_product_attention: True takes part, or numbers that are added.
         """
         given = []
         if attn_mask is not None:

@@ -1,6 +1,5 @@
-"""Comparisons, logic and rounding:
-
-NumPy computes them, and they have no gradient, for their slope is zero or does not exist.
+"""Comparisons, logic and rounding: NumPy computes them, and they have no gradient, for their slope
+is zero or does not exist.
 """
 
 from __future__ import annotations

@@ -26,9 +26,8 @@ def one_row(who: str, function: Callable[[Tensor], Any], input: Any) -> Any:
 
 
 def along(who: str, **sizes: tuple[Any, int]) -> dict[str, Any]:
-    """Attributes of a row, from name = (number, its least value):
-
-    1 pixel high and 1 apart, without padding, in the other direction.
+    """Attributes of a row, from name = (number, its least value): 1 pixel high and 1 apart, without
+    padding, in the other direction.
     """
     return {name: (0 if name == "padding" else 1, single(who, name, value, low)) for name,
             (value, low) in sizes.items()}

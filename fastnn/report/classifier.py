@@ -66,7 +66,8 @@ def report(model: Any, data: Any, *, classes: Sequence[object] | None = None, hi
     >>> nn.seed(0)
     >>> x = np.random.default_rng(0).standard_normal((60, 4)).astype("float32")
     >>> y = (x[:, 0] > 0).astype("int64")
-    >>> page = nn.viz.report(nn.Linear(4, 2), (x, y), classes=["left", "right"], title="Left or right?")
+    >>> model = nn.Linear(4, 2)
+    >>> page = nn.viz.report(model, (x, y), classes=["left", "right"], title="Left or right?")
     >>> page
     <Report: Left or right?>
     >>> page.tested, page.confusion.matrix.shape

@@ -116,8 +116,8 @@ def learning(report: Report) -> Section | None:
     return _section(
         report, "learning", "Learning", "How it learned",
         f"One point per epoch, that is, one pass over the training {report.item}s. Training and validation "
-        "should fall (loss) and rise (accuracy) together; where validation turns back while training goes on, the network "
-        "begins to learn by heart.", _pair(*[chart.inline() for chart in charts]))
+        "should fall (loss) and rise (accuracy) together; where validation turns back while training goes on, the "
+        "network begins to learn by heart.", _pair(*[chart.inline() for chart in charts]))
 
 
 def confusion(report: Report) -> Section | None:
@@ -141,7 +141,8 @@ def confusion(report: Report) -> Section | None:
     return _section(
         report, "confusion", "Confusion", "What it takes for what",
         f"Each row is what the {report.item} was, each column what the network said. Everything on "
-        "the blue diagonal is right; every outlined orange cell is a mistake, and tells which two classes look alike to the network.",
+        "the blue diagonal is right; every outlined orange cell is a mistake, and tells which two classes look "
+        "alike to the network.",
         _pair(picture.inline(), recall))
 
 
@@ -256,8 +257,8 @@ def summary(report: Report) -> Section | None:
     heads = ["layer", "output shape", "parameters", "multiply-adds", "activation bytes", "receptive field"]
     return _section(
         report, "summary", "Layers", "The layers and what they cost",
-        f"For one {report.item}. Look where the parameters are and where the multiply-adds are: seldom in the same layer. "
-        "The receptive field is the patch of the input, in pixels, that one number of the layer can see.",
+        f"For one {report.item}. Look where the parameters are and where the multiply-adds are: seldom in the same "
+        "layer. The receptive field is the patch of the input, in pixels, that one number of the layer can see.",
         table(heads, "ttnnnn", rows, ["total", "", *totals, ""], name="layers"))
 
 

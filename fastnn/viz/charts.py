@@ -1,6 +1,5 @@
-"""Charts of plain numbers:
-
-`line_chart` and `bar_chart`. Pure functions from data to an :class:`Svg`.
+"""Charts of plain numbers: `line_chart` and `bar_chart`. Pure functions from data to an
+:class:`Svg`.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def _best(accuracy: Mapping[str, Sequence[float]], percent: bool) -> list[tuple[
 def history_series(history: Any) -> dict[str, dict[str, list[float]]]:
     """The loss and the accuracy columns of a history (see `curves`), named for a legend.
 
-    >>> rows = [{"train_loss": 2.0, "val_acc": 0.4, "epoch": 1}, {"train_loss": 1.0, "val_acc": 0.7}]
+    >>> rows = [{"train_loss": 2.0, "val_acc": 0.4}, {"train_loss": 1.0, "val_acc": 0.7}]
     >>> history_series(rows)
     {'loss': {'train': [2.0, 1.0]}, 'accuracy': {'validation': [0.4, 0.7]}}
     """

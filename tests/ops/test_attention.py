@@ -252,9 +252,8 @@ def test_philox_gives_the_published_words():
 
 
 def test_dropped_weights_are_those_of_the_counter():
-    """With q = 0 and v the identity, y shows the weights:
-
-    1/U where kept, over 1 - p. The mask is the one that philox.h describes.
+    """With q = 0 and v the identity, y shows the weights: 1/U where kept, over 1 - p. The mask is
+    the one that philox.h describes.
     """
     T, U, p = 70, 131, 0.3
     q, k, v = nn.tensor(np.zeros((2, T, 4))), nn.tensor(np.zeros((U, 4))), nn.tensor(np.eye(U))
