@@ -109,10 +109,19 @@ class Svg(str):
         return _root(self.body, self.width, self.height, self.label)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture to `path`; an older file of that name survives if writing fails.
+        """Write the picture to `path`, which ends in .svg, and return the path.
 
-        Returns the path.
+        An older file of that name survives if writing fails.
+
+        Raises
+        ------
+        ValueError
+            Another ending: a browser or an editor would take the file for what it is not.
+        OSError
+            The file cannot be written.
         """
+        if not os.fspath(path).lower().endswith(".svg"):
+            raise ValueError(f"a picture is written as .svg, which every browser shows; got {os.fspath(path)!r}")
         return write_text(path, str(self) + "\n")
 
 
