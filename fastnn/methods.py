@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .autograd import is_grad_enabled
+
 if TYPE_CHECKING:
     from . import functional as F
     from .tensor import Tensor
@@ -16,13 +18,6 @@ else:
     F = None                                        # set by fastnn/__init__.py once the functions exist
 
 _COMPARED = (bool, int, float, np.generic, np.ndarray)
-
-
-def plain_index(key: Any) -> Any:
-    """An index with every tensor in it replaced by its array."""
-    if isinstance(key, tuple):
-        return tuple(plain_index(k) for k in key)
-    return getattr(key, "_data", key)
 
 
 def comparable(other: Any) -> bool:
@@ -33,7 +28,6 @@ def comparable(other: Any) -> bool:
 
 def recorded(a: Any, b: Any) -> bool:
     """Whether the tape would record an op on a and b."""
-    from .autograd import is_grad_enabled
     return is_grad_enabled() and (a.requires_grad or getattr(b, "requires_grad", False))
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -134,16 +134,30 @@ class Op:
 
 OPS: dict[str, Op] = {}
 
-# What runs when an op is called: (forward, backward, does backward take `needs`, check, fits, does
-# forward take `save`). fastnn.backend rewrites rows of this table.
-ACTIVE: dict[str, tuple[Callable[..., Any], Callable[..., Any] | None, bool, Callable[..., None] | None,
-                        Callable[..., bool] | None, bool]] = {}
+
+class Running(NamedTuple):
+    """What runs when an op is called.
+
+    forward, backward   the kernels, the definitions, or a function of the user
+    takes_needs         whether backward has a keyword `needs`: see takes_needs
+    check, fits         the record's
+    takes_save          whether forward has a keyword `save`: see takes_save
+    """
+
+    forward: Callable[..., Any]
+    backward: Callable[..., Any] | None
+    takes_needs: bool
+    check: Callable[..., None] | None
+    fits: Callable[..., bool] | None
+    takes_save: bool
 
 
-# Names of ops that a function of the user replaces for now (backend.use_kernel): no fusion may
+# Rows are rewritten by backend.use_backend and testing.use_kernel; the tape reads them.
+ACTIVE: dict[str, Running] = {}
+
+# Names of ops that a function of the user replaces for now (testing.use_kernel): no fusion may
 # leave them out.
 REPLACED: set[str] = set()
-
 
 # For ops with `places`: the backward that runs -> places.
 PLACES: dict[Callable[..., Any], Callable[..., Any]] = {}
@@ -172,7 +186,7 @@ def takes_save(forward: Callable[..., Any]) -> bool:
 
 def activate(op: Op, forward: Callable[..., Any], backward: Callable[..., Any] | None) -> None:
     """Make this pair run when `op` is called."""
-    ACTIVE[op.name] = (forward, backward, takes_needs(backward), op.check, op.fits, takes_save(forward))
+    ACTIVE[op.name] = Running(forward, backward, takes_needs(backward), op.check, op.fits, takes_save(forward))
     if op.places is not None and backward is not None and backward in op.kernels:
         PLACES[backward] = op.places
 

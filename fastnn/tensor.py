@@ -1,7 +1,7 @@
 """Tensor: a NumPy array that remembers how it was made.
 
 The array is `t.data`, the gradient `t.grad`, the op that made it `t.node`. Operators and methods
-(`+`, `@`, `.sum()`, `.reshape()`) are in methods.py; the tape that they write on is autograd.py.
+(`+`, `@`, `.sum()`, `.reshape()`) are in methods.py; the tape that they write on is in autograd/
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import copied
+from .autograd import add_hook, backward, is_grad_enabled, tape
 from .errors import DTypeError, GraphError, ShapeError
 from .methods import TensorMethods
 
@@ -167,7 +168,6 @@ class Tensor(TensorMethods):
         ShapeError
             if self is not a scalar and no gradient is given, or its shape differs.
         """
-        from .autograd import backward
         backward([self], None if gradient is None else [gradient], retain_graph)
 
     def detach(self) -> Tensor:
@@ -198,13 +198,11 @@ class Tensor(TensorMethods):
 
         Returns a function that removes the hook.
         """
-        from .autograd import add_hook
         return add_hook(self, hook)
 
     # ---- changes in place: seen by the tape ------------------------------------------------------
     def _changed(self, what: str) -> None:
         """Count a change in place; on the tape only leaves under no_grad() may change."""
-        from .autograd import is_grad_enabled
         if self.requires_grad and is_grad_enabled():
             raise GraphError("a tensor that requires a gradient cannot be changed in place while the tape records",
                              who=what,
@@ -212,7 +210,6 @@ class Tensor(TensorMethods):
         self._version[0] += 1
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        from .methods import plain_index
         self._changed("setitem")
         self._data[plain_index(key)] = value._data if isinstance(value, Tensor) else value
 
@@ -283,6 +280,9 @@ def _rebuild(cls: type[Tensor], data: np.ndarray, requires_grad: bool) -> Tensor
     return result
 
 
+tape.connect(Tensor)
+
+
 class Parameter(Tensor):
     """A tensor that a Module owns and an optimiser changes; requires a gradient by default."""
 
@@ -344,3 +344,10 @@ def from_dlpack(x: Any) -> Tensor:
     """A tensor over the memory of another library's array (PyTorch, JAX, CuPy on the CPU), no copy.
     """
     return tensor(np.from_dlpack(x))
+
+
+def plain_index(key: Any) -> Any:
+    """An index with every tensor in it replaced by its array."""
+    if isinstance(key, tuple):
+        return tuple(plain_index(k) for k in key)
+    return getattr(key, "_data", key)

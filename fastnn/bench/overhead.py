@@ -41,13 +41,13 @@ def kernel_call(op: str, function: Callable[[], Any]) -> Callable[[], Any]:
     again without the way there.
     """
     before = ACTIVE[op]
-    forward = before[0]
+    forward = before.forward
     seen: list[tuple[Any, dict[str, Any]]] = []
 
     def noted(*arrays: Any, **attrs: Any) -> Any:
         seen.append((arrays, attrs))
         return forward(*arrays, **attrs)
-    ACTIVE[op] = (noted, *before[1:])
+    ACTIVE[op] = before._replace(forward=noted)
     try:
         function()
     finally:

@@ -1,6 +1,6 @@
-# tape.pxi -- autograd.apply, compiled: the same steps as the Python function of that name, which is
-# its definition and what runs without a compiler. What neither is quick nor frequent (several
-# outputs, detect_anomaly) goes to autograd's own `_wrap`.
+# tape.pxi -- autograd.apply, compiled: the same steps as the Python function of that name in
+# fastnn/autograd/tape.py, which is its definition and what runs without a compiler. What neither is
+# quick nor frequent (several outputs, detect_anomaly) goes to that file's own `wrap`.
 #
 # Tensor and Node are Python classes with __slots__. Their slots lie at fixed distances from the
 # start of an object, which the slots' descriptors know; here they are read and written there, in a
@@ -18,6 +18,10 @@ cdef extern from "Python.h":
     ctypedef object (*newfunc)(PyTypeObject *type, object args, PyObject *kwargs)
     ctypedef struct NewType "PyTypeObject":
         newfunc tp_new
+
+# What runs when an op is called, a row of ACTIVE: the fields of op.Running, in its order.
+cdef enum: RUN_FORWARD, RUN_BACKWARD, RUN_TAKES_NEEDS, RUN_CHECK, RUN_FITS, RUN_TAKES_SAVE
+_RUNNING = ("forward", "backward", "takes_needs", "check", "fits", "takes_save")
 
 cdef object _Tensor, _Node, _active, _tape_state, _ages, _wrap_slowly
 cdef bint _watching = False                         # has detect_anomaly() been used?
@@ -51,11 +55,13 @@ cdef inline object make(object cls):
     return (<NewType *><PyObject *>cls).tp_new(<PyTypeObject *>cls, _no_arguments, NULL)
 
 
-def connect_tape(tensor_class, node_class, active, state, ages, wrap):
-    """Tell `apply` what it works on; the arguments are autograd's."""
+def connect_tape(tensor_class, node_class, active, running, state, ages, wrap):
+    """Tell `apply` what it works on: see autograd/tape.py, connect. running: the fields of a row of `active`."""
     global _Tensor, _Node, _active, _tape_state, _ages, _wrap_slowly
     global T_data, T_version, T_grad, T_index, T_node, T_requires_grad
     global N_name, N_backward, N_takes_needs, N_saved, N_attrs, N_parents, N_versions, N_outputs, N_tuple_output, N_order, N_extras
+    if running != _RUNNING:
+        raise TypeError(f"op.Running has the fields {running}, kernels/tape.pxi knows {_RUNNING}")
     _Tensor, _Node, _active, _tape_state, _ages, _wrap_slowly = tensor_class, node_class, active, state, ages, wrap
     T_data, T_version, T_grad = slot_of(_Tensor, "_data"), slot_of(_Tensor, "_version"), slot_of(_Tensor, "grad")
     T_index, T_node, T_requires_grad = slot_of(_Tensor, "index"), slot_of(_Tensor,
@@ -81,9 +87,9 @@ cdef inline void give(tuple to, Py_ssize_t i, object item) noexcept:
     PyTuple_SET_ITEM(to, i, item)
 
 
-cdef object new_node(object name, tuple row, object saved, object attrs, tuple inputs, Py_ssize_t tensors, object y,
+cdef object new_node(object name, tuple run, object saved, object attrs, tuple inputs, Py_ssize_t tensors, object y,
                      object dtype):
-    """The Node of an op with one output, of whose inputs so many are tensors; autograd._wrap does the same."""
+    """The Node of an op with one output, of whose inputs so many are tensors; tape.wrap does the same."""
     cdef Py_ssize_t i, seen = 0, count = PyTuple_GET_SIZE(inputs)
     cdef tuple versions = PyTuple_New(tensors), parents = PyTuple_New(count)
     cdef object x, data, version, made_by
@@ -100,8 +106,8 @@ cdef object new_node(object name, tuple row, object saved, object attrs, tuple i
         give(parents, i, made_by)
     node = make(_Node)
     put(node, N_name, name)
-    put(node, N_backward, row[1])
-    put(node, N_takes_needs, row[2])
+    put(node, N_backward, run[RUN_BACKWARD])
+    put(node, N_takes_needs, run[RUN_TAKES_NEEDS])
     put(node, N_saved, saved)
     put(node, N_attrs, attrs)
     put(node, N_parents, parents)
@@ -118,7 +124,7 @@ def apply(op, *inputs, **attrs):
     cdef bint record = False
     cdef object x, data, base, node
     name = op.name
-    cdef tuple row = <tuple>(<dict>_active)[name], arrays
+    cdef tuple run = <tuple>(<dict>_active)[name], arrays
     cdef Py_ssize_t i, tensors = 0, count = PyTuple_GET_SIZE(inputs)
     arrays = PyTuple_New(count)
     for i in range(count):
@@ -132,15 +138,15 @@ def apply(op, *inputs, **attrs):
             data = x
         give(arrays, i, data)
     cdef PyObject *keywords = <PyObject *>attrs if attrs else NULL
-    if row[3] is not None and not (type(row[4]) is Fits and (<Fits>row[4]).test(arrays, attrs)):
-        PyObject_Call(row[3], arrays, keywords)
-    record = record and row[1] is not None and _tape_state.enabled
-    if not record and row[5]:
+    if run[RUN_CHECK] is not None and not (type(run[RUN_FITS]) is Fits and (<Fits>run[RUN_FITS]).test(arrays, attrs)):
+        PyObject_Call(run[RUN_CHECK], arrays, keywords)
+    record = record and run[RUN_BACKWARD] is not None and _tape_state.enabled
+    if not record and run[RUN_TAKES_SAVE]:
         attrs["save"] = False                       # this call's own dict, and no node will keep it
         keywords = <PyObject *>attrs
-    y, saved = PyObject_Call(row[0], arrays, keywords)
+    y, saved = PyObject_Call(run[RUN_FORWARD], arrays, keywords)
     if _watching or type(y) is not _ndarray:
-        return _wrap_slowly(name, y, saved, row[1] if record else None, row[2], inputs, attrs)
+        return _wrap_slowly(name, y, saved, run[RUN_BACKWARD] if record else None, run[RUN_TAKES_NEEDS], inputs, attrs)
     t = make(_Tensor)
     put(t, T_data, y)
     put(t, T_grad, None)
@@ -148,7 +154,7 @@ def apply(op, *inputs, **attrs):
     node = None
     if record:
         dtype = y.dtype
-        node = new_node(name, row, saved, attrs, inputs, tensors, y, dtype)
+        node = new_node(name, run, saved, attrs, inputs, tensors, y, dtype)
         if not (dtype is _float32 or dtype is _float64 or dtype.kind == "f"):
             node = None
     put(t, T_node, node)

@@ -8,10 +8,9 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
-from ..methods import plain_index
 from ..op import Op, Sample, register
 from ..reference import indexing as reference
-from ..tensor import Tensor, tensor
+from ..tensor import Tensor, plain_index, tensor
 from .checks import need_array, need_integers
 from .shape import axis, draw
 

@@ -1,4 +1,4 @@
-"""The tape: what autograd.py promises, beyond any single op."""
+"""The tape: what fastnn/autograd promises, beyond any single op."""
 
 import gc
 import sys
@@ -294,11 +294,11 @@ def test_hook_on_an_intermediate():
 def test_hooks_do_not_keep_a_leaf_alive():
     x = leaf(1)
     x.register_hook(lambda g: None)
-    from fastnn.autograd import _leaf_hooks
-    count = len(_leaf_hooks)
+    from fastnn.autograd.hooks import leaf_hooks
+    count = len(leaf_hooks)
     del x
     gc.collect()
-    assert len(_leaf_hooks) == count - 1
+    assert len(leaf_hooks) == count - 1
 
 
 def test_retain_grad():
@@ -562,3 +562,13 @@ def test_the_compiled_rule_keeps_nothing_alive():
     assert all(ref() is None for ref in refs)
     after = sys.getrefcount(nn.Tensor), sys.getrefcount(x._version), sys.getrefcount(None)
     assert after[0] - before[0] < 20 and after[1] == before[1] and abs(after[2] - before[2]) < 500
+
+
+def test_the_compiled_rule_knows_the_rows_that_it_reads():
+    from fastnn.op import ACTIVE, Running
+    assert all(type(row) is Running for row in ACTIVE.values())
+    if nn.kernels.compiled is not None:
+        with pytest.raises(TypeError, match="forward"):           # a field more, and every number would be wrong
+            nn.kernels.compiled.connect_tape(nn.Tensor, nn.autograd.Node, ACTIVE, ("new", *Running._fields), None, None,
+                                             None)
+        assert (nn.tensor([-1.0]).relu()).tolist() == [0]         # and nothing was changed

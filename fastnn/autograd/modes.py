@@ -1,0 +1,164 @@
+"""Modes of the tape, one of each per thread: whether it records, and whether it looks for anomalies.
+
+`no_grad`, `enable_grad` and `set_grad_enabled` switch recording. `detect_anomaly` looks at the
+values that pass, and at the arrays that were saved.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import threading
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import NonFiniteError
+from ..kernels import compiled
+
+__all__ = ["detect_anomaly", "enable_grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]
+
+
+class set_grad_enabled:
+    """Switch the tape on or off in this thread: `with nn.set_grad_enabled(flag):`.
+
+    Also a decorator: `@nn.set_grad_enabled(False)`.
+
+    Parameters
+    ----------
+    enabled : bool
+        Whether ops on tensors that require a gradient leave a node.
+
+    >>> import fastnn as nn
+    >>> x = nn.tensor([1.0], requires_grad=True)
+    >>> with nn.set_grad_enabled(False):
+    ...     y = x * 2
+    >>> y.requires_grad, (x * 2).requires_grad
+    (False, True)
+    """
+
+    def __init__(self, enabled: bool):
+        self.enabled = enabled
+        self.before: list[bool] = []
+
+    def __enter__(self) -> Any:
+        self.before.append(state.enabled)
+        state.enabled = self.enabled
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        state.enabled = self.before.pop()
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with set_grad_enabled(self.enabled):    # a fresh one, so that the function may call itself
+                return function(*args, **kwargs)
+        return wrapped
+
+
+class no_grad(set_grad_enabled):
+    """Nothing is recorded inside: `with nn.no_grad():`, also as a decorator `@nn.no_grad()`.
+
+    For evaluation and for changes of parameters: ops save nothing and leave no node.
+
+    >>> import fastnn as nn
+    >>> w = nn.Parameter([1.0, 2.0])
+    >>> with nn.no_grad():
+    ...     y = w * 2
+    >>> y.requires_grad
+    False
+    """
+
+    def __init__(self) -> None:
+        super().__init__(False)
+
+
+class enable_grad(set_grad_enabled):
+    """Record inside, even within no_grad().
+
+    >>> import fastnn as nn
+    >>> w = nn.Parameter([1.0, 2.0])
+    >>> with nn.no_grad(), nn.enable_grad():
+    ...     y = w * 2
+    >>> y.requires_grad
+    True
+    """
+
+    def __init__(self) -> None:
+        super().__init__(True)
+
+
+def is_grad_enabled() -> bool:
+    """Whether the tape records in this thread."""
+    return state.enabled
+
+
+class detect_anomaly:
+    """Inside, the first op that makes NaN or infinity out of finite inputs raises, in forward and
+    in backward.
+
+    Arrays that the tape saved are compared by checksum too: a change through NumPy, which the tape
+    cannot see otherwise, raises a GraphError in backward. Slow: for debugging.
+
+    Raises
+    ------
+    NonFiniteError
+        The op made NaN or infinity; its message names the op.
+    GraphError
+        A saved array was changed through NumPy.
+
+    >>> import fastnn as nn
+    >>> with nn.autograd.detect_anomaly():
+    ...     nn.tensor([0.0]).log()
+    Traceback (most recent call last):
+        ...
+    fastnn.errors.NonFiniteError: log: made NaN or infinity out of finite inputs
+    """
+
+    def __enter__(self) -> detect_anomaly:
+        global used
+        self.before = state.anomaly
+        used = state.anomaly = True
+        if compiled is not None:
+            compiled.watch_tape()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        state.anomaly = self.before
+
+
+class _State(threading.local):
+    enabled = True                                  # does the tape record in this thread?
+    anomaly = False                                 # is this thread inside detect_anomaly()?
+
+
+state = _State()
+used = False            # has any thread ever entered detect_anomaly()? Looking into `state` costs more
+
+
+def look_for_nan(name: str, inputs: Sequence[Any], outputs: Sequence[np.ndarray]) -> None:
+    """Raise NonFiniteError if an output holds NaN or infinity and no input does."""
+    def bad(a: Any) -> bool:
+        a = getattr(a, "_data", a)
+        if isinstance(a, float):                    # an attribute: the -inf of masked_fill(x, mask, -inf) is wanted
+            return not math.isfinite(a)
+        return isinstance(a, np.ndarray) and a.dtype.kind == "f" and not np.isfinite(a).all()
+    if any(map(bad, outputs)) and not any(map(bad, inputs)):
+        raise NonFiniteError("made NaN or infinity out of finite inputs", who=name)
+
+
+def flat(saved: Any) -> Iterable[np.ndarray]:
+    """The arrays in what a forward saved, which may be nested tuples."""
+    if isinstance(saved, (tuple, list)):
+        for item in saved:
+            yield from flat(item)
+    elif isinstance(saved, np.ndarray):
+        yield saved
+
+
+def checksums(saved: Any) -> list[int]:
+    """A checksum of each saved array."""
+    return [zlib.crc32(np.ascontiguousarray(a).tobytes()) for a in flat(saved)]

@@ -1,0 +1,245 @@
+"""The tape: the one rule by which every op runs. It knows no op by name.
+
+`apply(op, *inputs)` runs the op's forward. If an input requires a gradient, it leaves a Node: the
+op's backward, what forward saved, and where the inputs came from. Nodes that point to their
+parents are the tape; walk.py runs it backwards.
+
+The rule is written twice. Here it is to be read, and runs where there is no compiler; compiled, in
+kernels/tape.pxi, it costs a fifth. tests/autograd holds the two equal.
+"""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import GraphError
+from ..kernels import compiled
+from ..op import ACTIVE, Op, Running
+from . import modes
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+else:
+    Tensor = None                                   # tensor.py hands its class over: connect
+
+__all__ = ["Node", "apply", "apply_in_python", "connect"]
+
+ages = itertools.count()
+_ndarray = np.ndarray
+
+
+def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
+    """Run `op` on tensors (or arrays, scalars, None) and leave a node on the tape if a gradient
+    will be wanted.
+
+    This is the whole rule, the same for every op.
+
+    Parameters
+    ----------
+    op : Op
+        The record; its row of ACTIVE says what runs.
+    inputs : Tensor, array, number or None
+        In the order of op.inputs.
+    attrs : keyword arguments of forward and backward
+
+    Returns
+    -------
+    A Tensor, or a tuple of them where forward returns a tuple.
+
+    Raises
+    ------
+    FastnnError
+        What the op's check says about its inputs, before any work is done.
+
+    >>> import fastnn as nn
+    >>> x = nn.tensor([-1.0, 2.0], requires_grad=True)
+    >>> y = nn.autograd.apply(nn.op.OPS["relu"], x)
+    >>> y, y.node.name, y.node.parents[0] is x
+    (tensor([0., 2.], grad_fn=<relu>), 'relu', True)
+    """
+    run = ACTIVE[op.name]
+    arrays = []
+    record = False
+    for x in inputs:
+        if isinstance(x, Tensor):
+            arrays.append(x._data)
+            record = record or x.requires_grad
+        else:
+            arrays.append(x)
+    if run.check is not None and (run.fits is None or not run.fits(*arrays, **attrs)):
+        run.check(*arrays, **attrs)
+    record = record and run.backward is not None and modes.state.enabled
+    if run.takes_save and not record:
+        y, saved = run.forward(*arrays, save=False, **attrs)
+    else:
+        y, saved = run.forward(*arrays, **attrs)
+    return wrap(op.name, y, saved, run.backward if record else None, run.takes_needs, inputs, attrs)
+
+
+def wrap(name: str, y: Any, saved: Any, backward: Any, takes_needs: bool, inputs: Sequence[Any],
+         attrs: dict[str, Any]) -> Any:
+    """The tensor, or the tuple of tensors, over what forward returned; on the tape if there is a
+    `backward` and the tape records.
+    """
+    many = y.__class__ is tuple
+    if modes.used and modes.state.anomaly:
+        modes.look_for_nan(name, (*inputs, *attrs.values()), y if many else (y,))
+    node = None
+    if backward is not None and modes.state.enabled:
+        parents: list[Any] = []
+        versions = []
+        for x in inputs:
+            if isinstance(x, Tensor):
+                version = x._version
+                versions.append((version, version[0], id(x._data)))
+                parents.append(None if not x.requires_grad else x if x.node is None else (x.node, x.index))
+            else:
+                parents.append(None)
+        outputs = [(a.shape, a.dtype) for a in y] if many else ((y.shape, y.dtype),)
+        node = Node(name, backward, takes_needs, saved, attrs, parents, versions, outputs, many)
+        if modes.used and modes.state.anomaly:
+            node.more().checksums = modes.checksums(saved)
+    return tuple([_result(a, node, i, inputs) for i, a in enumerate(y)]) if many else _result(y, node, 0, inputs)
+
+
+def _result(a: np.ndarray, node: Node | None, index: int, inputs: Sequence[Any]) -> Tensor:
+    """The tensor over one output."""
+    if a.__class__ is not _ndarray:                 # NumPy makes a scalar of an array without dimensions
+        a = np.asarray(a)
+    t = Tensor(a)
+    if node is not None and a.dtype.kind == "f":
+        t.node, t.index, t.requires_grad = node, index, True
+    base = a.base
+    if base is not None and isinstance(base, _ndarray):         # a view: a change of either is a change of both
+        for x in inputs:
+            if isinstance(x, Tensor) and (x._data is base or x._data.base is base):
+                t._version = x._version
+                break
+    return t
+
+
+class Node:
+    """One op that ran: what its backward needs, and who its parents are.
+
+    name        the op's
+    backward    the op's; None once it has run and let go of everything
+    takes_needs whether backward has a keyword `needs`: which inputs' gradients are wanted
+    saved       what forward left for backward
+    attrs       keyword arguments of forward and backward
+    parents     one entry per input: a leaf Tensor, a pair (Node, which output), or None where no
+                gradient is wanted
+    versions    (counter of changes in place, its value, id of the array) of each input that is a
+                tensor
+    outputs     (shape, dtype) of each output
+    tuple_output whether forward returned a tuple
+    order       its age: nodes are numbered as they are made
+    extras      hooks, tensors that keep their gradient, checksums; None on nearly every node
+    """
+
+    __slots__ = ("__weakref__", "attrs", "backward", "extras", "name", "order", "outputs", "parents", "saved",
+                 "takes_needs", "tuple_output", "versions")
+
+    def __init__(self, name: str, backward: Callable[..., Any], takes_needs: bool, saved: Any, attrs: dict[str, Any],
+                 parents: Sequence[Any], versions: Sequence[tuple[list[int], int, int]],
+                 outputs: Sequence[tuple[tuple[int, ...], np.dtype]], tuple_output: bool):
+        self.name = name
+        self.backward: Callable[..., Any] | None = backward
+        self.takes_needs = takes_needs
+        self.saved = saved
+        self.attrs = attrs
+        self.parents = parents
+        self.versions = versions
+        self.outputs = outputs
+        self.tuple_output = tuple_output
+        self.order = next(ages)
+        self.extras: Extras | None = None
+
+    def __lt__(self, other: Node) -> bool:          # heapq pops the newest first
+        return self.order > other.order
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+    def more(self) -> Extras:
+        """The extras, made when first needed."""
+        if self.extras is None:
+            self.extras = Extras()
+        return self.extras
+
+    def retain(self, t: Tensor) -> None:
+        """Keep the gradient of this output in `t.grad`: see Tensor.retain_grad."""
+        self.more().kept[t.index] = t
+
+    def release(self) -> None:
+        """Let go of everything that a second backward would need."""
+        self.backward = None
+        self.saved = None
+        self.parents = self.versions = ()
+
+    def check_saved(self) -> None:
+        """Raise GraphError if backward cannot run: it did already, or what forward saved is no
+        longer what it was.
+        """
+        if self.backward is None:
+            raise GraphError("backward was called a second time through a graph that was already used and freed",
+                             who=self.name,
+                             hint="Call backward(retain_graph=True) the first time, or compute the loss again.")
+        for version, count, array in self.versions:
+            if version[0] != count and any(id(a) == array for a in modes.flat(self.saved)):
+                raise GraphError("an array that this op saved for backward has been changed in place since",
+                                 who=self.name, hint="Change a copy, or make the change after backward().")
+        known = self.extras.checksums if self.extras is not None else None
+        if known is not None and known != modes.checksums(self.saved):
+            raise GraphError("an array that this op saved for backward has been changed through NumPy since",
+                             who=self.name, hint="Change a copy, or make the change after backward().")
+
+    def run(self, grads: dict[int, np.ndarray]) -> Sequence[np.ndarray | None]:
+        """Gradients of the inputs from gradients of the outputs."""
+        self.check_saved()
+        assert self.backward is not None
+        dy: Any = tuple([grads.get(i) for i in range(len(self.outputs))]) if self.tuple_output else grads[0]
+        if self.takes_needs:
+            result = self.backward(dy, self.saved, needs=tuple([p is not None for p in self.parents]), **self.attrs)
+        else:
+            result = self.backward(dy, self.saved, **self.attrs)
+        if result.__class__ is not tuple and not isinstance(result, (tuple, list)):
+            result = (result,)
+        if len(result) != len(self.parents):
+            raise GraphError("backward must return one gradient per input", who=self.name, expected=len(self.parents),
+                             got=len(result))
+        return result
+
+
+class Extras:
+    """What few nodes have.
+
+    hooks       which output -> functions of its gradient
+    kept        which output -> the tensor whose `.grad` keeps its gradient
+    checksums   of what forward saved, inside detect_anomaly()
+    """
+
+    def __init__(self) -> None:
+        self.hooks: dict[int, list[Callable[[Tensor], Any]]] = {}
+        self.kept: dict[int, Tensor] = {}
+        self.checksums: list[int] | None = None
+
+
+# ---- the compiled rule ---------------------------------------------------------------------------
+apply_in_python = apply
+_compiled = compiled is not None and getattr(sys, "_is_gil_enabled", lambda: True)()   # it reads slots without locks
+if _compiled:
+    apply = compiled.apply
+
+
+def connect(tensor_class: type[Tensor]) -> None:
+    """Tell the tape which class it records. Called once, by tensor.py: the tape stands below it and
+    does not import it.
+    """
+    globals()["Tensor"] = tensor_class
+    if _compiled:
+        compiled.connect_tape(tensor_class, Node, ACTIVE, Running._fields, modes.state, ages, wrap)

@@ -1,0 +1,213 @@
+"""backward and grad: the walk over the tape, from the newest node to the oldest.
+
+Each node runs once, when its upstream gradient dy is complete: for y = f(x) it computes
+
+    dx = backward(dy, saved)          the vector-Jacobian product  dy^T (df/dx)
+
+and adds dx to what x has already. There is no recursion, so a graph 100,000 ops deep is no trouble;
+and each node lets go of what it saved as soon as it has been used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import GraphError, NonFiniteError, ShapeError
+from ..op import PLACES
+from . import modes, tape
+from .accumulate import join, join_at, join_leaf, shape_and_dtype
+from .hooks import run_hooks, run_leaf_hooks
+
+if TYPE_CHECKING:
+    from ..tensor import Tensor
+
+__all__ = ["backward", "grad"]
+
+_ndarray = np.ndarray
+
+
+def backward(outputs: Sequence[Tensor], gradients: Sequence[Any] | None = None, retain_graph: bool = False) -> None:
+    """Add the gradient of sum_i <gradients[i], outputs[i]> to the `.grad` of every leaf.
+
+    Parameters
+    ----------
+    outputs : sequence of Tensor
+    gradients : sequence of array-like, optional
+        The upstream gradient of each output; None stands for 1, where the output is a scalar.
+    retain_graph : bool
+        Keep what the tape saved, so that backward can be called again.
+
+    Raises
+    ------
+    GraphError, ShapeError
+        As Tensor.backward, which calls this with one output.
+
+    >>> import fastnn as nn
+    >>> x = nn.tensor([1.0, 2.0], requires_grad=True)
+    >>> nn.autograd.backward([x.sum(), x * 3], [None, [10.0, 0.0]])
+    >>> x.grad
+    tensor([31.,  1.])
+    """
+    leaves = walk(outputs, gradients, retain_graph)
+    taken = _memory_of(gradients) if gradients else set()       # what some leaf, or the caller, holds already
+    for slot in leaves.values():
+        leaf, g = slot
+        if leaf.grad is not None:
+            slot[1] = None
+            join_leaf(leaf, g)
+            continue
+        memory = id(g if g.base is None else g.base)
+        if memory in taken or not g.flags.writeable:
+            g = g.copy()
+        taken.add(memory)
+        leaf.grad = tape.Tensor(g)
+
+
+def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], grad_outputs: Any = None,
+         retain_graph: bool = False, allow_unused: bool = False) -> tuple[Tensor | None, ...]:
+    """The gradients of `outputs` with respect to `inputs`, returned instead of added to `.grad`.
+
+    Parameters
+    ----------
+    outputs, inputs : Tensor, or a sequence of them
+        inputs may be leaves or results of ops.
+    grad_outputs : array-like, or a sequence of them, optional
+        The upstream gradient of each output; None stands for 1, where the output is a scalar.
+    retain_graph : bool
+        Keep what the tape saved, so that it can be walked again.
+    allow_unused : bool
+        Whether an input that the outputs do not depend on gives None instead of an error.
+
+    Raises
+    ------
+    GraphError
+        An input was not used, an output has no history, or the graph was used and freed before.
+    ShapeError
+        An output is not a scalar and has no upstream gradient, or one of another shape.
+
+    >>> import fastnn as nn
+    >>> x = nn.tensor([1.0, 2.0], requires_grad=True)
+    >>> nn.autograd.grad((x * x).sum(), x)
+    (tensor([2., 4.]),)
+    """
+    outs = [outputs] if isinstance(outputs, tape.Tensor) else list(outputs)
+    ins = [inputs] if isinstance(inputs, tape.Tensor) else list(inputs)
+    if grad_outputs is not None and isinstance(outputs, tape.Tensor):
+        grad_outputs = [grad_outputs]
+    between: dict[tuple[int, int], np.ndarray | None] = {(id(t.node), t.index): None for t in ins if t.node is not None}
+    leaves = walk(outs, grad_outputs, retain_graph, between)
+    results: list[Tensor | None] = []
+    for t in ins:
+        g = leaves[id(t)][1] if id(t) in leaves else between.get((id(t.node), t.index))
+        if g is None and not allow_unused:
+            raise GraphError("an input was not used to compute the outputs", who="grad",
+                             hint="Pass allow_unused=True to get None for it.")
+        results.append(None if g is None else tape.Tensor(g.copy()))
+    return tuple(results)
+
+
+def walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_graph: bool,
+         between: dict[tuple[int, int], np.ndarray | None] | None = None) -> dict[int, list[Any]]:
+    """Run the nodes under `outputs`, the newest first.
+
+    between: its keys, (id(node), which output), are results of ops whose gradients are wanted too;
+    it is filled here.
+
+    Returns {id(leaf): [leaf, its gradient]}.
+    """
+    leaves: dict[int, list[Any]] = {}
+    pending: dict[tape.Node, dict[int, np.ndarray]] = {}        # which output of the node: its gradient so far
+    queue: list[tape.Node] = []
+    anomaly = modes.state.anomaly
+
+    def arrive(parent: Any, g: np.ndarray) -> None:
+        """Add g to the gradient of a leaf or of (Node, which output)."""
+        if parent.__class__ is tuple:
+            node, index = parent
+            slots = pending.get(node)
+            if slots is None:
+                pending[node] = {index: g}
+                heappush(queue, node)
+            elif index in slots:
+                join(slots, index, g)
+            else:
+                slots[index] = g
+        else:
+            slot = leaves.get(id(parent))
+            if slot is None:
+                leaves[id(parent)] = [parent, g]
+            else:
+                join(slot, 1, g)
+
+    for i, t in enumerate(outputs):
+        arrive(t if t.node is None else (t.node, t.index), _upstream(t, None if gradients is None else gradients[i]))
+
+    while queue:
+        node = heappop(queue)
+        grads = pending.pop(node)
+        if node.extras is not None:
+            run_hooks(node.extras, grads)
+        if between is not None:
+            for index in grads:
+                if (id(node), index) in between:
+                    between[(id(node), index)] = grads[index]
+        places = PLACES.get(node.backward)          # type: ignore[arg-type]
+        if places is not None and not anomaly and (key := places(**node.attrs)) is not None:
+            node.check_saved()
+            join_at(node.parents[0], key, grads[0], pending, leaves, arrive)
+        else:
+            results = node.run(grads)
+            del grads                               # what was only needed for this node can go, or be written to
+            for parent, dx in zip(node.parents, results):
+                if parent is not None and dx is not None:
+                    arrive(parent, _checked(node, parent, dx, anomaly))
+            results = dx = ()                       # type: ignore[assignment]
+        if not retain_graph:
+            node.release()
+
+    run_leaf_hooks(leaves)
+    return leaves
+
+
+def _checked(node: tape.Node, parent: Any, dx: Any, anomaly: bool) -> np.ndarray:
+    """dx as an array of the shape and dtype of the parent that it is the gradient of."""
+    g = dx if dx.__class__ is _ndarray else np.asarray(dx)
+    shape, dtype = shape_and_dtype(parent)
+    if g.shape != shape:
+        raise ShapeError("its backward returned a gradient of the wrong shape", who=node.name, expected=shape,
+                         got=g.shape)
+    if g.dtype is not dtype:
+        g = g.astype(dtype, copy=False)
+    if anomaly and not np.isfinite(g).all():
+        raise NonFiniteError("its backward made NaN or infinity", who=node.name)
+    return g
+
+
+def _upstream(t: Tensor, gradient: Any) -> np.ndarray:
+    """The gradient of an output, to begin with."""
+    if not t.requires_grad:
+        raise GraphError("this tensor does not require a gradient and has no history", who="backward",
+                         hint="Was it computed under no_grad(), or from tensors without requires_grad=True?")
+    if gradient is None:
+        if t.numel() != 1:
+            raise ShapeError("backward() without a gradient needs a scalar", who="backward", got=f"shape {t.shape}",
+                             hint="Reduce it with .sum() or .mean(), or pass a gradient of its shape.")
+        return np.ones(t.shape, t.dtype)
+    g = np.asarray(gradient, dtype=t.dtype)
+    if g.shape != t.shape:
+        raise ShapeError("the gradient must have the tensor's shape", who="backward", expected=t.shape, got=g.shape)
+    return g
+
+
+def _memory_of(gradients: Sequence[Any]) -> set[int]:
+    """The memory of the gradients that the caller handed in: a leaf must not share it."""
+    taken = set()
+    for g in gradients:
+        a = g._data if isinstance(g, tape.Tensor) else g
+        if isinstance(a, np.ndarray):
+            taken.add(id(a if a.base is None else a.base))
+    return taken
