@@ -23,9 +23,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef ptrdiff_t fnn_size;
 enum { FNN_F32 = 0, FNN_F64 = 1 };                  /* index into a kernel's pointers */
 
+#include "core/sizes.h"
 #include "core/caches.h"
 #include "core/copy.h"
 #include "core/parallel.h"

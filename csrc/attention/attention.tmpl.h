@@ -114,7 +114,7 @@ static void FN(attention_products)(REAL *tile, const REAL *rows, fnn_size rs, RE
         return;
     }
     for (fnn_size c = 0; c < width; c += TILE_C) {
-        const fnn_size here = gemm_min(TILE_C, width - c);
+        const fnn_size here = fnn_min(TILE_C, width - c);
         FN(attention_turn)(turned, block + c, block_rs, at->queries, here);
         FN(attention_scores)(tile, rows + c, rs, turned, at->keys, at->lanes, here, c > 0 ? FN(attention_ones) : NULL,
                              at->ahead);
@@ -125,12 +125,12 @@ static void FN(attention_products)(REAL *tile, const REAL *rows, fnn_size rs, RE
 
 /* How many of the tile's keys the queries in columns [j, j + GEMM_NR) see, altogether. */
 static inline fnn_size FN(attention_seen)(const fnn_tile *at,
-                                          fnn_size j) { return gemm_min(at->keys, j + GEMM_NR + at->ahead); }
+                                          fnn_size j) { return fnn_min(at->keys, j + GEMM_NR + at->ahead); }
 
 /* Up to which row products read these columns, beyond the rows that are seen: to the end of a panel
  * that begins before. */
 static inline fnn_size FN(attention_rest)(const fnn_tile *at,
-                                          fnn_size seen) { return gemm_min(at->keys, seen + GEMM_MR); }
+                                          fnn_size seen) { return fnn_min(at->keys, seen + GEMM_MR); }
 
 /* Whether products are scaled before the largest is looked for; otherwise in the exponent, with the
  * factor from e to 2. */
@@ -180,7 +180,7 @@ static void FN(attention_mask)(const fnn_attention *a, const FN(attention_room) 
  * not see, the rows from j + c + ahead + 1 on, becomes `hidden`. */
 static void FN(attention_edge)(REAL *restrict tile, const fnn_tile *at, fnn_size j, fnn_size seen, REAL hidden)
 {
-    for (fnn_size u = gemm_max(0, j + at->ahead + 1); u < seen; u++) {
+    for (fnn_size u = fnn_max(0, j + at->ahead + 1); u < seen; u++) {
         const int first = (int)(u - j - at->ahead);              /* the first column that sees row u */
         REAL *restrict row = tile + u * TILE_T + j;
         for (int c = 0; c < (int)GEMM_NR; c++)
@@ -252,14 +252,14 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(attention_args) *args = ctx;
     const fnn_attention *a = args->about;
-    const fnn_size blocks = gemm_parts(a->T, TILE_T);
+    const fnn_size blocks = fnn_ceil_div(a->T, TILE_T);
     const FN(attention_room) room = FN(attention_open)(a, 0);
     const REAL factor = FN(attention_factor)(a);
     REAL top[TILE_T], total[TILE_T], shrink[TILE_T], share[TILE_T];
     for (fnn_size b = begin; b < end; b++) {
         fnn_tile at = { .item = b / blocks, .t = b % blocks * TILE_T };
-        at.queries = gemm_min(TILE_T, a->T - at.t);
-        at.lanes = gemm_parts(at.queries, VL) * VL;
+        at.queries = fnn_min(TILE_T, a->T - at.t);
+        at.lanes = fnn_ceil_div(at.queries, VL) * VL;
         const fnn_size seen = fnn_keys_seen(a, at.t + at.queries);
         const REAL *q = args->q + a->q.at[at.item] + at.t * a->q.rs, *k = args->k + a->k.at[at.item], *v = args->v
             + a->v.at[at.item];
@@ -271,7 +271,7 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
         if (a->HS <= TILE_C)
             FN(attention_turn)(room.q, q, a->q.rs, at.queries, a->HS);
         for (; at.u < seen; at.u += TILE_U) {
-            at.keys = gemm_min(TILE_U, seen - at.u);
+            at.keys = fnn_min(TILE_U, seen - at.u);
             at.ahead = a->causal ? at.t - at.u : TILE_U;
             FN(attention_products)(room.s, k + at.u * a->k.rs, a->k.rs, room.q, q, a->q.rs, a->HS, &at);
             FN(attention_mask)(a, &room, &at);
@@ -316,8 +316,8 @@ void FN(attention_forward)(REAL *y, REAL *top, REAL *total, const REAL *q, const
                          FN(attention_few_block), &args);
         return;
     }
-    const fnn_size blocks = gemm_parts(about->T, TILE_T);
-    fnn_parallel_for(about->items * blocks, fnn_attention_grain(about, gemm_min(TILE_T, about->T), about->U),
+    const fnn_size blocks = fnn_ceil_div(about->T, TILE_T);
+    fnn_parallel_for(about->items * blocks, fnn_attention_grain(about, fnn_min(TILE_T, about->T), about->U),
                      FN(attention_forward_block), &args);
 }
 
@@ -402,8 +402,8 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
     const REAL factor = FN(attention_factor)(a);
     /* no query before u_begin sees it */
     for (fnn_size t = a->causal && u_begin > t_begin ? u_begin : t_begin; t < t_end; t += TILE_T) {
-        fnn_tile at = { .item = item, .t = t, .queries = gemm_min(TILE_T, t_end - t) };
-        at.lanes = gemm_parts(at.queries, VL) * VL;
+        fnn_tile at = { .item = item, .t = t, .queries = fnn_min(TILE_T, t_end - t) };
+        at.lanes = fnn_ceil_div(at.queries, VL) * VL;
         const REAL *q_t = q + t * a->q.rs, *dy_t = dy + t * a->dy.rs;
         if (HS <= TILE_C)
             FN(attention_turn)(room.q, q_t, a->q.rs, at.queries, HS);
@@ -416,11 +416,11 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
             top[j] = total == 0 ? 0 : args->top[first + t + j];
             pull[j] = total == 0 ? 0 : pull[j];
         }
-        const fnn_size seen = gemm_min(u_end, fnn_keys_seen(a, t + at.queries));
+        const fnn_size seen = fnn_min(u_end, fnn_keys_seen(a, t + at.queries));
         if (dq && seen <= u_begin)
             FN(attention_clear)(dq + t * a->dq.rs, a->dq.rs, at.queries, HS);
         for (at.u = u_begin; at.u < seen; at.u += TILE_U) {
-            at.keys = gemm_min(TILE_U, seen - at.u);
+            at.keys = fnn_min(TILE_U, seen - at.u);
             at.ahead = a->causal ? t - at.u : TILE_U;
             const REAL *k_u = k + at.u * a->k.rs, *v_u = v + at.u * a->v.rs;
             FN(attention_products)(room.s, k_u, a->k.rs, room.q, q_t, a->q.rs, HS, &at);
@@ -442,7 +442,7 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
                     memcpy(dmask + (t + j) * a->U + at.u, room.beside + j * TILE_U, (size_t)at.keys * sizeof(REAL));
             }
             /* rows of dk and dv that have begun */
-            const fnn_size added = gemm_max(0, gemm_min(at.keys, begun - at.u));
+            const fnn_size added = fnn_max(0, fnn_min(at.keys, begun - at.u));
             if (dv)     /* forward was  y = (d p) v */
                 FN(attention_by_key)(dv + at.u * a->dv.rs, a->dv.rs, room.s, dy_t, a->dy.rs, at.queries, at.keys, HV,
                                      added, 1, at.ahead);
@@ -454,7 +454,7 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
                 FN(attention_by_query)(dq + t * a->dq.rs, a->dq.rs, room.ds, k_u, a->k.rs, at.queries, at.keys, HS,
                                        at.u > u_begin ? FN(attention_ones) : NULL, scales, at.ahead);
         }
-        begun = gemm_max(begun, seen);
+        begun = fnn_max(begun, seen);
     }
     if (dk)             /* keys that no query saw */
         FN(attention_clear)(dk + begun * a->dk.rs, a->dk.rs, u_end - begun, HS);
@@ -474,10 +474,10 @@ static void FN(attention_backward_items)(void *ctx, fnn_size begin, fnn_size end
 static void FN(attention_backward_queries)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(attention_args) *args = ctx;
-    const fnn_size T = args->about->T, blocks = gemm_parts(T, TILE_T);
+    const fnn_size T = args->about->T, blocks = fnn_ceil_div(T, TILE_T);
     for (fnn_size b = begin; b < end; b++) {
         const fnn_size t0 = b % blocks * TILE_T;
-        FN(attention_backward_tiles)(args, args->dq, NULL, NULL, args->dmask, b / blocks, t0, gemm_min(T, t0 + TILE_T),
+        FN(attention_backward_tiles)(args, args->dq, NULL, NULL, args->dmask, b / blocks, t0, fnn_min(T, t0 + TILE_T),
                                      0, args->about->U);
     }
 }
@@ -485,11 +485,11 @@ static void FN(attention_backward_queries)(void *ctx, fnn_size begin, fnn_size e
 static void FN(attention_backward_keys)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(attention_args) *args = ctx;
-    const fnn_size U = args->about->U, blocks = gemm_parts(U, TILE_U);
+    const fnn_size U = args->about->U, blocks = fnn_ceil_div(U, TILE_U);
     for (fnn_size b = begin; b < end; b++) {
         const fnn_size u0 = b % blocks * TILE_U;
         FN(attention_backward_tiles)(args, NULL, args->dk, args->dv, NULL, b / blocks, 0, args->about->T, u0,
-                                     gemm_min(U, u0 + TILE_U));
+                                     fnn_min(U, u0 + TILE_U));
     }
 }
 
@@ -500,7 +500,7 @@ void FN(attention_backward)(REAL *dq, REAL *dk, REAL *dv, REAL *dmask, const REA
     FN(attention_args) args = { .about = about, .y = (REAL *)y, .top = (REAL *)top, .total = (REAL *)total, .dq = dq,
                                .dk = dk, .dv = dv,
                                 .dmask = dmask, .q = q, .k = k, .v = v, .dy = dy };
-    const fnn_size t_blocks = gemm_parts(about->T, TILE_T), u_blocks = gemm_parts(about->U, TILE_U);
+    const fnn_size t_blocks = fnn_ceil_div(about->T, TILE_T), u_blocks = fnn_ceil_div(about->U, TILE_U);
     const int want_queries = dq || dmask, want_keys = dk || dv, threads = fnn_num_threads();
     if (want_queries && want_keys && (threads == 1 || about->items >= 4 * threads)) {
         fnn_parallel_for(about->items, fnn_attention_grain(about, about->T, about->U), FN(attention_backward_items),
@@ -508,9 +508,9 @@ void FN(attention_backward)(REAL *dq, REAL *dk, REAL *dv, REAL *dmask, const REA
         return;
     }
     if (want_queries)
-        fnn_parallel_for(about->items * t_blocks, fnn_attention_grain(about, gemm_min(TILE_T, about->T), about->U),
+        fnn_parallel_for(about->items * t_blocks, fnn_attention_grain(about, fnn_min(TILE_T, about->T), about->U),
                          FN(attention_backward_queries), &args);
     if (want_keys)
-        fnn_parallel_for(about->items * u_blocks, fnn_attention_grain(about, about->T, gemm_min(TILE_U, about->U)),
+        fnn_parallel_for(about->items * u_blocks, fnn_attention_grain(about, about->T, fnn_min(TILE_U, about->U)),
                          FN(attention_backward_keys), &args);
 }

@@ -12,7 +12,7 @@
 static void FN(attention_few_scores)(REAL *s, const REAL *q, const REAL *k, fnn_size rs, fnn_size keys, fnn_size HS)
 {
     for (fnn_size u = 0; u < keys; u += 2) {
-        const REAL *a = k + u * rs, *b = k + gemm_min(u + 1, keys - 1) * rs;
+        const REAL *a = k + u * rs, *b = k + fnn_min(u + 1, keys - 1) * rs;
         vec sum_a = v_set(0), sum_b = sum_a;
         fnn_size c = 0;
         for (; c + VL <= HS; c += VL) {
@@ -25,7 +25,7 @@ static void FN(attention_few_scores)(REAL *s, const REAL *q, const REAL *k, fnn_
             one += q[c] * a[c];
             two += q[c] * b[c];
         }
-        s[gemm_min(u + 1, keys - 1)] = two;
+        s[fnn_min(u + 1, keys - 1)] = two;
         s[u] = one;
     }
 }
@@ -67,7 +67,7 @@ static void FN(attention_few_queries)(const FN(attention_args) *args, fnn_size i
     }
     for (fnn_size u = 0; u < seen; u += TILE_U) {
         for (fnn_size t = 0; t < T; t++) {
-            const fnn_size keys = gemm_min(TILE_U, fnn_keys_seen(a, t + 1) - u);
+            const fnn_size keys = fnn_min(TILE_U, fnn_keys_seen(a, t + 1) - u);
             if (keys <= 0)
                 continue;
             FN(attention_few_scores)(s[t], q + t * a->q.rs, k + u * a->k.rs, a->k.rs, keys, a->HS);
@@ -102,7 +102,7 @@ static void FN(attention_few_queries)(const FN(attention_args) *args, fnn_size i
             }
         }
         for (fnn_size t = 0; t < T; t++) {
-            const fnn_size keys = gemm_min(TILE_U, fnn_keys_seen(a, t + 1) - u);
+            const fnn_size keys = fnn_min(TILE_U, fnn_keys_seen(a, t + 1) - u);
             if (keys > 0)
                 FN(attention_few_sum)(y + t * a->y.rs, shrink[t], s[t], v + u * a->v.rs, a->v.rs, keys, a->HV);
         }

@@ -130,7 +130,7 @@ static FN(attention_micro_fn) *const FN(attention_micros)[3][2][GEMM_MR] = {
 /* Rows [0, m) in panels of nearly equal height, at most GEMM_MR. */
 static inline fnn_size FN(attention_panel)(fnn_size m, fnn_size i, fnn_size *rows)
 {
-    const fnn_size panels = gemm_parts(m, GEMM_MR), begin = i * (m / panels) + gemm_min(i, m % panels);
+    const fnn_size panels = fnn_ceil_div(m, GEMM_MR), begin = i * (m / panels) + fnn_min(i, m % panels);
     *rows = m / panels + (i < m % panels);
     return begin;
 }
@@ -140,10 +140,10 @@ static void FN(attention_scores)(REAL *s, const REAL *a, fnn_size rsa, const REA
                                  fnn_size k, const REAL *keep,
                                  fnn_size ahead)
 {
-    for (fnn_size i = 0; i < gemm_parts(m, GEMM_MR); i++) {
+    for (fnn_size i = 0; i < fnn_ceil_div(m, GEMM_MR); i++) {
         fnn_size rows, row = FN(attention_panel)(m, i, &rows);
         /* the first query that sees the panel's first key */
-        const fnn_size first = gemm_max(0, row - ahead) / VL * VL;
+        const fnn_size first = fnn_max(0, row - ahead) / VL * VL;
         for (fnn_size j = first; j < lanes; j += GEMM_NR)
             FN(attention_micros)[FROM_ROWS][lanes - j > VL][rows - 1](s + row * TILE_T + j, TILE_T, a + row * rsa, rsa,
                                                                       b + j, TILE_T, k,
@@ -198,10 +198,10 @@ static void FN(attention_by_query)(REAL *c, fnn_size rsc, const REAL *tile, cons
                                    fnn_size n, const REAL *keep, const REAL *times, fnn_size ahead)
 {
     const FN(attention_right) right = FN(attention_open_right)(b, rsb, n, keys);
-    for (fnn_size i = 0; i < gemm_parts(queries, GEMM_MR); i++) {
+    for (fnn_size i = 0; i < fnn_ceil_div(queries, GEMM_MR); i++) {
         fnn_size rows, row = FN(attention_panel)(queries, i, &rows);
         FN(attention_rows)(c + row * rsc, rsc, tile + row, BY_COLUMNS, &right, rows, 0,
-                           gemm_min(keys, row + rows + ahead),
+                           fnn_min(keys, row + rows + ahead),
                            keep ? keep + row : NULL, times + row);
     }
     FN(attention_close_right)(&right);
@@ -216,9 +216,9 @@ static void FN(attention_by_key)(REAL *c, fnn_size rsc, const REAL *tile, const 
     const FN(attention_right) right = FN(attention_open_right)(b, rsb, n, queries);
     for (int fresh = 0; fresh < 2; fresh++) {
         const fnn_size begin = fresh ? added : 0, m = fresh ? keys - added : added;
-        for (fnn_size i = 0; i < gemm_parts(m, GEMM_MR); i++) {
+        for (fnn_size i = 0; i < fnn_ceil_div(m, GEMM_MR); i++) {
             fnn_size rows, row = begin + FN(attention_panel)(m, i, &rows);
-            FN(attention_rows)(c + row * rsc, rsc, tile + row * TILE_T, BY_ROWS, &right, rows, gemm_max(0, row - ahead),
+            FN(attention_rows)(c + row * rsc, rsc, tile + row * TILE_T, BY_ROWS, &right, rows, fnn_max(0, row - ahead),
                                queries,
                                fresh ? NULL : &times, &times);
         }

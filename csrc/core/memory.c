@@ -46,6 +46,7 @@
 #  define _GNU_SOURCE                              /* mmap flags, posix_memalign under -std=c11 */
 #endif
 #include "core/memory.h"
+#include "core/sizes.h"
 #include "core/sync.h"
 
 #include <assert.h>
@@ -84,9 +85,6 @@
 #  define CHUNK_BYTES ((size_t)256 << 20)
 #endif
 
-static size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
-static size_t most(size_t a, size_t b) { return a > b ? a : b; }
 static size_t above(size_t a, size_t b) { return a > b ? a - b : 0; }
 
 /* ---- Memory from the system ------------------------------------------------------------------ */
@@ -105,7 +103,7 @@ static void want_huge_pages(void *p, size_t bytes) { (void)p; (void)bytes; }
  * both sides. */
 static void *map_pages(size_t bytes)
 {
-    bytes = round_up(bytes, PAGE_BYTES);
+    bytes = fnn_round_up_bytes(bytes, PAGE_BYTES);
     char *p = mmap(NULL, bytes + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (p == (char *)MAP_FAILED)
         return NULL;
@@ -116,7 +114,7 @@ static void *map_pages(size_t bytes)
     return p + before;
 }
 
-static void unmap_pages(void *p, size_t bytes) { munmap(p, round_up(bytes, PAGE_BYTES)); }
+static void unmap_pages(void *p, size_t bytes) { munmap(p, fnn_round_up_bytes(bytes, PAGE_BYTES)); }
 
 /* The address space stays, what is in it goes. */
 static void discard_pages(void *p, size_t bytes)
@@ -297,7 +295,7 @@ static void chunk_to_system(piece *p) { unmap_pages(p, p->bytes); }
  * Without the lock. */
 static piece *new_chunk(size_t bytes)
 {
-    size_t length = bytes > CHUNK_BYTES ? bytes : CHUNK_BYTES;
+    size_t length = fnn_max_bytes(bytes, CHUNK_BYTES);
     piece *p = chunk_from_system(length);
     if (p == NULL)                                 /* address space may be limited */
         p = chunk_from_system(length = bytes);
@@ -310,8 +308,8 @@ static piece *new_chunk(size_t bytes)
  * Without the lock. */
 static void discard(piece *p, size_t kept)
 {
-    uintptr_t begin = round_up((uintptr_t)p + most(kept, HEADER_BYTES), PAGE_BYTES), end = ((uintptr_t)p + p->touched)
-        / PAGE_BYTES * PAGE_BYTES;
+    uintptr_t begin = fnn_round_up_bytes((uintptr_t)p + fnn_max_bytes(kept, HEADER_BYTES), PAGE_BYTES);
+    uintptr_t end = ((uintptr_t)p + p->touched) / PAGE_BYTES * PAGE_BYTES;
     if (begin < end && !SANITIZED)
         discard_pages((void *)begin, end - begin);
     p->touched = kept;
@@ -329,7 +327,7 @@ static void give_back(size_t excess)
         fnn_unlock(&heap.lock);
         if (p == NULL)
             return;
-        size_t gone = least(excess, p->touched);
+        size_t gone = fnn_min_bytes(excess, p->touched);
         excess -= gone;
         if (whole && gone == p->touched) {
             chunk_to_system(p);
@@ -389,7 +387,7 @@ static void start(void)
  * eighth for gaps? With the lock. */
 static size_t end_window(void)
 {
-    size_t needed = most(heap.peak, heap.peak_before);
+    size_t needed = fnn_max_bytes(heap.peak, heap.peak_before);
     heap.acquisitions = 0;
     heap.peak_before = heap.peak;
     heap.peak = heap.in_use;
@@ -401,7 +399,7 @@ void *fnn_buffer_acquire(size_t bytes)
     size_t excess = 0;
     if (bytes > MAX_BYTES)
         return NULL;
-    bytes = round_up(HEADER_BYTES + bytes, UNIT);
+    bytes = fnn_round_up_bytes(HEADER_BYTES + bytes, UNIT);
     start();
     fnn_lock(&heap.lock);
     if (++heap.acquisitions == WINDOW)
@@ -422,7 +420,7 @@ void *fnn_buffer_acquire(size_t bytes)
     }
     cut(p, bytes);
     heap.in_use += p->bytes;
-    heap.peak = most(heap.peak, heap.in_use);
+    heap.peak = fnn_max_bytes(heap.peak, heap.in_use);
     fnn_unlock(&heap.lock);
     give_back(excess);
     return (char *)p + HEADER_BYTES;
@@ -525,7 +523,7 @@ void *fnn_scratch_alloc(size_t bytes)
     if (bytes > room)
         return NULL;
     char *p = a->top;
-    a->top += round_up(bytes, ALIGNMENT);          /* stays within the arena, whose end is aligned too */
+    a->top += fnn_round_up_bytes(bytes, ALIGNMENT);    /* stays within the arena, whose end is aligned too */
     return p;
 }
 

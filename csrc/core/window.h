@@ -15,6 +15,8 @@
 #ifndef FASTNN_WINDOW_H
 #define FASTNN_WINDOW_H
 
+#include "core/sizes.h"
+
 typedef struct {
     fnn_size N, C, H, W;                            /* images, channels in, image size */
     fnn_size K, G;                                  /* filters and groups: of convolution only */
@@ -28,22 +30,11 @@ typedef struct {
 static inline void fnn_inside(fnn_size size, fnn_size outputs, fnn_size stride, fnn_size offset,
                               fnn_size *begin, fnn_size *end)
 {
-    fnn_size first = offset >= 0 ? 0 : (-offset + stride - 1) / stride;
+    fnn_size first = offset >= 0 ? 0 : fnn_ceil_div(-offset, stride);
     fnn_size last = offset >= size ? 0 : (size - 1 - offset) / stride + 1;
-    last = last < outputs ? last : outputs;
-    *begin = first < last ? first : last;
+    last = fnn_min(last, outputs);
+    *begin = fnn_min(first, last);
     *end = last;
-}
-
-static inline fnn_size fnn_min(fnn_size a, fnn_size b) { return a < b ? a : b; }
-static inline fnn_size fnn_max(fnn_size a, fnn_size b) { return a > b ? a : b; }
-static inline fnn_size fnn_ceil_div(fnn_size a, fnn_size b) { return (a + b - 1) / b; }
-
-/* The length of a piece when n items are cut into pieces of about `aim`, all of one length but the
- * last. */
-static inline fnn_size fnn_even_piece(fnn_size n, fnn_size aim)
-{
-    return n <= aim ? fnn_max(n, 1) : fnn_ceil_div(n, fnn_ceil_div(n, aim));
 }
 
 /* Whether max_pool2d_forward takes these windows; if not, max_window_pool2d_forward does. */

@@ -27,7 +27,7 @@ enum {
 
 /* The elements that a packed operand takes, at most: lanes are the rows of A or the columns of B.
  */
-static inline fnn_size fnn_gemm_packed_size(fnn_size lanes, fnn_size k) { return (lanes + 31) / 32 * 32 * k + 32; }
+static inline fnn_size fnn_gemm_packed_size(fnn_size lanes, fnn_size k) { return fnn_round_up(lanes, 32) * k + 32; }
 #endif
 
 /* C = A B (+ C) (+ bias_row[i] along row i) (+ bias_col[j] along column j), then relu if wanted.

@@ -77,8 +77,8 @@ enum {
  * multiple of `unit`. */
 static inline fnn_size gemm_even(fnn_size n, fnn_size most, fnn_size unit)
 {
-    fnn_size parts = gemm_parts(n, most);
-    return gemm_parts(gemm_parts(n, unit), parts) * unit;
+    fnn_size parts = fnn_ceil_div(n, most);
+    return fnn_ceil_div(fnn_ceil_div(n, unit), parts) * unit;
 }
 #endif
 
@@ -103,7 +103,7 @@ GEMM_APART void FN(gemm_add)(REAL *restrict to, const REAL *restrict from, fnn_s
 
 GEMM_APART void FN(gemm_whole)(const FN(gemm_args) *g)
 {
-    if (gemm_min(g->m, g->n) <= GEMM_SKINNY && !FN(gemm_is_packed)(g))
+    if (fnn_min(g->m, g->n) <= GEMM_SKINNY && !FN(gemm_is_packed)(g))
         FN(gemm_skinny)(g);
     else
         FN(gemm_blocked)(g);
@@ -125,7 +125,7 @@ static void FN(gemm_chunk)(void *ctx, fnn_size begin, fnn_size end)
         part.rsc = part.n;
         part.a += t * s->length * part.csa;
         part.b += t * s->length * part.rsb;
-        part.k = gemm_min(s->length, part.k - t * s->length);
+        part.k = fnn_min(s->length, part.k - t * s->length);
         part.bias_row = part.bias_col = NULL;
         part.how = 0;
         FN(gemm_whole)(&part);
@@ -161,19 +161,19 @@ static fnn_size FN(gemm_chunk_length)(fnn_size m, fnn_size n, fnn_size k)
     if (m > GEMM_SPLIT_AREA || n > GEMM_SPLIT_AREA || area > GEMM_SPLIT_AREA)
         return k;
     fnn_size most = GEMM_SPLIT_BYTES / (fnn_size)sizeof(REAL) / area;
-    most = gemm_min(most, GEMM_SPLITS);
-    fnn_size length = gemm_max(gemm_parts(k, most), gemm_max(GEMM_SPLIT_K, GEMM_GROUP_WORK / 16 / area));
-    length = gemm_parts(length, GEMM_KC) * GEMM_KC;
+    most = fnn_min(most, GEMM_SPLITS);
+    fnn_size length = fnn_max(fnn_ceil_div(k, most), fnn_max(GEMM_SPLIT_K, GEMM_GROUP_WORK / 16 / area));
+    length = fnn_round_up(length, GEMM_KC);
     return k >= 2 * length ? length : k;
 }
 
 GEMM_APART void FN(gemm_split)(const FN(gemm_args) *g, fnn_size length)
 {
-    FN(gemm_chunks) s = { g, NULL, length, g->k > 0 ? gemm_parts(g->k, length) : 0 };
+    FN(gemm_chunks) s = { g, NULL, length, g->k > 0 ? fnn_ceil_div(g->k, length) : 0 };
     if (s.chunks > 0)
         s.parts = fnn_scratch_alloc((size_t)(s.chunks * g->m * g->n) * sizeof(REAL));
     fnn_parallel_for(s.chunks, 1, FN(gemm_chunk), &s);
-    fnn_parallel_for(g->m, gemm_max(1, 65536 / (g->n * (s.chunks + 1))), FN(gemm_add_chunks), &s);
+    fnn_parallel_for(g->m, fnn_max(1, 65536 / (g->n * (s.chunks + 1))), FN(gemm_add_chunks), &s);
     fnn_scratch_free(s.parts);
 }
 
@@ -195,14 +195,14 @@ void FN(gemm)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, 
 /* In one thread: the end of a panel is written over by the next one (gemm_pack.tmpl.h). */
 void FN(gemm_pack_a)(REAL *to, const REAL *a, fnn_size rsa, fnn_size csa, fnn_size m, fnn_size k)
 {
-    const fnn_size kc = FN(gemm_depth)(k), panels = gemm_parts(m, GEMM_MR);
+    const fnn_size kc = FN(gemm_depth)(k), panels = fnn_ceil_div(m, GEMM_MR);
     if (m <= 0)
         return;
     const FN(gemm_args) g = { .a = a, .rsa = rsa, .csa = csa, .m = m };
     const FN(gemm_plan) plan = { .g = &g, .height = m / panels, .taller = m % panels, .a_copied = 1 };
     for (fnn_size p = 0; p < k; p += kc)
         for (fnn_size t = 0; t < panels; t++) {
-            const fnn_size depth = gemm_min(kc, k - p);
+            const fnn_size depth = fnn_min(kc, k - p);
             FN(gemm_panel_a)(&plan, t, p, depth, to + p * m + FN(gemm_row)(&plan, t) * depth);
         }
 }
@@ -219,7 +219,7 @@ static void FN(gemm_pack_b_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size kc = FN(gemm_depth)(s->k);
     for (fnn_size t = begin; t < end; t++)
         for (fnn_size p = 0; p < s->k; p += kc) {
-            const fnn_size depth = gemm_min(kc, s->k - p);
+            const fnn_size depth = fnn_min(kc, s->k - p);
             FN(gemm_panel_b)(&s->plan, t, p, depth, s->to + p * s->plan.b_panels * GEMM_NR + t * GEMM_NR * depth);
         }
 }
@@ -227,8 +227,8 @@ static void FN(gemm_pack_b_block)(void *ctx, fnn_size begin, fnn_size end)
 void FN(gemm_pack_b)(REAL *to, const REAL *b, fnn_size rsb, fnn_size csb, fnn_size n, fnn_size k)
 {
     const FN(gemm_args) g = { .b = b, .rsb = rsb, .csb = csb, .n = n };
-    FN(gemm_packing) s = { { .g = &g, .b_panels = gemm_parts(n, GEMM_NR), .b_copied = 1 }, to, k };
-    fnn_parallel_for(s.plan.b_panels, gemm_max(1, (1 << 16) / (GEMM_NR * gemm_max(k, 1))), FN(gemm_pack_b_block), &s);
+    FN(gemm_packing) s = { { .g = &g, .b_panels = fnn_ceil_div(n, GEMM_NR), .b_copied = 1 }, to, k };
+    fnn_parallel_for(s.plan.b_panels, fnn_max(1, (1 << 16) / (GEMM_NR * fnn_max(k, 1))), FN(gemm_pack_b_block), &s);
 }
 
 typedef struct {
@@ -254,11 +254,11 @@ static void FN(gemm_run_batch)(FN(gemm_batch) *s, fnn_size batch)
     const FN(gemm_args) *g = &s->g;
     if (g->m <= 0 || g->n <= 0)
         return;
-    const fnn_size work = g->m * g->n * gemm_max(g->k, 1);
+    const fnn_size work = g->m * g->n * fnn_max(g->k, 1);
     if (batch == 1 || work >= 16 * GEMM_GROUP_WORK) /* each has work for all threads: one after the other */
         FN(gemm_batch_block)(s, 0, batch);
     else
-        fnn_parallel_for(batch, gemm_max(1, GEMM_GROUP_WORK / 4 / work), FN(gemm_batch_block), s);
+        fnn_parallel_for(batch, fnn_max(1, GEMM_GROUP_WORK / 4 / work), FN(gemm_batch_block), s);
 }
 
 void FN(gemm_batched)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb,

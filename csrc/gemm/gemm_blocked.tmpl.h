@@ -29,7 +29,7 @@ typedef struct { const REAL *at; fnn_size step; } FN(gemm_panel);
 
 /* Where panel t of A begins; the panels' heights differ by one row at most. */
 static inline fnn_size FN(gemm_row)(const FN(gemm_plan) *plan,
-                                    fnn_size t) { return t * plan->height + gemm_min(t, plan->taller); }
+                                    fnn_size t) { return t * plan->height + fnn_min(t, plan->taller); }
 
 /* Panel t of A, products [p, p + k); `room` is for the copy. */
 static FN(gemm_panel) FN(gemm_panel_a)(const FN(gemm_plan) *plan, fnn_size t, fnn_size p, fnn_size k, REAL *room)
@@ -73,7 +73,7 @@ GEMM_APART void FN(gemm_pack_edge)(REAL *to, fnn_size width, const REAL *from, f
 static FN(gemm_panel) FN(gemm_panel_b)(const FN(gemm_plan) *plan, fnn_size t, fnn_size p, fnn_size k, REAL *room)
 {
     const FN(gemm_args) *g = plan->g;
-    const fnn_size column = t * GEMM_NR, columns = gemm_min(GEMM_NR, g->n - column);
+    const fnn_size column = t * GEMM_NR, columns = fnn_min(GEMM_NR, g->n - column);
     const fnn_size width = columns > VL ? GEMM_NR : VL;
     if (g->rsb == FNN_PACKED)
         return (FN(gemm_panel)){ g->b + p * plan->b_panels * GEMM_NR + column * k, width };
@@ -121,7 +121,7 @@ FNN_INLINE void FN(gemm_one_tile)(const FN(gemm_plan) *plan, fnn_size i, fnn_siz
 {
     const FN(gemm_args) *g = plan->g;
     const fnn_size row = FN(gemm_row)(plan, i), rows = FN(gemm_row)(plan, i + 1) - row;
-    const fnn_size column = j * GEMM_NR, columns = gemm_min(GEMM_NR, g->n - column);
+    const fnn_size column = j * GEMM_NR, columns = fnn_min(GEMM_NR, g->n - column);
     const int last = p + k == g->k, by_rows = !plan->a_copied && g->rsa != FNN_PACKED && g->rsa != 1;
     const int how = (p > 0 ? FNN_GEMM_ADD : g->how & FNN_GEMM_ADD) | (last ? g->how & FNN_GEMM_RELU : 0);
     const REAL *bias_row = last && g->bias_row ? g->bias_row + row : NULL;
@@ -140,7 +140,7 @@ FNN_INLINE void FN(gemm_one_tile)(const FN(gemm_plan) *plan, fnn_size i, fnn_siz
 /* ---- a part of C: one thread's work ---------------------------------------------------------- */
 
 /* Products in a block of k */
-static fnn_size FN(gemm_depth)(fnn_size k) { return gemm_even(gemm_max(k, 1), GEMM_KC, 8); }
+static fnn_size FN(gemm_depth)(fnn_size k) { return gemm_even(fnn_max(k, 1), GEMM_KC, 8); }
 
 /* What tile t asks for while it computes: its share of the next panel, which begins at `next`, if
  * not NULL. A tile asks k / GEMM_STEPS times; a panel that fewer tiles use than it has lanes is not
@@ -177,7 +177,7 @@ FNN_INLINE void FN(gemm_pieces)(const FN(gemm_plan) *plan, fnn_size i, fnn_size 
 {
     const int by_rows = !plan->a_copied && plan->g->rsa != FNN_PACKED && plan->g->rsa != 1;
     for (fnn_size end = p + k; p < end; p += plan->depth) {
-        FN(gemm_one_tile)(plan, i, j, a, b, p, gemm_min(plan->depth, end - p), NULL, next);
+        FN(gemm_one_tile)(plan, i, j, a, b, p, fnn_min(plan->depth, end - p), NULL, next);
         a.at += plan->depth * (by_rows ? 1 : a.step);
         b.at += plan->depth * b.step;
     }
@@ -206,14 +206,14 @@ static void FN(gemm_pass_b)(const FN(gemm_plan) *plan, const FN(gemm_panel) *kep
 static fnn_size FN(gemm_sum_depth)(const FN(gemm_args) *g)
 {
     const int few = g->m <= GEMM_DIRECT_B * GEMM_MR && g->n >= GEMM_STREAM_COLUMNS && !FN(gemm_is_packed)(g);
-    return few ? gemm_even(gemm_max(g->k, 1), GEMM_STREAMS, 8) : FN(gemm_depth)(g->k);
+    return few ? gemm_even(fnn_max(g->k, 1), GEMM_STREAMS, 8) : FN(gemm_depth)(g->k);
 }
 
 /* Products in a block of k of gemm_part: as many as are summed, or, to copy B in larger pieces,
  * some times as many */
 static fnn_size FN(gemm_block)(const FN(gemm_plan) *plan)
 {
-    return plan->b_copied ? gemm_max(GEMM_KC / plan->depth, 1) * plan->depth : plan->depth;
+    return plan->b_copied ? fnn_max(GEMM_KC / plan->depth, 1) * plan->depth : plan->depth;
 }
 
 /* Panels [i, i_end) of A times panels [j, j_end) of B. For one block of k after the other, a group
@@ -223,16 +223,16 @@ static void FN(gemm_part)(const FN(gemm_plan) *plan, fnn_size i, fnn_size i_end,
 {
     const FN(gemm_args) *g = plan->g;
     const fnn_size kc = FN(gemm_block)(plan), begin = plan->keep_a ? i : j, end = plan->keep_a ? i_end : j_end;
-    const fnn_size pitch = gemm_max(GEMM_MR, GEMM_NR) * kc + VL;      /* room for a panel of either kind */
+    const fnn_size pitch = fnn_max(GEMM_MR, GEMM_NR) * kc + VL;      /* room for a panel of either kind */
     const fnn_size panel = (plan->keep_a ? GEMM_MR : GEMM_NR) * kc * (fnn_size)sizeof(REAL), fit = fnn_l2_bytes() / 2
         / panel;
-    const fnn_size group = gemm_even(end - begin, gemm_max(GEMM_KEEP_LEAST, gemm_min(GEMM_KEEP, fit)), 1);
+    const fnn_size group = gemm_even(end - begin, fnn_max(GEMM_KEEP_LEAST, fnn_min(GEMM_KEEP, fit)), 1);
     FN(gemm_panel) kept[GEMM_KEEP];
     REAL *room = fnn_scratch_alloc((size_t)((group + 1) * pitch) * sizeof(REAL)), *passing = room + group * pitch;
     for (fnn_size first = begin; first < end; first += group) {
-        const fnn_size count = gemm_min(group, end - first);
+        const fnn_size count = fnn_min(group, end - first);
         for (fnn_size p = 0; p < g->k; p += kc) {
-            const fnn_size k = gemm_min(kc, g->k - p);
+            const fnn_size k = fnn_min(kc, g->k - p);
             if (plan->keep_a) {
                 for (fnn_size t = 0; t < count; t++)
                     kept[t] = FN(gemm_panel_a)(plan, first + t, p, k, room + t * pitch);
@@ -241,7 +241,7 @@ static void FN(gemm_part)(const FN(gemm_plan) *plan, fnn_size i, fnn_size i_end,
             } else {
                 fnn_size t = 0;
                 if (plan->b_copied && g->csb == 1) {
-                    const fnn_size full = gemm_min(first + count, g->n / GEMM_NR) - first;
+                    const fnn_size full = fnn_min(first + count, g->n / GEMM_NR) - first;
                     FN(gemm_pack_wide)(room, pitch, full, g->b + p * g->rsb + first * GEMM_NR, g->rsb, k);
                     for (; t < full; t++)
                         kept[t] = (FN(gemm_panel)){ room + t * pitch, GEMM_NR };
@@ -275,10 +275,10 @@ static void FN(gemm_parts_block)(void *ctx, fnn_size begin, fnn_size end)
  * anyway.) */
 static double FN(gemm_cost)(const FN(gemm_plan) *plan, fnn_size down, fnn_size across, fnn_size threads)
 {
-    const double rows = (double)gemm_parts(plan->a_panels, down) * (double)plan->g->m / (double)plan->a_panels;
-    const double columns = (double)gemm_parts(plan->b_panels, across) * GEMM_NR;
+    const double rows = (double)fnn_ceil_div(plan->a_panels, down) * (double)plan->g->m / (double)plan->a_panels;
+    const double columns = (double)fnn_ceil_div(plan->b_panels, across) * GEMM_NR;
     const double apart = across > 1 && 4 * plan->g->m >= plan->g->n ? 32 / (double)plan->g->k : 0;
-    return (double)gemm_parts(down * across, threads)
+    return (double)fnn_ceil_div(down * across, threads)
          * (rows * columns * (1 + apart) + (plan->a_copied ? 8 : 1) * rows + (plan->b_copied ? 8 : 1) * columns);
 }
 
@@ -297,8 +297,8 @@ static void FN(gemm_cut)(FN(gemm_plan) *plan)
                                                             : 64.0 * (double)threads);
     parts = most < (double)parts ? (fnn_size)most : parts;
     double best = INFINITY;
-    for (fnn_size down = 1; down <= gemm_min(parts, plan->a_panels); down++) {
-        const fnn_size across = gemm_min(gemm_parts(parts, down), plan->b_panels);
+    for (fnn_size down = 1; down <= fnn_min(parts, plan->a_panels); down++) {
+        const fnn_size across = fnn_min(fnn_ceil_div(parts, down), plan->b_panels);
         const double cost = FN(gemm_cost)(plan, down, across, threads);
         if (cost < best) {
             best = cost;
@@ -338,7 +338,7 @@ static void FN(gemm_choose)(FN(gemm_plan) *plan)
 
 static void FN(gemm_blocked)(const FN(gemm_args) *g)
 {
-    FN(gemm_plan) plan = { .g = g, .a_panels = gemm_parts(g->m, GEMM_MR), .b_panels = gemm_parts(g->n, GEMM_NR) };
+    FN(gemm_plan) plan = { .g = g, .a_panels = fnn_ceil_div(g->m, GEMM_MR), .b_panels = fnn_ceil_div(g->n, GEMM_NR) };
     plan.height = g->m / plan.a_panels;
     plan.taller = g->m % plan.a_panels;
     plan.depth = FN(gemm_sum_depth)(g);

@@ -21,9 +21,6 @@ enum { GEMM_NV = 2 };                               /* vectors in a row of a til
 #  define GEMM_APART static
 #endif
 
-static inline fnn_size gemm_min(fnn_size a, fnn_size b) { return a < b ? a : b; }
-static inline fnn_size gemm_max(fnn_size a, fnn_size b) { return a > b ? a : b; }
-static inline fnn_size gemm_parts(fnn_size n, fnn_size size) { return (n + size - 1) / size; }
 #endif
 
 #undef GEMM_MR
@@ -49,9 +46,9 @@ GEMM_APART fnn_size FN(gemm_pack_rows)(REAL *dst, fnn_size width, const REAL *sr
         return 0;
     const REAL *row[TRANSPOSE_LANES];
     for (fnn_size i = 0; i < VL; i++)               /* lanes that the matrix lacks repeat the last one */
-        row[i] = src + gemm_min(i, lanes - 1) * ls;
+        row[i] = src + fnn_min(i, lanes - 1) * ls;
     for (fnn_size p = 0; p < k; p += TURN_LANES) {
-        p = gemm_min(p, k - TURN_LANES);            /* the last block overlaps the one before */
+        p = fnn_min(p, k - TURN_LANES);            /* the last block overlaps the one before */
 #pragma GCC unroll 2
         for (fnn_size l = 0; l < VL; l += TURN_LANES)
             FN(transpose_to)(dst + p * width + l, width, row + l, p);
@@ -67,8 +64,8 @@ GEMM_APART void FN(gemm_pack)(REAL *restrict dst, fnn_size width, fnn_size lanes
                           fnn_size ls, fnn_size ks, fnn_size k)
 {
     for (fnn_size first = (width - 1) / VL * VL; first >= 0; first -= VL) {
-        const fnn_size here = gemm_min(VL, width - first);            /* lanes of this group in the panel */
-        const fnn_size have = gemm_min(here, lanes - first);          /* and in the matrix */
+        const fnn_size here = fnn_min(VL, width - first);            /* lanes of this group in the panel */
+        const fnn_size have = fnn_min(here, lanes - first);          /* and in the matrix */
         const REAL *from = src + first * ls;
         REAL *to = dst + first;
         fnn_size p = 0;

@@ -136,7 +136,7 @@ GEMM_APART void FN(skinny_columns)(const FN(skinny_args) *g, fnn_size begin, fnn
         for (fnn_size i = 0; i < g->rows; i++)
             for (fnn_size p = 0; p < g->k; p += g->chunk) {
                 const REAL *x = g->x + i * g->xs + p;
-                const fnn_size k = gemm_min(g->chunk, g->k - p);
+                const fnn_size k = fnn_min(g->chunk, g->k - p);
                 if (count == 1)
                     FN(skinny_dot)(1, x, w + p, ws, k, p > 0, sums[i] + j - done);
                 else
@@ -175,7 +175,7 @@ FNN_INLINE void FN(skinny_add)(const fnn_size rows, const fnn_size count, const 
 {
     const fnn_size wp = t->wp, xs = t->xs, row = t->row, merges = t->merges;
     for (fnn_size c = 0; c < t->width; c += VL) {
-        const REAL *w = t->w + gemm_min(c, t->width - VL);          /* the last vector overlaps the one before */
+        const REAL *w = t->w + fnn_min(c, t->width - VL);          /* the last vector overlaps the one before */
         REAL *sum = t->sum + c;
         vec s[GEMM_SKINNY];
 #pragma GCC unroll 3
@@ -235,18 +235,18 @@ GEMM_APART void FN(skinny_add_3)(fnn_size count, const FN(skinny_step) *t)
  * next 4 while 4 are read takes as long; the next 8, 1.2 times as long from an L2 cache.) */
 static void FN(skinny_tree)(const FN(skinny_args) *g, fnn_size p, fnn_size k, fnn_size j, fnn_size width, REAL *room)
 {
-    FN(skinny_step) t = { .sum = room, .xs = g->xs, .wp = g->wp, .row = gemm_parts(width, VL) * VL, .width = width };
+    FN(skinny_step) t = { .sum = room, .xs = g->xs, .wp = g->wp, .row = fnn_round_up(width, VL), .width = width };
     fnn_size half = VL / 2;
     while (half >= k)                               /* the upper half of the partial sums are 0: added, they turn -0
                                                        into 0 */
         half /= 2;
     t.lone = half < VL / 2;
-    for (fnn_size n = 0, l = 0; n < gemm_max(2 * half, 1); n++) {
+    for (fnn_size n = 0, l = 0; n < fnn_max(2 * half, 1); n++) {
         fnn_size then = l, merges = 0, bit = half;
         for (; then & bit; bit /= 2, merges++)
             then -= bit;
-        const fnn_size products = k > l ? gemm_parts(k - l, VL) : 0;
-        for (fnn_size q = 0, count; q == 0 || q < products; q += gemm_max(count, 1)) {
+        const fnn_size products = k > l ? fnn_ceil_div(k - l, VL) : 0;
+        for (fnn_size q = 0, count; q == 0 || q < products; q += fnn_max(count, 1)) {
             const fnn_size left = products - q;
             count = left >= SKINNY_ROWS ? SKINNY_ROWS : left >= SKINNY_ROWS / 2 ? SKINNY_ROWS / 2 : left;
             t.first = q == 0;
@@ -281,12 +281,12 @@ static void FN(skinny_rows_block)(void *ctx, fnn_size begin, fnn_size end)
     REAL *total = fnn_scratch_alloc((size_t)((1 + SKINNY_LEVELS) * level) * sizeof(REAL)), *room = total + level;
     for (fnn_size t = begin; t < end; t++) {
         const fnn_size band = t % s->bands, group = t / s->bands, first = group
-            * s->products, last = gemm_min(g->k, first + s->products);
+            * s->products, last = fnn_min(g->k, first + s->products);
         const fnn_size j = vectors * band / s->bands * VL, then = vectors * (band + 1) / s->bands * VL;
-        const fnn_size width = (band + 1 < s->bands ? then : g->columns) - j, row = gemm_parts(width, VL) * VL;
+        const fnn_size width = (band + 1 < s->bands ? then : g->columns) - j, row = fnn_round_up(width, VL);
         REAL *sums = room;
         for (fnn_size p = first; p < last; p += g->chunk) {
-            FN(skinny_tree)(g, p, gemm_min(g->chunk, last - p), j, width, room);
+            FN(skinny_tree)(g, p, fnn_min(g->chunk, last - p), j, width, room);
             if (sums == total)
                 FN(gemm_add)(total, room, g->rows * row);
             else if (p + g->chunk < last)
@@ -317,14 +317,14 @@ static void FN(skinny_rows)(const FN(skinny_args) *g)
 {
     const fnn_size area = g->rows * g->columns;
     const int apart = area <= GEMM_SPLIT_AREA;      /* else there are bands enough */
-    FN(skinny_grid) s = { g, NULL, apart ? gemm_parts(g->k, g->chunk) : 1, apart ? g->chunk : g->k,
-                          gemm_parts(g->columns / VL * VL, SKINNY_BAND) };
-    const fnn_size unit = gemm_parts(g->columns, s.bands) * gemm_min(g->k, s.products);
+    FN(skinny_grid) s = { g, NULL, apart ? fnn_ceil_div(g->k, g->chunk) : 1, apart ? g->chunk : g->k,
+                          fnn_ceil_div(g->columns / VL * VL, SKINNY_BAND) };
+    const fnn_size unit = fnn_ceil_div(g->columns, s.bands) * fnn_min(g->k, s.products);
     if (s.groups > 1)
         s.parts = fnn_scratch_alloc((size_t)(s.groups * area) * sizeof(REAL));
-    fnn_parallel_for(s.groups * s.bands, gemm_max(1, GEMM_SKINNY_WORK / unit), FN(skinny_rows_block), &s);
+    fnn_parallel_for(s.groups * s.bands, fnn_max(1, GEMM_SKINNY_WORK / unit), FN(skinny_rows_block), &s);
     if (s.groups > 1) {
-        fnn_parallel_for(g->columns, gemm_max(16, GEMM_SPLIT_AREA / (g->rows * s.groups)), FN(skinny_sum_block), &s);
+        fnn_parallel_for(g->columns, fnn_max(16, GEMM_SPLIT_AREA / (g->rows * s.groups)), FN(skinny_sum_block), &s);
         fnn_scratch_free(s.parts);
     }
 }
@@ -337,11 +337,11 @@ static void FN(gemm_skinny)(const FN(gemm_args) *g)
     if (g->m > GEMM_SKINNY)                         /* then n is small: C transposed = B transposed * A transposed */
         whole = (FN(skinny_args)){ g->c, g->b, g->a, g->bias_col, g->bias_row, 1, g->rsc, g->csb, g->rsb, g->csa, g->rsa,
                                    g->n, g->m, g->k, 0, g->how };
-    const fnn_size step = gemm_min(whole.k, GEMM_SKINNY_K);
+    const fnn_size step = fnn_min(whole.k, GEMM_SKINNY_K);
     REAL *copy = whole.xp == 1 ? NULL : fnn_scratch_alloc((size_t)(whole.rows * step) * sizeof(REAL));
     for (fnn_size p = 0; p < whole.k; p += step) {
         FN(skinny_args) s = whole;
-        s.k = gemm_min(step, whole.k - p);
+        s.k = fnn_min(step, whole.k - p);
         s.chunk = gemm_even(s.k, SKINNY_CHUNK, VL);
         s.x += p * s.xp;
         s.w += p * s.wp;
@@ -362,7 +362,7 @@ static void FN(gemm_skinny)(const FN(gemm_args) *g)
             FN(skinny_rows)(&s);
         } else {
             const fnn_size least = s.wp == 1 ? 16 : 256;
-            fnn_parallel_for(s.columns, gemm_max(gemm_parts(GEMM_SKINNY_WORK, s.k), least) / 16 * 16,
+            fnn_parallel_for(s.columns, fnn_max(fnn_ceil_div(GEMM_SKINNY_WORK, s.k), least) / 16 * 16,
                              FN(skinny_columns_block), &s);
         }
     }

@@ -62,7 +62,7 @@ static void FN(norm_column_moments)(const fnn_batch_norm_args *a, fnn_size c, fn
 {
     fnn_moments all[NORM_COLUMNS] = { { 0, 0, 0, 0 } };
     for (fnn_size n0 = 0; n0 < a->N; n0 += NORM_ROWS) {
-        fnn_size n1 = n0 + NORM_ROWS < a->N ? n0 + NORM_ROWS : a->N;
+        fnn_size n1 = fnn_min(n0 + NORM_ROWS, a->N);
         double count = (double)(n1 - n0);
         REAL centre[NORM_COLUMNS] = { 0 }, sum[NORM_COLUMNS] = { 0 }, squares[NORM_COLUMNS] = { 0 };
         for (fnn_size n = n0; n < n1; n++) {
@@ -201,7 +201,7 @@ static void FN(norm_column_products)(const fnn_batch_norm_args *a, fnn_size c, f
                                      const FN(norm_gate) *gate, double *sum, double *product)
 {
     for (fnn_size n0 = 0; n0 < a->N; n0 += NORM_ROWS) {
-        fnn_size n1 = n0 + NORM_ROWS < a->N ? n0 + NORM_ROWS : a->N;
+        fnn_size n1 = fnn_min(n0 + NORM_ROWS, a->N);
         REAL s[NORM_COLUMNS] = { 0 }, p[NORM_COLUMNS] = { 0 };
         for (fnn_size n = n0; n < n1; n++) {
             const REAL *restrict x = (const REAL *)a->x + n * a->C + c;

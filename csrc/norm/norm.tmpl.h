@@ -160,7 +160,7 @@ void FN(layer_norm_backward)(REAL *dx, REAL *dweight, REAL *dbias, const REAL *d
                              const REAL *mean, const REAL *rstd, const REAL *weight, REAL *work, fnn_size rows,
                              fnn_size n)
 {
-    fnn_size grain = fnn_norm_grain(rows, n), blocks = (rows + grain - 1) / grain;
+    fnn_size grain = fnn_norm_grain(rows, n), blocks = fnn_ceil_div(rows, grain);
     fnn_norm_args args = { .dx = dx, .work = dweight || dbias ? work : NULL, .mean = (void *)mean,
                            .rstd = (void *)rstd, .x = x, .dy = dy, .weight = weight, .n = n, .grain = grain };
     fnn_parallel_for(rows, grain, FN(layer_norm_backward_block), &args);

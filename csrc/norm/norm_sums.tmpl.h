@@ -163,9 +163,9 @@ static fnn_moments FN(norm_moments)(const REAL *x, fnn_size planes, fnn_size str
     fnn_moments all = { 0, 0, 0, 0 };
     fnn_size together = len < NORM_CHUNK ? NORM_CHUNK / (len > 0 ? len : 1) : 1;
     for (fnn_size p0 = 0; p0 < planes; p0 += together) {
-        fnn_size p1 = p0 + together < planes ? p0 + together : planes;
+        fnn_size p1 = fnn_min(p0 + together, planes);
         for (fnn_size i = 0; i < len; i += NORM_CHUNK) {
-            fnn_size part = len - i < NORM_CHUNK ? len - i : NORM_CHUNK;
+            fnn_size part = fnn_min(len - i, NORM_CHUNK);
             double count = (double)(p1 - p0) * (double)part;
             FN(norm_running) total = zero, sum = zero, squares = zero;
             for (fnn_size p = p0; all.count == 0 && p < p1; p++)

@@ -194,7 +194,7 @@ void FN(loss_forward)(REAL *y, const REAL *x, const REAL *t, const REAL *w, cons
         fnn_parallel_for(n, LOSS_GRAIN, FN(loss_block), &args);
         return;
     }
-    const fnn_size blocks = (n + LOSS_GRAIN - 1) / LOSS_GRAIN;
+    const fnn_size blocks = fnn_ceil_div(n, LOSS_GRAIN);
     args.partial = fnn_scratch_alloc((size_t)(blocks > 0 ? blocks : 1) * sizeof(double));
     fnn_parallel_for(n, LOSS_GRAIN, FN(loss_block), &args);
     double sum = 0;

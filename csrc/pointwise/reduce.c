@@ -15,9 +15,6 @@ enum {
     REDUCE_SCRATCH = 16 * 64 * REDUCE_COLUMNS       /* most partial sums held at a time: 4 MiB of double */
 };
 
-static inline fnn_size smaller(fnn_size a, fnn_size b) { return a < b ? a : b; }
-static inline fnn_size at_least_one(fnn_size n) { return n > 1 ? n : 1; }
-
 /* Partial results b into a, element by element. */
 typedef void fnn_combine_fn(double *restrict a, const double *restrict b, fnn_size n);
 static void combine_sum(double *restrict a, const double *restrict b,

@@ -36,7 +36,7 @@
         const REAL *restrict in = data, *restrict c = centre;                                               \
         for (fnn_size i = 0; i < n; i++) total[i] = 0;                                                      \
         for (fnn_size first = 0; first < rows; first += REDUCE_ROWS) {                                      \
-            const fnn_size end = smaller(first + REDUCE_ROWS, rows);                                        \
+            const fnn_size end = fnn_min(first + REDUCE_ROWS, rows);                                        \
             fnn_size r = first;                                                                             \
             for (fnn_size i = 0; i < n; i++) part[i] = 0;                                                   \
             for (; r + 4 <= end; r += 4) {                      /* four rows at a time: part is read and written less often */ \
@@ -132,10 +132,10 @@ static void FN(reduce_rows_block)(void *ctx, fnn_size begin, fnn_size end)
 static void FN(reduce_columns_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const fnn_reduce_args *args = ctx;
-    const fnn_size inner = args->inner, blocks = (inner + REDUCE_COLUMNS - 1) / REDUCE_COLUMNS;
+    const fnn_size inner = args->inner, blocks = fnn_ceil_div(inner, REDUCE_COLUMNS);
     double total[REDUCE_COLUMNS];
     for (fnn_size t = begin; t < end; t++) {
-        const fnn_size o = t / blocks, i0 = t % blocks * REDUCE_COLUMNS, n = smaller(inner - i0, REDUCE_COLUMNS);
+        const fnn_size o = t / blocks, i0 = t % blocks * REDUCE_COLUMNS, n = fnn_min(inner - i0, REDUCE_COLUMNS);
         const REAL *c = args->c ? (const REAL *)args->c + o * inner + i0 : FN(zeros);
         REAL *restrict y = (REAL *)args->y + o * inner + i0;
         args->columns(total, (const REAL *)args->x + o * args->axis * inner + i0, c, args->axis, inner, n);
@@ -151,37 +151,37 @@ static void FN(reduce_pieces_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size inner = args->inner;
     const REAL *c = args->c;
     for (fnn_size t = begin; t < end; t++) {
-        const fnn_size a = t * args->piece, rows = smaller(args->axis - a, args->piece);
+        const fnn_size a = t * args->piece, rows = fnn_min(args->axis - a, args->piece);
         const REAL *x = (const REAL *)args->x + a * inner;
         if (inner == 1)
             args->parts[t] = args->run(x, c ? c[0] : 0, rows);
         else
             for (fnn_size i = 0; i < inner; i += REDUCE_COLUMNS)
                 args->columns(args->parts + t * inner + i, x + i, c ? c + i : FN(zeros), rows, inner,
-                              smaller(inner - i, REDUCE_COLUMNS));
+                              fnn_min(inner - i, REDUCE_COLUMNS));
     }
 }
 
 static void FN(reduce)(fnn_reduce_args *args)
 {
     const fnn_size outer = args->outer, axis = args->axis, inner = args->inner;
-    const fnn_size blocks = (inner + REDUCE_COLUMNS - 1) / REDUCE_COLUMNS;
+    const fnn_size blocks = fnn_ceil_div(inner, REDUCE_COLUMNS);
     if (axis * inner <= 2 * REDUCE_BLOCK || outer * blocks >= 64) {
         if (inner == 1)
-            fnn_parallel_for(outer, at_least_one(REDUCE_BLOCK / at_least_one(axis)), FN(reduce_rows_block), args);
+            fnn_parallel_for(outer, fnn_max(1, REDUCE_BLOCK / fnn_max(1, axis)), FN(reduce_rows_block), args);
         else
             fnn_parallel_for(outer * blocks,
-                             at_least_one(REDUCE_BLOCK / at_least_one(axis * (inner / at_least_one(blocks)))),
+                             fnn_max(1, REDUCE_BLOCK / fnn_max(1, axis * (inner / fnn_max(1, blocks)))),
                              FN(reduce_columns_block), args);
         return;
     }
     /* few long ones; since outer * blocks < 64, inner <= 64 * REDUCE_COLUMNS, and at least 16
      * pieces fit in the scratch memory */
-    const fnn_size wanted = at_least_one(smaller(axis * inner / REDUCE_BLOCK,
-                                                 smaller(REDUCE_PARTS, REDUCE_SCRATCH / inner)));
+    const fnn_size wanted = fnn_max(1, fnn_min(axis * inner / REDUCE_BLOCK,
+                                                 fnn_min(REDUCE_PARTS, REDUCE_SCRATCH / inner)));
     const REAL *x = args->x, *c = args->c;
-    args->piece = (axis + wanted - 1) / wanted;
-    const fnn_size pieces = (axis + args->piece - 1) / args->piece;
+    args->piece = fnn_ceil_div(axis, wanted);
+    const fnn_size pieces = fnn_ceil_div(axis, args->piece);
     args->parts = fnn_scratch_alloc((size_t)(pieces * inner) * sizeof(double));
     for (fnn_size o = 0; o < outer; o++) {
         args->x = x + o * axis * inner;
@@ -239,7 +239,7 @@ static void FN(spread_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size inner = args->inner;
     const REAL divisor = (REAL)args->number;
     for (fnn_size t = begin; t < end; ) {
-        const fnn_size o = t / args->axis, stop = smaller((o + 1) * args->axis, end);
+        const fnn_size o = t / args->axis, stop = fnn_min((o + 1) * args->axis, end);
         REAL *restrict dx = (REAL *)args->y + t * inner;
         const REAL *restrict dy = (const REAL *)args->dy + o * inner;
         if (inner == 1) {
@@ -257,7 +257,7 @@ static void FN(spread_block)(void *ctx, fnn_size begin, fnn_size end)
 void FN(spread)(REAL *dx, const REAL *dy, fnn_size outer, fnn_size axis, fnn_size inner, double divisor)
 {
     fnn_axis_args args = { .y = dx, .dy = dy, .outer = outer, .axis = axis, .inner = inner, .number = divisor };
-    fnn_parallel_for(outer * axis, at_least_one(REDUCE_BLOCK / at_least_one(inner)), FN(spread_block), &args);
+    fnn_parallel_for(outer * axis, fnn_max(1, REDUCE_BLOCK / fnn_max(1, inner)), FN(spread_block), &args);
 }
 
 /* forward was  y = prod x,  so  dx_a = dy times the product of the others, which holds where x_a or another one is zero, too
@@ -272,10 +272,10 @@ FNN_INLINE REAL FN(times_others)(REAL dy, double product, double zeros, double x
 static void FN(prod_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const fnn_axis_args *args = ctx;
-    const fnn_size inner = args->inner, axis = args->axis, blocks = (inner + REDUCE_COLUMNS - 1) / REDUCE_COLUMNS;
+    const fnn_size inner = args->inner, axis = args->axis, blocks = fnn_ceil_div(inner, REDUCE_COLUMNS);
     double product[REDUCE_COLUMNS], zeros[REDUCE_COLUMNS];      /* of all that are not zero, and how many are */
     for (fnn_size t = begin; t < end; t++) {
-        const fnn_size o = t / blocks, i0 = t % blocks * REDUCE_COLUMNS, n = smaller(inner - i0, REDUCE_COLUMNS);
+        const fnn_size o = t / blocks, i0 = t % blocks * REDUCE_COLUMNS, n = fnn_min(inner - i0, REDUCE_COLUMNS);
         const REAL *restrict x = (const REAL *)args->x + o * axis * inner + i0, *restrict dy = (const REAL *)args->dy
             + o * inner + i0;
         REAL *restrict dx = (REAL *)args->y + o * axis * inner + i0;
@@ -306,8 +306,8 @@ static void FN(prod_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 void FN(prod_backward)(REAL *dx, const REAL *dy, const REAL *x, fnn_size outer, fnn_size axis, fnn_size inner)
 {
     fnn_axis_args args = { .y = dx, .x = x, .dy = dy, .outer = outer, .axis = axis, .inner = inner };
-    const fnn_size blocks = (inner + REDUCE_COLUMNS - 1) / REDUCE_COLUMNS;
-    fnn_parallel_for(outer * blocks, at_least_one(REDUCE_BLOCK / at_least_one(axis * (inner / at_least_one(blocks)))),
+    const fnn_size blocks = fnn_ceil_div(inner, REDUCE_COLUMNS);
+    fnn_parallel_for(outer * blocks, fnn_max(1, REDUCE_BLOCK / fnn_max(1, axis * (inner / fnn_max(1, blocks)))),
                      FN(prod_backward_block), &args);
 }
 
@@ -331,11 +331,11 @@ static fnn_size FN(first_block_with)(const REAL *restrict x, REAL value, fnn_siz
 static void FN(argmax_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const fnn_axis_args *args = ctx;
-    const fnn_size inner = args->inner, axis = args->axis, blocks = (inner + REDUCE_COLUMNS - 1) / REDUCE_COLUMNS;
+    const fnn_size inner = args->inner, axis = args->axis, blocks = fnn_ceil_div(inner, REDUCE_COLUMNS);
     const REAL sign = (REAL)args->number;
     REAL best[REDUCE_COLUMNS];
     for (fnn_size t = begin; t < end; t++) {
-        const fnn_size o = t / blocks, i0 = t % blocks * REDUCE_COLUMNS, n = smaller(inner - i0, REDUCE_COLUMNS);
+        const fnn_size o = t / blocks, i0 = t % blocks * REDUCE_COLUMNS, n = fnn_min(inner - i0, REDUCE_COLUMNS);
         const REAL *x = (const REAL *)args->x + o * axis * inner + i0;
         int64_t *restrict at = args->index + o * inner + i0;
         REAL *restrict value = (REAL *)args->y + o * inner + i0;
@@ -368,8 +368,8 @@ void FN(argmax)(int64_t *index, REAL *value, const REAL *x, fnn_size outer, fnn_
 {
     fnn_axis_args args = { .y = value, .x = x, .index = index, .outer = outer, .axis = axis, .inner = inner,
                           .number = sign };
-    const fnn_size blocks = (inner + REDUCE_COLUMNS - 1) / REDUCE_COLUMNS;
-    fnn_parallel_for(outer * blocks, at_least_one(REDUCE_BLOCK / at_least_one(axis * (inner / at_least_one(blocks)))),
+    const fnn_size blocks = fnn_ceil_div(inner, REDUCE_COLUMNS);
+    fnn_parallel_for(outer * blocks, fnn_max(1, REDUCE_BLOCK / fnn_max(1, axis * (inner / fnn_max(1, blocks)))),
                      FN(argmax_block), &args);
 }
 
@@ -391,7 +391,7 @@ static void FN(argmax_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 void FN(argmax_backward)(REAL *dx, const REAL *dy, const int64_t *index, fnn_size outer, fnn_size axis, fnn_size inner)
 {
     fnn_axis_args args = { .y = dx, .dy = dy, .index = (int64_t *)index, .outer = outer, .axis = axis, .inner = inner };
-    fnn_parallel_for(outer, at_least_one(REDUCE_BLOCK / at_least_one(axis * inner)), FN(argmax_backward_block), &args);
+    fnn_parallel_for(outer, fnn_max(1, REDUCE_BLOCK / fnn_max(1, axis * inner)), FN(argmax_backward_block), &args);
 }
 
 /* ---- running sums ---------------------------------------------------------------------------- */
@@ -399,9 +399,9 @@ void FN(argmax_backward)(REAL *dx, const REAL *dy, const int64_t *index, fnn_siz
 static void FN(cumsum_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const fnn_axis_args *args = ctx;
-    const fnn_size inner = args->inner, axis = args->axis, blocks = (inner + REDUCE_COLUMNS - 1) / REDUCE_COLUMNS;
+    const fnn_size inner = args->inner, axis = args->axis, blocks = fnn_ceil_div(inner, REDUCE_COLUMNS);
     for (fnn_size t = begin; t < end; t++) {
-        const fnn_size i0 = t % blocks * REDUCE_COLUMNS, n = smaller(inner - i0, REDUCE_COLUMNS);
+        const fnn_size i0 = t % blocks * REDUCE_COLUMNS, n = fnn_min(inner - i0, REDUCE_COLUMNS);
         const fnn_size start = t / blocks * axis * inner + i0;
         const fnn_size step = args->number ? -inner : inner, from = args->number ? start + (axis - 1) * inner : start;
         double total[REDUCE_COLUMNS] = { 0 };
@@ -425,8 +425,8 @@ static void FN(cumsum_block)(void *ctx, fnn_size begin, fnn_size end)
 void FN(cumsum)(REAL *y, const REAL *x, fnn_size outer, fnn_size axis, fnn_size inner, int reverse)
 {
     fnn_axis_args args = { .y = y, .x = x, .outer = outer, .axis = axis, .inner = inner, .number = reverse };
-    const fnn_size blocks = (inner + REDUCE_COLUMNS - 1) / REDUCE_COLUMNS;
-    fnn_parallel_for(outer * blocks, at_least_one(REDUCE_BLOCK / at_least_one(axis * (inner / at_least_one(blocks)))),
+    const fnn_size blocks = fnn_ceil_div(inner, REDUCE_COLUMNS);
+    fnn_parallel_for(outer * blocks, fnn_max(1, REDUCE_BLOCK / fnn_max(1, axis * (inner / fnn_max(1, blocks)))),
                      FN(cumsum_block), &args);
 }
 

@@ -35,8 +35,8 @@ typedef struct { fnn_size outer, axis, inner, strips, grain; } fnn_strips;
 
 static fnn_strips fnn_cut_strips(fnn_size outer, fnn_size axis, fnn_size inner)
 {
-    const fnn_size width = inner < STRIP ? inner : STRIP, elements = axis * width;
-    fnn_strips cut = { outer, axis, inner, (inner + STRIP - 1) / STRIP, 1 };
+    const fnn_size width = fnn_min(inner, STRIP), elements = axis * width;
+    fnn_strips cut = { outer, axis, inner, fnn_ceil_div(inner, STRIP), 1 };
     if (elements < SOFTMAX_BLOCK)
         cut.grain = SOFTMAX_BLOCK / (elements > 0 ? elements : 1);
     return cut;
@@ -49,7 +49,7 @@ static inline void fnn_find_strip(const fnn_strips *cut, fnn_size s, fnn_size *a
     const fnn_size o = s / cut->strips, j = s % cut->strips * STRIP;
     *at = o * cut->axis * cut->inner + j;
     *first = o * cut->inner + j;
-    *width = cut->inner - j < STRIP ? cut->inner - j : STRIP;
+    *width = fnn_min(cut->inner - j, STRIP);
 }
 
 typedef struct { fnn_strips cut; void *y; const void *a, *b; int log; } fnn_softmax_args;

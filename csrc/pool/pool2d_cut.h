@@ -96,7 +96,7 @@ static inline pool_span pool_sees(fnn_size p, fnn_size size, fnn_size outputs, f
     if (adaptive)
         return (pool_span){ p * size / outputs, fnn_ceil_div((p + 1) * size, outputs), 1 };
     const fnn_size begin = p * stride - pad, end = fnn_min(begin + (taps - 1) * step + 1, size);
-    return (pool_span){ begin >= 0 ? begin : begin + fnn_ceil_div(-begin, step) * step, end, step };
+    return (pool_span){ begin >= 0 ? begin : begin + fnn_round_up(-begin, step), end, step };
 }
 
 static inline pool_span pool_rows(const pool_args *args, fnn_size p)

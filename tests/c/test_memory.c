@@ -19,7 +19,7 @@
 static int is_aligned(const void *p) { return (uintptr_t)p % 64 == 0; }
 
 /* What a buffer takes of the heap. */
-static size_t taken_by(size_t bytes) { return round_up(bytes + HEADER_BYTES, UNIT); }
+static size_t taken_by(size_t bytes) { return fnn_round_up_bytes(bytes + HEADER_BYTES, UNIT); }
 
 /* The heap's books: pieces lie end to end, know their neighbours, no two free ones meet, and the
  * sums are right. */

@@ -1,0 +1,31 @@
+/* sizes.h -- the type of a size, and the arithmetic of cutting n items into pieces.
+ *
+ *     fnn_ceil_div(10, 4) = 3 pieces      fnn_round_up(10, 4) = 12 items in whole pieces
+ */
+#ifndef FASTNN_SIZES_H
+#define FASTNN_SIZES_H
+
+#include <stddef.h>
+
+typedef ptrdiff_t fnn_size;                         /* counts elements; signed, so that differences are too */
+
+static inline fnn_size fnn_min(fnn_size a, fnn_size b) { return a < b ? a : b; }
+static inline fnn_size fnn_max(fnn_size a, fnn_size b) { return a > b ? a : b; }
+
+/* n/unit rounded up, and n rounded up to a multiple of unit. n >= 0, unit >= 1. */
+static inline fnn_size fnn_ceil_div(fnn_size n, fnn_size unit) { return (n + unit - 1) / unit; }
+static inline fnn_size fnn_round_up(fnn_size n, fnn_size unit) { return (n + unit - 1) / unit * unit; }
+
+/* The length of a piece when n items are cut into pieces of about `aim`, all of one length but the
+ * last. */
+static inline fnn_size fnn_even_piece(fnn_size n, fnn_size aim)
+{
+    return n <= aim ? fnn_max(n, 1) : fnn_ceil_div(n, fnn_ceil_div(n, aim));
+}
+
+/* The same of bytes, which are unsigned as in malloc. */
+static inline size_t fnn_min_bytes(size_t a, size_t b) { return a < b ? a : b; }
+static inline size_t fnn_max_bytes(size_t a, size_t b) { return a > b ? a : b; }
+static inline size_t fnn_round_up_bytes(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
+
+#endif
