@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from . import autograd, errors, functional, init, optim
 from . import methods as _methods
 from . import moved as _moved
-from .about import show_config
+from .about import __version__, show_config
 from .autograd import enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled
-from .backend import backend, use_backend, use_kernel
+from .backend import backend, use_backend
 from .config import get_num_threads, isa, memory, set_num_threads, threads, use_isa
 from .creation import *
 from .errors import DTypeError, FastnnError, FileError, GraphError, NonFiniteError, RangeError, ShapeError
@@ -60,9 +60,8 @@ if TYPE_CHECKING:
     from . import data, models, testing, viz
     from .io import load, save
     from .layers.summary import Summary, summary
+    from .testing import use_kernel
     from .training import History, evaluate, fit, predict
-
-__version__ = "0.1.0"
 
 _moved.watch()
 _methods.F = functional                             # the methods of Tensor call the functions
@@ -70,20 +69,20 @@ _methods.F = functional                             # the methods of Tensor call
 if _wanted := _os.environ.get("FASTNN_BACKEND"):
     use_backend(_wanted)
 
-# Loaded when first asked for, so that `import fastnn` stays quick: name -> (module, attribute of it
-# or None for the module itself).
-_LAZY = {
-    "data": (".data", None), "models": (".models", None), "testing": (".testing", None), "viz": (".viz", None),
-    "load": (".io", "load"), "save": (".io", "save"), "Summary": (".layers.summary", "Summary"),
-         "summary": (".layers.summary", "summary"),
-    "History": (".training", "History"), "evaluate": (".training", "evaluate"), "fit": (".training", "fit"),
-         "predict": (".training", "predict"),
+# Loaded when first used, so that `import fastnn` stays quick: name -> (module, attribute of it, or
+# None for the module itself).
+_LAZY: dict[str, tuple[str, str | None]] = {
+    **{room: (f".{room}", None) for room in ("data", "models", "testing", "viz")},
+    **{name: (".io", name) for name in ("load", "save")},
+    **{name: (".layers.summary", name) for name in ("Summary", "summary")},
+    **{name: (".training", name) for name in ("History", "evaluate", "fit", "predict")},
+    "use_kernel": (".testing", "use_kernel"),
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
-        raise AttributeError(f"module 'fastnn' has no attribute {name!r}")
+        raise AttributeError(f"module 'fastnn' has no attribute {name!r}{_near(name)}", name=name, obj=None)
     module, attribute = _LAZY[name]
     found = _import_module(module, __name__)
     globals()[name] = value = found if attribute is None else getattr(found, attribute)
@@ -92,3 +91,17 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY})
+
+
+def _near(name: str) -> str:
+    """For an error: where a name that is not here may be, in capitals or not."""
+    from difflib import get_close_matches
+    places = {known: f"fastnn.{known}" for known in __dir__()}
+    for room in (functional, optim, init, autograd):
+        for known, value in vars(room).items():
+            if getattr(value, "__module__", None):                      # not the modules of the room
+                places.setdefault(known, f"{room.__name__}.{known}")
+    for known in list(places):
+        places.setdefault(known.lower(), places[known])
+    near = [] if name.startswith("_") else get_close_matches(name, [k for k in places if not k.startswith("_")], 1)
+    return f". Did you mean {places[near[0]]}?" if near else ""

@@ -9,10 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from .backend import backend
 from .config import get_num_threads, isa
+from .console import say
 from .kernels import compiled
 
 __all__ = ["describe", "processor", "show_config"]
+
+__version__ = "0.1.0"
 
 
 def processor() -> str:
@@ -29,9 +33,6 @@ def processor() -> str:
 
 def describe() -> dict[str, Any]:
     """What show_config() prints, as data."""
-    from . import __version__
-    from .backend import backend
-
     levels = compiled.levels() if compiled else {}
     return {
         "fastnn": __version__,
@@ -55,5 +56,5 @@ def show_config() -> dict[str, Any]:
     found = describe()
     width = max(map(len, found))
     for key, value in found.items():
-        print(f"{key:<{width}}  {', '.join(map(str, value)) if isinstance(value, list) else value}")
+        say(f"{key:<{width}}  {', '.join(map(str, value)) if isinstance(value, list) else value}")
     return found

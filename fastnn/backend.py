@@ -1,16 +1,16 @@
-"""Which implementation of each op runs: the kernels, the NumPy definitions, or a function of yours.
+"""Which implementation of every op runs: the compiled kernels or the NumPy definitions.
+
+A function of yours in the place of one op: testing/replace.py.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from .op import ACTIVE, OPS, REPLACED, activate
+from .moved import moved_name
+from .op import OPS, activate
 
-__all__ = ["backend", "use_backend", "use_kernel"]
+__all__ = ["backend", "use_backend"]
 
 _name = "kernels"
 
@@ -54,55 +54,5 @@ class use_backend:
         self._switch(self.before)
 
 
-@contextmanager
-def use_kernel(name: str, forward: Callable[..., Any], backward: Callable[..., Any] | None = None, *,
-               check: bool = True) -> Iterator[str]:
-    """Put your own function in an op's place while the `with` block runs.
-
-    forward(*inputs, **attrs) returns y, or (y, saved) if you also give `backward(dy, saved,
-    **attrs)`; without `backward` the op's own definition is used for the gradient. The function is
-    first compared with the definition on the op's samples (AssertionError names the first sample
-    that differs) and timed; the block gets the verdict as text.
-
-    >>> import numpy as np, fastnn as nn
-    >>> with nn.use_kernel("relu", lambda x: np.maximum(x, 0)) as verdict:
-    ...     y = nn.functional.relu(nn.tensor([-1.0, 2.0]))
-    >>> verdict.startswith("relu: correct on")
-    True
-    """
-    from .testing import laws
-
-    if name not in OPS:
-        raise KeyError(f"there is no op {name!r}; `python -m fastnn ops` lists them")
-    op = OPS[name]
-    if backward is None:
-        def pair(*inputs: Any, **attrs: Any) -> Any:
-            y = forward(*inputs, **attrs)
-            return y, op.ref_forward(*inputs, **attrs)[1]
-        run, back = pair, op.ref_backward
-    else:
-        run, back = forward, backward
-
-    verdict = f"{name}: not checked"
-    if check:
-        seconds = [0.0, 0.0]
-        count = 0
-        for sample in op.samples():
-            laws.close_to_definition(op, sample, "float64", run)
-            for i, function in enumerate((op.kernels[0], run)):
-                start = time.perf_counter()
-                function(*sample.cast("float64"), **sample.attrs)
-                seconds[i] += time.perf_counter() - start
-            count += 1
-        ratio = seconds[1] / max(seconds[0], 1e-9)
-        verdict = f"{name}: correct on {count} samples, {ratio:.1f} x the kernel's time on them"
-    before = ACTIVE[name]
-    activate(op, run, back)
-    nested = name in REPLACED
-    REPLACED.add(name)
-    try:
-        yield verdict
-    finally:
-        ACTIVE[name] = before
-        if not nested:
-            REPLACED.discard(name)
+def __getattr__(name: str) -> Any:
+    return moved_name(__name__, name)

@@ -45,6 +45,7 @@ NAMES = {
         "set_random_state": ("fastnn.random", "set_random_state"), "processor": ("fastnn.about", "processor"),
         "config": ("fastnn.about", "describe"), "show_config": ("fastnn.about", "show_config"),
     },
+    "fastnn.backend": {"use_kernel": ("fastnn.testing.replace", "use_kernel")},
     "fastnn.kernels": {name: ("fastnn.arrays", name) for name in ("copied", "empty", "full")},
 }
 

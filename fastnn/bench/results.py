@@ -19,8 +19,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, console
-from ..about import describe
+from .. import console
+from ..about import __version__, describe
 from . import bars
 from .levels import held
 from .libraries import NAMES

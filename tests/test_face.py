@@ -1,0 +1,45 @@
+"""`import fastnn as nn`: what is loaded later, and what a missing name says."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fastnn as nn
+
+FACE = Path(nn.__file__)
+
+
+def test_what_is_loaded_later_is_what_type_checkers_see():
+    tree = ast.parse(FACE.read_text(encoding="utf-8"))
+    block, = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    seen = {alias.name for line in block.body for alias in line.names}
+    assert seen == set(nn._LAZY) and seen <= set(dir(nn))
+    for name in seen:
+        assert getattr(nn, name) is not None
+
+
+def test_an_import_loads_no_more_than_it_needs():
+    loaded = subprocess.run([sys.executable, "-c", "import sys, fastnn; print(*sys.modules)"], capture_output=True, text=True,
+                            check=True).stdout.split()
+    later = {"fastnn.data", "fastnn.io", "fastnn.models", "fastnn.testing", "fastnn.training", "fastnn.viz", "fastnn.cli",
+             "fastnn.bench", "fastnn.report", "numpy.random", "difflib"}
+    assert not later & set(loaded) and "fastnn.layers" in loaded
+
+
+@pytest.mark.parametrize("name, place", [
+    ("Linaer", "fastnn.Linear"), ("batchnorm2d", "fastnn.BatchNorm2d"), ("optimm", "fastnn.optim"),
+    ("cross_entropy", "fastnn.functional.cross_entropy"), ("conv2d", "fastnn.functional.conv2d"),
+    ("Adam", "fastnn.optim.Adam"), ("adam", "fastnn.optim.Adam"), ("xavier_uniform", "fastnn.init.xavier_uniform_"),
+    ("detect_anomaly", "fastnn.autograd.detect_anomaly"), ("usekernel", "fastnn.use_kernel")])
+def test_a_missing_name_says_what_is_near(name, place):
+    with pytest.raises(AttributeError, match=rf"^module 'fastnn' has no attribute '{name}'\. Did you mean {place}\?$"):
+        getattr(nn, name)
+
+
+@pytest.mark.parametrize("name", ["xyzzy", "__wrapped__"])
+def test_a_name_that_is_like_none_says_so(name):
+    with pytest.raises(AttributeError, match=rf"^module 'fastnn' has no attribute '{name}'$"):
+        getattr(nn, name)

@@ -1,0 +1,56 @@
+"""use_kernel: a function in an op's place is checked, timed, run, and taken away again."""
+
+import numpy as np
+import pytest
+
+import fastnn as nn
+from fastnn.op import ACTIVE, OPS, REPLACED
+
+F = nn.functional
+
+
+def relu(x):
+    return np.maximum(x, 0)
+
+
+def test_the_function_runs_and_the_verdict_says_how_well():
+    before, x = ACTIVE["relu"], nn.tensor([-1.0, 2.0], requires_grad=True)
+    with nn.use_kernel("relu", relu) as verdict:
+        samples = len(list(OPS["relu"].samples()))
+        assert verdict.startswith(f"relu: correct on {samples} samples, ") and verdict.endswith("the kernel's time on them")
+        y = F.relu(x)
+        assert ACTIVE["relu"].check is before.check and "relu" in REPLACED
+    y.sum().backward()                                  # the definition's gradient
+    assert y.tolist() == [0, 2] and x.grad.tolist() == [0, 1]
+    assert ACTIVE["relu"] is before and not REPLACED
+
+
+def test_a_wrong_function_is_refused_and_nothing_is_changed():
+    before = ACTIVE["relu"]
+    with pytest.raises(AssertionError, match="relu"):
+        with nn.use_kernel("relu", lambda x: np.maximum(x, 1e-3)):
+            raise RuntimeError("the block must not run")
+    assert ACTIVE["relu"] is before and not REPLACED
+    with nn.use_kernel("relu", lambda x: x * 0, check=False) as verdict:
+        assert verdict == "relu: not checked" and F.relu(nn.tensor([3.0])).tolist() == [0]
+    with pytest.raises(KeyError, match=r"no op 'reul'.*fastnn ops"):
+        with nn.use_kernel("reul", relu):
+            pass
+
+
+def test_a_backward_of_one_s_own():
+    x = nn.tensor([-1.0, 2.0], requires_grad=True)
+    with nn.use_kernel("relu", lambda x: (relu(x), (x > 0,)), lambda dy, saved: (100 * dy * saved[0],)):
+        F.relu(x).sum().backward()
+    assert x.grad.tolist() == [0, 100]
+
+
+def test_blocks_nest_and_an_error_inside_ends_them():
+    before, x = ACTIVE["relu"], nn.tensor([3.0])
+    with pytest.raises(ZeroDivisionError):
+        with nn.use_kernel("relu", lambda x: x + 1, check=False):
+            with nn.use_kernel("relu", lambda x: x + 2, check=False):
+                assert F.relu(x).item() == 5
+            assert F.relu(x).item() == 4 and "relu" in REPLACED
+            raise ZeroDivisionError
+    assert ACTIVE["relu"] is before and not REPLACED
