@@ -1,6 +1,7 @@
 """Shared set-up: every test starts from the same seed."""
 
 import pytest
+from second_opinion import torch  # noqa: F401  the fixture of tests that compare with PyTorch
 
 import fastnn as nn
 

@@ -85,8 +85,7 @@ def test_errors(call, error, words):
         call()
 
 
-def test_gains_equal_torch():
-    torch = pytest.importorskip("torch")
+def test_gains_equal_torch(torch):
     for name in ("linear", "conv2d", "sigmoid", "tanh", "relu", "selu", "leaky_relu"):
         assert init.calculate_gain(name) == pytest.approx(torch.nn.init.calculate_gain(name), rel=1e-12)
     assert init.calculate_gain("leaky_relu", 0.2) == pytest.approx(torch.nn.init.calculate_gain("leaky_relu", 0.2),
@@ -114,10 +113,8 @@ LAYERS = {
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_layers_start_as_in_torch(name):
+def test_layers_start_as_in_torch(torch, name):
     """The same constants, and distributions of the same bounds and spread."""
-    torch = pytest.importorskip("torch")
-    torch.manual_seed(0)
     ours, theirs = LAYERS[name](nn).state_dict(), LAYERS[name](torch.nn).state_dict()
     assert list(ours) == list(theirs)
     for key, want in theirs.items():

@@ -45,8 +45,7 @@ def test_dlpack_with_numpy():
         np.from_dlpack(leaf(1))
 
 
-def test_dlpack_with_pytorch():
-    torch = pytest.importorskip("torch")
+def test_dlpack_with_pytorch(torch):
     theirs = torch.arange(6, dtype=torch.float32).reshape(2, 3)
     ours = nn.from_dlpack(theirs)
     theirs[0, 0] = 9                                              # the same memory

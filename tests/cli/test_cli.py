@@ -357,11 +357,9 @@ def test_a_gradient_contest_starts_fresh_every_time():
         assert np.array_equal(a, b)
 
 
-@pytest.mark.torch
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name not in ("resnet18", "gpt-6x384")])
-def test_networks_learn_as_in_pytorch(name):
+def test_networks_learn_as_in_pytorch(torch, name):
     """Three training steps of the same text on both libraries: the losses agree."""
-    pytest.importorskip("torch")
     from fastnn.bench.libraries import Torch
     workload = catalogue()[f"{name}/step"]
     ours, theirs = (workload.contest(library(1)).results() for library in (Fastnn, Torch))

@@ -9,23 +9,9 @@ import threading
 
 import numpy as np
 import pytest
+from second_opinion import close, compare_layers, in_dtype, randomise, state_of, their_tensor
 
 import fastnn as nn
-
-try:
-    import torch
-except ImportError:          # a second opinion, not a dependency: the other tests run without it
-    torch = None
-against_torch = pytest.mark.skipif(torch is None, reason="PyTorch, the second opinion, is not installed")
-
-
-@pytest.fixture(autouse=True)
-def _same_start():
-    if torch is not None:
-        torch.manual_seed(0)
-
-
-TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}   # of the largest value of each array
 
 
 def integers(*shape, below=7):
@@ -177,81 +163,10 @@ def arrays_for(shapes, dtype, seed=0):
     return made
 
 
-def randomise(theirs):
-    """Other values than 1 and 0 in norms, biases and statistics."""
-    generator = torch.Generator().manual_seed(3)
-    with torch.no_grad():
-        for name, t in theirs.state_dict().items():
-            if t.dtype.is_floating_point:
-                values = torch.rand(t.shape, generator=generator, dtype=torch.float64) * 0.8 + 0.1
-                sign = 1 if "var" in name else torch.where(torch.rand(t.shape, generator=generator) < 0.5, -1, 1)
-                t.copy_(values * sign)
-
-
-def in_dtype(theirs, dtype):
-    return theirs.to(torch.float64 if dtype is np.float64 else torch.float32)
-
-
-def state_of(theirs):
-    return {key: value.detach().numpy().copy() for key, value in theirs.state_dict().items()}
-
-
-def close(got, want, dtype, what):
-    got, want = np.asarray(got), np.asarray(want)
-    kinds = [(a.dtype, a.shape) for a in (got, want)]
-    assert kinds[0] == kinds[1], f"{what}: {kinds[0]}, PyTorch's {kinds[1]}"
-    if want.size:
-        worst = np.abs(got - want).max()
-        assert worst <= TOLERANCE[dtype] * max(np.abs(want).max(), 1e-2), f"{what}: off by {worst:.1e}"
-
-
-def flat(y):
-    """The floating-point tensors of an output, in order."""
-    if isinstance(y, (tuple, list)):
-        return [t for item in y for t in flat(item)]
-    return [] if y is None else [y]
-
-
-def compare(ours, theirs, arrays, dtype, **kwargs):
-    """Forward, gradients of inputs and parameters, buffers afterwards."""
-    xs = [nn.tensor(a.copy(), requires_grad=a.dtype.kind == "f") for a in arrays]
-    txs = [torch.tensor(a, requires_grad=a.dtype.kind == "f") for a in arrays]
-    if isinstance(theirs, torch.nn.BCEWithLogitsLoss):
-        xs[1], txs[1] = nn.tensor(arrays[1].astype(dtype)), torch.tensor(arrays[1].astype(dtype))
-    theirs_kwargs = {key: torch.tensor(v) if isinstance(v, np.ndarray) else v for key, v in kwargs.items()}
-    ours_kwargs = {key: nn.tensor(v) if isinstance(v, np.ndarray) else v for key, v in kwargs.items()}
-    ys, tys = flat(ours(*xs, **ours_kwargs)), flat(theirs(*txs, **theirs_kwargs))
-    assert len(ys) == len(tys)
-    rng = np.random.default_rng(9)
-    loss = tloss = 0
-    for i, (y, ty) in enumerate(zip(ys, tys)):
-        close(y.data, ty.detach().numpy(), dtype, f"output {i}")
-        dy = rng.standard_normal(y.shape).astype(dtype)
-        loss, tloss = loss + (y * nn.tensor(dy)).sum(), tloss + (ty * torch.tensor(dy)).sum()
-    if not loss.requires_grad:
-        assert not tloss.requires_grad
-        return
-    loss.backward()
-    tloss.backward()
-    for i, (x, tx) in enumerate(zip(xs, txs)):
-        if tx.grad is not None:
-            close(x.grad.data, tx.grad.numpy(), dtype, f"gradient of input {i}")
-    parameters = dict(ours.named_parameters())
-    for name, p in theirs.named_parameters():
-        if p.grad is not None:
-            close(parameters[name].grad.data, p.grad.numpy(), dtype, f"gradient of {name}")
-        else:
-            assert parameters[name].grad is None
-    state = ours.state_dict()
-    for name, want in state_of(theirs).items():
-        close(state[name].data, want, dtype, name)
-
-
-@against_torch
 @pytest.mark.parametrize("mode", ["train", "eval"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
 @pytest.mark.parametrize("name", CASES)
-def test_layer_equals_torch(name, dtype, mode):
+def test_layer_equals_torch(torch, name, dtype, mode):
     make, shapes = CASES[name]
     theirs = make(torch.nn)
     randomise(theirs)
@@ -263,7 +178,10 @@ def test_layer_equals_torch(name, dtype, mode):
     for seed in (0, 1):                             # twice: running statistics move
         for model in (ours, theirs):
             model.zero_grad()
-        compare(ours, theirs, arrays_for(shapes, dtype, seed), dtype)
+        arrays = arrays_for(shapes, dtype, seed)
+        if isinstance(ours, nn.BCEWithLogitsLoss):
+            arrays[1] = arrays[1].astype(dtype)     # its labels are probabilities
+        compare_layers(ours, theirs, arrays, dtype)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -273,27 +191,21 @@ def test_repr_and_copies(name):
     assert repr(copy.deepcopy(layer)) == repr(layer)
 
 
-@against_torch
-def test_losses_with_class_weights():
+def test_losses_with_class_weights(torch):
     weight = np.array([0.5, 2.0, 1.0, 0.1, 3.0, 1.0, 1.0], np.float32)
     for name in ("CrossEntropyLoss", "NLLLoss"):
         ours, theirs = getattr(nn, name)(weight=nn.tensor(weight)), getattr(torch.nn, name)(weight=torch.tensor(weight))
         assert list(ours.state_dict()) == list(theirs.state_dict()) == ["weight"]
-        compare(ours, theirs, arrays_for([(9, 7), integers(9)], np.float32), np.float32)
+        compare_layers(ours, theirs, arrays_for([(9, 7), integers(9)], np.float32), np.float32)
     ours = nn.BCEWithLogitsLoss(pos_weight=nn.tensor(weight[:5]), weight=nn.tensor(weight[1:6]))
     theirs = torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor(weight[:5]), weight=torch.tensor(weight[1:6]))
-    compare(ours, theirs, arrays_for([(3, 5), integers(3, 5, below=2)], np.float32), np.float32)
+    x, t = arrays_for([(3, 5), integers(3, 5, below=2)], np.float32)
+    compare_layers(ours, theirs, [x, t.astype(np.float32)])
 
 
-@against_torch
-def test_bce_loss_takes_probabilities():
+def test_bce_loss_takes_probabilities(torch):
     p, t = np.random.default_rng(0).uniform(0.1, 0.9, (2, 4, 3)).astype(np.float32)
-    x, tx = nn.tensor(p.copy(), requires_grad=True), torch.tensor(p, requires_grad=True)
-    y, ty = nn.BCELoss()(x, nn.tensor(t)), torch.nn.BCELoss()(tx, torch.tensor(t))
-    y.backward()
-    ty.backward()
-    close(y.data, ty.detach().numpy(), np.float32, "loss")
-    close(x.grad.data, tx.grad.numpy(), np.float32, "gradient")
+    compare_layers(nn.BCELoss(), torch.nn.BCELoss(), [p, t], differentiable=[0])
 
 
 # ---- attention's masks ------------------------------------------------------------
@@ -313,23 +225,21 @@ MASKS = {
 }
 
 
-@against_torch
 @pytest.mark.parametrize("need_weights", [True, False])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
 @pytest.mark.parametrize("name", MASKS)
-def test_attention_masks_equal_torch(name, dtype, need_weights):
+def test_attention_masks_equal_torch(torch, name, dtype, need_weights):
     kwargs = {k: v.astype(dtype) if getattr(v, "dtype", None) == np.float64 else v for k, v in MASKS[name].items()}
     theirs = in_dtype(torch.nn.MultiheadAttention(6, NH, batch_first=True), dtype)
     randomise(theirs)
     ours = nn.MultiheadAttention(6, NH, batch_first=True).to(dtype)
     ours.load_state_dict(state_of(theirs))
     arrays = arrays_for([(B, T, 6), (B, U, 6), (B, U, 6)], dtype)
-    compare(ours, theirs, arrays, dtype, need_weights=need_weights, **kwargs)
+    compare_layers(ours, theirs, arrays, dtype, need_weights=need_weights, **kwargs)
 
 
-@against_torch
 @pytest.mark.parametrize("need_weights", [True, False])
-def test_attention_causal_equals_torch_with_the_mask(need_weights):
+def test_attention_causal_equals_torch_with_the_mask(torch, need_weights):
     theirs = torch.nn.MultiheadAttention(6, 2, batch_first=True)
     ours = nn.MultiheadAttention(6, 2, batch_first=True)
     ours.load_state_dict(state_of(theirs))
@@ -338,9 +248,9 @@ def test_attention_causal_equals_torch_with_the_mask(need_weights):
     want, weights = theirs(*[torch.tensor(x)] * 3, attn_mask=future, is_causal=True, need_weights=need_weights)
     t = nn.tensor(x)
     got, ours_weights = ours(t, t, t, is_causal=True, need_weights=need_weights)
-    close(got.data, want.detach().numpy(), np.float32, "output")
+    close(got, want, "output")
     if need_weights:
-        close(ours_weights.data, weights.detach().numpy(), np.float32, "weights")
+        close(ours_weights, weights, "weights")
 
 
 def test_attention_without_weights_is_the_same_in_training():
@@ -411,7 +321,7 @@ def gpt(n):
             self.head.weight = self.tokens.weight
 
         def forward(self, x):
-            wrap = nn.tensor if n is nn else torch.tensor
+            wrap = nn.tensor if n is nn else their_tensor
             x = self.tokens(x) + self.places(wrap(np.arange(6)))
             future = wrap(~np.tri(6, dtype=bool))
             for block in self.blocks:
@@ -433,10 +343,9 @@ OPTIMISERS = {
 }
 
 
-@against_torch
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
 @pytest.mark.parametrize("name", MODELS)
-def test_three_steps_of_training_equal_torch(name, optimiser):
+def test_three_steps_of_training_equal_torch(torch, name, optimiser):
     """In float64: Adam divides a gradient by its own size, and some are 0 but for rounding, which
     float32 would show.
     """

@@ -7,6 +7,7 @@ import operator
 
 import numpy as np
 import pytest
+from second_opinion import both, close, compare
 
 import fastnn as nn
 
@@ -82,22 +83,10 @@ OPERATORS = [operator.add, operator.sub, operator.mul, operator.truediv, operato
 @both_types
 @pytest.mark.parametrize("op", OPERATORS, ids=lambda op: op.__name__)
 @pytest.mark.parametrize("shapes", SHAPES, ids=str)
-def test_pytorch_agrees(shapes, op, dtype):
-    torch = pytest.importorskip("torch")
+def test_pytorch_agrees(torch, shapes, op, dtype):
     rng = np.random.default_rng(0)
-    arrays = [rng.uniform(0.5, 2.5, shape).astype(dtype) for shape in shapes]
-    ours = [nn.tensor(a, requires_grad=True) for a in arrays]
-    theirs = [torch.tensor(a, requires_grad=True) for a in arrays]
-    y, z = op(*ours), {F.maximum: torch.maximum, F.minimum: torch.minimum}.get(op, op)(*theirs)
-    dy = np.asarray(rng.standard_normal(y.shape), dtype)
-    y.backward(dy)
-    z.backward(torch.tensor(dy))
-    tolerance = 3e-6 if dtype is np.float32 else 1e-13
-    assert y.dtype == dtype and y.shape == tuple(z.shape)
-    np.testing.assert_allclose(y.data, z.detach().numpy(), rtol=tolerance)
-    for a, b in zip(ours, theirs):
-        assert a.grad.dtype == dtype
-        np.testing.assert_allclose(a.grad.data, b.grad.numpy(), rtol=tolerance, atol=10 * tolerance)
+    theirs = {F.maximum: torch.maximum, F.minimum: torch.minimum}.get(op, op)
+    compare(op, theirs, [rng.uniform(0.5, 2.5, shape) for shape in shapes], dtype, each=True)
 
 
 def test_every_way_of_broadcasting():
@@ -146,19 +135,16 @@ def operand(dtype, ndim):
 
 
 @pytest.mark.parametrize("op", [operator.add, operator.mul, operator.truediv], ids=lambda op: op.__name__)
-def test_types_are_those_of_pytorch(op):
-    torch = pytest.importorskip("torch")
+def test_types_are_those_of_pytorch(torch, op):
     numbers = [2, 2.5, True]
     for (s, m), (t, n) in itertools.product(itertools.product(DTYPES, (0, 1)), repeat=2):
         ours = op(nn.tensor(operand(s, m)), nn.tensor(operand(t, n)))
         theirs = op(torch.tensor(operand(s, m)), torch.tensor(operand(t, n)))
-        assert str(ours.dtype) == str(theirs.dtype).removeprefix("torch."), f"{s} {m}-d {op.__name__} {t} {n}-d"
-        np.testing.assert_array_equal(ours.data, theirs.numpy())
+        close(ours, theirs, f"{s} {m}-d {op.__name__} {t} {n}-d", roundings=0)
     for s, number, first in itertools.product(DTYPES, numbers, (False, True)):
         a, b = nn.tensor(operand(s, 1)), torch.tensor(operand(s, 1))
         ours, theirs = (op(number, a), op(number, b)) if first else (op(a, number), op(b, number))
-        assert str(ours.dtype) == str(theirs.dtype).removeprefix("torch."), f"{s} {op.__name__} {number}, number first: {first}"
-        np.testing.assert_array_equal(ours.data, theirs.numpy())
+        close(ours, theirs, f"{s} {op.__name__} {number}, number first: {first}", roundings=0)
 
 
 def test_mixed_floats_have_gradients_of_their_own_type():
@@ -206,15 +192,14 @@ def test_strangers_are_refused():
 
 
 @pytest.mark.parametrize("name", ["floor_divide", "remainder", "div floor", "div trunc"])
-def test_integer_division(name):
-    torch = pytest.importorskip("torch")
+def test_integer_division(torch, name):
     a, b = np.array([7, -7, 7, -7, 0]), np.array([2, 2, -2, -2, 3])
     function, mode = [*name.split(), None][:2]
     attrs = {"rounding_mode": mode} if mode else {}
     for dtype in (np.int64, np.float32):
         ours = getattr(F, function)(nn.tensor(a.astype(dtype)), nn.tensor(b.astype(dtype)), **attrs)
         theirs = getattr(torch, function)(torch.tensor(a.astype(dtype)), torch.tensor(b.astype(dtype)), **attrs)
-        assert ours.tolist() == theirs.tolist() and ours.dtype == dtype
+        close(ours, theirs, name, roundings=0)
     assert (nn.tensor([7, -7]) // 2).tolist() == [3, -4] and (nn.tensor([7, -7]) % 2).tolist() == [1, 1]
     with pytest.raises(nn.RangeError, match="rounding_mode"):
         F.div(nn.ones(1), 2, rounding_mode="up")
@@ -302,30 +287,16 @@ UNARY = ["exp", "expm1", "log", "log2", "log10", "log1p", "erf", "sqrt", "rsqrt"
 
 @both_types
 @pytest.mark.parametrize("name", UNARY)
-def test_functions_of_one_array(name, dtype):
-    torch = pytest.importorskip("torch")
-    x = np.random.default_rng(0).uniform(0.1, 3, (7, 143)).astype(dtype)
-    dy = np.random.default_rng(1).standard_normal(x.shape).astype(dtype)
-    a, b = nn.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
-    y, z = getattr(a, name)(), getattr(b, name)()
-    y.backward(dy)
-    z.backward(torch.tensor(dy))
-    tolerance = 2e-6 if dtype is np.float32 else 1e-13
-    np.testing.assert_allclose(y.data, z.detach().numpy(), rtol=tolerance, atol=tolerance)
-    np.testing.assert_allclose(a.grad.data, b.grad.numpy(), rtol=tolerance, atol=tolerance)
+def test_functions_of_one_array(torch, name, dtype):
+    x = np.random.default_rng(0).uniform(0.1, 3, (7, 143))
+    compare(getattr(nn.Tensor, name), getattr(torch.Tensor, name), [x], dtype, each=True)
 
 
 @both_types
 @pytest.mark.parametrize("exponent", [2, 3, -1, 0.5, 1.5, -2, 0, 1, 7])
-def test_powers(exponent, dtype):
-    torch = pytest.importorskip("torch")
-    x = np.random.default_rng(0).uniform(0.1, 3, 1001).astype(dtype)
-    a, b = nn.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
-    (a**exponent).sum().backward()
-    (b**exponent).sum().backward()
-    tolerance = 3e-6 if dtype is np.float32 else 1e-13
-    np.testing.assert_allclose((a**exponent).data, (b**exponent).detach().numpy(), rtol=tolerance)
-    np.testing.assert_allclose(a.grad.data, b.grad.numpy(), rtol=tolerance)
+def test_powers(torch, exponent, dtype):
+    x = np.random.default_rng(0).uniform(0.1, 3, 1001)
+    compare(lambda t: t**exponent, lambda t: t**exponent, [x], dtype, each=True)
 
 
 @both_types
@@ -351,18 +322,9 @@ def test_powers_of_special_values(exponent, dtype):
 
 
 @both_types
-def test_clamp_with_tensors(dtype):
-    torch = pytest.importorskip("torch")
-    rng = np.random.default_rng(0)
-    x, low, high = rng.standard_normal((5, 7)).astype(dtype), np.full(7, -0.5, dtype), np.full((5, 1), 0.7, dtype)
-    ours = [nn.tensor(t, requires_grad=True) for t in (x, low, high)]
-    theirs = [torch.tensor(t, requires_grad=True) for t in (x, low, high)]
-    y, z = ours[0].clamp(ours[1], ours[2]), theirs[0].clamp(theirs[1], theirs[2])
-    y.sum().backward()
-    z.sum().backward()
-    np.testing.assert_array_equal(y.data, z.detach().numpy())
-    for a, b in zip(ours, theirs):
-        np.testing.assert_allclose(a.grad.data, b.grad.numpy())
+def test_clamp_with_tensors(torch, dtype):
+    x = np.random.default_rng(0).standard_normal((5, 7))
+    compare(*both("clamp"), [x, np.full(7, -0.5), np.full((5, 1), 0.7)], dtype, each=True)
     assert nn.tensor([1, 5, 9]).clamp(2, 6).tolist() == [2, 5, 6]
     with pytest.raises(nn.RangeError, match="lower or an upper bound"):
         F.clamp(nn.ones(1))

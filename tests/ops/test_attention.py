@@ -7,6 +7,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from second_opinion import both, compare
 
 import fastnn as nn
 from fastnn.ops.attention import ATTENTION
@@ -341,29 +342,12 @@ def test_threads_and_levels(kwargs, lead):
 @pytest.mark.parametrize("lead", [(), (2, 3), (20,)])
 @pytest.mark.parametrize("sizes", [(1, 3, 2, 2), (7, 7, 4, 4), (65, 129, 16, 16), (130, 67, 8, 24), (200, 300, 64, 64)],
                          ids=str)
-def test_like_pytorch(sizes, lead, dtype):
-    torch = pytest.importorskip("torch")
+def test_like_pytorch(torch, sizes, lead, dtype):
     T, U = sizes[:2]
     rng = np.random.default_rng(6)
     allow = rng.random((T, U)) < 0.7
     allow[:, 0] = True                                  # where nothing is allowed PyTorch gives NaN
-    add = rng.standard_normal((*lead, T, U)).astype(dtype)
-    for kwargs in ({}, {"is_causal": True}, {"scale": 0.3}, {"attn_mask": allow}, {"attn_mask": add}):
-        ours = qkv(*sizes, lead=lead, dtype=dtype, grad=True)
-        theirs = [torch.tensor(t.data, requires_grad=True) for t in ours]
-        mine, other = dict(kwargs), dict(kwargs)
-        mask = kwargs.get("attn_mask")
-        if mask is not None:
-            mine["attn_mask"] = nn.tensor(mask, requires_grad=mask is add)
-            other["attn_mask"] = torch.tensor(mask, requires_grad=mask is add)
-        y, z = attention(*ours, **mine), torch.nn.functional.scaled_dot_product_attention(*theirs, **other)
-        dy = rng.standard_normal(y.shape).astype(dtype)
-        y.backward(dy)
-        z.backward(torch.tensor(dy))
-        pairs = [(y, z.detach()), *((a.grad, b.grad) for a, b in zip(ours, theirs))]
-        if mask is add:
-            pairs.append((mine["attn_mask"].grad, other["attn_mask"].grad))
-        for a, b in pairs:
-            b = b.numpy()
-            np.testing.assert_allclose(a.data, b, rtol=TOLERANCE[dtype],
-                                       atol=TOLERANCE[dtype] * max(1, np.abs(b).max()))
+    add = rng.standard_normal((*lead, T, U))
+    inputs = [t.data for t in qkv(*sizes, lead=lead)]
+    for mask, attrs in ((None, {}), (None, {"is_causal": True}), (None, {"scale": 0.3}), (allow, {}), (add, {})):
+        compare(*both("scaled_dot_product_attention"), [*inputs, mask], dtype, **attrs)

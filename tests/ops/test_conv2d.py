@@ -2,10 +2,9 @@
 instruction-set level.
 """
 
-from functools import partial
-
 import numpy as np
 import pytest
+from second_opinion import both, compare
 
 import fastnn as nn
 from fastnn.op import seeded
@@ -54,32 +53,6 @@ def test_unfold_and_fold_hand_worked():
 
 
 # ---- PyTorch as a second opinion -----------------------------------------------------------------
-TOLERANCE = {np.float64: 1e-12, np.float32: 1e-5}
-
-
-def assert_close(got, want, dtype, what):
-    got, want = np.asarray(got), np.asarray(want)
-    assert got.shape == want.shape and got.dtype == want.dtype == dtype, what
-    scale = np.abs(want).max(initial=1)
-    assert np.abs(got - want).max(initial=0) <= TOLERANCE[dtype] * scale, what
-
-
-def compare(torch, name, arrays, attrs, dtype):
-    """Outputs and the gradients of all inputs of our function of that name and of PyTorch's."""
-    ours, theirs = (partial(getattr(functions, name), **attrs) for functions in (F, torch.nn.functional))
-    what = f"{name} {[None if a is None else a.shape for a in arrays]} {attrs}"
-    a = [None if x is None else nn.tensor(x.astype(dtype), requires_grad=True) for x in arrays]
-    t = [None if x is None else torch.tensor(x.astype(dtype), requires_grad=True) for x in arrays]
-    y, z = ours(*a), theirs(*t)
-    assert_close(y.data, z.detach().numpy(), dtype, f"{what}: output")
-    dy = np.random.default_rng(1).standard_normal(y.shape).astype(dtype)
-    y.backward(dy)
-    z.backward(torch.from_numpy(dy))
-    for i, (p, q) in enumerate(zip(a, t)):
-        if p is not None:
-            assert_close(p.grad.data, q.grad.numpy(), dtype, f"{what}: gradient {i}")
-
-
 def random_conv(rng):
     """Sizes and attributes of a convolution that fits."""
     while True:
@@ -106,12 +79,11 @@ def random_conv(rng):
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_conv2d_agrees_with_pytorch(dtype):
-    torch = pytest.importorskip("torch")
+def test_conv2d_agrees_with_pytorch(torch, dtype):
     rng = seeded("conv2d and PyTorch")
     for _ in range(150):
         arrays, attrs = random_conv(rng)
-        compare(torch, "conv2d", arrays, attrs, dtype)
+        compare(*both("conv2d"), arrays, dtype, **attrs)
 
 
 # Sizes that take each method over several blocks: (x, w, attributes).
@@ -160,10 +132,9 @@ def large(name, dtype):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", LARGE)
-def test_large_agrees_with_pytorch(name, dtype):
-    torch = pytest.importorskip("torch")
+def test_large_agrees_with_pytorch(torch, name, dtype):
     arrays, attrs = large(name, dtype)
-    compare(torch, "conv2d", arrays, attrs, dtype)
+    compare(*both("conv2d"), arrays, dtype, **attrs)
 
 
 # ---- with relu as y is written -------------------------------------------------------------------
@@ -181,18 +152,9 @@ def test_conv2d_relu_by_hand():
 
 
 @pytest.mark.parametrize("name", LARGE)
-def test_conv2d_relu_agrees_with_pytorch(name):
-    torch = pytest.importorskip("torch")
+def test_conv2d_relu_agrees_with_pytorch(torch, name):
     arrays, attrs = large(name, np.float64)
-    a = [nn.tensor(x, requires_grad=True) for x in arrays]
-    t = [torch.tensor(x, requires_grad=True) for x in arrays]
-    y, z = F.conv2d_relu(*a, **attrs), torch.relu(torch.nn.functional.conv2d(*t, **attrs))
-    assert_close(y.data, z.detach().numpy(), np.float64, name)
-    dy = np.cos(np.arange(y.numel(), dtype=y.dtype)).reshape(y.shape)
-    y.backward(dy)
-    z.backward(torch.from_numpy(dy))
-    for i, (p, q) in enumerate(zip(a, t)):
-        assert_close(p.grad.data, q.grad.numpy(), np.float64, f"{name}: gradient {i}")
+    compare(F.conv2d_relu, lambda *t, **k: torch.relu(torch.nn.functional.conv2d(*t, **k)), arrays, **attrs)
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -378,8 +340,7 @@ def test_empty_batch():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_unfold_and_fold_agree_with_pytorch(dtype):
-    torch = pytest.importorskip("torch")
+def test_unfold_and_fold_agree_with_pytorch(torch, dtype):
     rng = seeded("unfold and PyTorch")
     done = 0
     while done < 60:
@@ -390,9 +351,9 @@ def test_unfold_and_fold_agree_with_pytorch(dtype):
         done += 1
         attrs = {"kernel_size": window, "dilation": dilation, "padding": padding, "stride": stride}
         x = rng.standard_normal((2, 3, *size))
-        compare(torch, "unfold", [x], attrs, dtype)
+        compare(*both("unfold"), [x], dtype, **attrs)
         cols = rng.standard_normal(F.unfold(nn.tensor(x), **attrs).shape)
-        compare(torch, "fold", [cols], {"output_size": size, **attrs}, dtype)
+        compare(*both("fold"), [cols], dtype, output_size=size, **attrs)
 
 
 def test_convolution_is_a_product_with_unfolded_columns():

@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from test_conv2d import compare
+from second_opinion import both, compare
 
 import fastnn as nn
 from fastnn.op import seeded
@@ -59,8 +59,7 @@ def test_output_padding_says_which_size_is_meant():
 
 @DTYPES
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
-def test_conv1d_agrees_with_pytorch(dtype):
-    torch = pytest.importorskip("torch")
+def test_conv1d_agrees_with_pytorch(torch, dtype):
     rng = seeded("conv1d and PyTorch")
     done = 0
     while done < 80:
@@ -75,13 +74,13 @@ def test_conv1d_agrees_with_pytorch(dtype):
             continue
         done += 1
         x, w = rng.standard_normal((N, Cg * groups, L)), rng.standard_normal((Kg * groups, Cg, S))
-        compare(torch, "conv1d", [x, w, rng.standard_normal(Kg * groups) if rng.random() < 0.7 else None], attrs, dtype)
+        b = rng.standard_normal(Kg * groups) if rng.random() < 0.7 else None
+        compare(*both("conv1d"), [x, w, b], dtype, **attrs)
 
 
 @DTYPES
 @pytest.mark.parametrize("rank", [1, 2])
-def test_conv_transpose_agrees_with_pytorch(rank, dtype):
-    torch = pytest.importorskip("torch")
+def test_conv_transpose_agrees_with_pytorch(torch, rank, dtype):
     rng = seeded(f"conv_transpose{rank}d and PyTorch")
     done = 0
     while done < 80:
@@ -96,8 +95,8 @@ def test_conv_transpose_agrees_with_pytorch(rank, dtype):
         attrs = {"stride": stride, "padding": padding, "output_padding": more, "dilation": dilation}
         attrs = {name: tuple(map(int, value)) for name, value in attrs.items()} | {"groups": groups}
         x, w = rng.standard_normal((N, Kg * groups, *size)), rng.standard_normal((Kg * groups, Cg, *taps))
-        compare(torch, f"conv_transpose{rank}d",
-                [x, w, rng.standard_normal(Cg * groups) if rng.random() < 0.7 else None], attrs, dtype)
+        b = rng.standard_normal(Cg * groups) if rng.random() < 0.7 else None
+        compare(*both(f"conv_transpose{rank}d"), [x, w, b], dtype, **attrs)
 
 
 # sizes that take each method over several blocks: (x, w, attributes)
@@ -119,10 +118,9 @@ def large(name):
 
 
 @pytest.mark.parametrize("name", LARGE)
-def test_large_agrees_with_pytorch(name):
-    torch = pytest.importorskip("torch")
+def test_large_agrees_with_pytorch(torch, name):
     arrays, attrs = large(name)
-    compare(torch, "conv_transpose2d", arrays, attrs, np.float32)
+    compare(*both("conv_transpose2d"), arrays, np.float32, **attrs)
 
 
 @pytest.mark.parametrize("name", LARGE)

@@ -4,6 +4,7 @@ PyTorch's meaning.
 
 import numpy as np
 import pytest
+from second_opinion import close
 
 import fastnn as nn
 from fastnn.functional import dropout, dropout2d
@@ -93,17 +94,16 @@ def test_dropout2d_drops_whole_channels():
     assert dropout2d(nn.tensor(np.ones((0, 3, 2, 2))), 0.5).shape == (0, 3, 2, 2)
 
 
-def test_against_torch():
+def test_against_torch(torch):
     """PyTorch draws other bits; its values and gradients at the elements that both keep are the
     same.
     """
-    torch = pytest.importorskip("torch")
     a = np.random.default_rng(0).standard_normal((40, 50)).astype(np.float32)
     x, tx = nn.tensor(a, requires_grad=True), torch.tensor(a, requires_grad=True)
     y, ty = dropout(x, 0.3), torch.nn.functional.dropout(tx, 0.3)
     y.backward(a)
     ty.backward(torch.tensor(a))
-    both = (y.data != 0) & (ty.detach().numpy() != 0)
-    assert both.sum() > 500
-    np.testing.assert_allclose(y.data[both], ty.detach().numpy()[both], rtol=1e-6)
-    np.testing.assert_allclose(x.grad.data[both], tx.grad.numpy()[both], rtol=1e-6)
+    kept = (y.data != 0) & (ty.detach().numpy() != 0)
+    assert kept.sum() > 500
+    close(y.data[kept], ty.detach().numpy()[kept], roundings=2, each=True)
+    close(x.grad.data[kept], tx.grad.numpy()[kept], roundings=2, each=True)

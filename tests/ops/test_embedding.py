@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from second_opinion import both, compare
 
 import fastnn as nn
 from fastnn.functional import embedding
@@ -62,17 +63,9 @@ def test_the_index_may_change_after_the_call_only_with_notice():
         y.backward(np.ones((2, 2)))
 
 
-@pytest.mark.parametrize("dtype, tolerance", [(np.float32, 1e-6), (np.float64, 1e-14)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("padding_idx", [None, 3])
-def test_against_torch(dtype, tolerance, padding_idx):
-    torch = pytest.importorskip("torch")
+def test_like_torch(torch, dtype, padding_idx):
     rng = np.random.default_rng(0)
-    table, dy = rng.standard_normal((11, 7)).astype(dtype), rng.standard_normal((6, 5, 7)).astype(dtype)
-    index = rng.integers(0, 11, (6, 5))
-    w, tw = nn.tensor(table.copy(), requires_grad=True), torch.tensor(table, requires_grad=True)
-    y = embedding(nn.tensor(index), w, padding_idx)
-    ty = torch.nn.functional.embedding(torch.tensor(index), tw, padding_idx)
-    y.backward(dy)
-    ty.backward(torch.tensor(dy))
-    np.testing.assert_array_equal(y.data, ty.detach().numpy())
-    np.testing.assert_allclose(w.grad.data, tw.grad.numpy(), rtol=tolerance, atol=tolerance)
+    compare(*both("embedding"), [rng.integers(0, 11, (6, 5)), rng.standard_normal((11, 7))], dtype, roundings=0,
+            padding_idx=padding_idx)

@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
+from second_opinion import both, compare
 
 import fastnn as nn
 from fastnn.ops import cross_entropy as cross_entropy_module
@@ -259,30 +260,10 @@ def test_threads_and_levels():
 
 
 # ---- PyTorch -------------------------------------------------------------------------------------
-def compare(function, name, arrays, differentiable, dtype, **attrs):
-    """function and PyTorch's function of that name on the same arrays, forward and gradients."""
-    torch = pytest.importorskip("torch")
-    ours, theirs = [nn.tensor(a) for a in arrays], [torch.tensor(a) for a in arrays]
-    for i in differentiable:
-        ours[i].requires_grad_()
-        theirs[i].requires_grad_()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")                 # kl_div advises another reduction
-        z = getattr(torch.nn.functional, name)(*theirs, **attrs)
-    y = function(*ours, **attrs)
-    assert tuple(z.shape) == y.shape
-    dy = np.random.default_rng(3).standard_normal(y.shape).astype(dtype)
-    y.backward(dy)
-    z.backward(torch.tensor(dy))
-    for a, b in [(y, z.detach()), *((ours[i].grad, theirs[i].grad) for i in differentiable)]:
-        b = b.numpy()
-        np.testing.assert_allclose(a.data, b, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype] * np.abs(b).max(initial=0))
-
-
 @both_types
 @each_reduction
 @pytest.mark.parametrize("shape", [(7, 5), (2, 5, 3, 7), (11,), (64, 257), (2, 3, 70)])
-def test_cross_entropy_like_pytorch(shape, reduction, dtype):
+def test_cross_entropy_like_pytorch(torch, shape, reduction, dtype):
     rng = np.random.default_rng(4)
     classes = shape[1] if len(shape) > 1 else shape[0]
     positions = shape[:1] + shape[2:] if len(shape) > 1 else ()
@@ -293,43 +274,39 @@ def test_cross_entropy_like_pytorch(shape, reduction, dtype):
     for smoothing, weight in itertools.product([0.0, 0.1, 1.0], [[], [w]]):
         attrs = {"reduction": reduction, "label_smoothing": smoothing}
         for ignore_index in (-100, 2):
-            compare(F.cross_entropy, "cross_entropy", [x, t, *weight], [0], dtype, ignore_index=ignore_index, **attrs)
-        compare(F.cross_entropy, "cross_entropy", [x, p, *weight], [0, 1], dtype, **attrs)
+            compare(*both("cross_entropy"), [x, t, *weight], differentiable=[0], ignore_index=ignore_index, **attrs)
+        compare(*both("cross_entropy"), [x, p, *weight], differentiable=[0, 1], **attrs)
     for ignore_index, weight in itertools.product([-100, 2], [[], [w]]):
-        compare(F.nll_loss, "nll_loss", [x, t, *weight], [0], dtype, ignore_index=ignore_index, reduction=reduction)
+        compare(*both("nll_loss"), [x, t, *weight], differentiable=[0], ignore_index=ignore_index, reduction=reduction)
 
 
 @both_types
 @each_reduction
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")         # PyTorch advises another one for kl_div
 @pytest.mark.parametrize("name", POINTWISE)
-def test_pointwise_like_pytorch(name, reduction, dtype):
+def test_pointwise_like_pytorch(torch, name, reduction, dtype):
     for shape in [(), (1,), (7, 5), (3, 1009)]:
         arrays = inputs_for(name, shape, dtype)
-        compare(getattr(F, name.split()[0]), name.split()[0], arrays, [0, 1], dtype, reduction=reduction,
-                **POINTWISE[name])
+        compare(*both(name.split()[0]), arrays, differentiable=[0, 1], reduction=reduction, **POINTWISE[name])
+
+
+def weighted(function, reduction):
+    return lambda x, t, w, pw: function(x, t, weight=w, reduction=reduction, pos_weight=pw)
 
 
 @both_types
 @each_reduction
-def test_weighted_binary_losses_like_pytorch(reduction, dtype):
-    torch = pytest.importorskip("torch")
+def test_weighted_binary_losses_like_pytorch(torch, reduction, dtype):
     rng = np.random.default_rng(5)
     x, q = inputs_for("binary_cross_entropy_with_logits", (6, 5), dtype)
     for w_shape, pw_shape in [((6, 5), (5,)), ((5,), (6, 1)), ((1, 5), ())]:
         w, pw = (np.asarray(rng.uniform(0.5, 2, s), dtype) for s in (w_shape, pw_shape))
-        compare(F.binary_cross_entropy, "binary_cross_entropy", [1 / (1 + np.exp(-x)), q, w], [0], dtype,
+        compare(*both("binary_cross_entropy"), [1 / (1 + np.exp(-x)), q, w], differentiable=[0],
                 reduction=reduction)
-        ours, theirs = nn.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
-        y = F.binary_cross_entropy_with_logits(ours, nn.tensor(q), nn.tensor(w), reduction, nn.tensor(pw))
-        z = torch.nn.functional.binary_cross_entropy_with_logits(theirs, torch.tensor(q), torch.tensor(w),
-                                                                 reduction=reduction, pos_weight=torch.tensor(pw))
-        dy = np.ones(y.shape, dtype)
-        y.backward(dy)
-        z.backward(torch.tensor(dy))
-        np.testing.assert_allclose(y.data, z.detach().numpy(), rtol=TOLERANCE[dtype])
-        np.testing.assert_allclose(ours.grad.data, theirs.grad.numpy(), rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+        compare(*(weighted(f, reduction) for f in both("binary_cross_entropy_with_logits")), [x, q, w, pw],
+                differentiable=[0])
 
 
 @both_types
-def test_batchmean_like_pytorch(dtype):
-    compare(F.kl_div, "kl_div", inputs_for("kl_div", (6, 5), dtype), [0, 1], dtype, reduction="batchmean")
+def test_batchmean_like_pytorch(torch, dtype):
+    compare(*both("kl_div"), inputs_for("kl_div", (6, 5), dtype), differentiable=[0, 1], reduction="batchmean")

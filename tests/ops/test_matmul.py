@@ -6,6 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
+from second_opinion import both, compare
 
 import fastnn as nn
 from fastnn import functional as F
@@ -242,47 +243,32 @@ def test_a_sum_over_an_ellipsis():
 
 
 # ---- PyTorch as a second opinion -----------------------------------------------------------------
-def compare_with_torch(ours, theirs, shapes):
-    torch = pytest.importorskip("torch")
+def normal(*shapes):
     rng = np.random.default_rng(1)
-    arrays = [rng.standard_normal(shape) for shape in shapes]
-    xs = [nn.tensor(a, requires_grad=True) for a in arrays]
-    ts = [torch.tensor(a, requires_grad=True) for a in arrays]
-    y, t = ours(*xs), theirs(torch)(*ts)
-    assert y.shape == tuple(t.shape)
-    np.testing.assert_allclose(y.data, t.detach().numpy(), rtol=1e-12, atol=1e-12)
-    dy = rng.standard_normal(y.shape)
-    y.backward(dy)
-    t.backward(torch.tensor(dy))
-    for x, u in zip(xs, ts):
-        np.testing.assert_allclose(x.grad.data, u.grad.numpy(), rtol=1e-12, atol=1e-12)
+    return [rng.standard_normal(shape) for shape in shapes]
 
 
-@pytest.mark.torch
 @pytest.mark.parametrize("a, b", FORMS)
-def test_matmul_like_torch(a, b):
-    compare_with_torch(F.matmul, lambda torch: torch.matmul, [a, b])
+def test_matmul_like_torch(torch, a, b):
+    compare(*both("matmul"), normal(a, b))
 
 
-@pytest.mark.torch
 @pytest.mark.parametrize("name, a, b", [("mm", (3, 4), (4, 5)), ("bmm", (2, 3, 4), (2, 4, 5)), ("mv", (3, 4), (4,)),
                                         ("dot", (4,), (4,))])
-def test_thin_functions_like_torch(name, a, b):
-    compare_with_torch(getattr(F, name), lambda torch: getattr(torch, name), [a, b])
+def test_thin_functions_like_torch(torch, name, a, b):
+    compare(*both(name), normal(a, b))
 
 
-@pytest.mark.torch
 @pytest.mark.parametrize("shapes", [[(5, 7), (3, 7), (3,)], [(5, 7), (3, 7)], [(2, 3, 7), (4, 7), (4,)],
                                     [(7,), (3, 7), (3,)]])
-def test_linear_like_torch(shapes):
-    compare_with_torch(F.linear, lambda torch: torch.nn.functional.linear, shapes)
+def test_linear_like_torch(torch, shapes):
+    compare(*both("linear"), normal(*shapes))
 
 
-@pytest.mark.torch
 @pytest.mark.parametrize("shapes", [[(5, 7), (3, 7), (3,)], [(5, 7), (3, 7)], [(2, 3, 7), (4, 7), (4,)],
                                     [(7,), (3, 7), (3,)]])
-def test_linear_relu_like_torch(shapes):
-    compare_with_torch(F.linear_relu, lambda torch: lambda *a: torch.relu(torch.nn.functional.linear(*a)), shapes)
+def test_linear_relu_like_torch(torch, shapes):
+    compare(F.linear_relu, lambda *a: torch.relu(torch.nn.functional.linear(*a)), normal(*shapes))
 
 
 def test_linear_relu_by_hand():
@@ -298,11 +284,9 @@ def test_linear_relu_lets_nan_pass():
     assert np.isnan(y.data).all()
 
 
-@pytest.mark.torch
 @pytest.mark.parametrize("equation, shapes", [
     ("bij,bjk->bik", [(2, 3, 4), (2, 4, 5)]), ("bn,anm,bm->ba", [(2, 5), (3, 5, 4), (2, 4)]),
                                               ("...ii->...i", [(2, 3, 3)]),
     ("bhtd,bhsd->bhts", [(2, 2, 3, 4), (2, 2, 5, 4)])])
-def test_einsum_like_torch(equation, shapes):
-    compare_with_torch(lambda *xs: F.einsum(equation, *xs), lambda torch: lambda *ts: torch.einsum(equation, *ts),
-                       shapes)
+def test_einsum_like_torch(torch, equation, shapes):
+    compare(lambda *xs: F.einsum(equation, *xs), lambda *ts: torch.einsum(equation, *ts), normal(*shapes))

@@ -4,6 +4,7 @@ statistics, large means.
 
 import numpy as np
 import pytest
+from second_opinion import close, compare
 
 import fastnn as nn
 from fastnn.errors import ShapeError
@@ -40,33 +41,12 @@ def test_batch_norm_by_hand():
 
 
 # ---- PyTorch -------------------------------------------------------------------------------------
-def compare(ours, theirs, arrays, dtype, seed=0):
-    """Outputs and all gradients of ours(*tensors) and theirs(*tensors) on the same arrays; None
-    stays None.
-    """
-    torch = pytest.importorskip("torch")
-    tolerance = {"rtol": 1e-5, "atol": 1e-5} if dtype == np.float32 else {"rtol": 1e-12, "atol": 1e-12}
-    xs = [None if a is None else nn.tensor(a.astype(dtype), requires_grad=True) for a in arrays]
-    ts = [None if a is None else torch.tensor(a.astype(dtype), requires_grad=True) for a in arrays]
-    y, t = ours(*xs), theirs(*ts)
-    np.testing.assert_allclose(y.detach().numpy(), t.detach().numpy(), **tolerance)
-    dy = RNG(seed).standard_normal(y.shape).astype(dtype)
-    y.backward(dy)
-    t.backward(torch.tensor(dy))
-    for x, u in zip(xs, ts):
-        if x is not None:
-            want = u.grad.numpy()
-            scale = max(1.0, np.abs(want).max(initial=0))
-            np.testing.assert_allclose(x.grad.numpy() / scale, want / scale, **tolerance)
-
-
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
 
 
 @DTYPES
 @pytest.mark.parametrize("affine", ["weight and bias", "weight", "bias", "none"])
-def test_layer_norm_is_pytorchs(dtype, affine):
-    torch = pytest.importorskip("torch")
+def test_layer_norm_is_pytorchs(torch, dtype, affine):
     rng = RNG(1)
     w = rng.standard_normal((5, 33)) if "weight" in affine else None
     b = rng.standard_normal((5, 33)) if "bias" in affine else None
@@ -77,8 +57,7 @@ def test_layer_norm_is_pytorchs(dtype, affine):
 
 @DTYPES
 @pytest.mark.parametrize("eps", [None, 1e-3])
-def test_rms_norm_is_pytorchs(dtype, eps):
-    torch = pytest.importorskip("torch")
+def test_rms_norm_is_pytorchs(torch, dtype, eps):
     rng = RNG(2)
     for w in (rng.standard_normal(70), None):
         compare(lambda x, w: F.rms_norm(x, (70,), w, eps),
@@ -88,8 +67,7 @@ def test_rms_norm_is_pytorchs(dtype, eps):
 
 @DTYPES
 @pytest.mark.parametrize("groups", [1, 2, 6])
-def test_group_norm_is_pytorchs(dtype, groups):
-    torch = pytest.importorskip("torch")
+def test_group_norm_is_pytorchs(torch, dtype, groups):
     rng = RNG(3)
     compare(lambda x, w, b: F.group_norm(x, groups, w, b),
             lambda x, w, b: torch.nn.functional.group_norm(x, groups, w, b),
@@ -99,8 +77,7 @@ def test_group_norm_is_pytorchs(dtype, groups):
 @DTYPES
 @pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
 @pytest.mark.parametrize("shape", [(9, 5), (130, 70), (4, 5, 6), (4, 5, 6, 7), (2, 3, 70, 70)], ids=str)
-def test_batch_norm_is_pytorchs_and_so_are_the_running_statistics(dtype, training, shape):
-    torch = pytest.importorskip("torch")
+def test_batch_norm_is_pytorchs_and_so_are_the_running_statistics(torch, dtype, training, shape):
     rng, C = RNG(4), shape[1]
     mean, var = rng.standard_normal(C).astype(dtype), rng.uniform(0.5, 2, C).astype(dtype)
     ours = nn.tensor(mean.copy()), nn.tensor(var.copy())
@@ -108,16 +85,15 @@ def test_batch_norm_is_pytorchs_and_so_are_the_running_statistics(dtype, trainin
     compare(lambda x, w, b: F.batch_norm(x, *ours, w, b, training, 0.3, 1e-4),
             lambda x, w, b: torch.nn.functional.batch_norm(x, *theirs, w, b, training, 0.3, 1e-4),
             [rng.standard_normal(shape), rng.standard_normal(C), rng.standard_normal(C)], dtype)
-    for a, b in zip(ours, theirs):
-        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5 if dtype == np.float32 else 1e-12)
+    for name, a, b in zip(("mean", "variance"), ours, theirs):
+        close(a, b, f"running {name}")
 
 
 # ---- running statistics --------------------------------------------------------------------------
 @DTYPES
 @pytest.mark.parametrize("training", [True, False], ids=["training", "inference"])
 @pytest.mark.parametrize("shape", [(9, 5), (130, 70), (4, 5, 6), (40, 35, 3, 5), (2, 3, 70, 70)], ids=str)
-def test_batch_norm_relu_is_pytorchs(dtype, training, shape):
-    torch = pytest.importorskip("torch")
+def test_batch_norm_relu_is_pytorchs(torch, dtype, training, shape):
     rng = RNG(1)
     arrays = rng.standard_normal(shape), rng.standard_normal(shape[1]), rng.standard_normal(shape[1])
     mean, var = rng.standard_normal(shape[1]).astype(dtype), rng.uniform(0.5, 2, shape[1]).astype(dtype)
@@ -125,8 +101,8 @@ def test_batch_norm_relu_is_pytorchs(dtype, training, shape):
     theirs = torch.tensor(mean), torch.tensor(var)
     compare(lambda x, w, b: F.batch_norm_relu(x, *ours, w, b, training),
             lambda x, w, b: torch.relu(torch.nn.functional.batch_norm(x, *theirs, w, b, training)), arrays, dtype)
-    for mine, other in zip(ours, theirs):
-        np.testing.assert_allclose(mine.numpy(), other.numpy(), rtol=1e-5 if dtype == np.float32 else 1e-12)
+    for name, a, b in zip(("mean", "variance"), ours, theirs):
+        close(a, b, f"running {name}")
 
 
 def test_batch_norm_relu_by_hand():

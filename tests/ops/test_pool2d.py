@@ -7,6 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from second_opinion import both, compare
 
 import fastnn as nn
 from fastnn.errors import ShapeError
@@ -154,27 +155,8 @@ def test_indices_are_those_of_naive_loops():
             assert (y.data[n, c, p, q], indices.data[n, c, p, q]) == (best, at), f"{x.shape} {attrs} {(n, c, p, q)}"
 
 
-def compare(torch, name, x, attrs, dtype):
-    """Outputs, indices and gradients of our function of that name and of PyTorch's."""
-    ours, theirs = (partial(getattr(functions, name), **attrs) for functions in (F, torch.nn.functional))
-    what = f"{name} {x.shape} {attrs}"
-    a, t = nn.tensor(x.astype(dtype), requires_grad=True), torch.tensor(x.astype(dtype), requires_grad=True)
-    y, z = ours(a), theirs(t)
-    if isinstance(y, tuple):
-        assert y[1].data.dtype == np.int64 and np.array_equal(y[1].data, z[1].numpy()), f"{what}: indices"
-        y, z = y[0], z[0]
-    rounding = 1e-12 if dtype == np.float64 else 1e-5
-    assert y.shape == tuple(z.shape) and y.dtype == dtype, what
-    np.testing.assert_allclose(y.data, z.detach().numpy(), rtol=rounding, atol=rounding, err_msg=what)
-    dy = np.random.default_rng(1).standard_normal(y.shape).astype(dtype)
-    y.backward(dy)
-    z.backward(torch.from_numpy(dy))
-    np.testing.assert_allclose(a.grad.data, t.grad.numpy(), rtol=rounding, atol=rounding, err_msg=what)
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_pooling_agrees_with_pytorch(dtype):
-    torch = pytest.importorskip("torch")
+def test_pooling_agrees_with_pytorch(torch, dtype):
     rng = seeded("pooling and PyTorch")
     for i in range(80):
         x, attrs = random_pool(rng, dilated=True)
@@ -182,23 +164,22 @@ def test_pooling_agrees_with_pytorch(dtype):
             x = np.round(x)                         # ties
         if i % 5 == 0:
             x[rng.random(x.shape) < 0.1] = NAN
-        compare(torch, "max_pool2d", x, {**attrs, "return_indices": True}, dtype)
+        compare(*both("max_pool2d"), [x], dtype, **attrs, return_indices=True)
         x, attrs = random_pool(rng, dilated=False)
         attrs["count_include_pad"] = bool(rng.random() < 0.5)
         attrs["divisor_override"] = None if rng.random() < 0.7 else int(rng.integers(1, 9))
-        compare(torch, "avg_pool2d", x, attrs, dtype)
+        compare(*both("avg_pool2d"), [x], dtype, **attrs)
         size = {"output_size": tuple(map(int, rng.integers(1, 9, 2)))}
-        compare(torch, "adaptive_avg_pool2d", x, size, dtype)
-        compare(torch, "adaptive_max_pool2d", x, {**size, "return_indices": True}, dtype)
+        compare(*both("adaptive_avg_pool2d"), [x], dtype, **size)
+        compare(*both("adaptive_max_pool2d"), [x], dtype, **size, return_indices=True)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("width", [33, 131, 4500])
-def test_long_rows_agree_with_pytorch(dtype, width):
+def test_long_rows_agree_with_pytorch(torch, dtype, width):
     """Rows of several vectors, and of several tiles; ties everywhere, as after relu; a NaN in one
     plane, minus infinity in another.
     """
-    torch = pytest.importorskip("torch")
     for window, stride, padding, dilation in ((3, 2, 1, 1),
                                               (3, 1, 1, 1), ((2, 5), (1, 2), 0, 1), ((3, 2), (2, 3), 1, (2, 1)),
                                               ((5, 3), 2, (2, 1), 1)):
@@ -206,7 +187,7 @@ def test_long_rows_agree_with_pytorch(dtype, width):
         x = np.maximum(np.round(seeded(str(attrs)).standard_normal((1, 3, 9, width))), 0)
         x[0, 1, 5, width // 2] = NAN
         x[0, 2, 1:7, 3:20] = -INF
-        compare(torch, "max_pool2d", x, {**attrs, "return_indices": True}, dtype)
+        compare(*both("max_pool2d"), [x], dtype, **attrs, return_indices=True)
 
 
 # Over several blocks of planes.
@@ -280,8 +261,7 @@ def test_empty_batch():
         assert y.shape[:2] == (0, 3) and dx.shape == (0, 3, 6, 6)
 
 
-def test_what_pytorch_refuses_is_refused():
-    torch = pytest.importorskip("torch")
+def test_what_pytorch_refuses_is_refused(torch):
     x = np.ones((1, 1, 5, 5), np.float32)
     for attrs in ({"kernel_size": 3, "padding": 2}, {"kernel_size": 2, "padding": 2}, {"kernel_size": 6}):
         for name in ("max_pool2d", "avg_pool2d"):
@@ -309,17 +289,16 @@ TILES = {
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("name", TILES)
-def test_tiles_agree_with_pytorch(name, level):
-    torch = pytest.importorskip("torch")
+def test_tiles_agree_with_pytorch(torch, name, level):
     shape, window, stride, padding, dilation = TILES[name]
     x = seeded(name).standard_normal(shape)
     x[:, :, ::5, ::7] = -INF                        # some windows of nothing else
     attrs = {"kernel_size": window, "stride": stride, "padding": padding}
     with nn.use_isa(level):
-        compare(torch, "max_pool2d", x, {**attrs, "dilation": dilation, "return_indices": True}, np.float32)
+        compare(*both("max_pool2d"), [x], np.float32, **attrs, dilation=dilation, return_indices=True)
         if dilation == 1:
             x[x == -INF] = 1
-            compare(torch, "avg_pool2d", x, {**attrs, "count_include_pad": False}, np.float32)
+            compare(*both("avg_pool2d"), [x], np.float32, **attrs, count_include_pad=False)
 
 
 def test_windows_of_minus_infinity_and_padding_choose_a_pixel():

@@ -5,6 +5,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from second_opinion import close, flat, same_results
 
 import fastnn as nn
 from fastnn.errors import FastnnError, ShapeError
@@ -38,11 +39,6 @@ class Kind:
     def hx(self, states):
         """The state as the public functions, ours and PyTorch's, take it."""
         return states[0] if self.states == 1 else tuple(states)
-
-
-def flat(result):
-    """output, h_n (, c_n) of a layer, h (, c) of a cell"""
-    return [b for a in result for b in (a if isinstance(a, tuple) else (a,))] if isinstance(result, tuple) else [result]
 
 
 KINDS = {
@@ -110,14 +106,6 @@ def test_one_step_of_rnn_by_hand(cell, y, slope):
 DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
 
 
-def same(ours, theirs, dtype):
-    """Equal to 1e-5 (float32) or 1e-12 (float64) of the largest element."""
-    want = theirs.detach().numpy()
-    assert ours.shape == want.shape
-    tolerance = 1e-5 if dtype == np.float32 else 1e-12
-    np.testing.assert_allclose(ours.data, want, rtol=0, atol=tolerance * max(1.0, np.abs(want).max(initial=0)))
-
-
 def ours_of(theirs):
     return [nn.tensor(t.detach().numpy().copy(), requires_grad=True) for t in theirs]
 
@@ -126,9 +114,7 @@ def ours_of(theirs):
 @ALL
 @pytest.mark.parametrize("B, I, H, bias", [(1, 1, 1, True), (5, 7, 3, True), (2, 3, 37, False), (1, 20, 48, True),
                                            (50, 20, 130, True)])
-def test_a_cell_is_pytorchs(B, I, H, bias, kind, dtype):
-    torch = pytest.importorskip("torch")
-    torch.manual_seed(0)
+def test_a_cell_is_pytorchs(torch, B, I, H, bias, kind, dtype):
     cell = getattr(torch.nn, kind.torch_layer + "Cell")(I, H, bias=bias, dtype=torch.float32 if dtype == np.float32
                                                         else torch.float64, **kind.torch_args)
     theirs = [torch.randn(B, n, dtype=cell.weight_ih.dtype, requires_grad=True) for n in (I, *[H] * kind.states)]
@@ -136,20 +122,7 @@ def test_a_cell_is_pytorchs(B, I, H, bias, kind, dtype):
     theirs += list(cell.parameters())
     ours = ours_of(theirs)
     got = flat(kind.cell(ours[0], kind.hx(ours[1:1 + kind.states]), *ours[1 + kind.states:]))
-    compare(got, want, ours, theirs, dtype)
-
-
-def compare(got, want, ours, theirs, dtype):
-    """Results, and the gradients of `ours` and `theirs` from random ones of all results."""
-    torch, rng = pytest.importorskip("torch"), np.random.default_rng(2)
-    dys = [rng.standard_normal(a.shape).astype(dtype) for a in got]
-    assert len(got) == len(want) and len(ours) == len(theirs)
-    torch.autograd.backward(want, [torch.tensor(dy) for dy in dys])
-    nn.autograd.backward(got, dys)
-    for a, b in zip(got, want):
-        same(a, b, dtype)
-    for a, b in zip(ours, theirs):
-        same(a.grad, b.grad, dtype)
+    same_results(got, want, ours, theirs)
 
 
 COMPOSITIONS = {
@@ -172,10 +145,8 @@ COMPOSITIONS = {
 @ALL
 @pytest.mark.parametrize("state", [True, False], ids=["state", "no state"])
 @pytest.mark.parametrize("name", COMPOSITIONS)
-def test_the_composition_is_pytorchs(name, state, kind, dtype):
+def test_the_composition_is_pytorchs(torch, name, state, kind, dtype):
     """Output, last state, and the gradients of all inputs, states and parameters."""
-    torch = pytest.importorskip("torch")
-    torch.manual_seed(0)
     case = {"num_layers": 1, "bidirectional": False, "batch_first": False, "bias": True} | COMPOSITIONS[name]
     T, B, I, H, bias = (case.pop(key) for key in ("T", "B", "I", "H", "bias"))
     real = torch.float32 if dtype == np.float32 else torch.float64
@@ -191,14 +162,12 @@ def test_the_composition_is_pytorchs(name, state, kind, dtype):
     theirs += list(layer.parameters())
     ours = ours_of(theirs)
     got = flat(kind.function(ours[0], kind.hx(ours[1:first]) if state else None, ours[first:], **case))
-    compare(got, want, ours, theirs, dtype)
+    same_results(got, want, ours, theirs)
 
 
 @ALL
 @pytest.mark.parametrize("which", [0, 1, -1], ids=["output", "h_n", "the last state"])
-def test_a_gradient_may_arrive_through_one_result_only(which, kind):
-    torch = pytest.importorskip("torch")
-    torch.manual_seed(0)
+def test_a_gradient_may_arrive_through_one_result_only(torch, which, kind):
     layer = getattr(torch.nn, kind.torch_layer)(3, 4, 2, dtype=torch.float64, **kind.torch_args)
     theirs = [torch.randn(5, 2, 3, dtype=torch.float64, requires_grad=True), *layer.parameters()]
     flat(layer(theirs[0]))[which].sum().backward()
@@ -206,14 +175,13 @@ def test_a_gradient_may_arrive_through_one_result_only(which, kind):
     result = flat(kind.function(ours[0], None, ours[1:], num_layers=2))[which]
     result.backward(np.ones(result.shape))
     for a, b in zip(ours, theirs):
-        same(a.grad, b.grad, np.float64)
+        close(a.grad, b.grad)
 
 
 @ALL
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("bidirectional", [True, False])
-def test_the_parameters_have_pytorchs_names_shapes_and_order(bias, bidirectional, kind):
-    torch = pytest.importorskip("torch")
+def test_the_parameters_have_pytorchs_names_shapes_and_order(torch, bias, bidirectional, kind):
     theirs = getattr(torch.nn, kind.torch_layer)(3, 5, 2, bias=bias, bidirectional=bidirectional)
     want = {name: tuple(p.shape) for name, p in theirs.named_parameters()}
     assert list(recurrent.parameter_shapes(kind.gates, 3, 5, 2, bias, bidirectional).items()) == list(want.items())

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from second_opinion import both, compare
 
 import fastnn as nn
 from fastnn import functional as F
@@ -36,28 +37,13 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_like_torch(name):
-    torch = pytest.importorskip("torch")
-    x, t = nn.tensor(X.copy(), requires_grad=True), torch.tensor(X.copy(), requires_grad=True)
-    y, u = CASES[name](F, x), CASES[name](torch, t)
-    assert y.shape == tuple(u.shape)
-    np.testing.assert_array_equal(y.data, u.detach().numpy())
-    dy = np.random.default_rng(0).standard_normal(y.shape)
-    y.backward(dy)
-    u.backward(torch.tensor(dy))
-    np.testing.assert_allclose(x.grad.data, t.grad.numpy(), rtol=1e-12)
+def test_like_torch(torch, name):
+    compare(lambda x: CASES[name](F, x), lambda x: CASES[name](torch, x), [X], each=True, roundings=4)
 
 
 @pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
-def test_pad_like_torch(mode):
-    torch = pytest.importorskip("torch")
-    x, t = nn.tensor(X.copy(), requires_grad=True), torch.tensor(X.copy(), requires_grad=True)
-    y, u = F.pad(x, (2, 1), mode), torch.nn.functional.pad(t, (2, 1), mode)
-    np.testing.assert_array_equal(y.data, u.detach().numpy())
-    dy = np.random.default_rng(0).standard_normal(y.shape)
-    y.backward(dy)
-    u.backward(torch.tensor(dy))
-    np.testing.assert_allclose(x.grad.data, t.grad.numpy(), rtol=1e-12)
+def test_pad_like_torch(torch, mode):
+    compare(*both("pad"), [X], pad=(2, 1), mode=mode, roundings=0)
 
 
 def test_negative_padding_cuts():
@@ -65,15 +51,10 @@ def test_negative_padding_cuts():
     np.testing.assert_array_equal(F.pad(nn.tensor(X), (-1, 0)).data, X[..., 1:])
 
 
-def test_gather_and_where_like_torch():
-    torch = pytest.importorskip("torch")
+def test_gather_and_where_like_torch(torch):
     index = np.array([[[0, 1, 1, 2]], [[2, 2, 2, 0]]])
-    x, t = nn.tensor(X.copy(), requires_grad=True), torch.tensor(X.copy(), requires_grad=True)
-    y, u = F.gather(x, 1, nn.tensor(index)), torch.gather(t, 1, torch.tensor(index))
-    np.testing.assert_array_equal(y.data, u.detach().numpy())
-    y.backward(np.ones(y.shape))
-    u.backward(torch.ones_like(u))
-    np.testing.assert_array_equal(x.grad.data, t.grad.numpy())
+    compare(lambda x, i: F.gather(x, 1, i), lambda x, i: torch.gather(x, 1, i), [X, index], roundings=0)
+    compare(*both("where"), [X > 5, X, -X], roundings=0)
     np.testing.assert_array_equal(F.where(nn.tensor(X > 5), nn.tensor(X), 0.0).data, np.where(X > 5, X, 0))
 
 

@@ -4,6 +4,7 @@ second opinion.
 
 import numpy as np
 import pytest
+from second_opinion import both, compare
 
 import fastnn as nn
 
@@ -132,20 +133,11 @@ def test_threads_and_levels(shape, dim):
 @both_types
 @pytest.mark.parametrize("scale", [1, 30])
 @pytest.mark.parametrize("shape", [(1,), (2,), (7, 5), (3, 5, 7), (2, 3, 5, 67), (129, 1000)])
-def test_like_pytorch(shape, scale, dtype):
-    torch = pytest.importorskip("torch")
-    rng = np.random.default_rng(5)
-    x, dy = (rng.standard_normal((2, *shape)) * scale).astype(dtype)
+def test_like_pytorch(torch, shape, scale, dtype):
+    x = np.random.default_rng(5).standard_normal(shape) * scale
     for name in FUNCTIONS:
         for dim in range(-1, len(shape)):
-            a, b = nn.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
-            y, z = FUNCTIONS[name](a, dim), getattr(torch.nn.functional, name)(b, dim)
-            y.backward(dy)
-            z.backward(torch.tensor(dy))
-            np.testing.assert_allclose(y.data, z.detach().numpy(), rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
-            # dx holds p times a sum of dy, which is of size scale sqrt(axis)
-            allowed = TOLERANCE[dtype] * scale * np.sqrt(shape[dim])
-            np.testing.assert_allclose(a.grad.data, b.grad.numpy(), rtol=TOLERANCE[dtype], atol=allowed)
+            compare(*both(name), [x], dtype, dim=dim)
 
 
 def test_in_a_graph():
