@@ -1,6 +1,6 @@
 """Optimisers: they turn gradients into steps, all parameters in one call into C.
 
-PyTorch's names and state_dict structure.
+PyTorch's names, signatures and state_dict keys. To add an optimiser, see rule.py.
 """
 
 from typing import Any
@@ -10,9 +10,11 @@ from .adam import Adam, AdamW
 from .clip import clip_grad_norm_, clip_grad_value_
 from .lr_scheduler import CosineAnnealingLR, StepLR
 from .optimizer import Optimizer
+from .rule import Rule
 from .sgd import SGD
 
-__all__ = ["SGD", "Adam", "AdamW", "CosineAnnealingLR", "Optimizer", "StepLR", "clip_grad_norm_", "clip_grad_value_"]
+__all__ = ["SGD", "Adam", "AdamW", "CosineAnnealingLR", "Optimizer", "Rule", "StepLR", "clip_grad_norm_",
+           "clip_grad_value_"]
 
 
 def __getattr__(name: str) -> Any:

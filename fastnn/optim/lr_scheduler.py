@@ -1,77 +1,179 @@
-"""Learning rates that change with the epoch.
+"""Learning rates that change as training goes on.
 
-Call .step() after each; `nn.fit(scheduler=...)` does.
+Call .step() after each epoch; `nn.fit(scheduler=...)` does. A schedule that counts optimiser steps
+instead is made with interval="step".
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from ..errors import RangeError
 from .optimizer import Optimizer
 
-__all__ = ["CosineAnnealingLR", "StepLR"]
+__all__ = ["CosineAnnealingLR", "LRScheduler", "StepLR"]
 
 
-class _Schedule:
-    def __init__(self, optimizer: Optimizer):
-        self.optimizer = optimizer
+class LRScheduler:
+    """Base of schedules: the learning rate of each group is its first one times `factor`.
+
+    A subclass defines `factor(epoch, base)`.
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+        Its groups' learning rates now are the first ones.
+    interval : "epoch" or "step"
+        What one call of step() stands for: `fit` calls it after each epoch, or after each
+        optimiser step.
+
+    Attributes
+    ----------
+    last_epoch : int
+        How often step() was called.
+
+    Raises
+    ------
+    RangeError
+        Another interval.
+
+    Examples
+    --------
+    >>> import fastnn as nn
+    >>> class Halving(nn.optim.lr_scheduler.LRScheduler):
+    ...     def factor(self, epoch, base):
+    ...         return 0.5 ** epoch
+    >>> optimizer = nn.optim.SGD([nn.Parameter([1.0])], lr=1.0)
+    >>> schedule = Halving(optimizer)
+    >>> for _ in range(3): schedule.step()
+    >>> schedule.get_last_lr()
+    [0.125]
+    """
+
+    def __init__(self, optimizer: Optimizer, *, interval: str = "epoch"):
+        if interval not in ("epoch", "step"):
+            raise RangeError(who=type(self).__name__, expected='interval "epoch" or "step"', got=repr(interval))
+        self.optimizer, self.interval = optimizer, interval
         self.base_lrs = [group["lr"] for group in optimizer.param_groups]
         self.last_epoch = 0
 
     def factor(self, epoch: int, base: float) -> float:
-        """The learning rate of an epoch as a multiple of the first."""
+        """The learning rate after `epoch` steps as a multiple of the first, `base`."""
         raise TypeError(f"{type(self).__name__} must define factor()")
 
     def step(self) -> None:
-        """One epoch is over."""
+        """One epoch, or one optimiser step, is over."""
         self.last_epoch += 1
         for group, base in zip(self.optimizer.param_groups, self.base_lrs):
             group["lr"] = base * self.factor(self.last_epoch, base)
 
     def get_last_lr(self) -> list[float]:
+        """The learning rate of each group now."""
         return [group["lr"] for group in self.optimizer.param_groups]
 
     def state_dict(self) -> dict[str, Any]:
+        """{"last_epoch", "base_lrs"}: what a checkpoint keeps."""
         return {"last_epoch": self.last_epoch, "base_lrs": list(self.base_lrs)}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.last_epoch, self.base_lrs = int(state["last_epoch"]), list(state["base_lrs"])
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state_dict()` was taken; the learning rates themselves are the optimiser's
+        to restore. Everything is checked before anything changes.
+
+        Raises
+        ------
+        RangeError
+            Something missing, or made for another number of groups.
+        """
+        who, groups = f"{type(self).__name__}.load_state_dict", len(self.optimizer.param_groups)
+        if not isinstance(state, Mapping) or not {"last_epoch", "base_lrs"} <= set(state):
+            raise RangeError(who=who, expected="the keys last_epoch and base_lrs",
+                             got=sorted(map(str, state)) if isinstance(state, Mapping) else type(state).__name__)
+        last_epoch, base_lrs = state["last_epoch"], state["base_lrs"]
+        if not isinstance(last_epoch, int) or last_epoch < 0:
+            raise RangeError(who=who, expected="last_epoch, an integer from 0 up", got=repr(last_epoch))
+        if (not isinstance(base_lrs, (list, tuple)) or len(base_lrs) != groups
+                or not all(isinstance(lr, (int, float)) and lr >= 0 for lr in base_lrs)):
+            raise RangeError(who=who, expected=f"base_lrs, {groups} numbers from 0 up", got=repr(base_lrs))
+        self.last_epoch, self.base_lrs = last_epoch, list(base_lrs)
 
 
-class StepLR(_Schedule):
-    """lr = base gamma^(epoch // step_size).
+class StepLR(LRScheduler):
+    r"""The learning rate falls by one factor every `step_size` epochs.
 
+    .. math:: \eta_t = \eta_0 \, \gamma^{\lfloor t / \text{step\_size} \rfloor}
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    step_size : int
+        Epochs between two falls; at least 1.
+    gamma : float
+        The factor.
+    interval : "epoch" or "step"
+
+    Raises
+    ------
+    RangeError
+        step_size below 1.
+
+    Examples
+    --------
     >>> import fastnn as nn
-    >>> opt = nn.optim.SGD([nn.Parameter([1.0])], lr=1.0)
-    >>> schedule = nn.optim.StepLR(opt, step_size=2, gamma=0.5)
+    >>> optimizer = nn.optim.SGD([nn.Parameter([1.0])], lr=1.0)
+    >>> schedule = nn.optim.StepLR(optimizer, step_size=2, gamma=0.5)
     >>> for _ in range(2): schedule.step()
     >>> schedule.get_last_lr()
     [0.5]
     """
 
-    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1):
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, *, interval: str = "epoch"):
         if step_size < 1:
             raise RangeError(who="StepLR", expected="step_size >= 1", got=step_size)
         self.step_size, self.gamma = step_size, gamma
-        super().__init__(optimizer)
+        super().__init__(optimizer, interval=interval)
 
     def factor(self, epoch: int, base: float) -> float:
         return self.gamma ** (epoch // self.step_size)
 
 
-class CosineAnnealingLR(_Schedule):
-    """lr from base down to eta_min along half a cosine of T_max epochs.
+class CosineAnnealingLR(LRScheduler):
+    r"""The learning rate falls to eta_min along half a cosine, in `T_max` epochs.
 
-    Loshchilov, Hutter (2017).
+    .. math:: \eta_t = \eta_{\min} + (\eta_0 - \eta_{\min}) \, \frac{1 + \cos(\pi t / T_{\max})}{2}
+
+    Parameters
+    ----------
+    optimizer : Optimizer
+    T_max : int
+        Epochs until the lowest point; at least 1.
+    eta_min : float
+        The learning rate there.
+    interval : "epoch" or "step"
+
+    Raises
+    ------
+    RangeError
+        T_max below 1.
+
+    Loshchilov, Hutter (2017), "SGDR: stochastic gradient descent with warm restarts".
+
+    Examples
+    --------
+    >>> import fastnn as nn
+    >>> optimizer = nn.optim.SGD([nn.Parameter([1.0])], lr=0.4)
+    >>> schedule = nn.optim.CosineAnnealingLR(optimizer, T_max=10)
+    >>> for _ in range(5): schedule.step()
+    >>> [round(lr, 6) for lr in schedule.get_last_lr()]
+    [0.2]
     """
 
-    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0):
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, *, interval: str = "epoch"):
         if T_max < 1:
             raise RangeError(who="CosineAnnealingLR", expected="T_max >= 1", got=T_max)
         self.T_max, self.eta_min = T_max, eta_min
-        super().__init__(optimizer)
+        super().__init__(optimizer, interval=interval)
 
     def factor(self, epoch: int, base: float) -> float:
         low = self.eta_min / base if base else 0.0

@@ -1,34 +1,68 @@
-"""Optimizer: groups of parameters with their settings, and the state that belongs to each
-parameter.
+"""Optimizer, the base of all optimisers: it gathers parameters, checks, keeps the state, and runs
+a rule.
+
+What differs from one optimiser to the next is its rule, a record (rule.py). What is here happens
+once, for all of them:
+
+    step()  =  plan: check every gradient, setting and state of every group; change nothing
+               run:  the rule's kernel, or its definition in NumPy
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
 from ..arrays import copied, full
-from ..backend import backend
 from ..errors import DTypeError, RangeError, ShapeError
-from ..kernels import compiled
 from ..tensor import Tensor
+from .rule import Rule, on_kernels
 
 __all__ = ["Optimizer"]
+
+FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+# Settings of PyTorch's groups that choose an implementation, or that a scheduler left there: a
+# saved state may have them.
+NO_PART_OF_THE_RULE = ("foreach", "fused", "capturable", "differentiable", "initial_lr")
 
 
 class Optimizer:
     """Base of all optimisers.
 
-    params : an iterable of Parameters, or of dicts {"params": [...], "lr": ...} that override the
-    defaults for a group.
+    A subclass has a class attribute `rule`, and an `__init__` that hands its settings on; rule.py
+    shows one.
 
-    A subclass defines `_step(group, params)` for parameters of one dtype that all have a gradient;
-    `self.state[id(p)]` is its memory.
+    Parameters
+    ----------
+    params : iterable of Parameters, or of dicts
+        A dict {"params": [...], "lr": ...} is a group: its settings override the defaults for its
+        parameters.
+    defaults : {name: value}
+        Settings of the rule.
+
+    Attributes
+    ----------
+    param_groups : list of dict
+        {"params": list, and every setting}. A setting may be changed between two steps.
+    state : {parameter: {name: array or number}}
+        What the rule keeps for a parameter; empty before the parameter's first step.
+
+    Raises
+    ------
+    ShapeError
+        No parameters.
+    DTypeError
+        Something that is no parameter.
+    RangeError
+        A setting outside its range or not known, a parameter that comes twice.
     """
 
-    def __init__(self, params: Iterable[Any], defaults: dict[str, Any]):
+    rule: ClassVar[Rule]
+
+    def __init__(self, params: Iterable[Any], defaults: Mapping[str, Any]):
         name = type(self).__name__
         if isinstance(params, Tensor):
             raise DTypeError(who=name, expected="an iterable of parameters", got="one tensor",
@@ -39,37 +73,38 @@ class Optimizer:
                              hint="An iterator like model.parameters() can be used only once; call it again.")
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
-        self.defaults = defaults
+        self.defaults: dict[str, Any] = {**self.rule.defaults, **defaults}
         self.param_groups: list[dict[str, Any]] = []
-        self.state: dict[int, dict[str, Any]] = {}
+        self.state: dict[Tensor, dict[str, Any]] = {}
+        # group number -> (values that passed their check, the definition's settings)
+        self._checked: dict[int, tuple[Any, dict[str, Any]]] = {}
+        self._values_of = itemgetter(*self.rule.settings)
         for group in groups:
             self.add_param_group(group)
 
     def add_param_group(self, group: dict[str, Any]) -> None:
-        """Add parameters with settings of their own."""
+        """Add parameters with settings of their own: {"params": [...], "lr": ...}."""
+        name = type(self).__name__
+        if not isinstance(group, dict) or "params" not in group:
+            raise DTypeError(who=name, expected='a group {"params": [...], ...}', got=type(group).__name__
+                             if not isinstance(group, dict) else f"the keys {sorted(group)}")
         params = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
-        known = {id(p) for g in self.param_groups for p in g["params"]}
+        known = {p for g in self.param_groups for p in g["params"]}
         for p in params:
             if not isinstance(p, Tensor) or p.node is not None:
-                raise DTypeError(who=type(self).__name__, expected="parameters (leaf tensors)",
-                                 got=type(p).__name__ if not isinstance(p, Tensor)
-                                 else "the result of an op")
-            if id(p) in known:
-                raise RangeError("a parameter stands in two groups, or twice in one", who=type(self).__name__)
-            known.add(id(p))
-        settings = {**self.defaults, **group, "params": params}
-        unknown = set(settings) - set(self.defaults) - {"params"}
+                raise DTypeError(who=name, expected="parameters (leaf tensors)",
+                                 got="the result of an op" if isinstance(p, Tensor) else type(p).__name__)
+            if p in known:
+                raise RangeError("a parameter stands in two groups, or twice in one", who=name)
+            known.add(p)
+        settings = {**self.defaults, **group}
+        del settings["params"]
+        unknown = set(settings) - set(self.rule.settings)
         if unknown:
-            raise RangeError(f"unknown settings {sorted(unknown)}", who=type(self).__name__,
-                             expected=f"some of {sorted(self.defaults)}")
-        self._check(settings)
-        self.param_groups.append(settings)
-
-    def _check(self, group: dict[str, Any]) -> None:
-        """Raise RangeError for settings that make no sense."""
-        for name in ("lr", "eps", "weight_decay"):
-            if name in group and not group[name] >= 0:
-                raise RangeError(who=type(self).__name__, expected=f"{name} >= 0", got=group[name])
+            raise RangeError(f"unknown settings {sorted(unknown)}", who=name,
+                             expected=f"some of {sorted(self.rule.settings)}")
+        self.rule.check_settings(name, settings)
+        self.param_groups.append({"params": params, **settings})
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients (or fill them with zeros)."""
@@ -81,93 +116,270 @@ class Optimizer:
                     p.grad.zero_()
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Change every parameter that has a gradient; `closure`, if given, is called first and its
-        result returned.
+        """Change every parameter that has a gradient.
+
+        `closure`, if given, is called first and its result returned. All groups are checked before
+        the first parameter changes: after an error everything is as it was, the state and the
+        count of steps too.
+
+        Raises
+        ------
+        ShapeError, DTypeError
+            A gradient, or the state, of another shape or dtype than its parameter.
+        RangeError
+            A setting that was changed to something outside its range.
         """
         result = closure() if closure is not None else None
-        for group in self.param_groups:
-            for params in self._with_gradient(group):
-                self._step(group, params)
-                for p in params:
-                    p._version[0] += 1
+        plan = self._plan()
+        if self.rule.kernel is not None and on_kernels():
+            for work in plan:
+                self.rule.kernel(work.arrays, work.gradients, *work.columns, **work.settings)
+                self._keep(work)
+        else:
+            # all of it before the first change: a definition may raise, too
+            results = [self._defined(work) for work in plan]
+            for work, new in zip(plan, results):
+                work.take(new)
+                self._keep(work)
         return result
 
-    def _with_gradient(self, group: dict[str, Any]) -> Iterator[list[Tensor]]:
-        """The group's parameters that have a gradient, by dtype: a kernel takes one."""
-        by_dtype: dict[Any, list[Tensor]] = {}
-        for p in group["params"]:
-            if p.grad is not None:
+    # ---- the parts of a step ---------------------------------------------------------------------
+    def _plan(self) -> list[_Work]:
+        """What this step will do. Everything is checked, and everything that needs memory gets it;
+        nothing changes.
+        """
+        plan = []
+        for k, group in enumerate(self.param_groups):
+            by_dtype: dict[np.dtype, _Work] = {}            # a kernel takes one
+            work = None
+            for p in group["params"]:
+                gradient = p.grad
+                if gradient is None:
+                    continue
                 data = p._data
-                if p.grad._data.shape != data.shape:
-                    raise ShapeError("a gradient has another shape than its parameter", who=type(self).__name__,
-                                     expected=p.shape, got=p.grad.shape)
-                flags = data.flags
-                if not flags.c_contiguous or not flags.writeable:
-                    # a parameter made from a view or a read-only array gets memory of its own
-                    p._data = data.copy()
-                by_dtype.setdefault(data.dtype, []).append(p)
-        yield from by_dtype.values()
+                dtype = data.dtype
+                try:
+                    g = gradient._data
+                except AttributeError:
+                    self._refuse_gradient(p, group, k)
+                if g.shape != data.shape or (g.dtype is not dtype and g.dtype != dtype):
+                    self._refuse_gradient(p, group, k)
+                if work is None or work.dtype is not dtype:
+                    work = by_dtype.get(dtype)
+                    if work is None:
+                        if dtype not in FLOATS:
+                            self._refuse_gradient(p, group, k)
+                        work = by_dtype[dtype] = _Work(dtype, self._settings(k, group))
+                        plan.append(work)
+                work.params.append(p)
+                # a parameter made from a view or a read-only array gets memory of its own
+                work.arrays.append(data if data.flags.carray else data.copy())
+                work.gradients.append(g)
+        if self.rule.state or self.rule.counts_steps:
+            for work in plan:
+                self._find_state(work)
+        return plan
 
-    def _step(self, group: dict[str, Any], params: list[Tensor]) -> None:
-        raise TypeError(f"{type(self).__name__} must define _step()")
+    def _settings(self, k: int, group: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of group k, checked whenever they have changed."""
+        values = self._values_of(group)
+        if k not in self._checked or self._checked[k][0] != values:
+            settings = {name: group[name] for name in self.rule.settings}
+            self.rule.check_settings(type(self).__name__, settings)
+            self._checked[k] = values, {**settings, **self.rule.fixed}
+        return self._checked[k][1]
 
-    @property
-    def on_kernels(self) -> bool:
-        """Whether the C kernels do the step, or the definition."""
-        return compiled is not None and backend() == "kernels"
+    def _refuse_gradient(self, p: Tensor, group: Mapping[str, Any], k: int) -> NoReturn:
+        name, g = type(self).__name__, p.grad
+        number = next(i for i, other in enumerate(group["params"]) if other is p)
+        what = f"parameter {number} of group {k}"
+        if not isinstance(g, Tensor):
+            raise DTypeError(f"the gradient of {what} is no tensor", who=name, got=type(g).__name__,
+                             hint="Write p.grad = nn.tensor(g).")
+        if g.shape != p.shape:
+            raise ShapeError(f"the gradient of {what} has another shape than the parameter", who=name,
+                             expected=p.shape, got=g.shape)
+        if g.dtype != p.dtype:
+            raise DTypeError(f"the gradient of {what} has another dtype than the parameter", who=name,
+                             expected=p.dtype, got=g.dtype,
+                             hint=f'Write p.grad = nn.tensor(g, dtype="{p.dtype}").')
+        raise DTypeError(f"{what} cannot be optimised", who=name, expected="float32 or float64", got=p.dtype)
 
-    def _zeros(self, p: Tensor, name: str) -> np.ndarray:
-        """The state array of that name, zeros before the first step."""
-        state = self.state.setdefault(id(p), {})
-        if name not in state:
-            state[name] = full(p.shape, 0, p.dtype)
-        return state[name]
+    def _find_state(self, work: _Work) -> None:
+        """Put the state of these parameters into the plan: as the last step left it, or as it
+        begins.
+        """
+        rule, dtype, known = self.rule, work.dtype, self.state
+        work.states = states = [known[p] if p in known else {} for p in work.params]
+        for spec in rule.state:
+            if not spec.used(work.settings):
+                work.columns.append([None] * len(states))
+                continue
+            name = spec.name
+            column = [state[name] if name in state else None for state in states]
+            for i, (a, data) in enumerate(zip(column, work.arrays)):
+                if a is None:
+                    if spec.initial is not None:
+                        column[i] = full(data.shape, spec.initial, dtype)
+                    work.kept[name] = column
+                elif a.size != data.size or (a.dtype is not dtype and a.dtype != dtype):
+                    self._refuse_state(name, work.params[i], a)
+            work.columns.append(column)
+        if rule.counts_steps:
+            work.kept["step"] = steps = [state["step"] + 1 if state else 1 for state in states]
+            work.columns.append(steps)
+
+    def _refuse_state(self, name: str, p: Tensor, a: np.ndarray) -> NoReturn:
+        raise DTypeError(f"the state {name} does not fit its parameter, which has changed since the last step",
+                         who=type(self).__name__, expected=f"{p.dtype} of shape {p.shape}",
+                         got=f"{a.dtype} of shape {a.shape}",
+                         hint="After model.double() or model.float(), "
+                              "optimizer.load_state_dict(optimizer.state_dict()) converts the state."
+                         if a.shape == p.shape else "Make a new optimiser.")
+
+    def _defined(self, work: _Work) -> list[list[np.ndarray | None]]:
+        """The definition's results for each parameter, (p, *state); nothing changes."""
+        results = []
+        for i, (p, g) in enumerate(zip(work.arrays, work.gradients)):
+            new = self.rule.definition(p, g, *[column[i] for column in work.columns], **work.settings)
+            if not isinstance(new, tuple) or len(new) != 1 + len(self.rule.state):
+                raise ShapeError("the definition must return a tuple (p, *state)", who=type(self).__name__,
+                                 expected=f"{1 + len(self.rule.state)} arrays", got=type(new).__name__)
+            arrays = [a if a is None else np.asarray(a) for a in new]
+            for a in arrays:
+                if a is not None and a.shape != p.shape:
+                    raise ShapeError("the definition returns another shape than the parameter's",
+                                     who=type(self).__name__, expected=p.shape, got=a.shape)
+            results.append(arrays)
+        return results
+
+    def _keep(self, work: _Work) -> None:
+        """The step is done: what was new in the plan becomes the state."""
+        for p, array in zip(work.params, work.arrays):
+            p._data = array
+            p._version[0] += 1
+        if work.kept:
+            for name, column in work.kept.items():
+                for state, value in zip(work.states, column):
+                    state[name] = value
+            self.state.update(zip(work.params, work.states))
 
     # ---- checkpoints -----------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Any]:
         """{"state": {number of the parameter: its state}, "param_groups": [settings, parameters by
         number]}, as in PyTorch.
         """
-        number = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
-        groups = [{**{k: v for k, v in group.items() if k != "params"},
-                   "params": [number[id(p)] for p in group["params"]]}
-                  for group in self.param_groups]
-        return {"state": {number[key]: dict(value) for key, value in self.state.items() if key in number},
-                "param_groups": groups}
+        number = {p: i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
+        return {"state": {number[p]: dict(state) for p, state in self.state.items() if p in number},
+                "param_groups": [{**group, "params": [number[p] for p in group["params"]]}
+                                 for group in self.param_groups]}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over settings and state; everything is checked before anything changes."""
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over settings and state, from this optimiser or from PyTorch's of the same name.
+
+        Arrays are converted to their parameter's dtype. Everything is checked before anything
+        changes.
+
+        Raises
+        ------
+        ShapeError
+            Saved for other parameters.
+        RangeError
+            Something missing, or something that this optimiser does not have.
+        """
         name = type(self).__name__
-        params = [p for group in self.param_groups for p in group["params"]]
-        groups = state["param_groups"]
-        if [len(g["params"]) for g in groups] != [len(g["params"]) for g in self.param_groups]:
-            raise ShapeError("the saved state is for other parameters", who=name,
-                             expected=[len(g["params"]) for g in self.param_groups],
-                             got=[len(g["params"]) for g in groups])
-        order = [i for group in groups for i in group["params"]]
-        fresh: dict[int, dict[str, Any]] = {}
-        for p, i in zip(params, order):
-            values = state["state"].get(i, state["state"].get(str(i)))
-            if values is None:
-                continue
-            fresh[id(p)] = {}
-            for key, value in values.items():
-                if isinstance(value, (np.ndarray, Tensor)) and np.ndim(value) == p.ndim and p.ndim:
-                    if np.shape(value) != p.shape:
-                        raise ShapeError(f"the saved {key} of parameter {i} does not fit", who=name, expected=p.shape,
-                                         got=np.shape(value))
-                    value = copied(np.asarray(value), p.dtype)
-                elif isinstance(value, (np.ndarray, Tensor)):
-                    value = np.array(value)
-                fresh[id(p)][key] = value
-        for group, saved in zip(self.param_groups, groups):
-            settings = {k: tuple(v) if isinstance(v, list) else v for k, v in saved.items() if k != "params"
-                        and k in self.defaults}
-            self._check({**group, **settings})
-            group.update(settings)
+        try:
+            saved, groups = state["state"], list(state["param_groups"])
+            order = [list(group["params"]) for group in groups]
+            entries = {int(i): dict(values) for i, values in saved.items()}
+        except (TypeError, KeyError, ValueError, AttributeError) as error:
+            raise RangeError("this is not the state of an optimiser", who=name,
+                             expected='{"state": {0: {...}, ...}, "param_groups": [{"params": [0, ...], ...}, ...]}',
+                             got=type(state).__name__ if not isinstance(state, Mapping)
+                             else f"the keys {sorted(map(str, state))}") from error
+        sizes = [len(group["params"]) for group in self.param_groups]
+        if [len(numbers) for numbers in order] != sizes:
+            raise ShapeError("the saved state is for other parameters", who=name, expected=f"groups of {sizes}",
+                             got=f"groups of {[len(numbers) for numbers in order]}")
+        settings = [self._saved_settings(group, saved) for group, saved in zip(self.param_groups, groups)]
+        fresh = {p: self._saved_state(i, p, entries[i], new)
+                 for group, new, numbers in zip(self.param_groups, settings, order)
+                 for p, i in zip(group["params"], numbers) if entries.get(i)}
+        for group, new in zip(self.param_groups, settings):
+            group.update(new)
         self.state = fresh
+
+    def _saved_settings(self, group: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
+        """A group's settings out of a saved one."""
+        name, rule = type(self).__name__, self.rule
+        for key, value in saved.items():
+            known = key in rule.settings or key in NO_PART_OF_THE_RULE or key == "params"
+            if not known and (value != rule.fixed[key] if key in rule.fixed else value):
+                raise RangeError(f"the saved {key}={value} is a setting that this {name} does not have", who=name,
+                                 expected=f"some of {sorted(rule.settings)}")
+        settings = {key: tuple(saved[key]) if isinstance(saved.get(key), list) else saved.get(key, group[key])
+                    for key in rule.settings}
+        rule.check_settings(name, settings)
+        return settings
+
+    def _saved_state(self, i: int, p: Tensor, saved: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Parameter i's state out of a saved one."""
+        name, rule = type(self).__name__, self.rule
+        specs = {spec.name: spec for spec in rule.state}
+        needed = [spec.name for spec in rule.state if spec.initial is not None and spec.used(settings)]
+        needed += ["step"] if rule.counts_steps else []
+        missing = [key for key in needed if saved.get(key) is None]
+        unknown = [key for key in saved if key not in specs and not (key == "step" and rule.counts_steps)]
+        if missing or unknown:
+            raise RangeError(f"the saved state of parameter {i} is not {name}'s", who=name,
+                             expected=", ".join([*specs, *(["step"] if rule.counts_steps else [])]) or "nothing",
+                             got=", ".join(map(str, saved)) or "nothing")
+        state: dict[str, Any] = {}
+        for key, value in saved.items():
+            if value is None:
+                continue
+            array = np.asarray(value)
+            if array.dtype.kind not in "fiu":
+                raise DTypeError(f"the saved {key} of parameter {i} does not hold numbers", who=name, got=array.dtype)
+            if key == "step":
+                if array.size != 1 or not (array >= 0).all() or (array % 1).any():
+                    raise RangeError(f"the saved step of parameter {i}", who=name, expected="a whole number from 0 up",
+                                     got=value)
+                state[key] = int(array.reshape(()))
+                continue
+            if array.shape != p.shape:
+                raise ShapeError(f"the saved {key} of parameter {i} does not fit", who=name, expected=p.shape,
+                                 got=array.shape)
+            state[key] = copied(array, p.dtype)
+        return state
 
     def __repr__(self) -> str:
         lines = [f"  {len(g['params'])} parameters: " + ", ".join(f"{k}={v}" for k, v in g.items() if k != "params")
                  for g in self.param_groups]
         return "\n".join([f"{type(self).__name__} (", *lines, ")"])
+
+
+class _Work:
+    """A part of a step: parameters of one group and one dtype, column by column."""
+
+    __slots__ = ("arrays", "columns", "dtype", "gradients", "kept", "params", "settings", "states")
+
+    def __init__(self, dtype: np.dtype, settings: dict[str, Any]):
+        self.dtype, self.settings = dtype, settings
+        self.params: list[Tensor] = []
+        self.arrays: list[np.ndarray] = []                  # theirs, to be changed
+        self.gradients: list[np.ndarray] = []
+        self.states: list[dict[str, Any]] = []              # an entry of Optimizer.state for each
+        self.columns: list[list[Any]] = []                  # the rule's state, a column per name; and t
+        self.kept: dict[str, list[Any]] = {}                # the columns in which something is new
+
+    def take(self, results: list[list[np.ndarray | None]]) -> None:
+        """Write the definition's results where a kernel would have."""
+        for i, new in enumerate(results):
+            for column, a in zip([self.arrays, *self.columns], new):
+                if a is None:
+                    continue
+                if column[i] is None:
+                    column[i] = copied(a, self.dtype)
+                else:
+                    column[i][...] = a

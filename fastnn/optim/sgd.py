@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
+from ..arrays import empty
 from ..errors import RangeError
 from ..kernels import compiled
 from ..reference import optim as reference
-from ..tensor import Tensor
 from .optimizer import Optimizer
+from .rule import Rule, State, at_least_zero, register, switch
 
 __all__ = ["SGD"]
 
@@ -17,53 +20,85 @@ __all__ = ["SGD"]
 class SGD(Optimizer):
     r"""Gradient descent, with momentum and Nesterov's variant.
 
-    .. math:: g' = g + \lambda p \qquad m \leftarrow \mu m + (1 - d) g' \qquad p \leftarrow p - \eta m
+    .. math:: g' = g + \lambda p \qquad m \leftarrow \mu m + (1 - d) g'
+        \qquad p \leftarrow p - \eta m
 
-    With `nesterov` the step is g' + mu m; the first step has m = g'.
+    The first step has m = g'. With `nesterov` the step is eta (g' + mu m). Without momentum it is
+    eta g'.
 
     Parameters
     ----------
-    params : parameters or groups
+    params : iterable of Parameters, or of groups {"params": [...], "lr": ...}
     lr : float
-        The learning rate, eta.
-    momentum, dampening, weight_decay : float
-        mu, d and lambda.
+        eta, the learning rate.
+    momentum : float
+        mu, the share of the last step that is kept.
+    dampening : float
+        d, the share of the gradient that is left out of m.
+    weight_decay : float
+        lambda: an L2 penalty lambda/2 |p|^2 on the parameters.
     nesterov : bool
         Look ahead; needs momentum and no dampening.
 
-    Raises: RangeError for negative settings. Cost: one pass over the parameters. Robbins, Monro
-    (1951); Polyak (1964); Sutskever et al. (2013).
+    State: "momentum_buffer", m, of the parameter's shape; only with momentum.
 
+    Raises
+    ------
+    RangeError
+        A negative setting; `nesterov` without momentum or with dampening.
+    ShapeError, DTypeError
+        Nothing to optimise, or something that is no parameter.
+
+    Cost: one pass over the parameters, with momentum memory for one more copy of them.
+
+    Robbins, Monro (1951), "A stochastic approximation method". Polyak (1964), "Some methods of
+    speeding up the convergence of iteration methods". Sutskever et al. (2013), "On the importance
+    of initialization and momentum in deep learning".
+
+    Examples
+    --------
     >>> import fastnn as nn
     >>> p = nn.Parameter([1.0, 2.0])
-    >>> opt = nn.optim.SGD([p], lr=0.5)
-    >>> (p * p).sum().backward(); opt.step(); p
+    >>> optimizer = nn.optim.SGD([p], lr=0.5)
+    >>> (p * p).sum().backward(); optimizer.step(); p
     parameter([0., 0.], requires_grad=True)
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-3, momentum: float = 0.0, dampening: float = 0.0,
                  weight_decay: float = 0.0, nesterov: bool = False):
-        super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening, "weight_decay": weight_decay,
-                                  "nesterov": nesterov})
+        super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening,
+                                  "weight_decay": weight_decay, "nesterov": nesterov})
 
-    def _check(self, group: dict[str, Any]) -> None:
-        super()._check(group)
-        if not group["momentum"] >= 0:
-            raise RangeError(who="SGD", expected="momentum >= 0", got=group["momentum"])
-        if group["nesterov"] and (group["momentum"] == 0 or group["dampening"] != 0):
-            raise RangeError("Nesterov's variant needs a momentum and no dampening", who="SGD")
 
-    def _step(self, group: dict[str, Any], params: list[Tensor]) -> None:
-        settings = {k: group[k] for k in ("lr", "momentum", "dampening", "weight_decay", "nesterov")}
-        grads = [p.grad._data for p in params]      # type: ignore[union-attr]
-        if not self.on_kernels:
-            for p, g in zip(params, grads):
-                state = self.state.setdefault(id(p), {})
-                p._data[...], state["momentum_buffer"] = reference.sgd_step(p._data, g, state.get("momentum_buffer"),
-                                                                            **settings)
-            return
-        momenta, fresh = [], []
-        if group["momentum"]:
-            fresh = ["momentum_buffer" not in self.state.get(id(p), ()) for p in params]
-            momenta = [self._zeros(p, "momentum_buffer") for p in params]
-        compiled.sgd_step([p._data for p in params], grads, momenta, fresh or [False] * len(params), **settings)
+def sgd_kernel(p: list[np.ndarray], g: list[np.ndarray], m: list[Any], *, momentum: float, **settings: Any) -> None:
+    """The rule for many parameters at once; see Rule.kernel."""
+    if momentum == 0:
+        compiled.sgd_step(p, g, [], [False] * len(p), momentum=0.0, **settings)
+        return
+    fresh = [a is None for a in m]
+    if any(fresh):
+        m[:] = [empty(q.shape, q.dtype) if a is None else a for q, a in zip(p, m)]
+    compiled.sgd_step(p, g, m, fresh, momentum=momentum, **settings)
+
+
+def _check(who: str, settings: Mapping[str, Any]) -> None:
+    if settings["nesterov"] and (settings["momentum"] == 0 or settings["dampening"] != 0):
+        raise RangeError("Nesterov's variant needs a momentum and no dampening", who=who,
+                         got=f"momentum={settings['momentum']}, dampening={settings['dampening']}")
+
+
+register(SGD, Rule(
+    formula="m = momentum m + g + weight_decay p;  p -= lr m",
+    definition=reference.sgd_step, kernel=sgd_kernel,
+    state=(State("momentum_buffer", initial=None, only_if="momentum"),),
+    settings={"lr": at_least_zero(1e-3), "momentum": at_least_zero(0.0), "dampening": at_least_zero(0.0),
+              "weight_decay": at_least_zero(0.0), "nesterov": switch(False)},
+    check=_check,
+    samples={
+        "plain": {"lr": 0.1},
+        "decay": {"lr": 0.1, "weight_decay": 0.03},
+        "momentum": {"lr": 0.1, "momentum": 0.9},
+        "dampening": {"lr": 0.1, "momentum": 0.9, "dampening": 0.2, "weight_decay": 0.01},
+        "nesterov": {"lr": 0.1, "momentum": 0.9, "nesterov": True},
+        "nesterov, decay": {"lr": 0.1, "momentum": 0.5, "nesterov": True, "weight_decay": 0.01},
+    }))

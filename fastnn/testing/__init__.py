@@ -1,10 +1,10 @@
-"""Checks for ops: the laws that every op of fastnn obeys, gradcheck, and use_kernel.
-
-Public: run them on your own ops.
+"""Checks that are public: the laws that every op of fastnn obeys, the law of optimisers, gradcheck,
+and use_kernel. Run them on your own ops and optimisers.
 """
 
 from . import laws
 from .gradcheck import gradcheck, op_gradcheck
 from .replace import use_kernel
+from .trajectory import trajectory_is_the_definition
 
-__all__ = ["gradcheck", "laws", "op_gradcheck", "use_kernel"]
+__all__ = ["gradcheck", "laws", "op_gradcheck", "trajectory_is_the_definition", "use_kernel"]

@@ -134,7 +134,7 @@ def made_here():
     adam = nn.optim.Adam(layer.parameters())
     layer(rows).sum().backward()
     adam.step()
-    state = adam.state[id(layer.weight)]
+    state = adam.state[layer.weight]
     batch, = nn.data.TensorDataset(np.ones((128, 64), np.float32)).batch(np.arange(-3, 61))
     stacked, = nn.data.dataset.collate([(np.ones(64, np.float32),)]*64)
     return {"zeros": nn.zeros(64, 64).data, "ones": nn.ones_like(rows).data, "empty": nn.empty(64, 64).data,

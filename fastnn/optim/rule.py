@@ -1,0 +1,148 @@
+"""A rule is data: what one optimiser does, as a record. The class Optimizer does the rest.
+
+To add an optimiser, write three things:
+
+1. a definition in NumPy, one function in fastnn/reference/optim.py;
+2. a class with PyTorch's signature and a docstring, a subclass of Optimizer;
+3. a record, `register(TheClass, Rule(...))`, under the class.
+
+Nothing else: the base class gathers parameters, checks, keeps the state, saves and loads it. The
+laws of tests/optim run over all records: that the rule equals its definition and PyTorch's over 50
+steps, and that a step which cannot be done changes nothing. A kernel is welcome and not needed:
+without one the definition runs.
+
+>>> import numpy as np, fastnn as nn
+>>> from fastnn.optim.rule import Rule, at_least_zero
+>>> class SignSGD(nn.optim.Optimizer):
+...     "Steps of one length, whatever the size of the gradient."
+...     rule = Rule(formula="p -= lr sign(g)",
+...                 definition=lambda p, g, *, lr: (p - lr * np.sign(g),),
+...                 settings={"lr": at_least_zero(0.01)})
+...     def __init__(self, params, lr=0.01):
+...         super().__init__(params, {"lr": lr})
+>>> p = nn.Parameter([1.0, -2.0])
+>>> optimizer = SignSGD([p], lr=0.5)
+>>> (p * p).sum().backward(); optimizer.step(); p
+parameter([ 0.5, -1.5], requires_grad=True)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..backend import backend
+from ..errors import RangeError
+from ..kernels import compiled
+
+__all__ = ["RULES", "Rule", "Setting", "State", "at_least_zero", "on_kernels", "register", "switch"]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The record of one optimiser.
+
+    formula       one line for tables
+    definition    a step in NumPy: (p, g, *state, *[t], **settings) -> (p, *state); see
+                  fastnn/reference/optim.py
+    settings      name -> Setting, in the order of the class's signature: what a group can set
+    kernel        the same step for many parameters of one dtype: it takes a list wherever the
+                  definition takes an array (and t), and changes p and the state in place. A state
+                  that is None in its list is put there. None: the definition runs
+    state         what the rule keeps for each parameter, in the order of the definition's arguments
+    counts_steps  whether the state has "step", the number of steps so far; the definition takes t
+    fixed         further settings of the definition, which a group cannot change
+    check         check(who, settings): raises RangeError where settings exclude each other
+    samples       name -> settings, for the laws: every branch of the definition at least once
+    """
+
+    formula: str
+    definition: Callable[..., tuple[Any, ...]]
+    settings: Mapping[str, Setting]
+    kernel: Callable[..., None] | None = None
+    state: tuple[State, ...] = ()
+    counts_steps: bool = False
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    check: Callable[[str, Mapping[str, Any]], None] | None = None
+    samples: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"defaults": {}})
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """{name: default} of all settings."""
+        return {name: setting.default for name, setting in self.settings.items()}
+
+    def check_settings(self, who: str, values: Mapping[str, Any]) -> None:
+        """Raise RangeError for settings that make no sense. `values` has all of them."""
+        for name, setting in self.settings.items():
+            if not setting.holds_for(values[name]):
+                raise RangeError(who=who, expected=f"{name} {setting.expected}", got=values[name])
+        if self.check is not None:
+            self.check(who, values)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A number or switch of a rule: its default, and what it must be.
+
+    holds : function(value) -> bool
+    expected : str
+        The same in words, to stand behind the name: ">= 0".
+    """
+
+    default: Any
+    holds: Callable[[Any], bool]
+    expected: str
+
+    def holds_for(self, value: Any) -> bool:
+        """Whether the value is allowed; one of a wrong type is not."""
+        try:
+            return bool(self.holds(value))
+        except (TypeError, ValueError):
+            return False
+
+
+@dataclass(frozen=True)
+class State:
+    """An array of the parameter's shape and dtype that a rule keeps from step to step.
+
+    name     PyTorch's key in the state_dict
+    initial  what it holds before the first step; None: it does not exist, and the definition gets
+             None
+    only_if  a setting: while it is zero or false, the rule neither reads nor writes this array
+    """
+
+    name: str
+    initial: float | None = 0.0
+    only_if: str | None = None
+
+    def used(self, settings: Mapping[str, Any]) -> bool:
+        """Whether the rule reads and writes it under these settings."""
+        return self.only_if is None or bool(settings[self.only_if])
+
+
+def at_least_zero(default: float) -> Setting:
+    """A number from 0 up; NaN is none."""
+    return Setting(default, lambda value: value >= 0, ">= 0")
+
+
+def switch(default: bool) -> Setting:
+    """True or False."""
+    return Setting(default, lambda value: value in (True, False), "True or False")
+
+
+# class -> rule, of every optimiser that fastnn has
+RULES: dict[type, Rule] = {}
+
+
+def register(optimizer: Any, rule: Rule) -> None:
+    """Give a class its rule, and put both into the table that the laws run over."""
+    optimizer.rule = rule
+    RULES[optimizer] = rule
+
+
+def on_kernels() -> bool:
+    """Whether compiled kernels run, or the definitions in NumPy: by nn.use_backend, or because
+    there was no compiler.
+    """
+    return compiled is not None and backend() == "kernels"
