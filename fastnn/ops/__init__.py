@@ -1,6 +1,7 @@
-"""The ops, one file per family: the record, and the differentiable function with its docstring.
+"""The ops, one file per family: what a user calls, and what fastnn knows about it.
 
-Start at fastnn/op.py.
+In each file the functions come first, then what they share, checks, samples, errors, cost and
+benchmarks, and last the records, which name all of these. Start at fastnn/op.py.
 """
 
 from typing import Any

@@ -30,82 +30,6 @@ __all__ = ["elu", "gelu", "glu", "hardsigmoid", "hardswish", "hardtanh", "heavis
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848, 1.0507009873554804934
 
 
-def values(name: str, *shape: int, spread: float = 2.0, kinks: tuple[float, ...] = (), **attrs: Any) -> Sample:
-    """A sample of `shape` whose values stay away from 0 and from `kinks`, where slopes jump."""
-    x = np.asarray(seeded(name).standard_normal(shape) * spread)
-    x = np.asarray(x + np.where(x >= 0, 0.05, -0.05))
-    if x.size == 1:
-        x = np.asarray(np.abs(x))                               # a lone value: where each function has a slope
-    for kink in kinks:
-        x = np.where(np.abs(x - kink) < 0.01, kink + 0.02, x)
-    return Sample(name, (x,), attrs, {"n": x.size})
-
-
-def samples(kinks: tuple[float, ...] = (), large: float = 80.0, **attrs: Any) -> list[Sample]:
-    return [values(name, *shape, spread=spread, kinks=kinks, **attrs) for name, shape, spread in
-            (("one", (1,), 0.5), ("odd", (3, 5, 7), 2.0), ("zero-dimensional", (), 0.1), ("empty", (0, 4), 2.0),
-             ("large", (33,), large), ("wide", (2, 1031), 2.0), ("blocks", (2, 16411), 2.0))]
-
-
-def activation(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[[Any], Any], flops: int,
-               draw: Callable[[], list[Sample]] = samples, slack: float = 1.0, **attrs: Any) -> Op:
-    """The record of an activation; `attrs` are those of the benchmark.
-
-    slack: the rounding allowance of the laws is for one operation, but a derivative such as 1 - y^2
-    subtracts nearly equal numbers.
-    """
-    return register(Op(
-        name=name, family="activation", inputs=("x",), formula=formula,
-        forward=kernel(f"{name}_forward"), backward=kernel(f"{name}_backward"),
-        ref_forward=getattr(reference, f"{name}_forward"), ref_backward=getattr(reference, f"{name}_backward"),
-        check=float_check(name), fits=kernel("fits_float"), samples=draw, fast_numpy=fast_numpy,
-        errors=(("integers", lambda: call(tensor([1, 2])), DTypeError, (name, "int64", "float32")),),
-        bench={"2048x512": lambda: values("2048x512", 2048, 512, **attrs)},
-        flops=lambda n: flops * n, bytes=lambda n: 8 * n, slack=slack))
-
-
-def _gelu_tanh(x: np.ndarray) -> np.ndarray:
-    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
-
-
-RELU = activation("relu", "y = max(x, 0)", lambda x: np.maximum(x, 0), lambda x: relu(x), 1)
-LEAKY_RELU = activation("leaky_relu", "y = x > 0 ? x : slope x", lambda x, slope: np.where(x > 0, x, slope * x),
-                        lambda x: leaky_relu(x), 2, lambda: samples(slope=0.3), slope=0.01)
-ELU = activation("elu", "y = scale (x > 0 ? x : alpha (e^x - 1))",
-                 lambda x, alpha, scale: scale * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
-                 lambda x: elu(x), 15, lambda: samples(alpha=0.7, scale=1.3), alpha=1.0, scale=1.0)
-SIGMOID = activation("sigmoid", "y = 1 / (1 + e^-x)", lambda x: 1 / (1 + np.exp(-x)), lambda x: sigmoid(x), 15, slack=2)
-TANH = activation("tanh", "y = tanh x", np.tanh, lambda x: tanh(x), 20, slack=4)
-# NumPy has no erf: the other form is the opponent
-GELU = activation("gelu", "y = x Phi(x)", _gelu_tanh, lambda x: gelu(x), 30)
-GELU_TANH: Op = activation("gelu_tanh", "y = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2", _gelu_tanh,
-                       lambda x: apply(GELU_TANH, x), 22, slack=16)
-SILU = activation("silu", "y = x s(x)", lambda x: x / (1 + np.exp(-x)), lambda x: silu(x), 16)
-MISH = activation("mish", "y = x tanh(ln(1 + e^x))", lambda x: x * np.tanh(np.log1p(np.exp(x))), lambda x: mish(x), 20,
-                  slack=4)
-SOFTPLUS = activation("softplus", "y = ln(1 + e^(beta x)) / beta", lambda x, beta,
-                      threshold: np.logaddexp(0, beta * x) / beta,
-                      lambda x: softplus(x), 35, lambda: samples(beta=1.7, threshold=20.0), beta=1.0, threshold=20.0)
-LOGSIGMOID = activation("logsigmoid", "y = ln s(x)", lambda x: -np.logaddexp(0, -x), lambda x: logsigmoid(x), 35)
-SOFTSIGN = activation("softsign", "y = x / (1 + |x|)", lambda x: x / (1 + np.abs(x)), lambda x: softsign(x), 3)
-HARDTANH = activation("hardtanh", "y = min(max(x, low), high)", lambda x, low, high: np.clip(x, low, high),
-                      lambda x: hardtanh(x), 2,
-                      lambda: samples((-1.3, 1.7), large=8.0, low=-1.3, high=1.7), low=-1.0, high=1.0)
-HARDSIGMOID = activation("hardsigmoid", "y = min(max(x / 6 + 1/2, 0), 1)", lambda x: np.clip(x / 6 + 0.5, 0, 1),
-                         lambda x: hardsigmoid(x), 4, lambda: samples((-3, 3), large=8.0))
-HARDSWISH = activation("hardswish", "y = x hardsigmoid(x)", lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
-                       lambda x: hardswish(x), 5, lambda: samples((-3, 3), large=8.0))
-HEAVISIDE = register(Op(
-    name="heaviside", family="activation", inputs=("x",), formula="y = [x > 0], value at 0",
-    ref_forward=reference.heaviside_forward, ref_backward=None, differentiable=(), check=float_check("heaviside"),
-    samples=lambda: [Sample("odd", (seeded("odd").integers(-1, 2, (3, 5, 7)).astype(float),), {"value": 0.25},
-                            {"n": 105})],
-    errors=(("integers", lambda: heaviside(tensor([1, 2]), 0.5), DTypeError, ("heaviside", "int64")),
-            ("values", lambda: heaviside(tensor([1.0, 2.0]), tensor([1.0, 2.0])), ShapeError,
-             ("heaviside", "one element", "(2,)"))),
-    flops=lambda n: n, bytes=lambda n: 8 * n))
-
-
 # ---- piecewise linear ----------------------------------------------------------------------------
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     r"""Rectified linear unit, max(x, 0), element by element.
@@ -352,3 +276,83 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
 
 
 swish = silu
+
+
+# ---- samples -------------------------------------------------------------------------------------
+def values(name: str, *shape: int, spread: float = 2.0, kinks: tuple[float, ...] = (), **attrs: Any) -> Sample:
+    """A sample of `shape` whose values stay away from 0 and from `kinks`, where slopes jump."""
+    x = np.asarray(seeded(name).standard_normal(shape) * spread)
+    x = np.asarray(x + np.where(x >= 0, 0.05, -0.05))
+    if x.size == 1:
+        x = np.asarray(np.abs(x))                               # a lone value: where each function has a slope
+    for kink in kinks:
+        x = np.where(np.abs(x - kink) < 0.01, kink + 0.02, x)
+    return Sample(name, (x,), attrs, {"n": x.size})
+
+
+def samples(kinks: tuple[float, ...] = (), large: float = 80.0, **attrs: Any) -> list[Sample]:
+    return [values(name, *shape, spread=spread, kinks=kinks, **attrs) for name, shape, spread in
+            (("one", (1,), 0.5), ("odd", (3, 5, 7), 2.0), ("zero-dimensional", (), 0.1), ("empty", (0, 4), 2.0),
+             ("large", (33,), large), ("wide", (2, 1031), 2.0), ("blocks", (2, 16411), 2.0))]
+
+
+# ---- cost and benchmarks -------------------------------------------------------------------------
+def _gelu_tanh(x: np.ndarray) -> np.ndarray:
+    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
+
+
+# ---- records -------------------------------------------------------------------------------------
+def activation(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[[Any], Any], flops: int,
+               draw: Callable[[], list[Sample]] = samples, slack: float = 1.0, **attrs: Any) -> Op:
+    """The record of an activation; `attrs` are those of the benchmark.
+
+    slack: the rounding allowance of the laws is for one operation, but a derivative such as 1 - y^2
+    subtracts nearly equal numbers.
+    """
+    return register(Op(
+        name=name, family="activation", inputs=("x",), formula=formula,
+        forward=kernel(f"{name}_forward"), backward=kernel(f"{name}_backward"),
+        ref_forward=getattr(reference, f"{name}_forward"), ref_backward=getattr(reference, f"{name}_backward"),
+        check=float_check(name), fits=kernel("fits_float"), samples=draw, fast_numpy=fast_numpy,
+        errors=(("integers", lambda: call(tensor([1, 2])), DTypeError, (name, "int64", "float32")),),
+        bench={"2048x512": lambda: values("2048x512", 2048, 512, **attrs)},
+        flops=lambda n: flops * n, bytes=lambda n: 8 * n, slack=slack))
+
+
+RELU = activation("relu", "y = max(x, 0)", lambda x: np.maximum(x, 0), lambda x: relu(x), 1)
+LEAKY_RELU = activation("leaky_relu", "y = x > 0 ? x : slope x", lambda x, slope: np.where(x > 0, x, slope * x),
+                        lambda x: leaky_relu(x), 2, lambda: samples(slope=0.3), slope=0.01)
+ELU = activation("elu", "y = scale (x > 0 ? x : alpha (e^x - 1))",
+                 lambda x, alpha, scale: scale * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
+                 lambda x: elu(x), 15, lambda: samples(alpha=0.7, scale=1.3), alpha=1.0, scale=1.0)
+SIGMOID = activation("sigmoid", "y = 1 / (1 + e^-x)", lambda x: 1 / (1 + np.exp(-x)), lambda x: sigmoid(x), 15, slack=2)
+TANH = activation("tanh", "y = tanh x", np.tanh, lambda x: tanh(x), 20, slack=4)
+# NumPy has no erf: the other form is the opponent
+GELU = activation("gelu", "y = x Phi(x)", _gelu_tanh, lambda x: gelu(x), 30)
+GELU_TANH: Op = activation("gelu_tanh", "y = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2", _gelu_tanh,
+                       lambda x: apply(GELU_TANH, x), 22, slack=16)
+SILU = activation("silu", "y = x s(x)", lambda x: x / (1 + np.exp(-x)), lambda x: silu(x), 16)
+MISH = activation("mish", "y = x tanh(ln(1 + e^x))", lambda x: x * np.tanh(np.log1p(np.exp(x))), lambda x: mish(x), 20,
+                  slack=4)
+SOFTPLUS = activation("softplus", "y = ln(1 + e^(beta x)) / beta", lambda x, beta,
+                      threshold: np.logaddexp(0, beta * x) / beta,
+                      lambda x: softplus(x), 35, lambda: samples(beta=1.7, threshold=20.0), beta=1.0, threshold=20.0)
+LOGSIGMOID = activation("logsigmoid", "y = ln s(x)", lambda x: -np.logaddexp(0, -x), lambda x: logsigmoid(x), 35)
+SOFTSIGN = activation("softsign", "y = x / (1 + |x|)", lambda x: x / (1 + np.abs(x)), lambda x: softsign(x), 3)
+HARDTANH = activation("hardtanh", "y = min(max(x, low), high)", lambda x, low, high: np.clip(x, low, high),
+                      lambda x: hardtanh(x), 2,
+                      lambda: samples((-1.3, 1.7), large=8.0, low=-1.3, high=1.7), low=-1.0, high=1.0)
+HARDSIGMOID = activation("hardsigmoid", "y = min(max(x / 6 + 1/2, 0), 1)", lambda x: np.clip(x / 6 + 0.5, 0, 1),
+                         lambda x: hardsigmoid(x), 4, lambda: samples((-3, 3), large=8.0))
+HARDSWISH = activation("hardswish", "y = x hardsigmoid(x)", lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
+                       lambda x: hardswish(x), 5, lambda: samples((-3, 3), large=8.0))
+
+HEAVISIDE = register(Op(
+    name="heaviside", family="activation", inputs=("x",), formula="y = [x > 0], value at 0",
+    ref_forward=reference.heaviside_forward, ref_backward=None, differentiable=(), check=float_check("heaviside"),
+    samples=lambda: [Sample("odd", (seeded("odd").integers(-1, 2, (3, 5, 7)).astype(float),), {"value": 0.25},
+                            {"n": 105})],
+    errors=(("integers", lambda: heaviside(tensor([1, 2]), 0.5), DTypeError, ("heaviside", "int64")),
+            ("values", lambda: heaviside(tensor([1.0, 2.0]), tensor([1.0, 2.0])), ShapeError,
+             ("heaviside", "one element", "(2,)"))),
+    flops=lambda n: n, bytes=lambda n: 8 * n))

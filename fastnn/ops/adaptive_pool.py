@@ -21,97 +21,6 @@ from .window import MOST_ELEMENTS, batched, need_image
 __all__ = ["adaptive_avg_pool2d", "adaptive_max_pool2d"]
 
 
-def check_adaptive(who: str, x: Any, output_size: tuple[int, int]) -> None:
-    need_float(who, input=x)
-    need_image(who, x)
-    if x.shape[2] * x.shape[3] >= 2**31:
-        raise RangeError("a plane has more pixels than a saved index can name", who=who, expected="H*W < 2**31",
-                         got=x.shape)
-    if output_size[0] * output_size[1] * max(x.shape[0], 1) * x.shape[1] * max(x.shape[2:]) > MOST_ELEMENTS:
-        raise RangeError("no memory holds an output of that size", who=who, got=output_size)
-
-
-def size_of(who: str, output_size: Any, x: Tensor) -> tuple[int, int]:
-    """(P, Q) from an int, a pair, or a pair with None, which keeps the image's size."""
-    if output_size is None:
-        output_size = (None, None)
-    if isinstance(output_size, (tuple, list)) and len(output_size) == 2 and x.ndim in (3, 4):
-        output_size = tuple(n if o is None else o for o, n in zip(output_size, x.shape[-2:]))
-    return pair(who, "output_size", output_size, 1)
-
-
-def case(name: str, N: int, C: int, H: int, W: int, P: int, Q: int, **attrs: Any) -> Sample:
-    return Sample(name, (seeded(name).standard_normal((N, C, H, W)),), {"output_size": (P, Q), **attrs},
-                  {"N": N, "C": C, "H": H, "W": W, "P": P, "Q": Q})
-
-
-CASES: tuple[tuple[str, tuple[int, ...]], ...] = (
-    ("smallest", (1, 1, 1, 1, 1, 1)),
-    ("odd primes", (2, 3, 11, 7, 5, 2)),
-    ("even windows", (2, 3, 6, 8, 3, 2)),
-    ("whole plane", (3, 2, 5, 7, 1, 1)),
-    ("rows only", (2, 2, 5, 36, 5, 1)),
-    ("larger than the image", (1, 2, 3, 4, 5, 7)),
-    ("empty batch", (0, 2, 4, 4, 3, 3)),
-)
-
-
-def fast_numpy(x: np.ndarray, output_size: tuple[int, int], reduction: Any) -> np.ndarray:
-    """A reshape where all windows are alike, else window by window."""
-    (H, W), (P, Q) = x.shape[2:], output_size
-    if H % P == 0 and W % Q == 0:
-        return reduction(x.reshape(*x.shape[:2], P, H // P, Q, W // Q), (3, 5))
-    y = np.empty((*x.shape[:2], P, Q), x.dtype)
-    for p, q, i, j in reference.windows((H, W), output_size):
-        y[:, :, p, q] = reduction(x[:, :, i, j], (2, 3))
-    return y
-
-
-def _zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
-    return tensor(np.zeros(shape, dtype))
-
-
-def errors_of(name: str, pool: Any) -> tuple[Any, ...]:
-    return (
-        ("rank", lambda: pool()(_zeros(8, 8), 1), ShapeError, (name, "(N, C, H, W) or (C, H, W)", "(8, 8)")),
-        ("size", lambda: pool()(_zeros(1, 1, 8, 8), 0), ShapeError, (name, "output_size >= 1", "0")),
-        ("pair", lambda: pool()(_zeros(1, 1, 8, 8), (1, 2, 3)), ShapeError, (name, "output_size", "pair")),
-        ("huge", lambda: pool()(_zeros(1, 1, 8, 8), 2**30), RangeError, (name, "memory")),
-        ("integers", lambda: pool()(_zeros(1, 1, 8, 8, dtype=np.int64), 2), DTypeError, (name, "int64")),
-    )
-
-
-SHARED: dict[str, Any] = {
-    "family": "pooling", "inputs": ("x",),
-    "flops": lambda N, C, H, W, **_: N * C * H * W, "bytes": lambda N, C, H, W, P, Q: 4 * N * C * (H * W + P * Q),
-}
-
-ADAPTIVE_AVG_POOL2D = register(Op(
-    name="adaptive_avg_pool2d", formula="y[n,c,p,q] = mean of x[n,c,i,j] for floor(p*H/P) <= i < ceil((p+1)*H/P), likewise j",
-    forward=kernel("adaptive_avg_pool2d_forward"), backward=kernel("adaptive_avg_pool2d_backward"),
-    ref_forward=reference.adaptive_avg_pool2d_forward, ref_backward=reference.adaptive_avg_pool2d_backward,
-    check=lambda x, output_size: check_adaptive("adaptive_avg_pool2d", x, output_size),
-    samples=lambda: [case(name, *sizes) for name, sizes in CASES],
-    errors=errors_of("adaptive_avg_pool2d", lambda: adaptive_avg_pool2d),
-    fast_numpy=lambda x, output_size: fast_numpy(x, output_size, np.mean),
-    bench={"global.512c7": lambda: case("global.512c7", 32, 512, 7, 7, 1, 1),
-           "6x6.256c13": lambda: case("6x6.256c13", 32, 256, 13, 13, 6, 6)},
-    terms=lambda H, W, **_: H * W, **SHARED,
-))
-
-ADAPTIVE_MAX_POOL2D = register(Op(
-    name="adaptive_max_pool2d", formula="y[n,c,p,q] = max of x[n,c,i,j] for floor(p*H/P) <= i < ceil((p+1)*H/P), likewise j",
-    forward=kernel("adaptive_max_pool2d_forward"), backward=kernel("adaptive_max_pool2d_backward"),
-    ref_forward=reference.adaptive_max_pool2d_forward, ref_backward=reference.adaptive_max_pool2d_backward,
-    check=lambda x, output_size, return_indices: check_adaptive("adaptive_max_pool2d", x, output_size),
-    samples=lambda: [case(name, *sizes, return_indices=name == "odd primes") for name, sizes in CASES],
-    errors=errors_of("adaptive_max_pool2d", lambda: adaptive_max_pool2d),
-    fast_numpy=lambda x, output_size, return_indices: fast_numpy(x, output_size, np.max),
-    bench={"6x6.256c13": lambda: case("6x6.256c13", 32, 256, 13, 13, 6, 6, return_indices=False)},
-    **SHARED,
-))
-
-
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     r"""The mean of each of P x Q windows that together cover the image, whatever its size.
 
@@ -173,3 +82,100 @@ def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = 
     x = input if isinstance(input, Tensor) else tensor(input)
     size = size_of("adaptive_max_pool2d", output_size, x)
     return batched(lambda x: apply(ADAPTIVE_MAX_POOL2D, x, output_size=size, return_indices=bool(return_indices)), x)
+
+
+# ---- what the functions share --------------------------------------------------------------------
+def size_of(who: str, output_size: Any, x: Tensor) -> tuple[int, int]:
+    """(P, Q) from an int, a pair, or a pair with None, which keeps the image's size."""
+    if output_size is None:
+        output_size = (None, None)
+    if isinstance(output_size, (tuple, list)) and len(output_size) == 2 and x.ndim in (3, 4):
+        output_size = tuple(n if o is None else o for o, n in zip(output_size, x.shape[-2:]))
+    return pair(who, "output_size", output_size, 1)
+
+
+# ---- checks --------------------------------------------------------------------------------------
+def check_adaptive(who: str, x: Any, output_size: tuple[int, int]) -> None:
+    need_float(who, input=x)
+    need_image(who, x)
+    if x.shape[2] * x.shape[3] >= 2**31:
+        raise RangeError("a plane has more pixels than a saved index can name", who=who, expected="H*W < 2**31",
+                         got=x.shape)
+    if output_size[0] * output_size[1] * max(x.shape[0], 1) * x.shape[1] * max(x.shape[2:]) > MOST_ELEMENTS:
+        raise RangeError("no memory holds an output of that size", who=who, got=output_size)
+
+
+# ---- samples -------------------------------------------------------------------------------------
+def case(name: str, N: int, C: int, H: int, W: int, P: int, Q: int, **attrs: Any) -> Sample:
+    return Sample(name, (seeded(name).standard_normal((N, C, H, W)),), {"output_size": (P, Q), **attrs},
+                  {"N": N, "C": C, "H": H, "W": W, "P": P, "Q": Q})
+
+
+CASES: tuple[tuple[str, tuple[int, ...]], ...] = (
+    ("smallest", (1, 1, 1, 1, 1, 1)),
+    ("odd primes", (2, 3, 11, 7, 5, 2)),
+    ("even windows", (2, 3, 6, 8, 3, 2)),
+    ("whole plane", (3, 2, 5, 7, 1, 1)),
+    ("rows only", (2, 2, 5, 36, 5, 1)),
+    ("larger than the image", (1, 2, 3, 4, 5, 7)),
+    ("empty batch", (0, 2, 4, 4, 3, 3)),
+)
+
+
+# ---- errors --------------------------------------------------------------------------------------
+def _zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
+    return tensor(np.zeros(shape, dtype))
+
+
+def errors_of(name: str, pool: Any) -> tuple[Any, ...]:
+    return (
+        ("rank", lambda: pool()(_zeros(8, 8), 1), ShapeError, (name, "(N, C, H, W) or (C, H, W)", "(8, 8)")),
+        ("size", lambda: pool()(_zeros(1, 1, 8, 8), 0), ShapeError, (name, "output_size >= 1", "0")),
+        ("pair", lambda: pool()(_zeros(1, 1, 8, 8), (1, 2, 3)), ShapeError, (name, "output_size", "pair")),
+        ("huge", lambda: pool()(_zeros(1, 1, 8, 8), 2**30), RangeError, (name, "memory")),
+        ("integers", lambda: pool()(_zeros(1, 1, 8, 8, dtype=np.int64), 2), DTypeError, (name, "int64")),
+    )
+
+
+# ---- cost and benchmarks -------------------------------------------------------------------------
+def fast_numpy(x: np.ndarray, output_size: tuple[int, int], reduction: Any) -> np.ndarray:
+    """A reshape where all windows are alike, else window by window."""
+    (H, W), (P, Q) = x.shape[2:], output_size
+    if H % P == 0 and W % Q == 0:
+        return reduction(x.reshape(*x.shape[:2], P, H // P, Q, W // Q), (3, 5))
+    y = np.empty((*x.shape[:2], P, Q), x.dtype)
+    for p, q, i, j in reference.windows((H, W), output_size):
+        y[:, :, p, q] = reduction(x[:, :, i, j], (2, 3))
+    return y
+
+
+# ---- records -------------------------------------------------------------------------------------
+SHARED: dict[str, Any] = {
+    "family": "pooling", "inputs": ("x",),
+    "flops": lambda N, C, H, W, **_: N * C * H * W, "bytes": lambda N, C, H, W, P, Q: 4 * N * C * (H * W + P * Q),
+}
+
+ADAPTIVE_AVG_POOL2D = register(Op(
+    name="adaptive_avg_pool2d", formula="y[n,c,p,q] = mean of x[n,c,i,j] for floor(p*H/P) <= i < ceil((p+1)*H/P), likewise j",
+    forward=kernel("adaptive_avg_pool2d_forward"), backward=kernel("adaptive_avg_pool2d_backward"),
+    ref_forward=reference.adaptive_avg_pool2d_forward, ref_backward=reference.adaptive_avg_pool2d_backward,
+    check=lambda x, output_size: check_adaptive("adaptive_avg_pool2d", x, output_size),
+    samples=lambda: [case(name, *sizes) for name, sizes in CASES],
+    errors=errors_of("adaptive_avg_pool2d", lambda: adaptive_avg_pool2d),
+    fast_numpy=lambda x, output_size: fast_numpy(x, output_size, np.mean),
+    bench={"global.512c7": lambda: case("global.512c7", 32, 512, 7, 7, 1, 1),
+           "6x6.256c13": lambda: case("6x6.256c13", 32, 256, 13, 13, 6, 6)},
+    terms=lambda H, W, **_: H * W, **SHARED,
+))
+
+ADAPTIVE_MAX_POOL2D = register(Op(
+    name="adaptive_max_pool2d", formula="y[n,c,p,q] = max of x[n,c,i,j] for floor(p*H/P) <= i < ceil((p+1)*H/P), likewise j",
+    forward=kernel("adaptive_max_pool2d_forward"), backward=kernel("adaptive_max_pool2d_backward"),
+    ref_forward=reference.adaptive_max_pool2d_forward, ref_backward=reference.adaptive_max_pool2d_backward,
+    check=lambda x, output_size, return_indices: check_adaptive("adaptive_max_pool2d", x, output_size),
+    samples=lambda: [case(name, *sizes, return_indices=name == "odd primes") for name, sizes in CASES],
+    errors=errors_of("adaptive_max_pool2d", lambda: adaptive_max_pool2d),
+    fast_numpy=lambda x, output_size, return_indices: fast_numpy(x, output_size, np.max),
+    bench={"6x6.256c13": lambda: case("6x6.256c13", 32, 256, 13, 13, 6, 6, return_indices=False)},
+    **SHARED,
+))

@@ -32,147 +32,10 @@ __all__ = ["add", "div", "divide", "maximum", "minimum", "mul", "multiply", "rem
            "true_divide"]
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 _NUMBERS = frozenset({float, int})
+
 _KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
-
-
-# ---- operands ------------------------------------------------------------------------------------
-def check_pair(who: str) -> Callable[[Any, Any], None]:
-    """A check that two operands are floats of one type (or one a number) whose shapes fit."""
-    def check(a: Any, b: Any) -> None:
-        arrays = {name: x for name, x in (("a", a), ("b", b)) if isinstance(x, np.ndarray)}
-        need_float(who, **arrays)
-        if len(arrays) == 2:
-            common_shape(who, a.shape, b.shape)
-    return check
-
-
-def common_shape(who: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape that all are broadcast to; ShapeError where they do not fit."""
-    try:
-        return np.broadcast_shapes(*shapes)
-    except ValueError:
-        raise ShapeError("the shapes cannot be broadcast together", who=who,
-                         expected="sizes that are equal or 1, counted from the last dimension",
-                         got=" and ".join(map(str, shapes))) from None
-
-
-def common_dtype(*operands: Any) -> np.dtype:
-    """The type that PyTorch computes in.
-
-    Tensors with dimensions decide; 0-d tensors, and after them numbers, only if of a higher kind.
-    """
-    arrays = [x for x in operands if isinstance(x, np.ndarray)]
-    numbers = [np.dtype(np.bool_) if isinstance(x, (bool, np.bool_)) else np.dtype(np.int64)
-               if isinstance(x, (int, np.integer)) else _FLOAT32
-               for x in operands if not isinstance(x, np.ndarray)]
-    best: np.dtype | None = None
-    for dtypes in ([a.dtype for a in arrays if a.ndim], [a.dtype for a in arrays if not a.ndim], numbers):
-        if dtypes:
-            here = np.result_type(*([d for d in dtypes if d.kind == "f"] or dtypes))
-            if best is None or _KINDS[here.kind] > _KINDS[best.kind]:
-                best = here
-    assert best is not None
-    return best
-
-
-def operand(who: str, x: Any) -> Any:
-    """A tensor or a Python number; arrays become tensors."""
-    if isinstance(x, (Tensor, bool, int, float)):
-        return x
-    if isinstance(x, np.ndarray):
-        return tensor(x)
-    if isinstance(x, np.generic):
-        return x.item()
-    raise DTypeError(who=who, expected="a tensor, an array or a number", got=type(x).__name__,
-                     hint="Wrap it in nn.tensor(...).")
-
-
-def cast(x: Any, dtype: np.dtype) -> Any:
-    """The operand in `dtype`; differentiable."""
-    if isinstance(x, Tensor):
-        return x if x._data.dtype == dtype else to(x, dtype)
-    return float(x) if dtype.kind == "f" else x
-
-
-def binary(op: Op, function: Callable[..., Any], a: Any, b: Any, fractions: bool = False) -> Tensor:
-    """op(a, b) in the type that PyTorch would use; integers by the NumPy function, or as float32
-    where the result has `fractions`.
-    """
-    x = a._data.dtype if isinstance(a, Tensor) else a.__class__
-    y = b._data.dtype if isinstance(b, Tensor) else b.__class__
-    if ((x is _FLOAT32 or x is _FLOAT64) and (x is y or y in _NUMBERS)) or (x in _NUMBERS
-                                                                            and (y is _FLOAT32 or y is _FLOAT64)):
-        return apply(op, a, b)
-    a, b = operand(op.name, a), operand(op.name, b)
-    if not isinstance(a, Tensor) and not isinstance(b, Tensor):
-        a = tensor(a)
-    arrays = [t._data if isinstance(t, Tensor) else t for t in (a, b)]
-    dtype = common_dtype(*arrays)
-    if dtype.kind != "f" and fractions:
-        dtype = _FLOAT32
-    if dtype.kind == "f":
-        return apply(op, cast(a, dtype), cast(b, dtype))
-    common_shape(op.name, *[x.shape for x in arrays if isinstance(x, np.ndarray)])
-    return Tensor(np.asarray(function(*[np.asarray(x, dtype) for x in arrays])))
-
-
-# ---- records of two operands ---------------------------------------------------------------------
-def pair(name: str, a: tuple[int, ...] | float, b: tuple[int, ...] | float, low: int = -30, high: int = 30) -> Sample:
-    """Operands near odd tenths and near odd tenths + 0.05: neither is ever 0, and they are never
-    equal.
-    """
-    rng = seeded(name)
-
-    def draw(what: Any, offset: float) -> Any:
-        if not isinstance(what, tuple):
-            return what
-        return np.asarray(rng.integers(low // 2, high // 2, what) / 5 + 0.1 + offset + rng.uniform(-0.02, 0.02, what))
-    inputs = draw(a, 0.0), draw(b, 0.05)
-    return Sample(name, inputs,
-                  sizes={"n": int(np.prod(np.broadcast_shapes(*[x.shape for x in inputs
-                                                                if isinstance(x, np.ndarray)])))})
-
-
-def pairs(low: int = -30, high: int = 30) -> list[Sample]:
-    """Every way of broadcasting, with sizes that are different primes."""
-    shapes: list[tuple[str, Any, Any]] = [
-        ("one", (1,), (1,)), ("odd", (3, 5, 7), (3, 5, 7)), ("row", (4, 5), (5,)), ("row first", (5,), (4, 5)),
-                                          ("column", (4, 5), (4, 1)),
-        ("column first", (4, 1), (4, 5)), ("outer", (4, 1), (1, 3)), ("channels", (2, 3, 5, 7), (3, 1, 1)),
-        ("both repeated", (2, 1, 5, 1), (3, 1, 7)), ("zero-dimensional", (3, 5), ()), ("number", (3, 5), 2.5),
-                                          ("number first", 1.5, (3, 5)),
-        ("empty", (0, 4), (4,)), ("blocks", (2, 16411), (2, 1))]
-    return [pair(name, a, b, low, high) for name, a, b in shapes]
-
-
-def pair_op(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[..., Any],
-            samples: Callable[[], list[Sample]] = pairs, linear_in: tuple[str, ...] = (), flops: int = 1) -> Op:
-    """The record of y = f(a, b)."""
-    return register(Op(
-        name=name, family="arithmetic", inputs=("a", "b"), formula=formula,
-        forward=kernel(f"{name}_forward"), backward=kernel(f"{name}_backward"),
-        ref_forward=getattr(reference, f"{name}_forward"), ref_backward=getattr(reference, f"{name}_backward"),
-        check=check_pair(name), fits=kernel("fits_pair"), samples=samples, linear_in=linear_in, fast_numpy=fast_numpy,
-        errors=(("shapes", lambda: call(tensor(np.ones((2, 3))), tensor(np.ones((2, 4)))), ShapeError,
-                 (name, "(2, 3)", "(2, 4)")),
-                ("not a number", lambda: call(tensor([1.0]), "2"), DTypeError, (name, "str"))),
-        bench={"2048x512": lambda: pair("2048x512", (2048, 512), (2048, 512), 1, 30),
-               "2048x512 row": lambda: pair("2048x512 row", (2048, 512), (512,), 1, 30)},
-        flops=lambda n: flops * n, bytes=lambda n: 12 * n))
-
-
-ADD = pair_op("add", "y = a + b", np.add, lambda a, b: add(a, b), linear_in=("a", "b"))
-SUB = pair_op("sub", "y = a - b", np.subtract, lambda a, b: sub(a, b), linear_in=("a", "b"))
-MUL = pair_op("mul", "y = a b", np.multiply, lambda a, b: mul(a, b), linear_in=("a", "b"))
-DIV = pair_op("div", "y = a / b", np.divide, lambda a, b: div(a, b))
-# of one pair, one has no slope
-MAXIMUM = pair_op("maximum", "y = max(a, b)", np.maximum, lambda a, b: maximum(a, b), lambda: pairs()[1:])
-MINIMUM = pair_op("minimum", "y = min(a, b)", np.minimum, lambda a, b: minimum(a, b), lambda: pairs()[1:])
-POW_TENSOR: Op = pair_op("pow_tensor", "y = a^b", np.power, lambda a, b: binary(POW_TENSOR, np.power, a, b),
-                         lambda: pairs(1, 30), flops=30)
-REMAINDER = pair_op("remainder", "y = a - b floor(a / b)", np.remainder, lambda a, b: remainder(a, b),
-                    lambda: pairs(1, 30), flops=10)
 
 
 def add(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
@@ -262,3 +125,144 @@ def remainder(input: Tensor, other: Any) -> Tensor:
 
 
 multiply, subtract, divide, true_divide = mul, sub, div, div
+
+
+# ---- what the functions share --------------------------------------------------------------------
+def common_shape(who: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that all are broadcast to; ShapeError where they do not fit."""
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ShapeError("the shapes cannot be broadcast together", who=who,
+                         expected="sizes that are equal or 1, counted from the last dimension",
+                         got=" and ".join(map(str, shapes))) from None
+
+
+def common_dtype(*operands: Any) -> np.dtype:
+    """The type that PyTorch computes in.
+
+    Tensors with dimensions decide; 0-d tensors, and after them numbers, only if of a higher kind.
+    """
+    arrays = [x for x in operands if isinstance(x, np.ndarray)]
+    numbers = [np.dtype(np.bool_) if isinstance(x, (bool, np.bool_)) else np.dtype(np.int64)
+               if isinstance(x, (int, np.integer)) else _FLOAT32
+               for x in operands if not isinstance(x, np.ndarray)]
+    best: np.dtype | None = None
+    for dtypes in ([a.dtype for a in arrays if a.ndim], [a.dtype for a in arrays if not a.ndim], numbers):
+        if dtypes:
+            here = np.result_type(*([d for d in dtypes if d.kind == "f"] or dtypes))
+            if best is None or _KINDS[here.kind] > _KINDS[best.kind]:
+                best = here
+    assert best is not None
+    return best
+
+
+def operand(who: str, x: Any) -> Any:
+    """A tensor or a Python number; arrays become tensors."""
+    if isinstance(x, (Tensor, bool, int, float)):
+        return x
+    if isinstance(x, np.ndarray):
+        return tensor(x)
+    if isinstance(x, np.generic):
+        return x.item()
+    raise DTypeError(who=who, expected="a tensor, an array or a number", got=type(x).__name__,
+                     hint="Wrap it in nn.tensor(...).")
+
+
+def cast(x: Any, dtype: np.dtype) -> Any:
+    """The operand in `dtype`; differentiable."""
+    if isinstance(x, Tensor):
+        return x if x._data.dtype == dtype else to(x, dtype)
+    return float(x) if dtype.kind == "f" else x
+
+
+def binary(op: Op, function: Callable[..., Any], a: Any, b: Any, fractions: bool = False) -> Tensor:
+    """op(a, b) in the type that PyTorch would use; integers by the NumPy function, or as float32
+    where the result has `fractions`.
+    """
+    x = a._data.dtype if isinstance(a, Tensor) else a.__class__
+    y = b._data.dtype if isinstance(b, Tensor) else b.__class__
+    if ((x is _FLOAT32 or x is _FLOAT64) and (x is y or y in _NUMBERS)) or (x in _NUMBERS
+                                                                            and (y is _FLOAT32 or y is _FLOAT64)):
+        return apply(op, a, b)
+    a, b = operand(op.name, a), operand(op.name, b)
+    if not isinstance(a, Tensor) and not isinstance(b, Tensor):
+        a = tensor(a)
+    arrays = [t._data if isinstance(t, Tensor) else t for t in (a, b)]
+    dtype = common_dtype(*arrays)
+    if dtype.kind != "f" and fractions:
+        dtype = _FLOAT32
+    if dtype.kind == "f":
+        return apply(op, cast(a, dtype), cast(b, dtype))
+    common_shape(op.name, *[x.shape for x in arrays if isinstance(x, np.ndarray)])
+    return Tensor(np.asarray(function(*[np.asarray(x, dtype) for x in arrays])))
+
+
+# ---- checks --------------------------------------------------------------------------------------
+def check_pair(who: str) -> Callable[[Any, Any], None]:
+    """A check that two operands are floats of one type (or one a number) whose shapes fit."""
+    def check(a: Any, b: Any) -> None:
+        arrays = {name: x for name, x in (("a", a), ("b", b)) if isinstance(x, np.ndarray)}
+        need_float(who, **arrays)
+        if len(arrays) == 2:
+            common_shape(who, a.shape, b.shape)
+    return check
+
+
+# ---- samples -------------------------------------------------------------------------------------
+def pair(name: str, a: tuple[int, ...] | float, b: tuple[int, ...] | float, low: int = -30, high: int = 30) -> Sample:
+    """Operands near odd tenths and near odd tenths + 0.05: neither is ever 0, and they are never
+    equal.
+    """
+    rng = seeded(name)
+
+    def draw(what: Any, offset: float) -> Any:
+        if not isinstance(what, tuple):
+            return what
+        return np.asarray(rng.integers(low // 2, high // 2, what) / 5 + 0.1 + offset + rng.uniform(-0.02, 0.02, what))
+    inputs = draw(a, 0.0), draw(b, 0.05)
+    return Sample(name, inputs,
+                  sizes={"n": int(np.prod(np.broadcast_shapes(*[x.shape for x in inputs
+                                                                if isinstance(x, np.ndarray)])))})
+
+
+def pairs(low: int = -30, high: int = 30) -> list[Sample]:
+    """Every way of broadcasting, with sizes that are different primes."""
+    shapes: list[tuple[str, Any, Any]] = [
+        ("one", (1,), (1,)), ("odd", (3, 5, 7), (3, 5, 7)), ("row", (4, 5), (5,)), ("row first", (5,), (4, 5)),
+                                          ("column", (4, 5), (4, 1)),
+        ("column first", (4, 1), (4, 5)), ("outer", (4, 1), (1, 3)), ("channels", (2, 3, 5, 7), (3, 1, 1)),
+        ("both repeated", (2, 1, 5, 1), (3, 1, 7)), ("zero-dimensional", (3, 5), ()), ("number", (3, 5), 2.5),
+                                          ("number first", 1.5, (3, 5)),
+        ("empty", (0, 4), (4,)), ("blocks", (2, 16411), (2, 1))]
+    return [pair(name, a, b, low, high) for name, a, b in shapes]
+
+
+# ---- records -------------------------------------------------------------------------------------
+def pair_op(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[..., Any],
+            samples: Callable[[], list[Sample]] = pairs, linear_in: tuple[str, ...] = (), flops: int = 1) -> Op:
+    """The record of y = f(a, b)."""
+    return register(Op(
+        name=name, family="arithmetic", inputs=("a", "b"), formula=formula,
+        forward=kernel(f"{name}_forward"), backward=kernel(f"{name}_backward"),
+        ref_forward=getattr(reference, f"{name}_forward"), ref_backward=getattr(reference, f"{name}_backward"),
+        check=check_pair(name), fits=kernel("fits_pair"), samples=samples, linear_in=linear_in, fast_numpy=fast_numpy,
+        errors=(("shapes", lambda: call(tensor(np.ones((2, 3))), tensor(np.ones((2, 4)))), ShapeError,
+                 (name, "(2, 3)", "(2, 4)")),
+                ("not a number", lambda: call(tensor([1.0]), "2"), DTypeError, (name, "str"))),
+        bench={"2048x512": lambda: pair("2048x512", (2048, 512), (2048, 512), 1, 30),
+               "2048x512 row": lambda: pair("2048x512 row", (2048, 512), (512,), 1, 30)},
+        flops=lambda n: flops * n, bytes=lambda n: 12 * n))
+
+
+ADD = pair_op("add", "y = a + b", np.add, lambda a, b: add(a, b), linear_in=("a", "b"))
+SUB = pair_op("sub", "y = a - b", np.subtract, lambda a, b: sub(a, b), linear_in=("a", "b"))
+MUL = pair_op("mul", "y = a b", np.multiply, lambda a, b: mul(a, b), linear_in=("a", "b"))
+DIV = pair_op("div", "y = a / b", np.divide, lambda a, b: div(a, b))
+# of one pair, one has no slope
+MAXIMUM = pair_op("maximum", "y = max(a, b)", np.maximum, lambda a, b: maximum(a, b), lambda: pairs()[1:])
+MINIMUM = pair_op("minimum", "y = min(a, b)", np.minimum, lambda a, b: minimum(a, b), lambda: pairs()[1:])
+POW_TENSOR: Op = pair_op("pow_tensor", "y = a^b", np.power, lambda a, b: binary(POW_TENSOR, np.power, a, b),
+                         lambda: pairs(1, 30), flops=30)
+REMAINDER = pair_op("remainder", "y = a - b floor(a / b)", np.remainder, lambda a, b: remainder(a, b),
+                    lambda: pairs(1, 30), flops=10)

@@ -24,6 +24,68 @@ __all__ = ["scaled_dot_product_attention"]
 WHO = "scaled_dot_product_attention"
 
 
+def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None,
+                                 dropout_p: float = 0.0,
+                                 is_causal: bool = False, scale: float | None = None) -> Tensor:
+    r"""Each query takes a mean of the values, weighted by how well its key fits.
+
+    .. math:: y = p\, v \qquad p = \operatorname{softmax}(s) \qquad s = \text{scale} \; q k^T + \text{mask}
+
+    with the softmax over the keys. Backward: :math:`dv = p^T dy`, :math:`ds = p \odot (dp - \sum_u p \odot dp)` for
+    :math:`dp = dy\, v^T`, :math:`dq = \text{scale}\; ds\, k`, :math:`dk = \text{scale}\; ds^T q`, and dmask = ds.
+
+    Symbols: T queries, U keys, HS head size, HV size of a value; ... are leading dimensions (batch,
+    heads) that broadcast against each other.
+
+    Parameters
+    ----------
+    query : Tensor, shape (..., T, HS)
+    key : Tensor, shape (..., U, HS)
+    value : Tensor, shape (..., U, HV)
+    attn_mask : Tensor that broadcasts to (..., T, U), optional
+        bool: True where a query may look at a key. Floating point: added to the scores; -inf
+        forbids. It may require a gradient, which then is the one thing that takes memory for all
+        scores.
+    dropout_p : float
+        Drop weights with this probability and scale up the rest. Applied whenever it is above 0:
+        pass 0 in evaluation.
+    is_causal : bool
+        Query t looks at keys 0..t only, counted from the first of each also where T and U differ.
+        May be combined with attn_mask.
+    scale : float, optional
+        1 / sqrt(HS) if not given.
+
+    Returns
+    -------
+    Tensor, shape (..., T, HV).
+
+    Raises
+    ------
+    ShapeError, DTypeError, RangeError : for sizes, masks and probabilities that do not fit.
+
+    A query that may look at no key gives zeros and has no gradient; PyTorch gives NaN there.
+
+    Cost: 2 T U (HS + HV) flop for each head, half if causal; backward 2.5 times that. Memory is
+    linear in T and U: the scores are made tile by tile and never kept. Vaswani et al. (2017),
+    "Attention is all you need"; Dao et al. (2022), "FlashAttention".
+
+    >>> import fastnn as nn
+    >>> q = nn.tensor([[0.0, 0.0], [9.0, 0.0]])
+    >>> k = nn.tensor([[9.0, 0.0], [0.0, 0.0]])
+    >>> v = nn.tensor([[1.0], [3.0]])
+    >>> nn.functional.scaled_dot_product_attention(q, k, v)           # the first query likes both keys, the second only the first key
+    tensor([[2.],
+            [1.]])
+    """
+    head_size = getattr(query, "shape", (1,))[-1:]
+    if scale is None:
+        scale = 1 / math.sqrt(head_size[0]) if head_size and head_size[0] else 1.0
+    stream, call = random.next_dropout_key() if dropout_p > 0 else (0, 0)
+    return apply(ATTENTION, query, key, value, attn_mask, is_causal=bool(is_causal), scale=float(scale),
+                 dropout_p=float(dropout_p), key=stream, call=call)
+
+
+# ---- checks --------------------------------------------------------------------------------------
 def check(q: Any, k: Any, v: Any, mask: Any = None, *, is_causal: bool, scale: float, dropout_p: float, key: int,
           call: int) -> None:
     need_float(WHO, query=q, key=k, value=v)
@@ -137,6 +199,13 @@ def samples() -> list[Sample]:
     ]
 
 
+# ---- errors --------------------------------------------------------------------------------------
+def _call(*shapes: tuple[int, ...], dtypes: Any = None, **kwargs: Any) -> Any:
+    arrays: Any = [tensor(np.zeros(s, d)) for s, d in zip(shapes, dtypes or [np.float32] * len(shapes))]
+    return scaled_dot_product_attention(*arrays, **kwargs)
+
+
+# ---- cost and benchmarks -------------------------------------------------------------------------
 def fast_numpy(q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: Any = None, *, scale: float, is_causal: bool = False,
                **_: Any) -> np.ndarray:
     s = q @ np.swapaxes(k, -1, -2)
@@ -149,11 +218,7 @@ def fast_numpy(q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: Any = None, *,
     return s @ v
 
 
-def _call(*shapes: tuple[int, ...], dtypes: Any = None, **kwargs: Any) -> Any:
-    arrays: Any = [tensor(np.zeros(s, d)) for s, d in zip(shapes, dtypes or [np.float32] * len(shapes))]
-    return scaled_dot_product_attention(*arrays, **kwargs)
-
-
+# ---- records -------------------------------------------------------------------------------------
 ATTENTION = register(Op(
     name=WHO, family="attention", inputs=("query", "key", "value", "attn_mask"),
                         formula="y = softmax(scale q k^T + mask) v",
@@ -189,64 +254,3 @@ ATTENTION = register(Op(
     bytes=lambda items, T, U, HS, HV: 4 * items * (T * HS + U * HS + U * HV + T * HV),
     terms=lambda items, T, U, HS, HV: HS + U,
 ))
-
-
-def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None,
-                                 dropout_p: float = 0.0,
-                                 is_causal: bool = False, scale: float | None = None) -> Tensor:
-    r"""Each query takes a mean of the values, weighted by how well its key fits.
-
-    .. math:: y = p\, v \qquad p = \operatorname{softmax}(s) \qquad s = \text{scale} \; q k^T + \text{mask}
-
-    with the softmax over the keys. Backward: :math:`dv = p^T dy`, :math:`ds = p \odot (dp - \sum_u p \odot dp)` for
-    :math:`dp = dy\, v^T`, :math:`dq = \text{scale}\; ds\, k`, :math:`dk = \text{scale}\; ds^T q`, and dmask = ds.
-
-    Symbols: T queries, U keys, HS head size, HV size of a value; ... are leading dimensions (batch,
-    heads) that broadcast against each other.
-
-    Parameters
-    ----------
-    query : Tensor, shape (..., T, HS)
-    key : Tensor, shape (..., U, HS)
-    value : Tensor, shape (..., U, HV)
-    attn_mask : Tensor that broadcasts to (..., T, U), optional
-        bool: True where a query may look at a key. Floating point: added to the scores; -inf
-        forbids. It may require a gradient, which then is the one thing that takes memory for all
-        scores.
-    dropout_p : float
-        Drop weights with this probability and scale up the rest. Applied whenever it is above 0:
-        pass 0 in evaluation.
-    is_causal : bool
-        Query t looks at keys 0..t only, counted from the first of each also where T and U differ.
-        May be combined with attn_mask.
-    scale : float, optional
-        1 / sqrt(HS) if not given.
-
-    Returns
-    -------
-    Tensor, shape (..., T, HV).
-
-    Raises
-    ------
-    ShapeError, DTypeError, RangeError : for sizes, masks and probabilities that do not fit.
-
-    A query that may look at no key gives zeros and has no gradient; PyTorch gives NaN there.
-
-    Cost: 2 T U (HS + HV) flop for each head, half if causal; backward 2.5 times that. Memory is
-    linear in T and U: the scores are made tile by tile and never kept. Vaswani et al. (2017),
-    "Attention is all you need"; Dao et al. (2022), "FlashAttention".
-
-    >>> import fastnn as nn
-    >>> q = nn.tensor([[0.0, 0.0], [9.0, 0.0]])
-    >>> k = nn.tensor([[9.0, 0.0], [0.0, 0.0]])
-    >>> v = nn.tensor([[1.0], [3.0]])
-    >>> nn.functional.scaled_dot_product_attention(q, k, v)           # the first query likes both keys, the second only the first key
-    tensor([[2.],
-            [1.]])
-    """
-    head_size = getattr(query, "shape", (1,))[-1:]
-    if scale is None:
-        scale = 1 / math.sqrt(head_size[0]) if head_size and head_size[0] else 1.0
-    stream, call = random.next_dropout_key() if dropout_p > 0 else (0, 0)
-    return apply(ATTENTION, query, key, value, attn_mask, is_causal=bool(is_causal), scale=float(scale),
-                 dropout_p=float(dropout_p), key=stream, call=call)

@@ -21,146 +21,6 @@ from .norm import CANCELLATION, check_channels, images
 __all__ = ["batch_norm", "batch_norm_relu"]
 
 
-def check_batch(who: str, x: Any, weight: Any, bias: Any, eps: float) -> None:
-    check_channels(who, x, weight=weight, bias=bias)
-    if x.size == x.shape[1] > 0:
-        raise ShapeError("expected more than 1 value per channel when training", who=who,
-                         got=f"input of shape {x.shape}",
-                         hint="One value has no variance: use a larger batch, or model.eval().")
-
-
-def check_given(who: str, x: Any, running_mean: Any, running_var: Any, weight: Any, bias: Any, eps: float) -> None:
-    check_channels(who, x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
-
-
-def batch_samples() -> list[Sample]:
-    return [images("smallest", 2, 1, eps=0.5), images("odd", 3, 5, 7, 11), images("rank 2", 7, 67),
-            images("rank 3", 3, 5, 7), images("one image", 1, 3, 5, 2),
-            images("plain", 3, 2, 4, weight=False, bias=False),
-            images("no bias", 5, 3, bias=False), images("tall", 1031, 3), images("long", 2, 2, 5003),
-            images("no channels", 5, 0, 2), images("mean", 5, 3, 13, mean=100.0),
-            images("large", 5, 3, scale=20.0), images("eps", 3, 2, 4, eps=2.0), images("few pixels", 19, 21, 4, 4)]
-
-
-def lifted(samples: list[Sample]) -> list[Sample]:
-    """The one or two values of the smallest samples moved above zero, so that relu lets a gradient
-    through.
-    """
-    return [Sample(s.name, (*s.inputs[:-1], s.inputs[-1] + 5), s.attrs, s.sizes) if s.name in ("smallest", "one")
-            else s for s in samples]
-
-
-def fast_batch_norm(x: Any, weight: Any, bias: Any, *, eps: float) -> Any:
-    axes = (0, *range(2, x.ndim))
-    mean, var = x.mean(axes), x.var(axes)
-    scale = 1 / np.sqrt(var + eps) if weight is None else weight / np.sqrt(var + eps)
-    y = x * reference.along(scale, x, 1)
-    y += reference.along((0 if bias is None else bias) - mean * scale, x, 1)
-    return y, mean, var
-
-
-def cut(results: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The first of them cut at zero."""
-    return np.maximum(results[0], 0), *results[1:]
-
-
-BATCH_NORM = register(Op(
-    name="batch_norm", family="normalisation", inputs=("x", "weight", "bias"),
-    formula="y = (x - mean) / sqrt(var + eps) * weight + bias, mean and var of each channel; gives mean and var too",
-    forward=kernel("batch_norm_forward"), backward=kernel("batch_norm_backward"),
-    ref_forward=reference.batch_norm_forward, ref_backward=reference.batch_norm_backward,
-    check=partial(check_batch, "batch_norm"), samples=batch_samples,
-    errors=(("one value", lambda: batch_norm(tensor(np.zeros((1, 3, 1, 1))), None, None, training=True), ShapeError,
-             ("batch_norm", "more than 1 value per channel when training", "(1, 3, 1, 1)")),
-            ("rank", lambda: batch_norm(tensor(np.zeros(3)), None, None, training=True), ShapeError,
-             ("(N, C)", "(3,)")),
-            ("weight", lambda: batch_norm(tensor(np.zeros((2, 3))), None, None, tensor(np.zeros(2)), training=True),
-             ShapeError, ("weight of shape (3,)", "(2,)")),
-            ("running", lambda: batch_norm(tensor(np.zeros((2, 3))), tensor(np.zeros(2)), None, training=True),
-             ShapeError, ("running_mean of shape (3,)", "(2,)")),
-            ("integers", lambda: batch_norm(tensor([[1, 2], [3, 4]]), None, None, training=True), DTypeError,
-             ("batch_norm", "int64"))),
-    fast_numpy=fast_batch_norm,
-    bench={"32x64x56x56": lambda: images("32x64x56x56", 32, 64, 56, 56)},
-    flops=lambda N, C, S: 7 * N * C * S, bytes=lambda N, C, S: 4 * (2 * N * C * S + 7 * C),
-    terms=lambda N, C, S: N * S, slack=CANCELLATION,
-))
-
-
-BATCH_NORM_RELU = register(Op(
-    name="batch_norm_relu", family="normalisation", inputs=("x", "weight", "bias"),
-    formula="y = max(batch_norm(x, weight, bias), 0); gives mean and var too",
-    forward=kernel("batch_norm_relu_forward"), backward=kernel("batch_norm_relu_backward"),
-    ref_forward=reference.batch_norm_relu_forward, ref_backward=reference.batch_norm_relu_backward,
-    check=partial(check_batch, "batch_norm_relu"), samples=lambda: lifted(batch_samples()),
-    errors=(("one value", lambda: batch_norm_relu(tensor(np.zeros((1, 3, 1, 1))), None, None, training=True),
-             ShapeError, ("batch_norm_relu", "more than 1 value per channel when training", "(1, 3, 1, 1)")),
-            ("weight", lambda: batch_norm_relu(tensor(np.zeros((2, 3))), None, None, tensor(np.zeros(2)),
-                                               training=True),
-             ShapeError, ("batch_norm_relu", "weight of shape (3,)", "(2,)")),
-            ("running", lambda: batch_norm_relu(tensor(np.zeros((2, 3))), tensor(np.zeros(2)), None, training=True),
-             ShapeError, ("batch_norm_relu", "running_mean of shape (3,)", "(2,)"))),
-    fast_numpy=lambda x, weight, bias, *, eps: cut(fast_batch_norm(x, weight, bias, eps=eps)),
-    bench=BATCH_NORM.bench, flops=lambda N, C, S: 8 * N * C * S, bytes=BATCH_NORM.bytes, terms=BATCH_NORM.terms,
-                              slack=CANCELLATION,
-))
-
-
-def with_statistics(s: Sample) -> Sample:
-    """The same sample with a running mean and a running variance."""
-    x, w, b = s.inputs
-    rng = seeded("statistics of " + s.name)
-    near = x.mean() if x.size else 0.0
-    statistics = near + rng.standard_normal(x.shape[1]), rng.uniform(0.5, 2.0, x.shape[1])
-    return Sample(s.name, (x, *statistics, w, b), s.attrs, s.sizes)
-
-
-def inference_samples() -> list[Sample]:
-    return [with_statistics(s) for s in [images("one", 1, 1), images("empty", 0, 3, 2), *batch_samples()]]
-
-
-def fast_batch_norm_inference(x: Any, running_mean: Any, running_var: Any, weight: Any, bias: Any, *,
-                              eps: float) -> Any:
-    scale = 1 / np.sqrt(running_var + eps) if weight is None else weight / np.sqrt(running_var + eps)
-    y = x * reference.along(scale, x, 1)
-    y += reference.along((0 if bias is None else bias) - running_mean * scale, x, 1)
-    return y
-
-
-BATCH_NORM_INFERENCE = register(Op(
-    name="batch_norm_inference", family="normalisation", inputs=("x", "running_mean", "running_var", "weight", "bias"),
-    formula="y = (x - running_mean) / sqrt(running_var + eps) * weight + bias", differentiable=("x", "weight", "bias"),
-    forward=kernel("batch_norm_inference_forward"), backward=kernel("batch_norm_inference_backward"),
-    ref_forward=reference.batch_norm_inference_forward, ref_backward=reference.batch_norm_inference_backward,
-    check=partial(check_given, "batch_norm"), samples=inference_samples,
-    errors=(("none", lambda: batch_norm(tensor(np.zeros((2, 3))), None, None), ShapeError,
-             ("batch_norm", "running_mean and running_var")),
-            ("size", lambda: batch_norm(tensor(np.zeros((2, 3))), tensor(np.zeros(3)), tensor(np.ones(2))), ShapeError,
-             ("running_var of shape (3,)", "(2,)"))),
-    fast_numpy=fast_batch_norm_inference,
-    bench={"32x64x56x56": lambda: with_statistics(images("32x64x56x56", 32, 64, 56, 56))},
-    flops=lambda N, C, S: 3 * N * C * S, bytes=lambda N, C, S: 4 * (2 * N * C * S + 4 * C), terms=lambda N, C, S: N * S,
-))
-
-
-BATCH_NORM_INFERENCE_RELU = register(Op(
-    name="batch_norm_inference_relu", family="normalisation", inputs=("x", "running_mean", "running_var", "weight",
-                                                                      "bias"),
-    formula="y = max(batch_norm_inference(x, running_mean, running_var, weight, bias), 0)",
-                                        differentiable=("x", "weight", "bias"),
-    forward=kernel("batch_norm_inference_relu_forward"), backward=kernel("batch_norm_inference_relu_backward"),
-    ref_forward=reference.batch_norm_inference_relu_forward, ref_backward=reference.batch_norm_inference_relu_backward,
-    check=partial(check_given, "batch_norm_relu"), samples=lambda: lifted(inference_samples()),
-    errors=(("none", lambda: batch_norm_relu(tensor(np.zeros((2, 3))), None, None), ShapeError,
-             ("batch_norm_relu", "running_mean and running_var")),
-            ("size", lambda: batch_norm_relu(tensor(np.zeros((2, 3))), tensor(np.zeros(3)), tensor(np.ones(2))),
-             ShapeError, ("batch_norm_relu", "running_var of shape (3,)", "(2,)"))),
-    fast_numpy=lambda *inputs, eps: np.maximum(fast_batch_norm_inference(*inputs, eps=eps), 0),
-    bench=BATCH_NORM_INFERENCE.bench, flops=lambda N, C, S: 4 * N * C * S, bytes=BATCH_NORM_INFERENCE.bytes,
-    terms=BATCH_NORM_INFERENCE.terms,
-))
-
-
 def batch_norm(input: Tensor, running_mean: Any, running_var: Any, weight: Tensor | None = None,
                bias: Tensor | None = None,
                training: bool = False, momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
@@ -232,6 +92,7 @@ def batch_norm_relu(input: Tensor, running_mean: Any, running_var: Any, weight: 
                      weight, bias, training, momentum, eps)
 
 
+# ---- what the functions share --------------------------------------------------------------------
 def normalise(who: str, by_batch: Op, by_given: Op, input: Tensor, running_mean: Any, running_var: Any,
               weight: Tensor | None, bias: Tensor | None, training: bool, momentum: float, eps: float) -> Tensor:
     """One of the two ops, and the running statistics moved in training."""
@@ -260,3 +121,144 @@ def blend(running: Any, batch: np.ndarray, momentum: float) -> None:
             running.copy_((1 - momentum) * running.data + momentum * batch)
     elif running is not None:
         np.copyto(running, (1 - momentum) * running + momentum * batch, casting="same_kind")
+
+
+# ---- checks --------------------------------------------------------------------------------------
+def check_batch(who: str, x: Any, weight: Any, bias: Any, eps: float) -> None:
+    check_channels(who, x, weight=weight, bias=bias)
+    if x.size == x.shape[1] > 0:
+        raise ShapeError("expected more than 1 value per channel when training", who=who,
+                         got=f"input of shape {x.shape}",
+                         hint="One value has no variance: use a larger batch, or model.eval().")
+
+
+def check_given(who: str, x: Any, running_mean: Any, running_var: Any, weight: Any, bias: Any, eps: float) -> None:
+    check_channels(who, x, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+
+
+# ---- samples -------------------------------------------------------------------------------------
+def batch_samples() -> list[Sample]:
+    return [images("smallest", 2, 1, eps=0.5), images("odd", 3, 5, 7, 11), images("rank 2", 7, 67),
+            images("rank 3", 3, 5, 7), images("one image", 1, 3, 5, 2),
+            images("plain", 3, 2, 4, weight=False, bias=False),
+            images("no bias", 5, 3, bias=False), images("tall", 1031, 3), images("long", 2, 2, 5003),
+            images("no channels", 5, 0, 2), images("mean", 5, 3, 13, mean=100.0),
+            images("large", 5, 3, scale=20.0), images("eps", 3, 2, 4, eps=2.0), images("few pixels", 19, 21, 4, 4)]
+
+
+def lifted(samples: list[Sample]) -> list[Sample]:
+    """The one or two values of the smallest samples moved above zero, so that relu lets a gradient
+    through.
+    """
+    return [Sample(s.name, (*s.inputs[:-1], s.inputs[-1] + 5), s.attrs, s.sizes) if s.name in ("smallest", "one")
+            else s for s in samples]
+
+
+def with_statistics(s: Sample) -> Sample:
+    """The same sample with a running mean and a running variance."""
+    x, w, b = s.inputs
+    rng = seeded("statistics of " + s.name)
+    near = x.mean() if x.size else 0.0
+    statistics = near + rng.standard_normal(x.shape[1]), rng.uniform(0.5, 2.0, x.shape[1])
+    return Sample(s.name, (x, *statistics, w, b), s.attrs, s.sizes)
+
+
+def inference_samples() -> list[Sample]:
+    return [with_statistics(s) for s in [images("one", 1, 1), images("empty", 0, 3, 2), *batch_samples()]]
+
+
+# ---- cost and benchmarks -------------------------------------------------------------------------
+def fast_batch_norm(x: Any, weight: Any, bias: Any, *, eps: float) -> Any:
+    axes = (0, *range(2, x.ndim))
+    mean, var = x.mean(axes), x.var(axes)
+    scale = 1 / np.sqrt(var + eps) if weight is None else weight / np.sqrt(var + eps)
+    y = x * reference.along(scale, x, 1)
+    y += reference.along((0 if bias is None else bias) - mean * scale, x, 1)
+    return y, mean, var
+
+
+def cut(results: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The first of them cut at zero."""
+    return np.maximum(results[0], 0), *results[1:]
+
+
+def fast_batch_norm_inference(x: Any, running_mean: Any, running_var: Any, weight: Any, bias: Any, *,
+                              eps: float) -> Any:
+    scale = 1 / np.sqrt(running_var + eps) if weight is None else weight / np.sqrt(running_var + eps)
+    y = x * reference.along(scale, x, 1)
+    y += reference.along((0 if bias is None else bias) - running_mean * scale, x, 1)
+    return y
+
+
+# ---- records -------------------------------------------------------------------------------------
+BATCH_NORM = register(Op(
+    name="batch_norm", family="normalisation", inputs=("x", "weight", "bias"),
+    formula="y = (x - mean) / sqrt(var + eps) * weight + bias, mean and var of each channel; gives mean and var too",
+    forward=kernel("batch_norm_forward"), backward=kernel("batch_norm_backward"),
+    ref_forward=reference.batch_norm_forward, ref_backward=reference.batch_norm_backward,
+    check=partial(check_batch, "batch_norm"), samples=batch_samples,
+    errors=(("one value", lambda: batch_norm(tensor(np.zeros((1, 3, 1, 1))), None, None, training=True), ShapeError,
+             ("batch_norm", "more than 1 value per channel when training", "(1, 3, 1, 1)")),
+            ("rank", lambda: batch_norm(tensor(np.zeros(3)), None, None, training=True), ShapeError,
+             ("(N, C)", "(3,)")),
+            ("weight", lambda: batch_norm(tensor(np.zeros((2, 3))), None, None, tensor(np.zeros(2)), training=True),
+             ShapeError, ("weight of shape (3,)", "(2,)")),
+            ("running", lambda: batch_norm(tensor(np.zeros((2, 3))), tensor(np.zeros(2)), None, training=True),
+             ShapeError, ("running_mean of shape (3,)", "(2,)")),
+            ("integers", lambda: batch_norm(tensor([[1, 2], [3, 4]]), None, None, training=True), DTypeError,
+             ("batch_norm", "int64"))),
+    fast_numpy=fast_batch_norm,
+    bench={"32x64x56x56": lambda: images("32x64x56x56", 32, 64, 56, 56)},
+    flops=lambda N, C, S: 7 * N * C * S, bytes=lambda N, C, S: 4 * (2 * N * C * S + 7 * C),
+    terms=lambda N, C, S: N * S, slack=CANCELLATION,
+))
+
+BATCH_NORM_RELU = register(Op(
+    name="batch_norm_relu", family="normalisation", inputs=("x", "weight", "bias"),
+    formula="y = max(batch_norm(x, weight, bias), 0); gives mean and var too",
+    forward=kernel("batch_norm_relu_forward"), backward=kernel("batch_norm_relu_backward"),
+    ref_forward=reference.batch_norm_relu_forward, ref_backward=reference.batch_norm_relu_backward,
+    check=partial(check_batch, "batch_norm_relu"), samples=lambda: lifted(batch_samples()),
+    errors=(("one value", lambda: batch_norm_relu(tensor(np.zeros((1, 3, 1, 1))), None, None, training=True),
+             ShapeError, ("batch_norm_relu", "more than 1 value per channel when training", "(1, 3, 1, 1)")),
+            ("weight", lambda: batch_norm_relu(tensor(np.zeros((2, 3))), None, None, tensor(np.zeros(2)),
+                                               training=True),
+             ShapeError, ("batch_norm_relu", "weight of shape (3,)", "(2,)")),
+            ("running", lambda: batch_norm_relu(tensor(np.zeros((2, 3))), tensor(np.zeros(2)), None, training=True),
+             ShapeError, ("batch_norm_relu", "running_mean of shape (3,)", "(2,)"))),
+    fast_numpy=lambda x, weight, bias, *, eps: cut(fast_batch_norm(x, weight, bias, eps=eps)),
+    bench=BATCH_NORM.bench, flops=lambda N, C, S: 8 * N * C * S, bytes=BATCH_NORM.bytes, terms=BATCH_NORM.terms,
+                              slack=CANCELLATION,
+))
+
+BATCH_NORM_INFERENCE = register(Op(
+    name="batch_norm_inference", family="normalisation", inputs=("x", "running_mean", "running_var", "weight", "bias"),
+    formula="y = (x - running_mean) / sqrt(running_var + eps) * weight + bias", differentiable=("x", "weight", "bias"),
+    forward=kernel("batch_norm_inference_forward"), backward=kernel("batch_norm_inference_backward"),
+    ref_forward=reference.batch_norm_inference_forward, ref_backward=reference.batch_norm_inference_backward,
+    check=partial(check_given, "batch_norm"), samples=inference_samples,
+    errors=(("none", lambda: batch_norm(tensor(np.zeros((2, 3))), None, None), ShapeError,
+             ("batch_norm", "running_mean and running_var")),
+            ("size", lambda: batch_norm(tensor(np.zeros((2, 3))), tensor(np.zeros(3)), tensor(np.ones(2))), ShapeError,
+             ("running_var of shape (3,)", "(2,)"))),
+    fast_numpy=fast_batch_norm_inference,
+    bench={"32x64x56x56": lambda: with_statistics(images("32x64x56x56", 32, 64, 56, 56))},
+    flops=lambda N, C, S: 3 * N * C * S, bytes=lambda N, C, S: 4 * (2 * N * C * S + 4 * C), terms=lambda N, C, S: N * S,
+))
+
+BATCH_NORM_INFERENCE_RELU = register(Op(
+    name="batch_norm_inference_relu", family="normalisation", inputs=("x", "running_mean", "running_var", "weight",
+                                                                      "bias"),
+    formula="y = max(batch_norm_inference(x, running_mean, running_var, weight, bias), 0)",
+                                        differentiable=("x", "weight", "bias"),
+    forward=kernel("batch_norm_inference_relu_forward"), backward=kernel("batch_norm_inference_relu_backward"),
+    ref_forward=reference.batch_norm_inference_relu_forward, ref_backward=reference.batch_norm_inference_relu_backward,
+    check=partial(check_given, "batch_norm_relu"), samples=lambda: lifted(inference_samples()),
+    errors=(("none", lambda: batch_norm_relu(tensor(np.zeros((2, 3))), None, None), ShapeError,
+             ("batch_norm_relu", "running_mean and running_var")),
+            ("size", lambda: batch_norm_relu(tensor(np.zeros((2, 3))), tensor(np.zeros(3)), tensor(np.ones(2))),
+             ShapeError, ("batch_norm_relu", "running_var of shape (3,)", "(2,)"))),
+    fast_numpy=lambda *inputs, eps: np.maximum(fast_batch_norm_inference(*inputs, eps=eps), 0),
+    bench=BATCH_NORM_INFERENCE.bench, flops=lambda N, C, S: 4 * N * C * S, bytes=BATCH_NORM_INFERENCE.bytes,
+    terms=BATCH_NORM_INFERENCE.terms,
+))

@@ -13,6 +13,7 @@ from ..errors import DTypeError, ShapeError
 
 __all__ = ["FLOATS", "need_array", "need_float", "need_integers", "need_rank", "pair", "single"]
 
+
 FLOATS = _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
@@ -37,24 +38,6 @@ def need_float(who: str, **arrays: Any) -> None:
     else:
         return
     _need_float_slowly(who, arrays)
-
-
-def _need_float_slowly(who: str, arrays: dict[str, Any]) -> None:
-    first = None
-    for name, a in arrays.items():
-        if a is None:
-            continue
-        if not isinstance(a, np.ndarray):
-            need_array(who, **{name: a})
-        dtype = a.dtype
-        if dtype not in FLOATS:
-            raise DTypeError(who=who, expected=f"{name} of dtype float32 or float64", got=str(dtype),
-                             hint="Convert it, for example with .float().")
-        if first is None:
-            first = (name, dtype)
-        elif dtype != first[1]:
-            raise DTypeError(f"{first[0]} is {first[1]} but {name} is {dtype}", who=who,
-                             hint="Convert one of them: x.to(dtype) or model.to(dtype).")
 
 
 def need_integers(who: str, **arrays: Any) -> None:
@@ -106,3 +89,22 @@ def single(who: str, name: str, value: Any, low: int) -> int:
     if number < low:
         raise ShapeError(who=who, expected=f"{name} >= {low}", got=value)
     return number
+
+
+# ---- what the functions share --------------------------------------------------------------------
+def _need_float_slowly(who: str, arrays: dict[str, Any]) -> None:
+    first = None
+    for name, a in arrays.items():
+        if a is None:
+            continue
+        if not isinstance(a, np.ndarray):
+            need_array(who, **{name: a})
+        dtype = a.dtype
+        if dtype not in FLOATS:
+            raise DTypeError(who=who, expected=f"{name} of dtype float32 or float64", got=str(dtype),
+                             hint="Convert it, for example with .float().")
+        if first is None:
+            first = (name, dtype)
+        elif dtype != first[1]:
+            raise DTypeError(f"{first[0]} is {first[1]} but {name} is {dtype}", who=who,
+                             hint="Convert one of them: x.to(dtype) or model.to(dtype).")

@@ -19,23 +19,6 @@ __all__ = ["allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor"
            "lt", "ne", "round", "sign", "trunc"]
 
 
-def arrays_of(who: str, input: Any, other: Any) -> tuple[Any, Any]:
-    """Both operands as arrays or numbers, their shapes known to fit."""
-    a, b = (x._data if isinstance(x, Tensor) else x for x in (operand(who, input), operand(who, other)))
-    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.shape != b.shape:
-        common_shape(who, a.shape, b.shape)
-    return a, b
-
-
-def compare(function: np.ufunc, who: str, input: Any, other: Any) -> Tensor:
-    """A bool tensor: function(a, b), both in the type that arithmetic would use."""
-    a, b = arrays_of(who, input, other)
-    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.dtype != b.dtype:
-        dtype = common_dtype(a, b)
-        a, b = a.astype(dtype), b.astype(dtype)
-    return Tensor(np.asarray(function(a, b)))
-
-
 def eq(input: Tensor, other: Any) -> Tensor:
     """a == b, element by element, broadcast: a bool tensor without a gradient. `ne`, `lt`, `le`,
     `gt`, `ge` are alike.
@@ -86,17 +69,6 @@ def allclose(input: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, 
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether two tensors have the same shape and the same values."""
     return bool(np.array_equal(input._data, other._data))
-
-
-# ---- logic ---------------------------------------------------------------------------------------
-def bits(function: np.ufunc, who: str, *inputs: Any) -> Tensor:
-    arrays = [x._data if isinstance(x, Tensor) else x for x in (operand(who, x) for x in inputs)]
-    for a in arrays:
-        if isinstance(a, float) or (isinstance(a, np.ndarray) and a.dtype.kind not in "biu"):
-            raise DTypeError(who=who, expected="booleans or integers", got=str(getattr(a, "dtype", "float")),
-                             hint="Compare first, for example (x > 0) & (x < 1); the brackets are needed.")
-    common_shape(who, *[a.shape for a in arrays if isinstance(a, np.ndarray)])
-    return Tensor(np.asarray(function(*arrays)))
 
 
 def bitwise_and(input: Tensor, other: Any) -> Tensor:
@@ -154,11 +126,6 @@ def isfinite(input: Tensor) -> Tensor:
     return Tensor(np.asarray(np.isfinite(input._data)))
 
 
-# ---- rounding ------------------------------------------------------------------------------------
-def rounded(function: Callable[..., Any], input: Tensor, *args: Any) -> Tensor:
-    return Tensor(np.asarray(function(input._data, *args)).astype(input._data.dtype, copy=False))
-
-
 def floor(input: Tensor) -> Tensor:
     """The next whole number below, element by element.
 
@@ -190,6 +157,48 @@ def sign(input: Tensor) -> Tensor:
     return rounded(np.sign, input)
 
 
+def floor_divide(input: Tensor, other: Any) -> Tensor:
+    """a / b rounded down, as Python's //; no gradient.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([-7, 7]) // 2
+    tensor([-4,  3])
+    """
+    return divide_rounded(input, other, "floor")
+
+
+# ---- what the functions share --------------------------------------------------------------------
+def arrays_of(who: str, input: Any, other: Any) -> tuple[Any, Any]:
+    """Both operands as arrays or numbers, their shapes known to fit."""
+    a, b = (x._data if isinstance(x, Tensor) else x for x in (operand(who, input), operand(who, other)))
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.shape != b.shape:
+        common_shape(who, a.shape, b.shape)
+    return a, b
+
+
+def compare(function: np.ufunc, who: str, input: Any, other: Any) -> Tensor:
+    """A bool tensor: function(a, b), both in the type that arithmetic would use."""
+    a, b = arrays_of(who, input, other)
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.dtype != b.dtype:
+        dtype = common_dtype(a, b)
+        a, b = a.astype(dtype), b.astype(dtype)
+    return Tensor(np.asarray(function(a, b)))
+
+
+def bits(function: np.ufunc, who: str, *inputs: Any) -> Tensor:
+    arrays = [x._data if isinstance(x, Tensor) else x for x in (operand(who, x) for x in inputs)]
+    for a in arrays:
+        if isinstance(a, float) or (isinstance(a, np.ndarray) and a.dtype.kind not in "biu"):
+            raise DTypeError(who=who, expected="booleans or integers", got=str(getattr(a, "dtype", "float")),
+                             hint="Compare first, for example (x > 0) & (x < 1); the brackets are needed.")
+    common_shape(who, *[a.shape for a in arrays if isinstance(a, np.ndarray)])
+    return Tensor(np.asarray(function(*arrays)))
+
+
+def rounded(function: Callable[..., Any], input: Tensor, *args: Any) -> Tensor:
+    return Tensor(np.asarray(function(input._data, *args)).astype(input._data.dtype, copy=False))
+
+
 def divide_rounded(input: Any, other: Any, mode: str) -> Tensor:
     """a / b rounded: "floor" down, "trunc" towards zero; in the type of arithmetic; no gradient."""
     if mode not in ("floor", "trunc"):
@@ -203,13 +212,3 @@ def divide_rounded(input: Any, other: Any, mode: str) -> Tensor:
         if dtype.kind != "f":
             return Tensor(np.asarray(np.sign(a) * np.sign(b) * (np.abs(a) // np.abs(b))))
         return Tensor(np.asarray(np.trunc(a / b)))
-
-
-def floor_divide(input: Tensor, other: Any) -> Tensor:
-    """a / b rounded down, as Python's //; no gradient.
-
-    >>> import fastnn as nn
-    >>> nn.tensor([-7, 7]) // 2
-    tensor([-4,  3])
-    """
-    return divide_rounded(input, other, "floor")

@@ -25,211 +25,6 @@ __all__ = ["conv2d", "conv2d_relu"]
 Padding = tuple[tuple[int, int], tuple[int, int]]   # ((top, bottom), (left, right))
 
 
-def check_as(who: str) -> Callable[..., None]:
-    def check(x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> None:
-        need_float(who, input=x, weight=w, bias=b)
-        need_image(who, x)
-        need_filters(who, x, w, b, groups, "RS")
-        P, Q = need_window(who, x.shape[2:], w.shape[2:], stride, padding, dilation)
-        if max(x.shape[0], 1) * w.shape[0] * P * Q > MOST_ELEMENTS:
-            raise RangeError("the padding makes sizes that no memory holds", who=who, got=f"output {P} x {Q}")
-    return check
-
-
-def pads(who: str, padding: Any, window: tuple[int, ...], stride: tuple[int, int],
-         dilation: tuple[int, int]) -> Padding:
-    """((top, bottom), (left, right)) from PyTorch's padding: an int, a pair, "valid" or "same"."""
-    if isinstance(padding, str):
-        if padding == "valid":
-            return (0, 0), (0, 0)
-        if padding != "same":
-            raise RangeError(who=who, expected="padding as an int, a pair of int, 'same' or 'valid'", got=repr(padding))
-        if stride != (1, 1):
-            raise RangeError("padding='same' needs stride 1", who=who, got=f"stride={stride}",
-                             hint="Give the padding as numbers.")
-        totals = [d * (k - 1) for k, d in zip(window, dilation)] if len(window) == 2 else [0, 0]
-        return (totals[0] // 2, totals[0] - totals[0] // 2), (totals[1] // 2, totals[1] - totals[1] // 2)
-    ph, pw = pair(who, "padding", padding, 0)
-    return (ph, ph), (pw, pw)
-
-
-def case(name: str, N: int, C: int, H: int, W: int, K: int, R: int, S: int, stride: Any = (1, 1), padding: Any = 0,
-         dilation: Any = (1, 1), groups: int = 1, bias: bool = True) -> Sample:
-    """A sample from its sizes."""
-    rng = seeded(name)
-    x, w = rng.standard_normal((N, C, H, W)), rng.standard_normal((K, C // groups, R, S))
-    around = pads("conv2d", padding, (R, S), stride, dilation)
-    P, Q = reference.out_shape((H, W), (R, S), stride, around, dilation)
-    return Sample(name, (x, w, rng.standard_normal(K) if bias else None),
-                  {"stride": stride, "padding": around, "dilation": dilation, "groups": groups},
-                  {"N": N, "C": C, "H": H, "W": W, "K": K, "R": R, "S": S, "P": P, "Q": Q, "G": groups})
-
-
-def samples() -> list[Sample]:
-    return [
-        case("smallest", N=1, C=1, H=1, W=1, K=1, R=1, S=1),
-        case("odd primes", N=2, C=3, H=11, W=7, K=5, R=3, S=2),
-        case("overlap", N=1, C=2, H=6, W=6, K=3, R=3, S=3, stride=(1, 2), padding=(2, 1)),
-        case("gap", N=2, C=2, H=9, W=11, K=3, R=2, S=2, stride=(3, 4), padding=(1, 0)),
-        case("dilated", N=1, C=2, H=7, W=8, K=2, R=2, S=3, dilation=(2, 3)),
-        case("dilated strided", N=2, C=2, H=9, W=10, K=3, R=3, S=2, stride=(2, 1), padding=(2, 3), dilation=(2, 3)),
-        case("no bias", N=2, C=1, H=4, W=4, K=2, R=3, S=3, bias=False),
-        case("groups", N=2, C=6, H=5, W=4, K=9, R=2, S=3, padding=1, groups=3),
-        case("groups strided", N=2, C=4, H=5, W=7, K=6, R=3, S=3, stride=(2, 2), padding=1, groups=2),
-        case("depthwise", N=2, C=5, H=7, W=6, K=5, R=3, S=3, padding=1, groups=5),
-        case("depthwise, two filters each", N=2, C=3, H=8, W=7, K=6, R=3, S=2, stride=(2, 3), padding=(2, 1),
-             dilation=(1, 2), groups=3),
-        case("depthwise, many filters each", N=2, C=2, H=4, W=5, K=36, R=2, S=2, padding=1, groups=2),
-        case("one channel", N=3, C=1, H=9, W=8, K=3, R=5, S=4, padding=2),
-        case("1x1", N=2, C=5, H=3, W=7, K=4, R=1, S=1),
-        case("1x1 one large image", N=1, C=5, H=13, W=17, K=3, R=1, S=1),
-        case("1x1 strided", N=2, C=5, H=7, W=6, K=4, R=1, S=1, stride=(2, 2)),
-        case("1x1 padded", N=1, C=2, H=3, W=4, K=3, R=1, S=1, padding=(1, 2)),
-        case("same, even window", N=2, C=2, H=5, W=6, K=3, R=4, S=2, padding="same"),
-        case("padding over half the window", N=1, C=2, H=4, W=5, K=3, R=3, S=3, padding=(4, 3)),
-        case("padding over half the window, strided", N=1, C=2, H=4, W=5, K=3, R=3, S=3, stride=(2, 3), padding=(5, 4)),
-        case("one row", N=2, C=3, H=1, W=37, K=2, R=1, S=5, padding=(0, 2)),
-        case("seven filters", N=2, C=3, H=5, W=6, K=7, R=3, S=3, padding=1),
-        case("many filters and channels", N=3, C=17, H=5, W=4, K=18, R=3, S=3, padding=1),
-        case("3x3 tiles", N=2, C=33, H=12, W=11, K=32, R=3, S=3, padding=1),
-        case("3x3 tiles, no padding", N=2, C=34, H=10, W=10, K=32, R=3, S=3, padding=0, bias=False),
-        case("strided, many taps", N=4, C=17, H=13, W=15, K=18, R=3, S=3, stride=(2, 3), padding=(2, 1),
-             dilation=(1, 2)),
-        case("many filters, dilated", N=2, C=2, H=9, W=8, K=19, R=3, S=2, padding=(1, 2), dilation=(2, 3)),
-        case("window as large as the image", N=3, C=4, H=5, W=3, K=6, R=5, S=3),
-        case("empty batch", N=0, C=2, H=4, W=4, K=2, R=3, S=3),
-        case("empty batch, depthwise", N=0, C=2, H=4, W=4, K=2, R=3, S=3, groups=2),
-    ]
-
-
-def relu_samples() -> list[Sample]:
-    """Weights as in a network, 1/sqrt(taps): results before relu are near 1, and so is the scale of
-    their rounding. A lone one is positive.
-    """
-    found = []
-    for s in samples():
-        x, w, b = s.inputs
-        if s.name == "smallest":
-            x, w, b = np.abs(x), np.abs(w), np.abs(b)
-        found.append(Sample(s.name, (x, w / math.sqrt(math.prod(w.shape[1:])), b), s.attrs, s.sizes))
-    return found
-
-
-def fast_numpy(x: np.ndarray, w: np.ndarray, b: Any, stride: Any, padding: Any, dilation: Any,
-               groups: int) -> np.ndarray:
-    """Windows as a view, copied into columns, and one matrix product."""
-    K, Cg, R, S = w.shape
-    xp = np.pad(x, ((0, 0), (0, 0), *padding))
-    spread = tuple(d * (k - 1) + 1 for k, d in zip((R, S), dilation))
-    seen = np.lib.stride_tricks.sliding_window_view(xp, spread, (2, 3))
-    seen = seen[:, :, ::stride[0], ::stride[1], ::dilation[0], ::dilation[1]]
-    N, _, P, Q = seen.shape[:4]
-    cols = seen.transpose(0, 1, 4, 5, 2, 3).reshape(N, groups, Cg * R * S, P * Q)
-    y = (w.reshape(groups, K // groups, -1) @ cols).reshape(N, K, P, Q)
-    return y if b is None else y + b[:, None, None]
-
-
-def _errors() -> tuple[Any, ...]:
-    def zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
-        return tensor(np.zeros(shape, dtype))
-
-    image, weight = (2, 4, 8, 8), (6, 4, 3, 3)
-    word: Any = "all"
-    return (
-        ("rank of input", lambda: conv2d(zeros(8, 8), zeros(*weight)), ShapeError,
-         ("conv2d", "(N, C, H, W)", "(8, 8)")),
-        ("rank of weight", lambda: conv2d(zeros(*image), zeros(6, 4, 3)), ShapeError,
-         ("(K, C/groups, R, S)", "(6, 4, 3)")),
-        ("channels", lambda: conv2d(zeros(*image), zeros(6, 3, 3, 3)), ShapeError,
-         ("4 channels", "takes 3", "groups=1")),
-        ("channels of groups", lambda: conv2d(zeros(*image), zeros(*weight), groups=2), ShapeError, ("2 groups = 8",)),
-        ("channels last", lambda: conv2d(zeros(2, 8, 8, 4), zeros(*weight)), ShapeError,
-         ("8 channels", "permute(0, 3")),
-        ("groups", lambda: conv2d(zeros(*image), zeros(6, 1, 3, 3), groups=4), ShapeError,
-         ("groups=4", "4 channels and 6")),
-        ("no groups", lambda: conv2d(zeros(*image), zeros(*weight), groups=0), ShapeError, ("groups", "1", "0")),
-        ("groups not a number", lambda: conv2d(zeros(*image), zeros(*weight), groups=word), DTypeError,
-         ("groups", "all")),
-        ("bias", lambda: conv2d(zeros(*image), zeros(*weight), zeros(4)), ShapeError, ("bias", "(6,)", "(4,)")),
-        ("window", lambda: conv2d(zeros(2, 4, 2, 2), zeros(*weight)), ShapeError, ("3 x 3 window", "at most 2 x 2")),
-        ("dilated window", lambda: conv2d(zeros(*image), zeros(*weight), dilation=4), ShapeError,
-         ("9 x 9 with", "8 x 8")),
-        ("empty window", lambda: conv2d(zeros(*image), zeros(6, 4, 0, 3)), ShapeError, ("window", "0 x 3")),
-        ("stride", lambda: conv2d(zeros(*image), zeros(*weight), stride=0), ShapeError, ("stride >= 1", "0")),
-        ("padding", lambda: conv2d(zeros(*image), zeros(*weight), padding=-1), ShapeError, ("padding >= 0", "-1")),
-        ("three paddings", lambda: conv2d(zeros(*image), zeros(*weight), padding=(1, 1, 1)), ShapeError,
-         ("padding", "pair")),
-        ("padding's name", lambda: conv2d(zeros(*image), zeros(*weight), padding="full"), RangeError,
-         ("same", "'full'")),
-        ("huge padding", lambda: conv2d(zeros(*image), zeros(*weight), padding=2**40), RangeError,
-         ("conv2d", "padding")),
-        ("same with stride", lambda: conv2d(zeros(*image), zeros(*weight), None, 2, "same"), RangeError,
-         ("same", "stride")),
-        ("dtypes", lambda: conv2d(zeros(*image), zeros(*weight, dtype=np.float64)), DTypeError,
-         ("float32", "weight is")),
-        ("integers", lambda: conv2d(zeros(*image, dtype=np.int64), zeros(*weight)), DTypeError, ("input", "int64")),
-        ("no channel", lambda: conv2d(zeros(2, 0, 8, 8), zeros(6, 0, 3, 3)), ShapeError,
-         ("only the batch", "(2, 0, 8, 8)")),
-    )
-
-
-CONV2D = register(Op(
-    name="conv2d", family="convolution", inputs=("x", "w", "b"),
-    formula="y[n,k,p,q] = b[k] + sum_crs w[k,c,r,s] x[n,c,p*sh-ph+r*dh,q*sw-pw+s*dw]",
-    forward=kernel("conv2d_forward"), backward=kernel("conv2d_backward"),
-    ref_forward=reference.conv2d_forward, ref_backward=reference.conv2d_backward,
-    check=check_as("conv2d"), fits=kernel("fits_conv2d"), samples=samples, errors=_errors(), fast_numpy=fast_numpy,
-    bench={
-        "lenet.conv1": lambda: case("lenet.conv1", N=64, C=1, H=28, W=28, K=6, R=5, S=5, padding=2),
-        "lenet.conv2": lambda: case("lenet.conv2", N=64, C=6, H=14, W=14, K=16, R=5, S=5),
-        "resnet.64c56": lambda: case("resnet.64c56", N=8, C=64, H=56, W=56, K=64, R=3, S=3, padding=1, bias=False),
-        "resnet.1x1": lambda: case("resnet.1x1", N=8, C=256, H=56, W=56, K=64, R=1, S=1, bias=False),
-        "depthwise.128c28": lambda: case("depthwise.128c28", N=8, C=128, H=28, W=28, K=128, R=3, S=3, padding=1,
-                                         groups=128, bias=False),
-    },
-    flops=lambda N, C, K, R, S, P, Q, G, **_: 2 * N * K * P * Q * (C // G) * R * S,
-    bytes=lambda N, C, H, W, K, R, S, P, Q, G: 4 * (N * C * H * W + K * (C // G) * R * S + N * K * P * Q),
-    terms=lambda C, R, S, G, **_: C // G * R * S + 1,
-    linear_in=("x", "w", "b"),
-))
-
-
-def _relu_errors() -> tuple[Any, ...]:
-    def zeros(*shape: int) -> Tensor:
-        return tensor(np.zeros(shape, np.float32))
-
-    image, weight = (2, 4, 8, 8), (6, 4, 3, 3)
-    return (
-        ("rank of input", lambda: conv2d_relu(zeros(8, 8), zeros(*weight)), ShapeError,
-         ("conv2d_relu", "(N, C, H, W)", "(8, 8)")),
-        ("channels", lambda: conv2d_relu(zeros(*image), zeros(6, 3, 3, 3)), ShapeError,
-         ("conv2d_relu", "4 channels", "takes 3")),
-        ("bias", lambda: conv2d_relu(zeros(*image), zeros(*weight), zeros(4)), ShapeError,
-         ("conv2d_relu", "bias", "(6,)", "(4,)")),
-        ("window", lambda: conv2d_relu(zeros(2, 4, 2, 2), zeros(*weight)), ShapeError,
-         ("conv2d_relu", "3 x 3 window", "at most 2 x 2")),
-        ("stride", lambda: conv2d_relu(zeros(*image), zeros(*weight), stride=0), ShapeError,
-         ("conv2d_relu", "stride >= 1", "0")),
-        ("same with stride", lambda: conv2d_relu(zeros(*image), zeros(*weight), None, 2, "same"), RangeError,
-         ("conv2d_relu", "same")),
-        ("huge padding", lambda: conv2d_relu(zeros(*image), zeros(*weight), padding=2**40), RangeError,
-         ("conv2d_relu", "padding")),
-        ("dtypes", lambda: conv2d_relu(zeros(*image), tensor(np.zeros(weight))), DTypeError,
-         ("conv2d_relu", "float32", "weight is")),
-    )
-
-
-CONV2D_RELU = register(Op(
-    name="conv2d_relu", family="convolution", inputs=("x", "w", "b"), formula="y = max(conv2d(x, w, b), 0)",
-    forward=kernel("conv2d_relu_forward"), backward=kernel("conv2d_relu_backward"),
-    ref_forward=reference.conv2d_relu_forward, ref_backward=reference.conv2d_relu_backward,
-    check=check_as("conv2d_relu"), fits=kernel("fits_conv2d"), samples=relu_samples, errors=_relu_errors(),
-    fast_numpy=lambda x, w, b, **attrs: np.maximum(fast_numpy(x, w, b, **attrs), 0),
-    bench={name: CONV2D.bench[name] for name in ("lenet.conv1", "lenet.conv2", "resnet.64c56", "depthwise.128c28")},
-    flops=CONV2D.flops, bytes=CONV2D.bytes, terms=CONV2D.terms,
-))
-
-
 def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
            dilation: Any = 1, groups: int = 1) -> Tensor:
     r"""Slide K filters over N images: two-dimensional cross-correlation.
@@ -336,6 +131,24 @@ def conv2d_relu(input: Tensor, weight: Tensor, bias: Tensor | None = None, strid
     return _apply(CONV2D_RELU, input, weight, bias, stride, padding, dilation, groups)
 
 
+# ---- what the functions share --------------------------------------------------------------------
+def pads(who: str, padding: Any, window: tuple[int, ...], stride: tuple[int, int],
+         dilation: tuple[int, int]) -> Padding:
+    """((top, bottom), (left, right)) from PyTorch's padding: an int, a pair, "valid" or "same"."""
+    if isinstance(padding, str):
+        if padding == "valid":
+            return (0, 0), (0, 0)
+        if padding != "same":
+            raise RangeError(who=who, expected="padding as an int, a pair of int, 'same' or 'valid'", got=repr(padding))
+        if stride != (1, 1):
+            raise RangeError("padding='same' needs stride 1", who=who, got=f"stride={stride}",
+                             hint="Give the padding as numbers.")
+        totals = [d * (k - 1) for k, d in zip(window, dilation)] if len(window) == 2 else [0, 0]
+        return (totals[0] // 2, totals[0] - totals[0] // 2), (totals[1] // 2, totals[1] - totals[1] // 2)
+    ph, pw = pair(who, "padding", padding, 0)
+    return (ph, ph), (pw, pw)
+
+
 def _apply(op: Op, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any,
            groups: Any) -> Tensor:
     """The op on one image or several, with its attributes as both implementations take them."""
@@ -345,6 +158,166 @@ def _apply(op: Op, input: Tensor, weight: Tensor, bias: Tensor | None, stride: A
     around = pads(who, padding, weight.shape[2:], stride, dilation)
     return batched(lambda x: apply(op, x, weight, bias, stride=stride, padding=around, dilation=dilation,
                                    groups=groups), input)
+
+
+# ---- checks --------------------------------------------------------------------------------------
+def check_as(who: str) -> Callable[..., None]:
+    def check(x: Any, w: Any, b: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> None:
+        need_float(who, input=x, weight=w, bias=b)
+        need_image(who, x)
+        need_filters(who, x, w, b, groups, "RS")
+        P, Q = need_window(who, x.shape[2:], w.shape[2:], stride, padding, dilation)
+        if max(x.shape[0], 1) * w.shape[0] * P * Q > MOST_ELEMENTS:
+            raise RangeError("the padding makes sizes that no memory holds", who=who, got=f"output {P} x {Q}")
+    return check
+
+
+# ---- samples -------------------------------------------------------------------------------------
+def case(name: str, N: int, C: int, H: int, W: int, K: int, R: int, S: int, stride: Any = (1, 1), padding: Any = 0,
+         dilation: Any = (1, 1), groups: int = 1, bias: bool = True) -> Sample:
+    """A sample from its sizes."""
+    rng = seeded(name)
+    x, w = rng.standard_normal((N, C, H, W)), rng.standard_normal((K, C // groups, R, S))
+    around = pads("conv2d", padding, (R, S), stride, dilation)
+    P, Q = reference.out_shape((H, W), (R, S), stride, around, dilation)
+    return Sample(name, (x, w, rng.standard_normal(K) if bias else None),
+                  {"stride": stride, "padding": around, "dilation": dilation, "groups": groups},
+                  {"N": N, "C": C, "H": H, "W": W, "K": K, "R": R, "S": S, "P": P, "Q": Q, "G": groups})
+
+
+def samples() -> list[Sample]:
+    return [
+        case("smallest", N=1, C=1, H=1, W=1, K=1, R=1, S=1),
+        case("odd primes", N=2, C=3, H=11, W=7, K=5, R=3, S=2),
+        case("overlap", N=1, C=2, H=6, W=6, K=3, R=3, S=3, stride=(1, 2), padding=(2, 1)),
+        case("gap", N=2, C=2, H=9, W=11, K=3, R=2, S=2, stride=(3, 4), padding=(1, 0)),
+        case("dilated", N=1, C=2, H=7, W=8, K=2, R=2, S=3, dilation=(2, 3)),
+        case("dilated strided", N=2, C=2, H=9, W=10, K=3, R=3, S=2, stride=(2, 1), padding=(2, 3), dilation=(2, 3)),
+        case("no bias", N=2, C=1, H=4, W=4, K=2, R=3, S=3, bias=False),
+        case("groups", N=2, C=6, H=5, W=4, K=9, R=2, S=3, padding=1, groups=3),
+        case("groups strided", N=2, C=4, H=5, W=7, K=6, R=3, S=3, stride=(2, 2), padding=1, groups=2),
+        case("depthwise", N=2, C=5, H=7, W=6, K=5, R=3, S=3, padding=1, groups=5),
+        case("depthwise, two filters each", N=2, C=3, H=8, W=7, K=6, R=3, S=2, stride=(2, 3), padding=(2, 1),
+             dilation=(1, 2), groups=3),
+        case("depthwise, many filters each", N=2, C=2, H=4, W=5, K=36, R=2, S=2, padding=1, groups=2),
+        case("one channel", N=3, C=1, H=9, W=8, K=3, R=5, S=4, padding=2),
+        case("1x1", N=2, C=5, H=3, W=7, K=4, R=1, S=1),
+        case("1x1 one large image", N=1, C=5, H=13, W=17, K=3, R=1, S=1),
+        case("1x1 strided", N=2, C=5, H=7, W=6, K=4, R=1, S=1, stride=(2, 2)),
+        case("1x1 padded", N=1, C=2, H=3, W=4, K=3, R=1, S=1, padding=(1, 2)),
+        case("same, even window", N=2, C=2, H=5, W=6, K=3, R=4, S=2, padding="same"),
+        case("padding over half the window", N=1, C=2, H=4, W=5, K=3, R=3, S=3, padding=(4, 3)),
+        case("padding over half the window, strided", N=1, C=2, H=4, W=5, K=3, R=3, S=3, stride=(2, 3), padding=(5, 4)),
+        case("one row", N=2, C=3, H=1, W=37, K=2, R=1, S=5, padding=(0, 2)),
+        case("seven filters", N=2, C=3, H=5, W=6, K=7, R=3, S=3, padding=1),
+        case("many filters and channels", N=3, C=17, H=5, W=4, K=18, R=3, S=3, padding=1),
+        case("3x3 tiles", N=2, C=33, H=12, W=11, K=32, R=3, S=3, padding=1),
+        case("3x3 tiles, no padding", N=2, C=34, H=10, W=10, K=32, R=3, S=3, padding=0, bias=False),
+        case("strided, many taps", N=4, C=17, H=13, W=15, K=18, R=3, S=3, stride=(2, 3), padding=(2, 1),
+             dilation=(1, 2)),
+        case("many filters, dilated", N=2, C=2, H=9, W=8, K=19, R=3, S=2, padding=(1, 2), dilation=(2, 3)),
+        case("window as large as the image", N=3, C=4, H=5, W=3, K=6, R=5, S=3),
+        case("empty batch", N=0, C=2, H=4, W=4, K=2, R=3, S=3),
+        case("empty batch, depthwise", N=0, C=2, H=4, W=4, K=2, R=3, S=3, groups=2),
+    ]
+
+
+def relu_samples() -> list[Sample]:
+    """Weights as in a network, 1/sqrt(taps): results before relu are near 1, and so is the scale of
+    their rounding. A lone one is positive.
+    """
+    found = []
+    for s in samples():
+        x, w, b = s.inputs
+        if s.name == "smallest":
+            x, w, b = np.abs(x), np.abs(w), np.abs(b)
+        found.append(Sample(s.name, (x, w / math.sqrt(math.prod(w.shape[1:])), b), s.attrs, s.sizes))
+    return found
+
+
+# ---- errors --------------------------------------------------------------------------------------
+def _errors() -> tuple[Any, ...]:
+    def zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
+        return tensor(np.zeros(shape, dtype))
+
+    image, weight = (2, 4, 8, 8), (6, 4, 3, 3)
+    word: Any = "all"
+    return (
+        ("rank of input", lambda: conv2d(zeros(8, 8), zeros(*weight)), ShapeError,
+         ("conv2d", "(N, C, H, W)", "(8, 8)")),
+        ("rank of weight", lambda: conv2d(zeros(*image), zeros(6, 4, 3)), ShapeError,
+         ("(K, C/groups, R, S)", "(6, 4, 3)")),
+        ("channels", lambda: conv2d(zeros(*image), zeros(6, 3, 3, 3)), ShapeError,
+         ("4 channels", "takes 3", "groups=1")),
+        ("channels of groups", lambda: conv2d(zeros(*image), zeros(*weight), groups=2), ShapeError, ("2 groups = 8",)),
+        ("channels last", lambda: conv2d(zeros(2, 8, 8, 4), zeros(*weight)), ShapeError,
+         ("8 channels", "permute(0, 3")),
+        ("groups", lambda: conv2d(zeros(*image), zeros(6, 1, 3, 3), groups=4), ShapeError,
+         ("groups=4", "4 channels and 6")),
+        ("no groups", lambda: conv2d(zeros(*image), zeros(*weight), groups=0), ShapeError, ("groups", "1", "0")),
+        ("groups not a number", lambda: conv2d(zeros(*image), zeros(*weight), groups=word), DTypeError,
+         ("groups", "all")),
+        ("bias", lambda: conv2d(zeros(*image), zeros(*weight), zeros(4)), ShapeError, ("bias", "(6,)", "(4,)")),
+        ("window", lambda: conv2d(zeros(2, 4, 2, 2), zeros(*weight)), ShapeError, ("3 x 3 window", "at most 2 x 2")),
+        ("dilated window", lambda: conv2d(zeros(*image), zeros(*weight), dilation=4), ShapeError,
+         ("9 x 9 with", "8 x 8")),
+        ("empty window", lambda: conv2d(zeros(*image), zeros(6, 4, 0, 3)), ShapeError, ("window", "0 x 3")),
+        ("stride", lambda: conv2d(zeros(*image), zeros(*weight), stride=0), ShapeError, ("stride >= 1", "0")),
+        ("padding", lambda: conv2d(zeros(*image), zeros(*weight), padding=-1), ShapeError, ("padding >= 0", "-1")),
+        ("three paddings", lambda: conv2d(zeros(*image), zeros(*weight), padding=(1, 1, 1)), ShapeError,
+         ("padding", "pair")),
+        ("padding's name", lambda: conv2d(zeros(*image), zeros(*weight), padding="full"), RangeError,
+         ("same", "'full'")),
+        ("huge padding", lambda: conv2d(zeros(*image), zeros(*weight), padding=2**40), RangeError,
+         ("conv2d", "padding")),
+        ("same with stride", lambda: conv2d(zeros(*image), zeros(*weight), None, 2, "same"), RangeError,
+         ("same", "stride")),
+        ("dtypes", lambda: conv2d(zeros(*image), zeros(*weight, dtype=np.float64)), DTypeError,
+         ("float32", "weight is")),
+        ("integers", lambda: conv2d(zeros(*image, dtype=np.int64), zeros(*weight)), DTypeError, ("input", "int64")),
+        ("no channel", lambda: conv2d(zeros(2, 0, 8, 8), zeros(6, 0, 3, 3)), ShapeError,
+         ("only the batch", "(2, 0, 8, 8)")),
+    )
+
+
+def _relu_errors() -> tuple[Any, ...]:
+    def zeros(*shape: int) -> Tensor:
+        return tensor(np.zeros(shape, np.float32))
+
+    image, weight = (2, 4, 8, 8), (6, 4, 3, 3)
+    return (
+        ("rank of input", lambda: conv2d_relu(zeros(8, 8), zeros(*weight)), ShapeError,
+         ("conv2d_relu", "(N, C, H, W)", "(8, 8)")),
+        ("channels", lambda: conv2d_relu(zeros(*image), zeros(6, 3, 3, 3)), ShapeError,
+         ("conv2d_relu", "4 channels", "takes 3")),
+        ("bias", lambda: conv2d_relu(zeros(*image), zeros(*weight), zeros(4)), ShapeError,
+         ("conv2d_relu", "bias", "(6,)", "(4,)")),
+        ("window", lambda: conv2d_relu(zeros(2, 4, 2, 2), zeros(*weight)), ShapeError,
+         ("conv2d_relu", "3 x 3 window", "at most 2 x 2")),
+        ("stride", lambda: conv2d_relu(zeros(*image), zeros(*weight), stride=0), ShapeError,
+         ("conv2d_relu", "stride >= 1", "0")),
+        ("same with stride", lambda: conv2d_relu(zeros(*image), zeros(*weight), None, 2, "same"), RangeError,
+         ("conv2d_relu", "same")),
+        ("huge padding", lambda: conv2d_relu(zeros(*image), zeros(*weight), padding=2**40), RangeError,
+         ("conv2d_relu", "padding")),
+        ("dtypes", lambda: conv2d_relu(zeros(*image), tensor(np.zeros(weight))), DTypeError,
+         ("conv2d_relu", "float32", "weight is")),
+    )
+
+
+# ---- cost and benchmarks -------------------------------------------------------------------------
+def fast_numpy(x: np.ndarray, w: np.ndarray, b: Any, stride: Any, padding: Any, dilation: Any,
+               groups: int) -> np.ndarray:
+    """Windows as a view, copied into columns, and one matrix product."""
+    K, Cg, R, S = w.shape
+    xp = np.pad(x, ((0, 0), (0, 0), *padding))
+    spread = tuple(d * (k - 1) + 1 for k, d in zip((R, S), dilation))
+    seen = np.lib.stride_tricks.sliding_window_view(xp, spread, (2, 3))
+    seen = seen[:, :, ::stride[0], ::stride[1], ::dilation[0], ::dilation[1]]
+    N, _, P, Q = seen.shape[:4]
+    cols = seen.transpose(0, 1, 4, 5, 2, 3).reshape(N, groups, Cg * R * S, P * Q)
+    y = (w.reshape(groups, K // groups, -1) @ cols).reshape(N, K, P, Q)
+    return y if b is None else y + b[:, None, None]
 
 
 def workspace_bytes(input: Tensor, weight: Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> int:
@@ -357,3 +330,35 @@ def workspace_bytes(input: Tensor, weight: Tensor, stride: Any, padding: Any, di
     shape = input.shape if input.ndim == 4 else (1, *input.shape)
     around = pads("conv2d", padding, weight.shape[2:], stride, dilation)
     return int(compiled.conv2d_workspace(shape, weight.shape, stride, around, dilation, groups)) * input.dtype.itemsize
+
+
+# ---- records -------------------------------------------------------------------------------------
+CONV2D = register(Op(
+    name="conv2d", family="convolution", inputs=("x", "w", "b"),
+    formula="y[n,k,p,q] = b[k] + sum_crs w[k,c,r,s] x[n,c,p*sh-ph+r*dh,q*sw-pw+s*dw]",
+    forward=kernel("conv2d_forward"), backward=kernel("conv2d_backward"),
+    ref_forward=reference.conv2d_forward, ref_backward=reference.conv2d_backward,
+    check=check_as("conv2d"), fits=kernel("fits_conv2d"), samples=samples, errors=_errors(), fast_numpy=fast_numpy,
+    bench={
+        "lenet.conv1": lambda: case("lenet.conv1", N=64, C=1, H=28, W=28, K=6, R=5, S=5, padding=2),
+        "lenet.conv2": lambda: case("lenet.conv2", N=64, C=6, H=14, W=14, K=16, R=5, S=5),
+        "resnet.64c56": lambda: case("resnet.64c56", N=8, C=64, H=56, W=56, K=64, R=3, S=3, padding=1, bias=False),
+        "resnet.1x1": lambda: case("resnet.1x1", N=8, C=256, H=56, W=56, K=64, R=1, S=1, bias=False),
+        "depthwise.128c28": lambda: case("depthwise.128c28", N=8, C=128, H=28, W=28, K=128, R=3, S=3, padding=1,
+                                         groups=128, bias=False),
+    },
+    flops=lambda N, C, K, R, S, P, Q, G, **_: 2 * N * K * P * Q * (C // G) * R * S,
+    bytes=lambda N, C, H, W, K, R, S, P, Q, G: 4 * (N * C * H * W + K * (C // G) * R * S + N * K * P * Q),
+    terms=lambda C, R, S, G, **_: C // G * R * S + 1,
+    linear_in=("x", "w", "b"),
+))
+
+CONV2D_RELU = register(Op(
+    name="conv2d_relu", family="convolution", inputs=("x", "w", "b"), formula="y = max(conv2d(x, w, b), 0)",
+    forward=kernel("conv2d_relu_forward"), backward=kernel("conv2d_relu_backward"),
+    ref_forward=reference.conv2d_relu_forward, ref_backward=reference.conv2d_relu_backward,
+    check=check_as("conv2d_relu"), fits=kernel("fits_conv2d"), samples=relu_samples, errors=_relu_errors(),
+    fast_numpy=lambda x, w, b, **attrs: np.maximum(fast_numpy(x, w, b, **attrs), 0),
+    bench={name: CONV2D.bench[name] for name in ("lenet.conv1", "lenet.conv2", "resnet.64c56", "depthwise.128c28")},
+    flops=CONV2D.flops, bytes=CONV2D.bytes, terms=CONV2D.terms,
+))

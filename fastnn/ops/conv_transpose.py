@@ -24,165 +24,6 @@ __all__ = ["conv_transpose1d", "conv_transpose2d"]
 Sizes = tuple[int, ...]                             # one number per direction
 
 
-def checker(who: str, axes: str, taps: str) -> Any:
-    """The check of a record over images with these axes."""
-    def check(x: Any, w: Any, b: Any, stride: Sizes, padding: Sizes, output_padding: Sizes, dilation: Sizes,
-              groups: int) -> None:
-        need_float(who, input=x, weight=w, bias=b)
-        need_image(who, x, axes)
-        need_rank(who, "weight", w, f"(C_in, C_out/groups, {', '.join(taps)})", 2 + len(axes))
-        if w.shape[0] != x.shape[1]:
-            raise ShapeError(f"the input has {x.shape[1]} channels but the weight takes {w.shape[0]}", who=who,
-                             got=f"input {x.shape}, weight {w.shape}",
-                             hint="A transposed convolution's weight is (C_in, C_out/groups, ...).")
-        if x.shape[1] % groups or w.shape[1] == 0:
-            raise ShapeError(f"groups={groups} must divide the channels", who=who,
-                             got=f"input {x.shape}, weight {w.shape}")
-        if b is not None and b.shape != (w.shape[1] * groups,):
-            raise ShapeError(who=who, expected=f"bias of shape ({w.shape[1] * groups},), one per channel out",
-                             got=b.shape)
-        if 0 in w.shape[2:]:
-            raise ShapeError(who=who, expected=f"a window of at least {by((1,) * len(axes))}", got=by(w.shape[2:]))
-        if any(o >= s and o >= d for o, s, d in zip(output_padding, stride, dilation)):
-            raise RangeError(who=who, expected="output_padding smaller than the stride or the dilation",
-                             got=f"output_padding {output_padding}, "
-                             f"stride {stride}, dilation {dilation}")
-        output = tuple(map(reference.out_size, x.shape[2:], w.shape[2:], stride, padding, output_padding, dilation))
-        if min(output) < 1:
-            raise ShapeError("the padding cuts off the whole output", who=who,
-                             expected="an output of at least one pixel", got=by(output), hint="Use less padding.")
-        if max(max(x.shape[0], 1) * w.shape[1] * groups * prod(output), *stride, *dilation, *padding) > MOST_ELEMENTS:
-            raise RangeError("the stride or dilation makes sizes that no memory holds", who=who,
-                             got=f"output {by(output)}")
-    return check
-
-
-def case(name: str, N: int, C_in: int, size: Sizes, C_out: int, window: Sizes, stride: Any = 1, padding: Any = 0,
-         output_padding: Any = 0, dilation: Any = 1, groups: int = 1, bias: bool = True) -> Sample:
-    """A sample from its sizes; an attribute that is one number holds for all directions."""
-    rng, rank = seeded(name), len(size)
-    x, w = rng.standard_normal((N, C_in, *size)), rng.standard_normal((C_in, C_out // groups, *window))
-    stride, padding, output_padding, dilation = ((a,) * rank if isinstance(a, int) else a
-                                                 for a in (stride, padding, output_padding, dilation))
-    output = tuple(map(reference.out_size, size, window, stride, padding, output_padding, dilation))
-    return Sample(name, (x, w, rng.standard_normal(C_out) if bias else None),
-                  {"stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation,
-                   "groups": groups},
-                  {"N": N, "K": C_in, "C": C_out, "PQ": prod(size), "RS": prod(window), "HW": prod(output),
-                   "G": groups})
-
-
-def samples2d() -> list[Sample]:
-    return [
-        case("smallest", 1, 1, (1, 1), 1, (1, 1)),
-        case("odd primes", 2, 3, (7, 5), 5, (3, 2)),
-        case("stride 2, doubled", 2, 3, (5, 4), 2, (4, 4), stride=2, padding=1),
-        case("stride 2, output padding", 2, 2, (5, 7), 3, (3, 3), stride=2, padding=1, output_padding=1),
-        case("gap", 2, 2, (4, 3), 3, (2, 2), stride=(3, 4), padding=(1, 0), output_padding=(2, 3)),
-        case("dilated", 1, 2, (6, 7), 2, (2, 3), dilation=(2, 3)),
-        case("dilated strided", 2, 2, (5, 6), 3, (3, 2), stride=(2, 1), padding=(2, 3), output_padding=(1, 2),
-             dilation=(2, 3)),
-        case("output padding by dilation", 1, 2, (4, 5), 3, (2, 2), output_padding=(1, 2), dilation=(2, 3)),
-        case("no bias", 2, 1, (4, 4), 2, (2, 3), bias=False),
-        case("groups", 2, 6, (5, 4), 9, (2, 3), padding=1, groups=3),
-        case("groups strided", 2, 4, (5, 4), 6, (3, 3), stride=2, padding=1, groups=2),
-        case("depthwise", 2, 5, (7, 6), 5, (3, 3), padding=1, groups=5),
-        case("depthwise strided", 2, 3, (4, 6), 3, (4, 4), stride=2, padding=1, groups=3),
-        case("depthwise, two channels in each", 2, 6, (5, 4), 3, (3, 2), stride=(2, 3), groups=3),
-        case("1x1", 2, 5, (3, 7), 4, (1, 1)),
-        case("1x1 strided", 2, 5, (3, 4), 4, (1, 1), stride=2),
-        case("padding over the window", 1, 2, (7, 8), 3, (3, 3), padding=(4, 3)),
-        case("many channels", 3, 17, (5, 4), 18, (3, 3), padding=1),
-        case("many channels strided", 3, 17, (5, 4), 18, (3, 3), stride=2, padding=1),
-        case("strided, in pieces of columns", 1, 1, (23, 25), 2, (3, 5), stride=2, padding=1, output_padding=1),
-        case("empty batch", 0, 2, (4, 4), 3, (3, 3), stride=2),
-    ]
-
-
-def samples1d() -> list[Sample]:
-    return [
-        case("smallest", 1, 1, (1,), 1, (1,)),
-        case("odd primes", 2, 3, (11,), 5, (2,)),
-        case("stride 2, doubled", 2, 3, (9,), 2, (4,), stride=2, padding=1),
-        case("output padding", 2, 2, (7,), 3, (3,), stride=4, padding=1, output_padding=3),
-        case("dilated", 1, 2, (13,), 2, (3,), padding=2, dilation=4),
-        case("groups", 2, 6, (7,), 9, (3,), padding=1, groups=3, bias=False),
-        case("depthwise", 2, 5, (17,), 5, (3,), stride=2, groups=5),
-        case("many channels", 3, 17, (20,), 18, (3,), padding=1),
-        case("empty batch", 0, 2, (4,), 3, (3,)),
-    ]
-
-
-def fast_numpy(x: np.ndarray, w: np.ndarray, b: Any, stride: Sizes, padding: Sizes, output_padding: Sizes,
-               dilation: Sizes, groups: int) -> np.ndarray:
-    """One matrix product for all taps, then one strided addition per tap."""
-    N, K, *size = x.shape
-    Cg, *window = w.shape[1:]
-    wg = w.reshape(groups, K // groups, Cg * prod(window))
-    parts = (wg.transpose(0, 2, 1) @ x.reshape(N, groups, K // groups, prod(size))).reshape(N, groups * Cg,
-                                                                                            prod(window), *size)
-    uncut = reference.whole(x, w, stride, output_padding, dilation)
-    y = np.zeros((N, groups * Cg, *uncut), x.dtype)
-    if b is not None:
-        y += b.reshape(-1, *[1] * len(size))
-    for i, tap in enumerate(np.ndindex(*window)):
-        seen: Any = (..., *(slice(r * d, r * d + (n - 1) * s + 1, s) for r, d, n,
-                            s in zip(tap, dilation, size, stride)))
-        y[seen] += parts[:, :, i]
-    return y[reference.inside(uncut, padding)]
-
-
-def errors_of(name: str, function: Any, size: Sizes, window: Sizes) -> tuple[Any, ...]:
-    def zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
-        return tensor(np.zeros(shape, dtype))
-
-    x, w = (2, 4, *size), (4, 6, *window)
-    return (
-        ("rank of input", lambda: function()(zeros(8), zeros(*w)), ShapeError, (name, "(N, C, ", "(8,)")),
-        ("rank of weight", lambda: function()(zeros(*x), zeros(6, 4)), ShapeError,
-         (name, "(C_in, C_out/groups, ", "(6, 4)")),
-        ("channels", lambda: function()(zeros(*x), zeros(6, 4, *window)), ShapeError,
-         ("4 channels", "takes 6", "C_out/groups")),
-        ("groups", lambda: function()(zeros(*x), zeros(*w), groups=3), ShapeError, ("groups=3",)),
-        ("bias", lambda: function()(zeros(*x), zeros(*w), zeros(4)), ShapeError, ("bias", "(6,)", "(4,)")),
-        ("empty window", lambda: function()(zeros(*x), zeros(4, 6, *(0 for _ in window))), ShapeError, ("window", "0")),
-        ("stride", lambda: function()(zeros(*x), zeros(*w), stride=0), ShapeError, ("stride >= 1", "0")),
-        ("padding", lambda: function()(zeros(*x), zeros(*w), padding=50), ShapeError, ("cuts off", "less padding")),
-        ("output padding", lambda: function()(zeros(*x), zeros(*w), stride=2, output_padding=2), RangeError,
-         ("output_padding", "stride")),
-        ("huge stride", lambda: function()(zeros(*x), zeros(*w), stride=2**50), RangeError, (name, "memory")),
-        ("dtypes", lambda: function()(zeros(*x), zeros(*w, dtype=np.float64)), DTypeError, ("float32", "weight is")),
-        ("no channel", lambda: function()(zeros(2, 0, *size), zeros(*w)), ShapeError, ("only the batch",)),
-    )
-
-
-SHARED: dict[str, Any] = {
-    "family": "convolution", "inputs": ("x", "w", "b"),
-    "forward": kernel("conv_transpose_forward"), "backward": kernel("conv_transpose_backward"),
-    "ref_forward": reference.conv_transpose_forward, "ref_backward": reference.conv_transpose_backward,
-                          "fast_numpy": fast_numpy,
-    "flops": lambda N, K, C, PQ, RS, G, **_: 2 * N * K * PQ * (C // G) * RS,
-    "bytes": lambda N, K, C, PQ, RS, HW, G: 4 * (N * K * PQ + K * (C // G) * RS + N * C * HW),
-    "terms": lambda K, C, RS, G, **_: max(K, C) // G * RS + 1,
-    "linear_in": ("x", "w", "b"),
-}
-
-CONV_TRANSPOSE1D = register(Op(
-    name="conv_transpose1d", formula="y[n,c,j] = b[c] + sum of w[k,c,s] x[n,k,q] over q*stride-padding+s*dilation = j",
-    check=checker("conv_transpose1d", "L", "S"), samples=samples1d,
-    errors=errors_of("conv_transpose1d", lambda: conv_transpose1d, (8,), (3,)),
-    bench={"vocoder.256c": lambda: case("vocoder.256c", 8, 256, (128,), 128, (16,), stride=8, padding=4)}, **SHARED,
-))
-
-CONV_TRANSPOSE2D = register(Op(
-    name="conv_transpose2d", formula="y[n,c,i,j] = b[c] + sum of w[k,c,r,s] x[n,k,p,q] over p*sh-ph+r*dh = i, q*sw-pw+s*dw = j",
-    check=checker("conv_transpose2d", "HW", "RS"), samples=samples2d,
-    errors=errors_of("conv_transpose2d", lambda: conv_transpose2d, (8, 8), (3, 3)),
-    bench={"dcgan.128c16": lambda: case("dcgan.128c16", 16, 128, (16, 16), 64, (4, 4), stride=2, padding=1, bias=False),
-           "unet.128c28": lambda: case("unet.128c28", 4, 128, (28, 28), 64, (2, 2), stride=2)}, **SHARED,
-))
-
-
 def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
                      output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
     r"""Every input pixel writes a copy of the filters, times its value, into a larger image: the
@@ -278,6 +119,142 @@ def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
     return batched(lambda x: apply(CONV_TRANSPOSE1D, x, weight, bias, **attrs), input, 3)
 
 
+# ---- checks --------------------------------------------------------------------------------------
+def checker(who: str, axes: str, taps: str) -> Any:
+    """The check of a record over images with these axes."""
+    def check(x: Any, w: Any, b: Any, stride: Sizes, padding: Sizes, output_padding: Sizes, dilation: Sizes,
+              groups: int) -> None:
+        need_float(who, input=x, weight=w, bias=b)
+        need_image(who, x, axes)
+        need_rank(who, "weight", w, f"(C_in, C_out/groups, {', '.join(taps)})", 2 + len(axes))
+        if w.shape[0] != x.shape[1]:
+            raise ShapeError(f"the input has {x.shape[1]} channels but the weight takes {w.shape[0]}", who=who,
+                             got=f"input {x.shape}, weight {w.shape}",
+                             hint="A transposed convolution's weight is (C_in, C_out/groups, ...).")
+        if x.shape[1] % groups or w.shape[1] == 0:
+            raise ShapeError(f"groups={groups} must divide the channels", who=who,
+                             got=f"input {x.shape}, weight {w.shape}")
+        if b is not None and b.shape != (w.shape[1] * groups,):
+            raise ShapeError(who=who, expected=f"bias of shape ({w.shape[1] * groups},), one per channel out",
+                             got=b.shape)
+        if 0 in w.shape[2:]:
+            raise ShapeError(who=who, expected=f"a window of at least {by((1,) * len(axes))}", got=by(w.shape[2:]))
+        if any(o >= s and o >= d for o, s, d in zip(output_padding, stride, dilation)):
+            raise RangeError(who=who, expected="output_padding smaller than the stride or the dilation",
+                             got=f"output_padding {output_padding}, "
+                             f"stride {stride}, dilation {dilation}")
+        output = tuple(map(reference.out_size, x.shape[2:], w.shape[2:], stride, padding, output_padding, dilation))
+        if min(output) < 1:
+            raise ShapeError("the padding cuts off the whole output", who=who,
+                             expected="an output of at least one pixel", got=by(output), hint="Use less padding.")
+        if max(max(x.shape[0], 1) * w.shape[1] * groups * prod(output), *stride, *dilation, *padding) > MOST_ELEMENTS:
+            raise RangeError("the stride or dilation makes sizes that no memory holds", who=who,
+                             got=f"output {by(output)}")
+    return check
+
+
+# ---- samples -------------------------------------------------------------------------------------
+def case(name: str, N: int, C_in: int, size: Sizes, C_out: int, window: Sizes, stride: Any = 1, padding: Any = 0,
+         output_padding: Any = 0, dilation: Any = 1, groups: int = 1, bias: bool = True) -> Sample:
+    """A sample from its sizes; an attribute that is one number holds for all directions."""
+    rng, rank = seeded(name), len(size)
+    x, w = rng.standard_normal((N, C_in, *size)), rng.standard_normal((C_in, C_out // groups, *window))
+    stride, padding, output_padding, dilation = ((a,) * rank if isinstance(a, int) else a
+                                                 for a in (stride, padding, output_padding, dilation))
+    output = tuple(map(reference.out_size, size, window, stride, padding, output_padding, dilation))
+    return Sample(name, (x, w, rng.standard_normal(C_out) if bias else None),
+                  {"stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation,
+                   "groups": groups},
+                  {"N": N, "K": C_in, "C": C_out, "PQ": prod(size), "RS": prod(window), "HW": prod(output),
+                   "G": groups})
+
+
+def samples2d() -> list[Sample]:
+    return [
+        case("smallest", 1, 1, (1, 1), 1, (1, 1)),
+        case("odd primes", 2, 3, (7, 5), 5, (3, 2)),
+        case("stride 2, doubled", 2, 3, (5, 4), 2, (4, 4), stride=2, padding=1),
+        case("stride 2, output padding", 2, 2, (5, 7), 3, (3, 3), stride=2, padding=1, output_padding=1),
+        case("gap", 2, 2, (4, 3), 3, (2, 2), stride=(3, 4), padding=(1, 0), output_padding=(2, 3)),
+        case("dilated", 1, 2, (6, 7), 2, (2, 3), dilation=(2, 3)),
+        case("dilated strided", 2, 2, (5, 6), 3, (3, 2), stride=(2, 1), padding=(2, 3), output_padding=(1, 2),
+             dilation=(2, 3)),
+        case("output padding by dilation", 1, 2, (4, 5), 3, (2, 2), output_padding=(1, 2), dilation=(2, 3)),
+        case("no bias", 2, 1, (4, 4), 2, (2, 3), bias=False),
+        case("groups", 2, 6, (5, 4), 9, (2, 3), padding=1, groups=3),
+        case("groups strided", 2, 4, (5, 4), 6, (3, 3), stride=2, padding=1, groups=2),
+        case("depthwise", 2, 5, (7, 6), 5, (3, 3), padding=1, groups=5),
+        case("depthwise strided", 2, 3, (4, 6), 3, (4, 4), stride=2, padding=1, groups=3),
+        case("depthwise, two channels in each", 2, 6, (5, 4), 3, (3, 2), stride=(2, 3), groups=3),
+        case("1x1", 2, 5, (3, 7), 4, (1, 1)),
+        case("1x1 strided", 2, 5, (3, 4), 4, (1, 1), stride=2),
+        case("padding over the window", 1, 2, (7, 8), 3, (3, 3), padding=(4, 3)),
+        case("many channels", 3, 17, (5, 4), 18, (3, 3), padding=1),
+        case("many channels strided", 3, 17, (5, 4), 18, (3, 3), stride=2, padding=1),
+        case("strided, in pieces of columns", 1, 1, (23, 25), 2, (3, 5), stride=2, padding=1, output_padding=1),
+        case("empty batch", 0, 2, (4, 4), 3, (3, 3), stride=2),
+    ]
+
+
+def samples1d() -> list[Sample]:
+    return [
+        case("smallest", 1, 1, (1,), 1, (1,)),
+        case("odd primes", 2, 3, (11,), 5, (2,)),
+        case("stride 2, doubled", 2, 3, (9,), 2, (4,), stride=2, padding=1),
+        case("output padding", 2, 2, (7,), 3, (3,), stride=4, padding=1, output_padding=3),
+        case("dilated", 1, 2, (13,), 2, (3,), padding=2, dilation=4),
+        case("groups", 2, 6, (7,), 9, (3,), padding=1, groups=3, bias=False),
+        case("depthwise", 2, 5, (17,), 5, (3,), stride=2, groups=5),
+        case("many channels", 3, 17, (20,), 18, (3,), padding=1),
+        case("empty batch", 0, 2, (4,), 3, (3,)),
+    ]
+
+
+# ---- errors --------------------------------------------------------------------------------------
+def errors_of(name: str, function: Any, size: Sizes, window: Sizes) -> tuple[Any, ...]:
+    def zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
+        return tensor(np.zeros(shape, dtype))
+
+    x, w = (2, 4, *size), (4, 6, *window)
+    return (
+        ("rank of input", lambda: function()(zeros(8), zeros(*w)), ShapeError, (name, "(N, C, ", "(8,)")),
+        ("rank of weight", lambda: function()(zeros(*x), zeros(6, 4)), ShapeError,
+         (name, "(C_in, C_out/groups, ", "(6, 4)")),
+        ("channels", lambda: function()(zeros(*x), zeros(6, 4, *window)), ShapeError,
+         ("4 channels", "takes 6", "C_out/groups")),
+        ("groups", lambda: function()(zeros(*x), zeros(*w), groups=3), ShapeError, ("groups=3",)),
+        ("bias", lambda: function()(zeros(*x), zeros(*w), zeros(4)), ShapeError, ("bias", "(6,)", "(4,)")),
+        ("empty window", lambda: function()(zeros(*x), zeros(4, 6, *(0 for _ in window))), ShapeError, ("window", "0")),
+        ("stride", lambda: function()(zeros(*x), zeros(*w), stride=0), ShapeError, ("stride >= 1", "0")),
+        ("padding", lambda: function()(zeros(*x), zeros(*w), padding=50), ShapeError, ("cuts off", "less padding")),
+        ("output padding", lambda: function()(zeros(*x), zeros(*w), stride=2, output_padding=2), RangeError,
+         ("output_padding", "stride")),
+        ("huge stride", lambda: function()(zeros(*x), zeros(*w), stride=2**50), RangeError, (name, "memory")),
+        ("dtypes", lambda: function()(zeros(*x), zeros(*w, dtype=np.float64)), DTypeError, ("float32", "weight is")),
+        ("no channel", lambda: function()(zeros(2, 0, *size), zeros(*w)), ShapeError, ("only the batch",)),
+    )
+
+
+# ---- cost and benchmarks -------------------------------------------------------------------------
+def fast_numpy(x: np.ndarray, w: np.ndarray, b: Any, stride: Sizes, padding: Sizes, output_padding: Sizes,
+               dilation: Sizes, groups: int) -> np.ndarray:
+    """One matrix product for all taps, then one strided addition per tap."""
+    N, K, *size = x.shape
+    Cg, *window = w.shape[1:]
+    wg = w.reshape(groups, K // groups, Cg * prod(window))
+    parts = (wg.transpose(0, 2, 1) @ x.reshape(N, groups, K // groups, prod(size))).reshape(N, groups * Cg,
+                                                                                            prod(window), *size)
+    uncut = reference.whole(x, w, stride, output_padding, dilation)
+    y = np.zeros((N, groups * Cg, *uncut), x.dtype)
+    if b is not None:
+        y += b.reshape(-1, *[1] * len(size))
+    for i, tap in enumerate(np.ndindex(*window)):
+        seen: Any = (..., *(slice(r * d, r * d + (n - 1) * s + 1, s) for r, d, n,
+                            s in zip(tap, dilation, size, stride)))
+        y[seen] += parts[:, :, i]
+    return y[reference.inside(uncut, padding)]
+
+
 def workspace_bytes(input: Tensor, weight: Tensor, stride: Sizes, padding: Sizes, output_padding: Sizes,
                     dilation: Sizes, groups: int) -> int:
     """What the kernels take for their own time, besides columns in each thread's scratch; 0 without
@@ -288,3 +265,31 @@ def workspace_bytes(input: Tensor, weight: Tensor, stride: Sizes, padding: Sizes
     shape = input.shape if input.ndim == weight.ndim else (1, *input.shape)
     return int(compiled.conv_transpose_workspace(shape, weight.shape, stride, padding, output_padding, dilation,
                                                  groups)) * input.dtype.itemsize
+
+
+# ---- records -------------------------------------------------------------------------------------
+SHARED: dict[str, Any] = {
+    "family": "convolution", "inputs": ("x", "w", "b"),
+    "forward": kernel("conv_transpose_forward"), "backward": kernel("conv_transpose_backward"),
+    "ref_forward": reference.conv_transpose_forward, "ref_backward": reference.conv_transpose_backward,
+                          "fast_numpy": fast_numpy,
+    "flops": lambda N, K, C, PQ, RS, G, **_: 2 * N * K * PQ * (C // G) * RS,
+    "bytes": lambda N, K, C, PQ, RS, HW, G: 4 * (N * K * PQ + K * (C // G) * RS + N * C * HW),
+    "terms": lambda K, C, RS, G, **_: max(K, C) // G * RS + 1,
+    "linear_in": ("x", "w", "b"),
+}
+
+CONV_TRANSPOSE1D = register(Op(
+    name="conv_transpose1d", formula="y[n,c,j] = b[c] + sum of w[k,c,s] x[n,k,q] over q*stride-padding+s*dilation = j",
+    check=checker("conv_transpose1d", "L", "S"), samples=samples1d,
+    errors=errors_of("conv_transpose1d", lambda: conv_transpose1d, (8,), (3,)),
+    bench={"vocoder.256c": lambda: case("vocoder.256c", 8, 256, (128,), 128, (16,), stride=8, padding=4)}, **SHARED,
+))
+
+CONV_TRANSPOSE2D = register(Op(
+    name="conv_transpose2d", formula="y[n,c,i,j] = b[c] + sum of w[k,c,r,s] x[n,k,p,q] over p*sh-ph+r*dh = i, q*sw-pw+s*dw = j",
+    check=checker("conv_transpose2d", "HW", "RS"), samples=samples2d,
+    errors=errors_of("conv_transpose2d", lambda: conv_transpose2d, (8, 8), (3, 3)),
+    bench={"dcgan.128c16": lambda: case("dcgan.128c16", 16, 128, (16, 16), 64, (4, 4), stride=2, padding=1, bias=False),
+           "unet.128c28": lambda: case("unet.128c28", 4, 128, (28, 28), 64, (2, 2), stride=2)}, **SHARED,
+))

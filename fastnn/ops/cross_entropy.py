@@ -20,6 +20,110 @@ from .checks import need_array, need_float, need_integers
 
 __all__ = ["cross_entropy", "nll_loss"]
 
+_warned_about_probabilities = False
+
+
+def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100,
+                  reduction: str = "mean",
+                  label_smoothing: float = 0.0) -> Tensor:
+    r"""The surprise, in nats, of seeing the labels where softmax(input) was predicted.
+
+    .. math::
+        y = -\sum_c a_c \log p_c \qquad p = \operatorname{softmax}(x) \qquad dx_c = dy \,\big(p_c \sum_k a_k - a_c\big)
+
+    where a is the class weight at the label and 0 elsewhere; with smoothing s, :math:`a_c = w_c ((1 - s)\, t_c + s / C)` for class
+    probabilities t, and for a label l the same with :math:`w_l [c = l]` in place of :math:`w_c
+    t_c`.
+
+    Parameters
+    ----------
+    input : Tensor, shape (N, C), (N, C, d1, ...) or (C,)
+        Scores (logits) of C classes, not probabilities: softmax is part of this function.
+    target : Tensor
+        Labels, whole numbers from 0 to C - 1, of input's shape without the class axis; or class
+        probabilities of input's shape.
+    weight : Tensor, shape (C,), optional
+        How much each class counts; a constant, no gradient is computed for it.
+    ignore_index : int
+        Positions with this label cost nothing and get no gradient.
+    reduction : "mean", "sum" or "none"
+        "mean" divides by the sum of the weights of the labels that count (for probabilities: by the
+        number of positions); if every label is ignored it is NaN, as in PyTorch.
+    label_smoothing : float from 0 to 1
+        The share of probability that is spread evenly over all classes.
+
+    Returns
+    -------
+    Tensor, a number; or for "none" one per position.
+
+    Raises
+    ------
+    RangeError : for a label that is no class (names the worst), a smoothing outside [0, 1], an
+    unknown reduction.
+    ShapeError, DTypeError : if target or weight do not fit the input.
+
+    Warns (once) if the first row looks as if softmax had been applied to it already.
+
+    Cost: one exp an element forward and one backward; no array of probabilities is made. Szegedy et
+    al. (2016), "Rethinking the Inception architecture", for label smoothing.
+
+    >>> import fastnn as nn
+    >>> nn.functional.cross_entropy(nn.tensor([[2.0, 2.0], [2.0, 2.0]]), nn.tensor([0, 1]))     # log 2
+    tensor(0.6931)
+    """
+    y = apply(CROSS_ENTROPY, input, target, weight, ignore_index=ignore_index, reduction=reduction,
+              label_smoothing=label_smoothing)
+    _warn_about_probabilities(getattr(input, "_data", input))
+    return y
+
+
+def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100,
+             reduction: str = "mean") -> Tensor:
+    r"""Negative log likelihood: cross entropy for an input that is log-probabilities already.
+
+    .. math:: y = -w_l\, x_l \qquad dx_c = -dy\, w_l\, [c = l] \qquad l = \text{target}
+
+    Parameters
+    ----------
+    input : Tensor, shape (N, C), (N, C, d1, ...) or (C,)
+        Logarithms of probabilities, for example from `log_softmax`.
+    target : Tensor
+        Labels, whole numbers from 0 to C - 1, of input's shape without the class axis.
+    weight, ignore_index, reduction : as in `cross_entropy`
+
+    Returns
+    -------
+    Tensor, a number; or for "none" one per position.
+
+    Raises
+    ------
+    RangeError : for a label that is no class (names the worst) or an unknown reduction.
+    ShapeError, DTypeError : if target or weight do not fit the input.
+
+    Cost: reads one element per position. `cross_entropy(x, t)` is `nll_loss(log_softmax(x, 1), t)`
+    in one pass.
+
+    >>> import fastnn as nn
+    >>> nn.functional.nll_loss(nn.tensor([[-0.5, -1.0], [-2.0, -0.1]]), nn.tensor([1, 0]))
+    tensor(1.5)
+    """
+    return apply(NLL_LOSS, input, target, weight, ignore_index=ignore_index, reduction=reduction)
+
+
+# ---- what the functions share --------------------------------------------------------------------
+def _warn_about_probabilities(x: Any) -> None:
+    """Once, if the first row of the scores is positive and sums to 1: softmax was probably applied
+    already.
+    """
+    global _warned_about_probabilities
+    if _warned_about_probabilities or not isinstance(x, np.ndarray) or x.ndim != 2 or x.shape[0] == 0 or x.shape[1] < 2:
+        return
+    row = x[0]
+    if row[0] > 0 and row.min() > 0 and abs(float(row.sum()) - 1) < 1e-5:
+        _warned_about_probabilities = True
+        warnings.warn("cross_entropy: the first row of the input is positive and sums to 1, as if softmax had been applied. "
+                      "cross_entropy applies softmax itself: pass the scores (logits).", UserWarning, stacklevel=3)
+
 
 # ---- checks --------------------------------------------------------------------------------------
 def check_reduction(who: str, reduction: str, allowed: tuple[str, ...] = ("none", "mean", "sum")) -> None:
@@ -123,17 +227,7 @@ def samples() -> list[Sample]:
             probabilities("smooth probabilities", 3, 7, 67, label_smoothing=0.4)]
 
 
-# ---- the records ---------------------------------------------------------------------------------
-def fast_cross_entropy(x: np.ndarray, target: np.ndarray, weight: Any = None, **_: Any) -> np.ndarray:
-    z = x - x.max(axis=1, keepdims=True)
-    rows = np.arange(len(x))
-    return np.asarray((np.log(np.exp(z).sum(axis=1)) - z[rows, target]).mean(), x.dtype)
-
-
-def fast_nll_loss(x: np.ndarray, target: np.ndarray, weight: Any = None, **_: Any) -> np.ndarray:
-    return np.asarray(-x[np.arange(len(x)), target].mean(), x.dtype)
-
-
+# ---- errors --------------------------------------------------------------------------------------
 def _error_rows(name: str) -> tuple[Any, ...]:
     def call(shape: tuple[int, ...], target: Any, *args: Any, **kwargs: Any) -> Any:
         return globals()[name](tensor(np.zeros(shape, np.float32)), tensor(target), *args, **kwargs)
@@ -151,6 +245,18 @@ def _error_rows(name: str) -> tuple[Any, ...]:
     )
 
 
+# ---- cost and benchmarks -------------------------------------------------------------------------
+def fast_cross_entropy(x: np.ndarray, target: np.ndarray, weight: Any = None, **_: Any) -> np.ndarray:
+    z = x - x.max(axis=1, keepdims=True)
+    rows = np.arange(len(x))
+    return np.asarray((np.log(np.exp(z).sum(axis=1)) - z[rows, target]).mean(), x.dtype)
+
+
+def fast_nll_loss(x: np.ndarray, target: np.ndarray, weight: Any = None, **_: Any) -> np.ndarray:
+    return np.asarray(-x[np.arange(len(x)), target].mean(), x.dtype)
+
+
+# ---- records -------------------------------------------------------------------------------------
 CROSS_ENTROPY = register(Op(
     name="cross_entropy", family="loss", inputs=("x", "target", "weight"),
                             formula="y = mean of -w[l] log softmax(x)[l]",
@@ -183,108 +289,3 @@ NLL_LOSS = register(Op(
     flops=lambda n, C: n // max(C, 1), bytes=lambda n, C: 12 * n // max(C, 1), terms=lambda n, C: n // max(C, 1),
                        differentiable=("x",),
 ))
-
-
-# ---- the functions -------------------------------------------------------------------------------
-_warned_about_probabilities = False
-
-
-def _warn_about_probabilities(x: Any) -> None:
-    """Once, if the first row of the scores is positive and sums to 1: softmax was probably applied
-    already.
-    """
-    global _warned_about_probabilities
-    if _warned_about_probabilities or not isinstance(x, np.ndarray) or x.ndim != 2 or x.shape[0] == 0 or x.shape[1] < 2:
-        return
-    row = x[0]
-    if row[0] > 0 and row.min() > 0 and abs(float(row.sum()) - 1) < 1e-5:
-        _warned_about_probabilities = True
-        warnings.warn("cross_entropy: the first row of the input is positive and sums to 1, as if softmax had been applied. "
-                      "cross_entropy applies softmax itself: pass the scores (logits).", UserWarning, stacklevel=3)
-
-
-def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100,
-                  reduction: str = "mean",
-                  label_smoothing: float = 0.0) -> Tensor:
-    r"""The surprise, in nats, of seeing the labels where softmax(input) was predicted.
-
-    .. math::
-        y = -\sum_c a_c \log p_c \qquad p = \operatorname{softmax}(x) \qquad dx_c = dy \,\big(p_c \sum_k a_k - a_c\big)
-
-    where a is the class weight at the label and 0 elsewhere; with smoothing s, :math:`a_c = w_c ((1 - s)\, t_c + s / C)` for class
-    probabilities t, and for a label l the same with :math:`w_l [c = l]` in place of :math:`w_c
-    t_c`.
-
-    Parameters
-    ----------
-    input : Tensor, shape (N, C), (N, C, d1, ...) or (C,)
-        Scores (logits) of C classes, not probabilities: softmax is part of this function.
-    target : Tensor
-        Labels, whole numbers from 0 to C - 1, of input's shape without the class axis; or class
-        probabilities of input's shape.
-    weight : Tensor, shape (C,), optional
-        How much each class counts; a constant, no gradient is computed for it.
-    ignore_index : int
-        Positions with this label cost nothing and get no gradient.
-    reduction : "mean", "sum" or "none"
-        "mean" divides by the sum of the weights of the labels that count (for probabilities: by the
-        number of positions); if every label is ignored it is NaN, as in PyTorch.
-    label_smoothing : float from 0 to 1
-        The share of probability that is spread evenly over all classes.
-
-    Returns
-    -------
-    Tensor, a number; or for "none" one per position.
-
-    Raises
-    ------
-    RangeError : for a label that is no class (names the worst), a smoothing outside [0, 1], an
-    unknown reduction.
-    ShapeError, DTypeError : if target or weight do not fit the input.
-
-    Warns (once) if the first row looks as if softmax had been applied to it already.
-
-    Cost: one exp an element forward and one backward; no array of probabilities is made. Szegedy et
-    al. (2016), "Rethinking the Inception architecture", for label smoothing.
-
-    >>> import fastnn as nn
-    >>> nn.functional.cross_entropy(nn.tensor([[2.0, 2.0], [2.0, 2.0]]), nn.tensor([0, 1]))     # log 2
-    tensor(0.6931)
-    """
-    y = apply(CROSS_ENTROPY, input, target, weight, ignore_index=ignore_index, reduction=reduction,
-              label_smoothing=label_smoothing)
-    _warn_about_probabilities(getattr(input, "_data", input))
-    return y
-
-
-def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100,
-             reduction: str = "mean") -> Tensor:
-    r"""Negative log likelihood: cross entropy for an input that is log-probabilities already.
-
-    .. math:: y = -w_l\, x_l \qquad dx_c = -dy\, w_l\, [c = l] \qquad l = \text{target}
-
-    Parameters
-    ----------
-    input : Tensor, shape (N, C), (N, C, d1, ...) or (C,)
-        Logarithms of probabilities, for example from `log_softmax`.
-    target : Tensor
-        Labels, whole numbers from 0 to C - 1, of input's shape without the class axis.
-    weight, ignore_index, reduction : as in `cross_entropy`
-
-    Returns
-    -------
-    Tensor, a number; or for "none" one per position.
-
-    Raises
-    ------
-    RangeError : for a label that is no class (names the worst) or an unknown reduction.
-    ShapeError, DTypeError : if target or weight do not fit the input.
-
-    Cost: reads one element per position. `cross_entropy(x, t)` is `nll_loss(log_softmax(x, 1), t)`
-    in one pass.
-
-    >>> import fastnn as nn
-    >>> nn.functional.nll_loss(nn.tensor([[-0.5, -1.0], [-2.0, -0.1]]), nn.tensor([1, 0]))
-    tensor(1.5)
-    """
-    return apply(NLL_LOSS, input, target, weight, ignore_index=ignore_index, reduction=reduction)

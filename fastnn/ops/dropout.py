@@ -22,67 +22,6 @@ from .checks import need_float
 __all__ = ["dropout", "dropout2d"]
 
 
-def draw(name: str, *shape: int, p: float = 0.2, key: int = 2**40 + 7, call: int = 3, span: int = 1) -> Sample:
-    x = seeded(name).standard_normal(shape)
-    return Sample(name, (x,), {"p": p, "key": key, "call": call, "span": span}, {"n": x.size, "span": span})
-
-
-def samples() -> list[Sample]:
-    # 1 / (1 - 0.2) and 1 / (1 - 0.75) are short in binary, so that the integer law can hold
-    return [draw("one", 1, p=0.5, call=2), draw("odd", 3, 5, 7), draw("counters", 2, 131), draw("mostly", 33, p=0.75),
-            draw("channels", 3, 5, 7, 2, span=14), draw("large numbers", 17, p=0.5, key=2**63 - 1, call=2**33 + 1),
-            draw("empty", 0, 4), draw("blocks", 2, 20011)]
-
-
-def fast_numpy(x: np.ndarray, *, p: float, key: int, call: int, span: int) -> np.ndarray:
-    """NumPy's own generator: the same law of chance, other bits."""
-    mask = np.random.default_rng([key, call]).random(x.size // span, np.float32) >= p
-    return (x.reshape(-1, span) * (mask[:, None] * np.float32(1 / (1 - p)))).reshape(x.shape).astype(x.dtype,
-                                                                                                     copy=False)
-
-
-DROPOUT = register(Op(
-    name="dropout", family="dropout", inputs=("x",), formula="y = x keep / (1 - p), P(keep) = 1 - p",
-    forward=kernel("dropout_forward"), backward=kernel("dropout_backward"),
-    ref_forward=reference.dropout_forward, ref_backward=reference.dropout_backward,
-    check=lambda x, **_: need_float("dropout", x=x),
-    samples=samples,
-    errors=(
-        ("p above 1", lambda: dropout(tensor([1.0]), 1.5), RangeError, ("dropout", "0 <= p <= 1", "1.5")),
-        ("p below 0", lambda: dropout(tensor([1.0]), -0.1, training=False), RangeError,
-         ("dropout", "0 <= p <= 1", "-0.1")),
-        ("p is NaN", lambda: dropout(tensor([1.0]), math.nan), RangeError, ("dropout", "0 <= p <= 1", "nan")),
-        ("p is text", lambda: dropout(tensor([1.0]), "half"), DTypeError, ("dropout", "a number", "half")),
-            # type: ignore
-        ("integers", lambda: dropout(tensor([1, 2])), DTypeError, ("dropout", "int64", "float32")),
-        ("rank", lambda: dropout2d(tensor(np.zeros((2, 3)))), ShapeError, ("dropout2d", "(N, C, H, W)", "(2, 3)")),
-        ("2d p", lambda: dropout2d(tensor(np.zeros((1, 1, 2, 2))), 2), RangeError, ("dropout2d", "0 <= p <= 1", "2"))),
-    fast_numpy=fast_numpy,
-    bench={"gpt.block": lambda: draw("gpt.block", 8, 256, 384),
-           "alexnet.fc": lambda: draw("alexnet.fc", 128, 4096, p=0.5),
-           "channels": lambda: draw("channels", 32, 64, 28, 28, span=784)},
-    flops=lambda n, span: 2 * n, bytes=lambda n, span: 8 * n, linear_in=("x",),
-))
-
-
-def probability(who: str, p: Any) -> float:
-    """p as a float; an error unless 0 <= p <= 1."""
-    try:
-        value = float(p)
-    except (TypeError, ValueError):
-        raise DTypeError(who=who, expected="p as a number", got=repr(p)) from None
-    if not 0 <= value <= 1:
-        raise RangeError(who=who, expected="a probability 0 <= p <= 1", got=p)
-    return value
-
-
-def _dropout(input: Tensor, p: float, training: bool, span: int) -> Tensor:
-    if not training or p == 0:
-        return input
-    key, call = random.next_dropout_key()
-    return apply(DROPOUT, input, p=p, key=key, call=call, span=span)
-
-
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     r"""Zero each element with probability p and divide the others by 1 - p, so that the mean stays.
 
@@ -133,3 +72,68 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     if input.ndim not in (3, 4):
         raise ShapeError(who="dropout2d", expected="input of shape (N, C, H, W) or (C, H, W)", got=input.shape)
     return _dropout(input, p, training, max(input.shape[-1] * input.shape[-2], 1))
+
+
+# ---- what the functions share --------------------------------------------------------------------
+def probability(who: str, p: Any) -> float:
+    """p as a float; an error unless 0 <= p <= 1."""
+    try:
+        value = float(p)
+    except (TypeError, ValueError):
+        raise DTypeError(who=who, expected="p as a number", got=repr(p)) from None
+    if not 0 <= value <= 1:
+        raise RangeError(who=who, expected="a probability 0 <= p <= 1", got=p)
+    return value
+
+
+def _dropout(input: Tensor, p: float, training: bool, span: int) -> Tensor:
+    if not training or p == 0:
+        return input
+    key, call = random.next_dropout_key()
+    return apply(DROPOUT, input, p=p, key=key, call=call, span=span)
+
+
+# ---- samples -------------------------------------------------------------------------------------
+def draw(name: str, *shape: int, p: float = 0.2, key: int = 2**40 + 7, call: int = 3, span: int = 1) -> Sample:
+    x = seeded(name).standard_normal(shape)
+    return Sample(name, (x,), {"p": p, "key": key, "call": call, "span": span}, {"n": x.size, "span": span})
+
+
+def samples() -> list[Sample]:
+    # 1 / (1 - 0.2) and 1 / (1 - 0.75) are short in binary, so that the integer law can hold
+    return [draw("one", 1, p=0.5, call=2), draw("odd", 3, 5, 7), draw("counters", 2, 131), draw("mostly", 33, p=0.75),
+            draw("channels", 3, 5, 7, 2, span=14), draw("large numbers", 17, p=0.5, key=2**63 - 1, call=2**33 + 1),
+            draw("empty", 0, 4), draw("blocks", 2, 20011)]
+
+
+# ---- cost and benchmarks -------------------------------------------------------------------------
+def fast_numpy(x: np.ndarray, *, p: float, key: int, call: int, span: int) -> np.ndarray:
+    """NumPy's own generator: the same law of chance, other bits."""
+    mask = np.random.default_rng([key, call]).random(x.size // span, np.float32) >= p
+    return (x.reshape(-1, span) * (mask[:, None] * np.float32(1 / (1 - p)))).reshape(x.shape).astype(x.dtype,
+                                                                                                     copy=False)
+
+
+# ---- records -------------------------------------------------------------------------------------
+DROPOUT = register(Op(
+    name="dropout", family="dropout", inputs=("x",), formula="y = x keep / (1 - p), P(keep) = 1 - p",
+    forward=kernel("dropout_forward"), backward=kernel("dropout_backward"),
+    ref_forward=reference.dropout_forward, ref_backward=reference.dropout_backward,
+    check=lambda x, **_: need_float("dropout", x=x),
+    samples=samples,
+    errors=(
+        ("p above 1", lambda: dropout(tensor([1.0]), 1.5), RangeError, ("dropout", "0 <= p <= 1", "1.5")),
+        ("p below 0", lambda: dropout(tensor([1.0]), -0.1, training=False), RangeError,
+         ("dropout", "0 <= p <= 1", "-0.1")),
+        ("p is NaN", lambda: dropout(tensor([1.0]), math.nan), RangeError, ("dropout", "0 <= p <= 1", "nan")),
+        ("p is text", lambda: dropout(tensor([1.0]), "half"),                           # type: ignore
+         DTypeError, ("dropout", "a number", "half")),
+        ("integers", lambda: dropout(tensor([1, 2])), DTypeError, ("dropout", "int64", "float32")),
+        ("rank", lambda: dropout2d(tensor(np.zeros((2, 3)))), ShapeError, ("dropout2d", "(N, C, H, W)", "(2, 3)")),
+        ("2d p", lambda: dropout2d(tensor(np.zeros((1, 1, 2, 2))), 2), RangeError, ("dropout2d", "0 <= p <= 1", "2"))),
+    fast_numpy=fast_numpy,
+    bench={"gpt.block": lambda: draw("gpt.block", 8, 256, 384),
+           "alexnet.fc": lambda: draw("alexnet.fc", 128, 4096, p=0.5),
+           "channels": lambda: draw("channels", 32, 64, 28, 28, span=784)},
+    flops=lambda n, span: 2 * n, bytes=lambda n, span: 8 * n, linear_in=("x",),
+))

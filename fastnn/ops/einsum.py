@@ -27,7 +27,148 @@ __all__ = ["einsum"]
 _matmul: Any = kernel("matmul_forward")
 
 
-# ---- one operand or two: arrays, a letter per axis -----------------------------------------------
+def einsum(equation: str, *operands: Any) -> Tensor:
+    r"""Products of tensors, summed: each letter of the equation is an index; letters that the
+    result lacks are summed over.
+
+    .. math:: \texttt{"ij,jk->ik"}: \quad y_{ik} = \sum_j a_{ij} b_{jk}
+
+    Parameters
+    ----------
+    equation : str
+        The axes of each operand, separated by commas, then ``->`` and the axes of the result. A
+        letter that stands twice in one operand means its diagonal (``"ii->i"``, trace ``"ii"``).
+        ``...`` stands for further axes, which broadcast. Without ``->`` the result has the axes of
+        ``...``, then the letters that stand once, in alphabetical order.
+    *operands : Tensors, or one list of them
+        float32 or float64.
+
+    Returns
+    -------
+    Tensor with the axes of the result.
+
+    Raises
+    ------
+    ShapeError : if the equation is malformed, does not fit the operands, or a letter has two sizes.
+    DTypeError : if an operand is not floating point, or their dtypes differ.
+
+    Cost: for two operands that of one batched matrix product, and a copy of those whose axes must
+    move. More operands are worked off in pairs, the pair with the smallest result first.
+
+    >>> import fastnn as nn
+    >>> a, b = nn.tensor([[1.0, 2.0], [3.0, 4.0]]), nn.tensor([[5.0, 6.0], [7.0, 8.0]])
+    >>> nn.functional.einsum("ij,jk->ik", a, b)
+    tensor([[19., 22.],
+            [43., 50.]])
+    >>> nn.functional.einsum("ii", a)
+    tensor(5.)
+    """
+    from .shape import reshape
+
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = tuple(operands[0])
+    arrays = {f"operand {i + 1}": x._data if isinstance(x, Tensor) else x for i, x in enumerate(operands)}
+    need_array("einsum", **arrays)
+    need_float("einsum", **arrays)
+    shapes = [a.shape for a in arrays.values()]
+    axes, out = parse(equation, shapes)
+    size = agree(equation, axes, shapes)
+
+    left: list[tuple[Any, str]] = []
+    for x, letters, shape in zip(operands, axes, shapes):
+        # axes that broadcast are left out
+        kept = [i for i, c in enumerate(letters) if shape[i] == size[c]]
+        if len(kept) < len(letters):
+            x = reshape(x if isinstance(x, Tensor) else tensor(x), *[shape[i] for i in kept])
+            letters = "".join(letters[i] for i in kept)
+        left.append((x, letters))
+    while len(left) > 2:
+        left.append(merged(left, out, size))
+    (x, x_axes), (y, y_axes) = left if len(left) == 2 else (left[0], (None, ""))
+    return apply(EINSUM, x, y, x_axes=x_axes, y_axes=y_axes, out=out)
+
+
+# ---- what the functions share --------------------------------------------------------------------
+def parse(equation: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str]:
+    """The letters of each operand and of the result.
+
+    The axes of an ellipsis are called 0, 1, 2, ..., the last one 0.
+    """
+    text = equation.replace(" ", "")
+    left, *right = text.split("->")
+    if len(right) > 1:
+        raise ShapeError(f"the equation {equation!r} has more than one '->'", who="einsum")
+    for part in [*left.split(","), *right]:
+        for c in part.replace("...", "", 1):
+            if not (c.isascii() and c.isalpha()):
+                raise ShapeError(f"{c!r} in the equation {equation!r} is neither a letter nor part of one '...' per operand",
+                                 who="einsum")
+    terms = left.split(",")
+    if len(terms) != len(shapes):
+        raise ShapeError(f"the equation {equation!r} has {len(terms)} operands", who="einsum",
+                         expected=f"{len(terms)} tensors", got=len(shapes))
+
+    widest = 0
+    axes = []
+    for term, shape in zip(terms, shapes):
+        letters = term.replace("...", "")
+        dots = len(shape) - len(letters)
+        if dots < 0 or (dots > 0 and "..." not in term):
+            need = f"at least {len(letters)}" if "..." in term else str(len(letters))
+            raise ShapeError(f"the operand {term!r} of {equation!r} needs {need} dimensions", who="einsum",
+                             got=f"shape {shape}")
+        widest = max(widest, dots if "..." in term else 0)
+        axes.append(term.replace("...", names(dots)))
+
+    counts = Counter("".join(terms).replace(".", ""))
+    if right:
+        out = right[0].replace("...", names(widest))
+        for c in right[0].replace("...", ""):
+            if c not in counts:
+                raise ShapeError(f"no operand of {equation!r} has the letter {c!r} of the result", who="einsum")
+            if right[0].count(c) > 1:
+                raise ShapeError(f"the result of {equation!r} has the letter {c!r} twice", who="einsum",
+                                 hint="Only operands may have diagonals.")
+    else:
+        out = names(widest) + "".join(sorted(c for c, count in counts.items() if count == 1))
+    return axes, out
+
+
+def names(count: int) -> str:
+    return "".join(chr(ord("0") + i) for i in range(count - 1, -1, -1))
+
+
+def agree(equation: str, axes: list[str], shapes: list[tuple[int, ...]]) -> dict[str, int]:
+    """The size of each letter; ShapeError where two operands, or two axes of one, differ."""
+    size: dict[str, int] = {}
+    for letters, shape in zip(axes, shapes):
+        for c, n in zip(letters, shape):
+            if size.setdefault(c, n) == n or (not c.isalpha() and n == 1):
+                continue
+            if not c.isalpha() and size[c] == 1:
+                size[c] = n
+                continue
+            what = f"the letter {c!r}" if c.isalpha() else "an axis of '...'"
+            raise ShapeError(f"{what} of {equation!r} has two sizes", who="einsum", expected=size[c],
+                             got=f"{n} in shape {shape}")
+    return size
+
+
+def merged(left: list[tuple[Any, str]], out: str, size: dict[str, int]) -> tuple[Any, str]:
+    """Take the pair with the smallest result out of `left`, the first of equals, and multiply it.
+    """
+    def result(i: int, j: int) -> str:
+        others = out + "".join(letters for k, (_, letters) in enumerate(left) if k not in (i, j))
+        return "".join(c for c in dict.fromkeys(left[i][1] + left[j][1]) if c in others)
+
+    pairs = [(i, j) for j in range(len(left)) for i in range(j)]
+    i, j = min(pairs, key=lambda pair: math.prod(size[c] for c in result(*pair)))
+    axes = result(i, j)
+    (y, y_axes), (x, x_axes) = left.pop(j), left.pop(i)
+    return apply(EINSUM, x, y, x_axes=x_axes, y_axes=y_axes, out=axes), axes
+
+
+# ---- one operand or two --------------------------------------------------------------------------
 def diagonal(a: np.ndarray, axes: str) -> tuple[np.ndarray, str]:
     """A view in which each letter has one axis: repeated letters become the diagonal."""
     letters = "".join(dict.fromkeys(axes))
@@ -104,7 +245,12 @@ def einsum_backward(dy: np.ndarray, saved: Any, needs: Any = None, *, x_axes: st
     return dx, dy_
 
 
-# ---- the record ----------------------------------------------------------------------------------
+# ---- checks --------------------------------------------------------------------------------------
+def check(x: np.ndarray, y: np.ndarray | None, *, x_axes: str, y_axes: str, out: str) -> None:
+    need_float("einsum", **{"operand 1": x, "operand 2": y})
+
+
+# ---- samples -------------------------------------------------------------------------------------
 def sample(name: str, equation: str, x: tuple[int, ...], y: tuple[int, ...] | None = None) -> Sample:
     rng = seeded(name)
     terms, out = equation.split("->")
@@ -134,15 +280,18 @@ def samples() -> list[Sample]:
     ]
 
 
-def check(x: np.ndarray, y: np.ndarray | None, *, x_axes: str, y_axes: str, out: str) -> None:
-    need_float("einsum", **{"operand 1": x, "operand 2": y})
+# ---- errors --------------------------------------------------------------------------------------
+def zeros(*shape: int) -> Tensor:
+    return tensor(np.zeros(shape, np.float32))
 
 
+# ---- cost and benchmarks -------------------------------------------------------------------------
 def fast_numpy(x: np.ndarray, y: np.ndarray | None, *, x_axes: str, y_axes: str, out: str) -> np.ndarray:
     return np.einsum(f"{x_axes}->{out}", x) if y is None else np.einsum(f"{x_axes},{y_axes}->{out}", x, y,
                                                                         optimize=True)
 
 
+# ---- records -------------------------------------------------------------------------------------
 EINSUM = register(Op(
     name="einsum", family="linear", inputs=("x", "y"),
     formula="y[out] = sum of x[x_axes] y[y_axes] over the letters not in out",
@@ -173,148 +322,3 @@ EINSUM = register(Op(
     terms=lambda products, results: products,
     linear_in=("x", "y"),
 ))
-
-
-def zeros(*shape: int) -> Tensor:
-    return tensor(np.zeros(shape, np.float32))
-
-
-# ---- the equation --------------------------------------------------------------------------------
-def parse(equation: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str]:
-    """The letters of each operand and of the result.
-
-    The axes of an ellipsis are called 0, 1, 2, ..., the last one 0.
-    """
-    text = equation.replace(" ", "")
-    left, *right = text.split("->")
-    if len(right) > 1:
-        raise ShapeError(f"the equation {equation!r} has more than one '->'", who="einsum")
-    for part in [*left.split(","), *right]:
-        for c in part.replace("...", "", 1):
-            if not (c.isascii() and c.isalpha()):
-                raise ShapeError(f"{c!r} in the equation {equation!r} is neither a letter nor part of one '...' per operand",
-                                 who="einsum")
-    terms = left.split(",")
-    if len(terms) != len(shapes):
-        raise ShapeError(f"the equation {equation!r} has {len(terms)} operands", who="einsum",
-                         expected=f"{len(terms)} tensors", got=len(shapes))
-
-    widest = 0
-    axes = []
-    for term, shape in zip(terms, shapes):
-        letters = term.replace("...", "")
-        dots = len(shape) - len(letters)
-        if dots < 0 or (dots > 0 and "..." not in term):
-            need = f"at least {len(letters)}" if "..." in term else str(len(letters))
-            raise ShapeError(f"the operand {term!r} of {equation!r} needs {need} dimensions", who="einsum",
-                             got=f"shape {shape}")
-        widest = max(widest, dots if "..." in term else 0)
-        axes.append(term.replace("...", names(dots)))
-
-    counts = Counter("".join(terms).replace(".", ""))
-    if right:
-        out = right[0].replace("...", names(widest))
-        for c in right[0].replace("...", ""):
-            if c not in counts:
-                raise ShapeError(f"no operand of {equation!r} has the letter {c!r} of the result", who="einsum")
-            if right[0].count(c) > 1:
-                raise ShapeError(f"the result of {equation!r} has the letter {c!r} twice", who="einsum",
-                                 hint="Only operands may have diagonals.")
-    else:
-        out = names(widest) + "".join(sorted(c for c, count in counts.items() if count == 1))
-    return axes, out
-
-
-def names(count: int) -> str:
-    return "".join(chr(ord("0") + i) for i in range(count - 1, -1, -1))
-
-
-def agree(equation: str, axes: list[str], shapes: list[tuple[int, ...]]) -> dict[str, int]:
-    """The size of each letter; ShapeError where two operands, or two axes of one, differ."""
-    size: dict[str, int] = {}
-    for letters, shape in zip(axes, shapes):
-        for c, n in zip(letters, shape):
-            if size.setdefault(c, n) == n or (not c.isalpha() and n == 1):
-                continue
-            if not c.isalpha() and size[c] == 1:
-                size[c] = n
-                continue
-            what = f"the letter {c!r}" if c.isalpha() else "an axis of '...'"
-            raise ShapeError(f"{what} of {equation!r} has two sizes", who="einsum", expected=size[c],
-                             got=f"{n} in shape {shape}")
-    return size
-
-
-def einsum(equation: str, *operands: Any) -> Tensor:
-    r"""Products of tensors, summed: each letter of the equation is an index; letters that the
-    result lacks are summed over.
-
-    .. math:: \texttt{"ij,jk->ik"}: \quad y_{ik} = \sum_j a_{ij} b_{jk}
-
-    Parameters
-    ----------
-    equation : str
-        The axes of each operand, separated by commas, then ``->`` and the axes of the result. A
-        letter that stands twice in one operand means its diagonal (``"ii->i"``, trace ``"ii"``).
-        ``...`` stands for further axes, which broadcast. Without ``->`` the result has the axes of
-        ``...``, then the letters that stand once, in alphabetical order.
-    *operands : Tensors, or one list of them
-        float32 or float64.
-
-    Returns
-    -------
-    Tensor with the axes of the result.
-
-    Raises
-    ------
-    ShapeError : if the equation is malformed, does not fit the operands, or a letter has two sizes.
-    DTypeError : if an operand is not floating point, or their dtypes differ.
-
-    Cost: for two operands that of one batched matrix product, and a copy of those whose axes must
-    move. More operands are worked off in pairs, the pair with the smallest result first.
-
-    >>> import fastnn as nn
-    >>> a, b = nn.tensor([[1.0, 2.0], [3.0, 4.0]]), nn.tensor([[5.0, 6.0], [7.0, 8.0]])
-    >>> nn.functional.einsum("ij,jk->ik", a, b)
-    tensor([[19., 22.],
-            [43., 50.]])
-    >>> nn.functional.einsum("ii", a)
-    tensor(5.)
-    """
-    from .shape import reshape
-
-    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
-        operands = tuple(operands[0])
-    arrays = {f"operand {i + 1}": x._data if isinstance(x, Tensor) else x for i, x in enumerate(operands)}
-    need_array("einsum", **arrays)
-    need_float("einsum", **arrays)
-    shapes = [a.shape for a in arrays.values()]
-    axes, out = parse(equation, shapes)
-    size = agree(equation, axes, shapes)
-
-    left: list[tuple[Any, str]] = []
-    for x, letters, shape in zip(operands, axes, shapes):
-        # axes that broadcast are left out
-        kept = [i for i, c in enumerate(letters) if shape[i] == size[c]]
-        if len(kept) < len(letters):
-            x = reshape(x if isinstance(x, Tensor) else tensor(x), *[shape[i] for i in kept])
-            letters = "".join(letters[i] for i in kept)
-        left.append((x, letters))
-    while len(left) > 2:
-        left.append(merged(left, out, size))
-    (x, x_axes), (y, y_axes) = left if len(left) == 2 else (left[0], (None, ""))
-    return apply(EINSUM, x, y, x_axes=x_axes, y_axes=y_axes, out=out)
-
-
-def merged(left: list[tuple[Any, str]], out: str, size: dict[str, int]) -> tuple[Any, str]:
-    """Take the pair with the smallest result out of `left`, the first of equals, and multiply it.
-    """
-    def result(i: int, j: int) -> str:
-        others = out + "".join(letters for k, (_, letters) in enumerate(left) if k not in (i, j))
-        return "".join(c for c in dict.fromkeys(left[i][1] + left[j][1]) if c in others)
-
-    pairs = [(i, j) for j in range(len(left)) for i in range(j)]
-    i, j = min(pairs, key=lambda pair: math.prod(size[c] for c in result(*pair)))
-    axes = result(i, j)
-    (y, y_axes), (x, x_axes) = left.pop(j), left.pop(i)
-    return apply(EINSUM, x, y, x_axes=x_axes, y_axes=y_axes, out=axes), axes

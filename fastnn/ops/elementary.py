@@ -45,95 +45,6 @@ __all__ = [
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def float_check(who: str) -> Callable[..., None]:
-    """A check that the one input is a float array."""
-    def check(x: Any, **attrs: Any) -> None:
-        need_float(who, x=x)
-    return check
-
-
-def values(name: str, *shape: int, low: float = -2.0, high: float = 2.0, **attrs: float) -> Sample:
-    """Values between low and high that stay 0.05 away from 0."""
-    x = seeded(name).uniform(low, high, shape)
-    x = np.asarray(x + np.where(x >= 0, 0.05, -0.05))
-    return Sample(name, (x,), attrs, {"n": x.size})
-
-
-def grid(low: float = -2.0, high: float = 2.0, **attrs: float) -> list[Sample]:
-    return [values(name, *shape, low=low, high=high, **attrs) for name, shape in
-            (("one", (1,)), ("odd", (3, 5, 7)), ("zero-dimensional", ()), ("empty", (0, 4)), ("blocks", (2, 16411)))]
-
-
-def pow_samples() -> list[Sample]:
-    """Exponents with a loop of their own, and others; fractions only of positive numbers."""
-    shapes = [("one", (1,)), ("odd", (3, 5, 7)), ("empty", (0, 4))]
-    return [values(f"{name} {p:g}", *shape, low=-2.0 if p % 1 == 0 else 0.0, exponent=p)
-            for p in (2.0, 3.0, -1.0, 1.0, 0.5, -0.5, -1.7) for name,
-            shape in shapes] + [values("blocks", 2, 16411, exponent=2.0)]
-
-
-def clamp_samples() -> list[Sample]:
-    """Bounds of both kinds, none within 0.01 of a value; some values always lie inside, so that
-    some slope is not 0.
-    """
-    samples = [Sample("one", (np.array([0.5]),), {"low": 0.0, "high": 1.0}, {"n": 1}),
-               Sample("empty", (np.zeros((0, 4)),), {"low": 0.0, "high": 1.0}, {"n": 0})]
-    for low, high in ((0.0, 1.0), (-np.inf, 1.0), (-0.7, np.inf)):
-        x = seeded("odd").uniform(-2, 2, (3, 5, 7))
-        x = np.where((np.abs(x - low) < 0.01) | (np.abs(x - high) < 0.01), 0.5, x)
-        samples.append(Sample(f"odd {low:g} {high:g}", (x,), {"low": low, "high": high}, {"n": x.size}))
-    return samples
-
-
-def unary_op(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[[Any], Any],
-             samples: Callable[[], list[Sample]] = grid,
-             compiled: bool = True, flops: int = 1, linear_in: tuple[str, ...] = (), **attrs: float) -> Op:
-    """The record of y = f(x); `attrs` are those of the benchmark."""
-    return register(Op(
-        name=name, family="elementary", inputs=("x",), formula=formula,
-        forward=kernel(f"{name}_forward") if compiled else None, backward=kernel(f"{name}_backward") if compiled
-                       else None,
-        ref_forward=getattr(reference, f"{name}_forward"), ref_backward=getattr(reference, f"{name}_backward"),
-        check=float_check(name), fits=kernel("fits_float"), samples=samples, linear_in=linear_in, fast_numpy=fast_numpy,
-        errors=(("text", lambda: call("1"), DTypeError, (name, "str")),
-                ("booleans", lambda: call(tensor([True])), DTypeError, (name, "bool", "float32"))),
-        bench={"2048x512": lambda: replace(values("2048x512", 2048, 512, low=0.0), attrs=attrs)},
-        flops=lambda n: flops * n, bytes=lambda n: 8 * n))
-
-
-NEG = unary_op("neg", "y = -x", np.negative, lambda x: neg(x), linear_in=("x",))
-ABS = unary_op("abs", "y = |x|", np.abs, lambda x: abs(x))
-EXP = unary_op("exp", "y = e^x", np.exp, lambda x: exp(x), lambda: [*grid(), values("large", 33, low=-80, high=80)],
-               flops=12)
-EXPM1 = unary_op("expm1", "y = e^x - 1", np.expm1, lambda x: expm1(x), flops=14)
-LOG = unary_op("log", "y = ln x", np.log, lambda x: log(x),
-               lambda: [*grid(low=0), values("large", 33, low=1, high=1e4)], flops=14)
-LOG1P = unary_op("log1p", "y = ln(1 + x)", np.log1p, lambda x: log1p(x), lambda: grid(low=-0.9), flops=16)
-
-def fast_erf(x: np.ndarray) -> np.ndarray:
-    """NumPy has no erf. Abramowitz, Stegun (1964), formula 7.1.26, to 1.5e-7, is what people write
-    instead.
-    """
-    t = 1 / (1 + x.dtype.type(0.3275911) * np.abs(x))
-    p = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t
-    return np.copysign(1 - p * np.exp(-x * x), x)
-
-
-ERF = unary_op("erf", "y = erf x", fast_erf, lambda x: erf(x), flops=24)
-SQRT = unary_op("sqrt", "y = sqrt(x)", np.sqrt, lambda x: sqrt(x), lambda: grid(low=0))
-SIN = unary_op("sin", "y = sin x", np.sin, lambda x: sin(x), compiled=False, flops=20)
-COS = unary_op("cos", "y = cos x", np.cos, lambda x: cos(x), compiled=False, flops=20)
-POW = unary_op("pow", "y = x^p", lambda x, exponent: x**exponent, lambda x: reciprocal(x), pow_samples, flops=2,
-               exponent=2.0)
-CLAMP = unary_op("clamp", "y = min(max(x, low), high)", lambda x, low, high: np.clip(x, low, high),
-                 lambda x: clamp(x, 0.0, 1.0), clamp_samples, flops=2, low=0.5, high=1.5)
-
-
-def is_integer(x: Any) -> bool:
-    """An integer tensor: NumPy computes it, and there is no gradient."""
-    return isinstance(x, Tensor) and x._data.dtype.kind in "iu"
-
-
 def neg(input: Tensor) -> Tensor:
     """-x, element by element; dx = -dy.
 
@@ -284,3 +195,96 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
 
 
 negative, clip = neg, clamp
+
+
+# ---- what the functions share --------------------------------------------------------------------
+def is_integer(x: Any) -> bool:
+    """An integer tensor: NumPy computes it, and there is no gradient."""
+    return isinstance(x, Tensor) and x._data.dtype.kind in "iu"
+
+
+# ---- checks --------------------------------------------------------------------------------------
+def float_check(who: str) -> Callable[..., None]:
+    """A check that the one input is a float array."""
+    def check(x: Any, **attrs: Any) -> None:
+        need_float(who, x=x)
+    return check
+
+
+# ---- samples -------------------------------------------------------------------------------------
+def values(name: str, *shape: int, low: float = -2.0, high: float = 2.0, **attrs: float) -> Sample:
+    """Values between low and high that stay 0.05 away from 0."""
+    x = seeded(name).uniform(low, high, shape)
+    x = np.asarray(x + np.where(x >= 0, 0.05, -0.05))
+    return Sample(name, (x,), attrs, {"n": x.size})
+
+
+def grid(low: float = -2.0, high: float = 2.0, **attrs: float) -> list[Sample]:
+    return [values(name, *shape, low=low, high=high, **attrs) for name, shape in
+            (("one", (1,)), ("odd", (3, 5, 7)), ("zero-dimensional", ()), ("empty", (0, 4)), ("blocks", (2, 16411)))]
+
+
+def pow_samples() -> list[Sample]:
+    """Exponents with a loop of their own, and others; fractions only of positive numbers."""
+    shapes = [("one", (1,)), ("odd", (3, 5, 7)), ("empty", (0, 4))]
+    return [values(f"{name} {p:g}", *shape, low=-2.0 if p % 1 == 0 else 0.0, exponent=p)
+            for p in (2.0, 3.0, -1.0, 1.0, 0.5, -0.5, -1.7) for name,
+            shape in shapes] + [values("blocks", 2, 16411, exponent=2.0)]
+
+
+def clamp_samples() -> list[Sample]:
+    """Bounds of both kinds, none within 0.01 of a value; some values always lie inside, so that
+    some slope is not 0.
+    """
+    samples = [Sample("one", (np.array([0.5]),), {"low": 0.0, "high": 1.0}, {"n": 1}),
+               Sample("empty", (np.zeros((0, 4)),), {"low": 0.0, "high": 1.0}, {"n": 0})]
+    for low, high in ((0.0, 1.0), (-np.inf, 1.0), (-0.7, np.inf)):
+        x = seeded("odd").uniform(-2, 2, (3, 5, 7))
+        x = np.where((np.abs(x - low) < 0.01) | (np.abs(x - high) < 0.01), 0.5, x)
+        samples.append(Sample(f"odd {low:g} {high:g}", (x,), {"low": low, "high": high}, {"n": x.size}))
+    return samples
+
+
+# ---- cost and benchmarks -------------------------------------------------------------------------
+def fast_erf(x: np.ndarray) -> np.ndarray:
+    """NumPy has no erf. Abramowitz, Stegun (1964), formula 7.1.26, to 1.5e-7, is what people write
+    instead.
+    """
+    t = 1 / (1 + x.dtype.type(0.3275911) * np.abs(x))
+    p = ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t
+    return np.copysign(1 - p * np.exp(-x * x), x)
+
+
+# ---- records -------------------------------------------------------------------------------------
+def unary_op(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[[Any], Any],
+             samples: Callable[[], list[Sample]] = grid,
+             compiled: bool = True, flops: int = 1, linear_in: tuple[str, ...] = (), **attrs: float) -> Op:
+    """The record of y = f(x); `attrs` are those of the benchmark."""
+    return register(Op(
+        name=name, family="elementary", inputs=("x",), formula=formula,
+        forward=kernel(f"{name}_forward") if compiled else None, backward=kernel(f"{name}_backward") if compiled
+                       else None,
+        ref_forward=getattr(reference, f"{name}_forward"), ref_backward=getattr(reference, f"{name}_backward"),
+        check=float_check(name), fits=kernel("fits_float"), samples=samples, linear_in=linear_in, fast_numpy=fast_numpy,
+        errors=(("text", lambda: call("1"), DTypeError, (name, "str")),
+                ("booleans", lambda: call(tensor([True])), DTypeError, (name, "bool", "float32"))),
+        bench={"2048x512": lambda: replace(values("2048x512", 2048, 512, low=0.0), attrs=attrs)},
+        flops=lambda n: flops * n, bytes=lambda n: 8 * n))
+
+
+NEG = unary_op("neg", "y = -x", np.negative, lambda x: neg(x), linear_in=("x",))
+ABS = unary_op("abs", "y = |x|", np.abs, lambda x: abs(x))
+EXP = unary_op("exp", "y = e^x", np.exp, lambda x: exp(x), lambda: [*grid(), values("large", 33, low=-80, high=80)],
+               flops=12)
+EXPM1 = unary_op("expm1", "y = e^x - 1", np.expm1, lambda x: expm1(x), flops=14)
+LOG = unary_op("log", "y = ln x", np.log, lambda x: log(x),
+               lambda: [*grid(low=0), values("large", 33, low=1, high=1e4)], flops=14)
+LOG1P = unary_op("log1p", "y = ln(1 + x)", np.log1p, lambda x: log1p(x), lambda: grid(low=-0.9), flops=16)
+ERF = unary_op("erf", "y = erf x", fast_erf, lambda x: erf(x), flops=24)
+SQRT = unary_op("sqrt", "y = sqrt(x)", np.sqrt, lambda x: sqrt(x), lambda: grid(low=0))
+SIN = unary_op("sin", "y = sin x", np.sin, lambda x: sin(x), compiled=False, flops=20)
+COS = unary_op("cos", "y = cos x", np.cos, lambda x: cos(x), compiled=False, flops=20)
+POW = unary_op("pow", "y = x^p", lambda x, exponent: x**exponent, lambda x: reciprocal(x), pow_samples, flops=2,
+               exponent=2.0)
+CLAMP = unary_op("clamp", "y = min(max(x, low), high)", lambda x, low, high: np.clip(x, low, high),
+                 lambda x: clamp(x, 0.0, 1.0), clamp_samples, flops=2, low=0.5, high=1.5)

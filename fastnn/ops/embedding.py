@@ -20,62 +20,6 @@ from .checks import need_array, need_float, need_integers, need_rank
 __all__ = ["embedding"]
 
 
-def draw(name: str, *shape: int, V: int, D: int, low: int = 0, padding_idx: int | None = None) -> Sample:
-    rng = seeded(name)
-    index = np.asarray(rng.integers(low, V, shape))
-    return Sample(name, (index, rng.standard_normal((V, D))), {"padding_idx": padding_idx},
-                  {"n": index.size, "V": V, "D": D})
-
-
-def samples() -> list[Sample]:
-    # A padding row gets zeros by decree, not a derivative: "padding" never looks it up;
-    # tests/ops/test_embedding.py does.
-    return [draw("smallest", 1, V=1, D=1), draw("odd", 2, 3, V=7, D=5), draw("repeats", 31, V=3, D=2),
-            draw("padding", 11, V=3, D=2, low=1, padding_idx=0), draw("a number alone", V=5, D=3),
-            draw("no columns", 4, V=3, D=0), draw("empty", 0, 3, V=5, D=2), draw("wide", 13, V=17, D=1031),
-            draw("many rows", 40, V=20011, D=3)]
-
-
-def _check(index: Any, w: Any, *, padding_idx: int | None) -> None:
-    need_array("embedding", input=index, weight=w)
-    need_integers("embedding", input=index)
-    need_float("embedding", weight=w)
-    need_rank("embedding", "weight", w, "(V, D)", 2)
-    rows = w.shape[0]
-    if index.size:
-        low, high = int(index.min()), int(index.max())
-        if low < 0 or high >= rows:
-            worst = high if high >= rows else low
-            raise RangeError(f"index {worst} is out of range for a vocabulary of {rows}", who="embedding",
-                             expected=f"0 <= index < {rows}", hint="Do tokens and table come from the same vocabulary?")
-
-
-def _five(index: Any, padding_idx: int | None = None) -> Tensor:
-    """Rows of a table of five, for the error table."""
-    return embedding(tensor(index), tensor(np.zeros((5, 2))), padding_idx)
-
-
-EMBEDDING = register(Op(
-    name="embedding", family="embedding", inputs=("index", "w"), formula="y[i,:] = w[index[i],:]",
-    forward=kernel("embedding_forward"), backward=kernel("embedding_backward"),
-    ref_forward=reference.embedding_forward, ref_backward=reference.embedding_backward,
-    check=_check, samples=samples,
-    errors=(
-        ("too large", lambda: _five([0, 9, 7]), RangeError, ("embedding", "index 9", "vocabulary of 5",
-                                                             "0 <= index < 5")),
-        ("negative", lambda: _five([0, -1]), RangeError, ("embedding", "index -1", "vocabulary of 5")),
-        ("real indices", lambda: _five([0.0]), DTypeError, ("embedding", "integer", "float32", ".long()")),
-        ("rank", lambda: embedding(tensor([0]), tensor(np.zeros(5))), ShapeError, ("embedding", "(V, D)", "(5,)")),
-        ("integer table", lambda: embedding(tensor([0]), tensor([[1], [2]])), DTypeError,
-         ("embedding", "float32", "int64")),
-        ("padding", lambda: _five([0], 5), RangeError, ("embedding", "padding_idx", "5 rows"))),
-    fast_numpy=lambda index, w, padding_idx: np.take(w, index, axis=0),
-    bench={"gpt2.tokens": lambda: draw("gpt2.tokens", 4, 256, V=50257, D=768),
-           "chars": lambda: draw("chars", 64, 256, V=65, D=128)},
-    flops=lambda n, V, D: 0, bytes=lambda n, V, D: 8 * n * D + 8 * n, linear_in=("w",), differentiable=("w",),
-))
-
-
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> Tensor:
     r"""Look up rows of a table by number.
 
@@ -117,6 +61,67 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     return apply(EMBEDDING, input, weight, padding_idx=padding_idx)
 
 
+# ---- checks --------------------------------------------------------------------------------------
+def _check(index: Any, w: Any, *, padding_idx: int | None) -> None:
+    need_array("embedding", input=index, weight=w)
+    need_integers("embedding", input=index)
+    need_float("embedding", weight=w)
+    need_rank("embedding", "weight", w, "(V, D)", 2)
+    rows = w.shape[0]
+    if index.size:
+        low, high = int(index.min()), int(index.max())
+        if low < 0 or high >= rows:
+            worst = high if high >= rows else low
+            raise RangeError(f"index {worst} is out of range for a vocabulary of {rows}", who="embedding",
+                             expected=f"0 <= index < {rows}", hint="Do tokens and table come from the same vocabulary?")
+
+
+# ---- samples -------------------------------------------------------------------------------------
+def draw(name: str, *shape: int, V: int, D: int, low: int = 0, padding_idx: int | None = None) -> Sample:
+    rng = seeded(name)
+    index = np.asarray(rng.integers(low, V, shape))
+    return Sample(name, (index, rng.standard_normal((V, D))), {"padding_idx": padding_idx},
+                  {"n": index.size, "V": V, "D": D})
+
+
+def samples() -> list[Sample]:
+    # A padding row gets zeros by decree, not a derivative: "padding" never looks it up;
+    # tests/ops/test_embedding.py does.
+    return [draw("smallest", 1, V=1, D=1), draw("odd", 2, 3, V=7, D=5), draw("repeats", 31, V=3, D=2),
+            draw("padding", 11, V=3, D=2, low=1, padding_idx=0), draw("a number alone", V=5, D=3),
+            draw("no columns", 4, V=3, D=0), draw("empty", 0, 3, V=5, D=2), draw("wide", 13, V=17, D=1031),
+            draw("many rows", 40, V=20011, D=3)]
+
+
+# ---- errors --------------------------------------------------------------------------------------
+def _five(index: Any, padding_idx: int | None = None) -> Tensor:
+    """Rows of a table of five, for the error table."""
+    return embedding(tensor(index), tensor(np.zeros((5, 2))), padding_idx)
+
+
+# ---- cost and benchmarks -------------------------------------------------------------------------
 def workspace_bytes(n: int, V: int) -> int:
     """What the backward kernel takes to sort n positions by row: see csrc/embedding.h."""
     return (V + 1 + n) * 8
+
+
+# ---- records -------------------------------------------------------------------------------------
+EMBEDDING = register(Op(
+    name="embedding", family="embedding", inputs=("index", "w"), formula="y[i,:] = w[index[i],:]",
+    forward=kernel("embedding_forward"), backward=kernel("embedding_backward"),
+    ref_forward=reference.embedding_forward, ref_backward=reference.embedding_backward,
+    check=_check, samples=samples,
+    errors=(
+        ("too large", lambda: _five([0, 9, 7]), RangeError, ("embedding", "index 9", "vocabulary of 5",
+                                                             "0 <= index < 5")),
+        ("negative", lambda: _five([0, -1]), RangeError, ("embedding", "index -1", "vocabulary of 5")),
+        ("real indices", lambda: _five([0.0]), DTypeError, ("embedding", "integer", "float32", ".long()")),
+        ("rank", lambda: embedding(tensor([0]), tensor(np.zeros(5))), ShapeError, ("embedding", "(V, D)", "(5,)")),
+        ("integer table", lambda: embedding(tensor([0]), tensor([[1], [2]])), DTypeError,
+         ("embedding", "float32", "int64")),
+        ("padding", lambda: _five([0], 5), RangeError, ("embedding", "padding_idx", "5 rows"))),
+    fast_numpy=lambda index, w, padding_idx: np.take(w, index, axis=0),
+    bench={"gpt2.tokens": lambda: draw("gpt2.tokens", 4, 256, V=50257, D=768),
+           "chars": lambda: draw("chars", 64, 256, V=65, D=128)},
+    flops=lambda n, V, D: 0, bytes=lambda n, V, D: 8 * n * D + 8 * n, linear_in=("w",), differentiable=("w",),
+))

@@ -25,73 +25,6 @@ from .reduce import Dim, axes, draw, one_axis, rank, reduction, reductions
 __all__ = ["all", "amax", "amin", "any", "argmax", "argmin", "max", "min"]
 
 
-class Extreme(NamedTuple):
-    """What max and min along an axis return."""
-
-    values: Tensor
-    indices: Tensor
-
-
-def check(who: str) -> Callable[..., None]:
-    """A check that there is something along the axes."""
-    def run(x: Any, *, dim: Any, keepdim: bool) -> None:
-        need_float(who, x=x)
-        need_elements(who, x, dim)
-    return run
-
-
-def need_elements(who: str, x: np.ndarray, dim: Any) -> None:
-    for d in range(x.ndim) if dim is None else dim if isinstance(dim, tuple) else (dim,):
-        if x.ndim and x.shape[d] == 0:
-            raise ShapeError("nothing has no extreme", who=who, expected=f"a size above 0 along dimension {d}",
-                             got=x.shape)
-
-
-def along_one() -> list[Sample]:
-    """Samples along one axis."""
-    shapes: list[tuple[str, tuple[int, ...], int, bool]] = [
-        ("one", (1,), 0, False), ("first", (3, 5, 7), 0, False), ("middle", (3, 5, 7), 1, False),
-                                                            ("last", (3, 5, 7), 2, False),
-        ("kept", (3, 5, 7), 1, True), ("long", (2, 1031), 1, False), ("wide", (3, 1031), 0, False),
-                                                            ("empty result", (0, 3), 1, False)]
-    return [Sample(name, (seeded(name).standard_normal(shape),), {"dim": dim, "keepdim": keep},
-                   {"n": int(np.prod(shape)), "terms": 1})
-            for name, shape, dim, keep in shapes]
-
-
-def extreme(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[..., Any],
-            samples: Callable[[], list[Sample]], **fields: Any) -> Op:
-    """The record of one kind of extreme."""
-    return reduction(
-        name, formula, fast_numpy, call, samples, check=check(name),
-        errors=(("nothing", lambda: call(tensor(np.ones((2, 0))), dim=1), ShapeError, (name, "dimension 1", "(2, 0)")),
-                ),
-        bench={"2048x512 rows": lambda: one_of("2048x512 rows", samples, 1),
-               "2048x512 columns": lambda: one_of("2048x512 columns", samples, 0)},
-        **fields)
-
-
-def one_of(name: str, samples: Callable[[], list[Sample]], dim: int) -> Sample:
-    """A benchmark's sample, whose `dim` is a tuple where those of the laws are."""
-    several = isinstance(samples()[0].attrs["dim"], tuple)
-    s = draw(name, (2048, 512), (dim,))
-    return Sample(name, s.inputs, {"dim": (dim,) if several else dim, "keepdim": False}, s.sizes)
-
-
-AMAX = extreme("amax", "y = max x", lambda x, dim, keepdim: x.max(axis=dim, keepdims=keepdim), lambda *a,
-               **k: amax(*a, **k), reductions)
-AMIN = extreme("amin", "y = min x", lambda x, dim, keepdim: x.min(axis=dim, keepdims=keepdim), lambda *a,
-               **k: amin(*a, **k), reductions)
-MAX = extreme("max", "y, index = max x and where it is first", lambda x, dim, keepdim: (x.max(dim), x.argmax(dim)),
-              lambda *a, **k: max(*a, **k), along_one)
-MIN = extreme("min", "y, index = min x and where it is first", lambda x, dim, keepdim: (x.min(dim), x.argmin(dim)),
-              lambda *a, **k: min(*a, **k), along_one)
-ARGMAX = extreme("argmax", "y = where x is largest first", lambda x, dim, keepdim: x.argmax(dim), lambda *a,
-                 **k: argmax(*a, **k), along_one, differentiable=())
-ARGMIN = extreme("argmin", "y = where x is smallest first", lambda x, dim, keepdim: x.argmin(dim), lambda *a,
-                 **k: argmin(*a, **k), along_one, differentiable=())
-
-
 def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """The largest over all elements, or over the axes `dim`; the gradient is shared evenly among
     equals.
@@ -163,6 +96,30 @@ def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
     return place("argmin", ARGMIN, np.argmin, input, dim, keepdim)
 
 
+# ---- truth ---------------------------------------------------------------------------------------
+def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """Whether some element is not zero, over all or over the axes `dim`; bool, no gradient.
+
+    >>> import fastnn as nn
+    >>> (nn.tensor([1.0, 2.0]) > 1).any(), (nn.tensor([1.0, 2.0]) > 1).all()
+    (tensor(True), tensor(False))
+    """
+    return Tensor(np.asarray(np.any(input._data, axis=axes("any", rank("any", input), dim), keepdims=keepdim)))
+
+
+def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+    """Whether every element is not zero, over all or over the axes `dim`; bool, no gradient."""
+    return Tensor(np.asarray(np.all(input._data, axis=axes("all", rank("all", input), dim), keepdims=keepdim)))
+
+
+# ---- what the functions share --------------------------------------------------------------------
+class Extreme(NamedTuple):
+    """What max and min along an axis return."""
+
+    values: Tensor
+    indices: Tensor
+
+
 def whole(op: Op, function: Callable[..., Any], input: Tensor, dim: Dim, keepdim: bool) -> Tensor:
     """op over axes; integers by the NumPy function."""
     over = axes(op.name, rank(op.name, input), dim)
@@ -196,17 +153,64 @@ def place(who: str, op: Op, function: Callable[..., Any], input: Tensor, dim: in
     return Tensor(np.asarray(function(x, axis=axis, keepdims=keepdim), np.int64))
 
 
-# ---- truth ---------------------------------------------------------------------------------------
-def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """Whether some element is not zero, over all or over the axes `dim`; bool, no gradient.
-
-    >>> import fastnn as nn
-    >>> (nn.tensor([1.0, 2.0]) > 1).any(), (nn.tensor([1.0, 2.0]) > 1).all()
-    (tensor(True), tensor(False))
-    """
-    return Tensor(np.asarray(np.any(input._data, axis=axes("any", rank("any", input), dim), keepdims=keepdim)))
+# ---- checks --------------------------------------------------------------------------------------
+def check(who: str) -> Callable[..., None]:
+    """A check that there is something along the axes."""
+    def run(x: Any, *, dim: Any, keepdim: bool) -> None:
+        need_float(who, x=x)
+        need_elements(who, x, dim)
+    return run
 
 
-def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """Whether every element is not zero, over all or over the axes `dim`; bool, no gradient."""
-    return Tensor(np.asarray(np.all(input._data, axis=axes("all", rank("all", input), dim), keepdims=keepdim)))
+def need_elements(who: str, x: np.ndarray, dim: Any) -> None:
+    for d in range(x.ndim) if dim is None else dim if isinstance(dim, tuple) else (dim,):
+        if x.ndim and x.shape[d] == 0:
+            raise ShapeError("nothing has no extreme", who=who, expected=f"a size above 0 along dimension {d}",
+                             got=x.shape)
+
+
+# ---- samples -------------------------------------------------------------------------------------
+def along_one() -> list[Sample]:
+    """Samples along one axis."""
+    shapes: list[tuple[str, tuple[int, ...], int, bool]] = [
+        ("one", (1,), 0, False), ("first", (3, 5, 7), 0, False), ("middle", (3, 5, 7), 1, False),
+                                                            ("last", (3, 5, 7), 2, False),
+        ("kept", (3, 5, 7), 1, True), ("long", (2, 1031), 1, False), ("wide", (3, 1031), 0, False),
+                                                            ("empty result", (0, 3), 1, False)]
+    return [Sample(name, (seeded(name).standard_normal(shape),), {"dim": dim, "keepdim": keep},
+                   {"n": int(np.prod(shape)), "terms": 1})
+            for name, shape, dim, keep in shapes]
+
+
+def one_of(name: str, samples: Callable[[], list[Sample]], dim: int) -> Sample:
+    """A benchmark's sample, whose `dim` is a tuple where those of the laws are."""
+    several = isinstance(samples()[0].attrs["dim"], tuple)
+    s = draw(name, (2048, 512), (dim,))
+    return Sample(name, s.inputs, {"dim": (dim,) if several else dim, "keepdim": False}, s.sizes)
+
+
+# ---- records -------------------------------------------------------------------------------------
+def extreme(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[..., Any],
+            samples: Callable[[], list[Sample]], **fields: Any) -> Op:
+    """The record of one kind of extreme."""
+    return reduction(
+        name, formula, fast_numpy, call, samples, check=check(name),
+        errors=(("nothing", lambda: call(tensor(np.ones((2, 0))), dim=1), ShapeError, (name, "dimension 1", "(2, 0)")),
+                ),
+        bench={"2048x512 rows": lambda: one_of("2048x512 rows", samples, 1),
+               "2048x512 columns": lambda: one_of("2048x512 columns", samples, 0)},
+        **fields)
+
+
+AMAX = extreme("amax", "y = max x", lambda x, dim, keepdim: x.max(axis=dim, keepdims=keepdim), lambda *a,
+               **k: amax(*a, **k), reductions)
+AMIN = extreme("amin", "y = min x", lambda x, dim, keepdim: x.min(axis=dim, keepdims=keepdim), lambda *a,
+               **k: amin(*a, **k), reductions)
+MAX = extreme("max", "y, index = max x and where it is first", lambda x, dim, keepdim: (x.max(dim), x.argmax(dim)),
+              lambda *a, **k: max(*a, **k), along_one)
+MIN = extreme("min", "y, index = min x and where it is first", lambda x, dim, keepdim: (x.min(dim), x.argmin(dim)),
+              lambda *a, **k: min(*a, **k), along_one)
+ARGMAX = extreme("argmax", "y = where x is largest first", lambda x, dim, keepdim: x.argmax(dim), lambda *a,
+                 **k: argmax(*a, **k), along_one, differentiable=())
+ARGMIN = extreme("argmin", "y = where x is smallest first", lambda x, dim, keepdim: x.argmin(dim), lambda *a,
+                 **k: argmin(*a, **k), along_one, differentiable=())

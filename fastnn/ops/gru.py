@@ -21,47 +21,6 @@ from . import recurrent
 __all__ = ["gru", "gru_cell"]
 
 
-# ---- checks --------------------------------------------------------------------------------------
-def check_cell(x: Any, h: Any, *weights: Any) -> None:
-    recurrent.check_cell("gru_cell", 3, x, {"hidden": h}, weights)
-
-
-def check_gru(x: Any, h0: Any, *weights: Any, reverse: bool) -> None:
-    recurrent.check_sequence("gru", 3, x, {"hidden": h0}, weights)
-
-
-# ---- one step ------------------------------------------------------------------------------------
-steps = partial(recurrent.steps, 3, 1)
-
-
-def fast_gru_cell(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
-    a, u, H = x @ w_ih.T, h @ w_hh.T, h.shape[1]
-    if b_ih is not None:
-        a += b_ih
-    if b_hh is not None:
-        u += b_hh
-    rz = 1 / (1 + np.exp(-(a[:, :2 * H] + u[:, :2 * H])))
-    n = np.tanh(a[:, 2 * H:] + rz[:, :H] * u[:, 2 * H:])
-    return n + rz[:, H:] * (h - n)
-
-
-INPUTS = ("x", "h", "w_ih", "w_hh", "b_ih", "b_hh")
-
-GRU_CELL = register(Op(
-    name="gru_cell", family="recurrent", inputs=INPUTS,
-    formula="r, z = sigmoid(x W_ih^T + b_ih + h W_hh^T + b_hh); n = tanh(x W_in^T + b_in + r (h W_hn^T + b_hn)); h' = (1 - z) n + z h",
-    forward=kernel("gru_cell_forward"), backward=kernel("gru_cell_backward"),
-    ref_forward=reference.gru_cell_forward, ref_backward=reference.gru_cell_backward,
-    check=check_cell, samples=lambda: recurrent.cell_samples(steps),
-    errors=recurrent.cell_errors("gru_cell", 3, lambda *args: gru_cell(*args)),
-    fast_numpy=fast_gru_cell,
-    bench={"B=32 I=128 H=256": lambda: steps("B=32 I=128 H=256", None, 32, 128, 256),
-           "B=1 I=128 H=128": lambda: steps("B=1 I=128 H=128", None, 1, 128, 128)},
-    flops=recurrent.flops_of(3), bytes=lambda T, B, I, H: 4 * (3 * H * (I + H + 2) + B * (I + 6 * H)),
-    **recurrent.FEATURES,
-))
-
-
 def gru_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None,
              b_hh: Tensor | None = None) -> Tensor:
     r"""One step of a gated recurrent unit.
@@ -103,49 +62,6 @@ def gru_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor
     """
     y: Tensor = apply(GRU_CELL, input, recurrent.hidden_state("gru_cell", hx), w_ih, w_hh, b_ih, b_hh)
     return y
-
-
-# ---- a sequence ----------------------------------------------------------------------------------
-def fast_gru(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, *, reverse: bool) -> Any:
-    T, B, I = x.shape
-    H = h.shape[1]
-    a = (x.reshape(T * B, I) @ w_ih.T).reshape(T, B, 3 * H)
-    if b_ih is not None:
-        a += b_ih
-    y = np.empty((T, B, H), x.dtype)
-    w = np.ascontiguousarray(w_hh.T)
-    for t in range(T - 1, -1, -1) if reverse else range(T):
-        u = h @ w
-        if b_hh is not None:
-            u += b_hh
-        rz = 1 / (1 + np.exp(-(a[t, :, :2 * H] + u[:, :2 * H])))
-        n = np.tanh(a[t, :, 2 * H:] + rz[:, :H] * u[:, 2 * H:])
-        h = y[t] = n + rz[:, H:] * (h - n)
-    return y, h
-
-
-def layer_of(T: int, B: int, I: int, H: int) -> Sample:
-    return steps(f"T={T} B={B} I={I} H={H}", T, B, I, H, reverse=False)
-
-
-def layer(*args: Tensor) -> Any:
-    return apply(GRU, *args, None, None, reverse=False)
-
-
-GRU = register(Op(
-    name="gru", family="recurrent", inputs=("x", "h0", *INPUTS[2:]),
-    formula="h_t = gru_cell(x_t, h_{t-1}) for t = 0 ... T-1, or backwards; gives all h_t and the last h",
-    forward=kernel("gru_forward"), backward=kernel("gru_backward"),
-    ref_forward=reference.gru_forward, ref_backward=reference.gru_backward,
-    check=check_gru, samples=lambda: recurrent.sequence_samples(partial(steps, reverse=False)),
-    errors=(*recurrent.sequence_errors("gru", 3, layer, lambda *args, **kwargs: gru(*args, **kwargs)),
-            recurrent.state_error("gru", 3, lambda *args, **kwargs: gru(*args, **kwargs))),
-    fast_numpy=fast_gru,
-    bench={"T=64 B=32 I=128 H=256": lambda: layer_of(64, 32, 128, 256),
-           "T=128 B=1 I=128 H=128": lambda: layer_of(128, 1, 128, 128)},
-    flops=recurrent.flops_of(3), bytes=lambda T, B, I, H: 4 * (3 * H * (I + H + 2) + T * B * (I + 5 * H) + 2 * B * H),
-    **recurrent.STEPS,
-))
 
 
 def gru(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_layers: int = 1, bidirectional: bool = False,
@@ -200,3 +116,88 @@ def gru(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_layer
     y, (h,) = recurrent.layers("gru", 3, partial(apply, GRU), input, states, 1, params, num_layers=num_layers,
                                bidirectional=bidirectional, batch_first=batch_first, dropout=dropout, training=training)
     return y, h
+
+
+# ---- checks --------------------------------------------------------------------------------------
+def check_cell(x: Any, h: Any, *weights: Any) -> None:
+    recurrent.check_cell("gru_cell", 3, x, {"hidden": h}, weights)
+
+
+def check_gru(x: Any, h0: Any, *weights: Any, reverse: bool) -> None:
+    recurrent.check_sequence("gru", 3, x, {"hidden": h0}, weights)
+
+
+# ---- samples -------------------------------------------------------------------------------------
+steps = partial(recurrent.steps, 3, 1)
+
+
+def layer_of(T: int, B: int, I: int, H: int) -> Sample:
+    return steps(f"T={T} B={B} I={I} H={H}", T, B, I, H, reverse=False)
+
+
+# ---- errors --------------------------------------------------------------------------------------
+def layer(*args: Tensor) -> Any:
+    return apply(GRU, *args, None, None, reverse=False)
+
+
+# ---- cost and benchmarks -------------------------------------------------------------------------
+def fast_gru_cell(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
+    a, u, H = x @ w_ih.T, h @ w_hh.T, h.shape[1]
+    if b_ih is not None:
+        a += b_ih
+    if b_hh is not None:
+        u += b_hh
+    rz = 1 / (1 + np.exp(-(a[:, :2 * H] + u[:, :2 * H])))
+    n = np.tanh(a[:, 2 * H:] + rz[:, :H] * u[:, 2 * H:])
+    return n + rz[:, H:] * (h - n)
+
+
+def fast_gru(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, *, reverse: bool) -> Any:
+    T, B, I = x.shape
+    H = h.shape[1]
+    a = (x.reshape(T * B, I) @ w_ih.T).reshape(T, B, 3 * H)
+    if b_ih is not None:
+        a += b_ih
+    y = np.empty((T, B, H), x.dtype)
+    w = np.ascontiguousarray(w_hh.T)
+    for t in range(T - 1, -1, -1) if reverse else range(T):
+        u = h @ w
+        if b_hh is not None:
+            u += b_hh
+        rz = 1 / (1 + np.exp(-(a[t, :, :2 * H] + u[:, :2 * H])))
+        n = np.tanh(a[t, :, 2 * H:] + rz[:, :H] * u[:, 2 * H:])
+        h = y[t] = n + rz[:, H:] * (h - n)
+    return y, h
+
+
+# ---- records -------------------------------------------------------------------------------------
+INPUTS = ("x", "h", "w_ih", "w_hh", "b_ih", "b_hh")
+
+GRU_CELL = register(Op(
+    name="gru_cell", family="recurrent", inputs=INPUTS,
+    formula="r, z = sigmoid(x W_ih^T + b_ih + h W_hh^T + b_hh); n = tanh(x W_in^T + b_in + r (h W_hn^T + b_hn)); h' = (1 - z) n + z h",
+    forward=kernel("gru_cell_forward"), backward=kernel("gru_cell_backward"),
+    ref_forward=reference.gru_cell_forward, ref_backward=reference.gru_cell_backward,
+    check=check_cell, samples=lambda: recurrent.cell_samples(steps),
+    errors=recurrent.cell_errors("gru_cell", 3, lambda *args: gru_cell(*args)),
+    fast_numpy=fast_gru_cell,
+    bench={"B=32 I=128 H=256": lambda: steps("B=32 I=128 H=256", None, 32, 128, 256),
+           "B=1 I=128 H=128": lambda: steps("B=1 I=128 H=128", None, 1, 128, 128)},
+    flops=recurrent.flops_of(3), bytes=lambda T, B, I, H: 4 * (3 * H * (I + H + 2) + B * (I + 6 * H)),
+    **recurrent.FEATURES,
+))
+
+GRU = register(Op(
+    name="gru", family="recurrent", inputs=("x", "h0", *INPUTS[2:]),
+    formula="h_t = gru_cell(x_t, h_{t-1}) for t = 0 ... T-1, or backwards; gives all h_t and the last h",
+    forward=kernel("gru_forward"), backward=kernel("gru_backward"),
+    ref_forward=reference.gru_forward, ref_backward=reference.gru_backward,
+    check=check_gru, samples=lambda: recurrent.sequence_samples(partial(steps, reverse=False)),
+    errors=(*recurrent.sequence_errors("gru", 3, layer, lambda *args, **kwargs: gru(*args, **kwargs)),
+            recurrent.state_error("gru", 3, lambda *args, **kwargs: gru(*args, **kwargs))),
+    fast_numpy=fast_gru,
+    bench={"T=64 B=32 I=128 H=256": lambda: layer_of(64, 32, 128, 256),
+           "T=128 B=1 I=128 H=128": lambda: layer_of(128, 1, 128, 128)},
+    flops=recurrent.flops_of(3), bytes=lambda T, B, I, H: 4 * (3 * H * (I + H + 2) + T * B * (I + 5 * H) + 2 * B * H),
+    **recurrent.STEPS,
+))

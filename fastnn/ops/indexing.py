@@ -17,35 +17,6 @@ from .shape import axis, draw
 __all__ = ["gather", "getitem", "index_select", "masked_fill", "one_hot", "take_along_dim", "where"]
 
 
-def _check_getitem(x: Any, *, key: Any) -> None:
-    for k in key if isinstance(key, tuple) else (key,):
-        if isinstance(k, (float, str)) or (isinstance(k, np.ndarray) and k.dtype.kind == "f"):
-            raise DTypeError("an index is an int, a slice, None, ..., or an array of integers or booleans",
-                             who="getitem", got=getattr(k, "dtype", type(k).__name__), hint="Convert it with .long().")
-
-
-GETITEM = register(Op(
-    name="getitem", family="indexing", inputs=("x",), formula="y = x[key]",
-    ref_forward=reference.getitem_forward, ref_backward=reference.getitem_backward, check=_check_getitem,
-    linear_in=("x",), flops=lambda n: 0, bytes=lambda n: 0, places=lambda key: key if reference.takes_once(key)
-                      else None,
-    samples=lambda: [Sample("int", (draw("int", 3, 4),), {"key": 1}),
-                     Sample("slices", (draw("slices", 5, 7),), {"key": (slice(4, None, -2), slice(1, 6, 2))}),
-                     Sample("ellipsis", (draw("ellipsis", 2, 3, 5),), {"key": (..., None, 2)}),
-                     Sample("array", (draw("array", 5, 3),), {"key": np.array([0, 2, 2, -1])}),
-                     Sample("mask", (draw("mask", 2, 3),),
-                            {"key": np.array([[True, False, True], [False, True, True]])}),
-                     Sample("mixed", (draw("mixed", 4, 3, 2),), {"key": (np.array([0, 0, 3]), slice(1, None), 1)}),
-                     Sample("empty", (draw("empty", 0, 3),), {"key": slice(0, 2)})],
-    errors=(("range", lambda: getitem(tensor(np.zeros((2, 3))), (0, 5)), RangeError, ("getitem", "5", "(2, 3)")),
-            ("float", lambda: getitem(tensor(np.zeros((2, 3))), 1.0), DTypeError, ("getitem", "float")),
-            ("mask", lambda: getitem(tensor(np.zeros(3)), np.array([True, False])), RangeError, ("getitem", "(3,)")))))
-
-
-class _IndexMistake(RangeError, IndexError):
-    """Also an IndexError, so that Python's own protocols understand it."""
-
-
 def getitem(input: Tensor, key: Any) -> Tensor:
     """input[key] with NumPy's rules: ints and slices give views; integer and boolean arrays copy.
     Repeated elements add their gradients.
@@ -63,35 +34,6 @@ def getitem(input: Tensor, key: Any) -> Tensor:
         raise _IndexMistake(str(error), who="getitem", got=f"a tensor of shape {input.shape}") from None
 
 
-def _check_index(who: str, index: np.ndarray, size: int) -> None:
-    need_integers(who, index=index)
-    if index.size and (index.min() < -size or index.max() >= size):
-        worst = int(index.max() if index.max() >= size else index.min())
-        raise RangeError(f"index {worst} is out of range", who=who, expected=f"0 <= index < {size}")
-
-
-def _check_gather(x: Any, index: Any, *, dim: int) -> None:
-    need_array("gather", x=x, index=index)
-    if index.ndim != x.ndim or any(d != dim and m > n for d, (m, n) in enumerate(zip(index.shape, x.shape))):
-        raise ShapeError(who="gather", got=index.shape,
-                         expected=f"an index of rank {x.ndim} that is nowhere larger than {x.shape} but along dim {dim}")
-    _check_index("gather", index, x.shape[dim])
-
-
-GATHER = register(Op(
-    name="gather", family="indexing", inputs=("x", "index"), formula="y[i,j] = x[i, index[i,j]]",
-    ref_forward=reference.gather_forward, ref_backward=reference.gather_backward, check=_check_gather,
-    linear_in=("x",), differentiable=("x",), flops=lambda n: 0, bytes=lambda n: 0,
-    samples=lambda: [Sample("rows", (draw("rows", 3, 5), np.array([[0, 4], [1, 1], [2, 3]])), {"dim": 1}),
-                     Sample("columns", (draw("columns", 3, 5), np.array([[0, 2, 1, 1, 0]])), {"dim": 0}),
-                     Sample("empty", (draw("empty", 3, 5), np.zeros((3, 0), np.int64)), {"dim": 1})],
-    errors=(("range", lambda: gather(tensor(np.zeros((2, 3))), 1, tensor([[0], [3]])), RangeError,
-             ("gather", "index 3", "3")),
-            ("rank", lambda: gather(tensor(np.zeros((2, 3))), 1, tensor([0])), ShapeError, ("gather", "rank 2")),
-            ("float", lambda: gather(tensor(np.zeros((2, 3))), 1, tensor([[0.0]])), DTypeError,
-             ("gather", "integer")))))
-
-
 def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """Pick along one dimension: for dim 1, y[i, j] = input[i, index[i, j]]."""
     return apply(GATHER, input, index, dim=axis("gather", dim, input.ndim))
@@ -102,53 +44,9 @@ def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
     return gather(input, dim, indices)
 
 
-def _check_index_select(x: Any, index: Any, *, dim: int) -> None:
-    need_array("index_select", x=x, index=index)
-    if index.ndim > 1:
-        raise ShapeError(who="index_select", expected="an index of one dimension", got=index.shape)
-    _check_index("index_select", index, x.shape[dim])
-
-
-INDEX_SELECT = register(Op(
-    name="index_select", family="indexing", inputs=("x", "index"), formula="y[:,j] = x[:, index[j]]",
-    ref_forward=reference.index_select_forward, ref_backward=reference.index_select_backward, check=_check_index_select,
-    linear_in=("x",), differentiable=("x",), flops=lambda n: 0, bytes=lambda n: 0,
-    samples=lambda: [Sample("rows", (draw("rows", 3, 5), np.array([2, 0, 2])), {"dim": 0}),
-                     Sample("columns", (draw("columns", 3, 5), np.array([4, 4, 1, 0])), {"dim": 1})],
-    errors=(("range", lambda: index_select(tensor(np.zeros((2, 3))), 0, tensor([2])), RangeError,
-             ("index_select", "index 2")),)))
-
-
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     """Whole slices by number along one dimension."""
     return apply(INDEX_SELECT, input, index, dim=axis("index_select", dim, input.ndim))
-
-
-def _check_where(condition: Any, a: Any, b: Any) -> None:
-    need_array("where", condition=condition, a=a, b=b)
-    if condition.dtype.kind != "b":
-        raise DTypeError(who="where", expected="a condition of dtype bool", got=str(condition.dtype),
-                         hint="Compare it, for example x > 0.")
-    try:
-        np.broadcast_shapes(condition.shape, a.shape, b.shape)
-    except ValueError:
-        raise ShapeError("these shapes do not broadcast", who="where",
-                         got=[condition.shape, a.shape, b.shape]) from None
-    if a.dtype != b.dtype:
-        raise DTypeError(f"one branch is {a.dtype}, the other {b.dtype}", who="where", hint="Convert one of them.")
-
-
-WHERE = register(Op(
-    name="where", family="indexing", inputs=("condition", "a", "b"), formula="y = a where condition, else b",
-    ref_forward=reference.where_forward, ref_backward=reference.where_backward, check=_check_where,
-    linear_in=("a", "b"), differentiable=("a", "b"), flops=lambda n: 0, bytes=lambda n: 12 * n,
-    samples=lambda: [Sample("odd", (draw("c", 3, 5) > 0, draw("a", 3, 5), draw("b", 3, 5))),
-                     Sample("broadcast", (draw("c", 3, 1) > 0, draw("a", 2, 1, 5), draw("b", 1, 5))),
-                     Sample("empty", (draw("c", 0) > 0, draw("a", 0), draw("b", 0)))],
-    errors=(("float", lambda: where(tensor([1.0]), tensor([1.0]), tensor([2.0])), DTypeError,
-             ("where", "bool", "float32")),
-            ("shapes", lambda: where(tensor([True, False]), tensor([1.0, 2.0, 3.0]), 0.0), ShapeError,
-             ("where", "(3,)")))))
 
 
 def where(condition: Tensor, input: Any, other: Any) -> Tensor:
@@ -158,27 +56,6 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     dtype = next((x.dtype for x in (input, other) if isinstance(x, (Tensor, np.ndarray))), np.dtype(np.float32))
     a, b = (x if isinstance(x, Tensor) else tensor(np.asarray(x, dtype)) for x in (input, other))
     return apply(WHERE, condition if isinstance(condition, Tensor) else tensor(condition), a, b)
-
-
-def _check_masked_fill(x: Any, mask: Any, *, value: float) -> None:
-    need_array("masked_fill", x=x, mask=mask)
-    if mask.dtype.kind != "b":
-        raise DTypeError(who="masked_fill", expected="a mask of dtype bool", got=str(mask.dtype),
-                         hint="Compare it, for example mask == 0.")
-    try:
-        np.broadcast_shapes(x.shape, mask.shape)
-    except ValueError:
-        raise ShapeError("the mask does not broadcast to the tensor", who="masked_fill", expected=x.shape,
-                         got=mask.shape) from None
-
-
-MASKED_FILL = register(Op(
-    name="masked_fill", family="indexing", inputs=("x", "mask"), formula="y = value where mask, else x",
-    ref_forward=reference.masked_fill_forward, ref_backward=reference.masked_fill_backward, check=_check_masked_fill,
-    linear_in=("x",), differentiable=("x",), flops=lambda n: 0, bytes=lambda n: 9 * n,
-    samples=lambda: [Sample("odd", (draw("x", 3, 5), draw("m", 3, 5) > 0), {"value": 2.0}),
-                     Sample("broadcast", (draw("x", 2, 3, 5), draw("mask", 3, 1) > 0), {"value": 0.0})],
-    errors=(("float", lambda: masked_fill(tensor([1.0]), tensor([1.0]), 0.0), DTypeError, ("masked_fill", "bool")),)))
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: float) -> Tensor:
@@ -202,3 +79,125 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
         raise RangeError("a label is out of range", who="one_hot", expected=f"0 <= label < {n}",
                          got=f"{int(input.data.min())} to {largest}")
     return Tensor((input.data[..., None] == np.arange(n)).astype(np.int64))
+
+
+# ---- what the functions share --------------------------------------------------------------------
+class _IndexMistake(RangeError, IndexError):
+    """Also an IndexError, so that Python's own protocols understand it."""
+
+
+# ---- checks --------------------------------------------------------------------------------------
+def _check_getitem(x: Any, *, key: Any) -> None:
+    for k in key if isinstance(key, tuple) else (key,):
+        if isinstance(k, (float, str)) or (isinstance(k, np.ndarray) and k.dtype.kind == "f"):
+            raise DTypeError("an index is an int, a slice, None, ..., or an array of integers or booleans",
+                             who="getitem", got=getattr(k, "dtype", type(k).__name__), hint="Convert it with .long().")
+
+
+def _check_index(who: str, index: np.ndarray, size: int) -> None:
+    need_integers(who, index=index)
+    if index.size and (index.min() < -size or index.max() >= size):
+        worst = int(index.max() if index.max() >= size else index.min())
+        raise RangeError(f"index {worst} is out of range", who=who, expected=f"0 <= index < {size}")
+
+
+def _check_gather(x: Any, index: Any, *, dim: int) -> None:
+    need_array("gather", x=x, index=index)
+    if index.ndim != x.ndim or any(d != dim and m > n for d, (m, n) in enumerate(zip(index.shape, x.shape))):
+        raise ShapeError(who="gather", got=index.shape,
+                         expected=f"an index of rank {x.ndim} that is nowhere larger than {x.shape} but along dim {dim}")
+    _check_index("gather", index, x.shape[dim])
+
+
+def _check_index_select(x: Any, index: Any, *, dim: int) -> None:
+    need_array("index_select", x=x, index=index)
+    if index.ndim > 1:
+        raise ShapeError(who="index_select", expected="an index of one dimension", got=index.shape)
+    _check_index("index_select", index, x.shape[dim])
+
+
+def _check_where(condition: Any, a: Any, b: Any) -> None:
+    need_array("where", condition=condition, a=a, b=b)
+    if condition.dtype.kind != "b":
+        raise DTypeError(who="where", expected="a condition of dtype bool", got=str(condition.dtype),
+                         hint="Compare it, for example x > 0.")
+    try:
+        np.broadcast_shapes(condition.shape, a.shape, b.shape)
+    except ValueError:
+        raise ShapeError("these shapes do not broadcast", who="where",
+                         got=[condition.shape, a.shape, b.shape]) from None
+    if a.dtype != b.dtype:
+        raise DTypeError(f"one branch is {a.dtype}, the other {b.dtype}", who="where", hint="Convert one of them.")
+
+
+def _check_masked_fill(x: Any, mask: Any, *, value: float) -> None:
+    need_array("masked_fill", x=x, mask=mask)
+    if mask.dtype.kind != "b":
+        raise DTypeError(who="masked_fill", expected="a mask of dtype bool", got=str(mask.dtype),
+                         hint="Compare it, for example mask == 0.")
+    try:
+        np.broadcast_shapes(x.shape, mask.shape)
+    except ValueError:
+        raise ShapeError("the mask does not broadcast to the tensor", who="masked_fill", expected=x.shape,
+                         got=mask.shape) from None
+
+
+# ---- records -------------------------------------------------------------------------------------
+GETITEM = register(Op(
+    name="getitem", family="indexing", inputs=("x",), formula="y = x[key]",
+    ref_forward=reference.getitem_forward, ref_backward=reference.getitem_backward, check=_check_getitem,
+    linear_in=("x",), flops=lambda n: 0, bytes=lambda n: 0, places=lambda key: key if reference.takes_once(key)
+                      else None,
+    samples=lambda: [Sample("int", (draw("int", 3, 4),), {"key": 1}),
+                     Sample("slices", (draw("slices", 5, 7),), {"key": (slice(4, None, -2), slice(1, 6, 2))}),
+                     Sample("ellipsis", (draw("ellipsis", 2, 3, 5),), {"key": (..., None, 2)}),
+                     Sample("array", (draw("array", 5, 3),), {"key": np.array([0, 2, 2, -1])}),
+                     Sample("mask", (draw("mask", 2, 3),),
+                            {"key": np.array([[True, False, True], [False, True, True]])}),
+                     Sample("mixed", (draw("mixed", 4, 3, 2),), {"key": (np.array([0, 0, 3]), slice(1, None), 1)}),
+                     Sample("empty", (draw("empty", 0, 3),), {"key": slice(0, 2)})],
+    errors=(("range", lambda: getitem(tensor(np.zeros((2, 3))), (0, 5)), RangeError, ("getitem", "5", "(2, 3)")),
+            ("float", lambda: getitem(tensor(np.zeros((2, 3))), 1.0), DTypeError, ("getitem", "float")),
+            ("mask", lambda: getitem(tensor(np.zeros(3)), np.array([True, False])), RangeError, ("getitem", "(3,)")))))
+
+GATHER = register(Op(
+    name="gather", family="indexing", inputs=("x", "index"), formula="y[i,j] = x[i, index[i,j]]",
+    ref_forward=reference.gather_forward, ref_backward=reference.gather_backward, check=_check_gather,
+    linear_in=("x",), differentiable=("x",), flops=lambda n: 0, bytes=lambda n: 0,
+    samples=lambda: [Sample("rows", (draw("rows", 3, 5), np.array([[0, 4], [1, 1], [2, 3]])), {"dim": 1}),
+                     Sample("columns", (draw("columns", 3, 5), np.array([[0, 2, 1, 1, 0]])), {"dim": 0}),
+                     Sample("empty", (draw("empty", 3, 5), np.zeros((3, 0), np.int64)), {"dim": 1})],
+    errors=(("range", lambda: gather(tensor(np.zeros((2, 3))), 1, tensor([[0], [3]])), RangeError,
+             ("gather", "index 3", "3")),
+            ("rank", lambda: gather(tensor(np.zeros((2, 3))), 1, tensor([0])), ShapeError, ("gather", "rank 2")),
+            ("float", lambda: gather(tensor(np.zeros((2, 3))), 1, tensor([[0.0]])), DTypeError,
+             ("gather", "integer")))))
+
+INDEX_SELECT = register(Op(
+    name="index_select", family="indexing", inputs=("x", "index"), formula="y[:,j] = x[:, index[j]]",
+    ref_forward=reference.index_select_forward, ref_backward=reference.index_select_backward, check=_check_index_select,
+    linear_in=("x",), differentiable=("x",), flops=lambda n: 0, bytes=lambda n: 0,
+    samples=lambda: [Sample("rows", (draw("rows", 3, 5), np.array([2, 0, 2])), {"dim": 0}),
+                     Sample("columns", (draw("columns", 3, 5), np.array([4, 4, 1, 0])), {"dim": 1})],
+    errors=(("range", lambda: index_select(tensor(np.zeros((2, 3))), 0, tensor([2])), RangeError,
+             ("index_select", "index 2")),)))
+
+WHERE = register(Op(
+    name="where", family="indexing", inputs=("condition", "a", "b"), formula="y = a where condition, else b",
+    ref_forward=reference.where_forward, ref_backward=reference.where_backward, check=_check_where,
+    linear_in=("a", "b"), differentiable=("a", "b"), flops=lambda n: 0, bytes=lambda n: 12 * n,
+    samples=lambda: [Sample("odd", (draw("c", 3, 5) > 0, draw("a", 3, 5), draw("b", 3, 5))),
+                     Sample("broadcast", (draw("c", 3, 1) > 0, draw("a", 2, 1, 5), draw("b", 1, 5))),
+                     Sample("empty", (draw("c", 0) > 0, draw("a", 0), draw("b", 0)))],
+    errors=(("float", lambda: where(tensor([1.0]), tensor([1.0]), tensor([2.0])), DTypeError,
+             ("where", "bool", "float32")),
+            ("shapes", lambda: where(tensor([True, False]), tensor([1.0, 2.0, 3.0]), 0.0), ShapeError,
+             ("where", "(3,)")))))
+
+MASKED_FILL = register(Op(
+    name="masked_fill", family="indexing", inputs=("x", "mask"), formula="y = value where mask, else x",
+    ref_forward=reference.masked_fill_forward, ref_backward=reference.masked_fill_backward, check=_check_masked_fill,
+    linear_in=("x",), differentiable=("x",), flops=lambda n: 0, bytes=lambda n: 9 * n,
+    samples=lambda: [Sample("odd", (draw("x", 3, 5), draw("m", 3, 5) > 0), {"value": 2.0}),
+                     Sample("broadcast", (draw("x", 2, 3, 5), draw("mask", 3, 1) > 0), {"value": 0.0})],
+    errors=(("float", lambda: masked_fill(tensor([1.0]), tensor([1.0]), 0.0), DTypeError, ("masked_fill", "bool")),)))

@@ -22,6 +22,53 @@ from .checks import need_float, need_rank
 __all__ = ["linear", "linear_relu"]
 
 
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    r"""Every feature out is a weighted sum of all features in.
+
+    .. math:: y = x w^T + b \qquad dx = dy\, w \qquad dw = dy^T x \qquad db = \sum_{rows} dy
+
+    Parameters
+    ----------
+    input : Tensor of shape (..., in)
+    weight : Tensor of shape (out, in)
+    bias : Tensor of shape (out,), optional
+
+    Returns
+    -------
+    Tensor of shape (..., out).
+
+    Raises
+    ------
+    ShapeError : if input's last axis is not `in` long, or weight or bias has another shape.
+    DTypeError : if one of them is not floating point, or their dtypes differ.
+
+    Cost: 2 m n k operations forward and 4 m n k backward, for m rows of k features in and n out.
+    The bias is added as the product is written.
+
+    >>> import fastnn as nn
+    >>> nn.functional.linear(nn.tensor([1.0, 2.0]), nn.tensor([[3.0, 4.0], [5.0, 6.0]]), nn.tensor([0.5, 0.0]))
+    tensor([11.5, 17.0])
+    """
+    return apply(LINEAR, input, weight, bias)
+
+
+def linear_relu(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    r"""relu(linear(input, weight, bias)) in one pass: the product's last write is relu's.
+    nn.Sequential runs Linear and ReLU so by itself.
+
+    .. math:: y = \max(x w^T + b, 0) \qquad dz = dy \, [y > 0], \quad dx = dz\, w, \quad dw = dz^T x, \quad db = \sum_{rows} dz
+
+    Parameters, shapes and errors are linear's. Cost: those of linear; the result before relu is
+    never in memory.
+
+    >>> import fastnn as nn
+    >>> nn.functional.linear_relu(nn.tensor([1.0, 2.0]), nn.tensor([[3.0, 4.0], [-5.0, -6.0]]), nn.tensor([0.5, 0.0]))
+    tensor([11.5,  0.0])
+    """
+    return apply(LINEAR_RELU, input, weight, bias)
+
+
+# ---- checks --------------------------------------------------------------------------------------
 def check_as(who: str) -> Callable[..., None]:
     def check(x: np.ndarray, w: np.ndarray, b: np.ndarray | None) -> None:
         need_float(who, input=x, weight=w, bias=b)
@@ -39,6 +86,7 @@ def check_as(who: str) -> Callable[..., None]:
     return check
 
 
+# ---- samples -------------------------------------------------------------------------------------
 def sample(name: str, x: tuple[int, ...], outputs: int, bias: bool = True) -> Sample:
     rng = seeded(name)
     b = rng.standard_normal(outputs) if bias else None
@@ -66,6 +114,12 @@ def relu_samples() -> list[Sample]:
     return found
 
 
+# ---- errors --------------------------------------------------------------------------------------
+def zeros(*shape: int) -> Tensor:
+    return tensor(np.zeros(shape, np.float32))
+
+
+# ---- cost and benchmarks -------------------------------------------------------------------------
 def case(m: int, k: int, n: int) -> Any:
     return lambda: sample("bench", (m, k), n)
 
@@ -77,6 +131,7 @@ def fast_numpy(x: np.ndarray, w: np.ndarray, b: np.ndarray | None) -> np.ndarray
     return y
 
 
+# ---- records -------------------------------------------------------------------------------------
 LINEAR = register(Op(
     name="linear", family="linear", inputs=("input", "weight", "bias"), formula="y = x w^T + b",
     forward=kernel("linear_forward"), backward=kernel("linear_backward"),
@@ -122,53 +177,3 @@ LINEAR_RELU = register(Op(
     bytes=lambda m, n, k: 4 * (m * k + n * k + m * n + n),
     terms=lambda m, n, k: max(m, n, k) + 1,
 ))
-
-
-def zeros(*shape: int) -> Tensor:
-    return tensor(np.zeros(shape, np.float32))
-
-
-def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    r"""Every feature out is a weighted sum of all features in.
-
-    .. math:: y = x w^T + b \qquad dx = dy\, w \qquad dw = dy^T x \qquad db = \sum_{rows} dy
-
-    Parameters
-    ----------
-    input : Tensor of shape (..., in)
-    weight : Tensor of shape (out, in)
-    bias : Tensor of shape (out,), optional
-
-    Returns
-    -------
-    Tensor of shape (..., out).
-
-    Raises
-    ------
-    ShapeError : if input's last axis is not `in` long, or weight or bias has another shape.
-    DTypeError : if one of them is not floating point, or their dtypes differ.
-
-    Cost: 2 m n k operations forward and 4 m n k backward, for m rows of k features in and n out.
-    The bias is added as the product is written.
-
-    >>> import fastnn as nn
-    >>> nn.functional.linear(nn.tensor([1.0, 2.0]), nn.tensor([[3.0, 4.0], [5.0, 6.0]]), nn.tensor([0.5, 0.0]))
-    tensor([11.5, 17.0])
-    """
-    return apply(LINEAR, input, weight, bias)
-
-
-def linear_relu(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    r"""relu(linear(input, weight, bias)) in one pass: the product's last write is relu's.
-    nn.Sequential runs Linear and ReLU so by itself.
-
-    .. math:: y = \max(x w^T + b, 0) \qquad dz = dy \, [y > 0], \quad dx = dz\, w, \quad dw = dz^T x, \quad db = \sum_{rows} dz
-
-    Parameters, shapes and errors are linear's. Cost: those of linear; the result before relu is
-    never in memory.
-
-    >>> import fastnn as nn
-    >>> nn.functional.linear_relu(nn.tensor([1.0, 2.0]), nn.tensor([[3.0, 4.0], [-5.0, -6.0]]), nn.tensor([0.5, 0.0]))
-    tensor([11.5,  0.0])
-    """
-    return apply(LINEAR_RELU, input, weight, bias)

@@ -6,7 +6,7 @@ Kernels: csrc/loss.c. Definitions: fastnn/reference/losses.py.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +21,228 @@ from .cross_entropy import check_reduction
 
 __all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "huber_loss", "kl_div", "l1_loss", "mse_loss",
            "smooth_l1_loss"]
+
+
+def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    r"""Mean squared error.
+
+    .. math:: y = \frac1n \sum_i (x_i - t_i)^2 \qquad dx_i = \frac{2\,dy}{n} (x_i - t_i) = -dt_i
+
+    Parameters
+    ----------
+    input, target : Tensor
+        x and t, of one shape and one floating-point dtype. n is the number of their elements.
+    reduction : "mean", "sum" or "none"
+        "sum" leaves out 1/n. "none" gives one number for each element.
+
+    Returns
+    -------
+    Tensor, a number; for "none" of input's shape. As in PyTorch, the mean over no elements is NaN
+    and their sum is 0.
+
+    Raises
+    ------
+    ShapeError : if the shapes differ, also where they would broadcast: (N, 1) against (N,) compares
+        each element with N others.
+    DTypeError : if input or target is not floating point, or their dtypes differ.
+    RangeError : for an unknown reduction.
+
+    Cost: reads each element once; backward reads and writes each once.
+
+    >>> import fastnn as nn
+    >>> nn.functional.mse_loss(nn.tensor([1.0, 2.0]), nn.tensor([0.0, 4.0]))        # (1 + 4) / 2
+    tensor(2.5)
+    """
+    return apply(MSE_LOSS, input, target, reduction=reduction)
+
+
+def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
+    r"""Mean absolute error.
+
+    .. math:: y = \frac1n \sum_i |x_i - t_i| \qquad
+        dx_i = \frac{dy}{n} \operatorname{sign}(x_i - t_i) = -dt_i
+
+    The slope where x = t is taken as 0. Parameters, errors and cost are those of `mse_loss`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.l1_loss(nn.tensor([1.0, 2.0]), nn.tensor([0.0, 4.0]))         # (1 + 2) / 2
+    tensor(1.5)
+    """
+    return apply(L1_LOSS, input, target, reduction=reduction)
+
+
+def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
+    r"""Squared error for small differences, absolute error for large ones.
+
+    .. math::
+        y = \frac1n \sum_i \begin{cases} d_i^2 / 2\beta & |d_i| < \beta \\
+                                         |d_i| - \beta/2 & \text{else} \end{cases}
+        \qquad d = x - t \qquad dx_i = \frac{dy}{n} \min(1, \max(-1, d_i / \beta)) = -dt_i
+
+    Its slope is small near 0, and an outlier pulls no harder than any other large difference.
+    `huber_loss` is beta times this.
+
+    Parameters
+    ----------
+    input, target, reduction : as in `mse_loss`
+    beta : float
+        Where the parabola meets the line, in units of the input. 0 gives `l1_loss`.
+
+    Raises
+    ------
+    ShapeError, DTypeError : as `mse_loss`.
+    RangeError : for an unknown reduction or a negative beta.
+
+    Cost: that of `mse_loss`.
+
+    Reference: Girshick (2015), "Fast R-CNN", arXiv:1504.08083.
+
+    >>> import fastnn as nn
+    >>> nn.functional.smooth_l1_loss(nn.tensor([1.0, 4.0]), nn.tensor([0.5, 1.0]), reduction="none")
+    tensor([0.125, 2.500])
+    """
+    return apply(SMOOTH_L1_LOSS, input, target, reduction=reduction, beta=float(beta))
+
+
+def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
+    r"""Huber's loss: half the squared error for small differences, a line for large ones.
+
+    .. math::
+        y = \frac1n \sum_i \begin{cases} d_i^2 / 2 & |d_i| < \delta \\
+                                         \delta (|d_i| - \delta/2) & \text{else} \end{cases}
+        \qquad d = x - t \qquad dx_i = \frac{dy}{n} \min(\delta, \max(-\delta, d_i)) = -dt_i
+
+    Parameters
+    ----------
+    input, target, reduction : as in `mse_loss`
+    delta : float
+        Where the parabola meets the line, in units of the input, and the line's slope.
+
+    Raises
+    ------
+    ShapeError, DTypeError : as `mse_loss`.
+    RangeError : for an unknown reduction or a delta that is not above 0.
+
+    Cost: that of `mse_loss`.
+
+    Reference: Huber (1964), "Robust estimation of a location parameter".
+
+    >>> import fastnn as nn
+    >>> x, t = nn.tensor([1.0, 4.0]), nn.tensor([0.5, 1.0])
+    >>> nn.functional.huber_loss(x, t, reduction="none", delta=2.0)
+    tensor([0.125, 4.000])
+    """
+    return apply(HUBER_LOSS, input, target, reduction=reduction, delta=float(delta))
+
+
+def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None,
+                         reduction: str = "mean") -> Tensor:
+    r"""The surprise, in nats, at yes-or-no answers t where yes was given the probability x.
+
+    .. math::
+        y = -\frac1n \sum_i w_i \big(t_i \log x_i + (1 - t_i) \log(1 - x_i)\big) \\
+        dx_i = \frac{dy\, w_i}{n} \frac{x_i - t_i}{x_i (1 - x_i)} \qquad
+        dt_i = \frac{dy\, w_i}{n} \log\frac{1 - x_i}{x_i}
+
+    As in PyTorch, logarithms are taken as at least -100 and x (1 - x) as at least 1e-12, so that
+    the probabilities 0 and 1 give finite numbers. Scores belong into
+    `binary_cross_entropy_with_logits`, which loses nothing.
+
+    Parameters
+    ----------
+    input, target : Tensor
+        Probabilities from 0 to 1, of one shape and one floating-point dtype.
+    weight : Tensor that broadcasts to input's shape, optional
+        w, how much each element counts. A constant: it gets no gradient.
+    reduction : as in `mse_loss`
+
+    Raises
+    ------
+    ShapeError, DTypeError : as `mse_loss`, also for weight.
+    RangeError : for an input or target outside 0..1, or an unknown reduction.
+
+    Cost: two logarithms an element forward.
+
+    >>> import fastnn as nn
+    >>> p, t = nn.tensor([0.5, 0.25]), nn.tensor([1.0, 0.0])
+    >>> nn.functional.binary_cross_entropy(p, t, reduction="sum")                   # log 2 + log 4/3
+    tensor(0.9808)
+    """
+    return apply(BINARY_CROSS_ENTROPY, input, target, weight, reduction=reduction)
+
+
+def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None,
+                                     reduction: str = "mean", pos_weight: Tensor | None = None) -> Tensor:
+    r"""binary_cross_entropy of sigmoid(input), exact for scores of any size.
+
+    .. math::
+        y = -\frac1n \sum_i w_i \big(q_i t_i \log \sigma(x_i) + (1 - t_i) \log \sigma(-x_i)\big)
+        \qquad \log \sigma(x) = -\log(1 + e^{-x}) \\
+        dx_i = \frac{dy\, w_i}{n} \big((1 - t_i)\, \sigma(x_i) - q_i t_i\, \sigma(-x_i)\big) \qquad
+        dt_i = \frac{dy\, w_i}{n} \big(\log \sigma(-x_i) - q_i \log \sigma(x_i)\big)
+
+    Parameters
+    ----------
+    input : Tensor
+        Scores (logits) of any size.
+    target : Tensor
+        Probabilities from 0 to 1, of input's shape and dtype.
+    weight : Tensor that broadcasts to input's shape, optional
+        w, how much each element counts. A constant: it gets no gradient.
+    reduction : as in `mse_loss`
+    pos_weight : Tensor that broadcasts to input's shape, optional
+        q, how much a yes counts. A constant as well.
+
+    Raises
+    ------
+    ShapeError, DTypeError : as `mse_loss`, also for weight and pos_weight.
+    RangeError : for an unknown reduction.
+
+    Cost: one exp and one logarithm an element forward, one exp backward.
+
+    >>> import fastnn as nn
+    >>> x, t = nn.tensor([0.0, 1000.0]), nn.tensor([1.0, 0.0])
+    >>> nn.functional.binary_cross_entropy_with_logits(x, t, reduction="none")
+    tensor([6.9315e-01, 1.0000e+03])
+    """
+    return apply(BINARY_CROSS_ENTROPY_WITH_LOGITS, input, target, weight, pos_weight, reduction=reduction)
+
+
+def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False) -> Tensor:
+    r"""Kullback-Leibler divergence, in nats, of a distribution from the target.
+
+    .. math:: y = \frac1n \sum_i t_i (\log t_i - x_i) \qquad dx_i = -\frac{dy}{n} t_i \qquad
+        dt_i = \frac{dy}{n} (\log t_i + 1 - x_i)
+
+    With log_target the same for :math:`t = e^{\text{target}}`, and the gradient of target is
+    :math:`t_i` times :math:`dt_i`. Where t = 0, t log t is 0 and its slope is taken as 0.
+
+    Parameters
+    ----------
+    input : Tensor
+        x, the logarithms of the distribution's probabilities.
+    target : Tensor
+        t, the target's probabilities (with log_target their logarithms), of input's shape and dtype.
+    reduction : "mean", "batchmean", "sum" or "none"
+        "mean" divides by the number of elements. "batchmean" divides by the size of the first axis:
+        this is the divergence itself.
+    log_target : bool
+        Whether target holds logarithms, too.
+
+    Raises
+    ------
+    ShapeError, DTypeError, RangeError : as `mse_loss`.
+
+    Cost: one logarithm (with log_target one exp) an element forward.
+
+    Reference: Kullback, Leibler (1951), "On information and sufficiency".
+
+    >>> import fastnn as nn
+    >>> x = nn.tensor([[0.5, 0.5]]).log()
+    >>> nn.functional.kl_div(x, nn.tensor([[1.0, 0.0]]), reduction="batchmean")     # log 2
+    tensor(0.6931)
+    """
+    return apply(KL_DIV, input, target, reduction=reduction, log_target=bool(log_target))
 
 
 # ---- checks --------------------------------------------------------------------------------------
@@ -150,7 +372,7 @@ def divergences() -> list[Sample]:
     return plain + [divergence(s.name + ", log target", *s.inputs[0].shape, log_target=True, **s.attrs) for s in plain]
 
 
-# ---- records -------------------------------------------------------------------------------------
+# ---- errors --------------------------------------------------------------------------------------
 def _run(name: str, *values: Any, **attrs: Any) -> Any:
     """The function of that name on tensors of these values."""
     return globals()[name](*map(tensor, values), **attrs)
@@ -166,6 +388,17 @@ def _error_rows(name: str) -> tuple[Any, ...]:
             ("reduction", lambda: call((4,), (4,), reduction="median"), RangeError, (name, "'mean'", "'median'")))
 
 
+# ---- cost and benchmarks -------------------------------------------------------------------------
+def _mean(loss: np.ndarray) -> np.ndarray:
+    return np.asarray(loss.mean(), loss.dtype)
+
+
+def fast_smooth_l1(x: np.ndarray, t: np.ndarray, beta: float = 1.0) -> np.ndarray:
+    d = np.abs(x - t)
+    return _mean(np.where(d < beta, d * d * (0.5 / beta), d - beta / 2))
+
+
+# ---- records -------------------------------------------------------------------------------------
 def _record(name: str, formula: str, check: Callable[..., None], samples: Callable[[], list[Sample]],
             fast_numpy: Callable[..., Any],
             bench: Callable[..., Sample], inputs: tuple[str, ...] = ("x", "target"), errors: tuple[Any, ...] = (),
@@ -179,30 +412,24 @@ def _record(name: str, formula: str, check: Callable[..., None], samples: Callab
         flops=lambda n: flops * n, bytes=lambda n: 8 * n, terms=lambda n: n, differentiable=("x", "target")))
 
 
-def _mean(loss: np.ndarray) -> np.ndarray:
-    return np.asarray(loss.mean(), loss.dtype)
-
-
-def fast_smooth_l1(x: np.ndarray, t: np.ndarray, beta: float = 1.0) -> np.ndarray:
-    d = np.abs(x - t)
-    return _mean(np.where(d < beta, d * d * (0.5 / beta), d - beta / 2))
-
-
 MSE_LOSS = _record("mse_loss", "y = mean (x - t)^2", checker("mse_loss"), differences,
                    lambda x, t: _mean((x - t)**2), difference)
 L1_LOSS = _record("l1_loss", "y = mean |x - t|", checker("l1_loss"), differences, lambda x, t: _mean(np.abs(x - t)),
                   difference, flops=2)
+
 SMOOTH_L1_LOSS = _record(
     "smooth_l1_loss", "y = mean of d^2 / 2 beta where |d| < beta, else |d| - beta/2",
                          checker("smooth_l1_loss", "beta", positive=False),
     lambda: [*differences(beta=1.0), difference("beta", 31, beta=0.37), difference("beta 0", 31, beta=0.0)],
                          fast_smooth_l1, difference,
     errors=(("beta", lambda: _run("smooth_l1_loss", [1.0], [2.0], beta=-1.0), RangeError, ("beta", "-1")),), flops=5)
+
 HUBER_LOSS = _record(
     "huber_loss", "y = mean of d^2 / 2 where |d| < delta, else delta (|d| - delta/2)", checker("huber_loss", "delta"),
     lambda: [*differences(delta=1.0), difference("delta", 31, delta=2.7)], fast_smooth_l1, difference,
     errors=(("delta", lambda: _run("huber_loss", [1.0], [2.0], delta=0.0), RangeError, ("delta above 0", "0")),),
                      flops=5)
+
 BINARY_CROSS_ENTROPY = _record(
     "binary_cross_entropy", "y = mean of -t log x - (1 - t) log(1 - x)", check_binary_cross_entropy,
                                lambda: binaries(False),
@@ -216,6 +443,7 @@ BINARY_CROSS_ENTROPY = _record(
          ("target from 0 to 1", "2.0")),
         ("weight", lambda: _run("binary_cross_entropy", [0.5], [0.0], [1.0, 2.0]), ShapeError,
          ("weight", "(1,)", "(2,)"))))
+
 BINARY_CROSS_ENTROPY_WITH_LOGITS = _record(
     "binary_cross_entropy_with_logits", "y = mean of -q t log sigmoid(x) - (1 - t) log sigmoid(-x)", check_with_logits,
                                            with_logits_samples,
@@ -224,191 +452,8 @@ BINARY_CROSS_ENTROPY_WITH_LOGITS = _record(
         ("pos_weight", lambda: _run("binary_cross_entropy_with_logits", [[0.5]], [[0.0]],
                                     pos_weight=tensor([1.0, 2.0])),
          ShapeError, ("pos_weight", "(1, 1)", "(2,)")),))
+
 KL_DIV = _record(
     "kl_div", "y = mean of t (log t - x)", checker("kl_div", reductions=("none", "mean", "sum", "batchmean")),
                  divergences,
     lambda x, t: _mean(t * (np.log(t) - x)), divergence, flops=15)
-
-
-# ---- the functions -------------------------------------------------------------------------------
-_COMMON = """
-    Parameters
-    ----------
-    input, target : Tensors of one shape and one floating-point dtype{more}
-    reduction : {reductions}
-
-    Returns
-    -------
-    Tensor, a number; for "none" of input's shape. The mean over no elements is NaN, their sum 0, as in PyTorch.
-
-    Raises
-    ------
-    ShapeError : if the shapes differ in any way, also where they would broadcast: (N, 1) against (N,) is an (N, N) mistake.
-    DTypeError, RangeError : for integers, an unknown reduction{errors}.
-"""
-
-
-_Function = TypeVar("_Function", bound=Callable[..., Tensor])
-
-
-def _documented(more: str = "", reductions: str = '"mean", "sum" or "none"',
-                errors: str = "") -> Callable[[_Function], _Function]:
-    """Put the sections that all these losses share in place of the line COMMON of a docstring."""
-    def fill(function: _Function) -> _Function:
-        text = _COMMON.format(more=more, reductions=reductions, errors=errors).strip("\n")
-        function.__doc__ = (function.__doc__ or "").replace("    COMMON", text)
-        return function
-    return fill
-
-
-@_documented()
-def mse_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    r"""Mean squared error.
-
-    .. math:: y = \frac1n \sum_i (x_i - t_i)^2 \qquad dx_i = \frac{2\,dy}{n} (x_i - t_i) = -dt_i
-
-    COMMON
-
-    Cost: reads each element once; backward reads and writes each once.
-
-    >>> import fastnn as nn
-    >>> nn.functional.mse_loss(nn.tensor([1.0, 2.0]), nn.tensor([0.0, 4.0]))                    # (1 + 4) / 2
-    tensor(2.5)
-    """
-    return apply(MSE_LOSS, input, target, reduction=reduction)
-
-
-@_documented()
-def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    r"""Mean absolute error.
-
-    .. math:: y = \frac1n \sum_i |x_i - t_i| \qquad dx_i = \frac{dy}{n} \operatorname{sign}(x_i - t_i) = -dt_i
-
-    COMMON
-
-    Cost: reads each element once; backward reads and writes each once. The slope where x = t is
-    taken as 0.
-
-    >>> import fastnn as nn
-    >>> nn.functional.l1_loss(nn.tensor([1.0, 2.0]), nn.tensor([0.0, 4.0]))                     # (1 + 2) / 2
-    tensor(1.5)
-    """
-    return apply(L1_LOSS, input, target, reduction=reduction)
-
-
-@_documented("\n    beta : float, where the parabola goes over into a line; 0 gives l1_loss",
-             errors=", a negative beta")
-def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
-    r"""Squared error for small differences, absolute error for large ones: quiet near 0 and unmoved
-    by outliers.
-
-    .. math::
-        y = \frac1n \sum_i \begin{cases} d_i^2 / 2\beta & |d_i| < \beta \\ |d_i| - \beta/2 & \text{else} \end{cases}
-        \qquad d = x - t \qquad dx_i = \frac{dy}{n} \min(1, \max(-1, d_i / \beta)) = -dt_i
-
-    COMMON
-
-    Cost: reads each element once; backward reads and writes each once. Girshick (2015), "Fast
-    R-CNN". huber_loss is beta times this.
-
-    >>> import fastnn as nn
-    >>> nn.functional.smooth_l1_loss(nn.tensor([1.0, 4.0]), nn.tensor([0.5, 1.0]), reduction="none")
-    tensor([0.125, 2.500])
-    """
-    return apply(SMOOTH_L1_LOSS, input, target, reduction=reduction, beta=float(beta))
-
-
-@_documented("\n    delta : float, where the parabola goes over into a line", errors=", a delta that is not positive")
-def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    r"""Huber's loss: half the squared error for small differences, a line of slope delta for large
-    ones.
-
-    .. math::
-        y = \frac1n \sum_i \begin{cases} d_i^2 / 2 & |d_i| < \delta \\ \delta (|d_i| - \delta/2) & \text{else} \end{cases}
-        \qquad d = x - t \qquad dx_i = \frac{dy}{n} \min(\delta, \max(-\delta, d_i)) = -dt_i
-
-    COMMON
-
-    Cost: reads each element once; backward reads and writes each once. Huber (1964), "Robust
-    estimation of a location parameter".
-
-    >>> import fastnn as nn
-    >>> nn.functional.huber_loss(nn.tensor([1.0, 4.0]), nn.tensor([0.5, 1.0]), reduction="none", delta=2.0)
-    tensor([0.125, 4.000])
-    """
-    return apply(HUBER_LOSS, input, target, reduction=reduction, delta=float(delta))
-
-
-_WEIGHT = "\n    weight : Tensor that broadcasts to input's shape, optional: how much each element counts; a constant"
-
-
-@_documented(_WEIGHT, errors=", an input or target outside [0, 1]")
-def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None,
-                         reduction: str = "mean") -> Tensor:
-    r"""The surprise, in nats, at yes-or-no answers t when yes was given the probability x.
-
-    .. math::
-        y = -\frac1n \sum_i w_i \big(t_i \log x_i + (1 - t_i) \log(1 - x_i)\big) \qquad
-        dx_i = \frac{dy\, w_i}{n} \frac{x_i - t_i}{x_i (1 - x_i)} \qquad dt_i = \frac{dy\, w_i}{n} \log\frac{1 - x_i}{x_i}
-
-    COMMON
-
-    Logarithms are taken as at least -100 and x (1 - x) as at least 1e-12, as in PyTorch, so that 0
-    and 1 give finite numbers. For scores use `binary_cross_entropy_with_logits`, which loses
-    nothing.
-
-    Cost: two logarithms an element forward.
-
-    >>> import fastnn as nn
-    >>> nn.functional.binary_cross_entropy(nn.tensor([0.5, 0.25]), nn.tensor([1.0, 0.0]), reduction="sum")     # log 2 + log 4/3
-    tensor(0.9808)
-    """
-    return apply(BINARY_CROSS_ENTROPY, input, target, weight, reduction=reduction)
-
-
-@_documented(_WEIGHT
-             + "\n    pos_weight : Tensor that broadcasts to input's shape, optional: q, how much a yes counts; a constant")
-def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tensor | None = None,
-                                     reduction: str = "mean",
-                                     pos_weight: Tensor | None = None) -> Tensor:
-    r"""binary_cross_entropy of sigmoid(input), stable for scores of any size.
-
-    .. math::
-        y = -\frac1n \sum_i w_i \big(q_i t_i \log \sigma(x_i) + (1 - t_i) \log \sigma(-x_i)\big) \qquad
-        dx_i = \frac{dy\, w_i}{n} \big((1 - t_i)\, \sigma(x_i) - q_i t_i\, \sigma(-x_i)\big)
-
-    with :math:`\log \sigma(x) = -\log(1 + e^{-x})`; dt_i is dy w_i / n (log σ(-x_i) - q_i log σ(x_i)).
-
-    COMMON
-
-    Cost: one exp and one logarithm an element forward, one exp backward.
-
-    >>> import fastnn as nn
-    >>> nn.functional.binary_cross_entropy_with_logits(nn.tensor([0.0, 1000.0]), nn.tensor([1.0, 0.0]), reduction="none")
-    tensor([6.9315e-01, 1.0000e+03])
-    """
-    return apply(BINARY_CROSS_ENTROPY_WITH_LOGITS, input, target, weight, pos_weight, reduction=reduction)
-
-
-@_documented("\n    log_target : bool, whether target holds log-probabilities too",
-             reductions='"mean" (over all elements), "batchmean" (over the first axis: the divergence itself), "sum" or "none"')
-def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False) -> Tensor:
-    r"""Kullback-Leibler divergence of the distribution with log-probabilities x from the target t.
-
-    .. math:: y = \frac1n \sum_i t_i (\log t_i - x_i) \qquad dx_i = -\frac{dy}{n} t_i \qquad dt_i = \frac{dy}{n} (\log t_i + 1 - x_i)
-
-    and with log_target the same for :math:`t = e^{\text{target}}`: :math:`dt_i = \frac{dy}{n} e^{t_i} (t_i - x_i + 1)`.
-
-    COMMON
-
-    Where t = 0, t log t is 0 and its slope is taken as 0. Kullback, Leibler (1951), "On information
-    and sufficiency".
-
-    Cost: one logarithm (or exp) an element forward.
-
-    >>> import fastnn as nn
-    >>> x = nn.tensor([[0.5, 0.5]]).log()
-    >>> nn.functional.kl_div(x, nn.tensor([[1.0, 0.0]]), reduction="batchmean")                 # log 2
-    tensor(0.6931)
-    """
-    return apply(KL_DIV, input, target, reduction=reduction, log_target=bool(log_target))

@@ -23,50 +23,6 @@ from .recurrent import zeros
 __all__ = ["lstm", "lstm_cell"]
 
 
-# ---- checks --------------------------------------------------------------------------------------
-def check_cell(x: Any, h: Any, c: Any, *weights: Any) -> None:
-    recurrent.check_cell("lstm_cell", 4, x, {"hidden": h, "cell": c}, weights)
-
-
-def check_lstm(x: Any, h0: Any, c0: Any, *weights: Any, reverse: bool) -> None:
-    recurrent.check_sequence("lstm", 4, x, {"hidden": h0, "cell": c0}, weights)
-
-
-# ---- one step ------------------------------------------------------------------------------------
-steps = partial(recurrent.steps, 4, 2)
-
-
-def fast_lstm_cell(x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
-    z = x @ w_ih.T
-    z += h @ w_hh.T
-    for b in (b_ih, b_hh):
-        if b is not None:
-            z += b
-    H = c.shape[1]
-    i, f, o = (1 / (1 + np.exp(-z[:, k * H:(k + 1) * H])) for k in (0, 1, 3))
-    c = f * c + i * np.tanh(z[:, 2 * H:3 * H])
-    return o * np.tanh(c), c
-
-
-INPUTS = ("x", "h", "c", "w_ih", "w_hh", "b_ih", "b_hh")
-
-LSTM_CELL = register(Op(
-    name="lstm_cell", family="recurrent", inputs=INPUTS,
-    formula="i, f, g, o = gates(x W_ih^T + h W_hh^T + b_ih + b_hh); c' = f c + i g; h' = o tanh(c')",
-    forward=kernel("lstm_cell_forward"), backward=kernel("lstm_cell_backward"),
-    ref_forward=reference.lstm_cell_forward, ref_backward=reference.lstm_cell_backward,
-    check=check_cell, samples=lambda: recurrent.cell_samples(steps),
-    errors=(*recurrent.cell_errors("lstm_cell", 4, lambda x, h, *weights: lstm_cell(x, (h, zeros(1, 2)), *weights)),
-            ("cell", lambda: lstm_cell(zeros(1, 3), (zeros(1, 2), zeros(2, 2)), zeros(8, 3), zeros(8, 2)), ShapeError,
-             ("cell state", "(1, 2)", "(2, 2)"))),
-    fast_numpy=fast_lstm_cell,
-    bench={"B=32 I=128 H=256": lambda: steps("B=32 I=128 H=256", None, 32, 128, 256),
-           "B=1 I=128 H=128": lambda: steps("B=1 I=128 H=128", None, 1, 128, 128)},
-    flops=recurrent.flops_of(4), bytes=lambda T, B, I, H: 4 * (4 * H * (I + H + 2) + B * (I + 8 * H)),
-    **recurrent.FEATURES,
-))
-
-
 def lstm_cell(input: Tensor, hx: Sequence[Tensor], w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None,
               b_hh: Tensor | None = None) -> tuple[Tensor, Tensor]:
     r"""One step of long short-term memory.
@@ -110,60 +66,6 @@ def lstm_cell(input: Tensor, hx: Sequence[Tensor], w_ih: Tensor, w_hh: Tensor, b
     """
     h, c = pair_of("lstm_cell", hx)
     return apply(LSTM_CELL, input, h, c, w_ih, w_hh, b_ih, b_hh)
-
-
-def pair_of(who: str, hx: Any) -> Any:
-    if not isinstance(hx, (tuple, list)) or len(hx) != 2:
-        got = type(hx).__name__ + (f" of {len(hx)}" if isinstance(hx, (tuple, list)) else "")
-        raise ShapeError(who=who, expected="the state as a pair (h, c)", got=got)
-    return hx
-
-
-# ---- a sequence ----------------------------------------------------------------------------------
-def fast_lstm(x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, *, reverse: bool) -> Any:
-    T, B, I = x.shape
-    H = c.shape[1]
-    z = (x.reshape(T * B, I) @ w_ih.T).reshape(T, B, 4 * H)
-    for b in (b_ih, b_hh):
-        if b is not None:
-            z += b
-    y = np.empty((T, B, H), x.dtype)
-    w = np.ascontiguousarray(w_hh.T)
-    for t in range(T - 1, -1, -1) if reverse else range(T):
-        z[t] += h @ w
-        i, f, o = (1 / (1 + np.exp(-z[t, :, k * H:(k + 1) * H])) for k in (0, 1, 3))
-        c = f * c + i * np.tanh(z[t, :, 2 * H:3 * H])
-        h = y[t] = o * np.tanh(c)
-    return y, h, c
-
-
-def layer_of(T: int, B: int, I: int, H: int) -> Sample:
-    return steps(f"T={T} B={B} I={I} H={H}", T, B, I, H, reverse=False)
-
-
-def layer(*args: Tensor) -> Any:
-    return apply(LSTM, *args, None, None, reverse=False)
-
-
-LSTM = register(Op(
-    name="lstm", family="recurrent", inputs=("x", "h0", "c0", *INPUTS[3:]),
-    formula="h_t, c_t = lstm_cell(x_t, h_{t-1}, c_{t-1}) for t = 0 ... T-1, or backwards; gives all h_t and the last h and c",
-    forward=kernel("lstm_forward"), backward=kernel("lstm_backward"),
-    ref_forward=reference.lstm_forward, ref_backward=reference.lstm_backward,
-    check=check_lstm, samples=lambda: recurrent.sequence_samples(partial(steps, reverse=False)),
-    errors=(*recurrent.sequence_errors("lstm", 4, lambda x, h, *weights: layer(x, h, zeros(1, 2), *weights),
-                                       lambda x, h, *params,
-                                       **kwargs: lstm(x, None if h is None else (h, h), *params, **kwargs)),
-            ("cell", lambda: layer(zeros(1, 1, 3), zeros(1, 2), zeros(2, 2), zeros(8, 3), zeros(8, 2)), ShapeError,
-             ("cell state", "(1, 2)", "(2, 2)")),
-            ("no pair", lambda: lstm(zeros(1, 1, 3), [zeros(1, 1, 2)], [zeros(8, 3), zeros(8, 2)]), ShapeError,
-             ("pair (h, c)", "list of 1"))),
-    fast_numpy=fast_lstm,
-    bench={"T=64 B=32 I=128 H=256": lambda: layer_of(64, 32, 128, 256),
-           "T=128 B=1 I=128 H=128": lambda: layer_of(128, 1, 128, 128)},
-    flops=recurrent.flops_of(4), bytes=lambda T, B, I, H: 4 * (4 * H * (I + H + 2) + T * B * (I + 6 * H) + 4 * B * H),
-    **recurrent.STEPS,
-))
 
 
 def lstm(input: Tensor, hx: Sequence[Tensor] | None, params: Sequence[Tensor], *, num_layers: int = 1,
@@ -222,3 +124,103 @@ def lstm(input: Tensor, hx: Sequence[Tensor] | None, params: Sequence[Tensor], *
                                  bidirectional=bidirectional, batch_first=batch_first, dropout=dropout,
                                  training=training)
     return y, (h, c)
+
+
+# ---- what the functions share --------------------------------------------------------------------
+def pair_of(who: str, hx: Any) -> Any:
+    if not isinstance(hx, (tuple, list)) or len(hx) != 2:
+        got = type(hx).__name__ + (f" of {len(hx)}" if isinstance(hx, (tuple, list)) else "")
+        raise ShapeError(who=who, expected="the state as a pair (h, c)", got=got)
+    return hx
+
+
+# ---- checks --------------------------------------------------------------------------------------
+def check_cell(x: Any, h: Any, c: Any, *weights: Any) -> None:
+    recurrent.check_cell("lstm_cell", 4, x, {"hidden": h, "cell": c}, weights)
+
+
+def check_lstm(x: Any, h0: Any, c0: Any, *weights: Any, reverse: bool) -> None:
+    recurrent.check_sequence("lstm", 4, x, {"hidden": h0, "cell": c0}, weights)
+
+
+# ---- samples -------------------------------------------------------------------------------------
+steps = partial(recurrent.steps, 4, 2)
+
+
+def layer_of(T: int, B: int, I: int, H: int) -> Sample:
+    return steps(f"T={T} B={B} I={I} H={H}", T, B, I, H, reverse=False)
+
+
+# ---- errors --------------------------------------------------------------------------------------
+def layer(*args: Tensor) -> Any:
+    return apply(LSTM, *args, None, None, reverse=False)
+
+
+# ---- cost and benchmarks -------------------------------------------------------------------------
+def fast_lstm_cell(x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
+    z = x @ w_ih.T
+    z += h @ w_hh.T
+    for b in (b_ih, b_hh):
+        if b is not None:
+            z += b
+    H = c.shape[1]
+    i, f, o = (1 / (1 + np.exp(-z[:, k * H:(k + 1) * H])) for k in (0, 1, 3))
+    c = f * c + i * np.tanh(z[:, 2 * H:3 * H])
+    return o * np.tanh(c), c
+
+
+def fast_lstm(x: Any, h: Any, c: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, *, reverse: bool) -> Any:
+    T, B, I = x.shape
+    H = c.shape[1]
+    z = (x.reshape(T * B, I) @ w_ih.T).reshape(T, B, 4 * H)
+    for b in (b_ih, b_hh):
+        if b is not None:
+            z += b
+    y = np.empty((T, B, H), x.dtype)
+    w = np.ascontiguousarray(w_hh.T)
+    for t in range(T - 1, -1, -1) if reverse else range(T):
+        z[t] += h @ w
+        i, f, o = (1 / (1 + np.exp(-z[t, :, k * H:(k + 1) * H])) for k in (0, 1, 3))
+        c = f * c + i * np.tanh(z[t, :, 2 * H:3 * H])
+        h = y[t] = o * np.tanh(c)
+    return y, h, c
+
+
+# ---- records -------------------------------------------------------------------------------------
+INPUTS = ("x", "h", "c", "w_ih", "w_hh", "b_ih", "b_hh")
+
+LSTM_CELL = register(Op(
+    name="lstm_cell", family="recurrent", inputs=INPUTS,
+    formula="i, f, g, o = gates(x W_ih^T + h W_hh^T + b_ih + b_hh); c' = f c + i g; h' = o tanh(c')",
+    forward=kernel("lstm_cell_forward"), backward=kernel("lstm_cell_backward"),
+    ref_forward=reference.lstm_cell_forward, ref_backward=reference.lstm_cell_backward,
+    check=check_cell, samples=lambda: recurrent.cell_samples(steps),
+    errors=(*recurrent.cell_errors("lstm_cell", 4, lambda x, h, *weights: lstm_cell(x, (h, zeros(1, 2)), *weights)),
+            ("cell", lambda: lstm_cell(zeros(1, 3), (zeros(1, 2), zeros(2, 2)), zeros(8, 3), zeros(8, 2)), ShapeError,
+             ("cell state", "(1, 2)", "(2, 2)"))),
+    fast_numpy=fast_lstm_cell,
+    bench={"B=32 I=128 H=256": lambda: steps("B=32 I=128 H=256", None, 32, 128, 256),
+           "B=1 I=128 H=128": lambda: steps("B=1 I=128 H=128", None, 1, 128, 128)},
+    flops=recurrent.flops_of(4), bytes=lambda T, B, I, H: 4 * (4 * H * (I + H + 2) + B * (I + 8 * H)),
+    **recurrent.FEATURES,
+))
+
+LSTM = register(Op(
+    name="lstm", family="recurrent", inputs=("x", "h0", "c0", *INPUTS[3:]),
+    formula="h_t, c_t = lstm_cell(x_t, h_{t-1}, c_{t-1}) for t = 0 ... T-1, or backwards; gives all h_t and the last h and c",
+    forward=kernel("lstm_forward"), backward=kernel("lstm_backward"),
+    ref_forward=reference.lstm_forward, ref_backward=reference.lstm_backward,
+    check=check_lstm, samples=lambda: recurrent.sequence_samples(partial(steps, reverse=False)),
+    errors=(*recurrent.sequence_errors("lstm", 4, lambda x, h, *weights: layer(x, h, zeros(1, 2), *weights),
+                                       lambda x, h, *params,
+                                       **kwargs: lstm(x, None if h is None else (h, h), *params, **kwargs)),
+            ("cell", lambda: layer(zeros(1, 1, 3), zeros(1, 2), zeros(2, 2), zeros(8, 3), zeros(8, 2)), ShapeError,
+             ("cell state", "(1, 2)", "(2, 2)")),
+            ("no pair", lambda: lstm(zeros(1, 1, 3), [zeros(1, 1, 2)], [zeros(8, 3), zeros(8, 2)]), ShapeError,
+             ("pair (h, c)", "list of 1"))),
+    fast_numpy=fast_lstm,
+    bench={"T=64 B=32 I=128 H=256": lambda: layer_of(64, 32, 128, 256),
+           "T=128 B=1 I=128 H=128": lambda: layer_of(128, 1, 128, 128)},
+    flops=recurrent.flops_of(4), bytes=lambda T, B, I, H: 4 * (4 * H * (I + H + 2) + T * B * (I + 6 * H) + 4 * B * H),
+    **recurrent.STEPS,
+))

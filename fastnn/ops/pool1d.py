@@ -15,24 +15,6 @@ from .shape import reshape
 __all__ = ["adaptive_avg_pool1d", "adaptive_max_pool1d", "avg_pool1d", "max_pool1d"]
 
 
-def one_row(who: str, function: Callable[[Tensor], Any], input: Any) -> Any:
-    """function of (..., C, L) as images (..., C, 1, L); the results lose that axis again."""
-    x = input if isinstance(input, Tensor) else tensor(input)
-    if x.ndim not in (2, 3):
-        raise ShapeError(who=who, expected="input of shape (N, C, L) or (C, L)", got=x.shape)
-    y = function(reshape(x, (*x.shape[:-1], 1, x.shape[-1])))
-    results = tuple(reshape(t, (*t.shape[:-2], t.shape[-1])) for t in (y if isinstance(y, tuple) else (y,)))
-    return results if isinstance(y, tuple) else results[0]
-
-
-def along(who: str, **sizes: tuple[Any, int]) -> dict[str, Any]:
-    """Attributes of a row, from name = (number, its least value): 1 pixel high and 1 apart, without
-    padding, in the other direction.
-    """
-    return {name: (0 if name == "padding" else 1, single(who, name, value, low)) for name,
-            (value, low) in sizes.items()}
-
-
 def max_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
                ceil_mode: bool = False,
                return_indices: bool = False) -> Any:
@@ -95,3 +77,22 @@ def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = 
     """
     size = along("adaptive_max_pool1d", output_size=(output_size, 1))["output_size"]
     return one_row("adaptive_max_pool1d", lambda x: adaptive_max_pool2d(x, size, return_indices), input)
+
+
+# ---- what the functions share --------------------------------------------------------------------
+def one_row(who: str, function: Callable[[Tensor], Any], input: Any) -> Any:
+    """function of (..., C, L) as images (..., C, 1, L); the results lose that axis again."""
+    x = input if isinstance(input, Tensor) else tensor(input)
+    if x.ndim not in (2, 3):
+        raise ShapeError(who=who, expected="input of shape (N, C, L) or (C, L)", got=x.shape)
+    y = function(reshape(x, (*x.shape[:-1], 1, x.shape[-1])))
+    results = tuple(reshape(t, (*t.shape[:-2], t.shape[-1])) for t in (y if isinstance(y, tuple) else (y,)))
+    return results if isinstance(y, tuple) else results[0]
+
+
+def along(who: str, **sizes: tuple[Any, int]) -> dict[str, Any]:
+    """Attributes of a row, from name = (number, its least value): 1 pixel high and 1 apart, without
+    padding, in the other direction.
+    """
+    return {name: (0 if name == "padding" else 1, single(who, name, value, low)) for name,
+            (value, low) in sizes.items()}

@@ -21,194 +21,6 @@ from .window import batched, need_image, need_window
 __all__ = ["avg_pool2d", "max_pool2d"]
 
 
-def check_pool(who: str, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> None:
-    need_float(who, input=x)
-    need_image(who, x)
-    for k, p, d in zip(kernel_size, padding, dilation):
-        if 2 * p > d * (k - 1) + 1:
-            spread = f" ({d * (k - 1) + 1} with dilation {d})" if d > 1 else ""
-            raise ShapeError("the padding is more than half the window, so that some windows would see nothing else",
-                             who=who,
-                             expected=f"padding of at most {(d * (k - 1) + 1) // 2}",
-                             got=f"padding {p}, window {k}{spread}")
-    around = tuple((p, p + s - 1 if ceil_mode else p) for p, s in zip(padding, stride))
-    need_window(who, x.shape[2:], kernel_size, stride, around, dilation)
-    if x.shape[2] * x.shape[3] >= 2**31:
-        raise RangeError("a plane has more pixels than a saved index can name", who=who, expected="H*W < 2**31",
-                         got=x.shape)
-
-
-def check_max(x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool,
-              return_indices: bool) -> None:
-    check_pool("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode)
-
-
-def check_avg(x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool,
-              divisor_override: Any) -> None:
-    check_pool("avg_pool2d", x, kernel_size, stride, padding, (1, 1), ceil_mode)
-    if divisor_override is not None and (not isinstance(divisor_override, (int, np.integer)) or divisor_override == 0):
-        raise RangeError(who="avg_pool2d", expected="divisor_override as an int other than 0, or None",
-                         got=repr(divisor_override))
-
-
-def window_attributes(who: str, kernel_size: Any, stride: Any, padding: Any) -> dict[str, tuple[int, int]]:
-    """As pairs; the stride is the window's size unless given."""
-    window = pair(who, "kernel_size", kernel_size, 1)
-    return {"kernel_size": window, "stride": window if stride is None or stride == ()
-            else pair(who, "stride", stride, 1), "padding": pair(who, "padding", padding, 0)}
-
-
-def sizes_of(N: int, C: int, H: int, W: int, attrs: dict[str, Any]) -> dict[str, int]:
-    dilation = attrs.get("dilation", (1, 1))
-    P, Q = (reference.pooled_size(n, k, s, p, d, attrs["ceil_mode"])
-            for n, k, s, p, d in zip((H, W), attrs["kernel_size"], attrs["stride"], attrs["padding"], dilation))
-    return {"N": N, "C": C, "H": H, "W": W, "R": attrs["kernel_size"][0], "S": attrs["kernel_size"][1], "P": P, "Q": Q}
-
-
-def max_case(name: str, N: int, C: int, H: int, W: int, kernel_size: Any, stride: Any = None, padding: Any = 0,
-             dilation: Any = 1, ceil_mode: bool = False, return_indices: bool = False) -> Sample:
-    attrs: dict[str, Any] = {**window_attributes(name, kernel_size, stride, padding),
-                             "dilation": pair(name, "dilation", dilation, 1),
-                             "ceil_mode": ceil_mode, "return_indices": return_indices}
-    return Sample(name, (seeded(name).standard_normal((N, C, H, W)),), attrs, sizes_of(N, C, H, W, attrs))
-
-
-def avg_case(name: str, N: int, C: int, H: int, W: int, kernel_size: Any, stride: Any = None, padding: Any = 0,
-             ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None) -> Sample:
-    attrs: dict[str, Any] = {**window_attributes(name, kernel_size, stride, padding), "ceil_mode": ceil_mode,
-                             "count_include_pad": count_include_pad, "divisor_override": divisor_override}
-    return Sample(name, (seeded(name).standard_normal((N, C, H, W)),), attrs, sizes_of(N, C, H, W, attrs))
-
-
-# Samples with a tie are in tests/ops/test_pool2d.py: at a tie the maximum has no derivative, so the
-# laws cannot use them.
-def max_samples() -> list[Sample]:
-    return [
-        max_case("smallest", 1, 1, 1, 1, 1),
-        max_case("odd primes", 2, 3, 11, 7, (5, 2)),
-        max_case("two by two", 2, 3, 6, 70, 2),
-        max_case("two by two, odd image", 2, 3, 7, 9, 2),
-        max_case("overlap", 2, 2, 6, 7, 3, stride=(1, 2), padding=1),
-        max_case("gap", 1, 2, 9, 11, 2, stride=(3, 4)),
-        max_case("dilated", 2, 2, 9, 10, (3, 2), stride=1, padding=1, dilation=(2, 3)),
-        max_case("ceil", 2, 2, 6, 8, 3, stride=2, ceil_mode=True),
-        max_case("ceil padded", 1, 2, 7, 6, (3, 2), stride=(3, 4), padding=1, ceil_mode=True),
-        max_case("indices", 2, 2, 5, 6, 3, stride=2, padding=1, return_indices=True),
-        max_case("one row", 1, 2, 1, 37, (1, 3), stride=1),
-        max_case("empty batch", 0, 2, 4, 4, 2),
-    ]
-
-
-def avg_samples() -> list[Sample]:
-    return [
-        avg_case("smallest", 1, 1, 1, 1, 1),
-        avg_case("odd primes", 2, 3, 11, 7, (5, 2)),
-        avg_case("two by two", 2, 3, 6, 70, 2),
-        avg_case("two by two, odd image, divisor", 2, 3, 7, 9, 2, divisor_override=3),
-        avg_case("overlap", 2, 2, 6, 7, 3, stride=(1, 2), padding=1),
-        avg_case("gap", 1, 2, 9, 11, 2, stride=(3, 4)),
-        avg_case("padding not counted", 2, 2, 7, 8, 3, stride=2, padding=1, count_include_pad=False),
-        avg_case("ceil", 2, 2, 6, 8, 3, stride=2, padding=1, ceil_mode=True),
-        avg_case("ceil, padding not counted", 1, 2, 7, 6, (3, 2), stride=(3, 4), padding=1, ceil_mode=True,
-                 count_include_pad=False),
-        avg_case("divisor", 1, 2, 5, 5, 3, stride=2, padding=1, divisor_override=-7),
-        avg_case("long window", 2, 2, 5, 40, (2, 29), stride=(1, 3), padding=(1, 14)),
-        avg_case("many windows of one row", 1, 1, 1, 150, (1, 3), stride=1),
-        avg_case("empty batch", 0, 2, 4, 4, 2),
-    ]
-
-
-def taps(x: np.ndarray, fill: float, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
-         ceil_mode: bool) -> Any:
-    """For each tap of the window, the strided slice of the padded image that it sees: arrays of the
-    output's size.
-    """
-    (sh, sw), (dh, dw) = stride, dilation
-    P, Q = (reference.pooled_size(n, k, s, p, d, ceil_mode)
-            for n, k, s, p, d in zip(x.shape[2:], kernel_size, stride, padding, dilation))
-    after = [max((o - 1) * s + d * (k - 1) + 1 - n - p, 0)
-             for o, n, k, s, p, d in zip((P, Q), x.shape[2:], kernel_size, stride, padding, dilation)]
-    xp = np.pad(x, ((0, 0), (0, 0), (padding[0], after[0]), (padding[1], after[1])), constant_values=fill)
-    for r in range(kernel_size[0]):
-        for s in range(kernel_size[1]):
-            yield xp[:, :, r * dh:r * dh + sh * (P - 1) + 1:sh, s * dw:s * dw + sw * (Q - 1) + 1:sw]
-
-
-def fast_max(x: np.ndarray, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool,
-             return_indices: bool) -> np.ndarray:
-    """The maximum of one strided slice per tap."""
-    slices = taps(x, -np.inf, kernel_size, stride, padding, dilation, ceil_mode)
-    y = next(slices).copy()
-    for tap in slices:
-        np.maximum(y, tap, out=y)
-    return y
-
-
-def fast_avg(x: np.ndarray, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool,
-             divisor_override: Any) -> np.ndarray:
-    """The sum of one strided slice per tap."""
-    slices = taps(x, 0, kernel_size, stride, padding, (1, 1), ceil_mode)
-    y = next(slices).copy()
-    for tap in slices:
-        y += tap
-    attrs = (x.shape[2:], kernel_size, stride, padding, count_include_pad, divisor_override)
-    divisor = [[reference.mean_divisor(p, q, *attrs) for q in range(y.shape[3])] for p in range(y.shape[2])]
-    return y / np.array(divisor, x.dtype)
-
-
-def _zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
-    return tensor(np.zeros(shape, dtype))
-
-
-def pool_errors(name: str, pool: Any) -> tuple[Any, ...]:
-    """What both poolings refuse."""
-    return (
-        ("rank", lambda: pool()(_zeros(8, 8), 2), ShapeError, (name, "(N, C, H, W) or (C, H, W)", "(8, 8)")),
-        ("window", lambda: pool()(_zeros(1, 1, 3, 8), 4), ShapeError, (name, "4 x 4 window", "3 x 8")),
-        ("padding", lambda: pool()(_zeros(1, 1, 8, 8), 2, padding=2), ShapeError,
-         (name, "at most 1", "padding 2, window 2")),
-        ("negative padding", lambda: pool()(_zeros(1, 1, 8, 8), 2, padding=-1), ShapeError, (name, "padding >= 0")),
-        ("stride", lambda: pool()(_zeros(1, 1, 8, 8), 2, stride=0), ShapeError, (name, "stride >= 1")),
-        ("huge stride", lambda: pool()(_zeros(1, 1, 8, 8), 2, stride=2**50), RangeError, (name, "stride")),
-        ("kernel_size", lambda: pool()(_zeros(1, 1, 8, 8), (2, 2, 2)), ShapeError, (name, "kernel_size", "pair")),
-        ("integers", lambda: pool()(_zeros(1, 1, 8, 8, dtype=np.int64), 2), DTypeError, (name, "int64")),
-        ("empty plane", lambda: pool()(_zeros(1, 1, 0, 8), 1), ShapeError, (name, "only the batch", "(1, 1, 0, 8)")),
-    )
-
-
-BENCH: dict[str, Any] = {"N": 32, "C": 64, "H": 56, "W": 56, "kernel_size": 2}
-
-MAX_POOL2D = register(Op(
-    name="max_pool2d", family="pooling", inputs=("x",),
-    formula="y[n,c,p,q] = max over (r,s) of x[n,c,p*sh-ph+r*dh,q*sw-pw+s*dw]",
-    forward=kernel("max_pool2d_forward"), backward=kernel("max_pool2d_backward"),
-    ref_forward=reference.max_pool2d_forward, ref_backward=reference.max_pool2d_backward,
-    check=check_max, fits=kernel("fits_pool2d"), samples=max_samples,
-    errors=(*pool_errors("max_pool2d", lambda: max_pool2d),
-            ("dilation", lambda: max_pool2d(_zeros(1, 1, 8, 8), 2, dilation=0), ShapeError,
-             ("max_pool2d", "dilation >= 1"))),
-    fast_numpy=fast_max, bench={"2x2.64c56": lambda: max_case("2x2.64c56", **BENCH)},
-    flops=lambda N, C, P, Q, R, S, **_: N * C * P * Q * R * S,
-    bytes=lambda N, C, H, W, P, Q, **_: N * C * (4 * H * W + 8 * P * Q),
-))
-
-AVG_POOL2D = register(Op(
-    name="avg_pool2d", family="pooling", inputs=("x",),
-    formula="y[n,c,p,q] = (sum over (r,s) of x[n,c,p*sh-ph+r,q*sw-pw+s]) / (R*S)",
-    forward=kernel("avg_pool2d_forward"), backward=kernel("avg_pool2d_backward"),
-    ref_forward=reference.avg_pool2d_forward, ref_backward=reference.avg_pool2d_backward,
-    check=check_avg, samples=avg_samples,
-    errors=(*pool_errors("avg_pool2d", lambda: avg_pool2d),
-            ("divisor", lambda: avg_pool2d(_zeros(1, 1, 8, 8), 2, divisor_override=0), RangeError,
-             ("divisor_override", "0"))),
-    fast_numpy=fast_avg, bench={"2x2.64c56": lambda: avg_case("2x2.64c56", **BENCH)},
-    flops=lambda N, C, P, Q, R, S, **_: N * C * P * Q * R * S,
-    bytes=lambda N, C, H, W, P, Q, **_: 4 * N * C * (H * W + P * Q),
-    # linear, but 1/9 is not exact: the tests have the adjoint with divisor 1
-    terms=lambda R, S, **_: R * S,
-))
-
-
 def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
                ceil_mode: bool = False, return_indices: bool = False) -> Any:
     r"""The largest value under each window.
@@ -297,3 +109,198 @@ def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     attrs = {**window_attributes("avg_pool2d", kernel_size, stride, padding), "ceil_mode": bool(ceil_mode),
              "count_include_pad": bool(count_include_pad), "divisor_override": divisor_override}
     return batched(lambda x: apply(AVG_POOL2D, x, **attrs), input)
+
+
+# ---- what the functions share --------------------------------------------------------------------
+def window_attributes(who: str, kernel_size: Any, stride: Any, padding: Any) -> dict[str, tuple[int, int]]:
+    """As pairs; the stride is the window's size unless given."""
+    window = pair(who, "kernel_size", kernel_size, 1)
+    return {"kernel_size": window, "stride": window if stride is None or stride == ()
+            else pair(who, "stride", stride, 1), "padding": pair(who, "padding", padding, 0)}
+
+
+def sizes_of(N: int, C: int, H: int, W: int, attrs: dict[str, Any]) -> dict[str, int]:
+    dilation = attrs.get("dilation", (1, 1))
+    P, Q = (reference.pooled_size(n, k, s, p, d, attrs["ceil_mode"])
+            for n, k, s, p, d in zip((H, W), attrs["kernel_size"], attrs["stride"], attrs["padding"], dilation))
+    return {"N": N, "C": C, "H": H, "W": W, "R": attrs["kernel_size"][0], "S": attrs["kernel_size"][1], "P": P, "Q": Q}
+
+
+# ---- checks --------------------------------------------------------------------------------------
+def check_pool(who: str, x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> None:
+    need_float(who, input=x)
+    need_image(who, x)
+    for k, p, d in zip(kernel_size, padding, dilation):
+        if 2 * p > d * (k - 1) + 1:
+            spread = f" ({d * (k - 1) + 1} with dilation {d})" if d > 1 else ""
+            raise ShapeError("the padding is more than half the window, so that some windows would see nothing else",
+                             who=who,
+                             expected=f"padding of at most {(d * (k - 1) + 1) // 2}",
+                             got=f"padding {p}, window {k}{spread}")
+    around = tuple((p, p + s - 1 if ceil_mode else p) for p, s in zip(padding, stride))
+    need_window(who, x.shape[2:], kernel_size, stride, around, dilation)
+    if x.shape[2] * x.shape[3] >= 2**31:
+        raise RangeError("a plane has more pixels than a saved index can name", who=who, expected="H*W < 2**31",
+                         got=x.shape)
+
+
+def check_max(x: Any, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool,
+              return_indices: bool) -> None:
+    check_pool("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode)
+
+
+def check_avg(x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool,
+              divisor_override: Any) -> None:
+    check_pool("avg_pool2d", x, kernel_size, stride, padding, (1, 1), ceil_mode)
+    if divisor_override is not None and (not isinstance(divisor_override, (int, np.integer)) or divisor_override == 0):
+        raise RangeError(who="avg_pool2d", expected="divisor_override as an int other than 0, or None",
+                         got=repr(divisor_override))
+
+
+# ---- samples -------------------------------------------------------------------------------------
+def max_case(name: str, N: int, C: int, H: int, W: int, kernel_size: Any, stride: Any = None, padding: Any = 0,
+             dilation: Any = 1, ceil_mode: bool = False, return_indices: bool = False) -> Sample:
+    attrs: dict[str, Any] = {**window_attributes(name, kernel_size, stride, padding),
+                             "dilation": pair(name, "dilation", dilation, 1),
+                             "ceil_mode": ceil_mode, "return_indices": return_indices}
+    return Sample(name, (seeded(name).standard_normal((N, C, H, W)),), attrs, sizes_of(N, C, H, W, attrs))
+
+
+def avg_case(name: str, N: int, C: int, H: int, W: int, kernel_size: Any, stride: Any = None, padding: Any = 0,
+             ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None) -> Sample:
+    attrs: dict[str, Any] = {**window_attributes(name, kernel_size, stride, padding), "ceil_mode": ceil_mode,
+                             "count_include_pad": count_include_pad, "divisor_override": divisor_override}
+    return Sample(name, (seeded(name).standard_normal((N, C, H, W)),), attrs, sizes_of(N, C, H, W, attrs))
+
+
+# Samples with a tie are in tests/ops/test_pool2d.py: at a tie the maximum has no derivative, so the
+# laws cannot use them.
+def max_samples() -> list[Sample]:
+    return [
+        max_case("smallest", 1, 1, 1, 1, 1),
+        max_case("odd primes", 2, 3, 11, 7, (5, 2)),
+        max_case("two by two", 2, 3, 6, 70, 2),
+        max_case("two by two, odd image", 2, 3, 7, 9, 2),
+        max_case("overlap", 2, 2, 6, 7, 3, stride=(1, 2), padding=1),
+        max_case("gap", 1, 2, 9, 11, 2, stride=(3, 4)),
+        max_case("dilated", 2, 2, 9, 10, (3, 2), stride=1, padding=1, dilation=(2, 3)),
+        max_case("ceil", 2, 2, 6, 8, 3, stride=2, ceil_mode=True),
+        max_case("ceil padded", 1, 2, 7, 6, (3, 2), stride=(3, 4), padding=1, ceil_mode=True),
+        max_case("indices", 2, 2, 5, 6, 3, stride=2, padding=1, return_indices=True),
+        max_case("one row", 1, 2, 1, 37, (1, 3), stride=1),
+        max_case("empty batch", 0, 2, 4, 4, 2),
+    ]
+
+
+def avg_samples() -> list[Sample]:
+    return [
+        avg_case("smallest", 1, 1, 1, 1, 1),
+        avg_case("odd primes", 2, 3, 11, 7, (5, 2)),
+        avg_case("two by two", 2, 3, 6, 70, 2),
+        avg_case("two by two, odd image, divisor", 2, 3, 7, 9, 2, divisor_override=3),
+        avg_case("overlap", 2, 2, 6, 7, 3, stride=(1, 2), padding=1),
+        avg_case("gap", 1, 2, 9, 11, 2, stride=(3, 4)),
+        avg_case("padding not counted", 2, 2, 7, 8, 3, stride=2, padding=1, count_include_pad=False),
+        avg_case("ceil", 2, 2, 6, 8, 3, stride=2, padding=1, ceil_mode=True),
+        avg_case("ceil, padding not counted", 1, 2, 7, 6, (3, 2), stride=(3, 4), padding=1, ceil_mode=True,
+                 count_include_pad=False),
+        avg_case("divisor", 1, 2, 5, 5, 3, stride=2, padding=1, divisor_override=-7),
+        avg_case("long window", 2, 2, 5, 40, (2, 29), stride=(1, 3), padding=(1, 14)),
+        avg_case("many windows of one row", 1, 1, 1, 150, (1, 3), stride=1),
+        avg_case("empty batch", 0, 2, 4, 4, 2),
+    ]
+
+
+# ---- errors --------------------------------------------------------------------------------------
+def _zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
+    return tensor(np.zeros(shape, dtype))
+
+
+def pool_errors(name: str, pool: Any) -> tuple[Any, ...]:
+    """What both poolings refuse."""
+    return (
+        ("rank", lambda: pool()(_zeros(8, 8), 2), ShapeError, (name, "(N, C, H, W) or (C, H, W)", "(8, 8)")),
+        ("window", lambda: pool()(_zeros(1, 1, 3, 8), 4), ShapeError, (name, "4 x 4 window", "3 x 8")),
+        ("padding", lambda: pool()(_zeros(1, 1, 8, 8), 2, padding=2), ShapeError,
+         (name, "at most 1", "padding 2, window 2")),
+        ("negative padding", lambda: pool()(_zeros(1, 1, 8, 8), 2, padding=-1), ShapeError, (name, "padding >= 0")),
+        ("stride", lambda: pool()(_zeros(1, 1, 8, 8), 2, stride=0), ShapeError, (name, "stride >= 1")),
+        ("huge stride", lambda: pool()(_zeros(1, 1, 8, 8), 2, stride=2**50), RangeError, (name, "stride")),
+        ("kernel_size", lambda: pool()(_zeros(1, 1, 8, 8), (2, 2, 2)), ShapeError, (name, "kernel_size", "pair")),
+        ("integers", lambda: pool()(_zeros(1, 1, 8, 8, dtype=np.int64), 2), DTypeError, (name, "int64")),
+        ("empty plane", lambda: pool()(_zeros(1, 1, 0, 8), 1), ShapeError, (name, "only the batch", "(1, 1, 0, 8)")),
+    )
+
+
+# ---- cost and benchmarks -------------------------------------------------------------------------
+def taps(x: np.ndarray, fill: float, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
+         ceil_mode: bool) -> Any:
+    """For each tap of the window, the strided slice of the padded image that it sees: arrays of the
+    output's size.
+    """
+    (sh, sw), (dh, dw) = stride, dilation
+    P, Q = (reference.pooled_size(n, k, s, p, d, ceil_mode)
+            for n, k, s, p, d in zip(x.shape[2:], kernel_size, stride, padding, dilation))
+    after = [max((o - 1) * s + d * (k - 1) + 1 - n - p, 0)
+             for o, n, k, s, p, d in zip((P, Q), x.shape[2:], kernel_size, stride, padding, dilation)]
+    xp = np.pad(x, ((0, 0), (0, 0), (padding[0], after[0]), (padding[1], after[1])), constant_values=fill)
+    for r in range(kernel_size[0]):
+        for s in range(kernel_size[1]):
+            yield xp[:, :, r * dh:r * dh + sh * (P - 1) + 1:sh, s * dw:s * dw + sw * (Q - 1) + 1:sw]
+
+
+def fast_max(x: np.ndarray, kernel_size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool,
+             return_indices: bool) -> np.ndarray:
+    """The maximum of one strided slice per tap."""
+    slices = taps(x, -np.inf, kernel_size, stride, padding, dilation, ceil_mode)
+    y = next(slices).copy()
+    for tap in slices:
+        np.maximum(y, tap, out=y)
+    return y
+
+
+def fast_avg(x: np.ndarray, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool, count_include_pad: bool,
+             divisor_override: Any) -> np.ndarray:
+    """The sum of one strided slice per tap."""
+    slices = taps(x, 0, kernel_size, stride, padding, (1, 1), ceil_mode)
+    y = next(slices).copy()
+    for tap in slices:
+        y += tap
+    attrs = (x.shape[2:], kernel_size, stride, padding, count_include_pad, divisor_override)
+    divisor = [[reference.mean_divisor(p, q, *attrs) for q in range(y.shape[3])] for p in range(y.shape[2])]
+    return y / np.array(divisor, x.dtype)
+
+
+BENCH: dict[str, Any] = {"N": 32, "C": 64, "H": 56, "W": 56, "kernel_size": 2}
+
+
+# ---- records -------------------------------------------------------------------------------------
+MAX_POOL2D = register(Op(
+    name="max_pool2d", family="pooling", inputs=("x",),
+    formula="y[n,c,p,q] = max over (r,s) of x[n,c,p*sh-ph+r*dh,q*sw-pw+s*dw]",
+    forward=kernel("max_pool2d_forward"), backward=kernel("max_pool2d_backward"),
+    ref_forward=reference.max_pool2d_forward, ref_backward=reference.max_pool2d_backward,
+    check=check_max, fits=kernel("fits_pool2d"), samples=max_samples,
+    errors=(*pool_errors("max_pool2d", lambda: max_pool2d),
+            ("dilation", lambda: max_pool2d(_zeros(1, 1, 8, 8), 2, dilation=0), ShapeError,
+             ("max_pool2d", "dilation >= 1"))),
+    fast_numpy=fast_max, bench={"2x2.64c56": lambda: max_case("2x2.64c56", **BENCH)},
+    flops=lambda N, C, P, Q, R, S, **_: N * C * P * Q * R * S,
+    bytes=lambda N, C, H, W, P, Q, **_: N * C * (4 * H * W + 8 * P * Q),
+))
+
+AVG_POOL2D = register(Op(
+    name="avg_pool2d", family="pooling", inputs=("x",),
+    formula="y[n,c,p,q] = (sum over (r,s) of x[n,c,p*sh-ph+r,q*sw-pw+s]) / (R*S)",
+    forward=kernel("avg_pool2d_forward"), backward=kernel("avg_pool2d_backward"),
+    ref_forward=reference.avg_pool2d_forward, ref_backward=reference.avg_pool2d_backward,
+    check=check_avg, samples=avg_samples,
+    errors=(*pool_errors("avg_pool2d", lambda: avg_pool2d),
+            ("divisor", lambda: avg_pool2d(_zeros(1, 1, 8, 8), 2, divisor_override=0), RangeError,
+             ("divisor_override", "0"))),
+    fast_numpy=fast_avg, bench={"2x2.64c56": lambda: avg_case("2x2.64c56", **BENCH)},
+    flops=lambda N, C, P, Q, R, S, **_: N * C * P * Q * R * S,
+    bytes=lambda N, C, H, W, P, Q, **_: 4 * N * C * (H * W + P * Q),
+    # linear, but 1/9 is not exact: the tests have the adjoint with divisor 1
+    terms=lambda R, S, **_: R * S,
+))

@@ -27,152 +27,8 @@ from .shape import to
 __all__ = ["cumsum", "logsumexp", "mean", "norm", "prod", "std", "std_mean", "sum", "var", "var_mean"]
 
 Dim = int | tuple[int, ...] | None
+
 _ALL = [tuple(range(ndim)) for ndim in range(65)]     # all axes of an array of so many dimensions
-
-
-def axes(who: str, ndim: int, dim: Any) -> tuple[int, ...]:
-    """The axes as a sorted tuple of numbers counted from the front; None and () mean all."""
-    if dim is None:
-        return _ALL[ndim]
-    if dim.__class__ is int and -ndim <= dim < ndim:
-        return (dim % ndim,)
-    found = sorted([one_axis(who, ndim, d) for d in (dim if isinstance(dim, (tuple, list)) else (dim,))])
-    if not found:
-        return _ALL[ndim]
-    if len(set(found)) != len(found):
-        raise RangeError("an axis is named twice", who=who, got=tuple(dim))
-    return tuple(found) if ndim else ()
-
-
-def one_axis(who: str, ndim: int, dim: Any) -> int:
-    """One axis counted from the front; a tensor without dimensions lets 0 and -1 pass."""
-    try:
-        d = dim.__index__()
-    except AttributeError:
-        raise DTypeError(who=who, expected="dim as an int, a tuple of int, or None", got=repr(dim)) from None
-    bound = ndim or 1
-    if not -bound <= d < bound:
-        raise RangeError(f"dimension {d} does not exist", who=who, expected=f"{-bound} <= dim < {bound}")
-    return d % bound
-
-
-def rank(who: str, input: Any) -> int:
-    """The number of dimensions of a tensor."""
-    if not isinstance(input, Tensor):
-        raise DTypeError(who=who, expected="a tensor", got=type(input).__name__, hint="Wrap it in nn.tensor(...).")
-    return input._data.ndim
-
-
-# ---- records -------------------------------------------------------------------------------------
-def draw(name: str, shape: tuple[int, ...], dim: Any, keepdim: bool = False, spread: float = 1.0,
-         **attrs: Any) -> Sample:
-    """Values to reduce over `dim`, none near 0, where |x| has a kink; terms is how many become one.
-    """
-    x = seeded(name).standard_normal(shape) * spread
-    x = np.asarray(x + np.where(x >= 0, 0.05, -0.05))
-    terms = int(np.prod([shape[d] for d in dim], dtype=np.int64))
-    return Sample(name, (x,), {"dim": dim, "keepdim": keepdim, **attrs}, {"n": x.size, "terms": terms})
-
-
-def reductions(one: bool = True, **attrs: Any) -> list[Sample]:
-    """First, last, middle, neighbouring and separate axes; lengths around the blocks of
-    csrc/reduce.c. one: also reduce single elements.
-    """
-    single = [draw("one", (1,), (0,), **attrs), draw("zero-dimensional", (), (), **attrs)] if one else []
-    return [
-        *single,
-        draw("all", (3, 5, 7), (0, 1, 2), **attrs), draw("first", (3, 5, 7), (0,), **attrs),
-            draw("middle", (3, 5, 7), (1,), **attrs),
-        draw("last", (3, 5, 7), (2,), **attrs), draw("last two", (3, 5, 7), (1, 2), **attrs),
-        draw("first and last", (3, 5, 7), (0, 2), **attrs),
-        draw("channels", (2, 3, 5, 7), (0, 2, 3), True, **attrs), draw("kept", (3, 5, 7), (1,), True, **attrs),
-        draw("empty result", (0, 3), (1,), **attrs), draw("long", (1031,), (0,), **attrs),
-            draw("tall", (523, 3), (0,), **attrs),
-        draw("wide", (2, 3, 1031), (1,), **attrs), draw("pieces", (2, 40009), (1,), **attrs),
-        draw("pieces of columns", (20011, 2), (0,), **attrs)]
-
-
-def reduction(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[..., Any],
-              samples: Callable[[], list[Sample]] = reductions, attrs: Mapping[str, Any] | None = None, flops: int = 1,
-              **fields: Any) -> Op:
-    """The record of a reduction over `dim`; `attrs` are more attributes of the benchmark."""
-    more = attrs or {}
-    ref_backward = getattr(reference, f"{name}_backward", None)         # argmax has none
-    return register(Op(
-        name=name, family="reduction", inputs=("x",), formula=formula,
-        forward=kernel(f"{name}_forward"), backward=kernel(f"{name}_backward") if ref_backward else None,
-        ref_forward=getattr(reference, f"{name}_forward"), ref_backward=ref_backward,
-        fits=None if "check" in fields else kernel("fits_float"), check=fields.pop("check", float_check(name)),
-                       samples=samples,
-        fast_numpy=fast_numpy,
-        errors=(("text", lambda: call("1"), DTypeError, (name, "str")),
-                ("no such axis", lambda: call(tensor(np.ones((2, 3))), dim=2), RangeError,
-                 (name, "2", "-2 <= dim < 2")),
-                *fields.pop("errors", ())),
-        bench=fields.pop("bench", {"2048x512 rows": lambda: draw("2048x512 rows", (2048, 512), (1,), **more),
-                                   "2048x512 columns": lambda: draw("2048x512 columns", (2048, 512), (0,), **more)}),
-        flops=lambda n, terms: flops * n, bytes=lambda n, terms: 4 * n, terms=lambda n, terms: terms, **fields))
-
-
-def factors(name: str, *shape: int, dim: tuple[int, ...], zeros: tuple[int, ...] = ()) -> Sample:
-    """Values near 1 and -1, so that long products stay in range, with zeros at some places."""
-    rng = seeded(name)
-    x = rng.uniform(0.9, 1.1, shape) * rng.choice([-1.0, 1.0], shape)
-    x.reshape(-1)[list(zeros)] = 0
-    return Sample(name, (x,), {"dim": dim, "keepdim": False},
-                  {"n": x.size, "terms": int(np.prod([shape[d] for d in dim]))})
-
-
-SUM = reduction("sum", "y = sum x", lambda x, dim, keepdim: x.sum(axis=dim, keepdims=keepdim), lambda *a,
-                **k: sum(*a, **k), linear_in=("x",))
-MEAN = reduction("mean", "y = sum x / n", lambda x, dim, keepdim: x.mean(axis=dim, keepdims=keepdim), lambda *a,
-                 **k: mean(*a, **k))
-VAR = reduction("var", "y = sum (x - mean)^2 / (n - correction)",
-                lambda x, dim, keepdim, correction: x.var(axis=dim, keepdims=keepdim, ddof=correction), lambda *a,
-                **k: var(*a, **k),
-                lambda: [*reductions(one=False, correction=1), draw("uncorrected", (3, 5), (1,), correction=0)],
-                {"correction": 1}, flops=4)
-STD = reduction("std", "y = sqrt(var)",
-                lambda x, dim, keepdim, correction: x.std(axis=dim, keepdims=keepdim, ddof=correction), lambda *a,
-                **k: std(*a, **k),
-                lambda: [*reductions(one=False, correction=1), draw("uncorrected", (3, 5), (1,), correction=0)],
-                {"correction": 1}, flops=4)
-NORM = reduction("norm", "y = (sum |x|^p)^(1/p), p = 1 or 2",
-                 lambda x, p, dim, keepdim: np.linalg.norm(x, p, axis=dim[0], keepdims=keepdim), lambda *a,
-                 **k: norm(*a, **k),
-                 lambda: [*reductions(p=2.0), *[dataclasses.replace(s, name=f"{s.name} p=1")
-                                                for s in reductions(p=1.0)]], {"p": 2.0}, flops=2)
-LOGSUMEXP = reduction("logsumexp", "y = ln sum e^x",
-                      lambda x, dim, keepdim: np.log(np.exp(x - x.max(dim, keepdims=True)).sum(dim)) + x.max(dim),
-                      # a few large slopes
-                      lambda *a, **k: logsumexp(*a, **{"dim": 0, **k}), lambda: reductions(spread=4.0), flops=14)
-PROD = reduction("prod", "y = prod x", lambda x, dim, keepdim: x.prod(axis=dim, keepdims=keepdim), lambda *a,
-                 **k: prod(*a, **k), lambda: [
-    factors("one", 1, dim=(0,)), factors("all", 3, 5, 7, dim=(0, 1, 2)), factors("middle", 3, 5, 7, dim=(1,)),
-    factors("last", 3, 5, 7, dim=(2,)),
-    factors("one zero", 3, 5, dim=(1,), zeros=(2,)), factors("two zeros", 3, 5, dim=(1,), zeros=(1, 3, 7)),
-                                              factors("empty", 0, 3, dim=(1,))])
-
-
-def _check_cumsum(x: Any, *, dim: int) -> None:
-    need_float("cumsum", x=x)
-
-
-def running(name: str, *shape: int, dim: int) -> Sample:
-    return Sample(name, (seeded(name).standard_normal(shape),), {"dim": dim},
-                  {"n": int(np.prod(shape)), "terms": shape[dim]})
-
-
-CUMSUM: Op = register(Op(
-    name="cumsum", family="reduction", inputs=("x",), formula="y_a = sum of x_b over b <= a",
-    forward=kernel("cumsum_forward"), backward=kernel("cumsum_backward"),
-    ref_forward=reference.cumsum_forward, ref_backward=reference.cumsum_backward, check=_check_cumsum,
-    samples=lambda: [running("one", 1, dim=0), running("first", 3, 5, 7, dim=0), running("middle", 3, 5, 7, dim=1),
-                     running("last", 3, 5, 7, dim=2), running("empty", 0, 3, dim=1)],
-    errors=(("text", lambda: apply(CUMSUM, "1", dim=0), DTypeError, ("cumsum", "str")),
-            ("no such axis", lambda: cumsum(tensor(np.ones((2, 3))), 2), RangeError, ("cumsum", "2", "-2 <= dim < 2"))),
-    fast_numpy=lambda x, dim: np.cumsum(x, dim), bench={"2048x512": lambda: running("2048x512", 2048, 512, dim=1)},
-    flops=lambda n, terms: n, bytes=lambda n, terms: 8 * n, terms=lambda n, terms: terms, linear_in=("x",)))
 
 
 # ---- sums ----------------------------------------------------------------------------------------
@@ -247,12 +103,6 @@ def cumsum(input: Tensor, dim: int) -> Tensor:
     return apply(CUMSUM, input, dim=along)
 
 
-# ---- spread and size -----------------------------------------------------------------------------
-def given(correction: int | None, unbiased: bool) -> int:
-    """The correction, or PyTorch's older way of saying 1 or 0."""
-    return int(unbiased) if correction is None else correction
-
-
 def var(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *,
         correction: int | None = None) -> Tensor:
     """The variance sum (x - mean)^2 / (n - correction); correction is 1, or 0 with unbiased=False.
@@ -324,3 +174,160 @@ def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
     tensor(500.6931)
     """
     return apply(LOGSUMEXP, input, dim=axes("logsumexp", rank("logsumexp", input), dim), keepdim=keepdim)
+
+
+# ---- what the functions share --------------------------------------------------------------------
+def axes(who: str, ndim: int, dim: Any) -> tuple[int, ...]:
+    """The axes as a sorted tuple of numbers counted from the front; None and () mean all."""
+    if dim is None:
+        return _ALL[ndim]
+    if dim.__class__ is int and -ndim <= dim < ndim:
+        return (dim % ndim,)
+    found = sorted([one_axis(who, ndim, d) for d in (dim if isinstance(dim, (tuple, list)) else (dim,))])
+    if not found:
+        return _ALL[ndim]
+    if len(set(found)) != len(found):
+        raise RangeError("an axis is named twice", who=who, got=tuple(dim))
+    return tuple(found) if ndim else ()
+
+
+def one_axis(who: str, ndim: int, dim: Any) -> int:
+    """One axis counted from the front; a tensor without dimensions lets 0 and -1 pass."""
+    try:
+        d = dim.__index__()
+    except AttributeError:
+        raise DTypeError(who=who, expected="dim as an int, a tuple of int, or None", got=repr(dim)) from None
+    bound = ndim or 1
+    if not -bound <= d < bound:
+        raise RangeError(f"dimension {d} does not exist", who=who, expected=f"{-bound} <= dim < {bound}")
+    return d % bound
+
+
+def rank(who: str, input: Any) -> int:
+    """The number of dimensions of a tensor."""
+    if not isinstance(input, Tensor):
+        raise DTypeError(who=who, expected="a tensor", got=type(input).__name__, hint="Wrap it in nn.tensor(...).")
+    return input._data.ndim
+
+
+def given(correction: int | None, unbiased: bool) -> int:
+    """The correction, or PyTorch's older way of saying 1 or 0."""
+    return int(unbiased) if correction is None else correction
+
+
+# ---- checks --------------------------------------------------------------------------------------
+def _check_cumsum(x: Any, *, dim: int) -> None:
+    need_float("cumsum", x=x)
+
+
+# ---- samples -------------------------------------------------------------------------------------
+def draw(name: str, shape: tuple[int, ...], dim: Any, keepdim: bool = False, spread: float = 1.0,
+         **attrs: Any) -> Sample:
+    """Values to reduce over `dim`, none near 0, where |x| has a kink; terms is how many become one.
+    """
+    x = seeded(name).standard_normal(shape) * spread
+    x = np.asarray(x + np.where(x >= 0, 0.05, -0.05))
+    terms = int(np.prod([shape[d] for d in dim], dtype=np.int64))
+    return Sample(name, (x,), {"dim": dim, "keepdim": keepdim, **attrs}, {"n": x.size, "terms": terms})
+
+
+def reductions(one: bool = True, **attrs: Any) -> list[Sample]:
+    """First, last, middle, neighbouring and separate axes; lengths around the blocks of
+    csrc/reduce.c. one: also reduce single elements.
+    """
+    single = [draw("one", (1,), (0,), **attrs), draw("zero-dimensional", (), (), **attrs)] if one else []
+    return [
+        *single,
+        draw("all", (3, 5, 7), (0, 1, 2), **attrs), draw("first", (3, 5, 7), (0,), **attrs),
+            draw("middle", (3, 5, 7), (1,), **attrs),
+        draw("last", (3, 5, 7), (2,), **attrs), draw("last two", (3, 5, 7), (1, 2), **attrs),
+        draw("first and last", (3, 5, 7), (0, 2), **attrs),
+        draw("channels", (2, 3, 5, 7), (0, 2, 3), True, **attrs), draw("kept", (3, 5, 7), (1,), True, **attrs),
+        draw("empty result", (0, 3), (1,), **attrs), draw("long", (1031,), (0,), **attrs),
+            draw("tall", (523, 3), (0,), **attrs),
+        draw("wide", (2, 3, 1031), (1,), **attrs), draw("pieces", (2, 40009), (1,), **attrs),
+        draw("pieces of columns", (20011, 2), (0,), **attrs)]
+
+
+def factors(name: str, *shape: int, dim: tuple[int, ...], zeros: tuple[int, ...] = ()) -> Sample:
+    """Values near 1 and -1, so that long products stay in range, with zeros at some places."""
+    rng = seeded(name)
+    x = rng.uniform(0.9, 1.1, shape) * rng.choice([-1.0, 1.0], shape)
+    x.reshape(-1)[list(zeros)] = 0
+    return Sample(name, (x,), {"dim": dim, "keepdim": False},
+                  {"n": x.size, "terms": int(np.prod([shape[d] for d in dim]))})
+
+
+def running(name: str, *shape: int, dim: int) -> Sample:
+    return Sample(name, (seeded(name).standard_normal(shape),), {"dim": dim},
+                  {"n": int(np.prod(shape)), "terms": shape[dim]})
+
+
+# ---- records -------------------------------------------------------------------------------------
+def reduction(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[..., Any],
+              samples: Callable[[], list[Sample]] = reductions, attrs: Mapping[str, Any] | None = None, flops: int = 1,
+              **fields: Any) -> Op:
+    """The record of a reduction over `dim`; `attrs` are more attributes of the benchmark."""
+    more = attrs or {}
+    ref_backward = getattr(reference, f"{name}_backward", None)         # argmax has none
+    return register(Op(
+        name=name, family="reduction", inputs=("x",), formula=formula,
+        forward=kernel(f"{name}_forward"), backward=kernel(f"{name}_backward") if ref_backward else None,
+        ref_forward=getattr(reference, f"{name}_forward"), ref_backward=ref_backward,
+        fits=None if "check" in fields else kernel("fits_float"), check=fields.pop("check", float_check(name)),
+                       samples=samples,
+        fast_numpy=fast_numpy,
+        errors=(("text", lambda: call("1"), DTypeError, (name, "str")),
+                ("no such axis", lambda: call(tensor(np.ones((2, 3))), dim=2), RangeError,
+                 (name, "2", "-2 <= dim < 2")),
+                *fields.pop("errors", ())),
+        bench=fields.pop("bench", {"2048x512 rows": lambda: draw("2048x512 rows", (2048, 512), (1,), **more),
+                                   "2048x512 columns": lambda: draw("2048x512 columns", (2048, 512), (0,), **more)}),
+        flops=lambda n, terms: flops * n, bytes=lambda n, terms: 4 * n, terms=lambda n, terms: terms, **fields))
+
+
+SUM = reduction("sum", "y = sum x", lambda x, dim, keepdim: x.sum(axis=dim, keepdims=keepdim), lambda *a,
+                **k: sum(*a, **k), linear_in=("x",))
+MEAN = reduction("mean", "y = sum x / n", lambda x, dim, keepdim: x.mean(axis=dim, keepdims=keepdim), lambda *a,
+                 **k: mean(*a, **k))
+
+VAR = reduction("var", "y = sum (x - mean)^2 / (n - correction)",
+                lambda x, dim, keepdim, correction: x.var(axis=dim, keepdims=keepdim, ddof=correction), lambda *a,
+                **k: var(*a, **k),
+                lambda: [*reductions(one=False, correction=1), draw("uncorrected", (3, 5), (1,), correction=0)],
+                {"correction": 1}, flops=4)
+
+STD = reduction("std", "y = sqrt(var)",
+                lambda x, dim, keepdim, correction: x.std(axis=dim, keepdims=keepdim, ddof=correction), lambda *a,
+                **k: std(*a, **k),
+                lambda: [*reductions(one=False, correction=1), draw("uncorrected", (3, 5), (1,), correction=0)],
+                {"correction": 1}, flops=4)
+
+NORM = reduction("norm", "y = (sum |x|^p)^(1/p), p = 1 or 2",
+                 lambda x, p, dim, keepdim: np.linalg.norm(x, p, axis=dim[0], keepdims=keepdim), lambda *a,
+                 **k: norm(*a, **k),
+                 lambda: [*reductions(p=2.0), *[dataclasses.replace(s, name=f"{s.name} p=1")
+                                                for s in reductions(p=1.0)]], {"p": 2.0}, flops=2)
+
+LOGSUMEXP = reduction("logsumexp", "y = ln sum e^x",
+                      lambda x, dim, keepdim: np.log(np.exp(x - x.max(dim, keepdims=True)).sum(dim)) + x.max(dim),
+                      # a few large slopes
+                      lambda *a, **k: logsumexp(*a, **{"dim": 0, **k}), lambda: reductions(spread=4.0), flops=14)
+
+PROD = reduction("prod", "y = prod x", lambda x, dim, keepdim: x.prod(axis=dim, keepdims=keepdim), lambda *a,
+                 **k: prod(*a, **k), lambda: [
+    factors("one", 1, dim=(0,)), factors("all", 3, 5, 7, dim=(0, 1, 2)), factors("middle", 3, 5, 7, dim=(1,)),
+    factors("last", 3, 5, 7, dim=(2,)),
+    factors("one zero", 3, 5, dim=(1,), zeros=(2,)), factors("two zeros", 3, 5, dim=(1,), zeros=(1, 3, 7)),
+                                              factors("empty", 0, 3, dim=(1,))])
+
+CUMSUM: Op = register(Op(
+    name="cumsum", family="reduction", inputs=("x",), formula="y_a = sum of x_b over b <= a",
+    forward=kernel("cumsum_forward"), backward=kernel("cumsum_backward"),
+    ref_forward=reference.cumsum_forward, ref_backward=reference.cumsum_backward, check=_check_cumsum,
+    samples=lambda: [running("one", 1, dim=0), running("first", 3, 5, 7, dim=0), running("middle", 3, 5, 7, dim=1),
+                     running("last", 3, 5, 7, dim=2), running("empty", 0, 3, dim=1)],
+    errors=(("text", lambda: apply(CUMSUM, "1", dim=0), DTypeError, ("cumsum", "str")),
+            ("no such axis", lambda: cumsum(tensor(np.ones((2, 3))), 2), RangeError, ("cumsum", "2", "-2 <= dim < 2"))),
+    fast_numpy=lambda x, dim: np.cumsum(x, dim), bench={"2048x512": lambda: running("2048x512", 2048, 512, dim=1)},
+    flops=lambda n, terms: n, bytes=lambda n, terms: 8 * n, terms=lambda n, terms: terms, linear_in=("x",)))

@@ -21,53 +21,6 @@ from . import recurrent
 __all__ = ["rnn_relu", "rnn_relu_cell", "rnn_tanh", "rnn_tanh_cell"]
 
 
-# ---- checks --------------------------------------------------------------------------------------
-def check_cell(x: Any, h: Any, *weights: Any, relu: bool) -> None:
-    recurrent.check_cell("rnn_relu_cell" if relu else "rnn_tanh_cell", 1, x, {"hidden": h}, weights)
-
-
-def check_rnn(x: Any, h0: Any, *weights: Any, reverse: bool, relu: bool) -> None:
-    recurrent.check_sequence("rnn_relu" if relu else "rnn_tanh", 1, x, {"hidden": h0}, weights)
-
-
-# ---- one step ------------------------------------------------------------------------------------
-steps = partial(recurrent.steps, 1, 1)
-
-
-def cell_samples() -> list[Sample]:
-    return [*recurrent.cell_samples(partial(steps, relu=False)), steps("relu", None, 3, 5, 7, relu=True),
-            steps("relu, batch", None, 67, 3, 37, relu=True), steps("relu, no biases", None, 2, 3, 5, b_ih=False,
-                                                                    b_hh=False, relu=True)]
-
-
-def fast_rnn_cell(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, *, relu: bool) -> Any:
-    z = x @ w_ih.T
-    z += h @ w_hh.T
-    for b in (b_ih, b_hh):
-        if b is not None:
-            z += b
-    return np.maximum(z, 0) if relu else np.tanh(z)
-
-
-INPUTS = ("x", "h", "w_ih", "w_hh", "b_ih", "b_hh")
-
-RNN_CELL = register(Op(
-    name="rnn_cell", family="recurrent", inputs=INPUTS,
-                       formula="h' = tanh(x W_ih^T + b_ih + h W_hh^T + b_hh), or max(0, ...)",
-    forward=kernel("rnn_cell_forward"), backward=kernel("rnn_cell_backward"),
-    ref_forward=reference.rnn_cell_forward, ref_backward=reference.rnn_cell_backward,
-    check=check_cell, samples=cell_samples,
-    errors=(*recurrent.cell_errors("rnn_tanh_cell", 1, lambda *args: rnn_tanh_cell(*args)),
-            *(("relu, " + row[0], *row[1:]) for row in recurrent.cell_errors("rnn_relu_cell", 1,
-                                                                             lambda *args: rnn_relu_cell(*args)))),
-    fast_numpy=fast_rnn_cell,
-    bench={"B=32 I=128 H=256": lambda: steps("B=32 I=128 H=256", None, 32, 128, 256, relu=False),
-           "B=1 I=128 H=128": lambda: steps("B=1 I=128 H=128", None, 1, 128, 128, relu=False)},
-    flops=recurrent.flops_of(1), bytes=lambda T, B, I, H: 4 * (H * (I + H + 2) + B * (I + 2 * H)),
-    **recurrent.FEATURES,
-))
-
-
 def rnn_tanh_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None,
                   b_hh: Tensor | None = None) -> Tensor:
     r"""One step of a plain recurrent network.
@@ -119,51 +72,6 @@ def rnn_relu_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: T
     """
     y: Tensor = apply(RNN_CELL, input, recurrent.hidden_state("rnn_relu_cell", hx), w_ih, w_hh, b_ih, b_hh, relu=True)
     return y
-
-
-# ---- a sequence ----------------------------------------------------------------------------------
-def sequence_samples() -> list[Sample]:
-    return [*recurrent.sequence_samples(partial(steps, reverse=False, relu=False)),
-            steps("relu", 5, 3, 7, 5, reverse=False, relu=True), steps("relu, wide reversed", 2, 7, 3, 67, reverse=True,
-                                                                       relu=True),
-            steps("relu, one step", 1, 3, 5, 7, b_ih=False, b_hh=False, reverse=False, relu=True)]
-
-
-def fast_rnn(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, *, reverse: bool, relu: bool) -> Any:
-    T, B, I = x.shape
-    y = (x.reshape(T * B, I) @ w_ih.T).reshape(T, B, -1)
-    for b in (b_ih, b_hh):
-        if b is not None:
-            y += b
-    w = np.ascontiguousarray(w_hh.T)
-    for t in range(T - 1, -1, -1) if reverse else range(T):
-        y[t] += h @ w
-        h = np.maximum(y[t], 0, out=y[t]) if relu else np.tanh(y[t], out=y[t])
-    return y, h
-
-
-def layer_of(T: int, B: int, I: int, H: int) -> Sample:
-    return steps(f"T={T} B={B} I={I} H={H}", T, B, I, H, reverse=False, relu=False)
-
-
-def layer(*args: Tensor) -> Any:
-    return apply(RNN, *args, None, None, reverse=False, relu=False)
-
-
-RNN = register(Op(
-    name="rnn", family="recurrent", inputs=("x", "h0", *INPUTS[2:]),
-    formula="h_t = rnn_cell(x_t, h_{t-1}) for t = 0 ... T-1, or backwards; gives all h_t and the last h",
-    forward=kernel("rnn_forward"), backward=kernel("rnn_backward"),
-    ref_forward=reference.rnn_forward, ref_backward=reference.rnn_backward,
-    check=check_rnn, samples=sequence_samples,
-    errors=(*recurrent.sequence_errors("rnn_tanh", 1, layer, lambda *args, **kwargs: rnn_tanh(*args, **kwargs)),
-            recurrent.state_error("rnn_tanh", 1, lambda *args, **kwargs: rnn_tanh(*args, **kwargs))),
-    fast_numpy=fast_rnn,
-    bench={"T=64 B=32 I=128 H=256": lambda: layer_of(64, 32, 128, 256),
-           "T=128 B=1 I=128 H=128": lambda: layer_of(128, 1, 128, 128)},
-    flops=recurrent.flops_of(1), bytes=lambda T, B, I, H: 4 * (H * (I + H + 2) + T * B * (I + H) + 2 * B * H),
-    **recurrent.STEPS,
-))
 
 
 def rnn_tanh(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_layers: int = 1,
@@ -233,8 +141,102 @@ def rnn_relu(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_
                      batch_first=batch_first, dropout=dropout, training=training)
 
 
+# ---- what the functions share --------------------------------------------------------------------
 def layers_of(who: str, relu: bool, input: Tensor, hx: Tensor | None, params: Sequence[Tensor],
               **options: Any) -> tuple[Tensor, Tensor]:
     states = None if hx is None else {"hidden": recurrent.hidden_state(who, hx)}
     y, (h,) = recurrent.layers(who, 1, partial(apply, RNN, relu=relu), input, states, 1, params, **options)
     return y, h
+
+
+# ---- checks --------------------------------------------------------------------------------------
+def check_cell(x: Any, h: Any, *weights: Any, relu: bool) -> None:
+    recurrent.check_cell("rnn_relu_cell" if relu else "rnn_tanh_cell", 1, x, {"hidden": h}, weights)
+
+
+def check_rnn(x: Any, h0: Any, *weights: Any, reverse: bool, relu: bool) -> None:
+    recurrent.check_sequence("rnn_relu" if relu else "rnn_tanh", 1, x, {"hidden": h0}, weights)
+
+
+# ---- samples -------------------------------------------------------------------------------------
+steps = partial(recurrent.steps, 1, 1)
+
+
+def cell_samples() -> list[Sample]:
+    return [*recurrent.cell_samples(partial(steps, relu=False)), steps("relu", None, 3, 5, 7, relu=True),
+            steps("relu, batch", None, 67, 3, 37, relu=True), steps("relu, no biases", None, 2, 3, 5, b_ih=False,
+                                                                    b_hh=False, relu=True)]
+
+
+def sequence_samples() -> list[Sample]:
+    return [*recurrent.sequence_samples(partial(steps, reverse=False, relu=False)),
+            steps("relu", 5, 3, 7, 5, reverse=False, relu=True), steps("relu, wide reversed", 2, 7, 3, 67, reverse=True,
+                                                                       relu=True),
+            steps("relu, one step", 1, 3, 5, 7, b_ih=False, b_hh=False, reverse=False, relu=True)]
+
+
+def layer_of(T: int, B: int, I: int, H: int) -> Sample:
+    return steps(f"T={T} B={B} I={I} H={H}", T, B, I, H, reverse=False, relu=False)
+
+
+# ---- errors --------------------------------------------------------------------------------------
+def layer(*args: Tensor) -> Any:
+    return apply(RNN, *args, None, None, reverse=False, relu=False)
+
+
+# ---- cost and benchmarks -------------------------------------------------------------------------
+def fast_rnn_cell(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, *, relu: bool) -> Any:
+    z = x @ w_ih.T
+    z += h @ w_hh.T
+    for b in (b_ih, b_hh):
+        if b is not None:
+            z += b
+    return np.maximum(z, 0) if relu else np.tanh(z)
+
+
+def fast_rnn(x: Any, h: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, *, reverse: bool, relu: bool) -> Any:
+    T, B, I = x.shape
+    y = (x.reshape(T * B, I) @ w_ih.T).reshape(T, B, -1)
+    for b in (b_ih, b_hh):
+        if b is not None:
+            y += b
+    w = np.ascontiguousarray(w_hh.T)
+    for t in range(T - 1, -1, -1) if reverse else range(T):
+        y[t] += h @ w
+        h = np.maximum(y[t], 0, out=y[t]) if relu else np.tanh(y[t], out=y[t])
+    return y, h
+
+
+# ---- records -------------------------------------------------------------------------------------
+INPUTS = ("x", "h", "w_ih", "w_hh", "b_ih", "b_hh")
+
+RNN_CELL = register(Op(
+    name="rnn_cell", family="recurrent", inputs=INPUTS,
+                       formula="h' = tanh(x W_ih^T + b_ih + h W_hh^T + b_hh), or max(0, ...)",
+    forward=kernel("rnn_cell_forward"), backward=kernel("rnn_cell_backward"),
+    ref_forward=reference.rnn_cell_forward, ref_backward=reference.rnn_cell_backward,
+    check=check_cell, samples=cell_samples,
+    errors=(*recurrent.cell_errors("rnn_tanh_cell", 1, lambda *args: rnn_tanh_cell(*args)),
+            *(("relu, " + row[0], *row[1:]) for row in recurrent.cell_errors("rnn_relu_cell", 1,
+                                                                             lambda *args: rnn_relu_cell(*args)))),
+    fast_numpy=fast_rnn_cell,
+    bench={"B=32 I=128 H=256": lambda: steps("B=32 I=128 H=256", None, 32, 128, 256, relu=False),
+           "B=1 I=128 H=128": lambda: steps("B=1 I=128 H=128", None, 1, 128, 128, relu=False)},
+    flops=recurrent.flops_of(1), bytes=lambda T, B, I, H: 4 * (H * (I + H + 2) + B * (I + 2 * H)),
+    **recurrent.FEATURES,
+))
+
+RNN = register(Op(
+    name="rnn", family="recurrent", inputs=("x", "h0", *INPUTS[2:]),
+    formula="h_t = rnn_cell(x_t, h_{t-1}) for t = 0 ... T-1, or backwards; gives all h_t and the last h",
+    forward=kernel("rnn_forward"), backward=kernel("rnn_backward"),
+    ref_forward=reference.rnn_forward, ref_backward=reference.rnn_backward,
+    check=check_rnn, samples=sequence_samples,
+    errors=(*recurrent.sequence_errors("rnn_tanh", 1, layer, lambda *args, **kwargs: rnn_tanh(*args, **kwargs)),
+            recurrent.state_error("rnn_tanh", 1, lambda *args, **kwargs: rnn_tanh(*args, **kwargs))),
+    fast_numpy=fast_rnn,
+    bench={"T=64 B=32 I=128 H=256": lambda: layer_of(64, 32, 128, 256),
+           "T=128 B=1 I=128 H=128": lambda: layer_of(128, 1, 128, 128)},
+    flops=recurrent.flops_of(1), bytes=lambda T, B, I, H: 4 * (H * (I + H + 2) + T * B * (I + H) + 2 * B * H),
+    **recurrent.STEPS,
+))

@@ -25,59 +25,6 @@ __all__ = ["atleast_1d", "broadcast_tensors", "broadcast_to", "cat", "chunk", "c
            "to", "transpose", "tril", "triu", "unbind", "unflatten", "unsqueeze"]
 
 
-def draw(name: str, *shape: int) -> np.ndarray:
-    return seeded(name).standard_normal(shape)
-
-
-def array_check(who: str) -> Callable[..., None]:
-    """A check that the one input is an array."""
-    def check(x: Any, **attrs: Any) -> None:
-        if x.__class__ is not np.ndarray:
-            need_array(who, x=x)
-    return check
-
-
-def shape_op(name: str, formula: str, samples: Callable[[], list[Sample]], errors: tuple[Any, ...],
-             **fields: Any) -> Op:
-    """A record whose definition is what runs, linear in x."""
-    return register(Op(
-        name=name, family="shape", inputs=fields.pop("inputs", ("x",)), formula=formula,
-        ref_forward=getattr(reference, f"{name}_forward"), ref_backward=getattr(reference, f"{name}_backward"),
-        check=fields.pop("check", array_check(name)), samples=samples, errors=errors, linear_in=("x",),
-        bytes=lambda n: 0, flops=lambda n: 0, **fields))
-
-
-def axis(who: str, dim: Any, ndim: int) -> int:
-    """A dimension number counted from the front; RangeError if there is none such."""
-    try:
-        d = dim.__index__()
-    except AttributeError:
-        raise DTypeError(who=who, expected="dim as an int", got=repr(dim)) from None
-    if not -ndim <= d < max(ndim, 1):
-        raise RangeError(f"dimension {d} does not exist", who=who, expected=f"{-ndim} <= dim < {ndim}" if ndim
-                         else "a tensor with dimensions")
-    return d % ndim if ndim else 0
-
-
-def sizes_of(args: Sequence[Any]) -> tuple[int, ...]:
-    """f(2, 3) and f((2, 3)) alike."""
-    if len(args) == 1 and isinstance(args[0], (tuple, list)):
-        args = args[0]
-    for n in args:
-        if n.__class__ is not int:
-            return tuple([int(n) for n in args])
-    return tuple(args)
-
-
-# ---- reshape -------------------------------------------------------------------------------------
-RESHAPE = shape_op(
-    "reshape", "y = x in the same order with another shape",
-    samples=lambda: [Sample("one", (draw("one", 1),), {"shape": ()}),
-                     Sample("odd", (draw("odd", 2, 3, 5),), {"shape": (5, 6)}),
-                     Sample("empty", (draw("empty", 0, 3),), {"shape": (3, 0)})],
-    errors=(("size", lambda: reshape(tensor(np.zeros((2, 3))), 4), ShapeError, ("reshape", "(2, 3)", "6")),))
-
-
 def reshape(input: Tensor, *shape: Any) -> Tensor:
     """The same elements, in the same order, in another shape; one size may be -1. A view where the
     layout allows.
@@ -143,16 +90,6 @@ def atleast_1d(input: Tensor) -> Tensor:
     return reshape(input, 1) if input.ndim == 0 else input
 
 
-# ---- permute -------------------------------------------------------------------------------------
-PERMUTE = shape_op(
-    "permute", "y = x with its dimensions in another order",
-    samples=lambda: [Sample("one", (draw("one", 1, 1),), {"dims": (1, 0)}),
-                     Sample("odd", (draw("odd", 2, 3, 5),), {"dims": (2, 0, 1)}),
-                     Sample("empty", (draw("empty", 0, 3),), {"dims": (1, 0)})],
-    errors=(("repeated", lambda: permute(tensor(np.zeros((2, 3))), 0, 0), ShapeError, ("permute", "(0, 0)")),
-            ("missing", lambda: transpose(tensor(np.zeros((2, 3))), 0, 2), RangeError, ("transpose", "dimension 2"))))
-
-
 def permute(input: Tensor, *dims: Any) -> Tensor:
     """The dimensions in another order: y[i_dims[0], i_dims[1], ...]. A view."""
     order, ndim = sizes_of(dims), input._data.ndim
@@ -182,16 +119,6 @@ def movedim(input: Tensor, source: int, destination: int) -> Tensor:
     return apply(PERMUTE, input, dims=tuple(order))
 
 
-# ---- expand, tile --------------------------------------------------------------------------------
-EXPAND = shape_op(
-    "expand", "y = x repeated along dimensions of size 1",
-    samples=lambda: [Sample("one", (draw("one", 1),), {"shape": (3,)}),
-                     Sample("odd", (draw("odd", 3, 1),), {"shape": (2, 3, 5)}),
-                     Sample("same", (draw("same", 3, 2),), {"shape": (3, 2)}),
-                     Sample("empty", (draw("empty", 1, 3),), {"shape": (0, 3)})],
-    errors=(("size", lambda: expand(tensor(np.zeros((2, 3))), 4, 3), ShapeError, ("expand", "(2, 3)", "(4, 3)")),))
-
-
 def expand(input: Tensor, *shape: Any) -> Tensor:
     """Repeat along dimensions of size 1 and new leading ones, without a copy; -1 keeps a size."""
     new = sizes_of(shape)
@@ -217,14 +144,6 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     return tuple(expand(t, shape) for t in tensors)
 
 
-TILE = shape_op(
-    "tile", "y = x repeated whole, repeats[d] times along dimension d",
-    samples=lambda: [Sample("one", (draw("one", 1),), {"repeats": (3,)}),
-                     Sample("odd", (draw("odd", 3, 5),), {"repeats": (2, 3, 2)}),
-                     Sample("empty", (draw("empty", 0, 3),), {"repeats": (2, 2)})],
-    errors=(("rank", lambda: repeat(tensor(np.zeros((2, 3))), 4), ShapeError, ("repeat", "at least 2")),))
-
-
 def repeat(input: Tensor, *repeats: Any) -> Tensor:
     """Copy the whole tensor repeats[d] times along dimension d (NumPy's tile)."""
     counts = sizes_of(repeats)
@@ -237,38 +156,6 @@ def tile(input: Tensor, *repeats: Any) -> Tensor:
     """As repeat, but fewer counts than dimensions are filled with ones on the left."""
     counts = sizes_of(repeats)
     return repeat(input, (1,) * (input.ndim - len(counts)) + counts)
-
-
-# ---- join and cut --------------------------------------------------------------------------------
-def _check_join(name: str, arrays: tuple[Any, ...], dim: int) -> None:
-    if not arrays:
-        raise ShapeError("needs at least one tensor", who=name)
-    need_array(name, **{f"tensor {i}": a for i, a in enumerate(arrays)})
-    first = arrays[0]
-    for i, a in enumerate(arrays):
-        same = a.shape == first.shape if name == "stack" else (
-            a.ndim == first.ndim and all(d == dim or m == n for d, (m, n) in enumerate(zip(a.shape, first.shape))))
-        if not same:
-            raise ShapeError(f"tensor {i} does not fit tensor 0", who=name,
-                             expected=f"{first.shape}{'' if name == 'stack' else f' but for dimension {dim}'}",
-                             got=a.shape)
-        if a.dtype != first.dtype:
-            raise DTypeError(f"tensor 0 is {first.dtype} but tensor {i} is {a.dtype}", who=name,
-                             hint="Convert one of them.")
-
-
-# The number of inputs varies, so the records show three.
-CAT = register(Op(
-    name="cat", family="shape", inputs=("a", "b", "c"), formula="y = the inputs one after another along dim",
-    ref_forward=reference.cat_forward, ref_backward=reference.cat_backward,
-    check=lambda *xs, dim: _check_join("cat", xs, dim), linear_in=("a", "b", "c"), flops=lambda n: 0,
-                  bytes=lambda n: 8 * n,
-    samples=lambda: [Sample("one", (draw("a", 1), draw("b", 1), draw("c", 1)), {"dim": 0}),
-                     Sample("odd", (draw("a", 2, 3), draw("b", 2, 1), draw("c", 2, 5)), {"dim": 1}),
-                     Sample("empty", (draw("a", 0, 3), draw("b", 2, 3), draw("c", 1, 3)), {"dim": 0})],
-    errors=(("shape", lambda: cat([tensor(np.zeros((2, 3))), tensor(np.zeros((2, 4)))]), ShapeError,
-             ("cat", "tensor 1", "(2, 4)")),
-            ("none", lambda: cat([]), ShapeError, ("cat", "at least one")))))
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
@@ -284,37 +171,11 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 
 concatenate = cat
 
-STACK = register(Op(
-    name="stack", family="shape", inputs=("a", "b", "c"), formula="y = the inputs side by side along a new dim",
-    ref_forward=reference.stack_forward, ref_backward=reference.stack_backward,
-    check=lambda *xs, dim: _check_join("stack", xs, dim), linear_in=("a", "b", "c"), flops=lambda n: 0,
-                    bytes=lambda n: 8 * n,
-    samples=lambda: [Sample("one", (draw("a", 1), draw("b", 1), draw("c", 1)), {"dim": 0}),
-                     Sample("odd", (draw("a", 2, 5), draw("b", 2, 5), draw("c", 2, 5)), {"dim": 1}),
-                     Sample("last", (draw("a", 2, 5), draw("b", 2, 5), draw("c", 2, 5)), {"dim": 2})],
-    errors=(("shape", lambda: stack([tensor(np.zeros(2)), tensor(np.zeros(3))]), ShapeError,
-             ("stack", "tensor 1", "(3,)")),)))
-
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors of one shape along a new dimension."""
     tensors = list(tensors)
     return apply(STACK, *tensors, dim=axis("stack", dim, tensors[0].ndim + 1) if tensors else 0)
-
-
-SPLIT = shape_op(
-    "split", "y_i = the i-th piece of x along dim",
-    samples=lambda: [Sample("one", (draw("one", 1),), {"sections": (1,), "dim": 0}),
-                     Sample("odd", (draw("odd", 2, 7, 3),), {"sections": (2, 0, 5), "dim": 1}),
-                     Sample("first", (draw("first", 5, 3),), {"sections": (1, 4), "dim": 0})],
-    errors=(("sum", lambda: split(tensor(np.zeros((2, 3))), [1, 1], 1), ShapeError, ("split", "add up to 3")),
-            ("size", lambda: split(tensor(np.zeros((2, 3))), 0), RangeError, ("split", "at least 1"))))
-UNBIND = shape_op(
-    "unbind", "y_i = x[i] along dim",
-    samples=lambda: [Sample("one", (draw("one", 1),), {"dim": 0}), Sample("odd", (draw("odd", 2, 3, 5),), {"dim": 1}),
-                     Sample("last", (draw("last", 5, 2),), {"dim": 1})],
-    errors=(("number", lambda: unbind(tensor(1.0)), ShapeError, ("unbind", "dimension")),
-            ("dim", lambda: unbind(tensor(np.zeros((2, 3))), 2), RangeError, ("unbind", "dimension 2"))))
 
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
@@ -360,34 +221,6 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     return split(input, max(1, -(-input.shape[axis("chunk", dim, input.ndim)] // chunks)), dim)
 
 
-# ---- pad, flip, roll, triangles ------------------------------------------------------------------
-def _check_pad(x: Any, *, widths: Any, mode: str, value: float) -> None:
-    need_array("pad", x=x)
-    if mode not in reference._PAD_MODES:
-        raise RangeError(who="pad", expected=f"mode one of {', '.join(reference._PAD_MODES)}", got=mode)
-    for d, ((before, after), n) in enumerate(zip(widths, x.shape)):
-        limit = {"constant": None, "replicate": None, "reflect": n - 1, "circular": n}[mode]
-        if (before < 0 or after < 0) or (limit is not None
-                                         and max(before, after) > max(limit, 0)) or (mode == "replicate" and n == 0):
-            raise ShapeError(f"dimension {d} of size {n} cannot be padded by {before, after} in mode {mode!r}",
-                             who="pad")
-
-
-PAD = shape_op(
-    "pad", "y = x with a border", check=_check_pad,
-    samples=lambda: [Sample("one", (draw("one", 1),), {"widths": ((0, 1),), "mode": "constant", "value": 0.0}),
-                     *[Sample(mode, (draw(mode, 2, 4, 5),), {"widths": ((0, 0), (1, 2), (3, 1)), "mode": mode,
-                                                             "value": 0.0})
-                       for mode in reference._PAD_MODES],
-                     Sample("value", (draw("value", 2, 3),), {"widths": ((0, 0), (1, 0)), "mode": "constant",
-                                                              "value": 2.0})],
-    errors=(("reflect", lambda: pad(tensor(np.zeros((1, 3))), (3, 0), "reflect"), ShapeError,
-             ("pad", "size 3", "reflect")),
-            ("odd", lambda: pad(tensor(np.zeros((1, 3))), (3,)), ShapeError, ("pad", "pairs")),
-            ("mode", lambda: pad(tensor(np.zeros((1, 3))), (1, 1), "mirror"), RangeError,
-             ("pad", "mirror", "reflect"))))
-
-
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
     """Put a border around the last dimensions.
 
@@ -405,26 +238,9 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     return apply(PAD, input, widths=tuple(full), mode=mode, value=float(value or 0.0))
 
 
-FLIP = shape_op(
-    "flip", "y = x in reverse order along dims",
-    samples=lambda: [Sample("one", (draw("one", 1),), {"dims": (0,)}),
-                     Sample("odd", (draw("odd", 2, 3, 5),), {"dims": (0, 2)}),
-                     Sample("empty", (draw("empty", 0, 3),), {"dims": (1,)})],
-    errors=(("missing", lambda: flip(tensor(np.zeros(3)), 1), RangeError, ("flip", "dimension 1")),))
-
-
 def flip(input: Tensor, *dims: Any) -> Tensor:
     """Reverse the order along the given dimensions. A view."""
     return apply(FLIP, input, dims=tuple(axis("flip", d, input.ndim) for d in sizes_of(dims)))
-
-
-ROLL = shape_op(
-    "roll", "y[(i + shift) mod size] = x[i]",
-    samples=lambda: [Sample("one", (draw("one", 1),), {"shifts": (1,), "dims": (0,)}),
-                     Sample("odd", (draw("odd", 2, 3, 5),), {"shifts": (1, -2), "dims": (0, 2)}),
-                     Sample("flat", (draw("flat", 2, 3),), {"shifts": 2, "dims": None})],
-    errors=(("lengths", lambda: roll(tensor(np.zeros(3)), (1, 2), (0,)), ShapeError,
-             ("roll", "one shift per dimension")),))
 
 
 def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
@@ -441,19 +257,6 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
     return apply(ROLL, input, shifts=by, dims=tuple(axis("roll", d, input.ndim) for d in along))
 
 
-def _check_triangle(x: Any, *, diagonal: int, upper: bool) -> None:
-    need_array("triangle", x=x)
-    if x.ndim < 2:
-        raise ShapeError(who="triu" if upper else "tril", expected="a matrix or a stack of matrices", got=x.shape)
-
-
-TRIANGLE = shape_op(
-    "triangle", "y = x on and below (above) a diagonal, else 0", check=_check_triangle,
-    samples=lambda: [Sample("lower", (draw("lower", 2, 3, 5),), {"diagonal": 1, "upper": False}),
-                     Sample("upper", (draw("upper", 3, 4),), {"diagonal": -1, "upper": True})],
-    errors=(("vector", lambda: tril(tensor(np.zeros(3))), ShapeError, ("tril", "matrix", "(3,)")),))
-
-
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
     """The lower triangle of the last two dimensions, zeros above the diagonal."""
     return apply(TRIANGLE, input, diagonal=int(diagonal), upper=False)
@@ -464,12 +267,6 @@ def triu(input: Tensor, diagonal: int = 0) -> Tensor:
     return apply(TRIANGLE, input, diagonal=int(diagonal), upper=True)
 
 
-# ---- copies --------------------------------------------------------------------------------------
-CLONE: Op = shape_op("clone", "y = x in memory of its own",
-                 samples=lambda: [Sample("odd", (draw("odd", 2, 3, 5),)), Sample("empty", (draw("empty", 0, 2),))],
-                 errors=(("list", lambda: apply(CLONE, [1.0]), DTypeError, ("clone", "list", "nn.tensor")),))
-
-
 def clone(input: Tensor) -> Tensor:
     """A copy in memory of its own; the gradient flows through."""
     return apply(CLONE, input)
@@ -478,11 +275,6 @@ def clone(input: Tensor) -> Tensor:
 def contiguous(input: Tensor) -> Tensor:
     """The tensor itself if its memory is in row-major order, else a copy that is."""
     return input if input.data.flags.c_contiguous else apply(CLONE, input)
-
-
-TO = shape_op("to", "y = x in another dtype",
-              samples=lambda: [Sample("odd", (draw("odd", 2, 3, 5),), {"dtype": np.float64})],
-              errors=(("complex", lambda: to(tensor([1.0]), "complex64"), DTypeError, ("to", "complex64")),))
 
 
 def to(input: Tensor, dtype: Any) -> Tensor:
@@ -498,3 +290,198 @@ def to(input: Tensor, dtype: Any) -> Tensor:
     if new.kind != "f":
         return Tensor(input.data.astype(new))
     return apply(TO, input, dtype=new)
+
+
+# ---- what the functions share --------------------------------------------------------------------
+def axis(who: str, dim: Any, ndim: int) -> int:
+    """A dimension number counted from the front; RangeError if there is none such."""
+    try:
+        d = dim.__index__()
+    except AttributeError:
+        raise DTypeError(who=who, expected="dim as an int", got=repr(dim)) from None
+    if not -ndim <= d < max(ndim, 1):
+        raise RangeError(f"dimension {d} does not exist", who=who, expected=f"{-ndim} <= dim < {ndim}" if ndim
+                         else "a tensor with dimensions")
+    return d % ndim if ndim else 0
+
+
+def sizes_of(args: Sequence[Any]) -> tuple[int, ...]:
+    """f(2, 3) and f((2, 3)) alike."""
+    if len(args) == 1 and isinstance(args[0], (tuple, list)):
+        args = args[0]
+    for n in args:
+        if n.__class__ is not int:
+            return tuple([int(n) for n in args])
+    return tuple(args)
+
+
+# ---- checks --------------------------------------------------------------------------------------
+def array_check(who: str) -> Callable[..., None]:
+    """A check that the one input is an array."""
+    def check(x: Any, **attrs: Any) -> None:
+        if x.__class__ is not np.ndarray:
+            need_array(who, x=x)
+    return check
+
+
+def _check_join(name: str, arrays: tuple[Any, ...], dim: int) -> None:
+    if not arrays:
+        raise ShapeError("needs at least one tensor", who=name)
+    need_array(name, **{f"tensor {i}": a for i, a in enumerate(arrays)})
+    first = arrays[0]
+    for i, a in enumerate(arrays):
+        same = a.shape == first.shape if name == "stack" else (
+            a.ndim == first.ndim and all(d == dim or m == n for d, (m, n) in enumerate(zip(a.shape, first.shape))))
+        if not same:
+            raise ShapeError(f"tensor {i} does not fit tensor 0", who=name,
+                             expected=f"{first.shape}{'' if name == 'stack' else f' but for dimension {dim}'}",
+                             got=a.shape)
+        if a.dtype != first.dtype:
+            raise DTypeError(f"tensor 0 is {first.dtype} but tensor {i} is {a.dtype}", who=name,
+                             hint="Convert one of them.")
+
+
+def _check_pad(x: Any, *, widths: Any, mode: str, value: float) -> None:
+    need_array("pad", x=x)
+    if mode not in reference._PAD_MODES:
+        raise RangeError(who="pad", expected=f"mode one of {', '.join(reference._PAD_MODES)}", got=mode)
+    for d, ((before, after), n) in enumerate(zip(widths, x.shape)):
+        limit = {"constant": None, "replicate": None, "reflect": n - 1, "circular": n}[mode]
+        if (before < 0 or after < 0) or (limit is not None
+                                         and max(before, after) > max(limit, 0)) or (mode == "replicate" and n == 0):
+            raise ShapeError(f"dimension {d} of size {n} cannot be padded by {before, after} in mode {mode!r}",
+                             who="pad")
+
+
+def _check_triangle(x: Any, *, diagonal: int, upper: bool) -> None:
+    need_array("triangle", x=x)
+    if x.ndim < 2:
+        raise ShapeError(who="triu" if upper else "tril", expected="a matrix or a stack of matrices", got=x.shape)
+
+
+# ---- samples -------------------------------------------------------------------------------------
+def draw(name: str, *shape: int) -> np.ndarray:
+    return seeded(name).standard_normal(shape)
+
+
+# ---- records -------------------------------------------------------------------------------------
+def shape_op(name: str, formula: str, samples: Callable[[], list[Sample]], errors: tuple[Any, ...],
+             **fields: Any) -> Op:
+    """A record whose definition is what runs, linear in x."""
+    return register(Op(
+        name=name, family="shape", inputs=fields.pop("inputs", ("x",)), formula=formula,
+        ref_forward=getattr(reference, f"{name}_forward"), ref_backward=getattr(reference, f"{name}_backward"),
+        check=fields.pop("check", array_check(name)), samples=samples, errors=errors, linear_in=("x",),
+        bytes=lambda n: 0, flops=lambda n: 0, **fields))
+
+
+RESHAPE = shape_op(
+    "reshape", "y = x in the same order with another shape",
+    samples=lambda: [Sample("one", (draw("one", 1),), {"shape": ()}),
+                     Sample("odd", (draw("odd", 2, 3, 5),), {"shape": (5, 6)}),
+                     Sample("empty", (draw("empty", 0, 3),), {"shape": (3, 0)})],
+    errors=(("size", lambda: reshape(tensor(np.zeros((2, 3))), 4), ShapeError, ("reshape", "(2, 3)", "6")),))
+
+PERMUTE = shape_op(
+    "permute", "y = x with its dimensions in another order",
+    samples=lambda: [Sample("one", (draw("one", 1, 1),), {"dims": (1, 0)}),
+                     Sample("odd", (draw("odd", 2, 3, 5),), {"dims": (2, 0, 1)}),
+                     Sample("empty", (draw("empty", 0, 3),), {"dims": (1, 0)})],
+    errors=(("repeated", lambda: permute(tensor(np.zeros((2, 3))), 0, 0), ShapeError, ("permute", "(0, 0)")),
+            ("missing", lambda: transpose(tensor(np.zeros((2, 3))), 0, 2), RangeError, ("transpose", "dimension 2"))))
+
+EXPAND = shape_op(
+    "expand", "y = x repeated along dimensions of size 1",
+    samples=lambda: [Sample("one", (draw("one", 1),), {"shape": (3,)}),
+                     Sample("odd", (draw("odd", 3, 1),), {"shape": (2, 3, 5)}),
+                     Sample("same", (draw("same", 3, 2),), {"shape": (3, 2)}),
+                     Sample("empty", (draw("empty", 1, 3),), {"shape": (0, 3)})],
+    errors=(("size", lambda: expand(tensor(np.zeros((2, 3))), 4, 3), ShapeError, ("expand", "(2, 3)", "(4, 3)")),))
+
+TILE = shape_op(
+    "tile", "y = x repeated whole, repeats[d] times along dimension d",
+    samples=lambda: [Sample("one", (draw("one", 1),), {"repeats": (3,)}),
+                     Sample("odd", (draw("odd", 3, 5),), {"repeats": (2, 3, 2)}),
+                     Sample("empty", (draw("empty", 0, 3),), {"repeats": (2, 2)})],
+    errors=(("rank", lambda: repeat(tensor(np.zeros((2, 3))), 4), ShapeError, ("repeat", "at least 2")),))
+
+# The number of inputs varies, so the records show three.
+CAT = register(Op(
+    name="cat", family="shape", inputs=("a", "b", "c"), formula="y = the inputs one after another along dim",
+    ref_forward=reference.cat_forward, ref_backward=reference.cat_backward,
+    check=lambda *xs, dim: _check_join("cat", xs, dim), linear_in=("a", "b", "c"), flops=lambda n: 0,
+                  bytes=lambda n: 8 * n,
+    samples=lambda: [Sample("one", (draw("a", 1), draw("b", 1), draw("c", 1)), {"dim": 0}),
+                     Sample("odd", (draw("a", 2, 3), draw("b", 2, 1), draw("c", 2, 5)), {"dim": 1}),
+                     Sample("empty", (draw("a", 0, 3), draw("b", 2, 3), draw("c", 1, 3)), {"dim": 0})],
+    errors=(("shape", lambda: cat([tensor(np.zeros((2, 3))), tensor(np.zeros((2, 4)))]), ShapeError,
+             ("cat", "tensor 1", "(2, 4)")),
+            ("none", lambda: cat([]), ShapeError, ("cat", "at least one")))))
+
+STACK = register(Op(
+    name="stack", family="shape", inputs=("a", "b", "c"), formula="y = the inputs side by side along a new dim",
+    ref_forward=reference.stack_forward, ref_backward=reference.stack_backward,
+    check=lambda *xs, dim: _check_join("stack", xs, dim), linear_in=("a", "b", "c"), flops=lambda n: 0,
+                    bytes=lambda n: 8 * n,
+    samples=lambda: [Sample("one", (draw("a", 1), draw("b", 1), draw("c", 1)), {"dim": 0}),
+                     Sample("odd", (draw("a", 2, 5), draw("b", 2, 5), draw("c", 2, 5)), {"dim": 1}),
+                     Sample("last", (draw("a", 2, 5), draw("b", 2, 5), draw("c", 2, 5)), {"dim": 2})],
+    errors=(("shape", lambda: stack([tensor(np.zeros(2)), tensor(np.zeros(3))]), ShapeError,
+             ("stack", "tensor 1", "(3,)")),)))
+
+SPLIT = shape_op(
+    "split", "y_i = the i-th piece of x along dim",
+    samples=lambda: [Sample("one", (draw("one", 1),), {"sections": (1,), "dim": 0}),
+                     Sample("odd", (draw("odd", 2, 7, 3),), {"sections": (2, 0, 5), "dim": 1}),
+                     Sample("first", (draw("first", 5, 3),), {"sections": (1, 4), "dim": 0})],
+    errors=(("sum", lambda: split(tensor(np.zeros((2, 3))), [1, 1], 1), ShapeError, ("split", "add up to 3")),
+            ("size", lambda: split(tensor(np.zeros((2, 3))), 0), RangeError, ("split", "at least 1"))))
+
+UNBIND = shape_op(
+    "unbind", "y_i = x[i] along dim",
+    samples=lambda: [Sample("one", (draw("one", 1),), {"dim": 0}), Sample("odd", (draw("odd", 2, 3, 5),), {"dim": 1}),
+                     Sample("last", (draw("last", 5, 2),), {"dim": 1})],
+    errors=(("number", lambda: unbind(tensor(1.0)), ShapeError, ("unbind", "dimension")),
+            ("dim", lambda: unbind(tensor(np.zeros((2, 3))), 2), RangeError, ("unbind", "dimension 2"))))
+
+PAD = shape_op(
+    "pad", "y = x with a border", check=_check_pad,
+    samples=lambda: [Sample("one", (draw("one", 1),), {"widths": ((0, 1),), "mode": "constant", "value": 0.0}),
+                     *[Sample(mode, (draw(mode, 2, 4, 5),), {"widths": ((0, 0), (1, 2), (3, 1)), "mode": mode,
+                                                             "value": 0.0})
+                       for mode in reference._PAD_MODES],
+                     Sample("value", (draw("value", 2, 3),), {"widths": ((0, 0), (1, 0)), "mode": "constant",
+                                                              "value": 2.0})],
+    errors=(("reflect", lambda: pad(tensor(np.zeros((1, 3))), (3, 0), "reflect"), ShapeError,
+             ("pad", "size 3", "reflect")),
+            ("odd", lambda: pad(tensor(np.zeros((1, 3))), (3,)), ShapeError, ("pad", "pairs")),
+            ("mode", lambda: pad(tensor(np.zeros((1, 3))), (1, 1), "mirror"), RangeError,
+             ("pad", "mirror", "reflect"))))
+
+FLIP = shape_op(
+    "flip", "y = x in reverse order along dims",
+    samples=lambda: [Sample("one", (draw("one", 1),), {"dims": (0,)}),
+                     Sample("odd", (draw("odd", 2, 3, 5),), {"dims": (0, 2)}),
+                     Sample("empty", (draw("empty", 0, 3),), {"dims": (1,)})],
+    errors=(("missing", lambda: flip(tensor(np.zeros(3)), 1), RangeError, ("flip", "dimension 1")),))
+
+ROLL = shape_op(
+    "roll", "y[(i + shift) mod size] = x[i]",
+    samples=lambda: [Sample("one", (draw("one", 1),), {"shifts": (1,), "dims": (0,)}),
+                     Sample("odd", (draw("odd", 2, 3, 5),), {"shifts": (1, -2), "dims": (0, 2)}),
+                     Sample("flat", (draw("flat", 2, 3),), {"shifts": 2, "dims": None})],
+    errors=(("lengths", lambda: roll(tensor(np.zeros(3)), (1, 2), (0,)), ShapeError,
+             ("roll", "one shift per dimension")),))
+
+TRIANGLE = shape_op(
+    "triangle", "y = x on and below (above) a diagonal, else 0", check=_check_triangle,
+    samples=lambda: [Sample("lower", (draw("lower", 2, 3, 5),), {"diagonal": 1, "upper": False}),
+                     Sample("upper", (draw("upper", 3, 4),), {"diagonal": -1, "upper": True})],
+    errors=(("vector", lambda: tril(tensor(np.zeros(3))), ShapeError, ("tril", "matrix", "(3,)")),))
+
+CLONE: Op = shape_op("clone", "y = x in memory of its own",
+                 samples=lambda: [Sample("odd", (draw("odd", 2, 3, 5),)), Sample("empty", (draw("empty", 0, 2),))],
+                 errors=(("list", lambda: apply(CLONE, [1.0]), DTypeError, ("clone", "list", "nn.tensor")),))
+TO = shape_op("to", "y = x in another dtype",
+              samples=lambda: [Sample("odd", (draw("odd", 2, 3, 5),), {"dtype": np.float64})],
+              errors=(("complex", lambda: to(tensor([1.0]), "complex64"), DTypeError, ("to", "complex64")),))

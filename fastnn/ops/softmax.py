@@ -21,90 +21,6 @@ from .checks import need_float
 __all__ = ["log_softmax", "softmax"]
 
 
-def scores(name: str, *shape: int, dim: int = -1, scale: float = 2.0, never: tuple[Any, ...] = ()) -> Sample:
-    """A sample of `shape` with softmax along `dim`; the elements at the index `never` are -inf."""
-    x = seeded(name).standard_normal(shape) * scale
-    if never:
-        x[never] = -np.inf
-    dim = dim % len(shape)
-    axis = shape[dim]
-    return Sample(name, (x,), {"dim": dim}, {"n": x.size, "axis": axis})
-
-
-def samples() -> list[Sample]:
-    return [scores("one row", 1, 2), scores("odd", 3, 5, 7), scores("middle", 3, 5, 7, dim=1),
-            scores("first", 3, 5, 7, dim=0),
-            scores("vector", 37), scores("empty", 0, 4), scores("empty axis", 3, 0, dim=1),
-            scores("no columns", 2, 3, 0, dim=1),
-            scores("strip and one", 2, 3, 65, dim=1), scores("long", 2, 1031), scores("steep", 5, 33, scale=30.0),
-            scores("steep columns", 33, 5, dim=0, scale=30.0)]
-
-
-def softmax_samples() -> list[Sample]:
-    return [*samples(), scores("never", 4, 19, never=(slice(1, 3), slice(2, 17))),
-            scores("never, columns", 19, 4, dim=0, never=(slice(3, 18),))]
-
-
-def check(who: str) -> Callable[..., None]:
-    def check_softmax(x: Any, *, dim: int) -> None:
-        need_float(who, x=x)
-        if not 0 <= dim < (x.ndim or 1):
-            raise ShapeError(who=who,
-                             expected=f"dim from {-max(x.ndim, 1)} to {max(x.ndim, 1) - 1} for an input of shape {x.shape}", got=dim)
-    return check_softmax
-
-
-def errors(name: str) -> tuple[Any, ...]:
-    def function(*args: Any) -> Any:
-        return globals()[name](*args)
-    return (("integers", lambda: function(tensor([1, 2]), 0), DTypeError, (name, "int64", "float32")),
-            ("dim too large", lambda: function(tensor([[1.0, 2.0]]), 2), ShapeError,
-             (name, "dim from -2 to 1", "got 2")),
-            ("dim too small", lambda: function(tensor([1.0, 2.0]), -2), ShapeError,
-             (name, "dim from -1 to 0", "got -2")))
-
-
-def fast_softmax(x: np.ndarray, *, dim: int) -> np.ndarray:
-    e = np.exp(x - x.max(axis=dim, keepdims=True))
-    e /= e.sum(axis=dim, keepdims=True)
-    return e
-
-
-def fast_log_softmax(x: np.ndarray, *, dim: int) -> np.ndarray:
-    z = x - x.max(axis=dim, keepdims=True)
-    z -= np.log(np.exp(z).sum(axis=dim, keepdims=True))
-    return z
-
-
-BENCH = {"2048x512": lambda: scores("2048x512", 2048, 512),
-         "gpt2.vocabulary": lambda: scores("gpt2.vocabulary", 64, 50257),
-         "image": lambda: scores("image", 4, 21, 128, 128, dim=1)}
-
-SOFTMAX = register(Op(
-    name="softmax", family="softmax", inputs=("x",), formula="y = exp(x) / sum exp(x)",
-    forward=kernel("softmax_forward"), backward=kernel("softmax_backward"),
-    ref_forward=reference.softmax_forward, ref_backward=reference.softmax_backward,
-    check=check("softmax"), fits=kernel("fits_axis"), samples=softmax_samples, errors=errors("softmax"),
-                      fast_numpy=fast_softmax, bench=BENCH,
-    flops=lambda n, axis: 4 * n, bytes=lambda n, axis: 8 * n, terms=lambda n, axis: axis,
-))
-
-LOG_SOFTMAX = register(Op(
-    name="log_softmax", family="softmax", inputs=("x",), formula="y = x - log sum exp(x)",
-    forward=kernel("log_softmax_forward"), backward=kernel("log_softmax_backward"),
-    ref_forward=reference.log_softmax_forward, ref_backward=reference.log_softmax_backward,
-    check=check("log_softmax"), fits=kernel("fits_axis"), samples=samples, errors=errors("log_softmax"),
-                          fast_numpy=fast_log_softmax, bench=BENCH,
-    flops=lambda n, axis: 4 * n, bytes=lambda n, axis: 8 * n, terms=lambda n, axis: axis,
-))
-
-
-def _axis(input: Any, dim: int) -> int:
-    """dim counted from the front; an out-of-range one is left for the check to name."""
-    ndim = getattr(input, "ndim", 1) or 1
-    return dim + ndim if -ndim <= dim < 0 else dim
-
-
 def softmax(input: Tensor, dim: int) -> Tensor:
     r"""Turn scores into probabilities along one axis.
 
@@ -166,3 +82,94 @@ def log_softmax(input: Tensor, dim: int) -> Tensor:
     tensor([-1000.,     0.])
     """
     return apply(LOG_SOFTMAX, input, dim=_axis(input, dim))
+
+
+# ---- what the functions share --------------------------------------------------------------------
+def _axis(input: Any, dim: int) -> int:
+    """dim counted from the front; an out-of-range one is left for the check to name."""
+    ndim = getattr(input, "ndim", 1) or 1
+    return dim + ndim if -ndim <= dim < 0 else dim
+
+
+# ---- checks --------------------------------------------------------------------------------------
+def check(who: str) -> Callable[..., None]:
+    def check_softmax(x: Any, *, dim: int) -> None:
+        need_float(who, x=x)
+        if not 0 <= dim < (x.ndim or 1):
+            raise ShapeError(who=who,
+                             expected=f"dim from {-max(x.ndim, 1)} to {max(x.ndim, 1) - 1} for an input of shape {x.shape}", got=dim)
+    return check_softmax
+
+
+# ---- samples -------------------------------------------------------------------------------------
+def scores(name: str, *shape: int, dim: int = -1, scale: float = 2.0, never: tuple[Any, ...] = ()) -> Sample:
+    """A sample of `shape` with softmax along `dim`; the elements at the index `never` are -inf."""
+    x = seeded(name).standard_normal(shape) * scale
+    if never:
+        x[never] = -np.inf
+    dim = dim % len(shape)
+    axis = shape[dim]
+    return Sample(name, (x,), {"dim": dim}, {"n": x.size, "axis": axis})
+
+
+def samples() -> list[Sample]:
+    return [scores("one row", 1, 2), scores("odd", 3, 5, 7), scores("middle", 3, 5, 7, dim=1),
+            scores("first", 3, 5, 7, dim=0),
+            scores("vector", 37), scores("empty", 0, 4), scores("empty axis", 3, 0, dim=1),
+            scores("no columns", 2, 3, 0, dim=1),
+            scores("strip and one", 2, 3, 65, dim=1), scores("long", 2, 1031), scores("steep", 5, 33, scale=30.0),
+            scores("steep columns", 33, 5, dim=0, scale=30.0)]
+
+
+def softmax_samples() -> list[Sample]:
+    return [*samples(), scores("never", 4, 19, never=(slice(1, 3), slice(2, 17))),
+            scores("never, columns", 19, 4, dim=0, never=(slice(3, 18),))]
+
+
+# ---- errors --------------------------------------------------------------------------------------
+def errors(name: str) -> tuple[Any, ...]:
+    def function(*args: Any) -> Any:
+        return globals()[name](*args)
+    return (("integers", lambda: function(tensor([1, 2]), 0), DTypeError, (name, "int64", "float32")),
+            ("dim too large", lambda: function(tensor([[1.0, 2.0]]), 2), ShapeError,
+             (name, "dim from -2 to 1", "got 2")),
+            ("dim too small", lambda: function(tensor([1.0, 2.0]), -2), ShapeError,
+             (name, "dim from -1 to 0", "got -2")))
+
+
+# ---- cost and benchmarks -------------------------------------------------------------------------
+def fast_softmax(x: np.ndarray, *, dim: int) -> np.ndarray:
+    e = np.exp(x - x.max(axis=dim, keepdims=True))
+    e /= e.sum(axis=dim, keepdims=True)
+    return e
+
+
+def fast_log_softmax(x: np.ndarray, *, dim: int) -> np.ndarray:
+    z = x - x.max(axis=dim, keepdims=True)
+    z -= np.log(np.exp(z).sum(axis=dim, keepdims=True))
+    return z
+
+
+BENCH = {"2048x512": lambda: scores("2048x512", 2048, 512),
+         "gpt2.vocabulary": lambda: scores("gpt2.vocabulary", 64, 50257),
+         "image": lambda: scores("image", 4, 21, 128, 128, dim=1)}
+
+
+# ---- records -------------------------------------------------------------------------------------
+SOFTMAX = register(Op(
+    name="softmax", family="softmax", inputs=("x",), formula="y = exp(x) / sum exp(x)",
+    forward=kernel("softmax_forward"), backward=kernel("softmax_backward"),
+    ref_forward=reference.softmax_forward, ref_backward=reference.softmax_backward,
+    check=check("softmax"), fits=kernel("fits_axis"), samples=softmax_samples, errors=errors("softmax"),
+                      fast_numpy=fast_softmax, bench=BENCH,
+    flops=lambda n, axis: 4 * n, bytes=lambda n, axis: 8 * n, terms=lambda n, axis: axis,
+))
+
+LOG_SOFTMAX = register(Op(
+    name="log_softmax", family="softmax", inputs=("x",), formula="y = x - log sum exp(x)",
+    forward=kernel("log_softmax_forward"), backward=kernel("log_softmax_backward"),
+    ref_forward=reference.log_softmax_forward, ref_backward=reference.log_softmax_backward,
+    check=check("log_softmax"), fits=kernel("fits_axis"), samples=samples, errors=errors("log_softmax"),
+                          fast_numpy=fast_log_softmax, bench=BENCH,
+    flops=lambda n, axis: 4 * n, bytes=lambda n, axis: 8 * n, terms=lambda n, axis: axis,
+))

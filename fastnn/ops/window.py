@@ -52,11 +52,6 @@ def need_filters(who: str, x: np.ndarray, w: np.ndarray, b: np.ndarray | None, g
         raise ShapeError(who=who, expected=f"bias of shape ({K},), one per filter", got=b.shape)
 
 
-def by(sizes: Any) -> str:
-    """(3, 3) as "3 x 3"."""
-    return " x ".join(map(str, sizes))
-
-
 def need_window(who: str, image: tuple[int, ...], window: tuple[int, ...], stride: tuple[int, ...],
                 padding: tuple[Any, ...],
                 dilation: tuple[int, ...]) -> tuple[int, ...]:
@@ -91,3 +86,9 @@ def batched(function: Callable[[Tensor], Any], input: Any, rank: int = 4) -> Any
     if isinstance(y, tuple):
         return tuple(reshape(t, t.shape[1:]) for t in y)
     return reshape(y, y.shape[1:])
+
+
+# ---- what the functions share --------------------------------------------------------------------
+def by(sizes: Any) -> str:
+    """(3, 3) as "3 x 3"."""
+    return " x ".join(map(str, sizes))
