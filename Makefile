@@ -1,4 +1,4 @@
-# make build | test | laws OP=conv2d | selftest | neon | bench OP=conv2d | guard | results | readme | asan | lint | types | docs | ci | clean
+# make build | test | laws OP=conv2d | levels | selftest | neon | bench OP=conv2d | guard | results | readme | asan | lint | types | docs | site | ci | clean
 PY ?= python3
 
 build:                  ## compile in place
@@ -33,7 +33,7 @@ results: build
 	done; done
 	$(PY) tools/readme.py
 
-readme:                 ## the README's speed section from benchmarks/results
+readme:                 ## what is generated in the README, docs/speed.md, docs/ops.md and benchmarks/results
 	$(PY) tools/readme.py
 
 asan:                   ## the laws under AddressSanitizer and UndefinedBehaviorSanitizer
@@ -70,9 +70,13 @@ lint:
 
 types:
 	$(PY) -m mypy
+	$(PY) -m pyright
 
 docs:                   ## the examples in docstrings and pages
 	$(PY) -m pytest -q --doctest-modules fastnn --ignore=fastnn/__main__.py
+
+site:                   ## the documentation as a site, build/site/index.html; offline, warnings are errors
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 
 ci:
 	bash .ci/run
@@ -80,4 +84,4 @@ ci:
 clean:
 	rm -rf build dist *.egg-info fastnn/_kernels*.so fastnn/kernels/_kernels.c
 
-.PHONY: build test laws levels selftest neon bench guard results readme asan lint types docs ci clean
+.PHONY: build test laws levels selftest neon bench guard results readme asan lint types docs site ci clean

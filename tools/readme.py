@@ -1,17 +1,17 @@
-"""Write the README's speed section, and the records' pages, from the committed JSON, so that they
-cannot say anything else.
+"""Write what the pages say from what is true: the README's speed table and docs/speed.md from the
+committed JSON, the records' pages, and the op table of docs/ops.md.
 
-    python tools/readme.py             write what stands between the two marks in README.md, and
-                                       benchmarks/results/*.md
-    python tools/readme.py --check     only say whether they are current (exit code 1 if not); the
+    python tools/readme.py             write it
+    python tools/readme.py --check     only say which pages are not current (exit code 1 if any); the
                                        tests do that
 """
 
 from __future__ import annotations
 
 import json
+import re
 import sys
-import textwrap
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,10 @@ sys.path.insert(0, str(ROOT))
 
 from fastnn import console  # noqa: E402
 from fastnn.bench import bars, results  # noqa: E402
+from fastnn.cli import optable  # noqa: E402
 
-README, RESULTS = ROOT/"README.md", ROOT/"benchmarks"/"results"
-BEGIN, END = "<!-- python tools/readme.py writes what follows -->", "<!-- up to here -->"
+README, SPEED, OP_TABLE, RESULTS = ROOT/"README.md", ROOT/"docs"/"speed.md", ROOT/"docs"/"ops.md", ROOT/"benchmarks"/"results"
+BEGIN, END = re.compile(r"<!-- .* writes what follows -->\n"), "<!-- up to here -->"
 LEVELS = ("portable", "neon", "avx2", "avx512")
 
 SHOWN = {           # workload -> what to call it; wins and losses alike
@@ -34,10 +35,10 @@ SHOWN = {           # workload -> what to call it; wins and losses alike
     "conv1x1-256c56/forward+backward": "convolution 1x1, 256 -> 64 channels of 56x56, forward + backward",
     "depthwise3x3-128c28/forward+backward": "depthwise convolution 3x3, 128 channels of 28x28, forward + backward",
     "maxpool2x2-64c56/forward+backward": "max-pool 2x2, 32x64x56x56, forward + backward",
-    "batchnorm-64c56/forward+backward": "batch norm, the same",
+    "batchnorm-64c56/forward+backward": "batch norm 32x64x56x56, forward + backward",
     "layernorm-2048x512/forward+backward": "layer norm 2048x512, forward + backward",
-    "gelu-2048x512/forward+backward": "GELU, the same",
-    "crossentropy-2048x512/forward+backward": "cross-entropy, the same",
+    "gelu-2048x512/forward+backward": "GELU 2048x512, forward + backward",
+    "crossentropy-2048x512/forward+backward": "cross-entropy 2048x512, forward + backward",
     "lstm-T64-B32-I128-H256/forward+backward": "LSTM, 64 steps of 32, 256 wide, forward + backward",
     "lstm-T128-B1-H128/forward": "LSTM, 128 steps of one, 128 wide, forward",
     "attention-8x8x256x64-causal/forward+backward": "causal attention, 8 x 8 heads of 256 x 64, forward + backward",
@@ -48,6 +49,9 @@ SHOWN = {           # workload -> what to call it; wins and losses alike
     "gpt-4x128/step": "training step: GPT, 4 layers of 128, batch 12",
     "gpt-6x384/step": "training step: GPT, 6 layers of 384, batch 4",
 }
+IN_README = ("gemm-1024/forward", "conv3x3-64c56/forward+backward", "maxpool2x2-64c56/forward+backward",
+             "layernorm-2048x512/forward+backward", "lstm-T64-B32-I128-H256/forward+backward",
+             "attention-8x8x256x64-causal/forward+backward", "lenet/step", "resnet18/step", "gpt-6x384/step")
 SUMMARY = {         # column -> bar (fastnn/bench/bars.py)
     "kernels, mean": "kernels against PyTorch, geometric mean",
     "slowest kernel": "slowest kernel against PyTorch",
@@ -75,46 +79,74 @@ def summary_row(name: str, record: dict[str, Any]) -> list[str]:
         bar = measured.get(what)
         where = "" if bar is None or column in REPORTED else f" ({bar.where.removesuffix('/forward')})"
         cells.append(f"{bar.show(bar.measured)}{where}" if bar else "")
-    title = f"{record['instruction set']}, {console.count(record['threads'], 'thread')}"
-    return [f"[{title}](benchmarks/results/{name}.md)", *cells]
+    return [f"[{title_of(record)}](../benchmarks/results/{name}.md)", *cells]
 
 
-def section() -> str:
-    """The text between the marks."""
+def title_of(record: dict[str, Any]) -> str:
+    return f"{record['instruction set']}, {console.count(record['threads'], 'thread')}"
+
+
+def rows(record: dict[str, Any], names: Iterable[str]) -> list[str]:
+    """A table of some workloads of a record."""
+    known = {r.workload: r for r in results.results_of(record) if r.ratio("torch")}
+    cells = [[SHOWN[name], console.time(known[name].median("fastnn")), console.time(known[name].median("torch")),
+              f"{known[name].ratio('torch'):.2f}"] for name in names if name in known]
+    return results.table(["workload", "fastnn", "PyTorch", "ratio"], cells)
+
+
+def how(record: dict[str, Any]) -> str:
+    """Where and against what a record was measured, a sentence a line."""
+    versions = ", ".join(version for library, version in record["versions"].items() if library != "fastnn")
+    processor = record["processor"].replace("(R)", "").replace("(TM)", "")
+    return "\n".join([
+        f"Measured on {processor} ({title_of(record)}) in float32: medians of {record['rounds']} alternating rounds.",
+        f"The rivals: {versions}; each library runs in a process of its own, and results are compared before timing.",
+        "A ratio says how many times as fast as PyTorch fastnn is: losses are below 1."])
+
+
+def readme_section() -> str:
+    main = next(iter(records().values()))
+    measured = {bar.what: bar for bar in bars.measure(main)}
+    mean, slowest, steps = (f"{measured[SUMMARY[column]].measured:.2f}" for column in (
+        "kernels, mean", "slowest kernel", "training steps, mean"))
+    return "\n".join([how(main), "", *rows(main, IN_README),
+                      f"Over all kernels the mean ratio is {mean} and the worst {slowest}; over training steps the mean is {steps}.",
+                      f"[All {len(main['results'])} workloads, other instruction sets, memory and inference](docs/speed.md)."])
+
+
+def speed_section() -> str:
     found = records()
     main = next(iter(found.values()))
-    versions = ", ".join(version for library, version in main["versions"].items() if library != "fastnn")
-    noise = f" Take single rows with a grain of salt: {main['warning'].split(':')[0]}." if main["warning"] else ""
-    processor = main["processor"].replace("(R)", "").replace("(TM)", "")
     summary = [summary_row(name, record) for name, record in found.items()]
     used = [i for i in range(len(summary[0])) if any(row[i] for row in summary)]
     heads = ["table", *SUMMARY]
-    known = {r.workload: r for r in results.results_of(main) if r.ratio("torch")}
-    rows = [[title, console.time(known[name].median("fastnn")), console.time(known[name].median("torch")),
-             f"{known[name].ratio('torch'):.2f}"]
-            for name, title in SHOWN.items() if name in known]
-    title = f"{main['instruction set']}, {console.count(main['threads'], 'thread')}"
-    return "\n".join([textwrap.fill(
-        f"Measured on {processor}, float32, medians of {main['rounds']} alternating rounds, each library in a process of its own, results "
-        f"compared before timing. Rivals: {versions}. Ratios say how many times faster fastnn is than PyTorch: losses are below 1. The linked "
-        f"pages have all {len(main['results'])} workloads and what was asked of them. Where a table is held to AVX2, PyTorch and NumPy are too. "
-        f"(`{main['command']}`, commit {main['commit']}.){noise}", 180, break_long_words=False, break_on_hyphens=False),
-                      "",
+    noise = [f"Take single rows with a grain of salt: {main['warning'].split(':')[0]}."] if main["warning"] else []
+    return "\n".join([
+        how(main), *noise, "",
+        "## Some rows", "", *rows(main, SHOWN), "## All tables", "",
+        f"Each linked page has all of its workloads, up to {len(main['results'])}, and what was wanted of them.",
+        "Where a table is held to AVX2, PyTorch and NumPy are too.", "",
         *results.table([heads[i] for i in used], [[row[i] for i in used] for row in summary]),
-        f"Some rows of the first ({title}):", "",
-        *results.table(["workload", "fastnn", "PyTorch", "ratio"], rows)]).rstrip()
+        f"The command: `{main['command']}`, at commit {main['commit']}."])
+
+
+def between_marks(path: Path, section: str) -> str:
+    """The page at `path` with `section` between its marks."""
+    text = path.read_text(encoding="utf-8")
+    begin = BEGIN.search(text)
+    assert begin, f"{path} has no mark"
+    return f"{text[:begin.end()]}{section}\n{END}{text[begin.end():].split(END)[1]}"
 
 
 def main() -> int:
-    text = README.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN)
-    pages = {README: f"{before}{BEGIN}\n{section()}\n{END}{rest.split(END)[1]}",
+    pages = {README: between_marks(README, readme_section()), SPEED: between_marks(SPEED, speed_section()),
+             OP_TABLE: between_marks(OP_TABLE, f"\n{optable.markdown()}\n"),
              **{RESULTS/f"{name}.md": results.markdown(record) for name, record in records().items()}}
     stale = [path for path, written in pages.items() if not path.exists()
              or path.read_text(encoding="utf-8") != written]
     if "--check" in sys.argv[1:]:
         for path in stale:
-            print(f"{path.name} does not say what the JSON in benchmarks/results does: run `python tools/readme.py`")
+            print(f"{path.name} does not say what the project does: run `python tools/readme.py`")
         return int(bool(stale))
     for path in stale:
         path.write_text(pages[path], encoding="utf-8")

@@ -17,14 +17,14 @@ from ..console import heading, say, table
 from ..op import OPS, Op
 from .check import find_ops
 
-__all__ = ["command", "files_of"]
+__all__ = ["command", "files_of", "markdown"]
 
 ROOT = Path(__file__).resolve().parents[2]      # of a checkout; in an installed package the C files are not there
 
 
 def command(args: Namespace) -> int:
     if args.markdown:
-        print_markdown()
+        say(markdown())
     elif args.op is None:
         print_table()
     else:
@@ -46,13 +46,27 @@ def print_table() -> None:
     say(f"{len(OPS)} ops, and what each runs in. `python -m fastnn ops NAME` shows the files, costs and samples of one.")
 
 
-def print_markdown() -> None:
-    """The table of the README."""
-    say("| op | family | formula | inputs | runs in |")
-    say("|---|---|---|---|---|")
+def markdown() -> str:
+    """The tables of docs/ops.md, one for each family."""
+    families: dict[str, list[Op]] = {}
     for op in OPS.values():
-        formula = op.formula.replace("|", "\\|")
-        say(f"| `{op.name}` | {op.family} | {formula} | {', '.join(op.inputs)} | {'C' if op.forward else 'NumPy'} |")
+        families.setdefault(op.family, []).append(op)
+    lines = []
+    for family, ops in sorted(families.items()):
+        lines += [f"## {family.capitalize()}", "", "| op | formula | inputs | runs in |", "|---|---|---|---|"]
+        for op in ops:
+            # a bar would end the cell; the code of one is understood by every reader of Markdown
+            formula = f"<code>{escape(op.formula)}</code>" if "|" in op.formula else f"`{op.formula}`"
+            lines.append(f"| `{op.name}` | {formula} | {', '.join(op.inputs)} | {'C' if op.forward else 'NumPy'} |")
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def escape(text: str) -> str:
+    """`text` for a cell of a Markdown table, as HTML."""
+    for character in "&|<>*_[]":
+        text = text.replace(character, f"&#{ord(character)};") if character != "&" else text.replace("&", "&amp;")
+    return text
 
 
 def print_op(op: Op) -> None:
