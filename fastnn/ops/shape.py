@@ -87,6 +87,7 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
 
 
 def atleast_1d(input: Tensor) -> Tensor:
+    """`input`, or for a tensor without dimensions its one element in a dimension of its own."""
     return reshape(input, 1) if input.ndim == 0 else input
 
 
