@@ -11,7 +11,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def on_files(files: Any, config: Any) -> Any:
     while waiting:
         page = waiting.pop()
         if not page.src_uri.startswith("source/"):
-            outside_fences(page.content_string, lambda text, folder=folder_of(page.src_uri): linked(text, folder, add))
+            outside_fences(page.content_string, partial(linked, folder=folder_of(page.src_uri), to=add))
     return files
 
 

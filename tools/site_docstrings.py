@@ -56,7 +56,7 @@ def markdown(text: str, obj: Any = None) -> str:
                 found += [", ".join(f"`{name}`" for name in names.split(", ")), *definition(prose(description)), ""]
             found += prose(rest)
         elif title == "References":
-            found += prose([line if i and not body[i - 1].rstrip().endswith(".") or not line else f"- {line}"
+            found += prose([line if (i and not body[i - 1].rstrip().endswith(".")) or not line else f"- {line}"
                             for i, line in enumerate(body)])
         elif title and body and EQUATION.match(body[0]):
             end = body.index("") if "" in body else len(body)

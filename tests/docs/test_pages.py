@@ -5,7 +5,6 @@ A fence of `python` is run; a fence of `text` right behind it holds what it prin
 """
 
 import contextlib
-
 import doctest
 import io
 import re
