@@ -62,11 +62,13 @@ if __name__ == "__main__":
     # ln(1 + f) = f - f^2 / 2 + f^3 q(f),  sqrt(1/2) <= 1 + f <= sqrt(2)
     show("log: q", fit(lambda f: (mp.log1p(f) - f + f**2 / 2) / f**3, lambda f: f**3 / mp.log1p(f),
                        float(mp.sqrt(0.5)) - 1, float(mp.sqrt(2)) - 1, range(9)))
-    # erf(u) = 1 - e^{-p},  p = u q(u),  0 <= u <= 3.92:  the result's relative error is  dp e^-p / (1 - e^-p);  q(0) is kept exact
+    # erf(u) = 1 - e^{-p},  p = u q(u),  0 <= u <= 3.92; the result's relative error is
+    # dp e^-p / (1 - e^-p), and q(0) is kept exact
     p = lambda u: -mp.log(mp.erfc(u))
     show("erf: q", fit(lambda u: p(u) / u, lambda u: u * mp.exp(-p(u)) / mp.erf(u), 1e-6, 3.92, range(9),
                        fixed={0: float(2 / mp.sqrt(mp.pi))}))
-    # the normal distribution at -u is 2^{-p(u)},  0 <= u <= 5.6:  its absolute error is  dp ln2 2^-p
+    # the normal distribution at -u is 2^{-p(u)},  0 <= u <= 5.6; its absolute error is
+    # dp ln2 2^-p
     p2 = lambda u: -mp.log(mp.erfc(u / mp.sqrt(2)) / 2, 2)
     show("normal: p", fit(p2, lambda u: max(mp.mpf(2) ** -p2(u), mp.mpf(3e-8)), 0, 5.6, range(9)))
     # ln(1 + e) = e + e^2 q(e),  0 <= e <= 1

@@ -1,8 +1,8 @@
 """Measure the steps to the kernels on this machine, and write the tables and roofline plots of
-these pages.
+docs/kernels. Needs matplotlib.
 
-    python tools/measure_ladder.py [gemm conv2d pooling softmax lstm attention] [--threads N]          needs
-                                                                                                       matplotlib
+    python tools/measure_ladder.py [--threads N]                    all pages
+    python tools/measure_ladder.py gemm conv2d pooling softmax lstm attention       or some
 """
 
 import argparse

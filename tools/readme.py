@@ -2,8 +2,8 @@
 committed JSON, the records' pages, and the op table of docs/ops.md.
 
     python tools/readme.py             write it
-    python tools/readme.py --check     only say which pages are not current (exit code 1 if any); the
-                                       tests do that
+    python tools/readme.py --check     only say which pages are not current (exit code 1 if any);
+                                       the tests do that
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from fastnn import console  # noqa: E402
 from fastnn.bench import bars, results  # noqa: E402
 from fastnn.cli import optable  # noqa: E402
 
-README, SPEED, OP_TABLE, RESULTS = ROOT/"README.md", ROOT/"docs"/"speed.md", ROOT/"docs"/"ops.md", ROOT/"benchmarks"/"results"
+README, SPEED, OP_TABLE = ROOT/"README.md", ROOT/"docs"/"speed.md", ROOT/"docs"/"ops.md"
+RESULTS = ROOT/"benchmarks"/"results"
 BEGIN, END = re.compile(r"<!-- .* writes what follows -->\n"), "<!-- up to here -->"
 LEVELS = ("portable", "neon", "avx2", "avx512")
 
@@ -109,9 +110,10 @@ def readme_section() -> str:
     measured = {bar.what: bar for bar in bars.measure(main)}
     mean, slowest, steps = (f"{measured[SUMMARY[column]].measured:.2f}" for column in (
         "kernels, mean", "slowest kernel", "training steps, mean"))
-    return "\n".join([how(main), "", *rows(main, IN_README),
-                      f"Over all kernels the mean ratio is {mean} and the worst {slowest}; over training steps the mean is {steps}.",
-                      f"[All {len(main['results'])} workloads, other instruction sets, memory and inference](docs/speed.md)."])
+    return "\n".join([
+        how(main), "", *rows(main, IN_README),
+        f"Over all kernels the mean ratio is {mean} and the worst {slowest}; over training steps the mean is {steps}.",
+        f"[All {len(main['results'])} workloads, other instruction sets, memory and inference](docs/speed.md)."])
 
 
 def speed_section() -> str:

@@ -29,7 +29,8 @@ FENCE = re.compile(r"(^ *```.*?^ *```\s*?$)", re.MULTILINE | re.DOTALL)
 
 
 def on_config(config: Any) -> Any:
-    config.mdx_configs["pymdownx.superfences"] = {"custom_fences": [{"name": "math", "class": "math", "format": formula}]}
+    fence = {"name": "math", "class": "math", "format": formula}
+    config.mdx_configs["pymdownx.superfences"] = {"custom_fences": [fence]}
     return config
 
 
@@ -68,7 +69,7 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     markdown = outside_fences(markdown, lambda text: linked(text, folder_of(source), lambda path: posixpath.relpath(
         page_of(path), posixpath.dirname(source) or ".")))
     if source == "ops.md":
-        return re.sub(r"^\| `(\w+)` \|", lambda row: f"| {reference('functional.', row[1]) or f'`{row[1]}`'} |", markdown,
+        return re.sub(r"^\| `(\w+)`", lambda row: f"| {reference('functional.', row[1]) or f'`{row[1]}`'}", markdown,
                       flags=re.MULTILINE)
     return outside_fences(markdown, lambda text: NAME.sub(
         lambda found: reference(found[1], found[2], found[0]) or found[0], text))

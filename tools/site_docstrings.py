@@ -138,7 +138,8 @@ def prose(lines: list[str]) -> list[str]:
             label = LABEL.match(line) if not found or not found[-1].strip() else None
             pieces = re.split(r"(`[^`]*`)", line)
             pieces[::2] = [re.sub(r"(?<!^)\*(?! )|(?<=\S)\*|(?<=\])\[", r"\\\g<0>", piece) for piece in pieces[::2]]
-            pieces[1::2] = [convert(piece[2:-2], display="inline") if piece[1] == "$" else piece for piece in pieces[1::2]]
+            pieces[1::2] = [convert(piece[2:-2], display="inline") if piece.startswith("`$") else piece
+                            for piece in pieces[1::2]]
             line = "".join(pieces)
             if label:
                 line = f"**{label[1]}.** {line[label.end():]}"

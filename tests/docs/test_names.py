@@ -78,8 +78,9 @@ def test_the_library_names_the_extra_and_not_a_package():
             assert all(OURS.match(words[0]) for words in hints(text)), path
 
 
-@pytest.mark.parametrize("text", ["pip install fastnn", "pip install 'fastnn[images]'", "python -m pip install -U fastnn",
-                                  "`pip install fastnn[bench]`", 'pip install "fastnn==0.1"', "pip install numpy fastnn"])
+@pytest.mark.parametrize("text", [
+    "pip install fastnn", "pip install 'fastnn[images]'", "python -m pip install -U fastnn",
+    "`pip install fastnn[bench]`", 'pip install "fastnn==0.1"', "pip install numpy fastnn"])
 def test_the_search_can_fail(text):
     assert strangers(text)
 

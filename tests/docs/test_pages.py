@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [path for path in (ROOT/"README.md", ROOT/"CONTRIBUTING.md", *sorted((ROOT/"docs").rglob("*.md"))) if path.exists()]
+PAGES = [ROOT/"README.md", ROOT/"CONTRIBUTING.md", *sorted((ROOT/"docs").rglob("*.md"))]
+PAGES = [path for path in PAGES if path.exists()]
 FENCE = re.compile(r"^( *)```(\S*)[^\n]*\n(.*?)^\1``` *$", re.MULTILINE | re.DOTALL)
 RUN, SHOWN = {"python", "pycon", "printed"}, {"bash", "text", "c", "math"}
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -44,7 +45,8 @@ def run(path: str, text: str) -> int:
             with contextlib.redirect_stdout(printed := io.StringIO()):
                 exec(compile("\n"*line + code, path, "exec"), names)
         elif language == "printed":
-            assert doctest.OutputChecker().check_output(code, printed.getvalue(), FLAGS), f"{path}:{line}: {printed.getvalue()}"
+            got = printed.getvalue()
+            assert doctest.OutputChecker().check_output(code, got, FLAGS), f"{path}:{line}: {got}"
         elif language == "pycon":
             test = doctest.DocTestParser().get_doctest(code, names, path, path, line)
             report: list[str] = []

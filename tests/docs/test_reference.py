@@ -1,4 +1,4 @@
-"""The reference is whole: every public name has an entry, on one page, and every page is reachable."""
+"""The reference is whole: each public name has an entry, on one page, and each page is reachable."""
 
 import importlib
 import re
@@ -13,7 +13,8 @@ API = ROOT/"docs"/"api"
 pytestmark = pytest.mark.skipif(not API.exists(), reason="runs in a checkout")
 
 INSIDE = {"nn.autograd.apply", "nn.autograd.apply_in_python", "nn.autograd.Node"}       # public for the library itself
-ROOMS = ("autograd", "data", "errors", "functional", "init", "io", "layers", "models", "optim", "testing", "training", "viz")
+ROOMS = ("autograd", "data", "errors", "functional", "init", "io", "layers", "models", "optim", "testing", "training",
+         "viz")
 
 
 def entries() -> dict[str, str]:

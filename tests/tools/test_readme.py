@@ -51,7 +51,8 @@ def test_the_readme_is_short():
 
 
 @needs_checkout
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))])
+@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", *sorted(
+    path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))])
 def test_links_lead_somewhere(page):
     links = re.findall(r"\]\(([\w./-]+\.\w+)(?:#[\w.-]+)?\)", (ROOT / page).read_text(encoding="utf-8"))
     missing = [link for link in links if not ((ROOT / page).parent / link).exists()]

@@ -1,0 +1,170 @@
+"""The written form: widths of lines, one sentence a line in Markdown, and the field's words.
+
+Code has at most 120 columns, comments and docstrings 100. A line that cannot be broken, because
+most of it is one word, is let be.
+"""
+
+import io
+import re
+import tokenize
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.skipif(not (ROOT/"csrc").exists() or not (ROOT/"docs").exists(), reason="runs in a checkout")
+
+CODE, PROSE = 120, 100
+SOURCES = {"csrc": (".c", ".h"), "fastnn": (".py", ".pyi", ".pyx", ".pxi"), "tests": (".py", ".c", ".h"),
+           "tools": (".py",), "benchmarks": (".py",), "examples": (".py",)}
+BEGINS = {None, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}      # what stands before a docstring
+
+# What stands for a word of the field -> how the field says it.
+DIALECT = {
+    r"\bask(s|ed|ing)? (the \w+ )?for\b(?=.*\b(cache|line|memory|row|panel|ahead|next))": "prefetch",
+    r"\basked for (ahead|by the line)|\basks? (memory )?for (the |its )?(next|rows?|lines?|panel)": "prefetch",
+    r"\bturn(s|ed|ing)?\b(?! (it )?(in)?to\b)(?! once)(?!ing point)": "flip, transpose, alternate or round",
+    r"shares? (the )?(same )?places in (the|a) caches?": "cache aliasing",
+    r"\bin work at once\b|\bin work at a time\b": "in flight",
+}
+SPOKEN = {"csrc": (".c", ".h"), "fastnn": (".py", ".pxi", ".pyx", ".pyi"), "docs": (".md",), "examples": (".py",),
+          "tools": (".py",)}
+
+# Files that are still to be mended; the lists only get shorter.
+STILL_WIDE: set[str] = set()
+STILL_DIALECT: set[str] = set()
+
+
+def files(places: dict[str, tuple[str, ...]]) -> list[Path]:
+    return [path for place, suffixes in places.items() for path in sorted((ROOT/place).rglob("*"))
+            if path.suffix in suffixes and path.name != "_kernels.c" and path != Path(__file__)]
+
+
+def prose_of_python(text: str) -> set[int]:
+    """The numbers of the lines that are comments or docstrings."""
+    found: set[int] = set()
+    before = None
+    lines = [*text.splitlines(), ""]
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        first, last = token.start[0], token.end[0]
+        alone = not lines[first - 1][:token.start[1]].strip()
+        if alone and (token.type == tokenize.COMMENT or (token.type == tokenize.STRING and before in BEGINS)):
+            found.update(range(first, last + 1))
+        if token.type not in (tokenize.COMMENT, tokenize.NL):
+            before = token.type
+    return found
+
+
+def prose_of_c(text: str) -> set[int]:
+    """The numbers of the lines on which a comment stands alone."""
+    found, inside = set(), False
+    for number, line in enumerate(text.splitlines(), 1):
+        bare = line.strip()
+        if inside or bare.startswith("//") or (bare.startswith("/*") and (bare.endswith("*/") or "*/" not in bare)):
+            found.add(number)
+        inside = "*/" not in bare if inside or bare.startswith("/*") else False
+    return found
+
+
+def prose_of_cython(text: str) -> set[int]:
+    """As in Python, for what Python's own reader does not read: comments, and strings that stand
+    alone.
+    """
+    found, inside = set(), False
+    for number, line in enumerate(text.splitlines(), 1):
+        bare = line.strip()
+        opens = re.match(r'[rb]?"""', bare)
+        if inside or opens or bare.startswith("#"):
+            found.add(number)
+        if opens or inside:
+            inside = bare.count('"""') % 2 == (0 if inside else 1)
+    return found
+
+
+def too_wide(path: Path, text: str) -> list[str]:
+    prose = {".c": prose_of_c, ".h": prose_of_c, ".pyx": prose_of_cython, ".pxi": prose_of_cython}.get(
+        path.suffix, prose_of_python)(text)
+    found = []
+    for number, line in enumerate(text.splitlines(), 1):
+        limit = PROSE if number in prose else CODE
+        if len(line) > limit and max(map(len, line.split())) < 70:
+            found.append(f"{path}:{number}: {len(line)} columns, {limit} at most")
+    return found
+
+
+def dialect(path: Path, text: str) -> list[str]:
+    return [f"{path}:{number}: {found[0]!r}: say {better}" for number, line in enumerate(text.splitlines(), 1)
+            for pattern, better in DIALECT.items() if (found := re.search(pattern, line, re.IGNORECASE))]
+
+
+def split_sentences(text: str) -> list[str]:
+    """Lines of Markdown that hold more than a sentence, or less: outside code, tables and lists of
+    papers.
+    """
+    found, fenced, before = [], False, ""
+    for number, line in enumerate(text.splitlines(), 1):
+        bare = line.strip()
+        fenced ^= bare.startswith("```")
+        listed = re.match(r"[-*|#<>!:{]|\d+\. |---", bare)
+        if fenced or re.match(r"```|#|\w+: \[", bare) or line.startswith("    ") or "(19" in line or "(20" in line:
+            before = ""
+            continue
+        if re.search(r"(?<![A-Z])(?<! vs)(?<!\be\.g)(?<!\bi\.e)[.?!]\)? [A-Z][a-z]", re.sub(r"`[^`]*`", "x", bare)):
+            found.append(f"{number}: two sentences: {bare[:60]}")
+        if before and bare and not listed and not re.search(r'[.:;?!,]["\')*]*$|\*\*$', before):
+            found.append(f"{number}: a sentence goes on: {bare[:60]}")
+        before = "" if re.match(r"[|#<!]|---", bare) else bare
+    return found
+
+
+def bad(places: dict[str, tuple[str, ...]], check) -> dict[str, list[str]]:
+    found = {}
+    for path in files(places):
+        name = path.relative_to(ROOT)
+        if lines := check(name, path.read_text(encoding="utf-8")):
+            found[name.as_posix()] = lines
+    return found
+
+
+def shown(found: dict[str, list[str]]) -> str:
+    return "\n".join(line for lines in found.values() for line in lines)
+
+
+def test_lines_are_not_too_wide():
+    found = {name: lines for name, lines in bad(SOURCES, too_wide).items() if name not in STILL_WIDE}
+    assert not found, shown(found)
+
+
+def test_the_words_are_the_fields():
+    found = {name: lines for name, lines in bad(SPOKEN, dialect).items() if name not in STILL_DIALECT}
+    assert not found, shown(found)
+
+
+@pytest.mark.parametrize("page", [path for path in (ROOT/"README.md", ROOT/"CHANGELOG.md", ROOT/"CONTRIBUTING.md",
+                                                    *sorted((ROOT/"docs").rglob("*.md"))) if path.exists()],
+                         ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_markdown_has_a_sentence_a_line(page):
+    assert split_sentences(page.read_text(encoding="utf-8")) == []
+
+
+def test_the_glossary_has_the_words_that_need_one():
+    text = (ROOT/"docs"/"words.md").read_text(encoding="utf-8").lower()
+    for word in ("adjoint", "band", "cache aliasing", "flip", "im2col", "in flight", "kinds", "lanes", "origin",
+                 "packing", "panel", "prefetch", "set", "tile", "trail", "transpose"):
+        assert re.search(rf"^\*\*([\w ]+, )*{word}\b", text, re.MULTILINE), word
+
+
+def test_the_checks_can_fail():
+    python = 'x = 1\n\n\ndef f():\n    """' + "word "*20 + '"""\n    return ' + "x + "*30 + "x\n"
+    assert [line.split(":")[1] for line in too_wide(Path("a.py"), python)] == ["5", "6"]
+    c = "/* " + "word "*20 + "*/\nint " + "x, "*30 + "y;\n"
+    assert [line.split(":")[1] for line in too_wide(Path("a.c"), c)] == ["1"]
+    assert [line.split(":")[1] for line in too_wide(Path("a.pxi"), "# " + "word "*20 + "\n")] == ["1"]
+    assert not too_wide(Path("a.py"), "# see https://" + "x"*120 + "\n")
+    for text in ("the filters turned", "rows that share places in the caches", "three rows in work at once",
+                 "A tile asks for rows of B ahead"):
+        assert dialect(Path("a.h"), text), text
+    for text in ("return x", "turns scores into probabilities", "imported when asked for"):
+        assert not dialect(Path("a.h"), text), text
+    assert split_sentences("One. Two sentences.\n") and split_sentences("One that\ngoes on.\n")
+    assert not split_sentences("One.\nTwo: e.g. Three.\n\n```text\nA. B\n```\n")
