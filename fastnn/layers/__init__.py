@@ -10,6 +10,7 @@ from . import (
     convolution,
     dropout,
     embedding,
+    fusion,
     linear,
     loss,
     module,
@@ -23,6 +24,7 @@ from .container import *
 from .convolution import *
 from .dropout import *
 from .embedding import *
+from .fusion import *
 from .linear import *
 from .loss import *
 from .module import *
@@ -31,6 +33,6 @@ from .pooling import *
 from .recurrent import *
 
 __all__: list[str] = []
-for _room in (activation, attention, container, convolution, dropout, embedding, linear, loss, module, norm, pooling,
-              recurrent):
+for _room in (activation, attention, container, convolution, dropout, embedding, fusion, linear, loss, module, norm,
+              pooling, recurrent):
     __all__ += _room.__all__

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, overload
 
-from .. import functional as F
-from ..op import REPLACED
-from .activation import ReLU
-from .convolution import Conv2d
-from .linear import Linear
+from .fusion import chain
 from .module import POINTWISE, Module, Window
-from .norm import BatchNorm1d, BatchNorm2d
 
 __all__ = ["Identity", "ModuleDict", "ModuleList", "Sequential"]
 
@@ -97,9 +92,9 @@ class _Listed(Module):
 class Sequential(_Listed):
     """y = f_n(... f_2(f_1(x))). From modules, or from one dict of named modules.
 
-    Where a layer and the one after it have a function that does both in one pass (FUSIONS: Linear,
-    Conv2d or a batch norm and ReLU), that is what runs, unless hooks on one of the two want to see
-    what lies between. The result, gradients and errors are the same.
+    Runs them as `nn.chain` does: Linear, Conv2d or a batch norm and the ReLU after it in one pass,
+    unless hooks on one of the two want to see what lies between. The result, gradients and errors
+    are the same.
 
     >>> import fastnn as nn
     >>> model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
@@ -129,39 +124,7 @@ class Sequential(_Listed):
         return Sequential(dict(items))
 
     def forward(self, input: Any) -> Any:
-        modules: list[Any] = list(self._modules.values())
-        last = len(modules) - 1
-        i = 0
-        while i <= last:
-            module = modules[i]
-            fusion = FUSIONS.get((module.__class__, modules[i + 1].__class__)) if i < last else None
-            if fusion is not None and fusible(module, modules[i + 1]):
-                input = module.guarded(fusion, module, input)
-                i += 2
-            else:
-                input = module(input)
-                i += 1
-        return input
-
-
-# What Sequential computes in one pass: a layer and the one after it -> the function of the first
-# layer and its input. Exactly these classes: a class derived from them may have another forward.
-FUSIONS: dict[tuple[type, type], Callable[[Any, Any], Any]] = {
-    (BatchNorm1d, ReLU): lambda layer, input: layer._normalised(F.batch_norm_relu, input),
-    (BatchNorm2d, ReLU): lambda layer, input: layer._normalised(F.batch_norm_relu, input),
-    (Linear, ReLU): lambda layer, input: F.linear_relu(input, layer.weight, layer.bias),
-    (Conv2d, ReLU): lambda layer, input: F.conv2d_relu(input, layer.weight, layer.bias, layer.stride, layer.padding,
-                                                       layer.dilation, layer.groups),
-}
-
-
-def fusible(first: Module, second: Module) -> bool:
-    """Whether nobody can tell that what lies between the two is never computed: no hooks, no
-    forward of their own, no op replaced.
-    """
-    return not (first._forward_hooks or first._forward_pre_hooks or second._forward_hooks or second._forward_pre_hooks
-                or REPLACED
-                or "forward" in first.__dict__ or "forward" in second.__dict__)
+        return chain(input, *self._modules.values())        # type: ignore[arg-type]
 
 
 class ModuleList(_Listed):

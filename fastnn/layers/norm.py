@@ -42,9 +42,9 @@ class _BatchNorm(Module):
                 t._version[0] += 1
 
     def forward(self, input: Tensor) -> Tensor:
-        return self._normalised(F.batch_norm, input)
+        return self.normalised(F.batch_norm, input)
 
-    def _normalised(self, function: Callable[..., Tensor], input: Tensor) -> Tensor:
+    def normalised(self, function: Callable[..., Tensor], input: Tensor) -> Tensor:
         """By this function, batch_norm or batch_norm_relu."""
         if input.ndim not in self.ranks or input.shape[1] != self.num_features:
             raise ShapeError(who=type(self).__name__,
