@@ -4,13 +4,32 @@
  * weight and bias may be NULL and then count as 1 and 0; gradients may be NULL.
  * A saved mean is a pair: mean[2*i] is the mean rounded to REAL, mean[2*i + 1] what the rounding
  * left. */
+#ifndef FNN_NORM_H_ONCE
+#define FNN_NORM_H_ONCE
+enum { FNN_NORM_BLOCK = 16384 };                    /* elements that are worth a block of a parallel loop */
+
+/* Rows in a block of layer norm's backward, which keeps sums of 2n elements: at least 8, and so many
+ * that there are at most 64 blocks. */
+static inline fnn_size fnn_layer_norm_grain(fnn_size rows, fnn_size n)
+{
+    const fnn_size worth = fnn_max(8, FNN_NORM_BLOCK / fnn_max(1, n) + 1);
+    return fnn_max(worth, fnn_ceil_div(rows, 64));
+}
+
+/* Elements of workspace for the backward of layer norm and of group norm */
+static inline fnn_size fnn_layer_norm_work(fnn_size rows, fnn_size n)
+{
+    return 2 * n * fnn_ceil_div(rows, fnn_layer_norm_grain(rows, n));
+}
+static inline fnn_size fnn_group_norm_work(fnn_size N, fnn_size C) { return 2 * N * C; }
+#endif
 
 /* rows of n:  y = (x - mean) * rstd * weight + bias  with the row's own mean and rstd = 1/sqrt(var + eps).
  * y, x [rows][n]   weight, bias [n]   mean [rows][2]   rstd [rows].  mean NULL: rms norm, the mean is taken as 0
  */
 KERNEL(layer_norm_forward, REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *weight, const REAL *bias,
        fnn_size rows, fnn_size n, double eps)
-/* work [2 * n * min(64, rows/8 + 1)], needed where dweight or dbias is wanted */
+/* work [fnn_layer_norm_work(rows, n)], needed where dweight or dbias is wanted */
 KERNEL(layer_norm_backward, REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy, const REAL *x,
        const REAL *mean, const REAL *rstd, const REAL *weight, REAL *work, fnn_size rows, fnn_size n)
 
@@ -18,7 +37,7 @@ KERNEL(layer_norm_backward, REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy
  * y, x [N][C][S]   weight, bias [C]   mean [N][G][2]   rstd [N][G] */
 KERNEL(group_norm_forward, REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *weight, const REAL *bias,
        fnn_size N, fnn_size C, fnn_size S, fnn_size G, double eps)
-/* work [N][2][C], always needed */
+/* work [fnn_group_norm_work(N, C)], always needed */
 KERNEL(group_norm_backward, REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy, const REAL *x,
        const REAL *mean, const REAL *rstd, const REAL *weight, REAL *work, fnn_size N, fnn_size C, fnn_size S,
        fnn_size G)

@@ -27,15 +27,6 @@ typedef struct {
     fnn_size n, C, S, G, grain;
     double eps;
 } fnn_norm_args;
-
-/* Rows in a block of layer norm's backward, each of which keeps sums of 2n elements: at least 8, at
- * most 64 blocks. */
-static fnn_size fnn_norm_grain(fnn_size rows, fnn_size n)
-{
-    fnn_size grain = NORM_GRAIN / (n > 0 ? n : 1) + 1;
-    if (grain < 8) grain = 8;
-    return grain < (rows + 63) / 64 ? (rows + 63) / 64 : grain;
-}
 #endif
 
 /* ---- layer norm and RMS norm ----------------------------------------------------------------- */
@@ -160,7 +151,7 @@ void FN(layer_norm_backward)(REAL *dx, REAL *dweight, REAL *dbias, const REAL *d
                              const REAL *mean, const REAL *rstd, const REAL *weight, REAL *work, fnn_size rows,
                              fnn_size n)
 {
-    fnn_size grain = fnn_norm_grain(rows, n), blocks = fnn_ceil_div(rows, grain);
+    fnn_size grain = fnn_layer_norm_grain(rows, n), blocks = fnn_ceil_div(rows, grain);
     fnn_norm_args args = { .dx = dx, .work = dweight || dbias ? work : NULL, .mean = (void *)mean,
                            .rstd = (void *)rstd, .x = x, .dy = dy, .weight = weight, .n = n, .grain = grain };
     fnn_parallel_for(rows, grain, FN(layer_norm_backward_block), &args);

@@ -16,7 +16,6 @@
 #ifndef FNN_NORM_SUMS_ONCE
 #define FNN_NORM_SUMS_ONCE
 enum {
-    NORM_GRAIN = 16384,                             /* elements that are worth a block */
     NORM_CHUNK = 4096                               /* elements summed before double takes over: 16 or 32 KB */
 };
 
@@ -44,7 +43,7 @@ static double fnn_moments_var(const fnn_moments *a) { return a->count > 0 ? a->m
 /* Items of `size` elements that are worth a block. */
 static fnn_size fnn_norm_items(fnn_size size)
 {
-    return size < NORM_GRAIN ? NORM_GRAIN / (size > 0 ? size : 1) : 1;
+    return size < FNN_NORM_BLOCK ? FNN_NORM_BLOCK / (size > 0 ? size : 1) : 1;
 }
 #endif
 

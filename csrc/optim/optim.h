@@ -1,9 +1,13 @@
 /* optim.h -- rows of kernels.h for optim.c; no guard.
  *
  * One call steps all parameters. Tensor i of `count` has size[i] elements at p[i] (changed), with
- * gradient g[i] and state m[i], v[i] (changed). block[i] is the number of blocks of OPTIM_BLOCK
+ * gradient g[i] and state m[i], v[i] (changed). block[i] is the number of blocks of FNN_OPTIM_BLOCK
  * elements before tensor i, block[count] their total: the caller adds them up.
  */
+#ifndef FNN_OPTIM_ONCE
+#define FNN_OPTIM_ONCE
+enum { FNN_OPTIM_BLOCK = 8192 };
+#endif
 
 /* Stochastic gradient descent with momentum:
  *     g' = g + weight_decay p;   m = momentum m + (1 - dampening) g'  (m = g' where fresh[i]);

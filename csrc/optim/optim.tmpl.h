@@ -2,7 +2,7 @@
  *
  * Math       optim.h, above each row.
  * Layout     count flat tensors of any sizes; p, m, v, g are arrays of pointers.
- * Method     All tensors are cut into blocks of OPTIM_BLOCK elements; block numbers run through all
+ * Method     All tensors are cut into blocks of FNN_OPTIM_BLOCK elements; block numbers run through all
  *            tensors, so that many small ones and a few large ones share the work alike. Each
  *            element is read and written once.
  * Cost       SGD with momentum: 3 reads, 2 writes per element; Adam: 4 reads, 3 writes. Bound by
@@ -10,10 +10,8 @@
  * Threads    blocks; elements are independent, and square_sum adds the blocks' sums in order.
  * Reference  fastnn/reference/optim.py.   See also Kingma, Ba (2015); Loshchilov, Hutter (2019); Sutskever et al. (2013).
  */
-#ifndef FNN_OPTIM_ONCE
-#define FNN_OPTIM_ONCE
-enum { OPTIM_BLOCK = 8192 };                        /* must equal OPTIM_BLOCK in optim.pxi */
-
+#ifndef FNN_OPTIM_TEMPLATE_ONCE
+#define FNN_OPTIM_TEMPLATE_ONCE
 /* Which tensor does this block belong to? The last i with first[i] <= block and at least one block
  * of its own. */
 static fnn_size fnn_owner_of_block(const fnn_size *first, fnn_size count, fnn_size block)
@@ -44,8 +42,8 @@ typedef struct {
 FNN_INLINE fnn_size FN(optim_range)(const FN(optim_args) *args, fnn_size block, fnn_size *begin, fnn_size *end)
 {
     const fnn_size i = fnn_owner_of_block(args->block, args->count, block);
-    *begin = (block - args->block[i]) * OPTIM_BLOCK;
-    *end = *begin + OPTIM_BLOCK < args->size[i] ? *begin + OPTIM_BLOCK : args->size[i];
+    *begin = (block - args->block[i]) * FNN_OPTIM_BLOCK;
+    *end = fnn_min(*begin + FNN_OPTIM_BLOCK, args->size[i]);
     return i;
 }
 

@@ -1,10 +1,15 @@
 /* embedding.h -- rows of kernels.h for embedding.c; no guard. V rows of D columns; n indices, each
  * 0 <= index < V (checked by the caller). */
+#ifndef FNN_EMBEDDING_H_ONCE
+#define FNN_EMBEDDING_H_ONCE
+/* Elements of workspace for embedding_backward */
+static inline fnn_size fnn_embedding_work(fnn_size n, fnn_size V) { return V + 1 + n; }
+#endif
 
 /* y[i,:] = w[index[i],:] */
 KERNEL(embedding_forward, REAL *y, const int64_t *index, const REAL *w, fnn_size n, fnn_size D)
 /* dw[v,:] = sum of dy[i,:] over the i with index[i] = v, in order of i; row `padding` stays zero
- * (-1: none). workspace: V + 1 + n elements. */
+ * (-1: none). workspace [fnn_embedding_work(n, V)]. */
 KERNEL(embedding_backward, REAL *dw, const REAL *dy, const int64_t *index, fnn_size *workspace, fnn_size n, fnn_size V,
        fnn_size D,
        fnn_size padding)

@@ -1,5 +1,10 @@
 /* softmax.h -- rows of kernels.h for softmax.c; no guard. Arrays are [outer][axis][inner]; position
  * (o, j) is the vector x[o,:,j]. */
+#ifndef FNN_SOFTMAX_H_ONCE
+#define FNN_SOFTMAX_H_ONCE
+/* What becomes of the losses of all positions */
+enum { FNN_REDUCE_NONE, FNN_REDUCE_MEAN, FNN_REDUCE_SUM };
+#endif
 
 /* y[o,:,j] = softmax of x[o,:,j], or its logarithm if `log`. -inf counts as "never"; a vector of
  * nothing but -inf gives NaN. */
@@ -9,15 +14,15 @@ KERNEL(softmax_backward, REAL *dx, const REAL *dy, const REAL *y, fnn_size outer
        int log)
 
 /* Cross entropy of softmax(x) with either label[o,j] (int64, in [0, axis) or equal to `ignore`) or
- * probabilities target[o,c,j]; the other is NULL. weight [axis] may be NULL. reduction: 0 none, y
- * is [outer][inner]; 1 mean; 2 sum, y is one number. `top`, `total` [outer][inner] are kept for
+ * probabilities target[o,c,j]; the other is NULL. weight [axis] may be NULL. y is
+ * [outer][inner] with FNN_REDUCE_NONE, else one number. `top`, `total` [outer][inner] are kept for
  * backward: the largest x and the sum of exp(x - top). *divisor is what the mean was divided by,
  * else 1. */
 KERNEL(cross_entropy_forward, REAL *y, REAL *top, REAL *total, double *divisor,
        const REAL *x, const int64_t *label, const REAL *target, const REAL *weight,
        fnn_size outer, fnn_size axis, fnn_size inner, int64_t ignore, double smoothing, int reduction)
-/* dx, dtarget [outer][axis][inner], either may be NULL; dy [outer][inner] for reduction 0, else one
- * number */
+/* dx, dtarget [outer][axis][inner], either may be NULL; dy [outer][inner] with FNN_REDUCE_NONE, else
+ * one number */
 KERNEL(cross_entropy_backward, REAL *dx, REAL *dtarget,
        const REAL *dy, const REAL *x, const REAL *top, const REAL *total, const int64_t *label, const REAL *target,
        const REAL *weight,

@@ -30,7 +30,6 @@
 #define FNN_SOFTMAX_ONCE
 enum { STRIP = 64, SOFTMAX_BLOCK = 16384 };         /* positions side by side; elements a block of work */
 enum { ENTROPY_ROWS = 16 };                         /* rows whose logarithms are taken at once */
-enum { REDUCE_NONE = 0, REDUCE_MEAN = 1, REDUCE_SUM = 2 };
 typedef struct { fnn_size outer, axis, inner, strips, grain; } fnn_strips;
 
 static fnn_strips fnn_cut_strips(fnn_size outer, fnn_size axis, fnn_size inner)
@@ -281,7 +280,7 @@ static void FN(cross_entropy_forward_block)(void *ctx, fnn_size begin, fnn_size 
                 ? FN(entropy)(args, x + j * axis, target ? target + j * axis : NULL, first + j, 1, top[j], logs[j],
                               &divisor)
                 : FN(entropy)(args, x + j, target ? target + j : NULL, first + j, inner, top[j], logs[j], &divisor);
-            if (args->reduction == REDUCE_NONE)
+            if (args->reduction == FNN_REDUCE_NONE)
                 args->y[first + j] = (REAL)loss;
             sum += loss;
             divisors += divisor;
@@ -299,7 +298,7 @@ static void FN(sum_losses)(FN(entropy_args) *args, fnn_block_fn block, double *d
     const fnn_size strips = args->cut.outer * args->cut.strips, blocks = (strips + args->cut.grain - 1)
         / args->cut.grain;
     *divisor = 1;
-    if (args->reduction == REDUCE_NONE) {
+    if (args->reduction == FNN_REDUCE_NONE) {
         fnn_parallel_for(strips, args->cut.grain, block, args);
         return;
     }
@@ -311,7 +310,7 @@ static void FN(sum_losses)(FN(entropy_args) *args, fnn_block_fn block, double *d
         divisors += args->partial[2 * b + 1];
     }
     fnn_scratch_free(args->partial);
-    if (args->reduction == REDUCE_MEAN)
+    if (args->reduction == FNN_REDUCE_MEAN)
         *divisor = divisors;
     args->y[0] = (REAL)(sum / *divisor);            /* 0 / 0 = NaN where every label is ignored, as in PyTorch */
 }
@@ -420,7 +419,7 @@ static void FN(cross_entropy_backward_block)(void *ctx, fnn_size begin, fnn_size
             g[j] = pull[j] = 0;
             if (args->label && args->label[i] == args->ignore)
                 continue;
-            g[j] = (REAL)(args->dy[args->reduction == REDUCE_NONE ? i : 0] * args->scale);
+            g[j] = (REAL)(args->dy[args->reduction == FNN_REDUCE_NONE ? i : 0] * args->scale);
             pull[j] = g[j] / total[j] * (inner == 1 ? FN(mass)(args, target, i, 1, weights)
                                                     : FN(mass)(args, target ? target + j : NULL, i, inner, weights));
         }
@@ -469,7 +468,7 @@ static void FN(nll_loss_forward_block)(void *ctx, fnn_size begin, fnn_size end)
             const int counts = l != args->ignore;
             const REAL w = counts ? args->weight ? args->weight[l] : 1 : 0;
             const REAL loss = counts ? -w * args->x[at + l * args->cut.inner + j] : 0;
-            if (args->reduction == REDUCE_NONE)
+            if (args->reduction == FNN_REDUCE_NONE)
                 args->y[first + j] = loss;
             sum += loss;
             divisors += w;
@@ -507,7 +506,7 @@ static void FN(nll_loss_backward_block)(void *ctx, fnn_size begin, fnn_size end)
         for (fnn_size j = 0; j < width; j++) {
             const int64_t l = args->label[first + j];
             if (l != args->ignore)                  /* forward was  y = -w[l] x[l] */
-                dx[l * inner + j] = (REAL)(-args->scale * args->dy[args->reduction == REDUCE_NONE ? first + j : 0])
+                dx[l * inner + j] = (REAL)(-args->scale * args->dy[args->reduction == FNN_REDUCE_NONE ? first + j : 0])
                                     * (args->weight ? args->weight[l] : 1);
         }
     }

@@ -67,7 +67,7 @@ def zeros(shape, dtype):
     for d in range(ndim):
         sizes[d] = shape[d]
     y = new_array(&y_, FNN_F32 if dtype == _float32 else FNN_F64, ndim, sizes)
-    memset(y_.data, 0, y_.size * (4 if y_.dtype == FNN_F32 else 8))
+    memset(y_.data, 0, y_.size * item_bytes(y_.dtype))
     return y
 
 

@@ -21,9 +21,11 @@ from libc.string cimport memcpy, memset
 
 cdef extern from "fastnn.h" nogil:
     enum: FNN_F32, FNN_F64
+    enum: MAX_DIMS "FNN_MAX_DIMS"
     void *fnn_buffer_acquire(size_t bytes)
     void fnn_buffer_release(void *p)
     int fnn_scratch_ready()
+    Py_ssize_t fnn_ceil_div(Py_ssize_t n, Py_ssize_t unit)
     void fnn_copy_rows(void *to, const void *from_, int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides,
                        Py_ssize_t rows, Py_ssize_t nbytes)
 
@@ -38,8 +40,6 @@ cdef extern from *:
         pass
     PyThreadState *let_others_run "fnn_let_others_run"(Py_ssize_t work)
     void run_again "fnn_run_again"(PyThreadState *others)
-
-DEF MAX_DIMS = 32
 
 cdef struct Array:
     void *data
@@ -64,6 +64,18 @@ cdef enum: RECYCLE_FROM = 1 << 16
 
 # Adjacent rows of at least this many bytes are copied row by row where the rows lie apart.
 cdef enum: JOIN_FROM = 64
+
+
+cdef inline Py_ssize_t item_bytes(int dtype) noexcept:
+    """Bytes of an element of float32 or float64."""
+    return 4 if dtype == FNN_F32 else 8
+
+
+cdef inline int scratch_ready() except -1:
+    """To be called before a kernel that takes scratch memory: where there is none, this is the error."""
+    if not fnn_scratch_ready():
+        raise MemoryError("fastnn: no address space for the kernels' scratch memory")
+    return 0
 
 
 cdef int _dtype_code(const char *format) except -1:

@@ -1,6 +1,7 @@
 # embedding.pxi -- calls of csrc/pointwise/embedding.c
 
 cdef extern from "fastnn.h" nogil:
+    Py_ssize_t fnn_embedding_work(Py_ssize_t n, Py_ssize_t V)
     void (*fnn_embedding_forward[2])(void *y, const int64_t *index, const void *w, Py_ssize_t n, Py_ssize_t D)
     void (*fnn_embedding_backward[2])(void *dw, const void *dy, const int64_t *index, Py_ssize_t *workspace,
                                       Py_ssize_t n, Py_ssize_t V, Py_ssize_t D, Py_ssize_t padding)
@@ -31,7 +32,7 @@ def embedding_backward(dy, saved, *, padding_idx):
     dy = open_array(dy, &dy_)
     shape[0], shape[1] = saved[1], dy_.shape[dy_.ndim - 1]
     dw = new_array(&dw_, dy_.dtype, 2, shape)
-    cdef Workspace work = Workspace((shape[0] + 1 + index_.size) * sizeof(Py_ssize_t))
+    cdef Workspace work = Workspace(fnn_embedding_work(index_.size, shape[0]) * sizeof(Py_ssize_t))
     with nogil:
         fnn_embedding_backward[dy_.dtype](dw_.data, dy_.data, <const int64_t *>index_.data, <Py_ssize_t *>work.data,
                                           index_.size, shape[0], shape[1], padding)

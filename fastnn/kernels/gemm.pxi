@@ -177,8 +177,7 @@ cdef int product(int dtype, void *c, const Strided *a, const Strided *b) except 
     cdef int i = a.ndim - 2, j = b.ndim - 2
     cdef Py_ssize_t m = a.shape[i], k = a.shape[i + 1], n = b.shape[j + 1]
     cdef PyThreadState *others
-    if not fnn_scratch_ready():
-        raise MemoryError("fastnn: no address space for the kernels' scratch memory")
+    scratch_ready()
     others = let_others_run(m * n * k)
     fnn_gemm[dtype](c, n, a.data, a.strides[i], a.strides[i + 1], b.data, b.strides[j], b.strides[j + 1], NULL, NULL, m,
                     n, k, 0)
@@ -194,12 +193,11 @@ cdef int multiply(const Strided *c, const Strided *a, const Strided *b, const Py
     cdef Py_ssize_t rsb = b.strides[b.ndim - 2], csb = b.strides[b.ndim - 1]
     cdef Py_ssize_t kept_batch[MAX_DIMS]
     cdef Py_ssize_t summed_batch[MAX_DIMS]
-    cdef Py_ssize_t kept = 1, summed = 1, itemsize = 4 if c.dtype == FNN_F32 else 8
+    cdef Py_ssize_t kept = 1, summed = 1, itemsize = item_bytes(c.dtype)
     cdef int axis, own, dtype = c.dtype
     if batch_dims == 0:
         return product(dtype, c.data, a, b)
-    if not fnn_scratch_ready():
-        raise MemoryError("fastnn: no address space for the kernels' scratch memory")
+    scratch_ready()
     for axis in range(batch_dims):
         own = axis - (batch_dims - (c.ndim - 2))
         is_kept = own >= 0 and c.shape[own] == batch[axis]
@@ -338,14 +336,13 @@ def gemm(c, a, b, bias_row=None, bias_col=None, bint accumulate=False, bint relu
     b = open_strided(b, &b_)
     bias_row = open_optional(bias_row, &row_)
     bias_col = open_optional(bias_col, &col_)
-    cdef Py_ssize_t m = c_.shape[0], n = c_.shape[1], k = a_.shape[1], itemsize = 4 if c_.dtype == FNN_F32 else 8
+    cdef Py_ssize_t m = c_.shape[0], n = c_.shape[1], k = a_.shape[1], itemsize = item_bytes(c_.dtype)
     if (opened is not c or c_.ndim != 2 or a_.ndim != 2 or b_.ndim != 2
             or a_.shape[0] != m or b_.shape[0] != k or b_.shape[1] != n
             or c_.dtype != a_.dtype or c_.dtype != b_.dtype or (n > 1 and c_.strides[1] != 1)
             or bias_row is not None and row_.size != m or bias_col is not None and col_.size != n):
         raise ValueError("gemm: operands do not fit")
-    if not fnn_scratch_ready():
-        raise MemoryError("fastnn: no address space for the kernels' scratch memory")
+    scratch_ready()
     if pack_a:
         packed_a = Workspace(fnn_gemm_packed_size(m, k) * itemsize)
         fnn_gemm_pack_a[c_.dtype](packed_a.data, a_.data, a_.strides[0], a_.strides[1], m, k)
@@ -374,8 +371,7 @@ def gemm_strided(c, a, b):
             or a_.shape[1] != c_.shape[1] or b_.shape[1] != a_.shape[2] or b_.shape[2] != c_.shape[2]
             or c_.dtype != a_.dtype or c_.dtype != b_.dtype or (c_.shape[2] > 1 and c_.strides[2] != 1)):
         raise ValueError("gemm_strided: operands do not fit")
-    if not fnn_scratch_ready():
-        raise MemoryError("fastnn: no address space for the kernels' scratch memory")
+    scratch_ready()
     with nogil:
         fnn_gemm_strided[c_.dtype](c_.data, c_.strides[1], c_.strides[0], a_.data, a_.strides[1], a_.strides[2],
                                    a_.strides[0], b_.data, b_.strides[1], b_.strides[2], b_.strides[0],
@@ -395,8 +391,7 @@ def linear_forward(x, w, b):
         m *= x_.shape[i]
     shape[x_.ndim - 1] = w_.shape[0]
     y = new_array(&y_, x_.dtype, x_.ndim, shape)
-    if not fnn_scratch_ready():
-        raise MemoryError("fastnn: no address space for the kernels' scratch memory")
+    scratch_ready()
     with nogil:
         fnn_linear_forward[x_.dtype](y_.data, x_.data, w_.data, b_.data, m, w_.shape[0], w_.shape[1])
     return y, (x, w, b is not None)
@@ -419,8 +414,7 @@ def linear_backward(dy, saved, needs=None):
         dw = new_like(&dw_, &w_)
     if saved[2] and (needs is None or needs[2]):
         db = new_array(&db_, w_.dtype, 1, w_.shape)
-    if not fnn_scratch_ready():
-        raise MemoryError("fastnn: no address space for the kernels' scratch memory")
+    scratch_ready()
     with nogil:
         fnn_linear_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, x_.data, w_.data,
                                       m, w_.shape[0], w_.shape[1])
@@ -441,8 +435,7 @@ def linear_relu_forward(x, w, b):
         m *= x_.shape[i]
     shape[x_.ndim - 1] = w_.shape[0]
     y = new_array(&y_, x_.dtype, x_.ndim, shape)
-    if not fnn_scratch_ready():
-        raise MemoryError("fastnn: no address space for the kernels' scratch memory")
+    scratch_ready()
     with nogil:
         fnn_gemm[x_.dtype](y_.data, w_.shape[0], x_.data, w_.shape[1], 1, w_.data, 1, w_.shape[1], NULL, b_.data,
                            m, w_.shape[0], w_.shape[1], FNN_GEMM_RELU)

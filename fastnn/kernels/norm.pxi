@@ -1,6 +1,8 @@
 # norm.pxi -- calls of csrc/norm/norm.c and csrc/norm/batch_norm.c
 
 cdef extern from "fastnn.h" nogil:
+    Py_ssize_t fnn_layer_norm_work(Py_ssize_t rows, Py_ssize_t n)
+    Py_ssize_t fnn_group_norm_work(Py_ssize_t N, Py_ssize_t C)
     void (*fnn_layer_norm_forward[2])(void *y, void *mean, void *rstd, const void *x, const void *weight,
                                       const void *bias, Py_ssize_t rows, Py_ssize_t n, double eps)
     void (*fnn_layer_norm_backward[2])(void *dx, void *dweight, void *dbias, const void *dy, const void *x,
@@ -85,7 +87,7 @@ cdef object _row_norm_backward(dy, saved, needs):
     cdef Workspace work = None
     cdef void *work_data = NULL
     if dw_.data != NULL or db_.data != NULL:
-        work = Workspace(2 * n * min(64, rows // 8 + 1) * (4 if x_.dtype == FNN_F32 else 8))
+        work = Workspace(fnn_layer_norm_work(rows, n) * item_bytes(x_.dtype))
         work_data = work.data
     with nogil:
         fnn_layer_norm_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, x_.data, mean_.data,
@@ -139,7 +141,7 @@ def group_norm_backward(dy, saved, needs=(True, True, True), *, num_groups, eps)
     dweight = _wanted(needs[1], &dw_, &w_)
     dbias = _wanted(needs[2], &db_, &b_)
     cdef Py_ssize_t S = _pixels(&x_), G = num_groups
-    cdef Workspace work = Workspace(2 * x_.shape[0] * x_.shape[1] * (4 if x_.dtype == FNN_F32 else 8))
+    cdef Workspace work = Workspace(fnn_group_norm_work(x_.shape[0], x_.shape[1]) * item_bytes(x_.dtype))
     with nogil:
         fnn_group_norm_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, x_.data, mean_.data,
                                           rstd_.data, w_.data, work.data, x_.shape[0], x_.shape[1], S, G)

@@ -1,6 +1,7 @@
 # optim.pxi -- calls of csrc/optim/optim.c: one for all parameters of one dtype.
 
 cdef extern from "fastnn.h" nogil:
+    enum: FNN_OPTIM_BLOCK
     void (*fnn_sgd_step[2])(void *const *p, void *const *m, const void *const *g, const Py_ssize_t *size,
                             const Py_ssize_t *block,
                             const int *fresh, Py_ssize_t count, double lr, double momentum, double dampening,
@@ -13,8 +14,6 @@ cdef extern from "fastnn.h" nogil:
                               const Py_ssize_t *block, Py_ssize_t count)
     void (*fnn_scale_all[2])(void *const *g, const Py_ssize_t *size, const Py_ssize_t *block, Py_ssize_t count,
                              double factor)
-
-cdef enum: OPTIM_BLOCK = 8192                       # must equal OPTIM_BLOCK in csrc/optim/optim.tmpl.h
 
 
 cdef class ArrayTable:
@@ -45,7 +44,7 @@ cdef class ArrayTable:
             self.kept.append(kept)
             self.data[i] = a_.data
             self.size[i] = a_.size
-            self.block[i + 1] = self.block[i] + (a_.size + OPTIM_BLOCK - 1) // OPTIM_BLOCK
+            self.block[i + 1] = self.block[i] + fnn_ceil_div(a_.size, FNN_OPTIM_BLOCK)
             self.dtype = a_.dtype
 
     def __dealloc__(self):

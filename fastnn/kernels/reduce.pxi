@@ -76,8 +76,7 @@ cdef object reduce_group(reduction_fn *kernel, object x, object c, int first, in
     cdef Py_ssize_t shape[MAX_DIMS]
     cdef Py_ssize_t outer, axis, inner
     cdef int d
-    if not fnn_scratch_ready():
-        raise MemoryError("fastnn: no scratch memory")
+    scratch_ready()
     x = open_array(x, &x_)
     c = open_optional(c, &c_)
     split_axes(&x_, first, last, &outer, &axis, &inner)

@@ -109,10 +109,3 @@ def memory_limit():
 
 def set_memory_limit(size_t nbytes):
     fnn_buffer_set_limit(nbytes)
-
-
-def scratch_ready():
-    """Whether this thread has its scratch memory (raises MemoryError where it cannot be had)."""
-    if not fnn_scratch_ready():
-        raise MemoryError("fastnn: no address space for the kernels' scratch memory")
-    return True

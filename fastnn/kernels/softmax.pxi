@@ -1,6 +1,7 @@
 # softmax.pxi -- calls of csrc/pointwise/softmax.c
 
 cdef extern from "fastnn.h" nogil:
+    enum: FNN_REDUCE_NONE, FNN_REDUCE_MEAN, FNN_REDUCE_SUM
     void (*fnn_softmax_forward[2])(void *y, const void *x, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, int log)
     void (*fnn_softmax_backward[2])(void *dx, const void *dy, const void *y, Py_ssize_t outer, Py_ssize_t axis,
                                     Py_ssize_t inner, int log)
@@ -76,7 +77,7 @@ def log_softmax_backward(dy, saved, *, int dim):
     return _softmax_backward(dy, saved[0], dim, 1)
 
 
-cdef dict _reductions = {"none": 0, "mean": 1, "sum": 2}
+cdef dict _reductions = {"none": FNN_REDUCE_NONE, "mean": FNN_REDUCE_MEAN, "sum": FNN_REDUCE_SUM}
 
 
 cdef object _new_loss(Array *out, const Array *x, bint one_each, int without_axis=-1):
@@ -116,7 +117,7 @@ def cross_entropy_forward(x, target, weight=None, *, int64_t ignore_index=-100, 
     weight = open_optional(weight, &weight_)
     cdef int dim = 1 if x_.ndim > 1 else 0
     cdef Axis s = _along(&x_, dim)
-    y = _new_loss(&y_, &x_, reduce == 0, dim)
+    y = _new_loss(&y_, &x_, reduce == FNN_REDUCE_NONE, dim)
     top = _new_loss(&top_, &x_, True, dim)
     total = _new_loss(&total_, &x_, True, dim)
     with nogil:
@@ -164,7 +165,7 @@ def nll_loss_forward(x, target, weight=None, *, int64_t ignore_index=-100, reduc
     weight = open_optional(weight, &weight_)
     cdef int dim = 1 if x_.ndim > 1 else 0
     cdef Axis s = _along(&x_, dim)
-    y = _new_loss(&y_, &x_, reduce == 0, dim)
+    y = _new_loss(&y_, &x_, reduce == FNN_REDUCE_NONE, dim)
     with nogil:
         fnn_nll_loss_forward[x_.dtype](y_.data, &divisor, x_.data, <const int64_t *>label_.data, weight_.data,
                                        s.outer, s.axis, s.inner, ignore_index, reduce)

@@ -19,15 +19,18 @@ cdef extern from "Python.h":
     ctypedef struct NewType "PyTypeObject":
         newfunc tp_new
 
-# What runs when an op is called, a row of ACTIVE: the fields of op.Running, in its order.
+# What runs when an op is called: a row of ACTIVE is an op.Running, whose fields these are, by number.
+# connect_tape compares the names.
 cdef enum: RUN_FORWARD, RUN_BACKWARD, RUN_TAKES_NEEDS, RUN_CHECK, RUN_FITS, RUN_TAKES_SAVE
 _RUNNING = ("forward", "backward", "takes_needs", "check", "fits", "takes_save")
 
 cdef object _Tensor, _Node, _active, _tape_state, _ages, _wrap_slowly
 cdef bint _watching = False                         # has detect_anomaly() been used?
 cdef tuple _no_arguments = ()
+# Where the slots of a Tensor (T_) and of a Node (N_) lie, in bytes from the start of the object
 cdef Py_ssize_t T_data, T_version, T_grad, T_index, T_node, T_requires_grad
-cdef Py_ssize_t N_name, N_backward, N_takes_needs, N_saved, N_attrs, N_parents, N_versions, N_outputs, N_tuple_output, N_order, N_extras
+cdef Py_ssize_t N_name, N_backward, N_takes_needs, N_saved, N_attrs, N_parents
+cdef Py_ssize_t N_versions, N_outputs, N_tuple_output, N_order, N_extras
 
 
 cdef Py_ssize_t slot_of(object cls, str name) except -1:
@@ -59,20 +62,20 @@ def connect_tape(tensor_class, node_class, active, running, state, ages, wrap):
     """Tell `apply` what it works on: see autograd/tape.py, connect. running: the fields of a row of `active`."""
     global _Tensor, _Node, _active, _tape_state, _ages, _wrap_slowly
     global T_data, T_version, T_grad, T_index, T_node, T_requires_grad
-    global N_name, N_backward, N_takes_needs, N_saved, N_attrs, N_parents, N_versions, N_outputs, N_tuple_output, N_order, N_extras
+    global N_name, N_backward, N_takes_needs, N_saved, N_attrs, N_parents
+    global N_versions, N_outputs, N_tuple_output, N_order, N_extras
     if running != _RUNNING:
         raise TypeError(f"op.Running has the fields {running}, kernels/tape.pxi knows {_RUNNING}")
     _Tensor, _Node, _active, _tape_state, _ages, _wrap_slowly = tensor_class, node_class, active, state, ages, wrap
-    T_data, T_version, T_grad = slot_of(_Tensor, "_data"), slot_of(_Tensor, "_version"), slot_of(_Tensor, "grad")
-    T_index, T_node, T_requires_grad = slot_of(_Tensor, "index"), slot_of(_Tensor,
-                                                                          "node"), slot_of(_Tensor, "requires_grad")
-    N_name, N_backward, N_takes_needs = slot_of(_Node, "name"), slot_of(_Node,
-                                                                        "backward"), slot_of(_Node, "takes_needs")
-    N_saved, N_attrs, N_parents = slot_of(_Node, "saved"), slot_of(_Node, "attrs"), slot_of(_Node, "parents")
-    N_versions, N_outputs, N_tuple_output = slot_of(_Node, "versions"), slot_of(_Node,
-                                                                                "outputs"), slot_of(_Node,
-                                                                                                    "tuple_output")
-    N_order, N_extras = slot_of(_Node, "order"), slot_of(_Node, "extras")
+    T_data, T_version = slot_of(_Tensor, "_data"), slot_of(_Tensor, "_version")
+    T_grad, T_index = slot_of(_Tensor, "grad"), slot_of(_Tensor, "index")
+    T_node, T_requires_grad = slot_of(_Tensor, "node"), slot_of(_Tensor, "requires_grad")
+    N_name, N_backward = slot_of(_Node, "name"), slot_of(_Node, "backward")
+    N_takes_needs, N_saved = slot_of(_Node, "takes_needs"), slot_of(_Node, "saved")
+    N_attrs, N_parents = slot_of(_Node, "attrs"), slot_of(_Node, "parents")
+    N_versions, N_outputs = slot_of(_Node, "versions"), slot_of(_Node, "outputs")
+    N_tuple_output, N_order = slot_of(_Node, "tuple_output"), slot_of(_Node, "order")
+    N_extras = slot_of(_Node, "extras")
 
 
 def watch_tape():

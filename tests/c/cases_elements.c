@@ -248,13 +248,13 @@ CASE(embedding_backward)
         LABEL("n=%td V=%td D=%td", n, V, D);
         const void *dy = in(r, n * D);
         const int64_t *index = in_index(r, n, 0, V);
-        fnn_size *workspace = work(r, V + 1 + n, OF_INT64);
+        fnn_size *workspace = work(r, fnn_embedding_work(n, V), OF_INT64);
         CALL(embedding_backward)(out(r, V * D), dy, index, workspace, n, V, D, size % 2 ? 0 : -1);
     }
 }
 
 /* ---- optim.h --------------------------------------------------------------------------------- */
-enum { TENSORS = 4, OPTIM_BLOCK = 8192 };           /* the block is that of optim.tmpl.h */
+enum { TENSORS = 4 };
 typedef struct {
     void *p[TENSORS], *m[TENSORS], *v[TENSORS], *g[TENSORS];
     fnn_size block[TENSORS + 1];
@@ -270,7 +270,7 @@ static parameters new_parameters(run *r)
         all.v[i] = inout(r, sizes[i]);
         all.g[i] = inout(r, sizes[i]);
         CALL(abs_forward)(all.v[i], all.v[i], sizes[i]);
-        all.block[i + 1] = all.block[i] + (sizes[i] + OPTIM_BLOCK - 1) / OPTIM_BLOCK;
+        all.block[i + 1] = all.block[i] + fnn_ceil_div(sizes[i], FNN_OPTIM_BLOCK);
     }
     return all;
 }

@@ -431,15 +431,14 @@ CASE(layer_norm_backward)
 {
     for (int i = 0; i < COUNT(lines); i++)
         for (int rms = 0; rms < 2; rms++) {
-            const fnn_size m = lines[i][0], n = lines[i][1], blocks = m / 8 + 1 < 64 ? m / 8 + 1 : 64;
+            const fnn_size m = lines[i][0], n = lines[i][1];
             LABEL("rows=%td n=%td rms=%d", m, n, rms);
             const void *dy = in(r, m * n), *x = in(r, m * n), *weight = in(r, n);
             void *mean = work(r, 2 * m, OF_TYPE), *rstd = work(r, m, OF_TYPE);
             centre(r, mean, rstd, m);
             void *dx = out(r, m * n), *dweight = out(r, n), *dbias = out(r, n);
             CALL(layer_norm_backward)(dx, dweight, dbias, dy, x, rms ? NULL : mean, rstd, i % 2 ? weight : NULL,
-                                      work(r, 2 * n * blocks, OF_TYPE),
-                                      m, n);
+                                      work(r, fnn_layer_norm_work(m, n), OF_TYPE), m, n);
         }
 }
 
@@ -473,7 +472,7 @@ CASE(group_norm_backward)
         centre(r, mean, rstd, N * G);
         void *dx = out(r, N * C * S), *dweight = out(r, C), *dbias = out(r, C);
         CALL(group_norm_backward)(dx, dweight, dbias, dy, x, mean, rstd, size % 2 ? weight : NULL,
-                                  work(r, 2 * N * C, OF_TYPE), N, C, S, G);
+                                  work(r, fnn_group_norm_work(N, C), OF_TYPE), N, C, S, G);
     }
 }
 
