@@ -34,6 +34,7 @@ def processor() -> str:
 def describe() -> dict[str, Any]:
     """What show_config() prints, as data."""
     levels = compiled.levels() if compiled else {}
+    free_threaded = not getattr(sys, "_is_gil_enabled", lambda: True)()
     return {
         "fastnn": __version__,
         "processor": processor(),
@@ -44,15 +45,21 @@ def describe() -> dict[str, Any]:
         "sets that run here": [name for name, (_, runs) in levels.items() if runs],
         "compiler": compiled.compiler() if compiled else "none: NumPy definitions only",
         "backend": backend(),
-        "python": platform.python_version() + ("" if getattr(sys, "_is_gil_enabled", lambda: True)()
-                                               else " free-threaded"),
+        "python": platform.python_version() + (" free-threaded" if free_threaded else ""),
         "numpy": np.__version__,
         "system": f"{platform.system()} {platform.machine()}",
     }
 
 
 def show_config() -> dict[str, Any]:
-    """Print what fastnn is, was built with and runs on; also returned, as a dict."""
+    """Print what fastnn is, was built with and runs on; also returned, as a dict.
+
+    Paste it into a report of a fault.
+
+    >>> import fastnn as nn
+    >>> nn.about.describe()["backend"]
+    'kernels'
+    """
     found = describe()
     width = max(map(len, found))
     for key, value in found.items():

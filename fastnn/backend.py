@@ -16,15 +16,15 @@ _name = "kernels"
 
 
 def backend() -> str:
-    """"kernels" or "reference"."""
+    """Which implementation runs now: "kernels" or "reference"."""
     return _name
 
 
 class use_backend:
     """Run every op on the C kernels ("kernels") or on its NumPy definition ("reference").
 
-    Works as a statement and as a context manager; FASTNN_BACKEND=reference sets it at import. For
-    teaching, debugging and checking.
+    Works as a statement and as a context manager; FASTNN_BACKEND=reference chooses at import. For
+    teaching, debugging and checking. ValueError for any other name.
 
     >>> import fastnn as nn
     >>> with nn.use_backend("reference"):

@@ -1,4 +1,4 @@
-"""Threads, instruction sets and memory: what the engine runs on, asked and set at run time."""
+"""Threads, instruction sets and memory: what the engine runs on, to be seen and set at run time."""
 
 from __future__ import annotations
 
@@ -18,10 +18,20 @@ def get_num_threads() -> int:
 
 
 def set_num_threads(n: int) -> None:
-    """Let kernels use n threads. The default respects FASTNN_NUM_THREADS, OMP_NUM_THREADS, affinity
-    and the container's quota.
+    """Let kernels use n threads; the results' bits do not depend on it.
 
-    The results' bits do not depend on it.
+    The default respects FASTNN_NUM_THREADS, OMP_NUM_THREADS, affinity and the container's quota.
+
+    Raises
+    ------
+    ValueError
+        n is not a whole number of at least 1.
+
+    >>> import fastnn as nn
+    >>> with nn.threads(1):             # afterwards as before
+    ...     nn.set_num_threads(2)
+    ...     nn.get_num_threads()
+    2
     """
     if int(n) != n or n < 1:
         raise ValueError(f"the number of threads must be a whole number of at least 1, got {n!r}")
@@ -30,7 +40,13 @@ def set_num_threads(n: int) -> None:
 
 
 class threads:
-    """`with nn.threads(1): ...` : another number of threads for a while."""
+    """Another number of threads for a while.
+
+    >>> import fastnn as nn
+    >>> with nn.threads(1):
+    ...     nn.get_num_threads()
+    1
+    """
 
     def __init__(self, n: int):
         self.n = n
@@ -54,7 +70,17 @@ def isa() -> str:
 class use_isa:
     """Use another instruction-set level; a statement or a `with` block.
 
-    FASTNN_ISA=avx2 does it at import.
+    FASTNN_ISA=avx2 does it at import. `nn.show_config()` lists the levels that run here.
+
+    Raises
+    ------
+    ValueError
+        There is no such level, this processor does not have it, or there are no compiled kernels.
+
+    >>> import fastnn as nn
+    >>> with nn.use_isa("portable"):
+    ...     nn.isa()
+    'portable'
     """
 
     def __init__(self, name: str):
@@ -71,7 +97,13 @@ class use_isa:
 
 
 class memory:
-    """The recycled buffers that large results live in."""
+    """The recycled buffers that large results live in.
+
+    >>> import fastnn as nn
+    >>> y = nn.randn(1000, 1000).exp()
+    >>> nn.memory.in_use() >= y.data.nbytes
+    True
+    """
 
     @staticmethod
     def cached() -> int:

@@ -1,6 +1,7 @@
 """New tensors: constants, ranges, random numbers.
 
-PyTorch's names; float32 unless told otherwise; random ones from the stream of nn.seed.
+PyTorch's names; float32 unless told otherwise; random ones from the stream of nn.seed. A size is
+given as zeros(2, 3) or as zeros((2, 3)); anything but whole numbers of at least 0 is a ShapeError.
 """
 
 from __future__ import annotations
@@ -18,19 +19,6 @@ __all__ = ["arange", "empty", "empty_like", "eye", "full", "full_like", "linspac
            "rand_like", "randint", "randn", "randn_like", "randperm", "zeros", "zeros_like"]
 
 
-def _shape(who: str, size: tuple[Any, ...]) -> tuple[int, ...]:
-    """zeros(2, 3) and zeros((2, 3)) alike."""
-    if len(size) == 1 and isinstance(size[0], (tuple, list)):
-        size = tuple(size[0])
-    try:
-        shape = tuple(n.__index__() for n in size)
-    except AttributeError:
-        shape = (-1,)
-    if any(n < 0 for n in shape):
-        raise ShapeError(who=who, expected="sizes as whole numbers of at least 0", got=size)
-    return shape
-
-
 def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
     """Zeros of the given shape.
 
@@ -43,12 +31,22 @@ def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> T
 
 
 def ones(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
-    """Ones of the given shape."""
+    """Ones of the given shape.
+
+    >>> import fastnn as nn
+    >>> nn.ones(3, dtype="int64")
+    tensor([1, 1, 1])
+    """
     return Tensor(arrays.full(_shape("ones", size), 1, dtype), requires_grad)
 
 
 def empty(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
-    """Memory of the given shape with whatever it held: to be filled."""
+    """Memory of the given shape with whatever it held: to be filled.
+
+    >>> import fastnn as nn
+    >>> nn.empty(2).fill_(5)
+    tensor([5., 5.])
+    """
     return Tensor(arrays.empty(_shape("empty", size), dtype), requires_grad)
 
 
@@ -65,7 +63,12 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool =
 
 
 def zeros_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
-    """Zeros of the same shape, and dtype unless another is given."""
+    """Zeros of the same shape, and dtype unless another is given.
+
+    >>> import fastnn as nn
+    >>> nn.zeros_like(nn.tensor([1, 2]))
+    tensor([0, 0])
+    """
     return Tensor(arrays.full(input.shape, 0, dtype or input.dtype), requires_grad)
 
 
@@ -85,19 +88,24 @@ def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, requires_gra
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
-    """n rows and m (n) columns, ones on the diagonal."""
+    """n rows and m columns (n, if m is not given), ones on the diagonal.
+
+    >>> import fastnn as nn
+    >>> nn.eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
     return Tensor(arrays.copied(np.eye(*_shape("eye", (n, n if m is None else m)), dtype=dtype)), requires_grad)
-
-
-def _dtype_of_numbers(dtype: Any, *numbers: Any) -> Any:
-    if dtype is not None:
-        return dtype
-    return np.int64 if all(isinstance(x, (int, np.integer)) for x in numbers) else np.float32
 
 
 def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     """start, start + step, ... below end; arange(end) starts at 0. int64 if all are whole, else
     float32.
+
+    Raises
+    ------
+    RangeError
+        The step is 0, or leads away from the end.
 
     >>> import fastnn as nn
     >>> nn.arange(2, 8, 2)
@@ -113,19 +121,36 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, req
 
 
 def linspace(start: float, end: float, steps: int, *, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
-    """steps numbers from start to end, both included."""
+    """steps numbers from start to end, both included.
+
+    >>> import fastnn as nn
+    >>> nn.linspace(0, 1, 5)
+    tensor([0.00, 0.25, 0.50, 0.75, 1.00])
+    """
     return Tensor(arrays.copied(np.linspace(start, end, _shape("linspace", (steps,))[0]), dtype), requires_grad)
 
 
 def rand(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
-    """Uniform in [0, 1)."""
+    """Uniform in [0, 1).
+
+    >>> import fastnn as nn
+    >>> x = nn.rand(1000)
+    >>> bool((x >= 0).all() and (x < 1).all())
+    True
+    """
     values = arrays.empty(_shape("rand", size), np.float64 if np.dtype(dtype) == np.float64 else np.float32)
     generator().random(dtype=values.dtype, out=values)
     return Tensor(np.asarray(values, dtype), requires_grad)
 
 
 def randn(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
-    """Standard normal."""
+    """Standard normal: mean 0, variance 1.
+
+    >>> import fastnn as nn
+    >>> nn.seed(0)
+    >>> nn.randn(10_000).std().round(decimals=1)
+    tensor(1.)
+    """
     values = arrays.empty(_shape("randn", size), np.float64 if np.dtype(dtype) == np.float64 else np.float32)
     generator().standard_normal(dtype=values.dtype, out=values)
     return Tensor(np.asarray(values, dtype), requires_grad)
@@ -143,6 +168,11 @@ def randn_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False)
 
 def randint(low: int, high: Any = None, size: Any = None, *, dtype: Any = np.int64) -> Tensor:
     """Whole numbers low <= x < high; randint(high, size) begins at 0.
+
+    Raises
+    ------
+    RangeError
+        There is no size, or no number between low and high.
 
     >>> import fastnn as nn
     >>> nn.randint(3, (2, 5)).shape
@@ -163,3 +193,23 @@ def randperm(n: int) -> Tensor:
     tensor(10)
     """
     return Tensor(generator().permutation(_shape("randperm", (n,))[0]))
+
+
+def _shape(who: str, size: tuple[Any, ...]) -> tuple[int, ...]:
+    """zeros(2, 3) and zeros((2, 3)) alike."""
+    if len(size) == 1 and isinstance(size[0], (tuple, list)):
+        size = tuple(size[0])
+    try:
+        shape = tuple(n.__index__() for n in size)
+    except AttributeError:
+        shape = (-1,)
+    if any(n < 0 for n in shape):
+        raise ShapeError(who=who, expected="sizes as whole numbers of at least 0", got=size)
+    return shape
+
+
+def _dtype_of_numbers(dtype: Any, *numbers: Any) -> Any:
+    """The dtype that is given, else int64 for whole numbers and float32 for others."""
+    if dtype is not None:
+        return dtype
+    return np.int64 if all(isinstance(x, (int, np.integer)) for x in numbers) else np.float32

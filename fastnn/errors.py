@@ -1,7 +1,7 @@
 """Errors that say who, what was expected, what came, and the likely fix.
 
-    ShapeError: model.3 (Linear 784 -> 10): expected (..., 784), got (32, 28, 28). Did you forget
-    Flatten()?
+    ShapeError: model.3 (Linear 784 -> 10): expected (..., 784), got (32, 28, 28).
+    Did you forget Flatten()?
 
 An op's check raises with its own name as `who`. As the error passes through Module.__call__, `who`
 becomes the layer's path in the model.
@@ -26,20 +26,22 @@ class FastnnError(Exception):
     hint : str, optional
         The likely fix, a full sentence.
 
-    >>> raise ShapeError(who="linear", expected="(..., 784)", got=(32, 28, 28), hint="Did you forget Flatten()?")
+    >>> import fastnn as nn
+    >>> raise nn.ShapeError(who="linear", expected="(..., 64)", got=(2, 8, 8),
+    ...                     hint="Did you forget Flatten()?")
     Traceback (most recent call last):
         ...
-    fastnn.errors.ShapeError: linear: expected (..., 784), got (32, 28, 28). Did you forget
-    Flatten()?
+    fastnn.errors.ShapeError: linear: expected (..., 64), got (2, 8, 8). Did you forget Flatten()?
     """
 
     def __init__(self, message: str = "", *, who: str = "", expected: object = None, got: object = None,
                  hint: str = ""):
         super().__init__(message)
         self.message, self.who, self.expected, self.got, self.hint = message, who, expected, got, hint
-        self.path: str | None = None              # filled by Module.__call__ on the way up
-        self.layer: object = None
-        self.origin = ""
+        # Filled by Module.__call__ on the way up:
+        self.path: str | None = None                # ".3" in model.3
+        self.layer: object = None                   # the module that the path has reached
+        self.described = ""                         # " (Linear 784 -> 10)"
 
     def __str__(self) -> str:
         parts = [self.message] if self.message else []

@@ -4,13 +4,16 @@ A layer that sums n_in products of unit variance gives variance n_in; weights of
 keep the signal's size from layer to layer, forward, and 1 / n_out keeps it backward. ReLU halves
 the variance, which He's factor 2 makes good.
 
-    uniform (Glorot)   U(-a, a),  a = gain sqrt(6 / (n_in + n_out))         xavier_uniform_
-    Xavier             N(0, s),   s = gain sqrt(2 / (n_in + n_out))         xavier_normal_
-    He                 N(0, s),   s = gain / sqrt(n_in)                     kaiming_normal_ (gain sqrt(2) for ReLU)
+    Glorot, uniform   U(-a, a),  a = gain sqrt(6 / (n_in + n_out))     xavier_uniform_
+    Glorot, normal    N(0, s),   s = gain sqrt(2 / (n_in + n_out))     xavier_normal_
+    He, uniform       U(-b, b),  b = gain sqrt(3 / n_in)               kaiming_uniform_
+    He, normal        N(0, s),   s = gain / sqrt(n_in)                 kaiming_normal_
 
-Lecture notes often state Xavier as N(0, 1) / sqrt(n_in): that is kaiming_normal_(w,
-nonlinearity="linear").
-All draw from the stream of `nn.seed`. PyTorch's names and arguments.
+U(a, b) is uniform from a to b; N(m, s) is normal with mean m and standard deviation s. Glorot's
+first name is Xavier. gain is 1, or sqrt(2) before a ReLU: calculate_gain. Lecture notes often state
+Xavier as N(0, 1) / sqrt(n_in): that is kaiming_normal_(w, nonlinearity="linear").
+
+All draw from the stream of `nn.seed` and return the tensor. PyTorch's names and arguments.
 """
 
 from __future__ import annotations
@@ -24,14 +27,89 @@ from .errors import RangeError, ShapeError
 from .random import generator
 from .tensor import Tensor
 
-__all__ = ["calculate_gain", "constant_", "kaiming_normal_", "kaiming_uniform_", "normal_", "ones_", "orthogonal_",
-           "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_"]
+__all__ = ["calculate_gain", "constant_", "fans", "kaiming_normal_", "kaiming_uniform_", "normal_", "ones_",
+           "orthogonal_", "trunc_normal_", "uniform_", "xavier_normal_", "xavier_uniform_", "zeros_"]
 
 
-def _fill(t: Tensor, values: Any) -> Tensor:
-    np.copyto(t.data, values, casting="unsafe")
-    t._version[0] += 1
-    return t
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """U(-a, a) with a = gain sqrt(6 / (n_in + n_out)).
+
+    Glorot, Bengio (2010), "Understanding the difficulty of training deep feedforward neural
+    networks".
+
+    >>> import fastnn as nn
+    >>> w = nn.init.xavier_uniform_(nn.empty(2, 4))
+    >>> bool((w.abs() <= 1).all())          # sqrt(6 / (4 + 2))
+    True
+    """
+    a = gain * math.sqrt(6.0 / max(sum(fans(tensor)), 1))
+    return uniform_(tensor, -a, a)
+
+
+def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """N(0, s) with s = gain sqrt(2 / (n_in + n_out)). Glorot, Bengio (2010)."""
+    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / max(sum(fans(tensor)), 1)))
+
+
+def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
+    """U(-b, b) with b = gain sqrt(3 / n). Arguments: see kaiming_normal_.
+
+    He, Zhang, Ren, Sun (2015).
+    """
+    b = calculate_gain(nonlinearity, a) * math.sqrt(3.0 / _fan(tensor, mode))
+    return uniform_(tensor, -b, b)
+
+
+def kaiming_normal_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
+    """N(0, s) with s = gain / sqrt(n).
+
+    Parameters
+    ----------
+    tensor : Tensor
+        A weight of at least two dimensions.
+    a : float
+        The negative slope, for nonlinearity="leaky_relu".
+    mode : "fan_in" or "fan_out"
+        Whether n is n_in, which keeps the signal's size forward, or n_out, backward.
+    nonlinearity : str
+        What follows the layer; it sets the gain: see calculate_gain.
+
+    Raises
+    ------
+    ShapeError
+        The tensor has fewer than two dimensions.
+    RangeError
+        There is no such mode or nonlinearity.
+
+    He, Zhang, Ren, Sun (2015), "Delving deep into rectifiers: surpassing human-level performance on
+    ImageNet classification".
+
+    >>> import fastnn as nn
+    >>> nn.seed(0)
+    >>> w = nn.init.kaiming_normal_(nn.empty(1000, 50), nonlinearity="relu")
+    >>> w.std().round(decimals=1)           # sqrt(2 / 50) = 0.2
+    tensor(0.2)
+    """
+    return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode)))
+
+
+def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
+    """Orthonormal rows or columns, whichever are fewer, times gain; a product then keeps lengths.
+
+    Saxe, McClelland, Ganguli (2014), "Exact solutions to the nonlinear dynamics of learning in deep
+    linear neural networks".
+
+    >>> import fastnn as nn
+    >>> w = nn.init.orthogonal_(nn.empty(3, 5))
+    >>> (w @ w.T).allclose(nn.eye(3), atol=1e-5)
+    True
+    """
+    if tensor.ndim < 2:
+        raise ShapeError(who="orthogonal_", expected="at least two dimensions", got=tensor.shape)
+    rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
+    q, r = np.linalg.qr(generator().normal(size=(max(rows, columns), min(rows, columns))))
+    q = q * np.sign(np.diag(r))                     # else the draw is not uniform over the orthogonal matrices
+    return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
@@ -45,7 +123,7 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
 
 
 def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Tensor:
-    """N(mean, std), drawn again until it lies in [a, b]."""
+    """N(mean, std), drawn again until it lies in [a, b]. RangeError unless a < b."""
     if not a < b:
         raise RangeError(who="trunc_normal_", expected="a < b", got=(a, b))
     rng = generator()
@@ -73,18 +151,16 @@ def ones_(tensor: Tensor) -> Tensor:
     return _fill(tensor, 1.0)
 
 
-def fans(tensor: Tensor) -> tuple[int, int]:
-    """(n_in, n_out): products summed into an output element, and places that an input element goes
-    to.
-    """
-    if tensor.ndim < 2:
-        raise ShapeError(who="init", expected="a weight of at least two dimensions", got=tensor.shape)
-    window = math.prod(tensor.shape[2:])
-    return tensor.shape[1] * window, tensor.shape[0] * window
-
-
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """How much a layer's weights must be enlarged to make good what the nonlinearity takes away."""
+    """How much a layer's weights must be enlarged to make good what the nonlinearity takes away.
+
+    linear, conv1d, conv2d, conv3d, sigmoid: 1; tanh: 5/3; relu: sqrt(2); selu: 3/4; leaky_relu:
+    sqrt(2 / (1 + param^2)), param being the negative slope (0.01). RangeError for others.
+
+    >>> import fastnn as nn
+    >>> round(nn.init.calculate_gain("relu"), 4)
+    1.4142
+    """
     gains = {"linear": 1.0, "conv1d": 1.0, "conv2d": 1.0, "conv3d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3,
              "relu": math.sqrt(2.0), "selu": 0.75}
     if nonlinearity == "leaky_relu":
@@ -94,39 +170,27 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     return gains[nonlinearity]
 
 
+def fans(tensor: Tensor) -> tuple[int, int]:
+    """(n_in, n_out): the products that are summed into an output element, and the output elements
+    that an input element goes to.
+
+    >>> import fastnn as nn
+    >>> nn.init.fans(nn.empty(16, 3, 5, 5))         # 16 filters of 3 x 5 x 5
+    (75, 400)
+    """
+    if tensor.ndim < 2:
+        raise ShapeError(who="init", expected="a weight of at least two dimensions", got=tensor.shape)
+    window = math.prod(tensor.shape[2:])
+    return tensor.shape[1] * window, tensor.shape[0] * window
+
+
 def _fan(tensor: Tensor, mode: str) -> int:
     if mode not in ("fan_in", "fan_out"):
         raise RangeError(who="init", expected="mode 'fan_in' or 'fan_out'", got=mode)
     return max(fans(tensor)[mode == "fan_out"], 1)
 
 
-def xavier_uniform_(tensor: Tensor, gain: float = 1.0) -> Tensor:
-    """U(-a, a) with a = gain sqrt(6 / (n_in + n_out)). Glorot, Bengio (2010)."""
-    a = gain * math.sqrt(6.0 / max(sum(fans(tensor)), 1))
-    return uniform_(tensor, -a, a)
-
-
-def xavier_normal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
-    """N(0, gain sqrt(2 / (n_in + n_out))). Glorot, Bengio (2010)."""
-    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / max(sum(fans(tensor)), 1)))
-
-
-def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
-    """U(-b, b) with b = gain sqrt(3 / fan). He, Zhang, Ren, Sun (2015)."""
-    b = calculate_gain(nonlinearity, a) * math.sqrt(3.0 / _fan(tensor, mode))
-    return uniform_(tensor, -b, b)
-
-
-def kaiming_normal_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu") -> Tensor:
-    """N(0, gain / sqrt(fan)). He, Zhang, Ren, Sun (2015)."""
-    return normal_(tensor, 0.0, calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode)))
-
-
-def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
-    """Orthonormal rows or columns, whichever are fewer. Saxe, McClelland, Ganguli (2014)."""
-    if tensor.ndim < 2:
-        raise ShapeError(who="orthogonal_", expected="at least two dimensions", got=tensor.shape)
-    rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
-    q, r = np.linalg.qr(generator().normal(size=(max(rows, columns), min(rows, columns))))
-    q = q * np.sign(np.diag(r))                     # else the draw is not uniform over the orthogonal matrices
-    return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
+def _fill(t: Tensor, values: Any) -> Tensor:
+    np.copyto(t.data, values, casting="unsafe")
+    t._version[0] += 1
+    return t

@@ -15,20 +15,7 @@ if TYPE_CHECKING:
     from . import functional as F
     from .tensor import Tensor
 else:
-    F = None                                        # set by fastnn/__init__.py once the functions exist
-
-_COMPARED = (bool, int, float, np.generic, np.ndarray)
-
-
-def comparable(other: Any) -> bool:
-    """Whether == and != compare values; with anything else (None, text) Python compares identities.
-    """
-    return isinstance(other, (TensorMethods, *_COMPARED))
-
-
-def recorded(a: Any, b: Any) -> bool:
-    """Whether the tape would record an op on a and b."""
-    return is_grad_enabled() and (a.requires_grad or getattr(b, "requires_grad", False))
+    F = None                                        # the functions, once they exist: fastnn/__init__.py hands them over
 
 
 class TensorMethods:
@@ -79,8 +66,9 @@ class TensorMethods:
     def __iadd__(self: Any, other: Any) -> Tensor: return self + other if recorded(self, other) else self.add_(other)
     def __isub__(self: Any, other: Any) -> Tensor: return self - other if recorded(self, other) else self.sub_(other)
     def __imul__(self: Any, other: Any) -> Tensor: return self * other if recorded(self, other) else self.mul_(other)
-    def __itruediv__(self: Any, other: Any) -> Tensor: return self / other if recorded(self,
-                                                                                       other) else self.div_(other)
+
+    def __itruediv__(self: Any, other: Any) -> Tensor:
+        return self / other if recorded(self, other) else self.div_(other)
 
     def add_(self: Any, other: Any, *, alpha: float = 1) -> Tensor: return self.copy_(F.add(self, other, alpha=alpha))
     def sub_(self: Any, other: Any, *, alpha: float = 1) -> Tensor: return self.copy_(F.sub(self, other, alpha=alpha))
@@ -151,8 +139,10 @@ class TensorMethods:
     def add(self: Any, other: Any, *, alpha: Any = 1) -> Tensor: return F.add(self, other, alpha=alpha)
     def sub(self: Any, other: Any, *, alpha: Any = 1) -> Tensor: return F.sub(self, other, alpha=alpha)
     def mul(self: Any, other: Any) -> Tensor: return F.mul(self, other)
-    def div(self: Any, other: Any, *,
-            rounding_mode: str | None = None) -> Tensor: return F.div(self, other, rounding_mode=rounding_mode)
+
+    def div(self: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+        return F.div(self, other, rounding_mode=rounding_mode)
+
     def neg(self: Any) -> Tensor: return F.neg(self)
     def pow(self: Any, exponent: Any) -> Tensor: return F.pow(self, exponent)
     def matmul(self: Any, other: Any) -> Tensor: return F.matmul(self, other)
@@ -197,8 +187,10 @@ class TensorMethods:
     def gt(self: Any, other: Any) -> Tensor: return F.gt(self, other)
     def ge(self: Any, other: Any) -> Tensor: return F.ge(self, other)
     def equal(self: Any, other: Any) -> Any: return F.equal(self, other)
-    def allclose(self: Any, other: Any, rtol: Any = 1e-5, atol: Any = 1e-8) -> Any: return F.allclose(self, other, rtol,
-                                                                                                      atol)
+
+    def allclose(self: Any, other: Any, rtol: Any = 1e-5, atol: Any = 1e-8) -> Any:
+        return F.allclose(self, other, rtol, atol)
+
     def isnan(self: Any) -> Tensor: return F.isnan(self)
     def isinf(self: Any) -> Tensor: return F.isinf(self)
     def isfinite(self: Any) -> Tensor: return F.isfinite(self)
@@ -223,8 +215,10 @@ class TensorMethods:
 
     def prod(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.prod(self, dim, keepdim)
     def cumsum(self: Any, dim: Any) -> Tensor: return F.cumsum(self, dim)
-    def norm(self: Any, p: Any = 2, dim: Any = None, keepdim: Any = False) -> Tensor: return F.norm(self, p, dim,
-                                                                                                    keepdim)
+
+    def norm(self: Any, p: Any = 2, dim: Any = None, keepdim: Any = False) -> Tensor:
+        return F.norm(self, p, dim, keepdim)
+
     def logsumexp(self: Any, dim: Any, keepdim: Any = False) -> Tensor: return F.logsumexp(self, dim, keepdim)
     def amax(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.amax(self, dim, keepdim)
     def amin(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.amin(self, dim, keepdim)
@@ -234,3 +228,16 @@ class TensorMethods:
     def argmin(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.argmin(self, dim, keepdim)
     def any(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.any(self, dim, keepdim)
     def all(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.all(self, dim, keepdim)
+
+
+_COMPARED = (bool, int, float, np.generic, np.ndarray)
+
+
+def comparable(other: Any) -> bool:
+    """Whether == and != compare values; else (None, text) Python compares identity."""
+    return isinstance(other, (TensorMethods, *_COMPARED))
+
+
+def recorded(a: Any, b: Any) -> bool:
+    """Whether the tape would record an op on a and b."""
+    return is_grad_enabled() and (a.requires_grad or getattr(b, "requires_grad", False))

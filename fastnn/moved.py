@@ -34,7 +34,8 @@ MODULES = {
 
 # old module -> what to say: what it did is done in another way now
 GONE = {
-    "fastnn.viz.report": "fastnn.viz.report is the function nn.viz.report(model, data) now; Report and its parts are in fastnn.report",
+    "fastnn.viz.report": "fastnn.viz.report is the function nn.viz.report(model, data) now; "
+                         "Report and its parts are in fastnn.report",
 }
 
 # old module -> {name: (new module, new name)}

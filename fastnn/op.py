@@ -2,16 +2,16 @@
 
 An op is a pair of pure functions on NumPy arrays,
 
-    forward(*inputs, **attrs)            -> (y, saved)          y: an array, or a tuple of arrays
-    backward(dy, saved, **attrs)         -> gradients           one per input, None where there is none
-    forward(*inputs, save=True, **attrs) -> (y, saved)          save: whether backward may be
-                                                                called. If not, forward leaves out
-                                                                what only backward needs, and saved
-                                                                is (): y has the same bits
+    forward(*inputs, **attrs)      -> (y, saved)    y: an array, or a tuple of arrays
+    backward(dy, saved, **attrs)   -> gradients     one per input, None where there is none
 
 given twice: as compiled kernels and as the NumPy definition (fastnn/reference). The record adds
 what the tape, the laws, the benchmarks, `summary()` and the documentation need. To add an op, write
 the two functions and `register(Op(...))`; CONTRIBUTING.md has the steps.
+
+Two keywords are optional. A forward that takes `save` gets False where no backward will follow: it
+leaves out what only backward needs, and returns () as saved; y has the same bits. A backward that
+takes `needs` gets a tuple of bool, one per input: whether its gradient is wanted.
 """
 
 from __future__ import annotations
@@ -25,21 +25,14 @@ import numpy as np
 __all__ = ["OPS", "Op", "Sample", "register", "seeded"]
 
 
-def seeded(name: str) -> np.random.Generator:
-    """A generator that gives the same numbers on every machine and in every run, another stream for
-    each name.
-    """
-    return np.random.default_rng(list(name.encode()))
-
-
 @dataclass(frozen=True)
 class Sample:
     """One call of an op: tiny, and named, so that a failing law says which one.
 
-    inputs : arrays (float64, or an integer or bool type for indices and masks) or None, in the
-    order of `Op.inputs`
-    attrs  : keyword arguments of forward and backward
-    sizes  : the letters of the op's docstring, for its cost functions: {"N": 2, "C": 3, ...}
+    inputs   arrays (float64, or an integer or bool type for indices and masks) or None, in the
+             order of `Op.inputs`
+    attrs    keyword arguments of forward and backward
+    sizes    the letters of the op's docstring, for its cost functions: {"N": 2, "C": 3, ...}
     """
 
     name: str
@@ -49,24 +42,31 @@ class Sample:
 
     def cast(self, dtype: Any) -> list[Any]:
         """The inputs with every floating-point array in `dtype`."""
-        return [a.astype(dtype) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in self.inputs]
+        return [a.astype(dtype) if _is_floating(a) else a for a in self.inputs]
 
     def integers(self, low: int, high: int) -> Sample:
         """The same call on small whole numbers: every partial sum is exact, so the order of
         summation cannot matter.
         """
         rng = self.rng()
-
-        def draw(a: Any) -> Any:
-            return np.asarray(rng.integers(low, high, a.shape),
-                              float) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a
-
-        return replace(self, inputs=tuple(map(draw, self.inputs)))
+        return replace(self, inputs=tuple([np.asarray(rng.integers(low, high, a.shape), float) if _is_floating(a) else a
+                                           for a in self.inputs]))
 
     def rng(self) -> np.random.Generator:
         """The numbers that the laws draw for this call: not those that the inputs were drawn from.
         """
         return seeded(f"laws of {self.name}")
+
+
+def seeded(name: str) -> np.random.Generator:
+    """A generator that gives the same numbers on every machine and in every run, another stream for
+    each name.
+    """
+    return np.random.default_rng(list(name.encode()))
+
+
+def _is_floating(a: Any) -> bool:
+    return isinstance(a, np.ndarray) and a.dtype.kind == "f"
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,9 @@ class Op:
     inputs            names in order, ("x", "w", "b")
     formula           one line for the op table
     forward, backward the kernels; None means that the definition is what runs (views, which NumPy
-    does without work)
-    ref_forward, ref_backward   the definition, from fastnn/reference; same signatures
+                      does without work)
+    ref_forward,
+    ref_backward      the definition, from fastnn/reference; same signatures
     check             check(*inputs, **attrs): raises a FastnnError before any work; runs before
                       either implementation
     fits              compiled: fits(*inputs, **attrs) is True where a glance shows that `check`
@@ -91,8 +92,8 @@ class Op:
     bench             name -> function that makes a Sample with shapes of a real network
     flops, bytes      cost of one forward as functions of the sizes
     terms             products summed into one output element, for the rounding allowance
-    linear_in         inputs in which the op is linear: the integer law and the adjoint law hold for
-                      them
+    linear_in         inputs in which the op is linear: for them two more laws hold, that of whole
+                      numbers and that of the adjoint (docs/words.md)
     differentiable    inputs that can have a gradient; default: all
     places            for an op y = x[key]: places(**attrs) -> key, or None where an element may be
                       picked twice. The tape then adds dy at these places to the gradient of x that
@@ -129,6 +130,7 @@ class Op:
 
     @property
     def definition(self) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
+        """(forward, backward) of the definition."""
         return self.ref_forward, self.ref_backward
 
 
@@ -152,11 +154,11 @@ class Running(NamedTuple):
     takes_save: bool
 
 
-# Rows are rewritten by backend.use_backend and testing.use_kernel; the tape reads them.
+# name of an op -> what runs. use_backend and use_kernel change rows; the tape reads them.
 ACTIVE: dict[str, Running] = {}
 
-# Names of ops that a function of the user replaces for now (testing.use_kernel): no fusion may
-# leave them out.
+# Names of ops that a function of the user replaces for now (use_kernel): no fusion may leave them
+# out.
 REPLACED: set[str] = set()
 
 # For ops with `places`: the backward that runs -> places.
@@ -165,22 +167,17 @@ PLACES: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 def takes(function: Callable[..., Any] | None, name: str) -> bool:
     """Whether `function` has an argument of this name."""
-    # Cython's functions have one too; inspect.signature would cost import time
-    code = getattr(function, "__code__", None)
+    code = getattr(function, "__code__", None)      # Cython's functions have one too; `inspect` would cost import time
     return code is not None and name in code.co_varnames[:code.co_argcount + code.co_kwonlyargcount]
 
 
 def takes_needs(backward: Callable[..., Any] | None) -> bool:
-    """Whether `backward` has a keyword `needs`: a tuple of bool, which inputs' gradients are
-    wanted, so that it can leave out the rest.
-    """
+    """Whether `backward` has the keyword `needs`: which inputs' gradients are wanted."""
     return takes(backward, "needs")
 
 
 def takes_save(forward: Callable[..., Any]) -> bool:
-    """Whether `forward` has a keyword `save`: False where no backward will follow, so that it can
-    leave out what only backward needs.
-    """
+    """Whether `forward` has the keyword `save`: whether a backward may follow."""
     return takes(forward, "save")
 
 

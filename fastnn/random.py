@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["seed"]
+__all__ = ["generator", "next_dropout_key", "random_state", "seed", "set_random_state"]
 
-_generator: np.random.Generator | None = None       # made when first asked for: numpy.random takes time to import
+_generator: np.random.Generator | None = None       # made when first used: numpy.random takes time to import
 _dropout_key = 0
 _dropout_calls = 0
 
@@ -16,6 +16,8 @@ _dropout_calls = 0
 def seed(value: int) -> None:
     """Begin all of fastnn's random streams anew: initialisation, dropout, shuffling without a seed
     of its own.
+
+    The same seed gives the same numbers on every machine, for any number of threads.
 
     >>> import fastnn as nn
     >>> nn.seed(0); a = nn.randn(3); nn.seed(0); b = nn.randn(3)
@@ -52,8 +54,7 @@ def random_state() -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any]) -> None:
+    """Go on where random_state() was called."""
     global _dropout_key, _dropout_calls
     generator().bit_generator.state = state["generator"]
     _dropout_key, _dropout_calls = int(state["dropout_key"]), int(state["dropout_calls"])
-
-

@@ -47,7 +47,7 @@ class Tensor(TensorMethods):
     """
 
     __slots__ = ("__weakref__", "_data", "_version", "grad", "index", "node", "requires_grad")
-    __array_priority__ = 1000.0                     # so that  array + tensor  asks the tensor
+    __array_priority__ = 1000.0                     # NumPy leaves `array + tensor` to the tensor
     __hash__ = object.__hash__
 
     _data: np.ndarray
@@ -68,6 +68,7 @@ class Tensor(TensorMethods):
     # ---- what it is ------------------------------------------------------------------------------
     @property
     def data(self) -> np.ndarray:
+        """The array. Assigning another counts as a change in place."""
         return self._data
 
     @data.setter
@@ -77,18 +78,22 @@ class Tensor(TensorMethods):
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The size of each dimension."""
         return self._data.shape
 
     @property
     def dtype(self) -> np.dtype:
+        """NumPy's type of the elements."""
         return self._data.dtype
 
     @property
     def ndim(self) -> int:
+        """The number of dimensions."""
         return self._data.ndim
 
     @property
     def is_leaf(self) -> bool:
+        """Whether no op of the tape made it: gradients end up in leaves."""
         return self.node is None
 
     @property
@@ -97,6 +102,7 @@ class Tensor(TensorMethods):
         return self.node
 
     def dim(self) -> int:
+        """The number of dimensions."""
         return self._data.ndim
 
     def size(self, dim: int | None = None) -> Any:
@@ -104,6 +110,7 @@ class Tensor(TensorMethods):
         return self._data.shape if dim is None else self._data.shape[dim]
 
     def numel(self) -> int:
+        """The number of elements."""
         return self._data.size
 
     def __len__(self) -> int:
@@ -171,13 +178,22 @@ class Tensor(TensorMethods):
         backward([self], None if gradient is None else [gradient], retain_graph)
 
     def detach(self) -> Tensor:
-        """The same array without its history."""
+        """The same array without its history: a leaf that shares the memory, and needs no gradient.
+        """
         result = Tensor(self._data)
         result._version = self._version
         return result
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Ask for a gradient, or stop asking; in place, returns self."""
+        """Require a gradient from now on, or no longer; in place, returns self.
+
+        Raises
+        ------
+        GraphError
+            self is the result of an op and requires a gradient: use detach().
+        DTypeError
+            self holds integers or booleans.
+        """
         if self.node is not None and not requires_grad:
             raise GraphError("the result of an op cannot stop requiring a gradient", who="requires_grad_",
                              hint="Use detach().")
@@ -188,7 +204,7 @@ class Tensor(TensorMethods):
         return self
 
     def retain_grad(self) -> None:
-        """Keep the gradient of this intermediate result in `.grad` too."""
+        """Keep the gradient of this result of an op in `.grad` too; leaves keep theirs anyway."""
         if self.node is not None:
             self.node.retain(self)
 
@@ -196,7 +212,14 @@ class Tensor(TensorMethods):
         """Call hook(gradient) when the gradient of this tensor is complete; what it returns, if not
         None, replaces the gradient.
 
-        Returns a function that removes the hook.
+        Returns a function that removes the hook. GraphError if self requires no gradient.
+
+        >>> import fastnn as nn
+        >>> x = nn.tensor([1.0, 2.0], requires_grad=True)
+        >>> remove = x.register_hook(lambda g: g * 10)
+        >>> x.sum().backward()
+        >>> x.grad
+        tensor([10., 10.])
         """
         return add_hook(self, hook)
 
@@ -214,17 +237,22 @@ class Tensor(TensorMethods):
         self._data[plain_index(key)] = value._data if isinstance(value, Tensor) else value
 
     def copy_(self, other: Any) -> Tensor:
-        """Overwrite the values, broadcasting `other`; returns self."""
+        """Overwrite the values, broadcasting `other`; returns self.
+
+        As every change in place: a GraphError if self requires a gradient and the tape records.
+        """
         self._changed("copy_")
         np.copyto(self._data, other._data if isinstance(other, Tensor) else other, casting="same_kind")
         return self
 
     def fill_(self, value: float) -> Tensor:
+        """Overwrite every value with this one; returns self."""
         self._changed("fill_")
         self._data.fill(value)
         return self
 
     def zero_(self) -> Tensor:
+        """Overwrite every value with 0; returns self."""
         return self.fill_(0)
 
     # ---- NumPy and the others --------------------------------------------------------------------
@@ -252,12 +280,13 @@ class Tensor(TensorMethods):
         return self._data.__dlpack_device__()
 
     def item(self) -> Any:
-        """The one element as a Python number."""
+        """The one element as a Python number; ShapeError if there are more or none."""
         if self._data.size != 1:
             raise ShapeError(who="item", expected="one element", got=f"shape {self.shape}")
         return self._data.item()
 
     def tolist(self) -> Any:
+        """Nested lists of Python numbers."""
         return self._data.tolist()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
@@ -284,7 +313,12 @@ tape.connect(Tensor)
 
 
 class Parameter(Tensor):
-    """A tensor that a Module owns and an optimiser changes; requires a gradient by default."""
+    """A tensor that a Module owns and an optimiser changes; requires a gradient by default.
+
+    >>> import fastnn as nn
+    >>> nn.Parameter([1.0, 2.0])
+    parameter([1., 2.], requires_grad=True)
+    """
 
     __slots__ = ()
 
@@ -299,6 +333,12 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     except that float16 and long double, which no kernel takes, become float32 and float64. Unlike
     PyTorch's, the result shares memory with an array that is given: copy first if you will change
     it.
+
+    Raises
+    ------
+    DTypeError
+        It holds no real numbers (text, objects, rows of different lengths), or a gradient is
+        required of integers.
 
     >>> import numpy as np, fastnn as nn
     >>> nn.tensor([[1, 2], [3, 4.5]])
@@ -336,12 +376,24 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
 
 
 def from_numpy(array: np.ndarray) -> Tensor:
-    """The tensor over this very array; PyTorch's name for what `tensor` does here anyway."""
+    """The tensor over this very array; PyTorch's name for what `tensor` does here anyway.
+
+    >>> import numpy as np, fastnn as nn
+    >>> a = np.zeros(2, np.float32)
+    >>> t = nn.from_numpy(a)
+    >>> a[0] = 1
+    >>> t
+    tensor([1., 0.])
+    """
     return tensor(array)
 
 
 def from_dlpack(x: Any) -> Tensor:
     """A tensor over the memory of another library's array (PyTorch, JAX, CuPy on the CPU), no copy.
+
+    >>> import numpy as np, fastnn as nn
+    >>> nn.from_dlpack(np.arange(3))
+    tensor([0, 1, 2])
     """
     return tensor(np.from_dlpack(x))
 

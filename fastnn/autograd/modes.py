@@ -1,4 +1,4 @@
-"""Modes of the tape, one of each per thread: whether it records, and whether it looks for anomalies.
+"""Modes of the tape, in each thread its own: whether it records, and looks for anomalies.
 
 `no_grad`, `enable_grad` and `set_grad_enabled` switch recording. `detect_anomaly` looks at the
 values that pass, and at the arrays that were saved.

@@ -5,7 +5,7 @@ op's backward, what forward saved, and where the inputs came from. Nodes that po
 parents are the tape; walk.py runs it backwards.
 
 The rule is written twice. Here it is to be read, and runs where there is no compiler; compiled, in
-kernels/tape.pxi, it costs a fifth. tests/autograd holds the two equal.
+kernels/tape.pxi, it takes half the time. tests/autograd holds the two equal.
 """
 
 from __future__ import annotations

@@ -132,14 +132,14 @@ class Module:
         if error.layer is None:
             layer, op = type(self).__name__.lower(), error.who.replace("_", "").lower()
             error.path, error.layer = "", self
-            error.origin = f" ({self.describe()})" + ("" if not op or op in layer or layer in op
+            error.described = f" ({self.describe()})" + ("" if not op or op in layer or layer in op
                                                       else f" in {error.who}")
         elif error.layer is not self:
             path = next((path for path, module in self.named_modules() if module is error.layer), None)
             if path is None:                        # it came through a module that is not ours
                 return
             error.path, error.layer = f".{path}{error.path}", self
-        error.who = f"model{error.path}{error.origin}"
+        error.who = f"model{error.path}{error.described}"
 
     def register_forward_hook(self, hook: Callable[[Module, tuple[Any, ...], Any], Any]) -> RemovableHandle:
         """Call hook(module, inputs, output) after each forward; what it returns, if not None,

@@ -85,8 +85,8 @@ def count_recurrent(G, T, B, I, H, layers, directions):
     for layer in range(layers):
         for _ in range(directions * T * B):
             inputs = I if layer == 0 else directions * H
-            count += sum(1 for _ in range(G * H) for _ in range(inputs)) + sum(1 for _ in range(G * H)
-                                                                               for _ in range(H))
+            count += sum(1 for _ in range(G * H) for _ in range(inputs))
+            count += sum(1 for _ in range(G * H) for _ in range(H))
     return count
 
 
@@ -346,7 +346,8 @@ def test_a_wrong_shape_shows_the_rows_before_it():
     with pytest.raises(ShapeError) as caught:
         lenet().summary((1, 32, 28))
     text = str(caught.value)
-    assert text.startswith("model.7 (Linear 400 -> 120): expected (..., 400), got (1, 480). The layers before it:\npath")
+    assert text.startswith("model.7 (Linear 400 -> 120): expected (..., 400), got (1, 480). "
+                           "The layers before it:\npath")
     table = text.splitlines()[1:]
     assert [line.split()[0] for line in table[2:]] == list("0123456") and "(16, 12, 10)" in table[5]
 

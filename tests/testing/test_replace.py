@@ -17,7 +17,8 @@ def test_the_function_runs_and_the_verdict_says_how_well():
     before, x = ACTIVE["relu"], nn.tensor([-1.0, 2.0], requires_grad=True)
     with nn.use_kernel("relu", relu) as verdict:
         samples = len(list(OPS["relu"].samples()))
-        assert verdict.startswith(f"relu: correct on {samples} samples, ") and verdict.endswith("the kernel's time on them")
+        assert verdict.startswith(f"relu: correct on {samples} samples, ")
+        assert verdict.endswith("the kernel's time on them")
         y = F.relu(x)
         assert ACTIVE["relu"].check is before.check and "relu" in REPLACED
     y.sum().backward()                                  # the definition's gradient
