@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["OPS", "Op", "Sample", "register", "seeded"]
+__all__ = ["OPS", "Op", "Refusal", "Sample", "register", "seeded"]
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,7 @@ class Sample:
                                            for a in self.inputs]))
 
     def rng(self) -> np.random.Generator:
-        """The numbers that the laws draw for this call: not those that the inputs were drawn from.
-        """
+        """The laws' random numbers for this call: not those that its inputs were drawn from."""
         return seeded(f"laws of {self.name}")
 
 
@@ -67,6 +66,15 @@ def seeded(name: str) -> np.random.Generator:
 
 def _is_floating(a: Any) -> bool:
     return isinstance(a, np.ndarray) and a.dtype.kind == "f"
+
+
+class Refusal(NamedTuple):
+    """A call that an op must refuse: call() raises this error, and the message has all the words."""
+
+    what: str
+    call: Callable[[], Any]
+    raises: type[Exception]
+    words: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -85,8 +93,7 @@ class Op:
     fits              compiled: fits(*inputs, **attrs) is True where a glance shows that `check`
                       would pass; then it is left out
     samples           tiny named calls for the laws
-    errors            rows (what, call, exception type, words): call() must raise that type, its
-                      message containing each of the words
+    errors            bad calls, and the error that each must raise
     fast_numpy        the best plain-NumPy expression, fast_numpy(*inputs, **attrs) -> y: the
                       opponent in benchmarks
     bench             name -> function that makes a Sample with shapes of a real network
@@ -96,8 +103,8 @@ class Op:
                       numbers and that of the adjoint (docs/words.md)
     differentiable    inputs that can have a gradient; default: all
     places            for an op y = x[key]: places(**attrs) -> key, or None where an element may be
-                      picked twice. The tape then adds dy at these places to the gradient of x that
-                      it has already, instead of adding an array that is zero nearly everywhere
+                      picked twice. The tape then adds dy to dx[key] of the gradient that x has
+                      already, instead of adding an array that is zero nearly everywhere
     slack             factor on the rounding allowance, with the reason in a comment at the record
     """
 
@@ -112,7 +119,7 @@ class Op:
     backward: Callable[..., Any] | None = None
     check: Callable[..., None] | None = None
     fits: Callable[..., bool] | None = None
-    errors: tuple[tuple[str, Callable[[], Any], type[Exception], tuple[str, ...]], ...] = ()
+    errors: tuple[Refusal, ...] = ()
     fast_numpy: Callable[..., Any] | None = None
     bench: Mapping[str, Callable[[], Sample]] = field(default_factory=dict)
     flops: Callable[..., int] | None = None

@@ -97,7 +97,7 @@ def print_op(op: Op) -> None:
         say(f"  {text}")
     if op.errors:
         heading("errors: what it refuses")
-        rows = [[what, error.__name__, ", ".join(words)] for what, _, error, words in op.errors]
+        rows = [[bad.what, bad.raises.__name__, ", ".join(bad.words)] for bad in op.errors]
         say(table(["call", "raises", "the message names"], rows, "lll"))
     say()
 

@@ -7,9 +7,9 @@ benchmarks, and last the records, which name all of these. Start at fastnn/op.py
 from typing import Any
 
 from ..moved import moved_name
-from ..op import OPS, Op, Sample, register
+from ..op import OPS, Op, Refusal, Sample, register
 
-__all__ = ["OPS", "Op", "Sample", "register"]
+__all__ = ["OPS", "Op", "Refusal", "Sample", "register"]
 
 
 def __getattr__(name: str) -> Any:

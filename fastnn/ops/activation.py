@@ -17,7 +17,7 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
-from ..op import Op, Sample, register, seeded
+from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import activation as reference
 from ..tensor import Tensor, tensor
 from .arithmetic import add, mul
@@ -314,7 +314,9 @@ def activation(name: str, formula: str, fast_numpy: Callable[..., Any], call: Ca
         forward=kernel(f"{name}_forward"), backward=kernel(f"{name}_backward"),
         ref_forward=getattr(reference, f"{name}_forward"), ref_backward=getattr(reference, f"{name}_backward"),
         check=float_check(name), fits=kernel("fits_float"), samples=draw, fast_numpy=fast_numpy,
-        errors=(("integers", lambda: call(tensor([1, 2])), DTypeError, (name, "int64", "float32")),),
+        errors=(
+            Refusal("integers", lambda: call(tensor([1, 2])), DTypeError, (name, "int64", "float32")),
+        ),
         bench={"2048x512": lambda: values("2048x512", 2048, 512, **attrs)},
         flops=lambda n: flops * n, bytes=lambda n: 8 * n, slack=slack))
 
@@ -352,7 +354,9 @@ HEAVISIDE = register(Op(
     ref_forward=reference.heaviside_forward, ref_backward=None, differentiable=(), check=float_check("heaviside"),
     samples=lambda: [Sample("odd", (seeded("odd").integers(-1, 2, (3, 5, 7)).astype(float),), {"value": 0.25},
                             {"n": 105})],
-    errors=(("integers", lambda: heaviside(tensor([1, 2]), 0.5), DTypeError, ("heaviside", "int64")),
-            ("values", lambda: heaviside(tensor([1.0, 2.0]), tensor([1.0, 2.0])), ShapeError,
-             ("heaviside", "one element", "(2,)"))),
+    errors=(
+        Refusal("integers", lambda: heaviside(tensor([1, 2]), 0.5), DTypeError, ("heaviside", "int64")),
+        Refusal("values", lambda: heaviside(tensor([1.0, 2.0]), tensor([1.0, 2.0])),
+                ShapeError, ("heaviside", "one element", "(2,)")),
+    ),
     flops=lambda n: n, bytes=lambda n: 8 * n))

@@ -12,7 +12,7 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
-from ..op import Op, Sample, register, seeded
+from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import adaptive_pool as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float, pair
@@ -129,11 +129,11 @@ def _zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
 
 def errors_of(name: str, pool: Any) -> tuple[Any, ...]:
     return (
-        ("rank", lambda: pool()(_zeros(8, 8), 1), ShapeError, (name, "(N, C, H, W) or (C, H, W)", "(8, 8)")),
-        ("size", lambda: pool()(_zeros(1, 1, 8, 8), 0), ShapeError, (name, "output_size >= 1", "0")),
-        ("pair", lambda: pool()(_zeros(1, 1, 8, 8), (1, 2, 3)), ShapeError, (name, "output_size", "pair")),
-        ("huge", lambda: pool()(_zeros(1, 1, 8, 8), 2**30), RangeError, (name, "memory")),
-        ("integers", lambda: pool()(_zeros(1, 1, 8, 8, dtype=np.int64), 2), DTypeError, (name, "int64")),
+        Refusal("rank", lambda: pool()(_zeros(8, 8), 1), ShapeError, (name, "(N, C, H, W) or (C, H, W)", "(8, 8)")),
+        Refusal("size", lambda: pool()(_zeros(1, 1, 8, 8), 0), ShapeError, (name, "output_size >= 1", "0")),
+        Refusal("pair", lambda: pool()(_zeros(1, 1, 8, 8), (1, 2, 3)), ShapeError, (name, "output_size", "pair")),
+        Refusal("huge", lambda: pool()(_zeros(1, 1, 8, 8), 2**30), RangeError, (name, "memory")),
+        Refusal("integers", lambda: pool()(_zeros(1, 1, 8, 8, dtype=np.int64), 2), DTypeError, (name, "int64")),
     )
 
 

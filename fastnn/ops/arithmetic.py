@@ -22,7 +22,7 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, ShapeError
 from ..kernels import kernel
-from ..op import Op, Sample, register, seeded
+from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import arithmetic as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float
@@ -247,9 +247,11 @@ def pair_op(name: str, formula: str, fast_numpy: Callable[..., Any], call: Calla
         forward=kernel(f"{name}_forward"), backward=kernel(f"{name}_backward"),
         ref_forward=getattr(reference, f"{name}_forward"), ref_backward=getattr(reference, f"{name}_backward"),
         check=check_pair(name), fits=kernel("fits_pair"), samples=samples, linear_in=linear_in, fast_numpy=fast_numpy,
-        errors=(("shapes", lambda: call(tensor(np.ones((2, 3))), tensor(np.ones((2, 4)))), ShapeError,
-                 (name, "(2, 3)", "(2, 4)")),
-                ("not a number", lambda: call(tensor([1.0]), "2"), DTypeError, (name, "str"))),
+        errors=(
+            Refusal("shapes", lambda: call(tensor(np.ones((2, 3))), tensor(np.ones((2, 4)))),
+                    ShapeError, (name, "(2, 3)", "(2, 4)")),
+            Refusal("not a number", lambda: call(tensor([1.0]), "2"), DTypeError, (name, "str")),
+        ),
         bench={"2048x512": lambda: pair("2048x512", (2048, 512), (2048, 512), 1, 30),
                "2048x512 row": lambda: pair("2048x512 row", (2048, 512), (512,), 1, 30)},
         flops=lambda n: flops * n, bytes=lambda n: 12 * n))

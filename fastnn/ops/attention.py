@@ -14,7 +14,7 @@ from .. import random
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
-from ..op import Op, Sample, register, seeded
+from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import attention as reference
 from ..tensor import Tensor, tensor
 from .checks import need_array, need_float
@@ -229,21 +229,23 @@ ATTENTION = register(Op(
         q, k, v, mask, is_causal=is_causal, scale=scale, dropout_p=dropout_p, key=key, call=call),
     samples=samples,
     errors=(
-        ("head sizes", lambda: _call((2, 5, 4), (2, 7, 3), (2, 7, 3)), ShapeError, (WHO, "(..., U, 4)", "(2, 7, 3)")),
-        ("keys and values", lambda: _call((2, 5, 4), (2, 7, 4), (2, 6, 4)), ShapeError,
-         (WHO, "one value for each key", "(..., 7, HV)", "(2, 6, 4)")),
-        ("a vector", lambda: _call((4,), (7, 4), (7, 4)), ShapeError, (WHO, "query", "(4,)")),
-        ("heads", lambda: _call((2, 5, 4), (3, 7, 4), (3, 7, 4)), ShapeError,
-         (WHO, "broadcast", "(2, 5, 4)", "(3, 7, 4)")),
-        ("mask shape", lambda: _call((2, 5, 4), (2, 7, 4), (2, 7, 4), attn_mask=tensor(np.ones((7, 5), bool))),
-         ShapeError, (WHO, "attn_mask", "(2, 5, 7)", "(7, 5)")),
-        ("mask with more heads", lambda: _call((5, 4), (7, 4), (7, 4), attn_mask=tensor(np.ones((2, 5, 7), bool))),
-         ShapeError, (WHO, "attn_mask", "(5, 7)", "(2, 5, 7)")),
-        ("mask of integers", lambda: _call((5, 4), (7, 4), (7, 4), attn_mask=tensor(np.ones((5, 7), np.int64))),
-         DTypeError, (WHO, "attn_mask", "bool", "int64")),
-        ("mixed types", lambda: _call((5, 4), (7, 4), (7, 4), dtypes=[np.float32, np.float64, np.float32]), DTypeError,
-         (WHO, "float32", "float64")),
-        ("dropout", lambda: _call((5, 4), (7, 4), (7, 4), dropout_p=1.5), RangeError, (WHO, "dropout_p", "1.5"))),
+        Refusal("head sizes", lambda: _call((2, 5, 4), (2, 7, 3), (2, 7, 3)),
+                ShapeError, (WHO, "(..., U, 4)", "(2, 7, 3)")),
+        Refusal("keys and values", lambda: _call((2, 5, 4), (2, 7, 4), (2, 6, 4)),
+                ShapeError, (WHO, "one value for each key", "(..., 7, HV)", "(2, 6, 4)")),
+        Refusal("a vector", lambda: _call((4,), (7, 4), (7, 4)), ShapeError, (WHO, "query", "(4,)")),
+        Refusal("heads", lambda: _call((2, 5, 4), (3, 7, 4), (3, 7, 4)),
+                ShapeError, (WHO, "broadcast", "(2, 5, 4)", "(3, 7, 4)")),
+        Refusal("mask shape", lambda: _call((2, 5, 4), (2, 7, 4), (2, 7, 4), attn_mask=tensor(np.ones((7, 5), bool))),
+                ShapeError, (WHO, "attn_mask", "(2, 5, 7)", "(7, 5)")),
+        Refusal("mask with more heads", lambda: _call((5, 4), (7, 4), (7, 4), attn_mask=tensor(np.ones((2, 5, 7), bool))),
+                ShapeError, (WHO, "attn_mask", "(5, 7)", "(2, 5, 7)")),
+        Refusal("mask of integers", lambda: _call((5, 4), (7, 4), (7, 4), attn_mask=tensor(np.ones((5, 7), np.int64))),
+                DTypeError, (WHO, "attn_mask", "bool", "int64")),
+        Refusal("mixed types", lambda: _call((5, 4), (7, 4), (7, 4), dtypes=[np.float32, np.float64, np.float32]),
+                DTypeError, (WHO, "float32", "float64")),
+        Refusal("dropout", lambda: _call((5, 4), (7, 4), (7, 4), dropout_p=1.5), RangeError, (WHO, "dropout_p", "1.5")),
+    ),
     fast_numpy=fast_numpy,
     bench={"8x8x256x64": lambda: sequences("8x8x256x64", 256, 256, 64, 64, lead=(8, 8)),
            "8x8x256x64.causal": lambda: sequences("8x8x256x64.causal", 256, 256, 64, 64, lead=(8, 8), is_causal=True),

@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import compiled, kernel
-from ..op import Op, Sample, register, seeded
+from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import conv1d as reference
 from ..tensor import Tensor, tensor
 from . import conv2d as planes
@@ -158,29 +158,36 @@ def _errors() -> tuple[Any, ...]:
 
     x, weight = (2, 4, 8), (6, 4, 3)
     return (
-        ("rank of input", lambda: conv1d(zeros(8), zeros(*weight)), ShapeError,
-         ("conv1d", "(N, C, L) or (C, L)", "(8,)", "unsqueeze(-2)")),
-        ("rank of weight", lambda: conv1d(zeros(*x), zeros(6, 4)), ShapeError, ("(K, C/groups, S)", "(6, 4)")),
-        ("channels", lambda: conv1d(zeros(*x), zeros(6, 3, 3)), ShapeError, ("4 channels", "takes 3", "groups=1")),
-        ("channels last", lambda: conv1d(zeros(2, 8, 4), zeros(*weight)), ShapeError,
-         ("8 channels", "permute(0, 2, 1)")),
-        ("groups", lambda: conv1d(zeros(*x), zeros(6, 1, 3), groups=4), ShapeError, ("groups=4", "4 channels and 6")),
-        ("no groups", lambda: conv1d(zeros(*x), zeros(*weight), groups=0), ShapeError, ("groups", "1", "0")),
-        ("bias", lambda: conv1d(zeros(*x), zeros(*weight), zeros(4)), ShapeError, ("bias", "(6,)", "(4,)")),
-        ("window", lambda: conv1d(zeros(2, 4, 2), zeros(*weight)), ShapeError,
-         ("the 3 window", "padded sequence", "at most 2")),
-        ("dilated window", lambda: conv1d(zeros(*x), zeros(*weight), dilation=4), ShapeError,
-         ("9 with dilation", "at most 8")),
-        ("empty window", lambda: conv1d(zeros(*x), zeros(6, 4, 0)), ShapeError, ("window", "at least 1", "0")),
-        ("stride", lambda: conv1d(zeros(*x), zeros(*weight), stride=0), ShapeError, ("stride >= 1", "0")),
-        ("pair", lambda: conv1d(zeros(*x), zeros(*weight), stride=(1, 2)), DTypeError, ("stride as an int", "(1, 2)")),
-        ("padding", lambda: conv1d(zeros(*x), zeros(*weight), padding=-1), ShapeError, ("padding >= 0", "-1")),
-        ("padding's name", lambda: conv1d(zeros(*x), zeros(*weight), padding="full"), RangeError, ("same", "'full'")),
-        ("huge padding", lambda: conv1d(zeros(*x), zeros(*weight), padding=2**60), RangeError, ("conv1d", "padding")),
-        ("same with stride", lambda: conv1d(zeros(*x), zeros(*weight), None, 2, "same"), RangeError,
-         ("same", "stride")),
-        ("dtypes", lambda: conv1d(zeros(*x), zeros(*weight, dtype=np.float64)), DTypeError, ("float32", "weight is")),
-        ("no channel", lambda: conv1d(zeros(2, 0, 8), zeros(6, 0, 3)), ShapeError, ("only the batch", "(2, 0, 8)")),
+        Refusal("rank of input", lambda: conv1d(zeros(8), zeros(*weight)),
+                ShapeError, ("conv1d", "(N, C, L) or (C, L)", "(8,)", "unsqueeze(-2)")),
+        Refusal("rank of weight", lambda: conv1d(zeros(*x), zeros(6, 4)), ShapeError, ("(K, C/groups, S)", "(6, 4)")),
+        Refusal("channels", lambda: conv1d(zeros(*x), zeros(6, 3, 3)),
+                ShapeError, ("4 channels", "takes 3", "groups=1")),
+        Refusal("channels last", lambda: conv1d(zeros(2, 8, 4), zeros(*weight)),
+                ShapeError, ("8 channels", "permute(0, 2, 1)")),
+        Refusal("groups", lambda: conv1d(zeros(*x), zeros(6, 1, 3), groups=4),
+                ShapeError, ("groups=4", "4 channels and 6")),
+        Refusal("no groups", lambda: conv1d(zeros(*x), zeros(*weight), groups=0), ShapeError, ("groups", "1", "0")),
+        Refusal("bias", lambda: conv1d(zeros(*x), zeros(*weight), zeros(4)), ShapeError, ("bias", "(6,)", "(4,)")),
+        Refusal("window", lambda: conv1d(zeros(2, 4, 2), zeros(*weight)),
+                ShapeError, ("the 3 window", "padded sequence", "at most 2")),
+        Refusal("dilated window", lambda: conv1d(zeros(*x), zeros(*weight), dilation=4),
+                ShapeError, ("9 with dilation", "at most 8")),
+        Refusal("empty window", lambda: conv1d(zeros(*x), zeros(6, 4, 0)), ShapeError, ("window", "at least 1", "0")),
+        Refusal("stride", lambda: conv1d(zeros(*x), zeros(*weight), stride=0), ShapeError, ("stride >= 1", "0")),
+        Refusal("pair", lambda: conv1d(zeros(*x), zeros(*weight), stride=(1, 2)),
+                DTypeError, ("stride as an int", "(1, 2)")),
+        Refusal("padding", lambda: conv1d(zeros(*x), zeros(*weight), padding=-1), ShapeError, ("padding >= 0", "-1")),
+        Refusal("padding's name", lambda: conv1d(zeros(*x), zeros(*weight), padding="full"),
+                RangeError, ("same", "'full'")),
+        Refusal("huge padding", lambda: conv1d(zeros(*x), zeros(*weight), padding=2**60),
+                RangeError, ("conv1d", "padding")),
+        Refusal("same with stride", lambda: conv1d(zeros(*x), zeros(*weight), None, 2, "same"),
+                RangeError, ("same", "stride")),
+        Refusal("dtypes", lambda: conv1d(zeros(*x), zeros(*weight, dtype=np.float64)),
+                DTypeError, ("float32", "weight is")),
+        Refusal("no channel", lambda: conv1d(zeros(2, 0, 8), zeros(6, 0, 3)),
+                ShapeError, ("only the batch", "(2, 0, 8)")),
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import compiled, kernel
-from ..op import Op, Sample, register, seeded
+from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import conv_transpose as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float, need_rank, pair, single
@@ -217,21 +217,24 @@ def errors_of(name: str, function: Any, size: Sizes, window: Sizes) -> tuple[Any
 
     x, w = (2, 4, *size), (4, 6, *window)
     return (
-        ("rank of input", lambda: function()(zeros(8), zeros(*w)), ShapeError, (name, "(N, C, ", "(8,)")),
-        ("rank of weight", lambda: function()(zeros(*x), zeros(6, 4)), ShapeError,
-         (name, "(C_in, C_out/groups, ", "(6, 4)")),
-        ("channels", lambda: function()(zeros(*x), zeros(6, 4, *window)), ShapeError,
-         ("4 channels", "takes 6", "C_out/groups")),
-        ("groups", lambda: function()(zeros(*x), zeros(*w), groups=3), ShapeError, ("groups=3",)),
-        ("bias", lambda: function()(zeros(*x), zeros(*w), zeros(4)), ShapeError, ("bias", "(6,)", "(4,)")),
-        ("empty window", lambda: function()(zeros(*x), zeros(4, 6, *(0 for _ in window))), ShapeError, ("window", "0")),
-        ("stride", lambda: function()(zeros(*x), zeros(*w), stride=0), ShapeError, ("stride >= 1", "0")),
-        ("padding", lambda: function()(zeros(*x), zeros(*w), padding=50), ShapeError, ("cuts off", "less padding")),
-        ("output padding", lambda: function()(zeros(*x), zeros(*w), stride=2, output_padding=2), RangeError,
-         ("output_padding", "stride")),
-        ("huge stride", lambda: function()(zeros(*x), zeros(*w), stride=2**50), RangeError, (name, "memory")),
-        ("dtypes", lambda: function()(zeros(*x), zeros(*w, dtype=np.float64)), DTypeError, ("float32", "weight is")),
-        ("no channel", lambda: function()(zeros(2, 0, *size), zeros(*w)), ShapeError, ("only the batch",)),
+        Refusal("rank of input", lambda: function()(zeros(8), zeros(*w)), ShapeError, (name, "(N, C, ", "(8,)")),
+        Refusal("rank of weight", lambda: function()(zeros(*x), zeros(6, 4)),
+                ShapeError, (name, "(C_in, C_out/groups, ", "(6, 4)")),
+        Refusal("channels", lambda: function()(zeros(*x), zeros(6, 4, *window)),
+                ShapeError, ("4 channels", "takes 6", "C_out/groups")),
+        Refusal("groups", lambda: function()(zeros(*x), zeros(*w), groups=3), ShapeError, ("groups=3",)),
+        Refusal("bias", lambda: function()(zeros(*x), zeros(*w), zeros(4)), ShapeError, ("bias", "(6,)", "(4,)")),
+        Refusal("empty window", lambda: function()(zeros(*x), zeros(4, 6, *(0 for _ in window))),
+                ShapeError, ("window", "0")),
+        Refusal("stride", lambda: function()(zeros(*x), zeros(*w), stride=0), ShapeError, ("stride >= 1", "0")),
+        Refusal("padding", lambda: function()(zeros(*x), zeros(*w), padding=50),
+                ShapeError, ("cuts off", "less padding")),
+        Refusal("output padding", lambda: function()(zeros(*x), zeros(*w), stride=2, output_padding=2),
+                RangeError, ("output_padding", "stride")),
+        Refusal("huge stride", lambda: function()(zeros(*x), zeros(*w), stride=2**50), RangeError, (name, "memory")),
+        Refusal("dtypes", lambda: function()(zeros(*x), zeros(*w, dtype=np.float64)),
+                DTypeError, ("float32", "weight is")),
+        Refusal("no channel", lambda: function()(zeros(2, 0, *size), zeros(*w)), ShapeError, ("only the batch",)),
     )
 
 

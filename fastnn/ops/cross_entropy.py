@@ -13,7 +13,7 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
-from ..op import Op, Sample, register, seeded
+from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import cross_entropy as reference
 from ..tensor import Tensor, tensor
 from .checks import need_array, need_float, need_integers
@@ -232,16 +232,18 @@ def _error_rows(name: str) -> tuple[Any, ...]:
     def call(shape: tuple[int, ...], target: Any, *args: Any, **kwargs: Any) -> Any:
         return globals()[name](tensor(np.zeros(shape, np.float32)), tensor(target), *args, **kwargs)
     return (
-        ("label too large", lambda: call((3, 4), [0, 9, 5]), RangeError, (name, "label is 9", "4 classes")),
-        ("label negative", lambda: call((3, 4), [0, -7, 4]), RangeError, (name, "label is -7", "4 classes")),
-        ("labels from 1", lambda: call((2, 4), [1, 4]), RangeError, (name, "label is 4", "4 classes", "begin at 0")),
-        ("column of labels", lambda: call((2, 4), [[1], [2]]), ShapeError, (name, "(2,)", "(2, 1)", "squeeze")),
-        ("one-hot integers", lambda: call((2, 2), [[1, 0], [0, 1]]), ShapeError, (name, "(2,)", "argmax")),
-        ("number of labels", lambda: call((2, 4), [1, 2, 3]), ShapeError, (name, "(2,)", "(3,)")),
-        ("integer scores", lambda: globals()[name](tensor([[1, 2]]), tensor([0])), DTypeError, (name, "int64")),
-        ("no class axis", lambda: call((), 0), ShapeError, (name, "(N, C)")),
-        ("weights", lambda: call((2, 4), [1, 2], tensor([1.0, 2.0])), ShapeError, (name, "(4,)", "(2,)")),
-        ("reduction", lambda: call((2, 4), [1, 2], reduction="average"), RangeError, (name, "'mean'", "'average'")),
+        Refusal("label too large", lambda: call((3, 4), [0, 9, 5]), RangeError, (name, "label is 9", "4 classes")),
+        Refusal("label negative", lambda: call((3, 4), [0, -7, 4]), RangeError, (name, "label is -7", "4 classes")),
+        Refusal("labels from 1", lambda: call((2, 4), [1, 4]),
+                RangeError, (name, "label is 4", "4 classes", "begin at 0")),
+        Refusal("column of labels", lambda: call((2, 4), [[1], [2]]), ShapeError, (name, "(2,)", "(2, 1)", "squeeze")),
+        Refusal("one-hot integers", lambda: call((2, 2), [[1, 0], [0, 1]]), ShapeError, (name, "(2,)", "argmax")),
+        Refusal("number of labels", lambda: call((2, 4), [1, 2, 3]), ShapeError, (name, "(2,)", "(3,)")),
+        Refusal("integer scores", lambda: globals()[name](tensor([[1, 2]]), tensor([0])), DTypeError, (name, "int64")),
+        Refusal("no class axis", lambda: call((), 0), ShapeError, (name, "(N, C)")),
+        Refusal("weights", lambda: call((2, 4), [1, 2], tensor([1.0, 2.0])), ShapeError, (name, "(4,)", "(2,)")),
+        Refusal("reduction", lambda: call((2, 4), [1, 2], reduction="average"),
+                RangeError, (name, "'mean'", "'average'")),
     )
 
 
@@ -265,13 +267,15 @@ CROSS_ENTROPY = register(Op(
     check=lambda x, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0: check_cross_entropy(
         x, target, weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing),
     samples=samples,
-    errors=(*_error_rows("cross_entropy"),
-            ("probabilities of another shape", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([0.5, 0.5])),
-             ShapeError, ("(1, 2)", "(2,)")),
-            ("labels as floats", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([1.0])), ShapeError,
-             ("(1, 2)", "long()")),
-            ("smoothing", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([1]), label_smoothing=1.5), RangeError,
-             ("label_smoothing", "1.5"))),
+    errors=(
+        *_error_rows("cross_entropy"),
+        Refusal("probabilities of another shape", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([0.5, 0.5])),
+                ShapeError, ("(1, 2)", "(2,)")),
+        Refusal("labels as floats", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([1.0])),
+                ShapeError, ("(1, 2)", "long()")),
+        Refusal("smoothing", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([1]), label_smoothing=1.5),
+                RangeError, ("label_smoothing", "1.5")),
+    ),
     fast_numpy=fast_cross_entropy,
     bench={"2048x512": lambda: labels("2048x512", 2048, 512),
            "gpt2.vocabulary": lambda: labels("gpt2.vocabulary", 256, 50257), "mnist": lambda: labels("mnist", 128, 10)},

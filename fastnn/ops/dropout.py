@@ -14,7 +14,7 @@ from .. import random
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
-from ..op import Op, Sample, register, seeded
+from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import dropout as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float
@@ -122,15 +122,17 @@ DROPOUT = register(Op(
     check=lambda x, **_: need_float("dropout", x=x),
     samples=samples,
     errors=(
-        ("p above 1", lambda: dropout(tensor([1.0]), 1.5), RangeError, ("dropout", "0 <= p <= 1", "1.5")),
-        ("p below 0", lambda: dropout(tensor([1.0]), -0.1, training=False), RangeError,
-         ("dropout", "0 <= p <= 1", "-0.1")),
-        ("p is NaN", lambda: dropout(tensor([1.0]), math.nan), RangeError, ("dropout", "0 <= p <= 1", "nan")),
-        ("p is text", lambda: dropout(tensor([1.0]), "half"),                           # type: ignore
-         DTypeError, ("dropout", "a number", "half")),
-        ("integers", lambda: dropout(tensor([1, 2])), DTypeError, ("dropout", "int64", "float32")),
-        ("rank", lambda: dropout2d(tensor(np.zeros((2, 3)))), ShapeError, ("dropout2d", "(N, C, H, W)", "(2, 3)")),
-        ("2d p", lambda: dropout2d(tensor(np.zeros((1, 1, 2, 2))), 2), RangeError, ("dropout2d", "0 <= p <= 1", "2"))),
+        Refusal("p above 1", lambda: dropout(tensor([1.0]), 1.5), RangeError, ("dropout", "0 <= p <= 1", "1.5")),
+        Refusal("p below 0", lambda: dropout(tensor([1.0]), -0.1, training=False),
+                RangeError, ("dropout", "0 <= p <= 1", "-0.1")),
+        Refusal("p is NaN", lambda: dropout(tensor([1.0]), math.nan), RangeError, ("dropout", "0 <= p <= 1", "nan")),
+        Refusal("p is text", lambda: dropout(tensor([1.0]), "half"), DTypeError, ("dropout", "a number", "half")),
+        Refusal("integers", lambda: dropout(tensor([1, 2])), DTypeError, ("dropout", "int64", "float32")),
+        Refusal("rank", lambda: dropout2d(tensor(np.zeros((2, 3)))),
+                ShapeError, ("dropout2d", "(N, C, H, W)", "(2, 3)")),
+        Refusal("2d p", lambda: dropout2d(tensor(np.zeros((1, 1, 2, 2))), 2),
+                RangeError, ("dropout2d", "0 <= p <= 1", "2")),
+    ),
     fast_numpy=fast_numpy,
     bench={"gpt.block": lambda: draw("gpt.block", 8, 256, 384),
            "alexnet.fc": lambda: draw("alexnet.fc", 128, 4096, p=0.5),

@@ -14,7 +14,7 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError
 from ..kernels import kernel
-from ..op import Op, Sample, register, seeded
+from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import arithmetic as reference
 from ..tensor import Tensor, tensor
 from .arithmetic import DIV, POW_TENSOR, binary, maximum, minimum, mul
@@ -266,8 +266,10 @@ def unary_op(name: str, formula: str, fast_numpy: Callable[..., Any], call: Call
                        else None,
         ref_forward=getattr(reference, f"{name}_forward"), ref_backward=getattr(reference, f"{name}_backward"),
         check=float_check(name), fits=kernel("fits_float"), samples=samples, linear_in=linear_in, fast_numpy=fast_numpy,
-        errors=(("text", lambda: call("1"), DTypeError, (name, "str")),
-                ("booleans", lambda: call(tensor([True])), DTypeError, (name, "bool", "float32"))),
+        errors=(
+            Refusal("text", lambda: call("1"), DTypeError, (name, "str")),
+            Refusal("booleans", lambda: call(tensor([True])), DTypeError, (name, "bool", "float32")),
+        ),
         bench={"2048x512": lambda: replace(values("2048x512", 2048, 512, low=0.0), attrs=attrs)},
         flops=lambda n: flops * n, bytes=lambda n: 8 * n))
 

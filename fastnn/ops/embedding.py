@@ -12,7 +12,7 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
-from ..op import Op, Sample, register, seeded
+from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import embedding as reference
 from ..tensor import Tensor, tensor
 from .checks import need_array, need_float, need_integers, need_rank
@@ -112,14 +112,16 @@ EMBEDDING = register(Op(
     ref_forward=reference.embedding_forward, ref_backward=reference.embedding_backward,
     check=_check, samples=samples,
     errors=(
-        ("too large", lambda: _five([0, 9, 7]), RangeError, ("embedding", "index 9", "vocabulary of 5",
-                                                             "0 <= index < 5")),
-        ("negative", lambda: _five([0, -1]), RangeError, ("embedding", "index -1", "vocabulary of 5")),
-        ("real indices", lambda: _five([0.0]), DTypeError, ("embedding", "integer", "float32", ".long()")),
-        ("rank", lambda: embedding(tensor([0]), tensor(np.zeros(5))), ShapeError, ("embedding", "(V, D)", "(5,)")),
-        ("integer table", lambda: embedding(tensor([0]), tensor([[1], [2]])), DTypeError,
-         ("embedding", "float32", "int64")),
-        ("padding", lambda: _five([0], 5), RangeError, ("embedding", "padding_idx", "5 rows"))),
+        Refusal("too large", lambda: _five([0, 9, 7]),
+                RangeError, ("embedding", "index 9", "vocabulary of 5", "0 <= index < 5")),
+        Refusal("negative", lambda: _five([0, -1]), RangeError, ("embedding", "index -1", "vocabulary of 5")),
+        Refusal("real indices", lambda: _five([0.0]), DTypeError, ("embedding", "integer", "float32", ".long()")),
+        Refusal("rank", lambda: embedding(tensor([0]), tensor(np.zeros(5))),
+                ShapeError, ("embedding", "(V, D)", "(5,)")),
+        Refusal("integer table", lambda: embedding(tensor([0]), tensor([[1], [2]])),
+                DTypeError, ("embedding", "float32", "int64")),
+        Refusal("padding", lambda: _five([0], 5), RangeError, ("embedding", "padding_idx", "5 rows")),
+    ),
     fast_numpy=lambda index, w, padding_idx: np.take(w, index, axis=0),
     bench={"gpt2.tokens": lambda: draw("gpt2.tokens", 4, 256, V=50257, D=768),
            "chars": lambda: draw("chars", 64, 256, V=65, D=128)},

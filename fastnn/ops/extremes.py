@@ -16,7 +16,7 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import ShapeError
-from ..op import Op, Sample, seeded
+from ..op import Op, Refusal, Sample, seeded
 from ..tensor import Tensor, tensor
 from .arithmetic import maximum, minimum
 from .checks import need_float
@@ -195,8 +195,10 @@ def extreme(name: str, formula: str, fast_numpy: Callable[..., Any], call: Calla
     """The record of one kind of extreme."""
     return reduction(
         name, formula, fast_numpy, call, samples, check=check(name),
-        errors=(("nothing", lambda: call(tensor(np.ones((2, 0))), dim=1), ShapeError, (name, "dimension 1", "(2, 0)")),
-                ),
+        errors=(
+            Refusal("nothing", lambda: call(tensor(np.ones((2, 0))), dim=1),
+                    ShapeError, (name, "dimension 1", "(2, 0)")),
+        ),
         bench={"2048x512 rows": lambda: one_of("2048x512 rows", samples, 1),
                "2048x512 columns": lambda: one_of("2048x512 columns", samples, 0)},
         **fields)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
-from ..op import Op, Sample, register
+from ..op import Op, Refusal, Sample, register
 from ..reference import indexing as reference
 from ..tensor import Tensor, plain_index, tensor
 from .checks import need_array, need_integers
@@ -156,9 +156,11 @@ GETITEM = register(Op(
                             {"key": np.array([[True, False, True], [False, True, True]])}),
                      Sample("mixed", (draw("mixed", 4, 3, 2),), {"key": (np.array([0, 0, 3]), slice(1, None), 1)}),
                      Sample("empty", (draw("empty", 0, 3),), {"key": slice(0, 2)})],
-    errors=(("range", lambda: getitem(tensor(np.zeros((2, 3))), (0, 5)), RangeError, ("getitem", "5", "(2, 3)")),
-            ("float", lambda: getitem(tensor(np.zeros((2, 3))), 1.0), DTypeError, ("getitem", "float")),
-            ("mask", lambda: getitem(tensor(np.zeros(3)), np.array([True, False])), RangeError, ("getitem", "(3,)")))))
+    errors=(
+        Refusal("range", lambda: getitem(tensor(np.zeros((2, 3))), (0, 5)), RangeError, ("getitem", "5", "(2, 3)")),
+        Refusal("float", lambda: getitem(tensor(np.zeros((2, 3))), 1.0), DTypeError, ("getitem", "float")),
+        Refusal("mask", lambda: getitem(tensor(np.zeros(3)), np.array([True, False])), RangeError, ("getitem", "(3,)")),
+    )))
 
 GATHER = register(Op(
     name="gather", family="indexing", inputs=("x", "index"), formula="y[i,j] = x[i, index[i,j]]",
@@ -167,11 +169,13 @@ GATHER = register(Op(
     samples=lambda: [Sample("rows", (draw("rows", 3, 5), np.array([[0, 4], [1, 1], [2, 3]])), {"dim": 1}),
                      Sample("columns", (draw("columns", 3, 5), np.array([[0, 2, 1, 1, 0]])), {"dim": 0}),
                      Sample("empty", (draw("empty", 3, 5), np.zeros((3, 0), np.int64)), {"dim": 1})],
-    errors=(("range", lambda: gather(tensor(np.zeros((2, 3))), 1, tensor([[0], [3]])), RangeError,
-             ("gather", "index 3", "3")),
-            ("rank", lambda: gather(tensor(np.zeros((2, 3))), 1, tensor([0])), ShapeError, ("gather", "rank 2")),
-            ("float", lambda: gather(tensor(np.zeros((2, 3))), 1, tensor([[0.0]])), DTypeError,
-             ("gather", "integer")))))
+    errors=(
+        Refusal("range", lambda: gather(tensor(np.zeros((2, 3))), 1, tensor([[0], [3]])),
+                RangeError, ("gather", "index 3", "3")),
+        Refusal("rank", lambda: gather(tensor(np.zeros((2, 3))), 1, tensor([0])), ShapeError, ("gather", "rank 2")),
+        Refusal("float", lambda: gather(tensor(np.zeros((2, 3))), 1, tensor([[0.0]])),
+                DTypeError, ("gather", "integer")),
+    )))
 
 INDEX_SELECT = register(Op(
     name="index_select", family="indexing", inputs=("x", "index"), formula="y[:,j] = x[:, index[j]]",
@@ -179,8 +183,10 @@ INDEX_SELECT = register(Op(
     linear_in=("x",), differentiable=("x",), flops=lambda n: 0, bytes=lambda n: 0,
     samples=lambda: [Sample("rows", (draw("rows", 3, 5), np.array([2, 0, 2])), {"dim": 0}),
                      Sample("columns", (draw("columns", 3, 5), np.array([4, 4, 1, 0])), {"dim": 1})],
-    errors=(("range", lambda: index_select(tensor(np.zeros((2, 3))), 0, tensor([2])), RangeError,
-             ("index_select", "index 2")),)))
+    errors=(
+        Refusal("range", lambda: index_select(tensor(np.zeros((2, 3))), 0, tensor([2])),
+                RangeError, ("index_select", "index 2")),
+    )))
 
 WHERE = register(Op(
     name="where", family="indexing", inputs=("condition", "a", "b"), formula="y = a where condition, else b",
@@ -189,10 +195,12 @@ WHERE = register(Op(
     samples=lambda: [Sample("odd", (draw("c", 3, 5) > 0, draw("a", 3, 5), draw("b", 3, 5))),
                      Sample("broadcast", (draw("c", 3, 1) > 0, draw("a", 2, 1, 5), draw("b", 1, 5))),
                      Sample("empty", (draw("c", 0) > 0, draw("a", 0), draw("b", 0)))],
-    errors=(("float", lambda: where(tensor([1.0]), tensor([1.0]), tensor([2.0])), DTypeError,
-             ("where", "bool", "float32")),
-            ("shapes", lambda: where(tensor([True, False]), tensor([1.0, 2.0, 3.0]), 0.0), ShapeError,
-             ("where", "(3,)")))))
+    errors=(
+        Refusal("float", lambda: where(tensor([1.0]), tensor([1.0]), tensor([2.0])),
+                DTypeError, ("where", "bool", "float32")),
+        Refusal("shapes", lambda: where(tensor([True, False]), tensor([1.0, 2.0, 3.0]), 0.0),
+                ShapeError, ("where", "(3,)")),
+    )))
 
 MASKED_FILL = register(Op(
     name="masked_fill", family="indexing", inputs=("x", "mask"), formula="y = value where mask, else x",
@@ -200,4 +208,6 @@ MASKED_FILL = register(Op(
     linear_in=("x",), differentiable=("x",), flops=lambda n: 0, bytes=lambda n: 9 * n,
     samples=lambda: [Sample("odd", (draw("x", 3, 5), draw("m", 3, 5) > 0), {"value": 2.0}),
                      Sample("broadcast", (draw("x", 2, 3, 5), draw("mask", 3, 1) > 0), {"value": 0.0})],
-    errors=(("float", lambda: masked_fill(tensor([1.0]), tensor([1.0]), 0.0), DTypeError, ("masked_fill", "bool")),)))
+    errors=(
+        Refusal("float", lambda: masked_fill(tensor([1.0]), tensor([1.0]), 0.0), DTypeError, ("masked_fill", "bool")),
+    )))

@@ -14,7 +14,7 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, ShapeError
 from ..kernels import kernel
-from ..op import Op, Sample, register, seeded
+from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import linear as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float, need_rank
@@ -138,14 +138,15 @@ LINEAR = register(Op(
     ref_forward=reference.linear_forward, ref_backward=reference.linear_backward,
     check=check_as("linear"), fits=kernel("fits_linear"), samples=samples,
     errors=(
-        ("image", lambda: linear(zeros(32, 28, 28), zeros(10, 784)), ShapeError,
-         ("linear: expected (..., 784), got (32, 28, 28). Did you forget Flatten()?",)),
-        ("transposed", lambda: linear(zeros(2, 5), zeros(5, 3)), ShapeError, ("(..., 3)", "(2, 5)", "transposed")),
-        ("weight", lambda: linear(zeros(2, 5), zeros(5)), ShapeError, ("weight of shape (out, in)", "(5,)")),
-        ("bias", lambda: linear(zeros(2, 5), zeros(3, 5), zeros(5)), ShapeError, ("bias of shape (3,)", "(5,)")),
-        ("number", lambda: linear(tensor(1.0), zeros(3, 5)), ShapeError, ("(..., 5)", "()")),
-        ("integers", lambda: linear(tensor([[1, 2]]), zeros(3, 2)), DTypeError, ("linear", "int64", "float32")),
-        ("mixed", lambda: linear(zeros(2, 5), tensor(np.zeros((3, 5)))), DTypeError, ("float32", "float64")),
+        Refusal("image", lambda: linear(zeros(32, 28, 28), zeros(10, 784)),
+                ShapeError, ("linear: expected (..., 784), got (32, 28, 28). Did you forget Flatten()?",)),
+        Refusal("transposed", lambda: linear(zeros(2, 5), zeros(5, 3)),
+                ShapeError, ("(..., 3)", "(2, 5)", "transposed")),
+        Refusal("weight", lambda: linear(zeros(2, 5), zeros(5)), ShapeError, ("weight of shape (out, in)", "(5,)")),
+        Refusal("bias", lambda: linear(zeros(2, 5), zeros(3, 5), zeros(5)), ShapeError, ("bias of shape (3,)", "(5,)")),
+        Refusal("number", lambda: linear(tensor(1.0), zeros(3, 5)), ShapeError, ("(..., 5)", "()")),
+        Refusal("integers", lambda: linear(tensor([[1, 2]]), zeros(3, 2)), DTypeError, ("linear", "int64", "float32")),
+        Refusal("mixed", lambda: linear(zeros(2, 5), tensor(np.zeros((3, 5)))), DTypeError, ("float32", "float64")),
     ),
     fast_numpy=fast_numpy,
     bench={"mlp": case(128, 784, 512), "transformer": case(1024, 512, 2048), "classes": case(128, 512, 10),
@@ -162,14 +163,14 @@ LINEAR_RELU = register(Op(
     ref_forward=reference.linear_relu_forward, ref_backward=reference.linear_relu_backward,
     check=check_as("linear_relu"), fits=kernel("fits_linear"), samples=relu_samples,
     errors=(
-        ("image", lambda: linear_relu(zeros(32, 28, 28), zeros(10, 784)), ShapeError,
-         ("linear_relu: expected (..., 784), got (32, 28, 28). Did you forget Flatten()?",)),
-        ("weight", lambda: linear_relu(zeros(2, 5), zeros(5)), ShapeError,
-         ("linear_relu", "weight of shape (out, in)", "(5,)")),
-        ("bias", lambda: linear_relu(zeros(2, 5), zeros(3, 5), zeros(5)), ShapeError,
-         ("linear_relu", "bias of shape (3,)", "(5,)")),
-        ("mixed", lambda: linear_relu(zeros(2, 5), tensor(np.zeros((3, 5)))), DTypeError,
-         ("linear_relu", "float32", "float64")),
+        Refusal("image", lambda: linear_relu(zeros(32, 28, 28), zeros(10, 784)),
+                ShapeError, ("linear_relu: expected (..., 784), got (32, 28, 28). Did you forget Flatten()?",)),
+        Refusal("weight", lambda: linear_relu(zeros(2, 5), zeros(5)),
+                ShapeError, ("linear_relu", "weight of shape (out, in)", "(5,)")),
+        Refusal("bias", lambda: linear_relu(zeros(2, 5), zeros(3, 5), zeros(5)),
+                ShapeError, ("linear_relu", "bias of shape (3,)", "(5,)")),
+        Refusal("mixed", lambda: linear_relu(zeros(2, 5), tensor(np.zeros((3, 5)))),
+                DTypeError, ("linear_relu", "float32", "float64")),
     ),
     fast_numpy=lambda x, w, b: np.maximum(fast_numpy(x, w, b), 0),
     bench={"mlp": case(128, 784, 512), "transformer": case(1024, 512, 2048), "one row": case(1, 1024, 1024)},

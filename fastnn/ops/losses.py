@@ -13,7 +13,7 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
-from ..op import Op, Sample, register, seeded
+from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import losses as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float
@@ -381,11 +381,13 @@ def _run(name: str, *values: Any, **attrs: Any) -> Any:
 def _error_rows(name: str) -> tuple[Any, ...]:
     def call(*shapes: tuple[int, ...], dtype: Any = np.float32, **attrs: Any) -> Any:
         return _run(name, *[np.full(s, 0.5).astype(dtype) for s in shapes], **attrs)
-    return (("column against row", lambda: call((4, 1), (4,)), ShapeError,
-             (name, "(4, 1)", "(4,)", "broadcast to (4, 4)", "squeeze")),
-            ("number of elements", lambda: call((4,), (3,)), ShapeError, (name, "(4,)", "(3,)")),
-            ("integers", lambda: call((4,), (4,), dtype=np.int64), DTypeError, (name, "int64")),
-            ("reduction", lambda: call((4,), (4,), reduction="median"), RangeError, (name, "'mean'", "'median'")))
+    return (
+        Refusal("column against row", lambda: call((4, 1), (4,)),
+                ShapeError, (name, "(4, 1)", "(4,)", "broadcast to (4, 4)", "squeeze")),
+        Refusal("number of elements", lambda: call((4,), (3,)), ShapeError, (name, "(4,)", "(3,)")),
+        Refusal("integers", lambda: call((4,), (4,), dtype=np.int64), DTypeError, (name, "int64")),
+        Refusal("reduction", lambda: call((4,), (4,), reduction="median"), RangeError, (name, "'mean'", "'median'")),
+    )
 
 
 # ---- cost and benchmarks -------------------------------------------------------------------------
@@ -422,12 +424,16 @@ SMOOTH_L1_LOSS = _record(
                          checker("smooth_l1_loss", "beta", positive=False),
     lambda: [*differences(beta=1.0), difference("beta", 31, beta=0.37), difference("beta 0", 31, beta=0.0)],
                          fast_smooth_l1, difference,
-    errors=(("beta", lambda: _run("smooth_l1_loss", [1.0], [2.0], beta=-1.0), RangeError, ("beta", "-1")),), flops=5)
+    errors=(
+        Refusal("beta", lambda: _run("smooth_l1_loss", [1.0], [2.0], beta=-1.0), RangeError, ("beta", "-1")),
+    ), flops=5)
 
 HUBER_LOSS = _record(
     "huber_loss", "y = mean of d^2 / 2 where |d| < delta, else delta (|d| - delta/2)", checker("huber_loss", "delta"),
     lambda: [*differences(delta=1.0), difference("delta", 31, delta=2.7)], fast_smooth_l1, difference,
-    errors=(("delta", lambda: _run("huber_loss", [1.0], [2.0], delta=0.0), RangeError, ("delta above 0", "0")),),
+    errors=(
+        Refusal("delta", lambda: _run("huber_loss", [1.0], [2.0], delta=0.0), RangeError, ("delta above 0", "0")),
+    ),
                      flops=5)
 
 BINARY_CROSS_ENTROPY = _record(
@@ -435,23 +441,24 @@ BINARY_CROSS_ENTROPY = _record(
                                lambda: binaries(False),
     lambda x, t, w: _mean((t - 1) * np.maximum(np.log1p(-x), -100) - t * np.maximum(np.log(x), -100)), binary,
     inputs=("x", "target", "weight"), flops=20, errors=(
-        ("scores", lambda: _run("binary_cross_entropy", [0.5, -3.0], [0.0, 1.0]), RangeError,
-         ("input from 0 to 1", "-3", "with_logits")),
-        ("NaN", lambda: _run("binary_cross_entropy", [0.5, float("nan")], [0.0, 1.0]), RangeError,
-         ("input from 0 to 1", "nan")),
-        ("target", lambda: _run("binary_cross_entropy", [0.5, 0.5], [0.0, 2.0]), RangeError,
-         ("target from 0 to 1", "2.0")),
-        ("weight", lambda: _run("binary_cross_entropy", [0.5], [0.0], [1.0, 2.0]), ShapeError,
-         ("weight", "(1,)", "(2,)"))))
+        Refusal("scores", lambda: _run("binary_cross_entropy", [0.5, -3.0], [0.0, 1.0]),
+                RangeError, ("input from 0 to 1", "-3", "with_logits")),
+        Refusal("NaN", lambda: _run("binary_cross_entropy", [0.5, float("nan")], [0.0, 1.0]),
+                RangeError, ("input from 0 to 1", "nan")),
+        Refusal("target", lambda: _run("binary_cross_entropy", [0.5, 0.5], [0.0, 2.0]),
+                RangeError, ("target from 0 to 1", "2.0")),
+        Refusal("weight", lambda: _run("binary_cross_entropy", [0.5], [0.0], [1.0, 2.0]),
+                ShapeError, ("weight", "(1,)", "(2,)")),
+    ))
 
 BINARY_CROSS_ENTROPY_WITH_LOGITS = _record(
     "binary_cross_entropy_with_logits", "y = mean of -q t log sigmoid(x) - (1 - t) log sigmoid(-x)", check_with_logits,
                                            with_logits_samples,
     lambda x, t, w, q: _mean(np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))),
     lambda *args: binary(*args, logits=True), inputs=("x", "target", "weight", "pos_weight"), flops=20, errors=(
-        ("pos_weight", lambda: _run("binary_cross_entropy_with_logits", [[0.5]], [[0.0]],
-                                    pos_weight=tensor([1.0, 2.0])),
-         ShapeError, ("pos_weight", "(1, 1)", "(2,)")),))
+        Refusal("pos_weight", lambda: _run("binary_cross_entropy_with_logits", [[0.5]], [[0.0]], pos_weight=tensor([1.0, 2.0])),
+                ShapeError, ("pos_weight", "(1, 1)", "(2,)")),
+    ))
 
 KL_DIV = _record(
     "kl_div", "y = mean of t (log t - x)", checker("kl_div", reductions=("none", "mean", "sum", "batchmean")),

@@ -14,7 +14,7 @@ import numpy as np
 from ..autograd import apply
 from ..errors import ShapeError
 from ..kernels import kernel
-from ..op import Op, Sample, register
+from ..op import Op, Refusal, Sample, register
 from ..reference import lstm as reference
 from ..tensor import Tensor
 from . import recurrent
@@ -195,9 +195,11 @@ LSTM_CELL = register(Op(
     forward=kernel("lstm_cell_forward"), backward=kernel("lstm_cell_backward"),
     ref_forward=reference.lstm_cell_forward, ref_backward=reference.lstm_cell_backward,
     check=check_cell, samples=lambda: recurrent.cell_samples(steps),
-    errors=(*recurrent.cell_errors("lstm_cell", 4, lambda x, h, *weights: lstm_cell(x, (h, zeros(1, 2)), *weights)),
-            ("cell", lambda: lstm_cell(zeros(1, 3), (zeros(1, 2), zeros(2, 2)), zeros(8, 3), zeros(8, 2)), ShapeError,
-             ("cell state", "(1, 2)", "(2, 2)"))),
+    errors=(
+        *recurrent.cell_errors("lstm_cell", 4, lambda x, h, *weights: lstm_cell(x, (h, zeros(1, 2)), *weights)),
+        Refusal("cell", lambda: lstm_cell(zeros(1, 3), (zeros(1, 2), zeros(2, 2)), zeros(8, 3), zeros(8, 2)),
+                ShapeError, ("cell state", "(1, 2)", "(2, 2)")),
+    ),
     fast_numpy=fast_lstm_cell,
     bench={"B=32 I=128 H=256": lambda: steps("B=32 I=128 H=256", None, 32, 128, 256),
            "B=1 I=128 H=128": lambda: steps("B=1 I=128 H=128", None, 1, 128, 128)},
@@ -211,13 +213,13 @@ LSTM = register(Op(
     forward=kernel("lstm_forward"), backward=kernel("lstm_backward"),
     ref_forward=reference.lstm_forward, ref_backward=reference.lstm_backward,
     check=check_lstm, samples=lambda: recurrent.sequence_samples(partial(steps, reverse=False)),
-    errors=(*recurrent.sequence_errors("lstm", 4, lambda x, h, *weights: layer(x, h, zeros(1, 2), *weights),
-                                       lambda x, h, *params,
-                                       **kwargs: lstm(x, None if h is None else (h, h), *params, **kwargs)),
-            ("cell", lambda: layer(zeros(1, 1, 3), zeros(1, 2), zeros(2, 2), zeros(8, 3), zeros(8, 2)), ShapeError,
-             ("cell state", "(1, 2)", "(2, 2)")),
-            ("no pair", lambda: lstm(zeros(1, 1, 3), [zeros(1, 1, 2)], [zeros(8, 3), zeros(8, 2)]), ShapeError,
-             ("pair (h, c)", "list of 1"))),
+    errors=(
+        *recurrent.sequence_errors("lstm", 4, lambda x, h, *weights: layer(x, h, zeros(1, 2), *weights), lambda x, h, *params, **kwargs: lstm(x, None if h is None else (h, h), *params, **kwargs)),
+        Refusal("cell", lambda: layer(zeros(1, 1, 3), zeros(1, 2), zeros(2, 2), zeros(8, 3), zeros(8, 2)),
+                ShapeError, ("cell state", "(1, 2)", "(2, 2)")),
+        Refusal("no pair", lambda: lstm(zeros(1, 1, 3), [zeros(1, 1, 2)], [zeros(8, 3), zeros(8, 2)]),
+                ShapeError, ("pair (h, c)", "list of 1")),
+    ),
     fast_numpy=fast_lstm,
     bench={"T=64 B=32 I=128 H=256": lambda: layer_of(64, 32, 128, 256),
            "T=128 B=1 I=128 H=128": lambda: layer_of(128, 1, 128, 128)},

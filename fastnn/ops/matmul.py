@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, ShapeError
 from ..kernels import kernel
-from ..op import Op, Sample, register, seeded
+from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import matmul as reference
 from ..tensor import Tensor, tensor
 from .checks import need_array, need_float
@@ -175,20 +175,22 @@ MATMUL = register(Op(
     ref_forward=reference.matmul_forward, ref_backward=reference.matmul_backward,
     check=check, fits=kernel("fits_matmul"), samples=samples,
     errors=(
-        ("inner sizes", lambda: matmul(zeros(2, 3), zeros(4, 5)), ShapeError,
-         ("matmul", "(2, 3)", "(4, 5)", "axis -1", "axis -2", "3 and 4")),
-        ("transposed", lambda: matmul(zeros(2, 3), zeros(5, 3)), ShapeError, ("other.transpose(-1, -2)",)),
-        ("vector", lambda: matmul(zeros(2, 3), zeros(2)), ShapeError, ("matmul", "(2,)", "input.transpose")),
-        ("batch", lambda: matmul(zeros(2, 3, 4), zeros(5, 4, 3)), ShapeError, ("batch axis -3", "2 or 1", "5")),
-        ("number", lambda: matmul(zeros(2, 3), tensor(2.0)), ShapeError, ("matmul", "Use *")),
-        ("integers", lambda: matmul(tensor([[1, 2]]), tensor([[1], [2]])), DTypeError, ("matmul", "int64", "float32")),
-        ("mixed", lambda: matmul(zeros(2, 3), tensor(np.zeros((3, 2)))), DTypeError, ("float32", "float64")),
-        ("mm rank", lambda: mm(zeros(2, 3, 4), zeros(4, 2)), ShapeError, ("mm", "(n, m)", "(2, 3, 4)")),
-        ("bmm rank", lambda: bmm(zeros(3, 4), zeros(4, 2)), ShapeError, ("bmm", "(b, n, m)", "(3, 4)")),
-        ("bmm batch", lambda: bmm(zeros(1, 3, 4), zeros(2, 4, 2)), ShapeError, ("bmm", "2", "does not broadcast")),
-        ("mv rank", lambda: mv(zeros(3, 4), zeros(4, 1)), ShapeError, ("mv", "(m,)", "(4, 1)")),
-        ("dot rank", lambda: dot(zeros(3, 4), zeros(4)), ShapeError, ("dot", "(n,)", "(3, 4)")),
-        ("dot sizes", lambda: dot(zeros(3), zeros(4)), ShapeError, ("dot", "3 and 4")),
+        Refusal("inner sizes", lambda: matmul(zeros(2, 3), zeros(4, 5)),
+                ShapeError, ("matmul", "(2, 3)", "(4, 5)", "axis -1", "axis -2", "3 and 4")),
+        Refusal("transposed", lambda: matmul(zeros(2, 3), zeros(5, 3)), ShapeError, ("other.transpose(-1, -2)",)),
+        Refusal("vector", lambda: matmul(zeros(2, 3), zeros(2)), ShapeError, ("matmul", "(2,)", "input.transpose")),
+        Refusal("batch", lambda: matmul(zeros(2, 3, 4), zeros(5, 4, 3)), ShapeError, ("batch axis -3", "2 or 1", "5")),
+        Refusal("number", lambda: matmul(zeros(2, 3), tensor(2.0)), ShapeError, ("matmul", "Use *")),
+        Refusal("integers", lambda: matmul(tensor([[1, 2]]), tensor([[1], [2]])),
+                DTypeError, ("matmul", "int64", "float32")),
+        Refusal("mixed", lambda: matmul(zeros(2, 3), tensor(np.zeros((3, 2)))), DTypeError, ("float32", "float64")),
+        Refusal("mm rank", lambda: mm(zeros(2, 3, 4), zeros(4, 2)), ShapeError, ("mm", "(n, m)", "(2, 3, 4)")),
+        Refusal("bmm rank", lambda: bmm(zeros(3, 4), zeros(4, 2)), ShapeError, ("bmm", "(b, n, m)", "(3, 4)")),
+        Refusal("bmm batch", lambda: bmm(zeros(1, 3, 4), zeros(2, 4, 2)),
+                ShapeError, ("bmm", "2", "does not broadcast")),
+        Refusal("mv rank", lambda: mv(zeros(3, 4), zeros(4, 1)), ShapeError, ("mv", "(m,)", "(4, 1)")),
+        Refusal("dot rank", lambda: dot(zeros(3, 4), zeros(4)), ShapeError, ("dot", "(n,)", "(3, 4)")),
+        Refusal("dot sizes", lambda: dot(zeros(3), zeros(4)), ShapeError, ("dot", "3 and 4")),
     ),
     fast_numpy=lambda a, b: a @ b,
     bench={

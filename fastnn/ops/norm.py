@@ -15,7 +15,7 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, ShapeError
 from ..kernels import kernel
-from ..op import Op, Sample, register, seeded
+from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import norm as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float
@@ -258,15 +258,17 @@ LAYER_NORM = register(Op(
     ref_forward=reference.layer_norm_forward, ref_backward=reference.layer_norm_backward,
     check=partial(check_rows, "layer_norm"), fits=kernel("fits_rows"),
     samples=layer_samples,
-    errors=(("shape", lambda: layer_norm(tensor(np.zeros((2, 3))), (4,)), ShapeError,
-             ("layer_norm", "(..., 4)", "(2, 3)")),
-            ("no shape", lambda: layer_norm(tensor(np.zeros((2, 3))), ()), ShapeError,
-             ("layer_norm", "normalized_shape")),
-            ("weight", lambda: layer_norm(tensor(np.zeros((2, 3))), 3, tensor(np.zeros(2))), ShapeError,
-             ("weight of shape (3,)", "(2,)")),
-            ("integers", lambda: layer_norm(tensor([[1, 2]]), (2,)), DTypeError, ("layer_norm", "int64")),
-            ("mixed", lambda: layer_norm(tensor(np.zeros((2, 3))), (3,), tensor(np.zeros(3, np.float32))), DTypeError,
-             ("float64", "float32"))),
+    errors=(
+        Refusal("shape", lambda: layer_norm(tensor(np.zeros((2, 3))), (4,)),
+                ShapeError, ("layer_norm", "(..., 4)", "(2, 3)")),
+        Refusal("no shape", lambda: layer_norm(tensor(np.zeros((2, 3))), ()),
+                ShapeError, ("layer_norm", "normalized_shape")),
+        Refusal("weight", lambda: layer_norm(tensor(np.zeros((2, 3))), 3, tensor(np.zeros(2))),
+                ShapeError, ("weight of shape (3,)", "(2,)")),
+        Refusal("integers", lambda: layer_norm(tensor([[1, 2]]), (2,)), DTypeError, ("layer_norm", "int64")),
+        Refusal("mixed", lambda: layer_norm(tensor(np.zeros((2, 3))), (3,), tensor(np.zeros(3, np.float32))),
+                DTypeError, ("float64", "float32")),
+    ),
     fast_numpy=fast_layer_norm,
     bench={"2048x512": lambda: rows_of("2048x512", 2048, shape=(512,))},
     flops=lambda rows, n: 8 * rows * n, bytes=lambda rows, n: 4 * (2 * rows * n + 2 * n + 3 * rows),
@@ -280,8 +282,11 @@ RMS_NORM = register(Op(
     check=lambda x, weight, normalized_shape, eps: check_rows("rms_norm", x, weight, None, normalized_shape, eps),
     fits=kernel("fits_rows"),
     samples=rms_samples,
-    errors=(("shape", lambda: rms_norm(tensor(np.zeros((2, 3))), (4,)), ShapeError, ("rms_norm", "(..., 4)", "(2, 3)")),
-            ("integers", lambda: rms_norm(tensor([[1, 2]]), (2,)), DTypeError, ("rms_norm", "int64"))),
+    errors=(
+        Refusal("shape", lambda: rms_norm(tensor(np.zeros((2, 3))), (4,)),
+                ShapeError, ("rms_norm", "(..., 4)", "(2, 3)")),
+        Refusal("integers", lambda: rms_norm(tensor([[1, 2]]), (2,)), DTypeError, ("rms_norm", "int64")),
+    ),
     fast_numpy=fast_rms_norm,
     bench={"2048x512": lambda: rows_of("2048x512", 2048, shape=(512,), bias=None)},
     flops=lambda rows, n: 5 * rows * n, bytes=lambda rows, n: 4 * (2 * rows * n + n + rows),
@@ -294,13 +299,15 @@ GROUP_NORM = register(Op(
     forward=kernel("group_norm_forward"), backward=kernel("group_norm_backward"),
     ref_forward=reference.group_norm_forward, ref_backward=reference.group_norm_backward,
     check=check_group, samples=group_samples,
-    errors=(("groups", lambda: group_norm(tensor(np.zeros((2, 3, 4))), 2), ShapeError,
-             ("group_norm", "3 channels", "2 equal groups")),
-            ("no groups", lambda: group_norm(tensor(np.zeros((2, 3, 4))), 0), ShapeError, ("0 equal groups",)),
-            ("rank", lambda: group_norm(tensor(np.zeros(3)), 1), ShapeError, ("(N, C)", "(3,)")),
-            ("bias", lambda: group_norm(tensor(np.zeros((2, 4))), 2, None, tensor(np.zeros(2))), ShapeError,
-             ("bias of shape (4,)",)),
-            ("integers", lambda: group_norm(tensor([[1, 2]]), 1), DTypeError, ("group_norm", "int64"))),
+    errors=(
+        Refusal("groups", lambda: group_norm(tensor(np.zeros((2, 3, 4))), 2),
+                ShapeError, ("group_norm", "3 channels", "2 equal groups")),
+        Refusal("no groups", lambda: group_norm(tensor(np.zeros((2, 3, 4))), 0), ShapeError, ("0 equal groups",)),
+        Refusal("rank", lambda: group_norm(tensor(np.zeros(3)), 1), ShapeError, ("(N, C)", "(3,)")),
+        Refusal("bias", lambda: group_norm(tensor(np.zeros((2, 4))), 2, None, tensor(np.zeros(2))),
+                ShapeError, ("bias of shape (4,)",)),
+        Refusal("integers", lambda: group_norm(tensor([[1, 2]]), 1), DTypeError, ("group_norm", "int64")),
+    ),
     fast_numpy=fast_group_norm,
     bench={"32x64x28x28, 8 groups": lambda: images("32x64x28x28, 8 groups", 32, 64, 28, 28, num_groups=8)},
     flops=lambda N, C, S, G: 8 * N * C * S, bytes=lambda N, C, S, G: 4 * (2 * N * C * S + 2 * C + 3 * N * G),

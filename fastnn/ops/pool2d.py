@@ -12,7 +12,7 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
-from ..op import Op, Sample, register, seeded
+from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import pool2d as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float, pair
@@ -219,16 +219,19 @@ def _zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
 def pool_errors(name: str, pool: Any) -> tuple[Any, ...]:
     """What both poolings refuse."""
     return (
-        ("rank", lambda: pool()(_zeros(8, 8), 2), ShapeError, (name, "(N, C, H, W) or (C, H, W)", "(8, 8)")),
-        ("window", lambda: pool()(_zeros(1, 1, 3, 8), 4), ShapeError, (name, "4 x 4 window", "3 x 8")),
-        ("padding", lambda: pool()(_zeros(1, 1, 8, 8), 2, padding=2), ShapeError,
-         (name, "at most 1", "padding 2, window 2")),
-        ("negative padding", lambda: pool()(_zeros(1, 1, 8, 8), 2, padding=-1), ShapeError, (name, "padding >= 0")),
-        ("stride", lambda: pool()(_zeros(1, 1, 8, 8), 2, stride=0), ShapeError, (name, "stride >= 1")),
-        ("huge stride", lambda: pool()(_zeros(1, 1, 8, 8), 2, stride=2**50), RangeError, (name, "stride")),
-        ("kernel_size", lambda: pool()(_zeros(1, 1, 8, 8), (2, 2, 2)), ShapeError, (name, "kernel_size", "pair")),
-        ("integers", lambda: pool()(_zeros(1, 1, 8, 8, dtype=np.int64), 2), DTypeError, (name, "int64")),
-        ("empty plane", lambda: pool()(_zeros(1, 1, 0, 8), 1), ShapeError, (name, "only the batch", "(1, 1, 0, 8)")),
+        Refusal("rank", lambda: pool()(_zeros(8, 8), 2), ShapeError, (name, "(N, C, H, W) or (C, H, W)", "(8, 8)")),
+        Refusal("window", lambda: pool()(_zeros(1, 1, 3, 8), 4), ShapeError, (name, "4 x 4 window", "3 x 8")),
+        Refusal("padding", lambda: pool()(_zeros(1, 1, 8, 8), 2, padding=2),
+                ShapeError, (name, "at most 1", "padding 2, window 2")),
+        Refusal("negative padding", lambda: pool()(_zeros(1, 1, 8, 8), 2, padding=-1),
+                ShapeError, (name, "padding >= 0")),
+        Refusal("stride", lambda: pool()(_zeros(1, 1, 8, 8), 2, stride=0), ShapeError, (name, "stride >= 1")),
+        Refusal("huge stride", lambda: pool()(_zeros(1, 1, 8, 8), 2, stride=2**50), RangeError, (name, "stride")),
+        Refusal("kernel_size", lambda: pool()(_zeros(1, 1, 8, 8), (2, 2, 2)),
+                ShapeError, (name, "kernel_size", "pair")),
+        Refusal("integers", lambda: pool()(_zeros(1, 1, 8, 8, dtype=np.int64), 2), DTypeError, (name, "int64")),
+        Refusal("empty plane", lambda: pool()(_zeros(1, 1, 0, 8), 1),
+                ShapeError, (name, "only the batch", "(1, 1, 0, 8)")),
     )
 
 
@@ -281,9 +284,11 @@ MAX_POOL2D = register(Op(
     forward=kernel("max_pool2d_forward"), backward=kernel("max_pool2d_backward"),
     ref_forward=reference.max_pool2d_forward, ref_backward=reference.max_pool2d_backward,
     check=check_max, fits=kernel("fits_pool2d"), samples=max_samples,
-    errors=(*pool_errors("max_pool2d", lambda: max_pool2d),
-            ("dilation", lambda: max_pool2d(_zeros(1, 1, 8, 8), 2, dilation=0), ShapeError,
-             ("max_pool2d", "dilation >= 1"))),
+    errors=(
+        *pool_errors("max_pool2d", lambda: max_pool2d),
+        Refusal("dilation", lambda: max_pool2d(_zeros(1, 1, 8, 8), 2, dilation=0),
+                ShapeError, ("max_pool2d", "dilation >= 1")),
+    ),
     fast_numpy=fast_max, bench={"2x2.64c56": lambda: max_case("2x2.64c56", **BENCH)},
     flops=lambda N, C, P, Q, R, S, **_: N * C * P * Q * R * S,
     bytes=lambda N, C, H, W, P, Q, **_: N * C * (4 * H * W + 8 * P * Q),
@@ -295,9 +300,11 @@ AVG_POOL2D = register(Op(
     forward=kernel("avg_pool2d_forward"), backward=kernel("avg_pool2d_backward"),
     ref_forward=reference.avg_pool2d_forward, ref_backward=reference.avg_pool2d_backward,
     check=check_avg, samples=avg_samples,
-    errors=(*pool_errors("avg_pool2d", lambda: avg_pool2d),
-            ("divisor", lambda: avg_pool2d(_zeros(1, 1, 8, 8), 2, divisor_override=0), RangeError,
-             ("divisor_override", "0"))),
+    errors=(
+        *pool_errors("avg_pool2d", lambda: avg_pool2d),
+        Refusal("divisor", lambda: avg_pool2d(_zeros(1, 1, 8, 8), 2, divisor_override=0),
+                RangeError, ("divisor_override", "0")),
+    ),
     fast_numpy=fast_avg, bench={"2x2.64c56": lambda: avg_case("2x2.64c56", **BENCH)},
     flops=lambda N, C, P, Q, R, S, **_: N * C * P * Q * R * S,
     bytes=lambda N, C, H, W, P, Q, **_: 4 * N * C * (H * W + P * Q),

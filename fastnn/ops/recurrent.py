@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, RangeError, ShapeError
-from ..op import Sample, seeded
+from ..op import Refusal, Sample, seeded
 from ..tensor import Tensor, tensor
 from . import dropout as dropout_ops
 from .checks import need_float, need_rank
@@ -110,20 +110,22 @@ def sequence_samples(sample: Callable[..., Sample]) -> list[Sample]:
 def cell_errors(name: str, gates: int, cell: Callable[..., Any]) -> tuple[Any, ...]:
     """Rows for `Op.errors`; the cell is called with (x, h, w_ih, w_hh, b_ih)."""
     G, rows = gates, f"{gates}*H" if gates > 1 else "H"
-    return (("rank", lambda: cell(zeros(3), zeros(1, 2), zeros(2*G, 3), zeros(2*G, 2)), ShapeError,
-             (name, "(B, I)", "(3,)")),
-            ("features", lambda: cell(zeros(1, 4), zeros(1, 2), zeros(2*G, 3), zeros(2*G, 2)), ShapeError,
-             (name, "input with 3 features", "4 features")),
-            ("hidden", lambda: cell(zeros(1, 3), zeros(1, 3), zeros(2*G, 3), zeros(2*G, 2)), ShapeError,
-             ("hidden state", "(1, 2)", "(1, 3)")),
-            ("w_hh", lambda: cell(zeros(1, 3), zeros(1, 2), zeros(2*G, 3), zeros(2*G + 1, 2)), ShapeError,
-             (f"w_hh of shape ({rows}, H)", f"({2*G + 1}, 2)")),
-            ("w_ih", lambda: cell(zeros(1, 3), zeros(1, 2), zeros(2*G + 1, 3), zeros(2*G, 2)), ShapeError,
-             ("w_ih", "H = 2", f"({2*G + 1}, 3)")),
-            ("bias", lambda: cell(zeros(1, 3), zeros(1, 2), zeros(2*G, 3), zeros(2*G, 2), zeros(2*G - 1)), ShapeError,
-             (f"b_ih of shape ({2*G},)", f"({2*G - 1},)")),
-            ("mixed", lambda: cell(zeros(1, 3), zeros(1, 2), zeros(2*G, 3), tensor(np.zeros((2*G, 2)))), DTypeError,
-             (name, "float32", "float64")))
+    return (
+        Refusal("rank", lambda: cell(zeros(3), zeros(1, 2), zeros(2*G, 3), zeros(2*G, 2)),
+                ShapeError, (name, "(B, I)", "(3,)")),
+        Refusal("features", lambda: cell(zeros(1, 4), zeros(1, 2), zeros(2*G, 3), zeros(2*G, 2)),
+                ShapeError, (name, "input with 3 features", "4 features")),
+        Refusal("hidden", lambda: cell(zeros(1, 3), zeros(1, 3), zeros(2*G, 3), zeros(2*G, 2)),
+                ShapeError, ("hidden state", "(1, 2)", "(1, 3)")),
+        Refusal("w_hh", lambda: cell(zeros(1, 3), zeros(1, 2), zeros(2*G, 3), zeros(2*G + 1, 2)),
+                ShapeError, (f"w_hh of shape ({rows}, H)", f"({2*G + 1}, 2)")),
+        Refusal("w_ih", lambda: cell(zeros(1, 3), zeros(1, 2), zeros(2*G + 1, 3), zeros(2*G, 2)),
+                ShapeError, ("w_ih", "H = 2", f"({2*G + 1}, 3)")),
+        Refusal("bias", lambda: cell(zeros(1, 3), zeros(1, 2), zeros(2*G, 3), zeros(2*G, 2), zeros(2*G - 1)),
+                ShapeError, (f"b_ih of shape ({2*G},)", f"({2*G - 1},)")),
+        Refusal("mixed", lambda: cell(zeros(1, 3), zeros(1, 2), zeros(2*G, 3), tensor(np.zeros((2*G, 2)))),
+                DTypeError, (name, "float32", "float64")),
+    )
 
 
 def sequence_errors(name: str, gates: int, layer: Callable[..., Any], function: Callable[..., Any]) -> tuple[Any, ...]:
@@ -131,31 +133,32 @@ def sequence_errors(name: str, gates: int, layer: Callable[..., Any], function: 
     ...) the public one.
     """
     w_ih, w_hh = zeros(2*gates, 3), zeros(2*gates, 2)
-    return (("no steps", lambda: layer(zeros(0, 1, 3), zeros(1, 2), w_ih, w_hh), ShapeError,
-             (name, "sequence length larger than 0", "(0, 1, 3)")),
-            ("rank", lambda: layer(zeros(1, 3), zeros(1, 2), w_ih, w_hh), ShapeError, (name, "(T, B, I)", "(1, 3)")),
-            ("features", lambda: layer(zeros(1, 1, 4), zeros(1, 2), w_ih, w_hh), ShapeError,
-             (name, "input with 3 features", "4 features")),
-            ("hidden", lambda: layer(zeros(1, 1, 3), zeros(2, 2), w_ih, w_hh), ShapeError,
-             ("hidden state", "(1, 2)", "(2, 2)")),
-            ("params", lambda: function(zeros(1, 1, 3), None, [w_ih]), ShapeError, (name, "2 or 4 parameters", "1")),
-            ("layers", lambda: function(zeros(1, 1, 3), None, [w_ih, w_hh], num_layers=2), ShapeError,
-             (name, "4 or 8 parameters", "2 layers")),
-            ("second layer", lambda: function(zeros(1, 1, 3), None, [w_ih, w_hh] * 2, num_layers=2), ShapeError,
-             (name, "layer 2", "3 features", "2 features")),
-            ("two states", lambda: function(zeros(1, 1, 3), zeros(1, 1, 2), [w_ih, w_hh, w_hh, w_hh], num_layers=2),
-             ShapeError, (name, "hidden state", "(2, 1, 2)", "(1, 1, 2)")),
-            ("mixed", lambda: function(zeros(1, 1, 3), None, [w_ih, tensor(np.zeros((2*gates, 2)))]), DTypeError,
-             (name, "float32", "float64")),
-            ("dropout", lambda: function(zeros(1, 1, 3), None, [w_ih, w_hh], dropout=1.5), RangeError,
-             (name, "dropout", "1.5")))
+    return (
+        Refusal("no steps", lambda: layer(zeros(0, 1, 3), zeros(1, 2), w_ih, w_hh),
+                ShapeError, (name, "sequence length larger than 0", "(0, 1, 3)")),
+        Refusal("rank", lambda: layer(zeros(1, 3), zeros(1, 2), w_ih, w_hh), ShapeError, (name, "(T, B, I)", "(1, 3)")),
+        Refusal("features", lambda: layer(zeros(1, 1, 4), zeros(1, 2), w_ih, w_hh),
+                ShapeError, (name, "input with 3 features", "4 features")),
+        Refusal("hidden", lambda: layer(zeros(1, 1, 3), zeros(2, 2), w_ih, w_hh),
+                ShapeError, ("hidden state", "(1, 2)", "(2, 2)")),
+        Refusal("params", lambda: function(zeros(1, 1, 3), None, [w_ih]), ShapeError, (name, "2 or 4 parameters", "1")),
+        Refusal("layers", lambda: function(zeros(1, 1, 3), None, [w_ih, w_hh], num_layers=2),
+                ShapeError, (name, "4 or 8 parameters", "2 layers")),
+        Refusal("second layer", lambda: function(zeros(1, 1, 3), None, [w_ih, w_hh] * 2, num_layers=2),
+                ShapeError, (name, "layer 2", "3 features", "2 features")),
+        Refusal("two states", lambda: function(zeros(1, 1, 3), zeros(1, 1, 2), [w_ih, w_hh, w_hh, w_hh], num_layers=2),
+                ShapeError, (name, "hidden state", "(2, 1, 2)", "(1, 1, 2)")),
+        Refusal("mixed", lambda: function(zeros(1, 1, 3), None, [w_ih, tensor(np.zeros((2*gates, 2)))]),
+                DTypeError, (name, "float32", "float64")),
+        Refusal("dropout", lambda: function(zeros(1, 1, 3), None, [w_ih, w_hh], dropout=1.5),
+                RangeError, (name, "dropout", "1.5")),
+    )
 
 
 def state_error(name: str, gates: int, function: Callable[..., Any]) -> tuple[Any, ...]:
     """The row for `Op.errors` of a layer whose state is one tensor, h."""
-    return ("no tensor", lambda: function(zeros(1, 1, 3), (zeros(1, 1, 2), zeros(1, 1, 2)),
-                                          [zeros(2*gates, 3), zeros(2*gates, 2)]),
-            ShapeError, (name, "one tensor", "tuple"))
+    return Refusal("no tensor", lambda: function(zeros(1, 1, 3), (zeros(1, 1, 2), zeros(1, 1, 2)), [zeros(2*gates, 3), zeros(2*gates, 2)]),
+                   ShapeError, (name, "one tensor", "tuple"))
 
 
 def hidden_state(who: str, hx: Any) -> Any:

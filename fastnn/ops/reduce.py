@@ -17,7 +17,7 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError
 from ..kernels import kernel
-from ..op import Op, Sample, register, seeded
+from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import reduce as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float
@@ -277,10 +277,12 @@ def reduction(name: str, formula: str, fast_numpy: Callable[..., Any], call: Cal
         fits=None if "check" in fields else kernel("fits_float"), check=fields.pop("check", float_check(name)),
                        samples=samples,
         fast_numpy=fast_numpy,
-        errors=(("text", lambda: call("1"), DTypeError, (name, "str")),
-                ("no such axis", lambda: call(tensor(np.ones((2, 3))), dim=2), RangeError,
-                 (name, "2", "-2 <= dim < 2")),
-                *fields.pop("errors", ())),
+        errors=(
+            Refusal("text", lambda: call("1"), DTypeError, (name, "str")),
+            Refusal("no such axis", lambda: call(tensor(np.ones((2, 3))), dim=2),
+                    RangeError, (name, "2", "-2 <= dim < 2")),
+            *fields.pop("errors", ()),
+        ),
         bench=fields.pop("bench", {"2048x512 rows": lambda: draw("2048x512 rows", (2048, 512), (1,), **more),
                                    "2048x512 columns": lambda: draw("2048x512 columns", (2048, 512), (0,), **more)}),
         flops=lambda n, terms: flops * n, bytes=lambda n, terms: 4 * n, terms=lambda n, terms: terms, **fields))
@@ -327,7 +329,10 @@ CUMSUM: Op = register(Op(
     ref_forward=reference.cumsum_forward, ref_backward=reference.cumsum_backward, check=_check_cumsum,
     samples=lambda: [running("one", 1, dim=0), running("first", 3, 5, 7, dim=0), running("middle", 3, 5, 7, dim=1),
                      running("last", 3, 5, 7, dim=2), running("empty", 0, 3, dim=1)],
-    errors=(("text", lambda: apply(CUMSUM, "1", dim=0), DTypeError, ("cumsum", "str")),
-            ("no such axis", lambda: cumsum(tensor(np.ones((2, 3))), 2), RangeError, ("cumsum", "2", "-2 <= dim < 2"))),
+    errors=(
+        Refusal("text", lambda: apply(CUMSUM, "1", dim=0), DTypeError, ("cumsum", "str")),
+        Refusal("no such axis", lambda: cumsum(tensor(np.ones((2, 3))), 2),
+                RangeError, ("cumsum", "2", "-2 <= dim < 2")),
+    ),
     fast_numpy=lambda x, dim: np.cumsum(x, dim), bench={"2048x512": lambda: running("2048x512", 2048, 512, dim=1)},
     flops=lambda n, terms: n, bytes=lambda n, terms: 8 * n, terms=lambda n, terms: terms, linear_in=("x",)))

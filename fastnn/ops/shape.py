@@ -14,7 +14,7 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
-from ..op import Op, Sample, register, seeded
+from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import shape as reference
 from ..tensor import Tensor, tensor
 from .checks import need_array
@@ -381,15 +381,19 @@ RESHAPE = shape_op(
     samples=lambda: [Sample("one", (draw("one", 1),), {"shape": ()}),
                      Sample("odd", (draw("odd", 2, 3, 5),), {"shape": (5, 6)}),
                      Sample("empty", (draw("empty", 0, 3),), {"shape": (3, 0)})],
-    errors=(("size", lambda: reshape(tensor(np.zeros((2, 3))), 4), ShapeError, ("reshape", "(2, 3)", "6")),))
+    errors=(
+        Refusal("size", lambda: reshape(tensor(np.zeros((2, 3))), 4), ShapeError, ("reshape", "(2, 3)", "6")),
+    ))
 
 PERMUTE = shape_op(
     "permute", "y = x with its dimensions in another order",
     samples=lambda: [Sample("one", (draw("one", 1, 1),), {"dims": (1, 0)}),
                      Sample("odd", (draw("odd", 2, 3, 5),), {"dims": (2, 0, 1)}),
                      Sample("empty", (draw("empty", 0, 3),), {"dims": (1, 0)})],
-    errors=(("repeated", lambda: permute(tensor(np.zeros((2, 3))), 0, 0), ShapeError, ("permute", "(0, 0)")),
-            ("missing", lambda: transpose(tensor(np.zeros((2, 3))), 0, 2), RangeError, ("transpose", "dimension 2"))))
+    errors=(
+        Refusal("repeated", lambda: permute(tensor(np.zeros((2, 3))), 0, 0), ShapeError, ("permute", "(0, 0)")),
+        Refusal("missing", lambda: transpose(tensor(np.zeros((2, 3))), 0, 2), RangeError, ("transpose", "dimension 2")),
+    ))
 
 EXPAND = shape_op(
     "expand", "y = x repeated along dimensions of size 1",
@@ -397,14 +401,18 @@ EXPAND = shape_op(
                      Sample("odd", (draw("odd", 3, 1),), {"shape": (2, 3, 5)}),
                      Sample("same", (draw("same", 3, 2),), {"shape": (3, 2)}),
                      Sample("empty", (draw("empty", 1, 3),), {"shape": (0, 3)})],
-    errors=(("size", lambda: expand(tensor(np.zeros((2, 3))), 4, 3), ShapeError, ("expand", "(2, 3)", "(4, 3)")),))
+    errors=(
+        Refusal("size", lambda: expand(tensor(np.zeros((2, 3))), 4, 3), ShapeError, ("expand", "(2, 3)", "(4, 3)")),
+    ))
 
 TILE = shape_op(
     "tile", "y = x repeated whole, repeats[d] times along dimension d",
     samples=lambda: [Sample("one", (draw("one", 1),), {"repeats": (3,)}),
                      Sample("odd", (draw("odd", 3, 5),), {"repeats": (2, 3, 2)}),
                      Sample("empty", (draw("empty", 0, 3),), {"repeats": (2, 2)})],
-    errors=(("rank", lambda: repeat(tensor(np.zeros((2, 3))), 4), ShapeError, ("repeat", "at least 2")),))
+    errors=(
+        Refusal("rank", lambda: repeat(tensor(np.zeros((2, 3))), 4), ShapeError, ("repeat", "at least 2")),
+    ))
 
 # The number of inputs varies, so the records show three.
 CAT = register(Op(
@@ -415,9 +423,11 @@ CAT = register(Op(
     samples=lambda: [Sample("one", (draw("a", 1), draw("b", 1), draw("c", 1)), {"dim": 0}),
                      Sample("odd", (draw("a", 2, 3), draw("b", 2, 1), draw("c", 2, 5)), {"dim": 1}),
                      Sample("empty", (draw("a", 0, 3), draw("b", 2, 3), draw("c", 1, 3)), {"dim": 0})],
-    errors=(("shape", lambda: cat([tensor(np.zeros((2, 3))), tensor(np.zeros((2, 4)))]), ShapeError,
-             ("cat", "tensor 1", "(2, 4)")),
-            ("none", lambda: cat([]), ShapeError, ("cat", "at least one")))))
+    errors=(
+        Refusal("shape", lambda: cat([tensor(np.zeros((2, 3))), tensor(np.zeros((2, 4)))]),
+                ShapeError, ("cat", "tensor 1", "(2, 4)")),
+        Refusal("none", lambda: cat([]), ShapeError, ("cat", "at least one")),
+    )))
 
 STACK = register(Op(
     name="stack", family="shape", inputs=("a", "b", "c"), formula="y = the inputs side by side along a new dim",
@@ -427,23 +437,29 @@ STACK = register(Op(
     samples=lambda: [Sample("one", (draw("a", 1), draw("b", 1), draw("c", 1)), {"dim": 0}),
                      Sample("odd", (draw("a", 2, 5), draw("b", 2, 5), draw("c", 2, 5)), {"dim": 1}),
                      Sample("last", (draw("a", 2, 5), draw("b", 2, 5), draw("c", 2, 5)), {"dim": 2})],
-    errors=(("shape", lambda: stack([tensor(np.zeros(2)), tensor(np.zeros(3))]), ShapeError,
-             ("stack", "tensor 1", "(3,)")),)))
+    errors=(
+        Refusal("shape", lambda: stack([tensor(np.zeros(2)), tensor(np.zeros(3))]),
+                ShapeError, ("stack", "tensor 1", "(3,)")),
+    )))
 
 SPLIT = shape_op(
     "split", "y_i = the i-th piece of x along dim",
     samples=lambda: [Sample("one", (draw("one", 1),), {"sections": (1,), "dim": 0}),
                      Sample("odd", (draw("odd", 2, 7, 3),), {"sections": (2, 0, 5), "dim": 1}),
                      Sample("first", (draw("first", 5, 3),), {"sections": (1, 4), "dim": 0})],
-    errors=(("sum", lambda: split(tensor(np.zeros((2, 3))), [1, 1], 1), ShapeError, ("split", "add up to 3")),
-            ("size", lambda: split(tensor(np.zeros((2, 3))), 0), RangeError, ("split", "at least 1"))))
+    errors=(
+        Refusal("sum", lambda: split(tensor(np.zeros((2, 3))), [1, 1], 1), ShapeError, ("split", "add up to 3")),
+        Refusal("size", lambda: split(tensor(np.zeros((2, 3))), 0), RangeError, ("split", "at least 1")),
+    ))
 
 UNBIND = shape_op(
     "unbind", "y_i = x[i] along dim",
     samples=lambda: [Sample("one", (draw("one", 1),), {"dim": 0}), Sample("odd", (draw("odd", 2, 3, 5),), {"dim": 1}),
                      Sample("last", (draw("last", 5, 2),), {"dim": 1})],
-    errors=(("number", lambda: unbind(tensor(1.0)), ShapeError, ("unbind", "dimension")),
-            ("dim", lambda: unbind(tensor(np.zeros((2, 3))), 2), RangeError, ("unbind", "dimension 2"))))
+    errors=(
+        Refusal("number", lambda: unbind(tensor(1.0)), ShapeError, ("unbind", "dimension")),
+        Refusal("dim", lambda: unbind(tensor(np.zeros((2, 3))), 2), RangeError, ("unbind", "dimension 2")),
+    ))
 
 PAD = shape_op(
     "pad", "y = x with a border", check=_check_pad,
@@ -453,36 +469,48 @@ PAD = shape_op(
                        for mode in reference._PAD_MODES],
                      Sample("value", (draw("value", 2, 3),), {"widths": ((0, 0), (1, 0)), "mode": "constant",
                                                               "value": 2.0})],
-    errors=(("reflect", lambda: pad(tensor(np.zeros((1, 3))), (3, 0), "reflect"), ShapeError,
-             ("pad", "size 3", "reflect")),
-            ("odd", lambda: pad(tensor(np.zeros((1, 3))), (3,)), ShapeError, ("pad", "pairs")),
-            ("mode", lambda: pad(tensor(np.zeros((1, 3))), (1, 1), "mirror"), RangeError,
-             ("pad", "mirror", "reflect"))))
+    errors=(
+        Refusal("reflect", lambda: pad(tensor(np.zeros((1, 3))), (3, 0), "reflect"),
+                ShapeError, ("pad", "size 3", "reflect")),
+        Refusal("odd", lambda: pad(tensor(np.zeros((1, 3))), (3,)), ShapeError, ("pad", "pairs")),
+        Refusal("mode", lambda: pad(tensor(np.zeros((1, 3))), (1, 1), "mirror"),
+                RangeError, ("pad", "mirror", "reflect")),
+    ))
 
 FLIP = shape_op(
     "flip", "y = x in reverse order along dims",
     samples=lambda: [Sample("one", (draw("one", 1),), {"dims": (0,)}),
                      Sample("odd", (draw("odd", 2, 3, 5),), {"dims": (0, 2)}),
                      Sample("empty", (draw("empty", 0, 3),), {"dims": (1,)})],
-    errors=(("missing", lambda: flip(tensor(np.zeros(3)), 1), RangeError, ("flip", "dimension 1")),))
+    errors=(
+        Refusal("missing", lambda: flip(tensor(np.zeros(3)), 1), RangeError, ("flip", "dimension 1")),
+    ))
 
 ROLL = shape_op(
     "roll", "y[(i + shift) mod size] = x[i]",
     samples=lambda: [Sample("one", (draw("one", 1),), {"shifts": (1,), "dims": (0,)}),
                      Sample("odd", (draw("odd", 2, 3, 5),), {"shifts": (1, -2), "dims": (0, 2)}),
                      Sample("flat", (draw("flat", 2, 3),), {"shifts": 2, "dims": None})],
-    errors=(("lengths", lambda: roll(tensor(np.zeros(3)), (1, 2), (0,)), ShapeError,
-             ("roll", "one shift per dimension")),))
+    errors=(
+        Refusal("lengths", lambda: roll(tensor(np.zeros(3)), (1, 2), (0,)),
+                ShapeError, ("roll", "one shift per dimension")),
+    ))
 
 TRIANGLE = shape_op(
     "triangle", "y = x on and below (above) a diagonal, else 0", check=_check_triangle,
     samples=lambda: [Sample("lower", (draw("lower", 2, 3, 5),), {"diagonal": 1, "upper": False}),
                      Sample("upper", (draw("upper", 3, 4),), {"diagonal": -1, "upper": True})],
-    errors=(("vector", lambda: tril(tensor(np.zeros(3))), ShapeError, ("tril", "matrix", "(3,)")),))
+    errors=(
+        Refusal("vector", lambda: tril(tensor(np.zeros(3))), ShapeError, ("tril", "matrix", "(3,)")),
+    ))
 
 CLONE: Op = shape_op("clone", "y = x in memory of its own",
                  samples=lambda: [Sample("odd", (draw("odd", 2, 3, 5),)), Sample("empty", (draw("empty", 0, 2),))],
-                 errors=(("list", lambda: apply(CLONE, [1.0]), DTypeError, ("clone", "list", "nn.tensor")),))
+                 errors=(
+                     Refusal("list", lambda: apply(CLONE, [1.0]), DTypeError, ("clone", "list", "nn.tensor")),
+                 ))
 TO = shape_op("to", "y = x in another dtype",
               samples=lambda: [Sample("odd", (draw("odd", 2, 3, 5),), {"dtype": np.float64})],
-              errors=(("complex", lambda: to(tensor([1.0]), "complex64"), DTypeError, ("to", "complex64")),))
+              errors=(
+                  Refusal("complex", lambda: to(tensor([1.0]), "complex64"), DTypeError, ("to", "complex64")),
+              ))

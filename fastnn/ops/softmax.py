@@ -13,7 +13,7 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, ShapeError
 from ..kernels import kernel
-from ..op import Op, Sample, register, seeded
+from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import softmax as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float
@@ -130,11 +130,13 @@ def softmax_samples() -> list[Sample]:
 def errors(name: str) -> tuple[Any, ...]:
     def function(*args: Any) -> Any:
         return globals()[name](*args)
-    return (("integers", lambda: function(tensor([1, 2]), 0), DTypeError, (name, "int64", "float32")),
-            ("dim too large", lambda: function(tensor([[1.0, 2.0]]), 2), ShapeError,
-             (name, "dim from -2 to 1", "got 2")),
-            ("dim too small", lambda: function(tensor([1.0, 2.0]), -2), ShapeError,
-             (name, "dim from -1 to 0", "got -2")))
+    return (
+        Refusal("integers", lambda: function(tensor([1, 2]), 0), DTypeError, (name, "int64", "float32")),
+        Refusal("dim too large", lambda: function(tensor([[1.0, 2.0]]), 2),
+                ShapeError, (name, "dim from -2 to 1", "got 2")),
+        Refusal("dim too small", lambda: function(tensor([1.0, 2.0]), -2),
+                ShapeError, (name, "dim from -1 to 0", "got -2")),
+    )
 
 
 # ---- cost and benchmarks -------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import numpy as np
 from ..autograd import apply
 from ..errors import ShapeError
 from ..kernels import kernel
-from ..op import Op, Sample, register, seeded
+from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import unfold as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float, need_rank, pair
@@ -195,9 +195,9 @@ UNFOLD = register(Op(
     ref_forward=reference.unfold_forward, ref_backward=reference.unfold_backward,
     check=check_unfold, samples=lambda: [unfold_case(name, **sizes) for name, sizes in CASES],
     errors=(
-        ("rank", lambda: unfold(_zeros(8, 8), 3), ShapeError, ("unfold", "(N, C, H, W)", "(8, 8)")),
-        ("window", lambda: unfold(_zeros(1, 1, 2, 8), 3), ShapeError, ("unfold", "3 x 3 window", "2 x 8")),
-        ("stride", lambda: unfold(_zeros(1, 1, 8, 8), 3, stride=0), ShapeError, ("unfold", "stride >= 1")),
+        Refusal("rank", lambda: unfold(_zeros(8, 8), 3), ShapeError, ("unfold", "(N, C, H, W)", "(8, 8)")),
+        Refusal("window", lambda: unfold(_zeros(1, 1, 2, 8), 3), ShapeError, ("unfold", "3 x 3 window", "2 x 8")),
+        Refusal("stride", lambda: unfold(_zeros(1, 1, 8, 8), 3, stride=0), ShapeError, ("unfold", "stride >= 1")),
     ),
     fast_numpy=fast_unfold, bench={"resnet.64c56": lambda: unfold_case("resnet.64c56", **BENCH)},
     flops=lambda **_: 0, bytes=lambda N, C, H, W, R, S, P, Q: 4 * N * C * (H * W + R * S * P * Q), linear_in=("x",),
@@ -210,10 +210,11 @@ FOLD = register(Op(
     ref_forward=reference.fold_forward, ref_backward=reference.fold_backward,
     check=check_fold, samples=lambda: [fold_case(name, **sizes) for name, sizes in CASES],
     errors=(
-        ("rank", lambda: fold(_zeros(8), 4, 2), ShapeError, ("fold", "(N, C*R*S, P*Q)", "(8,)")),
-        ("taps", lambda: fold(_zeros(1, 6, 9), 4, 2), ShapeError, ("fold", "multiple", "4 elements")),
-        ("positions", lambda: fold(_zeros(1, 8, 10), 4, 2), ShapeError, ("fold", "3 x 3 positions", "(1, 8, 10)")),
-        ("window", lambda: fold(_zeros(1, 9, 1), 2, 3), ShapeError, ("fold", "3 x 3 window", "2 x 2")),
+        Refusal("rank", lambda: fold(_zeros(8), 4, 2), ShapeError, ("fold", "(N, C*R*S, P*Q)", "(8,)")),
+        Refusal("taps", lambda: fold(_zeros(1, 6, 9), 4, 2), ShapeError, ("fold", "multiple", "4 elements")),
+        Refusal("positions", lambda: fold(_zeros(1, 8, 10), 4, 2),
+                ShapeError, ("fold", "3 x 3 positions", "(1, 8, 10)")),
+        Refusal("window", lambda: fold(_zeros(1, 9, 1), 2, 3), ShapeError, ("fold", "3 x 3 window", "2 x 2")),
     ),
     fast_numpy=fast_fold, bench={"resnet.64c56": lambda: fold_case("resnet.64c56", **BENCH)},
     flops=lambda N, C, R, S, P, Q, **_: N * C * R * S * P * Q,

@@ -11,7 +11,7 @@ from fastnn.op import OPS
 from fastnn.testing.laws import LAWS
 
 CASES = [pytest.param(op, sample, id=f"{op.name}-{sample.name}") for op in OPS.values() for sample in op.samples()]
-ERRORS = [pytest.param(row, id=f"{op.name}-{row[0]}") for op in OPS.values() for row in op.errors]
+REFUSALS = [pytest.param(bad, id=f"{op.name}-{bad.what}") for op in OPS.values() for bad in op.errors]
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
@@ -22,12 +22,11 @@ def test_laws(op, sample, dtype):
 
 
 @pytest.mark.parametrize("backend", ["kernels", "reference"])
-@pytest.mark.parametrize("row", ERRORS)
-def test_error_table(row, backend):
-    _, call, error, words = row
-    with nn.use_backend(backend), pytest.raises(error) as caught:
-        call()
-    for word in words:
+@pytest.mark.parametrize("bad", REFUSALS)
+def test_bad_calls_are_refused_and_told_why(bad, backend):
+    with nn.use_backend(backend), pytest.raises(bad.raises) as caught:
+        bad.call()
+    for word in bad.words:
         assert word in str(caught.value), f"{word!r} is not in: {caught.value}"
 
 
