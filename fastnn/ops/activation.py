@@ -1,9 +1,10 @@
-"""Activations: functions applied to each element. Kernels: csrc/activation.c. Definitions:
-fastnn/reference/activation.py.
+"""Activations: functions applied to each element.
 
-Everywhere dx = f'(x) dy; s(x) = 1 / (1 + e^-x). Each reads and writes its elements once. The
-float32 elementary functions under them are in csrc/core/simd.h, with their errors; float64 calls
-the C library.
+Kernels: csrc/pointwise/activation.c. Definitions: fastnn/reference/activation.py.
+
+Everywhere dx = f'(x) dy, and s(x) = 1 / (1 + e^-x). Each kernel reads and writes its elements once.
+The elementary functions under them are in csrc/core/simd.h, with their errors; in float64 they are
+the C library's.
 """
 
 from __future__ import annotations
@@ -32,14 +33,15 @@ SELU_ALPHA, SELU_SCALE = 1.6732632423543772848, 1.0507009873554804934
 
 # ---- piecewise linear ----------------------------------------------------------------------------
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
-    r"""Rectified linear unit, max(x, 0), element by element.
+    r"""Rectified linear unit: max(x, 0), element by element.
 
     .. math:: y = \max(x, 0) \qquad dx = dy \cdot [y > 0]
 
     Parameters
     ----------
     input : Tensor of any shape, float32 or float64
-    inplace : accepted for PyTorch's sake, here and below; the result is always a new tensor.
+    inplace : bool
+        Accepted for PyTorch's sake, here and below. The result is always a new tensor.
 
     Returns
     -------
@@ -47,10 +49,11 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 
     Raises
     ------
-    DTypeError : if input is not floating point. The same holds for every function of this file.
+    DTypeError : if input is not floating point.
 
-    Cost: reads and writes each element once. The slope at 0 is taken as 0. Nair, Hinton (2010),
-    "Rectified linear units improve restricted Boltzmann machines".
+    Cost: reads and writes each element once. The slope at 0 is taken as 0.
+
+    Reference: Nair, Hinton (2010), "Rectified linear units improve restricted Boltzmann machines".
 
     >>> import fastnn as nn
     >>> nn.functional.relu(nn.tensor([-1.0, 0.0, 2.0]))
@@ -60,8 +63,13 @@ def relu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
-    """min(max(x, 0), 6); the slope is 0 at 0 and at 6. Krizhevsky (2010), "Convolutional deep
-    belief networks on CIFAR-10".
+    r"""relu that goes no higher than 6.
+
+    .. math:: y = \min(\max(x, 0), 6) \qquad dx = dy \cdot [0 < x < 6]
+
+    Parameters, errors and cost: as `relu`.
+
+    Reference: Krizhevsky (2010), "Convolutional deep belief networks on CIFAR-10".
 
     >>> import fastnn as nn
     >>> nn.functional.relu6(nn.tensor([-1.0, 3.0, 9.0]))
@@ -71,8 +79,21 @@ def relu6(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """x where x > 0, else negative_slope * x. Maas, Hannun, Ng (2013), "Rectifier nonlinearities
-    improve neural network acoustic models".
+    r"""relu with a small slope below 0, so that no unit loses its gradient.
+
+    .. math:: y = x \;(x > 0), \; s x \;(\text{else}) \qquad
+        dx = dy \;(x > 0), \; s\, dy \;(\text{else})
+
+    Parameters
+    ----------
+    input, inplace : as in `relu`
+    negative_slope : float
+        s, the slope below 0.
+
+    Errors and cost: as `relu`.
+
+    Reference: Maas, Hannun, Ng (2013), "Rectifier nonlinearities improve neural network acoustic
+    models".
 
     >>> import fastnn as nn
     >>> nn.functional.leaky_relu(nn.tensor([-2.0, 3.0]), 0.5)
@@ -82,10 +103,25 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
-    """x where x > 0, else weight * x, with one learned weight for all or one per channel (dimension
-    1).
+    r"""leaky_relu with learned slopes.
 
-    He et al. (2015), "Delving deep into rectifiers", arXiv:1502.01852.
+    .. math:: y = x \;(x > 0), \; w_c x \;(\text{else}) \qquad dw_c = \sum_{x \le 0} x\, dy
+
+    Parameters
+    ----------
+    input : Tensor of any shape, float32 or float64
+        Channels are dimension 1.
+    weight : Tensor of one element, or (C,)
+        One slope for all, or one per channel.
+
+    Raises
+    ------
+    ShapeError : if there is neither one weight nor one per channel.
+    DTypeError : if an argument is not floating point.
+
+    Cost: four passes over the elements; it is composed of other functions.
+
+    Reference: He et al. (2015), "Delving deep into rectifiers", arXiv:1502.01852.
 
     >>> import fastnn as nn
     >>> nn.functional.prelu(nn.tensor([[-2.0, -2.0]]), nn.tensor([0.5, 0.25]))
@@ -101,7 +137,22 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
-    """x moved into min_val..max_val; the slope is 1 inside, 0 on the bounds and outside.
+    r"""x moved into the range from min_val to max_val.
+
+    .. math:: y = \min(\max(x, low), high) \qquad dx = dy \cdot [low < x < high]
+
+    Parameters
+    ----------
+    input, inplace : as in `relu`
+    min_val, max_val : float
+        low and high. The slope on the bounds is taken as 0.
+
+    Raises
+    ------
+    RangeError : unless min_val < max_val.
+    DTypeError : if input is not floating point.
+
+    Cost: as `relu`.
 
     >>> import fastnn as nn
     >>> nn.functional.hardtanh(nn.tensor([-3.0, 0.5, 3.0]))
@@ -113,8 +164,13 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
-    """x / 6 + 1/2 moved into 0..1: a cheap sigmoid. Courbariaux, Bengio, David (2015),
-    "BinaryConnect", arXiv:1511.00363.
+    r"""A sigmoid of three straight lines.
+
+    .. math:: y = \min(\max(x / 6 + 1/2, 0), 1) \qquad dx = dy / 6 \cdot [-3 < x < 3]
+
+    Parameters, errors and cost: as `relu`.
+
+    Reference: Courbariaux, Bengio, David (2015), "BinaryConnect", arXiv:1511.00363.
 
     >>> import fastnn as nn
     >>> nn.functional.hardsigmoid(nn.tensor([-4.0, 0.0, 4.0]))
@@ -124,7 +180,14 @@ def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
-    """x times hardsigmoid(x). Howard et al. (2019), "Searching for MobileNetV3", arXiv:1905.02244.
+    r"""x times hardsigmoid(x): `silu` without an exponential.
+
+    .. math:: y = x \min(\max(x / 6 + 1/2, 0), 1) \qquad
+        dx = dy\, (2x + 3) / 6 \;\text{ for } -3 < x < 3
+
+    Parameters, errors and cost: as `relu`.
+
+    Reference: Howard et al. (2019), "Searching for MobileNetV3", arXiv:1905.02244.
 
     >>> import fastnn as nn
     >>> nn.functional.hardswish(nn.tensor([-4.0, 1.5, 4.0]))
@@ -134,10 +197,27 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def heaviside(input: Tensor, values: Any) -> Tensor:
-    """The step function: 0 below 0, 1 above, `values` (a number) at 0. It has no gradient, for its
-    slope is 0 wherever there is one.
+    r"""The step function: 0 below 0, 1 above.
 
-    McCulloch, Pitts (1943), "A logical calculus of the ideas immanent in nervous activity".
+    .. math:: y = [x > 0], \; values \text{ where } x = 0
+
+    It has no gradient, for its slope is 0 wherever there is one.
+
+    Parameters
+    ----------
+    input : Tensor of any shape, float32 or float64
+    values : number, or tensor of one element
+        The result at 0.
+
+    Raises
+    ------
+    ShapeError : if values has more than one element.
+    DTypeError : if input is not floating point.
+
+    Cost: as `relu`, in NumPy.
+
+    Reference: McCulloch, Pitts (1943), "A logical calculus of the ideas immanent in nervous
+    activity".
 
     >>> import fastnn as nn
     >>> nn.functional.heaviside(nn.tensor([-1.0, 0.0, 2.0]), 0.5)
@@ -150,7 +230,23 @@ def heaviside(input: Tensor, values: Any) -> Tensor:
 
 # ---- sigmoid and tanh ----------------------------------------------------------------------------
 def sigmoid(input: Tensor) -> Tensor:
-    """The logistic function 1 / (1 + e^-x); dx = y (1 - y) dy. Float32 within 2.2 ulp.
+    r"""The logistic function: scores become probabilities.
+
+    .. math:: y = s(x) = \frac{1}{1 + e^{-x}} \qquad dx = dy\, y (1 - y)
+
+    Parameters
+    ----------
+    input : Tensor of any shape, float32 or float64
+
+    Returns
+    -------
+    Tensor of the same shape and dtype, from 0 to 1. float32 is exact within 2.2 ulp.
+
+    Raises
+    ------
+    DTypeError : if input is not floating point.
+
+    Cost: one exp an element.
 
     >>> import fastnn as nn
     >>> nn.functional.sigmoid(nn.tensor([-1000.0, 0.0, 1000.0]))
@@ -160,7 +256,11 @@ def sigmoid(input: Tensor) -> Tensor:
 
 
 def logsigmoid(input: Tensor) -> Tensor:
-    """ln s(x) = -ln(1 + e^-x) without overflow or cancellation; dx = s(-x) dy.
+    r"""The logarithm of sigmoid, where neither overflows nor cancels.
+
+    .. math:: y = \ln s(x) = -\ln(1 + e^{-x}) \qquad dx = dy\, s(-x)
+
+    Parameters and errors: as `sigmoid`. Cost: one exp and one logarithm an element.
 
     >>> import fastnn as nn
     >>> nn.functional.logsigmoid(nn.tensor([-100.0, 0.0]))
@@ -170,7 +270,11 @@ def logsigmoid(input: Tensor) -> Tensor:
 
 
 def tanh(input: Tensor) -> Tensor:
-    """The hyperbolic tangent; dx = (1 - y^2) dy. Float32 within 2.7 ulp, near 0 too.
+    r"""The hyperbolic tangent.
+
+    .. math:: y = \tanh x = 2 s(2x) - 1 \qquad dx = dy\, (1 - y^2)
+
+    float32 is exact within 2.7 ulp, also near 0. Parameters, errors and cost: as `sigmoid`.
 
     >>> import fastnn as nn
     >>> nn.functional.tanh(nn.tensor([0.0, 1.0]))
@@ -180,7 +284,11 @@ def tanh(input: Tensor) -> Tensor:
 
 
 def softsign(input: Tensor) -> Tensor:
-    """x / (1 + |x|); dx = dy / (1 + |x|)^2.
+    r"""From -1 to 1 like tanh, but approached slowly and without an exponential.
+
+    .. math:: y = \frac{x}{1 + |x|} \qquad dx = \frac{dy}{(1 + |x|)^2}
+
+    Parameters and errors: as `sigmoid`. Cost: one division an element.
 
     >>> import fastnn as nn
     >>> nn.functional.softsign(nn.tensor([-1.0, 3.0]))
@@ -191,7 +299,24 @@ def softsign(input: Tensor) -> Tensor:
 
 # ---- smooth relatives of relu --------------------------------------------------------------------
 def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
-    """ln(1 + e^(beta x)) / beta, and x itself where beta x > threshold; dx = s(beta x) dy.
+    r"""A relu without the corner.
+
+    .. math:: y = \ln(1 + e^{\beta x}) / \beta \qquad dx = dy\, s(\beta x)
+
+    Parameters
+    ----------
+    input : Tensor of any shape, float32 or float64
+    beta : float
+        How sharp the corner is.
+    threshold : float
+        Where beta x is above it, the result is x itself.
+
+    Raises
+    ------
+    RangeError : if beta is 0.
+    DTypeError : if input is not floating point.
+
+    Cost: one exp and one logarithm an element.
 
     >>> import fastnn as nn
     >>> nn.functional.softplus(nn.tensor([0.0, 100.0]))
@@ -203,8 +328,20 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """x where x > 0, else alpha (e^x - 1). Clevert, Unterthiner, Hochreiter (2016),
-    arXiv:1511.07289.
+    r"""Exponential linear unit: x above 0, an exponential that ends at -alpha below.
+
+    .. math:: y = x \;(x > 0), \; \alpha (e^x - 1) \;(\text{else}) \qquad
+        dx = dy \;(x > 0), \; dy\, \alpha e^x \;(\text{else})
+
+    Parameters
+    ----------
+    input, inplace : as in `relu`
+    alpha : float
+
+    Errors: as `relu`. Cost: one exp an element.
+
+    Reference: Clevert, Unterthiner, Hochreiter (2016), "Fast and accurate deep network learning by
+    exponential linear units", arXiv:1511.07289.
 
     >>> import fastnn as nn
     >>> nn.functional.elu(nn.tensor([-1.0, 2.0]))
@@ -214,8 +351,13 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
-    """1.0507 * elu(x, alpha=1.6733): keeps mean 0 and variance 1. Klambauer et al. (2017),
-    "Self-normalizing neural networks", arXiv:1706.02515.
+    r"""elu with the two constants that keep mean 0 and variance 1 from layer to layer.
+
+    .. math:: y = 1.0507\, \mathrm{elu}(x, \alpha = 1.6733)
+
+    Parameters, errors and cost: as `elu`.
+
+    Reference: Klambauer et al. (2017), "Self-normalizing neural networks", arXiv:1706.02515.
 
     >>> import fastnn as nn
     >>> nn.functional.selu(nn.tensor([-1.0, 2.0]))
@@ -225,10 +367,27 @@ def selu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def gelu(input: Tensor, approximate: str = "none") -> Tensor:
-    """x Phi(x), Phi the normal distribution function; approximate="tanh": x (1 + tanh(sqrt(2/pi) (x
-    + 0.044715 x^3))) / 2.
+    r"""Gaussian error linear unit: x times the probability that a normal variable is below x.
 
-    Hendrycks, Gimpel (2016), "Gaussian error linear units", arXiv:1606.08415.
+    .. math:: y = x\, \Phi(x) \qquad dx = dy\, (\Phi(x) + x\, \varphi(x))
+
+    with the normal distribution function :math:`\Phi` and its density :math:`\varphi`. With "tanh",
+
+    .. math:: y = x\, (1 + \tanh(\sqrt{2 / \pi}\, (x + 0.044715\, x^3))) / 2
+
+    Parameters
+    ----------
+    input : Tensor of any shape, float32 or float64
+    approximate : "none" or "tanh"
+
+    Raises
+    ------
+    RangeError : for another approximation.
+    DTypeError : if input is not floating point.
+
+    Cost: one erf, or one tanh, an element; backward one exp more.
+
+    Reference: Hendrycks, Gimpel (2016), "Gaussian error linear units", arXiv:1606.08415.
 
     >>> import fastnn as nn
     >>> nn.functional.gelu(nn.tensor([-1.0, 1.0]))
@@ -240,8 +399,14 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
-    """x s(x), also called swish. Elfwing, Uchibe, Doya (2017), arXiv:1702.03118; Ramachandran,
-    Zoph, Le (2017), arXiv:1710.05941.
+    r"""Sigmoid linear unit: x times sigmoid(x). Another name is swish.
+
+    .. math:: y = x\, s(x) \qquad dx = dy\, s(x)\, (1 + x\, (1 - s(x)))
+
+    Parameters and errors: as `relu`. Cost: one exp an element.
+
+    Reference: Elfwing, Uchibe, Doya (2017), arXiv:1702.03118. Ramachandran, Zoph, Le (2017),
+    "Searching for activation functions", arXiv:1710.05941.
 
     >>> import fastnn as nn
     >>> nn.functional.silu(nn.tensor([-1.0, 1.0]))
@@ -251,8 +416,14 @@ def silu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
-    """x tanh(softplus(x)). Misra (2019), "Mish: a self regularized non-monotonic activation
-    function", arXiv:1908.08681.
+    r"""x times tanh(softplus(x)).
+
+    .. math:: y = x\, w, \quad w = \tanh(\ln(1 + e^x)) \qquad dx = dy\, (w + x\, (1 - w^2)\, s(x))
+
+    Parameters and errors: as `relu`. Cost: one exp an element, for tanh(ln u) is a fraction of u^2.
+
+    Reference: Misra (2019), "Mish: a self regularized non-monotonic activation function",
+    arXiv:1908.08681.
 
     >>> import fastnn as nn
     >>> nn.functional.mish(nn.tensor([-1.0, 1.0]))
@@ -262,8 +433,25 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 def glu(input: Tensor, dim: int = -1) -> Tensor:
-    """Gated linear unit: a s(b), where a and b are the halves of the input along `dim`. Dauphin et
-    al. (2017), arXiv:1612.08083.
+    r"""Gated linear unit: one half of the input, each element let through by the other half.
+
+    .. math:: y = a\, s(b), \quad (a, b) \text{ the halves of } x \text{ along } dim
+
+    Parameters
+    ----------
+    input : Tensor of any shape, float32 or float64
+    dim : int
+        The axis that is halved; its size is even.
+
+    Raises
+    ------
+    ShapeError : if the size along dim is odd.
+    DTypeError : if input is not floating point.
+
+    Cost: one exp an element of the result, in two passes.
+
+    Reference: Dauphin et al. (2017), "Language modeling with gated convolutional networks",
+    arXiv:1612.08083.
 
     >>> import fastnn as nn
     >>> nn.functional.glu(nn.tensor([2.0, 4.0, 0.0, 0.0]))
@@ -284,20 +472,27 @@ def values(name: str, *shape: int, spread: float = 2.0, kinks: tuple[float, ...]
     x = np.asarray(seeded(name).standard_normal(shape) * spread)
     x = np.asarray(x + np.where(x >= 0, 0.05, -0.05))
     if x.size == 1:
-        x = np.asarray(np.abs(x))                               # a lone value: where each function has a slope
+        x = np.asarray(np.abs(x))                   # a lone value: where each function has a slope
     for kink in kinks:
         x = np.where(np.abs(x - kink) < 0.01, kink + 0.02, x)
     return Sample(name, (x,), attrs, {"n": x.size})
 
 
 def samples(kinks: tuple[float, ...] = (), large: float = 80.0, **attrs: Any) -> list[Sample]:
-    return [values(name, *shape, spread=spread, kinks=kinks, **attrs) for name, shape, spread in
-            (("one", (1,), 0.5), ("odd", (3, 5, 7), 2.0), ("zero-dimensional", (), 0.1), ("empty", (0, 4), 2.0),
-             ("large", (33,), large), ("wide", (2, 1031), 2.0), ("blocks", (2, 16411), 2.0))]
+    cases = (
+        ("one", (1,), 0.5),
+        ("odd", (3, 5, 7), 2.0),
+        ("zero-dimensional", (), 0.1),
+        ("empty", (0, 4), 2.0),
+        ("large", (33,), large),
+        ("wide", (2, 1031), 2.0),
+        ("blocks", (2, 16411), 2.0),
+    )
+    return [values(name, *shape, spread=spread, kinks=kinks, **attrs) for name, shape, spread in cases]
 
 
 # ---- cost and benchmarks -------------------------------------------------------------------------
-def _gelu_tanh(x: np.ndarray) -> np.ndarray:
+def fast_gelu_tanh(x: np.ndarray) -> np.ndarray:
     return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
 
 
@@ -314,40 +509,62 @@ def activation(name: str, formula: str, fast_numpy: Callable[..., Any], call: Ca
         forward=kernel(f"{name}_forward"), backward=kernel(f"{name}_backward"),
         ref_forward=getattr(reference, f"{name}_forward"), ref_backward=getattr(reference, f"{name}_backward"),
         check=float_check(name), fits=kernel("fits_float"), samples=draw, fast_numpy=fast_numpy,
-        errors=(
-            Refusal("integers", lambda: call(tensor([1, 2])), DTypeError, (name, "int64", "float32")),
-        ),
+        errors=(Refusal("integers", lambda: call(tensor([1, 2])), DTypeError, (name, "int64", "float32")),),
         bench={"2048x512": lambda: values("2048x512", 2048, 512, **attrs)},
         flops=lambda n: flops * n, bytes=lambda n: 8 * n, slack=slack))
 
 
-RELU = activation("relu", "y = max(x, 0)", lambda x: np.maximum(x, 0), lambda x: relu(x), 1)
-LEAKY_RELU = activation("leaky_relu", "y = x > 0 ? x : slope x", lambda x, slope: np.where(x > 0, x, slope * x),
-                        lambda x: leaky_relu(x), 2, lambda: samples(slope=0.3), slope=0.01)
-ELU = activation("elu", "y = scale (x > 0 ? x : alpha (e^x - 1))",
-                 lambda x, alpha, scale: scale * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))),
-                 lambda x: elu(x), 15, lambda: samples(alpha=0.7, scale=1.3), alpha=1.0, scale=1.0)
-SIGMOID = activation("sigmoid", "y = 1 / (1 + e^-x)", lambda x: 1 / (1 + np.exp(-x)), lambda x: sigmoid(x), 15, slack=2)
-TANH = activation("tanh", "y = tanh x", np.tanh, lambda x: tanh(x), 20, slack=4)
-# NumPy has no erf: the other form is the opponent
-GELU = activation("gelu", "y = x Phi(x)", _gelu_tanh, lambda x: gelu(x), 30)
-GELU_TANH: Op = activation("gelu_tanh", "y = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2", _gelu_tanh,
-                       lambda x: apply(GELU_TANH, x), 22, slack=16)
-SILU = activation("silu", "y = x s(x)", lambda x: x / (1 + np.exp(-x)), lambda x: silu(x), 16)
-MISH = activation("mish", "y = x tanh(ln(1 + e^x))", lambda x: x * np.tanh(np.log1p(np.exp(x))), lambda x: mish(x), 20,
-                  slack=4)
-SOFTPLUS = activation("softplus", "y = ln(1 + e^(beta x)) / beta", lambda x, beta,
-                      threshold: np.logaddexp(0, beta * x) / beta,
-                      lambda x: softplus(x), 35, lambda: samples(beta=1.7, threshold=20.0), beta=1.0, threshold=20.0)
-LOGSIGMOID = activation("logsigmoid", "y = ln s(x)", lambda x: -np.logaddexp(0, -x), lambda x: logsigmoid(x), 35)
-SOFTSIGN = activation("softsign", "y = x / (1 + |x|)", lambda x: x / (1 + np.abs(x)), lambda x: softsign(x), 3)
-HARDTANH = activation("hardtanh", "y = min(max(x, low), high)", lambda x, low, high: np.clip(x, low, high),
-                      lambda x: hardtanh(x), 2,
-                      lambda: samples((-1.3, 1.7), large=8.0, low=-1.3, high=1.7), low=-1.0, high=1.0)
-HARDSIGMOID = activation("hardsigmoid", "y = min(max(x / 6 + 1/2, 0), 1)", lambda x: np.clip(x / 6 + 0.5, 0, 1),
-                         lambda x: hardsigmoid(x), 4, lambda: samples((-3, 3), large=8.0))
-HARDSWISH = activation("hardswish", "y = x hardsigmoid(x)", lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
-                       lambda x: hardswish(x), 5, lambda: samples((-3, 3), large=8.0))
+RELU = activation(
+    "relu", "y = max(x, 0)",
+    lambda x: np.maximum(x, 0), lambda x: relu(x), flops=1)
+LEAKY_RELU = activation(
+    "leaky_relu", "y = x > 0 ? x : slope x",
+    lambda x, slope: np.where(x > 0, x, slope * x), lambda x: leaky_relu(x), flops=2,
+    draw=lambda: samples(slope=0.3), slope=0.01)
+ELU = activation(
+    "elu", "y = scale (x > 0 ? x : alpha (e^x - 1))",
+    lambda x, alpha, scale: scale * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))), lambda x: elu(x), flops=15,
+    draw=lambda: samples(alpha=0.7, scale=1.3), alpha=1.0, scale=1.0)
+SIGMOID = activation(
+    "sigmoid", "y = 1 / (1 + e^-x)",
+    lambda x: 1 / (1 + np.exp(-x)), lambda x: sigmoid(x), flops=15, slack=2)
+TANH = activation(
+    "tanh", "y = tanh x",
+    np.tanh, lambda x: tanh(x), flops=20, slack=4)
+GELU = activation(
+    "gelu", "y = x Phi(x)",
+    fast_gelu_tanh, lambda x: gelu(x), flops=30)    # NumPy has no erf: the other form is the opponent
+GELU_TANH: Op = activation(
+    "gelu_tanh", "y = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2",
+    fast_gelu_tanh, lambda x: apply(GELU_TANH, x), flops=22, slack=16)
+SILU = activation(
+    "silu", "y = x s(x)",
+    lambda x: x / (1 + np.exp(-x)), lambda x: silu(x), flops=16)
+MISH = activation(
+    "mish", "y = x tanh(ln(1 + e^x))",
+    lambda x: x * np.tanh(np.log1p(np.exp(x))), lambda x: mish(x), flops=20, slack=4)
+SOFTPLUS = activation(
+    "softplus", "y = ln(1 + e^(beta x)) / beta",
+    lambda x, beta, threshold: np.logaddexp(0, beta * x) / beta, lambda x: softplus(x), flops=35,
+    draw=lambda: samples(beta=1.7, threshold=20.0), beta=1.0, threshold=20.0)
+LOGSIGMOID = activation(
+    "logsigmoid", "y = ln s(x)",
+    lambda x: -np.logaddexp(0, -x), lambda x: logsigmoid(x), flops=35)
+SOFTSIGN = activation(
+    "softsign", "y = x / (1 + |x|)",
+    lambda x: x / (1 + np.abs(x)), lambda x: softsign(x), flops=3)
+HARDTANH = activation(
+    "hardtanh", "y = min(max(x, low), high)",
+    lambda x, low, high: np.clip(x, low, high), lambda x: hardtanh(x), flops=2,
+    draw=lambda: samples((-1.3, 1.7), large=8.0, low=-1.3, high=1.7), low=-1.0, high=1.0)
+HARDSIGMOID = activation(
+    "hardsigmoid", "y = min(max(x / 6 + 1/2, 0), 1)",
+    lambda x: np.clip(x / 6 + 0.5, 0, 1), lambda x: hardsigmoid(x), flops=4,
+    draw=lambda: samples((-3, 3), large=8.0))
+HARDSWISH = activation(
+    "hardswish", "y = x hardsigmoid(x)",
+    lambda x: x * np.clip(x / 6 + 0.5, 0, 1), lambda x: hardswish(x), flops=5,
+    draw=lambda: samples((-3, 3), large=8.0))
 
 HEAVISIDE = register(Op(
     name="heaviside", family="activation", inputs=("x",), formula="y = [x > 0], value at 0",

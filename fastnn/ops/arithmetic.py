@@ -1,15 +1,17 @@
-"""Arithmetic, element by element. Kernels: csrc/arithmetic.c. Definitions:
-fastnn/reference/arithmetic.py.
+"""Arithmetic, element by element.
+
+Kernels: csrc/pointwise/arithmetic.c. Definitions: fastnn/reference/arithmetic.py.
 
 Operands are broadcast as in NumPy: shapes are aligned at their last dimension, and a dimension of
-size 1 is repeated. The gradient of a repeated operand is the sum over the places that it was
-repeated to. Types follow PyTorch: a Python number takes the type of the tensor (an integer tensor
-with a Python float becomes float32); of two tensors the wider type of the higher kind wins (bool <
-integer < float), and a tensor with no dimensions counts less than one that has some. Integers and
-booleans are computed by NumPy and have no gradient.
+size 1 is repeated. The gradient of a repeated operand is the sum over its repetitions.
 
-Functions of one array (neg, exp, pow, clamp, ...) are in elementary.py; those without a slope
-(comparisons, rounding, logic) in compare.py.
+Types follow PyTorch. A Python number takes the type of the tensor; an integer tensor with a Python
+float becomes float32. Of two tensors the wider type of the higher kind wins (bool < integer <
+float), and a tensor without dimensions counts less than one that has some. Integers and booleans
+are computed by NumPy and have no gradient.
+
+Functions of one array (neg, exp, pow, clamp, ...) are in elementary.py. Those without a slope
+(comparisons, rounding, logic) are in compare.py.
 """
 
 from __future__ import annotations
@@ -32,21 +34,31 @@ __all__ = ["add", "div", "divide", "maximum", "minimum", "mul", "multiply", "rem
            "true_divide"]
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
-
 _NUMBERS = frozenset({float, int})
-
-_KINDS = {"b": 0, "u": 1, "i": 1, "f": 2}
+_RANKS = {"b": 0, "u": 1, "i": 1, "f": 2}           # NumPy's letters of dtypes: bool < integer < float
 
 
 def add(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
-    """a + alpha b, element by element, broadcast.
+    r"""Sum of two operands, element by element, broadcast.
 
-    da = dy, db = alpha dy, each summed over the places that the operand was repeated to. Either
-    operand may be an array or a number.
+    .. math:: y = a + \alpha b \qquad da = dy, \quad db = \alpha\, dy
+
+    Parameters
+    ----------
+    input, other : Tensor, array or number
+        a and b; their shapes broadcast together.
+    alpha : number
+
+    Returns
+    -------
+    Tensor of the broadcast shape. The type is PyTorch's: of two tensors the wider one.
 
     Raises
     ------
     ShapeError : if the shapes cannot be broadcast together.
+    DTypeError : if an operand is no number, array or tensor.
+
+    Cost: reads both operands and writes the result once.
 
     >>> import fastnn as nn
     >>> nn.tensor([[1.0], [2.0]]) + nn.tensor([10.0, 20.0])
@@ -59,7 +71,11 @@ def add(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
 
 
 def sub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
-    """a - alpha b, element by element, broadcast; da = dy, db = -alpha dy.
+    r"""Difference of two operands, element by element, broadcast.
+
+    .. math:: y = a - \alpha b \qquad da = dy, \quad db = -\alpha\, dy
+
+    Parameters, errors and cost: as `add`.
 
     >>> import fastnn as nn
     >>> 1 - nn.tensor([1.0, 2.0])
@@ -71,7 +87,11 @@ def sub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
 
 
 def mul(input: Tensor, other: Any) -> Tensor:
-    """a b, element by element, broadcast; da = b dy, db = a dy.
+    r"""Product of two operands, element by element, broadcast.
+
+    .. math:: y = a b \qquad da = b\, dy, \quad db = a\, dy
+
+    Parameters, errors and cost: as `add`.
 
     >>> import fastnn as nn
     >>> nn.tensor([1.0, 2.0]) * nn.tensor([3.0, 4.0])
@@ -81,9 +101,23 @@ def mul(input: Tensor, other: Any) -> Tensor:
 
 
 def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
-    """a / b, element by element, broadcast; integers give float32. da = dy / b, db = -dy y / b.
+    r"""Quotient of two operands, element by element, broadcast.
 
-    rounding_mode "floor" rounds down and "trunc" towards zero; the result then has no gradient.
+    .. math:: y = a / b \qquad da = dy / b, \quad db = -dy\, y / b
+
+    Parameters
+    ----------
+    input, other : as in `add`
+        Integers give float32.
+    rounding_mode : None, "floor" or "trunc"
+        "floor" rounds down and "trunc" towards zero. The result then has no gradient.
+
+    Raises
+    ------
+    ShapeError, DTypeError : as `add`.
+    RangeError : for another rounding mode.
+
+    Cost: as `add`.
 
     >>> import fastnn as nn
     >>> nn.tensor([1, 2]) / 4
@@ -96,8 +130,11 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
 
 
 def maximum(input: Tensor, other: Any) -> Tensor:
-    """The larger of a and b, element by element, broadcast; NaN where either is NaN. The gradient
-    goes to the larger; equals share it.
+    r"""The larger of two operands, element by element, broadcast; NaN where either is NaN.
+
+    .. math:: y = \max(a, b) \qquad da = dy\, ([a > b] + \tfrac12 [a = b]), \quad db = dy - da
+
+    The gradient goes to the larger; equals share it. Parameters, errors and cost: as `add`.
 
     >>> import fastnn as nn
     >>> nn.functional.maximum(nn.tensor([1.0, 5.0]), nn.tensor([3.0, 4.0]))
@@ -107,15 +144,25 @@ def maximum(input: Tensor, other: Any) -> Tensor:
 
 
 def minimum(input: Tensor, other: Any) -> Tensor:
-    """The smaller of a and b, element by element, broadcast; NaN where either is NaN.
+    r"""The smaller of two operands, element by element, broadcast; NaN where either is NaN.
 
-    The gradient goes to the smaller; equals share it.
+    .. math:: y = \min(a, b) \qquad da = dy\, ([a < b] + \tfrac12 [a = b]), \quad db = dy - da
+
+    The gradient goes to the smaller; equals share it. Parameters, errors and cost: as `add`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.minimum(nn.tensor([1.0, 5.0]), nn.tensor([3.0, 4.0]))
+    tensor([1., 4.])
     """
     return binary(MINIMUM, np.minimum, input, other)
 
 
 def remainder(input: Tensor, other: Any) -> Tensor:
-    """a - b floor(a / b), as Python's %: it has the sign of b. da = dy, db = -floor(a / b) dy.
+    r"""What the division leaves, with the sign of b, as Python's %.
+
+    .. math:: y = a - b \lfloor a / b \rfloor \qquad da = dy, \quad db = -\lfloor a / b \rfloor\, dy
+
+    Parameters, errors and cost: as `add`.
 
     >>> import fastnn as nn
     >>> nn.tensor([-1.0, 5.0]) % 3
@@ -139,22 +186,26 @@ def common_shape(who: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def common_dtype(*operands: Any) -> np.dtype:
-    """The type that PyTorch computes in.
-
-    Tensors with dimensions decide; 0-d tensors, and after them numbers, only if of a higher kind.
+    """The type that PyTorch computes in: tensors with dimensions decide; those without, and after
+    them numbers, count only where they are of a higher kind (bool < integer < float).
     """
     arrays = [x for x in operands if isinstance(x, np.ndarray)]
-    numbers = [np.dtype(np.bool_) if isinstance(x, (bool, np.bool_)) else np.dtype(np.int64)
-               if isinstance(x, (int, np.integer)) else _FLOAT32
-               for x in operands if not isinstance(x, np.ndarray)]
+    numbers = [type_of_number(x) for x in operands if not isinstance(x, np.ndarray)]
     best: np.dtype | None = None
     for dtypes in ([a.dtype for a in arrays if a.ndim], [a.dtype for a in arrays if not a.ndim], numbers):
         if dtypes:
             here = np.result_type(*([d for d in dtypes if d.kind == "f"] or dtypes))
-            if best is None or _KINDS[here.kind] > _KINDS[best.kind]:
+            if best is None or _RANKS[here.kind] > _RANKS[best.kind]:
                 best = here
     assert best is not None
     return best
+
+
+def type_of_number(x: Any) -> np.dtype:
+    """The type that a Python number would have as a tensor."""
+    if isinstance(x, (bool, np.bool_)):
+        return np.dtype(np.bool_)
+    return np.dtype(np.int64) if isinstance(x, (int, np.integer)) else _FLOAT32
 
 
 def operand(who: str, x: Any) -> Any:
@@ -182,8 +233,8 @@ def binary(op: Op, function: Callable[..., Any], a: Any, b: Any, fractions: bool
     """
     x = a._data.dtype if isinstance(a, Tensor) else a.__class__
     y = b._data.dtype if isinstance(b, Tensor) else b.__class__
-    if ((x is _FLOAT32 or x is _FLOAT64) and (x is y or y in _NUMBERS)) or (x in _NUMBERS
-                                                                            and (y is _FLOAT32 or y is _FLOAT64)):
+    if (((x is _FLOAT32 or x is _FLOAT64) and (x is y or y in _NUMBERS))        # the common cases, quickly
+            or (x in _NUMBERS and (y is _FLOAT32 or y is _FLOAT64))):
         return apply(op, a, b)
     a, b = operand(op.name, a), operand(op.name, b)
     if not isinstance(a, Tensor) and not isinstance(b, Tensor):
@@ -211,30 +262,37 @@ def check_pair(who: str) -> Callable[[Any, Any], None]:
 
 # ---- samples -------------------------------------------------------------------------------------
 def pair(name: str, a: tuple[int, ...] | float, b: tuple[int, ...] | float, low: int = -30, high: int = 30) -> Sample:
-    """Operands near odd tenths and near odd tenths + 0.05: neither is ever 0, and they are never
-    equal.
-    """
+    """Operands near odd tenths, and near odd tenths + 0.05: none is ever 0, no two are equal."""
     rng = seeded(name)
 
     def draw(what: Any, offset: float) -> Any:
         if not isinstance(what, tuple):
             return what
         return np.asarray(rng.integers(low // 2, high // 2, what) / 5 + 0.1 + offset + rng.uniform(-0.02, 0.02, what))
+
     inputs = draw(a, 0.0), draw(b, 0.05)
-    return Sample(name, inputs,
-                  sizes={"n": int(np.prod(np.broadcast_shapes(*[x.shape for x in inputs
-                                                                if isinstance(x, np.ndarray)])))})
+    shapes = [x.shape for x in inputs if isinstance(x, np.ndarray)]
+    return Sample(name, inputs, sizes={"n": int(np.prod(np.broadcast_shapes(*shapes)))})
 
 
 def pairs(low: int = -30, high: int = 30) -> list[Sample]:
     """Every way of broadcasting, with sizes that are different primes."""
     shapes: list[tuple[str, Any, Any]] = [
-        ("one", (1,), (1,)), ("odd", (3, 5, 7), (3, 5, 7)), ("row", (4, 5), (5,)), ("row first", (5,), (4, 5)),
-                                          ("column", (4, 5), (4, 1)),
-        ("column first", (4, 1), (4, 5)), ("outer", (4, 1), (1, 3)), ("channels", (2, 3, 5, 7), (3, 1, 1)),
-        ("both repeated", (2, 1, 5, 1), (3, 1, 7)), ("zero-dimensional", (3, 5), ()), ("number", (3, 5), 2.5),
-                                          ("number first", 1.5, (3, 5)),
-        ("empty", (0, 4), (4,)), ("blocks", (2, 16411), (2, 1))]
+        ("one", (1,), (1,)),
+        ("odd", (3, 5, 7), (3, 5, 7)),
+        ("row", (4, 5), (5,)),
+        ("row first", (5,), (4, 5)),
+        ("column", (4, 5), (4, 1)),
+        ("column first", (4, 1), (4, 5)),
+        ("outer", (4, 1), (1, 3)),
+        ("channels", (2, 3, 5, 7), (3, 1, 1)),
+        ("both repeated", (2, 1, 5, 1), (3, 1, 7)),
+        ("zero-dimensional", (3, 5), ()),
+        ("number", (3, 5), 2.5),
+        ("number first", 1.5, (3, 5)),
+        ("empty", (0, 4), (4,)),
+        ("blocks", (2, 16411), (2, 1)),
+    ]
     return [pair(name, a, b, low, high) for name, a, b in shapes]
 
 
@@ -261,7 +319,7 @@ ADD = pair_op("add", "y = a + b", np.add, lambda a, b: add(a, b), linear_in=("a"
 SUB = pair_op("sub", "y = a - b", np.subtract, lambda a, b: sub(a, b), linear_in=("a", "b"))
 MUL = pair_op("mul", "y = a b", np.multiply, lambda a, b: mul(a, b), linear_in=("a", "b"))
 DIV = pair_op("div", "y = a / b", np.divide, lambda a, b: div(a, b))
-# of one pair, one has no slope
+# without the sample of one pair: one of the two has no slope
 MAXIMUM = pair_op("maximum", "y = max(a, b)", np.maximum, lambda a, b: maximum(a, b), lambda: pairs()[1:])
 MINIMUM = pair_op("minimum", "y = min(a, b)", np.minimum, lambda a, b: minimum(a, b), lambda: pairs()[1:])
 POW_TENSOR: Op = pair_op("pow_tensor", "y = a^b", np.power, lambda a, b: binary(POW_TENSOR, np.power, a, b),

@@ -1,5 +1,6 @@
-"""Comparisons, logic and rounding: NumPy computes them, and they have no gradient, for their slope
-is zero or does not exist.
+"""Comparisons, logic and rounding.
+
+NumPy computes them. They have no gradient, for their slope is zero or does not exist.
 """
 
 from __future__ import annotations
@@ -14,14 +15,29 @@ from ..tensor import Tensor
 from .arithmetic import common_dtype, common_shape, operand
 
 __all__ = ["allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "ceil", "eq", "equal", "floor",
-           "floor_divide", "ge", "gt",
-           "isclose", "isfinite", "isinf", "isnan", "le", "logical_and", "logical_not", "logical_or", "logical_xor",
-           "lt", "ne", "round", "sign", "trunc"]
+           "floor_divide", "ge", "gt", "isclose", "isfinite", "isinf", "isnan", "le", "logical_and", "logical_not",
+           "logical_or", "logical_xor", "lt", "ne", "round", "sign", "trunc"]
 
 
+# ---- comparisons ---------------------------------------------------------------------------------
 def eq(input: Tensor, other: Any) -> Tensor:
-    """a == b, element by element, broadcast: a bool tensor without a gradient. `ne`, `lt`, `le`,
-    `gt`, `ge` are alike.
+    """Where a = b, element by element, broadcast.
+
+    Parameters
+    ----------
+    input, other : Tensor, array or number
+        a and b. They are compared in the type that arithmetic would use.
+
+    Returns
+    -------
+    Tensor of bool, without a gradient.
+
+    Raises
+    ------
+    ShapeError : if the shapes cannot be broadcast together.
+    DTypeError : if an operand is no number, array or tensor.
+
+    Cost: reads both operands once, in NumPy.
 
     >>> import fastnn as nn
     >>> nn.tensor([1.0, 2.0]) == 2
@@ -31,134 +47,325 @@ def eq(input: Tensor, other: Any) -> Tensor:
 
 
 def ne(input: Tensor, other: Any) -> Tensor:
-    """a != b; see eq."""
+    """Where a and b differ, element by element, broadcast. Parameters, errors and cost: as `eq`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([1.0, 2.0, 3.0]) != 2
+    tensor([ True, False,  True])
+    """
     return compare(np.not_equal, "ne", input, other)
 
 
 def lt(input: Tensor, other: Any) -> Tensor:
-    """a < b; see eq."""
+    """Where a < b, element by element, broadcast. Parameters, errors and cost: as `eq`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([1.0, 2.0, 3.0]) < 2
+    tensor([ True, False, False])
+    """
     return compare(np.less, "lt", input, other)
 
 
 def le(input: Tensor, other: Any) -> Tensor:
-    """a <= b; see eq."""
+    """Where a <= b, element by element, broadcast. Parameters, errors and cost: as `eq`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([1.0, 2.0, 3.0]) <= 2
+    tensor([ True,  True, False])
+    """
     return compare(np.less_equal, "le", input, other)
 
 
 def gt(input: Tensor, other: Any) -> Tensor:
-    """a > b; see eq."""
+    """Where a > b, element by element, broadcast. Parameters, errors and cost: as `eq`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([1.0, 2.0, 3.0]) > 2
+    tensor([False, False,  True])
+    """
     return compare(np.greater, "gt", input, other)
 
 
 def ge(input: Tensor, other: Any) -> Tensor:
-    """a >= b; see eq."""
+    """Where a >= b, element by element, broadcast. Parameters, errors and cost: as `eq`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([1.0, 2.0, 3.0]) >= 2
+    tensor([False,  True,  True])
+    """
     return compare(np.greater_equal, "ge", input, other)
 
 
 def isclose(input: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
-    """|a - b| <= atol + rtol |b|, element by element."""
+    """Where |a - b| <= atol + rtol |b|, element by element, broadcast.
+
+    Parameters
+    ----------
+    input, other : as in `eq`
+    rtol, atol : float
+        How far b may lie from a: a share of |b|, and a distance.
+    equal_nan : bool
+        Whether NaN is close to NaN.
+
+    Errors and cost: as `eq`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.isclose(nn.tensor([1.0, 2.0]), nn.tensor([1.000001, 2.1]))
+    tensor([ True, False])
+    """
     a, b = arrays_of("isclose", input, other)
     return Tensor(np.asarray(np.isclose(a, b, rtol, atol, equal_nan)))
 
 
 def allclose(input: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
-    """Whether |a - b| <= atol + rtol |b| everywhere."""
+    """Whether |a - b| <= atol + rtol |b| everywhere. Parameters, errors and cost: as `isclose`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.allclose(nn.tensor([1.0, 2.0]), nn.tensor([1.000001, 2.0]))
+    True
+    """
     return bool(isclose(input, other, rtol, atol, equal_nan)._data.all())
 
 
 def equal(input: Tensor, other: Tensor) -> bool:
-    """Whether two tensors have the same shape and the same values."""
+    """Whether two tensors have the same shape and the same values.
+
+    Parameters
+    ----------
+    input, other : Tensor
+
+    Cost: reads both once. Errors: none; other shapes are not equal. Otherwise as `eq`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.equal(nn.ones(2), nn.ones(2)), nn.functional.equal(nn.ones(2), nn.ones(1))
+    (True, False)
+    """
     return bool(np.array_equal(input._data, other._data))
 
 
+# ---- logic ---------------------------------------------------------------------------------------
 def bitwise_and(input: Tensor, other: Any) -> Tensor:
-    """a & b for booleans (logical and) and integers (bit by bit)."""
+    """a & b: for booleans both, for integers bit by bit.
+
+    Parameters
+    ----------
+    input, other : Tensor, array or number, of booleans or integers
+        Their shapes broadcast together.
+
+    Raises
+    ------
+    DTypeError : for floating-point operands.
+    ShapeError : if the shapes cannot be broadcast together.
+
+    Cost: reads both operands once, in NumPy.
+
+    >>> import fastnn as nn
+    >>> x = nn.tensor([-1.0, 0.5, 2.0])
+    >>> (x > 0) & (x < 1)
+    tensor([False,  True, False])
+    """
     return bits(np.bitwise_and, "and", input, other)
 
 
 def bitwise_or(input: Tensor, other: Any) -> Tensor:
-    """a | b for booleans (logical or) and integers (bit by bit)."""
+    """a | b: for booleans one or both, for integers bit by bit.
+
+    Parameters, errors and cost: as `bitwise_and`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([4, 1]) | 1
+    tensor([5, 1])
+    """
     return bits(np.bitwise_or, "or", input, other)
 
 
 def bitwise_xor(input: Tensor, other: Any) -> Tensor:
-    """a ^ b for booleans (exactly one) and integers (bit by bit)."""
+    """a ^ b: for booleans exactly one, for integers bit by bit.
+
+    Parameters, errors and cost: as `bitwise_and`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([5, 1]) ^ 1
+    tensor([4, 0])
+    """
     return bits(np.bitwise_xor, "xor", input, other)
 
 
 def bitwise_not(input: Tensor) -> Tensor:
-    """~a for booleans (logical not) and integers (bit by bit)."""
+    """~a: for booleans the opposite, for integers bit by bit.
+
+    Parameters, errors and cost: as `bitwise_and`.
+
+    >>> import fastnn as nn
+    >>> ~nn.tensor([True, False])
+    tensor([False,  True])
+    """
     return bits(np.invert, "not", input)
 
 
 def logical_and(input: Tensor, other: Any) -> Tensor:
-    """Both are not zero; any type."""
+    """Where both are not zero, element by element, broadcast; any type.
+
+    Parameters, errors and cost: as `eq`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.logical_and(nn.tensor([0.0, 0.0, 2.0]), nn.tensor([0, 1, 1]))
+    tensor([False, False,  True])
+    """
     return Tensor(np.asarray(np.logical_and(*arrays_of("logical_and", input, other))))
 
 
 def logical_or(input: Tensor, other: Any) -> Tensor:
-    """One or both are not zero; any type."""
+    """Where one or both are not zero, element by element, broadcast; any type.
+
+    Parameters, errors and cost: as `eq`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.logical_or(nn.tensor([0.0, 0.0, 2.0]), nn.tensor([0, 1, 1]))
+    tensor([False,  True,  True])
+    """
     return Tensor(np.asarray(np.logical_or(*arrays_of("logical_or", input, other))))
 
 
 def logical_xor(input: Tensor, other: Any) -> Tensor:
-    """Exactly one is not zero; any type."""
+    """Where exactly one is not zero, element by element, broadcast; any type.
+
+    Parameters, errors and cost: as `eq`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.logical_xor(nn.tensor([0.0, 0.0, 2.0]), nn.tensor([0, 1, 1]))
+    tensor([False,  True, False])
+    """
     return Tensor(np.asarray(np.logical_xor(*arrays_of("logical_xor", input, other))))
 
 
 def logical_not(input: Tensor) -> Tensor:
-    """Is zero; any type."""
+    """Where an element is zero; any type.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+
+    Returns
+    -------
+    Tensor of bool, without a gradient.
+
+    Errors: none. Cost: reads each element once, in NumPy.
+
+    >>> import fastnn as nn
+    >>> nn.functional.logical_not(nn.tensor([0.0, 2.0]))
+    tensor([ True, False])
+    """
     return Tensor(np.asarray(np.logical_not(input._data)))
 
 
 def isnan(input: Tensor) -> Tensor:
-    """Is not a number."""
+    """Where an element is not a number. Parameters, errors and cost: as `logical_not`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([1.0, float("inf"), float("nan")]).isnan()
+    tensor([False, False,  True])
+    """
     return Tensor(np.asarray(np.isnan(input._data)))
 
 
 def isinf(input: Tensor) -> Tensor:
-    """Is plus or minus infinity."""
+    """Where an element is plus or minus infinity. Parameters, errors and cost: as `logical_not`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([1.0, float("inf"), float("nan")]).isinf()
+    tensor([False,  True, False])
+    """
     return Tensor(np.asarray(np.isinf(input._data)))
 
 
 def isfinite(input: Tensor) -> Tensor:
-    """Is neither infinite nor NaN."""
+    """Where an element is neither infinite nor NaN. Parameters, errors and cost: as `logical_not`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([1.0, float("inf"), float("nan")]).isfinite()
+    tensor([ True, False, False])
+    """
     return Tensor(np.asarray(np.isfinite(input._data)))
 
 
+# ---- rounding ------------------------------------------------------------------------------------
 def floor(input: Tensor) -> Tensor:
     """The next whole number below, element by element.
 
     The result has no gradient: the slope is 0 almost everywhere.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+
+    Returns
+    -------
+    Tensor of the same shape and dtype.
+
+    Errors: none. Cost: reads and writes each element once, in NumPy.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([-1.5, 1.5]).floor()
+    tensor([-2.,  1.])
     """
     return rounded(np.floor, input)
 
 
 def ceil(input: Tensor) -> Tensor:
-    """The next whole number above; no gradient."""
+    """The next whole number above; no gradient. Parameters, errors and cost: as `floor`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([-1.5, 1.5]).ceil()
+    tensor([-1.,  2.])
+    """
     return rounded(np.ceil, input)
 
 
 def trunc(input: Tensor) -> Tensor:
-    """The next whole number towards zero; no gradient."""
+    """The next whole number towards zero; no gradient. Parameters, errors and cost: as `floor`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([-1.5, 1.5]).trunc()
+    tensor([-1.,  1.])
+    """
     return rounded(np.trunc, input)
 
 
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
-    """The nearest number with so many decimals, halves to even; no gradient.
+    """The nearest number with so many decimals, halves to the even neighbour; no gradient.
 
-    For a straight-through estimator write x + (x.round() - x).detach().
+    A straight-through estimator, which rounds forward and lets the gradient pass, is
+    x + (x.round() - x).detach().
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    decimals : int
+
+    Errors and cost: as `floor`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([0.5, 1.5, 2.5]).round()
+    tensor([0., 2., 2.])
     """
     return rounded(np.round, input, decimals)
 
 
 def sign(input: Tensor) -> Tensor:
-    """-1, 0 or 1, element by element; no gradient."""
+    """-1, 0 or 1, element by element; no gradient. Parameters, errors and cost: as `floor`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([-3.0, 0.0, 2.0]).sign()
+    tensor([-1.,  0.,  1.])
+    """
     return rounded(np.sign, input)
 
 
 def floor_divide(input: Tensor, other: Any) -> Tensor:
     """a / b rounded down, as Python's //; no gradient.
+
+    Parameters, errors and cost: as `eq`. The type is that of arithmetic.
 
     >>> import fastnn as nn
     >>> nn.tensor([-7, 7]) // 2
@@ -186,6 +393,7 @@ def compare(function: np.ufunc, who: str, input: Any, other: Any) -> Tensor:
 
 
 def bits(function: np.ufunc, who: str, *inputs: Any) -> Tensor:
+    """function(*inputs) of booleans or integers."""
     arrays = [x._data if isinstance(x, Tensor) else x for x in (operand(who, x) for x in inputs)]
     for a in arrays:
         if isinstance(a, float) or (isinstance(a, np.ndarray) and a.dtype.kind not in "biu"):
@@ -196,11 +404,12 @@ def bits(function: np.ufunc, who: str, *inputs: Any) -> Tensor:
 
 
 def rounded(function: Callable[..., Any], input: Tensor, *args: Any) -> Tensor:
+    """function(input) in the input's type."""
     return Tensor(np.asarray(function(input._data, *args)).astype(input._data.dtype, copy=False))
 
 
 def divide_rounded(input: Any, other: Any, mode: str) -> Tensor:
-    """a / b rounded: "floor" down, "trunc" towards zero; in the type of arithmetic; no gradient."""
+    """a / b rounded down ("floor") or towards zero ("trunc"), in the type of arithmetic."""
     if mode not in ("floor", "trunc"):
         raise RangeError(who="div", expected='rounding_mode None, "floor" or "trunc"', got=repr(mode))
     a, b = arrays_of("div", input, other)

@@ -216,9 +216,11 @@ RNN_CELL = register(Op(
     forward=kernel("rnn_cell_forward"), backward=kernel("rnn_cell_backward"),
     ref_forward=reference.rnn_cell_forward, ref_backward=reference.rnn_cell_backward,
     check=check_cell, samples=cell_samples,
-    errors=(*recurrent.cell_errors("rnn_tanh_cell", 1, lambda *args: rnn_tanh_cell(*args)),
-            *(("relu, " + row[0], *row[1:]) for row in recurrent.cell_errors("rnn_relu_cell", 1,
-                                                                             lambda *args: rnn_relu_cell(*args)))),
+    errors=(
+        *recurrent.cell_errors("rnn_tanh_cell", 1, lambda *args: rnn_tanh_cell(*args)),
+        *(bad._replace(what=f"relu, {bad.what}")
+          for bad in recurrent.cell_errors("rnn_relu_cell", 1, lambda *args: rnn_relu_cell(*args))),
+    ),
     fast_numpy=fast_rnn_cell,
     bench={"B=32 I=128 H=256": lambda: steps("B=32 I=128 H=256", None, 32, 128, 256, relu=False),
            "B=1 I=128 H=128": lambda: steps("B=1 I=128 H=128", None, 1, 128, 128, relu=False)},

@@ -1,6 +1,7 @@
 """Shape ops: elements move, nothing is computed.
 
-NumPy does these as views where it can; definitions: fastnn/reference/shape.py.
+NumPy does this, and what it does without work is a view: another window onto the same memory. So
+the definitions in fastnn/reference/shape.py are what runs.
 """
 
 from __future__ import annotations
@@ -20,14 +21,29 @@ from ..tensor import Tensor, tensor
 from .checks import need_array
 
 __all__ = ["atleast_1d", "broadcast_tensors", "broadcast_to", "cat", "chunk", "clone", "concatenate", "contiguous",
-           "expand", "flatten", "flip",
-           "movedim", "pad", "permute", "repeat", "reshape", "roll", "split", "squeeze", "stack", "swapaxes", "tile",
-           "to", "transpose", "tril", "triu", "unbind", "unflatten", "unsqueeze"]
+           "expand", "flatten", "flip", "movedim", "pad", "permute", "repeat", "reshape", "roll", "split", "squeeze",
+           "stack", "swapaxes", "tile", "to", "transpose", "tril", "triu", "unbind", "unflatten", "unsqueeze"]
 
 
+# ---- another shape -------------------------------------------------------------------------------
 def reshape(input: Tensor, *shape: Any) -> Tensor:
-    """The same elements, in the same order, in another shape; one size may be -1. A view where the
-    layout allows.
+    """The same elements, in the same row-major order, in another shape.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    *shape : int, or one tuple of int
+        One size may be -1: it is whatever is left. The gradient gets the old shape back.
+
+    Returns
+    -------
+    Tensor of that shape; a view where the layout allows, else a copy.
+
+    Raises
+    ------
+    ShapeError : if the shape does not have as many elements.
+
+    Cost: none for a view. The same holds for all functions of this file that say "a view".
 
     >>> import fastnn as nn
     >>> nn.functional.reshape(nn.tensor([1.0, 2.0, 3.0, 4.0]), 2, -1)
@@ -49,7 +65,24 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-    """Merge the dimensions start_dim to end_dim into one."""
+    """Merge neighbouring dimensions into one.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    start_dim, end_dim : int
+        The first and the last dimension to merge.
+
+    Raises
+    ------
+    RangeError : if there is no such dimension, or start_dim is behind end_dim.
+
+    Cost: as `reshape`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.flatten(nn.ones(2, 3, 4), 1).shape
+    (2, 12)
+    """
     if input.ndim == 0:
         return reshape(input, 1)
     start, end = axis("flatten", start_dim, input.ndim), axis("flatten", end_dim, input.ndim)
@@ -60,7 +93,26 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
-    """Split one dimension into several."""
+    """Split one dimension into several.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    dim : int
+    sizes : sequence of int
+        The new dimensions; one of them may be -1.
+
+    Raises
+    ------
+    RangeError : if there is no such dimension.
+    ShapeError : if the sizes do not multiply to the old one.
+
+    Cost: as `reshape`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.unflatten(nn.ones(2, 12), 1, (3, -1)).shape
+    (2, 3, 4)
+    """
     d = axis("unflatten", dim, input.ndim)
     sizes = tuple(sizes)
     if -1 in sizes:
@@ -74,34 +126,116 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
 
 
 def squeeze(input: Tensor, dim: int | tuple[int, ...] | None = None) -> Tensor:
-    """Drop dimensions of size 1: all of them, or those named (others are left alone)."""
-    dims = range(input.ndim) if dim is None else [axis("squeeze", d, input.ndim)
-                                                  for d in (dim if isinstance(dim, tuple) else (dim,))]
-    return apply(RESHAPE, input, shape=tuple(n for d, n in enumerate(input.shape) if n != 1 or d not in dims))
+    """Drop dimensions of size 1.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    dim : int or tuple of int, optional
+        Which; None: all. A dimension of another size is left alone.
+
+    Raises
+    ------
+    RangeError : if there is no such dimension.
+
+    Cost: as `reshape`.
+
+    >>> import fastnn as nn
+    >>> nn.ones(1, 3, 1).squeeze().shape, nn.ones(1, 3, 1).squeeze(0).shape
+    ((3,), (3, 1))
+    """
+    if dim is None:
+        drop: Sequence[int] = range(input.ndim)
+    else:
+        drop = [axis("squeeze", d, input.ndim) for d in (dim if isinstance(dim, tuple) else (dim,))]
+    return apply(RESHAPE, input, shape=tuple(n for d, n in enumerate(input.shape) if n != 1 or d not in drop))
 
 
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
-    """A new dimension of size 1 at place dim."""
+    """A new dimension of size 1.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    dim : int
+        Its number in the result.
+
+    Raises
+    ------
+    RangeError : if the result has no such dimension.
+
+    Cost: as `reshape`.
+
+    >>> import fastnn as nn
+    >>> nn.ones(3).unsqueeze(0).shape, nn.ones(3).unsqueeze(-1).shape
+    ((1, 3), (3, 1))
+    """
     d = axis("unsqueeze", dim, input.ndim + 1)
     return apply(RESHAPE, input, shape=(*input.shape[:d], 1, *input.shape[d:]))
 
 
 def atleast_1d(input: Tensor) -> Tensor:
-    """`input`, or for a tensor without dimensions its one element in a dimension of its own."""
+    """A tensor without dimensions as a vector of one element; any other as it is.
+
+    Parameters, errors and cost: as `reshape`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.atleast_1d(nn.tensor(3.0))
+    tensor([3.])
+    """
     return reshape(input, 1) if input.ndim == 0 else input
 
 
+# ---- another order of dimensions -----------------------------------------------------------------
 def permute(input: Tensor, *dims: Any) -> Tensor:
-    """The dimensions in another order: y[i_dims[0], i_dims[1], ...]. A view."""
+    """The dimensions in another order: dimension d of the result is dimension dims[d] of the input.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    *dims : int, or one tuple of int
+        Each dimension once. The gradient is permuted back.
+
+    Returns
+    -------
+    Tensor, a view.
+
+    Raises
+    ------
+    ShapeError : if a dimension is missing or named twice.
+    RangeError : if there is no such dimension.
+
+    Cost: as `reshape`.
+
+    >>> import fastnn as nn
+    >>> nn.ones(2, 3, 4).permute(2, 0, 1).shape
+    (4, 2, 3)
+    """
     order, ndim = sizes_of(dims), input._data.ndim
-    places = [d if 0 <= d < ndim else axis("permute", d, ndim) for d in order]
-    if sorted(places) != list(range(ndim)):
+    found = [d if 0 <= d < ndim else axis("permute", d, ndim) for d in order]
+    if sorted(found) != list(range(ndim)):
         raise ShapeError(f"the order must name each of the {ndim} dimensions once", who="permute", got=order)
-    return apply(PERMUTE, input, dims=tuple(places))
+    return apply(PERMUTE, input, dims=tuple(found))
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
-    """Exchange two dimensions. A view; matmul and linear read it without a copy."""
+    """Exchange two dimensions. A view; matmul and linear read it without a copy.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    dim0, dim1 : int
+
+    Raises
+    ------
+    RangeError : if there is no such dimension.
+
+    Cost: as `reshape`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([[1.0, 2.0, 3.0]]).transpose(0, 1).shape
+    (3, 1)
+    """
     ndim = input._data.ndim
     order = list(range(ndim))
     a, b = axis("transpose", dim0, ndim), axis("transpose", dim1, ndim)
@@ -114,19 +248,56 @@ swapaxes = transpose
 
 
 def movedim(input: Tensor, source: int, destination: int) -> Tensor:
-    """Move one dimension to another place."""
+    """Move one dimension to another place among the others. A view.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    source, destination : int
+
+    Errors and cost: as `transpose`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.movedim(nn.ones(2, 3, 4), 0, -1).shape
+    (3, 4, 2)
+    """
     order = list(range(input.ndim))
     order.insert(axis("movedim", destination, input.ndim), order.pop(axis("movedim", source, input.ndim)))
     return apply(PERMUTE, input, dims=tuple(order))
 
 
+# ---- repetition ----------------------------------------------------------------------------------
 def expand(input: Tensor, *shape: Any) -> Tensor:
-    """Repeat along dimensions of size 1 and new leading ones, without a copy; -1 keeps a size."""
+    """Repeat along dimensions of size 1, and along new leading ones, without a copy.
+
+    The gradient is the sum over the repetitions.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    *shape : int, or one tuple of int
+        -1 keeps a size.
+
+    Returns
+    -------
+    Tensor of that shape, a view whose elements share memory.
+
+    Raises
+    ------
+    ShapeError : if a dimension of another size than 1 would change.
+
+    Cost: as `reshape`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([[1.0], [2.0]]).expand(2, 3)
+    tensor([[1., 1., 1.],
+            [2., 2., 2.]])
+    """
     new = sizes_of(shape)
     lead = len(new) - input.ndim
     full = tuple((input.shape[i - lead] if i >= lead else -1) if n == -1 else n for i, n in enumerate(new))
-    if lead < 0 or any(n < 0 for n in full) or any(have not in (1, n) for have,
-                                                   n in zip(input.shape, full[max(lead, 0):])):
+    fits = all(have in (1, n) for have, n in zip(input.shape, full[max(lead, 0):]))
+    if lead < 0 or any(n < 0 for n in full) or not fits:
         raise ShapeError(f"shape {input.shape} cannot be expanded to {new}: only dimensions of size 1 repeat",
                          who="expand")
     return apply(EXPAND, input, shape=full)
@@ -136,7 +307,22 @@ broadcast_to = expand
 
 
 def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
-    """All of them expanded to the one shape that NumPy's broadcasting gives."""
+    """All of them expanded to the one shape that NumPy's broadcasting gives. Views.
+
+    Parameters
+    ----------
+    *tensors : Tensor
+
+    Raises
+    ------
+    ShapeError : if the shapes do not broadcast.
+
+    Cost: as `reshape`.
+
+    >>> import fastnn as nn
+    >>> [t.shape for t in nn.functional.broadcast_tensors(nn.ones(3, 1), nn.ones(4))]
+    [(3, 4), (3, 4)]
+    """
     try:
         shape = np.broadcast_shapes(*[t.shape for t in tensors])
     except ValueError:
@@ -146,7 +332,27 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
 
 
 def repeat(input: Tensor, *repeats: Any) -> Tensor:
-    """Copy the whole tensor repeats[d] times along dimension d (NumPy's tile)."""
+    """Copy the whole tensor repeats[d] times along dimension d, as NumPy's tile.
+
+    The gradient is the sum over the copies.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    *repeats : int, or one tuple of int
+        At least as many counts as dimensions; those in front make new dimensions.
+
+    Raises
+    ------
+    ShapeError : if there are fewer counts than dimensions, or a negative one.
+
+    Cost: writes each element of the result once.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([1.0, 2.0]).repeat(2, 2)
+    tensor([[1., 2., 1., 2.],
+            [1., 2., 1., 2.]])
+    """
     counts = sizes_of(repeats)
     if len(counts) < input.ndim or any(n < 0 for n in counts):
         raise ShapeError(who="repeat", expected=f"at least {input.ndim} counts, none negative", got=counts)
@@ -154,13 +360,33 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
 
 
 def tile(input: Tensor, *repeats: Any) -> Tensor:
-    """As repeat, but fewer counts than dimensions are filled with ones on the left."""
+    """repeat, where missing counts are ones on the left. Parameters, errors and cost: as `repeat`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.tile(nn.tensor([[1.0, 2.0]]), 2)
+    tensor([[1., 2., 1., 2.]])
+    """
     counts = sizes_of(repeats)
     return repeat(input, (1,) * (input.ndim - len(counts)) + counts)
 
 
+# ---- joining and cutting -------------------------------------------------------------------------
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors along a dimension that they have.
+
+    Parameters
+    ----------
+    tensors : sequence of Tensor
+        Of one dtype, and of one shape but for dimension dim.
+    dim : int
+
+    Raises
+    ------
+    ShapeError : if there is no tensor, or the shapes differ elsewhere.
+    DTypeError : if the dtypes differ.
+    RangeError : if there is no such dimension.
+
+    Cost: copies each element once; the gradients are views of dy.
 
     >>> import fastnn as nn
     >>> nn.cat([nn.tensor([1.0]), nn.tensor([2.0, 3.0])])
@@ -174,14 +400,36 @@ concatenate = cat
 
 
 def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
-    """Join tensors of one shape along a new dimension."""
+    """Join tensors of one shape along a new dimension. Parameters, errors and cost: as `cat`.
+
+    >>> import fastnn as nn
+    >>> nn.stack([nn.tensor([1.0, 2.0]), nn.tensor([3.0, 4.0])])
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
     tensors = list(tensors)
     return apply(STACK, *tensors, dim=axis("stack", dim, tensors[0].ndim + 1) if tensors else 0)
 
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
-    """All slices along a dimension, without it. Views. Cost: backward takes no copy where the
-    slices' gradients lie side by side in memory.
+    """All slices along a dimension, which they do not have.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    dim : int
+
+    Returns
+    -------
+    Tuple of tensors, which are views.
+
+    Raises
+    ------
+    ShapeError : if the tensor has no dimension.
+    RangeError : if there is no such dimension.
+
+    Cost: none. Backward copies each element once, or nothing where the slices' gradients lie side
+    by side in memory.
 
     >>> import fastnn as nn
     >>> nn.functional.unbind(nn.tensor([[1.0, 2.0], [3.0, 4.0]]))
@@ -194,8 +442,29 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
-    """Cut along a dimension into pieces of one size (the last may be smaller) or of the given
-    sizes. Views.
+    """Cut along a dimension.
+
+    Parameters
+    ----------
+    tensor : Tensor of any shape and dtype
+    split_size_or_sections : int or sequence of int
+        The size of all pieces, of which the last may be smaller; or the size of each.
+    dim : int
+
+    Returns
+    -------
+    Tuple of tensors, which are views.
+
+    Raises
+    ------
+    ShapeError : if the sizes do not add up.
+    RangeError : for a size below 1, or if there is no such dimension.
+
+    Cost: as `unbind`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.split(nn.tensor([1.0, 2.0, 3.0]), 2)
+    (tensor([1., 2.]), tensor([3.]))
     """
     d = axis("split", dim, tensor.ndim)
     total = tensor.shape[d]
@@ -213,21 +482,57 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
 
 
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
-    """Cut along a dimension into at most `chunks` pieces of equal size (the last may be smaller).
+    """Cut along a dimension into pieces of equal size, of which the last may be smaller.
 
-    Views.
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    chunks : int
+        At most so many pieces.
+    dim : int
+
+    Raises
+    ------
+    RangeError : for less than 1 chunk, or if there is no such dimension.
+
+    Cost: as `unbind`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.chunk(nn.tensor([1.0, 2.0, 3.0, 4.0]), 2)
+    (tensor([1., 2.]), tensor([3., 4.]))
     """
     if chunks < 1:
         raise RangeError(who="chunk", expected="at least 1 chunk", got=chunks)
     return split(input, max(1, -(-input.shape[axis("chunk", dim, input.ndim)] // chunks)), dim)
 
 
+# ---- borders, order, triangles -------------------------------------------------------------------
 def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
     """Put a border around the last dimensions.
 
-    pad : (left, right, top, bottom, ...), from the last dimension backwards, as in PyTorch;
-    negative widths cut in mode "constant".
-    mode : "constant" (value, default 0), "reflect", "replicate" or "circular".
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    pad : sequence of int
+        (left, right, top, bottom, ...): two widths for each dimension, from the last backwards, as
+        in PyTorch. Negative widths cut, in mode "constant".
+    mode : "constant", "reflect", "replicate" or "circular"
+        The border is `value`; or a mirror image, without the element at the edge; or the element at
+        the edge; or what stands at the other end.
+    value : float, optional
+        Default 0.
+
+    Raises
+    ------
+    ShapeError : if the widths are not pairs, are too many, or are larger than the mode allows.
+    RangeError : for another mode.
+
+    Cost: copies each element once.
+
+    >>> import fastnn as nn
+    >>> x = nn.tensor([1.0, 2.0, 3.0])
+    >>> nn.functional.pad(x, (2, 1)), nn.functional.pad(x, (2, 1), "reflect")
+    (tensor([0., 0., 1., 2., 3., 0.]), tensor([3., 2., 1., 2., 3., 2.]))
     """
     widths = list(pad)
     if len(widths) % 2 or len(widths) > 2 * input.ndim:
@@ -240,13 +545,42 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
 
 
 def flip(input: Tensor, *dims: Any) -> Tensor:
-    """Reverse the order along the given dimensions. A view."""
+    """Reverse the order along the given dimensions. A view.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    *dims : int, or one tuple of int
+
+    Errors and cost: as `transpose`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.flip(nn.tensor([1.0, 2.0, 3.0]), 0)
+    tensor([3., 2., 1.])
+    """
     return apply(FLIP, input, dims=tuple(axis("flip", d, input.ndim) for d in sizes_of(dims)))
 
 
 def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
-    """Shift around: what leaves at one end comes in at the other; over the flattened tensor if dims
-    is None.
+    """Shift around: what leaves at one end comes in at the other.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    shifts : int or sequence of int
+    dims : int or sequence of int, optional
+        One for each shift; None: the flattened tensor is shifted.
+
+    Raises
+    ------
+    ShapeError : if there is not one shift for each dimension.
+    RangeError : if there is no such dimension.
+
+    Cost: copies each element once.
+
+    >>> import fastnn as nn
+    >>> nn.functional.roll(nn.tensor([1.0, 2.0, 3.0]), 1)
+    tensor([3., 1., 2.])
     """
     if dims is None:
         return apply(ROLL, input, shifts=int(shifts), dims=None)      # type: ignore[arg-type]
@@ -259,29 +593,93 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
 
 
 def tril(input: Tensor, diagonal: int = 0) -> Tensor:
-    """The lower triangle of the last two dimensions, zeros above the diagonal."""
+    """The lower triangle of the last two dimensions, zeros above it. The gradient is cut alike.
+
+    Parameters
+    ----------
+    input : Tensor of shape (..., m, n)
+    diagonal : int
+        The last diagonal that is kept: 0 the main one, 1 the one above it.
+
+    Raises
+    ------
+    ShapeError : if the tensor has less than two dimensions.
+
+    Cost: copies each element once.
+
+    >>> import fastnn as nn
+    >>> nn.functional.tril(nn.ones(2, 2))
+    tensor([[1., 0.],
+            [1., 1.]])
+    """
     return apply(TRIANGLE, input, diagonal=int(diagonal), upper=False)
 
 
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
-    """The upper triangle of the last two dimensions, zeros below the diagonal."""
+    """The upper triangle of the last two dimensions, zeros below it; `diagonal` is the first that
+    is kept. Parameters, errors and cost: as `tril`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.triu(nn.ones(2, 2), 1)
+    tensor([[0., 1.],
+            [0., 0.]])
+    """
     return apply(TRIANGLE, input, diagonal=int(diagonal), upper=True)
 
 
+# ---- copies and types ----------------------------------------------------------------------------
 def clone(input: Tensor) -> Tensor:
-    """A copy in memory of its own; the gradient flows through."""
+    """A copy in memory of its own; the gradient passes.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+
+    Raises
+    ------
+    DTypeError : if input is no tensor.
+
+    Cost: copies each element once.
+
+    >>> import fastnn as nn
+    >>> x = nn.tensor([1.0, 2.0])
+    >>> y = x.clone(); y[0] = 5.0; x
+    tensor([1., 2.])
+    """
     return apply(CLONE, input)
 
 
 def contiguous(input: Tensor) -> Tensor:
-    """The tensor itself if its memory is in row-major order, else a copy that is."""
+    """The tensor itself if its memory is in row-major order, else a copy that is.
+
+    Parameters, errors and cost: as `clone`; nothing for the tensor itself.
+
+    >>> import fastnn as nn
+    >>> x = nn.ones(2, 3)
+    >>> x.contiguous() is x, x.transpose(0, 1).contiguous().data.flags.c_contiguous
+    (True, True)
+    """
     return input if input.data.flags.c_contiguous else apply(CLONE, input)
 
 
 def to(input: Tensor, dtype: Any) -> Tensor:
     """The same values in another dtype; the tensor itself if it has that dtype.
 
-    The gradient comes back in the old one.
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    dtype : float32, float64, an integer type or bool
+        The gradient comes back in the old one. Integers and booleans have none.
+
+    Raises
+    ------
+    DTypeError : for another type.
+
+    Cost: converts each element once.
+
+    >>> import fastnn as nn
+    >>> nn.functional.to(nn.tensor([1.7, -1.7]), "int64")
+    tensor([ 1, -1])
     """
     new = np.dtype(dtype)
     if new.kind not in "fiub" or (new.kind == "f" and new.itemsize not in (4, 8)):
@@ -295,14 +693,14 @@ def to(input: Tensor, dtype: Any) -> Tensor:
 
 # ---- what the functions share --------------------------------------------------------------------
 def axis(who: str, dim: Any, ndim: int) -> int:
-    """A dimension number counted from the front; RangeError if there is none such."""
+    """The number of a dimension counted from the front; RangeError if there is none such."""
     try:
         d = dim.__index__()
     except AttributeError:
         raise DTypeError(who=who, expected="dim as an int", got=repr(dim)) from None
     if not -ndim <= d < max(ndim, 1):
-        raise RangeError(f"dimension {d} does not exist", who=who, expected=f"{-ndim} <= dim < {ndim}" if ndim
-                         else "a tensor with dimensions")
+        expected = f"{-ndim} <= dim < {ndim}" if ndim else "a tensor with dimensions"
+        raise RangeError(f"dimension {d} does not exist", who=who, expected=expected)
     return d % ndim if ndim else 0
 
 
@@ -331,12 +729,14 @@ def _check_join(name: str, arrays: tuple[Any, ...], dim: int) -> None:
     need_array(name, **{f"tensor {i}": a for i, a in enumerate(arrays)})
     first = arrays[0]
     for i, a in enumerate(arrays):
-        same = a.shape == first.shape if name == "stack" else (
-            a.ndim == first.ndim and all(d == dim or m == n for d, (m, n) in enumerate(zip(a.shape, first.shape))))
-        if not same:
-            raise ShapeError(f"tensor {i} does not fit tensor 0", who=name,
-                             expected=f"{first.shape}{'' if name == 'stack' else f' but for dimension {dim}'}",
-                             got=a.shape)
+        if name == "stack":
+            fits, expected = a.shape == first.shape, f"{first.shape}"
+        else:
+            fits = a.ndim == first.ndim and all(d == dim or m == n
+                                                for d, (m, n) in enumerate(zip(a.shape, first.shape)))
+            expected = f"{first.shape} but for dimension {dim}"
+        if not fits:
+            raise ShapeError(f"tensor {i} does not fit tensor 0", who=name, expected=expected, got=a.shape)
         if a.dtype != first.dtype:
             raise DTypeError(f"tensor 0 is {first.dtype} but tensor {i} is {a.dtype}", who=name,
                              hint="Convert one of them.")
@@ -348,8 +748,8 @@ def _check_pad(x: Any, *, widths: Any, mode: str, value: float) -> None:
         raise RangeError(who="pad", expected=f"mode one of {', '.join(reference._PAD_MODES)}", got=mode)
     for d, ((before, after), n) in enumerate(zip(widths, x.shape)):
         limit = {"constant": None, "replicate": None, "reflect": n - 1, "circular": n}[mode]
-        if (before < 0 or after < 0) or (limit is not None
-                                         and max(before, after) > max(limit, 0)) or (mode == "replicate" and n == 0):
+        too_wide = limit is not None and max(before, after) > max(limit, 0)
+        if before < 0 or after < 0 or too_wide or (mode == "replicate" and n == 0):
             raise ShapeError(f"dimension {d} of size {n} cannot be padded by {before, after} in mode {mode!r}",
                              who="pad")
 
@@ -363,6 +763,10 @@ def _check_triangle(x: Any, *, diagonal: int, upper: bool) -> None:
 # ---- samples -------------------------------------------------------------------------------------
 def draw(name: str, *shape: int) -> np.ndarray:
     return seeded(name).standard_normal(shape)
+
+
+def border(name: str, shape: tuple[int, ...], widths: Any, mode: str = "constant", value: float = 0.0) -> Sample:
+    return Sample(name, (draw(name, *shape),), {"widths": widths, "mode": mode, "value": value})
 
 
 # ---- records -------------------------------------------------------------------------------------
@@ -418,8 +822,8 @@ TILE = shape_op(
 CAT = register(Op(
     name="cat", family="shape", inputs=("a", "b", "c"), formula="y = the inputs one after another along dim",
     ref_forward=reference.cat_forward, ref_backward=reference.cat_backward,
-    check=lambda *xs, dim: _check_join("cat", xs, dim), linear_in=("a", "b", "c"), flops=lambda n: 0,
-                  bytes=lambda n: 8 * n,
+    check=lambda *xs, dim: _check_join("cat", xs, dim), linear_in=("a", "b", "c"),
+    flops=lambda n: 0, bytes=lambda n: 8 * n,
     samples=lambda: [Sample("one", (draw("a", 1), draw("b", 1), draw("c", 1)), {"dim": 0}),
                      Sample("odd", (draw("a", 2, 3), draw("b", 2, 1), draw("c", 2, 5)), {"dim": 1}),
                      Sample("empty", (draw("a", 0, 3), draw("b", 2, 3), draw("c", 1, 3)), {"dim": 0})],
@@ -432,8 +836,8 @@ CAT = register(Op(
 STACK = register(Op(
     name="stack", family="shape", inputs=("a", "b", "c"), formula="y = the inputs side by side along a new dim",
     ref_forward=reference.stack_forward, ref_backward=reference.stack_backward,
-    check=lambda *xs, dim: _check_join("stack", xs, dim), linear_in=("a", "b", "c"), flops=lambda n: 0,
-                    bytes=lambda n: 8 * n,
+    check=lambda *xs, dim: _check_join("stack", xs, dim), linear_in=("a", "b", "c"),
+    flops=lambda n: 0, bytes=lambda n: 8 * n,
     samples=lambda: [Sample("one", (draw("a", 1), draw("b", 1), draw("c", 1)), {"dim": 0}),
                      Sample("odd", (draw("a", 2, 5), draw("b", 2, 5), draw("c", 2, 5)), {"dim": 1}),
                      Sample("last", (draw("a", 2, 5), draw("b", 2, 5), draw("c", 2, 5)), {"dim": 2})],
@@ -454,7 +858,8 @@ SPLIT = shape_op(
 
 UNBIND = shape_op(
     "unbind", "y_i = x[i] along dim",
-    samples=lambda: [Sample("one", (draw("one", 1),), {"dim": 0}), Sample("odd", (draw("odd", 2, 3, 5),), {"dim": 1}),
+    samples=lambda: [Sample("one", (draw("one", 1),), {"dim": 0}),
+                     Sample("odd", (draw("odd", 2, 3, 5),), {"dim": 1}),
                      Sample("last", (draw("last", 5, 2),), {"dim": 1})],
     errors=(
         Refusal("number", lambda: unbind(tensor(1.0)), ShapeError, ("unbind", "dimension")),
@@ -463,12 +868,9 @@ UNBIND = shape_op(
 
 PAD = shape_op(
     "pad", "y = x with a border", check=_check_pad,
-    samples=lambda: [Sample("one", (draw("one", 1),), {"widths": ((0, 1),), "mode": "constant", "value": 0.0}),
-                     *[Sample(mode, (draw(mode, 2, 4, 5),), {"widths": ((0, 0), (1, 2), (3, 1)), "mode": mode,
-                                                             "value": 0.0})
-                       for mode in reference._PAD_MODES],
-                     Sample("value", (draw("value", 2, 3),), {"widths": ((0, 0), (1, 0)), "mode": "constant",
-                                                              "value": 2.0})],
+    samples=lambda: [border("one", (1,), ((0, 1),)),
+                     *[border(mode, (2, 4, 5), ((0, 0), (1, 2), (3, 1)), mode) for mode in reference._PAD_MODES],
+                     border("value", (2, 3), ((0, 0), (1, 0)), value=2.0)],
     errors=(
         Refusal("reflect", lambda: pad(tensor(np.zeros((1, 3))), (3, 0), "reflect"),
                 ShapeError, ("pad", "size 3", "reflect")),
@@ -504,13 +906,16 @@ TRIANGLE = shape_op(
         Refusal("vector", lambda: tril(tensor(np.zeros(3))), ShapeError, ("tril", "matrix", "(3,)")),
     ))
 
-CLONE: Op = shape_op("clone", "y = x in memory of its own",
-                 samples=lambda: [Sample("odd", (draw("odd", 2, 3, 5),)), Sample("empty", (draw("empty", 0, 2),))],
-                 errors=(
-                     Refusal("list", lambda: apply(CLONE, [1.0]), DTypeError, ("clone", "list", "nn.tensor")),
-                 ))
-TO = shape_op("to", "y = x in another dtype",
-              samples=lambda: [Sample("odd", (draw("odd", 2, 3, 5),), {"dtype": np.float64})],
-              errors=(
-                  Refusal("complex", lambda: to(tensor([1.0]), "complex64"), DTypeError, ("to", "complex64")),
-              ))
+CLONE: Op = shape_op(
+    "clone", "y = x in memory of its own",
+    samples=lambda: [Sample("odd", (draw("odd", 2, 3, 5),)), Sample("empty", (draw("empty", 0, 2),))],
+    errors=(
+        Refusal("list", lambda: apply(CLONE, [1.0]), DTypeError, ("clone", "list", "nn.tensor")),
+    ))
+
+TO = shape_op(
+    "to", "y = x in another dtype",
+    samples=lambda: [Sample("odd", (draw("odd", 2, 3, 5),), {"dtype": np.float64})],
+    errors=(
+        Refusal("complex", lambda: to(tensor([1.0]), "complex64"), DTypeError, ("to", "complex64")),
+    ))
