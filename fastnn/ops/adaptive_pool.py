@@ -127,7 +127,7 @@ def _zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
     return tensor(np.zeros(shape, dtype))
 
 
-def errors_of(name: str, pool: Any) -> tuple[Any, ...]:
+def errors_of(name: str, pool: Any) -> tuple[Refusal, ...]:
     return (
         Refusal("rank", lambda: pool()(_zeros(8, 8), 1), ShapeError, (name, "(N, C, H, W) or (C, H, W)", "(8, 8)")),
         Refusal("size", lambda: pool()(_zeros(1, 1, 8, 8), 0), ShapeError, (name, "output_size >= 1", "0")),

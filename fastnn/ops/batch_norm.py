@@ -138,12 +138,22 @@ def check_given(who: str, x: Any, running_mean: Any, running_var: Any, weight: A
 
 # ---- samples -------------------------------------------------------------------------------------
 def batch_samples() -> list[Sample]:
-    return [images("smallest", 2, 1, eps=0.5), images("odd", 3, 5, 7, 11), images("rank 2", 7, 67),
-            images("rank 3", 3, 5, 7), images("one image", 1, 3, 5, 2),
-            images("plain", 3, 2, 4, weight=False, bias=False),
-            images("no bias", 5, 3, bias=False), images("tall", 1031, 3), images("long", 2, 2, 5003),
-            images("no channels", 5, 0, 2), images("mean", 5, 3, 13, mean=100.0),
-            images("large", 5, 3, scale=20.0), images("eps", 3, 2, 4, eps=2.0), images("few pixels", 19, 21, 4, 4)]
+    return [
+        images("smallest", 2, 1, eps=0.5),
+        images("odd", 3, 5, 7, 11),
+        images("rank 2", 7, 67),
+        images("rank 3", 3, 5, 7),
+        images("one image", 1, 3, 5, 2),
+        images("plain", 3, 2, 4, weight=False, bias=False),
+        images("no bias", 5, 3, bias=False),
+        images("tall", 1031, 3),
+        images("long", 2, 2, 5003),
+        images("no channels", 5, 0, 2),
+        images("mean", 5, 3, 13, mean=100.0),
+        images("large", 5, 3, scale=20.0),
+        images("eps", 3, 2, 4, eps=2.0),
+        images("few pixels", 19, 21, 4, 4),
+    ]
 
 
 def lifted(samples: list[Sample]) -> list[Sample]:

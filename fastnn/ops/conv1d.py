@@ -152,7 +152,7 @@ def samples() -> list[Sample]:
 
 
 # ---- errors --------------------------------------------------------------------------------------
-def _errors() -> tuple[Any, ...]:
+def _errors() -> tuple[Refusal, ...]:
     def zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
         return tensor(np.zeros(shape, dtype))
 

@@ -236,7 +236,7 @@ def relu_samples() -> list[Sample]:
 
 
 # ---- errors --------------------------------------------------------------------------------------
-def _errors() -> tuple[Any, ...]:
+def _errors() -> tuple[Refusal, ...]:
     def zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
         return tensor(np.zeros(shape, dtype))
 
@@ -284,7 +284,7 @@ def _errors() -> tuple[Any, ...]:
     )
 
 
-def _relu_errors() -> tuple[Any, ...]:
+def _relu_errors() -> tuple[Refusal, ...]:
     def zeros(*shape: int) -> Tensor:
         return tensor(np.zeros(shape, np.float32))
 

@@ -211,7 +211,7 @@ def samples1d() -> list[Sample]:
 
 
 # ---- errors --------------------------------------------------------------------------------------
-def errors_of(name: str, function: Any, size: Sizes, window: Sizes) -> tuple[Any, ...]:
+def errors_of(name: str, function: Any, size: Sizes, window: Sizes) -> tuple[Refusal, ...]:
     def zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
         return tensor(np.zeros(shape, dtype))
 

@@ -1,6 +1,6 @@
 """Classification losses: cross entropy on scores, negative log likelihood on log-probabilities.
 
-Kernels: csrc/softmax.c. Definitions: fastnn/reference/cross_entropy.py.
+Kernels: csrc/pointwise/softmax.c. Definitions: fastnn/reference/cross_entropy.py.
 """
 
 from __future__ import annotations
@@ -24,51 +24,55 @@ _warned_about_probabilities = False
 
 
 def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100,
-                  reduction: str = "mean",
-                  label_smoothing: float = 0.0) -> Tensor:
+                  reduction: str = "mean", label_smoothing: float = 0.0) -> Tensor:
     r"""The surprise, in nats, of seeing the labels where softmax(input) was predicted.
 
     .. math::
-        y = -\sum_c a_c \log p_c \qquad p = \operatorname{softmax}(x) \qquad dx_c = dy \,\big(p_c \sum_k a_k - a_c\big)
+        y = -\sum_c a_c \log p_c \qquad p = \operatorname{softmax}(x) \qquad
+        dx_c = dy \,\big(p_c \sum_k a_k - a_c\big)
 
-    where a is the class weight at the label and 0 elsewhere; with smoothing s, :math:`a_c = w_c ((1 - s)\, t_c + s / C)` for class
-    probabilities t, and for a label l the same with :math:`w_l [c = l]` in place of :math:`w_c
-    t_c`.
+    For a label l, a is the class weight :math:`w_l` at l and 0 elsewhere. For class probabilities t,
+    :math:`a_c = w_c t_c`. With smoothing s, each is multiplied by 1 - s, and :math:`w_c s / C` is
+    added.
 
     Parameters
     ----------
-    input : Tensor, shape (N, C), (N, C, d1, ...) or (C,)
+    input : Tensor of shape (N, C), (N, C, d1, ...) or (C,)
         Scores (logits) of C classes, not probabilities: softmax is part of this function.
     target : Tensor
         Labels, whole numbers from 0 to C - 1, of input's shape without the class axis; or class
         probabilities of input's shape.
-    weight : Tensor, shape (C,), optional
-        How much each class counts; a constant, no gradient is computed for it.
+    weight : Tensor of shape (C,), optional
+        w, how much each class counts. A constant: it gets no gradient.
     ignore_index : int
         Positions with this label cost nothing and get no gradient.
     reduction : "mean", "sum" or "none"
-        "mean" divides by the sum of the weights of the labels that count (for probabilities: by the
-        number of positions); if every label is ignored it is NaN, as in PyTorch.
+        "mean" divides by the sum of the weights of the labels that count, for probabilities by the
+        number of positions. If every label is ignored it is NaN, as in PyTorch.
     label_smoothing : float from 0 to 1
-        The share of probability that is spread evenly over all classes.
+        s, the share of probability that is spread evenly over all classes.
 
     Returns
     -------
-    Tensor, a number; or for "none" one per position.
+    Tensor, a number; for "none" one per position.
 
     Raises
     ------
-    RangeError : for a label that is no class (names the worst), a smoothing outside [0, 1], an
-    unknown reduction.
-    ShapeError, DTypeError : if target or weight do not fit the input.
+    RangeError : for a label that is no class (the message names the worst), a smoothing outside
+        0..1, or an unknown reduction.
+    ShapeError : if target or weight does not fit the input.
+    DTypeError : if input or weight is not floating point, or their dtypes differ.
 
-    Warns (once) if the first row looks as if softmax had been applied to it already.
+    It warns, once, if the first row looks as if softmax had been applied to it already.
 
-    Cost: one exp an element forward and one backward; no array of probabilities is made. Szegedy et
-    al. (2016), "Rethinking the Inception architecture", for label smoothing.
+    Cost: one exp an element forward and one backward. No array of probabilities is made.
+
+    Reference: Szegedy et al. (2016), "Rethinking the Inception architecture for computer vision",
+    arXiv:1512.00567, for label smoothing.
 
     >>> import fastnn as nn
-    >>> nn.functional.cross_entropy(nn.tensor([[2.0, 2.0], [2.0, 2.0]]), nn.tensor([0, 1]))     # log 2
+    >>> scores = nn.tensor([[2.0, 2.0], [2.0, 2.0]])
+    >>> nn.functional.cross_entropy(scores, nn.tensor([0, 1]))                      # log 2
     tensor(0.6931)
     """
     y = apply(CROSS_ENTROPY, input, target, weight, ignore_index=ignore_index, reduction=reduction,
@@ -85,7 +89,7 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore
 
     Parameters
     ----------
-    input : Tensor, shape (N, C), (N, C, d1, ...) or (C,)
+    input : Tensor of shape (N, C), (N, C, d1, ...) or (C,)
         Logarithms of probabilities, for example from `log_softmax`.
     target : Tensor
         Labels, whole numbers from 0 to C - 1, of input's shape without the class axis.
@@ -93,15 +97,12 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore
 
     Returns
     -------
-    Tensor, a number; or for "none" one per position.
+    Tensor, a number; for "none" one per position.
 
-    Raises
-    ------
-    RangeError : for a label that is no class (names the worst) or an unknown reduction.
-    ShapeError, DTypeError : if target or weight do not fit the input.
+    Errors: as `cross_entropy`.
 
-    Cost: reads one element per position. `cross_entropy(x, t)` is `nll_loss(log_softmax(x, 1), t)`
-    in one pass.
+    Cost: reads one element per position. cross_entropy(x, t) is nll_loss(log_softmax(x, 1), t) in
+    one pass.
 
     >>> import fastnn as nn
     >>> nn.functional.nll_loss(nn.tensor([[-0.5, -1.0], [-2.0, -0.1]]), nn.tensor([1, 0]))
@@ -112,17 +113,16 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore
 
 # ---- what the functions share --------------------------------------------------------------------
 def _warn_about_probabilities(x: Any) -> None:
-    """Once, if the first row of the scores is positive and sums to 1: softmax was probably applied
-    already.
-    """
+    """Once, if the first row is positive and sums to 1: softmax was probably applied already."""
     global _warned_about_probabilities
     if _warned_about_probabilities or not isinstance(x, np.ndarray) or x.ndim != 2 or x.shape[0] == 0 or x.shape[1] < 2:
         return
     row = x[0]
     if row[0] > 0 and row.min() > 0 and abs(float(row.sum()) - 1) < 1e-5:
         _warned_about_probabilities = True
-        warnings.warn("cross_entropy: the first row of the input is positive and sums to 1, as if softmax had been applied. "
-                      "cross_entropy applies softmax itself: pass the scores (logits).", UserWarning, stacklevel=3)
+        warnings.warn("cross_entropy: the first row of the input is positive and sums to 1, as if softmax had been "
+                      "applied. cross_entropy applies softmax itself: pass the scores (logits).",
+                      UserWarning, stacklevel=3)
 
 
 # ---- checks --------------------------------------------------------------------------------------
@@ -148,25 +148,28 @@ def check_labels(who: str, x: np.ndarray, target: np.ndarray, classes: int, igno
     need_integers(who, target=target)
     expected = x.shape[:1] + x.shape[2:] if x.ndim > 1 else ()
     if target.shape != expected:
-        hint = "Labels are one whole number per sample: drop the extra axis with .squeeze(1)." if target.size == np.prod(expected) else ""
+        hint = ""
+        if target.size == np.prod(expected):
+            hint = "Labels are one whole number per sample: drop the extra axis with .squeeze(1)."
         if target.shape == x.shape:
             hint = "For one-hot labels or probabilities pass a floating-point target, or take target.argmax(1)."
         raise ShapeError(who=who, expected=f"target of shape {expected} for an input of shape {x.shape}",
                          got=target.shape, hint=hint)
     if target.size == 0:
         return
-    # one pass: unsigned, negative labels are large
+    # in one pass: as unsigned numbers, negative labels are large
     if target.dtype.isnative and target.view(f"u{target.itemsize}").max() < classes:
         return
     wrong = target[((target < 0) | (target >= classes)) & (target != ignore_index)]
     if wrong.size:
         worst = max(int(wrong.max()), int(wrong.min()), key=lambda label: abs(label - (classes - 1) / 2))
-        hint = "Are the labels counted from 1? They begin at 0." if int(wrong.max()) == classes and wrong.min() >= 0 else ""
+        from_one = int(wrong.max()) == classes and wrong.min() >= 0
+        hint = "Are the labels counted from 1? They begin at 0." if from_one else ""
         raise RangeError(f"a label is {worst}, but there are {classes} classes, 0 to {classes - 1}", who=who, hint=hint)
 
 
-def check_cross_entropy(x: Any, target: Any, weight: Any = None, *, ignore_index: int, reduction: str,
-                        label_smoothing: float) -> None:
+def check_cross_entropy(x: Any, target: Any, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean",
+                        label_smoothing: float = 0.0) -> None:
     check_reduction("cross_entropy", reduction)
     classes = check_classes("cross_entropy", x, weight)
     need_array("cross_entropy", target=target)
@@ -176,12 +179,14 @@ def check_cross_entropy(x: Any, target: Any, weight: Any = None, *, ignore_index
         return check_labels("cross_entropy", x, target, classes, ignore_index)
     need_float("cross_entropy", input=x, target=target)
     if target.shape != x.shape:
-        hint = "Labels must be whole numbers: convert them with .long()." if target.shape == x.shape[:1] + x.shape[2:] else ""
+        labelled = target.shape == x.shape[:1] + x.shape[2:]
+        hint = "Labels must be whole numbers: convert them with .long()." if labelled else ""
         raise ShapeError(who="cross_entropy", expected=f"class probabilities of input's shape {x.shape}",
                          got=target.shape, hint=hint)
 
 
-def check_nll_loss(x: Any, target: Any, weight: Any = None, *, ignore_index: int, reduction: str) -> None:
+def check_nll_loss(x: Any, target: Any, weight: Any = None, *, ignore_index: int = -100,
+                   reduction: str = "mean") -> None:
     check_reduction("nll_loss", reduction)
     check_labels("nll_loss", x, target, check_classes("nll_loss", x, weight), ignore_index)
 
@@ -203,32 +208,47 @@ def probabilities(name: str, *shape: int, weighted: bool = False, scale: float =
     """Scores of `shape` with random class probabilities."""
     s = labels(name, *shape, weighted=weighted, scale=scale, **attrs)
     target = seeded(name + ", target").uniform(0.1, 1, shape)
-    return Sample(name, (s.inputs[0], target / target.sum(axis=1 if len(shape) > 1 else 0, keepdims=True), s.inputs[2]),
-                  attrs, s.sizes)
+    target /= target.sum(axis=1 if len(shape) > 1 else 0, keepdims=True)
+    return Sample(name, (s.inputs[0], target, s.inputs[2]), attrs, s.sizes)
 
 
 def label_samples() -> list[Sample]:
-    return [labels("one sample", 1, 2), labels("odd", 7, 5), labels("one vector", 11), labels("image", 2, 5, 3, 7),
-            labels("strip and one", 2, 3, 13, 5), labels("many classes", 3, 1031), labels("blocks", 211, 83),
-            labels("empty, sum", 0, 4, reduction="sum"), labels("empty, none", 3, 4, 0, reduction="none"),
-            labels("sum", 5, 7, reduction="sum"), labels("none", 5, 7, 3, reduction="none", ignored=2),
-            labels("ignored", 7, 5, ignored=3), labels("own ignore_index", 7, 5, ignored=2, ignore_index=2),
-            labels("weighted", 7, 5, weighted=True, ignored=2), labels("weighted image", 2, 5, 3, weighted=True)]
+    return [
+        labels("one sample", 1, 2),
+        labels("odd", 7, 5),
+        labels("one vector", 11),
+        labels("image", 2, 5, 3, 7),
+        labels("strip and one", 2, 3, 13, 5),
+        labels("many classes", 3, 1031),
+        labels("blocks", 211, 83),
+        labels("empty, sum", 0, 4, reduction="sum"),
+        labels("empty, none", 3, 4, 0, reduction="none"),
+        labels("sum", 5, 7, reduction="sum"),
+        labels("none", 5, 7, 3, reduction="none", ignored=2),
+        labels("ignored", 7, 5, ignored=3),
+        labels("own ignore_index", 7, 5, ignored=2, ignore_index=2),
+        labels("weighted", 7, 5, weighted=True, ignored=2),
+        labels("weighted image", 2, 5, 3, weighted=True),
+    ]
 
 
 def samples() -> list[Sample]:
-    return [*label_samples(), labels("steep", 7, 13, scale=40.0, reduction="none"),
-            labels("smooth", 7, 5, label_smoothing=0.1),
-            labels("smooth, weighted, ignored", 7, 5, weighted=True, ignored=2, label_smoothing=0.3),
-            labels("smooth image", 2, 5, 3, 7, weighted=True, ignored=4, label_smoothing=0.2),
-            probabilities("probabilities", 7, 5), probabilities("probabilities of a vector", 11, reduction="sum"),
-            probabilities("weighted probabilities", 7, 5, weighted=True, label_smoothing=0.2),
-            probabilities("probabilities of an image", 2, 5, 3, 7, weighted=True, reduction="none"),
-            probabilities("smooth probabilities", 3, 7, 67, label_smoothing=0.4)]
+    return [
+        *label_samples(),
+        labels("steep", 7, 13, scale=40.0, reduction="none"),
+        labels("smooth", 7, 5, label_smoothing=0.1),
+        labels("smooth, weighted, ignored", 7, 5, weighted=True, ignored=2, label_smoothing=0.3),
+        labels("smooth image", 2, 5, 3, 7, weighted=True, ignored=4, label_smoothing=0.2),
+        probabilities("probabilities", 7, 5),
+        probabilities("probabilities of a vector", 11, reduction="sum"),
+        probabilities("weighted probabilities", 7, 5, weighted=True, label_smoothing=0.2),
+        probabilities("probabilities of an image", 2, 5, 3, 7, weighted=True, reduction="none"),
+        probabilities("smooth probabilities", 3, 7, 67, label_smoothing=0.4),
+    ]
 
 
 # ---- errors --------------------------------------------------------------------------------------
-def _error_rows(name: str) -> tuple[Any, ...]:
+def _error_rows(name: str) -> tuple[Refusal, ...]:
     def call(shape: tuple[int, ...], target: Any, *args: Any, **kwargs: Any) -> Any:
         return globals()[name](tensor(np.zeros(shape, np.float32)), tensor(target), *args, **kwargs)
     return (
@@ -261,12 +281,10 @@ def fast_nll_loss(x: np.ndarray, target: np.ndarray, weight: Any = None, **_: An
 # ---- records -------------------------------------------------------------------------------------
 CROSS_ENTROPY = register(Op(
     name="cross_entropy", family="loss", inputs=("x", "target", "weight"),
-                            formula="y = mean of -w[l] log softmax(x)[l]",
+    formula="y = mean of -w[l] log softmax(x)[l]",
     forward=kernel("cross_entropy_forward"), backward=kernel("cross_entropy_backward"),
     ref_forward=reference.cross_entropy_forward, ref_backward=reference.cross_entropy_backward,
-    check=lambda x, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0: check_cross_entropy(
-        x, target, weight, ignore_index=ignore_index, reduction=reduction, label_smoothing=label_smoothing),
-    samples=samples,
+    check=check_cross_entropy, samples=samples,
     errors=(
         *_error_rows("cross_entropy"),
         Refusal("probabilities of another shape", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([0.5, 0.5])),
@@ -278,7 +296,8 @@ CROSS_ENTROPY = register(Op(
     ),
     fast_numpy=fast_cross_entropy,
     bench={"2048x512": lambda: labels("2048x512", 2048, 512),
-           "gpt2.vocabulary": lambda: labels("gpt2.vocabulary", 256, 50257), "mnist": lambda: labels("mnist", 128, 10)},
+           "gpt2.vocabulary": lambda: labels("gpt2.vocabulary", 256, 50257),
+           "mnist": lambda: labels("mnist", 128, 10)},
     flops=lambda n, C: 3 * n, bytes=lambda n, C: 4 * n, terms=lambda n, C: n, differentiable=("x", "target"),
 ))
 
@@ -286,10 +305,8 @@ NLL_LOSS = register(Op(
     name="nll_loss", family="loss", inputs=("x", "target", "weight"), formula="y = mean of -w[l] x[l]",
     forward=kernel("nll_loss_forward"), backward=kernel("nll_loss_backward"),
     ref_forward=reference.nll_loss_forward, ref_backward=reference.nll_loss_backward,
-    check=lambda x, target, weight=None, ignore_index=-100, reduction="mean": check_nll_loss(
-        x, target, weight, ignore_index=ignore_index, reduction=reduction),
-    samples=label_samples, errors=_error_rows("nll_loss"), fast_numpy=fast_nll_loss,
+    check=check_nll_loss, samples=label_samples, errors=_error_rows("nll_loss"), fast_numpy=fast_nll_loss,
     bench={"2048x512": lambda: labels("2048x512", 2048, 512)},
     flops=lambda n, C: n // max(C, 1), bytes=lambda n, C: 12 * n // max(C, 1), terms=lambda n, C: n // max(C, 1),
-                       differentiable=("x",),
+    differentiable=("x",),
 ))

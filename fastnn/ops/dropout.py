@@ -1,6 +1,6 @@
 """Dropout, element by element or by channel.
 
-Kernel: csrc/dropout.c. Definition: fastnn/reference/dropout.py.
+Kernel: csrc/pointwise/dropout.c. Definition: fastnn/reference/dropout.py.
 """
 
 from __future__ import annotations
@@ -25,7 +25,12 @@ __all__ = ["dropout", "dropout2d"]
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     r"""Zero each element with probability p and divide the others by 1 - p, so that the mean stays.
 
-    .. math:: y_i = \frac{k_i x_i}{1 - p}, \quad k_i \sim \mathrm{Bernoulli}(1 - p) \qquad dx_i = \frac{k_i dy_i}{1 - p}
+    .. math:: y_i = \frac{k_i x_i}{1 - p}, \quad k_i \sim \mathrm{Bernoulli}(1 - p) \qquad
+        dx_i = \frac{k_i dy_i}{1 - p}
+
+    The mask k is a function of the key that nn.seed sets, the number of this call, and the number
+    of the element. So it is the same after the same nn.seed, on any number of threads, and it is
+    never stored.
 
     Parameters
     ----------
@@ -34,17 +39,19 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
         Probability of dropping, 0 <= p <= 1. At 1 everything is zero.
     training : bool
         False, or p = 0: input itself is returned.
-    inplace : accepted for PyTorch's sake; the result is a new tensor.
+    inplace : bool
+        Accepted for PyTorch's sake. The result is a new tensor.
 
     Raises
     ------
-    RangeError : if p is not in [0, 1].
-    DTypeError : if input is not floating point.
+    RangeError : if p is not from 0 to 1.
+    DTypeError : if input is not floating point, or p no number.
 
-    The mask is a function of (nn.seed's key, number of this call, element): the same after the same
-    nn.seed, on any number of threads, and never stored. Cost: reads and writes each element once,
-    forward and backward. Srivastava et al. (2014), "Dropout: a simple way to prevent neural
-    networks from overfitting"; Salmon et al. (2011) for the generator.
+    Cost: reads and writes each element once, forward and backward.
+
+    Reference: Srivastava et al. (2014), "Dropout: a simple way to prevent neural networks from
+    overfitting". Salmon et al. (2011), "Parallel random numbers: as easy as 1, 2, 3", for the
+    generator.
 
     >>> import fastnn as nn
     >>> x = nn.tensor([1.0, 2.0])
@@ -57,11 +64,24 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
 
 
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """Zero whole channels of (N, C, H, W) or (C, H, W) with probability p, and divide the others by
-    1 - p. See dropout.
+    """Zero whole channels with probability p, and divide the others by 1 - p.
 
-    Neighbouring pixels say nearly the same, so dropping single ones hides little. Tompson et al.
-    (2015), "Efficient object localization using convolutional networks".
+    Neighbouring pixels say nearly the same, so dropping single ones hides little.
+
+    Parameters
+    ----------
+    input : Tensor of shape (N, C, H, W) or (C, H, W)
+    p, training, inplace : as in `dropout`
+
+    Raises
+    ------
+    ShapeError : if input has another rank.
+    RangeError, DTypeError : as `dropout`.
+
+    Cost: as `dropout`.
+
+    Reference: Tompson et al. (2015), "Efficient object localization using convolutional networks",
+    arXiv:1411.4280.
 
     >>> import fastnn as nn
     >>> y = nn.functional.dropout2d(nn.tensor([[[[1.0, 1.0]], [[1.0, 1.0]]]]), 0.5)
@@ -87,6 +107,7 @@ def probability(who: str, p: Any) -> float:
 
 
 def _dropout(input: Tensor, p: float, training: bool, span: int) -> Tensor:
+    """Each run of `span` neighbouring elements is kept or dropped as one."""
     if not training or p == 0:
         return input
     key, call = random.next_dropout_key()
@@ -101,17 +122,24 @@ def draw(name: str, *shape: int, p: float = 0.2, key: int = 2**40 + 7, call: int
 
 def samples() -> list[Sample]:
     # 1 / (1 - 0.2) and 1 / (1 - 0.75) are short in binary, so that the integer law can hold
-    return [draw("one", 1, p=0.5, call=2), draw("odd", 3, 5, 7), draw("counters", 2, 131), draw("mostly", 33, p=0.75),
-            draw("channels", 3, 5, 7, 2, span=14), draw("large numbers", 17, p=0.5, key=2**63 - 1, call=2**33 + 1),
-            draw("empty", 0, 4), draw("blocks", 2, 20011)]
+    return [
+        draw("one", 1, p=0.5, call=2),
+        draw("odd", 3, 5, 7),
+        draw("counters", 2, 131),
+        draw("mostly", 33, p=0.75),
+        draw("channels", 3, 5, 7, 2, span=14),
+        draw("large numbers", 17, p=0.5, key=2**63 - 1, call=2**33 + 1),
+        draw("empty", 0, 4),
+        draw("blocks", 2, 20011),
+    ]
 
 
 # ---- cost and benchmarks -------------------------------------------------------------------------
 def fast_numpy(x: np.ndarray, *, p: float, key: int, call: int, span: int) -> np.ndarray:
     """NumPy's own generator: the same law of chance, other bits."""
     mask = np.random.default_rng([key, call]).random(x.size // span, np.float32) >= p
-    return (x.reshape(-1, span) * (mask[:, None] * np.float32(1 / (1 - p)))).reshape(x.shape).astype(x.dtype,
-                                                                                                     copy=False)
+    y = x.reshape(-1, span) * (mask[:, None] * np.float32(1 / (1 - p)))
+    return y.reshape(x.shape).astype(x.dtype, copy=False)
 
 
 # ---- records -------------------------------------------------------------------------------------
@@ -126,7 +154,8 @@ DROPOUT = register(Op(
         Refusal("p below 0", lambda: dropout(tensor([1.0]), -0.1, training=False),
                 RangeError, ("dropout", "0 <= p <= 1", "-0.1")),
         Refusal("p is NaN", lambda: dropout(tensor([1.0]), math.nan), RangeError, ("dropout", "0 <= p <= 1", "nan")),
-        Refusal("p is text", lambda: dropout(tensor([1.0]), "half"), DTypeError, ("dropout", "a number", "half")),
+        Refusal("p is text", lambda: dropout(tensor([1.0]), "half"),                    # type: ignore
+                DTypeError, ("dropout", "a number", "half")),
         Refusal("integers", lambda: dropout(tensor([1, 2])), DTypeError, ("dropout", "int64", "float32")),
         Refusal("rank", lambda: dropout2d(tensor(np.zeros((2, 3)))),
                 ShapeError, ("dropout2d", "(N, C, H, W)", "(2, 3)")),

@@ -1,9 +1,8 @@
-"""Einstein sums: any product of tensors, summed over any of their axes, written as a formula of
-letters.
+"""Einstein sums: any product of tensors, summed over any of their axes, written in letters.
 
-An equation of several operands is worked off two at a time (the pair with the smallest result
-first), each pair by the op `einsum`, whose kernel brings the pair into the form of one batched
-matrix product. Definition: fastnn/reference/einsum.py.
+An equation of several operands is worked off two at a time, the pair with the smallest result
+first. Each pair is one op `einsum`, which brings the pair into the form of one batched matrix
+product, and has csrc/gemm/gemm.c multiply it. Definition: fastnn/reference/einsum.py.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import einsum as reference
 from ..tensor import Tensor, tensor
 from .checks import need_array, need_float
+from .shape import reshape
 
 __all__ = ["einsum"]
 
@@ -28,10 +28,11 @@ _matmul: Any = kernel("matmul_forward")
 
 
 def einsum(equation: str, *operands: Any) -> Tensor:
-    r"""Products of tensors, summed: each letter of the equation is an index; letters that the
-    result lacks are summed over.
+    r"""Products of tensors, summed over the indices that the result lacks.
 
     .. math:: \texttt{"ij,jk->ik"}: \quad y_{ik} = \sum_j a_{ij} b_{jk}
+
+    Each letter of the equation is an index.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ def einsum(equation: str, *operands: Any) -> Tensor:
         ``...`` stands for further axes, which broadcast. Without ``->`` the result has the axes of
         ``...``, then the letters that stand once, in alphabetical order.
     *operands : Tensors, or one list of them
-        float32 or float64.
+        All float32 or all float64.
 
     Returns
     -------
@@ -63,8 +64,6 @@ def einsum(equation: str, *operands: Any) -> Tensor:
     >>> nn.functional.einsum("ii", a)
     tensor(5.)
     """
-    from .shape import reshape
-
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = tuple(operands[0])
     arrays = {f"operand {i + 1}": x._data if isinstance(x, Tensor) else x for i, x in enumerate(operands)}
@@ -90,9 +89,8 @@ def einsum(equation: str, *operands: Any) -> Tensor:
 
 # ---- what the functions share --------------------------------------------------------------------
 def parse(equation: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str]:
-    """The letters of each operand and of the result.
-
-    The axes of an ellipsis are called 0, 1, 2, ..., the last one 0.
+    """The letters of each operand and of the result. The axes of an ellipsis are called 0, 1, 2, ...
+    from the last one on.
     """
     text = equation.replace(" ", "")
     left, *right = text.split("->")
@@ -101,8 +99,8 @@ def parse(equation: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str]
     for part in [*left.split(","), *right]:
         for c in part.replace("...", "", 1):
             if not (c.isascii() and c.isalpha()):
-                raise ShapeError(f"{c!r} in the equation {equation!r} is neither a letter nor part of one '...' per operand",
-                                 who="einsum")
+                raise ShapeError(f"{c!r} in the equation {equation!r} is neither a letter "
+                                 "nor part of one '...' per operand", who="einsum")
     terms = left.split(",")
     if len(terms) != len(shapes):
         raise ShapeError(f"the equation {equation!r} has {len(terms)} operands", who="einsum",
@@ -135,6 +133,7 @@ def parse(equation: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str]
 
 
 def names(count: int) -> str:
+    """The names of the axes of an ellipsis: "210" for three."""
     return "".join(chr(ord("0") + i) for i in range(count - 1, -1, -1))
 
 
@@ -155,8 +154,7 @@ def agree(equation: str, axes: list[str], shapes: list[tuple[int, ...]]) -> dict
 
 
 def merged(left: list[tuple[Any, str]], out: str, size: dict[str, int]) -> tuple[Any, str]:
-    """Take the pair with the smallest result out of `left`, the first of equals, and multiply it.
-    """
+    """Take the pair with the smallest result (of equals the first) out of `left`, and multiply it."""
     def result(i: int, j: int) -> str:
         others = out + "".join(letters for k, (_, letters) in enumerate(left) if k not in (i, j))
         return "".join(c for c in dict.fromkeys(left[i][1] + left[j][1]) if c in others)
@@ -180,6 +178,7 @@ def diagonal(a: np.ndarray, axes: str) -> tuple[np.ndarray, str]:
 
 
 def arranged(a: np.ndarray, axes: str, order: str) -> np.ndarray:
+    """A view with its axes in another order."""
     return np.asarray(a).transpose([axes.index(c) for c in order])
 
 
@@ -263,19 +262,27 @@ def sample(name: str, equation: str, x: tuple[int, ...], y: tuple[int, ...] | No
 
 def samples() -> list[Sample]:
     return [
-        sample("one", "ij,jk->ik", (1, 1), (1, 1)), sample("matmul", "ij,jk->ik", (5, 7), (7, 3)),
+        sample("one", "ij,jk->ik", (1, 1), (1, 1)),
+        sample("matmul", "ij,jk->ik", (5, 7), (7, 3)),
         sample("transposed", "ij,kj->ki", (5, 7), (3, 7)),
         sample("batch", "bij,bjk->bik", (2, 3, 5), (2, 5, 7)),
-            sample("heads", "bthd,bshd->bhts", (2, 3, 2, 5), (2, 7, 2, 5)),
-        sample("two inner", "aijb,jkbi->ka", (3, 2, 5, 7), (5, 11, 7, 2)), sample("outer", "i,j->ji", (3,), (5,)),
-        sample("elementwise", "ij,ji->ij", (3, 5), (5, 3)), sample("dot", "i,i->", (7,), (7,)),
-        sample("rows' dots", "ij,ij->i", (5, 7), (5, 7)), sample("summed alone", "ijk,kl->jl", (3, 5, 7), (7, 2)),
-        sample("number", ",ij->ji", (), (3, 5)), sample("numbers", ",->", (), ()),
-        sample("permuted", "ijk->kij", (2, 3, 5)), sample("summed", "ijk->j", (2, 3, 5)),
-            sample("everything", "ij->", (3, 5)),
-        sample("trace", "ii->", (5, 5)), sample("diagonal", "jii->ij", (2, 5, 5)),
+        sample("heads", "bthd,bshd->bhts", (2, 3, 2, 5), (2, 7, 2, 5)),
+        sample("two inner", "aijb,jkbi->ka", (3, 2, 5, 7), (5, 11, 7, 2)),
+        sample("outer", "i,j->ji", (3,), (5,)),
+        sample("elementwise", "ij,ji->ij", (3, 5), (5, 3)),
+        sample("dot", "i,i->", (7,), (7,)),
+        sample("rows' dots", "ij,ij->i", (5, 7), (5, 7)),
+        sample("summed alone", "ijk,kl->jl", (3, 5, 7), (7, 2)),
+        sample("number", ",ij->ji", (), (3, 5)),
+        sample("numbers", ",->", (), ()),
+        sample("permuted", "ijk->kij", (2, 3, 5)),
+        sample("summed", "ijk->j", (2, 3, 5)),
+        sample("everything", "ij->", (3, 5)),
+        sample("trace", "ii->", (5, 5)),
+        sample("diagonal", "jii->ij", (2, 5, 5)),
         sample("diagonal product", "iij,jk->ki", (3, 3, 5), (5, 2)),
-        sample("diagonal summed", "iij,jk->jk", (3, 3, 5), (5, 2)), sample("empty inner", "ij,jk->ik", (3, 0), (0, 2)),
+        sample("diagonal summed", "iij,jk->jk", (3, 3, 5), (5, 2)),
+        sample("empty inner", "ij,jk->ik", (3, 0), (0, 2)),
         sample("empty", "ij,jk->ik", (0, 3), (3, 2)),
     ]
 
@@ -287,8 +294,9 @@ def zeros(*shape: int) -> Tensor:
 
 # ---- cost and benchmarks -------------------------------------------------------------------------
 def fast_numpy(x: np.ndarray, y: np.ndarray | None, *, x_axes: str, y_axes: str, out: str) -> np.ndarray:
-    return np.einsum(f"{x_axes}->{out}", x) if y is None else np.einsum(f"{x_axes},{y_axes}->{out}", x, y,
-                                                                        optimize=True)
+    if y is None:
+        return np.einsum(f"{x_axes}->{out}", x)
+    return np.einsum(f"{x_axes},{y_axes}->{out}", x, y, optimize=True)
 
 
 # ---- records -------------------------------------------------------------------------------------

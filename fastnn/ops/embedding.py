@@ -1,6 +1,6 @@
 """Embedding: rows of a table by number.
 
-Kernel: csrc/embedding.c. Definition: fastnn/reference/embedding.py.
+Kernel: csrc/pointwise/embedding.c. Definition: fastnn/reference/embedding.py.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
     ----------
     input : Tensor of integers, any shape
         Each 0 <= input < V.
-    weight : Tensor (V, D), float32 or float64
+    weight : Tensor of shape (V, D), float32 or float64
+        A vocabulary of V rows, each of D features.
     padding_idx : int, optional
         A row that gets no gradient. Negative counts from the end.
 
@@ -39,12 +40,12 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
 
     Raises
     ------
-    RangeError : if an index or padding_idx is not a row of weight; names the worst index.
+    RangeError : if an index or padding_idx is not a row of weight. The message names the worst.
     DTypeError : if input is not of integers or weight not floating point.
     ShapeError : if weight has not two dimensions.
 
-    Cost: moves 2 n D elements; backward reads n D and writes the whole gradient, V D. Its sums run
-    in order of the positions, so the bits do not depend on threads.
+    Cost: moves 2 n D elements for n positions. Backward reads n D and writes the whole gradient,
+    V D. Its sums run in the order of the positions, so the bits do not depend on threads.
 
     >>> import fastnn as nn
     >>> table = nn.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -87,21 +88,28 @@ def draw(name: str, *shape: int, V: int, D: int, low: int = 0, padding_idx: int 
 def samples() -> list[Sample]:
     # A padding row gets zeros by decree, not a derivative: "padding" never looks it up;
     # tests/ops/test_embedding.py does.
-    return [draw("smallest", 1, V=1, D=1), draw("odd", 2, 3, V=7, D=5), draw("repeats", 31, V=3, D=2),
-            draw("padding", 11, V=3, D=2, low=1, padding_idx=0), draw("a number alone", V=5, D=3),
-            draw("no columns", 4, V=3, D=0), draw("empty", 0, 3, V=5, D=2), draw("wide", 13, V=17, D=1031),
-            draw("many rows", 40, V=20011, D=3)]
+    return [
+        draw("smallest", 1, V=1, D=1),
+        draw("odd", 2, 3, V=7, D=5),
+        draw("repeats", 31, V=3, D=2),
+        draw("padding", 11, V=3, D=2, low=1, padding_idx=0),
+        draw("a number alone", V=5, D=3),
+        draw("no columns", 4, V=3, D=0),
+        draw("empty", 0, 3, V=5, D=2),
+        draw("wide", 13, V=17, D=1031),
+        draw("many rows", 40, V=20011, D=3),
+    ]
 
 
 # ---- errors --------------------------------------------------------------------------------------
 def _five(index: Any, padding_idx: int | None = None) -> Tensor:
-    """Rows of a table of five, for the error table."""
+    """Rows of a table of five."""
     return embedding(tensor(index), tensor(np.zeros((5, 2))), padding_idx)
 
 
 # ---- cost and benchmarks -------------------------------------------------------------------------
 def workspace_bytes(n: int, V: int) -> int:
-    """What the backward kernel takes to sort n positions by row: see csrc/embedding.h."""
+    """What the backward kernel takes to sort n positions by row: csrc/pointwise/embedding.h."""
     return (V + 1 + n) * 8
 
 

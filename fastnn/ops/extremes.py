@@ -1,9 +1,10 @@
-"""The largest and the smallest along axes, and where they are. Kernels: csrc/reduce.c. Definitions:
-fastnn/reference/reduce.py.
+"""The largest and the smallest along axes, and where they are.
+
+Kernels: csrc/pointwise/reduce.c. Definitions: fastnn/reference/reduce.py.
 
 NaN counts as the largest and as the smallest. Where several elements are equal to the extreme,
-PyTorch has two rules, which hold here too: amax and amin, and max and min over everything, share
-the gradient evenly among them; max and min along an axis give it to the one that their index names,
+PyTorch has two rules, which hold here too. amax and amin, and max and min over everything, share
+the gradient evenly among them. max and min along an axis give it to the one that their index names,
 which is the first.
 """
 
@@ -25,13 +26,31 @@ from .reduce import Dim, axes, draw, one_axis, rank, reduction, reductions
 __all__ = ["all", "amax", "amin", "any", "argmax", "argmin", "max", "min"]
 
 
+# ---- extremes ------------------------------------------------------------------------------------
 def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """The largest over all elements, or over the axes `dim`; the gradient is shared evenly among
-    equals.
+    r"""The largest over all elements, or over some axes.
+
+    .. math:: y = \max_i x_i \qquad dx_i = dy\, [x_i = y] / \#\{k : x_k = y\}
+
+    Parameters
+    ----------
+    input : Tensor of any shape
+        Integers give integers and have no gradient.
+    dim : int or tuple of int, optional
+        The axes to look over; None: all. Negative ones count from the end.
+    keepdim : bool
+        Keep the reduced axes with size 1.
+
+    Returns
+    -------
+    Tensor without the reduced axes.
 
     Raises
     ------
-    ShapeError : if there are no elements along `dim`. The same holds for every extreme.
+    ShapeError : if there are no elements along `dim`.
+    RangeError : if there is no such axis, or one is named twice.
+
+    Cost: reads each element once.
 
     >>> import fastnn as nn
     >>> x = nn.tensor([[1.0, 5.0, 5.0]], requires_grad=True)
@@ -42,18 +61,39 @@ def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
 
 
 def amin(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """The smallest over all elements, or over the axes `dim`; the gradient is shared evenly among
-    equals.
+    r"""The smallest over all elements, or over some axes.
+
+    .. math:: y = \min_i x_i \qquad dx_i = dy\, [x_i = y] / \#\{k : x_k = y\}
+
+    Parameters, errors and cost: as `amax`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([[1.0, 7.0], [4.0, 2.0]]).amin(1)
+    tensor([1., 2.])
     """
     return whole(AMIN, np.min, input, dim, keepdim)
 
 
 def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
-    """The largest of all elements; along one axis, the pair (values, indices); with a tensor in the
-    place of `dim`, maximum(input, dim).
+    r"""The largest of all elements, or along one axis with its index.
 
-    Along an axis the gradient goes to the element that the index names, the first of equals; over
-    everything it is shared evenly.
+    .. math:: y = x_m, \; m = \arg\max_i x_i \qquad dx_i = dy\, [i = m] \quad \text{along an axis}
+
+    Over everything it is `amax`. Along an axis the index is that of the first of equals, which gets
+    the gradient.
+
+    Parameters
+    ----------
+    input : Tensor of any shape
+    dim : int or Tensor, optional
+        The axis; None: all. With a tensor in its place it is maximum(input, dim).
+    keepdim : bool
+
+    Returns
+    -------
+    Tensor; along an axis the pair (values, indices), indices of int64.
+
+    Errors and cost: as `amax`.
 
     >>> import fastnn as nn
     >>> x = nn.tensor([[1.0, 7.0, 7.0], [4.0, 2.0, 0.0]])
@@ -68,10 +108,12 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 
 
 def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
-    """The smallest of all elements; along one axis, the pair (values, indices); with a tensor in
-    the place of `dim`, minimum(input, dim).
+    """The smallest of all elements, or along one axis with its index; with a tensor in the place of
+    dim, minimum(input, dim). Parameters, errors and cost: as `max`.
 
-    Gradients as for max.
+    >>> import fastnn as nn
+    >>> values, indices = nn.tensor([[1.0, 7.0], [4.0, 2.0]]).min(1); values, indices
+    (tensor([1., 2.]), tensor([0, 1]))
     """
     if isinstance(dim, (Tensor, np.ndarray)):
         return minimum(input, dim)
@@ -79,26 +121,56 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 
 
 def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Where the largest element is, the first of equals: its index along `dim`, or in the flattened
-    tensor. int64, no gradient.
+    """Where the largest element is, the first of equals.
+
+    Parameters
+    ----------
+    input : Tensor of any shape
+    dim : int, optional
+        The axis; None: all, and the index is that in the flattened tensor.
+    keepdim : bool
+
+    Returns
+    -------
+    Tensor of int64, without a gradient.
+
+    Errors and cost: as `amax`.
 
     >>> import fastnn as nn
     >>> nn.tensor([[1.0, 7.0], [4.0, 2.0]]).argmax(1)
     tensor([1, 0])
     """
-    return place("argmax", ARGMAX, np.argmax, input, dim, keepdim)
+    return position("argmax", ARGMAX, np.argmax, input, dim, keepdim)
 
 
 def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """Where the smallest element is, the first of equals: its index along `dim`, or in the
-    flattened tensor. int64, no gradient.
+    """Where the smallest element is, the first of equals. Parameters, errors and cost: as `argmax`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([[1.0, 7.0], [4.0, 2.0]]).argmin()
+    tensor(0)
     """
-    return place("argmin", ARGMIN, np.argmin, input, dim, keepdim)
+    return position("argmin", ARGMIN, np.argmin, input, dim, keepdim)
 
 
 # ---- truth ---------------------------------------------------------------------------------------
 def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """Whether some element is not zero, over all or over the axes `dim`; bool, no gradient.
+    """Whether some element is not zero, over all or over some axes.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    dim, keepdim : as in `amax`
+
+    Returns
+    -------
+    Tensor of bool, without a gradient.
+
+    Raises
+    ------
+    RangeError : if there is no such axis, or one is named twice.
+
+    Cost: reads each element once, in NumPy.
 
     >>> import fastnn as nn
     >>> (nn.tensor([1.0, 2.0]) > 1).any(), (nn.tensor([1.0, 2.0]) > 1).all()
@@ -108,7 +180,14 @@ def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
 
 
 def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """Whether every element is not zero, over all or over the axes `dim`; bool, no gradient."""
+    """Whether no element is zero, over all or over some axes.
+
+    Parameters, errors and cost: as `any`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([[1.0, 2.0], [0.0, 3.0]]).all(1)
+    tensor([ True, False])
+    """
     return Tensor(np.asarray(np.all(input._data, axis=axes("all", rank("all", input), dim), keepdims=keepdim)))
 
 
@@ -130,7 +209,7 @@ def whole(op: Op, function: Callable[..., Any], input: Tensor, dim: Dim, keepdim
 
 
 def along(who: str, op: Op, function: Callable[..., Any], input: Tensor, dim: int, keepdim: bool) -> Extreme:
-    """op along one axis; integers by the NumPy function that finds the place."""
+    """op along one axis; integers by the NumPy function that finds the index."""
     axis = one_axis(who, rank(who, input), dim)
     x = input._data
     if x.ndim == 0:
@@ -143,7 +222,8 @@ def along(who: str, op: Op, function: Callable[..., Any], input: Tensor, dim: in
     return Extreme(*[Tensor(a if keepdim else np.squeeze(a, axis)) for a in (values, index)])
 
 
-def place(who: str, op: Op, function: Callable[..., Any], input: Tensor, dim: int | None, keepdim: bool) -> Tensor:
+def position(who: str, op: Op, function: Callable[..., Any], input: Tensor, dim: int | None, keepdim: bool) -> Tensor:
+    """The op of an index; integers by the NumPy function."""
     axis = None if dim is None else one_axis(who, rank(who, input), dim)
     rank(who, input)
     x = input._data
@@ -173,10 +253,15 @@ def need_elements(who: str, x: np.ndarray, dim: Any) -> None:
 def along_one() -> list[Sample]:
     """Samples along one axis."""
     shapes: list[tuple[str, tuple[int, ...], int, bool]] = [
-        ("one", (1,), 0, False), ("first", (3, 5, 7), 0, False), ("middle", (3, 5, 7), 1, False),
-                                                            ("last", (3, 5, 7), 2, False),
-        ("kept", (3, 5, 7), 1, True), ("long", (2, 1031), 1, False), ("wide", (3, 1031), 0, False),
-                                                            ("empty result", (0, 3), 1, False)]
+        ("one", (1,), 0, False),
+        ("first", (3, 5, 7), 0, False),
+        ("middle", (3, 5, 7), 1, False),
+        ("last", (3, 5, 7), 2, False),
+        ("kept", (3, 5, 7), 1, True),
+        ("long", (2, 1031), 1, False),
+        ("wide", (3, 1031), 0, False),
+        ("empty result", (0, 3), 1, False),
+    ]
     return [Sample(name, (seeded(name).standard_normal(shape),), {"dim": dim, "keepdim": keep},
                    {"n": int(np.prod(shape)), "terms": 1})
             for name, shape, dim, keep in shapes]
@@ -204,15 +289,21 @@ def extreme(name: str, formula: str, fast_numpy: Callable[..., Any], call: Calla
         **fields)
 
 
-AMAX = extreme("amax", "y = max x", lambda x, dim, keepdim: x.max(axis=dim, keepdims=keepdim), lambda *a,
-               **k: amax(*a, **k), reductions)
-AMIN = extreme("amin", "y = min x", lambda x, dim, keepdim: x.min(axis=dim, keepdims=keepdim), lambda *a,
-               **k: amin(*a, **k), reductions)
-MAX = extreme("max", "y, index = max x and where it is first", lambda x, dim, keepdim: (x.max(dim), x.argmax(dim)),
-              lambda *a, **k: max(*a, **k), along_one)
-MIN = extreme("min", "y, index = min x and where it is first", lambda x, dim, keepdim: (x.min(dim), x.argmin(dim)),
-              lambda *a, **k: min(*a, **k), along_one)
-ARGMAX = extreme("argmax", "y = where x is largest first", lambda x, dim, keepdim: x.argmax(dim), lambda *a,
-                 **k: argmax(*a, **k), along_one, differentiable=())
-ARGMIN = extreme("argmin", "y = where x is smallest first", lambda x, dim, keepdim: x.argmin(dim), lambda *a,
-                 **k: argmin(*a, **k), along_one, differentiable=())
+AMAX = extreme(
+    "amax", "y = max x",
+    lambda x, dim, keepdim: x.max(axis=dim, keepdims=keepdim), lambda *a, **k: amax(*a, **k), reductions)
+AMIN = extreme(
+    "amin", "y = min x",
+    lambda x, dim, keepdim: x.min(axis=dim, keepdims=keepdim), lambda *a, **k: amin(*a, **k), reductions)
+MAX = extreme(
+    "max", "y, index = max x and where it is first",
+    lambda x, dim, keepdim: (x.max(dim), x.argmax(dim)), lambda *a, **k: max(*a, **k), along_one)
+MIN = extreme(
+    "min", "y, index = min x and where it is first",
+    lambda x, dim, keepdim: (x.min(dim), x.argmin(dim)), lambda *a, **k: min(*a, **k), along_one)
+ARGMAX = extreme(
+    "argmax", "y = where x is largest first",
+    lambda x, dim, keepdim: x.argmax(dim), lambda *a, **k: argmax(*a, **k), along_one, differentiable=())
+ARGMIN = extreme(
+    "argmin", "y = where x is smallest first",
+    lambda x, dim, keepdim: x.argmin(dim), lambda *a, **k: argmin(*a, **k), along_one, differentiable=())

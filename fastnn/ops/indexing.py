@@ -1,4 +1,7 @@
-"""Choosing elements by position or by condition; definitions: fastnn/reference/indexing.py."""
+"""Choosing elements by position or by condition.
+
+NumPy does this: the definitions in fastnn/reference/indexing.py are what runs.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,28 @@ __all__ = ["gather", "getitem", "index_select", "masked_fill", "one_hot", "take_
 
 
 def getitem(input: Tensor, key: Any) -> Tensor:
-    """input[key] with NumPy's rules: ints and slices give views; integer and boolean arrays copy.
+    r"""input[key], with NumPy's rules.
+
+    .. math:: y = x[key] \qquad dx[key] \mathrel{+}= dy
+
     Repeated elements add their gradients.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    key : int, slice, None, ..., array of integers or booleans, or a tuple of them
+
+    Returns
+    -------
+    Tensor: a view for ints and slices, a copy for arrays.
+
+    Raises
+    ------
+    RangeError : if an index is out of range. It is an IndexError as well.
+    DTypeError : for an index of floating point.
+
+    Cost: none for a view; a copy reads and writes each chosen element once. Backward adds dy where
+    x's gradient has been begun, without an array of zeros in between.
 
     >>> import fastnn as nn
     >>> x = nn.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -35,23 +58,91 @@ def getitem(input: Tensor, key: Any) -> Tensor:
 
 
 def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
-    """Pick along one dimension: for dim 1, y[i, j] = input[i, index[i, j]]."""
+    r"""Pick elements along one dimension, one for each element of the index.
+
+    .. math:: y_{ij} = x_{i,\, index_{ij}} \quad \text{for } dim = 1
+
+    Elements picked several times add their gradients.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    dim : int
+    index : Tensor of integers
+        Of input's rank, and nowhere larger than it but along dim.
+
+    Returns
+    -------
+    Tensor of index's shape.
+
+    Raises
+    ------
+    RangeError : if an index, or dim, is out of range.
+    ShapeError : if index's shape does not fit.
+    DTypeError : if index is not of integers.
+
+    Cost: reads and writes each chosen element once.
+
+    >>> import fastnn as nn
+    >>> nn.functional.gather(nn.tensor([[1.0, 2.0], [3.0, 4.0]]), 1, nn.tensor([[1], [0]]))
+    tensor([[2.],
+            [3.]])
+    """
     return apply(GATHER, input, index, dim=axis("gather", dim, input.ndim))
 
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
-    """PyTorch's other spelling of gather."""
+    """gather with its arguments in another order. Parameters, errors and cost: as `gather`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.take_along_dim(nn.tensor([[1.0, 2.0], [3.0, 4.0]]), nn.tensor([[1], [0]]), 1)
+    tensor([[2.],
+            [3.]])
+    """
     return gather(input, dim, indices)
 
 
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
-    """Whole slices by number along one dimension."""
+    r"""Whole slices by number along one dimension.
+
+    .. math:: y_{ij} = x_{i,\, index_j} \quad \text{for } dim = 1
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    dim : int
+    index : Tensor of integers, of one dimension
+
+    Errors and cost: as `gather`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.index_select(nn.tensor([[1.0, 2.0], [3.0, 4.0]]), 0, nn.tensor([1, 1]))
+    tensor([[3., 4.],
+            [3., 4.]])
+    """
     return apply(INDEX_SELECT, input, index, dim=axis("index_select", dim, input.ndim))
 
 
 def where(condition: Tensor, input: Any, other: Any) -> Tensor:
-    """Elements of input where condition holds, else of other; all broadcast; numbers take the other
-    branch's dtype.
+    """Elements of input where the condition holds, else of other; all broadcast.
+
+    Parameters
+    ----------
+    condition : Tensor of bool
+    input, other : Tensor, array or number
+        A number takes the dtype of the other.
+
+    Raises
+    ------
+    ShapeError : if the shapes do not broadcast.
+    DTypeError : if the condition is not bool, or the dtypes differ.
+
+    Cost: reads both and writes the result once.
+
+    >>> import fastnn as nn
+    >>> x = nn.tensor([-1.0, 2.0])
+    >>> nn.where(x > 0, x, 0.0)
+    tensor([0., 2.])
     """
     dtype = next((x.dtype for x in (input, other) if isinstance(x, (Tensor, np.ndarray))), np.dtype(np.float32))
     a, b = (x if isinstance(x, Tensor) else tensor(np.asarray(x, dtype)) for x in (input, other))
@@ -59,13 +150,50 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: float) -> Tensor:
-    """value where mask is True, input elsewhere; the mask broadcasts."""
+    """One value where a mask is True, the input elsewhere.
+
+    Parameters
+    ----------
+    input : Tensor of any shape, float32 or float64
+    mask : Tensor of bool
+        It broadcasts to input's shape.
+    value : float
+
+    Raises
+    ------
+    ShapeError : if the mask does not broadcast.
+    DTypeError : if the mask is not bool.
+
+    Cost: reads and writes each element once.
+
+    >>> import fastnn as nn
+    >>> x = nn.tensor([1.0, 2.0])
+    >>> nn.functional.masked_fill(x, x > 1, float("-inf"))
+    tensor([  1., -inf])
+    """
     return apply(MASKED_FILL, input, mask, value=float(value))
 
 
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
-    """Rows of zeros with a one at the given class; int64, no gradient. num_classes = -1 takes the
-    largest label + 1.
+    """Rows of zeros with a one at the given class; no gradient.
+
+    Parameters
+    ----------
+    input : Tensor of integers
+        Labels from 0.
+    num_classes : int
+        C; -1 takes the largest label + 1.
+
+    Returns
+    -------
+    Tensor of int64, of input's shape with C appended.
+
+    Raises
+    ------
+    RangeError : if a label is negative or not below C.
+    DTypeError : if input is not of integers.
+
+    Cost: writes each element of the result once.
 
     >>> import fastnn as nn
     >>> nn.functional.one_hot(nn.tensor([0, 2]))
@@ -104,8 +232,8 @@ def _check_index(who: str, index: np.ndarray, size: int) -> None:
 def _check_gather(x: Any, index: Any, *, dim: int) -> None:
     need_array("gather", x=x, index=index)
     if index.ndim != x.ndim or any(d != dim and m > n for d, (m, n) in enumerate(zip(index.shape, x.shape))):
-        raise ShapeError(who="gather", got=index.shape,
-                         expected=f"an index of rank {x.ndim} that is nowhere larger than {x.shape} but along dim {dim}")
+        raise ShapeError(who="gather", expected=f"an index of rank {x.ndim} that is nowhere larger than {x.shape} "
+                                                f"but along dim {dim}", got=index.shape)
     _check_index("gather", index, x.shape[dim])
 
 
@@ -146,16 +274,17 @@ def _check_masked_fill(x: Any, mask: Any, *, value: float) -> None:
 GETITEM = register(Op(
     name="getitem", family="indexing", inputs=("x",), formula="y = x[key]",
     ref_forward=reference.getitem_forward, ref_backward=reference.getitem_backward, check=_check_getitem,
-    linear_in=("x",), flops=lambda n: 0, bytes=lambda n: 0, places=lambda key: key if reference.takes_once(key)
-                      else None,
-    samples=lambda: [Sample("int", (draw("int", 3, 4),), {"key": 1}),
-                     Sample("slices", (draw("slices", 5, 7),), {"key": (slice(4, None, -2), slice(1, 6, 2))}),
-                     Sample("ellipsis", (draw("ellipsis", 2, 3, 5),), {"key": (..., None, 2)}),
-                     Sample("array", (draw("array", 5, 3),), {"key": np.array([0, 2, 2, -1])}),
-                     Sample("mask", (draw("mask", 2, 3),),
-                            {"key": np.array([[True, False, True], [False, True, True]])}),
-                     Sample("mixed", (draw("mixed", 4, 3, 2),), {"key": (np.array([0, 0, 3]), slice(1, None), 1)}),
-                     Sample("empty", (draw("empty", 0, 3),), {"key": slice(0, 2)})],
+    linear_in=("x",), flops=lambda n: 0, bytes=lambda n: 0,
+    places=lambda key: key if reference.takes_once(key) else None,
+    samples=lambda: [
+        Sample("int", (draw("int", 3, 4),), {"key": 1}),
+        Sample("slices", (draw("slices", 5, 7),), {"key": (slice(4, None, -2), slice(1, 6, 2))}),
+        Sample("ellipsis", (draw("ellipsis", 2, 3, 5),), {"key": (..., None, 2)}),
+        Sample("array", (draw("array", 5, 3),), {"key": np.array([0, 2, 2, -1])}),
+        Sample("mask", (draw("mask", 2, 3),), {"key": np.array([[True, False, True], [False, True, True]])}),
+        Sample("mixed", (draw("mixed", 4, 3, 2),), {"key": (np.array([0, 0, 3]), slice(1, None), 1)}),
+        Sample("empty", (draw("empty", 0, 3),), {"key": slice(0, 2)}),
+    ],
     errors=(
         Refusal("range", lambda: getitem(tensor(np.zeros((2, 3))), (0, 5)), RangeError, ("getitem", "5", "(2, 3)")),
         Refusal("float", lambda: getitem(tensor(np.zeros((2, 3))), 1.0), DTypeError, ("getitem", "float")),
@@ -166,9 +295,11 @@ GATHER = register(Op(
     name="gather", family="indexing", inputs=("x", "index"), formula="y[i,j] = x[i, index[i,j]]",
     ref_forward=reference.gather_forward, ref_backward=reference.gather_backward, check=_check_gather,
     linear_in=("x",), differentiable=("x",), flops=lambda n: 0, bytes=lambda n: 0,
-    samples=lambda: [Sample("rows", (draw("rows", 3, 5), np.array([[0, 4], [1, 1], [2, 3]])), {"dim": 1}),
-                     Sample("columns", (draw("columns", 3, 5), np.array([[0, 2, 1, 1, 0]])), {"dim": 0}),
-                     Sample("empty", (draw("empty", 3, 5), np.zeros((3, 0), np.int64)), {"dim": 1})],
+    samples=lambda: [
+        Sample("rows", (draw("rows", 3, 5), np.array([[0, 4], [1, 1], [2, 3]])), {"dim": 1}),
+        Sample("columns", (draw("columns", 3, 5), np.array([[0, 2, 1, 1, 0]])), {"dim": 0}),
+        Sample("empty", (draw("empty", 3, 5), np.zeros((3, 0), np.int64)), {"dim": 1}),
+    ],
     errors=(
         Refusal("range", lambda: gather(tensor(np.zeros((2, 3))), 1, tensor([[0], [3]])),
                 RangeError, ("gather", "index 3", "3")),
@@ -192,9 +323,11 @@ WHERE = register(Op(
     name="where", family="indexing", inputs=("condition", "a", "b"), formula="y = a where condition, else b",
     ref_forward=reference.where_forward, ref_backward=reference.where_backward, check=_check_where,
     linear_in=("a", "b"), differentiable=("a", "b"), flops=lambda n: 0, bytes=lambda n: 12 * n,
-    samples=lambda: [Sample("odd", (draw("c", 3, 5) > 0, draw("a", 3, 5), draw("b", 3, 5))),
-                     Sample("broadcast", (draw("c", 3, 1) > 0, draw("a", 2, 1, 5), draw("b", 1, 5))),
-                     Sample("empty", (draw("c", 0) > 0, draw("a", 0), draw("b", 0)))],
+    samples=lambda: [
+        Sample("odd", (draw("c", 3, 5) > 0, draw("a", 3, 5), draw("b", 3, 5))),
+        Sample("broadcast", (draw("c", 3, 1) > 0, draw("a", 2, 1, 5), draw("b", 1, 5))),
+        Sample("empty", (draw("c", 0) > 0, draw("a", 0), draw("b", 0))),
+    ],
     errors=(
         Refusal("float", lambda: where(tensor([1.0]), tensor([1.0]), tensor([2.0])),
                 DTypeError, ("where", "bool", "float32")),

@@ -1,6 +1,6 @@
 """The linear layer, alone and with relu after it.
 
-Kernels: csrc/gemm.c. Definition: fastnn/reference/linear.py.
+Kernels: csrc/gemm/gemm.c. Definition: fastnn/reference/linear.py.
 """
 
 from __future__ import annotations
@@ -42,11 +42,12 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     ShapeError : if input's last axis is not `in` long, or weight or bias has another shape.
     DTypeError : if one of them is not floating point, or their dtypes differ.
 
-    Cost: 2 m n k operations forward and 4 m n k backward, for m rows of k features in and n out.
-    The bias is added as the product is written.
+    Cost: 2 m n k flop forward and 4 m n k backward, for m rows of k features in and n out. The bias
+    is added as the product is written.
 
     >>> import fastnn as nn
-    >>> nn.functional.linear(nn.tensor([1.0, 2.0]), nn.tensor([[3.0, 4.0], [5.0, 6.0]]), nn.tensor([0.5, 0.0]))
+    >>> w, b = nn.tensor([[3.0, 4.0], [5.0, 6.0]]), nn.tensor([0.5, 0.0])
+    >>> nn.functional.linear(nn.tensor([1.0, 2.0]), w, b)
     tensor([11.5, 17.0])
     """
     return apply(LINEAR, input, weight, bias)
@@ -54,15 +55,17 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def linear_relu(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     r"""relu(linear(input, weight, bias)) in one pass: the product's last write is relu's.
+
+    .. math:: y = \max(x w^T + b, 0) \qquad
+        dz = dy \, [y > 0], \quad dx = dz\, w, \quad dw = dz^T x, \quad db = \sum_{rows} dz
+
     nn.Sequential runs Linear and ReLU so by itself.
 
-    .. math:: y = \max(x w^T + b, 0) \qquad dz = dy \, [y > 0], \quad dx = dz\, w, \quad dw = dz^T x, \quad db = \sum_{rows} dz
-
-    Parameters, shapes and errors are linear's. Cost: those of linear; the result before relu is
-    never in memory.
+    Parameters, errors and cost: as `linear`. The result before relu is never in memory.
 
     >>> import fastnn as nn
-    >>> nn.functional.linear_relu(nn.tensor([1.0, 2.0]), nn.tensor([[3.0, 4.0], [-5.0, -6.0]]), nn.tensor([0.5, 0.0]))
+    >>> w, b = nn.tensor([[3.0, 4.0], [-5.0, -6.0]]), nn.tensor([0.5, 0.0])
+    >>> nn.functional.linear_relu(nn.tensor([1.0, 2.0]), w, b)
     tensor([11.5,  0.0])
     """
     return apply(LINEAR_RELU, input, weight, bias)
@@ -95,14 +98,22 @@ def sample(name: str, x: tuple[int, ...], outputs: int, bias: bool = True) -> Sa
 
 
 def samples() -> list[Sample]:
-    return [sample("one", (1, 1), 1), sample("primes", (5, 7), 11), sample("no bias", (5, 7), 3, bias=False),
-            sample("vector", (13,), 5), sample("more axes", (2, 3, 5, 7), 4), sample("blocks", (37, 523), 41),
-            sample("large batch", (4200, 3), 2),
-            sample("no rows", (0, 3), 4), sample("no inputs", (3, 0), 4), sample("no outputs", (3, 4), 0)]
+    return [
+        sample("one", (1, 1), 1),
+        sample("primes", (5, 7), 11),
+        sample("no bias", (5, 7), 3, bias=False),
+        sample("vector", (13,), 5),
+        sample("more axes", (2, 3, 5, 7), 4),
+        sample("blocks", (37, 523), 41),
+        sample("large batch", (4200, 3), 2),
+        sample("no rows", (0, 3), 4),
+        sample("no inputs", (3, 0), 4),
+        sample("no outputs", (3, 4), 0),
+    ]
 
 
 def relu_samples() -> list[Sample]:
-    """Weights as in a network, 1/sqrt(k): results before relu are near 1, and so is the scale of
+    """Weights of 1/sqrt(k), as in a network: results before relu are near 1, and so is the scale of
     their rounding. A lone one is positive.
     """
     found = []

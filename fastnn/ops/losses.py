@@ -320,12 +320,17 @@ def difference(name: str, *shape: int, scale: float = 2.0, **attrs: Any) -> Samp
 
 
 def differences(**attrs: Any) -> list[Sample]:
-    return [difference("one", 1, **attrs), difference("odd", 3, 5, 7, **attrs),
-            difference("sum", 3, 5, reduction="sum", **attrs),
-            difference("none", 3, 5, reduction="none", **attrs), difference("number", **attrs),
-            difference("empty, sum", 0, 3, reduction="sum", **attrs),
-            difference("empty, none", 0, 3, reduction="none", **attrs),
-            difference("steep", 37, scale=80.0, **attrs), difference("blocks", 3, 16381, **attrs)]
+    return [
+        difference("one", 1, **attrs),
+        difference("odd", 3, 5, 7, **attrs),
+        difference("sum", 3, 5, reduction="sum", **attrs),
+        difference("none", 3, 5, reduction="none", **attrs),
+        difference("number", **attrs),
+        difference("empty, sum", 0, 3, reduction="sum", **attrs),
+        difference("empty, none", 0, 3, reduction="none", **attrs),
+        difference("steep", 37, scale=80.0, **attrs),
+        difference("blocks", 3, 16381, **attrs),
+    ]
 
 
 def binary(name: str, *shape: int, logits: bool = False, weight: tuple[int, ...] | None = None,
@@ -342,19 +347,26 @@ def binary(name: str, *shape: int, logits: bool = False, weight: tuple[int, ...]
 
 
 def binaries(logits: bool) -> list[Sample]:
-    return [binary("one", 1, logits=logits), binary("odd", 3, 5, 7, logits=logits),
-            binary("sum", 3, 5, reduction="sum", logits=logits),
-            binary("none", 3, 5, reduction="none", weight=(3, 5), logits=logits),
-            binary("weight of a column", 3, 5, weight=(5,), logits=logits),
-            binary("weight of a row", 3, 5, weight=(3, 1), logits=logits),
-            binary("empty", 0, 3, reduction="sum", logits=logits), binary("blocks", 2, 16411, logits=logits)]
+    return [
+        binary("one", 1, logits=logits),
+        binary("odd", 3, 5, 7, logits=logits),
+        binary("sum", 3, 5, reduction="sum", logits=logits),
+        binary("none", 3, 5, reduction="none", weight=(3, 5), logits=logits),
+        binary("weight of a column", 3, 5, weight=(5,), logits=logits),
+        binary("weight of a row", 3, 5, weight=(3, 1), logits=logits),
+        binary("empty", 0, 3, reduction="sum", logits=logits),
+        binary("blocks", 2, 16411, logits=logits),
+    ]
 
 
 def with_logits_samples() -> list[Sample]:
-    return [*binaries(True), binary("pos_weight", 3, 5, pos_weight=(5,), logits=True),
-            binary("both weights", 3, 5, weight=(3, 1), pos_weight=(5,), reduction="sum", logits=True),
-            binary("both weights, none", 3, 5, weight=(3, 5), pos_weight=(1,), reduction="none", logits=True),
-            binary("steep", 41, scale=40.0, logits=True)]
+    return [
+        *binaries(True),
+        binary("pos_weight", 3, 5, pos_weight=(5,), logits=True),
+        binary("both weights", 3, 5, weight=(3, 1), pos_weight=(5,), reduction="sum", logits=True),
+        binary("both weights, none", 3, 5, weight=(3, 5), pos_weight=(1,), reduction="none", logits=True),
+        binary("steep", 41, scale=40.0, logits=True),
+    ]
 
 
 def divergence(name: str, *shape: int, **attrs: Any) -> Sample:
@@ -366,9 +378,15 @@ def divergence(name: str, *shape: int, **attrs: Any) -> Sample:
 
 
 def divergences() -> list[Sample]:
-    plain = [divergence("two", 1, 2), divergence("odd", 3, 5, 7), divergence("sum", 3, 5, reduction="sum"),
-             divergence("none", 3, 5, reduction="none"), divergence("batchmean", 3, 5, reduction="batchmean"),
-             divergence("empty", 0, 3, reduction="sum"), divergence("blocks", 2, 16411)]
+    plain = [
+        divergence("two", 1, 2),
+        divergence("odd", 3, 5, 7),
+        divergence("sum", 3, 5, reduction="sum"),
+        divergence("none", 3, 5, reduction="none"),
+        divergence("batchmean", 3, 5, reduction="batchmean"),
+        divergence("empty", 0, 3, reduction="sum"),
+        divergence("blocks", 2, 16411),
+    ]
     return plain + [divergence(s.name + ", log target", *s.inputs[0].shape, log_target=True, **s.attrs) for s in plain]
 
 
@@ -378,7 +396,7 @@ def _run(name: str, *values: Any, **attrs: Any) -> Any:
     return globals()[name](*map(tensor, values), **attrs)
 
 
-def _error_rows(name: str) -> tuple[Any, ...]:
+def _error_rows(name: str) -> tuple[Refusal, ...]:
     def call(*shapes: tuple[int, ...], dtype: Any = np.float32, **attrs: Any) -> Any:
         return _run(name, *[np.full(s, 0.5).astype(dtype) for s in shapes], **attrs)
     return (
@@ -431,9 +449,7 @@ SMOOTH_L1_LOSS = _record(
 HUBER_LOSS = _record(
     "huber_loss", "y = mean of d^2 / 2 where |d| < delta, else delta (|d| - delta/2)", checker("huber_loss", "delta"),
     lambda: [*differences(delta=1.0), difference("delta", 31, delta=2.7)], fast_smooth_l1, difference,
-    errors=(
-        Refusal("delta", lambda: _run("huber_loss", [1.0], [2.0], delta=0.0), RangeError, ("delta above 0", "0")),
-    ),
+    errors=(Refusal("delta", lambda: _run("huber_loss", [1.0], [2.0], delta=0.0), RangeError, ("delta above 0", "0")),),
                      flops=5)
 
 BINARY_CROSS_ENTROPY = _record(

@@ -1,4 +1,7 @@
-"""Matrix products. Kernels: csrc/gemm.c. Definition: fastnn/reference/matmul.py."""
+"""Matrix products, in all of NumPy's forms.
+
+Kernels: csrc/gemm/gemm.c. Definition: fastnn/reference/matmul.py.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,16 @@ __all__ = ["bmm", "dot", "matmul", "mm", "mv"]
 
 
 def matmul(input: Tensor, other: Tensor) -> Tensor:
-    r"""Matrix product, in all of NumPy's forms; also written ``input @ other``.
+    r"""Matrix product; also written ``input @ other``.
 
     .. math:: y_{ij} = \sum_p a_{ip} b_{pj} \qquad da = dy\, b^T \qquad db = a^T dy
 
     Parameters
     ----------
     input : Tensor of shape (..., m, k), or (k,) for one row
+        a. The leading axes are batch axes, which broadcast.
     other : Tensor of shape (..., k, n), or (k,) for one column
-
-    The leading axes are batch axes and broadcast. Transposed and sliced operands are read where
-    they lie, without a copy.
+        b, of the same dtype.
 
     Returns
     -------
@@ -37,14 +39,17 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     Raises
     ------
     ShapeError : if the inner sizes differ, the batch axes do not broadcast, or an operand has no
-    dimensions.
+        dimensions.
     DTypeError : if an operand is not floating point, or their dtypes differ.
 
-    Cost: 2 m n k operations per matrix. Method: csrc/gemm.tmpl.h. Goto, van de Geijn (2008),
-    "Anatomy of high-performance matrix multiplication".
+    Cost: 2 m n k flop per matrix, and twice that backward. Transposed and sliced operands are read
+    where they lie, without a copy. csrc/gemm/gemm.tmpl.h says how.
+
+    Reference: Goto, van de Geijn (2008), "Anatomy of high-performance matrix multiplication".
 
     >>> import fastnn as nn
-    >>> nn.functional.matmul(nn.tensor([[1.0, 2.0], [3.0, 4.0]]), nn.tensor([[5.0, 6.0], [7.0, 8.0]]))
+    >>> a, b = nn.tensor([[1.0, 2.0], [3.0, 4.0]]), nn.tensor([[5.0, 6.0], [7.0, 8.0]])
+    >>> nn.functional.matmul(a, b)
     tensor([[19., 22.],
             [43., 50.]])
     """
@@ -52,7 +57,9 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 
 
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
-    """Product of two matrices (n, m) and (m, p), no broadcasting. Raises as matmul does.
+    """Product of two matrices (n, m) and (m, p), no broadcasting.
+
+    Parameters, errors and cost: as `matmul`.
 
     >>> import fastnn as nn
     >>> nn.functional.mm(nn.tensor([[1.0, 2.0]]), nn.tensor([[3.0], [4.0]]))
@@ -62,11 +69,13 @@ def mm(input: Tensor, mat2: Tensor) -> Tensor:
 
 
 def bmm(input: Tensor, mat2: Tensor) -> Tensor:
-    """Products of b pairs of matrices, (b, n, m) and (b, m, p), no broadcasting. Raises as matmul
-    does.
+    """Products of b pairs of matrices, (b, n, m) and (b, m, p), no broadcasting.
+
+    Parameters, errors and cost: as `matmul`.
 
     >>> import fastnn as nn
-    >>> nn.functional.bmm(nn.tensor([[[1.0, 2.0]], [[3.0, 4.0]]]), nn.tensor([[[1.0], [1.0]], [[2.0], [0.0]]]))
+    >>> a, b = nn.tensor([[[1.0, 2.0]], [[3.0, 4.0]]]), nn.tensor([[[1.0], [1.0]], [[2.0], [0.0]]])
+    >>> nn.functional.bmm(a, b)
     tensor([[[3.]],
     <BLANKLINE>
             [[6.]]])
@@ -78,7 +87,7 @@ def bmm(input: Tensor, mat2: Tensor) -> Tensor:
 
 
 def mv(input: Tensor, vec: Tensor) -> Tensor:
-    """Product of a matrix (n, m) and a vector (m,). Raises as matmul does.
+    """Product of a matrix (n, m) and a vector (m,). Parameters, errors and cost: as `matmul`.
 
     >>> import fastnn as nn
     >>> nn.functional.mv(nn.tensor([[1.0, 2.0], [3.0, 4.0]]), nn.tensor([1.0, 1.0]))
@@ -88,7 +97,7 @@ def mv(input: Tensor, vec: Tensor) -> Tensor:
 
 
 def dot(input: Tensor, other: Tensor) -> Tensor:
-    """Sum of the products of two vectors (n,). Raises as matmul does.
+    """Sum of the products of two vectors (n,). Parameters, errors and cost: as `matmul`.
 
     >>> import fastnn as nn
     >>> nn.functional.dot(nn.tensor([1.0, 2.0]), nn.tensor([3.0, 4.0]))
@@ -145,16 +154,28 @@ def sample(name: str, a: tuple[int, ...], b: tuple[int, ...]) -> Sample:
 
 def samples() -> list[Sample]:
     return [
-        sample("one", (1, 1), (1, 1)), sample("primes", (5, 7), (7, 11)), sample("tiles", (17, 13), (13, 37)),
-        sample("blocks", (31, 523), (523, 41)), sample("wide", (7, 19), (19, 317)), sample("tall", (211, 5), (5, 3)),
-        sample("few rows", (2, 67), (67, 43)), sample("chunks", (3, 4100), (4100, 2)),
-        sample("vectors", (23,), (23,)), sample("vector matrix", (29,), (29, 31)),
-            sample("matrix vector", (31, 29), (29,)),
-        sample("batch", (3, 5, 7), (3, 7, 2)), sample("batch, one matrix", (2, 3, 5, 7), (7, 11)),
-        sample("one matrix, batch", (5, 7), (3, 7, 4)), sample("broadcast", (2, 1, 5, 7), (3, 7, 4)),
-        sample("vector, batch", (7,), (3, 7, 4)), sample("batch, vector", (3, 5, 7), (7,)),
-        sample("no rows", (0, 3), (3, 4)), sample("no products", (5, 0), (0, 4)), sample("no columns", (5, 3), (3, 0)),
-        sample("no batch", (0, 2, 3), (3, 4)), sample("no batch, broadcast", (0, 1, 2, 3), (4, 3, 2)),
+        sample("one", (1, 1), (1, 1)),
+        sample("primes", (5, 7), (7, 11)),
+        sample("tiles", (17, 13), (13, 37)),
+        sample("blocks", (31, 523), (523, 41)),
+        sample("wide", (7, 19), (19, 317)),
+        sample("tall", (211, 5), (5, 3)),
+        sample("few rows", (2, 67), (67, 43)),
+        sample("chunks", (3, 4100), (4100, 2)),
+        sample("vectors", (23,), (23,)),
+        sample("vector matrix", (29,), (29, 31)),
+        sample("matrix vector", (31, 29), (29,)),
+        sample("batch", (3, 5, 7), (3, 7, 2)),
+        sample("batch, one matrix", (2, 3, 5, 7), (7, 11)),
+        sample("one matrix, batch", (5, 7), (3, 7, 4)),
+        sample("broadcast", (2, 1, 5, 7), (3, 7, 4)),
+        sample("vector, batch", (7,), (3, 7, 4)),
+        sample("batch, vector", (3, 5, 7), (7,)),
+        sample("no rows", (0, 3), (3, 4)),
+        sample("no products", (5, 0), (0, 4)),
+        sample("no columns", (5, 3), (3, 0)),
+        sample("no batch", (0, 2, 3), (3, 4)),
+        sample("no batch, broadcast", (0, 1, 2, 3), (4, 3, 2)),
     ]
 
 

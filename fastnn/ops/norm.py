@@ -185,19 +185,34 @@ def rows_of(name: str, *lead: int, shape: tuple[int, ...], weight: bool = True, 
 
 
 def layer_samples() -> list[Sample]:
-    return [rows_of("smallest", 1, shape=(2,), eps=0.5), rows_of("odd", 3, 5, shape=(7,)),
-            rows_of("two axes", 3, shape=(5, 7)), rows_of("no weight", 5, shape=(3,), weight=False),
-            rows_of("no bias", 5, shape=(11,), bias=False), rows_of("plain", 2, shape=(13,), weight=False, bias=False),
-            rows_of("one row", shape=(17,)), rows_of("wide", 2, shape=(1031,)), rows_of("many rows", 131, shape=(67,)),
-            rows_of("empty", 0, shape=(4,)), rows_of("mean", 2, shape=(37,), mean=100.0),
-            rows_of("large", 2, shape=(5,), scale=50.0), rows_of("eps", 2, shape=(5,), eps=2.0)]
+    return [
+        rows_of("smallest", 1, shape=(2,), eps=0.5),
+        rows_of("odd", 3, 5, shape=(7,)),
+        rows_of("two axes", 3, shape=(5, 7)),
+        rows_of("no weight", 5, shape=(3,), weight=False),
+        rows_of("no bias", 5, shape=(11,), bias=False),
+        rows_of("plain", 2, shape=(13,), weight=False, bias=False),
+        rows_of("one row", shape=(17,)),
+        rows_of("wide", 2, shape=(1031,)),
+        rows_of("many rows", 131, shape=(67,)),
+        rows_of("empty", 0, shape=(4,)),
+        rows_of("mean", 2, shape=(37,), mean=100.0),
+        rows_of("large", 2, shape=(5,), scale=50.0),
+        rows_of("eps", 2, shape=(5,), eps=2.0),
+    ]
 
 
 def rms_samples() -> list[Sample]:
-    return [rows_of("smallest", 1, shape=(1,), bias=None, eps=0.5), rows_of("odd", 3, 5, shape=(7,), bias=None),
-            rows_of("two axes", 3, shape=(5, 7), bias=None), rows_of("plain", 3, shape=(11,), weight=False, bias=None),
-            rows_of("wide", 2, shape=(1031,), bias=None), rows_of("many rows", 131, shape=(37,), bias=None),
-            rows_of("empty", 0, shape=(4,), bias=None), rows_of("large", 2, shape=(5,), scale=50.0, bias=None)]
+    return [
+        rows_of("smallest", 1, shape=(1,), bias=None, eps=0.5),
+        rows_of("odd", 3, 5, shape=(7,), bias=None),
+        rows_of("two axes", 3, shape=(5, 7), bias=None),
+        rows_of("plain", 3, shape=(11,), weight=False, bias=None),
+        rows_of("wide", 2, shape=(1031,), bias=None),
+        rows_of("many rows", 131, shape=(37,), bias=None),
+        rows_of("empty", 0, shape=(4,), bias=None),
+        rows_of("large", 2, shape=(5,), scale=50.0, bias=None),
+    ]
 
 
 def images(name: str, *shape: int, weight: bool = True, bias: bool = True, mean: float = 0.0, scale: float = 1.0,
@@ -213,11 +228,18 @@ def images(name: str, *shape: int, weight: bool = True, bias: bool = True, mean:
 
 
 def group_samples() -> list[Sample]:
-    return [images("smallest", 1, 2, 1, num_groups=1, eps=0.5), images("odd", 3, 10, 7, 11, num_groups=2),
-            images("each channel", 2, 3, 5, num_groups=3), images("one group", 2, 5, 3, num_groups=1),
-            images("rank 2", 5, 6, num_groups=2), images("plain", 2, 4, 3, 3, num_groups=2, weight=False, bias=False),
-            images("no bias", 2, 6, 5, num_groups=3, bias=False), images("long", 1, 2, 5003, num_groups=1),
-            images("empty", 0, 4, 3, num_groups=2), images("mean", 2, 4, 13, num_groups=2, mean=100.0)]
+    return [
+        images("smallest", 1, 2, 1, num_groups=1, eps=0.5),
+        images("odd", 3, 10, 7, 11, num_groups=2),
+        images("each channel", 2, 3, 5, num_groups=3),
+        images("one group", 2, 5, 3, num_groups=1),
+        images("rank 2", 5, 6, num_groups=2),
+        images("plain", 2, 4, 3, 3, num_groups=2, weight=False, bias=False),
+        images("no bias", 2, 6, 5, num_groups=3, bias=False),
+        images("long", 1, 2, 5003, num_groups=1),
+        images("empty", 0, 4, 3, num_groups=2),
+        images("mean", 2, 4, 13, num_groups=2, mean=100.0),
+    ]
 
 
 # ---- cost and benchmarks -------------------------------------------------------------------------

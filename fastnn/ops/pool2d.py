@@ -216,7 +216,7 @@ def _zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
     return tensor(np.zeros(shape, dtype))
 
 
-def pool_errors(name: str, pool: Any) -> tuple[Any, ...]:
+def pool_errors(name: str, pool: Any) -> tuple[Refusal, ...]:
     """What both poolings refuse."""
     return (
         Refusal("rank", lambda: pool()(_zeros(8, 8), 2), ShapeError, (name, "(N, C, H, W) or (C, H, W)", "(8, 8)")),

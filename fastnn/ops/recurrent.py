@@ -90,24 +90,39 @@ def steps(gates: int, states: int, name: str, T: int | None, B: int, I: int, H: 
 
 
 def cell_samples(sample: Callable[..., Sample]) -> list[Sample]:
-    return [sample("smallest", None, 1, 1, 1), sample("odd", None, 3, 5, 7), sample("wide", None, 2, 11, 37),
-            sample("batch", None, 67, 3, 5), sample("no biases", None, 2, 3, 5, b_ih=False, b_hh=False),
-            sample("b_ih only", None, 2, 3, 5, b_hh=False), sample("empty batch", None, 0, 3, 2),
-            sample("large", None, 3, 5, 7, scale=10.0)]
+    return [
+        sample("smallest", None, 1, 1, 1),
+        sample("odd", None, 3, 5, 7),
+        sample("wide", None, 2, 11, 37),
+        sample("batch", None, 67, 3, 5),
+        sample("no biases", None, 2, 3, 5, b_ih=False, b_hh=False),
+        sample("b_ih only", None, 2, 3, 5, b_hh=False),
+        sample("empty batch", None, 0, 3, 2),
+        sample("large", None, 3, 5, 7, scale=10.0),
+    ]
 
 
 def sequence_samples(sample: Callable[..., Sample]) -> list[Sample]:
-    return [sample("smallest", 1, 1, 1, 1), sample("odd", 5, 3, 7, 2), sample("reverse", 3, 2, 5, 7, reverse=True),
-            sample("one step", 1, 3, 5, 7), sample("one step reversed", 1, 2, 3, 5, reverse=True),
-            sample("one sequence", 7, 1, 3, 5), sample("wide", 3, 29, 5, 37),
-            sample("wide reversed", 2, 7, 3, 67, reverse=True), sample("no biases", 3, 2, 5, 3, b_ih=False, b_hh=False),
-            sample("b_hh only", 2, 3, 2, 5, b_ih=False), sample("empty batch", 3, 0, 2, 5),
-            sample("large", 3, 2, 5, 7, scale=10.0), sample("parts", 5, 97, 1, 2),
-            sample("parts reversed", 5, 97, 2, 1, reverse=True)]
+    return [
+        sample("smallest", 1, 1, 1, 1),
+        sample("odd", 5, 3, 7, 2),
+        sample("reverse", 3, 2, 5, 7, reverse=True),
+        sample("one step", 1, 3, 5, 7),
+        sample("one step reversed", 1, 2, 3, 5, reverse=True),
+        sample("one sequence", 7, 1, 3, 5),
+        sample("wide", 3, 29, 5, 37),
+        sample("wide reversed", 2, 7, 3, 67, reverse=True),
+        sample("no biases", 3, 2, 5, 3, b_ih=False, b_hh=False),
+        sample("b_hh only", 2, 3, 2, 5, b_ih=False),
+        sample("empty batch", 3, 0, 2, 5),
+        sample("large", 3, 2, 5, 7, scale=10.0),
+        sample("parts", 5, 97, 1, 2),
+        sample("parts reversed", 5, 97, 2, 1, reverse=True),
+    ]
 
 
 # ---- errors --------------------------------------------------------------------------------------
-def cell_errors(name: str, gates: int, cell: Callable[..., Any]) -> tuple[Any, ...]:
+def cell_errors(name: str, gates: int, cell: Callable[..., Any]) -> tuple[Refusal, ...]:
     """Rows for `Op.errors`; the cell is called with (x, h, w_ih, w_hh, b_ih)."""
     G, rows = gates, f"{gates}*H" if gates > 1 else "H"
     return (
@@ -128,7 +143,7 @@ def cell_errors(name: str, gates: int, cell: Callable[..., Any]) -> tuple[Any, .
     )
 
 
-def sequence_errors(name: str, gates: int, layer: Callable[..., Any], function: Callable[..., Any]) -> tuple[Any, ...]:
+def sequence_errors(name: str, gates: int, layer: Callable[..., Any], function: Callable[..., Any]) -> tuple[Refusal, ...]:
     """Rows for `Op.errors`: layer(x, h0, w_ih, w_hh) is the op itself, function(input, h, params,
     ...) the public one.
     """
@@ -155,7 +170,7 @@ def sequence_errors(name: str, gates: int, layer: Callable[..., Any], function: 
     )
 
 
-def state_error(name: str, gates: int, function: Callable[..., Any]) -> tuple[Any, ...]:
+def state_error(name: str, gates: int, function: Callable[..., Any]) -> Refusal:
     """The row for `Op.errors` of a layer whose state is one tensor, h."""
     return Refusal("no tensor", lambda: function(zeros(1, 1, 3), (zeros(1, 1, 2), zeros(1, 1, 2)), [zeros(2*gates, 3), zeros(2*gates, 2)]),
                    ShapeError, (name, "one tensor", "tuple"))

@@ -1,9 +1,10 @@
-"""Sums and the like along axes. Kernels: csrc/reduce.c. Definitions: fastnn/reference/reduce.py.
-Extremes are in extremes.py.
+"""Sums and the like along axes. Extremes are in extremes.py.
+
+Kernels: csrc/pointwise/reduce.c. Definitions: fastnn/reference/reduce.py.
 
 `dim` is an int, a tuple of int, or None for all axes; negative ones count from the end. `keepdim`
-keeps the reduced axes with size 1. Floats are added in double and rounded once, doubles by halves;
-the bits do not depend on the number of threads.
+keeps the reduced axes with size 1. float32 is added in double and rounded once, float64 by halves.
+The bits do not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -27,25 +28,36 @@ from .shape import to
 __all__ = ["cumsum", "logsumexp", "mean", "norm", "prod", "std", "std_mean", "sum", "var", "var_mean"]
 
 Dim = int | tuple[int, ...] | None
-
-_ALL = [tuple(range(ndim)) for ndim in range(65)]     # all axes of an array of so many dimensions
+_ALL = [tuple(range(ndim)) for ndim in range(65)]   # all axes of an array of so many dimensions
 
 
 # ---- sums ----------------------------------------------------------------------------------------
 def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """The sum over all elements, or over the axes `dim`; dx = dy, repeated along them.
+    r"""The sum over all elements, or over some axes.
+
+    .. math:: y = \sum_i x_i \qquad dx_i = dy
 
     Parameters
     ----------
-    input : Tensor of any shape; integers and booleans give int64 and have no gradient
-    dim : int, tuple of int, or None for all axes; negative ones count from the end
-    keepdim : keep the reduced axes with size 1
-    dtype : convert to it first
+    input : Tensor of any shape
+        Integers and booleans give int64 and have no gradient.
+    dim : int or tuple of int, optional
+        The axes to add over; None: all. Negative ones count from the end.
+    keepdim : bool
+        Keep the reduced axes with size 1.
+    dtype : optional
+        Convert to it first.
+
+    Returns
+    -------
+    Tensor without the reduced axes.
 
     Raises
     ------
-    RangeError : if there is no such axis, or one is named twice. The same holds for every function
-    of this file.
+    RangeError : if there is no such axis, or one is named twice.
+    DTypeError : if input is no tensor.
+
+    Cost: reads each element once.
 
     >>> import fastnn as nn
     >>> x = nn.tensor([[1.0, 2.0], [3.0, 4.0]])
@@ -61,8 +73,11 @@ def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = N
 
 
 def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
-    """The mean over all elements, or over the axes `dim`; dx = dy / n, repeated along them. NaN
-    where there are no elements.
+    r"""The mean over all n elements, or over some axes.
+
+    .. math:: y = \frac1n \sum_i x_i \qquad dx_i = dy / n
+
+    NaN where there are no elements. Parameters, errors and cost: as `sum`; integers are refused.
 
     >>> import fastnn as nn
     >>> nn.tensor([[1.0, 2.0], [3.0, 4.0]]).mean(0)
@@ -74,8 +89,11 @@ def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = 
 
 
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
-    """The product over all elements, or along one axis; dx is dy times the product of the others,
-    which holds for zeros too.
+    r"""The product over all elements, or along one axis.
+
+    .. math:: y = \prod_i x_i \qquad dx_i = dy \prod_{k \ne i} x_k
+
+    The gradient holds for zeros, too. Parameters, errors and cost: as `sum`.
 
     >>> import fastnn as nn
     >>> nn.tensor([[1.0, 2.0], [3.0, 4.0]]).prod(1)
@@ -88,8 +106,17 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor
 
 
 def cumsum(input: Tensor, dim: int) -> Tensor:
-    """The sum of all elements up to and with each one, along one axis; the gradient is the running
-    sum from the other end.
+    r"""The running sum along one axis.
+
+    .. math:: y_a = \sum_{b \le a} x_b \qquad dx_b = \sum_{a \ge b} dy_a
+
+    Parameters
+    ----------
+    input : Tensor of any shape
+        Integers and booleans give int64 and have no gradient.
+    dim : int
+
+    Errors: as `sum`. Cost: reads and writes each element once.
 
     >>> import fastnn as nn
     >>> nn.tensor([1.0, 2.0, 3.0]).cumsum(0)
@@ -103,13 +130,31 @@ def cumsum(input: Tensor, dim: int) -> Tensor:
     return apply(CUMSUM, input, dim=along)
 
 
+# ---- spread and size -----------------------------------------------------------------------------
 def var(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *,
         correction: int | None = None) -> Tensor:
-    """The variance sum (x - mean)^2 / (n - correction); correction is 1, or 0 with unbiased=False.
-    NaN where n <= correction.
+    r"""The variance over all n elements, or over some axes.
 
-    dx = 2 (x - mean) dy / (n - correction). The mean is taken first and subtracted, so a large mean
-    costs no digits.
+    .. math:: y = \frac{1}{n - c} \sum_i (x_i - \bar x)^2 \qquad
+        dx_i = \frac{2\, dy}{n - c} (x_i - \bar x)
+
+    NaN where n <= c. The mean is taken first and subtracted, so a large mean costs no digits.
+
+    Parameters
+    ----------
+    input : Tensor of any shape, float32 or float64
+    dim, keepdim : as in `sum`
+    unbiased : bool
+        PyTorch's older way to say the correction: True is 1, False is 0.
+    correction : int, optional
+        c; 1 corrects for the mean being taken from the same elements.
+
+    Raises
+    ------
+    RangeError : if there is no such axis, or one is named twice.
+    DTypeError : if input is not floating point.
+
+    Cost: reads each element twice.
 
     >>> import fastnn as nn
     >>> nn.tensor([1.0, 2.0, 3.0, 4.0]).var(), nn.tensor([1.0, 2.0, 3.0, 4.0]).var(correction=0)
@@ -121,8 +166,11 @@ def var(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = F
 
 def std(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *,
         correction: int | None = None) -> Tensor:
-    """The standard deviation, the root of var; dx = (x - mean) dy / (y (n - correction)), 0 where y
-    is 0.
+    r"""The standard deviation: the root of the variance, in the units of the input.
+
+    .. math:: y = \sqrt{\operatorname{var}(x)} \qquad dx_i = \frac{dy}{y\, (n - c)} (x_i - \bar x)
+
+    The slope where y is 0 is taken as 0. Parameters, errors and cost: as `var`.
 
     >>> import fastnn as nn
     >>> nn.tensor([2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]).std(correction=0)
@@ -134,21 +182,46 @@ def std(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = F
 
 def var_mean(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *,
              correction: int | None = None) -> tuple[Tensor, Tensor]:
-    """(var, mean)."""
+    """The pair (var, mean). Parameters, errors and cost: as `var`, and one reading more.
+
+    >>> import fastnn as nn
+    >>> nn.functional.var_mean(nn.tensor([1.0, 3.0]))
+    (tensor(2.), tensor(2.))
+    """
     return var(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
 
 
 def std_mean(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *,
              correction: int | None = None) -> tuple[Tensor, Tensor]:
-    """(std, mean)."""
+    """The pair (std, mean). Parameters, errors and cost: as `var`, and one reading more.
+
+    >>> import fastnn as nn
+    >>> nn.functional.std_mean(nn.tensor([1.0, 3.0]), correction=0)
+    (tensor(1.), tensor(2.))
+    """
     return std(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
 
 
 def norm(input: Tensor, p: float | str = 2, dim: Dim = None, keepdim: bool = False) -> Tensor:
-    """The p-norm (sum |x|^p)^(1/p) over all elements, or over the axes `dim`; p = inf: the largest
-    |x|, -inf: the smallest.
+    r"""The p-norm over all elements, or over some axes.
 
-    The slope where the norm is 0 is taken as 0. "fro" is 2.
+    .. math:: y = \Big(\sum_i |x_i|^p\Big)^{1/p} \qquad
+        dx_i = dy\, \operatorname{sign}(x_i)\, (|x_i| / y)^{p-1}
+
+    Parameters
+    ----------
+    input : Tensor of any shape, float32 or float64
+    p : float or "fro"
+        1 and 2 have kernels. inf gives the largest |x|, -inf the smallest; "fro" is 2.
+    dim, keepdim : as in `sum`
+
+    Raises
+    ------
+    RangeError : if p is not above 0 and not -inf; if there is no such axis, or one is named twice.
+    DTypeError : if input is not floating point.
+
+    Cost: reads each element once; for other p than 1 and 2 five passes. The slope where the norm is
+    0 is taken as 0.
 
     >>> import fastnn as nn
     >>> x = nn.tensor([3.0, -4.0])
@@ -167,7 +240,11 @@ def norm(input: Tensor, p: float | str = 2, dim: Dim = None, keepdim: bool = Fal
 
 
 def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
-    """ln sum e^x over the axes `dim`, without overflow; dx = e^(x - y) dy, the softmax.
+    r"""The logarithm of the sum of exponentials over some axes, without overflow.
+
+    .. math:: y = \ln \sum_i e^{x_i} \qquad dx_i = dy\, e^{x_i - y}
+
+    The slope is softmax's result. Parameters, errors and cost: as `var`, with one exp an element.
 
     >>> import fastnn as nn
     >>> nn.functional.logsumexp(nn.tensor([500.0, 500.0]), 0)
@@ -223,30 +300,40 @@ def _check_cumsum(x: Any, *, dim: int) -> None:
 # ---- samples -------------------------------------------------------------------------------------
 def draw(name: str, shape: tuple[int, ...], dim: Any, keepdim: bool = False, spread: float = 1.0,
          **attrs: Any) -> Sample:
-    """Values to reduce over `dim`, none near 0, where |x| has a kink; terms is how many become one.
-    """
+    """Values to reduce over `dim`, none near 0, where |x| has a kink."""
     x = seeded(name).standard_normal(shape) * spread
     x = np.asarray(x + np.where(x >= 0, 0.05, -0.05))
-    terms = int(np.prod([shape[d] for d in dim], dtype=np.int64))
+    terms = int(np.prod([shape[d] for d in dim], dtype=np.int64))       # so many become one
     return Sample(name, (x,), {"dim": dim, "keepdim": keepdim, **attrs}, {"n": x.size, "terms": terms})
 
 
 def reductions(one: bool = True, **attrs: Any) -> list[Sample]:
     """First, last, middle, neighbouring and separate axes; lengths around the blocks of
-    csrc/reduce.c. one: also reduce single elements.
+    csrc/pointwise/reduce.c. one: also reduce single elements.
     """
     single = [draw("one", (1,), (0,), **attrs), draw("zero-dimensional", (), (), **attrs)] if one else []
     return [
         *single,
-        draw("all", (3, 5, 7), (0, 1, 2), **attrs), draw("first", (3, 5, 7), (0,), **attrs),
-            draw("middle", (3, 5, 7), (1,), **attrs),
-        draw("last", (3, 5, 7), (2,), **attrs), draw("last two", (3, 5, 7), (1, 2), **attrs),
+        draw("all", (3, 5, 7), (0, 1, 2), **attrs),
+        draw("first", (3, 5, 7), (0,), **attrs),
+        draw("middle", (3, 5, 7), (1,), **attrs),
+        draw("last", (3, 5, 7), (2,), **attrs),
+        draw("last two", (3, 5, 7), (1, 2), **attrs),
         draw("first and last", (3, 5, 7), (0, 2), **attrs),
-        draw("channels", (2, 3, 5, 7), (0, 2, 3), True, **attrs), draw("kept", (3, 5, 7), (1,), True, **attrs),
-        draw("empty result", (0, 3), (1,), **attrs), draw("long", (1031,), (0,), **attrs),
-            draw("tall", (523, 3), (0,), **attrs),
-        draw("wide", (2, 3, 1031), (1,), **attrs), draw("pieces", (2, 40009), (1,), **attrs),
-        draw("pieces of columns", (20011, 2), (0,), **attrs)]
+        draw("channels", (2, 3, 5, 7), (0, 2, 3), True, **attrs),
+        draw("kept", (3, 5, 7), (1,), True, **attrs),
+        draw("empty result", (0, 3), (1,), **attrs),
+        draw("long", (1031,), (0,), **attrs),
+        draw("tall", (523, 3), (0,), **attrs),
+        draw("wide", (2, 3, 1031), (1,), **attrs),
+        draw("pieces", (2, 40009), (1,), **attrs),
+        draw("pieces of columns", (20011, 2), (0,), **attrs),
+    ]
+
+
+def corrected() -> list[Sample]:
+    """Variances with and without the correction."""
+    return [*reductions(one=False, correction=1), draw("uncorrected", (3, 5), (1,), correction=0)]
 
 
 def factors(name: str, *shape: int, dim: tuple[int, ...], zeros: tuple[int, ...] = ()) -> Sample:
@@ -256,6 +343,18 @@ def factors(name: str, *shape: int, dim: tuple[int, ...], zeros: tuple[int, ...]
     x.reshape(-1)[list(zeros)] = 0
     return Sample(name, (x,), {"dim": dim, "keepdim": False},
                   {"n": x.size, "terms": int(np.prod([shape[d] for d in dim]))})
+
+
+def products() -> list[Sample]:
+    return [
+        factors("one", 1, dim=(0,)),
+        factors("all", 3, 5, 7, dim=(0, 1, 2)),
+        factors("middle", 3, 5, 7, dim=(1,)),
+        factors("last", 3, 5, 7, dim=(2,)),
+        factors("one zero", 3, 5, dim=(1,), zeros=(2,)),
+        factors("two zeros", 3, 5, dim=(1,), zeros=(1, 3, 7)),
+        factors("empty", 0, 3, dim=(1,)),
+    ]
 
 
 def running(name: str, *shape: int, dim: int) -> Sample:
@@ -275,8 +374,7 @@ def reduction(name: str, formula: str, fast_numpy: Callable[..., Any], call: Cal
         forward=kernel(f"{name}_forward"), backward=kernel(f"{name}_backward") if ref_backward else None,
         ref_forward=getattr(reference, f"{name}_forward"), ref_backward=ref_backward,
         fits=None if "check" in fields else kernel("fits_float"), check=fields.pop("check", float_check(name)),
-                       samples=samples,
-        fast_numpy=fast_numpy,
+        samples=samples, fast_numpy=fast_numpy,
         errors=(
             Refusal("text", lambda: call("1"), DTypeError, (name, "str")),
             Refusal("no such axis", lambda: call(tensor(np.ones((2, 3))), dim=2),
@@ -288,47 +386,45 @@ def reduction(name: str, formula: str, fast_numpy: Callable[..., Any], call: Cal
         flops=lambda n, terms: flops * n, bytes=lambda n, terms: 4 * n, terms=lambda n, terms: terms, **fields))
 
 
-SUM = reduction("sum", "y = sum x", lambda x, dim, keepdim: x.sum(axis=dim, keepdims=keepdim), lambda *a,
-                **k: sum(*a, **k), linear_in=("x",))
-MEAN = reduction("mean", "y = sum x / n", lambda x, dim, keepdim: x.mean(axis=dim, keepdims=keepdim), lambda *a,
-                 **k: mean(*a, **k))
-
-VAR = reduction("var", "y = sum (x - mean)^2 / (n - correction)",
-                lambda x, dim, keepdim, correction: x.var(axis=dim, keepdims=keepdim, ddof=correction), lambda *a,
-                **k: var(*a, **k),
-                lambda: [*reductions(one=False, correction=1), draw("uncorrected", (3, 5), (1,), correction=0)],
-                {"correction": 1}, flops=4)
-
-STD = reduction("std", "y = sqrt(var)",
-                lambda x, dim, keepdim, correction: x.std(axis=dim, keepdims=keepdim, ddof=correction), lambda *a,
-                **k: std(*a, **k),
-                lambda: [*reductions(one=False, correction=1), draw("uncorrected", (3, 5), (1,), correction=0)],
-                {"correction": 1}, flops=4)
-
-NORM = reduction("norm", "y = (sum |x|^p)^(1/p), p = 1 or 2",
-                 lambda x, p, dim, keepdim: np.linalg.norm(x, p, axis=dim[0], keepdims=keepdim), lambda *a,
-                 **k: norm(*a, **k),
-                 lambda: [*reductions(p=2.0), *[dataclasses.replace(s, name=f"{s.name} p=1")
-                                                for s in reductions(p=1.0)]], {"p": 2.0}, flops=2)
-
-LOGSUMEXP = reduction("logsumexp", "y = ln sum e^x",
-                      lambda x, dim, keepdim: np.log(np.exp(x - x.max(dim, keepdims=True)).sum(dim)) + x.max(dim),
-                      # a few large slopes
-                      lambda *a, **k: logsumexp(*a, **{"dim": 0, **k}), lambda: reductions(spread=4.0), flops=14)
-
-PROD = reduction("prod", "y = prod x", lambda x, dim, keepdim: x.prod(axis=dim, keepdims=keepdim), lambda *a,
-                 **k: prod(*a, **k), lambda: [
-    factors("one", 1, dim=(0,)), factors("all", 3, 5, 7, dim=(0, 1, 2)), factors("middle", 3, 5, 7, dim=(1,)),
-    factors("last", 3, 5, 7, dim=(2,)),
-    factors("one zero", 3, 5, dim=(1,), zeros=(2,)), factors("two zeros", 3, 5, dim=(1,), zeros=(1, 3, 7)),
-                                              factors("empty", 0, 3, dim=(1,))])
+SUM = reduction(
+    "sum", "y = sum x",
+    lambda x, dim, keepdim: x.sum(axis=dim, keepdims=keepdim), lambda *a, **k: sum(*a, **k), linear_in=("x",))
+MEAN = reduction(
+    "mean", "y = sum x / n",
+    lambda x, dim, keepdim: x.mean(axis=dim, keepdims=keepdim), lambda *a, **k: mean(*a, **k))
+VAR = reduction(
+    "var", "y = sum (x - mean)^2 / (n - correction)",
+    lambda x, dim, keepdim, correction: x.var(axis=dim, keepdims=keepdim, ddof=correction),
+    lambda *a, **k: var(*a, **k), corrected, {"correction": 1}, flops=4)
+STD = reduction(
+    "std", "y = sqrt(var)",
+    lambda x, dim, keepdim, correction: x.std(axis=dim, keepdims=keepdim, ddof=correction),
+    lambda *a, **k: std(*a, **k), corrected, {"correction": 1}, flops=4)
+NORM = reduction(
+    "norm", "y = (sum |x|^p)^(1/p), p = 1 or 2",
+    lambda x, p, dim, keepdim: np.linalg.norm(x, p, axis=dim[0], keepdims=keepdim), lambda *a, **k: norm(*a, **k),
+    lambda: [*reductions(p=2.0), *[dataclasses.replace(s, name=f"{s.name} p=1") for s in reductions(p=1.0)]],
+    {"p": 2.0}, flops=2)
+LOGSUMEXP = reduction(
+    "logsumexp", "y = ln sum e^x",
+    lambda x, dim, keepdim: np.log(np.exp(x - x.max(dim, keepdims=True)).sum(dim)) + x.max(dim),
+    lambda *a, **k: logsumexp(*a, **{"dim": 0, **k}),
+    lambda: reductions(spread=4.0), flops=14)       # a few slopes are large
+PROD = reduction(
+    "prod", "y = prod x",
+    lambda x, dim, keepdim: x.prod(axis=dim, keepdims=keepdim), lambda *a, **k: prod(*a, **k), products)
 
 CUMSUM: Op = register(Op(
     name="cumsum", family="reduction", inputs=("x",), formula="y_a = sum of x_b over b <= a",
     forward=kernel("cumsum_forward"), backward=kernel("cumsum_backward"),
     ref_forward=reference.cumsum_forward, ref_backward=reference.cumsum_backward, check=_check_cumsum,
-    samples=lambda: [running("one", 1, dim=0), running("first", 3, 5, 7, dim=0), running("middle", 3, 5, 7, dim=1),
-                     running("last", 3, 5, 7, dim=2), running("empty", 0, 3, dim=1)],
+    samples=lambda: [
+        running("one", 1, dim=0),
+        running("first", 3, 5, 7, dim=0),
+        running("middle", 3, 5, 7, dim=1),
+        running("last", 3, 5, 7, dim=2),
+        running("empty", 0, 3, dim=1),
+    ],
     errors=(
         Refusal("text", lambda: apply(CUMSUM, "1", dim=0), DTypeError, ("cumsum", "str")),
         Refusal("no such axis", lambda: cumsum(tensor(np.ones((2, 3))), 2),

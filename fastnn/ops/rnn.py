@@ -163,16 +163,21 @@ steps = partial(recurrent.steps, 1, 1)
 
 
 def cell_samples() -> list[Sample]:
-    return [*recurrent.cell_samples(partial(steps, relu=False)), steps("relu", None, 3, 5, 7, relu=True),
-            steps("relu, batch", None, 67, 3, 37, relu=True), steps("relu, no biases", None, 2, 3, 5, b_ih=False,
-                                                                    b_hh=False, relu=True)]
+    return [
+        *recurrent.cell_samples(partial(steps, relu=False)),
+        steps("relu", None, 3, 5, 7, relu=True),
+        steps("relu, batch", None, 67, 3, 37, relu=True),
+        steps("relu, no biases", None, 2, 3, 5, b_ih=False, b_hh=False, relu=True),
+    ]
 
 
 def sequence_samples() -> list[Sample]:
-    return [*recurrent.sequence_samples(partial(steps, reverse=False, relu=False)),
-            steps("relu", 5, 3, 7, 5, reverse=False, relu=True), steps("relu, wide reversed", 2, 7, 3, 67, reverse=True,
-                                                                       relu=True),
-            steps("relu, one step", 1, 3, 5, 7, b_ih=False, b_hh=False, reverse=False, relu=True)]
+    return [
+        *recurrent.sequence_samples(partial(steps, reverse=False, relu=False)),
+        steps("relu", 5, 3, 7, 5, reverse=False, relu=True),
+        steps("relu, wide reversed", 2, 7, 3, 67, reverse=True, relu=True),
+        steps("relu, one step", 1, 3, 5, 7, b_ih=False, b_hh=False, reverse=False, relu=True),
+    ]
 
 
 def layer_of(T: int, B: int, I: int, H: int) -> Sample:

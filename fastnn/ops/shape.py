@@ -782,18 +782,22 @@ def shape_op(name: str, formula: str, samples: Callable[[], list[Sample]], error
 
 RESHAPE = shape_op(
     "reshape", "y = x in the same order with another shape",
-    samples=lambda: [Sample("one", (draw("one", 1),), {"shape": ()}),
-                     Sample("odd", (draw("odd", 2, 3, 5),), {"shape": (5, 6)}),
-                     Sample("empty", (draw("empty", 0, 3),), {"shape": (3, 0)})],
+    samples=lambda: [
+        Sample("one", (draw("one", 1),), {"shape": ()}),
+        Sample("odd", (draw("odd", 2, 3, 5),), {"shape": (5, 6)}),
+        Sample("empty", (draw("empty", 0, 3),), {"shape": (3, 0)}),
+    ],
     errors=(
         Refusal("size", lambda: reshape(tensor(np.zeros((2, 3))), 4), ShapeError, ("reshape", "(2, 3)", "6")),
     ))
 
 PERMUTE = shape_op(
     "permute", "y = x with its dimensions in another order",
-    samples=lambda: [Sample("one", (draw("one", 1, 1),), {"dims": (1, 0)}),
-                     Sample("odd", (draw("odd", 2, 3, 5),), {"dims": (2, 0, 1)}),
-                     Sample("empty", (draw("empty", 0, 3),), {"dims": (1, 0)})],
+    samples=lambda: [
+        Sample("one", (draw("one", 1, 1),), {"dims": (1, 0)}),
+        Sample("odd", (draw("odd", 2, 3, 5),), {"dims": (2, 0, 1)}),
+        Sample("empty", (draw("empty", 0, 3),), {"dims": (1, 0)}),
+    ],
     errors=(
         Refusal("repeated", lambda: permute(tensor(np.zeros((2, 3))), 0, 0), ShapeError, ("permute", "(0, 0)")),
         Refusal("missing", lambda: transpose(tensor(np.zeros((2, 3))), 0, 2), RangeError, ("transpose", "dimension 2")),
@@ -801,19 +805,23 @@ PERMUTE = shape_op(
 
 EXPAND = shape_op(
     "expand", "y = x repeated along dimensions of size 1",
-    samples=lambda: [Sample("one", (draw("one", 1),), {"shape": (3,)}),
-                     Sample("odd", (draw("odd", 3, 1),), {"shape": (2, 3, 5)}),
-                     Sample("same", (draw("same", 3, 2),), {"shape": (3, 2)}),
-                     Sample("empty", (draw("empty", 1, 3),), {"shape": (0, 3)})],
+    samples=lambda: [
+        Sample("one", (draw("one", 1),), {"shape": (3,)}),
+        Sample("odd", (draw("odd", 3, 1),), {"shape": (2, 3, 5)}),
+        Sample("same", (draw("same", 3, 2),), {"shape": (3, 2)}),
+        Sample("empty", (draw("empty", 1, 3),), {"shape": (0, 3)}),
+    ],
     errors=(
         Refusal("size", lambda: expand(tensor(np.zeros((2, 3))), 4, 3), ShapeError, ("expand", "(2, 3)", "(4, 3)")),
     ))
 
 TILE = shape_op(
     "tile", "y = x repeated whole, repeats[d] times along dimension d",
-    samples=lambda: [Sample("one", (draw("one", 1),), {"repeats": (3,)}),
-                     Sample("odd", (draw("odd", 3, 5),), {"repeats": (2, 3, 2)}),
-                     Sample("empty", (draw("empty", 0, 3),), {"repeats": (2, 2)})],
+    samples=lambda: [
+        Sample("one", (draw("one", 1),), {"repeats": (3,)}),
+        Sample("odd", (draw("odd", 3, 5),), {"repeats": (2, 3, 2)}),
+        Sample("empty", (draw("empty", 0, 3),), {"repeats": (2, 2)}),
+    ],
     errors=(
         Refusal("rank", lambda: repeat(tensor(np.zeros((2, 3))), 4), ShapeError, ("repeat", "at least 2")),
     ))
@@ -824,9 +832,11 @@ CAT = register(Op(
     ref_forward=reference.cat_forward, ref_backward=reference.cat_backward,
     check=lambda *xs, dim: _check_join("cat", xs, dim), linear_in=("a", "b", "c"),
     flops=lambda n: 0, bytes=lambda n: 8 * n,
-    samples=lambda: [Sample("one", (draw("a", 1), draw("b", 1), draw("c", 1)), {"dim": 0}),
-                     Sample("odd", (draw("a", 2, 3), draw("b", 2, 1), draw("c", 2, 5)), {"dim": 1}),
-                     Sample("empty", (draw("a", 0, 3), draw("b", 2, 3), draw("c", 1, 3)), {"dim": 0})],
+    samples=lambda: [
+        Sample("one", (draw("a", 1), draw("b", 1), draw("c", 1)), {"dim": 0}),
+        Sample("odd", (draw("a", 2, 3), draw("b", 2, 1), draw("c", 2, 5)), {"dim": 1}),
+        Sample("empty", (draw("a", 0, 3), draw("b", 2, 3), draw("c", 1, 3)), {"dim": 0}),
+    ],
     errors=(
         Refusal("shape", lambda: cat([tensor(np.zeros((2, 3))), tensor(np.zeros((2, 4)))]),
                 ShapeError, ("cat", "tensor 1", "(2, 4)")),
@@ -838,9 +848,11 @@ STACK = register(Op(
     ref_forward=reference.stack_forward, ref_backward=reference.stack_backward,
     check=lambda *xs, dim: _check_join("stack", xs, dim), linear_in=("a", "b", "c"),
     flops=lambda n: 0, bytes=lambda n: 8 * n,
-    samples=lambda: [Sample("one", (draw("a", 1), draw("b", 1), draw("c", 1)), {"dim": 0}),
-                     Sample("odd", (draw("a", 2, 5), draw("b", 2, 5), draw("c", 2, 5)), {"dim": 1}),
-                     Sample("last", (draw("a", 2, 5), draw("b", 2, 5), draw("c", 2, 5)), {"dim": 2})],
+    samples=lambda: [
+        Sample("one", (draw("a", 1), draw("b", 1), draw("c", 1)), {"dim": 0}),
+        Sample("odd", (draw("a", 2, 5), draw("b", 2, 5), draw("c", 2, 5)), {"dim": 1}),
+        Sample("last", (draw("a", 2, 5), draw("b", 2, 5), draw("c", 2, 5)), {"dim": 2}),
+    ],
     errors=(
         Refusal("shape", lambda: stack([tensor(np.zeros(2)), tensor(np.zeros(3))]),
                 ShapeError, ("stack", "tensor 1", "(3,)")),
@@ -848,9 +860,11 @@ STACK = register(Op(
 
 SPLIT = shape_op(
     "split", "y_i = the i-th piece of x along dim",
-    samples=lambda: [Sample("one", (draw("one", 1),), {"sections": (1,), "dim": 0}),
-                     Sample("odd", (draw("odd", 2, 7, 3),), {"sections": (2, 0, 5), "dim": 1}),
-                     Sample("first", (draw("first", 5, 3),), {"sections": (1, 4), "dim": 0})],
+    samples=lambda: [
+        Sample("one", (draw("one", 1),), {"sections": (1,), "dim": 0}),
+        Sample("odd", (draw("odd", 2, 7, 3),), {"sections": (2, 0, 5), "dim": 1}),
+        Sample("first", (draw("first", 5, 3),), {"sections": (1, 4), "dim": 0}),
+    ],
     errors=(
         Refusal("sum", lambda: split(tensor(np.zeros((2, 3))), [1, 1], 1), ShapeError, ("split", "add up to 3")),
         Refusal("size", lambda: split(tensor(np.zeros((2, 3))), 0), RangeError, ("split", "at least 1")),
@@ -858,9 +872,11 @@ SPLIT = shape_op(
 
 UNBIND = shape_op(
     "unbind", "y_i = x[i] along dim",
-    samples=lambda: [Sample("one", (draw("one", 1),), {"dim": 0}),
-                     Sample("odd", (draw("odd", 2, 3, 5),), {"dim": 1}),
-                     Sample("last", (draw("last", 5, 2),), {"dim": 1})],
+    samples=lambda: [
+        Sample("one", (draw("one", 1),), {"dim": 0}),
+        Sample("odd", (draw("odd", 2, 3, 5),), {"dim": 1}),
+        Sample("last", (draw("last", 5, 2),), {"dim": 1}),
+    ],
     errors=(
         Refusal("number", lambda: unbind(tensor(1.0)), ShapeError, ("unbind", "dimension")),
         Refusal("dim", lambda: unbind(tensor(np.zeros((2, 3))), 2), RangeError, ("unbind", "dimension 2")),
@@ -868,9 +884,11 @@ UNBIND = shape_op(
 
 PAD = shape_op(
     "pad", "y = x with a border", check=_check_pad,
-    samples=lambda: [border("one", (1,), ((0, 1),)),
-                     *[border(mode, (2, 4, 5), ((0, 0), (1, 2), (3, 1)), mode) for mode in reference._PAD_MODES],
-                     border("value", (2, 3), ((0, 0), (1, 0)), value=2.0)],
+    samples=lambda: [
+        border("one", (1,), ((0, 1),)),
+        *[border(mode, (2, 4, 5), ((0, 0), (1, 2), (3, 1)), mode) for mode in reference._PAD_MODES],
+        border("value", (2, 3), ((0, 0), (1, 0)), value=2.0),
+    ],
     errors=(
         Refusal("reflect", lambda: pad(tensor(np.zeros((1, 3))), (3, 0), "reflect"),
                 ShapeError, ("pad", "size 3", "reflect")),
@@ -881,18 +899,22 @@ PAD = shape_op(
 
 FLIP = shape_op(
     "flip", "y = x in reverse order along dims",
-    samples=lambda: [Sample("one", (draw("one", 1),), {"dims": (0,)}),
-                     Sample("odd", (draw("odd", 2, 3, 5),), {"dims": (0, 2)}),
-                     Sample("empty", (draw("empty", 0, 3),), {"dims": (1,)})],
+    samples=lambda: [
+        Sample("one", (draw("one", 1),), {"dims": (0,)}),
+        Sample("odd", (draw("odd", 2, 3, 5),), {"dims": (0, 2)}),
+        Sample("empty", (draw("empty", 0, 3),), {"dims": (1,)}),
+    ],
     errors=(
         Refusal("missing", lambda: flip(tensor(np.zeros(3)), 1), RangeError, ("flip", "dimension 1")),
     ))
 
 ROLL = shape_op(
     "roll", "y[(i + shift) mod size] = x[i]",
-    samples=lambda: [Sample("one", (draw("one", 1),), {"shifts": (1,), "dims": (0,)}),
-                     Sample("odd", (draw("odd", 2, 3, 5),), {"shifts": (1, -2), "dims": (0, 2)}),
-                     Sample("flat", (draw("flat", 2, 3),), {"shifts": 2, "dims": None})],
+    samples=lambda: [
+        Sample("one", (draw("one", 1),), {"shifts": (1,), "dims": (0,)}),
+        Sample("odd", (draw("odd", 2, 3, 5),), {"shifts": (1, -2), "dims": (0, 2)}),
+        Sample("flat", (draw("flat", 2, 3),), {"shifts": 2, "dims": None}),
+    ],
     errors=(
         Refusal("lengths", lambda: roll(tensor(np.zeros(3)), (1, 2), (0,)),
                 ShapeError, ("roll", "one shift per dimension")),

@@ -1,6 +1,6 @@
 """Softmax and log-softmax along an axis.
 
-Kernels: csrc/softmax.c. Definitions: fastnn/reference/softmax.py.
+Kernels: csrc/pointwise/softmax.c. Definitions: fastnn/reference/softmax.py.
 """
 
 from __future__ import annotations
@@ -24,7 +24,12 @@ __all__ = ["log_softmax", "softmax"]
 def softmax(input: Tensor, dim: int) -> Tensor:
     r"""Turn scores into probabilities along one axis.
 
-    .. math:: y_c = \frac{e^{x_c}}{\sum_k e^{x_k}} \qquad dx_c = y_c \big(dy_c - \sum_k dy_k\, y_k\big)
+    .. math:: y_c = \frac{e^{x_c}}{\sum_k e^{x_k}} \qquad
+        dx_c = y_c \big(dy_c - \sum_k dy_k\, y_k\big)
+
+    The largest element is subtracted first, so that scores of any size are safe. A score of -inf
+    means "never": probability 0, gradient 0. Where every score is -inf there is no answer: the
+    result is NaN, as in PyTorch. For a loss use `cross_entropy` on the scores themselves.
 
     Parameters
     ----------
@@ -41,10 +46,6 @@ def softmax(input: Tensor, dim: int) -> Tensor:
     DTypeError : if input is not floating point.
     ShapeError : if there is no axis `dim`.
 
-    The largest element is subtracted first, so scores of any size are safe. -inf means "never":
-    probability 0, gradient 0. Where every score is -inf the question has no answer and the result
-    is NaN, as in PyTorch. For a loss use `cross_entropy` on the scores themselves.
-
     Cost: one exp an element forward, none backward; each element is read and written once.
 
     >>> import fastnn as nn
@@ -59,23 +60,9 @@ def log_softmax(input: Tensor, dim: int) -> Tensor:
 
     .. math:: y_c = x_c - \log \sum_k e^{x_k} \qquad dx_c = dy_c - e^{y_c} \sum_k dy_k
 
-    Parameters
-    ----------
-    input : Tensor of any shape, float32 or float64
-    dim : int
-        The axis along which exp(y) sums to 1; negative counts from the end.
+    Where a probability is too small for the type, log(softmax(x)) is -inf; this is not.
 
-    Returns
-    -------
-    Tensor of the same shape and dtype.
-
-    Raises
-    ------
-    DTypeError : if input is not floating point.
-    ShapeError : if there is no axis `dim`.
-
-    Cost: one exp an element forward and one backward. `log(softmax(x))` is -inf where the
-    probability underflows; this is not.
+    Parameters and errors: as `softmax`. Cost: one exp an element forward and one backward.
 
     >>> import fastnn as nn
     >>> nn.functional.log_softmax(nn.tensor([0.0, 1000.0]), dim=0)
@@ -96,8 +83,9 @@ def check(who: str) -> Callable[..., None]:
     def check_softmax(x: Any, *, dim: int) -> None:
         need_float(who, x=x)
         if not 0 <= dim < (x.ndim or 1):
-            raise ShapeError(who=who,
-                             expected=f"dim from {-max(x.ndim, 1)} to {max(x.ndim, 1) - 1} for an input of shape {x.shape}", got=dim)
+            last = max(x.ndim, 1) - 1
+            raise ShapeError(who=who, expected=f"dim from {-last - 1} to {last} for an input of shape {x.shape}",
+                             got=dim)
     return check_softmax
 
 
@@ -113,21 +101,32 @@ def scores(name: str, *shape: int, dim: int = -1, scale: float = 2.0, never: tup
 
 
 def samples() -> list[Sample]:
-    return [scores("one row", 1, 2), scores("odd", 3, 5, 7), scores("middle", 3, 5, 7, dim=1),
-            scores("first", 3, 5, 7, dim=0),
-            scores("vector", 37), scores("empty", 0, 4), scores("empty axis", 3, 0, dim=1),
-            scores("no columns", 2, 3, 0, dim=1),
-            scores("strip and one", 2, 3, 65, dim=1), scores("long", 2, 1031), scores("steep", 5, 33, scale=30.0),
-            scores("steep columns", 33, 5, dim=0, scale=30.0)]
+    return [
+        scores("one row", 1, 2),
+        scores("odd", 3, 5, 7),
+        scores("middle", 3, 5, 7, dim=1),
+        scores("first", 3, 5, 7, dim=0),
+        scores("vector", 37),
+        scores("empty", 0, 4),
+        scores("empty axis", 3, 0, dim=1),
+        scores("no columns", 2, 3, 0, dim=1),
+        scores("strip and one", 2, 3, 65, dim=1),
+        scores("long", 2, 1031),
+        scores("steep", 5, 33, scale=30.0),
+        scores("steep columns", 33, 5, dim=0, scale=30.0),
+    ]
 
 
 def softmax_samples() -> list[Sample]:
-    return [*samples(), scores("never", 4, 19, never=(slice(1, 3), slice(2, 17))),
-            scores("never, columns", 19, 4, dim=0, never=(slice(3, 18),))]
+    return [
+        *samples(),
+        scores("never", 4, 19, never=(slice(1, 3), slice(2, 17))),
+        scores("never, columns", 19, 4, dim=0, never=(slice(3, 18),)),
+    ]
 
 
 # ---- errors --------------------------------------------------------------------------------------
-def errors(name: str) -> tuple[Any, ...]:
+def errors(name: str) -> tuple[Refusal, ...]:
     def function(*args: Any) -> Any:
         return globals()[name](*args)
     return (
@@ -152,9 +151,11 @@ def fast_log_softmax(x: np.ndarray, *, dim: int) -> np.ndarray:
     return z
 
 
-BENCH = {"2048x512": lambda: scores("2048x512", 2048, 512),
-         "gpt2.vocabulary": lambda: scores("gpt2.vocabulary", 64, 50257),
-         "image": lambda: scores("image", 4, 21, 128, 128, dim=1)}
+BENCH = {
+    "2048x512": lambda: scores("2048x512", 2048, 512),
+    "gpt2.vocabulary": lambda: scores("gpt2.vocabulary", 64, 50257),
+    "image": lambda: scores("image", 4, 21, 128, 128, dim=1),
+}
 
 
 # ---- records -------------------------------------------------------------------------------------
@@ -163,7 +164,7 @@ SOFTMAX = register(Op(
     forward=kernel("softmax_forward"), backward=kernel("softmax_backward"),
     ref_forward=reference.softmax_forward, ref_backward=reference.softmax_backward,
     check=check("softmax"), fits=kernel("fits_axis"), samples=softmax_samples, errors=errors("softmax"),
-                      fast_numpy=fast_softmax, bench=BENCH,
+    fast_numpy=fast_softmax, bench=BENCH,
     flops=lambda n, axis: 4 * n, bytes=lambda n, axis: 8 * n, terms=lambda n, axis: axis,
 ))
 
@@ -172,6 +173,6 @@ LOG_SOFTMAX = register(Op(
     forward=kernel("log_softmax_forward"), backward=kernel("log_softmax_backward"),
     ref_forward=reference.log_softmax_forward, ref_backward=reference.log_softmax_backward,
     check=check("log_softmax"), fits=kernel("fits_axis"), samples=samples, errors=errors("log_softmax"),
-                          fast_numpy=fast_log_softmax, bench=BENCH,
+    fast_numpy=fast_log_softmax, bench=BENCH,
     flops=lambda n, axis: 4 * n, bytes=lambda n, axis: 8 * n, terms=lambda n, axis: axis,
 ))
