@@ -1,4 +1,8 @@
-"""Activations as layers: no parameters, one call of the function of the same name."""
+"""Activations as layers: no parameters, one call of the function of the same name.
+
+x has any shape (after Softmax and LogSoftmax: with the dimension dim), y has it too. A DTypeError
+for x that is not floating point. Gradients, costs and papers stand at the functions: nn.functional.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,21 @@ __all__ = ["ELU", "GELU", "SELU", "Hardtanh", "LeakyReLU", "LogSoftmax", "ReLU",
 
 
 class _Activation(Module):
+    """A function of each element."""
+
     def receptive_window(self) -> Window:
         return POINTWISE
 
 
 class ReLU(_Activation):
-    """max(x, 0). `inplace` is accepted for PyTorch's sake and changes nothing."""
+    """y = max(x, 0).
+
+    `inplace` is accepted for PyTorch's sake, here and below, and changes nothing.
+
+    >>> import fastnn as nn
+    >>> nn.ReLU()(nn.tensor([-1.0, 0.0, 2.0]))
+    tensor([0., 0., 2.])
+    """
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
@@ -26,7 +39,12 @@ class ReLU(_Activation):
 
 
 class ReLU6(_Activation):
-    """min(max(x, 0), 6)."""
+    """y = min(max(x, 0), 6).
+
+    >>> import fastnn as nn
+    >>> nn.ReLU6()(nn.tensor([-1.0, 3.0, 9.0]))
+    tensor([0., 3., 6.])
+    """
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
@@ -36,7 +54,12 @@ class ReLU6(_Activation):
 
 
 class LeakyReLU(_Activation):
-    """x for x > 0, negative_slope x below."""
+    """y = x for x > 0, negative_slope x below.
+
+    >>> import fastnn as nn
+    >>> nn.LeakyReLU(0.5)(nn.tensor([-2.0, 3.0]))
+    tensor([-1.,  3.])
+    """
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         super().__init__()
@@ -50,7 +73,12 @@ class LeakyReLU(_Activation):
 
 
 class ELU(_Activation):
-    """x for x > 0, alpha (e^x - 1) below. Clevert, Unterthiner, Hochreiter (2016)."""
+    """y = x for x > 0, alpha (e^x - 1) below. Clevert, Unterthiner, Hochreiter (2016).
+
+    >>> import fastnn as nn
+    >>> nn.ELU()(nn.tensor([-100.0, 2.0]))
+    tensor([-1.,  2.])
+    """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -64,7 +92,15 @@ class ELU(_Activation):
 
 
 class SELU(_Activation):
-    """ELU scaled so that activations keep mean 0 and variance 1. Klambauer et al. (2017)."""
+    """ELU scaled so that activations keep mean 0 and variance 1 from layer to layer.
+
+    y = 1.0507 x for x > 0, 1.0507 * 1.6733 (e^x - 1) below. Klambauer, Unterthiner, Mayr,
+    Hochreiter (2017).
+
+    >>> import fastnn as nn
+    >>> nn.SELU()(nn.tensor([0.0, 1.0]))
+    tensor([0.0000, 1.0507])
+    """
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
@@ -74,9 +110,14 @@ class SELU(_Activation):
 
 
 class GELU(_Activation):
-    """x Phi(x), exact with erf ("none") or by the tanh formula ("tanh").
+    """y = x Phi(x), Phi being the normal distribution function. Hendrycks, Gimpel (2016).
 
-    Hendrycks, Gimpel (2016).
+    approximate: "none" computes Phi by erf; "tanh" takes 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715
+    x^3))), as GPT-2 does.
+
+    >>> import fastnn as nn
+    >>> nn.GELU()(nn.tensor([-1.0, 0.0, 1.0]))
+    tensor([-0.1587,  0.0000,  0.8413])
     """
 
     def __init__(self, approximate: str = "none") -> None:
@@ -91,7 +132,12 @@ class GELU(_Activation):
 
 
 class SiLU(_Activation):
-    """x sigmoid(x), also called swish."""
+    """y = x sigmoid(x), also called swish.
+
+    >>> import fastnn as nn
+    >>> nn.SiLU()(nn.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.7311])
+    """
 
     def __init__(self, inplace: bool = False) -> None:
         super().__init__()
@@ -101,21 +147,36 @@ class SiLU(_Activation):
 
 
 class Sigmoid(_Activation):
-    """1 / (1 + e^-x)."""
+    """y = 1 / (1 + e^-x).
+
+    >>> import fastnn as nn
+    >>> nn.Sigmoid()(nn.tensor([0.0, 100.0]))
+    tensor([0.5, 1.0])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.sigmoid(input)
 
 
 class Tanh(_Activation):
-    """tanh(x)."""
+    """y = tanh(x) = (e^x - e^-x) / (e^x + e^-x).
+
+    >>> import fastnn as nn
+    >>> nn.Tanh()(nn.tensor([0.0, 100.0]))
+    tensor([0., 1.])
+    """
 
     def forward(self, input: Tensor) -> Tensor:
         return F.tanh(input)
 
 
 class Softplus(_Activation):
-    """log(1 + e^(beta x)) / beta, and x itself above the threshold."""
+    """y = log(1 + e^(beta x)) / beta, and x itself where beta x is above the threshold.
+
+    >>> import fastnn as nn
+    >>> nn.Softplus()(nn.tensor([0.0, 50.0]))
+    tensor([ 0.6931, 50.0000])
+    """
 
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
@@ -129,7 +190,12 @@ class Softplus(_Activation):
 
 
 class Hardtanh(_Activation):
-    """x cut to [min_val, max_val]."""
+    """y = x cut to [min_val, max_val].
+
+    >>> import fastnn as nn
+    >>> nn.Hardtanh()(nn.tensor([-3.0, 0.5, 3.0]))
+    tensor([-1.0,  0.5,  1.0])
+    """
 
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         super().__init__()
@@ -143,7 +209,12 @@ class Hardtanh(_Activation):
 
 
 class Softmax(Module):
-    """e^x / sum e^x along dim. Do not put it before cross-entropy, which takes the logits."""
+    """y = e^x / sum of e^x along dim. Do not put it before cross-entropy, which takes the logits.
+
+    >>> import fastnn as nn
+    >>> nn.Softmax(dim=1)(nn.zeros(1, 4))
+    tensor([[0.25, 0.25, 0.25, 0.25]])
+    """
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__()
@@ -157,7 +228,12 @@ class Softmax(Module):
 
 
 class LogSoftmax(Module):
-    """log(softmax(x)) along dim, without overflow."""
+    """y = log(softmax(x)) along dim, without overflow.
+
+    >>> import fastnn as nn
+    >>> nn.LogSoftmax(dim=1)(nn.tensor([[0.0, 1000.0]]))
+    tensor([[-1000.,     0.]])
+    """
 
     def __init__(self, dim: int = -1) -> None:
         super().__init__()

@@ -1,4 +1,7 @@
-"""MultiheadAttention."""
+"""MultiheadAttention.
+
+Letters: B sequences, T queries, U keys, D the width, NH heads, HS = D / NH the size of a head.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,9 @@ class MultiheadAttention(Module):
     r"""Attention in NH subspaces at once: each head takes its own projections of queries, keys and
     values.
 
-    .. math:: y = [y_1 \dots y_{NH}]\, W_o^T + b_o, \qquad y_i = \operatorname{softmax}(q_i k_i^T / \sqrt{HS} + mask)\, v_i
+    .. math::
+        y = [y_1 \dots y_{NH}]\, W_o^T + b_o, \qquad
+        y_i = \operatorname{softmax}(q_i k_i^T / \sqrt{HS} + mask)\, v_i
 
     with q = query W_q^T + b_q and so on, each cut into NH heads of size HS = D / NH.
 
@@ -37,34 +42,40 @@ class MultiheadAttention(Module):
     batch_first : bool
         (B, T, D) instead of (T, B, D).
 
-    Parameters' names: in_proj_weight (3*D, D), q above k above v, from Xavier's uniform (with kdim
-    or vdim: q_proj_weight, k_proj_weight, v_proj_weight); in_proj_bias (3*D,) zeros;
-    out_proj.weight as in Linear, out_proj.bias zeros.
+    Called as y, weights = attention(query, key, value, ...):
 
-    Call
-    ----
-    y, weights = attention(query, key, value, key_padding_mask=None, need_weights=True,
-    attn_mask=None,
-                           average_attn_weights=True, is_causal=False)
-
-    query (T, B, D), key (U, B, kdim), value (U, B, vdim), or without B for one sequence; y as
-    query.
+    query, key, value : Tensor
+        (T, B, D), (U, B, kdim) and (U, B, vdim), or without B for one sequence; y as query.
     key_padding_mask : (B, U)
         True: this key is padding and may NOT be attended. Floating point: added to the scores.
+    need_weights : bool
+        True, PyTorch's default, also returns the weights: T*U numbers per head, all kept for
+        backward. With False, weights is None and memory grows only linearly with T and U: say so
+        where you do not look at them.
     attn_mask : (T, U) or (B*NH, T, U)
         True: this query may NOT attend this key. Floating point: added to the scores.
         (F.scaled_dot_product_attention has it the other way round, True takes part; so it is in
         PyTorch.)
+    average_attn_weights : bool
+        Weights (B, T, U), averaged over the heads; with False, (B, NH, T, U).
     is_causal : bool
         Query t attends keys 0..t only. Unlike PyTorch's it needs no attn_mask beside it; with one,
         both hold.
-    need_weights : bool
-        True, PyTorch's default, also returns the weights (B, T, U), averaged over the heads, or (B,
-        NH, T, U) with average_attn_weights=False. They are T*U numbers per head, all kept for
-        backward. With False, weights is None and memory grows only linearly with T and U: say so
-        where you do not look at them.
 
-    A query that may attend nothing gives y = b_o, and zero weights; PyTorch gives NaN.
+    Parameters' names: in_proj_weight (3*D, D), q above k above v, from Xavier's uniform (with kdim
+    or vdim: q_proj_weight, k_proj_weight, v_proj_weight); in_proj_bias (3*D,) zeros;
+    out_proj.weight as in Linear, out_proj.bias zeros.
+
+    Raises
+    ------
+    ShapeError
+        num_heads does not divide embed_dim; when called: shapes that do not fit each other.
+    RangeError
+        dropout is no probability.
+
+    Cost: 4*D*D multiply-adds per element of the sequence for the projections, 2*T*U*D per sequence
+    for scores and values. A query that may attend nothing gives y = b_o and zero weights; PyTorch
+    gives NaN.
 
     Vaswani et al. (2017), "Attention is all you need".
 
@@ -84,8 +95,8 @@ class MultiheadAttention(Module):
     out_proj: Linear
 
     def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, *,
-                 kdim: int | None = None,
-                 vdim: int | None = None, batch_first: bool = False, dtype: Any = np.float32) -> None:
+                 kdim: int | None = None, vdim: int | None = None, batch_first: bool = False,
+                 dtype: Any = np.float32) -> None:
         super().__init__()
         if num_heads < 1 or embed_dim < 1 or embed_dim % num_heads:
             raise ShapeError(f"num_heads={num_heads} must divide embed_dim={embed_dim}", who="MultiheadAttention")
@@ -171,8 +182,8 @@ class MultiheadAttention(Module):
         if w is not None and query is key and key is value:
             q, k, v = F.split(F.linear(query, w, b), D, -1)
             return q, k, v
-        weights: Any = F.split(w, D, 0) if w is not None else (self.q_proj_weight, self.k_proj_weight,
-                                                               self.v_proj_weight)
+        apart = self.q_proj_weight, self.k_proj_weight, self.v_proj_weight
+        weights: Any = F.split(w, D, 0) if w is not None else apart
         biases: Any = F.split(b, D, 0) if b is not None else (None, None, None)
         q, k, v = map(F.linear, (query, key, value), weights, biases)
         return q, k, v

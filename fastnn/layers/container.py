@@ -12,7 +12,12 @@ __all__ = ["Identity", "ModuleDict", "ModuleList", "Sequential"]
 
 
 class Identity(Module):
-    """y = x; takes and ignores any arguments."""
+    """y = x; takes and ignores any arguments. Holds the place of a layer that is left out.
+
+    >>> import fastnn as nn
+    >>> nn.Identity(54, unused=True)(nn.ones(2))
+    tensor([1., 1.])
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
@@ -25,7 +30,7 @@ class Identity(Module):
 
 
 class _Listed(Module):
-    """Children under the names "0", "1", ..."""
+    """Children under the names "0", "1", ..., with the methods of a list."""
 
     def __len__(self) -> int:
         return len(self._modules)
@@ -128,7 +133,14 @@ class Sequential(_Listed):
 
 
 class ModuleList(_Listed):
-    """A list whose modules belong to the model. It cannot be called: loop over it."""
+    """A list whose modules belong to the model, unlike a plain list's. It cannot be called: loop
+    over it.
+
+    >>> import fastnn as nn
+    >>> layers = nn.ModuleList([nn.Linear(2, 3), nn.Linear(3, 1)])
+    >>> len(layers), list(layers.state_dict())
+    (2, ['0.weight', '0.bias', '1.weight', '1.bias'])
+    """
 
     def __init__(self, modules: Iterable[Module] = ()) -> None:
         super().__init__()
@@ -138,11 +150,18 @@ class ModuleList(_Listed):
         return ModuleList([m for _, m in items if m is not None])
 
     def forward(self, *inputs: Any) -> Any:
-        raise TypeError("a ModuleList cannot be called: call its modules one by one, `for layer in self.layers: x = layer(x)`")
+        raise TypeError("a ModuleList cannot be called: call its modules one by one, "
+                        "`for layer in self.layers: x = layer(x)`")
 
 
 class ModuleDict(Module):
-    """A dict whose modules belong to the model. It cannot be called."""
+    """A dict whose modules belong to the model. It cannot be called: call its modules.
+
+    >>> import fastnn as nn
+    >>> heads = nn.ModuleDict({"age": nn.Linear(8, 1), "city": nn.Linear(8, 50)})
+    >>> heads["city"](nn.zeros(4, 8)).shape
+    (4, 50)
+    """
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
         super().__init__()

@@ -1,4 +1,8 @@
-"""Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d."""
+"""Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d.
+
+Letters: N images, C channels in, H x W the image, K filters, R x S the filter's window, P x Q the
+output, G groups. Gradients and the methods that run stand at the functions: nn.functional.
+"""
 
 from __future__ import annotations
 
@@ -31,13 +35,13 @@ class _Convolution(Module):
                  groups: int, bias: bool, dtype: Any) -> None:
         super().__init__()
         if groups < 1 or in_channels % groups or out_channels % groups:
-            raise ShapeError(f"groups={groups} must divide the {in_channels} channels in and the {out_channels} channels out",
-                             who=type(self).__name__)
+            raise ShapeError(f"groups={groups} must divide the {in_channels} channels in and the {out_channels} "
+                             "channels out", who=type(self).__name__)
         self.in_channels, self.out_channels, self.groups = in_channels, out_channels, groups
         self.kernel_size = self._sizes("kernel_size", kernel_size, 1)
         self.stride, self.dilation = self._sizes("stride", stride, 1), self._sizes("dilation", dilation, 1)
-        self.padding = padding if isinstance(padding, str) and not self.transposed else self._sizes("padding", padding,
-                                                                                                    0)
+        by_name = isinstance(padding, str) and not self.transposed              # "same" or "valid"
+        self.padding = padding if by_name else self._sizes("padding", padding, 0)
         first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
         self.weight = Parameter(arrays.empty((first, second // groups, *self.kernel_size), dtype))
         self.register_parameter("bias", Parameter(arrays.empty((out_channels,), dtype)) if bias else None)
@@ -59,7 +63,8 @@ class _Convolution(Module):
         return (inputs[0] if self.transposed else output).numel() * math.prod(self.weight.shape[1:])
 
     def describe(self) -> str:
-        return f"{type(self).__name__} {self.in_channels} -> {self.out_channels}, {'x'.join(map(str, self.kernel_size))}"
+        window = "x".join(map(str, self.kernel_size))
+        return f"{type(self).__name__} {self.in_channels} -> {self.out_channels}, {window}"
 
     def extra_repr(self) -> str:
         text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
@@ -71,21 +76,34 @@ class _Convolution(Module):
 
 
 class Conv1d(_Convolution):
-    r"""Slide K filters along N sequences: y[n,k] = b[k] + sum_c w[k,c] * x[n,c]
-    (cross-correlation).
+    r"""Slide K filters along N sequences: y[n,k] = b[k] + sum_c w[k,c] * x[n,c].
+
+    The star is cross-correlation: the filter is not flipped.
 
     Parameters
     ----------
     in_channels, out_channels : int
         C and K.
     kernel_size, stride, dilation : int
+        S, the step from window to window, and the distance between neighbouring weights.
     padding : int, "same" or "valid"
+        Zeros on either side; "same" keeps the length (stride 1), "valid" is 0.
     groups : int
         G; must divide C and K. Filter k of group g sees only the channels of group g.
     bias : bool
 
     Shapes: x (N, C, L) or (C, L) -> y (N, K, Q) or (K, Q); weight (K, C/G, S), bias (K,), both from
     U(-a, a) with a = 1/sqrt(C/G S). Q = (L + 2 padding - dilation (S - 1) - 1) // stride + 1.
+
+    Cost: N*K*Q*C/G*S multiply-adds.
+
+    Raises
+    ------
+    ShapeError
+        groups does not divide C and K; when called: x has another rank or C, or is shorter than the
+        filter.
+    DTypeError
+        When called: x has another dtype than the weight.
 
     >>> import fastnn as nn
     >>> nn.Conv1d(16, 33, 3, stride=2)(nn.zeros(20, 16, 50)).shape
@@ -107,20 +125,36 @@ class Conv1d(_Convolution):
 
 
 class Conv2d(_Convolution):
-    r"""Slide K filters over N images: y[n,k] = b[k] + sum_c w[k,c] * x[n,c] (cross-correlation).
+    r"""Slide K filters over N images: y[n,k] = b[k] + sum_c w[k,c] * x[n,c].
+
+    The star is cross-correlation: the filter is not flipped.
 
     Parameters
     ----------
     in_channels, out_channels : int
         C and K.
     kernel_size, stride, dilation : int or pair (vertical, horizontal)
+        (R, S), the step (sh, sw) from window to window, and the distance (dh, dw) between
+        neighbouring weights.
     padding : int, pair, "same" or "valid"
+        (ph, pw) rows and columns of zeros on each side; "same" keeps the size (stride 1), "valid"
+        is 0.
     groups : int
         G; must divide C and K. Filter k of group g sees only the channels of group g.
     bias : bool
 
     Shapes: x (N, C, H, W) or (C, H, W) -> y (N, K, P, Q) or (K, P, Q); weight (K, C/G, R, S), bias
     (K,), both from U(-a, a) with a = 1/sqrt(C/G R S). P = (H + 2 ph - dh (R - 1) - 1) // sh + 1.
+
+    Cost: N*K*P*Q*C/G*R*S multiply-adds, fewer where Winograd's method runs.
+
+    Raises
+    ------
+    ShapeError
+        groups does not divide C and K; when called: x has another rank or C, or is smaller than the
+        filter.
+    DTypeError
+        When called: x has another dtype than the weight.
 
     >>> import fastnn as nn
     >>> nn.Conv2d(1, 6, 5, padding=2)(nn.zeros(8, 1, 28, 28)).shape
@@ -150,8 +184,8 @@ class _Transposed(_Convolution):
     transposed = True
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-                 output_padding: Any = 0,
-                 groups: int = 1, bias: bool = True, dilation: Any = 1, *, dtype: Any = np.float32) -> None:
+                 output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1, *,
+                 dtype: Any = np.float32) -> None:
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, dtype)
         self.output_padding = self._sizes("output_padding", output_padding, 0)
 
@@ -162,14 +196,14 @@ class _Transposed(_Convolution):
         if output_size is None:
             return self.output_padding
         wanted: tuple[int, ...] = tuple(output_size)[-self.rank:]
-        least = tuple((n - 1) * s - 2 * p + d * (k - 1) + 1 for n, s, p, d, k in
-                      zip(input.shape[-self.rank:], self.stride, self.padding, self.dilation, self.kernel_size))
-        if len(wanted) != self.rank or any(not low <= want < low + s for want, low,
-                                           s in zip(wanted, least, self.stride)):
+        sizes = zip(input.shape[-self.rank:], self.stride, self.padding, self.dilation, self.kernel_size)
+        least = tuple((n - 1) * s - 2 * p + d * (k - 1) + 1 for n, s, p, d, k in sizes)
+        more = tuple(want - low for want, low in zip(wanted, least))
+        if len(wanted) != self.rank or any(not 0 <= n < s for n, s in zip(more, self.stride)):
             most = tuple(low + s - 1 for low, s in zip(least, self.stride))
             raise ShapeError(who=type(self).__name__, expected=f"output_size from {least} to {most}",
                              got=tuple(output_size))
-        return tuple(want - low for want, low in zip(wanted, least))
+        return more
 
     def workspace_bytes(self, inputs: tuple[Any, ...], output: Any) -> int:
         output_padding = self._output_padding(inputs[0], output.shape)
@@ -178,8 +212,8 @@ class _Transposed(_Convolution):
 
 
 class ConvTranspose1d(_Transposed):
-    r"""The adjoint of Conv1d: every element writes a copy of the filters, times its value, into a
-    longer sequence.
+    r"""The adjoint of Conv1d (its transposed matrix): every element writes a copy of the filters,
+    times its value, into a longer sequence.
 
     Shapes: x (N, K, Q) or (K, Q) -> y (N, C, L) or (C, L), L = (Q - 1) stride - 2 padding +
     dilation (S - 1) + output_padding + 1; weight (K, C/G, S), bias (C,). Arguments, and output_size
@@ -198,30 +232,34 @@ class ConvTranspose1d(_Transposed):
 
 
 class ConvTranspose2d(_Transposed):
-    r"""The adjoint of Conv2d: every pixel writes a copy of the filters, times its value, into a
-    larger image.
+    r"""The adjoint of Conv2d (its transposed matrix): every pixel writes a copy of the filters,
+    times its value, into a larger image.
 
     Parameters
     ----------
     in_channels, out_channels : int
-        K and C.
+        K and C: the letters are those of the Conv2d that goes the other way.
     kernel_size, stride, dilation : int or pair (vertical, horizontal)
-    padding : int or pair; cut off the output on each side
-    output_padding : int or pair; rows and columns more at the bottom and right, fewer than the
-    stride
+    padding : int or pair
+        Rows and columns that are cut off the output on each side.
+    output_padding : int or pair
+        Rows and columns more at the bottom and right, fewer than the stride.
     groups : int
         G; must divide K and C.
     bias : bool
 
     Called as layer(x), or layer(x, output_size=(H, W)), which finds the output_padding that gives
-    that size.
+    that size, or raises ShapeError where none does.
 
-    Shapes: x (N, K, P, Q) or (K, P, Q) -> y (N, C, H, W) or (C, H, W), H = (P - 1) sh - 2 ph + dh
-    (R - 1) + output_padding + 1; weight (K, C/G, R, S), bias (C,), both from U(-a, a) with a =
-    1/sqrt(C/G R S).
+    Shapes: x (N, K, P, Q) or (K, P, Q) -> y (N, C, H, W) or (C, H, W); weight (K, C/G, R, S), bias
+    (C,), both from U(-a, a) with a = 1/sqrt(C/G R S).
+    H = (P - 1) sh - 2 ph + dh (R - 1) + output_padding + 1.
+
+    Cost: N*K*P*Q*C/G*R*S multiply-adds.
 
     >>> import fastnn as nn
-    >>> down, up = nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.ConvTranspose2d(16, 8, 3, stride=2, padding=1)
+    >>> down = nn.Conv2d(8, 16, 3, stride=2, padding=1)
+    >>> up = nn.ConvTranspose2d(16, 8, 3, stride=2, padding=1)
     >>> x = nn.zeros(4, 8, 12, 12)
     >>> up(down(x)).shape, up(down(x), output_size=x.shape).shape
     ((4, 8, 11, 11), (4, 8, 12, 12))

@@ -17,9 +17,27 @@ __all__ = ["Embedding"]
 
 
 class Embedding(Module):
-    """A table of vectors, looked up by number: y = weight[x]. weight (V, D) from N(0, 1).
+    """A table of vectors, looked up by number: y = weight[x].
 
-    padding_idx: this row starts as zeros and gets no gradient.
+    Parameters
+    ----------
+    num_embeddings, embedding_dim : int
+        V and D.
+    padding_idx : int, optional
+        This row starts as zeros and gets no gradient.
+
+    Shapes: x of whole numbers, any shape -> y (*x.shape, D); weight (V, D) from N(0, 1).
+
+    Raises
+    ------
+    DTypeError
+        When called: x holds no whole numbers.
+    RangeError
+        When called: a number is not in 0 ... V - 1. When made: padding_idx is no row.
+
+    >>> import fastnn as nn
+    >>> nn.Embedding(1000, 16)(nn.tensor([[1, 2, 3]])).shape
+    (1, 3, 16)
     """
 
     weight: Parameter
@@ -35,13 +53,19 @@ class Embedding(Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
+        """N(0, 1), and zeros in the row of the padding."""
         init.normal_(self.weight)
         if self.padding_idx is not None:
             self.weight.data[self.padding_idx] = 0
 
     @classmethod
     def from_pretrained(cls, embeddings: Any, freeze: bool = True, padding_idx: int | None = None) -> Embedding:
-        """A layer over given vectors (V, D), which it copies; frozen unless told otherwise."""
+        """A layer over given vectors (V, D), which it copies; frozen unless told otherwise.
+
+        >>> import fastnn as nn
+        >>> nn.Embedding.from_pretrained([[1.0, 2.0], [3.0, 4.0]])(nn.tensor([1]))
+        tensor([[3., 4.]], dtype=float64)
+        """
         values = np.array(embeddings)
         if values.ndim != 2:
             raise ShapeError(who="Embedding", expected="vectors of shape (V, D)", got=values.shape)

@@ -55,7 +55,8 @@ def chain(input: Any, *layers: Callable[[Any], Any]) -> Any:
     >>> class Block(nn.Module):
     ...     def __init__(self):
     ...         super().__init__()
-    ...         self.conv1, self.bn1, self.relu = nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU()
+    ...         self.conv1, self.bn1 = nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8)
+    ...         self.relu = nn.ReLU()
     ...     def forward(self, x):
     ...         return nn.chain(x, self.conv1, self.bn1, self.relu)
     >>> y = Block()(nn.zeros(2, 3, 5, 5))

@@ -27,6 +27,9 @@ class Linear(Module):
         Whether to add b.
 
     Shapes: x (..., I) -> y (..., O); weight (O, I), bias (O,), both from U(-1/sqrt(I), 1/sqrt(I)).
+    ShapeError for x of another width, DTypeError for x of another dtype than the weight's.
+
+    Cost: I*O multiply-adds per row of x.
 
     >>> import fastnn as nn
     >>> nn.Linear(784, 10)(nn.zeros(32, 784)).shape
@@ -64,7 +67,13 @@ class Linear(Module):
 
 
 class Flatten(Module):
-    """Merge dimensions start_dim to end_dim; by default everything but the batch."""
+    """Merge dimensions start_dim to end_dim; by default everything but the batch. A view: no copy
+    where the memory allows.
+
+    >>> import fastnn as nn
+    >>> nn.Flatten()(nn.zeros(32, 1, 28, 28)).shape
+    (32, 784)
+    """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
@@ -78,7 +87,12 @@ class Flatten(Module):
 
 
 class Unflatten(Module):
-    """Split one dimension into several."""
+    """Split one dimension into several, whose product it must be; one of them may be -1.
+
+    >>> import fastnn as nn
+    >>> nn.Unflatten(1, (1, 28, 28))(nn.zeros(32, 784)).shape
+    (32, 1, 28, 28)
+    """
 
     def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
         super().__init__()

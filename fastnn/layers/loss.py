@@ -1,4 +1,9 @@
-"""Losses as layers: each calls the function of the same meaning in nn.functional."""
+"""Losses as layers: each calls the function of the same meaning in nn.functional.
+
+x is what the model gives, t the target. reduction is "mean", "sum" or "none" (one loss per element
+or sample). Gradients, costs and errors stand at the functions; an unknown reduction or an argument
+out of range raises RangeError when the loss is called, shapes that differ raise ShapeError.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +18,8 @@ __all__ = ["BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "KLD
 
 
 class _Loss(Module):
+    """What all losses share: the reduction."""
+
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
         self.reduction = reduction
@@ -22,21 +29,36 @@ class _Loss(Module):
 
 
 class MSELoss(_Loss):
-    """(x - t)^2, by default the mean over all elements."""
+    """Squared error, (x - t)^2. x and t of one shape.
+
+    >>> import fastnn as nn
+    >>> nn.MSELoss()(nn.tensor([1.0, 2.0]), nn.tensor([1.0, 5.0]))
+    tensor(4.5)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.mse_loss(input, target, reduction=self.reduction)
 
 
 class L1Loss(_Loss):
-    """|x - t|."""
+    """Absolute error, |x - t|. x and t of one shape.
+
+    >>> import fastnn as nn
+    >>> nn.L1Loss()(nn.tensor([1.0, 2.0]), nn.tensor([1.0, 5.0]))
+    tensor(1.5)
+    """
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.l1_loss(input, target, reduction=self.reduction)
 
 
 class SmoothL1Loss(_Loss):
-    """(x - t)^2 / (2 beta) where |x - t| < beta, |x - t| - beta / 2 elsewhere."""
+    """(x - t)^2 / (2 beta) where |x - t| < beta, |x - t| - beta / 2 elsewhere. Girshick (2015).
+
+    >>> import fastnn as nn
+    >>> nn.SmoothL1Loss(reduction="none")(nn.tensor([0.5, 3.0]), nn.zeros(2))
+    tensor([0.125, 2.500])
+    """
 
     def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction)
@@ -47,7 +69,12 @@ class SmoothL1Loss(_Loss):
 
 
 class HuberLoss(_Loss):
-    """(x - t)^2 / 2 where |x - t| < delta, delta (|x - t| - delta / 2) elsewhere. Huber (1964)."""
+    """(x - t)^2 / 2 where |x - t| < delta, delta (|x - t| - delta / 2) elsewhere. Huber (1964).
+
+    >>> import fastnn as nn
+    >>> nn.HuberLoss(reduction="none", delta=2.0)(nn.tensor([1.0, 3.0]), nn.zeros(2))
+    tensor([0.5, 4.0])
+    """
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction)
@@ -60,7 +87,22 @@ class HuberLoss(_Loss):
 class CrossEntropyLoss(_Loss):
     """-log softmax(x)[t]: takes logits, not probabilities.
 
-    Targets are class numbers or class probabilities.
+    Parameters
+    ----------
+    weight : array-like (C,), optional
+        A factor for each class; the mean is then the weighted one.
+    ignore_index : int
+        Samples of this class count nothing.
+    reduction : "mean", "sum" or "none"
+    label_smoothing : float
+        This share of each target is spread evenly over the classes. Szegedy et al. (2016).
+
+    Shapes: x (N, C) and t (N,) class numbers, or (N, C) class probabilities; x (N, C, H, W) and t
+    (N, H, W) for a class per pixel. RangeError for a class number that is not below C.
+
+    >>> import fastnn as nn
+    >>> nn.CrossEntropyLoss()(nn.zeros(8, 10), nn.zeros(8, dtype="int64"))      # log 10: chance
+    tensor(2.3026)
     """
 
     def __init__(self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean",
@@ -75,7 +117,13 @@ class CrossEntropyLoss(_Loss):
 
 
 class NLLLoss(_Loss):
-    """-x[t] for log-probabilities x, as log_softmax gives them."""
+    """-x[t] for log-probabilities x, as log_softmax gives them. Arguments and shapes: see
+    CrossEntropyLoss.
+
+    >>> import fastnn as nn
+    >>> nn.NLLLoss()(nn.tensor([[-0.5, -1.0]]), nn.tensor([1]))
+    tensor(1.)
+    """
 
     def __init__(self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(reduction)
@@ -87,7 +135,14 @@ class NLLLoss(_Loss):
 
 
 class BCELoss(_Loss):
-    """-t log x - (1 - t) log(1 - x) for probabilities x. BCEWithLogitsLoss is the accurate one."""
+    """-t log x - (1 - t) log(1 - x) for probabilities x. BCEWithLogitsLoss is the accurate one.
+
+    x and t of one shape, from 0 to 1 (else RangeError); weight is a factor that broadcasts to it.
+
+    >>> import fastnn as nn
+    >>> nn.BCELoss()(nn.tensor([0.5]), nn.tensor([1.0]))
+    tensor(0.6931)
+    """
 
     def __init__(self, weight: Any = None, reduction: str = "mean") -> None:
         super().__init__(reduction)
@@ -98,7 +153,15 @@ class BCELoss(_Loss):
 
 
 class BCEWithLogitsLoss(_Loss):
-    """Binary cross-entropy of sigmoid(x), without overflow."""
+    """Binary cross-entropy of sigmoid(x), without overflow.
+
+    x and t of one shape; weight is a factor that broadcasts to it, pos_weight a factor of the
+    positive targets alone: above 1 it makes good that they are rare.
+
+    >>> import fastnn as nn
+    >>> nn.BCEWithLogitsLoss()(nn.tensor([-1000.0, 0.0]), nn.tensor([0.0, 1.0]))
+    tensor(0.3466)
+    """
 
     def __init__(self, weight: Any = None, reduction: str = "mean", pos_weight: Any = None) -> None:
         super().__init__(reduction)
@@ -111,7 +174,15 @@ class BCEWithLogitsLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """t (log t - x) for log-probabilities x."""
+    """Kullback-Leibler divergence, t (log t - x), for log-probabilities x and probabilities t.
+
+    reduction="batchmean" sums over a sample's elements and takes the mean over samples, which is
+    the divergence; "mean" divides by all elements. log_target: t are log-probabilities too.
+
+    >>> import fastnn as nn
+    >>> nn.KLDivLoss("batchmean")(nn.tensor([[0.5, 0.5]]).log(), nn.tensor([[1.0, 0.0]]))
+    tensor(0.6931)
+    """
 
     def __init__(self, reduction: str = "mean", log_target: bool = False) -> None:
         super().__init__(reduction)

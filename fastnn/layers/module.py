@@ -96,9 +96,11 @@ class Module:
 
     # ---- calling ---------------------------------------------------------------------------------
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
+        """What the module computes. To be written."""
         raise TypeError(f"{type(self).__name__} must define forward()")
 
     def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
+        """forward, with the hooks around it, and this layer's path in front of an error."""
         try:
             if self._forward_pre_hooks:
                 for hook in list(self._forward_pre_hooks.values()):
@@ -131,9 +133,9 @@ class Module:
         """
         if error.layer is None:
             layer, op = type(self).__name__.lower(), error.who.replace("_", "").lower()
+            said = op in layer or layer in op       # conv2d, Conv2d
             error.path, error.layer = "", self
-            error.described = f" ({self.describe()})" + ("" if not op or op in layer or layer in op
-                                                      else f" in {error.who}")
+            error.described = f" ({self.describe()})" + ("" if said else f" in {error.who}")
         elif error.layer is not self:
             path = next((path for path, module in self.named_modules() if module is error.layer), None)
             if path is None:                        # it came through a module that is not ours
@@ -164,11 +166,10 @@ class Module:
         elif isinstance(value, Module):
             home = self._modules
         else:
-            for home in homes:
+            for home, what in zip(homes, ("parameter", "buffer", "module")):
                 if name in home:
                     if value is not None and not (home is self._buffers and isinstance(value, Tensor)):
-                        kind = "parameter" if home is self._parameters else "buffer" if home is self._buffers else "module"
-                        raise TypeError(f"{type(self).__name__}.{name} is a {kind}; it cannot be replaced by a "
+                        raise TypeError(f"{type(self).__name__}.{name} is a {what}; it cannot be replaced by a "
                                         f"{type(value).__name__}")
                     self._own(home, name, value)
                     return
@@ -236,7 +237,7 @@ class Module:
 
     register_module = add_module
 
-    # ---- walking ---------------------------------------------------------------------------------
+    # ---- what is below ---------------------------------------------------------------------------
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """(path, module) of this module and all below, each once, parents first."""
         seen: set[int] = set()
@@ -251,12 +252,15 @@ class Module:
                                    for name, child in module.named_children()]))
 
     def modules(self) -> Iterator[Module]:
+        """This module and all below, each once, parents first."""
         return (module for _, module in self.named_modules())
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
+        """(name, module) of those that this module owns itself."""
         return ((name, child) for name, child in self._modules.items() if child is not None)
 
     def children(self) -> Iterator[Module]:
+        """The modules that this module owns itself."""
         return (child for _, child in self.named_children())
 
     def _named(self, home: str, prefix: str, recurse: bool) -> Iterator[tuple[str, Any]]:
@@ -272,12 +276,15 @@ class Module:
         return self._named("_parameters", prefix, recurse)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
+        """Each parameter once; with recurse=False, those of the modules below left out."""
         return (p for _, p in self.named_parameters(recurse=recurse))
 
     def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
+        """(path, buffer), each buffer once."""
         return self._named("_buffers", prefix, recurse)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
+        """Each buffer once."""
         return (b for _, b in self.named_buffers(recurse=recurse))
 
     def get_submodule(self, path: str) -> Module:
@@ -332,8 +339,8 @@ class Module:
                 wrong.append(f"  {key}: expected numbers, got {a.dtype}")
             if not own[key].data.flags.writeable:
                 wrong.append(f"  {key}: the model's own array is read-only")
-        keys = [f"  {key}: missing" for key in missing] + [f"  {key}: unexpected"
-                                                           for key in unexpected] if strict else []
+        keys = [f"  {key}: missing" for key in missing] + [f"  {key}: unexpected" for key in unexpected]
+        keys = keys if strict else []
         if wrong or keys:
             raise ShapeError("the state does not fit, and nothing was loaded:\n" + "\n".join(wrong + keys) + "\n",
                              who=type(self).__name__,
@@ -354,6 +361,7 @@ class Module:
         return self
 
     def eval(self) -> Any:
+        """train(False): for evaluation and use; returns self."""
         return self.train(False)
 
     def apply(self, function: Callable[[Module], Any]) -> Any:
@@ -364,6 +372,7 @@ class Module:
         return self
 
     def requires_grad_(self, requires_grad: bool = True) -> Any:
+        """Whether the parameters are trained, for all below; returns self."""
         for p in self.parameters():
             p.requires_grad_(requires_grad)
         return self
@@ -377,7 +386,9 @@ class Module:
                 p.grad.zero_()
 
     def to(self, dtype: Any) -> Any:
-        """Convert all floating-point parameters and buffers, in place; returns self."""
+        """Convert all floating-point parameters and buffers, in place; returns self. DTypeError
+        unless dtype is float32 or float64.
+        """
         dtype = np.dtype(dtype)
         if dtype not in (np.float32, np.float64):
             raise DTypeError(who=type(self).__name__, expected="a model's dtype float32 or float64", got=str(dtype))
@@ -389,9 +400,11 @@ class Module:
         return self
 
     def float(self) -> Any:
+        """to(float32)."""
         return self.to(np.float32)
 
     def double(self) -> Any:
+        """to(float64)."""
         return self.to(np.float64)
 
     # ---- what it costs: for summary() ------------------------------------------------------------
@@ -435,7 +448,7 @@ class Module:
 
     def summary(self, *input_shapes: Any, **kwargs: Any) -> Any:
         """A table of layers with output shapes, parameters, multiply-adds, bytes and receptive
-        field. See fastnn.summary.
+        field: see nn.summary.
         """
         from .summary import summary
         return summary(self, *input_shapes, **kwargs)

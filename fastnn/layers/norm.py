@@ -1,4 +1,10 @@
-"""BatchNorm1d, BatchNorm2d, LayerNorm, GroupNorm, RMSNorm."""
+"""BatchNorm1d, BatchNorm2d, LayerNorm, GroupNorm, RMSNorm.
+
+    y = (x - mean) / sqrt(var + eps) * weight + bias
+
+They differ in what mean and variance are taken over. weight begins as ones, bias as zeros; y has
+x's shape. Gradients and costs stand at the functions: nn.functional.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +24,10 @@ __all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm", "RMSNorm"]
 
 
 class _BatchNorm(Module):
-    ranks: tuple[int, ...] = ()
-    shape = ""
+    """What both batch norms share: all but the shape of x."""
+
+    ranks: tuple[int, ...] = ()                     # allowed numbers of dimensions
+    shape = ""                                      # the same for a person
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
                  track_running_stats: bool = True, *, dtype: Any = np.float32) -> None:
@@ -45,7 +53,7 @@ class _BatchNorm(Module):
         return self.normalised(F.batch_norm, input)
 
     def normalised(self, function: Callable[..., Tensor], input: Tensor) -> Tensor:
-        """By this function, batch_norm or batch_norm_relu."""
+        """y by this function, batch_norm or batch_norm_relu; the running statistics follow."""
         if input.ndim not in self.ranks or input.shape[1] != self.num_features:
             raise ShapeError(who=type(self).__name__,
                              expected=f"input of shape {self.shape} with C = {self.num_features}", got=input.shape)
@@ -73,15 +81,45 @@ class BatchNorm1d(_BatchNorm):
     r"""Normalise each feature over the batch: y = (x - mean) / sqrt(var + eps) * weight + bias.
 
     In training mean and (biased) variance are the batch's, and the running ones move towards them
-    by `momentum` (the variance unbiased); in eval mode the running ones are used. x (N, C) or (N,
-    C, L). Ioffe, Szegedy (2015).
+    by `momentum` (the variance unbiased). In eval mode the running ones are used.
+
+    Parameters
+    ----------
+    num_features : int
+        C.
+    eps : float
+        Added to the variance.
+    momentum : float or None
+        running = (1 - momentum) running + momentum batch. None: the plain mean of all batches.
+    affine : bool
+        Whether there are weight and bias.
+    track_running_stats : bool
+        Whether there are running_mean, running_var (C,) and num_batches_tracked; without them the
+        batch's statistics are used in eval mode too.
+
+    Shapes: x (N, C) or (N, C, L); weight and bias (C,). ShapeError for x of another rank or C.
+
+    Ioffe, Szegedy (2015), "Batch normalization: accelerating deep network training by reducing
+    internal covariate shift".
+
+    >>> import fastnn as nn
+    >>> nn.BatchNorm1d(1, eps=0.0)(nn.tensor([[1.0], [3.0]]))
+    tensor([[-1.],
+            [ 1.]], grad_fn=<batch_norm>)
     """
 
     ranks, shape = (2, 3), "(N, C) or (N, C, L)"
 
 
 class BatchNorm2d(_BatchNorm):
-    """Normalise each channel over batch and image; x (N, C, H, W). See BatchNorm1d."""
+    """Normalise each channel over batch and image; x (N, C, H, W). See BatchNorm1d.
+
+    >>> import fastnn as nn
+    >>> norm = nn.BatchNorm2d(3)
+    >>> y = norm(nn.randn(8, 3, 5, 5) * 2 + 1)
+    >>> y.shape, bool((y.mean((0, 2, 3)).abs() < 1e-5).all()), norm.num_batches_tracked.item()
+    ((8, 3, 5, 5), True, 1)
+    """
 
     ranks, shape = (4,), "(N, C, H, W)"
 
@@ -94,8 +132,8 @@ class _RowNorm(Module):
     def __init__(self, normalized_shape: Any, elementwise_affine: bool, dtype: Any) -> None:
         super().__init__()
         self.normalized_shape, self.elementwise_affine = as_shape(normalized_shape), elementwise_affine
-        self.register_parameter("weight", Parameter(arrays.full(self.normalized_shape, 1, dtype)) if elementwise_affine
-                                else None)
+        weight = Parameter(arrays.full(self.normalized_shape, 1, dtype)) if elementwise_affine else None
+        self.register_parameter("weight", weight)
 
     def describe(self) -> str:
         return f"{type(self).__name__} {'x'.join(map(str, self.normalized_shape))}"
@@ -105,28 +143,41 @@ class _RowNorm(Module):
 
 
 class LayerNorm(_RowNorm):
-    """Normalise each sample over its last dimensions: y = (x - mean) / sqrt(var + eps) * weight +
-    bias.
+    """Normalise each sample over its last dimensions.
 
-    Ba, Kiros, Hinton (2016).
+    normalized_shape is the size of the last dimension, or the sizes of the last few; weight and
+    bias have this shape (without elementwise_affine there are none). ShapeError for x that does not
+    end in it. Training and eval mode do the same.
+
+    Ba, Kiros, Hinton (2016), "Layer normalization".
+
+    >>> import fastnn as nn
+    >>> nn.LayerNorm(2, eps=0.0)(nn.tensor([[1.0, 3.0]]))
+    tensor([[-1.,  1.]], grad_fn=<layer_norm>)
     """
 
     def __init__(self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True, *,
                  dtype: Any = np.float32) -> None:
         super().__init__(normalized_shape, elementwise_affine, dtype)
         self.eps = eps
-        with_bias = elementwise_affine and bias
-        self.register_parameter("bias", Parameter(arrays.full(self.normalized_shape, 0, dtype)) if with_bias else None)
+        zeros = Parameter(arrays.full(self.normalized_shape, 0, dtype)) if elementwise_affine and bias else None
+        self.register_parameter("bias", zeros)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.layer_norm(input, self.normalized_shape, self.weight, self.bias, self.eps)
 
 
 class RMSNorm(_RowNorm):
-    """Divide each sample by the root mean square of its last dimensions: y = x / sqrt(mean(x^2) +
-    eps) * weight.
+    """Divide each sample by the root mean square of its last dimensions.
 
-    eps: None means the dtype's machine epsilon. Zhang, Sennrich (2019).
+    y = x / sqrt(mean(x^2) + eps) * weight; eps None means the dtype's machine epsilon. Otherwise as
+    LayerNorm, without mean and bias.
+
+    Zhang, Sennrich (2019), "Root mean square layer normalization".
+
+    >>> import fastnn as nn
+    >>> nn.RMSNorm(2, eps=0.0)(nn.tensor([[3.0, 3.0]]))
+    tensor([[1., 1.]], grad_fn=<rms_norm>)
     """
 
     def __init__(self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True, *,
@@ -139,9 +190,16 @@ class RMSNorm(_RowNorm):
 
 
 class GroupNorm(Module):
-    """Normalise each sample over groups of its channels: x (N, C, ...), C cut into num_groups.
+    """Normalise each sample over groups of its channels.
 
-    Wu, He (2018).
+    x (N, C, ...), with the C = num_channels channels cut into num_groups equal groups (ShapeError
+    if they cannot be); weight and bias (C,). Independent of the batch's size, unlike batch norm.
+
+    Wu, He (2018), "Group normalization".
+
+    >>> import fastnn as nn
+    >>> nn.GroupNorm(2, 6)(nn.randn(3, 6, 4, 4)).shape
+    (3, 6, 4, 4)
     """
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, *,

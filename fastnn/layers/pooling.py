@@ -1,4 +1,10 @@
-"""Pooling layers: no parameters."""
+"""Pooling layers: no parameters.
+
+Shapes: x (N, C, H, W) or (C, H, W) -> y (N, C, P, Q) or (C, P, Q), and in one direction x (N, C, L)
+or (C, L) -> y (N, C, Q) or (C, Q). P = (H + 2 padding - dilation (R - 1) - 1) // stride + 1 for a
+window of R rows, rounded up with ceil_mode; likewise Q. A number stands for a pair (vertical,
+horizontal). Gradients, costs and errors stand at the functions: nn.functional.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +19,23 @@ __all__ = ["AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "Adapt
            "MaxPool1d", "MaxPool2d"]
 
 
-def _pair(value: Any) -> tuple[int, int]:
-    return pair("pooling", "size", value, 1)
-
-
 class MaxPool2d(Module):
-    """The largest value of each window. stride: None means kernel_size."""
+    """The largest value of each window.
+
+    Parameters
+    ----------
+    kernel_size, stride, padding, dilation : int or pair
+        stride None means kernel_size: windows that do not overlap. Padding counts as minus
+        infinity, and is at most half the window.
+    return_indices : bool
+        Return also each maximum's place i*W + j in its plane.
+    ceil_mode : bool
+        Also take a last window that the edge cuts off.
+
+    >>> import fastnn as nn
+    >>> nn.MaxPool2d(2)(nn.tensor([[[[1.0, 2.0, 5.0, 0.0], [3.0, 4.0, 0.0, 0.0]]]]))
+    tensor([[[[4., 5.]]]])
+    """
 
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
                  return_indices: bool = False, ceil_mode: bool = False) -> None:
@@ -38,12 +55,28 @@ class MaxPool2d(Module):
         return f"MaxPool2d {self.kernel_size}"
 
     def extra_repr(self) -> str:
-        return (f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, dilation={self.dilation}, "
-                f"ceil_mode={self.ceil_mode}")
+        return (f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
+                f"dilation={self.dilation}, ceil_mode={self.ceil_mode}")
 
 
 class AvgPool2d(Module):
-    """The mean of each window. stride: None means kernel_size."""
+    """The mean of each window.
+
+    Parameters
+    ----------
+    kernel_size, stride, padding : int or pair
+        stride None means kernel_size: windows that do not overlap. Padding counts as zeros.
+    ceil_mode : bool
+        Also take a last window that the edge cuts off.
+    count_include_pad : bool
+        Divide by the window's size; else by the pixels that lie inside the image.
+    divisor_override : int, optional
+        Divide by this instead.
+
+    >>> import fastnn as nn
+    >>> nn.AvgPool2d(2)(nn.tensor([[[[1.0, 2.0, 5.0, 0.0], [3.0, 4.0, 0.0, 1.0]]]]))
+    tensor([[[[2.5, 1.5]]]])
+    """
 
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
                  count_include_pad: bool = True, divisor_override: int | None = None) -> None:
@@ -66,7 +99,12 @@ class AvgPool2d(Module):
 
 
 class AdaptiveAvgPool2d(Module):
-    """Means over a grid of output_size windows that cover the image; 1 is the global average."""
+    """Means over a grid of output_size windows that cover the image; 1 is the global average.
+
+    >>> import fastnn as nn
+    >>> nn.AdaptiveAvgPool2d(1)(nn.ones(2, 64, 7, 7)).shape
+    (2, 64, 1, 1)
+    """
 
     def __init__(self, output_size: Any) -> None:
         super().__init__()
@@ -80,7 +118,12 @@ class AdaptiveAvgPool2d(Module):
 
 
 class AdaptiveMaxPool2d(Module):
-    """Largest values over a grid of output_size windows that cover the image."""
+    """Largest values over a grid of output_size windows that cover the image.
+
+    >>> import fastnn as nn
+    >>> nn.AdaptiveMaxPool2d((3, 2))(nn.zeros(2, 64, 7, 5)).shape
+    (2, 64, 3, 2)
+    """
 
     def __init__(self, output_size: Any, return_indices: bool = False) -> None:
         super().__init__()
@@ -94,7 +137,12 @@ class AdaptiveMaxPool2d(Module):
 
 
 class MaxPool1d(Module):
-    """The largest value of each window of a sequence (N, C, L). stride: None means kernel_size."""
+    """The largest value of each window of a sequence. Arguments: see MaxPool2d.
+
+    >>> import fastnn as nn
+    >>> nn.MaxPool1d(2)(nn.tensor([[1.0, 3.0, 2.0, 0.0]]))
+    tensor([[3., 2.]])
+    """
 
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
                  return_indices: bool = False, ceil_mode: bool = False) -> None:
@@ -110,12 +158,17 @@ class MaxPool1d(Module):
         return f"MaxPool1d {self.kernel_size}"
 
     def extra_repr(self) -> str:
-        return (f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, dilation={self.dilation}, "
-                f"ceil_mode={self.ceil_mode}")
+        return (f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
+                f"dilation={self.dilation}, ceil_mode={self.ceil_mode}")
 
 
 class AvgPool1d(Module):
-    """The mean of each window of a sequence (N, C, L). stride: None means kernel_size."""
+    """The mean of each window of a sequence. Arguments: see AvgPool2d.
+
+    >>> import fastnn as nn
+    >>> nn.AvgPool1d(2)(nn.tensor([[1.0, 3.0, 2.0, 0.0]]))
+    tensor([[2., 1.]])
+    """
 
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
                  count_include_pad: bool = True) -> None:
@@ -134,7 +187,12 @@ class AvgPool1d(Module):
 
 
 class AdaptiveAvgPool1d(Module):
-    """Means over output_size windows that cover the sequence (N, C, L); 1 is the global average."""
+    """Means over output_size windows that cover the sequence; 1 is the global average.
+
+    >>> import fastnn as nn
+    >>> nn.AdaptiveAvgPool1d(1)(nn.tensor([[1.0, 3.0, 2.0]]))
+    tensor([[2.]])
+    """
 
     def __init__(self, output_size: Any) -> None:
         super().__init__()
@@ -148,7 +206,12 @@ class AdaptiveAvgPool1d(Module):
 
 
 class AdaptiveMaxPool1d(Module):
-    """Largest values over output_size windows that cover the sequence (N, C, L)."""
+    """Largest values over output_size windows that cover the sequence.
+
+    >>> import fastnn as nn
+    >>> nn.AdaptiveMaxPool1d(1)(nn.tensor([[1.0, 3.0, 2.0]]))
+    tensor([[3.]])
+    """
 
     def __init__(self, output_size: Any, return_indices: bool = False) -> None:
         super().__init__()
@@ -159,3 +222,8 @@ class AdaptiveMaxPool1d(Module):
 
     def extra_repr(self) -> str:
         return f"output_size={self.output_size}"
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    """(vertical, horizontal) of a size that may be one number."""
+    return pair("pooling", "size", value, 1)

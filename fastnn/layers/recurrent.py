@@ -1,4 +1,8 @@
-"""LSTM, GRU and RNN over sequences, and their cells."""
+"""LSTM, GRU and RNN over sequences, and their cells, which take one step.
+
+Letters: T steps, B sequences in a batch, I inputs, H hidden units, L layers, D directions. The
+formulas stand at the functions: nn.functional.lstm_cell, gru_cell, rnn_tanh_cell.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +22,9 @@ __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
 
 
 class Recurrent(Module):
-    """What LSTM, GRU and RNN share: parameters, their start, costs.
+    """What LSTM, GRU and RNN share: parameters, their start values, costs.
 
-    `gates` rows of weights belong to a hidden unit.
+    gates: rows of weights that belong to a hidden unit.
     """
 
     gates: int
@@ -49,6 +53,7 @@ class Recurrent(Module):
             init.uniform_(p, -bound, bound)
 
     def run(self, function: Any, input: Tensor, hx: Any) -> Any:
+        """The function of the whole sequence, with this layer's parameters."""
         params = [getattr(self, name) for name in self._names]
         return function(input, hx, params, num_layers=self.num_layers, bidirectional=self.bidirectional,
                         batch_first=self.batch_first, dropout=self.dropout, training=self.training)
@@ -61,7 +66,7 @@ class Recurrent(Module):
         x = inputs[0]
         T, B = (x.shape[0], 1) if x.ndim == 2 else x.shape[1::-1] if self.batch_first else x.shape[:2]
         I = max(self.input_size, self.hidden_size * (1 + self.bidirectional) if self.num_layers > 1 else 0)
-        # layers and directions take turns
+        # layers and directions run one after the other and use the same workspace
         return workspace_bytes(self.gates, T, B, I, self.hidden_size, x.dtype.itemsize)
 
     def describe(self) -> str:
@@ -95,11 +100,27 @@ class LSTM(Recurrent):
     bidirectional : bool
         D = 2: each layer also runs backwards, and its two outputs are joined.
 
-    Call: output, (h, c) = lstm(x) or lstm(x, (h0, c0)); zeros without. x may be one sequence (T,
-    I). output (T, B, D*H); h and c (L*D, B, H). Parameters of layer k: weight_ih_lk (4*H, I),
-    weight_hh_lk (4*H, H), bias_ih_lk, bias_hh_lk (4*H,), and with _reverse those of the other
-    direction; gates in the order i f g o; all from U(-a, a) with a = 1/sqrt(H). Hochreiter,
-    Schmidhuber (1997), "Long short-term memory".
+    Called as output, (h, c) = lstm(x) or lstm(x, (h0, c0)); states not given are zeros.
+
+    Shapes: x (T, B, I), or (T, I) for one sequence -> output (T, B, D*H), the last layer's hidden
+    states of all steps; h and c (L*D, B, H), every layer's states of the last step.
+
+    Parameters' names, for layer k: weight_ih_lk (4*H, I), weight_hh_lk (4*H, H), bias_ih_lk and
+    bias_hh_lk (4*H,), and with _reverse those of the other direction; gates in the order i f g o;
+    all from U(-a, a) with a = 1/sqrt(H).
+
+    Raises
+    ------
+    ShapeError
+        x or a state has another shape; hidden_size or num_layers is below 1.
+    DTypeError
+        x or a state has another dtype than the weights.
+    RangeError
+        dropout is no probability.
+
+    Cost: 4*H*(I + H) multiply-adds per step, sequence, layer and direction.
+
+    Hochreiter, Schmidhuber (1997), "Long short-term memory".
 
     >>> import fastnn as nn
     >>> output, (h, c) = nn.LSTM(3, 5, num_layers=2, bidirectional=True)(nn.zeros(7, 4, 3))
@@ -122,12 +143,19 @@ class LSTM(Recurrent):
 class GRU(Recurrent):
     r"""Gated recurrent units over a whole sequence in one call per layer and direction.
 
-    Arguments are those of `LSTM`. Call: output, h = gru(x) or gru(x, h0); zeros without. x may be
-    one sequence (T, I). output (T, B, D*H); h (L*D, B, H). Parameters of layer k: weight_ih_lk
-    (3*H, I), weight_hh_lk (3*H, H), bias_ih_lk, bias_hh_lk (3*H,), and with _reverse those of the
-    other direction; gates in the order r z n; all from U(-a, a) with a = 1/sqrt(H). The reset gate
-    acts after the product with W_hn and its bias. Cho et al. (2014), "Learning phrase
-    representations using RNN encoder-decoder for statistical machine translation".
+    Arguments, names of parameters and errors are those of `LSTM`, with gates in the order r z n.
+
+    Called as output, h = gru(x) or gru(x, h0); a state not given is zeros.
+
+    Shapes: x (T, B, I), or (T, I) for one sequence -> output (T, B, D*H); h (L*D, B, H);
+    weight_ih_lk (3*H, I), weight_hh_lk (3*H, H), bias_ih_lk and bias_hh_lk (3*H,).
+
+    The reset gate r acts after the product with W_hn and its bias, as in PyTorch.
+
+    Cost: 3*H*(I + H) multiply-adds per step, sequence, layer and direction.
+
+    Cho et al. (2014), "Learning phrase representations using RNN encoder-decoder for statistical
+    machine translation".
 
     >>> import fastnn as nn
     >>> output, h = nn.GRU(3, 5, num_layers=2, bidirectional=True)(nn.zeros(7, 4, 3))
@@ -150,11 +178,17 @@ class GRU(Recurrent):
 class RNN(Recurrent):
     r"""A plain recurrent network over a whole sequence in one call per layer and direction.
 
-    Arguments are those of `LSTM`, with nonlinearity, "tanh" or "relu", after num_layers as in
-    PyTorch. Call: output, h = rnn(x) or rnn(x, h0); zeros without. x may be one sequence (T, I).
-    output (T, B, D*H); h (L*D, B, H). Parameters of layer k: weight_ih_lk (H, I), weight_hh_lk (H,
-    H), bias_ih_lk, bias_hh_lk (H,), and with _reverse those of the other direction; all from U(-a,
-    a) with a = 1/sqrt(H). Elman (1990), "Finding structure in time".
+    Arguments, names of parameters and errors are those of `LSTM`, with nonlinearity, "tanh" or
+    "relu", after num_layers, as in PyTorch.
+
+    Called as output, h = rnn(x) or rnn(x, h0); a state not given is zeros.
+
+    Shapes: x (T, B, I), or (T, I) for one sequence -> output (T, B, D*H); h (L*D, B, H);
+    weight_ih_lk (H, I), weight_hh_lk (H, H), bias_ih_lk and bias_hh_lk (H,).
+
+    Cost: H*(I + H) multiply-adds per step, sequence, layer and direction.
+
+    Elman (1990), "Finding structure in time".
 
     >>> import fastnn as nn
     >>> output, h = nn.RNN(3, 5, nonlinearity="relu")(nn.zeros(7, 4, 3))
@@ -176,14 +210,9 @@ class RNN(Recurrent):
         return output, h
 
 
-def check_nonlinearity(who: str, nonlinearity: str) -> None:
-    if nonlinearity not in ("tanh", "relu"):
-        raise RangeError(who=who, expected='nonlinearity "tanh" or "relu"', got=nonlinearity)
-
-
 # ---- cells ---------------------------------------------------------------------------------------
 class RecurrentCell(Module):
-    """What LSTMCell, GRUCell and RNNCell share."""
+    """What LSTMCell, GRUCell and RNNCell share: parameters, their start values, costs."""
 
     gates: int
     weight_ih: Parameter
@@ -210,6 +239,7 @@ class RecurrentCell(Module):
             init.uniform_(p, -bound, bound)
 
     def zero_state(self, input: Tensor) -> Tensor:
+        """The state before the first step."""
         return Tensor(np.zeros((*input.shape[:-1], self.hidden_size), input.dtype))
 
     def step(self, function: Any, input: Tensor, h: Tensor) -> Any:
@@ -237,12 +267,20 @@ class RecurrentCell(Module):
 
 
 class LSTMCell(RecurrentCell):
-    """One step of long short-term memory: h, c = cell(x) or cell(x, (h, c)). x (B, I) or (I,); h
-    and c (B, H) or (H,).
+    """One step of long short-term memory: h, c = cell(x) or cell(x, (h, c)).
 
-    weight_ih (4*H, I), weight_hh (4*H, H), bias_ih and bias_hh (4*H,), all from U(-a, a) with a =
-    1/sqrt(H); gates i f g o. LSTM takes a whole sequence in one call, which is much faster than a
-    loop over cells.
+    LSTM takes a whole sequence in one call, which is much faster than a loop over cells.
+
+    Shapes: x (B, I) or (I,); h and c (B, H) or (H,); weight_ih (4*H, I), weight_hh (4*H, H),
+    bias_ih and bias_hh (4*H,), all from U(-a, a) with a = 1/sqrt(H); gates in the order i f g o.
+
+    >>> import fastnn as nn
+    >>> cell, state = nn.LSTMCell(3, 5), None
+    >>> for x in nn.randn(7, 4, 3):                 # T, B, I
+    ...     state = cell(x, state)
+    >>> h, c = state
+    >>> h.shape, c.shape
+    ((4, 5), (4, 5))
     """
 
     gates = 4
@@ -262,12 +300,16 @@ class LSTMCell(RecurrentCell):
 
 
 class GRUCell(RecurrentCell):
-    """One step of a gated recurrent unit: h = cell(x) or cell(x, h). x (B, I) or (I,); h (B, H) or
-    (H,).
+    """One step of a gated recurrent unit: h = cell(x) or cell(x, h).
 
-    weight_ih (3*H, I), weight_hh (3*H, H), bias_ih and bias_hh (3*H,), all from U(-a, a) with a =
-    1/sqrt(H); gates r z n. GRU takes a whole sequence in one call, which is much faster than a loop
-    over cells.
+    GRU takes a whole sequence in one call, which is much faster than a loop over cells.
+
+    Shapes: x (B, I) or (I,); h (B, H) or (H,); weight_ih (3*H, I), weight_hh (3*H, H), bias_ih and
+    bias_hh (3*H,), all from U(-a, a) with a = 1/sqrt(H); gates in the order r z n.
+
+    >>> import fastnn as nn
+    >>> nn.GRUCell(3, 5)(nn.zeros(4, 3)).shape
+    (4, 5)
     """
 
     gates = 3
@@ -281,12 +323,17 @@ class GRUCell(RecurrentCell):
 
 
 class RNNCell(RecurrentCell):
-    """One step of a plain recurrent network: h = cell(x) or cell(x, h). x (B, I) or (I,); h (B, H)
-    or (H,).
+    """One step of a plain recurrent network: h = cell(x) or cell(x, h).
 
-    nonlinearity is "tanh" or "relu". weight_ih (H, I), weight_hh (H, H), bias_ih and bias_hh (H,),
-    all from U(-a, a) with a = 1/sqrt(H). RNN takes a whole sequence in one call, which is much
-    faster than a loop over cells.
+    nonlinearity is "tanh" or "relu". RNN takes a whole sequence in one call, which is much faster
+    than a loop over cells.
+
+    Shapes: x (B, I) or (I,); h (B, H) or (H,); weight_ih (H, I), weight_hh (H, H), bias_ih and
+    bias_hh (H,), all from U(-a, a) with a = 1/sqrt(H).
+
+    >>> import fastnn as nn
+    >>> nn.RNNCell(3, 5, nonlinearity="relu")(nn.zeros(3)).shape
+    (5,)
     """
 
     gates = 1
@@ -301,3 +348,9 @@ class RNNCell(RecurrentCell):
         function = F.rnn_relu_cell if self.nonlinearity == "relu" else F.rnn_tanh_cell
         y: Tensor = self.step(function, input, self.zero_state(input) if hx is None else hx)
         return y
+
+
+def check_nonlinearity(who: str, nonlinearity: str) -> None:
+    """RangeError unless it is "tanh" or "relu"."""
+    if nonlinearity not in ("tanh", "relu"):
+        raise RangeError(who=who, expected='nonlinearity "tanh" or "relu"', got=nonlinearity)

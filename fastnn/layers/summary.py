@@ -23,6 +23,130 @@ from .module import Module
 __all__ = ["Summary", "SummaryRow", "summary"]
 
 
+def summary(model: Module, *input_shapes: Any, dtype: Any = None, batch: int | None = 1) -> Summary:
+    """Run the model on zeros and tell each layer's output shape, parameters, multiply-adds, bytes
+    and receptive field.
+
+    Parameters
+    ----------
+    model : Module
+        Runs in eval mode without the tape; its modes, buffers and hooks are afterwards as they
+        were.
+    input_shapes : one or several tuples
+        The shape of each input without the batch axis: (1, 28, 28).
+    dtype : dtype, or one per input
+        Of the inputs; "int64" for a model that begins with an Embedding. Default: that of the
+        model's parameters.
+    batch : int or None
+        The batch to run; costs are those of the whole batch. None: the shapes are whole, and so are
+        those in the rows.
+
+    Returns
+    -------
+    Summary
+        Its text is the table, and its `rows` are plain data.
+
+    Raises
+    ------
+    ShapeError, RangeError
+        The shapes, dtypes or the batch are no such things.
+    FastnnError
+        What the model raises, with the rows of the layers that still worked in its text.
+
+    Multiply-adds are the products summed in matrix products and convolutions, exactly as the layer
+    computes them; element-wise work (activations, norms, pooling, gates, softmax) counts nothing. A
+    module of your own that calls functions such as matmul declares them in `cost(inputs, output)`.
+    The receptive field is followed along chains of modules, each called on the output of the one
+    before; after anything else (a sum, a Flatten) it is not defined and shown as "-".
+
+    >>> import fastnn as nn
+    >>> model = nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.MaxPool2d(2), nn.Flatten(),
+    ...                       nn.Linear(1176, 10))
+    >>> s = model.summary((1, 28, 28))
+    >>> s.parameters, s.multiply_adds, s.rows[1].receptive_field
+    (11926, 129360, (6, 6))
+    """
+    shapes = _shapes(input_shapes)
+    parameters = list(model.parameters())
+    if dtype is None:
+        dtype = next((p.dtype for p in parameters if p.dtype.kind == "f"), np.float32)
+    dtypes = list(dtype) if isinstance(dtype, (tuple, list)) else [dtype] * len(shapes)
+    if len(dtypes) != len(shapes):
+        raise ShapeError(who="summary", expected=f"one dtype, or {len(shapes)}, one per input", got=len(dtypes))
+    if batch is not None and batch < 0:
+        raise RangeError(who="summary", expected="batch as a number of at least 0, or None", got=batch)
+    lead = () if batch is None else (batch,)
+    inputs = [Tensor(np.zeros((*lead, *shape), np.dtype(kind))) for shape, kind in zip(shapes, dtypes)]
+    recorder = _Recorder(model, batch is not None)
+    recorder.seed(inputs[0])
+    with _observed(model, recorder):
+        try:
+            model(*inputs)
+        except FastnnError as error:
+            if recorder.rows:
+                error.hint = f"{error.hint}\nThe layers before it:\n{table(recorder.rows)}".lstrip("\n")
+            raise
+    unused = [path or "(model)" for path, module in model.named_modules()
+              if any(id(p) not in recorder.counted for p in module.parameters(recurse=False))]
+    return Summary(model.describe(), tuple(shapes), batch, recorder.rows, sum(p.numel() for p in parameters),
+                   sum(p.numel() for p in parameters if p.requires_grad), sum(p.data.nbytes for p in parameters),
+                   sum(x.data.nbytes for x in inputs), unused)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What Module.summary returns: print it, or read `rows` and the totals.
+
+    parameters, trainable, parameter_bytes   of the whole model, each shared one once, layers that
+                                             did not run included
+    multiply_adds, bytes                     sums of the rows
+    workspace                                the largest of the rows: layers run one by one
+    unused                                   paths of modules with parameters that the run did not
+                                             reach
+    """
+
+    model: str
+    input_shapes: tuple[tuple[int, ...], ...]
+    batch: int | None
+    rows: list[SummaryRow] = field(repr=False)
+    parameters: int
+    trainable: int
+    parameter_bytes: int
+    input_bytes: int
+    unused: list[str]
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of all rows."""
+        return sum(row.multiply_adds for row in self.rows)
+
+    @property
+    def bytes(self) -> int:
+        """Of all rows' outputs."""
+        return sum(row.bytes for row in self.rows)
+
+    @property
+    def workspace(self) -> int:
+        """What the layer that needs most needs."""
+        return max((row.workspace for row in self.rows), default=0)
+
+    def __str__(self) -> str:
+        shapes = ", ".join(map(str, self.input_shapes))
+        per = "" if self.batch is None else f", a batch of {self.batch}"
+        fixed = self.parameters - self.trainable
+        total = ("total", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}", size(self.bytes), "")
+        lines = [f"{self.model} on {shapes}{per}", "", table(self.rows, total), "",
+                 f"parameters    {self.parameters:,}" + (f", of which {fixed:,} are fixed" if fixed else "")
+                 + f": {size(self.parameter_bytes)}",
+                 f"activations   {size(self.bytes)} and the input's {size(self.input_bytes)}"
+                 + (f"; at most {size(self.workspace)} of workspace at a time" if self.workspace else "")]
+        if self.unused:
+            lines.append(f"not reached   {', '.join(self.unused)}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
 @dataclass(frozen=True)
 class SummaryRow:
     """One layer.
@@ -51,57 +175,6 @@ class SummaryRow:
     calls: int = 1
 
 
-@dataclass(frozen=True)
-class Summary:
-    """What Module.summary returns: print it, or read `rows` and the totals.
-
-    parameters, trainable, parameter_bytes   of the whole model, each shared one once, layers that
-                                             did not run included
-    multiply_adds, bytes                     sums of the rows
-    workspace                                the largest of the rows: layers take turns
-    unused                                   paths of modules with parameters that the run did not
-                                             reach
-    """
-
-    model: str
-    input_shapes: tuple[tuple[int, ...], ...]
-    batch: int | None
-    rows: list[SummaryRow] = field(repr=False)
-    parameters: int
-    trainable: int
-    parameter_bytes: int
-    input_bytes: int
-    unused: list[str]
-
-    @property
-    def multiply_adds(self) -> int:
-        return sum(row.multiply_adds for row in self.rows)
-
-    @property
-    def bytes(self) -> int:
-        return sum(row.bytes for row in self.rows)
-
-    @property
-    def workspace(self) -> int:
-        return max((row.workspace for row in self.rows), default=0)
-
-    def __str__(self) -> str:
-        shapes = ", ".join(map(str, self.input_shapes))
-        per = "" if self.batch is None else f", a batch of {self.batch}"
-        fixed = self.parameters - self.trainable
-        total = ("total", "", "", f"{self.parameters:,}", f"{self.multiply_adds:,}", size(self.bytes), "")
-        lines = [f"{self.model} on {shapes}{per}", "", table(self.rows, total), "",
-                 f"parameters    {self.parameters:,}" + (f", of which {fixed:,} are fixed" if fixed else "")
-                 + f": {size(self.parameter_bytes)}",
-                 f"activations   {size(self.bytes)} and the input's {size(self.input_bytes)}"
-                 + (f"; at most {size(self.workspace)} of workspace at a time" if self.workspace else "")]
-        if self.unused:
-            lines.append(f"not reached   {', '.join(self.unused)}")
-        return "\n".join(lines)
-
-    __repr__ = __str__
-
-
 HEAD = ("path", "layer", "output", "parameters", "multiply-adds", "bytes", "sees")
 
 
@@ -127,9 +200,9 @@ def table(rows: Sequence[SummaryRow], total: tuple[str, ...] | None = None) -> s
                       size(row.bytes), sees))
     cells += [total] if total else []
     widths = [max(len(line[i]) for line in cells) for i in range(len(HEAD))]
-    lines = ["  ".join(text.ljust(w) if i < 3 else text.rjust(w) for i,
-                       (text, w) in enumerate(zip(line, widths))).rstrip()
+    lines = ["  ".join(text.ljust(w) if i < 3 else text.rjust(w) for i, (text, w) in enumerate(zip(line, widths)))
              for line in cells]
+    lines = [line.rstrip() for line in lines]
     rule = "-" * max(map(len, lines))
     return "\n".join([lines[0], rule, *lines[1:1 + len(rows)], *([rule, lines[-1]] if total else [])])
 
@@ -261,68 +334,3 @@ def _shapes(input_shapes: tuple[Any, ...]) -> list[tuple[int, ...]]:
         raise ShapeError(who="summary", expected="the shape of each input, without the batch axis, like (1, 28, 28)",
                          got=", ".join(map(repr, input_shapes)) or "none")
     return shapes
-
-
-def summary(model: Module, *input_shapes: Any, dtype: Any = None, batch: int | None = 1) -> Summary:
-    """Run the model on zeros and tell each layer's output shape, parameters, multiply-adds, bytes
-    and receptive field.
-
-    Parameters
-    ----------
-    model : Module
-        Runs in eval mode without the tape; its modes, buffers and hooks are afterwards as they
-        were.
-    input_shapes : one or several tuples
-        The shape of each input without the batch axis: (1, 28, 28).
-    dtype : dtype, or one per input
-        Of the inputs; "int64" for a model that begins with an Embedding. Default: that of the
-        model's parameters.
-    batch : int or None
-        The batch to run; costs are those of the whole batch. None: the shapes are whole, and so are
-        those in the rows.
-
-    Returns
-    -------
-    Summary, whose text is the table and whose `rows` are plain data.
-
-    Raises
-    ------
-    ShapeError, or what the model raises: with the rows of the layers that still worked in its text.
-
-    Multiply-adds are the products summed in matrix products and convolutions, exactly as the layer
-    computes them; element-wise work (activations, norms, pooling, gates, softmax) counts nothing. A
-    module of your own that calls functions such as matmul declares them in `cost(inputs, output)`.
-    The receptive field is followed along chains of modules, each called on the output of the one
-    before; after anything else (a sum, a Flatten) it is not defined and shown as "-".
-
-    >>> import fastnn as nn
-    >>> model = nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(1176, 10))
-    >>> s = model.summary((1, 28, 28))
-    >>> s.parameters, s.multiply_adds, s.rows[1].receptive_field
-    (11926, 129360, (6, 6))
-    """
-    shapes = _shapes(input_shapes)
-    parameters = list(model.parameters())
-    if dtype is None:
-        dtype = next((p.dtype for p in parameters if p.dtype.kind == "f"), np.float32)
-    dtypes = list(dtype) if isinstance(dtype, (tuple, list)) else [dtype] * len(shapes)
-    if len(dtypes) != len(shapes):
-        raise ShapeError(who="summary", expected=f"one dtype, or {len(shapes)}, one per input", got=len(dtypes))
-    if batch is not None and batch < 0:
-        raise RangeError(who="summary", expected="batch as a number of at least 0, or None", got=batch)
-    lead = () if batch is None else (batch,)
-    inputs = [Tensor(np.zeros((*lead, *shape), np.dtype(kind))) for shape, kind in zip(shapes, dtypes)]
-    recorder = _Recorder(model, batch is not None)
-    recorder.seed(inputs[0])
-    with _observed(model, recorder):
-        try:
-            model(*inputs)
-        except FastnnError as error:
-            if recorder.rows:
-                error.hint = f"{error.hint}\nThe layers before it:\n{table(recorder.rows)}".lstrip("\n")
-            raise
-    unused = [path or "(model)" for path, module in model.named_modules()
-              if any(id(p) not in recorder.counted for p in module.parameters(recurse=False))]
-    return Summary(model.describe(), tuple(shapes), batch, recorder.rows, sum(p.numel() for p in parameters),
-                   sum(p.numel() for p in parameters if p.requires_grad), sum(p.data.nbytes for p in parameters),
-                   sum(x.data.nbytes for x in inputs), unused)
