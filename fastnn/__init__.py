@@ -57,7 +57,7 @@ from .random import seed
 from .tensor import Parameter, Tensor, from_dlpack, from_numpy, tensor
 
 if TYPE_CHECKING:
-    from . import data, models, testing, viz
+    from . import data, models, testing, training, viz
     from .io import load, save
     from .layers.summary import Summary, summary
     from .testing import use_kernel
@@ -72,7 +72,7 @@ if _wanted := _os.environ.get("FASTNN_BACKEND"):
 # Loaded when first used, so that `import fastnn` stays quick: name -> (module, attribute of it, or
 # None for the module itself).
 _LAZY: dict[str, tuple[str, str | None]] = {
-    **{room: (f".{room}", None) for room in ("data", "models", "testing", "viz")},
+    **{room: (f".{room}", None) for room in ("data", "models", "testing", "training", "viz")},
     **{name: (".io", name) for name in ("load", "save")},
     **{name: (".layers.summary", name) for name in ("Summary", "summary")},
     **{name: (".training", name) for name in ("History", "evaluate", "fit", "predict")},

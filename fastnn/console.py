@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
-__all__ = ["UserError", "colour", "count", "heading", "paint", "progress", "say", "share", "size", "table", "time"]
+__all__ = ["Line", "UserError", "colour", "count", "heading", "paint", "progress", "say", "share", "size", "table",
+           "time"]
 
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34"}
 
@@ -45,6 +46,44 @@ def progress(text: str) -> None:
     if sys.stderr.isatty():
         sys.stderr.write(f"\r\x1b[K{text[:110]}")
         sys.stderr.flush()
+
+
+class Line:
+    """A line that is rewritten in place where somebody watches, in a terminal or a notebook's cell;
+    elsewhere, in a pipe or a file, it is written once, when it is finished.
+
+    >>> line = Line()
+    >>> line.rewrite("half way"); line.finish("done")
+    done
+    """
+
+    def __init__(self, stream: TextIO | None = None):
+        self.stream = stream or sys.stdout
+        self.live = getattr(self.stream, "isatty", lambda: False)() or is_notebook()
+        self.shown = 0                              # width of what stands there now
+
+    def rewrite(self, text: str) -> None:
+        """Put the text in the place of the line as it stands; nothing where nobody watches."""
+        if self.live:
+            self._write(text, "")
+
+    def finish(self, text: str) -> None:
+        """The same, for the last time: what comes next begins a new line."""
+        self._write(text, "\n")
+
+    def _write(self, text: str, end: str) -> None:
+        blank = " "*max(0, self.shown - len(text))
+        self.stream.write(("\r" if self.live else "") + text + blank + end)
+        self.stream.flush()
+        self.shown = 0 if end else len(text)
+
+
+def is_notebook() -> bool:
+    """Whether output goes to a notebook's cell, where a carriage return rewrites the line as in a
+    terminal.
+    """
+    shell = sys.modules.get("IPython") and sys.modules["IPython"].get_ipython()
+    return type(shell).__name__ == "ZMQInteractiveShell"
 
 
 Cell = Any      # a text, or (text, style)

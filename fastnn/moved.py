@@ -23,6 +23,8 @@ _BENCH = ("bars", "ladder", "levels", "libraries", "limits", "memory", "networks
 MODULES = {
     "fastnn.ops.registry": "fastnn.op",
     "fastnn.optim.schedule": "fastnn.optim.lr_scheduler",
+    "fastnn.training.history": "fastnn.training.callbacks.history",
+    "fastnn.training.progress": "fastnn.training.callbacks.progress",
     "fastnn.viz.html": "fastnn.report.html",
     "fastnn.viz.page": "fastnn.report.page",
     "fastnn.viz.sections": "fastnn.report.sections",

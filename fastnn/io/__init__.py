@@ -37,10 +37,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import DTypeError, FileError
-from .atomic import atomic_write
+from .atomic import atomic_write, check_folder
 from .tree import Malformed, flatten, unflatten
 
-__all__ = ["load", "save"]
+__all__ = ["check_path", "load", "save"]
 
 Path = str | os.PathLike[str]
 
@@ -133,6 +133,22 @@ def load(path: Path) -> dict[str, Any]:
             # Python. To the user they all mean this.
             raise FileError(f"cannot load {os.fspath(path)}: {error or type(error).__name__}",
                             hint=Malformed.hint) from error
+
+
+def check_path(path: Path, who: str = "save") -> None:
+    """Raise what `save` would raise for this path, before there is anything to save.
+
+    Raises
+    ------
+    FileError
+        Another ending.
+    ImportError
+        `.safetensors` without the package.
+    FileNotFoundError
+        The folder is missing.
+    """
+    _format(path, who)
+    check_folder(path)
 
 
 def _format(path: Path, who: str) -> Any:

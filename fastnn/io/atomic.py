@@ -29,10 +29,8 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     ...     file.read()
     b'text'
     """
-    final = os.path.realpath(os.fspath(path))
+    final = check_folder(path)
     folder, name = os.path.split(final)
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f"cannot save {os.fspath(path)}: there is no folder {folder}")
     temporary = os.path.join(folder, f".{name[:100]}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
     try:
         with open(temporary, "xb") as file:
@@ -57,3 +55,13 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+
+
+def check_folder(path: str | os.PathLike[str]) -> str:
+    """The file that a path stands for, links followed; FileNotFoundError if its folder is missing.
+    """
+    final = os.path.realpath(os.fspath(path))
+    folder = os.path.dirname(final)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"cannot save {os.fspath(path)}: there is no folder {folder}")
+    return final

@@ -1,6 +1,21 @@
-"""The training loop: `nn.fit`, `nn.evaluate`, `nn.predict`, and the History that a run leaves."""
+"""Training: `nn.fit`, `nn.evaluate`, `nn.predict`, the History that a run leaves, and the callbacks
+that a run is made of.
 
-from .history import History
-from .loop import evaluate, fit, predict
+loop.py is the loop, state.py what callbacks see of it, callbacks/ what happens at its points, and
+checkpoint.py how a run is kept and taken up again.
+"""
 
-__all__ = ["History", "evaluate", "fit", "predict"]
+from typing import Any
+
+from ..moved import moved_name
+from .callbacks import Callback, Checkpoint, Clipping, History, Patience, Progress, Schedule
+from .evaluation import evaluate, predict
+from .loop import fit
+from .state import State
+
+__all__ = ["Callback", "Checkpoint", "Clipping", "History", "Patience", "Progress", "Schedule", "State", "evaluate",
+           "fit", "predict"]
+
+
+def __getattr__(name: str) -> Any:
+    return moved_name(__name__, name)

@@ -21,7 +21,8 @@ class CalmInterrupt:
 
     def __enter__(self) -> CalmInterrupt:
         self.before: Any = None
-        if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        main = threading.current_thread() is threading.main_thread()
+        if main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             self.before = signal.signal(signal.SIGINT, self._handle)
         return self
 

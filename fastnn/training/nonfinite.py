@@ -10,16 +10,8 @@ from ..autograd import no_grad
 from ..errors import NonFiniteError
 from ..layers.module import Module
 from ..random import random_state, set_random_state
-from ..tensor import Tensor
 
 __all__ = ["explain"]
-
-
-def _bad(value: Any) -> bool:
-    if isinstance(value, (tuple, list)):
-        return any(map(_bad, value))
-    a = getattr(value, "_data", value)
-    return isinstance(a, np.ndarray) and a.dtype.kind == "f" and not np.isfinite(a).all()
 
 
 def explain(model: Module, inputs: tuple[Any, ...], target: Any, loss: float, random: dict[str, Any],
@@ -35,7 +27,8 @@ def explain(model: Module, inputs: tuple[Any, ...], target: Any, loss: float, ra
                               hint="Clean or clip the data.")
     for name, p in model.named_parameters():
         if _bad(p):
-            return NonFiniteError(f"{what}: the parameter {name} holds NaN or infinity, so an earlier step was too large", who="fit",
+            return NonFiniteError(f"{what}: the parameter {name} holds NaN or infinity, so an earlier step was too "
+                                  "large", who="fit",
                                   hint="Lower the learning rate or clip the gradients (clip_norm=1.0).")
     first: list[str] = []
 
@@ -60,12 +53,14 @@ def explain(model: Module, inputs: tuple[Any, ...], target: Any, loss: float, ra
         set_random_state(now)
     if first:
         return NonFiniteError(f"{what}: this layer was the first to make NaN or infinity out of finite numbers",
-                              who=first[0],
-                              hint="Lower the learning rate, clip the gradients (clip_norm=1.0), or scale the inputs.")
+                              who=first[0], hint="Lower the learning rate, clip the gradients (clip_norm=1.0), "
+                                                 "or scale the inputs.")
     return NonFiniteError(f"{what}, although every layer's output is finite: the loss function made it", who="fit",
                           hint="Does the loss take logits, and are the targets in its range?")
 
 
-def check(loss: Tensor) -> bool:
-    """Whether a loss is a finite number."""
-    return bool(np.isfinite(loss.item()))
+def _bad(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return any(map(_bad, value))
+    a = getattr(value, "_data", value)
+    return isinstance(a, np.ndarray) and a.dtype.kind == "f" and not np.isfinite(a).all()

@@ -8,11 +8,24 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from ..state import State
+from .base import Callback
+
 __all__ = ["History"]
 
 
-class History:
+class History(Callback):
     """One row per epoch; a column is a list: `history["loss"]`, `history["valid_accuracy"]`.
+
+    Attributes
+    ----------
+    rows : list of dict
+        {"epoch": 1, "loss": ..., "seconds": ...}, and metrics by their names; what was measured on
+        validation data begins with "valid_".
+    interrupted : bool
+        Ctrl-C ended the run.
+    stopped_early : bool
+        There was no improvement for `patience` epochs.
 
     >>> from fastnn.training import History
     >>> h = History()
@@ -23,10 +36,14 @@ class History:
 
     def __init__(self, rows: list[dict[str, float]] | None = None):
         self.rows: list[dict[str, float]] = list(rows or [])
-        self.interrupted = False                    # Ctrl-C ended the run
-        self.stopped_early = False                  # no better for `patience` epochs
+        self.interrupted = False
+        self.stopped_early = False
+
+    def on_epoch_end(self, state: State) -> None:
+        self.append(state.row)
 
     def append(self, row: dict[str, float]) -> None:
+        """Add the row of an epoch."""
         self.rows.append(row)
 
     def __len__(self) -> int:
@@ -42,10 +59,17 @@ class History:
 
     @property
     def columns(self) -> list[str]:
+        """The names of the columns, in order."""
         return list(dict.fromkeys(key for row in self.rows for key in row))
 
     def best(self, column: str = "valid_loss") -> dict[str, float]:
-        """The row where a column was best: smallest for a loss, largest for anything else."""
+        """The row where a column was best: smallest for a loss, largest for anything else.
+
+        Raises
+        ------
+        KeyError
+            There is no such column.
+        """
         rows = [row for row in self.rows if column in row]
         if not rows:
             raise KeyError(f"there is no column {column!r}")
@@ -55,11 +79,17 @@ class History:
         """The curves of losses and accuracies as a picture that a notebook shows; `.save(path)`
         writes it.
         """
-        from ..viz import curves
+        from ...viz import curves
         return curves(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the rows as .csv or .jsonl."""
+        """Write the rows as .csv, or as .jsonl, one JSON object a line.
+
+        Raises
+        ------
+        ValueError
+            Another ending.
+        """
         path = os.fspath(path)
         if path.endswith(".csv"):
             with open(path, "w", newline="", encoding="utf-8") as file:

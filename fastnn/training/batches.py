@@ -1,0 +1,55 @@
+"""What `fit` and `evaluate` take for data and for a loss, made into what the loop needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .. import functional
+from ..data import DataLoader, TensorDataset
+from ..errors import DTypeError, RangeError, ShapeError
+from ..tensor import Tensor
+
+__all__ = ["loader_of", "loss_of", "parts"]
+
+
+def loader_of(data: Any, batch_size: int, shuffle: bool, who: str) -> Any:
+    """Batches out of whatever was given: a DataLoader, a dataset, a tuple of arrays, or any
+    iterable of batches, which is taken as it is.
+    """
+    if isinstance(data, DataLoader):
+        return data
+    if isinstance(data, tuple) or (isinstance(data, list) and not _holds_batches(data)):
+        data = TensorDataset(*data)
+    if isinstance(data, list) or not hasattr(data, "__getitem__") or not hasattr(data, "__len__"):
+        if not hasattr(data, "__iter__"):
+            raise DTypeError(who=who, expected="data: a DataLoader, a dataset, a tuple (inputs..., target) of arrays, "
+                             "or an iterable of such batches", got=type(data).__name__)
+        return data
+    return DataLoader(data, batch_size=batch_size, shuffle=shuffle)
+
+
+def _holds_batches(data: list[Any]) -> bool:
+    """Whether a list is one of batches, (inputs..., target) each, not one of arrays."""
+    return bool(data) and all(isinstance(item, (tuple, list)) and len(item) > 1
+                              and all(hasattr(a, "shape") for a in item) for item in data)
+
+
+def loss_of(loss: str | Callable[..., Tensor], who: str) -> Callable[..., Tensor]:
+    """The loss function of a name in nn.functional, or the function that was given."""
+    if callable(loss):
+        return loss
+    for name in (loss, f"{loss}_loss"):
+        if isinstance(loss, str) and hasattr(functional, name):
+            return getattr(functional, name)
+    raise RangeError(f"there is no loss {loss!r}", who=who,
+                     hint="Use the name of a function in nn.functional, like 'cross_entropy' or 'mse', "
+                          "or pass a function.")
+
+
+def parts(batch: Any, who: str = "fit") -> tuple[tuple[Any, ...], Any]:
+    """(inputs, target): the last field is the target, everything before it goes to the model."""
+    if not isinstance(batch, (tuple, list)) or len(batch) < 2:
+        raise ShapeError("a batch must be (inputs..., target)", who=who, got=type(batch).__name__,
+                         hint="Make the dataset with TensorDataset(x, y).")
+    return tuple(batch[:-1]), batch[-1]

@@ -1,0 +1,28 @@
+"""Clipping: gradients that are too long are scaled down before the optimiser's step."""
+
+from __future__ import annotations
+
+from ...optim import clip_grad_norm_
+from ...tensor import Tensor
+from ..state import State
+from .base import Callback
+
+__all__ = ["Clipping"]
+
+
+class Clipping(Callback):
+    """Scale the gradients of all parameters by one factor, so that their norm is at most
+    `clip_norm`; `fit` makes it of clip_norm=.
+
+    See `nn.optim.clip_grad_norm_`.
+    """
+
+    def __init__(self, clip_norm: float):
+        self.clip_norm = clip_norm
+        self.parameters: list[Tensor] = []
+
+    def on_epoch_start(self, state: State) -> None:
+        self.parameters = list(state.model.parameters())        # once an epoch: walking a model takes time
+
+    def on_step(self, state: State) -> None:
+        clip_grad_norm_(self.parameters, self.clip_norm)

@@ -1,0 +1,41 @@
+"""Schedule: the learning rate changes after each epoch, or after each step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..state import State
+from .base import Callback
+
+__all__ = ["Schedule", "StepSchedule", "schedule"]
+
+
+def schedule(scheduler: Any) -> Schedule:
+    """The callback that calls scheduler.step() as often as the scheduler says.
+
+    After each optimiser step if its `interval` is "step", else after each epoch.
+    """
+    return (StepSchedule if getattr(scheduler, "interval", "epoch") == "step" else Schedule)(scheduler)
+
+
+class Schedule(Callback):
+    """Calls scheduler.step() after each epoch; `fit` makes it of scheduler=.
+
+    A checkpoint keeps the scheduler's own state.
+    """
+
+    def __init__(self, scheduler: Any):
+        self.scheduler = scheduler
+
+    def on_epoch_end(self, state: State) -> None:
+        self.scheduler.step()
+
+
+class StepSchedule(Schedule):
+    """Calls scheduler.step() after each optimiser step."""
+
+    def on_batch_end(self, state: State) -> None:
+        self.scheduler.step()
+
+    def on_epoch_end(self, state: State) -> None:
+        """Nothing: each step has been counted."""

@@ -1,0 +1,236 @@
+"""Checkpoints: a whole training run in one file, and taken up again from it.
+
+A checkpoint is a dict, in a file of nn.save:
+
+    fastnn      "checkpoint 1"
+    model, optimizer, loader, scheduler     what their state_dict() gives, None where there is none
+    callbacks   {name: state} of those that keep one
+    random      the random streams
+    history     the rows of the epochs that are over
+    epoch       how many those are
+    step        optimiser steps since the training began
+    partial     None; or, for an epoch that was left in its middle, {"batch", "count", "sums",
+                "seconds"}: its batches, its samples, the sums behind its means, and its time
+
+To take a run up again every part is looked at and loaded in turn. If one does not fit, those before
+it are put back: nothing is changed unless all of it fits.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..errors import FastnnError, FileError
+from ..io import load
+from ..io import save as write
+from ..random import random_state, set_random_state
+from .means import Means
+from .state import State
+
+__all__ = ["restore", "save"]
+
+Path = str | os.PathLike[str]
+FORMAT = "checkpoint 1"
+FIELDS = ("fastnn", "model", "optimizer", "loader", "scheduler", "callbacks", "random", "history", "epoch", "step",
+          "partial")
+
+
+def save(path: Path, state: State) -> None:
+    """Write the run as it stands, between two steps or two epochs."""
+    partial = None
+    if state.unfinished:
+        partial = {"batch": state.batch, "count": state.means.count, "sums": dict(state.means.sums),
+                   "seconds": state.seconds}
+    write({
+        "fastnn": FORMAT,
+        "model": state.model.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "loader": _state_of(state.loader),
+        "scheduler": _state_of(state.scheduler),
+        "callbacks": {name: kept for name, callback in _named(state) if (kept := callback.state_dict())},
+        "random": random_state(),
+        "history": state.history.rows,
+        "epoch": len(state.history),
+        "step": state.step,
+        "partial": partial,
+    }, path)
+
+
+def restore(path: Path, state: State) -> None:
+    """Put everything back as it was when the checkpoint was written.
+
+    Raises
+    ------
+    FastnnError
+        Something does not fit, or is damaged: the message names the file and the field. Nothing
+        was changed.
+    """
+    saved = _read(path)
+    callbacks = dict(_named(state))
+    undo: list[Callable[[], None]] = []
+    try:
+        with _told(path, "model"):
+            undo.append(_values(state.model.state_dict()))
+            state.model.load_state_dict(_mapping(saved["model"]))
+        with _told(path, "optimizer"):
+            before = copy.deepcopy(state.optimizer.state_dict())
+            undo.append(lambda: state.optimizer.load_state_dict(before))
+            state.optimizer.load_state_dict(_mapping(saved["optimizer"]))
+        for field, thing in (("loader", state.loader), ("scheduler", state.scheduler)):
+            with _told(path, field):
+                _load(thing, saved[field], undo)
+        with _told(path, "callbacks"):
+            for name, kept in _mapping(saved["callbacks"]).items():
+                if name in callbacks:
+                    _load(callbacks[name], kept, undo)
+                    callbacks[name].check(state)
+        with _told(path, "random"):
+            streams = random_state()
+            undo.append(lambda: set_random_state(streams))
+            set_random_state(dict(_mapping(saved["random"])))
+        with _told(path, "epoch"):
+            epoch = _count(saved["epoch"])
+        with _told(path, "history"):
+            rows = _rows(saved["history"], epoch)
+        with _told(path, "step"):
+            step = _count(saved["step"])
+        with _told(path, "partial"):
+            partial = saved["partial"]
+            means, batch, seconds = _partial(partial, state.metrics) if partial is not None else (Means(), 0, 0.0)
+    except BaseException:
+        for put_back in reversed(undo):
+            put_back()
+        raise
+    state.history.rows = rows
+    state.epoch, state.step = epoch, step
+    state.batch, state.means, state.started = batch, means, time.perf_counter() - seconds
+
+
+# ---- the file ------------------------------------------------------------------------------------
+def _read(path: Path) -> dict[str, Any]:
+    """The checkpoint, with every field in its place."""
+    saved = load(path)
+    if not isinstance(saved.get("fastnn"), str) or saved["fastnn"] != FORMAT:
+        raise FileError(f"{os.fspath(path)} is not a checkpoint that fit() wrote", who="fit",
+                        hint="Give another path, or resume=False to begin anew and overwrite it.")
+    if set(saved) != set(FIELDS):
+        raise FileError(f"the checkpoint {os.fspath(path)} is not complete", who="fit", expected=", ".join(FIELDS),
+                        got=", ".join(map(str, saved)), hint="resume=False begins anew and overwrites it.")
+    return saved
+
+
+@contextmanager
+def _told(path: Path, field: str) -> Iterator[None]:
+    """An error names the file and the field."""
+    what = f"cannot resume from {os.fspath(path)}: its {field} does not fit"
+    hint = "resume=False begins anew and overwrites it."
+    try:
+        yield
+    except FastnnError as error:
+        error.message = ": ".join(filter(None, [what, error.who, error.message]))
+        error.who, error.hint = "fit", f"{error.hint} {hint}".strip()
+        raise
+    except Exception as error:
+        # whatever a state_dict of the user's own makes of a field that is damaged
+        raise FileError(f"{what} ({type(error).__name__}: {error})", who="fit", hint=hint) from error
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise FileError(expected="a dict", got=type(value).__name__)
+    return value
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value < 0:
+        raise FileError(expected="a whole number >= 0", got=repr(value))
+    return value
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise FileError(expected="a number", got=repr(value))
+    return value
+
+
+def _rows(rows: Any, epoch: int) -> list[dict[str, float]]:
+    """The history, one row for each epoch."""
+    if not isinstance(rows, list) or len(rows) != epoch:
+        raise FileError(expected=f"a list of {epoch} rows", got=f"{len(rows)} rows" if isinstance(rows, list)
+                        else type(rows).__name__)
+    for number, row in enumerate(rows, 1):
+        values = {name: _number(value) for name, value in _mapping(row).items()}
+        if values.get("epoch") != number or "loss" not in values:
+            raise FileError(expected=f"a loss in epoch {number}", got=row)
+    return rows
+
+
+def _partial(partial: Any, metrics: Mapping[str, Any]) -> tuple[Means, int, float]:
+    """What an epoch that was left in its middle had gathered: its means, batches and seconds."""
+    found = _mapping(partial)
+    if set(found) != {"batch", "count", "sums", "seconds"}:
+        raise FileError(expected="batch, count, sums and seconds", got=", ".join(map(str, found)))
+    means = Means(metrics)
+    sums = {name: _number(value) for name, value in _mapping(found["sums"]).items()}
+    if set(sums) != set(means.sums):
+        raise FileError("the epoch was begun with other metrics", expected=sorted(sums), got=sorted(means.sums))
+    means.count, means.sums, batch = _count(found["count"]), sums, _count(found["batch"])
+    if (means.count == 0) != (batch == 0):
+        raise FileError(expected="samples in batches", got=f"{means.count} samples in {batch} batches")
+    return means, batch, _number(found["seconds"])
+
+
+# ---- states of objects, and putting them back ----------------------------------------------------
+def _state_of(thing: Any) -> Any:
+    return thing.state_dict() if hasattr(thing, "state_dict") else None
+
+
+def _named(state: State) -> Iterator[tuple[str, Any]]:
+    """(name, callback): names of classes, numbered where one comes again."""
+    seen: dict[str, int] = {}
+    for callback in state.callbacks:
+        name = type(callback).__name__
+        seen[name] = seen.get(name, 0) + 1
+        yield (name if seen[name] == 1 else f"{name} {seen[name]}"), callback
+
+
+def _load(thing: Any, kept: Any, undo: list[Callable[[], None]]) -> None:
+    """thing.load_state_dict(kept), and on the list how to undo it."""
+    able = hasattr(thing, "load_state_dict")
+    if (kept is None) == able:
+        raise FileError("the run was saved without one, and this run has one" if able else
+                        "the run was saved with one, and this run has none that could take its state",
+                        hint="Give fit the same arguments as before.")
+    if able:
+        undo.append(_attributes(thing))
+        thing.load_state_dict(kept)
+
+
+def _values(tensors: Mapping[str, Any]) -> Callable[[], None]:
+    """Puts the numbers of tensors back as they are now."""
+    kept = [(t, t.data.copy()) for t in tensors.values()]
+
+    def put_back() -> None:
+        for t, values in kept:
+            if not np.array_equal(t.data, values, equal_nan=t.data.dtype.kind == "f"):
+                t.data[...] = values
+    return put_back
+
+
+def _attributes(thing: Any) -> Callable[[], None]:
+    """Puts the attributes of an object back as they are now, and what its own lists and dicts hold.
+    """
+    kept = {name: copy.copy(value) if type(value) in (list, dict, set) else value
+            for name, value in vars(thing).items()}
+
+    def put_back() -> None:
+        vars(thing).clear()
+        vars(thing).update(kept)
+    return put_back
