@@ -82,8 +82,12 @@ def entries() -> dict[str, list[str]]:
     for page in (ROOT/"docs"/"api").glob("*.md"):
         for module in re.findall(r"^::: (fastnn[\w.]*)", page.read_text(encoding="utf-8"), re.MULTILINE):
             path = ROOT/(module.replace(".", "/") + ".py")
-            text = (path if path.exists() else path.with_suffix("")/"__init__.py").read_text(encoding="utf-8")
-            for name in re.findall(r"^(?:def|class) (\w+)", text, re.MULTILINE):
+            if path.exists():
+                names = re.findall(r"^(?:def|class) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+            else:                                   # a package shows what it exports
+                text = (path.with_suffix("")/"__init__.py").read_text(encoding="utf-8")
+                names = re.findall(r'"(\w+)"', text[text.index("__all__"):].partition("]")[0])
+            for name in names:
                 found.setdefault(name, []).append(f"{module}.{name}")
     return found
 

@@ -40,7 +40,9 @@ def public() -> dict[str, object]:
 
 def test_every_public_name_has_an_entry():
     listed = set(entries())
-    missing = {name for name, thing in public().items() if thing.__module__ not in listed}
+    shown = {id(getattr(module, name)) for module in map(importlib.import_module, listed)
+             for name in getattr(module, "__all__", ())}
+    missing = {name for name, thing in public().items() if thing.__module__ not in listed and id(thing) not in shown}
     assert len(public()) > 200
     assert missing == set(), "name their modules in a page of docs/api"
 
