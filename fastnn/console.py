@@ -22,8 +22,10 @@ def colour(stream: TextIO | None = None) -> bool:
     """Whether to colour: on a terminal, unless NO_COLOR is set (no-color.org) or the terminal is
     dumb.
     """
-    stream = stream or sys.stdout
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    stream = stream or sys.stdout                   # None under pythonw
+    if stream is None or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return stream.isatty()
 
 
 def paint(text: str, style: str) -> str:

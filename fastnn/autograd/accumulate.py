@@ -55,7 +55,7 @@ def join_at(parent: Any, key: Any, dy: np.ndarray, pending: Any, leaves: Any,
     pending, leaves and arrive are those of walk.walk.
     """
     slots, at = (pending.get(parent[0]), parent[1]) if parent.__class__ is tuple else (leaves.get(id(parent)), 1)
-    known = slots is not None and (slots.__class__ is list or at in slots)
+    known = bool(slots) and (slots.__class__ is list or at in slots)
     if known and sys.getrefcount(slots[at]) == 2 and _owned(slots[at]):
         slots[at][key] += dy
         return

@@ -152,7 +152,7 @@ class Node:
         self.takes_needs = takes_needs
         self.saved = saved
         self.attrs = attrs
-        self.parents = parents
+        self.parents: Sequence[Any] = parents
         self.versions = versions
         self.outputs = outputs
         self.tuple_output = tuple_output
@@ -231,7 +231,7 @@ class Extras:
 
 # ---- the compiled rule ---------------------------------------------------------------------------
 apply_in_python = apply
-_compiled = compiled is not None and getattr(sys, "_is_gil_enabled", lambda: True)()   # it reads slots without locks
+_compiled = bool(compiled) and getattr(sys, "_is_gil_enabled", lambda: True)()   # it reads slots without locks
 if _compiled:
     apply = compiled.apply
 

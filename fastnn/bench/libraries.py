@@ -148,8 +148,8 @@ class OnnxRuntime:
             raise NotOffered(f"no ONNX graph of {name}")
         options = self.runtime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = self.threads, 1
-        session = self.runtime.InferenceSession(model_bytes(name, state, batch), options,
-                                                providers=["CPUExecutionProvider"])
+        session: Any = self.runtime.InferenceSession(model_bytes(name, state, batch), options,
+                                                     providers=["CPUExecutionProvider"])
         return lambda x: session.run(None, {"x": x})[0]
 
 

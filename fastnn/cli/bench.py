@@ -34,14 +34,11 @@ def choose(names: Sequence[str], backward: bool = False) -> list[Workload]:
     chosen: dict[str, Workload] = {}
     for name in names or ("kernels", "networks"):
         family = {op.name for op in OPS.values() if op.family == name}
-        # the first meaning that fits is taken: a group, one workload, a subject or its case, a
-        # family of ops
-        meanings: list[Callable[[Workload], bool]] = [
-            lambda w, name=name: w.group == name, lambda w, name=name: w.name == name,
-                                                      # type: ignore[misc]
-            lambda w, name=name: w.name.startswith(name + "/"), lambda w,
-                                                      family=family: w.subject in family]     # type: ignore[misc]
-        matches = next((found for fits in meanings if (found := [w for w in everything.values() if fits(w)])), [])
+        matches = (                                 # the first meaning that fits is taken
+            [w for w in everything.values() if w.group == name]
+            or [w for w in everything.values() if w.name == name]
+            or [w for w in everything.values() if w.name.startswith(name + "/")]
+            or [w for w in everything.values() if w.subject in family])
         if not matches:
             if name in OPS:
                 raise UserError(f"{name} has no benchmark: it moves no numbers or has no kernel")

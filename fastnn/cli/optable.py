@@ -121,7 +121,7 @@ def head_of(doc: str) -> list[str]:
     return lines
 
 
-def shapes(inputs: tuple[object, ...]) -> str:
+def shapes(inputs: tuple[Any, ...]) -> str:
     return ", ".join("x".join(map(str, a.shape)) or "number" if hasattr(a, "shape") else str(a) for a in inputs)
 
 

@@ -6,6 +6,7 @@ Source, licence and attribution are in `LICENSE-digits.txt` beside this file.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import numpy as np
 
@@ -59,7 +60,7 @@ def digits(split: str | None = None) -> TensorDataset:
         raise RangeError(who="digits", expected='split None, "train" or "test"', got=repr(split))
     from importlib import resources  # here, so that `import fastnn` does not pay for it
 
-    with resources.files(__package__).joinpath("digits.npz").open("rb") as file:
+    with resources.files("fastnn.data").joinpath("digits.npz").open("rb") as file:
         with np.load(file, allow_pickle=False) as archive:
             images, labels = archive["images"], archive["labels"]
     images = (images[:, None] / np.float32(16)).astype(np.float32)
@@ -86,5 +87,5 @@ def pack_digits(path: str | os.PathLike[str]) -> None:
     """
     from sklearn.datasets import load_digits  # type: ignore[import-untyped]
 
-    bunch = load_digits()
+    bunch: Any = load_digits()
     np.savez_compressed(path, images=bunch.images.astype(np.uint8), labels=bunch.target.astype(np.uint8))

@@ -82,10 +82,10 @@ def single(who: str, name: str, value: Any, low: int) -> int:
     """An int, or a tuple of one; at least `low`."""
     if isinstance(value, (tuple, list)) and len(value) == 1:
         value = value[0]
-    try:
-        number: int = value.__index__()
-    except AttributeError:
-        raise DTypeError(who=who, expected=f"{name} as an int", got=value) from None
+    index = getattr(value, "__index__", None)
+    if index is None:
+        raise DTypeError(who=who, expected=f"{name} as an int", got=value)
+    number: int = index()
     if number < low:
         raise ShapeError(who=who, expected=f"{name} >= {low}", got=value)
     return number

@@ -197,7 +197,7 @@ def labels(name: str, *shape: int, ignored: int = 0, weighted: bool = False, sca
     """Scores of `shape` with random labels, the first `ignored` of them equal to ignore_index."""
     rng = seeded(name)
     x = rng.standard_normal(shape) * scale
-    classes = shape[1] if len(shape) > 1 else shape[0]
+    classes = shape[0] if len(shape) == 1 else shape[1]
     target = rng.integers(0, classes, shape[:1] + shape[2:] if len(shape) > 1 else ())
     target.reshape(-1)[:ignored] = attrs.get("ignore_index", -100)
     return Sample(name, (x, target, rng.uniform(0.5, 2, classes) if weighted else None), attrs,

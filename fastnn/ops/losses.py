@@ -268,7 +268,7 @@ def check_weight(who: str, name: str, x: Any, weight: Any) -> None:
         fits = weight is None or np.broadcast_shapes(weight.shape, x.shape) == x.shape
     except ValueError:
         fits = False
-    if not fits:
+    if weight is not None and not fits:
         raise ShapeError(who=who, expected=f"{name} that broadcasts to {x.shape}", got=weight.shape)
 
 

@@ -147,9 +147,9 @@ def check(a: np.ndarray, b: np.ndarray, who: str = "matmul") -> None:
 def sample(name: str, a: tuple[int, ...], b: tuple[int, ...]) -> Sample:
     rng = seeded(name)
     batch = np.broadcast_shapes(a[:-2], b[:-2])
-    m, n = a[-2] if len(a) > 1 else 1, b[-1] if len(b) > 1 else 1
+    k, m, n = a[-1], a[-2] if len(a) > 1 else 1, b[-1] if len(b) > 1 else 1
     return Sample(name, (rng.standard_normal(a), rng.standard_normal(b)),
-                  sizes={"batch": int(np.prod(batch)), "m": m, "n": n, "k": a[-1]})
+                  sizes={"batch": int(np.prod(batch)), "m": m, "n": n, "k": k})
 
 
 def samples() -> list[Sample]:

@@ -130,7 +130,7 @@ def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bia
 
 
 # ---- what the functions share --------------------------------------------------------------------
-def as_shape(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
+def as_shape(normalized_shape: Any) -> tuple[int, ...]:
     if normalized_shape.__class__ is tuple and len(normalized_shape) == 1 and normalized_shape[0].__class__ is int:
         return normalized_shape
     if isinstance(normalized_shape, int):

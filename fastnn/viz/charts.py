@@ -225,8 +225,8 @@ def _line(name: str, x: np.ndarray, y: np.ndarray, index: int, at_x: Any, at_y: 
                      stroke_linejoin="round", stroke_linecap="round", stroke_dasharray=_dashes(index))] if path else []
     marked = np.flatnonzero(good).tolist() if good.sum() <= MARKED_POINTS else alone
     for i in marked:
-        value = f"{100*y[i]:.2f}%" if percent else short_number(y[i])
-        tip = element("title", escape(f"{name}, {short_number(x[i])}: {value}"))
+        value = f"{100*y[i]:.2f}%" if percent else short_number(float(y[i]))
+        tip = element("title", escape(f"{name}, {short_number(float(x[i]))}: {value}"))
         parts.append(element("g", tip, _marker(at_x(x[i]), at_y(y[i]), index)))
     return element("g", *parts, fill="currentColor", class_=f"fnn-{SERIES[index % len(SERIES)]}")
 
