@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import apply
-from ..errors import DTypeError, ShapeError
+from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import arithmetic as reference
@@ -124,7 +124,6 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
     tensor([0.25, 0.50])
     """
     if rounding_mode is not None:
-        from .compare import divide_rounded
         return divide_rounded(input, other, rounding_mode)
     return binary(DIV, np.divide, input, other, fractions=True)
 
@@ -247,6 +246,29 @@ def binary(op: Op, function: Callable[..., Any], a: Any, b: Any, fractions: bool
         return apply(op, cast(a, dtype), cast(b, dtype))
     common_shape(op.name, *[x.shape for x in arrays if isinstance(x, np.ndarray)])
     return Tensor(np.asarray(function(*[np.asarray(x, dtype) for x in arrays])))
+
+
+def divide_rounded(input: Any, other: Any, mode: str) -> Tensor:
+    """a / b rounded down ("floor") or towards zero ("trunc"), in the type of arithmetic."""
+    if mode not in ("floor", "trunc"):
+        raise RangeError(who="div", expected='rounding_mode None, "floor" or "trunc"', got=repr(mode))
+    a, b = arrays_of("div", input, other)
+    dtype = common_dtype(a, b)
+    a, b = np.asarray(a, dtype), np.asarray(b, dtype)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if mode == "floor":
+            return Tensor(np.asarray(np.floor_divide(a, b)))
+        if dtype.kind != "f":
+            return Tensor(np.asarray(np.sign(a) * np.sign(b) * (np.abs(a) // np.abs(b))))
+        return Tensor(np.asarray(np.trunc(a / b)))
+
+
+def arrays_of(who: str, input: Any, other: Any) -> tuple[Any, Any]:
+    """Both operands as arrays or numbers, their shapes known to fit."""
+    a, b = (x._data if isinstance(x, Tensor) else x for x in (operand(who, input), operand(who, other)))
+    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.shape != b.shape:
+        common_shape(who, a.shape, b.shape)
+    return a, b
 
 
 # ---- checks --------------------------------------------------------------------------------------

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError, RangeError
+from ..errors import DTypeError
 from ..tensor import Tensor
-from .arithmetic import common_dtype, common_shape, operand
+from .arithmetic import arrays_of, common_dtype, common_shape, divide_rounded, operand
 
 __all__ = ["allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "ceil", "eq", "equal", "floor",
            "floor_divide", "ge", "gt", "isclose", "isfinite", "isinf", "isnan", "le", "logical_and", "logical_not",
@@ -375,14 +375,6 @@ def floor_divide(input: Tensor, other: Any) -> Tensor:
 
 
 # ---- what the functions share --------------------------------------------------------------------
-def arrays_of(who: str, input: Any, other: Any) -> tuple[Any, Any]:
-    """Both operands as arrays or numbers, their shapes known to fit."""
-    a, b = (x._data if isinstance(x, Tensor) else x for x in (operand(who, input), operand(who, other)))
-    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.shape != b.shape:
-        common_shape(who, a.shape, b.shape)
-    return a, b
-
-
 def compare(function: np.ufunc, who: str, input: Any, other: Any) -> Tensor:
     """A bool tensor: function(a, b), both in the type that arithmetic would use."""
     a, b = arrays_of(who, input, other)
@@ -406,18 +398,3 @@ def bits(function: np.ufunc, who: str, *inputs: Any) -> Tensor:
 def rounded(function: Callable[..., Any], input: Tensor, *args: Any) -> Tensor:
     """function(input) in the input's type."""
     return Tensor(np.asarray(function(input._data, *args)).astype(input._data.dtype, copy=False))
-
-
-def divide_rounded(input: Any, other: Any, mode: str) -> Tensor:
-    """a / b rounded down ("floor") or towards zero ("trunc"), in the type of arithmetic."""
-    if mode not in ("floor", "trunc"):
-        raise RangeError(who="div", expected='rounding_mode None, "floor" or "trunc"', got=repr(mode))
-    a, b = arrays_of("div", input, other)
-    dtype = common_dtype(a, b)
-    a, b = np.asarray(a, dtype), np.asarray(b, dtype)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if mode == "floor":
-            return Tensor(np.asarray(np.floor_divide(a, b)))
-        if dtype.kind != "f":
-            return Tensor(np.asarray(np.sign(a) * np.sign(b) * (np.abs(a) // np.abs(b))))
-        return Tensor(np.asarray(np.trunc(a / b)))

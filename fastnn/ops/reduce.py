@@ -228,10 +228,9 @@ def norm(input: Tensor, p: float | str = 2, dim: Dim = None, keepdim: bool = Fal
     >>> x.norm(), x.norm(1), x.norm(float("inf"))
     (tensor(5.), tensor(7.), tensor(4.))
     """
-    from .extremes import amax, amin
     p = 2.0 if p == "fro" else float(p)
     if np.isinf(p):
-        return (amax if p > 0 else amin)(abs(input), dim, keepdim)
+        return abs(input).amax(dim, keepdim) if p > 0 else abs(input).amin(dim, keepdim)
     if p in (1.0, 2.0):
         return apply(NORM, input, p=p, dim=axes("norm", rank("norm", input), dim), keepdim=keepdim)
     if p <= 0:
