@@ -414,6 +414,14 @@ def test_function():
     assert x.grad.tolist() == [6, 24] and x.grad.dtype == np.float32
     assert not Cube.apply(nn.tensor([1.0])).requires_grad
     assert nn.testing.gradcheck(lambda t: Cube.apply(t, scale=0.5), np.array([1.0, -2.0]))
+
+    class Doubled(Cube):
+        @staticmethod
+        def backward(ctx, dy):
+            return [2.0, nn.tensor(4.0)]                          # a list of numbers and tensors is an array too
+    x = leaf(1, 2)
+    Doubled.apply(x).sum().backward()
+    assert x.grad.tolist() == [2, 4] and x.grad.dtype == np.float32
     a, b = leaf(1, 5), leaf(2, 3)
     low, high = MinMax.apply(a, b)
     (high * 10).sum().backward()
@@ -435,12 +443,19 @@ def test_wrong_functions():
         @staticmethod
         def forward(ctx, x):
             return "text"
+
+    class NoGradient(Cube):
+        @staticmethod
+        def backward(ctx, dy):
+            return "text"
     with pytest.raises(nn.GraphError, match=r"TooMany.*one gradient per input.*1.*2"):
         TooMany.apply(leaf(1, 2)).sum().backward()
     with pytest.raises(nn.ShapeError, match=r"WrongShape.*\(2,\).*\(1,\)"):
         WrongShape.apply(leaf(1, 2)).sum().backward()
-    with pytest.raises(nn.DTypeError, match="NotNumbers"):
+    with pytest.raises(nn.DTypeError, match=r"NotNumbers: forward must return numbers"):
         NotNumbers.apply(leaf(1))
+    with pytest.raises(nn.DTypeError, match=r"NoGradient: backward must return numbers"):
+        NoGradient.apply(leaf(1)).backward()
     with pytest.raises(TypeError, match="forward"):
         nn.autograd.Function.apply(leaf(1))
 
