@@ -1,4 +1,4 @@
-"""Data: sets, splits and batches, the bundled handwritten digits, and toy problems.
+"""Data: datasets, splits and batches, the bundled handwritten digits, and toy problems.
 
 >>> import fastnn as nn
 >>> train = nn.data.digits("train")

@@ -21,8 +21,7 @@ DIGITS_ATTRIBUTION = (
 
 
 def digits(split: str | None = None) -> TensorDataset:
-    """The 1,797 handwritten digits of 8 x 8 pixels that scikit-learn ships too, as a
-    `TensorDataset`.
+    """The 1,797 handwritten digits of 8 x 8 pixels that scikit-learn ships too.
 
     Optical Recognition of Handwritten Digits, E. Alpaydin and C. Kaynak (1998), UCI Machine
     Learning Repository, CC BY 4.0.

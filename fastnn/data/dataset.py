@@ -21,8 +21,7 @@ __all__ = ["Dataset", "Subset", "TensorDataset", "random_split"]
 
 
 class Dataset:
-    """Base of datasets of your own: write `__len__` and `__getitem__`, and `DataLoader` does the
-    rest.
+    """Base of datasets of your own: write `__len__` and `__getitem__`; DataLoader does the rest.
 
     Override `batch` as well where many samples can be had at less than the price of each one alone.
 
@@ -45,8 +44,7 @@ class Dataset:
         raise NotImplementedError(f"{type(self).__name__} must define __getitem__(self, index): one sample")
 
     def batch(self, indices: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The samples at `indices`, integers of shape (B,), as a tuple of arrays of shape (B, ...).
-        """
+        """The samples at `indices`, integers (B,), as a tuple of arrays of shape (B, ...)."""
         return collate([self[int(i)] for i in indices])
 
 
@@ -233,16 +231,16 @@ def permutation(n: int, seed: int, stream: int = 0) -> np.ndarray:
 
 
 def philox(seed: int, stream: int, block: int = 0, offset: int = 0) -> np.random.Philox:
-    """The counter-based generator at key (seed, stream), counting from (block, offset): no two of
-    them overlap.
+    """The counter-based generator at key (seed, stream), counting from (block, offset).
+
+    No two of them overlap.
     """
     return np.random.Philox(key=np.array([seed, stream], np.uint64),
                             counter=np.array([0, 0, block, offset], np.uint64))
 
 
 def fetch(dataset: Any, indices: np.ndarray) -> tuple[np.ndarray, ...]:
-    """A batch out of any dataset: by its own `batch` if it is a `Dataset`, else sample by sample.
-    """
+    """A batch out of any dataset: by its own `batch` if it has one, else sample by sample."""
     if isinstance(dataset, Dataset):
         return dataset.batch(indices)
     return collate([dataset[int(i)] for i in indices])

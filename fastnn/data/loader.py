@@ -1,5 +1,6 @@
-"""DataLoader: batches in an order that a seed and the epoch decide, and that a checkpoint can take
-up again.
+"""DataLoader: batches in an order that a seed and the epoch decide.
+
+A checkpoint can take the order up again, in the middle of an epoch too.
 """
 
 from __future__ import annotations
@@ -136,8 +137,9 @@ class DataLoader:
             self.epoch, self._position = epoch + 1, 0
 
     def state_dict(self) -> dict[str, int]:
-        """Where the loader stands: {"seed", "epoch", "position"}, position being the samples handed
-        out so far.
+        """Where the loader stands: {"seed", "epoch", "position"}.
+
+        The position counts the samples of this epoch that were handed out.
         """
         return {"seed": self.seed, "epoch": self.epoch, "position": self._position}
 

@@ -11,12 +11,17 @@ __all__ = ["moons", "spirals", "xor"]
 
 
 def xor() -> TensorDataset:
-    """The four points of exclusive or: inputs float32 (4, 2), labels int64 (4,), 1 where the two
-    inputs differ.
+    """The four points of exclusive or: the label is 1 where the two inputs differ.
 
     The smallest problem that a network without a hidden layer cannot solve (Minsky and Papert,
     1969, "Perceptrons").
 
+    Returns
+    -------
+    TensorDataset of points, float32 (4, 2), and labels, int64 (4,).
+
+    Examples
+    --------
     >>> from fastnn.data import xor
     >>> x, y = xor().tensors
     >>> x.data.tolist(), y.data.tolist()
@@ -33,7 +38,7 @@ def spirals(n: int = 300, noise: float = 0.05, seed: int = 0, *, classes: int = 
 
         2 pi (c / classes + r_i)  +  noise,
 
-    so that every arm turns once.
+    so that every arm goes round once.
 
     Parameters
     ----------
@@ -77,6 +82,14 @@ def moons(n: int = 200, noise: float = 0.1, seed: int = 0) -> TensorDataset:
         class 0:  (cos t, sin t),  class 1:  (1 - cos t, 1/2 - sin t),  t from 0 to pi,
 
     and normal noise of standard deviation `noise` on both coordinates.
+
+    Parameters
+    ----------
+    n : int
+        Points in all, half of them in each class.
+    noise : float
+        Standard deviation of the noise.
+    seed : int
 
     Returns
     -------

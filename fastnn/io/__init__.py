@@ -117,6 +117,16 @@ def load(path: Path) -> dict[str, Any]:
         As from `open`.
     ImportError
         `.safetensors` without the package.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> import fastnn as nn
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.npz")
+    >>> model = nn.Linear(2, 3)
+    >>> nn.save(model.state_dict(), path)
+    >>> model.load_state_dict(nn.load(path))
+    <All keys matched successfully>
     """
     form = _format(path, "load")
     with open(path, "rb") as file:

@@ -58,7 +58,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
 
 def check_folder(path: str | os.PathLike[str]) -> str:
-    """The file that a path stands for, links followed; FileNotFoundError if its folder is missing.
+    """The file that a path stands for, links followed.
+
+    FileNotFoundError if its folder is missing.
     """
     final = os.path.realpath(os.fspath(path))
     folder = os.path.dirname(final)

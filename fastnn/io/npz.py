@@ -98,7 +98,8 @@ def _members(archive: zipfile.ZipFile, file: BinaryIO) -> Iterator[zipfile.ZipIn
         seen.add(name)
         if name.endswith("data.pkl"):
             raise Malformed("it is a PyTorch file of pickles, which fastnn never reads",
-                            "Pickles run code. Convert it where it was made: safetensors.torch.save_file(state_dict, path).")
+                            "Pickles run code. Convert it where it was made: "
+                            "safetensors.torch.save_file(state_dict, path).")
         if not name.endswith(".npy") and name != META:
             raise Malformed(f"its member {name!r} is not an array")
         if "\\" in name or name.startswith("/") or ".." in name.split("/"):
@@ -157,9 +158,7 @@ def _read_array(stream: IO[bytes], member: zipfile.ZipInfo) -> np.ndarray:
 
 
 def _read_header(stream: IO[bytes], name: str) -> tuple[np.dtype, tuple[int, ...], bool, int]:
-    """dtype, shape, column-major or not, and the offset of the data, from the head of a `.npy`
-    member.
-    """
+    """The head of a `.npy` member: dtype, shape, column-major or not, where the data begins."""
     magic = stream.read(8)
     width = {1: 2, 2: 4, 3: 4}.get(magic[6]) if len(magic) == 8 and magic[:6] == b"\x93NUMPY" else None
     if width is None:

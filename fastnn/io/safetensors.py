@@ -49,7 +49,7 @@ def write(file: BinaryIO, tree: Tree, arrays: Arrays) -> None:
     arrays = {name: np.asarray(a, a.dtype.newbyteorder("<"), order="C") for name, a in arrays.items()}
     text = dumps(tree)
     metadata = {
-        "format": "pt",             # the layout of the weights is PyTorch's; transformers asks for this word
+        "format": "pt",             # the layout of the weights is PyTorch's; transformers requires this word
         "__meta__": text,
         "__crc32__": _checksum(text, arrays),
     }
@@ -125,9 +125,7 @@ def _widen(array: np.ndarray, word: str) -> np.ndarray:
 
 
 def _checksum(text: str, arrays: Arrays) -> str:
-    """CRC-32 of the structure and of every array's name, dtype, shape and bytes; eight hexadecimal
-    digits.
-    """
+    """CRC-32 of the structure and of every array's name, dtype, shape and bytes, hexadecimal."""
     crc = zlib.crc32(text.encode())
     for name in sorted(arrays):
         array = arrays[name]

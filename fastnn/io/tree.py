@@ -15,9 +15,11 @@ apart.
 
 >>> import numpy as np
 >>> from fastnn.io.tree import flatten
->>> flatten({"model": {"w": np.zeros(2)}, "step": 7, "betas": (0.9, 0.999)})
-({'model': {'w': {'$array': 'model/w'}}, 'step': 7, 'betas': {'$tuple': [0.9, 0.999]}}, {'model/w':
-array([0., 0.])})
+>>> tree, arrays = flatten({"model": {"w": np.zeros(2)}, "step": 7, "betas": (0.9, 0.999)})
+>>> tree
+{'model': {'w': {'$array': 'model/w'}}, 'step': 7, 'betas': {'$tuple': [0.9, 0.999]}}
+>>> arrays
+{'model/w': array([0., 0.])}
 """
 
 from __future__ import annotations
@@ -91,8 +93,8 @@ def flatten(state: Mapping[Any, Any]) -> tuple[Tree, Arrays]:
             if not isinstance(key, (str, int)) or isinstance(key, bool):
                 raise DTypeError(f"cannot save {_where(path)}", expected="keys that are strings or integers",
                                  got=f"the key {key!r}")
-        pairs = [[str(key) if isinstance(key, str) else int(key), encode(item, (*path, key))] for key,
-                 item in value.items()]
+        pairs = [[str(key) if isinstance(key, str) else int(key), encode(item, (*path, key))]
+                 for key, item in value.items()]
         if all(isinstance(key, str) and not key.startswith("$") for key, _ in pairs):
             return dict(pairs)
         return {"$dict": pairs}
@@ -147,9 +149,7 @@ def is_flat(tree: Tree) -> bool:
 
 
 def is_plain(name: str) -> bool:
-    """Whether an array can go by this name in every archive, and mean the same to every program
-    that reads it.
-    """
+    """Whether the name of an array means the same in every archive, to every program."""
     return (0 < len(name) <= 1000 and name.isascii() and name.isprintable() and "\\" not in name
             and ".." not in name.split("/") and not name.startswith("/") and name != "__metadata__")
 
@@ -172,8 +172,8 @@ def loads(text: str | bytes) -> Tree:
     if not isinstance(document, dict) or not isinstance(document.get("state"), dict) or "fastnn" not in document:
         raise Malformed("the description of its structure is not one of fastnn's")
     if document["fastnn"] != VERSION:
-        raise Malformed(f"it is written in version {document['fastnn']!r} of the encoding, and this fastnn reads {VERSION}",
-                        "Install the newest fastnn.")
+        raise Malformed(f"it is written in version {document['fastnn']!r} of the encoding, and this fastnn reads "
+                        f"{VERSION}", "Install the newest fastnn.")
     return document["state"]
 
 

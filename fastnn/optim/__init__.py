@@ -1,4 +1,4 @@
-"""Optimisers: they turn gradients into steps, all parameters in one call into C.
+"""Optimisers: they make steps of gradients, all parameters in one call into C.
 
 PyTorch's names, signatures and state_dict keys. To add an optimiser, see rule.py.
 """

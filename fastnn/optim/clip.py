@@ -96,9 +96,7 @@ def _gradients(parameters: Iterable[Tensor] | Tensor) -> list[np.ndarray]:
 
 
 def _large_norm(by_dtype: dict[np.dtype, list[np.ndarray]]) -> float:
-    """The norm where the sum of the squares is beyond float64: of gradients that a power of two
-    makes small.
-    """
+    """The norm where the sum of squares overflows: gradients are made small by a power of two."""
     largest = max(float(np.abs(g).max(initial=0.0)) for gs in by_dtype.values() for g in gs)
     if not math.isfinite(largest):
         return math.inf

@@ -1,11 +1,10 @@
-"""Optimizer, the base of all optimisers: it gathers parameters, checks, keeps the state, and runs
-a rule.
+"""Optimizer, the base of all optimisers.
 
 What differs from one optimiser to the next is its rule, a record (rule.py). What is here happens
-once, for all of them:
+once, for all of them: parameters are gathered, the state is kept, saved and loaded, and a step is
 
-    step()  =  plan: check every gradient, setting and state of every group; change nothing
-               run:  the rule's kernel, or its definition in NumPy
+    plan    every gradient, setting and state of every group is checked; nothing changes
+    run     the rule's kernel, or its definition in NumPy
 """
 
 from __future__ import annotations
@@ -145,9 +144,7 @@ class Optimizer:
 
     # ---- the parts of a step ---------------------------------------------------------------------
     def _plan(self) -> list[_Work]:
-        """What this step will do. Everything is checked, and everything that needs memory gets it;
-        nothing changes.
-        """
+        """What this step will do. All of it is checked, and nothing changes."""
         plan = []
         for k, group in enumerate(self.param_groups):
             by_dtype: dict[np.dtype, _Work] = {}            # a kernel takes one
@@ -206,9 +203,7 @@ class Optimizer:
         raise DTypeError(f"{what} cannot be optimised", who=name, expected="float32 or float64", got=p.dtype)
 
     def _find_state(self, work: _Work) -> None:
-        """Put the state of these parameters into the plan: as the last step left it, or as it
-        begins.
-        """
+        """Put the state into the plan, as the last step left it, or as it begins."""
         rule, dtype, known = self.rule, work.dtype, self.state
         work.states = states = [known[p] if p in known else {} for p in work.params]
         for spec in rule.state:

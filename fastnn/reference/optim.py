@@ -21,8 +21,9 @@ def sgd_step(p, g, m, *, lr, momentum, dampening, weight_decay, nesterov):
 
 
 def adam_step(p, g, m, v, t, *, lr, betas, eps, weight_decay, decoupled_weight_decay):
-    """m and v are running means of g and g^2. Both begin as zeros; the divisions undo their bias
-    towards zero.
+    """m and v are running means of g and g^2.
+
+    Both begin as zeros; the divisions undo their bias towards zero.
     """
     beta1, beta2 = betas
     if decoupled_weight_decay:

@@ -1,9 +1,8 @@
-"""The laws: what must hold for every op. Each is a plain function law(op, sample, dtype) that
-raises AssertionError.
+"""The laws: what must hold for every op.
 
-They are generic: an op gets all of them by its record alone. tests/laws/test_laws.py runs each over
-all ops x samples x dtypes; tests/laws/test_sabotage.py shows that each fails on an op that is
-broken on purpose.
+Each is a plain function law(op, sample, dtype) that raises AssertionError. They are generic: an op
+gets all of them by its record alone. tests/laws/test_laws.py runs each over all ops, samples and
+dtypes; tests/laws/test_sabotage.py shows that each fails on an op that is broken on purpose.
 
 The rounding allowance is derived, not tuned: 4 sqrt(L) u scale per element, where u is the unit
 roundoff, L the number of products summed into one element (`op.terms`), and scale what the op gives
@@ -18,62 +17,20 @@ from typing import Any
 
 import numpy as np
 
+from ..config import threads
 from ..op import Op, Sample, takes_needs, takes_save
 from .gradcheck import inner, op_gradcheck, random_cotangent
 
 __all__ = ["LAWS", "adjoint_identity", "backward_is_the_definition", "close_to_definition",
-           "definition_gradient_is_the_derivative",
-           "exact_on_integers", "forward_is_the_definition", "inputs_are_unchanged", "layouts_do_not_matter",
-           "outputs_are_overwritten", "same_bits_for_any_threads", "wanted_gradients_only"]
+           "definition_gradient_is_the_derivative", "exact_on_integers", "forward_is_the_definition",
+           "inputs_are_unchanged", "layouts_do_not_matter", "nothing_kept_same_result", "outputs_are_overwritten",
+           "same_bits_for_any_threads", "wanted_gradients_only"]
 
 
-def _tuple(y: Any) -> tuple[Any, ...]:
-    return y if isinstance(y, tuple) else (y,)
-
-
-def _differentiable(op: Op) -> list[bool]:
-    return [op.differentiable is None or name in op.differentiable for name in op.inputs]
-
-
-def _unit(dtype: Any) -> float:
-    return float(np.finfo(dtype).eps) / 2
-
-
-def _terms(op: Op, sample: Sample) -> float:
-    return 4 * np.sqrt(max(op.terms(**sample.sizes), 1)) * op.slack
-
-
-def _absolute(inputs: list[Any]) -> list[Any]:
-    return [np.asarray(np.abs(a)) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in inputs]
-
-
-def _forward_scale(op: Op, sample: Sample, dtype: Any, want: tuple[Any, ...]) -> list[Any]:
-    if op.linear_in:
-        inputs = _absolute([a.astype(np.float64) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a
-                            for a in sample.cast(dtype)])
-        return [np.maximum(np.abs(s), np.abs(w)) for s, w in zip(_tuple(op.ref_forward(*inputs, **sample.attrs)[0]),
-                                                                 want)]
-    return [np.abs(w) + 1 if w.dtype.kind == "f" else w for w in want]
-
-
-def _compare(op: Op, sample: Sample, what: str, got: Any, want: Any, allowed: Any) -> float:
-    """The worst error as a share of the allowance; AssertionError above 1."""
-    assert got.shape == want.shape, f"{op.name}[{sample.name}] {what}: shape {got.shape}, expected {want.shape}"
-    if want.size == 0:
-        return 0.0
-    if want.dtype.kind != "f":
-        assert (got == want).all(), f"{op.name}[{sample.name}] {what}: differs"
-        return 0.0
-    same = (got == want) | (np.isnan(got) & np.isnan(want))          # infinities and NaN where the definition has them
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        share = np.where(same, 0.0, np.abs(got.astype(np.float64) - want) / allowed)
-    share = np.where(np.isnan(share), np.inf, share)
-    worst = float(share.max())
-    if worst > 1:
-        at = np.unravel_index(int(share.argmax()), want.shape)
-        raise AssertionError(f"{op.name}[{sample.name}] {what}: error {worst:.3g} x the allowance at {tuple(map(int, at))}: "
-                             f"got {got[at]!r}, expected {want[at]!r}")
-    return worst
+# ---- the kernel is the definition ----------------------------------------------------------------
+def forward_is_the_definition(op: Op, sample: Sample, dtype: Any) -> float:
+    """The kernel's forward equals the definition's."""
+    return close_to_definition(op, sample, dtype, op.kernels[0])
 
 
 def close_to_definition(op: Op, sample: Sample, dtype: Any, forward: Callable[..., Any]) -> float:
@@ -81,26 +38,20 @@ def close_to_definition(op: Op, sample: Sample, dtype: Any, forward: Callable[..
     the worst share of it.
     """
     inputs = sample.cast(dtype)
-    wide = [a.astype(np.float64) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in inputs]
-    want = _tuple(op.ref_forward(*wide, **sample.attrs)[0])
+    want = _tuple(op.ref_forward(*map(_widened, inputs), **sample.attrs)[0])
     got = _tuple(forward(*inputs, **sample.attrs)[0])
-    assert len(got) == len(want), f"{op.name}[{sample.name}]: {len(got)} outputs, expected {len(want)}"
+    _hold(len(got) == len(want), op, sample, f"{len(got)} outputs, expected {len(want)}")
     worst = 0.0
     for i, (g, w, scale) in enumerate(zip(got, want, _forward_scale(op, sample, dtype, want))):
-        if w.dtype.kind == "f":
+        allowed = None
+        if _floating(w):
             # an op that converts says so in its attributes
             expected = np.dtype(sample.attrs.get("dtype", dtype))
-            assert g.dtype == expected, f"{op.name}[{sample.name}]: output {i} is {g.dtype}, expected {expected}"
-        tiny = float(np.finfo(dtype).tiny)
-        allowed = _terms(op, sample) * _unit(dtype) * scale + tiny if w.dtype.kind == "f" else None
+            _hold(g.dtype == expected, op, sample, f"output {i} is {g.dtype}, expected {expected}")
+            terms = np.sqrt(max(op.terms(**sample.sizes), 1))
+            allowed = 4 * terms * op.slack * _unit(dtype) * scale + float(np.finfo(dtype).tiny)
         worst = max(worst, _compare(op, sample, f"output {i}", g, w, allowed))
     return worst
-
-
-# ---- the laws ------------------------------------------------------------------------------------
-def forward_is_the_definition(op: Op, sample: Sample, dtype: Any) -> float:
-    """The kernel's forward equals the definition's."""
-    return close_to_definition(op, sample, dtype, op.kernels[0])
 
 
 def backward_is_the_definition(op: Op, sample: Sample, dtype: Any) -> float:
@@ -110,95 +61,103 @@ def backward_is_the_definition(op: Op, sample: Sample, dtype: Any) -> float:
     if backward is None or ref_backward is None:
         return 0.0
     inputs = sample.cast(dtype)
-    wide = [a.astype(np.float64) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a for a in inputs]
+    wide = [_widened(a) for a in inputs]
     y, saved = forward(*inputs, **sample.attrs)
-    want_y, want_saved = ref_forward(*wide, **sample.attrs)
+    _, want_saved = ref_forward(*wide, **sample.attrs)
     dy = random_cotangent(y, sample.rng())
-    wide_dy = tuple(None if a is None else a.astype(np.float64)
-                    for a in dy) if isinstance(dy, tuple) else dy.astype(np.float64)
+    wide_dy = _each(_widened, dy)
     got = backward(dy, saved, **sample.attrs)
     want = ref_backward(wide_dy, want_saved, **sample.attrs)
     if op.linear_in:
-        absolute_dy = tuple(None if a is None else np.abs(a) for a in wide_dy) if isinstance(wide_dy,
-                                                                                             tuple) else np.abs(wide_dy)
-        scales = ref_backward(absolute_dy, ref_forward(*_absolute(wide), **sample.attrs)[1], **sample.attrs)
+        absolute_saved = ref_forward(*map(_absolute, wide), **sample.attrs)[1]
+        scales = ref_backward(_each(_absolute, wide_dy), absolute_saved, **sample.attrs)
         scales = [None if s is None or w is None else np.maximum(np.abs(s), np.abs(w)) for s, w in zip(scales, want)]
     else:
         scales = [None if w is None else np.abs(w) + max(1.0, float(np.abs(w).max(initial=0))) for w in want]
+    _hold(len(got) == len(want) == len(op.inputs), op, sample, f"{len(got)} gradients for {len(op.inputs)} inputs")
+    upstream = sum(a.size for a in _tuple(wide_dy) if a is not None)
     worst = 0.0
-    assert len(got) == len(want) == len(op.inputs), f"{op.name}[{sample.name}]: {len(got)} gradients for {len(op.inputs)} inputs"
     for name, x, g, w, scale, wanted in zip(op.inputs, inputs, got, want, scales, _differentiable(op)):
-        if not wanted or not isinstance(x, np.ndarray) or x.dtype.kind != "f":
+        if not wanted or not _floating(x):
             continue
-        assert g is not None and w is not None, f"{op.name}[{sample.name}]: no gradient for {name}"
-        assert g.dtype == np.dtype(dtype), f"{op.name}[{sample.name}]: gradient of {name} is {g.dtype}"
+        _hold(g is not None and w is not None, op, sample, f"no gradient for {name}")
+        _hold(g.dtype == np.dtype(dtype), op, sample, f"the gradient of {name} is {g.dtype}")
         # a gradient of a broadcast or shared input sums as many terms as dy has elements for it
-        terms = np.sqrt(max(op.terms(**sample.sizes), 1,
-                            sum(a.size for a in _tuple(wide_dy) if a is not None) // max(x.size, 1)))
+        terms = np.sqrt(max(op.terms(**sample.sizes), 1, upstream // max(x.size, 1)))
         allowed = 4 * terms * op.slack * _unit(dtype) * scale + float(np.finfo(dtype).tiny)
-        worst = max(worst, _compare(op, sample, f"gradient of {name}", g, w, allowed))
+        worst = max(worst, _compare(op, sample, f"the gradient of {name}", g, w, allowed))
     return worst
 
 
 def definition_gradient_is_the_derivative(op: Op, sample: Sample, dtype: Any = np.float64) -> float:
-    """The definition's backward is the derivative of its forward (finite differences, float64, not
-    vacuous).
-    """
+    """The definition's backward is the derivative of its forward, by finite differences."""
     if op.ref_backward is None:
         return 0.0
     errors = op_gradcheck(op.ref_forward, op.ref_backward, sample.cast(np.float64), dict(sample.attrs), sample.rng(),
                           _differentiable(op))
     for k, error in errors.items():
-        assert error < 1e-6, f"{op.name}[{sample.name}]: gradient of {op.inputs[k]} off by {error:.1e}"
+        _hold(error < 1e-6, op, sample, f"the gradient of {op.inputs[k]} is off by {error:.1e}")
     return max(errors.values(), default=0.0) / 1e-6
 
 
+# ---- whole numbers: nothing is rounded, so nothing is forgiven -----------------------------------
 def exact_on_integers(op: Op, sample: Sample, dtype: Any) -> float:
-    """An op linear in its inputs is exact, bit for bit, on small whole numbers, forward and
-    backward.
-    """
+    """An op that is linear in its inputs is exact on small whole numbers, forward and backward."""
     if not op.linear_in:
         return 0.0
-    ints = sample.integers(-4, 5)
-    got, saved = op.kernels[0](*ints.cast(dtype), **sample.attrs)
-    want, want_saved = op.ref_forward(*ints.cast(np.float64), **sample.attrs)
+    whole = sample.integers(-4, 5)
+    got, saved = op.kernels[0](*whole.cast(dtype), **sample.attrs)
+    want, want_saved = op.ref_forward(*whole.cast(np.float64), **sample.attrs)
     for i, (g, w) in enumerate(zip(_tuple(got), _tuple(want))):
-        assert np.array_equal(g, w), f"{op.name}[{sample.name}]: output {i} is not exact on whole numbers"
+        _hold(np.array_equal(g, w), op, sample, f"output {i} is not exact on whole numbers")
     backward = op.kernels[1]
     if backward is None or op.ref_backward is None:
         return 0.0
-    rng = sample.rng()
-    dy = tuple(rng.integers(-4, 5, w.shape).astype(np.float64) if w.dtype.kind == "f" else None for w in _tuple(want))
-    cast = tuple(None if a is None else a.astype(dtype) for a in dy)
-    grads = backward(cast if isinstance(got, tuple) else cast[0], saved, **sample.attrs)
-    wants = op.ref_backward(dy if isinstance(want, tuple) else dy[0], want_saved, **sample.attrs)
+    dy = _whole_cotangent(want, sample.rng())
+    grads = backward(_each(lambda a: a.astype(dtype), dy), saved, **sample.attrs)
+    wants = op.ref_backward(dy, want_saved, **sample.attrs)
     for name, g, w in zip(op.inputs, grads, wants):
         if name in op.linear_in and w is not None:
-            assert np.array_equal(g, w), f"{op.name}[{sample.name}]: the gradient of {name} is not exact on whole numbers"
+            _hold(np.array_equal(g, w), op, sample, f"the gradient of {name} is not exact on whole numbers")
     return 0.0
 
 
 def adjoint_identity(op: Op, sample: Sample, dtype: Any = np.float64) -> float:
-    """<A x, u> = <x, A^T u>, exactly on whole numbers, for each input alone in which the op is
-    linear (others fixed, offsets removed).
+    """<A x, u> = <x, A^T u>: backward is the adjoint of forward, that is, its transpose A^T where
+    forward is a matrix A.
+
+    Exactly on whole numbers, for each input alone in which the op is linear (the others fixed,
+    offsets removed).
     """
-    backward = op.kernels[1]
+    forward, backward = op.kernels
     if not op.linear_in or backward is None:
         return 0.0
-    ints = sample.integers(-4, 5)
-    inputs = ints.cast(np.float64)
+    inputs = sample.integers(-4, 5).cast(np.float64)
     for k, name in enumerate(op.inputs):
         x = inputs[k]
         if name not in op.linear_in or not isinstance(x, np.ndarray):
             continue
-        y, saved = op.kernels[0](*inputs, **sample.attrs)
-        zero = op.kernels[0](*[np.zeros_like(a) if i == k else a for i, a in enumerate(inputs)], **sample.attrs)[0]
-        rng = sample.rng()
-        u = tuple(rng.integers(-4, 5, a.shape).astype(np.float64) if a.dtype.kind == "f" else None for a in _tuple(y))
-        linear = tuple(a - b if a.dtype.kind == "f" else a for a, b in zip(_tuple(y), _tuple(zero)))
-        g = backward(u if isinstance(y, tuple) else u[0], saved, **sample.attrs)[k]
-        left, right = inner(u, linear), float((x * g).sum())
-        assert left == right, f"{op.name}[{sample.name}]: <A {name}, u> = {left} but <{name}, A^T u> = {right}"
+        y, saved = forward(*inputs, **sample.attrs)
+        offset, _ = forward(*[np.zeros_like(a) if i == k else a for i, a in enumerate(inputs)], **sample.attrs)
+        u = _whole_cotangent(y, sample.rng())
+        linear = tuple(a - b if _floating(a) else a for a, b in zip(_tuple(y), _tuple(offset)))
+        g = backward(u, saved, **sample.attrs)[k]
+        left, right = inner(_tuple(u), linear), float((x * g).sum())
+        _hold(left == right, op, sample, f"<A {name}, u> = {left} but <{name}, A^T u> = {right}")
+    return 0.0
+
+
+# ---- memory --------------------------------------------------------------------------------------
+def outputs_are_overwritten(op: Op, sample: Sample, dtype: Any) -> float:
+    """Every element of an output is written: what was in its memory before never shows."""
+    first = _poisoned(op, sample, dtype)
+    second = _poisoned(op, sample, dtype)
+    for a, b in zip([*_tuple(first[0]), *first[1]], [*_tuple(second[0]), *second[1]]):
+        _hold(_same(a, b), op, sample, "two calls differ: memory was not overwritten")
+    want = _tuple(op.ref_forward(*sample.cast(np.float64), **sample.attrs)[0])
+    for a, w in zip(_tuple(first[0]), want):
+        if _floating(w):
+            _hold(np.array_equal(np.isnan(a), np.isnan(w)), op, sample, "NaN where the definition has none")
     return 0.0
 
 
@@ -208,13 +167,13 @@ def _poisoned(op: Op, sample: Sample, dtype: Any) -> tuple[Any, Any]:
     forward, backward = op.kernels
     poison_memory(forward, inputs, sample)
     y, saved = forward(*inputs, **sample.attrs)
-    y = tuple(np.array(a) for a in _tuple(y)) if isinstance(y, tuple) else np.array(y)
+    y = _each(np.array, y)
     if backward is None:
         return y, ()
     dy = random_cotangent(y, sample.rng())
     for a in backward(dy, saved, **sample.attrs):
         if isinstance(a, np.ndarray) and a.flags.writeable and a.flags.owndata:
-            a.fill(np.nan if a.dtype.kind == "f" else 1)
+            a.fill(np.nan if _floating(a) else 1)
     return y, backward(dy, saved, **sample.attrs)
 
 
@@ -223,27 +182,10 @@ def poison_memory(forward: Callable[..., Any], inputs: list[Any], sample: Sample
     handed the same memory.
     """
     y, saved = forward(*inputs, **sample.attrs)
-    kept = [id(a) for a in inputs]
+    given = [b for b in inputs if isinstance(b, np.ndarray)]
     for a in [*_tuple(y), *(saved if isinstance(saved, (tuple, list)) else ())]:
-        shares = any(isinstance(b, np.ndarray) and isinstance(a, np.ndarray) and np.shares_memory(a, b) for b in inputs)
-        if isinstance(a, np.ndarray) and id(a) not in kept and not shares and a.flags.writeable and a.dtype.kind == "f":
+        if _floating(a) and a.flags.writeable and not any(a is b or np.shares_memory(a, b) for b in given):
             a.fill(np.nan)
-
-
-def outputs_are_overwritten(op: Op, sample: Sample, dtype: Any) -> float:
-    """Every element of an output is written: what was in its memory before never shows."""
-    first = _poisoned(op, sample, dtype)
-    second = _poisoned(op, sample, dtype)
-    for a, b in zip([*_tuple(first[0]), *first[1]], [*_tuple(second[0]), *second[1]]):
-        if isinstance(a, np.ndarray):
-            assert np.array_equal(a, b, equal_nan=a.dtype.kind
-                                  == "f"), f"{op.name}[{sample.name}]: two calls differ: memory was not overwritten"
-    want = _tuple(op.ref_forward(*sample.cast(np.float64), **sample.attrs)[0])
-    for a, w in zip(_tuple(first[0]), want):
-        if w.dtype.kind == "f":
-            assert np.array_equal(np.isnan(a),
-                                  np.isnan(w)), f"{op.name}[{sample.name}]: NaN where the definition has none"
-    return 0.0
 
 
 def _strided(a: np.ndarray) -> np.ndarray:
@@ -272,8 +214,8 @@ def _misaligned(a: np.ndarray) -> np.ndarray:
 
 
 def layouts_do_not_matter(op: Op, sample: Sample, dtype: Any) -> float:
-    """Strided, Fortran-ordered, reversed, read-only, byte-swapped and misaligned inputs give the
-    same bits.
+    """Inputs in any layout give the same bits: strided, Fortran-ordered, reversed, read-only,
+    byte-swapped and misaligned.
     """
     forward, backward = op.kernels
     plain = sample.cast(dtype)
@@ -283,16 +225,10 @@ def layouts_do_not_matter(op: Op, sample: Sample, dtype: Any) -> float:
     for what, change in LAYOUTS.items():
         if what in ("byte-swapped", "misaligned") and op.forward is None:
             continue                                # NumPy's own views keep such types as they are
-        inputs = [change(a) if isinstance(a, np.ndarray) else a for a in plain]
-        y, saved = forward(*inputs, **sample.attrs)
-        grads = ()
-        if backward:
-            changed = tuple(None if a is None else change(a) for a in dy) if isinstance(dy, tuple) else change(dy)
-            grads = backward(changed, saved, **sample.attrs)
+        y, saved = forward(*[change(a) if isinstance(a, np.ndarray) else a for a in plain], **sample.attrs)
+        grads = backward(_each(change, dy), saved, **sample.attrs) if backward else ()
         for a, b in zip([*_tuple(want), *want_grads], [*_tuple(y), *grads]):
-            if isinstance(a, np.ndarray):
-                assert np.array_equal(a, b, equal_nan=a.dtype.kind
-                                      == "f"), f"{op.name}[{sample.name}]: {what} inputs change the result"
+            _hold(_same(a, b), op, sample, f"{what} inputs change the result")
     return 0.0
 
 
@@ -304,37 +240,29 @@ def inputs_are_unchanged(op: Op, sample: Sample, dtype: Any) -> float:
     y, saved = forward(*inputs, **sample.attrs)
     if backward:
         dy = random_cotangent(y, sample.rng())
-        dy_before = [None if a is None else a.copy() for a in _tuple(dy)]
-        first = backward(dy, saved, **sample.attrs)
-        first = [a.copy() if isinstance(a, np.ndarray) else a for a in first]
-        again = backward(dy, saved, **sample.attrs)
-        for a, b in zip(first, again):
-            if isinstance(a, np.ndarray):
-                assert np.array_equal(a, b,
-                                      equal_nan=True), f"{op.name}[{sample.name}]: backward changed what forward saved"
-        for a, b in zip(dy_before, _tuple(dy)):
-            assert a is None or np.array_equal(a, b), f"{op.name}[{sample.name}]: dy was changed"
+        dy_before = _each(np.copy, dy)
+        first = [a.copy() if isinstance(a, np.ndarray) else a for a in backward(dy, saved, **sample.attrs)]
+        for a, b in zip(first, backward(dy, saved, **sample.attrs)):
+            _hold(_same(a, b), op, sample, "backward changed what forward saved")
+        for a, b in zip(_tuple(dy_before), _tuple(dy)):
+            _hold(_same(a, b), op, sample, "dy was changed")
     for name, a, b in zip(op.inputs, before, inputs):
-        if isinstance(a, np.ndarray):
-            assert np.array_equal(a, b, equal_nan=a.dtype.kind == "f"), f"{op.name}[{sample.name}]: {name} was changed"
+        _hold(_same(a, b), op, sample, f"{name} was changed")
     return 0.0
 
 
+# ---- what must make no difference ----------------------------------------------------------------
 def same_bits_for_any_threads(op: Op, sample: Sample, dtype: Any) -> float:
     """One, two and more threads give the same bits, forward and backward."""
-    from ..config import threads
-
     def run() -> list[Any]:
         y, saved = op.kernels[0](*sample.cast(dtype), **sample.attrs)
         grads = op.kernels[1](random_cotangent(y, sample.rng()), saved, **sample.attrs) if op.kernels[1] else ()
-        return [*_tuple(y), *grads]
+        return [a.tobytes() for a in [*_tuple(y), *grads] if isinstance(a, np.ndarray)]
     with threads(1):
         want = run()
     for n in (2, 3, 5):
         with threads(n):
-            for a, b in zip(want, run()):
-                if isinstance(a, np.ndarray):
-                    assert a.tobytes() == b.tobytes(), f"{op.name}[{sample.name}]: the bits with {n} threads differ from those with one"
+            _hold(run() == want, op, sample, f"the bits with {n} threads differ from those with one")
     return 0.0
 
 
@@ -348,13 +276,13 @@ def wanted_gradients_only(op: Op, sample: Sample, dtype: Any) -> float:
     inputs = sample.cast(dtype)
     y, saved = forward(*inputs, **sample.attrs)
     dy = random_cotangent(y, sample.rng())
-    full = backward(dy, saved, needs=tuple([True] * len(inputs)), **sample.attrs)
+    full = backward(dy, saved, needs=(True,) * len(inputs), **sample.attrs)
     for k, name in enumerate(op.inputs):
         alone = backward(dy, saved, needs=tuple(i == k for i in range(len(inputs))), **sample.attrs)
-        assert all(g is None for i,
-                   g in enumerate(alone) if i != k), f"{op.name}[{sample.name}]: unwanted gradients computed"
+        _hold(all(g is None for i, g in enumerate(alone) if i != k), op, sample, "unwanted gradients are computed")
         if full[k] is not None:
-            assert alone[k].tobytes() == full[k].tobytes(), f"{op.name}[{sample.name}]: the gradient of {name} depends on what else is wanted"
+            _hold(alone[k].tobytes() == full[k].tobytes(), op, sample,
+                  f"the gradient of {name} depends on what else is wanted")
     return 0.0
 
 
@@ -366,21 +294,95 @@ def nothing_kept_same_result(op: Op, sample: Sample, dtype: Any) -> float:
     if not takes_save(forward):
         return 0.0
     inputs = sample.cast(dtype)
-    want, _ = forward(*inputs, **sample.attrs)
-    want = [np.array(a) for a in _tuple(want)]
+    want = [np.array(a) for a in _tuple(forward(*inputs, **sample.attrs)[0])]
     poison_memory(forward, inputs, sample)
     y, saved = forward(*inputs, save=False, **sample.attrs)
-    assert saved == (), f"{op.name}[{sample.name}]: something was saved for a backward that will not be called"
+    _hold(saved == (), op, sample, "something was saved for a backward that will not be called")
     for a, b in zip(want, _tuple(y)):
-        assert a.tobytes() == np.asarray(b).tobytes(), f"{op.name}[{sample.name}]: the result depends on whether backward may follow"
+        _hold(a.tobytes() == np.asarray(b).tobytes(), op, sample,
+              "the result depends on whether backward may follow")
     return 0.0
 
 
 LAWS: dict[str, Callable[[Op, Sample, Any], float]] = {
     law.__name__: law for law in (
-        forward_is_the_definition, backward_is_the_definition, definition_gradient_is_the_derivative, exact_on_integers,
-                                  adjoint_identity,
-        outputs_are_overwritten, layouts_do_not_matter, inputs_are_unchanged, same_bits_for_any_threads,
-                                  wanted_gradients_only,
-        nothing_kept_same_result)
+        forward_is_the_definition, backward_is_the_definition, definition_gradient_is_the_derivative,
+        exact_on_integers, adjoint_identity, outputs_are_overwritten, layouts_do_not_matter, inputs_are_unchanged,
+        same_bits_for_any_threads, wanted_gradients_only, nothing_kept_same_result)
 }
+
+
+# ---- helpers -------------------------------------------------------------------------------------
+def _hold(holds: Any, op: Op, sample: Sample, what: str) -> None:
+    """Raise the error that names the op and its sample, unless it holds."""
+    if not holds:
+        raise AssertionError(f"{op.name}[{sample.name}]: {what}")
+
+
+def _compare(op: Op, sample: Sample, what: str, got: Any, want: Any, allowed: Any) -> float:
+    """The worst error as a share of the allowance; AssertionError above 1."""
+    _hold(got.shape == want.shape, op, sample, f"{what}: shape {got.shape}, expected {want.shape}")
+    if want.size == 0:
+        return 0.0
+    if not _floating(want):
+        _hold((got == want).all(), op, sample, f"{what}: differs")
+        return 0.0
+    same = (got == want) | (np.isnan(got) & np.isnan(want))          # infinities and NaN where the definition has them
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        share = np.where(same, 0.0, np.abs(got.astype(np.float64) - want) / allowed)
+    share = np.where(np.isnan(share), np.inf, share)
+    worst, at = float(share.max()), np.unravel_index(int(share.argmax()), want.shape)
+    _hold(worst <= 1, op, sample, f"{what}: error {worst:.3g} x the allowance at {tuple(map(int, at))}: "
+                                  f"got {got[at]!r}, expected {want[at]!r}")
+    return worst
+
+
+def _forward_scale(op: Op, sample: Sample, dtype: Any, want: tuple[Any, ...]) -> list[Any]:
+    """For each output the size of the terms behind each element, which is what rounding goes by."""
+    if op.linear_in:
+        inputs = [_absolute(_widened(a)) for a in sample.cast(dtype)]
+        sums = _tuple(op.ref_forward(*inputs, **sample.attrs)[0])
+        return [np.maximum(np.abs(s), np.abs(w)) for s, w in zip(sums, want)]
+    return [np.abs(w) + 1 if _floating(w) else w for w in want]
+
+
+def _whole_cotangent(y: Any, rng: np.random.Generator) -> Any:
+    """Small whole numbers as upstream gradients of y's shapes; None for outputs without one."""
+    return _each(lambda a: rng.integers(-4, 5, a.shape).astype(np.float64) if _floating(a) else None, y)
+
+
+def _differentiable(op: Op) -> list[bool]:
+    return [op.differentiable is None or name in op.differentiable for name in op.inputs]
+
+
+def _unit(dtype: Any) -> float:
+    """The unit roundoff: the largest relative error of one rounding."""
+    return float(np.finfo(dtype).eps) / 2
+
+
+def _tuple(y: Any) -> tuple[Any, ...]:
+    return y if isinstance(y, tuple) else (y,)
+
+
+def _each(function: Callable[[Any], Any], y: Any) -> Any:
+    """The function of an array, or of each in a tuple; None stays None."""
+    if isinstance(y, tuple):
+        return tuple(None if a is None else function(a) for a in y)
+    return None if y is None else function(y)
+
+
+def _floating(a: Any) -> bool:
+    return isinstance(a, (np.ndarray, np.generic)) and a.dtype.kind == "f"
+
+
+def _widened(a: Any) -> Any:
+    return a.astype(np.float64) if _floating(a) else a
+
+
+def _absolute(a: Any) -> Any:
+    return np.asarray(np.abs(a)) if _floating(a) else a
+
+
+def _same(a: Any, b: Any) -> bool:
+    """The same numbers, NaN for NaN; what is no array counts as the same."""
+    return not isinstance(a, np.ndarray) or np.array_equal(a, b, equal_nan=_floating(a))

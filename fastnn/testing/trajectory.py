@@ -1,5 +1,4 @@
-"""The law of optimisers: over many steps the class, on kernels or on its definition, goes where the
-definition goes.
+"""The law of optimisers: over many steps the class goes where its rule's definition goes.
 
     trajectory_is_the_definition(nn.optim.Adam, {"lr": 0.01}, np.float32)
 

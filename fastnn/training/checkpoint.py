@@ -12,8 +12,8 @@ A checkpoint is a dict, in a file of nn.save:
     partial     None; or, for an epoch that was left in its middle, {"batch", "count", "sums",
                 "seconds"}: its batches, its samples, the sums behind its means, and its time
 
-To take a run up again every part is looked at and loaded in turn. If one does not fit, those before
-it are put back: nothing is changed unless all of it fits.
+To take a run up again its parts are loaded one by one. If one does not fit, those before it are put
+back: nothing is changed unless all of it fits.
 """
 
 from __future__ import annotations
@@ -225,8 +225,7 @@ def _values(tensors: Mapping[str, Any]) -> Callable[[], None]:
 
 
 def _attributes(thing: Any) -> Callable[[], None]:
-    """Puts the attributes of an object back as they are now, and what its own lists and dicts hold.
-    """
+    """Puts an object's attributes back as they are now, its lists and dicts included."""
     kept = {name: copy.copy(value) if type(value) in (list, dict, set) else value
             for name, value in vars(thing).items()}
 

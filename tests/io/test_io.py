@@ -307,9 +307,7 @@ NEW = {"w": np.arange(200_000.0), "v": np.ones(100_000), "epoch": 2}
 @pytest.mark.parametrize("limit", [0, 1, 1000, 100_000, 1_600_000, 2_400_000])
 @pytest.mark.parametrize("existing", [True, False])
 def test_full_disk(tmp_path, ending, limit, existing):
-    """The kernel refuses to let a file grow past the limit, in the middle of a write, as a full
-    disk does.
-    """
+    """No file can grow past the limit, in the middle of a write, as on a full disk."""
     resource = pytest.importorskip("resource")
     path = tmp_path / f"s{ending}"
     if existing:

@@ -1,6 +1,4 @@
-"""Loading files that are damaged or want to do harm: a FileError or the right data, never anything
-else.
-"""
+"""Loading files that are damaged or hostile: a FileError or the right data, nothing else."""
 
 import io
 import pickle

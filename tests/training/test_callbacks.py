@@ -1,5 +1,4 @@
-"""Callbacks: the points of a run, what they see, how they stop it, and what happens when they fail.
-"""
+"""Callbacks: the points of a run, what they see, how they stop it, and what an error does."""
 
 import sys
 

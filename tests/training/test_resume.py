@@ -1,6 +1,4 @@
-"""Checkpoints: a run that was interrupted goes on bit for bit, and a checkpoint that does not fit
-changes nothing.
-"""
+"""Checkpoints: an interrupted run goes on bit for bit; one that does not fit changes nothing."""
 
 import copy
 import os

@@ -88,8 +88,9 @@ class Callback:
             raise RangeError(f"{type(self).__name__} keeps no state", who="fit", got=sorted(map(str, state)))
 
     def check(self, state: State) -> None:
-        """Raise if what load_state_dict took does not fit this run: then nothing of the checkpoint
-        is taken.
+        """Raise if what load_state_dict took does not fit this run.
+
+        Then nothing of the checkpoint is taken.
         """
 
 

@@ -1,5 +1,4 @@
-"""Checkpoint: the run is kept in a file after each epoch, and when it is left in the middle of one.
-"""
+"""Checkpoint: the run is kept in a file after each epoch, and when it is left within one."""
 
 from __future__ import annotations
 

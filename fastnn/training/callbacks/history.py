@@ -76,9 +76,7 @@ class History(Callback):
         return (min if column.endswith("loss") else max)(rows, key=lambda row: row[column])
 
     def plot(self) -> Any:
-        """The curves of losses and accuracies as a picture that a notebook shows; `.save(path)`
-        writes it.
-        """
+        """The curves of losses and metrics: a notebook shows them, `.save(path)` writes them."""
         from ...viz import curves
         return curves(self)
 

@@ -19,8 +19,7 @@ WIDTH = 20                          # characters of the bar
 
 
 def progress_line(stream: TextIO | None = None) -> Progress:
-    """The line that suits the stream (default: standard output): live in a terminal or a notebook.
-    """
+    """The line that suits the stream, by default standard output: live where somebody watches."""
     line = Line(stream)
     return (LiveProgress if line.live else Progress)(line)
 
