@@ -62,7 +62,7 @@ def markdown(text: str, obj: Any = None) -> str:
             end = body.index("") if "" in body else len(body)
             found += ["```text", *body[:end], "```", *prose(body[end:])]
         else:
-            found += prose(body)
+            found += prose(body, summary=not title)
     return "\n".join(found).strip()
 
 
@@ -128,14 +128,16 @@ def definition(lines: list[str]) -> list[str]:
     return [(":   " if i == 0 else "    ") + line for i, line in enumerate(kept)]
 
 
-def prose(lines: list[str]) -> list[str]:
-    """Text whose stars and brackets are multiplication and indices, not Markdown."""
+def prose(lines: list[str], summary: bool = False) -> list[str]:
+    """Text whose stars and brackets are multiplication and indices, not Markdown. A paragraph may
+    have a label, but for the first of a docstring, its summary.
+    """
     found = []
     fenced = False
     for line in lines:
         opens = line.lstrip().startswith("```")
         if not fenced and not opens and not line.startswith("    "):
-            label = LABEL.match(line) if not found or not found[-1].strip() else None
+            label = LABEL.match(line) if (not found and not summary) or (found and not found[-1].strip()) else None
             pieces = re.split(r"(`[^`]*`)", line)
             pieces[::2] = [re.sub(r"(?<!^)\*(?! )|(?<=\S)\*|(?<=\])\[", r"\\\g<0>", piece) for piece in pieces[::2]]
             pieces[1::2] = [convert(piece[2:-2], display="inline") if piece.startswith("`$") else piece
