@@ -4,6 +4,7 @@ The docstrings follow numpydoc, freely. Here each becomes the Markdown of one pa
 
     Parameters ... Raises               a list: the name, then its type and what it is
     Shapes: x (N, C) -> y (N,)          a paragraph with a label
+    lines in     columns                a block of text, as it stands
     >>> 1 + 1                           a block of code, wherever it stands
     .. math:: y = x                     a fence of `math` (tools/site.py draws it)
     :math:`y = x`                       MathML within the line
@@ -28,6 +29,8 @@ ITEMS = ("Parameters", "Attributes", "Raises")              # sections of items,
 NAMES = re.compile(r"(\*{0,2}\w+(?:, \*{0,2}\w+)*)(?: : (.*))?$")
 ERRORS = re.compile(r"((?:\w*(?:Error|Exception|Interrupt|Warning)(?:, )?)+(?:\.\.\.)?)(?: : (.*))?$")
 LABEL = re.compile(r"([A-Z][\w ]{2,20}): +(?=\S)")
+COLUMNS = re.compile(r"[\w)\]] {2,}\S")
+MARKS = re.compile(r"(?<!^)\*(?! )|(?<=\S)\*|(?<=\])[\[(]|_(?=_)|(?<=_)_")       # Markdown's, but here they are none
 EQUATION = re.compile(r"\w[\w, \[\]{}']* +<?[=~] ")
 
 
@@ -44,6 +47,7 @@ class Docstrings(griffe.Extension):
 def markdown(text: str, obj: Any = None) -> str:
     """The docstring `text` of `obj` as Markdown."""
     found: list[str] = []
+    text = "\n\n".join(map(columns, text.split("\n\n")))
     text = re.sub(r":math:`([^`]*)`", lambda role: f"`${' '.join(role[1].split())}$`", text)
     for title, body in sections(fences(text.splitlines())):
         if title:
@@ -53,7 +57,8 @@ def markdown(text: str, obj: Any = None) -> str:
             if title == "Parameters":
                 compare_with_signature([name for names, _ in items for name in names.split(", ")], obj)
             for names, description in items:
-                found += [", ".join(f"`{name}`" for name in names.split(", ")), *definition(prose(description)), ""]
+                found += [", ".join(f"`{name}`" for name in names.split(", ")),
+                          *definition(prose(description, summary=True)), ""]
             found += prose(rest)
         elif title == "References":
             found += prose([line if (i and not body[i - 1].rstrip().endswith(".")) or not line else f"- {line}"
@@ -64,6 +69,15 @@ def markdown(text: str, obj: Any = None) -> str:
         else:
             found += prose(body, summary=not title)
     return "\n".join(found).strip()
+
+
+def columns(paragraph: str) -> str:
+    """A paragraph whose lines are columns, fenced."""
+    lines = paragraph.splitlines()
+    if lines and not paragraph.startswith((" ", ">>>", "..")) and sum(
+            bool(COLUMNS.search(line)) for line in lines) > len(lines)/2:
+        return f"```text\n{paragraph}\n```"
+    return paragraph
 
 
 def fences(lines: list[str]) -> list[str]:
@@ -139,7 +153,7 @@ def prose(lines: list[str], summary: bool = False) -> list[str]:
         if not fenced and not opens and not line.startswith("    "):
             label = LABEL.match(line) if (not found and not summary) or (found and not found[-1].strip()) else None
             pieces = re.split(r"(`[^`]*`)", line)
-            pieces[::2] = [re.sub(r"(?<!^)\*(?! )|(?<=\S)\*|(?<=\])\[", r"\\\g<0>", piece) for piece in pieces[::2]]
+            pieces[::2] = [MARKS.sub(r"\\\g<0>", piece) for piece in pieces[::2]]
             pieces[1::2] = [convert(piece[2:-2], display="inline") if piece.startswith("`$") else piece
                             for piece in pieces[1::2]]
             line = "".join(pieces)

@@ -51,8 +51,8 @@ def fit(model: Module, train: Any, valid: Any = None, *, loss: str | Callable[..
     ----------
     model : Module
         Changed in place. Each of its layers is left in the mode, training or not, in which it was.
-    train, valid : DataLoader, dataset, tuple of arrays (inputs..., target), or any iterable of such
-    batches
+    train, valid : DataLoader, dataset, tuple of arrays, or any iterable of batches
+        A batch, like such a tuple, is (inputs..., target).
         Datasets and tuples are batched by `batch_size`, train shuffled. valid is run after each
         epoch, in eval mode, without gradients.
     loss : str or function(output, target) -> scalar Tensor
