@@ -1,6 +1,7 @@
 """The site's own two steps: docstrings become Markdown, and links lead to the project's files."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -71,19 +72,17 @@ def test_a_docstring_becomes_markdown():
 
 
 def test_a_parameter_that_the_signature_does_not_have_is_told(caplog):
-    class Thing:
-        path = "fastnn.thing"
-        parameters = [type("Parameter", (), {"name": "x"}), type("Parameter", (), {"name": "**attrs"})]
-
-    tool("site_docstrings").markdown("Parameters\n----------\nx : int\n**attrs\nz : int\n", Thing)
+    thing = SimpleNamespace(path="fastnn.thing", parameters=[SimpleNamespace(name="x"), SimpleNamespace(name="**attrs")])
+    tool("site_docstrings").markdown("Parameters\n----------\nx : int\n**attrs\nz : int\n", thing)
     assert [record.args[1] for record in caplog.records] == ["z"]
 
 
 def test_links_lead_to_pages_made_of_the_projects_files():
     site = tool("site")
-    text = "see `csrc/fastnn.h`, [the op](../../fastnn/op.py#L1), [here](tape.md), [there](https://x.y/z.py), `fastnn/no.py`\n"
-    wanted = ("see [`csrc/fastnn.h`](P/source/csrc/fastnn.h.md), [the op](P/source/fastnn/op.py.md#L1), [here](P/design/tape.md), "
-              "[there](https://x.y/z.py), `fastnn/no.py`\n")
+    text = ("see `csrc/fastnn.h`, [the op](../../fastnn/op.py#L1), [here](tape.md), "
+            "[there](https://x.y/z.py), `fastnn/no.py`\n")
+    wanted = ("see [`csrc/fastnn.h`](P/source/csrc/fastnn.h.md), [the op](P/source/fastnn/op.py.md#L1), "
+              "[here](P/design/tape.md), [there](https://x.y/z.py), `fastnn/no.py`\n")
     assert site.linked(text, "docs/design", lambda path: f"P/{site.page_of(path)}") == wanted
     fenced = "```text\n[the op](../../fastnn/op.py)\n```\n"
     assert site.outside_fences(fenced, lambda piece: site.linked(piece, "docs/design", str.upper)) == fenced
