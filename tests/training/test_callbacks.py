@@ -1,6 +1,7 @@
 """Callbacks: the points of a run, what they see, how they stop it, and what an error does."""
 
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -181,6 +182,26 @@ def test_callbacks_cost_nothing_where_there_are_none():
     plain = per_batch()
     assert per_batch(AtTheEnds()) == plain
     assert per_batch(EachBatch()) == plain + 2      # the method, and what names it in an error
+
+
+def test_nothing_of_a_batch_lives_on_into_the_next():
+    class Look(Callback):
+        old, layers = None, ()
+
+        def on_step(self, state):
+            self.old = weakref.ref(state.output)
+
+        def on_batch_start(self, state):
+            assert self.old is None or self.old() is None
+    hidden = []
+
+    def remember(module, inputs, output):
+        assert all(ref() is None for ref in hidden)
+        hidden[:] = [weakref.ref(output)]
+    model = network()
+    model[0].register_forward_hook(remember)
+    fit(model, epochs=2, clip_norm=1.0, callbacks=[Look()])
+    assert hidden
 
 
 # ---- stopping ------------------------------------------------------------------------------------

@@ -74,8 +74,8 @@ class Patience(Callback):
     def _decide(self, state: State) -> None:
         if self.patience is not None and state.epoch - self.best_epoch >= self.patience:
             state.history.stopped_early = True
-            kept = ", whose weights are put back" if self.weights is not None else ""
-            state.stop(f"stopped: no better than epoch {self.best_epoch}{kept} for {self.patience} epochs")
+            kept = "; its weights are put back" if self.weights is not None else ""
+            state.stop(f"stopped: no better than epoch {self.best_epoch} for {self.patience} epochs{kept}")
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best, "best_epoch": self.best_epoch, "weights": self.weights}
