@@ -23,6 +23,8 @@ _BENCH = ("bars", "ladder", "levels", "libraries", "limits", "memory", "networks
 MODULES = {
     "fastnn.ops.registry": "fastnn.op",
     "fastnn.optim.schedule": "fastnn.optim.lr_scheduler",
+    "fastnn.data.bundled": "fastnn.data.sets.digits",
+    "fastnn.data.toy": "fastnn.data.sets.toy",
     "fastnn.training.history": "fastnn.training.callbacks.history",
     "fastnn.training.progress": "fastnn.training.callbacks.progress",
     "fastnn.viz.html": "fastnn.report.html",
@@ -49,6 +51,7 @@ NAMES = {
         "config": ("fastnn.about", "describe"), "show_config": ("fastnn.about", "show_config"),
     },
     "fastnn.backend": {"use_kernel": ("fastnn.testing.replace", "use_kernel")},
+    "fastnn.data.dataset": {name: ("fastnn.data.splits", name) for name in ("Subset", "random_split")},
     "fastnn.kernels": {name: ("fastnn.arrays", name) for name in ("copied", "empty", "full")},
 }
 

@@ -19,7 +19,7 @@ from ..bench.libraries import NAMES
 from ..bench.race import Contestants, Result, busy, geometric_mean, race
 from ..bench.workloads import catalogue
 from ..console import heading, paint, say
-from ..data.bundled import DIGITS_ATTRIBUTION
+from ..data.sets.digits import DIGITS_ATTRIBUTION
 from ..op import OPS
 from ..report import CheckRow, Report, SpeedRow, report
 from ..viz.images import png

@@ -8,9 +8,16 @@
 ((64, 1, 8, 8), (64,))
 """
 
-from .bundled import digits
-from .dataset import Dataset, Subset, TensorDataset, random_split
+from typing import Any
+
+from ..moved import moved_name
+from .dataset import Dataset, TensorDataset
 from .loader import DataLoader
-from .toy import moons, spirals, xor
+from .sets import digits, moons, spirals, xor
+from .splits import Subset, random_split
 
 __all__ = ["DataLoader", "Dataset", "Subset", "TensorDataset", "digits", "moons", "random_split", "spirals", "xor"]
+
+
+def __getattr__(name: str) -> Any:
+    return moved_name(__name__, name)

@@ -368,7 +368,7 @@ def test_digits_file_is_small_and_has_its_licence_beside_it():
 
 def test_digits_can_be_packed_again(tmp_path):
     pytest.importorskip("sklearn.datasets")
-    from fastnn.data.bundled import pack_digits
+    from fastnn.data.sets.digits import pack_digits
     pack_digits(tmp_path / "digits.npz")
     with np.load(tmp_path
                  / "digits.npz") as new, resources.files("fastnn.data").joinpath("digits.npz").open("rb") as file:

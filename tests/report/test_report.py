@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from viz_reading import HOSTILE, INF, NAN, Page, decode_png
 
-from fastnn.data.bundled import DIGITS_ATTRIBUTION
+from fastnn.data.sets.digits import DIGITS_ATTRIBUTION
 from fastnn.report import (
     CheckRow,
     Confusion,

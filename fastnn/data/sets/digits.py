@@ -1,6 +1,6 @@
 """The data set that comes with fastnn: handwritten digits, so that the first run needs no download.
 
-Source, licence and attribution are in `LICENSE-digits.txt` beside this file.
+Source, licence and attribution are in fastnn/data/LICENSE-digits.txt.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import RangeError
-from .dataset import TensorDataset
+from ...errors import RangeError
+from ..dataset import TensorDataset
 
 __all__ = ["DIGITS_ATTRIBUTION", "digits"]
 

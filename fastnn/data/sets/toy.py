@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import RangeError
-from .dataset import TensorDataset, philox
+from ...errors import RangeError
+from ..dataset import TensorDataset, philox
 
 __all__ = ["moons", "spirals", "xor"]
 
