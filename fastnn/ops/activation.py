@@ -516,54 +516,54 @@ def activation(name: str, formula: str, fast_numpy: Callable[..., Any], call: Ca
 
 RELU = activation(
     "relu", "y = max(x, 0)",
-    lambda x: np.maximum(x, 0), lambda x: relu(x), flops=1)
+    lambda x: np.maximum(x, 0), relu, flops=1)
 LEAKY_RELU = activation(
     "leaky_relu", "y = x > 0 ? x : slope x",
-    lambda x, slope: np.where(x > 0, x, slope * x), lambda x: leaky_relu(x), flops=2,
+    lambda x, slope: np.where(x > 0, x, slope * x), leaky_relu, flops=2,
     draw=lambda: samples(slope=0.3), slope=0.01)
 ELU = activation(
     "elu", "y = scale (x > 0 ? x : alpha (e^x - 1))",
-    lambda x, alpha, scale: scale * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))), lambda x: elu(x), flops=15,
+    lambda x, alpha, scale: scale * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))), elu, flops=15,
     draw=lambda: samples(alpha=0.7, scale=1.3), alpha=1.0, scale=1.0)
 SIGMOID = activation(
     "sigmoid", "y = 1 / (1 + e^-x)",
-    lambda x: 1 / (1 + np.exp(-x)), lambda x: sigmoid(x), flops=15, slack=2)
+    lambda x: 1 / (1 + np.exp(-x)), sigmoid, flops=15, slack=2)
 TANH = activation(
     "tanh", "y = tanh x",
-    np.tanh, lambda x: tanh(x), flops=20, slack=4)
+    np.tanh, tanh, flops=20, slack=4)
 GELU = activation(
     "gelu", "y = x Phi(x)",
-    fast_gelu_tanh, lambda x: gelu(x), flops=30)    # NumPy has no erf: the other form is the opponent
+    fast_gelu_tanh, gelu, flops=30)    # NumPy has no erf: the other form is the opponent
 GELU_TANH: Op = activation(
     "gelu_tanh", "y = x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2",
     fast_gelu_tanh, lambda x: apply(GELU_TANH, x), flops=22, slack=16)
 SILU = activation(
     "silu", "y = x s(x)",
-    lambda x: x / (1 + np.exp(-x)), lambda x: silu(x), flops=16)
+    lambda x: x / (1 + np.exp(-x)), silu, flops=16)
 MISH = activation(
     "mish", "y = x tanh(ln(1 + e^x))",
-    lambda x: x * np.tanh(np.log1p(np.exp(x))), lambda x: mish(x), flops=20, slack=4)
+    lambda x: x * np.tanh(np.log1p(np.exp(x))), mish, flops=20, slack=4)
 SOFTPLUS = activation(
     "softplus", "y = ln(1 + e^(beta x)) / beta",
-    lambda x, beta, threshold: np.logaddexp(0, beta * x) / beta, lambda x: softplus(x), flops=35,
+    lambda x, beta, threshold: np.logaddexp(0, beta * x) / beta, softplus, flops=35,
     draw=lambda: samples(beta=1.7, threshold=20.0), beta=1.0, threshold=20.0)
 LOGSIGMOID = activation(
     "logsigmoid", "y = ln s(x)",
-    lambda x: -np.logaddexp(0, -x), lambda x: logsigmoid(x), flops=35)
+    lambda x: -np.logaddexp(0, -x), logsigmoid, flops=35)
 SOFTSIGN = activation(
     "softsign", "y = x / (1 + |x|)",
-    lambda x: x / (1 + np.abs(x)), lambda x: softsign(x), flops=3)
+    lambda x: x / (1 + np.abs(x)), softsign, flops=3)
 HARDTANH = activation(
     "hardtanh", "y = min(max(x, low), high)",
-    lambda x, low, high: np.clip(x, low, high), lambda x: hardtanh(x), flops=2,
+    lambda x, low, high: np.clip(x, low, high), hardtanh, flops=2,
     draw=lambda: samples((-1.3, 1.7), large=8.0, low=-1.3, high=1.7), low=-1.0, high=1.0)
 HARDSIGMOID = activation(
     "hardsigmoid", "y = min(max(x / 6 + 1/2, 0), 1)",
-    lambda x: np.clip(x / 6 + 0.5, 0, 1), lambda x: hardsigmoid(x), flops=4,
+    lambda x: np.clip(x / 6 + 0.5, 0, 1), hardsigmoid, flops=4,
     draw=lambda: samples((-3, 3), large=8.0))
 HARDSWISH = activation(
     "hardswish", "y = x hardsigmoid(x)",
-    lambda x: x * np.clip(x / 6 + 0.5, 0, 1), lambda x: hardswish(x), flops=5,
+    lambda x: x * np.clip(x / 6 + 0.5, 0, 1), hardswish, flops=5,
     draw=lambda: samples((-3, 3), large=8.0))
 
 HEAVISIDE = register(Op(

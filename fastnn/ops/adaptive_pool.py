@@ -1,6 +1,6 @@
 """Pooling to a given output size.
 
-Kernels: csrc/pool2d.c. Definitions: fastnn/reference/adaptive_pool.py.
+Kernels: csrc/pool/pool2d.c. Definitions: fastnn/reference/adaptive_pool.py.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import apply
+from ..creation import zeros
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
@@ -25,23 +26,31 @@ def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
     r"""The mean of each of P x Q windows that together cover the image, whatever its size.
 
     .. math:: y[n,c,p,q] = \operatorname{mean}\; x[n,c,i,j], \qquad
-        \lfloor pH/P \rfloor \le i < \lceil (p+1)H/P \rceil, \quad \lfloor qW/Q \rfloor \le j < \lceil (q+1)W/Q \rceil
+        \lfloor pH/P \rfloor \le i < \lceil (p+1)H/P \rceil, \quad
+        \lfloor qW/Q \rfloor \le j < \lceil (q+1)W/Q \rceil
+
+    and dx[n,c,i,j] is the sum, over the windows that see (i,j), of dy[n,c,p,q] / (its pixels).
 
     Parameters
     ----------
-    input : Tensor, shape (N, C, H, W) or (C, H, W), float32 or float64
+    input : Tensor of shape (N, C, H, W), or (C, H, W) for a single image
+        float32 or float64.
     output_size : int or pair
-        (P, Q); None keeps the image's size in that direction. 1 is global average pooling.
+        (P, Q). None keeps the image's size in that direction; 1 is global average pooling.
 
     Returns
     -------
-    Tensor, shape (N, C, P, Q) or (C, P, Q).
+    Tensor of shape (N, C, P, Q), or (C, P, Q).
 
-    Gradient: dx[n,c,i,j] = sum over the windows that see (i,j) of dy[n,c,p,q] / (pixels in that
-    window).
+    Raises
+    ------
+    ShapeError : if the rank is another, or a size is below 1.
+    RangeError : if no memory holds the output.
+    DTypeError : if input is not floating point.
 
-    Raises: ShapeError for a wrong rank or a size below 1; DTypeError if not floating point. Cost:
-    reads each pixel about once. Lin, Chen, Yan (2014), "Network in network", arXiv:1312.4400.
+    Cost: reads each pixel about once.
+
+    Reference: Lin, Chen, Yan (2014), "Network in network", arXiv:1312.4400.
 
     >>> import fastnn as nn
     >>> nn.functional.adaptive_avg_pool2d(nn.tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]), (1, 2))
@@ -56,32 +65,30 @@ def adaptive_max_pool2d(input: Tensor, output_size: Any, return_indices: bool = 
     r"""The largest value of each of P x Q windows that together cover the image, whatever its size.
 
     .. math:: y[n,c,p,q] = \max\; x[n,c,i,j], \qquad
-        \lfloor pH/P \rfloor \le i < \lceil (p+1)H/P \rceil, \quad \lfloor qW/Q \rfloor \le j < \lceil (q+1)W/Q \rceil
+        \lfloor pH/P \rfloor \le i < \lceil (p+1)H/P \rceil, \quad
+        \lfloor qW/Q \rfloor \le j < \lceil (q+1)W/Q \rceil
+
+    and dy goes to the first of the largest values of its window.
 
     Parameters
     ----------
-    input : Tensor, shape (N, C, H, W) or (C, H, W), float32 or float64
-    output_size : int or pair
-        (P, Q); None keeps the image's size in that direction.
+    input, output_size : as in `adaptive_avg_pool2d`
     return_indices : bool
-        Return also, int64, each maximum's place i*W + j in its plane.
+        Also return the index of each maximum in its plane, i W + j, of int64.
 
     Returns
     -------
-    Tensor, shape (N, C, P, Q) or (C, P, Q); with return_indices the pair (y, indices).
+    Tensor of shape (N, C, P, Q), or (C, P, Q); with return_indices the pair (y, indices).
 
-    Gradient: dy goes to the first of the largest values of its window.
-
-    Raises: ShapeError for a wrong rank or a size below 1; DTypeError if not floating point. Cost:
-    reads each pixel about once.
+    Errors and cost: as `adaptive_avg_pool2d`.
 
     >>> import fastnn as nn
     >>> nn.functional.adaptive_max_pool2d(nn.tensor([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]), (1, 2))
     tensor([[[5., 6.]]])
     """
     x = input if isinstance(input, Tensor) else tensor(input)
-    size = size_of("adaptive_max_pool2d", output_size, x)
-    return batched(lambda x: apply(ADAPTIVE_MAX_POOL2D, x, output_size=size, return_indices=bool(return_indices)), x)
+    attrs = {"output_size": size_of("adaptive_max_pool2d", output_size, x), "return_indices": bool(return_indices)}
+    return batched(lambda x: apply(ADAPTIVE_MAX_POOL2D, x, **attrs), x)
 
 
 # ---- what the functions share --------------------------------------------------------------------
@@ -123,17 +130,13 @@ CASES: tuple[tuple[str, tuple[int, ...]], ...] = (
 
 
 # ---- errors --------------------------------------------------------------------------------------
-def _zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
-    return tensor(np.zeros(shape, dtype))
-
-
 def errors_of(name: str, pool: Any) -> tuple[Refusal, ...]:
     return (
-        Refusal("rank", lambda: pool()(_zeros(8, 8), 1), ShapeError, (name, "(N, C, H, W) or (C, H, W)", "(8, 8)")),
-        Refusal("size", lambda: pool()(_zeros(1, 1, 8, 8), 0), ShapeError, (name, "output_size >= 1", "0")),
-        Refusal("pair", lambda: pool()(_zeros(1, 1, 8, 8), (1, 2, 3)), ShapeError, (name, "output_size", "pair")),
-        Refusal("huge", lambda: pool()(_zeros(1, 1, 8, 8), 2**30), RangeError, (name, "memory")),
-        Refusal("integers", lambda: pool()(_zeros(1, 1, 8, 8, dtype=np.int64), 2), DTypeError, (name, "int64")),
+        Refusal("rank", lambda: pool(zeros(8, 8), 1), ShapeError, (name, "(N, C, H, W) or (C, H, W)", "(8, 8)")),
+        Refusal("size", lambda: pool(zeros(1, 1, 8, 8), 0), ShapeError, (name, "output_size >= 1", "0")),
+        Refusal("pair", lambda: pool(zeros(1, 1, 8, 8), (1, 2, 3)), ShapeError, (name, "output_size", "pair")),
+        Refusal("huge", lambda: pool(zeros(1, 1, 8, 8), 2**30), RangeError, (name, "memory")),
+        Refusal("integers", lambda: pool(zeros(1, 1, 8, 8, dtype=np.int64), 2), DTypeError, (name, "int64")),
     )
 
 
@@ -156,12 +159,13 @@ SHARED: dict[str, Any] = {
 }
 
 ADAPTIVE_AVG_POOL2D = register(Op(
-    name="adaptive_avg_pool2d", formula="y[n,c,p,q] = mean of x[n,c,i,j] for floor(p*H/P) <= i < ceil((p+1)*H/P), likewise j",
+    name="adaptive_avg_pool2d",
+    formula="y[n,c,p,q] = mean of x[n,c,i,j] for floor(p*H/P) <= i < ceil((p+1)*H/P), likewise j",
     forward=kernel("adaptive_avg_pool2d_forward"), backward=kernel("adaptive_avg_pool2d_backward"),
     ref_forward=reference.adaptive_avg_pool2d_forward, ref_backward=reference.adaptive_avg_pool2d_backward,
     check=lambda x, output_size: check_adaptive("adaptive_avg_pool2d", x, output_size),
     samples=lambda: [case(name, *sizes) for name, sizes in CASES],
-    errors=errors_of("adaptive_avg_pool2d", lambda: adaptive_avg_pool2d),
+    errors=errors_of("adaptive_avg_pool2d", adaptive_avg_pool2d),
     fast_numpy=lambda x, output_size: fast_numpy(x, output_size, np.mean),
     bench={"global.512c7": lambda: case("global.512c7", 32, 512, 7, 7, 1, 1),
            "6x6.256c13": lambda: case("6x6.256c13", 32, 256, 13, 13, 6, 6)},
@@ -169,12 +173,13 @@ ADAPTIVE_AVG_POOL2D = register(Op(
 ))
 
 ADAPTIVE_MAX_POOL2D = register(Op(
-    name="adaptive_max_pool2d", formula="y[n,c,p,q] = max of x[n,c,i,j] for floor(p*H/P) <= i < ceil((p+1)*H/P), likewise j",
+    name="adaptive_max_pool2d",
+    formula="y[n,c,p,q] = max of x[n,c,i,j] for floor(p*H/P) <= i < ceil((p+1)*H/P), likewise j",
     forward=kernel("adaptive_max_pool2d_forward"), backward=kernel("adaptive_max_pool2d_backward"),
     ref_forward=reference.adaptive_max_pool2d_forward, ref_backward=reference.adaptive_max_pool2d_backward,
     check=lambda x, output_size, return_indices: check_adaptive("adaptive_max_pool2d", x, output_size),
     samples=lambda: [case(name, *sizes, return_indices=name == "odd primes") for name, sizes in CASES],
-    errors=errors_of("adaptive_max_pool2d", lambda: adaptive_max_pool2d),
+    errors=errors_of("adaptive_max_pool2d", adaptive_max_pool2d),
     fast_numpy=lambda x, output_size, return_indices: fast_numpy(x, output_size, np.max),
     bench={"6x6.256c13": lambda: case("6x6.256c13", 32, 256, 13, 13, 6, 6, return_indices=False)},
     **SHARED,

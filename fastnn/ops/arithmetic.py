@@ -337,14 +337,14 @@ def pair_op(name: str, formula: str, fast_numpy: Callable[..., Any], call: Calla
         flops=lambda n: flops * n, bytes=lambda n: 12 * n))
 
 
-ADD = pair_op("add", "y = a + b", np.add, lambda a, b: add(a, b), linear_in=("a", "b"))
-SUB = pair_op("sub", "y = a - b", np.subtract, lambda a, b: sub(a, b), linear_in=("a", "b"))
-MUL = pair_op("mul", "y = a b", np.multiply, lambda a, b: mul(a, b), linear_in=("a", "b"))
-DIV = pair_op("div", "y = a / b", np.divide, lambda a, b: div(a, b))
+ADD = pair_op("add", "y = a + b", np.add, add, linear_in=("a", "b"))
+SUB = pair_op("sub", "y = a - b", np.subtract, sub, linear_in=("a", "b"))
+MUL = pair_op("mul", "y = a b", np.multiply, mul, linear_in=("a", "b"))
+DIV = pair_op("div", "y = a / b", np.divide, div)
 # without the sample of one pair: one of the two has no slope
-MAXIMUM = pair_op("maximum", "y = max(a, b)", np.maximum, lambda a, b: maximum(a, b), lambda: pairs()[1:])
-MINIMUM = pair_op("minimum", "y = min(a, b)", np.minimum, lambda a, b: minimum(a, b), lambda: pairs()[1:])
+MAXIMUM = pair_op("maximum", "y = max(a, b)", np.maximum, maximum, lambda: pairs()[1:])
+MINIMUM = pair_op("minimum", "y = min(a, b)", np.minimum, minimum, lambda: pairs()[1:])
 POW_TENSOR: Op = pair_op("pow_tensor", "y = a^b", np.power, lambda a, b: binary(POW_TENSOR, np.power, a, b),
                          lambda: pairs(1, 30), flops=30)
-REMAINDER = pair_op("remainder", "y = a - b floor(a / b)", np.remainder, lambda a, b: remainder(a, b),
+REMAINDER = pair_op("remainder", "y = a - b floor(a / b)", np.remainder, remainder,
                     lambda: pairs(1, 30), flops=10)

@@ -1,6 +1,6 @@
 """Scaled dot-product attention.
 
-Kernel: csrc/attention.c. Definition: fastnn/reference/attention.py.
+Kernel: csrc/attention/attention.c. Definition: fastnn/reference/attention.py.
 """
 
 from __future__ import annotations
@@ -25,55 +25,67 @@ WHO = "scaled_dot_product_attention"
 
 
 def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None,
-                                 dropout_p: float = 0.0,
-                                 is_causal: bool = False, scale: float | None = None) -> Tensor:
+                                 dropout_p: float = 0.0, is_causal: bool = False,
+                                 scale: float | None = None) -> Tensor:
     r"""Each query takes a mean of the values, weighted by how well its key fits.
 
-    .. math:: y = p\, v \qquad p = \operatorname{softmax}(s) \qquad s = \text{scale} \; q k^T + \text{mask}
+    .. math::
+        y = p\, v \qquad p = \operatorname{softmax}(s) \qquad
+        s = \text{scale} \; q k^T + \text{mask} \qquad
+        dv = p^T dy, \quad ds = p \odot \big(dp - \sum_u p \odot dp\big), \quad dp = dy\, v^T \qquad
+        dq = \text{scale}\; ds\, k, \quad dk = \text{scale}\; ds^T q, \quad dmask = ds
 
-    with the softmax over the keys. Backward: :math:`dv = p^T dy`, :math:`ds = p \odot (dp - \sum_u p \odot dp)` for
-    :math:`dp = dy\, v^T`, :math:`dq = \text{scale}\; ds\, k`, :math:`dk = \text{scale}\; ds^T q`, and dmask = ds.
+    with the softmax over the keys. A query that may look at no key gives zeros and has no gradient;
+    PyTorch gives NaN there.
 
-    Symbols: T queries, U keys, HS head size, HV size of a value; ... are leading dimensions (batch,
-    heads) that broadcast against each other.
+    Symbols: T queries, U keys; HS head size, HV size of a value. "..." are leading dimensions
+    (batch, heads) that broadcast against each other.
 
     Parameters
     ----------
-    query : Tensor, shape (..., T, HS)
-    key : Tensor, shape (..., U, HS)
-    value : Tensor, shape (..., U, HV)
+    query : Tensor of shape (..., T, HS)
+    key : Tensor of shape (..., U, HS)
+    value : Tensor of shape (..., U, HV)
     attn_mask : Tensor that broadcasts to (..., T, U), optional
-        bool: True where a query may look at a key. Floating point: added to the scores; -inf
+        bool: True where a query may look at a key. Floating point: added to the scores, and -inf
         forbids. It may require a gradient, which then is the one thing that takes memory for all
         scores.
     dropout_p : float
-        Drop weights with this probability and scale up the rest. Applied whenever it is above 0:
-        pass 0 in evaluation.
+        Drop weights with this probability and scale up the rest. It is applied whenever it is above
+        0: pass 0 in evaluation.
     is_causal : bool
         Query t looks at keys 0..t only, counted from the first of each also where T and U differ.
-        May be combined with attn_mask.
+        It may be combined with attn_mask.
     scale : float, optional
-        1 / sqrt(HS) if not given.
+        None: 1 / sqrt(HS).
 
     Returns
     -------
-    Tensor, shape (..., T, HV).
+    Tensor of shape (..., T, HV).
 
     Raises
     ------
-    ShapeError, DTypeError, RangeError : for sizes, masks and probabilities that do not fit.
-
-    A query that may look at no key gives zeros and has no gradient; PyTorch gives NaN there.
+    ShapeError : if the sizes of query, key, value or mask do not fit.
+    DTypeError : if their dtypes differ, or the mask is neither bool nor of that dtype.
+    RangeError : if dropout_p is not from 0 to 1.
 
     Cost: 2 T U (HS + HV) flop for each head, half if causal; backward 2.5 times that. Memory is
-    linear in T and U: the scores are made tile by tile and never kept. Vaswani et al. (2017),
-    "Attention is all you need"; Dao et al. (2022), "FlashAttention".
+    linear in T and U: the scores are made tile by tile and never kept.
+
+    References
+    ----------
+    Vaswani et al. (2017), "Attention is all you need", arXiv:1706.03762.
+    Dao et al. (2022), "FlashAttention", arXiv:2205.14135.
+
+    Examples
+    --------
+    The first query likes both keys equally, the second only the first key:
 
     >>> import fastnn as nn
     >>> q = nn.tensor([[0.0, 0.0], [9.0, 0.0]])
     >>> k = nn.tensor([[9.0, 0.0], [0.0, 0.0]])
     >>> v = nn.tensor([[1.0], [3.0]])
-    >>> nn.functional.scaled_dot_product_attention(q, k, v)           # the first query likes both keys, the second only the first key
+    >>> nn.functional.scaled_dot_product_attention(q, k, v)
     tensor([[2.],
             [1.]])
     """
@@ -86,8 +98,8 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
 
 
 # ---- checks --------------------------------------------------------------------------------------
-def check(q: Any, k: Any, v: Any, mask: Any = None, *, is_causal: bool, scale: float, dropout_p: float, key: int,
-          call: int) -> None:
+def check(q: Any, k: Any, v: Any, mask: Any = None, *, is_causal: bool = False, scale: float = 1.0,
+          dropout_p: float = 0.0, key: int = 0, call: int = 0) -> None:
     need_float(WHO, query=q, key=k, value=v)
     for name, a in (("query", q), ("key", k), ("value", v)):
         if a.ndim < 2:
@@ -124,11 +136,13 @@ def check(q: Any, k: Any, v: Any, mask: Any = None, *, is_causal: bool, scale: f
 
 # ---- samples -------------------------------------------------------------------------------------
 def sequences(name: str, T: int, U: int, HS: int, HV: int, lead: tuple[int, ...] = (), q_lead: Any = None,
-              k_lead: Any = None,
-              v_lead: Any = None, mask: str = "", mask_shape: tuple[int, ...] = (), whole: int = 0,
+              k_lead: Any = None, v_lead: Any = None, mask: str = "", mask_shape: tuple[int, ...] = (), whole: int = 0,
               **attrs: Any) -> Sample:
-    """Queries, keys and values; `lead` is their leading shape unless one has its own. mask: "",
-    "allow" or "add"; whole: q and k are whole numbers times this, so that large scores are exact.
+    """Queries, keys and values.
+
+    lead    their leading shape, unless one has its own
+    mask    "", "allow" (bool) or "add" (floating point)
+    whole   q and k are whole numbers times this, so that large scores are exact
     """
     rng = seeded(name)
     q, k, v = (rng.standard_normal((*(lead if own is None else own), length, size))
@@ -155,9 +169,11 @@ def samples() -> list[Sample]:
     never, minus_infinity = False, -np.inf
     dropout: dict[str, Any] = {"dropout_p": 0.3, "key": 2**63 + 12345, "call": 7}
     return [
-        sequences("smallest", 1, 2, 1, 1), sequences("odd", 5, 7, 3, 11, lead=(2,)),
-            sequences("heads", 7, 5, 3, 2, lead=(2, 3)),
-        sequences("scaled", 5, 7, 3, 2, lead=(2,), scale=0.71), sequences("negative scale", 5, 7, 3, 2, scale=-0.4),
+        sequences("smallest", 1, 2, 1, 1),
+        sequences("odd", 5, 7, 3, 11, lead=(2,)),
+        sequences("heads", 7, 5, 3, 2, lead=(2, 3)),
+        sequences("scaled", 5, 7, 3, 2, lead=(2,), scale=0.71),
+        sequences("negative scale", 5, 7, 3, 2, scale=-0.4),
         sequences("no queries", 0, 3, 2, 5, lead=(2,)),
         sequences("no items", 3, 5, 2, 2, lead=(0, 2)),
         sequences("allow", 5, 7, 3, 2, lead=(2, 3), mask="allow", mask_shape=(2, 3, 5, 7)),
@@ -172,7 +188,7 @@ def samples() -> list[Sample]:
         sequences("add, by key", 5, 7, 3, 2, lead=(2, 3), mask="add", mask_shape=(2, 1, 1, 7)),
         with_mask_row(sequences("add, nothing allowed", 5, 7, 3, 2, mask="add", mask_shape=(5, 7)), 2, minus_infinity),
         sequences("causal", 7, 7, 3, 5, lead=(2,), is_causal=True),
-            sequences("causal, more queries", 11, 5, 3, 2, is_causal=True),
+        sequences("causal, more queries", 11, 5, 3, 2, is_causal=True),
         sequences("causal, more keys", 5, 11, 3, 2, is_causal=True),
         sequences("causal and mask", 7, 7, 3, 2, mask="allow", mask_shape=(1, 7), is_causal=True),
         sequences("keys of one head", 5, 7, 3, 2, lead=(2, 3), k_lead=(2, 1), v_lead=(2, 1)),
@@ -186,7 +202,7 @@ def samples() -> list[Sample]:
         sequences("many items", 5, 3, 2, 3, lead=(17,), is_causal=True),
         sequences("many items, shared keys", 67, 131, 2, 3, lead=(17,), k_lead=(1,)),
         sequences("one query", 1, 257, 67, 35, lead=(2, 3), k_lead=(2, 1)),
-            sequences("two queries, causal", 2, 5, 3, 2, is_causal=True),
+        sequences("two queries, causal", 2, 5, 3, 2, is_causal=True),
         sequences("one query, allow, dropout", 1, 131, 5, 3, lead=(3,), mask="allow", mask_shape=(3, 1, 131),
                   **dropout),
         sequences("one query, add", 1, 131, 17, 19, lead=(3,), mask="add", mask_shape=(1, 131), scale=-0.3),
@@ -200,7 +216,8 @@ def samples() -> list[Sample]:
 
 
 # ---- errors --------------------------------------------------------------------------------------
-def _call(*shapes: tuple[int, ...], dtypes: Any = None, **kwargs: Any) -> Any:
+def call(*shapes: tuple[int, ...], dtypes: Any = None, **kwargs: Any) -> Tensor:
+    """Attention of zeros."""
     arrays: Any = [tensor(np.zeros(s, d)) for s, d in zip(shapes, dtypes or [np.float32] * len(shapes))]
     return scaled_dot_product_attention(*arrays, **kwargs)
 
@@ -221,30 +238,29 @@ def fast_numpy(q: np.ndarray, k: np.ndarray, v: np.ndarray, mask: Any = None, *,
 # ---- records -------------------------------------------------------------------------------------
 ATTENTION = register(Op(
     name=WHO, family="attention", inputs=("query", "key", "value", "attn_mask"),
-                        formula="y = softmax(scale q k^T + mask) v",
+    formula="y = softmax(scale q k^T + mask) v",
     forward=kernel(WHO + "_forward"), backward=kernel(WHO + "_backward"),
     ref_forward=reference.scaled_dot_product_attention_forward,
-                        ref_backward=reference.scaled_dot_product_attention_backward,
-    check=lambda q, k, v, mask=None, is_causal=False, scale=1.0, dropout_p=0.0, key=0, call=0: check(
-        q, k, v, mask, is_causal=is_causal, scale=scale, dropout_p=dropout_p, key=key, call=call),
-    samples=samples,
+    ref_backward=reference.scaled_dot_product_attention_backward,
+    check=check, samples=samples,
     errors=(
-        Refusal("head sizes", lambda: _call((2, 5, 4), (2, 7, 3), (2, 7, 3)),
+        Refusal("head sizes", lambda: call((2, 5, 4), (2, 7, 3), (2, 7, 3)),
                 ShapeError, (WHO, "(..., U, 4)", "(2, 7, 3)")),
-        Refusal("keys and values", lambda: _call((2, 5, 4), (2, 7, 4), (2, 6, 4)),
+        Refusal("keys and values", lambda: call((2, 5, 4), (2, 7, 4), (2, 6, 4)),
                 ShapeError, (WHO, "one value for each key", "(..., 7, HV)", "(2, 6, 4)")),
-        Refusal("a vector", lambda: _call((4,), (7, 4), (7, 4)), ShapeError, (WHO, "query", "(4,)")),
-        Refusal("heads", lambda: _call((2, 5, 4), (3, 7, 4), (3, 7, 4)),
+        Refusal("a vector", lambda: call((4,), (7, 4), (7, 4)), ShapeError, (WHO, "query", "(4,)")),
+        Refusal("heads", lambda: call((2, 5, 4), (3, 7, 4), (3, 7, 4)),
                 ShapeError, (WHO, "broadcast", "(2, 5, 4)", "(3, 7, 4)")),
-        Refusal("mask shape", lambda: _call((2, 5, 4), (2, 7, 4), (2, 7, 4), attn_mask=tensor(np.ones((7, 5), bool))),
+        Refusal("mask shape", lambda: call((2, 5, 4), (2, 7, 4), (2, 7, 4), attn_mask=tensor(np.ones((7, 5), bool))),
                 ShapeError, (WHO, "attn_mask", "(2, 5, 7)", "(7, 5)")),
-        Refusal("mask with more heads", lambda: _call((5, 4), (7, 4), (7, 4), attn_mask=tensor(np.ones((2, 5, 7), bool))),
+        Refusal("mask with more heads",
+                lambda: call((5, 4), (7, 4), (7, 4), attn_mask=tensor(np.ones((2, 5, 7), bool))),
                 ShapeError, (WHO, "attn_mask", "(5, 7)", "(2, 5, 7)")),
-        Refusal("mask of integers", lambda: _call((5, 4), (7, 4), (7, 4), attn_mask=tensor(np.ones((5, 7), np.int64))),
+        Refusal("mask of integers", lambda: call((5, 4), (7, 4), (7, 4), attn_mask=tensor(np.ones((5, 7), np.int64))),
                 DTypeError, (WHO, "attn_mask", "bool", "int64")),
-        Refusal("mixed types", lambda: _call((5, 4), (7, 4), (7, 4), dtypes=[np.float32, np.float64, np.float32]),
+        Refusal("mixed types", lambda: call((5, 4), (7, 4), (7, 4), dtypes=[np.float32, np.float64, np.float32]),
                 DTypeError, (WHO, "float32", "float64")),
-        Refusal("dropout", lambda: _call((5, 4), (7, 4), (7, 4), dropout_p=1.5), RangeError, (WHO, "dropout_p", "1.5")),
+        Refusal("dropout", lambda: call((5, 4), (7, 4), (7, 4), dropout_p=1.5), RangeError, (WHO, "dropout_p", "1.5")),
     ),
     fast_numpy=fast_numpy,
     bench={"8x8x256x64": lambda: sequences("8x8x256x64", 256, 256, 64, 64, lead=(8, 8)),

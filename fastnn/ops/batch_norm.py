@@ -1,6 +1,6 @@
 """Batch normalisation, alone and with relu after it.
 
-Kernels: csrc/batch_norm.c. Definitions: fastnn/reference/norm.py.
+Kernels: csrc/norm/batch_norm.c. Definitions: fastnn/reference/norm.py.
 """
 
 from __future__ import annotations
@@ -22,28 +22,32 @@ __all__ = ["batch_norm", "batch_norm_relu"]
 
 
 def batch_norm(input: Tensor, running_mean: Any, running_var: Any, weight: Tensor | None = None,
-               bias: Tensor | None = None,
-               training: bool = False, momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
-    r"""Standardise each channel over the batch (training) or by running statistics, then scale and
-    shift.
+               bias: Tensor | None = None, training: bool = False, momentum: float = 0.1,
+               eps: float = 1e-5) -> Tensor:
+    r"""Standardise each channel over the batch, or by running statistics; then scale and shift.
 
-    .. math:: y = \frac{x - \mathrm{E}[x]}{\sqrt{\mathrm{Var}[x] + \epsilon}} \cdot weight_c + bias_c
+    .. math:: y = (x - \mathrm{E}[x]) / \sqrt{\mathrm{Var}[x] + \epsilon} \cdot weight_c + bias_c
 
-    In training, the mean and the variance of the batch are used (the variance divided by the number
-    m of values per channel), gradients flow through both, and the running statistics move towards
-    them, in place, when the result is there:
+    In training the mean and the variance are the batch's; the variance is divided by the number m
+    of values per channel. Gradients flow through both, as in `layer_norm` for a channel in the
+    place of a row. When the result is there, the running statistics move towards them, in place:
 
         running_mean = (1 - momentum) * running_mean + momentum * mean
         running_var  = (1 - momentum) * running_var  + momentum * var * m / (m - 1)
 
     Parameters
     ----------
-    input : Tensor (N, C), (N, C, L), (N, C, H, W) or of higher rank, float32 or float64
-    running_mean, running_var : Tensor or array (C,); may be None in training
-    weight, bias : Tensor (C,), optional
+    input : Tensor of shape (N, C), (N, C, L), (N, C, H, W) or of higher rank
+        float32 or float64.
+    running_mean, running_var : Tensor or array of shape (C,)
+        In training they may be None.
+    weight, bias : Tensor of shape (C,), optional
     training : bool
-    momentum : float, the share of the new batch
-    eps : float, added to the variance
+        Whether to take the batch's statistics.
+    momentum : float
+        The share of the new batch in the running statistics.
+    eps : float
+        Added to the variance.
 
     Returns
     -------
@@ -51,12 +55,13 @@ def batch_norm(input: Tensor, running_mean: Any, running_var: Any, weight: Tenso
 
     Raises
     ------
-    ShapeError : in training, if there is one value per channel only; else, if running statistics
-    are missing; if sizes differ.
+    ShapeError : in training, if there is only one value per channel; otherwise, if running
+        statistics are missing; always, if sizes differ.
     DTypeError : if an argument is not floating point, or they differ in dtype.
 
-    Cost: 7 flop per element; bound by memory. Ioffe, Szegedy (2015), "Batch normalization",
-    arXiv:1502.03167.
+    Cost: 7 flop per element; bound by memory.
+
+    Reference: Ioffe, Szegedy (2015), "Batch normalization", arXiv:1502.03167.
 
     >>> import fastnn as nn
     >>> mean, var = nn.tensor([0.0]), nn.tensor([1.0])
@@ -71,17 +76,19 @@ def batch_norm(input: Tensor, running_mean: Any, running_var: Any, weight: Tenso
 
 
 def batch_norm_relu(input: Tensor, running_mean: Any, running_var: Any, weight: Tensor | None = None,
-                    bias: Tensor | None = None,
-                    training: bool = False, momentum: float = 0.1, eps: float = 1e-5) -> Tensor:
-    r"""relu(batch_norm(...)) in one pass. nn.Sequential runs BatchNorm1d or BatchNorm2d and ReLU so
-    by itself.
+                    bias: Tensor | None = None, training: bool = False, momentum: float = 0.1,
+                    eps: float = 1e-5) -> Tensor:
+    r"""relu(batch_norm(...)) in one pass.
 
     .. math:: y = \max(z, 0), \quad z = \mathrm{batch\_norm}(x) \qquad dz = dy \, [z > 0]
 
-    and from dz the gradients of batch_norm. Parameters, statistics and errors are batch_norm's.
+    and from dz the gradients of batch_norm. nn.Sequential runs BatchNorm1d or BatchNorm2d and ReLU
+    so by itself.
 
-    Cost: 8 flop per element; bound by memory, and what is read and written is what batch_norm alone
-    takes: backward needs no y, it tells from x where z was positive.
+    Parameters and errors: as `batch_norm`, and so are the running statistics.
+
+    Cost: 8 flop per element; bound by memory. What is read and written is what batch_norm alone
+    takes: backward needs no y, for it tells from x where z was positive.
 
     >>> import fastnn as nn
     >>> nn.functional.batch_norm_relu(nn.tensor([[1.0], [3.0]]), None, None, training=True)
@@ -157,11 +164,9 @@ def batch_samples() -> list[Sample]:
 
 
 def lifted(samples: list[Sample]) -> list[Sample]:
-    """The one or two values of the smallest samples moved above zero, so that relu lets a gradient
-    through.
-    """
-    return [Sample(s.name, (*s.inputs[:-1], s.inputs[-1] + 5), s.attrs, s.sizes) if s.name in ("smallest", "one")
-            else s for s in samples]
+    """The few values of the smallest samples moved above zero, where relu has a gradient."""
+    return [Sample(s.name, (*s.inputs[:-1], s.inputs[-1] + 5), s.attrs, s.sizes) if s.name in ("smallest", "one") else s
+            for s in samples]
 
 
 def with_statistics(s: Sample) -> Sample:
@@ -187,9 +192,9 @@ def fast_batch_norm(x: Any, weight: Any, bias: Any, *, eps: float) -> Any:
     return y, mean, var
 
 
-def cut(results: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The first of them cut at zero."""
-    return np.maximum(results[0], 0), *results[1:]
+def fast_batch_norm_relu(x: Any, weight: Any, bias: Any, *, eps: float) -> Any:
+    y, mean, var = fast_batch_norm(x, weight, bias, eps=eps)
+    return np.maximum(y, 0), mean, var
 
 
 def fast_batch_norm_inference(x: Any, running_mean: Any, running_var: Any, weight: Any, bias: Any, *,
@@ -234,14 +239,14 @@ BATCH_NORM_RELU = register(Op(
     errors=(
         Refusal("one value", lambda: batch_norm_relu(tensor(np.zeros((1, 3, 1, 1))), None, None, training=True),
                 ShapeError, ("batch_norm_relu", "more than 1 value per channel when training", "(1, 3, 1, 1)")),
-        Refusal("weight", lambda: batch_norm_relu(tensor(np.zeros((2, 3))), None, None, tensor(np.zeros(2)), training=True),
+        Refusal("weight", lambda: batch_norm_relu(tensor(np.zeros((2, 3))), None, None, tensor(np.zeros(2)),
+                                                  training=True),
                 ShapeError, ("batch_norm_relu", "weight of shape (3,)", "(2,)")),
         Refusal("running", lambda: batch_norm_relu(tensor(np.zeros((2, 3))), tensor(np.zeros(2)), None, training=True),
                 ShapeError, ("batch_norm_relu", "running_mean of shape (3,)", "(2,)")),
     ),
-    fast_numpy=lambda x, weight, bias, *, eps: cut(fast_batch_norm(x, weight, bias, eps=eps)),
-    bench=BATCH_NORM.bench, flops=lambda N, C, S: 8 * N * C * S, bytes=BATCH_NORM.bytes, terms=BATCH_NORM.terms,
-                              slack=CANCELLATION,
+    fast_numpy=fast_batch_norm_relu, bench=BATCH_NORM.bench,
+    flops=lambda N, C, S: 8 * N * C * S, bytes=BATCH_NORM.bytes, terms=BATCH_NORM.terms, slack=CANCELLATION,
 ))
 
 BATCH_NORM_INFERENCE = register(Op(
@@ -262,10 +267,9 @@ BATCH_NORM_INFERENCE = register(Op(
 ))
 
 BATCH_NORM_INFERENCE_RELU = register(Op(
-    name="batch_norm_inference_relu", family="normalisation", inputs=("x", "running_mean", "running_var", "weight",
-                                                                      "bias"),
+    name="batch_norm_inference_relu", family="normalisation", inputs=BATCH_NORM_INFERENCE.inputs,
     formula="y = max(batch_norm_inference(x, running_mean, running_var, weight, bias), 0)",
-                                        differentiable=("x", "weight", "bias"),
+    differentiable=("x", "weight", "bias"),
     forward=kernel("batch_norm_inference_relu_forward"), backward=kernel("batch_norm_inference_relu_backward"),
     ref_forward=reference.batch_norm_inference_relu_forward, ref_backward=reference.batch_norm_inference_relu_backward,
     check=partial(check_given, "batch_norm_relu"), samples=lambda: lifted(inference_samples()),

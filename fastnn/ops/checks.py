@@ -1,6 +1,6 @@
 """Checks that many ops share.
 
-They run before any work, on the arrays, and raise errors that say expected, got and the fix.
+They run before any work, on the arrays. An error says what was expected, what was got, and the fix.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ def need_float(who: str, **arrays: Any) -> None:
 
 
 def need_integers(who: str, **arrays: Any) -> None:
+    """Every named array (None is let through) must be of integers."""
     for name, a in arrays.items():
         need_array(who, **{name: a})
         if a is not None and a.dtype.kind not in "iu":
@@ -59,8 +60,9 @@ def pair(who: str, name: str, value: Any, low: int) -> tuple[int, int]:
     if value.__class__ is int:                      # the common cases, quickly
         if value >= low:
             return value, value
-    elif value.__class__ is tuple and len(value) == 2 and value[0].__class__ is int is value[1].__class__ and value[0] >= low <= value[1]:
-        return value
+    elif value.__class__ is tuple and len(value) == 2:
+        if value[0].__class__ is int is value[1].__class__ and value[0] >= low <= value[1]:
+            return value
     if isinstance(value, (tuple, list)):
         if len(value) == 1:
             value = (value[0], value[0])
@@ -93,6 +95,7 @@ def single(who: str, name: str, value: Any, low: int) -> int:
 
 # ---- what the functions share --------------------------------------------------------------------
 def _need_float_slowly(who: str, arrays: dict[str, Any]) -> None:
+    """Raise the error of the first array that is not as need_float wants it."""
     first = None
     for name, a in arrays.items():
         if a is None:

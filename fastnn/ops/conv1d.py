@@ -1,4 +1,7 @@
-"""One-dimensional convolution. Kernels: csrc/conv2d.c. Definition: fastnn/reference/conv1d.py."""
+"""One-dimensional convolution.
+
+Kernels: csrc/conv/conv2d.c, on planes one pixel high. Definition: fastnn/reference/conv1d.py.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from ..autograd import apply
+from ..creation import zeros
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import compiled, kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import conv1d as reference
-from ..tensor import Tensor, tensor
+from ..tensor import Tensor
 from . import conv2d as planes
 from .checks import need_float, single
 from .window import MOST_ELEMENTS, batched, need_filters, need_image, need_window
@@ -20,8 +24,7 @@ __all__ = ["conv1d"]
 
 
 def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
-           dilation: Any = 1,
-           groups: int = 1) -> Tensor:
+           dilation: Any = 1, groups: int = 1) -> Tensor:
     r"""Slide K filters along N sequences: one-dimensional cross-correlation.
 
     .. math::
@@ -31,25 +34,28 @@ def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
 
     Symbols
     -------
-    N sequences; C channels in; L length; K filters of S taps; Q = (L + 2*padding - dilation*(S - 1)
-    - 1) // stride + 1.
+    N sequences of length L, C channels in; K filters of S taps; Q outputs,
+    Q = (L + 2 padding - dilation (S - 1) - 1) // stride + 1.
 
     Parameters
     ----------
-    input : Tensor, shape (N, C, L) or (C, L), float32 or float64
-    weight : Tensor, shape (K, C/groups, S), same dtype
-    bias : Tensor, shape (K,), optional
+    input : Tensor of shape (N, C, L), or (C, L) for a single sequence
+        float32 or float64.
+    weight : Tensor of shape (K, C/groups, S)
+        Of the same dtype.
+    bias : Tensor of shape (K,), optional
     stride, dilation : int
+        In steps of the sequence.
     padding : int, "valid" or "same"
-        Zeros at both ends. "valid" is none; "same" keeps the length at stride 1; an odd zero goes
+        Zeros at both ends. "valid" is none. "same" keeps the length, at stride 1; an odd zero goes
         to the end.
     groups : int
-        Filters of group h see only the channels of group h, of equal numbers. groups = C is a
-        depthwise convolution.
+        The channels and the filters form so many groups of equal size, and filters see only the
+        channels of their group. groups = C is a depthwise convolution.
 
     Returns
     -------
-    Tensor, shape (N, K, Q), or (K, Q) for a single sequence.
+    Tensor of shape (N, K, Q), or (K, Q) for a single sequence.
 
     Gradient
     --------
@@ -59,18 +65,20 @@ def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
 
     Raises
     ------
-    ShapeError : sizes that do not fit: ranks, channels and groups, a window longer than the padded
-    sequence, padding below 0.
-    RangeError : "same" with a stride, or an unknown word.
-    DTypeError : not floating point, or input and weight of different dtypes.
+    ShapeError : if ranks, channels or groups do not fit, the window is longer than the padded
+        sequence, or the padding is below 0.
+    RangeError : for "same" with a stride, or an unknown word.
+    DTypeError : if an argument is not floating point, or their dtypes differ.
 
-    Cost: forward 2*N*K*Q*C*S/groups flop, each of dx and dw the same again. It runs as a
-    two-dimensional convolution of planes one pixel high, with the same methods.
+    Cost
+    ----
+    Forward 2 N K Q C S / groups flop; dx and dw each the same again. It runs as a two-dimensional
+    convolution of planes one pixel high, with the same methods.
 
     References
     ----------
     Waibel, Hanazawa, Hinton, Shikano, Lang (1989), "Phoneme recognition using time-delay neural
-    networks".
+        networks".
 
     Examples
     --------
@@ -84,8 +92,8 @@ def conv1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     stride, dilation = single("conv1d", "stride", stride, 1), single("conv1d", "dilation", dilation, 1)
     groups = single("conv1d", "groups", groups, 1)
     around = pads(padding, weight.shape[2:], stride, dilation)
-    return batched(lambda x: apply(CONV1D, x, weight, bias, stride=stride, padding=around, dilation=dilation,
-                                   groups=groups), input, 3)
+    attrs = {"stride": stride, "padding": around, "dilation": dilation, "groups": groups}
+    return batched(lambda x: apply(CONV1D, x, weight, bias, **attrs), input, 3)
 
 
 # ---- what the functions share --------------------------------------------------------------------
@@ -153,9 +161,6 @@ def samples() -> list[Sample]:
 
 # ---- errors --------------------------------------------------------------------------------------
 def _errors() -> tuple[Refusal, ...]:
-    def zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
-        return tensor(np.zeros(shape, dtype))
-
     x, weight = (2, 4, 8), (6, 4, 3)
     return (
         Refusal("rank of input", lambda: conv1d(zeros(8), zeros(*weight)),
@@ -194,14 +199,14 @@ def _errors() -> tuple[Refusal, ...]:
 # ---- cost and benchmarks -------------------------------------------------------------------------
 def fast_numpy(x: np.ndarray, w: np.ndarray, b: Any, stride: int, padding: tuple[int, int], dilation: int,
                groups: int) -> np.ndarray:
-    """As for planes one pixel high."""
-    return planes.fast_numpy(x[:, :, None], w[:, :, None], b, (1, stride), ((0, 0), padding), (1, dilation),
-                             groups)[:, :, 0]
+    """That of conv2d, on planes one pixel high."""
+    y = planes.fast_numpy(x[:, :, None], w[:, :, None], b, (1, stride), ((0, 0), padding), (1, dilation), groups)
+    return y[:, :, 0]
 
 
 def workspace_bytes(input: Tensor, weight: Tensor, stride: int, padding: Any, dilation: int, groups: int) -> int:
-    """What the backward kernel takes for its own time, besides columns in each thread's scratch; 0
-    without kernels.
+    """Bytes that the backward kernel needs while it runs, besides each thread's scratch memory for
+    columns; 0 without kernels.
     """
     if compiled is None:
         return 0

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import apply
+from ..creation import zeros
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import compiled, kernel
 from ..op import Op, Refusal, Sample, register, seeded
@@ -30,34 +31,37 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     r"""Slide K filters over N images: two-dimensional cross-correlation.
 
     .. math::
-        y[n,k,p,q] = b[k] + \sum_{c,r,s} w[k,c,r,s] \; x[n,c,\; p\,sh - ph + r\,dh,\; q\,sw - pw + s\,dw]
+        y[n,k,p,q] = b[k] +
+        \sum_{c,r,s} w[k,c,r,s] \; x[n,c,\; p\,sh - ph + r\,dh,\; q\,sw - pw + s\,dw]
 
     with x taken as zero outside the image. (Deep learning's "convolution": the filter is not
     flipped.)
 
     Symbols
     -------
-    N images; C channels in; H, W image size; K filters; R, S filter size; P, Q output size; (sh,
-    sw) stride; (ph, pw) padding; (dh, dw) dilation, 1 = dense. P = (H + 2*ph - dh*(R - 1) - 1) //
-    sh + 1, and likewise Q.
+    N images, C channels in, H x W pixels; K filters of R x S taps; P x Q outputs; (sh, sw) stride,
+    (ph, pw) padding, (dh, dw) dilation, where 1 is dense.
+    P = (H + 2 ph - dh (R - 1) - 1) // sh + 1, and likewise Q.
 
     Parameters
     ----------
-    input : Tensor, shape (N, C, H, W) or (C, H, W)
-        Images, float32 or float64.
-    weight : Tensor, shape (K, C/groups, R, S), same dtype
-    bias : Tensor, shape (K,), optional
-    stride, dilation : int or pair of int, in pixels
+    input : Tensor of shape (N, C, H, W), or (C, H, W) for a single image
+        float32 or float64.
+    weight : Tensor of shape (K, C/groups, R, S)
+        Of the same dtype.
+    bias : Tensor of shape (K,), optional
+    stride, dilation : int or pair of int
+        In pixels; a pair is (vertical, horizontal).
     padding : int, pair of int, "valid" or "same"
-        Zeros on each side. "valid" is none; "same" keeps the image's size at stride 1; an odd zero
-        goes to the bottom or right.
+        Zeros on each side, in pixels. "valid" is none. "same" keeps the image's size, at stride 1;
+        an odd zero goes to the bottom or to the right.
     groups : int
-        Filters of group h see only the channels of group h, of equal numbers. groups = C is a
-        depthwise convolution.
+        The channels and the filters form so many groups of equal size, and filters see only the
+        channels of their group. groups = C is a depthwise convolution.
 
     Returns
     -------
-    Tensor, shape (N, K, P, Q), or (K, P, Q) for a single image.
+    Tensor of shape (N, K, P, Q), or (K, P, Q) for a single image.
 
     Gradient
     --------
@@ -67,30 +71,30 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
 
     Raises
     ------
-    ShapeError : sizes that do not fit: ranks, channels and groups, a window larger than the padded
-    image, padding below 0.
-    RangeError : "same" with a stride, or an unknown word.
-    DTypeError : not floating point, or input and weight of different dtypes.
+    ShapeError : if ranks, channels or groups do not fit, the window is larger than the padded
+        image, or the padding is below 0.
+    RangeError : for "same" with a stride, or an unknown word.
+    DTypeError : if an argument is not floating point, or their dtypes differ.
 
     Cost
     ----
-    Forward 2*N*K*P*Q*C*R*S/groups flop, each of dx and dw the same again. Windows are unrolled into
-    a matrix (im2col) some 500 output pixels at a time, so that it stays in the cache: the extra
-    memory does not grow with the batch. 3x3 windows at stride 1 with enough channels and pixels
-    take a third of the multiplications, by a Winograd algorithm whose matrices have powers of two
-    only; strided and large windows are read from the image as they are.
+    Forward 2 N K P Q C R S / groups flop; dx and dw each the same again. The extra memory does not
+    grow with the batch: windows are unrolled into a matrix (im2col) some 500 output pixels at a
+    time, so that it stays in the cache. 3x3 windows at stride 1 with enough channels and pixels
+    take a third of the multiplications, by a Winograd algorithm. Strided and large windows are read
+    from the image as they are. docs/kernels/conv2d.md has the method of each case.
 
     Numerics
     --------
-    Sums are in the dtype of the input, in an order that depends on sizes only. |error| <~
-    sqrt(C*R*S) * u * conv2d(|x|, |w|); for 3x3 at stride 1, with the largest |x| of 6x6 pixels in
-    place of |x|. Small whole numbers are exact, and a pixel that is infinite or NaN reaches the
-    outputs whose windows see it and no other.
+    Sums are in the dtype of the input, in an order that depends on sizes only. The error is of the
+    size of sqrt(C R S) u conv2d(|x|, |w|), with the unit roundoff u; for 3x3 at stride 1 with the
+    largest |x| of 6x6 pixels in place of |x|. Small whole numbers are exact. A pixel that is
+    infinite or NaN reaches the outputs whose windows see it, and no other.
 
     References
     ----------
     Chellapilla, Puri, Simard (2006), "High performance convolutional neural networks for document
-    processing".
+        processing".
     Lavin, Gray (2016), "Fast algorithms for convolutional neural networks", arXiv:1509.09308.
     Dumoulin, Visin (2016), "A guide to convolution arithmetic for deep learning", arXiv:1603.07285.
 
@@ -112,14 +116,14 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
 
 def conv2d_relu(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
                 dilation: Any = 1, groups: int = 1) -> Tensor:
-    r"""relu(conv2d(...)) in one pass: y is cut at zero as it is written. nn.Sequential runs Conv2d
-    and ReLU so by itself.
+    r"""relu(conv2d(...)) in one pass: y is cut at zero as it is written.
 
     .. math:: y = \max(z, 0), \quad z = \mathrm{conv2d}(x, w, b) \qquad dz = dy \, [y > 0]
 
-    and from dz the gradients of conv2d. Parameters, shapes and errors are conv2d's. Cost: those of
-    conv2d; what is saved for backward is y, which the next layer saves anyway, and z is never in
-    memory.
+    and from dz the gradients of conv2d. nn.Sequential runs Conv2d and ReLU so by itself.
+
+    Parameters, errors and cost: as `conv2d`. What is saved for backward is y, which the next layer
+    saves anyway; z is never in memory.
 
     >>> import fastnn as nn
     >>> x, w = nn.tensor([[[1.0, -2.0, 3.0]]]), nn.tensor([[[[1.0]]], [[[-1.0]]]])
@@ -156,8 +160,8 @@ def _apply(op: Op, input: Tensor, weight: Tensor, bias: Tensor | None, stride: A
     stride, dilation = pair(who, "stride", stride, 1), pair(who, "dilation", dilation, 1)
     groups = pair(who, "groups", groups, 1)[0]
     around = pads(who, padding, weight.shape[2:], stride, dilation)
-    return batched(lambda x: apply(op, x, weight, bias, stride=stride, padding=around, dilation=dilation,
-                                   groups=groups), input)
+    attrs = {"stride": stride, "padding": around, "dilation": dilation, "groups": groups}
+    return batched(lambda x: apply(op, x, weight, bias, **attrs), input)
 
 
 # ---- checks --------------------------------------------------------------------------------------
@@ -223,8 +227,8 @@ def samples() -> list[Sample]:
 
 
 def relu_samples() -> list[Sample]:
-    """Weights as in a network, 1/sqrt(taps): results before relu are near 1, and so is the scale of
-    their rounding. A lone one is positive.
+    """Weights of 1/sqrt(taps), as in a network: results before relu are near 1, and so is the scale
+    of their rounding. A lone one is positive.
     """
     found = []
     for s in samples():
@@ -237,9 +241,6 @@ def relu_samples() -> list[Sample]:
 
 # ---- errors --------------------------------------------------------------------------------------
 def _errors() -> tuple[Refusal, ...]:
-    def zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
-        return tensor(np.zeros(shape, dtype))
-
     image, weight = (2, 4, 8, 8), (6, 4, 3, 3)
     word: Any = "all"
     return (
@@ -285,9 +286,6 @@ def _errors() -> tuple[Refusal, ...]:
 
 
 def _relu_errors() -> tuple[Refusal, ...]:
-    def zeros(*shape: int) -> Tensor:
-        return tensor(np.zeros(shape, np.float32))
-
     image, weight = (2, 4, 8, 8), (6, 4, 3, 3)
     return (
         Refusal("rank of input", lambda: conv2d_relu(zeros(8, 8), zeros(*weight)),
@@ -325,8 +323,8 @@ def fast_numpy(x: np.ndarray, w: np.ndarray, b: Any, stride: Any, padding: Any, 
 
 
 def workspace_bytes(input: Tensor, weight: Tensor, stride: Any, padding: Any, dilation: Any, groups: int) -> int:
-    """What the backward kernel takes for its own time, besides columns in each thread's scratch; 0
-    without kernels.
+    """Bytes that the backward kernel needs while it runs, besides each thread's scratch memory for
+    columns; 0 without kernels.
     """
     if compiled is None:
         return 0

@@ -1,6 +1,6 @@
 """Transposed convolution, in one and two dimensions.
 
-Kernels: csrc/conv_transpose.tmpl.h. Definition: fastnn/reference/conv_transpose.py.
+Kernels: csrc/conv/conv_transpose.tmpl.h. Definition: fastnn/reference/conv_transpose.py.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from ..autograd import apply
+from ..creation import zeros
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import compiled, kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import conv_transpose as reference
-from ..tensor import Tensor, tensor
+from ..tensor import Tensor
 from .checks import need_float, need_rank, pair, single
 from .window import MOST_ELEMENTS, batched, by, need_image
 
@@ -26,60 +27,65 @@ Sizes = tuple[int, ...]                             # one number per direction
 
 def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
                      output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
-    r"""Every input pixel writes a copy of the filters, times its value, into a larger image: the
-    adjoint of conv2d.
+    r"""Every input pixel writes a copy of the filters, times its value, into a larger image.
 
     .. math::
         y[n,c,i,j] = b[c] + \sum w[k,c,r,s] \; x[n,k,p,q] \quad\text{over all}\quad
         i = p\,sh - ph + r\,dh, \; j = q\,sw - pw + s\,dw
 
-    It gives the sizes that conv2d with the same attributes takes away, and is the gradient of that
-    convolution; it does not undo it, which is why "deconvolution" is a misleading name.
+    This is the gradient of conv2d with the same attributes: conv2d's linear map, transposed. It
+    gives back the sizes that conv2d takes away. It does not undo conv2d, so "deconvolution" is a
+    misleading name.
 
     Symbols
     -------
-    N images; K channels in, C channels out; P x Q input, H x W output; R, S filter size; (sh, sw)
-    stride; (ph, pw) padding; (dh, dw) dilation. H = (P - 1)*sh - 2*ph + dh*(R - 1) + output_padding
-    + 1, and likewise W.
+    N images; K channels in, C channels out; P x Q input, H x W output; filters of R x S taps;
+    (sh, sw) stride, (ph, pw) padding, (dh, dw) dilation.
+    H = (P - 1) sh - 2 ph + dh (R - 1) + output_padding + 1, and likewise W.
 
     Parameters
     ----------
-    input : Tensor, shape (N, K, P, Q) or (K, P, Q), float32 or float64
-    weight : Tensor, shape (K, C/groups, R, S), same dtype: that of the convolution of which this is
-    the adjoint
-    bias : Tensor, shape (C,), optional
+    input : Tensor of shape (N, K, P, Q), or (K, P, Q) for a single image
+        float32 or float64.
+    weight : Tensor of shape (K, C/groups, R, S)
+        Of the same dtype. It is the weight of the convolution that is transposed.
+    bias : Tensor of shape (C,), optional
     stride, dilation : int or pair of int
     padding : int or pair of int
         Pixels that are cut off on each side of the output.
     output_padding : int or pair of int
-        Rows and columns more at the bottom and right: with a stride several image sizes have the
-        same conv2d output size, this says which is meant. Smaller than the stride or the dilation.
+        More rows and columns at the bottom and right. With a stride, images of several sizes give
+        conv2d outputs of one size; this says which is meant. It must be smaller than the stride or
+        the dilation.
     groups : int
-        Channels of group h of the input write to the channels of group h of the output only.
+        The channels form so many groups, and those in write to the channels out of their group.
 
     Returns
     -------
-    Tensor, shape (N, C, H, W), or (C, H, W) for a single image.
+    Tensor of shape (N, C, H, W), or (C, H, W) for a single image.
 
     Gradient
     --------
-    dx = conv2d(dy, weight), dw = conv2d's gradient of its weight for the image dy and the upstream
-    gradient x, db = sum of dy.
+    dx = conv2d(dy, weight)
+    dw = conv2d's gradient of its weight, for the image dy and the upstream gradient x
+    db = sum of dy over all but the channels
 
     Raises
     ------
-    ShapeError : sizes that do not fit: ranks, channels and groups, padding that cuts off
-    everything.
-    RangeError : output_padding not smaller than the stride or the dilation.
-    DTypeError : not floating point, or input and weight of different dtypes.
+    ShapeError : if ranks, channels or groups do not fit, or the padding cuts off everything.
+    RangeError : if output_padding is not smaller than the stride or the dilation.
+    DTypeError : if an argument is not floating point, or their dtypes differ.
 
-    Cost: forward 2*N*K*P*Q*C*R*S/groups flop, each of dx and dw the same again; the kernels are
-    those of conv2d's gradients.
+    Cost
+    ----
+    Forward 2 N K P Q C R S / groups flop; dx and dw each the same again. The kernels are those of
+    conv2d's gradients.
 
     References
     ----------
-    Zeiler, Krishnan, Taylor, Fergus (2010), "Deconvolutional networks". Dumoulin, Visin (2016), "A
-    guide to convolution arithmetic for deep learning", arXiv:1603.07285, chapter 4.
+    Zeiler, Krishnan, Taylor, Fergus (2010), "Deconvolutional networks".
+    Dumoulin, Visin (2016), "A guide to convolution arithmetic for deep learning", arXiv:1603.07285,
+        chapter 4.
 
     Examples
     --------
@@ -99,17 +105,21 @@ def conv_transpose2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, 
 
 def conv_transpose1d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
                      output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Tensor:
-    r"""Every input element writes a copy of the filters, times its value, into a longer sequence:
-    the adjoint of conv1d.
+    r"""Every input element writes a copy of the filters, times its value, into a longer sequence.
 
-    .. math:: y[n,c,j] = b[c] + \sum w[k,c,s] \; x[n,k,q] \quad\text{over all}\quad j = q\,stride - padding + s\,dilation
+    .. math:: y[n,c,j] = b[c] + \sum w[k,c,s] \; x[n,k,q] \quad\text{over all}\quad
+        j = q\,stride - padding + s\,dilation
 
-    input (N, K, Q) or (K, Q), weight (K, C/groups, S), bias (C,) -> (N, C, L) or (C, L) with L = (Q
-    - 1)*stride - 2*padding + dilation*(S - 1) + output_padding + 1. Parameters, errors and cost:
-    see conv_transpose2d.
+    This is the gradient of conv1d with the same attributes: conv1d's linear map, transposed.
+
+    Shapes: input (N, K, Q) or (K, Q), weight (K, C/groups, S), bias (C,) -> (N, C, L) or (C, L).
+    L = (Q - 1) stride - 2 padding + dilation (S - 1) + output_padding + 1.
+
+    Parameters, errors and cost: as `conv_transpose2d`, with one number for each direction.
 
     >>> import fastnn as nn
-    >>> nn.functional.conv_transpose1d(nn.tensor([[[1.0, 10.0]]]), nn.tensor([[[1.0, 2.0, 3.0]]]), stride=2)
+    >>> x, w = nn.tensor([[[1.0, 10.0]]]), nn.tensor([[[1.0, 2.0, 3.0]]])
+    >>> nn.functional.conv_transpose1d(x, w, stride=2)
     tensor([[[ 1.,  2., 13., 20., 30.]]])
     """
     who = "conv_transpose1d"
@@ -141,8 +151,7 @@ def checker(who: str, axes: str, taps: str) -> Any:
             raise ShapeError(who=who, expected=f"a window of at least {by((1,) * len(axes))}", got=by(w.shape[2:]))
         if any(o >= s and o >= d for o, s, d in zip(output_padding, stride, dilation)):
             raise RangeError(who=who, expected="output_padding smaller than the stride or the dilation",
-                             got=f"output_padding {output_padding}, "
-                             f"stride {stride}, dilation {dilation}")
+                             got=f"output_padding {output_padding}, stride {stride}, dilation {dilation}")
         output = tuple(map(reference.out_size, x.shape[2:], w.shape[2:], stride, padding, output_padding, dilation))
         if min(output) < 1:
             raise ShapeError("the padding cuts off the whole output", who=who,
@@ -212,29 +221,26 @@ def samples1d() -> list[Sample]:
 
 # ---- errors --------------------------------------------------------------------------------------
 def errors_of(name: str, function: Any, size: Sizes, window: Sizes) -> tuple[Refusal, ...]:
-    def zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
-        return tensor(np.zeros(shape, dtype))
-
     x, w = (2, 4, *size), (4, 6, *window)
     return (
-        Refusal("rank of input", lambda: function()(zeros(8), zeros(*w)), ShapeError, (name, "(N, C, ", "(8,)")),
-        Refusal("rank of weight", lambda: function()(zeros(*x), zeros(6, 4)),
+        Refusal("rank of input", lambda: function(zeros(8), zeros(*w)), ShapeError, (name, "(N, C, ", "(8,)")),
+        Refusal("rank of weight", lambda: function(zeros(*x), zeros(6, 4)),
                 ShapeError, (name, "(C_in, C_out/groups, ", "(6, 4)")),
-        Refusal("channels", lambda: function()(zeros(*x), zeros(6, 4, *window)),
+        Refusal("channels", lambda: function(zeros(*x), zeros(6, 4, *window)),
                 ShapeError, ("4 channels", "takes 6", "C_out/groups")),
-        Refusal("groups", lambda: function()(zeros(*x), zeros(*w), groups=3), ShapeError, ("groups=3",)),
-        Refusal("bias", lambda: function()(zeros(*x), zeros(*w), zeros(4)), ShapeError, ("bias", "(6,)", "(4,)")),
-        Refusal("empty window", lambda: function()(zeros(*x), zeros(4, 6, *(0 for _ in window))),
+        Refusal("groups", lambda: function(zeros(*x), zeros(*w), groups=3), ShapeError, ("groups=3",)),
+        Refusal("bias", lambda: function(zeros(*x), zeros(*w), zeros(4)), ShapeError, ("bias", "(6,)", "(4,)")),
+        Refusal("empty window", lambda: function(zeros(*x), zeros(4, 6, *(0 for _ in window))),
                 ShapeError, ("window", "0")),
-        Refusal("stride", lambda: function()(zeros(*x), zeros(*w), stride=0), ShapeError, ("stride >= 1", "0")),
-        Refusal("padding", lambda: function()(zeros(*x), zeros(*w), padding=50),
+        Refusal("stride", lambda: function(zeros(*x), zeros(*w), stride=0), ShapeError, ("stride >= 1", "0")),
+        Refusal("padding", lambda: function(zeros(*x), zeros(*w), padding=50),
                 ShapeError, ("cuts off", "less padding")),
-        Refusal("output padding", lambda: function()(zeros(*x), zeros(*w), stride=2, output_padding=2),
+        Refusal("output padding", lambda: function(zeros(*x), zeros(*w), stride=2, output_padding=2),
                 RangeError, ("output_padding", "stride")),
-        Refusal("huge stride", lambda: function()(zeros(*x), zeros(*w), stride=2**50), RangeError, (name, "memory")),
-        Refusal("dtypes", lambda: function()(zeros(*x), zeros(*w, dtype=np.float64)),
+        Refusal("huge stride", lambda: function(zeros(*x), zeros(*w), stride=2**50), RangeError, (name, "memory")),
+        Refusal("dtypes", lambda: function(zeros(*x), zeros(*w, dtype=np.float64)),
                 DTypeError, ("float32", "weight is")),
-        Refusal("no channel", lambda: function()(zeros(2, 0, *size), zeros(*w)), ShapeError, ("only the batch",)),
+        Refusal("no channel", lambda: function(zeros(2, 0, *size), zeros(*w)), ShapeError, ("only the batch",)),
     )
 
 
@@ -245,29 +251,29 @@ def fast_numpy(x: np.ndarray, w: np.ndarray, b: Any, stride: Sizes, padding: Siz
     N, K, *size = x.shape
     Cg, *window = w.shape[1:]
     wg = w.reshape(groups, K // groups, Cg * prod(window))
-    parts = (wg.transpose(0, 2, 1) @ x.reshape(N, groups, K // groups, prod(size))).reshape(N, groups * Cg,
-                                                                                            prod(window), *size)
+    parts = wg.transpose(0, 2, 1) @ x.reshape(N, groups, K // groups, prod(size))
+    parts = parts.reshape(N, groups * Cg, prod(window), *size)
     uncut = reference.whole(x, w, stride, output_padding, dilation)
     y = np.zeros((N, groups * Cg, *uncut), x.dtype)
     if b is not None:
         y += b.reshape(-1, *[1] * len(size))
     for i, tap in enumerate(np.ndindex(*window)):
-        seen: Any = (..., *(slice(r * d, r * d + (n - 1) * s + 1, s) for r, d, n,
-                            s in zip(tap, dilation, size, stride)))
+        written = [slice(r * d, r * d + (n - 1) * s + 1, s) for r, d, n, s in zip(tap, dilation, size, stride)]
+        seen: Any = (..., *written)
         y[seen] += parts[:, :, i]
     return y[reference.inside(uncut, padding)]
 
 
 def workspace_bytes(input: Tensor, weight: Tensor, stride: Sizes, padding: Sizes, output_padding: Sizes,
                     dilation: Sizes, groups: int) -> int:
-    """What the kernels take for their own time, besides columns in each thread's scratch; 0 without
-    kernels.
+    """Bytes that a kernel needs while it runs, besides each thread's scratch memory for columns; 0
+    without kernels.
     """
     if compiled is None:
         return 0
     shape = input.shape if input.ndim == weight.ndim else (1, *input.shape)
-    return int(compiled.conv_transpose_workspace(shape, weight.shape, stride, padding, output_padding, dilation,
-                                                 groups)) * input.dtype.itemsize
+    numbers = compiled.conv_transpose_workspace(shape, weight.shape, stride, padding, output_padding, dilation, groups)
+    return int(numbers) * input.dtype.itemsize
 
 
 # ---- records -------------------------------------------------------------------------------------
@@ -275,7 +281,7 @@ SHARED: dict[str, Any] = {
     "family": "convolution", "inputs": ("x", "w", "b"),
     "forward": kernel("conv_transpose_forward"), "backward": kernel("conv_transpose_backward"),
     "ref_forward": reference.conv_transpose_forward, "ref_backward": reference.conv_transpose_backward,
-                          "fast_numpy": fast_numpy,
+    "fast_numpy": fast_numpy,
     "flops": lambda N, K, C, PQ, RS, G, **_: 2 * N * K * PQ * (C // G) * RS,
     "bytes": lambda N, K, C, PQ, RS, HW, G: 4 * (N * K * PQ + K * (C // G) * RS + N * C * HW),
     "terms": lambda K, C, RS, G, **_: max(K, C) // G * RS + 1,
@@ -283,16 +289,18 @@ SHARED: dict[str, Any] = {
 }
 
 CONV_TRANSPOSE1D = register(Op(
-    name="conv_transpose1d", formula="y[n,c,j] = b[c] + sum of w[k,c,s] x[n,k,q] over q*stride-padding+s*dilation = j",
+    name="conv_transpose1d",
+    formula="y[n,c,j] = b[c] + sum of w[k,c,s] x[n,k,q] over q*stride-padding+s*dilation = j",
     check=checker("conv_transpose1d", "L", "S"), samples=samples1d,
-    errors=errors_of("conv_transpose1d", lambda: conv_transpose1d, (8,), (3,)),
+    errors=errors_of("conv_transpose1d", conv_transpose1d, (8,), (3,)),
     bench={"vocoder.256c": lambda: case("vocoder.256c", 8, 256, (128,), 128, (16,), stride=8, padding=4)}, **SHARED,
 ))
 
 CONV_TRANSPOSE2D = register(Op(
-    name="conv_transpose2d", formula="y[n,c,i,j] = b[c] + sum of w[k,c,r,s] x[n,k,p,q] over p*sh-ph+r*dh = i, q*sw-pw+s*dw = j",
+    name="conv_transpose2d",
+    formula="y[n,c,i,j] = b[c] + sum of w[k,c,r,s] x[n,k,p,q] over p*sh-ph+r*dh = i, q*sw-pw+s*dw = j",
     check=checker("conv_transpose2d", "HW", "RS"), samples=samples2d,
-    errors=errors_of("conv_transpose2d", lambda: conv_transpose2d, (8, 8), (3, 3)),
+    errors=errors_of("conv_transpose2d", conv_transpose2d, (8, 8), (3, 3)),
     bench={"dcgan.128c16": lambda: case("dcgan.128c16", 16, 128, (16, 16), 64, (4, 4), stride=2, padding=1, bias=False),
            "unet.128c28": lambda: case("unet.128c28", 4, 128, (28, 28), 64, (2, 2), stride=2)}, **SHARED,
 ))

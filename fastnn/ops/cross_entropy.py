@@ -6,11 +6,13 @@ Kernels: csrc/pointwise/softmax.c. Definitions: fastnn/reference/cross_entropy.p
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..autograd import apply
+from ..creation import zeros
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
@@ -31,9 +33,9 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, i
         y = -\sum_c a_c \log p_c \qquad p = \operatorname{softmax}(x) \qquad
         dx_c = dy \,\big(p_c \sum_k a_k - a_c\big)
 
-    For a label l, a is the class weight :math:`w_l` at l and 0 elsewhere. For class probabilities t,
-    :math:`a_c = w_c t_c`. With smoothing s, each is multiplied by 1 - s, and :math:`w_c s / C` is
-    added.
+    For a label l, a is the class weight :math:`w_l` at l and 0 elsewhere. For class probabilities
+    t, :math:`a_c = w_c t_c`. With smoothing s, each is multiplied by 1 - s, and :math:`w_c s / C`
+    is added.
 
     Parameters
     ----------
@@ -248,9 +250,10 @@ def samples() -> list[Sample]:
 
 
 # ---- errors --------------------------------------------------------------------------------------
-def _error_rows(name: str) -> tuple[Refusal, ...]:
-    def call(shape: tuple[int, ...], target: Any, *args: Any, **kwargs: Any) -> Any:
-        return globals()[name](tensor(np.zeros(shape, np.float32)), tensor(target), *args, **kwargs)
+def errors_of(name: str, function: Callable[..., Tensor]) -> tuple[Refusal, ...]:
+    def call(shape: tuple[int, ...], target: Any, *args: Any, **kwargs: Any) -> Tensor:
+        return function(zeros(shape), tensor(target), *args, **kwargs)
+
     return (
         Refusal("label too large", lambda: call((3, 4), [0, 9, 5]), RangeError, (name, "label is 9", "4 classes")),
         Refusal("label negative", lambda: call((3, 4), [0, -7, 4]), RangeError, (name, "label is -7", "4 classes")),
@@ -259,7 +262,7 @@ def _error_rows(name: str) -> tuple[Refusal, ...]:
         Refusal("column of labels", lambda: call((2, 4), [[1], [2]]), ShapeError, (name, "(2,)", "(2, 1)", "squeeze")),
         Refusal("one-hot integers", lambda: call((2, 2), [[1, 0], [0, 1]]), ShapeError, (name, "(2,)", "argmax")),
         Refusal("number of labels", lambda: call((2, 4), [1, 2, 3]), ShapeError, (name, "(2,)", "(3,)")),
-        Refusal("integer scores", lambda: globals()[name](tensor([[1, 2]]), tensor([0])), DTypeError, (name, "int64")),
+        Refusal("integer scores", lambda: function(tensor([[1, 2]]), tensor([0])), DTypeError, (name, "int64")),
         Refusal("no class axis", lambda: call((), 0), ShapeError, (name, "(N, C)")),
         Refusal("weights", lambda: call((2, 4), [1, 2], tensor([1.0, 2.0])), ShapeError, (name, "(4,)", "(2,)")),
         Refusal("reduction", lambda: call((2, 4), [1, 2], reduction="average"),
@@ -286,7 +289,7 @@ CROSS_ENTROPY = register(Op(
     ref_forward=reference.cross_entropy_forward, ref_backward=reference.cross_entropy_backward,
     check=check_cross_entropy, samples=samples,
     errors=(
-        *_error_rows("cross_entropy"),
+        *errors_of("cross_entropy", cross_entropy),
         Refusal("probabilities of another shape", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([0.5, 0.5])),
                 ShapeError, ("(1, 2)", "(2,)")),
         Refusal("labels as floats", lambda: cross_entropy(tensor([[0.0, 1.0]]), tensor([1.0])),
@@ -305,7 +308,7 @@ NLL_LOSS = register(Op(
     name="nll_loss", family="loss", inputs=("x", "target", "weight"), formula="y = mean of -w[l] x[l]",
     forward=kernel("nll_loss_forward"), backward=kernel("nll_loss_backward"),
     ref_forward=reference.nll_loss_forward, ref_backward=reference.nll_loss_backward,
-    check=check_nll_loss, samples=label_samples, errors=_error_rows("nll_loss"), fast_numpy=fast_nll_loss,
+    check=check_nll_loss, samples=label_samples, errors=errors_of("nll_loss", nll_loss), fast_numpy=fast_nll_loss,
     bench={"2048x512": lambda: labels("2048x512", 2048, 512)},
     flops=lambda n, C: n // max(C, 1), bytes=lambda n, C: 12 * n // max(C, 1), terms=lambda n, C: n // max(C, 1),
     differentiable=("x",),

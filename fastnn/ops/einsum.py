@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import apply
+from ..creation import zeros
 from ..errors import DTypeError, ShapeError
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
@@ -89,8 +90,9 @@ def einsum(equation: str, *operands: Any) -> Tensor:
 
 # ---- what the functions share --------------------------------------------------------------------
 def parse(equation: str, shapes: list[tuple[int, ...]]) -> tuple[list[str], str]:
-    """The letters of each operand and of the result. The axes of an ellipsis are called 0, 1, 2, ...
-    from the last one on.
+    """The letters of each operand and of the result.
+
+    The axes of an ellipsis are called 0, 1, 2, ... from the last one on.
     """
     text = equation.replace(" ", "")
     left, *right = text.split("->")
@@ -154,7 +156,7 @@ def agree(equation: str, axes: list[str], shapes: list[tuple[int, ...]]) -> dict
 
 
 def merged(left: list[tuple[Any, str]], out: str, size: dict[str, int]) -> tuple[Any, str]:
-    """Take the pair with the smallest result (of equals the first) out of `left`, and multiply it."""
+    """Take the pair with the smallest result, of equals the first, out of `left`; multiply it."""
     def result(i: int, j: int) -> str:
         others = out + "".join(letters for k, (_, letters) in enumerate(left) if k not in (i, j))
         return "".join(c for c in dict.fromkeys(left[i][1] + left[j][1]) if c in others)
@@ -285,11 +287,6 @@ def samples() -> list[Sample]:
         sample("empty inner", "ij,jk->ik", (3, 0), (0, 2)),
         sample("empty", "ij,jk->ik", (0, 3), (3, 2)),
     ]
-
-
-# ---- errors --------------------------------------------------------------------------------------
-def zeros(*shape: int) -> Tensor:
-    return tensor(np.zeros(shape, np.float32))
 
 
 # ---- cost and benchmarks -------------------------------------------------------------------------

@@ -410,19 +410,19 @@ def unary_op(name: str, formula: str, fast_numpy: Callable[..., Any], call: Call
         flops=lambda n: flops * n, bytes=lambda n: 8 * n))
 
 
-NEG = unary_op("neg", "y = -x", np.negative, lambda x: neg(x), linear_in=("x",))
-ABS = unary_op("abs", "y = |x|", np.abs, lambda x: abs(x))
-EXP = unary_op("exp", "y = e^x", np.exp, lambda x: exp(x),
+NEG = unary_op("neg", "y = -x", np.negative, neg, linear_in=("x",))
+ABS = unary_op("abs", "y = |x|", np.abs, abs)
+EXP = unary_op("exp", "y = e^x", np.exp, exp,
                lambda: [*grid(), values("large", 33, low=-80, high=80)], flops=12)
-EXPM1 = unary_op("expm1", "y = e^x - 1", np.expm1, lambda x: expm1(x), flops=14)
-LOG = unary_op("log", "y = ln x", np.log, lambda x: log(x),
+EXPM1 = unary_op("expm1", "y = e^x - 1", np.expm1, expm1, flops=14)
+LOG = unary_op("log", "y = ln x", np.log, log,
                lambda: [*grid(low=0), values("large", 33, low=1, high=1e4)], flops=14)
-LOG1P = unary_op("log1p", "y = ln(1 + x)", np.log1p, lambda x: log1p(x), lambda: grid(low=-0.9), flops=16)
-ERF = unary_op("erf", "y = erf x", fast_erf, lambda x: erf(x), flops=24)
-SQRT = unary_op("sqrt", "y = sqrt(x)", np.sqrt, lambda x: sqrt(x), lambda: grid(low=0))
-SIN = unary_op("sin", "y = sin x", np.sin, lambda x: sin(x), compiled=False, flops=20)
-COS = unary_op("cos", "y = cos x", np.cos, lambda x: cos(x), compiled=False, flops=20)
-POW = unary_op("pow", "y = x^p", lambda x, exponent: x**exponent, lambda x: reciprocal(x), pow_samples, flops=2,
+LOG1P = unary_op("log1p", "y = ln(1 + x)", np.log1p, log1p, lambda: grid(low=-0.9), flops=16)
+ERF = unary_op("erf", "y = erf x", fast_erf, erf, flops=24)
+SQRT = unary_op("sqrt", "y = sqrt(x)", np.sqrt, sqrt, lambda: grid(low=0))
+SIN = unary_op("sin", "y = sin x", np.sin, sin, compiled=False, flops=20)
+COS = unary_op("cos", "y = cos x", np.cos, cos, compiled=False, flops=20)
+POW = unary_op("pow", "y = x^p", lambda x, exponent: x**exponent, reciprocal, pow_samples, flops=2,
                exponent=2.0)
 CLAMP = unary_op("clamp", "y = min(max(x, low), high)", lambda x, low, high: np.clip(x, low, high),
                  lambda x: clamp(x, 0.0, 1.0), clamp_samples, flops=2, low=0.5, high=1.5)

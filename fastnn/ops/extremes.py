@@ -77,10 +77,10 @@ def amin(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
 def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     r"""The largest of all elements, or along one axis with its index.
 
-    .. math:: y = x_m, \; m = \arg\max_i x_i \qquad dx_i = dy\, [i = m] \quad \text{along an axis}
+    .. math:: y = x_m, \; m = \operatorname{argmax}_i x_i \qquad dx_i = dy\, [i = m]
 
-    Over everything it is `amax`. Along an axis the index is that of the first of equals, which gets
-    the gradient.
+    Along an axis the index m is that of the first of equals, which gets the gradient. Over
+    everything it is `amax`.
 
     Parameters
     ----------
@@ -291,19 +291,19 @@ def extreme(name: str, formula: str, fast_numpy: Callable[..., Any], call: Calla
 
 AMAX = extreme(
     "amax", "y = max x",
-    lambda x, dim, keepdim: x.max(axis=dim, keepdims=keepdim), lambda *a, **k: amax(*a, **k), reductions)
+    lambda x, dim, keepdim: x.max(axis=dim, keepdims=keepdim), amax, reductions)
 AMIN = extreme(
     "amin", "y = min x",
-    lambda x, dim, keepdim: x.min(axis=dim, keepdims=keepdim), lambda *a, **k: amin(*a, **k), reductions)
+    lambda x, dim, keepdim: x.min(axis=dim, keepdims=keepdim), amin, reductions)
 MAX = extreme(
     "max", "y, index = max x and where it is first",
-    lambda x, dim, keepdim: (x.max(dim), x.argmax(dim)), lambda *a, **k: max(*a, **k), along_one)
+    lambda x, dim, keepdim: (x.max(dim), x.argmax(dim)), max, along_one)
 MIN = extreme(
     "min", "y, index = min x and where it is first",
-    lambda x, dim, keepdim: (x.min(dim), x.argmin(dim)), lambda *a, **k: min(*a, **k), along_one)
+    lambda x, dim, keepdim: (x.min(dim), x.argmin(dim)), min, along_one)
 ARGMAX = extreme(
     "argmax", "y = where x is largest first",
-    lambda x, dim, keepdim: x.argmax(dim), lambda *a, **k: argmax(*a, **k), along_one, differentiable=())
+    lambda x, dim, keepdim: x.argmax(dim), argmax, along_one, differentiable=())
 ARGMIN = extreme(
     "argmin", "y = where x is smallest first",
-    lambda x, dim, keepdim: x.argmin(dim), lambda *a, **k: argmin(*a, **k), along_one, differentiable=())
+    lambda x, dim, keepdim: x.argmin(dim), argmin, along_one, differentiable=())

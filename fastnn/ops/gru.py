@@ -1,6 +1,6 @@
 """Gated recurrent units: a cell, a layer, layers stacked.
 
-Kernels: csrc/gru.c. Definitions: fastnn/reference/gru.py.
+Kernels: csrc/recurrent/gru.c. Definitions: fastnn/reference/gru.py.
 """
 
 from __future__ import annotations
@@ -26,33 +26,40 @@ def gru_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor
     r"""One step of a gated recurrent unit.
 
     .. math::
-        r = \sigma(x W_{ir}^T + b_{ir} + h W_{hr}^T + b_{hr}) \qquad z = \sigma(x W_{iz}^T + b_{iz} + h W_{hz}^T + b_{hz})
-
-        n = \tanh(x W_{in}^T + b_{in} + r \cdot (h W_{hn}^T + b_{hn})) \qquad h' = (1 - z) \cdot n + z \cdot h
+        r = \sigma(x W_{ir}^T + b_{ir} + h W_{hr}^T + b_{hr}) \qquad
+        z = \sigma(x W_{iz}^T + b_{iz} + h W_{hz}^T + b_{hz}) \qquad
+        n = \tanh(x W_{in}^T + b_{in} + r \cdot (h W_{hn}^T + b_{hn})) \qquad
+        h' = (1 - z) \cdot n + z \cdot h
 
     The reset gate r says how much of the state enters the candidate n, the update gate z how much
     of the state stays. As in PyTorch, r acts after the product with W_hn and its bias.
 
     Parameters
     ----------
-    input : Tensor (B, I), float32 or float64
-    hx : Tensor (B, H)
-    w_ih : Tensor (3*H, I), gates one below the other in the order r, z, n
-    w_hh : Tensor (3*H, H)
-    b_ih, b_hh : Tensor (3*H,), optional
+    input : Tensor of shape (B, I), float32 or float64
+    hx : Tensor of shape (B, H)
+        The state h.
+    w_ih : Tensor of shape (3H, I)
+        The weights of the gates one below the other, in the order r, z, n.
+    w_hh : Tensor of shape (3H, H)
+    b_ih, b_hh : Tensor of shape (3H,), optional
 
     Returns
     -------
-    h' : Tensor (B, H)
+    Tensor h' of shape (B, H).
 
     Raises
     ------
     ShapeError : if ranks, features, the state's or a weight's shape do not fit together.
     DTypeError : if an argument is not floating point, or they differ in dtype.
 
-    Cost: 6*B*H*(I + H) flop. Cho et al. (2014), "Learning phrase representations using RNN
-    encoder-decoder for statistical machine translation".
+    Cost: 6 B H (I + H) flop.
 
+    Reference: Cho et al. (2014), "Learning phrase representations using RNN encoder-decoder for
+    statistical machine translation", arXiv:1406.1078.
+
+    Examples
+    --------
     With all weights 0 both gates are half open and the candidate is 0, so half of the state stays:
 
     >>> import fastnn as nn
@@ -66,44 +73,34 @@ def gru_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor
 
 def gru(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_layers: int = 1, bidirectional: bool = False,
         batch_first: bool = False, dropout: float = 0.0, training: bool = False) -> tuple[Tensor, Tensor]:
-    """Gated recurrent units over a sequence: layers on top of each other, each in one direction or
-    in both.
+    """Gated recurrent units over a sequence: layers on top of each other, in one or two directions.
 
-    Each layer reads the outputs of the one below; a bidirectional layer runs once forwards and once
-    backwards over the sequence and joins both outputs along the features. The formula of a step is
-    that of `gru_cell`.
-
-    Symbols
-    -------
-    T steps; B batch; I inputs; H hidden units; L layers; D directions, 1 or 2.
+    The formula of a step is that of `gru_cell`. How layers and directions go together, and the
+    symbols, are those of `lstm`.
 
     Parameters
     ----------
-    input : Tensor (T, B, I), or (B, T, I) with batch_first, or (T, I) for one sequence without the
-    axis of the batch
-    hx : Tensor h_0 (L*D, B, H), without B for one sequence; None means zeros
+    input, num_layers, bidirectional, batch_first, dropout, training : as in `lstm`
+    hx : Tensor h_0 of shape (L D, B, H), or (L D, H) for one sequence
+        None: zeros.
     params : sequence of Tensors
-        w_ih (3H, I), w_hh (3H, H), b_ih (3H,), b_hh (3H,) of the first layer, forwards; the same
-        backwards, if bidirectional; then those of the next layer, whose w_ih are (3H, D*H). Without
-        biases, two for each layer and direction.
-    dropout : float
-        In training, the share of each layer's outputs, except the last layer's, that is dropped.
+        w_ih (3H, I), w_hh (3H, H), b_ih (3H,) and b_hh (3H,) of the first layer, forwards; if
+        bidirectional the same backwards; then those of the next layer, whose w_ih are (3H, D H).
+        Without biases, two for each layer and direction.
 
     Returns
     -------
-    output : Tensor (T, B, D*H), or (B, T, D*H), or (T, D*H): the last layer's h of every step
-    h_n : Tensor (L*D, B, H), or (L*D, H): the state after the last step of each layer and direction
+    The pair (output, h_n). output is of shape (T, B, D H), (B, T, D H) or (T, D H) and holds the
+    last layer's h of every step. h_n is of hx's shape and holds the state after the last step of
+    each layer and direction.
 
-    Raises
-    ------
-    ShapeError : if the sequence has no steps, or ranks, features, states, weights or their number
-    do not fit together.
-    DTypeError : if an argument is not floating point, or they differ in dtype.
-    RangeError : if dropout is not a probability.
+    Errors: as `lstm`.
 
-    Cost: 6*T*B*H*(I + H) flop per layer and direction, twice that backward; saves some 5*T*B*H
-    numbers for it. Cho et al. (2014), "Learning phrase representations using RNN encoder-decoder
-    for statistical machine translation".
+    Cost: 6 T B H (I + H) flop per layer and direction, twice that backward. Some 5 T B H numbers
+    are saved for it.
+
+    Reference: Cho et al. (2014), "Learning phrase representations using RNN encoder-decoder for
+    statistical machine translation", arXiv:1406.1078.
 
     >>> import numpy as np, fastnn as nn
     >>> rng = np.random.default_rng(0)
@@ -137,6 +134,7 @@ def layer_of(T: int, B: int, I: int, H: int) -> Sample:
 
 # ---- errors --------------------------------------------------------------------------------------
 def layer(*args: Tensor) -> Any:
+    """The op itself, without biases."""
     return apply(GRU, *args, None, None, reverse=False)
 
 
@@ -175,11 +173,12 @@ INPUTS = ("x", "h", "w_ih", "w_hh", "b_ih", "b_hh")
 
 GRU_CELL = register(Op(
     name="gru_cell", family="recurrent", inputs=INPUTS,
-    formula="r, z = sigmoid(x W_ih^T + b_ih + h W_hh^T + b_hh); n = tanh(x W_in^T + b_in + r (h W_hn^T + b_hn)); h' = (1 - z) n + z h",
+    formula="r, z = sigmoid(x W_ih^T + b_ih + h W_hh^T + b_hh); n = tanh(x W_in^T + b_in + r (h W_hn^T + b_hn)); "
+            "h' = (1 - z) n + z h",
     forward=kernel("gru_cell_forward"), backward=kernel("gru_cell_backward"),
     ref_forward=reference.gru_cell_forward, ref_backward=reference.gru_cell_backward,
     check=check_cell, samples=lambda: recurrent.cell_samples(steps),
-    errors=recurrent.cell_errors("gru_cell", 3, lambda *args: gru_cell(*args)),
+    errors=recurrent.cell_errors("gru_cell", 3, gru_cell),
     fast_numpy=fast_gru_cell,
     bench={"B=32 I=128 H=256": lambda: steps("B=32 I=128 H=256", None, 32, 128, 256),
            "B=1 I=128 H=128": lambda: steps("B=1 I=128 H=128", None, 1, 128, 128)},
@@ -193,8 +192,7 @@ GRU = register(Op(
     forward=kernel("gru_forward"), backward=kernel("gru_backward"),
     ref_forward=reference.gru_forward, ref_backward=reference.gru_backward,
     check=check_gru, samples=lambda: recurrent.sequence_samples(partial(steps, reverse=False)),
-    errors=(*recurrent.sequence_errors("gru", 3, layer, lambda *args, **kwargs: gru(*args, **kwargs)),
-            recurrent.state_error("gru", 3, lambda *args, **kwargs: gru(*args, **kwargs))),
+    errors=(*recurrent.sequence_errors("gru", 3, layer, gru), recurrent.state_error("gru", 3, gru)),
     fast_numpy=fast_gru,
     bench={"T=64 B=32 I=128 H=256": lambda: layer_of(64, 32, 128, 256),
            "T=128 B=1 I=128 H=128": lambda: layer_of(128, 1, 128, 128)},

@@ -23,7 +23,7 @@ __all__ = ["gather", "getitem", "index_select", "masked_fill", "one_hot", "take_
 def getitem(input: Tensor, key: Any) -> Tensor:
     r"""input[key], with NumPy's rules.
 
-    .. math:: y = x[key] \qquad dx[key] \mathrel{+}= dy
+    .. math:: y = x[key] \qquad dx[key] = dx[key] + dy
 
     Repeated elements add their gradients.
 

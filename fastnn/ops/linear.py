@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import apply
+from ..creation import zeros
 from ..errors import DTypeError, ShapeError
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
@@ -123,11 +124,6 @@ def relu_samples() -> list[Sample]:
             x, w, b = np.abs(x), np.abs(w), np.abs(b)
         found.append(Sample(s.name, (x, w / math.sqrt(max(x.shape[-1], 1)), b), sizes=s.sizes))
     return found
-
-
-# ---- errors --------------------------------------------------------------------------------------
-def zeros(*shape: int) -> Tensor:
-    return tensor(np.zeros(shape, np.float32))
 
 
 # ---- cost and benchmarks -------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Losses that compare an input with a target element by element.
 
-Kernels: csrc/loss.c. Definitions: fastnn/reference/losses.py.
+Kernels: csrc/pointwise/loss.c. Definitions: fastnn/reference/losses.py.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
     r"""The surprise, in nats, at yes-or-no answers t where yes was given the probability x.
 
     .. math::
-        y = -\frac1n \sum_i w_i \big(t_i \log x_i + (1 - t_i) \log(1 - x_i)\big) \\
+        y = -\frac1n \sum_i w_i \big(t_i \log x_i + (1 - t_i) \log(1 - x_i)\big) \qquad
         dx_i = \frac{dy\, w_i}{n} \frac{x_i - t_i}{x_i (1 - x_i)} \qquad
         dt_i = \frac{dy\, w_i}{n} \log\frac{1 - x_i}{x_i}
 
@@ -165,7 +165,7 @@ def binary_cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = 
 
     >>> import fastnn as nn
     >>> p, t = nn.tensor([0.5, 0.25]), nn.tensor([1.0, 0.0])
-    >>> nn.functional.binary_cross_entropy(p, t, reduction="sum")                   # log 2 + log 4/3
+    >>> nn.functional.binary_cross_entropy(p, t, reduction="sum")                 # log 2 + log 4/3
     tensor(0.9808)
     """
     return apply(BINARY_CROSS_ENTROPY, input, target, weight, reduction=reduction)
@@ -177,7 +177,7 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
 
     .. math::
         y = -\frac1n \sum_i w_i \big(q_i t_i \log \sigma(x_i) + (1 - t_i) \log \sigma(-x_i)\big)
-        \qquad \log \sigma(x) = -\log(1 + e^{-x}) \\
+        \qquad \log \sigma(x) = -\log(1 + e^{-x}) \qquad
         dx_i = \frac{dy\, w_i}{n} \big((1 - t_i)\, \sigma(x_i) - q_i t_i\, \sigma(-x_i)\big) \qquad
         dt_i = \frac{dy\, w_i}{n} \big(\log \sigma(-x_i) - q_i \log \sigma(x_i)\big)
 
@@ -222,7 +222,8 @@ def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: b
     input : Tensor
         x, the logarithms of the distribution's probabilities.
     target : Tensor
-        t, the target's probabilities (with log_target their logarithms), of input's shape and dtype.
+        t, the target's probabilities (with log_target their logarithms), of input's shape and
+        dtype.
     reduction : "mean", "batchmean", "sum" or "none"
         "mean" divides by the number of elements. "batchmean" divides by the size of the first axis:
         this is the divergence itself.
@@ -257,7 +258,8 @@ def check_pair(who: str, x: Any, target: Any) -> None:
     except ValueError:
         pass
     else:
-        hint = f"They would broadcast to {together}, which compares every element with many. Use .squeeze(), .unsqueeze() or .reshape() on one."
+        hint = (f"They would broadcast to {together}, which compares every element with many. "
+                "Use .squeeze(), .unsqueeze() or .reshape() on one.")
     raise ShapeError("input and target must have the same shape", who=who, expected=x.shape, got=target.shape,
                      hint=hint)
 
@@ -311,8 +313,7 @@ def check_with_logits(x: Any, target: Any, weight: Any = None, pos_weight: Any =
 
 # ---- samples -------------------------------------------------------------------------------------
 def difference(name: str, *shape: int, scale: float = 2.0, **attrs: Any) -> Sample:
-    """Input and target whose differences stay 0.01 away from 0 and 1, where some losses have kinks.
-    """
+    """Input and target whose differences stay 0.01 away from 0 and 1, where losses have kinks."""
     rng = seeded(name)
     x, d = rng.standard_normal(shape) * scale, rng.standard_normal(shape) * scale
     d += np.where(np.abs(np.abs(d) - 1) < 0.01, 0.03, 0) + np.where(np.abs(d) < 0.01, 0.02, 0)
@@ -391,14 +392,13 @@ def divergences() -> list[Sample]:
 
 
 # ---- errors --------------------------------------------------------------------------------------
-def _run(name: str, *values: Any, **attrs: Any) -> Any:
-    """The function of that name on tensors of these values."""
-    return globals()[name](*map(tensor, values), **attrs)
+def errors_of(function: Callable[..., Tensor]) -> tuple[Refusal, ...]:
+    """What every one of these losses refuses."""
+    name = function.__name__
 
+    def call(*shapes: tuple[int, ...], dtype: Any = np.float32, **attrs: Any) -> Tensor:
+        return function(*[tensor(np.full(s, 0.5).astype(dtype)) for s in shapes], **attrs)
 
-def _error_rows(name: str) -> tuple[Refusal, ...]:
-    def call(*shapes: tuple[int, ...], dtype: Any = np.float32, **attrs: Any) -> Any:
-        return _run(name, *[np.full(s, 0.5).astype(dtype) for s in shapes], **attrs)
     return (
         Refusal("column against row", lambda: call((4, 1), (4,)),
                 ShapeError, (name, "(4, 1)", "(4,)", "broadcast to (4, 4)", "squeeze")),
@@ -408,75 +408,92 @@ def _error_rows(name: str) -> tuple[Refusal, ...]:
     )
 
 
+def of(function: Callable[..., Tensor], *values: Any, **attrs: Any) -> Tensor:
+    """The function of tensors of these values."""
+    return function(*map(tensor, values), **attrs)
+
+
 # ---- cost and benchmarks -------------------------------------------------------------------------
-def _mean(loss: np.ndarray) -> np.ndarray:
+def fast_mean(loss: np.ndarray) -> np.ndarray:
     return np.asarray(loss.mean(), loss.dtype)
 
 
 def fast_smooth_l1(x: np.ndarray, t: np.ndarray, beta: float = 1.0) -> np.ndarray:
     d = np.abs(x - t)
-    return _mean(np.where(d < beta, d * d * (0.5 / beta), d - beta / 2))
+    return fast_mean(np.where(d < beta, d * d * (0.5 / beta), d - beta / 2))
+
+
+def fast_binary_cross_entropy(x: np.ndarray, t: np.ndarray, w: Any) -> np.ndarray:
+    return fast_mean((t - 1) * np.maximum(np.log1p(-x), -100) - t * np.maximum(np.log(x), -100))
 
 
 # ---- records -------------------------------------------------------------------------------------
-def _record(name: str, formula: str, check: Callable[..., None], samples: Callable[[], list[Sample]],
-            fast_numpy: Callable[..., Any],
-            bench: Callable[..., Sample], inputs: tuple[str, ...] = ("x", "target"), errors: tuple[Any, ...] = (),
-            flops: int = 3) -> Op:
+def loss(function: Callable[..., Tensor], formula: str, check: Callable[..., None],
+         samples: Callable[[], list[Sample]], fast_numpy: Callable[..., Any], bench: Callable[..., Sample],
+         inputs: tuple[str, ...] = ("x", "target"), errors: tuple[Refusal, ...] = (), flops: int = 3) -> Op:
+    """The record of a loss, under its function's name."""
+    name = function.__name__
     return register(Op(
         name=name, family="loss", inputs=inputs, formula=formula,
         forward=kernel(name + "_forward"), backward=kernel(name + "_backward"),
         ref_forward=getattr(reference, name + "_forward"), ref_backward=getattr(reference, name + "_backward"),
-        check=check, samples=samples, errors=(*_error_rows(name), *errors), fast_numpy=fast_numpy,
+        check=check, samples=samples, errors=(*errors_of(function), *errors), fast_numpy=fast_numpy,
         bench={"2048x512": lambda: bench("2048x512", 2048, 512)},
         flops=lambda n: flops * n, bytes=lambda n: 8 * n, terms=lambda n: n, differentiable=("x", "target")))
 
 
-MSE_LOSS = _record("mse_loss", "y = mean (x - t)^2", checker("mse_loss"), differences,
-                   lambda x, t: _mean((x - t)**2), difference)
-L1_LOSS = _record("l1_loss", "y = mean |x - t|", checker("l1_loss"), differences, lambda x, t: _mean(np.abs(x - t)),
-                  difference, flops=2)
+MSE_LOSS = loss(
+    mse_loss, "y = mean (x - t)^2",
+    checker("mse_loss"), differences, lambda x, t: fast_mean((x - t)**2), difference)
 
-SMOOTH_L1_LOSS = _record(
-    "smooth_l1_loss", "y = mean of d^2 / 2 beta where |d| < beta, else |d| - beta/2",
-                         checker("smooth_l1_loss", "beta", positive=False),
+L1_LOSS = loss(
+    l1_loss, "y = mean |x - t|",
+    checker("l1_loss"), differences, lambda x, t: fast_mean(np.abs(x - t)), difference, flops=2)
+
+SMOOTH_L1_LOSS = loss(
+    smooth_l1_loss, "y = mean of d^2 / 2 beta where |d| < beta, else |d| - beta/2",
+    checker("smooth_l1_loss", "beta", positive=False),
     lambda: [*differences(beta=1.0), difference("beta", 31, beta=0.37), difference("beta 0", 31, beta=0.0)],
-                         fast_smooth_l1, difference,
+    fast_smooth_l1, difference, flops=5,
     errors=(
-        Refusal("beta", lambda: _run("smooth_l1_loss", [1.0], [2.0], beta=-1.0), RangeError, ("beta", "-1")),
-    ), flops=5)
+        Refusal("beta", lambda: of(smooth_l1_loss, [1.0], [2.0], beta=-1.0), RangeError, ("beta", "-1")),
+    ))
 
-HUBER_LOSS = _record(
-    "huber_loss", "y = mean of d^2 / 2 where |d| < delta, else delta (|d| - delta/2)", checker("huber_loss", "delta"),
-    lambda: [*differences(delta=1.0), difference("delta", 31, delta=2.7)], fast_smooth_l1, difference,
-    errors=(Refusal("delta", lambda: _run("huber_loss", [1.0], [2.0], delta=0.0), RangeError, ("delta above 0", "0")),),
-                     flops=5)
+HUBER_LOSS = loss(
+    huber_loss, "y = mean of d^2 / 2 where |d| < delta, else delta (|d| - delta/2)",
+    checker("huber_loss", "delta"), lambda: [*differences(delta=1.0), difference("delta", 31, delta=2.7)],
+    fast_smooth_l1, difference, flops=5,
+    errors=(
+        Refusal("delta", lambda: of(huber_loss, [1.0], [2.0], delta=0.0), RangeError, ("delta above 0", "0")),
+    ))
 
-BINARY_CROSS_ENTROPY = _record(
-    "binary_cross_entropy", "y = mean of -t log x - (1 - t) log(1 - x)", check_binary_cross_entropy,
-                               lambda: binaries(False),
-    lambda x, t, w: _mean((t - 1) * np.maximum(np.log1p(-x), -100) - t * np.maximum(np.log(x), -100)), binary,
-    inputs=("x", "target", "weight"), flops=20, errors=(
-        Refusal("scores", lambda: _run("binary_cross_entropy", [0.5, -3.0], [0.0, 1.0]),
+BINARY_CROSS_ENTROPY = loss(
+    binary_cross_entropy, "y = mean of -t log x - (1 - t) log(1 - x)",
+    check_binary_cross_entropy, lambda: binaries(False), fast_binary_cross_entropy, binary,
+    inputs=("x", "target", "weight"), flops=20,
+    errors=(
+        Refusal("scores", lambda: of(binary_cross_entropy, [0.5, -3.0], [0.0, 1.0]),
                 RangeError, ("input from 0 to 1", "-3", "with_logits")),
-        Refusal("NaN", lambda: _run("binary_cross_entropy", [0.5, float("nan")], [0.0, 1.0]),
+        Refusal("NaN", lambda: of(binary_cross_entropy, [0.5, float("nan")], [0.0, 1.0]),
                 RangeError, ("input from 0 to 1", "nan")),
-        Refusal("target", lambda: _run("binary_cross_entropy", [0.5, 0.5], [0.0, 2.0]),
+        Refusal("target", lambda: of(binary_cross_entropy, [0.5, 0.5], [0.0, 2.0]),
                 RangeError, ("target from 0 to 1", "2.0")),
-        Refusal("weight", lambda: _run("binary_cross_entropy", [0.5], [0.0], [1.0, 2.0]),
+        Refusal("weight", lambda: of(binary_cross_entropy, [0.5], [0.0], [1.0, 2.0]),
                 ShapeError, ("weight", "(1,)", "(2,)")),
     ))
 
-BINARY_CROSS_ENTROPY_WITH_LOGITS = _record(
-    "binary_cross_entropy_with_logits", "y = mean of -q t log sigmoid(x) - (1 - t) log sigmoid(-x)", check_with_logits,
-                                           with_logits_samples,
-    lambda x, t, w, q: _mean(np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))),
-    lambda *args: binary(*args, logits=True), inputs=("x", "target", "weight", "pos_weight"), flops=20, errors=(
-        Refusal("pos_weight", lambda: _run("binary_cross_entropy_with_logits", [[0.5]], [[0.0]], pos_weight=tensor([1.0, 2.0])),
+BINARY_CROSS_ENTROPY_WITH_LOGITS = loss(
+    binary_cross_entropy_with_logits, "y = mean of -q t log sigmoid(x) - (1 - t) log sigmoid(-x)",
+    check_with_logits, with_logits_samples,
+    lambda x, t, w, q: fast_mean(np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))),
+    lambda *args: binary(*args, logits=True), inputs=("x", "target", "weight", "pos_weight"), flops=20,
+    errors=(
+        Refusal("pos_weight", lambda: of(binary_cross_entropy_with_logits, [[0.5]], [[0.0]],
+                                         pos_weight=tensor([1.0, 2.0])),
                 ShapeError, ("pos_weight", "(1, 1)", "(2,)")),
     ))
 
-KL_DIV = _record(
-    "kl_div", "y = mean of t (log t - x)", checker("kl_div", reductions=("none", "mean", "sum", "batchmean")),
-                 divergences,
-    lambda x, t: _mean(t * (np.log(t) - x)), divergence, flops=15)
+KL_DIV = loss(
+    kl_div, "y = mean of t (log t - x)",
+    checker("kl_div", reductions=("none", "mean", "sum", "batchmean")), divergences,
+    lambda x, t: fast_mean(t * (np.log(t) - x)), divergence, flops=15)

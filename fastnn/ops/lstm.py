@@ -1,6 +1,6 @@
 """Long short-term memory: a cell, a layer, layers stacked.
 
-Kernels: csrc/lstm.c. Definitions: fastnn/reference/lstm.py.
+Kernels: csrc/recurrent/lstm.c. Definitions: fastnn/reference/lstm.py.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from ..autograd import apply
+from ..creation import zeros
 from ..errors import ShapeError
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register
 from ..reference import lstm as reference
 from ..tensor import Tensor
 from . import recurrent
-from .recurrent import zeros
 
 __all__ = ["lstm", "lstm_cell"]
 
@@ -29,8 +29,7 @@ def lstm_cell(input: Tensor, hx: Sequence[Tensor], w_ih: Tensor, w_hh: Tensor, b
 
     .. math::
         z = x W_{ih}^T + b_{ih} + h W_{hh}^T + b_{hh} \qquad
-        i = \sigma(z_i) \quad f = \sigma(z_f) \quad g = \tanh(z_g) \quad o = \sigma(z_o)
-
+        i = \sigma(z_i) \quad f = \sigma(z_f) \quad g = \tanh(z_g) \quad o = \sigma(z_o) \qquad
         c' = f \cdot c + i \cdot g \qquad h' = o \cdot \tanh(c')
 
     The input gate i lets the candidate g into the cell, the forget gate f keeps what the cell held,
@@ -38,30 +37,38 @@ def lstm_cell(input: Tensor, hx: Sequence[Tensor], w_ih: Tensor, w_hh: Tensor, b
 
     Parameters
     ----------
-    input : Tensor (B, I), float32 or float64
-    hx : pair of Tensors (h, c), each (B, H)
-    w_ih : Tensor (4*H, I), gates one below the other in the order i, f, g, o
-    w_hh : Tensor (4*H, H)
-    b_ih, b_hh : Tensor (4*H,), optional
+    input : Tensor of shape (B, I), float32 or float64
+    hx : pair of Tensors, each of shape (B, H)
+        The state (h, c).
+    w_ih : Tensor of shape (4H, I)
+        The weights of the gates one below the other, in the order i, f, g, o.
+    w_hh : Tensor of shape (4H, H)
+    b_ih, b_hh : Tensor of shape (4H,), optional
 
     Returns
     -------
-    (h', c'), each (B, H).
+    The pair (h', c'), each of shape (B, H).
 
     Raises
     ------
     ShapeError : if ranks, features, the state's or a weight's shape do not fit together.
     DTypeError : if an argument is not floating point, or they differ in dtype.
 
-    Cost: 8*B*H*(I + H) flop. Hochreiter, Schmidhuber (1997), "Long short-term memory"; Gers,
-    Schmidhuber, Cummins (2000), "Learning to forget".
+    Cost: 8 B H (I + H) flop.
 
+    References
+    ----------
+    Hochreiter, Schmidhuber (1997), "Long short-term memory".
+    Gers, Schmidhuber, Cummins (2000), "Learning to forget".
+
+    Examples
+    --------
     With all weights 0 every gate is half open and the candidate is 0, so the cell forgets half of
     what it held:
 
     >>> import fastnn as nn
-    >>> zero = nn.tensor([[0.0], [0.0], [0.0], [0.0]])
-    >>> nn.functional.lstm_cell(nn.tensor([[3.0]]), (nn.tensor([[1.0]]), nn.tensor([[4.0]])), zero, zero)
+    >>> zero, state = nn.zeros(4, 1), (nn.tensor([[1.0]]), nn.tensor([[4.0]]))
+    >>> nn.functional.lstm_cell(nn.tensor([[3.0]]), state, zero, zero)
     (tensor([[0.482]]), tensor([[2.]]))
     """
     h, c = pair_of("lstm_cell", hx)
@@ -71,46 +78,59 @@ def lstm_cell(input: Tensor, hx: Sequence[Tensor], w_ih: Tensor, w_hh: Tensor, b
 def lstm(input: Tensor, hx: Sequence[Tensor] | None, params: Sequence[Tensor], *, num_layers: int = 1,
          bidirectional: bool = False, batch_first: bool = False, dropout: float = 0.0,
          training: bool = False) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-    """Long short-term memory over a sequence: layers on top of each other, each in one direction or
-    in both.
+    """Long short-term memory over a sequence: layers on top of each other, in one or two
+    directions.
 
-    Each layer reads the outputs of the one below; a bidirectional layer runs once forwards and once
-    backwards over the sequence and joins both outputs along the features. The formula of a step is
-    that of `lstm_cell`.
+    The formula of a step is that of `lstm_cell`. Each layer reads the outputs of the one below. A
+    bidirectional layer runs once forwards and once backwards over the sequence, and joins both
+    outputs along the features.
 
-    Symbols
-    -------
-    T steps; B batch; I inputs; H hidden units; L layers; D directions, 1 or 2.
+    Symbols: T steps, B batch, I inputs, H hidden units; L layers, D directions (1 or 2).
 
     Parameters
     ----------
-    input : Tensor (T, B, I), or (B, T, I) with batch_first, or (T, I) for one sequence without the
-    axis of the batch
-    hx : pair of Tensors (h_0, c_0), each (L*D, B, H), without B for one sequence; None means zeros
+    input : Tensor of shape (T, B, I), or (T, I) for one sequence
+        float32 or float64.
+    hx : pair of Tensors, each of shape (L D, B, H), or (L D, H) for one sequence
+        The first state (h_0, c_0) of each layer and direction. None: zeros.
     params : sequence of Tensors
-        w_ih (4H, I), w_hh (4H, H), b_ih (4H,), b_hh (4H,) of the first layer, forwards; the same
-        backwards, if bidirectional; then those of the next layer, whose w_ih are (4H, D*H). Without
-        biases, two for each layer and direction.
+        w_ih (4H, I), w_hh (4H, H), b_ih (4H,) and b_hh (4H,) of the first layer, forwards; if
+        bidirectional the same backwards; then those of the next layer, whose w_ih are (4H, D H).
+        Without biases, two for each layer and direction.
+    num_layers : int
+        L.
+    bidirectional : bool
+        Whether D is 2.
+    batch_first : bool
+        Whether input and output are (B, T, ...).
     dropout : float
         In training, the share of each layer's outputs, except the last layer's, that is dropped.
+    training : bool
 
     Returns
     -------
-    output : Tensor (T, B, D*H), or (B, T, D*H), or (T, D*H): the last layer's h of every step (h_n,
-    c_n) : Tensors (L*D, B, H), or (L*D, H): the state after the last step of each layer and
-    direction
+    The pair (output, (h_n, c_n)). output is of shape (T, B, D H), (B, T, D H) or (T, D H) and holds
+    the last layer's h of every step. h_n and c_n are of h_0's shape and hold the state after the
+    last step of each layer and direction.
 
     Raises
     ------
     ShapeError : if the sequence has no steps, or ranks, features, states, weights or their number
-    do not fit together.
+        do not fit together.
     DTypeError : if an argument is not floating point, or they differ in dtype.
     RangeError : if dropout is not a probability.
 
-    Cost: 8*T*B*H*(I + H) flop per layer and direction, twice that backward; saves some 6*T*B*H
-    numbers for it. Hochreiter, Schmidhuber (1997), "Long short-term memory"; Graves, Schmidhuber
-    (2005), "Framewise phoneme classification with bidirectional LSTM and other neural network
-    architectures".
+    Cost: 8 T B H (I + H) flop per layer and direction, twice that backward. Some 6 T B H numbers
+    are saved for it.
+
+    References
+    ----------
+    Hochreiter, Schmidhuber (1997), "Long short-term memory".
+    Graves, Schmidhuber (2005), "Framewise phoneme classification with bidirectional LSTM and other
+        neural network architectures".
+
+    Examples
+    --------
 
     >>> import numpy as np, fastnn as nn
     >>> rng = np.random.default_rng(0)
@@ -128,6 +148,7 @@ def lstm(input: Tensor, hx: Sequence[Tensor] | None, params: Sequence[Tensor], *
 
 # ---- what the functions share --------------------------------------------------------------------
 def pair_of(who: str, hx: Any) -> Any:
+    """The state, which must be a pair."""
     if not isinstance(hx, (tuple, list)) or len(hx) != 2:
         got = type(hx).__name__ + (f" of {len(hx)}" if isinstance(hx, (tuple, list)) else "")
         raise ShapeError(who=who, expected="the state as a pair (h, c)", got=got)
@@ -153,6 +174,7 @@ def layer_of(T: int, B: int, I: int, H: int) -> Sample:
 
 # ---- errors --------------------------------------------------------------------------------------
 def layer(*args: Tensor) -> Any:
+    """The op itself, without biases."""
     return apply(LSTM, *args, None, None, reverse=False)
 
 
@@ -209,12 +231,14 @@ LSTM_CELL = register(Op(
 
 LSTM = register(Op(
     name="lstm", family="recurrent", inputs=("x", "h0", "c0", *INPUTS[3:]),
-    formula="h_t, c_t = lstm_cell(x_t, h_{t-1}, c_{t-1}) for t = 0 ... T-1, or backwards; gives all h_t and the last h and c",
+    formula="h_t, c_t = lstm_cell(x_t, h_{t-1}, c_{t-1}) for t = 0 ... T-1, or backwards; "
+            "gives all h_t and the last h and c",
     forward=kernel("lstm_forward"), backward=kernel("lstm_backward"),
     ref_forward=reference.lstm_forward, ref_backward=reference.lstm_backward,
     check=check_lstm, samples=lambda: recurrent.sequence_samples(partial(steps, reverse=False)),
     errors=(
-        *recurrent.sequence_errors("lstm", 4, lambda x, h, *weights: layer(x, h, zeros(1, 2), *weights), lambda x, h, *params, **kwargs: lstm(x, None if h is None else (h, h), *params, **kwargs)),
+        *recurrent.sequence_errors("lstm", 4, lambda x, h, *weights: layer(x, h, zeros(1, 2), *weights),
+                                   lambda x, h, *params, **k: lstm(x, None if h is None else (h, h), *params, **k)),
         Refusal("cell", lambda: layer(zeros(1, 1, 3), zeros(1, 2), zeros(2, 2), zeros(8, 3), zeros(8, 2)),
                 ShapeError, ("cell state", "(1, 2)", "(2, 2)")),
         Refusal("no pair", lambda: lstm(zeros(1, 1, 3), [zeros(1, 1, 2)], [zeros(8, 3), zeros(8, 2)]),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import apply
+from ..creation import zeros
 from ..errors import DTypeError, ShapeError
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
@@ -177,11 +178,6 @@ def samples() -> list[Sample]:
         sample("no batch", (0, 2, 3), (3, 4)),
         sample("no batch, broadcast", (0, 1, 2, 3), (4, 3, 2)),
     ]
-
-
-# ---- errors --------------------------------------------------------------------------------------
-def zeros(*shape: int) -> Tensor:
-    return tensor(np.zeros(shape, np.float32))
 
 
 # ---- cost and benchmarks -------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Layer, RMS and group normalisation.
 
-Kernels: csrc/norm.c. Definitions: fastnn/reference/norm.py.
+Kernels: csrc/norm/norm.c. Definitions: fastnn/reference/norm.py.
 """
 
 from __future__ import annotations
@@ -24,20 +24,24 @@ __all__ = ["group_norm", "layer_norm", "rms_norm"]
 
 
 def layer_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None,
-               bias: Tensor | None = None,
-               eps: float = 1e-5) -> Tensor:
+               bias: Tensor | None = None, eps: float = 1e-5) -> Tensor:
     r"""Standardise each row (the last axes of the input), then scale and shift.
 
-    .. math:: y = \frac{x - \mathrm{E}[x]}{\sqrt{\mathrm{Var}[x] + \epsilon}} \cdot weight + bias
+    .. math:: y = \hat x \cdot weight + bias, \quad \hat x = (x - \mathrm{E}[x])\, r, \quad
+        r = 1 / \sqrt{\mathrm{Var}[x] + \epsilon} \qquad
+        dx = r\, (g - \mathrm{E}[g] - \hat x\, \mathrm{E}[g \hat x]), \quad g = dy \cdot weight
+
+    The result is accurate also where the mean is far larger than the deviation.
 
     Parameters
     ----------
-    input : Tensor (..., *normalized_shape), float32 or float64
+    input : Tensor of shape (..., *normalized_shape), float32 or float64
     normalized_shape : int or sequence of int
-        The sizes of the axes over which mean and variance (divided by the number of elements) are
-        taken.
+        The sizes of the axes that make a row. The mean and the variance, which is divided by the
+        number of elements, are taken over them.
     weight, bias : Tensor of shape normalized_shape, optional
-    eps : float, added to the variance
+    eps : float
+        Added to the variance.
 
     Returns
     -------
@@ -48,10 +52,10 @@ def layer_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Ten
     ShapeError : if the input does not end in normalized_shape, or weight or bias has another shape.
     DTypeError : if an argument is not floating point, or they differ in dtype.
 
-    Cost: 8 flop per element; the input is read from memory once, in the backward pass once together
-    with dy.
-    Accurate also where the mean is far larger than the deviation.
-    Ba, Kiros, Hinton (2016), "Layer normalization", arXiv:1607.06450.
+    Cost: 8 flop per element. The input is read from memory once, and backward once together with
+    dy.
+
+    Reference: Ba, Kiros, Hinton (2016), "Layer normalization", arXiv:1607.06450.
 
     >>> import fastnn as nn
     >>> nn.functional.layer_norm(nn.tensor([[1.0, 3.0], [10.0, 10.0]]), (2,), eps=0.0001)
@@ -65,26 +69,23 @@ def rms_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tenso
              eps: float | None = None) -> Tensor:
     r"""Divide each row by the root of its mean square, then scale.
 
-    .. math:: y = \frac{x}{\sqrt{\mathrm{E}[x^2] + \epsilon}} \cdot weight
+    .. math:: y = \hat x \cdot weight, \quad \hat x = x\, r, \quad
+        r = 1 / \sqrt{\mathrm{E}[x^2] + \epsilon} \qquad
+        dx = r\, (g - \hat x\, \mathrm{E}[g \hat x]), \quad g = dy \cdot weight
 
     Parameters
     ----------
-    input : Tensor (..., *normalized_shape), float32 or float64
-    normalized_shape : int or sequence of int, the sizes of the axes that make a row
-    weight : Tensor of shape normalized_shape, optional
-    eps : float; None means the distance from 1 to the next number of the input's dtype
+    input, normalized_shape, weight : as in `layer_norm`
+    eps : float, optional
+        None: the distance from 1 to the next number of the input's dtype.
 
     Returns
     -------
     Tensor of the input's shape.
 
-    Raises
-    ------
-    ShapeError : if the input does not end in normalized_shape, or weight has another shape.
-    DTypeError : if an argument is not floating point, or they differ in dtype.
+    Errors: as `layer_norm`. Cost: 5 flop per element; the input is read from memory once.
 
-    Cost: 5 flop per element; the input is read from memory once.
-    Zhang, Sennrich (2019), "Root mean square layer normalization", arXiv:1910.07467.
+    Reference: Zhang, Sennrich (2019), "Root mean square layer normalization", arXiv:1910.07467.
 
     >>> import fastnn as nn
     >>> nn.functional.rms_norm(nn.tensor([3.0, -4.0]), (2,), eps=0.0)
@@ -98,17 +99,22 @@ def rms_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tenso
 
 def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None,
                eps: float = 1e-5) -> Tensor:
-    r"""Standardise each group of C / num_groups channels of each image, then scale and shift each
-    channel.
+    r"""Standardise each group of channels of each image, then scale and shift each channel.
 
-    .. math:: y = \frac{x - \mathrm{E}[x]}{\sqrt{\mathrm{Var}[x] + \epsilon}} \cdot weight_c + bias_c
+    .. math:: y = (x - \mathrm{E}[x]) / \sqrt{\mathrm{Var}[x] + \epsilon} \cdot weight_c + bias_c
+
+    with the mean and the variance over a group of C / num_groups channels of one image. The
+    gradient is `layer_norm`'s, for a group in the place of a row. The result does not depend on the
+    batch.
 
     Parameters
     ----------
-    input : Tensor (N, C, ...), float32 or float64
-    num_groups : int, a divisor of C; with C groups this is instance normalisation
-    weight, bias : Tensor (C,), optional
-    eps : float, added to the variance
+    input : Tensor of shape (N, C, ...), float32 or float64
+    num_groups : int
+        A divisor of C. With C groups this is instance normalisation.
+    weight, bias : Tensor of shape (C,), optional
+    eps : float
+        Added to the variance.
 
     Returns
     -------
@@ -119,8 +125,9 @@ def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bia
     ShapeError : if C is not a multiple of num_groups, or weight or bias is not of shape (C,).
     DTypeError : if an argument is not floating point, or they differ in dtype.
 
-    Cost: 8 flop per element; bound by memory. Does not depend on the batch.
-    Wu, He (2018), "Group normalization", arXiv:1803.08494.
+    Cost: 8 flop per element; bound by memory.
+
+    Reference: Wu, He (2018), "Group normalization", arXiv:1803.08494.
 
     >>> import fastnn as nn
     >>> nn.functional.group_norm(nn.tensor([[1.0, 3.0, 5.0, 5.0]]), 2)
@@ -131,6 +138,7 @@ def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bia
 
 # ---- what the functions share --------------------------------------------------------------------
 def as_shape(normalized_shape: Any) -> tuple[int, ...]:
+    """As a tuple of int; the common case, quickly."""
     if normalized_shape.__class__ is tuple and len(normalized_shape) == 1 and normalized_shape[0].__class__ is int:
         return normalized_shape
     if isinstance(normalized_shape, int):
@@ -151,8 +159,7 @@ def need_shape(who: str, shape: tuple[int, ...], **arrays: Any) -> None:
 
 def check_rows(who: str, x: Any, weight: Any, bias: Any, normalized_shape: tuple[int, ...], eps: float) -> None:
     need_float(who, input=x, weight=weight, bias=bias)
-    if not normalized_shape or x.shape[x.ndim
-                                       - len(normalized_shape):] != normalized_shape or x.ndim < len(normalized_shape):
+    if not normalized_shape or x.shape[-len(normalized_shape):] != normalized_shape:
         last = ", ".join(map(str, normalized_shape))
         raise ShapeError(who=who, expected=f"input of shape (..., {last})", got=x.shape,
                          hint="normalized_shape names the last sizes of the input.")
@@ -268,8 +275,8 @@ def fast_group_norm(x: Any, weight: Any, bias: Any, *, num_groups: int, eps: flo
 
 
 # ---- records -------------------------------------------------------------------------------------
-# dx = rstd * (g - mean(g) - xhat * mean(g * xhat)) is the difference of three terms. In a set of a
-# few elements hardly anything may be left of them, and the laws' allowance is measured by what is
+# dx = r (g - E[g] - xhat E[g xhat]) is the difference of three terms. Where the means are over a
+# few elements, hardly anything may be left of it, and the laws measure their allowance by what is
 # left: room for the rounding of each term.
 CANCELLATION = 3.0
 
@@ -278,8 +285,7 @@ LAYER_NORM = register(Op(
     formula="y = (x - mean) / sqrt(var + eps) * weight + bias, mean and var over the last axes",
     forward=kernel("layer_norm_forward"), backward=kernel("layer_norm_backward"),
     ref_forward=reference.layer_norm_forward, ref_backward=reference.layer_norm_backward,
-    check=partial(check_rows, "layer_norm"), fits=kernel("fits_rows"),
-    samples=layer_samples,
+    check=partial(check_rows, "layer_norm"), fits=kernel("fits_rows"), samples=layer_samples,
     errors=(
         Refusal("shape", lambda: layer_norm(tensor(np.zeros((2, 3))), (4,)),
                 ShapeError, ("layer_norm", "(..., 4)", "(2, 3)")),
@@ -302,8 +308,7 @@ RMS_NORM = register(Op(
     forward=kernel("rms_norm_forward"), backward=kernel("rms_norm_backward"),
     ref_forward=reference.rms_norm_forward, ref_backward=reference.rms_norm_backward,
     check=lambda x, weight, normalized_shape, eps: check_rows("rms_norm", x, weight, None, normalized_shape, eps),
-    fits=kernel("fits_rows"),
-    samples=rms_samples,
+    fits=kernel("fits_rows"), samples=rms_samples,
     errors=(
         Refusal("shape", lambda: rms_norm(tensor(np.zeros((2, 3))), (4,)),
                 ShapeError, ("rms_norm", "(..., 4)", "(2, 3)")),

@@ -1,4 +1,4 @@
-"""Pooling along sequences: that of images one pixel high. See pool2d.py and adaptive_pool.py."""
+"""Pooling along sequences: that of images one pixel high, by pool2d.py and adaptive_pool.py."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ __all__ = ["adaptive_avg_pool1d", "adaptive_max_pool1d", "avg_pool1d", "max_pool
 
 
 def max_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
-               ceil_mode: bool = False,
-               return_indices: bool = False) -> Any:
-    """The largest value under each window of a sequence: y[n,c,q] = max over s of
-    x[n,c,q*stride-padding+s*dilation].
+               ceil_mode: bool = False, return_indices: bool = False) -> Any:
+    r"""The largest value under each window of a sequence.
 
-    input (N, C, L) or (C, L) -> (N, C, Q) or (C, Q), Q = (L + 2*padding - dilation*(kernel_size -
-    1) - 1) // stride + 1; with return_indices also the places of the maxima in the sequence. All
-    else as max_pool2d.
+    .. math:: y[n,c,q] = \max_s \; x[n,c,\; q\,stride - padding + s\,dilation]
+
+    Shapes: (N, C, L) or (C, L) -> (N, C, Q) or (C, Q), for a window of S elements with
+    Q = (L + 2 padding - dilation (S - 1) - 1) // stride + 1. The indices are those in the sequence.
+
+    Parameters, errors and cost: as `max_pool2d`, with one number for each direction.
 
     >>> import fastnn as nn
     >>> nn.functional.max_pool1d(nn.tensor([[1.0, 5.0, 2.0, 0.0]]), 2)
@@ -32,16 +33,19 @@ def max_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     stride = kernel_size if stride is None or stride == () else stride
     attrs = along("max_pool1d", kernel_size=(kernel_size, 1), stride=(stride, 1), padding=(padding, 0),
                   dilation=(dilation, 1))
-    return one_row("max_pool1d", lambda x: max_pool2d(x, **attrs, ceil_mode=ceil_mode, return_indices=return_indices),
-                   input)
+    attrs |= {"ceil_mode": ceil_mode, "return_indices": return_indices}
+    return one_row("max_pool1d", lambda x: max_pool2d(x, **attrs), input)
 
 
 def avg_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
                count_include_pad: bool = True) -> Tensor:
-    """The mean of each window of a sequence: y[n,c,q] = (1/d) sum over s of
-    x[n,c,q*stride-padding+s].
+    r"""The mean of each window of a sequence.
 
-    input (N, C, L) or (C, L) -> (N, C, Q) or (C, Q). The divisor d, and all else, as avg_pool2d.
+    .. math:: y[n,c,q] = \frac1d \sum_s x[n,c,\; q\,stride - padding + s]
+
+    Shapes: (N, C, L) or (C, L) -> (N, C, Q) or (C, Q), with Q as for `max_pool1d`.
+
+    Parameters, errors and cost: as `avg_pool2d`, with one number for each direction.
 
     >>> import fastnn as nn
     >>> nn.functional.avg_pool1d(nn.tensor([[1.0, 5.0, 2.0, 0.0]]), 2)
@@ -49,14 +53,16 @@ def avg_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
     """
     stride = kernel_size if stride is None or stride == () else stride
     attrs = along("avg_pool1d", kernel_size=(kernel_size, 1), stride=(stride, 1), padding=(padding, 0))
-    result: Tensor = one_row("avg_pool1d", lambda x: avg_pool2d(x, **attrs, ceil_mode=ceil_mode,
-                                                                count_include_pad=count_include_pad), input)
+    attrs |= {"ceil_mode": ceil_mode, "count_include_pad": count_include_pad}
+    result: Tensor = one_row("avg_pool1d", lambda x: avg_pool2d(x, **attrs), input)
     return result
 
 
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     """The mean of each of output_size windows that together cover the sequence; 1 is the global
-    average. See adaptive_avg_pool2d.
+    average.
+
+    Parameters, errors and cost: as `adaptive_avg_pool2d`, for (N, C, L) or (C, L).
 
     >>> import fastnn as nn
     >>> nn.functional.adaptive_avg_pool1d(nn.tensor([[1.0, 5.0, 2.0, 0.0]]), 1)
@@ -68,8 +74,9 @@ def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
 
 
 def adaptive_max_pool1d(input: Tensor, output_size: Any, return_indices: bool = False) -> Any:
-    """The largest value of each of output_size windows that together cover the sequence. See
-    adaptive_max_pool2d.
+    """The largest value of each of output_size windows that together cover the sequence.
+
+    Parameters, errors and cost: as `adaptive_max_pool2d`, for (N, C, L) or (C, L).
 
     >>> import fastnn as nn
     >>> nn.functional.adaptive_max_pool1d(nn.tensor([[1.0, 5.0, 2.0, 0.0]]), 2)
@@ -91,8 +98,8 @@ def one_row(who: str, function: Callable[[Tensor], Any], input: Any) -> Any:
 
 
 def along(who: str, **sizes: tuple[Any, int]) -> dict[str, Any]:
-    """Attributes of a row, from name = (number, its least value): 1 pixel high and 1 apart, without
-    padding, in the other direction.
+    """Attributes of a row, from name = (number, its least value): in the other direction windows
+    are 1 pixel high and 1 apart, without padding.
     """
-    return {name: (0 if name == "padding" else 1, single(who, name, value, low)) for name,
-            (value, low) in sizes.items()}
+    return {name: (0 if name == "padding" else 1, single(who, name, value, low))
+            for name, (value, low) in sizes.items()}

@@ -1,6 +1,6 @@
 """Pooling over two-dimensional windows.
 
-Kernels: csrc/pool2d.c. Definitions: fastnn/reference/pool2d.py.
+Kernels: csrc/pool/pool2d.c. Definitions: fastnn/reference/pool2d.py.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from ..autograd import apply
+from ..creation import zeros
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import pool2d as reference
-from ..tensor import Tensor, tensor
+from ..tensor import Tensor
 from .checks import need_float, pair
 from .window import batched, need_image, need_window
 
@@ -31,36 +32,38 @@ def max_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
 
     Parameters
     ----------
-    input : Tensor, shape (N, C, H, W) or (C, H, W), float32 or float64
-    kernel_size : int or pair of int, the window (R, S)
-    stride : int or pair of int; the window's size if None
-    padding : int or pair of int, at most half the window
+    input : Tensor of shape (N, C, H, W), or (C, H, W) for a single image
+        float32 or float64.
+    kernel_size : int or pair of int
+        The window (R, S).
+    stride : int or pair of int, optional
+        None: the window's size, so that windows do not overlap.
+    padding : int or pair of int
+        At most half the window.
     dilation : int or pair of int
     ceil_mode : bool
         Also take a last window that is cut off by the edge, if it begins inside the image or the
         padding before it.
     return_indices : bool
-        Return also, int64, each maximum's place i*W + j in its plane.
+        Also return the index of each maximum in its plane, i W + j, of int64.
 
     Returns
     -------
-    Tensor, shape (N, C, P, Q), P = (H + 2*ph - dh*(R - 1) - 1) // sh + 1 (rounded up with
-    ceil_mode) and likewise Q; with return_indices the pair (y, indices).
+    Tensor of shape (N, C, P, Q), or (C, P, Q); with return_indices the pair (y, indices).
+    P = (H + 2 ph - dh (R - 1) - 1) // sh + 1, rounded up with ceil_mode, and likewise Q.
 
     Gradient
     --------
-    dx[n,c,i,j] = sum of dy[n,c,p,q] over the windows whose maximum was (i,j): the first of equals.
+    dx[n,c,i,j] = sum of dy[n,c,p,q] over the windows whose maximum was (i,j), the first of equals
 
     Raises
     ------
-    ShapeError : wrong rank, a window larger than the padded image, padding of more than half the
-    window.
-    DTypeError : not floating point.
+    ShapeError : if the rank is another, the window larger than the padded image, or the padding
+        more than half the window.
+    DTypeError : if input is not floating point.
 
-    Cost: N*C*P*Q*R*S comparisons; bound by memory. Saves one int32 per output for backward.
+    Cost: N C P Q R S comparisons; bound by memory. One int32 per output is saved for backward.
 
-    Examples
-    --------
     >>> import fastnn as nn
     >>> x = nn.tensor([[[1.0, 5.0, 2.0, 0.0], [4.0, 3.0, 6.0, 6.0]]])
     >>> nn.functional.max_pool2d(x, 2, return_indices=True)
@@ -78,29 +81,29 @@ def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
 
     .. math:: y[n,c,p,q] = \frac{1}{d} \sum_{r,s} x[n,c,\; p\,sh - ph + r,\; q\,sw - pw + s]
 
+    and dx[n,c,i,j] is the sum of dy[n,c,p,q] / d over the windows that see (i,j).
+
     Parameters
     ----------
-    input : Tensor, shape (N, C, H, W) or (C, H, W), float32 or float64
-    kernel_size : int or pair of int, the window (R, S)
-    stride : int or pair of int; the window's size if None
-    padding : int or pair of int, at most half the window; zeros
-    ceil_mode : bool
-        Also take a last window that is cut off by the edge, if it begins inside the image or the
-        padding before it.
+    input, kernel_size, stride, ceil_mode : as in `max_pool2d`
+    padding : int or pair of int
+        Zeros, at most half the window.
     count_include_pad : bool
-        d counts the window's elements in the padding (but not beyond it); otherwise only those in
-        the image.
+        Whether d counts the window's elements in the padding (but not beyond it), too, or only
+        those in the image.
     divisor_override : int, optional
         Use this as d.
 
     Returns
     -------
-    Tensor, shape (N, C, P, Q), as for max_pool2d.
+    Tensor of shape (N, C, P, Q), or (C, P, Q), as for max_pool2d.
 
-    Gradient: dx[n,c,i,j] = sum over the windows that see (i,j) of dy[n,c,p,q] / d.
+    Raises
+    ------
+    ShapeError, DTypeError : as `max_pool2d`.
+    RangeError : for a divisor of 0.
 
-    Raises: as max_pool2d; RangeError for a divisor of 0. Cost: N*C*P*Q*R*S additions; bound by
-    memory.
+    Cost: N C P Q R S additions; bound by memory.
 
     >>> import fastnn as nn
     >>> nn.functional.avg_pool2d(nn.tensor([[[1.0, 5.0, 2.0, 0.0], [4.0, 2.0, 6.0, 4.0]]]), 2)
@@ -115,8 +118,8 @@ def avg_pool2d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
 def window_attributes(who: str, kernel_size: Any, stride: Any, padding: Any) -> dict[str, tuple[int, int]]:
     """As pairs; the stride is the window's size unless given."""
     window = pair(who, "kernel_size", kernel_size, 1)
-    return {"kernel_size": window, "stride": window if stride is None or stride == ()
-            else pair(who, "stride", stride, 1), "padding": pair(who, "padding", padding, 0)}
+    step = window if stride is None or stride == () else pair(who, "stride", stride, 1)
+    return {"kernel_size": window, "stride": step, "padding": pair(who, "padding", padding, 0)}
 
 
 def sizes_of(N: int, C: int, H: int, W: int, attrs: dict[str, Any]) -> dict[str, int]:
@@ -134,8 +137,7 @@ def check_pool(who: str, x: Any, kernel_size: Any, stride: Any, padding: Any, di
         if 2 * p > d * (k - 1) + 1:
             spread = f" ({d * (k - 1) + 1} with dilation {d})" if d > 1 else ""
             raise ShapeError("the padding is more than half the window, so that some windows would see nothing else",
-                             who=who,
-                             expected=f"padding of at most {(d * (k - 1) + 1) // 2}",
+                             who=who, expected=f"padding of at most {(d * (k - 1) + 1) // 2}",
                              got=f"padding {p}, window {k}{spread}")
     around = tuple((p, p + s - 1 if ceil_mode else p) for p, s in zip(padding, stride))
     need_window(who, x.shape[2:], kernel_size, stride, around, dilation)
@@ -212,25 +214,21 @@ def avg_samples() -> list[Sample]:
 
 
 # ---- errors --------------------------------------------------------------------------------------
-def _zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
-    return tensor(np.zeros(shape, dtype))
-
-
 def pool_errors(name: str, pool: Any) -> tuple[Refusal, ...]:
     """What both poolings refuse."""
     return (
-        Refusal("rank", lambda: pool()(_zeros(8, 8), 2), ShapeError, (name, "(N, C, H, W) or (C, H, W)", "(8, 8)")),
-        Refusal("window", lambda: pool()(_zeros(1, 1, 3, 8), 4), ShapeError, (name, "4 x 4 window", "3 x 8")),
-        Refusal("padding", lambda: pool()(_zeros(1, 1, 8, 8), 2, padding=2),
+        Refusal("rank", lambda: pool(zeros(8, 8), 2), ShapeError, (name, "(N, C, H, W) or (C, H, W)", "(8, 8)")),
+        Refusal("window", lambda: pool(zeros(1, 1, 3, 8), 4), ShapeError, (name, "4 x 4 window", "3 x 8")),
+        Refusal("padding", lambda: pool(zeros(1, 1, 8, 8), 2, padding=2),
                 ShapeError, (name, "at most 1", "padding 2, window 2")),
-        Refusal("negative padding", lambda: pool()(_zeros(1, 1, 8, 8), 2, padding=-1),
+        Refusal("negative padding", lambda: pool(zeros(1, 1, 8, 8), 2, padding=-1),
                 ShapeError, (name, "padding >= 0")),
-        Refusal("stride", lambda: pool()(_zeros(1, 1, 8, 8), 2, stride=0), ShapeError, (name, "stride >= 1")),
-        Refusal("huge stride", lambda: pool()(_zeros(1, 1, 8, 8), 2, stride=2**50), RangeError, (name, "stride")),
-        Refusal("kernel_size", lambda: pool()(_zeros(1, 1, 8, 8), (2, 2, 2)),
+        Refusal("stride", lambda: pool(zeros(1, 1, 8, 8), 2, stride=0), ShapeError, (name, "stride >= 1")),
+        Refusal("huge stride", lambda: pool(zeros(1, 1, 8, 8), 2, stride=2**50), RangeError, (name, "stride")),
+        Refusal("kernel_size", lambda: pool(zeros(1, 1, 8, 8), (2, 2, 2)),
                 ShapeError, (name, "kernel_size", "pair")),
-        Refusal("integers", lambda: pool()(_zeros(1, 1, 8, 8, dtype=np.int64), 2), DTypeError, (name, "int64")),
-        Refusal("empty plane", lambda: pool()(_zeros(1, 1, 0, 8), 1),
+        Refusal("integers", lambda: pool(zeros(1, 1, 8, 8, dtype=np.int64), 2), DTypeError, (name, "int64")),
+        Refusal("empty plane", lambda: pool(zeros(1, 1, 0, 8), 1),
                 ShapeError, (name, "only the batch", "(1, 1, 0, 8)")),
     )
 
@@ -285,8 +283,8 @@ MAX_POOL2D = register(Op(
     ref_forward=reference.max_pool2d_forward, ref_backward=reference.max_pool2d_backward,
     check=check_max, fits=kernel("fits_pool2d"), samples=max_samples,
     errors=(
-        *pool_errors("max_pool2d", lambda: max_pool2d),
-        Refusal("dilation", lambda: max_pool2d(_zeros(1, 1, 8, 8), 2, dilation=0),
+        *pool_errors("max_pool2d", max_pool2d),
+        Refusal("dilation", lambda: max_pool2d(zeros(1, 1, 8, 8), 2, dilation=0),
                 ShapeError, ("max_pool2d", "dilation >= 1")),
     ),
     fast_numpy=fast_max, bench={"2x2.64c56": lambda: max_case("2x2.64c56", **BENCH)},
@@ -301,13 +299,13 @@ AVG_POOL2D = register(Op(
     ref_forward=reference.avg_pool2d_forward, ref_backward=reference.avg_pool2d_backward,
     check=check_avg, samples=avg_samples,
     errors=(
-        *pool_errors("avg_pool2d", lambda: avg_pool2d),
-        Refusal("divisor", lambda: avg_pool2d(_zeros(1, 1, 8, 8), 2, divisor_override=0),
+        *pool_errors("avg_pool2d", avg_pool2d),
+        Refusal("divisor", lambda: avg_pool2d(zeros(1, 1, 8, 8), 2, divisor_override=0),
                 RangeError, ("divisor_override", "0")),
     ),
     fast_numpy=fast_avg, bench={"2x2.64c56": lambda: avg_case("2x2.64c56", **BENCH)},
     flops=lambda N, C, P, Q, R, S, **_: N * C * P * Q * R * S,
     bytes=lambda N, C, H, W, P, Q, **_: 4 * N * C * (H * W + P * Q),
-    # linear, but 1/9 is not exact: the tests have the adjoint with divisor 1
+    # linear, but 1/9 is not exact: tests/ops/test_pool2d.py has the adjoint with divisor 1
     terms=lambda R, S, **_: R * S,
 ))

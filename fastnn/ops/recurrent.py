@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..creation import zeros
 from ..errors import DTypeError, RangeError, ShapeError
 from ..op import Refusal, Sample, seeded
 from ..tensor import Tensor, tensor
@@ -73,10 +74,6 @@ def check_sequence(who: str, gates: int, x: Any, states: Mapping[str, Any], weig
 
 
 # ---- samples -------------------------------------------------------------------------------------
-def zeros(*shape: int) -> Tensor:
-    return tensor(np.zeros(shape, np.float32))
-
-
 def steps(gates: int, states: int, name: str, T: int | None, B: int, I: int, H: int, *, b_ih: bool = True,
           b_hh: bool = True, scale: float = 1.0, **attrs: Any) -> Sample:
     """A sample of T steps, or of one step without the axis of time (T None)."""

@@ -387,21 +387,21 @@ def reduction(name: str, formula: str, fast_numpy: Callable[..., Any], call: Cal
 
 SUM = reduction(
     "sum", "y = sum x",
-    lambda x, dim, keepdim: x.sum(axis=dim, keepdims=keepdim), lambda *a, **k: sum(*a, **k), linear_in=("x",))
+    lambda x, dim, keepdim: x.sum(axis=dim, keepdims=keepdim), sum, linear_in=("x",))
 MEAN = reduction(
     "mean", "y = sum x / n",
-    lambda x, dim, keepdim: x.mean(axis=dim, keepdims=keepdim), lambda *a, **k: mean(*a, **k))
+    lambda x, dim, keepdim: x.mean(axis=dim, keepdims=keepdim), mean)
 VAR = reduction(
     "var", "y = sum (x - mean)^2 / (n - correction)",
     lambda x, dim, keepdim, correction: x.var(axis=dim, keepdims=keepdim, ddof=correction),
-    lambda *a, **k: var(*a, **k), corrected, {"correction": 1}, flops=4)
+    var, corrected, {"correction": 1}, flops=4)
 STD = reduction(
     "std", "y = sqrt(var)",
     lambda x, dim, keepdim, correction: x.std(axis=dim, keepdims=keepdim, ddof=correction),
-    lambda *a, **k: std(*a, **k), corrected, {"correction": 1}, flops=4)
+    std, corrected, {"correction": 1}, flops=4)
 NORM = reduction(
     "norm", "y = (sum |x|^p)^(1/p), p = 1 or 2",
-    lambda x, p, dim, keepdim: np.linalg.norm(x, p, axis=dim[0], keepdims=keepdim), lambda *a, **k: norm(*a, **k),
+    lambda x, p, dim, keepdim: np.linalg.norm(x, p, axis=dim[0], keepdims=keepdim), norm,
     lambda: [*reductions(p=2.0), *[dataclasses.replace(s, name=f"{s.name} p=1") for s in reductions(p=1.0)]],
     {"p": 2.0}, flops=2)
 LOGSUMEXP = reduction(
@@ -411,7 +411,7 @@ LOGSUMEXP = reduction(
     lambda: reductions(spread=4.0), flops=14)       # a few slopes are large
 PROD = reduction(
     "prod", "y = prod x",
-    lambda x, dim, keepdim: x.prod(axis=dim, keepdims=keepdim), lambda *a, **k: prod(*a, **k), products)
+    lambda x, dim, keepdim: x.prod(axis=dim, keepdims=keepdim), prod, products)
 
 CUMSUM: Op = register(Op(
     name="cumsum", family="reduction", inputs=("x",), formula="y_a = sum of x_b over b <= a",

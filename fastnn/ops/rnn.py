@@ -1,6 +1,6 @@
 """The plain recurrent layer: a cell, a layer, layers stacked.
 
-Kernels: csrc/rnn.c. Definitions: fastnn/reference/rnn.py.
+Kernels: csrc/recurrent/rnn.c. Definitions: fastnn/reference/rnn.py.
 """
 
 from __future__ import annotations
@@ -29,22 +29,25 @@ def rnn_tanh_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: T
 
     Parameters
     ----------
-    input : Tensor (B, I), float32 or float64
-    hx : Tensor (B, H)
-    w_ih : Tensor (H, I)
-    w_hh : Tensor (H, H)
-    b_ih, b_hh : Tensor (H,), optional
+    input : Tensor of shape (B, I), float32 or float64
+    hx : Tensor of shape (B, H)
+        The state h.
+    w_ih : Tensor of shape (H, I)
+    w_hh : Tensor of shape (H, H)
+    b_ih, b_hh : Tensor of shape (H,), optional
 
     Returns
     -------
-    h' : Tensor (B, H)
+    Tensor h' of shape (B, H).
 
     Raises
     ------
     ShapeError : if ranks, features, the state's or a weight's shape do not fit together.
     DTypeError : if an argument is not floating point, or they differ in dtype.
 
-    Cost: 2*B*H*(I + H) flop. Elman (1990), "Finding structure in time".
+    Cost: 2 B H (I + H) flop.
+
+    Reference: Elman (1990), "Finding structure in time".
 
     >>> import fastnn as nn
     >>> one = nn.tensor([[1.0]])
@@ -57,13 +60,14 @@ def rnn_tanh_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: T
 
 def rnn_relu_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor | None = None,
                   b_hh: Tensor | None = None) -> Tensor:
-    r"""One step of a plain recurrent network with the rectifier as its activation; all else is as
-    in `rnn_tanh_cell`.
+    r"""One step of a plain recurrent network with the rectifier as its activation.
 
     .. math:: h' = \max(0, x W_{ih}^T + b_{ih} + h W_{hh}^T + b_{hh})
 
-    Raises ShapeError, DTypeError. Le, Jaitly, Hinton (2015), "A simple way to initialize recurrent
-    networks of rectified linear units".
+    Parameters, errors and cost: as `rnn_tanh_cell`.
+
+    Reference: Le, Jaitly, Hinton (2015), "A simple way to initialize recurrent networks of
+    rectified linear units", arXiv:1504.00941.
 
     >>> import fastnn as nn
     >>> one = nn.tensor([[1.0]])
@@ -75,45 +79,36 @@ def rnn_relu_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: T
 
 
 def rnn_tanh(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_layers: int = 1,
-             bidirectional: bool = False,
-             batch_first: bool = False, dropout: float = 0.0, training: bool = False) -> tuple[Tensor, Tensor]:
-    """A plain recurrent network over a sequence: layers on top of each other, each in one direction
-    or in both.
+             bidirectional: bool = False, batch_first: bool = False, dropout: float = 0.0,
+             training: bool = False) -> tuple[Tensor, Tensor]:
+    """A plain recurrent network over a sequence: layers on top of each other, in one or two
+    directions.
 
-    Each layer reads the outputs of the one below; a bidirectional layer runs once forwards and once
-    backwards over the sequence and joins both outputs along the features. The formula of a step is
-    that of `rnn_tanh_cell`.
-
-    Symbols
-    -------
-    T steps; B batch; I inputs; H hidden units; L layers; D directions, 1 or 2.
+    The formula of a step is that of `rnn_tanh_cell`. How layers and directions go together, and the
+    symbols, are those of `lstm`.
 
     Parameters
     ----------
-    input : Tensor (T, B, I), or (B, T, I) with batch_first, or (T, I) for one sequence without the
-    axis of the batch
-    hx : Tensor h_0 (L*D, B, H), without B for one sequence; None means zeros
+    input, num_layers, bidirectional, batch_first, dropout, training : as in `lstm`
+    hx : Tensor h_0 of shape (L D, B, H), or (L D, H) for one sequence
+        None: zeros.
     params : sequence of Tensors
-        w_ih (H, I), w_hh (H, H), b_ih (H,), b_hh (H,) of the first layer, forwards; the same
-        backwards, if bidirectional; then those of the next layer, whose w_ih are (H, D*H). Without
-        biases, two for each layer and direction.
-    dropout : float
-        In training, the share of each layer's outputs, except the last layer's, that is dropped.
+        w_ih (H, I), w_hh (H, H), b_ih (H,) and b_hh (H,) of the first layer, forwards; if
+        bidirectional the same backwards; then those of the next layer, whose w_ih are (H, D H).
+        Without biases, two for each layer and direction.
 
     Returns
     -------
-    output : Tensor (T, B, D*H), or (B, T, D*H), or (T, D*H): the last layer's h of every step
-    h_n : Tensor (L*D, B, H), or (L*D, H): the state after the last step of each layer and direction
+    The pair (output, h_n). output is of shape (T, B, D H), (B, T, D H) or (T, D H) and holds the
+    last layer's h of every step. h_n is of hx's shape and holds the state after the last step of
+    each layer and direction.
 
-    Raises
-    ------
-    ShapeError : if the sequence has no steps, or ranks, features, states, weights or their number
-    do not fit together.
-    DTypeError : if an argument is not floating point, or they differ in dtype.
-    RangeError : if dropout is not a probability.
+    Errors: as `lstm`.
 
-    Cost: 2*T*B*H*(I + H) flop per layer and direction, twice that backward; saves nothing but its
-    output for it. Elman (1990), "Finding structure in time".
+    Cost: 2 T B H (I + H) flop per layer and direction, twice that backward. Nothing but the output
+    is saved for it.
+
+    Reference: Elman (1990), "Finding structure in time".
 
     >>> import numpy as np, fastnn as nn
     >>> rng = np.random.default_rng(0)
@@ -127,15 +122,17 @@ def rnn_tanh(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_
 
 
 def rnn_relu(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_layers: int = 1,
-             bidirectional: bool = False,
-             batch_first: bool = False, dropout: float = 0.0, training: bool = False) -> tuple[Tensor, Tensor]:
-    """`rnn_tanh` with the rectifier as its activation: a step is `rnn_relu_cell`. Arguments,
-    results, errors and cost are the same.
+             bidirectional: bool = False, batch_first: bool = False, dropout: float = 0.0,
+             training: bool = False) -> tuple[Tensor, Tensor]:
+    """A plain recurrent network whose step is `rnn_relu_cell`.
 
-    >>> import numpy as np, fastnn as nn
+    Parameters, errors and cost: as `rnn_tanh`.
+
+    >>> import fastnn as nn
     >>> one = nn.tensor([[1.0]])
-    >>> nn.functional.rnn_relu(nn.tensor([[[1.0]], [[-3.0]], [[2.0]]]), None, [one, one])[0].data.ravel()
-    array([1., 0., 2.], dtype=float32)
+    >>> x = nn.tensor([[[1.0]], [[-3.0]], [[2.0]]])
+    >>> nn.functional.rnn_relu(x, None, [one, one])[0].flatten()
+    tensor([1., 0., 2.])
     """
     return layers_of("rnn_relu", True, input, hx, params, num_layers=num_layers, bidirectional=bidirectional,
                      batch_first=batch_first, dropout=dropout, training=training)
@@ -144,6 +141,7 @@ def rnn_relu(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_
 # ---- what the functions share --------------------------------------------------------------------
 def layers_of(who: str, relu: bool, input: Tensor, hx: Tensor | None, params: Sequence[Tensor],
               **options: Any) -> tuple[Tensor, Tensor]:
+    """Both kinds of layer."""
     states = None if hx is None else {"hidden": recurrent.hidden_state(who, hx)}
     y, (h,) = recurrent.layers(who, 1, partial(apply, RNN, relu=relu), input, states, 1, params, **options)
     return y, h
@@ -186,6 +184,7 @@ def layer_of(T: int, B: int, I: int, H: int) -> Sample:
 
 # ---- errors --------------------------------------------------------------------------------------
 def layer(*args: Tensor) -> Any:
+    """The op itself, without biases."""
     return apply(RNN, *args, None, None, reverse=False, relu=False)
 
 
@@ -217,14 +216,13 @@ INPUTS = ("x", "h", "w_ih", "w_hh", "b_ih", "b_hh")
 
 RNN_CELL = register(Op(
     name="rnn_cell", family="recurrent", inputs=INPUTS,
-                       formula="h' = tanh(x W_ih^T + b_ih + h W_hh^T + b_hh), or max(0, ...)",
+    formula="h' = tanh(x W_ih^T + b_ih + h W_hh^T + b_hh), or max(0, ...)",
     forward=kernel("rnn_cell_forward"), backward=kernel("rnn_cell_backward"),
     ref_forward=reference.rnn_cell_forward, ref_backward=reference.rnn_cell_backward,
     check=check_cell, samples=cell_samples,
     errors=(
-        *recurrent.cell_errors("rnn_tanh_cell", 1, lambda *args: rnn_tanh_cell(*args)),
-        *(bad._replace(what=f"relu, {bad.what}")
-          for bad in recurrent.cell_errors("rnn_relu_cell", 1, lambda *args: rnn_relu_cell(*args))),
+        *recurrent.cell_errors("rnn_tanh_cell", 1, rnn_tanh_cell),
+        *(bad._replace(what=f"relu, {bad.what}") for bad in recurrent.cell_errors("rnn_relu_cell", 1, rnn_relu_cell)),
     ),
     fast_numpy=fast_rnn_cell,
     bench={"B=32 I=128 H=256": lambda: steps("B=32 I=128 H=256", None, 32, 128, 256, relu=False),
@@ -239,8 +237,7 @@ RNN = register(Op(
     forward=kernel("rnn_forward"), backward=kernel("rnn_backward"),
     ref_forward=reference.rnn_forward, ref_backward=reference.rnn_backward,
     check=check_rnn, samples=sequence_samples,
-    errors=(*recurrent.sequence_errors("rnn_tanh", 1, layer, lambda *args, **kwargs: rnn_tanh(*args, **kwargs)),
-            recurrent.state_error("rnn_tanh", 1, lambda *args, **kwargs: rnn_tanh(*args, **kwargs))),
+    errors=(*recurrent.sequence_errors("rnn_tanh", 1, layer, rnn_tanh), recurrent.state_error("rnn_tanh", 1, rnn_tanh)),
     fast_numpy=fast_rnn,
     bench={"T=64 B=32 I=128 H=256": lambda: layer_of(64, 32, 128, 256),
            "T=128 B=1 I=128 H=128": lambda: layer_of(128, 1, 128, 128)},

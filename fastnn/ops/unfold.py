@@ -1,6 +1,6 @@
 """Every window of an image as a column, and the way back.
 
-Kernels: csrc/unfold.c. Definitions: fastnn/reference/unfold.py.
+Kernels: csrc/conv/unfold.c. Definitions: fastnn/reference/unfold.py.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from ..autograd import apply
+from ..creation import zeros
 from ..errors import ShapeError
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import unfold as reference
-from ..tensor import Tensor, tensor
+from ..tensor import Tensor
 from .checks import need_float, need_rank, pair
-from .window import batched, need_image, need_window
+from .window import batched, by, need_image, need_window
 
 __all__ = ["fold", "unfold"]
 
@@ -26,23 +27,29 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
 
     .. math:: cols[n, (c,r,s), (p,q)] = x[n, c, p\,sh - ph + r\,dh, q\,sw - pw + s\,dw]
 
-    with zeros outside the image. A convolution is a matrix product with these columns: w.reshape(K,
-    -1) @ cols.
+    with zeros outside the image. A convolution is a matrix product with these columns:
+    w.reshape(K, -1) @ cols. The gradient is fold(dy), which adds each column back to the pixels
+    that it came from.
 
     Parameters
     ----------
-    input : Tensor, shape (N, C, H, W) or (C, H, W)
+    input : Tensor of shape (N, C, H, W), or (C, H, W) for a single image
+        float32 or float64.
     kernel_size, dilation, padding, stride : int or pair of int
+        The window (R, S), and what `conv2d` means by the others.
 
     Returns
     -------
-    Tensor, shape (N, C*R*S, P*Q), P = (H + 2*ph - dh*(R - 1) - 1) // sh + 1 and likewise Q; without
-    N for a single image.
+    Tensor of shape (N, C R S, P Q), or (C R S, P Q). P = (H + 2 ph - dh (R - 1) - 1) // sh + 1, and
+    likewise Q.
 
-    Gradient: fold(dy), which adds each column back to the pixels that it came from.
+    Raises
+    ------
+    ShapeError : if the rank is another, the window larger than the padded image, or a stride below
+        1.
+    DTypeError : if input is not floating point.
 
-    Raises: ShapeError for a wrong rank, a window larger than the padded image, or a stride below 1.
-    Cost: moves N*C*R*S*P*Q elements.
+    Cost: moves N C R S P Q elements.
 
     >>> import fastnn as nn
     >>> nn.functional.unfold(nn.tensor([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]]]), (2, 2)).data[0]
@@ -57,25 +64,32 @@ def unfold(input: Tensor, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
 
 def fold(input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0,
          stride: Any = 1) -> Tensor:
-    r"""Add columns back to the pixels that `unfold` would have read them from (col2im); overlapping
-    windows add up.
+    r"""Add columns back to the pixels that `unfold` would have read them from (col2im).
 
-    .. math:: y[n,c,i,j] = \sum_{(r,s,p,q) \,:\, i = p\,sh - ph + r\,dh,\; j = q\,sw - pw + s\,dw} x[n, (c,r,s), (p,q)]
+    .. math:: y[n,c,i,j] = \sum x[n, (c,r,s), (p,q)] \quad\text{over all}\quad
+        i = p\,sh - ph + r\,dh, \; j = q\,sw - pw + s\,dw
+
+    Overlapping windows add up. So fold is unfold's linear map transposed, not its inverse:
+    fold(unfold(x)) multiplies each pixel by the number of windows that see it. The gradient is
+    unfold(dy).
 
     Parameters
     ----------
-    input : Tensor, shape (N, C*R*S, P*Q) or (C*R*S, P*Q)
-    output_size : int or pair of int, the image's H and W
-    kernel_size, dilation, padding, stride : int or pair of int
+    input : Tensor of shape (N, C R S, P Q), or (C R S, P Q)
+    output_size : int or pair of int
+        The image's H and W.
+    kernel_size, dilation, padding, stride : as in `unfold`
 
     Returns
     -------
-    Tensor, shape (N, C, H, W), or (C, H, W). fold is the adjoint of unfold, not its inverse:
-    fold(unfold(x)) multiplies each pixel by the number of windows that see it.
+    Tensor of shape (N, C, H, W), or (C, H, W).
 
-    Gradient: unfold(dy).
+    Raises
+    ------
+    ShapeError : if the sizes do not belong together.
+    DTypeError : if input is not floating point.
 
-    Raises: ShapeError where the sizes do not belong together. Cost: N*C*R*S*P*Q additions.
+    Cost: N C R S P Q additions.
 
     >>> import numpy as np, fastnn as nn
     >>> x = nn.tensor(np.ones((1, 1, 3, 3)))
@@ -91,7 +105,7 @@ def fold(input: Tensor, output_size: Any, kernel_size: Any, dilation: Any = 1, p
 
 # ---- what the functions share --------------------------------------------------------------------
 def attributes(who: str, kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> dict[str, tuple[int, int]]:
-    """As pairs."""
+    """The attributes of both ops, as pairs."""
     return {"kernel_size": pair(who, "kernel_size", kernel_size, 1), "dilation": pair(who, "dilation", dilation, 1),
             "padding": pair(who, "padding", padding, 0), "stride": pair(who, "stride", stride, 1)}
 
@@ -99,6 +113,7 @@ def attributes(who: str, kernel_size: Any, dilation: Any, padding: Any, stride: 
 # ---- checks --------------------------------------------------------------------------------------
 def output_of(who: str, image: tuple[int, ...], kernel_size: Any, dilation: Any, padding: Any,
               stride: Any) -> tuple[int, ...]:
+    """(P, Q); the window must fit."""
     return need_window(who, image, kernel_size, stride, tuple((p, p) for p in padding), dilation)
 
 
@@ -117,7 +132,7 @@ def check_fold(x: Any, output_size: Any, **attrs: Any) -> None:
         raise ShapeError(who="fold", expected=f"input of shape (N, C*{R}*{S}, {P}*{Q})", got=x.shape,
                          hint=f"Its second size must be a multiple of the window's {R * S} elements.")
     if x.shape[2] != P * Q:
-        raise ShapeError(f"the {R} x {S} window takes {P} x {Q} positions on an image of {output_size[0]} x {output_size[1]}",
+        raise ShapeError(f"the {R} x {S} window takes {P} x {Q} positions on an image of {by(output_size)}",
                          who="fold", expected=f"input of shape (N, C*{R}*{S}, {P * Q})", got=x.shape)
 
 
@@ -126,9 +141,8 @@ def geometry(name: str, N: int, C: int, H: int, W: int, kernel_size: Any,
              **attrs: Any) -> tuple[dict[str, Any], dict[str, int]]:
     """Attributes and sizes of a sample."""
     known = attributes(name, kernel_size, attrs.get("dilation", 1), attrs.get("padding", 0), attrs.get("stride", 1))
-    P, Q = output_of(name, (H, W), **known)
-    return known, {"N": N, "C": C, "H": H, "W": W, "R": known["kernel_size"][0], "S": known["kernel_size"][1], "P": P,
-                   "Q": Q}
+    (R, S), (P, Q) = known["kernel_size"], output_of(name, (H, W), **known)
+    return known, {"N": N, "C": C, "H": H, "W": W, "R": R, "S": S, "P": P, "Q": Q}
 
 
 CASES: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -153,11 +167,6 @@ def fold_case(name: str, **sizes: Any) -> Sample:
     N, C, H, W, R, S, P, Q = (letters[k] for k in "NCHWRSPQ")
     return Sample(name, (seeded(name).standard_normal((N, C * R * S, P * Q)),), {"output_size": (H, W), **attrs},
                   letters)
-
-
-# ---- errors --------------------------------------------------------------------------------------
-def _zeros(*shape: int, dtype: Any = np.float32) -> Tensor:
-    return tensor(np.zeros(shape, dtype))
 
 
 # ---- cost and benchmarks -------------------------------------------------------------------------
@@ -190,14 +199,14 @@ BENCH = {"N": 8, "C": 64, "H": 56, "W": 56, "kernel_size": 3, "padding": 1}
 # ---- records -------------------------------------------------------------------------------------
 UNFOLD = register(Op(
     name="unfold", family="convolution", inputs=("x",),
-                     formula="cols[n,(c,r,s),(p,q)] = x[n,c,p*sh-ph+r*dh,q*sw-pw+s*dw]",
+    formula="cols[n,(c,r,s),(p,q)] = x[n,c,p*sh-ph+r*dh,q*sw-pw+s*dw]",
     forward=kernel("unfold_forward"), backward=kernel("unfold_backward"),
     ref_forward=reference.unfold_forward, ref_backward=reference.unfold_backward,
     check=check_unfold, samples=lambda: [unfold_case(name, **sizes) for name, sizes in CASES],
     errors=(
-        Refusal("rank", lambda: unfold(_zeros(8, 8), 3), ShapeError, ("unfold", "(N, C, H, W)", "(8, 8)")),
-        Refusal("window", lambda: unfold(_zeros(1, 1, 2, 8), 3), ShapeError, ("unfold", "3 x 3 window", "2 x 8")),
-        Refusal("stride", lambda: unfold(_zeros(1, 1, 8, 8), 3, stride=0), ShapeError, ("unfold", "stride >= 1")),
+        Refusal("rank", lambda: unfold(zeros(8, 8), 3), ShapeError, ("unfold", "(N, C, H, W)", "(8, 8)")),
+        Refusal("window", lambda: unfold(zeros(1, 1, 2, 8), 3), ShapeError, ("unfold", "3 x 3 window", "2 x 8")),
+        Refusal("stride", lambda: unfold(zeros(1, 1, 8, 8), 3, stride=0), ShapeError, ("unfold", "stride >= 1")),
     ),
     fast_numpy=fast_unfold, bench={"resnet.64c56": lambda: unfold_case("resnet.64c56", **BENCH)},
     flops=lambda **_: 0, bytes=lambda N, C, H, W, R, S, P, Q: 4 * N * C * (H * W + R * S * P * Q), linear_in=("x",),
@@ -210,11 +219,11 @@ FOLD = register(Op(
     ref_forward=reference.fold_forward, ref_backward=reference.fold_backward,
     check=check_fold, samples=lambda: [fold_case(name, **sizes) for name, sizes in CASES],
     errors=(
-        Refusal("rank", lambda: fold(_zeros(8), 4, 2), ShapeError, ("fold", "(N, C*R*S, P*Q)", "(8,)")),
-        Refusal("taps", lambda: fold(_zeros(1, 6, 9), 4, 2), ShapeError, ("fold", "multiple", "4 elements")),
-        Refusal("positions", lambda: fold(_zeros(1, 8, 10), 4, 2),
+        Refusal("rank", lambda: fold(zeros(8), 4, 2), ShapeError, ("fold", "(N, C*R*S, P*Q)", "(8,)")),
+        Refusal("taps", lambda: fold(zeros(1, 6, 9), 4, 2), ShapeError, ("fold", "multiple", "4 elements")),
+        Refusal("positions", lambda: fold(zeros(1, 8, 10), 4, 2),
                 ShapeError, ("fold", "3 x 3 positions", "(1, 8, 10)")),
-        Refusal("window", lambda: fold(_zeros(1, 9, 1), 2, 3), ShapeError, ("fold", "3 x 3 window", "2 x 2")),
+        Refusal("window", lambda: fold(zeros(1, 9, 1), 2, 3), ShapeError, ("fold", "3 x 3 window", "2 x 2")),
     ),
     fast_numpy=fast_fold, bench={"resnet.64c56": lambda: fold_case("resnet.64c56", **BENCH)},
     flops=lambda N, C, R, S, P, Q, **_: N * C * R * S * P * Q,

@@ -1,5 +1,4 @@
-"""What convolution, unfold and pooling share: checks of a window over an image, and images without
-a batch axis.
+"""What convolution, unfold and pooling share: checks of a window over an image, and single images.
 """
 
 from __future__ import annotations
@@ -27,8 +26,9 @@ def need_image(who: str, x: np.ndarray, axes: str = "HW") -> None:
     Axes "L" are those of sequences.
     """
     sizes = ", ".join(axes)
+    what = "An image" if len(axes) == 2 else "A sequence"
     need_rank(who, "input", x, f"(N, C, {sizes}) or (C, {sizes})", 2 + len(axes),
-              f"{'An image' if len(axes) == 2 else 'A sequence'} without channels needs one: x.unsqueeze({-1 - len(axes)}).")
+              f"{what} without channels needs one: x.unsqueeze({-1 - len(axes)}).")
     if 0 in x.shape[1:]:
         raise ShapeError("only the batch may be empty", who=who, expected=f"input with C, {sizes} >= 1", got=x.shape)
 
@@ -53,8 +53,7 @@ def need_filters(who: str, x: np.ndarray, w: np.ndarray, b: np.ndarray | None, g
 
 
 def need_window(who: str, image: tuple[int, ...], window: tuple[int, ...], stride: tuple[int, ...],
-                padding: tuple[Any, ...],
-                dilation: tuple[int, ...]) -> tuple[int, ...]:
+                padding: tuple[Any, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
     """The window must fit into the padded image; padding is ((top, bottom), (left, right)).
 
     Returns the output's size.
