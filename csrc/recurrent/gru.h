@@ -1,19 +1,24 @@
-/* gru.h -- rows of kernels.h for gru.c; no guard. Mathematics and letters: gru.tmpl.h. Gates in the
- * order r z n. */
+/* gru.h -- rows of kernels.h for gru.c; no guard. Mathematics and letters: gru.tmpl.h; a map of the
+ * family: recurrent.h. Gates in the order r z n.
+ *
+ * KERNEL makes fnn_gru_forward and fnn_gru_backward: a pointer for each type, to the best version
+ * for this processor (fastnn.h). The versions are FN(gru_forward) and FN(gru_backward) in
+ * gru.tmpl.h.
+ */
 
 #include "recurrent/recurrent.h"
 
 /* One layer in one direction over a whole sequence. A cell is a sequence of one step: y is its h'.
- * y [T][B][H]   hT [B][H] the state after the last step, may be NULL   gates [T][B][fnn_recurrent_pitch(4H)] for backward: r, z, n and
- * W_hn h + b_hn
+ * y [T][B][H]   hT [B][H] the state after the last step, may be NULL
+ * gates [T][B][fnn_recurrent_row(3, H)] for backward: r, z, n and W_hn h + b_hn
  * x [T][B][I]   h0 [B][H]   w_ih [3H][I]   w_hh [3H][H]   b_ih, b_hh [3H], may be NULL
- * work [fnn_recurrent_forward_work(3, B, H)], aligned to 64 bytes   reverse: the steps run from T-1
- *                                                                   down to 0. H > 0 */
+ * work [fnn_recurrent_forward_work(3, B, H)], aligned to 64 bytes
+ * reverse: the steps run from T-1 down to 0   H > 0 */
 KERNEL(gru_forward, REAL *y, REAL *hT, REAL *gates, const REAL *x, const REAL *h0, const REAL *w_ih, const REAL *w_hh,
        const REAL *b_ih, const REAL *b_hh, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse)
 
 /* Any gradient may be NULL; dy [T][B][H] and dhT [B][H] may be NULL too and then count as 0.
- * work [fnn_recurrent_work(3, 4, T, B, I, H)], aligned to 64 bytes */
+ * work [fnn_recurrent_work(3, T, B, I, H)], aligned to 64 bytes */
 KERNEL(gru_backward, REAL *dx, REAL *dh0, REAL *dw_ih, REAL *dw_hh, REAL *db_ih, REAL *db_hh, const REAL *dy,
        const REAL *dhT, const REAL *x, const REAL *h0, const REAL *w_ih, const REAL *w_hh, const REAL *y,
        const REAL *gates, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse)

@@ -1,18 +1,20 @@
 /* gru.tmpl.h -- gated recurrent units: one layer, one direction, a whole sequence in one call.
  *
- * Math       a_t = W_ih x_t + b_ih      u_t = W_hh h_{t-1} + b_hh                 three pieces each, of the gates r z n
+ * Math       a_t = W_ih x_t + b_ih      u_t = W_hh h_{t-1} + b_hh      each of three pieces: r z n
  *            r = sigmoid(a_r + u_r)     z = sigmoid(a_z + u_z)     n = tanh(a_n + r * u_n)
  *            h_t = (1 - z) * n + z * h_{t-1}
- * Symbols    T steps, B batch, I inputs, H hidden units. A "piece" is one gate's part, H numbers,
- *            of a row.
- * Layout     x [T][B][I], y (all h_t) [T][B][H]; W_ih [3H][I], W_hh [3H][H], gates in the order r z
- *            n.
- *            Rows of four pieces: gates  r z n u_n  and their gradients  da_r = du_r, da_z = du_z, du_n, da_n,  fnn_recurrent_pitch(4H)
- *            apart.  So the gradient of u is the first three pieces, side by side, and that of a is
- *                    the first two and the last.
- * Method     W_ih x of all steps is one matrix product; dx and the gradients of the weights are one
- *            or two. Left for the loop over
- *            time, which recurrent.tmpl.h runs, is  h_{t-1} W_hh^T  and, backward,  du_{t+1} W_hh,  with the gates right behind.
+ * Symbols    T steps, B batch, I inputs, H hidden units. A "piece" is H numbers of a row, those of
+ *            one gate. Gates in the order r z n.
+ * Layout     x [T][B][I], y (all h_t) [T][B][H]; W_ih [3H][I], W_hh [3H][H].
+ *            gates has a row for each step and sequence, and rows lie fnn_recurrent_row(3, H)
+ *            apart. A row is four pieces: r, z, n, u_n. The gradients' rows are da_r = du_r,
+ *            da_z = du_z, du_n, da_n, kept for some steps only, as dz is of lstm.tmpl.h. So the
+ *            gradient of u is the first three pieces, side by side, and that of a is the first two
+ *            and the last.
+ * Method     As lstm.tmpl.h: W_ih x + b of all steps is one matrix product, and recurrent.tmpl.h
+ *            runs the steps, h_{t-1} W_hh^T and gru_forward_cell. Backward it runs du_{t+1} W_hh
+ *            and gru_backward_cell, and multiplies for dx and the weights' gradients, a part of the
+ *            steps at a time: one product each, or two where a's pieces are apart.
  * Cost       forward 2*T*B*3H*(I + H) flop, backward twice that.
  * Threads    see recurrent.tmpl.h
  * Reference  fastnn/reference/gru.py; Cho et al. (2014), "Learning phrase representations using RNN
@@ -20,24 +22,22 @@
  *            product with W_hn and its bias, as in torch.nn.GRU.
  */
 #define REC_GATES 3
-#define REC_PIECES 4
-#define REC_VECTORS 3
 #include "recurrent/recurrent.tmpl.h"
 
 /* ---- forward --------------------------------------------------------------------------------- */
 
+/* What the forward cell needs besides the recurrence: rec->arrays */
 typedef struct {
-    FN(recurrence) r;
     REAL *y, *gates;
-    const REAL *h0, *bias;                          /* b_hn; NULL: u_n is in gates already, where the products are done
-                                                       outside */
-} FN(gru_forward_pass);
+    const REAL *h0, *bias;                          /* bias: b_hn; NULL: u_n is in gates already, where the products are
+                                                       done outside */
+} FN(gru_forward_arrays);
 
-/* The gates r and z of `width` units of one sequence: g holds a and receives r, z and u_n; sum is
- * W_hh h_{t-1}, un what is added for u_n. */
-FNN_INLINE void FN(gru_gates)(REAL *g, const REAL *sum, const REAL *un, fnn_size H, fnn_size width)
+/* The gates r and z of `width` units of one sequence: gates holds a and receives r, z and u_n; sum
+ * is W_hh h_{t-1}, and un what is added for u_n. */
+FNN_INLINE void FN(gru_gates)(REAL *gates, const REAL *sum, const REAL *un, fnn_size H, fnn_size width)
 {
-    REAL *restrict gr = g, *restrict gz = g + H, *gu = g + 3 * H;
+    REAL *restrict gr = gates, *restrict gz = gates + H, *gu = gates + 3 * H;
     #pragma omp simd
     for (fnn_size j = 0; j < width; j++) {
         gr[j] = r_sigmoid(gr[j] + sum[j]);
@@ -47,10 +47,10 @@ FNN_INLINE void FN(gru_gates)(REAL *g, const REAL *sum, const REAL *un, fnn_size
 }
 
 /* n, and from all of them h */
-FNN_INLINE void FN(gru_output)(REAL *g, REAL *restrict h, const REAL *restrict h_before, fnn_size H, fnn_size width)
+FNN_INLINE void FN(gru_output)(REAL *gates, REAL *restrict h, const REAL *restrict h_before, fnn_size H, fnn_size width)
 {
-    const REAL *restrict gr = g, *restrict gz = g + H, *restrict gu = g + 3 * H;
-    REAL *restrict gn = g + 2 * H;
+    const REAL *restrict gr = gates, *restrict gz = gates + H, *restrict gu = gates + 3 * H;
+    REAL *restrict gn = gates + 2 * H;
     #pragma omp simd
     for (fnn_size j = 0; j < width; j++) {
         const REAL n = r_tanh(gn[j] + gr[j] * gu[j]);
@@ -61,34 +61,35 @@ FNN_INLINE void FN(gru_output)(REAL *g, REAL *restrict h, const REAL *restrict h
 
 /* All rows' gates, and then all rows' outputs: an output waits for its gates, and meanwhile other
  * rows' are computed. */
-FNN_INLINE void FN(gru_forward_units)(const FN(recurrence) *r, fnn_size i, fnn_size first, fnn_size rows, fnn_size unit,
-                                      const fnn_size width, const REAL *sum)
+FNN_INLINE void FN(gru_forward_units)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows,
+                                      fnn_size unit, const fnn_size width, const REAL *sum)
 {
-    const FN(gru_forward_pass) *p = (const void *)r;
-    const fnn_size H = r->H, t = FN(rec_time)(r, i), pitch = fnn_recurrent_pitch(4 * H), at = first * H + unit;
-    const REAL *h_before = (i == 0 ? p->h0 : p->y + FN(rec_time)(r, i - 1) * r->B * H) + at;
-    REAL *g = p->gates + (t * r->B + first) * pitch + unit, *h = p->y + t * r->B * H + at;
+    const FN(gru_forward_arrays) *arrays = rec->arrays;
+    const fnn_size H = rec->H, t = FN(rec_time)(rec, step), pitch = fnn_recurrent_row(3, H), at = first * H + unit;
+    const REAL *h_before = (step == 0 ? arrays->h0 : arrays->y + FN(rec_time)(rec, step - 1) * rec->B * H) + at;
+    REAL *gates = arrays->gates + (t * rec->B + first) * pitch + unit, *h = arrays->y + t * rec->B * H + at;
     for (fnn_size row = 0; row < rows; row++)
-        FN(gru_gates)(g + row * pitch, sum + row * 3 * VL, p->bias ? p->bias + unit : g + row * pitch + 3 * H, H,
-                      width);
+        FN(gru_gates)(gates + row * pitch, sum + row * 3 * VL,
+                      arrays->bias ? arrays->bias + unit : gates + row * pitch + 3 * H, H, width);
     for (fnn_size row = 0; row < rows; row++)
-        FN(gru_output)(g + row * pitch, h + row * H, h_before + row * H, H, width);
+        FN(gru_output)(gates + row * pitch, h + row * H, h_before + row * H, H, width);
 }
 
-static void FN(gru_forward_cell)(const FN(recurrence) *r, fnn_size i, fnn_size first, fnn_size rows, fnn_size unit,
+/* A FN(rec_cell). A constant width makes the loops over units straight code. */
+static void FN(gru_forward_cell)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows, fnn_size unit,
                                  fnn_size width, const REAL *sum)
 {
     if (width == VL)
-        FN(gru_forward_units)(r, i, first, rows, unit, VL, sum);
+        FN(gru_forward_units)(rec, step, first, rows, unit, VL, sum);
     else
-        FN(gru_forward_units)(r, i, first, rows, unit, width, sum);
+        FN(gru_forward_units)(rec, step, first, rows, unit, width, sum);
 }
 
 void FN(gru_forward)(REAL *y, REAL *hT, REAL *gates, const REAL *x, const REAL *h0, const REAL *w_ih, const REAL *w_hh,
                      const REAL *b_ih, const REAL *b_hh, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H,
                      int reverse)
 {
-    const fnn_size pitch = fnn_recurrent_pitch(4 * H);
+    const fnn_size pitch = fnn_recurrent_row(3, H);
     REAL *bias = work + fnn_recurrent_forward_work(3, B, H) - 4 * H, *bias_un = bias + 3 * H;
     for (fnn_size j = 0; j < 3 * H; j++)
         bias[j] = (b_ih ? b_ih[j] : 0) + (b_hh && j < 2 * H ? b_hh[j] : 0);
@@ -101,25 +102,25 @@ void FN(gru_forward)(REAL *y, REAL *hT, REAL *gates, const REAL *x, const REAL *
         FN(gemm)(gates, pitch, h0, H, 1, w_hh, 1, H, NULL, NULL, B, 2 * H, H, FNN_GEMM_ADD);
         FN(gemm)(gates + 3 * H, pitch, h0, H, 1, w_hh + 2 * H * H, 1, H, NULL, bias_un, B, H, H, 0);
     }
-    FN(gru_forward_pass) pass = { .y = y, .gates = gates, .h0 = h0, .bias = T == 1 ? NULL : bias_un };
-    pass.r = FN(rec_forward_pass)(FN(gru_forward_cell), work, w_hh, h0, y, T, B, H, reverse);
-    FN(rec_run)(&pass.r, 0, T);
-    if (hT) memcpy(hT, y + FN(rec_time)(&pass.r, T - 1) * B * H, (size_t)(B * H) * sizeof(REAL));
+    const FN(gru_forward_arrays) arrays = { .y = y, .gates = gates, .h0 = h0, .bias = T == 1 ? NULL : bias_un };
+    FN(recurrence) rec = FN(rec_forward_pass)(FN(gru_forward_cell), &arrays, work, w_hh, h0, y, T, B, H, reverse);
+    FN(rec_run)(&rec, 0, T);
+    if (hT) memcpy(hT, y + FN(rec_time)(&rec, T - 1) * B * H, (size_t)(B * H) * sizeof(REAL));
 }
 
 /* ---- backward -------------------------------------------------------------------------------- */
 
 typedef struct {
-    FN(recurrence) r;
-    REAL *carry;                                    /* carry: what the step after wants of h_t past the gates, dh * z */
+    REAL *carry;                                    /* [B][H]: what the step after wants of h_t past the gates,
+                                                       dh * z */
     const REAL *dy, *dhT, *y, *gates, *h0;
-} FN(gru_backward_pass);
+} FN(gru_backward_arrays);
 
 /* Through the gates of `width` units of one sequence. */
-FNN_INLINE void FN(gru_gates_backward)(REAL *dg, REAL *restrict carry, const REAL *restrict dh, const REAL *gates,
+FNN_INLINE void FN(gru_gates_backward)(REAL *dgates, REAL *restrict carry, const REAL *restrict dh, const REAL *gates,
                                        const REAL *restrict h_before, fnn_size H, fnn_size width)
 {
-    REAL *restrict dr = dg, *restrict dz = dg + H, *restrict du = dg + 2 * H, *restrict da = dg + 3 * H;
+    REAL *restrict dr = dgates, *restrict dz = dgates + H, *restrict du = dgates + 2 * H, *restrict da = dgates + 3 * H;
     const REAL *restrict gr = gates, *restrict gz = gates + H;
     const REAL *restrict gn = gates + 2 * H, *restrict gu = gates + 3 * H;
     #pragma omp simd
@@ -134,23 +135,24 @@ FNN_INLINE void FN(gru_gates_backward)(REAL *dg, REAL *restrict carry, const REA
     }
 }
 
-static void FN(gru_backward_cell)(const FN(recurrence) *r, fnn_size i, fnn_size first, fnn_size rows, fnn_size unit,
-                                  fnn_size width, const REAL *sum)
+/* A FN(rec_cell): row by row, what reaches h_t, and through the gates. */
+static void FN(gru_backward_cell)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows,
+                                  fnn_size unit, fnn_size width, const REAL *sum)
 {
-    const FN(gru_backward_pass) *p = (const void *)r;
-    const fnn_size H = r->H, t = FN(rec_time)(r, i);
-    const REAL *h_before = i == r->T - 1 ? p->h0 : p->y + FN(rec_time)(r, i + 1) * r->B * H;
+    const FN(gru_backward_arrays) *arrays = rec->arrays;
+    const fnn_size H = rec->H, t = FN(rec_time)(rec, step);
+    const REAL *h_before = step == rec->T - 1 ? arrays->h0 : arrays->y + FN(rec_time)(rec, step + 1) * rec->B * H;
     REAL dh[4 * (VBYTES ? VBYTES / sizeof(REAL) : 1)];
     for (fnn_size row = 0; row < rows; row++, sum += 4 * VL) {
         fnn_size at = (first + row) * H + unit;
-        const REAL *gates = p->gates + (t * r->B + first + row) * fnn_recurrent_pitch(4 * H) + unit;
-        REAL *dgates = r->trail + FN(rec_place)(r, i) + (first + row) * r->pitch + unit;
+        const REAL *gates = arrays->gates + (t * rec->B + first + row) * fnn_recurrent_row(3, H) + unit;
+        REAL *dgates = rec->left + FN(rec_offset)(rec, step) + (first + row) * rec->pitch + unit;
         if (width == 4 * VL) {
-            FN(rec_upstream)(dh, r, i, at, 4 * VL, sum, p->dy, p->dhT);
-            FN(gru_gates_backward)(dgates, p->carry + at, dh, gates, h_before + at, H, 4 * VL);
+            FN(rec_upstream)(dh, rec, step, at, 4 * VL, sum, arrays->dy, arrays->dhT);
+            FN(gru_gates_backward)(dgates, arrays->carry + at, dh, gates, h_before + at, H, 4 * VL);
         } else {
-            FN(rec_upstream)(dh, r, i, at, width, sum, p->dy, p->dhT);
-            FN(gru_gates_backward)(dgates, p->carry + at, dh, gates, h_before + at, H, width);
+            FN(rec_upstream)(dh, rec, step, at, width, sum, arrays->dy, arrays->dhT);
+            FN(gru_gates_backward)(dgates, arrays->carry + at, dh, gates, h_before + at, H, width);
         }
     }
 }
@@ -159,14 +161,12 @@ void FN(gru_backward)(REAL *dx, REAL *dh0, REAL *dw_ih, REAL *dw_hh, REAL *db_ih
                       const REAL *dhT, const REAL *x, const REAL *h0, const REAL *w_ih, const REAL *w_hh, const REAL *y,
                       const REAL *gates, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse)
 {
-    REAL *carry = work + fnn_recurrent_work(3, 4, T, B, I, H) - B * H;
+    REAL *carry = work + fnn_recurrent_work(3, T, B, I, H) - B * H;
     memset(carry, 0, (size_t)(B * H) * sizeof(REAL));
-    FN(gru_backward_pass) pass = { .carry = carry, .dy = dy, .dhT = dhT, .y = y, .gates = gates, .h0 = h0 };
-    const FN(rec_gradients) gradients = { .dx = dx, .dh0 = dh0, .dw_ih = dw_ih, .dw_hh = dw_hh, .db_ih = db_ih,
-                                         .db_hh = db_hh, .x = x,
-                                          .h0 = h0, .w_ih = w_ih, .w_hh = w_hh, .y = y, .carry = carry, .I = I, .reverse = reverse };
-    FN(rec_backward)(&pass.r, FN(gru_backward_cell), &gradients, work, T, B, H);
+    const FN(gru_backward_arrays) arrays = { .carry = carry, .dy = dy, .dhT = dhT, .y = y, .gates = gates, .h0 = h0 };
+    const FN(rec_gradients) grads = { .dx = dx, .dh0 = dh0, .dw_ih = dw_ih, .dw_hh = dw_hh, .db_ih = db_ih,
+                                      .db_hh = db_hh, .x = x, .h0 = h0, .w_ih = w_ih, .w_hh = w_hh, .y = y,
+                                      .carry = carry, .I = I, .reverse = reverse };
+    FN(rec_backward)(FN(gru_backward_cell), &arrays, &grads, work, T, B, H);
 }
 #undef REC_GATES
-#undef REC_PIECES
-#undef REC_VECTORS

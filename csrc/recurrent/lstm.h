@@ -1,20 +1,27 @@
-/* lstm.h -- rows of kernels.h for lstm.c; no guard. Mathematics and letters: lstm.tmpl.h. Gates in
- * the order i f g o. */
+/* lstm.h -- rows of kernels.h for lstm.c; no guard. Mathematics and letters: lstm.tmpl.h; a map of
+ * the family: recurrent.h. Gates in the order i f g o.
+ *
+ * KERNEL makes fnn_lstm_forward and fnn_lstm_backward: a pointer for each type, to the best version
+ * for this processor (fastnn.h). The versions are FN(lstm_forward) and FN(lstm_backward) in
+ * lstm.tmpl.h, which levels.h compiles as fnn_lstm_forward_f32__avx2 and so on.
+ */
 
 #include "recurrent/recurrent.h"
 
 /* One layer in one direction over a whole sequence. A cell is a sequence of one step: y is its h',
  * cells its c'.
- * y [T][B][H]   hT, cT [B][H] the state after the last step, may be NULL   gates [T][B][fnn_recurrent_pitch(4H)], cells [T][B][H] for backward
+ * y [T][B][H]   hT, cT [B][H] the state after the last step, may be NULL
+ * gates [T][B][fnn_recurrent_row(4, H)], cells [T][B][H]: for backward
  * x [T][B][I]   h0, c0 [B][H]   w_ih [4H][I]   w_hh [4H][H]   b_ih, b_hh [4H], may be NULL
- * work [fnn_recurrent_forward_work(4, B, H)], aligned to 64 bytes   reverse: the steps run from T-1
- *                                                                   down to 0. H > 0 */
+ * work [fnn_recurrent_forward_work(4, B, H)], aligned to 64 bytes
+ * reverse: the steps run from T-1 down to 0   H > 0 */
 KERNEL(lstm_forward, REAL *y, REAL *hT, REAL *cT, REAL *gates, REAL *cells, const REAL *x, const REAL *h0,
        const REAL *c0, const REAL *w_ih, const REAL *w_hh, const REAL *b_ih, const REAL *b_hh, REAL *work,
        fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse)
 
-/* Any gradient may be NULL; dy [T][B][H], dhT, dcT [B][H] may be NULL too and then count as 0. db
- * [4H] serves both biases. work [fnn_recurrent_work(4, 4, T, B, I, H)], aligned to 64 bytes */
+/* Any gradient may be NULL; dy [T][B][H], dhT, dcT [B][H] may be NULL too and then count as 0.
+ * db [4H] serves both biases.
+ * work [fnn_recurrent_work(4, T, B, I, H)], aligned to 64 bytes */
 KERNEL(lstm_backward, REAL *dx, REAL *dh0, REAL *dc0, REAL *dw_ih, REAL *dw_hh, REAL *db, const REAL *dy,
        const REAL *dhT, const REAL *dcT, const REAL *x, const REAL *h0, const REAL *c0, const REAL *w_ih,
        const REAL *w_hh, const REAL *y, const REAL *gates, const REAL *cells, REAL *work, fnn_size T,

@@ -1,16 +1,21 @@
 /* lstm.tmpl.h -- long short-term memory: one layer, one direction, a whole sequence in one call.
  *
- * Math       z_t = W_ih x_t + b_ih + W_hh h_{t-1} + b_hh                         its four quarters give the gates
+ * Math       z_t = W_ih x_t + b_ih + W_hh h_{t-1} + b_hh          its four quarters give the gates
  *            i = sigmoid(z_i)   f = sigmoid(z_f)   g = tanh(z_g)   o = sigmoid(z_o)
  *            c_t = f * c_{t-1} + i * g          h_t = o * tanh(c_t)
  * Symbols    T steps, B batch, I inputs, H hidden units. A "piece" is one gate's quarter of a row
- *            of 4H.
- * Layout     x [T][B][I], y (all h_t) and cells (all c_t) [T][B][H], gates (after sigmoid and tanh)
- *            and dz [T][B][4H], their rows fnn_recurrent_pitch(4H) apart; W_ih [4H][I], W_hh
- *            [4H][H]. Gates in the order i f g o.
- * Method     W_ih x of all steps is one matrix product, and so are dx, dW_ih and dW_hh. Left for
- *            the loop over time, which
- *            recurrent.tmpl.h runs, is  h_{t-1} W_hh^T  and, backward,  dz_{t+1} W_hh,  each with the gates right behind it.
+ *            of 4H. Gates in the order i f g o.
+ * Layout     x [T][B][I]; y (all h_t) and cells (all c_t) [T][B][H]; W_ih [4H][I], W_hh [4H][H].
+ *            gates (z, and then the gates in its place) has a row of 4H numbers for each step and
+ *            sequence, and rows lie fnn_recurrent_row(4, H) apart. dz has rows of the same kind,
+ *            but only for the steps that are kept: those of a part, and of the step before it.
+ * Method     Forward: W_ih x + b of all steps is one matrix product, into gates. Then
+ *            recurrent.tmpl.h runs the steps: the product h_{t-1} W_hh^T, a few units at a time,
+ *            and right behind it lstm_forward_cell, which makes these units' gates, c and h.
+ *            Backward: recurrent.tmpl.h runs the steps from the last to the first, with the product
+ *            dz_{t+1} W_hh and lstm_backward_cell behind it, and multiplies dz for dx, dW_ih, dW_hh
+ *            and db, a part of the steps at a time. Its "Path" shows the calls down to the
+ *            multiply-adds.
  * Cost       forward 2*T*B*4H*(I + H) flop, backward twice that.
  * Threads    see recurrent.tmpl.h
  * Reference  fastnn/reference/lstm.py; Hochreiter, Schmidhuber (1997), "Long short-term memory";
@@ -18,23 +23,20 @@
  *            torch.nn.LSTM for the arrangement of weights.
  */
 #define REC_GATES 4
-#define REC_PIECES 4
-#define REC_VECTORS 4
 #include "recurrent/recurrent.tmpl.h"
 
 /* ---- forward --------------------------------------------------------------------------------- */
 
+/* What the forward cell needs besides the recurrence: rec->arrays */
 typedef struct {
-    FN(recurrence) r;
     REAL *y, *gates, *cells;
     const REAL *c0;
-} FN(lstm_forward_pass);
+} FN(lstm_forward_arrays);
 
 /* The gates and the cell of `width` units of one sequence: z, and sum on top, is what goes into
  * them; z receives what comes out. */
 FNN_INLINE void FN(lstm_gates)(REAL *z, REAL *restrict c, const REAL *restrict c_before, const REAL *restrict sum,
-                               fnn_size H,
-                               fnn_size width)
+                               fnn_size H, fnn_size width)
 {
     REAL *restrict zi = z, *restrict zf = z + H, *restrict zg = z + 2 * H, *restrict zo = z + 3 * H;
     #pragma omp simd
@@ -57,37 +59,36 @@ FNN_INLINE void FN(lstm_output)(REAL *restrict h, const REAL *restrict o, const 
 }
 
 /* All rows' cells, and then all rows' outputs: an output waits for its cell, and meanwhile other
- * rows' are computed, with fewer constants to hold in registers. A fifth less time with AVX-512, a
- * quarter with AVX2. */
-FNN_INLINE void FN(lstm_forward_units)(const FN(recurrence) *r, fnn_size i, fnn_size first, fnn_size rows,
-                                       fnn_size unit,
-                                       const fnn_size width, const REAL *sum)
+ * rows' are computed, with fewer constants to hold in registers. */
+FNN_INLINE void FN(lstm_forward_units)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows,
+                                       fnn_size unit, const fnn_size width, const REAL *sum)
 {
-    const FN(lstm_forward_pass) *p = (const void *)r;
-    const fnn_size H = r->H, t = FN(rec_time)(r, i), pitch = fnn_recurrent_pitch(4 * H), at = first * H + unit, now = t
-        * r->B * H + at;
-    const REAL *c_before = (i == 0 ? p->c0 : p->cells + FN(rec_time)(r, i - 1) * r->B * H) + at;
-    REAL *gates = p->gates + (t * r->B + first) * pitch + unit, *c = p->cells + now, *h = p->y + now;
+    const FN(lstm_forward_arrays) *arrays = rec->arrays;
+    const fnn_size H = rec->H, t = FN(rec_time)(rec, step), pitch = fnn_recurrent_row(4, H);
+    const fnn_size at = first * H + unit, at_t = t * rec->B * H + at;
+    const REAL *c_before = (step == 0 ? arrays->c0 : arrays->cells + FN(rec_time)(rec, step - 1) * rec->B * H) + at;
+    REAL *gates = arrays->gates + (t * rec->B + first) * pitch + unit, *c = arrays->cells + at_t, *h = arrays->y + at_t;
     for (fnn_size row = 0; row < rows; row++)
         FN(lstm_gates)(gates + row * pitch, c + row * H, c_before + row * H, sum + row * 4 * VL, H, width);
     for (fnn_size row = 0; row < rows; row++)
         FN(lstm_output)(h + row * H, gates + row * pitch + 3 * H, c + row * H, width);
 }
 
-static void FN(lstm_forward_cell)(const FN(recurrence) *r, fnn_size i, fnn_size first, fnn_size rows, fnn_size unit,
-                                  fnn_size width, const REAL *sum)
+/* A FN(rec_cell). A constant width makes the loops over units straight code. */
+static void FN(lstm_forward_cell)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows,
+                                  fnn_size unit, fnn_size width, const REAL *sum)
 {
     if (width == VL)
-        FN(lstm_forward_units)(r, i, first, rows, unit, VL, sum);
+        FN(lstm_forward_units)(rec, step, first, rows, unit, VL, sum);
     else
-        FN(lstm_forward_units)(r, i, first, rows, unit, width, sum);
+        FN(lstm_forward_units)(rec, step, first, rows, unit, width, sum);
 }
 
 void FN(lstm_forward)(REAL *y, REAL *hT, REAL *cT, REAL *gates, REAL *cells, const REAL *x, const REAL *h0,
                       const REAL *c0, const REAL *w_ih, const REAL *w_hh, const REAL *b_ih, const REAL *b_hh,
                       REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse)
 {
-    const fnn_size pitch = fnn_recurrent_pitch(4 * H);
+    const fnn_size pitch = fnn_recurrent_row(4, H);
     REAL *bias = work + fnn_recurrent_forward_work(4, B, H) - 5 * H;
     for (fnn_size j = 0; j < 4 * H; j++)
         bias[j] = (b_ih ? b_ih[j] : 0) + (b_hh ? b_hh[j] : 0);
@@ -96,10 +97,10 @@ void FN(lstm_forward)(REAL *y, REAL *hT, REAL *cT, REAL *gates, REAL *cells, con
     if (T == 1)                                     /* z += h0 W_hh^T:   m = B, n = 4H, k = H */
         FN(gemm)(gates, pitch, h0, H, 1, w_hh, 1, H, NULL, NULL, B, 4 * H, H, FNN_GEMM_ADD);
 
-    FN(lstm_forward_pass) pass = { .y = y, .gates = gates, .cells = cells, .c0 = c0 };
-    pass.r = FN(rec_forward_pass)(FN(lstm_forward_cell), work, w_hh, h0, y, T, B, H, reverse);
-    FN(rec_run)(&pass.r, 0, T);
-    const fnn_size last = FN(rec_time)(&pass.r, T - 1) * B * H;
+    const FN(lstm_forward_arrays) arrays = { .y = y, .gates = gates, .cells = cells, .c0 = c0 };
+    FN(recurrence) rec = FN(rec_forward_pass)(FN(lstm_forward_cell), &arrays, work, w_hh, h0, y, T, B, H, reverse);
+    FN(rec_run)(&rec, 0, T);
+    const fnn_size last = FN(rec_time)(&rec, T - 1) * B * H;
     if (hT) memcpy(hT, y + last, (size_t)(B * H) * sizeof(REAL));
     if (cT) memcpy(cT, cells + last, (size_t)(B * H) * sizeof(REAL));
 }
@@ -107,10 +108,10 @@ void FN(lstm_forward)(REAL *y, REAL *hT, REAL *cT, REAL *gates, REAL *cells, con
 /* ---- backward -------------------------------------------------------------------------------- */
 
 typedef struct {
-    FN(recurrence) r;
-    REAL *dc;                                       /* dc goes into a step as what the step after wants of c_t */
+    REAL *dc;                                       /* [B][H]: before a step, what the step after it wants of c_t; after
+                                                       it, what it wants of c_{t-1} */
     const REAL *dy, *dhT, *gates, *cells, *c0;
-} FN(lstm_backward_pass);
+} FN(lstm_backward_arrays);
 
 /* Through the gates of `width` units of one sequence. dc comes out as the gradient of c_{t-1}. */
 FNN_INLINE void FN(lstm_gates_backward)(REAL *dz, REAL *restrict dc, const REAL *restrict dh, const REAL *gates,
@@ -132,24 +133,25 @@ FNN_INLINE void FN(lstm_gates_backward)(REAL *dz, REAL *restrict dc, const REAL 
     }
 }
 
-static void FN(lstm_backward_cell)(const FN(recurrence) *r, fnn_size i, fnn_size first, fnn_size rows, fnn_size unit,
-                                   fnn_size width, const REAL *sum)
+/* A FN(rec_cell): row by row, what reaches h_t, and through the gates. */
+static void FN(lstm_backward_cell)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows,
+                                   fnn_size unit, fnn_size width, const REAL *sum)
 {
-    const FN(lstm_backward_pass) *p = (const void *)r;
-    const fnn_size H = r->H, t = FN(rec_time)(r, i);
-    const REAL *c_before = i == r->T - 1 ? p->c0 : p->cells + FN(rec_time)(r, i + 1) * r->B * H;
+    const FN(lstm_backward_arrays) *arrays = rec->arrays;
+    const fnn_size H = rec->H, t = FN(rec_time)(rec, step);
+    const REAL *c_before = step == rec->T - 1 ? arrays->c0 : arrays->cells + FN(rec_time)(rec, step + 1) * rec->B * H;
     REAL dh[4 * (VBYTES ? VBYTES / sizeof(REAL) : 1)];
     for (fnn_size row = 0; row < rows; row++, sum += 4 * VL) {
         fnn_size at = (first + row) * H + unit;
-        const REAL *c = p->cells + t * r->B * H + at, *gates = p->gates + (t * r->B + first + row)
-            * fnn_recurrent_pitch(4 * H) + unit;
-        REAL *dz = r->trail + FN(rec_place)(r, i) + (first + row) * r->pitch + unit;
+        const REAL *c = arrays->cells + t * rec->B * H + at;
+        const REAL *gates = arrays->gates + (t * rec->B + first + row) * fnn_recurrent_row(4, H) + unit;
+        REAL *dz = rec->left + FN(rec_offset)(rec, step) + (first + row) * rec->pitch + unit;
         if (width == 4 * VL) {
-            FN(rec_upstream)(dh, r, i, at, 4 * VL, sum, p->dy, p->dhT);
-            FN(lstm_gates_backward)(dz, p->dc + at, dh, gates, c, c_before + at, H, 4 * VL);
+            FN(rec_upstream)(dh, rec, step, at, 4 * VL, sum, arrays->dy, arrays->dhT);
+            FN(lstm_gates_backward)(dz, arrays->dc + at, dh, gates, c, c_before + at, H, 4 * VL);
         } else {
-            FN(rec_upstream)(dh, r, i, at, width, sum, p->dy, p->dhT);
-            FN(lstm_gates_backward)(dz, p->dc + at, dh, gates, c, c_before + at, H, width);
+            FN(rec_upstream)(dh, rec, step, at, width, sum, arrays->dy, arrays->dhT);
+            FN(lstm_gates_backward)(dz, arrays->dc + at, dh, gates, c, c_before + at, H, width);
         }
     }
 }
@@ -159,16 +161,14 @@ void FN(lstm_backward)(REAL *dx, REAL *dh0, REAL *dc0, REAL *dw_ih, REAL *dw_hh,
                        const REAL *w_ih, const REAL *w_hh, const REAL *y, const REAL *gates, const REAL *cells,
                        REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse)
 {
-    REAL *dc = work + fnn_recurrent_work(4, 4, T, B, I, H) - B * H;
+    REAL *dc = work + fnn_recurrent_work(4, T, B, I, H) - B * H;
     if (dcT) memcpy(dc, dcT, (size_t)(B * H) * sizeof(REAL));
     else memset(dc, 0, (size_t)(B * H) * sizeof(REAL));
-    FN(lstm_backward_pass) pass = { .dc = dc, .dy = dy, .dhT = dhT, .gates = gates, .cells = cells, .c0 = c0 };
-    const FN(rec_gradients) gradients = { .dx = dx, .dh0 = dh0, .dw_ih = dw_ih, .dw_hh = dw_hh, .db_hh = db, .x = x,
-                                         .h0 = h0,
-                                          .w_ih = w_ih, .w_hh = w_hh, .y = y, .I = I, .reverse = reverse };
-    FN(rec_backward)(&pass.r, FN(lstm_backward_cell), &gradients, work, T, B, H);
+    const FN(lstm_backward_arrays) arrays = { .dc = dc, .dy = dy, .dhT = dhT, .gates = gates, .cells = cells,
+                                              .c0 = c0 };
+    const FN(rec_gradients) grads = { .dx = dx, .dh0 = dh0, .dw_ih = dw_ih, .dw_hh = dw_hh, .db_hh = db, .x = x,
+                                      .h0 = h0, .w_ih = w_ih, .w_hh = w_hh, .y = y, .I = I, .reverse = reverse };
+    FN(rec_backward)(FN(lstm_backward_cell), &arrays, &grads, work, T, B, H);
     if (dc0) memcpy(dc0, dc, (size_t)(B * H) * sizeof(REAL));
 }
 #undef REC_GATES
-#undef REC_PIECES
-#undef REC_VECTORS

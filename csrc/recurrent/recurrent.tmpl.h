@@ -1,396 +1,440 @@
-/* recurrent.tmpl.h -- part of lstm.tmpl.h, gru.tmpl.h and rnn.tmpl.h: how a sequence runs, forward
- * or backward.
+/* recurrent.tmpl.h -- how LSTM, GRU and RNN run over a sequence, forward or backward.
  *
- * Math       a step is a matrix product with what the step before left, and then a "cell", which
+ * Math       A step is a matrix product with what the step before left, and then a "cell", which
  *            goes element by element:
+ *
  *                forward    sum = h_{t-1} W_hh^T      backward   sum = dz_{t+1} W_hh
- *            All that does not depend on the step before is one matrix product over all steps,
- *            outside of this file.
- * Symbols    T steps, B batch, I inputs, H hidden units, G gates (REC_GATES: a row of W_hh's
- *            product is G pieces of H). The i-th step to run is t = i, or t = T-1-i when it goes
- *            down.
- * Method     W_hh is packed once per sequence into panels, a few registers wide, with a unit's
- *            gates side by side:
+ *
+ *            Forward, the product with the inputs, W_ih x, waits for no step: the family's file
+ *            does all steps at once, before this one runs. Backward, the products for dx, dW_ih,
+ *            dW_hh and db wait for no step either: rec_contribute does them here, for a part of the
+ *            steps at a time.
+ * Path       FN(name) pastes the names: FN(rec_run) is fnn_rec_run_f32__avx2 and so on (levels.h).
+ *            Forward, of LSTM:
+ *
+ *                lstm_forward                  gemm: W_ih x + b of all steps
+ *                  rec_forward_pass            W_hh packed into panels; a FN(recurrence) filled in
+ *                  rec_run                     steps and sequences cut for the threads
+ *                    rec_sequences             some sequences, step by step, panel by panel
+ *                      rec_group               one panel of one step, up to REC_GROUP sequences
+ *                        rec->product          = rec_product_4 -> rec_product -> rec_tile_of,
+ *                                              where the multiply-adds are
+ *                        rec->cell             = lstm_forward_cell: gates, c and h
+ *
+ *            With few sequences rec_run calls rec_items, step by step, in place of rec_sequences.
+ *            Backward: lstm_backward -> rec_backward -> rec_run, the same path with
+ *            lstm_backward_cell, and then rec_contribute.
+ * Families   A family defines REC_GATES (4, 3 or 1), includes this file, and brings two cells, each
+ *            with a struct of the arrays that it needs: rec->cell and rec->arrays. lstm.c, gru.c
+ *            and rnn.c have a copy of all functions each, with their number of gates as a constant.
+ * Symbols    T steps, B batch, I inputs, H hidden units, G gates. Steps are counted as they run:
+ *            step 0, 1, ... is t = 0, 1, ..., or t = T-1, T-2, ... (rec_time).
+ * Layout     A row is one sequence of one step. A row of a product is G pieces of H numbers, a
+ *            piece for each gate.
+ *            W_hh is packed once per sequence: copied in the order in which the products read it.
+ *            A panel of it is a few vector registers wide, with a unit's gates side by side:
  *
  *                forward    panel of REC_UNITS units:  [k = 0..H-1][gate][unit]
  *                backward   panel of 4*VL units:       [k = 0..G*H-1][unit]
- *
- *            A tile of a few sequences by one panel stays in registers while k runs. As soon as it
- *            is summed up the cell is applied to its units, while the sums are in the nearest
- *            cache.
- *            One sequence alone has few sums: it takes two panels at a time, so that enough
- *            additions are under way. While a part of a panel is multiplied the next one is asked
- *            for, one cache line with each product: where W_hh is larger than the second-level
- *            cache its first tile would wait for it (32 steps of B = 64, H = 512: product 20.6 to
- *            19.4 ms). Forward multiplies a copy of h_{t-1}, whose rows lie at a distance that is
- *            no power of two: at H = 512 half of the rows would share places in the first-level
- *            cache (19.4 to 18.6 ms).
- *            Backward goes over the steps in parts of some 256 rows of dz. A part's dz is all that
- *            is kept, and is in the cache when the products for dx, dW and db read it.
- * Threads    Sequences do not know of each other: where there are enough of them, each thread runs
- *            all the steps of some. Else each step is cut into panels x groups of sequences, if it
- *            is worth it. Every sum over k runs from 0 up in one register, so the bits depend on
- *            neither. (Panels in place of sequences for large W_hh too, so that each thread's share
- *            stays in its own cache, did not pay: 0.99 at H = 512, B = 64, two threads with 2 MB
- *            each.)
+ * Method     A tile is a few sequences by one panel. Its sums stay in registers while k runs. As
+ *            soon as they are complete the cell is applied to the panel's units, while they are in
+ *            the nearest cache.
+ *            One sequence alone has few sums: it takes a pair of panels at a time, so that enough
+ *            additions are in flight.
+ *            While a part of a panel is multiplied the next part is prefetched, one cache line with
+ *            each product: where W_hh is larger than the L2 cache, the next tile would wait for it.
+ *            Forward multiplies a copy of h_{t-1}, whose rows lie a pitch apart, against cache
+ *            aliasing (fnn_recurrent_pitch).
+ *            Backward goes over the steps in parts of some 256 rows of dz. The dz of one part is
+ *            all that is kept, and it is in the cache when the products for dx, dW and db read it.
+ *            Measurements, and what did not pay: docs/kernels/lstm.md.
+ * Threads    Sequences are independent: where there are enough of them, each thread runs all the
+ *            steps of some. Else each step is cut into panels x groups of sequences, if it is worth
+ *            it. Every sum over k runs from 0 up in one register, so the bits depend on neither.
  */
 #ifndef FNN_REC_ONCE
 #define FNN_REC_ONCE
 enum {
     REC_SHARE = 1 << 16,                            /* multiply-adds of a step that are worth a thread */
-    REC_PACK = 1 << 16,                             /* elements of W_hh whose packing is worth a block */
-    REC_GROUP = 24,                                 /* most sequences that meet a panel while it is in the cache */
-    REC_DEPTH = 128,                                /* products added up at a time: 32 KB of a panel in float32 with
+    REC_PACK = 1 << 16,                             /* elements of W_hh whose packing is worth a block of a loop */
+    REC_GROUP = 24,                                 /* most sequences that meet a panel while it is in the L1 cache */
+    REC_DEPTH = 128,                                /* rows of a panel multiplied at a time: 32 KB in float32 with
                                                        AVX-512 */
     REC_SPLIT = 4,                                  /* sequences that are worth reading W_hh for */
-    REC_SUM = 64                                    /* rows added up before their sum is added to the total */
+    REC_SUM = 64,                                   /* rows of dz added up before their sum is added to db */
+    REC_BIASES = 256                                /* elements of db in a block */
 };
 #endif
 
+/* The registers in a row of a forward panel: a register for each of 4 or 3 gates, or 4 of the only
+ * one */
+#undef REC_VECTORS
+#define REC_VECTORS (REC_GATES == 3 ? 3 : 4)
+#undef REC_UNITS
+#define REC_UNITS (REC_VECTORS / REC_GATES * VL)    /* units of a forward panel */
+#undef REC_PIECES
+#define REC_PIECES fnn_recurrent_pieces(REC_GATES)  /* of H numbers in a row of dz */
 #undef REC_SUMS
 #if VBYTES == 64 || defined(__aarch64__)
-#  define REC_SUMS 24                               /* of 32 registers; the rest for the panel and what it is multiplied
-                                                       by */
+#  define REC_SUMS 24                               /* registers of sums, of 32; the rest is for the panel and for what
+                                                       it is multiplied by */
 #else
 #  define REC_SUMS 12                               /* of 16 */
 #endif
 #include "core/transpose.tmpl.h"
-#undef REC_UNITS
-#define REC_UNITS (REC_VECTORS / REC_GATES * VL)    /* units of a forward panel */
 
 typedef struct FN(recurrence) FN(recurrence);
 
-/* Sequences [first, first + rows) and units [unit, unit + width) of the i-th step. `sum` has a row
- * of all pieces per sequence. */
-typedef void FN(rec_cell)(const FN(recurrence) *r, fnn_size i, fnn_size first, fnn_size rows, fnn_size unit,
-                          fnn_size width,
-                          const REAL *sum);
+/* The cell of one step: sequences [first, first + rows), units [unit, unit + width). `sum` has a
+ * row for each sequence, a panel's row long. */
+typedef void FN(rec_cell)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows, fnn_size unit,
+                          fnn_size width, const REAL *sum);
 
-/* A panel, and the one that comes after it; NULL: nothing is to be asked for */
+/* A panel, and the one that is multiplied next, to be prefetched; NULL: nothing is */
 typedef struct { const REAL *at, *next; } FN(rec_panel);
-typedef void FN(rec_product_fn)(REAL *out, const REAL *a, fnn_size rsa, FN(rec_panel) panel, fnn_size k, fnn_size rows,
+
+/* sums = rows of a times a panel, or times a pair of panels */
+typedef void FN(rec_product_fn)(REAL *sums, const REAL *a, fnn_size rsa, FN(rec_panel) panel, fnn_size k, fnn_size rows,
                                 int pair);
 
-/* One pass over the sequence. Families put it first in a struct of their own, with the arrays that
- * their cells need. */
+/* One pass over a sequence */
 struct FN(recurrence) {
     fnn_size T, B, H;
-    int down;
+    int down;                                       /* t goes from T-1 to 0 */
     FN(rec_product_fn) *product;
-    FN(rec_cell) *cell;
+    FN(rec_cell) *cell;                             /* the family's cell, */
+    const void *arrays;                             /* and its own arrays, such as a FN(lstm_forward_arrays) */
     fnn_size begin, end;                            /* the steps that are to run now */
     const REAL *panels;                             /* packed W_hh */
-    fnn_size vectors, units, k;                     /* registers in a row of a panel, units in a panel, products in a
-                                                       sum */
-    const REAL *start;                              /* [B][H], what the first step multiplies W_hh by; NULL: nothing */
-    REAL *trail;                                    /* what the steps leave for the next one */
-    fnn_size pitch, origin;                         /* of a row of trail; the t of the first rows in it */
-    const REAL *y;                                  /* forward: [T][B][H], whence trail gets a copy, of two steps in
-                                                       turns. Backward: NULL */
+    fnn_size vectors, units, k;                     /* registers in a row of a panel, units in a panel, rows of a
+                                                       panel */
+    const REAL *start;                              /* [B][H], what step 0 multiplies W_hh by; NULL: nothing */
+    REAL *left;                                     /* what a step leaves for the next: rows of h, or of dz */
+    fnn_size pitch, left_t;                         /* of a row of left; the t of its first rows (backward) */
+    const REAL *y;                                  /* forward: [T][B][H], of which left gets a copy, two steps
+                                                       alternating. Backward: NULL */
 };
 
-FNN_INLINE fnn_size FN(rec_time)(const FN(recurrence) *r, fnn_size i) { return r->down ? r->T - 1 - i : i; }
-
-/* Where the rows of the i-th step begin in trail */
-FNN_INLINE fnn_size FN(rec_place)(const FN(recurrence) *r, fnn_size i)
+FNN_INLINE fnn_size FN(rec_time)(const FN(recurrence) *rec, fnn_size step)
 {
-    return (r->y ? i % 2 : FN(rec_time)(r, i) - r->origin) * r->B * r->pitch;
+    return rec->down ? rec->T - 1 - step : step;
+}
+
+/* Where the rows of a step begin in `left` */
+FNN_INLINE fnn_size FN(rec_offset)(const FN(recurrence) *rec, fnn_size step)
+{
+    return (rec->y ? step % 2 : FN(rec_time)(rec, step) - rec->left_t) * rec->B * rec->pitch;
 }
 
 /* ---- the product of a tile with a panel ------------------------------------------------------ */
 
-/* out[r][l] (+)= sum_k a[r][k] * panel[k][l]   for `rows` rows and the columns l of `vectors`
- *                                              registers; rows of the panel and of
- * out are `width` registers long. Asks for memory at `next`, `next_step` further with each k. */
-FNN_INLINE void FN(rec_tile_of)(REAL *restrict out, const REAL *restrict a, fnn_size rsa, const REAL *restrict panel,
-                                fnn_size k,
-                                const REAL *next, fnn_size next_step, int add, const int rows, const int vectors,
+/* What to prefetch along the way: from `at` on, `step` elements further with each row of a panel */
+typedef struct { const REAL *at; fnn_size step; } FN(rec_prefetch);
+
+/* sums[row][l] (+)= sum over k < depth of a[row][k] panel[k][l]
+ * for `rows` rows and the columns l of `vectors` registers. A row of the panel and of sums is
+ * `width` registers long. */
+FNN_INLINE void FN(rec_tile_of)(REAL *restrict sums, const REAL *restrict a, fnn_size rsa, const REAL *restrict panel,
+                                fnn_size depth, FN(rec_prefetch) ahead, int add, const int rows, const int vectors,
                                 const int width)
 {
     vec sum[8][4];
 #pragma GCC unroll 8
-    for (int r = 0; r < rows; r++)
+    for (int row = 0; row < rows; row++)
 #pragma GCC unroll 4
-        for (int q = 0; q < vectors; q++)
-            sum[r][q] = add ? v_load(out + (width * r + q) * VL) : v_set(0);
-    for (fnn_size i = 0; i < k; i++) {
-        vec p[4];
+        for (int v = 0; v < vectors; v++)
+            sum[row][v] = add ? v_load(sums + (width * row + v) * VL) : v_set(0);
+    /* the k dimension: a row of the panel and a column of a, one after the other */
+    for (fnn_size k = 0; k < depth; k++) {
+        vec weights[4];
 #pragma GCC unroll 4
-        for (int q = 0; q < vectors; q++)
-            p[q] = v_load(panel + q * VL);
+        for (int v = 0; v < vectors; v++)
+            weights[v] = v_load(panel + v * VL);
         panel += width * VL;
 #if defined(__GNUC__)
-        __builtin_prefetch(next, 0, 2);
+        __builtin_prefetch(ahead.at, 0, 2);
 #endif
-        next += next_step;
+        ahead.at += ahead.step;
+        /* all sums of the tile: rows x vectors registers */
 #pragma GCC unroll 8
-        for (int r = 0; r < rows; r++) {
-            vec s = v_set(a[r * rsa + i]);
+        for (int row = 0; row < rows; row++) {
+            vec x = v_set(a[row * rsa + k]);
 #pragma GCC unroll 4
-            for (int q = 0; q < vectors; q++)
-                sum[r][q] += s * p[q];
+            for (int v = 0; v < vectors; v++)
+                sum[row][v] += x * weights[v];
         }
     }
 #pragma GCC unroll 8
-    for (int r = 0; r < rows; r++)
+    for (int row = 0; row < rows; row++)
 #pragma GCC unroll 4
-        for (int q = 0; q < vectors; q++)
-            v_store(out + (width * r + q) * VL, sum[r][q]);
+        for (int v = 0; v < vectors; v++)
+            v_store(sums + (width * row + v) * VL, sum[row][v]);
 }
 
 /* A constant number of rows keeps the sums in registers. */
-#define REC_CASE(n) case n: if (n * vectors <= REC_SUMS) FN(rec_tile_of)(out, a, rsa, panel, k, next, next_step, add, \
-                                                                         n, vectors, width); \
-    break;
-FNN_INLINE void FN(rec_tile)(REAL *out, const REAL *a, fnn_size rsa, const REAL *panel, fnn_size k, const REAL *next,
-                             fnn_size next_step, int add, fnn_size rows, const int vectors, const int width)
+#define REC_CASE(n) \
+    case n: \
+        if (n * vectors <= REC_SUMS) \
+            FN(rec_tile_of)(sums, a, rsa, panel, depth, ahead, add, n, vectors, width); \
+        break;
+FNN_INLINE void FN(rec_tile)(REAL *sums, const REAL *a, fnn_size rsa, const REAL *panel, fnn_size depth,
+                             FN(rec_prefetch) ahead, int add, fnn_size rows, const int vectors, const int width)
 {
     switch (rows) { REC_CASE(1) REC_CASE(2) REC_CASE(3) REC_CASE(4) REC_CASE(5) REC_CASE(6) REC_CASE(7) REC_CASE(8) }
 }
 #undef REC_CASE
 
 /* One row by two panels, one behind the other */
-FNN_INLINE void FN(rec_pair)(REAL *restrict out, const REAL *restrict a, const REAL *restrict panel, fnn_size k,
+FNN_INLINE void FN(rec_pair)(REAL *restrict sums, const REAL *restrict a, const REAL *restrict panel, fnn_size depth,
                              const int vectors)
 {
     vec sum[2][4];
-    const REAL *restrict next = panel + k * vectors * VL;
+    const REAL *restrict second = panel + depth * vectors * VL;
 #pragma GCC unroll 4
-    for (int q = 0; q < vectors; q++)
-        sum[0][q] = sum[1][q] = v_set(0);
-    for (fnn_size i = 0; i < k; i++) {
-        vec s = v_set(a[i]);
+    for (int v = 0; v < vectors; v++)
+        sum[0][v] = sum[1][v] = v_set(0);
+    for (fnn_size k = 0; k < depth; k++) {
+        vec x = v_set(a[k]);
 #pragma GCC unroll 4
-        for (int q = 0; q < vectors; q++) {
-            sum[0][q] += s * v_load(panel + (i * vectors + q) * VL);
-            sum[1][q] += s * v_load(next + (i * vectors + q) * VL);
+        for (int v = 0; v < vectors; v++) {
+            sum[0][v] += x * v_load(panel + (k * vectors + v) * VL);
+            sum[1][v] += x * v_load(second + (k * vectors + v) * VL);
         }
     }
 #pragma GCC unroll 4
-    for (int q = 0; q < vectors; q++) {
-        v_store(out + q * VL, sum[0][q]);
-        v_store(out + (vectors + q) * VL, sum[1][q]);
+    for (int v = 0; v < vectors; v++) {
+        v_store(sums + v * VL, sum[0][v]);
+        v_store(sums + (vectors + v) * VL, sum[1][v]);
     }
 }
 
-/* out[r][l] = sum_k a[r][k] * panel[k][l]   for up to REC_GROUP rows: a part of the panel that the
- *                                           L1 cache holds meets all of
- * them before the next part is fetched. Rows are cut evenly: 16 are tiles of 5, 5 and 6, not of 6,
- * 6 and 4. A tile is `across` registers wide, and a panel may be several tiles wide. Each tile asks
- * for one column of cache lines of the next part, until all have been asked for. (Where all rows
- * are one tile there is no time to ask in: H = 1024, B = 4 would lose 3 %.) */
-FNN_INLINE void FN(rec_product)(REAL *out, const REAL *a, fnn_size rsa, FN(rec_panel) panel, fnn_size k, fnn_size rows,
-                                const int vectors, const int across)
+/* sums[row][l] = sum over k of a[row][k] panel[k][l], for up to REC_GROUP rows. A panel is
+ * `vectors` registers wide, and a tile `across`, so that a panel may be several tiles wide. */
+FNN_INLINE void FN(rec_product)(REAL *sums, const REAL *a, fnn_size rsa, FN(rec_panel) panel, fnn_size depth,
+                                fnn_size rows, const int vectors, const int across)
 {
-    const fnn_size tiles = (rows + REC_SUMS / across - 1) / (REC_SUMS / across), width = vectors * VL;
+    const fnn_size tiles = fnn_ceil_div(rows, REC_SUMS / across), width = vectors * VL;
     const fnn_size line = 64 / (fnn_size)sizeof(REAL);
-    for (fnn_size i = 0; i < k; i += REC_DEPTH) {
-        const fnn_size depth = k - i < REC_DEPTH ? k - i : REC_DEPTH;
-        const REAL *part = i + depth < k ? panel.at + (i + depth) * width : panel.next;
-        fnn_size asked = panel.next && tiles > 1 ? 0 : width;
+    /* the k dimension, REC_DEPTH at a time: a part of the panel, which the L1 cache holds, meets
+     * all rows before the next part is loaded */
+    for (fnn_size k = 0; k < depth; k += REC_DEPTH) {
+        const fnn_size part = fnn_min(depth - k, REC_DEPTH);
+        const REAL *next = k + part < depth ? panel.at + (k + part) * width : panel.next;
+        /* Each tile prefetches one column of cache lines of the next part, until all are. A single
+         * tile prefetches nothing: it has no time to spare. */
+        fnn_size prefetched = panel.next && tiles > 1 ? 0 : width;
+        /* the rows, in tiles of nearly equal height: 16 are 5, 5 and 6, not 6, 6 and 4 */
         for (fnn_size tile = 0; tile < tiles; tile++) {
-            const fnn_size r0 = rows * tile / tiles, r1 = rows * (tile + 1) / tiles;
-            for (int q = 0; q < vectors; q += across, asked += line) {
-                const int asks = asked < width;
-                FN(rec_tile)(out + r0 * width + q * VL, a + r0 * rsa + i, rsa, panel.at + i * width + q * VL, depth,
-                             asks ? part + asked : panel.at, asks ? width : 0, i > 0, r1 - r0, across, vectors);
+            const fnn_size first = rows * tile / tiles, end = rows * (tile + 1) / tiles;
+            /* the columns, `across` registers at a time */
+            for (int v = 0; v < vectors; v += across, prefetched += line) {
+                const int more = prefetched < width;
+                const FN(rec_prefetch) ahead = { more ? next + prefetched : panel.at, more ? width : 0 };
+                FN(rec_tile)(sums + first * width + v * VL, a + first * rsa + k, rsa, panel.at + k * width + v * VL,
+                             part, ahead, k > 0, end - first, across, vectors);
             }
         }
     }
 }
 
-static void FN(rec_product_4)(REAL *out, const REAL *a, fnn_size rsa, FN(rec_panel) panel, fnn_size k, fnn_size rows,
+static void FN(rec_product_4)(REAL *sums, const REAL *a, fnn_size rsa, FN(rec_panel) panel, fnn_size k, fnn_size rows,
                               int pair)
 {
     if (pair)
-        FN(rec_pair)(out, a, panel.at, k, 4);
-    else if (REC_SUMS == 12 && rows > 2)                 /* 3 x 4 sums would leave too few of 16 registers: 6 x 2, and
-                                                            twice */
-        FN(rec_product)(out, a, rsa, panel, k, rows, 4, 2);
+        FN(rec_pair)(sums, a, panel.at, k, 4);
+    else if (REC_SUMS == 12 && rows > 2)            /* 3 rows x 4 registers of sums would leave too few of 16: 6 x 2,
+                                                       twice */
+        FN(rec_product)(sums, a, rsa, panel, k, rows, 4, 2);
     else
-        FN(rec_product)(out, a, rsa, panel, k, rows, 4, 4);
+        FN(rec_product)(sums, a, rsa, panel, k, rows, 4, 4);
 }
 #if REC_VECTORS == 4
 #  define REC_PRODUCT FN(rec_product_4)
 #else
 #  define REC_PRODUCT FN(rec_product_forward)
-static void REC_PRODUCT(REAL *out, const REAL *a, fnn_size rsa, FN(rec_panel) panel, fnn_size k, fnn_size rows,
+static void REC_PRODUCT(REAL *sums, const REAL *a, fnn_size rsa, FN(rec_panel) panel, fnn_size k, fnn_size rows,
                         int pair)
 {
     if (pair)
-        FN(rec_pair)(out, a, panel.at, k, REC_VECTORS);
+        FN(rec_pair)(sums, a, panel.at, k, REC_VECTORS);
     else
-        FN(rec_product)(out, a, rsa, panel, k, rows, REC_VECTORS, REC_VECTORS);
+        FN(rec_product)(sums, a, rsa, panel, k, rows, REC_VECTORS, REC_VECTORS);
 }
 #endif
 
-/* ---- packing --------------------------------------------------------------------------------- */
+/* ---- packing W_hh ---------------------------------------------------------------------------- */
 
 typedef struct { REAL *panels; const REAL *w_hh; fnn_size H; } FN(rec_pack_args);
 
-/* VL rows of the matrix, or the fewer that it has, as VL adjacent columns of a panel:  out[j][l] =
- *                                                                                      w[l][j] for
- *                                                                                      j < n */
-static void FN(rec_pack_rows)(REAL *restrict out, const REAL *restrict w, fnn_size rows, fnn_size n)
+/* VL rows of the matrix, or the fewer that it has, as VL adjacent columns of a panel:
+ * to[k][l] = w[l][k] for k < H. Columns beyond the last row repeat it: nobody looks at their sums.
+ */
+static void FN(rec_pack_rows)(REAL *restrict to, const REAL *restrict w, fnn_size rows, fnn_size H)
 {
-    fnn_size j = 0;
+    fnn_size k = 0;
 #if TRANSPOSE_ROUNDS
-    for (; j + VL <= n; j += VL) {
-        vec v[TRANSPOSE_LANES];
-#pragma GCC unroll 16
-        for (fnn_size l = 0; l < VL; l++)           /* columns beyond the last row repeat it: nobody looks at their
-                                                       sums */
-            v[l] = v_load(w + (l < rows ? l : rows - 1) * n + j);
-        FN(transpose)(v);
+    for (; k + VL <= H; k += VL) {                  /* blocks of VL x VL, transposed in registers */
+        vec block[TRANSPOSE_LANES];
 #pragma GCC unroll 16
         for (fnn_size l = 0; l < VL; l++)
-            v_store(out + (j + l) * REC_VECTORS * VL, v[l]);
+            block[l] = v_load(w + (l < rows ? l : rows - 1) * H + k);
+        FN(transpose)(block);
+#pragma GCC unroll 16
+        for (fnn_size l = 0; l < VL; l++)
+            v_store(to + (k + l) * REC_VECTORS * VL, block[l]);
     }
 #endif
-    for (; j < n; j++)
+    for (; k < H; k++)
         for (fnn_size l = 0; l < VL; l++)
-            out[j * REC_VECTORS * VL + l] = w[(l < rows ? l : rows - 1) * n + j];
+            to[k * REC_VECTORS * VL + l] = w[(l < rows ? l : rows - 1) * H + k];
 }
 
+/* Items are panels. */
 static void FN(rec_pack_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
-    const FN(rec_pack_args) *a = ctx;
-    fnn_size H = a->H;
+    const FN(rec_pack_args) *args = ctx;
+    fnn_size H = args->H;
     for (fnn_size panel = begin; panel < end; panel++) {
-        REAL *out = a->panels + panel * H * REC_VECTORS * VL;
-        for (fnn_size q = 0; q < REC_GATES; q++)
-            for (fnn_size l = 0; l < REC_UNITS; l += VL, out += VL) {
+        REAL *to = args->panels + panel * H * REC_VECTORS * VL;
+        for (fnn_size gate = 0; gate < REC_GATES; gate++)
+            for (fnn_size l = 0; l < REC_UNITS; l += VL, to += VL) {
                 fnn_size unit = panel * REC_UNITS + l;
-                if (unit >= H)                      /* columns without any unit repeat the last one */
-                    unit = H - 1;
-                FN(rec_pack_rows)(out, a->w_hh + (q * H + unit) * H, H - unit < VL ? H - unit : VL, H);
+                if (unit < H)
+                    FN(rec_pack_rows)(to, args->w_hh + (gate * H + unit) * H, fnn_min(H - unit, VL), H);
             }
     }
 }
 
 static void FN(rec_pack_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
-    const FN(rec_pack_args) *a = ctx;
-    fnn_size H = a->H;
+    const FN(rec_pack_args) *args = ctx;
+    fnn_size H = args->H;
     for (fnn_size panel = begin; panel < end; panel++) {
-        fnn_size unit = panel * 4 * VL, width = H - unit < 4 * VL ? H - unit : 4 * VL;
+        fnn_size unit = panel * 4 * VL, width = fnn_min(H - unit, 4 * VL);
         for (fnn_size k = 0; k < REC_GATES * H; k++) {
-            REAL *restrict out = a->panels + (panel * REC_GATES * H + k) * 4 * VL;
-            const REAL *restrict row = a->w_hh + k * H + unit;
+            REAL *restrict to = args->panels + (panel * REC_GATES * H + k) * 4 * VL;
+            const REAL *restrict row = args->w_hh + k * H + unit;
             for (fnn_size l = 0; l < width; l++)
-                out[l] = row[l];
+                to[l] = row[l];
             for (fnn_size l = width; l < 4 * VL; l++)
-                out[l] = 0;
+                to[l] = 0;
         }
     }
 }
 
 /* ---- steps ----------------------------------------------------------------------------------- */
 
-FNN_INLINE const REAL *FN(rec_panel_at)(const FN(recurrence) *r,
-                                        fnn_size panel) { return r->panels + panel * r->k * r->vectors * VL; }
+FNN_INLINE const REAL *FN(rec_panel_at)(const FN(recurrence) *rec, fnn_size panel)
+{
+    return rec->panels + panel * rec->k * rec->vectors * VL;
+}
 
 /* Forward: the copy of h for the next step's product */
-FNN_INLINE void FN(rec_copy)(const FN(recurrence) *r, fnn_size i, fnn_size first, fnn_size rows, fnn_size unit,
+FNN_INLINE void FN(rec_copy)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows, fnn_size unit,
                              const fnn_size width)
 {
-    const REAL *restrict y = r->y + (FN(rec_time)(r, i) * r->B + first) * r->H + unit;
-    REAL *restrict to = r->trail + FN(rec_place)(r, i) + first * r->pitch + unit;
-    for (fnn_size row = 0; row < rows; row++, y += r->H, to += r->pitch)
+    const REAL *restrict y = rec->y + (FN(rec_time)(rec, step) * rec->B + first) * rec->H + unit;
+    REAL *restrict to = rec->left + FN(rec_offset)(rec, step) + first * rec->pitch + unit;
+    for (fnn_size row = 0; row < rows; row++, y += rec->H, to += rec->pitch)
         for (fnn_size l = 0; l < width; l++)
             to[l] = y[l];
 }
 
 /* Sequences [first, first + rows) and one panel of a step, or, of one sequence alone, a pair of
- * panels. `next`: the panel that comes after it; -1: nothing is to be asked for */
-static void FN(rec_group)(const FN(recurrence) *r, fnn_size i, fnn_size panel, fnn_size panels, fnn_size next,
-                          fnn_size first,
-                          fnn_size rows)
+ * panels: the product, and the cell behind it. `next`: the panel to prefetch; -1: none */
+static void FN(rec_group)(const FN(recurrence) *rec, fnn_size step, fnn_size panel, fnn_size panels, fnn_size next,
+                          fnn_size first, fnn_size rows)
 {
     REAL sums[REC_GROUP * 4 * (VBYTES ? VBYTES / sizeof(REAL) : 1)];
-    const REAL *before = i == 0 ? r->start : r->trail + FN(rec_place)(r, i - 1);
-    const fnn_size row = r->vectors * VL, pitch = i == 0 ? r->H : r->pitch;
-    const FN(rec_panel) w = { FN(rec_panel_at)(r, panel), next < 0 ? NULL : FN(rec_panel_at)(r, next) };
+    const REAL *before = step == 0 ? rec->start : rec->left + FN(rec_offset)(rec, step - 1);
+    const fnn_size width = rec->vectors * VL, pitch = step == 0 ? rec->H : rec->pitch;
+    const FN(rec_panel) weights = { FN(rec_panel_at)(rec, panel), next < 0 ? NULL : FN(rec_panel_at)(rec, next) };
     if (before)
-        r->product(sums, before + first * pitch, pitch, w, r->k, rows, panels == 2);
+        rec->product(sums, before + first * pitch, pitch, weights, rec->k, rows, panels == 2);
     else
-        memset(sums, 0, (size_t)(panels * rows * row) * sizeof(REAL));
-    for (fnn_size p = 0; p < panels; p++) {
-        fnn_size unit = (panel + p) * r->units, width = r->H - unit < r->units ? r->H - unit : r->units;
-        r->cell(r, i, first, rows, unit, width, sums + p * row);
-        if (r->y && width == REC_UNITS)
-            FN(rec_copy)(r, i, first, rows, unit, REC_UNITS);
-        else if (r->y)
-            FN(rec_copy)(r, i, first, rows, unit, width);
+        memset(sums, 0, (size_t)(panels * rows * width) * sizeof(REAL));
+    for (fnn_size i = 0; i < panels; i++) {
+        fnn_size unit = (panel + i) * rec->units, units = fnn_min(rec->H - unit, rec->units);
+        rec->cell(rec, step, first, rows, unit, units, sums + i * width);
+        if (rec->y && units == REC_UNITS)
+            FN(rec_copy)(rec, step, first, rows, unit, REC_UNITS);
+        else if (rec->y)
+            FN(rec_copy)(rec, step, first, rows, unit, units);
     }
 }
 
-FNN_INLINE fnn_size FN(rec_panels)(const FN(recurrence) *r) { return (r->H - 1) / r->units + 1; }
+FNN_INLINE fnn_size FN(rec_panels)(const FN(recurrence) *rec) { return (rec->H - 1) / rec->units + 1; }
 
 /* Panels that meet `rows` sequences at a time */
 FNN_INLINE fnn_size FN(rec_stride)(fnn_size rows) { return rows == 1 ? 2 : 1; }
 
-/* The n-th of `count` panels or pairs. Steps take them up and down in turns: a step begins with
- * those that the one before has left in the cache. */
-FNN_INLINE fnn_size FN(rec_turn)(fnn_size i, fnn_size n, fnn_size count) { return i % 2 ? count - 1 - n : n; }
+/* The i-th of `count` panels or pairs. Even steps take them upwards and odd steps downwards, so
+ * that a step begins with those that the one before has left in the cache. */
+FNN_INLINE fnn_size FN(rec_alternate)(fnn_size step, fnn_size i, fnn_size count)
+{
+    return step % 2 ? count - 1 - i : i;
+}
 
-/* Steps [r->begin, r->end) of sequences [begin, end) */
+/* Steps [rec->begin, rec->end) of sequences [begin, end) */
 static void FN(rec_sequences)(void *ctx, fnn_size begin, fnn_size end)
 {
-    const FN(recurrence) *r = ctx;
-    const fnn_size panels = FN(rec_panels)(r), rows = end - begin, groups = (rows - 1) / REC_GROUP + 1;
-    const fnn_size stride = FN(rec_stride)(rows), count = (panels + stride - 1) / stride;
-    for (fnn_size i = r->begin; i < r->end; i++)
-        for (fnn_size n = 0; n < count; n++) {
-            const fnn_size panel = FN(rec_turn)(i, n, count) * stride, next = n + 1 < count
-                ? FN(rec_turn)(i, n + 1, count) * stride : panel;
-            for (fnn_size g = 0; g < groups; g++) {
-                fnn_size first = rows * g / groups;
-                FN(rec_group)(r, i, panel, panels - panel < stride ? 1 : stride, g == 0 ? next : -1, begin + first,
-                              rows * (g + 1) / groups - first);
+    const FN(recurrence) *rec = ctx;
+    const fnn_size panels = FN(rec_panels)(rec), rows = end - begin, groups = (rows - 1) / REC_GROUP + 1;
+    const fnn_size stride = FN(rec_stride)(rows), count = fnn_ceil_div(panels, stride);
+    /* the steps, one after the other */
+    for (fnn_size step = rec->begin; step < rec->end; step++)
+        /* the hidden units, a panel (or a pair) at a time */
+        for (fnn_size i = 0; i < count; i++) {
+            const fnn_size panel = FN(rec_alternate)(step, i, count) * stride;
+            const fnn_size next = i + 1 < count ? FN(rec_alternate)(step, i + 1, count) * stride : panel;
+            /* the sequences, in groups of nearly equal size; the first prefetches the next panel */
+            for (fnn_size group = 0; group < groups; group++) {
+                fnn_size first = rows * group / groups;
+                FN(rec_group)(rec, step, panel, panels - panel < stride ? 1 : stride, group == 0 ? next : -1,
+                              begin + first, rows * (group + 1) / groups - first);
             }
         }
 }
 
-typedef struct { const FN(recurrence) *r; fnn_size i, groups, stride; } FN(rec_step);
+typedef struct { const FN(recurrence) *rec; fnn_size step, groups, stride; } FN(rec_step);
 
-/* Items of a step: panel by panel (or pair by pair), and within a panel the groups of sequences. */
+/* Items of one step: panel by panel (or pair by pair), and within a panel group by group. */
 static void FN(rec_items)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(rec_step) *s = ctx;
-    const FN(recurrence) *r = s->r;
+    const FN(recurrence) *rec = s->rec;
     for (fnn_size item = begin; item < end; item++) {
-        fnn_size g = item % s->groups, first = r->B * g / s->groups, last = r->B * (g + 1) / s->groups;
-        fnn_size panel = item / s->groups * s->stride, left = FN(rec_panels)(r) - panel;
-        FN(rec_group)(r, s->i, panel, left < s->stride ? 1 : s->stride, -1, first, last - first);
+        fnn_size group = item % s->groups, first = rec->B * group / s->groups;
+        fnn_size last = rec->B * (group + 1) / s->groups;
+        fnn_size panel = item / s->groups * s->stride, rest = FN(rec_panels)(rec) - panel;
+        FN(rec_group)(rec, s->step, panel, rest < s->stride ? 1 : s->stride, -1, first, last - first);
     }
 }
 
-/* Steps [begin, end) */
-static void FN(rec_run)(FN(recurrence) *r, fnn_size begin, fnn_size end)
+/* Steps [begin, end) of all sequences */
+static void FN(rec_run)(FN(recurrence) *rec, fnn_size begin, fnn_size end)
 {
-    const fnn_size threads = fnn_num_threads(), panels = FN(rec_panels)(r), groups = (r->B - 1) / REC_GROUP + 1;
-    const fnn_size worth = panels * r->k * r->vectors * VL * r->B / REC_SHARE, shares = worth < threads ? worth
-        : threads;
-    r->begin = begin;
-    r->end = end;
-    if (r->B >= REC_SPLIT * threads || shares <= 1) {
-        const fnn_size share = (r->B + threads - 1) / threads;
-        fnn_parallel_for(r->B, share < REC_SPLIT ? REC_SPLIT : share, FN(rec_sequences), r);
+    const fnn_size threads = fnn_num_threads(), panels = FN(rec_panels)(rec), groups = (rec->B - 1) / REC_GROUP + 1;
+    const fnn_size worth = panels * rec->k * rec->vectors * VL * rec->B / REC_SHARE, shares = fnn_min(worth, threads);
+    rec->begin = begin;
+    rec->end = end;
+    if (rec->B >= REC_SPLIT * threads || shares <= 1) {         /* each thread: all steps of some sequences */
+        const fnn_size share = fnn_ceil_div(rec->B, threads);
+        fnn_parallel_for(rec->B, fnn_max(share, REC_SPLIT), FN(rec_sequences), rec);
         return;
     }
-    const fnn_size stride = FN(rec_stride)(r->B), items = (panels + stride - 1) / stride * groups;
-    for (fnn_size i = begin; i < end; i++) {
-        FN(rec_step) step = { r, i, groups, stride };
-        fnn_parallel_for(items, (items + shares - 1) / shares, FN(rec_items), &step);
+    const fnn_size stride = FN(rec_stride)(rec->B), items = fnn_ceil_div(panels, stride) * groups;
+    for (fnn_size i = begin; i < end; i++) {                    /* all threads: one step after the other */
+        FN(rec_step) step = { rec, i, groups, stride };
+        fnn_parallel_for(items, fnn_ceil_div(items, shares), FN(rec_items), &step);
     }
 }
 
-/* The parts of a pass that are the same for all cells; work has fnn_recurrent_forward_work
- * elements, the last (REC_GATES + 1) * H of which are left alone. */
-static FN(recurrence) FN(rec_forward_pass)(FN(rec_cell) *cell, REAL *work, const REAL *w_hh, const REAL *h0,
-                                           const REAL *y,
-                                           fnn_size T, fnn_size B, fnn_size H, int reverse)
+/* A pass forward, for `cell` and its `arrays`. work has fnn_recurrent_forward_work elements, the
+ * last (REC_GATES + 1) * H of which are left alone, for biases. */
+static FN(recurrence) FN(rec_forward_pass)(FN(rec_cell) *cell, const void *arrays, REAL *work, const REAL *w_hh,
+                                           const REAL *h0, const REAL *y, fnn_size T, fnn_size B, fnn_size H,
+                                           int reverse)
 {
     const fnn_size pitch = fnn_recurrent_pitch(H);
     REAL *panels = work + 2 * B * pitch;
@@ -400,43 +444,46 @@ static FN(recurrence) FN(rec_forward_pass)(FN(rec_cell) *cell, REAL *work, const
         fnn_parallel_for((H - 1) / REC_UNITS + 1, REC_PACK / (H * REC_VECTORS * VL) + 1, FN(rec_pack_forward_block),
                          &pack);
     }
-    return (FN(recurrence)){ .T = T, .B = B, .H = H, .down = reverse, .product = REC_PRODUCT, .cell = cell, .panels = panels,
-                             .vectors = REC_VECTORS, .units = REC_UNITS, .k = H, .start = T > 1 ? h0
-                                 : NULL, .trail = work,
-                             .pitch = pitch, .y = y };
+    return (FN(recurrence)){
+        .T = T, .B = B, .H = H, .down = reverse, .product = REC_PRODUCT, .cell = cell, .arrays = arrays,
+        .panels = panels, .vectors = REC_VECTORS, .units = REC_UNITS, .k = H, .start = T > 1 ? h0 : NULL,
+        .left = work, .pitch = pitch, .y = y,
+    };
 }
 
 /* ---- backward: what is the same for all cells ------------------------------------------------ */
 
-/* What reaches h_t of sequence b from outside and from the step after, `sum`:  dh[l] for units
- *                                                                              [unit, unit + width)
- */
-FNN_INLINE void FN(rec_upstream)(REAL *restrict dh, const FN(recurrence) *r, fnn_size i, fnn_size at, fnn_size width,
-                                 const REAL *restrict sum, const REAL *restrict dy, const REAL *restrict dhT)
+/* What reaches h_t of one sequence from outside, and, in `sum`, from the step after: dh[l] for the
+ * `width` units from element `at` of a [B][H] array on */
+FNN_INLINE void FN(rec_upstream)(REAL *restrict dh, const FN(recurrence) *rec, fnn_size step, fnn_size at,
+                                 fnn_size width, const REAL *restrict sum, const REAL *restrict dy,
+                                 const REAL *restrict dhT)
 {
-    const REAL *restrict dy_t = dy ? dy + FN(rec_time)(r, i) * r->B * r->H + at : NULL;
+    const REAL *restrict dy_t = dy ? dy + FN(rec_time)(rec, step) * rec->B * rec->H + at : NULL;
     for (fnn_size l = 0; l < width; l++)
         dh[l] = dy_t ? sum[l] + dy_t[l] : sum[l];
-    if (dhT && i == 0)
+    if (dhT && step == 0)
         for (fnn_size l = 0; l < width; l++)
             dh[l] += dhT[at + l];
 }
 
 typedef struct { REAL *db; const REAL *dz; fnn_size rows, pitch; int add; } FN(rec_bias_args);
 
+/* Items are elements of db, at most REC_BIASES of them at a time. */
 static void FN(rec_bias_block)(void *ctx, fnn_size begin, fnn_size end)
 {
-    const FN(rec_bias_args) *a = ctx;
-    for (fnn_size j = begin; j < end; j += 256) {
-        fnn_size width = end - j < 256 ? end - j : 256;
-        REAL part[256], *restrict db = a->db + j;
-        if (!a->add)
+    const FN(rec_bias_args) *args = ctx;
+    for (fnn_size j = begin; j < end; j += REC_BIASES) {
+        fnn_size width = fnn_min(end - j, REC_BIASES);
+        REAL part[REC_BIASES], *restrict db = args->db + j;
+        if (!args->add)
             memset(db, 0, (size_t)width * sizeof(REAL));
-        for (fnn_size r0 = 0; r0 < a->rows; r0 += REC_SUM) {
-            fnn_size r1 = r0 + REC_SUM < a->rows ? r0 + REC_SUM : a->rows;
+        /* the rows, REC_SUM at a time: short sums first, which lose less to rounding */
+        for (fnn_size row0 = 0; row0 < args->rows; row0 += REC_SUM) {
+            fnn_size row1 = fnn_min(row0 + REC_SUM, args->rows);
             memset(part, 0, sizeof part);
-            for (fnn_size r = r0; r < r1; r++) {
-                const REAL *restrict dz = a->dz + r * a->pitch + j;
+            for (fnn_size row = row0; row < row1; row++) {
+                const REAL *restrict dz = args->dz + row * args->pitch + j;
                 for (fnn_size l = 0; l < width; l++)
                     part[l] += dz[l];
             }
@@ -450,12 +497,12 @@ static void FN(rec_bias_block)(void *ctx, fnn_size begin, fnn_size end)
 static void FN(rec_bias_gradient)(REAL *db, const REAL *dz, fnn_size rows, fnn_size pitch, fnn_size n, int add)
 {
     FN(rec_bias_args) args = { db, dz, rows, pitch, add };
-    fnn_parallel_for(n, 256, FN(rec_bias_block), &args);
+    fnn_parallel_for(n, REC_BIASES, FN(rec_bias_block), &args);
 }
 
-/* What a row of dz is to the products: its first REC_GATES pieces are the gradient of W_hh h. That
- * of W_ih x is the same, or, where a row has one piece more, all but the last of these and the
- * additional one. */
+/* What a row of dz is to the products. Its first REC_GATES pieces are the gradient of W_hh h. That
+ * of W_ih x is the same. Only GRU has one piece more: there it is the first two, "joint", and the
+ * fourth, "apart". */
 #undef REC_JOINT
 #define REC_JOINT (REC_PIECES > REC_GATES ? REC_GATES - 1 : REC_GATES)
 
@@ -471,86 +518,87 @@ typedef struct {
 
 /* The part of all gradients that steps [t, t + n) contribute; dz is theirs. `packed` is W_ih, or
  * NULL where it was not packed; add: other steps have been there. */
-static void FN(rec_contribute)(const FN(recurrence) *r, const FN(rec_gradients) *g, const REAL *dz, const REAL *packed,
-                               fnn_size t,
-                               fnn_size n, int add)
+static void FN(rec_contribute)(const FN(recurrence) *rec, const FN(rec_gradients) *grads, const REAL *dz,
+                               const REAL *packed, fnn_size t, fnn_size n, int add)
 {
-    const fnn_size B = r->B, H = r->H, I = g->I, rows = n * B, pitch = r->pitch, joint = REC_JOINT * H;
-    const REAL *x = g->x + t * B * I, *apart = dz + REC_GATES * H;
+    const fnn_size B = rec->B, H = rec->H, I = grads->I, rows = n * B, pitch = rec->pitch, joint = REC_JOINT * H;
+    const REAL *x = grads->x + t * B * I, *apart = dz + REC_GATES * H;
     const int how = add ? FNN_GEMM_ADD : 0;
-    if (g->dx) {                                    /* forward was  a = W_ih x + ... */
-        REAL *dx = g->dx + t * B * I;
-        const REAL *w = packed ? packed : g->w_ih, *w_apart = packed ? packed + fnn_gemm_packed_size(I, joint)
-            : g->w_ih + joint * I;
+    if (grads->dx) {                                /* forward was  z = W_ih x + ... */
+        REAL *dx = grads->dx + t * B * I;
+        const REAL *w = packed ? packed : grads->w_ih;
+        const REAL *w_apart = w + (packed ? fnn_gemm_packed_size(I, joint) : joint * I);
         const fnn_size rsw = packed ? FNN_PACKED : I;
         FN(gemm)(dx, I, dz, pitch, 1, w, rsw, 1, NULL, NULL, rows, I, joint, 0);
         if (REC_PIECES > REC_GATES)
             FN(gemm)(dx, I, apart, pitch, 1, w_apart, rsw, 1, NULL, NULL, rows, I, H, FNN_GEMM_ADD);
     }
-    if (g->dw_ih) {
-        FN(gemm)(g->dw_ih, I, dz, 1, pitch, x, I, 1, NULL, NULL, joint, I, rows, how);
+    if (grads->dw_ih) {
+        FN(gemm)(grads->dw_ih, I, dz, 1, pitch, x, I, 1, NULL, NULL, joint, I, rows, how);
         if (REC_PIECES > REC_GATES)
-            FN(gemm)(g->dw_ih + joint * I, I, apart, 1, pitch, x, I, 1, NULL, NULL, H, I, rows, how);
+            FN(gemm)(grads->dw_ih + joint * I, I, apart, 1, pitch, x, I, 1, NULL, NULL, H, I, rows, how);
     }
-    if (g->dw_hh) {                                 /* forward was  u_t = W_hh h_{t-1} + ...   The first step has met
-                                                       h0, t + 1 follows t */
-        const int has_first = g->reverse ? t + n == r->T : t == 0;
+    if (grads->dw_hh) {                             /* forward was  z_t = W_hh h_{t-1} + ...:  the first step's h is h0,
+                                                       the others' is in y */
+        const int has_first = grads->reverse ? t + n == rec->T : t == 0;
         const fnn_size others = (n - has_first) * B;
-        const REAL *rest = has_first && !g->reverse ? dz + B * pitch : dz, *first = g->reverse ? dz + others * pitch
-            : dz;
+        const REAL *rest = has_first && !grads->reverse ? dz + B * pitch : dz;
+        const REAL *first = grads->reverse ? dz + others * pitch : dz;
+        const REAL *h = grads->y + (grads->reverse ? t + 1 : t - 1 + has_first) * B * H;
         if (others > 0)
-            FN(gemm)(g->dw_hh, H, rest, 1, pitch, g->y + (g->reverse ? t + 1 : t - 1 + has_first) * B * H, H, 1, NULL,
-                     NULL, REC_GATES * H,
-                     H, others, how);
+            FN(gemm)(grads->dw_hh, H, rest, 1, pitch, h, H, 1, NULL, NULL, REC_GATES * H, H, others, how);
         if (has_first)
-            FN(gemm)(g->dw_hh, H, first, 1, pitch, g->h0, H, 1, NULL, NULL, REC_GATES * H, H, B,
+            FN(gemm)(grads->dw_hh, H, first, 1, pitch, grads->h0, H, 1, NULL, NULL, REC_GATES * H, H, B,
                      others > 0 || add ? FNN_GEMM_ADD : 0);
     }
-    if (g->db_hh)
-        FN(rec_bias_gradient)(g->db_hh, dz, rows, pitch, REC_GATES * H, add);
-    if (g->db_ih) {
-        FN(rec_bias_gradient)(g->db_ih, dz, rows, pitch, joint, add);
+    if (grads->db_hh)
+        FN(rec_bias_gradient)(grads->db_hh, dz, rows, pitch, REC_GATES * H, add);
+    if (grads->db_ih) {
+        FN(rec_bias_gradient)(grads->db_ih, dz, rows, pitch, joint, add);
         if (REC_PIECES > REC_GATES)
-            FN(rec_bias_gradient)(g->db_ih + joint, apart, rows, pitch, H, add);
+            FN(rec_bias_gradient)(grads->db_ih + joint, apart, rows, pitch, H, add);
     }
 }
 
-/* The whole pass, from the last step to the first. `r` is the head of the family's own struct; work
- * has fnn_recurrent_work elements, the last B * H of which are left alone. */
-static void FN(rec_backward)(FN(recurrence) *r, FN(rec_cell) *cell, const FN(rec_gradients) *g, REAL *work, fnn_size T,
-                             fnn_size B,
-                             fnn_size H)
+/* A whole pass backward, from the last step to the first, for `cell` and its `arrays`. work has
+ * fnn_recurrent_work elements, the last B * H of which are left alone, for the cell. */
+static void FN(rec_backward)(FN(rec_cell) *cell, const void *arrays, const FN(rec_gradients) *grads, REAL *work,
+                             fnn_size T, fnn_size B, fnn_size H)
 {
-    const fnn_size steps = fnn_recurrent_steps(T, B), I = g->I, pitch = fnn_recurrent_pitch(REC_PIECES * H);
+    const fnn_size steps = fnn_recurrent_steps(T, B), I = grads->I, pitch = fnn_recurrent_row(REC_GATES, H);
     REAL *packed = steps < T ? work : NULL, *dz = work + fnn_recurrent_packed(REC_GATES, T, B, I, H);
     REAL *panels = dz + fnn_recurrent_rows(T, B) * pitch;
-    if (packed && g->dx) {
-        FN(gemm_pack_b)(packed, g->w_ih, I, 1, I, REC_JOINT * H);
+    if (packed && grads->dx) {
+        FN(gemm_pack_b)(packed, grads->w_ih, I, 1, I, REC_JOINT * H);
         if (REC_PIECES > REC_GATES)
-            FN(gemm_pack_b)(packed + fnn_gemm_packed_size(I, REC_JOINT * H), g->w_ih + REC_JOINT * H * I, I, 1, I, H);
+            FN(gemm_pack_b)(packed + fnn_gemm_packed_size(I, REC_JOINT * H), grads->w_ih + REC_JOINT * H * I, I, 1, I,
+                            H);
     }
     if (T > 1) {
-        FN(rec_pack_args) pack = { panels, g->w_hh, H };
+        FN(rec_pack_args) pack = { panels, grads->w_hh, H };
         fnn_parallel_for((H - 1) / (4 * VL) + 1, 1, FN(rec_pack_backward_block), &pack);
     }
-    *r = (FN(recurrence)){ .T = T, .B = B, .H = H, .down = !g->reverse, .product = FN(rec_product_4), .cell = cell, .panels = panels,
-                           .vectors = 4, .units = 4 * VL, .k = REC_GATES * H, .trail = dz, .pitch = pitch };
-    for (fnn_size i = 0; i < T; i += steps) {
-        const fnn_size n = steps < T - i ? steps : T - i, t = g->reverse ? i : T - i - n;
-        const fnn_size origin = g->reverse && i > 0 ? t - 1 : t;
-        const REAL *last = dz + (i > 0 ? FN(rec_place)(r, i - 1) : 0);
-        r->origin = origin;
-        if (i > 0)                                  /* the part begins where the one before has ended: that step's dz
-                                                       goes along */
-            memmove(dz + FN(rec_place)(r, i - 1), last, (size_t)(B * pitch) * sizeof(REAL));
-        FN(rec_run)(r, i, i + n);
-        FN(rec_contribute)(r, g, dz + (t - origin) * B * pitch, packed, t, n, i > 0);
+    FN(recurrence) rec = {
+        .T = T, .B = B, .H = H, .down = !grads->reverse, .product = FN(rec_product_4), .cell = cell, .arrays = arrays,
+        .panels = panels, .vectors = 4, .units = 4 * VL, .k = REC_GATES * H, .left = dz, .pitch = pitch,
+    };
+    /* the steps, a part at a time: first their dz, one after the other, and then what all of them
+     * contribute */
+    for (fnn_size step = 0; step < T; step += steps) {
+        const fnn_size n = fnn_min(steps, T - step), t = grads->reverse ? step : T - step - n;
+        const fnn_size left_t = grads->reverse && step > 0 ? t - 1 : t;
+        const REAL *last = dz + (step > 0 ? FN(rec_offset)(&rec, step - 1) : 0);
+        rec.left_t = left_t;
+        if (step > 0)                               /* the dz of the step before this part goes along */
+            memmove(dz + FN(rec_offset)(&rec, step - 1), last, (size_t)(B * pitch) * sizeof(REAL));
+        FN(rec_run)(&rec, step, step + n);
+        FN(rec_contribute)(&rec, grads, dz + (t - left_t) * B * pitch, packed, t, n, step > 0);
     }
-    if (g->dh0) {                                   /* forward was  u_first = W_hh h0 + ... */
-        if (g->carry)
-            memcpy(g->dh0, g->carry, (size_t)(B * H) * sizeof(REAL));
-        FN(gemm)(g->dh0, H, dz + FN(rec_place)(r, T - 1), pitch, 1, g->w_hh, H, 1, NULL, NULL, B, H, REC_GATES * H,
-                 g->carry ? FNN_GEMM_ADD : 0);
+    if (grads->dh0) {                               /* forward was  z_first = W_hh h0 + ... */
+        if (grads->carry)
+            memcpy(grads->dh0, grads->carry, (size_t)(B * H) * sizeof(REAL));
+        FN(gemm)(grads->dh0, H, dz + FN(rec_offset)(&rec, T - 1), pitch, 1, grads->w_hh, H, 1, NULL, NULL, B, H,
+                 REC_GATES * H, grads->carry ? FNN_GEMM_ADD : 0);
     }
 }
 #undef REC_PRODUCT

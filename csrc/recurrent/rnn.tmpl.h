@@ -1,29 +1,30 @@
 /* rnn.tmpl.h -- the plain recurrent layer (Elman): one layer, one direction, a whole sequence in
  * one call.
  *
- * Math       h_t = f(W_ih x_t + b_ih + W_hh h_{t-1} + b_hh)      f = tanh, or max(0, .)
+ * Math       z_t = W_ih x_t + b_ih + W_hh h_{t-1} + b_hh      h_t = f(z_t)
+ *            f = tanh, or max(0, .)
  * Symbols    T steps, B batch, I inputs, H hidden units
- * Layout     x [T][B][I], y (all h_t) and dz [T][B][H]; W_ih [H][I], W_hh [H][H]
- * Method     W_ih x of all steps is one matrix product, into y; so are dx, dW_ih and dW_hh. Left
- *            for the loop over time, which
- *            recurrent.tmpl.h runs, is  h_{t-1} W_hh^T  and, backward,  dz_{t+1} W_hh,  with f right behind it. Both derivatives
- *            follow from y, so nothing else is saved.
+ * Layout     x [T][B][I], y (all h_t) [T][B][H]; W_ih [H][I], W_hh [H][H]. dz is kept for some
+ *            steps only, its rows fnn_recurrent_row(1, H) apart.
+ * Method     As lstm.tmpl.h: W_ih x + b of all steps is one matrix product, into y, and
+ *            recurrent.tmpl.h runs the steps, h_{t-1} W_hh^T and rnn_forward_cell. Backward it runs
+ *            dz_{t+1} W_hh and rnn_backward_cell, and multiplies dz for dx and the weights'
+ *            gradients, a part of the steps at a time. Both derivatives of f follow from y, so
+ *            nothing else is saved.
  * Cost       forward 2*T*B*H*(I + H) flop, backward twice that.
  * Threads    see recurrent.tmpl.h
  * Reference  fastnn/reference/rnn.py; Elman (1990), "Finding structure in time"
  */
 #define REC_GATES 1
-#define REC_PIECES 1
-#define REC_VECTORS 4
 #include "recurrent/recurrent.tmpl.h"
 
 /* ---- forward --------------------------------------------------------------------------------- */
 
+/* What the forward cell needs besides the recurrence: rec->arrays */
 typedef struct {
-    FN(recurrence) r;
     REAL *y;
     int relu;
-} FN(rnn_forward_pass);
+} FN(rnn_forward_arrays);
 
 FNN_INLINE void FN(rnn_activation)(REAL *restrict y, const REAL *restrict sum, int relu, fnn_size width)
 {
@@ -39,22 +40,22 @@ FNN_INLINE void FN(rnn_activation)(REAL *restrict y, const REAL *restrict sum, i
     }
 }
 
-static void FN(rnn_forward_cell)(const FN(recurrence) *r, fnn_size i, fnn_size first, fnn_size rows, fnn_size unit,
+/* A FN(rec_cell). A constant width makes the loops over units straight code. */
+static void FN(rnn_forward_cell)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows, fnn_size unit,
                                  fnn_size width, const REAL *sum)
 {
-    const FN(rnn_forward_pass) *p = (const void *)r;
-    REAL *y = p->y + (FN(rec_time)(r, i) * r->B + first) * r->H + unit;
-    for (fnn_size row = 0; row < rows; row++, y += r->H, sum += 4 * VL)
+    const FN(rnn_forward_arrays) *arrays = rec->arrays;
+    REAL *y = arrays->y + (FN(rec_time)(rec, step) * rec->B + first) * rec->H + unit;
+    for (fnn_size row = 0; row < rows; row++, y += rec->H, sum += 4 * VL)
         if (width == 4 * VL)
-            FN(rnn_activation)(y, sum, p->relu, 4 * VL);
+            FN(rnn_activation)(y, sum, arrays->relu, 4 * VL);
         else
-            FN(rnn_activation)(y, sum, p->relu, width);
+            FN(rnn_activation)(y, sum, arrays->relu, width);
 }
 
 void FN(rnn_forward)(REAL *y, REAL *hT, const REAL *x, const REAL *h0, const REAL *w_ih, const REAL *w_hh,
-                     const REAL *b_ih,
-                     const REAL *b_hh, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse,
-                     int relu)
+                     const REAL *b_ih, const REAL *b_hh, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H,
+                     int reverse, int relu)
 {
     REAL *bias = work + fnn_recurrent_forward_work(1, B, H) - 2 * H;
     for (fnn_size j = 0; j < H; j++)
@@ -64,19 +65,18 @@ void FN(rnn_forward)(REAL *y, REAL *hT, const REAL *x, const REAL *h0, const REA
     if (T == 1)                                     /* z += h0 W_hh^T:   m = B, n = H, k = H */
         FN(gemm)(y, H, h0, H, 1, w_hh, 1, H, NULL, NULL, B, H, H, FNN_GEMM_ADD);
 
-    FN(rnn_forward_pass) pass = { .y = y, .relu = relu };
-    pass.r = FN(rec_forward_pass)(FN(rnn_forward_cell), work, w_hh, h0, y, T, B, H, reverse);
-    FN(rec_run)(&pass.r, 0, T);
-    if (hT) memcpy(hT, y + FN(rec_time)(&pass.r, T - 1) * B * H, (size_t)(B * H) * sizeof(REAL));
+    const FN(rnn_forward_arrays) arrays = { .y = y, .relu = relu };
+    FN(recurrence) rec = FN(rec_forward_pass)(FN(rnn_forward_cell), &arrays, work, w_hh, h0, y, T, B, H, reverse);
+    FN(rec_run)(&rec, 0, T);
+    if (hT) memcpy(hT, y + FN(rec_time)(&rec, T - 1) * B * H, (size_t)(B * H) * sizeof(REAL));
 }
 
 /* ---- backward -------------------------------------------------------------------------------- */
 
 typedef struct {
-    FN(recurrence) r;
     const REAL *dy, *dhT, *y;
     int relu;
-} FN(rnn_backward_pass);
+} FN(rnn_backward_arrays);
 
 /* forward was  h = tanh(z)  or  max(0, z): both slopes follow from h */
 FNN_INLINE void FN(rnn_slope)(REAL *restrict dz, const REAL *restrict dh, const REAL *restrict h, int relu,
@@ -90,20 +90,21 @@ FNN_INLINE void FN(rnn_slope)(REAL *restrict dz, const REAL *restrict dh, const 
             dz[j] = dh[j] * (1 - h[j] * h[j]);
 }
 
-static void FN(rnn_backward_cell)(const FN(recurrence) *r, fnn_size i, fnn_size first, fnn_size rows, fnn_size unit,
-                                  fnn_size width, const REAL *sum)
+/* A FN(rec_cell): row by row, what reaches h_t, and through f. */
+static void FN(rnn_backward_cell)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows,
+                                  fnn_size unit, fnn_size width, const REAL *sum)
 {
-    const FN(rnn_backward_pass) *p = (const void *)r;
+    const FN(rnn_backward_arrays) *arrays = rec->arrays;
     REAL dh[4 * (VBYTES ? VBYTES / sizeof(REAL) : 1)];
     for (fnn_size row = 0; row < rows; row++, sum += 4 * VL) {
-        fnn_size at = (first + row) * r->H + unit, now = FN(rec_time)(r, i) * r->B * r->H + at;
-        REAL *dz = r->trail + FN(rec_place)(r, i) + (first + row) * r->pitch + unit;
+        fnn_size at = (first + row) * rec->H + unit, at_t = FN(rec_time)(rec, step) * rec->B * rec->H + at;
+        REAL *dz = rec->left + FN(rec_offset)(rec, step) + (first + row) * rec->pitch + unit;
         if (width == 4 * VL) {
-            FN(rec_upstream)(dh, r, i, at, 4 * VL, sum, p->dy, p->dhT);
-            FN(rnn_slope)(dz, dh, p->y + now, p->relu, 4 * VL);
+            FN(rec_upstream)(dh, rec, step, at, 4 * VL, sum, arrays->dy, arrays->dhT);
+            FN(rnn_slope)(dz, dh, arrays->y + at_t, arrays->relu, 4 * VL);
         } else {
-            FN(rec_upstream)(dh, r, i, at, width, sum, p->dy, p->dhT);
-            FN(rnn_slope)(dz, dh, p->y + now, p->relu, width);
+            FN(rec_upstream)(dh, rec, step, at, width, sum, arrays->dy, arrays->dhT);
+            FN(rnn_slope)(dz, dh, arrays->y + at_t, arrays->relu, width);
         }
     }
 }
@@ -112,12 +113,9 @@ void FN(rnn_backward)(REAL *dx, REAL *dh0, REAL *dw_ih, REAL *dw_hh, REAL *db, c
                       const REAL *x, const REAL *h0, const REAL *w_ih, const REAL *w_hh, const REAL *y, REAL *work,
                       fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse, int relu)
 {
-    FN(rnn_backward_pass) pass = { .dy = dy, .dhT = dhT, .y = y, .relu = relu };
-    const FN(rec_gradients) gradients = { .dx = dx, .dh0 = dh0, .dw_ih = dw_ih, .dw_hh = dw_hh, .db_hh = db, .x = x,
-                                         .h0 = h0,
-                                          .w_ih = w_ih, .w_hh = w_hh, .y = y, .I = I, .reverse = reverse };
-    FN(rec_backward)(&pass.r, FN(rnn_backward_cell), &gradients, work, T, B, H);
+    const FN(rnn_backward_arrays) arrays = { .dy = dy, .dhT = dhT, .y = y, .relu = relu };
+    const FN(rec_gradients) grads = { .dx = dx, .dh0 = dh0, .dw_ih = dw_ih, .dw_hh = dw_hh, .db_hh = db, .x = x,
+                                      .h0 = h0, .w_ih = w_ih, .w_hh = w_hh, .y = y, .I = I, .reverse = reverse };
+    FN(rec_backward)(FN(rnn_backward_cell), &arrays, &grads, work, T, B, H);
 }
 #undef REC_GATES
-#undef REC_PIECES
-#undef REC_VECTORS

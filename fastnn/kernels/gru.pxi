@@ -11,12 +11,13 @@ cdef extern from "fastnn.h" nogil:
 
 
 cdef object _gru_forward(x, h0, w_ih, w_hh, b_ih, b_hh, bint sequence, bint reverse):
-    """(y, hT, saved); of a cell (sequence=False, x without the axis of time) y is the new h, and hT is None."""
+    """(y, hT, saved). Of a cell (sequence=False, x without the axis of time) y is the new h, and
+    hT is None."""
     cdef Recurrence r
     cdef Array y_, hT_, gates_
     x, h0, w_ih, w_hh, b_ih, b_hh = _open_recurrence(&r, x, h0, w_ih, w_hh, b_ih, b_hh, sequence)
     y = _over_steps(&r, &y_, r.H)
-    gates = _over_steps(&r, &gates_, fnn_recurrent_pitch(4 * r.H))
+    gates = _over_steps(&r, &gates_, fnn_recurrent_row(3, r.H))
     hT = _wanted(sequence, &hT_, &r.h0)
     cdef Workspace work = _recurrent_workspace(&r, fnn_recurrent_forward_work(3, r.B, r.H))
     with nogil:
@@ -40,7 +41,7 @@ cdef object _gru_backward(dy, dhT, saved, needs, bint sequence, bint reverse):
     dw_hh = _wanted(needs[3], &dw_hh_, &r.w_hh)
     db_ih = _bias_gradient(&r, needs[4] and has_b_ih, &db_ih_, 3)
     db_hh = _bias_gradient(&r, needs[5] and has_b_hh, &db_hh_, 3)
-    cdef Workspace work = _recurrent_workspace(&r, fnn_recurrent_work(3, 4, r.T, r.B, r.I, r.H))
+    cdef Workspace work = _recurrent_workspace(&r, fnn_recurrent_work(3, r.T, r.B, r.I, r.H))
     with nogil:
         fnn_gru_backward[r.x.dtype](dx_.data, dh0_.data, dw_ih_.data, dw_hh_.data, db_ih_.data, db_hh_.data, dy_.data,
                                     dhT_.data, r.x.data, r.h0.data, r.w_ih.data, r.w_hh.data, y_.data, gates_.data,

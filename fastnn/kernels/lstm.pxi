@@ -13,14 +13,15 @@ cdef extern from "fastnn.h" nogil:
 
 
 cdef object _lstm_forward(x, h0, c0, w_ih, w_hh, b_ih, b_hh, bint sequence, bint reverse):
-    """(y, hT, cT, saved); of a cell (sequence=False, x without the axis of time) y is the new h, and hT and cT are None."""
+    """(y, hT, cT, saved). Of a cell (sequence=False, x without the axis of time) y is the new h,
+    and hT and cT are None."""
     cdef Recurrence r
     cdef Array c0_, y_, hT_, cT_, gates_, cells_
     x, h0, w_ih, w_hh, b_ih, b_hh = _open_recurrence(&r, x, h0, w_ih, w_hh, b_ih, b_hh, sequence)
     c0 = open_array(c0, &c0_)
     y = _over_steps(&r, &y_, r.H)
     cells = _over_steps(&r, &cells_, r.H)
-    gates = _over_steps(&r, &gates_, fnn_recurrent_pitch(4 * r.H))
+    gates = _over_steps(&r, &gates_, fnn_recurrent_row(4, r.H))
     hT = _wanted(sequence, &hT_, &r.h0)
     cT = _wanted(sequence, &cT_, &r.h0)
     cdef Workspace work = _recurrent_workspace(&r, fnn_recurrent_forward_work(4, r.B, r.H))
@@ -50,7 +51,7 @@ cdef object _lstm_backward(dy, dhT, dcT, saved, needs, bint sequence, bint rever
     dw_hh = _wanted(needs[4], &dw_hh_, &r.w_hh)
     cdef bint of_ih = needs[5] and has_b_ih, of_hh = needs[6] and has_b_hh
     db = _bias_gradient(&r, of_ih or of_hh, &db_, 4)
-    cdef Workspace work = _recurrent_workspace(&r, fnn_recurrent_work(4, 4, r.T, r.B, r.I, r.H))
+    cdef Workspace work = _recurrent_workspace(&r, fnn_recurrent_work(4, r.T, r.B, r.I, r.H))
     with nogil:
         fnn_lstm_backward[r.x.dtype](dx_.data, dh0_.data, dc0_.data, dw_ih_.data, dw_hh_.data, db_.data,
                                      dy_.data, dhT_.data, dcT_.data, r.x.data, r.h0.data, c0_.data, r.w_ih.data,

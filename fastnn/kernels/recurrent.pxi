@@ -1,11 +1,15 @@
 # recurrent.pxi -- what lstm.pxi, gru.pxi and rnn.pxi share: opening the arguments, arrays over the
-# steps, workspace
+# steps, workspace. How rows lie and what the kernels need, csrc/recurrent/recurrent.h says.
 
 cdef extern from "fastnn.h" nogil:
-    Py_ssize_t fnn_recurrent_pitch(Py_ssize_t width)
+    Py_ssize_t fnn_recurrent_row(Py_ssize_t gates, Py_ssize_t H)
     Py_ssize_t fnn_recurrent_forward_work(Py_ssize_t gates, Py_ssize_t B, Py_ssize_t H)
-    Py_ssize_t fnn_recurrent_work(Py_ssize_t gates, Py_ssize_t pieces, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I,
-                                  Py_ssize_t H)
+    Py_ssize_t fnn_recurrent_work(Py_ssize_t gates, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I, Py_ssize_t H)
+
+
+def recurrent_workspace(Py_ssize_t gates, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I, Py_ssize_t H):
+    """Elements of workspace that backward takes, of LSTM, GRU or RNN: 4, 3 or 1 gates."""
+    return fnn_recurrent_work(gates, T, B, I, H)
 
 
 cdef struct Recurrence:
@@ -41,6 +45,5 @@ cdef object _bias_gradient(const Recurrence *r, bint wanted, Array *out, int gat
 
 
 cdef Workspace _recurrent_workspace(const Recurrence *r, Py_ssize_t elements):
-    if not fnn_scratch_ready():
-        raise MemoryError("fastnn: no memory for the kernels' scratch")
-    return Workspace(elements * (4 if r.x.dtype == FNN_F32 else 8))
+    scratch_ready()
+    return Workspace(elements * item_bytes(r.x.dtype))

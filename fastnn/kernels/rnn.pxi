@@ -5,14 +5,14 @@ cdef extern from "fastnn.h" nogil:
                                const void *b_ih, const void *b_hh, void *work, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I,
                                Py_ssize_t H, int reverse, int relu)
     void (*fnn_rnn_backward[2])(void *dx, void *dh0, void *dw_ih, void *dw_hh, void *db, const void *dy,
-                                const void *dhT,
-                                const void *x, const void *h0, const void *w_ih, const void *w_hh, const void *y,
-                                void *work, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I, Py_ssize_t H, int reverse,
-                                int relu)
+                                const void *dhT, const void *x, const void *h0, const void *w_ih, const void *w_hh,
+                                const void *y, void *work, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I, Py_ssize_t H,
+                                int reverse, int relu)
 
 
 cdef object _rnn_forward(x, h0, w_ih, w_hh, b_ih, b_hh, bint sequence, bint reverse, bint relu):
-    """(y, hT, saved); of a cell (sequence=False, x without the axis of time) y is the new h, and hT is None."""
+    """(y, hT, saved). Of a cell (sequence=False, x without the axis of time) y is the new h, and
+    hT is None."""
     cdef Recurrence r
     cdef Array y_, hT_
     x, h0, w_ih, w_hh, b_ih, b_hh = _open_recurrence(&r, x, h0, w_ih, w_hh, b_ih, b_hh, sequence)
@@ -39,12 +39,11 @@ cdef object _rnn_backward(dy, dhT, saved, needs, bint sequence, bint reverse, bi
     dw_hh = _wanted(needs[3], &dw_hh_, &r.w_hh)
     cdef bint of_ih = needs[4] and has_b_ih, of_hh = needs[5] and has_b_hh
     db = _bias_gradient(&r, of_ih or of_hh, &db_, 1)
-    cdef Workspace work = _recurrent_workspace(&r, fnn_recurrent_work(1, 1, r.T, r.B, r.I, r.H))
+    cdef Workspace work = _recurrent_workspace(&r, fnn_recurrent_work(1, r.T, r.B, r.I, r.H))
     with nogil:
         fnn_rnn_backward[r.x.dtype](dx_.data, dh0_.data, dw_ih_.data, dw_hh_.data, db_.data, dy_.data, dhT_.data,
-                                    r.x.data,
-                                    r.h0.data, r.w_ih.data, r.w_hh.data, y_.data, work.data, r.T, r.B, r.I, r.H,
-                                    reverse, relu)
+                                    r.x.data, r.h0.data, r.w_ih.data, r.w_hh.data, y_.data, work.data, r.T, r.B, r.I,
+                                    r.H, reverse, relu)
     # both biases enter the same sum: one gradient, but each in memory of its own
     return dx, dh0, dw_ih, dw_hh, db if of_ih else None, None if not of_hh else db.copy() if of_ih else db
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..creation import zeros
 from ..errors import DTypeError, RangeError, ShapeError
+from ..kernels import compiled
 from ..op import Refusal, Sample, seeded
 from ..tensor import Tensor, tensor
 from . import dropout as dropout_ops
@@ -185,13 +186,10 @@ def flops_of(gates: int) -> Callable[..., int]:
 
 
 def workspace_bytes(gates: int, T: int, B: int, I: int, H: int, itemsize: int) -> int:
-    """What the backward kernel of one layer in one direction takes for its own time:
-    csrc/recurrent.h.
+    """What the backward kernel of one layer in one direction takes for its own time; 0 without
+    kernels.
     """
-    steps = max(1, min(T, 256 // B if B else T))
-    rows, packed = ((steps + 1) * B, (I + 31) // 32 * 32 * gates * H + 64) if steps < T else (T * B, 0)
-    pitch = (((4 if gates > 1 else 1) * H + 15) // 16 | 1) * 16
-    return (packed + rows * pitch + gates * H * (H + 64) + B * H) * itemsize
+    return int(compiled.recurrent_workspace(gates, T, B, I, H)) * itemsize if compiled is not None else 0
 
 
 # ---- layers on top of each other -----------------------------------------------------------------

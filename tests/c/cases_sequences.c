@@ -3,20 +3,20 @@
 #include "cases.h"
 
 /* ---- lstm.h: T, B, I, H ---------------------------------------------------------------------- */
-static const fnn_size sequences[][4] = { {1, 1, 1, 1}, {3, 2, 5, 7}, {5, 1, 3, 33}, {4, 19, 17, 24}, {2, 67, 9, 48},
-                                        /* several parts backward */
-                                        {7, 97, 3, 20}, {5, 100, 4, 9}, {3, 259, 2, 5} };
+static const fnn_size sequences[][4] = {
+    {1, 1, 1, 1}, {3, 2, 5, 7}, {5, 1, 3, 33}, {4, 19, 17, 24}, {2, 67, 9, 48},
+    {7, 97, 3, 20}, {5, 100, 4, 9}, {3, 259, 2, 5},             /* several parts backward */
+};
 
 CASE(lstm_forward)
 {
     for (int i = 0; i < COUNT(sequences); i++) {
         const fnn_size T = sequences[i][0], B = sequences[i][1], I = sequences[i][2], H = sequences[i][3];
         LABEL("T=%td B=%td I=%td H=%td", T, B, I, H);
-        const void *x = in(r, T * B * I), *h0 = in(r, B * H), *c0 = in(r, B * H), *w_ih = in(r, 4 * H * I),
-                                                *w_hh = in(r, 4 * H * H);
-        const void *b_ih = in(r, 4 * H), *b_hh = in(r, 4 * H);
+        const void *x = in(r, T * B * I), *h0 = in(r, B * H), *c0 = in(r, B * H);
+        const void *w_ih = in(r, 4 * H * I), *w_hh = in(r, 4 * H * H), *b_ih = in(r, 4 * H), *b_hh = in(r, 4 * H);
         void *y = out(r, T * B * H), *hT = out(r, B * H), *cT = out(r, B * H), *cells = out(r, T * B * H);
-        void *gates = out_rows(r, T * B, 4 * H, fnn_recurrent_pitch(4 * H));
+        void *gates = out_rows(r, T * B, 4 * H, fnn_recurrent_row(4, H));
         CALL(lstm_forward)(y, hT, cT, gates, cells, x, h0, c0, w_ih, w_hh, b_ih, i % 2 ? b_hh : NULL,
                            work(r, fnn_recurrent_forward_work(4, B, H), OF_TYPE), T, B, I, H, i % 2);
     }
@@ -27,18 +27,15 @@ CASE(lstm_backward)
     for (int i = 0; i < COUNT(sequences); i++) {
         const fnn_size T = sequences[i][0], B = sequences[i][1], I = sequences[i][2], H = sequences[i][3];
         LABEL("T=%td B=%td I=%td H=%td", T, B, I, H);
-        const void *dy = in(r, T * B * H), *dhT = in(r, B * H), *dcT = in(r, B * H), *x = in(r, T * B
-                                                                                             * I), *h0 = in(r, B
-                                                                                                            * H), *c0 = in(r, B * H);
+        const void *dy = in(r, T * B * H), *dhT = in(r, B * H), *dcT = in(r, B * H);
+        const void *x = in(r, T * B * I), *h0 = in(r, B * H), *c0 = in(r, B * H);
         const void *w_ih = in(r, 4 * H * I), *w_hh = in(r, 4 * H * H), *y = in(r, T * B * H), *cells = in(r, T * B * H);
-        const void *gates = in_range(r, T * B * fnn_recurrent_pitch(4 * H), 0, 1);
-        void *dx = out(r, T * B * I), *dh0 = out(r, B * H), *dc0 = out(r, B * H), *dw_ih = out(r, 4 * H
-                                                                                               * I), *dw_hh = out(r, 4
-                                                                                                                  * H * H);
-        void *db = out(r, 4 * H);
+        const void *gates = in_range(r, T * B * fnn_recurrent_row(4, H), 0, 1);
+        void *dx = out(r, T * B * I), *dh0 = out(r, B * H), *dc0 = out(r, B * H);
+        void *dw_ih = out(r, 4 * H * I), *dw_hh = out(r, 4 * H * H), *db = out(r, 4 * H);
         CALL(lstm_backward)(dx, dh0, dc0, dw_ih, dw_hh, db, dy, i % 2 ? dhT : NULL, dcT, x, h0, c0, w_ih, w_hh, y,
                             gates, cells,
-                            work(r, fnn_recurrent_work(4, 4, T, B, I, H), OF_TYPE), T, B, I, H, i % 2);
+                            work(r, fnn_recurrent_work(4, T, B, I, H), OF_TYPE), T, B, I, H, i % 2);
     }
 }
 
@@ -50,8 +47,8 @@ CASE(gru_forward)
         LABEL("T=%td B=%td I=%td H=%td", T, B, I, H);
         const void *x = in(r, T * B * I), *h0 = in(r, B * H), *w_ih = in(r, 3 * H * I), *w_hh = in(r, 3 * H * H);
         const void *b_ih = in(r, 3 * H), *b_hh = in(r, 3 * H);
-        void *y = out(r, T * B * H), *hT = out(r, B * H), *gates = out_rows(r, T * B, 4 * H,
-                                                                            fnn_recurrent_pitch(4 * H));
+        void *y = out(r, T * B * H), *hT = out(r, B * H);
+        void *gates = out_rows(r, T * B, 4 * H, fnn_recurrent_row(3, H));
         CALL(gru_forward)(y, hT, gates, x, h0, w_ih, w_hh, b_ih, i % 2 ? b_hh : NULL,
                           work(r, fnn_recurrent_forward_work(3, B, H), OF_TYPE), T, B, I, H, i % 2);
     }
@@ -64,11 +61,11 @@ CASE(gru_backward)
         LABEL("T=%td B=%td I=%td H=%td", T, B, I, H);
         const void *dy = in(r, T * B * H), *dhT = in(r, B * H), *x = in(r, T * B * I), *h0 = in(r, B * H);
         const void *w_ih = in(r, 3 * H * I), *w_hh = in(r, 3 * H * H), *y = in(r, T * B * H);
-        const void *gates = in_range(r, T * B * fnn_recurrent_pitch(4 * H), 0, 1);
+        const void *gates = in_range(r, T * B * fnn_recurrent_row(3, H), 0, 1);
         void *dx = out(r, T * B * I), *dh0 = out(r, B * H), *dw_ih = out(r, 3 * H * I), *dw_hh = out(r, 3 * H * H);
         void *db_ih = out(r, 3 * H), *db_hh = out(r, 3 * H);
         CALL(gru_backward)(dx, dh0, dw_ih, dw_hh, db_ih, db_hh, dy, i % 2 ? dhT : NULL, x, h0, w_ih, w_hh, y, gates,
-                           work(r, fnn_recurrent_work(3, 4, T, B, I, H), OF_TYPE), T, B, I, H, i % 2);
+                           work(r, fnn_recurrent_work(3, T, B, I, H), OF_TYPE), T, B, I, H, i % 2);
     }
 }
 
@@ -92,10 +89,10 @@ CASE(rnn_backward)
         LABEL("T=%td B=%td I=%td H=%td, %s", T, B, I, H, i % 2 ? "relu" : "tanh");
         const void *dy = in(r, T * B * H), *dhT = in(r, B * H), *x = in(r, T * B * I), *h0 = in(r, B * H);
         const void *w_ih = in(r, H * I), *w_hh = in(r, H * H), *y = in(r, T * B * H);
-        void *dx = out(r, T * B * I), *dh0 = out(r, B * H), *dw_ih = out(r, H
-                                                                         * I), *dw_hh = out(r, H * H), *db = out(r, H);
+        void *dx = out(r, T * B * I), *dh0 = out(r, B * H);
+        void *dw_ih = out(r, H * I), *dw_hh = out(r, H * H), *db = out(r, H);
         CALL(rnn_backward)(dx, dh0, dw_ih, dw_hh, db, dy, i / 2 % 2 ? dhT : NULL, x, h0, w_ih, w_hh, y,
-                           work(r, fnn_recurrent_work(1, 1, T, B, I, H), OF_TYPE), T, B, I, H, i / 2 % 2, i % 2);
+                           work(r, fnn_recurrent_work(1, T, B, I, H), OF_TYPE), T, B, I, H, i / 2 % 2, i % 2);
     }
 }
 

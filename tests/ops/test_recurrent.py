@@ -9,6 +9,7 @@ from second_opinion import close, flat, same_results
 
 import fastnn as nn
 from fastnn.errors import FastnnError, ShapeError
+from fastnn.kernels import compiled
 from fastnn.ops import recurrent
 from fastnn.ops.gru import GRU, GRU_CELL
 from fastnn.ops.lstm import LSTM, LSTM_CELL
@@ -262,6 +263,30 @@ def test_an_empty_batch(backend, kind):
         assert y.shape == (3, 0, 10) and [h.shape for h in last] == [(4, 0, 5)] * kind.states
         y.backward(np.zeros(y.shape))
         assert x.grad.shape == (3, 0, 4) and all((p.grad.data == 0).all() for p in params)
+
+
+@ALL
+@pytest.mark.skipif(compiled is None, reason="there are no compiled kernels here")
+@pytest.mark.parametrize("T, B, I, H", [(7, 50, 30, 40), (4, 2, 5, 37), (20, 33, 17, 64), (1, 60, 70, 50)],
+                         ids=["parts", "one part", "many parts", "one step"])
+def test_the_reported_workspace_is_what_backward_takes(T, B, I, H, kind):
+    """Only csrc/recurrent/recurrent.h knows how rows lie: what Python says comes from there, and
+    the kernel takes it.
+    """
+    y, saved = kind.run(*arrays(kind, T, B, I, H, np.float32))
+    dy = tuple(np.ones(a.shape, np.float32) for a in y)
+    compiled.memory_trim()
+    gradients = kind.op.kernels[1](dy, saved, reverse=False, **kind.attrs)     # kept: only the workspace is free
+    taken = compiled.memory_cached()
+    assert len(gradients) == len(saved[:kind.states + 1]) + 4
+    reported = recurrent.workspace_bytes(kind.gates, T, B, I, H, 4)
+    assert reported <= taken < reported + 2048      # the pool's header and the end of its piece
+
+
+@ALL
+def test_no_workspace_is_reported_without_kernels(kind, monkeypatch):
+    monkeypatch.setattr(recurrent, "compiled", None)
+    assert recurrent.workspace_bytes(kind.gates, 7, 50, 30, 40, 4) == 0
 
 
 @ALL
