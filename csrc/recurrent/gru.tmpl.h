@@ -111,13 +111,13 @@ void FN(gru_forward)(REAL *y, REAL *hT, REAL *gates, const REAL *x, const REAL *
 /* ---- backward -------------------------------------------------------------------------------- */
 
 typedef struct {
-    REAL *carry;                                    /* [B][H]: what the step after wants of h_t past the gates,
+    REAL *direct;                                   /* [B][H]: what the step after wants of h_t past the gates,
                                                        dh * z */
     const REAL *dy, *dhT, *y, *gates, *h0;
 } FN(gru_backward_arrays);
 
 /* Through the gates of `width` units of one sequence. */
-FNN_INLINE void FN(gru_gates_backward)(REAL *dgates, REAL *restrict carry, const REAL *restrict dh, const REAL *gates,
+FNN_INLINE void FN(gru_gates_backward)(REAL *dgates, REAL *restrict direct, const REAL *restrict dh, const REAL *gates,
                                        const REAL *restrict h_before, fnn_size H, fnn_size width)
 {
     REAL *restrict dr = dgates, *restrict dz = dgates + H, *restrict du = dgates + 2 * H, *restrict da = dgates + 3 * H;
@@ -125,10 +125,10 @@ FNN_INLINE void FN(gru_gates_backward)(REAL *dgates, REAL *restrict carry, const
     const REAL *restrict gn = gates + 2 * H, *restrict gu = gates + 3 * H;
     #pragma omp simd
     for (fnn_size j = 0; j < width; j++) {
-        REAL r = gr[j], z = gz[j], n = gn[j], d = dh[j] + carry[j];
+        REAL r = gr[j], z = gz[j], n = gn[j], d = dh[j] + direct[j];
         REAL dn = d * (1 - z) * (1 - n * n);                           /* forward was  h = (1 - z) * n + z * h_before */
         dz[j] = d * (h_before[j] - n) * z * (1 - z);
-        carry[j] = d * z;
+        direct[j] = d * z;
         dr[j] = dn * gu[j] * r * (1 - r);                              /* forward was  n = tanh(a_n + r * u_n) */
         du[j] = dn * r;
         da[j] = dn;
@@ -146,13 +146,13 @@ static void FN(gru_backward_cell)(const FN(recurrence) *rec, fnn_size step, fnn_
     for (fnn_size row = 0; row < rows; row++, sum += 4 * VL) {
         fnn_size at = (first + row) * H + unit;
         const REAL *gates = arrays->gates + (t * rec->B + first + row) * fnn_recurrent_row(3, H) + unit;
-        REAL *dgates = rec->left + FN(rec_offset)(rec, step) + (first + row) * rec->pitch + unit;
+        REAL *dgates = rec->carry + FN(rec_offset)(rec, step) + (first + row) * rec->pitch + unit;
         if (width == 4 * VL) {
             FN(rec_upstream)(dh, rec, step, at, 4 * VL, sum, arrays->dy, arrays->dhT);
-            FN(gru_gates_backward)(dgates, arrays->carry + at, dh, gates, h_before + at, H, 4 * VL);
+            FN(gru_gates_backward)(dgates, arrays->direct + at, dh, gates, h_before + at, H, 4 * VL);
         } else {
             FN(rec_upstream)(dh, rec, step, at, width, sum, arrays->dy, arrays->dhT);
-            FN(gru_gates_backward)(dgates, arrays->carry + at, dh, gates, h_before + at, H, width);
+            FN(gru_gates_backward)(dgates, arrays->direct + at, dh, gates, h_before + at, H, width);
         }
     }
 }
@@ -161,12 +161,12 @@ void FN(gru_backward)(REAL *dx, REAL *dh0, REAL *dw_ih, REAL *dw_hh, REAL *db_ih
                       const REAL *dhT, const REAL *x, const REAL *h0, const REAL *w_ih, const REAL *w_hh, const REAL *y,
                       const REAL *gates, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse)
 {
-    REAL *carry = work + fnn_recurrent_work(3, T, B, I, H) - B * H;
-    memset(carry, 0, (size_t)(B * H) * sizeof(REAL));
-    const FN(gru_backward_arrays) arrays = { .carry = carry, .dy = dy, .dhT = dhT, .y = y, .gates = gates, .h0 = h0 };
+    REAL *direct = work + fnn_recurrent_work(3, T, B, I, H) - B * H;
+    memset(direct, 0, (size_t)(B * H) * sizeof(REAL));
+    const FN(gru_backward_arrays) arrays = { .direct = direct, .dy = dy, .dhT = dhT, .y = y, .gates = gates, .h0 = h0 };
     const FN(rec_gradients) grads = { .dx = dx, .dh0 = dh0, .dw_ih = dw_ih, .dw_hh = dw_hh, .db_ih = db_ih,
                                       .db_hh = db_hh, .x = x, .h0 = h0, .w_ih = w_ih, .w_hh = w_hh, .y = y,
-                                      .carry = carry, .I = I, .reverse = reverse };
+                                      .direct = direct, .I = I, .reverse = reverse };
     FN(rec_backward)(FN(gru_backward_cell), &arrays, &grads, work, T, B, H);
 }
 #undef REC_GATES

@@ -145,7 +145,7 @@ static void FN(lstm_backward_cell)(const FN(recurrence) *rec, fnn_size step, fnn
         fnn_size at = (first + row) * H + unit;
         const REAL *c = arrays->cells + t * rec->B * H + at;
         const REAL *gates = arrays->gates + (t * rec->B + first + row) * fnn_recurrent_row(4, H) + unit;
-        REAL *dz = rec->left + FN(rec_offset)(rec, step) + (first + row) * rec->pitch + unit;
+        REAL *dz = rec->carry + FN(rec_offset)(rec, step) + (first + row) * rec->pitch + unit;
         if (width == 4 * VL) {
             FN(rec_upstream)(dh, rec, step, at, 4 * VL, sum, arrays->dy, arrays->dhT);
             FN(lstm_gates_backward)(dz, arrays->dc + at, dh, gates, c, c_before + at, H, 4 * VL);

@@ -109,9 +109,9 @@ struct FN(recurrence) {
     fnn_size vectors, units, k;                     /* registers in a row of a panel, units in a panel, rows of a
                                                        panel */
     const REAL *start;                              /* [B][H], what step 0 multiplies W_hh by; NULL: nothing */
-    REAL *left;                                     /* what a step leaves for the next: rows of h, or of dz */
-    fnn_size pitch, left_t;                         /* of a row of left; the t of its first rows (backward) */
-    const REAL *y;                                  /* forward: [T][B][H], of which left gets a copy, two steps
+    REAL *carry;                                    /* what a step hands to the next: rows of h, or of dz */
+    fnn_size pitch, carry_t;                        /* of a row of carry; the t of its first rows (backward) */
+    const REAL *y;                                  /* forward: [T][B][H], of which carry gets a copy, two steps
                                                        alternating. Backward: NULL */
 };
 
@@ -120,10 +120,10 @@ FNN_INLINE fnn_size FN(rec_time)(const FN(recurrence) *rec, fnn_size step)
     return rec->down ? rec->T - 1 - step : step;
 }
 
-/* Where the rows of a step begin in `left` */
+/* Where the rows of a step begin in `carry` */
 FNN_INLINE fnn_size FN(rec_offset)(const FN(recurrence) *rec, fnn_size step)
 {
-    return (rec->y ? step % 2 : FN(rec_time)(rec, step) - rec->left_t) * rec->B * rec->pitch;
+    return (rec->y ? step % 2 : FN(rec_time)(rec, step) - rec->carry_t) * rec->B * rec->pitch;
 }
 
 /* ---- the product of a tile with a panel ------------------------------------------------------ */
@@ -334,7 +334,7 @@ FNN_INLINE void FN(rec_copy)(const FN(recurrence) *rec, fnn_size step, fnn_size 
                              const fnn_size width)
 {
     const REAL *restrict y = rec->y + (FN(rec_time)(rec, step) * rec->B + first) * rec->H + unit;
-    REAL *restrict to = rec->left + FN(rec_offset)(rec, step) + first * rec->pitch + unit;
+    REAL *restrict to = rec->carry + FN(rec_offset)(rec, step) + first * rec->pitch + unit;
     for (fnn_size row = 0; row < rows; row++, y += rec->H, to += rec->pitch)
         for (fnn_size l = 0; l < width; l++)
             to[l] = y[l];
@@ -346,7 +346,7 @@ static void FN(rec_group)(const FN(recurrence) *rec, fnn_size step, fnn_size pan
                           fnn_size first, fnn_size rows)
 {
     REAL sums[REC_GROUP * 4 * (VBYTES ? VBYTES / sizeof(REAL) : 1)];
-    const REAL *before = step == 0 ? rec->start : rec->left + FN(rec_offset)(rec, step - 1);
+    const REAL *before = step == 0 ? rec->start : rec->carry + FN(rec_offset)(rec, step - 1);
     const fnn_size width = rec->vectors * VL, pitch = step == 0 ? rec->H : rec->pitch;
     const FN(rec_panel) weights = { FN(rec_panel_at)(rec, panel), next < 0 ? NULL : FN(rec_panel_at)(rec, next) };
     if (before)
@@ -447,7 +447,7 @@ static FN(recurrence) FN(rec_forward_pass)(FN(rec_cell) *cell, const void *array
     return (FN(recurrence)){
         .T = T, .B = B, .H = H, .down = reverse, .product = REC_PRODUCT, .cell = cell, .arrays = arrays,
         .panels = panels, .vectors = REC_VECTORS, .units = REC_UNITS, .k = H, .start = T > 1 ? h0 : NULL,
-        .left = work, .pitch = pitch, .y = y,
+        .carry = work, .pitch = pitch, .y = y,
     };
 }
 
@@ -510,7 +510,7 @@ static void FN(rec_bias_gradient)(REAL *db, const REAL *dz, fnn_size rows, fnn_s
 typedef struct {
     REAL *dx, *dh0, *dw_ih, *dw_hh, *db_ih, *db_hh;
     const REAL *x, *h0, *w_ih, *w_hh, *y;
-    const REAL *carry;                              /* what reaches h0 past the gates at the end of the pass; NULL:
+    const REAL *direct;                             /* what reaches h0 past the gates at the end of the pass; NULL:
                                                        nothing does */
     fnn_size I;
     int reverse;
@@ -580,25 +580,25 @@ static void FN(rec_backward)(FN(rec_cell) *cell, const void *arrays, const FN(re
     }
     FN(recurrence) rec = {
         .T = T, .B = B, .H = H, .down = !grads->reverse, .product = FN(rec_product_4), .cell = cell, .arrays = arrays,
-        .panels = panels, .vectors = 4, .units = 4 * VL, .k = REC_GATES * H, .left = dz, .pitch = pitch,
+        .panels = panels, .vectors = 4, .units = 4 * VL, .k = REC_GATES * H, .carry = dz, .pitch = pitch,
     };
     /* the steps, a part at a time: first their dz, one after the other, and then what all of them
      * contribute */
     for (fnn_size step = 0; step < T; step += steps) {
         const fnn_size n = fnn_min(steps, T - step), t = grads->reverse ? step : T - step - n;
-        const fnn_size left_t = grads->reverse && step > 0 ? t - 1 : t;
+        const fnn_size carry_t = grads->reverse && step > 0 ? t - 1 : t;
         const REAL *last = dz + (step > 0 ? FN(rec_offset)(&rec, step - 1) : 0);
-        rec.left_t = left_t;
+        rec.carry_t = carry_t;
         if (step > 0)                               /* the dz of the step before this part goes along */
             memmove(dz + FN(rec_offset)(&rec, step - 1), last, (size_t)(B * pitch) * sizeof(REAL));
         FN(rec_run)(&rec, step, step + n);
-        FN(rec_contribute)(&rec, grads, dz + (t - left_t) * B * pitch, packed, t, n, step > 0);
+        FN(rec_contribute)(&rec, grads, dz + (t - carry_t) * B * pitch, packed, t, n, step > 0);
     }
     if (grads->dh0) {                               /* forward was  z_first = W_hh h0 + ... */
-        if (grads->carry)
-            memcpy(grads->dh0, grads->carry, (size_t)(B * H) * sizeof(REAL));
+        if (grads->direct)
+            memcpy(grads->dh0, grads->direct, (size_t)(B * H) * sizeof(REAL));
         FN(gemm)(grads->dh0, H, dz + FN(rec_offset)(&rec, T - 1), pitch, 1, grads->w_hh, H, 1, NULL, NULL, B, H,
-                 REC_GATES * H, grads->carry ? FNN_GEMM_ADD : 0);
+                 REC_GATES * H, grads->direct ? FNN_GEMM_ADD : 0);
     }
 }
 #undef REC_PRODUCT

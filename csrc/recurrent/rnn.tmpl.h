@@ -98,7 +98,7 @@ static void FN(rnn_backward_cell)(const FN(recurrence) *rec, fnn_size step, fnn_
     REAL dh[4 * (VBYTES ? VBYTES / sizeof(REAL) : 1)];
     for (fnn_size row = 0; row < rows; row++, sum += 4 * VL) {
         fnn_size at = (first + row) * rec->H + unit, at_t = FN(rec_time)(rec, step) * rec->B * rec->H + at;
-        REAL *dz = rec->left + FN(rec_offset)(rec, step) + (first + row) * rec->pitch + unit;
+        REAL *dz = rec->carry + FN(rec_offset)(rec, step) + (first + row) * rec->pitch + unit;
         if (width == 4 * VL) {
             FN(rec_upstream)(dh, rec, step, at, 4 * VL, sum, arrays->dy, arrays->dhT);
             FN(rnn_slope)(dz, dh, arrays->y + at_t, arrays->relu, 4 * VL);
