@@ -1,13 +1,19 @@
-"""Arrays that begin a cache line: where parameters, optimisers' state and batches live."""
+"""Arrays that begin a cache line: where parameters, optimisers' state and batches live.
+
+`meta()` gives them a shape without memory, so that a network can be counted before it is built.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
-__all__ = ["copied", "empty", "full"]
+__all__ = ["copied", "empty", "full", "is_meta", "meta"]
 
 LINE = 64                                           # bytes of a cache line
 ALIGNED_FROM = 2048                                 # bytes; smaller arrays have few loads to gain
@@ -28,6 +34,8 @@ def empty(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
     ((32, 64), dtype('float32'), 0)
     """
     dtype = np.dtype(dtype)
+    if (room := _room.get()) is not None:
+        return room.array(shape, dtype)
     nbytes = math.prod(shape) * dtype.itemsize
     if nbytes < ALIGNED_FROM or dtype.hasobject:
         return np.empty(shape, dtype)
@@ -38,12 +46,68 @@ def empty(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
 def full(shape: tuple[int, ...], value: Any, dtype: Any = np.float32) -> np.ndarray:
     """np.full in such memory."""
     y = empty(shape, dtype)
-    np.copyto(y, value, casting="unsafe")
+    if not is_meta(y):
+        np.copyto(y, value, casting="unsafe")
     return y
 
 
 def copied(a: np.ndarray, dtype: Any = None) -> np.ndarray:
     """A contiguous copy in such memory."""
     y = empty(a.shape, a.dtype if dtype is None else dtype)
-    np.copyto(y, a, casting="unsafe")
+    if not is_meta(y):
+        np.copyto(y, a, casting="unsafe")
     return y
+
+
+# ---- shapes without memory -----------------------------------------------------------------------
+class _Room:
+    """Gives arrays whose elements are all the same one, as long as there is room for them."""
+
+    def __init__(self, most: float):
+        self.left = most
+
+    def array(self, shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
+        self.left -= math.prod(shape) + 1
+        if self.left < 0:
+            raise MemoryError("more elements than there is room for")
+        element = _ELEMENTS.setdefault(kind, np.zeros(1, kind))
+        return np.ndarray(shape, kind, element, strides=(0,)*len(shape))
+
+
+_ELEMENTS: dict[np.dtype, np.ndarray] = {}          # dtype -> the one element of all its meta arrays
+_room: ContextVar[_Room | None] = ContextVar("room", default=None)
+
+
+@contextmanager
+def meta(most: float = math.inf) -> Iterator[None]:
+    """Inside, `empty`, `full` and `copied` give arrays that have a shape but no memory.
+
+    All their elements are one and the same, and `init` leaves them alone: PyTorch's meta device. A
+    network that is built here costs nothing. It can be counted, its shapes can be compared with
+    those of a file, and `summary` can run it.
+
+    Parameters
+    ----------
+    most : float
+        How many elements there may be in all; each array counts as one more.
+
+    Raises
+    ------
+    MemoryError
+        An array for which there is no room left.
+
+    >>> with meta():
+    ...     a = empty((1_000_000, 1_000_000))
+    >>> a.shape, is_meta(a), is_meta(empty((2, 3)))
+    ((1000000, 1000000), True, False)
+    """
+    token = _room.set(_Room(most))
+    try:
+        yield
+    finally:
+        _room.reset(token)
+
+
+def is_meta(a: np.ndarray) -> bool:
+    """Whether this is an array of `meta`, or a view of one."""
+    return a.base is not None and a.base is _ELEMENTS.get(a.dtype)

@@ -139,7 +139,8 @@ def rand(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Te
     True
     """
     values = arrays.empty(_shape("rand", size), np.float64 if np.dtype(dtype) == np.float64 else np.float32)
-    generator().random(dtype=values.dtype, out=values)
+    if not arrays.is_meta(values):
+        generator().random(dtype=values.dtype, out=values)
     return Tensor(np.asarray(values, dtype), requires_grad)
 
 
@@ -152,7 +153,8 @@ def randn(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> T
     tensor(1.)
     """
     values = arrays.empty(_shape("randn", size), np.float64 if np.dtype(dtype) == np.float64 else np.float32)
-    generator().standard_normal(dtype=values.dtype, out=values)
+    if not arrays.is_meta(values):
+        generator().standard_normal(dtype=values.dtype, out=values)
     return Tensor(np.asarray(values, dtype), requires_grad)
 
 

@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import is_meta
 from .errors import RangeError, ShapeError
 from .random import generator
 from .tensor import Tensor
@@ -106,34 +107,40 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     """
     if tensor.ndim < 2:
         raise ShapeError(who="orthogonal_", expected="at least two dimensions", got=tensor.shape)
-    rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
-    q, r = np.linalg.qr(generator().normal(size=(max(rows, columns), min(rows, columns))))
-    q = q * np.sign(np.diag(r))                     # else the draw is not uniform over the orthogonal matrices
-    return _fill(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
+
+    def draw() -> np.ndarray:
+        rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
+        q, r = np.linalg.qr(generator().normal(size=(max(rows, columns), min(rows, columns))))
+        q = q * np.sign(np.diag(r))                 # else the draw is not uniform over the orthogonal matrices
+        return gain * (q if rows >= columns else q.T).reshape(tensor.shape)
+    return _fill(tensor, draw)
 
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     """U(a, b)."""
-    return _fill(tensor, generator().uniform(a, b, tensor.shape))
+    return _fill(tensor, lambda: generator().uniform(a, b, tensor.shape))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0) -> Tensor:
     """N(mean, std)."""
-    return _fill(tensor, generator().normal(mean, std, tensor.shape))
+    return _fill(tensor, lambda: generator().normal(mean, std, tensor.shape))
 
 
 def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0) -> Tensor:
     """N(mean, std), drawn again until it lies in [a, b]. RangeError unless a < b."""
     if not a < b:
         raise RangeError(who="trunc_normal_", expected="a < b", got=(a, b))
-    rng = generator()
-    values = rng.normal(mean, std, tensor.shape)
-    for _ in range(1000):
-        outside = (values < a) | (values > b)
-        if not outside.any():
-            break
-        values[outside] = rng.normal(mean, std, int(outside.sum()))
-    return _fill(tensor, np.clip(values, a, b))
+
+    def draw() -> np.ndarray:
+        rng = generator()
+        values = rng.normal(mean, std, tensor.shape)
+        for _ in range(1000):
+            outside = (values < a) | (values > b)
+            if not outside.any():
+                break
+            values[outside] = rng.normal(mean, std, int(outside.sum()))
+        return np.clip(values, a, b)
+    return _fill(tensor, draw)
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
@@ -191,6 +198,8 @@ def _fan(tensor: Tensor, mode: str) -> int:
 
 
 def _fill(t: Tensor, values: Any) -> Tensor:
-    np.copyto(t.data, values, casting="unsafe")
-    t._version[0] += 1
+    """Copy the values, or what a function gives, into t. What has no memory stays as it is."""
+    if not is_meta(t._data):
+        np.copyto(t.data, values() if callable(values) else values, casting="unsafe")
+        t._version[0] += 1
     return t
