@@ -33,6 +33,9 @@ MODULES = {
     "fastnn.cli.console": "fastnn.console",
     "fastnn.cli.png": "fastnn.io.png",
     "fastnn.cli.bench_worker": "fastnn.bench.worker",
+    "fastnn.cli.picture": "fastnn.io.pictures",
+    "fastnn.models.digits": "fastnn.models.vision.digits",
+    "fastnn.models.lenet": "fastnn.models.vision.lenet",
     **{f"fastnn.cli.{name}": f"fastnn.bench.{name}" for name in _BENCH},
 }
 

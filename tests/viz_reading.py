@@ -36,7 +36,7 @@ def coordinates(path):
 
 
 def decode_png(uri):
-    """An independent reader of the PNG files that `images.png` writes: checks every checksum,
+    """An independent reader of the PNG files that `io.png` writes: checks every checksum,
     returns (H, W, 3) bytes.
     """
     data = base64.b64decode(uri.removeprefix("data:image/png;base64,"), validate=True)

@@ -1,8 +1,7 @@
-"""A reader of PNG files in the standard library and NumPy (ISO/IEC 15948), so that `predict` needs
-no imaging package.
+"""A reader and a writer of PNG files (ISO/IEC 15948) in the standard library and NumPy.
 
-All colour types and bit depths, without interlacing. Every length in the file is checked before it
-is believed.
+The reader takes all colour types and bit depths, without interlacing. Every length in the file is
+checked before it is believed.
 """
 
 from __future__ import annotations
@@ -12,16 +11,14 @@ import zlib
 
 import numpy as np
 
-__all__ = ["BadPicture", "read_png"]
+from ..errors import FileError, ShapeError
+
+__all__ = ["read_png", "write_png"]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_PIXELS = 1 << 26
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}           # colour type -> numbers per pixel; 3 is an index into the palette
 DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-
-
-class BadPicture(ValueError):
-    """The file is not a picture that can be read; the text says why."""
 
 
 def read_png(data: bytes) -> np.ndarray:
@@ -34,22 +31,22 @@ def read_png(data: bytes) -> np.ndarray:
 
     Raises
     ------
-    BadPicture
+    FileError
         Not a PNG, damaged, interlaced, or larger than 64 million pixels.
     """
     if data[:8] != SIGNATURE:
-        raise BadPicture("it is not a PNG file")
+        raise FileError("it is not a PNG file")
     chunks = read_chunks(data)
     head = chunks.get(b"IHDR", [b""])[0]
     if len(head) != 13 or b"IDAT" not in chunks:
-        raise BadPicture("its header or its pixels are missing")
+        raise FileError("its header or its pixels are missing")
     width, height, depth, kind, compression, filtering, interlace = struct.unpack(">IIBBBBB", head)
     if depth not in DEPTHS.get(kind, ()) or compression or filtering:
-        raise BadPicture(f"colour type {kind} with {depth} bits does not exist")
+        raise FileError(f"colour type {kind} with {depth} bits does not exist")
     if interlace:
-        raise BadPicture("it is interlaced; save it without interlacing")
+        raise FileError("it is interlaced; save it without interlacing")
     if not 0 < width*height <= MOST_PIXELS:
-        raise BadPicture(f"{width} x {height} pixels are none or too many")
+        raise FileError(f"{width} x {height} pixels are none or too many")
     channels = CHANNELS[kind]
     row_bytes = (width*channels*depth + 7)//8
     rows = unfilter(inflate(b"".join(chunks[b"IDAT"]), height*(row_bytes + 1)), height, row_bytes,
@@ -60,6 +57,28 @@ def read_png(data: bytes) -> np.ndarray:
     return values/float(2**depth - 1)
 
 
+def write_png(pixels: np.ndarray) -> bytes:
+    """(H, W, 3) bytes as a PNG file: eight-bit truecolour, no filter, one data chunk.
+
+    >>> pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    >>> bool((read_png(write_png(pixels))*255 == pixels).all())
+    True
+    """
+    pixels = np.ascontiguousarray(pixels, dtype=np.uint8)
+    if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
+        raise ShapeError(who="write_png", expected="pixels of shape (H, W, 3), none of them 0", got=pixels.shape)
+    height, width, _ = pixels.shape
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    # every row begins with the number of its filter: 0, none
+    rows = np.concatenate([np.zeros((height, 1), np.uint8), pixels.reshape(height, -1)], axis=1)
+    return (SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(rows.tobytes(), 9)) + chunk(b"IEND", b""))
+
+
+# ---- reading -------------------------------------------------------------------------------------
 def read_chunks(data: bytes) -> dict[bytes, list[bytes]]:
     """The bodies of all chunks by kind, up to the end chunk, every checksum tested."""
     chunks: dict[bytes, list[bytes]] = {}
@@ -71,12 +90,12 @@ def read_chunks(data: bytes) -> dict[bytes, list[bytes]]:
         if len(check) < 4:
             break
         if zlib.crc32(kind + body) != int.from_bytes(check, "big"):
-            raise BadPicture(f"its {kind.decode('latin-1')} chunk is damaged")
+            raise FileError(f"its {kind.decode('latin-1')} chunk is damaged")
         chunks.setdefault(kind, []).append(body)
         at += 12 + size
         if kind == b"IEND":
             return chunks
-    raise BadPicture("it ends too early")
+    raise FileError("it ends too early")
 
 
 def inflate(data: bytes, size: int) -> bytes:
@@ -84,9 +103,9 @@ def inflate(data: bytes, size: int) -> bytes:
     try:
         pixels = zlib.decompressobj().decompress(data, size + 1)
     except zlib.error as error:
-        raise BadPicture(f"its pixels are damaged ({error})") from error
+        raise FileError(f"its pixels are damaged ({error})") from error
     if len(pixels) != size:
-        raise BadPicture("it has fewer or more pixels than its header says")
+        raise FileError("it has fewer or more pixels than its header says")
     return pixels
 
 
@@ -111,7 +130,7 @@ def unfilter(data: bytes, height: int, row_bytes: int, step: int) -> np.ndarray:
         elif kind == 4:                             # Paeth: x - whichever of a, b, c is nearest to a + b - c
             out[y] = undo_paeth(row.tolist(), above.tolist(), step)
         else:
-            raise BadPicture(f"row {y} has the filter {kind}, which does not exist")
+            raise FileError(f"row {y} has the filter {kind}, which does not exist")
         above = out[y]
     return out
 
@@ -148,7 +167,7 @@ def unpack(rows: np.ndarray, count: int, depth: int) -> np.ndarray:
 def palette_colours(index: np.ndarray, chunks: dict[bytes, list[bytes]]) -> np.ndarray:
     palette = np.frombuffer(chunks.get(b"PLTE", [b""])[0], np.uint8)
     if palette.size % 3 or int(index.max()) >= palette.size//3:
-        raise BadPicture("its palette lacks colours that its pixels use")
+        raise FileError("its palette lacks colours that its pixels use")
     colours = np.full((palette.size//3, 4), 255, np.uint8)
     colours[:, :3] = palette.reshape(-1, 3)
     alpha = np.frombuffer(chunks.get(b"tRNS", [b""])[0], np.uint8)[:len(colours)]

@@ -1,13 +1,28 @@
-"""Ready-made networks, and files that hold a network together with what is needed to build it
-again.
+"""Published networks, one file a paper, and files that hold a network together with what is needed
+to build it again.
 
 >>> import fastnn as nn
 >>> sum(p.numel() for p in nn.models.LeNet5().parameters())
 61706
+>>> nn.models.list_models()
+['digits', 'lenet', 'resnet18', 'resnet18-32', 'gpt2', 'gpt-4x128', 'gpt-6x384']
 """
 
-from .digits import DigitsCNN
-from .files import ARCHITECTURES, load, save
-from .lenet import LeNet5
+from typing import Any
 
-__all__ = ["ARCHITECTURES", "DigitsCNN", "LeNet5", "load", "save"]
+from ..moved import moved_name
+from . import published
+from .files import ARCHITECTURES, load, preprocessing_of, save
+from .language.gpt2 import GPT2LMHeadModel
+from .registry import RECORDS, Record, get_model, get_record, list_models, record_of
+from .vision.digits import DigitsCNN
+from .vision.lenet import LeNet5
+from .vision.preprocessing import Ink, Photo
+from .vision.resnet import ResNet, resnet18
+
+__all__ = ["ARCHITECTURES", "RECORDS", "DigitsCNN", "GPT2LMHeadModel", "Ink", "LeNet5", "Photo", "Record", "ResNet",
+           "get_model", "get_record", "list_models", "load", "preprocessing_of", "record_of", "resnet18", "save"]
+
+
+def __getattr__(name: str) -> Any:
+    return moved_name(__name__, name)

@@ -1,22 +1,34 @@
-"""Model files: the state of a network together with its architecture's name, so that the file alone
-is enough to use it.
+"""Model files: the state of a network with its architecture's name and settings, so that the file
+alone is enough to use it.
 """
 
 from __future__ import annotations
 
+import math
 import os
-from typing import Any
+from collections.abc import Mapping, Sequence
+from inspect import signature
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from .. import io
+import numpy as np
+
+from .. import arrays, io
 from ..errors import FastnnError, FileError
 from ..layers import Module
-from .digits import DigitsCNN
-from .lenet import LeNet5
+from .language.gpt2 import GPT2LMHeadModel
+from .registry import record_of
+from .vision.digits import DigitsCNN
+from .vision.lenet import LeNet5
+from .vision.preprocessing import Ink, Photo, from_data, to_data
+from .vision.resnet import ResNet
 
-__all__ = ["ARCHITECTURES", "load", "save"]
+__all__ = ["ARCHITECTURES", "load", "preprocessing_of", "save"]
 
 KIND = "model 1"                    # in every file, so that another kind of state is not taken for a model
-ARCHITECTURES: dict[str, type[Any]] = {"digits": DigitsCNN, "lenet": LeNet5}
+ARCHITECTURES: dict[str, type[Any]] = {"digits": DigitsCNN, "lenet": LeNet5, "resnet": ResNet, "gpt2": GPT2LMHeadModel}
+RENAMED = {"classes": "num_classes"}        # settings of the first files
+LARGE = 4096                        # a number in the settings may be as large as the file has weights, or as this
 
 
 def save(model: Module, path: str | os.PathLike[str], **info: Any) -> None:
@@ -26,10 +38,13 @@ def save(model: Module, path: str | os.PathLike[str], **info: Any) -> None:
     Parameters
     ----------
     model : Module
-        An instance of one of `ARCHITECTURES`.
+        An instance of one of `ARCHITECTURES`. Its `settings`, the arguments that it was built with,
+        may be numbers, strings, booleans, None, and lists and dicts of them.
     path : str or path-like
     info : plain data
-        Kept as it is; `load` gives it back.
+        Kept as it is; `load` gives it back. `preprocessing` may be a `Photo` or an `Ink`: what
+        pictures go through before the network sees them. `classes`, a list of names, and
+        `preprocessing` are what `python -m fastnn predict` looks for.
 
     Raises
     ------
@@ -43,15 +58,17 @@ def save(model: Module, path: str | os.PathLike[str], **info: Any) -> None:
     if name is None:
         raise FileError(f"{type(model).__name__} is not one of the architectures {', '.join(ARCHITECTURES)}",
                         who="models.save", hint="Save model.state_dict() with nn.save().")
-    io.save({"fastnn": KIND, "architecture": name, "settings": model.settings, "info": info,
+    kept = {key: to_data(value) if isinstance(value, (Photo, Ink)) else value for key, value in info.items()}
+    io.save({"fastnn": KIND, "architecture": name, "settings": model.settings, "info": kept,
              "state": model.state_dict()}, path)
 
 
 def load(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
     """The model in a file, in eval mode, and the info that was saved with it.
 
-    Nothing in the file is run or trusted: the architecture is looked up by name, and every array is
-    checked against it.
+    Nothing in the file is run or trusted. The architecture is looked up by name, the settings are
+    checked against its arguments, and a network larger than the file is refused before any memory
+    is taken for it. Then every array is checked.
 
     Raises
     ------
@@ -69,18 +86,79 @@ def load(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
     ('DigitsCNN', {'accuracy': 0.99})
     """
     held = io.load(path)
+    where = os.fspath(path)
     name, settings, info, state = (held.get(key) for key in ("architecture", "settings", "info", "state"))
-    if held.get("fastnn") != KIND or not isinstance(settings,
-                                                    dict) or not isinstance(info, dict) or not isinstance(state, dict):
-        raise FileError(f"{os.fspath(path)} holds arrays, but not a model that fastnn wrote",
+    if held.get("fastnn") != KIND or not all(isinstance(part, dict) for part in (settings, info, state)):
+        raise FileError(f"{where} holds arrays, but not a model that fastnn wrote",
                         hint="Build the model yourself and give it the arrays with load_state_dict().")
+    assert isinstance(settings, dict) and isinstance(info, dict) and isinstance(state, dict)
     if not isinstance(name, str) or name not in ARCHITECTURES:
-        raise FileError(f"{os.fspath(path)} holds a {name!r}, and this fastnn knows {', '.join(ARCHITECTURES)}")
-    if any(type(value) is not int or not 0 < value <= 4096 for value in settings.values()):
-        raise FileError(f"{os.fspath(path)} has settings that no {name} has: {settings!r}")
+        raise FileError(f"{where} holds a {name!r}, and this fastnn knows {', '.join(ARCHITECTURES)}")
+    architecture = ARCHITECTURES[name]
+    settings = {RENAMED.get(key, key): value for key, value in settings.items()}
+    size = sum(np.size(a) + 1 for a in state.values())
+    if wrong := unfit(settings, architecture, max(LARGE, size)):
+        raise FileError(f"{where} has settings that no {name} has: {wrong}")
     try:
-        model = ARCHITECTURES[name](**settings)
+        with arrays.meta(2*size + LARGE):           # buffers that no state_dict has need room too
+            architecture(**settings)
+        model = architecture(**settings)
         model.load_state_dict(state)
-    except (TypeError, FastnnError) as error:
-        raise FileError(f"{os.fspath(path)} does not fit the architecture {name!r} that it names: {error}") from error
+    except FastnnError as error:
+        raise FileError(f"{where} does not fit the architecture {name!r} that it names: {error}") from error
+    except MemoryError as error:
+        raise FileError(f"{where} has settings of a larger {name} than its arrays are") from error
+    except Exception as error:                      # an argument of the right type that makes no sense
+        raise FileError(f"{where} has settings that no {name} has: {type(error).__name__}: {error}") from error
     return model.eval(), info
+
+
+def preprocessing_of(model: Module, info: Mapping[str, Any]) -> Photo | Ink | None:
+    """What pictures go through before this network sees them: as its file says, or else as its
+    record does. None where neither does.
+    """
+    if "preprocessing" in info:
+        return from_data(info["preprocessing"])
+    record = record_of(model)
+    return record.preprocessing if record else None
+
+
+# ---- settings out of a file, against the arguments of the architecture ---------------------------
+def unfit(settings: Mapping[str, Any], architecture: type[Any], largest: int) -> str:
+    """The first setting that is no argument, or has another type or size; "" if all are well."""
+    known = signature(architecture).parameters
+    hints = get_type_hints(architecture.__init__)
+    for key, value in settings.items():
+        if key not in known:
+            return f"{key!r}"
+        if not fits(value, hints.get(key, Any), largest):
+            return f"{key} = {str(value)[:60]!r}"
+    return ""
+
+
+def fits(value: Any, hint: Any, largest: int) -> bool:
+    """Whether plain data is of the annotated type, and no number in it larger than that.
+
+    >>> fits(3, int, 10), fits(True, int, 10), fits(30, int, 10), fits([1, 2], Sequence[int], 10)
+    (True, False, False, True)
+    """
+    kind, inner = get_origin(hint) or hint, get_args(hint)
+    if kind in (Union, UnionType):
+        return any(fits(value, choice, largest) for choice in inner)
+    if kind is Any:
+        return any(fits(value, choice, largest) for choice in (None, bool, int, float, str, list[Any], dict[str, Any]))
+    if kind in (None, NoneType):
+        return value is None
+    if kind in (bool, str):
+        return type(value) is kind
+    if kind is int:
+        return type(value) is int and abs(value) <= largest
+    if kind is float:
+        return (type(value) is float and math.isfinite(value)) or fits(value, int, largest)
+    if isinstance(kind, type) and issubclass(kind, Mapping):
+        return isinstance(value, dict) and all(fits(item, inner[-1] if inner else Any, largest)
+                                               for item in value.values())
+    if isinstance(kind, type) and issubclass(kind, Sequence):
+        return isinstance(value, (list, tuple)) and all(fits(item, inner[0] if inner else Any, largest)
+                                                        for item in value)
+    return False

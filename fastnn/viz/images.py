@@ -1,18 +1,15 @@
-"""Pictures of arrays: colour maps, a short PNG writer, and `image_grid` for filters, feature maps
-and digits.
-"""
+"""Pictures of arrays: colour maps, and `image_grid` for filters, feature maps and digits."""
 
 from __future__ import annotations
 
 import base64
 import math
-import struct
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from ..io.png import write_png
 from .svg import Svg, element, escape, short_number, text, text_width
 
 # Colours at equal distances along each map, mixed linearly in between. Lightness rises or falls
@@ -70,24 +67,6 @@ def limits_of(values: Any, colour_map: str) -> tuple[float, float]:
     return (low, high) if high > low else (min(low, 0.0), max(high, 0.0) or 1.0)
 
 
-def png(pixels: np.ndarray) -> bytes:
-    """(H, W, 3) bytes as a PNG file (ISO/IEC 15948: eight-bit truecolour, no filter, one data
-    chunk).
-    """
-    pixels = np.ascontiguousarray(pixels, dtype=np.uint8)
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
-        raise ValueError(f"png: expected pixels of shape (H, W, 3), none of them 0, got {pixels.shape}")
-    height, width, _ = pixels.shape
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    # every row starts with the number of its filter: 0, none
-    rows = np.concatenate([np.zeros((height, 1), np.uint8), pixels.reshape(height, -1)], axis=1)
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-            + chunk(b"IDAT", zlib.compress(rows.tobytes(), 9)) + chunk(b"IEND", b""))
-
-
 def png_uri(pixels: np.ndarray, size: int = 64) -> str:
     """The pixels as a ``data:image/png`` URI, enlarged to about `size` pixels without smoothing.
 
@@ -96,7 +75,7 @@ def png_uri(pixels: np.ndarray, size: int = 64) -> str:
     """
     times = max(1, math.ceil(size/max(pixels.shape[:2])))
     large = pixels.repeat(times, axis=0).repeat(times, axis=1)
-    return "data:image/png;base64," + base64.b64encode(png(large)).decode("ascii")
+    return "data:image/png;base64," + base64.b64encode(write_png(large)).decode("ascii")
 
 
 def image_grid(images: Any, labels: Sequence[object] | None = None, columns: int | None = None, *,

@@ -13,6 +13,7 @@ import pytest
 from viz_reading import HOSTILE, INF, NAN, all_of, coordinates, decode_png, parse, texts
 
 from fastnn import viz
+from fastnn.io.png import write_png
 from fastnn.viz import charts, images, svg
 
 # ---- the SVG writer ------------------------------------------------------------------------------
@@ -311,7 +312,7 @@ def test_png_is_read_back_pixel_by_pixel():
     np.testing.assert_array_equal(large[::4, ::4], pixels)
     np.testing.assert_array_equal(large, pixels.repeat(4, 0).repeat(4, 1))
     with pytest.raises(ValueError, match=r"\(H, W, 3\)"):
-        images.png(np.zeros((0, 3, 3), np.uint8))
+        write_png(np.zeros((0, 3, 3), np.uint8))
 
 
 @pytest.mark.parametrize("name", images.COLOUR_MAPS)

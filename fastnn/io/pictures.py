@@ -1,0 +1,103 @@
+"""Pictures from files, as arrays from 0 to 1: PNG, other formats through Pillow, and arrays in
+`.npy` and `.npz`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import FileError
+from . import load
+from .png import read_png
+
+__all__ = ["read_pictures"]
+
+
+def read_pictures(path: str | os.PathLike[str]) -> list[np.ndarray]:
+    """The pictures in a file.
+
+    `.npy` and `.npz` hold arrays of shape (H, W), (N, H, W), (N, 1, H, W) or (N, 3, H, W); an
+    `.npz` with several arrays has its pictures under the name `images`. Whole numbers, and values
+    above 1, count from 0 to 16 or from 0 to 255. Any other file is one picture.
+
+    Returns
+    -------
+    list of (H, W) or (H, W, C) float64
+        From 0 (black) to 1 (white); C = 1 grey, 2 grey and alpha, 3 red, green, blue, 4 the same
+        and alpha.
+
+    Raises
+    ------
+    FileError
+        It holds no picture, or is damaged.
+    OSError
+        It cannot be read.
+    """
+    name, ending = os.fspath(path), Path(path).suffix.lower()
+    if ending == ".npy":
+        try:
+            return pictures_of(np.load(path, allow_pickle=False), name)
+        except FileError:
+            raise
+        except (ValueError, EOFError) as error:
+            raise FileError(f"{name} is not an array of numbers that can be read ({error})") from error
+    if ending == ".npz":
+        return pictures_of(array_of_images(name), name)
+    data = Path(path).read_bytes()
+    try:
+        return [read_png(data) if data[:4] == b"\x89PNG" else read_with_pillow(name)]
+    except FileError as error:
+        raise FileError(f"{name} cannot be read: {error}") from error
+
+
+def array_of_images(path: str) -> np.ndarray:
+    """The array of an `.npz` that is its pictures."""
+    arrays = {name: a for name, a in load(path).items() if isinstance(a, np.ndarray) and a.ndim >= 2}
+    for name in ("images", "image", "x"):
+        if name in arrays:
+            return arrays[name]
+    if len(arrays) == 1:
+        return next(iter(arrays.values()))
+    raise FileError(f"{path} holds {len(arrays)} arrays that could be pictures; call the right one 'images'")
+
+
+def pictures_of(array: np.ndarray, path: str) -> list[np.ndarray]:
+    """An array as pictures from 0 to 1."""
+    if array.dtype.kind not in "fiub" or 0 in array.shape:
+        raise unlike_pictures(array, path)
+    if array.ndim == 4 and array.shape[1] == 1:
+        array = array[:, 0]
+    elif array.ndim == 4 and array.shape[1] == 3:
+        array = np.moveaxis(array, 1, 3)                        # (N, H, W, 3)
+    elif array.ndim == 2:
+        array = array[None]
+    elif array.ndim != 3:
+        raise unlike_pictures(array, path)
+    values = array.astype(np.float64)
+    if not np.isfinite(values).all() or values.min() < 0:
+        raise FileError(f"{path} holds values that are negative or not finite")
+    top = values.max()
+    if top > 1:
+        values = values/(16 if top <= 16 else 255 if top <= 255 else top)
+    return list(values)
+
+
+def unlike_pictures(array: np.ndarray, path: str) -> FileError:
+    return FileError(f"{path} holds an array of {array.dtype} and shape {array.shape}; "
+                     "expected numbers of shape (H, W), (N, H, W), (N, 1, H, W) or (N, 3, H, W)")
+
+
+def read_with_pillow(path: str) -> np.ndarray:
+    """Any format that Pillow knows, if it is installed."""
+    try:
+        from PIL import Image
+    except ImportError:
+        raise FileError('it is not a PNG, and other formats need Pillow: pip install "fastnn-engine[images]"') from None
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("RGBA"))/255.0
+    except (OSError, ValueError, SyntaxError) as error:
+        raise FileError(str(error)) from error

@@ -1,0 +1,110 @@
+"""The PNG reader against an encoder that writes every filter, colour type and depth; the writer
+against the reader.
+"""
+
+import struct
+import zlib
+
+import numpy as np
+import pytest
+
+from fastnn.errors import FileError
+from fastnn.io.png import read_png, write_png
+
+
+def chunk(kind, body):
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def encode(pixels, kind, depth, filters, extra=b"", interlace=0):
+    """A PNG of (H, W, C) whole numbers with the given filter for each row: the definition of the
+    five filters, written forwards.
+    """
+    height, width, channels = pixels.shape
+    bits = ((pixels.reshape(height, -1)[..., None] >> np.arange(depth)[::-1]) & 1).reshape(height, -1).astype(np.uint8)
+    rows = np.packbits(bits, axis=1).astype(int)
+    step = max(1, channels*depth//8)
+    out = b""
+    for y, row in enumerate(rows):
+        a = np.concatenate([np.zeros(step, int), row])[:len(row)]
+        b = rows[y - 1] if y else 0*row
+        c = np.concatenate([np.zeros(step, int), b])[:len(row)]
+        p = a + b - c
+        pa, pb, pc = abs(p - a), abs(p - b), abs(p - c)
+        paeth = np.where((pa <= pb) & (pa <= pc), a, np.where(pb <= pc, b, c))
+        predicted = [0*row, a, b, (a + b)//2, paeth][filters[y % len(filters)]]
+        out += bytes([filters[y % len(filters)]]) + ((row - predicted) & 255).astype(np.uint8).tobytes()
+    head = struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, interlace)
+    data = zlib.compress(out)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + extra + chunk(b"IDAT", data[:7]) + chunk(b"IDAT", data[7:])
+            + chunk(b"IEND", b""))
+
+
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+
+
+@pytest.mark.parametrize("filters", [[0], [1], [2], [3], [4], [4, 3, 2, 1, 0]],
+                         ids=lambda f: "filters " + "".join(map(str, f)))
+@pytest.mark.parametrize("kind, depth", [(0, 1), (0, 2), (0, 4), (0, 8), (0, 16), (2, 8), (2, 16), (4, 8), (4, 16),
+                                         (6, 8), (6, 16)])
+def test_png_of_every_kind(kind, depth, filters):
+    pixels = np.random.default_rng(kind + depth).integers(0, 2**depth, (7, 11, CHANNELS[kind]))
+    got = read_png(encode(pixels, kind, depth, filters))
+    assert got.shape == pixels.shape
+    np.testing.assert_allclose(got, pixels/(2**depth - 1), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 4, 8])
+def test_png_with_a_palette_and_transparency(depth):
+    colours = np.random.default_rng(depth).integers(0, 256, (2**depth, 3))
+    index = np.random.default_rng(0).integers(0, 2**depth, (5, 6, 1))
+    extra = chunk(b"PLTE", colours.astype(np.uint8).tobytes()) + chunk(b"tRNS", bytes([128]))
+    got = read_png(encode(index, 3, depth, [1, 4], extra))
+    np.testing.assert_allclose(got[..., :3], colours[index[..., 0]]/255)
+    np.testing.assert_allclose(got[..., 3], np.where(index[..., 0] == 0, 128/255, 1))
+
+
+def test_png_reads_what_the_report_writes():
+    pixels = np.random.default_rng(1).integers(0, 256, (9, 4, 3))
+    np.testing.assert_allclose(read_png(write_png(pixels)), pixels/255)
+
+
+def test_png_against_pillow(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.random.default_rng(2).integers(0, 256, (33, 21, 4)).astype(np.uint8)
+    pixels[5:20] = pixels[5]                        # so that its writer uses the filters
+    image.fromarray(pixels).save(tmp_path/"x.png")
+    np.testing.assert_allclose(read_png((tmp_path/"x.png").read_bytes()), pixels/255)
+
+
+def damaged():
+    good = encode(np.arange(48).reshape(4, 4, 3), 2, 8, [0])
+    yield "not a PNG", b"GIF89a" + good, "not a PNG"
+    yield "cut in the pixels", good[:60], "too early"
+    yield "cut before the end", good[:-12], "too early"
+    yield "one bit flipped", good[:50] + bytes([good[50] ^ 1]) + good[51:], "damaged"
+    yield "interlaced", encode(np.zeros((4, 4, 3), int), 2, 8, [0], interlace=1), "interlaced"
+    yield "no such depth", encode(np.zeros((4, 4, 3), int), 2, 4, [0]), "does not exist"
+    yield "no such filter", encode_with_filter(9), "filter 9"
+    yield "too large", huge(1 << 20, 1 << 20), "too many"
+    yield "fewer pixels than it says", huge(8, 8), "fewer or more"
+    yield "no pixels", good[:33] + chunk(b"IEND", b""), "missing"
+    yield "palette too short", encode(np.full((2, 2, 1), 3), 3, 2, [0], chunk(b"PLTE", bytes(6))), "palette"
+
+
+def encode_with_filter(number):
+    head = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes([number, 0])))
+            + chunk(b"IEND", b""))
+
+
+def huge(width, height):
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(50))) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("what, data, words", list(damaged()), ids=lambda value: value if isinstance(value, str)
+                         else "")
+def test_a_damaged_png_is_refused(what, data, words):
+    with pytest.raises(FileError, match=words):
+        read_png(data)
