@@ -1,12 +1,14 @@
 """What the benchmarks share: the contest of one test, and the columns that pytest-benchmark does
 not have.
 
-    python -m pytest benchmarks --benchmark-only                        everything, side by side
-    python -m pytest benchmarks --benchmark-only -k "conv2d and torch"  a choice
-    python -m pytest benchmarks --benchmark-only --benchmark-json FILE  with GFLOP/s, GB/s and share
-                                                                        of the machine's limit
-    python -m pytest benchmarks                                         each once, untimed: do they
-                                                                        still work and agree?
+    python -m pytest benchmarks --benchmark-only
+        everything, side by side
+    python -m pytest benchmarks --benchmark-only -k "conv2d and torch"
+        a choice
+    python -m pytest benchmarks --benchmark-only --benchmark-json FILE
+        with GFLOP/s, GB/s and share of the machine's limit
+    python -m pytest benchmarks
+        each once, untimed: do they still work and agree?
 
 All contestants share one process here, and a thread pool that spins after its work disturbs whoever
 comes next. For figures to publish use `python -m fastnn bench`, which gives each a process of its
@@ -18,7 +20,7 @@ from __future__ import annotations
 import pytest
 from side_by_side import limits, rates
 
-TURN = 0.15                 # seconds of one benchmark: the default of 1 s would make it an afternoon
+SECONDS = 0.15              # of one benchmark: the default of 1 s would make it an afternoon
 
 
 def pytest_configure(config):
@@ -30,7 +32,7 @@ def pytest_configure(config):
 def pytest_collection_modifyitems(items):
     for item in items:
         if "benchmark" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.benchmark(max_time=TURN, min_rounds=5, warmup=True, warmup_iterations=2,
+            item.add_marker(pytest.mark.benchmark(max_time=SECONDS, min_rounds=5, warmup=True, warmup_iterations=2,
                                                   disable_gc=True))
 
 
@@ -56,8 +58,10 @@ def pytest_terminal_summary(terminalreporter, config):
         return
     write = terminalreporter.write_line
     bound = limits()
-    terminalreporter.section(f"rates (limits: {bound['flops']/1e9:.0f} GFLOP/s, {bound['bytes']/1e9:.1f} GB/s; medians)")
-    write(f"{'workload':<52} {'impl':<7} {'median':>10} {'ratio':>7} {'GFLOP/s':>9} {'GB/s':>7} {'of limit':>9} {'error':>8}")
+    terminalreporter.section(f"rates (limits: {bound['flops']/1e9:.0f} GFLOP/s, {bound['bytes']/1e9:.1f} GB/s; "
+                             "medians)")
+    write(f"{'workload':<52} {'impl':<7} {'median':>10} {'ratio':>7} {'GFLOP/s':>9} {'GB/s':>7} {'of limit':>9} "
+          f"{'error':>8}")
     ours = {b.group: b["median"] for b in timed if b.extra_info["impl"] == "fastnn"}
     for b in sorted(timed, key=lambda b: (b.group, b.extra_info["impl"])):
         found = rates(b.extra_info, b["median"])
@@ -65,5 +69,6 @@ def pytest_terminal_summary(terminalreporter, config):
                  for name, factor, width, digits, unit in (("GFLOP/s", 1, 9, 1, ""), ("GB/s", 1, 7, 1, ""),
                                                            ("share of limit", 100, 7, 0, " %"))]
         ratio = f"{b['median']/ours[b.group]:7.2f}" if b.group in ours else " "*7
-        write(f"{b.group:<52} {b.extra_info['impl']:<7} {1e6*b['median']:7.1f} us {ratio} {' '.join(cells)} {b.extra_info['error']:8.0e}")
+        write(f"{b.group:<52} {b.extra_info['impl']:<7} {1e6*b['median']:7.1f} us {ratio} {' '.join(cells)} "
+              f"{b.extra_info['error']:8.0e}")
     write("ratio: median over fastnn's; above 1, fastnn is faster")

@@ -1,6 +1,4 @@
-"""What the benchmarks share: who can run a workload, the comparison before the clock, and the
-rates.
-"""
+"""What the benchmarks share: who can run a workload, the comparison before the clock, the rates."""
 
 from __future__ import annotations
 
@@ -13,10 +11,11 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn.bench.libraries import LIBRARIES, NotOffered
+from fastnn.bench.contest import BACKWARD, STEP, Contest, NotOffered, Workload
+from fastnn.bench.libraries import LIBRARIES
 from fastnn.bench.limits import least_time, measure
 from fastnn.bench.race import difference
-from fastnn.bench.workloads import BACKWARD, STEP, Contest, Workload, catalogue
+from fastnn.bench.workloads import catalogue
 from fastnn.op import OPS
 
 WORKLOADS = catalogue()
@@ -24,7 +23,7 @@ WORKLOADS = catalogue()
 
 @functools.cache
 def limits() -> dict[str, float]:
-    """Of this machine; measured when first asked for."""
+    """Of this machine; measured when they are first wanted."""
     return measure(fastnn.get_num_threads())
 
 
@@ -37,8 +36,8 @@ def library(name: str) -> Any:
 
 def contestants(workload: Workload) -> list[str]:
     """Who can run it: NumPy has expressions, but no gradients, layers or optimisers."""
-    numpy = workload.group == "ops" and workload.direction not in (BACKWARD,
-                                                                   STEP) and OPS[workload.subject].fast_numpy is not None
+    numpy = (workload.group == "ops" and workload.direction not in (BACKWARD, STEP)
+             and OPS[workload.subject].fast_numpy is not None)
     return ["fastnn", *(["numpy"] if numpy else []), "torch"]
 
 
@@ -101,6 +100,6 @@ def rates(info: dict[str, Any], seconds: float) -> dict[str, float]:
     """GFLOP/s, GB/s and the share of the limit that binds; above 1 where the data stay in a cache.
     """
     least = least_time(info["flop"], info["byte"], limits())
-    found = {"GFLOP/s": info["flop"]/seconds/1e9 if info["flop"] else None, "GB/s": info["byte"]/seconds/1e9
-             if info["byte"] else None, "share of limit": least/seconds if least else None}
+    found = {"GFLOP/s": info["flop"]/seconds/1e9, "GB/s": info["byte"]/seconds/1e9,
+             "share of limit": least/seconds if least else 0.0}
     return {name: value for name, value in found.items() if value}

@@ -1,4 +1,6 @@
-"""What fastnn is, was built with and runs on: `nn.show_config()`."""
+"""What fastnn is, was built with and runs on: `nn.show_config()`, and what else
+`python -m fastnn doctor` finds out.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ from .config import get_num_threads, isa
 from .console import say
 from .kernels import compiled
 
-__all__ = ["describe", "processor", "show_config"]
+__all__ = ["compiler_here", "describe", "machine_memory", "memory_limit", "numpy_blas", "processor", "show_config",
+           "threads_and_why", "version_of"]
 
 __version__ = "0.1.0"
 
@@ -65,3 +68,85 @@ def show_config() -> dict[str, Any]:
     for key, value in found.items():
         say(f"{key:<{width}}  {', '.join(map(str, value)) if isinstance(value, list) else value}")
     return found
+
+
+# ---- the machine ---------------------------------------------------------------------------------
+def threads_and_why() -> tuple[int, str]:
+    """The number of threads, and what decided it."""
+    count = get_num_threads()
+    if not compiled:
+        return count, "no compiled kernels"
+    if count != compiled.default_num_threads():
+        return count, "set_num_threads"
+    for name in ("FASTNN_NUM_THREADS", "OMP_NUM_THREADS"):
+        if os.environ.get(name, "").strip() == str(count):
+            return count, name
+    machine = os.cpu_count() or 1
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else machine
+    if count < allowed:
+        return count, f"the CPU quota of this container; {allowed} processors"
+    if allowed < machine:
+        return count, f"the affinity mask of this process; {machine} processors"
+    return count, "all processors"
+
+
+def compiler_here() -> str:
+    """The C compiler that a build would use now."""
+    import shutil
+    import subprocess
+
+    for name in filter(None, (os.environ.get("CC", ""), "cc", "gcc", "clang", "cl")):
+        path = shutil.which(name.split()[-1])
+        if path:
+            try:
+                text = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10).stdout
+            except (OSError, subprocess.SubprocessError):
+                text = ""
+            return f"{name}: {text.splitlines()[0]}" if text else name
+    return "none found; install gcc or clang to build fastnn's kernels"
+
+
+def machine_memory() -> int | None:
+    """Bytes of memory of the machine; None where it does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE")*os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def memory_limit() -> int | None:
+    """The smaller of the machine's memory and the container's limit, in bytes."""
+    limits = [machine_memory()]
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            with open(path, encoding="ascii") as file:
+                limits.append(int(file.read()))
+        except (OSError, ValueError):               # no such file, or "max"
+            pass
+    known = [limit for limit in limits if limit]
+    return min(known) if known else None
+
+
+def numpy_blas() -> str:
+    """Which library multiplies NumPy's matrices."""
+    try:
+        blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    except (KeyError, TypeError):
+        return "unknown"
+    return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
+
+
+def version_of(package: str, distribution: str = "") -> str | None:
+    """The installed version of a package, without importing it; None where it is missing.
+
+    distribution: its name on the package index, where that is another.
+    """
+    import importlib.util
+    from importlib import metadata
+
+    if importlib.util.find_spec(package) is None:
+        return None
+    try:
+        return metadata.version(distribution or package)
+    except metadata.PackageNotFoundError:
+        return "installed"

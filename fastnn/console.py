@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any, TextIO
 
-__all__ = ["Line", "UserError", "colour", "count", "heading", "paint", "progress", "say", "share", "size", "table",
-           "time"]
+__all__ = ["Line", "UserError", "colour", "complain", "count", "heading", "paint", "progress", "say", "share", "size",
+           "table", "time"]
 
 STYLES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "blue": "34"}
 
@@ -36,6 +36,11 @@ def paint(text: str, style: str) -> str:
 def say(text: str = "") -> None:
     """One line, at once: a pipe must not hold it back while something long runs."""
     print(text, flush=True)
+
+
+def complain(text: str) -> None:
+    """One line on stderr."""
+    sys.stderr.write(f"{text}\n")
 
 
 def heading(text: str) -> None:

@@ -32,35 +32,29 @@ SPOKEN = {"csrc": (".c", ".h"), "fastnn": (".py", ".pxi", ".pyx", ".pyi"), "docs
 
 # Files that are still to be mended; the lists only get shorter.
 STILL_WIDE = set("""
-benchmarks/conftest.py benchmarks/side_by_side.py csrc/attention/attention.tmpl.h csrc/attention/attention_tile.tmpl.h
-csrc/conv/conv2d.h csrc/conv/conv2d.tmpl.h csrc/conv/conv2d_depthwise.tmpl.h csrc/conv/conv2d_direct.tmpl.h
-csrc/conv/conv2d_few.tmpl.h csrc/conv/conv_transpose.tmpl.h csrc/conv/im2col.tmpl.h csrc/conv/unfold.tmpl.h
-csrc/conv/winograd.tmpl.h csrc/conv/winograd_cut.h csrc/conv/winograd_dw.tmpl.h csrc/conv/winograd_points.tmpl.h
-csrc/core/dispatch.h csrc/core/memory.c csrc/core/parallel.c csrc/core/philox.h csrc/core/simd.h csrc/fastnn.h
-csrc/gemm/gemm_skinny.tmpl.h csrc/gemm/gemm_tile.tmpl.h csrc/ladder/peak.tmpl.h csrc/norm/batch_norm.tmpl.h
-csrc/norm/norm.h csrc/norm/norm.tmpl.h csrc/norm/norm_sums.tmpl.h csrc/optim/optim.h csrc/optim/optim.tmpl.h
-csrc/pointwise/dropout.tmpl.h csrc/pointwise/embedding.tmpl.h csrc/pointwise/loss.tmpl.h csrc/pointwise/map.tmpl.h
-csrc/pointwise/reduce.tmpl.h csrc/pointwise/softmax.tmpl.h csrc/pool/pool2d.tmpl.h csrc/pool/pool2d_frames.tmpl.h
-csrc/pool/pool2d_rows.tmpl.h
-fastnn/autograd/modes.py
-fastnn/bench/race.py fastnn/bench/results.py fastnn/bench/sweep.py fastnn/bench/worker.py fastnn/cli/__init__.py
-fastnn/cli/check.py fastnn/cli/doctor.py fastnn/cli/optable.py fastnn/cli/picture.py fastnn/cli/tour.py
-fastnn/errors.py fastnn/init.py fastnn/kernels/__init__.py
-fastnn/kernels/_kernels.pyx fastnn/kernels/attention.pxi fastnn/kernels/common.pxi fastnn/kernels/conv_transpose.pxi
-fastnn/kernels/fits.pxi fastnn/kernels/gemm.pxi fastnn/kernels/loss.pxi
-fastnn/kernels/map.pxi fastnn/kernels/ndarray.pxi fastnn/kernels/norm.pxi fastnn/kernels/optim.pxi
-fastnn/kernels/peak.pxi fastnn/kernels/pool2d.pxi fastnn/kernels/reduce.pxi
-fastnn/kernels/runtime.pxi fastnn/kernels/softmax.pxi fastnn/kernels/tape.pxi fastnn/kernels/unfold.pxi
-fastnn/layers/attention.py fastnn/layers/container.py fastnn/layers/convolution.py fastnn/layers/module.py
-fastnn/layers/pooling.py fastnn/layers/summary.py fastnn/moved.py fastnn/op.py fastnn/ops/adaptive_pool.py
-fastnn/ops/attention.py fastnn/ops/batch_norm.py fastnn/ops/checks.py fastnn/ops/conv2d.py
+csrc/attention/attention.tmpl.h csrc/attention/attention_tile.tmpl.h csrc/conv/conv2d.h csrc/conv/conv2d.tmpl.h
+csrc/conv/conv2d_depthwise.tmpl.h csrc/conv/conv2d_direct.tmpl.h csrc/conv/conv2d_few.tmpl.h
+csrc/conv/conv_transpose.tmpl.h csrc/conv/im2col.tmpl.h csrc/conv/unfold.tmpl.h csrc/conv/winograd.tmpl.h
+csrc/conv/winograd_cut.h csrc/conv/winograd_dw.tmpl.h csrc/conv/winograd_points.tmpl.h csrc/core/dispatch.h
+csrc/core/memory.c csrc/core/parallel.c csrc/core/philox.h csrc/core/simd.h csrc/fastnn.h csrc/gemm/gemm_skinny.tmpl.h
+csrc/gemm/gemm_tile.tmpl.h csrc/ladder/peak.tmpl.h csrc/norm/batch_norm.tmpl.h csrc/norm/norm.h csrc/norm/norm.tmpl.h
+csrc/norm/norm_sums.tmpl.h csrc/optim/optim.h csrc/optim/optim.tmpl.h csrc/pointwise/dropout.tmpl.h
+csrc/pointwise/embedding.tmpl.h csrc/pointwise/loss.tmpl.h csrc/pointwise/map.tmpl.h csrc/pointwise/reduce.tmpl.h
+csrc/pointwise/softmax.tmpl.h csrc/pool/pool2d.tmpl.h csrc/pool/pool2d_frames.tmpl.h csrc/pool/pool2d_rows.tmpl.h
+fastnn/autograd/modes.py fastnn/errors.py fastnn/kernels/__init__.py fastnn/kernels/_kernels.pyx
+fastnn/kernels/attention.pxi fastnn/kernels/common.pxi fastnn/kernels/conv_transpose.pxi fastnn/kernels/fits.pxi
+fastnn/kernels/gemm.pxi fastnn/kernels/loss.pxi fastnn/kernels/map.pxi fastnn/kernels/ndarray.pxi
+fastnn/kernels/norm.pxi fastnn/kernels/optim.pxi fastnn/kernels/peak.pxi fastnn/kernels/pool2d.pxi
+fastnn/kernels/reduce.pxi fastnn/kernels/runtime.pxi fastnn/kernels/softmax.pxi fastnn/kernels/tape.pxi
+fastnn/kernels/unfold.pxi fastnn/layers/attention.py fastnn/layers/container.py fastnn/layers/convolution.py
+fastnn/layers/module.py fastnn/layers/pooling.py fastnn/layers/summary.py fastnn/moved.py fastnn/op.py
+fastnn/ops/adaptive_pool.py fastnn/ops/attention.py fastnn/ops/batch_norm.py fastnn/ops/checks.py fastnn/ops/conv2d.py
 fastnn/ops/conv_transpose.py fastnn/ops/cross_entropy.py fastnn/ops/dropout.py fastnn/ops/einsum.py fastnn/ops/gru.py
 fastnn/ops/indexing.py fastnn/ops/linear.py fastnn/ops/losses.py fastnn/ops/lstm.py fastnn/ops/matmul.py
 fastnn/ops/norm.py fastnn/ops/rnn.py fastnn/ops/softmax.py fastnn/ops/unfold.py fastnn/ops/window.py
 fastnn/reference/conv_transpose.py fastnn/reference/cross_entropy.py fastnn/reference/matmul.py
-fastnn/reference/norm.py tests/autograd/test_autograd.py
-tests/bench/test_bench.py tests/c/cases_elements.c tests/c/cases_ladder.c tests/c/cases_layers.c
-tests/c/cases_sequences.c tests/c/test_memory.c tests/cli/test_cli.py tests/docs/test_reference.py
+fastnn/reference/norm.py tests/autograd/test_autograd.py tests/c/cases_elements.c tests/c/cases_ladder.c
+tests/c/cases_layers.c tests/c/cases_sequences.c tests/c/test_memory.c tests/docs/test_reference.py
 tests/kernels/test_memory.py tests/layers/test_summary.py tests/ops/test_activation.py tests/ops/test_arithmetic.py
 tests/ops/test_conv2d.py tests/ops/test_lstm.py tests/ops/test_matmul.py tests/ops/test_norm.py
 tests/ops/test_order.py tests/ops/test_recurrent.py tests/ops/test_reduce.py tests/test_creation.py tests/test_face.py
@@ -72,10 +66,8 @@ csrc/conv/conv2d_depthwise.tmpl.h csrc/conv/conv2d_direct.tmpl.h csrc/conv/conv2
 csrc/conv/conv2d_few.tmpl.h csrc/conv/conv2d_pixels.tmpl.h csrc/conv/winograd.tmpl.h csrc/conv/winograd_cut.h
 csrc/core/memory.c csrc/core/parallel.c csrc/gemm/gemm.tmpl.h csrc/gemm/gemm_blocked.tmpl.h
 csrc/gemm/gemm_skinny.tmpl.h csrc/gemm/gemm_tile.tmpl.h csrc/pointwise/rows.h csrc/pointwise/softmax.tmpl.h
-docs/kernels/README.md docs/kernels/attention.md
-docs/kernels/gemm.md docs/kernels/lstm.md fastnn/bench/ladder.py fastnn/bench/race.py fastnn/bench/results.py
-fastnn/bench/scaling.py fastnn/bench/sweep.py fastnn/bench/worker.py fastnn/cli/__init__.py fastnn/cli/bench.py
-fastnn/cli/tour.py fastnn/layers/recurrent.py fastnn/layers/summary.py fastnn/ops/softmax.py fastnn/report/sections.py
+docs/kernels/README.md docs/kernels/attention.md docs/kernels/gemm.md docs/kernels/lstm.md fastnn/layers/recurrent.py
+fastnn/layers/summary.py fastnn/ops/softmax.py fastnn/report/sections.py
 """.split())
 STILL_SPLIT = set("""
 docs/kernels/README.md docs/kernels/attention.md docs/kernels/conv2d.md docs/kernels/gemm.md docs/kernels/lstm.md

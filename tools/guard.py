@@ -31,9 +31,11 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from fastnn.bench import contest as contests  # noqa: E402
+from fastnn.bench import kernel_list as kernels  # noqa: E402
 from fastnn.bench import libraries, networks, results, workloads  # noqa: E402
+from fastnn.bench.contest import BACKWARD, FORWARD, STEP, Workload  # noqa: E402
 from fastnn.bench.networks import Network  # noqa: E402
-from fastnn.bench.workloads import BACKWARD, FORWARD, STEP, Workload  # noqa: E402
 
 BASELINE = ROOT/"benchmarks"/"results"/"instructions.json"
 LEVEL, TOLERANCE = "avx2", 0.03
@@ -41,32 +43,33 @@ MARK = "getsid"             # a function of the C library that nobody else calls
 
 NETWORKS = {                # smaller than those of the races: callgrind takes some 50 times as long as the processor
     "mlp-64-128-10": Network(networks.mlp(64, 128, 10), 32, image=(64,)),
-    "lenet": Network(networks.lenet, 4, image=(1, 28, 28)),
+    "lenet": Network(networks.NETWORKS["lenet"].build, 4, image=(1, 28, 28)),
     "char-lstm": Network(networks.char_lstm(65, 64, 128), 4, tokens=(16, 65)),
-    "gpt": Network(networks.gpt(65, 1, 4, 128, 32), 2, tokens=(32, 65)),
+    "gpt": Network(networks.gpt(vocab_size=65, n_positions=32, n_embd=128, n_layer=1, n_head=4,
+                                activation_function="gelu"), 2, tokens=(32, 65)),
 }
 
 
 def guarded() -> dict[str, tuple[Workload, int]]:
     """{name: (workload, k)}: what is counted, and over how many calls."""
-    kernels = {
-        "gemm-64": (workloads.gemm(64), 32), "gemm-131": (workloads.gemm(131), 8), "gemm-256": (workloads.gemm(256), 2),
-        "gemm-1x1024x1024": (workloads.product(1, 1024, 1024), 8),
-        "conv3x3-64c14": (workloads.conv(1, 64, 14, 64, 3, padding=1), 1),
-               "conv5x5-6c14": (workloads.conv(8, 6, 14, 16, 5), 1),
-        "conv1x1-128c14": (workloads.conv(1, 128, 14, 64, 1), 1),
-        "depthwise3x3-128c14": (workloads.conv(1, 128, 14, 128, 3, padding=1, groups=128), 2),
-        "maxpool2x2-64c28": (workloads.pool(lambda F, x: F.max_pool2d(x, 2), 1, 64, 28, 28), 4),
-        "batchnorm-64c28": (workloads.pointwise(lambda F, x: F.batch_norm(x, None, None, None, None, True), 1, 64, 28,
-                                                28), 4),
-        "layernorm-128x512": (workloads.pointwise(lambda F, x: F.layer_norm(x, (512,)), 128, 512), 4),
-        "softmax-128x512": (workloads.pointwise(lambda F, x: F.softmax(x, dim=-1), 128, 512), 4),
-        "gelu-128x512": (workloads.pointwise(lambda F, x: F.gelu(x), 128, 512), 4),
-        "lstm-T16-B4-I64-H128": (workloads.recurrent("LSTM", 4, 16, 4, 64, 128), 1),
-        "attention-1x2x128x64-causal": (workloads.attention(1, 2, 128, 64, True), 1),
+    chosen = {
+        "gemm-64": (kernels.gemm(64), 32), "gemm-131": (kernels.gemm(131), 8), "gemm-256": (kernels.gemm(256), 2),
+        "gemm-1x1024x1024": (kernels.product(1, 1024, 1024), 8),
+        "conv3x3-64c14": (kernels.conv(1, 64, 14, 64, 3, padding=1), 1),
+        "conv5x5-6c14": (kernels.conv(8, 6, 14, 16, 5), 1),
+        "conv1x1-128c14": (kernels.conv(1, 128, 14, 64, 1), 1),
+        "depthwise3x3-128c14": (kernels.conv(1, 128, 14, 128, 3, padding=1, groups=128), 2),
+        "maxpool2x2-64c28": (kernels.pool(lambda F, x: F.max_pool2d(x, 2), 1, 64, 28, 28), 4),
+        "batchnorm-64c28": (kernels.pointwise(lambda F, x: F.batch_norm(x, None, None, None, None, True),
+                                              1, 64, 28, 28), 4),
+        "layernorm-128x512": (kernels.pointwise(lambda F, x: F.layer_norm(x, (512,)), 128, 512), 4),
+        "softmax-128x512": (kernels.pointwise(lambda F, x: F.softmax(x, dim=-1), 128, 512), 4),
+        "gelu-128x512": (kernels.pointwise(lambda F, x: F.gelu(x), 128, 512), 4),
+        "lstm-T16-B4-I64-H128": (kernels.recurrent("LSTM", 4, 16, 4, 64, 128), 1),
+        "attention-1x2x128x64-causal": (kernels.attention(1, 2, 128, 64, True), 1),
     }
     found = {}
-    for name, (kernel, k) in kernels.items():
+    for name, (kernel, k) in chosen.items():
         for direction in (FORWARD, BACKWARD) if not name.startswith("gemm-") else (FORWARD,):
             found[f"{name}/{direction}"] = workloads.kernel_workload(name, kernel, direction), k
     for name, network in NETWORKS.items():
@@ -92,7 +95,7 @@ class Repeating:
 def run_inside(names: list[str]) -> None:
     """What callgrind watches: each workload, marked before, between and after k and 2k calls."""
     generator = Repeating()
-    for module in (libraries, networks, workloads):
+    for module in (contests, kernels, libraries, networks):
         module.seeded = lambda name: generator          # type: ignore[assignment]
     library = libraries.Fastnn(1)
     known = guarded()

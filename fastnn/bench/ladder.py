@@ -7,10 +7,8 @@ kernel, at one thread and at several.
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
-from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,13 +17,12 @@ from typing import Any
 import numpy as np
 
 from .. import about, config, console
-from ..console import UserError, heading, paint, say
+from ..console import UserError
 from ..kernels import compiled
 from ..op import OPS
 from . import limits
-from .levels import at_level
 
-__all__ = ["LADDERS", "Ladder", "Step", "command", "markdown", "measure"]
+__all__ = ["HEADS", "LADDERS", "Ladder", "Step", "at_levels", "cells", "facts", "ladders", "markdown", "measure"]
 
 Array = Any
 
@@ -176,10 +173,20 @@ LADDERS: dict[str, Callable[..., Ladder]] = {"gemm": gemm, "conv2d": conv2d, "po
                                              "lstm": lstm, "attention": attention}
 
 
-ENOUGH, LONG = 3, 0.2       # turns of a step whose single call takes longer than so many seconds
+def ladders(names: Sequence[str]) -> list[str]:
+    """These names, or all without any. UserError where there is no such ladder, or none can run."""
+    for name in names:
+        if name not in LADDERS:
+            raise UserError(f"there is no ladder to {name!r}; known are {', '.join(LADDERS)}")
+    if compiled is None:
+        raise UserError("the steps are compiled code, and fastnn was installed without a compiler")
+    return list(names or LADDERS)
 
 
-def turn(run: Callable[[], Array], seconds: float) -> float:
+ENOUGH, LONG = 3, 0.2       # rounds of a step whose single call takes longer than so many seconds
+
+
+def time_of(run: Callable[[], Array], seconds: float) -> float:
     """The time of one call, from as many as fit."""
     calls, start = 0, time.perf_counter()
     while True:
@@ -200,8 +207,8 @@ def machine(counts: set[int]) -> dict[int, dict[str, float]]:
 
 
 def measure(ladder: Ladder, threads: int, rounds: int = 7, seconds: float = 0.05) -> dict[str, Any]:
-    """Medians of alternating turns of all steps, and of the kernel at each instruction set that
-    runs here, at one thread.
+    """Medians of rounds in which all steps alternate, and at one thread those of the kernel at each
+    instruction set that runs here.
 
     UserError where a step's result is not the definition's.
     """
@@ -222,10 +229,10 @@ def measure(ladder: Ladder, threads: int, rounds: int = 7, seconds: float = 0.05
                 if len(known) >= ENOUGH and known[-1] > LONG:
                     continue
                 with config.threads(step.threads or threads):
-                    times.setdefault(step.name, []).append(turn(step.run, seconds))
+                    times.setdefault(step.name, []).append(time_of(step.run, seconds))
             for level in levels:
                 with config.use_isa(level):
-                    times.setdefault(f"@{level}", []).append(turn(kernel.run, seconds))
+                    times.setdefault(f"@{level}", []).append(time_of(kernel.run, seconds))
     # the better of before and after: what disturbs a moment must not lower the roof
     again = machine({1, threads})
     bounds = {n: {what: max(limit, again[n][what]) for what, limit in bounds[n].items()} for n in bounds}
@@ -270,27 +277,3 @@ def markdown(measured: dict[str, Any]) -> str:
     lines = [f"{measured['about']}; float32.", "", f"| {' | '.join(HEADS)} |", f"|---|{'---:|'*(len(HEADS) - 1)}"]
     lines += [f"| {' | '.join(row)} |" for row in cells(measured)]
     return "\n".join([*lines, "", at_levels(measured), facts(measured), ""])
-
-
-def command(args: Namespace) -> int:
-    for name in args.names:
-        if name not in LADDERS:
-            raise UserError(f"there is no ladder to {name!r}; known are {', '.join(LADDERS)}")
-    if compiled is None:
-        raise UserError("the steps are compiled code, and fastnn was installed without a compiler")
-    found = []
-    with at_level(args.isa):
-        for name in args.names or LADDERS:
-            console.progress(f"  measuring the steps to {name}")
-            found.append(measure(LADDERS[name](), args.threads or config.get_num_threads(), args.rounds, args.seconds))
-            console.progress("")
-            if args.markdown:
-                say(markdown(found[-1]))
-            elif not args.json:
-                heading(f"{name}: {found[-1]['about']}")
-                say(console.table(HEADS, cells(found[-1]), "lrrrrr"))
-                say(paint(f"  {at_levels(found[-1])}", "dim"))
-                say(paint(f"  {facts(found[-1])}", "dim"))
-    if args.json:
-        say(json.dumps(found, indent=1))
-    return 0

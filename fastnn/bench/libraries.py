@@ -15,12 +15,9 @@ from typing import Any
 import numpy as np
 
 from ..op import seeded
+from .contest import NotOffered
 
-__all__ = ["LIBRARIES", "NAMES", "PACKAGES", "Fastnn", "NotOffered", "Numpy", "OnnxRuntime", "Torch", "fill"]
-
-
-class NotOffered(Exception):
-    """A library has nothing of the kind: it does not take part."""
+__all__ = ["LIBRARIES", "NAMES", "PACKAGES", "Fastnn", "Numpy", "OnnxRuntime", "Torch", "fill"]
 
 
 class Fastnn:

@@ -19,24 +19,25 @@ import os
 import re
 import subprocess
 import sys
-from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any
 
-from .. import config, console
+from .. import console
 from ..config import memory
 from ..console import UserError
 from . import results
-from .levels import at_level
 from .libraries import LIBRARIES, NAMES, fill
-from .networks import NETWORKS, Network, char_lstm, gpt, lenet, mlp
+from .networks import NETWORKS, Network, char_lstm, gpt, mlp
 from .race import environment
 
-__all__ = ["available", "command", "measure", "peak_of_training"]
+__all__ = ["available", "measure", "part", "peak_of_training"]
 
 STEPS = 5
-TINY = {"mlp": Network(mlp(8, 8, 10), 2, image=(8,)), "lenet": Network(lenet, 1, image=(1, 28, 28)),
-        "lstm": Network(char_lstm(5, 4, 4), 2, tokens=(3, 5)), "gpt": Network(gpt(5, 1, 1, 8, 4), 2, tokens=(4, 5))}
+TINY = {"mlp": Network(mlp(8, 8, 10), 2, image=(8,)),
+        "lenet": Network(NETWORKS["lenet"].build, 1, image=(1, 28, 28)),
+        "lstm": Network(char_lstm(5, 4, 4), 2, tokens=(3, 5)),
+        "gpt": Network(gpt(vocab_size=5, n_positions=4, n_embd=8, n_layer=1, n_head=1, activation_function="gelu"), 2,
+                       tokens=(4, 5))}
 
 
 def available() -> bool:
@@ -77,7 +78,7 @@ def train(library: Any, network: Network, name: str, steps: int) -> float:
     optimizer = library.adam(model.parameters())
     loss = None
     for _ in range(steps):
-        loss = library.F.cross_entropy(model(x), target)
+        loss = library.F.cross_entropy(network.scores(model, x), target)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -119,33 +120,23 @@ def measure(networks: Sequence[str], libraries: Sequence[str], threads: int, lev
     return rows
 
 
-def command(args: Namespace) -> int:
-    """`bench memory [NETWORK ...]`."""
-    from ..cli.bench import rivals_here, say_missing
+def part(names: Sequence[str], rivals: Sequence[str], threads: int, level: str = "") -> dict[str, Any]:
+    """The part of a record, over these networks, or all without names.
+
+    UserError: a name that is no network's, or a system that does not tell.
+    """
     if not available():
         raise UserError("peak memory is read from /proc, which this system does not have")
-    networks = args.names[1:] or list(NETWORKS)
-    for name in networks:
+    for name in names:
         if name not in NETWORKS:
             raise UserError(f"there is no network called {name!r}; known are {', '.join(NETWORKS)}")
-    rivals, missing = rivals_here(name for name in args.against.replace(" ", "").split(",")
-                                  if name not in ("numpy", "onnxruntime"))
-    threads = args.threads or config.get_num_threads()
-    with at_level(args.isa) as level:
-        part = {**results.about(threads), **results.held_to(level, rivals), "steps": STEPS,
-                "rows": measure(networks, ["fastnn", *rivals], threads, level)}
-    if not args.json:
-        say_missing(missing)
-    results.tell(args, "memory", part)
-    for row in part["rows"]:
-        for library, why in row["failed"].items():
-            print(f"{row['network']}: {NAMES[library]}: {why}", file=sys.stderr)
-    return 1 if any(row["failed"] for row in part["rows"]) else 0
+    rows = measure(names or list(NETWORKS), ["fastnn", *rivals], threads, level)
+    return results.part(threads, level, rivals, rows, steps=STEPS)
 
 
 def main() -> None:
     library, name, threads = sys.argv[1:]
-    print(json.dumps(peak_of_training(LIBRARIES[library](int(threads)), name)))
+    console.say(json.dumps(peak_of_training(LIBRARIES[library](int(threads)), name)))
 
 
 if __name__ == "__main__":

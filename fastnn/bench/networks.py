@@ -1,8 +1,8 @@
-"""The networks of the benchmarks, each written once: `nn` and `F` are fastnn's or PyTorch's, and
-the text is the same.
+"""The networks of the benchmarks, with their batches and costs.
 
-A network is built from a library (libraries.py) and called on one batch; `NETWORKS` has their sizes
-and costs.
+Published networks come from fastnn's models on the one side, and from torch_networks.py on the
+other; their parameters have the same names. The rest is written here once for both: `nn` and `F`
+are fastnn's or PyTorch's, and the text is the same.
 """
 
 from __future__ import annotations
@@ -14,12 +14,16 @@ from typing import Any
 
 import numpy as np
 
+from ..models import get_record
 from ..op import seeded
+from . import torch_networks
 
-__all__ = ["NETWORKS", "Network"]
+__all__ = ["NETWORKS", "Network", "gpt"]
+
+Build = Callable[[Any], Any]        # from a library (libraries.py) to a network
 
 
-def mlp(*widths: int) -> Callable[[Any], Any]:
+def mlp(*widths: int) -> Build:
     def build(library: Any) -> Any:
         nn = library.nn
         layers: list[Any] = []
@@ -29,39 +33,7 @@ def mlp(*widths: int) -> Callable[[Any], Any]:
     return build
 
 
-def lenet(library: Any) -> Any:
-    nn = library.nn
-    return nn.Sequential(
-        nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
-                         nn.Flatten(),
-        nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10))
-
-
-def resnet18(library: Any) -> Any:
-    """He, Zhang, Ren, Sun (2016), arXiv:1512.03385, with the stem for 32 x 32 images: a 3 x 3
-    convolution and no pooling.
-    """
-    nn, F = library.nn, library.F
-    Module: Any = nn.Module
-
-    class Block(Module):
-        def __init__(self, i: int, o: int, stride: int) -> None:
-            super().__init__()
-            self.body = nn.Sequential(nn.Conv2d(i, o, 3, stride, 1, bias=False), nn.BatchNorm2d(o), nn.ReLU(),
-                                      nn.Conv2d(o, o, 3, 1, 1, bias=False), nn.BatchNorm2d(o))
-            self.shortcut = (nn.Sequential(nn.Conv2d(i, o, 1, stride, bias=False), nn.BatchNorm2d(o)) if stride > 1
-                             else nn.Identity())
-
-        def forward(self, x: Any) -> Any:
-            return F.relu(self.body(x) + self.shortcut(x))
-
-    blocks = [Block(i, o, stride) for i, o, stride in ((64, 64, 1), (64, 64, 1), (64, 128, 2), (128, 128, 1),
-                                                       (128, 256, 2), (256, 256, 1), (256, 512, 2), (512, 512, 1))]
-    return nn.Sequential(nn.Conv2d(3, 64, 3, 1, 1, bias=False), nn.BatchNorm2d(64), nn.ReLU(), *blocks,
-                         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(512, 10))
-
-
-def char_lstm(vocabulary: int, embedding: int, hidden: int) -> Callable[[Any], Any]:
+def char_lstm(vocabulary: int, embedding: int, hidden: int) -> Build:
     def build(library: Any) -> Any:
         nn = library.nn
         Module: Any = nn.Module
@@ -75,53 +47,31 @@ def char_lstm(vocabulary: int, embedding: int, hidden: int) -> Callable[[Any], A
 
             def forward(self, tokens: Any) -> Any:
                 y, _ = self.lstm(self.embed(tokens))                        # (B, T, hidden)
-                return self.head(y).reshape(-1, vocabulary)
+                return self.head(y)
         return CharLSTM()
     return build
 
 
-def gpt(vocabulary: int, layers: int, heads: int, width: int, context: int) -> Callable[[Any], Any]:
-    """A decoder of GPT-2's kind, Radford et al. (2019): pre-norm blocks of causal attention and a
-    perceptron four times as wide.
-    """
+def published(name: str, theirs: Callable[..., Any], **settings: Any) -> Build:
+    """The network of a record: ours, or theirs(torch, **settings) with the same settings."""
+    record = get_record(name)
+    settings = {**record.settings, **settings}
+
     def build(library: Any) -> Any:
-        nn, F = library.nn, library.F
-        Module: Any = nn.Module
-
-        class Block(Module):
-            def __init__(self) -> None:
-                super().__init__()
-                self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-                self.qkv, self.project = nn.Linear(width, 3*width), nn.Linear(width, width)
-                self.up, self.down = nn.Linear(width, 4*width), nn.Linear(4*width, width)
-
-            def forward(self, x: Any) -> Any:
-                batch, length = x.shape[0], x.shape[1]
-                qkv = self.qkv(self.norm1(x)).reshape(batch, length, 3, heads, width//heads).permute(2, 0, 3, 1, 4)
-                q, k, v = qkv.unbind(0)
-                y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-                x = x + self.project(y.transpose(1, 2).reshape(batch, length, width))
-                return x + self.down(F.gelu(self.up(self.norm2(x))))
-
-        class GPT(Module):
-            def __init__(self) -> None:
-                super().__init__()
-                self.tokens, self.positions = nn.Embedding(vocabulary, width), nn.Embedding(context, width)
-                self.blocks = nn.Sequential(*[Block() for _ in range(layers)])
-                self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, vocabulary, bias=False)
-
-            def forward(self, tokens: Any) -> Any:
-                x = self.tokens(tokens) + self.positions.weight[:tokens.shape[1]]
-                return self.head(self.norm(self.blocks(x))).reshape(-1, vocabulary)
-        return GPT()
+        return record.build(**settings) if library.name == "fastnn" else theirs(library.torch, **settings)
     return build
+
+
+def gpt(**settings: Any) -> Build:
+    """A GPT-2 of any size."""
+    return published("gpt2", torch_networks.gpt2, **settings)
 
 
 @dataclass(frozen=True)
 class Network:
     """A network with its batch; targets are class numbers, one per row of the output."""
 
-    build: Callable[[Any], Any]
+    build: Build
     batch: int
     image: tuple[int, ...] = ()         # shape of one sample of floats, or
     tokens: tuple[int, int] = (0, 0)    # (length, vocabulary) of one sample of tokens
@@ -136,24 +86,34 @@ class Network:
         length, vocabulary = self.tokens
         return rng.integers(0, vocabulary, (batch, length)), rng.integers(0, vocabulary, batch*length)
 
+    def scores(self, model: Any, x: Any) -> Any:
+        """The network's output for a batch, a row for each target."""
+        y = model(x)
+        return y if self.image else y.reshape(-1, self.tokens[1])
 
-def gpt_flops(vocabulary: int, layers: int, width: int, length: int) -> float:
-    """12 width^2 weights per layer and token, twice length x width products for attention (half of
-    them masked), the head.
-    """
-    return length*2.0*(layers*(12*width**2 + length*width) + width*vocabulary)
+
+def image_network(name: str, theirs: Callable[..., Any], batch: int) -> Network:
+    record = get_record(name)
+    return Network(published(name, theirs), batch, image=record.input, flops=2*record.multiply_adds)
+
+
+def gpt_network(name: str, batch: int) -> Network:
+    """Half of the attention's products are masked, and not counted as work."""
+    record = get_record(name)
+    length, size = record.input[0], record.settings
+    masked = size["n_layer"]*length*length*size["n_embd"]
+    return Network(published(name, torch_networks.gpt2), batch, tokens=(length, size["vocab_size"]),
+                   flops=2*(record.multiply_adds - masked))
 
 
 VOCABULARY = 65         # the characters of the usual Shakespeare text
 NETWORKS: dict[str, Network] = {
     "mlp-64-128-10": Network(mlp(64, 128, 10), 32, image=(64,), flops=2*(64*128 + 128*10)),
     "mlp-784-512-512-10": Network(mlp(784, 512, 512, 10), 128, image=(784,), flops=2*(784*512 + 512*512 + 512*10)),
-    "lenet": Network(lenet, 64, image=(1, 28, 28), flops=2*(117_600 + 240_000 + 48_000 + 10_080 + 840)),
-    "resnet18": Network(resnet18, 16, image=(3, 32, 32), flops=2*555_422_720),
+    "lenet": image_network("lenet", torch_networks.lenet, 64),
+    "resnet18": image_network("resnet18-32", torch_networks.resnet18, 16),
     "char-lstm": Network(char_lstm(VOCABULARY, 128, 256), 32, tokens=(64, VOCABULARY),
                          flops=64*2*(4*256*(128 + 256) + 256*VOCABULARY)),
-    "gpt-4x128": Network(gpt(VOCABULARY, 4, 4, 128, 64), 12, tokens=(64, VOCABULARY),
-                         flops=gpt_flops(VOCABULARY, 4, 128, 64)),
-    "gpt-6x384": Network(gpt(VOCABULARY, 6, 6, 384, 256), 4, tokens=(256, VOCABULARY),
-                         flops=gpt_flops(VOCABULARY, 6, 384, 256)),
+    "gpt-4x128": gpt_network("gpt-4x128", 12),
+    "gpt-6x384": gpt_network("gpt-6x384", 4),
 }

@@ -88,10 +88,10 @@ def mlp(g: Graph, x: str, state: State, batch: int) -> str:
 
 
 def lenet(g: Graph, x: str, state: State, batch: int) -> str:
-    for name, padding in (("0", 2), ("3", 0)):
+    for name, padding in (("conv1", 2), ("conv2", 0)):
         x = g.add("Relu", g.conv(x, state[f"{name}.weight"], state[f"{name}.bias"], padding=padding))
         x = g.add("MaxPool", x, kernel_shape=[2, 2], strides=[2, 2])
-    return mlp(g, g.add("Flatten", x), {name: a for name, a in state.items() if int(name.split(".")[0]) >= 7}, batch)
+    return mlp(g, g.add("Flatten", x), {name: a for name, a in state.items() if name.startswith("fc")}, batch)
 
 
 def resnet18(g: Graph, x: str, state: State, batch: int) -> str:
@@ -101,14 +101,14 @@ def resnet18(g: Graph, x: str, state: State, batch: int) -> str:
         statistics = [g.constant(state[f"{norm}.{name}"]) for name in ("weight", "bias", "running_mean", "running_var")]
         return g.add("BatchNormalization", y, *statistics, epsilon=1e-5)
 
-    x = g.add("Relu", conv_norm(x, "0", "1"))
-    for block in range(3, 11):
-        stride = 2 if f"{block}.shortcut.0.weight" in state else 1
-        y = g.add("Relu", conv_norm(x, f"{block}.body.0", f"{block}.body.1", stride))
-        y = conv_norm(y, f"{block}.body.3", f"{block}.body.4")
-        shortcut = conv_norm(x, f"{block}.shortcut.0", f"{block}.shortcut.1", stride) if stride > 1 else x
+    x = g.add("Relu", conv_norm(x, "conv1", "bn1"))
+    for block in dict.fromkeys(name.rsplit(".", 2)[0] for name in state if name.endswith(".conv1.weight")):
+        stride = 2 if f"{block}.downsample.0.weight" in state else 1
+        y = g.add("Relu", conv_norm(x, f"{block}.conv1", f"{block}.bn1", stride))
+        y = conv_norm(y, f"{block}.conv2", f"{block}.bn2")
+        shortcut = conv_norm(x, f"{block}.downsample.0", f"{block}.downsample.1", stride) if stride > 1 else x
         x = g.add("Relu", g.add("Add", y, shortcut))
-    return g.gemm(g.add("Flatten", g.add("GlobalAveragePool", x)), state["13.weight"], state["13.bias"])
+    return g.gemm(g.add("Flatten", g.add("GlobalAveragePool", x)), state["fc.weight"], state["fc.bias"])
 
 
 def char_lstm(g: Graph, x: str, state: State, batch: int) -> str:
@@ -130,20 +130,20 @@ def char_lstm(g: Graph, x: str, state: State, batch: int) -> str:
 
 
 def gpt(g: Graph, x: str, state: State, batch: int, *, heads: int, length: int) -> str:
-    blocks = 1 + max(int(name.split(".")[1]) for name in state if name.startswith("blocks."))
-    x = g.add("Add", g.add("Gather", g.constant(state["tokens.weight"]), x),
-              g.constant(state["positions.weight"][:length]))
-    for i in range(blocks):
-        def linear(y: str, name: str, block: str = f"blocks.{i}") -> str:
-            return g.linear(y, state[f"{block}.{name}.weight"], state[f"{block}.{name}.bias"])
-        qkv = linear(g.norm(x, state, f"blocks.{i}.norm1"), "qkv")
+    def linear(y: str, name: str) -> str:
+        """Its weight is (in, out)."""
+        return g.linear(y, state[f"{name}.weight"].T, state[f"{name}.bias"])
+
+    words, places = state["transformer.wte.weight"], state["transformer.wpe.weight"]
+    x = g.add("Add", g.add("Gather", g.constant(words), x), g.constant(places[:length]))
+    for block in dict.fromkeys(name.split(".ln_1.")[0] for name in state if ".ln_1." in name):
+        qkv = linear(g.norm(x, state, f"{block}.ln_1"), f"{block}.attn.c_attn")
         q, k, v = g.add("Split", qkv, outputs=3, axis=-1, num_outputs=3)
         y = g.add("Attention", q, k, v, is_causal=1, q_num_heads=heads, kv_num_heads=heads)
-        x = g.add("Add", x, linear(y, "project"))
-        y = g.add("Gelu", linear(g.norm(x, state, f"blocks.{i}.norm2"), "up"))
-        x = g.add("Add", x, linear(y, "down"))
-    return g.add("Reshape", g.linear(g.norm(x, state, "norm"), state["head.weight"]),
-                 g.shape(batch*length, state["head.weight"].shape[0]))
+        x = g.add("Add", x, linear(y, f"{block}.attn.c_proj"))
+        y = g.add("Gelu", linear(g.norm(x, state, f"{block}.ln_2"), f"{block}.mlp.c_fc"))
+        x = g.add("Add", x, linear(y, f"{block}.mlp.c_proj"))
+    return g.add("Reshape", g.linear(g.norm(x, state, "transformer.ln_f"), words), g.shape(batch*length, len(words)))
 
 
 GRAPHS: dict[str, Callable[[Graph, str, State, int], str]] = {

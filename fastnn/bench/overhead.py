@@ -9,19 +9,17 @@ tape records, and its layer in training. What the last two cost over the first i
 from __future__ import annotations
 
 import time
-from argparse import Namespace
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from .. import config, functional, layers, no_grad, tensor
+from .. import functional, layers, no_grad, tensor
 from ..op import ACTIVE
 from . import results
-from .levels import at_level
 
-__all__ = ["command", "measure"]
+__all__ = ["measure", "part"]
 
 ROUNDS, CALLS = 15, 1000
 
@@ -81,10 +79,6 @@ def measure() -> list[dict[str, Any]]:
     return rows
 
 
-def command(args: Namespace) -> int:
-    """`bench overhead`."""
-    with at_level(args.isa) as level:
-        part = {**results.about(args.threads or config.get_num_threads()), **results.held_to(level, []),
-                "rows": measure()}
-    results.tell(args, "overhead", part)
-    return 0
+def part(threads: int, level: str = "") -> dict[str, Any]:
+    """The part of a record."""
+    return results.part(threads, level, [], measure())

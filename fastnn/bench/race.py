@@ -1,8 +1,8 @@
-"""A fair race: every contestant in a process of its own, turns that alternate, results compared
-before any clock runs.
+"""A fair race: every contestant in a process of its own, rounds in which they alternate, results
+compared before any clock runs.
 
-Contestants wait stopped (SIGSTOP) while another has its turn: a thread pool that spins for a while
-after its work would otherwise steal the cores from whoever runs next.
+Contestants wait stopped (SIGSTOP) while another runs: a thread pool that spins for a while after
+its work would otherwise take the cores from whoever runs next.
 
 Inputs lie where each library puts the arrays that it makes: PyTorch's and fastnn's begin a cache
 line; NumPy's, and those that ONNX Runtime is given, begin mostly 16 bytes into one. Over
@@ -30,9 +30,9 @@ import numpy as np
 
 from .. import config
 from ..kernels import compiled
+from .contest import Workload
 from .levels import held
 from .limits import least_time
-from .workloads import Workload
 
 __all__ = ["Contestants", "Result", "Worker", "busy", "environment", "geometric_mean", "race"]
 
@@ -201,8 +201,8 @@ def difference(got: list[np.ndarray], want: list[np.ndarray]) -> float:
 
 
 def race(contestants: Contestants, workload: Workload, rounds: int, seconds: float) -> Result:
-    """Measure one workload: make it everywhere, compare the results, then `rounds` times a turn of
-    about `seconds` for each.
+    """Measure one workload: make it everywhere, compare the results, then run it for `rounds`
+    rounds, in each about `seconds` for every contestant.
     """
     flops, moved = workload.cost()
     result = Result(workload.name, workload.group, flops, moved)
@@ -261,8 +261,8 @@ def busy() -> str:
     cores, used = os.cpu_count() or 1, cores_used(0.25)
     if used is None or used <= max(0.3, 0.1*cores):
         return ""
-    return (f"this machine was busy before the race began (other programs used {used:.1f} of {cores} cores): these figures mean little, "
-            "and libraries whose threads wait for each other suffer most")
+    return (f"this machine was busy before the race began (other programs used {used:.1f} of {cores} cores): "
+            "these figures mean little, and libraries whose threads wait for each other suffer most")
 
 
 def geometric_mean(ratios: Iterable[float | None]) -> float | None:

@@ -1,9 +1,9 @@
 """What was measured, kept: one JSON file per processor, instruction set and number of threads, and
 the same as Markdown.
 
-A record is the race of `bench` (bench.py) with everything that must be said beside a figure, and
-the parts that other commands measured: memory, scaling, overhead, sweep. Each part has facts of its
-own, since it may be of another day.
+A record is the race of `bench` (speed.py) with all that must be said beside a figure, and the parts
+that memory.py, scaling.py, overhead.py and sweep.py measured. Each part has facts of its own, since
+it may be of another day.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import re
 import subprocess
 import sys
 import time
-from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -26,8 +25,20 @@ from .levels import held
 from .libraries import NAMES
 from .race import Result, geometric_mean
 
-__all__ = ["about", "as_json", "commit", "facts", "file_name", "geometric_means", "held_to", "markdown", "results_of",
-           "rows_of", "save", "tell"]
+__all__ = [
+    "about",
+    "as_json",
+    "commit",
+    "facts",
+    "file_name",
+    "geometric_means",
+    "held_to",
+    "markdown",
+    "part",
+    "results_of",
+    "rows_of",
+    "save",
+]
 
 
 def commit(root: Path | None = None) -> str:
@@ -105,22 +116,29 @@ def facts(record: dict[str, Any]) -> list[str]:
     """What must be said beside the figures, a line each."""
     lines = [f"NOTE: {record['warning']}"] if record["warning"] else []
     lines += [f"{record['processor']}, {record['instruction set']}, {console.count(record['threads'], 'thread')}; "
-              f"{', '.join(record['versions'].values())}; Python {record['python']}, {record['system']}, {record['compiler']}",
+              f"{', '.join(record['versions'].values())}; "
+              f"Python {record['python']}, {record['system']}, {record['compiler']}",
               f"commit {record['commit'] or 'unknown'}, {record['date']}, {record['command']}"]
     if record.get("lowered"):
-        names = [*record["held"], *[rival for rival in record["rivals"] if rival not in record["held"]]]
-        how = [f"{NAMES[name]} by " + " ".join(f"{key}={value!r}" if " " in value else f"{key}={value}" for key,
-                                               value in switches.items())
-               if (switches := record["held"].get(name)) else f"{NAMES[name]} NOT, it has no switch" for name in names]
-        lines.append(f"held to {record['lowered']}, below what this processor has: {', '.join(['fastnn', *how])}")
+        rivals = [*record["held"], *[rival for rival in record["rivals"] if rival not in record["held"]]]
+        how = ", ".join(["fastnn", *[held_how(rival, record["held"].get(rival, {})) for rival in rivals]])
+        lines.append(f"held to {record['lowered']}, below what this processor has: {how}")
     limits = record.get("limits")
     if limits:
-        lines.append(f"limits: {limits['flops']/1e9:.0f} GFLOP/s of multiply-adds in {record['instruction set']} registers, "
-                     f"{limits['bytes']/1e9:.1f} GB/s of copying")
+        lines.append(f"limits: {limits['flops']/1e9:.0f} GFLOP/s of multiply-adds "
+                     f"in {record['instruction set']} registers, {limits['bytes']/1e9:.1f} GB/s of copying")
     if "rounds" in record:
-        lines.append(f"medians of {console.count(record['rounds'], 'round')}; in each, every contestant in turn ran for about "
-                     f"{record['seconds per turn']*1000:.0f} ms")
+        lines.append(f"medians of {console.count(record['rounds'], 'round')}; "
+                     f"in each, every contestant ran alone for about {record['seconds per round']*1000:.0f} ms")
     return lines
+
+
+def held_how(rival: str, switches: dict[str, str]) -> str:
+    """By which switches a rival is held to a level."""
+    if not switches:
+        return f"{NAMES[rival]} NOT, it has no switch"
+    return f"{NAMES[rival]} by " + " ".join(f"{key}={value!r}" if " " in value else f"{key}={value}"
+                                            for key, value in switches.items())
 
 
 def race_lines(record: dict[str, Any]) -> list[str]:
@@ -137,10 +155,11 @@ def race_lines(record: dict[str, Any]) -> list[str]:
             cells += [console.time(r.median(rival)), console.time(r.best(rival)),
                       f"{ratio:.2f}" if ratio else "wrong" if rival in r.wrong else ""]
         share = r.share(record["limits"])
-        rows.append([*cells, f"{r.flops/ours/1e9:.1f}" if ours and r.flops else "", f"{r.bytes/ours/1e9:.1f}" if ours
-                     and r.bytes else "",
-                     console.share(share) if share else "", f"{max(r.differences.values()):.0e}" if r.differences
-                     else ""])
+        rows.append([*cells,
+                     f"{r.flops/ours/1e9:.1f}" if ours and r.flops else "",
+                     f"{r.bytes/ours/1e9:.1f}" if ours and r.bytes else "",
+                     console.share(share) if share else "",
+                     f"{max(r.differences.values()):.0e}" if r.differences else ""])
     means = [[direction, NAMES[rival], str(count), str(won), f"{mean:.2f}"]
              for direction, rival, count, won, mean in geometric_means(results, rivals)]
     return ["Ratio: the rival's median over fastnn's; above 1 fastnn is faster. Results were compared before timing.",
@@ -170,10 +189,11 @@ def memory_rows(part: dict[str, Any]) -> list[list[str]]:
     cells = []
     for row in part["rows"]:
         ours = row["peak"].get("fastnn")
-        theirs = [row["peak"].get(rival) for rival in part["rivals"]]
-        cells.append([row["network"], console.size(ours),
-                      *[text for peak in theirs for text in (console.size(peak), f"{ours/peak:.2f}" if ours and peak
-                                                             else "")]])
+        line = [row["network"], console.size(ours)]
+        for rival in part["rivals"]:
+            theirs = row["peak"].get(rival)
+            line += [console.size(theirs), f"{ours/theirs:.2f}" if ours and theirs else ""]
+        cells.append(line)
     return cells
 
 
@@ -204,18 +224,21 @@ def sweep_rows(part: dict[str, Any]) -> list[list[str]]:
 
 
 SHOWN = {
-    "memory": Part("Memory",
-                   lambda part: f"Peak resident memory over what was resident before the model was made, {part['steps']} steps with "
-                   "Adam; below 1 fastnn needs less.", memory_heads, memory_rows),
-    "scaling": Part("Threads", lambda part: "Speed-up: the median on one thread over the median on all.", scaling_heads,
-                    scaling_rows),
-    "overhead": Part("Overhead",
-                     lambda part: "Of 16 numbers: the kernel's call with its wrapper, and what the function, the function with the "
-                     "tape recording, and the layer in training cost over it.",
-                     lambda part: ["op", "kernel", "function", "with tape", "layer"], overhead_rows),
-    "sweep": Part("Odd sizes",
-                  lambda part: f"Cost: time of one operation over that at the better of the sizes next to it; above {bars.CLIFF} it "
-                  "is a cliff.", lambda part: ["what", "dtype", "size", "time", "GFLOP/s", "cost", ""], sweep_rows),
+    "memory": Part(
+        "Memory", lambda part: f"Peak resident memory over what was resident before the model was made, "
+                               f"{part['steps']} steps with Adam; below 1 fastnn needs less.",
+        memory_heads, memory_rows),
+    "scaling": Part(
+        "Threads", lambda part: "Speed-up: the median on one thread over the median on all.",
+        scaling_heads, scaling_rows),
+    "overhead": Part(
+        "Overhead", lambda part: "Of 16 numbers: the kernel's call with its wrapper, and what the function, the "
+                                 "function with the tape recording, and the layer in training cost over it.",
+        lambda part: ["op", "kernel", "function", "with tape", "layer"], overhead_rows),
+    "sweep": Part(
+        "Odd sizes", lambda part: f"Cost: time of one operation over that at the better of the sizes next to it; "
+                                  f"above {bars.CLIFF} it is a cliff.",
+        lambda part: ["what", "dtype", "size", "time", "GFLOP/s", "cost", ""], sweep_rows),
 }
 
 
@@ -227,20 +250,12 @@ def held_to(level: str, rivals: Sequence[str]) -> dict[str, Any]:
             "held": {rival: switches for rival in rivals if (switches := held(rival, level))}}
 
 
-def tell(args: Namespace, name: str, part: dict[str, Any]) -> None:
-    """Print a part as a table, or as JSON, and save it where asked."""
-    shown = SHOWN[name]
-    if args.json:
-        console.say(json.dumps(part, indent=1))
-    else:
-        console.heading(f"{shown.title.lower()}, {console.count(part['threads'], 'thread')}")
-        console.say(f"  {shown.note(part)}")
-        heads = shown.heads(part)
-        console.say(console.table(heads, shown.rows(part), "l" + "r"*(len(heads) - 1)))
-    if args.save:
-        saved = save(args.save, part, name)
-        if not args.json:
-            console.say(f"\nsaved {' and '.join(map(str, saved))}")
+def part(threads: int, level: str, rivals: Sequence[str], rows: Sequence[dict[str, Any]], warning: str = "",
+         **more: Any) -> dict[str, Any]:
+    """A part of a record: where and when, who took part at which level, what else must be said, and
+    the rows.
+    """
+    return {**about(threads, warning), **held_to(level, rivals), **more, "rows": list(rows)}
 
 
 def markdown(record: dict[str, Any]) -> str:
@@ -267,7 +282,7 @@ def markdown(record: dict[str, Any]) -> str:
 def file_name(record: dict[str, Any]) -> str:
     """The name of a record's files, after processor, instruction set and threads.
 
-    >>> file_name({"processor": "Intel(R) Xeon(R) Processor", "instruction set": "avx2", "threads": 2})
+    >>> file_name({"processor": "Intel(R) Xeon(R) CPU", "instruction set": "avx2", "threads": 2})
     'intel-xeon-avx2-2-threads'
     """
     processor = re.sub(r"\((R|TM)\)|\b(processor|cpu)\b|@.*", " ", record["processor"], flags=re.I)

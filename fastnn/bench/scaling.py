@@ -1,24 +1,22 @@
 """`python -m fastnn bench scaling`: how many times faster a workload is on several threads than on
 one, fastnn's beside its rivals'.
 
-Every library runs in two processes, one with a single thread and one with all, and their turns
-alternate as in a race (race.py).
+Every library runs in two processes, one with a single thread and one with all, and they alternate
+as in a race (race.py).
 """
 
 from __future__ import annotations
 
-from argparse import Namespace
 from collections.abc import Sequence
 from typing import Any
 
-from .. import config, console
+from .. import console
 from ..console import UserError
 from . import results
-from .levels import at_level
+from .contest import Workload
 from .race import Contestants, busy, race
-from .workloads import Workload
 
-__all__ = ["SCALED", "command", "measure"]
+__all__ = ["SCALED", "measure", "part"]
 
 SCALED = ("gemm-1024/forward", "gemm-256/forward", "conv3x3-64c56/forward", "lstm-T64-B32-I128-H256/forward",
           "attention-8x8x256x64-causal/forward", "layernorm-2048x512/forward", "lenet/step", "resnet18/step",
@@ -46,18 +44,11 @@ def measure(workloads: Sequence[Workload], libraries: Sequence[str], threads: in
     return rows
 
 
-def command(args: Namespace) -> int:
-    """`bench scaling [NAME ...]`."""
-    from ..cli.bench import choose, rivals_here
-    workloads = choose(args.names[1:] or SCALED, args.backward)
-    rivals, _ = rivals_here(name for name in args.against.replace(" ", "").split(",") if name == "torch")
-    threads = args.threads or config.get_num_threads()
+def part(workloads: Sequence[Workload], rivals: Sequence[str], threads: int, rounds: int, seconds: float,
+         level: str = "") -> dict[str, Any]:
+    """The part of a record. UserError where there is but one thread."""
     if threads < 2:
         raise UserError("scaling compares one thread with several: give --threads 2 or more")
     warning = busy()
-    with at_level(args.isa) as level:
-        part = {**results.about(threads, warning), **results.held_to(level, rivals), "rounds": args.rounds,
-                "seconds per turn": args.seconds}
-        part["rows"] = measure(workloads, ["fastnn", *rivals], threads, args.rounds, args.seconds, level)
-    results.tell(args, "scaling", part)
-    return 0 if all(row["speed-up"]["fastnn"] for row in part["rows"]) else 1
+    rows = measure(workloads, ["fastnn", *rivals], threads, rounds, seconds, level)
+    return results.part(threads, level, rivals, rows, warning, rounds=rounds, **{"seconds per round": seconds})

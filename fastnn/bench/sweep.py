@@ -8,24 +8,20 @@ an operation costs more than 1.5 times what it costs at the better of the sizes 
 from __future__ import annotations
 
 import time
-from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .. import config, console, functional, no_grad, tensor
-from ..console import say
 from ..op import seeded
 from . import results
 from .bars import CLIFF
-from .levels import at_level
 from .race import busy
 
-__all__ = ["SWEEPS", "Sweep", "cliffs", "command", "measure"]
+__all__ = ["SWEEPS", "Sweep", "cliffs", "measure", "part", "steep"]
 
-# turns of each size, and seconds of one; the sizes take turns, so that a disturbance does not hit
-# one alone
-ROUNDS, TURN = 5, 0.01
+# rounds, and seconds of a size in each; sizes alternate, so that a disturbance hits no single one
+ROUNDS, SECONDS = 5, 0.01
 TRIES = 3                   # what looks like a cliff is measured again, so often in all
 
 
@@ -65,15 +61,15 @@ SWEEPS = (Sweep("gemm", SIZES, gemm), Sweep("conv3x3", IMAGES, conv),
           Sweep("conv3x3 forward+backward", IMAGES, lambda size, dtype: conv(size, dtype, True)))
 
 
-def repeats(call: Callable[[], Any], turn: float) -> int:
-    """How many calls fill a turn."""
+def repeats(call: Callable[[], Any], seconds: float) -> int:
+    """How many calls take so long."""
     call()
     start = time.perf_counter()
     call()
-    return max(1, round(turn/max(time.perf_counter() - start, 1e-9)))
+    return max(1, round(seconds/max(time.perf_counter() - start, 1e-9)))
 
 
-def measure(sweeps: Sequence[Sweep], dtypes: Sequence[str], turn: float = TURN,
+def measure(sweeps: Sequence[Sweep], dtypes: Sequence[str], seconds: float = SECONDS,
             rounds: int = ROUNDS) -> list[dict[str, Any]]:
     """A row per size: {"what", "dtype", "size", "seconds": of a call, the best of the rounds,
     "rate": operations a second, "cost": ...}.
@@ -88,7 +84,7 @@ def measure(sweeps: Sequence[Sweep], dtypes: Sequence[str], turn: float = TURN,
                 calls = {n: sweep.call(n, dtype) for n in cluster}
                 with_gradients = "backward" in sweep.name
                 best = dict.fromkeys(cluster, float("inf"))
-                counts = {n: repeats(call, turn) for n, (call, _) in calls.items()}
+                counts = {n: repeats(call, seconds) for n, (call, _) in calls.items()}
                 for _ in range(TRIES):
                     for _ in range(rounds):
                         for n, (call, _) in calls.items():
@@ -126,17 +122,13 @@ def cliffs(cluster: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**row, "cost": max(rates[max(0, i - 1):i] + rates[i + 1:i + 2])/rates[i]} for i, row in enumerate(cluster)]
 
 
-def command(args: Namespace) -> int:
-    """`bench sweep`."""
-    threads = args.threads or config.get_num_threads()
+def part(threads: int, level: str = "") -> dict[str, Any]:
+    """The part of a record."""
     warning = busy()
-    with config.threads(threads), at_level(args.isa) as level:
-        part = {**results.about(threads, warning), **results.held_to(level, []),
-                "rows": measure(SWEEPS, ("float32", "float64"))}
-    results.tell(args, "sweep", part)
-    steep = [row for row in part["rows"] if row["cost"] > CLIFF]
-    if not args.json:
-        for row in steep:
-            say(console.paint(f"  CLIFF: {row['what']}, {row['dtype']}, size {row['size']}: {row['cost']:.2f} times its neighbour's cost", "red"))
-        say(f"  {console.count(len(part['rows']), 'size')}, {console.count(len(steep), 'cliff')}")
-    return 1 if steep else 0
+    with config.threads(threads):
+        return results.part(threads, level, [], measure(SWEEPS, ("float32", "float64")), warning)
+
+
+def steep(part: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows that are cliffs."""
+    return [row for row in part["rows"] if row["cost"] > CLIFF]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .libraries import NotOffered
+from .contest import NotOffered
 
 __all__ = ["torch_op"]
 

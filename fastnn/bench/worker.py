@@ -1,12 +1,15 @@
 """One contestant of `bench` in a process of its own: reads a JSON line from stdin, answers with one
 on stdout.
 
-    {"do": "load", "workload": NAME, "results": FILE, "seconds": S}   make the contest, write its
-                                                                      results to FILE (.npz), warm
-                                                                      up -> {"number": calls that
-                                                                      fill S seconds}
-    {"do": "round"}                                                   time that many calls        -> {"seconds": for one call}
-    {"do": "limits"}                                                  the machine's limits        -> {"flops": ..., "bytes": ...}
+    {"do": "load", "workload": NAME, "results": FILE, "seconds": S}
+        make the contest, write its results to FILE (.npz), warm up
+        -> {"number": calls that fill S seconds}
+    {"do": "round"}
+        time that many calls
+        -> {"seconds": for one call}
+    {"do": "limits"}
+        the machine's limits
+        -> {"flops": ..., "bytes": ...}
 
 The first line that it writes says what it is: {"version": ..., "threads": ...}. An answer {"error":
 ...} refuses a request.
@@ -24,8 +27,9 @@ from typing import Any
 
 import numpy as np
 
-from .libraries import LIBRARIES, NotOffered
-from .workloads import Contest, catalogue
+from .contest import Contest, NotOffered
+from .libraries import LIBRARIES
+from .workloads import catalogue
 
 __all__ = ["Contestant", "main"]
 
@@ -55,7 +59,7 @@ class Contestant:
         while seconds*self.number < request["seconds"]/2 and self.number < MOST_CALLS:       # too short for the clock
             self.number = min(MOST_CALLS, max(2*self.number, int(request["seconds"]/2/max(seconds, 1e-9))))
             seconds = self.time()
-        seconds = min(seconds, self.time())         # once more: a disturbed clock would make all turns too short
+        seconds = min(seconds, self.time())         # once more: a disturbed clock would make all rounds too short
         self.number = max(1, min(MOST_CALLS, round(request["seconds"]/max(seconds, 1e-9))))
         return {"number": self.number}
 
@@ -104,7 +108,8 @@ def main() -> None:
     gc.disable()
     reply: dict[str, Any] = {"version": contestant.library.version, "threads": contestant.library.threads}
     while True:
-        print(json.dumps(reply), file=answers, flush=True)
+        answers.write(json.dumps(reply) + "\n")
+        answers.flush()
         line = sys.stdin.readline()
         if not line:
             return

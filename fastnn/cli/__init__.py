@@ -1,6 +1,7 @@
 """The command line: `python -m fastnn`, and its subcommands.
 
-Each lives in a module of its own, imported when asked for.
+Here is the parser. Each command is a thin module of its own, imported when it is used: it reads its
+arguments, calls the room that does the work, and prints what comes back.
 """
 
 from __future__ import annotations
@@ -52,16 +53,17 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command("bench", "measure speed, against PyTorch and NumPy")
     sub.add_argument("names", nargs="*", metavar="NAME",
-                     help="an op, a family, a network, or one of the groups ops, kernels, networks; default: kernels and networks; "
-                     "or one of memory [NETWORK ...], scaling [NAME ...], overhead, sweep: peak memory of training steps, several threads over "
-                     "one, cost of tape and layers, odd sizes")
+                     help="an op, a family, a network, or one of the groups ops, kernels, networks; "
+                     "default: kernels and networks; or one of memory [NETWORK ...], scaling [NAME ...], overhead, "
+                     "sweep: peak memory of training steps, several threads over one, cost of tape and layers, "
+                     "odd sizes")
     sub.add_argument("--against", default="torch,numpy",
                      help="rivals, with commas between them: torch, numpy, onnxruntime (inference of "
                      "networks); '' for none (default: torch,numpy)")
     sub.add_argument("--threads", type=positive, help="for every contestant (default: what fastnn would use)")
     sub.add_argument("--backward", action="store_true", help="only forward+backward and training steps")
-    sub.add_argument("--rounds", type=positive, default=7, help="how often each contestant has its turn (default: 7)")
-    sub.add_argument("--seconds", type=float, default=0.05, help="length of a turn (default: 0.05)")
+    sub.add_argument("--rounds", type=positive, default=7, help="how often each contestant is timed (default: 7)")
+    sub.add_argument("--seconds", type=float, default=0.05, help="how long it runs each time (default: 0.05)")
     sub.add_argument("--isa", metavar="LEVEL",
                      help="hold everybody to an instruction set, e.g. avx2 (default: FASTNN_ISA, or the best)")
     sub.add_argument("--save", metavar="DIR",
@@ -83,8 +85,9 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("images", nargs="+", metavar="IMAGE", help="a picture, or an array in a .npy or .npz file")
 
     sub = command("summary", "layers, shapes, parameters and costs of a network")
-    sub.add_argument("model", metavar="MODEL", help="a model file, or the name of an architecture: digits, lenet")
-    sub.add_argument("--input", metavar="SHAPE", help="shape of one sample, e.g. 1,28,28 (default: the architecture's)")
+    sub.add_argument("model", metavar="MODEL",
+                     help="a model file, or the name of a network: digits, lenet, resnet18, gpt2, ...")
+    sub.add_argument("--input", metavar="SHAPE", help="shape of one sample, e.g. 1,28,28 (default: the network's own)")
 
     sub = command("ops", "the table of ops; with a name, everything about one", module="optable")
     sub.add_argument("op", nargs="?", metavar="OP")
@@ -104,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 fine, 1 a check failed, 2 a mistake in what was
     asked, 130 interrupted.
     """
-    from ..console import UserError
+    from ..console import UserError, complain
     from ..errors import FastnnError
     args = parser().parse_args(argv)
     module = importlib.import_module(f".{args.module}", __package__)
@@ -120,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         message = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        complain("interrupted")
         return 130
-    print("fastnn: " + " ".join(message.split()), file=sys.stderr)
+    complain("fastnn: " + " ".join(message.split()))
     return 2

@@ -4,13 +4,9 @@ what is missing.
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import shutil
-import subprocess
 import time
 from argparse import Namespace
-from importlib import metadata
 
 import numpy as np
 
@@ -18,9 +14,9 @@ from .. import about, config
 from ..console import heading, paint, say
 from ..kernels import compiled
 from ..op import OPS
-from .check import check_op
+from ..testing.verdicts import check_op
 
-__all__ = ["command", "numpy_blas", "threads_and_why"]
+__all__ = ["command"]
 
 EXTRAS = {          # what can be installed beside fastnn: package -> what it is for, and how to get it
     "safetensors": ("models in .safetensors files", 'pip install "fastnn-engine[safetensors]"'),
@@ -39,22 +35,23 @@ def command(args: Namespace) -> int:
     levels = compiled.levels() if compiled else {}
     heading("fastnn")
     facts(version=found["fastnn"], python=f"{found['python']} on {found['system']}", backend=found["backend"],
-          built_by=found["compiler"], compiler_here=compiler_here())
+          built_by=found["compiler"], compiler_here=about.compiler_here())
     heading("processor")
     facts(name=found["processor"], instruction_sets=", ".join(describe(*row) for row in levels.items())
           or "none: no compiled kernels", chosen=chosen(found["instruction set"], list(levels)),
-          threads="{} ({})".format(*threads_and_why()),
+          threads="{} ({})".format(*about.threads_and_why()),
           l2_cache_for_blocks=f"{compiled.l2_bytes() >> 10} KiB" if compiled else "no blocks: no compiled kernels")
     heading("memory")
-    facts(machine=gigabytes(machine_memory()), this_process_may_use=gigabytes(memory_limit()),
+    facts(machine=gigabytes(about.machine_memory()), this_process_may_use=gigabytes(about.memory_limit()),
           buffers_kept_for_reuse=f"at most {gigabytes(config.memory.limit())} (FASTNN_CACHE_MB)")
     heading("numpy")
-    facts(version=np.__version__, blas=numpy_blas())
+    facts(version=np.__version__, blas=about.numpy_blas())
     heading("extras")
     width = max(map(len, EXTRAS))
     for name, (purpose, how) in EXTRAS.items():
-        version = version_of(name)
-        say(f"  {name:<{width}}  {f'{version}: {purpose}' if version else paint(f'not installed: {purpose}; {how}', 'dim')}")
+        version = about.version_of(name, DISTRIBUTIONS.get(name, ""))
+        told = f"{version}: {purpose}" if version else paint(f"not installed: {purpose}; {how}", "dim")
+        say(f"  {name:<{width}}  {told}")
     heading("self-test")
     return self_test()
 
@@ -77,79 +74,8 @@ def describe(name: str, state: tuple[bool, bool]) -> str:
     return name if runs else f"{name} (built, not on this processor)" if built else f"{name} (not built)"
 
 
-def threads_and_why() -> tuple[int, str]:
-    """The number of threads, and what decided it."""
-    count = config.get_num_threads()
-    if not compiled:
-        return count, "no compiled kernels"
-    if count != compiled.default_num_threads():
-        return count, "set_num_threads"
-    for name in ("FASTNN_NUM_THREADS", "OMP_NUM_THREADS"):
-        if os.environ.get(name, "").strip() == str(count):
-            return count, name
-    machine = os.cpu_count() or 1
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else machine
-    if count < allowed:
-        return count, f"the CPU quota of this container; {allowed} processors"
-    if allowed < machine:
-        return count, f"the affinity mask of this process; {machine} processors"
-    return count, "all processors"
-
-
-def compiler_here() -> str:
-    """The C compiler that a build would use now."""
-    for name in filter(None, (os.environ.get("CC", ""), "cc", "gcc", "clang", "cl")):
-        path = shutil.which(name.split()[-1])
-        if path:
-            try:
-                text = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=10).stdout
-            except (OSError, subprocess.SubprocessError):
-                text = ""
-            return f"{name}: {text.splitlines()[0]}" if text else name
-    return "none found; install gcc or clang to build fastnn's kernels"
-
-
-def machine_memory() -> int | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE")*os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return None
-
-
-def memory_limit() -> int | None:
-    """The smaller of the machine's memory and the container's limit."""
-    limits = [machine_memory()]
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            with open(path, encoding="ascii") as file:
-                limits.append(int(file.read()))
-        except (OSError, ValueError):               # no such file, or "max"
-            pass
-    known = [limit for limit in limits if limit]
-    return min(known) if known else None
-
-
 def gigabytes(size: int | None) -> str:
     return "unknown" if size is None else f"{size/2**30:.1f} GiB"
-
-
-def numpy_blas() -> str:
-    """Which library multiplies NumPy's matrices."""
-    try:
-        blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    except (KeyError, TypeError):
-        return "unknown"
-    return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
-
-
-def version_of(name: str) -> str | None:
-    """The installed version of a package, without importing it."""
-    if importlib.util.find_spec(name) is None:
-        return None
-    try:
-        return metadata.version(DISTRIBUTIONS.get(name, name))
-    except metadata.PackageNotFoundError:
-        return "installed"
 
 
 def self_test() -> int:

@@ -43,7 +43,8 @@ def print_table() -> None:
         for op in ops:
             say(f"  {op.name:<{width}}  {'C    ' if op.forward else 'NumPy'}  {op.formula}")
     say()
-    say(f"{len(OPS)} ops, and what each runs in. `python -m fastnn ops NAME` shows the files, costs and samples of one.")
+    say(f"{len(OPS)} ops, and what each runs in. "
+        "`python -m fastnn ops NAME` shows the files, costs and samples of one.")
 
 
 def markdown() -> str:

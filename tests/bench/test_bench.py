@@ -13,8 +13,20 @@ import pytest
 
 import fastnn as nn
 from fastnn import cli
-from fastnn.bench import bars, levels, memory, onnx_graphs, overhead, race, results, sweep, workloads
-from fastnn.bench.libraries import Fastnn, NotOffered, OnnxRuntime
+from fastnn.bench import (
+    bars,
+    choice,
+    levels,
+    memory,
+    onnx_graphs,
+    overhead,
+    race,
+    results,
+    sweep,
+    workloads,
+)
+from fastnn.bench.contest import NotOffered
+from fastnn.bench.libraries import Fastnn, OnnxRuntime
 from fastnn.bench.networks import NETWORKS
 from fastnn.cli import bench
 from fastnn.console import UserError
@@ -28,7 +40,8 @@ needs_proc = pytest.mark.skipif(not memory.available(), reason="the system has n
 def test_a_rival_is_held_only_at_a_lower_level(monkeypatch):
     monkeypatch.setenv("FASTNN_ISA", "nonsense")
     environment = race.environment("torch", 2, "avx2")
-    assert environment["ONEDNN_MAX_CPU_ISA"] == environment["MKL_ENABLE_INSTRUCTIONS"] == "AVX2" and environment["ATEN_CPU_CAPABILITY"] == "avx2"
+    assert environment["ONEDNN_MAX_CPU_ISA"] == environment["MKL_ENABLE_INSTRUCTIONS"] == "AVX2"
+    assert environment["ATEN_CPU_CAPABILITY"] == "avx2"
     assert environment["FASTNN_ISA"] == nn.isa() and environment["MKL_NUM_THREADS"] == "2"
     assert race.environment("numpy", 1, "avx2")["OPENBLAS_CORETYPE"] == "Haswell"
     for library in ("torch", "numpy", "fastnn"):
@@ -37,7 +50,7 @@ def test_a_rival_is_held_only_at_a_lower_level(monkeypatch):
 
 
 @pytest.mark.skipif(len(RUNNING) < 2, reason="one level only")
-def test_a_level_lasts_as_long_as_asked():
+def test_a_level_lasts_as_long_as_its_block():
     before = nn.isa()
     with levels.at_level(RUNNING[0]) as lowered:
         assert nn.isa() == lowered == RUNNING[0]
@@ -49,14 +62,15 @@ def test_a_level_lasts_as_long_as_asked():
 
 
 @pytest.mark.skipif(len(RUNNING) < 2, reason="one level only")
-def test_bench_measures_and_names_the_level_asked_for(tmp_path, capfd):
+def test_bench_measures_at_a_level_and_names_it(tmp_path, capfd):
     args = ["bench", "relu/2048x512/forward", "--against", "numpy", "--isa", RUNNING[0], "--rounds", "1", "--seconds",
             "0.001", "--save"]
     assert cli.main([*args, str(tmp_path)]) == 0
     table, = tmp_path.glob("*.json")
     record = json.loads(table.read_text())
     assert RUNNING[0] in table.stem and record["instruction set"] == record["lowered"] == RUNNING[0]
-    assert f"({RUNNING[0]})" in record["versions"]["fastnn"] and f"held to {RUNNING[0]}" in table.with_suffix(".md").read_text()
+    assert f"({RUNNING[0]})" in record["versions"]["fastnn"]
+    assert f"held to {RUNNING[0]}" in table.with_suffix(".md").read_text()
 
 
 def test_a_busy_machine_is_told(monkeypatch):
@@ -135,11 +149,10 @@ def test_memory_knows_its_networks(capsys):
 
 def test_tiny_networks_warm_up_every_kind_of_layer():
     library = Fastnn(1)
-    built = {name: {type(m).__name__ for m in network.build(library).modules()} for name,
-             network in memory.TINY.items()}
-    wanted = set().union(*({type(m).__name__ for m in NETWORKS[name].build(library).modules()} for name in NETWORKS
-                           if name != "resnet18"))
-    assert wanted <= set().union(*built.values())
+
+    def kinds(networks):
+        return {type(m).__name__ for network in networks for m in network.build(library).modules()}
+    assert kinds(NETWORKS[name] for name in NETWORKS if name != "resnet18") <= kinds(memory.TINY.values())
 
 
 # ---- the record ----------------------------------------------------------------------------------
@@ -158,7 +171,7 @@ def record():
             row("maxpool2x2-64c56/forward", 1.0, 3.0, moved=8.0), row("attention-8x8/forward", 1.0, 3.0),
             row("lenet/step", 1.0, 2.0, group="networks"), row("gpt/step", 1.0, 8.0, group="networks")]
     return {**results.about(2), "rivals": ["torch", "numpy"], "limits": {"flops": 100.0, "bytes": 10.0}, "rounds": 1,
-            "seconds per turn": 1.0, "lowered": "", "held": {}, "results": rows}
+            "seconds per round": 1.0, "lowered": "", "held": {}, "results": rows}
 
 
 def test_bars_by_hand(record):
@@ -175,7 +188,8 @@ def test_bars_by_hand(record):
     # backward does not count
     assert (conv.measured, conv.verdict) == (1.4, "aim")
     assert found["pooling: share of the copy bandwidth"].verdict == "met"
-    assert found["slowest training step against PyTorch"].verdict == "aim" and found["attention against PyTorch, slowest"].verdict == "met"
+    assert found["slowest training step against PyTorch"].verdict == "aim"
+    assert found["attention against PyTorch, slowest"].verdict == "met"
     # not measured: no row
     assert not any("ONNX" in what or "memory" in what or "LSTM" in what for what in found)
 
@@ -250,7 +264,7 @@ def test_files_are_named_after_the_machine(processor, name):
 def test_bench_has_no_workload_of_the_name_of_a_kind():
     for kind in bench.KINDS:
         with pytest.raises(UserError):
-            bench.choose([kind])
+            choice.choose([kind])
 
 
 # ---- threads, overhead, odd sizes ----------------------------------------------------------------
@@ -268,8 +282,8 @@ def test_scaling_runs_both_numbers_of_threads(tmp_path, capfd):
 def test_contestants_may_differ_in_threads_alone():
     with race.Contestants({"fastnn": ("fastnn", 1), "fastnn on 2": ("fastnn", 2)}, 2) as contestants:
         contestants.versions()
-        assert [worker.greet()["threads"] for worker in contestants.workers.values()] == ([1, 2] if compiled
-                                                                                          else [1, 1])
+        threads = [worker.greet()["threads"] for worker in contestants.workers.values()]
+        assert threads == ([1, 2] if compiled else [1, 1])
 
 
 def test_scaling_needs_two_threads(capsys):
@@ -292,8 +306,8 @@ def test_overhead_has_a_row_for_every_op(monkeypatch, capfd):
     monkeypatch.setattr(overhead, "CALLS", 20)
     assert cli.main(["bench", "overhead", "--json"]) == 0
     rows = json.loads(capfd.readouterr().out)["rows"]
-    assert [row["op"] for row in rows] == list(overhead.subjects()) and all(0 < row["kernel"] < row["tape"]
-                                                                            for row in rows)
+    assert [row["op"] for row in rows] == list(overhead.subjects())
+    assert all(0 < row["kernel"] < row["tape"] for row in rows)
 
 
 def test_a_cliff_is_a_size_that_costs_more_than_the_better_neighbour():
@@ -310,7 +324,8 @@ def test_sweep_finds_a_cliff_and_returns_its_code(monkeypatch, capfd):
     monkeypatch.setattr(sweep, "ROUNDS", 2)
     assert cli.main(["bench", "sweep", "--threads", "1"]) == 1
     out = capfd.readouterr().out
-    assert "CLIFF: nap, float32, size 17" in out and "CLIFF: nap, float64, size 17" in out and "size 16:" not in out and "2 cliffs" in out
+    assert "CLIFF: nap, float32, size 17" in out and "CLIFF: nap, float64, size 17" in out
+    assert "size 16:" not in out and "2 cliffs" in out
 
 
 @pytest.mark.parametrize("swept", sweep.SWEEPS, ids=lambda swept: swept.name)

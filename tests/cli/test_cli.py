@@ -13,13 +13,16 @@ from viz_reading import Page
 
 import fastnn as nn
 from fastnn import cli, console
-from fastnn.bench import limits, race, results
-from fastnn.bench.libraries import Fastnn, NotOffered, Numpy
+from fastnn.bench import highlights, limits, race, results
+from fastnn.bench.contest import Contest, NotOffered, Workload
+from fastnn.bench.libraries import Fastnn, Numpy
 from fastnn.bench.networks import NETWORKS
-from fastnn.bench.workloads import Contest, Workload, catalogue
-from fastnn.cli import check, optable, tour, train
+from fastnn.bench.workloads import catalogue
+from fastnn.cli import check, optable, tour
 from fastnn.console import UserError
+from fastnn.models import recipes
 from fastnn.op import OPS
+from fastnn.testing import verdicts
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -71,7 +74,8 @@ def test_a_process_returns_the_code_and_no_traceback():
 
 
 def test_a_command_imports_no_other():
-    code = "import sys; from fastnn.cli import main; main(['ops', 'relu']); print([m for m in sys.modules if 'torch' in m or 'tour' in m])"
+    code = ("import sys; from fastnn.cli import main; main(['ops', 'relu']); "
+            "print([m for m in sys.modules if 'torch' in m or 'tour' in m])")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
                           env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert done.returncode == 0 and done.stdout.endswith("[]\n")
@@ -122,8 +126,8 @@ def test_check_notices_a_broken_kernel(damage, monkeypatch, capsys):
 def test_check_notices_a_broken_definition_where_there_is_no_kernel(monkeypatch):
     op = dataclasses.replace(OPS["flip"], ref_backward=lambda dy, saved, **attrs: (dy,))
     assert op.forward is None
-    assert not check.check_op(op).passed
-    assert check.check_op(OPS["flip"]).passed
+    assert not verdicts.check_op(op).passed
+    assert verdicts.check_op(OPS["flip"]).passed
 
 
 # ---- ops, doctor, summary ------------------------------------------------------------------------
@@ -162,6 +166,10 @@ def test_summary_of_an_architecture_and_of_a_file(folder, capsys):
     assert cli.main(["summary", "lenet"]) == 0
     assert "61,706" in capsys.readouterr().out
     assert cli.main(["summary", "lenet", "--input", "1x28x28"]) == 0
+    assert cli.main(["summary", "resnet18"]) == 0
+    assert "11,689,512" in capsys.readouterr().out
+    assert cli.main(["summary", "gpt-4x128", "--input", "8"]) == 0
+    assert "809,856" in capsys.readouterr().out
     assert cli.main(["summary", str(folder/"digits.npz")]) == 0
     text = capsys.readouterr().out
     assert "15,498" in text and "accuracy: 0.9" in text
@@ -169,11 +177,11 @@ def test_summary_of_an_architecture_and_of_a_file(folder, capsys):
 
 # ---- train and the main job ----------------------------------------------------------------------
 def test_training_is_deterministic_and_learns(folder):
-    first, second = (train.run("digits", epochs=2, progress=False) for _ in range(2))
+    first, second = (recipes.train("digits", epochs=2, progress=False) for _ in range(2))
     for a, b in zip(first.model.state_dict().values(), second.model.state_dict().values()):
         assert np.asarray(a).tobytes() == np.asarray(b).tobytes()
     assert first.accuracy > 0.9
-    other = train.run("digits", seed=1, epochs=1, progress=False)
+    other = recipes.train("digits", seed=1, epochs=1, progress=False)
     assert not np.array_equal(other.model.conv1.weight, first.model.conv1.weight)
 
 
@@ -189,7 +197,7 @@ def test_training_resumes_from_a_checkpoint(tmp_path, capsys):
 
 def test_enlarged_digits_keep_their_ink():
     images = nn.data.digits("test").tensors[0].data[:5]
-    large = train.enlarged(images)
+    large = recipes.enlarged(images)
     assert large.shape == (5, 1, 28, 28) and large[:, :, :4].max() == 0
     np.testing.assert_allclose(large.sum((2, 3)), images.sum((2, 3))*2.5**2, rtol=1e-5)
 
@@ -197,7 +205,7 @@ def test_enlarged_digits_keep_their_ink():
 def test_nudged_digits_move_sideways_by_half_a_pixel_at_most():
     images = np.zeros((50, 1, 8, 8), np.float32)
     images[:, :, 2:6, 3:5] = 1
-    moved, labels = train.nudged((images, np.arange(50)), np.random.default_rng(0))
+    moved, labels = recipes.nudged((images, np.arange(50)), np.random.default_rng(0))
     by = np.random.default_rng(0).uniform(-0.5, 0.5, 50)
     ink = moved.sum((1, 2))
     np.testing.assert_allclose((ink*np.arange(8)).sum(1)/ink.sum(1), 3.5 + by, atol=1e-6)
@@ -209,15 +217,16 @@ def test_nudged_digits_move_sideways_by_half_a_pixel_at_most():
 def main_job(tmp_path_factory):
     """The main job with a short race against NumPy: (folder, exit code, what it printed)."""
     out = tmp_path_factory.mktemp("main")/"made"
-    few = {name: tour.SPEED[name] for name in ("matmul/256/forward", "lenet/one")}
+    few = {name: highlights.HIGHLIGHTS[name] for name in ("matmul/256/forward", "lenet/one")}
     lines = []
     with pytest.MonkeyPatch.context() as patch:
-        for module in (tour, check, train, console):
+        for module in (tour, check, console):
             patch.setattr(module, "say", lambda text="": lines.append(text))
-        patch.setattr(tour, "SPEED", few)
-        patch.setattr(tour, "ROUNDS", 2)
-        patch.setattr(tour, "TURN", 1e-3)
-        patch.setattr(tour.bench, "rivals_here", lambda wanted: (["numpy"], ["torch"]))
+        for module in (tour, highlights):
+            patch.setattr(module, "HIGHLIGHTS", few)
+        patch.setattr(highlights, "ROUNDS", 2)
+        patch.setattr(highlights, "SECONDS", 1e-3)
+        patch.setattr(tour, "choose_rivals", lambda names: (["numpy"], ["torch"]))
         code = cli.main(["--out", str(out)])
     return out, code, "\n".join(lines)
 
@@ -255,7 +264,8 @@ def test_the_model_of_the_main_job_reads_its_digit(main_job, capsys):
 
 
 def test_the_main_job_fails_where_it_should(capsys):
-    good, bad = check.Verdict("softmax", 1, 2, 0.5), check.Verdict("conv2d", 1, 2, 9.0, ["conv2d[odd]: differs"])
+    good, bad = (verdicts.Verdict("softmax", 1, 2, 0.5),
+                 verdicts.Verdict("conv2d", 1, 2, 9.0, ["conv2d[odd]: differs"]))
     assert tour.verdict([good], 0.98, 1.0) == 0
     assert tour.verdict([good, bad], 0.99, 1.0) == 1
     assert tour.verdict([good], 0.979, 1.0) == 1
@@ -280,7 +290,8 @@ def test_bench_measures_compares_and_saves(tmp_path, capfd):
     assert len(forward["times"]["fastnn"]) == len(forward["times"]["numpy"]) == 3
     assert forward["differences"]["numpy"] == 0 and forward["ratio"]["numpy"] > 0 and forward["share of limit"] > 0
     assert "numpy" in backward["refused"] and backward["ratio"]["numpy"] is None
-    assert saved["limits"]["flops"] > 1e8 and saved["limits"]["bytes"] > 1e7 and saved["threads"] == nn.get_num_threads()
+    assert saved["limits"]["flops"] > 1e8 and saved["limits"]["bytes"] > 1e7
+    assert saved["threads"] == nn.get_num_threads()
     assert page.stem == table.stem == results.file_name(saved) and nn.isa() in page.stem
     text = page.read_text()
     assert "| relu/2048x512/forward |" in text and "geometric mean" in text and saved["processor"] in text
@@ -335,7 +346,7 @@ def test_limits_are_plausible():
 
 def test_the_catalogue_is_sound():
     workloads = catalogue()
-    assert set(tour.SPEED) <= set(workloads)
+    assert set(highlights.HIGHLIGHTS) <= set(workloads)
     assert {w.group for w in workloads.values()} == {"ops", "kernels", "networks"}
     assert all(isinstance(w, Workload) and w.direction in ("forward", "forward+backward", "step", "inference", "one")
                for w in workloads.values())
@@ -359,7 +370,7 @@ def test_a_gradient_contest_starts_fresh_every_time():
 
 @pytest.mark.parametrize("name", [name for name in NETWORKS if name not in ("resnet18", "gpt-6x384")])
 def test_networks_learn_as_in_pytorch(torch, name):
-    """Three training steps of the same text on both libraries: the losses agree."""
+    """Three training steps of the same network in both libraries: the losses agree."""
     from fastnn.bench.libraries import Torch
     workload = catalogue()[f"{name}/step"]
     ours, theirs = (workload.contest(library(1)).results() for library in (Fastnn, Torch))
