@@ -25,7 +25,7 @@ __all__ = ["Optimizer"]
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 # Settings of PyTorch's groups that choose an implementation, or that a scheduler left there: a
 # saved state may have them.
-NO_PART_OF_THE_RULE = ("foreach", "fused", "capturable", "differentiable", "initial_lr")
+NO_PART_OF_THE_RULE = ("foreach", "fused", "capturable", "differentiable", "initial_lr", "param_names")
 
 
 class Optimizer:
@@ -285,7 +285,7 @@ class Optimizer:
         name = type(self).__name__
         try:
             saved, groups = state["state"], list(state["param_groups"])
-            order = [list(group["params"]) for group in groups]
+            order = [[int(i) for i in group["params"]] for group in groups]
             entries = {int(i): dict(values) for i, values in saved.items()}
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             raise RangeError("this is not the state of an optimiser", who=name,
@@ -293,13 +293,17 @@ class Optimizer:
                              got=type(state).__name__ if not isinstance(state, Mapping)
                              else f"the keys {sorted(map(str, state))}") from error
         sizes = [len(group["params"]) for group in self.param_groups]
-        if [len(numbers) for numbers in order] != sizes:
+        if [len(members) for members in order] != sizes:
             raise ShapeError("the saved state is for other parameters", who=name, expected=f"groups of {sizes}",
-                             got=f"groups of {[len(numbers) for numbers in order]}")
+                             got=f"groups of {[len(members) for members in order]}")
+        numbers = [i for group in order for i in group]
+        if not set(entries) <= set(numbers) or len(set(numbers)) < len(numbers):
+            raise RangeError("the saved state does not say whose it is", who=name,
+                             expected="each parameter's number in one group", got=f"{order} and {sorted(entries)}")
         settings = [self._saved_settings(group, saved) for group, saved in zip(self.param_groups, groups)]
         fresh = {p: self._saved_state(i, p, entries[i], new)
-                 for group, new, numbers in zip(self.param_groups, settings, order)
-                 for p, i in zip(group["params"], numbers) if entries.get(i)}
+                 for group, new, members in zip(self.param_groups, settings, order)
+                 for p, i in zip(group["params"], members) if entries.get(i)}
         for group, new in zip(self.param_groups, settings):
             group.update(new)
         self.state = fresh

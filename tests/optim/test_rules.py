@@ -397,6 +397,8 @@ BAD_STATES = [
     ("empty", {}, nn.RangeError, "not the state of an optimiser"),
     ("no dicts", {"state": [1], "param_groups": [{"params": [0]}]}, nn.RangeError, "not the state of an optimiser"),
     ("groups", {"state": {}, "param_groups": ["x"]}, nn.RangeError, "not the state of an optimiser"),
+    ("a number of nobody", saved(params=[1]), nn.RangeError, "whose"),
+    ("no number", saved(params=["x"]), nn.RangeError, "not the state of an optimiser"),
     ("more parameters", saved(params=[0, 1]), nn.ShapeError, r"groups of \[1\], got groups of \[2\]"),
     ("shape", saved(exp_avg=np.ones(4)), nn.ShapeError, r"exp_avg of parameter 0"),
     ("text", saved(exp_avg=np.array(["a", "b", "c"])), nn.DTypeError, "exp_avg of parameter 0"),
