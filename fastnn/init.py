@@ -200,6 +200,7 @@ def _fan(tensor: Tensor, mode: str) -> int:
 def _fill(t: Tensor, values: Any) -> Tensor:
     """Copy the values, or what a function gives, into t. What has no memory stays as it is."""
     if not is_meta(t._data):
-        np.copyto(t.data, values() if callable(values) else values, casting="unsafe")
+        drawn: Any = values() if callable(values) else values
+        np.copyto(t.data, drawn, casting="unsafe")
         t._version[0] += 1
     return t

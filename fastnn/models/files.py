@@ -95,7 +95,7 @@ def load(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
     if not isinstance(name, str) or name not in ARCHITECTURES:
         raise FileError(f"{where} holds a {name!r}, and this fastnn knows {', '.join(ARCHITECTURES)}")
     architecture = ARCHITECTURES[name]
-    settings = {RENAMED.get(key, key): value for key, value in settings.items()}
+    settings = {RENAMED.get(key, str(key)): value for key, value in settings.items()}
     size = sum(np.size(a) + 1 for a in state.values())
     if wrong := unfit(settings, architecture, max(LARGE, size)):
         raise FileError(f"{where} has settings that no {name} has: {wrong}")

@@ -166,14 +166,10 @@ def class_of(name: str) -> type:
 
 
 def markdown() -> str:
-    """The table of all records for the documentation."""
-    heads = ("name", "call", "input", "parameters", "multiply-adds", "names of weights", "paper")
-    rows = [(f"`{record.name}`", f"`{call(record)}`", " x ".join(map(str, record.input)), f"{record.parameters:,}",
-             f"{record.multiply_adds:,}", record.names, record.paper) for record in RECORDS.values()]
+    """The table of all records for the documentation (tools/readme.py)."""
+    heads = ("name", "built by", "input", "parameters", "multiply-adds", "names of weights", "paper")
+    rows = [(f"`{record.name}`", f"`{record.builder.__name__}`", " x ".join(map(str, record.input)),
+             f"{record.parameters:,}", f"{record.multiply_adds:,}", record.names, record.paper)
+            for record in RECORDS.values()]
     return "\n".join([f"| {' | '.join(heads)} |", "|---|---|---|---:|---:|---|---|",
                       *[f"| {' | '.join(row)} |" for row in rows], ""])
-
-
-def call(record: Record) -> str:
-    """The call that builds it."""
-    return f"{record.builder.__name__}({', '.join(f'{key}={value!r}' for key, value in record.settings.items())})"
