@@ -155,7 +155,7 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
     const fnn_size ldo = run * f.length + SLACK;
     const REAL least = args->relu ? 0 : -(REAL)INFINITY;
     const int by_rows = Cg == 1 && g->sh == 1 && g->sw == 1 && FN(depthwise_serves)(P, Q, g->R, g->dh);
-    fnn_size offset[CONV_DIRECT_TAPS];
+    fnn_size offset[DIRECT_TAPS];
     conv_offsets(offset, g, f);
     REAL *frames = fnn_scratch_alloc((Cg * f.rows * f.length + SLACK) * sizeof(REAL));
     REAL *out = fnn_scratch_alloc(4 * ldo * sizeof(REAL));
@@ -215,7 +215,7 @@ static void FN(conv_direct_dx_block)(void *ctx, fnn_size begin, fnn_size end)
     const conv_frame f = conv_frame_of_dx(g);
     const fnn_size top = g->dh * (g->R - 1) - g->ph, left = g->dw * (g->S - 1) - g->pw;
     const int by_rows = Kg == 1 && FN(depthwise_serves)(H, W, g->R, g->dh);
-    fnn_size offset[CONV_DIRECT_TAPS];
+    fnn_size offset[DIRECT_TAPS];
     for (fnn_size r = 0; r < g->R; r++)
         for (fnn_size s = 0; s < g->S; s++)
             offset[r * g->S + s] = (g->R - 1 - r) * g->dh * f.length + (g->S - 1 - s) * g->dw;
@@ -253,11 +253,11 @@ static void FN(conv_direct_dx)(REAL *dx, const REAL *dy, const REAL *w, const RE
 static void FN(conv_direct_dw_exact)(REAL *dw, const conv_args *args, fnn_size item)
 {
     const fnn_window *g = args->g;
-    const fnn_size k = item % g->K, c = k / (g->K / g->G), begin = item / g->K * args->dw.images;
+    const fnn_size k = item % g->K, c = k / (g->K / g->G), begin = item / g->K * args->blocks.images;
     for (fnn_size r = 0; r < g->R; r++)
         for (fnn_size s = 0; s < g->S; s++) {
             REAL sum = 0;
-            for (fnn_size n = begin; n < fnn_min(begin + args->dw.images, g->N); n++)
+            for (fnn_size n = begin; n < fnn_min(begin + args->blocks.images, g->N); n++)
                 for (fnn_size p = 0; p < g->P; p++)
                     for (fnn_size q = 0; q < g->Q; q++) {
                         const fnn_size i = p * g->sh - g->ph + r * g->dh, j = q * g->sw - g->pw + s * g->dw;
@@ -274,7 +274,7 @@ static void FN(conv_direct_dw_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
     const fnn_window *g = args->g;
-    const fnn_size RS = g->R * g->S, PQ = g->P * g->Q, Kg = g->K / g->G, images = args->dw.images;
+    const fnn_size RS = g->R * g->S, PQ = g->P * g->Q, Kg = g->K / g->G, images = args->blocks.images;
     const conv_frame f = conv_frame_of_x(g);
     /* of a row of dy at stride sw */
     const fnn_size width = (g->Q - 1) * g->sw + 1;
@@ -282,7 +282,7 @@ static void FN(conv_direct_dw_block)(void *ctx, fnn_size begin, fnn_size end)
                                               vectors */
     const conv_frame spread = { g->P, rows_together ? f.length : fnn_ceil_div(width, VL) * VL };
     const fnn_size run = rows_together ? g->P : 1;
-    fnn_size offset[CONV_DIRECT_TAPS];
+    fnn_size offset[DIRECT_TAPS];
     conv_offsets(offset, g, f);
     REAL *frame = fnn_scratch_alloc((f.rows * f.length + SLACK) * sizeof(REAL));
     REAL *d = fnn_scratch_alloc((spread.rows * spread.length + SLACK) * sizeof(REAL));

@@ -27,6 +27,15 @@
 #define FEW_PAIRS (VBYTES == 64 && !REAL_IS_F64)    /* shorter vectors: there are enough of them for a broadcast to
                                                        serve */
 
+#ifndef FNN_CONV_FEW_ONCE
+#define FNN_CONV_FEW_ONCE
+enum {
+    FEW_FILTERS = 6,        /* filters in a panel: with FEW_NV vectors of outputs as many sums as registers hold */
+    FEW_PIECE = 4,          /* numbers copied at a time, or twice as many */
+    FEW_TAPS = 256          /* taps at a time, at least */
+};
+#endif
+
 typedef struct {
     REAL *y;
     const REAL *x, *w, *bias;

@@ -9,6 +9,11 @@
  *            every tap; what fell into the padding is left behind when the frame is dealt out to
  *            the image.
  */
+#ifndef FNN_CONV_PHASES_ONCE
+#define FNN_CONV_PHASES_ONCE
+enum { PHASES_FRAMES = 1 << 17 };                   /* elements of all frames together: half a MiB of floats */
+#endif
+
 typedef struct { fnn_size rows, width; } FN(phases);
 
 static FN(phases) FN(phases_of)(const fnn_window *g)

@@ -21,7 +21,17 @@
  * Threads    each has frames of its own; where there are few, all share the panels of filters of
  *            one frame after the other
  */
-enum { FN(pixels_room) = 64 };                      /* bias of a panel: room for any NR */
+#ifndef FNN_CONV_PIXELS_ONCE
+#define FNN_CONV_PIXELS_ONCE
+enum {
+    PIXELS_LANES = 16,      /* channels in a group from which they are interleaved */
+    PIXELS_ROOM = 64        /* elements of a panel's bias: room for any NR */
+};
+
+/* From one plane of a frame to the next: an odd number of cache lines of floats, so that the planes
+ * do not alias in the caches. */
+static inline fnn_size pixels_plane(fnn_size elements) { return (fnn_ceil_div(elements, 16) | 1) * 16; }
+#endif
 
 typedef struct {
     REAL *y;
@@ -239,7 +249,7 @@ static void FN(pixels_filters_block)(void *ctx, fnn_size begin, fnn_size end)
     for (fnn_size kb = begin; kb < end; kb++) {
         const fnn_size k = args->h * Kg + kb * WINO_NR, filters = fnn_min(WINO_NR, Kg - kb * WINO_NR), nv = filters
             > VL ? 2 : 1;
-        REAL bias[FN(pixels_room)] = { 0 };
+        REAL bias[PIXELS_ROOM] = { 0 };
         for (fnn_size i = 0; args->bias && i < filters; i++)
             bias[i] = args->bias[k + i];
         for (fnn_size a = 0; a < args->sh; a++) {
@@ -376,7 +386,7 @@ static void FN(pixels_run)(FN(pixels_args) *args, const REAL *w)
         args->group = g->H * g->W;
         args->image = g->C * args->group;
     } else {
-        args->group = args->lanes > 1 ? rows * args->cut.pitch * VL : conv_plane(rows * args->cut.pitch);
+        args->group = args->lanes > 1 ? rows * args->cut.pitch * VL : pixels_plane(rows * args->cut.pitch);
         args->image = fnn_ceil_div(g->C / g->G, args->lanes) * args->group;
     }
     fnn_size begin[PIXELS_PHASES + 1], *offset = fnn_scratch_alloc(taps * sizeof *offset);

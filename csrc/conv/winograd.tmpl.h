@@ -477,7 +477,7 @@ static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, con
         memset(bad, 0, some.N * notes);
         FN(wino_forward)(y + n0 * KPQ, x + n0 * CHW, w, turned != NULL, b, relu, bad, &some);
         if (turned && memchr(bad, 1, some.N * notes))
-            FN(conv_turn)(turned, w, g);
+            FN(conv_flip)(turned, w, g);
         for (fnn_size n = 0; n < some.N; n++)
             if (memchr(bad + n * notes, 1, notes))
                 FN(conv_columns_forward)(y + (n0 + n) * KPQ, x + (n0 + n) * CHW, turned ? turned : w, b, relu, &one);

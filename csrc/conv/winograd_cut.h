@@ -119,7 +119,7 @@ static inline int wino_serves(const fnn_window *g)
         && g->N > 0 && g->K > 0 && g->C > 0 && g->P <= 1 << 16 && g->Q <= WINO_ACROSS * WINO_OUT;
 }
 
-static inline int conv_is_winograd(const fnn_window *g)
+static inline int conv_y_is_winograd(const fnn_window *g)
 {
     if (!wino_serves(g) || g->C > WINO_V_MOST / WINO_TILES_FEW) return 0;
     const wino_cut cut = wino_cut_tiles(g, 0, 1);

@@ -40,7 +40,4 @@ static inline void fnn_inside(fnn_size size, fnn_size outputs, fnn_size stride, 
 /* Whether max_pool2d_forward takes these windows; if not, max_window_pool2d_forward does. */
 int fnn_pool2d_is_framed(const fnn_window *g);
 
-/* Elements of workspace that conv2d_backward needs for the gradients that are wanted. */
-fnn_size fnn_conv2d_workspace(const fnn_window *g, int want_dx, int want_dw);
-
 #endif

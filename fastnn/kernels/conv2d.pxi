@@ -1,7 +1,8 @@
-# conv2d.pxi -- calls of csrc/conv/conv2d.c
+# conv2d.pxi -- calls of csrc/conv/conv2d.c. The map of its files and methods: csrc/conv/conv2d.h
 
 cdef extern from "fastnn.h" nogil:
     Py_ssize_t fnn_conv2d_workspace(const fnn_window *g, int want_dx, int want_dw)
+    void fnn_conv2d_methods(const fnn_window *g, const char *names[3])
     void (*fnn_conv2d_forward[2])(void *y, const void *x, const void *w, const void *b, const fnn_window *g)
     void (*fnn_conv2d_relu_forward[2])(void *y, const void *x, const void *w, const void *b, const fnn_window *g)
     void (*fnn_conv2d_backward[2])(void *dx, void *dw, void *db, const void *dy, const void *x, const void *w,
@@ -25,6 +26,18 @@ def conv2d_workspace(x_shape, w_shape, stride, padding, dilation, groups):
         x_.shape[i], w_.shape[i] = x_shape[i], w_shape[i]
     _conv_window(&g, &x_, &w_, stride, padding, dilation, groups)
     return fnn_conv2d_workspace(&g, 1, 1)
+
+
+def conv2d_methods(x_shape, w_shape, stride, padding, dilation, groups):
+    """The names of the methods that compute y, dx and dw: docs/kernels/conv2d.md."""
+    cdef Array x_, w_
+    cdef fnn_window g
+    cdef const char *names[3]
+    for i in range(4):
+        x_.shape[i], w_.shape[i] = x_shape[i], w_shape[i]
+    _conv_window(&g, &x_, &w_, stride, padding, dilation, groups)
+    fnn_conv2d_methods(&g, names)
+    return tuple(name.decode() for name in names)
 
 
 cdef tuple _conv2d(x, w, b, stride, padding, dilation, groups, bint relu):

@@ -1,6 +1,6 @@
 """Two-dimensional convolution, alone and with relu after it.
 
-Kernels: csrc/conv2d.c. Definition: fastnn/reference/conv2d.py.
+Kernels: csrc/conv/conv2d.c. Definition: fastnn/reference/conv2d.py.
 """
 
 from __future__ import annotations

@@ -2,8 +2,12 @@
 instruction-set level.
 """
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
+from conv2d_methods import METHODS
 from second_opinion import both, compare
 
 import fastnn as nn
@@ -137,14 +141,63 @@ def test_large_agrees_with_pytorch(torch, name, dtype):
     compare(*both("conv2d"), arrays, dtype, **attrs)
 
 
+# ---- which method when ---------------------------------------------------------------------------
+ROOT = Path(__file__).resolve().parents[2]
+needs_kernels = pytest.mark.skipif(nn.kernels.compiled is None, reason="the methods are the kernels'")
+
+
+@needs_kernels
+def test_methods_are_those_from_before_the_choice_was_made_in_one_place():
+    lines = METHODS.strip().splitlines()
+    wrong = []
+    for line in lines:
+        sizes, methods = line.split(": ")
+        (N, C, H, W), (K, G, R, S), stride, (top, bottom, left, right), dilation = (
+            tuple(map(int, group.split())) for group in sizes.split(", "))
+        got = nn.kernels.compiled.conv2d_methods((N, C, H, W), (K, C//G, R, S), stride, ((top, bottom), (left, right)),
+                                                 dilation, G)
+        if "; ".join(got) != methods:
+            wrong.append(f"{line}, now {'; '.join(got)}")
+    assert len(lines) == len(set(lines)) > 200 and not wrong, "\n".join(wrong)
+    met = [set(column) for column in zip(*(line.split(": ")[1].split("; ") for line in lines))]
+    assert met[0] == {"winograd", "few", "pixels", "direct", "columns"}
+    assert met[1] == {"direct", "pixels", "columns", *(f"flipped, {method}" for method in met[0])}
+    assert met[2] == {"winograd", "direct", "taps", "columns"}
+
+
+@needs_kernels
+@pytest.mark.skipif(not (ROOT/"docs").exists() or not (ROOT/"csrc").exists(), reason="needs the sources")
+@pytest.mark.parametrize("result, name", [(0, "y"), (1, "dx"), (2, "dw")])
+def test_the_tables_of_methods_are_what_runs(result, name):
+    """The rows stand in the order in which conv_choose tries the methods, name files that exist,
+    and have an example that goes by the method.
+    """
+    page = (ROOT/"docs/kernels/conv2d.md").read_text(encoding="utf-8")
+    section = page[page.index(f"### Methods of {name}\n"):]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")]
+            for line in section[:section.index("\n#", 1)].splitlines() if line.startswith("| ") and line[2].isdigit()]
+    code = (ROOT/"csrc/conv/conv2d_choose.h").read_text(encoding="utf-8")
+    choose = code[code.index("conv_choose(const fnn_window *g"):]
+    case = choose[choose.index(f"case CONV_{name.upper()}:"):]
+    tried = re.findall(r"return CONV_(\w+)", case[:case.index("break;")])
+    assert [row[1] for row in rows] == [method.lower() for method in tried] + ["columns"]
+    for number, (order, method, files, _, example) in enumerate(rows, 1):
+        assert int(order) == number
+        assert all((ROOT/"csrc/conv"/file).exists() for file in re.findall(r"`([\w.]+)`", files))
+        x, w = (tuple(map(int, re.search(rf"{letter} \(([\d, ]+)\)", example)[1].split(","))) for letter in "xw")
+        padding, stride, groups = (int(found[1]) if (found := re.search(rf"{word} (\d+)", example)) else default
+                                   for word, default in (("padding", 0), ("stride", 1), ("groups", 1)))
+        got = nn.kernels.compiled.conv2d_methods(x, w, (stride, stride), ((padding, padding), (padding, padding)),
+                                                 (1, 1), groups)
+        assert got[result].split(", ")[0] == method, example
+
+
 # ---- with relu as y is written -------------------------------------------------------------------
 def test_conv2d_relu_by_hand():
     """A 1x1 filter of 2 with bias -3 on (1, 2): z = (-1, 1), so y = (0, 1); only the second pixel
     has a gradient.
     """
-    x, w, b = nn.tensor([[[[1.0, 2.0]]]], requires_grad=True), nn.tensor([[[[2.0]]]],
-                                                                         requires_grad=True), nn.tensor([-3.0],
-                                                                                                        requires_grad=True)
+    x, w, b = (nn.tensor(a, requires_grad=True) for a in ([[[[1.0, 2.0]]]], [[[[2.0]]]], [-3.0]))
     y = F.conv2d_relu(x, w, b)
     assert y.data.tolist() == [[[[0, 1]]]]
     y.backward(np.array([[[[5.0, 7.0]]]], np.float32))

@@ -1,4 +1,4 @@
-/* conv2d_dw.tmpl.h -- gradient of the filters without columns. Included by conv2d.tmpl.h.
+/* conv2d_taps.tmpl.h -- gradient of the filters without columns. Included by conv2d.tmpl.h.
  *
  * Math       dw[k, c, r, s] = sum over pixels (n,p,q) of dy[n, k, p, q] * x[n, c, p*sh - ph + r*dh,
  *            q*sw - pw + s]
@@ -12,7 +12,7 @@
  *            two vectors of dy, times each number of x that the window sees. Where the window has
  *            one row, the rows of a tile are channels. Where a band sees no padding, x is read
  *            where it lies.
- * Threads    blocks of channels, filters and images (conv2d_cut.h); partial sums of images are
+ * Threads    blocks of channels, filters and images (conv2d_choose.h); partial sums of images are
  *            added in order
  */
 #undef DW_SUMS
@@ -161,12 +161,12 @@ static void FN(dw_frame)(REAL *restrict frame, fnn_size rows, fnn_size columns, 
     }
 }
 
-static void FN(conv_framed_dw_block)(void *ctx, fnn_size begin, fnn_size end)
+static void FN(conv_taps_dw_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
     const fnn_window *g = args->g;
-    const conv_dw_cut cut = args->dw;
-    const conv_dw_band most = conv_dw_bands(g, cut.images);
+    const conv_dw_cut cut = args->blocks;
+    const taps_band most = taps_cut_bands(g, cut.images);
     const fnn_size taps = conv_taps(g), RS = g->R * g->S, Kg = g->K / g->G, Cg = g->C / g->G, HW = g->H
         * g->W, PQ = g->P * g->Q;
     const fnn_size halves = fnn_ceil_div(cut.filters, VL), channels_most = cut.rows / RS;
