@@ -72,7 +72,8 @@ def test_a_docstring_becomes_markdown():
 
 
 def test_a_parameter_that_the_signature_does_not_have_is_told(caplog):
-    thing = SimpleNamespace(path="fastnn.thing", parameters=[SimpleNamespace(name="x"), SimpleNamespace(name="**attrs")])
+    parameters = [SimpleNamespace(name="x"), SimpleNamespace(name="**attrs")]
+    thing = SimpleNamespace(path="fastnn.thing", parameters=parameters)
     tool("site_docstrings").markdown("Parameters\n----------\nx : int\n**attrs\nz : int\n", thing)
     assert [record.args[1] for record in caplog.records] == ["z"]
 
