@@ -1,4 +1,4 @@
-"""The reference is whole: each public name has an entry, on one page, and each page is reachable."""
+"""The reference is whole: each public name has one entry, and each page is in the navigation."""
 
 import importlib
 import re
