@@ -33,7 +33,7 @@ results: build
 	done; done
 	$(PY) tools/readme.py
 
-readme:                 ## what is generated in the README, docs/speed.md, docs/ops.md and benchmarks/results
+readme:                 ## what is generated: parts of the README, docs/ops.md, docs/speed.md, docs/api/models.md, benchmarks/results
 	$(PY) tools/readme.py
 
 asan:                   ## the laws under AddressSanitizer and UndefinedBehaviorSanitizer

@@ -81,6 +81,7 @@ def backward_is_the_definition(op: Op, sample: Sample, dtype: Any) -> float:
         if not wanted or not _floating(x):
             continue
         _hold(g is not None and w is not None, op, sample, f"no gradient for {name}")
+        assert g is not None
         _hold(g.dtype == np.dtype(dtype), op, sample, f"the gradient of {name} is {g.dtype}")
         # a gradient of a broadcast or shared input sums as many terms as dy has elements for it
         terms = np.sqrt(max(op.terms(**sample.sizes), 1, upstream // max(x.size, 1)))

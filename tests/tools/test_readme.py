@@ -23,6 +23,13 @@ def test_op_table_is_current():
 
 
 @needs_checkout
+def test_the_table_of_models_has_every_record():
+    from fastnn.models import RECORDS
+    page = (ROOT / "docs" / "api" / "models.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `([\w-]+)` \|", page, re.M) == list(RECORDS)
+
+
+@needs_checkout
 def test_generated_pages_are_current():
     done = subprocess.run([sys.executable, ROOT / "tools" / "readme.py", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
