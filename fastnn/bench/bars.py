@@ -125,8 +125,8 @@ COPYING = {"pooling": ("maxpool", "avgpool", "globalavgpool"),
 
 # (what, rows, figure, "mean" or "lowest", asked, aim, unit); at a lowered level (levels.py) LOWERED
 # gives other marks
-RACE: list[tuple[str, Callable[[Row], bool], Callable[[Row, Row], float | None], str, float | None, float | None,
-                 str]] = [
+Goal = tuple[str, Callable[[Row], bool], Callable[[Row, Row], float | None], str, float | None, float | None, str]
+RACE: list[Goal] = [
     ("kernels against PyTorch, geometric mean", is_kernel, PYTORCH, "mean", 1.7, 2.5, "x"),
     ("slowest kernel against PyTorch", is_kernel, PYTORCH, "lowest", 1.0, 1.2, "x"),
     ("training steps against PyTorch, geometric mean", is_step, PYTORCH, "mean", 2.0, 3.0, "x"),
@@ -137,8 +137,8 @@ RACE: list[tuple[str, Callable[[Row], bool], Callable[[Row, Row], float | None],
     ("slowest small or odd gemm", is_small_gemm, BOTH, "lowest", 1.0, 1.5, "x"),
     ("convolution 3x3: effective rate over the multiply-add peak", named("conv3x3-", forward=True), of_limit("flops"),
      "lowest", 0.85, 1.3, "%"),
-    *[(f"{what}: share of the copy bandwidth", named(*names), of_limit("bytes"), "lowest", 0.7, 0.9, "%") for what,
-      names in COPYING.items()],
+    *[(f"{what}: share of the copy bandwidth", named(*names), of_limit("bytes"), "lowest", 0.7, 0.9, "%")
+      for what, names in COPYING.items()],
     ("LSTM, GRU and RNN against PyTorch, slowest", named("lstm-", "gru-", "rnn-"), PYTORCH, "lowest", 1.2, 2.0, "x"),
     ("attention against PyTorch, slowest", named("attention-"), PYTORCH, "lowest", 2.0, 3.5, "x"),
     ("inference against ONNX Runtime, geometric mean", is_inference, ONNX, "mean", None, 1.0, "x"),

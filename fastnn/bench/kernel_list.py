@@ -26,12 +26,14 @@ def labelled(name: str, rows: int, classes: int) -> list[Any]:
 
 @dataclass(frozen=True)
 class Kernel:
-    """function(library) -> callable on tensors; inputs() -> arrays; numpy: the same on arrays, if
-    NumPy can.
+    """A function of layers, its inputs, and what a call costs.
 
-    flops, bytes: of the forward; both_bytes: of forward and backward together (0: three times the
-    forward's, as for the flops: a product for each of two operands' gradients). Bytes are counted
-    once a pass: what a pass must read, and what it must write.
+    function     function(library) -> callable on tensors
+    inputs       inputs() -> arrays
+    flops        of the forward; the backward has twice as many, a product for each of two gradients
+    bytes        of the forward: what it must read, and what it must write
+    numpy        the same function on arrays, if NumPy has one
+    both_bytes   of forward and backward together; 0: three times the forward's
     """
 
     function: Callable[[Any], Callable[..., Any]]
@@ -106,8 +108,9 @@ def pool(call: Callable[[Any, Any], Any], *shape: int, share: int = 4) -> Kernel
 
 KERNELS: dict[str, Kernel] = {
     **{f"gemm-{n}": gemm(n) for n in (32, 64, 128, 131, 256, 512, 1024, 2048)},
-    **{f"gemm-{m}x{k}x{n}": product(m, k, n) for m, k, n in ((1, 1024, 1024), (8, 1024, 1024), (4096, 64, 64),
-                                                             (64, 4096, 64), (64, 64, 4096), (1024, 1024, 1))},
+    **{f"gemm-{m}x{k}x{n}": product(m, k, n)
+       for m, k, n in ((1, 1024, 1024), (8, 1024, 1024), (4096, 64, 64), (64, 4096, 64), (64, 64, 4096),
+                       (1024, 1024, 1))},
     "gemm-64x128x64x128": Kernel(lambda lib: lambda a, b: a @ b, lambda: draw("bmm", (64, 128, 64), (64, 64, 128)),
                                  2.0*64*128*64*128, 4.0*64*(2*128*64 + 128*128), np.matmul),
     "conv3x3-64c56": conv(8, 64, 56, 64, 3, padding=1),

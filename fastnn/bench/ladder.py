@@ -29,17 +29,20 @@ Array = Any
 
 @dataclass(frozen=True)
 class Step:
-    """One step: what it is called, a function that computes the whole result once, and the bytes of
-    the arrays that it passes over.
+    """One step of the way.
 
-    Arrays are counted as often as they are written and read in turn, but once where a loop comes
-    back to what is still in cache. An aside is an idea that leads nowhere on the way: the next step
-    is compared with the one before it.
+    name      what it is called
+    run       computes the whole result once
+    bytes     of the arrays that it passes over, once for each pass; once in all where a loop comes
+              back to what is still in cache
+    threads   0: all
+    aside     whether it leads nowhere: the next step is then compared with the one before it
     """
+
     name: str
     run: Callable[[], Array]
     bytes: float
-    threads: int = 1                    # 0: all
+    threads: int = 1
     aside: bool = False
 
 
@@ -48,6 +51,7 @@ class Ladder:
     """A kernel, what is measured of it, the operations that the result takes, the steps, and the
     definition's result.
     """
+
     name: str
     about: str
     operations: float
@@ -136,8 +140,8 @@ def softmax(rows: int = 4096, n: int = 1000, dtype: Any = np.float32) -> Ladder:
 def lstm(T: int = 32, B: int = 16, I: int = 256, H: int = 256, dtype: Any = np.float32) -> Ladder:
     x, h0, c0 = random(T, B, I, dtype=dtype), random(B, H, dtype=dtype, seed=1), random(B, H, dtype=dtype, seed=2)
     bound = H**-0.5
-    w_ih, w_hh, b = (bound*random(*shape, dtype=dtype, seed=seed) for seed,
-                     shape in enumerate(((4*H, I), (4*H, H), (4*H,)), 3))
+    w_ih, w_hh, b = (bound*random(*shape, dtype=dtype, seed=seed)
+                     for seed, shape in enumerate(((4*H, I), (4*H, H), (4*H,)), 3))
     z, weights = x.itemsize*T*B*4*H, w_ih.nbytes + w_hh.nbytes
     moved = x.nbytes + x.itemsize*T*B*H + weights
     each_step = (T - 1)*w_ih.nbytes                 # read again for each step, where the products are apart
@@ -257,13 +261,13 @@ HEADS = ("step", "time", "gain", "so far", "Gop/s", "of limit")
 def cells(measured: dict[str, Any]) -> list[list[str]]:
     first = measured["steps"][0]["seconds"]
     return [[row["step"], console.time(row["seconds"]), f"{row['gain']:.2f} x" if row["gain"] else "",
-             f"{first/row['seconds']:.1f} x",
-             f"{row['rate']/1e9:.1f}", console.share(row["share"])] for row in measured["steps"]]
+             f"{first/row['seconds']:.1f} x", f"{row['rate']/1e9:.1f}", console.share(row["share"])]
+            for row in measured["steps"]]
 
 
 def at_levels(measured: dict[str, Any]) -> str:
-    return "The kernel at one thread: " + ", ".join(f"{level} {console.time(seconds)}" for level,
-                                                    seconds in measured["levels"].items()) + "."
+    times = ", ".join(f"{level} {console.time(seconds)}" for level, seconds in measured["levels"].items())
+    return f"The kernel at one thread: {times}."
 
 
 def facts(measured: dict[str, Any]) -> str:

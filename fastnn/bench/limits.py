@@ -43,7 +43,7 @@ def multiply_adds(threads: int) -> float:
     a = np.ones((512, 512), np.float32)
     for _ in range(TRIES):
         start = time.perf_counter()
-        a @ a
+        _ = a @ a
         best = max(best, 2.0*512**3/(time.perf_counter() - start))
     return best
 
@@ -68,6 +68,6 @@ def least_time(flops: float, moved: float, limits: dict[str, float]) -> float | 
     """The time that no implementation can beat as long as the bytes come from memory; None where
     costs are unknown.
     """
-    bounds = [amount/limits[what] for what, amount in (("flops", flops), ("bytes", moved)) if amount
-              and limits.get(what)]
+    bounds = [amount/limits[what] for what, amount in (("flops", flops), ("bytes", moved))
+              if amount and limits.get(what)]
     return max(bounds, default=None)

@@ -37,9 +37,8 @@ def measure(workloads: Sequence[Workload], libraries: Sequence[str], threads: in
             result = race(contestants, workload, rounds, seconds)
             times = {library: [result.median(pairs[library, 1]), result.median(pairs[library, threads])]
                      for library in libraries}
-            rows.append({"workload": workload.name, "seconds": times,
-                         "speed-up": {library: one/many if one and many else None for library,
-                                      (one, many) in times.items()}})
+            ratios = {library: one/many if one and many else None for library, (one, many) in times.items()}
+            rows.append({"workload": workload.name, "seconds": times, "speed-up": ratios})
     console.progress("")
     return rows
 

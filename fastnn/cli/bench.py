@@ -31,8 +31,8 @@ def measure_speed(args: Namespace) -> int:
     rivals, missing = choose_rivals(args.against)
     threads = threads_of(args)
     if not args.json:
-        heading(", ".join(console.count(*pair) for pair in ((len(workloads), "workload"), (threads, "thread"),
-                                                            (args.rounds, "round"))))
+        counts = (len(workloads), "workload"), (threads, "thread"), (args.rounds, "round")
+        heading(", ".join(console.count(*pair) for pair in counts))
         screen.say_missing(missing)
 
     def begin(rivals: Sequence[str], limits: dict[str, float]) -> Callable[[Result], None]:

@@ -192,8 +192,9 @@ def kernel_files(wrappers: list[str], otherwise: str) -> tuple[str, str]:
 
 def header_of(kernel: str) -> str | None:
     for header in sorted((ROOT / "csrc").rglob("*.h")):
-        if not header.name.endswith(".tmpl.h") and re.search(rf"^KERNEL\({kernel}\b",
-                                                             header.read_text(encoding="utf-8"), re.M):
+        if header.name.endswith(".tmpl.h"):
+            continue
+        if re.search(rf"^KERNEL\({kernel}\b", header.read_text(encoding="utf-8"), re.M):
             return header.relative_to(ROOT / "csrc").with_suffix("").as_posix()
     return None
 

@@ -28,8 +28,8 @@ SMALL = {"gemm": [dict(m=13, n=67, k=130), dict(m=1, n=1, k=1), dict(m=23, n=601
          "softmax": [dict(rows=5, n=67), dict(rows=1, n=1), dict(rows=3, n=1031)],
          "lstm": [dict(T=5, B=3, I=7, H=9), dict(T=1, B=1, I=1, H=1), dict(T=4, B=17, I=20, H=33)],
          "attention": [dict(items=3, T=67, HS=33), dict(items=1, T=1, HS=1), dict(items=1, T=200, HS=16)]}
-CASES = [pytest.param(name, sizes, id=f"{name}-{'-'.join(map(str, sizes.values()))}") for name,
-         all_sizes in SMALL.items() for sizes in all_sizes]
+CASES = [pytest.param(name, sizes, id=f"{name}-{'-'.join(map(str, sizes.values()))}")
+         for name, all_sizes in SMALL.items() for sizes in all_sizes]
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -50,8 +50,7 @@ def test_every_step_computes_what_the_definition_does(name, sizes, dtype, level)
 def test_the_pooling_steps_find_the_places_too():
     x = ladder.random(2, 3, 9, 14, dtype=np.float32)
     y, places = nn.op.OPS["max_pool2d"].ref_forward(x, kernel_size=(3, 3), stride=(2, 2), padding=(1, 1),
-                                                    dilation=(1, 1),
-                                                             ceil_mode=False, return_indices=True)[0]
+                                                    dilation=(1, 1), ceil_mode=False, return_indices=True)[0]
     for step in range(3):
         values, found = compiled.ladder_max_pool2d(x, (3, 3), (2, 2), (1, 1), step)
         np.testing.assert_array_equal(values, y)

@@ -33,8 +33,8 @@ def test_a_model_comes_back_as_it_was(name, ending, tmp_path):
     assert type(again) is type(model) and again.settings == model.settings and not again.training
     assert info == {"classes": ["a", "b"], "note": None}
     rng = np.random.default_rng(0)
-    x = nn.tensor(rng.integers(0, 11, INPUTS[name]) if name == "gpt2" else
-                  rng.random(INPUTS[name]).astype(np.float32))
+    shape = INPUTS[name]
+    x = nn.tensor(rng.integers(0, 11, shape) if name == "gpt2" else rng.random(shape).astype(np.float32))
     assert np.array_equal(again(x), model.eval()(x))
 
 
