@@ -1,6 +1,8 @@
 """One record for every published variant of a network: what registry.py tells, as data.
 
-A new network needs a file of its own, named after the paper, and a record here.
+A new network needs a file of its own, named after the paper, and a record here. Its class needs
+`settings`, the arguments that it was built with, and a row in files.py: ARCHITECTURES, to be saved
+whole.
 """
 
 from __future__ import annotations
