@@ -132,9 +132,11 @@ def equal(input: Tensor, other: Tensor) -> bool:
 
     Parameters
     ----------
-    input, other : Tensor
+    input, other : Tensor of any shape and dtype
 
-    Cost: reads both once. Errors: none; other shapes are not equal. Otherwise as `eq`.
+    Errors: none; tensors of other shapes are not equal.
+
+    Cost: reads both once, in NumPy.
 
     >>> import fastnn as nn
     >>> nn.functional.equal(nn.ones(2), nn.ones(2)), nn.functional.equal(nn.ones(2), nn.ones(1))

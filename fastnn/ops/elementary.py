@@ -115,8 +115,9 @@ def log(input: Tensor) -> Tensor:
 
     .. math:: y = \ln x \qquad dx = dy / x
 
-    Minus infinity at 0, NaN below. float32 is exact within 0.9 ulp. Parameters, errors and cost:
-    as `exp`.
+    Minus infinity at 0, NaN below. float32 is exact within 0.9 ulp.
+
+    Parameters, errors and cost: as `exp`.
 
     >>> import fastnn as nn
     >>> nn.tensor([1.0, 10.0]).log()

@@ -108,8 +108,10 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
 
 
 def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
-    """The smallest of all elements, or along one axis with its index; with a tensor in the place of
-    dim, minimum(input, dim). Parameters, errors and cost: as `max`.
+    """The smallest of all elements, or along one axis with its index.
+
+    With a tensor in the place of dim it is minimum(input, dim). Parameters, errors and cost: as
+    `max`.
 
     >>> import fastnn as nn
     >>> values, indices = nn.tensor([[1.0, 7.0], [4.0, 2.0]]).min(1); values, indices

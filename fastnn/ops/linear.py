@@ -40,7 +40,7 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
     Raises
     ------
-    ShapeError : if input's last axis is not `in` long, or weight or bias has another shape.
+    ShapeError : if input's last axis is not "in" long, or weight or bias has another shape.
     DTypeError : if one of them is not floating point, or their dtypes differ.
 
     Cost: 2 m n k flop forward and 4 m n k backward, for m rows of k features in and n out. The bias

@@ -62,7 +62,7 @@ def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
     .. math:: y = \frac1n \sum_i |x_i - t_i| \qquad
         dx_i = \frac{dy}{n} \operatorname{sign}(x_i - t_i) = -dt_i
 
-    The slope where x = t is taken as 0. Parameters, errors and cost are those of `mse_loss`.
+    The slope where x = t is taken as 0. Parameters, errors and cost: as `mse_loss`.
 
     >>> import fastnn as nn
     >>> nn.functional.l1_loss(nn.tensor([1.0, 2.0]), nn.tensor([0.0, 4.0]))         # (1 + 2) / 2
@@ -93,7 +93,7 @@ def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta:
     ShapeError, DTypeError : as `mse_loss`.
     RangeError : for an unknown reduction or a negative beta.
 
-    Cost: that of `mse_loss`.
+    Cost: as `mse_loss`.
 
     Reference: Girshick (2015), "Fast R-CNN", arXiv:1504.08083.
 
@@ -123,7 +123,7 @@ def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: fl
     ShapeError, DTypeError : as `mse_loss`.
     RangeError : for an unknown reduction or a delta that is not above 0.
 
-    Cost: that of `mse_loss`.
+    Cost: as `mse_loss`.
 
     Reference: Huber (1964), "Robust estimation of a location parameter".
 

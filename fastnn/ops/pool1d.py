@@ -59,8 +59,9 @@ def avg_pool1d(input: Tensor, kernel_size: Any, stride: Any = None, padding: Any
 
 
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
-    """The mean of each of output_size windows that together cover the sequence; 1 is the global
-    average.
+    """The mean of each of output_size windows that together cover the sequence.
+
+    An output_size of 1 is the global average.
 
     Parameters, errors and cost: as `adaptive_avg_pool2d`, for (N, C, L) or (C, L).
 

@@ -616,8 +616,9 @@ def tril(input: Tensor, diagonal: int = 0) -> Tensor:
 
 
 def triu(input: Tensor, diagonal: int = 0) -> Tensor:
-    """The upper triangle of the last two dimensions, zeros below it; `diagonal` is the first that
-    is kept. Parameters, errors and cost: as `tril`.
+    """The upper triangle of the last two dimensions, zeros below it.
+
+    `diagonal` is the first diagonal that is kept. Parameters, errors and cost: as `tril`.
 
     >>> import fastnn as nn
     >>> nn.functional.triu(nn.ones(2, 2), 1)

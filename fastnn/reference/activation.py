@@ -1,4 +1,4 @@
-"""Functions applied to each element, from their definitions."""
+"""Activations, functions of each element, from their definitions. Everywhere dx = f'(x) dy."""
 
 import math
 

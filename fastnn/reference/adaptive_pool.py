@@ -1,5 +1,7 @@
-"""Pooling to a given output size, from its definition: output p of P sees rows floor(p H / P) to
-ceil((p + 1) H / P) - 1.
+"""Pooling to a given output size, from its definition.
+
+N images, C channels, H x W input, P x Q output. Output p of P sees the rows from floor(p H / P) to
+ceil((p + 1) H / P) - 1, and likewise the columns.
 """
 
 import numpy as np

@@ -1,11 +1,13 @@
-"""Element-wise arithmetic with NumPy's broadcasting, from the definitions.
+"""Arithmetic and elementary functions of each element, from the definitions.
 
-An operand may be a number; it has no gradient.
+Two operands are broadcast as NumPy does it. One of them may be a number, which has no gradient.
 """
 
 import math
 
 import numpy as np
+
+from . import shape as shapes
 
 
 def shape(operand):
@@ -14,14 +16,8 @@ def shape(operand):
 
 
 def sum_to(g, shape):
-    """Sum g over the axes along which an operand of this shape was broadcast: each of its elements
-    was used that many times.
-    """
-    if shape is None:
-        return None
-    g = g.sum(axis=tuple(range(g.ndim - len(shape))))
-    repeated = tuple(d for d, n in enumerate(shape) if n == 1)
-    return np.sum(g, axis=repeated, keepdims=True).reshape(shape)
+    """The gradient of an operand of this shape: the sum over its repetitions. None for a number."""
+    return None if shape is None else shapes.sum_to(np.asarray(g), shape)
 
 
 def add_forward(a, b):

@@ -1,11 +1,19 @@
-"""Scaled dot-product attention from its definition, with the whole matrix of scores."""
+"""Scaled dot-product attention from its definition, with the whole matrix of scores.
+
+    s = scale q k^T + mask      p = softmax(s) over the keys      y = (d p) v
+
+q (..., T, HS), k (..., U, HS), v (..., U, HV), y (..., T, HV): T queries, U keys, HS and HV the
+sizes of a query and of a value. d drops weights at random.
+"""
 
 import numpy as np
 
 from .philox import keep_mask
+from .shape import sum_to
 
 
 def transposed(a):
+    """Each matrix of a stack, transposed."""
     return np.swapaxes(a, -1, -2)
 
 
@@ -22,7 +30,8 @@ def allowed_keys(shape, mask, is_causal):
 def dropout_factors(shape, dtype, dropout_p, key, call):
     """0 where a weight is dropped, else 1 / (1 - p).
 
-    Rows of the mask begin at multiples of 4: see csrc/philox.h.
+    The random words of a row begin at a multiple of 4, for they are made in fours
+    (csrc/core/philox.h).
     """
     if dropout_p == 0:
         return np.ones(shape, dtype)
@@ -33,7 +42,7 @@ def dropout_factors(shape, dtype, dropout_p, key, call):
 
 
 def weights(q, k, mask, is_causal, scale):
-    """p: what each query pays to each key. A query with no allowed key pays nothing to any."""
+    """p, the weight of each key for each query; 0 for all keys where none is allowed."""
     s = scale * (q @ transposed(k))
     if mask is not None and mask.dtype != bool:
         s = s + mask
@@ -42,12 +51,6 @@ def weights(q, k, mask, is_causal, scale):
     e = np.exp(s - np.where(top == -np.inf, 0, top))
     total = e.sum(axis=-1, keepdims=True)
     return e / np.where(total == 0, 1, total)
-
-
-def sum_to(g, shape):
-    """Add up a gradient over the axes along which its input was broadcast."""
-    g = g.sum(axis=tuple(range(g.ndim - len(shape))))
-    return g.sum(axis=tuple(i for i, n in enumerate(shape) if n == 1), keepdims=True)
 
 
 def scaled_dot_product_attention_forward(q, k, v, mask=None, *, is_causal=False, scale=1.0, dropout_p=0.0, key=0,

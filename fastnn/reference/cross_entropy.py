@@ -1,6 +1,9 @@
 """Cross entropy and negative log likelihood, from their definitions.
 
-Both are  loss = - sum_c a_c z_c  at each position, with z = log softmax(x) or z = x, and a mean that divides by a sum of weights.
+    loss = - sum_c a_c z_c      at each position, with z = log softmax(x) or z = x
+
+a is the class weight at the label and 0 elsewhere; or weights times class probabilities. A mean
+divides by the sum of the weights of the labels that count.
 """
 
 import numpy as np
@@ -9,6 +12,7 @@ from .softmax import log_softmax_forward
 
 
 def class_axis(x):
+    """The axis of the C classes: x is (N, C, ...), or (C,)."""
     return 1 if x.ndim > 1 else 0
 
 
@@ -20,9 +24,7 @@ def along_classes(weight, x):
 
 
 def one_hot(label, x):
-    """1 where the class is the label, else 0, in x's shape; a label that is no class gives only
-    zeros.
-    """
+    """1 where the class is the label, else 0, in x's shape; all 0 where the label is no class."""
     classes = np.arange(x.shape[class_axis(x)]).reshape(along_classes(None, x).shape)
     return (classes == np.expand_dims(label, class_axis(x))).astype(x.dtype)
 
@@ -59,7 +61,7 @@ def cross_entropy_forward(x, target, weight=None, *, ignore_index=-100, reductio
     axis = class_axis(x)
     z = log_softmax_forward(x, dim=axis)[0]
     a, divisors = coefficients(x, target, weight, ignore_index, label_smoothing)
-    # a class that nothing asks for costs nothing, even if its probability is 0; probabilities
+    # a class that is not the label costs nothing, even if its probability is 0; class probabilities
     # multiply whatever is there
     counted = z if target.dtype.kind == "f" else np.where(a != 0, z, 0)
     y, divisor = reduce(-(a * counted).sum(axis=axis), divisors, reduction)
@@ -71,7 +73,7 @@ def cross_entropy_backward(dy, saved, *, ignore_index=-100, reduction="mean", la
     axis = class_axis(z)
     g = spread(dy, reduction, divisor, axis)
     with np.errstate(invalid="ignore"):
-        # forward was  y = - sum_c a_c z_c  with  z = log softmax(x),  dz_c/dx_k = [c = k] - softmax(x)_k
+        # forward was  y = - sum_c a_c z_c,  and for z = log softmax(x)  dz_c/dx_k = [c = k] - p_k
         dx = g * (np.exp(z) * a.sum(axis=axis, keepdims=True) - a)
     if target.dtype.kind == "f":
         # a = w ((1 - smoothing) target + smoothing / C)

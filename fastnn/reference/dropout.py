@@ -1,4 +1,7 @@
-"""Dropout, from its definition; the mask is that of philox.py."""
+"""Dropout, from its definition: y = keep x / (1 - p).
+
+The mask comes from philox.py. Each run of `span` neighbouring elements, a channel, shares a word.
+"""
 
 import numpy as np
 
@@ -6,6 +9,7 @@ from .philox import keep_mask
 
 
 def _kept(keep, x, p):
+    """x / (1 - p) where it is kept, else 0."""
     y = np.zeros_like(x)
     if p < 1:
         y[keep] = x[keep] / (1 - p)

@@ -1,8 +1,8 @@
-"""Einstein sums, from the definition: give every letter an axis, multiply, and sum over the letters
-that the result lacks.
+"""Einstein sums, from the definition.
 
-x_axes, y_axes and out name the axes of x, y and the result, one letter each; a letter that stands
-twice means the diagonal.
+Give every letter an axis, multiply, and sum over the letters that the result lacks. x_axes, y_axes
+and out name the axes of x, y and the result, one letter each. A letter that stands twice in one of
+them means its diagonal.
 """
 
 import numpy as np
@@ -44,7 +44,7 @@ def einsum_backward(dy, saved, *, x_axes, y_axes, out):
         if not axes:
             return np.asarray(share.sum())
         g = np.zeros_like(a)
+        # forward was  y = sum of x[index] * y[index]:  each product gives its share
         np.add.at(g, tuple(np.broadcast_to(i, full) for i in index(axes, sizes)), share)
-        # forward was  y = sum of x[index] * y[index]: each product gives its share
         return g
     return gradient(x, x_axes, y, y_axes), None if y is None else gradient(y, y_axes, x, x_axes)

@@ -1,4 +1,4 @@
-"""Embedding: rows of a table by number, from the definition."""
+"""Embedding from its definition: rows of a table (V, D) by number."""
 
 import numpy as np
 

@@ -1,5 +1,6 @@
-"""Gated recurrent units from their definition: one step, and a sequence as a loop over steps. Gates
-in the order r z n.
+"""Gated recurrent units from their definition: one step, and a sequence as a loop over steps.
+
+T steps, B batch, I inputs, H hidden units; x (T, B, I), h (B, H). The gates are in the order r z n.
 
     a = x W_ih^T + b_ih       u = h W_hh^T + b_hh      three pieces each
     r = sigmoid(a_r + u_r)    z = sigmoid(a_z + u_z)

@@ -1,4 +1,4 @@
-"""Choosing elements by position or by condition. NumPy does these, so this is also what runs."""
+"""Choosing elements by position or by condition. NumPy does this, so this is also what runs."""
 
 import numpy as np
 

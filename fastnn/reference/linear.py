@@ -1,5 +1,6 @@
-"""The linear layer, from the definition: y[..., o] = sum_i x[..., i] w[o, i] + b[o]; and with relu
-after it.
+"""The linear layer from its definition, alone and with relu after it.
+
+    y[..., o] = sum_i x[..., i] w[o, i] + b[o]
 """
 
 import math

@@ -1,9 +1,13 @@
-"""Losses that compare an input with a target element by element, from their definitions."""
+"""Losses that compare an input x with a target t element by element, from their definitions.
+
+Each gives a loss per element, and then their mean, their sum, or all of them.
+"""
 
 import numpy as np
 
 
 def reduce(loss, reduction):
+    """The mean or the sum of the elements' losses, or all of them."""
     if reduction == "none":
         return loss
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -11,6 +15,7 @@ def reduce(loss, reduction):
 
 
 def divisor(x, reduction):
+    """What the sum of the elements' losses is divided by."""
     return np.float64({"none": 1, "sum": 1, "mean": x.size, "batchmean": x.shape[0] if x.ndim else 1}[reduction])
 
 
@@ -26,7 +31,7 @@ def mse_loss_forward(x, target, *, reduction="mean"):
 
 def mse_loss_backward(dy, saved, *, reduction="mean"):
     x, target = saved
-    dx = spread(dy, x, reduction) * 2 * (x - target)
+    dx = spread(dy, x, reduction) * 2 * (x - target)            # forward was  (x - t)^2
     return dx, -dx
 
 
@@ -36,19 +41,20 @@ def l1_loss_forward(x, target, *, reduction="mean"):
 
 def l1_loss_backward(dy, saved, *, reduction="mean"):
     x, target = saved
-    dx = spread(dy, x, reduction) * np.sign(x - target)
+    dx = spread(dy, x, reduction) * np.sign(x - target)         # forward was  |x - t|
     return dx, -dx
 
 
 def smooth_l1_loss_forward(x, target, *, reduction="mean", beta=1.0):
     d = np.abs(x - target)
-    return reduce(d - beta / 2 if beta == 0 else np.where(d < beta, d**2 / (2 * beta), d - beta / 2),
-                  reduction), (x, target)
+    loss = d if beta == 0 else np.where(d < beta, d**2 / (2 * beta), d - beta / 2)
+    return reduce(loss, reduction), (x, target)
 
 
 def smooth_l1_loss_backward(dy, saved, *, reduction="mean", beta=1.0):
     x, target = saved
     d = x - target
+    # forward was  d^2 / 2 beta  or  |d| - beta / 2
     slope = np.sign(d) if beta == 0 else np.where(np.abs(d) < beta, d / beta, np.sign(d))
     dx = spread(dy, x, reduction) * slope
     return dx, -dx
@@ -62,6 +68,7 @@ def huber_loss_forward(x, target, *, reduction="mean", delta=1.0):
 def huber_loss_backward(dy, saved, *, reduction="mean", delta=1.0):
     x, target = saved
     d = x - target
+    # forward was  d^2 / 2  or  delta (|d| - delta / 2)
     dx = spread(dy, x, reduction) * np.where(np.abs(d) < delta, d, delta * np.sign(d))
     return dx, -dx
 
@@ -86,12 +93,13 @@ def binary_cross_entropy_backward(dy, saved, *, reduction="mean"):
     x, target, weight = saved
     g = spread(dy, x, reduction) * ones_if_none(weight)
     log_x, log_not_x = clamped_logs(x)
-    # d/dx of -(t log x + (1 - t) log(1 - x)) is (x - t) / x(1 - x); at 0 and 1 the divisor is taken
-    # as 1e-12
+    # forward was  -(t log x + (1 - t) log(1 - x)),  and its slope is  (x - t) / (x (1 - x));
+    # at 0 and 1 the divisor is taken as 1e-12
     return g * (x - target) / np.maximum((1 - x) * x, 1e-12), g * (log_not_x - log_x), None
 
 
 def log_sigmoid(x):
+    """log(1 / (1 + e^-x)), which overflows nowhere."""
     return -np.logaddexp(0, -x)
 
 
@@ -103,7 +111,8 @@ def binary_cross_entropy_with_logits_forward(x, target, weight=None, pos_weight=
 def binary_cross_entropy_with_logits_backward(dy, saved, *, reduction="mean"):
     x, target, weight, pos_weight = saved
     g, q = spread(dy, x, reduction) * ones_if_none(weight), ones_if_none(pos_weight)
-    # d/dx log sigmoid(x) = sigmoid(-x)
+    # forward was  -(q t log sigmoid(x) + (1 - t) log sigmoid(-x)),
+    # and  d/dx log sigmoid(x) = sigmoid(-x)
     dx = -g * (q * target * np.exp(log_sigmoid(-x)) - (1 - target) * np.exp(log_sigmoid(x)))
     return dx, -g * (q * log_sigmoid(x) - log_sigmoid(-x)), None, None
 
@@ -121,6 +130,7 @@ def kl_div_forward(x, target, *, reduction="mean", log_target=False):
 def kl_div_backward(dy, saved, *, reduction="mean", log_target=False):
     x, target = saved
     g = spread(dy, x, reduction)
-    if log_target:
+    if log_target:                                  # forward was  e^t (t - x)
         return -g * np.exp(target), g * np.exp(target) * (target - x + 1)
+    # forward was  t (log t - x)
     return -g * target, g * (log_or_0(target) - x + (target != 0))

@@ -1,5 +1,7 @@
-"""Long short-term memory from its definition: one step, and a sequence as a loop over steps. Gates
-in the order i f g o.
+"""Long short-term memory from its definition: one step, and a sequence as a loop over steps.
+
+T steps, B batch, I inputs, H hidden units; x (T, B, I), h and c (B, H). The gates are in the order
+i f g o.
 
     z = x W_ih^T + b_ih + h W_hh^T + b_hh            its four quarters give the gates
     i = sigmoid(z_i)    f = sigmoid(z_f)    g = tanh(z_g)    o = sigmoid(z_o)

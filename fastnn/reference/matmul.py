@@ -1,6 +1,8 @@
-"""Matrix products, from the definition: y[..., i, j] = sum_p a[..., i, p] b[..., p, j]."""
+"""Matrix products from their definition: y[..., i, j] = sum_p a[..., i, p] b[..., p, j]."""
 
 import numpy as np
+
+from .shape import sum_to
 
 
 def as_matrices(a, b):
@@ -10,13 +12,6 @@ def as_matrices(a, b):
 
 def product(a, b):
     return np.einsum("...ip,...pj->...ij", a, b)
-
-
-def sum_to(g, shape):
-    """Sum over the batch axes along which a matrix of `shape` was used again and again."""
-    g = g.sum(tuple(range(g.ndim - len(shape))))
-    repeated = tuple(axis for axis, size in enumerate(shape) if size == 1 and g.shape[axis] != 1)
-    return g.sum(repeated, keepdims=True)
 
 
 def matmul_forward(a, b):
@@ -36,7 +31,8 @@ def matmul_backward(dy, saved):
         dy = dy[..., None]
     if a.ndim == 1:
         dy = dy[..., None, :]
-    # forward was  y[i,j] = sum_p a[i,p] b[p,j],  so  da[i,p] = sum_j dy[i,j] b[p,j]  and  db[p,j] = sum_i a[i,p] dy[i,j]
+    # forward was  y[i,j] = sum_p a[i,p] b[p,j]
+    # so  da[i,p] = sum_j dy[i,j] b[p,j]  and  db[p,j] = sum_i a[i,p] dy[i,j]
     da = product(dy, np.swapaxes(columns, -1, -2))
     db = product(np.swapaxes(rows, -1, -2), dy)
     return sum_to(da, rows.shape).reshape(a.shape), sum_to(db, columns.shape).reshape(b.shape)

@@ -1,9 +1,10 @@
-"""Normalisation from its definitions: standardise a set of elements, then scale and shift.
+"""Normalisation from its definitions: standardise m elements together, then scale and shift.
 
-    mean = sum x / m      var = sum (x - mean)^2 / m      xhat = (x - mean) / sqrt(var + eps)      y = xhat * weight + bias
+    mean = sum x / m                        var = sum (x - mean)^2 / m
+    xhat = (x - mean) / sqrt(var + eps)     y = xhat * weight + bias
 
-The sets: the last axes of x (layer norm), groups of channels of one image (group norm), one channel
-of all images (batch norm). RMS norm leaves the mean out.
+Which elements belong together: a row, which is the last axes of x (layer norm); a group of channels
+of one image (group norm); one channel of all images (batch norm). RMS norm leaves the mean out.
 """
 
 import numpy as np
@@ -26,7 +27,7 @@ def standardise(x, axes, eps):
 
 
 def standardise_backward(dxhat, xhat, rstd, axes):
-    # forward was  xhat = (x - mean(x)) * rstd(x):  x acts directly, through the mean, and through rstd
+    # forward was  xhat = (x - mean) * rstd:  x acts directly, through the mean, and through rstd
     return rstd * (dxhat - mean_of(dxhat, axes) - xhat * mean_of(dxhat * xhat, axes))
 
 

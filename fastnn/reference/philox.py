@@ -1,5 +1,7 @@
 """Philox-4x32-10: random words from a key and a counter, as its paper defines it.
 
+So the random number of an element depends on its own index only, and threads need not agree.
+
 Salmon, Moraes, Dror, Shaw (2011), "Parallel random numbers: as easy as 1, 2, 3".
 """
 
@@ -23,8 +25,9 @@ def philox(key, counter_hi, counter_lo):
 
 
 def keep_mask(p, key, call, index):
-    """Which elements dropout with probability p keeps: word index % 4 of counter (call, index // 4)
-    is at least p 2^32.
+    """Which elements dropout with probability p keeps: those whose word is at least p 2^32.
+
+    It is word index % 4 of the counter (call, index // 4).
     """
     index = np.asarray(index, np.uint64)
     words = philox(key, call, index // np.uint64(4))

@@ -1,7 +1,7 @@
-"""Pooling over two-dimensional windows, from its definition: for each output pixel, the pixels
-under its window.
+"""Pooling over two-dimensional windows, from its definition.
 
-N images, C channels, H x W input, R x S window, P x Q output.
+For each output pixel, the maximum or the mean of the pixels under its window. N images, C channels,
+H x W input, R x S window, P x Q output.
 """
 
 import numpy as np
@@ -21,14 +21,12 @@ def pooled_size(size, taps, stride, padding, dilation, ceil_mode):
 
 def under(p, size, taps, stride, padding, dilation):
     """The pixels that window p sees along one direction."""
-    places = [p * stride - padding + r * dilation for r in range(taps)]
-    return [i for i in places if 0 <= i < size]
+    pixels = [p * stride - padding + r * dilation for r in range(taps)]
+    return [i for i in pixels if 0 <= i < size]
 
 
 def first_maximum(values):
-    """Along the last axis: where the first of the largest values is, or the last NaN if there is
-    one.
-    """
+    """Along the last axis: the index of the first of the largest values, or of the last NaN."""
     n = values.shape[-1]
     nan = np.isnan(values)
     last_nan = n - 1 - np.argmax(nan[..., ::-1], axis=-1)
@@ -50,12 +48,12 @@ def scatter(dy, argmax, size):
 
 
 def max_over(x, rows, columns):
-    """The maximum over the pixels rows x columns of every plane, and its place i*W + j."""
+    """The maximum over the pixels rows x columns of every plane, and its index i W + j there."""
     W = x.shape[3]
-    place = (np.array(rows)[:, None] * W + np.array(columns)).ravel()
-    values = x[:, :, rows][:, :, :, columns].reshape(*x.shape[:2], place.size)
+    index = (np.array(rows)[:, None] * W + np.array(columns)).ravel()
+    values = x[:, :, rows][:, :, :, columns].reshape(*x.shape[:2], index.size)
     best = first_maximum(values)
-    return np.take_along_axis(values, best[..., None], -1)[..., 0], place[best]
+    return np.take_along_axis(values, best[..., None], -1)[..., 0], index[best]
 
 
 def max_pool2d_forward(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices):

@@ -1,6 +1,7 @@
-"""Sums and the like along axes, from the definitions.
+"""Sums, extremes and the like along axes, from the definitions.
 
-`dim` is a sorted tuple of axes; keepdim keeps them with size 1.
+`dim` is a sorted tuple of axes, or one axis where a result has an index; keepdim keeps them with
+size 1.
 """
 
 import numpy as np

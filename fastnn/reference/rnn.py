@@ -1,5 +1,7 @@
 """The plain recurrent layer from its definition: one step, and a sequence as a loop over steps.
 
+T steps, B batch, I inputs, H hidden units; x (T, B, I), h (B, H).
+
     h' = f(x W_ih^T + b_ih + h W_hh^T + b_hh)         f = tanh, or max(0, .) where relu
 """
 

@@ -1,6 +1,6 @@
-"""Moving elements without computing: reshape, permute, expand, join, pad, flip.
+"""Moving elements without computing: reshape, permute, expand, join, cut, pad, flip.
 
-NumPy does these without work, so this is also what runs.
+NumPy does this, mostly without work, so this is also what runs.
 """
 
 import numpy as np
@@ -24,7 +24,9 @@ def permute_backward(dy, saved, *, dims):
 
 
 def sum_to(dy, shape):
-    """Sum dy over the axes along which an array of `shape` was repeated to reach dy's shape."""
+    """Sum dy over the axes along which an array of `shape` was broadcast to dy's shape: each of its
+    elements was used that many times.
+    """
     lead = dy.ndim - len(shape)
     axes = tuple(range(lead)) + tuple(lead + i for i, size in enumerate(shape) if size == 1 and dy.shape[lead + i] != 1)
     # NumPy adds in memory order; a contiguous copy makes the order, and so the bits, the same for
@@ -57,12 +59,12 @@ def stack_backward(dy, saved, *, dim):
 
 
 def rejoined(pieces, dim, shape):
-    """The array of which these are the pieces along `dim`, where they lie in one block of memory in
+    """The array of which these are the pieces along `dim`, if they lie in one block of memory in
     that order: a view. Else None.
 
-    Pieces have that dimension (split) or lack it (unbind), as `shape`, the whole's, tells. So an op
-    that writes its gradients side by side, as attention does where it was given the parts of one
-    projection, spares the copy.
+    The pieces have that dimension (split) or lack it (unbind): `shape`, the whole's, tells. An op
+    that writes its gradients side by side spares a copy so, as attention does for the parts of one
+    projection.
     """
     first = pieces[0]
     if first is None or not isinstance(first.base, np.ndarray) or not first.base.flags.c_contiguous:
@@ -100,8 +102,8 @@ def split_backward(dy, saved, *, sections, dim):
     whole = rejoined(dy, dim, shape)
     if whole is None:
         dtype = next(g.dtype for g in dy if g is not None)
-        whole = np.concatenate([np.zeros((*shape[:dim], n, *shape[dim + 1:]), dtype) if g is None else g for g,
-                                n in zip(dy, sections)], dim)
+        whole = np.concatenate([np.zeros((*shape[:dim], n, *shape[dim + 1:]), dtype) if g is None else g
+                                for g, n in zip(dy, sections)], dim)
     return (whole,)
 
 

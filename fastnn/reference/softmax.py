@@ -1,4 +1,4 @@
-"""Softmax and its logarithm, from their definitions."""
+"""Softmax and its logarithm along one axis, from their definitions."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ import numpy as np
 def shifted(x, dim):
     """x less its largest element along dim, which changes no softmax and keeps exp in range.
 
-    Only -inf along dim: NaN.
+    Where all elements are -inf there is no answer: NaN.
     """
     with np.errstate(invalid="ignore"):
         return x - x.max(axis=dim, keepdims=True) if x.size else x.copy()

@@ -1,4 +1,7 @@
-"""Every window of an image as a column, and the way back, from their definitions."""
+"""Every window of an image as a column, and the way back, from their definitions.
+
+N images, C channels, H x W pixels, R x S window, P x Q positions; columns (N, C R S, P Q).
+"""
 
 import numpy as np
 
