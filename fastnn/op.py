@@ -69,7 +69,7 @@ def _is_floating(a: Any) -> bool:
 
 
 class Refusal(NamedTuple):
-    """A call that an op must refuse: call() raises this error, and the message has all the words."""
+    """A call that an op must refuse: call() raises this error, whose message has all the words."""
 
     what: str
     call: Callable[[], Any]

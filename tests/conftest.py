@@ -9,3 +9,10 @@ import fastnn as nn
 @pytest.fixture(autouse=True)
 def _same_seed():
     nn.seed(0)
+
+
+def pytest_collection_modifyitems(items):
+    """`-m "not torch"` leaves out what compares with PyTorch."""
+    for item in items:
+        if "torch" in getattr(item, "fixturenames", ()):
+            item.add_marker("torch")

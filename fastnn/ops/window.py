@@ -1,5 +1,4 @@
-"""What convolution, unfold and pooling share: checks of a window over an image, and single images.
-"""
+"""What convolution, unfold and pooling share: checks of windows over images, and single images."""
 
 from __future__ import annotations
 

@@ -22,8 +22,7 @@ def out_shape(image, window, stride, padding, dilation):
 
 
 def windows(image, window, stride, padding, dilation):
-    """Yield (p, q, rows, columns): the slices of the padded image that output pixel (p, q) reads.
-    """
+    """Yield (p, q, rows, columns): slices of the padded image, those that output (p, q) reads."""
     (R, S), (sh, sw), (dh, dw) = window, stride, dilation
     P, Q = out_shape(image, window, stride, padding, dilation)
     for p in range(P):

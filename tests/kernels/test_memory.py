@@ -29,10 +29,11 @@ def test_a_thousand_shapes_use_the_memory_of_ten():
         rng = np.random.default_rng(0)
         def step():
             n, c, h, k = (int(v) for v in rng.integers([1, 1, 8, 1], [8, 16, 48, 16]))
-            model = nn.Sequential(nn.Conv2d(c, k, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(k * (h // 2) ** 2, 7))
+            model = nn.Sequential(nn.Conv2d(c, k, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+                                  nn.Linear(k * (h // 2) ** 2, 7))
             opt = nn.optim.Adam(model.parameters())
             images = nn.tensor(rng.standard_normal((n, c, h, h)).astype("float32"))
-            both = model(images) + model(images[:, :, ::-1])                # weights used twice, a slice: gradients that meet
+            both = model(images) + model(images[:, :, ::-1])    # weights used twice, a slice: gradients that meet
             loss = nn.functional.cross_entropy(both, nn.tensor(np.zeros(n, "int64")))
             loss.backward()
             opt.step()

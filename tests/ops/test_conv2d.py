@@ -15,8 +15,9 @@ from fastnn.op import seeded
 from fastnn.ops.conv2d import CONV2D, case
 
 F = nn.functional
-LEVELS = ["numpy"] if nn.isa() == "numpy" else [name for name, (_, runs) in nn.kernels.compiled.levels().items()
-                                                if runs]
+LEVELS = ["numpy"]
+if nn.isa() != "numpy":
+    LEVELS = [name for name, (_, runs) in nn.kernels.compiled.levels().items() if runs]
 
 
 def test_hand_worked():
@@ -73,8 +74,8 @@ def random_conv(rng):
         if attrs["stride"] == (1, 1) and rng.random() < 0.4:
             attrs["padding"] = str(rng.choice(["same", "valid"]))
         around = (0, 0) if attrs["padding"] == "valid" else attrs["padding"]
-        if around == "same" or all(n + 2 * p > d * (k - 1) for n, p, d,
-                                   k in zip((H, W), around, attrs["dilation"], (R, S))):
+        if around == "same" or all(n + 2 * p > d * (k - 1)
+                                   for n, p, d, k in zip((H, W), around, attrs["dilation"], (R, S))):
             break
     N, bias = int(rng.integers(1, 5)), rng.random() < 0.7
     x, w = rng.standard_normal((N, Cg * groups, H, W)), rng.standard_normal((Kg * groups, Cg, R, S))
@@ -251,8 +252,7 @@ def test_bits_do_not_depend_on_threads(name):
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("name", LARGE)
 def test_levels_agree(name, level):
-    """Whole numbers, so that every level must give the same bits; the first level is the plain one.
-    """
+    """On whole numbers every level gives the same bits. The first level is the plain one."""
     x_shape, w_shape, attrs = LARGE[name]
     rng = seeded(name)
     arrays = [rng.integers(-3, 4, shape).astype(np.float64) for shape in (x_shape, w_shape, w_shape[:1])]
@@ -361,11 +361,11 @@ def test_ends_of_every_length(level, padding):
                 y = F.conv2d(a, b, padding=padding)
                 y.backward(nn.tensor(dy))
                 frame = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
-                seen = np.lib.stride_tricks.sliding_window_view(frame, (3, 3), (2, 3))                     # n c p q r s
+                seen = np.lib.stride_tricks.sliding_window_view(frame, (3, 3), (2, 3))          # n c p q r s
                 assert np.array_equal(y.data, np.einsum("ncpqrs,kcrs->nkpq", seen, w, optimize=True))
                 assert np.array_equal(b.grad.data, np.einsum("ncpqrs,nkpq->kcrs", seen, dy, optimize=True))
-                back = np.lib.stride_tricks.sliding_window_view(np.pad(dy, ((0, 0), (0, 0), (2, 2), (2, 2))), (3, 3),
-                                                                (2, 3))
+                frame = np.pad(dy, ((0, 0), (0, 0), (2, 2), (2, 2)))
+                back = np.lib.stride_tricks.sliding_window_view(frame, (3, 3), (2, 3))
                 dx = np.einsum("nkijrs,kcrs->ncij", back, w[:, :, ::-1, ::-1], optimize=True)
                 assert np.array_equal(a.grad.data, dx[:, :, padding:padding + H, padding:padding + W])
 

@@ -1,4 +1,5 @@
-"""One-dimensional and transposed convolution: by hand, against PyTorch, and each other's adjoint.
+"""One-dimensional and transposed convolution: by hand, against PyTorch, and each other's adjoint,
+the linear map transposed.
 """
 
 import numpy as np
@@ -86,8 +87,8 @@ def test_conv_transpose_agrees_with_pytorch(torch, rank, dtype):
     while done < 80:
         groups, Kg, Cg, N = (int(n) for n in rng.integers((1, 1, 1, 1), (4, 8, 7, 5)))
         Cg = 1 if rng.random() < 0.3 else Cg
-        size, taps, stride, padding, dilation = (rng.integers(low, high, rank) for low,
-                                                 high in ((1, 17), (1, 6), (1, 4), (0, 4), (1, 4)))
+        size, taps, stride, padding, dilation = (
+            rng.integers(low, high, rank) for low, high in ((1, 17), (1, 6), (1, 4), (0, 4), (1, 4)))
         more = rng.integers(0, np.maximum(stride, dilation))
         if ((size - 1) * stride + dilation * (taps - 1) + 1 + more - 2 * padding < 1).any():
             continue

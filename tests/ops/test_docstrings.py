@@ -1,4 +1,4 @@
-"""The docstring of every function says what a reader needs: parameters, errors, cost, an example."""
+"""The docstring of every function has its parts: parameters, errors, cost, an example."""
 
 import importlib
 import inspect
@@ -18,7 +18,7 @@ MODULES = [importlib.import_module(f"fastnn.ops.{path.stem}") for path in sorted
 FUNCTIONS = {name: getattr(module, name) for module in MODULES for name in module.__all__}
 OTHER_NAMES = {name for name, function in FUNCTIONS.items() if function.__name__ != name}     # swish is silu
 
-# part -> its section or label; the word that a sentence "Parameters, errors and cost: as `relu`." says
+# part -> its section or label. "Parameters, errors and cost: as `relu`." stands for them.
 PARTS = {"parameters": r"^Parameters\n-+\n", "errors": r"^Raises\n-+\n|^Errors: none",
          "cost": r"^Cost\n-+\n|(^|\. )Cost: (?!as `)"}
 

@@ -54,8 +54,7 @@ def test_the_gradient_adds_in_the_order_of_positions():
 
 
 def test_the_index_may_change_after_the_call_only_with_notice():
-    """The saved index is what forward looked up; a change in place through the tensor is noticed.
-    """
+    """What is saved is the index that forward read; a change in place through it is noticed."""
     w, index = nn.tensor(np.ones((3, 2)), requires_grad=True), nn.tensor([0, 1])
     y = embedding(index, w)
     index[0] = 2

@@ -20,11 +20,17 @@ each_reduction = pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
 
 # Losses of (input, target), with the arguments that matter.
 POINTWISE = {
-    "mse_loss": {}, "l1_loss": {}, "smooth_l1_loss": {}, "smooth_l1_loss beta 0.3": {"beta": 0.3},
-             "smooth_l1_loss beta 0": {"beta": 0.0},
-    "huber_loss": {}, "huber_loss delta 2": {"delta": 2.0}, "binary_cross_entropy": {},
-             "binary_cross_entropy_with_logits": {},
-    "kl_div": {}, "kl_div log_target": {"log_target": True},
+    "mse_loss": {},
+    "l1_loss": {},
+    "smooth_l1_loss": {},
+    "smooth_l1_loss beta 0.3": {"beta": 0.3},
+    "smooth_l1_loss beta 0": {"beta": 0.0},
+    "huber_loss": {},
+    "huber_loss delta 2": {"delta": 2.0},
+    "binary_cross_entropy": {},
+    "binary_cross_entropy_with_logits": {},
+    "kl_div": {},
+    "kl_div log_target": {"log_target": True},
 }
 
 
@@ -223,12 +229,12 @@ def test_identities():
     assert a == pytest.approx(F.nll_loss(F.log_softmax(x, 1), t).item(), rel=1e-12)
     assert a == pytest.approx(F.cross_entropy(x, nn.tensor(np.eye(5)[t.data])).item(), rel=1e-12)
     u, v = nn.tensor(rng.standard_normal(50)), nn.tensor(rng.standard_normal(50))
-    assert F.huber_loss(u, v, delta=0.7).item() == pytest.approx(0.7 * F.smooth_l1_loss(u, v, beta=0.7).item(),
-                                                                 rel=1e-12)
+    smooth = F.smooth_l1_loss(u, v, beta=0.7).item()
+    assert F.huber_loss(u, v, delta=0.7).item() == pytest.approx(0.7 * smooth, rel=1e-12)
     s, y = nn.tensor(rng.standard_normal(50)), nn.tensor(rng.uniform(0, 1, 50))
     p = nn.tensor(1 / (1 + np.exp(-s.data)))
-    assert F.binary_cross_entropy_with_logits(s, y).item() == pytest.approx(F.binary_cross_entropy(p, y).item(),
-                                                                            rel=1e-12)
+    by_probability = F.binary_cross_entropy(p, y).item()
+    assert F.binary_cross_entropy_with_logits(s, y).item() == pytest.approx(by_probability, rel=1e-12)
 
 
 def test_threads_and_levels():

@@ -24,7 +24,7 @@ def test_one_step_by_hand():
     #     f   1      2      0      0           0             f = 0.5
     #     g   0      0      ln 3   -ln(3)/2    ln(3)/2       g = 0.5
     #     o   0      ln 3   0      0           -ln 3         o = 0.25
-    # c' = 0.5 * 0.25 + 0.75 * 0.5 = 0.5          h' = 0.25 * tanh(0.5) = 0.25 * 0.462117 = 0.115529
+    # c' = 0.5 * 0.25 + 0.75 * 0.5 = 0.5,  h' = 0.25 * tanh(0.5) = 0.25 * 0.462117 = 0.115529
     s = np.log(3.0)
     columns = [[s, 1, 0, 0], [s, 2, 0, s], [0, 0, s, 0], [0, 0, -s / 2, 0]]
     w_ih, w_hh, b_ih, b_hh = (nn.tensor(np.array(a), requires_grad=True) for a in columns)
@@ -32,13 +32,13 @@ def test_one_step_by_hand():
     new_h, new_c = F.lstm_cell(x, (h, c), F.reshape(w_ih, (4, 1)), F.reshape(w_hh, (4, 1)), b_ih, b_hh)
     np.testing.assert_allclose(new_h.data, [[0.115529]], atol=1e-6)
     np.testing.assert_allclose(new_c.data, [[0.5]])
-    # with dh' = 1:   do = tanh(0.5) = 0.462117                       dz_o = do * 0.25 * 0.75 = 0.086647
-    #                 dc' = 0.25 * (1 - 0.462117^2) = 0.196612
-    #                 di = dc' * g = 0.098306                          dz_i = di * 0.75 * 0.25 =
-    #                                                                  0.018432
-    #                 df = dc' * c = 0.049153                          dz_f = df * 0.5 * 0.5   = 0.012288
-    #                 dg = dc' * i = 0.147459                          dz_g = dg * (1 - 0.25)  = 0.110594
-    #                 dc = dc' * f = 0.098306
+    # with dh' = 1:
+    #     do = tanh(0.5) = 0.462117                    dz_o = do * 0.25 * 0.75 = 0.086647
+    #     dc' = 0.25 * (1 - 0.462117^2) = 0.196612
+    #     di = dc' * g = 0.098306                      dz_i = di * 0.75 * 0.25 = 0.018432
+    #     df = dc' * c = 0.049153                      dz_f = df * 0.5 * 0.5   = 0.012288
+    #     dg = dc' * i = 0.147459                      dz_g = dg * (1 - 0.25)  = 0.110594
+    #     dc = dc' * f = 0.098306
     new_h.backward(np.ones((1, 1)))
     dz = np.array([0.018432, 0.012288, 0.110594, 0.086647])
     np.testing.assert_allclose(c.grad.data, [[0.098306]], atol=1e-6)
@@ -58,7 +58,8 @@ def numpy_backward(bug=None):
         gates = gates[:, :, :4 * h0.shape[1]]           # rows are longer in memory
         T, order = len(x), range(len(x))[::-1 if reverse else 1]
         dy, dh, dc = (np.zeros_like(a) if d is None else d for d, a in zip(dy, (y, h0, c0)))
-        dx, dw_ih, dw_hh, db = np.zeros_like(x), np.zeros_like(w_ih), np.zeros_like(w_hh), np.zeros_like(gates[0, :1].sum(0))
+        dx, dw_ih, dw_hh = np.zeros_like(x), np.zeros_like(w_ih), np.zeros_like(w_hh)
+        db = np.zeros_like(gates[0, :1].sum(0))
         if bug == "gradients start as a copy of the weights":
             dw_ih, dw_hh = w_ih.copy(), w_hh.copy()
         for s in range(T - 1, -1, -1):

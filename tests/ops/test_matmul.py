@@ -66,7 +66,8 @@ def check_exactly(rng, dtype, m, n, k, layout_a, layout_b, bias_row, bias_col, a
     if more.get("relu"):
         want = np.maximum(want, 0)
     compiled.gemm(c, LAYOUTS[layout_a](a), LAYOUTS[layout_b](b), row, col, accumulate, **more)
-    what = f"{nn.isa()} {dtype.__name__} {m}x{n}x{k} A by {layout_a}, B by {layout_b}, {bias_row=} {bias_col=} {accumulate=} {more}"
+    what = (f"{nn.isa()} {dtype.__name__} {m}x{n}x{k} A by {layout_a}, B by {layout_b}, "
+            f"{bias_row=} {bias_col=} {accumulate=} {more}")
     assert np.array_equal(c, want), what
     assert np.isnan(room[:, n:]).all(), what
 
@@ -226,7 +227,7 @@ def test_transposed_and_sliced_operands_are_saved_as_they_are():
     ("...ij,...jk", [(2, 1, 3, 4), (6, 4, 5)]), ("i...,i...->...", [(3, 2), (3, 1)]), ("...,...", [(3, 1), (4,)]),
     ("ij , jk -> ik", [(3, 4), (4, 5)]), ("a,b,c->abc", [(2,), (3,), (4,)]), ("ij,jk,kl->il", [(3, 4), (4, 5), (5, 2)]),
     ("bi,oij,bj->bo", [(6, 3), (5, 3, 4), (6, 4)]), ("ij,ij,ij->j", [(3, 4)] * 3),
-                                              ("a...b,b...->a...", [(2, 3, 4), (4, 3)]),
+    ("a...b,b...->a...", [(2, 3, 4), (4, 3)]),
     ("iij,jkk,kl->il", [(2, 2, 3), (3, 4, 4), (4, 5)]), ("i,j,k,l->", [(2,), (3,), (4,), (5,)])])
 def test_einsum_like_numpy_and_its_gradients(equation, shapes):
     rng = np.random.default_rng(0)
@@ -286,7 +287,6 @@ def test_linear_relu_lets_nan_pass():
 
 @pytest.mark.parametrize("equation, shapes", [
     ("bij,bjk->bik", [(2, 3, 4), (2, 4, 5)]), ("bn,anm,bm->ba", [(2, 5), (3, 5, 4), (2, 4)]),
-                                              ("...ii->...i", [(2, 3, 3)]),
-    ("bhtd,bhsd->bhts", [(2, 2, 3, 4), (2, 2, 5, 4)])])
+    ("...ii->...i", [(2, 3, 3)]), ("bhtd,bhsd->bhts", [(2, 2, 3, 4), (2, 2, 5, 4)])])
 def test_einsum_like_torch(torch, equation, shapes):
     compare(lambda *xs: F.einsum(equation, *xs), lambda *ts: torch.einsum(equation, *ts), normal(*shapes))

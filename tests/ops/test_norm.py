@@ -16,23 +16,24 @@ RNG = np.random.default_rng
 def test_layer_norm_by_hand():
     # x = [1, 2, 6]:  mean = 3,  deviations = [-2, -1, 3],  var = (4 + 1 + 9)/3 = 14/3
     # with eps = 4/3:  rstd = 1/sqrt(6) = 0.408248
-    # xhat = [-0.816497, -0.408248, 1.224745];   y = xhat * [1, 2, 3] + [0, 0, 1] = [-0.816497,
-    #                                            -0.816497, 4.674235]
+    # xhat = [-0.816497, -0.408248, 1.224745]
+    # y = xhat * [1, 2, 3] + [0, 0, 1] = [-0.816497, -0.816497, 4.674235]
     x = nn.tensor(np.array([[1.0, 2.0, 6.0]]), requires_grad=True)
     w = nn.tensor(np.array([1.0, 2.0, 3.0]), requires_grad=True)
     y = F.layer_norm(x, (3,), w, nn.tensor(np.array([0.0, 0.0, 1.0])), eps=4 / 3)
     np.testing.assert_allclose(y.detach().numpy(), [[-0.816497, -0.816497, 4.674235]], atol=1e-6)
-    # dy = [1, 0, 0]:  g = dy * w = [1, 0, 0],  mean(g) = 1/3,  mean(g * xhat) = -0.816497/3 = -0.272166
-    # dx = rstd * (g - 1/3 + 0.272166 * xhat) = 0.408248 * [0.444444, -0.444444, 0] = [0.181444,
-    # -0.181444, 0]
+    # dy = [1, 0, 0]:  g = dy * w = [1, 0, 0],  mean(g) = 1/3
+    # mean(g * xhat) = -0.816497/3 = -0.272166
+    # dx = rstd * (g - 1/3 + 0.272166 * xhat)
+    #    = 0.408248 * [0.444444, -0.444444, 0] = [0.181444, -0.181444, 0]
     y.backward(np.array([[1.0, 0.0, 0.0]]))
     np.testing.assert_allclose(x.grad.numpy(), [[0.181444, -0.181444, 0.0]], atol=1e-6)
     np.testing.assert_allclose(w.grad.numpy(), [-0.816497, 0.0, 0.0], atol=1e-6)
 
 
 def test_batch_norm_by_hand():
-    # one channel, values 1, 3, 8:  mean = 4,  var = (9 + 1 + 16)/3 = 26/3,  unbiased 13;  momentum 0.1:
-    # running_mean = 0.9 * 0 + 0.1 * 4 = 0.4,   running_var = 0.9 * 1 + 0.1 * 13 = 2.2
+    # one channel, values 1, 3, 8:  mean = 4,  var = (9 + 1 + 16)/3 = 26/3,  unbiased 13
+    # momentum 0.1:  running_mean = 0.9 * 0 + 0.1 * 4 = 0.4,  running_var = 0.9 * 1 + 0.1 * 13 = 2.2
     mean, var = nn.tensor(np.zeros(1)), nn.tensor(np.ones(1))
     y = F.batch_norm(nn.tensor(np.array([[1.0], [3.0], [8.0]])), mean, var, training=True, eps=1 / 3)
     np.testing.assert_allclose(y.numpy(), [[-1.0], [-1 / 3], [4 / 3]])   # deviations [-3, -1, 4] / sqrt(26/3 + 1/3) = 3
@@ -106,10 +107,9 @@ def test_batch_norm_relu_is_pytorchs(torch, dtype, training, shape):
 
 
 def test_batch_norm_relu_by_hand():
-    # one channel, values 1, 3, 8:  z = [-1, -1/3, 4/3] as above, so y = [0, 0, 4/3], and only the
-    #                               last has a gradient: with dy = 1 there,
-    # xhat = z, mean(dz) = 1/3, mean(dz * xhat) = 4/9:  dx = ([0, 0, 1] - 1/3 - 4/9 * [-1, -1/3,
-    #                                                   4/3]) / 3
+    # one channel, values 1, 3, 8:  z = [-1, -1/3, 4/3] as above, so y = [0, 0, 4/3]
+    # only the last has a gradient: with dy = 1 there,  xhat = z,  mean(dz) = 1/3,
+    # mean(dz * xhat) = 4/9,  dx = ([0, 0, 1] - 1/3 - 4/9 * [-1, -1/3, 4/3]) / 3
     x = nn.tensor(np.array([[1.0], [3.0], [8.0]]), requires_grad=True)
     y = F.batch_norm_relu(x, None, None, training=True, eps=1 / 3)
     np.testing.assert_allclose(y.data[:, 0], [0, 0, 4 / 3])

@@ -24,8 +24,8 @@ def parts(source):
     """(line, part) of each statement, with what belongs to several parts in the part before it."""
     tree = ast.parse(source)
     public = next(ast.literal_eval(node.value) for node in tree.body if "__all__" in names_of(node))
-    makers = {"register"} | {node.name for node in tree.body
-                             if isinstance(node, ast.FunctionDef) and node.returns and ast.unparse(node.returns) == "Op"}
+    makers = {"register"} | {node.name for node in tree.body if isinstance(node, ast.FunctionDef)
+                             and node.returns is not None and ast.unparse(node.returns) == "Op"}
     found, now = [], 0
     for node in tree.body[1:]:                      # the first is the docstring
         names = names_of(node)

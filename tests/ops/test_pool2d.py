@@ -14,8 +14,9 @@ from fastnn.errors import ShapeError
 from fastnn.op import seeded
 
 F = nn.functional
-LEVELS = ["numpy"] if nn.isa() == "numpy" else [name for name, (_, runs) in nn.kernels.compiled.levels().items()
-                                                if runs]
+LEVELS = ["numpy"]
+if nn.isa() != "numpy":
+    LEVELS = [name for name, (_, runs) in nn.kernels.compiled.levels().items() if runs]
 NAN, INF = float("nan"), float("inf")
 
 
@@ -180,9 +181,8 @@ def test_long_rows_agree_with_pytorch(torch, dtype, width):
     """Rows of several vectors, and of several tiles; ties everywhere, as after relu; a NaN in one
     plane, minus infinity in another.
     """
-    for window, stride, padding, dilation in ((3, 2, 1, 1),
-                                              (3, 1, 1, 1), ((2, 5), (1, 2), 0, 1), ((3, 2), (2, 3), 1, (2, 1)),
-                                              ((5, 3), 2, (2, 1), 1)):
+    for window, stride, padding, dilation in ((3, 2, 1, 1), (3, 1, 1, 1), ((2, 5), (1, 2), 0, 1),
+                                              ((3, 2), (2, 3), 1, (2, 1)), ((5, 3), 2, (2, 1), 1)):
         attrs = {"kernel_size": window, "stride": stride, "padding": padding, "dilation": dilation}
         x = np.maximum(np.round(seeded(str(attrs)).standard_normal((1, 3, 9, width))), 0)
         x[0, 1, 5, width // 2] = NAN
@@ -318,15 +318,15 @@ def test_windows_of_minus_infinity_and_padding_choose_a_pixel():
 @pytest.mark.parametrize("width", [2, 3, 7, 16, 17, 33, 64, 67])
 def test_three_by_three_windows_at_stride_two(width, level):
     """Windows that go through registers, at widths around those of vectors: ties, NaN and
-    infinities, any edge, with places and without.
+    infinities, any edge, with indices and without.
     """
     op, rng = nn.op.OPS["max_pool2d"], seeded(f"three by three {width}")
     before = nn.isa()
     if level != "numpy":
         nn.kernels.compiled.use_level(level)
     try:
-        for height, padding, ceil_mode, kind in product((3, 4, 9), ((0, 0), (1, 1), (0, 1), (1, 0)), (False, True),
-                                                        range(3)):
+        paddings = (0, 0), (1, 1), (0, 1), (1, 0)
+        for height, padding, ceil_mode, kind in product((3, 4, 9), paddings, (False, True), range(3)):
             if width + 2 * padding[1] < 3:
                 continue
             x = rng.integers(-3, 4, (2, 2, height, width)).astype(np.float32)

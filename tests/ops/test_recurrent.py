@@ -5,7 +5,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from second_opinion import close, flat, same_results
+from second_opinion import close, flat, in_dtype, same_results
 
 import fastnn as nn
 from fastnn.errors import FastnnError, ShapeError
@@ -61,10 +61,11 @@ def column(*numbers):
 
 def test_one_step_of_gru_by_hand():
     # With s = ln 3: sigmoid(s) = 0.75, sigmoid(-s) = 0.25 and tanh(s/2) = 0.5, for x = 1, h = 2:
-    #         w_ih   w_hh    b_ih   b_hh       a = w_ih + b_ih    u = 2 w_hh + b_hh
-    #     r   s      0       0      0          s                  0              r = sigmoid(s) = 0.75
-    #     z   0      -s      0      s          0                  -s             z = sigmoid(-s) = 0.25
-    #     n   0      s       s/8    -3s/2      s/8                s/2            n = tanh(s/8 + 0.75 s/2) = tanh(s/2) = 0.5
+    #         w_ih   w_hh   b_ih   b_hh     a = w_ih + b_ih    u = 2 w_hh + b_hh
+    #     r   s      0      0      0        s                  0
+    #     z   0      -s     0      s        0                  -s
+    #     n   0      s      s/8    -3s/2    s/8                s/2
+    # r = sigmoid(s) = 0.75,  z = sigmoid(-s) = 0.25,  n = tanh(s/8 + 0.75 s/2) = tanh(s/2) = 0.5
     # h' = 0.75 * 0.5 + 0.25 * 2 = 0.875
     s = np.log(3.0)
     w_ih, w_hh = column(s, 0, 0), column(0, -s, s)
@@ -72,12 +73,12 @@ def test_one_step_of_gru_by_hand():
     x, h = column(1), column(2)
     y = F.gru_cell(x, h, w_ih, w_hh, b_ih, b_hh)
     np.testing.assert_allclose(y.data, [[0.875]])
-    # with dh' = 1:   dn = 0.75                                      da_n = 0.75 * (1 - 0.25)         = 0.5625
-    #                 dz = h - n = 1.5                               da_z = 1.5 * 0.25 * 0.75         = 0.28125
-    #                 dr = da_n * u_n = 0.5625 * s/2 = 0.28125 s     da_r = 0.28125 s * 0.75 * 0.25   = 0.052734375 s
-    #                                                                du_n = da_n * r                  =
-    #                                                                                                 0.421875
-    #                 dh = z + w_hh . du = 0.25 - 0.28125 s + 0.421875 s = 0.25 + 0.140625 s
+    # with dh' = 1:
+    #     dn = 0.75                                    da_n = 0.75 * (1 - 0.25) = 0.5625
+    #     dz = h - n = 1.5                             da_z = 1.5 * 0.25 * 0.75 = 0.28125
+    #     dr = da_n * u_n = 0.5625 s/2 = 0.28125 s     da_r = 0.28125 s * 0.1875 = 0.052734375 s
+    #                                                  du_n = da_n * r = 0.421875
+    #     dh = z + w_hh . du = 0.25 - 0.28125 s + 0.421875 s = 0.25 + 0.140625 s
     y.backward(np.ones((1, 1)))
     da, du = np.array([0.052734375 * s, 0.28125, 0.5625]), np.array([0.052734375 * s, 0.28125, 0.421875])
     np.testing.assert_allclose(b_ih.grad.data, da)
@@ -91,8 +92,8 @@ def test_one_step_of_gru_by_hand():
 @pytest.mark.parametrize("cell, y, slope", [(F.rnn_tanh_cell, 0.5, 0.75), (F.rnn_relu_cell, np.log(3) / 2, 1.0)],
                          ids=["tanh", "relu"])
 def test_one_step_of_rnn_by_hand(cell, y, slope):
-    # z = 2 * 0.25 s + 1 * (-0.5 s) + 0.75 s - 0.25 s = s/2 with s = ln 3;  tanh(s/2) = 0.5, whose
-    #                                                                       slope is 1 - 0.25
+    # z = 2 * 0.25 s + 1 * (-0.5 s) + 0.75 s - 0.25 s = s/2 with s = ln 3
+    # tanh(s/2) = 0.5, whose slope is 1 - 0.25
     s = np.log(3.0)
     x, h, w_ih, w_hh = column(2), column(1), column(0.25 * s), column(-0.5 * s)
     b_ih, b_hh = (nn.tensor(np.array([b]), requires_grad=True) for b in (0.75 * s, -0.25 * s))
@@ -116,8 +117,8 @@ def ours_of(theirs):
 @pytest.mark.parametrize("B, I, H, bias", [(1, 1, 1, True), (5, 7, 3, True), (2, 3, 37, False), (1, 20, 48, True),
                                            (50, 20, 130, True)])
 def test_a_cell_is_pytorchs(torch, B, I, H, bias, kind, dtype):
-    cell = getattr(torch.nn, kind.torch_layer + "Cell")(I, H, bias=bias, dtype=torch.float32 if dtype == np.float32
-                                                        else torch.float64, **kind.torch_args)
+    make = getattr(torch.nn, kind.torch_layer + "Cell")
+    cell = in_dtype(make(I, H, bias=bias, **kind.torch_args), dtype)
     theirs = [torch.randn(B, n, dtype=cell.weight_ih.dtype, requires_grad=True) for n in (I, *[H] * kind.states)]
     want = flat(cell(theirs[0], kind.hx(theirs[1:])))
     theirs += list(cell.parameters())
@@ -150,8 +151,8 @@ def test_the_composition_is_pytorchs(torch, name, state, kind, dtype):
     """Output, last state, and the gradients of all inputs, states and parameters."""
     case = {"num_layers": 1, "bidirectional": False, "batch_first": False, "bias": True} | COMPOSITIONS[name]
     T, B, I, H, bias = (case.pop(key) for key in ("T", "B", "I", "H", "bias"))
-    real = torch.float32 if dtype == np.float32 else torch.float64
-    layer = getattr(torch.nn, kind.torch_layer)(I, H, bias=bias, dtype=real, **case, **kind.torch_args)
+    layer = in_dtype(getattr(torch.nn, kind.torch_layer)(I, H, bias=bias, **case, **kind.torch_args), dtype)
+    real = layer.weight_ih_l0.dtype
     cells = case["num_layers"] * (1 + case["bidirectional"])
     shape = (T, I) if B is None else (B, T, I) if case["batch_first"] else (T, B, I)
     theirs = [torch.randn(shape, dtype=real, requires_grad=True)]
@@ -293,8 +294,8 @@ def test_no_workspace_is_reported_without_kernels(kind, monkeypatch):
 def test_dropout_acts_between_layers_in_training_only(kind):
     x = nn.tensor(arrays(kind, 4, 3, 5, 8)[0])
     rng = np.random.default_rng(5)
-    params = [nn.tensor(rng.standard_normal(shape)) for shape in recurrent.parameter_shapes(kind.gates, 5, 8,
-                                                                                            2).values()]
+    shapes = recurrent.parameter_shapes(kind.gates, 5, 8, 2).values()
+    params = [nn.tensor(rng.standard_normal(shape)) for shape in shapes]
     plain = kind.function(x, None, params, num_layers=2)[0].data
     assert np.array_equal(kind.function(x, None, params, num_layers=2, dropout=0.5)[0].data, plain)
     first = kind.function(x, None, params[:4])[0]

@@ -112,8 +112,7 @@ def test_gradients_of_slices_meet_in_one_array(leaf):
 
 
 def test_the_gradient_of_a_slice_reaches_nobody_else():
-    """What is added in place at the places of a slice must be an array that the tape alone holds.
-    """
+    """A gradient that is added to in place at x[key] is an array that the tape alone holds."""
     x = nn.Parameter(np.ones((4, 3)))
     upstream = np.full((4, 3), 2.0)
     y = x * 1
