@@ -48,26 +48,17 @@ fastnn/kernels/norm.pxi fastnn/kernels/optim.pxi fastnn/kernels/peak.pxi fastnn/
 fastnn/kernels/reduce.pxi fastnn/kernels/runtime.pxi fastnn/kernels/softmax.pxi fastnn/kernels/tape.pxi
 fastnn/kernels/unfold.pxi fastnn/layers/attention.py fastnn/layers/container.py fastnn/layers/convolution.py
 fastnn/layers/module.py fastnn/layers/pooling.py fastnn/layers/summary.py fastnn/moved.py fastnn/op.py
-fastnn/ops/adaptive_pool.py fastnn/ops/attention.py fastnn/ops/batch_norm.py fastnn/ops/checks.py fastnn/ops/conv2d.py
-fastnn/ops/conv_transpose.py fastnn/ops/cross_entropy.py fastnn/ops/dropout.py fastnn/ops/einsum.py fastnn/ops/gru.py
-fastnn/ops/indexing.py fastnn/ops/linear.py fastnn/ops/losses.py fastnn/ops/lstm.py fastnn/ops/matmul.py
-fastnn/ops/norm.py fastnn/ops/rnn.py fastnn/ops/softmax.py fastnn/ops/unfold.py fastnn/ops/window.py
-fastnn/reference/conv_transpose.py fastnn/reference/cross_entropy.py fastnn/reference/matmul.py
-fastnn/reference/norm.py tests/autograd/test_autograd.py tests/c/cases_elements.c tests/c/cases_ladder.c
-tests/c/cases_layers.c tests/c/cases_sequences.c tests/c/test_memory.c tests/docs/test_reference.py
-tests/kernels/test_memory.py tests/layers/test_summary.py tests/ops/test_activation.py tests/ops/test_arithmetic.py
-tests/ops/test_conv2d.py tests/ops/test_lstm.py tests/ops/test_matmul.py tests/ops/test_norm.py
-tests/ops/test_order.py tests/ops/test_recurrent.py tests/ops/test_reduce.py tests/test_creation.py tests/test_face.py
-tests/test_init.py tests/test_tensor.py tests/testing/test_replace.py
+tests/autograd/test_autograd.py tests/c/cases_elements.c tests/c/cases_ladder.c tests/c/cases_layers.c
+tests/c/cases_sequences.c tests/c/test_memory.c tests/docs/test_reference.py tests/layers/test_summary.py
+tests/test_creation.py tests/test_face.py tests/test_init.py tests/test_tensor.py tests/testing/test_replace.py
 """.split())
 STILL_DIALECT = set("""
-csrc/attention/attention.tmpl.h csrc/conv/conv2d.c csrc/conv/conv2d.tmpl.h
-csrc/conv/conv2d_depthwise.tmpl.h csrc/conv/conv2d_direct.tmpl.h csrc/conv/conv2d_taps.tmpl.h
-csrc/conv/conv2d_few.tmpl.h csrc/conv/conv2d_pixels.tmpl.h csrc/conv/winograd.tmpl.h csrc/conv/winograd_cut.h
-csrc/core/memory.c csrc/core/parallel.c csrc/gemm/gemm.tmpl.h csrc/gemm/gemm_blocked.tmpl.h
-csrc/gemm/gemm_skinny.tmpl.h csrc/gemm/gemm_tile.tmpl.h csrc/pointwise/rows.h csrc/pointwise/softmax.tmpl.h
-docs/kernels/README.md docs/kernels/attention.md docs/kernels/gemm.md docs/kernels/lstm.md fastnn/layers/recurrent.py
-fastnn/layers/summary.py fastnn/ops/softmax.py fastnn/report/sections.py
+csrc/attention/attention.tmpl.h csrc/conv/conv2d.c csrc/conv/conv2d.tmpl.h csrc/conv/conv2d_depthwise.tmpl.h
+csrc/conv/conv2d_direct.tmpl.h csrc/conv/conv2d_taps.tmpl.h csrc/conv/conv2d_few.tmpl.h csrc/conv/conv2d_pixels.tmpl.h
+csrc/conv/winograd.tmpl.h csrc/conv/winograd_cut.h csrc/core/memory.c csrc/core/parallel.c csrc/gemm/gemm.tmpl.h
+csrc/gemm/gemm_blocked.tmpl.h csrc/gemm/gemm_skinny.tmpl.h csrc/gemm/gemm_tile.tmpl.h csrc/pointwise/rows.h
+csrc/pointwise/softmax.tmpl.h docs/kernels/README.md docs/kernels/attention.md docs/kernels/gemm.md docs/kernels/lstm.md
+fastnn/layers/recurrent.py fastnn/layers/summary.py fastnn/report/sections.py
 """.split())
 STILL_SPLIT = set("""
 docs/kernels/README.md docs/kernels/attention.md docs/kernels/gemm.md docs/kernels/lstm.md

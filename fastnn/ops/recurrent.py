@@ -1,5 +1,7 @@
-"""What the recurrences share: checks of shapes, samples, the names of parameters, and layers on top
-of each other.
+"""What the recurrences share: layers on top of each other, names of parameters, checks, samples.
+
+lstm.py, gru.py and rnn.py have the functions. T steps, B batch, I inputs, H hidden units; `gates`
+is the number of rows of weights that a hidden unit has: 4, 3 or 1.
 """
 
 from __future__ import annotations
@@ -19,22 +21,110 @@ from .checks import need_float, need_rank
 from .indexing import getitem
 from .shape import cat, squeeze, stack, transpose, unsqueeze
 
-__all__: list[str] = []
+__all__ = ["layers", "parameter_shapes"]
 
-# Roundings of T steps are independent of each other and fade as the gates forget: they add up like
-# sqrt(T), hence the T in `terms`. Besides, sigmoid and tanh are each good to 2 ulp, not to half an
-# ulp as a product is.
-SLACK = 2.0
-FEATURES: dict[str, Any] = {"terms": lambda T, B, I, H: I + H, "slack": SLACK}
-STEPS: dict[str, Any] = {"terms": lambda T, B, I, H: T * (I + H), "slack": SLACK}
+
+# ---- layers on top of each other -----------------------------------------------------------------
+def parameter_shapes(gates: int, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
+                     bidirectional: bool = False) -> dict[str, tuple[int, ...]]:
+    """PyTorch's names of a layer's parameters, with their shapes, in the order of `params`."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for k in range(num_layers):
+        inputs = input_size if k == 0 else hidden_size * (1 + bidirectional)
+        for suffix in ("", "_reverse")[:1 + bidirectional]:
+            shapes[f"weight_ih_l{k}{suffix}"] = (gates * hidden_size, inputs)
+            shapes[f"weight_hh_l{k}{suffix}"] = (gates * hidden_size, hidden_size)
+            if bias:
+                shapes[f"bias_ih_l{k}{suffix}"] = shapes[f"bias_hh_l{k}{suffix}"] = (gates * hidden_size,)
+    return shapes
+
+
+def layers(who: str, gates: int, run: Callable[..., Any], input: Any, hx: Mapping[str, Any] | None, count: int,
+           params: Sequence[Any], *, num_layers: int, bidirectional: bool, batch_first: bool, dropout: float,
+           training: bool) -> tuple[Tensor, list[Tensor]]:
+    """The outputs of the last layer, and the `count` last states of all layers and directions.
+
+    run(x, *states, *cell, reverse) -> (y, *last states) is one layer in one direction. hx has the
+    first states by name; None: zeros.
+    """
+    if not 0 <= dropout <= 1:
+        raise RangeError(who=who, expected="dropout between 0 and 1", got=dropout)
+    x: Any = input if isinstance(input, Tensor) else tensor(input)
+    if x.ndim not in (2, 3):
+        raise ShapeError(who=who, expected="input of shape (T, B, I), or (T, I) for one sequence", got=x.shape)
+    one = x.ndim == 2
+    if one:
+        x = unsqueeze(x, 1)
+    elif batch_first:
+        x = transpose(x, 0, 1)
+    cells = cells_of(who, params, num_layers, 1 + bidirectional)
+    initial = initial_states(who, gates, x, hx, count, one, cells, 1 + bidirectional)
+
+    last: list[list[Tensor]] = [[] for _ in range(count)]
+    for k in range(num_layers):
+        outputs: list[Tensor] = []
+        for cell in cells[len(last[0]):len(last[0]) + 1 + bidirectional]:
+            states = initial if hx is None else [getitem(s, len(last[0])) for s in initial]
+            y, *ends = run(x, *states, *cell, reverse=len(outputs) == 1)
+            outputs.append(y)
+            for all_ends, end in zip(last, ends):
+                all_ends.append(end)
+        x = cat(outputs, 2) if bidirectional else outputs[0]
+        if dropout > 0 and training and k < num_layers - 1:
+            x = dropout_ops.dropout(x, dropout)
+    ends = [unsqueeze(a[0], 0) if len(a) == 1 else stack(a, 0) for a in last]
+    if one:
+        return squeeze(x, 1), [squeeze(a, 1) for a in ends]
+    return transpose(x, 0, 1) if batch_first else x, ends
+
+
+# ---- what the functions share --------------------------------------------------------------------
+def hidden_state(who: str, hx: Any) -> Any:
+    """The state, which must be one tensor."""
+    if isinstance(hx, (tuple, list)):
+        raise ShapeError(who=who, expected="the state as one tensor h", got=f"{type(hx).__name__} of {len(hx)}")
+    return hx
+
+
+def cells_of(who: str, params: Sequence[Any], num_layers: int, directions: int) -> list[Any]:
+    """`params` cut into (w_ih, w_hh, b_ih, b_hh) per layer and direction; None: no bias."""
+    count = num_layers * directions
+    if len(params) == 4 * count:
+        return [tuple(params[i:i + 4]) for i in range(0, 4 * count, 4)]
+    if len(params) == 2 * count:
+        return [(*params[i:i + 2], None, None) for i in range(0, 2 * count, 2)]
+    text = f"{num_layers} layer{'s' if num_layers > 1 else ''}{' in two directions' if directions == 2 else ''}"
+    raise ShapeError(who=who, expected=f"{2 * count} or {4 * count} parameters for {text}", got=len(params))
+
+
+def initial_states(who: str, gates: int, x: Tensor, hx: Mapping[str, Any] | None, count: int, one: bool,
+                   cells: list[Any], directions: int) -> list[Any]:
+    """The states before the first step, each (L D, B, H), after checking all sizes.
+
+    Where hx is None they are zeros (B, H), for every layer.
+    """
+    features, given = x.shape[2], {"input": x.data}
+    for i, cell in enumerate(cells):
+        arrays = [getattr(a, "_data", a) for a in cell]
+        given |= {f"params[{4 * i + j}]": a for j, a in enumerate(arrays)}
+        where = f" of layer {i // directions + 1}" if len(cells) > directions else ""
+        H = check_weights(who, gates, features, arrays[0], arrays[1], arrays[2], arrays[3], where)
+        if i % directions == directions - 1:
+            features = directions * H
+    if hx is None:
+        need_float(who, **given)
+        return [np.zeros((x.shape[1], H), x.dtype)] * count
+    need_float(who, **{name: getattr(a, "_data", a) for name, a in hx.items()}, **given)
+    check_states(who, (len(cells), H) if one else (len(cells), x.shape[1], H), hx)
+    return [unsqueeze(a, 1) for a in hx.values()] if one else list(hx.values())
 
 
 # ---- checks --------------------------------------------------------------------------------------
 def check_weights(who: str, gates: int, inputs: int, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any,
                   where: str = "") -> int:
-    """Do these weights take `inputs` features? Returns H.
+    """These weights must take `inputs` features. Returns H.
 
-    `where` is the layer, if there are several.
+    `where` names the layer, if there are several.
     """
     rows = f"{gates}*H" if gates > 1 else "H"
     if w_hh.ndim != 2 or w_hh.shape[0] != gates * w_hh.shape[1] or w_hh.shape[1] == 0:
@@ -121,7 +211,7 @@ def sequence_samples(sample: Callable[..., Sample]) -> list[Sample]:
 
 # ---- errors --------------------------------------------------------------------------------------
 def cell_errors(name: str, gates: int, cell: Callable[..., Any]) -> tuple[Refusal, ...]:
-    """Rows for `Op.errors`; the cell is called with (x, h, w_ih, w_hh, b_ih)."""
+    """What a cell refuses; it is called with (x, h, w_ih, w_hh, b_ih)."""
     G, rows = gates, f"{gates}*H" if gates > 1 else "H"
     return (
         Refusal("rank", lambda: cell(zeros(3), zeros(1, 2), zeros(2*G, 3), zeros(2*G, 2)),
@@ -141,9 +231,10 @@ def cell_errors(name: str, gates: int, cell: Callable[..., Any]) -> tuple[Refusa
     )
 
 
-def sequence_errors(name: str, gates: int, layer: Callable[..., Any], function: Callable[..., Any]) -> tuple[Refusal, ...]:
-    """Rows for `Op.errors`: layer(x, h0, w_ih, w_hh) is the op itself, function(input, h, params,
-    ...) the public one.
+def sequence_errors(name: str, gates: int, layer: Callable[..., Any],
+                    function: Callable[..., Any]) -> tuple[Refusal, ...]:
+    """What a layer refuses: layer(x, h0, w_ih, w_hh) is the op, function(input, h, params) the
+    public function.
     """
     w_ih, w_hh = zeros(2*gates, 3), zeros(2*gates, 2)
     return (
@@ -169,116 +260,27 @@ def sequence_errors(name: str, gates: int, layer: Callable[..., Any], function: 
 
 
 def state_error(name: str, gates: int, function: Callable[..., Any]) -> Refusal:
-    """The row for `Op.errors` of a layer whose state is one tensor, h."""
-    return Refusal("no tensor", lambda: function(zeros(1, 1, 3), (zeros(1, 1, 2), zeros(1, 1, 2)), [zeros(2*gates, 3), zeros(2*gates, 2)]),
+    """What a layer refuses whose state is one tensor, h."""
+    params = [zeros(2*gates, 3), zeros(2*gates, 2)]
+    return Refusal("no tensor", lambda: function(zeros(1, 1, 3), (zeros(1, 1, 2), zeros(1, 1, 2)), params),
                    ShapeError, (name, "one tensor", "tuple"))
 
 
-def hidden_state(who: str, hx: Any) -> Any:
-    if isinstance(hx, (tuple, list)):
-        raise ShapeError(who=who, expected="the state as one tensor h", got=f"{type(hx).__name__} of {len(hx)}")
-    return hx
-
-
-# ---- costs ---------------------------------------------------------------------------------------
+# ---- cost and benchmarks -------------------------------------------------------------------------
 def flops_of(gates: int) -> Callable[..., int]:
     return lambda T, B, I, H: 2 * T * B * gates * H * (I + H) + 10 * T * B * H
 
 
 def workspace_bytes(gates: int, T: int, B: int, I: int, H: int, itemsize: int) -> int:
-    """What the backward kernel of one layer in one direction takes for its own time; 0 without
+    """Bytes that the backward kernel of one layer in one direction needs while it runs; 0 without
     kernels.
     """
     return int(compiled.recurrent_workspace(gates, T, B, I, H)) * itemsize if compiled is not None else 0
 
 
-# ---- layers on top of each other -----------------------------------------------------------------
-def parameter_shapes(gates: int, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
-                     bidirectional: bool = False) -> dict[str, tuple[int, ...]]:
-    """PyTorch's names of a layer's parameters, with their shapes, in the order in which the
-    functions take them.
-    """
-    shapes: dict[str, tuple[int, ...]] = {}
-    for k in range(num_layers):
-        inputs = input_size if k == 0 else hidden_size * (1 + bidirectional)
-        for suffix in ("", "_reverse")[:1 + bidirectional]:
-            shapes[f"weight_ih_l{k}{suffix}"] = (gates * hidden_size, inputs)
-            shapes[f"weight_hh_l{k}{suffix}"] = (gates * hidden_size, hidden_size)
-            if bias:
-                shapes[f"bias_ih_l{k}{suffix}"] = shapes[f"bias_hh_l{k}{suffix}"] = (gates * hidden_size,)
-    return shapes
-
-
-def layers(who: str, gates: int, run: Callable[..., Any], input: Any, hx: Mapping[str, Any] | None, count: int,
-           params: Sequence[Any], *, num_layers: int, bidirectional: bool, batch_first: bool, dropout: float,
-           training: bool) -> tuple[Tensor, list[Tensor]]:
-    """The outputs of the last layer, and the last states, `count` tensors, of all layers and
-    directions.
-
-    run(x, *states, *cell, reverse) -> (y, *last states) is one layer in one direction; hx names the
-    states, None: zeros.
-    """
-    if not 0 <= dropout <= 1:
-        raise RangeError(who=who, expected="dropout between 0 and 1", got=dropout)
-    x: Any = input if isinstance(input, Tensor) else tensor(input)
-    if x.ndim not in (2, 3):
-        raise ShapeError(who=who, expected="input of shape (T, B, I), or (T, I) for one sequence", got=x.shape)
-    one = x.ndim == 2
-    if one:
-        x = unsqueeze(x, 1)
-    elif batch_first:
-        x = transpose(x, 0, 1)
-    cells = cells_of(who, params, num_layers, 1 + bidirectional)
-    initial = initial_states(who, gates, x, hx, count, one, cells, 1 + bidirectional)
-
-    last: list[list[Tensor]] = [[] for _ in range(count)]
-    for k in range(num_layers):
-        outputs: list[Tensor] = []
-        for cell in cells[len(last[0]):len(last[0]) + 1 + bidirectional]:
-            states = initial if hx is None else [getitem(s, len(last[0])) for s in initial]
-            y, *ends = run(x, *states, *cell, reverse=len(outputs) == 1)
-            outputs.append(y)
-            for all_ends, end in zip(last, ends):
-                all_ends.append(end)
-        x = cat(outputs, 2) if bidirectional else outputs[0]
-        if dropout > 0 and training and k < num_layers - 1:
-            x = dropout_ops.dropout(x, dropout)
-    ends = [unsqueeze(a[0], 0) if len(a) == 1 else stack(a, 0) for a in last]
-    if one:
-        return squeeze(x, 1), [squeeze(a, 1) for a in ends]
-    return transpose(x, 0, 1) if batch_first else x, ends
-
-
-def cells_of(who: str, params: Sequence[Any], num_layers: int, directions: int) -> list[Any]:
-    """`params` cut into one (w_ih, w_hh, b_ih, b_hh) per layer and direction, with None for missing
-    biases.
-    """
-    count = num_layers * directions
-    if len(params) == 4 * count:
-        return [tuple(params[i:i + 4]) for i in range(0, 4 * count, 4)]
-    if len(params) == 2 * count:
-        return [(*params[i:i + 2], None, None) for i in range(0, 2 * count, 2)]
-    text = f"{num_layers} layer{'s' if num_layers > 1 else ''}{' in two directions' if directions == 2 else ''}"
-    raise ShapeError(who=who, expected=f"{2 * count} or {4 * count} parameters for {text}", got=len(params))
-
-
-def initial_states(who: str, gates: int, x: Tensor, hx: Mapping[str, Any] | None, count: int, one: bool,
-                   cells: list[Any],
-                   directions: int) -> list[Any]:
-    """The states before the first step, each (L*D, B, H), after checking all sizes; zeros (B, H)
-    for every layer where hx is None.
-    """
-    features, given = x.shape[2], {"input": x.data}
-    for i, cell in enumerate(cells):
-        arrays = [getattr(a, "_data", a) for a in cell]
-        given |= {f"params[{4 * i + j}]": a for j, a in enumerate(arrays)}
-        where = f" of layer {i // directions + 1}" if len(cells) > directions else ""
-        H = check_weights(who, gates, features, arrays[0], arrays[1], arrays[2], arrays[3], where)
-        if i % directions == directions - 1:
-            features = directions * H
-    if hx is None:
-        need_float(who, **given)
-        return [np.zeros((x.shape[1], H), x.dtype)] * count
-    need_float(who, **{name: getattr(a, "_data", a) for name, a in hx.items()}, **given)
-    check_states(who, (len(cells), H) if one else (len(cells), x.shape[1], H), hx)
-    return [unsqueeze(a, 1) for a in hx.values()] if one else list(hx.values())
+# The rounding that the laws allow to a cell and to a layer. Roundings of T steps are independent of
+# each other and fade as the gates forget: they add up like sqrt(T), hence the T in `terms`. Sigmoid
+# and tanh are each good to 2 ulp, not to half an ulp as a product is, hence the slack.
+SLACK = 2.0
+FEATURES: dict[str, Any] = {"terms": lambda T, B, I, H: I + H, "slack": SLACK}
+STEPS: dict[str, Any] = {"terms": lambda T, B, I, H: T * (I + H), "slack": SLACK}

@@ -22,7 +22,7 @@ __all__ = ["log_softmax", "softmax"]
 
 
 def softmax(input: Tensor, dim: int) -> Tensor:
-    r"""Turn scores into probabilities along one axis.
+    r"""Scores become probabilities along one axis.
 
     .. math:: y_c = \frac{e^{x_c}}{\sum_k e^{x_k}} \qquad
         dx_c = y_c \big(dy_c - \sum_k dy_k\, y_k\big)
