@@ -9,10 +9,14 @@ from __future__ import annotations
 import importlib
 import sys
 import warnings
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader, MetaPathFinder
+else:
+    Loader = MetaPathFinder = object                # importlib.abc loads what takes 5 ms: tempfile, shutil, bz2, ...
 
 __all__ = ["GONE", "MODULES", "NAMES", "moved_name", "watch"]
 
@@ -68,6 +72,9 @@ class _Alias(Loader):
 
     def __init__(self, new: str):
         self.new = new
+
+    def create_module(self, spec: ModuleSpec) -> None:
+        """Let Python make an ordinary module first."""
 
     def exec_module(self, module: ModuleType) -> None:
         sys.modules[module.__name__] = importlib.import_module(self.new)

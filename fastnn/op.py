@@ -25,7 +25,7 @@ import numpy as np
 __all__ = ["OPS", "Op", "Refusal", "Sample", "register", "seeded"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sample:
     """One call of an op: tiny, and named, so that a failing law says which one.
 
@@ -77,7 +77,7 @@ class Refusal(NamedTuple):
     words: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Op:
     """The record of one op.
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import math
 import threading
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -161,4 +160,5 @@ def flat(saved: Any) -> Iterable[np.ndarray]:
 
 def checksums(saved: Any) -> list[int]:
     """A checksum of each saved array."""
+    import zlib  # here, so that `import fastnn` does not pay for it
     return [zlib.crc32(np.ascontiguousarray(a).tobytes()) for a in flat(saved)]

@@ -39,7 +39,7 @@ from ..kernels import compiled
 __all__ = ["RULES", "Rule", "Setting", "State", "at_least_zero", "on_kernels", "register", "switch"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rule:
     """The record of one optimiser.
 
@@ -81,7 +81,7 @@ class Rule:
             self.check(who, values)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Setting:
     """A number or switch of a rule: its default, and what it must be.
 
@@ -102,7 +102,7 @@ class Setting:
             return False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class State:
     """An array of the parameter's shape and dtype that a rule keeps from step to step.
 
