@@ -40,9 +40,8 @@ def shapes(model):
     return {key: tuple(value.shape) for key, value in model.state_dict().items()}
 
 
-def reference(record):
+def reference(torch, record):
     """The network of the package whose names the weights have, without memory."""
-    torch = pytest.importorskip("torch")
     if record.names == "torchvision":
         build = getattr(import_torchvision().models, record.name)
     else:
@@ -54,11 +53,10 @@ def reference(record):
         return build()
 
 
-@pytest.mark.torch
 @pytest.mark.parametrize("name", [record.name for record in RECORDS.values() if record.names != "fastnn"])
-def test_names_and_shapes_are_those_of_the_reference(name):
+def test_names_and_shapes_are_those_of_the_reference(torch, name):
     record = RECORDS[name]
-    theirs = reference(record)
+    theirs = reference(torch, record)
     assert list(shapes(record.outline()).items()) == list(shapes(theirs).items())
     assert sum(p.numel() for p in theirs.parameters()) == record.parameters
 
