@@ -37,7 +37,7 @@ def need_float(who: str, **arrays: Any) -> None:
                 first = dtype
     else:
         return
-    _need_float_slowly(who, arrays)
+    raise_for_float(who, arrays)
 
 
 def need_integers(who: str, **arrays: Any) -> None:
@@ -94,7 +94,7 @@ def single(who: str, name: str, value: Any, low: int) -> int:
 
 
 # ---- what the functions share --------------------------------------------------------------------
-def _need_float_slowly(who: str, arrays: dict[str, Any]) -> None:
+def raise_for_float(who: str, arrays: dict[str, Any]) -> None:
     """Raise the error of the first array that is not as need_float wants it."""
     first = None
     for name, a in arrays.items():

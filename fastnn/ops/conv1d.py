@@ -160,7 +160,7 @@ def samples() -> list[Sample]:
 
 
 # ---- errors --------------------------------------------------------------------------------------
-def _errors() -> tuple[Refusal, ...]:
+def errors() -> tuple[Refusal, ...]:
     x, weight = (2, 4, 8), (6, 4, 3)
     return (
         Refusal("rank of input", lambda: conv1d(zeros(8), zeros(*weight)),
@@ -221,7 +221,7 @@ CONV1D = register(Op(
     formula="y[n,k,q] = b[k] + sum_cs w[k,c,s] x[n,c,q*stride-padding+s*dilation]",
     forward=kernel("conv1d_forward"), backward=kernel("conv1d_backward"),
     ref_forward=reference.conv1d_forward, ref_backward=reference.conv1d_backward,
-    check=check, samples=samples, errors=_errors(), fast_numpy=fast_numpy,
+    check=check, samples=samples, errors=errors(), fast_numpy=fast_numpy,
     bench={
         "wavenet.64c": lambda: case("wavenet.64c", N=8, C=64, L=1024, K=128, S=2, dilation=16, bias=False),
         "depthwise.256c": lambda: case("depthwise.256c", N=8, C=256, L=512, K=256, S=31, padding=15, groups=256),

@@ -111,7 +111,7 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     >>> nn.functional.conv2d(x, w, padding="same").shape
     (1, 1, 4, 4)
     """
-    return _apply(CONV2D, input, weight, bias, stride, padding, dilation, groups)
+    return convolve(CONV2D, input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv2d_relu(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: Any = 1, padding: Any = 0,
@@ -132,7 +132,7 @@ def conv2d_relu(input: Tensor, weight: Tensor, bias: Tensor | None = None, strid
     <BLANKLINE>
             [[0., 2., 0.]]])
     """
-    return _apply(CONV2D_RELU, input, weight, bias, stride, padding, dilation, groups)
+    return convolve(CONV2D_RELU, input, weight, bias, stride, padding, dilation, groups)
 
 
 # ---- what the functions share --------------------------------------------------------------------
@@ -153,7 +153,7 @@ def pads(who: str, padding: Any, window: tuple[int, ...], stride: tuple[int, int
     return (ph, ph), (pw, pw)
 
 
-def _apply(op: Op, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any,
+def convolve(op: Op, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any,
            groups: Any) -> Tensor:
     """The op on one image or several, with its attributes as both implementations take them."""
     who = op.name
@@ -240,7 +240,7 @@ def relu_samples() -> list[Sample]:
 
 
 # ---- errors --------------------------------------------------------------------------------------
-def _errors() -> tuple[Refusal, ...]:
+def errors() -> tuple[Refusal, ...]:
     image, weight = (2, 4, 8, 8), (6, 4, 3, 3)
     word: Any = "all"
     return (
@@ -285,7 +285,7 @@ def _errors() -> tuple[Refusal, ...]:
     )
 
 
-def _relu_errors() -> tuple[Refusal, ...]:
+def relu_errors() -> tuple[Refusal, ...]:
     image, weight = (2, 4, 8, 8), (6, 4, 3, 3)
     return (
         Refusal("rank of input", lambda: conv2d_relu(zeros(8, 8), zeros(*weight)),
@@ -340,7 +340,7 @@ CONV2D = register(Op(
     formula="y[n,k,p,q] = b[k] + sum_crs w[k,c,r,s] x[n,c,p*sh-ph+r*dh,q*sw-pw+s*dw]",
     forward=kernel("conv2d_forward"), backward=kernel("conv2d_backward"),
     ref_forward=reference.conv2d_forward, ref_backward=reference.conv2d_backward,
-    check=check_as("conv2d"), fits=kernel("fits_conv2d"), samples=samples, errors=_errors(), fast_numpy=fast_numpy,
+    check=check_as("conv2d"), fits=kernel("fits_conv2d"), samples=samples, errors=errors(), fast_numpy=fast_numpy,
     bench={
         "lenet.conv1": lambda: case("lenet.conv1", N=64, C=1, H=28, W=28, K=6, R=5, S=5, padding=2),
         "lenet.conv2": lambda: case("lenet.conv2", N=64, C=6, H=14, W=14, K=16, R=5, S=5),
@@ -359,7 +359,7 @@ CONV2D_RELU = register(Op(
     name="conv2d_relu", family="convolution", inputs=("x", "w", "b"), formula="y = max(conv2d(x, w, b), 0)",
     forward=kernel("conv2d_relu_forward"), backward=kernel("conv2d_relu_backward"),
     ref_forward=reference.conv2d_relu_forward, ref_backward=reference.conv2d_relu_backward,
-    check=check_as("conv2d_relu"), fits=kernel("fits_conv2d"), samples=relu_samples, errors=_relu_errors(),
+    check=check_as("conv2d_relu"), fits=kernel("fits_conv2d"), samples=relu_samples, errors=relu_errors(),
     fast_numpy=lambda x, w, b, **attrs: np.maximum(fast_numpy(x, w, b, **attrs), 0),
     bench={name: CONV2D.bench[name] for name in ("lenet.conv1", "lenet.conv2", "resnet.64c56", "depthwise.128c28")},
     flops=CONV2D.flops, bytes=CONV2D.bytes, terms=CONV2D.terms,

@@ -79,7 +79,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, i
     """
     y = apply(CROSS_ENTROPY, input, target, weight, ignore_index=ignore_index, reduction=reduction,
               label_smoothing=label_smoothing)
-    _warn_about_probabilities(getattr(input, "_data", input))
+    warn_about_probabilities(getattr(input, "_data", input))
     return y
 
 
@@ -114,7 +114,7 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore
 
 
 # ---- what the functions share --------------------------------------------------------------------
-def _warn_about_probabilities(x: Any) -> None:
+def warn_about_probabilities(x: Any) -> None:
     """Once, if the first row is positive and sums to 1: softmax was probably applied already."""
     global _warned_about_probabilities
     if _warned_about_probabilities or not isinstance(x, np.ndarray) or x.ndim != 2 or x.shape[0] == 0 or x.shape[1] < 2:

@@ -60,7 +60,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     >>> nn.functional.dropout(x, 1.0)
     tensor([0., 0.])
     """
-    return _dropout(input, probability("dropout", p), training, 1)
+    return drop(input, probability("dropout", p), training, 1)
 
 
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -91,7 +91,7 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     p = probability("dropout2d", p)
     if input.ndim not in (3, 4):
         raise ShapeError(who="dropout2d", expected="input of shape (N, C, H, W) or (C, H, W)", got=input.shape)
-    return _dropout(input, p, training, max(input.shape[-1] * input.shape[-2], 1))
+    return drop(input, p, training, max(input.shape[-1] * input.shape[-2], 1))
 
 
 # ---- what the functions share --------------------------------------------------------------------
@@ -106,7 +106,7 @@ def probability(who: str, p: Any) -> float:
     return value
 
 
-def _dropout(input: Tensor, p: float, training: bool, span: int) -> Tensor:
+def drop(input: Tensor, p: float, training: bool, span: int) -> Tensor:
     """Each run of `span` neighbouring elements is kept or dropped as one."""
     if not training or p == 0:
         return input

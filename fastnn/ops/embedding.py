@@ -63,7 +63,7 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
 
 
 # ---- checks --------------------------------------------------------------------------------------
-def _check(index: Any, w: Any, *, padding_idx: int | None) -> None:
+def check(index: Any, w: Any, *, padding_idx: int | None) -> None:
     need_array("embedding", input=index, weight=w)
     need_integers("embedding", input=index)
     need_float("embedding", weight=w)
@@ -102,7 +102,7 @@ def samples() -> list[Sample]:
 
 
 # ---- errors --------------------------------------------------------------------------------------
-def _five(index: Any, padding_idx: int | None = None) -> Tensor:
+def five_rows(index: Any, padding_idx: int | None = None) -> Tensor:
     """Rows of a table of five."""
     return embedding(tensor(index), tensor(np.zeros((5, 2))), padding_idx)
 
@@ -118,17 +118,17 @@ EMBEDDING = register(Op(
     name="embedding", family="embedding", inputs=("index", "w"), formula="y[i,:] = w[index[i],:]",
     forward=kernel("embedding_forward"), backward=kernel("embedding_backward"),
     ref_forward=reference.embedding_forward, ref_backward=reference.embedding_backward,
-    check=_check, samples=samples,
+    check=check, samples=samples,
     errors=(
-        Refusal("too large", lambda: _five([0, 9, 7]),
+        Refusal("too large", lambda: five_rows([0, 9, 7]),
                 RangeError, ("embedding", "index 9", "vocabulary of 5", "0 <= index < 5")),
-        Refusal("negative", lambda: _five([0, -1]), RangeError, ("embedding", "index -1", "vocabulary of 5")),
-        Refusal("real indices", lambda: _five([0.0]), DTypeError, ("embedding", "integer", "float32", ".long()")),
+        Refusal("negative", lambda: five_rows([0, -1]), RangeError, ("embedding", "index -1", "vocabulary of 5")),
+        Refusal("real indices", lambda: five_rows([0.0]), DTypeError, ("embedding", "integer", "float32", ".long()")),
         Refusal("rank", lambda: embedding(tensor([0]), tensor(np.zeros(5))),
                 ShapeError, ("embedding", "(V, D)", "(5,)")),
         Refusal("integer table", lambda: embedding(tensor([0]), tensor([[1], [2]])),
                 DTypeError, ("embedding", "float32", "int64")),
-        Refusal("padding", lambda: _five([0], 5), RangeError, ("embedding", "padding_idx", "5 rows")),
+        Refusal("padding", lambda: five_rows([0], 5), RangeError, ("embedding", "padding_idx", "5 rows")),
     ),
     fast_numpy=lambda index, w, padding_idx: np.take(w, index, axis=0),
     bench={"gpt2.tokens": lambda: draw("gpt2.tokens", 4, 256, V=50257, D=768),

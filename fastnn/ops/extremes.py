@@ -279,7 +279,7 @@ def one_of(name: str, samples: Callable[[], list[Sample]], dim: int) -> Sample:
 # ---- records -------------------------------------------------------------------------------------
 def extreme(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[..., Any],
             samples: Callable[[], list[Sample]], **fields: Any) -> Op:
-    """The record of one kind of extreme."""
+    """The record of an extreme."""
     return reduction(
         name, formula, fast_numpy, call, samples, check=check(name),
         errors=(

@@ -54,7 +54,7 @@ def getitem(input: Tensor, key: Any) -> Tensor:
     except IndexError as error:
         if isinstance(error, RangeError):
             raise
-        raise _IndexMistake(str(error), who="getitem", got=f"a tensor of shape {input.shape}") from None
+        raise IndexMistake(str(error), who="getitem", got=f"a tensor of shape {input.shape}") from None
 
 
 def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -210,41 +210,41 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
 
 
 # ---- what the functions share --------------------------------------------------------------------
-class _IndexMistake(RangeError, IndexError):
+class IndexMistake(RangeError, IndexError):
     """Also an IndexError, so that Python's own protocols understand it."""
 
 
 # ---- checks --------------------------------------------------------------------------------------
-def _check_getitem(x: Any, *, key: Any) -> None:
+def check_getitem(x: Any, *, key: Any) -> None:
     for k in key if isinstance(key, tuple) else (key,):
         if isinstance(k, (float, str)) or (isinstance(k, np.ndarray) and k.dtype.kind == "f"):
             raise DTypeError("an index is an int, a slice, None, ..., or an array of integers or booleans",
                              who="getitem", got=getattr(k, "dtype", type(k).__name__), hint="Convert it with .long().")
 
 
-def _check_index(who: str, index: np.ndarray, size: int) -> None:
+def check_index(who: str, index: np.ndarray, size: int) -> None:
     need_integers(who, index=index)
     if index.size and (index.min() < -size or index.max() >= size):
         worst = int(index.max() if index.max() >= size else index.min())
         raise RangeError(f"index {worst} is out of range", who=who, expected=f"0 <= index < {size}")
 
 
-def _check_gather(x: Any, index: Any, *, dim: int) -> None:
+def check_gather(x: Any, index: Any, *, dim: int) -> None:
     need_array("gather", x=x, index=index)
     if index.ndim != x.ndim or any(d != dim and m > n for d, (m, n) in enumerate(zip(index.shape, x.shape))):
         raise ShapeError(who="gather", expected=f"an index of rank {x.ndim} that is nowhere larger than {x.shape} "
                                                 f"but along dim {dim}", got=index.shape)
-    _check_index("gather", index, x.shape[dim])
+    check_index("gather", index, x.shape[dim])
 
 
-def _check_index_select(x: Any, index: Any, *, dim: int) -> None:
+def check_index_select(x: Any, index: Any, *, dim: int) -> None:
     need_array("index_select", x=x, index=index)
     if index.ndim > 1:
         raise ShapeError(who="index_select", expected="an index of one dimension", got=index.shape)
-    _check_index("index_select", index, x.shape[dim])
+    check_index("index_select", index, x.shape[dim])
 
 
-def _check_where(condition: Any, a: Any, b: Any) -> None:
+def check_where(condition: Any, a: Any, b: Any) -> None:
     need_array("where", condition=condition, a=a, b=b)
     if condition.dtype.kind != "b":
         raise DTypeError(who="where", expected="a condition of dtype bool", got=str(condition.dtype),
@@ -258,7 +258,7 @@ def _check_where(condition: Any, a: Any, b: Any) -> None:
         raise DTypeError(f"one branch is {a.dtype}, the other {b.dtype}", who="where", hint="Convert one of them.")
 
 
-def _check_masked_fill(x: Any, mask: Any, *, value: float) -> None:
+def check_masked_fill(x: Any, mask: Any, *, value: float) -> None:
     need_array("masked_fill", x=x, mask=mask)
     if mask.dtype.kind != "b":
         raise DTypeError(who="masked_fill", expected="a mask of dtype bool", got=str(mask.dtype),
@@ -273,7 +273,7 @@ def _check_masked_fill(x: Any, mask: Any, *, value: float) -> None:
 # ---- records -------------------------------------------------------------------------------------
 GETITEM = register(Op(
     name="getitem", family="indexing", inputs=("x",), formula="y = x[key]",
-    ref_forward=reference.getitem_forward, ref_backward=reference.getitem_backward, check=_check_getitem,
+    ref_forward=reference.getitem_forward, ref_backward=reference.getitem_backward, check=check_getitem,
     linear_in=("x",), flops=lambda n: 0, bytes=lambda n: 0,
     places=lambda key: key if reference.takes_once(key) else None,
     samples=lambda: [
@@ -293,7 +293,7 @@ GETITEM = register(Op(
 
 GATHER = register(Op(
     name="gather", family="indexing", inputs=("x", "index"), formula="y[i,j] = x[i, index[i,j]]",
-    ref_forward=reference.gather_forward, ref_backward=reference.gather_backward, check=_check_gather,
+    ref_forward=reference.gather_forward, ref_backward=reference.gather_backward, check=check_gather,
     linear_in=("x",), differentiable=("x",), flops=lambda n: 0, bytes=lambda n: 0,
     samples=lambda: [
         Sample("rows", (draw("rows", 3, 5), np.array([[0, 4], [1, 1], [2, 3]])), {"dim": 1}),
@@ -310,7 +310,7 @@ GATHER = register(Op(
 
 INDEX_SELECT = register(Op(
     name="index_select", family="indexing", inputs=("x", "index"), formula="y[:,j] = x[:, index[j]]",
-    ref_forward=reference.index_select_forward, ref_backward=reference.index_select_backward, check=_check_index_select,
+    ref_forward=reference.index_select_forward, ref_backward=reference.index_select_backward, check=check_index_select,
     linear_in=("x",), differentiable=("x",), flops=lambda n: 0, bytes=lambda n: 0,
     samples=lambda: [Sample("rows", (draw("rows", 3, 5), np.array([2, 0, 2])), {"dim": 0}),
                      Sample("columns", (draw("columns", 3, 5), np.array([4, 4, 1, 0])), {"dim": 1})],
@@ -321,7 +321,7 @@ INDEX_SELECT = register(Op(
 
 WHERE = register(Op(
     name="where", family="indexing", inputs=("condition", "a", "b"), formula="y = a where condition, else b",
-    ref_forward=reference.where_forward, ref_backward=reference.where_backward, check=_check_where,
+    ref_forward=reference.where_forward, ref_backward=reference.where_backward, check=check_where,
     linear_in=("a", "b"), differentiable=("a", "b"), flops=lambda n: 0, bytes=lambda n: 12 * n,
     samples=lambda: [
         Sample("odd", (draw("c", 3, 5) > 0, draw("a", 3, 5), draw("b", 3, 5))),
@@ -337,7 +337,7 @@ WHERE = register(Op(
 
 MASKED_FILL = register(Op(
     name="masked_fill", family="indexing", inputs=("x", "mask"), formula="y = value where mask, else x",
-    ref_forward=reference.masked_fill_forward, ref_backward=reference.masked_fill_backward, check=_check_masked_fill,
+    ref_forward=reference.masked_fill_forward, ref_backward=reference.masked_fill_backward, check=check_masked_fill,
     linear_in=("x",), differentiable=("x",), flops=lambda n: 0, bytes=lambda n: 9 * n,
     samples=lambda: [Sample("odd", (draw("x", 3, 5), draw("m", 3, 5) > 0), {"value": 2.0}),
                      Sample("broadcast", (draw("x", 2, 3, 5), draw("mask", 3, 1) > 0), {"value": 0.0})],

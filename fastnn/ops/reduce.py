@@ -292,7 +292,7 @@ def given(correction: int | None, unbiased: bool) -> int:
 
 
 # ---- checks --------------------------------------------------------------------------------------
-def _check_cumsum(x: Any, *, dim: int) -> None:
+def check_cumsum(x: Any, *, dim: int) -> None:
     need_float("cumsum", x=x)
 
 
@@ -336,7 +336,7 @@ def corrected() -> list[Sample]:
 
 
 def factors(name: str, *shape: int, dim: tuple[int, ...], zeros: tuple[int, ...] = ()) -> Sample:
-    """Values near 1 and -1, so that long products stay in range, with zeros at some places."""
+    """Values near 1 and -1, so that long products stay in range, with zeros at some indices."""
     rng = seeded(name)
     x = rng.uniform(0.9, 1.1, shape) * rng.choice([-1.0, 1.0], shape)
     x.reshape(-1)[list(zeros)] = 0
@@ -416,7 +416,7 @@ PROD = reduction(
 CUMSUM: Op = register(Op(
     name="cumsum", family="reduction", inputs=("x",), formula="y_a = sum of x_b over b <= a",
     forward=kernel("cumsum_forward"), backward=kernel("cumsum_backward"),
-    ref_forward=reference.cumsum_forward, ref_backward=reference.cumsum_backward, check=_check_cumsum,
+    ref_forward=reference.cumsum_forward, ref_backward=reference.cumsum_backward, check=check_cumsum,
     samples=lambda: [
         running("one", 1, dim=0),
         running("first", 3, 5, 7, dim=0),

@@ -141,7 +141,7 @@ def rnn_relu(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_
 # ---- what the functions share --------------------------------------------------------------------
 def layers_of(who: str, relu: bool, input: Tensor, hx: Tensor | None, params: Sequence[Tensor],
               **options: Any) -> tuple[Tensor, Tensor]:
-    """Both kinds of layer."""
+    """The layers of rnn_tanh and rnn_relu."""
     states = None if hx is None else {"hidden": recurrent.hidden_state(who, hx)}
     y, (h,) = recurrent.layers(who, 1, partial(apply, RNN, relu=relu), input, states, 1, params, **options)
     return y, h

@@ -724,7 +724,7 @@ def array_check(who: str) -> Callable[..., None]:
     return check
 
 
-def _check_join(name: str, arrays: tuple[Any, ...], dim: int) -> None:
+def check_join(name: str, arrays: tuple[Any, ...], dim: int) -> None:
     if not arrays:
         raise ShapeError("needs at least one tensor", who=name)
     need_array(name, **{f"tensor {i}": a for i, a in enumerate(arrays)})
@@ -743,7 +743,7 @@ def _check_join(name: str, arrays: tuple[Any, ...], dim: int) -> None:
                              hint="Convert one of them.")
 
 
-def _check_pad(x: Any, *, widths: Any, mode: str, value: float) -> None:
+def check_pad(x: Any, *, widths: Any, mode: str, value: float) -> None:
     need_array("pad", x=x)
     if mode not in reference._PAD_MODES:
         raise RangeError(who="pad", expected=f"mode one of {', '.join(reference._PAD_MODES)}", got=mode)
@@ -755,7 +755,7 @@ def _check_pad(x: Any, *, widths: Any, mode: str, value: float) -> None:
                              who="pad")
 
 
-def _check_triangle(x: Any, *, diagonal: int, upper: bool) -> None:
+def check_triangle(x: Any, *, diagonal: int, upper: bool) -> None:
     need_array("triangle", x=x)
     if x.ndim < 2:
         raise ShapeError(who="triu" if upper else "tril", expected="a matrix or a stack of matrices", got=x.shape)
@@ -831,7 +831,7 @@ TILE = shape_op(
 CAT = register(Op(
     name="cat", family="shape", inputs=("a", "b", "c"), formula="y = the inputs one after another along dim",
     ref_forward=reference.cat_forward, ref_backward=reference.cat_backward,
-    check=lambda *xs, dim: _check_join("cat", xs, dim), linear_in=("a", "b", "c"),
+    check=lambda *xs, dim: check_join("cat", xs, dim), linear_in=("a", "b", "c"),
     flops=lambda n: 0, bytes=lambda n: 8 * n,
     samples=lambda: [
         Sample("one", (draw("a", 1), draw("b", 1), draw("c", 1)), {"dim": 0}),
@@ -847,7 +847,7 @@ CAT = register(Op(
 STACK = register(Op(
     name="stack", family="shape", inputs=("a", "b", "c"), formula="y = the inputs side by side along a new dim",
     ref_forward=reference.stack_forward, ref_backward=reference.stack_backward,
-    check=lambda *xs, dim: _check_join("stack", xs, dim), linear_in=("a", "b", "c"),
+    check=lambda *xs, dim: check_join("stack", xs, dim), linear_in=("a", "b", "c"),
     flops=lambda n: 0, bytes=lambda n: 8 * n,
     samples=lambda: [
         Sample("one", (draw("a", 1), draw("b", 1), draw("c", 1)), {"dim": 0}),
@@ -884,7 +884,7 @@ UNBIND = shape_op(
     ))
 
 PAD = shape_op(
-    "pad", "y = x with a border", check=_check_pad,
+    "pad", "y = x with a border", check=check_pad,
     samples=lambda: [
         border("one", (1,), ((0, 1),)),
         *[border(mode, (2, 4, 5), ((0, 0), (1, 2), (3, 1)), mode) for mode in reference._PAD_MODES],
@@ -922,7 +922,7 @@ ROLL = shape_op(
     ))
 
 TRIANGLE = shape_op(
-    "triangle", "y = x on and below (above) a diagonal, else 0", check=_check_triangle,
+    "triangle", "y = x on and below (above) a diagonal, else 0", check=check_triangle,
     samples=lambda: [Sample("lower", (draw("lower", 2, 3, 5),), {"diagonal": 1, "upper": False}),
                      Sample("upper", (draw("upper", 3, 4),), {"diagonal": -1, "upper": True})],
     errors=(

@@ -52,7 +52,7 @@ def softmax(input: Tensor, dim: int) -> Tensor:
     >>> nn.functional.softmax(nn.tensor([0.0, 0.0, float("-inf")]), dim=0)
     tensor([0.5, 0.5, 0.0])
     """
-    return apply(SOFTMAX, input, dim=_axis(input, dim))
+    return apply(SOFTMAX, input, dim=from_the_front(input, dim))
 
 
 def log_softmax(input: Tensor, dim: int) -> Tensor:
@@ -68,11 +68,11 @@ def log_softmax(input: Tensor, dim: int) -> Tensor:
     >>> nn.functional.log_softmax(nn.tensor([0.0, 1000.0]), dim=0)
     tensor([-1000.,     0.])
     """
-    return apply(LOG_SOFTMAX, input, dim=_axis(input, dim))
+    return apply(LOG_SOFTMAX, input, dim=from_the_front(input, dim))
 
 
 # ---- what the functions share --------------------------------------------------------------------
-def _axis(input: Any, dim: int) -> int:
+def from_the_front(input: Any, dim: int) -> int:
     """dim counted from the front; an out-of-range one is left for the check to name."""
     ndim = getattr(input, "ndim", 1) or 1
     return dim + ndim if -ndim <= dim < 0 else dim
