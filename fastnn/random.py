@@ -25,6 +25,10 @@ def seed(value: int) -> None:
     True
     """
     global _generator, _dropout_key, _dropout_calls
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"seed: expected a whole number, got {value!r}")
+    if value < 0:
+        raise ValueError(f"seed: expected a whole number from 0 up, got {value}")
     _generator = np.random.default_rng(value)
     _dropout_key = int(np.random.default_rng([value, 1]).integers(2**63))
     _dropout_calls = 0
@@ -54,7 +58,14 @@ def random_state() -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any]) -> None:
-    """Go on where random_state() was called."""
+    """Go on where random_state() was called.
+
+    Everything is checked before anything changes.
+    """
     global _dropout_key, _dropout_calls
+    key, calls = state["dropout_key"], state["dropout_calls"]
+    for name, value in (("dropout_key", key), ("dropout_calls", calls)):
+        if type(value) is not int or not 0 <= value < 2**63:
+            raise ValueError(f"expected {name}, a whole number from 0 to 2^63 - 1, got {value!r}")
     generator().bit_generator.state = state["generator"]
-    _dropout_key, _dropout_calls = int(state["dropout_key"]), int(state["dropout_calls"])
+    _dropout_key, _dropout_calls = key, calls

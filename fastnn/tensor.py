@@ -353,11 +353,11 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     elif isinstance(data, (np.ndarray, np.generic)):
         array = np.asarray(data)
     elif isinstance(data, (list, tuple)) and any(isinstance(item, Tensor) for item in data):
-        array = np.array([np.asarray(item) for item in data])
+        array = _array([np.asarray(item) for item in data])
     elif hasattr(data, "__array__") or hasattr(data, "__array_interface__"):
         array = np.asarray(data)
     else:
-        array = np.array(data)
+        array = _array(data)
         if array.dtype == np.float64:
             array = copied(array, np.float32)
         elif array.dtype.kind in "iu":
@@ -373,6 +373,15 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
                          hint="Ragged lists also end up here: check that all rows have the same length."
                          if array.dtype == object else "")
     return Tensor(array, requires_grad)
+
+
+def _array(data: Any) -> np.ndarray:
+    """np.array, where rows of different lengths are an error of ours."""
+    try:
+        return np.array(data)
+    except ValueError as error:
+        raise DTypeError("a tensor holds rows of one length", who="tensor", got="rows of different lengths",
+                         hint="Pad the shorter ones, or make one tensor of each.") from error
 
 
 def from_numpy(array: np.ndarray) -> Tensor:

@@ -174,3 +174,26 @@ def test_creation():
     assert [uniform, normal, whole, order] == draw()
     assert 0 <= min(uniform) and max(uniform) < 1 and set(whole) == {0, 1, 2, 3, 4} and sorted(order) == list(range(9))
     assert nn.zeros(2, requires_grad=True).requires_grad and nn.empty(2, 0).shape == (2, 0) and nn.randn(()).shape == ()
+
+
+@pytest.mark.parametrize("rows", [[[1, 2], [3]], [nn.ones(2), nn.ones(3)], [np.ones(2), [1, 2, 3]]])
+def test_rows_of_different_lengths_are_said(rows):
+    with pytest.raises(nn.DTypeError, match="rows of different lengths"):
+        nn.tensor(rows)
+
+
+@pytest.mark.parametrize("value", [-1, 1.5, "a", None, True])
+def test_a_seed_is_a_whole_number(value):
+    before = nn.random.random_state()
+    with pytest.raises((TypeError, ValueError), match="seed: expected a whole number"):
+        nn.seed(value)
+    assert nn.random.random_state() == before
+
+
+@pytest.mark.parametrize("name", ["dropout_key", "dropout_calls"])
+@pytest.mark.parametrize("value", [-1, 1.5, 2**70, "a", True])
+def test_a_random_state_that_is_damaged_changes_nothing(name, value):
+    before = nn.random.random_state()
+    with pytest.raises(ValueError, match=name):
+        nn.random.set_random_state({**before, name: value})
+    assert nn.random.random_state() == before

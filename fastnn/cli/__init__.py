@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import math
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 __all__ = ["main"]
@@ -27,6 +29,20 @@ def positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 up, got {text}")
+    return value
+
+
+def from_zero(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 0 up, got {text}")
+    return value
+
+
+def seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number of seconds above 0, got {text}")
     return value
 
 
@@ -63,7 +79,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--threads", type=positive, help="for every contestant (default: what fastnn would use)")
     sub.add_argument("--backward", action="store_true", help="only forward+backward and training steps")
     sub.add_argument("--rounds", type=positive, default=7, help="how often each contestant is timed (default: 7)")
-    sub.add_argument("--seconds", type=float, default=0.05, help="how long it runs each time (default: 0.05)")
+    sub.add_argument("--seconds", type=seconds, default=0.05, help="how long it runs each time (default: 0.05)")
     sub.add_argument("--isa", metavar="LEVEL",
                      help="hold everybody to an instruction set, e.g. avx2 (default: FASTNN_ISA, or the best)")
     sub.add_argument("--save", metavar="DIR",
@@ -99,8 +115,17 @@ def parser() -> argparse.ArgumentParser:
 
 def training_options(sub: argparse.ArgumentParser, out: str | None, epochs: int | None) -> None:
     sub.add_argument("--out", metavar="DIR", default=out or "fastnn-run", help="where files go (default: fastnn-run)")
-    sub.add_argument("--seed", type=int, default=0, help="of weights and order (default: 0)")
+    sub.add_argument("--seed", type=from_zero, default=0, help="of weights and order (default: 0)")
     sub.add_argument("--epochs", type=positive, default=epochs, help="rounds through the digits (default: 10)")
+
+
+def check_folder(folder: str) -> None:
+    """Raise what writing into this folder would raise, before there is anything to write."""
+    from ..console import UserError
+    nearest = next(path for path in (Path(folder), *Path(folder).parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise UserError(f"cannot write into {folder}: {nearest} is "
+                        + ("not writable" if nearest.is_dir() else "a file, not a folder"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -112,6 +137,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     module = importlib.import_module(f".{args.module}", __package__)
     try:
+        for folder in filter(None, (getattr(args, "out", None), getattr(args, "save", None))):
+            check_folder(folder)
         code = int(module.command(args))
         sys.stdout.flush()
         return code
@@ -122,6 +149,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         message = str(error)
     except OSError as error:
         message = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+    except MemoryError as error:
+        message = str(error) or "there is not enough memory"
     except KeyboardInterrupt:
         complain("interrupted")
         return 130

@@ -5,7 +5,7 @@ A checkpoint can take the order up again, in the middle of an epoch too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -90,6 +90,12 @@ class DataLoader:
 
     def __init__(self, dataset: Any, batch_size: int = 1, shuffle: bool = False, *, drop_last: bool = False,
                  seed: int = 0, transform: Transform | None = None):
+        if isinstance(dataset, type):
+            raise DTypeError(who="DataLoader", expected="a dataset", got=f"the class {dataset.__name__}",
+                             hint=f"Write {dataset.__name__}(...).")
+        if isinstance(dataset, Mapping):
+            raise DTypeError(who="DataLoader", expected="a dataset, whose samples have numbers", got="a dict",
+                             hint="Wrap its arrays in TensorDataset(x, y).")
         if not (hasattr(dataset, "__len__") and hasattr(dataset, "__getitem__")):
             raise DTypeError(who="DataLoader", expected="a dataset with __len__ and __getitem__",
                              got=type(dataset).__name__, hint="Wrap arrays in TensorDataset(x, y).")

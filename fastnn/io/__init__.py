@@ -166,7 +166,12 @@ def _format(path: Path, who: str) -> Any:
 
     Imported when used: zipfile and json cost 10 ms.
     """
-    name = os.fspath(path)
+    try:
+        name = os.fspath(path)
+    except TypeError:
+        raise DTypeError(who=who, expected="a path", got=type(path).__name__) from None
+    if isinstance(name, bytes):
+        name = os.fsdecode(name)
     ending = os.path.splitext(name)[1].lower()
     if ending == ".npz":
         from . import npz

@@ -16,6 +16,7 @@ from ..errors import RangeError, ShapeError
 from ..tensor import Parameter, Tensor, tensor
 from .linear import Linear
 from .module import Module
+from .sizes import need_sizes
 
 __all__ = ["MultiheadAttention"]
 
@@ -98,6 +99,7 @@ class MultiheadAttention(Module):
                  kdim: int | None = None, vdim: int | None = None, batch_first: bool = False,
                  dtype: Any = np.float32) -> None:
         super().__init__()
+        need_sizes("MultiheadAttention", embed_dim=embed_dim, num_heads=num_heads)
         if num_heads < 1 or embed_dim < 1 or embed_dim % num_heads:
             raise ShapeError(f"num_heads={num_heads} must divide embed_dim={embed_dim}", who="MultiheadAttention")
         if not 0 <= dropout <= 1:

@@ -18,6 +18,7 @@ from ..ops import conv1d, conv2d, conv_transpose
 from ..ops.checks import pair, single
 from ..tensor import Parameter, Tensor
 from .module import Module, Window
+from .sizes import need_sizes
 
 __all__ = ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d"]
 
@@ -34,6 +35,7 @@ class _Convolution(Module):
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any,
                  groups: int, bias: bool, dtype: Any) -> None:
         super().__init__()
+        need_sizes(type(self).__name__, in_channels=in_channels, out_channels=out_channels, groups=groups)
         if groups < 1 or in_channels % groups or out_channels % groups:
             raise ShapeError(f"groups={groups} must divide the {in_channels} channels in and the {out_channels} "
                              "channels out", who=type(self).__name__)

@@ -12,6 +12,7 @@ from ..errors import RangeError, ShapeError
 from ..ops.embedding import workspace_bytes
 from ..tensor import Parameter, Tensor
 from .module import Module
+from .sizes import need_sizes
 
 __all__ = ["Embedding"]
 
@@ -45,6 +46,7 @@ class Embedding(Module):
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *,
                  dtype: Any = np.float32) -> None:
         super().__init__()
+        need_sizes("Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
             raise RangeError(who="Embedding", expected=f"padding_idx within the {num_embeddings} rows", got=padding_idx)
         self.num_embeddings, self.embedding_dim = num_embeddings, embedding_dim

@@ -12,6 +12,7 @@ from .. import arrays, init
 from .. import functional as F
 from ..tensor import Parameter, Tensor
 from .module import Module
+from .sizes import need_sizes
 
 __all__ = ["Flatten", "Linear", "Unflatten"]
 
@@ -41,6 +42,7 @@ class Linear(Module):
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, *, dtype: Any = np.float32) -> None:
         super().__init__()
+        need_sizes("Linear", in_features=in_features, out_features=out_features)
         self.in_features, self.out_features = in_features, out_features
         self.weight = Parameter(arrays.empty((out_features, in_features), dtype))
         self.register_parameter("bias", Parameter(arrays.empty((out_features,), dtype)) if bias else None)

@@ -19,6 +19,7 @@ from ..errors import ShapeError
 from ..ops.norm import as_shape
 from ..tensor import Parameter, Tensor
 from .module import POINTWISE, Module, Window
+from .sizes import need_sizes
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm", "RMSNorm"]
 
@@ -32,6 +33,7 @@ class _BatchNorm(Module):
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
                  track_running_stats: bool = True, *, dtype: Any = np.float32) -> None:
         super().__init__()
+        need_sizes(type(self).__name__, num_features=num_features)
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         self.register_parameter("weight", Parameter(arrays.full((num_features,), 1, dtype)) if affine else None)
@@ -205,6 +207,7 @@ class GroupNorm(Module):
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, *,
                  dtype: Any = np.float32) -> None:
         super().__init__()
+        need_sizes("GroupNorm", num_groups=num_groups, num_channels=num_channels)
         if num_groups < 1 or num_channels % num_groups:
             raise ShapeError(f"{num_channels} channels cannot be cut into {num_groups} equal groups", who="GroupNorm")
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine

@@ -17,6 +17,7 @@ from ..errors import RangeError, ShapeError
 from ..ops.recurrent import parameter_shapes, workspace_bytes
 from ..tensor import Parameter, Tensor
 from .module import Module
+from .sizes import need_sizes
 
 __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
 
@@ -33,9 +34,8 @@ class Recurrent(Module):
                  dropout: float, bidirectional: bool, dtype: Any) -> None:
         super().__init__()
         who = type(self).__name__
-        if hidden_size < 1 or num_layers < 1:
-            raise ShapeError(who=who, expected="hidden_size and num_layers of at least 1",
-                             got=(hidden_size, num_layers))
+        need_sizes(who, input_size=input_size)
+        need_sizes(who, 1, hidden_size=hidden_size, num_layers=num_layers)
         if not 0 <= dropout <= 1:
             raise RangeError(who=who, expected="a probability 0 <= dropout <= 1", got=dropout)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers

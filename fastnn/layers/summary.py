@@ -76,7 +76,11 @@ def summary(model: Module, *input_shapes: Any, dtype: Any = None, batch: int | N
     if batch is not None and batch < 0:
         raise RangeError(who="summary", expected="batch as a number of at least 0, or None", got=batch)
     lead = () if batch is None else (batch,)
-    inputs = [Tensor(np.zeros((*lead, *shape), np.dtype(kind))) for shape, kind in zip(shapes, dtypes)]
+    try:
+        inputs = [Tensor(np.zeros((*lead, *shape), np.dtype(kind))) for shape, kind in zip(shapes, dtypes)]
+    except (MemoryError, ValueError):               # NumPy's words for more than there is, and more than can be
+        raise RangeError("there is not enough memory for an input of that shape", who="summary",
+                         got=", ".join(map(str, shapes))) from None
     recorder = _Recorder(model, batch is not None)
     recorder.seed(inputs[0])
     with _observed(model, recorder):

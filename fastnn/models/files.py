@@ -88,7 +88,8 @@ def load(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
     held = io.load(path)
     where = os.fspath(path)
     name, settings, info, state = (held.get(key) for key in ("architecture", "settings", "info", "state"))
-    if held.get("fastnn") != KIND or not all(isinstance(part, dict) for part in (settings, info, state)):
+    kind = held.get("fastnn")
+    if not isinstance(kind, str) or kind != KIND or not all(isinstance(part, dict) for part in (settings, info, state)):
         raise FileError(f"{where} holds arrays, but not a model that fastnn wrote",
                         hint="Build the model yourself and give it the arrays with load_state_dict().")
     assert isinstance(settings, dict) and isinstance(info, dict) and isinstance(state, dict)

@@ -125,6 +125,9 @@ def get_record(name: str) -> Record:
     RangeError
         There is none; the message names those that are close.
     """
+    if not isinstance(name, str):
+        raise RangeError(who="models", expected="the name of a network", got=repr(name),
+                         hint=f"Known are {', '.join(RECORDS)}.")
     if name in RECORDS:
         return RECORDS[name]
     close = get_close_matches(name, RECORDS, n=3) or [known for known in RECORDS if name and known.startswith(name)]

@@ -80,7 +80,7 @@ def pair(who: str, name: str, value: Any, low: int) -> tuple[int, int]:
     return a, b
 
 
-def single(who: str, name: str, value: Any, low: int) -> int:
+def single(who: str, name: str, value: Any, low: float) -> int:
     """An int, or a tuple of one; at least `low`."""
     if isinstance(value, (tuple, list)) and len(value) == 1:
         value = value[0]

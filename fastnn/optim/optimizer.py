@@ -180,7 +180,11 @@ class Optimizer:
     def _settings(self, k: int, group: Mapping[str, Any]) -> dict[str, Any]:
         """The settings of group k, checked whenever they have changed."""
         values = self._values_of(group)
-        if k not in self._checked or self._checked[k][0] != values:
+        try:
+            known = k in self._checked and self._checked[k][0] == values
+        except ValueError:                          # an array among them: the check below names it
+            known = False
+        if not known:
             settings = {name: group[name] for name in self.rule.settings}
             self.rule.check_settings(type(self).__name__, settings)
             self._checked[k] = values, {**settings, **self.rule.fixed}
@@ -217,7 +221,7 @@ class Optimizer:
                     if spec.initial is not None:
                         column[i] = full(data.shape, spec.initial, dtype)
                     work.kept[name] = column
-                elif a.size != data.size or (a.dtype is not dtype and a.dtype != dtype):
+                elif a.shape != data.shape or (a.dtype is not dtype and a.dtype != dtype):
                     self._refuse_state(name, work.params[i], a)
             work.columns.append(column)
         if rule.counts_steps:

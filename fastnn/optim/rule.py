@@ -98,7 +98,7 @@ class Setting:
         """Whether the value is allowed; one of a wrong type is not."""
         try:
             return bool(self.holds(value))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return False
 
 
@@ -122,8 +122,8 @@ class State:
 
 
 def at_least_zero(default: float) -> Setting:
-    """A number from 0 up; NaN is none."""
-    return Setting(default, lambda value: value >= 0, ">= 0")
+    """A number from 0 up that a float can hold; NaN is none."""
+    return Setting(default, lambda value: value >= 0 and float(value) >= 0, ">= 0")
 
 
 def switch(default: bool) -> Setting:

@@ -10,7 +10,7 @@ from ..data import DataLoader, TensorDataset
 from ..errors import DTypeError, RangeError, ShapeError
 from ..tensor import Tensor
 
-__all__ = ["loader_of", "loss_of", "parts"]
+__all__ = ["loader_of", "loss_of", "parts", "scalar_loss"]
 
 
 def loader_of(data: Any, batch_size: int, shuffle: bool, who: str) -> Any:
@@ -37,14 +37,29 @@ def _holds_batches(data: list[Any]) -> bool:
 
 def loss_of(loss: str | Callable[..., Tensor], who: str) -> Callable[..., Tensor]:
     """The loss function of a name in nn.functional, or the function that was given."""
+    if isinstance(loss, type):
+        raise DTypeError(who=who, expected="loss: a name or a function", got=f"the class {loss.__name__}",
+                         hint=f"Write {loss.__name__}().")
     if callable(loss):
         return loss
     for name in (loss, f"{loss}_loss"):
-        if isinstance(loss, str) and hasattr(functional, name):
+        if isinstance(loss, str) and callable(getattr(functional, name, None)):
             return getattr(functional, name)
     raise RangeError(f"there is no loss {loss!r}", who=who,
                      hint="Use the name of a function in nn.functional, like 'cross_entropy' or 'mse', "
                           "or pass a function.")
+
+
+def scalar_loss(function: Callable[..., Tensor], output: Any, target: Any, who: str) -> Tensor:
+    """function(output, target), which must be a Tensor of one element."""
+    loss = function(output, target)
+    if not isinstance(loss, Tensor):
+        raise DTypeError(who=f"{who}, loss", expected="a scalar Tensor", got=type(loss).__name__,
+                         hint="Does the function return its result, computed with fastnn's ops?")
+    if loss._data.size != 1:
+        raise ShapeError(who=f"{who}, loss", expected="a scalar Tensor", got=loss.shape,
+                         hint="Take its mean over the samples: .mean().")
+    return loss
 
 
 def parts(batch: Any, who: str = "fit") -> tuple[tuple[Any, ...], Any]:

@@ -12,8 +12,8 @@ from ..autograd import no_grad
 from ..errors import ShapeError
 from ..layers.module import Module
 from ..tensor import Tensor, tensor
-from .batches import loader_of, loss_of, parts
-from .means import Means, Metric, accuracy_metric
+from .batches import loader_of, loss_of, parts, scalar_loss
+from .means import Means, Metric, accuracy_metric, check_metrics
 
 __all__ = ["evaluate", "keeping_modes", "measure", "predict"]
 
@@ -53,6 +53,7 @@ def evaluate(model: Module, data: Any, *, loss: str | Callable[..., Tensor] = "c
     >>> sorted(nn.evaluate(model, (x, y)))
     ['accuracy', 'loss']
     """
+    check_metrics(metrics, "evaluate")
     loader = loader_of(data, batch_size, False, "evaluate")
     return measure(model, loader, loss_of(loss, "evaluate"), accuracy_metric(loss) if metrics is None else metrics,
                    "evaluate")
@@ -67,7 +68,8 @@ def measure(model: Module, loader: Any, loss_function: Callable[..., Tensor], me
         for batch in loader:
             inputs, target = parts(batch, who)
             output = model(*inputs)
-            means.add(loss_function(output, target).item(), output, target, len(target))
+            loss = scalar_loss(loss_function, output, target, who)
+            means.add(loss.item(), output, target, len(target))
     if means.count == 0:
         raise ShapeError("the data has no batch", who=who,
                          hint="Is the dataset empty? An iterator can be run through only once: pass a DataLoader.")

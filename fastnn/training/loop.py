@@ -25,14 +25,14 @@ from ..layers.module import Module
 from ..optim import Adam
 from ..random import random_state
 from ..tensor import Tensor
-from .batches import loader_of, loss_of, parts
+from .batches import loader_of, loss_of, parts, scalar_loss
 from .buffers import Buffers
 from .callbacks import Callback, Checkpoint, Clipping, History, OnEpoch, Patience, Points, progress_line, schedule
 from .callbacks.base import check_callbacks
 from .checkpoint import restore
 from .evaluation import keeping_modes, measure
 from .interrupt import CalmInterrupt
-from .means import Means, Metric, accuracy_metric
+from .means import Means, Metric, accuracy_metric, check_metrics
 from .nonfinite import explain
 from .state import State
 
@@ -191,7 +191,7 @@ def _epoch(state: State, points: Points, interrupt: CalmInterrupt) -> bool:
             random = random_state()
             optimizer.zero_grad()
             state.output = model(*state.inputs)
-            loss = loss_function(state.output, state.target)
+            loss = scalar_loss(loss_function, state.output, state.target, "fit")
             state.loss = loss.item()
             if not math.isfinite(state.loss):
                 buffers.put_back()
@@ -229,6 +229,10 @@ def _check(model: Any, optimizer: Any, epochs: Any, metrics: Any, scheduler: Any
     def whole(value: Any, least: int) -> bool:
         return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
 
+    for name, value in (("model", model), ("optimizer", optimizer), ("scheduler", scheduler)):
+        if isinstance(value, type):
+            raise DTypeError(who="fit", expected=f"{name}: an object", got=f"the class {value.__name__}",
+                             hint=f"Write {name}={value.__name__}(...).")
     require(isinstance(model, Module), DTypeError, "a model, that is, a Module", type(model).__name__)
     require(whole(epochs, 0), RangeError, "epochs, a whole number >= 0", epochs)
     require(patience is None or whole(patience, 1), RangeError, "patience, a whole number >= 1, or None", patience)
@@ -238,8 +242,7 @@ def _check(model: Any, optimizer: Any, epochs: Any, metrics: Any, scheduler: Any
             DTypeError, "an optimizer with step() and zero_grad()", type(optimizer).__name__)
     require(scheduler is None or callable(getattr(scheduler, "step", None)), DTypeError,
             "a scheduler with step()", type(scheduler).__name__)
-    require(metrics is None or (isinstance(metrics, Mapping) and all(map(callable, metrics.values()))), DTypeError,
-            "metrics, {name: function(output, target)}", type(metrics).__name__)
+    check_metrics(metrics, "fit")
     require(on_epoch is None or callable(on_epoch), DTypeError, "on_epoch, a function(epoch, row)",
             type(on_epoch).__name__)
     if checkpoint is not None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import DTypeError, RangeError
 from ..tensor import Tensor
 
-__all__ = ["Means", "Metric", "accuracy_metric"]
+__all__ = ["Means", "Metric", "accuracy_metric", "check_metrics"]
 
 Metric = Callable[[np.ndarray, np.ndarray], float]
 
@@ -36,11 +37,31 @@ class Means:
         if self.metrics:
             out, true = np.asarray(output.data if isinstance(output, Tensor) else output), np.asarray(target)
             for name, metric in self.metrics.items():
-                self.sums[name] += metric(out, true) * size
+                value = metric(out, true)
+                try:
+                    self.sums[name] += float(value) * size
+                except (TypeError, ValueError):
+                    raise DTypeError(who=f"the metric {name}", expected="a number",
+                                     got=f"{type(value).__name__} of shape {np.shape(value)}"
+                                     if isinstance(value, (np.ndarray, Tensor)) else repr(value)) from None
 
     def values(self, prefix: str = "") -> dict[str, float]:
         """{name: mean}, names with a prefix."""
         return {prefix + name: total / max(self.count, 1) for name, total in self.sums.items()}
+
+
+def check_metrics(metrics: Any, who: str) -> None:
+    """Refuse metrics that are no functions by name, and names that a row has already."""
+    if metrics is None:
+        return
+    if not isinstance(metrics, Mapping) or not all(callable(metric) for metric in metrics.values()):
+        raise DTypeError(who=who, expected="metrics, {name: function(output, target)}", got=type(metrics).__name__)
+    for name in metrics:
+        if not isinstance(name, str):
+            raise DTypeError(who=who, expected="names of metrics as strings", got=repr(name))
+        if name in ("loss", "epoch", "seconds") or name.startswith("valid_"):
+            raise RangeError(f"a metric cannot be called {name!r}: that is a column of its own", who=who,
+                             expected="any name but loss, epoch, seconds and valid_...", got=repr(name))
 
 
 def accuracy_metric(loss: Any) -> Mapping[str, Metric]:

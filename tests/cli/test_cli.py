@@ -389,3 +389,31 @@ def test_find_ops_prefers_names_to_families():
     assert len(check.find_ops(["normalisation"])) > 1 and len(check.find_ops([])) == len(OPS)
     with pytest.raises(UserError):
         check.find_ops(["relu", "rel"])
+
+
+# ---- mistakes that are told before any work ------------------------------------------------------
+def test_a_folder_that_cannot_be_is_told_before_the_training(tmp_path, capsys, monkeypatch):
+    (tmp_path / "taken").write_text("")
+    monkeypatch.setattr("fastnn.models.recipes.train", lambda *_, **__: pytest.fail("it trained"))
+    monkeypatch.setattr("fastnn.bench.speed.measure", lambda *_, **__: pytest.fail("it measured"))
+    for command in (["train", "--out"], ["bench", "relu", "--save"]):
+        for folder in (tmp_path / "taken", tmp_path / "taken" / "below"):
+            assert cli.main([*command, str(folder)]) == 2
+            shown = capsys.readouterr()
+            assert "taken is a file, not a folder" in shown.err and shown.err.count("\n") == 1 and not shown.out
+
+
+@pytest.mark.parametrize("shape", ["1,1000000,100000000", "1,100000000000000000000,8"])
+def test_summary_of_an_input_larger_than_memory_is_one_line(shape, capsys):
+    assert cli.main(["summary", "lenet", "--input", shape]) == 2
+    error = capsys.readouterr().err
+    assert "not enough memory" in error and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["train", "--seed", "-1"], ["bench", "relu", "--seconds", "nan"],
+                                       ["bench", "relu", "--seconds", "-1"], ["bench", "relu", "--seconds", "inf"]])
+def test_numbers_out_of_range_are_one_line(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.count("\n") == 1

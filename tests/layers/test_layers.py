@@ -430,3 +430,26 @@ print("same")
 def test_a_forked_child_trains_with_the_same_bits():
     done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=120)
     assert done.stdout == "same\n", done.stderr
+
+
+# ---- sizes that make no sense --------------------------------------------------------------------
+@pytest.mark.parametrize("layer, sizes", [
+    (nn.Linear, {"in_features": 2, "out_features": 2}),
+    (nn.Conv1d, {"in_channels": 2, "out_channels": 2, "kernel_size": 3}),
+    (nn.Conv2d, {"in_channels": 2, "out_channels": 2, "kernel_size": 3}),
+    (nn.ConvTranspose2d, {"in_channels": 2, "out_channels": 2, "kernel_size": 3}),
+    (nn.BatchNorm1d, {"num_features": 2}), (nn.BatchNorm2d, {"num_features": 2}),
+    (nn.GroupNorm, {"num_groups": 2, "num_channels": 4}),
+    (nn.Embedding, {"num_embeddings": 3, "embedding_dim": 2}),
+    (nn.LSTM, {"input_size": 3, "hidden_size": 2, "num_layers": 1}),
+    (nn.GRU, {"input_size": 3, "hidden_size": 2, "num_layers": 1}),
+    (nn.RNN, {"input_size": 3, "hidden_size": 2, "num_layers": 1}),
+    (nn.MultiheadAttention, {"embed_dim": 4, "num_heads": 2}),
+])
+def test_a_size_that_is_no_whole_number_is_named(layer, sizes):
+    for name in sizes:
+        for value in ("4", None, 2.5, float("nan")):
+            with pytest.raises(nn.DTypeError, match=rf"{layer.__name__}: expected {name} as an int"):
+                layer(**{**sizes, name: value})
+        with pytest.raises(nn.ShapeError, match=rf"{layer.__name__}.*{name}"):
+            layer(**{**sizes, name: -1})

@@ -185,3 +185,19 @@ def test_fits_follows_the_annotation():
     assert files.fits({"a": [1, 2.5]}, dict[str, list[float]], 9)
     assert not files.fits({"a": [1, "b"]}, dict[str, list[float]], 9)
     assert not files.fits(3, complex, 9)
+
+
+def test_an_array_in_place_of_the_kind_is_no_model(tmp_path):
+    path = tmp_path / "odd.npz"
+    nn.save({"fastnn": np.zeros(2), "architecture": "digits", "settings": {}, "info": {}, "state": {}}, path)
+    with pytest.raises(nn.errors.FileError, match="not a model that fastnn wrote"):
+        nn.models.load(path)
+    for wrong in (3, None):
+        with pytest.raises(nn.DTypeError, match="expected a path"):
+            nn.models.load(wrong)
+
+
+@pytest.mark.parametrize("name", [None, 3, ["digits"]])
+def test_what_is_no_name_of_a_network_is_said(name):
+    with pytest.raises(nn.errors.RangeError, match="the name of a network"):
+        nn.models.get_model(name)

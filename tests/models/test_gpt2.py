@@ -150,3 +150,25 @@ def test_too_many_tokens():
         build()(nn.zeros(1, 33, dtype="int64"))
     with pytest.raises(ShapeError, match="tokens of shape"):
         build()(nn.zeros(5, dtype="int64"))
+
+
+@pytest.mark.parametrize("name", ["vocab_size", "n_positions", "n_embd", "n_layer", "n_head"])
+@pytest.mark.parametrize("value", ["4", None, 2.5, [1]])
+def test_a_size_that_is_no_whole_number_is_named(name, value):
+    sizes = {"vocab_size": 10, "n_positions": 8, "n_embd": 8, "n_layer": 1, "n_head": 2, name: value}
+    with pytest.raises(nn.DTypeError, match=f"GPT2LMHeadModel: expected {name} as an int"):
+        nn.models.GPT2LMHeadModel(**sizes)
+
+
+def test_labels_and_tokens_that_do_not_fit_are_refused():
+    model = nn.models.GPT2LMHeadModel(10, n_positions=8, n_embd=8, n_layer=1, n_head=2)
+    tokens = nn.zeros(2, 4, dtype="int64")
+    # (3, 3) has as many places after the first as (2, 4), and would be compared with others' scores
+    for labels in (nn.zeros(3, 3, dtype="int64"), nn.zeros(2, 3, dtype="int64"), [[1] * 4] * 2, 3):
+        with pytest.raises(nn.ShapeError, match=r"labels of the tokens' shape \(2, 4\)"):
+            model(tokens, labels=labels)
+    for wrong in (None, [[1, 2]], 3):
+        with pytest.raises(nn.DTypeError, match="tokens as a tensor of whole numbers"):
+            model(wrong)
+    with pytest.raises(nn.RangeError, match="activation_function"):
+        nn.models.GPT2LMHeadModel(10, n_positions=8, n_embd=8, n_layer=1, n_head=2, activation_function=[1])

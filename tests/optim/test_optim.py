@@ -172,3 +172,33 @@ def test_state_of_another_model_changes_nothing():
     with pytest.raises(nn.ShapeError, match="exp_avg"):
         opt.load_state_dict(other.state_dict())
     assert opt.param_groups[0]["lr"] == 0.5 and not opt.state
+
+
+# ---- settings that no float holds, state of another shape ----------------------------------------
+@pytest.mark.parametrize("value", [2**2000, np.array([0.1, 0.2]), "0.1", None])
+@pytest.mark.parametrize("name", list(nn.optim.rule.RULES), ids=lambda cls: cls.__name__)
+def test_a_setting_spoilt_in_a_later_group_changes_nothing(name, value):
+    ps = [nn.Parameter(np.ones(3, np.float32)) for _ in range(2)]
+    optimizer = name([{"params": [ps[0]]}, {"params": [ps[1]]}], lr=0.1)
+    for p in ps:
+        p.grad = nn.ones(3)
+    optimizer.step()
+    before = [p.data.copy() for p in ps]
+    optimizer.param_groups[1]["lr"] = value
+    with pytest.raises(nn.RangeError, match="lr >= 0"):
+        optimizer.step()
+    for p, data in zip(ps, before):
+        np.testing.assert_array_equal(p.data, data)
+    with pytest.raises(nn.RangeError, match="lr >= 0"):
+        name(ps, lr=value)
+
+
+def test_state_of_another_shape_is_refused_even_where_the_size_agrees():
+    p = nn.Parameter(np.ones((2, 3), np.float32))
+    optimizer = nn.optim.Adam([p])
+    p.grad = nn.ones(2, 3)
+    optimizer.step()
+    p.data = np.ones((3, 2), np.float32)
+    p.grad = nn.ones(3, 2)
+    with pytest.raises(nn.DTypeError, match="exp_avg does not fit its parameter"):
+        optimizer.step()

@@ -353,3 +353,22 @@ def test_ctrl_c_does_not_put_the_best_back():
 
 def test_the_state_is_public():
     assert nn.training.State is State and nn.training.Callback is Callback
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_point_that_cannot_be_called_is_refused(point):
+    for value in (3, None):
+        odd = type("Odd", (Callback,), {point: value})()
+        with pytest.raises(nn.DTypeError, match=f"Odd.{point} cannot be called"):
+            fit(callbacks=[odd])
+
+
+@pytest.mark.parametrize("make, match", [
+    (lambda: nn.training.Patience("x"), "patience"), (lambda: nn.training.Patience(0), "patience"),
+    (lambda: nn.training.Clipping("a"), "clip_norm"), (lambda: nn.training.Clipping(float("nan")), "clip_norm"),
+    (lambda: nn.training.Schedule(3), r"step\(\)"), (lambda: nn.training.Schedule(nn.optim.StepLR), "class StepLR"),
+    (lambda: nn.training.Checkpoint(3), "expected a path"), (lambda: nn.training.Checkpoint("a.txt"), ".npz"),
+])
+def test_callbacks_of_the_package_check_their_arguments_when_made(make, match):
+    with pytest.raises(nn.errors.FastnnError, match=match):
+        make()

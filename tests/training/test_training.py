@@ -292,3 +292,59 @@ def test_history_files(tmp_path):
     assert "svg" in history.plot()
     with pytest.raises(ValueError, match=r"\.csv or \.jsonl"):
         history.save(tmp_path / "h.txt")
+
+
+# ---- what is no loss, no metric, no object -------------------------------------------------------
+def small():
+    nn.seed(1)
+    rng = np.random.default_rng(0)
+    data = rng.standard_normal((48, 2)).astype(np.float32), np.arange(48) % 3
+    return nn.Sequential(nn.Linear(2, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3)), data
+
+
+def refused(error, match, run=nn.fit, **settings):
+    """The error comes before the first step: no parameter and no buffer has changed."""
+    model, data = small()
+    before = {key: t.data.copy() for key, t in model.state_dict().items()}
+    with pytest.raises(error, match=match):
+        run(model, data, **settings)
+    for key, t in model.state_dict().items():
+        np.testing.assert_array_equal(t.data, before[key])
+
+
+@pytest.mark.parametrize("loss, error, match", [
+    (lambda output, target: 1.0, nn.DTypeError, "loss: expected a scalar Tensor, got float"),
+    (lambda output, target: None, nn.DTypeError, "got NoneType"),
+    (lambda output, target: np.float32(1), nn.DTypeError, "got float32"),
+    (lambda output, target: output, nn.ShapeError, r"expected a scalar Tensor, got \(\d+, 3\)"),
+    (nn.CrossEntropyLoss, nn.DTypeError, r"Write CrossEntropyLoss\(\)"),
+    ("__name__", nn.RangeError, "there is no loss"),
+])
+def test_what_is_no_loss_is_said(loss, error, match):
+    refused(error, match, loss=loss, progress=False)
+    refused(error, match, nn.evaluate, loss=loss)
+
+
+@pytest.mark.parametrize("name", ["loss", "epoch", "seconds", "valid_loss"])
+def test_a_metric_does_not_take_the_name_of_a_column(name):
+    metrics = {name: lambda output, target: 7.0}
+    refused(nn.RangeError, f"cannot be called '{name}'", metrics=metrics, progress=False)
+    refused(nn.RangeError, f"cannot be called '{name}'", nn.evaluate, metrics=metrics)
+
+
+@pytest.mark.parametrize("value, got", [(None, "None"), ("x", "'x'"), (np.ones(3), r"ndarray of shape \(3,\)")])
+def test_a_metric_that_is_no_number_is_named(value, got):
+    model, data = small()
+    with pytest.raises(nn.DTypeError, match=f"the metric odd: expected a number, got {got}"):
+        nn.fit(model, data, metrics={"odd": lambda output, target: value}, progress=False)
+
+
+def test_classes_where_objects_are_meant_are_refused():
+    refused(nn.DTypeError, r"Write optimizer=Adam\(", optimizer=nn.optim.Adam, progress=False)
+    refused(nn.DTypeError, r"Write scheduler=StepLR\(", scheduler=nn.optim.StepLR, progress=False)
+    refused(nn.DTypeError, "checkpoint: expected a path, got int", checkpoint=3, progress=False)
+    with pytest.raises(nn.DTypeError, match=r"Write model=Linear\("):
+        nn.fit(nn.Linear, small()[1])
+    for data, match in ((nn.data.TensorDataset, "the class TensorDataset"), ({"x": 1}, "got a dict")):
+        with pytest.raises(nn.DTypeError, match=match):
+            nn.fit(small()[0], data, progress=False)

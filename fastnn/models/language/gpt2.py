@@ -29,11 +29,14 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ... import functional as F
 from ... import init
 from ...creation import arange
-from ...errors import RangeError, ShapeError
+from ...errors import DTypeError, RangeError, ShapeError
 from ...layers import Embedding, LayerNorm, Linear, Module, ModuleList
+from ...layers.sizes import need_sizes
 from ...tensor import Parameter, Tensor
 
 __all__ = ["GPT2LMHeadModel"]
@@ -107,6 +110,9 @@ class GPT2Model(Module):
         self.ln_f = LayerNorm(width)
 
     def forward(self, input_ids: Tensor) -> Tensor:
+        if not isinstance(input_ids, (Tensor, np.ndarray)):
+            raise DTypeError(who="GPT2Model", expected="tokens as a tensor of whole numbers",
+                             got=type(input_ids).__name__, hint="Wrap them in nn.tensor(...).")
         T, most = input_ids.shape[-1], self.wpe.num_embeddings
         if input_ids.ndim != 2 or T > most:
             raise ShapeError(who="GPT2Model", expected=f"tokens of shape (B, T), T at most n_positions = {most}",
@@ -146,9 +152,12 @@ class GPT2LMHeadModel(Module):
     Raises
     ------
     RangeError
-        Sizes below 1, an unknown activation.
+        Sizes below 1, an unknown activation, dropout that is no probability.
     ShapeError
-        A width that the heads do not divide; more than n_positions tokens.
+        A width that the heads do not divide; more than n_positions tokens, labels of another shape
+        than the tokens.
+    DTypeError
+        Sizes that are no whole numbers, tokens that are no tensor.
 
     >>> import fastnn as nn
     >>> model = nn.models.GPT2LMHeadModel(65, n_positions=32, n_embd=48, n_layer=2, n_head=4)
@@ -161,15 +170,18 @@ class GPT2LMHeadModel(Module):
     def __init__(self, vocab_size: int = 50257, n_positions: int = 1024, n_embd: int = 768, n_layer: int = 12,
                  n_head: int = 12, activation_function: str = "gelu_new", dropout: float = 0.0) -> None:
         super().__init__()
+        need_sizes("GPT2LMHeadModel", -math.inf, vocab_size=vocab_size, n_positions=n_positions,
+                   n_embd=n_embd, n_layer=n_layer, n_head=n_head)
         self.settings: dict[str, Any] = {
             "vocab_size": vocab_size, "n_positions": n_positions, "n_embd": n_embd, "n_layer": n_layer,
             "n_head": n_head, "activation_function": activation_function, "dropout": dropout}
-        if min(vocab_size, n_positions, n_embd, n_layer, n_head) < 1 or not 0 <= dropout <= 1:
-            raise RangeError(who="GPT2LMHeadModel", expected="sizes of at least 1 and dropout from 0 to 1",
-                             got=self.settings)
+        if min(vocab_size, n_positions, n_embd, n_layer, n_head) < 1:
+            raise RangeError(who="GPT2LMHeadModel", expected="sizes of at least 1", got=self.settings)
+        if isinstance(dropout, bool) or not isinstance(dropout, (int, float)) or not 0 <= dropout <= 1:
+            raise RangeError(who="GPT2LMHeadModel", expected="dropout from 0 to 1", got=repr(dropout))
         if n_embd % n_head:
             raise ShapeError(who="GPT2LMHeadModel", expected=f"n_embd that n_head = {n_head} divides", got=n_embd)
-        if activation_function not in ACTIVATIONS:
+        if not isinstance(activation_function, str) or activation_function not in ACTIVATIONS:
             raise RangeError(who="GPT2LMHeadModel", expected=f"activation_function one of {', '.join(ACTIVATIONS)}",
                              got=repr(activation_function))
         self.transformer = GPT2Model(vocab_size, n_positions, n_embd, n_layer, n_head, activation_function, dropout)
@@ -190,5 +202,8 @@ class GPT2LMHeadModel(Module):
         scores = self.lm_head(self.transformer(input_ids))                  # (B, T, V)
         if labels is None:
             return scores
+        if not isinstance(labels, (Tensor, np.ndarray)) or labels.shape != input_ids.shape:
+            raise ShapeError(who="GPT2LMHeadModel", expected=f"labels of the tokens' shape {input_ids.shape}",
+                             got=getattr(labels, "shape", type(labels).__name__))
         V = scores.shape[-1]
         return F.cross_entropy(scores[:, :-1].reshape(-1, V), labels[:, 1:].reshape(-1)), scores

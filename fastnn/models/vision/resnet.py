@@ -25,6 +25,7 @@ Names are torchvision's, so its weights load here and ours load there.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -33,6 +34,7 @@ from ... import init
 from ...errors import RangeError
 from ...layers import AdaptiveAvgPool2d, BatchNorm2d, Conv2d, Identity, Linear, MaxPool2d, Module, ReLU, Sequential
 from ...layers.fusion import chain
+from ...layers.sizes import need_sizes
 from ...tensor import Tensor
 
 __all__ = ["BasicBlock", "ResNet", "resnet18"]
@@ -88,11 +90,15 @@ class ResNet(Module):
     ------
     RangeError
         Not four numbers of blocks, or sizes below 1.
+    DTypeError
+        A size that is no whole number.
     """
 
     def __init__(self, layers: Sequence[int] = (2, 2, 2, 2), num_classes: int = 1000, in_channels: int = 3,
                  small: bool = False) -> None:
         super().__init__()
+        need_sizes("ResNet", -math.inf, num_classes=num_classes, in_channels=in_channels,
+                   **{f"layers[{i}]": blocks for i, blocks in enumerate(layers)})
         if len(layers) != 4 or min(*layers, num_classes, in_channels) < 1:
             raise RangeError(who="ResNet", expected="four numbers of blocks, classes and channels, all at least 1",
                              got=f"layers={tuple(layers)}, num_classes={num_classes}, in_channels={in_channels}")

@@ -158,6 +158,10 @@ def check_callbacks(callbacks: Any) -> list[Callback]:
         if not isinstance(callback, Callback):
             raise DTypeError(who="fit, callbacks", expected="objects of classes derived from nn.training.Callback",
                              got=type(callback).__name__, hint="A function goes to on_epoch=.")
+        for name in POINTS:
+            if not callable(getattr(callback, name)):
+                raise DTypeError(f"{type(callback).__name__}.{name} cannot be called", who="fit, callbacks",
+                                 expected="a method of (self, state)", got=type(getattr(callback, name)).__name__)
         for name in dir(type(callback)):
             if name.startswith("on_") and name not in POINTS and callable(getattr(callback, name)):
                 raise RangeError(f"{type(callback).__name__}.{name} would never be called", who="fit, callbacks",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from ...io import check_path
 from ..checkpoint import save
 from ..state import State
 from .base import Callback
@@ -20,6 +21,7 @@ class Checkpoint(Callback):
     """
 
     def __init__(self, path: str | os.PathLike[str]):
+        check_path(path, "Checkpoint")
         self.path = path
 
     def on_epoch_end(self, state: State) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
+from ...errors import RangeError
 from ...optim import clip_grad_norm_
 from ...tensor import Tensor
 from ..state import State
@@ -18,6 +21,8 @@ class Clipping(Callback):
     """
 
     def __init__(self, clip_norm: float):
+        if not isinstance(clip_norm, Real) or not float(clip_norm) > 0:
+            raise RangeError(who="Clipping", expected="clip_norm > 0", got=repr(clip_norm))
         self.clip_norm = clip_norm
         self.parameters: list[Tensor] = []
 

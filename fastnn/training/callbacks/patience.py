@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,8 @@ class Patience(Callback):
     """
 
     def __init__(self, patience: int | None, restore_best: bool = False):
+        if patience is not None and (isinstance(patience, bool) or not isinstance(patience, Integral) or patience < 1):
+            raise RangeError(who="Patience", expected="patience, a whole number >= 1, or None", got=repr(patience))
         self.patience, self.restore_best = patience, restore_best
         self.best, self.best_epoch = math.inf, 0
         self.weights: dict[str, np.ndarray] | None = None

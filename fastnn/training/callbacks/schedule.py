@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...errors import DTypeError
 from ..state import State
 from .base import Callback
 
@@ -25,6 +26,10 @@ class Schedule(Callback):
     """
 
     def __init__(self, scheduler: Any):
+        if isinstance(scheduler, type) or not callable(getattr(scheduler, "step", None)):
+            raise DTypeError(who="Schedule", expected="a scheduler with step()",
+                             got=f"the class {scheduler.__name__}" if isinstance(scheduler, type)
+                             else type(scheduler).__name__)
         self.scheduler = scheduler
 
     def on_epoch_end(self, state: State) -> None:
