@@ -48,8 +48,8 @@ def chain(input: Any, *layers: Callable[[Any], Any]) -> Any:
         What the layer that fails raises, with its path in the model.
 
     The layers are called one by one wherever one could tell the difference: hooks on one of the
-    two, a forward of its own (in a class derived from these, or assigned to the layer), an op
-    replaced by use_kernel.
+    two, a forward of its own (in a class derived from these, or assigned to the layer or to its
+    class), an op replaced by use_kernel.
 
     >>> import fastnn as nn
     >>> class Block(nn.Module):
@@ -89,10 +89,16 @@ FUSIONS: dict[type, dict[type, Callable[[Any, Any], Any]]] = {
     BatchNorm2d: {ReLU: lambda layer, input: layer.normalised(F.batch_norm_relu, input)},
 }
 
+# Their forwards as they are defined: one that was replaced in the class since then is to be called.
+FORWARDS: dict[type, Callable[..., Any]] = {layer: layer.forward for layer in (Linear, Conv2d, BatchNorm1d,
+                                                                                BatchNorm2d, ReLU)}
+
 
 def fusible(first: Module, second: Module) -> bool:
     """Whether nobody can tell that what lies between the two is never computed: no hooks, no
     forward of their own, no op replaced.
     """
     return not (first._forward_hooks or first._forward_pre_hooks or second._forward_hooks or second._forward_pre_hooks
-                or REPLACED or "forward" in first.__dict__ or "forward" in second.__dict__)
+                or REPLACED or "forward" in first.__dict__ or "forward" in second.__dict__
+                or first.__class__.forward is not FORWARDS[first.__class__]
+                or second.__class__.forward is not FORWARDS[second.__class__])

@@ -185,3 +185,10 @@ def test_an_error_names_the_layer_s_path():
         model(x)                                        # in the first of two that run as one
     with pytest.raises(nn.ShapeError, match=r"^model\.1\.fc2 \(Linear 6 -> 3\): expected \(\.\.\., 6\), got \(2, 7\)"):
         model(numbers(2, 5))                            # in a layer that runs alone
+
+
+@pytest.mark.parametrize("cls", [nn.Linear, nn.ReLU])
+def test_a_forward_replaced_in_the_class_is_called(cls, monkeypatch):
+    linear, relu, x = nn.Linear(3, 5), nn.ReLU(), nn.ones(4, 3)
+    monkeypatch.setattr(cls, "forward", lambda self, input: nn.ones(4, 5) * 9)
+    np.testing.assert_array_equal(nn.chain(x, linear, relu).data, np.full((4, 5), 9))
