@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from ..autograd import no_grad
-from ..data import DataLoader
+from ..data import DataLoader, Dataset
 from ..errors import DTypeError, RangeError, ShapeError
 from ..functional import softmax
 from ..layers import Conv2d, Module
 from ..tensor import tensor
-from ..viz import confusion_matrix
+from ..viz import confusion_matrix, history_series
 from .parts import Confusion, FeatureMaps, Filters, Mistake, Report, SummaryRow
 
 __all__ = ["activations", "probabilities", "report"]
@@ -53,7 +53,8 @@ def report(model: Any, data: Any, *, classes: Sequence[object] | None = None, hi
     Raises
     ------
     ShapeError, DTypeError, RangeError
-        Outputs or labels that are not those of a classifier; a name that is no layer.
+        Outputs or labels that are not those of a classifier; a name that is no layer; a size or
+        number outside its range. Before any work is done, where it can be known.
     TypeError
         A text that `Report` does not have.
 
@@ -73,6 +74,18 @@ def report(model: Any, data: Any, *, classes: Sequence[object] | None = None, hi
     >>> page.tested, page.confusion.matrix.shape
     (60, (2, 2))
     """
+    if isinstance(batch_size, bool) or not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+        raise RangeError(who="report", expected="batch_size, a whole number from 1 up", got=batch_size)
+    if layers is not None and not isinstance(model, Module):
+        raise DTypeError("only a Module has layers to look into", who="report", expected="a Module",
+                         got=type(model).__name__)
+    if layers is not None and (isinstance(layers, str) or not all(isinstance(name, str) for name in layers)):
+        raise DTypeError(who="report", expected="layers, a list of names or {name: title}", got=repr(layers))
+    if example is not None and (isinstance(example, bool) or not isinstance(example, (int, np.integer))):
+        raise DTypeError(who="report", expected="example, the number of a sample", got=repr(example))
+    if history is not None:
+        history_series(history)                     # refuse at once what has no columns
+    samples = None if train is None else _samples(train)
     inputs, labels = _all_of(data, batch_size)
     shares = probabilities(model, inputs, batch_size)
     if len(shares) != len(labels):
@@ -98,19 +111,14 @@ def report(model: Any, data: Any, *, classes: Sequence[object] | None = None, hi
         "confusion": Confusion(confusion_matrix(labels, said, count), names),
         "mistakes": [Mistake(None if pictures is None else pictures[i], names[said[i]], names[labels[i]],
                              float(shares[i, said[i]]), int(i)) for i in wrong_ones[:MISTAKES]],
-        "mistakes_total": len(wrong_ones),
+        "mistakes_total": len(wrong_ones), "samples": samples,
         "item": "image" if pictures is not None else "sample",
     }
-    if train is not None:
-        found["samples"] = _pictures(np.asarray(train[0] if isinstance(train, (tuple, list)) else train)[:SAMPLES])
     if isinstance(model, Module):
         found["parameters"] = sum(p.numel() for p in model.parameters())
         if len(labels):
             found.update(_inside(model, inputs, labels, shares, names, pictures, layers,
                                  int(np.argmax(right)) if example is None else example))
-    elif layers is not None:
-        raise DTypeError("only a Module has layers to look into", who="report", expected="a Module",
-                         got=type(model).__name__)
     return Report(**{**found, **texts})
 
 
@@ -124,7 +132,11 @@ def probabilities(model: Any, inputs: np.ndarray, batch_size: int = 256) -> np.n
     def run(batch: np.ndarray) -> np.ndarray:
         if not isinstance(model, Module) and hasattr(model, "predict_proba"):
             return np.asarray(model.predict_proba(batch), dtype=np.float64)
-        return np.asarray(model(tensor(batch)), dtype=np.float64)
+        scores = model(tensor(batch))
+        if scores is None or np.asarray(scores).dtype.kind not in "fiub":
+            raise DTypeError("a classifier gives scores", who="report", expected="(N, classes) numbers",
+                             got=type(scores).__name__)
+        return np.asarray(scores, dtype=np.float64)
 
     if not callable(model) and not hasattr(model, "predict_proba"):
         raise DTypeError("this is no classifier", who="report",
@@ -138,13 +150,16 @@ def probabilities(model: Any, inputs: np.ndarray, batch_size: int = 256) -> np.n
     finally:
         for module, training in modes:
             module.training = training
+    if pieces[0].ndim == 0:
+        raise ShapeError("a classifier gives one row of scores per sample", who="report", expected="(N, classes)",
+                         got="one number")
     scores = np.concatenate(pieces)
     if scores.ndim == 1 or (scores.ndim == 2 and scores.shape[1] == 1):
         second = scores.reshape(-1)
         if len(second) and not (np.nanmin(second) >= 0 and np.nanmax(second) <= 1):
             second = 1/(1 + np.exp(-np.clip(second, -700, 700)))
         return np.stack([1 - second, second], axis=1)
-    if scores.ndim != 2:
+    if scores.ndim != 2 or scores.shape[1] == 0:
         raise ShapeError("a classifier gives one row of scores per sample", who="report", expected="(N, classes)",
                          got=scores.shape)
     are_probabilities = len(scores) > 0 and scores.min() >= 0 and np.allclose(scores.sum(axis=1), 1, atol=1e-4)
@@ -192,9 +207,27 @@ def _all_of(data: Any, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
     return inputs, labels.astype(np.int64)
 
 
+def _samples(train: Any) -> np.ndarray | None:
+    """The first pictures of the training data: of a dataset, of (images, labels), or of images."""
+    given = type(train).__name__
+    if isinstance(train, (tuple, list)) and len(train):
+        train = train[0]
+    elif isinstance(train, Dataset):
+        train = [train[i][0] for i in range(min(len(train), SAMPLES))]
+    images = np.asarray(train)
+    if images.dtype.kind not in "fiub" or images.ndim == 0:
+        raise DTypeError("these are no training data", who="report",
+                         expected="train, images, (images, labels) or a dataset", got=given)
+    return _pictures(images[:SAMPLES])
+
+
 def _batches(data: Any, batch_size: int) -> Iterator[Any]:
     loader = data
-    if not isinstance(data, (DataLoader, list, tuple)) and hasattr(data, "__getitem__") and hasattr(data, "__len__"):
+    is_dataset = hasattr(data, "__getitem__") and hasattr(data, "__len__")
+    if isinstance(data, (str, bytes, dict)) or not (is_dataset or hasattr(data, "__iter__")):
+        raise DTypeError("these are no data", who="report", expected="(inputs, labels), a dataset or a DataLoader",
+                         got=type(data).__name__)
+    if is_dataset and not isinstance(data, (DataLoader, list, tuple)):
         loader = DataLoader(data, batch_size=batch_size)
     for batch in loader:
         if not isinstance(batch, (tuple, list)) or len(batch) != 2:

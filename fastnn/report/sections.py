@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 SAMPLES_SHOWN = 24
 FILTERS_SHOWN = 64
 MAPS_SHOWN = 32            # of one layer
+CLASSES_SHOWN = 30         # in the confusion matrix and its table
+VOTES_SHOWN = 10           # classes of one answer
 
 
 @dataclass(frozen=True)
@@ -127,14 +129,21 @@ def confusion(report: Report) -> Section | None:
     matrix = np.asarray(report.confusion.matrix)
     classes = report.confusion.classes
     names = [str(name) for name in (range(len(matrix)) if classes is None else classes)]
-    picture = heat_map(matrix, names, names, row_title="truth", column_title="the network said", diagonal=True,
-                       width=400 if len(matrix) <= 10 else None)
+    errors = matrix - np.diag(np.diag(matrix))
+    shown = list(range(len(matrix)))
+    if len(shown) > CLASSES_SHOWN:                  # those with the most mistakes, either way, in their order
+        worst = np.argsort(-(errors.sum(axis=0) + errors.sum(axis=1)), kind="stable")[:CLASSES_SHOWN]
+        shown = sorted(worst.tolist())
+    labels = [names[k] for k in shown]
+    picture = heat_map(matrix[np.ix_(shown, shown)], labels, labels, row_title="truth", column_title="the network said",
+                       diagonal=True, width=400 if len(shown) <= 10 else None)
     rows = []
-    for k, name in enumerate(names):
-        errors = matrix[k].copy()
-        errors[k] = 0
-        often = f"{escape(names[int(errors.argmax())])} ({errors.max()})" if errors.any() else MISSING
-        rows.append([escape(name), *_recall(int(matrix[k, k]), int(matrix[k].sum())), often])
+    for k in shown:
+        often = f"{escape(names[int(errors[k].argmax())])} ({errors[k].max()})" if errors[k].any() else MISSING
+        rows.append([escape(names[k]), *_recall(int(matrix[k, k]), int(matrix[k].sum())), often])
+    some = ""
+    if len(shown) < len(matrix):
+        some = f" {len(shown)} of {len(matrix)} classes are shown, those with the most mistakes."
     recall = table(["class", f"{report.item}s", "recall", "", "mostly taken for"], "tnnbt", rows,
                    ["all", *_recall(int(np.trace(matrix)), int(matrix.sum())), ""],
                    caption=f"Recall: of all {report.item}s of a class, the share that was found.", name="recall")
@@ -142,7 +151,7 @@ def confusion(report: Report) -> Section | None:
         report, "confusion", "Confusion", "What it takes for what",
         f"Each row is what the {report.item} was, each column what the network said. Everything on "
         "the blue diagonal is right; every outlined orange cell is a mistake, and tells which two classes look "
-        "alike to the network.",
+        "alike to the network." + some,
         _pair(picture.inline(), recall))
 
 
@@ -236,8 +245,13 @@ def _votes(maps: FeatureMaps) -> str:
     shares = np.asarray(maps.probabilities, dtype=np.float64)
     names = range(len(shares)) if maps.classes is None else maps.classes
     top = int(np.nanargmax(shares)) if not np.isnan(shares).all() else -1
+    names = list(names)
+    # many classes: the likeliest ones, in the order of their shares
+    order = (list(range(len(shares))) if len(shares) <= CLASSES_SHOWN
+             else np.argsort(-shares, kind="stable")[:VOTES_SHOWN].tolist())
     items = []
-    for k, (name, share) in enumerate(zip(names, shares.tolist())):
+    for k in order:
+        name, share = names[k], float(shares[k])
         kind = ' class="top"' if k == top else ""
         items.append(f"<li{kind}><span>{escape(name)}</span>{bar(share)}<span>{percent(share)}</span></li>")
     return ('<figure><figcaption><b>Output</b> · how sure</figcaption>'

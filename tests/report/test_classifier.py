@@ -132,6 +132,22 @@ def test_nan_is_no_answer():
     assert "nan" not in html.lower().replace("nan</", "")
 
 
+def test_many_classes_make_a_page_that_can_be_opened():
+    count = 2000
+    y = np.arange(count)
+    found = nn.viz.report(lambda x: nn.tensor(np.eye(count, dtype="float32")[(y + (y % 7 == 0)) % count]),
+                          (np.zeros((count, 2), "float32"), y), batch_size=count)
+    html = found.html()
+    assert len(html) < 500_000 and "30 of 2000 classes are shown" in html
+
+
+def test_training_data_may_be_a_dataset():
+    train = nn.data.digits("train")
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    found = nn.viz.report(model, nn.data.digits("test"), train=train)
+    assert np.array_equal(found.samples, np.asarray(train[:24][0])[:, 0])
+
+
 def test_saves_as_one_file(tmp_path):
     x, y = images()
     path = nn.viz.report(network(), (x, y)).save(tmp_path/"page.html")
@@ -156,6 +172,18 @@ X, Y = images()
     (lambda: nn.viz.report(lambda x: nn.zeros(12, 3), (X, Y), layers=["conv"]), DTypeError, "a Module"),
     (lambda: nn.viz.report("model.npz", (X, Y)), DTypeError, "no classifier.*str"),
     (lambda: nn.viz.report(network(), []), ShapeError, "empty"),
+    (lambda: nn.viz.report(network(), None), DTypeError, "no data.*NoneType"),
+    (lambda: nn.viz.report(network(), "digits"), DTypeError, "no data.*str"),
+    (lambda: nn.viz.report(lambda x: None, (X, Y)), DTypeError, "scores.*NoneType"),
+    (lambda: nn.viz.report(lambda x: "cat", (X, Y)), DTypeError, "scores.*str"),
+    (lambda: nn.viz.report(lambda x: nn.zeros(12, 0), (X, Y)), ShapeError, "classes"),
+    (lambda: nn.viz.report(lambda x: 1.0, (X, Y)), ShapeError, "one number"),
+    (lambda: nn.viz.report(network(), (X, Y), layers="conv"), DTypeError, "layers.*conv"),
+    (lambda: nn.viz.report(network(), (X, Y), layers=[1]), DTypeError, "layers"),
+    (lambda: nn.viz.report(network(), (X, Y), example="first"), DTypeError, "example.*first"),
+    (lambda: nn.viz.report(network(), (X, Y), train="all"), DTypeError, "train.*str"),
+    (lambda: nn.viz.report(network(), (X, Y), batch_size=0), RangeError, "batch_size.*0"),
+    (lambda: nn.viz.report(network(), (X, Y), batch_size=2.5), RangeError, "batch_size"),
     (lambda: nn.viz.report(network(), [X]), ShapeError, r"\(inputs, labels\)"),
 ])
 def test_what_is_no_classifier_or_no_data_is_refused(call, error, words):
