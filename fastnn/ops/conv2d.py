@@ -154,7 +154,7 @@ def pads(who: str, padding: Any, window: tuple[int, ...], stride: tuple[int, int
 
 
 def convolve(op: Op, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any, dilation: Any,
-           groups: Any) -> Tensor:
+             groups: Any) -> Tensor:
     """The op on one image or several, with its attributes as both implementations take them."""
     who = op.name
     stride, dilation = pair(who, "stride", stride, 1), pair(who, "dilation", dilation, 1)

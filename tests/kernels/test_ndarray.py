@@ -50,13 +50,19 @@ def read_only(a):
 
 
 AWKWARD = {
-    "plain": lambda a: a, "transposed": lambda a: np.ascontiguousarray(a.T).T,
-    "backwards": lambda a: a[::-1, ::-1], "every second": lambda a: a[:, ::2],
-    "misaligned": misaligned, "swapped bytes": lambda a: a.astype(a.dtype.newbyteorder()),
-           "subclass": lambda a: a.view(Named),
-    "read-only": lambda a: read_only(a.copy()), "broadcast": lambda a: np.broadcast_to(a[:1], a.shape),
-           "one row": one_row_of_any_stride,
-    "unpickled": lambda a: pickle.loads(pickle.dumps(a)), "empty": lambda a: a[:0], "odd steps": odd_steps,
+    "plain": lambda a: a,
+    "transposed": lambda a: np.ascontiguousarray(a.T).T,
+    "backwards": lambda a: a[::-1, ::-1],
+    "every second": lambda a: a[:, ::2],
+    "misaligned": misaligned,
+    "swapped bytes": lambda a: a.astype(a.dtype.newbyteorder()),
+    "subclass": lambda a: a.view(Named),
+    "read-only": lambda a: read_only(a.copy()),
+    "broadcast": lambda a: np.broadcast_to(a[:1], a.shape),
+    "one row": one_row_of_any_stride,
+    "unpickled": lambda a: pickle.loads(pickle.dumps(a)),
+    "empty": lambda a: a[:0],
+    "odd steps": odd_steps,
 }
 
 

@@ -228,8 +228,8 @@ def test_leading_dimensions_broadcast(dtype):
     T, U, HS, HV = 67, 131, 4, 5
     for q_lead, k_lead, v_lead in [((2, 3), (2, 1), (2, 1)), ((3,), (2, 1), (2, 3)), ((1, 1), (2, 3), ()),
                                    ((20,), (1,), (1,))]:
-        arrays = [rng.standard_normal((*lead, *s)).astype(dtype) for lead,
-                  s in ((q_lead, (T, HS)), (k_lead, (U, HS)), (v_lead, (U, HV)))]
+        arrays = [rng.standard_normal((*lead, *size)).astype(dtype)
+                  for lead, size in ((q_lead, (T, HS)), (k_lead, (U, HS)), (v_lead, (U, HV)))]
         lead = np.broadcast_shapes(q_lead, k_lead, v_lead)
         shared = gradients([nn.tensor(a, requires_grad=True) for a in arrays])
         copied = gradients([nn.tensor(np.broadcast_to(a, (*lead, *a.shape[-2:])).copy(), requires_grad=True)

@@ -61,6 +61,16 @@ def test_every_part_is_there(name):
 
 
 @pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - OTHER_NAMES))
+def test_items_are_told_apart(name):
+    """Under Parameters and Raises a line begins an item, or goes on with one and is indented."""
+    text = inspect.getdoc(FUNCTIONS[name])
+    for title, begins in (("Parameters", r"\*?\w+(, \*?\w+)* : "), ("Raises", r"\w+Error(, \w+Error)* : ")):
+        section = re.search(rf"^{title}\n-+\n(.*?)(?=\n\n|\Z)", text, re.MULTILINE | re.DOTALL)
+        for line in section[1].splitlines() if section else ():
+            assert re.match(rf"    \S|{begins}", line), line
+
+
+@pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - OTHER_NAMES))
 def test_what_is_said_of_others_is_so(name):
     """`names` in a docstring are functions or parameters, and what is "as in" another is there."""
     text = inspect.getdoc(FUNCTIONS[name])

@@ -136,6 +136,8 @@ def test_gates_in_another_order_are_noticed():
             return None
         i, f, g, o = np.split(w, 4)
         return np.concatenate([i, f, o, g])
-    broken = dataclasses.replace(LSTM_CELL, forward=lambda x, h, c,
-                                 *w: reference.lstm_cell_forward(x, h, c, *map(swapped, w)))
+
+    def forward(x, h, c, *w):
+        return reference.lstm_cell_forward(x, h, c, *map(swapped, w))
+    broken = dataclasses.replace(LSTM_CELL, forward=forward)
     assert caught(broken, laws.forward_is_the_definition)

@@ -193,8 +193,8 @@ def test_the_parameters_have_pytorchs_names_shapes_and_order(torch, bias, bidire
 def arrays(kind, T, B, I, H, dtype=np.float64, seed=3):
     rng, rows = np.random.default_rng(seed), kind.gates * H
     shapes = [(T, B, I), *[(B, H)] * kind.states, (rows, I), (rows, H), (rows,), (rows,)]
-    return [(rng.standard_normal(shape) * (1.0 if i <= kind.states else H ** -0.5)).astype(dtype) for i,
-            shape in enumerate(shapes)]
+    return [(rng.standard_normal(shape) * (1.0 if i <= kind.states else H ** -0.5)).astype(dtype)
+            for i, shape in enumerate(shapes)]
 
 
 @ALL
@@ -374,8 +374,8 @@ def test_y_t_instead_of_the_h_before_is_noticed(kind):
 
     def broken(dy, saved, **attrs):
         steps, shape = saved
-        spoilt = [(t, (s[0], y_t, *s[2:])) for (t, s),
-                  y_t in zip(steps, [s[1] for _, s in steps[1:]] + [steps[-1][1][1] + 1])]
+        outputs = [*(s[1] for _, s in steps[1:]), steps[-1][1][1] + 1]
+        spoilt = [(t, (s[0], y_t, *s[2:])) for (t, s), y_t in zip(steps, outputs)]
         dx, dh0, dw_ih, _, *biases = backward(dy, saved, **attrs)
         return (dx, dh0, dw_ih, backward(dy, (spoilt, shape), **attrs)[3], *biases)
     assert caught(dataclasses.replace(kind.op, forward=forward, backward=broken), laws.backward_is_the_definition)
