@@ -1,4 +1,4 @@
-"""What the commands print with: tables, units, and colour where a person is looking."""
+"""The one place that prints: lines, tables, units, and colour where a person is looking."""
 
 from __future__ import annotations
 
@@ -39,11 +39,12 @@ def say(text: str = "") -> None:
 
 
 def complain(text: str) -> None:
-    """One line on stderr."""
+    """One line on standard error: what went wrong."""
     sys.stderr.write(f"{text}\n")
 
 
 def heading(text: str) -> None:
+    """A title with an empty line before it."""
     say()
     say(paint(text, "bold"))
 
@@ -96,9 +97,9 @@ def is_notebook() -> bool:
 Cell = Any      # a text, or (text, style)
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], kinds: str, indent: int = 2) -> str:
-    """Rows under heads as aligned text. kinds: a letter per column, "l" to the left, "r" to the
-    right.
+def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], sides: str, indent: int = 2) -> str:
+    """Rows under heads as aligned text. sides: a letter per column, "l" aligned to the left, "r" to
+    the right.
 
     >>> print(table(["op", "cases"], [["relu", 10], ["conv2d", 9]], "lr", indent=0))
     op      cases
@@ -109,9 +110,8 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[Cell]], kinds: str, inde
     width = [max([len(head), *(len(row[i][0]) for row in rows)]) for i, head in enumerate(heads)]
 
     def line(cells: Sequence[tuple[str, str]]) -> str:
-        padded = [text.ljust(w) if kind == "l" else text.rjust(w) for (text, _), w, kind in zip(cells, width, kinds)]
-        last = len(padded) - 1
-        padded = [text.rstrip() if i == last else text for i, text in enumerate(padded)]
+        padded = [text.ljust(w) if side == "l" else text.rjust(w) for (text, _), w, side in zip(cells, width, sides)]
+        padded[-1] = padded[-1].rstrip()
         return " "*indent + "  ".join(paint(text, style) if style else text for text, (_, style) in zip(padded, cells))
     return "\n".join([line([(head, "dim") for head in heads]), *map(line, rows)])
 
