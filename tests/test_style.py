@@ -137,7 +137,8 @@ def split_sentences(text: str) -> list[str]:
         if fenced or re.match(r"```|#|\w+: \[", bare) or line.startswith("    ") or "(19" in line or "(20" in line:
             before = ""
             continue
-        if re.search(r"(?<![A-Z])(?<! vs)(?<!\be\.g)(?<!\bi\.e)[.?!]\)? [A-Z][a-z]", re.sub(r"`[^`]*`|^\*\*\d\. ", "x", bare)):
+        plain = re.sub(r"`[^`]*`|^\*\*\d\. ", "x", bare)
+        if re.search(r"(?<![A-Z])(?<! vs)(?<!\be\.g)(?<!\bi\.e)[.?!]\)? [A-Z][a-z]", plain):
             found.append(f"{number}: two sentences: {bare[:60]}")
         if before and bare and not listed and not re.search(r'[.:;?!,]["\')*]*$|\*\*$', before):
             found.append(f"{number}: a sentence goes on: {bare[:60]}")

@@ -14,8 +14,8 @@ try:
     compiled: Any = importlib.import_module("fastnn._kernels")
 except ImportError as error:
     compiled = None
-    warnings.warn(f"fastnn: the C kernels are not available ({error}); everything runs on the NumPy definitions, slowly. "
-                  "Install a C compiler and reinstall fastnn to get them.", RuntimeWarning, stacklevel=2)
+    warnings.warn(f"fastnn: the C kernels are not available ({error}); everything runs on the NumPy definitions, "
+                  "slowly. Install a C compiler and reinstall fastnn to get them.", RuntimeWarning, stacklevel=2)
 else:
     compiled.best_level()
     # reads the environment and registers the fork handlers; starts no thread
