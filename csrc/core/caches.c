@@ -67,8 +67,8 @@ ptrdiff_t fnn_l2_bytes(void)
 {
     if (fnn_get(&l2_kib) == 0) {
         const long long bytes = reported_l2();
-        fnn_set(&l2_kib, (bytes <= 0 ? L2_UNKNOWN : bytes < L2_LEAST ? L2_LEAST : bytes > L2_MOST ? L2_MOST
-                          : (int)bytes) >> 10);
+        fnn_set(&l2_kib,
+                (bytes <= 0 ? L2_UNKNOWN : bytes < L2_LEAST ? L2_LEAST : bytes > L2_MOST ? L2_MOST : (int)bytes) >> 10);
     }
     return (ptrdiff_t)fnn_get(&l2_kib) << 10;
 }

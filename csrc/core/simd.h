@@ -533,12 +533,12 @@ FNN_INLINE float r_pow(float x, float p)                         /* 0.51 ulp */
     y.bits += n.bits << 52;
     const float size = (float)y.real;
     /* from 2^23 on every float is whole, from 2^24 on it is even */
-    const float whole = p < 8388608.0f && p > -8388608.0f ? (p + (p < 0 ? -8388608.0f : 8388608.0f))
-        - (p < 0 ? -8388608.0f : 8388608.0f) : p;
+    const float whole = p < 8388608.0f && p > -8388608.0f
+                        ? (p + (p < 0 ? -8388608.0f : 8388608.0f)) - (p < 0 ? -8388608.0f : 8388608.0f) : p;
     const float half = 0.5f * whole;
     const float half_whole = half < 8388608.0f && half > -8388608.0f
-                           ? (half + (half < 0 ? -8388608.0f : 8388608.0f)) - (half < 0 ? -8388608.0f : 8388608.0f)
-                               : half;
+                             ? (half + (half < 0 ? -8388608.0f : 8388608.0f)) - (half < 0 ? -8388608.0f : 8388608.0f)
+                             : half;
     const FN(float_bits) sign = { x };
     /* an odd power of a negative number, or of -0 */
     float result = (sign.bits >> 31) && whole == p && half_whole != half ? -size : size;

@@ -33,8 +33,7 @@ static inline fnn_size fnn_gemm_packed_size(fnn_size lanes, fnn_size k) { return
 /* C = A B (+ C) (+ bias_row[i] along row i) (+ bias_col[j] along column j), then relu if wanted.
  * bias_row has m elements, bias_col n; NULL for none. k = 0 gives zeros and the biases. */
 KERNEL(gemm, REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb,
-       fnn_size csb,
-       const REAL *bias_row, const REAL *bias_col, fnn_size m, fnn_size n, fnn_size k, int how)
+       fnn_size csb, const REAL *bias_row, const REAL *bias_col, fnn_size m, fnn_size n, fnn_size k, int how)
 
 /* The whole of A[m,k] or B[k,n] in packed order; `to` is aligned to 64 bytes and has room for
  * fnn_gemm_packed_size elements. What was packed at one level serves that level only. */
@@ -45,9 +44,8 @@ KERNEL(gemm_pack_b, REAL *to, const REAL *b, fnn_size rsb, fnn_size csb, fnn_siz
  * at a + offset_a[i], B at b + offset_b[i]. The C of different i must not overlap; offsets of A and
  * B may repeat (broadcasting). */
 KERNEL(gemm_batched, REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb,
-       fnn_size csb,
-       const fnn_size *offset_c, const fnn_size *offset_a, const fnn_size *offset_b,
-       fnn_size batch, fnn_size m, fnn_size n, fnn_size k, int how)
+       fnn_size csb, const fnn_size *offset_c, const fnn_size *offset_a, const fnn_size *offset_b, fnn_size batch,
+       fnn_size m, fnn_size n, fnn_size k, int how)
 
 /* The same with equal distances: C at c + i * step_c and so on, in one parallel loop. A step of 0
  * uses A or B in all products. */

@@ -179,8 +179,7 @@ GEMM_APART void FN(gemm_split)(const FN(gemm_args) *g, fnn_size length)
 
 /* ---- entry points ---------------------------------------------------------------------------- */
 void FN(gemm)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb,
-              fnn_size csb,
-              const REAL *bias_row, const REAL *bias_col, fnn_size m, fnn_size n, fnn_size k, int how)
+              fnn_size csb, const REAL *bias_row, const REAL *bias_col, fnn_size m, fnn_size n, fnn_size k, int how)
 {
     FN(gemm_args) g = { c, a, b, bias_row, bias_col, rsc, rsa, csa, rsb, csb, m, n, k, how };
     if (m <= 0 || n <= 0)
@@ -262,23 +261,20 @@ static void FN(gemm_run_batch)(FN(gemm_batch) *s, fnn_size batch)
 }
 
 void FN(gemm_batched)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb,
-                      fnn_size csb,
-                      const fnn_size *offset_c, const fnn_size *offset_a, const fnn_size *offset_b,
+                      fnn_size csb, const fnn_size *offset_c, const fnn_size *offset_a, const fnn_size *offset_b,
                       fnn_size batch, fnn_size m, fnn_size n, fnn_size k, int how)
 {
     FN(gemm_batch) s = { { c, a, b, NULL, NULL, rsc, rsa, csa, rsb, csb, m, n, k, how }, offset_c, offset_a, offset_b,
-                        0, 0, 0 };
+                         0, 0, 0 };
     FN(gemm_run_batch)(&s, batch);
 }
 
 void FN(gemm_strided)(REAL *c, fnn_size rsc, fnn_size step_c, const REAL *a, fnn_size rsa, fnn_size csa,
-                      fnn_size step_a,
-                      const REAL *b, fnn_size rsb, fnn_size csb, fnn_size step_b, fnn_size batch, fnn_size m,
-                      fnn_size n, fnn_size k,
-                      int how)
+                      fnn_size step_a, const REAL *b, fnn_size rsb, fnn_size csb, fnn_size step_b, fnn_size batch,
+                      fnn_size m, fnn_size n, fnn_size k, int how)
 {
     FN(gemm_batch) s = { { c, a, b, NULL, NULL, rsc, rsa, csa, rsb, csb, m, n, k, how }, NULL, NULL, NULL, step_c,
-                        step_a, step_b };
+                         step_a, step_b };
     FN(gemm_run_batch)(&s, batch);
 }
 

@@ -116,8 +116,7 @@ GEMM_APART void FN(gemm_edge_tile)(REAL *c, fnn_size rsc, FN(gemm_panel) a, FN(g
  * or NULL, which needs columns of A that are adjacent and a panel of B that is full; `next`: rows
  * to ask for, or NULL */
 FNN_INLINE void FN(gemm_one_tile)(const FN(gemm_plan) *plan, fnn_size i, fnn_size j, FN(gemm_panel) a, FN(gemm_panel) b,
-                                  fnn_size p,
-                                  fnn_size k, REAL *copy, FN(gemm_panel) next)
+                                  fnn_size p, fnn_size k, REAL *copy, FN(gemm_panel) next)
 {
     const FN(gemm_args) *g = plan->g;
     const fnn_size row = FN(gemm_row)(plan, i), rows = FN(gemm_row)(plan, i + 1) - row;
@@ -131,8 +130,7 @@ FNN_INLINE void FN(gemm_one_tile)(const FN(gemm_plan) *plan, fnn_size i, fnn_siz
         FN(gemm_copying)[rows - GEMM_LEAST](c, g->rsc, a.at, a.step, b.at, b.step, copy, bias_row, bias_col, k, how);
     else if (columns == GEMM_NR)
         FN(gemm_tiles)[by_rows][1][rows - 1](c, g->rsc, a.at, a.step, b.at, b.step, next.at ? next.at : c, next.step,
-                                             bias_row,
-                                             bias_col, k, how);
+                                             bias_row, bias_col, k, how);
     else
         FN(gemm_edge_tile)(c, g->rsc, a, b, bias_row, bias_col, rows, columns, k, by_rows, how);
 }
@@ -158,8 +156,7 @@ FNN_INLINE FN(gemm_panel) FN(gemm_share)(const REAL *next, fnn_size lanes, fnn_s
 /* Panel i of A times panels [j, j + count) of B, which are kept; products [p, p + k). `room` is for
  * a copy; are there more to come? */
 static void FN(gemm_pass_a)(const FN(gemm_plan) *plan, fnn_size i, const FN(gemm_panel) *kept, fnn_size j,
-                            fnn_size count, fnn_size p,
-                            fnn_size k, REAL *room, int more)
+                            fnn_size count, fnn_size p, fnn_size k, REAL *room, int more)
 {
     const FN(gemm_args) *g = plan->g;
     const REAL *next = more && g->rsa != FNN_PACKED ? g->a + FN(gemm_row)(plan, i + 1) * g->rsa + p * g->csa : NULL;
@@ -172,8 +169,7 @@ static void FN(gemm_pass_a)(const FN(gemm_plan) *plan, fnn_size i, const FN(gemm
 /* Panel i of A times panel j of B for a block of k that is summed in more than one piece, if
  * plan->depth says so */
 FNN_INLINE void FN(gemm_pieces)(const FN(gemm_plan) *plan, fnn_size i, fnn_size j, FN(gemm_panel) a, FN(gemm_panel) b,
-                                fnn_size p,
-                                fnn_size k, FN(gemm_panel) next)
+                                fnn_size p, fnn_size k, FN(gemm_panel) next)
 {
     const int by_rows = !plan->a_copied && plan->g->rsa != FNN_PACKED && plan->g->rsa != 1;
     for (fnn_size end = p + k; p < end; p += plan->depth) {
@@ -185,14 +181,13 @@ FNN_INLINE void FN(gemm_pieces)(const FN(gemm_plan) *plan, fnn_size i, fnn_size 
 
 /* Panels [i, i + count) of A, which are kept, times panel j of B */
 static void FN(gemm_pass_b)(const FN(gemm_plan) *plan, const FN(gemm_panel) *kept, fnn_size i, fnn_size count,
-                            fnn_size j, fnn_size p,
-                            fnn_size k, REAL *room, int more)
+                            fnn_size j, fnn_size p, fnn_size k, REAL *room, int more)
 {
     const FN(gemm_args) *g = plan->g;
     /* the first tile reads B where it lies and leaves the copy */
     const int by_tile = plan->b_passes && j < g->n / GEMM_NR;
-    const REAL *here = by_tile ? g->b + p * g->rsb + j * GEMM_NR : NULL, *next = by_tile && more ? here + GEMM_NR
-        : NULL;
+    const REAL *here = by_tile ? g->b + p * g->rsb + j * GEMM_NR : NULL;
+    const REAL *next = by_tile && more ? here + GEMM_NR : NULL;
     const FN(gemm_panel) b = by_tile ? (FN(gemm_panel)){ room, GEMM_NR } : FN(gemm_panel_b)(plan, j, p, k, room);
     if (by_tile)
         FN(gemm_one_tile)(plan, i, j, kept[0], (FN(gemm_panel)){ here, g->rsb }, p, k, room, b);
@@ -224,8 +219,8 @@ static void FN(gemm_part)(const FN(gemm_plan) *plan, fnn_size i, fnn_size i_end,
     const FN(gemm_args) *g = plan->g;
     const fnn_size kc = FN(gemm_block)(plan), begin = plan->keep_a ? i : j, end = plan->keep_a ? i_end : j_end;
     const fnn_size pitch = fnn_max(GEMM_MR, GEMM_NR) * kc + VL;      /* room for a panel of either kind */
-    const fnn_size panel = (plan->keep_a ? GEMM_MR : GEMM_NR) * kc * (fnn_size)sizeof(REAL), fit = fnn_l2_bytes() / 2
-        / panel;
+    const fnn_size panel = (plan->keep_a ? GEMM_MR : GEMM_NR) * kc * (fnn_size)sizeof(REAL);
+    const fnn_size fit = fnn_l2_bytes() / 2 / panel;
     const fnn_size group = gemm_even(end - begin, fnn_max(GEMM_KEEP_LEAST, fnn_min(GEMM_KEEP, fit)), 1);
     FN(gemm_panel) kept[GEMM_KEEP];
     REAL *room = fnn_scratch_alloc((size_t)((group + 1) * pitch) * sizeof(REAL)), *passing = room + group * pitch;
@@ -293,8 +288,8 @@ static void FN(gemm_cut)(FN(gemm_plan) *plan)
     if (threads == 1 || work < 2.0 * GEMM_PART_LEAST)
         return;
     const double least = work / GEMM_PART_MOST, most = work / GEMM_PART_LEAST;
-    fnn_size parts = least < threads ? threads : (fnn_size)(least < 64.0 * (double)threads ? least
-                                                            : 64.0 * (double)threads);
+    fnn_size parts = least < threads ? threads
+                     : (fnn_size)(least < 64.0 * (double)threads ? least : 64.0 * (double)threads);
     parts = most < (double)parts ? (fnn_size)most : parts;
     double best = INFINITY;
     for (fnn_size down = 1; down <= fnn_min(parts, plan->a_panels); down++) {
@@ -325,10 +320,10 @@ static void FN(gemm_choose)(FN(gemm_plan) *plan)
     const int adjacent = g->csb == 1 && g->rsb != FNN_PACKED;
     const int passes = adjacent && g->m < g->n && g->m * FN(gemm_depth)(g->k) * (fnn_size)sizeof(REAL) <= GEMM_SMALL_A;
     const int by_lines = ((uintptr_t)g->b | (uintptr_t)g->rsb * sizeof(REAL)) % 64 == 0;
-    const fnn_size bytes = passes ? GEMM_PASS_BYTES : GEMM_DIRECT_BYTES, rows = by_lines ? GEMM_DIRECT_ROWS
-        : GEMM_DIRECT_SPLIT;
+    const fnn_size bytes = passes ? GEMM_PASS_BYTES : GEMM_DIRECT_BYTES;
+    const fnn_size rows = by_lines ? GEMM_DIRECT_ROWS : GEMM_DIRECT_SPLIT;
     const int direct = adjacent
-        && (b_seldom || (!REAL_IS_F64 && g->m <= rows && g->rsb * (fnn_size)sizeof(REAL) <= bytes));
+                       && (b_seldom || (!REAL_IS_F64 && g->m <= rows && g->rsb * (fnn_size)sizeof(REAL) <= bytes));
     plan->b_copied = g->rsb != FNN_PACKED && !direct;
     plan->b_passes = passes && !direct;
     if (plan->b_passes)

@@ -60,8 +60,7 @@ GEMM_APART fnn_size FN(gemm_pack_rows)(REAL *dst, fnn_size width, const REAL *sr
 /* `width` lanes of a panel, of which the matrix has `lanes`; the others get zeros or copies, and
  * what is computed from them is thrown away. `readable` >= lanes lanes may be read. */
 GEMM_APART void FN(gemm_pack)(REAL *restrict dst, fnn_size width, fnn_size lanes, fnn_size readable,
-                              const REAL *restrict src,
-                          fnn_size ls, fnn_size ks, fnn_size k)
+                              const REAL *restrict src, fnn_size ls, fnn_size ks, fnn_size k)
 {
     for (fnn_size first = (width - 1) / VL * VL; first >= 0; first -= VL) {
         const fnn_size here = fnn_min(VL, width - first);            /* lanes of this group in the panel */
@@ -88,8 +87,7 @@ GEMM_APART void FN(gemm_pack)(REAL *restrict dst, fnn_size width, fnn_size lanes
 /* The same for several full panels whose lanes are adjacent in the matrix: long pieces of a row at
  * once, as memory likes it. */
 static inline void FN(gemm_pack_wide)(REAL *restrict dst, fnn_size pitch, fnn_size panels, const REAL *restrict src,
-                                      fnn_size ks,
-                               fnn_size k)
+                                      fnn_size ks, fnn_size k)
 {
     for (fnn_size p = 0; p < k; p++)
         for (fnn_size t = 0; t < panels; t++)

@@ -280,8 +280,8 @@ static void FN(skinny_rows_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size vectors = g->columns / VL, level = g->rows * (vectors / s->bands + 2) * VL;
     REAL *total = fnn_scratch_alloc((size_t)((1 + SKINNY_LEVELS) * level) * sizeof(REAL)), *room = total + level;
     for (fnn_size t = begin; t < end; t++) {
-        const fnn_size band = t % s->bands, group = t / s->bands, first = group
-            * s->products, last = fnn_min(g->k, first + s->products);
+        const fnn_size band = t % s->bands, group = t / s->bands, first = group * s->products;
+        const fnn_size last = fnn_min(g->k, first + s->products);
         const fnn_size j = vectors * band / s->bands * VL, then = vectors * (band + 1) / s->bands * VL;
         const fnn_size width = (band + 1 < s->bands ? then : g->columns) - j, row = fnn_round_up(width, VL);
         REAL *sums = room;
@@ -335,8 +335,8 @@ static void FN(gemm_skinny)(const FN(gemm_args) *g)
     FN(skinny_args) whole = { g->c, g->a, g->b, g->bias_row, g->bias_col, g->rsc, 1, g->rsa, g->csa, g->rsb, g->csb,
                               g->m, g->n, g->k, 0, g->how };
     if (g->m > GEMM_SKINNY)                         /* then n is small: C transposed = B transposed * A transposed */
-        whole = (FN(skinny_args)){ g->c, g->b, g->a, g->bias_col, g->bias_row, 1, g->rsc, g->csb, g->rsb, g->csa, g->rsa,
-                                   g->n, g->m, g->k, 0, g->how };
+        whole = (FN(skinny_args)){ g->c, g->b, g->a, g->bias_col, g->bias_row, 1, g->rsc, g->csb, g->rsb, g->csa,
+                                   g->rsa, g->n, g->m, g->k, 0, g->how };
     const fnn_size step = fnn_min(whole.k, GEMM_SKINNY_K);
     REAL *copy = whole.xp == 1 ? NULL : fnn_scratch_alloc((size_t)(whole.rows * step) * sizeof(REAL));
     for (fnn_size p = 0; p < whole.k; p += step) {

@@ -18,8 +18,7 @@
  * first one does, it is the line that is new, since the panel to the left has used the first one's.
  */
 FNN_INLINE void FN(gemm_step)(const fnn_size mr, const fnn_size nv, const int by_rows, vec acc[GEMM_MR][GEMM_NV],
-                              const REAL *a,
-                              fnn_size sa, const REAL *b, REAL *copy)
+                              const REAL *a, fnn_size sa, const REAL *b, REAL *copy)
 {
     vec row[GEMM_NV];
 #pragma GCC unroll 2
@@ -38,9 +37,9 @@ FNN_INLINE void FN(gemm_step)(const fnn_size mr, const fnn_size nv, const int by
 }
 
 FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by_rows, const int copies, REAL *c,
-                              fnn_size rsc,
-                              const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb, REAL *copy, const REAL *next,
-                              fnn_size next_step, const REAL *bias_row, const REAL *bias_col, fnn_size k, int how)
+                              fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb, REAL *copy,
+                              const REAL *next, fnn_size next_step, const REAL *bias_row, const REAL *bias_col,
+                              fnn_size k, int how)
 {
     vec acc[GEMM_MR][GEMM_NV];
 #pragma GCC unroll 16

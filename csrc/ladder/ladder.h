@@ -24,9 +24,7 @@ KERNEL(ladder_max_pool2d, REAL *y, int32_t *argmax, const REAL *x, const fnn_win
 KERNEL(ladder_softmax, REAL *y, const REAL *x, fnn_size rows, fnn_size n, int step)
 /* lstm_forward with one bias b [4H], without what only backward needs; work [T*B*4H + B*H] */
 KERNEL(ladder_lstm, REAL *y, const REAL *x, const REAL *h0, const REAL *c0, const REAL *w_ih, const REAL *w_hh,
-       const REAL *b,
-       REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int step)
+       const REAL *b, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int step)
 /* Causal attention: q, k, v, y [items][T][HS]; work [T][T] */
 KERNEL(ladder_attention, REAL *y, const REAL *q, const REAL *k, const REAL *v, REAL *work, fnn_size items, fnn_size T,
-       fnn_size HS,
-       double scale, int step)
+       fnn_size HS, double scale, int step)

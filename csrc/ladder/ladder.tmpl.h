@@ -50,8 +50,7 @@ static void FN(gemm_ikj)(REAL *restrict c, const REAL *restrict a, fnn_size lda,
 
 /* The same, four rows of C at a time: what is loaded of B serves four multiply-adds. */
 static void FN(gemm_four_rows)(REAL *restrict c, const REAL *restrict a, fnn_size lda, const REAL *restrict b,
-                               fnn_size n_all,
-                               fnn_size m, fnn_size n, fnn_size k)
+                               fnn_size n_all, fnn_size m, fnn_size n, fnn_size k)
 {
     fnn_size i = 0;
     for (; i + 4 <= m; i += 4)
@@ -150,7 +149,7 @@ static void FN(conv_seven_loops)(REAL *y, const REAL *x, const REAL *w, const fn
                                 const fnn_size i = p * g->sh - g->ph + r * g->dh, j = q * g->sw - g->pw + s * g->dw;
                                 if (i >= 0 && i < g->H && j >= 0 && j < g->W)
                                     sum += w[((k * g->C + c) * g->R + r) * g->S + s]
-                                        * x[((n * g->C + c) * g->H + i) * g->W + j];
+                                           * x[((n * g->C + c) * g->H + i) * g->W + j];
                             }
                     y[((n * g->K + k) * g->P + p) * g->Q + q] = sum;
                 }
@@ -362,8 +361,8 @@ static void FN(lstm_dots)(REAL *z, const REAL *rows, const REAL *w, fnn_size B, 
 static void FN(lstm_c_gates)(REAL *h, REAL *c, const REAL *z, fnn_size H)
 {
     for (fnn_size u = 0; u < H; u++) {
-        const REAL i = 1 / (1 + FN(c_exp)(-z[u])), f = 1 / (1 + FN(c_exp)(-z[H + u])), o = 1
-            / (1 + FN(c_exp)(-z[3 * H + u]));
+        const REAL i = 1 / (1 + FN(c_exp)(-z[u])), f = 1 / (1 + FN(c_exp)(-z[H + u]));
+        const REAL o = 1 / (1 + FN(c_exp)(-z[3 * H + u]));
         c[u] = f * c[u] + i * (REAL)tanh((double)z[2 * H + u]);
         h[u] = o * (REAL)tanh((double)c[u]);
     }
@@ -378,8 +377,7 @@ static void FN(lstm_vector_gates)(REAL *restrict h, REAL *restrict c, const REAL
 }
 
 void FN(ladder_lstm)(REAL *y, const REAL *x, const REAL *h0, const REAL *c0, const REAL *w_ih, const REAL *w_hh,
-                     const REAL *b,
-                     REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int step)
+                     const REAL *b, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int step)
 {
     const fnn_size H4 = 4 * H;
     REAL *z = work, *c = work + T * B * H4;
@@ -445,8 +443,7 @@ static void FN(attention_whole)(REAL *y, const REAL *q, const REAL *k, const REA
 }
 
 void FN(ladder_attention)(REAL *y, const REAL *q, const REAL *k, const REAL *v, REAL *work, fnn_size items, fnn_size T,
-                          fnn_size HS,
-                          double scale, int step)
+                          fnn_size HS, double scale, int step)
 {
     for (fnn_size at = 0; at < items * T * HS; at += T * HS) {
         if (step == LADDER_QUERY_BY_QUERY)

@@ -21,8 +21,10 @@ static void FN(peak_block)(void *ctx, fnn_size begin, fnn_size end)
     for (fnn_size block = begin; block < end; block++) {
         /* a below 1 keeps s finite: it tends to b / (1 - a) */
         vec a = v_set((REAL)0.5), b = v_set((REAL)1e-3);
-        vec s0 = v_set((REAL)0), s1 = v_set((REAL)1), s2 = v_set((REAL)2), s3 = v_set((REAL)3), s4 = v_set((REAL)4), s5 = v_set((REAL)5);
-        vec s6 = v_set((REAL)6), s7 = v_set((REAL)7), s8 = v_set((REAL)8), s9 = v_set((REAL)9), s10 = v_set((REAL)10), s11 = v_set((REAL)11);
+        vec s0 = v_set((REAL)0), s1 = v_set((REAL)1), s2 = v_set((REAL)2);
+        vec s3 = v_set((REAL)3), s4 = v_set((REAL)4), s5 = v_set((REAL)5);
+        vec s6 = v_set((REAL)6), s7 = v_set((REAL)7), s8 = v_set((REAL)8);
+        vec s9 = v_set((REAL)9), s10 = v_set((REAL)10), s11 = v_set((REAL)11);
         for (fnn_size step = 0; step < args->steps; step++) {
             s0 = s0 * a + b; s1 = s1 * a + b; s2 = s2 * a + b; s3 = s3 * a + b;
             s4 = s4 * a + b; s5 = s5 * a + b; s6 = s6 * a + b; s7 = s7 * a + b;

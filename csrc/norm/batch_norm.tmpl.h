@@ -221,8 +221,7 @@ static void FN(norm_column_products)(const fnn_batch_norm_args *a, fnn_size c, f
 
 /* The same of [N][C][S], in chunks as for the moments */
 FNN_INLINE void FN(norm_side_products)(const int relu, const fnn_batch_norm_args *a, fnn_size c, fnn_size width,
-                                       const REAL *centre,
-                                       const FN(norm_gate) *gate, double *sum, double *product)
+                                       const REAL *centre, const FN(norm_gate) *gate, double *sum, double *product)
 {
     const FN(norm_running) zero = { v_set(0), v_set(0), v_set(0), v_set(0), 0 };
     const fnn_size S = a->S, rows = fnn_max(1, NORM_CHUNK / fnn_max(1, width * S));
@@ -235,8 +234,7 @@ FNN_INLINE void FN(norm_side_products)(const int relu, const fnn_batch_norm_args
                 for (fnn_size k = 0; k < width; k++) {
                     const fnn_size at = (n * a->C + c + k) * S + i;
                     FN(norm_add_products)(relu, &s[k], &p[k], (const REAL *)a->dy + at, (const REAL *)a->x + at,
-                                          fnn_min(NORM_CHUNK, S - i),
-                                          centre[k], gate[k]);
+                                          fnn_min(NORM_CHUNK, S - i), centre[k], gate[k]);
                 }
             for (fnn_size k = 0; k < width; k++) {
                 sum[k] += FN(norm_sum_of)(s[k]);
@@ -247,9 +245,8 @@ FNN_INLINE void FN(norm_side_products)(const int relu, const fnn_batch_norm_args
 
 /* dx of `width` channels from c on */
 FNN_INLINE void FN(batch_norm_write_dx)(const int relu, const fnn_batch_norm_args *a, fnn_size c, fnn_size width,
-                                        const REAL *centre,
-                                        const FN(norm_gate) *gate, const REAL *scale, const REAL *slope,
-                                        const REAL *shift)
+                                        const REAL *centre, const FN(norm_gate) *gate, const REAL *scale,
+                                        const REAL *slope, const REAL *shift)
 {
     const fnn_size C = a->C, S = a->S;
     for (fnn_size n = a->N - 1; n >= 0; n--) {      /* what the sums read last is still in the cache */
@@ -271,7 +268,8 @@ FNN_INLINE void FN(batch_norm_write_dx)(const int relu, const fnn_batch_norm_arg
 static void FN(batch_norm_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const fnn_batch_norm_args *a = ctx;
-    const REAL *w = a->weight, *bias = a->bias, *mean = a->mean, *rstd = a->rstd, *dmean = a->dbatch_mean, *dvar = a->dbatch_var;
+    const REAL *w = a->weight, *bias = a->bias, *mean = a->mean;
+    const REAL *rstd = a->rstd, *dmean = a->dbatch_mean, *dvar = a->dbatch_var;
     const fnn_size N = a->N, S = a->S, step = fnn_batch_norm_side(S);
     const double m = (double)(N * S > 0 ? N * S : 1);
     for (fnn_size c = begin; c < end; c += step) {
@@ -327,10 +325,10 @@ void FN(batch_norm_backward)(REAL *dx, REAL *dweight, REAL *dbias, const REAL *d
 
 void FN(batch_norm_inference_backward)(REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy, const REAL *x,
                                        const REAL *mean, const REAL *rstd, const REAL *weight, const REAL *bias,
-                                       fnn_size N,
-                                       fnn_size C, fnn_size S, int relu)
+                                       fnn_size N, fnn_size C, fnn_size S, int relu)
 {
     fnn_batch_norm_args args = { .dx = dx, .dweight = dweight, .dbias = dbias, .dy = dy, .x = x, .mean = (void *)mean,
-                           .rstd = (void *)rstd, .weight = weight, .bias = bias, .N = N, .C = C, .S = S, .inference = 1, .relu = relu };
+                                 .rstd = (void *)rstd, .weight = weight, .bias = bias, .N = N, .C = C, .S = S,
+                                 .inference = 1, .relu = relu };
     fnn_parallel_for(C, FN(batch_norm_grain)(N, S), FN(batch_norm_backward_block), &args);
 }

@@ -78,8 +78,8 @@ FNN_INLINE void FN(norm_spread)(FN(norm_running) *s, FN(norm_running) *q, const 
     const vec m = v_set(centre);
     fnn_size i = 0;
     for (; i + 4 * VL <= n; i += 4 * VL) {
-        const vec d0 = v_load(x + i) - m, d1 = v_load(x + i + VL) - m, d2 = v_load(x + i + 2 * VL)
-            - m, d3 = v_load(x + i + 3 * VL) - m;
+        const vec d0 = v_load(x + i) - m, d1 = v_load(x + i + VL) - m;
+        const vec d2 = v_load(x + i + 2 * VL) - m, d3 = v_load(x + i + 3 * VL) - m;
         s->a += d0;
         s->b += d1;
         s->c += d2;
@@ -116,8 +116,7 @@ FNN_INLINE vec FN(norm_passed)(vec z, vec dy)
 
 /* s += sum dy,  p += sum dy * (x - centre); relu (a constant): of the dy that passes the gate */
 FNN_INLINE void FN(norm_add_products)(const int relu, FN(norm_running) *s, FN(norm_running) *p, const REAL *dy,
-                                      const REAL *x, fnn_size n,
-                                      REAL centre, FN(norm_gate) gate)
+                                      const REAL *x, fnn_size n, REAL centre, FN(norm_gate) gate)
 {
     const vec m = v_set(centre), scale = v_set(gate.scale), shift = v_set(gate.shift);
     fnn_size i = 0;
@@ -216,10 +215,11 @@ FNN_INLINE void FN(norm_plane)(REAL *restrict y, const REAL *restrict x, fnn_siz
 
 /* dx = dy * a + (x - centre) * b + c; relu (a constant): of the dy that passes the gate */
 FNN_INLINE void FN(norm_write_backward)(const int relu, REAL *restrict dx, const REAL *restrict dy,
-                                        const REAL *restrict x, fnn_size n,
-                                        REAL centre, FN(norm_gate) gate, REAL a, REAL b, REAL c)
+                                        const REAL *restrict x, fnn_size n, REAL centre, FN(norm_gate) gate, REAL a,
+                                        REAL b, REAL c)
 {
-    const vec m = v_set(centre), scale = v_set(gate.scale), shift = v_set(gate.shift), va = v_set(a), vb = v_set(b), vc = v_set(c);
+    const vec m = v_set(centre), scale = v_set(gate.scale);
+    const vec shift = v_set(gate.shift), va = v_set(a), vb = v_set(b), vc = v_set(c);
     fnn_size i = 0;
     for (; i + VL <= n; i += VL) {
         const vec d = v_load(x + i) - m, g = relu ? FN(norm_passed)(d * scale + shift, v_load(dy + i)) : v_load(dy + i);
@@ -232,8 +232,7 @@ FNN_INLINE void FN(norm_write_backward)(const int relu, REAL *restrict dx, const
 }
 
 FNN_INLINE void FN(norm_plane_backward)(REAL *restrict dx, const REAL *restrict dy, const REAL *restrict x, fnn_size n,
-                                        REAL centre,
-                                    REAL a, REAL b, REAL c)
+                                        REAL centre, REAL a, REAL b, REAL c)
 {
     FN(norm_write_backward)(0, dx, dy, x, n, centre, (FN(norm_gate)){ 0, 0 }, a, b, c);
 }

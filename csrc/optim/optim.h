@@ -14,8 +14,8 @@ enum { FNN_OPTIM_BLOCK = 8192 };
  *     p -= lr (g' + momentum m) with nesterov, else lr m;   momentum 0: p -= lr g', and m may be
  *                                                           NULL */
 KERNEL(sgd_step, REAL *const *p, REAL *const *m, const REAL *const *g, const fnn_size *size, const fnn_size *block,
-       const int *fresh, fnn_size count,
-       double lr, double momentum, double dampening, double weight_decay, int nesterov)
+       const int *fresh, fnn_size count, double lr, double momentum, double dampening, double weight_decay,
+       int nesterov)
 
 /* Adam and AdamW; t = step number, from 1, enters by scale_m[i] = 1 / (1 - beta1^t) and scale_v[i]
  * = 1 / sqrt(1 - beta2^t):
@@ -23,10 +23,8 @@ KERNEL(sgd_step, REAL *const *p, REAL *const *m, const REAL *const *g, const fnn
  *     m = beta1 m + (1 - beta1) g';   v = beta2 v + (1 - beta2) g'^2;   p -= lr scale_m m / (scale_v sqrt(v) + eps)
  */
 KERNEL(adam_step, REAL *const *p, REAL *const *m, REAL *const *v, const REAL *const *g, const fnn_size *size,
-       const fnn_size *block,
-       const double *scale_m, const double *scale_v, fnn_size count, double lr, double beta1, double beta2, double eps,
-       double weight_decay,
-       int decoupled)
+       const fnn_size *block, const double *scale_m, const double *scale_v, fnn_size count, double lr, double beta1,
+       double beta2, double eps, double weight_decay, int decoupled)
 
 /* total[0] = sum over all tensors of g^2, by blocks in a fixed order; partial: workspace of
  * block[count] doubles */

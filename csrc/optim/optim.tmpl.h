@@ -50,7 +50,8 @@ FNN_INLINE fnn_size FN(optim_range)(const FN(optim_args) *args, fnn_size block, 
 static void FN(sgd_block)(void *ctx, fnn_size first, fnn_size last)
 {
     const FN(optim_args) *args = ctx;
-    const REAL lr = (REAL)args->lr, momentum = (REAL)args->momentum, keep = (REAL)(1 - args->dampening), decay = (REAL)args->weight_decay;
+    const REAL lr = (REAL)args->lr, momentum = (REAL)args->momentum;
+    const REAL keep = (REAL)(1 - args->dampening), decay = (REAL)args->weight_decay;
     for (fnn_size block = first; block < last; block++) {
         fnn_size begin, end;
         const fnn_size i = FN(optim_range)(args, block, &begin, &end);
@@ -73,12 +74,12 @@ static void FN(sgd_block)(void *ctx, fnn_size first, fnn_size last)
 }
 
 void FN(sgd_step)(REAL *const *p, REAL *const *m, const REAL *const *g, const fnn_size *size, const fnn_size *block,
-                  const int *fresh, fnn_size count,
-                  double lr, double momentum, double dampening, double weight_decay, int nesterov)
+                  const int *fresh, fnn_size count, double lr, double momentum, double dampening, double weight_decay,
+                  int nesterov)
 {
     FN(optim_args) args = { .p = p, .m = m, .g = g, .size = size, .block = block, .count = count, .fresh = fresh,
-                           .lr = lr, .momentum = momentum,
-                            .dampening = dampening, .weight_decay = weight_decay, .nesterov = nesterov };
+                            .lr = lr, .momentum = momentum, .dampening = dampening, .weight_decay = weight_decay,
+                            .nesterov = nesterov };
     fnn_parallel_for(block[count], 1, FN(sgd_block), &args);
 }
 
@@ -110,14 +111,12 @@ static void FN(adam_block)(void *ctx, fnn_size first, fnn_size last)
 }
 
 void FN(adam_step)(REAL *const *p, REAL *const *m, REAL *const *v, const REAL *const *g, const fnn_size *size,
-                   const fnn_size *block,
-                   const double *scale_m, const double *scale_v, fnn_size count, double lr, double beta1, double beta2,
-                   double eps,
-                   double weight_decay, int decoupled)
+                   const fnn_size *block, const double *scale_m, const double *scale_v, fnn_size count, double lr,
+                   double beta1, double beta2, double eps, double weight_decay, int decoupled)
 {
     FN(optim_args) args = { .p = p, .m = m, .v = v, .g = g, .size = size, .block = block, .count = count,
-                           .scale_m = scale_m, .scale_v = scale_v,
-                            .lr = lr, .beta1 = beta1, .beta2 = beta2, .eps = eps, .weight_decay = weight_decay, .decoupled = decoupled };
+                            .scale_m = scale_m, .scale_v = scale_v, .lr = lr, .beta1 = beta1, .beta2 = beta2,
+                            .eps = eps, .weight_decay = weight_decay, .decoupled = decoupled };
     fnn_parallel_for(block[count], 1, FN(adam_block), &args);
 }
 

@@ -11,5 +11,4 @@ KERNEL(embedding_forward, REAL *y, const int64_t *index, const REAL *w, fnn_size
 /* dw[v,:] = sum of dy[i,:] over the i with index[i] = v, in order of i; row `padding` stays zero
  * (-1: none). workspace [fnn_embedding_work(n, V)]. */
 KERNEL(embedding_backward, REAL *dw, const REAL *dy, const int64_t *index, fnn_size *workspace, fnn_size n, fnn_size V,
-       fnn_size D,
-       fnn_size padding)
+       fnn_size D, fnn_size padding)

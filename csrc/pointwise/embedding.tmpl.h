@@ -60,8 +60,7 @@ static void FN(embedding_backward_block)(void *ctx, fnn_size begin, fnn_size end
 }
 
 void FN(embedding_backward)(REAL *dw, const REAL *dy, const int64_t *index, fnn_size *workspace, fnn_size n, fnn_size V,
-                            fnn_size D,
-                            fnn_size padding)
+                            fnn_size D, fnn_size padding)
 {
     fnn_size *start = workspace, *place = workspace + V + 1;
     if (D == 0 || V == 0)

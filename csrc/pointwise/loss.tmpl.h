@@ -119,8 +119,8 @@ FNN_INLINE void FN(strip_values)(int which, REAL *restrict value, const REAL *re
 }
 
 FNN_INLINE void FN(strip_slopes)(int which, REAL *restrict dx, REAL *restrict dt, const REAL *restrict x,
-                                 const REAL *restrict t,
-                                 const REAL *restrict weight, const REAL *restrict positive, REAL param, fnn_size n)
+                                 const REAL *restrict t, const REAL *restrict weight, const REAL *restrict positive,
+                                 REAL param, fnn_size n)
 {
     if (dx)
         for (fnn_size j = 0; j < n; j++)
@@ -189,7 +189,7 @@ void FN(loss_forward)(REAL *y, const REAL *x, const REAL *t, const REAL *w, cons
                       fnn_size n, int which, double param, int each, double divisor)
 {
     FN(loss_args) args = { .y = y, .x = x, .t = t, .w = w, .pw = pw, .which = which, .each = each,
-                          .param = (REAL)param };
+                           .param = (REAL)param };
     if (each) {
         fnn_parallel_for(n, LOSS_GRAIN, FN(loss_block), &args);
         return;

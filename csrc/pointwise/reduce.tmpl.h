@@ -170,15 +170,15 @@ static void FN(reduce)(fnn_reduce_args *args)
         if (inner == 1)
             fnn_parallel_for(outer, fnn_max(1, REDUCE_BLOCK / fnn_max(1, axis)), FN(reduce_rows_block), args);
         else
-            fnn_parallel_for(outer * blocks,
-                             fnn_max(1, REDUCE_BLOCK / fnn_max(1, axis * (inner / fnn_max(1, blocks)))),
+            fnn_parallel_for(outer * blocks, fnn_max(1, REDUCE_BLOCK / fnn_max(1, axis * (inner / fnn_max(1, blocks)))),
                              FN(reduce_columns_block), args);
         return;
     }
     /* few long ones; since outer * blocks < 64, inner <= 64 * REDUCE_COLUMNS, and at least 16
      * pieces fit in the scratch memory */
-    const fnn_size wanted = fnn_max(1, fnn_min(axis * inner / REDUCE_BLOCK,
-                                                 fnn_min(REDUCE_PARTS, REDUCE_SCRATCH / inner)));
+    const fnn_size wanted = fnn_max(1,
+                                    fnn_min(axis * inner / REDUCE_BLOCK,
+                                            fnn_min(REDUCE_PARTS, REDUCE_SCRATCH / inner)));
     const REAL *x = args->x, *c = args->c;
     args->piece = fnn_ceil_div(axis, wanted);
     const fnn_size pieces = fnn_ceil_div(axis, args->piece);
@@ -276,8 +276,8 @@ static void FN(prod_backward_block)(void *ctx, fnn_size begin, fnn_size end)
     double product[REDUCE_COLUMNS], zeros[REDUCE_COLUMNS];      /* of all that are not zero, and how many are */
     for (fnn_size t = begin; t < end; t++) {
         const fnn_size o = t / blocks, i0 = t % blocks * REDUCE_COLUMNS, n = fnn_min(inner - i0, REDUCE_COLUMNS);
-        const REAL *restrict x = (const REAL *)args->x + o * axis * inner + i0, *restrict dy = (const REAL *)args->dy
-            + o * inner + i0;
+        const REAL *restrict x = (const REAL *)args->x + o * axis * inner + i0;
+        const REAL *restrict dy = (const REAL *)args->dy + o * inner + i0;
         REAL *restrict dx = (REAL *)args->y + o * axis * inner + i0;
         if (inner == 1) {
             double p = 1, z = 0;
@@ -367,7 +367,7 @@ static void FN(argmax_block)(void *ctx, fnn_size begin, fnn_size end)
 void FN(argmax)(int64_t *index, REAL *value, const REAL *x, fnn_size outer, fnn_size axis, fnn_size inner, double sign)
 {
     fnn_axis_args args = { .y = value, .x = x, .index = index, .outer = outer, .axis = axis, .inner = inner,
-                          .number = sign };
+                           .number = sign };
     const fnn_size blocks = fnn_ceil_div(inner, REDUCE_COLUMNS);
     fnn_parallel_for(outer * blocks, fnn_max(1, REDUCE_BLOCK / fnn_max(1, axis * (inner / fnn_max(1, blocks)))),
                      FN(argmax_block), &args);

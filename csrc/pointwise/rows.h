@@ -108,7 +108,7 @@ FNN_INLINE vec FN(add_exp)(vec sum, vec x, vec top)
      * into the fraction, so the table's entries are less by that. */
     typedef uint32_t bits __attribute__((vector_size(VBYTES)));
     const bits roots = { 0x3f800000, 0x3f7b95c2, 0x3f7837f0, 0x3f75fed7, 0x3f7504f3, 0x3f75672a, 0x3f7744fd,
-                        0x3f7ac0c7 };
+                         0x3f7ac0c7 };
     const vec shift = v_set(12582912.0f / 8), t = d * v_set(1.44269504f) + shift;
     const vec r = d * v_set(1.44269504f) - (t - shift);
     vec q = v_set(5.54889627e-2f);                               /* 2^r = 1 + r q */
@@ -173,8 +173,7 @@ FNN_INLINE REAL FN(row_sum_exp)(const REAL *x, REAL top, const REAL *next, REAL 
  * is finished: before[i] *= factor, unless it is NULL. Loads, stores and comparisons fit between
  * the multiply-adds of the exponentials. */
 FNN_INLINE REAL FN(row_exp_between)(REAL *restrict e, const REAL *restrict x, REAL top, const REAL *restrict next,
-                                    REAL *next_top,
-                                    REAL *restrict before, REAL factor, fnn_size n)
+                                    REAL *next_top, REAL *restrict before, REAL factor, fnn_size n)
 {
     const REAL *after = FN(row_to_ask)(next + n, next, n);
     const vec factors = v_set(factor);

@@ -23,10 +23,9 @@ KERNEL(cross_entropy_forward, REAL *y, REAL *top, REAL *total, double *divisor,
        fnn_size outer, fnn_size axis, fnn_size inner, int64_t ignore, double smoothing, int reduction)
 /* dx, dtarget [outer][axis][inner], either may be NULL; dy [outer][inner] with FNN_REDUCE_NONE, else
  * one number */
-KERNEL(cross_entropy_backward, REAL *dx, REAL *dtarget,
-       const REAL *dy, const REAL *x, const REAL *top, const REAL *total, const int64_t *label, const REAL *target,
-       const REAL *weight,
-       fnn_size outer, fnn_size axis, fnn_size inner, int64_t ignore, double smoothing, int reduction, double divisor)
+KERNEL(cross_entropy_backward, REAL *dx, REAL *dtarget, const REAL *dy, const REAL *x, const REAL *top,
+       const REAL *total, const int64_t *label, const REAL *target, const REAL *weight, fnn_size outer, fnn_size axis,
+       fnn_size inner, int64_t ignore, double smoothing, int reduction, double divisor)
 
 /* Negative log likelihood: y[o,j] = -weight[l] x[o,l,j] with l = label[o,j], where x holds
  * logarithms of probabilities; rest as above. */

@@ -110,8 +110,7 @@ static void FN(softmax_forward_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size axis = args->cut.axis, inner = args->cut.inner;
     if (inner == 1) {
         (args->log ? FN(log_softmax_rows) : FN(softmax_rows))((REAL *)args->y + begin * axis,
-                                                              (const REAL *)args->a + begin * axis,
-                                                               axis, end - begin);
+                                                              (const REAL *)args->a + begin * axis, axis, end - begin);
         return;
     }
     REAL top[STRIP], total[STRIP];
@@ -207,12 +206,11 @@ typedef struct {
 /* The loss of one position, and what it adds to the mean's divisor. x and target at the position,
  * elements `step` apart. */
 FNN_INLINE double FN(entropy)(const FN(entropy_args) *args, const REAL *x, const REAL *target, fnn_size i,
-                              fnn_size step,
-                              REAL top, REAL log_total, double *divisor)
+                              fnn_size step, REAL top, REAL log_total, double *divisor)
 {
     const fnn_size axis = args->cut.axis;
-    const REAL *weight = args->weight, keep = (REAL)(1 - args->smoothing), even = (REAL)(args->smoothing
-                                                                                         / (double)axis);
+    const REAL *weight = args->weight, keep = (REAL)(1 - args->smoothing);
+    const REAL even = (REAL)(args->smoothing / (double)axis);
     REAL loss = 0;
     if (target && weight) {
 #pragma omp simd reduction(+ : loss)
@@ -277,9 +275,10 @@ static void FN(cross_entropy_forward_block)(void *ctx, fnn_size begin, fnn_size 
         for (fnn_size j = 0; j < positions; j++) {
             double divisor;
             const double loss = inner == 1
-                ? FN(entropy)(args, x + j * axis, target ? target + j * axis : NULL, first + j, 1, top[j], logs[j],
-                              &divisor)
-                : FN(entropy)(args, x + j, target ? target + j : NULL, first + j, inner, top[j], logs[j], &divisor);
+                                ? FN(entropy)(args, x + j * axis, target ? target + j * axis : NULL, first + j, 1,
+                                              top[j], logs[j], &divisor)
+                                : FN(entropy)(args, x + j, target ? target + j : NULL, first + j, inner, top[j],
+                                              logs[j], &divisor);
             if (args->reduction == FNN_REDUCE_NONE)
                 args->y[first + j] = (REAL)loss;
             sum += loss;
@@ -295,8 +294,8 @@ static void FN(cross_entropy_forward_block)(void *ctx, fnn_size begin, fnn_size 
 /* Run `block` over all strips; with a reduction also add up what the blocks found, in order. */
 static void FN(sum_losses)(FN(entropy_args) *args, fnn_block_fn block, double *divisor)
 {
-    const fnn_size strips = args->cut.outer * args->cut.strips, blocks = (strips + args->cut.grain - 1)
-        / args->cut.grain;
+    const fnn_size strips = args->cut.outer * args->cut.strips;
+    const fnn_size blocks = (strips + args->cut.grain - 1) / args->cut.grain;
     *divisor = 1;
     if (args->reduction == FNN_REDUCE_NONE) {
         fnn_parallel_for(strips, args->cut.grain, block, args);
@@ -315,22 +314,21 @@ static void FN(sum_losses)(FN(entropy_args) *args, fnn_block_fn block, double *d
     args->y[0] = (REAL)(sum / *divisor);            /* 0 / 0 = NaN where every label is ignored, as in PyTorch */
 }
 
-void FN(cross_entropy_forward)(REAL *y, REAL *top, REAL *total, double *divisor,
-                               const REAL *x, const int64_t *label, const REAL *target, const REAL *weight,
-                               fnn_size outer, fnn_size axis, fnn_size inner, int64_t ignore, double smoothing,
-                               int reduction)
+void FN(cross_entropy_forward)(REAL *y, REAL *top, REAL *total, double *divisor, const REAL *x, const int64_t *label,
+                               const REAL *target, const REAL *weight, fnn_size outer, fnn_size axis, fnn_size inner,
+                               int64_t ignore, double smoothing, int reduction)
 {
     FN(entropy_args) args = { .cut = fnn_cut_strips(outer, axis, inner), .y = y, .top = top, .total = total, .x = x,
-                             .label = label,
-                              .target = target, .weight = weight, .ignore = ignore, .smoothing = smoothing, .reduction = reduction };
+                              .label = label, .target = target, .weight = weight, .ignore = ignore,
+                              .smoothing = smoothing, .reduction = reduction };
     FN(sum_losses)(&args, FN(cross_entropy_forward_block), divisor);
 }
 
 /* sum_c a[c] at one position: how much probability mass p is pulled towards. */
 FNN_INLINE REAL FN(mass)(const FN(entropy_args) *args, const REAL *target, fnn_size i, fnn_size step, REAL weights)
 {
-    const REAL *weight = args->weight, keep = (REAL)(1 - args->smoothing), even = (REAL)(args->smoothing
-                                                                                         / (double)args->cut.axis);
+    const REAL *weight = args->weight, keep = (REAL)(1 - args->smoothing);
+    const REAL even = (REAL)(args->smoothing / (double)args->cut.axis);
     if (!target)
         return keep * (weight ? weight[args->label[i]] : 1) + even * weights;
     REAL sum = 0;
@@ -343,8 +341,7 @@ FNN_INLINE REAL FN(mass)(const FN(entropy_args) *args, const REAL *target, fnn_s
 /* dx[i] -= s v[i] (keep target[i] + even) over n elements that lie side by side; no v counts as
  * ones, no target as zeros. */
 FNN_INLINE void FN(subtract_wanted)(REAL *restrict dx, const REAL *restrict target, const REAL *restrict v, REAL s,
-                                    REAL keep, REAL even,
-                                    fnn_size n)
+                                    REAL keep, REAL even, fnn_size n)
 {
     if (target && v)
         for (fnn_size i = 0; i < n; i++)
@@ -367,8 +364,8 @@ static void FN(entropy_dx)(const FN(entropy_args) *args, REAL *restrict dx, cons
                            const REAL *g, const REAL *pull, const REAL *top, fnn_size width)
 {
     const fnn_size axis = args->cut.axis, inner = args->cut.inner;
-    const REAL *weight = args->weight, keep = (REAL)(1 - args->smoothing), even = (REAL)(args->smoothing
-                                                                                         / (double)axis);
+    const REAL *weight = args->weight, keep = (REAL)(1 - args->smoothing);
+    const REAL even = (REAL)(args->smoothing / (double)axis);
     if (inner == 1) {
         const REAL pull0 = pull[0], top0 = top[0];
         for (fnn_size c = 0; c < axis; c++)
@@ -386,8 +383,7 @@ static void FN(entropy_dx)(const FN(entropy_args) *args, REAL *restrict dx, cons
 
 /* a[c] = w[c] ((1 - s) t[c] + s / C)  so  dt[c] = g w[c] (1 - s) (log total - (x[c] - top)) */
 static void FN(entropy_dtarget)(const FN(entropy_args) *args, REAL *restrict dtarget, const REAL *restrict x,
-                                const REAL *g,
-                                const REAL *total, const REAL *top, fnn_size width)
+                                const REAL *g, const REAL *total, const REAL *top, fnn_size width)
 {
     const fnn_size axis = args->cut.axis, inner = args->cut.inner;
     const REAL keep = (REAL)(1 - args->smoothing);
@@ -441,16 +437,14 @@ static void FN(cross_entropy_backward_block)(void *ctx, fnn_size begin, fnn_size
 }
 
 void FN(cross_entropy_backward)(REAL *dx, REAL *dtarget, const REAL *dy, const REAL *x, const REAL *top,
-                                const REAL *total,
-                                const int64_t *label, const REAL *target, const REAL *weight,
+                                const REAL *total, const int64_t *label, const REAL *target, const REAL *weight,
                                 fnn_size outer, fnn_size axis, fnn_size inner, int64_t ignore, double smoothing,
-                                int reduction,
-                                double divisor)
+                                int reduction, double divisor)
 {
     FN(entropy_args) args = { .cut = fnn_cut_strips(outer, axis, inner), .top = (REAL *)top, .total = (REAL *)total,
-                             .dx = dx,
-                              .dtarget = dtarget, .x = x, .dy = dy, .target = target, .weight = weight, .label = label,
-                              .ignore = ignore, .smoothing = smoothing, .scale = 1 / divisor, .reduction = reduction };
+                              .dx = dx, .dtarget = dtarget, .x = x, .dy = dy, .target = target, .weight = weight,
+                              .label = label, .ignore = ignore, .smoothing = smoothing, .scale = 1 / divisor,
+                              .reduction = reduction };
     fnn_parallel_for(outer * args.cut.strips, args.cut.grain, FN(cross_entropy_backward_block), &args);
 }
 
@@ -484,8 +478,7 @@ void FN(nll_loss_forward)(REAL *y, double *divisor, const REAL *x, const int64_t
                           fnn_size outer, fnn_size axis, fnn_size inner, int64_t ignore, int reduction)
 {
     FN(entropy_args) args = { .cut = fnn_cut_strips(outer, axis, inner), .y = y, .x = x, .label = label,
-                             .weight = weight,
-                              .ignore = ignore, .reduction = reduction };
+                              .weight = weight, .ignore = ignore, .reduction = reduction };
     FN(sum_losses)(&args, FN(nll_loss_forward_block), divisor);
 }
 
@@ -516,7 +509,6 @@ void FN(nll_loss_backward)(REAL *dx, const REAL *dy, const int64_t *label, const
                            fnn_size outer, fnn_size axis, fnn_size inner, int64_t ignore, int reduction, double divisor)
 {
     FN(entropy_args) args = { .cut = fnn_cut_strips(outer, axis, inner), .dx = dx, .dy = dy, .label = label,
-                             .weight = weight,
-                              .ignore = ignore, .scale = 1 / divisor, .reduction = reduction };
+                              .weight = weight, .ignore = ignore, .scale = 1 / divisor, .reduction = reduction };
     fnn_parallel_for(outer * args.cut.strips, args.cut.grain, FN(nll_loss_backward_block), &args);
 }

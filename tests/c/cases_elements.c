@@ -141,7 +141,7 @@ BROADCAST(exp_difference, in, in)
 
 /* ---- reduce.h: [outer][axis][inner] ---------------------------------------------------------- */
 static const fnn_size axes[][3] = { {1, 1, 1}, {3, 7, 1}, {1, 5003, 1}, {1, 60001, 1}, {5, 67, 13}, {2, 1, 31},
-                                   {1, 129, 205}, {301, 33, 5} };
+                                    {1, 129, 205}, {301, 33, 5} };
 
 #define FOR_AXES                                                                                                   \
     for (int size = 0; size < COUNT(axes); size++)                                                                 \
@@ -182,8 +182,8 @@ CASE(prod_backward)
 {
     FOR_AXES {
         label_axes(r, size);
-        const void *dy = in(r, outer * inner), *x = axis < 10 ? in_steps(r, outer * axis * inner)
-            : near_one(r, outer * axis * inner);
+        const void *dy = in(r, outer * inner);
+        const void *x = axis < 10 ? in_steps(r, outer * axis * inner) : near_one(r, outer * axis * inner);
         CALL(prod_backward)(out(r, outer * axis * inner), dy, x, outer, axis, inner);
     }
 }
@@ -282,8 +282,7 @@ CASE(sgd_step)
         LABEL("variant %d", variant);
         parameters all = new_parameters(r);
         CALL(sgd_step)(all.p, variant ? all.m : NULL, (const void *const *)all.g, sizes, all.block, fresh, TENSORS, 0.1,
-                       variant ? 0.9 : 0,
-                       variant == 1 ? 0.2 : 0, 0.01, variant == 2);
+                       variant ? 0.9 : 0, variant == 1 ? 0.2 : 0, 0.01, variant == 2);
     }
 }
 
@@ -294,8 +293,7 @@ CASE(adam_step)
         LABEL("decoupled=%d", decoupled);
         parameters all = new_parameters(r);
         CALL(adam_step)(all.p, all.m, all.v, (const void *const *)all.g, sizes, all.block, scale_m, scale_v, TENSORS,
-                        0.1, 0.9, 0.999, 1e-8, 0.01,
-                        decoupled);
+                        0.1, 0.9, 0.999, 1e-8, 0.01, decoupled);
     }
 }
 
@@ -320,11 +318,11 @@ CASE(loss_forward)
             const int each = variant % 2;
             const fnn_size n = lengths[variant];
             LABEL("loss %d, n=%td", which, n);
-            const void *x = in_range(r, n, 0.1, 0.9), *t = in_range(r, n, 0.1,
-                                                                    0.9), *w = in(r, n), *pw = in_range(r, n, 0.5, 2);
+            const void *x = in_range(r, n, 0.1, 0.9), *t = in_range(r, n, 0.1, 0.9);
+            const void *w = in(r, n), *pw = in_range(r, n, 0.5, 2);
             CALL(loss_forward)(out(r, each ? n : 1), x, t, variant % 3 ? w : NULL,
-                               which == FNN_BCE_LOGITS && variant > 1 ? pw : NULL, n, which, 0.3,
-                               each, each ? 1.0 : (double)n);
+                               which == FNN_BCE_LOGITS && variant > 1 ? pw : NULL, n, which, 0.3, each,
+                               each ? 1.0 : (double)n);
         }
 }
 
@@ -335,12 +333,12 @@ CASE(loss_backward)
             const int each = variant % 2;
             const fnn_size n = lengths[variant];
             LABEL("loss %d, n=%td", which, n);
-            const void *x = in_range(r, n, 0.1, 0.9), *t = in_range(r, n, 0.1,
-                                                                    0.9), *w = in(r, n), *pw = in_range(r, n, 0.5, 2);
+            const void *x = in_range(r, n, 0.1, 0.9), *t = in_range(r, n, 0.1, 0.9);
+            const void *w = in(r, n), *pw = in_range(r, n, 0.5, 2);
             const void *dy = in(r, each ? n : 1);
             void *dx = out(r, n), *dt = out(r, n);
-            CALL(loss_backward)(dx, dt, dy, x, t, variant % 3 ? w : NULL, which == FNN_BCE_LOGITS && variant > 1 ? pw
-                                : NULL, n, which, 0.3, each,
+            CALL(loss_backward)(dx, dt, dy, x, t, variant % 3 ? w : NULL,
+                                which == FNN_BCE_LOGITS && variant > 1 ? pw : NULL, n, which, 0.3, each,
                                 each ? 1.0 : (double)n);
         }
 }

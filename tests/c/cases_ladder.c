@@ -65,9 +65,8 @@ CASE(ladder_lstm)
         for (int step = LADDER_DOTS; step <= LADDER_VECTOR_GATES; step++) {
             const fnn_size T = sizes[i][0], B = sizes[i][1], I = sizes[i][2], H = sizes[i][3];
             LABEL("T=%td B=%td I=%td H=%td step=%d", T, B, I, H, step);
-            const void *x = in(r, T * B * I), *h0 = in(r, B * H), *c0 = in(r, B * H), *w_ih = in(r, 4 * H
-                                                                                                 * I), *w_hh = in(r, 4
-                                                                                                                  * H * H);
+            const void *x = in(r, T * B * I), *h0 = in(r, B * H), *c0 = in(r, B * H);
+            const void *w_ih = in(r, 4 * H * I), *w_hh = in(r, 4 * H * H);
             const void *b = in(r, 4 * H);
             CALL(ladder_lstm)(out(r, T * B * H), x, h0, c0, w_ih, w_hh, b, work(r, T * B * 4 * H + B * H, OF_TYPE), T,
                               B, I, H, step);

@@ -6,8 +6,7 @@
 
 /* ---- gemm.h: m, n, k ------------------------------------------------------------------------- */
 static const fnn_size products[][3] = { {1, 1, 1}, {5, 3, 7}, {17, 19, 23}, {1, 67, 45}, {67, 1, 45}, {2, 131, 300},
-                                       {131, 2, 300}, {45, 67, 0},
-                                        {64, 96, 256}, {131, 73, 301}, {20, 18, 2100} };
+                                        {131, 2, 300}, {45, 67, 0}, {64, 96, 256}, {131, 73, 301}, {20, 18, 2100} };
 
 #define FOR_PRODUCTS                                                                                                   \
     for (int size = 0; size < COUNT(products); size++)                                                                 \
@@ -70,8 +69,8 @@ CASE(gemm_batched)
     enum { BATCH = 3 };
     FOR_PRODUCTS {
         const void *a = in(r, BATCH * m * k), *b = in(r, k * n);
-        const fnn_size offset_c[BATCH] = { 2 * m * n, 0, m * n }, offset_a[BATCH] = { 0, m * k, 2 * m
-            * k }, offset_b[BATCH] = { 0, 0, 0 };
+        const fnn_size offset_c[BATCH] = { 2 * m * n, 0, m * n };
+        const fnn_size offset_a[BATCH] = { 0, m * k, 2 * m * k }, offset_b[BATCH] = { 0, 0, 0 };
         CALL(gemm_batched)(out(r, BATCH * m * n), n, a, k, 1, b, n, 1, offset_c, offset_a, offset_b, BATCH, m, n, k, 0);
         CALL(gemm_batched)(inout(r, BATCH * m * n), n, a, 1, m, b, 1, k, offset_c, offset_a, offset_b, BATCH, m, n, k,
                            FNN_GEMM_ADD);
@@ -102,8 +101,7 @@ static fnn_window window(run *r, const fnn_window *from)
     g.P = (g.H + 2 * g.ph - g.dh * (g.R - 1) - 1) / g.sh + 1;
     g.Q = (g.W + 2 * g.pw - g.dw * (g.S - 1) - 1) / g.sw + 1;
     LABEL("N=%td C=%td H=%td W=%td K=%td G=%td R=%td S=%td stride=%td,%td padding=%td,%td dilation=%td,%td", g.N, g.C,
-          g.H, g.W, g.K, g.G, g.R, g.S,
-          g.sh, g.sw, g.ph, g.pw, g.dh, g.dw);
+          g.H, g.W, g.K, g.G, g.R, g.S, g.sh, g.sw, g.ph, g.pw, g.dh, g.dw);
     return g;
 }
 
@@ -300,7 +298,7 @@ CASE(adaptive_avg_pool2d_backward)
 
 /* ---- softmax.h: outer, axis, inner ----------------------------------------------------------- */
 static const fnn_size rows[][3] = { {1, 1, 1}, {3, 7, 1}, {67, 33, 1}, {2, 5, 67}, {1, 4099, 1}, {301, 129, 1},
-                                   {5, 3, 1031} };
+                                    {5, 3, 1031} };
 
 #define FOR_ROWS                                                                                                       \
     for (int size = 0; size < COUNT(rows); size++)                                                                     \
@@ -337,16 +335,15 @@ CASE(cross_entropy_forward)
     FOR_ROWS
         for (int reduction = 0; reduction < 3; reduction++) {
             const fnn_size n = outer * inner;
-            const void *x = in_range(r, n * axis, -4, 4), *target = in_range(r, n * axis, 0,
-                                                                             1), *weight = in_range(r, axis, 0.5, 2);
+            const void *x = in_range(r, n * axis, -4, 4), *target = in_range(r, n * axis, 0, 1);
+            const void *weight = in_range(r, axis, 0.5, 2);
             const int64_t *label = in_index(r, n, 0, axis);
             const int labels = (size + reduction) % 2;
-            void *y = out(r, reduction ? 1 : n), *top = out(r, n), *total = out(r, n), *divisor = out_as(r, 1,
-                                                                                                         OF_DOUBLE);
+            void *y = out(r, reduction ? 1 : n), *top = out(r, n);
+            void *total = out(r, n), *divisor = out_as(r, 1, OF_DOUBLE);
             CALL(cross_entropy_forward)(y, top, total, divisor, x, labels ? label : NULL, labels ? NULL : target,
-                                        size % 3 ? weight : NULL, outer,
-                                        axis,
-                                        inner, axis > 2 ? 1 : -100, 0.1, reduction);
+                                        size % 3 ? weight : NULL, outer, axis, inner, axis > 2 ? 1 : -100, 0.1,
+                                        reduction);
         }
 }
 
@@ -355,22 +352,18 @@ CASE(cross_entropy_backward)
     FOR_ROWS
         for (int reduction = 0; reduction < 3; reduction++) {
             const fnn_size n = outer * inner;
-            const void *x = in_range(r, n * axis, -4, 4), *target = in_range(r, n * axis, 0,
-                                                                             1), *weight = in_range(r, axis, 0.5, 2);
+            const void *x = in_range(r, n * axis, -4, 4), *target = in_range(r, n * axis, 0, 1);
+            const void *weight = in_range(r, axis, 0.5, 2);
             const int64_t *label = in_index(r, n, 0, axis);
             const int labels = (size + reduction) % 2;
             const void *dy = in(r, reduction ? 1 : n);
             void *y = work(r, reduction ? 1 : n, OF_TYPE), *top = work(r, n, OF_TYPE), *total = work(r, n, OF_TYPE);
             double divisor;
             CALL(cross_entropy_forward)(y, top, total, &divisor, x, labels ? label : NULL, labels ? NULL : target,
-                                        size % 3 ? weight : NULL, outer,
-                                        axis,
-                                        inner, -100, 0.1, reduction);
+                                        size % 3 ? weight : NULL, outer, axis, inner, -100, 0.1, reduction);
             void *dx = out(r, n * axis), *dtarget = labels ? NULL : out(r, n * axis);
             CALL(cross_entropy_backward)(dx, dtarget, dy, x, top, total, labels ? label : NULL, labels ? NULL : target,
-                                         size % 3 ? weight : NULL,
-                                         outer,
-                                         axis, inner, -100, 0.1, reduction, divisor);
+                                         size % 3 ? weight : NULL, outer, axis, inner, -100, 0.1, reduction, divisor);
         }
 }
 
@@ -480,11 +473,10 @@ CASE(batch_norm_forward)
 {
     FOR_GROUPS {
         const void *x = in(r, N * C * S), *weight = in(r, C), *bias = in(r, C);
-        void *y = out(r, N * C
-                      * S), *batch_mean = out(r, C), *batch_var = out(r, C), *mean = out(r, 2 * C), *rstd = out(r, C);
+        void *y = out(r, N * C * S), *batch_mean = out(r, C);
+        void *batch_var = out(r, C), *mean = out(r, 2 * C), *rstd = out(r, C);
         CALL(batch_norm_forward)(y, batch_mean, batch_var, mean, rstd, x, size % 2 ? weight : NULL,
-                                 size % 2 ? bias : NULL, N, C, S, 1e-5,
-                                 size % 3 == 1);
+                                 size % 2 ? bias : NULL, N, C, S, 1e-5, size % 3 == 1);
     }
 }
 
@@ -497,20 +489,18 @@ CASE(batch_norm_backward)
         centre(r, mean, rstd, C);
         void *dx = out(r, N * C * S), *dweight = out(r, C), *dbias = out(r, C);
         CALL(batch_norm_backward)(dx, dweight, dbias, dy, size % 2 ? dbatch_mean : NULL, size % 2 ? dbatch_var : NULL,
-                                  x, mean, rstd,
-                                  size % 3 ? weight : NULL, bias, N, C, S, size % 3 == 1);
+                                  x, mean, rstd, size % 3 ? weight : NULL, bias, N, C, S, size % 3 == 1);
     }
 }
 
 CASE(batch_norm_inference_forward)
 {
     FOR_GROUPS {
-        const void *x = in(r, N * C
-                           * S), *weight = in(r, C), *bias = in(r, C), *running_mean = in(r, C), *running_var = in_range(r, C, 0.5, 2);
+        const void *x = in(r, N * C * S), *weight = in(r, C), *bias = in(r, C);
+        const void *running_mean = in(r, C), *running_var = in_range(r, C, 0.5, 2);
         void *y = out(r, N * C * S), *mean = out(r, 2 * C), *rstd = out(r, C);
         CALL(batch_norm_inference_forward)(y, mean, rstd, x, running_mean, running_var, size % 2 ? weight : NULL,
-                                           size % 2 ? bias : NULL, N, C, S,
-                                           1e-5, size % 3 == 1);
+                                           size % 2 ? bias : NULL, N, C, S, 1e-5, size % 3 == 1);
     }
 }
 
@@ -535,5 +525,5 @@ CASE(multiply_add_peak)
     CALL(multiply_add_peak)(sink, &flops, BLOCKS, STEPS);
     for (int i = 0; i < BLOCKS; i++)
         lane[i] = (r->type == FNN_F32 ? ((float *)sink)[i] : ((double *)sink)[i])
-            / (flops / (2.0 * CHAINS * BLOCKS * STEPS));
+                  / (flops / (2.0 * CHAINS * BLOCKS * STEPS));
 }

@@ -46,8 +46,8 @@ static void *new_array(run *r, fnn_size n, enum kind kind, int compared, int wri
     }
     struct array *a = &r->arrays[r->count++];
     const size_t bytes = (size_t)n * element_size(r->type, kind);
-    *a = (struct array){ aligned_alloc(64, (bytes + GUARD + 63) / 64
-                                       * 64), n, kind, compared, written_by_kernel, 1, 1, "" };
+    *a = (struct array){ aligned_alloc(64, (bytes + GUARD + 63) / 64 * 64), n, kind, compared, written_by_kernel, 1, 1,
+                         "" };
     CHECK(a->data);
     memcpy(a->label, r->label, sizeof a->label);
     memset(a->data, 0xff, bytes);                                /* NaN, and -1 */
@@ -93,8 +93,8 @@ void *in_steps(run *r, fnn_size n)
 
 void *in_special(run *r, fnn_size n)
 {
-    const double tiny = r->type == FNN_F32 ? 1e-40 : 1e-310, specials[] = { NAN, INFINITY, -INFINITY, 0, -0.0, tiny,
-                                                                           -tiny, 50, -50, 1e30, -1e30 };
+    const double tiny = r->type == FNN_F32 ? 1e-40 : 1e-310;
+    const double specials[] = { NAN, INFINITY, -INFINITY, 0, -0.0, tiny, -tiny, 50, -50, 1e30, -1e30 };
     void *data = in_range(r, n, -4, 4);
     for (fnn_size i = 0; i < n; i += 3)
         put(r, data, i, specials[random_u32(&r->seed) % COUNT(specials)]);

@@ -130,7 +130,8 @@ static void test_reuse_newest_first(void)
     start_afresh(512 * MB);
     const size_t sizes[] = {100, 100 * KB, 4 * MB};
     for (int i = 0; i < 3; i++) {
-        void *a = fnn_buffer_acquire(sizes[i]), *wall = fnn_buffer_acquire(1), *b = fnn_buffer_acquire(sizes[i]), *end = fnn_buffer_acquire(1);
+        void *a = fnn_buffer_acquire(sizes[i]), *wall = fnn_buffer_acquire(1);
+        void *b = fnn_buffer_acquire(sizes[i]), *end = fnn_buffer_acquire(1);
         CHECK(a && b && a != b);
         CHECK(fnn_buffer_in_use() == 2 * taken_by(sizes[i]) + 2 * taken_by(1));
         fnn_buffer_release(a);
@@ -249,7 +250,8 @@ static void test_memory_really_goes(void)
 static void test_limit(void)
 {
     start_afresh(10 * MB);
-    void *a = fnn_buffer_acquire(4 * MB), *b = fnn_buffer_acquire(3 * MB), *c = fnn_buffer_acquire(5 * MB), *wall = fnn_buffer_acquire(1);
+    void *a = fnn_buffer_acquire(4 * MB), *b = fnn_buffer_acquire(3 * MB);
+    void *c = fnn_buffer_acquire(5 * MB), *wall = fnn_buffer_acquire(1);
     CHECK(a && b && c);
     fnn_buffer_release(a);
     CHECK(fnn_buffer_cached() == taken_by(4 * MB));
