@@ -75,8 +75,8 @@ if __name__ == "__main__":
     show("softplus: q", fit(lambda e: (mp.log1p(e) - e) / e**2, lambda e: e**2 / mp.log1p(e), 1e-9, 1, range(9)))
     # 2^r = 1 + r q(r), |r| <= 1/2, for sums of many exponentials (csrc/pointwise/rows.h) and for
     # gelu
-    show("sum of exponentials: q", fit(lambda r: mp.expm1(r * mp.log(2)) / r, lambda r: abs(r) / mp.mpf(2) ** r, -0.5,
-                                       0.5, range(5)))
+    show("sum of exponentials: q",
+         fit(lambda r: mp.expm1(r * mp.log(2)) / r, lambda r: abs(r) / mp.mpf(2) ** r, -0.5, 0.5, range(5)))
     # the same with |r| <= 1/16, the rest of 2^x looked up
     show("sum of exponentials, with a table: q",
          fit(lambda r: mp.expm1(r * mp.log(2)) / r, lambda r: abs(r) / mp.mpf(2) ** r, -1 / 16, 1 / 16, range(3)))

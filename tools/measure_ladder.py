@@ -53,7 +53,7 @@ def draw(name, measured):
     for i, (x, y, step) in enumerate(zip(intensity, rates, steps)):
         apart = next(d for d in (9, -9, 20, -20, 31, -31)
                      if all(d != other or abs(x/at - 1) > 0.2 or not 0.75 < y/rate < 1.33
-                                                               for at, rate, other in numbers))
+                            for at, rate, other in numbers))
         numbers.append((x, y, apart))
         axes.plot(x, y, "o", ms=8, color=colours(0.9*i/(len(steps) - 1)),
                   label=f"{i + 1}  {step['step']}, {y:.3g} Gop/s")

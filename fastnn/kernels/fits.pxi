@@ -197,8 +197,8 @@ cdef bint pooled(tuple inputs, dict attrs) noexcept:
     cdef double padding[2]
     cdef double work = 1
     if (PyTuple_GET_SIZE(inputs) != 1 or not some_sizes(<PyObject *>PyDict_GetItem(attrs, "kernel_size"), 1, taps)
-            or not some_sizes(<PyObject *>PyDict_GetItem(attrs, "padding"), 0, padding) or 2 * padding[0] > taps[0]
-        or 2 * padding[1] > taps[1]):
+            or not some_sizes(<PyObject *>PyDict_GetItem(attrs, "padding"), 0, padding)
+            or 2 * padding[0] > taps[0] or 2 * padding[1] > taps[1]):
         return False
     x = float_fields(nth(inputs, 0))
     padding[0], padding[1] = 2 * padding[0], 2 * padding[1]

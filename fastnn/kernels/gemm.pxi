@@ -3,17 +3,15 @@
 
 cdef extern from "fastnn.h" nogil:
     void (*fnn_gemm[2])(void *c, Py_ssize_t rsc, const void *a, Py_ssize_t rsa, Py_ssize_t csa, const void *b,
-                        Py_ssize_t rsb,
-                        Py_ssize_t csb, const void *bias_row, const void *bias_col, Py_ssize_t m, Py_ssize_t n,
-                        Py_ssize_t k, int how)
+                        Py_ssize_t rsb, Py_ssize_t csb, const void *bias_row, const void *bias_col, Py_ssize_t m,
+                        Py_ssize_t n, Py_ssize_t k, int how)
     void (*fnn_gemm_batched[2])(void *c, Py_ssize_t rsc, const void *a, Py_ssize_t rsa, Py_ssize_t csa, const void *b,
                                 Py_ssize_t rsb, Py_ssize_t csb, const Py_ssize_t *offset_c, const Py_ssize_t *offset_a,
                                 const Py_ssize_t *offset_b, Py_ssize_t batch, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
                                 int how)
     void (*fnn_gemm_strided[2])(void *c, Py_ssize_t rsc, Py_ssize_t step_c, const void *a, Py_ssize_t rsa,
-                                Py_ssize_t csa,
-                                Py_ssize_t step_a, const void *b, Py_ssize_t rsb, Py_ssize_t csb, Py_ssize_t step_b,
-                                Py_ssize_t batch, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, int how)
+                                Py_ssize_t csa, Py_ssize_t step_a, const void *b, Py_ssize_t rsb, Py_ssize_t csb,
+                                Py_ssize_t step_b, Py_ssize_t batch, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, int how)
     void (*fnn_gemm_pack_a[2])(void *to, const void *a, Py_ssize_t rsa, Py_ssize_t csa, Py_ssize_t m, Py_ssize_t k)
     void (*fnn_gemm_pack_b[2])(void *to, const void *b, Py_ssize_t rsb, Py_ssize_t csb, Py_ssize_t n, Py_ssize_t k)
     Py_ssize_t fnn_gemm_packed_size(Py_ssize_t lanes, Py_ssize_t k)
@@ -355,8 +353,7 @@ def gemm(c, a, b, bias_row=None, bias_col=None, bint accumulate=False, bint relu
         b_.strides[0] = FNN_PACKED
     with nogil:
         fnn_gemm[c_.dtype](c_.data, c_.strides[0], a_.data, a_.strides[0], a_.strides[1], b_.data, b_.strides[0],
-                           b_.strides[1],
-                           row_.data, col_.data, m, n, k,
+                           b_.strides[1], row_.data, col_.data, m, n, k,
                            (FNN_GEMM_ADD if accumulate else 0) | (FNN_GEMM_RELU if relu else 0))
 
 
@@ -374,8 +371,8 @@ def gemm_strided(c, a, b):
     scratch_ready()
     with nogil:
         fnn_gemm_strided[c_.dtype](c_.data, c_.strides[1], c_.strides[0], a_.data, a_.strides[1], a_.strides[2],
-                                   a_.strides[0], b_.data, b_.strides[1], b_.strides[2], b_.strides[0],
-                                   c_.shape[0], c_.shape[1], c_.shape[2], a_.shape[2], 0)
+                                   a_.strides[0], b_.data, b_.strides[1], b_.strides[2], b_.strides[0], c_.shape[0],
+                                   c_.shape[1], c_.shape[2], a_.shape[2], 0)
 
 
 def linear_forward(x, w, b):

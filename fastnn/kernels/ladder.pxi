@@ -8,8 +8,8 @@ cdef extern from "fastnn.h" nogil:
     void (*fnn_ladder_max_pool2d[2])(void *y, int32_t *argmax, const void *x, const fnn_window *g, int step)
     void (*fnn_ladder_softmax[2])(void *y, const void *x, Py_ssize_t rows, Py_ssize_t n, int step)
     void (*fnn_ladder_lstm[2])(void *y, const void *x, const void *h0, const void *c0, const void *w_ih,
-                               const void *w_hh, const void *b,
-                               void *work, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I, Py_ssize_t H, int step)
+                               const void *w_hh, const void *b, void *work, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I,
+                               Py_ssize_t H, int step)
     void (*fnn_ladder_attention[2])(void *y, const void *q, const void *k, const void *v, void *work, Py_ssize_t items,
                                     Py_ssize_t T, Py_ssize_t HS, double scale, int step)
 

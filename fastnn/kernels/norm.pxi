@@ -184,9 +184,8 @@ cdef tuple _batch_norm_backward(dy, saved, needs, bint relu):
     dbias = _wanted(needs[2], &db_, &b_)
     cdef Py_ssize_t S = _pixels(&x_)
     with nogil:
-        fnn_batch_norm_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, dmean_.data, dvar_.data,
-                                          x_.data, mean_.data, rstd_.data, w_.data, b_.data, x_.shape[0], x_.shape[1],
-                                          S, relu)
+        fnn_batch_norm_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, dmean_.data, dvar_.data, x_.data,
+                                          mean_.data, rstd_.data, w_.data, b_.data, x_.shape[0], x_.shape[1], S, relu)
     return dx, dweight, dbias
 
 

@@ -3,13 +3,12 @@
 cdef extern from "fastnn.h" nogil:
     enum: FNN_OPTIM_BLOCK
     void (*fnn_sgd_step[2])(void *const *p, void *const *m, const void *const *g, const Py_ssize_t *size,
-                            const Py_ssize_t *block,
-                            const int *fresh, Py_ssize_t count, double lr, double momentum, double dampening,
-                            double weight_decay, int nesterov)
+                            const Py_ssize_t *block, const int *fresh, Py_ssize_t count, double lr, double momentum,
+                            double dampening, double weight_decay, int nesterov)
     void (*fnn_adam_step[2])(void *const *p, void *const *m, void *const *v, const void *const *g,
-                             const Py_ssize_t *size,
-                             const Py_ssize_t *block, const double *scale_m, const double *scale_v, Py_ssize_t count,
-                             double lr, double beta1, double beta2, double eps, double weight_decay, int decoupled)
+                             const Py_ssize_t *size, const Py_ssize_t *block, const double *scale_m,
+                             const double *scale_v, Py_ssize_t count, double lr, double beta1, double beta2, double eps,
+                             double weight_decay, int decoupled)
     void (*fnn_square_sum[2])(double *total, const void *const *g, double *partial, const Py_ssize_t *size,
                               const Py_ssize_t *block, Py_ssize_t count)
     void (*fnn_scale_all[2])(void *const *g, const Py_ssize_t *size, const Py_ssize_t *block, Py_ssize_t count,
@@ -69,8 +68,8 @@ def sgd_step(params, grads, momenta, fresh, double lr, double momentum, double d
 def adam_step(params, grads, ms, vs, scales_m, scales_v, double lr, double beta1, double beta2, double eps,
               double weight_decay, bint decoupled):
     """Change params, ms and vs in place; scales: the bias corrections of each parameter (csrc/optim/optim.h)."""
-    cdef ArrayTable p = ArrayTable(params, True), g = ArrayTable(grads,
-                                                                 False), m = ArrayTable(ms, True), v = ArrayTable(vs, True)
+    cdef ArrayTable p = ArrayTable(params, True), g = ArrayTable(grads, False)
+    cdef ArrayTable m = ArrayTable(ms, True), v = ArrayTable(vs, True)
     cdef Py_ssize_t i
     cdef Workspace scale = Workspace(2 * (p.count + 1) * sizeof(double))
     cdef double *scale_m = <double *>scale.data

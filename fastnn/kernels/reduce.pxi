@@ -170,8 +170,8 @@ def mean_backward(dy, saved, *, dim, keepdim):
 
 def var_forward(x, *, dim, keepdim, correction):
     mean = reduce_groups(fnn_sum, x, dim, count(x.shape, dim))
-    return drop_axes(reduce_once(fnn_sum_square, x, mean, dim, freedom(x.shape, dim, correction)), dim,
-                     keepdim), (x, mean)
+    y = reduce_once(fnn_sum_square, x, mean, dim, freedom(x.shape, dim, correction))
+    return drop_axes(y, dim, keepdim), (x, mean)
 
 
 def var_backward(dy, saved, *, dim, keepdim, correction):
@@ -261,8 +261,8 @@ def cumsum_backward(dy, saved, *, dim):
 cdef object extreme_spread(object dy, object x, object y, object dim):
     """dy in equal parts to all x along `dim` that are equal to y."""
     share = broadcast2(fnn_is_same, x, y)
-    return broadcast2(fnn_mul, share, broadcast2(fnn_div, with_axes(dy, x.shape, dim),
-                                                 reduce_groups(fnn_sum, share, dim, 1.0)))
+    each = broadcast2(fnn_div, with_axes(dy, x.shape, dim), reduce_groups(fnn_sum, share, dim, 1.0))
+    return broadcast2(fnn_mul, share, each)
 
 
 def amax_forward(x, *, dim, keepdim):

@@ -5,16 +5,14 @@ cdef extern from "fastnn.h" nogil:
     void (*fnn_softmax_forward[2])(void *y, const void *x, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, int log)
     void (*fnn_softmax_backward[2])(void *dx, const void *dy, const void *y, Py_ssize_t outer, Py_ssize_t axis,
                                     Py_ssize_t inner, int log)
-    void (*fnn_cross_entropy_forward[2])(
-        void *y, void *top, void *total, double *divisor, const void *x, const int64_t *label, const void *target,
-                                         const void *weight,
-        Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, int64_t ignore, double smoothing, int reduction)
-    void (*fnn_cross_entropy_backward[2])(
-        void *dx, void *dtarget, const void *dy, const void *x, const void *top, const void *total,
-                                          const int64_t *label,
-        const void *target, const void *weight, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, int64_t ignore,
-                                          double smoothing,
-        int reduction, double divisor)
+    void (*fnn_cross_entropy_forward[2])(void *y, void *top, void *total, double *divisor, const void *x,
+                                         const int64_t *label, const void *target, const void *weight, Py_ssize_t outer,
+                                         Py_ssize_t axis, Py_ssize_t inner, int64_t ignore, double smoothing,
+                                         int reduction)
+    void (*fnn_cross_entropy_backward[2])(void *dx, void *dtarget, const void *dy, const void *x, const void *top,
+                                          const void *total, const int64_t *label, const void *target,
+                                          const void *weight, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner,
+                                          int64_t ignore, double smoothing, int reduction, double divisor)
     void (*fnn_nll_loss_forward[2])(
         void *y, double *divisor, const void *x, const int64_t *label, const void *weight,
         Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, int64_t ignore, int reduction)
@@ -121,10 +119,9 @@ def cross_entropy_forward(x, target, weight=None, *, int64_t ignore_index=-100, 
     top = _new_loss(&top_, &x_, True, dim)
     total = _new_loss(&total_, &x_, True, dim)
     with nogil:
-        fnn_cross_entropy_forward[x_.dtype](
-            y_.data, top_.data, total_.data, &divisor, x_.data, <const int64_t *>label_.data, target_.data,
-                                            weight_.data,
-            s.outer, s.axis, s.inner, ignore_index, label_smoothing, reduce)
+        fnn_cross_entropy_forward[x_.dtype](y_.data, top_.data, total_.data, &divisor, x_.data,
+                                            <const int64_t *>label_.data, target_.data, weight_.data, s.outer, s.axis,
+                                            s.inner, ignore_index, label_smoothing, reduce)
     return y, (x, target, weight, top, total, divisor)
 
 
@@ -148,10 +145,9 @@ def cross_entropy_backward(dy, saved, *, needs=None, int64_t ignore_index=-100, 
         dtarget = new_like(&dtarget_, &x_)
     cdef Axis s = _along(&x_, 1 if x_.ndim > 1 else 0)
     with nogil:
-        fnn_cross_entropy_backward[x_.dtype](
-            dx_.data, dtarget_.data, dy_.data, x_.data, top_.data, total_.data, <const int64_t *>label_.data,
-                                             target_.data, weight_.data,
-            s.outer, s.axis, s.inner, ignore_index, label_smoothing, reduce, divisor)
+        fnn_cross_entropy_backward[x_.dtype](dx_.data, dtarget_.data, dy_.data, x_.data, top_.data, total_.data,
+                                             <const int64_t *>label_.data, target_.data, weight_.data, s.outer, s.axis,
+                                             s.inner, ignore_index, label_smoothing, reduce, divisor)
     return dx, dtarget, None
 
 

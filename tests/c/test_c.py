@@ -26,8 +26,8 @@ def test_c(program, sanitizer, tmp_path):
         pytest.skip("needs a C compiler and the sources")
     binary = tmp_path / program
     build = subprocess.run([compiler, "-std=c11", "-O2", "-g", "-Wall", "-Wextra", "-Werror", "-pthread", "-Icsrc",
-                            *SANITIZERS[sanitizer],
-                            *PROGRAMS[program], "-o", str(binary)], cwd=ROOT, capture_output=True, text=True)
+                            *SANITIZERS[sanitizer], *PROGRAMS[program], "-o", str(binary)], cwd=ROOT,
+                           capture_output=True, text=True)
     if build.returncode and sanitizer != "plain" and "cannot find" in build.stderr:
         pytest.skip(f"this compiler has no run time for -fsanitize={sanitizer}")
     assert build.returncode == 0, build.stderr
