@@ -1,21 +1,35 @@
 /* fastnn.h -- everything that the C core offers. Open this file first.
  *
  * What it is   Plain C11 with plain pointers and sizes: no Python.h, no errors, no allocation
- *              inside kernels. Sizes were checked before the call, and the caller hands over every
+ *              inside kernels. Sizes were checked before the call. The caller hands over every
  *              output and workspace.
- * Kernels      are listed by family in kernels.h, one row  KERNEL(name, arguments)  each, with the contract above the row. A row
- *              named relu_forward can be called from C as
+ * Kernels      are listed by family in kernels.h, one row  KERNEL(name, arguments)  each. The
+ *              contract stands above the row. The kernel of the row relu_forward is called like
+ *              this:
  *
  *                  fnn_relu_forward[FNN_F32](y, x, n);             // y and x point to float
  *                  fnn_relu_forward[FNN_F64](y, x, n);             // y and x point to double
  *
- *              The pointer leads to the best version for this processor (dispatch.c).
+ *              Each pointer leads to the best version for this processor (core/dispatch.c).
+ * Names        The name fnn_relu_forward is never defined as such: KERNEL (below) and FN
+ *              (core/levels.h) paste it together. The function itself is FN(relu_forward) in a
+ *              .tmpl.h file, or a macro makes it from a line such as MAP1(relu_forward, ...). So
+ *              search for relu_forward; or for the whole name, which leads to the header of the
+ *              family: each lists its kernels under "Names", and the file that defines them.
  * Arguments    outputs, inputs, workspace, sizes, attributes; sizes are fnn_size, real attributes
  *              are double. Outputs are overwritten. Arrays are row-major, contiguous, aligned to
  *              their element, and do not overlap, unless a contract says so. A NULL gradient is not
  *              wanted. Sizes may be zero.
- * Threads      Kernels split their work with fnn_parallel_for (parallel.h), which also flushes
- *              denormals while it runs. The result's bits do not depend on the number of threads.
+ * Threads      Kernels split their work with fnn_parallel_for (core/parallel.h), which also flushes
+ *              denormals while it runs: numbers near zero, which processors handle slowly. The
+ *              result's bits do not depend on the number of threads.
+ *
+ * core/        sizes.h            min, max, rounding up      levels.h       one file, many versions
+ *              simd.h             vectors; exp, log, ...     dispatch.c     which version runs
+ *              transpose.tmpl.h   blocks in registers        parallel.c     the thread pool
+ *              window.h           sliding windows            processors.c   how many threads
+ *              philox.h           random numbers             memory.c       buffers and scratch
+ *              copy.c             copies of strided rows     caches.c       sizes of caches
  */
 #ifndef FASTNN_H
 #define FASTNN_H

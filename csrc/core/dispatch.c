@@ -2,8 +2,9 @@
  * overridden.
  *
  * There is no list of kernels here: kernels.h is included once to define the pointers, and then
- * once per level inside the function that points them at that level. The static initialisers below
- * are addresses only, so loading the library runs no wide instruction.
+ * once per level inside the function that points them at that level. `##` pastes the names, so that
+ * the row relu_forward defines fnn_relu_forward and points it at fnn_relu_forward_f32__avx2. The
+ * static initialisers below are addresses only, so loading the library runs no wide instruction.
  */
 #include "fastnn.h"
 

@@ -10,13 +10,15 @@
  * set:
  *
  *     REAL          float or double
- *     FN(name)      fnn_name_f32__avx2 and so on: the name of this version of a function
+ *     FN(name)      the name of this version of a function: FN(max_pool2d_forward) becomes
+ *                   fnn_max_pool2d_forward_f32__avx2 and so on
  *     VBYTES        bytes of a vector register at this level (0: no vector types)
  *     REAL_IS_F64   0 or 1, for #if
  *
  * Everything in a template must be named through FN(), static helpers and types too, because all
- * versions share one file. The level's instructions are enabled by a pragma around the include, so
- * no file needs flags of its own.
+ * versions share one file. So the way to find a function is to search for FN(max_pool2d_forward),
+ * without the fnn_ that callers write. The level's instructions are enabled by a pragma around the
+ * include, so no file needs flags of its own.
  */
 #if defined(__GNUC__) || defined(__clang__)
 #  define FNN_VECTOR_TYPES 1
@@ -38,8 +40,8 @@
 #undef LEVEL
 #undef VBYTES
 
-/* ---- plain: one element at a time, as without vector types. Only in the kernels' self-test
- * (tests/c/selftest.c), as its yardstick --- */
+/* ---- plain: one element at a time, as without vector types ----------------------------------- */
+/* Only for the self-test (tests/c/test_kernels.c), which holds the other levels against it. */
 #if FNN_BUILD_PLAIN
 #  define LEVEL plain
 #  define VBYTES 0
@@ -70,7 +72,8 @@
 
 #if FNN_BUILD_AVX512
 #  if defined(__clang__)
-#    pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi,bmi2"))), apply_to = function)
+#    pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi,bmi2"))), \
+                                 apply_to = function)
 #  else
 #    pragma GCC push_options
 #    pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c,bmi,bmi2,prefer-vector-width=512")

@@ -1,9 +1,9 @@
 /* memory.c -- recycled buffers for tensors, and a scratch stack per thread for kernels.
  *
  * Why        The system gives a process memory lazily: at the first touch of each page the
- *            processor traps and the kernel clears the page. For 4 KiB pages that costs more than
- *            most kernels' own work on them, and a training step that frees its activations and
- *            asks for them again in the next step would pay it every time.
+ *            processor traps and the system clears the page. For 4 KiB pages that costs more than
+ *            most kernels' own work on them. A training step frees its activations and needs them
+ *            again in the next step: it would pay every time.
  * Buffers    A heap with boundary tags (Knuth, vol. 1, 2.5). Address space comes in chunks; a chunk
  *            is cut into pieces, each behind a header that knows its length and the piece before
  *            it. A buffer is the first part of a free piece; a piece that becomes free is joined
@@ -11,8 +11,8 @@
  *            many smaller gradients, and is one again for the next step: a heap without this (each
  *            size recycled on its own) kept 1.1 to 1.35 times as much.
  *
- *               piece               piece + 64                          piece + bytes
- *               | header, 64 byte   | what the caller gets              | next header, ... to the chunk's end
+ *               piece               piece + 64                 piece + bytes
+ *               | header, 64 bytes  | what the caller gets       | next header, ...
  *
  *            Free pieces are in lists by length, four lists per power of two, the one freed last in
  *            front: it is the likeliest to be in the cache. The first that is long enough is taken.

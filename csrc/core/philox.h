@@ -4,13 +4,13 @@
  * What it is   fnn_philox mixes a 64-bit key and a 128-bit counter into four 32-bit words. There is
  *              no state: any element's word can be had at any time, by any thread, in any order. So
  *              a dropout mask is never stored; backward computes it again.
- * A mask       Dropout takes (key, call) from fastnn.config.next_dropout_key(). Element `index` of
+ * A mask       Dropout takes (key, call) from fastnn.random.next_dropout_key(). Element `index` of
  *              the mask of that call is
  *
- *                  word index % 4 of fnn_philox(key, call, index / 4, ...);   it is kept if word >=
- *                                                                             fnn_philox_threshold(p)
+ *                  word index % 4 of fnn_philox(key, call, index / 4, ...)
  *
- *              and what is kept is divided by 1 - p. p = 0 keeps every element, p = 1 none.
+ *              The element is kept if that word is at least fnn_philox_threshold(p), and what is
+ *              kept is divided by 1 - p. p = 0 keeps every element, p = 1 none.
  * Reference    fastnn/reference/philox.py. Salmon, Moraes, Dror, Shaw (2011), "Parallel random
  *              numbers: as easy as 1, 2, 3".
  */

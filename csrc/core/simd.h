@@ -1,8 +1,8 @@
 /* simd.h -- one vector vocabulary for every instruction set and both types. No guard: included per
  * level and type by types.h.
  *
- *     vec               VL elements in one register (one plain element where the compiler has no
- *                       vector types)
+ *     vec               VL elements side by side in one register, its lanes (one plain element
+ *                       where the compiler has no vector types)
  *     a + b, a * b + c  work on vec as they are; a * b + c becomes one fused multiply-add
  *     v_load(p)         VL elements from any address;  v_store(p, v) the reverse
  *     v_set(s)          all elements s
@@ -12,7 +12,8 @@
  *     ivec              VL integers as wide as REAL: of a comparison of two vec, all bits set where
  *                       it holds, or none
  *     v_choose(m, a, b) a where m, else b
- *     v_evens, v_odds(a, b)             every other element of a and then b;  v_pairs_low, v_pairs_high(a, b) the reverse
+ *     v_evens(a, b)     elements 0, 2, ... of a and then of b;  v_odds(a, b)  1, 3, ...
+ *     v_pairs_low(a, b), v_pairs_high(a, b)     the reverse: a[0], b[0], a[1], b[1], ...
  *     v_after(a, b)     the last element of a, then b without its last
  *
  * and scalar functions without branches, which the compiler vectorises when they stand in a plain
@@ -158,11 +159,16 @@ FNN_INLINE vec v_power_of_2(vec t)
 #    define V_SHUFFLE_HIGH(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
 #    define V_SHUFFLE_AFTER(a, b) __builtin_shufflevector(a, b, 7, 8, 9, 10, 11, 12, 13, 14)
 #  else
-#    define V_SHUFFLE_EVENS(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
-#    define V_SHUFFLE_ODDS(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
-#    define V_SHUFFLE_LOW(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-#    define V_SHUFFLE_HIGH(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
-#    define V_SHUFFLE_AFTER(a, b) __builtin_shufflevector(a, b, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30)
+#    define V_SHUFFLE_EVENS(a, b) \
+        __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
+#    define V_SHUFFLE_ODDS(a, b) \
+        __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
+#    define V_SHUFFLE_LOW(a, b) \
+        __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
+#    define V_SHUFFLE_HIGH(a, b) \
+        __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
+#    define V_SHUFFLE_AFTER(a, b) \
+        __builtin_shufflevector(a, b, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30)
 #  endif
 FNN_INLINE vec v_evens(vec a, vec b) { return V_SHUFFLE_EVENS(a, b); }
 FNN_INLINE vec v_odds(vec a, vec b) { return V_SHUFFLE_ODDS(a, b); }
@@ -496,8 +502,9 @@ FNN_INLINE float r_tanh(float x)
     y.bits |= from.bits & 0x80000000u;
     return y.real;
 }
-/* |x|^p = e^(p ln |x|) in double precision, for the rounding of p ln |x| is multiplied by that number itself, up to 88. ln(1 + f) is
- * 2 artanh s with s = f / (2 + f), |s| < 0.172: a series in s^2. */
+/* |x|^p = e^(p ln |x|) in double precision, for the rounding of p ln |x| is multiplied by that
+ * number itself, up to 88. ln(1 + f) is 2 artanh s with s = f / (2 + f), |s| < 0.172: a series in
+ * s^2. */
 FNN_INLINE float r_pow(float x, float p)                         /* 0.51 ulp */
 {
     const float magnitude = x < 0 ? -x : x;

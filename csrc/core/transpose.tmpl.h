@@ -42,8 +42,8 @@
 #endif
 
 #if TRANSPOSE_ROUNDS
-/* v[i][j] becomes v[j][i]: each round deals the vectors of the upper half between those of the
- * lower half, like cards. */
+/* v[i][j] becomes v[j][i]: each round interleaves the vectors of the lower half with those of the
+ * upper half, as a dealer shuffles two packs of cards. */
 FNN_INLINE void FN(transpose)(vec *v)
 {
     vec t[TRANSPOSE_LANES];
@@ -60,57 +60,57 @@ FNN_INLINE void FN(transpose)(vec *v)
     }
 }
 
-/* A block straight from memory to memory: to[i * width + j] = row[j][p + i] for i, j < TURN_LANES.
- * Vectors of 32 byte are loaded in groups of 16 byte from two rows, half a vector apart, so that
- * only 4 x 4 (or 2 x 2) blocks are left to be transposed, within the groups: fewer shuffles, and
- * two at a time. */
-#  undef TURN_LANES
+/* A block straight from memory to memory: to[i * width + j] = row[j][p + i] for i and j below
+ * TRANSPOSE_BLOCK. A vector of 32 bytes is loaded in two halves, from two rows that are half a
+ * block apart. Then only 4 x 4 (or 2 x 2) blocks are left to be transposed, two at a time, within
+ * the halves: fewer shuffles. */
+#  undef TRANSPOSE_BLOCK
 #  if VBYTES == 32
-#    define TURN_LANES (32 / (REAL_IS_F64 ? 8 : 4))
-#    define TURN_GROUP (TURN_LANES / 2)
+#    define TRANSPOSE_BLOCK (32 / (REAL_IS_F64 ? 8 : 4))
+#    define HALF_LANES (TRANSPOSE_BLOCK / 2)
 #    if REAL_IS_F64
-#      define TURN_PAIR(a, b) TRANSPOSE_SHUFFLE(a, b, 0, 1, 2, 3)
-#      define TURN_LOW(a, b) TRANSPOSE_SHUFFLE(a, b, 0, 4, 2, 6)
-#      define TURN_HIGH(a, b) TRANSPOSE_SHUFFLE(a, b, 1, 5, 3, 7)
+#      define HALF_PAIR(a, b) TRANSPOSE_SHUFFLE(a, b, 0, 1, 2, 3)
+#      define HALF_LOW(a, b) TRANSPOSE_SHUFFLE(a, b, 0, 4, 2, 6)
+#      define HALF_HIGH(a, b) TRANSPOSE_SHUFFLE(a, b, 1, 5, 3, 7)
 #    else
-#      define TURN_PAIR(a, b) TRANSPOSE_SHUFFLE(a, b, 0, 1, 2, 3, 4, 5, 6, 7)
-#      define TURN_LOW(a, b) TRANSPOSE_SHUFFLE(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
-#      define TURN_HIGH(a, b) TRANSPOSE_SHUFFLE(a, b, 2, 10, 3, 11, 6, 14, 7, 15)
+#      define HALF_PAIR(a, b) TRANSPOSE_SHUFFLE(a, b, 0, 1, 2, 3, 4, 5, 6, 7)
+#      define HALF_LOW(a, b) TRANSPOSE_SHUFFLE(a, b, 0, 8, 1, 9, 4, 12, 5, 13)
+#      define HALF_HIGH(a, b) TRANSPOSE_SHUFFLE(a, b, 2, 10, 3, 11, 6, 14, 7, 15)
 #    endif
-typedef REAL FN(turn_group) __attribute__((vector_size(16), aligned(sizeof(REAL)), may_alias));
-typedef REAL FN(turn_vec) __attribute__((vector_size(32)));
-typedef REAL FN(turn_at) __attribute__((vector_size(32), aligned(sizeof(REAL)), may_alias));
+typedef REAL FN(transpose_half) __attribute__((vector_size(16), aligned(sizeof(REAL)), may_alias));
+typedef REAL FN(transpose_vec) __attribute__((vector_size(32)));
+typedef REAL FN(transpose_at) __attribute__((vector_size(32), aligned(sizeof(REAL)), may_alias));
 FNN_INLINE void FN(transpose_to)(REAL *to, fnn_size width, const REAL *const *row, fnn_size p)
 {
 #pragma GCC unroll 2
-    for (int column = 0; column < TURN_LANES; column += TURN_GROUP) {
-        FN(turn_vec) w[TURN_GROUP], t[TURN_GROUP];
+    for (int column = 0; column < TRANSPOSE_BLOCK; column += HALF_LANES) {
+        FN(transpose_vec) w[HALF_LANES], t[HALF_LANES];
 #pragma GCC unroll 4
-        for (int i = 0; i < TURN_GROUP; i++)
-            w[i] = TURN_PAIR(*(const FN(turn_group) *)(row[i] + p + column),
-                             *(const FN(turn_group) *)(row[i + TURN_GROUP] + p + column));
+        for (int i = 0; i < HALF_LANES; i++)
+            w[i] = HALF_PAIR(*(const FN(transpose_half) *)(row[i] + p + column),
+                             *(const FN(transpose_half) *)(row[i + HALF_LANES] + p + column));
 #pragma GCC unroll 2
-        for (int round = 1; round < TURN_GROUP; round *= 2) {
+        for (int round = 1; round < HALF_LANES; round *= 2) {
 #pragma GCC unroll 2
-            for (int i = 0; i < TURN_GROUP / 2; i++) {
-                t[2 * i] = TURN_LOW(w[i], w[i + TURN_GROUP / 2]);
-                t[2 * i + 1] = TURN_HIGH(w[i], w[i + TURN_GROUP / 2]);
+            for (int i = 0; i < HALF_LANES / 2; i++) {
+                t[2 * i] = HALF_LOW(w[i], w[i + HALF_LANES / 2]);
+                t[2 * i + 1] = HALF_HIGH(w[i], w[i + HALF_LANES / 2]);
             }
 #pragma GCC unroll 4
-            for (int i = 0; i < TURN_GROUP; i++)
+            for (int i = 0; i < HALF_LANES; i++)
                 w[i] = t[i];
         }
 #pragma GCC unroll 4
-        for (int i = 0; i < TURN_GROUP; i++)
-            *(FN(turn_at) *)(to + (column + i) * width) = w[i];
+        for (int i = 0; i < HALF_LANES; i++)
+            *(FN(transpose_at) *)(to + (column + i) * width) = w[i];
     }
 }
-#    undef TURN_GROUP
-#    undef TURN_PAIR
-#    undef TURN_LOW
-#    undef TURN_HIGH
+#    undef HALF_LANES
+#    undef HALF_PAIR
+#    undef HALF_LOW
+#    undef HALF_HIGH
 #  else
-#    define TURN_LANES TRANSPOSE_LANES
+#    define TRANSPOSE_BLOCK TRANSPOSE_LANES
 FNN_INLINE void FN(transpose_to)(REAL *to, fnn_size width, const REAL *const *row, fnn_size p)
 {
     vec v[TRANSPOSE_LANES];

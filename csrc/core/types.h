@@ -1,4 +1,4 @@
-/* types.h -- include TEMPLATE for float and for double at the level that levels.h has set. */
+/* types.h -- include TEMPLATE for float and for double, at the level that levels.h has set. */
 #define REAL float
 #define TYPE f32
 #define REAL_IS_F64 0

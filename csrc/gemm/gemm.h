@@ -1,5 +1,13 @@
-/* gemm.h -- rows of kernels.h for gemm.c; no guard.
+/* gemm.h -- matrix products: the rows of kernels.h for gemm.c, and the map of the family; no guard.
  *
+ * Names      fnn_gemm, fnn_gemm_pack_a, fnn_gemm_pack_b, fnn_gemm_batched, fnn_gemm_strided,
+ *            fnn_linear_forward and fnn_linear_backward are FN(gemm), FN(gemm_pack_a) and so on in
+ *            gemm.tmpl.h (fastnn.h says how names are made).
+ * Map        gemm.tmpl.h          the mathematics; entry points; batches; small C with large k
+ *            gemm_skinny.tmpl.h   up to 3 rows or columns: the matrix is read once, straight
+ *            gemm_blocked.tmpl.h  all others: threads, blocks, and which operand is copied
+ *            gemm_tile.tmpl.h     the innermost loop: a tile of C in registers
+ *            gemm_pack.tmpl.h     how big a tile is; copies in the order in which a tile reads
  * Letters    m n k as in C[m,n] = A[m,k] B[k,n]; rs and cs are the distances in elements from one
  *            row and one column to the next.
  * Strides    A and B may have any strides, 0 and negative ones too, so a transposed or broadcast
@@ -11,22 +19,21 @@
  *            that thread.
  * Scratch    At most 12 MiB of each thread's scratch, given back at the end.
  * How        what becomes of the sum A B: 0, or FNN_GEMM_ADD and FNN_GEMM_RELU or-ed together.
- * Packed     An operand that many products share can be copied once into the order in which the
- *            innermost loop reads it, by gemm_pack_a or gemm_pack_b, and then be passed with
- *            FNN_PACKED for its row stride (the column stride is ignored). The bits may differ from
+ * Packed     An operand that many products share can be packed once: copied into the order in which
+ *            the innermost loop reads it, by gemm_pack_a or gemm_pack_b. It is then passed with
+ *            FNN_PACKED for its row stride; the column stride is ignored. The bits may differ from
  *            those of the product with the operand as it was, but depend on nothing else.
  */
 #ifndef FNN_GEMM_H_ONCE
 #define FNN_GEMM_H_ONCE
 enum {
-    FNN_GEMM_ADD = 1,                               /* add to what C holds. Otherwise what C held has no influence */
-    FNN_GEMM_RELU = 2,                              /* zero where the sum, C and the biases together are below zero; NaN
-                                                       stays */
+    FNN_GEMM_ADD = 1,                               /* add to what C holds; else what C held has no influence */
+    FNN_GEMM_RELU = 2,                              /* zero where the sum with C and biases is below zero; NaN stays */
 };
 #define FNN_PACKED PTRDIFF_MIN
 
-/* The elements that a packed operand takes, at most: lanes are the rows of A or the columns of B.
- */
+/* The most elements that a packed operand takes. Its lanes are the rows of A or the columns of
+ * B. */
 static inline fnn_size fnn_gemm_packed_size(fnn_size lanes, fnn_size k) { return fnn_round_up(lanes, 32) * k + 32; }
 #endif
 

@@ -1,11 +1,13 @@
 /* gemm.tmpl.h -- matrix products.
  *
  * Math       C[i,j] = sum_p A[i,p] B[p,j]  (+ C[i,j]) (+ bias_row[i]) (+ bias_col[j])
- * Symbols    see gemm.h
+ * Symbols    gemm.h. A tile is a rectangle of C of up to MR x NR elements whose sums are held in
+ *            registers. A panel is what a row of tiles reads of A (up to MR rows), or a column of
+ *            tiles of B (NR columns). To pack a panel is to copy it into the order in which the
+ *            tile reads it.
  * Layout     A and B with any strides, C with rows of adjacent elements
- * Method     The k products are cut into blocks of at most GEMM_KC. Within one, C is computed in
- *            tiles of up to MR x NR elements, held in registers (gemm_tile.tmpl.h), from a panel of
- *            A and a panel of B:
+ * Method     The k products are cut into blocks of at most GEMM_KC. Within one, C is computed tile
+ *            by tile (gemm_tile.tmpl.h), from a panel of A and a panel of B:
  *
  *                               n
  *                      +--+--+--+--+--+             a panel of B: k x NR
@@ -18,7 +20,7 @@
  *               +----+ +--+--+--+--+--+
  *
  *            A tile reads one row of B and one column of A per product. Where these lie well in
- *            memory they are read where they are; otherwise panels are copied, so that the tile
+ *            memory they are read where they are; otherwise panels are packed, so that the tile
  *            reads them from one end to the other (gemm_pack.tmpl.h). Which panels stay in which
  *            cache: gemm_blocked.tmpl.h.
  *            Products with up to GEMM_SKINNY rows or columns read the matrix once and straight:
@@ -27,9 +29,9 @@
  * Cost       2 m n k operations
  * Threads    one loop over parts of C, each with copies of its own: nothing is shared but what is
  *            read
- * Sums       within a block of k in order, one multiply-add after the other; then block after block
- *            (gemm_skinny and gemm_split have orders of their own; few long rows have shorter
- *            blocks)
+ * Sums       within a block of k in order, one multiply-add after the other; then block after
+ *            block. (gemm_skinny and gemm_split have orders of their own. With few rows of A and
+ *            long rows of B the blocks are shorter: gemm_sum_depth.)
  * Reference  Goto, van de Geijn (2008), "Anatomy of high-performance matrix multiplication"; Van
  *            Zee, van de Geijn (2015), "BLIS: a framework for rapidly instantiating BLAS
  *            functionality"; fastnn/reference/matmul.py
@@ -38,42 +40,42 @@
 
 #ifndef FNN_GEMM_ONCE
 #define FNN_GEMM_ONCE
+/* Chosen by measuring (docs/kernels/gemm.md). */
 enum {
-    GEMM_STEPS = 4,                                 /* products between two rows of C that a tile asks for */
-    GEMM_AHEAD = 8,                                 /* rows of B that a tile asks for ahead */
-    GEMM_KC = 256,                                  /* products in a block: a panel of A takes less than half of an L1
-                                                       cache */
-    GEMM_KEEP_LEAST = 4, GEMM_KEEP = 64,            /* panels that are kept in half of the L2 cache: the least and the
-                                                       most */
-    GEMM_DIRECT_A = 4, GEMM_DIRECT_B = 2,           /* an operand read by at most so many panels of the other one is not
-                                                       copied */
-    GEMM_DIRECT_ROWS = 512,                         /* nor is B, up to so many rows of A, if its rows are */
-    GEMM_DIRECT_SPLIT = 256,                        /* (or so many, if vectors of B lie across cache lines) */
-    GEMM_DIRECT_BYTES = 4096, GEMM_PASS_BYTES = 1024,   /* no farther apart; or than that, if a copy costs little
-                                                           (b_passes) */
-    GEMM_SMALL_A = 1 << 16,                         /* bytes of A in a block of k that are kept while a wider B passes
-                                                       by */
-    GEMM_STREAMS = 64, GEMM_STREAM_COLUMNS = 512,   /* rows of B in a block where A has few, and B's have so many
-                                                       elements */
-    GEMM_PART_LEAST = 400000,                       /* multiply-adds worth a thread, */
-    GEMM_PART_MOST = 1 << 30,                       /* and those after which a thread should look around */
-    GEMM_GROUP_WORK = 1 << 21,                      /* multiply-adds worth a block of a parallel loop */
-    GEMM_SKINNY = 3,                                /* rows or columns up to which reading the matrix is all the work */
-    GEMM_SKINNY_K = 4096,                           /* products in a block of gemm_skinny */
-    GEMM_SKINNY_WORK = 1 << 17,                     /* elements of the matrix that are worth a block of a parallel
-                                                       loop */
-    SKINNY_CHUNK = 256,                             /* most products whose sum is made apart from the others' */
-    SKINNY_BAND = 1024,                             /* most neighbouring columns whose partial sums are kept */
-    SKINNY_ROWS = 8,                                /* rows that gemm_skinny reads at a time */
-    SKINNY_LEVELS = 5,                              /* of a tree of 16 partial sums, the most */
+    /* gemm_tile: products */
+    GEMM_STEPS = 4,                                 /* unrolled in the loop over k; each round prefetches a row of C */
+    GEMM_AHEAD = 8,                                 /* how far ahead rows of B are prefetched */
+    /* gemm_blocked */
+    GEMM_KC = 256,                                  /* products in a block: a panel of A is under half an L1 cache */
+    GEMM_KEEP_LEAST = 4, GEMM_KEEP = 64,            /* panels kept in half of the L2 cache: the least and the most */
+    GEMM_DIRECT_A = 4, GEMM_DIRECT_B = 2,           /* an operand is not copied if at most so many panels read it */
+    GEMM_DIRECT_ROWS = 512,                         /* nor is B, for so many rows of A, if its rows are close */
+    GEMM_DIRECT_SPLIT = 256,                        /* the same where vectors of B lie across cache lines */
+    GEMM_DIRECT_BYTES = 4096,                       /* close: at most so many bytes apart, */
+    GEMM_PASS_BYTES = 1024,                         /* or so many where a copy costs little (plan->b_passes) */
+    GEMM_SMALL_A = 1 << 16,                         /* bytes of A in a block that stay while a wider B passes by */
+    GEMM_STREAMS = 64,                              /* rows of B in a block of k where A has few rows */
+    GEMM_STREAM_COLUMNS = 512,                      /* and rows of B have so many elements */
+    GEMM_PART_LEAST = 400000,                       /* multiply-adds that are worth a thread, */
+    GEMM_PART_MOST = 1 << 30,                       /* and the most in a part, so that no thread keeps others waiting */
+    GEMM_GROUP_WORK = 1 << 21,                      /* multiply-adds that are worth a block of a parallel loop */
+    /* gemm_skinny */
+    GEMM_SKINNY = 3,                                /* rows or columns up to which a product is skinny */
+    GEMM_SKINNY_K = 4096,                           /* products in a block of k */
+    GEMM_SKINNY_WORK = 1 << 17,                     /* elements of the matrix that are worth a block of a loop */
+    SKINNY_CHUNK = 256,                             /* products in a chunk: the most */
+    SKINNY_BAND = 1024,                             /* neighbouring columns whose partial sums are kept: the most */
+    SKINNY_ROWS = 8,                                /* rows of the matrix read at a time, */
+    SKINNY_COLUMNS = 8,                             /* or columns */
+    SKINNY_LEVELS = 5,                              /* of the tree that adds 16 partial sums: its leaves and 4 above */
     SKINNY_PUT = 64,                                /* columns whose results are written at a time */
-    SKINNY_COLUMNS = 8,                             /* columns that gemm_skinny reads at a time */
-    GEMM_SPLIT_AREA = 128 * 128,                    /* elements of C up to which k is cut into chunks, */
+    /* gemm_split */
+    GEMM_SPLIT_AREA = 128 * 128,                    /* elements of C up to which k is cut into chunks: */
     GEMM_SPLIT_K = 1024, GEMM_SPLITS = 32,          /* the shortest chunk, the most chunks */
 };
 #define GEMM_SPLIT_BYTES ((fnn_size)4 << 20)        /* scratch for the chunks' results */
 
-/* The size of a part when n is cut into the fewest, nearly equal parts of at most `most`; a
+/* The length of a part when n is cut into the fewest nearly equal parts of at most `most`; a
  * multiple of `unit`. */
 static inline fnn_size gemm_even(fnn_size n, fnn_size most, fnn_size unit)
 {
@@ -191,7 +193,7 @@ void FN(gemm)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, 
         FN(gemm_whole)(&g);
 }
 
-/* In one thread: the end of a panel is written over by the next one (gemm_pack.tmpl.h). */
+/* In one thread: the slack behind a panel is written over by the next one (gemm_pack.tmpl.h). */
 void FN(gemm_pack_a)(REAL *to, const REAL *a, fnn_size rsa, fnn_size csa, fnn_size m, fnn_size k)
 {
     const fnn_size kc = FN(gemm_depth)(k), panels = fnn_ceil_div(m, GEMM_MR);
@@ -232,9 +234,8 @@ void FN(gemm_pack_b)(REAL *to, const REAL *b, fnn_size rsb, fnn_size csb, fnn_si
 
 typedef struct {
     FN(gemm_args) g;
-    const fnn_size *offset_c, *offset_a, *offset_b; /* where product t begins, or NULL: every step_c elements and so
-                                                       on */
-    fnn_size step_c, step_a, step_b;
+    const fnn_size *offset_c, *offset_a, *offset_b; /* where the matrices of product t begin, */
+    fnn_size step_c, step_a, step_b;                /* or, where that is NULL, how far apart they are */
 } FN(gemm_batch);
 
 static void FN(gemm_batch_block)(void *ctx, fnn_size begin, fnn_size end)

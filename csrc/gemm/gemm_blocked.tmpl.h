@@ -1,16 +1,16 @@
 /* gemm_blocked.tmpl.h -- part of gemm.tmpl.h: which tiles are computed by whom and in which order.
  *
- *     parts of C            one thread each; cut so that little is copied twice (gemm_cut)
- *       group of panels     of one operand, copied if need be: as many as half of the L2 cache
- *                           holds
- *         block of k
- *           panel           of the other operand, copied if need be: stays in the L1 cache
- *             tile          for each panel of the group
+ *     part of C               for one thread; cut so that little is copied twice (gemm_cut)
+ *       group of panels       of one operand, packed if need be; kept in half of the L2 cache
+ *         block of k          GEMM_KC products
+ *           panel             of the other operand, packed if need be; stays in the L1 cache
+ *             tile            for each panel of the group (gemm_tile.tmpl.h)
  *
- * The panels that are kept are those of B, unless A has few, or B must be transposed to be copied:
- * then each panel of B is used while it is in the L1 cache, and those of A, which mostly need no
- * copy, come from the L2 cache. So, too, where all of A is small: B, which has few uses then, is
- * copied by the tiles that read it first, and asked for while the others are at work.
+ * The panels that are kept are those of B. They are those of A where A has few panels, or where B
+ * must be transposed to be packed: then each panel of B is used while it is in the L1 cache, and
+ * the panels of A, which mostly need no copy, come from the L2 cache. The same where all of A is
+ * small: B then has few uses, so the first tile that reads a panel of B leaves the copy, and the
+ * others prefetch the next one.
  */
 /* ---- panels ---------------------------------------------------------------------------------- */
 typedef struct {
@@ -24,14 +24,14 @@ typedef struct {
     fnn_size down, across;                          /* the parts that C is cut into */
 } FN(gemm_plan);
 
-/* where it begins, and from one product to the next */
+/* Where a panel begins, and how far it is from one product to the next */
 typedef struct { const REAL *at; fnn_size step; } FN(gemm_panel);
 
 /* Where panel t of A begins; the panels' heights differ by one row at most. */
 static inline fnn_size FN(gemm_row)(const FN(gemm_plan) *plan,
                                     fnn_size t) { return t * plan->height + fnn_min(t, plan->taller); }
 
-/* Panel t of A, products [p, p + k); `room` is for the copy. */
+/* Panel t of A, products [p, p + k); `room` is for the copy, if there is one. */
 static FN(gemm_panel) FN(gemm_panel_a)(const FN(gemm_plan) *plan, fnn_size t, fnn_size p, fnn_size k, REAL *room)
 {
     const FN(gemm_args) *g = plan->g;
@@ -45,7 +45,7 @@ static FN(gemm_panel) FN(gemm_panel_a)(const FN(gemm_plan) *plan, fnn_size t, fn
     return (FN(gemm_panel)){ room, rows };
 }
 
-/* count < 2 VL elements, in pieces of VL, VL / 2, ... 1 */
+/* A copy of count < 2 VL elements, in pieces of VL, VL / 2, ... 1 */
 FNN_INLINE void FN(gemm_copy_short)(REAL *to, const REAL *from, fnn_size count)
 {
 #pragma GCC unroll 5
@@ -57,8 +57,8 @@ FNN_INLINE void FN(gemm_copy_short)(REAL *to, const REAL *from, fnn_size count)
         }
 }
 
-/* The last panel of B, if its rows are adjacent in the matrix and fewer than NR: zeros behind, up
- * to a whole vector. */
+/* The last panel of B, where it has fewer than NR columns, adjacent in the matrix: zeros behind
+ * them, up to a whole vector. */
 GEMM_APART void FN(gemm_pack_edge)(REAL *to, fnn_size width, const REAL *from, fnn_size columns, fnn_size rsb,
                                    fnn_size k)
 {
@@ -70,6 +70,7 @@ GEMM_APART void FN(gemm_pack_edge)(REAL *to, fnn_size width, const REAL *from, f
     }
 }
 
+/* Panel t of B, products [p, p + k); `room` is for the copy, if there is one. */
 static FN(gemm_panel) FN(gemm_panel_b)(const FN(gemm_plan) *plan, fnn_size t, fnn_size p, fnn_size k, REAL *room)
 {
     const FN(gemm_args) *g = plan->g;
@@ -87,8 +88,8 @@ static FN(gemm_panel) FN(gemm_panel_b)(const FN(gemm_plan) *plan, fnn_size t, fn
     return (FN(gemm_panel)){ room, width };
 }
 
-/* A tile that sticks out of C: it is computed beside, then copied. `b` is a panel filled up with
- * zeros. */
+/* A tile that sticks out of C: it is computed in a buffer, then copied. `b` is a panel filled up
+ * with zeros. */
 GEMM_APART void FN(gemm_edge_tile)(REAL *c, fnn_size rsc, FN(gemm_panel) a, FN(gemm_panel) b, const REAL *bias_row,
                                    const REAL *bias_col, fnn_size rows, fnn_size columns, fnn_size k, int by_rows,
                                    int how)
@@ -113,8 +114,8 @@ GEMM_APART void FN(gemm_edge_tile)(REAL *c, fnn_size rsc, FN(gemm_panel) a, FN(g
 }
 
 /* Panel i of A times panel j of B, products [p, p + k). `copy`: where to leave a copy of B's panel,
- * or NULL, which needs columns of A that are adjacent and a panel of B that is full; `next`: rows
- * to ask for, or NULL */
+ * or NULL; a copy needs adjacent columns of A and a full panel of B. `next`: rows to prefetch, or
+ * NULL. */
 FNN_INLINE void FN(gemm_one_tile)(const FN(gemm_plan) *plan, fnn_size i, fnn_size j, FN(gemm_panel) a, FN(gemm_panel) b,
                                   fnn_size p, fnn_size k, REAL *copy, FN(gemm_panel) next)
 {
@@ -140,9 +141,9 @@ FNN_INLINE void FN(gemm_one_tile)(const FN(gemm_plan) *plan, fnn_size i, fnn_siz
 /* Products in a block of k */
 static fnn_size FN(gemm_depth)(fnn_size k) { return gemm_even(fnn_max(k, 1), GEMM_KC, 8); }
 
-/* What tile t asks for while it computes: its share of the next panel, which begins at `next`, if
- * not NULL. A tile asks k / GEMM_STEPS times; a panel that fewer tiles use than it has lanes is not
- * asked for as a whole. */
+/* What tile t prefetches while it computes: its share of the next panel, which begins at `next`, if
+ * not NULL. A tile prefetches k / GEMM_STEPS times. Where fewer tiles use a panel than it has
+ * lanes, not all of the next one is prefetched. */
 FNN_INLINE FN(gemm_panel) FN(gemm_share)(const REAL *next, fnn_size lanes, fnn_size ls, fnn_size ks, fnn_size k,
                                          fnn_size t)
 {
@@ -154,7 +155,7 @@ FNN_INLINE FN(gemm_panel) FN(gemm_share)(const REAL *next, fnn_size lanes, fnn_s
 }
 
 /* Panel i of A times panels [j, j + count) of B, which are kept; products [p, p + k). `room` is for
- * a copy; are there more to come? */
+ * a copy; `more`: whether another panel of A follows. */
 static void FN(gemm_pass_a)(const FN(gemm_plan) *plan, fnn_size i, const FN(gemm_panel) *kept, fnn_size j,
                             fnn_size count, fnn_size p, fnn_size k, REAL *room, int more)
 {
@@ -166,8 +167,7 @@ static void FN(gemm_pass_a)(const FN(gemm_plan) *plan, fnn_size i, const FN(gemm
                           FN(gemm_share)(next, plan->height, g->rsa, g->csa, k, t));
 }
 
-/* Panel i of A times panel j of B for a block of k that is summed in more than one piece, if
- * plan->depth says so */
+/* Panel i of A times panel j of B for a block of k, summed in pieces of plan->depth products */
 FNN_INLINE void FN(gemm_pieces)(const FN(gemm_plan) *plan, fnn_size i, fnn_size j, FN(gemm_panel) a, FN(gemm_panel) b,
                                 fnn_size p, fnn_size k, FN(gemm_panel) next)
 {
@@ -179,7 +179,8 @@ FNN_INLINE void FN(gemm_pieces)(const FN(gemm_plan) *plan, fnn_size i, fnn_size 
     }
 }
 
-/* Panels [i, i + count) of A, which are kept, times panel j of B */
+/* Panels [i, i + count) of A, which are kept, times panel j of B; room and more as in
+ * gemm_pass_a */
 static void FN(gemm_pass_b)(const FN(gemm_plan) *plan, const FN(gemm_panel) *kept, fnn_size i, fnn_size count,
                             fnn_size j, fnn_size p, fnn_size k, REAL *room, int more)
 {
@@ -195,25 +196,26 @@ static void FN(gemm_pass_b)(const FN(gemm_plan) *plan, const FN(gemm_panel) *kep
         FN(gemm_pieces)(plan, i + t, j, kept[t], b, p, k, FN(gemm_share)(next, GEMM_NR, 1, g->rsb, k, t - by_tile));
 }
 
-/* Few rows of A, long rows of B: each number of B is used a few times and then not again, so what
- * counts is how memory is read. A block of few rows of B, panel by panel, is read in so many
- * streams, which processors foresee; one of many rows in pieces all over memory. */
+/* Products that are summed in registers before they are added to C. With few rows of A and long
+ * rows of B, each number of B is used a few times and then not again, so what counts is how memory
+ * is read. Few rows of B, panel by panel, are so many streams of addresses, which processors
+ * foresee; many rows are read in pieces all over memory. */
 static fnn_size FN(gemm_sum_depth)(const FN(gemm_args) *g)
 {
     const int few = g->m <= GEMM_DIRECT_B * GEMM_MR && g->n >= GEMM_STREAM_COLUMNS && !FN(gemm_is_packed)(g);
     return few ? gemm_even(fnn_max(g->k, 1), GEMM_STREAMS, 8) : FN(gemm_depth)(g->k);
 }
 
-/* Products in a block of k of gemm_part: as many as are summed, or, to copy B in larger pieces,
- * some times as many */
+/* Products in a block of k of gemm_part: as many as are summed in registers; or, to copy B in
+ * larger pieces, a multiple of that */
 static fnn_size FN(gemm_block)(const FN(gemm_plan) *plan)
 {
     return plan->b_copied ? fnn_max(GEMM_KC / plan->depth, 1) * plan->depth : plan->depth;
 }
 
-/* Panels [i, i_end) of A times panels [j, j_end) of B. For one block of k after the other, a group
- * of panels of one operand is kept in the L2 cache while the panels of the other one pass by, each
- * through the L1 cache. */
+/* One part of C: panels [i, i_end) of A times panels [j, j_end) of B. For one block of k after the
+ * other, a group of panels of one operand is kept in the L2 cache while the panels of the other one
+ * pass by, each through the L1 cache. */
 static void FN(gemm_part)(const FN(gemm_plan) *plan, fnn_size i, fnn_size i_end, fnn_size j, fnn_size j_end)
 {
     const FN(gemm_args) *g = plan->g;
@@ -224,13 +226,16 @@ static void FN(gemm_part)(const FN(gemm_plan) *plan, fnn_size i, fnn_size i_end,
     const fnn_size group = gemm_even(end - begin, fnn_max(GEMM_KEEP_LEAST, fnn_min(GEMM_KEEP, fit)), 1);
     FN(gemm_panel) kept[GEMM_KEEP];
     REAL *room = fnn_scratch_alloc((size_t)((group + 1) * pitch) * sizeof(REAL)), *passing = room + group * pitch;
+    /* the panels of the kept operand, a group at a time */
     for (fnn_size first = begin; first < end; first += group) {
         const fnn_size count = fnn_min(group, end - first);
+        /* the k dimension, kc products at a time */
         for (fnn_size p = 0; p < g->k; p += kc) {
             const fnn_size k = fnn_min(kc, g->k - p);
             if (plan->keep_a) {
                 for (fnn_size t = 0; t < count; t++)
                     kept[t] = FN(gemm_panel_a)(plan, first + t, p, k, room + t * pitch);
+                /* the n dimension, a panel of B at a time */
                 for (fnn_size u = j; u < j_end; u++)
                     FN(gemm_pass_b)(plan, kept, first, count, u, p, k, passing, u + 1 < j_end);
             } else {
@@ -243,6 +248,7 @@ static void FN(gemm_part)(const FN(gemm_plan) *plan, fnn_size i, fnn_size i_end,
                 }
                 for (; t < count; t++)
                     kept[t] = FN(gemm_panel_b)(plan, first + t, p, k, room + t * pitch);
+                /* the m dimension, a panel of A at a time */
                 for (fnn_size u = i; u < i_end; u++)
                     FN(gemm_pass_a)(plan, u, kept, first, count, p, k, passing, u + 1 < i_end);
             }
@@ -263,11 +269,11 @@ static void FN(gemm_parts_block)(void *ctx, fnn_size begin, fnn_size end)
 
 /* ---- the whole product: parts ---------------------------------------------------------------- */
 
-/* The time for parts of one shape, in multiply-adds per product of k: the largest part's tiles and
- * what it copies or reads, as often as a thread has one to do. C cut by columns costs its reader:
- * nearly every op that follows cuts its rows among the threads, and finds half of each in another
- * core's cache, some 32 multiply-adds' time an element. (Few rows are read by one thread or by all
- * anyway.) */
+/* An estimate of the time with parts of one shape, in multiply-adds per product of k: the largest
+ * part's tiles and what it copies or reads, times the parts that one thread does. Where C is cut by
+ * columns its reader pays: nearly every op that follows cuts rows among the threads, and finds half
+ * of each row in another core's cache, which takes an element some 32 multiply-adds' time. (Few
+ * rows are read by one thread or by all anyway.) */
 static double FN(gemm_cost)(const FN(gemm_plan) *plan, fnn_size down, fnn_size across, fnn_size threads)
 {
     const double rows = (double)fnn_ceil_div(plan->a_panels, down) * (double)plan->g->m / (double)plan->a_panels;
@@ -277,8 +283,8 @@ static double FN(gemm_cost)(const FN(gemm_plan) *plan, fnn_size down, fnn_size a
          * (rows * columns * (1 + apart) + (plan->a_copied ? 8 : 1) * rows + (plan->b_copied ? 8 : 1) * columns);
 }
 
-/* Cut C into parts: one for each thread if there is work for it, more of a large product, so that a
- * thread that the system holds up does not keep the others waiting for long. The cut has no
+/* Cut C into parts: one for each thread if there is work for it, and more for a large product, so
+ * that a thread that the system holds up does not keep the others waiting for long. The cut has no
  * influence on the bits. */
 static void FN(gemm_cut)(FN(gemm_plan) *plan)
 {
@@ -288,8 +294,8 @@ static void FN(gemm_cut)(FN(gemm_plan) *plan)
     if (threads == 1 || work < 2.0 * GEMM_PART_LEAST)
         return;
     const double least = work / GEMM_PART_MOST, most = work / GEMM_PART_LEAST;
-    fnn_size parts = least < threads ? threads
-                     : (fnn_size)(least < 64.0 * (double)threads ? least : 64.0 * (double)threads);
+    const double parts_most = 64.0 * (double)threads;
+    fnn_size parts = least < threads ? threads : (fnn_size)(least < parts_most ? least : parts_most);
     parts = most < (double)parts ? (fnn_size)most : parts;
     double best = INFINITY;
     for (fnn_size down = 1; down <= fnn_min(parts, plan->a_panels); down++) {
@@ -303,11 +309,11 @@ static void FN(gemm_cut)(FN(gemm_plan) *plan)
     }
 }
 
-/* Which operand is copied: A unless rows or columns are adjacent; B unless rows are. And those
- * whose rows are so far apart, or at such distances, that caches and page tables hold few of them,
- * if they are read often. Vectors across two cache lines, as in most arrays that NumPy allocates,
- * are read less often. (For double there is no tile that reads A by rows: fewer versions to build;
- * and it loses up to a third where B is read as it lies, 512 cubed 65 against 101 GFLOP/s.) */
+/* Which operand is packed, and which is kept. A is packed unless its rows or its columns are
+ * adjacent; B unless its rows are. So is an operand that is read often and whose rows are so far
+ * apart that page tables hold few of them, or at such distances that caches do (cache aliasing:
+ * docs/words.md). Vectors that lie across two cache lines, as in most arrays that NumPy allocates,
+ * are worth fewer reads. For double there is no tile that reads A by rows, so A is packed. */
 static void FN(gemm_choose)(FN(gemm_plan) *plan)
 {
     const FN(gemm_args) *g = plan->g;
@@ -322,8 +328,8 @@ static void FN(gemm_choose)(FN(gemm_plan) *plan)
     const int by_lines = ((uintptr_t)g->b | (uintptr_t)g->rsb * sizeof(REAL)) % 64 == 0;
     const fnn_size bytes = passes ? GEMM_PASS_BYTES : GEMM_DIRECT_BYTES;
     const fnn_size rows = by_lines ? GEMM_DIRECT_ROWS : GEMM_DIRECT_SPLIT;
-    const int direct = adjacent
-                       && (b_seldom || (!REAL_IS_F64 && g->m <= rows && g->rsb * (fnn_size)sizeof(REAL) <= bytes));
+    const int direct = adjacent && (b_seldom || (!REAL_IS_F64 && g->m <= rows
+                                                 && g->rsb * (fnn_size)sizeof(REAL) <= bytes));
     plan->b_copied = g->rsb != FNN_PACKED && !direct;
     plan->b_passes = passes && !direct;
     if (plan->b_passes)

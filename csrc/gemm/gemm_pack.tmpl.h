@@ -1,8 +1,8 @@
-/* gemm_pack.tmpl.h -- part of gemm.tmpl.h and attention.tmpl.h: the sizes of register tiles, and
- * how a strip of a matrix is copied into a panel, the order in which the tile reads it.
+/* gemm_pack.tmpl.h -- part of gemm.tmpl.h and attention.tmpl.h: the size of a tile, and how a strip
+ * of a matrix is packed: copied into a panel, the order in which the tile reads it.
  *
- *     matrix, element (lane, p) at src[lane * ls + p * ks]           panel, element (lane, p) at
- *                                                                    dst[p * width + lane]
+ *     matrix: element (lane, p) at src[lane * ls + p * ks]
+ *     panel:  element (lane, p) at dst[p * width + lane]
  *
  * A lane is a row of A or a column of B. The tile then reads memory from one end to the other,
  * whatever the strides were. Where the k numbers of a lane are adjacent, VL x VL blocks are
@@ -20,7 +20,6 @@ enum { GEMM_NV = 2 };                               /* vectors in a row of a til
 #else
 #  define GEMM_APART static
 #endif
-
 #endif
 
 #undef GEMM_MR
@@ -32,36 +31,37 @@ enum { GEMM_NV = 2 };                               /* vectors in a row of a til
 #endif
 #define GEMM_VL (VBYTES ? VBYTES / sizeof(REAL) : 1)/* VL as a constant for array sizes */
 #define GEMM_NR (GEMM_NV * VL)
-#define GEMM_LINE (VBYTES < 64 ? 2 : 1)             /* vectors in a cache line, as far as a tile goes */
+#define GEMM_LINE (VBYTES < 64 ? 2 : 1)             /* vectors in a cache line, but at most GEMM_NV */
 
 #include "core/transpose.tmpl.h"
 
 #if TRANSPOSE_ROUNDS
-/* All columns, if there are TURN_LANES or more, of `lanes` <= VL rows of the matrix, adjacent along
- * k. Returns how many were done. */
+/* `lanes` <= VL lanes whose k numbers are adjacent. Does nothing for fewer than TRANSPOSE_BLOCK
+ * numbers. Returns how many of the k were done. */
 GEMM_APART fnn_size FN(gemm_pack_rows)(REAL *dst, fnn_size width, const REAL *src, fnn_size ls, fnn_size lanes,
                                        fnn_size k)
 {
-    if (k < TURN_LANES)
+    if (k < TRANSPOSE_BLOCK)
         return 0;
     const REAL *row[TRANSPOSE_LANES];
     for (fnn_size i = 0; i < VL; i++)               /* lanes that the matrix lacks repeat the last one */
         row[i] = src + fnn_min(i, lanes - 1) * ls;
-    for (fnn_size p = 0; p < k; p += TURN_LANES) {
-        p = fnn_min(p, k - TURN_LANES);            /* the last block overlaps the one before */
+    for (fnn_size p = 0; p < k; p += TRANSPOSE_BLOCK) {
+        p = fnn_min(p, k - TRANSPOSE_BLOCK);            /* the last block overlaps the one before */
 #pragma GCC unroll 2
-        for (fnn_size l = 0; l < VL; l += TURN_LANES)
+        for (fnn_size l = 0; l < VL; l += TRANSPOSE_BLOCK)
             FN(transpose_to)(dst + p * width + l, width, row + l, p);
     }
     return k;
 }
 #endif
 
-/* `width` lanes of a panel, of which the matrix has `lanes`; the others get zeros or copies, and
+/* `width` lanes of a panel, of which the matrix has `lanes`. The others get zeros or copies, and
  * what is computed from them is thrown away. `readable` >= lanes lanes may be read. */
 GEMM_APART void FN(gemm_pack)(REAL *restrict dst, fnn_size width, fnn_size lanes, fnn_size readable,
                               const REAL *restrict src, fnn_size ls, fnn_size ks, fnn_size k)
 {
+    /* the lanes, a vector of them at a time, the last ones first */
     for (fnn_size first = (width - 1) / VL * VL; first >= 0; first -= VL) {
         const fnn_size here = fnn_min(VL, width - first);            /* lanes of this group in the panel */
         const fnn_size have = fnn_min(here, lanes - first);          /* and in the matrix */
@@ -76,6 +76,7 @@ GEMM_APART void FN(gemm_pack)(REAL *restrict dst, fnn_size width, fnn_size lanes
             p = FN(gemm_pack_rows)(to, width, from, ls, have, k);
 #endif
         }
+        /* what is left: one number at a time */
         for (; p < k; p++) {
             for (fnn_size i = 0; i < have; i++)
                 to[p * width + i] = from[i * ls + p * ks];
@@ -84,8 +85,9 @@ GEMM_APART void FN(gemm_pack)(REAL *restrict dst, fnn_size width, fnn_size lanes
         }
     }
 }
+
 /* The same for several full panels whose lanes are adjacent in the matrix: long pieces of a row at
- * once, as memory likes it. */
+ * a time, as memory likes it. */
 static inline void FN(gemm_pack_wide)(REAL *restrict dst, fnn_size pitch, fnn_size panels, const REAL *restrict src,
                                       fnn_size ks, fnn_size k)
 {

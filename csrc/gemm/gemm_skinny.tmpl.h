@@ -1,21 +1,21 @@
 /* gemm_skinny.tmpl.h -- part of gemm.tmpl.h: products with a few vectors; the matrix is read once,
  * and memory is the limit.
  *
- *     Y[i, j] = sum_p X[i, p] W[p, j]          i < rows <= GEMM_SKINNY;  W is B (C = Y), or A transposed (C = Y transposed)
+ *     Y[i, j] = sum_p X[i, p] W[p, j],   i < rows <= GEMM_SKINNY
  *
- * The order of the sum is the same for every layout of W. The products are cut into chunks, nearly
- * equal ones of at most SKINNY_CHUNK. In a chunk there are VL partial sums, the products p, p + VL,
- * p + 2 VL, ... in partial sum p % VL, and then the halves of the partial sums are added until one
- * number is left. The chunks' sums are added in order.
- *     columns of W adjacent along p    one vector holds the partial sums of one j; 8 columns at a
- *                                      time
- *     rows of W adjacent along j       a row is read from one end to the other, 8 rows at a time,
- *                                      and added to a row of sums
- *     neither                          columns are copied first
+ * W is the matrix: B, and Y is C; or A transposed, and Y is C transposed.
  *
- * Threads get columns, of the first layout, and chunks of the second: so that what a thread reads
- * is in one piece. (Half of every row, of 4096 bytes, is half of every page, and has room in half
- * of an L2 cache only: 1 x 1024 x 1024 took 1.9 times as long.)
+ * Sums      The order is the same for every layout of W. The products are cut into chunks, nearly
+ *           equal ones of at most SKINNY_CHUNK. In a chunk there are VL partial sums: number l adds
+ *           the products l, l + VL, l + 2 VL, ... Then one half of the partial sums is added to the
+ *           other half until one number is left. The chunks' sums are added in order.
+ * Layouts   columns of W adjacent along p    one vector holds the partial sums of one j; 8 columns
+ *                                            at a time
+ *           rows of W adjacent along j       a row is read from one end to the other, 8 rows at a
+ *                                            time, and added to a row of sums
+ *           neither                          columns are copied first
+ * Threads   get columns, of the first layout, and chunks of the second: so that what a thread reads
+ *           is in one piece.
  */
 typedef struct {
     REAL *y;
@@ -24,9 +24,9 @@ typedef struct {
     int how;
 } FN(skinny_args);
 
-/* The sum of each vector's elements, halves first. With shuffles, all vectors at once: pairs of
- * vectors are dealt into one of the lower halves and one of the upper halves, whose sum has two
- * columns with half as many partial sums, and so on. */
+/* out[j] = the sum of the elements of sum[j], one half added to the other until one is left. With
+ * shuffles, two vectors at a time: they are interleaved into two whose sum holds both columns with
+ * half as many partial sums each, and so on. */
 FNN_INLINE void FN(skinny_fold)(vec *sum, const fnn_size count, REAL *out)
 {
     REAL s[SKINNY_COLUMNS * GEMM_VL];
@@ -40,8 +40,7 @@ FNN_INLINE void FN(skinny_fold)(vec *sum, const fnn_size count, REAL *out)
             sum[j] = TRANSPOSE_LOW(sum[j], sum[j + left]) + TRANSPOSE_HIGH(sum[j], sum[j + left]);
     }
 #endif
-    const fnn_size columns = count / left;          /* column j + left * c of partial sum l is in s[j * VL + l * columns
-                                                       + c] */
+    const fnn_size columns = count / left;          /* of column j + left * c, sum l is at s[j*VL + l*columns + c] */
 #pragma GCC unroll 8
     for (fnn_size j = 0; j < left; j++)
         v_store(s + j * VL, sum[j]);
@@ -119,10 +118,11 @@ FNN_INLINE void FN(skinny_dot)(const fnn_size count, const REAL *x, const REAL *
 }
 
 /* ---- columns adjacent along p, or copied ----------------------------------------------------- */
-/* Columns [begin, end) of Y. `room` holds SKINNY_COLUMNS columns of W */
+/* Columns [begin, end) of Y. `room`: for a copy of SKINNY_COLUMNS columns of W */
 GEMM_APART void FN(skinny_columns)(const FN(skinny_args) *g, fnn_size begin, fnn_size end, REAL *room)
 {
     REAL sums[GEMM_SKINNY][SKINNY_PUT];
+    /* the columns, SKINNY_COLUMNS at a time, at the end one at a time */
     for (fnn_size j = begin, done = begin; j < end;) {
         const REAL *w = g->w + j * g->wj;
         fnn_size count = end - j >= SKINNY_COLUMNS ? SKINNY_COLUMNS : 1, ws = g->wj;
@@ -133,6 +133,7 @@ GEMM_APART void FN(skinny_columns)(const FN(skinny_args) *g, fnn_size begin, fnn
             w = room;
             ws = g->k;
         }
+        /* the rows of X, a chunk of products at a time */
         for (fnn_size i = 0; i < g->rows; i++)
             for (fnn_size p = 0; p < g->k; p += g->chunk) {
                 const REAL *x = g->x + i * g->xs + p;
@@ -161,19 +162,23 @@ static void FN(skinny_columns_block)(void *ctx, fnn_size begin, fnn_size end)
 }
 
 /* ---- rows adjacent along j ------------------------------------------------------------------- */
-/* A step of a partial sum of `width` columns for all rows of X: `count` products, VL apart. */
+/* A step: some products, VL apart, are added to one partial sum of `width` columns, for all rows of
+ * X. After the last step of a partial sum, finished ones are added to it where the tree of
+ * additions says so. */
 typedef struct {
-    REAL *sum;                                      /* [rows][row]; the first step adds to 0 */
+    REAL *sum;                                      /* [rows][row] */
     const REAL *x, *w;
-    fnn_size xs, wp, row, width, merges;            /* after the last step: levels of sums before this one that are
-                                                       added, */
-    int first, lone;                                /* and the result is in the first of them; whether 0 is added,
-                                                       too */
+    fnn_size xs, wp, row, width;
+    fnn_size merges;                                /* how many finished sums before this one are added; the result
+                                                       takes the place of the first of them */
+    int first;                                      /* the step begins a sum */
+    int lone;                                       /* 0 is added, too: see skinny_tree */
 } FN(skinny_step);
 
 FNN_INLINE void FN(skinny_add)(const fnn_size rows, const fnn_size count, const FN(skinny_step) *t)
 {
     const fnn_size wp = t->wp, xs = t->xs, row = t->row, merges = t->merges;
+    /* the columns, a vector at a time */
     for (fnn_size c = 0; c < t->width; c += VL) {
         const REAL *w = t->w + fnn_min(c, t->width - VL);          /* the last vector overlaps the one before */
         REAL *sum = t->sum + c;
@@ -202,6 +207,7 @@ FNN_INLINE void FN(skinny_add)(const fnn_size rows, const fnn_size count, const 
     }
 }
 
+/* skinny_add for 1, 2, 3 rows of X, with the common numbers of products as constants */
 GEMM_APART void FN(skinny_add_1)(fnn_size count, const FN(skinny_step) *t)
 {
     if (count == SKINNY_ROWS)
@@ -228,24 +234,24 @@ GEMM_APART void FN(skinny_add_3)(fnn_size count, const FN(skinny_step) *t)
         FN(skinny_add)(3, count, t);
 }
 
-/* The sums of products [p, p + k) for `width` >= VL columns, at room[i * row .. + width). Partial
- * sums come in the order in which they are added, 0, VL / 2, VL / 4, 3 VL / 4, ..., so that there
- * are few rows of sums at a time, one to a level of the tree of additions. Nothing is asked for in
- * advance: a processor foresees whole rows, up to 8, as well as it can be told. (Asking for the
- * next 4 while 4 are read takes as long; the next 8, 1.2 times as long from an L2 cache.) */
+/* The sums of products [p, p + k) for `width` >= VL columns, at room[i * row .. + width). The
+ * partial sums are made in the order in which the tree of additions needs them, 0, VL / 2, VL / 4,
+ * 3 VL / 4, ..., so that there are few rows of sums at a time, one to a level of the tree. Nothing
+ * is prefetched: processors foresee up to 8 rows that are read from one end to the other. */
 static void FN(skinny_tree)(const FN(skinny_args) *g, fnn_size p, fnn_size k, fnn_size j, fnn_size width, REAL *room)
 {
     FN(skinny_step) t = { .sum = room, .xs = g->xs, .wp = g->wp, .row = fnn_round_up(width, VL), .width = width };
     fnn_size half = VL / 2;
-    while (half >= k)                               /* the upper half of the partial sums are 0: added, they turn -0
-                                                       into 0 */
-        half /= 2;
+    while (half >= k)                               /* the upper half of the partial sums are 0, */
+        half /= 2;                                  /* and added they make 0 of a -0 */
     t.lone = half < VL / 2;
+    /* the partial sums; l: which one */
     for (fnn_size n = 0, l = 0; n < fnn_max(2 * half, 1); n++) {
         fnn_size then = l, merges = 0, bit = half;
         for (; then & bit; bit /= 2, merges++)
             then -= bit;
         const fnn_size products = k > l ? fnn_ceil_div(k - l, VL) : 0;
+        /* its products, SKINNY_ROWS at a time */
         for (fnn_size q = 0, count; q == 0 || q < products; q += fnn_max(count, 1)) {
             const fnn_size left = products - q;
             count = left >= SKINNY_ROWS ? SKINNY_ROWS : left >= SKINNY_ROWS / 2 ? SKINNY_ROWS / 2 : left;
@@ -268,11 +274,12 @@ static void FN(skinny_tree)(const FN(skinny_args) *g, fnn_size p, fnn_size k, fn
 
 typedef struct {
     const FN(skinny_args) *g;
-    REAL *parts;                                    /* [groups][rows][columns]; none of a single group */
-    fnn_size groups, products, bands;               /* products in a group: those of a chunk, or all */
+    REAL *parts;                                    /* [groups][rows][columns]; NULL where there is one group */
+    fnn_size groups, products;                      /* products in a group: those of a chunk, or all */
+    fnn_size bands;                                 /* strips of up to SKINNY_BAND columns */
 } FN(skinny_grid);
 
-/* Unit t is band t % bands of group t / bands */
+/* Unit t is band t % bands of group t / bands. */
 static void FN(skinny_rows_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(skinny_grid) *s = ctx;
@@ -316,7 +323,7 @@ static void FN(skinny_sum_block)(void *ctx, fnn_size begin, fnn_size end)
 static void FN(skinny_rows)(const FN(skinny_args) *g)
 {
     const fnn_size area = g->rows * g->columns;
-    const int apart = area <= GEMM_SPLIT_AREA;      /* else there are bands enough */
+    const int apart = area <= GEMM_SPLIT_AREA;      /* groups of one chunk; else there are bands enough */
     FN(skinny_grid) s = { g, NULL, apart ? fnn_ceil_div(g->k, g->chunk) : 1, apart ? g->chunk : g->k,
                           fnn_ceil_div(g->columns / VL * VL, SKINNY_BAND) };
     const fnn_size unit = fnn_ceil_div(g->columns, s.bands) * fnn_min(g->k, s.products);

@@ -1,22 +1,26 @@
 /* gemm_tile.tmpl.h -- part of gemm.tmpl.h: one tile of C, held in registers while k runs.
  *
  *                    <- nv vectors ->
- *                    | B[p, 0..NR) |       for each p: load nv vectors of B's row, and for each row i of the tile multiply
- *         A[i, p] -> |    acc[i]   |       them by the one number A[i,p]. mr * nv accumulators, so that enough independent
- *                                          multiply-adds are in flight to hide their latency, and
- *                                          few loads per multiply-add.
+ *                    | B[p, 0..NR) |       for each p: load nv vectors of B's row, and for each row
+ *         A[i, p] -> |    acc[i]   |       i of the tile multiply them by the one number A[i,p]
  *
- * mr and nv are constants in every version of gemm_tile below, so that the loops over them
- * disappear and acc stays in registers. Versions by the layout of A:
+ * mr * nv accumulators: so many that enough independent multiply-adds are in flight to hide their
+ * latency, and few loads are needed per multiply-add. mr and nv are constants in every version of
+ * gemm_tile below, so that the loops over them disappear and acc stays in registers.
+ *
+ * Versions, by the layout of A:
  *     c    the mr numbers of one p are adjacent: packed panels (sa = mr), and a transposed A (sa =
  *          its column stride)
  *     r    the k numbers of one row are adjacent: A as it lies (sa = its row stride)
  *     p    like c, and the panel of B is copied on the way, at no cost: multiply-adds leave room
  *          for two stores
- * The others ask for rows of the panel of B that comes next, one at every GEMM_STEPS products.
- * Whoever asks for a vector names its last element: if that lies in another cache line than the
- * first one does, it is the line that is new, since the panel to the left has used the first one's.
+ *
+ * c and r prefetch rows of the panel of B that comes next, one row for every GEMM_STEPS products. A
+ * prefetch names the last element of a vector. If that lies in another cache line than the first
+ * one, it is the line that is new: the panel to the left has used the first one's.
  */
+
+/* One product of k for all of the tile */
 FNN_INLINE void FN(gemm_step)(const fnn_size mr, const fnn_size nv, const int by_rows, vec acc[GEMM_MR][GEMM_NV],
                               const REAL *a, fnn_size sa, const REAL *b, REAL *copy)
 {
@@ -36,6 +40,8 @@ FNN_INLINE void FN(gemm_step)(const fnn_size mr, const fnn_size nv, const int by
     }
 }
 
+/* The whole tile, at c. `next`: rows to prefetch, `next_step` apart; or `copy`: where the panel of
+ * B is copied to (if `copies`). `how` as in gemm.h. */
 FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by_rows, const int copies, REAL *c,
                               fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb, REAL *copy,
                               const REAL *next, fnn_size next_step, const REAL *bias_row, const REAL *bias_col,
@@ -48,7 +54,8 @@ FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by
         for (fnn_size j = 0; j < nv; j++)
             acc[i][j] = v_set(0);
 
-    const REAL *soon = c;                           /* the row of C to ask for next: C is touched only at the end */
+    const REAL *soon = c;                           /* the row of C to prefetch next: C is touched only at the end */
+    /* the k dimension, GEMM_STEPS products at a time */
     for (; k >= GEMM_STEPS; k -= GEMM_STEPS) {
 #if defined(__GNUC__)
 #pragma GCC unroll 2
@@ -75,6 +82,7 @@ FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by
             copy += copies ? GEMM_NR : 0;
         }
     }
+    /* the last products, one at a time */
 #pragma GCC unroll 1
     for (; k > 0; k--) {
         FN(gemm_step)(mr, nv, by_rows, acc, a, sa, b, copies ? copy : NULL);
@@ -83,6 +91,7 @@ FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by
         copy += copies ? GEMM_NR : 0;
     }
 
+    /* into C */
 #define GEMM_EACH(what)                                \
     _Pragma("GCC unroll 16")                           \
     for (fnn_size i = 0; i < mr; i++)                  \
