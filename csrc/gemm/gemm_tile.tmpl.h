@@ -116,15 +116,15 @@ typedef void FN(gemm_copying_fn)(REAL *c, fnn_size rsc, const REAL *a, fnn_size 
                                  REAL *copy,
                                  const REAL *bias_row, const REAL *bias_col, fnn_size k, int how);
 
-#define GEMM_TILE(name, mr, nv, by_rows) \
+#define GEMM_TILE(name, mr, nv, by_rows)                                                                      \
     static void FN(gemm_tile_##name##_##mr)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, \
-                                            fnn_size rsb, \
-                                            const REAL *next, fnn_size next_step, const REAL *bias_row, \
-                                            const REAL *bias_col, fnn_size k, int how) \
+                                            fnn_size rsb,                                                     \
+                                            const REAL *next, fnn_size next_step, const REAL *bias_row,       \
+                                            const REAL *bias_col, fnn_size k, int how)                        \
     { FN(gemm_tile)(mr, nv, by_rows, 0, c, rsc, a, sa, b, rsb, NULL, next, next_step, bias_row, bias_col, k, how); }
-#define GEMM_PASS(mr) \
+#define GEMM_PASS(mr)                                                                                                \
     static void FN(gemm_tile_p_##mr)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb, \
-                                     REAL *copy, const REAL *bias_row, const REAL *bias_col, fnn_size k, int how) \
+                                     REAL *copy, const REAL *bias_row, const REAL *bias_col, fnn_size k, int how)    \
     { FN(gemm_tile)(mr, GEMM_NV, 0, 1, c, rsc, a, sa, b, rsb, copy, NULL, 0, bias_row, bias_col, k, how); }
 #if REAL_IS_F64
 #  define GEMM_TILES(mr) GEMM_TILE(c1, mr, 1, 0) GEMM_TILE(c2, mr, 2, 0)

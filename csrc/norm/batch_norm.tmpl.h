@@ -1,20 +1,21 @@
-/* batch_norm.tmpl.h -- batch normalisation: standardise each channel over all images, then scale
- * and shift.
+/* batch_norm.tmpl.h -- batch normalisation: bring each channel to mean 0 and variance 1 over all
+ * images, then scale and shift.
  *
- * Math       as in norm.tmpl.h; a set is one channel of all images, m = N*S elements. The mean and
- *            the variance are results
- *            too, whose gradients join in:   dx += dmean / m + dvar * 2 (x - mean) / m
+ * Math       As in norm.tmpl.h. A set is one channel of all images, m = N*S elements. The mean and
+ *            the variance are results too, and their gradients join in:
+ *
+ *                dx += dmean / m + dvar * 2 (x - mean) / m
+ *
  *            With given statistics (inference) they do not depend on x:   dx = rstd * g
+ *            With relu,  y = max(y, 0),  and dy counts where (x - mean) * scale + shift > 0. That
+ *            is computed again from x, so y is not needed.
  * Symbols    N images, C channels, S pixels of a channel.
  * Layout     x, y [N][C][S]; w, b, mean, var [C].
- *            With relu:   y = max(y, 0),  and dy counts where (x - mean) * scale + shift > 0, which is computed again: y is not needed
- * Method     norm_sums.tmpl.h. An item is a channel; channels of few pixels are done side by side,
- *            so that what is read lies together: up to NORM_SIDE of them, or NORM_COLUMNS by one
+ * Method     norm_sums.tmpl.h. An item is a channel. Channels of few pixels are done side by side,
+ *            so that what is read lies together: up to NORM_SIDE of them; or NORM_COLUMNS by one
  *            vector loop where a channel has one pixel.
  * Cost       some 7 flop per element forward, 8 backward; bound by memory. A channel that fits into
- *            the L2 cache comes from memory once forward and once (dy and x) backward. (Asking for
- *            the next channel while this one is written does not pay: the writes, too, wait for
- *            memory.)
+ *            the L2 cache comes from memory once forward and once (dy and x) backward.
  * Threads    channels; so one thread does all where C = 1.
  * Reference  fastnn/reference/norm.py; Ioffe, Szegedy (2015), "Batch normalization".
  */
@@ -23,10 +24,10 @@
 #ifndef FNN_BATCH_NORM_ONCE
 #define FNN_BATCH_NORM_ONCE
 enum {
-    NORM_SIDE = 16, NORM_RUN = 256,                 /* channels side by side where they have few pixels: about so many
-                                                       elements */
-    NORM_COLUMNS = 64,                              /* the same where a channel has one pixel */
-    NORM_ROWS = 64                                  /* and rows of them in a chunk */
+    NORM_SIDE = 16,                                 /* channels side by side: at most so many, */
+    NORM_RUN = 256,                                 /* of about so many elements together */
+    NORM_COLUMNS = 64,                              /* channels side by side where each has one pixel, */
+    NORM_ROWS = 64                                  /* and the images that are summed before double takes over */
 };
 
 typedef struct {
@@ -57,14 +58,16 @@ static void FN(batch_norm_keep)(const fnn_batch_norm_args *a, fnn_size c, const 
     }
 }
 
-/* Moments of the channels c ... c + width - 1 of x [N][C]. */
+/* Moments of the channels c ... c + width - 1 of x [N][C]: one pixel each. */
 static void FN(norm_column_moments)(const fnn_batch_norm_args *a, fnn_size c, fnn_size width)
 {
     fnn_moments all[NORM_COLUMNS] = { { 0, 0, 0, 0 } };
+    /* NORM_ROWS images at a time: first their mean, then the deviations from it */
     for (fnn_size n0 = 0; n0 < a->N; n0 += NORM_ROWS) {
         fnn_size n1 = fnn_min(n0 + NORM_ROWS, a->N);
         double count = (double)(n1 - n0);
         REAL centre[NORM_COLUMNS] = { 0 }, sum[NORM_COLUMNS] = { 0 }, squares[NORM_COLUMNS] = { 0 };
+        /* the images, and in each the channels, a vector loop */
         for (fnn_size n = n0; n < n1; n++) {
             const REAL *restrict x = (const REAL *)a->x + n * a->C + c;
             for (fnn_size k = 0; k < width; k++)
@@ -117,7 +120,7 @@ static void FN(norm_side_moments)(const fnn_batch_norm_args *a, fnn_size c, fnn_
         FN(batch_norm_keep)(a, c + k, &all[k]);
 }
 
-/* y of `width` channels from c on */
+/* y of the channels c ... c + width - 1; relu is a constant */
 FNN_INLINE void FN(batch_norm_write)(const int relu, const fnn_batch_norm_args *a, fnn_size c, fnn_size width,
                                      const REAL *centre, const REAL *scale, const REAL *shift)
 {
@@ -195,8 +198,8 @@ void FN(batch_norm_inference_forward)(REAL *y, REAL *mean, REAL *rstd, const REA
     fnn_parallel_for(C, FN(batch_norm_grain)(N, S), FN(batch_norm_forward_block), &args);
 }
 
-/* sum[k] = sum dy,  product[k] = sum dy * (x - centre[k])  of the channels c ... c + width - 1 of [N][C]
- */
+/* sum[k] = sum dy,  product[k] = sum dy * (x - centre[k])  of channel c + k, for k < width: one
+ * pixel each */
 static void FN(norm_column_products)(const fnn_batch_norm_args *a, fnn_size c, fnn_size width, const REAL *centre,
                                      const FN(norm_gate) *gate, double *sum, double *product)
 {
@@ -219,7 +222,7 @@ static void FN(norm_column_products)(const fnn_batch_norm_args *a, fnn_size c, f
     }
 }
 
-/* The same of [N][C][S], in chunks as for the moments */
+/* The same where a channel has several pixels, in chunks as for the moments */
 FNN_INLINE void FN(norm_side_products)(const int relu, const fnn_batch_norm_args *a, fnn_size c, fnn_size width,
                                        const REAL *centre, const FN(norm_gate) *gate, double *sum, double *product)
 {
@@ -243,7 +246,7 @@ FNN_INLINE void FN(norm_side_products)(const int relu, const fnn_batch_norm_args
         }
 }
 
-/* dx of `width` channels from c on */
+/* dx of the channels c ... c + width - 1; relu is a constant */
 FNN_INLINE void FN(batch_norm_write_dx)(const int relu, const fnn_batch_norm_args *a, fnn_size c, fnn_size width,
                                         const REAL *centre, const FN(norm_gate) *gate, const REAL *scale,
                                         const REAL *slope, const REAL *shift)
@@ -295,8 +298,8 @@ static void FN(batch_norm_backward_block)(void *ctx, fnn_size begin, fnn_size en
                 ((REAL *)a->dweight)[c + k] = (REAL)product[k];
             if (a->dbias)
                 ((REAL *)a->dbias)[c + k] = (REAL)sum[k];
-            /* forward was  xhat = (x - mean) * rstd:   dx = dy * scale + (x - centre) * slope + shift
-             */
+            /* forward was  xhat = (x - mean) * rstd  so  dx = dy * scale + (x - centre) * slope +
+             * shift */
             double b = 0, q = 0;
             if (!a->inference) {
                 b = -weight * r * r * product[k] / m + (dvar ? 2 * (double)dvar[c + k] / m : 0);

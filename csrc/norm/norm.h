@@ -1,15 +1,26 @@
-/* norm.h -- rows of kernels.h for norm.c and batch_norm.c; no guard. Mathematics and letters: their
- * .tmpl.h.
+/* norm.h -- normalisation: the rows of kernels.h for norm.c and batch_norm.c, and the map of the
+ * family; no guard.
  *
- * weight and bias may be NULL and then count as 1 and 0; gradients may be NULL.
- * A saved mean is a pair: mean[2*i] is the mean rounded to REAL, mean[2*i + 1] what the rounding
- * left. */
+ * Names      fnn_layer_norm_forward, fnn_layer_norm_backward, fnn_group_norm_forward,
+ *            fnn_group_norm_backward: FN(layer_norm_forward) and so on, in norm.tmpl.h.
+ *            fnn_batch_norm_forward, fnn_batch_norm_backward, fnn_batch_norm_inference_forward,
+ *            fnn_batch_norm_inference_backward: in batch_norm.tmpl.h. (fastnn.h says how names are
+ *            made.)
+ * Map        norm.tmpl.h         layer, RMS and group norm: the elements that share a mean lie
+ *                                together
+ *            batch_norm.tmpl.h   batch norm: they lie in every image
+ *            norm_sums.tmpl.h    what both share: means, variances, and writing the result
+ * Letters    n, or N images, C channels, S pixels of a channel, G groups: see the .tmpl.h
+ * Optional   weight and bias may be NULL and then count as 1 and 0; gradients may be NULL.
+ * Means      A saved mean is a pair: mean[2*i] is the mean rounded to REAL, mean[2*i + 1] what the
+ *            rounding left.
+ */
 #ifndef FNN_NORM_H_ONCE
 #define FNN_NORM_H_ONCE
 enum { FNN_NORM_BLOCK = 16384 };                    /* elements that are worth a block of a parallel loop */
 
-/* Rows in a block of layer norm's backward, which keeps sums of 2n elements: at least 8, and so many
- * that there are at most 64 blocks. */
+/* Rows in a block of layer norm's backward, which keeps sums of 2n elements: at least 8, and so
+ * many that there are at most 64 blocks. */
 static inline fnn_size fnn_layer_norm_grain(fnn_size rows, fnn_size n)
 {
     const fnn_size worth = fnn_max(8, FNN_NORM_BLOCK / fnn_max(1, n) + 1);
@@ -24,16 +35,16 @@ static inline fnn_size fnn_layer_norm_work(fnn_size rows, fnn_size n)
 static inline fnn_size fnn_group_norm_work(fnn_size N, fnn_size C) { return 2 * N * C; }
 #endif
 
-/* rows of n:  y = (x - mean) * rstd * weight + bias  with the row's own mean and rstd = 1/sqrt(var + eps).
- * y, x [rows][n]   weight, bias [n]   mean [rows][2]   rstd [rows].  mean NULL: rms norm, the mean is taken as 0
- */
+/* Each row of n elements:  y = (x - mean) * rstd * weight + bias  with the row's own mean, and
+ * rstd = 1 / sqrt(var + eps). With mean NULL, RMS norm: the mean is taken as 0.
+ * y, x [rows][n]   weight, bias [n]   mean [rows][2]   rstd [rows] */
 KERNEL(layer_norm_forward, REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *weight, const REAL *bias,
        fnn_size rows, fnn_size n, double eps)
 /* work [fnn_layer_norm_work(rows, n)], needed where dweight or dbias is wanted */
 KERNEL(layer_norm_backward, REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy, const REAL *x,
        const REAL *mean, const REAL *rstd, const REAL *weight, REAL *work, fnn_size rows, fnn_size n)
 
-/* the same over each group of C/G channels of an image:
+/* The same over each group of C/G channels of an image.
  * y, x [N][C][S]   weight, bias [C]   mean [N][G][2]   rstd [N][G] */
 KERNEL(group_norm_forward, REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *weight, const REAL *bias,
        fnn_size N, fnn_size C, fnn_size S, fnn_size G, double eps)
@@ -42,10 +53,11 @@ KERNEL(group_norm_backward, REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy
        const REAL *mean, const REAL *rstd, const REAL *weight, REAL *work, fnn_size N, fnn_size C, fnn_size S,
        fnn_size G)
 
-/* each channel over the batch:  y, x [N][C][S]   weight, bias, batch_mean, batch_var, rstd [C]   mean [C][2].
+/* Each channel over the batch.
+ * y, x [N][C][S]   weight, bias, batch_mean, batch_var, rstd [C]   mean [C][2]
  * batch_var is the variance that normalises (divided by N*S); with N*S == 0 the statistics are 0.
- * relu: y is 0 where it would be below 0 (NaN stays), and of dy counts what belongs to y > 0, which
- * x tells again */
+ * relu: y is 0 where it would be below 0 (NaN stays). Backward takes dy where y > 0, which it finds
+ * out from x. */
 KERNEL(batch_norm_forward, REAL *y, REAL *batch_mean, REAL *batch_var, REAL *mean, REAL *rstd, const REAL *x,
        const REAL *weight, const REAL *bias, fnn_size N, fnn_size C, fnn_size S, double eps, int relu)
 /* dbatch_mean, dbatch_var [C]: gradients of the two statistics, or NULL */
@@ -53,8 +65,8 @@ KERNEL(batch_norm_backward, REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy
        const REAL *dbatch_var, const REAL *x, const REAL *mean, const REAL *rstd, const REAL *weight, const REAL *bias,
        fnn_size N, fnn_size C, fnn_size S, int relu)
 
-/* by given statistics:  y = (x - running_mean) / sqrt(running_var + eps) * weight + bias;  mean and rstd as above
- */
+/* With given statistics:  y = (x - running_mean) / sqrt(running_var + eps) * weight + bias.
+ * mean and rstd as above */
 KERNEL(batch_norm_inference_forward, REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *running_mean,
        const REAL *running_var, const REAL *weight, const REAL *bias, fnn_size N, fnn_size C, fnn_size S,
        double eps, int relu)

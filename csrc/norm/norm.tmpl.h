@@ -1,12 +1,13 @@
-/* norm.tmpl.h -- layer, RMS and group normalisation: standardise a set of elements, then scale and
- * shift.
+/* norm.tmpl.h -- layer, RMS and group normalisation: bring the elements of a set to mean 0 and
+ * variance 1, then scale and shift.
  *
- * Math       mean = sum x / m     var = sum (x - mean)^2 / m     rstd = 1 / sqrt(var + eps)       over the m elements of a set
+ * Math       A set is the m elements that share a mean: a row (layer norm; RMS norm takes its mean
+ *            as 0), or C/G channels of one image (group norm).
+ *
+ *            mean = sum x / m     var = sum (x - mean)^2 / m     rstd = 1 / sqrt(var + eps)
  *            y  = xhat * w + b,   xhat = (x - mean) * rstd
- *            dw = sum dy * xhat   db = sum dy                                         over all sets that share w and b
+ *            dw = sum dy * xhat,  db = sum dy                over all sets that share w and b
  *            dx = rstd * (g - sum g / m - xhat * sum (g * xhat) / m),   g = dy * w
- *            The sets: a row (layer norm; RMS norm takes its mean as 0); C/G channels of one image
- *            (group norm).
  * Symbols    rows of n elements; N images, C channels, S pixels of a channel, G groups.
  * Layout     x [rows][n] or [N][C][S]; w, b [n] or [C].
  * Method     norm_sums.tmpl.h

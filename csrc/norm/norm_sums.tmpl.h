@@ -1,15 +1,18 @@
-/* norm_sums.tmpl.h -- what all normalisations share: moments of a set of elements, and one plane of
- * the result.
+/* norm_sums.tmpl.h -- what all normalisations share: the moments of a set of elements, and one
+ * plane of the result.
  *
- * Math       mean = sum x / m,  var = sum (x - mean)^2 / m   over the m elements of a set
- * Method     The first chunk, which the L1 cache holds, is read twice, for its mean and for the
- *            deviations from it; of the others, deviations are taken from the mean of all chunks
- *            before. Chunks are merged in double by the formula of Chan, Golub and LeVeque.
- *            Deviations do not cancel, whatever the mean is; where the mean changes from chunk to
- *            chunk, what they lose is small against what that change adds to the variance. What is
- *            left of the mean after rounding it to REAL is carried along as `rest`, so that the
- *            result is accurate even where the
- *            mean is 10,000 times the deviation:  xhat = (x - mean) * rstd - rest * rstd.
+ * Math       mean = sum x / m,  var = sum (x - mean)^2 / m   over the m elements of a set: those
+ *            that share a mean. A plane is n elements that lie together and share mean, scale and
+ *            shift.
+ * Method     Elements are read in chunks that the L1 cache holds. The first chunk is read twice:
+ *            for its mean, and for the deviations from it. Of the others, deviations are taken from
+ *            the mean of all chunks before. Chunks are merged in double by the formula of Chan,
+ *            Golub and LeVeque. Deviations do not cancel, whatever the mean is. Where the mean
+ *            changes from chunk to chunk, what they lose is small against what that change adds to
+ *            the variance.
+ *            What is left of the mean after rounding it to REAL is carried along as `rest`:
+ *            xhat = (x - mean) * rstd - rest * rstd. So the result is accurate even where the mean
+ *            is 10,000 times the deviation.
  * Reference  Chan, Golub, LeVeque (1979), "Updating formulae and a pairwise algorithm for computing
  *            sample variances".
  */
@@ -47,11 +50,12 @@ static fnn_size fnn_norm_items(fnn_size size)
 }
 #endif
 
-/* ---- sums over contiguous elements: several registers, since one addition must wait for the one
- * before ---- */
+/* ---- sums over contiguous elements ----------------------------------------------------------- */
+/* In several registers, since each addition must wait for the one before. */
 
-/* Sums on their way: of whole vectors in registers, carried from piece to piece, since a sum across
- * a register costs as much as some 30 elements; and of what is left at the pieces' ends. */
+/* Sums on their way: of whole vectors in registers, and of what is left at the pieces' ends. They
+ * are carried from piece to piece, since a sum across a register costs as much as some 30
+ * elements. */
 typedef struct { vec a, b, c, d; REAL rest; } FN(norm_running);
 
 FNN_INLINE REAL FN(norm_sum_of)(FN(norm_running) t) { return v_sum((t.a + t.b) + (t.c + t.d)) + t.rest; }

@@ -1,8 +1,12 @@
-/* optim.h -- rows of kernels.h for optim.c; no guard.
+/* optim.h -- one step of an optimiser over all parameters: the rows of kernels.h for optim.c; no
+ * guard.
  *
- * One call steps all parameters. Tensor i of `count` has size[i] elements at p[i] (changed), with
- * gradient g[i] and state m[i], v[i] (changed). block[i] is the number of blocks of FNN_OPTIM_BLOCK
- * elements before tensor i, block[count] their total: the caller adds them up.
+ * Names      fnn_sgd_step, fnn_adam_step, fnn_square_sum, fnn_scale_all: FN(sgd_step) and so on, in
+ *            optim.tmpl.h.
+ * Letters    One call steps all parameters. Tensor i of `count` has size[i] elements at p[i]
+ *            (changed), with gradient g[i] and state m[i], v[i] (changed). block[i] is the number
+ *            of blocks of FNN_OPTIM_BLOCK elements before tensor i, block[count] their total: the
+ *            caller adds them up.
  */
 #ifndef FNN_OPTIM_ONCE
 #define FNN_OPTIM_ONCE
@@ -10,23 +14,24 @@ enum { FNN_OPTIM_BLOCK = 8192 };
 #endif
 
 /* Stochastic gradient descent with momentum:
- *     g' = g + weight_decay p;   m = momentum m + (1 - dampening) g'  (m = g' where fresh[i]);
- *     p -= lr (g' + momentum m) with nesterov, else lr m;   momentum 0: p -= lr g', and m may be
- *                                                           NULL */
+ *     g' = g + weight_decay p
+ *     m  = momentum m + (1 - dampening) g'            m = g' where fresh[i]
+ *     p -= lr (g' + momentum m) with nesterov, else lr m
+ * With momentum 0,  p -= lr g',  and m may be NULL. */
 KERNEL(sgd_step, REAL *const *p, REAL *const *m, const REAL *const *g, const fnn_size *size, const fnn_size *block,
        const int *fresh, fnn_size count, double lr, double momentum, double dampening, double weight_decay,
        int nesterov)
 
-/* Adam and AdamW; t = step number, from 1, enters by scale_m[i] = 1 / (1 - beta1^t) and scale_v[i]
- * = 1 / sqrt(1 - beta2^t):
- *     Adam: g' = g + weight_decay p;   AdamW (decoupled): g' = g, p -= lr weight_decay p first
- *     m = beta1 m + (1 - beta1) g';   v = beta2 v + (1 - beta2) g'^2;   p -= lr scale_m m / (scale_v sqrt(v) + eps)
- */
+/* Adam and AdamW. The step number t, from 1, enters by scale_m[i] = 1 / (1 - beta1^t) and
+ * scale_v[i] = 1 / sqrt(1 - beta2^t):
+ *     g' = g + weight_decay p;  or with `decoupled` (AdamW)  g' = g  and first  p -= lr
+ *     weight_decay p m  = beta1 m + (1 - beta1) g' v  = beta2 v + (1 - beta2) g'^2 p -= lr scale_m
+ *     m / (scale_v sqrt(v) + eps) */
 KERNEL(adam_step, REAL *const *p, REAL *const *m, REAL *const *v, const REAL *const *g, const fnn_size *size,
        const fnn_size *block, const double *scale_m, const double *scale_v, fnn_size count, double lr, double beta1,
        double beta2, double eps, double weight_decay, int decoupled)
 
-/* total[0] = sum over all tensors of g^2, by blocks in a fixed order; partial: workspace of
+/* total[0] = the sum of g^2 over all tensors, by blocks in a fixed order; partial: workspace of
  * block[count] doubles */
 KERNEL(square_sum, double *total, const REAL *const *g, double *partial, const fnn_size *size, const fnn_size *block,
        fnn_size count)

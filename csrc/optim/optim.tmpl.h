@@ -1,19 +1,22 @@
 /* optim.tmpl.h -- one step of an optimiser over all parameters in one call.
  *
  * Math       optim.h, above each row.
- * Layout     count flat tensors of any sizes; p, m, v, g are arrays of pointers.
- * Method     All tensors are cut into blocks of FNN_OPTIM_BLOCK elements; block numbers run through all
+ * Layout     count flat tensors of any sizes; p, m, v, g are arrays of pointers. Method     All
+ *            tensors are cut into blocks of FNN_OPTIM_BLOCK elements; block numbers run through all
  *            tensors, so that many small ones and a few large ones share the work alike. Each
  *            element is read and written once.
  * Cost       SGD with momentum: 3 reads, 2 writes per element; Adam: 4 reads, 3 writes. Bound by
  *            memory.
  * Threads    blocks; elements are independent, and square_sum adds the blocks' sums in order.
- * Reference  fastnn/reference/optim.py.   See also Kingma, Ba (2015); Loshchilov, Hutter (2019); Sutskever et al. (2013).
+ * Reference  fastnn/reference/optim.py; Kingma, Ba (2015), "Adam: a method for stochastic
+ *            optimization"; Loshchilov, Hutter (2019), "Decoupled weight decay regularization";
+ *            Sutskever, Martens, Dahl, Hinton (2013), "On the importance of initialization and
+ *            momentum in deep learning".
  */
 #ifndef FNN_OPTIM_TEMPLATE_ONCE
 #define FNN_OPTIM_TEMPLATE_ONCE
-/* Which tensor does this block belong to? The last i with first[i] <= block and at least one block
- * of its own. */
+/* The tensor that a block belongs to: the last i with first[i] <= block that has a block of its
+ * own. */
 static fnn_size fnn_owner_of_block(const fnn_size *first, fnn_size count, fnn_size block)
 {
     fnn_size low = 0, high = count;                 /* first[low] <= block < first[high] */

@@ -1,5 +1,18 @@
-/* activation.h -- rows of kernels.h for activation.c; no guard. n is the number of elements
- * throughout; s(x) = 1 / (1 + e^-x). */
+/* activation.h -- activation functions: the rows of kernels.h for activation.c; no guard. Map of
+ * the family: map.tmpl.h.
+ *
+ * Names      fnn_relu_forward, fnn_relu_backward, fnn_leaky_relu_forward, fnn_leaky_relu_backward,
+ *            fnn_elu_forward, fnn_elu_backward, fnn_sigmoid_forward, fnn_sigmoid_backward,
+ *            fnn_tanh_forward, fnn_tanh_backward, fnn_gelu_forward, fnn_gelu_backward,
+ *            fnn_gelu_tanh_forward, fnn_gelu_tanh_backward, fnn_silu_forward, fnn_silu_backward,
+ *            fnn_mish_forward, fnn_mish_backward, fnn_softplus_forward, fnn_softplus_backward,
+ *            fnn_logsigmoid_forward, fnn_logsigmoid_backward, fnn_softsign_forward,
+ *            fnn_softsign_backward, fnn_hardtanh_backward, fnn_hardsigmoid_forward,
+ *            fnn_hardsigmoid_backward, fnn_hardswish_forward, fnn_hardswish_backward:
+ *            FN(relu_forward) and so on, which the lines MAP1(relu_forward, ...) of
+ *            activation.tmpl.h make.
+ * Letters    n elements; s(x) = 1 / (1 + e^-x)
+ */
 
 /* max(x, 0);  NaN stays NaN */
 KERNEL(relu_forward, REAL *y, const REAL *x, fnn_size n)

@@ -1,8 +1,8 @@
 /* activation.tmpl.h -- functions applied to each element, and their derivatives.
  *
  * Math       y[i] = f(x[i]);   dx[i] = f'(x[i]) * dy[i]
- * Symbols    n elements; x input, y output, dy upstream gradient, dx gradient of x; s(x) = 1 / (1 +
- *            e^-x).
+ * Symbols    n elements; x input, y output, dy upstream gradient, dx gradient of x;
+ *            s(x) = 1 / (1 + e^-x).
  * Layout     flat arrays of n elements.
  * Method     one pass; each line below is a whole kernel, whose loop is in map.tmpl.h. A derivative
  *            is written with y where that saves the exponential, else with x.
@@ -48,16 +48,16 @@ FNN_INLINE REAL FN(silu_slope)(REAL x) { const REAL s = r_sigmoid(x); return s *
 MAP1(silu_forward, x, x * r_sigmoid(x))
 MAP2(silu_backward, dy, x, dy * FN(silu_slope)(x))
 
-/* With e = e^x and q = e (e + 2):  tanh(ln(1 + e)) = ((1 + e)^2 - 1) / ((1 + e)^2 + 1) = q / (q +
- *                                  2), without cancellation. From x = 20
- * on it is 1 to the last digit. */
+/* With e = e^x and q = e (e + 2), without cancellation:
+ *     tanh(ln(1 + e)) = ((1 + e)^2 - 1) / ((1 + e)^2 + 1) = q / (q + 2)
+ * From x = 20 on it is 1 to the last digit. */
 FNN_INLINE REAL FN(mish_value)(REAL x)
 {
     const REAL e = r_exp(x > 20 ? 20 : x), q = e * (e + 2);
     return x * (q / (q + 2));
 }
-FNN_INLINE REAL FN(mish_slope)(REAL x)                          /* w + x s (1 - w^2) with w = q / (q + 2), 1 - w^2 = 4
-                                                                   (q + 1) / (q + 2)^2 */
+/* w + x s (1 - w^2)  with  w = q / (q + 2)  and  1 - w^2 = 4 (q + 1) / (q + 2)^2 */
+FNN_INLINE REAL FN(mish_slope)(REAL x)
 {
     const REAL e = r_exp(x > 20 ? 20 : x), q = e * (e + 2), r = 1 / (q + 2);
     return q * r + x * (e / (1 + e)) * (4 * (q + 1) * r * r);

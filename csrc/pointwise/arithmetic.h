@@ -1,8 +1,20 @@
-/* arithmetic.h -- rows of kernels.h for arithmetic.c; guarded is only what the rows need. n is the
- * number of elements throughout. */
+/* arithmetic.h -- arithmetic with broadcasting, and functions of one array: the rows of kernels.h
+ * for arithmetic.c; guarded is only what the rows need. Map of the family: map.tmpl.h.
+ *
+ * Names      fnn_add, fnn_sub, fnn_mul, fnn_div, fnn_negmul, fnn_maximum, fnn_minimum, fnn_share,
+ *            fnn_pow_tensor, fnn_pow_tensor_slope_a, fnn_pow_tensor_slope_b, fnn_remainder,
+ *            fnn_quotient, fnn_divide_or_zero, fnn_times_sign, fnn_is_same, fnn_exp_difference,
+ *            fnn_add_to, fnn_neg, fnn_exp_forward, fnn_expm1_forward, fnn_expm1_backward,
+ *            fnn_log_forward, fnn_log1p_forward, fnn_log1p_backward, fnn_erf_forward,
+ *            fnn_erf_backward, fnn_sqrt_forward, fnn_sqrt_backward, fnn_abs_forward,
+ *            fnn_abs_backward, fnn_pow_forward, fnn_pow_backward, fnn_finite_or_zero,
+ *            fnn_clamp_forward, fnn_clamp_backward: FN(add) and so on, which the lines
+ *            BROADCAST2(add, ...) and MAP1(neg, ...) of arithmetic.tmpl.h make.
+ * Letters    n elements
+ */
 #ifndef FNN_ARITHMETIC_H
 #define FNN_ARITHMETIC_H
-enum { FNN_MAX_DIMS = 32 };
+enum { FNN_MAX_DIMS = 32 };                         /* of an array, as NumPy 1 has it */
 
 /* How two arrays are broadcast to the shape of y, as NumPy does it: shapes are aligned at their
  * last dimension, and a dimension of size 1 is repeated. Neighbouring dimensions along which both
@@ -12,9 +24,7 @@ typedef struct {
     int ndim;                                       /* after merging; at least 1 */
     fnn_size size;                                  /* elements of y */
     fnn_size shape[FNN_MAX_DIMS];                   /* of y */
-    fnn_size a_step[FNN_MAX_DIMS];                  /* elements from one index to the next along each dimension; 0:
-                                                       repeated */
-    fnn_size b_step[FNN_MAX_DIMS];
+    fnn_size a_step[FNN_MAX_DIMS], b_step[FNN_MAX_DIMS];        /* elements from one index to the next; 0: repeated */
 } fnn_broadcast;
 
 /* Plan the broadcast of two contiguous arrays whose shapes are known to fit; writes the shape of y

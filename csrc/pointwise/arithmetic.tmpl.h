@@ -65,6 +65,7 @@ MAP1(log1p_forward, x, r_log1p(x))
 MAP2(log1p_backward, dy, x, dy / (1 + x))
 MAP1(erf_forward, x, r_erf(x))
 MAP2(erf_backward, dy, x, dy * (R(1.12837916709551257390) * r_exp(-x * x)))
+
 FNN_INLINE REAL FN(root)(REAL x) { return REAL_IS_F64 ? (REAL)sqrt(x) : (REAL)sqrtf((float)x); }
 
 MAP1(sqrt_forward, x, FN(root)(x))

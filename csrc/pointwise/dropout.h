@@ -1,4 +1,7 @@
-/* dropout.h -- rows of kernels.h for dropout.c; no guard. */
+/* dropout.h -- the row of kernels.h for dropout.c; no guard. Map of the family: map.tmpl.h.
+ *
+ * Names      fnn_dropout: FN(dropout), in dropout.tmpl.h.
+ */
 
 /* y[i] = x[i] / (1 - p) where word i / span of the mask (key, call) is kept, else 0; x may be y.
  * Linear, so its backward is itself. */

@@ -1,12 +1,13 @@
 /* dropout.tmpl.h -- zero random elements, or random runs of them.
  *
- * Math       y[i] = keep(i / span) x[i] / (1 - p);   dx[i] = keep(i / span) dy[i] / (1 - p): the same function
+ * Math       y[i] = keep(i / span) x[i] / (1 - p)
+ *            dx[i] = keep(i / span) dy[i] / (1 - p):  the same function
  * Symbols    n elements; span of neighbours that share one decision (1: each its own; H W: whole
  *            channels).
- * Method     No mask is stored. keep(j) is a word of Philox, addressed by (key, call, j) as
+ * Method     No mask is stored. keep(j) comes from a word of Philox, addressed by (key, call, j) as
  *            philox.h says, and backward computes it again: ten rounds of integer multiplications
  *            for four elements cost less than a mask's way to memory and back. PHILOX_LANES
- *            counters go through the rounds side by side, so that the loops over lanes become
+ *            counters go through the rounds side by side, so that the loops over them become
  *            vector instructions.
  * Cost       reads and writes each element once; 5 integer products of 32 bits per decision.
  * Threads    blocks of elements; a block begins at a whole number of counters, or inside a span.
@@ -21,8 +22,8 @@ enum { DROPOUT_GRAIN = 16384 };
 typedef struct { void *y; const void *x; fnn_size span; double p; uint64_t key, call; } fnn_dropout_args;
 #endif
 
-/* The smallest word that is kept. No word reaches 2^32, which p = 1 asks for: then `scale` is 0
- * instead. */
+/* The smallest word that is kept. For p = 1 that is 2^32, which no word reaches and no uint32_t
+ * holds: then `scale` is 0 instead. */
 static uint32_t FN(dropout_threshold)(double p)
 {
     const uint64_t threshold = fnn_philox_threshold(p);

@@ -1,5 +1,10 @@
-/* embedding.h -- rows of kernels.h for embedding.c; no guard. V rows of D columns; n indices, each
- * 0 <= index < V (checked by the caller). */
+/* embedding.h -- rows of a table: the rows of kernels.h for embedding.c; no guard. Map of the
+ * family: map.tmpl.h.
+ *
+ * Names      fnn_embedding_forward, fnn_embedding_backward: FN(embedding_forward) and
+ *            FN(embedding_backward), in embedding.tmpl.h.
+ * Letters    V rows of D columns; n indices, each 0 <= index < V (checked by the caller)
+ */
 #ifndef FNN_EMBEDDING_H_ONCE
 #define FNN_EMBEDDING_H_ONCE
 /* Elements of workspace for embedding_backward */

@@ -14,7 +14,13 @@
 #ifndef FNN_EMBEDDING_ONCE
 #define FNN_EMBEDDING_ONCE
 enum { EMBEDDING_GRAIN = 16384 };                   /* elements a block */
-typedef struct { void *y; const void *x; const int64_t *index; const fnn_size *start, *place; fnn_size D, padding; } fnn_embedding_args;
+typedef struct {
+    void *y;
+    const void *x;
+    const int64_t *index;
+    const fnn_size *start, *place;                  /* the positions of row v: place[k], start[v] <= k < start[v + 1] */
+    fnn_size D, padding;
+} fnn_embedding_args;
 #endif
 
 static fnn_size FN(embedding_rows)(fnn_size D)

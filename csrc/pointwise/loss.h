@@ -1,10 +1,13 @@
-/* loss.h -- rows of kernels.h for loss.c; no guard. Losses that compare x with a target t element
- * by element; n elements.
+/* loss.h -- losses that compare x with a target t element by element: the rows of kernels.h for
+ * loss.c; no guard. Map of the family: map.tmpl.h.
  *
- * which      one of FNN_MSE ... below; param is beta (FNN_SMOOTH_L1) or delta (FNN_HUBER)
- * w          [n] weight of each element, or NULL
- * pw         [n] weight of the positive class (FNN_BCE_LOGITS only), or NULL
- * each       1: y is [n], one loss for each element; 0: y is one number, their sum / divisor
+ * Names      fnn_loss_forward, fnn_loss_backward: FN(loss_forward) and FN(loss_backward), in
+ *            loss.tmpl.h.
+ * Letters    which   one of FNN_MSE ... below; param is beta (FNN_SMOOTH_L1) or delta (FNN_HUBER)
+ *            n       elements
+ *            w       [n] weight of each element, or NULL
+ *            pw      [n] weight of the positive class (FNN_BCE_LOGITS only), or NULL each    1: y
+ *            is [n], one loss for each element; 0: y is one number, their sum / divisor
  */
 #ifndef FNN_LOSS_ONCE
 #define FNN_LOSS_ONCE

@@ -1,30 +1,35 @@
 /* loss.tmpl.h -- losses that compare an input with a target element by element, and their
  * derivatives.
  *
- * Math       y = sum_i w[i] f(x[i], t[i]), or its mean, or each element;  dx[i] = dy w[i] df/dx,  dt[i] = dy w[i] df/dt.
- *            With d = x - t, lp = log sigmoid(-x) = -log(1 + e^x) and q the weight of the positive
- *            class:
+ * Math       y = sum_i w[i] f(x[i], t[i]), or its mean, or each element
+ *            dx[i] = dy w[i] df/dx,   dt[i] = dy w[i] df/dt
  *
- *            MSE          d^2                                               2 d                      -2 d
- *            L1           |d|                                               sign d                   -sign d
- *            SMOOTH_L1    d^2 / 2 beta  if |d| < beta  else |d| - beta/2    d / beta within +-1      -...
- *            HUBER        d^2 / 2  if |d| < delta  else delta (|d| - delta/2)   d within +-delta     -...
- *            BCE          -t log x - (1 - t) log(1 - x), logs >= -100       (x - t) / x(1 - x)       log(1 - x) - log x
- *            BCE_LOGITS   -q t log sigmoid(x) - (1 - t) lp                  (1 - t) sigmoid(x) - q t sigmoid(-x)   lp - q log sigmoid(x)
- *            KL           t (log t - x), 0 at t = 0                         -t                       log t + 1 - x
- *            KL_LOG       e^t (t - x)                                       -e^t                     e^t (t - x + 1)
- * Symbols    n elements; x input, t target, w weight, dy upstream gradient.
+ *            which       f                                   df/dx              df/dt
+ *            MSE         d^2                                 2 d                -2 d
+ *            L1          |d|                                 sign d             -sign d
+ *            SMOOTH_L1   d^2 / 2 beta  if |d| < beta         d / beta           -d / beta
+ *                        |d| - beta/2  else                  sign d             -sign d
+ *            HUBER       d^2 / 2  if |d| < delta             d                  -d
+ *                        delta (|d| - delta/2)  else         delta sign d       -delta sign d
+ *            BCE         -t log x - (1-t) log(1-x)           (x-t) / x(1-x)     log(1-x) - log x
+ *            BCE_LOGITS  -q t log s(x) - (1-t) log s(-x)     (1-t) s(x)         log s(-x)
+ *                                                            - q t s(-x)        - q log s(x)
+ *            KL          t (log t - x), 0 at t = 0           -t                 log t + 1 - x
+ *            KL_LOG      e^t (t - x)                         -e^t               e^t (t - x + 1)
+ *
+ * Symbols    n elements; x input, t target, d = x - t, w weight, q weight of the positive class, dy
+ *            upstream gradient; s(x) = 1 / (1 + e^-x). Logarithms in BCE are at least -100.
  * Layout     flat arrays.
  * Method     The value and the two slopes are inline functions of one element with `which` a
  *            constant, so that each loss becomes its own plain loop over strips that the L1 cache
- *            holds. Sums: a block in lanes, the blocks in double and in order.
+ *            holds. Sums: a block in vectors, the blocks in double and in order.
  * Cost       one pass forward and one backward: bound by memory, except for the logarithms.
  * Threads    blocks of LOSS_GRAIN elements.
  * Reference  fastnn/reference/losses.py
  */
 #ifndef FNN_LOSS_TEMPLATE_ONCE
 #define FNN_LOSS_TEMPLATE_ONCE
-enum { LOSS_GRAIN = 16384, LOSS_STRIP = 256 };
+enum { LOSS_GRAIN = 16384, LOSS_STRIP = 256 };      /* elements in a block of a parallel loop; in a strip */
 #endif
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
@@ -131,16 +136,16 @@ FNN_INLINE void FN(strip_slopes)(int which, REAL *restrict dx, REAL *restrict dt
 }
 
 /* call one of the two with every `which` as a constant */
-#define LOSS_EACH(strip, which, ...)                                   \
-    switch (which) {                                                   \
-    case FNN_MSE:        FN(strip)(FNN_MSE, __VA_ARGS__); break;       \
-    case FNN_L1:         FN(strip)(FNN_L1, __VA_ARGS__); break;        \
-    case FNN_SMOOTH_L1:  FN(strip)(FNN_SMOOTH_L1, __VA_ARGS__); break; \
-    case FNN_HUBER:      FN(strip)(FNN_HUBER, __VA_ARGS__); break;     \
-    case FNN_BCE:        FN(strip)(FNN_BCE, __VA_ARGS__); break;       \
+#define LOSS_EACH(strip, which, ...)                                    \
+    switch (which) {                                                    \
+    case FNN_MSE:        FN(strip)(FNN_MSE, __VA_ARGS__); break;        \
+    case FNN_L1:         FN(strip)(FNN_L1, __VA_ARGS__); break;         \
+    case FNN_SMOOTH_L1:  FN(strip)(FNN_SMOOTH_L1, __VA_ARGS__); break;  \
+    case FNN_HUBER:      FN(strip)(FNN_HUBER, __VA_ARGS__); break;      \
+    case FNN_BCE:        FN(strip)(FNN_BCE, __VA_ARGS__); break;        \
     case FNN_BCE_LOGITS: FN(strip)(FNN_BCE_LOGITS, __VA_ARGS__); break; \
-    case FNN_KL:         FN(strip)(FNN_KL, __VA_ARGS__); break;        \
-    default:             FN(strip)(FNN_KL_LOG, __VA_ARGS__); break;    \
+    case FNN_KL:         FN(strip)(FNN_KL, __VA_ARGS__); break;         \
+    default:             FN(strip)(FNN_KL_LOG, __VA_ARGS__); break;     \
     }
 
 static void FN(loss_block)(void *ctx, fnn_size begin, fnn_size end)

@@ -1,19 +1,26 @@
-/* map.tmpl.h -- kernels that apply one expression to each element, one line each. No guard: a
- * template that has such kernels includes it.
+/* map.tmpl.h -- kernels that apply one expression to each element, one line each; and the map of
+ * the family. No guard: a template that has such kernels includes it.
  *
- *     MAP1(name, x, f(x))             y[i] = f(x[i])           void name(REAL *y, const REAL *x, fnn_size n)
- *     MAP1P(name, x, p, f(x, p))      with an attribute        void name(REAL *y, const REAL *x, fnn_size n, double p)
- *     MAP1PQ(name, x, p, q, ...)      with two                 void name(REAL *y, const REAL *x, fnn_size n, double p, double q)
- *     MAP2, MAP2P, MAP2PQ             y[i] = f(a[i], b[i])     void name(REAL *y, const REAL *a, const REAL *b, fnn_size n, ...)
- *     BROADCAST2(name, a, b, f(a, b)) the same with a and b broadcast against each other: see
- *     arithmetic.h
+ *     MAP1(name, x, f(x))                 y[i] = f(x[i])
+ *     MAP1P(name, x, p, f(x, p))          with an attribute p
+ *     MAP1PQ(name, x, p, q, ...)          with two
+ *     MAP2, MAP2P, MAP2PQ                 the same of two arrays: y[i] = f(a[i], b[i])
+ *     BROADCAST2(name, a, b, f(a, b))     y = f(a, b) with a and b broadcast against each other:
+ *                                         arithmetic.h
  *
- * The names x, a, b, p, q are the ones that the expression uses; all are REAL. Write constants as
- * R(0.5), so that float stays float.
+ * Each line makes a kernel  void FN(name)(REAL *y, const REAL *x, fnn_size n, double p, double q),
+ * with what applies of these arguments. The names x, a, b, p, q are the ones that the expression
+ * uses; all are REAL. Write constants as R(0.5), so that float stays float.
  *
  * Method     one pass over blocks of MAP_GRAIN elements; the loop is plain, and the compiler
  *            vectorises it at each level.
  * Threads    elements are independent, so the bits do not depend on the number of threads.
+ *
+ * Map        element by element    activation.tmpl.h, arithmetic.tmpl.h (both on this file),
+ *                                  loss.tmpl.h, dropout.tmpl.h
+ *            along an axis         reduce.tmpl.h; softmax.tmpl.h, which has cross-entropy and
+ *                                  negative log likelihood too, on the passes of rows.h
+ *            rows of a table       embedding.tmpl.h
  */
 #ifndef FNN_MAP_ONCE
 #define FNN_MAP_ONCE
@@ -49,21 +56,21 @@ typedef struct { void *y; const void *a, *b; double p, q; } fnn_map_args;
 #define MAP1P(name, x, p, expression)                                           \
     MAP_BLOCK(name, const REAL x = in_a[i]; const REAL p = attr_p;, expression) \
     void FN(name)(REAL *out, const REAL *in, fnn_size n, double attr) MAP_RUN(name, in, NULL, attr, 0)
-#define MAP1PQ(name, x, p, q, expression)                                       \
+#define MAP1PQ(name, x, p, q, expression)                                                              \
     MAP_BLOCK(name, const REAL x = in_a[i]; const REAL p = attr_p; const REAL q = attr_q;, expression) \
-    void FN(name)(REAL *out, const REAL *in, fnn_size n, double attr_1, double attr_2) MAP_RUN(name, in, NULL, attr_1, \
-                                                                                               attr_2)
-#define MAP2(name, a, b, expression)                                            \
+    void FN(name)(REAL *out, const REAL *in, fnn_size n, double attr_1, double attr_2)                 \
+    MAP_RUN(name, in, NULL, attr_1, attr_2)
+#define MAP2(name, a, b, expression)                                             \
     MAP_BLOCK(name, const REAL a = in_a[i]; const REAL b = in_b[i];, expression) \
     void FN(name)(REAL *out, const REAL *in_1, const REAL *in_2, fnn_size n) MAP_RUN(name, in_1, in_2, 0, 0)
-#define MAP2P(name, a, b, p, expression)                                        \
+#define MAP2P(name, a, b, p, expression)                                                                \
     MAP_BLOCK(name, const REAL a = in_a[i]; const REAL b = in_b[i]; const REAL p = attr_p;, expression) \
-    void FN(name)(REAL *out, const REAL *in_1, const REAL *in_2, fnn_size n, \
-                  double attr) MAP_RUN(name, in_1, in_2, attr, 0)
-#define MAP2PQ(name, a, b, p, q, expression)                                    \
+    void FN(name)(REAL *out, const REAL *in_1, const REAL *in_2, fnn_size n, double attr)               \
+    MAP_RUN(name, in_1, in_2, attr, 0)
+#define MAP2PQ(name, a, b, p, q, expression)                                                                       \
     MAP_BLOCK(name, const REAL a = in_a[i]; const REAL b = in_b[i]; const REAL p = attr_p; const REAL q = attr_q;, \
-              expression) \
-    void FN(name)(REAL *out, const REAL *in_1, const REAL *in_2, fnn_size n, double attr_1, double attr_2) \
+              expression)                                                                                          \
+    void FN(name)(REAL *out, const REAL *in_1, const REAL *in_2, fnn_size n, double attr_1, double attr_2)         \
     MAP_RUN(name, in_1, in_2, attr_1, attr_2)
 
 /* A row is a run of n elements along the last dimension, where a and b each advance by one (step 1)
@@ -71,31 +78,31 @@ typedef struct { void *y; const void *a, *b; double p, q; } fnn_map_args;
 typedef void fnn_row_fn(void *y, const void *a, const void *b, fnn_size n, fnn_size a_step, fnn_size b_step);
 typedef struct { void *y; const void *a, *b; const fnn_broadcast *s; fnn_row_fn *row; } fnn_broadcast_args;
 
-#define BROADCAST2(name, a, b, expression)                                      \
-    static void FN(name##_row)(void *y, const void *a_row, const void *b_row, fnn_size n, fnn_size a_step, \
-                               fnn_size b_step) \
-    {                                                                           \
-        REAL *restrict out = y;                                                 \
-        const REAL *restrict in_a = a_row, *restrict in_b = b_row;              \
-        if (a_step && b_step)                                                   \
+#define BROADCAST2(name, a, b, expression)                                                                   \
+    static void FN(name##_row)(void *y, const void *a_row, const void *b_row, fnn_size n, fnn_size a_step,   \
+                               fnn_size b_step)                                                              \
+    {                                                                                                        \
+        REAL *restrict out = y;                                                                              \
+        const REAL *restrict in_a = a_row, *restrict in_b = b_row;                                           \
+        if (a_step && b_step)                                                                                \
             for (fnn_size i = 0; i < n; i++) { const REAL a = in_a[i], b = in_b[i]; out[i] = (expression); } \
-        else if (a_step) {                                                      \
-            const REAL b = in_b[0];                                             \
-            for (fnn_size i = 0; i < n; i++) { const REAL a = in_a[i]; out[i] = (expression); } \
-        } else {                                                                \
-            const REAL a = in_a[0];                                             \
-            for (fnn_size i = 0; i < n; i++) { const REAL b = in_b[i]; out[i] = (expression); } \
-        }                                                                       \
-    }                                                                           \
-    void FN(name)(REAL *y, const REAL *a_data, const REAL *b_data, const fnn_broadcast *s) \
-    {                                                                           \
-        fnn_broadcast_args args = { y, a_data, b_data, s, FN(name##_row) };     \
-        fnn_parallel_for(s->size, MAP_GRAIN, FN(broadcast_block), &args);       \
+        else if (a_step) {                                                                                   \
+            const REAL b = in_b[0];                                                                          \
+            for (fnn_size i = 0; i < n; i++) { const REAL a = in_a[i]; out[i] = (expression); }              \
+        } else {                                                                                             \
+            const REAL a = in_a[0];                                                                          \
+            for (fnn_size i = 0; i < n; i++) { const REAL b = in_b[i]; out[i] = (expression); }              \
+        }                                                                                                    \
+    }                                                                                                        \
+    void FN(name)(REAL *y, const REAL *a_data, const REAL *b_data, const fnn_broadcast *s)                   \
+    {                                                                                                        \
+        fnn_broadcast_args args = { y, a_data, b_data, s, FN(name##_row) };                                  \
+        fnn_parallel_for(s->size, MAP_GRAIN, FN(broadcast_block), &args);                                    \
     }
 #endif
 
 /* Elements begin to end of y, row by row; `at` is the index of the current element, a and b are its
- * offsets in the inputs. */
+ * places in the inputs. */
 FNN_INLINE void FN(broadcast_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const fnn_broadcast_args *args = ctx;

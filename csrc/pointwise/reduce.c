@@ -7,8 +7,7 @@
 enum {
     REDUCE_BLOCK = 16384,                           /* elements a task should have */
     REDUCE_RUN = 256,                               /* elements summed in one loop; longer runs are halved */
-    REDUCE_ROWS = 128,                              /* rows added into one partial sum; the partial sums are added
-                                                       then */
+    REDUCE_ROWS = 128,                              /* rows added into one partial sum, before those are added */
     REDUCE_COLUMNS = 512,                           /* columns of one task */
     REDUCE_LANES = 64,                              /* running extremes kept side by side */
     REDUCE_PARTS = 256,                             /* most pieces that one sum is cut into for the threads */
@@ -17,10 +16,14 @@ enum {
 
 /* Partial results b into a, element by element. */
 typedef void fnn_combine_fn(double *restrict a, const double *restrict b, fnn_size n);
-static void combine_sum(double *restrict a, const double *restrict b,
-                        fnn_size n) { for (fnn_size i = 0; i < n; i++) a[i] += b[i]; }
-static void combine_prod(double *restrict a, const double *restrict b,
-                         fnn_size n) { for (fnn_size i = 0; i < n; i++) a[i] *= b[i]; }
+static void combine_sum(double *restrict a, const double *restrict b, fnn_size n)
+{
+    for (fnn_size i = 0; i < n; i++) a[i] += b[i];
+}
+static void combine_prod(double *restrict a, const double *restrict b, fnn_size n)
+{
+    for (fnn_size i = 0; i < n; i++) a[i] *= b[i];
+}
 static void combine_max(double *restrict a, const double *restrict b, fnn_size n)
 {
     for (fnn_size i = 0; i < n; i++) a[i] = b[i] > a[i] || b[i] != b[i] ? b[i] : a[i];
@@ -39,8 +42,8 @@ static void combine_parts(double *parts, fnn_size pieces, fnn_size n, fnn_combin
             combine(parts + t * n, parts + (t + step) * n, n);
 }
 
-/* How one kind of reduction goes over n neighbours, and over n columns of a matrix whose rows are
- * `stride` apart. */
+/* How a reduction goes over n neighbours, and over n columns of a matrix whose rows are `stride`
+ * apart. */
 typedef double fnn_run_fn(const void *x, double c, fnn_size n);
 typedef void fnn_columns_fn(double *total, const void *x, const void *c, fnn_size rows, fnn_size stride, fnn_size n);
 

@@ -1,8 +1,16 @@
-/* reduce.h -- rows of kernels.h for reduce.c; no guard. x is [outer][axis][inner] and the middle
- * one is reduced: y is [outer][inner]. */
+/* reduce.h -- sums, products and extremes along axes: the rows of kernels.h for reduce.c; no guard.
+ * Map of the family: map.tmpl.h.
+ *
+ * Names      fnn_sum, fnn_sum_abs, fnn_sum_square, fnn_sum_exp, fnn_root_sum_square, fnn_prod,
+ *            fnn_amax, fnn_amin, fnn_spread, fnn_prod_backward, fnn_argmax, fnn_argmax_backward,
+ *            fnn_cumsum: FN(sum) and so on, which the lines SUM_OF(sum, ...), EXTREME_OF(amax, ...)
+ *            and REDUCTION(prod, ...) of reduce.tmpl.h make; spread, argmax, cumsum and the
+ *            gradients are functions there.
+ * Letters    x is [outer][axis][inner], and the axis in the middle is reduced: y is [outer][inner]
+ */
 
-/* ---- y[o,i] = (sum_a f(x[o,a,i], c[o,i])) / divisor. c NULL stands for zeros. Callers:
- * fnn_scratch_ready(). ---- */
+/* ---- y[o,i] = (sum_a f(x[o,a,i], c[o,i])) / divisor ------------------------------------------ */
+/* c NULL stands for zeros. The caller calls fnn_scratch_ready() before. f is: */
 /* x */
 KERNEL(sum, REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner, double divisor)
 /* |x - c| */
@@ -17,10 +25,10 @@ KERNEL(root_sum_square, REAL *y, const REAL *x, const REAL *c, fnn_size outer, f
        double divisor)
 
 /* ---- the same with another operation in the place of the sum; c is not read ------------------ */
+/* the product */
 KERNEL(prod, REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner, double divisor)
-/* axis > 0 */
+/* the largest and the smallest: NaN if there is one; axis > 0 */
 KERNEL(amax, REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner, double divisor)
-/* NaN wins */
 KERNEL(amin, REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner, double divisor)
 
 /* dx[o,a,i] = dy[o,i] / divisor */

@@ -1,6 +1,7 @@
 /* reduce.tmpl.h -- sums, products and extremes along axes, and what their gradients need.
  *
- * Math       y[o,i] = (sum_a f(x[o,a,i], c[o,i])) / divisor,  or the product, largest or smallest in the place of the sum
+ * Math       y[o,i] = (sum_a f(x[o,a,i], c[o,i])) / divisor,  or with the product, the largest or
+ *            the smallest in the place of the sum
  * Symbols    outer x axis x inner: the sizes before, along and after the axis; several neighbouring
  *            axes count as one.
  * Layout     x, dx [outer][axis][inner]; y, dy, c, index [outer][inner].
@@ -14,106 +15,106 @@
  * Reference  fastnn/reference/reduce.py
  */
 
-/* ---- loops: one macro per operation, one line per kind --------------------------------------- */
-#define SUM_OF(name, x, c, expression)                                                                      \
-    FNN_INLINE double FN(name##_term)(REAL x, REAL c) { (void)c; return (expression); }                     \
-    static double FN(name##_run)(const void *data, double centre, fnn_size n)                               \
-    {                                                                                                       \
-        const REAL *in = data, c = (REAL)centre;                                                            \
-        if (n > REDUCE_RUN) {                                                                               \
-            const fnn_size half = n / 2 / REDUCE_RUN * REDUCE_RUN, first = half ? half : REDUCE_RUN;        \
-            return FN(name##_run)(in, centre, first) + FN(name##_run)(in + first, centre, n - first);       \
-        }                                                                                                   \
-        double s = 0;                                                                                       \
-        _Pragma("omp simd reduction(+:s)")                                                                  \
-        for (fnn_size i = 0; i < n; i++) s += FN(name##_term)(in[i], c);                                    \
-        return s;                                                                                           \
-    }                                                                                                       \
-    static void FN(name##_columns)(double *total_, const void *data, const void *centre, fnn_size rows, \
-                                   fnn_size stride, fnn_size n) \
-    {                                                                                                       \
-        double *restrict total = total_, part[REDUCE_COLUMNS];                                              \
-        const REAL *restrict in = data, *restrict c = centre;                                               \
-        for (fnn_size i = 0; i < n; i++) total[i] = 0;                                                      \
-        for (fnn_size first = 0; first < rows; first += REDUCE_ROWS) {                                      \
-            const fnn_size end = fnn_min(first + REDUCE_ROWS, rows);                                        \
-            fnn_size r = first;                                                                             \
-            for (fnn_size i = 0; i < n; i++) part[i] = 0;                                                   \
-            for (; r + 4 <= end; r += 4) {                      /* four rows at a time: part is read and written less often */ \
+/* ---- loops: one macro per operation ---------------------------------------------------------- */
+#define SUM_OF(name, x, c, expression)                                                                        \
+    FNN_INLINE double FN(name##_term)(REAL x, REAL c) { (void)c; return (expression); }                       \
+    static double FN(name##_run)(const void *data, double centre, fnn_size n)                                 \
+    {                                                                                                         \
+        const REAL *in = data, c = (REAL)centre;                                                              \
+        if (n > REDUCE_RUN) {                                                                                 \
+            const fnn_size half = n / 2 / REDUCE_RUN * REDUCE_RUN, first = half ? half : REDUCE_RUN;          \
+            return FN(name##_run)(in, centre, first) + FN(name##_run)(in + first, centre, n - first);         \
+        }                                                                                                     \
+        double s = 0;                                                                                         \
+        _Pragma("omp simd reduction(+:s)")                                                                    \
+        for (fnn_size i = 0; i < n; i++) s += FN(name##_term)(in[i], c);                                      \
+        return s;                                                                                             \
+    }                                                                                                         \
+    static void FN(name##_columns)(double *total_, const void *data, const void *centre, fnn_size rows,       \
+                                   fnn_size stride, fnn_size n)                                               \
+    {                                                                                                         \
+        double *restrict total = total_, part[REDUCE_COLUMNS];                                                \
+        const REAL *restrict in = data, *restrict c = centre;                                                 \
+        for (fnn_size i = 0; i < n; i++) total[i] = 0;                                                        \
+        for (fnn_size first = 0; first < rows; first += REDUCE_ROWS) {                                        \
+            const fnn_size end = fnn_min(first + REDUCE_ROWS, rows);                                          \
+            fnn_size r = first;                                                                               \
+            for (fnn_size i = 0; i < n; i++) part[i] = 0;                                                     \
+            for (; r + 4 <= end; r += 4) {  /* four rows at a time: part is read and written less often */    \
                 const REAL *restrict t = in + r * stride, *restrict u = t + stride, *restrict v = u + stride, \
-                                          *restrict w = v + stride; \
-                for (fnn_size i = 0; i < n; i++)                                                            \
-                    part[i] += (FN(name##_term)(t[i], c[i]) + FN(name##_term)(u[i], c[i]))                  \
-                             + (FN(name##_term)(v[i], c[i]) + FN(name##_term)(w[i], c[i]));                 \
-            }                                                                                               \
-            for (; r < end; r++)                                                                            \
-                for (fnn_size i = 0; i < n; i++) part[i] += FN(name##_term)(in[r * stride + i], c[i]);      \
-            for (fnn_size i = 0; i < n; i++) total[i] += part[i];                                           \
-        }                                                                                                   \
-    }                                                                                                       \
+                                          *restrict w = v + stride;                                           \
+                for (fnn_size i = 0; i < n; i++)                                                              \
+                    part[i] += (FN(name##_term)(t[i], c[i]) + FN(name##_term)(u[i], c[i]))                    \
+                             + (FN(name##_term)(v[i], c[i]) + FN(name##_term)(w[i], c[i]));                   \
+            }                                                                                                 \
+            for (; r < end; r++)                                                                              \
+                for (fnn_size i = 0; i < n; i++) part[i] += FN(name##_term)(in[r * stride + i], c[i]);        \
+            for (fnn_size i = 0; i < n; i++) total[i] += part[i];                                             \
+        }                                                                                                     \
+    }                                                                                                         \
     REDUCTION(name, name, combine_sum, 0)
 
 /* The fast loops compare only, and add up 0 x on the side: that stays 0 unless some x is NaN or
  * infinite, and then the careful loop, in which NaN always wins, does the work again. REDUCE_LANES
  * extremes of a run are kept side by side. */
-#define EXTREME_OF(name, beats, merge)                                                                      \
-    FNN_INLINE REAL FN(name##_of)(REAL x, REAL best) { return x beats best || x != x ? x : best; }          \
-    static double FN(name##_run)(const void *data, double centre, fnn_size n)                               \
-    {                                                                                                       \
-        const REAL *restrict in = data;                                                                     \
-        REAL best[REDUCE_LANES], zero[REDUCE_LANES] = { 0 };                                                \
-        fnn_size i = 0;                                                                                     \
-        (void)centre;                                                                                       \
-        for (int k = 0; k < REDUCE_LANES; k++) best[k] = in[0];                                             \
-        for (; i + REDUCE_LANES <= n; i += REDUCE_LANES)                                                    \
-            for (int k = 0; k < REDUCE_LANES; k++) {                                                        \
-                best[k] = in[i + k] beats best[k] ? in[i + k] : best[k];                                    \
-                zero[k] += 0 * in[i + k];                                                                   \
-            }                                                                                               \
-        for (int width = REDUCE_LANES / 2; width > 0; width /= 2)                                           \
-            for (int k = 0; k < width; k++) {                                                               \
-                best[k] = best[k + width] beats best[k] ? best[k + width] : best[k];                        \
-                zero[k] += zero[k + width];                                                                 \
-            }                                                                                               \
-        if (zero[0] != 0)                                                                                   \
-            for (best[0] = in[0], i = 1; i < n; i++) best[0] = FN(name##_of)(in[i], best[0]);               \
-        for (; i < n; i++) best[0] = FN(name##_of)(in[i], best[0]);                                         \
-        return best[0];                                                                                     \
-    }                                                                                                       \
-    static void FN(name##_columns)(double *total, const void *data, const void *centre, fnn_size rows, \
-                                   fnn_size stride, fnn_size n) \
-    {                                                                                                       \
-        const REAL *restrict in = data;                                                                     \
-        REAL best[REDUCE_COLUMNS], zero = 0;                                                                \
-        fnn_size r = 0;                                                                                     \
-        (void)centre;                                                                                       \
-        memcpy(best, in, (size_t)n * sizeof(REAL));                                                         \
-        for (; r + 2 <= rows; r += 2) {                         /* two rows at a time: best is read and written less often */ \
-            const REAL *restrict u = in + r * stride, *restrict v = u + stride;                             \
-            _Pragma("omp simd reduction(+:zero)")                                                           \
-            for (fnn_size i = 0; i < n; i++) {                                                              \
-                const REAL x = u[i] beats v[i] ? u[i] : v[i];                                               \
-                best[i] = x beats best[i] ? x : best[i];                                                    \
-                zero += 0 * (u[i] + v[i]);                                                                  \
-            }                                                                                               \
-        }                                                                                                   \
-        if (zero != 0)                                                                                      \
-            for (memcpy(best, in, (size_t)n * sizeof(REAL)), r = 1; r < rows; r++)                          \
-                for (fnn_size i = 0; i < n; i++) best[i] = FN(name##_of)(in[r * stride + i], best[i]);      \
-        for (; r < rows; r++)                                                                               \
-            for (fnn_size i = 0; i < n; i++) best[i] = FN(name##_of)(in[r * stride + i], best[i]);          \
-        for (fnn_size i = 0; i < n; i++) total[i] = best[i];                                                \
-    }                                                                                                       \
+#define EXTREME_OF(name, beats, merge)                                                                    \
+    FNN_INLINE REAL FN(name##_of)(REAL x, REAL best) { return x beats best || x != x ? x : best; }        \
+    static double FN(name##_run)(const void *data, double centre, fnn_size n)                             \
+    {                                                                                                     \
+        const REAL *restrict in = data;                                                                   \
+        REAL best[REDUCE_LANES], zero[REDUCE_LANES] = { 0 };                                              \
+        fnn_size i = 0;                                                                                   \
+        (void)centre;                                                                                     \
+        for (int k = 0; k < REDUCE_LANES; k++) best[k] = in[0];                                           \
+        for (; i + REDUCE_LANES <= n; i += REDUCE_LANES)                                                  \
+            for (int k = 0; k < REDUCE_LANES; k++) {                                                      \
+                best[k] = in[i + k] beats best[k] ? in[i + k] : best[k];                                  \
+                zero[k] += 0 * in[i + k];                                                                 \
+            }                                                                                             \
+        for (int width = REDUCE_LANES / 2; width > 0; width /= 2)                                         \
+            for (int k = 0; k < width; k++) {                                                             \
+                best[k] = best[k + width] beats best[k] ? best[k + width] : best[k];                      \
+                zero[k] += zero[k + width];                                                               \
+            }                                                                                             \
+        if (zero[0] != 0)                                                                                 \
+            for (best[0] = in[0], i = 1; i < n; i++) best[0] = FN(name##_of)(in[i], best[0]);             \
+        for (; i < n; i++) best[0] = FN(name##_of)(in[i], best[0]);                                       \
+        return best[0];                                                                                   \
+    }                                                                                                     \
+    static void FN(name##_columns)(double *total, const void *data, const void *centre, fnn_size rows,    \
+                                   fnn_size stride, fnn_size n)                                           \
+    {                                                                                                     \
+        const REAL *restrict in = data;                                                                   \
+        REAL best[REDUCE_COLUMNS], zero = 0;                                                              \
+        fnn_size r = 0;                                                                                   \
+        (void)centre;                                                                                     \
+        memcpy(best, in, (size_t)n * sizeof(REAL));                                                       \
+        for (; r + 2 <= rows; r += 2) {     /* two rows at a time: best is read and written less often */ \
+            const REAL *restrict u = in + r * stride, *restrict v = u + stride;                           \
+            _Pragma("omp simd reduction(+:zero)")                                                         \
+            for (fnn_size i = 0; i < n; i++) {                                                            \
+                const REAL x = u[i] beats v[i] ? u[i] : v[i];                                             \
+                best[i] = x beats best[i] ? x : best[i];                                                  \
+                zero += 0 * (u[i] + v[i]);                                                                \
+            }                                                                                             \
+        }                                                                                                 \
+        if (zero != 0)                                                                                    \
+            for (memcpy(best, in, (size_t)n * sizeof(REAL)), r = 1; r < rows; r++)                        \
+                for (fnn_size i = 0; i < n; i++) best[i] = FN(name##_of)(in[r * stride + i], best[i]);    \
+        for (; r < rows; r++)                                                                             \
+            for (fnn_size i = 0; i < n; i++) best[i] = FN(name##_of)(in[r * stride + i], best[i]);        \
+        for (fnn_size i = 0; i < n; i++) total[i] = best[i];                                              \
+    }                                                                                                     \
     REDUCTION(name, name, merge, 0)
 
 /* The kernel `name`, with the loops of `loops`. */
-#define REDUCTION(name, loops, merge, root) \
-    void FN(name)(REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner, \
-                  double divisor) \
-    {                                                                                                       \
+#define REDUCTION(name, loops, merge, root)                                                                         \
+    void FN(name)(REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner,             \
+                  double divisor)                                                                                   \
+    {                                                                                                               \
         fnn_reduce_args args = { FN(loops##_run), FN(loops##_columns), merge, y, x, c, NULL, outer, axis, inner, 0, \
-                                divisor, root }; \
-        FN(reduce)(&args);                                                                                  \
+                                divisor, root };                                                                    \
+        FN(reduce)(&args);                                                                                          \
     }
 
 /* ---- the order of work, the same for all ----------------------------------------------------- */
@@ -194,7 +195,7 @@ static void FN(reduce)(fnn_reduce_args *args)
     fnn_scratch_free(args->parts);
 }
 
-/* ---- the kinds ------------------------------------------------------------------------------- */
+/* ---- one line per kernel --------------------------------------------------------------------- */
 FNN_INLINE double FN(square_of)(REAL d) { return (double)d * d; }
 
 SUM_OF(sum, x, c, x)
@@ -260,8 +261,8 @@ void FN(spread)(REAL *dx, const REAL *dy, fnn_size outer, fnn_size axis, fnn_siz
     fnn_parallel_for(outer * axis, fnn_max(1, REDUCE_BLOCK / fnn_max(1, inner)), FN(spread_block), &args);
 }
 
-/* forward was  y = prod x,  so  dx_a = dy times the product of the others, which holds where x_a or another one is zero, too
- */
+/* forward was  y = prod x,  so  dx_a = dy times the product of the others. That holds where x_a or
+ * another one is zero, too. */
 FNN_INLINE REAL FN(times_others)(REAL dy, double product, double zeros, double x)
 {
     const double lone = zeros == 1 && x == 0 ? product : 0;

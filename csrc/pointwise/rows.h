@@ -58,14 +58,16 @@ FNN_INLINE REAL FN(row_max)(const REAL *x, fnn_size n)
     return top;
 }
 
-/* The row after next, x[0..n), where asking for it early pays: it arrives from memory while
+/* What to prefetch: the row after next, x[0..n), where that pays. It then arrives from memory while
  * exponentials are computed. A longer row would push the ones in use out of the L1 cache: then
  * `near`, which is there already. */
-FNN_INLINE const REAL *FN(row_to_ask)(const REAL *x, const REAL *near,
-                                      fnn_size n) { return n * (fnn_size)sizeof(REAL) <= 16384 ? x : near; }
+FNN_INLINE const REAL *FN(row_to_prefetch)(const REAL *x, const REAL *near, fnn_size n)
+{
+    return n * (fnn_size)sizeof(REAL) <= 16384 ? x : near;
+}
 
-/* Ask for the elements of a pair of vectors. */
-FNN_INLINE void FN(ask)(const REAL *x)
+/* Prefetch the elements of a pair of vectors. */
+FNN_INLINE void FN(prefetch_pair)(const REAL *x)
 {
 #if defined(__GNUC__)
     for (fnn_size j = 0; j < PAIR; j += 64 / (fnn_size)sizeof(REAL))
@@ -75,8 +77,9 @@ FNN_INLINE void FN(ask)(const REAL *x)
 #endif
 }
 
-/* e[i] = exp(scale (x[i] - top)); returns the sum. e may be x. (Subtract first: scale x - top would
- * be rounded once, but top twice, and the largest element would no longer give 1.) */
+/* e[i] = exp(scale (x[i] - top)); returns the sum. e may be x. The subtraction comes first: in
+ * scale x - scale top one product is rounded and the other is not, and the largest element would no
+ * longer give exactly 1. */
 FNN_INLINE REAL FN(row_exp)(REAL *e, const REAL *x, REAL scale, REAL top, fnn_size n)
 {
     REAL sum = 0;
@@ -89,8 +92,8 @@ FNN_INLINE REAL FN(row_exp)(REAL *e, const REAL *x, REAL scale, REAL top, fnn_si
     return sum;
 }
 
-/* sum + e^(x - top), the exponential in powers of 2 and to the accuracy of a sum rather than of
- * each one: within 3e-7 down to e^-20, rounded both ways, and exactly 1 at the top. */
+/* sum + e^(x - top). The exponential is made of powers of 2, and is as accurate as a sum needs:
+ * within 3e-7 down to e^-20, with errors of both signs, and exactly 1 at the top. */
 FNN_INLINE vec FN(add_exp)(vec sum, vec x, vec top)
 {
 #if REAL_IS_F64
@@ -130,19 +133,19 @@ FNN_INLINE vec FN(add_exp)(vec sum, vec x, vec top)
 #endif
 }
 
-/* The sum of e^(x[i] - top). On the way, between the multiply-adds of the exponentials: the largest
- * of next[0..n), so that the next row need not wait for a pass of its own; what is behind the next
- * row is asked for from memory; and, unless y is NULL, the row before is finished: y[i] =
- * (before[i] - before_top) - log_total. */
+/* The sum of e^(x[i] - top). Three things are done on the way, between the multiply-adds of the
+ * exponentials: the largest of next[0..n) is found, so that the next row need not wait for a pass
+ * of its own; the row behind that is prefetched; and, unless y is NULL, the row before is finished:
+ * y[i] = (before[i] - before_top) - log_total. */
 FNN_INLINE REAL FN(row_sum_exp)(const REAL *x, REAL top, const REAL *next, REAL *next_top, fnn_size n,
                                 REAL *y, const REAL *before, REAL before_top, REAL log_total)
 {
-    const REAL *after = FN(row_to_ask)(next + n, next, n);
+    const REAL *after = FN(row_to_prefetch)(next + n, next, n);
     const vec tops = v_set(top), before_tops = v_set(before_top), logs = v_set(log_total);
     vec sum = v_set(0), sum_2 = sum, most = v_set(-(REAL)INFINITY), most_2 = most;
     fnn_size i = 0;
     for (; i + PAIR <= n; i += PAIR) {
-        FN(ask)(after + i);
+        FN(prefetch_pair)(after + i);
         sum = FN(add_exp)(sum, v_load(x + i), tops);
         sum_2 = FN(add_exp)(sum_2, v_load(x + i + VL), tops);
         most = v_max(v_load(next + i), most);                    /* this way round NaN is passed over */
@@ -175,12 +178,12 @@ FNN_INLINE REAL FN(row_sum_exp)(const REAL *x, REAL top, const REAL *next, REAL 
 FNN_INLINE REAL FN(row_exp_between)(REAL *restrict e, const REAL *restrict x, REAL top, const REAL *restrict next,
                                     REAL *next_top, REAL *restrict before, REAL factor, fnn_size n)
 {
-    const REAL *after = FN(row_to_ask)(next + n, next, n);
+    const REAL *after = FN(row_to_prefetch)(next + n, next, n);
     const vec factors = v_set(factor);
     vec sum = v_set(0), sum_2 = sum, most = v_set(-(REAL)INFINITY), most_2 = most;
     fnn_size i = 0;
     for (; i + PAIR <= n; i += PAIR) {
-        FN(ask)(after + i);
+        FN(prefetch_pair)(after + i);
 #pragma omp simd
         for (fnn_size j = 0; j < PAIR; j++)
             e[i + j] = FN(exp_of_negative)(x[i + j] - top);
@@ -194,7 +197,7 @@ FNN_INLINE REAL FN(row_exp_between)(REAL *restrict e, const REAL *restrict x, RE
         }
     }
     REAL rest[PAIR], largest = v_hmax(v_max(most, most_2));
-    if (i < n) {
+    if (i < n) {                                                 /* the end, as above */
         for (fnn_size j = 0; j < PAIR; j++)
             rest[j] = -(REAL)INFINITY;
         for (fnn_size j = i; j < n; j++) {

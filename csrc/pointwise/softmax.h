@@ -1,5 +1,11 @@
-/* softmax.h -- rows of kernels.h for softmax.c; no guard. Arrays are [outer][axis][inner]; position
- * (o, j) is the vector x[o,:,j]. */
+/* softmax.h -- softmax and the losses on top of it: the rows of kernels.h for softmax.c; no guard.
+ * Map of the family: map.tmpl.h.
+ *
+ * Names      fnn_softmax_forward, fnn_softmax_backward, fnn_cross_entropy_forward,
+ *            fnn_cross_entropy_backward, fnn_nll_loss_forward, fnn_nll_loss_backward:
+ *            FN(softmax_forward) and so on, in softmax.tmpl.h.
+ * Letters    arrays are [outer][axis][inner]; position (o, j) is the vector x[o,:,j]
+ */
 #ifndef FNN_SOFTMAX_H_ONCE
 #define FNN_SOFTMAX_H_ONCE
 /* What becomes of the losses of all positions */
@@ -21,8 +27,8 @@ KERNEL(softmax_backward, REAL *dx, const REAL *dy, const REAL *y, fnn_size outer
 KERNEL(cross_entropy_forward, REAL *y, REAL *top, REAL *total, double *divisor,
        const REAL *x, const int64_t *label, const REAL *target, const REAL *weight,
        fnn_size outer, fnn_size axis, fnn_size inner, int64_t ignore, double smoothing, int reduction)
-/* dx, dtarget [outer][axis][inner], either may be NULL; dy [outer][inner] with FNN_REDUCE_NONE, else
- * one number */
+/* dx, dtarget [outer][axis][inner], either may be NULL; dy [outer][inner] with FNN_REDUCE_NONE,
+ * else one number */
 KERNEL(cross_entropy_backward, REAL *dx, REAL *dtarget, const REAL *dy, const REAL *x, const REAL *top,
        const REAL *total, const int64_t *label, const REAL *target, const REAL *weight, fnn_size outer, fnn_size axis,
        fnn_size inner, int64_t ignore, double smoothing, int reduction, double divisor)

@@ -8,14 +8,14 @@
  *            where a[c] = w[c] ((1 - s) t[c] + s / C) for probabilities t, smoothing s and class
  *            weights w, and for a label l a[c] = (1 - s) w[l] [c = l] + w[c] s / C.
  * Symbols    x, y [outer][axis][inner]; C = axis; a position (o, j) is one vector x[o,:,j].
- * Layout     A strip is what is worked on at once: one vector that lies contiguous (inner = 1), or
- *            up to STRIP positions that are neighbours in memory (inner > 1). So both are read
- *            along memory and vectorised, along the axis or across it.
+ * Layout     A strip is what is worked on at a time: one position whose elements are adjacent
+ *            (inner = 1), or up to STRIP positions that are neighbours in memory (inner > 1). So
+ *            both are read along memory and vectorised, along the axis or across it.
  * Method     Subtract the largest element, so that no exponential overflows and at least one is 1.
  *            The passes over a strip follow each other while it is in cache: memory is read once
- *            and written once. Of contiguous rows three are in work at once: while one's
- *            exponentials are summed, the largest element of the next is found and the one before
- *            is finished, because these are loads and stores and the exponentials are arithmetic.
+ *            and written once. Of contiguous rows three are in flight: while one's exponentials
+ *            are summed, the largest element of the next is found and the one before is finished,
+ *            because these are loads and stores and the exponentials are arithmetic.
  *            log p = (x - top) - log total, in that order, so that nothing is lost when x is large.
  *            Cross entropy writes no probabilities: backward computes them again from top and
  *            total, which is cheaper than a pass through memory.
@@ -28,8 +28,11 @@
 
 #ifndef FNN_SOFTMAX_ONCE
 #define FNN_SOFTMAX_ONCE
-enum { STRIP = 64, SOFTMAX_BLOCK = 16384 };         /* positions side by side; elements a block of work */
-enum { ENTROPY_ROWS = 16 };                         /* rows whose logarithms are taken at once */
+enum {
+    STRIP = 64,                                     /* positions side by side */
+    SOFTMAX_BLOCK = 16384,                          /* elements worth a block of a parallel loop */
+    ENTROPY_ROWS = 16                               /* rows whose logarithms are taken together */
+};
 typedef struct { fnn_size outer, axis, inner, strips, grain; } fnn_strips;
 
 static fnn_strips fnn_cut_strips(fnn_size outer, fnn_size axis, fnn_size inner)
@@ -41,8 +44,8 @@ static fnn_strips fnn_cut_strips(fnn_size outer, fnn_size axis, fnn_size inner)
     return cut;
 }
 
-/* Where strip s begins: *width positions from *first on, their elements at array index *at + c *
- * inner + j. */
+/* Where strip s begins: *width positions from *first on; element c of position j is at index
+ * *at + c * inner + j. */
 static inline void fnn_find_strip(const fnn_strips *cut, fnn_size s, fnn_size *at, fnn_size *first, fnn_size *width)
 {
     const fnn_size o = s / cut->strips, j = s % cut->strips * STRIP;
@@ -77,6 +80,8 @@ FNN_INLINE void FN(strip_sums)(REAL *top, REAL *total, REAL *e, const REAL *x, f
 
 /* ---- softmax and log-softmax ----------------------------------------------------------------- */
 
+/* Contiguous rows, three in flight: row k's exponentials, the largest of row k + 1, the end of k -
+ * 1 */
 static void FN(softmax_rows)(REAL *y, const REAL *x, fnn_size axis, fnn_size rows)
 {
     REAL next_top = FN(row_max)(x, axis), factor = 0, *before = NULL;
@@ -249,8 +254,8 @@ static void FN(cross_entropy_forward_block)(void *ctx, fnn_size begin, fnn_size 
     const FN(entropy_args) *args = ctx;
     const fnn_size axis = args->cut.axis, inner = args->cut.inner;
     double sum = 0, divisors = 0;
-    /* Of contiguous rows, a few at a time: a logarithm after each would keep the exponentials of
-     * the next waiting. */
+    /* Of contiguous rows, ENTROPY_ROWS at a time: a logarithm after each row would keep the
+     * exponentials of the next one waiting. */
     const fnn_size together = inner == 1 ? ENTROPY_ROWS : 1;
     REAL next_top = inner == 1 ? FN(row_max)(args->x + begin * axis, axis) : 0;
     for (fnn_size s = begin; s < end; s += together) {
@@ -358,8 +363,8 @@ FNN_INLINE void FN(subtract_wanted)(REAL *restrict dx, const REAL *restrict targ
 }
 
 /* forward was  y = sum_c a[c] (log total - (x[c] - top))  with  total = sum_c exp(x[c] - top)
- * so           dx[c] = g (exp(x[c] - top) / total sum_k a[k] - a[c]),   and  pull = g sum_k a[k] / total
- */
+ * so           dx[c] = g (exp(x[c] - top) / total sum_k a[k] - a[c])
+ * pull = g sum_k a[k] / total */
 static void FN(entropy_dx)(const FN(entropy_args) *args, REAL *restrict dx, const REAL *restrict x, const REAL *target,
                            const REAL *g, const REAL *pull, const REAL *top, fnn_size width)
 {
@@ -486,8 +491,7 @@ static void FN(nll_loss_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(entropy_args) *args = ctx;
     const fnn_size axis = args->cut.axis, inner = args->cut.inner;
-    if (args->cut.strips == 1)                      /* the block lies in one piece; class by class, labels of rows would
-                                                       take a call per number */
+    if (args->cut.strips == 1)                      /* the block lies in one piece */
         memset(args->dx + begin * axis * inner, 0, (size_t)((end - begin) * axis * inner) * sizeof(REAL));
     for (fnn_size s = begin; s < end; s++) {
         fnn_size at, first, width;

@@ -150,14 +150,14 @@ static const fnn_size axes[][3] = { {1, 1, 1}, {3, 7, 1}, {1, 5003, 1}, {1, 6000
 static void label_axes(run *r, int size) { LABEL("outer=%td axis=%td inner=%td", axes[size][0], axes[size][1],
                                                  axes[size][2]); }
 
-#define REDUCTION(name, inputs, centre)                                                                            \
-    CASE(name)                                                                                                     \
-    {                                                                                                              \
-        FOR_AXES {                                                                                                 \
-            label_axes(r, size);                                                                                   \
+#define REDUCTION(name, inputs, centre)                                                                               \
+    CASE(name)                                                                                                        \
+    {                                                                                                                 \
+        FOR_AXES {                                                                                                    \
+            label_axes(r, size);                                                                                      \
             const void *x = inputs(r, outer * axis * inner), *c = (centre) && size % 2 ? in(r, outer * inner) : NULL; \
-            CALL(name)(out(r, outer * inner), x, c, outer, axis, inner, 3.0);                                      \
-        }                                                                                                          \
+            CALL(name)(out(r, outer * inner), x, c, outer, axis, inner, 3.0);                                         \
+        }                                                                                                             \
     }
 static void *near_one(run *r, fnn_size n) { return in_range(r, n, 0.9990, 1.0011); }
 REDUCTION(sum, in, 1)

@@ -8,8 +8,8 @@
 static const fnn_size products[][3] = { {1, 1, 1}, {5, 3, 7}, {17, 19, 23}, {1, 67, 45}, {67, 1, 45}, {2, 131, 300},
                                         {131, 2, 300}, {45, 67, 0}, {64, 96, 256}, {131, 73, 301}, {20, 18, 2100} };
 
-#define FOR_PRODUCTS                                                                                                   \
-    for (int size = 0; size < COUNT(products); size++)                                                                 \
+#define FOR_PRODUCTS                                                                       \
+    for (int size = 0; size < COUNT(products); size++)                                     \
         for (fnn_size m = products[size][0], n = products[size][1], k = products[size][2], \
              once = label_product(r, size); once; once = 0)
 
@@ -259,10 +259,10 @@ static const fnn_window adaptive[] = {              /* only N C H W P Q */
     { .N = 1, .C = 1, .H = 1, .W = 1, .P = 1, .Q = 1 }, { .N = 2, .C = 3, .H = 7, .W = 11, .P = 3, .Q = 4 },
     { .N = 2, .C = 67, .H = 13, .W = 9, .P = 1, .Q = 1 }, { .N = 1, .C = 5, .H = 3, .W = 40, .P = 5, .Q = 37 } };
 
-#define FOR_ADAPTIVE \
-    for (int i = 0; i < COUNT(adaptive); i++) \
+#define FOR_ADAPTIVE                                                                          \
+    for (int i = 0; i < COUNT(adaptive); i++)                                                 \
         for (fnn_size x_size = adaptive[i].N * adaptive[i].C * adaptive[i].H * adaptive[i].W, \
-             y_size = adaptive[i].N * adaptive[i].C * adaptive[i].P * adaptive[i].Q, \
+             y_size = adaptive[i].N * adaptive[i].C * adaptive[i].P * adaptive[i].Q,          \
              once = label_adaptive(r, i); once; once = 0)
 
 static int label_adaptive(run *r, int i)
@@ -300,8 +300,8 @@ CASE(adaptive_avg_pool2d_backward)
 static const fnn_size rows[][3] = { {1, 1, 1}, {3, 7, 1}, {67, 33, 1}, {2, 5, 67}, {1, 4099, 1}, {301, 129, 1},
                                     {5, 3, 1031} };
 
-#define FOR_ROWS                                                                                                       \
-    for (int size = 0; size < COUNT(rows); size++)                                                                     \
+#define FOR_ROWS                                                                          \
+    for (int size = 0; size < COUNT(rows); size++)                                        \
         for (fnn_size outer = rows[size][0], axis = rows[size][1], inner = rows[size][2], \
              once = label_rows(r, size); once; once = 0)
 
@@ -435,8 +435,8 @@ CASE(layer_norm_backward)
         }
 }
 
-#define FOR_GROUPS                                                                                                     \
-    for (int size = 0; size < COUNT(groups); size++)                                                                   \
+#define FOR_GROUPS                                                                   \
+    for (int size = 0; size < COUNT(groups); size++)                                 \
         for (fnn_size N = groups[size][0], C = groups[size][1], S = groups[size][2], \
              once = label_groups(r, size); once; once = 0)
 

@@ -7,12 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CHECK(condition) \
-    do { \
-        if (!(condition)) { \
+#define CHECK(condition)                                                            \
+    do {                                                                            \
+        if (!(condition)) {                                                         \
             fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
-            _Exit(1); \
-        } \
+            _Exit(1);                                                               \
+        }                                                                           \
     } while (0)
 
 static inline uint32_t random_u32(uint64_t *state)             /* xorshift64*; any state but zero */

@@ -240,7 +240,7 @@ static void compare_bits(const char *name, const char *level, const run *three, 
 static void use_plain(void)
 {
 #define REAL void
-#define KERNEL(name, ...)                                        \
+#define KERNEL(name, ...)                                             \
     fnn_##name[FNN_F32] = (fnn_##name##_fn *)fnn_##name##_f32__plain; \
     fnn_##name[FNN_F64] = (fnn_##name##_fn *)fnn_##name##_f64__plain;
 #include "../../csrc/kernels.h"
