@@ -2,9 +2,8 @@
  *
  * Method     Linux: sysconf where the C library knows, else the description of processor 0 in /sys.
  *            macOS: sysctl. Windows: the list of caches, of which the first of level 2 is taken.
- * Limits     A cache of several megabytes is mostly shared by several cores (Apple's, some of
- *            Intel's small ones), and more than 2 MiB brought nothing where it was tried: the size
- *            is taken for 2 MiB at most. Less than 256 KiB is not believed.
+ * Limits     The size is taken for 2 MiB at most: larger caches are mostly shared by several cores
+ *            (Apple's, some of Intel's small ones). Less than 256 KiB is not believed.
  */
 #if !defined(_WIN32)
 #  define _GNU_SOURCE                              /* _SC_LEVEL2_CACHE_SIZE */
@@ -60,8 +59,8 @@ static long long reported_l2(void)
 #endif
 }
 
-static fnn_atomic l2_kib;                          /* 0: not known yet. Two threads may both find out; they find the
-                                                      same. */
+/* 0: not known yet. Two threads may both find out; they find the same. */
+static fnn_atomic l2_kib;
 
 ptrdiff_t fnn_l2_bytes(void)
 {

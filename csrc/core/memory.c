@@ -145,8 +145,7 @@ typedef struct node {                              /* of a ring; the list's head
 typedef struct piece {
     node by_size;                                  /* in heap.by_size[class_of(bytes)] while free; see from_size */
     size_t bytes;                                  /* with this header; a multiple of UNIT */
-    size_t touched;                                /* of a free piece: nothing behind its first so many bytes is in
-                                                      memory */
+    size_t touched;                                /* of a free piece: what is behind so many bytes is not in memory */
     struct piece *before;                          /* the neighbour at lower addresses; NULL at the chunk's start */
     uint32_t last;                                 /* 1 at the chunk's end */
     uint32_t state;

@@ -169,8 +169,7 @@ typedef struct {
     REAL *sum;                                      /* [rows][row] */
     const REAL *x, *w;
     fnn_size xs, wp, row, width;
-    fnn_size merges;                                /* how many finished sums before this one are added; the result
-                                                       takes the place of the first of them */
+    fnn_size merges;                                /* finished sums to be added; the first of them holds the result */
     int first;                                      /* the step begins a sum */
     int lone;                                       /* 0 is added, too: see skinny_tree */
 } FN(skinny_step);

@@ -1,6 +1,10 @@
-/* ladder.h -- rows of kernels.h for ladder.c; no guard. The way to six kernels, step by step:
+/* ladder.h -- the way to six kernels, step by step: the rows of kernels.h for ladder.c; no guard.
  * docs/kernels tells it, and `python -m fastnn bench gemm --ladder` measures it. No op uses these;
  * the last step of each ladder is the family's own kernel.
+ *
+ * Names      fnn_ladder_gemm, fnn_ladder_conv2d, fnn_ladder_max_pool2d, fnn_ladder_softmax,
+ *            fnn_ladder_lstm, fnn_ladder_attention: FN(ladder_gemm) and so on, in ladder.tmpl.h.
+ * Letters    those of each family; `step` is one of the enum below
  */
 #ifndef FNN_LADDER_ONCE
 #define FNN_LADDER_ONCE

@@ -14,13 +14,11 @@
 enum {
     LADDER_KB = 64, LADDER_NB = 512,                /* a block of B: 128 KB of float, which the L2 cache keeps */
     LADDER_MR = 6, LADDER_NV = 2,                   /* a tile of C: 6 rows x 2 vectors; 12 of 16 registers hold sums */
-    LADDER_STRIP = 1 << 15                          /* elements of a strip of columns */
+    LADDER_STRIP = 1 << 17                          /* elements of the column matrix that are made at a time */
 };
 #endif
 
-/* ==== gemm
- * ===============================================================================================================
- */
+/* ==== gemm ==================================================================================== */
 
 /* The definition: each element of C on its own. B is walked down its columns: one number used of
  * each cache line. */
@@ -132,9 +130,7 @@ void FN(ladder_gemm)(REAL *c, const REAL *a, const REAL *b, fnn_size m, fnn_size
         FN(gemm_blocked)(c, a, b, m, n, k, step == LADDER_FOUR_ROWS);
 }
 
-/* ==== conv2d
- * =============================================================================================================
- */
+/* ==== conv2d ================================================================================== */
 
 static void FN(conv_seven_loops)(REAL *y, const REAL *x, const REAL *w, const fnn_window *g)
 {
@@ -195,14 +191,12 @@ void FN(ladder_conv2d)(REAL *y, const REAL *x, const REAL *w, REAL *cols, const 
     if (step == LADDER_SEVEN_LOOPS)
         FN(conv_seven_loops)(y, x, w, g);
     else if (step == LADDER_STRIPS)
-        FN(conv_by_columns)(y, x, w, cols, g, fnn_max(1, LADDER_STRIP * 4 / fnn_max(1, g->C * g->R * g->S * g->Q)), 0);
+        FN(conv_by_columns)(y, x, w, cols, g, fnn_max(1, LADDER_STRIP / fnn_max(1, g->C * g->R * g->S * g->Q)), 0);
     else
         FN(conv_by_columns)(y, x, w, cols, g, fnn_max(1, g->P), step == LADDER_COLUMNS_PLAIN);
 }
 
-/* ==== max_pool2d
- * =========================================================================================================
- */
+/* ==== max_pool2d ============================================================================== */
 
 /* Every tap of every window asks whether it is inside the image; or the loops are cut beforehand,
  * and none has to. */
@@ -270,9 +264,7 @@ void FN(ladder_max_pool2d)(REAL *y, int32_t *argmax, const REAL *x, const fnn_wi
             FN(pool_windows)(y, argmax, x, g, step == LADDER_TAPS_INSIDE);
 }
 
-/* ==== softmax
- * ============================================================================================================
- */
+/* ==== softmax ================================================================================= */
 
 static REAL FN(c_exp)(REAL x) { return REAL_IS_F64 ? (REAL)exp((double)x) : (REAL)expf((float)x); }
 
@@ -301,9 +293,9 @@ static void FN(softmax_vector_exp)(REAL *y, const REAL *x, fnn_size n)
         y[i] *= factor;
 }
 
-/* Two passes over x, in vectors: while the largest so far and the sum of exponentials relative to
- * it are kept for each lane, the sum is scaled whenever its lane's largest grows. One more
- * exponential an element, and one pass less. */
+/* Two passes over x, in vectors. LANES sums run side by side: each lane keeps the largest element
+ * so far and the sum of exponentials relative to it, and scales the sum whenever the largest grows.
+ * One more exponential an element, and one pass less. */
 static void FN(softmax_online)(REAL *y, const REAL *x, fnn_size n)
 {
     enum { LANES = 64 };
@@ -344,9 +336,7 @@ void FN(ladder_softmax)(REAL *y, const REAL *x, fnn_size rows, fnn_size n, int s
     }
 }
 
-/* ==== lstm
- * ===============================================================================================================
- */
+/* ==== lstm ==================================================================================== */
 
 /* z[B][4H] (+)= rows [B][n] times W^T, W [4H][n]: a dot product for each gate */
 static void FN(lstm_dots)(REAL *z, const REAL *rows, const REAL *w, fnn_size B, fnn_size n, fnn_size H4)
@@ -406,9 +396,7 @@ void FN(ladder_lstm)(REAL *y, const REAL *x, const REAL *h0, const REAL *c0, con
     }
 }
 
-/* ==== attention
- * ==========================================================================================================
- */
+/* ==== attention =============================================================================== */
 
 /* One query after the other: scores against every key, softmax, weighted sum of the values. */
 static void FN(attention_queries)(REAL *y, const REAL *q, const REAL *k, const REAL *v, REAL *p, fnn_size T,

@@ -34,14 +34,13 @@ struct run {
     int count, room;
 };
 
-enum kind { OF_TYPE, OF_BYTE, OF_INT32, OF_INT64, OF_DOUBLE };  /* elements of an array: float or double as r->type
-                                                                   says; ... */
+/* Elements of an array. OF_TYPE: float or double, as r->type says */
+enum kind { OF_TYPE, OF_BYTE, OF_INT32, OF_INT64, OF_DOUBLE };
 
 void *in(run *r, fnn_size n);                       /* random numbers in [-1, 1) */
 void *in_range(run *r, fnn_size n, double low, double high);
 void *in_steps(run *r, fnn_size n);                 /* multiples of 1/4 in [-1, 1]: equal elements, and zeros */
-void *in_special(run *r, fnn_size n);               /* as in(), with NaN, infinities, zeros of both signs, huge and
-                                                       denormal numbers among them */
+void *in_special(run *r, fnn_size n);               /* NaN, infinities, -0, huge and denormal numbers among others */
 int64_t *in_index(run *r, fnn_size n, int64_t low, int64_t high);          /* low <= index < high */
 double *in_double(run *r, fnn_size n, double low, double high);
 

@@ -1,5 +1,5 @@
-/* cases_ladder.c -- the self-test's cases of the steps in csrc/ladder.tmpl.h. How they are written:
- * cases.h. */
+/* cases_ladder.c -- the self-test's cases of the steps in csrc/ladder/ladder.tmpl.h. How they are
+ * written: cases.h. */
 #include "cases.h"
 
 CASE(ladder_gemm)

@@ -27,8 +27,7 @@ struct array {
     fnn_size n;
     enum kind kind;
     int compared, written_by_kernel;
-    fnn_size width, pitch;                          /* elements of a row, and from one row to the next; what is between
-                                                       belongs to nobody */
+    fnn_size width, pitch;                          /* elements of a row, and from row to row: nobody writes between */
     char label[sizeof((run *)0)->label];
 };
 
@@ -137,8 +136,10 @@ void *inout(run *r, fnn_size n)
     return data;
 }
 
-void *element(const run *r, void *array,
-              fnn_size i) { return (char *)array + (size_t)i * element_size(r->type, OF_TYPE); }
+void *element(const run *r, void *array, fnn_size i)
+{
+    return (char *)array + (size_t)i * element_size(r->type, OF_TYPE);
+}
 
 static double value(const run *r, const struct array *a, fnn_size i)
 {

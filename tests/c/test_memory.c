@@ -1,7 +1,7 @@
 /* test_memory.c -- self-test of the buffer cache and of the scratch stacks (POSIX systems; parts of
  * it Linux).
  *
- *   cc -std=c11 -O2 -g -Wall -Wextra -pthread tests/c/test_memory.c -o test_memory && ./test_memory
+ *   cc -std=c11 -O2 -g -Wall -Wextra -pthread -Icsrc tests/c/test_memory.c -o test_memory
  *
  * Also run it with -fsanitize=thread, and with -fsanitize=address,undefined.
  */

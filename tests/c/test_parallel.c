@@ -1,7 +1,6 @@
 /* test_parallel.c -- self-test of the thread pool (POSIX systems; parts of it Linux).
  *
- *   cc -std=c11 -O2 -g -Wall -Wextra -pthread tests/c/test_parallel.c csrc/core/memory.c -o
- *   test_parallel
+ *   cc -std=c11 -O2 -g -pthread -Icsrc tests/c/test_parallel.c csrc/core/memory.c -o test_parallel
  *   ./test_parallel            all tests; prints "ok"
  *   ./test_parallel --time     the cost of an empty loop instead
  *
