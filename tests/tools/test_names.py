@@ -41,7 +41,7 @@ def spans(path):
     for line in text.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
     return [(starts[t.start[0] - 1] + t.start[1], t.string) for t in tokenize.generate_tokens(io.StringIO(text).readline)
-            if t.type == tokenize.COMMENT or t.type == tokenize.STRING and t.string.lstrip("rRbBuUfF")[:3] == '"""']
+            if t.type == tokenize.COMMENT or (t.type == tokenize.STRING and t.string.lstrip("rRbBuUfF")[:3] == '"""')]
 
 
 def mentions(pattern):
