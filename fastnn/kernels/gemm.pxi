@@ -1,4 +1,4 @@
-# gemm.pxi -- calls of csrc/gemm.c. Matrices are opened with their strides: transposed and sliced
+# gemm.pxi -- calls of csrc/gemm/gemm.c. Matrices are opened with their strides: transposed and sliced
 # operands are not copied.
 
 cdef extern from "fastnn.h" nogil:
