@@ -1,5 +1,8 @@
 """GPT-2 against transformers': weights both ways, scores, gradients; and what it refuses."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from second_opinion import array
@@ -91,6 +94,15 @@ def test_a_state_is_in_and_out_and_shares_the_layers_memory():
     other = build()
     other.load_state_dict(state)
     assert np.array_equal(other.transformer.h[0].mlp.c_fc.weight.data, weight.data)
+
+
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))],
+                         ids=["copy", "pickle"])
+def test_copies_keep_the_shared_weight(again):
+    model = build()
+    other, tokens = again(model), nn.tensor(np.arange(12).reshape(2, 6))
+    assert other.lm_head.weight is other.transformer.wte.weight is not model.lm_head.weight
+    assert np.array_equal(other(tokens), model(tokens))
 
 
 @pytest.mark.parametrize("ending", ["npz", "safetensors"])

@@ -78,11 +78,12 @@ class MLP(Module):
 
     def __init__(self, width: int, activation: str, dropout: float) -> None:
         super().__init__()
-        self.activation, self.dropout = ACTIVATIONS[activation], dropout
+        self.activation, self.dropout = activation, dropout
         self.c_fc, self.c_proj = Conv1D(width, 4*width), Conv1D(4*width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.dropout(self.c_proj(self.activation(self.c_fc(x))), self.dropout, self.training)
+        y = self.c_proj(ACTIVATIONS[self.activation](self.c_fc(x)))
+        return F.dropout(y, self.dropout, self.training)
 
 
 class Block(Module):
