@@ -1,5 +1,22 @@
 /* attention.h -- rows of kernels.h for attention.c; no guard.
  *
+ * The family, and when a file matters:
+ *
+ *     attention.h               what can be called, with its contract (this file)
+ *     attention.c               compiles the next files for every instruction set
+ *     attention.tmpl.h          the formulas; forward and backward by tiles of scores: five queries
+ *                               and more
+ *     attention_tile.tmpl.h     the matrix products of one tile
+ *     attention_few.tmpl.h      forward for one to four queries, as when text grows token by token
+ *     fastnn/kernels/attention.pxi      the calls from Python
+ *     docs/kernels/attention.md         the way here from plain loops, what was measured, what did
+ *                                       not pay
+ *
+ * KERNEL makes fnn_attention_forward and fnn_attention_backward: a pointer for each type, to the
+ * best version for this processor (fastnn.h). The versions are FN(attention_forward) and
+ * FN(attention_backward) in attention.tmpl.h, which levels.h compiles as
+ * fnn_attention_forward_f32__avx2 and so on.
+ *
  * An item is one head of one batch entry: q [T][HS], k [U][HS], v [U][HV], y [T][HV]. A matrix has
  * adjacent elements in its rows; rows and matrices may lie anywhere, so that heads are read from
  * and written to where a projection has them. Every item has its own y and its own gradients;
@@ -8,8 +25,10 @@
 #ifndef FNN_ATTENTION_ONCE
 #define FNN_ATTENTION_ONCE
 enum { FNN_NO_MASK, FNN_ALLOW_MASK, FNN_ADD_MASK };
-/* item i's matrix begins at element at[i]; its rows are rs apart */
+
+/* Item i's matrix begins at element at[i]; its rows are rs elements apart. */
 typedef struct { const fnn_size *at; fnn_size rs; } fnn_matrices;
+
 typedef struct {
     fnn_size items, T, U, HS, HV;
     fnn_matrices q, k, v, y, dy, dq, dk, dv;        /* rows of each output do not overlap; forward needs q, k, v, y */
@@ -28,11 +47,10 @@ typedef struct {
 
 /* y; top, total [items][T] are kept for backward: the largest score (before `scale` unless a mask
  * is added or scale <= 1e-30), and the sum of exp(scale (score - top)). A query with no allowed key
- * gives zeros. Takes 1 MiB of scratch. */
+ * gives zeros. Takes less than 1 MiB of each thread's scratch. */
 KERNEL(attention_forward, REAL *y, REAL *top, REAL *total, const REAL *q, const REAL *k, const REAL *v,
        const fnn_attention *about)
 
-/* dq, dk, dv, and dmask [items][T][U] of an added mask; each may be NULL. */
+/* dq, dk, dv, and dmask [items][T][U] of an added mask; each may be NULL. Scratch as above. */
 KERNEL(attention_backward, REAL *dq, REAL *dk, REAL *dv, REAL *dmask, const REAL *dy, const REAL *y, const REAL *top,
-       const REAL *total,
-       const REAL *q, const REAL *k, const REAL *v, const fnn_attention *about)
+       const REAL *total, const REAL *q, const REAL *k, const REAL *v, const fnn_attention *about)

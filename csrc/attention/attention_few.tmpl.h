@@ -1,39 +1,39 @@
 /* attention_few.tmpl.h -- part of attention.tmpl.h: forward for a few queries, above all for one,
  * as when a sequence grows token by token.
  *
- * Lying side by side in registers, one query would leave nearly all of a register idle. Here the
- * sum over the head size fills it: a row of k after the other is multiplied with the query, and a
- * row of v after the other added to y. Keys and values are read once from memory, and that is what
- * the time of one query goes to. Further queries find a tile's rows in the L1 cache; from five
- * queries on tiles are quicker.
+ * Method     In a tile queries lie side by side in a register, and one query would leave nearly all
+ *            of it idle. Here the sum over the head size fills it: one row of k after the other is
+ *            multiplied with the query, and one row of v after the other added to y. Keys and
+ *            values are read from memory once, and that is what the time of one query goes to.
+ *            Further queries find a tile's rows in the cache. From five queries on tiles are
+ *            quicker.
  */
 
 /* s[u] = sum_c q[c] k[u,c] for a few keys; two at a time, whose sums do not wait for each other */
 static void FN(attention_few_scores)(REAL *s, const REAL *q, const REAL *k, fnn_size rs, fnn_size keys, fnn_size HS)
 {
     for (fnn_size u = 0; u < keys; u += 2) {
-        const REAL *a = k + u * rs, *b = k + fnn_min(u + 1, keys - 1) * rs;
-        vec sum_a = v_set(0), sum_b = sum_a;
+        const REAL *k0 = k + u * rs, *k1 = k + fnn_min(u + 1, keys - 1) * rs;
+        vec sums0 = v_set(0), sums1 = sums0;
         fnn_size c = 0;
         for (; c + VL <= HS; c += VL) {
             const vec x = v_load(q + c);
-            sum_a += x * v_load(a + c);
-            sum_b += x * v_load(b + c);
+            sums0 += x * v_load(k0 + c);
+            sums1 += x * v_load(k1 + c);
         }
-        REAL one = v_sum(sum_a), two = v_sum(sum_b);
+        REAL sum0 = v_sum(sums0), sum1 = v_sum(sums1);
         for (; c < HS; c++) {
-            one += q[c] * a[c];
-            two += q[c] * b[c];
+            sum0 += q[c] * k0[c];
+            sum1 += q[c] * k1[c];
         }
-        s[fnn_min(u + 1, keys - 1)] = two;
-        s[u] = one;
+        s[fnn_min(u + 1, keys - 1)] = sum1;
+        s[u] = sum0;
     }
 }
 
-/* y = shrink y + sum_u p[u] v[u,:]; nothing is read of y where shrink is 0 */
+/* y = shrink y + sum_u p[u] v[u,:]; y is not read where shrink is 0 */
 static void FN(attention_few_sum)(REAL *restrict y, REAL shrink, const REAL *restrict p, const REAL *restrict v,
-                                  fnn_size rs, fnn_size keys,
-                                  fnn_size HV)
+                                  fnn_size rs, fnn_size keys, fnn_size HV)
 {
     if (shrink == 0)
         memset(y, 0, (size_t)HV * sizeof(REAL));
@@ -41,10 +41,10 @@ static void FN(attention_few_sum)(REAL *restrict y, REAL shrink, const REAL *res
         for (fnn_size j = 0; j < HV; j++)
             y[j] *= shrink;
     fnn_size u = 0;
-    for (; u + 4 <= keys; u += 4) {
-        const REAL *restrict a = v + u * rs, *restrict b = a + rs, *restrict c = b + rs, *restrict d = c + rs;
+    for (; u + 4 <= keys; u += 4) {                 /* four keys at a time: y is loaded and stored once for them */
+        const REAL *restrict v0 = v + u * rs, *restrict v1 = v0 + rs, *restrict v2 = v1 + rs, *restrict v3 = v2 + rs;
         for (fnn_size j = 0; j < HV; j++)
-            y[j] += (p[u] * a[j] + p[u + 1] * b[j]) + (p[u + 2] * c[j] + p[u + 3] * d[j]);
+            y[j] += (p[u] * v0[j] + p[u + 1] * v1[j]) + (p[u + 2] * v2[j] + p[u + 3] * v3[j]);
     }
     for (; u < keys; u++)
         for (fnn_size j = 0; j < HV; j++)
@@ -55,31 +55,34 @@ static void FN(attention_few_sum)(REAL *restrict y, REAL shrink, const REAL *res
  * from memory for the first query only. */
 static void FN(attention_few_queries)(const FN(attention_args) *args, fnn_size item)
 {
-    const fnn_attention *a = args->about;
-    const fnn_size T = a->T, seen = fnn_keys_seen(a, T);
-    const REAL *q = args->q + a->q.at[item], *k = args->k + a->k.at[item], *v = args->v + a->v.at[item];
-    const REAL factor = FN(attention_factor)(a), least = -127 / factor;
-    REAL *y = args->y + a->y.at[item], s[FEW][TILE_U], top[FEW], total[FEW], shrink[FEW];
+    const fnn_attention *about = args->about;
+    const fnn_size T = about->T, seen = fnn_keys_seen(about, T);
+    const REAL *q = args->q + about->q.at[item], *k = args->k + about->k.at[item], *v = args->v + about->v.at[item];
+    const REAL factor = FN(attention_factor)(about), least = -127 / factor;
+    REAL *y = args->y + about->y.at[item], s[FEW][TILE_U], top[FEW], total[FEW], shrink[FEW];
     for (fnn_size t = 0; t < T; t++) {
         top[t] = -(REAL)INFINITY;
         total[t] = 0;
-        memset(y + t * a->y.rs, 0, (size_t)a->HV * sizeof(REAL));
+        memset(y + t * about->y.rs, 0, (size_t)about->HV * sizeof(REAL));
     }
+    /* the keys, TILE_U at a time */
     for (fnn_size u = 0; u < seen; u += TILE_U) {
+        /* query by query: scores, and from them unnormalised weights, as attention_weights makes
+         * them of a tile */
         for (fnn_size t = 0; t < T; t++) {
-            const fnn_size keys = fnn_min(TILE_U, fnn_keys_seen(a, t + 1) - u);
+            const fnn_size keys = fnn_min(TILE_U, fnn_keys_seen(about, t + 1) - u);
             if (keys <= 0)
                 continue;
-            FN(attention_few_scores)(s[t], q + t * a->q.rs, k + u * a->k.rs, a->k.rs, keys, a->HS);
-            if (FN(attention_scaled)(a))
+            FN(attention_few_scores)(s[t], q + t * about->q.rs, k + u * about->k.rs, about->k.rs, keys, about->HS);
+            if (FN(attention_scaled)(about))
                 for (fnn_size i = 0; i < keys; i++)
-                    s[t][i] *= (REAL)a->scale;
-            if (a->mask_kind != FNN_NO_MASK) {
-                const fnn_size from = a->mask_at[item] + t * a->mask_rs + u * a->mask_cs;
+                    s[t][i] *= (REAL)about->scale;
+            if (about->mask_kind != FNN_NO_MASK) {
+                const fnn_size from = about->mask_at[item] + t * about->mask_rs + u * about->mask_cs;
                 for (fnn_size i = 0; i < keys; i++)
-                    if (a->mask_kind == FNN_ADD_MASK)
-                        s[t][i] += ((const REAL *)a->mask)[from + i * a->mask_cs];
-                    else if (!((const unsigned char *)a->mask)[from + i * a->mask_cs])
+                    if (about->mask_kind == FNN_ADD_MASK)
+                        s[t][i] += ((const REAL *)about->mask)[from + i * about->mask_cs];
+                    else if (!((const unsigned char *)about->mask)[from + i * about->mask_cs])
                         s[t][i] = -(REAL)INFINITY;
             }
             const REAL now = r_max(FN(row_max)(s[t], keys), top[t]), base = now == -(REAL)INFINITY ? 0 : now;
@@ -92,33 +95,36 @@ static void FN(attention_few_queries)(const FN(attention_args) *args, fnn_size i
             }
             top[t] = now;
             total[t] = total[t] * shrink[t] + sum;
-            if (a->dropout > 0) {
+            if (about->dropout > 0) {
                 uint32_t words[PHILOX_WORDS];
-                const uint64_t limit = fnn_philox_threshold(a->dropout), row = (uint64_t)(item * T + t)
-                    * (uint64_t)((a->U + 3) / 4 * 4);
-                FN(philox_words)(words, a->dropout_key, a->dropout_call, (row + (uint64_t)u) / 4);
+                const uint64_t limit = fnn_philox_threshold(about->dropout);
+                const uint64_t row = (uint64_t)(item * T + t) * (uint64_t)((about->U + 3) / 4 * 4);
+                FN(philox_words)(words, about->dropout_key, about->dropout_call, (row + (uint64_t)u) / 4);
                 for (fnn_size i = 0; i < keys; i++)
-                    p[i] = words[i] >= limit ? p[i] * (REAL)(1 / (1 - a->dropout)) : 0;
+                    p[i] = words[i] >= limit ? p[i] * (REAL)(1 / (1 - about->dropout)) : 0;
             }
         }
+        /* query by query: the values of these keys */
         for (fnn_size t = 0; t < T; t++) {
-            const fnn_size keys = fnn_min(TILE_U, fnn_keys_seen(a, t + 1) - u);
+            const fnn_size keys = fnn_min(TILE_U, fnn_keys_seen(about, t + 1) - u);
             if (keys > 0)
-                FN(attention_few_sum)(y + t * a->y.rs, shrink[t], s[t], v + u * a->v.rs, a->v.rs, keys, a->HV);
+                FN(attention_few_sum)(y + t * about->y.rs, shrink[t], s[t], v + u * about->v.rs, about->v.rs, keys,
+                                      about->HV);
         }
     }
     for (fnn_size t = 0; t < T; t++) {
         const REAL share = total[t] == 0 ? 0 : 1 / total[t];
-        REAL *row = y + t * a->y.rs;
+        REAL *row = y + t * about->y.rs;
         if (total[t] == 0)                                       /* no key was allowed */
-            memset(row, 0, (size_t)a->HV * sizeof(REAL));
-        for (fnn_size j = 0; j < a->HV; j++)
+            memset(row, 0, (size_t)about->HV * sizeof(REAL));
+        for (fnn_size j = 0; j < about->HV; j++)
             row[j] *= share;
         args->top[item * T + t] = top[t];
         args->total[item * T + t] = total[t];
     }
 }
 
+/* Items of the loop are items of attention. */
 static void FN(attention_few_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     for (fnn_size item = begin; item < end; item++)

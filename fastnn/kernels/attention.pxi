@@ -1,4 +1,5 @@
-# attention.pxi -- calls of csrc/attention/attention.c
+# attention.pxi -- calls of csrc/attention/attention.c. What an item is, and how its matrices lie,
+# csrc/attention/attention.h says.
 
 from libc.stdlib cimport free, malloc
 
@@ -21,14 +22,13 @@ cdef extern from "fastnn.h" nogil:
     void (*fnn_attention_forward[2])(void *y, void *top, void *total, const void *q, const void *k, const void *v,
                                      const fnn_attention *about)
     void (*fnn_attention_backward[2])(void *dq, void *dk, void *dv, void *dmask, const void *dy, const void *y,
-                                      const void *top,
-                                      const void *total, const void *q, const void *k, const void *v,
-                                      const fnn_attention *about)
+                                      const void *top, const void *total, const void *q, const void *k,
+                                      const void *v, const fnn_attention *about)
 
 
 cdef struct Matrices:
-    # an array of matrices with adjacent elements in their rows: strides in elements, all but the
-    # last
+    # an array of matrices with adjacent elements in their rows; the strides, in elements, of all
+    # axes but the last
     void *data
     int dtype, ndim
     Py_ssize_t shape[MAX_DIMS]
@@ -36,7 +36,8 @@ cdef struct Matrices:
 
 
 cdef object open_matrices(object a, Matrices *out):
-    """Like open_array, but only the last axis must lie adjacent: heads are read where a projection has put them."""
+    """Like open_array, but only the last axis must lie adjacent: heads are read where a projection
+    has put them."""
     cdef Array whole
     cdef Py_buffer view
     cdef Py_ssize_t step = 1
@@ -67,7 +68,8 @@ cdef object open_matrices(object a, Matrices *out):
 
 
 cdef class _Attention:
-    """What the kernel wants to know about one call. Leading dimensions broadcast: `lead` is what they come to."""
+    """What the kernel wants to know about one call: its fnn_attention, and the memory that this
+    points to. Leading dimensions broadcast: `lead` is what they come to."""
     cdef fnn_attention about
     cdef int dtype, ndim                            # dimensions of `lead`
     cdef Py_ssize_t lead[MAX_DIMS]
@@ -83,8 +85,9 @@ cdef class _Attention:
         for i in range(self.held):
             free(self.at[i])
 
-    cdef int set(self, Matrices *q, Matrices *k, Matrices *v, bint is_causal, double scale, double dropout_p,
-                 uint64_t key, uint64_t call) except -1:
+    cdef int fill(self, Matrices *q, Matrices *k, Matrices *v, bint is_causal, double scale, double dropout_p,
+                  uint64_t key, uint64_t call) except -1:
+        """All of `about` but the mask and the results."""
         cdef fnn_attention *about = &self.about
         cdef Matrices *m
         cdef int i, j
@@ -135,7 +138,7 @@ cdef class _Attention:
         to.rs = m.strides[m.ndim - 2]
         return 0
 
-    cdef int set_mask(self, Array *mask) except -1:
+    cdef int add_mask(self, Array *mask) except -1:
         cdef Py_ssize_t strides[MAX_DIMS]
         cdef Py_ssize_t step = 1
         cdef Py_ssize_t rows = mask.shape[mask.ndim - 2] if mask.ndim > 1 else 1
@@ -153,7 +156,9 @@ cdef class _Attention:
         return 0
 
     cdef object new(self, Array *out, fnn_matrices *to, Py_ssize_t rows, Py_ssize_t columns, const Matrices *like):
-        """A result with the leading dimensions. Its heads lie in memory as those of `like` do: (..., row, head, column), so that a layer
+        """A result with the leading dimensions.
+
+        Its heads lie in memory as those of `like` do: (..., row, head, column), so that a layer
         puts them side by side without a copy, or (..., head, row, column)."""
         cdef Matrices m
         cdef int i, n = self.ndim
@@ -180,16 +185,17 @@ cdef class _Attention:
         return result
 
     cdef object new_joint(self, Matrices *q, Matrices *k, Matrices *v, Array *dq, Array *dk, Array *dv):
-        """dq, dk and dv in one block, as parts of one array that q, k and v are the parts of; None where they are not. Then the gradient of
-        that array is there already."""
-        cdef Py_ssize_t step = (<char *>k.data - <char *>q.data) // (4 if self.dtype == FNN_F32 else 8), expected = 1
+        """dq, dk and dv as parts of one array, where q, k and v are the parts of one; else None.
+
+        The gradient of that array is then there already, without a copy."""
+        cdef Py_ssize_t step = (<char *>k.data - <char *>q.data) // item_bytes(self.dtype), expected = 1
         cdef Py_ssize_t shape[MAX_DIMS]
         # axes of (3, *q.shape) from the largest step in memory to the smallest
         cdef int order[MAX_DIMS]
         cdef int n = q.ndim + 1, i, j
         cdef Array whole_
-        if not (q.ndim == k.ndim == v.ndim == self.ndim + 2 < MAX_DIMS and <char *>v.data - <char *>k.data == <char
-                *>k.data - <char *>q.data):
+        if not (q.ndim == k.ndim == v.ndim == self.ndim + 2 < MAX_DIMS
+                and <char *>v.data - <char *>k.data == <char *>k.data - <char *>q.data):
             return None
         for i in range(q.ndim):
             if not (q.shape[i] == k.shape[i] == v.shape[i] and q.strides[i] == k.strides[i] == v.strides[i]
@@ -212,9 +218,9 @@ cdef class _Attention:
         for i in range(n):
             back[order[i]] = i
         whole = whole.transpose(back)
-        for i in range(3):
-            (dq if i == 0 else dk if i == 1
-             else dv).data = <char *>whole_.data + i * step * (4 if self.dtype == FNN_F32 else 8)
+        dq.data = whole_.data
+        dk.data = <char *>whole_.data + step * item_bytes(self.dtype)
+        dv.data = <char *>whole_.data + 2 * step * item_bytes(self.dtype)
         self.matrices(&self.about.dq, q)
         self.about.dk = self.about.dv = self.about.dq
         return whole[0], whole[1], whole[2]
@@ -245,10 +251,10 @@ def scaled_dot_product_attention_forward(q, k, v, mask=None, *, bint is_causal=F
     q = open_matrices(q, &q_)
     k = open_matrices(k, &k_)
     v = open_matrices(v, &v_)
-    a.set(&q_, &k_, &v_, is_causal, scale, dropout_p, key, call)
+    a.fill(&q_, &k_, &v_, is_causal, scale, dropout_p, key, call)
     if mask is not None:
         mask = open_array(mask, &mask_)
-        a.set_mask(&mask_)
+        a.add_mask(&mask_)
     y = a.new(&y_, &a.about.y, a.about.T, a.about.HV, &q_)
     top = a.new_rows(&top_)
     total = a.new_rows(&total_)
@@ -271,16 +277,17 @@ def scaled_dot_product_attention_backward(dy, saved, *, needs=None, bint is_caus
     dy = open_matrices(dy, &dy_)
     top = open_array(top, &top_)
     total = open_array(total, &total_)
-    a.set(&q_, &k_, &v_, is_causal, scale, dropout_p, key, call)
+    a.fill(&q_, &k_, &v_, is_causal, scale, dropout_p, key, call)
     a.matrices(&a.about.y, &y_)
     a.matrices(&a.about.dy, &dy_)
     if mask is not None:
         mask = open_array(mask, &mask_)
-        a.set_mask(&mask_)
+        a.add_mask(&mask_)
     dq = dk = dv = dmask = None
     dq_.data = dk_.data = dv_.data = dmask_.data = NULL
-    joint = a.new_joint(&q_, &k_, &v_, &dq_, &dk_,
-                        &dv_) if needs is None or needs[0] and needs[1] and needs[2] else None
+    joint = None
+    if needs is None or needs[0] and needs[1] and needs[2]:
+        joint = a.new_joint(&q_, &k_, &v_, &dq_, &dk_, &dv_)
     if joint is not None:
         dq, dk, dv = joint
     elif needs is None or needs[0]:
