@@ -37,7 +37,4 @@ static inline void fnn_inside(fnn_size size, fnn_size outputs, fnn_size stride, 
     *end = last;
 }
 
-/* Whether max_pool2d_forward takes these windows; if not, max_window_pool2d_forward does. */
-int fnn_pool2d_is_framed(const fnn_window *g);
-
 #endif

@@ -1,5 +1,5 @@
 /* pool2d.c -- the largest value or the mean of each window of a plane. Mathematics and methods:
- * pool2d.tmpl.h. */
+ * pool2d.tmpl.h; a map of the family: pool2d.h. */
 #include "fastnn.h"
 #include "pool/pool2d_cut.h"
 

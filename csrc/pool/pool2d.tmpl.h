@@ -1,20 +1,28 @@
 /* pool2d.tmpl.h -- the largest value or the mean of each window of every plane.
  *
- * Math       max   y[p,q] = max over taps (r,s) of x[i,j],  i = p*sh - ph + r*dh,  j = q*sw - pw + s*dw, inside the image
+ * Math       max   y[p,q] = max over taps (r,s) of x[i,j],  i = p*sh - ph + r*dh,
+ *                  j = q*sw - pw + s*dw, inside the image
  *                  dx[i,j] = sum of dy[p,q] over the windows whose first maximum is (i,j)
  *            mean  y[p,q] = (sum over taps of x[i,j]) / d[p,q]
  *                  dx[i,j] = sum over the windows that see (i,j) of dy[p,q] / d[p,q]
  *            adaptive: the window of p is rows floor(p*H/P) to ceil((p+1)*H/P) - 1, likewise for q
- * Symbols    window.h; a plane is x[n,c,:,:].
+ * Symbols    core/window.h; a plane is x[n,c,:,:]. A tap (r,s) has the number r*S + s.
  * Layout     x [N][C][H][W]   y, tap, argmax [N][C][P][Q]
- * Method     2x2 windows side by side in one pass over x; other windows of few taps many outputs at
- *            a time: maxima first down, then across (pool2d_rows.tmpl.h; of 3x3 at stride 2 in
- *            registers, pool2d_three.tmpl.h), means and gradients in frames (pool2d_frames.tmpl.h);
- *            large and adaptive windows one after the other, along their rows.
- *            The maximum is remembered by its tap, a byte, where the window has few; else by its
- *            place in the plane.
- * Cost       x comes from memory once, and R*S/(sh*sw) times from the cache: bound by memory.
- * Threads    tiles of planes; one writer per element.
+ * Method     The first of these that applies (pool2d_cut.h says whether); each file tells how:
+ *
+ *                windows                       max       max back    mean      mean back
+ *                2 x 2 side by side            two       two         two       two
+ *                3 x 3 that move by 2          three     three
+ *                few taps, small strides       rows      frames      frames    frames
+ *                all others, and adaptive      here      here        here      here
+ *
+ *            "two" is pool2d_two.tmpl.h and so on. "Here" windows go one after the other, along
+ *            their rows. Maxima of "here" have functions of their own (max_window_pool2d), since
+ *            they remember the largest by its index in the plane, where the others have its tap's
+ *            number, a byte. Compilers without shuffles have no "three".
+ * Cost       x comes from memory once, and R*S/(sh*sw) times from the cache or less: bound by
+ *            memory.
+ * Threads    tiles of planes; "here", rows of outputs, and backward planes. One writer per element.
  * Reference  fastnn/reference/pool2d.py, fastnn/reference/adaptive_pool.py
  */
 /* ---- the mean's divisor ---------------------------------------------------------------------- */
@@ -32,27 +40,78 @@ static void FN(mean_divide)(REAL *y, const REAL *x, const pool_args *args, fnn_s
 {
     const fnn_window *g = args->g;
     const fnn_size rows = mean_count(p, g->H, g->R, g->sh, g->ph, args->count_padding);
-    fnn_size a, b, to, from;
-    fnn_inside(g->W, g->Q, g->sw, -g->pw, &a, &to);
-    fnn_inside(g->W, g->Q, g->sw, g->S - 1 - g->pw, &from, &b);
-    a = fnn_min(fnn_max(fnn_max(a, from), q0), q1);
-    b = fnn_max(fnn_min(fnn_min(b, to), q1), a);
+    fnn_size first_from, first_to, last_from, last_to;          /* windows whose first tap, or last, is in the image */
+    fnn_inside(g->W, g->Q, g->sw, -g->pw, &first_from, &first_to);
+    fnn_inside(g->W, g->Q, g->sw, g->S - 1 - g->pw, &last_from, &last_to);
+    const fnn_size from = fnn_min(fnn_max(fnn_max(first_from, last_from), q0), q1);
+    const fnn_size to = fnn_max(fnn_min(fnn_min(last_to, first_to), q1), from);
     const REAL same = (REAL)(args->divisor ? args->divisor : rows * g->S);
-    for (fnn_size q = q0; q < a; q++) y[q - q0] = x[q - q0] / FN(mean_divisor)(args, rows, q);
-    for (fnn_size q = a; q < b; q++) y[q - q0] = x[q - q0] / same;
-    for (fnn_size q = b; q < q1; q++) y[q - q0] = x[q - q0] / FN(mean_divisor)(args, rows, q);
+    for (fnn_size q = q0; q < from; q++) y[q - q0] = x[q - q0] / FN(mean_divisor)(args, rows, q);
+    for (fnn_size q = from; q < to; q++) y[q - q0] = x[q - q0] / same;
+    for (fnn_size q = to; q < q1; q++) y[q - q0] = x[q - q0] / FN(mean_divisor)(args, rows, q);
+}
+
+static void FN(pool_fill)(REAL *to, fnn_size n, REAL value)
+{
+    for (fnn_size i = 0; i < n; i++)
+        to[i] = value;
+}
+
+/* ---- the numbers of taps ---------------------------------------------------------------------
+ * They are bytes in memory, `tap`, and REAL in the loops, `which`, so that comparing and choosing
+ * work on registers of one type. */
+
+/* n elements (a constant, or not) */
+FNN_INLINE void FN(pool_to_bytes_strip)(const fnn_size n, uint8_t *restrict tap, const REAL *restrict which)
+{
+    #pragma omp simd
+    for (fnn_size i = 0; i < n; i++)
+        tap[i] = (uint8_t)(int)which[i];
+}
+
+FNN_INLINE void FN(pool_from_bytes_strip)(const fnn_size n, REAL *restrict which, const uint8_t *restrict tap)
+{
+    #pragma omp simd
+    for (fnn_size i = 0; i < n; i++)
+        which[i] = (REAL)(int)tap[i];
+}
+
+static void FN(pool_to_bytes)(uint8_t *tap, const REAL *which, fnn_size n)
+{
+    fnn_size at = 0;
+    for (; at + POOL_BYTES <= n; at += POOL_BYTES)
+        FN(pool_to_bytes_strip)(POOL_BYTES, tap + at, which + at);
+    for (; at < n && n >= POOL_STRIP; at += POOL_STRIP) {
+        at = fnn_min(at, n - POOL_STRIP);
+        FN(pool_to_bytes_strip)(POOL_STRIP, tap + at, which + at);
+    }
+    FN(pool_to_bytes_strip)(n - fnn_min(at, n), tap + at, which + at);
+}
+
+static void FN(pool_from_bytes)(REAL *which, const uint8_t *tap, fnn_size n)
+{
+    fnn_size at = 0;
+    for (; at + POOL_BYTES <= n; at += POOL_BYTES)
+        FN(pool_from_bytes_strip)(POOL_BYTES, which + at, tap + at);
+    for (; at < n && n >= POOL_STRIP; at += POOL_STRIP) {
+        at = fnn_min(at, n - POOL_STRIP);
+        FN(pool_from_bytes_strip)(POOL_STRIP, which + at, tap + at);
+    }
+    FN(pool_from_bytes_strip)(n - fnn_min(at, n), which + at, tap + at);
 }
 
 #include "pool/pool2d_frames.tmpl.h"
+#include "pool/pool2d_two.tmpl.h"
 #include "pool/pool2d_rows.tmpl.h"
 
 /* ---- window by window: large and adaptive ones ----------------------------------------------- */
 
-/* The largest of x[j] for j in span, and its place; NaN counts as largest. First of all whether
- * there is a larger one: that takes no branches. */
-static void FN(max_along)(const REAL *x, pool_span span, fnn_size row, REAL *most, fnn_size *place)
+/* The largest of x[j] for j in span, and its index in the plane, whose row x begins at index
+ * `row`; NaN counts as largest. *most and *index are what was found in the rows before. Whether
+ * there is a larger one comes first: that takes no branches. */
+static void FN(max_along)(const REAL *x, pool_span span, fnn_size row, REAL *most, fnn_size *index)
 {
-    if (span.step == 1 && *place >= 0 && span.end - span.begin >= POOL_STRIP) {
+    if (span.step == 1 && *index >= 0 && span.end - span.begin >= POOL_STRIP) {
         const REAL least = *most;
         int larger = 0;
         #pragma omp simd reduction(| : larger)
@@ -61,22 +120,22 @@ static void FN(max_along)(const REAL *x, pool_span span, fnn_size row, REAL *mos
         if (!larger) return;
     }
     for (fnn_size j = span.begin; j < span.end; j += span.step)
-        if (*place < 0 || x[j] > *most || x[j] != x[j]) {
+        if (*index < 0 || x[j] > *most || x[j] != x[j]) {
             *most = x[j];
-            *place = row + j;
+            *index = row + j;
         }
 }
 
-/* The windows of some outputs of a row: to find them takes divisions, and all rows have the same.
- */
+/* The columns that the windows of n outputs of a row see: to find them takes divisions, and all
+ * rows have the same. */
 typedef struct { fnn_size q0, n; pool_span at[POOL_SPANS]; } FN(pool_spans);
 
 static void FN(pool_find_spans)(FN(pool_spans) *spans, const pool_args *args, fnn_size q0)
 {
     spans->q0 = q0;
     spans->n = fnn_min(POOL_SPANS, args->g->Q - q0);
-    for (fnn_size k = 0; k < spans->n; k++)
-        spans->at[k] = pool_columns(args, q0 + k);
+    for (fnn_size w = 0; w < spans->n; w++)
+        spans->at[w] = pool_columns(args, q0 + w);
 }
 
 /* Items are rows of outputs. */
@@ -90,20 +149,20 @@ static void FN(max_window_block)(void *ctx, fnn_size begin, fnn_size end)
         for (fnn_size item = begin; item < end; item++) {
             const REAL *x = (const REAL *)args->in + item / g->P * g->H * g->W;
             const pool_span rows = pool_rows(args, item % g->P);
-            for (fnn_size k = 0; k < columns.n; k++) {
+            for (fnn_size w = 0; w < columns.n; w++) {
                 REAL most = -(REAL)INFINITY;
-                fnn_size place = -1;
+                fnn_size index = -1;
                 for (fnn_size i = rows.begin; i < rows.end; i += rows.step)
-                    FN(max_along)(x + i * g->W, columns.at[k], i * g->W, &most, &place);
-                ((REAL *)args->out)[item * g->Q + q0 + k] = most;
-                args->argmax_out[item * g->Q + q0 + k] = (int32_t)place;
+                    FN(max_along)(x + i * g->W, columns.at[w], i * g->W, &most, &index);
+                ((REAL *)args->out)[item * g->Q + q0 + w] = most;
+                args->argmax_out[item * g->Q + q0 + w] = (int32_t)index;
             }
         }
     }
 }
 
-/* forward was  y[p,q] = x[argmax[p,q]]  so  dx[argmax[p,q]] += dy[p,q]: one pixel may be the maximum of several windows
- */
+/* forward was  y[p,q] = x[argmax[p,q]]  so  dx[argmax[p,q]] += dy[p,q]: one pixel may be the
+ * maximum of several windows. Items are planes. */
 static void FN(argmax_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const pool_args *args = ctx;
@@ -145,7 +204,7 @@ FNN_INLINE REAL FN(window_divisor)(const pool_args *args, fnn_size p, fnn_size q
 }
 
 /* Whether there is one window, the whole plane: then much of the work would be to find that out,
- * again and again. */
+ * plane by plane. */
 static int FN(mean_of_the_plane)(const pool_args *args)
 {
     const fnn_window *g = args->g;
@@ -172,16 +231,16 @@ static void FN(mean_window_block)(void *ctx, fnn_size begin, fnn_size end)
             const REAL *x = (const REAL *)args->in + item / g->P * g->H * g->W;
             const pool_span rows = pool_rows(args, item % g->P);
             const fnn_size height = rows.end - rows.begin;
-            for (fnn_size k = 0; k < columns.n; k++) {
-                const fnn_size j = columns.at[k].begin, width = columns.at[k].end - j;
+            for (fnn_size w = 0; w < columns.n; w++) {
+                const fnn_size j = columns.at[w].begin, width = columns.at[w].end - j;
                 REAL sum = 0;
                 if (width == g->W)                  /* whole rows, such as the whole plane: one run */
                     sum = FN(pool_sum)(x + rows.begin * g->W, height * g->W);
                 else
                     for (fnn_size i = rows.begin; i < rows.end; i++)
                         sum += FN(pool_sum)(x + i * g->W + j, width);
-                ((REAL *)args->out)[item * g->Q + q0 + k] = sum / FN(window_divisor)(args, item % g->P, q0 + k, height,
-                                                                                     width);
+                const REAL divisor = FN(window_divisor)(args, item % g->P, q0 + w, height, width);
+                ((REAL *)args->out)[item * g->Q + q0 + w] = sum / divisor;
             }
         }
     }
@@ -208,10 +267,10 @@ static void FN(mean_window_backward_block)(void *ctx, fnn_size begin, fnn_size e
                 FN(pool_find_spans)(&columns, args, q0);
             for (fnn_size p = 0; p < g->P; p++) {
                 const pool_span rows = pool_rows(args, p);
-                for (fnn_size k = 0; k < columns.n; k++) {
-                    const pool_span span = columns.at[k];
-                    const REAL d = dy[p * g->Q + q0 + k]
-                                 / FN(window_divisor)(args, p, q0 + k, rows.end - rows.begin, span.end - span.begin);
+                for (fnn_size w = 0; w < columns.n; w++) {
+                    const pool_span span = columns.at[w];
+                    const REAL d = dy[p * g->Q + q0 + w]
+                                 / FN(window_divisor)(args, p, q0 + w, rows.end - rows.begin, span.end - span.begin);
                     for (fnn_size i = rows.begin; i < rows.end; i++)
                         for (fnn_size j = span.begin; j < span.end; j++)
                             dx[i * W + j] += d;
@@ -223,7 +282,7 @@ static void FN(mean_window_backward_block)(void *ctx, fnn_size begin, fnn_size e
 
 /* ---- the kernels ----------------------------------------------------------------------------- */
 
-/* Run `block` over the tiles of all planes. */
+/* Run `block` over the tiles of all planes. Which method when: the table at the top. */
 static void FN(pool_over_tiles)(pool_args *args, pool_tiles cut, fnn_block_fn block)
 {
     const fnn_window *g = args->g;

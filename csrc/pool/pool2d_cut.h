@@ -1,28 +1,22 @@
-/* pool2d_cut.h -- what pooling's windows see, and how its work is cut into tiles. All cuts depend
- * on sizes only, never on threads or type. */
+/* pool2d_cut.h -- pooling's methods: whether one applies to a window, and how it cuts its work into
+ * tiles. All cuts depend on sizes only, never on threads or type. */
 #ifndef FASTNN_POOL2D_CUT_H
 #define FASTNN_POOL2D_CUT_H
 
-#include "core/window.h"
+#include "core/window.h"                            /* and pool/pool2d.h, which fastnn.h includes */
 
+/* ---- for all methods ------------------------------------------------------------------------- */
 enum {
-    POOL_GRAIN = 16384,                             /* elements visited in a block */
-    POOL_TAPS = 255,                                /* the most taps that a byte can name, */
-    POOL_NONE = 255,                                /* and the name of none */
-    POOL_STRIDE = 8,                                /* the largest stride that is sorted into frames */
-    POOL_FRAMES = 1 << 15,                          /* elements of frames that a tile aims at, */
-    POOL_FRAMES_MAX = 1 << 18,                      /* and those that it may need */
-    POOL_SPANS = 64,                                /* outputs of a row whose windows are found at one time */
-    POOL_NAMES = 1 << 12,                           /* outputs of a tile of 2x2 windows */
+    POOL_GRAIN = 16384,                             /* elements visited in a block of a parallel loop */
+    POOL_TAPS = 255,                                /* the most taps that a byte can number, */
+    POOL_NONE = FNN_POOL_NONE,                      /* and the number that stands for none */
     POOL_COLUMNS = 2048,                            /* columns of any tile */
-    POOL_WIDEST = 1 << 16,                          /* columns of an image whose rows are not cut
-                                                       (pool2d_three.tmpl.h) */
-    POOL_AHEAD = 896,                               /* elements between what is read and what is asked for from
-                                                       memory */
-    POOL_ROWS = 4,                                  /* rows of outputs that go down before they go across
-                                                       (pool2d_rows.tmpl.h) */
-    POOL_BYTES = 64,                                /* bytes of a long strip: one or more vectors */
-    POOL_STRIP = 16                                 /* elements of a strip: one or more vectors at every level */
+    POOL_FRAMES = 1 << 15,                          /* elements of the image that a tile aims at, with those of its
+                                                       buffers */
+    POOL_STRIP = 16,                                /* elements of a strip, a piece of a row: one or more vectors at
+                                                       every level */
+    POOL_BYTES = 64                                 /* elements of a strip of tap numbers: one or more vectors of bytes
+                                                       */
 };
 
 #if defined(__GNUC__)
@@ -39,11 +33,13 @@ enum {
 #  define POOL_APART
 #endif
 
-/* Outputs (backward: rows and columns of a frame) in tiles of rows x columns, `down` x `across` of
- * them. */
+/* A plane's outputs (backward: rows and columns of a frame, pool2d_frames.tmpl.h) in tiles of
+ * rows x columns, `down` x `across` of them. */
 typedef struct { fnn_size rows, columns, down, across; } pool_tiles;
+/* One of them: rows [p0, p0 + rows) and columns [q0, q0 + columns) of a plane */
 typedef struct { fnn_size plane, p0, rows, q0, columns; } pool_tile;
 
+/* What a block of a parallel loop needs. in and out are x and y, or dy and dx. */
 typedef struct {
     void *out;
     uint8_t *tap_out;
@@ -60,21 +56,100 @@ typedef struct {
 /* Items of `elements` each that are worth a block. */
 static inline fnn_size pool_grain(fnn_size elements) { return fnn_max(1, POOL_GRAIN / fnn_max(elements, 1)); }
 
-/* 2x2 windows side by side, all inside the image */
+static inline pool_tiles pool_cut(fnn_size rows, fnn_size columns, fnn_size aim_rows)
+{
+    pool_tiles cut = { fnn_even_piece(rows, fnn_max(1, aim_rows)), fnn_even_piece(columns, POOL_COLUMNS), 0, 0 };
+    cut.down = fnn_ceil_div(rows, cut.rows);
+    cut.across = fnn_ceil_div(columns, cut.columns);
+    return cut;
+}
+
+/* The item-th tile, of planes of rows x columns */
+static inline pool_tile pool_tile_of(const pool_tiles *cut, fnn_size item, fnn_size rows, fnn_size columns)
+{
+    const fnn_size across = item % cut->across, down = item / cut->across % cut->down;
+    pool_tile tile = { item / (cut->across * cut->down), down * cut->rows, 0, across * cut->columns, 0 };
+    tile.rows = fnn_min(cut->rows, rows - tile.p0);
+    tile.columns = fnn_min(cut->columns, columns - tile.q0);
+    return tile;
+}
+
+/* ---- 2x2 windows (pool2d_two.tmpl.h) --------------------------------------------------------- */
+enum { POOL_TWO_OUTPUTS = 1 << 12 };                /* outputs of a tile */
+
+/* Side by side, all inside the image */
 static inline int pool_is_two_by_two(const fnn_window *g)
 {
     return g->R == 2 && g->S == 2 && g->sh == 2 && g->sw == 2 && g->dh == 1 && g->dw == 1 && g->ph == 0 && g->pw == 0
         && 2 * g->P <= g->H && 2 * g->Q <= g->W;
 }
 
-/* Windows of 3 x 3 that move by 2, all of which see the image. */
+/* Whole rows of outputs, or a part of one: their tap numbers are adjacent. */
+static inline pool_tiles pool_cut_2x2(const fnn_window *g) { return pool_cut(g->P, g->Q, POOL_TWO_OUTPUTS / g->Q); }
+
+/* ---- 3x3 windows (pool2d_three.tmpl.h) ------------------------------------------------------- */
+enum {
+    POOL_WIDEST = 1 << 16,                          /* columns of an image at most: its rows are not cut */
+    POOL_AHEAD = 896                                /* elements between what is read and what is prefetched */
+};
+
+/* They move by 2, and all of them see the image. */
 static inline int pool_is_three_by_three(const fnn_window *g)
 {
     return g->R == 3 && g->S == 3 && g->sh == 2 && g->sw == 2 && g->dh == 1 && g->dw == 1 && g->ph <= 1 && g->pw <= 1
         && 2 * (g->P - 1) - g->ph < g->H && 2 * (g->Q - 1) - g->pw < g->W && g->W <= POOL_WIDEST;
 }
 
-/* ---- windows one by one ---------------------------------------------------------------------- */
+/* Whole rows of outputs, or, backward, pairs of rows of the image. */
+static inline pool_tiles pool_cut_three(const fnn_window *g, fnn_size rows)
+{
+    return pool_cut(rows, 1, POOL_FRAMES / fnn_max(g->W, 1));
+}
+
+/* ---- windows of few taps, in frames (pool2d_frames.tmpl.h) ----------------------------------- */
+enum {
+    POOL_STRIDE = 8,                                /* the largest stride that is sorted into frames */
+    POOL_FRAMES_MAX = 1 << 18                       /* elements of frames that a tile of one row may need */
+};
+
+/* From a window's first tap to the last, in rows of a frame, and in elements of its rows */
+static inline fnn_size pool_down(const fnn_window *g) { return (g->R - 1) * g->dh / g->sh; }
+static inline fnn_size pool_right(const fnn_window *g) { return (g->S - 1) * g->dw / g->sw; }
+/* Rows and columns of a frame of the whole image */
+static inline fnn_size pool_frame_rows(const fnn_window *g) { return fnn_ceil_div(g->H + g->ph, g->sh); }
+static inline fnn_size pool_frame_columns(const fnn_window *g) { return fnn_ceil_div(g->W + g->pw, g->sw); }
+
+/* Not for large windows and strides, nor where a window is longer than a row of outputs. */
+static inline int pool_is_framed(const fnn_window *g)
+{
+    if (g->R > POOL_TAPS || g->S > POOL_TAPS / g->R || g->sh > POOL_STRIDE || g->sw > POOL_STRIDE
+        || g->S > 2 * g->Q) return 0;
+    const fnn_size down = pool_down(g), right = pool_right(g);
+    const fnn_size columns = fnn_min(fnn_max(g->Q, pool_frame_columns(g)), POOL_COLUMNS);
+    return down < POOL_FRAMES_MAX && right < POOL_FRAMES_MAX
+        && (1 + down) * (columns + right) * g->sh * g->sw <= POOL_FRAMES_MAX;
+}
+
+/* rows x columns in tiles whose frames, rows + down high, and as many outputs hold about
+ * POOL_FRAMES elements. */
+static inline pool_tiles pool_cut_frames(const fnn_window *g, fnn_size rows, fnn_size columns)
+{
+    const fnn_size length = fnn_min(columns, POOL_COLUMNS) + pool_right(g);
+    return pool_cut(rows, columns, POOL_FRAMES / (length * (g->sh * g->sw + 2)) - pool_down(g));
+}
+
+/* ---- maxima of the same windows (pool2d_rows.tmpl.h) ----------------------------------------- */
+enum { POOL_ROWS = 4 };                             /* rows of outputs that go down before they go across */
+
+/* Rows of outputs whose images hold about POOL_FRAMES elements. What a tile and the next one both
+ * need is read twice. */
+static inline pool_tiles pool_cut_rows(const fnn_window *g)
+{
+    return pool_cut(g->P, g->Q, POOL_FRAMES / fnn_max(fnn_min(g->W, POOL_COLUMNS * g->sw) * g->sh, 1));
+}
+
+/* ---- windows one by one (pool2d.tmpl.h) ------------------------------------------------------ */
+enum { POOL_SPANS = 64 };                           /* outputs of a row whose windows are found at one time */
 
 /* Elements that window p of the mean counts along one direction: its part in the image, or in the
  * padded image. */
@@ -90,13 +165,12 @@ static inline fnn_size mean_count(fnn_size p, fnn_size size, fnn_size taps, fnn_
 typedef struct { fnn_size begin, end, step; } pool_span;
 
 static inline pool_span pool_sees(fnn_size p, fnn_size size, fnn_size outputs, fnn_size taps, fnn_size stride,
-                                  fnn_size pad,
-                                  fnn_size step, int adaptive)
+                                  fnn_size pad, fnn_size step, int adaptive)
 {
     if (adaptive)
         return (pool_span){ p * size / outputs, fnn_ceil_div((p + 1) * size, outputs), 1 };
     const fnn_size begin = p * stride - pad, end = fnn_min(begin + (taps - 1) * step + 1, size);
-    return (pool_span){ begin >= 0 ? begin : begin + fnn_round_up(-begin, step), end, step };
+    return (pool_span){ begin >= 0 ? begin : begin + fnn_ceil_div(-begin, step) * step, end, step };
 }
 
 static inline pool_span pool_rows(const pool_args *args, fnn_size p)
@@ -109,67 +183,6 @@ static inline pool_span pool_columns(const pool_args *args, fnn_size q)
 {
     const fnn_window *g = args->g;
     return pool_sees(q, g->W, g->Q, g->S, g->sw, g->pw, g->dw, args->adaptive);
-}
-
-/* ---- tiles ----------------------------------------------------------------------------------- */
-static inline pool_tiles pool_cut(fnn_size rows, fnn_size columns, fnn_size aim_rows)
-{
-    pool_tiles cut = { fnn_even_piece(rows, fnn_max(1, aim_rows)), fnn_even_piece(columns, POOL_COLUMNS), 0, 0 };
-    cut.down = fnn_ceil_div(rows, cut.rows);
-    cut.across = fnn_ceil_div(columns, cut.columns);
-    return cut;
-}
-
-static inline pool_tile pool_tile_of(const pool_tiles *cut, fnn_size item, fnn_size rows, fnn_size columns)
-{
-    const fnn_size across = item % cut->across, down = item / cut->across % cut->down;
-    pool_tile t = { item / (cut->across * cut->down), down * cut->rows, 0, across * cut->columns, 0 };
-    t.rows = fnn_min(cut->rows, rows - t.p0);
-    t.columns = fnn_min(cut->columns, columns - t.q0);
-    return t;
-}
-
-/* Whole rows of outputs, or a part of one: their names are one run. */
-static inline pool_tiles pool_cut_2x2(const fnn_window *g) { return pool_cut(g->P, g->Q, POOL_NAMES / g->Q); }
-
-/* Rows of outputs whose images hold about POOL_FRAMES elements: those of a tile that the next needs
- * too are read twice. */
-static inline pool_tiles pool_cut_rows(const fnn_window *g)
-{
-    return pool_cut(g->P, g->Q, POOL_FRAMES / fnn_max(fnn_min(g->W, POOL_COLUMNS * g->sw) * g->sh, 1));
-}
-
-/* Whole rows of outputs of windows of 3 x 3, or pairs of rows of the image. */
-static inline pool_tiles pool_cut_three(const fnn_window *g,
-                                        fnn_size rows) { return pool_cut(rows, 1, POOL_FRAMES / fnn_max(g->W, 1)); }
-
-/* ---- frames (pool2d_frames.tmpl.h) ----------------------------------------------------------- */
-/* from the first tap to the last, in rows */
-static inline fnn_size pool_down(const fnn_window *g) { return (g->R - 1) * g->dh / g->sh; }
-/* and elements of a frame */
-static inline fnn_size pool_right(const fnn_window *g) { return (g->S - 1) * g->dw / g->sw; }
-/* of all the image */
-static inline fnn_size pool_frame_rows(const fnn_window *g) { return fnn_ceil_div(g->H + g->ph, g->sh); }
-static inline fnn_size pool_frame_columns(const fnn_window *g) { return fnn_ceil_div(g->W + g->pw, g->sw); }
-
-/* Whether the method serves: not for large windows and strides, nor where a window is longer than a
- * row of outputs. */
-static inline int pool_is_framed(const fnn_window *g)
-{
-    if (g->R > POOL_TAPS || g->S > POOL_TAPS / g->R || g->sh > POOL_STRIDE || g->sw > POOL_STRIDE
-        || g->S > 2 * g->Q) return 0;
-    const fnn_size down = pool_down(g), right = pool_right(g), columns = fnn_min(fnn_max(g->Q, pool_frame_columns(g)),
-                                                                                 POOL_COLUMNS);
-    return down < POOL_FRAMES_MAX && right < POOL_FRAMES_MAX && (1 + down) * (columns + right) * g->sh
-        * g->sw <= POOL_FRAMES_MAX;
-}
-
-/* rows x columns in tiles whose frames, rows + down high, and as many outputs hold about
- * POOL_FRAMES elements. */
-static inline pool_tiles pool_cut_frames(const fnn_window *g, fnn_size rows, fnn_size columns)
-{
-    const fnn_size length = fnn_min(columns, POOL_COLUMNS) + pool_right(g);
-    return pool_cut(rows, columns, POOL_FRAMES / (length * (g->sh * g->sw + 2)) - pool_down(g));
 }
 
 #endif

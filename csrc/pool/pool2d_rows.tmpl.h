@@ -1,142 +1,154 @@
-/* pool2d_rows.tmpl.h -- the largest value of each window, first down, then across. Included by
+/* pool2d_rows.tmpl.h -- maxima of windows of few taps, first down, then across. Included by
  * pool2d.tmpl.h.
  *
- * Math       most[j] = max over r of x[p*sh - ph + r*dh, j],    y[p,q] = max over s of most[q*sw - pw + s*dw]
+ * Math       down      most[j] = max over r of x[p*sh - ph + r*dh, j]
+ *            across    y[p,q] = max over s of most[q*sw - pw + s*dw]
  * Method     A row of outputs takes R comparisons for each column of the image and S for each
  *            output, not R*S for each output, and down the columns every load is a whole vector:
- *            only the one row that they leave is sorted into frames, by the remainder of its
- *            columns. name[j] is the number r*S of the first tap that is the largest of its column,
- *            so that the window's tap is the least name[j] + s of those columns that reach the
- *            window's maximum: the first of equals.
+ *            only the one row that they leave is sorted into frames (pool2d_frames.tmpl.h), by the
+ *            remainder of its columns. number[j] is the number r*S of the first tap that is the
+ *            largest of its column, so that the window's tap is the least number[j] + s of those
+ *            columns that reach the window's maximum: the first of equals.
  *            Comparisons pass NaN over: where a tile of windows sees one, its maxima are found tap
  *            by tap.
- * Layout     most and name: a row of the image with its padding, where most is -infinity and name
- *            is POOL_NONE.
+ * Layout     most and number: a row of the image with its padding, where most is -infinity and
+ *            number is POOL_NONE. A strip is POOL_STRIP elements of it.
  */
 
-/* most[j] = the largest of a[j], b[j], c[j], of which there are `rows` (a constant), and name[j] =
- * first, first + each or first + 2 each, the first of them that it is. With `more` both go on from
- * what they hold. nan[j] = 1 if a NaN was among them; `seen`: a was asked before. */
-FNN_INLINE void FN(max_down_strip)(const fnn_size n, const int rows, const int more, const int seen,
-                                   REAL *restrict most, REAL *restrict name,
-                                   REAL *restrict nan, const REAL *restrict a, const REAL *restrict b,
-                                   const REAL *restrict c, REAL first, REAL each)
+/* ---- down the columns ------------------------------------------------------------------------ */
+
+/* most[j] = the largest of a[j], b[j], c[j], of which there are `rows` (a constant), and number[j]
+ * = first, first + each or first + 2 each, the first of them that it is. With `more` both go on
+ * from what they hold. nan[j] = 1 if a NaN was among them; `checked`: a needs no check, the row
+ * before had it. (Twelve arguments: as fields of a struct the compiler would not know that the
+ * arrays lie apart.) */
+FNN_INLINE void FN(max_down_strip)(const fnn_size n, const int rows, const int more, const int checked,
+                                   REAL *restrict most, REAL *restrict number, REAL *restrict nan,
+                                   const REAL *restrict a, const REAL *restrict b, const REAL *restrict c, REAL first,
+                                   REAL each)
 {
     #pragma omp simd
     for (fnn_size j = 0; j < n; j++) {
-        REAL m = more ? most[j] : a[j], k = more ? name[j] : first, found = nan[j];
-        if (!seen) found = a[j] != a[j] ? (REAL)1 : found;
+        REAL largest = more ? most[j] : a[j], tap = more ? number[j] : first, found = nan[j];
+        if (!checked) found = a[j] != a[j] ? (REAL)1 : found;
         if (more) {
-            k = a[j] > m ? first : k;
-            m = a[j] > m ? a[j] : m;
+            tap = a[j] > largest ? first : tap;
+            largest = a[j] > largest ? a[j] : largest;
         }
         if (rows > 1) {
-            k = b[j] > m ? first + each : k;
-            m = b[j] > m ? b[j] : m;
+            tap = b[j] > largest ? first + each : tap;
+            largest = b[j] > largest ? b[j] : largest;
         }
         if (rows > 2) {
             found = isunordered(b[j], c[j]) ? (REAL)1 : found;
-            k = c[j] > m ? first + 2 * each : k;
-            m = c[j] > m ? c[j] : m;
+            tap = c[j] > largest ? first + 2 * each : tap;
+            largest = c[j] > largest ? c[j] : largest;
         } else if (rows > 1)
             found = b[j] != b[j] ? (REAL)1 : found;
-        most[j] = m;
-        name[j] = k;
+        most[j] = largest;
+        number[j] = tap;
         nan[j] = found;
     }
 }
 
-FNN_INLINE void FN(max_down)(const int rows, const int more, const int seen, REAL *most, REAL *name, REAL *nan,
-                             const REAL *x, fnn_size step,
-                             REAL first, REAL each, fnn_size n)
+/* Where a row's maxima go: the numbers of their taps, and whether a NaN was seen */
+typedef struct { REAL *most, *number, *nan; } FN(max_row_of);
+
+/* The same for n columns, strip by strip; the rows are `step` elements apart from x on. */
+FNN_INLINE void FN(max_down)(const int rows, const int more, const int checked, FN(max_row_of) to, const REAL *x,
+                             fnn_size step, REAL first, REAL each, fnn_size n)
 {
     const REAL *b = x + (rows > 1) * step, *c = b + (rows > 2) * step;
     if (n < POOL_STRIP)
-        FN(max_down_strip)(n, rows, more, seen, most, name, nan, x, b, c, first, each);
+        FN(max_down_strip)(n, rows, more, checked, to.most, to.number, to.nan, x, b, c, first, each);
     else
         for (fnn_size at = 0; at < n; at += POOL_STRIP) {
             at = fnn_min(at, n - POOL_STRIP);       /* the last strip overlaps the one before, which changes nothing */
-            FN(max_down_strip)(POOL_STRIP, rows, more, seen, most + at, name + at, nan, x + at, b + at, c + at, first,
-                               each);
+            FN(max_down_strip)(POOL_STRIP, rows, more, checked, to.most + at, to.number + at, to.nan, x + at, b + at,
+                               c + at, first, each);
         }
 }
 
-static POOL_APART void FN(max_down_3_seen)(REAL *most, REAL *name, REAL *nan, const REAL *x, fnn_size step, REAL first,
-                                           REAL each, fnn_size n)
+static POOL_APART void FN(max_down_3_checked)(REAL *most, REAL *number, REAL *nan, const REAL *x, fnn_size step,
+                                              REAL first, REAL each, fnn_size n)
 {
-    FN(max_down)(3, 0, 1, most, name, nan, x, step, first, each, n);
+    FN(max_down)(3, 0, 1, (FN(max_row_of)){ most, number, nan }, x, step, first, each, n);
 }
+
+/* ---- across the row that is left ------------------------------------------------------------- */
 
 /* y[q] = the largest of most[q + offset[s]] over s < S (2 or 3, a constant), which[q] = the least
- * name + s of those that are. */
+ * number + s of those that are. */
 FNN_INLINE void FN(max_across_strip)(const fnn_size n, const int S, REAL *restrict y, REAL *restrict which,
                                      const REAL *restrict a, const REAL *restrict b, const REAL *restrict c,
-                                     const REAL *restrict a_name, const REAL *restrict b_name,
-                                     const REAL *restrict c_name)
+                                     const REAL *restrict a_number, const REAL *restrict b_number,
+                                     const REAL *restrict c_number)
 {
     #pragma omp simd
     for (fnn_size q = 0; q < n; q++) {
-        REAL m = b[q] > a[q] ? b[q] : a[q];
-        if (S > 2) m = c[q] > m ? c[q] : m;
-        y[q] = m;
+        REAL largest = b[q] > a[q] ? b[q] : a[q];
+        if (S > 2) largest = c[q] > largest ? c[q] : largest;
+        y[q] = largest;
     }
     #pragma omp simd
     for (fnn_size q = 0; q < n; q++) {
-        const REAL m = y[q], first = a_name[q], second = b_name[q] + 1, third = c_name[q] + 2;
-        REAL w = a[q] == m ? first : POOL_NONE;
-        int take = (b[q] == m) & (second < w);
-        w = take ? second : w;
-        take = (c[q] == m) & (third < w);
-        w = S > 2 && take ? third : w;
-        which[q] = w;
+        const REAL largest = y[q], first = a_number[q], second = b_number[q] + 1, third = c_number[q] + 2;
+        REAL tap = a[q] == largest ? first : POOL_NONE;
+        int take = (b[q] == largest) & (second < tap);
+        tap = take ? second : tap;
+        take = (c[q] == largest) & (third < tap);
+        tap = S > 2 && take ? third : tap;
+        which[q] = tap;
     }
 }
 
-FNN_INLINE void FN(max_across)(const int S, REAL *y, REAL *which, const REAL *most, const REAL *name,
+/* n outputs, strip by strip */
+FNN_INLINE void FN(max_across)(const int S, REAL *y, REAL *which, const REAL *most, const REAL *number,
                                const fnn_size *offset, fnn_size n)
 {
     const REAL *a = most + offset[0], *b = most + offset[1], *c = most + offset[S - 1];
-    const REAL *a_name = name + offset[0], *b_name = name + offset[1], *c_name = name + offset[S - 1];
+    const REAL *a_number = number + offset[0], *b_number = number + offset[1], *c_number = number + offset[S - 1];
     if (n < POOL_STRIP)
-        FN(max_across_strip)(n, S, y, which, a, b, c, a_name, b_name, c_name);
+        FN(max_across_strip)(n, S, y, which, a, b, c, a_number, b_number, c_number);
     else
         for (fnn_size at = 0; at < n; at += POOL_STRIP) {
             at = fnn_min(at, n - POOL_STRIP);
-            FN(max_across_strip)(POOL_STRIP, S, y + at, which + at, a + at, b + at, c + at, a_name + at, b_name + at,
-                                 c_name + at);
+            FN(max_across_strip)(POOL_STRIP, S, y + at, which + at, a + at, b + at, c + at, a_number + at,
+                                 b_number + at, c_number + at);
         }
 }
 
-static POOL_APART void FN(max_across_3)(REAL *y, REAL *which, const REAL *most, const REAL *name,
+static POOL_APART void FN(max_across_3)(REAL *y, REAL *which, const REAL *most, const REAL *number,
                                         const fnn_size *offset, fnn_size n)
 {
-    FN(max_across)(3, y, which, most, name, offset, n);
+    FN(max_across)(3, y, which, most, number, offset, n);
 }
 
-/* The same for any S, a tap after the other. */
+/* The same for any S, one tap after the other. */
 static void FN(max_across_any)(fnn_size S, REAL *restrict y, REAL *restrict which, const REAL *restrict most,
-                               const REAL *restrict name,
-                               const fnn_size *offset, fnn_size n)
+                               const REAL *restrict number, const fnn_size *offset, fnn_size n)
 {
     for (fnn_size q = 0; q < n; q++) {
         y[q] = most[q + offset[0]];
-        which[q] = name[q + offset[0]];
+        which[q] = number[q + offset[0]];
     }
     for (fnn_size s = 1; s < S; s++) {
-        const REAL *restrict v = most + offset[s], *restrict k = name + offset[s];
+        const REAL *restrict column = most + offset[s], *restrict column_number = number + offset[s];
         for (fnn_size q = 0; q < n; q++) {
-            const REAL tap = k[q] + (REAL)s;
-            const int take = (v[q] > y[q]) | ((v[q] == y[q]) & (tap < which[q]));
-            y[q] = take ? v[q] : y[q];
+            const REAL tap = column_number[q] + (REAL)s;
+            const int take = (column[q] > y[q]) | ((column[q] == y[q]) & (tap < which[q]));
+            y[q] = take ? column[q] : y[q];
             which[q] = take ? tap : which[q];
         }
     }
 }
 
-/* most and name of columns j0 <= j < j1 of the image, from the taps of output row p. `seen`: row p
- * - 1 came before it. */
-static void FN(max_row)(REAL *most, REAL *name, REAL *nan, const REAL *x, const fnn_window *g, fnn_size p, fnn_size j0,
-                        fnn_size j1, int seen)
+/* ---- a tile ---------------------------------------------------------------------------------- */
+
+/* most and number of columns j0 <= j < j1 of the image, from the taps of output row p. `follows`:
+ * row p - 1 came before it. */
+static void FN(max_row)(REAL *most, REAL *number, REAL *nan, const REAL *x, const fnn_window *g, fnn_size p,
+                        fnn_size j0, fnn_size j1, int follows)
 {
     const fnn_size i0 = p * g->sh - g->ph, step = g->dh * g->W, n = j1 - j0;
     const fnn_size r0 = i0 < 0 ? fnn_min(fnn_ceil_div(-i0, g->dh), g->R) : 0;
@@ -144,20 +156,21 @@ static void FN(max_row)(REAL *most, REAL *name, REAL *nan, const REAL *x, const 
     const REAL each = (REAL)g->S, from = (REAL)r0 * each;
     if (r0 >= r1) {
         FN(pool_fill)(most, n, -(REAL)INFINITY);
-        FN(pool_fill)(name, n, POOL_NONE);
+        FN(pool_fill)(number, n, POOL_NONE);
         return;
     }
     x += (i0 + r0 * g->dh) * g->W + j0;
-    if (r1 - r0 == 3 && seen && g->dh == 1 && g->sh <= 2)
-        FN(max_down_3_seen)(most, name, nan, x, step, from, each, n);
+    const FN(max_row_of) to = { most, number, nan };
+    if (r1 - r0 == 3 && follows && g->dh == 1 && g->sh <= 2)
+        FN(max_down_3_checked)(most, number, nan, x, step, from, each, n);
     else if (r1 - r0 == 3)
-        FN(max_down)(3, 0, 0, most, name, nan, x, step, from, each, n);
+        FN(max_down)(3, 0, 0, to, x, step, from, each, n);
     else if (r1 - r0 == 2)
-        FN(max_down)(2, 0, 0, most, name, nan, x, step, from, each, n);
+        FN(max_down)(2, 0, 0, to, x, step, from, each, n);
     else {
-        FN(max_down)(1, 0, 0, most, name, nan, x, step, from, each, n);
+        FN(max_down)(1, 0, 0, to, x, step, from, each, n);
         for (fnn_size r = r0 + 1; r < r1; r++)
-            FN(max_down)(1, 1, 0, most, name, nan, x + (r - r0) * step, step, (REAL)r * each, each, n);
+            FN(max_down)(1, 1, 0, to, x + (r - r0) * step, step, (REAL)r * each, each, n);
     }
 }
 
@@ -180,16 +193,16 @@ static int FN(pool_max_by_hand)(REAL *y, const REAL *x, const fnn_window *g, fnn
     return which;
 }
 
-/* Element j of frame b is column (q0 + j) sw + b. Before and after the columns of the image there
- * are margins; the one before is as long as a strip, for alignment. A few rows go down, then the
- * same across: what has just been stored is slow to load at another alignment. */
+/* Items are tiles. Element j of frame b is column (q0 + j) sw + b. Before and after the columns of
+ * the image there are margins; the one before is as long as a strip, for alignment. A few rows go
+ * down, then the same across: what has just been stored is slow to load at another alignment. */
 static void FN(max_rows_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const pool_args *args = ctx;
     const fnn_window *g = args->g;
     const fnn_size sw = g->sw, left = fnn_ceil_div(g->pw, sw), margin = fnn_ceil_div(left, POOL_STRIP) * POOL_STRIP;
-    const fnn_size size = fnn_ceil_div(margin + args->cut.columns + pool_right(g) + 1,
-                                       POOL_STRIP) * POOL_STRIP, length = size * sw;
+    const fnn_size size = fnn_ceil_div(margin + args->cut.columns + pool_right(g) + 1, POOL_STRIP) * POOL_STRIP;
+    const fnn_size length = size * sw;
     fnn_size offset[POOL_TAPS];
     for (fnn_size s = 0; s < g->S; s++) {
         const fnn_size at = s * g->dw - g->pw + left * sw;
@@ -203,42 +216,43 @@ static void FN(max_rows_block)(void *ctx, fnn_size begin, fnn_size end)
         const fnn_size first = tile.q0 * sw, n = tile.columns, start = (tile.plane * g->P + tile.p0) * g->Q + tile.q0;
         const REAL *x = (const REAL *)args->in + tile.plane * g->H * g->W;
         const fnn_size before = tile.q0 > 0 ? left : 0, j0 = first - before * sw, from = margin - before;
-        const fnn_size elements = fnn_min(before + n + pool_right(g) + 1,
-                                          fnn_ceil_div(g->W - j0, sw)), j1 = fnn_min(j0 + elements * sw, g->W);
+        const fnn_size elements = fnn_min(before + n + pool_right(g) + 1, fnn_ceil_div(g->W - j0, sw));
+        const fnn_size j1 = fnn_min(j0 + elements * sw, g->W);
         REAL *y = (REAL *)args->out + start, nan[POOL_STRIP] = { 0 };
         for (fnn_size k = 0; k <= POOL_ROWS; k++) {         /* what is before and after the image stays */
             FN(pool_fill)(rows + 2 * k * length, length, -(REAL)INFINITY);
             FN(pool_fill)(rows + (2 * k + 1) * length, length, POOL_NONE);
         }
-        for (fnn_size i0 = 0; i0 < tile.rows; i0 += POOL_ROWS) {
-            const fnn_size i1 = fnn_min(i0 + POOL_ROWS, tile.rows);
-            for (fnn_size i = i0; i < i1; i++) {
-                REAL *const sorted = rows + 2 * (i - i0) * length;
-                REAL *const most = (sw > 1 ? unsorted : sorted) + from * sw, *const name = most + length;
-                FN(max_row)(most, name, nan, x, g, tile.p0 + i, j0, j1, i > 0);
+        /* the rows of outputs, POOL_ROWS at a time: all of them down, then all across */
+        for (fnn_size row0 = 0; row0 < tile.rows; row0 += POOL_ROWS) {
+            const fnn_size row1 = fnn_min(row0 + POOL_ROWS, tile.rows);
+            for (fnn_size row = row0; row < row1; row++) {
+                REAL *const sorted = rows + 2 * (row - row0) * length;
+                REAL *const most = (sw > 1 ? unsorted : sorted) + from * sw, *const number = most + length;
+                FN(max_row)(most, number, nan, x, g, tile.p0 + row, j0, j1, row > 0);
                 if (sw > 1) {
                     FN(pool_sort)(sorted + from, size, most, sw, elements);
-                    FN(pool_sort)(sorted + length + from, size, name, sw, elements);
+                    FN(pool_sort)(sorted + length + from, size, number, sw, elements);
                 }
             }
-            for (fnn_size i = i0; i < i1; i++) {
-                const REAL *const most = rows + 2 * (i - i0) * length, *const name = most + length;
-                if (g->S == 3) FN(max_across_3)(y + i * g->Q, which + i * n, most, name, offset, n);
-                else if (g->S == 2) FN(max_across)(2, y + i * g->Q, which + i * n, most, name, offset, n);
-                else FN(max_across_any)(g->S, y + i * g->Q, which + i * n, most, name, offset, n);
+            for (fnn_size row = row0; row < row1; row++) {
+                const REAL *const most = rows + 2 * (row - row0) * length, *const number = most + length;
+                if (g->S == 3) FN(max_across_3)(y + row * g->Q, which + row * n, most, number, offset, n);
+                else if (g->S == 2) FN(max_across)(2, y + row * g->Q, which + row * n, most, number, offset, n);
+                else FN(max_across_any)(g->S, y + row * g->Q, which + row * n, most, number, offset, n);
             }
         }
         REAL found = 0;
         for (fnn_size j = 0; j < POOL_STRIP; j++)
             found += nan[j];
-        for (fnn_size i = 0; found != 0 && i < tile.rows; i++)
+        for (fnn_size row = 0; found != 0 && row < tile.rows; row++)
             for (fnn_size q = 0; q < n; q++)
-                which[i * n + q] = (REAL)FN(pool_max_by_hand)(y + i * g->Q + q, x, g, tile.p0 + i, tile.q0 + q);
+                which[row * n + q] = (REAL)FN(pool_max_by_hand)(y + row * g->Q + q, x, g, tile.p0 + row, tile.q0 + q);
         if (args->tap_out && n == g->Q)
             FN(pool_to_bytes)(args->tap_out + start, which, tile.rows * n);
         else if (args->tap_out)
-            for (fnn_size i = 0; i < tile.rows; i++)
-                FN(pool_to_bytes)(args->tap_out + start + i * g->Q, which + i * n, n);
+            for (fnn_size row = 0; row < tile.rows; row++)
+                FN(pool_to_bytes)(args->tap_out + start + row * g->Q, which + row * n, n);
     }
     fnn_scratch_free(rows);
 }

@@ -1,14 +1,14 @@
-/* pool2d_three.tmpl.h -- the largest value of windows of 3 x 3 that move by 2, in registers.
- * Included by pool2d.tmpl.h.
+/* pool2d_three.tmpl.h -- maxima of windows of 3 x 3 that move by 2, in registers, and their
+ * gradient. Included by pool2d.tmpl.h.
  *
  * Math       with columns counted from the middle of the row's first window:
  *            down    d[j] = max over r of x[2p - ph + r, j]
  *            across  y[q] = max(d[2q - 1], d[2q], d[2q + 1])
  * Method     Two vectors of d are sorted into even and odd columns, and the odd ones are moved by
- *            one: three shuffles for VL outputs. The place goes the same way as a rank, 255 less
- *            the number of the tap: among equals the first has the highest.
+ *            one: three shuffles for VL outputs. The tap goes the same way as a rank, 255 less its
+ *            number: among equals the first has the highest.
  *            Rows that a window at the edge does not see are the last that it does see, once more,
- *            which changes nothing. Only a row's last vector asks which columns are inside the
+ *            which changes nothing. Only a row's last vector checks which columns are inside the
  *            image.
  *            Backward, a vector of dx is gathered from the vectors of dy whose windows see it, and
  *            written once.
@@ -57,9 +57,8 @@ FNN_INLINE vec FN(three_inside)(vec d, fnn_size inside)
  * window here can have says where its rows begin. Returns a number that is NaN if b or c holds one.
  * The three pointers are arguments, not a structure: what has just been stored in pieces is slow to
  * load at once. */
-FNN_INLINE REAL FN(three_row)(const int ranked, REAL *y, REAL *tap, const REAL *a, const REAL *b, const REAL *c,
-                              const fnn_window *g,
-                              REAL lowest_rank)
+FNN_INLINE REAL FN(three_row)(const int ranked, REAL *y, REAL *which, const REAL *a, const REAL *b, const REAL *c,
+                              const fnn_window *g, REAL lowest_rank)
 {
     const fnn_size n = g->Q, inside = g->W - 1 + g->pw;
     const vec last = v_set(lowest_rank), lowest = v_set(-(REAL)INFINITY);
@@ -69,6 +68,7 @@ FNN_INLINE REAL FN(three_row)(const int ranked, REAL *y, REAL *tap, const REAL *
         before = FN(three_down)(ranked, &before_rank, a1, b1, c1);
         sum = b1 + c1;
     }
+    /* the row, VL outputs at a time: two vectors of each row of the image */
     for (fnn_size q = 0; q < n; q += VL) {
         for (fnn_size j = 0; j < 2 * VL; j += fnn_max(64 / (fnn_size)sizeof(REAL), VL)) {
             POOL_PREFETCH(b + 2 * q + j + POOL_AHEAD);
@@ -88,17 +88,17 @@ FNN_INLINE REAL FN(three_row)(const int ranked, REAL *y, REAL *tap, const REAL *
                                         v_after(before_rank, right_rank) + last + v_set(2),
                                         v_evens(rank0, rank1) + last + v_set(1), right_rank + last));
         if (ranked)
-            v_store(tap + q, v_set(POOL_NONE) - rank);
+            v_store(which + q, v_set(POOL_NONE) - rank);
         before = right;
         before_rank = right_rank;
     }
     return v_sum(sum);
 }
 
-static POOL_APART REAL FN(three_row_with_taps)(REAL *y, REAL *tap, const REAL *a, const REAL *b, const REAL *c,
+static POOL_APART REAL FN(three_row_with_taps)(REAL *y, REAL *which, const REAL *a, const REAL *b, const REAL *c,
                                                const fnn_window *g, REAL lowest_rank)
 {
-    return FN(three_row)(1, y, tap, a, b, c, g, lowest_rank);
+    return FN(three_row)(1, y, which, a, b, c, g, lowest_rank);
 }
 
 static POOL_APART REAL FN(three_row_without)(REAL *y, const REAL *a, const REAL *b, const REAL *c, const fnn_window *g,
@@ -130,25 +130,26 @@ static void FN(three_block)(void *ctx, fnn_size begin, fnn_size end)
         const pool_tile tile = pool_tile_of(&args->cut, item, g->P, n);
         const REAL *x = (const REAL *)args->in + tile.plane * HW, *x_end = (const REAL *)args->in + g->N * g->C * HW;
         const fnn_size start = (tile.plane * g->P + tile.p0) * n;
-        REAL seen = 0;                              /* NaN if row a holds one: the row before has looked */
-        for (fnn_size i = 0; i < tile.rows; i++) {
-            const fnn_size i0 = (tile.p0 + i) * 2 - g->ph, r0 = i0 < 0 ? -i0 : 0, r1 = fnn_min(3, g->H - i0);
+        REAL found_before = 0;                      /* NaN if row a holds one: the row before has looked */
+        /* the rows of outputs, one after the other, from rows a, b and c of the image */
+        for (fnn_size row = 0; row < tile.rows; row++) {
+            const fnn_size i0 = (tile.p0 + row) * 2 - g->ph, r0 = i0 < 0 ? -i0 : 0, r1 = fnn_min(3, g->H - i0);
             const REAL *a = FN(three_look)(copied, x + (i0 + r0) * g->W, x_end, g);
             const REAL *b = FN(three_look)(copied + room, x + (i0 + fnn_min(r0 + 1, r1 - 1)) * g->W, x_end, g);
             const REAL *c = FN(three_look)(copied + 2 * room, x + (i0 + fnn_min(r0 + 2, r1 - 1)) * g->W, x_end, g);
             const REAL lowest = POOL_NONE - 8 - 3 * (REAL)r0;
-            if (i == 0)
-                seen = FN(pool_sum)(x + (i0 + r0) * g->W, g->W);
-            REAL *const y = (REAL *)args->out + start + i * n, *const to = (tile.rows - i) * n >= over ? y : last;
-            const REAL found = which ? FN(three_row_with_taps)(to, which + i * n, a, b, c, g, lowest)
-                : FN(three_row_without)(to, a, b, c, g, lowest);
+            if (row == 0)
+                found_before = FN(pool_sum)(x + (i0 + r0) * g->W, g->W);
+            REAL *const y = (REAL *)args->out + start + row * n, *const to = (tile.rows - row) * n >= over ? y : last;
+            const REAL found = which ? FN(three_row_with_taps)(to, which + row * n, a, b, c, g, lowest)
+                                     : FN(three_row_without)(to, a, b, c, g, lowest);
             if (to == last)
                 memcpy(y, last, n * sizeof(REAL));
-            for (fnn_size q = 0; (found != found || seen != seen) && q < n; q++) {
-                const int tap = FN(pool_max_by_hand)(y + q, x, g, tile.p0 + i, q);
-                if (which) which[i * n + q] = (REAL)tap;
+            for (fnn_size q = 0; (found != found || found_before != found_before) && q < n; q++) {
+                const int tap = FN(pool_max_by_hand)(y + q, x, g, tile.p0 + row, q);
+                if (which) which[row * n + q] = (REAL)tap;
             }
-            seen = found;
+            found_before = found;
         }
         if (which)
             FN(pool_to_bytes)(args->tap_out + start, which, tile.rows * n);
@@ -159,17 +160,17 @@ static void FN(three_block)(void *ctx, fnn_size begin, fnn_size end)
 /* ---- backward -------------------------------------------------------------------------------- */
 
 /* A row of dy and of the numbers of taps, with a margin behind it that no tap chose. */
-typedef struct { REAL *d, *tap; } FN(three_dy);
+typedef struct { REAL *dy, *which; } FN(three_dy);
 
 /* The gradients of columns 2u and 2u + 1 from the windows that see this row of the image as their
  * r-th. */
 FNN_INLINE void FN(three_gather)(vec *even, vec *odd, const FN(three_dy) *row, fnn_size u, const int r)
 {
-    const vec d = v_load(row->d + u), next = v_load(row->d + u + 1), tap = v_load(row->tap
-                                                                                  + u), tap_next = v_load(row->tap + u
-                                                                                                          + 1);
-    *even = (vec)((ivec)d & (tap == v_set((REAL)(3 * r + 1))));
-    *odd = (vec)((ivec)next & (tap_next == v_set((REAL)(3 * r)))) + (vec)((ivec)d & (tap == v_set((REAL)(3 * r + 2))));
+    const vec dy = v_load(row->dy + u), dy_next = v_load(row->dy + u + 1);
+    const vec tap = v_load(row->which + u), tap_next = v_load(row->which + u + 1);
+    *even = (vec)((ivec)dy & (tap == v_set((REAL)(3 * r + 1))));
+    *odd = (vec)((ivec)dy_next & (tap_next == v_set((REAL)(3 * r))))
+         + (vec)((ivec)dy & (tap == v_set((REAL)(3 * r + 2))));
 }
 
 /* n pairs of columns of a row of dx that windows see as their middle row, or with `two` (a
@@ -199,14 +200,14 @@ static POOL_APART void FN(three_pairs_of_one)(REAL *dx, const FN(three_dy) *row,
     FN(three_pairs)(0, dx, row, row, n);
 }
 
-/* Items are tiles of pairs of rows of dx: pair i is rows 2i - ph, which windows i see first and
- * windows i - 1 last, and the next, in the middle of windows i. */
+/* Items are tiles of pairs of rows of dx: pair p is row 2p - ph, which windows p see first and
+ * windows p - 1 last, and the next row, in the middle of windows p. */
 static void FN(three_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const pool_args *args = ctx;
     const fnn_window *g = args->g;
-    const fnn_size Q = g->Q, W = g->W, from = 1
-        - g->pw, n = fnn_ceil_div(W - from, 2), over = FN(whole_vectors)(fnn_max(n, Q)), length = over + VL;
+    const fnn_size Q = g->Q, W = g->W, from = 1 - g->pw, n = fnn_ceil_div(W - from, 2);
+    const fnn_size over = FN(whole_vectors)(fnn_max(n, Q)), length = over + VL;
     REAL *const room = fnn_scratch_alloc((4 * length + 2 * over) * sizeof(REAL)), *const last = room + 4 * length;
     FN(three_dy) above = { room, room + length }, row = { room + 2 * length, room + 3 * length };
     for (fnn_size k = 0; k < 4; k += 2) {
@@ -216,24 +217,26 @@ static void FN(three_backward_block)(void *ctx, fnn_size begin, fnn_size end)
     for (fnn_size item = begin; item < end; item++) {
         const pool_tile tile = pool_tile_of(&args->cut, item, pool_frame_rows(g), 1);
         const fnn_size last_row = fnn_min(2 * (tile.p0 + tile.rows) - g->ph, g->H) - 1;
-        for (fnn_size i = tile.p0 - 1; i < tile.p0 + tile.rows; i++) {
+        /* the rows of dy, one after the other; of the first, the tile before writes dx */
+        for (fnn_size p = tile.p0 - 1; p < tile.p0 + tile.rows; p++) {
             const FN(three_dy) free = above;
             above = row;
             row = free;
-            if (i >= 0 && i < g->P) {
-                const fnn_size at = (tile.plane * g->P + i) * Q;
-                memcpy(row.d, (const REAL *)args->in + at, Q * sizeof(REAL));
-                FN(pool_from_bytes)(row.tap, args->tap + at, Q);
+            if (p >= 0 && p < g->P) {
+                const fnn_size at = (tile.plane * g->P + p) * Q;
+                memcpy(row.dy, (const REAL *)args->in + at, Q * sizeof(REAL));
+                FN(pool_from_bytes)(row.which, args->tap + at, Q);
             } else
-                FN(pool_fill)(row.tap, Q, POOL_NONE);
-            for (fnn_size h = 2 * i - g->ph; i >= tile.p0 && h < 2 * i - g->ph + 2; h++) {
-                REAL *dx = (REAL *)args->out + (tile.plane * g->H + h) * W;
-                const int middle = h > 2 * i - g->ph;
-                if (h < 0 || h >= g->H) continue;
+                FN(pool_fill)(row.which, Q, POOL_NONE);
+            /* two rows of dx for each */
+            for (fnn_size i = 2 * p - g->ph; p >= tile.p0 && i < 2 * p - g->ph + 2; i++) {
+                REAL *dx = (REAL *)args->out + (tile.plane * g->H + i) * W;
+                const int middle = i > 2 * p - g->ph;
+                if (i < 0 || i >= g->H) continue;
                 if (from > 0)                       /* column 0, before the first window's middle */
-                    dx[0] = middle ? (row.tap[0] == 3 ? row.d[0] : 0) : (row.tap[0] == 0 ? row.d[0] : 0)
-                        + (above.tap[0] == 6 ? above.d[0] : 0);
-                REAL *const to = (last_row + 1 - h) * W - from >= 2 * FN(whole_vectors)(n) ? dx + from : last;
+                    dx[0] = middle ? (row.which[0] == 3 ? row.dy[0] : 0)
+                                   : (row.which[0] == 0 ? row.dy[0] : 0) + (above.which[0] == 6 ? above.dy[0] : 0);
+                REAL *const to = (last_row + 1 - i) * W - from >= 2 * FN(whole_vectors)(n) ? dx + from : last;
                 if (middle) FN(three_pairs_of_one)(to, &row, n);
                 else FN(three_pairs_of_two)(to, &above, &row, n);
                 if (to == last)

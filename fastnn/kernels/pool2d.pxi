@@ -1,6 +1,7 @@
-# pool2d.pxi -- calls of csrc/pool/pool2d.c
+# pool2d.pxi -- calls of csrc/pool/pool2d.c. What a tap and an index are, csrc/pool/pool2d.h says.
 
 cdef extern from "fastnn.h" nogil:
+    enum: FNN_POOL_NONE
     int fnn_pool2d_is_framed(const fnn_window *g)
     void (*fnn_max_pool2d_forward[2])(void *y, uint8_t *tap, const void *x, const fnn_window *g)
     void (*fnn_max_pool2d_backward[2])(void *dx, const void *dy, const uint8_t *tap, const fnn_window *g)
@@ -26,7 +27,8 @@ cdef object _pool_image(Array *dx, int dtype, fnn_window *g):
 
 
 cdef object _pool_output(size, kernel_size, stride, padding, dilation, ceil_mode):
-    """Windows along each direction; with ceil_mode also a cut-off one that begins in the image or the padding before it."""
+    """Windows along each direction; with ceil_mode also a cut-off one that begins in the image or
+    the padding before it."""
     output = []
     for n, k, s, p, d in zip(size, kernel_size, stride, padding, dilation):
         count = window_positions(n, k, s, p, p + (s - 1 if ceil_mode else 0), d)
@@ -35,15 +37,17 @@ cdef object _pool_output(size, kernel_size, stride, padding, dilation, ceil_mode
 
 
 cdef object _max_pool_indices(tap, Py_ssize_t width, geometry):
-    """The places i*W + j in the plane, int64, of the taps that were the largest; -1 for none."""
+    """The indices i*W + j in the plane, int64, of the taps that were the largest; -1 for none."""
     (_, S), (sh, sw), (ph, pw), (dh, dw) = geometry
-    row, column = np.divmod(tap.astype(_int64), S)
-    row, column = row * dh + np.arange(tap.shape[2])[:, None] * sh - ph, column * dw + np.arange(tap.shape[3]) * sw - pw
-    return np.where(tap == 255, -1, row * width + column)
+    r, s = np.divmod(tap.astype(_int64), S)
+    i = np.arange(tap.shape[2])[:, None] * sh - ph + r * dh
+    j = np.arange(tap.shape[3]) * sw - pw + s * dw
+    return np.where(tap == FNN_POOL_NONE, -1, i * width + j)
 
 
 cdef object _max_pool_forward(x, output, geometry, return_indices, bint save):
-    """y, or y and PyTorch's indices, and what backward needs: (taps or places of the maxima, the image's size, the windows' geometry).
+    """y, or y and PyTorch's indices, and what backward needs: (taps or indices of the maxima, the
+    image's size, the windows' geometry).
 
     geometry: (kernel_size, stride, padding, dilation) or None for adaptive windows.
     """
@@ -88,7 +92,8 @@ cdef object _max_pool_backward(dy, saved):
 
 
 cdef object _even(size, output_size):
-    """The kernel size of adaptive windows that are all alike, which makes ordinary pooling of them, or None."""
+    """The kernel size of adaptive windows that are all alike, which makes ordinary pooling of them;
+    else None."""
     (H, W), (P, Q) = size, output_size
     return (H // P, W // Q) if H % P == 0 and W % Q == 0 else None
 

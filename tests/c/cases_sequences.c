@@ -34,7 +34,8 @@ CASE(lstm_backward)
         void *dx = out(r, T * B * I), *dh0 = out(r, B * H), *dc0 = out(r, B * H);
         void *dw_ih = out(r, 4 * H * I), *dw_hh = out(r, 4 * H * H), *db = out(r, 4 * H);
         CALL(lstm_backward)(dx, dh0, dc0, dw_ih, dw_hh, db, dy, i % 2 ? dhT : NULL, dcT, x, h0, c0, w_ih, w_hh, y,
-                            gates, cells, work(r, fnn_recurrent_work(4, T, B, I, H), OF_TYPE), T, B, I, H, i % 2);
+                            gates, cells,
+                            work(r, fnn_recurrent_work(4, T, B, I, H), OF_TYPE), T, B, I, H, i % 2);
     }
 }
 
@@ -97,7 +98,7 @@ CASE(rnn_backward)
 
 /* ---- attention.h ----------------------------------------------------------------------------- */
 static const fnn_size heads[][5] = { {1, 1, 1, 1, 1}, {3, 5, 7, 3, 4}, {2, 67, 71, 33, 17}, {3, 40, 130, 64, 64},
-                                     {2, 131, 131, 24, 24}, {3, 2, 131, 65, 40} };
+                                    {2, 131, 131, 24, 24}, {3, 2, 131, 65, 40} };
 
 typedef struct {
     fnn_attention about;
@@ -118,13 +119,13 @@ static fnn_matrices matrices(run *r, fnn_size items, fnn_size rows, fnn_size col
 
 static attention new_attention(run *r, int size, int variant)
 {
-    const fnn_size items = heads[size][0], T = heads[size][1];
-    const fnn_size U = heads[size][2], HS = heads[size][3], HV = heads[size][4];
+    const fnn_size items = heads[size][0], T = heads[size][1], U = heads[size][2];
+    const fnn_size HS = heads[size][3], HV = heads[size][4];
     attention a = { .about = { .items = items, .T = T, .U = U, .HS = HS, .HV = HV, .scale = 0.4,
                                .causal = variant == 1 } };
     LABEL("items=%td T=%td U=%td HS=%td HV=%td, variant %d", items, T, U, HS, HV, variant);
-    a.q_size = items * T * HS, a.k_size = items * U * HS, a.v_size = items * U * HV, a.y_size = items * T * HV,
-               a.rows = items * T;
+    a.q_size = items * T * HS, a.k_size = items * U * HS, a.v_size = items * U * HV;
+    a.y_size = items * T * HV, a.rows = items * T;
     a.q = in(r, a.q_size), a.k = in(r, a.k_size), a.v = in(r, a.v_size);
     const int apart = variant == 1;
     a.about.q = a.about.dq = matrices(r, items, T, HS, apart, 0);
