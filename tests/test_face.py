@@ -44,3 +44,26 @@ def test_a_missing_name_says_what_is_near(name, place):
 def test_a_name_that_is_like_none_says_so(name):
     with pytest.raises(AttributeError, match=rf"^module 'fastnn' has no attribute '{name}'$"):
         getattr(nn, name)
+
+
+# ---- the faces of the packages -------------------------------------------------------------------
+MAY_DEFINE = {"kernels/__init__.py": {"kernel"}}        # it decides whether there are compiled kernels
+
+
+def work_in(text):
+    """The public functions and classes that a file defines itself."""
+    return {node.name for node in ast.parse(text).body
+            if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")}
+
+
+@pytest.mark.parametrize("path", sorted(FACE.parent.rglob("__init__.py")),
+                         ids=lambda path: path.relative_to(FACE.parent).as_posix())
+def test_an_init_is_a_face(path):
+    """It says what the room is for and names what stands in its files; the work is in these."""
+    text = path.read_text(encoding="utf-8")
+    assert work_in(text) == MAY_DEFINE.get(path.relative_to(FACE.parent).as_posix(), set())
+    assert ast.get_docstring(ast.parse(text))
+
+
+def test_work_in_a_face_is_found():
+    assert work_in("from .a import b\n\n\ndef save():\n    pass\n\n\ndef __getattr__(name):\n    pass\n") == {"save"}
