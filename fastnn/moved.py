@@ -59,7 +59,8 @@ NAMES = {
     },
     "fastnn.backend": {"use_kernel": ("fastnn.testing.replace", "use_kernel")},
     "fastnn.data.dataset": {name: ("fastnn.data.splits", name) for name in ("Subset", "random_split")},
-    "fastnn.kernels": {name: ("fastnn.arrays", name) for name in ("copied", "empty", "full")},
+    "fastnn.kernels": {name: ("fastnn.arrays", name) for name in ("ALIGNED_FROM", "LINE", "copied", "empty", "full")},
+    "fastnn.training.loop": {name: ("fastnn.training.evaluation", name) for name in ("evaluate", "predict")},
 }
 
 

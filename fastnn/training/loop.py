@@ -22,6 +22,7 @@ from typing import Any
 from ..errors import DTypeError, RangeError, ShapeError
 from ..io import check_path
 from ..layers.module import Module
+from ..moved import moved_name
 from ..optim import Adam
 from ..random import random_state
 from ..tensor import Tensor
@@ -249,3 +250,7 @@ def _check(model: Any, optimizer: Any, epochs: Any, metrics: Any, scheduler: Any
         check_path(checkpoint, "fit, checkpoint")
         require(optimizer is None or hasattr(optimizer, "state_dict"), DTypeError,
                 "an optimizer with state_dict() and load_state_dict(), for the checkpoint", type(optimizer).__name__)
+
+
+def __getattr__(name: str) -> Any:
+    return moved_name(__name__, name)
