@@ -166,7 +166,9 @@ def test_lines_are_not_too_wide():
 
 def test_the_words_are_the_fields():
     found = {name: lines for name, lines in bad(SPOKEN, dialect).items() if name not in STILL_DIALECT}
-    assert not found, shown(found)
+    for page in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md"):
+        found[page] = dialect(ROOT/page, (ROOT/page).read_text(encoding="utf-8"))
+    assert not any(found.values()), shown(found)
 
 
 @pytest.mark.parametrize("page", [path for path in (ROOT/"README.md", ROOT/"CHANGELOG.md", ROOT/"CONTRIBUTING.md",
