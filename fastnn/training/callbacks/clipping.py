@@ -23,7 +23,7 @@ class Clipping(Callback):
     def __init__(self, clip_norm: float):
         if not isinstance(clip_norm, Real) or not float(clip_norm) > 0:
             raise RangeError(who="Clipping", expected="clip_norm > 0", got=repr(clip_norm))
-        self.clip_norm = clip_norm
+        self.clip_norm: float = clip_norm
         self.parameters: list[Tensor] = []
 
     def on_epoch_start(self, state: State) -> None:
