@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import functional as F
+from ..errors import FastnnError
 from ..op import REPLACED
 from .activation import ReLU
 from .convolution import Conv2d
@@ -72,7 +73,11 @@ def chain(input: Any, *layers: Callable[[Any], Any]) -> Any:
             after: Any = layers[i]
             both = followers.get(after.__class__)
             if both is not None and fusible(layer, after):
-                input = layer.guarded(both, layer, input)
+                try:
+                    input = both(layer, input)
+                except FastnnError as error:        # as Module.__call__ does
+                    layer._name_error(error)
+                    raise
                 i += 1
                 continue
         input = layer(input)
@@ -90,15 +95,16 @@ FUSIONS: dict[type, dict[type, Callable[[Any, Any], Any]]] = {
 }
 
 # Their forwards as they are defined: one that was replaced in the class since then is to be called.
-FORWARDS: dict[type, Callable[..., Any]] = {layer: layer.forward for layer in (Linear, Conv2d, BatchNorm1d,
-                                                                                BatchNorm2d, ReLU)}
+FORWARDS: dict[type, Callable[..., Any]] = {
+    layer: layer.forward for layer in (Linear, Conv2d, BatchNorm1d, BatchNorm2d, ReLU)}
 
 
 def fusible(first: Module, second: Module) -> bool:
     """Whether nobody can tell that what lies between the two is never computed: no hooks, no
     forward of their own, no op replaced.
     """
-    return not (first._forward_hooks or first._forward_pre_hooks or second._forward_hooks or second._forward_pre_hooks
-                or REPLACED or "forward" in first.__dict__ or "forward" in second.__dict__
+    a, b = first.__dict__, second.__dict__
+    return not (REPLACED or a["_forward_hooks"] or a["_forward_pre_hooks"] or b["_forward_hooks"]
+                or b["_forward_pre_hooks"] or "forward" in a or "forward" in b
                 or first.__class__.forward is not FORWARDS[first.__class__]
                 or second.__class__.forward is not FORWARDS[second.__class__])

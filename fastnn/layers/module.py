@@ -117,14 +117,6 @@ class Module:
                 y = y if replaced is None else replaced
         return y
 
-    def guarded(self, function: Callable[..., Any], *args: Any) -> Any:
-        """function(*args); an error is told with this layer's path."""
-        try:
-            return function(*args)
-        except FastnnError as error:
-            self._name_error(error)
-            raise
-
     def _name_error(self, error: FastnnError) -> None:
         """Put this layer in front of the path that the error has gathered so far.
 
