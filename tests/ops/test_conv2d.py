@@ -3,6 +3,7 @@ instruction-set level.
 """
 
 import re
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -191,6 +192,37 @@ def test_the_tables_of_methods_are_what_runs(result, name):
         got = nn.kernels.compiled.conv2d_methods(x, w, (stride, stride), ((padding, padding), (padding, padding)),
                                                  (1, 1), groups)
         assert got[result].split(", ")[0] == method, example
+
+
+def matrices(text):
+    """{"B^T", "G", "A^T": matrix} of a text in which they stand side by side between bars."""
+    lines = [line.split("|")[1::2] for line in text.splitlines() if "|" in line]
+    return {name: np.array([[float(Fraction(entry)) for entry in line[column].replace(".", "0").split()]
+                            for line in lines if len(line) > column])
+            for column, name in enumerate(re.findall(r"(B\^T|G|A\^T) =", text))}
+
+
+@pytest.mark.skipif(not (ROOT/"docs").exists() or not (ROOT/"csrc").exists(), reason="needs the sources")
+def test_winograds_matrices_in_the_page_and_in_the_header_convolve():
+    """The tables as they stand in docs/kernels/winograd.md and in winograd_points.tmpl.h."""
+    header = (ROOT/"csrc/conv/winograd_points.tmpl.h").read_text(encoding="utf-8").replace("\n *", "\n")
+    page = (ROOT/"docs/kernels/winograd.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```text\n(.*?)```", page, re.S)
+    first, large, small = (matrices(block) for block in blocks if "B^T" in block)
+    whole = [matrices(block) for block in header.split("\n\n") if "B^T" in block and "|" in block]
+    for want, got in zip((large, small), whole, strict=True):
+        assert want.keys() == got.keys() and all(np.array_equal(want[key], got[key]) for key in want)
+    small["G"] = large["G"][:4]
+    rng = seeded("Winograd by hand")
+    for found in (first, large, small):
+        outputs, points = found["A^T"].shape
+        d, g = rng.integers(-9, 10, outputs + 2), rng.integers(-9, 10, 3)
+        pixels, weights = found["B^T"] @ d, found["G"] @ g
+        products = pixels*weights
+        if points == 6:                             # the last two are the real and the imaginary part at i
+            at_i = (pixels[4] + 1j*pixels[5])*(weights[4] + 1j*weights[5])
+            products[4:] = at_i.real, -at_i.imag
+        assert np.array_equal(found["A^T"] @ products, np.correlate(d, g))
 
 
 # ---- with relu as y is written -------------------------------------------------------------------
