@@ -1,26 +1,28 @@
-/* winograd.tmpl.h -- 3x3 convolution at stride 1 with a third of the multiplications. Included by
+/* winograd.tmpl.h -- 3x3 convolution at stride 1 with a third of the multiplications.
+ * docs/kernels/winograd.md explains the algorithm from the beginning, with numbers. Included by
  * conv2d.tmpl.h.
  *
- * Math       A tile of 4x4 outputs sees d, 6x6 pixels of each channel. With g a 3x3 filter,
+ * Math       A tile of 4x4 outputs sees d, 6x6 pixels of each channel. With w a 3x3 filter,
  *
- *                y = A^T [ sum over channels of (G g G^T) * (B^T d B) ] A         * is by element
+ *                y = A^T [ sum over channels of (G w G^T) * (B^T d B) ] A         * is by element
  *
- *            46 products per tile, channel and filter where the definition has 144. The matrices,
- *            in winograd_points.tmpl.h, interpolate the product of two polynomials at 0, 1, -1,
- *            infinity and modulo x^2 + 1, where numbers are complex. Where the output's sides are
+ *            46 products per tile, channel and filter where the definition has 144. The matrices
+ *            are in winograd_points.tmpl.h: they evaluate polynomials at 0, 1, -1, infinity and at
+ *            the complex number i, a root of x^2 + 1, and interpolate. Where the output's sides are
  *            no multiples of 4, the last tiles are smaller, with fewer products: for 4 x 4, 3, 2 or
  *            1 outputs 46, 39, 28 and 21.
  *
- *            The usual matrices of F(4x4, 3x3) interpolate at 2 and -2 too: 36 products, but thirds
- *            and eighths to round and to amplify. These have additions and powers of two only. So
- *            small whole numbers are exact, as everywhere in fastnn, and the rounding error is that
- *            of a direct sum. Measured, 256 channels, float32, largest error over largest value: y
- *            and dx 0.5e-6 (PyTorch's direct sums 0.3e-6), dw 0.3e-6 (1.2e-6); with 2 and -2 some
- *            fifteen times as much.
- * Symbols    window.h; U = G g G^T, V = B^T d B, M the sum of their products: 46 matrices each; NR
- *            = 2 VL filters make a panel
- * Layout     V [46][panel of tiles][C/VL][tile][VL],  U [46][channel][NR],  M [46][tile][NR]; V and M with the tiles that have the product
- * Method     A band is some rows of tiles. Its V is made and stays in the cache; then, panel of
+ *            The textbook's F(4x4, 3x3) evaluates at 2 and -2 in the place of i: 36 products, but
+ *            constants of a sixth to a twenty-fourth that round and amplify. Here all are powers of
+ *            two. So small whole numbers are exact, as everywhere in fastnn, and the rounding error
+ *            is that of a direct sum.
+ * Symbols    window.h; U = G w G^T, V = B^T d B, M the sum of their products: 46 matrices each. A
+ *            panel of filters is NR = 2 VL of them; a panel of tiles up to MR. kinds of points and
+ *            sets of tiles: winograd_cut.h.
+ * Layout     U [46][channel][NR]                          of a panel and a block of channels
+ *            V [46][panel of tiles][C/VL][tile][VL]       VL channels side by side: lanes
+ *            M [46][tile][NR]                             V and M: the tiles that have the product
+ * Method     A band is some rows of tiles. Its V is made and stays in the cache. Then, panel of
  *            filters by panel of filters: for each of the 46 a matrix product, the output
  *            transform, the bias. All transforms run on VL channels or filters at once. The filters
  *            are transformed once if there are several bands and they fit into scratch memory, else
@@ -36,15 +38,14 @@
  * Reference  Winograd (1980), "Arithmetic complexity of computations"; Lavin, Gray (2016), "Fast
  *            algorithms for convolutional neural networks", arXiv:1509.09308; Meng, Brothers
  *            (2019), "Efficient Winograd convolution via integer arithmetic", arXiv:1901.01965:
- *            complex points. Winograd (1980) too: a product modulo x^2 + 1 and y^2 + 1 is two of
- *            complex numbers.
+ *            complex points.
  */
 #undef WINO_MR
 #undef WINO_LIST
 #undef WINO_HALF_LIST
 #if VBYTES == 64 && !REAL_IS_F64
-#  define WINO_MR 14                                /* tiles of the image in a panel: with two vectors of filters all
-                                                       that the registers hold */
+#  define WINO_MR 14                                /* tiles in a panel: 28 sums and two vectors of filters, of 32
+                                                       registers */
 #  define WINO_LIST(do) do(1) do(2) do(3) do(4) do(5) do(6) do(7) do(8) do(9) do(10) do(11) do(12) do(13) do(14)
 #  define WINO_HALF_LIST(do) do(1) do(2) do(3) do(4) do(5) do(6) do(7)
 #else
@@ -53,15 +54,14 @@
 #  define WINO_HALF_LIST(do) do(1) do(2) do(3)
 #endif
 #define WINO_NR (2 * VL)                            /* filters in a panel */
-#define WINO_PAD VL                                 /* between the 46 matrices, so that they do not share cache lines'
-                                                       places */
+#define WINO_PAD VL                                 /* elements between the 46 matrices, against cache aliasing */
 
 typedef struct {
     REAL *y;
     const REAL *x, *w, *bias;
     REAL least;                                     /* of an element of y: 0 for relu */
-    int turned;                                     /* w is [C][K][3][3], to be read backwards: this is dx of another
-                                                       convolution */
+    int flipped;                                    /* w is [C][K][3][3], to be flipped and transposed as it is read:
+                                                       this is dx of another convolution */
     const fnn_window *g;
     REAL *u;                                        /* all filters, transformed; NULL: each band does it */
     char *bad;                                      /* [row of tiles][panel of filters]: some outputs are not finite */
@@ -69,8 +69,8 @@ typedef struct {
     fnn_size pitch;                                 /* channels in V: C, filled up to whole vectors */
     /* a band */
     REAL *v;
-    fnn_size row, row_end;                          /* rows of tiles */
-    fnn_size tiles[WINO_SETS];                      /* in each set of tiles */
+    fnn_size row, row_end;                          /* its rows of tiles */
+    fnn_size tiles[WINO_SETS];                      /* its tiles in each set */
     fnn_size v_step;                                /* from one of the 46 matrices to the next */
     /* dw: winograd_dw.tmpl.h */
     const REAL *dy;
@@ -83,14 +83,15 @@ typedef struct {
 
 /* ---- V: the pixels --------------------------------------------------------------------------- */
 
-/* One tile of VL channels. px: its first pixel; pixels are VL numbers, rows `length` pixels apart;
+/* V of one tile, VL channels side by side. px: its first pixel, rows are `length` pixels apart;
  * those from (i0, j0) on and before (i1, j1) are inside the image. tall, wide: the tile has more
- * than two outputs down, across. */
+ * than two outputs down, across; whole: it has all 4 x 4. */
 FNN_INLINE void FN(wino_v_tile)(const FN(wino_place) *place, fnn_size v_step, const REAL *px, fnn_size length,
-                                fnn_size i0, fnn_size i1,
-                                fnn_size j0, fnn_size j1, int tall, int wide, const int whole)
+                                fnn_size i0, fnn_size i1, fnn_size j0, fnn_size j1, int tall, int wide, const int whole)
 {
-    vec half[WINO_IN][WINO_IN], n[3][WINO_IN];
+    /* value: at a real point across [0], and the real and imaginary part at i [1], [2] */
+    vec half[WINO_IN][WINO_IN], value[3][WINO_IN];
+    /* B^T along each row of pixels */
     for (fnn_size i = 0; i < WINO_IN; i++) {
         vec d[WINO_IN];
         const int inside = i >= i0 && i < i1;
@@ -99,9 +100,10 @@ FNN_INLINE void FN(wino_v_tile)(const FN(wino_place) *place, fnn_size v_step, co
             d[j] = inside && j >= j0 && j < j1 ? v_load(px + (i * length + j) * VL) : v_set(0);
         FN(wino_bt)(half[i], d, wide);
     }
+    /* and down each column of what came out: b is the point across */
 #pragma GCC unroll 6
     for (fnn_size b = 0; b < WINO_IN; b++) {
-        vec d[WINO_IN], *at = n[b < 4 ? 0 : b - 3];
+        vec d[WINO_IN], *at = value[b < 4 ? 0 : b - 3];
 #pragma GCC unroll 6
         for (fnn_size i = 0; i < WINO_IN; i++)
             d[i] = half[i][b];
@@ -109,21 +111,23 @@ FNN_INLINE void FN(wino_v_tile)(const FN(wino_place) *place, fnn_size v_step, co
         if (b < 4)
             FN(wino_put_real)(WINO_PIXELS, place, v_step, b, at, whole);
     }
-    FN(wino_put_complex)(WINO_PIXELS, place, v_step, n[1], n[2], whole);
+    FN(wino_put_complex)(WINO_PIXELS, place, v_step, value[1], value[2], whole);
 }
 
-/* Where panel p of some tiles begins; panels differ by one tile at most. */
-static fnn_size FN(wino_panel)(fnn_size tiles, fnn_size panels, fnn_size p)
+/* Where a panel begins, when some tiles are cut into `panels`; these differ by one tile at most. */
+static fnn_size FN(wino_panel)(fnn_size tiles, fnn_size panels, fnn_size panel)
 {
-    return p * (tiles / panels) + fnn_min(p, tiles % panels);
+    return panel * (tiles / panels) + fnn_min(panel, tiles % panels);
 }
 
-/* Through the tiles of a band: where the next tile of each set is in the matrices that have this
- * set's tiles. */
-/* left: until a panel ends */
-typedef struct { REAL *next[WINO_SETS]; fnn_size step[WINO_SETS], left[WINO_SETS]; } FN(wino_walk);
+/* Through the tiles of a band, set by set. */
+typedef struct {
+    REAL *next[WINO_SETS];                          /* where the next tile is, in the matrices of this set */
+    fnn_size step[WINO_SETS];                       /* and how far the one after it */
+    fnn_size left[WINO_SETS];                       /* tiles until a panel ends */
+} FN(wino_walk);
 
-/* The place of tile (i, j) of an image, whose turn it is. */
+/* The place of tile (i, j) of an image, which is the next one; the walk goes on. */
 FNN_INLINE FN(wino_place) FN(wino_next)(FN(wino_walk) *walk, const wino_cut *cut, fnn_size i, fnn_size j)
 {
     REAL *at[WINO_SETS];
@@ -140,8 +144,8 @@ FNN_INLINE FN(wino_place) FN(wino_next)(FN(wino_walk) *walk, const wino_cut *cut
     return place;
 }
 
-/* V of groups [begin, end) of VL channels, in forward's layout [panel][group][tile][VL] or that of
- * dw, [block of channels][tile][channel] */
+/* V of groups [begin, end) of VL channels of a band: image by image, tile by tile. In forward's
+ * layout [panel][group][tile][VL], or for dw [block of channels][tile][channel]. */
 static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(wino_args) *args = ctx;
@@ -195,40 +199,42 @@ static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
 /* ---- U: the filters -------------------------------------------------------------------------- */
 static fnn_size FN(wino_u_step)(fnn_size channels) { return channels * WINO_NR + WINO_PAD; }
 
-/* The panel of filters from k0 on, channels [c0, c0 + channels); filters that are missing are zeros
- */
+/* U of the panel of filters from k0 on, channels [c0, c0 + channels); filters that are missing are
+ * zeros. */
 static void FN(wino_u_panel)(const FN(wino_args) *args, REAL *u, fnn_size k0, fnn_size c0, fnn_size channels)
 {
     const fnn_size u_step = FN(wino_u_step)(channels), C = args->g->C, K = args->g->K;
     const REAL *w = args->w;
     REAL *taps = fnn_scratch_alloc(channels * 9 * VL * sizeof(REAL));
+    /* VL filters at a time: their 9 weights for each channel, interleaved */
     for (fnn_size l = 0; l < WINO_NR; l += VL) {
         const fnn_size lanes = fnn_max(0, fnn_min(VL, K - k0 - l)), k = lanes > 0 ? k0 + l : 0;
-        if (!args->turned)
+        if (!args->flipped)
             FN(interleave)(taps, w + (k * C + c0) * 9, C * 9, lanes, channels * 9);
-        for (fnn_size c = 0; args->turned && c < channels; c++)
+        for (fnn_size c = 0; args->flipped && c < channels; c++)
             FN(interleave)(taps + c * 9 * VL, w + ((c0 + c) * K + k) * 9, 9, lanes, 9);
+        /* channel by channel: G along each row of weights, then down; b is the point across */
         for (fnn_size c = 0; c < channels; c++) {
             const REAL *from = taps + c * 9 * VL;
             const FN(wino_place) place = FN(wino_place_whole)(u + c * WINO_NR + l);
-            vec half[3][WINO_IN], n[3][WINO_IN];
+            vec half[3][WINO_IN], value[3][WINO_IN];
 #pragma GCC unroll 3
             for (fnn_size r = 0; r < 3; r++) {
                 vec tap[3];
 #pragma GCC unroll 3
                 for (fnn_size s = 0; s < 3; s++)
-                    tap[s] = v_load(from + (args->turned ? 8 - (r * 3 + s) : r * 3 + s) * VL);
+                    tap[s] = v_load(from + (args->flipped ? 8 - (r * 3 + s) : r * 3 + s) * VL);
                 FN(wino_g)(half[r], tap);
             }
 #pragma GCC unroll 6
             for (fnn_size b = 0; b < WINO_IN; b++) {
                 const vec tap[3] = { half[0][b], half[1][b], half[2][b] };
-                vec *at = n[b < 4 ? 0 : b - 3];
+                vec *at = value[b < 4 ? 0 : b - 3];
                 FN(wino_g)(at, tap);
                 if (b < 4)
                     FN(wino_put_real)(WINO_FILTERS, &place, u_step, b, at, 1);
             }
-            FN(wino_put_complex)(WINO_FILTERS, &place, u_step, n[1], n[2], 1);
+            FN(wino_put_complex)(WINO_FILTERS, &place, u_step, value[1], value[2], 1);
         }
     }
     fnn_scratch_free(taps);
@@ -255,30 +261,35 @@ static void FN(wino_u_block)(void *ctx, fnn_size begin, fnn_size end)
 /* ---- M: the products ------------------------------------------------------------------------- */
 
 /* m[tile][filter] (+)= sum over channels c of v[c / VL][tile][c % VL] * u[c][filter], for mr tiles
- * (a constant) and NR filters */
+ * (a constant) and NR filters. A register tile as in gemm_tile.tmpl.h: mr x 2 vectors of sums. The
+ * tiles of conv2d_pixels, conv2d_few, conv2d_taps and winograd_dw are the same idea with other
+ * operands: sums stay in registers while one operand is broadcast, number by number, and the other
+ * is loaded in vectors. */
 FNN_INLINE void FN(wino_product)(const fnn_size mr, REAL *m, const REAL *v, const REAL *u, fnn_size channels, int add)
 {
     vec acc[WINO_MR][2];
 #pragma GCC unroll 16
-    for (fnn_size i = 0; i < mr; i++)
-        acc[i][0] = acc[i][1] = v_set(0);
+    for (fnn_size t = 0; t < mr; t++)
+        acc[t][0] = acc[t][1] = v_set(0);
+    /* the sum over channels, VL of them from a row of V at a time */
     for (; channels > 0; channels -= VL, v += mr * VL)
 #pragma GCC unroll 8
         for (fnn_size c = 0; c < fnn_min(VL, channels); c++, u += WINO_NR) {
             const vec left = v_load(u), right = v_load(u + VL);
+            /* the tiles */
 #pragma GCC unroll 16
-            for (fnn_size i = 0; i < mr; i++) {
-                const vec pixel = v_set(v[i * VL + c]);
-                acc[i][0] += pixel * left;
-                acc[i][1] += pixel * right;
+            for (fnn_size t = 0; t < mr; t++) {
+                const vec pixel = v_set(v[t * VL + c]);
+                acc[t][0] += pixel * left;
+                acc[t][1] += pixel * right;
             }
         }
 #pragma GCC unroll 16
-    for (fnn_size i = 0; i < mr; i++)
+    for (fnn_size t = 0; t < mr; t++)
 #pragma GCC unroll 2
         for (fnn_size j = 0; j < 2; j++) {
-            REAL *to = m + i * WINO_NR + j * VL;
-            v_store(to, add ? acc[i][j] + v_load(to) : acc[i][j]);
+            REAL *to = m + t * WINO_NR + j * VL;
+            v_store(to, add ? acc[t][j] + v_load(to) : acc[t][j]);
         }
 }
 
@@ -294,24 +305,26 @@ static FN(wino_product_fn) *const FN(wino_products)[WINO_MR] = { WINO_LIST(WINO_
 
 /* ---- y --------------------------------------------------------------------------------------- */
 
-/* One tile of VL filters: pixels of VL numbers, rows `length` pixels apart; `rows` x `columns` of
- * the 4 x 4 are wanted. Adds 0 * y to *test. */
+/* y of one tile, VL filters side by side: A^T M A. px is its first output, rows are `length` pixels
+ * apart; `rows` x `columns` of the 4 x 4 are wanted. Adds 0 * y to *test: that stays 0 where all is
+ * finite. */
 FNN_INLINE void FN(wino_y_tile)(REAL *px, fnn_size length, fnn_size rows, fnn_size columns, const FN(wino_place) *place,
-                                fnn_size m_step,
-                                vec bias, vec *test, const int whole)
+                                fnn_size m_step, vec bias, vec *test, const int whole)
 {
-    vec n[3][WINO_IN], half[WINO_OUT][WINO_IN];
-    FN(wino_get_complex)(WINO_GRADIENT, n[1], n[2], place, m_step, whole);
+    vec value[3][WINO_IN], half[WINO_OUT][WINO_IN];
+    FN(wino_get_complex)(WINO_OUTPUTS, value[1], value[2], place, m_step, whole);
+    /* A^T down each column of products: b is the point across */
 #pragma GCC unroll 6
     for (fnn_size b = 0; b < WINO_IN; b++) {
-        vec out[WINO_OUT], *at = n[b < 4 ? 0 : b - 3];
+        vec out[WINO_OUT], *at = value[b < 4 ? 0 : b - 3];
         if (b < 4)
-            FN(wino_get_real)(WINO_GRADIENT, at, place, m_step, b, whole);
+            FN(wino_get_real)(WINO_OUTPUTS, at, place, m_step, b, whole);
         FN(wino_at)(out, at, rows > 2);
 #pragma GCC unroll 4
         for (fnn_size p = 0; p < WINO_OUT; p++)
             half[p][b] = out[p];
     }
+    /* and along each row */
 #pragma GCC unroll 4
     for (fnn_size p = 0; p < WINO_OUT; p++) {
         vec out[WINO_OUT];
@@ -325,17 +338,17 @@ FNN_INLINE void FN(wino_y_tile)(REAL *px, fnn_size length, fnn_size rows, fnn_si
     }
 }
 
-/* Filters [k, k + lanes) of the band from M */
+/* y of filters [k, k + lanes) of the band from M, image by image, tile by tile */
 static void FN(wino_y_group)(const FN(wino_args) *args, REAL *m, fnn_size m_step, fnn_size k, fnn_size lanes,
                              REAL *pixels)
 {
     const fnn_window *g = args->g;
     const fnn_size P = g->P, Q = g->Q, down = args->cut.down;
     FN(wino_walk) walk = { .next = { m, m, m, m }, .step = { WINO_NR, WINO_NR, WINO_NR, WINO_NR } };
-    REAL b[64] = { 0 };                             /* room for any VL */
+    REAL room[64] = { 0 };                          /* for any VL */
     for (fnn_size l = 0; args->bias && l < lanes; l++)
-        b[l] = args->bias[k + l];
-    const vec bias = v_load(b);
+        room[l] = args->bias[k + l];
+    const vec bias = v_load(room);
     for (fnn_size row = args->row, next; row < args->row_end; row = next) {
         const fnn_size n = row / down, i_begin = row % down, i_end = fnn_min(down, i_begin + args->row_end - row);
         const fnn_size first = i_begin * WINO_OUT, last = fnn_min(P, i_end * WINO_OUT);
@@ -369,16 +382,19 @@ static void FN(wino_filters_block)(void *ctx, fnn_size begin, fnn_size end)
     REAL *own = args->u ? NULL : fnn_scratch_alloc(WINO_PRODUCTS * FN(wino_u_step)(fnn_min(C, WINO_CHANNELS))
                                                    * sizeof(REAL));
     for (fnn_size kb = begin; kb < end; kb++) {
+        /* the sum over channels, WINO_CHANNELS of them at a time */
         for (fnn_size c0 = 0; c0 < C; c0 += WINO_CHANNELS) {
             const fnn_size channels = fnn_min(WINO_CHANNELS, C - c0), u_step = FN(wino_u_step)(channels);
             const REAL *u = own ? own : FN(wino_u_at)(args, kb, c0);
             if (own)
                 FN(wino_u_panel)(args, own, kb * WINO_NR, c0, channels);
+            /* the 46 products, each with the tiles that have it, panel by panel of these */
             for (int product = 0; product < WINO_PRODUCTS; product++) {
-                const fnn_size tiles = args->tiles[wino_set_of(&args->cut, product)], panels = fnn_ceil_div(tiles,
-                                                                                                            WINO_MR);
-                for (fnn_size p = 0; p < panels; p++) {
-                    const fnn_size t = FN(wino_panel)(tiles, panels, p), mr = FN(wino_panel)(tiles, panels, p + 1) - t;
+                const fnn_size tiles = args->tiles[wino_set_of(&args->cut, product)];
+                const fnn_size panels = fnn_ceil_div(tiles, WINO_MR);
+                for (fnn_size panel = 0; panel < panels; panel++) {
+                    const fnn_size t = FN(wino_panel)(tiles, panels, panel);
+                    const fnn_size mr = FN(wino_panel)(tiles, panels, panel + 1) - t;
                     FN(wino_products)[mr - 1](m + product * m_step + t * WINO_NR,
                                               args->v + product * args->v_step + t * args->pitch + c0 * mr,
                                               u + product * u_step, channels, c0 > 0);
@@ -394,10 +410,10 @@ static void FN(wino_filters_block)(void *ctx, fnn_size begin, fnn_size end)
 /* ---- the whole ------------------------------------------------------------------------------- */
 static fnn_size FN(wino_v_bytes)(const fnn_window *g, wino_cut cut)
 {
-    return WINO_PRODUCTS * (cut.rows * cut.across * fnn_ceil_div(g->C, VL) * VL + WINO_PAD) * (fnn_size)sizeof(REAL);
+    return WINO_PRODUCTS * (cut.rows * cut.across * fnn_round_up(g->C, VL) + WINO_PAD) * (fnn_size)sizeof(REAL);
 }
 
-/* The tiles of a band of which the rows are known */
+/* The tiles of a band whose rows are known, set by set. */
 static void FN(wino_count)(FN(wino_args) *args)
 {
     for (int set = 0; set < args->cut.sets; set++)
@@ -405,6 +421,7 @@ static void FN(wino_count)(FN(wino_args) *args)
     args->v_step = args->tiles[0] * args->pitch + WINO_PAD;
 }
 
+/* Bands [begin, end): the pixels of a band, then its filters. */
 static void FN(wino_bands)(void *ctx, fnn_size begin, fnn_size end)
 {
     FN(wino_args) args = *(const FN(wino_args) *)ctx;
@@ -422,7 +439,7 @@ static void FN(wino_bands)(void *ctx, fnn_size begin, fnn_size end)
 }
 
 /* Panels [begin, end) of filters of the only band: their thread makes all of V, which costs less
- * than to read what another has made */
+ * than to read what another has made. */
 static void FN(wino_share)(void *ctx, fnn_size begin, fnn_size end)
 {
     FN(wino_args) args = *(const FN(wino_args) *)ctx;
@@ -434,18 +451,19 @@ static void FN(wino_share)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(args.v);
 }
 
-static void FN(wino_forward)(REAL *y, const REAL *x, const REAL *w, int turned, const REAL *b, int relu, char *bad,
+/* y. bad: notes of outputs that are not finite, all 0 before. The filters are transformed here
+ * once, or by each band. */
+static void FN(wino_forward)(REAL *y, const REAL *x, const REAL *w, int flipped, const REAL *b, int relu, char *bad,
                              const fnn_window *g)
 {
     const fnn_size blocks = fnn_ceil_div(g->C, WINO_CHANNELS), panels = fnn_ceil_div(g->K, WINO_NR);
-    const fnn_size u = WINO_PRODUCTS * panels * (g->C * WINO_NR + blocks * WINO_PAD) * (fnn_size)sizeof(REAL);
-    FN(wino_args) args = { .y = y, .x = x, .w = w, .turned = turned, .bias = b, .g = g, .bad = bad,
-                          .pitch = fnn_ceil_div(g->C, VL) * VL,
-                           .least = relu ? 0 : -(REAL)INFINITY };
+    const fnn_size u_bytes = WINO_PRODUCTS * panels * (g->C * WINO_NR + blocks * WINO_PAD) * (fnn_size)sizeof(REAL);
+    FN(wino_args) args = { .y = y, .x = x, .w = w, .flipped = flipped, .bias = b, .g = g, .bad = bad,
+                           .pitch = fnn_round_up(g->C, VL), .least = relu ? 0 : -(REAL)INFINITY };
     const fnn_size threads = fnn_free_threads();
     args.cut = wino_cut_tiles(g, 1, threads);
-    if (args.cut.bands > 1 && u <= WINO_U_BYTES && FN(wino_v_bytes)(g, args.cut) <= WINO_V_BYTES) {
-        args.u = fnn_scratch_alloc(u);
+    if (args.cut.bands > 1 && u_bytes <= WINO_U_BYTES && FN(wino_v_bytes)(g, args.cut) <= WINO_V_BYTES) {
+        args.u = fnn_scratch_alloc(u_bytes);
         fnn_parallel_for(panels * blocks, fnn_max(1, 2048 / (fnn_min(g->C, WINO_CHANNELS) * WINO_NR)), FN(wino_u_block),
                          &args);
     } else {
@@ -461,12 +479,12 @@ static void FN(wino_forward)(REAL *y, const REAL *x, const REAL *w, int turned, 
         fnn_scratch_free(args.u);
 }
 
-/* turned: room for the turned filters where w is those of the convolution whose dx this is; else
- * NULL */
-static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, REAL *turned,
+/* flipped: room for the flipped filters where w are those of the convolution whose dx this is; else
+ * NULL. They are written there only if a result is not finite. */
+static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, REAL *flipped,
                                       const fnn_window *g)
 {
-    /* of what is not finite, per image */
+    /* notes of what is not finite, in one image */
     const fnn_size notes = fnn_ceil_div(g->P, WINO_OUT) * fnn_ceil_div(g->K, WINO_NR);
     const fnn_size CHW = g->C * g->H * g->W, KPQ = g->K * g->P * g->Q, most = fnn_max(1, WINO_NOTES / notes);
     char *bad = fnn_scratch_alloc(fnn_min(g->N, most) * notes);
@@ -475,12 +493,12 @@ static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, con
         some.N = fnn_min(most, g->N - n0);
         one.N = 1;
         memset(bad, 0, some.N * notes);
-        FN(wino_forward)(y + n0 * KPQ, x + n0 * CHW, w, turned != NULL, b, relu, bad, &some);
-        if (turned && memchr(bad, 1, some.N * notes))
-            FN(conv_flip)(turned, w, g);
+        FN(wino_forward)(y + n0 * KPQ, x + n0 * CHW, w, flipped != NULL, b, relu, bad, &some);
+        if (flipped && memchr(bad, 1, some.N * notes))
+            FN(conv_flip)(flipped, w, g);
         for (fnn_size n = 0; n < some.N; n++)
             if (memchr(bad + n * notes, 1, notes))
-                FN(conv_columns_forward)(y + (n0 + n) * KPQ, x + (n0 + n) * CHW, turned ? turned : w, b, relu, &one);
+                FN(conv_columns_forward)(y + (n0 + n) * KPQ, x + (n0 + n) * CHW, flipped ? flipped : w, b, relu, &one);
     }
     fnn_scratch_free(bad);
 }

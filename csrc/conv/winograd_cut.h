@@ -1,46 +1,41 @@
-/* winograd_cut.h -- when 3x3 convolutions go through winograd.tmpl.h, and how their work is cut.
- * What a sum's order hangs on is cut by sizes only. */
+/* winograd_cut.h -- when 3x3 convolutions go by Winograd (winograd.tmpl.h, winograd_dw.tmpl.h), and
+ * how their work is cut. docs/kernels/winograd.md explains the algorithm and its words.
+ *
+ * What the order of a sum depends on is cut by sizes only, so that the bits of a result do not
+ * depend on the machine. The rest follows the L2 cache and the number of threads.
+ *
+ * Words      tile   4 x 4 outputs, and the 6 x 6 pixels that they see
+ *            U V M  the transformed filters, the transformed pixels, the sums of their products
+ *            band   some rows of tiles, of all images one after the other, worked on at a time
+ *            panel  two vectors of filters, NR = 2 VL: 32 floats with AVX-512
+ *            kinds  of points: 0, 1, -1 are the first, infinity the second, i the third
+ *            set    the tiles that have the same kinds of points; see wino_cut
+ * Constants  "timed", "bound": as in conv2d_choose.h. The cases are in docs/kernels/winograd.md.
+ */
 #ifndef FASTNN_WINOGRAD_CUT_H
 #define FASTNN_WINOGRAD_CUT_H
 
 #include "core/caches.h"
 #include "core/window.h"
 
+/* ---- tiles ----------------------------------------------------------------------------------- */
 enum {
-    WINO_OUT = 4, WINO_IN = 6,                      /* a tile of output and what it sees, along each axis */
+    WINO_OUT = 4, WINO_IN = 6,                      /* outputs and pixels of a tile, along each axis */
     WINO_PRODUCTS = 46,                             /* of a tile, where direct convolution has 9 * 16 = 144 */
-    WINO_KINDS = 3, WINO_SETS = 4,                  /* of points: 0, 1, -1; infinity; i. Of tiles: see wino_cut */
-    WINO_PIXELS = 0, WINO_FILTERS, WINO_GRADIENT,   /* what is transformed */
-    WINO_CHANNELS = 128,                            /* channels in a block of a sum */
-    WINO_DW_CHANNELS = 32, WINO_DW_PANELS = 2,      /* and channels, the most panels of filters in a block of dw; */
-                                                    /* twice the channels if these or the tiles are
-                                                     * few */
-    WINO_DW_TILES = 64, WINO_DW_TILES_OWN = 40,     /* tiles in a band of dw, where all threads share it, and where each
-                                                       has its own: the sums' */
-                                                    /* order hangs on them, so they are the same
-                                                     * with every cache */
-    WINO_DW_PARTS = 8, WINO_DW_PARTS_FEW = 4,       /* most parts of dw, each some threads' own bands; the same for
-                                                       filters of more than */
-    WINO_DW_PART = 1 << 16,                         /* elements */
-    WINO_BANDS = 8,                                 /* bands from which on each thread has its own, */
-    WINO_TILES_OWN = 24,                            /* or tiles, if each can have as many as any other: twice that, if
-                                                       it transforms filters */
-    WINO_V = 3072,                                  /* tiles times channels in a band for each MiB of L2 cache, so that
-                                                       V stays there; */
-    WINO_TILES_FEW = 24, WINO_TILES = 48,           /* the least tiles and the most; */
-    WINO_V_MOST = 61440, WINO_TILES_MOST = 128,     /* the same where the filters are transformed for each band */
-    WINO_ACROSS = 512,                              /* tiles in a row of an image, at most */
-    WINO_NOTES = 1 << 20                            /* bytes for notes of what is not finite; more images go in several
-                                                       turns */
+    WINO_KINDS = 3, WINO_SETS = 4,                  /* kinds of points, sets of tiles */
+    WINO_PIXELS = 0, WINO_FILTERS, WINO_OUTPUTS     /* what is transformed: x; w or dw; y or dy */
 };
-#define WINO_U_BYTES ((fnn_size)8 << 20)           /* scratch for filters that are transformed once: else once for each
-                                                      band */
-#define WINO_V_BYTES ((fnn_size)12 << 20)           /* and for V beside it; alone V may have twice as much */
 
 /* Tiles that cover an image, and the rows of tiles (of all images, one after the other) in a band.
- * The last tiles down and across may be smaller and lack kinds of points. So products have one of
+ * The last tiles down and across may be smaller and lack kinds of points. So a product has one of
  * four sets of tiles: all but the last down (set & 2), all but the last across (set & 1). */
-typedef struct { fnn_size down, across, rows, bands; int own, sets, lacks_down[WINO_KINDS], lacks_across[WINO_KINDS]; } wino_cut;
+typedef struct {
+    fnn_size down, across;                          /* tiles in an image, rows and columns */
+    fnn_size rows, bands;                           /* rows of tiles in a band, and bands */
+    int own;                                        /* whether each thread has bands of its own */
+    int sets;                                       /* 1 if all tiles are whole, else 4 */
+    int lacks_down[WINO_KINDS], lacks_across[WINO_KINDS];
+} wino_cut;
 
 static inline wino_cut wino_cut_image(const fnn_window *g)
 {
@@ -52,11 +47,13 @@ static inline wino_cut wino_cut_image(const fnn_window *g)
     return cut;
 }
 
-/* The set of tiles that have points of these kinds */
-static inline int wino_set(const wino_cut *cut, int down,
-                           int across) { return 2 * cut->lacks_down[down] + cut->lacks_across[across]; }
+/* The set of tiles that have points of these kinds. */
+static inline int wino_set(const wino_cut *cut, int down, int across)
+{
+    return 2 * cut->lacks_down[down] + cut->lacks_across[across];
+}
 
-/* of a product, in the order of winograd_points.tmpl.h */
+/* The set of a product, in the order of winograd_points.tmpl.h. */
 static inline int wino_set_of(const wino_cut *cut, int product)
 {
     const int at_infinity[4] = { 0, 0, 0, 1 };
@@ -65,28 +62,77 @@ static inline int wino_set_of(const wino_cut *cut, int product)
          : product < 40 ? wino_set(cut, 2, at_infinity[(product - 28) / 3]) : wino_set(cut, 2, 2);
 }
 
-/* Whether tile (i, j) of an image is in a set; how many tiles of some rows are */
+/* Whether tile (i, j) of an image is in a set. */
 static inline int wino_has(const wino_cut *cut, int set, fnn_size i, fnn_size j)
 {
     return !((set & 2) && i == cut->down - 1) && !((set & 1) && j == cut->across - 1);
 }
 
+/* How many tiles of the rows [row, row_end) are in a set. */
 static inline fnn_size wino_tiles(const wino_cut *cut, int set, fnn_size row, fnn_size row_end)
 {
     const fnn_size last = row_end / cut->down - row / cut->down;                /* rows that are the last of an image */
     return (row_end - row - (set & 2 ? last : 0)) * (cut->across - (set & 1));
 }
 
-/* Threads have bands of their own where there are enough: in a band that they share, each makes all
+/* ---- whether it serves and pays -------------------------------------------------------------- */
+enum {
+    WINO_ACROSS = 512,          /* tiles in a row of an image; bound */
+    WINO_V_MOST = 61440         /* tiles times channels in a band; bound: V is 11 MiB of floats, 22 of doubles */
+};
+
+/* What the method can do, and what fits into scratch memory. */
+static inline int wino_serves(const fnn_window *g)
+{
+    return g->R == 3 && g->S == 3 && g->sh == 1 && g->sw == 1 && g->dh == 1 && g->dw == 1 && g->G == 1
+        && g->N > 0 && g->K > 0 && g->C > 0 && g->P <= 1 << 16 && g->Q <= WINO_ACROSS * WINO_OUT;
+}
+
+/* Whether the transforms' additions are worth the multiplications that they save: by counting. A
+ * transform of a tile costs some 300 operations per channel or filter, that of a filter 320 per
+ * channel. They run at the speed of multiply-adds but for loads and stores. All together must be
+ * less than 0.8 of the definition's multiply-adds. */
+static inline int wino_pays(const fnn_window *g, wino_cut cut, fnn_size filter_transforms)
+{
+    static const int real[WINO_OUT] = { 0, 3, 4, 3 };                           /* points of the last tile but i */
+    /* points of all tiles down and across: real ones and infinity, and i */
+    const double real_down = 4 * (g->P / WINO_OUT) + real[g->P % WINO_OUT];
+    const double i_down = (double)cut.down - cut.lacks_down[2];
+    const double real_across = 4 * (g->Q / WINO_OUT) + real[g->Q % WINO_OUT];
+    const double i_across = (double)cut.across - cut.lacks_across[2];
+    const double products = g->N * (real_down * real_across + 3 * (real_down * i_across + real_across * i_down)
+                                    + 6 * i_down * i_across);
+    const double tiles = (double)g->N * cut.down * cut.across, pairs = (double)g->C * fnn_ceil_div(g->K, 32) * 32;
+    const double direct = 9.0 * g->N * g->P * g->Q * g->K * g->C;
+    return products * pairs + 320 * filter_transforms * pairs + 300 * tiles * (g->C + g->K) < 0.8 * direct;
+}
+
+/* ---- y: bands -------------------------------------------------------------------------------- */
+enum {
+    WINO_CHANNELS = 128,        /* channels in a block of a sum: a panel's U is 736 KiB of floats, in an L2 cache */
+    WINO_BANDS = 8,             /* bands from which each thread has bands of its own, if they are 4 for each, */
+    WINO_TILES_OWN = 24,        /* or tiles, if each can have as many as any other: twice that, if it transforms the
+                                   filters; timed */
+    WINO_V = 3072,              /* tiles times channels in a band for each MiB of L2 cache: V takes half of it; timed */
+    WINO_TILES_FEW = 24,        /* tiles in a band, the least */
+    WINO_TILES = 48,            /* and the most, where the filters are transformed once; timed */
+    WINO_TILES_MOST = 128,      /* the most, where they are transformed for each band; timed */
+    WINO_NOTES = 1 << 20        /* bytes of notes where a result is not finite: more images go part by part; bound */
+};
+#define WINO_U_BYTES ((fnn_size)8 << 20)            /* bytes of filters that are transformed once, else once for each
+                                                       band; bound */
+#define WINO_V_BYTES ((fnn_size)12 << 20)           /* and of V beside them; alone V may have twice as much; bound */
+
+/* Threads have bands of their own where there are enough. In a band that they share, each makes all
  * of V, or reads what others have made. The bits are the same. */
 static inline wino_cut wino_cut_tiles(const fnn_window *g, int filters_once, fnn_size threads)
 {
     wino_cut cut = wino_cut_image(g);
-    const fnn_size most = filters_once ? fnn_max(WINO_TILES_FEW,
-                                                 fnn_min(WINO_TILES, (fnn_l2_bytes() >> 10) * WINO_V / 1024 / g->C))
-                                       : fnn_min(WINO_TILES_MOST, WINO_V_MOST / g->C);
-    /* rows for a thread */
-    const fnn_size all = g->N * cut.down, rows = fnn_max(1, most / cut.across), each = fnn_ceil_div(all, threads);
+    const fnn_size most = filters_once
+        ? fnn_max(WINO_TILES_FEW, fnn_min(WINO_TILES, (fnn_l2_bytes() >> 10) * WINO_V / 1024 / g->C))
+        : fnn_min(WINO_TILES_MOST, WINO_V_MOST / g->C);
+    const fnn_size all = g->N * cut.down, rows = fnn_max(1, most / cut.across);
+    const fnn_size each = fnn_ceil_div(all, threads);                           /* rows for a thread */
     cut.rows = fnn_even_piece(all, rows);
     cut.bands = fnn_ceil_div(all, cut.rows);
     cut.own = cut.bands >= WINO_BANDS && cut.bands >= 4 * threads;
@@ -98,27 +144,6 @@ static inline wino_cut wino_cut_tiles(const fnn_window *g, int filters_once, fnn
     return cut;
 }
 
-/* Whether the transforms' additions are worth the multiplications that they save: by counting. A
- * transform of a tile or filter costs some 300 operations per channel, which run at the speed of
- * multiply-adds but for loads and stores. */
-static inline int wino_pays(const fnn_window *g, wino_cut cut, fnn_size filter_transforms)
-{
-    static const int real[WINO_OUT] = { 0, 3, 4, 3 };                           /* points of the last tile but i */
-    const double a = 4 * (g->P / WINO_OUT) + real[g->P % WINO_OUT], i = (double)cut.down - cut.lacks_down[2];
-    const double b = 4 * (g->Q / WINO_OUT) + real[g->Q % WINO_OUT], j = (double)cut.across - cut.lacks_across[2];
-    const double products = g->N * (a * b + 3 * (a * j + b * i) + 6 * i * j);
-    const double tiles = (double)g->N * cut.down * cut.across, pairs = (double)g->C * fnn_ceil_div(g->K, 32) * 32;
-    const double direct = 9.0 * g->N * g->P * g->Q * g->K * g->C;
-    return products * pairs + 320 * filter_transforms * pairs + 300 * tiles * (g->C + g->K) < 0.8 * direct;
-}
-
-/* What the method can do, and what fits into scratch memory */
-static inline int wino_serves(const fnn_window *g)
-{
-    return g->R == 3 && g->S == 3 && g->sh == 1 && g->sw == 1 && g->dh == 1 && g->dw == 1 && g->G == 1
-        && g->N > 0 && g->K > 0 && g->C > 0 && g->P <= 1 << 16 && g->Q <= WINO_ACROSS * WINO_OUT;
-}
-
 static inline int conv_y_is_winograd(const fnn_window *g)
 {
     if (!wino_serves(g) || g->C > WINO_V_MOST / WINO_TILES_FEW) return 0;
@@ -126,8 +151,20 @@ static inline int conv_y_is_winograd(const fnn_window *g)
     return g->C * cut.across <= WINO_V_MOST && wino_pays(g, cut, 1);
 }
 
-/* dw: bands in parts, each with a partial sum, so that there is work for all threads; panels of
- * filters and channels in a block */
+/* ---- dw: blocks of channels and filters, parts of the tiles ---------------------------------- */
+enum {
+    WINO_DW_CHANNELS = 32,      /* channels in a block; twice as many if these or the tiles are few; timed */
+    WINO_DW_PANELS = 2,         /* panels of filters in a block, at most; timed */
+    WINO_DW_TILES = 64,         /* tiles in a band where all threads share it, */
+    WINO_DW_TILES_OWN = 40,     /* and where each has its own. The sums' order depends on them, so they are the same
+                                   with every cache; timed */
+    WINO_DW_PARTS = 8,          /* parts of the tiles, each with a partial sum of dw, at most: */
+    WINO_DW_PARTS_FEW = 4,      /* the same for filters of more than */
+    WINO_DW_PART = 1 << 16      /* elements; bound: partial sums of 2 MiB of floats */
+};
+
+/* Bands in parts, each with a partial sum, so that there is work for all threads; panels of filters
+ * and channels in a block. */
 typedef struct { wino_cut tiles; fnn_size parts, bands, panels, channels; } wino_dw_cut;
 
 static inline wino_dw_cut wino_cut_dw(const fnn_window *g)
@@ -141,13 +178,13 @@ static inline wino_dw_cut wino_cut_dw(const fnn_window *g)
     const fnn_size tiles = fnn_max(1, fnn_min(own ? WINO_DW_TILES_OWN : WINO_DW_TILES, WINO_V_MOST / (g->C + g->K)));
     const fnn_size most = fnn_max(1, tiles / across);
     cut.tiles.rows = own && rows >= parts * most ? fnn_ceil_div(rows, parts * fnn_ceil_div(rows, parts * most))
-        : fnn_even_piece(rows, most);
+                                                 : fnn_even_piece(rows, most);
     cut.tiles.bands = fnn_ceil_div(rows, cut.tiles.rows);
     cut.bands = own ? fnn_ceil_div(cut.tiles.bands, parts) : cut.tiles.bands;
     cut.parts = fnn_ceil_div(cut.tiles.bands, cut.bands);
     cut.channels = g->C <= 2 * WINO_DW_CHANNELS || rows * across <= WINO_DW_TILES / 2 ? 2 * WINO_DW_CHANNELS
-        : WINO_DW_CHANNELS;
-    /* dU in two fifths */
+                                                                                     : WINO_DW_CHANNELS;
+    /* dU in two fifths of the L2 cache */
     const fnn_size panels = fnn_l2_bytes() * 2 / (5 * WINO_PRODUCTS * cut.channels * 32 * (fnn_size)sizeof(float));
     cut.panels = items >= WINO_DW_PANELS * WINO_BANDS ? fnn_max(1, fnn_min(panels, WINO_DW_PANELS)) : 1;
     return cut;

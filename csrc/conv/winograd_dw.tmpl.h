@@ -1,26 +1,29 @@
 /* winograd_dw.tmpl.h -- the gradient of 3x3 filters in a third of the multiplications:
  * winograd.tmpl.h backwards. Included by conv2d.tmpl.h.
  *
- * Math       forward was  y = A^T [ sum over channels of U * V ] A,  U = G g G^T,  V = B^T d B,  for each tile. So
+ * Math       forward was, for each tile,  y = A^T [ sum over channels of U * V ] A,  U = G w G^T,
+ *            V = B^T d B.  So
  *
- *                dM = A dy A^T,    dU = sum over tiles of dM * V,    dg = G^T dU G
+ *                dM = A dy A^T,    dU = sum over tiles of dM * V,    dw = G^T dU G
  *
+ * Symbols    winograd.tmpl.h, winograd_cut.h
  * Layout     V [46][block of channels][tile][channel],  dM [46][panel of filters][tile][NR],  dU [46][channel][NR]
- * Method     For each band of tiles: V of all channels and dM of all filters; then, block of
- *            channels by panels of filters, the 46 matrix products, whose dU stays in the cache
- *            until G^T dU G has been added to dw.
- * Infinity   as forward: if a sum is not finite, all of dw is computed by columns.
- * Threads    Where there are many blocks and panels, threads share them; else they share the bands,
+ * Method     For each band (some rows of tiles): V of all channels and dM of all filters. Then,
+ *            block of channels by panels of filters, the 46 matrix products, whose dU stays in the
+ *            cache until G^T dU G has been added to dw.
+ * Infinity   If a sum is not finite, all of dw is computed by another method.
+ * Threads    Where there are many blocks and panels, threads share them. Else they share the bands,
  *            in parts with a partial sum each. Parts are cut by size and added in order.
  */
 /* ---- dM: the upstream gradient --------------------------------------------------------------- */
 
-/* One tile of VL filters, as wino_v_tile; `rows` x `columns` of its 4 x 4 pixels exist. */
+/* dM of one tile, VL filters side by side, as wino_v_tile; `rows` x `columns` of its 4 x 4 pixels
+ * exist. */
 FNN_INLINE void FN(wino_dm_tile)(const FN(wino_place) *place, fnn_size step, const REAL *px, fnn_size length,
-                                 fnn_size rows,
-                                 fnn_size columns, const int whole)
+                                 fnn_size rows, fnn_size columns, const int whole)
 {
-    vec half[WINO_OUT][WINO_IN], n[3][WINO_IN];
+    vec half[WINO_OUT][WINO_IN], value[3][WINO_IN];
+    /* A along each row, then down each column: b is the point across */
 #pragma GCC unroll 4
     for (fnn_size p = 0; p < WINO_OUT; p++) {
         vec y[WINO_OUT];
@@ -32,12 +35,12 @@ FNN_INLINE void FN(wino_dm_tile)(const FN(wino_place) *place, fnn_size step, con
 #pragma GCC unroll 6
     for (fnn_size b = 0; b < WINO_IN; b++) {
         const vec y[WINO_OUT] = { half[0][b], half[1][b], half[2][b], half[3][b] };
-        vec *at = n[b < 4 ? 0 : b - 3];
+        vec *at = value[b < 4 ? 0 : b - 3];
         FN(wino_a)(at, y, rows > 2);
         if (b < 4)
-            FN(wino_put_real)(WINO_GRADIENT, place, step, b, at, whole);
+            FN(wino_put_real)(WINO_OUTPUTS, place, step, b, at, whole);
     }
-    FN(wino_put_complex)(WINO_GRADIENT, place, step, n[1], n[2], whole);
+    FN(wino_put_complex)(WINO_OUTPUTS, place, step, value[1], value[2], whole);
 }
 
 static fnn_size FN(wino_dm_step)(const FN(wino_args) *args)
@@ -45,7 +48,7 @@ static fnn_size FN(wino_dm_step)(const FN(wino_args) *args)
     return fnn_ceil_div(args->g->K, WINO_NR) * args->tiles[0] * WINO_NR + WINO_PAD;
 }
 
-/* dM of groups [begin, end) of VL filters */
+/* dM of groups [begin, end) of VL filters of a band: image by image, tile by tile */
 static void FN(wino_dm_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(wino_args) *args = ctx;
@@ -82,28 +85,28 @@ static void FN(wino_dm_block)(void *ctx, fnn_size begin, fnn_size end)
 
 /* ---- dU: the products ------------------------------------------------------------------------ */
 
-/* du[channel][filter] = sum over tiles t of v[t][channel] * dm[t][filter], for mr channels (a
- * constant) and NR filters */
+/* du[channel][filter] = sum over tiles of v[tile][channel] * dm[tile][filter], for mr channels (a
+ * constant) and NR filters. The register tile of wino_product with channels for tiles. */
 FNN_INLINE void FN(wino_dw_product)(const fnn_size mr, REAL *du, const REAL *v, fnn_size pitch, const REAL *dm,
                                     fnn_size tiles)
 {
     vec acc[WINO_MR][2];
 #pragma GCC unroll 16
-    for (fnn_size i = 0; i < mr; i++)
-        acc[i][0] = acc[i][1] = v_set(0);
+    for (fnn_size c = 0; c < mr; c++)
+        acc[c][0] = acc[c][1] = v_set(0);
     for (; tiles > 0; tiles--, v += pitch, dm += WINO_NR) {
         const vec left = v_load(dm), right = v_load(dm + VL);
 #pragma GCC unroll 16
-        for (fnn_size i = 0; i < mr; i++) {
-            const vec pixel = v_set(v[i]);
-            acc[i][0] += pixel * left;
-            acc[i][1] += pixel * right;
+        for (fnn_size c = 0; c < mr; c++) {
+            const vec pixel = v_set(v[c]);
+            acc[c][0] += pixel * left;
+            acc[c][1] += pixel * right;
         }
     }
 #pragma GCC unroll 16
-    for (fnn_size i = 0; i < mr; i++) {
-        v_store(du + i * WINO_NR, acc[i][0]);
-        v_store(du + i * WINO_NR + VL, acc[i][1]);
+    for (fnn_size c = 0; c < mr; c++) {
+        v_store(du + c * WINO_NR, acc[c][0]);
+        v_store(du + c * WINO_NR + VL, acc[c][1]);
     }
 }
 
@@ -119,8 +122,8 @@ static FN(wino_dw_product_fn) *const FN(wino_dw_products)[WINO_MR] = { WINO_LIST
 
 /* ---- dw -------------------------------------------------------------------------------------- */
 
-/* dw of the filters from k0 on, channels [c0, c0 + channels), (+)= G^T du G. Returns whether all is
- * finite. */
+/* dw (+)= G^T du G, of the panel of filters from k0 on, channels [c0, c0 + channels). Returns
+ * whether all is finite. */
 static int FN(wino_dw_panel)(const FN(wino_args) *args, const REAL *du, fnn_size k0, fnn_size c0, fnn_size channels)
 {
     const fnn_window *g = args->g;
@@ -132,14 +135,15 @@ static int FN(wino_dw_panel)(const FN(wino_args) *args, const REAL *du, fnn_size
         REAL *dw = args->dw + ((k0 + l) * C + c0) * 9;
         if (args->more)
             FN(interleave)(taps, dw, C * 9, lanes, channels * 9);
+        /* channel by channel: G^T down each column of products, then along the rows; b is the point across */
         for (fnn_size c = 0; c < channels; c++) {
             const FN(wino_place) place = FN(wino_place_whole)(du + c * WINO_NR + l);
             REAL *to = taps + c * 9 * VL;
-            vec n[3][WINO_IN], half[3][WINO_IN];
-            FN(wino_get_complex)(WINO_FILTERS, n[1], n[2], &place, step, 1);
+            vec value[3][WINO_IN], half[3][WINO_IN];
+            FN(wino_get_complex)(WINO_FILTERS, value[1], value[2], &place, step, 1);
 #pragma GCC unroll 6
             for (fnn_size b = 0; b < WINO_IN; b++) {
-                vec out[3], *at = n[b < 4 ? 0 : b - 3];
+                vec out[3], *at = value[b < 4 ? 0 : b - 3];
                 if (b < 4)
                     FN(wino_get_real)(WINO_FILTERS, at, &place, step, b, 1);
                 FN(wino_gt)(out, at);
@@ -169,8 +173,8 @@ static int FN(wino_dw_panel)(const FN(wino_args) *args, const REAL *du, fnn_size
 /* Items of wino_dw: blocks of channels x some panels of filters */
 static fnn_size FN(wino_dw_items)(const FN(wino_args) *args)
 {
-    return fnn_ceil_div(fnn_ceil_div(args->g->K, WINO_NR), args->dw_cut.panels) * fnn_ceil_div(args->g->C,
-                                                                                               args->dw_cut.channels);
+    return fnn_ceil_div(fnn_ceil_div(args->g->K, WINO_NR), args->dw_cut.panels)
+         * fnn_ceil_div(args->g->C, args->dw_cut.channels);
 }
 
 /* Items [begin, end) of a band whose V and dM are there */
@@ -182,27 +186,28 @@ static void FN(wino_dw_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size du_size = WINO_PRODUCTS * FN(wino_u_step)(fnn_min(C, args->dw_cut.channels));
     REAL *du = fnn_scratch_alloc(args->dw_cut.panels * du_size * sizeof(REAL));
     for (fnn_size item = begin; item < end; item++) {
-        const fnn_size kb = item / blocks * args->dw_cut.panels, kb_end = fnn_min(kb + args->dw_cut.panels,
-                                                                                  filter_panels);
+        const fnn_size kb_begin = item / blocks * args->dw_cut.panels;
+        const fnn_size kb_end = fnn_min(kb_begin + args->dw_cut.panels, filter_panels);
         const fnn_size c0 = item % blocks * args->dw_cut.channels;
-        const fnn_size channels = fnn_min(args->dw_cut.channels, C - c0), pitch = fnn_min(args->dw_cut.channels,
-                                                                                          args->pitch - c0);
+        const fnn_size channels = fnn_min(args->dw_cut.channels, C - c0);
+        const fnn_size pitch = fnn_min(args->dw_cut.channels, args->pitch - c0);
         const fnn_size step = FN(wino_u_step)(channels), panels = fnn_ceil_div(channels, WINO_MR);
+        /* the 46 products, each with the tiles that have it: panel of filters by some channels at a time */
         for (int product = 0; product < WINO_PRODUCTS; product++) {
             const fnn_size tiles = args->tiles[wino_set_of(&args->cut, product)];
-            for (fnn_size k = kb; k < kb_end; k++) {
-                const REAL *dm = args->dm + product * dm_step + k * tiles * WINO_NR;
+            for (fnn_size kb = kb_begin; kb < kb_end; kb++) {
+                const REAL *dm = args->dm + product * dm_step + kb * tiles * WINO_NR;
                 const REAL *v = args->v + product * args->v_step + c0 * tiles;
-                REAL *to = du + (k - kb) * du_size + product * step;
-                for (fnn_size p = 0; p < panels; p++) {
-                    const fnn_size c = FN(wino_panel)(channels, panels, p), mr = FN(wino_panel)(channels, panels,
-                                                                                                p + 1) - c;
+                REAL *to = du + (kb - kb_begin) * du_size + product * step;
+                for (fnn_size panel = 0; panel < panels; panel++) {
+                    const fnn_size c = FN(wino_panel)(channels, panels, panel);
+                    const fnn_size mr = FN(wino_panel)(channels, panels, panel + 1) - c;
                     FN(wino_dw_products)[mr - 1](to + c * WINO_NR, v + c, pitch, dm, tiles);
                 }
             }
         }
-        for (fnn_size k = kb; k < kb_end; k++)
-            if (!FN(wino_dw_panel)(args, du + (k - kb) * du_size, k * WINO_NR, c0, channels))
+        for (fnn_size kb = kb_begin; kb < kb_end; kb++)
+            if (!FN(wino_dw_panel)(args, du + (kb - kb_begin) * du_size, kb * WINO_NR, c0, channels))
                 args->bad[item] = 1;
     }
     fnn_scratch_free(du);
@@ -236,11 +241,11 @@ static void FN(wino_dw_parts)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(args.v);
 }
 
-/* dw, and whether it is finite; else it has to be computed in another way. parts:
- * wino_cut_dw(g).parts times the size of dw, if more than 1 */
+/* dw, and whether it is finite; else it has to be computed by another method. parts: room for
+ * wino_cut_dw(g).parts partial sums, if there is more than one. */
 static int FN(wino_dw)(REAL *dw, const REAL *dy, const REAL *x, REAL *parts, const fnn_window *g)
 {
-    FN(wino_args) args = { .x = x, .dy = dy, .g = g, .dw_cut = wino_cut_dw(g), .pitch = fnn_ceil_div(g->C, VL) * VL };
+    FN(wino_args) args = { .x = x, .dy = dy, .g = g, .dw_cut = wino_cut_dw(g), .pitch = fnn_round_up(g->C, VL) };
     args.cut = args.dw_cut.tiles;
     const fnn_size notes = args.dw_cut.parts * FN(wino_dw_items)(&args);
     args.bad = fnn_scratch_alloc(notes);

@@ -1,21 +1,23 @@
 /* winograd_points.tmpl.h -- the transforms of winograd.tmpl.h and winograd_dw.tmpl.h: tiles and
- * filters to values at points, and back.
+ * filters to values at points, and back. docs/kernels/winograd.md derives the matrices and works
+ * them in numbers.
  *
- * Math       Along an axis, pixels d, filter g and output y are polynomials, with values at 0, 1,
- *            -1, infinity and, complex, at i:
+ * Math       Along an axis, pixels d, filter w and output y are polynomials. They are known by
+ *            their values at 0, 1 and -1, by their leading coefficient, "the value at infinity"
+ *            (oo), and by their value at the complex number i, the root of x^2 + 1:
  *
  *                   0 | 1  .  .  . -1  . |        | 1    .    .  |        | 1  1  1  .  1  . |
  *                   1 | .  1  1  1  1  . |        | 1/4  1/4  1/4|        | .  1 -1  .  .  1 |
  *            B^T = -1 | . -1  1 -1  1  . |    G = | 1/4 -1/4  1/4|  A^T = | .  1  1  . -1  . |
  *                  oo | . -1  .  .  .  1 |        | .    .    1  |        | .  1 -1  1  . -1 |
  *                i Re | .  . -1  .  1  . |        | 1/2  .   -1/2|
- *                  Im | . -1  .  1  .  . |        | .    1/2  .  |        A^T takes Re p and -Im p of a product p
+ *                  Im | . -1  .  1  .  . |        | .    1/2  .  |
  *
- *            A product of two complex values takes three real ones. In two dimensions the values at
- *            (i, i) are pairs of complex values, polynomials in x and y modulo x^2 + 1 and y^2 + 1;
- *            there x y squares to 1, and with y = x and y = -x such a product is two of complex
- *            numbers, six real ones for nine. So 7 x 7 - 3 = 46 products are left for 4 x 4
- *            outputs.
+ *            A^T takes Re p and -Im p of a product p. A product of two complex values takes three
+ *            real ones. In two dimensions the values at (i, i) are polynomials a + b x + c z + f x z
+ *            with x^2 = z^2 = -1, x down and z across. With z = x and with z = -x that is a complex
+ *            number each, and the two multiply one by one: six real products for nine. So
+ *            7 x 7 - 3 = 46 products are left for 4 x 4 outputs.
  *
  *            At the end of an axis whose length is no multiple of four the last tile is smaller:
  *            points are left out, and the filters' values at the others serve as they are. Three
@@ -27,15 +29,18 @@
  *                  oo | . -1  .  1 |
  *
  *            and one neither.
- * Products   by the points down and across: 16 of real points, 12 with i across, 12 with i down, 6
- *            with both. A tile that lacks a point lacks its products, so the 46 matrices are not
- *            all of one length.
+ * Order      of the 46 products, by the points down and across: 16 of real points and infinity (a
+ *            down, b across: a * 4 + b), 12 with i across (from 16 + a * 3), 12 with i down (from
+ *            28 + b * 3), 6 with both (from 40 and 43). Kind 0 of points is 0, 1 and -1, kind 1
+ *            infinity, kind 2 i. A tile that lacks a kind lacks its products, so the 46 matrices
+ *            are not all of one length.
  */
 
 /* Where a tile's products are, by kinds of points down and across; NULL where it lacks them.
  * Product p of a kind is p steps further. */
 typedef struct { REAL *at[WINO_KINDS][WINO_KINDS]; } FN(wino_place);
 
+/* The same of a tile or filter that has all. */
 FNN_INLINE FN(wino_place) FN(wino_place_whole)(const REAL *p)
 {
     FN(wino_place) place;
@@ -47,87 +52,92 @@ FNN_INLINE FN(wino_place) FN(wino_place_whole)(const REAL *p)
 
 /* ---- along one axis -------------------------------------------------------------------------- */
 
-/* wide: three or four outputs, else one or two, and only four numbers */
-FNN_INLINE void FN(wino_bt)(vec *n, const vec *d, int wide)
+/* value = B^T d. wide: three or four outputs, else one or two, and only four numbers */
+FNN_INLINE void FN(wino_bt)(vec *value, const vec *d, int wide)
 {
     if (wide) {
         const vec odd = d[1] + d[3], even = d[2] + d[4];
-        n[0] = d[0] - d[4];
-        n[1] = even + odd;
-        n[2] = even - odd;
-        n[3] = d[5] - d[1];
-        n[4] = d[4] - d[2];
-        n[5] = d[3] - d[1];
+        value[0] = d[0] - d[4];
+        value[1] = even + odd;
+        value[2] = even - odd;
+        value[3] = d[5] - d[1];
+        value[4] = d[4] - d[2];
+        value[5] = d[3] - d[1];
     } else {
         const vec sum = d[2] + d[1], difference = d[2] - d[1];
-        n[0] = d[0] - d[2];
-        n[1] = sum + sum;
-        n[2] = difference + difference;
-        n[3] = d[3] - d[1];
-        n[4] = n[5] = v_set(0);
+        value[0] = d[0] - d[2];
+        value[1] = sum + sum;
+        value[2] = difference + difference;
+        value[3] = d[3] - d[1];
+        value[4] = value[5] = v_set(0);
     }
 }
 
-FNN_INLINE void FN(wino_g)(vec *n, const vec *g)
+/* value = G w */
+FNN_INLINE void FN(wino_g)(vec *value, const vec *w)
 {
-    const vec ends = g[0] + g[2], quarter = v_set((REAL)0.25), half = v_set((REAL)0.5);
-    n[0] = g[0];
-    n[1] = (ends + g[1]) * quarter;
-    n[2] = (ends - g[1]) * quarter;
-    n[3] = g[2];
-    n[4] = (g[0] - g[2]) * half;
-    n[5] = g[1] * half;
+    const vec ends = w[0] + w[2], quarter = v_set((REAL)0.25), half = v_set((REAL)0.5);
+    value[0] = w[0];
+    value[1] = (ends + w[1]) * quarter;
+    value[2] = (ends - w[1]) * quarter;
+    value[3] = w[2];
+    value[4] = (w[0] - w[2]) * half;
+    value[5] = w[1] * half;
 }
 
-FNN_INLINE void FN(wino_at)(vec *y, const vec *n, int wide)
+/* y = A^T value, of products */
+FNN_INLINE void FN(wino_at)(vec *y, const vec *value, int wide)
 {
-    const vec even = n[1] + n[2], odd = n[1] - n[2];
+    const vec even = value[1] + value[2], odd = value[1] - value[2];
     if (wide) {
-        y[0] = (n[0] + even) + n[4];
-        y[1] = odd + n[5];
-        y[2] = even - n[4];
-        y[3] = (odd - n[5]) + n[3];
+        y[0] = (value[0] + even) + value[4];
+        y[1] = odd + value[5];
+        y[2] = even - value[4];
+        y[3] = (odd - value[5]) + value[3];
     } else {
-        y[0] = n[0] + even;
-        y[1] = odd + n[3];
+        y[0] = value[0] + even;
+        y[1] = odd + value[3];
         y[2] = y[3] = v_set(0);
     }
 }
 
-FNN_INLINE void FN(wino_a)(vec *n, const vec *y, int wide)
+/* value = A y, for dw */
+FNN_INLINE void FN(wino_a)(vec *value, const vec *y, int wide)
 {
     if (wide) {
         const vec even = y[0] + y[2], odd = y[1] + y[3];
-        n[0] = y[0];
-        n[1] = even + odd;
-        n[2] = even - odd;
-        n[3] = y[3];
-        n[4] = y[0] - y[2];
-        n[5] = y[1] - y[3];
+        value[0] = y[0];
+        value[1] = even + odd;
+        value[2] = even - odd;
+        value[3] = y[3];
+        value[4] = y[0] - y[2];
+        value[5] = y[1] - y[3];
     } else {
-        n[0] = y[0];
-        n[1] = y[0] + y[1];
-        n[2] = y[0] - y[1];
-        n[3] = y[1];
-        n[4] = n[5] = v_set(0);
+        value[0] = y[0];
+        value[1] = y[0] + y[1];
+        value[2] = y[0] - y[1];
+        value[3] = y[1];
+        value[4] = value[5] = v_set(0);
     }
 }
 
-FNN_INLINE void FN(wino_gt)(vec *g, const vec *n)
+/* w = G^T value, for dw */
+FNN_INLINE void FN(wino_gt)(vec *w, const vec *value)
 {
     const vec quarter = v_set((REAL)0.25), half = v_set((REAL)0.5);
-    const vec even = (n[1] + n[2]) * quarter, odd = (n[1] - n[2]) * quarter, real = n[4] * half;
-    g[0] = n[0] + even + real;
-    g[1] = odd + n[5] * half;
-    g[2] = even - real + n[3];
+    const vec even = (value[1] + value[2]) * quarter, odd = (value[1] - value[2]) * quarter, real = value[4] * half;
+    w[0] = value[0] + even + real;
+    w[1] = odd + value[5] * half;
+    w[2] = even - real + value[3];
 }
 
-/* ---- six by six numbers to the 46 factors of products, and 46 products to six by six numbers
- */
+/* ---- 6 x 6 values to the 46 factors of products (put), 46 products to 6 x 6 values (get) ------
+ * form: what is transformed, WINO_PIXELS, WINO_FILTERS or WINO_OUTPUTS. y is gotten from products,
+ * dy is put into factors; filters are put in forward, and their gradient is gotten in dw. */
 #define WINO_KIND(point) ((point) < 3 ? 0 : (point) == 3 ? 1 : 2)       /* a real point, infinity, i */
 
-/* The three factors that a complex number has in a product: of pixels, of filters, of the gradient
- * of y */
+/* The three factors of a complex number in a product. With a + b i of pixels and c + e i of a
+ * filter, (a + b) c - b (c + e) is the real part, and (b - a) e - b (c + e) minus the imaginary. */
 FNN_INLINE void FN(wino_put_three)(const int form, REAL *to, fnn_size step, vec re, vec im)
 {
     v_store(to, form == WINO_PIXELS ? im + re : re);
@@ -135,23 +145,26 @@ FNN_INLINE void FN(wino_put_three)(const int form, REAL *to, fnn_size step, vec 
     v_store(to + 2 * step, form == WINO_PIXELS ? im : form == WINO_FILTERS ? -(re + im) : re + im);
 }
 
-/* The factors from n[point down] at a real point b across, or at infinity. whole: no product is
+/* The factors from value[point down] at point b across: 0, 1, -1 or infinity. whole: no product is
  * lacking, to be known at compile time */
-FNN_INLINE void FN(wino_put_real)(const int form, const FN(wino_place) *place, fnn_size step, fnn_size b, const vec *n,
-                                  const int whole)
+FNN_INLINE void FN(wino_put_real)(const int form, const FN(wino_place) *place, fnn_size step, fnn_size b,
+                                  const vec *value, const int whole)
 {
 #pragma GCC unroll 4
     for (fnn_size a = 0; a < 4; a++) {
         REAL *to = place->at[WINO_KIND(a)][WINO_KIND(b)];
         if (whole || to)
-            v_store(to + (a * 4 + b) * step, n[a]);
+            v_store(to + (a * 4 + b) * step, value[a]);
     }
     REAL *to = place->at[2][WINO_KIND(b)];
     if (whole || to)
-        FN(wino_put_three)(form, to + (28 + b * 3) * step, step, n[4], n[5]);
+        FN(wino_put_three)(form, to + (28 + b * 3) * step, step, value[4], value[5]);
 }
 
-/* and from re[point down] and im[point down] at i */
+/* The factors from re[point down] and im[point down] at i across. At (i, i) these are four real
+ * numbers, a = re[4], b = re[5], c = im[4] and f = im[5] of a + b x + c z + f x z: factors of
+ * a - f + (b + c) i, which is its value at z = x, and of a + f + (b - c) i, at z = -x. The way back
+ * needs a half, which the filters carry. */
 FNN_INLINE void FN(wino_put_complex)(const int form, const FN(wino_place) *place, fnn_size step, const vec *re,
                                      const vec *im, const int whole)
 {
@@ -169,7 +182,8 @@ FNN_INLINE void FN(wino_put_complex)(const int form, const FN(wino_place) *place
     }
 }
 
-/* The adjoint of wino_put_three for the gradient of y, which makes it that of y; and for filters */
+/* The transpose of wino_put_three for outputs, which takes three products of y to Re p and -Im p;
+ * and its transpose for filters, for dw */
 FNN_INLINE void FN(wino_get_three)(const int form, vec *re, vec *im, const REAL *from, fnn_size step)
 {
     const vec last = v_load(from + 2 * step);
@@ -177,24 +191,24 @@ FNN_INLINE void FN(wino_get_three)(const int form, vec *re, vec *im, const REAL 
     *im = form == WINO_FILTERS ? v_load(from + step) - last : v_load(from + step) + last;
 }
 
-/* n[point down] from the products at a real point b across, or at infinity; zeros where products
+/* value[point down] from the products at point b across: 0, 1, -1 or infinity; zeros where products
  * are lacking */
-FNN_INLINE void FN(wino_get_real)(const int form, vec *n, const FN(wino_place) *place, fnn_size step, fnn_size b,
+FNN_INLINE void FN(wino_get_real)(const int form, vec *value, const FN(wino_place) *place, fnn_size step, fnn_size b,
                                   const int whole)
 {
 #pragma GCC unroll 4
     for (fnn_size a = 0; a < 4; a++) {
         const REAL *from = place->at[WINO_KIND(a)][WINO_KIND(b)];
-        n[a] = whole || from ? v_load(from + (a * 4 + b) * step) : v_set(0);
+        value[a] = whole || from ? v_load(from + (a * 4 + b) * step) : v_set(0);
     }
     const REAL *from = place->at[2][WINO_KIND(b)];
     if (whole || from)
-        FN(wino_get_three)(form, &n[4], &n[5], from + (28 + b * 3) * step, step);
+        FN(wino_get_three)(form, &value[4], &value[5], from + (28 + b * 3) * step, step);
     else
-        n[4] = n[5] = v_set(0);
+        value[4] = value[5] = v_set(0);
 }
 
-/* and re[point down], im[point down] from those at i */
+/* re[point down], im[point down] from the products at i across */
 FNN_INLINE void FN(wino_get_complex)(const int form, vec *re, vec *im, const FN(wino_place) *place, fnn_size step,
                                      const int whole)
 {
@@ -209,12 +223,12 @@ FNN_INLINE void FN(wino_get_complex)(const int form, vec *re, vec *im, const FN(
     const REAL *from = place->at[2][2];
     if (whole || from) {
         const vec scale = v_set(form == WINO_FILTERS ? (REAL)0.5 : (REAL)1);
-        vec re_x, im_x, re_back, im_back;
-        FN(wino_get_three)(form, &re_x, &im_x, from + 40 * step, step);
-        FN(wino_get_three)(form, &re_back, &im_back, from + 43 * step, step);
-        re[4] = (re_back + re_x) * scale;
-        im[5] = (re_back - re_x) * scale;
-        re[5] = (im_x + im_back) * scale;
-        im[4] = (im_x - im_back) * scale;
+        vec re_plus, im_plus, re_minus, im_minus;
+        FN(wino_get_three)(form, &re_plus, &im_plus, from + 40 * step, step);
+        FN(wino_get_three)(form, &re_minus, &im_minus, from + 43 * step, step);
+        re[4] = (re_minus + re_plus) * scale;
+        im[5] = (re_minus - re_plus) * scale;
+        re[5] = (im_plus + im_minus) * scale;
+        im[4] = (im_plus - im_minus) * scale;
     }
 }
