@@ -1,31 +1,29 @@
-/* conv2d_few.tmpl.h -- convolution of few pixels by many filters, which are read once and where
- * they lie. Included by conv2d.tmpl.h.
+/* conv2d_few.tmpl.h -- convolution of few pixels by many filters, which are read once and in place.
+ * Included by conv2d.tmpl.h.
  *
- * Math       y[k, o] = b[k] + sum over taps t = (c,r,s) of w[k, t] * cols[t, o]      o = (n,p,q), at most FEW_OUTPUTS of them
+ * Math       y[k, o] = b[k] + sum over taps t = (c,r,s) of w[k, t] * cols[t, o],  o = (n,p,q), at
+ *            most FEW_OUTPUTS of them
  * Layout     cols [tap][output], outputs filled up to whole vectors. Where these are fewer than a
- *            tile has room for, [tap / 2][output][2]: a broadcast of two taps of a filter then
- *            serves twice as many multiply-adds, and a sum is in two halves. sums [panel of
- *            filters][filter][output][half]
- * Method     With one image of a network's last stages the filters are nearly all that is read: 9
+ *            tile has room for, taps go in pairs, [tap / 2][output][2]: a broadcast of two taps of
+ *            a filter then serves twice as many multiply-adds, and a sum is in two halves.
+ *            sums [panel][filter][output][half]; a panel is FEW_FILTERS filters
+ * Method     With one image in a network's last stages the filters are nearly all that is read: 9
  *            MB for 16 outputs, 32 operations for each of their numbers. What counts is to read
- *            them once, in rows, as memory is fast: no panels are copied, nothing is transformed.
- *            The columns are made once, and pass by from the L2 cache for every panel of
- *            FEW_FILTERS filters; where half of it is too small for them, some taps at a time, with
- *            the sums kept in between.
+ *            them once, in rows, as memory is fast: nothing is copied or transformed. The columns
+ *            are made once, and pass by from the L2 cache for every panel. Where half of it is too
+ *            small for them, some taps at a time, with the sums kept in between.
  * Cost       2 N K P Q taps flop; reads K taps + columns
- * Threads    share the channels, whose columns they make, then the panels of filters; no sum is
- *            cut, so the bits depend on sizes only
+ * Threads    share the channels, whose columns they make, then the panels. No sum is cut, so the
+ *            bits depend on sizes only.
  */
 #undef FEW_NV
 #undef FEW_PAIRS
 #if VBYTES == 64
-#  define FEW_NV 4                                  /* vectors of outputs in a tile: with FEW_FILTERS filters, as many
-                                                       sums as registers hold */
+#  define FEW_NV 4                                  /* vectors of outputs in a tile: 24 sums of 32 registers */
 #else
-#  define FEW_NV 2
+#  define FEW_NV 2                                  /* 12 of 16 */
 #endif
-#define FEW_PAIRS (VBYTES == 64 && !REAL_IS_F64)    /* shorter vectors: there are enough of them for a broadcast to
-                                                       serve */
+#define FEW_PAIRS (VBYTES == 64 && !REAL_IS_F64)    /* whether taps can go in pairs; shorter vectors fill a tile */
 
 #ifndef FNN_CONV_FEW_ONCE
 #define FNN_CONV_FEW_ONCE
@@ -42,22 +40,22 @@ typedef struct {
     int relu;
     const fnn_window *g;
     REAL *cols, *sums;
-    const int32_t *from, *to;                       /* few_pieces: of frames, or of the image where it needs no padding,
-                                                       to rows of lanes */
+    const int32_t *from, *to;                       /* [piece] where it is in the frames, where it goes: few_pieces */
     fnn_size piece, pieces;                         /* numbers in a piece, and how many pieces */
-    fnn_size pitch, plane, image;                   /* of a frame: from row to row, and from one channel's frame and one
-                                                       image's to the next */
-    int in_place;
-    fnn_size taps, outputs, lanes, side;            /* side: taps side by side, 1 or 2; lanes: numbers for one tap of
-                                                       all outputs, filled up */
-    fnn_size begin, end;                            /* the taps whose turn it is */
+    fnn_size pitch, plane, image;                   /* of a frame, an image of one channel with its padding: from row to
+                                                       row, from channel to channel, from image to image */
+    int in_place;                                   /* no padding: the images themselves serve as frames */
+    fnn_size taps, outputs;
+    fnn_size width;                                 /* numbers in a row of cols for one tap: outputs, filled up */
+    fnn_size side;                                  /* taps side by side, 1 or 2 */
+    fnn_size begin, end;                            /* the taps that are summed now */
 } FN(few_args);
 
 /* ---- the columns ----------------------------------------------------------------------------- */
 
-/* The columns of `side` channels are pieces of their frames, or of the images themselves: where
- * these are, and where they go in rows of `lanes` numbers, one row for each tap. Pieces overlap at
- * the end of a row of outputs. Returns how many there are. */
+/* The columns of `side` channels are pieces of their frames: where these are, and where they go in
+ * rows of `width` numbers, one row for each tap. Pieces overlap at the end of a row of outputs.
+ * Returns how many there are. */
 static fnn_size FN(few_pieces)(const FN(few_args) *args, int32_t *from, int32_t *to)
 {
     const fnn_window *g = args->g;
@@ -69,30 +67,30 @@ static fnn_size FN(few_pieces)(const FN(few_args) *args, int32_t *from, int32_t 
                 const fnn_size row = p * g->sh + t % RS / g->S * g->dh, column = t % g->S * g->dw;
                 for (fnn_size q = 0; q < Q; q += args->piece, count++) {
                     const fnn_size at = fnn_min(q, Q - args->piece);
-                    from[count] = (int32_t)(t / RS * args->plane + n * args->image + row * args->pitch + column + at
-                                            * g->sw);
-                    to[count] = (int32_t)(t * args->lanes + (n * g->P + p) * Q + at);
+                    from[count] = (int32_t)(t / RS * args->plane + n * args->image + row * args->pitch + column
+                                            + at * g->sw);
+                    to[count] = (int32_t)(t * args->width + (n * g->P + p) * Q + at);
                 }
             }
     return count;
 }
 
-/* Of groups [begin, end) of `side` channels */
+/* The columns of groups [begin, end) of `side` channels */
 static void FN(few_columns)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(few_args) *args = ctx;
     const fnn_window *g = args->g;
-    const fnn_size RS = g->R * g->S, side = args->side, lanes = args->lanes, rows = args->image / args->pitch;
+    const fnn_size RS = g->R * g->S, side = args->side, width = args->width, rows = args->image / args->pitch;
     REAL *frames = args->in_place ? NULL : fnn_scratch_alloc((side * args->plane + VL) * sizeof(REAL));
-    REAL *apart = side > 1 ? fnn_scratch_alloc(side * RS * lanes * sizeof(REAL)) : NULL;
+    REAL *apart = side > 1 ? fnn_scratch_alloc(side * RS * width * sizeof(REAL)) : NULL;
     for (fnn_size group = begin; group < end; group++) {
-        const REAL *x = args->x + group * side * g->H * g->W, *from = args->in_place ? x - g->ph * g->W - g->pw
-            : frames;
+        const REAL *x = args->x + group * side * g->H * g->W;
+        const REAL *from = args->in_place ? x - g->ph * g->W - g->pw : frames;
         for (fnn_size c = 0; frames && c < side; c++)
             for (fnn_size n = 0; n < g->N; n++)
                 FN(frame_of_plane)(frames + c * args->plane + n * args->image, rows, 1, args->pitch,
                                    x + (n * g->C + c) * g->H * g->W, g->H, g->W, -g->ph, -g->pw);
-        REAL *cols = args->cols + group * side * RS * lanes, *to = apart ? apart : cols;
+        REAL *cols = args->cols + group * side * RS * width, *to = apart ? apart : cols;
         if (args->piece == 2 * FEW_PIECE)
             for (fnn_size i = 0; i < args->pieces; i++)
                 memcpy(to + args->to[i], from + args->from[i], 2 * FEW_PIECE * sizeof(REAL));
@@ -103,9 +101,9 @@ static void FN(few_columns)(void *ctx, fnn_size begin, fnn_size end)
             for (fnn_size i = 0; i < args->pieces; i++)
                 to[args->to[i]] = from[args->from[i]];
         for (fnn_size t = 0; t < RS && apart; t++) {
-            const REAL *restrict even = apart + 2 * t * lanes, *restrict odd = even + lanes;
-            REAL *restrict pairs = cols + 2 * t * lanes;
-            for (fnn_size i = 0; i < lanes; i++) {
+            const REAL *restrict even = apart + 2 * t * width, *restrict odd = even + width;
+            REAL *restrict pairs = cols + 2 * t * width;
+            for (fnn_size i = 0; i < width; i++) {
                 pairs[2 * i] = even[i];
                 pairs[2 * i + 1] = odd[i];
             }
@@ -117,7 +115,7 @@ static void FN(few_columns)(void *ctx, fnn_size begin, fnn_size end)
 
 /* ---- the product ----------------------------------------------------------------------------- */
 
-/* `side` numbers over and over */
+/* `side` numbers, p[0] or p[0] and p[1], over and over */
 FNN_INLINE vec FN(few_broadcast)(const fnn_size side, const REAL *p)
 {
 #if FEW_PAIRS
@@ -133,24 +131,26 @@ FNN_INLINE vec FN(few_broadcast)(const fnn_size side, const REAL *p)
 }
 
 /* sums (+)= FEW_FILTERS filters w[i] times nv vectors of columns, for `taps` taps; step: from one
- * row of columns to the next, and of sums */
+ * row of columns to the next, and of sums. A register tile as wino_product: here the filters are
+ * broadcast, and the columns loaded in vectors. */
 FNN_INLINE void FN(few_product)(const fnn_size side, const fnn_size nv, REAL *sums, const REAL *const *w,
-                                const REAL *cols, fnn_size step,
-                                fnn_size taps, int more)
+                                const REAL *cols, fnn_size step, fnn_size taps, int more)
 {
-    vec acc[FEW_FILTERS][FEW_NV];
+    vec acc[FEW_FILTERS][FEW_NV];                   /* [filter][vector of outputs] */
     const REAL *w0 = w[0], *w1 = w[1], *w2 = w[2], *w3 = w[3], *w4 = w[4], *w5 = w[5];
 #pragma GCC unroll 6
     for (fnn_size i = 0; i < FEW_FILTERS; i++)
 #pragma GCC unroll 4
         for (fnn_size j = 0; j < nv; j++)
             acc[i][j] = more ? v_load(sums + i * step + j * VL) : v_set(0);
+    /* the sum over taps, one or two at a time */
     for (fnn_size t = 0; t < taps; t += side, cols += step) {
         const REAL *at[FEW_FILTERS] = { w0 + t, w1 + t, w2 + t, w3 + t, w4 + t, w5 + t };
         vec column[FEW_NV];
 #pragma GCC unroll 4
         for (fnn_size j = 0; j < nv; j++)
             column[j] = v_load(cols + j * VL);
+        /* filters by vectors of outputs */
 #pragma GCC unroll 6
         for (fnn_size i = 0; i < FEW_FILTERS; i++) {
             const vec filter = FN(few_broadcast)(side, at[i]);
@@ -208,11 +208,11 @@ static void FN(few_put)(const FN(few_args) *args, fnn_size k, const REAL *sums)
     }
 }
 
-/* Panels [begin, end) of filters; the last one's missing filters are its last again */
+/* Panels [begin, end) of filters; those that the last one lacks are its last filter again */
 static void FN(few_filters)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(few_args) *args = ctx;
-    const fnn_size K = args->g->K, step = args->lanes * args->side, taps = args->end - args->begin;
+    const fnn_size K = args->g->K, step = args->width * args->side, taps = args->end - args->begin;
     for (fnn_size panel = begin; panel < end; panel++) {
         const fnn_size k0 = panel * FEW_FILTERS;
         const REAL *w[FEW_FILTERS];
@@ -222,30 +222,30 @@ static void FN(few_filters)(void *ctx, fnn_size begin, fnn_size end)
         for (fnn_size at = 0, nv; at < step; at += nv * VL) {
             nv = fnn_min(FEW_NV, (step - at) / VL);
             FN(few_products)[args->side - 1][nv - 1](sums + at, w, args->cols + args->begin / args->side * step + at,
-                                                     step, taps,
-                                                     args->begin > 0);
+                                                     step, taps, args->begin > 0);
         }
         for (fnn_size k = k0; args->end == args->taps && k < fnn_min(k0 + FEW_FILTERS, K); k++)
             FN(few_put)(args, k, sums + (k - k0) * step);
     }
 }
 
+/* The columns, then the product, some taps at a time. */
 static void FN(conv_few_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, const fnn_window *g)
 {
     FN(few_args) args = { .y = y, .x = x, .w = w, .bias = b, .relu = relu, .g = g, .taps = conv_taps(g),
                          .outputs = g->N * g->P * g->Q };
     args.side = FEW_PAIRS && 2 * args.outputs <= FEW_NV * VL && g->C % 2 == 0 ? 2 : 1;
-    args.lanes = fnn_ceil_div(args.outputs * args.side, VL) * VL / args.side;
-    const fnn_size panels = fnn_ceil_div(g->K, FEW_FILTERS), row = args.lanes * (fnn_size)sizeof(REAL);
-    const fnn_size most = fnn_even_piece(args.taps,
-                                         fnn_max(FEW_TAPS, fnn_l2_bytes() / 2 / row)), some = fnn_ceil_div(most, 2) * 2;
-    const fnn_size rows = (g->P - 1) * g->sh + g->dh * (g->R - 1) + 1, width = (g->Q - 1) * g->sw + g->dw * (g->S - 1)
-        + 1;
-    args.in_place = g->ph <= 0 && g->pw <= 0 && rows - g->ph <= g->H && width - g->pw <= g->W
+    args.width = fnn_round_up(args.outputs * args.side, VL) / args.side;
+    const fnn_size panels = fnn_ceil_div(g->K, FEW_FILTERS), row = args.width * (fnn_size)sizeof(REAL);
+    const fnn_size most = fnn_even_piece(args.taps, fnn_max(FEW_TAPS, fnn_l2_bytes() / 2 / row));
+    const fnn_size some = fnn_round_up(most, 2);
+    const fnn_size seen_rows = (g->P - 1) * g->sh + g->dh * (g->R - 1) + 1;
+    const fnn_size seen_columns = (g->Q - 1) * g->sw + g->dw * (g->S - 1) + 1;
+    args.in_place = g->ph <= 0 && g->pw <= 0 && seen_rows - g->ph <= g->H && seen_columns - g->pw <= g->W
                  && g->N * g->C <= INT32_MAX / (g->H * g->W);
-    args.pitch = args.in_place ? g->W : width;
-    args.plane = args.in_place ? g->H * g->W : g->N * rows * width;
-    args.image = args.in_place ? g->C * args.plane : rows * width;
+    args.pitch = args.in_place ? g->W : seen_columns;
+    args.plane = args.in_place ? g->H * g->W : g->N * seen_rows * seen_columns;
+    args.image = args.in_place ? g->C * args.plane : seen_rows * seen_columns;
     args.piece = g->sw > 1 || g->Q < FEW_PIECE ? 1 : g->Q < 2 * FEW_PIECE ? FEW_PIECE : 2 * FEW_PIECE;
     int32_t *pieces = fnn_scratch_alloc(2 * args.side * g->R * g->S * args.outputs * sizeof *pieces);
     args.from = pieces;
@@ -253,11 +253,11 @@ static void FN(conv_few_forward)(REAL *y, const REAL *x, const REAL *w, const RE
     args.pieces = FN(few_pieces)(&args, pieces, (int32_t *)args.to);
     args.cols = fnn_scratch_alloc(args.taps * row);
     args.sums = fnn_scratch_alloc(panels * FEW_FILTERS * args.side * row);
-    fnn_parallel_for(g->C / args.side, fnn_max(1, 16384 / (args.side * g->R * g->S * args.lanes)), FN(few_columns),
+    fnn_parallel_for(g->C / args.side, fnn_max(1, 16384 / (args.side * g->R * g->S * args.width)), FN(few_columns),
                      &args);
     for (; args.begin < args.taps; args.begin += some) {
         args.end = fnn_min(args.begin + some, args.taps);
-        fnn_parallel_for(panels, fnn_max(1, CONV_WORK / 2 / (FEW_FILTERS * some * args.lanes)), FN(few_filters), &args);
+        fnn_parallel_for(panels, fnn_max(1, CONV_WORK / 2 / (FEW_FILTERS * some * args.width)), FN(few_filters), &args);
     }
     fnn_scratch_free(pieces);
 }
