@@ -1,10 +1,11 @@
 /* conv2d.tmpl.h -- two-dimensional cross-correlation and its three gradients: the mathematics, the
  * entry points, and the switches from what conv_choose says to the method's file.
  *
- * Math       y[n,k,p,q]  = b[k] + sum_{c,r,s} w[k,c,r,s] * x[n,c,i,j],   i = p*sh - ph + r*dh,  j = q*sw - pw + s*dw
- *            dw[k,c,r,s] = sum_{n,p,q}     dy[n,k,p,q] * x[n,c,i,j]      (x = 0 outside the image)
+ * Math       y[n,k,p,q]  = b[k] + sum_{c,r,s} w[k,c,r,s] * x[n,c,i,j]
+ *            dw[k,c,r,s] = sum_{n,p,q}     dy[n,k,p,q] * x[n,c,i,j]
  *            dx[n,c,i,j] = sum_{k,p,q,r,s} dy[n,k,p,q] * w[k,c,r,s]      over all that read (i,j)
  *            db[k]       = sum_{n,p,q}     dy[n,k,p,q]
+ *            with i = p*sh - ph + r*dh and j = q*sw - pw + s*dw, and x = 0 outside the image
  * Symbols    window.h; Cg = C/G channels and Kg = K/G filters in each of G groups; a tap is one
  *            (c,r,s) of a filter, taps = Cg*R*S
  * Layout     x [N][C][H][W]   w [K][Cg][R][S]   b [K]   y [N][K][P][Q]

@@ -1,7 +1,8 @@
 /* conv2d_depthwise.tmpl.h -- one plane convolved with one window, rows in registers. Included by
- * conv2d_direct.tmpl.h.
+ * conv2d_direct.tmpl.h, which tells what a frame is.
  *
- * Math       y[p, q] = b + sum over r, s of w[r, s] * frame[p + r, q + s*dw]      (stride 1, windows of 3, 5 or 7 rows)
+ * Math       y[p, q] = b + sum over r, s of w[r, s] * frame[p + r, q + s*dilation],  at stride 1,
+ *            for windows of 3, 5 or 7 rows
  * Method     A tile of DEPTHWISE_ROWS rows by one vector of outputs is summed in registers. A
  *            vector of the frame is loaded once for each column of the window and used for all its
  *            rows: it is row r of the window to output row p - r. The last tiles of a plane overlap
@@ -12,17 +13,17 @@
 enum { DEPTHWISE_ROWS = 8 };                        /* enough sums to hide a multiply-add's latency */
 #endif
 
-/* R and rows are constants; w_row, w_column: from one weight to the next, negative for turned
- * filters */
+/* R and rows are constants. length: from row to row of the frame; w_row, w_column: from one weight
+ * to the next, negative for flipped filters. y is cut off below `least`. */
 FNN_INLINE void FN(depthwise_tile)(const fnn_size R, const fnn_size rows, REAL *y, fnn_size ldy, const REAL *frame,
-                                   fnn_size length,
-                                   const REAL *w, fnn_size w_row, fnn_size w_column, fnn_size S, fnn_size dw, REAL b,
-                                   REAL least)
+                                   fnn_size length, const REAL *w, fnn_size w_row, fnn_size w_column, fnn_size S,
+                                   fnn_size dilation, REAL b, REAL least)
 {
     vec acc[DEPTHWISE_ROWS];
 #pragma GCC unroll 8
     for (fnn_size p = 0; p < rows; p++)
         acc[p] = v_set(b);
+    /* columns of the window, then rows of the frame: each is seen by up to R rows of y */
     for (fnn_size s = 0; s < S; s++) {
         vec weight[7];
 #pragma GCC unroll 7
@@ -30,7 +31,7 @@ FNN_INLINE void FN(depthwise_tile)(const fnn_size R, const fnn_size rows, REAL *
             weight[r] = v_set(w[r * w_row + s * w_column]);
 #pragma GCC unroll 14
         for (fnn_size i = 0; i < rows + R - 1; i++) {
-            const vec seen = v_load(frame + i * length + s * dw);
+            const vec seen = v_load(frame + i * length + s * dilation);
 #pragma GCC unroll 7
             for (fnn_size r = 0; r < R; r++)
                 if (i - r >= 0 && i - r < rows)
@@ -43,15 +44,16 @@ FNN_INLINE void FN(depthwise_tile)(const fnn_size R, const fnn_size rows, REAL *
 }
 
 typedef void FN(depthwise_tile_fn)(REAL *y, fnn_size ldy, const REAL *frame, fnn_size length, const REAL *w,
-                                   fnn_size w_row,
-                                   fnn_size w_column, fnn_size S, fnn_size dw, REAL b, REAL least);
-#define DEPTHWISE_TILE(R, rows) \
-    static void FN(depthwise_tile_##R##_##rows)(REAL *y, fnn_size ldy, const REAL *frame, fnn_size length, \
-                                                const REAL *w, \
-                                                fnn_size w_row, fnn_size w_column, fnn_size S, fnn_size dw, REAL b, \
-                                                REAL least) \
-    { FN(depthwise_tile)(R, rows, y, ldy, frame, length, w, w_row, w_column, S, dw, b, least); }
-DEPTHWISE_TILE(3, 4) DEPTHWISE_TILE(3, 8) DEPTHWISE_TILE(5, 4) DEPTHWISE_TILE(5, 8) DEPTHWISE_TILE(7, 4) DEPTHWISE_TILE(7, 8)
+                                   fnn_size w_row, fnn_size w_column, fnn_size S, fnn_size dilation, REAL b,
+                                   REAL least);
+#define DEPTHWISE_TILE(R, rows)                                                                                     \
+    static void FN(depthwise_tile_##R##_##rows)(REAL *y, fnn_size ldy, const REAL *frame, fnn_size length,          \
+                                                const REAL *w, fnn_size w_row, fnn_size w_column, fnn_size S,       \
+                                                fnn_size dilation, REAL b, REAL least)                              \
+    { FN(depthwise_tile)(R, rows, y, ldy, frame, length, w, w_row, w_column, S, dilation, b, least); }
+DEPTHWISE_TILE(3, 4) DEPTHWISE_TILE(3, 8)
+DEPTHWISE_TILE(5, 4) DEPTHWISE_TILE(5, 8)
+DEPTHWISE_TILE(7, 4) DEPTHWISE_TILE(7, 8)
 #undef DEPTHWISE_TILE
 /* [(R - 3) / 2][rows > 4] */
 static FN(depthwise_tile_fn) *const FN(depthwise_tiles)[3][2] = {
@@ -60,7 +62,7 @@ static FN(depthwise_tile_fn) *const FN(depthwise_tiles)[3][2] = {
     { FN(depthwise_tile_7_4), FN(depthwise_tile_7_8) },
 };
 
-/* Whether there are tiles, and rows fill most of a vector; P rows of Q outputs */
+/* Whether there are tiles, and rows fill most of a vector; P rows of Q outputs. */
 static int FN(depthwise_serves)(fnn_size P, fnn_size Q, fnn_size R, fnn_size dh)
 {
     return R % 2 == 1 && R >= 3 && R <= 7 && dh == 1 && P >= DEPTHWISE_ROWS / 2 && 2 * Q > VL;
@@ -68,8 +70,8 @@ static int FN(depthwise_serves)(fnn_size P, fnn_size Q, fnn_size R, fnn_size dh)
 
 /* y [P][Q]; a vector behind the frame's end is read; b NULL for none */
 static void FN(depthwise_plane)(REAL *y, fnn_size P, fnn_size Q, const REAL *frame, fnn_size length, const REAL *w,
-                                fnn_size w_row,
-                                fnn_size w_column, fnn_size R, fnn_size S, fnn_size dw, const REAL *b, REAL least)
+                                fnn_size w_row, fnn_size w_column, fnn_size R, fnn_size S, fnn_size dilation,
+                                const REAL *b, REAL least)
 {
     const REAL start = b ? *b : 0;
     for (fnn_size p = 0, rows; p < P; p += rows) {
@@ -78,14 +80,14 @@ static void FN(depthwise_plane)(REAL *y, fnn_size P, fnn_size Q, const REAL *fra
         FN(depthwise_tile_fn) *const tile = FN(depthwise_tiles)[(R - 3) / 2][rows > DEPTHWISE_ROWS / 2];
         if (Q < VL) {                               /* less than a vector: beside, then copied */
             REAL out[DEPTHWISE_ROWS * (VBYTES ? VBYTES / sizeof(REAL) : 1)];
-            tile(out, VL, frame + p * length, length, w, w_row, w_column, S, dw, start, least);
+            tile(out, VL, frame + p * length, length, w, w_row, w_column, S, dilation, start, least);
             for (fnn_size i = 0; i < rows; i++)
                 memcpy(y + (p + i) * Q, out + i * VL, Q * sizeof(REAL));
             continue;
         }
         for (fnn_size q = 0; q < Q; q += VL) {
             const fnn_size at = fnn_min(q, Q - VL);
-            tile(y + p * Q + at, Q, frame + p * length + at, length, w, w_row, w_column, S, dw, start, least);
+            tile(y + p * Q + at, Q, frame + p * length + at, length, w, w_row, w_column, S, dilation, start, least);
         }
     }
 }

@@ -1,17 +1,19 @@
 /* conv2d_direct.tmpl.h -- convolution without columns: depthwise, and few filters at stride 1.
  * Included by conv2d.tmpl.h.
  *
- * Here a matrix product would have too few products per sum or too few rows to be worth its
- * packing. Instead, each plane is copied into a frame with its padding around it. In a frame of row
- * length F, output (p,q) at stride 1 is element t = p*F + q of the sum
+ * Math       with x in a frame, a plane with its padding around it, of row length F, output (p,q)
+ *            at stride 1 is element t = p*F + q of the sum
  *
- *     out[t] = b + sum_{c,r,s} w[c,r,s] * frame_c[t + r*dh*F + s*dw]
+ *                out[t] = b + sum_{c,r,s} w[c,r,s] * frame_c[t + r*dh*F + s*dw]
  *
- * so whole rows run together as one long vector sum, without edges; the elements between Q and F
- * are computed in vain and left out when y is copied from `out`. Larger strides (depthwise only)
- * work on the same frame and skip rows and elements. Depthwise dx is the same sum over dy spread
- * out into a frame, with the turned filter, and dw[r,s] is the dot product of the spread dy with
- * the frame at that offset.
+ * Method     A matrix product would have too few products in a sum or too few rows to be worth its
+ *            packing. In a frame whole rows run together as one long vector sum, without edges. The
+ *            elements between Q and F are computed in vain and left out when y is copied from out.
+ *            Larger strides (depthwise only) work on the same frame and skip rows and elements.
+ *            Depthwise dx is the same sum over dy spread out into a frame, with the flipped filter,
+ *            and dw[r,s] is the dot product of the spread dy with the frame at that offset.
+ *            Windows of 3, 5 and 7 rows: conv2d_depthwise.tmpl.h.
+ * Threads    images times groups (y), channels (dx), filters and blocks of images (dw)
  */
 #ifndef FNN_CONV_DIRECT_ONCE
 #define FNN_CONV_DIRECT_ONCE
@@ -39,35 +41,34 @@ static void conv_offsets(fnn_size *offset, const fnn_window *g, conv_frame f)
 
 #undef DIRECT_NV
 #define DIRECT_NV (VBYTES == 64 ? 4 : 2)            /* vectors in a tile of 4 filters: all that the registers hold */
-#define SLACK (4 * VL)                              /* elements that the vector loops may touch beyond the end of a
-                                                       frame */
+#define SLACK (4 * VL)                              /* elements that vector loops may touch beyond a frame's end */
 
 /* ---- the vector loops ------------------------------------------------------------------------ */
 
-/* One tile: nv vectors of `rows` filters, both constants. out and w of the next filter are ldo and
- * taps further on. */
+/* A register tile: nv vectors of outputs of `rows` filters, both constants. out and w of the next
+ * filter are ldo and taps further on. Weights are broadcast, x is loaded in vectors. */
 FNN_INLINE void FN(tap_tile)(const fnn_size rows, const fnn_size nv, REAL *out, fnn_size ldo, const REAL *x,
-                             const REAL *w,
-                             const fnn_size *offset, fnn_size taps, const REAL *b, int accumulate)
+                             const REAL *w, const fnn_size *offset, fnn_size taps, const REAL *b, int accumulate)
 {
-    vec acc[4][4];
+    vec acc[4][4];                                  /* [filter][vector] */
 #pragma GCC unroll 4
     for (fnn_size i = 0; i < rows; i++)
 #pragma GCC unroll 4
         for (fnn_size j = 0; j < nv; j++)
             acc[i][j] = accumulate ? v_load(out + i * ldo + j * VL) : v_set(b ? b[i] : 0);
-    for (fnn_size k = 0; k < taps; k++) {
-        const REAL *x_k = x + offset[k];
+    /* the sum over taps */
+    for (fnn_size tap = 0; tap < taps; tap++) {
+        const REAL *x_tap = x + offset[tap];
         vec seen[4];
 #pragma GCC unroll 4
         for (fnn_size j = 0; j < nv; j++)
-            seen[j] = v_load(x_k + j * VL);
+            seen[j] = v_load(x_tap + j * VL);
 #pragma GCC unroll 4
         for (fnn_size i = 0; i < rows; i++) {
-            const vec w_ik = v_set(w[i * taps + k]);
+            const vec weight = v_set(w[i * taps + tap]);
 #pragma GCC unroll 4
             for (fnn_size j = 0; j < nv; j++)
-                acc[i][j] += w_ik * seen[j];
+                acc[i][j] += weight * seen[j];
         }
     }
 #pragma GCC unroll 4
@@ -77,12 +78,8 @@ FNN_INLINE void FN(tap_tile)(const fnn_size rows, const fnn_size nv, REAL *out, 
             v_store(out + i * ldo + j * VL, acc[i][j]);
 }
 
-/* out[i][t] = (accumulate ? out[i][t] : b[i]) + sum over k of w[i][k] * x[t + offset[k]]  for
- *                                                                                         `rows` =
- *                                                                                         1, 2 or 4
- *                                                                                         filters i
- *                                                                                         and
- * 0 <= t < n; up to a vector more is written */
+/* out[i][t] = (accumulate ? out[i][t] : b[i]) + sum over taps of w[i][tap] * x[t + offset[tap]]
+ * for `rows` = 1, 2 or 4 filters i and 0 <= t < n; up to a vector more is written */
 static void FN(tap_sum)(fnn_size rows, REAL *out, fnn_size ldo, const REAL *x, const REAL *w,
                         const fnn_size *offset, fnn_size taps, const REAL *b, fnn_size n, int accumulate)
 {
@@ -98,14 +95,14 @@ static void FN(tap_sum)(fnn_size rows, REAL *out, fnn_size ldo, const REAL *x, c
         else FN(tap_tile)(4, 1, out + t, ldo, x + t, w, offset, taps, b, accumulate);
 }
 
-/* sum[k] += sum over 0 <= t < n of d[t] * x[t + offset[k]]; d is zero from n to the end of its last
- * vector */
+/* sum[tap] += sum over 0 <= t < n of d[t] * x[t + offset[tap]], four taps at a time; d is zero from
+ * n to the end of its last vector */
 static void FN(tap_dot)(REAL *sum, const REAL *d, const REAL *x, const fnn_size *offset, fnn_size taps, fnn_size n)
 {
-    for (fnn_size k = 0; k < taps; k += 4) {
+    for (fnn_size tap = 0; tap < taps; tap += 4) {
         const fnn_size last = taps - 1;
-        const REAL *x0 = x + offset[k], *x1 = x + offset[fnn_min(k + 1, last)];
-        const REAL *x2 = x + offset[fnn_min(k + 2, last)], *x3 = x + offset[fnn_min(k + 3, last)];
+        const REAL *x0 = x + offset[tap], *x1 = x + offset[fnn_min(tap + 1, last)];
+        const REAL *x2 = x + offset[fnn_min(tap + 2, last)], *x3 = x + offset[fnn_min(tap + 3, last)];
         vec s0 = v_set(0), s1 = s0, s2 = s0, s3 = s0;
         for (fnn_size t = 0; t < n; t += VL) {
             const vec d_t = v_load(d + t);
@@ -114,18 +111,17 @@ static void FN(tap_dot)(REAL *sum, const REAL *d, const REAL *x, const fnn_size 
             s2 += d_t * v_load(x2 + t);
             s3 += d_t * v_load(x3 + t);
         }
-        sum[k] += v_sum(s0);
-        if (k + 1 < taps) sum[k + 1] += v_sum(s1);
-        if (k + 2 < taps) sum[k + 2] += v_sum(s2);
-        if (k + 3 < taps) sum[k + 3] += v_sum(s3);
+        sum[tap] += v_sum(s0);
+        if (tap + 1 < taps) sum[tap + 1] += v_sum(s1);
+        if (tap + 2 < taps) sum[tap + 2] += v_sum(s2);
+        if (tap + 3 < taps) sum[tap + 3] += v_sum(s3);
     }
 }
 
 /* frame[a, b] = plane[i, j] at a = i*step_h + top, b = j*step_w + left, as far as that is inside
  * the frame; 0 elsewhere */
 static void FN(fill_frame)(REAL *restrict frame, conv_frame f, const REAL *restrict plane, fnn_size rows,
-                           fnn_size columns,
-                           fnn_size top, fnn_size left, fnn_size step_h, fnn_size step_w)
+                           fnn_size columns, fnn_size top, fnn_size left, fnn_size step_h, fnn_size step_w)
 {
     fnn_size i0, i1, j0, j1;
     fnn_inside(f.rows, rows, step_h, top, &i0, &i1);
@@ -143,15 +139,16 @@ static void FN(fill_frame)(REAL *restrict frame, conv_frame f, const REAL *restr
 
 #include "conv/conv2d_depthwise.tmpl.h"
 
-/* ---- forward --------------------------------------------------------------------------------- */
+/* ---- y --------------------------------------------------------------------------------------- */
+
+/* Images times groups [begin, end): frames of the channels, then rows of y, 4 filters at a time. */
 static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
     const fnn_window *g = args->g;
     const fnn_size P = g->P, Q = g->Q, HW = g->H * g->W, Cg = g->C / g->G, Kg = g->K / g->G, taps = conv_taps(g);
     const conv_frame f = conv_frame_of_x(g);
-    /* rows of y that are made together */
-    const fnn_size run = g->sh > 1 ? 1 : fnn_min(P, fnn_max(1, 1024 / f.length));
+    const fnn_size run = g->sh > 1 ? 1 : fnn_min(P, fnn_max(1, 1024 / f.length));          /* rows of y made together */
     const fnn_size ldo = run * f.length + SLACK;
     const REAL least = args->relu ? 0 : -(REAL)INFINITY;
     const int by_rows = Cg == 1 && g->sh == 1 && g->sw == 1 && FN(depthwise_serves)(P, Q, g->R, g->dh);
@@ -167,8 +164,8 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
         if (by_rows) {
             for (fnn_size k = h * Kg; k < (h + 1) * Kg; k++)
                 FN(depthwise_plane)((REAL *)args->out + (n * g->K + k) * P * Q, P, Q, frames, f.length,
-                                    (const REAL *)args->w + k * taps,
-                                    g->S, 1, g->R, g->S, g->dw, args->b ? (const REAL *)args->b + k : NULL, least);
+                                    (const REAL *)args->w + k * taps, g->S, 1, g->R, g->S, g->dw,
+                                    args->b ? (const REAL *)args->b + k : NULL, least);
             continue;
         }
         for (fnn_size p0 = 0; p0 < P; p0 += run)
@@ -176,8 +173,8 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
                 const fnn_size left = (h + 1) * Kg - k, rows = fnn_min(run, P - p0);
                 filters = left >= 4 ? 4 : left >= 2 ? 2 : 1;
                 FN(tap_sum)(filters, out, ldo, frames + p0 * g->sh * f.length, (const REAL *)args->w + k * taps, offset,
-                            taps,
-                            args->b ? (const REAL *)args->b + k : NULL, (rows - 1) * f.length + (Q - 1) * g->sw + 1, 0);
+                            taps, args->b ? (const REAL *)args->b + k : NULL,
+                            (rows - 1) * f.length + (Q - 1) * g->sw + 1, 0);
                 for (fnn_size i = 0; i < filters; i++)
                     for (fnn_size p = 0; p < rows; p++) {
                         /* y[n, k+i, p0+p, :] */
@@ -194,7 +191,8 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
     fnn_scratch_free(frames);
 }
 
-static fnn_size FN(conv_direct_grain)(const fnn_window *g)      /* images times groups in a block */
+/* Images times groups in a block. */
+static fnn_size FN(conv_direct_grain)(const fnn_window *g)
 {
     return fnn_max(1, CONV_WORK / 8 / (g->C / g->G * g->H * g->W + g->P * g->Q * conv_taps(g) * (g->K / g->G)));
 }
@@ -205,8 +203,10 @@ static void FN(conv_direct_forward)(REAL *y, const REAL *x, const REAL *w, const
     fnn_parallel_for(g->N * g->G, FN(conv_direct_grain)(g), FN(conv_direct_forward_block), &args);
 }
 
-/* ---- depthwise dx: forward was  y[p,q] += w[r,s] * x[i,j]  so  dx[i,j] += w[r,s] * dy[p,q], with p*sh = i + ph - r*dh ---
- */
+/* ---- depthwise dx ---------------------------------------------------------------------------- */
+
+/* Images times channels [begin, end). Forward was  y[p,q] += w[r,s] * x[i,j]  so  dx[i,j] += w[r,s]
+ * * dy[p,q], with p*sh = i + ph - r*dh. */
 static void FN(conv_direct_dx_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
@@ -228,9 +228,8 @@ static void FN(conv_direct_dx_block)(void *ctx, fnn_size begin, fnn_size end)
                            g->P, g->Q, top, left, g->sh, g->sw);
             if (by_rows) {
                 FN(depthwise_plane)((REAL *)args->out + nc * H * W, H, W, frame, f.length,
-                                    (const REAL *)args->w + (c + 1) * RS - 1,
-                                    -g->S, -1, g->R, g->S, g->dw, args->b ? (const REAL *)args->b + c : NULL,
-                                    -(REAL)INFINITY);
+                                    (const REAL *)args->w + (c + 1) * RS - 1, -g->S, -1, g->R, g->S, g->dw,
+                                    args->b ? (const REAL *)args->b + c : NULL, -(REAL)INFINITY);
                 break;
             }
             FN(tap_sum)(1, out, 0, frame, (const REAL *)args->w + (c * Kg + k) * RS,
@@ -249,7 +248,10 @@ static void FN(conv_direct_dx)(REAL *dx, const REAL *dy, const REAL *w, const RE
     fnn_parallel_for(g->N * g->C, FN(conv_direct_grain)(g), FN(conv_direct_dx_block), &args);
 }
 
-/* dw of an item product by product, where pixels or gradients are not finite */
+/* ---- depthwise dw ---------------------------------------------------------------------------- */
+
+/* dw of an item (a filter and a block of images) product by product, where pixels or gradients are
+ * not finite */
 static void FN(conv_direct_dw_exact)(REAL *dw, const conv_args *args, fnn_size item)
 {
     const fnn_window *g = args->g;
@@ -269,18 +271,18 @@ static void FN(conv_direct_dw_exact)(REAL *dw, const conv_args *args, fnn_size i
         }
 }
 
-/* ---- depthwise dw: forward was  y[p,q] += w[r,s] * x[i,j]  so  dw[r,s] += dy[p,q] * x[i,j] --- */
+/* Filters times blocks of images [begin, end). Forward was  y[p,q] += w[r,s] * x[i,j]  so  dw[r,s]
+ * += dy[p,q] * x[i,j]. */
 static void FN(conv_direct_dw_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
     const fnn_window *g = args->g;
     const fnn_size RS = g->R * g->S, PQ = g->P * g->Q, Kg = g->K / g->G, images = args->blocks.images;
     const conv_frame f = conv_frame_of_x(g);
-    /* of a row of dy at stride sw */
-    const fnn_size width = (g->Q - 1) * g->sw + 1;
-    const int rows_together = g->sh == 1;  /* then dy and the frame run in step; else each row goes alone, in whole
-                                              vectors */
-    const conv_frame spread = { g->P, rows_together ? f.length : fnn_ceil_div(width, VL) * VL };
+    const fnn_size width = (g->Q - 1) * g->sw + 1;  /* of a row of dy spread out at stride sw */
+    /* rows of dy and the frame run in step at stride 1; else each goes alone, in whole vectors */
+    const int rows_together = g->sh == 1;
+    const conv_frame spread = { g->P, rows_together ? f.length : fnn_round_up(width, VL) };
     const fnn_size run = rows_together ? g->P : 1;
     fnn_size offset[DIRECT_TAPS];
     conv_offsets(offset, g, f);
@@ -291,16 +293,15 @@ static void FN(conv_direct_dw_block)(void *ctx, fnn_size begin, fnn_size end)
         REAL *dw = (REAL *)args->out + item * RS;                               /* dw[k, 0, :, :] of partial sum ib */
         memset(dw, 0, RS * sizeof(REAL));
         for (fnn_size n = ib * images; n < fnn_min((ib + 1) * images, g->N); n++) {
-            FN(fill_frame)(frame, f, (const REAL *)args->x + (n * g->C + c) * g->H * g->W, g->H, g->W, g->ph, g->pw, 1,
-                           1);
+            FN(fill_frame)(frame, f, (const REAL *)args->x + (n * g->C + c) * g->H * g->W, g->H, g->W, g->ph, g->pw,
+                           1, 1);
             FN(fill_frame)(d, spread, (const REAL *)args->dy + (n * g->K + k) * PQ, g->P, g->Q, 0, 0, 1, g->sw);
             for (fnn_size p = 0; p < g->P; p += run)
                 FN(tap_dot)(dw, d + p * spread.length, frame + p * g->sh * f.length, offset, RS,
                             (run - 1) * f.length + width);
         }
-        for (fnn_size k0 = 0; k0 < RS; k0++)
-            if (!(dw[k0] - dw[k0] == 0)) {          /* 0 times an infinite pixel that this weight does not see would be
-                                                       NaN */
+        for (fnn_size tap = 0; tap < RS; tap++)
+            if (!(dw[tap] - dw[tap] == 0)) {        /* 0 times an infinite pixel that the tap does not see is NaN */
                 FN(conv_direct_dw_exact)(dw, args, item);
                 break;
             }

@@ -1,14 +1,13 @@
-/* conv2d_frame.tmpl.h -- part of a plane with its padding around it. Included by conv2d.tmpl.h.
+/* conv2d_frame.tmpl.h -- a frame: part of a plane with its padding around it. Included by
+ * conv2d.tmpl.h.
  *
  * Math       frame[i][phase][j] = plane[top + i][left + j * phases + phase], 0 outside the plane of
  *            H x W
- * Layout     frame [rows][phases][width]; up to a vector behind its end is written
- * Method     Rows are copied by whole vectors; what goes beyond their end is written over by what
- *            follows.
+ * Layout     frame [rows][phases][width]
+ * Method     row by row, and phase by phase of a row (every phases-th pixel): zeros, pixels, zeros
  */
 static void FN(frame_of_plane)(REAL *frame, fnn_size rows, fnn_size phases, fnn_size width, const REAL *plane,
-                               fnn_size H, fnn_size W,
-                               fnn_size top, fnn_size left)
+                               fnn_size H, fnn_size W, fnn_size top, fnn_size left)
 {
     const fnn_size begin = fnn_min(fnn_max(-top, 0), rows), end = fnn_max(begin, fnn_min(H - top, rows));
     memset(frame, 0, begin * phases * width * sizeof(REAL));

@@ -1,12 +1,13 @@
 /* conv2d_phases.tmpl.h -- col2im for strides: sums in planes taken apart by column. Included by
- * conv2d.tmpl.h.
+ * conv2d_columns.tmpl.h.
  *
- * Math       frame[i][phase][j] = x[i - ph, j * sw + phase - pw] of a channel, with all that any
- *            tap can reach around the image so tap (r, s) adds its row p of Q columns to Q
- *            neighbours: row p*sh + r*dh, phase s*dw mod sw, from column s*dw / sw
+ * Math       A phase of a plane is every sw-th column: frame[i][phase][j] = x[i - ph, j * sw +
+ *            phase - pw] of a channel, with all that any tap can reach around the image. So tap
+ *            (r, s) adds its row p of Q columns to Q neighbours: row p*sh + r*dh, phase s*dw mod
+ *            sw, from column s*dw / sw.
  * Layout     a channel's frame is [rows][sw][width]
  * Method     The rows of a tap are added vector by vector without a test, as the frame has room for
- *            every tap; what fell into the padding is left behind when the frame is dealt out to
+ *            every tap. What fell into the padding is left behind when the frame is dealt out to
  *            the image.
  */
 #ifndef FNN_CONV_PHASES_ONCE
@@ -23,8 +24,8 @@ static FN(phases) FN(phases_of)(const fnn_window *g)
     return (FN(phases)){ rows, width };
 }
 
-/* Whether several taps go to a pixel, so that a frame pays, and it has at most `most` elements, few
- * of them in vain. By division, as the size can be beyond any number. */
+/* Whether several taps go to a pixel, so that a frame pays, and it has at most `most` elements, not
+ * more than four times the image's. By division, as the product can overflow. */
 static int FN(phases_fit)(FN(phases) f, const fnn_window *g, fnn_size most)
 {
     most = fnn_min(most, 4 * g->H * g->W);
@@ -33,13 +34,13 @@ static int FN(phases_fit)(FN(phases) f, const fnn_window *g, fnn_size most)
 }
 
 /* frames of the channels from c0 on += rows [row, row_end) and columns [col, col_end) of the column
- * matrix, by taps in order */
+ * matrix, tap by tap in order */
 static void FN(phases_add)(REAL *restrict frames, FN(phases) f, const REAL *restrict cols, fnn_size ld,
-                           const fnn_window *g,
-                           fnn_size c0, fnn_size row, fnn_size row_end, fnn_size col, fnn_size col_end)
+                           const fnn_window *g, fnn_size c0, fnn_size row, fnn_size row_end, fnn_size col,
+                           fnn_size col_end)
 {
-    const fnn_size Q = g->Q, p_end = fnn_ceil_div(col_end, Q), step = g->sh * g->sw * f.width, size = f.rows * g->sw
-        * f.width;
+    const fnn_size Q = g->Q, p_end = fnn_ceil_div(col_end, Q), step = g->sh * g->sw * f.width;
+    const fnn_size size = f.rows * g->sw * f.width;
     for (; row < row_end; row++, cols += ld) {
         const fnn_size s = row % g->S, r = row / g->S % g->R, c = row / (g->S * g->R);
         REAL *tap = frames + (c - c0) * size + (r * g->dh * g->sw + s * g->dw % g->sw) * f.width + s * g->dw / g->sw;
@@ -71,15 +72,15 @@ static void FN(phases_deal)(REAL *restrict x, const REAL *restrict frame, FN(pha
     const fnn_size W = g->W, sw = g->sw;
     for (fnn_size i = 0; i < g->H; i++, x += W) {
         const REAL *row = frame + (i + g->ph) * sw * f.width;
-        /* the columns of the image from `ahead` on, of one phase */
-        for (fnn_size ahead = 0; ahead < sw && sw != 2; ahead++) {
-            const REAL *from = row + (ahead + g->pw) % sw * f.width + (ahead + g->pw) / sw;
-            for (fnn_size j = ahead, q = 0; j < W; j += sw, q++)
+        /* every sw-th column of the image, from j0 on */
+        for (fnn_size j0 = 0; j0 < sw && sw != 2; j0++) {
+            const REAL *from = row + (j0 + g->pw) % sw * f.width + (j0 + g->pw) / sw;
+            for (fnn_size j = j0, q = 0; j < W; j += sw, q++)
                 x[j] = from[q];
         }
-        if (sw == 2) {                              /* the same in pairs, which the compiler turns into vectors */
-            const REAL *even = row + g->pw % 2 * f.width + g->pw / 2, *odd = row + (1 + g->pw) % 2 * f.width
-                + (1 + g->pw) / 2;
+        if (sw == 2) {                              /* the same in pairs, of which the compiler makes vectors */
+            const REAL *even = row + g->pw % 2 * f.width + g->pw / 2;
+            const REAL *odd = row + (1 + g->pw) % 2 * f.width + (1 + g->pw) / 2;
             for (fnn_size q = 0; q < W / 2; q++) {
                 x[2 * q] = even[q];
                 x[2 * q + 1] = odd[q];

@@ -1,25 +1,24 @@
 /* conv2d_pixels.tmpl.h -- convolution without columns: a matrix product that reads the image
  * itself. Included by conv2d.tmpl.h.
  *
- * Math       y[k, p, q] = b[k] + sum over taps t = (c,r,s) of w[k, t] * x[c, p*sh - ph + r*dh, q*sw
- *            - pw + s*dw]
- * Layout     A frame: some rows of an image with their padding, [C/lanes][row][column mod
- *            sw][column / sw][lanes], with VL channels side by side; or one, where that would be
- *            mostly zeros. So what neighbouring outputs (p, q), (p, q+1) see through one tap is a
- *            constant apart, whatever the stride, and a tap is an offset into the frame. (Planes
- *            for many channels, one lane: 3x3 stride 2 loses a tenth, as a tile then reads twice
- *            the cache lines.)
- *            Filters in panels of NR = 2 VL, as two halves [tap][VL]; y of a panel
- *            [half][pixel][VL] before it is dealt out to planes.
- * Method     For each frame: panel of filters by panel, block of taps by block: tiles of up to MR
+ * Math       y[k, p, q] = b[k] + sum over taps t = (c,r,s) of
+ *                         w[k, t] * x[c, p*sh - ph + r*dh, q*sw - pw + s*dw]
+ * Layout     A frame: what some rows of outputs see of an image, with its padding,
+ *            [C/lanes][row][column mod sw][column / sw][lanes]. lanes is VL, channels interleaved
+ *            so that a vector holds one pixel of each; or 1, planes, where C is small and vectors
+ *            would be mostly zeros. So what neighbouring outputs (p, q), (p, q+1) see through one
+ *            tap is a constant apart, whatever the stride, and a tap is an offset into the frame.
+ *            Filters go in panels of NR = 2 VL, as two halves [tap][VL]; y of a panel
+ *            [half][pixel][VL] before it is dealt out to planes. NR, MR: winograd.tmpl.h.
+ * Method     For each frame: panel of filters by panel, block of taps by block, tiles of up to MR
  *            neighbouring outputs x NR filters in registers, as in a matrix product whose left
  *            operand is the frame. Nothing of the column matrix is ever written.
- * Strides    dx of a convolution with strides is sh * sw convolutions of dy without, one for the
- *            rows i with (i + ph) mod sh = a and the columns j with (j + pw) mod sw = b, by the
- *            taps that reach them: phase (a, b). All see the same frame of dy; a phase is a list of
- *            taps.
- * Threads    each has frames of its own; where there are few, all share the panels of filters of
- *            one frame after the other
+ * Strides    dx of a convolution with strides is sh * sw convolutions of dy without. Phase (a, b)
+ *            is the one for the rows i with (i + ph) mod sh = a and the columns j with (j + pw) mod
+ *            sw = b, by the taps that reach them. All see the same frame of dy; a phase is a list
+ *            of taps.
+ * Threads    Each has frames of its own. Where there are few, all share the panels of filters of
+ *            one frame after the other.
  */
 #ifndef FNN_CONV_PIXELS_ONCE
 #define FNN_CONV_PIXELS_ONCE
@@ -40,27 +39,28 @@ typedef struct {
     const fnn_window *g;
     const fnn_window *of;                           /* dx: the convolution whose gradient this is, else NULL */
     pixels_cut cut;
-    fnn_size sh, sw;                                /* phases of rows and columns of what is computed: of dx, or one */
-    const fnn_size *offset;                         /* [tap] in the frame, phase by phase; */
+    fnn_size sh, sw;                                /* dx: its phases of rows and columns; y: 1, 1 */
+    const fnn_size *offset;                         /* [tap] in the frame, phase by phase */
     const fnn_size *begin;                          /* [phase] the phase's first tap, and where the last phase ends */
-    const REAL *u;                                  /* [panel][half][tap][VL] */
+    const REAL *u;                                  /* the filters, [panel][half][tap][VL] */
     REAL *frame;                                    /* or the image itself */
-    fnn_size n, images, h, p0, p1;                  /* the frame: images, group, rows of output */
-    fnn_size lanes, rows;                           /* channels side by side; its rows per image; */
-    fnn_size group, image;                          /* from such channels to the next, and from one image to the next */
-    int in_place;                                   /* whether the images can be read where they lie */
+    fnn_size n, images, h, p0, p1;                  /* the frame: first image, images, group, rows of output */
+    fnn_size lanes, rows;                           /* channels side by side; rows of the frame for one image */
+    fnn_size chunk, image;                          /* elements from such channels to the next, from image to image */
+    int in_place;                                   /* whether the images can be read in place */
 } FN(pixels_args);
 
 /* out[i, filter] = (start of the sum) + sum over taps t of x[offset[t] + i * lanes] * u[t, filter],
- * for `rows` rows of mr outputs each and nv halves of a panel; x_step, out_step: from row to row;
- * out_half, u_half: from half to half */
+ * for `rows` rows of mr outputs each and nv halves of a panel. x_step, out_step: from row to row;
+ * out_half, u_half: from half to half. bias: what the sum starts from, or NULL: what is in out. A
+ * register tile as wino_product: pixels are broadcast, filters loaded in vectors. The constants
+ * come first. */
 FNN_INLINE void FN(pixels_product)(const fnn_size lanes, const fnn_size nv, const fnn_size rows, const fnn_size mr,
-                                   REAL *out,
-                                   fnn_size out_step, fnn_size out_half, const REAL *x, fnn_size x_step, const REAL *u,
-                                   fnn_size u_half,
-                                   const fnn_size *offset, fnn_size taps, const REAL *bias)
+                                   REAL *out, fnn_size out_step, fnn_size out_half, const REAL *x, fnn_size x_step,
+                                   const REAL *u, fnn_size u_half, const fnn_size *offset, fnn_size taps,
+                                   const REAL *bias)
 {
-    vec acc[2][WINO_MR][2];
+    vec acc[2][WINO_MR][2];                         /* [row][output][half] */
 #pragma GCC unroll 2
     for (fnn_size p = 0; p < rows; p++)
 #pragma GCC unroll 16
@@ -68,6 +68,7 @@ FNN_INLINE void FN(pixels_product)(const fnn_size lanes, const fnn_size nv, cons
 #pragma GCC unroll 2
             for (fnn_size j = 0; j < nv; j++)
                 acc[p][i][j] = v_load(bias ? bias + j * VL : out + p * out_step + j * out_half + i * VL);
+    /* the sum over taps: a vector of filters, or two, by all outputs of the tile */
     for (fnn_size t = 0; t < taps; t++) {
         const REAL *x_t = x + offset[t];
         vec w[2];
@@ -94,14 +95,14 @@ FNN_INLINE void FN(pixels_product)(const fnn_size lanes, const fnn_size nv, cons
 }
 
 typedef void FN(pixels_product_fn)(REAL *out, fnn_size out_step, fnn_size out_half, const REAL *x, fnn_size x_step,
-                                   const REAL *u,
-                                   fnn_size u_half, const fnn_size *offset, fnn_size taps, const REAL *bias);
-#define PIXELS_PRODUCT(of, lanes, nv, rows, mr) \
-    static void FN(pixels_product_##of##nv##rows##_##mr)( \
-        REAL *out, fnn_size out_step, fnn_size out_half, const REAL *x, fnn_size x_step, const REAL *u, \
-                                                         fnn_size u_half, \
-        const fnn_size *offset, fnn_size taps, const REAL *bias) \
+                                   const REAL *u, fnn_size u_half, const fnn_size *offset, fnn_size taps,
+                                   const REAL *bias);
+#define PIXELS_PRODUCT(of, lanes, nv, rows, mr)                                                                     \
+    static void FN(pixels_product_##of##nv##rows##_##mr)(                                                           \
+        REAL *out, fnn_size out_step, fnn_size out_half, const REAL *x, fnn_size x_step, const REAL *u,             \
+        fnn_size u_half, const fnn_size *offset, fnn_size taps, const REAL *bias)                                   \
     { FN(pixels_product)(lanes, nv, rows, mr, out, out_step, out_half, x, x_step, u, u_half, offset, taps, bias); }
+/* PIXELS_<halves><rows>: lanes = VL; PIXELS_1_<halves><rows>: lanes = 1, planes */
 #define PIXELS_1_11(mr) PIXELS_PRODUCT(plane, 1, 1, 1, mr)
 #define PIXELS_1_12(mr) PIXELS_PRODUCT(plane, 1, 1, 2, mr)
 #define PIXELS_1_21(mr) PIXELS_PRODUCT(plane, 1, 2, 1, mr)
@@ -131,17 +132,17 @@ static FN(pixels_product_fn) *const FN(pixels_products)[2][2][2][WINO_MR] = {
 
 /* ---- the frame ------------------------------------------------------------------------------- */
 
-/* Groups of channels, of all images of the frame, [begin, end) */
+/* Chunks of `lanes` channels, of all images of the frame, [begin, end) */
 static void FN(pixels_frame_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(pixels_args) *args = ctx;
     const fnn_window *g = args->g;
     const pixels_cut cut = args->cut;
-    const fnn_size H = g->H, W = g->W, Cg = g->C / g->G, rows = args->rows, groups = fnn_ceil_div(Cg, args->lanes);
-    /* row of the image that is row 0 of the frame */
-    const fnn_size top = args->p0 * g->sh - g->ph;
+    const fnn_size H = g->H, W = g->W, Cg = g->C / g->G, rows = args->rows;
+    const fnn_size chunks = fnn_ceil_div(Cg, args->lanes);
+    const fnn_size top = args->p0 * g->sh - g->ph;  /* row of the image that is row 0 of the frame */
     for (fnn_size item = begin; item < end && args->lanes == 1; item++)
-        FN(frame_of_plane)(args->frame + item * args->group, rows, g->sw, cut.width,
+        FN(frame_of_plane)(args->frame + item * args->chunk, rows, g->sw, cut.width,
                            args->x + ((args->n + item / Cg) * g->C + args->h * Cg + item % Cg) * H * W, H, W, top,
                            -g->pw);
     if (args->lanes == 1)
@@ -149,17 +150,16 @@ static void FN(pixels_frame_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size first = fnn_min(fnn_max(top, 0), H), last = fnn_max(first, fnn_min(top + rows, H));
     REAL *pixels = fnn_scratch_alloc(fnn_max(1, (last - first) * W) * VL * sizeof(REAL));
     for (fnn_size item = begin; item < end; item++) {
-        const fnn_size n = args->n + item / groups, group = item % groups;
-        const fnn_size c = args->h * Cg + group * VL, lanes = fnn_min(VL, Cg - group * VL);
-        REAL *frame = args->frame + item * args->group;
+        const fnn_size n = args->n + item / chunks, chunk = item % chunks;
+        const fnn_size c = args->h * Cg + chunk * VL, lanes = fnn_min(VL, Cg - chunk * VL);
+        REAL *frame = args->frame + item * args->chunk;
         FN(interleave)(pixels, args->x + ((n * g->C + c) * H + first) * W, H * W, lanes, (last - first) * W);
         memset(frame, 0, rows * cut.pitch * VL * sizeof(REAL));
         for (fnn_size i = first; i < last; i++) {
             const REAL *from = pixels + (i - first) * W * VL;
             REAL *to = frame + (i - top) * cut.pitch * VL;
             for (fnn_size phase = 0; phase < g->sw; phase++) {
-                /* column j of the image is number `at` of the row */
-                fnn_size j = phase - g->pw, at = phase * cut.width;
+                fnn_size j = phase - g->pw, at = phase * cut.width;     /* column j of the image is number `at` here */
                 if (j < 0) {
                     const fnn_size skip = fnn_ceil_div(-j, g->sw);
                     j += skip * g->sw;
@@ -175,13 +175,13 @@ static void FN(pixels_frame_block)(void *ctx, fnn_size begin, fnn_size end)
 
 /* ---- y --------------------------------------------------------------------------------------- */
 
-/* y of a panel of filters and a phase: out [half][image][pixel][VL] */
+/* y of panel kb of filters and a phase, of a whole frame: out [half][image][pixel][VL] */
 static void FN(pixels_panel)(const FN(pixels_args) *args, REAL *out, fnn_size kb, fnn_size nv, const REAL *bias,
                              fnn_size phase)
 {
     const fnn_window *g = args->g;
-    const fnn_size taps = args->begin[args->sh * args->sw], Q = g->Q, rows = args->p1
-        - args->p0, end = args->begin[phase + 1];
+    const fnn_size taps = args->begin[args->sh * args->sw], Q = g->Q, rows = args->p1 - args->p0;
+    const fnn_size end = args->begin[phase + 1];
     const fnn_size x_step = g->sh * args->cut.pitch * args->lanes, panels = fnn_ceil_div(g->K / g->G, WINO_NR);
     const fnn_size together = nv * Q <= WINO_MR || nv == 1 ? 2 : 1;             /* rows in a tile */
     const fnn_size tiles = fnn_ceil_div(Q, WINO_MR);
@@ -190,7 +190,9 @@ static void FN(pixels_panel)(const FN(pixels_args) *args, REAL *out, fnn_size kb
     if (args->of)                                   /* where the phase's first pixel is, behind the frame's */
         frame += (conv_phase_shift(phase / args->sw, args->of->ph, args->sh) * args->cut.pitch
                   + conv_phase_shift(phase % args->sw, args->of->pw, args->sw)) * args->lanes;
-    do {                                            /* once also where a phase has no taps */
+    /* blocks of taps, whose filters stay in an L1 cache; once also where a phase has no taps */
+    do {
+        /* images, one or two rows of outputs, tiles of a row */
         for (fnn_size n = 0; n < args->images; n++)
             for (fnn_size p = 0, height; p < rows; p += height) {
                 height = fnn_min(together, rows - p);
@@ -199,8 +201,8 @@ static void FN(pixels_panel)(const FN(pixels_args) *args, REAL *out, fnn_size kb
                     FN(pixels_products)[args->lanes > 1][nv - 1][height - 1][mr - 1](
                         out + ((n * rows + p) * Q + q) * VL, Q * VL, args->images * rows * Q * VL,
                         frame + n * args->image + p * x_step + q * args->lanes, x_step,
-                        u + t * VL, taps * VL, args->offset + t, fnn_min(PIXELS_TAPS, end - t), t == args->begin[phase]
-                                                                                     ? bias : NULL);
+                        u + t * VL, taps * VL, args->offset + t, fnn_min(PIXELS_TAPS, end - t),
+                        t == args->begin[phase] ? bias : NULL);
                 }
             }
         t += PIXELS_TAPS;
@@ -213,13 +215,13 @@ static void FN(pixels_deal)(REAL *restrict dx, const REAL *restrict from, fnn_si
                             fnn_size a)
 {
     const fnn_window *of = args->of;
-    const fnn_size W = of->W, sw = of->sw, V = args->g->Q;
-    for (fnn_size u = args->p0; u < args->p1; u++, from += V) {
-        const fnn_size i = u * of->sh + conv_phase_begin(a, of->ph, of->sh);
+    const fnn_size W = of->W, sw = of->sw, Q = args->g->Q;
+    for (fnn_size p = args->p0; p < args->p1; p++, from += Q) {
+        const fnn_size i = p * of->sh + conv_phase_begin(a, of->ph, of->sh);
         if (i >= of->H)
             break;
         REAL *x = dx + i * W;
-        if (sw == 2) {                              /* in pairs, which the compiler turns into vectors */
+        if (sw == 2) {                              /* in pairs, of which the compiler makes vectors */
             const REAL *even = from + of->pw % 2 * step, *odd = from + (1 - of->pw % 2) * step;
             for (fnn_size q = 0; q < W / 2; q++) {
                 x[2 * q] = even[q];
@@ -227,28 +229,28 @@ static void FN(pixels_deal)(REAL *restrict dx, const REAL *restrict from, fnn_si
             }
             if (W % 2) x[W - 1] = even[W / 2];
         } else
-            /* the columns of the image from `ahead` on, of one phase */
-            for (fnn_size ahead = 0; ahead < sw; ahead++) {
-                const REAL *phase = from + (ahead + of->pw) % sw * step;
-                for (fnn_size j = ahead, q = 0; j < W; j += sw, q++)
+            /* every sw-th column of the image, from j0 on */
+            for (fnn_size j0 = 0; j0 < sw; j0++) {
+                const REAL *phase = from + (j0 + of->pw) % sw * step;
+                for (fnn_size j = j0, q = 0; j < W; j += sw, q++)
                     x[j] = phase[q];
             }
     }
 }
 
-/* Panels [begin, end) of filters of a frame */
+/* Panels [begin, end) of filters of a frame: their sums, phase by phase, dealt out to planes. */
 static void FN(pixels_filters_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(pixels_args) *args = ctx;
     const fnn_window *g = args->g;
-    const fnn_size Kg = g->K / g->G, PQ = g->P * g->Q, pixels = (args->p1 - args->p0) * g->Q, out_half = args->images
-        * pixels * VL;
+    const fnn_size Kg = g->K / g->G, PQ = g->P * g->Q, pixels = (args->p1 - args->p0) * g->Q;
+    const fnn_size out_half = args->images * pixels * VL;
     REAL *out = fnn_scratch_alloc(args->sw * 2 * out_half * sizeof(REAL));
-    /* [column phase][filter][pixel] */
+    /* dx: [column phase][filter][pixel] */
     REAL *apart = args->of ? fnn_scratch_alloc(args->sw * VL * pixels * sizeof(REAL)) : NULL;
     for (fnn_size kb = begin; kb < end; kb++) {
-        const fnn_size k = args->h * Kg + kb * WINO_NR, filters = fnn_min(WINO_NR, Kg - kb * WINO_NR), nv = filters
-            > VL ? 2 : 1;
+        const fnn_size k = args->h * Kg + kb * WINO_NR, filters = fnn_min(WINO_NR, Kg - kb * WINO_NR);
+        const fnn_size nv = filters > VL ? 2 : 1;
         REAL bias[PIXELS_ROOM] = { 0 };
         for (fnn_size i = 0; args->bias && i < filters; i++)
             bias[i] = args->bias[k + i];
@@ -275,7 +277,7 @@ static void FN(pixels_filters_block)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(out);
 }
 
-/* Where the taps are in a frame */
+/* Where the taps are in a frame, phase by phase. */
 static void FN(pixels_taps)(const FN(pixels_args) *args, fnn_size *offset, fnn_size *begin)
 {
     const fnn_window *g = args->g, *of = args->of ? args->of : g;
@@ -293,7 +295,7 @@ static void FN(pixels_taps)(const FN(pixels_args) *args, fnn_size *offset, fnn_s
                             row = of->dh * (of->R - 1) / of->sh - r * of->dh / of->sh;
                             column = of->dw * (of->S - 1) / of->sw - s * of->dw / of->sw;
                         }
-                        offset[t++] = c / args->lanes * args->group + c % args->lanes
+                        offset[t++] = c / args->lanes * args->chunk + c % args->lanes
                             + (row * args->cut.pitch + column) * args->lanes;
                     }
 }
@@ -304,7 +306,7 @@ static void FN(pixels_frames)(void *ctx, fnn_size begin, fnn_size end)
 {
     FN(pixels_args) args = *(const FN(pixels_args) *)ctx;
     const fnn_window *g = args.g;
-    const fnn_size Cg = g->C / g->G, groups = fnn_ceil_div(Cg, args.lanes);
+    const fnn_size Cg = g->C / g->G, chunks = fnn_ceil_div(Cg, args.lanes);
     REAL *frame = args.in_place ? NULL : fnn_scratch_alloc(args.cut.images * args.image * sizeof(REAL));
     for (fnn_size item = begin; item < end; item++) {
         args.p0 = item % args.cut.bands * args.cut.rows;
@@ -315,16 +317,18 @@ static void FN(pixels_frames)(void *ctx, fnn_size begin, fnn_size end)
         args.rows = (args.p1 - args.p0 - 1) * g->sh + args.cut.halo;
         args.frame = frame;
         if (args.in_place)
-            args.frame = (REAL *)args.x + (args.n * g->C + args.h * Cg) * args.group + (args.p0 * g->sh - g->ph) * g->W
-                - g->pw;
+            args.frame = (REAL *)args.x + (args.n * g->C + args.h * Cg) * args.chunk
+                       + (args.p0 * g->sh - g->ph) * g->W - g->pw;
         else
-            fnn_parallel_for(args.images * groups, fnn_max(1, 131072 / args.group), FN(pixels_frame_block), &args);
+            fnn_parallel_for(args.images * chunks, fnn_max(1, 131072 / args.chunk), FN(pixels_frame_block), &args);
         fnn_parallel_for(fnn_ceil_div(g->K / g->G, WINO_NR), 1, FN(pixels_filters_block), &args);
     }
     if (frame) fnn_scratch_free(frame);
 }
 
-/* Halves of panels [begin, end) of filters, of all groups */
+/* ---- the filters ----------------------------------------------------------------------------- */
+
+/* Packing: halves of panels [begin, end) of filters, of all groups, in the order of u. */
 typedef struct { REAL *u; const REAL *w; const fnn_window *g; } FN(pixels_pack_args);
 
 static void FN(pixels_pack_block)(void *ctx, fnn_size begin, fnn_size end)
@@ -337,13 +341,13 @@ static void FN(pixels_pack_block)(void *ctx, fnn_size begin, fnn_size end)
     }
 }
 
-/* The same for dx, whose filters are the channels: in the order of the phases' taps */
+/* The same for dx, whose filters are the channels: in the order of the phases' taps. */
 static void FN(pixels_pack_phases_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(pixels_pack_args) *args = ctx;
     const fnn_window *g = args->g;
     const fnn_size RS = g->R * g->S, Kg = g->K / g->G, Cg = g->C / g->G, halves = 2 * fnn_ceil_div(Cg, WINO_NR);
-    REAL *turned = fnn_scratch_alloc(RS * VL * sizeof(REAL));
+    REAL *taps = fnn_scratch_alloc(RS * VL * sizeof(REAL));
     /* [tap] where it goes, for filter 0, and from filter to filter */
     fnn_size *to = fnn_scratch_alloc(2 * RS * sizeof *to), *step = to + RS;
     for (fnn_size a = 0, first = 0; a < g->sh; a++)
@@ -362,14 +366,17 @@ static void FN(pixels_pack_phases_block)(void *ctx, fnn_size begin, fnn_size end
         const fnn_size h = item / halves, c = item % halves * VL, lanes = fnn_max(0, fnn_min(VL, Cg - c));
         REAL *u = args->u + item * Kg * RS * VL;
         for (fnn_size k = 0; k < Kg; k++) {
-            FN(interleave)(turned, args->w + ((h * Kg + k) * Cg + (lanes > 0 ? c : 0)) * RS, RS, lanes, RS);
+            FN(interleave)(taps, args->w + ((h * Kg + k) * Cg + (lanes > 0 ? c : 0)) * RS, RS, lanes, RS);
             for (fnn_size rs = 0; rs < RS; rs++)
-                v_store(u + (to[rs] + k * step[rs]) * VL, v_load(turned + rs * VL));
+                v_store(u + (to[rs] + k * step[rs]) * VL, v_load(taps + rs * VL));
         }
     }
-    fnn_scratch_free(turned);
+    fnn_scratch_free(taps);
 }
 
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+/* args: arrays and geometry; the rest is filled in here. */
 static void FN(pixels_run)(FN(pixels_args) *args, const REAL *w)
 {
     const fnn_window *g = args->g, *of = args->of ? args->of : g;
@@ -377,17 +384,16 @@ static void FN(pixels_run)(FN(pixels_args) *args, const REAL *w)
     FN(pixels_pack_args) pack = { fnn_scratch_alloc(halves * taps * VL * sizeof(REAL)), w, of };
     args->cut = pixels_cut_rows(g);
     args->lanes = g->C / g->G < PIXELS_LANES ? 1 : VL;
-    args->in_place = args->lanes == 1 && g->sw == 1 && g->ph <= 0 && g->pw <= 0 && g->Q + g->dw * (g->S - 1)
-        - g->pw <= g->W
-                  && (g->P - 1) * g->sh + args->cut.halo - g->ph <= g->H;
+    args->in_place = args->lanes == 1 && g->sw == 1 && g->ph <= 0 && g->pw <= 0
+        && g->Q + g->dw * (g->S - 1) - g->pw <= g->W && (g->P - 1) * g->sh + args->cut.halo - g->ph <= g->H;
     const fnn_size rows = (args->cut.rows - 1) * g->sh + args->cut.halo;
     if (args->in_place) {
         args->cut.pitch = g->W;
-        args->group = g->H * g->W;
-        args->image = g->C * args->group;
+        args->chunk = g->H * g->W;
+        args->image = g->C * args->chunk;
     } else {
-        args->group = args->lanes > 1 ? rows * args->cut.pitch * VL : pixels_plane(rows * args->cut.pitch);
-        args->image = fnn_ceil_div(g->C / g->G, args->lanes) * args->group;
+        args->chunk = args->lanes > 1 ? rows * args->cut.pitch * VL : pixels_plane(rows * args->cut.pitch);
+        args->image = fnn_ceil_div(g->C / g->G, args->lanes) * args->chunk;
     }
     fnn_size begin[PIXELS_PHASES + 1], *offset = fnn_scratch_alloc(taps * sizeof *offset);
     FN(pixels_taps)(args, offset, begin);
@@ -411,11 +417,11 @@ static void FN(conv_pixels_forward)(REAL *y, const REAL *x, const REAL *w, const
     FN(pixels_run)(&args, w);
 }
 
-/* dx, and b [C] or NULL added to it */
+/* b [C] or NULL is added to dx. */
 static void FN(conv_pixels_dx)(REAL *dx, const REAL *dy, const REAL *w, const REAL *b, const fnn_window *g)
 {
     const fnn_window phase = conv_phase(g);
     FN(pixels_args) args = { .y = dx, .x = dy, .bias = b, .least = -(REAL)INFINITY, .g = &phase, .of = g, .sh = g->sh,
-                            .sw = g->sw };
+                             .sw = g->sw };
     FN(pixels_run)(&args, w);
 }

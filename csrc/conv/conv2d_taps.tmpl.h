@@ -1,23 +1,23 @@
-/* conv2d_taps.tmpl.h -- gradient of the filters without columns. Included by conv2d.tmpl.h.
+/* conv2d_taps.tmpl.h -- gradient of the filters without columns: the taps of a window row, side by
+ * side. Included by conv2d.tmpl.h.
  *
- * Math       dw[k, c, r, s] = sum over pixels (n,p,q) of dy[n, k, p, q] * x[n, c, p*sh - ph + r*dh,
- *            q*sw - pw + s]
- * Layout     bands: some rows and columns of output, of one image or of several small ones. dy of a
- *            band in halves of panels of filters, [filters/VL][pixel][VL]; the planes of x that it
- *            sees, with their padding, in frames [image][channel][row][column]; sums in
- *            [filters/VL][c,r,s][VL].
+ * Math       dw[k, c, r, s] = sum over pixels (n,p,q) of
+ *                             dy[n, k, p, q] * x[n, c, p*sh - ph + r*dh, q*sw - pw + s]
+ * Layout     A band is some rows and columns of output, of one image or of several small ones.
+ *            dy of a band is interleaved, [filters/VL][pixel][VL]: a vector holds one pixel of VL
+ *            filters. The planes of x that a band sees, with their padding, are copied into frames
+ *            [image][channel][row][column]. Sums are in [filters/VL][c,r,s][VL].
  * Method     To an output pixel, the taps of one window row are neighbours in a row of x. So a tile
  *            of sums, some rows of the window by up to DW_MOST taps of each by one or two vectors
  *            of filters, stays in registers while the pixels of a band go by: for each pixel one or
  *            two vectors of dy, times each number of x that the window sees. Where the window has
- *            one row, the rows of a tile are channels. Where a band sees no padding, x is read
- *            where it lies.
+ *            one row, the rows of a tile are channels. Where a band sees no padding, x is read in
+ *            place.
  * Threads    blocks of channels, filters and images (conv2d_choose.h); partial sums of images are
  *            added in order
  */
 #undef DW_SUMS
-#define DW_SUMS (VBYTES == 64 ? 28 : 12)            /* vectors of sums in a tile: what the registers hold beside its
-                                                       operands */
+#define DW_SUMS (VBYTES == 64 ? 28 : 12)            /* vectors of sums in a tile, at most, of 32 or 16 registers */
 
 #ifndef FNN_CONV_DW_ONCE
 #define FNN_CONV_DW_ONCE
@@ -25,29 +25,33 @@ enum { DW_MOST = 8, DW_ROWS = 3 };                  /* taps of a window row, and
 #endif
 
 typedef struct {
-    const REAL *x;                                  /* what the first pixel of a band sees first, in the first
-                                                       channel */
+    const REAL *x;                                  /* what the band's first pixel sees first, in the first channel */
     fnn_size pitch, channel, image;                 /* from a row, channel, image to the next */
 } FN(dw_view);
 
-/* of output; x_line, x_image: see dw_tile */
-typedef struct { fnn_size images, rows, columns, line, image; } FN(dw_band);
+typedef struct {
+    fnn_size images, rows, columns;                 /* of output */
+    fnn_size line, image;                           /* in x: from a row of output and from an image to the next */
+} FN(dw_band);
 
-/* out[p, i, filter] (+)= sum over the band's pixels of x[n * image + row * line + column * step + p
- * * x_step + i] * dy[pixel, filter] */
+/* out[row of taps, tap, filter] (+)= sum over the band's pixels (n, row, column) of
+ *     x[n * image + row * line + column * step + row of taps * x_step + tap] * dy[pixel, filter]
+ * for `rows` rows of mr taps and nv vectors of filters. out_step, x_step: from a row of taps to the
+ * next; out_half, dy_half: from vector to vector. A register tile as wino_product: numbers of x are
+ * broadcast, dy loaded in vectors. The constants come first. */
 FNN_INLINE void FN(dw_tile)(const fnn_size nv, const fnn_size rows, const fnn_size mr, REAL *out, fnn_size out_step,
-                            fnn_size out_half,
-                            const REAL *x, fnn_size x_step, fnn_size step, const REAL *dy, fnn_size dy_half,
-                            const FN(dw_band) *band, int add)
+                            fnn_size out_half, const REAL *x, fnn_size x_step, fnn_size step, const REAL *dy,
+                            fnn_size dy_half, const FN(dw_band) *band, int add)
 {
-    vec acc[DW_ROWS][DW_MOST][2];
+    vec acc[DW_ROWS][DW_MOST][2];                   /* [row of taps][tap][vector of filters] */
 #pragma GCC unroll 3
-    for (fnn_size p = 0; p < rows; p++)
+    for (fnn_size r = 0; r < rows; r++)
 #pragma GCC unroll 8
-        for (fnn_size i = 0; i < mr; i++)
+        for (fnn_size s = 0; s < mr; s++)
 #pragma GCC unroll 2
             for (fnn_size j = 0; j < nv; j++)
-                acc[p][i][j] = add ? v_load(out + p * out_step + j * out_half + i * VL) : v_set(0);
+                acc[r][s][j] = add ? v_load(out + r * out_step + j * out_half + s * VL) : v_set(0);
+    /* the pixels of the band */
     for (fnn_size n = 0; n < band->images; n++)
         for (fnn_size row = 0; row < band->rows; row++) {
             const REAL *seen = x + n * band->image + row * band->line;
@@ -56,47 +60,47 @@ FNN_INLINE void FN(dw_tile)(const fnn_size nv, const fnn_size rows, const fnn_si
 #pragma GCC unroll 2
                 for (fnn_size j = 0; j < nv; j++)
                     d[j] = v_load(dy + j * dy_half);
+                /* the taps that see this pixel */
 #pragma GCC unroll 3
-                for (fnn_size p = 0; p < rows; p++)
+                for (fnn_size r = 0; r < rows; r++)
 #pragma GCC unroll 8
-                    for (fnn_size i = 0; i < mr; i++) {
-                        const vec pixel = v_set(seen[p * x_step + i]);
+                    for (fnn_size s = 0; s < mr; s++) {
+                        const vec pixel = v_set(seen[r * x_step + s]);
 #pragma GCC unroll 2
                         for (fnn_size j = 0; j < nv; j++)
-                            acc[p][i][j] += pixel * d[j];
+                            acc[r][s][j] += pixel * d[j];
                     }
             }
         }
 #pragma GCC unroll 3
-    for (fnn_size p = 0; p < rows; p++)
+    for (fnn_size r = 0; r < rows; r++)
 #pragma GCC unroll 8
-        for (fnn_size i = 0; i < mr; i++)
+        for (fnn_size s = 0; s < mr; s++)
 #pragma GCC unroll 2
             for (fnn_size j = 0; j < nv; j++)
-                v_store(out + p * out_step + j * out_half + i * VL, acc[p][i][j]);
+                v_store(out + r * out_step + j * out_half + s * VL, acc[r][s][j]);
 }
 
 typedef void FN(dw_tile_fn)(REAL *out, fnn_size out_step, fnn_size out_half, const REAL *x, fnn_size x_step,
-                            fnn_size step,
-                            const REAL *dy, fnn_size dy_half, const FN(dw_band) *band, int add);
-#define DW_TILE(nv, rows, mr) \
-    static void FN(dw_tile_##nv##rows##_##mr)(REAL *out, fnn_size out_step, fnn_size out_half, const REAL *x, \
-                                              fnn_size x_step, \
-                                              fnn_size step, const REAL *dy, fnn_size dy_half, \
-                                              const FN(dw_band) *band, int add) \
+                            fnn_size step, const REAL *dy, fnn_size dy_half, const FN(dw_band) *band, int add);
+#define DW_TILE(nv, rows, mr)                                                                                       \
+    static void FN(dw_tile_##nv##rows##_##mr)(REAL *out, fnn_size out_step, fnn_size out_half, const REAL *x,       \
+                                              fnn_size x_step, fnn_size step, const REAL *dy, fnn_size dy_half,     \
+                                              const FN(dw_band) *band, int add)                                     \
     { FN(dw_tile)(nv, rows, mr, out, out_step, out_half, x, x_step, step, dy, dy_half, band, add); }
 #define DW_NAME(nv, rows, mr) [nv - 1][rows - 1][mr - 1] = FN(dw_tile_##nv##rows##_##mr),
 #if REAL_IS_F64                                     /* fewer versions to build */
 #  define DW_LIST(do) do(1, 1, 1) do(1, 1, 2) do(1, 1, 3) do(1, 1, 4) do(1, 1, 5) do(1, 1, 6) do(1, 1, 7) do(1, 1, 8)
 #else
-#  define DW_EVERY(do) \
-    do(1, 1, 1) do(1, 1, 2) do(1, 1, 3) do(1, 1, 4) do(1, 1, 5) do(1, 1, \
-                                                                   6) do(1, 1, 7) do(1, 1, 8) do(1, 2, 1) do(1, 2, 2) \
-    do(1, 2, 3) do(1, 2, 4) do(1, 2, 5) do(1, 2, 6) do(1, 3, 1) do(1, 3, \
-                                                                   2) do(1, 3, 3) do(1, 3, 4) do(2, 1, 1) do(2, 1, 2) \
-    do(2, 1, 3) do(2, 1, 4) do(2, 1, 5) do(2, 1, 6) do(2, 2, 1) do(2, 2, 2) do(2, 2, 3) do(2, 3, 1) do(2, 3, 2)
+#  define DW_EVERY(do)                                                                                              \
+    do(1, 1, 1) do(1, 1, 2) do(1, 1, 3) do(1, 1, 4) do(1, 1, 5) do(1, 1, 6) do(1, 1, 7) do(1, 1, 8)                 \
+    do(1, 2, 1) do(1, 2, 2) do(1, 2, 3) do(1, 2, 4) do(1, 2, 5) do(1, 2, 6)                                         \
+    do(1, 3, 1) do(1, 3, 2) do(1, 3, 3) do(1, 3, 4)                                                                 \
+    do(2, 1, 1) do(2, 1, 2) do(2, 1, 3) do(2, 1, 4) do(2, 1, 5) do(2, 1, 6)                                         \
+    do(2, 2, 1) do(2, 2, 2) do(2, 2, 3) do(2, 3, 1) do(2, 3, 2)
 #  if VBYTES == 64
-#    define DW_LIST(do) DW_EVERY(do) do(1, 2, 7) do(1, 2, 8) do(1, 3, 5) do(1, 3, 6) do(1, 3, 7) do(1, 3, 8) \
+#    define DW_LIST(do) DW_EVERY(do)                                                                                \
+    do(1, 2, 7) do(1, 2, 8) do(1, 3, 5) do(1, 3, 6) do(1, 3, 7) do(1, 3, 8)                                         \
     do(2, 1, 7) do(2, 1, 8) do(2, 2, 4) do(2, 2, 5) do(2, 2, 6) do(2, 2, 7) do(2, 3, 3) do(2, 3, 4)
 #  else
 #    define DW_LIST(do) DW_EVERY(do)
@@ -110,17 +114,17 @@ static FN(dw_tile_fn) *const FN(dw_tiles)[2][DW_ROWS][DW_MOST] = { DW_LIST(DW_NA
 #undef DW_LIST
 #undef DW_EVERY
 
-/* Whether there is a tile */
+/* Whether there is a tile for these. */
 static int FN(dw_has)(fnn_size nv, fnn_size rows, fnn_size mr)
 {
     return nv * rows * mr <= DW_SUMS && FN(dw_tiles)[nv - 1][rows - 1][mr - 1] != NULL;
 }
 
-/* All sums of `nv` vectors of filters over a band: `lines` rows of taps, x_step and out_step = S
- * vectors apart */
+/* All sums of `nv` vectors of filters over a band: `lines` rows of S taps, x_step apart in x. Tiles
+ * of up to DW_ROWS rows by a piece of the S taps. */
 static void FN(dw_lines)(fnn_size nv, fnn_size lines, fnn_size S, REAL *out, fnn_size out_half, const REAL *x,
-                         fnn_size x_step,
-                         fnn_size step, const REAL *dy, fnn_size dy_half, const FN(dw_band) *band, int add)
+                         fnn_size x_step, fnn_size step, const REAL *dy, fnn_size dy_half, const FN(dw_band) *band,
+                         int add)
 {
     const fnn_size pieces = fnn_ceil_div(S, DW_MOST), widest = fnn_ceil_div(S, pieces);
     if (nv == 2 && !FN(dw_has)(2, 1, widest)) {
@@ -137,16 +141,14 @@ static void FN(dw_lines)(fnn_size nv, fnn_size lines, fnn_size S, REAL *out, fnn
         for (fnn_size block = 0; block < blocks; block++) {
             const fnn_size line = block * lines / blocks, rows = (block + 1) * lines / blocks - line;
             FN(dw_tiles)[nv - 1][rows - 1][mr - 1](out + (line * S + s) * VL, S * VL, out_half, x + line * x_step + s,
-                                                   x_step, step,
-                                                   dy, dy_half, band, add);
+                                                   x_step, step, dy, dy_half, band, add);
         }
     }
 }
 
 /* frame[i][j] = plane[top + i][left + j], 0 outside the plane of H x W */
 static void FN(dw_frame)(REAL *restrict frame, fnn_size rows, fnn_size columns, const REAL *restrict plane, fnn_size H,
-                         fnn_size W,
-                         fnn_size top, fnn_size left)
+                         fnn_size W, fnn_size top, fnn_size left)
 {
     const fnn_size j0 = fnn_min(fnn_max(-left, 0), columns), j1 = fnn_max(j0, fnn_min(W - left, columns));
     for (fnn_size i = 0; i < rows; i++, frame += columns) {
@@ -161,52 +163,54 @@ static void FN(dw_frame)(REAL *restrict frame, fnn_size rows, fnn_size columns, 
     }
 }
 
+/* Blocks of channels x filters x images of dw, or of a partial sum of it. */
 static void FN(conv_taps_dw_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const conv_args *args = ctx;
     const fnn_window *g = args->g;
     const conv_dw_cut cut = args->blocks;
     const taps_band most = taps_cut_bands(g, cut.images);
-    const fnn_size taps = conv_taps(g), RS = g->R * g->S, Kg = g->K / g->G, Cg = g->C / g->G, HW = g->H
-        * g->W, PQ = g->P * g->Q;
+    const fnn_size taps = conv_taps(g), RS = g->R * g->S, Kg = g->K / g->G, Cg = g->C / g->G;
+    const fnn_size HW = g->H * g->W, PQ = g->P * g->Q;
     const fnn_size halves = fnn_ceil_div(cut.filters, VL), channels_most = cut.rows / RS;
     REAL *sums = fnn_scratch_alloc(halves * cut.rows * VL * sizeof(REAL));
-    REAL *turned = fnn_scratch_alloc(halves * most.images * most.rows * most.columns * VL * sizeof(REAL));
+    REAL *dy_lanes = fnn_scratch_alloc(halves * most.images * most.rows * most.columns * VL * sizeof(REAL));
     REAL *frames = fnn_scratch_alloc(most.images * channels_most * most.frame_rows * most.frame_columns * sizeof(REAL));
     for (fnn_size item = begin; item < end; item++) {
         fnn_size rest = item;
         const fnn_size cb = rest % cut.row_blocks; rest /= cut.row_blocks;
         const fnn_size kb = rest % cut.filter_blocks; rest /= cut.filter_blocks;
         const fnn_size h = rest % g->G, ib = rest / g->G;
-        const fnn_size c0 = cb * channels_most, channels = fnn_min(channels_most, Cg - c0), sums_half = channels * RS
-            * VL;
+        const fnn_size c0 = cb * channels_most, channels = fnn_min(channels_most, Cg - c0);
+        const fnn_size sums_half = channels * RS * VL;
         const fnn_size k0 = h * Kg + kb * cut.filters, filters = fnn_min(cut.filters, Kg - kb * cut.filters);
         const fnn_size n_end = fnn_min((ib + 1) * cut.images, g->N);
-        int add = 0;
+        int add = 0;                                /* whether there are sums to add to */
+        /* the sum over images and outputs, band by band */
         for (fnn_size n0 = ib * cut.images; n0 < n_end; n0 += most.images)
             for (fnn_size p0 = 0; p0 < g->P; p0 += most.rows)
                 for (fnn_size q0 = 0; q0 < g->Q; q0 += most.columns) {
                     FN(dw_band) band = { fnn_min(most.images, n_end - n0), fnn_min(most.rows, g->P - p0),
                                          fnn_min(most.columns, g->Q - q0), 0, 0 };
                     const fnn_size pixels = band.images * band.rows * band.columns;
+                    /* dy of the band, VL filters at a time; rows that are whole at once */
                     for (fnn_size l = 0; l < filters; l += VL)
                         for (fnn_size n = 0; n < band.images; n++)
-                            /* rows that are whole at once */
                             for (fnn_size p = 0; p < (band.columns == g->Q ? 1 : band.rows); p++)
-                                FN(interleave)(turned + (l * pixels) + (n * band.rows + p) * band.columns * VL,
-                                               (const REAL *)args->dy + ((n0 + n) * g->K + k0 + l) * PQ + (p0 + p)
-                                               * g->Q + q0, PQ,
-                                               fnn_min(VL, filters - l), band.columns == g->Q ? band.rows * g->Q
-                                               : band.columns);
+                                FN(interleave)(dy_lanes + (l * pixels) + (n * band.rows + p) * band.columns * VL,
+                                               (const REAL *)args->dy + ((n0 + n) * g->K + k0 + l) * PQ
+                                               + (p0 + p) * g->Q + q0,
+                                               PQ, fnn_min(VL, filters - l),
+                                               band.columns == g->Q ? band.rows * g->Q : band.columns);
+                    /* what it sees of x: in place, or in frames if some of that is padding */
                     const fnn_size top = p0 * g->sh - g->ph, left = q0 * g->sw - g->pw;
                     const fnn_size frame_rows = (band.rows - 1) * g->sh + g->dh * (g->R - 1) + 1;
                     const fnn_size frame_columns = (band.columns - 1) * g->sw + g->S;
-                    /* x[n0, first channel, :, :] */
-                    const REAL *x = (const REAL *)args->x + (n0 * g->C + h * Cg + c0) * HW;
+                    const REAL *x = (const REAL *)args->x + (n0 * g->C + h * Cg + c0) * HW;     /* x[n0, c0, :, :] */
                     FN(dw_view) view = { x + top * g->W + left, g->W, HW, g->C * HW };
                     if (top < 0 || left < 0 || top + frame_rows > g->H || left + frame_columns > g->W) {
-                        view = (FN(dw_view)){ frames, frame_columns, frame_rows * frame_columns, channels * frame_rows
-                            * frame_columns };
+                        view = (FN(dw_view)){ frames, frame_columns, frame_rows * frame_columns,
+                                              channels * frame_rows * frame_columns };
                         for (fnn_size n = 0; n < band.images; n++)
                             for (fnn_size c = 0; c < channels; c++)
                                 FN(dw_frame)(frames + n * view.image + c * view.channel, frame_rows, frame_columns,
@@ -214,19 +218,20 @@ static void FN(conv_taps_dw_block)(void *ctx, fnn_size begin, fnn_size end)
                     }
                     band.line = g->sh * view.pitch;
                     band.image = view.image;
+                    /* the sums: two vectors of filters at a time (doubles: one), by channels */
                     for (fnn_size l = 0; l < filters; l += 2 * VL) {
                         const fnn_size nv = filters - l > VL && !REAL_IS_F64 ? 2 : 1;
                         for (fnn_size half = 0; half < fnn_min(2, fnn_ceil_div(filters - l, VL)); half += nv) {
                             REAL *out = sums + (l / VL + half) * sums_half;
-                            const REAL *dy = turned + (l / VL + half) * pixels * VL;
+                            const REAL *dy = dy_lanes + (l / VL + half) * pixels * VL;
                             if (g->R == 1)          /* channels are the rows of a tile */
                                 FN(dw_lines)(nv, channels, g->S, out, sums_half, view.x, view.channel, g->sw, dy,
                                              pixels * VL, &band, add);
                             else
                                 for (fnn_size c = 0; c < channels; c++)
                                     FN(dw_lines)(nv, g->R, g->S, out + c * RS * VL, sums_half,
-                                                 view.x + c * view.channel,
-                                                 g->dh * view.pitch, g->sw, dy, pixels * VL, &band, add);
+                                                 view.x + c * view.channel, g->dh * view.pitch, g->sw, dy,
+                                                 pixels * VL, &band, add);
                         }
                     }
                     add = 1;
@@ -236,7 +241,7 @@ static void FN(conv_taps_dw_block)(void *ctx, fnn_size begin, fnn_size end)
                              fnn_min(VL, filters - l), channels * RS, -(REAL)INFINITY);
     }
     fnn_scratch_free(frames);
-    fnn_scratch_free(turned);
+    fnn_scratch_free(dy_lanes);
     fnn_scratch_free(sums);
 }
 #undef DW_SUMS

@@ -1,18 +1,22 @@
-/* im2col.tmpl.h -- the column matrix of one image, and its adjoint. Included by conv2d.tmpl.h and
- * unfold.tmpl.h.
+/* im2col.tmpl.h -- the column matrix of one image, and col2im, its adjoint: the way back of a
+ * gradient. Included by conv2d_columns.tmpl.h and unfold.tmpl.h.
  *
  * Math       cols[(c,r,s), (p,q)] = x[c, p*sh - ph + r*dh, q*sw - pw + s*dw], 0 outside the image
  *            col2im adds each element of cols back to the pixel that it was read from
- * Layout     x [C][H][W];  cols: one row per tap (c,r,s), one column per output (p,q), rows `ld` elements apart. Any rectangle
- *            of the matrix can be made, rows [row, row_end) and columns [col, col_end), so it never
- *            has to exist as a whole.
+ * Layout     x [C][H][W];  cols: one row per tap (c,r,s), one column per output (p,q), rows `ld`
+ *            elements apart. Any rectangle of the matrix can be made, rows [row, row_end) and
+ *            columns [col, col_end), so it never has to exist as a whole.
  * Method     row by row: a tap sees row i of the image shifted by s*dw - pw, so a piece of an
  *            output row is a copy with zeros at the ends; where the output is as wide as the image,
  *            a whole plane is.
  */
 
-/* What tap row (c,r,s) reads: its image row offset and the q at which it is inside. */
-typedef struct { fnn_size i, j, q_begin, q_end; const REAL *x; } FN(tap);
+/* What row (c,r,s) of the matrix reads. */
+typedef struct {
+    fnn_size i, j;                                  /* the pixel, seen from p*sh, q*sw */
+    fnn_size q_begin, q_end;                        /* the q at which it is inside the image */
+    const REAL *x;                                  /* the channel's plane */
+} FN(tap);
 
 FNN_INLINE FN(tap) FN(tap_of_row)(const REAL *x, const fnn_window *g, fnn_size row)
 {
@@ -39,6 +43,7 @@ static void FN(shifted_plane)(REAL *restrict dst, const REAL *restrict x, FN(tap
     }
 }
 
+/* Rows [row, row_end) and columns [col, col_end) of the matrix, to cols. */
 static void FN(im2col)(REAL *restrict cols, fnn_size ld, const REAL *restrict x, const fnn_window *g,
                        fnn_size row, fnn_size row_end, fnn_size col, fnn_size col_end)
 {
@@ -51,8 +56,8 @@ static void FN(im2col)(REAL *restrict cols, fnn_size ld, const REAL *restrict x,
             continue;
         }
         REAL *dst = cols;
+        /* the pieces of output rows p: zeros, pixels, zeros */
         for (fnn_size p = col / Q, at = col; at < col_end; p++) {
-            /* the piece of output row p */
             const fnn_size q0 = at - p * Q, q1 = fnn_min(Q, col_end - p * Q);
             const fnn_size i = p * g->sh + t.i;
             const int outside = i < 0 || i >= g->H;

@@ -1,5 +1,5 @@
-/* interleave.tmpl.h -- planes of VL channels to pixels of VL numbers and back. Included by
- * templates that need it.
+/* interleave.tmpl.h -- VL planes to pixels of VL numbers, one of each plane, and back. The numbers
+ * of a vector are its lanes: each plane gets a lane. Included by templates that need it.
  *
  * Math       interleave     to[p * VL + lane] = from[lane * step + p]
  *            deinterleave   to[lane * step + p] = max(from[p * VL + lane], least)
@@ -14,8 +14,7 @@ static void FN(interleave)(REAL *restrict to, const REAL *restrict from, fnn_siz
 #if TRANSPOSE_ROUNDS
     if (n >= VL)
         for (; p < n; p += VL) {
-            /* the last block overlaps the one before */
-            const fnn_size at = p <= n - VL ? p : n - VL;
+            const fnn_size at = p <= n - VL ? p : n - VL;               /* the last block overlaps the one before */
             vec v[TRANSPOSE_LANES];
 #pragma GCC unroll 16
             for (fnn_size i = 0; i < VL; i++)
@@ -25,8 +24,8 @@ static void FN(interleave)(REAL *restrict to, const REAL *restrict from, fnn_siz
             for (fnn_size i = 0; i < VL; i++)
                 v_store(to + (at + i) * VL, v[i]);
         }
-    else if (n > VL / 2) {                          /* one block, and less: what is read beyond a lane's n numbers is
-                                                       thrown away */
+    else if (n > VL / 2) {                          /* less than a block: what lies behind a plane's n numbers is read
+                                                       and thrown away */
         vec v[TRANSPOSE_LANES];
         REAL rest[TRANSPOSE_LANES] = { 0 };
 #pragma GCC unroll 16

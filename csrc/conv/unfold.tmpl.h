@@ -1,8 +1,9 @@
 /* unfold.tmpl.h -- every window of an image as a column (im2col), and the way back (col2im).
  *
- * Math       cols[n,(c,r,s),(p,q)] = x[n,c,i,j],  i = p*sh - ph + r*dh,  j = q*sw - pw + s*dw;  0 outside the image
- *            fold is the adjoint:  x[n,c,i,j] = sum of cols[n,(c,r,s),(p,q)] over all (r,s,p,q)
- *                                  that read (i,j)
+ * Math       cols[n,(c,r,s),(p,q)] = x[n,c,i,j],  0 outside the image
+ *            with i = p*sh - ph + r*dh and j = q*sw - pw + s*dw
+ *            fold is the adjoint, the way back of a gradient:  x[n,c,i,j] = sum of
+ *            cols[n,(c,r,s),(p,q)] over all (r,s,p,q) that read (i,j)
  * Symbols    window.h
  * Layout     x [N][C][H][W]   cols [N][C*R*S][P*Q]
  * Method     im2col.tmpl.h; conv2d uses the same code, a piece of the matrix at a time.

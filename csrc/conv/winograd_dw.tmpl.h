@@ -7,7 +7,8 @@
  *                dM = A dy A^T,    dU = sum over tiles of dM * V,    dw = G^T dU G
  *
  * Symbols    winograd.tmpl.h, winograd_cut.h
- * Layout     V [46][block of channels][tile][channel],  dM [46][panel of filters][tile][NR],  dU [46][channel][NR]
+ * Layout     V [46][block of channels][tile][channel],  dM [46][panel of filters][tile][NR],
+ *            dU [46][channel][NR]
  * Method     For each band (some rows of tiles): V of all channels and dM of all filters. Then,
  *            block of channels by panels of filters, the 46 matrix products, whose dU stays in the
  *            cache until G^T dU G has been added to dw.
@@ -135,7 +136,7 @@ static int FN(wino_dw_panel)(const FN(wino_args) *args, const REAL *du, fnn_size
         REAL *dw = args->dw + ((k0 + l) * C + c0) * 9;
         if (args->more)
             FN(interleave)(taps, dw, C * 9, lanes, channels * 9);
-        /* channel by channel: G^T down each column of products, then along the rows; b is the point across */
+        /* channel by channel: G^T down each column of products, then along; b: point across */
         for (fnn_size c = 0; c < channels; c++) {
             const FN(wino_place) place = FN(wino_place_whole)(du + c * WINO_NR + l);
             REAL *to = taps + c * 9 * VL;
@@ -192,7 +193,7 @@ static void FN(wino_dw_block)(void *ctx, fnn_size begin, fnn_size end)
         const fnn_size channels = fnn_min(args->dw_cut.channels, C - c0);
         const fnn_size pitch = fnn_min(args->dw_cut.channels, args->pitch - c0);
         const fnn_size step = FN(wino_u_step)(channels), panels = fnn_ceil_div(channels, WINO_MR);
-        /* the 46 products, each with the tiles that have it: panel of filters by some channels at a time */
+        /* the 46 products, each with the tiles that have it: panels of filters by MR channels */
         for (int product = 0; product < WINO_PRODUCTS; product++) {
             const fnn_size tiles = args->tiles[wino_set_of(&args->cut, product)];
             for (fnn_size kb = kb_begin; kb < kb_end; kb++) {

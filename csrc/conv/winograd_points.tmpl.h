@@ -14,9 +14,9 @@
  *                  Im | . -1  .  1  .  . |        | .    1/2  .  |
  *
  *            A^T takes Re p and -Im p of a product p. A product of two complex values takes three
- *            real ones. In two dimensions the values at (i, i) are polynomials a + b x + c z + f x z
- *            with x^2 = z^2 = -1, x down and z across. With z = x and with z = -x that is a complex
- *            number each, and the two multiply one by one: six real products for nine. So
+ *            real ones. In two dimensions the values at (i, i) are polynomials a + b x + c z + f x
+ *            z with x^2 = z^2 = -1, x down and z across. With z = x and with z = -x that is a
+ *            complex number each, and the two multiply one by one: six real products for nine. So
  *            7 x 7 - 3 = 46 products are left for 4 x 4 outputs.
  *
  *            At the end of an axis whose length is no multiple of four the last tile is smaller:

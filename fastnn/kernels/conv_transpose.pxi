@@ -10,7 +10,9 @@ cdef extern from "fastnn.h" nogil:
 
 cdef int _conv_transpose_window(fnn_window *g, Array *x, Array *w, stride, padding, output_padding, dilation,
                                 groups) except -1:
-    """The geometry of the convolution from y to x. Sequences become planes; attributes have one number per direction."""
+    """The geometry of the convolution from y to x. Sequences become planes; attributes have one
+    number per direction.
+    """
     cdef Py_ssize_t y_shape[4]
     if x.ndim == 3:
         _one_row(x)

@@ -13,7 +13,9 @@ cdef extern from "fastnn.h" nogil:
 
 
 cdef int fill_window(fnn_window *g, const Py_ssize_t *image, window, output, stride, padding, dilation) except -1:
-    """The geometry of a window over images of shape (N, C, H, W); padding is what lies above and to the left."""
+    """The geometry of a window over images of shape (N, C, H, W); padding is what lies above and to
+    the left.
+    """
     g.N, g.C, g.H, g.W = image[0], image[1], image[2], image[3]
     g.K = g.G = 1
     g.R, g.S = window
@@ -26,7 +28,7 @@ cdef int fill_window(fnn_window *g, const Py_ssize_t *image, window, output, str
 
 cdef Py_ssize_t window_positions(Py_ssize_t size, Py_ssize_t taps, Py_ssize_t stride, Py_ssize_t before,
                                  Py_ssize_t after, Py_ssize_t dilation):
-    """Positions that a window of `taps` can take on `size` pixels with padding before and after them."""
+    """Positions that a window of `taps` can take on `size` pixels with padding before and after."""
     return (size + before + after - dilation * (taps - 1) - 1) // stride + 1
 
 
@@ -50,8 +52,8 @@ cdef object _fold(x, size, kernel_size, dilation, padding, stride):
     cdef Py_ssize_t shape[4]
     x = open_array(x, &x_)
     output = [window_positions(n, k, s, p, p, d) for n, k, s, p, d in zip(size, kernel_size, stride, padding, dilation)]
-    shape[0], shape[1], shape[2], shape[3] = x_.shape[0], x_.shape[1] // (kernel_size[0]
-                                                                          * kernel_size[1]), size[0], size[1]
+    shape[0], shape[1] = x_.shape[0], x_.shape[1] // (kernel_size[0] * kernel_size[1])
+    shape[2], shape[3] = size
     fill_window(&g, shape, kernel_size, output, stride, padding, dilation)
     y = new_array(&y_, x_.dtype, 4, shape)
     with nogil:
