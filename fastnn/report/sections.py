@@ -118,7 +118,7 @@ def learning(report: Report) -> Section | None:
     return _section(
         report, "learning", "Learning", "How it learned",
         f"One point per epoch, that is, one pass over the training {report.item}s. Training and validation "
-        "should fall (loss) and rise (accuracy) together; where validation turns back while training goes on, the "
+        "should fall (loss) and rise (accuracy) together; where validation gets worse while training goes on, the "
         "network begins to learn by heart.", _pair(*[chart.inline() for chart in charts]))
 
 
