@@ -13,7 +13,6 @@ import fastnn as nn
 from fastnn.ops import cross_entropy as cross_entropy_module
 
 F = nn.functional
-TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
 both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
 both_backends = pytest.mark.parametrize("backend", ["kernels", "reference"])
 each_reduction = pytest.mark.parametrize("reduction", ["none", "mean", "sum"])

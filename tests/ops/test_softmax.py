@@ -10,7 +10,6 @@ import fastnn as nn
 
 F = nn.functional
 FUNCTIONS = {"softmax": F.softmax, "log_softmax": F.log_softmax}
-TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
 both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
 both_backends = pytest.mark.parametrize("backend", ["kernels", "reference"])
 LEVELS = [name for name, (_, runs) in nn.kernels.compiled.levels().items() if runs] if nn.kernels.compiled else []
