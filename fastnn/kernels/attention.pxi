@@ -1,5 +1,6 @@
-# attention.pxi -- calls of csrc/attention/attention.c. What an item is, and how its matrices lie,
-# csrc/attention/attention.h says.
+# attention.pxi -- calls of csrc/attention/attention.c. fnn_attention_forward[2] and
+# fnn_attention_backward[2] are pointers, for float and double, to the best version for this
+# processor: csrc/attention/attention.h, which also says what an item is and how its matrices lie.
 
 from libc.stdlib cimport free, malloc
 

@@ -1,4 +1,5 @@
-# gru.pxi -- calls of csrc/recurrent/gru.c
+# gru.pxi -- calls of csrc/recurrent/gru.c. fnn_gru_forward[2] and fnn_gru_backward[2] are pointers,
+# for float and double, to the best version for this processor: csrc/recurrent/gru.h.
 
 cdef extern from "fastnn.h" nogil:
     void (*fnn_gru_forward[2])(void *y, void *hT, void *gates, const void *x, const void *h0, const void *w_ih,

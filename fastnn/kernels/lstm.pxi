@@ -1,4 +1,5 @@
-# lstm.pxi -- calls of csrc/recurrent/lstm.c
+# lstm.pxi -- calls of csrc/recurrent/lstm.c. fnn_lstm_forward[2] and fnn_lstm_backward[2] are
+# pointers, for float and double, to the best version for this processor: csrc/recurrent/lstm.h.
 
 cdef extern from "fastnn.h" nogil:
     void (*fnn_lstm_forward[2])(void *y, void *hT, void *cT, void *gates, void *cells, const void *x,

@@ -1,4 +1,6 @@
-# pool2d.pxi -- calls of csrc/pool/pool2d.c. What a tap and an index are, csrc/pool/pool2d.h says.
+# pool2d.pxi -- calls of csrc/pool/pool2d.c. fnn_max_pool2d_forward[2] and so on are pointers, for
+# float and double, to the best version for this processor: csrc/pool/pool2d.h, which also says what
+# a tap and an index are.
 
 cdef extern from "fastnn.h" nogil:
     enum: FNN_POOL_NONE

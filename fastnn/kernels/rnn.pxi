@@ -1,4 +1,5 @@
-# rnn.pxi -- calls of csrc/recurrent/rnn.c
+# rnn.pxi -- calls of csrc/recurrent/rnn.c. fnn_rnn_forward[2] and fnn_rnn_backward[2] are pointers,
+# for float and double, to the best version for this processor: csrc/recurrent/rnn.h.
 
 cdef extern from "fastnn.h" nogil:
     void (*fnn_rnn_forward[2])(void *y, void *hT, const void *x, const void *h0, const void *w_ih, const void *w_hh,
