@@ -1,8 +1,9 @@
 # cython: language_level=3, freethreading_compatible=True
 """The one compiled module: NumPy arrays in, kernels called without the GIL, NumPy arrays out.
 
-Each piece belongs to one family of csrc/ and is boring on purpose: open the arrays, allocate, call, return. Sizes and dtypes were checked
-by the record's `check` (fastnn/ops); no arithmetic happens here. `common.pxi` says how an array is opened and a result made.
+Each piece belongs to one family of csrc/ and does the same: open the arrays, allocate, call,
+return. Sizes and dtypes were checked by the record's `check` (fastnn/ops); no arithmetic happens
+here. `common.pxi` says how an array is opened and a result made.
 """
 
 include "ndarray.pxi"

@@ -4,11 +4,12 @@
 # buffer protocol. There are no NumPy headers, so nothing can break with NumPy's ABI.
 #
 #     cdef Array x_
-#     x = open_array(x, &x_)                 # x_.data, x_.shape, ...; x is copied once if it is not
-#                                            contiguous or not native
+#     x = open_array(x, &x_)                 # x_.data, x_.shape, ...
 #     cdef Array y_
 #     y = new_array(&y_, x_.dtype, x_.ndim, x_.shape)      # contents undefined: kernels overwrite
 #     with nogil: fnn_relu_forward[x_.dtype](y_.data, x_.data, x_.size)
+#
+# open_array copies x once if it is not contiguous or not in native byte order.
 #
 # A call so short that it is over before another thread could begin may keep the interpreter's lock:
 # let_others_run and run_again.
@@ -33,7 +34,10 @@ cdef extern from *:
     """
     #define FNN_SHORT_WORK 300000      /* multiply-adds: some microseconds */
     /* Like `with nogil`, but for work that is over in less time only where it is worth it. */
-    static PyThreadState *fnn_let_others_run(Py_ssize_t work) { return work < FNN_SHORT_WORK ? NULL : PyEval_SaveThread(); }
+    static PyThreadState *fnn_let_others_run(Py_ssize_t work)
+    {
+        return work < FNN_SHORT_WORK ? NULL : PyEval_SaveThread();
+    }
     static void fnn_run_again(PyThreadState *others) { if (others) PyEval_RestoreThread(others); }
     """
     ctypedef struct PyThreadState:
@@ -72,7 +76,7 @@ cdef inline Py_ssize_t item_bytes(int dtype) noexcept:
 
 
 cdef inline int scratch_ready() except -1:
-    """To be called before a kernel that takes scratch memory: where there is none, this is the error."""
+    """For before a kernel that takes scratch memory: the error where there is none."""
     if not fnn_scratch_ready():
         raise MemoryError("fastnn: no address space for the kernels' scratch memory")
     return 0
@@ -93,7 +97,9 @@ cdef int _dtype_code(const char *format) except -1:
 
 
 cdef inline int _dtype_of(const PyObject *dtype) noexcept:
-    """The code of NumPy's own object of one of our types; -1 for any other object, of an equal type too."""
+    """The code of NumPy's own object for one of our types; -1 for any other object, an equal one
+    too.
+    """
     if dtype == <PyObject *>_float32:
         return FNN_F32
     if dtype == <PyObject *>_float64:
@@ -158,7 +164,9 @@ cdef object open_buffer(object a, Array *out):
 
 
 cdef bint _rows_apart(const Py_buffer *view) noexcept:
-    """Is this a large native array of reals whose last axis alone lies adjacent, as a transposed view of sequences does?"""
+    """Is this a large native array of reals of which only the last axis is adjacent in memory, as
+    in a transposed view of sequences?
+    """
     cdef char c = view.format[1] if view.format[0] == b'=' or view.format[0] == b'@' else view.format[0]
     if not (c == b"f" or c == b"d") or not 2 <= view.ndim <= MAX_DIMS or view.len < RECYCLE_FROM:
         return False
@@ -166,7 +174,9 @@ cdef bint _rows_apart(const Py_buffer *view) noexcept:
 
 
 cdef object _joined(const Py_buffer *view, Array *out):
-    """Its contiguous copy, in recycled memory and made by all threads: NumPy's takes twice the time on one, and faults on fresh pages."""
+    """Its contiguous copy, in recycled memory and made by all threads. NumPy's own copy takes one
+    thread twice the time, and fresh pages on top.
+    """
     cdef Py_ssize_t row = view.shape[view.ndim - 1] * view.itemsize
     copy = new_array(out, _dtype_code(view.format), view.ndim, view.shape)
     with nogil:

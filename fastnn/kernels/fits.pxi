@@ -11,7 +11,9 @@ ctypedef bint (*fits_fn)(tuple inputs, dict attrs) noexcept
 
 
 cdef class Fits:
-    """fits(*inputs, **attrs), of an op's arrays and attributes: True only where the op's check would find nothing wrong."""
+    """fits(*inputs, **attrs), of an op's arrays and attributes: True only where the op's check
+    would find nothing wrong.
+    """
     cdef fits_fn test
 
     def __call__(self, *inputs, **attrs):
@@ -108,12 +110,15 @@ cdef bint float_axis(tuple inputs, dict attrs) noexcept:
 
 
 cdef bint rows_of_one_axis(tuple inputs, dict attrs) noexcept:
-    """An array whose last size is normalized_shape, a tuple of one int, and vectors of that size or None."""
+    """An array whose last size is normalized_shape, a tuple of one int; and vectors of that size,
+    or None.
+    """
     cdef const ndarray *x
     cdef PyObject *shape = <PyObject *>PyDict_GetItem(attrs, "normalized_shape")
     cdef Py_ssize_t n, i
     cdef int beyond
-    if PyTuple_GET_SIZE(inputs) < 1 or shape == NULL or type(<object>shape) is not tuple or PyTuple_GET_SIZE(<object>shape) != 1:
+    if (PyTuple_GET_SIZE(inputs) < 1 or shape == NULL or type(<object>shape) is not tuple
+            or PyTuple_GET_SIZE(<object>shape) != 1):
         return False
     x = float_fields(nth(inputs, 0))
     if x == NULL or x.nd < 1 or not PyLong_CheckExact(nth(<tuple><object>shape, 0)):
@@ -143,7 +148,9 @@ cdef inline bint some_sizes(PyObject *value, long low, double *sizes) noexcept:
 
 cdef inline bint window_fits(const ndarray *x, const double *taps, const double *around, PyObject *stride,
                              PyObject *dilation, double *work) noexcept:
-    """Whether a window of `taps` finds a place on the images x, with `around` pixels added in each direction; *work times its taps and pixels."""
+    """Whether a window of `taps` has room on the images x, with `around` pixels added in each
+    direction. *work is multiplied by its taps and pixels.
+    """
     cdef double step[2]
     cdef double apart[2]
     cdef int i

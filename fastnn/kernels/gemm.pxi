@@ -1,5 +1,5 @@
-# gemm.pxi -- calls of csrc/gemm/gemm.c. Matrices are opened with their strides: transposed and sliced
-# operands are not copied.
+# gemm.pxi -- calls of csrc/gemm/gemm.c. Matrices are opened with their strides: transposed and
+# sliced operands are not copied.
 
 cdef extern from "fastnn.h" nogil:
     void (*fnn_gemm[2])(void *c, Py_ssize_t rsc, const void *a, Py_ssize_t rsa, Py_ssize_t csa, const void *b,
@@ -132,7 +132,9 @@ cdef bint has_batch(const Strided *a) noexcept:
 
 
 cdef object fold(object a, Strided *a_):
-    """Make (..., m, k) into (M, k): all rows under each other. Copies only where they have no common distance."""
+    """Make (..., m, k) into (M, k): all rows under each other. Copies only where rows are not all
+    the same distance apart.
+    """
     cdef Array plain
     cdef Py_ssize_t rows = 1, stride = 1
     cdef int i
@@ -156,7 +158,9 @@ cdef object fold(object a, Strided *a_):
 
 
 cdef void offsets(Py_ssize_t *out, const Strided *a, const Py_ssize_t *batch, int batch_dims) noexcept:
-    """Where the matrix of each batch index begins; axes that `a` lacks or where it has size 1 are broadcast."""
+    """Where the matrix of each batch index begins. Axes that `a` lacks, or has with size 1, are
+    broadcast.
+    """
     cdef Py_ssize_t count = 1, i, j, base, stride
     cdef int axis, own
     out[0] = 0
@@ -185,7 +189,9 @@ cdef int product(int dtype, void *c, const Strided *a, const Strided *b) except 
 
 cdef int multiply(const Strided *c, const Strided *a, const Strided *b, const Py_ssize_t *batch,
                   int batch_dims) except -1:
-    """C = A B for every index of the batch axes, summed over those in which C has size 1. C's matrices are contiguous."""
+    """C = A B for every index of the batch axes, summed over those in which C has size 1. C's
+    matrices are contiguous.
+    """
     cdef Py_ssize_t m = c.shape[c.ndim - 2], n = c.shape[c.ndim - 1], k = a.shape[a.ndim - 1], t
     cdef Py_ssize_t rsa = a.strides[a.ndim - 2], csa = a.strides[a.ndim - 1]
     cdef Py_ssize_t rsb = b.strides[b.ndim - 2], csb = b.strides[b.ndim - 1]
@@ -324,8 +330,10 @@ def matmul_backward(dy, saved, needs=None):
 
 def gemm(c, a, b, bias_row=None, bias_col=None, bint accumulate=False, bint relu=False, bint pack_a=False,
          bint pack_b=False):
-    """C (+)= A B (+ biases), then relu if wanted, in the memory of `c`, whose rows have adjacent elements: the C function as it is,
-    for tests. With pack_a or pack_b that operand is packed first."""
+    """C (+)= A B (+ biases), then relu if wanted, in the memory of `c`, whose rows have adjacent
+    elements. This is the C function as it is, for tests. With pack_a or pack_b that operand is
+    packed first.
+    """
     cdef Strided c_, a_, b_
     cdef Array row_, col_
     cdef Workspace packed_a, packed_b
@@ -358,7 +366,9 @@ def gemm(c, a, b, bias_row=None, bias_col=None, bint accumulate=False, bint relu
 
 
 def gemm_strided(c, a, b):
-    """C[i] = A[i] B[i] for all i in one call of the C function, for tests; `c`'s matrices have rows of adjacent elements."""
+    """C[i] = A[i] B[i] for all i in one call of the C function, for tests. The matrices of `c` have
+    rows of adjacent elements.
+    """
     cdef Strided c_, a_, b_
     opened = open_strided(c, &c_)
     a = open_strided(a, &a_)

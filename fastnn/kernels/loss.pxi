@@ -11,7 +11,9 @@ cdef object _broadcast_to = np.broadcast_to
 
 
 cdef object _open_weight(object w, x, Array *out):
-    """An optional weight for each element of x; a smaller one is spread over x, which takes a copy."""
+    """An optional weight for each element of x; a smaller one is broadcast to x, which takes a
+    copy.
+    """
     if w is not None and w.shape != x.shape:
         w = _broadcast_to(w, x.shape)
     return open_optional(w, out)

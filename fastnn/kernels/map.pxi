@@ -84,7 +84,7 @@ cdef object map2pq(map2pq_fn *kernel, object a, object b, double p, double q):
 
 # ---- y = f(a, b), broadcast ----------------------------------------------------------------------
 cdef object open_operand(object a, Array *out, double *room):
-    """An array, or a number, which goes to `room` and takes its type from the other operand in `open_pair`."""
+    """An array; or a number, which goes to `room` and gets its type in `open_pair`."""
     if isinstance(a, _ndarray):
         return open_array(a, out)
     room[0] = a

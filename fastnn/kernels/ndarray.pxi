@@ -6,7 +6,8 @@
 # `use_fields` looks at the ABI's version, and whether some arrays are found to be as the buffer
 # protocol describes them. Where not, the protocol is what common.pxi uses.
 
-from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyBUF_WRITABLE, PyBuffer_IsContiguous, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyBUF_WRITABLE
+from cpython.buffer cimport PyBuffer_IsContiguous, PyBuffer_Release, PyObject_GetBuffer
 from cpython.object cimport PyObject, PyTypeObject
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from cpython.ref cimport Py_INCREF
@@ -54,7 +55,9 @@ cdef inline ndarray *fields_of(object a) noexcept:
 
 
 cdef object array_over(object dtype, int ndim, const Py_ssize_t *shape, void *data, object owner):
-    """An uninitialised array; or, unless `data` is NULL, one over that memory, which lives as long as `owner`."""
+    """An uninitialised array; or, unless `data` is NULL, one over that memory, which lives as long
+    as `owner`.
+    """
     Py_INCREF(dtype)                                # the function takes a reference over
     a = _new_from_descr(<PyTypeObject *><PyObject *>_ndarray, <PyObject *>dtype, ndim, shape, NULL, data,
                         C_CONTIGUOUS | ALIGNED | WRITEABLE if data != NULL else 0, NULL)
@@ -112,7 +115,9 @@ cdef bint find_fields() except -1:
 
 
 def use_fields(bint wanted):
-    """Read arrays' fields, if that can be done (True), or use the buffer protocol alone (False); returns what was in use."""
+    """True: read arrays' fields, if that can be done. False: use the buffer protocol alone. Returns
+    what was in use.
+    """
     global _fields
     before = _fields
     _fields = wanted and find_fields()

@@ -32,7 +32,9 @@ cdef extern from "fastnn.h" nogil:
 
 
 cdef object _wanted(bint wanted, Array *out, const Array *like):
-    """A gradient with the shape and type of `like`, or None with a NULL pointer where it is not wanted or has no input."""
+    """A gradient with the shape and type of `like`; or None and a NULL pointer, where it is not
+    wanted or there is no such input.
+    """
     if wanted and like.data != NULL:
         return new_like(out, like)
     return open_optional(None, out)

@@ -39,7 +39,8 @@ cdef class ArrayTable:
         for i in range(self.count):
             kept = open_array(arrays[i], &a_)
             if writable and kept is not arrays[i]:
-                raise ValueError("an array that an optimiser changes must be contiguous, aligned and in native byte order")
+                raise ValueError("an array that an optimiser changes must be contiguous, aligned and in native byte "
+                                 "order")
             self.kept.append(kept)
             self.data[i] = a_.data
             self.size[i] = a_.size
@@ -54,7 +55,7 @@ cdef class ArrayTable:
 
 def sgd_step(params, grads, momenta, fresh, double lr, double momentum, double dampening, double weight_decay,
              bint nesterov):
-    """Change params (and momenta) in place; `fresh`: list of bool, which momenta hold nothing yet."""
+    """Change params and momenta in place; `fresh`: list of bool, which momenta hold nothing yet."""
     cdef ArrayTable p = ArrayTable(params, True), g = ArrayTable(grads, False), m = ArrayTable(momenta, True)
     cdef Py_ssize_t i
     cdef Workspace flags = Workspace((p.count + 1) * sizeof(int))
@@ -67,7 +68,9 @@ def sgd_step(params, grads, momenta, fresh, double lr, double momentum, double d
 
 def adam_step(params, grads, ms, vs, scales_m, scales_v, double lr, double beta1, double beta2, double eps,
               double weight_decay, bint decoupled):
-    """Change params, ms and vs in place; scales: the bias corrections of each parameter (csrc/optim/optim.h)."""
+    """Change params, ms and vs in place. scales: the bias corrections of each parameter
+    (csrc/optim/optim.h).
+    """
     cdef ArrayTable p = ArrayTable(params, True), g = ArrayTable(grads, False)
     cdef ArrayTable m = ArrayTable(ms, True), v = ArrayTable(vs, True)
     cdef Py_ssize_t i

@@ -5,7 +5,11 @@ cdef extern from "fastnn.h" nogil:
 
 
 def multiply_add_peak(sink, Py_ssize_t steps):
-    """Keep every unit busy for `steps` rounds in each of len(sink) blocks; returns the operations done. sink: a writable vector."""
+    """Keep every unit busy for `steps` rounds in each of len(sink) blocks; returns the operations
+    done.
+
+    sink: a writable vector
+    """
     cdef Array sink_
     cdef double flops
     sink = open_array(sink, &sink_)

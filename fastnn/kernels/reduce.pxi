@@ -50,7 +50,7 @@ cdef double count(object shape, object dim):
 
 
 cdef double freedom(object shape, object dim, double correction):
-    """The divisor of a variance: n - correction, but not below 0, where the variance is not a number."""
+    """The divisor of a variance: n - correction; at least 0, where the variance is not a number."""
     cdef double n = count(shape, dim) - correction
     return n if n > 0 else 0.0
 
@@ -126,7 +126,9 @@ cdef object sum_to(object g, object shape):
 
 
 cdef object spread_over(object dy, object shape, object dim, double divisor):
-    """dy / divisor, repeated along the axes `dim` up to `shape`; dy has those axes with size 1 or not at all."""
+    """dy / divisor, repeated along the axes `dim` up to `shape`. dy has those axes with size 1, or
+    not at all.
+    """
     cdef Array dy_, dx_
     cdef Py_ssize_t outer, axis, inner
     cdef Py_ssize_t sizes[MAX_DIMS]

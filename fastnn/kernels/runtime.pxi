@@ -52,7 +52,8 @@ def level():
 
 
 def use_level(name):
-    """Point every kernel at the level of this name; ValueError where it was not built or cannot run."""
+    """Point every kernel at the level of this name; ValueError if it was not built or cannot run.
+    """
     for i in range(FNN_LEVELS):
         if fnn_level_name(i).decode() == name or (name == "portable" and i == 0):
             if fnn_use_level(i):

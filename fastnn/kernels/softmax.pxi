@@ -25,7 +25,7 @@ cdef struct Axis:
 
 
 cdef Axis _along(const Array *a, int dim):
-    """The sizes before, at and after an axis; an array without dimensions is a vector of one element."""
+    """The sizes before, at and after an axis; an array without axes is a vector of one element."""
     cdef Axis s = Axis(1, 1, 1)
     cdef int i
     for i in range(a.ndim):
@@ -79,7 +79,7 @@ cdef dict _reductions = {"none": FNN_REDUCE_NONE, "mean": FNN_REDUCE_MEAN, "sum"
 
 
 cdef object _new_loss(Array *out, const Array *x, bint one_each, int without_axis=-1):
-    """A number, or one number per element, or (without_axis >= 0) one per vector along that axis."""
+    """A number; or one per element; or (without_axis >= 0) one per vector along that axis."""
     cdef Py_ssize_t shape[MAX_DIMS]
     cdef int i, ndim = 0
     if one_each:

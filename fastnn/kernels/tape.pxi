@@ -1,5 +1,5 @@
 # tape.pxi -- autograd.apply, compiled: the same steps as the Python function of that name in
-# fastnn/autograd/tape.py, which is its definition and what runs without a compiler. What neither is
+# fastnn/autograd/tape.py, which is its definition and what runs without a compiler. What is neither
 # quick nor frequent (several outputs, detect_anomaly) goes to that file's own `wrap`.
 #
 # Tensor and Node are Python classes with __slots__. Their slots lie at fixed distances from the
@@ -19,7 +19,7 @@ cdef extern from "Python.h":
     ctypedef struct NewType "PyTypeObject":
         newfunc tp_new
 
-# What runs when an op is called: a row of ACTIVE is an op.Running, whose fields these are, by number.
+# What runs when an op is called: a row of ACTIVE is an op.Running. These are its fields, by number;
 # connect_tape compares the names.
 cdef enum: RUN_FORWARD, RUN_BACKWARD, RUN_TAKES_NEEDS, RUN_CHECK, RUN_FITS, RUN_TAKES_SAVE
 _RUNNING = ("forward", "backward", "takes_needs", "check", "fits", "takes_save")
@@ -59,7 +59,10 @@ cdef inline object make(object cls):
 
 
 def connect_tape(tensor_class, node_class, active, running, state, ages, wrap):
-    """Tell `apply` what it works on: see autograd/tape.py, connect. running: the fields of a row of `active`."""
+    """Tell `apply` what it works on: see `connect` in autograd/tape.py.
+
+    running: the names of the fields of a row of `active`
+    """
     global _Tensor, _Node, _active, _tape_state, _ages, _wrap_slowly
     global T_data, T_version, T_grad, T_index, T_node, T_requires_grad
     global N_name, N_backward, N_takes_needs, N_saved, N_attrs, N_parents
@@ -92,7 +95,9 @@ cdef inline void give(tuple to, Py_ssize_t i, object item) noexcept:
 
 cdef object new_node(object name, tuple run, object saved, object attrs, tuple inputs, Py_ssize_t tensors, object y,
                      object dtype):
-    """The Node of an op with one output, of whose inputs so many are tensors; tape.wrap does the same."""
+    """The Node of an op with one output; `tensors` of its inputs are tensors. `wrap` in
+    autograd/tape.py does the same.
+    """
     cdef Py_ssize_t i, seen = 0, count = PyTuple_GET_SIZE(inputs)
     cdef tuple versions = PyTuple_New(tensors), parents = PyTuple_New(count)
     cdef object x, data, version, made_by
