@@ -1,4 +1,4 @@
-"""GPT-2: a decoder of masked attention that foretells the next token.
+"""GPT-2: a decoder of masked attention that predicts the next token.
 
 Radford, Wu, Child, Luan, Amodei, Sutskever (2019), "Language models are unsupervised multitask
 learners". Attention: Vaswani et al. (2017), arXiv:1706.03762.
@@ -135,7 +135,7 @@ class Head(Linear):
 
 
 class GPT2LMHeadModel(Module):
-    """GPT-2 with the head that foretells tokens; the defaults are those of its small form.
+    """GPT-2 with the head that predicts tokens; the defaults are those of its small form.
 
     Parameters
     ----------
