@@ -300,7 +300,7 @@ static void FN(cross_entropy_forward_block)(void *ctx, fnn_size begin, fnn_size 
 static void FN(sum_losses)(FN(entropy_args) *args, fnn_block_fn block, double *divisor)
 {
     const fnn_size strips = args->cut.outer * args->cut.strips;
-    const fnn_size blocks = (strips + args->cut.grain - 1) / args->cut.grain;
+    const fnn_size blocks = fnn_ceil_div(strips, args->cut.grain);
     *divisor = 1;
     if (args->reduction == FNN_REDUCE_NONE) {
         fnn_parallel_for(strips, args->cut.grain, block, args);
