@@ -12,9 +12,9 @@
  * Symbols    window.h; Cg = C/G channels and Kg = K/G filters in each of G groups; taps = Cg*R*S,
  *            the products in one output. In code g->dw is the dilation along a row, and dw alone
  *            the gradient of w.
- * Constants  each with its unit. "Timed": about where the method's time and that of the next method
- *            cross, at one thread, in float32, on a machine with AVX-512; docs/kernels/conv2d.md
- *            has the cases. "Bound": a limit of memory, computed and not timed.
+ * Constants  each with its unit. "Timed": set by the clock, at one thread, in float32, on a machine
+ *            with AVX-512; between two methods it is about where their times cross.
+ *            docs/kernels/conv2d.md has the cases. "Bound": a limit of memory, computed.
  */
 #ifndef FASTNN_CONV2D_CHOOSE_H
 #define FASTNN_CONV2D_CHOOSE_H
@@ -91,7 +91,7 @@ static inline fnn_size conv_columns_seen(const fnn_window *g) { return (g->Q - 1
  * of CONV_UNIT, or all n. */
 static inline fnn_size conv_block(fnn_size n, fnn_size most)
 {
-    return n <= most ? fnn_max(n, 1) : fnn_ceil_div(fnn_ceil_div(n, fnn_ceil_div(n, most)), CONV_UNIT) * CONV_UNIT;
+    return n <= most ? fnn_max(n, 1) : fnn_round_up(fnn_ceil_div(n, fnn_ceil_div(n, most)), CONV_UNIT);
 }
 
 /* Number of blocks of images, each with its own partial sum of dw, when the sum is in `blocks`
@@ -296,7 +296,7 @@ static inline fnn_size taps_filters(const fnn_window *g)
 
 static inline fnn_size taps_channels(const fnn_window *g)
 {
-    const fnn_size Cg = g->C / g->G, filters = fnn_ceil_div(taps_filters(g), CONV_UNIT) * CONV_UNIT;
+    const fnn_size Cg = g->C / g->G, filters = fnn_round_up(taps_filters(g), CONV_UNIT);
     return fnn_even_piece(Cg, fnn_max(1, fnn_min(TAPS_SUMS / (filters * g->R * g->S),
                                                  fnn_max(Cg / CONV_BLOCKS, TAPS_CHANNELS))));
 }

@@ -46,7 +46,8 @@ static void conv_offsets(fnn_size *offset, const fnn_window *g, conv_frame f)
 /* ---- the vector loops ------------------------------------------------------------------------ */
 
 /* A register tile: nv vectors of outputs of `rows` filters, both constants. out and w of the next
- * filter are ldo and taps further on. Weights are broadcast, x is loaded in vectors. */
+ * filter are ldo and taps further on. As wino_product: weights are broadcast, x is loaded in
+ * vectors. */
 FNN_INLINE void FN(tap_tile)(const fnn_size rows, const fnn_size nv, REAL *out, fnn_size ldo, const REAL *x,
                              const REAL *w, const fnn_size *offset, fnn_size taps, const REAL *b, int accumulate)
 {

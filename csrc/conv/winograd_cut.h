@@ -102,7 +102,7 @@ static inline int wino_pays(const fnn_window *g, wino_cut cut, fnn_size filter_t
     const double i_across = (double)cut.across - cut.lacks_across[2];
     const double products = g->N * (real_down * real_across + 3 * (real_down * i_across + real_across * i_down)
                                     + 6 * i_down * i_across);
-    const double tiles = (double)g->N * cut.down * cut.across, pairs = (double)g->C * fnn_ceil_div(g->K, 32) * 32;
+    const double tiles = (double)g->N * cut.down * cut.across, pairs = (double)g->C * fnn_round_up(g->K, 32);
     const double direct = 9.0 * g->N * g->P * g->Q * g->K * g->C;
     return products * pairs + 320 * filter_transforms * pairs + 300 * tiles * (g->C + g->K) < 0.8 * direct;
 }
