@@ -20,17 +20,19 @@
  * one, it is the line that is new: the panel to the left has used the first one's.
  */
 
-/* One product of k for all of the tile */
+/* One of the k products of all elements of the tile */
 FNN_INLINE void FN(gemm_step)(const fnn_size mr, const fnn_size nv, const int by_rows, vec acc[GEMM_MR][GEMM_NV],
                               const REAL *a, fnn_size sa, const REAL *b, REAL *copy)
 {
     vec row[GEMM_NV];
+    /* the row of B */
 #pragma GCC unroll 2
     for (fnn_size j = 0; j < nv; j++) {
         row[j] = v_load(b + j * VL);
         if (copy)
             v_store(copy + j * VL, row[j]);
     }
+    /* the m dimension, a row of the tile at a time */
 #pragma GCC unroll 16
     for (fnn_size i = 0; i < mr; i++) {
         vec x = v_set(by_rows ? a[i * sa] : a[i]);
@@ -40,13 +42,27 @@ FNN_INLINE void FN(gemm_step)(const fnn_size mr, const fnn_size nv, const int by
     }
 }
 
-/* The whole tile, at c. `next`: rows to prefetch, `next_step` apart; or `copy`: where the panel of
- * B is copied to (if `copies`). `how` as in gemm.h. */
-FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by_rows, const int copies, REAL *c,
-                              fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb, REAL *copy,
-                              const REAL *next, fnn_size next_step, const REAL *bias_row, const REAL *bias_col,
-                              fnn_size k, int how)
+/* What a tile is computed from */
+typedef struct {
+    REAL *c;                                        /* the tile's place in C, rows rsc apart */
+    fnn_size rsc;
+    const REAL *a, *b;                              /* the panels: sa as above, rows of B rsb apart */
+    fnn_size sa, rsb;
+    REAL *copy;                                     /* where the panel of B is copied to, */
+    const REAL *next;                               /* or what is prefetched: rows next_step apart */
+    fnn_size next_step;
+    const REAL *bias_row, *bias_col;                /* NULL for none */
+    fnn_size k;
+    int how;                                        /* as in gemm.h */
+} FN(gemm_tile_args);
+
+/* The whole tile. mr, nv, by_rows (the layout r) and copies (the version p) are constants. */
+FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by_rows, const int copies,
+                              const FN(gemm_tile_args) t)
 {
+    const REAL *a = t.a, *b = t.b, *next = t.next;
+    REAL *copy = t.copy;
+    fnn_size k = t.k;
     vec acc[GEMM_MR][GEMM_NV];
 #pragma GCC unroll 16
     for (fnn_size i = 0; i < mr; i++)
@@ -54,40 +70,40 @@ FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by
         for (fnn_size j = 0; j < nv; j++)
             acc[i][j] = v_set(0);
 
-    const REAL *soon = c;                           /* the row of C to prefetch next: C is touched only at the end */
+    const REAL *soon = t.c;                         /* the row of C to prefetch next: C is touched only at the end */
     /* the k dimension, GEMM_STEPS products at a time */
     for (; k >= GEMM_STEPS; k -= GEMM_STEPS) {
 #if defined(__GNUC__)
 #pragma GCC unroll 2
-        for (fnn_size j = 0; j < nv; j += GEMM_LINE) {
+        for (fnn_size j = 0; j < nv; j += GEMM_LINE) {          /* a row of C, and one of the panel that comes next */
             __builtin_prefetch(soon + (j + GEMM_LINE) * VL - 1, 1);
             if (!copies)
                 __builtin_prefetch(next + (j + GEMM_LINE) * VL - 1, 0, 2);
         }
 #endif
-        next += copies ? 0 : next_step;
-        soon = soon < c + (mr - 1) * rsc ? soon + rsc : soon;
+        next += copies ? 0 : t.next_step;
+        soon = soon < t.c + (mr - 1) * t.rsc ? soon + t.rsc : soon;
 #pragma GCC unroll 4
         for (fnn_size p = 0; p < GEMM_STEPS; p++) {
 #if defined(__GNUC__)
 #pragma GCC unroll 2
-            for (fnn_size j = 0; j < nv; j += GEMM_LINE)
-                __builtin_prefetch(b + GEMM_AHEAD * rsb + (j + GEMM_LINE) * VL - 1);
+            for (fnn_size j = 0; j < nv; j += GEMM_LINE)        /* what B and A will need soon */
+                __builtin_prefetch(b + GEMM_AHEAD * t.rsb + (j + GEMM_LINE) * VL - 1);
             if (!by_rows)
-                __builtin_prefetch(a + GEMM_AHEAD * sa);
+                __builtin_prefetch(a + GEMM_AHEAD * t.sa);
 #endif
-            FN(gemm_step)(mr, nv, by_rows, acc, a, sa, b, copies ? copy : NULL);
-            a += by_rows ? 1 : sa;
-            b += rsb;
+            FN(gemm_step)(mr, nv, by_rows, acc, a, t.sa, b, copies ? copy : NULL);
+            a += by_rows ? 1 : t.sa;
+            b += t.rsb;
             copy += copies ? GEMM_NR : 0;
         }
     }
     /* the last products, one at a time */
 #pragma GCC unroll 1
     for (; k > 0; k--) {
-        FN(gemm_step)(mr, nv, by_rows, acc, a, sa, b, copies ? copy : NULL);
-        a += by_rows ? 1 : sa;
-        b += rsb;
+        FN(gemm_step)(mr, nv, by_rows, acc, a, t.sa, b, copies ? copy : NULL);
+        a += by_rows ? 1 : t.sa;
+        b += t.rsb;
         copy += copies ? GEMM_NR : 0;
     }
 
@@ -97,35 +113,42 @@ FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by
     for (fnn_size i = 0; i < mr; i++)                  \
         _Pragma("GCC unroll 2")                        \
         for (fnn_size j = 0; j < nv; j++) { what; }
-    if (how & FNN_GEMM_ADD)
-        GEMM_EACH(acc[i][j] += v_load(c + i * rsc + j * VL))
-    if (bias_row)
-        GEMM_EACH(acc[i][j] += v_set(bias_row[i]))
-    if (bias_col)
-        GEMM_EACH(acc[i][j] += v_load(bias_col + j * VL))
-    if (how & FNN_GEMM_RELU)
+    if (t.how & FNN_GEMM_ADD)
+        GEMM_EACH(acc[i][j] += v_load(t.c + i * t.rsc + j * VL))
+    if (t.bias_row)
+        GEMM_EACH(acc[i][j] += v_set(t.bias_row[i]))
+    if (t.bias_col)
+        GEMM_EACH(acc[i][j] += v_load(t.bias_col + j * VL))
+    if (t.how & FNN_GEMM_RELU)
         GEMM_EACH(acc[i][j] = v_max(v_set(0), acc[i][j]))              /* this way round NaN stays */
-    GEMM_EACH(v_store(c + i * rsc + j * VL, acc[i][j]))
+    GEMM_EACH(v_store(t.c + i * t.rsc + j * VL, acc[i][j]))
 #undef GEMM_EACH
 }
 
+/* The versions are functions of plain arguments, which stay in registers. */
 typedef void FN(gemm_tile_fn)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb,
-                              const REAL *next,
-                              fnn_size next_step, const REAL *bias_row, const REAL *bias_col, fnn_size k, int how);
+                              const REAL *next, fnn_size next_step, const REAL *bias_row, const REAL *bias_col,
+                              fnn_size k, int how);
 typedef void FN(gemm_copying_fn)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb,
-                                 REAL *copy,
-                                 const REAL *bias_row, const REAL *bias_col, fnn_size k, int how);
+                                 REAL *copy, const REAL *bias_row, const REAL *bias_col, fnn_size k, int how);
 
 #define GEMM_TILE(name, mr, nv, by_rows)                                                                      \
     static void FN(gemm_tile_##name##_##mr)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, \
-                                            fnn_size rsb,                                                     \
-                                            const REAL *next, fnn_size next_step, const REAL *bias_row,       \
-                                            const REAL *bias_col, fnn_size k, int how)                        \
-    { FN(gemm_tile)(mr, nv, by_rows, 0, c, rsc, a, sa, b, rsb, NULL, next, next_step, bias_row, bias_col, k, how); }
+                                            fnn_size rsb, const REAL *next, fnn_size next_step,               \
+                                            const REAL *bias_row, const REAL *bias_col, fnn_size k, int how)  \
+    {                                                                                                         \
+        FN(gemm_tile)(mr, nv, by_rows, 0, (FN(gemm_tile_args)){                                               \
+            .c = c, .rsc = rsc, .a = a, .sa = sa, .b = b, .rsb = rsb, .next = next, .next_step = next_step,   \
+            .bias_row = bias_row, .bias_col = bias_col, .k = k, .how = how });                                \
+    }
 #define GEMM_PASS(mr)                                                                                                \
     static void FN(gemm_tile_p_##mr)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb, \
                                      REAL *copy, const REAL *bias_row, const REAL *bias_col, fnn_size k, int how)    \
-    { FN(gemm_tile)(mr, GEMM_NV, 0, 1, c, rsc, a, sa, b, rsb, copy, NULL, 0, bias_row, bias_col, k, how); }
+    {                                                                                                                \
+        FN(gemm_tile)(mr, GEMM_NV, 0, 1, (FN(gemm_tile_args)){                                                       \
+            .c = c, .rsc = rsc, .a = a, .sa = sa, .b = b, .rsb = rsb, .copy = copy,                                  \
+            .bias_row = bias_row, .bias_col = bias_col, .k = k, .how = how });                                       \
+    }
 #if REAL_IS_F64
 #  define GEMM_TILES(mr) GEMM_TILE(c1, mr, 1, 0) GEMM_TILE(c2, mr, 2, 0)
 #else
