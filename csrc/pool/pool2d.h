@@ -15,9 +15,12 @@
  *     fastnn/kernels/pool2d.pxi         the calls from Python
  *     docs/kernels/pooling.md           the way here from plain loops, and what was measured
  *
- * KERNEL makes fnn_max_pool2d_forward and so on: a pointer for each type, to the best version for
- * this processor (fastnn.h). The versions are FN(max_pool2d_forward) and so on, at the end of
- * pool2d.tmpl.h, which levels.h compiles as fnn_max_pool2d_forward_f32__avx2 and so on.
+ * KERNEL makes fnn_max_pool2d_forward, fnn_max_pool2d_backward, fnn_max_window_pool2d_forward,
+ * fnn_max_window_pool2d_backward, fnn_avg_pool2d_forward, fnn_avg_pool2d_backward,
+ * fnn_adaptive_avg_pool2d_forward and fnn_adaptive_avg_pool2d_backward: a pointer for each type, to
+ * the best version for this processor (fastnn.h). The versions are FN(max_pool2d_forward) and so
+ * on, at the end of pool2d.tmpl.h, which levels.h compiles as fnn_max_pool2d_forward_f32__avx2 and
+ * so on.
  */
 #include "core/window.h"
 
