@@ -15,7 +15,8 @@ NOT_OURS = {                    # file names that are right though no such file 
     "Python.h": "CPython's header",
     "__meta__.json": "inside the .npz files that fastnn.io writes",
 }
-FILE = re.compile(r"(?<![\w/.*{<-])((?:[\w.-]+/)*[\w-]+(?:\.tmpl)?\.(?:c|h|py|pyx|pxi|pyi|md|json|toml))\b(?!\.?[\w(/])")
+FILE = re.compile(r"(?<![\w/.*{<-])((?:[\w.-]+/)*[\w-]+(?:\.tmpl)?\.(?:c|h|py|pyx|pxi|pyi|md|json|toml))\b"
+                  r"(?!\.?[\w(/])")
 DOTTED = re.compile(r"(?<![\w/.@-])fastnn(?:\.[A-Za-z_]\w*)+(?!\.?\w)")
 
 pytestmark = pytest.mark.skipif(not (ROOT / "csrc").exists(), reason="needs the sources")
