@@ -12,7 +12,7 @@
 #  include <cpuid.h>
 #endif
 
-/* Function pointers of two kinds meet here: the table says `void *` where a kernel says `float *`.
+/* Function pointers of two types meet here: the table says `void *` where a kernel says `float *`.
  * Every ABI that fastnn is built for passes all object pointers alike, which is what makes one
  * table serve both types. */
 

@@ -19,7 +19,7 @@
  * Chunks     They are large, since nothing can be joined across their ends, and cost nothing until
  *            they are touched: a free piece knows up to where it may have been (`touched`); the
  *            rest is address space.
- *            Linux is asked for huge pages, where one trap brings 2 MiB and one TLB entry covers
+ *            Linux is told to use huge pages, where one trap brings 2 MiB and one TLB entry covers
  *            them, but for the first 2 MiB of a chunk: a small network needs less than one huge
  *            page.
  * Bounds     Free memory goes back to the system, from the longest pieces first,

@@ -21,7 +21,7 @@
  *            job cannot change under it, because its loop ends only when that block is finished. So
  *            no generation numbers are needed, and no worker ever sees an old job.
  * Waiting    A worker first watches `unclaimed` for some tens of microseconds, because in a network
- *            the next loop follows at once and waking a sleeper costs more than a small kernel.
+ *            the next loop follows soon, and waking a sleeper costs more than a small kernel.
  *            Then it parks: it adds itself to `parked`, looks once more, and sleeps on a condition
  *            variable. The caller publishes the job and then reads `parked`. In the common order of
  *            all atomic operations one of the two comes first, so either the worker sees the job or

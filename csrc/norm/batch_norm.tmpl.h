@@ -96,6 +96,7 @@ static void FN(norm_side_moments)(const fnn_batch_norm_args *a, fnn_size c, fnn_
     const FN(norm_running) zero = { v_set(0), v_set(0), v_set(0), v_set(0), 0 };
     const fnn_size S = a->S, rows = fnn_max(1, NORM_CHUNK / (width * S));
     fnn_moments all[NORM_SIDE] = { { 0, 0, 0, 0 } };
+    /* the images, `rows` at a time, which makes a chunk of all channels */
     for (fnn_size n0 = 0; n0 < a->N; n0 += rows) {
         const fnn_size n1 = fnn_min(n0 + rows, a->N);
         const double count = (double)(n1 - n0) * (double)S;
@@ -144,6 +145,7 @@ static void FN(batch_norm_forward_block)(void *ctx, fnn_size begin, fnn_size end
     const fnn_batch_norm_args *a = ctx;
     const REAL *w = a->weight, *b = a->bias, *mean = a->mean, *rstd = a->rstd;
     const fnn_size S = a->S, step = fnn_batch_norm_side(S);
+    /* the channels, `step` side by side: first their statistics, then y or dx */
     for (fnn_size c = begin; c < end; c += step) {
         const fnn_size width = fnn_min(step, end - c);
         REAL centre[NORM_COLUMNS], scale[NORM_COLUMNS], shift[NORM_COLUMNS];
@@ -228,6 +230,7 @@ FNN_INLINE void FN(norm_side_products)(const int relu, const fnn_batch_norm_args
 {
     const FN(norm_running) zero = { v_set(0), v_set(0), v_set(0), v_set(0), 0 };
     const fnn_size S = a->S, rows = fnn_max(1, NORM_CHUNK / fnn_max(1, width * S));
+    /* the images, `rows` at a time; of a channel, NORM_CHUNK pixels at a time */
     for (fnn_size n0 = 0; n0 < a->N; n0 += rows)
         for (fnn_size i = 0; i < S; i += NORM_CHUNK) {
             FN(norm_running) s[NORM_SIDE], p[NORM_SIDE];
@@ -275,6 +278,7 @@ static void FN(batch_norm_backward_block)(void *ctx, fnn_size begin, fnn_size en
     const REAL *rstd = a->rstd, *dmean = a->dbatch_mean, *dvar = a->dbatch_var;
     const fnn_size N = a->N, S = a->S, step = fnn_batch_norm_side(S);
     const double m = (double)(N * S > 0 ? N * S : 1);
+    /* the channels, `step` side by side: first their statistics, then y or dx */
     for (fnn_size c = begin; c < end; c += step) {
         const fnn_size width = fnn_min(step, end - c);
         REAL centre[NORM_COLUMNS], scale[NORM_COLUMNS], slope[NORM_COLUMNS], shift[NORM_COLUMNS];
@@ -300,14 +304,14 @@ static void FN(batch_norm_backward_block)(void *ctx, fnn_size begin, fnn_size en
                 ((REAL *)a->dbias)[c + k] = (REAL)sum[k];
             /* forward was  xhat = (x - mean) * rstd  so  dx = dy * scale + (x - centre) * slope +
              * shift */
-            double b = 0, q = 0;
+            double through_var = 0, through_mean = 0;
             if (!a->inference) {
-                b = -weight * r * r * product[k] / m + (dvar ? 2 * (double)dvar[c + k] / m : 0);
-                q = -weight * r * sum[k] / m + (dmean ? (double)dmean[c + k] / m : 0) - b * rest;
+                through_var = -weight * r * r * product[k] / m + (dvar ? 2 * (double)dvar[c + k] / m : 0);
+                through_mean = -weight * r * sum[k] / m + (dmean ? (double)dmean[c + k] / m : 0) - through_var * rest;
             }
             scale[k] = (REAL)(weight * r);
-            slope[k] = (REAL)b;
-            shift[k] = (REAL)q;
+            slope[k] = (REAL)through_var;
+            shift[k] = (REAL)through_mean;
         }
         if (a->dx && a->relu)
             FN(batch_norm_write_dx)(1, a, c, width, centre, gate, scale, slope, shift);

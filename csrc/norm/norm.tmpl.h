@@ -160,8 +160,8 @@ void FN(layer_norm_backward)(REAL *dx, REAL *dweight, REAL *dbias, const REAL *d
     FN(norm_total)(dbias, work ? work + n : NULL, blocks, n);
 }
 
-/* ---- group norm: item i = n*G + g is the group g of image n, its channels g*K ... g*K + K - 1
- * with K = C/G ---- */
+/* ---- group norm ------------------------------------------------------------------------------ */
+/* Item i = n*G + g is the group g of image n: its channels g*K ... g*K + K - 1, with K = C/G. */
 
 static void FN(group_norm_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
@@ -187,7 +187,7 @@ static void FN(group_norm_forward_block)(void *ctx, fnn_size begin, fnn_size end
 void FN(group_norm_forward)(REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *weight,
                             const REAL *bias, fnn_size N, fnn_size C, fnn_size S, fnn_size G, double eps)
 {
-    fnn_norm_args args = { .y = y, .mean = mean, .rstd = rstd, .x = x, .weight = weight, .bias = bias, 
+    fnn_norm_args args = { .y = y, .mean = mean, .rstd = rstd, .x = x, .weight = weight, .bias = bias,
                            .C = C, .S = S, .G = G, .eps = eps };
     if (C * S > 0)
         fnn_parallel_for(N * G, fnn_norm_items(C / G * S), FN(group_norm_forward_block), &args);
@@ -215,10 +215,10 @@ static void FN(group_norm_backward_block)(void *ctx, fnn_size begin, fnn_size en
         }
         if (a->dx) {                                /* forward was  xhat = (x - mean(x)) * rstd(x) */
             REAL *dx = (REAL *)a->dx + i * K * S;
-            double b = -product / m * r * r, q = -sum / m * r - b * rest;
+            double slope = -product / m * r * r, offset = -sum / m * r - slope * rest;
             for (fnn_size k = 0; k < K; k++)
                 FN(norm_plane_backward)(dx + k * S, dy + k * S, x + k * S, S, (REAL)centre,
-                                        (REAL)(w ? r * (double)w[i % G * K + k] : r), (REAL)b, (REAL)q);
+                                        (REAL)(w ? r * (double)w[i % G * K + k] : r), (REAL)slope, (REAL)offset);
         }
     }
 }
@@ -228,7 +228,7 @@ void FN(group_norm_backward)(REAL *dx, REAL *dweight, REAL *dbias, const REAL *d
                              fnn_size C, fnn_size S, fnn_size G)
 {
     fnn_norm_args args = { .dx = dx, .work = work, .mean = (void *)mean, .rstd = (void *)rstd, .x = x, .dy = dy,
-                           .weight = weight,  .C = C, .S = S, .G = G };
+                           .weight = weight, .C = C, .S = S, .G = G };
     fnn_parallel_for(N * G, fnn_norm_items(C / G * S), FN(group_norm_backward_block), &args);
     FN(norm_total)(dweight, work, N, C);
     FN(norm_total)(dbias, work + C, N, C);

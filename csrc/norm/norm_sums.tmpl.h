@@ -46,7 +46,7 @@ static double fnn_moments_var(const fnn_moments *a) { return a->count > 0 ? a->m
 /* Items of `size` elements that are worth a block. */
 static fnn_size fnn_norm_items(fnn_size size)
 {
-    return size < FNN_NORM_BLOCK ? FNN_NORM_BLOCK / (size > 0 ? size : 1) : 1;
+    return size < FNN_NORM_BLOCK ? FNN_NORM_BLOCK / fnn_max(size, 1) : 1;
 }
 #endif
 
@@ -163,9 +163,11 @@ static fnn_moments FN(norm_moments)(const REAL *x, fnn_size planes, fnn_size str
 {
     const FN(norm_running) zero = { v_set(0), v_set(0), v_set(0), v_set(0), 0 };
     fnn_moments all = { 0, 0, 0, 0 };
-    fnn_size together = len < NORM_CHUNK ? NORM_CHUNK / (len > 0 ? len : 1) : 1;
+    fnn_size together = len < NORM_CHUNK ? NORM_CHUNK / fnn_max(len, 1) : 1;
+    /* the planes: short ones several at a time, */
     for (fnn_size p0 = 0; p0 < planes; p0 += together) {
         fnn_size p1 = fnn_min(p0 + together, planes);
+        /* long ones in parts of NORM_CHUNK elements */
         for (fnn_size i = 0; i < len; i += NORM_CHUNK) {
             fnn_size part = fnn_min(len - i, NORM_CHUNK);
             double count = (double)(p1 - p0) * (double)part;

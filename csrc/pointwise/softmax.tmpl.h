@@ -66,9 +66,11 @@ FNN_INLINE void FN(strip_sums)(REAL *top, REAL *total, REAL *e, const REAL *x, f
         top[j] = -(REAL)INFINITY;
         total[j] = 0;
     }
+    /* along the axis, and in each step across the positions, a vector loop: the largest, */
     for (fnn_size c = 0; c < axis; c++)
         for (fnn_size j = 0; j < width; j++)
             top[j] = x[c * inner + j] > top[j] ? x[c * inner + j] : top[j];
+    /* then the exponentials */
     for (fnn_size c = 0; c < axis; c++)
         for (fnn_size j = 0; j < width; j++) {
             const REAL p = FN(exp_of_negative)(x[c * inner + j] - top[j]);
