@@ -106,6 +106,8 @@ def split_sentences(text: str) -> list[str]:
             before = ""
             continue
         plain = re.sub(r"`[^`]*`|^\*\*\d\. ", "x", bare)
+        if re.search(r"\w\*\w", plain):            # Markdown would take it for emphasis
+            found.append(f"{number}: a product outside `code`: {bare[:60]}")
         if re.search(r"(?<![A-Z])(?<! vs)(?<!\be\.g)(?<!\bi\.e)[.?!]\)? [A-Z][a-z]", plain):
             found.append(f"{number}: two sentences: {bare[:60]}")
         if before and bare and not listed and not re.search(r'[.:;?!,]["\')*]*$|\*\*$', before):
@@ -167,4 +169,5 @@ def test_the_checks_can_fail():
     for text in ("return x", "turns scores into probabilities", "imported when asked for"):
         assert not dialect(Path("a.h"), text), text
     assert split_sentences("One. Two sentences.\n") and split_sentences("One that\ngoes on.\n")
+    assert split_sentences("The sum is 1*2 + 3*4.\n") and not split_sentences("The sum is `1*2`, **bold**.\n")
     assert not split_sentences("One.\nTwo: e.g. Three.\n\n```text\nA. B\n```\n")

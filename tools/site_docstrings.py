@@ -74,7 +74,8 @@ def markdown(text: str, obj: Any = None) -> str:
 def columns(paragraph: str) -> str:
     """A paragraph whose lines are columns, fenced."""
     lines = paragraph.splitlines()
-    if lines and not paragraph.startswith((" ", ">>>", "..")) and sum(
+    headed = len(lines) > 1 and set(lines[1]) == {"-"}
+    if lines and not headed and not paragraph.startswith((" ", ">>>", "..")) and sum(
             bool(COLUMNS.search(line)) for line in lines) > len(lines)/2:
         return f"```text\n{paragraph}\n```"
     return paragraph

@@ -95,3 +95,10 @@ def test_a_name_leads_to_its_entry():
     assert site.reference("functional.", "relu") == "[`relu`][fastnn.ops.activation.relu]"
     assert site.reference("", "load") is None               # of nn, and of nn.models
     assert site.reference("", "nothing") is None
+
+
+def test_lines_in_columns_stay_columns():
+    markdown = tool("site_docstrings").markdown
+    assert markdown("Sum.\n\none      1\ntwo      2\n") == "Sum.\n\n```text\none      1\ntwo      2\n\n```"
+    equations = "Sum.\n\nGradient\n--------\ndx = dy    for x\ndw = dy    for w\n"
+    assert markdown(equations).endswith("**Gradient**\n\n```text\ndx = dy    for x\ndw = dy    for w\n```")
