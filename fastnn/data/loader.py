@@ -23,7 +23,8 @@ class DataLoader:
     """Go through a dataset in batches; every `for` over it is one epoch.
 
     The order of epoch k depends on the seed and on k alone, not on what ran before: an interrupted
-    training takes up its order again from `state_dict()`, in the middle of an epoch too. Batches of
+    training takes up its order again from `state_dict()`, in the middle of an epoch too. Two loops
+    over one loader, one within the other or side by side, are two epochs. Batches of
     a `TensorDataset` (or a `Subset` of one) are one vectorised copy per array. There are no worker
     processes.
 
@@ -52,7 +53,7 @@ class DataLoader:
     ----------
     epoch : int
         How many epochs have been handed out, the last batch included. An epoch left early counts
-        once the next begins.
+        once the next hands out a batch.
 
     Raises
     ------
@@ -109,6 +110,7 @@ class DataLoader:
         self.transform = transform
         self.epoch = 0
         self._position = 0              # samples of this epoch already handed out
+        self._next = 0                  # the epoch that the next `for` will run
         self._resuming = False          # the position was loaded: the next `for` begins there
 
     def __len__(self) -> int:
@@ -117,10 +119,11 @@ class DataLoader:
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
-        if self._position and not self._resuming:
-            self.epoch, self._position = self.epoch + 1, 0
-        self._resuming = False
-        return self._run(self.epoch, self._position)
+        if self._resuming:
+            self._resuming = False
+            return self._run(self.epoch, self._position)
+        epoch, self._next = self._next, self._next + 1
+        return self._run(epoch, 0)
 
     def _run(self, epoch: int, start: int) -> Iterator[tuple[Tensor, ...]]:
         n = len(self.dataset)
@@ -137,19 +140,20 @@ class DataLoader:
             # Counted before it is handed out: a checkpoint written after this batch's step goes on
             # with the next one.
             after = position + self.batch_size
-            self.epoch, self._position = (epoch, after) if after < stop else (epoch + 1, 0)
+            self.epoch, self._position = (epoch, after) if after < stop else (self._next, 0)
             yield tuple(field if isinstance(field, Tensor) else tensor(field) for field in batch)
         if start >= stop:               # nothing to hand out, yet the epoch was run
-            self.epoch, self._position = epoch + 1, 0
+            self.epoch, self._position = self._next, 0
 
     def state_dict(self) -> dict[str, int]:
-        """Where the loader stands: {"seed", "epoch", "position"}.
+        """Where the loader stands: {"seed", "epoch", "position", "next"}.
 
-        The position counts the samples of this epoch that were handed out.
+        The position counts the samples of this epoch that were handed out; next is the epoch of the
+        next `for`.
         """
-        return {"seed": self.seed, "epoch": self.epoch, "position": self._position}
+        return {"seed": self.seed, "epoch": self.epoch, "position": self._position, "next": self._next}
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
+    def load_state_dict(self, state: Mapping[str, int]) -> None:
         """Go on where `state_dict()` was taken; the next `for` hands out the rest of that epoch.
 
         Raises
@@ -158,9 +162,9 @@ class DataLoader:
             A key is missing or not known, a number is negative, or the position is not inside this
             dataset.
         """
-        if set(state) != {"seed", "epoch", "position"}:
-            raise RangeError(who="DataLoader.load_state_dict", expected="the keys seed, epoch and position",
-                             got=sorted(state))
+        if not isinstance(state, Mapping) or set(state) != {"seed", "epoch", "position", "next"}:
+            raise RangeError(who="DataLoader.load_state_dict", expected="the keys seed, epoch, position and next",
+                             got=sorted(map(str, state)) if isinstance(state, Mapping) else type(state).__name__)
         seed = _integer(state["seed"], "seed", most=2**64 - 1)
         epoch = _integer(state["epoch"], "epoch", most=2**64 - 1)
         position = _integer(state["position"], "position")
@@ -168,7 +172,12 @@ class DataLoader:
             raise RangeError(who="DataLoader.load_state_dict", got=position,
                              expected=f"a position below {len(self.dataset)}, the dataset's length",
                              hint="Was the state saved with a larger dataset?")
-        self.seed, self.epoch, self._position, self._resuming = seed, epoch, position, True
+        following = _integer(state["next"], "next", most=2**64 - 1)
+        if following < epoch + bool(position):
+            raise RangeError(who="DataLoader.load_state_dict, next", got=following,
+                             expected=f"an epoch after those begun, at least {epoch + bool(position)}")
+        self.seed, self.epoch, self._position, self._next = seed, epoch, position, following
+        self._resuming = position > 0
 
     def __repr__(self) -> str:
         return (f"DataLoader({self.dataset!r}, batch_size={self.batch_size}, shuffle={self.shuffle}, "

@@ -348,8 +348,9 @@ class Module:
         """Training behaviour (dropout drops, batch norm uses the batch) on or off, for all below;
         returns self.
         """
-        for module in self.modules():
-            object.__setattr__(module, "training", mode)
+        object.__setattr__(self, "training", bool(mode))
+        for child in self.children():
+            child.train(mode)                       # a layer may have a train() of its own
         return self
 
     def eval(self) -> Any:

@@ -18,6 +18,7 @@ from .. import random
 from ..autograd import no_grad
 from ..errors import FastnnError, RangeError, ShapeError
 from ..tensor import Tensor
+from .modes import evaluating
 from .module import Module
 
 __all__ = ["Summary", "SummaryRow", "summary"]
@@ -295,7 +296,6 @@ def _observed(model: Module, recorder: _Recorder) -> Iterator[None]:
     whatever happened.
     """
     modules = list(model.modules())
-    modes = [module.training for module in modules]
     buffers = [(module, dict(module._buffers)) for module in modules]
     values = [(b, b.data, b.data.copy()) for _, b in model.named_buffers()]
     streams = random.random_state()
@@ -304,14 +304,11 @@ def _observed(model: Module, recorder: _Recorder) -> Iterator[None]:
         for module in modules:
             handles.append(module.register_forward_pre_hook(recorder.start))
             handles.append(module.register_forward_hook(recorder.finish))
-        model.eval()
-        with no_grad():
+        with evaluating(model), no_grad():
             yield
     finally:
         for handle in handles:
             handle.remove()
-        for module, mode in zip(modules, modes):
-            module.training = mode
         for module, own in buffers:
             for name in list(module._buffers):
                 module._disown(module._buffers, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from ..data import DataLoader, Dataset
 from ..errors import DTypeError, RangeError, ShapeError
 from ..functional import softmax
 from ..layers import Conv2d, Module
+from ..layers.modes import evaluating
 from ..tensor import tensor
 from ..viz import confusion_matrix, history_series
 from .parts import Confusion, FeatureMaps, Filters, Mistake, Report, SummaryRow
@@ -141,15 +143,8 @@ def probabilities(model: Any, inputs: np.ndarray, batch_size: int = 256) -> np.n
     if not callable(model) and not hasattr(model, "predict_proba"):
         raise DTypeError("this is no classifier", who="report",
                          expected="a Module, a function, or an object with predict_proba", got=type(model).__name__)
-    modes = [(module, module.training) for module in model.modules()] if isinstance(model, Module) else []
-    try:
-        if isinstance(model, Module):
-            model.eval()
-        with no_grad():
-            pieces = [run(inputs[i:i + batch_size]) for i in range(0, max(len(inputs), 1), batch_size)]
-    finally:
-        for module, training in modes:
-            module.training = training
+    with evaluating(model) if isinstance(model, Module) else nullcontext(), no_grad():
+        pieces = [run(inputs[i:i + batch_size]) for i in range(0, max(len(inputs), 1), batch_size)]
     if pieces[0].ndim == 0:
         raise ShapeError("a classifier gives one row of scores per sample", who="report", expected="(N, classes)",
                          got="one number")
@@ -174,18 +169,14 @@ def activations(model: Module, image: np.ndarray, layers: Sequence[str]) -> list
         return lambda _, __, output: seen.append((name, np.array(output)[0]))
 
     removers: list[Callable[[], Any]] = []
-    modes = [(module, module.training) for module in model.modules()]
     try:
         for name in layers:
             removers.append(model.get_submodule(name).register_forward_hook(keep(name)))
-        model.eval()
-        with no_grad():
+        with evaluating(model), no_grad():
             model(tensor(image[None]))
     finally:
         for remove in removers:
             remove()
-        for module, training in modes:
-            module.training = training
     return seen
 
 

@@ -10,7 +10,7 @@ from ..data import DataLoader, TensorDataset
 from ..errors import DTypeError, RangeError, ShapeError
 from ..tensor import Tensor
 
-__all__ = ["loader_of", "loss_of", "parts", "scalar_loss"]
+__all__ = ["loader_of", "loss_of", "nothing_counts", "parts", "scalar_loss"]
 
 
 def loader_of(data: Any, batch_size: int, shuffle: bool, who: str) -> Any:
@@ -68,3 +68,13 @@ def parts(batch: Any, who: str = "fit") -> tuple[tuple[Any, ...], Any]:
         raise ShapeError("a batch must be (inputs..., target)", who=who, got=type(batch).__name__,
                          hint="Make the dataset with TensorDataset(x, y).")
     return tuple(batch[:-1]), batch[-1]
+
+
+def nothing_counts(data: str, seen: bool, who: str) -> ShapeError:
+    """The error for data of which no mean can be taken; `seen`: there were samples."""
+    if seen:
+        return ShapeError(f"{data} has no label that counts", who=who,
+                          hint="Every label is the loss's ignore_index (-100), or of a class of weight 0.")
+    return ShapeError(f"{data} has no batch", who=who,
+                      hint="Is the dataset empty, or drop_last with too few samples? "
+                           "An iterator can be run through only once: pass a DataLoader.")

@@ -46,7 +46,7 @@ def save(path: Path, state: State) -> None:
     """Write the run as it stands, between two steps or two epochs."""
     partial = None
     if state.unfinished:
-        partial = {"batch": state.batch, "count": state.means.count, "sums": dict(state.means.sums),
+        partial = {"batch": state.batch, "counts": dict(state.means.counts), "sums": dict(state.means.sums),
                    "seconds": state.seconds}
     write({
         "fastnn": FORMAT,
@@ -175,14 +175,15 @@ def _rows(rows: Any, epoch: int) -> list[dict[str, float]]:
 def _partial(partial: Any, metrics: Mapping[str, Any]) -> tuple[Means, int, float]:
     """What an epoch that was left in its middle had gathered: its means, batches and seconds."""
     found = _mapping(partial)
-    if set(found) != {"batch", "count", "sums", "seconds"}:
-        raise FileError(expected="batch, count, sums and seconds", got=", ".join(map(str, found)))
+    if set(found) != {"batch", "counts", "sums", "seconds"}:
+        raise FileError(expected="batch, counts, sums and seconds", got=", ".join(map(str, found)))
     means = Means(metrics)
     sums = {name: _number(value) for name, value in _mapping(found["sums"]).items()}
-    if set(sums) != set(means.sums):
+    counts = {name: _number(value) for name, value in _mapping(found["counts"]).items()}
+    if set(sums) != set(means.sums) or set(counts) != set(sums):
         raise FileError("the epoch was begun with other metrics", expected=sorted(sums), got=sorted(means.sums))
-    means.count, means.sums, batch = _count(found["count"]), sums, _count(found["batch"])
-    if (means.count == 0) != (batch == 0):
+    means.counts, means.sums, batch = counts, sums, _count(found["batch"])
+    if means.count < 0 or (means.count > 0 and batch == 0):
         raise FileError(expected="samples in batches", got=f"{means.count} samples in {batch} batches")
     return means, batch, _number(found["seconds"])
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from ..autograd import no_grad
-from ..errors import ShapeError
+from ..errors import DTypeError, RangeError, ShapeError
+from ..layers.modes import evaluating
 from ..layers.module import Module
+from ..layers.recurrent import GRU, LSTM, RNN
 from ..tensor import Tensor, tensor
-from .batches import loader_of, loss_of, parts, scalar_loss
+from .batches import loader_of, loss_of, nothing_counts, parts, scalar_loss
+from .counting import Counting
 from .means import Means, Metric, accuracy_metric, check_metrics
 
-__all__ = ["evaluate", "keeping_modes", "measure", "predict"]
+__all__ = ["evaluate", "measure", "predict"]
 
 
 def evaluate(model: Module, data: Any, *, loss: str | Callable[..., Tensor] = "cross_entropy",
@@ -29,6 +32,9 @@ def evaluate(model: Module, data: Any, *, loss: str | Callable[..., Tensor] = "c
     data : DataLoader, dataset, tuple of arrays (inputs..., target), or an iterable of such batches
     loss : str or function(output, target) -> scalar Tensor
         A name in nn.functional, or a function that gives a mean over samples.
+        Batches are weighed by what they hold: samples; where targets are class numbers, the labels
+        other than the loss's `ignore_index` (-100), by its class weights. So the result does not
+        depend on `batch_size`.
     metrics : {name: function(output, target) -> float}, optional
         On NumPy arrays; default: accuracy for losses of classification.
     batch_size : int
@@ -36,12 +42,12 @@ def evaluate(model: Module, data: Any, *, loss: str | Callable[..., Tensor] = "c
 
     Returns
     -------
-    {"loss": ..., "accuracy": ...} : means over samples.
+    {"loss": ..., "accuracy": ...} : means over samples, or over the labels that count.
 
     Raises
     ------
     ShapeError
-        There is no batch, or a batch is not (inputs..., target).
+        There is no batch, none in which a label counts, or a batch is not (inputs..., target).
     RangeError
         There is no loss of that name.
 
@@ -62,21 +68,24 @@ def evaluate(model: Module, data: Any, *, loss: str | Callable[..., Tensor] = "c
 def measure(model: Module, loader: Any, loss_function: Callable[..., Tensor], metrics: Mapping[str, Metric],
             who: str) -> dict[str, float]:
     """The means over the batches of a loader."""
-    means = Means(metrics)
-    with keeping_modes(model), no_grad():
-        model.eval()
+    means, counting, seen = Means(metrics), Counting(loss_function), False
+    with evaluating(model), no_grad():
         for batch in loader:
             inputs, target = parts(batch, who)
+            weight, size = counting(inputs, target)
+            seen = True
+            if size == 0:
+                continue
             output = model(*inputs)
-            loss = scalar_loss(loss_function, output, target, who)
-            means.add(loss.item(), output, target, len(target))
+            # classes of weight 0 alone: their mean loss is 0/0, their accuracy is not
+            loss = scalar_loss(loss_function, output, target, who).item() if weight else 0.0
+            means.add(loss, output, target, size, weight, counting.summed)
     if means.count == 0:
-        raise ShapeError("the data has no batch", who=who,
-                         hint="Is the dataset empty? An iterator can be run through only once: pass a DataLoader.")
+        raise nothing_counts("the data", seen, who)
     return means.values()
 
 
-def predict(model: Module, *inputs: Any, batch_size: int = 256) -> Tensor:
+def predict(model: Module, *inputs: Any, batch_size: int = 256) -> Any:
     """The model's output for all of the inputs, in eval mode, without gradients, batch by batch.
 
     Parameters
@@ -89,7 +98,16 @@ def predict(model: Module, *inputs: Any, batch_size: int = 256) -> Tensor:
 
     Returns
     -------
-    Tensor (N, ...) : the outputs, one after another.
+    Tensor (N, ...) : the outputs, one after another. A tuple, list or dict of them where the model
+    returns one.
+
+    Raises
+    ------
+    ShapeError
+        No inputs, or inputs of different N; an output whose first dimension does not count the
+        samples, like the last states of an LSTM.
+    DTypeError
+        A model that returns something else than Tensors.
 
     Examples
     --------
@@ -97,20 +115,49 @@ def predict(model: Module, *inputs: Any, batch_size: int = 256) -> Tensor:
     >>> nn.predict(nn.Linear(3, 2), np.zeros((1000, 3), np.float32)).shape
     (1000, 2)
     """
+    if not isinstance(model, Module):
+        raise DTypeError(who="predict", expected="a model, that is, a Module", got=type(model).__name__)
+    if isinstance(batch_size, bool) or not isinstance(batch_size, Integral) or batch_size < 1:
+        raise RangeError(who="predict", expected="batch_size, a whole number >= 1", got=batch_size)
     arrays = [tensor(x) for x in inputs]
-    with keeping_modes(model), no_grad():
-        model.eval()
-        pieces = [model(*[Tensor(a.data[i:i + batch_size]) for a in arrays]).data
-                  for i in range(0, max(len(arrays[0]), 1), batch_size)]
-    return Tensor(np.concatenate(pieces))
+    sizes = [a.shape[0] if a.ndim else None for a in arrays]
+    if not arrays or None in sizes or len(set(sizes)) > 1:
+        raise ShapeError(who="predict", expected="inputs of shape (N, ...), N the same in all",
+                         got=", ".join(str(a.shape) for a in arrays) or "no inputs")
+    with evaluating(model), no_grad():
+        pieces = []
+        for i in range(0, max(sizes[0] or 0, 1), batch_size):
+            batch = [Tensor(a.data[i:i + batch_size]) for a in arrays]
+            pieces.append(_samples(model(*batch), len(batch[0]), model))
+    return _joined(pieces)
 
 
-@contextmanager
-def keeping_modes(model: Module) -> Iterator[None]:
-    """Afterwards each layer is in the mode, training or not, in which it was before."""
-    modes = [(module, module.training) for module in model.modules()]
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
+def _samples(output: Any, size: int, model: Module, nested: bool = False) -> Any:
+    """The output of one batch, after a check that every Tensor in it is of shape (size, ...)."""
+    who = f"predict, {type(model).__name__}"
+    hint = "Write a Module whose forward returns only what you want: return self.model(x)[0]."
+    if isinstance(output, Tensor):
+        # An LSTM's states (layers, N, H) may have as many layers as there are samples.
+        if output.ndim == 0 or len(output) != size or (nested and isinstance(model, (LSTM, GRU, RNN))):
+            raise ShapeError("an output does not have one entry for each sample", who=who,
+                             expected=f"({size}, ...)", got=output.shape,
+                             hint=hint if nested else "Does the model return a mean or a sum?")
+        return output
+    inside = output.values() if isinstance(output, Mapping) else output
+    if not isinstance(output, (Mapping, tuple, list)):
+        raise DTypeError(who=who, expected="a model that returns a Tensor, or a tuple, list or dict of Tensors",
+                         got=type(output).__name__, hint=hint)
+    for item in inside:
+        _samples(item, size, model, nested=True)
+    return output
+
+
+def _joined(pieces: list[Any]) -> Any:
+    """The outputs of all batches as one, of the structure that the model returns."""
+    first = pieces[0]
+    if isinstance(first, Tensor):
+        return Tensor(np.concatenate([piece.data for piece in pieces]))
+    if isinstance(first, Mapping):
+        return {key: _joined([piece[key] for piece in pieces]) for key in first}
+    items = [_joined(list(column)) for column in zip(*pieces)]
+    return type(first)(*items) if hasattr(first, "_fields") else type(first)(items)

@@ -19,19 +19,21 @@ from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
-from ..errors import DTypeError, RangeError, ShapeError
+from ..errors import DTypeError, RangeError
 from ..io import check_path
+from ..layers.modes import TrainingMode, keeping_modes
 from ..layers.module import Module
 from ..moved import moved_name
 from ..optim import Adam
 from ..random import random_state
 from ..tensor import Tensor
-from .batches import loader_of, loss_of, parts, scalar_loss
+from .batches import loader_of, loss_of, nothing_counts, parts, scalar_loss
 from .buffers import Buffers
 from .callbacks import Callback, Checkpoint, Clipping, History, OnEpoch, Patience, Points, progress_line, schedule
 from .callbacks.base import check_callbacks
 from .checkpoint import restore
-from .evaluation import keeping_modes, measure
+from .counting import Counting
+from .evaluation import measure
 from .interrupt import CalmInterrupt
 from .means import Means, Metric, accuracy_metric, check_metrics
 from .nonfinite import explain
@@ -52,10 +54,13 @@ def fit(model: Module, train: Any, valid: Any = None, *, loss: str | Callable[..
     ----------
     model : Module
         Changed in place. Each of its layers is left in the mode, training or not, in which it was.
+        A layer in eval mode inside a model in training mode stays so while it is trained: that is
+        how batch norm's statistics are frozen.
     train, valid : DataLoader, dataset, tuple of arrays, or any iterable of batches
         A batch, like such a tuple, is (inputs..., target).
         Datasets and tuples are batched by `batch_size`, train shuffled. valid is run after each
-        epoch, in eval mode, without gradients.
+        epoch, in eval mode, without gradients. A batch in which no label counts (all are the loss's
+        `ignore_index`) is passed over.
     loss : str or function(output, target) -> scalar Tensor
         A name in nn.functional: "cross_entropy", "mse", "binary_cross_entropy_with_logits", ...
     optimizer : Optimizer, optional
@@ -144,12 +149,14 @@ def fit(model: Module, train: Any, valid: Any = None, *, loss: str | Callable[..
 
 def _run(state: State, points: Points) -> None:
     """Epoch after epoch, until all are done, a callback stops the run, or Ctrl-C."""
+    mode = TrainingMode(state.model)
+    mode.on()                                       # before a callback may change it
     with CalmInterrupt() as interrupt:
         try:
             for call in points.on_fit_start:
                 call(state)
             while state.epoch < state.epochs and not state.stopping and not interrupt.requested:
-                if not _epoch(state, points, interrupt):
+                if not _epoch(state, points, interrupt, mode):
                     state.unfinished = True
                     break
                 state.row = {"epoch": state.epoch, **state.means.values()}
@@ -168,23 +175,27 @@ def _run(state: State, points: Points) -> None:
             call(state)
 
 
-def _epoch(state: State, points: Points, interrupt: CalmInterrupt) -> bool:
+def _epoch(state: State, points: Points, interrupt: CalmInterrupt, mode: TrainingMode) -> bool:
     """The batches of one epoch, or those that are left of it; False if it was left early."""
     model, optimizer, loss_function = state.model, state.optimizer, state.loss_function
     state.epoch += 1
     if state.batch == 0:
         state.started, state.means = time.perf_counter(), Means(state.metrics)
     state.batches = len(state.loader) if hasattr(state.loader, "__len__") else None
-    model.train()
+    mode.on()
     for call in points.on_epoch_start:
         call(state)
     if state.stopping:
         return False
     on_batch_start, on_step, on_batch_end = points.on_batch_start, points.on_step, points.on_batch_end
-    buffers = Buffers(model)
+    buffers, counting, seen = Buffers(model), Counting(loss_function), False
     for batch in state.loader:
         state.inputs, state.target = parts(batch)
         state.batch += 1
+        weight, size = counting(state.inputs, state.target)
+        seen = True
+        if weight == 0:                             # a mean over nothing is NaN, and there is nothing to learn
+            continue
         buffers.keep()
         try:
             for call in on_batch_start:
@@ -206,7 +217,7 @@ def _epoch(state: State, points: Points, interrupt: CalmInterrupt) -> bool:
             buffers.put_back()                      # the step was not done, so the model is as before it
             raise
         state.step += 1
-        state.means.add(state.loss, state.output, state.target, len(state.target))
+        state.means.add(state.loss, state.output, state.target, size, weight, counting.summed)
         for call in on_batch_end:
             call(state)
         state.output = None                         # its memory serves the next batch
@@ -214,9 +225,7 @@ def _epoch(state: State, points: Points, interrupt: CalmInterrupt) -> bool:
         if (state.stopping or interrupt.requested) and state.batch != state.batches:
             return False
     if state.means.count == 0:
-        raise ShapeError("the training data has no batch", who="fit",
-                         hint="Is the dataset empty, or drop_last with too few samples? "
-                              "An iterator can be run through only once: pass a DataLoader.")
+        raise nothing_counts("the training data", seen, "fit")
     return True
 
 

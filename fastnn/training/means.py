@@ -1,4 +1,4 @@
-"""The numbers of an epoch: means over samples of the loss and of the metrics."""
+"""The numbers of an epoch: means of the loss and of the metrics over what counts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import DTypeError, RangeError
 from ..tensor import Tensor
+from .counting import Counting
 
 __all__ = ["Means", "Metric", "accuracy_metric", "check_metrics"]
 
@@ -27,15 +28,30 @@ class Means:
 
     def __init__(self, metrics: Mapping[str, Metric] | None = None):
         self.metrics = metrics or {}
-        self.count = 0
         self.sums: dict[str, float] = dict.fromkeys(["loss", *self.metrics], 0.0)
+        self.counts: dict[str, float] = dict.fromkeys(self.sums, 0)
 
-    def add(self, loss: float, output: Any, target: Any, size: int) -> None:
-        """A batch of `size` samples: its mean loss, and what the metrics need."""
-        self.count += size
-        self.sums["loss"] += loss * size
+    @property
+    def count(self) -> float:
+        """What the losses weigh together; 0 before the first batch."""
+        return self.counts["loss"]
+
+    def add(self, loss: float, output: Any, target: Any, size: int, weight: float | None = None,
+            summed: bool = False) -> None:
+        """A batch: its loss, and what the metrics need.
+
+        size : int
+            The samples, or labels, that count: what a metric of this batch weighs.
+        weight : float, optional
+            What its loss weighs; default: size.
+        summed : bool
+            The loss is a sum, not a mean.
+        """
+        weight = size if weight is None else weight
+        self.counts["loss"] += weight
+        self.sums["loss"] += loss if summed else loss * weight
         if self.metrics:
-            out, true = np.asarray(output.data if isinstance(output, Tensor) else output), np.asarray(target)
+            out, true = arrays_of(output), arrays_of(target)
             for name, metric in self.metrics.items():
                 value = metric(out, true)
                 try:
@@ -44,10 +60,22 @@ class Means:
                     raise DTypeError(who=f"the metric {name}", expected="a number",
                                      got=f"{type(value).__name__} of shape {np.shape(value)}"
                                      if isinstance(value, (np.ndarray, Tensor)) else repr(value)) from None
+                self.counts[name] += size
 
     def values(self, prefix: str = "") -> dict[str, float]:
         """{name: mean}, names with a prefix."""
-        return {prefix + name: total / max(self.count, 1) for name, total in self.sums.items()}
+        return {prefix + name: total / (self.counts[name] or 1) for name, total in self.sums.items()}
+
+
+def arrays_of(value: Any) -> Any:
+    """NumPy arrays out of Tensors, also within the tuples, lists and dicts that a model returns."""
+    if isinstance(value, Tensor):
+        return value.data
+    if isinstance(value, Mapping):
+        return {key: arrays_of(item) for key, item in value.items()}
+    if isinstance(value, tuple) or (isinstance(value, list) and any(isinstance(item, Tensor) for item in value)):
+        return tuple(map(arrays_of, value))
+    return np.asarray(value)
 
 
 def check_metrics(metrics: Any, who: str) -> None:
@@ -66,9 +94,13 @@ def check_metrics(metrics: Any, who: str) -> None:
 
 def accuracy_metric(loss: Any) -> Mapping[str, Metric]:
     """{"accuracy": ...} where the loss, a name or a function, is one of classification; else {}."""
-    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    function = loss
+    while hasattr(function, "func"):                # functools.partial
+        function = function.func
+    name = function if isinstance(function, str) else getattr(function, "__name__", type(function).__name__)
     if name in ("cross_entropy", "CrossEntropyLoss", "nll", "nll_loss", "NLLLoss"):
-        return {"accuracy": _accuracy}
+        ignored = Counting(loss).ignore_index
+        return {"accuracy": lambda output, target: _accuracy(output, target, ignored)}
     if name in ("binary_cross_entropy_with_logits", "BCEWithLogitsLoss"):
         return {"accuracy": lambda output, target: float(((output > 0) == (target > 0.5)).mean())}
     if name in ("binary_cross_entropy", "BCELoss"):
@@ -76,8 +108,10 @@ def accuracy_metric(loss: Any) -> Mapping[str, Metric]:
     return {}
 
 
-def _accuracy(output: np.ndarray, target: np.ndarray) -> float:
-    """The share of samples whose largest output is the one of their class."""
+def _accuracy(output: np.ndarray, target: np.ndarray, ignored: int) -> float:
+    """The share of the labels that count whose class has the largest output."""
+    found = output.argmax(1 if output.ndim > 1 else 0)
     if target.dtype.kind == "f":                    # class probabilities
-        target = target.argmax(1)
-    return float((output.argmax(1) == target).mean()) if output.ndim > 1 else float(output.argmax() == target)
+        return float((found == target.argmax(1 if target.ndim > 1 else 0)).mean())
+    counts = target != ignored
+    return int(np.count_nonzero((found == target) & counts)) / max(int(np.count_nonzero(counts)), 1)

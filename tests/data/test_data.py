@@ -215,13 +215,36 @@ def test_an_epoch_left_early_counts():
     full = [labels(loader) for _ in range(2)]
     loader = DataLoader(counting(), 3, shuffle=True)
     next(iter(loader))
-    assert loader.state_dict() == {"seed": 0, "epoch": 0, "position": 3}
-    assert labels(loader) == full[1] and loader.state_dict() == {"seed": 0, "epoch": 2, "position": 0}
+    assert loader.state_dict() == {"seed": 0, "epoch": 0, "position": 3, "next": 1}
+    assert labels(loader) == full[1] and loader.state_dict() == {"seed": 0, "epoch": 2, "position": 0, "next": 2}
 
 
-def test_two_passes_at_once_see_the_same_order():
+def test_two_loops_over_one_loader_are_two_epochs():
+    fresh = DataLoader(counting(), 4, shuffle=True)
+    epochs = [labels(fresh) for _ in range(4)]
     loader = DataLoader(counting(), 4, shuffle=True)
-    assert all(a[1].data.tolist() == b[1].data.tolist() for a, b in zip(loader, loader))
+    side_by_side = [(a[1].data.tolist(), b[1].data.tolist()) for a, b in zip(loader, loader)]
+    assert list(zip(*side_by_side)) == [tuple(epochs[0]), tuple(epochs[1])]
+    loader = DataLoader(counting(), 4, shuffle=True)
+    outer, inner = [], []
+    for _, y in loader:
+        outer.append(y.data.tolist())
+        inner.append(labels(loader))
+    assert outer == epochs[0] and inner == epochs[1:]
+    assert loader.epoch == 4
+
+
+def test_a_loop_within_a_loop_resumes_where_it_stood():
+    whole = DataLoader(counting(), 4, shuffle=True)
+    epochs = [labels(whole) for _ in range(3)]
+    loader = DataLoader(counting(), 4, shuffle=True)
+    for _, y in loader:
+        if y.data.tolist() == epochs[0][1]:
+            break
+        labels(loader)                                              # say, an evaluation after the first batch
+    second = DataLoader(counting(), 4, shuffle=True)
+    second.load_state_dict(loader.state_dict())
+    assert labels(second) == epochs[0][2:] and labels(second) == epochs[2]
 
 
 def test_state_survives_a_file(tmp_path):
@@ -230,21 +253,24 @@ def test_state_survives_a_file(tmp_path):
     nn.save({"loader": loader.state_dict()}, tmp_path / "c.npz")
     other = DataLoader(counting(), 4, shuffle=True)
     other.load_state_dict(nn.load(tmp_path / "c.npz")["loader"])
-    assert other.state_dict() == loader.state_dict() == {"seed": 2**64 - 1, "epoch": 0, "position": 4}
+    assert other.state_dict() == loader.state_dict() == {"seed": 2**64 - 1, "epoch": 0, "position": 4, "next": 1}
 
 
 @pytest.mark.parametrize("state, error, words", [
-    ({"seed": 0, "epoch": 0}, nn.RangeError, "expected the keys seed, epoch and position, got ['epoch', 'seed']"),
-    ({"seed": 0, "epoch": -1, "position": 0}, nn.RangeError, "epoch: expected at least 0, got -1"),
-    ({"seed": 0, "epoch": 1.5, "position": 0}, nn.DTypeError, "epoch: expected an integer, got 1.5"),
-    ({"seed": 0, "epoch": 0, "position": 10}, nn.RangeError, "expected a position below 10"),
+    ({"seed": 0, "epoch": 0}, nn.RangeError, "expected the keys seed, epoch, position and next, got ['epoch', 'seed']"),
+    (None, nn.RangeError, "expected the keys seed, epoch, position and next, got NoneType"),
+    ({"seed": 0, "epoch": 3, "position": 0, "next": 2}, nn.RangeError, "at least 3, got 2"),
+    ({"seed": 0, "epoch": 3, "position": 4, "next": 3}, nn.RangeError, "at least 4, got 3"),
+    ({"seed": 0, "epoch": -1, "position": 0, "next": 0}, nn.RangeError, "epoch: expected at least 0, got -1"),
+    ({"seed": 0, "epoch": 1.5, "position": 0, "next": 2}, nn.DTypeError, "epoch: expected an integer, got 1.5"),
+    ({"seed": 0, "epoch": 0, "position": 10, "next": 1}, nn.RangeError, "expected a position below 10"),
 ])
 def test_load_state_dict_refuses_and_changes_nothing(state, error, words):
     loader = DataLoader(counting(), 4, seed=3)
     with pytest.raises(error) as caught:
         loader.load_state_dict(state)
     assert words in str(caught.value)
-    assert loader.state_dict() == {"seed": 3, "epoch": 0, "position": 0}
+    assert loader.state_dict() == {"seed": 3, "epoch": 0, "position": 0, "next": 0}
 
 
 def test_transform_gets_arrays_and_its_own_random_numbers():
