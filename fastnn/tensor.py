@@ -6,6 +6,7 @@ The array is `t.data`, the gradient `t.grad`, the op that made it `t.node`. Oper
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -289,24 +290,29 @@ class Tensor(TensorMethods):
         """Nested lists of Python numbers."""
         return self._data.tolist()
 
+    # ---- copies ----------------------------------------------------------------------------------
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """For pickle and copy.copy: the slots and a subclass's own attributes; no gradient and no
+        history, as in PyTorch.
+
+        The list of changes goes along. So tensors over one array, pickled together, share array and
+        list afterwards too, and a copy.copy, which shares them with its original, is seen by the
+        tape.
+        """
+        make, arguments, (attributes, slots), *_ = super().__reduce_ex__(2)     # type: ignore[misc]
+        return make, arguments, (attributes, {**slots, "grad": None, "node": None, "index": 0})
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
+        """Values, gradient and a subclass's own attributes; GraphError for the result of an op."""
         if self.node is not None:
             raise GraphError("only leaves can be copied", who="deepcopy", hint="Use detach() first.")
-        result = type(self).__new__(type(self))
-        Tensor.__init__(result, self._data.copy(), self.requires_grad)
-        if self.grad is not None:
-            result.grad = Tensor(self.grad._data.copy())
-        memo[id(self)] = result
+        make, arguments, (attributes, slots), *_ = super().__reduce_ex__(2)     # type: ignore[misc]
+        result = memo[id(self)] = make(*arguments)
+        if id(self._data) not in memo:              # else another tensor over this array was copied before
+            memo[id(self._data)] = copied(self._data)
+        for name, value in copy.deepcopy({**(attributes or {}), **slots}, memo).items():
+            setattr(result, name, value)
         return result
-
-    def __reduce__(self) -> Any:
-        return (_rebuild, (type(self), np.ascontiguousarray(self._data), self.requires_grad))
-
-
-def _rebuild(cls: type[Tensor], data: np.ndarray, requires_grad: bool) -> Tensor:
-    result = cls.__new__(cls)
-    Tensor.__init__(result, data, requires_grad)
-    return result
 
 
 tape.connect(Tensor)

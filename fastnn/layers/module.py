@@ -17,6 +17,9 @@ from ..tensor import Parameter, Tensor, tensor
 __all__ = ["LoadReport", "Module", "RemovableHandle"]
 
 Window = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
+# What a module knows by name; each module has its own.
+REGISTERS = {"_parameters": dict, "_buffers": dict, "_modules": dict, "_forward_hooks": dict, "_forward_pre_hooks": dict,
+             "_transient": set}                     # buffers that state_dict leaves out
 POINTWISE: Window = ((1, 1), (1, 1), (1, 1))        # a layer whose output pixel sees that pixel of its input alone
 
 
@@ -89,9 +92,8 @@ class Module:
     _modules: dict[str, Module | None]
 
     def __init__(self) -> None:
-        for name in ("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks"):
-            object.__setattr__(self, name, {})
-        object.__setattr__(self, "_transient", set())           # buffers that state_dict leaves out
+        for name, empty in REGISTERS.items():
+            object.__setattr__(self, name, empty())
         object.__setattr__(self, "training", True)
 
     # ---- calling ---------------------------------------------------------------------------------
@@ -195,6 +197,17 @@ class Module:
                 self._disown(home, name)
                 return
         object.__delattr__(self, name)
+
+    def __copy__(self) -> Any:
+        """For copy.copy: the same parameters, buffers, modules and hooks under registers of its own.
+
+        What is assigned, hooked or deleted afterwards on either does not reach the other.
+        """
+        result = type(self).__new__(type(self))
+        result.__dict__.update(self.__dict__)
+        for name, empty in REGISTERS.items():
+            object.__setattr__(result, name, empty(self.__dict__.get(name, ())))
+        return result
 
     def __dir__(self) -> list[str]:
         return sorted(super().__dir__())

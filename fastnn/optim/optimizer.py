@@ -310,7 +310,8 @@ class Optimizer:
                  for p, i in zip(group["params"], members) if entries.get(i)}
         for group, new in zip(self.param_groups, settings):
             group.update(new)
-        self.state = fresh
+        self.state.clear()                          # the same dict: a shallow copy of the optimiser has it too
+        self.state.update(fresh)
 
     def _saved_settings(self, group: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
         """A group's settings out of a saved one."""
