@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from numbers import Integral, Real
 from typing import Any
 
-from ..errors import RangeError
+from ..errors import DTypeError, RangeError
 from .optimizer import Optimizer
 
 __all__ = ["CosineAnnealingLR", "LRScheduler", "StepLR"]
@@ -19,7 +20,7 @@ __all__ = ["CosineAnnealingLR", "LRScheduler", "StepLR"]
 class LRScheduler:
     """Base of schedules: the learning rate of each group is its first one times `factor`.
 
-    A subclass defines `factor(epoch, base)`.
+    A subclass defines `factor(epoch, base)`, or `rate(epoch, base)`, the learning rate itself.
 
     Parameters
     ----------
@@ -38,6 +39,8 @@ class LRScheduler:
     ------
     RangeError
         Another interval.
+    DTypeError
+        Something that is no optimiser.
 
     Examples
     --------
@@ -55,6 +58,9 @@ class LRScheduler:
     def __init__(self, optimizer: Optimizer, *, interval: str = "epoch"):
         if interval not in ("epoch", "step"):
             raise RangeError(who=type(self).__name__, expected='interval "epoch" or "step"', got=repr(interval))
+        if not isinstance(getattr(optimizer, "param_groups", None), list):
+            raise DTypeError(who=type(self).__name__, expected="an optimizer with param_groups",
+                             got=type(optimizer).__name__)
         self.optimizer, self.interval = optimizer, interval
         self.base_lrs = [group["lr"] for group in optimizer.param_groups]
         self.last_epoch = 0
@@ -63,11 +69,15 @@ class LRScheduler:
         """The learning rate after `epoch` steps as a multiple of the first, `base`."""
         raise TypeError(f"{type(self).__name__} must define factor()")
 
+    def rate(self, epoch: int, base: float) -> float:
+        """The learning rate after `epoch` steps of a group that began with `base`."""
+        return base * self.factor(epoch, base)
+
     def step(self) -> None:
         """One epoch, or one optimiser step, is over."""
         self.last_epoch += 1
         for group, base in zip(self.optimizer.param_groups, self.base_lrs):
-            group["lr"] = base * self.factor(self.last_epoch, base)
+            group["lr"] = self.rate(self.last_epoch, base)
 
     def get_last_lr(self) -> list[float]:
         """The learning rate of each group now."""
@@ -91,12 +101,12 @@ class LRScheduler:
             raise RangeError(who=who, expected="the keys last_epoch and base_lrs",
                              got=sorted(map(str, state)) if isinstance(state, Mapping) else type(state).__name__)
         last_epoch, base_lrs = state["last_epoch"], state["base_lrs"]
-        if not isinstance(last_epoch, int) or last_epoch < 0:
+        if not _whole(last_epoch, 0):
             raise RangeError(who=who, expected="last_epoch, an integer from 0 up", got=repr(last_epoch))
         if (not isinstance(base_lrs, (list, tuple)) or len(base_lrs) != groups
-                or not all(isinstance(lr, (int, float)) and lr >= 0 for lr in base_lrs)):
+                or not all(_number(lr) for lr in base_lrs)):
             raise RangeError(who=who, expected=f"base_lrs, {groups} numbers from 0 up", got=repr(base_lrs))
-        self.last_epoch, self.base_lrs = last_epoch, list(base_lrs)
+        self.last_epoch, self.base_lrs = int(last_epoch), list(base_lrs)
 
 
 class StepLR(LRScheduler):
@@ -116,7 +126,7 @@ class StepLR(LRScheduler):
     Raises
     ------
     RangeError
-        step_size below 1.
+        step_size below 1, gamma negative or not finite.
 
     Examples
     --------
@@ -129,8 +139,10 @@ class StepLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, *, interval: str = "epoch"):
-        if step_size < 1:
-            raise RangeError(who="StepLR", expected="step_size >= 1", got=step_size)
+        if not _whole(step_size, 1):
+            raise RangeError(who="StepLR", expected="step_size >= 1, a whole number", got=repr(step_size))
+        if not _number(gamma):
+            raise RangeError(who="StepLR", expected="gamma >= 0", got=repr(gamma))
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer, interval=interval)
 
@@ -155,7 +167,7 @@ class CosineAnnealingLR(LRScheduler):
     Raises
     ------
     RangeError
-        T_max below 1.
+        T_max below 1, eta_min negative or not finite.
 
     Loshchilov, Hutter (2017), "SGDR: stochastic gradient descent with warm restarts".
 
@@ -170,11 +182,22 @@ class CosineAnnealingLR(LRScheduler):
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, *, interval: str = "epoch"):
-        if T_max < 1:
-            raise RangeError(who="CosineAnnealingLR", expected="T_max >= 1", got=T_max)
+        if not _whole(T_max, 1):
+            raise RangeError(who="CosineAnnealingLR", expected="T_max >= 1, a whole number", got=repr(T_max))
+        if not _number(eta_min):
+            raise RangeError(who="CosineAnnealingLR", expected="eta_min >= 0", got=repr(eta_min))
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer, interval=interval)
 
-    def factor(self, epoch: int, base: float) -> float:
-        low = self.eta_min / base if base else 0.0
-        return low + (1 - low) * (1 + math.cos(math.pi * epoch / self.T_max)) / 2
+    def rate(self, epoch: int, base: float) -> float:
+        # the sum itself, and not base times a factor: a group may begin with 0
+        return self.eta_min + (base - self.eta_min) * (1 + math.cos(math.pi * epoch / self.T_max)) / 2
+
+
+def _whole(value: Any, least: int) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least
+
+
+def _number(value: Any) -> bool:
+    """A finite number from 0 up."""
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) < math.inf

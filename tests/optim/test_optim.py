@@ -119,11 +119,25 @@ def test_schedules_like_torch(torch):
             np.testing.assert_allclose(schedule.get_last_lr(), tschedule.get_last_lr(), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("base", [0.0, 5e-324, 1e-320, 0.05, 0.1, 3.0])
+def test_a_cosine_ends_at_its_minimum_wherever_it_begins(base):
+    optimizer = nn.optim.SGD([nn.Parameter([1.0])], lr=base)
+    schedule = nn.optim.CosineAnnealingLR(optimizer, 10, eta_min=0.1)
+    rates = []
+    for _ in range(20):
+        schedule.step()
+        rates.append(optimizer.param_groups[0]["lr"])
+    assert rates[9] == 0.1 and rates[19] == pytest.approx(base, abs=1e-16)
+    assert rates[4] == pytest.approx((base + 0.1) / 2) and all(min(base, 0.1) <= lr <= max(base, 0.1) for lr in rates)
+
+
 @pytest.mark.parametrize("state, words", [
     ("nonsense", "keys last_epoch and base_lrs"), ({"last_epoch": 2}, "base_lrs"),
     ({"last_epoch": "two", "base_lrs": [0.1]}, "last_epoch"), ({"last_epoch": -1, "base_lrs": [0.1]}, "last_epoch"),
     ({"last_epoch": 2, "base_lrs": [0.1, 0.2]}, "1 numbers"), ({"last_epoch": 2, "base_lrs": "a"}, "base_lrs"),
-    ({"last_epoch": 2, "base_lrs": [-1.0]}, "base_lrs")])
+    ({"last_epoch": 2, "base_lrs": [-1.0]}, "base_lrs"), ({"last_epoch": 2, "base_lrs": [float("inf")]}, "base_lrs"),
+    ({"last_epoch": 2, "base_lrs": [float("nan")]}, "base_lrs"), ({"last_epoch": True, "base_lrs": [0.1]}, "last_epoch"),
+    ({"last_epoch": 2, "base_lrs": [True]}, "base_lrs")])
 def test_a_schedules_state_that_does_not_fit_changes_nothing(state, words):
     schedule = nn.optim.StepLR(nn.optim.SGD([nn.Parameter([1.0])], lr=0.4), 3)
     schedule.step()
@@ -147,7 +161,11 @@ MISTAKES = [
     (lambda: nn.optim.clip_grad_value_([nn.Parameter([1.0])], float("nan")), nn.RangeError, "clip_value"),
     (lambda: nn.optim.StepLR(nn.optim.SGD([nn.Parameter([1.0])]), 0), nn.RangeError, "step_size"),
     (lambda: nn.optim.StepLR(nn.optim.SGD([nn.Parameter([1.0])]), 1, interval="batch"), nn.RangeError, "interval"),
+    (lambda: nn.optim.StepLR(nn.optim.SGD([nn.Parameter([1.0])]), 1.5), nn.RangeError, "step_size"),
+    (lambda: nn.optim.StepLR(nn.optim.SGD([nn.Parameter([1.0])]), 1, float("nan")), nn.RangeError, "gamma"),
+    (lambda: nn.optim.StepLR([nn.Parameter([1.0])], 1), nn.DTypeError, "an optimizer.*got list"),
     (lambda: nn.optim.CosineAnnealingLR(nn.optim.SGD([nn.Parameter([1.0])]), 0), nn.RangeError, "T_max"),
+    (lambda: nn.optim.CosineAnnealingLR(nn.optim.SGD([nn.Parameter([1.0])]), 1, -0.1), nn.RangeError, "eta_min"),
 ]
 
 
