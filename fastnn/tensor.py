@@ -299,14 +299,16 @@ class Tensor(TensorMethods):
         list afterwards too, and a copy.copy, which shares them with its original, is seen by the
         tape.
         """
-        make, arguments, (attributes, slots), *_ = super().__reduce_ex__(2)     # type: ignore[misc]
+        as_usual: Any = super().__reduce_ex__(2)
+        make, arguments, (attributes, slots), *_ = as_usual
         return make, arguments, (attributes, {**slots, "grad": None, "node": None, "index": 0})
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         """Values, gradient and a subclass's own attributes; GraphError for the result of an op."""
         if self.node is not None:
             raise GraphError("only leaves can be copied", who="deepcopy", hint="Use detach() first.")
-        make, arguments, (attributes, slots), *_ = super().__reduce_ex__(2)     # type: ignore[misc]
+        as_usual: Any = super().__reduce_ex__(2)
+        make, arguments, (attributes, slots), *_ = as_usual
         result = memo[id(self)] = make(*arguments)
         if id(self._data) not in memo:              # else another tensor over this array was copied before
             memo[id(self._data)] = copied(self._data)

@@ -200,7 +200,8 @@ def test_a_whole_run_goes_on_from_its_copy(schedule, copied):
                              run[2].state_dict(), run[2].get_last_lr(), run[3].state_dict()])
     model = network()
     optimizer = nn.optim.Adam(model.parameters(), lr=0.1)
-    data = nn.data.TensorDataset(np.random.default_rng(0).standard_normal((20, 3)).astype(np.float32), np.arange(20) % 2)
+    x = np.random.default_rng(0).standard_normal((20, 3)).astype(np.float32)
+    data = nn.data.TensorDataset(x, np.arange(20) % 2)
     run = model, optimizer, SCHEDULES[schedule](optimizer), nn.data.DataLoader(data, 8, shuffle=True, seed=3)
     epochs(run, 3)
     twin = copied(run)
@@ -215,7 +216,7 @@ def test_a_whole_run_goes_on_from_its_copy(schedule, copied):
 
 @every_copy
 def test_a_copy_of_an_optimizer_is_whole(copied):
-    """A shallow copy shares parameters, settings and state, so the two are one; another owns all."""
+    """A shallow copy shares parameters, settings and state: the two are one. Another owns all."""
     p = nn.Parameter([1.0, 2.0])
     optimizer = nn.optim.Adam([p], lr=0.5)
     p.grad = nn.tensor([1.0, 1.0])

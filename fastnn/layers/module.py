@@ -18,8 +18,8 @@ __all__ = ["LoadReport", "Module", "RemovableHandle"]
 
 Window = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 # What a module knows by name; each module has its own.
-REGISTERS = {"_parameters": dict, "_buffers": dict, "_modules": dict, "_forward_hooks": dict, "_forward_pre_hooks": dict,
-             "_transient": set}                     # buffers that state_dict leaves out
+REGISTERS = {"_parameters": dict, "_buffers": dict, "_modules": dict, "_forward_hooks": dict,
+             "_forward_pre_hooks": dict, "_transient": set}         # _transient: buffers that state_dict leaves out
 POINTWISE: Window = ((1, 1), (1, 1), (1, 1))        # a layer whose output pixel sees that pixel of its input alone
 
 
@@ -199,7 +199,7 @@ class Module:
         object.__delattr__(self, name)
 
     def __copy__(self) -> Any:
-        """For copy.copy: the same parameters, buffers, modules and hooks under registers of its own.
+        """For copy.copy: the same parameters, buffers, modules and hooks, in registers of its own.
 
         What is assigned, hooked or deleted afterwards on either does not reach the other.
         """

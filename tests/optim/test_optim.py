@@ -128,7 +128,8 @@ def test_a_cosine_ends_at_its_minimum_wherever_it_begins(base):
         schedule.step()
         rates.append(optimizer.param_groups[0]["lr"])
     assert rates[9] == 0.1 and rates[19] == pytest.approx(base, abs=1e-16)
-    assert rates[4] == pytest.approx((base + 0.1) / 2) and all(min(base, 0.1) <= lr <= max(base, 0.1) for lr in rates)
+    assert rates[4] == pytest.approx((base + 0.1) / 2)
+    assert all(0 <= lr and min(base, 0.1) - 1e-16 <= lr <= max(base, 0.1) + 1e-16 for lr in rates)
 
 
 @pytest.mark.parametrize("state, words", [
@@ -136,7 +137,8 @@ def test_a_cosine_ends_at_its_minimum_wherever_it_begins(base):
     ({"last_epoch": "two", "base_lrs": [0.1]}, "last_epoch"), ({"last_epoch": -1, "base_lrs": [0.1]}, "last_epoch"),
     ({"last_epoch": 2, "base_lrs": [0.1, 0.2]}, "1 numbers"), ({"last_epoch": 2, "base_lrs": "a"}, "base_lrs"),
     ({"last_epoch": 2, "base_lrs": [-1.0]}, "base_lrs"), ({"last_epoch": 2, "base_lrs": [float("inf")]}, "base_lrs"),
-    ({"last_epoch": 2, "base_lrs": [float("nan")]}, "base_lrs"), ({"last_epoch": True, "base_lrs": [0.1]}, "last_epoch"),
+    ({"last_epoch": 2, "base_lrs": [float("nan")]}, "base_lrs"),
+    ({"last_epoch": True, "base_lrs": [0.1]}, "last_epoch"),
     ({"last_epoch": 2, "base_lrs": [True]}, "base_lrs")])
 def test_a_schedules_state_that_does_not_fit_changes_nothing(state, words):
     schedule = nn.optim.StepLR(nn.optim.SGD([nn.Parameter([1.0])], lr=0.4), 3)
