@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import FileError
 from . import load
-from .png import read_png
+from .png import check_pixels, read_png
 
 __all__ = ["read_pictures"]
 
@@ -25,25 +26,27 @@ def read_pictures(path: str | os.PathLike[str]) -> list[np.ndarray]:
 
     Returns
     -------
-    list of (H, W) or (H, W, C) float64
+    list of (H, W) or (H, W, C) float32, or float64 out of `.npy` and `.npz`
         From 0 (black) to 1 (white); C = 1 grey, 2 grey and alpha, 3 red, green, blue, 4 the same
         and alpha.
 
     Raises
     ------
     FileError
-        It holds no picture, or is damaged.
+        It holds no picture, is damaged, or has more than 16,777,216 pixels.
     OSError
         It cannot be read.
     """
     name, ending = os.fspath(path), Path(path).suffix.lower()
     if ending == ".npy":
         try:
-            return pictures_of(np.load(path, allow_pickle=False), name)
-        except FileError:
+            # mapped first: a header that promises more than the file has allocates nothing
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except OSError:
             raise
-        except (ValueError, EOFError) as error:
+        except Exception as error:                  # NumPy's reader of headers raises many kinds
             raise FileError(f"{name} is not an array of numbers that can be read ({error})") from error
+        return pictures_of(array, name)
     if ending == ".npz":
         return pictures_of(array_of_images(name), name)
     data = Path(path).read_bytes()
@@ -97,7 +100,12 @@ def read_with_pillow(path: str) -> np.ndarray:
     except ImportError:
         raise FileError('it is not a PNG, and other formats need Pillow: pip install "fastnn-engine[images]"') from None
     try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGBA"))/255.0
-    except (OSError, ValueError, SyntaxError) as error:
-        raise FileError(str(error)) from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)     # check_pixels refuses it
+            with Image.open(path) as image:
+                check_pixels(*image.size)
+                return np.divide(image.convert("RGBA"), 255, dtype=np.float32)
+    except FileError:
+        raise
+    except Exception as error:                      # a damaged file makes Pillow raise nearly anything
+        raise FileError(f"Pillow: {error}") from error

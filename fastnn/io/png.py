@@ -13,10 +13,10 @@ import numpy as np
 
 from ..errors import FileError, ShapeError
 
-__all__ = ["read_png", "write_png"]
+__all__ = ["check_pixels", "read_png", "write_png"]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-MOST_PIXELS = 1 << 26
+MOST_PIXELS = 1 << 24            # 4,096 x 4,096; as floats of red, green, blue and alpha 268 MB
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}           # colour type -> numbers per pixel; 3 is an index into the palette
 DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 
@@ -26,13 +26,13 @@ def read_png(data: bytes) -> np.ndarray:
 
     Returns
     -------
-    (H, W, C) float64: C is 1 (grey), 2 (grey, alpha), 3 (red, green, blue) or 4 (red, green, blue,
+    (H, W, C) float32: C is 1 (grey), 2 (grey, alpha), 3 (red, green, blue) or 4 (red, green, blue,
     alpha).
 
     Raises
     ------
     FileError
-        Not a PNG, damaged, interlaced, or larger than 64 million pixels.
+        Not a PNG, damaged, interlaced, or of more than 16,777,216 pixels.
     """
     if data[:8] != SIGNATURE:
         raise FileError("it is not a PNG file")
@@ -45,8 +45,7 @@ def read_png(data: bytes) -> np.ndarray:
         raise FileError(f"colour type {kind} with {depth} bits does not exist")
     if interlace:
         raise FileError("it is interlaced; save it without interlacing")
-    if not 0 < width*height <= MOST_PIXELS:
-        raise FileError(f"{width} x {height} pixels are none or too many")
+    check_pixels(width, height)
     channels = CHANNELS[kind]
     row_bytes = (width*channels*depth + 7)//8
     rows = unfilter(inflate(b"".join(chunks[b"IDAT"]), height*(row_bytes + 1)), height, row_bytes,
@@ -54,14 +53,14 @@ def read_png(data: bytes) -> np.ndarray:
     values = unpack(rows, width*channels, depth).reshape(height, width, channels)
     if kind == 3:
         return palette_colours(values[..., 0], chunks)
-    return values/float(2**depth - 1)
+    return np.divide(values, 2**depth - 1, dtype=np.float32)
 
 
 def write_png(pixels: np.ndarray) -> bytes:
     """(H, W, 3) bytes as a PNG file: eight-bit truecolour, no filter, one data chunk.
 
     >>> pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
-    >>> bool((read_png(write_png(pixels))*255 == pixels).all())
+    >>> bool((np.rint(read_png(write_png(pixels))*255) == pixels).all())
     True
     """
     pixels = np.ascontiguousarray(pixels, dtype=np.uint8)
@@ -76,6 +75,15 @@ def write_png(pixels: np.ndarray) -> bytes:
     rows = np.concatenate([np.zeros((height, 1), np.uint8), pixels.reshape(height, -1)], axis=1)
     return (SIGNATURE + chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
             + chunk(b"IDAT", zlib.compress(rows.tobytes(), 9)) + chunk(b"IEND", b""))
+
+
+def check_pixels(width: int, height: int) -> None:
+    """Refuse a picture without pixels, and one that would fill the memory."""
+    if width*height == 0:
+        raise FileError(f"it has {width} x {height} pixels")
+    if width*height > MOST_PIXELS:
+        raise FileError("it has too many pixels", expected=f"at most {MOST_PIXELS:,}",
+                        got=f"{width} x {height} = {width*height:,}", hint="Make it smaller before it is read.")
 
 
 # ---- reading -------------------------------------------------------------------------------------
@@ -110,48 +118,54 @@ def inflate(data: bytes, size: int) -> bytes:
 
 
 def unfilter(data: bytes, height: int, row_bytes: int, step: int) -> np.ndarray:
-    """Undo the filter of each row. x: a byte; a: the one a pixel to its left; b: above it; c: above
-    a.
-    """
+    """Undo the filter of each row. `step`: bytes from a pixel to the next."""
     rows = np.frombuffer(data, np.uint8).reshape(height, row_bytes + 1)
+    kinds = rows[:, 0]
+    if int(kinds.max()) > 4:
+        y = int(np.argmax(kinds > 4))
+        raise FileError(f"row {y} has the filter {kinds[y]}, which does not exist")
+    if (kinds >= 3).any():
+        return undo_by_diagonals(rows, kinds, step)
     out = np.zeros((height, row_bytes), np.uint8)
-    above = np.zeros(row_bytes, np.uint8)
-    for y in range(height):
-        kind, row = int(rows[y, 0]), rows[y, 1:]
-        if kind == 0:                               # none
-            out[y] = row
-        elif kind == 1:                             # sub: x was written as x - a
+    for y, kind in enumerate(kinds):
+        if kind == 1:                               # sub: x was written as x - (the pixel to its left)
             for channel in range(step):
-                out[y, channel::step] = np.cumsum(row[channel::step], dtype=np.uint8)
-        elif kind == 2:                             # up: x - b
-            out[y] = row + above
-        elif kind == 3:                             # average: x - (a + b)/2
-            out[y] = undo_average(row.tolist(), above.tolist(), step)
-        elif kind == 4:                             # Paeth: x - whichever of a, b, c is nearest to a + b - c
-            out[y] = undo_paeth(row.tolist(), above.tolist(), step)
-        else:
-            raise FileError(f"row {y} has the filter {kind}, which does not exist")
-        above = out[y]
+                np.cumsum(rows[y, 1 + channel::step], dtype=np.uint8, out=out[y, channel::step])
+        else:                                       # none, or up: x - (the pixel above)
+            out[y] = rows[y, 1:] + out[y - 1] if kind == 2 and y else rows[y, 1:]
     return out
 
 
-def undo_average(row: list[int], above: list[int], step: int) -> list[int]:
-    done: list[int] = []
-    for i, value in enumerate(row):
-        a = done[i - step] if i >= step else 0
-        done.append((value + (a + above[i])//2) & 255)
-    return done
+def undo_by_diagonals(rows: np.ndarray, kinds: np.ndarray, step: int) -> np.ndarray:
+    """Any mixture of filters, a diagonal of pixels at a time.
 
+    A pixel was written as the difference to a guess from a, to its left, b, above it, and c, above
+    a. All pixels with the same row + column are independent of each other.
 
-def undo_paeth(row: list[int], above: list[int], step: int) -> list[int]:
-    done: list[int] = []
-    for i, value in enumerate(row):
-        a, c = (done[i - step], above[i - step]) if i >= step else (0, 0)
-        b = above[i]
-        pa, pb, pc = abs(b - c), abs(a - c), abs(a + b - 2*c)
-        nearest = a if pa <= pb and pa <= pc else b if pb <= pc else c
-        done.append((value + nearest) & 255)
-    return done
+    kind  1 sub  2 up  3 average      4 Paeth
+    guess a      b     (a + b)//2     whichever of a, b, c is nearest to a + b - c
+    """
+    height, width = len(rows), (rows.shape[1] - 1)//step
+    # a margin of zeros above and to the left; the pixels are decoded where they stand
+    padded = np.zeros((height + 1, width + 1, step), np.uint8)
+    padded[1:, 1:] = rows[:, 1:].reshape(height, width, step)
+    pixels = padded.reshape(-1, step)
+    masks = [(kind, (kinds == kind)[:, None]) for kind in range(1, 5) if (kinds == kind).any()]
+    for diagonal in range(2, height + width + 1):
+        first, last = max(1, diagonal - width), min(height, diagonal - 1)
+        # pixel (y, diagonal - y) is number diagonal + y*width: a slice with a stride
+        start, stop = diagonal + first*width, diagonal + last*width + 1
+        a, b, c = (pixels[start - back:stop - back:width].astype(np.int16) for back in (1, width + 1, width + 2))
+        guess = np.zeros_like(a)
+        for kind, mask in masks:
+            if kind == 4:
+                pa, pb, pc = abs(b - c), abs(a - c), abs(a + b - 2*c)
+                value = np.where((pa <= pb) & (pa <= pc), a, np.where(pb <= pc, b, c))
+            else:
+                value = (a, b, (a + b) >> 1)[kind - 1]
+            np.copyto(guess, value, where=mask[first - 1:last])
+        pixels[start:stop:width] += guess.astype(np.uint8)
+    return padded[1:, 1:].reshape(height, -1)
 
 
 def unpack(rows: np.ndarray, count: int, depth: int) -> np.ndarray:
@@ -172,4 +186,4 @@ def palette_colours(index: np.ndarray, chunks: dict[bytes, list[bytes]]) -> np.n
     colours[:, :3] = palette.reshape(-1, 3)
     alpha = np.frombuffer(chunks.get(b"tRNS", [b""])[0], np.uint8)[:len(colours)]
     colours[:len(alpha), 3] = alpha
-    return colours[index]/255.0
+    return np.divide(colours, 255, dtype=np.float32)[index]

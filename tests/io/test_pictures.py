@@ -55,3 +55,41 @@ def test_other_formats_through_pillow(tmp_path):
     image.fromarray(pixels).save(tmp_path/"x.bmp")
     picture, = read_pictures(tmp_path/"x.bmp")
     np.testing.assert_allclose(picture[..., :3], pixels/255)
+
+
+def test_a_picture_that_would_fill_the_memory_is_refused_before_it_is_decoded(tmp_path):
+    """Beyond our limit, beyond Pillow's warning, beyond its error."""
+    image = pytest.importorskip("PIL.Image")
+    for side in (5_000, 10_000, 15_000):
+        image.new("1", (side, side)).save(tmp_path/"x.bmp")
+        with pytest.raises(FileError, match=r"x\.bmp cannot be read: (it has too many pixels|Pillow: .*pixels)"):
+            read_pictures(tmp_path/"x.bmp")
+
+
+def test_a_damaged_file_of_another_format_is_an_error_of_ours(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    rng = np.random.default_rng(0)
+    for ending in ("gif", "tiff", "bmp", "webp", "jpg"):
+        image.fromarray(rng.integers(0, 256, (9, 9, 3)).astype(np.uint8)).save(tmp_path/f"x.{ending}")
+        good = (tmp_path/f"x.{ending}").read_bytes()
+        for _ in range(40):
+            bad = bytearray(good[:rng.integers(1, len(good))])
+            bad[rng.integers(len(bad))] ^= int(rng.integers(1, 256))
+            (tmp_path/f"x.{ending}").write_bytes(bad)
+            try:
+                read_pictures(tmp_path/f"x.{ending}")
+            except FileError as error:
+                assert f"x.{ending} cannot be read" in str(error)
+
+
+@pytest.mark.parametrize("header", [
+    "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000, 1000000), }", "{'descr': '<f8', 'shape': (4, 4)}",
+    "{'descr': 'nonsense', 'fortran_order': False, 'shape': (4, 4), }", "(" * 3000,
+    "{'descr': '<f8', 'fortran_order': False, 'shape': (9223372036854775807, 3), }",
+    "{'descr': '<f8', 'fortran_order': False, 'shape': (-1, 3), }",
+    "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }"])
+def test_a_header_that_promises_what_is_not_there(header, tmp_path):
+    text = header.encode() + b"\n"
+    (tmp_path/"x.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(64))
+    with pytest.raises(FileError, match=r"x\.npy"):
+        read_pictures(tmp_path/"x.npy")

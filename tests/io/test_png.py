@@ -40,6 +40,11 @@ def encode(pixels, kind, depth, filters, extra=b"", interlace=0):
             + chunk(b"IEND", b""))
 
 
+def shares(numbers, most=255):
+    """What a reader makes of them: numbers from 0 to 1."""
+    return np.asarray(numbers, np.float32)/np.float32(most)
+
+
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 
 
@@ -51,7 +56,7 @@ def test_png_of_every_kind(kind, depth, filters):
     pixels = np.random.default_rng(kind + depth).integers(0, 2**depth, (7, 11, CHANNELS[kind]))
     got = read_png(encode(pixels, kind, depth, filters))
     assert got.shape == pixels.shape
-    np.testing.assert_allclose(got, pixels/(2**depth - 1), rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(got, shares(pixels, 2**depth - 1))
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4, 8])
@@ -60,13 +65,13 @@ def test_png_with_a_palette_and_transparency(depth):
     index = np.random.default_rng(0).integers(0, 2**depth, (5, 6, 1))
     extra = chunk(b"PLTE", colours.astype(np.uint8).tobytes()) + chunk(b"tRNS", bytes([128]))
     got = read_png(encode(index, 3, depth, [1, 4], extra))
-    np.testing.assert_allclose(got[..., :3], colours[index[..., 0]]/255)
-    np.testing.assert_allclose(got[..., 3], np.where(index[..., 0] == 0, 128/255, 1))
+    np.testing.assert_array_equal(got[..., :3], shares(colours[index[..., 0]]))
+    np.testing.assert_array_equal(got[..., 3], shares(np.where(index[..., 0] == 0, 128, 255)))
 
 
 def test_png_reads_what_the_report_writes():
     pixels = np.random.default_rng(1).integers(0, 256, (9, 4, 3))
-    np.testing.assert_allclose(read_png(write_png(pixels)), pixels/255)
+    np.testing.assert_array_equal(read_png(write_png(pixels)), shares(pixels))
 
 
 def test_png_against_pillow(tmp_path):
@@ -74,7 +79,21 @@ def test_png_against_pillow(tmp_path):
     pixels = np.random.default_rng(2).integers(0, 256, (33, 21, 4)).astype(np.uint8)
     pixels[5:20] = pixels[5]                        # so that its writer uses the filters
     image.fromarray(pixels).save(tmp_path/"x.png")
-    np.testing.assert_allclose(read_png((tmp_path/"x.png").read_bytes()), pixels/255)
+    np.testing.assert_array_equal(read_png((tmp_path/"x.png").read_bytes()), shares(pixels))
+
+
+@pytest.mark.parametrize("height, width", [(1, 1), (1, 9), (9, 1), (2, 3), (3, 2), (40, 3), (3, 40)])
+def test_png_of_every_shape(height, width):
+    pixels = np.random.default_rng(height).integers(0, 256, (height, width, 3))
+    np.testing.assert_array_equal(read_png(encode(pixels, 2, 8, [4, 2, 3, 1, 4, 0])), shares(pixels))
+
+
+def test_png_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path):
+    """A file of a kilobyte that says 16,385 x 1,024; the pixels are not even there."""
+    head = struct.pack(">IIBBBBB", 16385, 1024, 8, 6, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+    with pytest.raises(FileError, match=r"at most 16,777,216, got 16385 x 1024 = 16,778,240.*Make it smaller"):
+        read_png(bomb)
 
 
 def damaged():
