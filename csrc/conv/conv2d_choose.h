@@ -70,7 +70,7 @@ static conv_method conv_choose(const fnn_window *g, conv_result result)
 enum {
     CONV_WORK = 1 << 21,        /* multiply-adds worth a block of their own: some 20 microseconds */
     CONV_BLOCKS = 8,            /* blocks to aim at, so that any sensible number of threads has work */
-    CONV_UNIT = 32              /* rows or columns that a block has a multiple of, and tiles of the product divide */
+    CONV_UNIT = 32              /* block sizes are multiples of this: it divides into whole tiles of the product */
 };
 
 /* Products summed into one output. */
@@ -94,8 +94,8 @@ static inline fnn_size conv_block(fnn_size n, fnn_size most)
     return n <= most ? fnn_max(n, 1) : fnn_round_up(fnn_ceil_div(n, fnn_ceil_div(n, most)), CONV_UNIT);
 }
 
-/* Number of blocks of images, each with its own partial sum of dw, when the sum is in `blocks`
- * blocks otherwise. */
+/* Number of blocks of images, each with its own partial sum of dw, when the other dimensions give
+ * `blocks` blocks already. */
 static inline fnn_size conv_image_blocks(const fnn_window *g, fnn_size blocks)
 {
     const fnn_size work = g->N * g->P * g->Q * conv_taps(g) * (g->K / g->G) * g->G;
@@ -199,7 +199,7 @@ static inline pixels_cut pixels_cut_rows(const fnn_window *g)
     const fnn_size most = fnn_max(PIXELS_FRAME / (g->C / g->G * cut.pitch), cut.halo);     /* rows in a frame */
     cut.rows = fnn_even_piece(g->P, (most - cut.halo) / g->sh + 1);
     cut.bands = fnn_ceil_div(g->P, cut.rows);
-    if (cut.bands == 1) {                           /* several, if the filters are many numbers to read for one */
+    if (cut.bands == 1) {                           /* several images, where w is large: read once for all */
         const fnn_size images = fnn_min(most / ((g->P - 1) * g->sh + cut.halo),
                                         g->K * conv_taps(g) / PIXELS_WEIGHTS_OF_IMAGE);
         cut.images = fnn_even_piece(g->N, fnn_max(1, fnn_min(images, PIXELS_OUTPUTS_MOST / (g->P * g->Q))));
@@ -262,15 +262,15 @@ static inline int conv_dx_is_flipped(const fnn_window *g)
 
 /* ---- taps: conv2d_taps.tmpl.h ---------------------------------------------------------------- */
 enum {
-    TAPS_COLUMN = 3,            /* what an element of columns costs to make, in sums dealt out to dw. Timed: columns win
+    TAPS_COLUMN = 3,            /* what an element of columns costs to make, in sums added to dw. Timed: columns win
                                    up to a third as many pixels as filters (at 16 to 64 pixels for 256 to 512 filters
                                    they take 0.7 to 0.9 of the time) */
     TAPS_SUMS = 1 << 18,        /* sums that a thread holds; bound: 1 MiB of floats, an L2 cache */
     TAPS_FRAME = 1 << 19,       /* elements of a thread's frames; bound: 4 MiB in double precision */
     TAPS_FILTERS = 512,         /* filters in a block: bounds the tile of dy */
-    TAPS_CHANNELS = 16,         /* channels worth making vectors of filters of dy for, once in each block; timed */
-    TAPS_PIXELS = 512           /* outputs in a band, whose dy passes by for every tile of sums: with 32 filters 64 KiB
-                                   of floats */
+    TAPS_CHANNELS = 16,         /* channels, at least, that share one vectorised copy of dy; timed */
+    TAPS_PIXELS = 512           /* outputs in a band, whose dy is read again for every tile of sums: with 32 filters
+                                   64 KiB of floats */
 };
 
 /* Its bands of output, of one image or of some small ones, and what they see of a plane. */
@@ -301,8 +301,8 @@ static inline fnn_size taps_channels(const fnn_window *g)
                                                  fnn_max(Cg / CONV_BLOCKS, TAPS_CHANNELS))));
 }
 
-/* Of each block of images, columns cost taps x pixels elements to make, where this method deals
- * taps x filters sums out of its tiles: with few pixels for many filters columns cost less. */
+/* Of each block of images, columns cost taps x pixels elements to make, where this method adds
+ * taps x filters sums to dw: with few pixels for many filters columns cost less. */
 static inline int conv_dw_is_taps(const fnn_window *g)
 {
     if (g->dw != 1 || g->S < 2 || g->S > DIRECT_TAPS || g->R > DIRECT_TAPS / g->S || conv_is_depthwise(g)
@@ -320,8 +320,8 @@ static inline int conv_dw_is_taps(const fnn_window *g)
 enum {
     COLUMNS_OUTPUTS = 512,          /* outputs whose columns a thread makes at one time */
     COLUMNS_TILE = 1 << 18,         /* elements of the column matrix that it holds: 1 MiB of floats, an L2 cache */
-    COLUMNS_SHARED_OUTPUTS = 2048,  /* the same two where all threads work on one piece: more work between */
-    COLUMNS_SHARED_TILE = 1 << 20,  /* two waits for each other */
+    COLUMNS_SHARED_OUTPUTS = 2048,  /* the same where all threads work on one piece, so that they wait less often; */
+    COLUMNS_SHARED_TILE = 1 << 20,  /* timed, both together */
     COLUMNS_FEW_OUTPUTS = 48,       /* outputs of an image below which dx takes several images together; timed */
     COLUMNS_ROWS = 128,             /* rows of the column matrix (taps) in a block: of dx, and the least of dw, */
     COLUMNS_ROWS_MOST = 512,        /* and the most of dw */

@@ -26,8 +26,9 @@
  *            filters by panel of filters: for each of the 46 a matrix product, the output
  *            transform, the bias. All transforms run on VL channels or filters at once. The filters
  *            are transformed once if there are several bands and they fit into scratch memory, else
- *            by each band, and then in the cache. The threads share one band's panels of filters,
- *            each with a V of its own.
+ *            by each band, and then in the cache. Each thread has bands of its own where there are
+ *            enough; else the threads share a band's panels of filters, and if it is the only band
+ *            each makes a V of its own.
  * Infinity   A pixel that is not finite would reach all outputs of its tile. Outputs that are not
  *            finite are noticed, and the images they are in are convolved again by columns. That
  *            serves overflow of the transforms too.
@@ -404,7 +405,7 @@ static void FN(wino_filters_block)(void *ctx, fnn_size begin, fnn_size end)
         for (fnn_size l = 0; l < WINO_NR && kb * WINO_NR + l < g->K; l += VL)
             FN(wino_y_group)(args, m + l, m_step, kb * WINO_NR + l, fnn_min(VL, g->K - kb * WINO_NR - l), pixels);
     }
-    fnn_scratch_free(m);
+    fnn_scratch_free(m);                            /* and what was allocated after it: scratch is a stack */
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */

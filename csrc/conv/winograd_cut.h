@@ -9,7 +9,7 @@
  *            band   some rows of tiles, of all images one after the other, worked on at a time
  *            panel  two vectors of filters, NR = 2 VL: 32 floats with AVX-512
  *            kinds  of points: 0, 1, -1 are the first, infinity the second, i the third
- *            set    the tiles that have the same kinds of points; see wino_cut
+ *            set    of a product: all the tiles that have its points; see wino_cut
  * Constants  "timed", "bound": as in conv2d_choose.h. The cases are in docs/kernels/winograd.md.
  */
 #ifndef FASTNN_WINOGRAD_CUT_H

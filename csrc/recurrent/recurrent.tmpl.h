@@ -5,6 +5,8 @@
  *
  *                forward    sum = h_{t-1} W_hh^T      backward   sum = dz_{t+1} W_hh
  *
+ *            z is what goes into the cell's sigmoids and tanhs, W_ih x + W_hh h + b of all gates;
+ *            dz is its gradient.
  *            Forward, the product with the inputs, W_ih x, waits for no step: the family's file
  *            does all steps at once, before this one runs. Backward, the products for dx, dW_ih,
  *            dW_hh and db wait for no step either: rec_contribute does them here, for a part of the
@@ -17,8 +19,8 @@
  *                  rec_run                     steps and sequences cut for the threads
  *                    rec_sequences             some sequences, step by step, panel by panel
  *                      rec_group               one panel of one step, up to REC_GROUP sequences
- *                        rec->product          = rec_product_4 -> rec_product -> rec_tile_of,
- *                                              where the multiply-adds are
+ *                        rec->product          = rec_product_4 -> rec_product -> rec_tile ->
+ *                                              rec_tile_of, where the multiply-adds are
  *                        rec->cell             = lstm_forward_cell: gates, c and h
  *
  *            With few sequences rec_run calls rec_items, step by step, in place of rec_sequences.
@@ -27,22 +29,25 @@
  * Families   A family defines REC_GATES (4, 3 or 1), includes this file, and brings two cells, each
  *            with a struct of the arrays that it needs: rec->cell and rec->arrays. lstm.c, gru.c
  *            and rnn.c have a copy of all functions each, with their number of gates as a constant.
- * Symbols    T steps, B batch, I inputs, H hidden units, G gates. Steps are counted as they run:
+ * Symbols    T steps, B batch, I inputs, H hidden units, G gates; vec, VL: a vector register and
+ *            its elements (core/simd.h); rs..: the distance from a row to the next, in elements.
+ *            Steps are counted as they run:
  *            step 0, 1, ... is t = 0, 1, ..., or t = T-1, T-2, ... (rec_time).
  * Layout     A row is one sequence of one step. A row of a product is G pieces of H numbers, a
  *            piece for each gate.
- *            W_hh is packed once per sequence: copied in the order in which the products read it.
+ *            W_hh is packed once per call: copied in the order in which the products read it.
  *            A panel of it is a few vector registers wide, with a unit's gates side by side:
  *
  *                forward    panel of REC_UNITS units:  [k = 0..H-1][gate][unit]
  *                backward   panel of 4*VL units:       [k = 0..G*H-1][unit]
- * Method     A tile is a few sequences by one panel. Its sums stay in registers while k runs. As
- *            soon as they are complete the cell is applied to the panel's units, while they are in
- *            the nearest cache.
+ * Method     A tile is a few sequences by one panel. Its sums stay in registers for REC_DEPTH rows
+ *            of the panel at a time. As soon as they are complete the cell is applied to the
+ *            panel's units, while they are in the nearest cache.
  *            One sequence alone has few sums: it takes a pair of panels at a time, so that enough
  *            additions are in flight.
- *            While a part of a panel is multiplied the next part is prefetched, one cache line with
- *            each product: where W_hh is larger than the L2 cache, the next tile would wait for it.
+ *            While a thread goes through its panels with several tiles, the next part is
+ *            prefetched, one cache line with each product: where W_hh is larger than the L2 cache,
+ *            the next tile would wait for it.
  *            Forward multiplies a copy of h_{t-1}, whose rows lie a pitch apart, against cache
  *            aliasing (fnn_recurrent_pitch).
  *            Backward goes over the steps in parts of some 256 rows of dz. The dz of one part is
@@ -50,7 +55,7 @@
  *            Measurements, and what did not pay: docs/kernels/lstm.md.
  * Threads    Sequences are independent: where there are enough of them, each thread runs all the
  *            steps of some. Else each step is cut into panels x groups of sequences, if it is worth
- *            it. Every sum over k runs from 0 up in one register, so the bits depend on neither.
+ *            it. Every sum over k runs from 0 up into one number, so the bits depend on neither.
  */
 #ifndef FNN_REC_ONCE
 #define FNN_REC_ONCE
@@ -193,6 +198,7 @@ FNN_INLINE void FN(rec_pair)(REAL *restrict sums, const REAL *restrict a, const 
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; v++)
         sum[0][v] = sum[1][v] = v_set(0);
+    /* the k dimension: an element of a and a row of both panels, one after the other */
     for (fnn_size k = 0; k < depth; k++) {
         vec x = v_set(a[k]);
 #pragma GCC unroll 4
@@ -363,7 +369,7 @@ static void FN(rec_group)(const FN(recurrence) *rec, fnn_size step, fnn_size pan
     }
 }
 
-FNN_INLINE fnn_size FN(rec_panels)(const FN(recurrence) *rec) { return (rec->H - 1) / rec->units + 1; }
+FNN_INLINE fnn_size FN(rec_panels)(const FN(recurrence) *rec) { return fnn_ceil_div(rec->H, rec->units); }
 
 /* Panels that meet `rows` sequences at a time */
 FNN_INLINE fnn_size FN(rec_stride)(fnn_size rows) { return rows == 1 ? 2 : 1; }
@@ -379,7 +385,7 @@ FNN_INLINE fnn_size FN(rec_alternate)(fnn_size step, fnn_size i, fnn_size count)
 static void FN(rec_sequences)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(recurrence) *rec = ctx;
-    const fnn_size panels = FN(rec_panels)(rec), rows = end - begin, groups = (rows - 1) / REC_GROUP + 1;
+    const fnn_size panels = FN(rec_panels)(rec), rows = end - begin, groups = fnn_ceil_div(rows, REC_GROUP);
     const fnn_size stride = FN(rec_stride)(rows), count = fnn_ceil_div(panels, stride);
     /* the steps, one after the other */
     for (fnn_size step = rec->begin; step < rec->end; step++)
@@ -414,7 +420,7 @@ static void FN(rec_items)(void *ctx, fnn_size begin, fnn_size end)
 /* Steps [begin, end) of all sequences */
 static void FN(rec_run)(FN(recurrence) *rec, fnn_size begin, fnn_size end)
 {
-    const fnn_size threads = fnn_num_threads(), panels = FN(rec_panels)(rec), groups = (rec->B - 1) / REC_GROUP + 1;
+    const fnn_size threads = fnn_num_threads(), panels = FN(rec_panels)(rec), groups = fnn_ceil_div(rec->B, REC_GROUP);
     const fnn_size worth = panels * rec->k * rec->vectors * VL * rec->B / REC_SHARE, shares = fnn_min(worth, threads);
     rec->begin = begin;
     rec->end = end;
@@ -430,8 +436,9 @@ static void FN(rec_run)(FN(recurrence) *rec, fnn_size begin, fnn_size end)
     }
 }
 
-/* A pass forward, for `cell` and its `arrays`. work has fnn_recurrent_forward_work elements, the
- * last (REC_GATES + 1) * H of which are left alone, for biases. */
+/* Prepare a forward pass, for `cell` and its `arrays`; nothing runs yet. work has
+ * fnn_recurrent_forward_work elements, the last (REC_GATES + 1) * H of which are left alone, for
+ * biases. */
 static FN(recurrence) FN(rec_forward_pass)(FN(rec_cell) *cell, const void *arrays, REAL *work, const REAL *w_hh,
                                            const REAL *h0, const REAL *y, fnn_size T, fnn_size B, fnn_size H,
                                            int reverse)
@@ -441,7 +448,7 @@ static FN(recurrence) FN(rec_forward_pass)(FN(rec_cell) *cell, const void *array
     if (T > 1) {                                    /* one step would not earn the packing back: it uses the general
                                                        product */
         FN(rec_pack_args) pack = { panels, w_hh, H };
-        fnn_parallel_for((H - 1) / REC_UNITS + 1, REC_PACK / (H * REC_VECTORS * VL) + 1, FN(rec_pack_forward_block),
+        fnn_parallel_for(fnn_ceil_div(H, REC_UNITS), REC_PACK / (H * REC_VECTORS * VL) + 1, FN(rec_pack_forward_block),
                          &pack);
     }
     return (FN(recurrence)){
@@ -576,7 +583,7 @@ static void FN(rec_backward)(FN(rec_cell) *cell, const void *arrays, const FN(re
     }
     if (T > 1) {
         FN(rec_pack_args) pack = { panels, grads->w_hh, H };
-        fnn_parallel_for((H - 1) / (4 * VL) + 1, 1, FN(rec_pack_backward_block), &pack);
+        fnn_parallel_for(fnn_ceil_div(H, 4 * VL), 1, FN(rec_pack_backward_block), &pack);
     }
     FN(recurrence) rec = {
         .T = T, .B = B, .H = H, .down = !grads->reverse, .product = FN(rec_product_4), .cell = cell, .arrays = arrays,

@@ -1,4 +1,6 @@
-"""One record for every published variant of a network: what registry.py tells, as data.
+"""One record for every variant of a network that has a name: what registry.py tells, as data.
+
+Most were published; the digits' CNN and the networks of the benchmarks are fastnn's own.
 
 A new network needs a file of its own, named after the paper, and a record here. Its class needs
 `settings`, the arguments that it was built with, and a row in files.py: ARCHITECTURES, to be saved
@@ -41,6 +43,7 @@ register(Record(
 # ---- language ------------------------------------------------------------------------------------
 RADFORD = 'Radford et al. (2019), "Language models are unsupervised multitask learners"'
 
+# input: 64 tokens, of the 1,024 that it takes at most; multiply-adds are counted for these
 register(Record(
     "gpt2", GPT2LMHeadModel, input=(64,), dtype="int64", parameters=124_439_808, multiply_adds=7_981_547_520,
     names="transformers", paper=RADFORD,

@@ -143,7 +143,7 @@ def fit(model: Module, train: Any, valid: Any = None, *, loss: str | Callable[..
     if checkpoint is not None and resume and os.path.exists(checkpoint):
         restore(checkpoint, state)
     with keeping_modes(model):
-        _run(state, Points(state.callbacks, guarded=mine))
+        _run(state, Points(state.callbacks, users=mine))
     return history
 
 
@@ -200,7 +200,7 @@ def _epoch(state: State, points: Points, interrupt: CalmInterrupt, mode: Trainin
         try:
             for call in on_batch_start:
                 call(state)
-            random = random_state()
+            random = random_state()                 # explain runs the batch again with the same dropout
             optimizer.zero_grad()
             state.output = model(*state.inputs)
             loss = scalar_loss(loss_function, state.output, state.target, "fit")
@@ -221,7 +221,7 @@ def _epoch(state: State, points: Points, interrupt: CalmInterrupt, mode: Trainin
         for call in on_batch_end:
             call(state)
         state.output = None                         # its memory serves the next batch
-        # after the last batch the epoch is rounded off first
+        # after the last batch the epoch is validated and recorded first
         if (state.stopping or interrupt.requested) and state.batch != state.batches:
             return False
     if state.means.count == 0:

@@ -111,9 +111,9 @@ class Points:
     on_epoch_end: Sequence[Callable[[State], Any]]
     on_fit_end: Sequence[Callable[[State], Any]]
 
-    def __init__(self, callbacks: Iterable[Callback], guarded: Iterable[Callback] = ()):
-        """`guarded` : those of the callbacks whose errors are to name them."""
-        names = {id(callback) for callback in guarded}
+    def __init__(self, callbacks: Iterable[Callback], users: Iterable[Callback] = ()):
+        """`users` : those of the callbacks that the user brought, whose errors are to name them."""
+        names = {id(callback) for callback in users}
         for point in POINTS:
             calls = []
             for callback in callbacks:
