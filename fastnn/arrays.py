@@ -17,6 +17,7 @@ __all__ = ["copied", "empty", "full", "is_meta", "meta"]
 
 LINE = 64                                           # bytes of a cache line
 ALIGNED_FROM = 2048                                 # bytes; smaller arrays have few loads to gain
+MOST = 2**47                                        # bytes: the addresses that a program has on most processors
 
 
 def empty(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
@@ -37,6 +38,8 @@ def empty(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
     if (room := _room.get()) is not None:
         return room.array(shape, dtype)
     nbytes = math.prod(shape) * dtype.itemsize
+    if nbytes > MOST:                               # NumPy's own error is a ValueError
+        raise MemoryError(f"no memory for {nbytes:.3g} bytes, an array of shape {shape}")
     if nbytes < ALIGNED_FROM or dtype.hasobject:
         return np.empty(shape, dtype)
     memory = np.empty(nbytes + LINE, np.uint8)

@@ -7,6 +7,7 @@ The array is `t.data`, the gradient `t.grad`, the op that made it `t.node`. Oper
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,10 +15,10 @@ import numpy as np
 
 from .arrays import copied
 from .autograd import add_hook, backward, is_grad_enabled, tape
-from .errors import DTypeError, GraphError, ShapeError
+from .errors import DTypeError, GraphError, RangeError, ShapeError
 from .methods import TensorMethods
 
-__all__ = ["Parameter", "Tensor", "from_dlpack", "from_numpy", "tensor"]
+__all__ = ["Parameter", "Tensor", "dtype_of", "from_dlpack", "from_numpy", "number_of", "tensor"]
 
 
 class Tensor(TensorMethods):
@@ -345,8 +346,10 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     Raises
     ------
     DTypeError
-        It holds no real numbers (text, objects, rows of different lengths), or a gradient is
-        required of integers.
+        It holds no real numbers (text, objects, rows of different lengths), a gradient is required
+        of integers, or dtype is none of float32, float64, the integer types and bool.
+    RangeError
+        A Python number that the integer type cannot hold.
 
     >>> import numpy as np, fastnn as nn
     >>> nn.tensor([[1, 2], [3, 4.5]])
@@ -366,12 +369,20 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
         array = np.asarray(data)
     else:
         array = _array(data)
-        if array.dtype == np.float64:
-            array = copied(array, np.float32)
-        elif array.dtype.kind in "iu":
-            array = array.astype(np.int64, copy=False)
+        if array.dtype == object and array.size and all(isinstance(x, (int, float)) for x in array.flat):
+            if dtype is None or dtype_of("tensor", dtype).kind != "f":          # Python's integers have no end
+                raise RangeError("int64 cannot hold an integer of this size", who="tensor", got=repr(data)[:40])
+            array = array.astype(np.float64)
+        if array.dtype.kind in "fiu":
+            default = np.float32 if array.dtype.kind == "f" else np.int64
+            new = dtype_of("tensor", default if dtype is None else dtype)
+            if new.kind in "iu" and array.size:     # numbers as Python has them: none may wrap around
+                number_of("tensor", array.max().item(), new)
+                number_of("tensor", array.min().item(), new)
+            array = array if array.dtype == new else copied(array, new)
     if dtype is not None:
-        array = array if array.dtype == np.dtype(dtype) else copied(array, dtype)
+        new = dtype_of("tensor", dtype)
+        array = array if array.dtype == new else copied(array, new)
     elif array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8):
         array = copied(array, np.float32 if array.dtype.itemsize < 4 else np.float64)
     if not array.dtype.isnative:
@@ -387,7 +398,7 @@ def _array(data: Any) -> np.ndarray:
     """np.array, where rows of different lengths are an error of ours."""
     try:
         return np.array(data)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise DTypeError("a tensor holds rows of one length", who="tensor", got="rows of different lengths",
                          hint="Pad the shorter ones, or make one tensor of each.") from error
 
@@ -413,6 +424,49 @@ def from_dlpack(x: Any) -> Tensor:
     tensor([0, 1, 2])
     """
     return tensor(np.from_dlpack(x))
+
+
+def dtype_of(who: str, dtype: Any) -> np.dtype:
+    """NumPy's type for what a caller names so; DTypeError if a tensor cannot have it."""
+    try:
+        found = np.dtype(dtype)
+    except (TypeError, ValueError):
+        found = None
+    if (dtype is None or found is None or found.kind not in "fiub"
+            or (found.kind == "f" and found.itemsize not in (4, 8))):
+        raise DTypeError(who=who, expected="dtype float32, float64, an integer type or bool",
+                         got=repr(dtype) if found is None else str(found))
+    return found.newbyteorder("=")
+
+
+def number_of(who: str, value: Any, dtype: np.dtype) -> Any:
+    """The Python number that this one is in a tensor of the dtype, without loss but for fractions
+    in integers, which are cut off as in PyTorch.
+
+    Raises
+    ------
+    RangeError
+        The dtype cannot hold it: 300 in uint8, NaN in int64, 1e300 in float32.
+    DTypeError
+        It is no number.
+    """
+    given = value
+    if isinstance(value, (np.ndarray, np.generic, Tensor)) and np.size(getattr(value, "_data", value)) == 1:
+        value = value.item()
+    if not isinstance(value, (bool, int, float)):
+        raise DTypeError(who=who, expected="a number", got=type(given).__name__)
+    if dtype.kind == "b":
+        return bool(value)
+    if dtype.kind == "f":
+        most = float(np.finfo(dtype).max)
+        if not -most <= value <= most and (isinstance(value, int) or math.isfinite(value)):
+            raise RangeError(f"{dtype} cannot hold this number", who=who, expected=f"at most {most:.4g}", got=given)
+        return float(value)
+    info = np.iinfo(dtype)
+    if not (isinstance(value, int) or math.isfinite(value)) or not info.min <= int(value) <= info.max:
+        raise RangeError(f"{dtype} cannot hold this number", who=who, expected=f"{info.min} to {info.max}", got=given,
+                         hint="Convert the tensor to another dtype first, for example with .long() or .float().")
+    return int(value)
 
 
 def plain_index(key: Any) -> Any:

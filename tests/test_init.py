@@ -132,3 +132,67 @@ def test_layers_start_as_in_torch(torch, name):
 def test_padding_rows_start_as_zeros():
     weight = nn.Embedding(5, 3, padding_idx=-2).weight.data
     assert not weight[3].any() and weight[[0, 1, 2, 4]].all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
+def test_uniform_never_reaches_its_upper_bound(dtype):
+    """Rounding to float32 may make b of a number below it; PyTorch's interval is half open."""
+    for a, b in ((1000.0, 1001.0), (0.0, 1.0), (-3.0, -2.9999), (1e30, 1.0001e30), (0.1, 0.1 + 1e-7)):
+        t = init.uniform_(blank(200_000, dtype=dtype), a, b)
+        assert (t.data < dtype(b)).all() and (t.data >= dtype(a)).all(), (a, b)
+    for point in (7.0, 1000.0):
+        assert (init.uniform_(blank(10, dtype=dtype), point, point).data == point).all()
+    assert (init.uniform_(blank(10), 1.0, 1.0 + 1e-9).data == 1).all()      # no float32 in between
+    assert (nn.rand(2_000_000, dtype=dtype).data < 1).all()
+
+
+def truncated_moments(low, high):
+    """Mean and variance of N(0, 1) between low and high, by summation."""
+    start, end = max(low, -40.0), min(high, 40.0)
+    peak = min(max(0.0, start), end)
+    x = np.linspace(start, min(end, peak + 40) if peak == start else end, 400_001)
+    weights = np.exp((peak * peak - x * x) / 2)
+    mean = (x * weights).sum() / weights.sum()
+    return mean, ((x - mean)**2 * weights).sum() / weights.sum()
+
+
+@pytest.mark.parametrize("low, high", [
+    (-2, 2), (5, 6), (5, math.inf), (-math.inf, -4), (-6, -5), (0, 0.1), (-0.05, 0.05), (10, 10.05), (30, 35), (0.5, 3),
+    (-1, 0.2), (2, 2.5), (0, math.inf), (-0.1, 9)])
+def test_truncated_normal_follows_its_law(low, high):
+    """In the middle, in the tails and in narrow intervals: mean and variance within 4.5 standard
+    errors, nothing outside, and nothing piled up at a bound.
+    """
+    n = 40_000
+    x = init.trunc_normal_(blank(n, dtype=np.float64), mean=3.0, std=2.0, a=3 + 2 * low, b=3 + 2 * high).data
+    z = (x - 3) / 2
+    mean, variance = truncated_moments(low, high)
+    assert abs(z.mean() - mean) < 4.5 * math.sqrt(variance / n)
+    fourth = ((z - z.mean())**4).mean()
+    assert abs(z.var() - variance) < 4.5 * math.sqrt(fourth / n)
+    assert ((x >= 3 + 2 * low) & (x <= 3 + 2 * high)).all() and len(np.unique(x)) > 0.999 * n
+
+
+def test_truncated_normal_at_the_ends():
+    assert (init.trunc_normal_(blank(3), mean=1.0, std=0.0).data == 1).all()
+    assert (init.trunc_normal_(blank(3), mean=9.0, std=0.0).data == 2).all()
+    assert (init.trunc_normal_(blank(3), std=1e-320, a=1.0, b=2.0).data == 1).all()
+
+
+@pytest.mark.parametrize("call", [
+    lambda: init.uniform_(blank(3), 2.0, 1.0), lambda: init.uniform_(blank(3), math.nan, 1.0),
+    lambda: init.uniform_(blank(3), -1e308, 1e308), lambda: init.normal_(blank(3), 0.0, -1.0),
+    lambda: init.normal_(blank(3), math.nan), lambda: init.trunc_normal_(blank(3), 0.0, -1.0),
+    lambda: init.trunc_normal_(blank(3), a=math.nan),
+])
+def test_laws_that_do_not_exist_are_refused(call):
+    with pytest.raises(RangeError):
+        call()
+
+
+def test_fractions_do_not_go_into_integers():
+    for fill in (init.uniform_, init.normal_, init.trunc_normal_):
+        with pytest.raises(nn.DTypeError, match=fill.__name__):
+            fill(nn.tensor([1, 2]))
+    with pytest.raises(nn.DTypeError, match="rand"):
+        nn.rand(3, dtype=np.int64)

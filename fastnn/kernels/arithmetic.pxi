@@ -247,8 +247,10 @@ def pow_backward(dy, saved, *, exponent):
     return (map2p(fnn_pow_backward, dy, saved[0], exponent),)
 
 
-def clamp_forward(x, *, low, high):
-    return map1pq(fnn_clamp_forward, x, low, high), (x,)
+def clamp_forward(x, *, double low, double high):
+    if low != low or high != high:                  # no comparison with NaN holds, so none would show
+        return np.full_like(x, low + high, order="C", subok=False), (x,)
+    return map1pq(fnn_clamp_forward, x, min(low, high), high), (x,)
 
 
 def clamp_backward(dy, saved, *, low, high):

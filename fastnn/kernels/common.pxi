@@ -30,6 +30,9 @@ cdef extern from "fastnn.h" nogil:
     void fnn_copy_rows(void *to, const void *from_, int ndim, const Py_ssize_t *shape, const Py_ssize_t *strides,
                        Py_ssize_t rows, Py_ssize_t nbytes)
 
+cdef extern from "Python.h":
+    Py_ssize_t PY_SSIZE_T_MAX
+
 cdef extern from *:
     """
     #define FNN_SHORT_WORK 300000      /* multiply-adds: some microseconds */
@@ -65,6 +68,9 @@ cdef object _uint8 = np.dtype(np.uint8)
 # Results of at least this many bytes come from recycled memory: on a fresh buffer the page faults
 # cost more than a simple kernel.
 cdef enum: RECYCLE_FROM = 1 << 16
+
+# No memory holds more elements than this, and their bytes still fit into a Py_ssize_t.
+cdef double MOST_ELEMENTS = <double>(PY_SSIZE_T_MAX // 16)
 
 # Adjacent rows of at least this many bytes are copied row by row where the rows lie apart.
 cdef enum: JOIN_FROM = 64
@@ -247,9 +253,13 @@ cdef object _dtype_object(int dtype):
 cdef object new_array(Array *out, int dtype, int ndim, const Py_ssize_t *shape):
     """An uninitialised result of the given shape; large ones in recycled memory."""
     cdef Py_ssize_t size = 1
+    cdef double elements = 1                        # the product that cannot wrap around
     cdef int i
     cdef Py_buffer view
     for i in range(ndim):
+        elements *= shape[i]
+        if elements > MOST_ELEMENTS:
+            raise MemoryError(f"fastnn: no memory for {elements:.3g} elements")
         size *= shape[i]
     out.dtype = dtype
     out.ndim = ndim

@@ -8,7 +8,8 @@ size 1 is repeated. The gradient of a repeated operand is the sum over its repet
 Types follow PyTorch. A Python number takes the type of the tensor; an integer tensor with a Python
 float becomes float32. Of two tensors the wider type of the higher kind wins (bool < integer <
 float), and a tensor without dimensions counts less than one that has some. Integers and booleans
-are computed by NumPy and have no gradient.
+are computed by NumPy and have no gradient. A number that the integer type cannot hold (uint8 + 300)
+is a RangeError, where PyTorch wraps it around; so is an integer division by zero.
 
 Functions of one array (neg, exp, pow, clamp, ...) are in elementary.py. Those without a slope
 (comparisons, rounding, logic) are in compare.py.
@@ -16,6 +17,7 @@ Functions of one array (neg, exp, pow, clamp, ...) are in elementary.py. Those w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -26,8 +28,8 @@ from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import arithmetic as reference
-from ..tensor import Tensor, tensor
-from .checks import need_float
+from ..tensor import Tensor, number_of, tensor
+from .checks import common_dtype, need_float
 from .shape import to
 
 __all__ = ["add", "div", "divide", "maximum", "minimum", "mul", "multiply", "remainder", "sub", "subtract",
@@ -35,7 +37,6 @@ __all__ = ["add", "div", "divide", "maximum", "minimum", "mul", "multiply", "rem
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 _NUMBERS = frozenset({float, int})
-_RANKS = {"b": 0, "u": 1, "i": 1, "f": 2}           # NumPy's letters of dtypes: bool < integer < float
 
 
 def add(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
@@ -48,6 +49,7 @@ def add(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     input, other : Tensor, array or number
         a and b; their shapes broadcast together.
     alpha : number
+        A whole one for integers.
 
     Returns
     -------
@@ -57,6 +59,7 @@ def add(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     ------
     ShapeError : if the shapes cannot be broadcast together.
     DTypeError : if an operand is no number, array or tensor.
+    RangeError : for a number that an integer type cannot hold.
 
     Cost: reads both operands and writes the result once.
 
@@ -65,9 +68,7 @@ def add(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     tensor([[11., 21.],
             [12., 22.]])
     """
-    if alpha != 1:
-        other = mul(other, alpha)
-    return binary(ADD, np.add, input, other)
+    return binary(ADD, np.add, input, other if alpha == 1 else scaled("add", input, other, alpha))
 
 
 def sub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
@@ -81,9 +82,7 @@ def sub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     >>> 1 - nn.tensor([1.0, 2.0])
     tensor([ 0., -1.])
     """
-    if alpha != 1:
-        other = mul(other, alpha)
-    return binary(SUB, np.subtract, input, other)
+    return binary(SUB, np.subtract, input, other if alpha == 1 else scaled("sub", input, other, alpha))
 
 
 def mul(input: Tensor, other: Any) -> Tensor:
@@ -115,7 +114,7 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
     Raises
     ------
     ShapeError, DTypeError : as `add`.
-    RangeError : for another rounding mode.
+    RangeError : for another rounding mode, or where integers are divided by zero and rounded.
 
     Cost: as `add`.
 
@@ -124,7 +123,7 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
     tensor([0.25, 0.50])
     """
     if rounding_mode is not None:
-        return divide_rounded(input, other, rounding_mode)
+        return divide_rounded("div", input, other, rounding_mode)
     return binary(DIV, np.divide, input, other, fractions=True)
 
 
@@ -161,7 +160,7 @@ def remainder(input: Tensor, other: Any) -> Tensor:
 
     .. math:: y = a - b \lfloor a / b \rfloor \qquad da = dy, \quad db = -\lfloor a / b \rfloor\, dy
 
-    Parameters, errors and cost: as `add`.
+    Parameters, errors and cost: as `add`; a RangeError where integers are divided by zero, too.
 
     >>> import fastnn as nn
     >>> nn.tensor([-1.0, 5.0]) % 3
@@ -184,46 +183,42 @@ def common_shape(who: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
                          got=" and ".join(map(str, shapes))) from None
 
 
-def common_dtype(*operands: Any) -> np.dtype:
-    """The type that PyTorch computes in: tensors with dimensions decide; those without, and after
-    them numbers, count only where they are of a higher kind (bool < integer < float).
-    """
-    arrays = [x for x in operands if isinstance(x, np.ndarray)]
-    numbers = [type_of_number(x) for x in operands if not isinstance(x, np.ndarray)]
-    best: np.dtype | None = None
-    for dtypes in ([a.dtype for a in arrays if a.ndim], [a.dtype for a in arrays if not a.ndim], numbers):
-        if dtypes:
-            here = np.result_type(*([d for d in dtypes if d.kind == "f"] or dtypes))
-            if best is None or _RANKS[here.kind] > _RANKS[best.kind]:
-                best = here
-    assert best is not None
-    return best
-
-
-def type_of_number(x: Any) -> np.dtype:
-    """The type that a Python number would have as a tensor."""
-    if isinstance(x, (bool, np.bool_)):
-        return np.dtype(np.bool_)
-    return np.dtype(np.int64) if isinstance(x, (int, np.integer)) else _FLOAT32
-
-
 def operand(who: str, x: Any) -> Any:
     """A tensor or a Python number; arrays become tensors."""
     if isinstance(x, (Tensor, bool, int, float)):
         return x
     if isinstance(x, np.ndarray):
         return tensor(x)
-    if isinstance(x, np.generic):
+    if isinstance(x, (np.bool_, np.integer, np.floating)):
         return x.item()
     raise DTypeError(who=who, expected="a tensor, an array or a number", got=type(x).__name__,
                      hint="Wrap it in nn.tensor(...).")
 
 
-def cast(x: Any, dtype: np.dtype) -> Any:
-    """The operand in `dtype`; differentiable."""
+def cast(who: str, x: Any, dtype: np.dtype) -> Any:
+    """The operand in `dtype`; differentiable. RangeError for a number that it cannot hold."""
     if isinstance(x, Tensor):
         return x if x._data.dtype == dtype else to(x, dtype)
-    return float(x) if dtype.kind == "f" else x
+    return as_float(who, x) if dtype.kind == "f" else number_of(who, x, dtype)
+
+
+def scaled(who: str, input: Any, other: Any, alpha: Any) -> Tensor:
+    """alpha * other, in the type that arithmetic on input and other has."""
+    a, b, alpha = (operand(who, x) for x in (input, other, alpha))
+    dtype = common_dtype(who, *[getattr(x, "_data", x) for x in (a, b)])
+    if dtype.kind != "f" and not isinstance(alpha, int):
+        raise DTypeError(who=who, expected=f"alpha as an int, for {dtype}", got=repr(alpha))
+    b = cast(who, b, dtype)
+    return mul(b if isinstance(b, Tensor) else tensor(b, dtype), alpha if dtype.kind != "b" else bool(alpha))
+
+
+def as_float(who: str, x: float) -> float:
+    """The number as a float; RangeError for an integer beyond them."""
+    try:
+        return float(x)
+    except OverflowError:
+        raise RangeError("the number is too large for a float", who=who, expected="at most 1.8e308",
+                         got=f"about 2^{int(x).bit_length()}") from None
 
 
 def binary(op: Op, function: Callable[..., Any], a: Any, b: Any, fractions: bool = False) -> Tensor:
@@ -234,41 +229,85 @@ def binary(op: Op, function: Callable[..., Any], a: Any, b: Any, fractions: bool
     y = b._data.dtype if isinstance(b, Tensor) else b.__class__
     if (((x is _FLOAT32 or x is _FLOAT64) and (x is y or y in _NUMBERS))        # the common cases, quickly
             or (x in _NUMBERS and (y is _FLOAT32 or y is _FLOAT64))):
-        return apply(op, a, b)
-    a, b = operand(op.name, a), operand(op.name, b)
+        try:
+            return apply(op, a, b)
+        except OverflowError:
+            return apply(op, *[x if isinstance(x, Tensor) else as_float(op.name, x) for x in (a, b)])
+    who = op.name.removesuffix("_tensor")
+    a, b = operand(who, a), operand(who, b)
     if not isinstance(a, Tensor) and not isinstance(b, Tensor):
         a = tensor(a)
     arrays = [t._data if isinstance(t, Tensor) else t for t in (a, b)]
-    dtype = common_dtype(*arrays)
+    dtype = common_dtype(who, *arrays)
     if dtype.kind != "f" and fractions:
         dtype = _FLOAT32
     if dtype.kind == "f":
-        return apply(op, cast(a, dtype), cast(b, dtype))
-    common_shape(op.name, *[x.shape for x in arrays if isinstance(x, np.ndarray)])
-    return Tensor(np.asarray(function(*[np.asarray(x, dtype) for x in arrays])))
+        return apply(op, cast(who, a, dtype), cast(who, b, dtype))
+    return Tensor(of_integers(who, function, dtype, *arrays))
 
 
-def divide_rounded(input: Any, other: Any, mode: str) -> Tensor:
+# What NumPy or PyTorch do not compute with two booleans, by the ops' names
+_NOT_OF_BOOLEANS = frozenset({"sub", "remainder", "pow", "floor_divide", "div"})
+
+
+def of_integers(who: str, function: Callable[..., Any], dtype: np.dtype, a: Any, b: Any) -> np.ndarray:
+    """function(a, b) of integers or booleans, all in `dtype`.
+
+    RangeError for a division by zero, and for a negative power of integers.
+    """
+    shape = common_shape(who, *[x.shape for x in (a, b) if isinstance(x, np.ndarray)])
+    if dtype.kind == "b" and who in _NOT_OF_BOOLEANS:
+        raise DTypeError(who=who, expected="numbers", got="booleans",
+                         hint="Use ^, or convert them with .long()." if who == "sub" else "Convert them with .long().")
+    a, b = (x.astype(dtype, copy=False) if isinstance(x, np.ndarray) else np.asarray(number_of(who, x, dtype), dtype)
+            for x in (a, b))
+    if math.prod(shape):
+        if who in ("remainder", "floor_divide", "div") and not b.all():
+            raise RangeError("integers cannot be divided by zero", who=who, expected="other than 0", got=0,
+                             hint="Convert to floating point first, where the result is infinite or NaN.")
+        if who == "pow" and dtype.kind == "i" and b.min() < 0:
+            raise RangeError("an integer to a negative power is no integer", who=who, expected="an exponent >= 0",
+                             got=int(b.min()), hint="Convert to floating point first, for example with .float().")
+    with np.errstate(over="ignore"):                # integers wrap around, as in PyTorch: the smallest // -1
+        return np.asarray(function(a, b))
+
+
+def divide_rounded(who: str, input: Any, other: Any, mode: str) -> Tensor:
     """a / b rounded down ("floor") or towards zero ("trunc"), in the type of arithmetic."""
     if mode not in ("floor", "trunc"):
-        raise RangeError(who="div", expected='rounding_mode None, "floor" or "trunc"', got=repr(mode))
-    a, b = arrays_of("div", input, other)
-    dtype = common_dtype(a, b)
-    a, b = np.asarray(a, dtype), np.asarray(b, dtype)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if mode == "floor":
-            return Tensor(np.asarray(np.floor_divide(a, b)))
-        if dtype.kind != "f":
-            return Tensor(np.asarray(np.sign(a) * np.sign(b) * (np.abs(a) // np.abs(b))))
-        return Tensor(np.asarray(np.trunc(a / b)))
+        raise RangeError(who=who, expected='rounding_mode None, "floor" or "trunc"', got=repr(mode))
+    a, b = arrays_of(who, input, other)
+    dtype = common_dtype(who, a, b)
+    if dtype.kind != "f":
+        return Tensor(of_integers(who, np.floor_divide if mode == "floor" else truncated, dtype, a, b))
+    a, b = (np.asarray(x if isinstance(x, np.ndarray) else as_float(who, x), dtype) for x in (a, b))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return Tensor(np.asarray(np.floor_divide(a, b) if mode == "floor" else np.trunc(a / b)))
+
+
+def truncated(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a / b of integers, rounded towards zero: one more than downwards where the signs differ and
+    something is left.
+    """
+    down = a // b
+    return np.asarray(down + ((down * b != a) & ((a < 0) != (b < 0))).astype(a.dtype))
 
 
 def arrays_of(who: str, input: Any, other: Any) -> tuple[Any, Any]:
-    """Both operands as arrays or numbers, their shapes known to fit."""
-    a, b = (x._data if isinstance(x, Tensor) else x for x in (operand(who, input), operand(who, other)))
+    """Both operands as arrays or numbers, their shapes known to fit. Integers that no float can
+    hold become infinite, which compares as they do.
+    """
+    a, b = (plain(operand(who, x)) for x in (input, other))
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.shape != b.shape:
         common_shape(who, a.shape, b.shape)
     return a, b
+
+
+def plain(x: Any) -> Any:
+    """The array of a tensor; a number, where an integer that no float can hold becomes infinite."""
+    if isinstance(x, Tensor):
+        return x._data
+    return x if not isinstance(x, int) or x.bit_length() < 1024 else math.inf if x > 0 else -math.inf
 
 
 # ---- checks --------------------------------------------------------------------------------------
@@ -330,7 +369,8 @@ def pair_op(name: str, formula: str, fast_numpy: Callable[..., Any], call: Calla
         errors=(
             Refusal("shapes", lambda: call(tensor(np.ones((2, 3))), tensor(np.ones((2, 4)))),
                     ShapeError, (name, "(2, 3)", "(2, 4)")),
-            Refusal("not a number", lambda: call(tensor([1.0]), "2"), DTypeError, (name, "str")),
+            Refusal("not a number", lambda: call(tensor([1.0]), "2"),
+                    DTypeError, (name.removesuffix("_tensor"), "str")),
         ),
         bench={"2048x512": lambda: pair("2048x512", (2048, 512), (2048, 512), 1, 30),
                "2048x512 row": lambda: pair("2048x512 row", (2048, 512), (512,), 1, 30)},

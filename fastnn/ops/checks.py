@@ -5,15 +5,20 @@ They run before any work, on the arrays. An error says what was expected, what w
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..errors import DTypeError, ShapeError
 
-__all__ = ["FLOATS", "need_array", "need_float", "need_integers", "need_rank", "pair", "single"]
+__all__ = ["FLOATS", "common_dtype", "need_array", "need_float", "need_integers", "need_rank", "need_room",
+           "pair", "single"]
 
 
+LARGEST = 2**47                                     # bytes: the addresses that a program has on most processors
+_RANKS = {"b": 0, "u": 1, "i": 1, "f": 2}           # NumPy's letters of dtypes: bool < integer < float
 FLOATS = _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
@@ -55,6 +60,12 @@ def need_rank(who: str, name: str, a: np.ndarray, shape: str, rank: int, hint: s
         raise ShapeError(who=who, expected=f"{name} of shape {shape}", got=a.shape, hint=hint)
 
 
+def need_room(who: str, shape: Sequence[int], itemsize: int) -> None:
+    """A result of this shape must be one that some computer's memory could hold."""
+    if math.prod(shape) * itemsize > LARGEST:
+        raise ShapeError("the result would be larger than any memory", who=who, got=f"shape {tuple(shape)}")
+
+
 def pair(who: str, name: str, value: Any, low: int) -> tuple[int, int]:
     """An int for both directions, or a pair (vertical, horizontal); each at least `low`."""
     if value.__class__ is int:                      # the common cases, quickly
@@ -91,6 +102,34 @@ def single(who: str, name: str, value: Any, low: float) -> int:
     if number < low:
         raise ShapeError(who=who, expected=f"{name} >= {low}", got=value)
     return number
+
+
+# ---- types ---------------------------------------------------------------------------------------
+def common_dtype(who: str, *operands: Any) -> np.dtype:
+    """The type that PyTorch computes in: tensors with dimensions decide; those without, and after
+    them numbers, count only where they are of a higher kind (bool < integer < float). DTypeError
+    for uint64 with a signed type.
+    """
+    arrays = [x for x in operands if isinstance(x, np.ndarray)]
+    numbers = [type_of_number(x) for x in operands if not isinstance(x, np.ndarray)]
+    best: np.dtype | None = None
+    for dtypes in ([a.dtype for a in arrays if a.ndim], [a.dtype for a in arrays if not a.ndim], numbers):
+        if dtypes:
+            here = np.result_type(*([d for d in dtypes if d.kind == "f"] or dtypes))
+            if here.kind == "f" and all(d.kind != "f" for d in dtypes):
+                raise DTypeError("uint64 and a signed type have no integer type in common", who=who,
+                                 got=" and ".join(map(str, dtypes)), hint="Convert one of them with .long().")
+            if best is None or _RANKS[here.kind] > _RANKS[best.kind]:
+                best = here
+    assert best is not None
+    return best
+
+
+def type_of_number(x: Any) -> np.dtype:
+    """The type that a Python number would have as a tensor."""
+    if isinstance(x, (bool, np.bool_)):
+        return np.dtype(np.bool_)
+    return np.dtype(np.int64) if isinstance(x, (int, np.integer)) else _FLOAT32
 
 
 # ---- what the functions share --------------------------------------------------------------------

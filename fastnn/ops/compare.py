@@ -5,18 +5,22 @@ NumPy computes them. They have no gradient, for their slope is zero or does not 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError
+from ..errors import DTypeError, RangeError
 from ..tensor import Tensor
-from .arithmetic import arrays_of, common_dtype, common_shape, divide_rounded, operand
+from .arithmetic import arrays_of, as_float, divide_rounded, of_integers, operand
+from .checks import common_dtype
 
 __all__ = ["allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "ceil", "eq", "equal", "floor",
            "floor_divide", "ge", "gt", "isclose", "isfinite", "isinf", "isnan", "le", "logical_and", "logical_not",
            "logical_or", "logical_xor", "lt", "ne", "round", "sign", "trunc"]
+
+_FLOAT64 = np.dtype(np.float64)
 
 
 # ---- comparisons ---------------------------------------------------------------------------------
@@ -114,7 +118,10 @@ def isclose(input: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, e
     tensor([ True, False])
     """
     a, b = arrays_of("isclose", input, other)
-    return Tensor(np.asarray(np.isclose(a, b, rtol, atol, equal_nan)))
+    if not (as_float("isclose", rtol) >= 0 and as_float("isclose", atol) >= 0):
+        raise RangeError(who="isclose", expected="rtol and atol of at least 0", got=(rtol, atol))
+    with np.errstate(invalid="ignore", over="ignore"):
+        return Tensor(np.asarray(np.isclose(a, b, rtol, atol, equal_nan)))
 
 
 def allclose(input: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
@@ -166,7 +173,7 @@ def bitwise_and(input: Tensor, other: Any) -> Tensor:
     >>> (x > 0) & (x < 1)
     tensor([False,  True, False])
     """
-    return bits(np.bitwise_and, "and", input, other)
+    return bits(np.bitwise_and, "bitwise_and", input, other)
 
 
 def bitwise_or(input: Tensor, other: Any) -> Tensor:
@@ -178,7 +185,7 @@ def bitwise_or(input: Tensor, other: Any) -> Tensor:
     >>> nn.tensor([4, 1]) | 1
     tensor([5, 1])
     """
-    return bits(np.bitwise_or, "or", input, other)
+    return bits(np.bitwise_or, "bitwise_or", input, other)
 
 
 def bitwise_xor(input: Tensor, other: Any) -> Tensor:
@@ -190,7 +197,7 @@ def bitwise_xor(input: Tensor, other: Any) -> Tensor:
     >>> nn.tensor([5, 1]) ^ 1
     tensor([4, 0])
     """
-    return bits(np.bitwise_xor, "xor", input, other)
+    return bits(np.bitwise_xor, "bitwise_xor", input, other)
 
 
 def bitwise_not(input: Tensor) -> Tensor:
@@ -202,7 +209,7 @@ def bitwise_not(input: Tensor) -> Tensor:
     >>> ~nn.tensor([True, False])
     tensor([False,  True])
     """
-    return bits(np.invert, "not", input)
+    return bits(np.invert, "bitwise_not", input)
 
 
 def logical_and(input: Tensor, other: Any) -> Tensor:
@@ -214,7 +221,7 @@ def logical_and(input: Tensor, other: Any) -> Tensor:
     >>> nn.functional.logical_and(nn.tensor([0.0, 0.0, 2.0]), nn.tensor([0, 1, 1]))
     tensor([False, False,  True])
     """
-    return Tensor(np.asarray(np.logical_and(*arrays_of("logical_and", input, other))))
+    return logical(np.logical_and, "logical_and", input, other)
 
 
 def logical_or(input: Tensor, other: Any) -> Tensor:
@@ -226,7 +233,7 @@ def logical_or(input: Tensor, other: Any) -> Tensor:
     >>> nn.functional.logical_or(nn.tensor([0.0, 0.0, 2.0]), nn.tensor([0, 1, 1]))
     tensor([False,  True,  True])
     """
-    return Tensor(np.asarray(np.logical_or(*arrays_of("logical_or", input, other))))
+    return logical(np.logical_or, "logical_or", input, other)
 
 
 def logical_xor(input: Tensor, other: Any) -> Tensor:
@@ -238,7 +245,7 @@ def logical_xor(input: Tensor, other: Any) -> Tensor:
     >>> nn.functional.logical_xor(nn.tensor([0.0, 0.0, 2.0]), nn.tensor([0, 1, 1]))
     tensor([False,  True, False])
     """
-    return Tensor(np.asarray(np.logical_xor(*arrays_of("logical_xor", input, other))))
+    return logical(np.logical_xor, "logical_xor", input, other)
 
 
 def logical_not(input: Tensor) -> Tensor:
@@ -367,13 +374,14 @@ def sign(input: Tensor) -> Tensor:
 def floor_divide(input: Tensor, other: Any) -> Tensor:
     """a / b rounded down, as Python's //; no gradient.
 
-    Parameters, errors and cost: as `eq`. The type is that of arithmetic.
+    Parameters, errors and cost: as `eq`; a RangeError where integers are divided by zero. The type
+    is that of arithmetic.
 
     >>> import fastnn as nn
     >>> nn.tensor([-7, 7]) // 2
     tensor([-4,  3])
     """
-    return divide_rounded(input, other, "floor")
+    return divide_rounded("floor_divide", input, other, "floor")
 
 
 # ---- what the functions share --------------------------------------------------------------------
@@ -381,20 +389,40 @@ def compare(function: np.ufunc, who: str, input: Any, other: Any) -> Tensor:
     """A bool tensor: function(a, b), both in the type that arithmetic would use."""
     a, b = arrays_of(who, input, other)
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.dtype != b.dtype:
-        dtype = common_dtype(a, b)
+        dtype = common_dtype(who, a, b)
         a, b = a.astype(dtype), b.astype(dtype)
+    elif a.__class__ is int:
+        a = comparable(a, b)
+    elif b.__class__ is int:
+        b = comparable(b, a)
     return Tensor(np.asarray(function(a, b)))
 
 
+def comparable(number: int, array: Any) -> float:
+    """The number, where NumPy can compare it with the array; else what lies on the same side of all
+    its elements.
+    """
+    if number.bit_length() < 64 or getattr(array, "dtype", _FLOAT64).kind == "f":
+        return number
+    return number if array.dtype.kind in "iu" and 0 < number < 2**64 else math.inf if number > 0 else -math.inf
+
+
 def bits(function: np.ufunc, who: str, *inputs: Any) -> Tensor:
-    """function(*inputs) of booleans or integers."""
+    """function(*inputs) of booleans or integers, in the type that arithmetic would use."""
     arrays = [x._data if isinstance(x, Tensor) else x for x in (operand(who, x) for x in inputs)]
     for a in arrays:
         if isinstance(a, float) or (isinstance(a, np.ndarray) and a.dtype.kind not in "biu"):
             raise DTypeError(who=who, expected="booleans or integers", got=str(getattr(a, "dtype", "float")),
                              hint="Compare first, for example (x > 0) & (x < 1); the brackets are needed.")
-    common_shape(who, *[a.shape for a in arrays if isinstance(a, np.ndarray)])
-    return Tensor(np.asarray(function(*arrays)))
+    if len(arrays) == 1:
+        return Tensor(np.asarray(function(arrays[0])))
+    return Tensor(of_integers(who, function, common_dtype(who, *arrays), *arrays))
+
+
+def logical(function: np.ufunc, who: str, input: Any, other: Any) -> Tensor:
+    """function(a, b), each element taken as whether it is not zero."""
+    return Tensor(np.asarray(function(*[x if isinstance(x, np.ndarray) else bool(x)
+                                        for x in arrays_of(who, input, other)])))
 
 
 def rounded(function: Callable[..., Any], input: Tensor, *args: Any) -> Tensor:

@@ -15,16 +15,29 @@ from typing import Any
 import numpy as np
 
 from ..autograd import apply
-from ..errors import DTypeError, RangeError
+from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import arithmetic as reference
-from ..tensor import Tensor, tensor
-from .arithmetic import DIV, POW_TENSOR, binary, maximum, minimum, mul
-from .checks import need_float
+from ..tensor import Tensor, number_of, tensor
+from .arithmetic import (
+    DIV,
+    MAXIMUM,
+    MINIMUM,
+    POW_TENSOR,
+    as_float,
+    binary,
+    cast,
+    common_shape,
+    mul,
+    operand,
+)
+from .checks import common_dtype, need_array, need_float
 
 __all__ = ["abs", "clamp", "clip", "cos", "erf", "exp", "expm1", "log", "log1p", "log2", "log10", "neg", "negative",
            "pow", "reciprocal", "rsqrt", "sin", "sqrt", "square"]
+
+_PLAIN = frozenset({float, int, type(None)})        # the classes of bounds that take the quick way
 
 
 def neg(input: Tensor) -> Tensor:
@@ -303,17 +316,22 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
 
     .. math:: y = \min(\max(x, low), high) \qquad dx = dy \cdot [low \le x \le high]
 
+    Where low is above high, y is high everywhere; a bound of NaN makes y NaN.
+
     Parameters
     ----------
     input : Tensor of any shape
+        Integers with bounds that have fractions become float32.
     min, max : number or Tensor, optional
-        low and high. One may be left out; tensors broadcast.
+        low and high. One may be left out; tensors broadcast, and get the gradient where they are
+        the result.
 
     Raises
     ------
-    RangeError : if there is neither a lower nor an upper bound.
+    RangeError : if there is neither a lower nor an upper bound, or no integer of input's type lies
+        within.
     ShapeError : if bounds that are tensors cannot be broadcast.
-    DTypeError : for booleans.
+    DTypeError : if all are booleans.
 
     Cost: reads and writes each element once; with tensors once for each bound.
 
@@ -321,14 +339,30 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     >>> nn.tensor([-1.0, 0.5, 2.0]).clamp(0, 1)
     tensor([0.0, 0.5, 1.0])
     """
-    if min is None and max is None:
-        raise RangeError("a lower or an upper bound is needed", who="clamp", expected="min, max or both", got="neither")
-    if isinstance(min, (Tensor, np.ndarray)) or isinstance(max, (Tensor, np.ndarray)):
-        input = input if min is None else maximum(input, min)
-        return input if max is None else minimum(input, max)
-    if is_integer(input):
-        return Tensor(np.asarray(np.clip(input._data, min, max)))
-    return apply(CLAMP, input, low=-np.inf if min is None else float(min), high=np.inf if max is None else float(max))
+    if (isinstance(input, Tensor) and input._data.dtype.kind == "f"
+            and min.__class__ in _PLAIN and max.__class__ in _PLAIN):
+        if min is None and max is None:
+            raise RangeError("a lower or an upper bound is needed", who="clamp", expected="min, max or both",
+                             got="neither")
+        return apply(CLAMP, input, low=-np.inf if min is None else as_float("clamp", min),
+                     high=np.inf if max is None else as_float("clamp", max))
+    need_array("clamp", input=getattr(input, "_data", input))
+    x, low, high = (None if a is None else operand("clamp", a) for a in (input, min, max))
+    if x is None or (low is None and high is None):
+        raise RangeError("a tensor and a bound are needed", who="clamp", expected="min, max or both", got="neither")
+    dtype = common_dtype("clamp", *[getattr(a, "_data", a) for a in (x, low, high) if a is not None])
+    if dtype.kind == "b":
+        raise DTypeError(who="clamp", expected="float32, float64 or an integer type", got="bool",
+                         hint="Convert it, for example with .float().")
+    if dtype.kind != "f":
+        y = x._data.astype(dtype, copy=False)
+        y = y if low is None else np.maximum(y, integer_bound(low, dtype, -1))
+        return Tensor(np.asarray(y if high is None else np.minimum(y, integer_bound(high, dtype, 1))))
+    x, low, high = (a if a is None else cast("clamp", a, dtype) for a in (x, low, high))
+    if isinstance(low, Tensor) or isinstance(high, Tensor):
+        return apply(CLAMP_BETWEEN, x, *[a if a is None or isinstance(a, Tensor) else tensor(a, dtype)
+                                         for a in (low, high)])
+    return apply(CLAMP, x, low=-np.inf if low is None else low, high=np.inf if high is None else high)
 
 
 negative, clip = neg, clamp
@@ -340,7 +374,26 @@ def is_integer(x: Any) -> bool:
     return isinstance(x, Tensor) and x._data.dtype.kind in "iu"
 
 
+def integer_bound(bound: Any, dtype: np.dtype, side: int) -> np.ndarray:
+    """A lower (side -1) or upper (1) bound in an integer type; one beyond all its numbers is no
+    bound.
+    """
+    if isinstance(bound, Tensor):
+        return bound._data.astype(dtype, copy=False)
+    info = np.iinfo(dtype)
+    if side < 0:
+        bound = info.min if bound < info.min else bound
+    else:
+        bound = info.max if bound > info.max else bound
+    return np.asarray(number_of("clamp", bound, dtype), dtype)
+
+
 # ---- checks --------------------------------------------------------------------------------------
+def check_between(x: Any, low: Any, high: Any) -> None:
+    need_float("clamp", input=x, min=low, max=high)
+    common_shape("clamp", *[a.shape for a in (x, low, high) if a is not None])
+
+
 def float_check(who: str) -> Callable[..., None]:
     """A check that the one input is a float array."""
     def check(x: Any, **attrs: Any) -> None:
@@ -382,7 +435,31 @@ def clamp_samples() -> list[Sample]:
     return samples
 
 
+def between_samples() -> list[Sample]:
+    """Bounds of every way of broadcasting, none within 0.03 of a value; some lie the wrong way
+    round. There is none of one element: two of its three slopes would be 0.
+    """
+    samples = []
+    shapes: list[tuple[str, Any, Any, Any]] = [
+        ("odd", (3, 5, 7), (3, 5, 7), (3, 5, 7)), ("low only", (4, 5), (5,), None),
+        ("high only", (4, 5), None, (4, 1)), ("row and column", (4, 5), (5,), (4, 1)),
+        ("repeated input", (5,), (4, 1), ()), ("empty", (0, 4), (4,), ())]
+    for name, x, low, high in shapes:
+        rng = seeded(name)
+        tenths = [None if shape is None else np.asarray(rng.integers(first, first + 12, shape) / 10.0 + offset)
+                  for shape, first, offset in ((x, -10, 0.0), (low, -18, 0.03), (high, -8, 0.06))]
+        sizes = {"n": int(np.prod(np.broadcast_shapes(*[a.shape for a in tenths if a is not None])))}
+        samples.append(Sample(name, tuple(tenths), sizes=sizes))
+    return samples
+
+
 # ---- cost and benchmarks -------------------------------------------------------------------------
+def between_forward(x: Any, low: Any, high: Any) -> Any:
+    """The two kernels after each other."""
+    y = x if low is None else MAXIMUM.kernels[0](x, low)[0]
+    return y if high is None else MINIMUM.kernels[0](y, high)[0], (x, low, high)
+
+
 def fast_erf(x: np.ndarray) -> np.ndarray:
     """NumPy has no erf. Abramowitz, Stegun (1964), formula 7.1.26, to 1.5e-7, is what people write
     instead.
@@ -425,5 +502,16 @@ SIN = unary_op("sin", "y = sin x", np.sin, sin, compiled=False, flops=20)
 COS = unary_op("cos", "y = cos x", np.cos, cos, compiled=False, flops=20)
 POW = unary_op("pow", "y = x^p", lambda x, exponent: x**exponent, reciprocal, pow_samples, flops=2,
                exponent=2.0)
+CLAMP_BETWEEN = register(Op(
+    name="clamp_between", family="elementary", inputs=("x", "low", "high"), formula="y = min(max(x, low), high)",
+    forward=between_forward if MAXIMUM.forward else None,
+    ref_forward=reference.clamp_between_forward, ref_backward=reference.clamp_between_backward,
+    check=check_between, samples=between_samples, fast_numpy=np.clip,
+    errors=(
+        Refusal("shapes", lambda: clamp(tensor([1.0, 2.0]), tensor([0.0, 0.0, 0.0])), ShapeError, ("clamp", "(3,)")),
+    ),
+    bench={"2048x512": lambda: Sample("2048x512", (*values("2048x512", 2048, 512).inputs, np.full(512, -1.0),
+                                                   np.full(512, 1.0)), sizes={"n": 2048 * 512})},
+    flops=lambda n: 2 * n, bytes=lambda n: 16 * n))
 CLAMP = unary_op("clamp", "y = min(max(x, low), high)", lambda x, low, high: np.clip(x, low, high),
-                 lambda x: clamp(x, 0.0, 1.0), clamp_samples, flops=2, low=0.5, high=1.5)
+                 lambda x: clamp(x, False, True), clamp_samples, flops=2, low=0.5, high=1.5)

@@ -13,9 +13,10 @@ from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..op import Op, Refusal, Sample, register
 from ..reference import indexing as reference
-from ..tensor import Tensor, plain_index, tensor
-from .checks import need_array, need_integers
-from .shape import axis, draw
+from ..tensor import Tensor, number_of, plain_index, tensor
+from .arithmetic import cast, operand
+from .checks import common_dtype, need_array, need_integers, need_room, single
+from .shape import axis, draw, to
 
 __all__ = ["gather", "getitem", "index_select", "masked_fill", "one_hot", "take_along_dim", "where"]
 
@@ -130,12 +131,16 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     ----------
     condition : Tensor of bool
     input, other : Tensor, array or number
-        A number takes the dtype of the other.
+
+    Returns
+    -------
+    Tensor of the type that arithmetic on input and other would have: where(c, 1, 0.5) is float32.
 
     Raises
     ------
     ShapeError : if the shapes do not broadcast.
-    DTypeError : if the condition is not bool, or the dtypes differ.
+    DTypeError : if the condition is not bool.
+    RangeError : for a number that the type cannot hold.
 
     Cost: reads both and writes the result once.
 
@@ -144,8 +149,10 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     >>> nn.where(x > 0, x, 0.0)
     tensor([0., 2.])
     """
-    dtype = next((x.dtype for x in (input, other) if isinstance(x, (Tensor, np.ndarray))), np.dtype(np.float32))
-    a, b = (x if isinstance(x, Tensor) else tensor(np.asarray(x, dtype)) for x in (input, other))
+    a, b = (operand("where", x) for x in (input, other))
+    dtype = common_dtype("where", *[x._data if isinstance(x, Tensor) else x for x in (a, b)])
+    a, b = (x if isinstance(x, Tensor) else Tensor(np.asarray(x, dtype))
+            for x in (cast("where", x, dtype) for x in (a, b)))
     return apply(WHERE, condition if isinstance(condition, Tensor) else tensor(condition), a, b)
 
 
@@ -154,15 +161,17 @@ def masked_fill(input: Tensor, mask: Tensor, value: float) -> Tensor:
 
     Parameters
     ----------
-    input : Tensor of any shape, float32 or float64
+    input : Tensor of any shape and dtype
     mask : Tensor of bool
         It broadcasts to input's shape.
-    value : float
+    value : number, or Tensor without dimensions
+        In input's type; integers drop the fraction, as in PyTorch. A tensor gets a gradient.
 
     Raises
     ------
     ShapeError : if the mask does not broadcast.
     DTypeError : if the mask is not bool.
+    RangeError : if input's type cannot hold the value.
 
     Cost: reads and writes each element once.
 
@@ -171,7 +180,10 @@ def masked_fill(input: Tensor, mask: Tensor, value: float) -> Tensor:
     >>> nn.functional.masked_fill(x, x > 1, float("-inf"))
     tensor([  1., -inf])
     """
-    return apply(MASKED_FILL, input, mask, value=float(value))
+    if isinstance(value, Tensor) and value.ndim == 0 and isinstance(input, Tensor):
+        return apply(WHERE, mask, to(value, input.dtype), input)
+    need_array("masked_fill", input=getattr(input, "_data", input))
+    return apply(MASKED_FILL, input, mask, value=number_of("masked_fill", value, input.dtype))
 
 
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
@@ -200,13 +212,15 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     tensor([[1, 0, 0],
             [0, 0, 1]])
     """
-    need_integers("one_hot", input=input.data)
-    largest = int(input.data.max(initial=-1))
-    n = largest + 1 if num_classes == -1 else num_classes
-    if largest >= n or input.data.min(initial=0) < 0:
+    labels = getattr(input, "_data", input)
+    need_integers("one_hot", input=labels)
+    largest, least = (int(labels.max()), int(labels.min())) if labels.size else (-1, 0)
+    n = largest + 1 if num_classes == -1 else single("one_hot", "num_classes", num_classes, 0)
+    if largest >= n or least < 0:
         raise RangeError("a label is out of range", who="one_hot", expected=f"0 <= label < {n}",
-                         got=f"{int(input.data.min())} to {largest}")
-    return Tensor((input.data[..., None] == np.arange(n)).astype(np.int64))
+                         got=f"{least} to {largest}")
+    need_room("one_hot", (*labels.shape, n), 8)
+    return Tensor((labels[..., None] == np.arange(n)).astype(np.int64))
 
 
 # ---- what the functions share --------------------------------------------------------------------

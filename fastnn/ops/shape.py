@@ -17,8 +17,8 @@ from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import shape as reference
-from ..tensor import Tensor, tensor
-from .checks import need_array
+from ..tensor import Tensor, dtype_of, number_of, tensor
+from .checks import common_dtype, need_array, need_room
 
 __all__ = ["atleast_1d", "broadcast_tensors", "broadcast_to", "cat", "chunk", "clone", "concatenate", "contiguous",
            "expand", "flatten", "flip", "movedim", "pad", "permute", "repeat", "reshape", "roll", "split", "squeeze",
@@ -300,6 +300,7 @@ def expand(input: Tensor, *shape: Any) -> Tensor:
     if lead < 0 or any(n < 0 for n in full) or not fits:
         raise ShapeError(f"shape {input.shape} cannot be expanded to {new}: only dimensions of size 1 repeat",
                          who="expand")
+    need_room("expand", full, 1)
     return apply(EXPAND, input, shape=full)
 
 
@@ -356,6 +357,8 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
     counts = sizes_of(repeats)
     if len(counts) < input.ndim or any(n < 0 for n in counts):
         raise ShapeError(who="repeat", expected=f"at least {input.ndim} counts, none negative", got=counts)
+    lead = (1,) * (len(counts) - input.ndim)
+    need_room("repeat", [n * times for n, times in zip((*lead, *input.shape), counts)], input.dtype.itemsize)
     return apply(TILE, input, repeats=counts)
 
 
@@ -377,13 +380,14 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     Parameters
     ----------
     tensors : sequence of Tensor
-        Of one dtype, and of one shape but for dimension dim.
+        Of one shape but for dimension dim. Where the dtypes differ, all get the one that arithmetic
+        on them would have, as in PyTorch.
     dim : int
 
     Raises
     ------
     ShapeError : if there is no tensor, or the shapes differ elsewhere.
-    DTypeError : if the dtypes differ.
+    DTypeError : if one is no tensor, or the dtypes have none in common.
     RangeError : if there is no such dimension.
 
     Cost: copies each element once; the gradients are views of dy.
@@ -392,7 +396,7 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     >>> nn.cat([nn.tensor([1.0]), nn.tensor([2.0, 3.0])])
     tensor([1., 2., 3.])
     """
-    tensors = list(tensors)
+    tensors = of_one_dtype("cat", tensors)
     return apply(CAT, *tensors, dim=axis("cat", dim, tensors[0].ndim) if tensors else 0)
 
 
@@ -407,7 +411,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     tensor([[1., 2.],
             [3., 4.]])
     """
-    tensors = list(tensors)
+    tensors = of_one_dtype("stack", tensors)
     return apply(STACK, *tensors, dim=axis("stack", dim, tensors[0].ndim + 1) if tensors else 0)
 
 
@@ -519,13 +523,13 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     mode : "constant", "reflect", "replicate" or "circular"
         The border is `value`; or a mirror image, without the element at the edge; or the element at
         the edge; or what stands at the other end.
-    value : float, optional
-        Default 0.
+    value : number, optional
+        Default 0; in input's type. Integers drop the fraction, as in PyTorch.
 
     Raises
     ------
     ShapeError : if the widths are not pairs, are too many, or are larger than the mode allows.
-    RangeError : for another mode.
+    RangeError : for another mode, or if input's type cannot hold the value.
 
     Cost: copies each element once.
 
@@ -541,7 +545,9 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     if mode == "constant" and any(min(w) < 0 for w in full):
         cut = tuple(slice(max(0, -b), n - max(0, -a)) for (b, a), n in zip(full, input.shape))
         input, full = input[cut], [(max(b, 0), max(a, 0)) for b, a in full]
-    return apply(PAD, input, widths=tuple(full), mode=mode, value=float(value or 0.0))
+    need_room("pad", [max(n, 0) + b + a for n, (b, a) in zip(input.shape, full)], input.dtype.itemsize)
+    return apply(PAD, input, widths=tuple(full), mode=mode,
+                 value=number_of("pad", 0 if value is None else value, input.dtype))
 
 
 def flip(input: Tensor, *dims: Any) -> Tensor:
@@ -682,9 +688,7 @@ def to(input: Tensor, dtype: Any) -> Tensor:
     >>> nn.functional.to(nn.tensor([1.7, -1.7]), "int64")
     tensor([ 1, -1])
     """
-    new = np.dtype(dtype)
-    if new.kind not in "fiub" or (new.kind == "f" and new.itemsize not in (4, 8)):
-        raise DTypeError(who="to", expected="float32, float64, an integer type or bool", got=str(new))
+    new = dtype_of("to", dtype)
     if new == input.dtype:
         return input
     if new.kind != "f":
@@ -703,6 +707,20 @@ def axis(who: str, dim: Any, ndim: int) -> int:
         expected = f"{-ndim} <= dim < {ndim}" if ndim else "a tensor with dimensions"
         raise RangeError(f"dimension {d} does not exist", who=who, expected=expected)
     return d % ndim if ndim else 0
+
+
+def of_one_dtype(who: str, tensors: Any) -> list[Tensor]:
+    """Several tensors or arrays in the type that arithmetic on them would have."""
+    if not isinstance(tensors, (list, tuple)):
+        if isinstance(tensors, (str, bytes, dict)) or not hasattr(tensors, "__iter__"):
+            raise DTypeError(who=who, expected="a sequence of tensors", got=type(tensors).__name__)
+        tensors = list(tensors)
+    need_array(who, **{f"tensor {i}": getattr(t, "_data", t) for i, t in enumerate(tensors)})
+    found = [t if isinstance(t, Tensor) else tensor(t) for t in tensors]
+    if any(t._data.dtype != found[0]._data.dtype for t in found):
+        dtype = common_dtype(who, *[t._data for t in found])
+        found = [to(t, dtype) for t in found]
+    return found
 
 
 def sizes_of(args: Sequence[Any]) -> tuple[int, ...]:

@@ -223,3 +223,18 @@ def clamp_forward(x, *, low, high):
 def clamp_backward(dy, saved, *, low, high):
     x, = saved
     return (dy * ((x >= low) & (x <= high)),)       # outside, y does not move with x
+
+
+def clamp_between_forward(x, low, high):
+    y = x if low is None else np.maximum(x, low)
+    return np.asarray(y if high is None else np.minimum(y, high)), (x, low, high)
+
+
+def clamp_between_backward(dy, saved):
+    x, low, high = saved
+    y = x if low is None else np.maximum(x, low)
+    from_high = np.zeros(dy.shape, bool) if high is None else ~(y <= high)       # NaN is no bound to stay within
+    from_low = np.zeros(dy.shape, bool) if low is None else ~(x >= low) & ~from_high
+    zero = dy.dtype.type(0)
+    return (sum_to(np.where(from_low | from_high, zero, dy), x.shape),
+            sum_to(np.where(from_low, dy, zero), shape(low)), sum_to(np.where(from_high, dy, zero), shape(high)))
