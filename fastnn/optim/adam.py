@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -97,14 +96,11 @@ def adam_kernel(p: list[np.ndarray], g: list[np.ndarray], m: list[np.ndarray], v
                 decoupled_weight_decay: bool) -> None:
     """The rule for many parameters at once; see Rule.kernel."""
     beta1, beta2 = betas
-    # nearly always all parameters are at one step
-    scales = {n: (1 / (1 - beta1 ** n), 1 / math.sqrt(1 - beta2 ** n)) for n in set(t)}
-    compiled.adam_step(p, g, m, v, [scales[n][0] for n in t], [scales[n][1] for n in t], lr=lr, beta1=beta1,
-                       beta2=beta2, eps=eps, weight_decay=weight_decay, decoupled=decoupled_weight_decay)
+    compiled.adam_step(p, g, m, v, t, lr, beta1, beta2, eps, weight_decay, decoupled_weight_decay)
 
 
 def _betas(betas: Any) -> bool:
-    return len(betas) == 2 and all(0 <= beta < 1 for beta in betas)
+    return isinstance(betas, (tuple, list)) and len(betas) == 2 and all(0 <= beta < 1 for beta in betas)
 
 
 register(Adam, Rule(

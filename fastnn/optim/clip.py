@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
-from ..errors import RangeError
+from ..arrays import copied
+from ..errors import DTypeError, RangeError
 from ..kernels import compiled
 from ..reference import optim as reference
 from ..tensor import Tensor
 from .rule import on_kernels
 
 __all__ = ["clip_grad_norm_", "clip_grad_value_"]
+
+HINT = "Pass model.parameters()."
+LARGEST = {np.dtype(dtype).char: float(np.finfo(dtype).max) for dtype in (np.float32, np.float64)}
 
 
 def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> float:
@@ -31,12 +37,17 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> f
 
     Returns
     -------
-    float : |g| as it was before.
+    float : |g| as it was before; right from the smallest to the largest numbers of the dtypes.
 
     Raises
     ------
     RangeError
         max_norm is negative or NaN.
+    DTypeError
+        Something that is no parameter, a gradient that is not float32 or float64. Nothing changed.
+
+    An infinite gradient becomes NaN and the others 0; with a NaN all become NaN: as in PyTorch. A
+    gradient that comes twice counts once.
 
     Cost: one pass over the gradients, two where they are scaled.
 
@@ -49,20 +60,20 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> f
     >>> nn.optim.clip_grad_norm_([p], 1.0), p.grad
     (10.0, tensor([0.6, 0.8]))
     """
-    if not max_norm >= 0:
-        raise RangeError(who="clip_grad_norm_", expected="max_norm >= 0", got=max_norm)
-    by_dtype: dict[np.dtype, list[np.ndarray]] = {}
-    for g in _gradients(parameters):
-        by_dtype.setdefault(g.dtype, []).append(g)
+    limit = _limit("clip_grad_norm_", "max_norm", max_norm)
+    by_dtype = [gs for gs in _gradients("clip_grad_norm_", parameters) if gs]
     square_sum, scale_all = (compiled.square_sum, compiled.scale_all) if on_kernels() else (
         reference.square_sum, reference.scale_all)
-    norm = math.sqrt(sum(square_sum(gs) for gs in by_dtype.values()))
-    if norm == math.inf:
-        norm = _large_norm(by_dtype)
-    if norm > max_norm:
-        for gs in by_dtype.values():
-            scale_all(gs, max_norm / norm)
-    return norm
+    squares = sum([square_sum(gs) for gs in by_dtype])
+    if SAFE_FROM <= squares < math.inf or math.isnan(squares):
+        norm, power = math.sqrt(squares), 0
+    else:
+        norm, power = _scaled_norm(by_dtype)
+    total = math.ldexp(norm, power) if power <= 1024 else math.inf
+    if not total <= limit:                          # a NaN goes to all of them
+        for gs in by_dtype:
+            _scale(scale_all, gs, limit / norm, -power)
+    return total
 
 
 def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -> None:
@@ -72,6 +83,8 @@ def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -
     ------
     RangeError
         clip_value is negative or NaN.
+    DTypeError
+        Something that is no parameter, a gradient that is not float32 or float64. Nothing changed.
 
     Examples
     --------
@@ -80,26 +93,107 @@ def clip_grad_value_(parameters: Iterable[Tensor] | Tensor, clip_value: float) -
     >>> nn.optim.clip_grad_value_([p], 1.0); p.grad
     tensor([ 1.0, -0.2])
     """
-    if not clip_value >= 0:
-        raise RangeError(who="clip_grad_value_", expected="clip_value >= 0", got=clip_value)
-    for g in _gradients(parameters):
-        np.clip(g, -clip_value, clip_value, out=g)
+    limit = _limit("clip_grad_value_", "clip_value", clip_value)
+    for gs in _gradients("clip_grad_value_", parameters):
+        for g in gs:
+            if limit <= LARGEST[g.dtype.char]:      # else there is nothing to cut
+                bound = g.dtype.type(limit)
+                np.minimum(g, bound, out=g)
+                np.maximum(g, -bound, out=g)
 
 
-def _gradients(parameters: Iterable[Tensor] | Tensor) -> list[np.ndarray]:
-    """The gradients' arrays, which can be changed in place."""
-    params = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-    for p in params:
-        if p.grad is not None and not p.grad._data.flags.carray:
-            p.grad = Tensor(p.grad._data.copy())
-    return [p.grad._data for p in params if p.grad is not None]
+def _limit(who: str, name: str, value: Any) -> float:
+    """A limit as a float."""
+    try:
+        limit = math.nan if isinstance(value, str) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        limit = math.nan
+    if not limit >= 0:
+        raise RangeError(who=who, expected=f"{name} >= 0", got=repr(value))
+    return limit
 
 
-def _large_norm(by_dtype: dict[np.dtype, list[np.ndarray]]) -> float:
-    """The norm where the sum of squares overflows: gradients are made small by a power of two."""
-    largest = max(float(np.abs(g).max(initial=0.0)) for gs in by_dtype.values() for g in gs)
-    if not math.isfinite(largest):
-        return math.inf
+def _gradients(who: str, parameters: Iterable[Tensor] | Tensor) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The gradients' arrays, of float32 and of float64, each once, which can be changed in place.
+    All are checked before anything changes.
+    """
+    try:
+        params = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    except TypeError:
+        raise DTypeError(who=who, expected="parameters", got=type(parameters).__name__, hint=HINT) from None
+    found = compiled.gathered_gradients(params) if compiled is not None else None
+    if found is not None:
+        return found
+    # something is unusual: a view, a read-only array, or a mistake
+    grads: dict[int, Tensor] = {}
+    for i, p in enumerate(params):
+        if not isinstance(p, Tensor) or not hasattr(p, "grad"):
+            raise DTypeError(f"number {i} is no parameter", who=who, got=type(p).__name__, hint=HINT)
+        g = p.grad
+        if g is None:
+            continue
+        if not isinstance(g, Tensor) or not isinstance(getattr(g, "_data", None), np.ndarray):
+            raise DTypeError(f"the gradient of parameter {i} is no tensor", who=who, got=type(g).__name__,
+                             hint="Write p.grad = nn.tensor(g).")
+        if g.dtype.char not in LARGEST:
+            raise DTypeError(f"the gradient of parameter {i} cannot be clipped", who=who,
+                             expected="float32 or float64", got=g.dtype)
+        grads[id(g._data)] = g
+    by_dtype: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+    for g in grads.values():
+        if type(g._data) is not np.ndarray or not g._data.flags.carray:
+            g._data = copied(g._data, g.dtype.newbyteorder("="))
+        g._version[0] += 1
+        by_dtype[g.dtype.char == "d"].append(g._data)
+    return by_dtype
+
+
+SAFE_FROM = 1e-280                                  # below this sum, squares that matter may have become denormals
+PART = 4096                                         # elements that are squared at a time
+
+
+def _scaled_norm(by_dtype: list[list[np.ndarray]]) -> tuple[float, int]:
+    """(m, k) with the norm m 2^k, to the last bit: where the sum of squares overflows or
+    underflows, the gradients are brought near 1 by a power of two.
+    """
+    from fractions import Fraction  # here, so that `import fastnn` does not pay for it
+
+    gradients = [g.reshape(-1) for gs in by_dtype for g in gs]
+    largest = max((float(np.abs(g).max(initial=0.0)) for g in gradients), default=0.0)
+    if largest == 0 or not math.isfinite(largest):
+        return largest, 0
     power = math.frexp(largest)[1]
-    return math.ldexp(math.sqrt(sum(reference.square_sum([np.ldexp(g, -power) for g in gs])
-                                    for gs in by_dtype.values())), power)
+
+    def squares() -> Iterator[float]:
+        for g in gradients:
+            for i in range(0, g.size, PART):
+                a = np.ldexp(g[i:i + PART].astype(np.float64), -power)
+                yield from np.concatenate(_square(a)).tolist()
+    total = math.fsum(squares())
+    rest = math.fsum(itertools.chain([-total], squares()))
+    root = Fraction(math.sqrt(total))
+    root += (Fraction(total) + Fraction(rest) - root * root) / (2 * root)       # a step of Newton's method
+    mantissa, exponent = math.frexp(float(root))
+    return mantissa, exponent + power
+
+
+def _square(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """a^2 rounded, and what was rounded off: Dekker (1971), "A floating-point technique for
+    extending the available precision".
+    """
+    square, shifted = a * a, a * (2.0 ** 27 + 1)
+    high = shifted - (shifted - a)
+    low = a - high
+    return square, (high * high - square + 2 * high * low) + low * low
+
+
+def _scale(scale_all: Callable[[list[np.ndarray], float], None], gradients: list[np.ndarray], factor: float,
+           power: int) -> None:
+    """Multiply by factor 2^power, which need not be a number that the dtype has."""
+    least = 100 if gradients[0].dtype == np.float32 else 900
+    mantissa, exponent = math.frexp(factor)
+    exponent += power
+    while exponent < -least and mantissa != 0:
+        scale_all(gradients, math.ldexp(1.0, -least))
+        exponent += least
+    scale_all(gradients, math.ldexp(mantissa, exponent))

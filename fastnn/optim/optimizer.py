@@ -10,6 +10,7 @@ once, for all of them: parameters are gathered, the state is kept, saved and loa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral
 from operator import itemgetter
 from typing import Any, ClassVar, NoReturn
 
@@ -17,12 +18,18 @@ import numpy as np
 
 from ..arrays import copied, full
 from ..errors import DTypeError, RangeError, ShapeError
+from ..kernels import compiled
 from ..tensor import Tensor
-from .rule import Rule, on_kernels
+from .rule import Rule, State, on_kernels
 
 __all__ = ["Optimizer"]
 
+gathered = getattr(compiled, "gathered", None)
+gathered_states = getattr(compiled, "gathered_states", None)
+
 FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+MUTABLE = (list, dict, np.ndarray, Tensor)
+LAST_STEP = 2**53                                   # beyond it a float does not count by ones
 # Settings of PyTorch's groups that choose an implementation, or that a scheduler left there: a
 # saved state may have them.
 NO_PART_OF_THE_RULE = ("foreach", "fused", "capturable", "differentiable", "initial_lr", "param_names")
@@ -66,7 +73,7 @@ class Optimizer:
         if isinstance(params, Tensor):
             raise DTypeError(who=name, expected="an iterable of parameters", got="one tensor",
                              hint="Pass model.parameters() or [p].")
-        groups = list(params)
+        groups = _listed(name, params)
         if not groups:
             raise ShapeError("there is nothing to optimise: the list of parameters is empty", who=name,
                              hint="An iterator like model.parameters() can be used only once; call it again.")
@@ -78,6 +85,7 @@ class Optimizer:
         # group number -> (values that passed their check, the definition's settings)
         self._checked: dict[int, tuple[Any, dict[str, Any]]] = {}
         self._values_of = itemgetter(*self.rule.settings)
+        self._state_names = tuple([spec.name for spec in self.rule.state])
         for group in groups:
             self.add_param_group(group)
 
@@ -87,7 +95,7 @@ class Optimizer:
         if not isinstance(group, dict) or "params" not in group:
             raise DTypeError(who=name, expected='a group {"params": [...], ...}', got=type(group).__name__
                              if not isinstance(group, dict) else f"the keys {sorted(group)}")
-        params = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
+        params = [group["params"]] if isinstance(group["params"], Tensor) else _listed(name, group["params"])
         known = {p for g in self.param_groups for p in g["params"]}
         for p in params:
             if not isinstance(p, Tensor) or p.node is not None:
@@ -112,7 +120,7 @@ class Optimizer:
                 if set_to_none:
                     p.grad = None
                 elif p.grad is not None:
-                    p.grad.zero_()
+                    p.grad.detach().zero_()         # it may be on the tape itself
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient.
@@ -147,90 +155,128 @@ class Optimizer:
         """What this step will do. All of it is checked, and nothing changes."""
         plan = []
         for k, group in enumerate(self.param_groups):
-            by_dtype: dict[np.dtype, _Work] = {}            # a kernel takes one
-            work = None
-            for p in group["params"]:
-                gradient = p.grad
-                if gradient is None:
-                    continue
-                data = p._data
-                dtype = data.dtype
-                try:
-                    g = gradient._data
-                except AttributeError:
-                    self._refuse_gradient(p, group, k)
-                if g.shape != data.shape or (g.dtype is not dtype and g.dtype != dtype):
-                    self._refuse_gradient(p, group, k)
-                if work is None or work.dtype is not dtype:
-                    work = by_dtype.get(dtype)
-                    if work is None:
-                        if dtype not in FLOATS:
-                            self._refuse_gradient(p, group, k)
-                        work = by_dtype[dtype] = _Work(dtype, self._settings(k, group))
-                        plan.append(work)
-                work.params.append(p)
-                # a parameter made from a view or a read-only array gets memory of its own
-                work.arrays.append(data if data.flags.carray else data.copy())
-                work.gradients.append(g)
-        if self.rule.state or self.rule.counts_steps:
-            for work in plan:
-                self._find_state(work)
+            settings = self._settings(k, group)
+            # a compiled glance at the usual case; whatever else there may be is looked at here
+            found = gathered(group["params"]) if gathered is not None else None
+            works = [_Work(settings, *found)] if found is not None else self._gather(k, group["params"], settings)
+            for work in works:
+                if work.params:
+                    self._find_state(work)
+                    plan.append(work)
         return plan
 
     def _settings(self, k: int, group: Mapping[str, Any]) -> dict[str, Any]:
         """The settings of group k, checked whenever they have changed."""
-        values = self._values_of(group)
+        if not isinstance(group, dict) or not isinstance(group.get("params"), (list, tuple)):
+            raise DTypeError(f"group {k} has lost its parameters", who=type(self).__name__,
+                             expected='a dict {"params": [...], ...}', got=type(group).__name__
+                             if not isinstance(group, dict) else f'"params" of {type(group.get("params")).__name__}',
+                             hint="add_param_group makes a group.")
         try:
+            values = self._values_of(group)
             known = k in self._checked and self._checked[k][0] == values
-        except ValueError:                          # an array among them: the check below names it
+        except (KeyError, ValueError):              # one is missing, or an array: the check below names it
             known = False
         if not known:
-            settings = {name: group[name] for name in self.rule.settings}
+            settings = {name: group.get(name) for name in self.rule.settings}
             self.rule.check_settings(type(self).__name__, settings)
-            self._checked[k] = values, {**settings, **self.rule.fixed}
+            settings |= self.rule.fixed
+            if any(isinstance(value, MUTABLE) for value in settings.values()):
+                return settings                     # these can change and still be the same object
+            self._checked[k] = values, settings
         return self._checked[k][1]
 
-    def _refuse_gradient(self, p: Tensor, group: Mapping[str, Any], k: int) -> NoReturn:
-        name, g = type(self).__name__, p.grad
-        number = next(i for i, other in enumerate(group["params"]) if other is p)
-        what = f"parameter {number} of group {k}"
-        if not isinstance(g, Tensor):
-            raise DTypeError(f"the gradient of {what} is no tensor", who=name, got=type(g).__name__,
-                             hint="Write p.grad = nn.tensor(g).")
-        if g.shape != p.shape:
+    def _gather(self, k: int, params: Any, settings: dict[str, Any]) -> list[_Work]:
+        """The parameters of group k that have a gradient, with it; a work for each dtype, because a
+        kernel takes one. The compiled `gathered` does the same where nothing is unusual.
+        """
+        works: dict[np.dtype, _Work] = {}
+        for i, p in enumerate(params):
+            what = f"parameter {i} of group {k}"
+            data, g = self._array(p, what), p.grad
+            if g is None:
+                continue
+            gradient = self._array(g, f"the gradient of {what}", "Write p.grad = nn.tensor(g).")
+            self._check_gradient(data, gradient, what)
+            work = works.setdefault(data.dtype, _Work(settings, [], [], []))
+            work.params.append(p)
+            work.arrays.append(_own(data))          # one made from a view or a read-only array gets memory of its own
+            work.gradients.append(gradient)
+        return list(works.values())
+
+    def _array(self, t: Any, what: str, hint: str = "") -> np.ndarray:
+        """The array of a tensor."""
+        data = getattr(t, "_data", None)
+        if not isinstance(t, Tensor) or not isinstance(data, np.ndarray):
+            raise DTypeError(f"{what} is no tensor", who=type(self).__name__, got=type(t).__name__, hint=hint)
+        return data
+
+    def _check_gradient(self, data: np.ndarray, g: np.ndarray, what: str) -> None:
+        name = type(self).__name__
+        if g.shape != data.shape:
             raise ShapeError(f"the gradient of {what} has another shape than the parameter", who=name,
-                             expected=p.shape, got=g.shape)
-        if g.dtype != p.dtype:
+                             expected=data.shape, got=g.shape)
+        if g.dtype != data.dtype:
             raise DTypeError(f"the gradient of {what} has another dtype than the parameter", who=name,
-                             expected=p.dtype, got=g.dtype,
-                             hint=f'Write p.grad = nn.tensor(g, dtype="{p.dtype}").')
-        raise DTypeError(f"{what} cannot be optimised", who=name, expected="float32 or float64", got=p.dtype)
+                             expected=data.dtype, got=g.dtype,
+                             hint=f'Write p.grad = nn.tensor(g, dtype="{data.dtype}").')
+        if data.dtype not in FLOATS:
+            raise DTypeError(f"{what} cannot be optimised", who=name, expected="float32 or float64", got=data.dtype)
 
     def _find_state(self, work: _Work) -> None:
         """Put the state into the plan, as the last step left it, or as it begins."""
-        rule, dtype, known = self.rule, work.dtype, self.state
-        work.states = states = [known[p] if p in known else {} for p in work.params]
+        rule, known = self.rule, self.state
+        specs = [spec for spec in rule.state if spec.used(work.settings)]
+        if not specs and not rule.counts_steps:
+            work.columns = [[None] * len(work.params) for _ in rule.state]
+            return
+        if gathered_states is not None and len(specs) == len(rule.state):
+            found = gathered_states(known, work.params, work.arrays, self._state_names, rule.counts_steps)
+            if found is not None:
+                work.states, work.columns = found
+                if rule.counts_steps:
+                    work.kept["step"] = work.columns[-1]
+                return
+        work.new = True
+        work.states = [known.get(p, {}) for p in work.params]
+        for p, state in zip(work.params, work.states):
+            if not isinstance(state, dict):
+                self._refuse_state("of the optimiser", p, state)
         for spec in rule.state:
             if not spec.used(work.settings):
-                work.columns.append([None] * len(states))
+                work.columns.append([None] * len(work.states))
                 continue
-            name = spec.name
-            column = [state[name] if name in state else None for state in states]
-            for i, (a, data) in enumerate(zip(column, work.arrays)):
-                if a is None:
-                    if spec.initial is not None:
-                        column[i] = full(data.shape, spec.initial, dtype)
-                    work.kept[name] = column
-                elif a.shape != data.shape or (a.dtype is not dtype and a.dtype != dtype):
-                    self._refuse_state(name, work.params[i], a)
+            column = [self._state_array(spec, *each) for each in zip(work.params, work.arrays, work.states)]
             work.columns.append(column)
+            work.kept[spec.name] = column
         if rule.counts_steps:
-            work.kept["step"] = steps = [state["step"] + 1 if state else 1 for state in states]
-            work.columns.append(steps)
+            work.kept["step"] = [self._step_number(p, state) for p, state in zip(work.params, work.states)]
+            work.columns.append(work.kept["step"])
 
-    def _refuse_state(self, name: str, p: Tensor, a: np.ndarray) -> NoReturn:
-        raise DTypeError(f"the state {name} does not fit its parameter, which has changed since the last step",
-                         who=type(self).__name__, expected=f"{p.dtype} of shape {p.shape}",
+    def _state_array(self, spec: State, p: Tensor, data: np.ndarray, state: Mapping[str, Any]) -> np.ndarray | None:
+        """What the rule keeps for a parameter, in memory that a kernel can change."""
+        a = state.get(spec.name)
+        if a is None:
+            return full(data.shape, spec.initial, data.dtype) if spec.initial is not None else None
+        if not isinstance(a, np.ndarray) or a.shape != data.shape or a.dtype != data.dtype:
+            self._refuse_state(spec.name, p, a)
+        return _own(a)
+
+    def _step_number(self, p: Tensor, state: Mapping[str, Any]) -> int:
+        """The number of the step that is about to be done."""
+        done = state.get("step", None if state else 0)
+        if isinstance(done, bool) or not isinstance(done, Integral) or not 0 <= int(done) < LAST_STEP:
+            self._refuse_state("step", p, done)
+        return int(done) + 1
+
+    def _refuse_state(self, name: str, p: Tensor, a: Any) -> NoReturn:
+        what = f"the state {name} does not fit its parameter, which has changed since the last step"
+        if not isinstance(a, np.ndarray) or name == "step":
+            raise DTypeError(f"the state {name} has been changed", who=type(self).__name__,
+                             expected="a whole number from 0 up" if name == "step" else
+                             f"an array of {p.dtype} of shape {p.shape}", got=repr(a),
+                             hint="Make a new optimiser, or load its state_dict.")
+        raise DTypeError(what, who=type(self).__name__, expected=f"{p.dtype} of shape {p.shape}",
                          got=f"{a.dtype} of shape {a.shape}",
                          hint="After model.double() or model.float(), "
                               "optimizer.load_state_dict(optimizer.state_dict()) converts the state."
@@ -257,10 +303,10 @@ class Optimizer:
         for p, array in zip(work.params, work.arrays):
             p._data = array
             p._version[0] += 1
-        if work.kept:
-            for name, column in work.kept.items():
-                for state, value in zip(work.states, column):
-                    state[name] = value
+        for name, column in work.kept.items():
+            for state, value in zip(work.states, column):
+                state[name] = value
+        if work.new:
             self.state.update(zip(work.params, work.states))
 
     # ---- checkpoints -----------------------------------------------------------------------------
@@ -289,8 +335,8 @@ class Optimizer:
         name = type(self).__name__
         try:
             saved, groups = state["state"], list(state["param_groups"])
-            order = [[int(i) for i in group["params"]] for group in groups]
-            entries = {int(i): dict(values) for i, values in saved.items()}
+            order = [[_number(i) for i in group["params"]] for group in groups]
+            entries = {_number(i): dict(values.items()) for i, values in saved.items()}
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             raise RangeError("this is not the state of an optimiser", who=name,
                              expected='{"state": {0: {...}, ...}, "param_groups": [{"params": [0, ...], ...}, ...]}',
@@ -304,7 +350,7 @@ class Optimizer:
         if not set(entries) <= set(numbers) or len(set(numbers)) < len(numbers):
             raise RangeError("the saved state does not say whose it is", who=name,
                              expected="each parameter's number in one group", got=f"{order} and {sorted(entries)}")
-        settings = [self._saved_settings(group, saved) for group, saved in zip(self.param_groups, groups)]
+        settings = [self._saved_settings(group) for group in groups]
         fresh = {p: self._saved_state(i, p, entries[i], new)
                  for group, new, members in zip(self.param_groups, settings, order)
                  for p, i in zip(group["params"], members) if entries.get(i)}
@@ -313,16 +359,19 @@ class Optimizer:
         self.state.clear()                          # the same dict: a shallow copy of the optimiser has it too
         self.state.update(fresh)
 
-    def _saved_settings(self, group: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
+    def _saved_settings(self, saved: Mapping[str, Any]) -> dict[str, Any]:
         """A group's settings out of a saved one."""
         name, rule = type(self).__name__, self.rule
         for key, value in saved.items():
             known = key in rule.settings or key in NO_PART_OF_THE_RULE or key == "params"
-            if not known and (value != rule.fixed[key] if key in rule.fixed else value):
+            if not known and (value != rule.fixed[key] if key in rule.fixed else not _is_off(value)):
                 raise RangeError(f"the saved {key}={value} is a setting that this {name} does not have", who=name,
                                  expected=f"some of {sorted(rule.settings)}")
-        settings = {key: tuple(saved[key]) if isinstance(saved.get(key), list) else saved.get(key, group[key])
-                    for key in rule.settings}
+        missing = [key for key in rule.settings if key not in saved]
+        if missing:
+            raise RangeError(f"the saved group has no {', '.join(missing)}", who=name,
+                             expected=", ".join(rule.settings), got=", ".join(map(str, saved)))
+        settings = {key: _plain(saved[key]) for key in rule.settings}
         rule.check_settings(name, settings)
         return settings
 
@@ -342,11 +391,15 @@ class Optimizer:
         for key, value in saved.items():
             if value is None:
                 continue
-            array = np.asarray(value)
+            try:
+                array = np.asarray(value)
+            except Exception as error:              # a tensor of another library that NumPy cannot read
+                raise DTypeError(f"the saved {key} of parameter {i} cannot be read", who=name, expected="an array",
+                                 got=f"{type(value).__name__} ({error})") from error
             if array.dtype.kind not in "fiu":
                 raise DTypeError(f"the saved {key} of parameter {i} does not hold numbers", who=name, got=array.dtype)
             if key == "step":
-                if array.size != 1 or not (array >= 0).all() or (array % 1).any():
+                if array.size != 1 or not (array >= 0).all() or not (array < LAST_STEP).all() or (array % 1).any():
                     raise RangeError(f"the saved step of parameter {i}", who=name, expected="a whole number from 0 up",
                                      got=value)
                 state[key] = int(array.reshape(()))
@@ -363,19 +416,52 @@ class Optimizer:
         return "\n".join([f"{type(self).__name__} (", *lines, ")"])
 
 
+def _listed(who: str, params: Any) -> list[Any]:
+    """What was given for parameters, as a list."""
+    if isinstance(params, (str, Mapping)) or not isinstance(params, Iterable):
+        raise DTypeError(who=who, expected="an iterable of parameters", got=type(params).__name__,
+                         hint="Pass model.parameters().")
+    return list(params)
+
+
+def _number(i: Any) -> int:
+    """The number of a parameter in a saved state."""
+    if isinstance(i, bool) or not isinstance(i, Integral):
+        raise TypeError(f"{i!r} is no number")
+    return int(i)
+
+
+def _plain(value: Any) -> Any:
+    """A setting as a number or a tuple: files have lists, and in PyTorch it may be a tensor."""
+    if isinstance(value, list):
+        return tuple(value)
+    return value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value
+
+
+def _is_off(value: Any) -> bool:
+    """Whether a setting that the rule does not know makes no difference."""
+    return value is None or (isinstance(value, (bool, int, float)) and value == 0)
+
+
+def _own(a: np.ndarray) -> np.ndarray:
+    """The array, if a kernel can change it in place, else a copy."""
+    return a if type(a) is np.ndarray and a.flags.carray else copied(a)
+
+
 class _Work:
     """A part of a step: parameters of one group and one dtype, column by column."""
 
-    __slots__ = ("arrays", "columns", "dtype", "gradients", "kept", "params", "settings", "states")
+    __slots__ = ("arrays", "columns", "gradients", "kept", "new", "params", "settings", "states")
 
-    def __init__(self, dtype: np.dtype, settings: dict[str, Any]):
-        self.dtype, self.settings = dtype, settings
-        self.params: list[Tensor] = []
-        self.arrays: list[np.ndarray] = []                  # theirs, to be changed
-        self.gradients: list[np.ndarray] = []
+    def __init__(self, settings: dict[str, Any], params: list[Tensor], arrays: list[np.ndarray],
+                 gradients: list[np.ndarray]):
+        self.settings = settings
+        self.params, self.gradients = params, gradients
+        self.arrays = arrays                                # the parameters', to be changed
         self.states: list[dict[str, Any]] = []              # an entry of Optimizer.state for each
         self.columns: list[list[Any]] = []                  # the rule's state, a column per name; and t
         self.kept: dict[str, list[Any]] = {}                # the columns in which something is new
+        self.new = False                                    # whether a parameter has no entry of Optimizer.state yet
 
     def take(self, results: list[list[np.ndarray | None]]) -> None:
         """Write the definition's results where a kernel would have."""
@@ -384,6 +470,6 @@ class _Work:
                 if a is None:
                     continue
                 if column[i] is None:
-                    column[i] = copied(a, self.dtype)
+                    column[i] = copied(a, self.arrays[i].dtype)
                 else:
                     column[i][...] = a

@@ -28,9 +28,12 @@ parameter([ 0.5, -1.5], requires_grad=True)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from ..backend import backend
 from ..errors import RangeError
@@ -76,7 +79,7 @@ class Rule:
         """Raise RangeError for settings that make no sense. `values` has all of them."""
         for name, setting in self.settings.items():
             if not setting.holds_for(values[name]):
-                raise RangeError(who=who, expected=f"{name} {setting.expected}", got=values[name])
+                raise RangeError(who=who, expected=f"{name} {setting.expected}", got=repr(values[name]))
         if self.check is not None:
             self.check(who, values)
 
@@ -122,8 +125,9 @@ class State:
 
 
 def at_least_zero(default: float) -> Setting:
-    """A number from 0 up that a float can hold; NaN is none."""
-    return Setting(default, lambda value: value >= 0 and float(value) >= 0, ">= 0")
+    """A finite number from 0 up that a float can hold."""
+    return Setting(default, lambda value: not isinstance(value, (bool, np.bool_)) and value >= 0
+                   and float(value) < math.inf, ">= 0")
 
 
 def switch(default: bool) -> Setting:

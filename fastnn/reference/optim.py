@@ -37,8 +37,9 @@ def adam_step(p, g, m, v, t, *, lr, betas, eps, weight_decay, decoupled_weight_d
 
 # ---- over all gradients at once ------------------------------------------------------------------
 def square_sum(arrays):
-    """The sum of the squares of all elements, in float64."""
-    return sum(float(np.square(a, dtype=np.float64).sum()) for a in arrays)
+    """The sum of the squares of all elements, in float64; infinite where it overflows."""
+    with np.errstate(over="ignore", under="ignore"):
+        return sum(float(np.square(a, dtype=np.float64).sum()) for a in arrays)
 
 
 def scale_all(arrays, factor):

@@ -85,15 +85,100 @@ def test_clip_grad_norm(dtype, backend):
     assert max(np.abs(p.grad.data).max(), np.abs(q.grad.data).max()) <= dtype(1e-3)
 
 
+def with_gradients(*gradients):
+    params = [nn.Parameter(np.zeros_like(g)) for g in gradients]
+    for p, g in zip(params, gradients):
+        p.grad = nn.Tensor(np.array(g))
+    return params
+
+
+f4, f8, INF, NAN = np.float32, np.float64, np.inf, np.nan
+# gradients, max_norm, the norm, the gradients afterwards
+NORMS = {
+    "near the overflow": ([f8([3e200, 4e200])], 1.0, 5e200, [[0.6, 0.8]]),
+    "near the underflow": ([f8([3e-200, 4e-200])], 1e-200, 5e-200, [[0.6e-200, 0.8e-200]]),
+    "denormals": ([f8([3e-310, 4e-310])], 1.0, 5e-310, [[3e-310, 4e-310]]),
+    "the largest": ([f8([1.7e308])], 1.0, 1.7e308, [[1.0]]),
+    "beyond the largest": ([f8([1.5e308, 1.5e308])], 1.0, INF, [[0.5 ** 0.5] * 2]),
+    "beyond the largest, many": ([f8([1e308, -1e308] * 5000)], 2.0, INF, [[0.02, -0.02] * 5000]),
+    "a large limit": ([f8([1.5e308, 1.5e308])], 1e308, INF, [[1e308 * 0.5 ** 0.5] * 2]),
+    "a factor that float32 does not have": ([f4([3e38, 1e38])], 1e-3, 1e38 * 10 ** 0.5,
+                                            [[3e-3 / 10 ** 0.5, 1e-3 / 10 ** 0.5]]),
+    "mixed dtypes, mixed sizes": ([f8([1e308]), f4([1, 2])], 1.0, 1e308, [[1.0], [0, 0]]),
+    "mixed dtypes": ([f8([3]), f4([4])], 1.0, 5.0, [[0.6], [0.8]]),
+    "infinite": ([f8([INF, 1]), f4([1])], 1.0, INF, [[NAN, 0], [0]]),
+    "NaN": ([f8([NAN, 1]), f4([2])], 1.0, NAN, [[NAN, NAN], [NAN]]),
+    "zeros": ([f8([0, 0]), f4([0])], 0.0, 0.0, [[0, 0], [0]]), "a limit of 0": ([f8([3, 4])], 0.0, 5.0, [[0, 0]]),
+    "no limit": ([f8([3e200, 4e200])], INF, 5e200, [[3e200, 4e200]]), "empty": ([f4([])], 1.0, 0.0, [[]]),
+    "nothing": ([], 1.0, 0.0, []), "a number": ([f8(3e200)], 1.0, 3e200, [1.0]),
+}
+
+
 @pytest.mark.parametrize("backend", ["kernels", "reference"])
-def test_clip_grad_norm_of_large_and_infinite_gradients(backend):
-    p, q = nn.Parameter(np.array([1.0, 2.0])), nn.Parameter(np.array([1.0, 2.0]))
-    p.grad, q.grad = nn.tensor(np.array([3e200, 4e200])), nn.tensor(np.array([np.inf, 1.0]))
-    with nn.use_backend(backend), np.errstate(over="ignore", invalid="ignore"):
-        assert nn.optim.clip_grad_norm_([p], 1.0) == pytest.approx(5e200)
-        np.testing.assert_allclose(p.grad.data, [0.6, 0.8], rtol=1e-12)
-        assert nn.optim.clip_grad_norm_([q], 1.0) == np.inf
-    assert np.isnan(q.grad.data[0]) and q.grad.data[1] == 0                 # as PyTorch's
+@pytest.mark.parametrize("name", NORMS)
+def test_clip_grad_norm_from_the_smallest_to_the_largest(name, backend):
+    gradients, limit, norm, after = NORMS[name]
+    params = with_gradients(*gradients)
+    with nn.use_backend(backend), np.errstate(invalid="ignore"):
+        got = nn.optim.clip_grad_norm_(params, limit)
+    assert type(got) is float and (got == norm or np.isnan([got, norm]).all() or got == pytest.approx(norm, rel=1e-7))
+    if gradients and all(g.dtype == f8 for g in gradients):
+        assert got == norm or np.isnan(norm)        # to the last bit
+    for p, want in zip(params, after):
+        np.testing.assert_allclose(p.grad.data, want, rtol=1e-6 if p.dtype == f4 else 1e-12)
+
+
+def test_a_large_norm_is_exact_to_the_last_bit():
+    from fractions import Fraction
+    rng = np.random.default_rng(0)
+    for power in (180, 250, 300, -170, -250):
+        for n in (1, 2, 3, 10, 5000):
+            g = rng.standard_normal(n) * 10.0 ** power * 10.0 ** rng.uniform(-6, 0, n)
+            square = sum(Fraction(x) ** 2 for x in g.tolist())
+            got = Fraction(nn.optim.clip_grad_norm_(with_gradients(g), INF))
+            half = Fraction(float(np.spacing(float(got)))) / 2
+            assert (got - half) ** 2 <= square <= (got + half) ** 2
+
+
+@pytest.mark.parametrize("clip", [nn.optim.clip_grad_norm_, nn.optim.clip_grad_value_])
+def test_clipping_refuses_what_it_cannot_clip_and_changes_nothing(clip):
+    for bad, words in ((np.ones(2, np.int64), "int64"), (np.ones(2, np.float16), "float16"),
+                       (np.ones(2, bool), "bool"), (np.ones(2, complex), "complex")):
+        good, p = with_gradients(np.full(3, 9.0, f4), np.full(2, 9.0))
+        p.grad = nn.Tensor(bad)
+        before = good.grad.data.tobytes(), good.grad._version[0]
+        with pytest.raises(nn.DTypeError, match=f"gradient of parameter 1 cannot be clipped.*{words}"):
+            clip([good, p], 1.0)
+        assert (good.grad.data.tobytes(), good.grad._version[0]) == before
+    good, p = with_gradients(np.ones(3, f4), np.ones(2))
+    p.grad = np.ones(2)
+    for call, words in ((lambda: clip([good, p], 1), "gradient of parameter 1 is no tensor"),
+                        (lambda: clip([good, 1.0], 1), "number 1 is no parameter.*float"),
+                        (lambda: clip(3, 1), "got int"), (lambda: clip([("w", good)], 1), "tuple"),
+                        (lambda: clip([nn.Tensor.__new__(nn.Tensor)], 1), "number 0 is no parameter")):
+        with pytest.raises(nn.DTypeError, match=words):
+            call()
+    for limit in (-1, -1e-300, NAN, "1", None, [1], 10**400):
+        with pytest.raises(nn.RangeError):
+            clip([good], limit)
+    assert good.grad.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("limit", [0.1, 1e300, INF, 0, f4(0.5), np.array(0.5), nn.tensor(0.5), 2])
+def test_clip_grad_value_takes_any_number(limit):
+    params = with_gradients(f4([3, -0.2, INF, -INF, NAN]), f8([3, -0.2, INF, -INF, NAN]))
+    nn.optim.clip_grad_value_(params, limit)
+    for p in params:
+        with np.errstate(over="ignore"):
+            bound = p.dtype.type(float(limit))
+        np.testing.assert_array_equal(p.grad.data, np.clip(p.dtype.type([3, -0.2, INF, -INF, NAN]), -bound, bound))
+
+
+def test_a_gradient_that_comes_twice_is_scaled_once():
+    p, q = with_gradients(f8([3.0]), f8([4.0]))
+    assert nn.optim.clip_grad_norm_([p, p, q, p], 1.0) == 5
+    np.testing.assert_allclose([p.grad.item(), q.grad.item()], [0.6, 0.8])
+    assert p.grad._version[0] == 1
 
 
 def test_clipping_takes_any_layout():
@@ -157,6 +242,13 @@ MISTAKES = [
     (lambda: nn.optim.Adam([nn.Parameter([1.0])], betas=(0.9, 1.0)), nn.RangeError, "betas"),
     (lambda: nn.optim.Adam([{"params": [nn.Parameter([1.0])], "rate": 1}]), nn.RangeError, "rate"),
     (lambda: nn.optim.Adam([1.0]), nn.DTypeError, "float"),
+    (lambda: nn.optim.Adam([nn.Parameter([1.0])], betas={0.9, 0.5}), nn.RangeError, "betas"),
+    (lambda: nn.optim.Adam([nn.Parameter([1.0])], eps=float("inf")), nn.RangeError, "eps >= 0"),
+    (lambda: nn.optim.SGD([nn.Parameter([1.0])], lr=True), nn.RangeError, "lr >= 0"),
+    (lambda: nn.optim.SGD(5), nn.DTypeError, "iterable of parameters.*int"),
+    (lambda: nn.optim.SGD({"w": nn.Parameter([1.0])}), nn.DTypeError, "got dict"),
+    (lambda: nn.optim.SGD([{"params": None}]), nn.DTypeError, "NoneType"),
+    (lambda: nn.optim.SGD(nn.Linear(1, 1).named_parameters()), nn.DTypeError, "tuple"),
     (lambda: nn.optim.SGD([{"parameters": [nn.Parameter([1.0])]}]), nn.DTypeError, "group.*parameters"),
     (lambda: nn.optim.SGD([nn.Parameter([1.0]) * 2]), nn.DTypeError, "result of an op"),
     (lambda: nn.optim.clip_grad_norm_([nn.Parameter([1.0])], -1), nn.RangeError, "max_norm"),
