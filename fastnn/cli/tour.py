@@ -22,6 +22,7 @@ from ..bench.libraries import NAMES
 from ..bench.race import Contestants, Result, busy
 from ..console import heading, paint, say
 from ..data.sets.digits import DIGITS_ATTRIBUTION
+from ..io.atomic import atomic_write
 from ..io.png import write_png
 from ..models import recipes
 from ..op import OPS
@@ -52,7 +53,8 @@ def command(args: Namespace) -> int:
     heading("4  What is on the disk now")
     model_path, digit_path, report_path = out/"digits.npz", out/"digit.png", out/"report.html"
     run.save(model_path)
-    digit_path.write_bytes(write_png(as_picture(run.test[0][0, 0])))
+    with atomic_write(digit_path, follow_links=False) as file:
+        file.write(write_png(as_picture(run.test[0][0, 0])))
     make_report(run, verdicts, race, machine, args).save(report_path)
     rows = [[report_path, "curves, mistakes, filters, feature maps, checks and speed: open it in a browser"],
             [model_path, "the network that was just trained"], [digit_path, "a digit that it had not seen"]]

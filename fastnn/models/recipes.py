@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import data, optim, random
+from ..io.atomic import drop_link
 from ..training import History, fit
 from .files import save
 from .registry import Record, get_record
@@ -88,8 +89,9 @@ class Run:
         return self.recipe.record.parameters
 
     def save(self, path: Path) -> None:
-        """The model file that `predict` and `summary` read."""
+        """The model file that `predict` and `summary` read; a symbolic link there is replaced."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        drop_link(path)
         record = self.recipe.record
         save(self.model, path, classes=list(record.classes), preprocessing=record.preprocessing,
              accuracy=self.accuracy, tested=len(self.test[1]), epochs=len(self.history),

@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from ..io.atomic import atomic_write
+
 SVG_NAMESPACE = "http://www.w3.org/2000/svg"
 
 # Text and surfaces, then six series colours: blue and orange come first because they stay apart for
@@ -325,15 +327,6 @@ def write_text(path: str | os.PathLike[str], content: str) -> Path:
     Raises OSError if it cannot be written; an older file of that name is then unchanged and nothing
     else is left.
     """
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "w", encoding="utf-8", newline="\n") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
-    return path
+    with atomic_write(path, follow_links=False) as file:
+        file.write(content.encode("utf-8"))
+    return Path(path)

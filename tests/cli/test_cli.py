@@ -185,6 +185,23 @@ def test_training_is_deterministic_and_learns(folder):
     assert not np.array_equal(other.model.conv1.weight, first.model.conv1.weight)
 
 
+@pytest.mark.skipif(os.name != "posix", reason="links are POSIX's")
+def test_a_link_in_the_folder_is_never_written_through(tmp_path):
+    """Its name is known to everybody, so somebody else may have laid a link there."""
+    precious, out = tmp_path/"precious", tmp_path/"fastnn-run"
+    precious.write_text("precious")
+    out.mkdir()
+    for name in ("digits.npz", "digit.png", "report.html"):
+        (out/name).symlink_to(precious)
+    done = run("train", "--epochs", "1", "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    with tour.atomic_write(out/"digit.png", follow_links=False) as file:
+        file.write(b"png")
+    nn.viz.line_chart({"loss": [1.0, 0.5]}).save(out/"report.html")
+    assert precious.read_text() == "precious" and not any(path.is_symlink() for path in out.iterdir())
+    assert nn.load(out/"digits.npz")["architecture"] == "digits"
+
+
 def test_training_resumes_from_a_checkpoint(tmp_path, capsys):
     for epochs in ("1", "2"):
         assert cli.main(["train", "lenet", "--epochs", epochs, "--out", str(tmp_path), "--checkpoint",

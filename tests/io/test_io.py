@@ -393,6 +393,117 @@ def test_links_and_modes_stay(tmp_path):
     assert link.is_symlink() and same(NEW, nn.load(real)) and stat.S_IMODE(real.stat().st_mode) == 0o640
 
 
+@pytest.mark.parametrize("name", ["\U0001f600" * 60, "\u00fc" * 120, "a" * 250, "a" + "\u20ac" * 80])
+@pytest.mark.parametrize("ending", [".npz"])
+def test_names_as_long_as_the_file_system_takes(tmp_path, name, ending):
+    """Names are cut by bytes, of which a character may have four, and never within one."""
+    path = tmp_path / (name + ending)
+    assert 240 <= len(os.fsencode(path.name)) <= 255
+    for state in (OLD, NEW):
+        nn.save(state, path)
+        assert same(state, nn.load(path)) and os.listdir(tmp_path) == [path.name]
+
+
+posix = pytest.mark.skipif(os.name != "posix", reason="links, modes and signals are POSIX's")
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o400, 0o604, 0o666, None])
+def test_nobody_else_reads_the_file_while_it_is_written(tmp_path, mode, monkeypatch):
+    path = tmp_path / "s.npz"
+    if mode is not None:
+        path.write_bytes(b"old")
+        path.chmod(mode)
+    seen = []
+    create, write = os.open, np.lib.format.write_array
+
+    def look(*args, **kwargs):
+        descriptor = create(*args, **kwargs)
+        seen.extend(stat.S_IMODE(entry.stat().st_mode) for entry in tmp_path.iterdir() if entry.suffix == ".tmp")
+        return descriptor
+
+    def write_and_look(*args, **kwargs):
+        write(*args, **kwargs)
+        seen.extend(stat.S_IMODE(entry.stat().st_mode) for entry in tmp_path.iterdir() if entry.suffix == ".tmp")
+    monkeypatch.setattr(os, "open", look)
+    monkeypatch.setattr(np.lib.format, "write_array", write_and_look)
+    umask = os.umask(0o022)
+    try:
+        nn.save(NEW, path)
+    finally:
+        os.umask(umask)
+    wanted = 0o644 if mode is None else mode
+    assert len(seen) >= 3 and all(m & ~wanted == 0 for m in seen), [oct(m) for m in seen]
+    assert stat.S_IMODE(path.stat().st_mode) == wanted and set(seen[1:]) <= {wanted, wanted & ~0o022}
+
+
+KILLED = """if True:
+    import os, sys, numpy as np, fastnn as nn
+    os.fsync = lambda file: os.kill(os.getpid(), 9)
+    nn.save({'w': np.arange(200_000.0)}, sys.argv[1])
+"""
+
+
+@posix
+def test_what_killed_processes_leave_goes_with_the_next_save(tmp_path):
+    path, other = tmp_path / ("\u00fc" * 60 + ".npz"), tmp_path / "other.npz"
+    nn.save(OLD, path)
+    for target in (path, path, other):
+        assert subprocess.run([sys.executable, "-c", KILLED, target]).returncode == -9
+    assert len(os.listdir(tmp_path)) == 3 and same(OLD, nn.load(path))
+    nn.save(NEW, path)
+    left = sorted(os.listdir(tmp_path))
+    assert left[0].startswith(".other.npz.") and left[1:] == [path.name] and same(NEW, nn.load(path))
+    nn.save(NEW, other)
+    assert sorted(os.listdir(tmp_path)) == ["other.npz", path.name]
+
+
+@posix
+def test_what_others_are_writing_stays(tmp_path):
+    """A file that is locked, one of a process that runs, and what only looks like one."""
+    import fcntl
+
+    from fastnn.io.atomic import atomic_write
+
+    path, dead = tmp_path / "s.npz", 2**22 + 7                      # above the largest number of a process
+    locked = tmp_path / f".s.npz.{dead}-00000001.tmp"
+    kept = [f".s.npz.{os.getppid()}-00000002.tmp", f".s.npz.{dead}-0000003.tmp", f".s.npz.{dead}-00000004.tmp.x",
+            f".t.npz.{dead}-00000005.tmp", f"s.npz.{dead}-00000006.tmp", f".s_npz.{dead}-00000007.tmp"]
+    for name in kept:
+        (tmp_path / name).touch()
+    (tmp_path / f".s.npz.{dead}-00000008.tmp").symlink_to(tmp_path / kept[0])
+    (tmp_path / f".s.npz.{dead}-00000009.tmp").mkdir()
+    gone = tmp_path / f".s.npz.{dead}-0000000a.tmp"
+    reused = tmp_path / f".s.npz.{os.getpid()}-0000000b.tmp"        # another process had our number
+    for file in (gone, reused):
+        file.touch()
+    os.utime(reused, (1e9, 1e9))
+    with open(locked, "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with atomic_write(path):
+            nn.save(OLD, path)                      # two of this process at a time
+            assert sum(name.startswith(f".s.npz.{os.getpid()}-") for name in os.listdir(tmp_path)) == 1
+    assert not gone.exists() and not reused.exists()
+    assert set(os.listdir(tmp_path)) == {*kept, "s.npz", locked.name, f".s.npz.{dead}-00000008.tmp",
+                                         f".s.npz.{dead}-00000009.tmp"}
+
+
+@posix
+@pytest.mark.parametrize("dangling", [True, False])
+def test_a_link_that_is_not_followed_is_replaced(tmp_path, dangling):
+    from fastnn.io.atomic import atomic_write
+
+    precious, link = tmp_path / "precious", tmp_path / "link"
+    if not dangling:
+        precious.write_bytes(b"precious")
+        precious.chmod(0o600)
+    link.symlink_to(precious)
+    with atomic_write(link, follow_links=False) as file:
+        file.write(b"new")
+    assert not link.is_symlink() and link.read_bytes() == b"new" and precious.exists() != dangling
+    assert dangling or precious.read_bytes() == b"precious"
+
+
 @both
 def test_paths_that_are_not_there(tmp_path, ending):
     with pytest.raises(FileNotFoundError, match="there is no folder"):

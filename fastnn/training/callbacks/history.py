@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 from collections.abc import Iterator
 from typing import Any
 
+from ...errors import FileError
+from ...io.atomic import atomic_write
 from ..state import State
 from .base import Callback
 
@@ -81,24 +84,25 @@ class History(Callback):
         return curves(self)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the rows as .csv, or as .jsonl, one JSON object a line.
+        """Write the rows as .csv, or as .jsonl, one JSON object a line; entirely or not at all.
 
         Raises
         ------
-        ValueError
+        FileError
             Another ending.
         """
-        path = os.fspath(path)
+        path = os.fsdecode(path)
+        text = io.StringIO()
         if path.endswith(".csv"):
-            with open(path, "w", newline="", encoding="utf-8") as file:
-                writer = csv.DictWriter(file, self.columns)
-                writer.writeheader()
-                writer.writerows(self.rows)
+            writer = csv.DictWriter(text, self.columns)
+            writer.writeheader()
+            writer.writerows(self.rows)
         elif path.endswith(".jsonl"):
-            with open(path, "w", encoding="utf-8") as file:
-                file.writelines(json.dumps(row) + "\n" for row in self.rows)
+            text.writelines(json.dumps(row) + "\n" for row in self.rows)
         else:
-            raise ValueError(f"a history is written as .csv or .jsonl, not {path!r}")
+            raise FileError(who="History.save", expected="a file name that ends in .csv or .jsonl", got=repr(path))
+        with atomic_write(path) as file:
+            file.write(text.getvalue().encode("utf-8"))
 
     def __repr__(self) -> str:
         last = ", ".join(f"{k}={v:.4g}" for k, v in self.rows[-1].items()) if self.rows else "empty"
