@@ -1,6 +1,7 @@
 /* reduce.c -- sums, extremes and the like along axes. Mathematics and methods: reduce.tmpl.h. */
 #include "fastnn.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -57,13 +58,9 @@ typedef struct {
     fnn_size outer, axis, inner, piece;             /* a piece is so many steps along the axis */
     double divisor;
     int root;                                       /* take the square root at last */
+    int squares;                                    /* it is a sum of squares: looked at, and done again if in doubt */
+    void *rest;                                     /* what rounding leaves of y; of c, where a sum of squares has it */
 } fnn_reduce_args;
-
-/* From the combined parts to the result, still in double. */
-static inline double finished(const fnn_reduce_args *args, double total)
-{
-    return args->root ? sqrt(total / args->divisor) : total / args->divisor;
-}
 
 /* For what is not a reduction but goes along the axis too. */
 typedef struct {

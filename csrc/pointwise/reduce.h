@@ -1,7 +1,7 @@
 /* reduce.h -- sums, products and extremes along axes: the rows of kernels.h for reduce.c; no guard.
  * Map of the family: map.tmpl.h.
  *
- * Names      fnn_sum, fnn_sum_abs, fnn_sum_square, fnn_sum_exp, fnn_root_sum_square, fnn_prod,
+ * Names      fnn_sum, fnn_sum_abs, fnn_sum_exp, fnn_root_sum_square, fnn_variance, fnn_prod,
  *            fnn_amax, fnn_amin, fnn_spread, fnn_prod_backward, fnn_argmax, fnn_argmax_backward,
  *            fnn_cumsum: FN(sum) and so on, which the lines SUM_OF(sum, ...), EXTREME_OF(amax, ...)
  *            and REDUCTION(prod, ...) of reduce.tmpl.h make; spread, argmax, cumsum and the
@@ -15,14 +15,19 @@
 KERNEL(sum, REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner, double divisor)
 /* |x - c| */
 KERNEL(sum_abs, REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner, double divisor)
-/* (x - c)^2 */
-KERNEL(sum_square, REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner, double divisor)
 /* e^(x - c) */
 KERNEL(sum_exp, REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner, double divisor)
 
-/* y[o,i] = sqrt((sum_a (x[o,a,i] - c[o,i])^2) / divisor), the root taken before rounding to REAL */
+/* y[o,i] = sqrt((sum_a x[o,a,i]^2) / divisor), the root taken before rounding to REAL, and finite
+ * wherever REAL can hold it; c is NULL */
 KERNEL(root_sum_square, REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner,
        double divisor)
+
+/* y[o,i] = (sum_a (x[o,a,i] - mean)^2) / divisor, or its root; mean is that of x[o,:,i], rounded to
+ * REAL, and rest what the rounding left of it. However large the mean is, no digits of y are lost.
+ * y, mean, rest [outer][inner] */
+KERNEL(variance, REAL *y, REAL *mean, REAL *rest, const REAL *x, fnn_size outer, fnn_size axis, fnn_size inner,
+       double divisor, int root)
 
 /* ---- the same with another operation in the place of the sum; c is not read ------------------ */
 /* the product */

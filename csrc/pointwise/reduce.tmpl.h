@@ -8,7 +8,9 @@
  * Method     Everything is added in double and rounded once. A run of contiguous elements is summed
  *            by halves down to loops of REDUCE_RUN; columns are summed REDUCE_ROWS rows at a time.
  *            So the error of a float sum is that of its last rounding, and that of a double sum
- *            grows with the logarithm of the length, like NumPy's pairwise sum.
+ *            grows with the logarithm of the length, like NumPy's pairwise sum. A sum of squares
+ *            that overflows, or that a large mean leaves no digits, is noticed at its end and done
+ *            again with care (spread_again).
  * Cost       reads x once.
  * Threads    by outputs where there are enough of them; else the axis is cut into pieces by its
  *            size, whose results are combined by halves.
@@ -16,7 +18,7 @@
  */
 
 /* ---- loops: one macro per operation ---------------------------------------------------------- */
-#define SUM_OF(name, x, c, expression)                                                                        \
+#define LOOPS_OF_SUM(name, x, c, expression)                                                                  \
     FNN_INLINE double FN(name##_term)(REAL x, REAL c) { (void)c; return (expression); }                       \
     static double FN(name##_run)(const void *data, double centre, fnn_size n)                                 \
     {                                                                                                         \
@@ -51,8 +53,8 @@
                 for (fnn_size i = 0; i < n; i++) part[i] += FN(name##_term)(in[r * stride + i], c[i]);        \
             for (fnn_size i = 0; i < n; i++) total[i] += part[i];                                             \
         }                                                                                                     \
-    }                                                                                                         \
-    REDUCTION(name, name, combine_sum, 0)
+    }
+#define SUM_OF(name, x, c, expression) LOOPS_OF_SUM(name, x, c, expression) REDUCTION(name, name, combine_sum, 0)
 
 /* The fast loops compare only, and add up 0 x on the side: that stays 0 unless some x is NaN or
  * infinite, and then the careful loop, in which NaN always wins, does the work again. REDUCE_LANES
@@ -113,20 +115,106 @@
                   double divisor)                                                                                   \
     {                                                                                                               \
         fnn_reduce_args args = { FN(loops##_run), FN(loops##_columns), merge, y, x, c, NULL, outer, axis, inner, 0, \
-                                divisor, root };                                                                    \
+                                divisor, root, root, NULL };                                                        \
         FN(reduce)(&args);                                                                                          \
     }
 
 /* ---- the order of work, the same for all ----------------------------------------------------- */
 static const REAL FN(zeros)[REDUCE_COLUMNS];
 
+/* Numbers whose squares, and sums of them, are neither infinite nor lost near zero. */
+FNN_INLINE int FN(is_safe_sum)(double total)
+{
+    return total <= DBL_MAX && (!REAL_IS_F64 || total > 0x1p-900);
+}
+
+/* A sum of squares that overflowed, vanished, or may have lost its digits to a large mean: the k-th
+ * output again, from numbers brought near 1 by a power of 2, and from deviations whose own mean is
+ * taken out. Where x has an infinity or a NaN, or is all zero, what came out first is right. */
+static void FN(spread_again)(const fnn_reduce_args *args, fnn_size k)
+{
+    const fnn_size n = args->axis, step = args->inner;
+    const REAL *x = (const REAL *)args->x + k / step * n * step + k % step;
+    double largest = 0, mean = 0, sum = 0, squares = 0;
+    for (fnn_size a = 0; a < n; a++) {
+        const double size = fabs((double)x[a * step]);
+        largest = size > largest || size != size ? size : largest;
+    }
+    if (!(largest > 0 && largest <= DBL_MAX))
+        return;
+    int exponent;
+    frexp(largest, &exponent);
+    exponent = exponent > 1000 ? 1000 : exponent < -1000 ? -1000 : exponent;               /* 2^-e is a normal number */
+    const double scale = ldexp(1, -exponent);
+    /* twice where a mean is taken out: for the mean, and for the deviations; in parts, so that few
+     * roundings meet in one number */
+    for (int pass = args->c ? 0 : 1; pass < 2; pass++) {
+        for (fnn_size begin = 0; begin < n; begin += REDUCE_RUN) {
+            double part = 0, part_squares = 0;
+            for (fnn_size a = begin; a < fnn_min(begin + REDUCE_RUN, n); a++) {
+                const double d = x[a * step] * scale - mean;
+                part += d;
+                part_squares += d * d;
+            }
+            sum += part;
+            squares += part_squares;
+        }
+        if (pass == 0) {
+            mean = sum / (double)n;
+            sum = squares = 0;
+        }
+    }
+    if (args->c) {
+        REAL *c = (REAL *)args->c + k, *rest = (REAL *)args->rest + k;
+        const double left = sum / (double)n;
+        squares -= sum * left;
+        *c = (REAL)((mean + left) / scale);
+        *rest = (REAL)(((mean - *c * scale) + left) / scale);
+    }
+    squares = (squares > 0 ? squares : 0) / args->divisor;
+    ((REAL *)args->y)[k] = (REAL)(args->root ? sqrt(squares) / scale : squares / scale / scale);
+}
+
+/* Outputs k ... k + n - 1 from their totals. */
+static void FN(reduce_finish)(const fnn_reduce_args *args, fnn_size k, fnn_size n, const double *restrict total)
+{
+    REAL *restrict y = (REAL *)args->y + k;
+    const double divisor = args->divisor;
+    if (!args->squares) {
+        for (fnn_size i = 0; i < n; i++)
+            y[i] = (REAL)(total[i] / divisor);
+        if (args->rest)
+            for (fnn_size i = 0; i < n; i++)
+                ((REAL *)args->rest)[k + i] = (REAL)(total[i] / divisor - (double)y[i]);
+        return;
+    }
+    const REAL *c = args->c, *rest = args->rest;
+    const double m = (double)args->axis;
+    for (fnn_size i = 0; i < n; i++) {
+        double t = total[i];
+        /* the sum is about c = mean - rest:  sum (x - c)^2 = sum (x - mean)^2 + m rest^2 */
+        if (rest)
+            t = t - m * rest[k + i] * rest[k + i];
+        t = t < 0 ? 0 : t;
+        y[i] = (REAL)(args->root ? sqrt(t / divisor) : t / divisor);
+        /* a sum in double knows its mean to some 2^-46; float's is rounded later, and the rest kept */
+        if (!FN(is_safe_sum)(total[i]) || (REAL_IS_F64 && c && total[i] < 0x1p-40 * m * c[k + i] * c[k + i]))
+            FN(spread_again)(args, k + i);
+    }
+}
+
 /* Tasks are outputs in a row: inner = 1. */
 static void FN(reduce_rows_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const fnn_reduce_args *args = ctx;
     const REAL *x = args->x, *c = args->c;
-    for (fnn_size o = begin; o < end; o++)
-        ((REAL *)args->y)[o] = (REAL)finished(args, args->run(x + o * args->axis, c ? c[o] : 0, args->axis));
+    for (fnn_size o = begin; o < end; o++) {
+        const double total = args->run(x + o * args->axis, c ? c[o] : 0, args->axis);
+        if (args->squares || args->rest)
+            FN(reduce_finish)(args, o, 1, &total);
+        else
+            ((REAL *)args->y)[o] = (REAL)(total / args->divisor);
+    }
 }
 
 /* Tasks are blocks of columns, in all outer slices. */
@@ -138,10 +226,8 @@ static void FN(reduce_columns_block)(void *ctx, fnn_size begin, fnn_size end)
     for (fnn_size t = begin; t < end; t++) {
         const fnn_size o = t / blocks, i0 = t % blocks * REDUCE_COLUMNS, n = fnn_min(inner - i0, REDUCE_COLUMNS);
         const REAL *c = args->c ? (const REAL *)args->c + o * inner + i0 : FN(zeros);
-        REAL *restrict y = (REAL *)args->y + o * inner + i0;
         args->columns(total, (const REAL *)args->x + o * args->axis * inner + i0, c, args->axis, inner, n);
-        for (fnn_size i = 0; i < n; i++)
-            y[i] = (REAL)finished(args, total[i]);
+        FN(reduce_finish)(args, o * inner + i0, n, total);
     }
 }
 
@@ -181,6 +267,7 @@ static void FN(reduce)(fnn_reduce_args *args)
                                     fnn_min(axis * inner / REDUCE_BLOCK,
                                             fnn_min(REDUCE_PARTS, REDUCE_SCRATCH / inner)));
     const REAL *x = args->x, *c = args->c;
+    const fnn_reduce_args all = *args;
     args->piece = fnn_ceil_div(axis, wanted);
     const fnn_size pieces = fnn_ceil_div(axis, args->piece);
     args->parts = fnn_scratch_alloc((size_t)(pieces * inner) * sizeof(double));
@@ -189,8 +276,7 @@ static void FN(reduce)(fnn_reduce_args *args)
         args->c = c ? c + o * inner : NULL;
         fnn_parallel_for(pieces, 1, FN(reduce_pieces_block), args);
         combine_parts(args->parts, pieces, inner, args->combine);
-        for (fnn_size i = 0; i < inner; i++)
-            ((REAL *)args->y)[o * inner + i] = (REAL)finished(args, args->parts[i]);
+        FN(reduce_finish)(&all, o * inner, inner, args->parts);
     }
     fnn_scratch_free(args->parts);
 }
@@ -200,8 +286,22 @@ FNN_INLINE double FN(square_of)(REAL d) { return (double)d * d; }
 
 SUM_OF(sum, x, c, x)
 SUM_OF(sum_abs, x, c, x - c < 0 ? c - x : x - c)
-SUM_OF(sum_square, x, c, FN(square_of)(x - c))
+LOOPS_OF_SUM(sum_square, x, c, FN(square_of)(x - c))
 REDUCTION(root_sum_square, sum_square, combine_sum, 1)
+
+void FN(variance)(REAL *y, REAL *mean, REAL *rest, const REAL *x, fnn_size outer, fnn_size axis, fnn_size inner,
+                  double divisor, int root)
+{
+    fnn_reduce_args args = { .run = FN(sum_run), .columns = FN(sum_columns), .combine = combine_sum, .y = mean,
+                             .x = x, .outer = outer, .axis = axis, .inner = inner, .divisor = (double)axis,
+                             .rest = rest };
+    FN(reduce)(&args);
+    args = (fnn_reduce_args){ .run = FN(sum_square_run), .columns = FN(sum_square_columns), .combine = combine_sum,
+                              .y = y, .x = x, .c = mean, .outer = outer, .axis = axis, .inner = inner,
+                              .divisor = divisor, .root = root, .squares = 1, .rest = rest };
+    FN(reduce)(&args);
+}
+
 SUM_OF(sum_exp, x, c, r_exp(x - c))
 EXTREME_OF(amax, >, combine_max)
 EXTREME_OF(amin, <, combine_min)

@@ -10,9 +10,10 @@ ctypedef void (*reduction_fn)(void *y, const void *x, const void *c, Py_ssize_t 
 cdef extern from "fastnn.h" nogil:
     reduction_fn fnn_sum[2]
     reduction_fn fnn_sum_abs[2]
-    reduction_fn fnn_sum_square[2]
     reduction_fn fnn_root_sum_square[2]
     reduction_fn fnn_sum_exp[2]
+    void (*fnn_variance[2])(void *y, void *mean, void *rest, const void *x, Py_ssize_t outer, Py_ssize_t axis,
+                            Py_ssize_t inner, double divisor, int root)
     reduction_fn fnn_prod[2]
     reduction_fn fnn_amax[2]
     reduction_fn fnn_amin[2]
@@ -170,29 +171,76 @@ def mean_backward(dy, saved, *, dim, keepdim):
     return (spread_over(dy, saved[0], dim, count(saved[0], dim)),)
 
 
+cdef bint matters(const Array *rest, const Array *y, bint root) noexcept nogil:
+    """Whether what rounding left of the means shows beside the deviations: 2^-22 of one or more (its square is 5.7e-14). y
+    has the variances, or their roots.
+    """
+    cdef Py_ssize_t i
+    cdef double r, v
+    for i in range(y.size):
+        if y.dtype == FNN_F32:
+            r, v = (<float *>rest.data)[i], (<float *>y.data)[i]
+        else:
+            r, v = (<double *>rest.data)[i], (<double *>y.data)[i]
+        if r * r > 5.7e-14 * (v * v if root else v):
+            return True
+    return False
+
+
+cdef tuple spread_forward(object x, object dim, object keepdim, double correction, bint root):
+    """(variance or its root, saved): over the axes `dim` together."""
+    cdef Array x_, y_, mean_, rest_
+    cdef Py_ssize_t shape[MAX_DIMS]
+    cdef Py_ssize_t outer, axis, inner
+    cdef int d, k, n = len(dim), first = dim[0] if n else 0, last = dim[n - 1] if n else -1
+    scratch_ready()
+    x = kept = open_array(x, &x_)
+    for d in range(x_.ndim):
+        shape[d] = x_.shape[d]
+    for k in range(n):
+        shape[<int>dim[k]] = 1
+    if n and last - first != n - 1:             # the axes brought together: the others in their order, then these
+        kept = open_array(x.transpose([d for d in range(x_.ndim) if d not in dim] + list(dim)), &x_)
+        first, last = x_.ndim - n, x_.ndim - 1
+    split_axes(&x_, first, last, &outer, &axis, &inner)
+    y = new_array(&y_, x_.dtype, x_.ndim, shape)
+    mean = new_array(&mean_, x_.dtype, x_.ndim, shape)
+    rest = new_array(&rest_, x_.dtype, x_.ndim, shape)
+    cdef double divisor = axis - correction
+    cdef bint shows
+    with nogil:
+        fnn_variance[x_.dtype](y_.data, mean_.data, rest_.data, x_.data, outer, axis, inner,
+                               divisor if divisor > 0 else 0.0, root)
+        shows = matters(&rest_, &y_, root)
+    return drop_axes(y, dim, keepdim), (x, mean, rest if shows else None, y)
+
+
+cdef object deviations(object x, object mean, object rest):
+    """x - mean, whose two parts are those that fnn_variance made."""
+    d = broadcast2(fnn_sub, x, mean)
+    return d if rest is None else broadcast2(fnn_sub, d, rest)
+
+
 def var_forward(x, *, dim, keepdim, correction):
-    mean = reduce_groups(fnn_sum, x, dim, count(x.shape, dim))
-    y = reduce_once(fnn_sum_square, x, mean, dim, freedom(x.shape, dim, correction))
-    return drop_axes(y, dim, keepdim), (x, mean)
+    y, saved = spread_forward(x, dim, keepdim, correction, False)
+    return y, saved[:3]
 
 
 def var_backward(dy, saved, *, dim, keepdim, correction):
-    x, mean = saved                 # forward was  y = sum (x - mean)^2 / (n - correction),  and sum (x - mean) = 0
+    x, mean, rest = saved           # forward was  y = sum (x - mean)^2 / (n - correction),  and sum (x - mean) = 0
     scale = broadcast2(fnn_mul, with_axes(dy, x.shape, dim), 2 / freedom(x.shape, dim, correction))
-    return (broadcast2(fnn_mul, broadcast2(fnn_sub, x, mean), scale),)
+    return (broadcast2(fnn_mul, deviations(x, mean, rest), scale),)
 
 
 def std_forward(x, *, dim, keepdim, correction):
-    mean = reduce_groups(fnn_sum, x, dim, count(x.shape, dim))
-    y = reduce_once(fnn_root_sum_square, x, mean, dim, freedom(x.shape, dim, correction))
-    return drop_axes(y, dim, keepdim), (x, mean, y)
+    return spread_forward(x, dim, keepdim, correction, True)
 
 
 def std_backward(dy, saved, *, dim, keepdim, correction):
-    x, mean, y = saved              # forward was  y = sqrt(variance);  where y is 0 the slope is taken as 0
+    x, mean, rest, y = saved        # forward was  y = sqrt(variance);  where y is 0 the slope is taken as 0
     scale = broadcast2(fnn_divide_or_zero, with_axes(dy, x.shape, dim), y)
     scale = broadcast2(fnn_mul, scale, 1 / freedom(x.shape, dim, correction))
-    return (broadcast2(fnn_mul, broadcast2(fnn_sub, x, mean), scale),)
+    return (broadcast2(fnn_mul, deviations(x, mean, rest), scale),)
 
 
 def norm_forward(x, *, p, dim, keepdim):

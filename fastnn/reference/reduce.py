@@ -36,31 +36,57 @@ def mean_backward(dy, saved, *, dim, keepdim):
     return (expand(dy, shape, dim) / dy.dtype.type(count(shape, dim)),)
 
 
+def near_one(x, dim):
+    """(x / 2^exponent, exponent): a power of 2 for each slice along `dim`, by which its largest element comes
+    near 1, so that squares neither overflow nor vanish. Nothing is rounded.
+    """
+    top = np.max(np.abs(x), axis=dim, keepdims=True, initial=0)
+    exponent = np.frexp(np.where(np.isfinite(top), top, 1))[1]
+    return np.ldexp(x, -exponent), exponent
+
+
+def spread(x, dim, correction):
+    """(deviations from the mean, their mean square with n - correction for n, exponent): the first
+    two of x / 2^exponent.
+    """
+    x, exponent = near_one(x, dim)
+    d = x - np.mean(x, axis=dim, keepdims=True)
+    d = d - np.mean(d, axis=dim, keepdims=True)     # takes out what rounding has left of the mean
+    y = np.sum(d * d, axis=dim, keepdims=True) / max(count(x.shape, dim) - correction, 0)
+    return d, y, exponent
+
+
 def var_forward(x, *, dim, keepdim, correction):
-    mean = np.mean(x, axis=dim, keepdims=True)
-    y = np.sum((x - mean)**2, axis=dim, keepdims=keepdim) / max(count(x.shape, dim) - correction, 0)
-    return np.asarray(y), (x, mean)
+    d, y, exponent = spread(x, dim, correction)
+    y = np.ldexp(y, 2 * exponent)
+    return np.asarray(y if keepdim else np.squeeze(y, axis=dim)), (np.ldexp(d, exponent),)
 
 
 def var_backward(dy, saved, *, dim, keepdim, correction):
-    x, mean = saved                                 # the mean moves too, but its part is sum (x - mean) = 0
-    return (expand(dy, x.shape, dim) * 2 * (x - mean) / max(count(x.shape, dim) - correction, 0),)
+    d, = saved                                      # the mean moves too, but its part is sum (x - mean) = 0
+    return (expand(dy, d.shape, dim) * 2 * d / max(count(d.shape, dim) - correction, 0),)
 
 
 def std_forward(x, *, dim, keepdim, correction):
-    y = np.sqrt(var_forward(x, dim=dim, keepdim=keepdim, correction=correction)[0])
-    return np.asarray(y), (x, np.asarray(y))
+    d, y, exponent = spread(x, dim, correction)
+    y = np.ldexp(np.sqrt(y), exponent)
+    return np.asarray(y if keepdim else np.squeeze(y, axis=dim)), (np.ldexp(d, exponent), y)
 
 
 def std_backward(dy, saved, *, dim, keepdim, correction):
-    x, y = saved                                    # forward was  y = sqrt(v),  so  dv = dy / 2y;  0 where y is 0
+    d, y = saved                                    # forward was  y = sqrt(v),  so  dv = dy / 2y;  0 where y is 0
+    y = y.reshape(dy.shape)
     dv = np.where(y == 0, 0, dy / np.where(y == 0, 1, 2 * y))
-    return var_backward(dv, (x, np.mean(x, axis=dim, keepdims=True)), dim=dim, keepdim=keepdim, correction=correction)
+    return var_backward(dv, (d,), dim=dim, keepdim=keepdim, correction=correction)
 
 
 def norm_forward(x, *, p, dim, keepdim):
-    y = np.sum(np.abs(x), axis=dim, keepdims=keepdim) if p == 1 else np.sqrt(np.sum(x * x, axis=dim, keepdims=keepdim))
-    return np.asarray(y), (x, np.asarray(y))
+    if p == 1:
+        y = np.sum(np.abs(x), axis=dim, keepdims=True)
+    else:
+        near, exponent = near_one(x, dim)
+        y = np.ldexp(np.sqrt(np.sum(near * near, axis=dim, keepdims=True)), exponent)
+    return np.asarray(y if keepdim else np.squeeze(y, axis=dim)), (x, y)
 
 
 def norm_backward(dy, saved, *, p, dim, keepdim):
@@ -68,7 +94,7 @@ def norm_backward(dy, saved, *, p, dim, keepdim):
     if p == 1:
         return (expand(dy, x.shape, dim) * np.sign(x),)
     # forward was  y^2 = sum x^2
-    return (expand(np.where(y == 0, 0, dy / np.where(y == 0, 1, y)), x.shape, dim) * x,)
+    return (expand(dy, x.shape, dim) * np.where(y == 0, 0, x / np.where(y == 0, 1, y)),)
 
 
 def logsumexp_forward(x, *, dim, keepdim):

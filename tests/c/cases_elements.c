@@ -163,12 +163,23 @@ static void label_axes(run *r, int size) { LABEL("outer=%td axis=%td inner=%td",
 static void *near_one(run *r, fnn_size n) { return in_range(r, n, 0.9990, 1.0011); }
 REDUCTION(sum, in, 1)
 REDUCTION(sum_abs, in, 1)
-REDUCTION(sum_square, in, 1)
 REDUCTION(sum_exp, in, 1)
-REDUCTION(root_sum_square, in, 1)
+REDUCTION(root_sum_square, in, 0)
 REDUCTION(prod, near_one, 0)
 REDUCTION(amax, special_or_steps, 0)
 REDUCTION(amin, special_or_steps, 0)
+
+/* A mean of 0, and one that is large enough for double to take the sums again */
+CASE(variance)
+{
+    FOR_AXES {
+        label_axes(r, size);
+        const double mean = size % 2 ? (r->type == FNN_F64 ? 1e9 : 1e3) : 0;
+        const void *x = in_range(r, outer * axis * inner, mean - 1, mean + 1);
+        void *y = out(r, outer * inner), *mean_of_x = out(r, outer * inner);
+        CALL(variance)(y, mean_of_x, work(r, outer * inner, OF_TYPE), x, outer, axis, inner, 3.0, size % 3 == 0);
+    }
+}
 
 CASE(spread)
 {

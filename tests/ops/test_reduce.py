@@ -168,6 +168,64 @@ def test_variance_of_numbers_with_a_large_mean(kernels):
     np.testing.assert_allclose(nn.tensor(np.full(1000, 0.1, np.float32)).std().data, 0, atol=1e-8)
 
 
+SPREADS = [((1000,), (0,)), ((3, 5003), (1,)), ((5003, 3), (0,)), ((40, 30, 50), (0, 2)), ((7, 6), (0, 1)),
+           ((20_011, 2), (0,)), ((2, 3, 1031), (1,)), ((2, 2), (1,))]
+
+
+def exact_spread(x, dim):
+    """(x - mean, its mean square with n - 1): in long double, the mean taken out twice."""
+    wide = x.astype(np.longdouble)
+    d = wide - wide.mean(dim, keepdims=True)
+    d -= d.mean(dim, keepdims=True)
+    return d, (d * d).sum(dim, keepdims=True) / (math.prod([x.shape[a] for a in dim]) - 1)
+
+
+@both_types
+@both_backends
+@pytest.mark.parametrize("shape, dim", SPREADS, ids=str)
+def test_a_large_mean_costs_a_variance_no_digits(shape, dim, backend, dtype):
+    """What is rounded is some numbers of the size of the deviations: 16 units, however large the
+    mean is; in NumPy, whose sums of columns go from row to row, more by the root of their number.
+    A gradient has the rounding of a float64 mean.
+    """
+    unit, rng = np.finfo(dtype).eps / 2, np.random.default_rng(0)
+    if backend == "reference":
+        unit *= math.prod([shape[a] for a in dim]) ** 0.5
+    if dtype is np.float64 and np.finfo(np.longdouble).eps == np.finfo(dtype).eps:
+        pytest.skip("long double is no wider here")
+    for mean in (0, 1e3, 1e5, 3e6) if dtype is np.float32 else (0, 1e3, 1e8, 1e14):
+        x = (mean + rng.standard_normal(shape)).astype(dtype)
+        d, want = exact_spread(x, dim)
+        dy = rng.standard_normal(want.shape).astype(dtype)
+        slope = 2 * dy * d / (math.prod([x.shape[a] for a in dim]) - 1)
+        with nn.use_backend(backend):
+            t = nn.tensor(x, requires_grad=True)
+            np.testing.assert_allclose(t.std(dim, keepdim=True).data, np.sqrt(want), rtol=16 * unit)
+            y = t.var(dim, keepdim=True)
+            np.testing.assert_allclose(y.data, want, rtol=16 * unit)
+            y.backward(dy)
+            allowed = 16 * unit * (1 if dtype is np.float32 and backend == "kernels" else 1 + mean)
+            np.testing.assert_allclose(t.grad.data, slope, rtol=0, atol=float(allowed * np.abs(slope).max()))
+
+
+@both_backends
+@pytest.mark.parametrize("shape, dim", SPREADS, ids=str)
+def test_squares_beyond_the_range_of_double(shape, dim, backend):
+    """A norm or a deviation is finite where it can be, and not 0 where it is not."""
+    direction = np.random.default_rng(0).uniform(-1, 1, shape)
+    _, variance = exact_spread(direction, dim)
+    norm = np.sqrt((direction**2).sum(dim, keepdims=True))
+    for dtype, size in ((np.float32, 1e30), (np.float32, 1e36), (np.float64, 1e300), (np.float64, 1e305),
+                        (np.float64, 1e-170), (np.float64, 1e-290)):
+        with nn.use_backend(backend):
+            x = nn.tensor((size * direction).astype(dtype), requires_grad=True)
+            np.testing.assert_allclose(x.std(dim, keepdim=True).data / size, np.sqrt(variance), rtol=1e-6)
+            y = x.norm(2, dim, keepdim=True)
+            np.testing.assert_allclose(y.data / size, norm, rtol=1e-6)
+            y.backward(np.ones_like(y.data))
+            np.testing.assert_allclose(x.grad.data, direction / norm, rtol=2e-6, atol=1e-9)
+
+
 @both_types
 def test_long_sums_do_not_overflow_early(dtype, kernels):
     big = np.full(10_000, np.finfo(dtype).max / 10_001, dtype)
