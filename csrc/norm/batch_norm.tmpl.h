@@ -48,10 +48,16 @@ static fnn_size fnn_batch_norm_side(fnn_size S)
 }
 #endif
 
-static void FN(batch_norm_keep)(const fnn_batch_norm_args *a, fnn_size c, const fnn_moments *m)
+static void FN(batch_norm_keep)(const fnn_batch_norm_args *a, fnn_size c, fnn_moments *m)
 {
+    if (a->inference)
+        ((REAL *)a->rstd)[c] = (REAL)(1 / sqrt(fnn_moments_var(m) + a->eps));
+    else {
+        fnn_norm_care care;
+        ((REAL *)a->rstd)[c] = (REAL)FN(norm_rstd)(m, &care, 1, (const REAL *)a->x + c * a->S, a->N, a->C * a->S, a->S,
+                                                   a->eps);
+    }
     FN(norm_keep_mean)((REAL *)a->mean + 2 * c, m);
-    ((REAL *)a->rstd)[c] = (REAL)(1 / sqrt(fnn_moments_var(m) + a->eps));
     if (a->batch_mean) {
         ((REAL *)a->batch_mean)[c] = (REAL)fnn_moments_mean(m);
         ((REAL *)a->batch_var)[c] = (REAL)fnn_moments_var(m);
@@ -140,6 +146,25 @@ FNN_INLINE void FN(batch_norm_write)(const int relu, const fnn_batch_norm_args *
     }
 }
 
+/* The care for a channel of which the mean and rstd are saved. */
+static fnn_norm_care FN(batch_norm_care)(const fnn_batch_norm_args *a, fnn_size c)
+{
+    const REAL *mean = (const REAL *)a->mean + 2 * c, rstd = ((const REAL *)a->rstd)[c];
+    if (a->inference)
+        return (fnn_norm_care){ 1, (double)mean[0] + (double)mean[1], rstd };
+    return FN(norm_care_of)(mean, rstd, (const REAL *)a->x + c * a->S, a->N, a->C * a->S, a->S);
+}
+
+static void FN(batch_norm_write_with_care)(const fnn_batch_norm_args *a, fnn_size c)
+{
+    const fnn_norm_care care = FN(batch_norm_care)(a, c);
+    const REAL *w = a->weight ? (const REAL *)a->weight + c : NULL, *b = a->bias ? (const REAL *)a->bias + c : NULL;
+    for (fnn_size n = 0; n < a->N; n++) {
+        const fnn_size at = (n * a->C + c) * a->S;
+        FN(norm_write_with_care)(a->relu, (REAL *)a->y + at, (const REAL *)a->x + at, a->S, &care, w, b, 0);
+    }
+}
+
 static void FN(batch_norm_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const fnn_batch_norm_args *a = ctx;
@@ -172,6 +197,9 @@ static void FN(batch_norm_forward_block)(void *ctx, fnn_size begin, fnn_size end
             FN(batch_norm_write)(1, a, c, width, centre, scale, shift);
         else
             FN(batch_norm_write)(0, a, c, width, centre, scale, shift);
+        for (fnn_size k = 0; k < width; k++)
+            if (!FN(norm_is_finite)(scale[k]) || (!a->inference && !FN(norm_is_safe)(rstd[c + k])))
+                FN(batch_norm_write_with_care)(a, c + k);
     }
 }
 
@@ -271,6 +299,36 @@ FNN_INLINE void FN(batch_norm_write_dx)(const int relu, const fnn_batch_norm_arg
     }
 }
 
+/* The same sums and gradients as below, of one channel. */
+static void FN(batch_norm_backward_with_care)(const fnn_batch_norm_args *a, fnn_size c)
+{
+    const fnn_norm_care care = FN(batch_norm_care)(a, c);
+    const fnn_size N = a->N, C = a->C, S = a->S;
+    const double m = (double)(N * S), w = a->weight ? ((const REAL *)a->weight)[c] : 1;
+    const double b = a->bias ? ((const REAL *)a->bias)[c] : 0;
+    const double dmean = a->dbatch_mean ? ((const REAL *)a->dbatch_mean)[c] / m : 0;
+    const double dvar = a->dbatch_var ? 2 * (double)((const REAL *)a->dbatch_var)[c] / m : 0;
+    FN(norm_products_of) sum = { 0, 0, 0, 0 };
+    for (fnn_size n = 0; n < N; n++) {
+        const fnn_size at = (n * C + c) * S;
+        FN(norm_products_with_care)(a->relu, &sum, (const REAL *)a->dy + at, (const REAL *)a->x + at, S, &care, w, b);
+    }
+    if (a->dweight)
+        ((REAL *)a->dweight)[c] = (REAL)sum.dy_xhat;
+    if (a->dbias)
+        ((REAL *)a->dbias)[c] = (REAL)sum.dy;
+    for (fnn_size n = 0; a->dx && n < N; n++)
+        for (fnn_size i = (n * C + c) * S; i < (n * C + c + 1) * S; i++) {
+            const double xhat = FN(norm_xhat)(&care, ((const REAL *)a->x)[i]);
+            const double g = (!a->relu || xhat * w + b > 0 ? ((const REAL *)a->dy)[i] : 0) * w;
+            double d = g * care.rstd * care.unit;
+            if (!a->inference)
+                d = (g - sum.g / m - xhat * (sum.g_xhat / m)) * care.rstd * care.unit + dmean
+                    + dvar * xhat / care.rstd / care.unit;
+            ((REAL *)a->dx)[i] = (REAL)d;
+        }
+}
+
 static void FN(batch_norm_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const fnn_batch_norm_args *a = ctx;
@@ -317,6 +375,10 @@ static void FN(batch_norm_backward_block)(void *ctx, fnn_size begin, fnn_size en
             FN(batch_norm_write_dx)(1, a, c, width, centre, gate, scale, slope, shift);
         else if (a->dx)
             FN(batch_norm_write_dx)(0, a, c, width, centre, gate, scale, slope, shift);
+        for (fnn_size k = 0; k < width; k++)
+            if (!FN(norm_is_finite)(sum[k]) || !FN(norm_is_finite)(product[k]) || !FN(norm_is_finite)(gate[k].scale)
+                    || (!a->inference && !FN(norm_is_safe)(rstd[c + k])))
+                FN(batch_norm_backward_with_care)(a, c + k);
     }
 }
 

@@ -42,17 +42,17 @@ static void FN(layer_norm_forward_block)(void *ctx, fnn_size begin, fnn_size end
         const REAL *restrict x = (const REAL *)a->x + row * n;         /* x[row,:] */
         REAL *restrict y = (REAL *)a->y + row * n;
         fnn_moments m = FN(norm_moments)(x, 1, n, n);
-        double spread = fnn_moments_var(&m);
-        if (!mean)                                                     /* mean square = variance + mean^2 */
-            spread += fnn_moments_mean(&m) * fnn_moments_mean(&m);
-        REAL scale = (REAL)(1 / sqrt(spread + a->eps)), centre = 0, shift = 0;
+        fnn_norm_care care;
+        REAL scale = (REAL)FN(norm_rstd)(&m, &care, mean != NULL, x, 1, n, n, a->eps), centre = 0, shift = 0;
         if (mean) {
             FN(norm_keep_mean)(mean + 2 * row, &m);
             centre = mean[2 * row];
             shift = -mean[2 * row + 1] * scale;
         }
         rstd[row] = scale;
-        if (w && b)
+        if (care.unit != 0)
+            FN(norm_write_with_care)(0, y, x, n, &care, w, b, 1);
+        else if (w && b)
             for (fnn_size k = 0; k < n; k++)
                 y[k] = ((x[k] - centre) * scale + shift) * w[k] + b[k];
         else if (w)
@@ -71,6 +71,30 @@ void FN(layer_norm_forward)(REAL *y, REAL *mean, REAL *rstd, const REAL *x, cons
                            .eps = eps };
     if (n > 0)
         fnn_parallel_for(rows, fnn_norm_items(n), FN(layer_norm_forward_block), &args);
+}
+
+/* The same sums and gradients as below, of one row. */
+static void FN(layer_norm_backward_with_care)(const fnn_norm_args *a, fnn_size row, REAL *dw, REAL *db)
+{
+    const fnn_size n = a->n;
+    const REAL *x = (const REAL *)a->x + row * n, *dy = (const REAL *)a->dy + row * n;
+    const REAL *w = a->weight, *mean = a->mean ? (const REAL *)a->mean + 2 * row : NULL;
+    const fnn_norm_care care = FN(norm_care_of)(mean, ((const REAL *)a->rstd)[row], x, 1, n, n);
+    double sum = 0, product = 0;
+    for (fnn_size k = 0; k < n; k++) {
+        const double xhat = FN(norm_xhat)(&care, x[k]), g = w ? (double)dy[k] * (double)w[k] : dy[k];
+        sum += g;
+        product += g * xhat;
+        if (dw) {
+            dw[k] += (REAL)(dy[k] * xhat);
+            db[k] += dy[k];
+        }
+    }
+    for (fnn_size k = 0; a->dx && k < n; k++) {
+        const double xhat = FN(norm_xhat)(&care, x[k]), g = w ? (double)dy[k] * (double)w[k] : dy[k];
+        const double d = g - (mean ? sum / (double)n : 0) - xhat * (product / (double)n);
+        ((REAL *)a->dx)[row * n + k] = (REAL)(d * care.rstd * care.unit);
+    }
 }
 
 static void FN(layer_norm_backward_block)(void *ctx, fnn_size begin, fnn_size end)
@@ -104,6 +128,10 @@ static void FN(layer_norm_backward_block)(void *ctx, fnn_size begin, fnn_size en
                 sum += dy[k];
                 product += dy[k] * ((x[k] - centre) * scale + shift);
             }
+        }
+        if (!FN(norm_is_safe)(scale) || !FN(norm_is_finite)(sum) || !FN(norm_is_finite)(product)) {
+            FN(layer_norm_backward_with_care)(a, row, dw, db);
+            continue;
         }
         if (dw)                                     /* forward was  y = xhat * w + b   so  dw += dy * xhat,  db += dy */
             for (fnn_size k = 0; k < n; k++) {
@@ -173,13 +201,20 @@ static void FN(group_norm_forward_block)(void *ctx, fnn_size begin, fnn_size end
         const REAL *x = (const REAL *)a->x + i * K * S;                /* x[n,g,:,:] */
         REAL *y = (REAL *)a->y + i * K * S;
         fnn_moments m = FN(norm_moments)(x, 1, K * S, K * S);
-        REAL r = rstd[i] = (REAL)(1 / sqrt(fnn_moments_var(&m) + a->eps));
+        fnn_norm_care care;
+        REAL r = rstd[i] = (REAL)FN(norm_rstd)(&m, &care, 1, x, 1, K * S, K * S, a->eps);
         FN(norm_keep_mean)(mean + 2 * i, &m);
         REAL centre = mean[2 * i], rest = mean[2 * i + 1];
         for (fnn_size k = 0; k < K; k++) {
             fnn_size c = i % a->G * K + k;
             REAL scale = w ? r * w[c] : r;
-            FN(norm_plane)(y + k * S, x + k * S, S, centre, scale, (b ? b[c] : 0) - rest * scale);
+            if (care.unit == 0 && FN(norm_is_finite)(scale))
+                FN(norm_plane)(y + k * S, x + k * S, S, centre, scale, (b ? b[c] : 0) - rest * scale);
+            else {
+                const fnn_norm_care own = care.unit != 0 ? care
+                                                         : FN(norm_care_of)(mean + 2 * i, r, x, 1, K * S, K * S);
+                FN(norm_write_with_care)(0, y + k * S, x + k * S, S, &own, w ? w + c : NULL, b ? b + c : NULL, 0);
+            }
         }
     }
 }
@@ -191,6 +226,29 @@ void FN(group_norm_forward)(REAL *y, REAL *mean, REAL *rstd, const REAL *x, cons
                            .C = C, .S = S, .G = G, .eps = eps };
     if (C * S > 0)
         fnn_parallel_for(N * G, fnn_norm_items(C / G * S), FN(group_norm_forward_block), &args);
+}
+
+/* The same sums and gradients as below, of one group. */
+static void FN(group_norm_backward_with_care)(const fnn_norm_args *a, fnn_size i, REAL *dw, REAL *db)
+{
+    const fnn_size S = a->S, K = a->C / a->G;
+    const REAL *x = (const REAL *)a->x + i * K * S, *dy = (const REAL *)a->dy + i * K * S, *w = a->weight;
+    const fnn_norm_care care = FN(norm_care_of)((const REAL *)a->mean + 2 * i, ((const REAL *)a->rstd)[i], x, 1,
+                                                K * S, K * S);
+    const double m = (double)(K * S);
+    FN(norm_products_of) sum = { 0, 0, 0, 0 };
+    for (fnn_size k = 0; k < K; k++) {
+        const fnn_size c = i % a->G * K + k;
+        sum.dy = sum.dy_xhat = 0;
+        FN(norm_products_with_care)(0, &sum, dy + k * S, x + k * S, S, &care, w ? w[c] : 1, 0);
+        db[c] = (REAL)sum.dy;
+        dw[c] = (REAL)sum.dy_xhat;
+    }
+    for (fnn_size j = 0; a->dx && j < K * S; j++) {
+        const double xhat = FN(norm_xhat)(&care, x[j]), weight = w ? w[i % a->G * K + j / S] : 1;
+        ((REAL *)a->dx)[i * K * S + j] = (REAL)((dy[j] * weight - sum.g / m - xhat * (sum.g_xhat / m)) * care.rstd
+                                                * care.unit);
+    }
 }
 
 static void FN(group_norm_backward_block)(void *ctx, fnn_size begin, fnn_size end)
@@ -213,7 +271,9 @@ static void FN(group_norm_backward_block)(void *ctx, fnn_size begin, fnn_size en
             sum += w ? s * (double)w[c] : s;
             product += w ? p * (double)w[c] : p;
         }
-        if (a->dx) {                                /* forward was  xhat = (x - mean(x)) * rstd(x) */
+        if (!FN(norm_is_safe)(r) || !FN(norm_is_finite)(sum) || !FN(norm_is_finite)(product))
+            FN(group_norm_backward_with_care)(a, i, dw, db);
+        else if (a->dx) {                           /* forward was  xhat = (x - mean(x)) * rstd(x) */
             REAL *dx = (REAL *)a->dx + i * K * S;
             double slope = -product / m * r * r, offset = -sum / m * r - slope * rest;
             for (fnn_size k = 0; k < K; k++)

@@ -13,11 +13,17 @@
  *            What is left of the mean after rounding it to REAL is carried along as `rest`:
  *            xhat = (x - mean) * rstd - rest * rstd. So the result is accurate even where the mean
  *            is 10,000 times the deviation.
+ * Range      Squares of large elements overflow, those of small ones vanish, and so does the square
+ *            of rstd, which the gradient takes. All that shows in rstd, once per set: where it is
+ *            not within some powers of 2 of 1, or not a number, the set is done again "with care",
+ *            in double and from elements brought near 1 by a power of 2.
  * Reference  Chan, Golub, LeVeque (1979), "Updating formulae and a pairwise algorithm for computing
  *            sample variances".
  */
 #ifndef FNN_NORM_SUMS_ONCE
 #define FNN_NORM_SUMS_ONCE
+#include <float.h>
+
 enum {
     NORM_CHUNK = 4096                               /* elements summed before double takes over: 16 or 32 KB */
 };
@@ -39,6 +45,9 @@ static void fnn_moments_add(fnn_moments *a, double count, double centre, double 
     a->offset += delta * share;
     a->count = total;
 }
+
+/* For a set that is done with care:  xhat = (x * unit - mean) * rstd,  unit a power of 2 */
+typedef struct { double unit, mean, rstd; } fnn_norm_care;
 
 static double fnn_moments_mean(const fnn_moments *a) { return a->centre + a->offset; }
 static double fnn_moments_var(const fnn_moments *a) { return a->count > 0 ? a->m2 / a->count : 0; }
@@ -187,7 +196,135 @@ static fnn_moments FN(norm_moments)(const REAL *x, fnn_size planes, fnn_size str
 static void FN(norm_keep_mean)(REAL *pair, const fnn_moments *m)
 {
     pair[0] = (REAL)fnn_moments_mean(m);
-    pair[1] = (REAL)((m->centre - (double)pair[0]) + m->offset);
+    const REAL rest = (REAL)((m->centre - (double)pair[0]) + m->offset);
+    pair[1] = rest == rest ? rest : 0;                                 /* an infinite mean leaves none */
+}
+
+/* ---- with care ------------------------------------------------------------------------------- */
+#define NORM_LARGEST (REAL_IS_F64 ? DBL_MAX : FLT_MAX)
+
+/* Whether nothing in a set with this rstd can have overflowed or vanished, rstd^2 included. */
+FNN_INLINE int FN(norm_is_safe)(double rstd)
+{
+    return rstd >= (REAL_IS_F64 ? 0x1p-400 : 0x1p-40) && rstd <= (REAL_IS_F64 ? 0x1p400 : 0x1p40);
+}
+
+FNN_INLINE int FN(norm_is_finite)(double v) { return fabs(v) <= NORM_LARGEST; }
+
+/* The moments of a set again, and its rstd; not centred: about 0, for RMS norm. */
+static double FN(norm_moments_with_care)(fnn_moments *m, fnn_norm_care *care, int centred, const REAL *x,
+                                         fnn_size planes, fnn_size stride, fnn_size len, double eps)
+{
+    const double count = (double)planes * (double)len;
+    double largest = 0, total = 0, mean = 0, sum = 0, squares = 0;
+    for (fnn_size p = 0; p < planes; p++)
+        for (fnn_size i = 0; i < len; i++) {
+            const double v = x[p * stride + i], size = fabs(v);
+            total += v;
+            largest = size > largest || size != size ? size : largest;
+        }
+    if (!(largest <= NORM_LARGEST)) {               /* infinite or NaN: as the formulas have it */
+        const double rstd = centred || largest != largest ? NAN : 0;
+        *m = (fnn_moments){ count, total / count, 0, NAN };
+        *care = (fnn_norm_care){ 1, centred ? NAN : 0, rstd };
+        return rstd;
+    }
+    int exponent = 0;
+    if (largest > 0)
+        frexp(largest, &exponent);
+    exponent = exponent > 1000 ? 1000 : exponent < -1000 ? -1000 : exponent;   /* 2^-exponent is a normal number */
+    care->unit = ldexp(1, -exponent);
+    /* first the mean, then the deviations; in parts, so that few roundings meet in one number */
+    for (int pass = centred ? 0 : 1; pass < 2; pass++) {
+        for (fnn_size p = 0; p < planes; p++)
+            for (fnn_size begin = 0; begin < len; begin += NORM_CHUNK) {
+                double part = 0, part_squares = 0;
+                for (fnn_size i = begin; i < fnn_min(begin + NORM_CHUNK, len); i++) {
+                    const double d = x[p * stride + i] * care->unit - mean;
+                    part += d;
+                    part_squares += d * d;
+                }
+                sum += part;
+                squares += part_squares;
+            }
+        if (pass == 0) {
+            mean = sum / count;
+            sum = squares = 0;
+        }
+    }
+    const double left = centred ? sum / count : 0;
+    const double var = squares > sum * left ? (squares - sum * left) / count : 0;
+    *m = (fnn_moments){ count, mean / care->unit, left / care->unit, var * count / care->unit / care->unit };
+    care->mean = mean + left;
+    care->rstd = var > 0 ? 1 / sqrt(var + eps * care->unit * care->unit) : 1 / sqrt(eps) / care->unit;
+    return care->rstd * care->unit;
+}
+
+/* rstd of a set of which m has the moments; care->unit is 0, or the set must be done with care. */
+static double FN(norm_rstd)(fnn_moments *m, fnn_norm_care *care, int centred, const REAL *x, fnn_size planes,
+                            fnn_size stride, fnn_size len, double eps)
+{
+    double spread = fnn_moments_var(m);
+    if (!centred)                                   /* mean square = variance + mean^2 */
+        spread += fnn_moments_mean(m) * fnn_moments_mean(m);
+    double rstd = 1 / sqrt(spread + eps);
+    *care = (fnn_norm_care){ 0, 0, 0 };
+    if (FN(norm_is_safe)(rstd) || m->count == 0)
+        return rstd;
+    rstd = FN(norm_moments_with_care)(m, care, centred, x, planes, stride, len, eps);
+    if (FN(norm_is_safe)(rstd))                     /* only the sums had overflowed */
+        care->unit = 0;
+    return rstd;
+}
+
+/* The care for a set whose mean (a pair, or NULL) and rstd were saved. Where REAL cannot hold rstd,
+ * its variance is so large that eps is nothing beside it, and it is computed again. */
+static fnn_norm_care FN(norm_care_of)(const REAL *mean, REAL rstd, const REAL *x, fnn_size planes, fnn_size stride,
+                                      fnn_size len)
+{
+    fnn_norm_care care;
+    fnn_moments m;
+    if (rstd >= (REAL)(REAL_IS_F64 ? DBL_MIN : FLT_MIN)) {
+        care.unit = rstd < 1 ? 0x1p-8 : 1;          /* x - mean of the largest numbers overflows */
+        care.mean = mean ? ((double)mean[0] + (double)mean[1]) * care.unit : 0;
+        care.rstd = rstd / care.unit;
+    } else
+        FN(norm_moments_with_care)(&m, &care, mean != NULL, x, planes, stride, len, 0);
+    return care;
+}
+
+FNN_INLINE double FN(norm_xhat)(const fnn_norm_care *care, REAL x)
+{
+    return ((double)x * care->unit - care->mean) * care->rstd;
+}
+
+/* y = xhat * w + b of n elements; w and b go on by `step`, 0 or 1; NULL stands for 1 and 0. */
+static void FN(norm_write_with_care)(int relu, REAL *y, const REAL *x, fnn_size n, const fnn_norm_care *care,
+                                     const REAL *w, const REAL *b, fnn_size step)
+{
+    for (fnn_size i = 0; i < n; i++) {
+        double z = FN(norm_xhat)(care, x[i]);
+        z = w ? z * (double)w[i * step] : z;
+        z = b ? z + (double)b[i * step] : z;
+        y[i] = (REAL)(relu && z < 0 ? 0 : z);
+    }
+}
+
+/* What a gradient needs: sum dy, sum dy * xhat, and the same of g = dy * w. The last two are sums
+ * of their own, since w may be infinite. */
+typedef struct { double dy, dy_xhat, g, g_xhat; } FN(norm_products_of);
+
+/* Add n elements; relu: those where xhat * w + b > 0, the others with dy = 0. */
+static void FN(norm_products_with_care)(int relu, FN(norm_products_of) *sum, const REAL *dy, const REAL *x, fnn_size n,
+                                        const fnn_norm_care *care, double w, double b)
+{
+    for (fnn_size i = 0; i < n; i++) {
+        const double xhat = FN(norm_xhat)(care, x[i]), d = !relu || xhat * w + b > 0 ? dy[i] : 0, g = d * w;
+        sum->dy += d;
+        sum->dy_xhat += d * xhat;
+        sum->g += g;
+        sum->g_xhat += g * xhat;
+    }
 }
 
 /* ---- one plane: n elements that share mean, scale and shift ---------------------------------- */

@@ -197,7 +197,7 @@ static void FN(reduce_finish)(const fnn_reduce_args *args, fnn_size k, fnn_size 
             t = t - m * rest[k + i] * rest[k + i];
         t = t < 0 ? 0 : t;
         y[i] = (REAL)(args->root ? sqrt(t / divisor) : t / divisor);
-        /* a sum in double knows its mean to some 2^-46; float's is rounded later, and the rest kept */
+        /* double's own sum knows its mean to some 2^-46; float's is rounded later, the rest kept */
         if (!FN(is_safe_sum)(total[i]) || (REAL_IS_F64 && c && total[i] < 0x1p-40 * m * c[k + i] * c[k + i]))
             FN(spread_again)(args, k + i);
     }

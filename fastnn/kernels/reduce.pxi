@@ -172,8 +172,8 @@ def mean_backward(dy, saved, *, dim, keepdim):
 
 
 cdef bint matters(const Array *rest, const Array *y, bint root) noexcept nogil:
-    """Whether what rounding left of the means shows beside the deviations: 2^-22 of one or more (its square is 5.7e-14). y
-    has the variances, or their roots.
+    """Whether what rounding left of the means shows beside the deviations: 2^-22 of one, whose
+    square is 5.7e-14, or more. y has the variances, or their roots.
     """
     cdef Py_ssize_t i
     cdef double r, v

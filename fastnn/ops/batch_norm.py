@@ -121,13 +121,17 @@ def normalise(who: str, by_batch: Op, by_given: Op, input: Tensor, running_mean:
 
 def blend(running: Any, batch: np.ndarray, momentum: float) -> None:
     """running = (1 - momentum) * running + momentum * batch, in place, counted as a change where it
-    is a tensor.
+    is a tensor. A factor of 0 leaves its part out, infinite or not.
     """
+    if momentum == 0 or running is None:
+        return
+    before = running.data if isinstance(running, Tensor) else running
+    after = batch if momentum == 1 else (1 - momentum) * before + momentum * batch
     if isinstance(running, Tensor):
         with no_grad():
-            running.copy_((1 - momentum) * running.data + momentum * batch)
-    elif running is not None:
-        np.copyto(running, (1 - momentum) * running + momentum * batch, casting="same_kind")
+            running.copy_(after)
+    else:
+        np.copyto(running, after, casting="same_kind")
 
 
 # ---- checks --------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ of one image (group norm); one channel of all images (batch norm). RMS norm leav
 
 import numpy as np
 
+from .reduce import near_one
+
 
 def mean_of(x, axes):
     """The mean along `axes`, which stay as axes of size 1; 0 for no elements."""
@@ -16,16 +18,34 @@ def mean_of(x, axes):
     return x.sum(axes, keepdims=True) / max(count, 1)
 
 
+def in_range(x, axes):
+    """(x / 2^k, k): k is 0 except for sets whose squares would overflow or vanish."""
+    exponent = near_one(x, axes)[1]
+    limit = 400 if x.dtype.itemsize > 4 else 40
+    k = np.maximum(exponent - np.clip(exponent, -limit, limit), -limit)
+    return np.ldexp(x, -k), k
+
+
+@np.errstate(invalid="ignore", over="ignore", divide="ignore")
+def inverse_root(var, eps, k):
+    """1 / sqrt(var + eps) of a variance of x / 2^k, where eps is beside the variance of x."""
+    rstd = 1 / np.sqrt(var + np.ldexp(var.dtype.type(eps), -2 * k))
+    return np.where(var == 0, np.ldexp(1 / np.sqrt(var.dtype.type(eps)), k), rstd)
+
+
+@np.errstate(invalid="ignore", over="ignore", divide="ignore")
 def standardise(x, axes, eps):
     """(xhat, mean, var, rstd)."""
+    x, k = in_range(x, axes)
     mean = mean_of(x, axes)
     d = x - mean
     d = d - mean_of(d, axes)                        # takes out what rounding has left of the mean
     var = mean_of(d * d, axes)
-    rstd = 1 / np.sqrt(var + eps)
-    return d * rstd, mean, var, rstd
+    rstd = inverse_root(var, eps, k)
+    return d * rstd, np.ldexp(mean, k), np.ldexp(var, 2 * k), np.ldexp(rstd, -k)
 
 
+@np.errstate(invalid="ignore", over="ignore")
 def standardise_backward(dxhat, xhat, rstd, axes):
     # forward was  xhat = (x - mean) * rstd:  x acts directly, through the mean, and through rstd
     return rstd * (dxhat - mean_of(dxhat, axes) - xhat * mean_of(dxhat * xhat, axes))
@@ -40,11 +60,13 @@ def along(v, x, axis):
     return v.reshape([*v.shape, *[1] * (x.ndim - axis - v.ndim)])
 
 
+@np.errstate(invalid="ignore", over="ignore")
 def scale_and_shift(xhat, weight, bias, axis):
     y = xhat if weight is None else xhat * along(weight, xhat, axis)
     return y if bias is None else y + along(bias, xhat, axis)
 
 
+@np.errstate(invalid="ignore", over="ignore")
 def scale_and_shift_backward(dy, xhat, weight, bias, axis, axes):
     """(dxhat, dweight, dbias); `axes` are those that weight and bias are broadcast along."""
     # forward was  y = xhat * weight + bias
@@ -69,10 +91,12 @@ def layer_norm_backward(dy, saved, *, normalized_shape, eps):
 
 
 # ---- RMS norm ------------------------------------------------------------------------------------
+@np.errstate(invalid="ignore", over="ignore")
 def rms_norm_forward(x, weight, *, normalized_shape, eps):
     first = x.ndim - len(normalized_shape)
-    rstd = 1 / np.sqrt(mean_of(x * x, tuple(range(first, x.ndim))) + eps)
-    return scale_and_shift(x * rstd, weight, None, first), (x * rstd, rstd, weight)
+    x, k = in_range(x, tuple(range(first, x.ndim)))
+    rstd = inverse_root(mean_of(x * x, tuple(range(first, x.ndim))), eps, k)
+    return scale_and_shift(x * rstd, weight, None, first), (x * rstd, np.ldexp(rstd, -k), weight)
 
 
 def rms_norm_backward(dy, saved, *, normalized_shape, eps):
@@ -80,7 +104,8 @@ def rms_norm_backward(dy, saved, *, normalized_shape, eps):
     first = xhat.ndim - len(normalized_shape)
     dxhat, dweight, _ = scale_and_shift_backward(dy, xhat, weight, None, first, tuple(range(first)))
     # forward was  xhat = x * rstd(x)
-    return rstd * (dxhat - xhat * mean_of(dxhat * xhat, tuple(range(first, xhat.ndim)))), dweight
+    with np.errstate(invalid="ignore", over="ignore"):
+        return rstd * (dxhat - xhat * mean_of(dxhat * xhat, tuple(range(first, xhat.ndim)))), dweight
 
 
 # ---- group norm ----------------------------------------------------------------------------------
@@ -134,6 +159,7 @@ def batch_norm_relu_backward(dy, saved, *, eps):
     return batch_norm_backward((dz, dmean, dvar), saved, eps=eps)
 
 
+@np.errstate(invalid="ignore", over="ignore", divide="ignore")
 def batch_norm_inference_forward(x, running_mean, running_var, weight, bias, *, eps):
     rstd = 1 / np.sqrt(running_var + eps)
     xhat = (x - along(running_mean, x, 1)) * along(rstd, x, 1)

@@ -37,8 +37,8 @@ def mean_backward(dy, saved, *, dim, keepdim):
 
 
 def near_one(x, dim):
-    """(x / 2^exponent, exponent): a power of 2 for each slice along `dim`, by which its largest element comes
-    near 1, so that squares neither overflow nor vanish. Nothing is rounded.
+    """(x / 2^exponent, exponent): a power of 2 for each slice along `dim`, by which its largest
+    element comes near 1, so that squares neither overflow nor vanish. Nothing is rounded.
     """
     top = np.max(np.abs(x), axis=dim, keepdims=True, initial=0)
     exponent = np.frexp(np.where(np.isfinite(top), top, 1))[1]

@@ -224,6 +224,130 @@ def test_a_drifting_mean_does_not_spoil_the_result():
         np.testing.assert_allclose(y.data.reshape(-1), want.reshape(-1), rtol=1e-5, atol=1e-6)
 
 
+# ---- rows of any size ----------------------------------------------------------------------------
+NORMS = {"layer": lambda x, w, b, eps: F.layer_norm(x, w.shape, w, b, eps),
+         "rms": lambda x, w, b, eps: F.rms_norm(x, w.shape, w, eps),
+         "group": lambda x, w, b, eps: F.group_norm(x, 2, w, b, eps),
+         "batch": lambda x, w, b, eps: F.batch_norm(x, None, None, w, b, True, 0.1, eps),
+         "batch relu": lambda x, w, b, eps: F.batch_norm_relu(x, None, None, w, b, True, 0.1, eps)}
+ROWS = [(3, 5), (2, 5003), (40, 130)]
+IMAGES = [(5, 6), (70, 130), (3, 4, 5, 7), (2, 4, 5003), (19, 20, 4, 4)]
+CALLS = [(kind, shape) for kind in NORMS for shape in (ROWS if kind in ("layer", "rms") else IMAGES)]
+
+
+def standardise(kind, x, w, b, dy, eps):
+    """(y, dx, dweight, dbias) in the type of x, from the formulas."""
+    rows = kind in ("layer", "rms")
+    axes = (-1,) if rows else (2,) if kind == "group" else (0, *range(2, x.ndim))
+    sets = x.reshape(*x.shape[:1], 2, -1) if kind == "group" else x
+    along = (-1,) if rows else (1, -1) + (1,) * (x.ndim - 2)
+    others = tuple(range(x.ndim - 1)) if rows else (0, *range(2, x.ndim))
+    d = sets if kind == "rms" else sets - sets.mean(axes, keepdims=True)
+    if kind != "rms":
+        d = d - d.mean(axes, keepdims=True)
+    rstd = 1 / np.sqrt((d * d).mean(axes, keepdims=True) + eps)
+    xhat = d * rstd
+    y = xhat.reshape(x.shape) * w.reshape(along) + (0 if kind == "rms" else b.reshape(along))
+    if kind == "batch relu":
+        y, dy = np.maximum(y, 0), np.where(y > 0, dy, 0)
+    g = (dy * w.reshape(along)).reshape(sets.shape)
+    dx = g - xhat * (g * xhat).mean(axes, keepdims=True) - (0 if kind == "rms" else g.mean(axes, keepdims=True))
+    return y, (rstd * dx).reshape(x.shape), (dy * xhat.reshape(x.shape)).sum(others), dy.sum(others)
+
+
+@pytest.mark.parametrize("backend", ["kernels", "reference"])
+@pytest.mark.parametrize("kind, shape", CALLS, ids=str)
+def test_rows_of_any_size(kind, shape, backend):
+    """Where squares overflow or vanish, and where rstd itself does, the result is that of numbers
+    near 1; so is the gradient where the type can hold it.
+    """
+    if np.finfo(np.longdouble).maxexp == np.finfo(np.float64).maxexp:
+        pytest.skip("long double is no wider here")
+    rng = RNG(14)
+    channels = shape[-1] if kind in ("layer", "rms") else shape[1]
+    for dtype, sizes in ((np.float32, (1, 1e19, 1e30, 3e38, 1e-25)), (np.float64, (1, 1e160, 1e300, 1.7e308, 1e-200))):
+        for size, middle in [(size, middle) for size in sizes for middle in (0, 0.5)]:
+            x = ((middle + rng.uniform(-0.5, 0.5, shape)) * size).astype(dtype)
+            w, b = rng.uniform(0.5, 1.5, channels).astype(dtype), rng.standard_normal(channels).astype(dtype)
+            dy, eps = rng.standard_normal(shape).astype(dtype), 0.0 if size < 1 else 1e-5
+            want = standardise(kind, *(a.astype(np.longdouble) for a in (x, w, b, dy)), eps)
+            t = [nn.tensor(a, requires_grad=True) for a in (x, w, b)]
+            with nn.use_backend(backend):
+                y = NORMS[kind](*t, eps)
+                y.backward(dy)
+            for what, got, exact in zip(("y", "dx", "dweight", "dbias"), (y, *(a.grad for a in t)), want):
+                largest = np.abs(exact).max()
+                if got is not None and largest > np.finfo(dtype).tiny * 1e6:
+                    error = float(np.abs(got.data - exact).max() / largest)
+                    assert error < (1e-4 if dtype is np.float32 else 1e-11), (what, dtype, size, middle, error)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
+@pytest.mark.parametrize("kind, shape", CALLS, ids=str)
+def test_infinities_are_where_the_definition_has_them(kind, shape, dtype):
+    """In the input, a weight, a bias or the upstream gradient: kernel and definition have the same
+    infinities and NaN.
+    """
+    channels = shape[-1] if kind in ("layer", "rms") else shape[1]
+    for which in range(4):
+        for bad in (np.inf, -np.inf, np.nan):
+            rng = RNG(15)
+            arrays = [rng.standard_normal(shape), rng.standard_normal(channels), rng.standard_normal(channels),
+                      rng.standard_normal(shape)]
+            arrays[which].reshape(-1)[1] = bad
+            seen = []
+            for backend in ("kernels", "reference"):
+                with nn.use_backend(backend), np.errstate(all="ignore"):
+                    t = [nn.tensor(a.astype(dtype), requires_grad=True) for a in arrays[:3]]
+                    y = NORMS[kind](*t, 1e-5)
+                    y.backward(arrays[3].astype(dtype))
+                    seen.append([np.where(np.isfinite(a.data), 0, a.data) for a in (y, *(a.grad for a in t))
+                                 if a is not None])
+            for what, ours, theirs in zip(("y", "dx", "dweight", "dbias"), *seen):
+                np.testing.assert_array_equal(ours, theirs, f"{what} with {bad} in input {which}")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
+@pytest.mark.parametrize("relu", [False, True])
+def test_infinite_running_statistics(relu, dtype):
+    x = np.array([[1.0, 2.0, -3.0], [-np.inf, 5.0, np.inf]])
+    call = F.batch_norm_relu if relu else F.batch_norm
+    for mean, var in (([np.inf, -np.inf, 0], [1, 1, 1]), ([0, 1, 2], [np.inf, np.inf, np.nan])):
+        seen = []
+        for backend in ("kernels", "reference"):
+            with nn.use_backend(backend), np.errstate(all="ignore"):
+                seen.append(call(nn.tensor(x.astype(dtype)), nn.tensor(np.array(mean, dtype)),
+                                 nn.tensor(np.array(var, dtype))).data)
+        np.testing.assert_allclose(*seen, rtol=1e-6)
+
+
+def test_running_statistics_that_count_for_nothing_do_no_harm():
+    """The factors 0 and 1: no zero times infinity."""
+    x = nn.tensor(np.array([[3e38], [-3e38]], np.float32))
+    for momentum, before, after in ((0.0, 1.0, 1.0), (1.0, np.inf, np.inf)):
+        mean, var = nn.tensor(np.zeros(1, np.float32)), nn.tensor(np.full(1, before, np.float32))
+        with np.errstate(all="ignore"):
+            F.batch_norm(x, mean, var, training=True, momentum=momentum)
+        assert var.item() == after and mean.item() == 0
+
+
+@pytest.mark.parametrize("shape", [(300, 3), (9000, 70), (40, 20, 4, 4), (3, 2, 70, 80), (1, 2, 40_000)], ids=str)
+@pytest.mark.parametrize("isa", ["portable", "best"])
+def test_a_large_mean_costs_the_batch_variance_no_digits(shape, isa):
+    """The variance that batch norm tells, and so rstd: within 64 units, up to a mean of 3e6
+    deviations, where float32 has hardly a digit of a deviation.
+    """
+    if nn.kernels.compiled is None:
+        pytest.skip("there are no compiled kernels here")
+    with nn.use_isa(nn.isa() if isa == "best" else isa):
+        for mean in (0, 1e2, 1e4, 1e6, 3e6):
+            x = (mean + RNG(16).standard_normal(shape)).astype(np.float32)
+            want = x.astype(np.float64).var((0, *range(2, x.ndim)), ddof=1)
+            var = nn.tensor(np.zeros(shape[1], np.float32))
+            F.batch_norm(nn.tensor(x), None, var, training=True, momentum=1.0)
+            np.testing.assert_allclose(var.data, want, rtol=64 * 2.0**-24)
+
+
 def test_group_norm_with_c_groups_standardises_each_channel():
     x = RNG(12).standard_normal((2, 3, 50))
     y = F.group_norm(nn.tensor(x), 3, eps=0.0).data
