@@ -1,4 +1,5 @@
-# make build | test | laws OP=conv2d | levels | selftest | neon | bench OP=conv2d | guard | results | readme | asan | lint | types | docs | site | ci | clean
+# make build | test | laws OP=conv2d | levels | bench OP=conv2d | guard | results | readme | lint | types | docs | site | ci | clean
+# faults in C: selftest | neon | i386 | tsan | asan | fuzz | clang | targets
 PY ?= python3
 
 build:                  ## compile in place
@@ -42,28 +43,68 @@ asan:                   ## the laws under AddressSanitizer and UndefinedBehavior
 	  FASTNN_CACHE_MB=0 PYTHONMALLOC=malloc $(PY) -m pytest -q tests/laws/test_laws.py -p no:benchmark -o addopts=""
 	rm -rf build/temp.* fastnn/_kernels*.so
 
+fuzz: build             ## random calls, the inputs from the records: make fuzz SECONDS=600 SEED=7 ONLY=conv2d
+	$(PY) tools/fuzz.py $(or $(SECONDS),60) $(or $(SEED),0) $(if $(ONLY),--only $(ONLY))
+
+clang: CC = clang
+clang:                  ## a build with Clang, and the laws
+	rm -rf build/temp.* && FASTNN_REQUIRE=1 CC=$(CC) $(PY) setup.py -q build_ext --inplace --force
+	$(PY) -m pytest -q tests/laws/test_laws.py -x
+	rm -rf build/temp.* fastnn/_kernels*.so
+
 # The kernels' C self-test (tests/c/test_kernels.c): plain C against every level that the processor runs. The flags are those of setup.py.
 SELFTEST_FLAGS = -std=c11 -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -fopenmp-simd -pthread -DNDEBUG -DFNN_BUILD_PLAIN=1 -Icsrc \
   -Wall -Wextra -Werror -Wno-psabi -Wno-unknown-pragmas
 SELFTEST_SOURCES = $(wildcard csrc/*/*.c) $(wildcard tests/c/cases_*.c) tests/c/test_kernels.c
-SELFTEST_NATIVE = $(SELFTEST_SOURCES:%.c=build/selftest/%.o)
-SELFTEST_NEON = $(SELFTEST_SOURCES:%.c=build/neon/%.o)
+SELFTEST_HEADERS = $(wildcard csrc/*.h csrc/*/*.h tests/c/*.h)
+selftest_objects = $(SELFTEST_SOURCES:%.c=build/$(1)/%.o)
 NEON_CC ?= aarch64-linux-gnu-gcc
 NEON_RUN ?= qemu-aarch64
+I386_CC ?= i686-linux-gnu-gcc
 
-build/selftest/%.o: %.c $(wildcard csrc/*.h csrc/*/*.h tests/c/*.h)
+build/selftest/%.o: %.c $(SELFTEST_HEADERS)
 	@mkdir -p $(@D) && $(CC) $(SELFTEST_FLAGS) -c $< -o $@
 
-build/neon/%.o: %.c $(wildcard csrc/*.h csrc/*/*.h tests/c/*.h)
+build/tsan/%.o: %.c $(SELFTEST_HEADERS)
+	@mkdir -p $(@D) && $(CC) $(SELFTEST_FLAGS) -O1 -g -fsanitize=thread -c $< -o $@
+
+build/neon/%.o: %.c $(SELFTEST_HEADERS)
 	@mkdir -p $(@D) && $(NEON_CC) $(SELFTEST_FLAGS) -c $< -o $@
 
-selftest: $(SELFTEST_NATIVE)    ## every kernel at every level of this machine against plain C, without Python
+build/i386/%.o: %.c $(SELFTEST_HEADERS)
+	@mkdir -p $(@D) && $(I386_CC) $(SELFTEST_FLAGS) -c $< -o $@
+
+selftest: $(call selftest_objects,selftest)     ## every kernel at every level of this machine against plain C, without Python
 	$(CC) -pthread $^ -lm -o build/selftest/test_kernels
 	build/selftest/test_kernels && build/selftest/test_kernels --sabotage
 
-neon: $(SELFTEST_NEON)  ## the same for arm64, cross-compiled: gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+tsan: $(call selftest_objects,tsan)     ## the same under ThreadSanitizer: no two threads touch one number at one time
+	$(CC) -fsanitize=thread -pthread $^ -lm -o build/tsan/test_kernels
+	TSAN_OPTIONS=halt_on_error=1 build/tsan/test_kernels
+
+neon: $(call selftest_objects,neon)     ## the same for arm64, cross-compiled: gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 	$(NEON_CC) -static -pthread $^ -lm -o build/neon/test_kernels
 	$(NEON_RUN) build/neon/test_kernels && $(NEON_RUN) build/neon/test_kernels --sabotage
+
+i386: $(call selftest_objects,i386)     ## the same in 32 bits, without SSE: gcc-i686-linux-gnu libc6-dev-i386-cross
+	$(I386_CC) -static -pthread $^ -lm -latomic -o build/i386/test_kernels
+	build/i386/test_kernels && build/i386/test_kernels --sabotage
+
+# The C core without a warning for systems that are not here, by Zig's Clang (the package ziglang), and for Windows by
+# MinGW's GCC (gcc-mingw-w64-x86-64). Nothing is run.
+TARGETS = x86_64-linux-gnu.2.17 x86_64-linux-musl aarch64-linux-gnu x86_64-windows-gnu aarch64-macos
+TARGETS_CORE = $(filter csrc/%,$(SELFTEST_SOURCES:.c=.o))
+MINGW_CC ?= x86_64-w64-mingw32-gcc
+define target_rules
+build/targets/$(1)/%.o: %.c $$(SELFTEST_HEADERS)
+	@mkdir -p $$(@D) && $(2) $$(filter-out -DFNN_BUILD_PLAIN=1,$$(SELFTEST_FLAGS)) -O1 -c $$< -o $$@
+targets: $$(TARGETS_CORE:%=build/targets/$(1)/%)
+endef
+$(foreach target,$(TARGETS),$(eval $(call target_rules,$(target),$(PY) -m ziglang cc -target $(target))))
+$(eval $(call target_rules,mingw,$(MINGW_CC)))
+
+targets:                ## csrc compiles without a warning for old and other Linux, Windows and macOS
+	@echo "compiled for $(TARGETS) and MinGW's GCC"
 
 lint:
 	ruff check .
@@ -84,4 +125,4 @@ ci:
 clean:
 	rm -rf build dist *.egg-info fastnn/_kernels*.so fastnn/kernels/_kernels.c
 
-.PHONY: build test laws levels selftest neon bench guard results readme asan lint types docs site ci clean
+.PHONY: build test laws levels selftest neon i386 tsan targets bench guard results readme asan fuzz clang lint types docs site ci clean

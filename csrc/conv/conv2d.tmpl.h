@@ -180,10 +180,10 @@ static void FN(conv_dw)(REAL *dw, const REAL *dy, const REAL *x, REAL *parts, co
     conv_args args = { .x = x, .dy = dy, .g = g, .blocks = conv_cut_dw(g, method) };
     const fnn_size sums = args.blocks.image_blocks;
     const fnn_size items = sums * g->G * args.blocks.filter_blocks * args.blocks.row_blocks;
-    const fnn_size work = g->N * g->P * g->Q * (g->K / g->G) * conv_taps(g) * g->G / fnn_max(items, 1);
+    const fnn_work work = (fnn_work)g->N * g->P * g->Q * (g->K / g->G) * conv_taps(g) * g->G / fnn_max(items, 1);
     args.out = sums > 1 ? parts : dw;
     args.cut = conv_cut_columns(g, COLUMNS_OUTPUTS);
-    fnn_parallel_for(items, fnn_max(1, CONV_WORK / fnn_max(1, work)), block, &args);
+    fnn_parallel_for(items, fnn_grain(CONV_WORK, work), block, &args);
     FN(conv_add_parts)(dw, parts, sums, g);
 }
 

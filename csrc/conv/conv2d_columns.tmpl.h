@@ -106,7 +106,8 @@ static void FN(conv_columns_forward)(REAL *y, const REAL *x, const REAL *w, cons
     const fnn_size Kg = g->K / g->G;
     conv_args args = { .out = y, .x = x, .w = w, .b = b, .relu = relu, .g = g,
                        .cut = conv_cut_columns(g, COLUMNS_OUTPUTS), .tile = COLUMNS_TILE };
-    const fnn_size work = args.cut.images * args.cut.columns * conv_taps(g) * Kg;      /* multiply-adds in a piece */
+    /* multiply-adds in a piece */
+    const fnn_work work = (fnn_work)args.cut.images * args.cut.columns * conv_taps(g) * Kg;
     fnn_size pieces = fnn_ceil_div(g->N, args.cut.images) * g->G * args.cut.pieces;
     const int shared = pieces < CONV_BLOCKS && work > 4 * CONV_WORK;
     if (shared) {
@@ -120,7 +121,7 @@ static void FN(conv_columns_forward)(REAL *y, const REAL *x, const REAL *w, cons
     if (shared)
         FN(conv_columns_forward_pieces)(&args, 0, pieces);
     else
-        fnn_parallel_for(pieces, fnn_max(1, CONV_WORK / fnn_max(1, work / args.filter_blocks)),
+        fnn_parallel_for(pieces, fnn_grain(CONV_WORK, work / args.filter_blocks),
                          FN(conv_columns_forward_pieces), &args);
 }
 
@@ -248,7 +249,7 @@ static void FN(conv_columns_dx)(REAL *dx, const REAL *dy, const REAL *w, const R
     args.cut = conv_cut_columns(g, PQ < COLUMNS_FEW_OUTPUTS ? fnn_max(1, most) : fnn_min(PQ, COLUMNS_OUTPUTS));
     args.channels = fnn_even_piece(Cg, fnn_max(1, COLUMNS_ROWS / RS));
     args.channel_blocks = fnn_ceil_div(Cg, args.channels);
-    const fnn_size work = args.channels * RS * args.cut.images * args.cut.columns * args.cut.pieces * Kg;
-    fnn_parallel_for(fnn_ceil_div(g->N, args.cut.images) * g->G * args.channel_blocks, fnn_max(1, CONV_WORK / work),
+    const fnn_work work = (fnn_work)args.channels * RS * args.cut.images * args.cut.columns * args.cut.pieces * Kg;
+    fnn_parallel_for(fnn_ceil_div(g->N, args.cut.images) * g->G * args.channel_blocks, fnn_grain(CONV_WORK, work),
                      FN(conv_columns_dx_block), &args);
 }

@@ -195,7 +195,8 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
 /* Images times groups in a block. */
 static fnn_size FN(conv_direct_grain)(const fnn_window *g)
 {
-    return fnn_max(1, CONV_WORK / 8 / (g->C / g->G * g->H * g->W + g->P * g->Q * conv_taps(g) * (g->K / g->G)));
+    const fnn_work products = (fnn_work)g->P * g->Q * conv_taps(g) * (g->K / g->G);
+    return fnn_grain(CONV_WORK / 8, g->C / g->G * g->H * g->W + products);
 }
 
 static void FN(conv_direct_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, const fnn_window *g)

@@ -403,11 +403,11 @@ static void FN(pixels_run)(FN(pixels_args) *args, const REAL *w)
     fnn_parallel_for(halves, fnn_max(1, 4096 / taps), args->of ? FN(pixels_pack_phases_block) : FN(pixels_pack_block),
                      &pack);
     const fnn_size items = fnn_ceil_div(g->N, args->cut.images) * g->G * args->cut.bands;
-    const fnn_size work = args->cut.images * args->cut.rows * g->Q * taps * (g->K / g->G);
+    const fnn_work work = (fnn_work)args->cut.images * args->cut.rows * g->Q * taps * (g->K / g->G);
     if (items < CONV_BLOCKS && work > 4 * CONV_WORK)
         FN(pixels_frames)(args, 0, items);
     else
-        fnn_parallel_for(items, fnn_max(1, CONV_WORK / 2 / work), FN(pixels_frames), args);
+        fnn_parallel_for(items, fnn_grain(CONV_WORK / 2, work), FN(pixels_frames), args);
     fnn_scratch_free(pack.u);
 }
 

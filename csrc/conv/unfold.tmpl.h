@@ -22,7 +22,7 @@ typedef struct { void *y; const void *x; fnn_window plane; } fnn_unfold_args;
 
 static fnn_size fnn_unfold_planes(const fnn_window *g)
 {
-    return fnn_max(1, UNFOLD_GRAIN / fnn_max(1, g->R * g->S * g->P * g->Q));
+    return fnn_grain(UNFOLD_GRAIN, (fnn_work)g->R * g->S * g->P * g->Q);
 }
 #endif
 

@@ -3,7 +3,7 @@
 #ifndef FASTNN_DISPATCH_H
 #define FASTNN_DISPATCH_H
 
-#if (defined(__x86_64__) || defined(__i386__)) && (defined(__GNUC__) || defined(__clang__))
+#if defined(__x86_64__) && (defined(__clang__) || (defined(__GNUC__) && !defined(_WIN32)))
 #  define FNN_BUILD_AVX2 1
 #  define FNN_BUILD_AVX512 1
 #else

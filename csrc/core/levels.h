@@ -28,6 +28,9 @@
 
 #include <math.h>
 #include <string.h>
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#  include <immintrin.h>                            /* v_max and v_min */
+#endif
 
 #define FNN_PASTE(name, type, level) fnn_##name##_##type##__##level
 #define FNN_NAME(name, type, level) FNN_PASTE(name, type, level)

@@ -73,7 +73,19 @@ typedef REAL vec __attribute__((vector_size(VBYTES)));
 typedef REAL FN(vec_at) __attribute__((vector_size(VBYTES), aligned(sizeof(REAL)), may_alias));   /* at any address */
 FNN_INLINE vec v_load(const REAL *p) { return *(const FN(vec_at) *)p; }
 FNN_INLINE void v_store(REAL *p, vec v) { *(FN(vec_at) *)p = v; }
-FNN_INLINE vec v_set(REAL s) { return s - (vec){0}; }
+/* Not s - (vec){0}: on i386 C11 widens s to a long double first, and no vec holds that. */
+FNN_INLINE vec v_set(REAL s)
+{
+#if VBYTES / (REAL_IS_F64 ? 8 : 4) == 2
+    return (vec){ s, s };
+#elif VBYTES / (REAL_IS_F64 ? 8 : 4) == 4
+    return (vec){ s, s, s, s };
+#elif VBYTES / (REAL_IS_F64 ? 8 : 4) == 8
+    return (vec){ s, s, s, s, s, s, s, s };
+#else
+    return (vec){ s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s };
+#endif
+}
 typedef __typeof__((vec){0} > (vec){0}) ivec;
 /* The compilers know this loop as one selection, and keep the arrays in registers; by bits it would
  * be two instructions or three. */
@@ -92,29 +104,25 @@ FNN_INLINE vec v_choose(ivec mask, vec a, vec b)
 }
 /* GCC makes a comparison and a selection of the plain form; the instruction does the same, to the
  * NaN: b unless a > b. */
-#if defined(__GNUC__) && !defined(__clang__) && (defined(__x86_64__) || defined(__i386__)) && VBYTES == 64
-#  if REAL_IS_F64
-FNN_INLINE vec v_max(vec a, vec b) { return __builtin_ia32_maxpd512_mask(a, b, a, (unsigned char)-1, 4); }
-FNN_INLINE vec v_min(vec a, vec b) { return __builtin_ia32_minpd512_mask(a, b, a, (unsigned char)-1, 4); }
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__)
+#  if VBYTES == 64 && REAL_IS_F64
+FNN_INLINE vec v_max(vec a, vec b) { return (vec)_mm512_max_pd((__m512d)a, (__m512d)b); }
+FNN_INLINE vec v_min(vec a, vec b) { return (vec)_mm512_min_pd((__m512d)a, (__m512d)b); }
+#  elif VBYTES == 64
+FNN_INLINE vec v_max(vec a, vec b) { return (vec)_mm512_max_ps((__m512)a, (__m512)b); }
+FNN_INLINE vec v_min(vec a, vec b) { return (vec)_mm512_min_ps((__m512)a, (__m512)b); }
+#  elif VBYTES == 32 && REAL_IS_F64
+FNN_INLINE vec v_max(vec a, vec b) { return (vec)_mm256_max_pd((__m256d)a, (__m256d)b); }
+FNN_INLINE vec v_min(vec a, vec b) { return (vec)_mm256_min_pd((__m256d)a, (__m256d)b); }
+#  elif VBYTES == 32
+FNN_INLINE vec v_max(vec a, vec b) { return (vec)_mm256_max_ps((__m256)a, (__m256)b); }
+FNN_INLINE vec v_min(vec a, vec b) { return (vec)_mm256_min_ps((__m256)a, (__m256)b); }
+#  elif REAL_IS_F64
+FNN_INLINE vec v_max(vec a, vec b) { return (vec)_mm_max_pd((__m128d)a, (__m128d)b); }
+FNN_INLINE vec v_min(vec a, vec b) { return (vec)_mm_min_pd((__m128d)a, (__m128d)b); }
 #  else
-FNN_INLINE vec v_max(vec a, vec b) { return __builtin_ia32_maxps512_mask(a, b, a, (unsigned short)-1, 4); }
-FNN_INLINE vec v_min(vec a, vec b) { return __builtin_ia32_minps512_mask(a, b, a, (unsigned short)-1, 4); }
-#  endif
-#elif defined(__GNUC__) && !defined(__clang__) && (defined(__x86_64__) || defined(__i386__)) && VBYTES == 32
-#  if REAL_IS_F64
-FNN_INLINE vec v_max(vec a, vec b) { return __builtin_ia32_maxpd256(a, b); }
-FNN_INLINE vec v_min(vec a, vec b) { return __builtin_ia32_minpd256(a, b); }
-#  else
-FNN_INLINE vec v_max(vec a, vec b) { return __builtin_ia32_maxps256(a, b); }
-FNN_INLINE vec v_min(vec a, vec b) { return __builtin_ia32_minps256(a, b); }
-#  endif
-#elif defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__)
-#  if REAL_IS_F64
-FNN_INLINE vec v_max(vec a, vec b) { return __builtin_ia32_maxpd(a, b); }
-FNN_INLINE vec v_min(vec a, vec b) { return __builtin_ia32_minpd(a, b); }
-#  else
-FNN_INLINE vec v_max(vec a, vec b) { return __builtin_ia32_maxps(a, b); }
-FNN_INLINE vec v_min(vec a, vec b) { return __builtin_ia32_minps(a, b); }
+FNN_INLINE vec v_max(vec a, vec b) { return (vec)_mm_max_ps((__m128)a, (__m128)b); }
+FNN_INLINE vec v_min(vec a, vec b) { return (vec)_mm_min_ps((__m128)a, (__m128)b); }
 #  endif
 #else
 FNN_INLINE vec v_max(vec a, vec b) { return v_choose(a > b, a, b); }

@@ -6,8 +6,13 @@
 #define FASTNN_SIZES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 typedef ptrdiff_t fnn_size;                         /* counts elements; signed, so that differences are too */
+
+/* Counts work, in multiply-adds. No array has as many elements, so where addresses have 32 bits it
+ * can be more than a fnn_size holds. Begin a product with it: (fnn_work)m * n * k. */
+typedef int64_t fnn_work;
 
 static inline fnn_size fnn_min(fnn_size a, fnn_size b) { return a < b ? a : b; }
 static inline fnn_size fnn_max(fnn_size a, fnn_size b) { return a > b ? a : b; }
@@ -23,7 +28,13 @@ static inline fnn_size fnn_even_piece(fnn_size n, fnn_size aim)
     return n <= aim ? fnn_max(n, 1) : fnn_ceil_div(n, fnn_ceil_div(n, aim));
 }
 
-/* The same of bytes, which are unsigned as in malloc. */
+/* How many items make a block of about `aim` multiply-adds, when each takes `work`: at least one. */
+static inline fnn_size fnn_grain(fnn_size aim, fnn_work work)
+{
+    return work >= aim ? 1 : aim / fnn_max((fnn_size)work, 1);
+}
+
+/* Smaller, larger and rounded up, of bytes, which are unsigned as in malloc. */
 static inline size_t fnn_min_bytes(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t fnn_max_bytes(size_t a, size_t b) { return a > b ? a : b; }
 static inline size_t fnn_round_up_bytes(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }

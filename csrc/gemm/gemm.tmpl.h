@@ -254,11 +254,11 @@ static void FN(gemm_run_batch)(FN(gemm_batch) *s, fnn_size batch)
     const FN(gemm_args) *g = &s->g;
     if (g->m <= 0 || g->n <= 0)
         return;
-    const fnn_size work = g->m * g->n * fnn_max(g->k, 1);
+    const fnn_work work = (fnn_work)g->m * g->n * fnn_max(g->k, 1);
     if (batch == 1 || work >= 16 * GEMM_GROUP_WORK) /* each has work for all threads: one after the other */
         FN(gemm_batch_block)(s, 0, batch);
     else
-        fnn_parallel_for(batch, fnn_max(1, GEMM_GROUP_WORK / 4 / work), FN(gemm_batch_block), s);
+        fnn_parallel_for(batch, fnn_grain(GEMM_GROUP_WORK / 4, work), FN(gemm_batch_block), s);
 }
 
 void FN(gemm_batched)(REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb,

@@ -286,11 +286,11 @@ static void FN(mean_window_backward_block)(void *ctx, fnn_size begin, fnn_size e
 static void FN(pool_over_tiles)(pool_args *args, pool_tiles cut, fnn_block_fn block)
 {
     const fnn_window *g = args->g;
-    const fnn_size tiles = cut.down * cut.across;
+    const fnn_size tiles = cut.down * cut.across, pixels = g->H * g->W;
+    const fnn_work read = (fnn_work)g->P * g->Q * g->R * g->S / 4;
     args->cut = cut;
     if (tiles > 0)
-        fnn_parallel_for(g->N * g->C * tiles, pool_grain(fnn_max(g->H * g->W, g->P * g->Q * g->R * g->S / 4) / tiles),
-                         block, args);
+        fnn_parallel_for(g->N * g->C * tiles, pool_grain((read > pixels ? read : pixels) / tiles), block, args);
 }
 
 void FN(max_pool2d_forward)(REAL *y, uint8_t *tap, const REAL *x, const fnn_window *g)
@@ -340,7 +340,7 @@ void FN(avg_pool2d_forward)(REAL *y, const REAL *x, const fnn_window *g, int cou
     else if (pool_is_framed(g))
         FN(pool_over_tiles)(&args, pool_cut_frames(g, g->P, g->Q), FN(mean_framed_block));
     else
-        fnn_parallel_for(g->N * g->C * g->P, pool_grain(g->R * g->S * g->Q), FN(mean_window_block), &args);
+        fnn_parallel_for(g->N * g->C * g->P, pool_grain((fnn_work)g->R * g->S * g->Q), FN(mean_window_block), &args);
 }
 
 void FN(avg_pool2d_backward)(REAL *dx, const REAL *dy, const fnn_window *g, int count_padding, fnn_size divisor)
@@ -352,7 +352,8 @@ void FN(avg_pool2d_backward)(REAL *dx, const REAL *dy, const fnn_window *g, int 
         FN(pool_over_tiles)(&args, pool_cut_frames(g, pool_frame_rows(g), pool_frame_columns(g)),
                             FN(framed_backward_block));
     else
-        fnn_parallel_for(g->N * g->C, pool_grain(g->P * g->Q * g->R * g->S), FN(mean_window_backward_block), &args);
+        fnn_parallel_for(g->N * g->C, pool_grain((fnn_work)g->P * g->Q * g->R * g->S),
+                         FN(mean_window_backward_block), &args);
 }
 
 void FN(adaptive_avg_pool2d_forward)(REAL *y, const REAL *x, const fnn_window *g)

@@ -54,7 +54,7 @@ typedef struct {
 } pool_args;
 
 /* Items of `elements` each that are worth a block. */
-static inline fnn_size pool_grain(fnn_size elements) { return fnn_max(1, POOL_GRAIN / fnn_max(elements, 1)); }
+static inline fnn_size pool_grain(fnn_work elements) { return fnn_grain(POOL_GRAIN, elements); }
 
 static inline pool_tiles pool_cut(fnn_size rows, fnn_size columns, fnn_size aim_rows)
 {

@@ -421,7 +421,8 @@ static void FN(rec_items)(void *ctx, fnn_size begin, fnn_size end)
 static void FN(rec_run)(FN(recurrence) *rec, fnn_size begin, fnn_size end)
 {
     const fnn_size threads = fnn_num_threads(), panels = FN(rec_panels)(rec), groups = fnn_ceil_div(rec->B, REC_GROUP);
-    const fnn_size worth = panels * rec->k * rec->vectors * VL * rec->B / REC_SHARE, shares = fnn_min(worth, threads);
+    const fnn_work worth = (fnn_work)panels * rec->k * rec->vectors * VL * rec->B / REC_SHARE;
+    const fnn_size shares = worth < threads ? (fnn_size)worth : threads;
     rec->begin = begin;
     rec->end = end;
     if (rec->B >= REC_SPLIT * threads || shares <= 1) {         /* each thread: all steps of some sequences */
