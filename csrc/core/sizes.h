@@ -28,7 +28,7 @@ static inline fnn_size fnn_even_piece(fnn_size n, fnn_size aim)
     return n <= aim ? fnn_max(n, 1) : fnn_ceil_div(n, fnn_ceil_div(n, aim));
 }
 
-/* How many items make a block of about `aim` multiply-adds, when each takes `work`: at least one. */
+/* Items in a block of about `aim` multiply-adds, when each item takes `work`: at least one. */
 static inline fnn_size fnn_grain(fnn_size aim, fnn_work work)
 {
     return work >= aim ? 1 : aim / fnn_max((fnn_size)work, 1);
