@@ -104,7 +104,8 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
     for t in ins:
         g = leaves[id(t)][1] if id(t) in leaves else between.get((id(t.node), t.index))
         if g is None and not allow_unused:
-            raise GraphError("an input was not used to compute the outputs", who="grad",
+            raise GraphError("an input was not used to compute the outputs, or a backward returned None for it",
+                             who="grad",
                              hint="Pass allow_unused=True to get None for it.")
         results.append(None if g is None else tape.Tensor(g.copy()))
     return tuple(results)

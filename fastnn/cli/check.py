@@ -44,7 +44,9 @@ def find_ops(names: Sequence[str]) -> list[Op]:
     for name in names:
         matches = [op for op in OPS.values() if name == op.name] or [op for op in OPS.values() if name == op.family]
         if not matches:
-            close = get_close_matches(name, [*OPS, *families], n=3)
+            names_here = dict.fromkeys([*OPS, *families])
+            begins = [other for other in families if other.startswith(name)]
+            close = list(dict.fromkeys([*begins, *get_close_matches(name, names_here, n=3)]))[:3]
             hint = f"; did you mean {', '.join(close)}?" if close else "; `python -m fastnn ops` lists them"
             raise UserError(f"there is no op or family {name!r}{hint}")
         found.update({op.name: op for op in matches})

@@ -149,7 +149,11 @@ def files_of(op: Op) -> dict[str, str]:
         wrapper, kernel = kernel_files(wrappers_of(op), stem)
         files["kernel"] = f"csrc/{kernel}.tmpl.h, contract in csrc/{kernel}.h"
         files["wrapper"] = f"fastnn/kernels/{wrapper}.pxi"
-    tests = [path for path in (f"tests/ops/test_{stem}.py", f"tests/ops/test_{op.family}.py") if (ROOT / path).exists()]
+        page = f"docs/kernels/{kernel.rsplit('/', 1)[-1]}.md"
+        if (ROOT / page).exists():
+            files["how it is made"] = page
+    named = dict.fromkeys([f"tests/ops/test_{stem}.py", f"tests/ops/test_{op.family}.py"])
+    tests = [path for path in named if (ROOT / path).exists()]
     files["tests"] = ", ".join([*tests, f"tests/laws/test_laws.py -k {op.name}"])
     return files
 
@@ -172,6 +176,9 @@ def wrappers_of(op: Op) -> list[str]:
         if module is None or not module.__name__.startswith("fastnn.ops"):
             found.append(function.__name__)
         else:
+            # made of other ops' kernels, like MAXIMUM.kernels[0](...), or of kernels by name
+            others = re.findall(r"\b([A-Z][A-Z0-9_]*)\.(?:forward|kernels\[0\])\(", inspect.getsource(function))
+            found += [vars(module)[name].forward.__name__ for name in others]
             found += re.findall(r"kernel\(\"(\w+)\"\)", inspect.getsource(module))
     return found
 

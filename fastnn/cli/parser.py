@@ -93,7 +93,8 @@ def parser() -> argparse.ArgumentParser:
                      help="written after each epoch; training resumes from it if it exists")
 
     sub = command("predict", "say what is in a picture")
-    sub.add_argument("model", metavar="MODEL", help="a file that `train` or the tour wrote, e.g. fastnn-run/digits.npz")
+    sub.add_argument("model", metavar="MODEL",
+                     help="a file that `train` or `python -m fastnn` wrote, e.g. fastnn-run/digits.npz")
     sub.add_argument("images", nargs="+", metavar="IMAGE", help="a picture, or an array in a .npy or .npz file")
 
     sub = command("summary", "layers, shapes, parameters and costs of a network")
@@ -150,5 +151,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         complain("interrupted")
         return 130
-    complain("fastnn: " + " ".join(message.split()))
+    complain("fastnn: " + "\n".join(line.rstrip() for line in message.strip().splitlines()))
     return 2

@@ -44,9 +44,11 @@ def need_filters(who: str, x: np.ndarray, w: np.ndarray, b: np.ndarray | None, g
         takes = f"{channels}" if groups == 1 else f"{w.shape[1]} x {groups} groups = {channels}"
         last = {1: "Sequences are (N, C, L): input.permute(0, 2, 1)?",
                 2: "Images are (N, C, H, W): input.permute(0, 3, 1, 2)?"}
+        one = f"A batch of one channel without its dimension: input.unsqueeze({-1 - len(axes)})?"
         raise ShapeError(f"the input has {C} channels but the weight takes {takes}", who=who,
                          got=f"input {x.shape}, weight {w.shape}, groups={groups}",
-                         hint=last[len(axes)] if x.shape[-1] == channels else "")
+                         hint=last[len(axes)] if x.shape[-1] == channels else
+                         one if channels == x.shape[0] == 1 else "")
     if b is not None and b.shape != (K,):
         raise ShapeError(who=who, expected=f"bias of shape ({K},), one per filter", got=b.shape)
 

@@ -66,8 +66,10 @@ def gradcheck(function: Callable[..., Tensor], *inputs: Any, eps: float = 1e-6, 
         numeric = float((dy * (high - low)).sum() / (2 * eps))
         assert abs(numeric) > 1e-8, f"input {k}: the numeric derivative is zero, so the check proves nothing"
         assert g is not None
-        error = abs(numeric - float((g.data * v).sum())) / abs(numeric)
-        assert error < tolerance, f"input {k}: relative error {error:.1e} (numeric {numeric:.6g})"
+        analytic = float((g.data * v).sum())
+        error = abs(numeric - analytic) / abs(numeric)
+        assert error < tolerance, (f"input {k}: relative error {error:.1e}: in a random direction the derivative is "
+                                   f"{analytic:.6g} by backward, {numeric:.6g} by a difference quotient")
     return True
 
 

@@ -250,6 +250,8 @@ def _check(model: Any, optimizer: Any, epochs: Any, metrics: Any, scheduler: Any
             "clip_norm > 0, or None", clip_norm)
     require(optimizer is None or all(callable(getattr(optimizer, name, None)) for name in ("step", "zero_grad")),
             DTypeError, "an optimizer with step() and zero_grad()", type(optimizer).__name__)
+    require(not _strangers(model, optimizer), RangeError, "an optimizer over parameters of this model",
+            "one over none of them: was it made for another model, or before the parameters were replaced?")
     require(scheduler is None or callable(getattr(scheduler, "step", None)), DTypeError,
             "a scheduler with step()", type(scheduler).__name__)
     check_metrics(metrics, "fit")
@@ -259,6 +261,15 @@ def _check(model: Any, optimizer: Any, epochs: Any, metrics: Any, scheduler: Any
         check_path(checkpoint, "fit, checkpoint")
         require(optimizer is None or hasattr(optimizer, "state_dict"), DTypeError,
                 "an optimizer with state_dict() and load_state_dict(), for the checkpoint", type(optimizer).__name__)
+
+
+def _strangers(model: Module, optimizer: Any) -> bool:
+    """Whether an optimiser tells its parameters, and not one of them is the model's."""
+    groups = getattr(optimizer, "param_groups", None)
+    if not isinstance(groups, list) or not all(isinstance(group, Mapping) and "params" in group for group in groups):
+        return False
+    mine = {id(p) for p in model.parameters()}
+    return bool(mine) and not any(id(p) in mine for group in groups for p in group["params"])
 
 
 def __getattr__(name: str) -> Any:

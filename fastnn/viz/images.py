@@ -78,6 +78,13 @@ def png_uri(pixels: np.ndarray, size: int = 64) -> str:
     return "data:image/png;base64," + base64.b64encode(write_png(large)).decode("ascii")
 
 
+def channels_last(picture: np.ndarray) -> np.ndarray:
+    """A network's image, (1, H, W) or (3, H, W), as (H, W) or (H, W, 3); others as they are."""
+    if picture.ndim != 3 or picture.shape[2] == 3:
+        return picture
+    return picture[0] if len(picture) == 1 else np.moveaxis(picture, 0, 2) if len(picture) == 3 else picture
+
+
 def image_grid(images: Any, labels: Sequence[object] | None = None, columns: int | None = None, *,
                colours: str = "sequential", limits: tuple[float, float] | None = None, cell: float = 48,
                title: str = "", scale: bool = False) -> Svg:
@@ -87,7 +94,7 @@ def image_grid(images: Any, labels: Sequence[object] | None = None, columns: int
     ----------
     images : (N, H, W) array or sequence of (H, W) arrays
         Their sizes may differ. (H, W, 3) images are taken as red, green, blue: bytes, or floats
-        between 0 and 1.
+        between 0 and 1. Networks' images, (1, H, W) and (3, H, W), are taken as well.
     labels : sequence, optional
         A text under each image; a line break in it starts a new line.
     columns : int, optional
@@ -115,7 +122,7 @@ def image_grid(images: Any, labels: Sequence[object] | None = None, columns: int
     >>> image_grid(weights, colours="diverging", title="Filters").label
     'Filters: 6 images'
     """
-    pictures = [np.asarray(image) for image in images]
+    pictures = [channels_last(np.asarray(image)) for image in images]
     for k, picture in enumerate(pictures):
         if picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[2] != 3):
             raise ValueError(f"image_grid: expected images of shape (H, W) or (H, W, 3), image {k} has {picture.shape}")
