@@ -1,7 +1,9 @@
 """Every function under its PyTorch name: `nn.functional.conv2d`, `nn.functional.relu`, ... Each is
-defined in fastnn/ops.
+defined in fastnn/ops, and guarded here: what an argument of the wrong kind makes Python or NumPy
+raise becomes an error of ours (guard.py).
 """
 
+from . import guard as _guard
 from .ops.activation import *
 from .ops.adaptive_pool import *
 from .ops.arithmetic import *
@@ -31,3 +33,7 @@ from .ops.rnn import *
 from .ops.shape import *
 from .ops.softmax import *
 from .ops.unfold import *
+
+# These look at both operands before they touch them (`binary`, `compare`), and are called often.
+_guard.guard_all(globals(), safe=frozenset({"add", "sub", "mul", "div", "maximum", "minimum", "remainder", "pow",
+                                            "clamp", "eq", "ne", "lt", "le", "gt", "ge"}))

@@ -13,12 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from . import guard
 from .arrays import copied
 from .autograd import add_hook, backward, is_grad_enabled, tape
 from .errors import DTypeError, GraphError, RangeError, ShapeError
 from .methods import TensorMethods
 
 __all__ = ["Parameter", "Tensor", "dtype_of", "from_dlpack", "from_numpy", "number_of", "tensor"]
+
+_FLOAT32, _FLOAT64, _INT64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
+_MOST = float(np.finfo(np.float32).max)
 
 
 class Tensor(TensorMethods):
@@ -394,6 +398,9 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     return Tensor(array, requires_grad)
 
 
+guard.connect(tensor)
+
+
 def _array(data: Any) -> np.ndarray:
     """np.array, where rows of different lengths are an error of ours."""
     try:
@@ -450,7 +457,12 @@ def number_of(who: str, value: Any, dtype: np.dtype) -> Any:
     DTypeError
         It is no number.
     """
-    given = value
+    given, kind = value, value.__class__
+    if (kind is float or kind is int) and (dtype is _FLOAT32 or dtype is _FLOAT64):         # the common cases, quickly
+        if -_MOST < value < _MOST or value in (math.inf, -math.inf):
+            return float(value)
+    elif kind is int and dtype is _INT64 and -2**63 <= value < 2**63:
+        return value
     if isinstance(value, (np.ndarray, np.generic, Tensor)) and np.size(getattr(value, "_data", value)) == 1:
         value = value.item()
     if not isinstance(value, (bool, int, float)):

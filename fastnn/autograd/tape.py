@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import GraphError
+from ..guard import FOREIGN, refuse
 from ..kernels import compiled
 from ..op import ACTIVE, Op, Running
 from . import modes
@@ -71,13 +72,16 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
             record = record or x.requires_grad
         else:
             arrays.append(x)
-    if run.check is not None and (run.fits is None or not run.fits(*arrays, **attrs)):
-        run.check(*arrays, **attrs)
     record = record and run.backward is not None and modes.state.enabled
-    if run.takes_save and not record:
-        y, saved = run.forward(*arrays, save=False, **attrs)
-    else:
-        y, saved = run.forward(*arrays, **attrs)
+    try:
+        if run.check is not None and (run.fits is None or not run.fits(*arrays, **attrs)):
+            run.check(*arrays, **attrs)
+        if run.takes_save and not record:
+            y, saved = run.forward(*arrays, save=False, **attrs)
+        else:
+            y, saved = run.forward(*arrays, **attrs)
+    except FOREIGN as error:
+        refuse(op.name, op.inputs, error, arrays, attrs)
     return wrap(op.name, y, saved, run.backward if record else None, run.takes_needs, inputs, attrs)
 
 
@@ -242,4 +246,4 @@ def connect(tensor_class: type[Tensor]) -> None:
     """
     globals()["Tensor"] = tensor_class
     if _compiled:
-        compiled.connect_tape(tensor_class, Node, ACTIVE, Running._fields, modes.state, ages, wrap)
+        compiled.connect_tape(tensor_class, Node, ACTIVE, Running._fields, modes.state, ages, wrap, refuse)

@@ -14,17 +14,23 @@ cdef extern from "Python.h":
     ctypedef struct PyMemberDescrObject:
         PyMemberDef *d_member
     bint PyObject_TypeCheck(object o, PyTypeObject *type)
-    object PyObject_Call(object callable, object args, PyObject *kwargs)
+    PyObject *PyObject_Call(PyObject *callable, PyObject *args, PyObject *kwargs)
     ctypedef object (*newfunc)(PyTypeObject *type, object args, PyObject *kwargs)
     ctypedef struct NewType "PyTypeObject":
         newfunc tp_new
+
+cdef extern from *:
+    """
+    static int fnn_error_is_set(void) { return -1; }
+    """
+    int error_is_set "fnn_error_is_set"() except -1
 
 # What runs when an op is called: a row of ACTIVE is an op.Running. These are its fields, by number;
 # connect_tape compares the names.
 cdef enum: RUN_FORWARD, RUN_BACKWARD, RUN_TAKES_NEEDS, RUN_CHECK, RUN_FITS, RUN_TAKES_SAVE
 _RUNNING = ("forward", "backward", "takes_needs", "check", "fits", "takes_save")
 
-cdef object _Tensor, _Node, _active, _tape_state, _ages, _wrap_slowly
+cdef object _Tensor, _Node, _active, _tape_state, _ages, _wrap_slowly, _refuse
 cdef bint _watching = False                         # has detect_anomaly() been used?
 cdef tuple _no_arguments = ()
 # Where the slots of a Tensor (T_) and of a Node (N_) lie, in bytes from the start of the object
@@ -58,18 +64,19 @@ cdef inline object make(object cls):
     return (<NewType *><PyObject *>cls).tp_new(<PyTypeObject *>cls, _no_arguments, NULL)
 
 
-def connect_tape(tensor_class, node_class, active, running, state, ages, wrap):
+def connect_tape(tensor_class, node_class, active, running, state, ages, wrap, refuse):
     """Tell `apply` what it works on: see `connect` in autograd/tape.py.
 
     running: the names of the fields of a row of `active`
     """
-    global _Tensor, _Node, _active, _tape_state, _ages, _wrap_slowly
+    global _Tensor, _Node, _active, _tape_state, _ages, _wrap_slowly, _refuse
     global T_data, T_version, T_grad, T_index, T_node, T_requires_grad
     global N_name, N_backward, N_takes_needs, N_saved, N_attrs, N_parents
     global N_versions, N_outputs, N_tuple_output, N_order, N_extras
     if running != _RUNNING:
         raise TypeError(f"op.Running has the fields {running}, kernels/tape.pxi knows {_RUNNING}")
     _Tensor, _Node, _active, _tape_state, _ages, _wrap_slowly = tensor_class, node_class, active, state, ages, wrap
+    _refuse = refuse
     T_data, T_version = slot_of(_Tensor, "_data"), slot_of(_Tensor, "_version")
     T_grad, T_index = slot_of(_Tensor, "grad"), slot_of(_Tensor, "index")
     T_node, T_requires_grad = slot_of(_Tensor, "node"), slot_of(_Tensor, "requires_grad")
@@ -127,6 +134,26 @@ cdef object new_node(object name, tuple run, object saved, object attrs, tuple i
     return node
 
 
+cdef inline object call(object op, object function, tuple arrays, dict attrs, PyObject *keywords):
+    """An op's check or forward; what it raises about its arguments, in our words. A `try` here
+    would cost every call some instructions.
+    """
+    cdef PyObject *y = PyObject_Call(<PyObject *>function, <PyObject *>arrays, keywords)
+    if y == NULL:
+        return refused(op, arrays, attrs)
+    result = <object>y
+    Py_XDECREF(y)
+    return result
+
+
+cdef object refused(object op, tuple arrays, dict attrs):
+    """Called when an error is set: `refuse` of guard.py."""
+    try:
+        error_is_set()
+    except Exception as error:
+        _refuse(op.name, op.inputs, error, arrays, attrs)
+
+
 def apply(op, *inputs, **attrs):
     """autograd.apply, compiled."""
     cdef bint record = False
@@ -146,13 +173,13 @@ def apply(op, *inputs, **attrs):
             data = x
         give(arrays, i, data)
     cdef PyObject *keywords = <PyObject *>attrs if attrs else NULL
-    if run[RUN_CHECK] is not None and not (type(run[RUN_FITS]) is Fits and (<Fits>run[RUN_FITS]).test(arrays, attrs)):
-        PyObject_Call(run[RUN_CHECK], arrays, keywords)
     record = record and run[RUN_BACKWARD] is not None and _tape_state.enabled
+    if run[RUN_CHECK] is not None and not (type(run[RUN_FITS]) is Fits and (<Fits>run[RUN_FITS]).test(arrays, attrs)):
+        call(op, run[RUN_CHECK], arrays, attrs, keywords)
     if not record and run[RUN_TAKES_SAVE]:
         attrs["save"] = False                       # this call's own dict, and no node will keep it
         keywords = <PyObject *>attrs
-    y, saved = PyObject_Call(run[RUN_FORWARD], arrays, keywords)
+    y, saved = call(op, run[RUN_FORWARD], arrays, attrs, keywords)
     if _watching or type(y) is not _ndarray:
         return _wrap_slowly(name, y, saved, run[RUN_BACKWARD] if record else None, run[RUN_TAKES_NEEDS], inputs, attrs)
     t = make(_Tensor)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, FastnnError, ShapeError
+from ..guard import FOREIGN, guarded, is_ours, refusal
 from ..tensor import Parameter, Tensor, tensor
 
 __all__ = ["LoadReport", "Module", "RemovableHandle"]
@@ -21,6 +22,11 @@ Window = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 REGISTERS = {"_parameters": dict, "_buffers": dict, "_modules": dict, "_forward_hooks": dict,
              "_forward_pre_hooks": dict, "_transient": set}         # _transient: buffers that state_dict leaves out
 POINTWISE: Window = ((1, 1), (1, 1), (1, 1))        # a layer whose output pixel sees that pixel of its input alone
+
+
+def is_of_fastnn(cls: type) -> bool:
+    """Whether this is a class of the package, whose errors are ours, and not one of the user."""
+    return cls.__module__.startswith("fastnn.")
 
 
 class LoadReport(tuple):
@@ -96,6 +102,11 @@ class Module:
             object.__setattr__(self, name, empty())
         object.__setattr__(self, "training", True)
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if is_of_fastnn(cls) and "__init__" in cls.__dict__:
+            cls.__init__ = guarded(cls.__init__)  # type: ignore[method-assign]
+
     # ---- calling ---------------------------------------------------------------------------------
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
         """What the module computes. To be written."""
@@ -113,6 +124,12 @@ class Module:
         except FastnnError as error:
             self._name_error(error)
             raise
+        except FOREIGN as error:
+            if not is_of_fastnn(type(self)) or not is_ours(error):
+                raise
+            told = refusal(type(self).__name__, error, self.forward, inputs, kwargs)
+            self._name_error(told)
+            raise told from error
         if self._forward_hooks:
             for hook in list(self._forward_hooks.values()):
                 replaced = hook(self, inputs, y)

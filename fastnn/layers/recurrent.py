@@ -22,6 +22,9 @@ from .sizes import need_sizes
 __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
 
 
+MOST_LAYERS = 10_000
+
+
 class Recurrent(Module):
     """What LSTM, GRU and RNN share: parameters, their start values, costs.
 
@@ -36,6 +39,8 @@ class Recurrent(Module):
         who = type(self).__name__
         need_sizes(who, input_size=input_size)
         need_sizes(who, 1, hidden_size=hidden_size, num_layers=num_layers)
+        if num_layers > MOST_LAYERS:                # else making the parameters would take hours, then all memory
+            raise ShapeError(who=who, expected=f"num_layers <= {MOST_LAYERS}", got=num_layers)
         if not 0 <= dropout <= 1:
             raise RangeError(who=who, expected="a probability 0 <= dropout <= 1", got=dropout)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers

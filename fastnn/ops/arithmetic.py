@@ -25,6 +25,7 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
+from ..guard import FOREIGN, explain
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import arithmetic as reference
@@ -68,7 +69,12 @@ def add(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     tensor([[11., 21.],
             [12., 22.]])
     """
-    return binary(ADD, np.add, input, other if alpha == 1 else scaled("add", input, other, alpha))
+    try:
+        if alpha != 1:
+            other = scaled("add", input, other, alpha)
+        return binary(ADD, np.add, input, other)
+    except FOREIGN as error:
+        return explain(add, error, input, other, alpha=alpha)
 
 
 def sub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
@@ -82,7 +88,12 @@ def sub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     >>> 1 - nn.tensor([1.0, 2.0])
     tensor([ 0., -1.])
     """
-    return binary(SUB, np.subtract, input, other if alpha == 1 else scaled("sub", input, other, alpha))
+    try:
+        if alpha != 1:
+            other = scaled("sub", input, other, alpha)
+        return binary(SUB, np.subtract, input, other)
+    except FOREIGN as error:
+        return explain(sub, error, input, other, alpha=alpha)
 
 
 def mul(input: Tensor, other: Any) -> Tensor:
@@ -122,9 +133,12 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
     >>> nn.tensor([1, 2]) / 4
     tensor([0.25, 0.50])
     """
-    if rounding_mode is not None:
-        return divide_rounded("div", input, other, rounding_mode)
-    return binary(DIV, np.divide, input, other, fractions=True)
+    try:
+        if rounding_mode is not None:
+            return divide_rounded("div", input, other, rounding_mode)
+        return binary(DIV, np.divide, input, other, fractions=True)
+    except FOREIGN as error:
+        return explain(div, error, input, other, rounding_mode=rounding_mode)
 
 
 def maximum(input: Tensor, other: Any) -> Tensor:
@@ -177,7 +191,7 @@ def common_shape(who: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
     """The shape that all are broadcast to; ShapeError where they do not fit."""
     try:
         return np.broadcast_shapes(*shapes)
-    except ValueError:
+    except (ValueError, RuntimeError):              # RuntimeError: more dimensions than NumPy broadcasts
         raise ShapeError("the shapes cannot be broadcast together", who=who,
                          expected="sizes that are equal or 1, counted from the last dimension",
                          got=" and ".join(map(str, shapes))) from None
@@ -277,10 +291,12 @@ def divide_rounded(who: str, input: Any, other: Any, mode: str) -> Tensor:
     if mode not in ("floor", "trunc"):
         raise RangeError(who=who, expected='rounding_mode None, "floor" or "trunc"', got=repr(mode))
     a, b = arrays_of(who, input, other)
-    dtype = common_dtype(who, a, b)
+    dtype = getattr(a, "dtype", None)
+    if dtype is not _FLOAT32 or (b.__class__ not in _NUMBERS and getattr(b, "dtype", None) is not dtype):
+        dtype = common_dtype(who, a, b)
     if dtype.kind != "f":
         return Tensor(of_integers(who, np.floor_divide if mode == "floor" else truncated, dtype, a, b))
-    a, b = (np.asarray(x if isinstance(x, np.ndarray) else as_float(who, x), dtype) for x in (a, b))
+    a, b = np.asarray(a, dtype), np.asarray(b, dtype)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return Tensor(np.asarray(np.floor_divide(a, b) if mode == "floor" else np.trunc(a / b)))
 
@@ -297,7 +313,8 @@ def arrays_of(who: str, input: Any, other: Any) -> tuple[Any, Any]:
     """Both operands as arrays or numbers, their shapes known to fit. Integers that no float can
     hold become infinite, which compares as they do.
     """
-    a, b = (plain(operand(who, x)) for x in (input, other))
+    a = input._data if isinstance(input, Tensor) else plain(operand(who, input))
+    b = other._data if isinstance(other, Tensor) else plain(operand(who, other))
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.shape != b.shape:
         common_shape(who, a.shape, b.shape)
     return a, b

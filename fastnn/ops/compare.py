@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, RangeError
+from ..guard import FOREIGN, explain
 from ..tensor import Tensor
 from .arithmetic import arrays_of, as_float, divide_rounded, of_integers, operand
 from .checks import common_dtype
@@ -318,7 +319,10 @@ def floor(input: Tensor) -> Tensor:
     >>> nn.tensor([-1.5, 1.5]).floor()
     tensor([-2.,  1.])
     """
-    return rounded(np.floor, input)
+    try:
+        return rounded(np.floor, input)
+    except FOREIGN as error:
+        return explain(floor, error, input)
 
 
 def ceil(input: Tensor) -> Tensor:
@@ -328,7 +332,10 @@ def ceil(input: Tensor) -> Tensor:
     >>> nn.tensor([-1.5, 1.5]).ceil()
     tensor([-1.,  2.])
     """
-    return rounded(np.ceil, input)
+    try:
+        return rounded(np.ceil, input)
+    except FOREIGN as error:
+        return explain(ceil, error, input)
 
 
 def trunc(input: Tensor) -> Tensor:
@@ -338,7 +345,10 @@ def trunc(input: Tensor) -> Tensor:
     >>> nn.tensor([-1.5, 1.5]).trunc()
     tensor([-1.,  1.])
     """
-    return rounded(np.trunc, input)
+    try:
+        return rounded(np.trunc, input)
+    except FOREIGN as error:
+        return explain(trunc, error, input)
 
 
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
@@ -358,7 +368,10 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     >>> nn.tensor([0.5, 1.5, 2.5]).round()
     tensor([0., 2., 2.])
     """
-    return rounded(np.round, input, decimals)
+    try:
+        return rounded(np.round, input, decimals)
+    except FOREIGN as error:
+        return explain(round, error, input, decimals=decimals)
 
 
 def sign(input: Tensor) -> Tensor:
@@ -368,7 +381,10 @@ def sign(input: Tensor) -> Tensor:
     >>> nn.tensor([-3.0, 0.0, 2.0]).sign()
     tensor([-1.,  0.,  1.])
     """
-    return rounded(np.sign, input)
+    try:
+        return rounded(np.sign, input)
+    except FOREIGN as error:
+        return explain(sign, error, input)
 
 
 def floor_divide(input: Tensor, other: Any) -> Tensor:
@@ -391,9 +407,9 @@ def compare(function: np.ufunc, who: str, input: Any, other: Any) -> Tensor:
     if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.dtype != b.dtype:
         dtype = common_dtype(who, a, b)
         a, b = a.astype(dtype), b.astype(dtype)
-    elif a.__class__ is int:
+    elif a.__class__ is int and not -2**63 <= a < 2**63:
         a = comparable(a, b)
-    elif b.__class__ is int:
+    elif b.__class__ is int and not -2**63 <= b < 2**63:
         b = comparable(b, a)
     return Tensor(np.asarray(function(a, b)))
 
@@ -402,7 +418,7 @@ def comparable(number: int, array: Any) -> float:
     """The number, where NumPy can compare it with the array; else what lies on the same side of all
     its elements.
     """
-    if number.bit_length() < 64 or getattr(array, "dtype", _FLOAT64).kind == "f":
+    if getattr(array, "dtype", _FLOAT64).kind == "f":
         return number
     return number if array.dtype.kind in "iu" and 0 < number < 2**64 else math.inf if number > 0 else -math.inf
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
+from ..guard import FOREIGN, explain
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import arithmetic as reference
@@ -64,7 +65,10 @@ def neg(input: Tensor) -> Tensor:
     >>> -nn.tensor([1.0, -2.0])
     tensor([-1.,  2.])
     """
-    return Tensor(np.asarray(-input._data)) if is_integer(input) else apply(NEG, input)
+    try:
+        return Tensor(np.asarray(-input._data)) if is_integer(input) else apply(NEG, input)
+    except FOREIGN as error:
+        return explain(neg, error, input)
 
 
 def abs(input: Tensor) -> Tensor:
@@ -78,7 +82,10 @@ def abs(input: Tensor) -> Tensor:
     >>> nn.tensor([-3.0, 2.0]).abs()
     tensor([3., 2.])
     """
-    return Tensor(np.asarray(np.abs(input._data))) if is_integer(input) else apply(ABS, input)
+    try:
+        return Tensor(np.asarray(np.abs(input._data))) if is_integer(input) else apply(ABS, input)
+    except FOREIGN as error:
+        return explain(abs, error, input)
 
 
 def exp(input: Tensor) -> Tensor:
@@ -305,10 +312,13 @@ def pow(input: Any, exponent: Any) -> Tensor:
     >>> 2 ** nn.tensor([1.0, 2.0, 3.0])
     tensor([2., 4., 8.])
     """
-    number = exponent.__class__ is int or exponent.__class__ is float
-    if number and isinstance(input, Tensor) and input._data.dtype.kind == "f":
-        return apply(POW, input, exponent=float(exponent))
-    return binary(POW_TENSOR, np.power, input, exponent)
+    try:
+        number = exponent.__class__ is int or exponent.__class__ is float
+        if number and isinstance(input, Tensor) and input._data.dtype.kind == "f":
+            return apply(POW, input, exponent=float(exponent))
+        return binary(POW_TENSOR, np.power, input, exponent)
+    except FOREIGN as error:
+        return explain(pow, error, input, exponent)
 
 
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:

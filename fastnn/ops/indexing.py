@@ -11,11 +11,12 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
+from ..guard import FOREIGN, IndexMistake, explain
 from ..op import Op, Refusal, Sample, register
 from ..reference import indexing as reference
 from ..tensor import Tensor, number_of, plain_index, tensor
 from .arithmetic import cast, operand
-from .checks import common_dtype, need_array, need_integers, need_room, single
+from .checks import FLOATS, common_dtype, need_array, need_integers, need_room, single
 from .shape import axis, draw, to
 
 __all__ = ["gather", "getitem", "index_select", "masked_fill", "one_hot", "take_along_dim", "where"]
@@ -51,11 +52,14 @@ def getitem(input: Tensor, key: Any) -> Tensor:
     (tensor([2., 4.]), tensor([3., 4.]))
     """
     try:
-        return apply(GETITEM, input, key=plain_index(key))
-    except IndexError as error:
-        if isinstance(error, RangeError):
-            raise
-        raise IndexMistake(str(error), who="getitem", got=f"a tensor of shape {input.shape}") from None
+        try:
+            return apply(GETITEM, input, key=plain_index(key))
+        except IndexError as error:
+            if isinstance(error, RangeError):
+                raise
+            raise IndexMistake(str(error), who="getitem", got=f"a tensor of shape {input.shape}") from None
+    except FOREIGN as error:
+        return explain(getitem, error, input, key)
 
 
 def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -149,11 +153,21 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     >>> nn.where(x > 0, x, 0.0)
     tensor([0., 2.])
     """
-    a, b = (operand("where", x) for x in (input, other))
-    dtype = common_dtype("where", *[x._data if isinstance(x, Tensor) else x for x in (a, b)])
-    a, b = (x if isinstance(x, Tensor) else Tensor(np.asarray(x, dtype))
-            for x in (cast("where", x, dtype) for x in (a, b)))
-    return apply(WHERE, condition if isinstance(condition, Tensor) else tensor(condition), a, b)
+    try:
+        if condition.__class__ is not Tensor:
+            condition = tensor(condition)
+        if isinstance(input, Tensor) and isinstance(other, Tensor):
+            if input._data.dtype is other._data.dtype:  # the common cases, quickly
+                return apply(WHERE, condition, input, other)
+        elif isinstance(input, Tensor) and other.__class__ is float and input._data.dtype in FLOATS:
+            return apply(WHERE, condition, input, Tensor(np.asarray(other, input._data.dtype)))
+        a, b = operand("where", input), operand("where", other)
+        dtype = common_dtype("where", *[x._data if isinstance(x, Tensor) else x for x in (a, b)])
+        a, b = (x if isinstance(x, Tensor) else Tensor(np.asarray(x, dtype))
+                for x in (cast("where", x, dtype) for x in (a, b)))
+        return apply(WHERE, condition, a, b)
+    except FOREIGN as error:
+        return explain(where, error, condition, input, other)
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: float) -> Tensor:
@@ -180,10 +194,15 @@ def masked_fill(input: Tensor, mask: Tensor, value: float) -> Tensor:
     >>> nn.functional.masked_fill(x, x > 1, float("-inf"))
     tensor([  1., -inf])
     """
-    if isinstance(value, Tensor) and value.ndim == 0 and isinstance(input, Tensor):
-        return apply(WHERE, mask, to(value, input.dtype), input)
-    need_array("masked_fill", input=getattr(input, "_data", input))
-    return apply(MASKED_FILL, input, mask, value=number_of("masked_fill", value, input.dtype))
+    try:
+        if isinstance(value, Tensor) and value.ndim == 0 and isinstance(input, Tensor):
+            return apply(WHERE, mask, to(value, input.dtype), input)
+        if not isinstance(input, Tensor):
+            need_array("masked_fill", input=input)
+            input = tensor(input)
+        return apply(MASKED_FILL, input, mask, value=number_of("masked_fill", value, input._data.dtype))
+    except FOREIGN as error:
+        return explain(masked_fill, error, input, mask, value)
 
 
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
@@ -221,11 +240,6 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
                          got=f"{least} to {largest}")
     need_room("one_hot", (*labels.shape, n), 8)
     return Tensor((labels[..., None] == np.arange(n)).astype(np.int64))
-
-
-# ---- what the functions share --------------------------------------------------------------------
-class IndexMistake(RangeError, IndexError):
-    """Also an IndexError, so that Python's own protocols understand it."""
 
 
 # ---- checks --------------------------------------------------------------------------------------
@@ -273,7 +287,8 @@ def check_where(condition: Any, a: Any, b: Any) -> None:
 
 
 def check_masked_fill(x: Any, mask: Any, *, value: float) -> None:
-    need_array("masked_fill", x=x, mask=mask)
+    if x.__class__ is not np.ndarray or mask.__class__ is not np.ndarray:
+        need_array("masked_fill", x=x, mask=mask)
     if mask.dtype.kind != "b":
         raise DTypeError(who="masked_fill", expected="a mask of dtype bool", got=str(mask.dtype),
                          hint="Compare it, for example mask == 0.")

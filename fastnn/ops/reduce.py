@@ -17,6 +17,7 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import DTypeError, RangeError
+from ..guard import FOREIGN, explain
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import reduce as reference
@@ -64,12 +65,15 @@ def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = N
     >>> x.sum(), x.sum(0), x.sum(-1, keepdim=True).shape
     (tensor(10.), tensor([4., 6.]), (2, 1))
     """
-    if dtype is not None:
-        input = to(input, dtype)
-    ndim = rank("sum", input)
-    if input._data.dtype.kind != "f":
-        return Tensor(np.asarray(input._data.sum(axis=axes("sum", ndim, dim), keepdims=keepdim, dtype=np.int64)))
-    return apply(SUM, input, dim=axes("sum", ndim, dim), keepdim=keepdim)
+    try:
+        if dtype is not None:
+            input = to(input, dtype)
+        ndim = rank("sum", input)
+        if input._data.dtype.kind != "f":
+            return Tensor(np.asarray(input._data.sum(axis=axes("sum", ndim, dim), keepdims=keepdim, dtype=np.int64)))
+        return apply(SUM, input, dim=axes("sum", ndim, dim), keepdim=keepdim)
+    except FOREIGN as error:
+        return explain(sum, error, input, dim, keepdim, dtype=dtype)
 
 
 def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
@@ -83,9 +87,12 @@ def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = 
     >>> nn.tensor([[1.0, 2.0], [3.0, 4.0]]).mean(0)
     tensor([2., 3.])
     """
-    if dtype is not None:
-        input = to(input, dtype)
-    return apply(MEAN, input, dim=axes("mean", rank("mean", input), dim), keepdim=keepdim)
+    try:
+        if dtype is not None:
+            input = to(input, dtype)
+        return apply(MEAN, input, dim=axes("mean", rank("mean", input), dim), keepdim=keepdim)
+    except FOREIGN as error:
+        return explain(mean, error, input, dim, keepdim, dtype=dtype)
 
 
 def prod(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
@@ -280,10 +287,12 @@ def one_axis(who: str, ndim: int, dim: Any) -> int:
 
 
 def rank(who: str, input: Any) -> int:
-    """The number of dimensions of a tensor."""
-    if not isinstance(input, Tensor):
-        raise DTypeError(who=who, expected="a tensor", got=type(input).__name__, hint="Wrap it in nn.tensor(...).")
-    return input._data.ndim
+    """The number of dimensions of a tensor or an array."""
+    if isinstance(input, Tensor):
+        return input._data.ndim
+    if isinstance(input, np.ndarray):
+        return input.ndim
+    raise DTypeError(who=who, expected="a tensor", got=type(input).__name__, hint="Wrap it in nn.tensor(...).")
 
 
 def given(correction: int | None, unbiased: bool) -> int:

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
+from ..guard import FOREIGN, explain
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import shape as reference
 from ..tensor import Tensor, dtype_of, number_of, tensor
@@ -50,18 +51,21 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
     tensor([[1., 2.],
             [3., 4.]])
     """
-    new = sizes_of(shape)
-    size = input._data.size
-    known, holes, least = 1, 0, 0
-    for n in new:
-        if n == -1:
-            holes += 1
-        else:
-            known *= n
-            least = n if n < least else least
-    if holes > 1 or least < 0 or (known != size if holes == 0 else known == 0 or size % known):
-        raise ShapeError(f"{size} elements of shape {input.shape} do not fit the shape {new}", who="reshape")
-    return apply(RESHAPE, input, shape=tuple([size // known if n == -1 else n for n in new]) if holes else new)
+    try:
+        new = sizes_of(shape)
+        size = input._data.size
+        known, holes, least = 1, 0, 0
+        for n in new:
+            if n == -1:
+                holes += 1
+            else:
+                known *= n
+                least = n if n < least else least
+        if holes > 1 or least < 0 or (known != size if holes == 0 else known == 0 or size % known):
+            raise ShapeError(f"{size} elements of shape {input.shape} do not fit the shape {new}", who="reshape")
+        return apply(RESHAPE, input, shape=tuple([size // known if n == -1 else n for n in new]) if holes else new)
+    except FOREIGN as error:
+        return explain(reshape, error, input, *shape)
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -83,13 +87,16 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     >>> nn.functional.flatten(nn.ones(2, 3, 4), 1).shape
     (2, 12)
     """
-    if input.ndim == 0:
-        return reshape(input, 1)
-    start, end = axis("flatten", start_dim, input.ndim), axis("flatten", end_dim, input.ndim)
-    if start > end:
-        raise RangeError(who="flatten", expected="start_dim <= end_dim", got=(start_dim, end_dim))
-    sizes = input._data.shape
-    return apply(RESHAPE, input, shape=(*sizes[:start], math.prod(sizes[start:end + 1]), *sizes[end + 1:]))
+    try:
+        if input.ndim == 0:
+            return reshape(input, 1)
+        start, end = axis("flatten", start_dim, input.ndim), axis("flatten", end_dim, input.ndim)
+        if start > end:
+            raise RangeError(who="flatten", expected="start_dim <= end_dim", got=(start_dim, end_dim))
+        sizes = input._data.shape
+        return apply(RESHAPE, input, shape=(*sizes[:start], math.prod(sizes[start:end + 1]), *sizes[end + 1:]))
+    except FOREIGN as error:
+        return explain(flatten, error, input, start_dim, end_dim)
 
 
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
@@ -144,11 +151,14 @@ def squeeze(input: Tensor, dim: int | tuple[int, ...] | None = None) -> Tensor:
     >>> nn.ones(1, 3, 1).squeeze().shape, nn.ones(1, 3, 1).squeeze(0).shape
     ((3,), (3, 1))
     """
-    if dim is None:
-        drop: Sequence[int] = range(input.ndim)
-    else:
-        drop = [axis("squeeze", d, input.ndim) for d in (dim if isinstance(dim, tuple) else (dim,))]
-    return apply(RESHAPE, input, shape=tuple(n for d, n in enumerate(input.shape) if n != 1 or d not in drop))
+    try:
+        if dim is None:
+            drop: Sequence[int] = range(input.ndim)
+        else:
+            drop = [axis("squeeze", d, input.ndim) for d in (dim if isinstance(dim, tuple) else (dim,))]
+        return apply(RESHAPE, input, shape=tuple(n for d, n in enumerate(input.shape) if n != 1 or d not in drop))
+    except FOREIGN as error:
+        return explain(squeeze, error, input, dim)
 
 
 def unsqueeze(input: Tensor, dim: int) -> Tensor:
@@ -170,8 +180,11 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     >>> nn.ones(3).unsqueeze(0).shape, nn.ones(3).unsqueeze(-1).shape
     ((1, 3), (3, 1))
     """
-    d = axis("unsqueeze", dim, input.ndim + 1)
-    return apply(RESHAPE, input, shape=(*input.shape[:d], 1, *input.shape[d:]))
+    try:
+        d = axis("unsqueeze", dim, input.ndim + 1)
+        return apply(RESHAPE, input, shape=(*input.shape[:d], 1, *input.shape[d:]))
+    except FOREIGN as error:
+        return explain(unsqueeze, error, input, dim)
 
 
 def atleast_1d(input: Tensor) -> Tensor:
@@ -183,7 +196,7 @@ def atleast_1d(input: Tensor) -> Tensor:
     >>> nn.functional.atleast_1d(nn.tensor(3.0))
     tensor([3.])
     """
-    return reshape(input, 1) if input.ndim == 0 else input
+    return reshape(input, 1) if input.ndim == 0 else to(input, input.dtype)
 
 
 # ---- another order of dimensions -----------------------------------------------------------------
@@ -211,11 +224,14 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
     >>> nn.ones(2, 3, 4).permute(2, 0, 1).shape
     (4, 2, 3)
     """
-    order, ndim = sizes_of(dims), input._data.ndim
-    found = [d if 0 <= d < ndim else axis("permute", d, ndim) for d in order]
-    if sorted(found) != list(range(ndim)):
-        raise ShapeError(f"the order must name each of the {ndim} dimensions once", who="permute", got=order)
-    return apply(PERMUTE, input, dims=tuple(found))
+    try:
+        order, ndim = sizes_of(dims), input._data.ndim
+        found = [d if 0 <= d < ndim else axis("permute", d, ndim) for d in order]
+        if sorted(found) != list(range(ndim)):
+            raise ShapeError(f"the order must name each of the {ndim} dimensions once", who="permute", got=order)
+        return apply(PERMUTE, input, dims=tuple(found))
+    except FOREIGN as error:
+        return explain(permute, error, input, *dims)
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
@@ -236,12 +252,15 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     >>> nn.tensor([[1.0, 2.0, 3.0]]).transpose(0, 1).shape
     (3, 1)
     """
-    ndim = input._data.ndim
-    order = list(range(ndim))
-    a, b = axis("transpose", dim0, ndim), axis("transpose", dim1, ndim)
-    if order:
-        order[a], order[b] = b, a
-    return apply(PERMUTE, input, dims=tuple(order))
+    try:
+        ndim = input._data.ndim
+        order = list(range(ndim))
+        a, b = axis("transpose", dim0, ndim), axis("transpose", dim1, ndim)
+        if order:
+            order[a], order[b] = b, a
+        return apply(PERMUTE, input, dims=tuple(order))
+    except FOREIGN as error:
+        return explain(transpose, error, input, dim0, dim1)
 
 
 swapaxes = transpose
@@ -293,15 +312,18 @@ def expand(input: Tensor, *shape: Any) -> Tensor:
     tensor([[1., 1., 1.],
             [2., 2., 2.]])
     """
-    new = sizes_of(shape)
-    lead = len(new) - input.ndim
-    full = tuple((input.shape[i - lead] if i >= lead else -1) if n == -1 else n for i, n in enumerate(new))
-    fits = all(have in (1, n) for have, n in zip(input.shape, full[max(lead, 0):]))
-    if lead < 0 or any(n < 0 for n in full) or not fits:
-        raise ShapeError(f"shape {input.shape} cannot be expanded to {new}: only dimensions of size 1 repeat",
-                         who="expand")
-    need_room("expand", full, 1)
-    return apply(EXPAND, input, shape=full)
+    try:
+        new = sizes_of(shape)
+        lead = len(new) - input.ndim
+        full = tuple((input.shape[i - lead] if i >= lead else -1) if n == -1 else n for i, n in enumerate(new))
+        fits = all(have in (1, n) for have, n in zip(input.shape, full[max(lead, 0):]))
+        if lead < 0 or any(n < 0 for n in full) or not fits:
+            raise ShapeError(f"shape {input.shape} cannot be expanded to {new}: only dimensions of size 1 repeat",
+                             who="expand")
+        need_room("expand", full, 1)
+        return apply(EXPAND, input, shape=full)
+    except FOREIGN as error:
+        return explain(expand, error, input, *shape)
 
 
 broadcast_to = expand
@@ -396,8 +418,11 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     >>> nn.cat([nn.tensor([1.0]), nn.tensor([2.0, 3.0])])
     tensor([1., 2., 3.])
     """
-    tensors = of_one_dtype("cat", tensors)
-    return apply(CAT, *tensors, dim=axis("cat", dim, tensors[0].ndim) if tensors else 0)
+    try:
+        tensors = of_one_dtype("cat", tensors)
+        return apply(CAT, *tensors, dim=axis("cat", dim, tensors[0].ndim) if tensors else 0)
+    except FOREIGN as error:
+        return explain(cat, error, tensors, dim)
 
 
 concatenate = cat
@@ -411,8 +436,11 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     tensor([[1., 2.],
             [3., 4.]])
     """
-    tensors = of_one_dtype("stack", tensors)
-    return apply(STACK, *tensors, dim=axis("stack", dim, tensors[0].ndim + 1) if tensors else 0)
+    try:
+        tensors = of_one_dtype("stack", tensors)
+        return apply(STACK, *tensors, dim=axis("stack", dim, tensors[0].ndim + 1) if tensors else 0)
+    except FOREIGN as error:
+        return explain(stack, error, tensors, dim)
 
 
 def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
@@ -690,7 +718,7 @@ def to(input: Tensor, dtype: Any) -> Tensor:
     """
     new = dtype_of("to", dtype)
     if new == input.dtype:
-        return input
+        return input if isinstance(input, Tensor) else tensor(input)
     if new.kind != "f":
         return Tensor(input.data.astype(new))
     return apply(TO, input, dtype=new)
@@ -709,8 +737,16 @@ def axis(who: str, dim: Any, ndim: int) -> int:
     return d % ndim if ndim else 0
 
 
-def of_one_dtype(who: str, tensors: Any) -> list[Tensor]:
+def of_one_dtype(who: str, tensors: Any) -> Sequence[Tensor]:
     """Several tensors or arrays in the type that arithmetic on them would have."""
+    if tensors.__class__ is list or tensors.__class__ is tuple:             # the common case, quickly
+        dtype: Any = None
+        for t in tensors:
+            if not isinstance(t, Tensor) or (t._data.dtype is not dtype and dtype is not None):
+                break
+            dtype = t._data.dtype
+        else:
+            return tensors
     if not isinstance(tensors, (list, tuple)):
         if isinstance(tensors, (str, bytes, dict)) or not hasattr(tensors, "__iter__"):
             raise DTypeError(who=who, expected="a sequence of tensors", got=type(tensors).__name__)
@@ -745,9 +781,10 @@ def array_check(who: str) -> Callable[..., None]:
 def check_join(name: str, arrays: tuple[Any, ...], dim: int) -> None:
     if not arrays:
         raise ShapeError("needs at least one tensor", who=name)
-    need_array(name, **{f"tensor {i}": a for i, a in enumerate(arrays)})
     first = arrays[0]
     for i, a in enumerate(arrays):
+        if a.__class__ is not np.ndarray:
+            need_array(name, **{f"tensor {i}": a})
         if name == "stack":
             fits, expected = a.shape == first.shape, f"{first.shape}"
         else:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import DTypeError, ShapeError
+from ..guard import FOREIGN, explain
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import softmax as reference
@@ -52,7 +53,10 @@ def softmax(input: Tensor, dim: int) -> Tensor:
     >>> nn.functional.softmax(nn.tensor([0.0, 0.0, float("-inf")]), dim=0)
     tensor([0.5, 0.5, 0.0])
     """
-    return apply(SOFTMAX, input, dim=from_the_front(input, dim))
+    try:
+        return apply(SOFTMAX, input, dim=from_the_front(input, dim))
+    except FOREIGN as error:
+        return explain(softmax, error, input, dim)
 
 
 def log_softmax(input: Tensor, dim: int) -> Tensor:
@@ -68,7 +72,10 @@ def log_softmax(input: Tensor, dim: int) -> Tensor:
     >>> nn.functional.log_softmax(nn.tensor([0.0, 1000.0]), dim=0)
     tensor([-1000.,     0.])
     """
-    return apply(LOG_SOFTMAX, input, dim=from_the_front(input, dim))
+    try:
+        return apply(LOG_SOFTMAX, input, dim=from_the_front(input, dim))
+    except FOREIGN as error:
+        return explain(log_softmax, error, input, dim)
 
 
 # ---- what the functions share --------------------------------------------------------------------

@@ -587,5 +587,5 @@ def test_the_compiled_rule_knows_the_rows_that_it_reads():
     if nn.kernels.compiled is not None:
         with pytest.raises(TypeError, match="forward"):           # a field more, and every number would be wrong
             nn.kernels.compiled.connect_tape(nn.Tensor, nn.autograd.Node, ACTIVE, ("new", *Running._fields), None, None,
-                                             None)
+                                             None, None)
         assert (nn.tensor([-1.0]).relu()).tolist() == [0]         # and nothing was changed

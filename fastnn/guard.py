@@ -1,0 +1,298 @@
+"""Errors of Python and NumPy about an argument, in our words: who, expected, got.
+
+A function of ours that gets None, a word or a list where a tensor goes stumbles somewhere inside,
+and Python's AttributeError says nothing of the mistake. `guarded(function)` is the function with
+all that it may stumble over told as a FastnnError: the first argument that is not what the
+signature's annotation says, or, where all are, the call and what Python said about it. Where arrays
+stand in the place of tensors, the function is called again with tensors.
+
+Nothing is checked before: the words are looked for when something went wrong, so a call that works
+costs one more frame of Python and nothing else. Functions that are called very often do without the
+frame: they have a `try` of their own that ends in `explain`, or do nothing but call `apply`, which
+calls `refuse`. What a function of the user raised (a hook, a kernel of `use_kernel`, a module
+inside a Sequential) passes unchanged.
+"""
+
+from __future__ import annotations
+
+import inspect
+import operator
+import sys
+from types import FunctionType
+from typing import Any, NoReturn
+
+import numpy as np
+
+from .errors import DTypeError, FastnnError, RangeError
+
+__all__ = ["FOREIGN", "IndexMistake", "connect", "explain", "guard_all", "guarded", "is_ours", "refusal", "refuse"]
+
+# What an argument of the wrong kind or size makes Python and NumPy raise; RuntimeError for more
+# dimensions than NumPy broadcasts. Not MemoryError, which says all there is to say.
+FOREIGN: tuple[type[Exception], ...] = (TypeError, ValueError, AttributeError, LookupError, OverflowError,
+                                        ZeroDivisionError, BufferError, RuntimeError)
+
+
+tensor: Any = None                                  # the function: tensor.py, which stands above, hands it over
+
+
+class IndexMistake(RangeError, IndexError):
+    """Also an IndexError, so that Python's own protocols understand it."""
+
+
+def guarded(function: Any) -> Any:
+    """The function, or the `__init__` of a class, with errors of ours; same name, signature and
+    docstring.
+    """
+    names, arguments, seen_star = [], [], False
+    for p in inspect.signature(function).parameters.values():
+        default = "" if p.default is p.empty else "=None"           # the real ones are set below
+        if p.kind is p.VAR_POSITIONAL:
+            names.append(f"*{p.name}")
+            arguments.append(f"*{p.name}")
+            seen_star = True
+        elif p.kind is p.VAR_KEYWORD:
+            names.append(f"**{p.name}")
+            arguments.append(f"**{p.name}")
+        elif p.kind is p.KEYWORD_ONLY:
+            names += [p.name + default] if seen_star else ["*", p.name + default]
+            arguments.append(f"{p.name}={p.name}")
+            seen_star = True
+        else:
+            names.append(p.name + default)
+            arguments.append(p.name)
+    call = ", ".join(arguments)
+    source = (f"def {function.__name__}({', '.join(names)}):\n"
+              f"    try:\n"
+              f"        return function_({call})\n"
+              f"    except foreign_ as error_:\n"
+              f"        return explain_(function_, error_, {call})\n")
+    space = {"function_": function, "foreign_": FOREIGN, "explain_": explain, "__name__": __name__}
+    exec(compile(source, f"<guard of {function.__name__}>", "exec"), space)     # as namedtuple and dataclass do it
+    made: Any = space[function.__name__]
+    made.__defaults__, made.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
+    made.__doc__, made.__module__, made.__qualname__ = function.__doc__, function.__module__, function.__qualname__
+    made.__annotations__, made.__wrapped__ = function.__annotations__, function
+    return made
+
+
+def guard_all(space: dict[str, Any], safe: frozenset[str] = frozenset()) -> None:
+    """Guard the functions of a module's namespace. An alias stays an alias.
+
+    Left as they are: those named in `safe`, those with a guard inside, and those that call nothing
+    but `apply`, which has one.
+    """
+    made: dict[Any, Any] = {}
+    for name, function in list(space.items()):
+        if not isinstance(function, FunctionType) or name.startswith("_") or function.__module__ == __name__:
+            continue
+        called = {n for n in function.__code__.co_names if not n.isupper()}
+        if function.__name__ not in safe and "explain" not in called and called != {"apply"}:
+            if function not in made:
+                made[function] = guarded(function)
+            space[name] = made[function]
+
+
+def connect(function: Any) -> None:
+    """Tell the guard how to make a tensor of an array: called once, by tensor.py."""
+    global tensor
+    tensor = function
+
+
+# ---- what went wrong -----------------------------------------------------------------------------
+def explain(function: Any, error: Exception, /, *args: Any, **kwargs: Any) -> Any:
+    """Called while `error` is handled: the result with arrays taken as tensors, or the error in our
+    words.
+    """
+    if not is_ours(error):
+        raise error
+    if isinstance(error, (AttributeError, TypeError)) and function.__name__ != "__init__":
+        tensors = with_tensors(function, args, kwargs)
+        if tensors is not None:
+            try:
+                return function(*tensors[0], **tensors[1])
+            except FOREIGN as again:
+                if not is_ours(again):
+                    raise
+                error = again
+    who = function.__name__
+    if who == "__init__":                           # of the class, or of the user's that inherits from it
+        who = next(c.__name__ for c in type(args[0]).__mro__ if c.__module__.startswith("fastnn"))
+    raise refusal(who, error, function, args, kwargs) from error
+
+
+def refuse(who: str, names: tuple[str, ...], error: Exception, arrays: Any, attrs: dict[str, Any]) -> NoReturn:
+    """Called by `apply` while `error` is handled, which an op's check or forward raised: raises it
+    in our words.
+    """
+    if isinstance(error, FOREIGN) and is_ours(error):
+        for name, a in zip(names if len(names) == len(arrays) else [f"input {i}" for i in range(len(arrays))], arrays):
+            if a is not None and not isinstance(a, (np.ndarray, int, float)):
+                raise DTypeError(who=who, expected=f"{name} as a tensor", got=described(a)) from error
+        raise about_call(who, error, None, arrays, attrs) from error
+    raise error
+
+
+def refusal(who: str, error: Exception, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> FastnnError:
+    """The error about the first argument that is not as the signature says; where all are, about
+    the call.
+    """
+    signature = inspect.signature(function)
+    if args and next(iter(signature.parameters), "") == "self":
+        signature, args = inspect.signature(function.__get__(args[0])), args[1:]
+    for name, annotation, value in bound(signature, args, kwargs):
+        if not is_a(value, annotation):
+            return DTypeError(who=who, expected=f"{name} as {in_words(annotation)}", got=described(value))
+    return about_call(who, error, str(signature).rsplit(" -> ", 1)[0].replace("'", ""), args, kwargs)
+
+
+def about_call(who: str, error: Exception, expected: str | None, args: tuple[Any, ...],
+               kwargs: dict[str, Any]) -> FastnnError:
+    """The error about a call whose arguments are each of the right kind."""
+    kind: type[FastnnError] = DTypeError if isinstance(error, (TypeError, AttributeError)) else RangeError
+    if isinstance(error, IndexError):
+        kind = IndexMistake
+    given = [described(a) for a in args] + [f"{name}={described(a)}" for name, a in kwargs.items()]
+    return kind(f"these arguments do not fit ({error})", who=who, expected=expected, got=f"({', '.join(given)})")
+
+
+def is_ours(error: Exception) -> bool:
+    """Whether this is an error of Python or NumPy to be told in our words, and none of the user's
+    code: all frames that it passed are fastnn's, NumPy's or Python's own.
+    """
+    if isinstance(error, (FastnnError, RecursionError)):
+        return False
+    traceback = error.__traceback__
+    while traceback is not None:
+        module = traceback.tb_frame.f_globals.get("__name__", "").partition(".")[0]
+        if module not in ("fastnn", "numpy") and module not in sys.stdlib_module_names:
+            return False
+        traceback = traceback.tb_next
+    return True
+
+
+def bound(signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[tuple[str, str, Any]]:
+    """(name, annotation, value) of each argument that is given."""
+    try:
+        given = signature.bind(*args, **kwargs).arguments
+    except TypeError:
+        return []
+    found = []
+    for name, value in given.items():
+        p = signature.parameters[name]
+        values = value if p.kind is p.VAR_POSITIONAL else () if p.kind is p.VAR_KEYWORD else (value,)
+        found += [(name, str(p.annotation), v) for v in values if v is not p.default]
+    return found
+
+
+def with_tensors(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """(args, kwargs) with arrays as tensors where the signature says Tensor; None if there are
+    none.
+    """
+    signature, found = inspect.signature(function), False
+
+    def changed(annotation: Any, value: Any) -> Any:
+        nonlocal found
+        if "Tensor" in str(annotation):
+            if isinstance(value, np.ndarray) and value.dtype.kind in "fiub":
+                found = True
+                return tensor(value)
+            if isinstance(value, (tuple, list)) and any(isinstance(v, np.ndarray) for v in value):
+                return type(value)([changed(annotation, v) for v in value])
+        return value
+
+    try:
+        given = signature.bind(*args, **kwargs)
+    except TypeError:
+        return None
+    for name, value in given.arguments.items():
+        p = signature.parameters[name]
+        if p.kind is p.VAR_POSITIONAL:
+            given.arguments[name] = tuple([changed(p.annotation, v) for v in value])
+        else:
+            given.arguments[name] = changed(p.annotation, value)
+    return (given.args, given.kwargs) if found else None
+
+
+# ---- annotations ---------------------------------------------------------------------------------
+WORDS = {"Tensor": "a tensor", "int": "an int", "float": "a number", "bool": "a bool", "str": "a word", "None": "None",
+         "Dim": "an int, a tuple of int or None", "Module": "a module"}
+
+
+def parts(annotation: str) -> list[str]:
+    """"int | tuple[int, int] | None" -> ["int", "tuple[int, int]", "None"]."""
+    found, depth = [""], 0
+    for c in annotation.strip("'\""):
+        depth += (c == "[") - (c == "]")
+        if c == "|" and depth == 0:
+            found.append("")
+        else:
+            found[-1] += c
+    return [part.strip() for part in found]
+
+
+def in_words(annotation: str) -> str:
+    words = []
+    for part in parts(annotation):
+        base, _, inner = part.partition("[")
+        if base in ("tuple", "list", "Sequence", "Iterable"):
+            items = " | ".join(sorted({i.strip() for i in inner.rstrip("]").split(",")} - {"..."}))
+            words.append(f"a sequence of {items}" if items else "a sequence")
+        else:
+            words.append(WORDS.get(base, base))
+    return " or ".join(words)
+
+
+def is_a(value: Any, annotation: str) -> bool:
+    """Whether the value is what an annotation says; True for annotations that are not known."""
+    return any(is_one(value, part) for part in parts(annotation))
+
+
+def is_one(value: Any, part: str) -> bool:
+    base, _, inner = part.partition("[")
+    array = getattr(value, "_data", value)
+    if base == "None":
+        return value is None
+    if base == "Tensor":
+        return isinstance(array, np.ndarray) and array.dtype.kind in "fiub"
+    if base == "int":
+        return is_int(value)
+    if base == "float":
+        return isinstance(array, (int, float, np.number)) or (isinstance(array, np.ndarray) and array.size == 1
+                                                               and array.dtype.kind in "fiub")
+    if base == "bool":
+        return isinstance(value, (bool, np.bool_, int))
+    if base == "str":
+        return isinstance(value, str)
+    if base == "Dim":
+        return value is None or is_one(value, "int") or is_one(value, "tuple[int, ...]")
+    if base in ("tuple", "list", "Sequence", "Iterable"):
+        items = [i.strip() for i in inner.rstrip("]").split(",") if i.strip() not in ("", "...")]
+        if base == "Iterable" and not isinstance(value, (str, bytes)):
+            return hasattr(value, "__iter__")
+        return isinstance(value, (tuple, list)) and (len(items) != 1 or items[0] not in ("int", "Tensor", "float")
+                                                     or all(is_one(v, items[0]) for v in value))
+    return True
+
+
+def is_int(value: Any) -> bool:
+    try:
+        operator.index(value)
+    except Exception:
+        return False
+    return True
+
+
+def described(value: Any) -> str:
+    """A value for a message: short, and what kind of thing it is."""
+    array = getattr(value, "_data", value)
+    if isinstance(array, np.ndarray):
+        kind = type(value).__name__ if array is not value else "array"
+        return f"{kind} of shape {array.shape}, {array.dtype}"
+    if isinstance(value, (tuple, list)) and any(isinstance(getattr(v, "_data", v), np.ndarray) for v in value):
+        return f"[{', '.join(described(v) for v in value[:4])}{', ...' if len(value) > 4 else ''}]"
+    try:
+        text = repr(value)
+    except Exception:
+        text = object.__repr__(value)
+    return text if len(text) <= 60 else text[:57] + "..."

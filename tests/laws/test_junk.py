@@ -1,0 +1,190 @@
+"""Whatever goes in, what comes out is a result or an error of ours that says who refuses it: never
+Python's or NumPy's own words from somewhere inside.
+
+The calls are drawn, not written: every public function, layer and op of the table gets arguments of
+every kind, so one that is added later is held without being named.
+"""
+
+import inspect
+import random
+import types
+import warnings
+
+import numpy as np
+import pytest
+
+import fastnn as nn
+from fastnn.op import OPS
+
+F = nn.functional
+CALLS = 120
+FUNCTIONS = {f"F.{name}": f for name, f in vars(F).items()
+             if isinstance(f, types.FunctionType) and f.__module__.startswith("fastnn.ops")}
+LAYERS = {name: c for name, c in vars(nn).items()
+          if isinstance(c, type) and issubclass(c, nn.Module) and c.__module__.startswith("fastnn.layers")}
+
+
+def tensor(r, kind="f4", shape=None):
+    shapes = [(), (1,), (4,), (2, 4), (3, 4), (2, 3, 4), (2, 2, 4, 4), (0, 4), (1,) * 34]
+    shape = r.choice(shapes) if shape is None else shape
+    return np.asarray(np.random.default_rng(r.getrandbits(32)).integers(0, 3, shape)).astype(kind)
+
+
+def junk(r):
+    return r.choice([
+        None, True, False, -1, 0, 1, 2, 3, 2**62, 2**70, 1.5, float("nan"), float("inf"), "abc", b"x", (), (1,),
+        (1, 2), (1, 2, 3), [2, 2], [], {}, set(), ..., slice(None), int, (None, 1), ("a", "b"), (-1, -1), (1.5, 2),
+        ((1, 2), (3, 4)), 1 + 2j, np.int64(3), np.float32(2.5), np.bool_(True), np.str_("a"), object(),
+        np.array("text"), np.array([None, 1], object), np.zeros(2, "c8"), np.zeros(3, "M8[s]"), np.zeros(2, "f2"),
+        nn.tensor([True]), [nn.ones(2), nn.ones(2)], [nn.ones(2), None]])
+
+
+def likely(r, name, annotation, floats):
+    """Something that may well be right, by the annotation of the argument."""
+    if "Sequence[Tensor]" in annotation or name in ("tensors", "params", "weights"):
+        return [nn.tensor(tensor(r)) for _ in range(r.randint(0, 3))]
+    if "size" in name or name in ("stride", "padding", "dilation", "groups"):
+        return r.randint(1, 3)
+    if "Tensor" in annotation or annotation == "Any":
+        kind = "i8" if name in ("index", "indices", "target") and r.random() < 0.6 else floats
+        kind = "?" if name in ("condition", "mask") and r.random() < 0.8 else kind
+        x = tensor(r, r.choice([kind, kind, kind, "f8", "i8", "u1", "i2"]), (4,) if r.random() < 0.3 else None)
+        return x if r.random() < 0.4 else nn.tensor(x)
+    return r.choice([0, 1, 2, 3, -1]) if "int" in annotation else 0.5 if "float" in annotation else r.random() < 0.5
+
+
+def arguments(r, signature, wrong=0.3):
+    args, kwargs = [], {}
+    for p in signature.parameters.values():
+        if p.name == "self" or (p.default is not p.empty and r.random() < 0.6):
+            if p.kind is p.POSITIONAL_OR_KEYWORD and p.name != "self":
+                args.append(p.default)
+            continue
+        value = junk(r) if r.random() < wrong else likely(r, p.name, str(p.annotation), "f4")
+        if p.kind is p.VAR_POSITIONAL:
+            args += [value] * r.randint(0, 2)
+        elif p.kind is p.KEYWORD_ONLY:
+            kwargs[p.name] = value
+        elif p.kind is not p.VAR_KEYWORD:
+            args.append(value)
+    return args, kwargs
+
+
+def outcome(what, call):
+    """The result, or None for an error of ours; anything else fails."""
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            return call()
+    except nn.FastnnError as error:
+        assert len(str(error)) > 12 and ": " in str(error), f"{what}: says too little: {error}"
+    except MemoryError:
+        pass
+    except Exception as error:
+        raise AssertionError(f"{what}: {type(error).__name__}: {error}") from error
+    return None
+
+
+@pytest.mark.parametrize("backend", ["kernels", "reference"])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions(name, backend):
+    function, signature = FUNCTIONS[name], inspect.signature(FUNCTIONS[name])
+    with nn.use_backend(backend):
+        for i in range(CALLS):
+            args, kwargs = arguments(random.Random(f"{name}/{i}"), signature)
+            what = f"call {i}: {name}{nn.guard.described(args)} {kwargs}"
+            outcome(what, lambda: function(*args, **kwargs))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers(name):
+    made = 0
+    for i in range(CALLS):
+        r = random.Random(f"{name}/{i}")
+        args, kwargs = arguments(r, inspect.signature(LAYERS[name]), 0.2)
+        what = f"call {i}: {name}{args} {kwargs}"
+        layer = outcome(what, lambda: LAYERS[name](*args, **kwargs))
+        if layer is not None:
+            made += 1
+            for _ in range(2):
+                inputs, words = arguments(r, inspect.signature(layer.forward), 0.3)
+                outcome(f"{what}, of {inputs} {words}", lambda: layer(*inputs, **words))
+    assert made
+
+
+@pytest.mark.parametrize("name", OPS)
+def test_ops(name):
+    """A sample's inputs and attributes, each in turn replaced by what does not belong there."""
+    op = OPS[name]
+    for sample in list(op.samples())[:2]:
+        for i in range(CALLS // 2):
+            r = random.Random(f"{name}/{sample.name}/{i}")
+            inputs = [nn.tensor(a) if isinstance(a, np.ndarray) else a for a in sample.cast("f4")]
+            k = r.randrange(len(inputs))
+            inputs[k] = junk(r) if r.random() < 0.7 else nn.tensor(tensor(r, r.choice(["f4", "f8", "i8"])))
+            what = f"call {i}: {name} input {k} = {inputs[k]!r}"
+            outcome(what, lambda: nn.autograd.apply(op, *inputs, **sample.attrs))
+
+
+ARRAYS = ["flatten(a)", "isnan(a)", "floor(a)", "equal(a, a)", "permute(a, (1, 0))", "transpose(a, 0, 1)",
+          "prelu(a, np.ones(1, np.float32))", "relu(a)", "sum(a)", "mean(a, 1)", "amax(a)", "argmax(a, 1)", "var(a)",
+          "reshape(a, -1)", "squeeze(a)", "unsqueeze(a, 0)", "expand(a, 4, 2, 3)", "cat([a, a])", "stack([a, a])",
+          "split(a, 1)", "chunk(a, 2)", "unbind(a)", "contiguous(a)", "atleast_1d(a)", "clone(a)", "to(a, 'float64')",
+          "to(a, 'float32')", "broadcast_tensors(a, a)", "repeat(a, 2, 2)", "tile(a, 2)", "flip(a, 0)", "roll(a, 1)",
+          "tril(a)", "pad(a, (1, 1))", "any(a)", "all(a)", "max(a)", "max(a, 1)", "softmax(a, 1)", "layer_norm(a, 3)",
+          "glu(np.ones((2, 4), np.float32))", "one_hot(np.array([0, 2]))", "where(a > 0, a, a)", "getitem(a, 0)",
+          "masked_fill(a, a > 0, 1.0)", "clamp(a, 0, 1)", "neg(a)", "abs(a)", "logical_not(a)", "round(a)",
+          "einsum('ij->ji', a)", "matmul(a, a.T)", "linear(a, a)", "norm(a)", "logsumexp(a, 1)", "cumsum(a, 0)",
+          "dropout2d(np.ones((1, 2, 3, 3), np.float32), 0.0)", "gather(a, 1, np.array([[0], [1]]))", "isfinite(a)",
+          "batch_norm(a, np.zeros(3, np.float32), np.ones(3, np.float32))", "floor_divide(a, 2)", "sign(a)"]
+
+
+@pytest.mark.parametrize("call", ARRAYS)
+def test_arrays_go_where_tensors_go(call):
+    """With the same result as of tensors."""
+    names = {**vars(F), "np": np}
+    a = np.arange(6, dtype=np.float32).reshape(2, 3)
+    got = eval(call, {**names, "a": a})
+    wanted = eval(call, {**names, "a": nn.tensor(a)})
+    for g, w in zip(*[y if isinstance(y, tuple) else (y,) for y in (got, wanted)], strict=True):
+        assert type(g) is type(w)
+        np.testing.assert_array_equal(getattr(g, "_data", g), getattr(w, "_data", w))
+
+
+def test_what_the_user_raised_passes_unchanged():
+    class Mine(Exception):
+        pass
+
+    def wrong(*args, **kwargs):
+        raise ValueError("mine")
+
+    class Layer(nn.Module):
+        def forward(self, x):
+            return {}["mine"]
+
+    with pytest.raises(KeyError, match="mine"):
+        nn.Sequential(nn.Linear(2, 2), Layer())(nn.ones(1, 2))
+    layer = nn.Linear(2, 2)
+    layer.register_forward_pre_hook(wrong)
+    with pytest.raises(ValueError, match=r"^mine$"):
+        nn.Sequential(layer)(nn.ones(1, 2))
+    with nn.use_kernel("relu", wrong, check=False), pytest.raises(ValueError, match=r"^mine$"):
+        F.relu(nn.ones(1))
+    with nn.use_kernel("sum", wrong, check=False), pytest.raises(ValueError, match=r"^mine$"):
+        nn.ones(1).sum()
+
+    class Odd(nn.Linear):
+        def reset_parameters(self):
+            raise AttributeError("mine")
+    with pytest.raises(AttributeError, match=r"^mine$"):
+        Odd(2, 2)
+
+
+def test_layers_beyond_memory_are_refused():
+    for make in (lambda: nn.LSTM(2, 3, num_layers=2**31), lambda: nn.GRU(2, 3, num_layers=2**24),
+                 lambda: nn.RNN(2, 3, num_layers=2**62), lambda: nn.Linear(2**40, 2**40), lambda: nn.LSTM(2**62, 4),
+                 lambda: nn.Embedding(2**62, 2), lambda: nn.Conv2d(2**31, 2**31, 3), lambda: nn.LayerNorm(2**62),
+                 lambda: nn.BatchNorm2d(2**62), lambda: nn.ConvTranspose1d(2**40, 2**40, 2),
+                 lambda: nn.MultiheadAttention(2**40, 2), lambda: nn.LSTMCell(2**40, 2**40)):
+        with pytest.raises((nn.FastnnError, MemoryError)):
+            make()
