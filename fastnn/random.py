@@ -63,9 +63,24 @@ def set_random_state(state: dict[str, Any]) -> None:
     Everything is checked before anything changes.
     """
     global _dropout_key, _dropout_calls
+    if set(state) != {"generator", "dropout_key", "dropout_calls"}:
+        raise ValueError(f"expected generator, dropout_key and dropout_calls, got {', '.join(map(str, state))}")
     key, calls = state["dropout_key"], state["dropout_calls"]
     for name, value in (("dropout_key", key), ("dropout_calls", calls)):
         if type(value) is not int or not 0 <= value < 2**63:
             raise ValueError(f"expected {name}, a whole number from 0 to 2^63 - 1, got {value!r}")
-    generator().bit_generator.state = state["generator"]
+    bits: Any = generator().bit_generator
+    trial = type(bits)()
+    trial.state = state["generator"]
+    # NumPy takes True and 1.5 for numbers, and any number for a flag
+    if not _same(trial.state, state["generator"]) or state["generator"]["has_uint32"] not in (0, 1):
+        raise ValueError(f"expected generator, a state of {type(bits).__name__}, got {state['generator']!r}")
+    bits.state = state["generator"]
     _dropout_key, _dropout_calls = key, calls
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two states are equal, types of numbers included."""
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
+    return type(a) is type(b) and a == b

@@ -357,8 +357,11 @@ class Module:
         for key, a in arrays.items():
             if a.shape != own[key].shape:
                 wrong.append(f"  {key}: expected {own[key].shape}, got {a.shape}")
+            kind = own[key].dtype.kind
             if a.dtype.kind not in "fiub":
                 wrong.append(f"  {key}: expected numbers, got {a.dtype}")
+            elif kind in "iu" and (a.dtype.kind == "b" or (a.dtype.kind == "f" and not (a == np.rint(a)).all())):
+                wrong.append(f"  {key}: expected whole numbers, got {a.dtype}")
             if not own[key].data.flags.writeable:
                 wrong.append(f"  {key}: the model's own array is read-only")
         keys = [f"  {key}: missing" for key in missing] + [f"  {key}: unexpected" for key in unexpected]
@@ -369,7 +372,8 @@ class Module:
                              hint="Pass strict=False to load the keys that match." if keys and not wrong else "")
         for key, a in arrays.items():
             target = own[key]
-            np.copyto(target._data, a, casting="unsafe")
+            with np.errstate(over="ignore"):        # as astype: what float32 does not have becomes infinite
+                np.copyto(target._data, a, casting="unsafe")
             target._version[0] += 1
         return LoadReport(missing, unexpected)
 

@@ -101,7 +101,7 @@ class LRScheduler:
             raise RangeError(who=who, expected="the keys last_epoch and base_lrs",
                              got=sorted(map(str, state)) if isinstance(state, Mapping) else type(state).__name__)
         last_epoch, base_lrs = state["last_epoch"], state["base_lrs"]
-        if not _whole(last_epoch, 0):
+        if not _whole(last_epoch, 0) or last_epoch >= 2**53:
             raise RangeError(who=who, expected="last_epoch, an integer from 0 up", got=repr(last_epoch))
         if (not isinstance(base_lrs, (list, tuple)) or len(base_lrs) != groups
                 or not all(_number(lr) for lr in base_lrs)):

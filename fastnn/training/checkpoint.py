@@ -19,6 +19,7 @@ back: nothing is changed unless all of it fits.
 from __future__ import annotations
 
 import copy
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data import DataLoader
 from ..errors import FastnnError, FileError
 from ..io import load
 from ..io import save as write
@@ -38,6 +40,7 @@ __all__ = ["restore", "save"]
 
 Path = str | os.PathLike[str]
 FORMAT = "checkpoint 1"
+MOST = 2**53                                        # epochs, batches, steps: far more than there will be
 FIELDS = ("fastnn", "model", "optimizer", "loader", "scheduler", "callbacks", "random", "history", "epoch", "step",
           "partial")
 
@@ -74,7 +77,16 @@ def restore(path: Path, state: State) -> None:
     """
     saved = _read(path)
     callbacks = dict(_named(state))
-    undo: list[Callable[[], None]] = []
+    with _told(path, "epoch"):
+        epoch = _count(saved["epoch"])
+    with _told(path, "history"):
+        rows = _rows(saved["history"], epoch)
+    with _told(path, "partial"):
+        partial = saved["partial"]
+        means, batch, seconds = _partial(partial, state.metrics) if partial is not None else (Means(), 0, 0.0)
+    with _told(path, "step"):
+        step = _count(saved["step"], least=epoch + batch)
+    undo: list[Callable[[], None]] = [_attributes(state), _attributes(state.history)]
     try:
         with _told(path, "model"):
             undo.append(_values(state.model.state_dict()))
@@ -83,34 +95,32 @@ def restore(path: Path, state: State) -> None:
             before = copy.deepcopy(state.optimizer.state_dict())
             undo.append(lambda: state.optimizer.load_state_dict(before))
             state.optimizer.load_state_dict(_mapping(saved["optimizer"]))
+            if step and not getattr(state.optimizer, "state", True) and state.optimizer.rule.counts_steps:
+                raise FileError(f"no parameter has a state after {step} steps")
         for field, thing in (("loader", state.loader), ("scheduler", state.scheduler)):
             with _told(path, field):
                 _load(thing, saved[field], undo)
-        with _told(path, "callbacks"):
-            for name, kept in _mapping(saved["callbacks"]).items():
-                if name in callbacks:
-                    _load(callbacks[name], kept, undo)
-                    callbacks[name].check(state)
+        with _told(path, "partial"):
+            if isinstance(state.loader, DataLoader) and (state.loader.state_dict()["position"] > 0) != (batch > 0):
+                raise FileError("the loader stands in the middle of an epoch and the run does not, or the reverse",
+                                got=f"{batch} batches, and the loader's {saved['loader']}")
         with _told(path, "random"):
             streams = random_state()
             undo.append(lambda: set_random_state(streams))
             set_random_state(dict(_mapping(saved["random"])))
-        with _told(path, "epoch"):
-            epoch = _count(saved["epoch"])
-        with _told(path, "history"):
-            rows = _rows(saved["history"], epoch)
-        with _told(path, "step"):
-            step = _count(saved["step"])
-        with _told(path, "partial"):
-            partial = saved["partial"]
-            means, batch, seconds = _partial(partial, state.metrics) if partial is not None else (Means(), 0, 0.0)
+        state.history.rows = rows
+        state.epoch, state.step = epoch, step
+        state.batch, state.means, state.started = batch, means, time.perf_counter() - seconds
+        with _told(path, "callbacks"):              # last: their checks may look at all of the run
+            for name, kept in _mapping(saved["callbacks"]).items():
+                _mapping(kept)
+                if name in callbacks:
+                    _load(callbacks[name], kept, undo)
+                    callbacks[name].check(state)
     except BaseException:
         for put_back in reversed(undo):
             put_back()
         raise
-    state.history.rows = rows
-    state.epoch, state.step = epoch, step
-    state.batch, state.means, state.started = batch, means, time.perf_counter() - seconds
 
 
 # ---- the file ------------------------------------------------------------------------------------
@@ -148,15 +158,22 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value
 
 
-def _count(value: Any) -> int:
-    if type(value) is not int or value < 0:
-        raise FileError(expected="a whole number >= 0", got=repr(value))
+def _count(value: Any, least: int = 0) -> int:
+    if type(value) is not int or not least <= value < MOST:
+        raise FileError(expected=f"a whole number >= {least}", got=repr(value))
     return value
 
 
-def _number(value: Any) -> float:
+def _number(value: Any, name: str = "") -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise FileError(expected="a number", got=repr(value))
+        raise FileError(expected=f"{name}, a number" if name else "a number", got=repr(value))
+    return value
+
+
+def _finite(value: Any, name: str, least: float = -math.inf) -> float:
+    if not least <= _number(value, name) or not abs(value) < math.inf:
+        raise FileError(expected=f"{name}, a finite number" + (f" >= {least:g}" if least > -math.inf else ""),
+                        got=repr(value))
     return value
 
 
@@ -166,9 +183,12 @@ def _rows(rows: Any, epoch: int) -> list[dict[str, float]]:
         raise FileError(expected=f"a list of {epoch} rows", got=f"{len(rows)} rows" if isinstance(rows, list)
                         else type(rows).__name__)
     for number, row in enumerate(rows, 1):
-        values = {name: _number(value) for name, value in _mapping(row).items()}
-        if values.get("epoch") != number or "loss" not in values:
+        for name, value in _mapping(row).items():
+            _number(value, str(name))
+        if type(row.get("epoch")) is not int or row["epoch"] != number or "loss" not in row:
             raise FileError(expected=f"a loss in epoch {number}", got=row)
+        _finite(row["loss"], "loss")                # with another one the run would have ended
+        _finite(row.get("seconds", 0), "seconds", least=0)
     return rows
 
 
@@ -178,14 +198,17 @@ def _partial(partial: Any, metrics: Mapping[str, Any]) -> tuple[Means, int, floa
     if set(found) != {"batch", "counts", "sums", "seconds"}:
         raise FileError(expected="batch, counts, sums and seconds", got=", ".join(map(str, found)))
     means = Means(metrics)
-    sums = {name: _number(value) for name, value in _mapping(found["sums"]).items()}
-    counts = {name: _number(value) for name, value in _mapping(found["counts"]).items()}
-    if set(sums) != set(means.sums) or set(counts) != set(sums):
-        raise FileError("the epoch was begun with other metrics", expected=sorted(sums), got=sorted(means.sums))
-    means.counts, means.sums, batch = counts, sums, _count(found["batch"])
-    if means.count < 0 or (means.count > 0 and batch == 0):
+    sums, counts = _mapping(found["sums"]), _mapping(found["counts"])
+    if set(sums) != set(means.sums) or set(counts) != set(means.counts):
+        raise FileError("the epoch was begun with other metrics", expected=sorted(map(str, sums)),
+                        got=sorted(means.sums))
+    means.sums = {name: _number(value, name) for name, value in sums.items()}
+    means.counts = {name: _finite(value, f"the count of {name}", least=0) for name, value in counts.items()}
+    _finite(means.sums["loss"], "loss")
+    batch = _count(found["batch"])
+    if batch == 0 and any(means.counts.values()):
         raise FileError(expected="samples in batches", got=f"{means.count} samples in {batch} batches")
-    return means, batch, _number(found["seconds"])
+    return means, batch, _finite(found["seconds"], "seconds", least=0)
 
 
 # ---- states of objects, and putting them back ----------------------------------------------------

@@ -375,6 +375,69 @@ def test_a_checkpoint_with_one_wrong_field_changes_nothing(tmp_path, good, what,
     assert run.bits() == before and path.read_bytes() == kept
 
 
+NONSENSE = ["nonsense", None, True, float("nan"), -1, 1.5, 2**70, [], {}, {"a": 1}, (1, 2), np.zeros((2, 7))]
+# Values that say something else, but nothing wrong: no other field could contradict them
+SENSIBLE = [
+    (("optimizer", "param_groups", 0), (1.5, 2**70)), (("scheduler", "base_lrs", 0), (1.5, 2**70)),
+    (("optimizer", "state"), ({},)), (("model", "1.num_batches_tracked"), (-1,)),
+    (("callbacks",), ({},)), (("callbacks", "Patience", "weights"), (None,)),
+    (("callbacks", "Patience", "best"), (-1, 1.5, 2**70)),
+    (("callbacks", "Patience", "weights", "1.num_batches_tracked"), (-1,)),
+    (("random", "generator", "state"), (2**70,)), (("history", 0, "loss"), (-1, 1.5, 2**70)),
+    (("history", 0, "accuracy"), (-1, 1.5, 2**70, float("nan"))), (("history", 0, "seconds"), (1.5, 2**70)),
+    (("history", 0, "valid_loss"), (-1, 1.5, 2**70, float("nan"))),
+    (("history", 0, "valid_accuracy"), (-1, 1.5, 2**70, float("nan"))),
+    (("partial", "sums", "loss"), (-1, 1.5, 2**70)), (("partial", "counts"), (1.5, 2**70)),
+    (("partial", "sums", "accuracy"), (-1, 1.5, 2**70, float("nan"))), (("partial", "seconds"), (1.5, 2**70)),
+]
+
+
+def every_place(value, place=()):
+    """The places of all values in a state: dicts and lists, and what they hold."""
+    yield place
+    if isinstance(value, (dict, list, tuple)):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield from every_place(value[key], (*place, key))
+
+
+def replaced(value, place, new):
+    """The state with another value in one place."""
+    if not place:
+        return new
+    items = dict(value) if isinstance(value, dict) else list(value)
+    items[place[0]] = replaced(items[place[0]], place[1:], new)
+    return tuple(items) if isinstance(value, tuple) else items
+
+
+def is_sensible(place, value):
+    return any(place[:len(known)] == known and repr(value) in map(repr, values) for known, values in SENSIBLE)
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_nonsense_in_any_place_is_refused_by_file_and_field(tmp_path, good, field, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda file: None)             # a hundred files that no power cut will meet
+    path = tmp_path / "c.npz"
+    run = Run()
+    run.fit(epochs=1)
+    before = run.bits()
+    tried = 0
+    for place in every_place(good[field], (field,)):
+        if place[:2] == ("optimizer", "state") and place[2:3] > (1,):
+            continue                                # as those of the first two parameters
+        for value in NONSENSE:
+            if repr(replaced(good, place, value)) == repr(good) or is_sensible(place, value):
+                continue
+            nn.save(replaced(good, place, value), path)
+            with pytest.raises(nn.FastnnError) as caught:
+                run.fit(path)
+                raise AssertionError(f"{place} = {value!r} was accepted")
+            text = str(caught.value)
+            assert str(path) in text and (field in text or "not a checkpoint" in text), (place, value, text)
+            assert run.bits() == before, (place, value)
+            tried += 1
+    assert tried >= len(NONSENSE) - 2
+
+
 def test_the_good_one_is_good(tmp_path, good):
     nn.save(good, tmp_path / "c.npz")
     whole, resumed = Run(), Run()

@@ -87,8 +87,11 @@ class Patience(Callback):
         if set(state) != {"best", "best_epoch", "weights"}:
             raise RangeError(who="Patience", expected="the keys best, best_epoch and weights", got=sorted(state))
         best, epoch, weights = state["best"], state["best_epoch"], state["weights"]
-        if not isinstance(best, (int, float)) or type(epoch) is not int or epoch < 0:
+        if isinstance(best, bool) or not isinstance(best, (int, float)) or type(epoch) is not int or epoch < 0:
             raise RangeError(who="Patience", expected="a number and an epoch", got=f"{best!r} and {epoch!r}")
+        if not best <= math.inf or (best < math.inf) != (epoch > 0):
+            raise RangeError(who="Patience", expected="the lowest loss and its epoch, or infinity and 0",
+                             got=f"{best!r} and {epoch!r}")
         if weights is not None and (not isinstance(weights, Mapping)
                                     or not all(isinstance(a, np.ndarray) for a in weights.values())):
             raise RangeError(who="Patience", expected="weights, arrays by name", got=type(weights).__name__)
@@ -96,6 +99,8 @@ class Patience(Callback):
         self.weights = None if weights is None else dict(weights)
 
     def check(self, state: State) -> None:
+        if self.best_epoch > len(state.history):
+            raise RangeError(who="Patience", expected=f"best_epoch, one of {len(state.history)}", got=self.best_epoch)
         shapes = {key: t.shape for key, t in state.model.state_dict().items()}
         if self.weights is not None and {key: a.shape for key, a in self.weights.items()} != shapes:
             raise ShapeError("the best weights are of another model", who="Patience",
