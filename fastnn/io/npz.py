@@ -32,6 +32,7 @@ __all__ = ["check", "read", "write"]
 META = "__meta__.json"
 HEADER_LIMIT = 10_000               # bytes of an array's header; NumPy's own limit
 DEFLATE_LIMIT = 1032                # the best that deflate can do: 258 bytes in 2 bits
+META_FREE, META_RATIO = 1 << 24, 100               # a larger description that is deflated further than this is a bomb
 CHUNK = 1 << 20
 
 
@@ -134,6 +135,8 @@ def _check_size(member: zipfile.ZipInfo) -> None:
     else:
         raise Malformed(f"its member {member.filename!r} uses compression method {member.compress_type}",
                         "Write it with numpy.savez or numpy.savez_compressed.")
+    if member.filename == META and member.file_size > max(META_FREE, META_RATIO * member.compress_size):
+        raise Malformed(f"its member {META!r} claims {member.file_size} bytes, more than a description takes")
     if not plausible:
         raise Malformed(f"its member {member.filename!r} claims {member.file_size} bytes, more than it can hold")
 
@@ -144,7 +147,11 @@ def _read_array(stream: IO[bytes], member: zipfile.ZipInfo) -> np.ndarray:
     claimed, present = count * dtype.itemsize, member.file_size - offset
     if claimed != present:
         raise Malformed(f"{member.filename!r} claims shape {shape} of {dtype}, {claimed} bytes, and has {present}")
-    array = np.empty(count, dtype)
+    try:
+        array = np.empty(count, dtype)
+    except MemoryError as error:
+        raise Malformed(f"{member.filename!r} holds {claimed:,} bytes, for which there is no memory",
+                        "Load it on a machine with more memory.") from error
     buffer = memoryview(array.view(np.uint8))  # type: ignore[arg-type]
     done = 0
     while done < len(buffer):                           # with the last byte of a member zipfile compares its CRC

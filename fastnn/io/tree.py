@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -118,21 +118,23 @@ def unflatten(tree: Tree, arrays: Arrays) -> dict[Any, Any]:
     """The state again. Every array must have exactly one place in the tree."""
     left = dict(arrays)
 
-    def decode(value: Any) -> Any:
+    def decode(value: Any, depth: int = 0) -> Any:
+        if depth > DEPTH:
+            raise Malformed(f"the description of its structure is nested deeper than {DEPTH} levels")
         if isinstance(value, list):
-            return [decode(item) for item in value]
+            return [decode(item, depth + 1) for item in value]
         if not isinstance(value, dict):
             return value
-        tag = next(iter(value), "")
-        if not tag.startswith("$"):
-            return {key: decode(item) for key, item in value.items()}
+        tag = next((key for key in value if key.startswith("$")), "")
+        if not tag:
+            return {key: decode(item, depth + 1) for key, item in value.items()}
         body = value[tag]
         if len(value) == 1 and tag == "$array" and isinstance(body, str) and body in left:
             return left.pop(body)
         if len(value) == 1 and tag == "$tuple" and isinstance(body, list):
-            return tuple(decode(item) for item in body)
+            return tuple(decode(item, depth + 1) for item in body)
         if len(value) == 1 and tag == "$dict" and isinstance(body, list) and all(_is_pair(pair) for pair in body):
-            return {key: decode(item) for key, item in body}
+            return _once([(key, decode(item, depth + 1)) for key, item in body])
         if len(value) == 1 and tag == "$float" and body in ("nan", "inf", "-inf"):
             return float(body)
         raise Malformed(f"the description of its structure is wrong at {tag} {str(body)[:60]!r}")
@@ -166,15 +168,31 @@ def loads(text: str | bytes) -> Tree:
     import json
 
     try:
-        document = json.loads(text)
+        document = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise Malformed(f"the description of its structure is not JSON ({error})") from error
     if not isinstance(document, dict) or not isinstance(document.get("state"), dict) or "fastnn" not in document:
         raise Malformed("the description of its structure is not one of fastnn's")
-    if document["fastnn"] != VERSION:
+    if type(document["fastnn"]) is not int or document["fastnn"] != VERSION:
         raise Malformed(f"it is written in version {document['fastnn']!r} of the encoding, and this fastnn reads "
                         f"{VERSION}", "Install the newest fastnn.")
     return document["state"]
+
+
+def _once(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    """A dict of pairs whose keys are all different."""
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise Malformed("the description of its structure has a name twice")
+    return result
+
+
+def _finite(text: str) -> float:
+    return float(text) if math.isfinite(float(text)) else _no_number(text)
+
+
+def _no_number(text: str) -> NoReturn:
+    raise Malformed(f"the description of its structure has {text[:20]} for a number")
 
 
 def _is_pair(pair: Any) -> bool:

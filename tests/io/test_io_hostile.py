@@ -10,7 +10,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from io_cases import needs_safetensors, safetensors_file, same, st
+from io_cases import both, needs_safetensors, safetensors_file, same, st
 
 import fastnn as nn
 from fastnn.io import npz
@@ -340,12 +340,52 @@ def test_hostile_structures(tmp_path, text, words):
     assert words in str(caught.value)
 
 
-def test_a_structure_deeper_than_pythons_stack(tmp_path):
-    text = '{"fastnn":1,"state":' + '{"a":' * 900 + "1" + "}" * 900 + "}"
-    try:
-        nn.load(archive(tmp_path / "s.npz", [(npz.META, text)]))
-    except nn.FileError as error:
-        assert "recursion" in str(error)
+@both
+@pytest.mark.parametrize("depth", [66, 300, 900])
+@pytest.mark.parametrize("left, right", [('{"a":', "}"), ("[", "]"), ('{"$tuple":[', "]}")])
+def test_what_save_would_not_write_is_not_read(tmp_path, ending, depth, left, right):
+    state = f'{{"x":{left * depth}1{right * depth}}}'
+    with pytest.raises(nn.FileError, match=r"nested deeper than 64 levels|recursion"):
+        nn.load(described(tmp_path / f"s{ending}", f'{{"fastnn":1,"state":{state}}}'))
+
+
+@both
+@pytest.mark.parametrize("state, words", [
+    ('{"x":1,"x":2}', "a name twice"), ('{"y":{"x":1,"x":1}}', "a name twice"), ('{"x":NaN}', "NaN for a number"),
+    ('{"x":{"$dict":[[1,2],[1,3]]}}', "a name twice"), ('{"x":-Infinity}', "-Infinity for a number"),
+    ('{"x":1e999}', "1e999 for a number"), ('{"x":{"b":1,"$array":"a"}}', r"wrong at \$array"),
+    ('{"x":{"b":1,"$tuple":[]}}', r"wrong at \$tuple"), ('{"x":' + "9" * 5000 + "}", "4300 digits"),
+])
+def test_descriptions_that_mean_two_things(tmp_path, ending, state, words):
+    with pytest.raises(nn.FileError, match=words):
+        nn.load(described(tmp_path / f"s{ending}", f'{{"fastnn":1,"state":{state}}}'))
+    with pytest.raises(nn.FileError, match="version True"):
+        nn.load(described(tmp_path / f"s{ending}", '{"fastnn":true,"state":{}}'))
+
+
+def described(path, text):
+    """A file without arrays that has this description of its structure."""
+    if path.suffix == ".npz":
+        return archive(path, [(npz.META, text)])
+    from fastnn.io.safetensors import _checksum
+    return safetensors_file(path, {"__metadata__": {"__meta__": text, "__crc32__": _checksum(text, {})}})
+
+
+def test_a_description_that_is_a_bomb(tmp_path):
+    with zipfile.ZipFile(tmp_path / "s.npz", "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr(npz.META, b" " * (npz.META_FREE + 1))
+    with pytest.raises(nn.FileError, match="more than a description takes"):
+        nn.load(tmp_path / "s.npz")
+
+
+def test_an_array_for_which_there_is_no_memory(tmp_path, monkeypatch):
+    nn.save({"w": np.zeros(1000)}, tmp_path / "s.npz")
+
+    def none_left(*args):
+        raise MemoryError("Unable to allocate")
+    monkeypatch.setattr(npz.np, "empty", none_left)
+    with pytest.raises(nn.FileError, match=r"'w.npy' holds 8,000 bytes, for which there is no memory. Load it on"):
+        nn.load(tmp_path / "s.npz")
 
 
 def test_running_out_of_memory_is_not_blamed_on_the_file(tmp_path, monkeypatch):
