@@ -67,7 +67,11 @@ _moved.watch()
 _methods.F = functional                             # the methods of Tensor call the functions
 
 if _wanted := _os.environ.get("FASTNN_BACKEND"):
-    use_backend(_wanted)
+    try:
+        use_backend(_wanted)
+    except RangeError as _error:
+        _error.who = "FASTNN_BACKEND"
+        raise
 
 # Loaded when first used, so that `import fastnn` stays quick: name -> (module, attribute of it, or
 # None for the module itself).

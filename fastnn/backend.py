@@ -5,10 +5,12 @@ A function of yours in the place of one op: testing/replace.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+from .errors import RangeError
 from .moved import moved_name
-from .op import OPS, activate
+from .op import OPS, REPLACED, Op, activate
 
 __all__ = ["backend", "use_backend"]
 
@@ -20,11 +22,17 @@ def backend() -> str:
     return _name
 
 
+def pair_of(op: Op, name: str) -> tuple[Callable[..., Any], Callable[..., Any] | None]:
+    """(forward, backward) of an op in the backend of this name."""
+    return op.kernels if name == "kernels" else op.definition
+
+
 class use_backend:
     """Run every op on the C kernels ("kernels") or on its NumPy definition ("reference").
 
     Works as a statement and as a context manager; FASTNN_BACKEND=reference chooses at import. For
-    teaching, debugging and checking. ValueError for any other name.
+    teaching, debugging and checking. An op that `use_kernel` has replaced keeps the user's
+    function. RangeError for any other name.
 
     >>> import fastnn as nn
     >>> with nn.use_backend("reference"):
@@ -35,8 +43,8 @@ class use_backend:
 
     def __init__(self, name: str):
         global _name
-        if name not in ("kernels", "reference"):
-            raise ValueError(f"backend {name!r} does not exist; choose 'kernels' or 'reference'")
+        if not isinstance(name, str) or name not in ("kernels", "reference"):
+            raise RangeError(who="use_backend", expected="'kernels' or 'reference'", got=repr(name))
         self.before = _name
         self._switch(name)
 
@@ -44,7 +52,8 @@ class use_backend:
     def _switch(name: str) -> None:
         global _name
         for op in OPS.values():
-            activate(op, *(op.kernels if name == "kernels" else op.definition))
+            if op.name not in REPLACED:             # what the user put there stays
+                activate(op, *pair_of(op, name))
         _name = name
 
     def __enter__(self) -> use_backend:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
+
+from .errors import RangeError
 from .kernels import compiled
 from .moved import moved_name
 
@@ -24,7 +28,7 @@ def set_num_threads(n: int) -> None:
 
     Raises
     ------
-    ValueError
+    RangeError
         n is not a whole number of at least 1.
 
     >>> import fastnn as nn
@@ -33,8 +37,8 @@ def set_num_threads(n: int) -> None:
     ...     nn.get_num_threads()
     2
     """
-    if int(n) != n or n < 1:
-        raise ValueError(f"the number of threads must be a whole number of at least 1, got {n!r}")
+    if not isinstance(n, (int, float, np.integer)) or not math.isfinite(n) or int(n) != n or not 1 <= n < 2**31:
+        raise RangeError(who="set_num_threads", expected="a whole number of at least 1", got=repr(n))
     if compiled:
         compiled.set_num_threads(int(n))
 
@@ -74,7 +78,7 @@ class use_isa:
 
     Raises
     ------
-    ValueError
+    RangeError
         There is no such level, this processor does not have it, or there are no compiled kernels.
 
     >>> import fastnn as nn
@@ -86,8 +90,11 @@ class use_isa:
     def __init__(self, name: str):
         self.before = isa()
         if not compiled:
-            raise ValueError("there are no compiled kernels here, so no instruction sets to choose from")
-        compiled.use_level(name)
+            raise RangeError("there are no compiled kernels here, so no instruction sets to choose from", who="use_isa")
+        try:
+            compiled.use_level(name)
+        except (TypeError, ValueError) as error:
+            raise RangeError(str(error), who="use_isa") from None
 
     def __enter__(self) -> use_isa:
         return self
@@ -123,7 +130,11 @@ class memory:
 
     @staticmethod
     def limit(nbytes: int | None = None) -> int:
-        """The bound on bytes held for reuse; sets it if given."""
+        """The bound on bytes held for reuse; sets it if given. RangeError unless it is a whole
+        number of at least 0.
+        """
+        if nbytes is not None and not (isinstance(nbytes, (int, np.integer)) and 0 <= nbytes < 2**63):
+            raise RangeError(who="memory.limit", expected="a whole number of bytes", got=repr(nbytes))
         if compiled and nbytes is not None:
             compiled.set_memory_limit(nbytes)
         return compiled.memory_limit() if compiled else 0

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import arrays
+from . import arrays, guard
 from .errors import DTypeError, RangeError, ShapeError
 from .random import generator
 from .tensor import Tensor, dtype_of, number_of
@@ -268,3 +268,6 @@ def _dtype_of_number(x: Any) -> Any:
     if isinstance(x, (bool, np.bool_)):
         return np.bool_
     return np.int64 if isinstance(x, (int, np.integer)) else np.float32
+
+
+guard.guard_all(globals())

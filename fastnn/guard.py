@@ -84,7 +84,8 @@ def guard_all(space: dict[str, Any], safe: frozenset[str] = frozenset()) -> None
     """
     made: dict[Any, Any] = {}
     for name, function in list(space.items()):
-        if not isinstance(function, FunctionType) or name.startswith("_") or function.__module__ == __name__:
+        if (not isinstance(function, FunctionType) or name.startswith("_")
+                or not function.__module__.startswith(("fastnn.ops.", space["__name__"]))):
             continue
         called = {n for n in function.__code__.co_names if not n.isupper()}
         if function.__name__ not in safe and "explain" not in called and called != {"apply"}:

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from . import guard
 from .arrays import is_meta
 from .errors import DTypeError, RangeError, ShapeError
 from .random import generator
@@ -275,3 +276,6 @@ def _fill(t: Tensor, values: Any, random: str = "") -> Tensor:
         np.copyto(t.data, drawn, casting="unsafe")
         t._version[0] += 1
     return t
+
+
+guard.guard_all(globals())

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .errors import DTypeError, RangeError
+
 __all__ = ["generator", "next_dropout_key", "random_state", "seed", "set_random_state"]
 
 _generator: np.random.Generator | None = None       # made when first used: numpy.random takes time to import
@@ -26,9 +28,9 @@ def seed(value: int) -> None:
     """
     global _generator, _dropout_key, _dropout_calls
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"seed: expected a whole number, got {value!r}")
+        raise DTypeError(who="seed", expected="a whole number", got=repr(value))
     if value < 0:
-        raise ValueError(f"seed: expected a whole number from 0 up, got {value}")
+        raise RangeError(who="seed", expected="a whole number from 0 up", got=value)
     _generator = np.random.default_rng(value)
     _dropout_key = int(np.random.default_rng([value, 1]).integers(2**63))
     _dropout_calls = 0

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from ..errors import RangeError
 from ..moved import moved_name
 
 try:
@@ -21,7 +22,10 @@ else:
     # reads the environment and registers the fork handlers; starts no thread
     compiled.num_threads()
     if _wanted := os.environ.get("FASTNN_ISA"):
-        compiled.use_level(_wanted)
+        try:
+            compiled.use_level(_wanted)
+        except ValueError as error:
+            raise RangeError(str(error), who="FASTNN_ISA") from None
 
 
 def kernel(name: str) -> Callable[..., Any] | None:

@@ -114,6 +114,9 @@ def common_dtype(who: str, *operands: Any) -> np.dtype:
     numbers = [type_of_number(x) for x in operands if not isinstance(x, np.ndarray)]
     best: np.dtype | None = None
     for dtypes in ([a.dtype for a in arrays if a.ndim], [a.dtype for a in arrays if not a.ndim], numbers):
+        for d in dtypes:
+            if d.kind not in _RANKS:
+                raise DTypeError(who=who, expected="numbers or booleans", got=str(d))
         if dtypes:
             here = np.result_type(*([d for d in dtypes if d.kind == "f"] or dtypes))
             if here.kind == "f" and all(d.kind != "f" for d in dtypes):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, RangeError
-from ..guard import FOREIGN, explain
+from ..guard import FOREIGN, explain, refuse
 from ..tensor import Tensor
 from .arithmetic import arrays_of, as_float, divide_rounded, of_integers, operand
 from .checks import common_dtype
@@ -20,8 +20,6 @@ from .checks import common_dtype
 __all__ = ["allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "ceil", "eq", "equal", "floor",
            "floor_divide", "ge", "gt", "isclose", "isfinite", "isinf", "isnan", "le", "logical_and", "logical_not",
            "logical_or", "logical_xor", "lt", "ne", "round", "sign", "trunc"]
-
-_FLOAT64 = np.dtype(np.float64)
 
 
 # ---- comparisons ---------------------------------------------------------------------------------
@@ -404,22 +402,25 @@ def floor_divide(input: Tensor, other: Any) -> Tensor:
 def compare(function: np.ufunc, who: str, input: Any, other: Any) -> Tensor:
     """A bool tensor: function(a, b), both in the type that arithmetic would use."""
     a, b = arrays_of(who, input, other)
-    if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.dtype != b.dtype:
-        dtype = common_dtype(who, a, b)
-        a, b = a.astype(dtype), b.astype(dtype)
-    elif a.__class__ is int and not -2**63 <= a < 2**63:
-        a = comparable(a, b)
-    elif b.__class__ is int and not -2**63 <= b < 2**63:
-        b = comparable(b, a)
-    return Tensor(np.asarray(function(a, b)))
+    try:
+        if isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.dtype != b.dtype:
+            dtype = common_dtype(who, a, b)
+            a, b = a.astype(dtype), b.astype(dtype)
+        elif a.__class__ is int and not -2**63 <= a < 2**63:
+            a = comparable(a, b)
+        elif b.__class__ is int and not -2**63 <= b < 2**63:
+            b = comparable(b, a)
+        return Tensor(np.asarray(function(a, b)))
+    except FOREIGN as error:
+        return refuse(who, ("input", "other"), error, (a, b), {})
 
 
 def comparable(number: int, array: Any) -> float:
     """The number, where NumPy can compare it with the array; else what lies on the same side of all
     its elements.
     """
-    if getattr(array, "dtype", _FLOAT64).kind == "f":
-        return number
+    if not isinstance(array, np.ndarray) or array.dtype.kind == "f":
+        return float(number)
     return number if array.dtype.kind in "iu" and 0 < number < 2**64 else math.inf if number > 0 else -math.inf
 
 

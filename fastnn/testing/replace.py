@@ -7,10 +7,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ..backend import backend, pair_of
+from ..errors import DTypeError, RangeError
 from ..op import ACTIVE, OPS, REPLACED, Op, activate
 from . import laws
 
 __all__ = ["use_kernel"]
+
+
+class NoSuchOp(RangeError, KeyError):
+    """Also a KeyError: a name that is not in the table."""
 
 
 @contextmanager
@@ -38,14 +44,17 @@ def use_kernel(name: str, forward: Callable[..., Any], backward: Callable[..., A
 
     Raises
     ------
-    KeyError
-        There is no such op.
+    RangeError
+        There is no such op. It is a KeyError as well.
+    DTypeError
+        forward or backward is no function.
     AssertionError
         The function differs from the definition; the message names the first sample. The op is
         left as it was.
 
-    While it runs, no fused function (linear_relu, ...) takes the place of ops that stand one after
-    the other, so that your function is called.
+    The function stays in place when `use_backend` is called inside. While it runs, no fused
+    function (linear_relu, ...) takes the place of ops that stand one after the other, so that your
+    function is called.
 
     >>> import numpy as np, fastnn as nn
     >>> with nn.use_kernel("relu", lambda x: np.maximum(x, 0)) as verdict:
@@ -53,8 +62,11 @@ def use_kernel(name: str, forward: Callable[..., Any], backward: Callable[..., A
     >>> verdict.startswith("relu: correct on")
     True
     """
-    if name not in OPS:
-        raise KeyError(f"there is no op {name!r}; `python -m fastnn ops` lists them")
+    if not isinstance(name, str) or name not in OPS:
+        raise NoSuchOp(f"there is no op {name!r}; `python -m fastnn ops` lists them", who="use_kernel")
+    for what, function in (("forward", forward), ("backward", backward)):
+        if not callable(function) and (what == "forward" or function is not None):
+            raise DTypeError(who="use_kernel", expected=f"{what} as a function", got=repr(function))
     op = OPS[name]
     if backward is None:
         def run(*inputs: Any, **attrs: Any) -> Any:
@@ -64,15 +76,18 @@ def use_kernel(name: str, forward: Callable[..., Any], backward: Callable[..., A
         run, back = forward, backward
 
     verdict = _judge(op, run) if check else f"{name}: not checked"
-    before, nested = ACTIVE[name], name in REPLACED
+    before, nested, chosen = ACTIVE[name], name in REPLACED, backend()
     activate(op, run, back)
     REPLACED.add(name)
     try:
         yield verdict
     finally:
-        ACTIVE[name] = before
         if not nested:
             REPLACED.discard(name)
+        if nested or backend() == chosen:
+            ACTIVE[name] = before
+        else:                                       # use_backend was called inside, and left this op alone
+            activate(op, *pair_of(op, backend()))
 
 
 def _judge(op: Op, run: Callable[..., Any]) -> str:

@@ -1,5 +1,10 @@
 """use_kernel: a function in an op's place is checked, timed, run, and taken away again."""
 
+import os
+import re
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -37,6 +42,44 @@ def test_a_wrong_function_is_refused_and_nothing_is_changed():
     with pytest.raises(KeyError, match=r"no op 'reul'.*fastnn ops"):
         with nn.use_kernel("reul", relu):
             pass
+
+
+def test_use_backend_inside_leaves_the_function_in_place():
+    """As a block and as a statement; afterwards the op runs in the backend that is chosen then."""
+    x = nn.tensor([3.0])
+    with nn.use_kernel("relu", lambda x: x * 10, check=False):
+        assert F.relu(x).item() == 30
+        with nn.use_backend("reference"):
+            assert F.relu(x).item() == 30 and ACTIVE["add"].forward is OPS["add"].ref_forward
+        assert F.relu(x).item() == 30 and nn.backend() == "kernels"
+        outer = nn.use_backend("reference")
+        assert F.relu(x).item() == 30
+    try:
+        assert F.relu(x).item() == 3 and ACTIVE["relu"].forward is OPS["relu"].ref_forward
+    finally:
+        outer.__exit__()
+    assert ACTIVE["relu"].forward is OPS["relu"].kernels[0] and not REPLACED
+
+
+@pytest.mark.parametrize("call", [
+    lambda: nn.use_backend("numpy"), lambda: nn.use_backend(None), lambda: nn.use_backend([]),
+    lambda: nn.use_isa("sse"), lambda: nn.use_isa(3),
+    lambda: nn.set_num_threads("2"), lambda: nn.set_num_threads(0), lambda: nn.seed(-1),
+    lambda: nn.set_num_threads(float("nan")), lambda: nn.seed("a"), lambda: nn.memory.limit("a"),
+    lambda: nn.memory.limit(-1), lambda: nn.use_kernel("reul", relu).__enter__(),
+    lambda: nn.use_kernel([], relu).__enter__(), lambda: nn.use_kernel("relu", 3).__enter__(),
+    lambda: nn.use_kernel("relu", relu, 3).__enter__(),
+])
+def test_switches_refuse_what_does_not_exist(call):
+    with pytest.raises(nn.FastnnError, match=r"^(use_|set_num|seed|memory)"):
+        call()
+
+
+@pytest.mark.parametrize("name", ["FASTNN_ISA", "FASTNN_BACKEND"])
+def test_environment_variables_with_nonsense_are_named(name):
+    done = subprocess.run([sys.executable, "-c", "import fastnn"], capture_output=True, text=True,
+                          env={**os.environ, name: "nonsense"})
+    assert done.returncode and re.search(rf"RangeError: {name}.*nonsense", done.stderr), done.stderr
 
 
 def test_a_backward_of_one_s_own():
