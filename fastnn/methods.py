@@ -4,7 +4,7 @@ nn.functional.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -61,20 +61,29 @@ class TensorMethods:
     __hash__ = object.__hash__
 
     # ---- in place --------------------------------------------------------------------------------
-    # Where the tape would have to follow, `a += b` makes a new tensor and `a` names that from then
-    # on; else the memory changes.
-    def __iadd__(self: Any, other: Any) -> Tensor: return self + other if recorded(self, other) else self.add_(other)
-    def __isub__(self: Any, other: Any) -> Tensor: return self - other if recorded(self, other) else self.sub_(other)
-    def __imul__(self: Any, other: Any) -> Tensor: return self * other if recorded(self, other) else self.mul_(other)
+    def __iadd__(self: Any, other: Any) -> Tensor: return augmented(self, "+=", F.add, other)
+    def __isub__(self: Any, other: Any) -> Tensor: return augmented(self, "-=", F.sub, other)
+    def __imul__(self: Any, other: Any) -> Tensor: return augmented(self, "*=", F.mul, other)
+    def __itruediv__(self: Any, other: Any) -> Tensor: return augmented(self, "/=", F.div, other)
+    def __ifloordiv__(self: Any, other: Any) -> Tensor: return augmented(self, "//=", F.floor_divide, other)
+    def __imod__(self: Any, other: Any) -> Tensor: return augmented(self, "%=", F.remainder, other)
+    def __ipow__(self: Any, other: Any) -> Tensor: return augmented(self, "**=", F.pow, other)
+    def __imatmul__(self: Any, other: Any) -> Tensor: return augmented(self, "@=", F.matmul, other)
+    def __iand__(self: Any, other: Any) -> Tensor: return augmented(self, "&=", F.bitwise_and, other)
+    def __ior__(self: Any, other: Any) -> Tensor: return augmented(self, "|=", F.bitwise_or, other)
+    def __ixor__(self: Any, other: Any) -> Tensor: return augmented(self, "^=", F.bitwise_xor, other)
 
-    def __itruediv__(self: Any, other: Any) -> Tensor:
-        return self / other if recorded(self, other) else self.div_(other)
+    def add_(self: Any, other: Any, *, alpha: float = 1) -> Tensor:
+        return changed(self, "add_", F.add, other, alpha=alpha)
 
-    def add_(self: Any, other: Any, *, alpha: float = 1) -> Tensor: return self.copy_(F.add(self, other, alpha=alpha))
-    def sub_(self: Any, other: Any, *, alpha: float = 1) -> Tensor: return self.copy_(F.sub(self, other, alpha=alpha))
-    def mul_(self: Any, other: Any) -> Tensor: return self.copy_(F.mul(self, other))
-    def div_(self: Any, other: Any) -> Tensor: return self.copy_(F.div(self, other))
-    def clamp_(self: Any, min: Any = None, max: Any = None) -> Tensor: return self.copy_(F.clamp(self, min, max))
+    def sub_(self: Any, other: Any, *, alpha: float = 1) -> Tensor:
+        return changed(self, "sub_", F.sub, other, alpha=alpha)
+
+    def mul_(self: Any, other: Any) -> Tensor: return changed(self, "mul_", F.mul, other)
+    def div_(self: Any, other: Any) -> Tensor: return changed(self, "div_", F.div, other)
+
+    def clamp_(self: Any, min: Any = None, max: Any = None) -> Tensor:
+        return changed(self, "clamp_", F.clamp, min, max)
 
     # ---- elements --------------------------------------------------------------------------------
     def __getitem__(self: Any, key: Any) -> Tensor: return F.getitem(self, key)
@@ -238,6 +247,24 @@ def comparable(other: Any) -> bool:
     return isinstance(other, (TensorMethods, *_COMPARED))
 
 
-def recorded(a: Any, b: Any) -> bool:
-    """Whether the tape would record an op on a and b."""
-    return is_grad_enabled() and (a.requires_grad or getattr(b, "requires_grad", False))
+def recorded(*operands: Any) -> bool:
+    """Whether the tape would record an op on these."""
+    return is_grad_enabled() and any(getattr(x, "requires_grad", False) for x in operands)
+
+
+def changed(t: Any, who: str, function: Callable[..., Tensor], *operands: Any, **attrs: Any) -> Tensor:
+    """t = function(t, *operands), in t's memory; the tape follows."""
+    t._may_change(who)
+    before = t._before() if recorded(t, *operands) else t
+    return t.copy_(function(before, *operands, **attrs), who=who)       # type: ignore[no-any-return]
+
+
+def augmented(t: Any, who: str, function: Callable[..., Tensor], other: Any) -> Tensor:
+    """What `t += other` leaves in t: t itself, changed in place.
+
+    But for the result of an op, which others may have saved for backward: there the name gets a new
+    tensor, and the result stays as it is.
+    """
+    if is_grad_enabled() and t.node is not None and t._base is None and len(t._version) == 1:
+        return function(t, other)
+    return changed(t, who, function, other)

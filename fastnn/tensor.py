@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from . import guard
 from .arrays import copied
-from .autograd import add_hook, backward, is_grad_enabled, tape
+from .autograd import add_hook, backward, may_write, renew, tape, write
 from .errors import DTypeError, GraphError, RangeError, ShapeError
 from .methods import TensorMethods
 
@@ -52,7 +53,7 @@ class Tensor(TensorMethods):
     tensor([2., 4., 6.])
     """
 
-    __slots__ = ("__weakref__", "_data", "_version", "grad", "index", "node", "requires_grad")
+    __slots__ = ("__weakref__", "_base", "_data", "_version", "grad", "index", "node", "requires_grad")
     __array_priority__ = 1000.0                     # NumPy leaves `array + tensor` to the tensor
     __hash__ = object.__hash__
 
@@ -70,16 +71,18 @@ class Tensor(TensorMethods):
         self.node: Any = None                       # the autograd.Node that made it, None for a leaf
         self.index = 0                              # which of that node's outputs it is
         self._version = [0]                         # counts changes in place; views share the list
+        self._base: Tensor | None = None            # the tensor that a view looks into
 
     # ---- what it is ------------------------------------------------------------------------------
     @property
     def data(self) -> np.ndarray:
         """The array. Assigning another counts as a change in place."""
+        _versions.remember(self._data, self._version)
         return self._data
 
     @data.setter
     def data(self, value: Any) -> None:
-        self._data = value._data if isinstance(value, Tensor) else np.asarray(value)
+        self._data = array_of(value)
         self._version[0] += 1
 
     @property
@@ -230,36 +233,60 @@ class Tensor(TensorMethods):
         return add_hook(self, hook)
 
     # ---- changes in place: seen by the tape ------------------------------------------------------
-    def _changed(self, what: str) -> None:
-        """Count a change in place; on the tape only leaves under no_grad() may change."""
-        if self.requires_grad and is_grad_enabled():
-            raise GraphError("a tensor that requires a gradient cannot be changed in place while the tape records",
-                             who=what,
-                             hint="Wrap the change in `with nn.no_grad():`, or build a new tensor with nn.where().")
-        self._version[0] += 1
+    def _before(self) -> Tensor:
+        """What this tensor is now, in memory of its own: for an op whose result will be written
+        into self, and whose backward needs the old values.
+        """
+        renew(self)
+        result = Tensor(self._data.copy())
+        result.node, result.index, result.requires_grad = self.node, self.index, self.requires_grad
+        return result
+
+    def _may_change(self, who: str) -> None:
+        """GraphError if `who` must not change self in place: it is a leaf that requires a gradient,
+        or a view of one, and the tape records.
+        """
+        may_write(self, who)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        self._changed("setitem")
-        self._data[plain_index(key)] = value._data if isinstance(value, Tensor) else value
+        """self[key] = value, in place. See `copy_`."""
+        write(self, "setitem", key if key.__class__ is int or key.__class__ is slice else own_index(key), value)
 
-    def copy_(self, other: Any) -> Tensor:
+    def copy_(self, other: Any, *, who: str = "copy_") -> Tensor:
         """Overwrite the values, broadcasting `other`; returns self.
 
-        As every change in place: a GraphError if self requires a gradient and the tape records.
+        The tape follows, as it follows `self[key] = other` and every change in place: the gradient
+        of what is overwritten is 0, and `other` gets its own.
+
+        Raises
+        ------
+        GraphError
+            self is a leaf that requires a gradient (or a view of one) and the tape records, or it
+            holds integers and `other` requires a gradient.
+        ShapeError
+            `other` does not broadcast to self.
+        DTypeError
+            `other` is of a wider kind: a fraction cannot go where integers are.
+
+        >>> import fastnn as nn
+        >>> w, out = nn.Parameter([2.0]), nn.zeros(3, 1)
+        >>> for t in range(3):
+        ...     out[t] = w * t
+        >>> out.sum().backward(); w.grad
+        tensor([3.])
         """
-        self._changed("copy_")
-        np.copyto(self._data, other._data if isinstance(other, Tensor) else other, casting="same_kind")
+        write(self, who, None, other)
         return self
 
-    def fill_(self, value: float) -> Tensor:
-        """Overwrite every value with this one; returns self."""
-        self._changed("fill_")
-        self._data.fill(value)
+    def fill_(self, value: Any) -> Tensor:
+        """Overwrite every value with this one; returns self. See `copy_`."""
+        write(self, "fill_", ..., value)
         return self
 
     def zero_(self) -> Tensor:
-        """Overwrite every value with 0; returns self."""
-        return self.fill_(0)
+        """Overwrite every value with 0; returns self. See `copy_`."""
+        write(self, "zero_", ..., 0)
+        return self
 
     # ---- NumPy and the others --------------------------------------------------------------------
     def numpy(self) -> np.ndarray:
@@ -267,14 +294,18 @@ class Tensor(TensorMethods):
         if self.requires_grad:
             raise GraphError("numpy() on a tensor that requires a gradient would lose its history", who="numpy",
                              hint="Use .detach().numpy().")
-        return self._data
+        return self.data
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """What NumPy's functions ask for: np.exp(t), np.asarray(t). As `numpy`."""
+        if self.requires_grad:
+            raise GraphError("a function of NumPy on a tensor that requires a gradient would lose its history",
+                             who="numpy", hint="Use fastnn's function of that name, or t.detach().")
         if copy is False and dtype is not None and np.dtype(dtype) != self._data.dtype:
             raise ValueError("a copy is needed to change the dtype")
         if copy:
             return np.array(self._data, dtype=dtype)
-        return self._data if dtype is None else self._data.astype(dtype, copy=False)
+        return self.data if dtype is None else self._data.astype(dtype, copy=False)
 
     def __dlpack__(self, **kwargs: Any) -> Any:
         if self.requires_grad:
@@ -317,12 +348,12 @@ class Tensor(TensorMethods):
         result = memo[id(self)] = make(*arguments)
         if id(self._data) not in memo:              # else another tensor over this array was copied before
             memo[id(self._data)] = copied(self._data)
-        for name, value in copy.deepcopy({**(attributes or {}), **slots}, memo).items():
+        for name, value in copy.deepcopy({**(attributes or {}), **slots, "_base": None}, memo).items():
             setattr(result, name, value)
         return result
 
 
-tape.connect(Tensor)
+tape.connect(Tensor, renew)
 
 
 class Parameter(Tensor):
@@ -336,7 +367,9 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __init__(self, data: Any, requires_grad: bool = True):
-        super().__init__(tensor(data)._data, requires_grad)
+        given = tensor(data)
+        super().__init__(given._data, requires_grad)
+        self._version = given._version
 
 
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
@@ -368,7 +401,7 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     elif isinstance(data, (np.ndarray, np.generic)):
         array = np.asarray(data)
     elif isinstance(data, (list, tuple)) and any(isinstance(item, Tensor) for item in data):
-        array = _array([np.asarray(item) for item in data])
+        array = _array([array_of(item) for item in data])
     elif hasattr(data, "__array__") or hasattr(data, "__array_interface__"):
         array = np.asarray(data)
     else:
@@ -395,7 +428,20 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
         raise DTypeError("a tensor holds real numbers, integers or booleans", who="tensor", got=str(array.dtype),
                          hint="Ragged lists also end up here: check that all rows have the same length."
                          if array.dtype == object else "")
-    return Tensor(array, requires_grad)
+    result = Tensor(array, requires_grad)
+    if isinstance(data, Tensor) and array is data._data:
+        result._version = data._version             # a change of either is a change of both
+    elif isinstance(data, np.ndarray):
+        result._version = _versions.of(array, result._version)
+    return result
+
+
+def array_of(x: Any) -> np.ndarray:
+    """The array of a tensor, whether it requires a gradient or not; np.asarray of anything else.
+
+    For where the history is not wanted: files, pictures, metrics.
+    """
+    return x._data if isinstance(x, Tensor) else np.asarray(x)
 
 
 guard.connect(tensor)
@@ -481,8 +527,40 @@ def number_of(who: str, value: Any, dtype: np.dtype) -> Any:
     return int(value)
 
 
+class _Versions(dict[int, tuple["weakref.ref[np.ndarray]", list[Any]]]):
+    """The counters of changes in place of arrays that were handed out or taken in, id(array) ->
+    (the array, its counter): another tensor over the same array shares its counter. An entry goes
+    when its array does.
+    """
+
+    def remember(self, array: np.ndarray, version: list[Any]) -> None:
+        """`array` is handed out, or taken in: who comes with it again gets this counter."""
+        key = id(array)
+        if key not in self:
+            self[key] = weakref.ref(array, lambda _: self.pop(key, None) and None), version
+
+    def of(self, array: np.ndarray, fresh: list[Any]) -> list[Any]:
+        """The counter of this array, or of the one that it is a view of; `fresh` for a new one."""
+        known = self.get(id(array)) or (self.get(id(array.base)) if isinstance(array.base, np.ndarray) else None)
+        if known is None:
+            self.remember(array, fresh)
+            return fresh
+        return known[1]
+
+
+_versions = _Versions()
+
+
 def plain_index(key: Any) -> Any:
     """An index with every tensor in it replaced by its array."""
     if isinstance(key, tuple):
         return tuple(plain_index(k) for k in key)
     return getattr(key, "_data", key)
+
+
+def own_index(key: Any) -> Any:
+    """The same with arrays of integers copied: backward uses them again."""
+    if isinstance(key, tuple):
+        return tuple(own_index(k) for k in key)
+    key = getattr(key, "_data", key)
+    return key.copy() if isinstance(key, np.ndarray) and key.dtype.kind in "iu" and key.ndim else key

@@ -2,6 +2,7 @@
 
     tape.py         apply: runs an op and leaves a Node; the one rule, the same for every op
     walk.py         backward and grad: from the newest node to the oldest
+    writes.py       writes into a tensor: buffer[t] = h and its kin
     accumulate.py   sums of gradients, in place where nobody can see it
     hooks.py        functions that see a gradient, and may replace it
     modes.py        no_grad and its kin; detect_anomaly
@@ -16,6 +17,7 @@ from .hooks import add_hook
 from .modes import detect_anomaly, enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .tape import Node, apply, apply_in_python
 from .walk import backward, grad
+from .writes import may_write, renew, write
 
 __all__ = ["Function", "Node", "add_hook", "apply", "apply_in_python", "backward", "detect_anomaly", "enable_grad",
-           "grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]
+           "grad", "is_grad_enabled", "may_write", "no_grad", "renew", "set_grad_enabled", "write"]

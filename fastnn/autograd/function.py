@@ -60,7 +60,7 @@ class Function:
     def apply(cls, *inputs: Any, **kwargs: Any) -> Any:
         """Run forward on tensors (or arrays, numbers, None); a Tensor, or a tuple of them."""
         def array(method: str, a: Any) -> np.ndarray:
-            a = np.asarray(a)
+            a = a._data if isinstance(a, tape.Tensor) else np.asarray(a)
             if a.dtype.kind not in "fiub":
                 raise DTypeError(f"{method} must return numbers", who=cls.__name__, got=str(a.dtype))
             return a

@@ -61,7 +61,7 @@ def _call(hook: Callable[[Tensor], Any], g: np.ndarray) -> np.ndarray:
     replaced = hook(tape.Tensor(g))
     if replaced is None:
         return g
-    new = np.asarray(replaced, dtype=g.dtype)
+    new = np.asarray(replaced._data if isinstance(replaced, tape.Tensor) else replaced, dtype=g.dtype)
     if new.shape != g.shape:
         raise ShapeError("a hook must return a gradient of the same shape", who="hook", expected=g.shape, got=new.shape)
     return new

@@ -7,9 +7,10 @@ values that pass, and at the arrays that were saved.
 from __future__ import annotations
 
 import functools
+import inspect
 import math
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,8 @@ __all__ = ["detect_anomaly", "enable_grad", "is_grad_enabled", "no_grad", "set_g
 class set_grad_enabled:
     """Switch the tape on or off in this thread: `with nn.set_grad_enabled(flag):`.
 
-    Also a decorator: `@nn.set_grad_enabled(False)`.
+    Also a decorator: `@nn.set_grad_enabled(False)`. A generator or a coroutine that is decorated
+    has the mode while it runs, and whoever it gives way to has the mode of before.
 
     Parameters
     ----------
@@ -51,11 +53,62 @@ class set_grad_enabled:
         state.enabled = self.before.pop()
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            with set_grad_enabled(self.enabled):    # a fresh one, so that the function may call itself
-                return function(*args, **kwargs)
+        mode = self.enabled                         # each call gets a fresh one, so that the function may call itself
+
+        if inspect.isgeneratorfunction(function):
+            @functools.wraps(function)
+            def wrapped(*args: Any, **kwargs: Any) -> Any:
+                return (yield from _Steps(function(*args, **kwargs), mode))
+        elif inspect.iscoroutinefunction(function):
+            @functools.wraps(function)
+            async def wrapped(*args: Any, **kwargs: Any) -> Any:
+                return await _Steps(function(*args, **kwargs), mode)
+        elif inspect.isasyncgenfunction(function):
+            @functools.wraps(function)
+            async def wrapped(*args: Any, **kwargs: Any) -> Any:
+                given = function(*args, **kwargs)
+                step, message = given.asend, None
+                while True:
+                    try:
+                        item = await _Steps(step(message), mode)
+                    except StopAsyncIteration:
+                        return
+                    try:
+                        step, message = given.asend, (yield item)
+                    except GeneratorExit:
+                        await _Steps(given.aclose(), mode)
+                        raise
+                    except BaseException as error:  # thrown in from outside: for the generator to see
+                        step, message = given.athrow, error
+        else:
+            @functools.wraps(function)
+            def wrapped(*args: Any, **kwargs: Any) -> Any:
+                with set_grad_enabled(mode):
+                    return function(*args, **kwargs)
         return wrapped
+
+
+class _Steps(Generator[Any, Any, Any]):
+    """A generator or coroutine that has a mode of its own while it runs."""
+
+    def __init__(self, inner: Any, enabled: bool):
+        self.inner = inner
+        self.enabled = enabled
+
+    def send(self, value: Any) -> Any:
+        with set_grad_enabled(self.enabled):
+            return self.inner.send(value)
+
+    def throw(self, *error: Any) -> Any:
+        with set_grad_enabled(self.enabled):
+            return self.inner.throw(*error)
+
+    def close(self) -> None:
+        with set_grad_enabled(self.enabled):
+            self.inner.close()
+
+    def __await__(self) -> _Steps:
+        return self
 
 
 class no_grad(set_grad_enabled):

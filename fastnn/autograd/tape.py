@@ -26,7 +26,7 @@ from . import modes
 if TYPE_CHECKING:
     from ..tensor import Tensor
 else:
-    Tensor = None                                   # tensor.py hands its class over: connect
+    Tensor = renew = None                           # tensor.py hands them over: connect
 
 __all__ = ["Node", "apply", "apply_in_python", "connect"]
 
@@ -68,11 +68,18 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
     record = False
     for x in inputs:
         if isinstance(x, Tensor):
-            arrays.append(x._data)
-            record = record or x.requires_grad
+            try:
+                if len(x._version) > 1:
+                    renew(x)
+                arrays.append(x._data)
+                record = record or x.requires_grad
+            except AttributeError:
+                raise incomplete(x) from None
         else:
             arrays.append(x)
     record = record and run.backward is not None and modes.state.enabled
+    if record:                                      # positions pass the check, and backward uses them again:
+        arrays = [a.copy() if is_integers(a) else a for a in arrays]           # nobody may change them in between
     try:
         if run.check is not None and (run.fits is None or not run.fits(*arrays, **attrs)):
             run.check(*arrays, **attrs)
@@ -104,11 +111,18 @@ def wrap(name: str, y: Any, saved: Any, backward: Any, takes_needs: bool, inputs
                 parents.append(None if not x.requires_grad else x if x.node is None else (x.node, x.index))
             else:
                 parents.append(None)
+        if many:                                    # positions that backward uses again are its own, as those in apply
+            y = tuple([a.copy() if is_integers(a) and any(a is b for b in modes.flat(saved)) else a for a in y])
         outputs = [(a.shape, a.dtype) for a in y] if many else ((y.shape, y.dtype),)
         node = Node(name, backward, takes_needs, saved, attrs, parents, versions, outputs, many)
         if modes.used and modes.state.anomaly:
             node.more().checksums = modes.checksums(saved)
-    return tuple([_result(a, node, i, inputs) for i, a in enumerate(y)]) if many else _result(y, node, 0, inputs)
+    results = tuple([_result(a, node, i, inputs) for i, a in enumerate(y)]) if many else (_result(y, node, 0, inputs),)
+    if node is not None and isinstance(saved, tuple):
+        for t in results:
+            if t._version == [0] and any(t._data is a for a in saved):
+                node.kept = t._version if not many else (*(node.kept or ()), t._version)
+    return results if many else results[0]
 
 
 def _result(a: np.ndarray, node: Node | None, index: int, inputs: Sequence[Any]) -> Tensor:
@@ -123,8 +137,29 @@ def _result(a: np.ndarray, node: Node | None, index: int, inputs: Sequence[Any])
         for x in inputs:
             if isinstance(x, Tensor) and (x._data is base or x._data.base is base):
                 t._version = x._version
+                root = x if x._base is None else x._base
+                if node is not None or not root.requires_grad:  # under no_grad() a view keeps no graph alive
+                    t._base = root
                 break
     return t
+
+
+def is_integers(a: Any) -> bool:
+    """Whether this is an array of integers: positions or labels, where an op takes them."""
+    return isinstance(a, _ndarray) and a.dtype.kind in "iu"
+
+
+def incomplete(t: Any) -> GraphError:
+    """The error for a tensor that lacks fields."""
+    return GraphError("this tensor lacks its fields", who=type(t).__name__,
+                      hint="Its class must call super().__init__(data) before it is used.")
+
+
+def forms_in_python(saved: Any) -> Any:
+    """Where each array in `saved` lies, its type, shape and strides: what nobody may change before
+    backward, and what backward's kernels rely on.
+    """
+    return [(a.__array_interface__["data"][0], a.dtype, a.shape, a.strides) for a in modes.flat(saved)]
 
 
 class Node:
@@ -139,14 +174,16 @@ class Node:
                 gradient is wanted
     versions    (counter of changes in place, its value, id of the array) of each input that is a
                 tensor
+    kept        the counter of the output, or a tuple of those outputs', that was saved; else None
+    forms       where the saved arrays lie, and their types and shapes: see forms
     outputs     (shape, dtype) of each output
     tuple_output whether forward returned a tuple
     order       its age: nodes are numbered as they are made
     extras      hooks, tensors that keep their gradient, checksums; None on nearly every node
     """
 
-    __slots__ = ("__weakref__", "attrs", "backward", "extras", "name", "order", "outputs", "parents", "saved",
-                 "takes_needs", "tuple_output", "versions")
+    __slots__ = ("__weakref__", "attrs", "backward", "extras", "forms", "kept", "name", "order", "outputs", "parents",
+                 "saved", "takes_needs", "tuple_output", "versions")
 
     def __init__(self, name: str, backward: Callable[..., Any], takes_needs: bool, saved: Any, attrs: dict[str, Any],
                  parents: Sequence[Any], versions: Sequence[tuple[list[int], int, int]],
@@ -162,6 +199,8 @@ class Node:
         self.tuple_output = tuple_output
         self.order = next(ages)
         self.extras: Extras | None = None
+        self.forms = forms(saved)
+        self.kept: Any = None
 
     def __lt__(self, other: Node) -> bool:          # heapq pops the newest first
         return self.order > other.order
@@ -193,10 +232,15 @@ class Node:
             raise GraphError("backward was called a second time through a graph that was already used and freed",
                              who=self.name,
                              hint="Call backward(retain_graph=True) the first time, or compute the loss again.")
-        for version, count, array in self.versions:
-            if version[0] != count and any(id(a) == array for a in modes.flat(self.saved)):
-                raise GraphError("an array that this op saved for backward has been changed in place since",
-                                 who=self.name, hint="Change a copy, or make the change after backward().")
+        saved = {id(a) for a in modes.flat(self.saved)}
+        kept = self.kept if self.kept.__class__ is tuple else () if self.kept is None else (self.kept,)
+        if (any(version[0] != count and array in saved for version, count, array in self.versions)
+                or any(version[0] for version in kept)):
+            raise GraphError("an array that this op saved for backward has been changed in place since",
+                             who=self.name, hint="Change a copy, or make the change after backward().")
+        if forms(self.saved) != self.forms:
+            raise GraphError("an array that this op saved for backward has got another shape, type or memory since",
+                             who=self.name, hint="Reshape a copy, or do it after backward().")
         known = self.extras.checksums if self.extras is not None else None
         if known is not None and known != modes.checksums(self.saved):
             raise GraphError("an array that this op saved for backward has been changed through NumPy since",
@@ -204,7 +248,8 @@ class Node:
 
     def run(self, grads: dict[int, np.ndarray]) -> Sequence[np.ndarray | None]:
         """Gradients of the inputs from gradients of the outputs."""
-        self.check_saved()
+        if not untouched(self):
+            self.check_saved()
         assert self.backward is not None
         dy: Any = tuple([grads.get(i) for i in range(len(self.outputs))]) if self.tuple_output else grads[0]
         if self.takes_needs:
@@ -236,14 +281,17 @@ class Extras:
 # ---- the compiled rule ---------------------------------------------------------------------------
 apply_in_python = apply
 _compiled = bool(compiled) and getattr(sys, "_is_gil_enabled", lambda: True)()   # it reads slots without locks
+forms = forms_in_python
+untouched: Callable[[Node], bool] = lambda node: False          # a glance at what check_saved looks into
 if _compiled:
-    apply = compiled.apply
+    apply, forms, untouched = compiled.apply, compiled.forms, compiled.untouched
 
 
-def connect(tensor_class: type[Tensor]) -> None:
-    """Tell the tape which class it records. Called once, by tensor.py: the tape stands below it and
-    does not import it.
+def connect(tensor_class: type[Tensor], renew: Callable[[Any], None]) -> None:
+    """Tell the tape which class it records, and what brings a view up to date (writes.py). Called
+    once, by tensor.py: the tape stands below both and does not import them.
     """
-    globals()["Tensor"] = tensor_class
+    globals()["Tensor"], globals()["renew"] = tensor_class, renew
     if _compiled:
-        compiled.connect_tape(tensor_class, Node, ACTIVE, Running._fields, modes.state, ages, wrap, refuse)
+        compiled.connect_tape(tensor_class, Node, ACTIVE, Running._fields, modes.state, ages, wrap, refuse,
+                              incomplete, renew)

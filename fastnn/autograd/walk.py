@@ -158,7 +158,8 @@ def walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_grap
                     between[(id(node), index)] = grads[index]
         places = PLACES.get(node.backward)          # type: ignore[arg-type]
         if places is not None and not anomaly and (key := places(**node.attrs)) is not None:
-            node.check_saved()
+            if not tape.untouched(node):
+                node.check_saved()
             join_at(node.parents[0], key, grads[0], pending, leaves, arrive)
         else:
             results = node.run(grads)
@@ -198,7 +199,8 @@ def _upstream(t: Tensor, gradient: Any) -> np.ndarray:
             raise ShapeError("backward() without a gradient needs a scalar", who="backward", got=f"shape {t.shape}",
                              hint="Reduce it with .sum() or .mean(), or pass a gradient of its shape.")
         return np.ones(t.shape, t.dtype)
-    g = np.asarray(gradient, dtype=t.dtype)
+    given = gradient._data if isinstance(gradient, tape.Tensor) else gradient
+    g = np.asarray(given, dtype=t.dtype)
     if g.shape != t.shape:
         raise ShapeError("the gradient must have the tensor's shape", who="backward", expected=t.shape, got=g.shape)
     return g

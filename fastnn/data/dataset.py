@@ -16,7 +16,7 @@ import numpy as np
 from ..arrays import empty
 from ..errors import DTypeError, ShapeError
 from ..moved import moved_name
-from ..tensor import Tensor, tensor
+from ..tensor import Tensor, array_of, tensor
 
 __all__ = ["Dataset", "TensorDataset"]
 
@@ -170,7 +170,7 @@ def collate(samples: Sequence[Any]) -> tuple[np.ndarray, ...]:
 
 
 def _field(value: Any) -> np.ndarray:
-    array = value.data if isinstance(value, Tensor) else np.asarray(value)
+    array = array_of(value)
     if array.dtype.kind not in "biuf":
         raise DTypeError("cannot make a batch of this", who="DataLoader", expected="numbers, arrays or Tensors",
                          got=type(value).__name__)

@@ -31,7 +31,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..errors import DTypeError, FileError
-from ..tensor import Tensor
+from ..tensor import Tensor, array_of
 
 __all__ = ["Malformed", "dumps", "flatten", "is_flat", "is_plain", "loads", "unflatten"]
 
@@ -108,7 +108,7 @@ def flatten(state: Mapping[Any, Any]) -> tuple[Tree, Arrays]:
         number = len(arrays)
         while not is_plain(name) or name in arrays:
             name, number = f"array{number}", number + 1
-        arrays[name] = np.asarray(array)
+        arrays[name] = array_of(array)
         return name
 
     return encode_dict(state, ()), arrays

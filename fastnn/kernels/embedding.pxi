@@ -11,7 +11,7 @@ def embedding_forward(index, w, *, padding_idx):
     cdef Array index_, w_, y_
     cdef int i
     cdef Py_ssize_t shape[MAX_DIMS]
-    index = open_array(_asarray(index, dtype=_int64), &index_)
+    index = _open_labels(index, &index_)
     w = open_array(w, &w_)
     if index_.ndim + 1 > MAX_DIMS:
         raise ValueError(f"fastnn kernels take at most {MAX_DIMS} dimensions")

@@ -92,7 +92,10 @@ cdef object _new_loss(Array *out, const Array *x, bint one_each, int without_axi
 
 cdef object _open_labels(object a, Array *out):
     """Labels of any integer type, as int64."""
-    return open_array(a if a.dtype == _int64 else a.astype(_int64), out)
+    cdef const ndarray *f = fields_of(a)
+    if (f == NULL or f.descr != <PyObject *>_int64) and a.dtype != _int64:
+        a = a.astype(_int64)
+    return open_array(a, out)
 
 
 cdef object _open_target(object target, Array *label, Array *probabilities):

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import DTypeError, FastnnError, ShapeError
 from ..guard import FOREIGN, guarded, is_ours, refusal
-from ..tensor import Parameter, Tensor, tensor
+from ..tensor import Parameter, Tensor, array_of, tensor
 
 __all__ = ["LoadReport", "Module", "RemovableHandle"]
 
@@ -352,7 +352,7 @@ class Module:
         own = self.state_dict()
         missing = [key for key in own if key not in state]
         unexpected = [key for key in state if key not in own]
-        arrays = {key: np.asarray(state[key]) for key in own if key in state}
+        arrays = {key: array_of(state[key]) for key in own if key in state}
         wrong = []
         for key, a in arrays.items():
             if a.shape != own[key].shape:

@@ -19,7 +19,7 @@ import numpy as np
 from ..arrays import copied, full
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import compiled
-from ..tensor import Tensor
+from ..tensor import Tensor, array_of
 from .rule import Rule, State, on_kernels
 
 __all__ = ["Optimizer"]
@@ -290,7 +290,7 @@ class Optimizer:
             if not isinstance(new, tuple) or len(new) != 1 + len(self.rule.state):
                 raise ShapeError("the definition must return a tuple (p, *state)", who=type(self).__name__,
                                  expected=f"{1 + len(self.rule.state)} arrays", got=type(new).__name__)
-            arrays = [a if a is None else np.asarray(a) for a in new]
+            arrays = [a if a is None else array_of(a) for a in new]
             for a in arrays:
                 if a is not None and a.shape != p.shape:
                     raise ShapeError("the definition returns another shape than the parameter's",
@@ -392,7 +392,7 @@ class Optimizer:
             if value is None:
                 continue
             try:
-                array = np.asarray(value)
+                array = array_of(value)
             except Exception as error:              # a tensor of another library that NumPy cannot read
                 raise DTypeError(f"the saved {key} of parameter {i} cannot be read", who=name, expected="an array",
                                  got=f"{type(value).__name__} ({error})") from error

@@ -6,7 +6,10 @@ from .shape import sum_to
 
 
 def getitem_forward(x, *, key):
-    return x[key], (x.shape,)
+    y = x[key]
+    if not isinstance(y, np.ndarray):               # a number; as an array without axes it is a view of x
+        y = x[(*key, ...) if isinstance(key, tuple) else (key, ...)]
+    return y, (x.shape,)
 
 
 def takes_once(key):

@@ -14,7 +14,7 @@ from ..errors import DTypeError, RangeError, ShapeError
 from ..functional import softmax
 from ..layers import Conv2d, Module
 from ..layers.modes import evaluating
-from ..tensor import tensor
+from ..tensor import array_of, tensor
 from ..viz import confusion_matrix, history_series
 from .parts import Confusion, FeatureMaps, Filters, Mistake, Report, SummaryRow
 
@@ -133,12 +133,12 @@ def probabilities(model: Any, inputs: np.ndarray, batch_size: int = 256) -> np.n
     """
     def run(batch: np.ndarray) -> np.ndarray:
         if not isinstance(model, Module) and hasattr(model, "predict_proba"):
-            return np.asarray(model.predict_proba(batch), dtype=np.float64)
+            return np.asarray(array_of(model.predict_proba(batch)), dtype=np.float64)
         scores = model(tensor(batch))
-        if scores is None or np.asarray(scores).dtype.kind not in "fiub":
+        if scores is None or array_of(scores).dtype.kind not in "fiub":
             raise DTypeError("a classifier gives scores", who="report", expected="(N, classes) numbers",
                              got=type(scores).__name__)
-        return np.asarray(scores, dtype=np.float64)
+        return np.asarray(array_of(scores), dtype=np.float64)
 
     if not callable(model) and not hasattr(model, "predict_proba"):
         raise DTypeError("this is no classifier", who="report",
@@ -166,7 +166,7 @@ def activations(model: Module, image: np.ndarray, layers: Sequence[str]) -> list
     seen: list[tuple[str, np.ndarray]] = []
 
     def keep(name: str) -> Callable[..., None]:
-        return lambda _, __, output: seen.append((name, np.array(output)[0]))
+        return lambda _, __, output: seen.append((name, np.array(array_of(output))[0]))
 
     removers: list[Callable[[], Any]] = []
     try:
@@ -183,12 +183,12 @@ def activations(model: Module, image: np.ndarray, layers: Sequence[str]) -> list
 def _all_of(data: Any, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
     """The inputs and the labels of a data set, whole."""
     if isinstance(data, (tuple, list)) and len(data) == 2 and not isinstance(data[0], tuple):
-        inputs, labels = np.asarray(data[0]), np.asarray(data[1])
+        inputs, labels = array_of(data[0]), array_of(data[1])
     else:
         batches = list(_batches(data, batch_size))
         if not batches:
             raise ShapeError("the data are empty", who="report", expected="inputs and labels", got="no batch")
-        inputs, labels = (np.concatenate([np.asarray(batch[k]) for batch in batches]) for k in (0, 1))
+        inputs, labels = (np.concatenate([array_of(batch[k]) for batch in batches]) for k in (0, 1))
     if labels.dtype.kind not in "iub" or labels.ndim != 1:
         raise DTypeError("labels must be whole numbers, one per sample", who="report",
                          expected="(N,) integers from 0 up", got=f"{labels.dtype} of shape {labels.shape}")
@@ -205,7 +205,7 @@ def _samples(train: Any) -> np.ndarray | None:
         train = train[0]
     elif isinstance(train, Dataset):
         train = [train[i][0] for i in range(min(len(train), SAMPLES))]
-    images = np.asarray(train)
+    images = array_of(train)
     if images.dtype.kind not in "fiub" or images.ndim == 0:
         raise DTypeError("these are no training data", who="report",
                          expected="train, images, (images, labels) or a dataset", got=given)
@@ -260,7 +260,7 @@ def _inside(model: Module, inputs: np.ndarray, labels: np.ndarray, shares: np.nd
     convolutions = {name: module for name, module in model.named_modules() if isinstance(module, Conv2d)}
     if convolutions:
         name, first = next(iter(convolutions.items()))
-        found["filters"] = Filters(np.asarray(first.weight), name)
+        found["filters"] = Filters(array_of(first.weight), name)
     titles = dict(layers) if isinstance(layers, Mapping) else {name: name for name in layers
                                                                or list(convolutions)[:MAPS]}
     known = dict(model.named_modules())

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import grad
-from ..tensor import Tensor, tensor
+from ..tensor import Tensor, array_of, tensor
 
 __all__ = ["gradcheck", "inner", "op_gradcheck", "random_cotangent"]
 
@@ -54,7 +54,7 @@ def gradcheck(function: Callable[..., Tensor], *inputs: Any, eps: float = 1e-6, 
     True
     """
     rng = np.random.default_rng(seed)
-    xs = [tensor(np.array(x, dtype=np.float64), requires_grad=True) for x in inputs]
+    xs = [tensor(np.array(array_of(x), dtype=np.float64), requires_grad=True) for x in inputs]
     y = function(*xs)
     assert isinstance(y, Tensor), "the function must return one tensor"
     dy = rng.standard_normal(y.shape)

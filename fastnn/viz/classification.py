@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..tensor import array_of
 from .heatmap import heat_map
 from .svg import Svg
 
@@ -55,7 +56,7 @@ def confusion_matrix(truth: Any, predicted: Any, classes: int | Sequence[object]
     """
     names, count = _class_names(classes)
     rows = _class_indices(truth, names, "truth")
-    columns = np.asarray(predicted)
+    columns = array_of(predicted)
     columns = columns.argmax(axis=1) if columns.ndim == 2 else _class_indices(columns, names, "predicted")
     if len(rows) != len(columns):
         raise ValueError(f"confusion: truth has {len(rows)} labels, predicted has {len(columns)}")
@@ -80,7 +81,7 @@ def _class_names(classes: int | Sequence[object] | None) -> tuple[list[object] |
 
 
 def _class_indices(labels: Any, names: list[object] | None, kind: str) -> np.ndarray:
-    values = np.asarray(labels)
+    values = array_of(labels)
     if values.ndim != 1:
         raise ValueError(f"confusion: {kind} must be one label per image, got shape {values.shape}")
     if np.issubdtype(values.dtype, np.integer) or values.dtype == bool:

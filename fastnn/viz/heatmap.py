@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..tensor import array_of
 from .svg import LARGEST, MISSING, Svg, element, escape, number, short_number, text, text_width
 
 
@@ -41,7 +42,7 @@ def heat_map(matrix: Any, row_labels: Sequence[object] | None = None,
     >>> heat_map([[50, 0], [3, 47]], names, names, diagonal=True, title="Confusion").label
     'Confusion: 2 rows, 2 columns'
     """
-    cells = np.array(matrix)
+    cells = np.array(array_of(matrix))
     if cells.ndim != 2:
         raise ValueError(f"heat_map: expected a matrix of shape (rows, columns), got shape {cells.shape}")
     rows, columns = cells.shape

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..io.png import write_png
+from ..tensor import array_of
 from .svg import Svg, element, escape, short_number, text, text_width
 
 # Colours at equal distances along each map, mixed linearly in between. Lightness rises or falls
@@ -41,7 +42,7 @@ def colours_of(values: Any, colour_map: str = "sequential", limits: tuple[float,
     """
     if colour_map not in COLOUR_MAPS:
         raise ValueError(f"unknown colour map {colour_map!r}: expected one of {', '.join(map(repr, COLOUR_MAPS))}")
-    values = np.asarray(values, dtype=np.float64)
+    values = np.asarray(array_of(values), dtype=np.float64)
     low, high = limits_of(values, colour_map) if limits is None else limits
     stops = np.array([[int(colour[i:i + 2], 16) for i in (1, 3, 5)] for colour in COLOUR_MAPS[colour_map]], np.float64)
     finite = np.isfinite(values)
@@ -56,7 +57,7 @@ def limits_of(values: Any, colour_map: str) -> tuple[float, float]:
     """The range of the finite values; symmetric around zero for the diverging map, so that zero is
     its middle.
     """
-    values = np.asarray(values, dtype=np.float64)
+    values = np.asarray(array_of(values), dtype=np.float64)
     values = values[np.isfinite(values)]
     if not values.size:
         return (-1.0, 1.0) if colour_map == "diverging" else (0.0, 1.0)
@@ -122,7 +123,7 @@ def image_grid(images: Any, labels: Sequence[object] | None = None, columns: int
     >>> image_grid(weights, colours="diverging", title="Filters").label
     'Filters: 6 images'
     """
-    pictures = [channels_last(np.asarray(image)) for image in images]
+    pictures = [channels_last(array_of(image)) for image in images]
     for k, picture in enumerate(pictures):
         if picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[2] != 3):
             raise ValueError(f"image_grid: expected images of shape (H, W) or (H, W, 3), image {k} has {picture.shape}")
@@ -184,8 +185,8 @@ def pixels_of(picture: np.ndarray, colours: str, limits: tuple[float, float] | N
     if picture.ndim == 2:
         return colours_of(picture, colours, limits)
     if picture.dtype == np.uint8:
-        return np.asarray(picture)
-    values = np.asarray(picture, dtype=np.float64)
+        return array_of(picture)
+    values = np.asarray(array_of(picture), dtype=np.float64)
     pixels: np.ndarray = np.rint(255*np.clip(np.where(np.isfinite(values), values, 0), 0, 1)).astype(np.uint8)
     pixels[~np.isfinite(values).all(axis=-1)] = NOT_FINITE
     return pixels

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..tensor import array_of
 from .images import image_grid
 from .svg import Svg
 
@@ -38,7 +39,7 @@ def filters(weight: Any, *, shape: tuple[int, int] | None = None, most: int = 64
     >>> filters(np.zeros((8, 1, 3, 3))).label
     'Filters: 8 images'
     """
-    values = np.asarray(weight)
+    values = array_of(weight)
     if shape is not None:
         pixels = shape[0]*shape[1]
         if values.ndim != 2 or values.shape[1] != pixels:
@@ -76,7 +77,7 @@ def feature_maps(activation: Any, *, index: int = 0, most: int = 64, title: str 
     >>> feature_maps(np.zeros((2, 4, 8, 8)), index=1).label
     'Feature maps: 4 images'
     """
-    values = np.asarray(activation)
+    values = array_of(activation)
     if values.ndim == 4:
         values = values[index]
     if values.ndim == 2:

@@ -272,9 +272,9 @@ def test_in_place_with_the_tape():
         w -= 0.5
     assert w is same and w.requires_grad and w.tolist() == [0.5, 1.5]
     total = start = nn.tensor([0.0, 0.0])
-    total += w * 2                                                # recorded: a new tensor takes the name
+    total += w * 2                                                # the tape follows what is written into a tensor
     total.sum().backward()
-    assert start.tolist() == [0, 0] and total.tolist() == [1, 3] and w.grad.tolist() == [2, 2]
+    assert start is total and total.tolist() == [1, 3] and w.grad.tolist() == [2, 2]
     with pytest.raises(nn.GraphError, match="in place"):
         w.add_(1)
 
