@@ -256,7 +256,7 @@ def changed(t: Any, who: str, function: Callable[..., Tensor], *operands: Any, *
     """t = function(t, *operands), in t's memory; the tape follows."""
     t._may_change(who)
     before = t._before() if recorded(t, *operands) else t
-    return t.copy_(function(before, *operands, **attrs), who=who)       # type: ignore[no-any-return]
+    return t.copy_(function(before, *operands, **attrs), who=who)
 
 
 def augmented(t: Any, who: str, function: Callable[..., Tensor], other: Any) -> Tensor:

@@ -102,9 +102,9 @@ class Op:
     linear_in         inputs in which the op is linear: for them two more laws hold, that of whole
                       numbers and that of the adjoint (docs/words.md)
     differentiable    inputs that can have a gradient; default: all
-    places            for an op y = x[key]: places(**attrs) -> key, or None where an element may be
-                      picked twice. The tape then adds dy to dx[key] of the gradient that x has
-                      already, instead of adding an array that is zero nearly everywhere
+    places            for an op y = x[key] that saves x.shape first: places(**attrs) -> key, or None
+                      where an element may be picked twice. The tape then adds dy to dx[key] of the
+                      gradient that x has already, not an array that is zero nearly everywhere
     slack             factor on the rounding allowance, with the reason in a comment at the record
     """
 

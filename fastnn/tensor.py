@@ -70,7 +70,7 @@ class Tensor(TensorMethods):
         self.grad = None
         self.node: Any = None                       # the autograd.Node that made it, None for a leaf
         self.index = 0                              # which of that node's outputs it is
-        self._version = [0]                         # counts changes in place; views share the list
+        self._version: list[Any] = [0]              # counts changes in place; views share the list
         self._base: Tensor | None = None            # the tensor that a view looks into
 
     # ---- what it is ------------------------------------------------------------------------------
@@ -307,6 +307,18 @@ class Tensor(TensorMethods):
             return np.array(self._data, dtype=dtype)
         return self.data if dtype is None else self._data.astype(dtype, copy=False)
 
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        """np.stack([t, t]), np.sum(t, axis=0): NumPy's function on the arrays. As `numpy`, but a
+        result without a gradient (np.array_equal, np.argmax) loses no history.
+        """
+        plain = array_of if function in _WITHOUT_GRADIENT else np.asarray
+
+        def arrays(x: Any) -> Any:
+            if isinstance(x, (list, tuple)):
+                return type(x)(map(arrays, x)) if type(x) in (list, tuple) else x
+            return plain(x) if isinstance(x, Tensor) else x
+        return function(*map(arrays, args), **{name: arrays(value) for name, value in kwargs.items()})
+
     def __dlpack__(self, **kwargs: Any) -> Any:
         if self.requires_grad:
             raise GraphError("a tensor that requires a gradient cannot be exported", who="dlpack",
@@ -353,6 +365,8 @@ class Tensor(TensorMethods):
         return result
 
 
+_WITHOUT_GRADIENT = {np.all, np.allclose, np.any, np.argmax, np.argmin, np.argsort, np.array_equal, np.array_equiv,
+                     np.count_nonzero, np.isclose, np.may_share_memory, np.ndim, np.shape, np.shares_memory, np.size}
 tape.connect(Tensor, renew)
 
 
@@ -551,16 +565,12 @@ class _Versions(dict[int, tuple["weakref.ref[np.ndarray]", list[Any]]]):
 _versions = _Versions()
 
 
-def plain_index(key: Any) -> Any:
-    """An index with every tensor in it replaced by its array."""
-    if isinstance(key, tuple):
-        return tuple(plain_index(k) for k in key)
-    return getattr(key, "_data", key)
-
 
 def own_index(key: Any) -> Any:
-    """The same with arrays of integers copied: backward uses them again."""
+    """An index with every tensor in it replaced by its array, and arrays copied: backward uses them
+    again.
+    """
     if isinstance(key, tuple):
         return tuple(own_index(k) for k in key)
     key = getattr(key, "_data", key)
-    return key.copy() if isinstance(key, np.ndarray) and key.dtype.kind in "iu" and key.ndim else key
+    return key.copy() if isinstance(key, np.ndarray) else key

@@ -197,3 +197,33 @@ def test_a_random_state_that_is_damaged_changes_nothing(name, value):
     with pytest.raises(ValueError, match=name):
         nn.random.set_random_state({**before, name: value})
     assert nn.random.random_state() == before
+
+
+# ---- NumPy's functions ---------------------------------------------------------------------------
+NUMPY = {
+    "exp": np.exp, "add": lambda t: np.add(np.ones(2, np.float32), t), "asarray": np.asarray, "array": np.array,
+    "stack": lambda t: np.stack([t, t]), "concatenate": lambda t: np.concatenate((t, np.ones(1))),
+    "where": lambda t: np.where([True, False], t, 0), "sum": np.sum, "mean with an axis": lambda t: np.mean(t, axis=0),
+    "dot": lambda t: np.dot(np.ones(2), t), "einsum": lambda t: np.einsum("i->", t), "clip": lambda t: np.clip(t, 0, 1),
+    "copyto": lambda t: np.copyto(np.zeros(2), t), "out": lambda t: np.add(np.ones(2), t, out=np.zeros(2)),
+    "linalg": lambda t: np.linalg.norm(t), "fft": np.fft.fft, "item": lambda t: np.zeros(2).__setitem__(slice(None), t),
+    "sort": np.sort, "reduce": np.add.reduce,
+}
+
+
+@pytest.mark.parametrize("name", NUMPY)
+def test_functions_of_numpy_lose_no_history(name):
+    x = leaf(1, 2)
+    plain = NUMPY[name](x.detach())
+    assert np.allclose(plain, NUMPY[name](x.detach().numpy())) if plain is not None else True
+    for t in (x, x * 1):
+        with pytest.raises(nn.GraphError, match="detach"):
+            NUMPY[name](t)
+        with nn.no_grad(), pytest.raises(nn.GraphError, match="detach"):
+            NUMPY[name](t)
+
+
+def test_what_has_no_gradient_may_be_asked_of_any_tensor():
+    x = leaf(1, 3)
+    assert np.array_equal(x, x) and np.argmax(x) == 1 and np.shape(x) == (2,) and np.allclose(x, [1, 3])
+    assert nn.tensor([x[0], x[1]]).tolist() == [1, 3]

@@ -26,11 +26,12 @@ from . import modes
 if TYPE_CHECKING:
     from ..tensor import Tensor
 else:
-    Tensor = renew = None                           # tensor.py hands them over: connect
+    Tensor = None                                   # tensor.py hands its class over: connect
 
 __all__ = ["Node", "apply", "apply_in_python", "connect"]
 
 ages = itertools.count()
+renew: Callable[[Any], None] = lambda view: None    # handed over too: writes.py
 _ndarray = np.ndarray
 
 
@@ -112,7 +113,8 @@ def wrap(name: str, y: Any, saved: Any, backward: Any, takes_needs: bool, inputs
             else:
                 parents.append(None)
         if many:                                    # positions that backward uses again are its own, as those in apply
-            y = tuple([a.copy() if is_integers(a) and any(a is b for b in modes.flat(saved)) else a for a in y])
+            y = tuple([a.copy() if is_integers(a) and any(np.may_share_memory(a, b) for b in modes.flat(saved)) else a
+                       for a in y])
         outputs = [(a.shape, a.dtype) for a in y] if many else ((y.shape, y.dtype),)
         node = Node(name, backward, takes_needs, saved, attrs, parents, versions, outputs, many)
         if modes.used and modes.state.anomaly:

@@ -160,6 +160,10 @@ def walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_grap
         if places is not None and not anomaly and (key := places(**node.attrs)) is not None:
             if not tape.untouched(node):
                 node.check_saved()
+            if shape_and_dtype(node.parents[0])[0] != node.saved[0]:
+                raise GraphError("the array of an input has got another shape since", who=node.name,
+                                 expected=node.saved[0], got=shape_and_dtype(node.parents[0])[0],
+                                 hint="Reshape a copy.")
             join_at(node.parents[0], key, grads[0], pending, leaves, arrive)
         else:
             results = node.run(grads)
@@ -183,6 +187,9 @@ def _checked(node: tape.Node, parent: Any, dx: Any, anomaly: bool) -> np.ndarray
         raise ShapeError("its backward returned a gradient of the wrong shape", who=node.name, expected=shape,
                          got=g.shape)
     if g.dtype is not dtype:
+        if dtype.kind != "f":
+            raise GraphError("the array of an input has got another type since", who=node.name, expected=str(g.dtype),
+                             got=str(dtype), hint="Convert a copy.")
         g = g.astype(dtype, copy=False)
     if anomaly and not np.isfinite(g).all():
         raise NonFiniteError("its backward made NaN or infinity", who=node.name)
@@ -194,6 +201,10 @@ def _upstream(t: Tensor, gradient: Any) -> np.ndarray:
     if not t.requires_grad:
         raise GraphError("this tensor does not require a gradient and has no history", who="backward",
                          hint="Was it computed under no_grad(), or from tensors without requires_grad=True?")
+    a = t._data
+    if t.node is not None and (a.shape, a.dtype) != t.node.outputs[t.index]:
+        raise GraphError("its array has got another shape or type since", who=t.node.name,
+                         expected=t.node.outputs[t.index], got=(a.shape, a.dtype), hint="Reshape a copy.")
     if gradient is None:
         if t.numel() != 1:
             raise ShapeError("backward() without a gradient needs a scalar", who="backward", got=f"shape {t.shape}",

@@ -14,7 +14,7 @@ from ..errors import DTypeError, RangeError, ShapeError
 from ..guard import FOREIGN, IndexMistake, explain
 from ..op import Op, Refusal, Sample, register
 from ..reference import indexing as reference
-from ..tensor import Tensor, number_of, plain_index, tensor
+from ..tensor import Tensor, number_of, own_index, tensor
 from .arithmetic import cast, operand
 from .checks import FLOATS, common_dtype, need_array, need_integers, need_room, single
 from .shape import axis, draw, to
@@ -53,7 +53,7 @@ def getitem(input: Tensor, key: Any) -> Tensor:
     """
     try:
         try:
-            return apply(GETITEM, input, key=plain_index(key))
+            return apply(GETITEM, input, key=own_index(key))
         except IndexError as error:
             if isinstance(error, RangeError):
                 raise
