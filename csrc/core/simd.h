@@ -19,7 +19,8 @@
  * and scalar functions without branches, which the compiler vectorises when they stand in a plain
  * loop:
  *
- *     r_exp, r_expm1, r_log, r_log1p, r_erf, r_sigmoid, r_tanh, r_pow, r_max, r_min
+ *     r_exp, r_expm1, r_log, r_log2, r_log10, r_log1p, r_erf, r_sigmoid, r_tanh, r_pow, r_max,
+ *     r_min
  *     r_gelu(x), r_gelu_slope(x)   x times the normal distribution function, and its derivative
  *     r_softplus(x)    ln(1 + e^x)
  *
@@ -48,6 +49,8 @@
 #define r_exp FN(r_exp)
 #define r_expm1 FN(r_expm1)
 #define r_log FN(r_log)
+#define r_log2 FN(r_log2)
+#define r_log10 FN(r_log10)
 #define r_pow FN(r_pow)
 #define r_log1p FN(r_log1p)
 #define r_erf FN(r_erf)
@@ -262,16 +265,27 @@ FNN_INLINE REAL r_min(REAL a, REAL b) { return a < b ? a : b; }
  * serve. */
 FNN_INLINE REAL r_exp(REAL x) { return exp(x); }
 FNN_INLINE REAL FN(exp_of_negative)(REAL x) { return exp(x); }
+FNN_INLINE REAL FN(exp_to_89)(REAL x) { return exp(x); }
 FNN_INLINE REAL r_expm1(REAL x) { return expm1(x); }
 FNN_INLINE REAL r_log(REAL x) { return log(x); }
+FNN_INLINE REAL r_log2(REAL x) { return log2(x); }
+FNN_INLINE REAL r_log10(REAL x) { return log10(x); }
 FNN_INLINE REAL r_log1p(REAL x) { return log1p(x); }
 FNN_INLINE REAL r_erf(REAL x) { return erf(x); }
-FNN_INLINE REAL r_gelu(REAL x) { return x * (0.5 * erfc(-0.70710678118654752440 * x)); }
+/* erfc is 0 from 28 on, e^-800 too; the bounds are where the products with x are 0 as well */
+FNN_INLINE REAL r_gelu(REAL x)
+{
+    x = x < -40 ? -40 : x;
+    return x * (0.5 * erfc(-0.70710678118654752440 * x));
+}
 FNN_INLINE REAL r_gelu_slope(REAL x)
 {
+    x = x < -40 ? -40 : x > 40 ? 40 : x;
     return 0.5 * erfc(-0.70710678118654752440 * x) + x * (0.39894228040143267794 * exp(-0.5 * x * x));
 }
-FNN_INLINE REAL r_softplus(REAL x) { return r_max(x, 0) + log1p(exp(x < 0 ? x : -x)); }
+FNN_INLINE REAL FN(softplus_of_negative)(REAL x) { return log1p(exp(x)); }
+FNN_INLINE REAL FN(minus_size)(REAL x) { return x < 0 ? x : -x; }                            /* -|x| */
+FNN_INLINE REAL r_softplus(REAL x) { return r_max(x, 0) + log1p(exp(FN(minus_size)(x))); }
 FNN_INLINE REAL r_sigmoid(REAL x) { return 1 / (1 + exp(-x)); }
 FNN_INLINE REAL r_tanh(REAL x) { return tanh(x); }
 FNN_INLINE REAL r_pow(REAL x, REAL p) { return pow(x, p); }
@@ -337,9 +351,9 @@ FNN_INLINE float r_expm1(float x)                                /* 1.6 ulp */
     const float y = x < 30.0f ? q * two.real + (two.real - 1.0f) : large.real;
     return x <= 88.72283f ? y : x * INFINITY;
 }
-/* ln x = n ln 2 + ln(1 + f) with x = 2^n (1 + f), sqrt(1/2) <= 1 + f < sqrt(2). Returns ln x, for
- * normal x, and n and f. */
-FNN_INLINE float FN(log_parts)(float x, int32_t *n, float *f_out)
+/* x = 2^n (1 + f) with sqrt(1/2) <= 1 + f < sqrt(2), for normal x. Returns ln(1 + f) - f, and n and
+ * f. */
+FNN_INLINE float FN(log_rest)(float x, int32_t *n, float *f_out)
 {
     FN(float_bits) m = { x };
     *n = (int32_t)(m.bits - 0x3f3504f3u) >> 23;                  /* 0x3f3504f3 is sqrt(1/2) */
@@ -354,10 +368,14 @@ FNN_INLINE float FN(log_parts)(float x, int32_t *n, float *f_out)
     q = q * f + 0.200020716f;
     q = q * f - 0.250000089f;
     q = q * f + 0.333333135f;
-    float y = (q * f - 0.5f) * (f * f);
-    y = y - (float)*n * 2.12194440e-4f;
     *f_out = f;
-    return (f + y) + (float)*n * 0.693359375f;
+    return (q * f - 0.5f) * (f * f);
+}
+/* ln x = n ln 2 + ln(1 + f), for normal x, and n and f. */
+FNN_INLINE float FN(log_parts)(float x, int32_t *n, float *f)
+{
+    const float y = FN(log_rest)(x, n, f) - (float)*n * 2.12194440e-4f;
+    return (*f + y) + (float)*n * 0.693359375f;
 }
 /* y, but the limits where x is 0, negative, infinite or NaN: numbers that are 0 elsewhere are
  * added, which costs less than to select. y must be finite, or NaN with x < 0. */
@@ -374,6 +392,25 @@ FNN_INLINE float r_log(float x)                                  /* 0.9 ulp */
     int32_t n;
     float f;
     return FN(log_ends)(x, FN(log_parts)(x, &n, &f));
+}
+/* log2 x = n + log2(1 + f), and log2 e is 1 + 0.4427, so that f itself is added last. Where x is a
+ * power of 2, f is 0 and the result is exact. */
+FNN_INLINE float r_log2(float x)                                 /* 1.3 ulp, without FMA 1.4 */
+{
+    int32_t n;
+    float f;
+    const float y = FN(log_rest)(x, &n, &f);
+    return FN(log_ends)(x, (f + (f * 0.442695041f + y * 1.44269504f)) + (float)n);
+}
+/* log10 x = n log10 2 + log10(1 + f), both constants in two parts, the first exact in few bits.
+ * Each power of 10 that is a float gives the whole number. */
+FNN_INLINE float r_log10(float x)                                /* 1 ulp, without FMA 2.1 */
+{
+    int32_t n;
+    float f;
+    const float y = FN(log_rest)(x, &n, &f);
+    const float low = (y * 0.434294482f + f * 7.00731903e-4f) + (float)n * 4.60503907e-06f;
+    return FN(log_ends)(x, (f * 0.43359375f + low) + (float)n * 0.301025391f);
 }
 FNN_INLINE float r_log1p(float x)                                /* 1.5 ulp */
 {
@@ -444,40 +481,40 @@ FNN_INLINE float FN(normal_tail)(float x, float *u_out)
     *u_out = u;
     return FN(power_of_2)(odd * u + even);
 }
-/* x times the normal distribution at x: x - u tail for x >= 0, -u tail for x < 0. x / 2 + |x| / 2
- * is max(x, 0), but NaN at -infinity, as the product is. Within 1e-7 |x|, absolutely. */
+/* x times the normal distribution at x: x - u tail for x >= 0, -u tail for x < 0. Within 1e-7 |x|,
+ * absolutely; NaN stays by the order of the comparison. */
 FNN_INLINE float r_gelu(float x)
 {
     float u;
     const float tail = FN(normal_tail)(x, &u);
-    FN(float_bits) magnitude = { x };
-    magnitude.bits &= 0x7fffffffu;
-    return (0.5f * magnitude.real + 0.5f * x) - u * tail;
+    return (0.0f > x ? 0.0f : x) - u * tail;
 }
 /* Its derivative, the distribution plus x times the density e^(-x^2 / 2) / sqrt(2 pi): at -u it is
  * s = tail - u density, at u the rest to 1. */
-FNN_INLINE float r_gelu_slope(float x)                           /* within 4e-7, absolutely; NaN at both infinities */
+FNN_INLINE float r_gelu_slope(float x)                           /* within 4e-7, absolutely */
 {
+    /* At the end of u, n is -71. There 2^n is to be 0, so that the slope ends at 0 and 1: the
+     * exponent is 56 less than it should be, and the polynomial has the factor 2^56. */
     float u;
-    const float tail = FN(normal_tail)(x, &u), shift = 12582912.0f + 127.0f, z = u * u;
+    const float tail = FN(normal_tail)(x, &u), shift = 12582912.0f + 71.0f, z = u * u;
     /* e^(-z / 2) = 2^(n + r), as in power_of_2 */
     const FN(float_bits) t = { z * -0.721347520f + shift }, two = { .bits = t.bits << 23 };
     const float r = z * -0.721347520f - (t.real - shift);
-    float q = 5.29377959e-4f;                                    /* 2^r / sqrt(2 pi) */
-    q = q * r + 3.85828740e-3f;
-    q = q * r + 2.21441325e-2f;
-    q = q * r + 9.58348996e-2f;
-    q = q * r + 2.76525646e-1f;
-    q = q * r + 3.98942280e-1f;
+    float q = 5.29377959e-4f * 0x1p56f;                          /* 2^r / sqrt(2 pi) */
+    q = q * r + 3.85828740e-3f * 0x1p56f;
+    q = q * r + 2.21441325e-2f * 0x1p56f;
+    q = q * r + 9.58348996e-2f * 0x1p56f;
+    q = q * r + 2.76525646e-1f * 0x1p56f;
+    q = q * r + 3.98942280e-1f * 0x1p56f;
     const float s = tail - u * two.real * q;
-    return x * 0.0f + (x < 0 ? s : 1.0f - s);
+    const FN(float_bits) from = { x };
+    const float y = (int32_t)from.bits < 0 ? s : 1.0f - s;       /* one instruction chooses by the sign */
+    return x != x ? x : y;
 }
-/* ln(1 + e^x) = max(x, 0) + ln(1 + e), e = e^-|x|, and ln(1 + e) = e + e^2 q(e) for 0 <= e <= 1 */
-FNN_INLINE float r_softplus(float x)                             /* 2.3 ulp */
+/* ln(1 + e^x) for x <= 0: with e = e^x it is e + e^2 q(e), 0 <= e <= 1 */
+FNN_INLINE float FN(softplus_of_negative)(float x)
 {
-    FN(float_bits) minus = { x };
-    minus.bits |= 0x80000000u;                                   /* -|x| */
-    const float e = FN(exp_of_negative)(minus.real);
+    const float e = FN(exp_of_negative)(x);
     float q = -0.00329107419f;
     q = q * e + 0.0200884603f;
     q = q * e - 0.0574604832f;
@@ -487,7 +524,17 @@ FNN_INLINE float r_softplus(float x)                             /* 2.3 ulp */
     q = q * e - 0.249580204f;
     q = q * e + 0.333304644f;
     q = q * e - 0.499999315f;
-    return r_max(x, 0) + (q * e * e + e);
+    return q * e * e + e;
+}
+FNN_INLINE float FN(minus_size)(float x)                         /* -|x| */
+{
+    FN(float_bits) minus = { x };
+    minus.bits |= 0x80000000u;
+    return minus.real;
+}
+FNN_INLINE float r_softplus(float x)                             /* max(x, 0) + ln(1 + e^-|x|): 2.3 ulp */
+{
+    return r_max(x, 0) + FN(softplus_of_negative)(FN(minus_size)(x));
 }
 /* 1 / (1 + e^-x): 2.2 ulp; 1 / infinity before it leaves the normal numbers */
 FNN_INLINE float r_sigmoid(float x)

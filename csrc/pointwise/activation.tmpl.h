@@ -36,31 +36,61 @@ MAP2(tanh_backward, dy, y, dy * (1 - y * y))
 MAP1(gelu_forward, x, r_gelu(x))
 MAP2(gelu_backward, dy, x, dy * r_gelu_slope(x))
 
-FNN_INLINE REAL FN(gelu_tanh_slope)(REAL x)                     /* y = x s(2z), (1 + tanh z) / 2 = s(2z) */
+/* Where a step is 0 or 1 to the last digit, x is kept from going on: zero times infinity is not a
+ * number, and the limit of the product is 0. The comparisons let NaN pass. */
+FNN_INLINE REAL FN(at_least)(REAL x, REAL low) { return x < low ? low : x; }
+FNN_INLINE REAL FN(at_most)(REAL x, REAL high) { return x > high ? high : x; }
+
+/* s(v) is 0 at -STEP_END, where e^-v is infinite, and 1 at 87 */
+#define STEP_END R(REAL_IS_F64 ? 750 : 89)
+FNN_INLINE REAL FN(within_step)(REAL x) { return FN(at_least)(FN(at_most)(x, REAL_IS_F64 ? 750 : 87), -STEP_END); }
+FNN_INLINE REAL FN(step)(REAL v) { return 1 / (1 + FN(exp_to_89)(-v)); }         /* s(v) between these ends */
+
+/* y = x s(2z), for (1 + tanh z) / 2 = s(2z). 2z is at the ends of the step where x is -10.07 and
+ * 10. */
+FNN_INLINE REAL FN(gelu_tanh_value)(REAL x)
 {
-    const REAL s = r_sigmoid(2 * SQRT_2_PI * (x + R(0.044715) * x * x * x));
-    return s + x * s * (1 - s) * (2 * SQRT_2_PI * (1 + R(3 * 0.044715) * x * x));
+    const REAL low = FN(at_least)(x, REAL_IS_F64 ? -22 : R(-10.07)), v = FN(at_most)(low, REAL_IS_F64 ? 22 : 10);
+    return low / (1 + FN(exp_to_89)(-2 * SQRT_2_PI * (v + R(0.044715) * v * v * v)));
 }
-MAP1(gelu_tanh_forward, x, x * r_sigmoid(2 * SQRT_2_PI * (x + R(0.044715) * x * x * x)))
+FNN_INLINE REAL FN(gelu_tanh_slope)(REAL x)
+{
+    const REAL v = FN(at_most)(FN(at_least)(x, REAL_IS_F64 ? -22 : R(-10.07)), REAL_IS_F64 ? 22 : 10);
+    const REAL s = FN(step)(2 * SQRT_2_PI * (v + R(0.044715) * v * v * v));
+    return s + v * s * (1 - s) * (2 * SQRT_2_PI * (1 + R(3 * 0.044715) * v * v));
+}
+MAP1(gelu_tanh_forward, x, FN(gelu_tanh_value)(x))
 MAP2(gelu_tanh_backward, dy, x, dy * FN(gelu_tanh_slope)(x))
 
-FNN_INLINE REAL FN(silu_slope)(REAL x) { const REAL s = r_sigmoid(x); return s * (1 + x * (1 - s)); }
-MAP1(silu_forward, x, x * r_sigmoid(x))
+FNN_INLINE REAL FN(silu_value)(REAL x)
+{
+    const REAL low = FN(at_least)(x, -STEP_END);
+    return low / (1 + FN(exp_to_89)(-FN(at_most)(low, REAL_IS_F64 ? 750 : 87)));
+}
+FNN_INLINE REAL FN(silu_slope)(REAL x)
+{
+    const REAL v = FN(within_step)(x), s = FN(step)(v);
+    return s * (1 + v * (1 - s));
+}
+MAP1(silu_forward, x, FN(silu_value)(x))
 MAP2(silu_backward, dy, x, dy * FN(silu_slope)(x))
 
 /* With e = e^x and q = e (e + 2), without cancellation:
  *     tanh(ln(1 + e)) = ((1 + e)^2 - 1) / ((1 + e)^2 + 1) = q / (q + 2)
- * From x = 20 on it is 1 to the last digit. */
+ * From MISH_HIGH on it is 1 to the last digit, and so is the slope; up to MISH_LOW e is 0. */
+#define MISH_LOW R(REAL_IS_F64 ? -750 : -88)
+#define MISH_HIGH R(REAL_IS_F64 ? 40 : 20)
 FNN_INLINE REAL FN(mish_value)(REAL x)
 {
-    const REAL e = r_exp(x > 20 ? 20 : x), q = e * (e + 2);
-    return x * (q / (q + 2));
+    const REAL low = FN(at_least)(x, MISH_LOW), e = FN(exp_to_89)(FN(at_most)(low, MISH_HIGH)), q = e * (e + 2);
+    return low * (q / (q + 2));
 }
 /* w + x s (1 - w^2)  with  w = q / (q + 2)  and  1 - w^2 = 4 (q + 1) / (q + 2)^2 */
 FNN_INLINE REAL FN(mish_slope)(REAL x)
 {
-    const REAL e = r_exp(x > 20 ? 20 : x), q = e * (e + 2), r = 1 / (q + 2);
-    return q * r + x * (e / (1 + e)) * (4 * (q + 1) * r * r);
+    const REAL v = FN(at_most)(FN(at_least)(x, MISH_LOW), MISH_HIGH);
+    const REAL e = FN(exp_to_89)(v), q = e * (e + 2), r = 1 / (q + 2);
+    return q * r + v * (e / (1 + e)) * (4 * (q + 1) * r * r);
 }
 MAP1(mish_forward, x, FN(mish_value)(x))
 MAP2(mish_backward, dy, x, dy * FN(mish_slope)(x))
@@ -72,7 +102,13 @@ MAP1(logsigmoid_forward, x, -r_softplus(-x))
 MAP2(logsigmoid_backward, dy, x, dy * r_sigmoid(-x))
 
 /* ---- without exponentials -------------------------------------------------------------------- */
-MAP1(softsign_forward, x, x / (1 + FN(absolute)(x)))
+/* at 1e30 it is 1 or -1 to the last digit of either type */
+FNN_INLINE REAL FN(softsign_value)(REAL x)
+{
+    const REAL v = FN(at_most)(FN(at_least)(x, R(-1e30)), R(1e30));
+    return v / (1 + FN(absolute)(v));
+}
+MAP1(softsign_forward, x, FN(softsign_value)(x))
 MAP2(softsign_backward, dy, x, dy / ((1 + FN(absolute)(x)) * (1 + FN(absolute)(x))))
 
 FNN_INLINE REAL FN(unit_ramp)(REAL x) { const REAL y = x * R(1.0 / 6) + R(0.5); return y < 0 ? 0 : y > 1 ? 1 : y; }
@@ -80,5 +116,10 @@ FNN_INLINE REAL FN(unit_ramp)(REAL x) { const REAL y = x * R(1.0 / 6) + R(0.5); 
 MAP2PQ(hardtanh_backward, dy, x, low, high, x > low && x < high ? dy : 0)       /* forward is clamp */
 MAP1(hardsigmoid_forward, x, FN(unit_ramp)(x))
 MAP2(hardsigmoid_backward, dy, x, x > -3 && x < 3 ? dy * R(1.0 / 6) : 0)
-MAP1(hardswish_forward, x, x * FN(unit_ramp)(x))
+FNN_INLINE REAL FN(hardswish_value)(REAL x)
+{
+    const REAL low = FN(at_least)(x, -3);
+    return low * FN(at_most)((low + 3) * R(1.0 / 6), 1);
+}
+MAP1(hardswish_forward, x, FN(hardswish_value)(x))
 MAP2(hardswish_backward, dy, x, x <= -3 ? 0 : x < 3 ? dy * (x * R(1.0 / 3) + R(0.5)) : dy)

@@ -5,11 +5,12 @@
  *            fnn_pow_tensor, fnn_pow_tensor_slope_a, fnn_pow_tensor_slope_b, fnn_remainder,
  *            fnn_quotient, fnn_divide_or_zero, fnn_times_sign, fnn_is_same, fnn_exp_difference,
  *            fnn_add_to, fnn_neg, fnn_exp_forward, fnn_expm1_forward, fnn_expm1_backward,
- *            fnn_log_forward, fnn_log1p_forward, fnn_log1p_backward, fnn_erf_forward,
- *            fnn_erf_backward, fnn_sqrt_forward, fnn_sqrt_backward, fnn_abs_forward,
- *            fnn_abs_backward, fnn_pow_forward, fnn_pow_backward, fnn_finite_or_zero,
- *            fnn_clamp_forward, fnn_clamp_backward: FN(add) and so on, which the lines
- *            BROADCAST2(add, ...) and MAP1(neg, ...) of arithmetic.tmpl.h make.
+ *            fnn_log_forward, fnn_log2_forward, fnn_log10_forward, fnn_log_base_backward,
+ *            fnn_log1p_forward, fnn_log1p_backward, fnn_erf_forward, fnn_erf_backward,
+ *            fnn_sqrt_forward, fnn_sqrt_backward, fnn_abs_forward, fnn_abs_backward,
+ *            fnn_pow_forward, fnn_pow_backward, fnn_finite_or_zero, fnn_clamp_forward,
+ *            fnn_clamp_backward: FN(add) and so on, which the lines BROADCAST2(add, ...) and
+ *            MAP1(neg, ...) of arithmetic.tmpl.h make.
  * Letters    n elements
  */
 #ifndef FNN_ARITHMETIC_H
@@ -69,6 +70,10 @@ KERNEL(exp_forward, REAL *y, const REAL *x, fnn_size n)
 KERNEL(expm1_forward, REAL *y, const REAL *x, fnn_size n)
 KERNEL(expm1_backward, REAL *dx, const REAL *dy, const REAL *y, fnn_size n)                   /* dy (y + 1) */
 KERNEL(log_forward, REAL *y, const REAL *x, fnn_size n)
+/* exact at the powers of the base */
+KERNEL(log2_forward, REAL *y, const REAL *x, fnn_size n)
+KERNEL(log10_forward, REAL *y, const REAL *x, fnn_size n)
+KERNEL(log_base_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double ln_base)   /* dy / (x ln base) */
 /* ln(1 + x) without cancellation */
 KERNEL(log1p_forward, REAL *y, const REAL *x, fnn_size n)
 KERNEL(log1p_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n)                   /* dy / (1 + x) */

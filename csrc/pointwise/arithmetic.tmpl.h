@@ -26,7 +26,8 @@ BROADCAST2(share, a, b, (a > b ? R(1) : R(0)) + (a == b ? R(0.5) : R(0)))
 BROADCAST2(divide_or_zero, a, b, b == 0 ? R(0) : a / b)
 BROADCAST2(times_sign, a, b, b > 0 ? a : b < 0 ? -a : b * 0)
 BROADCAST2(is_same, a, b, a == b || (a != a && b != b) ? R(1) : R(0))
-BROADCAST2(exp_difference, a, b, r_exp(a - b))
+/* a <= b to rounding. Infinity is at no distance from itself; minus infinity is below all. */
+BROADCAST2(exp_difference, a, b, a == b ? (a > -INFINITY ? R(1) : R(0)) : FN(exp_of_negative)(a - b))
 
 BROADCAST2(pow_tensor, a, b, r_pow(a, b))
 BROADCAST2(pow_tensor_slope_a, a, b, b == 0 ? R(0) : b * r_pow(a, b - 1))
@@ -61,6 +62,9 @@ MAP1(exp_forward, x, r_exp(x))
 MAP1(expm1_forward, x, r_expm1(x))
 MAP2(expm1_backward, dy, y, dy * (y + 1))
 MAP1(log_forward, x, r_log(x))
+MAP1(log2_forward, x, r_log2(x))
+MAP1(log10_forward, x, r_log10(x))
+MAP2P(log_base_backward, dy, x, ln_base, dy / (x * ln_base))
 MAP1(log1p_forward, x, r_log1p(x))
 MAP2(log1p_backward, dy, x, dy / (1 + x))
 MAP1(erf_forward, x, r_erf(x))
@@ -112,13 +116,16 @@ static void FN(pow_backward_block)(void *ctx, fnn_size begin, fnn_size end)
     else if (p == 3)
         for (fnn_size i = begin; i < end; i++) dx[i] = 3 * x[i] * x[i] * dy[i];
     else if (p == -1)
-        for (fnn_size i = begin; i < end; i++) dx[i] = -dy[i] / (x[i] * x[i]);
+        for (fnn_size i = begin; i < end; i++) {                 /* x^2 would leave the range before 1 / x does */
+            const REAL y = 1 / x[i];
+            dx[i] = -dy[i] * y * y;
+        }
     else if (p == R(0.5))
         for (fnn_size i = begin; i < end; i++) dx[i] = R(0.5) * dy[i] / FN(root)(FN(root_base)(x[i]));
     else if (p == R(-0.5))
         for (fnn_size i = begin; i < end; i++) {
-            const REAL base = FN(root_base)(x[i]);
-            dx[i] = R(-0.5) * dy[i] / (base * FN(root)(base));
+            const REAL base = FN(root_base)(x[i]), y = 1 / FN(root)(base);
+            dx[i] = R(-0.5) * dy[i] * y * (y * y);
         }
     else
         for (fnn_size i = begin; i < end; i++) dx[i] = p == 0 ? 0 : dy[i] * p * r_pow(x[i], p - 1);

@@ -14,11 +14,12 @@
  *            BCE         -t log x - (1-t) log(1-x)           (x-t) / x(1-x)     log(1-x) - log x
  *            BCE_LOGITS  -q t log s(x) - (1-t) log s(-x)     (1-t) s(x)         log s(-x)
  *                                                            - q t s(-x)        - q log s(x)
- *            KL          t (log t - x), 0 at t = 0           -t                 log t + 1 - x
+ *            KL          t (log t - x)                       -t                 log t + 1 - x
  *            KL_LOG      e^t (t - x)                         -e^t               e^t (t - x + 1)
  *
  * Symbols    n elements; x input, t target, d = x - t, w weight, q weight of the positive class, dy
- *            upstream gradient; s(x) = 1 / (1 + e^-x). Logarithms in BCE are at least -100.
+ *            upstream gradient; s(x) = 1 / (1 + e^-x). Logarithms in BCE are at least -100. Terms
+ *            whose factor t, 1 - t, q, w or e^t is 0 are 0, also where the logarithm is infinite.
  * Layout     flat arrays.
  * Method     The value and the two slopes are inline functions of one element with `which` a
  *            constant, so that each loss becomes its own plain loop over strips that the L1 cache
@@ -38,38 +39,49 @@ FNN_INLINE REAL FN(sign)(REAL x) { return x > 0 ? (REAL)1 : x < 0 ? (REAL)-1 : x
 FNN_INLINE REAL FN(log_from_minus_100)(REAL x) { const REAL y = r_log(x); return y < -100 ? -100 : y; }
 FNN_INLINE REAL FN(log1p_from_minus_100)(REAL x) { const REAL y = r_log1p(x); return y < -100 ? -100 : y; }
 
-/* Binary cross entropy of scores, as two terms of one sign, so that nothing cancels: log(1 + e^-x)
- * and log(1 + e^x) share a logarithm. */
-FNN_INLINE REAL FN(logits_value)(REAL x, REAL t, REAL q)
+/* c v, but 0 where c is 0, whatever v is: an outcome that weighs nothing costs nothing, even if it
+ * is impossible. */
+FNN_INLINE REAL FN(weighed)(REAL c, REAL v) { return c == 0 ? 0 : c * v; }
+
+/* Binary cross entropy of scores: (1 - t) log(1 + e^x) + yes log(1 + e^-x) with yes = q t. The two
+ * logarithms share l = log(1 + e^-|x|), and |x| belongs to the one whose outcome x speaks against:
+ * two terms of one sign, so that nothing cancels. */
+FNN_INLINE REAL FN(logits_value)(REAL x, REAL t, REAL yes)
 {
-    const REAL l = r_softplus(x > 0 ? -x : x);
-    return q * t * ((x < 0 ? -x : 0) + l) + (1 - t) * ((x > 0 ? x : 0) + l);
+    const REAL minus = FN(minus_size)(x), l = FN(softplus_of_negative)(minus), wrong = x > 0 ? 1 - t : yes;
+    return (yes + (1 - t)) * l - FN(weighed)(wrong, minus);
 }
 
-FNN_INLINE REAL FN(logits_dx)(REAL x, REAL t, REAL q)
+FNN_INLINE REAL FN(logits_dx)(REAL x, REAL t, REAL yes)
 {
     /* sigmoid of |x| and of -|x| */
-    const REAL e = r_exp(x > 0 ? -x : x), larger = 1 / (1 + e), smaller = e * larger;
-    return x > 0 ? (1 - t) * larger - q * t * smaller : (1 - t) * smaller - q * t * larger;
+    const REAL e = FN(exp_of_negative)(FN(minus_size)(x)), larger = 1 / (1 + e), smaller = e * larger;
+    return x > 0 ? (1 - t) * larger - yes * smaller : (1 - t) * smaller - yes * larger;
+}
+
+FNN_INLINE REAL FN(logits_dt)(REAL x, REAL q)
+{
+    const REAL minus = FN(minus_size)(x), l = FN(softplus_of_negative)(minus);
+    return FN(weighed)(q, (x < 0 ? -x : 0) + l) - ((x > 0 ? x : 0) + l);
 }
 
 /* ---- one element: the value and its two slopes ----------------------------------------------- */
-FNN_INLINE REAL FN(loss_value)(int which, REAL x, REAL t, REAL q, REAL param)
+FNN_INLINE REAL FN(loss_value)(int which, REAL x, REAL t, REAL yes, REAL param)
 {
     const REAL d = x - t, a = d < 0 ? -d : d;
     switch (which) {
     case FNN_MSE:        return d * d;
     case FNN_L1:         return a;
     case FNN_SMOOTH_L1:  return a < param ? d * d / (2 * param) : a - param / 2;
-    case FNN_HUBER:      return a < param ? d * d / 2 : param * (a - param / 2);
+    case FNN_HUBER:      return a <= param ? d * d / 2 : param * (a - param / 2);
     case FNN_BCE:        return (t - 1) * FN(log1p_from_minus_100)(-x) - t * FN(log_from_minus_100)(x);
-    case FNN_BCE_LOGITS: return FN(logits_value)(x, t, q);
-    case FNN_KL:         return t == 0 ? -t * x : t * (r_log(t) - x);
-    default:             return r_exp(t) * (t - x);
+    case FNN_BCE_LOGITS: return FN(logits_value)(x, t, yes);
+    case FNN_KL:         return FN(weighed)(t, r_log(t) - x);
+    default:             return FN(weighed)(r_exp(t), t - x);
     }
 }
 
-FNN_INLINE REAL FN(loss_dx)(int which, REAL x, REAL t, REAL q, REAL param)
+FNN_INLINE REAL FN(loss_dx)(int which, REAL x, REAL t, REAL yes, REAL param)
 {
     const REAL d = x - t;
     switch (which) {
@@ -78,7 +90,7 @@ FNN_INLINE REAL FN(loss_dx)(int which, REAL x, REAL t, REAL q, REAL param)
     case FNN_SMOOTH_L1:  return param > 0 ? FN(within)(d / param, 1) : FN(sign)(d);
     case FNN_HUBER:      return FN(within)(d, param);
     case FNN_BCE:        return d / r_max((1 - x) * x, (REAL)1e-12);          /* as PyTorch: finite at 0 and 1 */
-    case FNN_BCE_LOGITS: return FN(logits_dx)(x, t, q);
+    case FNN_BCE_LOGITS: return FN(logits_dx)(x, t, yes);
     case FNN_KL:         return -t;
     default:             return -r_exp(t);
     }
@@ -88,10 +100,10 @@ FNN_INLINE REAL FN(loss_dt)(int which, REAL x, REAL t, REAL q, REAL param)
 {
     switch (which) {
     case FNN_BCE:        return FN(log1p_from_minus_100)(-x) - FN(log_from_minus_100)(x);
-    case FNN_BCE_LOGITS: return (q - 1) * r_softplus(-x) - x;
+    case FNN_BCE_LOGITS: return FN(logits_dt)(x, q);
     case FNN_KL:         return t == 0 ? -x : r_log(t) + 1 - x;        /* the slope of t log t at 0 is taken as 0 */
-    case FNN_KL_LOG:     return r_exp(t) * (t - x + 1);
-    default:             return -FN(loss_dx)(which, x, t, q, param);          /* functions of x - t */
+    case FNN_KL_LOG:     return FN(weighed)(r_exp(t), t - x + 1);
+    default:             return -FN(loss_dx)(which, x, t, 0, param);          /* functions of x - t */
     }
 }
 
@@ -117,22 +129,36 @@ FNN_INLINE void FN(loss_weights)(REAL *restrict out, const REAL *restrict w, REA
 
 /* A strip of one loss: its own loop, `which` a constant where this is inlined. */
 FNN_INLINE void FN(strip_values)(int which, REAL *restrict value, const REAL *restrict x, const REAL *restrict t,
-                                 const REAL *restrict positive, REAL param, fnn_size n)
+                                 const REAL *restrict yes, REAL param, fnn_size n)
 {
     for (fnn_size j = 0; j < n; j++)
-        value[j] = FN(loss_value)(which, x[j], t[j], positive[j], param);
+        value[j] = FN(loss_value)(which, x[j], t[j], yes[j], param);
 }
 
 FNN_INLINE void FN(strip_slopes)(int which, REAL *restrict dx, REAL *restrict dt, const REAL *restrict x,
                                  const REAL *restrict t, const REAL *restrict weight, const REAL *restrict positive,
-                                 REAL param, fnn_size n)
+                                 const REAL *restrict yes, REAL param, fnn_size n)
 {
     if (dx)
         for (fnn_size j = 0; j < n; j++)
-            dx[j] = weight[j] * FN(loss_dx)(which, x[j], t[j], positive[j], param);
-    if (dt)
+            dx[j] = weight[j] * FN(loss_dx)(which, x[j], t[j], yes[j], param);
+    if (dt && which == FNN_BCE_LOGITS)              /* the slope is infinite where x is */
         for (fnn_size j = 0; j < n; j++)
-            dt[j] = weight[j] * FN(loss_dt)(which, x[j], t[j], positive[j], param);
+            dt[j] = FN(weighed)(weight[j], FN(loss_dt)(which, x[j], t[j], positive[j], param));
+    else if (dt)
+        for (fnn_size j = 0; j < n; j++)
+            dt[j] = weight[j] * FN(loss_dt)(which, x[j], t[j], 0, param);
+}
+
+/* The q t of a strip: t itself where no outcome has a weight, else in `room`. */
+FNN_INLINE const REAL *FN(weighed_targets)(REAL *restrict room, const REAL *restrict t, const REAL *restrict q,
+                                           fnn_size n)
+{
+    if (!q)
+        return t;
+    for (fnn_size j = 0; j < n; j++)
+        room[j] = FN(weighed)(t[j], q[j]);
+    return room;
 }
 
 /* call one of the two with every `which` as a constant */
@@ -151,21 +177,21 @@ FNN_INLINE void FN(strip_slopes)(int which, REAL *restrict dx, REAL *restrict dt
 static void FN(loss_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(loss_args) *args = ctx;
-    REAL weight[LOSS_STRIP], positive[LOSS_STRIP], value[LOSS_STRIP];
+    REAL room[LOSS_STRIP], values[LOSS_STRIP];
     REAL sum = 0;
     for (fnn_size i = begin; i < end; i += LOSS_STRIP) {
         const fnn_size n = end - i < LOSS_STRIP ? end - i : LOSS_STRIP;
-        FN(loss_weights)(weight, args->w ? args->w + i : NULL, 1, n);
-        FN(loss_weights)(positive, args->pw ? args->pw + i : NULL, 1, n);
-        LOSS_EACH(strip_values, args->which, value, args->x + i, args->t + i, positive, args->param, n)
-        if (args->each) {
+        const REAL *yes = FN(weighed_targets)(room, args->t + i, args->pw ? args->pw + i : NULL, n);
+        REAL *value = args->each ? args->y + i : values;
+        LOSS_EACH(strip_values, args->which, value, args->x + i, args->t + i, yes, args->param, n)
+        if (args->w)
             for (fnn_size j = 0; j < n; j++)
-                args->y[i + j] = weight[j] * value[j];
+                value[j] = FN(weighed)(args->w[i + j], value[j]);
+        if (args->each)
             continue;
-        }
 #pragma omp simd reduction(+ : sum)
         for (fnn_size j = 0; j < n; j++)
-            sum += weight[j] * value[j];
+            sum += value[j];
     }
     if (!args->each)
         args->partial[begin / LOSS_GRAIN] = sum;
@@ -175,17 +201,19 @@ static void FN(loss_block)(void *ctx, fnn_size begin, fnn_size end)
 static void FN(loss_slope_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(loss_args) *args = ctx;
-    REAL weight[LOSS_STRIP], positive[LOSS_STRIP];
+    REAL weight[LOSS_STRIP], positive[LOSS_STRIP], room[LOSS_STRIP];
     for (fnn_size i = begin; i < end; i += LOSS_STRIP) {
         const fnn_size n = end - i < LOSS_STRIP ? end - i : LOSS_STRIP;
         FN(loss_weights)(weight, args->w ? args->w + i : NULL, args->each ? args->scale : args->dy[0] * args->scale, n);
-        FN(loss_weights)(positive, args->pw ? args->pw + i : NULL, 1, n);
+        if (args->dt && args->which == FNN_BCE_LOGITS)
+            FN(loss_weights)(positive, args->pw ? args->pw + i : NULL, 1, n);
+        const REAL *yes = FN(weighed_targets)(room, args->t + i, args->pw ? args->pw + i : NULL, n);
         if (args->each)
             for (fnn_size j = 0; j < n; j++)
                 weight[j] *= args->dy[i + j];
         LOSS_EACH(strip_slopes, args->which, args->dx ? args->dx + i : NULL, args->dt ? args->dt + i : NULL,
                   args->x + i, args->t + i,
-                  weight, positive, args->param, n)
+                  weight, positive, yes, args->param, n)
     }
 }
 #undef LOSS_EACH

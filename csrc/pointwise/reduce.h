@@ -32,7 +32,7 @@ KERNEL(variance, REAL *y, REAL *mean, REAL *rest, const REAL *x, fnn_size outer,
 /* ---- the same with another operation in the place of the sum; c is not read ------------------ */
 /* the product */
 KERNEL(prod, REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner, double divisor)
-/* the largest and the smallest: NaN if there is one; axis > 0 */
+/* the largest and the smallest: NaN if there is one; of nothing, what every number beats */
 KERNEL(amax, REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner, double divisor)
 KERNEL(amin, REAL *y, const REAL *x, const REAL *c, fnn_size outer, fnn_size axis, fnn_size inner, double divisor)
 

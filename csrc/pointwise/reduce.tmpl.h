@@ -61,12 +61,14 @@
  * extremes of a run are kept side by side. */
 #define EXTREME_OF(name, beats, merge)                                                                    \
     FNN_INLINE REAL FN(name##_of)(REAL x, REAL best) { return x beats best || x != x ? x : best; }        \
+    static const double FN(name##_of_none) = 0 beats 1 ? INFINITY : -INFINITY;                            \
     static double FN(name##_run)(const void *data, double centre, fnn_size n)                             \
     {                                                                                                     \
         const REAL *restrict in = data;                                                                   \
         REAL best[REDUCE_LANES], zero[REDUCE_LANES] = { 0 };                                              \
         fnn_size i = 0;                                                                                   \
         (void)centre;                                                                                     \
+        if (n < 1) return FN(name##_of_none);                                                             \
         for (int k = 0; k < REDUCE_LANES; k++) best[k] = in[0];                                           \
         for (; i + REDUCE_LANES <= n; i += REDUCE_LANES)                                                  \
             for (int k = 0; k < REDUCE_LANES; k++) {                                                      \
@@ -90,6 +92,8 @@
         REAL best[REDUCE_COLUMNS], zero = 0;                                                              \
         fnn_size r = 0;                                                                                   \
         (void)centre;                                                                                     \
+        for (fnn_size i = 0; rows < 1 && i < n; i++) total[i] = FN(name##_of_none);                       \
+        if (rows < 1) return;                                                                             \
         memcpy(best, in, (size_t)n * sizeof(REAL));                                                       \
         for (; r + 2 <= rows; r += 2) {     /* two rows at a time: best is read and written less often */ \
             const REAL *restrict u = in + r * stride, *restrict v = u + stride;                           \
@@ -369,6 +373,39 @@ FNN_INLINE REAL FN(times_others)(REAL dy, double product, double zeros, double x
     return (REAL)(dy * (zeros == 0 ? product / x : lone));
 }
 
+/* The same where the product is 0, infinite or NaN without a zero in it, for it left the range of
+ * double or there is an infinite x. The product is then kept as fraction 2^exponent, and
+ * infinities, zeros and NaN are counted apart. `step` between elements. */
+static void FN(prod_backward_carefully)(REAL *dx, REAL dy, const REAL *x, fnn_size axis, fnn_size step)
+{
+    double fraction = 1;
+    long long exponent = 0;
+    fnn_size infinite = 0, zero = 0, nan = 0;
+    for (fnn_size a = 0; a < axis; a++) {
+        const double v = x[a * step];
+        int e = 0;
+        nan += v != v;
+        zero += v == 0;
+        infinite += fabs(v) == INFINITY;
+        if (v == v && v != 0)
+            fraction = frexp(fabs(v) == INFINITY ? copysign(1, v) * fraction : v * fraction, &e);
+        exponent += e;
+    }
+    for (fnn_size a = 0; a < axis; a++) {
+        const double v = x[a * step];
+        int e = 0;
+        const double part = v != v || v == 0 ? 1 : fabs(v) == INFINITY ? copysign(1, v) : frexp(v, &e);
+        const fnn_size others = infinite - (fabs(v) == INFINITY), zeros = zero - (v == 0), nans = nan - (v != v);
+        const long long power = exponent - e;
+        const double product = ldexp(fraction / part, (int)(power > 4000 ? 4000 : power < -4000 ? -4000 : power));
+        dx[a * step] = (REAL)(dy * (nans || (others && zeros) ? NAN : zeros ? 0
+                                    : others ? copysign(INFINITY, fraction / part) : product));
+    }
+}
+
+/* Whether the fast way through a product does not hold. */
+static inline int FN(left_range)(double product) { return !(fabs(product) < INFINITY && product != 0); }
+
 /* Tasks are blocks of columns, in all outer slices; with inner = 1 a column is a row. */
 static void FN(prod_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
@@ -386,8 +423,11 @@ static void FN(prod_backward_block)(void *ctx, fnn_size begin, fnn_size end)
                 z += x[a] == 0 ? 1 : 0;
                 p *= x[a] == 0 ? 1 : (double)x[a];
             }
-            for (fnn_size a = 0; a < axis; a++)
-                dx[a] = FN(times_others)(*dy, p, z, x[a]);
+            if (FN(left_range)(p))
+                FN(prod_backward_carefully)(dx, *dy, x, axis, 1);
+            else
+                for (fnn_size a = 0; a < axis; a++)
+                    dx[a] = FN(times_others)(*dy, p, z, x[a]);
             continue;
         }
         for (fnn_size i = 0; i < n; i++)
@@ -401,6 +441,9 @@ static void FN(prod_backward_block)(void *ctx, fnn_size begin, fnn_size end)
         for (fnn_size a = 0; a < axis; a++)
             for (fnn_size i = 0; i < n; i++)
                 dx[a * inner + i] = FN(times_others)(dy[i], product[i], zeros[i], x[a * inner + i]);
+        for (fnn_size i = 0; i < n; i++)
+            if (FN(left_range)(product[i]))
+                FN(prod_backward_carefully)(dx + i, dy[i], x + i, axis, inner);
     }
 }
 

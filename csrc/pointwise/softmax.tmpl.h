@@ -210,6 +210,23 @@ typedef struct {
     int reduction;
 } FN(entropy_args);
 
+/* The loss of one position where some product in it is not a number: a class that weighs nothing
+ * costs nothing, also where its probability is 0. Without a target l is the label. */
+static double FN(entropy_with_zeros)(const FN(entropy_args) *args, const REAL *x, const REAL *target, int64_t l,
+                                     fnn_size step, REAL top, REAL log_total)
+{
+    const fnn_size axis = args->cut.axis;
+    const REAL keep = (REAL)(1 - args->smoothing), even = (REAL)(args->smoothing / (double)axis);
+    REAL loss = 0;
+    for (fnn_size c = 0; c < axis; c++) {
+        const REAL t = target ? target[c * step] : c == l, w = args->weight ? args->weight[c] : 1;
+        const REAL a = (keep * t + even) * w;
+        if (a != 0)
+            loss += a * (log_total - (x[c * step] - top));
+    }
+    return loss;
+}
+
 /* The loss of one position, and what it adds to the mean's divisor. x and target at the position,
  * elements `step` apart. */
 FNN_INLINE double FN(entropy)(const FN(entropy_args) *args, const REAL *x, const REAL *target, fnn_size i,
@@ -230,7 +247,7 @@ FNN_INLINE double FN(entropy)(const FN(entropy_args) *args, const REAL *x, const
     }
     if (target) {
         *divisor = 1;
-        return loss;
+        return loss == loss ? loss : FN(entropy_with_zeros)(args, x, target, 0, step, top, log_total);
     }
     const int64_t l = args->label[i];
     if (l == args->ignore) {
@@ -248,7 +265,8 @@ FNN_INLINE double FN(entropy)(const FN(entropy_args) *args, const REAL *x, const
             loss += log_total - (x[c * step] - top);
     }
     *divisor = w;
-    return even * loss + keep * w * (log_total - (x[l * step] - top));
+    loss = even * loss + keep * w * (log_total - (x[l * step] - top));
+    return loss == loss ? loss : FN(entropy_with_zeros)(args, x, NULL, l, step, top, log_total);
 }
 
 static void FN(cross_entropy_forward_block)(void *ctx, fnn_size begin, fnn_size end)
@@ -397,8 +415,8 @@ static void FN(entropy_dtarget)(const FN(entropy_args) *args, REAL *restrict dta
     for (fnn_size j = 0; j < width; j++) {
         const REAL log_total = r_log(total[j]);
         for (fnn_size c = 0; c < axis; c++) {
-            const REAL w = args->weight ? args->weight[c] : 1;
-            dtarget[c * inner + j] = g[j] * w * keep * (log_total - (x[c * inner + j] - top[j]));
+            const REAL w = g[j] * keep * (args->weight ? args->weight[c] : 1);
+            dtarget[c * inner + j] = w == 0 ? 0 : w * (log_total - (x[c * inner + j] - top[j]));
         }
     }
 }
@@ -468,7 +486,7 @@ static void FN(nll_loss_forward_block)(void *ctx, fnn_size begin, fnn_size end)
             const int64_t l = args->label[first + j];
             const int counts = l != args->ignore;
             const REAL w = counts ? args->weight ? args->weight[l] : 1 : 0;
-            const REAL loss = counts ? -w * args->x[at + l * args->cut.inner + j] : 0;
+            const REAL loss = w != 0 ? -w * args->x[at + l * args->cut.inner + j] : 0;
             if (args->reduction == FNN_REDUCE_NONE)
                 args->y[first + j] = loss;
             sum += loss;

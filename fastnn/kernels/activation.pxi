@@ -62,6 +62,8 @@ def tanh_backward(dy, saved):
 
 # ---- the derivative needs x ----------------------------------------------------------------------
 def leaky_relu_forward(x, *, slope):
+    if slope == 0:                  # 0 times -infinity is 0 here
+        return map1(fnn_relu_forward, x), (x,)
     return map1p(fnn_leaky_relu_forward, x, slope), (x,)
 
 

@@ -25,6 +25,9 @@ cdef extern from "fastnn.h" nogil:
     map1_fn fnn_exp_forward[2]
     map1_fn fnn_expm1_forward[2]
     map1_fn fnn_log_forward[2]
+    map1_fn fnn_log2_forward[2]
+    map1_fn fnn_log10_forward[2]
+    map2p_fn fnn_log_base_backward[2]
     map1_fn fnn_log1p_forward[2]
     map1_fn fnn_sqrt_forward[2]
     map1_fn fnn_erf_forward[2]
@@ -204,6 +207,22 @@ def log_forward(x):
 
 def log_backward(dy, saved):
     return (broadcast2(fnn_div, dy, saved[0]),)
+
+
+def log2_forward(x):
+    return map1(fnn_log2_forward, x), (x,)
+
+
+def log2_backward(dy, saved):
+    return (map2p(fnn_log_base_backward, dy, saved[0], 0.69314718055994530942),)
+
+
+def log10_forward(x):
+    return map1(fnn_log10_forward, x), (x,)
+
+
+def log10_backward(dy, saved):
+    return (map2p(fnn_log_base_backward, dy, saved[0], 2.3025850929940456840),)
 
 
 def log1p_forward(x):

@@ -7,6 +7,8 @@
 ctypedef void (*reduction_fn)(void *y, const void *x, const void *c, Py_ssize_t outer, Py_ssize_t axis,
                               Py_ssize_t inner, double divisor) noexcept nogil
 
+from libc.math cimport INFINITY, NAN, fabs
+
 cdef extern from "fastnn.h" nogil:
     reduction_fn fnn_sum[2]
     reduction_fn fnn_sum_abs[2]
@@ -251,11 +253,33 @@ def norm_forward(x, *, p, dim, keepdim):
     return drop_axes(y, dim, keepdim), (x, y)
 
 
+cdef bint any_infinite(object a):
+    """Whether an element is infinite."""
+    cdef Array a_
+    cdef Py_ssize_t i, found = 0
+    a = open_array(a, &a_)
+    for i in range(a_.size):
+        if a_.dtype == FNN_F32:
+            found += fabs((<float *>a_.data)[i]) == INFINITY
+        else:
+            found += fabs((<double *>a_.data)[i]) == INFINITY
+    return found > 0
+
+
+cdef object several_infinities(object x, object dim):
+    """Where a slice along `dim` has more than one: the limit depends on which grows faster."""
+    return np.sum(np.abs(x) == INFINITY, axis=dim, keepdims=True) > 1
+
+
 def norm_backward(dy, saved, *, p, dim, keepdim):
     x, y = saved                    # y = sum |x|  or  y = sqrt(sum x^2),  whose slopes at 0 are taken as 0
-    dy = with_axes(dy, x.shape, dim)
+    y, dy = with_axes(y, x.shape, dim), with_axes(dy, x.shape, dim)
     if p == 1:
         return (broadcast2(fnn_times_sign, dy, x),)
+    if any_infinite(y):             # the slope x / y is 1 or -1 where x is infinite, else 0
+        with np.errstate(invalid="ignore"):
+            slope = np.where(np.abs(x) == INFINITY, np.sign(x), x / np.where(y == 0, 1, y))
+        return (np.asarray(np.where(several_infinities(x, dim), NAN, slope) * dy, x.dtype),)
     return (broadcast2(fnn_mul, x, broadcast2(fnn_divide_or_zero, dy, y)),)
 
 
@@ -267,8 +291,10 @@ def logsumexp_forward(x, *, dim, keepdim):
 
 def logsumexp_backward(dy, saved, *, dim, keepdim):
     x, y = saved                    # dy/dx = e^x / sum e^x = e^(x - y)
-    return (broadcast2(fnn_mul, broadcast2(fnn_exp_difference, x, map1(fnn_finite_or_zero, y)),
-                       with_axes(dy, x.shape, dim)),)
+    dy = with_axes(dy, x.shape, dim)
+    if any_infinite(y):
+        dy = np.asarray(np.where((y == INFINITY) & several_infinities(np.maximum(x, 0), dim), NAN, dy), x.dtype)
+    return (broadcast2(fnn_mul, broadcast2(fnn_exp_difference, x, y), dy),)
 
 
 # ---- products and running sums -------------------------------------------------------------------

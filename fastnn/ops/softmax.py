@@ -64,7 +64,8 @@ def log_softmax(input: Tensor, dim: int) -> Tensor:
 
     .. math:: y_c = x_c - \log \sum_k e^{x_k} \qquad dx_c = dy_c - e^{y_c} \sum_k dy_k
 
-    Where a probability is too small for the type, log(softmax(x)) is -inf; this is not.
+    Where a probability is too small for the type, log(softmax(x)) is -inf; this is not. NaN as in
+    `softmax`.
 
     Parameters and errors: as `softmax`. Cost: one exp an element forward and one backward.
 

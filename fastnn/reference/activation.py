@@ -27,6 +27,20 @@ def phi(x):
     return exp(-0.5 * x * x) / x.dtype.type(math.sqrt(2 * math.pi))
 
 
+def times(x, w):
+    """x w, and 0 where the factor w is 0: also where x is infinite, for there w went to 0 faster
+    than x grew.
+    """
+    with np.errstate(invalid="ignore"):
+        y = x * w
+    return np.where(w == 0, y.dtype.type(0), y)
+
+
+def only_where(mask, dy):
+    """dy where the mask is true, else 0."""
+    return np.where(mask, dy, dy.dtype.type(0))
+
+
 def relu_forward(x):
     y = np.maximum(x, 0)
     return y, (y,)
@@ -34,11 +48,12 @@ def relu_forward(x):
 
 def relu_backward(dy, saved):
     y, = saved
-    return (dy * (y > 0),)                          # forward was  y = max(x, 0);  the slope at 0 is taken as 0
+    return (only_where(y > 0, dy),)              # forward was  y = max(x, 0);  the slope at 0 is taken as 0
 
 
 def leaky_relu_forward(x, *, slope):
-    return np.where(x > 0, x, slope * x), (x,)
+    # with slope 0 it is relu, also at -infinity
+    return np.where(x > 0, x, slope * x) if slope else np.maximum(x, 0), (x,)
 
 
 def leaky_relu_backward(dy, saved, *, slope):
@@ -77,34 +92,39 @@ def tanh_backward(dy, saved):
 
 
 def gelu_forward(x):
-    return x * Phi(x), (x,)
+    return times(x, Phi(x)), (x,)
 
 
 def gelu_backward(dy, saved):
     x, = saved                                      # forward was  y = x Phi(x),  and Phi' = phi
-    return (dy * (Phi(x) + x * phi(x)),)
+    return (dy * (Phi(x) + times(x, phi(x))),)
+
+
+def gelu_tanh_step(x):
+    """(1 + tanh z) / 2 = s(2z) of gelu_tanh, and its slope."""
+    with np.errstate(over="ignore"):
+        v = 2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+        dv = 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x**2)
+    return s(v), times(dv, s(v) * (1 - s(v)))       # s' = s (1 - s)
 
 
 def gelu_tanh_forward(x):
-    z = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
-    return 0.5 * x * (1 + np.tanh(z)), (x,)
+    return times(x, gelu_tanh_step(x)[0]), (x,)
 
 
 def gelu_tanh_backward(dy, saved):
     x, = saved
-    z = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
-    dz = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x**2)
-    # forward was  y = x (1 + tanh z) / 2
-    return (dy * (0.5 * (1 + np.tanh(z)) + 0.5 * x * (1 - np.tanh(z)**2) * dz),)
+    step, slope = gelu_tanh_step(x)                 # forward was  y = x step
+    return (dy * (step + times(x, slope)),)
 
 
 def silu_forward(x):
-    return x * s(x), (x,)
+    return times(x, s(x)), (x,)
 
 
 def silu_backward(dy, saved):
     x, = saved                                      # forward was  y = x s(x),  and s' = s (1 - s)
-    return (dy * (s(x) + x * s(x) * (1 - s(x))),)
+    return (dy * (s(x) + times(x, s(x) * (1 - s(x)))),)
 
 
 def softplus_of(x):
@@ -113,13 +133,13 @@ def softplus_of(x):
 
 
 def mish_forward(x):
-    return x * np.tanh(softplus_of(x)), (x,)
+    return times(x, np.tanh(softplus_of(x))), (x,)
 
 
 def mish_backward(dy, saved):
     x, = saved
     w = np.tanh(softplus_of(x))                     # forward was  y = x w,  and d softplus / dx = s(x)
-    return (dy * (w + x * (1 - w * w) * s(x)),)
+    return (dy * (w + times(x, (1 - w * w) * s(x))),)
 
 
 def softplus_forward(x, *, beta, threshold):
@@ -141,12 +161,14 @@ def logsigmoid_backward(dy, saved):
 
 
 def softsign_forward(x):
-    return x / (1 + np.abs(x)), (x,)
+    with np.errstate(invalid="ignore"):
+        return np.where(np.isinf(x), np.sign(x), x / (1 + np.abs(x))), (x,)
 
 
 def softsign_backward(dy, saved):
     x, = saved                                      # forward was  y = x / (1 + |x|)
-    return (dy / (1 + np.abs(x))**2,)
+    with np.errstate(over="ignore"):
+        return (dy / (1 + np.abs(x))**2,)
 
 
 def hardtanh_forward(x, *, low, high):
@@ -155,7 +177,7 @@ def hardtanh_forward(x, *, low, high):
 
 def hardtanh_backward(dy, saved, *, low, high):
     x, = saved
-    return (dy * ((x > low) & (x < high)),)
+    return (only_where((x > low) & (x < high), dy),)
 
 
 def hardsigmoid_forward(x):
@@ -164,11 +186,11 @@ def hardsigmoid_forward(x):
 
 def hardsigmoid_backward(dy, saved):
     x, = saved
-    return (dy * ((x > -3) & (x < 3)) / 6,)
+    return (only_where((x > -3) & (x < 3), dy / 6),)
 
 
 def hardswish_forward(x):
-    return x * np.minimum(np.maximum(x + 3, 0), 6) / 6, (x,)
+    return times(x, np.minimum(np.maximum(x + 3, 0), 6) / 6), (x,)
 
 
 def hardswish_backward(dy, saved):

@@ -142,6 +142,29 @@ def log_backward(dy, saved):
         return (dy / x,)
 
 
+def log2_forward(x):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log2(x), (x,)
+
+
+def log2_backward(dy, saved):
+    x, = saved                                      # forward was  y = ln x / ln 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (dy / (x * math.log(2)),)
+
+
+def log10_forward(x):
+    # NumPy's log10 of float32 is not exact at all powers of 10
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log10(x.astype(np.result_type(x, np.float64))).astype(x.dtype), (x,)
+
+
+def log10_backward(dy, saved):
+    x, = saved                                      # forward was  y = ln x / ln 10
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (dy / (x * math.log(10)),)
+
+
 def log1p_forward(x):
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.log1p(x), (x,)

@@ -8,6 +8,7 @@ divides by the sum of the weights of the labels that count.
 
 import numpy as np
 
+from .losses import weighed
 from .softmax import log_softmax_forward
 
 
@@ -61,10 +62,8 @@ def cross_entropy_forward(x, target, weight=None, *, ignore_index=-100, reductio
     axis = class_axis(x)
     z = log_softmax_forward(x, dim=axis)[0]
     a, divisors = coefficients(x, target, weight, ignore_index, label_smoothing)
-    # a class that is not the label costs nothing, even if its probability is 0; class probabilities
-    # multiply whatever is there
-    counted = z if target.dtype.kind == "f" else np.where(a != 0, z, 0)
-    y, divisor = reduce(-(a * counted).sum(axis=axis), divisors, reduction)
+    # a class that weighs nothing costs nothing, even if its probability is 0
+    y, divisor = reduce(-weighed(a, z).sum(axis=axis), divisors, reduction)
     return y, (z, a, target, weight, divisor)
 
 
@@ -77,13 +76,13 @@ def cross_entropy_backward(dy, saved, *, ignore_index=-100, reduction="mean", la
         dx = g * (np.exp(z) * a.sum(axis=axis, keepdims=True) - a)
     if target.dtype.kind == "f":
         # a = w ((1 - smoothing) target + smoothing / C)
-        return dx, -g * z * along_classes(weight, z) * (1 - label_smoothing), None
+        return dx, -weighed(g * along_classes(weight, z) * (1 - label_smoothing), z), None
     return np.where(np.expand_dims(target == ignore_index, axis), 0, dx), None, None
 
 
 def nll_loss_forward(x, target, weight=None, *, ignore_index=-100, reduction="mean"):
     a, divisors = coefficients(x, target, weight, ignore_index, 0.0)
-    y, divisor = reduce(-(a * np.where(a != 0, x, 0)).sum(axis=class_axis(x)), divisors, reduction)
+    y, divisor = reduce(-weighed(a, x).sum(axis=class_axis(x)), divisors, reduction)
     return y, (a, target, divisor)
 
 

@@ -14,6 +14,15 @@ def reduce(loss, reduction):
         return np.asarray(loss.sum() / divisor(loss, reduction), loss.dtype)
 
 
+def weighed(c, v):
+    """c v, and 0 where c is 0, whatever v is: what weighs nothing costs nothing, even if it is
+    impossible and v infinite.
+    """
+    with np.errstate(invalid="ignore"):
+        y = c * v
+    return np.where(c == 0, y.dtype.type(0), y)
+
+
 def divisor(x, reduction):
     """What the sum of the elements' losses is divided by."""
     return np.float64({"none": 1, "sum": 1, "mean": x.size, "batchmean": x.shape[0] if x.ndim else 1}[reduction])
@@ -62,7 +71,7 @@ def smooth_l1_loss_backward(dy, saved, *, reduction="mean", beta=1.0):
 
 def huber_loss_forward(x, target, *, reduction="mean", delta=1.0):
     d = np.abs(x - target)
-    return reduce(np.where(d < delta, d**2 / 2, delta * (d - delta / 2)), reduction), (x, target)
+    return reduce(np.where(d <= delta, d**2 / 2, delta * (d - delta / 2)), reduction), (x, target)
 
 
 def huber_loss_backward(dy, saved, *, reduction="mean", delta=1.0):
@@ -85,7 +94,7 @@ def clamped_logs(x):
 
 def binary_cross_entropy_forward(x, target, weight=None, *, reduction="mean"):
     log_x, log_not_x = clamped_logs(x)
-    loss = -(target * log_x + (1 - target) * log_not_x) * ones_if_none(weight)
+    loss = -weighed(ones_if_none(weight), target * log_x + (1 - target) * log_not_x)
     return reduce(loss, reduction), (x, target, weight)
 
 
@@ -104,7 +113,8 @@ def log_sigmoid(x):
 
 
 def binary_cross_entropy_with_logits_forward(x, target, weight=None, pos_weight=None, *, reduction="mean"):
-    loss = -(ones_if_none(pos_weight) * target * log_sigmoid(x) + (1 - target) * log_sigmoid(-x)) * ones_if_none(weight)
+    yes, no = weighed(target, ones_if_none(pos_weight)), 1 - target
+    loss = -weighed(ones_if_none(weight), weighed(yes, log_sigmoid(x)) + weighed(no, log_sigmoid(-x)))
     return reduce(loss, reduction), (x, target, weight, pos_weight)
 
 
@@ -113,17 +123,18 @@ def binary_cross_entropy_with_logits_backward(dy, saved, *, reduction="mean"):
     g, q = spread(dy, x, reduction) * ones_if_none(weight), ones_if_none(pos_weight)
     # forward was  -(q t log sigmoid(x) + (1 - t) log sigmoid(-x)),
     # and  d/dx log sigmoid(x) = sigmoid(-x)
-    dx = -g * (q * target * np.exp(log_sigmoid(-x)) - (1 - target) * np.exp(log_sigmoid(x)))
-    return dx, -g * (q * log_sigmoid(x) - log_sigmoid(-x)), None, None
+    dx = -g * (weighed(target, q) * np.exp(log_sigmoid(-x)) - (1 - target) * np.exp(log_sigmoid(x)))
+    return dx, -weighed(g, weighed(q, log_sigmoid(x)) - log_sigmoid(-x)), None, None
 
 
 def log_or_0(t):
-    """log t, and 0 where t = 0, where t log t is 0 too."""
+    """log t, and 0 where t = 0: the slope of t log t there is taken as 0."""
     return np.log(np.where(t == 0, 1, t))
 
 
 def kl_div_forward(x, target, *, reduction="mean", log_target=False):
-    loss = np.exp(target) * (target - x) if log_target else target * (log_or_0(target) - x)
+    with np.errstate(invalid="ignore"):
+        loss = weighed(np.exp(target), target - x) if log_target else weighed(target, log_or_0(target) - x)
     return reduce(loss, reduction), (x, target)
 
 
@@ -131,6 +142,7 @@ def kl_div_backward(dy, saved, *, reduction="mean", log_target=False):
     x, target = saved
     g = spread(dy, x, reduction)
     if log_target:                                  # forward was  e^t (t - x)
-        return -g * np.exp(target), g * np.exp(target) * (target - x + 1)
+        with np.errstate(invalid="ignore"):
+            return -g * np.exp(target), g * weighed(np.exp(target), target - x + 1)
     # forward was  t (log t - x)
     return -g * target, g * (log_or_0(target) - x + (target != 0))

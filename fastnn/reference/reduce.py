@@ -93,12 +93,16 @@ def norm_backward(dy, saved, *, p, dim, keepdim):
     x, y = saved
     if p == 1:
         return (expand(dy, x.shape, dim) * np.sign(x),)
-    # forward was  y^2 = sum x^2
-    return (expand(dy, x.shape, dim) * np.where(y == 0, 0, x / np.where(y == 0, 1, y)),)
+    # forward was  y^2 = sum x^2;  the slope x / y is 1 or -1 at one infinity, unknown at several
+    infinite = np.isinf(x)
+    with np.errstate(invalid="ignore"):
+        slope = np.where(infinite, np.sign(x), x / np.where(y == 0, 1, y))
+    slope = np.where(np.sum(infinite, axis=dim, keepdims=True) > 1, np.nan, slope).astype(x.dtype)
+    return (expand(dy, x.shape, dim) * slope,)
 
 
 def logsumexp_forward(x, *, dim, keepdim):
-    top = np.max(x, axis=dim, keepdims=True)
+    top = np.max(x, axis=dim, keepdims=True, initial=-np.inf)        # of nothing: ln 0
     top = np.where(np.isinf(top), 0, top)           # all are -infinity, or one is infinity: nothing to protect
     with np.errstate(divide="ignore", over="ignore"):
         y = np.log(np.sum(np.exp(x - top), axis=dim, keepdims=True)) + top
@@ -106,9 +110,13 @@ def logsumexp_forward(x, *, dim, keepdim):
 
 
 def logsumexp_backward(dy, saved, *, dim, keepdim):
-    x, y = saved                                    # dy/dx = e^x / sum e^x
+    x, y = saved                                    # dy/dx = e^x / sum e^x,  which is softmax
+    tops = np.sum(x == np.inf, axis=dim, keepdims=True)
     with np.errstate(over="ignore", invalid="ignore"):
-        return (expand(dy, x.shape, dim) * np.exp(x - np.where(np.isinf(y), 0, y)),)
+        slope = np.exp(x - np.where(y == -np.inf, 0, y))
+    # an infinity has all the weight; of several nobody knows the shares; all of -inf have none
+    slope = np.where(tops == 1, x == np.inf, np.where(tops > 1, np.nan, slope)).astype(x.dtype)
+    return (expand(dy, x.shape, dim) * slope,)
 
 
 def prod_forward(x, *, dim, keepdim):

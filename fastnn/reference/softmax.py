@@ -6,7 +6,7 @@ import numpy as np
 def shifted(x, dim):
     """x less its largest element along dim, which changes no softmax and keeps exp in range.
 
-    Where all elements are -inf there is no answer: NaN.
+    Where all elements are -inf, or one is +inf, there is no answer: NaN.
     """
     with np.errstate(invalid="ignore"):
         return x - x.max(axis=dim, keepdims=True) if x.size else x.copy()

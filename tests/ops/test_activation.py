@@ -76,6 +76,8 @@ ACCURACY = {
     "exp": (F.exp, np.exp, 1.02),
     "expm1": (F.expm1, np.expm1, 1.6),
     "log": (F.log, np.log, 0.9),
+    "log2": (F.log2, np.log2, 1.4),
+    "log10": (F.log10, np.log10, 2.1),
     "log1p": (F.log1p, np.log1p, 1.5),
     "erf": (F.erf, np.vectorize(math.erf, otypes=[float]), 2.5),
     "sigmoid": (F.sigmoid, logistic, 2.2),
@@ -97,6 +99,17 @@ def test_error_in_ulp(name, level):
     worst = int(error.argmax())
     assert error[worst] <= bound, f"{name}({x[worst]!r}) is off by {error[worst]:.3f} ulp, the bound is {bound}"
     assert error.max() > 0.5                                    # it is float32 that was measured
+
+
+@both_backends
+def test_logarithms_of_powers_are_whole(backend):
+    """A power of the base gives its exponent, so that floor(log10(x)) + 1 counts digits."""
+    two, ten = np.arange(-126, 128), np.arange(-37, 39)
+    with nn.use_backend(backend):
+        np.testing.assert_array_equal(F.log2(nn.tensor(np.ldexp(np.float32(1), two))).data, two)
+        np.testing.assert_array_equal(F.log2(nn.tensor(np.ldexp(1.0, two * 8))).data, two * 8)
+        np.testing.assert_array_equal(F.log10(nn.tensor((10.0**ten).astype(np.float32))).data, ten)
+        np.testing.assert_array_equal(F.log10(nn.tensor(10.0**np.arange(23))).data, np.arange(23))
 
 
 @every_level
@@ -178,6 +191,47 @@ def test_limits(name, at_minus_infinity, at_infinity, dtype, backend):
     with nn.use_backend(backend), np.errstate(all="ignore"):
         y = getattr(F, name)(x).data
     np.testing.assert_array_equal(y, np.array([at_minus_infinity, at_infinity, np.nan], dtype))
+
+
+def gelu_tanh(x):
+    return F.gelu(x, approximate="tanh")
+
+
+@both_backends
+@both_types
+@pytest.mark.parametrize("function, below, above", [
+    (F.silu, 0, np.inf), (F.gelu, 0, np.inf), (gelu_tanh, 0, np.inf), (F.mish, 0, np.inf), (F.hardswish, 0, np.inf),
+    (F.softsign, -1, 1), (F.softplus, 0, np.inf), (lambda x: F.leaky_relu(x, 0.0), 0, np.inf)],
+    ids=["silu", "gelu", "gelu_tanh", "mish", "hardswish", "softsign", "softplus", "leaky_relu 0"])
+def test_zero_times_infinity_is_its_limit(function, below, above, dtype, backend):
+    """Values at both infinities; slopes there and where squares and cubes of x overflow: 0 and 1,
+    or 0 and 0. NaN stays.
+    """
+    large = float(np.finfo(dtype).max) * 0.9
+    x = nn.tensor(np.array([-np.inf, -large, -1e20, 1e16, 1e20, large, np.inf, np.nan], dtype), requires_grad=True)
+    with nn.use_backend(backend), np.errstate(all="ignore"):
+        y = function(x)
+        y.backward(np.ones(8, dtype))
+    slope = 0.0 if above == 1 else 1.0
+    np.testing.assert_array_equal(np.abs(y.data[:3]), abs(below))
+    np.testing.assert_array_equal(y.data[3:7], 1 if above == 1 else x.data[3:7])
+    np.testing.assert_allclose(x.grad.data[:7], [0, 0, 0, *[slope] * 4], rtol=1e-6 if dtype is np.float32 else 1e-15,
+                               atol=1e-30)
+    assert x.grad.data[0] == 0 and x.grad.data[6] == slope
+    assert np.isnan(y.data[7])
+
+
+@both_types
+def test_slopes_of_powers_leave_the_range_with_the_result(dtype):
+    """The slope of 1 / x is -1 / x^2, of x^(-1/2) it is -x^(-3/2) / 2: where x^2 is too small to be
+    a number, neither is infinite yet.
+    """
+    small = np.array([1e-19] if dtype is np.float32 else [1e-153], dtype)
+    for power, wide in ((-1.0, small), (-0.5, small**np.array(1.3, dtype))):
+        x = nn.tensor(wide, requires_grad=True)
+        F.pow(x, power).sum().backward()
+        want = power * wide.astype(np.longdouble)**(power - 1)
+        np.testing.assert_allclose(x.grad.data, want.astype(dtype), rtol=1e-6)
 
 
 @every_level

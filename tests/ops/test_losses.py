@@ -3,6 +3,7 @@ opinion.
 """
 
 import itertools
+import math
 import warnings
 
 import numpy as np
@@ -315,3 +316,61 @@ def test_weighted_binary_losses_like_pytorch(torch, reduction, dtype):
 @both_types
 def test_batchmean_like_pytorch(torch, dtype):
     compare(*both("kl_div"), inputs_for("kl_div", (6, 5), dtype), differentiable=[0, 1], reduction="batchmean")
+
+
+# ---- zero times infinity -------------------------------------------------------------------------
+INF = np.inf
+HALF = float(np.log(0.5))
+
+
+def value_and_slope(function, x, *args, dtype, **attrs):
+    x = nn.tensor(np.array(x, dtype), requires_grad=True)
+    args = [a if a is None else nn.tensor(np.array(a, dtype if isinstance(np.ravel(a)[0], float) else np.int64))
+            for a in args]
+    y = function(x, *args, reduction="sum", **attrs)
+    y.backward()
+    return y.item(), x.grad.data
+
+
+@both_backends
+@both_types
+@pytest.mark.parametrize("function, x, args, attrs, value, slope", [
+    # a class that weighs nothing costs nothing, even if its probability is 0
+    (F.cross_entropy, [[-INF, 0, 0]], ([[0, 0.5, 0.5]],), {}, math.log(2), [[0, 0, 0]]),
+    (F.cross_entropy, [[-INF, 0, 0]], ([[0.5, 0.25, 0.25]],), {}, INF, [[-0.5, 0.25, 0.25]]),
+    (F.cross_entropy, [[-INF, 0, 0]], ([0], [0.0, 1, 1]), {}, 0, [[0, 0, 0]]),
+    (F.cross_entropy, [[-INF, 0, 0]], ([1], [0.0, 1, 1]), {"label_smoothing": 0.5}, 5 / 6 * math.log(2),
+     [[0, -0.25, 0.25]]),
+    (F.cross_entropy, [[-INF, 0, 0]], ([[0.2, 0.4, 0.4]], [0.0, 1, 1]), {}, 0.8 * math.log(2), [[0, 0, 0]]),
+    (F.cross_entropy, [[-INF, 0], [0, 0]], ([-100, 1],), {}, math.log(2), [[0, 0], [0.5, -0.5]]),
+    (F.cross_entropy, [[[-INF], [0], [0]]], ([[[0], [0.5], [0.5]]],), {}, math.log(2), [[[0], [0], [0]]]),
+    (F.nll_loss, [[-INF, -1]], ([0], [0.0, 1]), {}, 0, [[0, 0]]),
+    (F.kl_div, [-INF, HALF, HALF], ([0, 0.5, 0.5],), {}, 0, [0, -0.5, -0.5]),
+    (F.kl_div, [-INF, HALF, HALF], ([-INF, HALF, HALF],), {"log_target": True}, 0, [0, -0.5, -0.5]),
+    (F.kl_div, [-1, HALF, HALF], ([-INF, HALF, HALF],), {"log_target": True}, 0, [0, -0.5, -0.5]),
+    (F.kl_div, [-INF, HALF], ([0.5, 0.5],), {}, INF, [-0.5, -0.5]),
+    (F.binary_cross_entropy_with_logits, [INF, -INF], ([1.0, 0],), {}, 0, [0, 0]),
+    (F.binary_cross_entropy_with_logits, [INF, 0], ([0.0, 0],), {}, INF, [1, 0.5]),
+    (F.binary_cross_entropy_with_logits, [-INF, 0], ([0.9, 0],), {}, INF, [-0.9, 0.5]),
+    (F.binary_cross_entropy_with_logits, [INF, 0], ([0.0, 0.0], [0.0, 1]), {}, math.log(2), [0, 0.5]),
+    (F.binary_cross_entropy_with_logits, [-INF, 0], ([1.0, 0],), {"pos_weight": [0.0, 1]}, math.log(2), [0, 0.5]),
+    (F.huber_loss, [INF, 0], ([0.0, 0],), {}, INF, [1, 0]),
+    (F.smooth_l1_loss, [-INF, 0], ([0.0, 0],), {}, INF, [-1, 0]),
+    (F.l1_loss, [-INF, 0], ([0.0, 0],), {}, INF, [-1, 0]),
+    (F.mse_loss, [-INF, 0], ([0.0, 0],), {}, INF, [-INF, 0])])
+def test_what_weighs_nothing_costs_nothing(function, x, args, attrs, value, slope, dtype, backend):
+    attrs = {name: nn.tensor(np.array(a, dtype)) if name == "pos_weight" else a for name, a in attrs.items()}
+    with nn.use_backend(backend), np.errstate(all="ignore"):
+        y, dx = value_and_slope(function, x, *args, dtype=dtype, **attrs)
+    assert y == pytest.approx(value, rel=1e-6, abs=1e-7)
+    np.testing.assert_allclose(dx, slope, rtol=1e-6, atol=1e-7)
+
+
+@both_backends
+def test_the_slopes_of_targets_at_infinity(backend):
+    """log s(-x) - q log s(x) is infinite at infinite scores; a weight of 0 stops it."""
+    t = nn.tensor(np.array([1.0, 1.0, 1.0]), requires_grad=True)
+    x, w = nn.tensor(np.array([np.inf, -np.inf, np.inf])), nn.tensor(np.array([1.0, 1.0, 0.0]))
+    with nn.use_backend(backend), np.errstate(all="ignore"):
+        F.binary_cross_entropy_with_logits(x, t, w, reduction="sum").backward()
+    assert t.grad.tolist() == [-np.inf, np.inf, 0]

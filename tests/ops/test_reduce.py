@@ -305,3 +305,57 @@ def test_errors(call, error, words):
     with pytest.raises(error) as caught:
         call()
     assert all(word in str(caught.value) for word in words)
+
+
+# ---- ends of the range ---------------------------------------------------------------------------
+@both_backends
+@both_types
+def test_a_constant_has_no_variance(dtype, backend):
+    x = np.full((3, 1001), 16777.217, dtype)
+    with nn.use_backend(backend):
+        assert F.var(nn.tensor(x), 1).data.max() <= (1e-3 * float(np.finfo(dtype).eps) * 16777)**2
+        assert F.std(nn.tensor(x), 1).data.max() <= 1e-3 * float(np.finfo(dtype).eps) * 16777
+
+
+@both_backends
+@both_types
+def test_slopes_at_infinity(dtype, backend):
+    """One infinity has all the weight; of two nobody knows which is larger."""
+    inf, nan = np.inf, np.nan
+    rows = np.array([[inf, 0, 1], [0, -inf, 1], [-inf] * 3, [inf, inf, 0]], dtype)
+    cases = [
+        (lambda x: F.logsumexp(x, 1), [[1, 0, 0], None, [0, 0, 0], [nan] * 3]),
+        (lambda x: F.norm(x, dim=1), [[1, 0, 0], [0, -1, 0], [nan] * 3, [nan] * 3]),
+        (lambda x: F.norm(x, 1, dim=1), [[1, 0, 1], [0, -1, 1], [-1] * 3, [1, 1, 0]]),
+        (lambda x: F.prod(x + 2, 1), [[6, inf, inf], [-inf, 6, -inf], [inf] * 3, [inf] * 3])]
+    for function, slopes in cases:
+        x = nn.tensor(rows, requires_grad=True)
+        with nn.use_backend(backend), np.errstate(all="ignore"):
+            function(x).backward(np.ones(4))
+        for got, want in zip(x.grad.tolist(), slopes):
+            if want is not None:
+                np.testing.assert_array_equal(got, want)
+
+
+@both_backends
+def test_the_slope_of_a_product_that_leaves_the_range(backend):
+    x = nn.tensor(np.array([1e200, 1e-300, 1e200, -1e200]), requires_grad=True)
+    z = nn.tensor(np.array([[1e-200, 2], [1e-200, 3], [1e200, 4]]), requires_grad=True)
+    with nn.use_backend(backend), np.errstate(all="ignore"):
+        F.prod(x).backward()
+        F.prod(z, 0).backward(np.ones(2))
+    np.testing.assert_allclose(x.grad.data[[0, 2, 3]], [-1e100, -1e100, 1e100], rtol=1e-12)
+    np.testing.assert_allclose(z.grad.data, [[1, 12], [1, 8], [0, 6]], rtol=1e-12, atol=1e-300)
+
+
+@both_backends
+@both_types
+def test_logsumexp_of_nothing(dtype, backend):
+    """ln 0, for any shape around it; nothing is read."""
+    with nn.use_backend(backend):
+        for shape, dim in (((0,), 0), ((0, 5), 0), ((3, 0), 1), ((2, 0, 7), 1), ((0, 100_003), 0), ((0, 0), 1)):
+            x = nn.tensor(np.zeros(shape, dtype), requires_grad=True)
+            y = F.logsumexp(x, dim)
+            assert (y.data == -np.inf).all() and y.data.size == np.prod(np.delete(shape, dim))
+            y.backward(np.ones(y.shape))
+            assert x.grad.shape == shape
