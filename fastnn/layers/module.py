@@ -347,21 +347,31 @@ class Module:
         Raises
         ------
         ShapeError
-            a value has another shape (always), keys are missing or unexpected (if strict).
+            a value has another shape or holds no numbers (always), keys are missing or unexpected
+            (if strict).
+        DTypeError
+            no dict.
         """
+        if not isinstance(state, Mapping):
+            raise DTypeError(who=f"{type(self).__name__}.load_state_dict", expected="a dict {path: array}",
+                             got=type(state).__name__, hint="nn.load(path) gives the state in a file.")
         own = self.state_dict()
         missing = [key for key in own if key not in state]
         unexpected = [key for key in state if key not in own]
-        arrays = {key: array_of(state[key]) for key in own if key in state}
-        wrong = []
+        arrays, wrong = {}, []
+        for key in own:
+            if key in state:
+                try:
+                    arrays[key] = array_of(state[key])
+                except Exception as error:          # rows of different lengths; another library's tensor
+                    wrong.append(f"  {key}: no array that NumPy can read ({error})")
         for key, a in arrays.items():
             if a.shape != own[key].shape:
                 wrong.append(f"  {key}: expected {own[key].shape}, got {a.shape}")
-            kind = own[key].dtype.kind
             if a.dtype.kind not in "fiub":
                 wrong.append(f"  {key}: expected numbers, got {a.dtype}")
-            elif kind in "iu" and (a.dtype.kind == "b" or (a.dtype.kind == "f" and not (a == np.rint(a)).all())):
-                wrong.append(f"  {key}: expected whole numbers, got {a.dtype}")
+            elif own[key].dtype.kind in "iu" and not _holds(own[key].dtype, a):
+                wrong.append(f"  {key}: expected whole numbers of {own[key].dtype}, got {a.dtype}")
             if not own[key].data.flags.writeable:
                 wrong.append(f"  {key}: the model's own array is read-only")
         keys = [f"  {key}: missing" for key in missing] + [f"  {key}: unexpected" for key in unexpected]
@@ -479,3 +489,9 @@ class Module:
         """
         from .summary import summary
         return summary(self, *input_shapes, **kwargs)
+
+
+def _holds(dtype: np.dtype, a: np.ndarray) -> bool:
+    """Whether an integer dtype has all of these numbers; truth values are none."""
+    with np.errstate(invalid="ignore"):
+        return a.dtype.kind != "b" and bool((a.astype(dtype) == a).all())

@@ -236,6 +236,39 @@ def test_copies_are_independent():
         assert model[0].weight.data.any()
 
 
+@pytest.mark.parametrize("state", [None, "nonsense", 3, [1], np.zeros(3), nn.ones(2)], ids=repr)
+def test_a_state_that_is_no_dict_is_told(state):
+    with pytest.raises(nn.DTypeError, match=r"Linear.load_state_dict.*a dict"):
+        nn.Linear(2, 2).load_state_dict(state)
+
+
+class Unreadable:
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError("no such type in NumPy")
+
+
+@pytest.mark.parametrize("value, words", [
+    ([[1, 2], [3]], "no array"), (Unreadable(), "no array.*no such type"), ("text", "expected numbers"),
+    (None, "expected numbers"), (np.array([[1j, 0], [0, 0]]), "expected numbers"), ({"a": 1}, "expected numbers"),
+    (np.zeros((2, 3)), r"expected \(2, 2\)"), (1.0, r"expected \(2, 2\)")], ids=str)
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_value_that_does_not_fit_changes_nothing(value, words, strict):
+    layer = nn.Linear(2, 2)
+    before = [p.data.tobytes() for p in layer.parameters()]
+    with pytest.raises(nn.ShapeError, match=f"(?s)nothing was loaded.*weight: {words}"):
+        layer.load_state_dict({"bias": np.ones(2), "weight": value}, strict=strict)
+    assert [p.data.tobytes() for p in layer.parameters()] == before
+
+
+def test_whole_numbers_are_not_loaded_from_fractions():
+    norm = nn.BatchNorm1d(2)
+    for value in (1.5, True, np.nan, np.inf, 1e300, 2**64 - 1):
+        with pytest.raises(nn.ShapeError, match=r"num_batches_tracked: expected whole numbers"):
+            norm.load_state_dict({"num_batches_tracked": np.array(value)}, strict=False)
+    norm.load_state_dict({"num_batches_tracked": np.array(7.0)}, strict=False)
+    assert norm.num_batches_tracked.item() == 7
+
+
 # ---- errors ------------------------------------------------------------
 def zeros(*shape, dtype=np.float32):
     return nn.tensor(np.zeros(shape, dtype))
