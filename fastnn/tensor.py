@@ -7,9 +7,10 @@ The array is `t.data`, the gradient `t.grad`, the op that made it `t.node`. Oper
 from __future__ import annotations
 
 import copy
+import copyreg
 import math
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -339,30 +340,43 @@ class Tensor(TensorMethods):
         return self._data.tolist()
 
     # ---- copies ----------------------------------------------------------------------------------
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        """For pickle and copy.copy: the slots and a subclass's own attributes; no gradient and no
-        history, as in PyTorch.
-
-        The list of changes goes along. So tensors over one array, pickled together, share array and
-        list afterwards too, and a copy.copy, which shares them with its original, is seen by the
-        tape.
+    def __copy__(self) -> Tensor:
+        """A tensor over the same array; no gradient and no history, as in PyTorch. The counter of
+        changes is one for both, so that the tape sees what is written through either.
         """
-        as_usual: Any = super().__reduce_ex__(2)
-        make, arguments, (attributes, slots), *_ = as_usual
-        return make, arguments, (attributes, {**slots, "grad": None, "node": None, "index": 0})
+        attributes, slots = self._state()
+        return _filled(type(self).__new__(type(self)), {**attributes, **slots, "_version": self._version})
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """For pickle: the values and a subclass's own attributes; no gradient and no history, as in
+        PyTorch. Tensors over one array that are pickled together share it afterwards too.
+        """
+        attributes, slots = self._state()
+        return copyreg.__newobj__, (type(self),), (attributes or None, slots)   # type: ignore[attr-defined]
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         """Values, gradient and a subclass's own attributes; GraphError for the result of an op."""
         if self.node is not None:
             raise GraphError("only leaves can be copied", who="deepcopy", hint="Use detach() first.")
-        as_usual: Any = super().__reduce_ex__(2)
-        make, arguments, (attributes, slots), *_ = as_usual
-        result = memo[id(self)] = make(*arguments)
+        attributes, slots = self._state()
         if id(self._data) not in memo:              # else another tensor over this array was copied before
             memo[id(self._data)] = copied(self._data)
-        for name, value in copy.deepcopy({**(attributes or {}), **slots, "_base": None}, memo).items():
-            setattr(result, name, value)
-        return result
+        memo[id(self)] = result = type(self).__new__(type(self))
+        return _filled(result, copy.deepcopy({**attributes, **slots, "grad": self.grad}, memo))
+
+    def _state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The attributes and the slots, those of subclasses too, without gradient and history."""
+        as_usual: Any = super().__reduce_ex__(2)
+        attributes, slots = as_usual[2]
+        # behind the count of changes, the tape may have noted this very tensor
+        version = self._version if len(self._version) == 1 else self._version[:1]
+        return attributes or {}, {**slots, "grad": None, "node": None, "index": 0, "_base": None, "_version": version}
+
+
+def _filled(t: Tensor, values: Mapping[str, Any]) -> Tensor:
+    for name, value in values.items():
+        setattr(t, name, value)
+    return t
 
 
 _WITHOUT_GRADIENT = {np.all, np.allclose, np.any, np.argmax, np.argmin, np.argsort, np.array_equal, np.array_equiv,

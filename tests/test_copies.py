@@ -84,6 +84,38 @@ def test_a_shallow_copy_is_seen_by_the_tape():
         y.backward()
 
 
+def test_a_view_is_copied_without_what_it_looks_into():
+    """A tensor that the tape has followed a write into, and views of it, made before and after."""
+    before = nn.zeros(100_000)
+    assert len(pickle.dumps(before[:2])) < 1000
+    a, out = nn.tensor([1.0, 2.0], requires_grad=True), nn.zeros(4)
+    early = out[1:3]
+    out[:2] = a
+    for t in (out, early, out[1:3], out.detach(), out.detach()[1:3]):
+        for copied in (copy.copy, pickled):
+            other = copied(t)
+            assert other.tolist() == t.tolist() and other.node is None and other._base is None
+            assert np.shares_memory(other.data, t.data) == (copied is copy.copy)
+        if t.node is None:
+            twin = copy.deepcopy(t)
+            assert twin.tolist() == t.tolist() and not np.shares_memory(twin.data, t.data)
+            assert len(twin._version) == 1
+    out.sum().backward()
+    assert a.grad.tolist() == [1, 1]
+
+
+class Owned(nn.Parameter):
+    """It knows who owns it: a circle."""
+
+
+@every_copy
+def test_a_circle_through_a_tensor(copied):
+    p = Owned([1.0])
+    p.owner = {"weight": p}
+    other = copied(p)
+    assert other.owner["weight"] is (p if copied is copy.copy else other)
+
+
 def test_gradients_go_where_pytorchs_go():
     p = nn.Parameter([1.0, 2.0])
     p.grad = nn.tensor([3.0, 4.0])
