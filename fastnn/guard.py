@@ -77,15 +77,20 @@ def guarded(function: Any) -> Any:
 
 
 def guard_all(space: dict[str, Any], safe: frozenset[str] = frozenset()) -> None:
-    """Guard the functions of a module's namespace. An alias stays an alias.
+    """Guard the functions of a module's namespace, and how its classes are made. An alias stays an
+    alias.
 
     Left as they are: those named in `safe`, those with a guard inside, and those that call nothing
     but `apply`, which has one.
     """
     made: dict[Any, Any] = {}
     for name, function in list(space.items()):
-        if (not isinstance(function, FunctionType) or name.startswith("_")
-                or not function.__module__.startswith(("fastnn.ops.", space["__name__"]))):
+        home = getattr(function, "__module__", "")
+        if name.startswith("_") or not home.startswith(("fastnn.ops.", space["__name__"])):
+            continue
+        if isinstance(function, type) and "__init__" in vars(function) and not issubclass(function, Exception):
+            setattr(function, "__init__", guarded(vars(function)["__init__"]))      # noqa: B010
+        if not isinstance(function, FunctionType):
             continue
         called = {n for n in function.__code__.co_names if not n.isupper()}
         if function.__name__ not in safe and "explain" not in called and called != {"apply"}:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, RangeError, ShapeError
+from ..guard import guard_all
 from ..tensor import Tensor
 from .dataset import Dataset, fetch, permutation
 
@@ -112,3 +113,6 @@ def random_split(dataset: Any, lengths: Sequence[float], seed: int = 0) -> list[
     order = permutation(n, seed)
     ends = np.cumsum([int(part) for part in parts])
     return [Subset(dataset, order[end - int(part):end]) for part, end in zip(parts, ends, strict=True)]
+
+
+guard_all(globals())

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import functional as F
 from ..errors import FastnnError
+from ..guard import FOREIGN, explain
 from ..op import REPLACED
 from .activation import ReLU
 from .convolution import Conv2d
@@ -64,24 +65,27 @@ def chain(input: Any, *layers: Callable[[Any], Any]) -> Any:
     >>> y.shape, y.node.name
     ((2, 8, 5, 5), 'batch_norm_relu')
     """
-    i, last = 0, len(layers) - 1
-    while i < last:
-        layer: Any = layers[i]
-        i += 1
-        followers = FUSIONS.get(layer.__class__)
-        if followers is not None:
-            after: Any = layers[i]
-            both = followers.get(after.__class__)
-            if both is not None and fusible(layer, after):
-                try:
-                    input = both(layer, input)
-                except FastnnError as error:        # as Module.__call__ does
-                    layer._name_error(error)
-                    raise
-                i += 1
-                continue
-        input = layer(input)
-    return layers[i](input) if i == last else input
+    try:
+        i, last = 0, len(layers) - 1
+        while i < last:
+            layer: Any = layers[i]
+            i += 1
+            followers = FUSIONS.get(layer.__class__)
+            if followers is not None:
+                after: Any = layers[i]
+                both = followers.get(after.__class__)
+                if both is not None and fusible(layer, after):
+                    try:
+                        input = both(layer, input)
+                    except FastnnError as error:        # as Module.__call__ does
+                        layer._name_error(error)
+                        raise
+                    i += 1
+                    continue
+            input = layer(input)
+        return layers[i](input) if i == last else input
+    except FOREIGN as error:
+        return explain(chain, error, input, *layers)
 
 
 # A layer -> the one after it -> the function of the first layer and its input that computes both.

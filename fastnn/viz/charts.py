@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..guard import guard_all
 from .svg import (
     LARGEST,
     MISSING,
@@ -368,3 +369,6 @@ def ratio_text(value: float | None) -> str:
     if value is None or not abs(value) <= LARGEST:
         return MISSING
     return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+guard_all(globals())

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..guard import guard_all
 from ..tensor import array_of
 from .heatmap import heat_map
 from .svg import Svg
@@ -96,3 +97,6 @@ def _class_indices(labels: Any, names: list[object] | None, kind: str) -> np.nda
     if unknown:
         raise ValueError(f"confusion: {kind} holds the label {unknown[0]!r}, which is not in classes")
     return np.array([places[label] for label in values.tolist()])
+
+
+guard_all(globals())

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..guard import guard_all
 from ..tensor import array_of
 from .svg import LARGEST, MISSING, Svg, element, escape, number, short_number, text, text_width
 
@@ -127,3 +128,6 @@ def _cell(box: tuple[float, float, float, float], figure: str, strength: float, 
     label = text(x + width/2, y + height/2 + 4.5, "·" if faded else figure, size=13, anchor="middle", colour=ink,
                  weight=700 if error and not zero else None, width=width + 4)
     return element("g", element("title", escape(tip)), area, label)
+
+
+guard_all(globals())

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..guard import guard_all
 from ..io.png import write_png
 from ..tensor import array_of
 from .svg import Svg, element, escape, short_number, text, text_width
@@ -208,3 +209,6 @@ def _scale(x: float, y: float, width: float, colours: str, low: float, high: flo
         marks.append((-low/(high - low), 0.0, "middle"))
     return strip + "".join(text(x + share*width, y + 22, short_number(value), size=11.5, colour="soft", anchor=anchor)
                            for share, value, anchor in marks)
+
+
+guard_all(globals())

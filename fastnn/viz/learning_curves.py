@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..guard import guard_all
 from .charts import line_chart
 from .svg import Svg, beside
 
@@ -108,3 +109,6 @@ def _columns(history: Any) -> dict[str, Sequence[Any]]:
             history = vars(history)
     return {str(name): values for name, values in history.items()
             if isinstance(values, (list, tuple)) or getattr(values, "ndim", 0) == 1}
+
+
+guard_all(globals())

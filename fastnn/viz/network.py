@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..guard import guard_all
 from ..tensor import array_of
 from .images import image_grid
 from .svg import Svg
@@ -89,3 +90,6 @@ def feature_maps(activation: Any, *, index: int = 0, most: int = 64, title: str 
         title = f"{title} ({most} of {len(values)})"
         values = values[:most]
     return image_grid(values, range(len(values)), title=title, scale=True)
+
+
+guard_all(globals())

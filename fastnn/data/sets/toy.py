@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...errors import RangeError
+from ...guard import guard_all
 from ..dataset import TensorDataset, philox
 
 __all__ = ["moons", "spirals", "xor"]
@@ -126,3 +127,6 @@ def _check(name: str, n: int, noise: float) -> None:
         raise RangeError(who=f"{name}, n", expected="at least 0", got=n)
     if not noise >= 0:
         raise RangeError(who=f"{name}, noise", expected="at least 0", got=noise)
+
+
+guard_all(globals())
