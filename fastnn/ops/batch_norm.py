@@ -111,6 +111,11 @@ def normalise(who: str, by_batch: Op, by_given: Op, input: Tensor, running_mean:
     x: Any = getattr(input, "_data", input)
     check_channels(who, x, running_mean=getattr(running_mean, "_data", running_mean),
                    running_var=getattr(running_var, "_data", running_var))
+    momentum = float(momentum)
+    for name, running in (("running_mean", running_mean), ("running_var", running_var)):
+        if running is not None and not getattr(running, "_data", running).flags.writeable:
+            raise RangeError(who=who, expected=f"{name} in memory that may be written to", got="a read-only array",
+                             hint="Give a copy.")           # before one of the two has moved
     y, mean, var = apply(by_batch, input, weight, bias, eps=float(eps))
     if x.size > 0:
         m = x.size // x.shape[1]

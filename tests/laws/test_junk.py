@@ -188,3 +188,28 @@ def test_layers_beyond_memory_are_refused():
                  lambda: nn.MultiheadAttention(2**40, 2), lambda: nn.LSTMCell(2**40, 2**40)):
         with pytest.raises((nn.FastnnError, MemoryError)):
             make()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "uint16", "int32", "uint32", "int64", "uint64"])
+def test_labels_and_indices_of_every_integer_type(dtype):
+    """The same as those of int64."""
+    x, wanted = nn.tensor(np.arange(12, dtype=np.float32).reshape(3, 4)), np.array([0, 1, 3])
+    for call in (lambda i: F.cross_entropy(x, i), lambda i: F.nll_loss(x, i), lambda i: F.embedding(i, nn.eye(5)),
+                 lambda i: F.index_select(x, 1, i), lambda i: x[0, i], F.one_hot, nn.CrossEntropyLoss(ignore_index=-1),
+                 lambda i: F.gather(x, 1, F.reshape(i, 3, 1))):
+        for make in (nn.tensor, np.asarray):
+            if call is F.one_hot or make is nn.tensor:
+                np.testing.assert_array_equal(call(make(wanted.astype(dtype))).data, call(nn.tensor(wanted)).data)
+
+
+def test_running_statistics_move_together_or_not_at_all():
+    mean, variance = np.zeros(3, np.float32), np.ones(3, np.float32)
+    variance.flags.writeable = False
+    for attrs in ({}, {"momentum": None}, {"momentum": "a"}):
+        with pytest.raises(nn.FastnnError, match="batch_norm"):
+            F.batch_norm(nn.tensor(np.eye(3, dtype=np.float32)), mean, variance, training=True, **attrs)
+        assert (mean == 0).all()
+    layer = nn.BatchNorm1d(3, momentum=None)        # a layer's None is the mean over all batches
+    layer(nn.ones(4, 3) * 2)
+    layer(nn.ones(4, 3) * 4)
+    assert layer.running_mean.tolist() == [3, 3, 3]
