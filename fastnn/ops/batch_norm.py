@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import apply, no_grad
-from ..errors import DTypeError, ShapeError
+from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import norm as reference
