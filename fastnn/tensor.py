@@ -63,6 +63,8 @@ class Tensor(TensorMethods):
     grad: Tensor | None
 
     def __init__(self, data: np.ndarray, requires_grad: bool = False):
+        if not isinstance(data, np.ndarray):
+            raise DTypeError(who="Tensor", expected="an array", got=type(data).__name__, hint="Use nn.tensor(...).")
         if requires_grad and data.dtype.kind != "f":
             raise DTypeError(who="tensor", message="only floating-point tensors can have a gradient",
                              got=str(data.dtype), hint="Make it float32 or float64.")
@@ -117,7 +119,10 @@ class Tensor(TensorMethods):
 
     def size(self, dim: int | None = None) -> Any:
         """The shape, or one size of it."""
-        return self._data.shape if dim is None else self._data.shape[dim]
+        try:
+            return self._data.shape if dim is None else self._data.shape[dim]
+        except (IndexError, TypeError) as error:
+            raise guard.refusal("size", error, Tensor.size, (self, dim), {}) from None
 
     def numel(self) -> int:
         """The number of elements."""
@@ -281,7 +286,8 @@ class Tensor(TensorMethods):
 
     def fill_(self, value: Any) -> Tensor:
         """Overwrite every value with this one; returns self. See `copy_`."""
-        write(self, "fill_", ..., value)
+        write(self, "fill_", ...,
+              value if isinstance(value, (Tensor, np.ndarray)) else number_of("fill_", value, self._data.dtype))
         return self
 
     def zero_(self) -> Tensor:
@@ -473,6 +479,8 @@ def array_of(x: Any) -> np.ndarray:
 
 
 guard.connect(tensor)
+for _name in ("expand_as", "reshape_as", "type_as", "view_as"):     # which look at another tensor before they call on
+    setattr(Tensor, _name, guard.guarded(getattr(Tensor, _name)))
 
 
 def _array(data: Any) -> np.ndarray:
@@ -516,7 +524,7 @@ def dtype_of(who: str, dtype: Any) -> np.dtype:
     if (dtype is None or found is None or found.kind not in "fiub"
             or (found.kind == "f" and found.itemsize not in (4, 8))):
         raise DTypeError(who=who, expected="dtype float32, float64, an integer type or bool",
-                         got=repr(dtype) if found is None else str(found))
+                         got=repr(dtype) if found is None or dtype is None else str(found))
     return found.newbyteorder("=")
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import GraphError, NonFiniteError, ShapeError
+from ..guard import FOREIGN, explain
 from ..op import PLACES
 from . import modes, tape
 from .accumulate import join, join_at, join_leaf, shape_and_dtype
@@ -52,19 +53,22 @@ def backward(outputs: Sequence[Tensor], gradients: Sequence[Any] | None = None, 
     >>> x.grad
     tensor([31.,  1.])
     """
-    leaves = walk(outputs, gradients, retain_graph)
-    taken = _memory_of(gradients) if gradients else set()       # what some leaf, or the caller, holds already
-    for slot in leaves.values():
-        leaf, g = slot
-        if leaf.grad is not None:
-            slot[1] = None
-            join_leaf(leaf, g)
-            continue
-        memory = id(g if g.base is None else g.base)
-        if memory in taken or not g.flags.writeable:
-            g = g.copy()
-        taken.add(memory)
-        leaf.grad = tape.Tensor(g)
+    try:
+        leaves = walk(outputs, gradients, retain_graph)
+        taken = _memory_of(gradients) if gradients else set()       # what some leaf, or the caller, holds already
+        for slot in leaves.values():
+            leaf, g = slot
+            if leaf.grad is not None:
+                slot[1] = None
+                join_leaf(leaf, g)
+                continue
+            memory = id(g if g.base is None else g.base)
+            if memory in taken or not g.flags.writeable:
+                g = g.copy()
+            taken.add(memory)
+            leaf.grad = tape.Tensor(g)
+    except FOREIGN as error:
+        return explain(backward, error, outputs, gradients, retain_graph)
 
 
 def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], grad_outputs: Any = None,
@@ -94,21 +98,24 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
     >>> nn.autograd.grad((x * x).sum(), x)
     (tensor([2., 4.]),)
     """
-    outs = [outputs] if isinstance(outputs, tape.Tensor) else list(outputs)
-    ins = [inputs] if isinstance(inputs, tape.Tensor) else list(inputs)
-    if grad_outputs is not None and isinstance(outputs, tape.Tensor):
-        grad_outputs = [grad_outputs]
-    between: dict[tuple[int, int], np.ndarray | None] = {(id(t.node), t.index): None for t in ins if t.node is not None}
-    leaves = walk(outs, grad_outputs, retain_graph, between)
-    results: list[Tensor | None] = []
-    for t in ins:
-        g = leaves[id(t)][1] if id(t) in leaves else between.get((id(t.node), t.index))
-        if g is None and not allow_unused:
-            raise GraphError("an input was not used to compute the outputs, or a backward returned None for it",
-                             who="grad",
-                             hint="Pass allow_unused=True to get None for it.")
-        results.append(None if g is None else tape.Tensor(g.copy()))
-    return tuple(results)
+    try:
+        outs = [outputs] if isinstance(outputs, tape.Tensor) else list(outputs)
+        ins = [inputs] if isinstance(inputs, tape.Tensor) else list(inputs)
+        if grad_outputs is not None and isinstance(outputs, tape.Tensor):
+            grad_outputs = [grad_outputs]
+        between: dict[tuple[int, int], np.ndarray | None] = {(id(t.node), t.index): None for t in ins if t.node is not None}
+        leaves = walk(outs, grad_outputs, retain_graph, between)
+        results: list[Tensor | None] = []
+        for t in ins:
+            g = leaves[id(t)][1] if id(t) in leaves else between.get((id(t.node), t.index))
+            if g is None and not allow_unused:
+                raise GraphError("an input was not used to compute the outputs, or a backward returned None for it",
+                                 who="grad",
+                                 hint="Pass allow_unused=True to get None for it.")
+            results.append(None if g is None else tape.Tensor(g.copy()))
+        return tuple(results)
+    except FOREIGN as error:
+        return explain(grad, error, outputs, inputs, grad_outputs, retain_graph, allow_unused)
 
 
 def walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_graph: bool,

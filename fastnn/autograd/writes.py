@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..errors import DTypeError, GraphError, ShapeError
+from ..errors import DTypeError, GraphError, RangeError, ShapeError
+from ..guard import IndexMistake
 from . import modes, tape
 
 if TYPE_CHECKING:
@@ -43,9 +44,13 @@ def write(t: Tensor, who: str, key: Any, value: Any) -> None:
     ------
     GraphError, ShapeError, DTypeError
         As Tensor.copy_; then nothing has changed.
+    RangeError
+        There is no such place, or t's type cannot hold the number.
     """
     given = isinstance(value, tape.Tensor)
     array = value._data if given else value
+    if array is None:                               # NumPy would write NaN
+        raise DTypeError(who=who, expected="a tensor, an array or a number", got="None")
     root = t if t._base is None else t._base
     followed = ((root.requires_grad or t.requires_grad or (given and value.requires_grad)) and modes.state.enabled)
     if followed:
@@ -62,7 +67,15 @@ def write(t: Tensor, who: str, key: Any, value: Any) -> None:
             np.copyto(t._data, array, casting="same_kind")
         else:
             t._data[key] = array
+    except IndexError as error:
+        raise IndexMistake(str(error), who=who, got=f"a tensor of shape {t._data.shape}") from None
+    except OverflowError as error:
+        raise RangeError(str(error), who=who, expected=f"a number that {t._data.dtype} can hold", got=array) from None
     except ValueError as error:
+        if isinstance(array, (str, bytes)):
+            raise DTypeError(str(error), who=who) from None
+        if np.shape(array) == ():                   # NaN among integers
+            raise RangeError(str(error), who=who, expected=f"a number that {t._data.dtype} can hold") from None
         place = t._data[... if key is None else key]
         raise ShapeError(str(error), who=who, expected=f"what broadcasts to {place.shape}",
                          got=f"shape {np.shape(array)}") from None

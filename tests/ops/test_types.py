@@ -178,12 +178,26 @@ def test_integers_are_kept_to_the_last_digit():
     lambda: nn.tensor([1]) * 2**70, lambda: nn.ones(1) * 10**400, lambda: nn.tensor(300, dtype=np.uint8),
     lambda: nn.tensor([[1, math.nan]], dtype=np.int64), lambda: nn.arange(0, 300, 100, dtype=np.int8),
     lambda: F.clamp(nn.tensor(np.array([1], np.uint8)), max=-1),
+    lambda: nn.tensor(np.array([1], np.uint8)).fill_(300), lambda: nn.tensor([1]).fill_(math.nan),
+    lambda: nn.ones(2).fill_(1e300), lambda: nn.tensor(np.array([1], np.uint8)).add_(300),
     lambda: nn.randint(0, 1000, (5,), dtype=np.int8), lambda: nn.randint(-1, 5, (5,), dtype=np.uint8),
     lambda: nn.randint(0, 3, (5,), dtype=np.bool_), lambda: nn.init.constant_(nn.tensor([1]), math.nan),
 ])
 def test_numbers_that_do_not_fit_are_refused(call):
     with pytest.raises(nn.RangeError, match=r"(cannot hold|too large|randint)"):
         call()
+
+
+def test_numbers_written_into_a_tensor():
+    x = nn.tensor(np.array([1, 2], np.uint8))
+    for key, value in ((0, 300), (0, -1), (0, math.nan), (5, 1), ("a", 1)):
+        with pytest.raises(nn.RangeError, match=r"^setitem"):
+            x[key] = value
+    for value in (None, "a"):
+        with pytest.raises(nn.DTypeError, match=r"^setitem"):
+            x[0] = value
+    x[0] = 2.5                                      # as in PyTorch
+    assert x.tolist() == [2, 2]
 
 
 def test_comparisons_with_numbers_beyond_the_type():
