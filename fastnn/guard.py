@@ -110,33 +110,39 @@ def explain(function: Any, error: Exception, /, *args: Any, **kwargs: Any) -> An
     """Called while `error` is handled: the result with arrays taken as tensors, or the error in our
     words.
     """
-    if not is_ours(error):
-        raise error
-    if isinstance(error, (AttributeError, TypeError)) and function.__name__ != "__init__":
-        tensors = with_tensors(function, args, kwargs)
-        if tensors is not None:
-            try:
-                return function(*tensors[0], **tensors[1])
-            except FOREIGN as again:
-                if not is_ours(again):
-                    raise
-                error = again
-    who = function.__name__
-    if who == "__init__":                           # of the class, or of the user's that inherits from it
-        who = next(c.__name__ for c in type(args[0]).__mro__ if c.__module__.startswith("fastnn"))
-    raise refusal(who, error, function, args, kwargs) from error
+    try:
+        if not is_ours(error):
+            raise error
+        if isinstance(error, (AttributeError, TypeError)) and function.__name__ != "__init__":
+            tensors = with_tensors(function, args, kwargs)
+            if tensors is not None:
+                try:
+                    return function(*tensors[0], **tensors[1])
+                except FOREIGN as again:
+                    if not is_ours(again):
+                        raise
+                    error = again
+        who = function.__name__
+        if who == "__init__":                       # of the class, or of the user's that inherits from it
+            who = next(c.__name__ for c in type(args[0]).__mro__ if c.__module__.startswith("fastnn"))
+        raise refusal(who, error, function, args, kwargs) from error
+    finally:
+        del error                                   # else its traceback, this frame and it hold each other
 
 
 def refuse(who: str, names: tuple[str, ...], error: Exception, arrays: Any, attrs: dict[str, Any]) -> NoReturn:
     """Called by `apply` while `error` is handled, which an op's check or forward raised: raises it
     in our words.
     """
-    if isinstance(error, FOREIGN) and is_ours(error):
+    try:
+        if not isinstance(error, FOREIGN) or not is_ours(error):
+            raise error
         for name, a in zip(names if len(names) == len(arrays) else [f"input {i}" for i in range(len(arrays))], arrays):
             if a is not None and not isinstance(a, (np.ndarray, int, float)):
                 raise DTypeError(who=who, expected=f"{name} as a tensor", got=described(a)) from error
         raise about_call(who, error, None, arrays, attrs) from error
-    raise error
+    finally:
+        del error
 
 
 def refusal(who: str, error: Exception, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> FastnnError:

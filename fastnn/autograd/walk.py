@@ -103,7 +103,8 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
         ins = [inputs] if isinstance(inputs, tape.Tensor) else list(inputs)
         if grad_outputs is not None and isinstance(outputs, tape.Tensor):
             grad_outputs = [grad_outputs]
-        between: dict[tuple[int, int], np.ndarray | None] = {(id(t.node), t.index): None for t in ins if t.node is not None}
+        between: dict[tuple[int, int], np.ndarray | None] = {(id(t.node), t.index): None for t in ins
+                                                             if t.node is not None}
         leaves = walk(outs, grad_outputs, retain_graph, between)
         results: list[Tensor | None] = []
         for t in ins:

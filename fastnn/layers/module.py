@@ -127,16 +127,14 @@ class Module:
         except FOREIGN as error:
             if not is_of_fastnn(type(self)) or not is_ours(error):
                 raise
-            told = refusal(type(self).__name__, error, self.forward, inputs, kwargs)
-            self._name_error(told)
-            raise told from error
+            raise self._name_error(refusal(type(self).__name__, error, self.forward, inputs, kwargs)) from error
         if self._forward_hooks:
             for hook in list(self._forward_hooks.values()):
                 replaced = hook(self, inputs, y)
                 y = y if replaced is None else replaced
         return y
 
-    def _name_error(self, error: FastnnError) -> None:
+    def _name_error(self, error: FastnnError) -> FastnnError:
         """Put this layer in front of the path that the error has gathered so far.
 
         The op's name stays in the text where the layer's own name does not say it: "model.block
@@ -150,9 +148,10 @@ class Module:
         elif error.layer is not self:
             path = next((path for path, module in self.named_modules() if module is error.layer), None)
             if path is None:                        # it came through a module that is not ours
-                return
+                return error
             error.path, error.layer = f".{path}{error.path}", self
         error.who = f"model{error.path}{error.described}"
+        return error
 
     def register_forward_hook(self, hook: Callable[[Module, tuple[Any, ...], Any], Any]) -> RemovableHandle:
         """Call hook(module, inputs, output) after each forward; what it returns, if not None,

@@ -5,10 +5,13 @@ The calls are drawn, not written: every public function, layer and op of the tab
 every kind, so one that is added later is held without being named.
 """
 
+import contextlib
+import gc
 import inspect
 import random
 import types
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -214,3 +217,21 @@ def test_running_statistics_move_together_or_not_at_all():
     layer(nn.ones(4, 3) * 2)
     layer(nn.ones(4, 3) * 4)
     assert layer.running_mean.tolist() == [3, 3, 3]
+
+
+def test_an_error_holds_nothing_when_it_is_gone():
+    """No circle of error, traceback and frames: tensors would live until Python looks for such."""
+    gc.collect()
+    gc.disable()
+    try:
+        for call in (lambda x: F.relu(x, 1, 2), lambda x: F.reshape(x, "a"), lambda x: F.tile(x, None),
+                     lambda x: F.softmax(x, (1,)), lambda x: nn.Linear(2, 3)(x), lambda x: F.add(x, "a"),
+                     lambda x: nn.Flatten("a")(x), lambda x: x.backward(), lambda x: nn.autograd.grad(3, x)):
+            x = nn.ones(3)
+            there = weakref.ref(x)
+            with contextlib.suppress(nn.FastnnError, TypeError):
+                call(x)
+            del x
+            assert there() is None, inspect.getsource(call)
+    finally:
+        gc.enable()
