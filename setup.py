@@ -13,9 +13,15 @@ import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import setuptools
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+
+if int(setuptools.__version__.split(".")[0]) < 77:
+    sys.exit(f"fastnn: setup.py needs setuptools >= 77, and here is {setuptools.__version__}. Install what pyproject.toml "
+             "asks for, python -m pip install 'setuptools>=77' 'cython>=3.1', or build with pip install ., which does.")
 
 DEBUG = os.environ.get("FASTNN_DEBUG") == "1"
 SANITIZE = os.environ.get("FASTNN_SANITIZE") == "1"
@@ -45,6 +51,12 @@ IN_VECTORS_FLAGS = ["--param=max-completely-peeled-insns=40", "-Wno-unused-comma
 WRAPPER_FLAGS = ["-O1", "-w"] + ([] if DEBUG or SANITIZE else ["-g0"])
 SANITIZE_FLAGS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g"]
 MSVC_FLAGS = ["/O2", "/std:c11", "/experimental:c11atomics"]
+# What csrc/core/sync.h needs: on some processors of 32 bits this is a call of a library.
+ATOMIC_PROGRAM = """#include <stdatomic.h>
+#include <stdint.h>
+_Atomic int64_t counter;
+int main(void) { return (int)atomic_fetch_add(&counter, 1); }
+"""
 
 
 class BuildKernels(build_ext):
@@ -55,11 +67,13 @@ class BuildKernels(build_ext):
     def build_extension(self, ext):
         compiler = self.compiler
         if compiler.compiler_type != "msvc":
-            self.compile_in_parallel(compiler)
             ext.extra_compile_args = UNIX_FLAGS + (SANITIZE_FLAGS if SANITIZE else [])
             ext.extra_link_args = ["-pthread"] + (SANITIZE_FLAGS if SANITIZE else [])
+            if not links(compiler) and links(compiler, "atomic"):
+                ext.libraries = [*ext.libraries, "atomic"]
             if not (DEBUG or SANITIZE or sys.platform == "darwin"):
                 ext.extra_link_args.append("-s")
+            self.compile_in_parallel(compiler)
         else:
             ext.extra_compile_args = MSVC_FLAGS
         super().build_extension(ext)
@@ -96,7 +110,9 @@ class BuildKernels(build_ext):
             if REQUIRE:
                 raise
             print(f"\nfastnn: the C kernels could NOT be compiled ({error}).\n"
-                  "fastnn: installing without them: everything works, slowly, on the NumPy definitions.\n",
+                  "fastnn: installing without them: everything works, slowly, on the NumPy definitions.\n"
+                  "fastnn: with a compiler, install again with `pip install --no-cache-dir --force-reinstall ...`:\n"
+                  "fastnn: pip keeps the wheel that it makes now, without kernels, and would take it once more.\n",
                   file=sys.stderr)
 
     def get_outputs(self):
@@ -106,6 +122,19 @@ class BuildKernels(build_ext):
         built = [os.path.join(self.build_lib, self.get_ext_filename(ext.name)) for ext in self.extensions]
         if all(map(os.path.exists, built)) or REQUIRE:
             super().copy_extensions_to_source()
+
+
+def links(compiler, *libraries):
+    """Whether a program with 64-bit atomic numbers can be linked with these libraries."""
+    with TemporaryDirectory() as folder:
+        source = Path(folder)/"atomic.c"
+        source.write_text(ATOMIC_PROGRAM, encoding="utf-8")
+        try:
+            objects = compiler.compile([str(source)], output_dir=folder, extra_postargs=["-std=c11"])
+            compiler.link_executable(objects, "atomic", output_dir=folder, libraries=list(libraries))
+        except Exception:
+            return False
+    return True
 
 
 def extensions():

@@ -16,7 +16,8 @@ try:
 except ImportError as error:
     compiled = None
     warnings.warn(f"fastnn: the C kernels are not available ({error}); everything runs on the NumPy definitions, "
-                  "slowly. Install a C compiler and reinstall fastnn to get them.", RuntimeWarning, stacklevel=2)
+                  "slowly. Install a C compiler, and fastnn once more with pip's --no-cache-dir --force-reinstall.",
+                  RuntimeWarning, stacklevel=2)
 else:
     compiled.best_level()
     # reads the environment and registers the fork handlers; starts no thread
