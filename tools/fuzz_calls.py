@@ -272,7 +272,8 @@ class Variations:
 
     def resized(self, tree: Any, rng: random.Random) -> Any:
         """Other sizes, the same one wherever the same one stood, so that most of what fitted fits.
-        A size that is a multiple of another may follow it: four gates of H units are 4 H rows.
+        A size that is a multiple of another may follow it: four gates of H units are 4 H rows. So
+        may numbers that are sizes; those up to the number of axes may be axes.
         """
         if rng.random() < 0.15:
             return tree
@@ -288,6 +289,7 @@ class Variations:
             else:
                 new[n] = 0 if rng.random() < 0.03 else rng.choice(SIZES)
         follow = rng.random() < 0.7
+        axes = max((len(leaf.shape) for leaf in leaves(tree) if isinstance(leaf, Array)), default=1)
 
         def change(leaf: Any) -> Any:
             if isinstance(leaf, Array):
@@ -299,7 +301,7 @@ class Variations:
                     fits = [n for n in sizes if n > leaf.high]
                     high = max(new[min(fits)] - 1, 0) if fits else high
                 return replace(leaf, shape=shape if elements(shape) <= MOST_ELEMENTS else leaf.shape, high=high)
-            if type(leaf) is int and leaf > 1 and follow:
+            if type(leaf) is int and leaf > axes and follow:
                 return new.get(leaf, leaf)
             return leaf
         return changed(tree, change)

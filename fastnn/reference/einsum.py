@@ -7,6 +7,8 @@ them means its diagonal.
 
 import numpy as np
 
+from .indexing import add_at
+
 
 def letters_of(x, y, x_axes, y_axes):
     """The size of each letter."""
@@ -45,6 +47,6 @@ def einsum_backward(dy, saved, *, x_axes, y_axes, out):
             return np.asarray(share.sum())
         g = np.zeros_like(a)
         # forward was  y = sum of x[index] * y[index]:  each product gives its share
-        np.add.at(g, tuple(np.broadcast_to(i, full) for i in index(axes, sizes)), share)
+        add_at(g, tuple(np.broadcast_to(i, full) for i in index(axes, sizes)), share)
         return g
     return gradient(x, x_axes, y, y_axes), None if y is None else gradient(y, y_axes, x, x_axes)

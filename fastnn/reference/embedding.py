@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .indexing import add_at
+
 
 def embedding_forward(index, w, *, padding_idx):
     return w[index], (index, w.shape)
@@ -10,7 +12,7 @@ def embedding_forward(index, w, *, padding_idx):
 def embedding_backward(dy, saved, *, padding_idx):
     index, shape = saved
     dw = np.zeros(shape, dy.dtype)
-    np.add.at(dw, index, dy)                        # forward was  y = w[index]
+    add_at(dw, index, dy)                           # forward was  y = w[index]
     if padding_idx is not None:
         dw[padding_idx] = 0
     return None, dw

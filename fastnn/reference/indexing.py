@@ -12,6 +12,19 @@ def getitem_forward(x, *, key):
     return y, (x.shape,)
 
 
+def add_at(total, key, terms):
+    """total[key] += terms, where an element that is named twice gets both terms.
+
+    NumPy's add.at ends the process where more than 32 dimensions meet. There the elements are
+    numbered, and the numbers have one dimension.
+    """
+    if max(total.ndim, terms.ndim) <= 32:
+        np.add.at(total, key, terms)
+    else:
+        numbers = np.arange(total.size).reshape(total.shape)[key]
+        np.add.at(total.reshape(-1), numbers.reshape(-1), terms.reshape(-1))
+
+
 def takes_once(key):
     """Whether no element can be taken twice: slices, integers, masks, but no arrays of integers."""
     return all(k is None or k is Ellipsis or isinstance(k, (slice, int)) or getattr(k, "dtype", None) == np.bool_
@@ -23,7 +36,7 @@ def getitem_backward(dy, saved, *, key):
     if takes_once(key):
         dx[key] = dy
     else:
-        np.add.at(dx, key, dy)                      # an element that was taken twice gets both gradients
+        add_at(dx, key, dy)                         # an element that was taken twice gets both gradients
     return (dx,)
 
 
@@ -41,7 +54,7 @@ def gather_forward(x, index, *, dim):
 def gather_backward(dy, saved, *, dim):
     shape, index = saved
     dx = np.zeros(shape, dy.dtype)
-    np.add.at(dx, along(index, dim), dy)
+    add_at(dx, along(index, dim), dy)
     return dx, None
 
 
@@ -52,7 +65,7 @@ def index_select_forward(x, index, *, dim):
 def index_select_backward(dy, saved, *, dim):
     shape, index = saved
     dx = np.zeros(shape, dy.dtype)
-    np.add.at(np.moveaxis(dx, dim, 0), index, np.moveaxis(dy, dim, 0))
+    add_at(dx, (slice(None),) * (dim % dx.ndim) + (index,), dy)
     return dx, None
 
 
