@@ -20,8 +20,8 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 if int(setuptools.__version__.split(".")[0]) < 77:
-    sys.exit(f"fastnn: setup.py needs setuptools >= 77, and here is {setuptools.__version__}. Install what pyproject.toml "
-             "asks for, python -m pip install 'setuptools>=77' 'cython>=3.1', or build with pip install ., which does.")
+    sys.exit(f"fastnn: setup.py needs setuptools >= 77, and here is {setuptools.__version__}.\n"
+             "fastnn: python -m pip install 'setuptools>=77' 'cython>=3.1', or build with pip install ., which does.")
 
 DEBUG = os.environ.get("FASTNN_DEBUG") == "1"
 SANITIZE = os.environ.get("FASTNN_SANITIZE") == "1"
