@@ -24,9 +24,11 @@ KERNEL(sgd_step, REAL *const *p, REAL *const *m, const REAL *const *g, const fnn
 
 /* Adam and AdamW. The step number t, from 1, enters by scale_m[i] = 1 / (1 - beta1^t) and
  * scale_v[i] = 1 / sqrt(1 - beta2^t):
- *     g' = g + weight_decay p;  or with `decoupled` (AdamW)  g' = g  and first  p -= lr
- *     weight_decay p m  = beta1 m + (1 - beta1) g' v  = beta2 v + (1 - beta2) g'^2 p -= lr scale_m
- *     m / (scale_v sqrt(v) + eps) */
+ *     g' = g + weight_decay p;
+ *          with `decoupled` (AdamW)  g' = g,  and first  p -= lr weight_decay p
+ *     m  = beta1 m + (1 - beta1) g'
+ *     v  = beta2 v + (1 - beta2) g'^2
+ *     p -= lr scale_m m / (scale_v sqrt(v) + eps) */
 KERNEL(adam_step, REAL *const *p, REAL *const *m, REAL *const *v, const REAL *const *g, const fnn_size *size,
        const fnn_size *block, const double *scale_m, const double *scale_v, fnn_size count, double lr, double beta1,
        double beta2, double eps, double weight_decay, int decoupled)

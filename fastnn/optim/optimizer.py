@@ -337,7 +337,7 @@ class Optimizer:
             saved, groups = state["state"], list(state["param_groups"])
             order = [[_number(i) for i in group["params"]] for group in groups]
             entries = {_number(i): dict(values.items()) for i, values in saved.items()}
-        except (TypeError, KeyError, ValueError, AttributeError) as error:
+        except (TypeError, LookupError, ValueError, AttributeError) as error:
             raise RangeError("this is not the state of an optimiser", who=name,
                              expected='{"state": {0: {...}, ...}, "param_groups": [{"params": [0, ...], ...}, ...]}',
                              got=type(state).__name__ if not isinstance(state, Mapping)

@@ -577,6 +577,67 @@ def test_a_state_that_does_not_fit_changes_nothing(what, state, error, words):
     assert opt.param_groups[0]["lr"] == 0.5 and opt.state[p]["step"] == 2
 
 
+# ---- nonsense in any place -----------------------------------------------------------------------
+NONSENSE = ["nonsense", None, True, float("nan"), float("inf"), -1, 1.5, 2**70, 10**400, [], [None], {}, {"a": 1},
+            (1, 2), np.zeros((2, 7)), np.array("x"), np.array([None]), np.float32(1), np.zeros(3, ">f8"),
+            nn.Tensor(np.ones(2)), object(), b"x", 1j, nn.Linear, range(3)]
+
+
+def every_place(value, place=()):
+    """The places of all values in dicts and lists, and of these themselves."""
+    yield place
+    if isinstance(value, (dict, list)):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield from every_place(value[key], (*place, key))
+
+
+def replaced(value, place, new):
+    """The same dicts and lists anew, with another value in one place."""
+    if not place:
+        return new
+    items = dict(value) if isinstance(value, dict) else list(value)
+    items[place[0]] = replaced(items[place[0]], place[1:], new)
+    return items
+
+
+@per_rule
+def test_nonsense_in_a_saved_state_is_refused_when_it_is_loaded(optimizer):
+    """Or it makes sense: then the next step takes it."""
+    good = three_groups(optimizer)[0].state_dict()
+    opt, params = three_groups(optimizer)
+    for place in every_place(good):
+        if place[:1] == ("state",) and place[1:2] > (1,):
+            continue                                # as those of the first two parameters
+        for value in NONSENSE:
+            before = str(everything(opt, params))
+            try:
+                opt.load_state_dict(replaced(good, place, value))
+            except nn.FastnnError:
+                assert str(everything(opt, params)) == before, (place, value)
+            else:
+                opt.step()
+                opt, params = three_groups(optimizer)
+
+
+@per_rule
+@paths
+@pytest.mark.parametrize("name", ["param_groups", "state"])
+def test_nonsense_in_an_optimizer_is_refused_by_its_step(optimizer, name, path, monkeypatch):
+    take(path, monkeypatch)
+    opt, params = three_groups(optimizer)
+    good = getattr(opt, name)
+    for number in range(1, sum(1 for _ in every_place(good))):
+        for value in NONSENSE:
+            opt, params = three_groups(optimizer)
+            place = list(every_place(getattr(opt, name)))[number]
+            setattr(opt, name, replaced(getattr(opt, name), place, value))
+            before = everything_but_groups(opt, params)
+            try:
+                opt.step()
+            except nn.FastnnError:
+                assert everything_but_groups(opt, params) == before, (place, value)
+
+
 # ---- the class is the record ---------------------------------------------------------------------
 @per_rule
 def test_the_signature_is_the_records_and_pytorchs(torch, optimizer):

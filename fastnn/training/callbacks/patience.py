@@ -84,8 +84,9 @@ class Patience(Callback):
         return {"best": self.best, "best_epoch": self.best_epoch, "weights": self.weights}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        if set(state) != {"best", "best_epoch", "weights"}:
-            raise RangeError(who="Patience", expected="the keys best, best_epoch and weights", got=sorted(state))
+        if not isinstance(state, Mapping) or set(state) != {"best", "best_epoch", "weights"}:
+            raise RangeError(who="Patience", expected="the keys best, best_epoch and weights",
+                             got=sorted(map(str, state)) if isinstance(state, Mapping) else type(state).__name__)
         best, epoch, weights = state["best"], state["best_epoch"], state["weights"]
         if isinstance(best, bool) or not isinstance(best, (int, float)) or type(epoch) is not int or epoch < 0:
             raise RangeError(who="Patience", expected="a number and an epoch", got=f"{best!r} and {epoch!r}")
