@@ -105,6 +105,8 @@ class Op:
     places            for an op y = x[key] that saves x.shape first: places(**attrs) -> key, or None
                       where an element may be picked twice. The tape then adds dy to dx[key] of the
                       gradient that x has already, not an array that is zero nearly everywhere
+    keeps_nan         inputs at whose infinities the result is NaN, as in PyTorch, though there is a
+                      limit; the function's docstring says so
     slack             factor on the rounding allowance, with the reason in a comment at the record
     """
 
@@ -128,6 +130,7 @@ class Op:
     linear_in: tuple[str, ...] = ()
     differentiable: tuple[str, ...] | None = None
     places: Callable[..., Any] | None = None
+    keeps_nan: tuple[str, ...] = ()
     slack: float = 1.0
 
     @property

@@ -30,8 +30,10 @@ BROADCAST2(is_same, a, b, a == b || (a != a && b != b) ? R(1) : R(0))
 BROADCAST2(exp_difference, a, b, a == b ? (a > -INFINITY ? R(1) : R(0)) : FN(exp_of_negative)(a - b))
 
 BROADCAST2(pow_tensor, a, b, r_pow(a, b))
-BROADCAST2(pow_tensor_slope_a, a, b, b == 0 ? R(0) : b * r_pow(a, b - 1))
-BROADCAST2(pow_tensor_slope_b, a, p, p == 0 ? R(0) : p * r_log(a))
+FNN_INLINE REAL FN(or_0)(REAL c, REAL v) { return c == 0 || v == 0 ? 0 : c * v; }            /* c v, also 0 infinity */
+BROADCAST2(pow_tensor_slope_a, a, b, FN(or_0)(b, r_pow(a, b - 1)))
+/* p = a^b; for denormal a, whose logarithm is that of 0, it is small and not always 0 */
+BROADCAST2(pow_tensor_slope_b, a, p, p == 0 || (a == 0 && p < 1) ? R(0) : p * r_log(a))
 
 FNN_INLINE REAL FN(remainder_of)(REAL a, REAL b)    /* fmod has the sign of a; the remainder has the sign of b */
 {
@@ -40,7 +42,14 @@ FNN_INLINE REAL FN(remainder_of)(REAL a, REAL b)    /* fmod has the sign of a; t
 }
 
 BROADCAST2(remainder, a, b, FN(remainder_of)(a, b))
-BROADCAST2(quotient, a, b, (REAL)floor((a - FN(remainder_of)(a, b)) / b + R(0.5)))
+/* a / infinity is 0, or just below it; by 0 nothing is left to floor */
+FNN_INLINE REAL FN(quotient_of)(REAL a, REAL b)
+{
+    const REAL infinite = a != 0 && (a < 0) != (b < 0) ? -1 : 0;
+    const REAL finite = (REAL)floor((a - FN(remainder_of)(a, b)) / b + R(0.5));
+    return b == 0 ? a / b : (b == INFINITY || b == -INFINITY) && a - a == 0 ? infinite : finite;
+}
+BROADCAST2(quotient, a, b, FN(quotient_of)(a, b))
 
 static void FN(add_to_block)(void *ctx, fnn_size begin, fnn_size end)
 {

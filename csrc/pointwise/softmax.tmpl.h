@@ -353,14 +353,14 @@ void FN(cross_entropy_forward)(REAL *y, REAL *top, REAL *total, double *divisor,
 FNN_INLINE REAL FN(mass)(const FN(entropy_args) *args, const REAL *target, fnn_size i, fnn_size step, REAL weights)
 {
     const REAL *weight = args->weight, keep = (REAL)(1 - args->smoothing);
-    const REAL even = (REAL)(args->smoothing / (double)args->cut.axis);
+    const REAL even = (REAL)(args->smoothing / (double)args->cut.axis), evenly = even != 0 ? even * weights : 0;
     if (!target)
-        return keep * (weight ? weight[args->label[i]] : 1) + even * weights;
+        return keep * (weight ? weight[args->label[i]] : 1) + evenly;
     REAL sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (fnn_size c = 0; c < args->cut.axis; c++)
         sum += target[c * step] * (weight ? weight[c] : 1);
-    return keep * sum + even * weights;
+    return keep * sum + evenly;
 }
 
 /* dx[i] -= s v[i] (keep target[i] + even) over n elements that lie side by side; no v counts as

@@ -292,6 +292,8 @@ def logsumexp_forward(x, *, dim, keepdim):
 def logsumexp_backward(dy, saved, *, dim, keepdim):
     x, y = saved                    # dy/dx = e^x / sum e^x = e^(x - y)
     dy = with_axes(dy, x.shape, dim)
+    if count(x.shape, dim) == 1:    # of one element it is that element
+        return (spread_over(dy, x.shape, dim, 1.0),)
     if any_infinite(y):
         dy = np.asarray(np.where((y == INFINITY) & several_infinities(np.maximum(x, 0), dim), NAN, dy), x.dtype)
     return (broadcast2(fnn_mul, broadcast2(fnn_exp_difference, x, y), dy),)

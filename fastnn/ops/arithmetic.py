@@ -174,6 +174,8 @@ def remainder(input: Tensor, other: Any) -> Tensor:
 
     .. math:: y = a - b \lfloor a / b \rfloor \qquad da = dy, \quad db = -\lfloor a / b \rfloor\, dy
 
+    NaN where a is infinite or b is 0, as in PyTorch.
+
     Parameters, errors and cost: as `add`; a RangeError where integers are divided by zero, too.
 
     >>> import fastnn as nn
@@ -376,7 +378,8 @@ def pairs(low: int = -30, high: int = 30) -> list[Sample]:
 
 # ---- records -------------------------------------------------------------------------------------
 def pair_op(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[..., Any],
-            samples: Callable[[], list[Sample]] = pairs, linear_in: tuple[str, ...] = (), flops: int = 1) -> Op:
+            samples: Callable[[], list[Sample]] = pairs, linear_in: tuple[str, ...] = (), flops: int = 1,
+            keeps_nan: tuple[str, ...] = ()) -> Op:
     """The record of y = f(a, b)."""
     return register(Op(
         name=name, family="arithmetic", inputs=("a", "b"), formula=formula,
@@ -391,7 +394,7 @@ def pair_op(name: str, formula: str, fast_numpy: Callable[..., Any], call: Calla
         ),
         bench={"2048x512": lambda: pair("2048x512", (2048, 512), (2048, 512), 1, 30),
                "2048x512 row": lambda: pair("2048x512 row", (2048, 512), (512,), 1, 30)},
-        flops=lambda n: flops * n, bytes=lambda n: 12 * n))
+        flops=lambda n: flops * n, bytes=lambda n: 12 * n, keeps_nan=keeps_nan))
 
 
 ADD = pair_op("add", "y = a + b", np.add, add, linear_in=("a", "b"))
@@ -404,4 +407,4 @@ MINIMUM = pair_op("minimum", "y = min(a, b)", np.minimum, minimum, lambda: pairs
 POW_TENSOR: Op = pair_op("pow_tensor", "y = a^b", np.power, lambda a, b: binary(POW_TENSOR, np.power, a, b),
                          lambda: pairs(1, 30), flops=30)
 REMAINDER = pair_op("remainder", "y = a - b floor(a / b)", np.remainder, remainder,
-                    lambda: pairs(1, 30), flops=10)
+                    lambda: pairs(1, 30), flops=10, keeps_nan=("a",))

@@ -51,7 +51,8 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, i
         Positions with this label cost nothing and get no gradient.
     reduction : "mean", "sum" or "none"
         "mean" divides by the sum of the weights of the labels that count, for probabilities by the
-        number of positions. If every label is ignored it is NaN, as in PyTorch.
+        number of positions. If no label counts, because all are ignored or weigh 0, it is NaN, as
+        in PyTorch.
     label_smoothing : float from 0 to 1
         s, the share of probability that is spread evenly over all classes.
 
@@ -65,6 +66,10 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, i
         0..1, or an unknown reduction.
     ShapeError : if target or weight does not fit the input.
     DTypeError : if input or weight is not floating point, or their dtypes differ.
+
+    A class that weighs nothing, because its probability or weight is 0, costs nothing, even if its
+    score is -inf. A score of +inf makes its position NaN, as in PyTorch and in `softmax`; so does
+    an infinite probability.
 
     It warns, once, if the first row looks as if softmax had been applied to it already.
 
@@ -306,6 +311,7 @@ CROSS_ENTROPY = register(Op(
            "gpt2.vocabulary": lambda: labels("gpt2.vocabulary", 256, 50257),
            "mnist": lambda: labels("mnist", 128, 10)},
     flops=lambda n, C: 3 * n, bytes=lambda n, C: 4 * n, terms=lambda n, C: n, differentiable=("x", "target"),
+    keeps_nan=("x", "target"),
 ))
 
 NLL_LOSS = register(Op(

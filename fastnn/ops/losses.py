@@ -184,9 +184,10 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     Parameters
     ----------
     input : Tensor
-        Scores (logits) of any size.
+        Scores (logits) of any size, infinite ones too: an outcome that weighs nothing costs
+        nothing.
     target : Tensor
-        Probabilities from 0 to 1, of input's shape and dtype.
+        Probabilities from 0 to 1, of input's shape and dtype; an infinite one gives NaN.
     weight : Tensor that broadcasts to input's shape, optional
         w, how much each element counts. A constant: it gets no gradient.
     reduction : as in `mse_loss`
@@ -215,7 +216,8 @@ def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: b
         dt_i = \frac{dy}{n} (\log t_i + 1 - x_i)
 
     With log_target the same for :math:`t = e^{\text{target}}`, and the gradient of target is
-    :math:`t_i` times :math:`dt_i`. Where t = 0, t log t is 0 and its slope is taken as 0.
+    :math:`t_i` times :math:`dt_i`. Where t = 0 the term is 0, whatever x is, and the slope of t
+    log t is taken as 0.
 
     Parameters
     ----------
@@ -430,7 +432,8 @@ def fast_binary_cross_entropy(x: np.ndarray, t: np.ndarray, w: Any) -> np.ndarra
 # ---- records -------------------------------------------------------------------------------------
 def loss(function: Callable[..., Tensor], formula: str, check: Callable[..., None],
          samples: Callable[[], list[Sample]], fast_numpy: Callable[..., Any], bench: Callable[..., Sample],
-         inputs: tuple[str, ...] = ("x", "target"), errors: tuple[Refusal, ...] = (), flops: int = 3) -> Op:
+         inputs: tuple[str, ...] = ("x", "target"), errors: tuple[Refusal, ...] = (), flops: int = 3,
+         keeps_nan: tuple[str, ...] = ()) -> Op:
     """The record of a loss, under its function's name."""
     name = function.__name__
     return register(Op(
@@ -439,7 +442,8 @@ def loss(function: Callable[..., Tensor], formula: str, check: Callable[..., Non
         ref_forward=getattr(reference, name + "_forward"), ref_backward=getattr(reference, name + "_backward"),
         check=check, samples=samples, errors=(*errors_of(function), *errors), fast_numpy=fast_numpy,
         bench={"2048x512": lambda: bench("2048x512", 2048, 512)},
-        flops=lambda n: flops * n, bytes=lambda n: 8 * n, terms=lambda n: n, differentiable=("x", "target")))
+        flops=lambda n: flops * n, bytes=lambda n: 8 * n, terms=lambda n: n, differentiable=("x", "target"),
+        keeps_nan=keeps_nan))
 
 
 MSE_LOSS = loss(
@@ -487,6 +491,7 @@ BINARY_CROSS_ENTROPY_WITH_LOGITS = loss(
     check_with_logits, with_logits_samples,
     lambda x, t, w, q: fast_mean(np.maximum(x, 0) - x * t + np.log1p(np.exp(-np.abs(x)))),
     lambda *args: binary(*args, logits=True), inputs=("x", "target", "weight", "pos_weight"), flops=20,
+    keeps_nan=("target",),
     errors=(
         Refusal("pos_weight", lambda: of(binary_cross_entropy_with_logits, [[0.5]], [[0.0]],
                                          pos_weight=tensor([1.0, 2.0])),

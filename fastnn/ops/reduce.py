@@ -100,7 +100,8 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor
 
     .. math:: y = \prod_i x_i \qquad dx_i = dy \prod_{k \ne i} x_k
 
-    The gradient holds for zeros, too. Parameters, errors and cost: as `sum`.
+    The gradient holds for zeros, too, and where the product leaves the range. Zero times infinity
+    is NaN, as in PyTorch. Parameters, errors and cost: as `sum`.
 
     >>> import fastnn as nn
     >>> nn.tensor([[1.0, 2.0], [3.0, 4.0]]).prod(1)
@@ -145,7 +146,8 @@ def var(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = F
     .. math:: y = \frac{1}{n - c} \sum_i (x_i - \bar x)^2 \qquad
         dx_i = \frac{2\, dy}{n - c} (x_i - \bar x)
 
-    NaN where n <= c. The mean is taken first and subtracted, so a large mean costs no digits.
+    NaN where n <= c, and at an infinite element, as in PyTorch. The mean is taken first and
+    subtracted, so a large mean costs no digits.
 
     Parameters
     ----------
@@ -177,7 +179,7 @@ def std(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = F
 
     .. math:: y = \sqrt{\operatorname{var}(x)} \qquad dx_i = \frac{dy}{y\, (n - c)} (x_i - \bar x)
 
-    The slope where y is 0 is taken as 0. Parameters, errors and cost: as `var`.
+    The slope where y is 0 is taken as 0. NaN, parameters, errors and cost: as `var`.
 
     >>> import fastnn as nn
     >>> nn.tensor([2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]).std(correction=0)
@@ -250,7 +252,10 @@ def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
 
     .. math:: y = \ln \sum_i e^{x_i} \qquad dx_i = dy\, e^{x_i - y}
 
-    The slope is softmax's result. Parameters, errors and cost: as `var`, with one exp an element.
+    The slope is softmax's result; an infinity alone has slope 1, of several the slopes are NaN, and
+    where all elements are -inf they are 0. Of nothing it is -inf.
+
+    Parameters, errors and cost: as `var`, with one exp an element.
 
     >>> import fastnn as nn
     >>> nn.functional.logsumexp(nn.tensor([500.0, 500.0]), 0)
@@ -403,11 +408,11 @@ MEAN = reduction(
 VAR = reduction(
     "var", "y = sum (x - mean)^2 / (n - correction)",
     lambda x, dim, keepdim, correction: x.var(axis=dim, keepdims=keepdim, ddof=correction),
-    var, corrected, {"correction": 1}, flops=4)
+    var, corrected, {"correction": 1}, flops=4, keeps_nan=("x",))
 STD = reduction(
     "std", "y = sqrt(var)",
     lambda x, dim, keepdim, correction: x.std(axis=dim, keepdims=keepdim, ddof=correction),
-    std, corrected, {"correction": 1}, flops=4)
+    std, corrected, {"correction": 1}, flops=4, keeps_nan=("x",))
 NORM = reduction(
     "norm", "y = (sum |x|^p)^(1/p), p = 1 or 2",
     lambda x, p, dim, keepdim: np.linalg.norm(x, p, axis=dim[0], keepdims=keepdim), norm,
@@ -420,7 +425,7 @@ LOGSUMEXP = reduction(
     lambda: reductions(spread=4.0), flops=14)       # a few slopes are large
 PROD = reduction(
     "prod", "y = prod x",
-    lambda x, dim, keepdim: x.prod(axis=dim, keepdims=keepdim), prod, products)
+    lambda x, dim, keepdim: x.prod(axis=dim, keepdims=keepdim), prod, products, keeps_nan=("x",))
 
 CUMSUM: Op = register(Op(
     name="cumsum", family="reduction", inputs=("x",), formula="y_a = sum of x_b over b <= a",

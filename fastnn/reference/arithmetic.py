@@ -62,9 +62,15 @@ def maximum_forward(a, b):
     return np.asarray(np.maximum(a, b)), (a, b)
 
 
+def shared(dy, share, a, b):
+    """dy between a and b, where a has this share: 1, 0, or half where they are equal."""
+    return sum_to(np.where(share == 0, 0, dy * share), shape(a)), sum_to(np.where(share == 1, 0, dy * (1 - share)),
+                                                                         shape(b))
+
+
 def maximum_backward(dy, saved):
     a, b = saved                                    # the gradient goes to the larger; equals share it
-    return sum_to(dy * ((a > b) + 0.5 * (a == b)), shape(a)), sum_to(dy * ((b > a) + 0.5 * (a == b)), shape(b))
+    return shared(dy, (a > b) + 0.5 * (a == b), a, b)
 
 
 def minimum_forward(a, b):
@@ -73,7 +79,7 @@ def minimum_forward(a, b):
 
 def minimum_backward(dy, saved):
     a, b = saved
-    return sum_to(dy * ((a < b) + 0.5 * (a == b)), shape(a)), sum_to(dy * ((b < a) + 0.5 * (a == b)), shape(b))
+    return shared(dy, (a < b) + 0.5 * (a == b), a, b)
 
 
 def pow_tensor_forward(a, b):
@@ -84,7 +90,8 @@ def pow_tensor_forward(a, b):
 def pow_tensor_backward(dy, saved):
     a, b = saved                                    # forward was  y = a^b = exp(b ln a)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        slope_a = np.where(b == 0, 0, b * np.power(a, b - 1))
+        power = np.power(a, b - 1)
+        slope_a = np.where((b == 0) | (power == 0), 0, b * power)
         y = np.power(a, b)
         slope_b = np.where(y == 0, 0, y * np.log(a))
     return sum_to(dy * slope_a, shape(a)), sum_to(dy * slope_b, shape(b))
@@ -226,9 +233,14 @@ def cos_backward(dy, saved):
     return (-dy * np.sin(x),)
 
 
+def power(x, exponent):
+    """x^p as IEEE 754 has it. Of a lone exponent 1/2 NumPy makes a root, which is NaN at -inf."""
+    return np.asarray(np.power(x, np.full(x.shape, exponent, x.dtype)))
+
+
 def pow_forward(x, *, exponent):
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return np.power(x, x.dtype.type(exponent)), (x,)
+        return power(x, exponent), (x,)
 
 
 def pow_backward(dy, saved, *, exponent):
@@ -236,7 +248,7 @@ def pow_backward(dy, saved, *, exponent):
     if exponent == 0:
         return (np.zeros_like(x),)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return (dy * exponent * np.power(x, x.dtype.type(exponent - 1)),)
+        return (dy * exponent * power(x, exponent - 1),)
 
 
 def clamp_forward(x, *, low, high):

@@ -38,8 +38,11 @@ def coefficients(x, target, weight, ignore_index, smoothing):
         return a, np.ones(a.sum(axis=class_axis(x)).shape, x.dtype)
     counts = target != ignore_index
     hot = one_hot(np.where(counts, target, -1), x)
-    label_weight = (w * hot).sum(axis=class_axis(x))
-    a = (1 - smoothing) * w * hot + smoothing / max(C, 1) * w * np.expand_dims(counts, class_axis(x))
+    hot = np.where(hot == 1, w, x.dtype.type(0))
+    label_weight = hot.sum(axis=class_axis(x))
+    even = weighed(np.asarray(smoothing / max(C, 1), x.dtype), w)
+    a = weighed(np.asarray(1 - smoothing, x.dtype), hot) + np.where(np.expand_dims(counts, class_axis(x)), even,
+                                                                    x.dtype.type(0))
     return a, label_weight
 
 
@@ -90,5 +93,5 @@ def nll_loss_backward(dy, saved, *, ignore_index=-100, reduction="mean"):
     a, target, divisor = saved
     # forward was  y = - sum_c a_c x_c
     with np.errstate(invalid="ignore"):
-        dx = -a * spread(dy, reduction, divisor, class_axis(a))
+        dx = -weighed(a, spread(dy, reduction, divisor, class_axis(a)))
     return np.where(np.expand_dims(target == ignore_index, class_axis(a)), 0, dx), None, None

@@ -51,7 +51,8 @@ def spread(x, dim, correction):
     """
     x, exponent = near_one(x, dim)
     d = x - np.mean(x, axis=dim, keepdims=True)
-    d = d - np.mean(d, axis=dim, keepdims=True)     # takes out what rounding has left of the mean
+    rest = np.mean(d, axis=dim, keepdims=True)
+    d = d - np.where(np.isfinite(rest), rest, 0)    # takes out what rounding has left of the mean
     y = np.sum(d * d, axis=dim, keepdims=True) / max(count(x.shape, dim) - correction, 0)
     return d, y, exponent
 
@@ -111,6 +112,8 @@ def logsumexp_forward(x, *, dim, keepdim):
 
 def logsumexp_backward(dy, saved, *, dim, keepdim):
     x, y = saved                                    # dy/dx = e^x / sum e^x,  which is softmax
+    if count(x.shape, dim) == 1:
+        return (np.array(expand(dy, x.shape, dim)),)
     tops = np.sum(x == np.inf, axis=dim, keepdims=True)
     with np.errstate(over="ignore", invalid="ignore"):
         slope = np.exp(x - np.where(y == -np.inf, 0, y))

@@ -18,13 +18,14 @@ from typing import Any
 import numpy as np
 
 from ..config import threads
+from ..errors import FastnnError
 from ..op import Op, Sample, takes_needs, takes_save
 from .gradcheck import inner, op_gradcheck, random_cotangent
 
-__all__ = ["LAWS", "adjoint_identity", "backward_is_the_definition", "close_to_definition",
-           "definition_gradient_is_the_derivative", "exact_on_integers", "forward_is_the_definition",
-           "inputs_are_unchanged", "layouts_do_not_matter", "nothing_kept_same_result", "outputs_are_overwritten",
-           "same_bits_for_any_threads", "wanted_gradients_only"]
+__all__ = ["LAWS", "LAWS_OF_ENDS", "adjoint_identity", "backward_is_the_definition", "close_to_definition",
+           "definition_gradient_is_the_derivative", "ends_are_the_definition", "exact_on_integers",
+           "forward_is_the_definition", "inputs_are_unchanged", "layouts_do_not_matter", "limits_are_reached",
+           "nothing_kept_same_result", "outputs_are_overwritten", "same_bits_for_any_threads", "wanted_gradients_only"]
 
 
 # ---- the kernel is the definition ----------------------------------------------------------------
@@ -305,6 +306,131 @@ def nothing_kept_same_result(op: Op, sample: Sample, dtype: Any) -> float:
     return 0.0
 
 
+# ---- the ends of the range -----------------------------------------------------------------------
+_SMALL = 2000               # samples up to so many elements: an end of the range acts on its neighbours
+
+
+def ends_are_the_definition(op: Op, sample: Sample, dtype: Any) -> float:
+    """NaN and both infinities stand in the same elements of the kernel's results and of the
+    definition's, forward and backward, and the other outputs are near: where one element of an
+    input is infinite, NaN, +-1e30, in float64 +-1e300, or too small for a normal number, which may
+    count as 0.
+    """
+    tiny = float(np.finfo(dtype).tiny) / 4
+    for name, put, dy in _one_element_replaced(op, sample, dtype, differentiable=False):
+        for value in [np.inf, -np.inf, np.nan, 1e30, -1e30, tiny] + [1e300, -1e300] * (dtype == np.float64):
+            inputs = put(value)
+            if not _allowed(op, sample, inputs):
+                continue
+            got = _results(op.kernels, inputs, dy, sample)
+            wants = [_results(op.definition, [_widest(a) for a in put(v)], _each(_widest, dy), sample)
+                     for v in ([value, 0.0] if value == tiny else [value])]
+            outputs = len(got) - len(op.inputs) if op.kernels[1] else len(got)
+            for i, g in enumerate(got):
+                if g is None or not _floating(g) or wants[0][i] is None:
+                    continue
+                if i >= outputs and np.isfinite(value) and g.size < max(a.size for a in got if a is not None):
+                    continue                        # a sum over repetitions, whose terms may leave the range apart
+                same = [_agrees(g, want[i], values=i < outputs) for want in wants]
+                _hold(np.all(np.any(same, axis=0)), op, sample,
+                      f"{name} = {value} in one element: result {i} differs from the definition")
+    return 0.0
+
+
+def limits_are_reached(op: Op, sample: Sample, dtype: Any) -> float:
+    """Where one element of an input goes to +-infinity and the definition has a limit, the kernel
+    gives it at infinity: as value, and as slope if it is finite.
+
+    The limit is seen at 1e25, 1e50 and 1e100. Products with a factor 0 are NaN as in IEEE 754 in
+    ops that are linear (`op.linear_in`) and for the inputs `op.keeps_nan`.
+    """
+    for name, put, dy in _one_element_replaced(op, sample, dtype, differentiable=True):
+        if name in op.linear_in or name in op.keeps_nan:
+            continue
+        for sign in (1, -1):
+            large = [[_widened(a) for a in put(1.0)] for _ in range(3)]
+            for inputs, size in zip(large, (1e25, 1e50, 1e100)):
+                inputs[op.inputs.index(name)] = put(sign * size, np.float64)[op.inputs.index(name)]
+            if not _allowed(op, sample, put(sign * np.inf)):
+                continue
+            seen = [_results(op.definition, inputs, _each(_widened, dy), sample) for inputs in large]
+            got = _results(op.kernels, put(sign * np.inf), dy, sample)
+            outputs = len(got) - len(op.inputs) if op.kernels[1] else len(got)
+            for i, g in enumerate(got):
+                if g is None or not _floating(g) or seen[0][i] is None:
+                    continue
+                want = _limit(*[np.asarray(s[i]) for s in seen])
+                known = np.isfinite(want) if i >= outputs else ~np.isnan(want)
+                _hold(np.all(_agrees(g, want, values=True) | ~known), op, sample,
+                      f"{name} goes to {sign * np.inf} in one element: result {i} is not its limit")
+    return 0.0
+
+
+def _one_element_replaced(op: Op, sample: Sample, dtype: Any, differentiable: bool) -> Any:
+    """For each floating-point input of a small sample: (its name, a function that gives the inputs
+    with a number in one of its elements, upstream gradients).
+    """
+    inputs = sample.cast(dtype)
+    if sum(a.size for a in inputs if isinstance(a, np.ndarray)) > _SMALL:
+        return
+    y = op.ref_forward(*sample.cast(np.float64), **sample.attrs)[0]
+    dy = random_cotangent(_each(lambda a: a.astype(dtype) if _floating(a) else a, y), sample.rng())
+    for k, (name, a) in enumerate(zip(op.inputs, inputs)):
+        if not _floating(a) or a.size == 0 or (differentiable and not _differentiable(op)[k]):
+            continue
+        at = int(sample.rng().integers(a.size))
+
+        def put(value: float, dtype: Any = dtype, k: int = k, at: int = at) -> list[Any]:
+            changed = sample.cast(dtype)
+            changed[k] = changed[k].copy()
+            changed[k].reshape(-1)[at] = value
+            return changed
+        yield name, put, dy
+
+
+def _allowed(op: Op, sample: Sample, inputs: list[Any]) -> bool:
+    """Whether the op takes such inputs: some losses want probabilities."""
+    try:
+        if op.check is not None:
+            op.check(*inputs, **sample.attrs)
+    except FastnnError:
+        return False
+    return True
+
+
+def _results(functions: tuple[Callable[..., Any], Any], inputs: list[Any], dy: Any, sample: Sample) -> list[Any]:
+    """The outputs, and after them the gradients."""
+    forward, backward = functions
+    with np.errstate(all="ignore"):
+        y, saved = forward(*inputs, **sample.attrs)
+        return [*_tuple(y), *(backward(dy, saved, **sample.attrs) if backward else ())]
+
+
+def _agrees(got: np.ndarray, want: Any, values: bool) -> np.ndarray:
+    """Where two arrays have NaN, the same infinity, or both a finite number; values: near each
+    other, too.
+    """
+    with np.errstate(all="ignore"):
+        w = np.asarray(want).astype(got.dtype)
+        finite = np.isfinite(got) & np.isfinite(w)
+        near = np.abs(got - w) <= 1e-3 * (np.abs(w) + 1) if values else True
+        return (got == w) | (np.isnan(got) & np.isnan(w)) | (finite & near)
+
+
+def _limit(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """The limit that three values of one function suggest, at arguments each the square of the one
+    before: what they agree on, 0, or an infinity; NaN where they suggest nothing.
+    """
+    with np.errstate(all="ignore"):
+        steady = (c == b) | (np.abs(c - b) <= 1e-9 * np.abs(c) + 1e-15)
+        fades = (np.abs(c) < 0.1 * np.abs(b)) & (np.abs(b) < 0.5 * np.abs(a))
+        grows = (np.abs(c) > 1.5 * np.abs(b)) & (np.abs(b) > 1.2 * np.abs(a)) & (np.sign(c) == np.sign(a))
+        return np.where(steady, c, np.where(fades, 0, np.where(grows, np.sign(c) * np.inf, np.nan)))
+
+
+LAWS_OF_ENDS: dict[str, Callable[[Op, Sample, Any], float]] = {
+    law.__name__: law for law in (ends_are_the_definition, limits_are_reached)}
+
 LAWS: dict[str, Callable[[Op, Sample, Any], float]] = {
     law.__name__: law for law in (
         forward_is_the_definition, backward_is_the_definition, definition_gradient_is_the_derivative,
@@ -378,6 +504,11 @@ def _floating(a: Any) -> bool:
 
 def _widened(a: Any) -> Any:
     return a.astype(np.float64) if _floating(a) else a
+
+
+def _widest(a: Any) -> Any:
+    """float32 as float64; float64 as long double, where that has a larger range."""
+    return a.astype(np.float64 if a.dtype == np.float32 else np.longdouble) if _floating(a) else a
 
 
 def _absolute(a: Any) -> Any:
