@@ -11,6 +11,7 @@ import numpy as np
 
 from ..arrays import copied
 from ..errors import DTypeError, RangeError
+from ..guard import guard_all
 from ..kernels import compiled
 from ..reference import optim as reference
 from ..tensor import Tensor
@@ -197,3 +198,6 @@ def _scale(scale_all: Callable[[list[np.ndarray], float], None], gradients: list
         scale_all(gradients, math.ldexp(1.0, -least))
         exponent += least
     scale_all(gradients, math.ldexp(mantissa, exponent))
+
+
+guard_all(globals())
