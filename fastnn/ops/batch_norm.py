@@ -16,6 +16,7 @@ from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import norm as reference
 from ..tensor import Tensor, tensor
+from .checks import at_least_zero
 from .norm import CANCELLATION, check_channels, images
 
 __all__ = ["batch_norm", "batch_norm_relu"]
@@ -107,7 +108,7 @@ def normalise(who: str, by_batch: Op, by_given: Op, input: Tensor, running_mean:
         if running_mean is None or running_var is None:
             raise ShapeError(who=who, expected="running_mean and running_var when training=False", got=None,
                              hint="Pass training=True to normalise by the batch's own statistics.")
-        return apply(by_given, input, running_mean, running_var, weight, bias, eps=float(eps))
+        return apply(by_given, input, running_mean, running_var, weight, bias, eps=at_least_zero(who, eps))
     x: Any = getattr(input, "_data", input)
     check_channels(who, x, running_mean=getattr(running_mean, "_data", running_mean),
                    running_var=getattr(running_var, "_data", running_var))
@@ -116,7 +117,7 @@ def normalise(who: str, by_batch: Op, by_given: Op, input: Tensor, running_mean:
         if running is not None and not getattr(running, "_data", running).flags.writeable:
             raise RangeError(who=who, expected=f"{name} in memory that may be written to", got="a read-only array",
                              hint="Give a copy.")           # before one of the two has moved
-    y, mean, var = apply(by_batch, input, weight, bias, eps=float(eps))
+    y, mean, var = apply(by_batch, input, weight, bias, eps=at_least_zero(who, eps))
     if x.size > 0:
         m = x.size // x.shape[1]
         blend(running_mean, mean.data, momentum)
@@ -230,6 +231,8 @@ BATCH_NORM = register(Op(
                 ShapeError, ("weight of shape (3,)", "(2,)")),
         Refusal("running", lambda: batch_norm(tensor(np.zeros((2, 3))), tensor(np.zeros(2)), None, training=True),
                 ShapeError, ("running_mean of shape (3,)", "(2,)")),
+        Refusal("eps below 0", lambda: batch_norm(tensor(np.ones((2, 3))), None, None, training=True, eps=-0.5),
+                RangeError, ("batch_norm", "eps >= 0", "-0.5")),
         Refusal("integers", lambda: batch_norm(tensor([[1, 2], [3, 4]]), None, None, training=True),
                 DTypeError, ("batch_norm", "int64")),
     ),

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError, ShapeError
+from ..errors import DTypeError, RangeError, ShapeError
 
-__all__ = ["FLOATS", "common_dtype", "need_array", "need_float", "need_integers", "need_rank", "need_room",
-           "pair", "single"]
+__all__ = ["FLOATS", "at_least_zero", "common_dtype", "need_array", "need_float", "need_integers", "need_rank",
+           "need_room", "pair", "single"]
 
 
 LARGEST = 2**47                                     # bytes: the addresses that a program has on most processors
@@ -28,6 +28,14 @@ def need_array(who: str, **arrays: Any) -> None:
         if a is not None and not isinstance(a, np.ndarray):
             raise DTypeError(f"{name} must be a tensor or an array", who=who, got=type(a).__name__,
                              hint="Wrap it in nn.tensor(...).")
+
+
+def at_least_zero(who: str, eps: Any) -> float:
+    """The number under a root beside a variance: below 0 the root need not exist."""
+    value = float(eps)
+    if not value >= 0:
+        raise RangeError(who=who, expected="eps >= 0", got=eps)
+    return value
 
 
 def need_float(who: str, **arrays: Any) -> None:

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from ..autograd import apply
-from ..errors import DTypeError, ShapeError
+from ..errors import DTypeError, RangeError, ShapeError
 from ..guard import FOREIGN, explain
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import norm as reference
 from ..tensor import Tensor, tensor
-from .checks import need_float
+from .checks import at_least_zero, need_float
 
 __all__ = ["group_norm", "layer_norm", "rms_norm"]
 
@@ -64,7 +64,8 @@ def layer_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Ten
             [ 0.0000,  0.0000]])
     """
     try:
-        return apply(LAYER_NORM, input, weight, bias, normalized_shape=as_shape(normalized_shape), eps=float(eps))
+        return apply(LAYER_NORM, input, weight, bias, normalized_shape=as_shape(normalized_shape),
+                     eps=at_least_zero("layer_norm", eps))
     except FOREIGN as error:
         return explain(layer_norm, error, input, normalized_shape, weight, bias, eps)
 
@@ -99,7 +100,8 @@ def rms_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tenso
         x: Any = getattr(input, "_data", input)
         if eps is None:
             eps = float(np.finfo(x.dtype).eps) if x.dtype.kind == "f" else 0.0
-        return apply(RMS_NORM, input, weight, normalized_shape=as_shape(normalized_shape), eps=float(eps))
+        return apply(RMS_NORM, input, weight, normalized_shape=as_shape(normalized_shape),
+                     eps=at_least_zero("rms_norm", eps))
     except FOREIGN as error:
         return explain(rms_norm, error, input, normalized_shape, weight, eps)
 
@@ -140,7 +142,8 @@ def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bia
     >>> nn.functional.group_norm(nn.tensor([[1.0, 3.0, 5.0, 5.0]]), 2)
     tensor([[-1.,  1.,  0.,  0.]])
     """
-    return apply(GROUP_NORM, input, weight, bias, num_groups=int(num_groups), eps=float(eps))
+    return apply(GROUP_NORM, input, weight, bias, num_groups=int(num_groups),
+                 eps=at_least_zero("group_norm", eps))
 
 
 # ---- what the functions share --------------------------------------------------------------------
@@ -300,6 +303,8 @@ LAYER_NORM = register(Op(
                 ShapeError, ("layer_norm", "normalized_shape")),
         Refusal("weight", lambda: layer_norm(tensor(np.zeros((2, 3))), 3, tensor(np.zeros(2))),
                 ShapeError, ("weight of shape (3,)", "(2,)")),
+        Refusal("eps below 0", lambda: layer_norm(tensor(np.ones((2, 3))), 3, eps=-0.5),
+                RangeError, ("layer_norm", "eps >= 0", "-0.5")),
         Refusal("integers", lambda: layer_norm(tensor([[1, 2]]), (2,)), DTypeError, ("layer_norm", "int64")),
         Refusal("mixed", lambda: layer_norm(tensor(np.zeros((2, 3))), (3,), tensor(np.zeros(3, np.float32))),
                 DTypeError, ("float64", "float32")),
@@ -319,6 +324,8 @@ RMS_NORM = register(Op(
     errors=(
         Refusal("shape", lambda: rms_norm(tensor(np.zeros((2, 3))), (4,)),
                 ShapeError, ("rms_norm", "(..., 4)", "(2, 3)")),
+        Refusal("eps below 0", lambda: rms_norm(tensor(np.ones((2, 3))), 3, eps=-0.5),
+                RangeError, ("rms_norm", "eps >= 0", "-0.5")),
         Refusal("integers", lambda: rms_norm(tensor([[1, 2]]), (2,)), DTypeError, ("rms_norm", "int64")),
     ),
     fast_numpy=fast_rms_norm,
@@ -340,6 +347,8 @@ GROUP_NORM = register(Op(
         Refusal("rank", lambda: group_norm(tensor(np.zeros(3)), 1), ShapeError, ("(N, C)", "(3,)")),
         Refusal("bias", lambda: group_norm(tensor(np.zeros((2, 4))), 2, None, tensor(np.zeros(2))),
                 ShapeError, ("bias of shape (4,)",)),
+        Refusal("eps below 0", lambda: group_norm(tensor(np.ones((2, 4))), 2, eps=-0.5),
+                RangeError, ("group_norm", "eps >= 0", "-0.5")),
         Refusal("integers", lambda: group_norm(tensor([[1, 2]]), 1), DTypeError, ("group_norm", "int64")),
     ),
     fast_numpy=fast_group_norm,

@@ -5,6 +5,7 @@ Kernels: csrc/pointwise/softmax.c. Definitions: fastnn/reference/softmax.py.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -82,7 +83,7 @@ def log_softmax(input: Tensor, dim: int) -> Tensor:
 # ---- what the functions share --------------------------------------------------------------------
 def from_the_front(input: Any, dim: int) -> int:
     """dim counted from the front; an out-of-range one is left for the check to name."""
-    ndim = getattr(input, "ndim", 1) or 1
+    ndim, dim = getattr(input, "ndim", 1) or 1, operator.index(dim)
     return dim + ndim if -ndim <= dim < 0 else dim
 
 
@@ -141,6 +142,7 @@ def errors_of(name: str, function: Callable[..., Tensor]) -> tuple[Refusal, ...]
                 ShapeError, (name, "dim from -2 to 1", "got 2")),
         Refusal("dim too small", lambda: function(tensor([1.0, 2.0]), -2),
                 ShapeError, (name, "dim from -1 to 0", "got -2")),
+        Refusal("dim is no whole number", lambda: function(tensor([[1.0, 2.0]]), -1.5), DTypeError, (name, "-1.5")),
     )
 
 
