@@ -158,7 +158,7 @@ def extensions():
     )
     return cythonize([kernels], compiler_directives={
         "language_level": 3,
-        "boundscheck": DEBUG,
+        "boundscheck": True,                        # a tuple of the caller may be short; arrays are not concerned
         "wraparound": False,
         "cdivision": True,
         "freethreading_compatible": True,

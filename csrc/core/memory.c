@@ -33,7 +33,7 @@
  *            limit besides.
  * Scratch    A thread's first request reserves FNN_SCRATCH_BYTES of address space; untouched pages
  *            cost nothing. It is a stack: allocating moves its top up, freeing moves it down, two
- *            additions each.
+ *            additions each. What has no room there takes a buffer.
  *            It goes at the thread's end.
  * Threads    Buffers: one lock, never held while calling the system. Scratch: no sharing, no lock.
  * Fork       The child inherits buffers, limit and its own thread's scratch. The scratch of threads
@@ -51,6 +51,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #if defined(_WIN32)
@@ -473,9 +474,16 @@ size_t fnn_buffer_in_use(void) { return read_locked(&heap.in_use); }
 
 /* The arena's first 64 bytes say where its free part begins. A little more than FNN_SCRATCH_BYTES
  * is reserved, for those 64 bytes and for rounding up: alignment does not count against the user.
- */
+ * What has no room there gets a buffer of its own, which belongs to the same stack: it knows the
+ * one before it, and where the arena's top was. */
+typedef struct beyond {
+    struct beyond *before;
+    char *top;
+} beyond;
+
 typedef struct {
     char *top;
+    beyond *last;                                  /* NULL nearly always */
 } arena;
 
 #define ARENA_BYTES (FNN_SCRATCH_BYTES + ((size_t)64 << 10))
@@ -509,18 +517,48 @@ int fnn_scratch_ready(void)
         return 0;
     }
     a->top = (char *)a + ALIGNMENT;
+    a->last = NULL;
     return 1;
+}
+
+/* No kernel looks whether it got its scratch: one that went on without would write anywhere. */
+static void no_memory(void)
+{
+    fputs("fastnn: no memory for a kernel's scratch; the process ends before anything is overwritten\n", stderr);
+    abort();
+}
+
+static void *alloc_beyond(arena *a, size_t bytes)
+{
+    beyond *b = bytes < MAX_BYTES ? fnn_buffer_acquire(ALIGNMENT + bytes) : NULL;
+    if (b == NULL)
+        no_memory();
+    *b = (beyond){a->last, a->top};
+    a->last = b;
+    return (char *)b + ALIGNMENT;
+}
+
+static int in_arena(const arena *a, const void *p)
+{
+    return (uintptr_t)p - (uintptr_t)a <= ARENA_BYTES;
+}
+
+static void free_last(arena *a)
+{
+    beyond *b = a->last;
+    a->top = b->top;
+    a->last = b->before;
+    fnn_buffer_release(b);
 }
 
 void *fnn_scratch_alloc(size_t bytes)
 {
     if (!fnn_scratch_ready())
-        return NULL;
+        no_memory();
     arena *a = arena_get();
     size_t room = (size_t)((char *)a + ARENA_BYTES - a->top);
-    assert(bytes <= room && "this thread holds more than FNN_SCRATCH_BYTES");
     if (bytes > room)
-        return NULL;
+        return alloc_beyond(a, bytes);
     char *p = a->top;
     a->top += fnn_round_up_bytes(bytes, ALIGNMENT);    /* stays within the arena, whose end is aligned too */
     return p;
@@ -531,6 +569,16 @@ void fnn_scratch_free(void *p)
     arena *a = arena_get();
     if (p == NULL || a == NULL)
         return;
+    if (!in_arena(a, p)) {
+        while (a->last != NULL && (char *)a->last + ALIGNMENT != (char *)p)
+            free_last(a);
+        assert(a->last != NULL && "not this thread's scratch, or freed before");
+        if (a->last != NULL)
+            free_last(a);
+        return;
+    }
+    while (a->last != NULL && a->last->top > (char *)p)        /* allocated after p */
+        free_last(a);
     assert((char *)p >= (char *)a + ALIGNMENT && (char *)p <= a->top && "not this thread's scratch, or freed before");
     a->top = p;
 }

@@ -18,16 +18,16 @@ size_t fnn_buffer_limit(void);                 /* at first FASTNN_CACHE_MB, else
 
 /* ---- Scratch: this thread's own stack of temporary memory, for packed panels and the like. --- */
 
-/* All that one thread may hold at one time. Inside a parallel loop that includes what the caller
- * holds around it, since the caller runs blocks too. */
+/* What one thread should hold at most at one time: more comes from the buffers, slowly. Inside a
+ * parallel loop that includes what the caller holds around it: the caller runs blocks too. */
 #define FNN_SCRATCH_BYTES ((size_t)32 << 20)
 
 /* 1 when this thread has its scratch memory, 0 when the system refuses it. Call it before a kernel,
- * where an error can still be raised; after a 1, fnn_scratch_alloc does not fail within
- * FNN_SCRATCH_BYTES. Worker threads have theirs. */
+ * where an error can still be raised. Worker threads have theirs. */
 int    fnn_scratch_ready(void);
 
-/* 64-byte aligned, contents undefined. Other threads may use it too, until it is freed. Last in,
+/* 64-byte aligned, contents undefined; never NULL, as kernels rely on it: without memory the
+ * process ends. Other threads may use it too, until it is freed. Last in,
  * first out: freeing p frees everything that was allocated after p. */
 void  *fnn_scratch_alloc(size_t bytes);
 void   fnn_scratch_free(void *p);

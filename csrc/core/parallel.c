@@ -60,6 +60,7 @@
 #endif
 
 #define SPIN_NS 50000                              /* how long to watch before parking */
+#define RETRY_LOOPS 1000                           /* after so many loops a worker that failed is tried again */
 #define STACK_BYTES ((size_t)2 << 20)              /* of a worker; macOS and musl give much less unasked */
 
 typedef struct {
@@ -77,6 +78,7 @@ static struct {
     _Alignas(64) job job;                          /* written by the pool's owner, read by owners of a block */
     _Alignas(64) fnn_atomic threads;               /* as set by the user; 0 = not decided yet */
     fnn_atomic wanted;                             /* workers that should live: threads - 1, less if some failed */
+    int loops_short;                               /* loops of the pool's owners since that failure */
     fnn_atomic live;                               /* workers that there are; changes under the lock only */
     fnn_atomic parked;                             /* workers asleep; changes under the lock only */
     fnn_atomic caller_parked;                      /* 1 while the caller sleeps, waiting for the last blocks */
@@ -314,8 +316,22 @@ static void wait_for_workers(int64_t their_blocks)
     }
 }
 
+/* A worker once had no thread or no scratch memory, and the pool goes on with fewer. The system may
+ * have both again: from time to time it is asked. */
+static void try_again(void)
+{
+    if (++pool.loops_short < RETRY_LOOPS)
+        return;
+    pool.loops_short = 0;
+    fnn_lock(&pool.lock);
+    fnn_set(&pool.wanted, fnn_get(&pool.threads) - 1);
+    fnn_unlock(&pool.lock);
+}
+
 static void run_shared(const job *j)
 {
+    if (fnn_get(&pool.wanted) < fnn_get(&pool.threads) - 1)
+        try_again();
     if (fnn_get(&pool.live) < fnn_get(&pool.wanted))
         start_workers();
     pool.job = *j;

@@ -67,6 +67,7 @@ def zeros(shape, dtype):
     cdef Array y_
     cdef Py_ssize_t sizes[MAX_DIMS]
     cdef int d, ndim = len(shape)
+    need(ndim <= MAX_DIMS and (dtype == _float32 or dtype == _float64))
     for d in range(ndim):
         sizes[d] = shape[d]
     y = new_array(&y_, FNN_F32 if dtype == _float32 else FNN_F64, ndim, sizes)
@@ -78,9 +79,10 @@ def add_to(y, x):
     """y += x for arrays of one shape and type; y is contiguous."""
     cdef Array y_, x_
     opened = open_array(y, &y_)
-    if opened is not y:
+    if opened is not y or not writeable(y):
         raise ValueError("an array that is added to must be contiguous, aligned and in native byte order")
     x = open_array(x, &x_)
+    need(matches(&x_, &y_))
     with nogil:
         fnn_add_to[y_.dtype](y_.data, x_.data, y_.size)
 

@@ -45,14 +45,15 @@ cdef object open_matrices(object a, Matrices *out):
     cdef int i
     cdef bint plain = False
     PyObject_GetBuffer(a, &view, PyBUF_FORMAT | PyBUF_ND | PyBUF_STRIDES)
-    if 2 <= view.ndim <= MAX_DIMS and view.format != NULL and (view.format[0] == b'f' or view.format[0] == b'd'):
+    if 2 <= view.ndim <= MAX_DIMS and view.format != NULL and (
+            view.format[0] == b'f' or view.format[0] == b'd') and view.format[1] == 0:
         plain = <uintptr_t>view.buf % <uintptr_t>view.itemsize == 0 and (
             view.strides[view.ndim - 1] == view.itemsize or view.shape[view.ndim - 1] <= 1)
         for i in range(view.ndim - 1):
             plain = plain and view.strides[i] % view.itemsize == 0
     if plain:
         out.data = view.buf
-        out.dtype = _dtype_code(view.format)
+        out.dtype = FNN_F32 if view.format[0] == b'f' else FNN_F64
         out.ndim = view.ndim
         for i in range(view.ndim):
             out.shape[i] = view.shape[i]
@@ -92,6 +93,8 @@ cdef class _Attention:
         cdef fnn_attention *about = &self.about
         cdef Matrices *m
         cdef int i, j
+        need(q.ndim >= 2 and k.ndim >= 2 and v.ndim >= 2 and q.dtype == k.dtype == v.dtype
+             and q.shape[q.ndim - 1] == k.shape[k.ndim - 1] and k.shape[k.ndim - 2] == v.shape[v.ndim - 2])
         self.dtype = q.dtype
         self.ndim = max(q.ndim, k.ndim, v.ndim) - 2
         for i in range(self.ndim):
@@ -100,6 +103,7 @@ cdef class _Attention:
             m = q if j == 0 else k if j == 1 else v
             for i in range(m.ndim - 2):
                 if m.shape[i] != 1:
+                    need(self.lead[self.ndim - (m.ndim - 2) + i] in (1, m.shape[i]))
                     self.lead[self.ndim - (m.ndim - 2) + i] = m.shape[i]
         about.items = 1
         for i in range(self.ndim):
@@ -139,8 +143,25 @@ cdef class _Attention:
         to.rs = m.strides[m.ndim - 2]
         return 0
 
+    cdef bint covers(self, int ndim, const Py_ssize_t *shape, Py_ssize_t rows, Py_ssize_t columns, bint broadcast):
+        """Whether an array of this shape has a matrix (rows, columns) for each item; with
+        `broadcast` sizes of 1 will do.
+        """
+        cdef Py_ssize_t wanted
+        cdef int axis, own
+        if ndim > self.ndim + 2 or (ndim < self.ndim + 2 and not broadcast):
+            return False
+        for axis in range(self.ndim + 2):
+            own = axis - (self.ndim + 2 - ndim)
+            wanted = self.lead[axis] if axis < self.ndim else rows if axis == self.ndim else columns
+            if own >= 0 and shape[own] != wanted and not (broadcast and shape[own] == 1):
+                return False
+        return True
+
     cdef int add_mask(self, Array *mask) except -1:
         cdef Py_ssize_t strides[MAX_DIMS]
+        need((mask.dtype == self.dtype or mask.dtype == b'?')
+             and self.covers(mask.ndim, mask.shape, self.about.T, self.about.U, True))
         cdef Py_ssize_t step = 1
         cdef Py_ssize_t rows = mask.shape[mask.ndim - 2] if mask.ndim > 1 else 1
         cdef Py_ssize_t columns = mask.shape[mask.ndim - 1] if mask.ndim > 0 else 1
@@ -254,7 +275,7 @@ def scaled_dot_product_attention_forward(q, k, v, mask=None, *, bint is_causal=F
     v = open_matrices(v, &v_)
     a.fill(&q_, &k_, &v_, is_causal, scale, dropout_p, key, call)
     if mask is not None:
-        mask = open_array(mask, &mask_)
+        mask = open_any(mask, &mask_)
         a.add_mask(&mask_)
     y = a.new(&y_, &a.about.y, a.about.T, a.about.HV, &q_)
     top = a.new_rows(&top_)
@@ -279,10 +300,15 @@ def scaled_dot_product_attention_backward(dy, saved, *, needs=None, bint is_caus
     top = open_array(top, &top_)
     total = open_array(total, &total_)
     a.fill(&q_, &k_, &v_, is_causal, scale, dropout_p, key, call)
+    need(y_.dtype == a.dtype and dy_.dtype == a.dtype
+         and a.covers(y_.ndim, y_.shape, a.about.T, a.about.HV, False)
+         and a.covers(dy_.ndim, dy_.shape, a.about.T, a.about.HV, False)
+         and has_size(&top_, a.dtype, a.about.items * a.about.T)
+         and has_size(&total_, a.dtype, a.about.items * a.about.T))
     a.matrices(&a.about.y, &y_)
     a.matrices(&a.about.dy, &dy_)
     if mask is not None:
-        mask = open_array(mask, &mask_)
+        mask = open_any(mask, &mask_)
         a.add_mask(&mask_)
     dq = dk = dv = dmask = None
     dq_.data = dk_.data = dv_.data = dmask_.data = NULL

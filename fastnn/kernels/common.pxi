@@ -4,7 +4,9 @@
 # buffer protocol. There are no NumPy headers, so nothing can break with NumPy's ABI.
 #
 #     cdef Array x_
-#     x = open_array(x, &x_)                 # x_.data, x_.shape, ...
+#     x = open_array(x, &x_)                 # x_.data, x_.shape, ...: of float32 or float64
+#     w = open_array(w, &w_)
+#     need(matches(&w_, &x_))                  # what a kernel takes for granted of its arguments
 #     cdef Array y_
 #     y = new_array(&y_, x_.dtype, x_.ndim, x_.shape)      # contents undefined: kernels overwrite
 #     with nogil: fnn_relu_forward[x_.dtype](y_.data, x_.data, x_.size)
@@ -88,18 +90,24 @@ cdef inline int scratch_ready() except -1:
     return 0
 
 
-cdef int _dtype_code(const char *format) except -1:
-    """FNN_F32, FNN_F64, or the format character; the platform's 64-bit integers all become 'q'."""
-    cdef char c = format[0]
-    if c == b'=' or c == b'@':
-        c = format[1]
-    if c == b'f':
+cdef int _dtype_code(const Py_buffer *view) except -1:
+    """FNN_F32, FNN_F64, or the format character; the platform's 64-bit integers all become 'q'. A
+    type of several characters is none of ours.
+    """
+    cdef const char *format = view.format
+    if format == NULL:
+        return b'B'                                 # plain bytes
+    if format[0] == b'=' or format[0] == b'@':
+        format += 1
+    if format[0] == 0 or format[1] != 0:
+        raise TypeError("fastnn kernels take arrays of plain numbers")
+    if format[0] == b'f':
         return FNN_F32
-    if c == b'd':
+    if format[0] == b'd':
         return FNN_F64
-    if c == b'l' and sizeof(long) == 8:
+    if format[0] == b'l' and sizeof(long) == 8:
         return b'q'
-    return c
+    return format[0]
 
 
 cdef inline int _dtype_of(const PyObject *dtype) noexcept:
@@ -115,8 +123,42 @@ cdef inline int _dtype_of(const PyObject *dtype) noexcept:
     return b'?' if dtype == <PyObject *>_bool else -1
 
 
+cdef int need(bint fits) except -1:
+    """An error unless the arguments fit. An op's check has found the words long before: this is for
+    who calls a kernel without it.
+    """
+    if not fits:
+        raise ValueError("these arguments do not fit together (types, shapes); the function of this name in "
+                         "nn.functional says what is wrong")
+    return 0
+
+
+cdef inline bint has_size(const Array *a, int dtype, Py_ssize_t size) noexcept:
+    """Whether this is an array of so many numbers of that type; true of one that was left out."""
+    return a.data == NULL or (a.dtype == dtype and a.size == size)
+
+
+cdef inline bint matches(const Array *a, const Array *b) noexcept:
+    """The same for the size and type of `b`."""
+    return has_size(a, b.dtype, b.size)
+
+
+cdef bint writeable(object a) except -1:
+    return isinstance(a, _ndarray) and a.flags.writeable
+
+
 cdef object open_array(object a, Array *out):
-    """Fill `out` from `a` and return the object that must stay referenced while `out` is in use."""
+    """Fill `out` from `a`, an array of float32 or float64, and return the object that must stay
+    referenced while `out` is in use.
+    """
+    a = open_any(a, out)
+    if out.dtype != FNN_F32 and out.dtype != FNN_F64:
+        raise TypeError("fastnn kernels take float32 and float64")
+    return a
+
+
+cdef object open_any(object a, Array *out):
+    """open_array for an array of any of our types."""
     cdef const ndarray *f = fields_of(a)
     if f == NULL or f.flags & (C_CONTIGUOUS | ALIGNED) != C_CONTIGUOUS | ALIGNED or f.nd > MAX_DIMS:
         return open_buffer(a, out)
@@ -135,7 +177,7 @@ cdef object open_array(object a, Array *out):
 
 
 cdef object open_buffer(object a, Array *out):
-    """open_array through the buffer protocol."""
+    """open_any through the buffer protocol."""
     cdef Py_buffer view
     cdef bint plain
     cdef int i
@@ -151,21 +193,23 @@ cdef object open_buffer(object a, Array *out):
             finally:
                 PyBuffer_Release(&view)
         PyBuffer_Release(&view)
+        a = _asarray(a)
         a = _asarray(a, dtype=a.dtype.newbyteorder("="), order="C")
-        if a.ctypes.data % a.itemsize:
+        if a.itemsize and a.ctypes.data % a.itemsize:
             a = a.copy()
         PyObject_GetBuffer(a, &view, PyBUF_FORMAT | PyBUF_ND | PyBUF_STRIDES)
-    if view.ndim > MAX_DIMS:
-        PyBuffer_Release(&view)
-        raise ValueError(f"fastnn kernels take at most {MAX_DIMS} dimensions")
-    out.data = view.buf
-    out.dtype = _dtype_code(view.format)
-    out.ndim = view.ndim
-    out.size = 1
-    for i in range(view.ndim):
-        out.shape[i] = view.shape[i]
-        out.size *= view.shape[i]
-    PyBuffer_Release(&view)          # the array stays alive through the reference that is returned
+    try:
+        if view.ndim > MAX_DIMS:
+            raise ValueError(f"fastnn kernels take at most {MAX_DIMS} dimensions")
+        out.data = view.buf
+        out.dtype = _dtype_code(&view)
+        out.ndim = view.ndim
+        out.size = 1
+        for i in range(view.ndim):
+            out.shape[i] = view.shape[i]
+            out.size *= view.shape[i]
+    finally:
+        PyBuffer_Release(&view)      # the array stays alive through the reference that is returned
     return a
 
 
@@ -173,6 +217,8 @@ cdef bint _rows_apart(const Py_buffer *view) noexcept:
     """Is this a large native array of reals of which only the last axis is adjacent in memory, as
     in a transposed view of sequences?
     """
+    if view.format == NULL or view.format[0] == 0:
+        return False
     cdef char c = view.format[1] if view.format[0] == b'=' or view.format[0] == b'@' else view.format[0]
     if not (c == b"f" or c == b"d") or not 2 <= view.ndim <= MAX_DIMS or view.len < RECYCLE_FROM:
         return False
@@ -184,7 +230,7 @@ cdef object _joined(const Py_buffer *view, Array *out):
     thread twice the time, and fresh pages on top.
     """
     cdef Py_ssize_t row = view.shape[view.ndim - 1] * view.itemsize
-    copy = new_array(out, _dtype_code(view.format), view.ndim, view.shape)
+    copy = new_array(out, _dtype_code(view), view.ndim, view.shape)
     with nogil:
         fnn_copy_rows(out.data, view.buf, view.ndim, view.shape, view.strides, view.len // row, row)
     return copy
@@ -257,6 +303,8 @@ cdef object new_array(Array *out, int dtype, int ndim, const Py_ssize_t *shape):
     cdef int i
     cdef Py_buffer view
     for i in range(ndim):
+        if shape[i] < 0:
+            raise ValueError("fastnn: a size below 0")
         elements *= shape[i]
         if elements > MOST_ELEMENTS:
             raise MemoryError(f"fastnn: no memory for {elements:.3g} elements")

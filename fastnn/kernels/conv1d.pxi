@@ -6,6 +6,7 @@ cdef void _one_row(Array *a):
 
 
 cdef int _conv1d_window(fnn_window *g, Array *x, Array *w, stride, padding, dilation, groups) except -1:
+    need(x.ndim == 3 and w.ndim == 3)
     _one_row(x)
     _one_row(w)
     return _conv_window(g, x, w, (1, stride), ((0, 0), padding), (1, dilation), groups)
@@ -24,6 +25,7 @@ def conv1d_forward(x, w, b, stride, padding, dilation, groups):
     scratch_ready()
     x, w, b = open_array(x, &x_), open_array(w, &w_), open_optional(b, &b_)
     _conv1d_window(&g, &x_, &w_, stride, padding, dilation, groups)
+    need(has_size(&b_, x_.dtype, g.K))
     shape[0], shape[1], shape[2] = g.N, g.K, g.Q
     y = new_array(&y_, x_.dtype, 3, shape)
     with nogil:
@@ -46,6 +48,7 @@ def conv1d_backward(dy, saved, stride, padding, dilation, groups, needs=None):
     if need_w:
         dw = new_like(&dw_, &w_)
     _conv1d_window(&g, &x_, &w_, stride, padding, dilation, groups)
+    need(has_size(&dy_, x_.dtype, g.N * g.K * g.P * g.Q))
     if need_b and has_bias:
         db = new_array(&db_, x_.dtype, 1, &g.K)
     workspace = Workspace(fnn_conv2d_workspace(&g, need_x, need_w) * (4 if x_.dtype == FNN_F32 else 8))

@@ -11,17 +11,21 @@ cdef extern from "fastnn.h" nogil:
 
 cdef int _conv_window(fnn_window *g, const Array *x, const Array *w, stride, padding, dilation, groups) except -1:
     (top, bottom), (left, right) = padding
+    need(x.ndim == 4 and w.ndim == 4 and x.dtype == w.dtype)
     output = (window_positions(x.shape[2], w.shape[2], stride[0], top, bottom, dilation[0]),
               window_positions(x.shape[3], w.shape[3], stride[1], left, right, dilation[1]))
     fill_window(g, x.shape, (w.shape[2], w.shape[3]), output, stride, (top, left), dilation)
     g.K, g.G = w.shape[0], groups
-    return 0
+    return need(g.G > 0 and g.R > 0 and g.S > 0 and g.sh > 0 and g.sw > 0 and g.dh > 0 and g.dw > 0
+                and g.P > 0 and g.Q > 0 and g.C == w.shape[1] * g.G and g.K % g.G == 0)
 
 
 def conv2d_workspace(x_shape, w_shape, stride, padding, dilation, groups):
     """Elements of workspace that conv2d_backward takes, all gradients wanted."""
     cdef Array x_, w_
     cdef fnn_window g
+    x_.ndim = w_.ndim = 4
+    x_.dtype = w_.dtype = FNN_F32
     for i in range(4):
         x_.shape[i], w_.shape[i] = x_shape[i], w_shape[i]
     _conv_window(&g, &x_, &w_, stride, padding, dilation, groups)
@@ -33,6 +37,8 @@ def conv2d_methods(x_shape, w_shape, stride, padding, dilation, groups):
     cdef Array x_, w_
     cdef fnn_window g
     cdef const char *names[3]
+    x_.ndim = w_.ndim = 4
+    x_.dtype = w_.dtype = FNN_F32
     for i in range(4):
         x_.shape[i], w_.shape[i] = x_shape[i], w_shape[i]
     _conv_window(&g, &x_, &w_, stride, padding, dilation, groups)
@@ -48,6 +54,7 @@ cdef tuple _conv2d(x, w, b, stride, padding, dilation, groups, bint relu):
     scratch_ready()
     x, w, b = open_array(x, &x_), open_array(w, &w_), open_optional(b, &b_)
     _conv_window(&g, &x_, &w_, stride, padding, dilation, groups)
+    need(has_size(&b_, x_.dtype, g.K))
     shape[0], shape[1], shape[2], shape[3] = g.N, g.K, g.P, g.Q
     y = new_array(&y_, x_.dtype, 4, shape)
     with nogil:
@@ -72,6 +79,7 @@ def conv2d_backward(dy, saved, stride, padding, dilation, groups, needs=None):
     need_x, need_w, need_b = needs or (True, True, True)
     x, w, dy = open_array(x, &x_), open_array(w, &w_), open_array(dy, &dy_)
     _conv_window(&g, &x_, &w_, stride, padding, dilation, groups)
+    need(has_size(&dy_, x_.dtype, g.N * g.K * g.P * g.Q))
     dx = dw = db = None
     dx_.data = dw_.data = db_.data = NULL
     if need_x:

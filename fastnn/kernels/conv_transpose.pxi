@@ -14,6 +14,7 @@ cdef int _conv_transpose_window(fnn_window *g, Array *x, Array *w, stride, paddi
     number per direction.
     """
     cdef Py_ssize_t y_shape[4]
+    need((x.ndim == 3 or x.ndim == 4) and w.ndim == x.ndim and w.dtype == x.dtype and w.shape[0] == x.shape[1])
     if x.ndim == 3:
         _one_row(x)
         _one_row(w)
@@ -24,7 +25,8 @@ cdef int _conv_transpose_window(fnn_window *g, Array *x, Array *w, stride, paddi
                           + output_padding[i] + 1)
     fill_window(g, y_shape, (w.shape[2], w.shape[3]), (x.shape[2], x.shape[3]), stride, padding, dilation)
     g.K, g.G = x.shape[1], groups
-    return 0
+    return need(g.G > 0 and g.K % g.G == 0 and g.R > 0 and g.S > 0 and g.sh > 0 and g.sw > 0 and g.dh > 0 and g.dw > 0
+                and g.H > 0 and g.W > 0 and g.P > 0 and g.Q > 0)
 
 
 cdef object _conv_transpose_workspace(const fnn_window *g, int want_y, int want_dw, int dtype):
@@ -36,6 +38,7 @@ def conv_transpose_workspace(x_shape, w_shape, stride, padding, output_padding, 
     cdef Array x_, w_
     cdef fnn_window g
     x_.ndim = w_.ndim = len(x_shape)
+    x_.dtype = w_.dtype = FNN_F32
     for i in range(x_.ndim):
         x_.shape[i], w_.shape[i] = x_shape[i], w_shape[i]
     _conv_transpose_window(&g, &x_, &w_, stride, padding, output_padding, dilation, groups)
@@ -55,6 +58,7 @@ def conv_transpose_forward(x, w, b, stride, padding, output_padding, dilation, g
     shape[0], shape[1], shape[2], shape[3] = g.N, g.C, g.H, g.W
     if rank == 3:
         shape[2] = g.W
+    need(has_size(&b_, x_.dtype, g.C))
     y = new_array(&y_, x_.dtype, rank, shape)
     workspace = _conv_transpose_workspace(&g, 1, 0, x_.dtype)
     with nogil:
@@ -77,6 +81,7 @@ def conv_transpose_backward(dy, saved, stride, padding, output_padding, dilation
     if need_w:
         dw = new_like(&dw_, &w_)
     _conv_transpose_window(&g, &x_, &w_, stride, padding, output_padding, dilation, groups)
+    need(has_size(&dy_, x_.dtype, g.N * g.C * g.H * g.W))
     if need_b and has_bias:
         db = new_array(&db_, x_.dtype, 1, &g.C)
     workspace = _conv_transpose_workspace(&g, 0, need_w, x_.dtype)

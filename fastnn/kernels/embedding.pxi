@@ -13,6 +13,7 @@ def embedding_forward(index, w, *, padding_idx):
     cdef Py_ssize_t shape[MAX_DIMS]
     index = _open_labels(index, &index_)
     w = open_array(w, &w_)
+    need(w_.ndim == 2 and positions_fit(<const int64_t *>index_.data, index_.size, w_.shape[0]))
     if index_.ndim + 1 > MAX_DIMS:
         raise ValueError(f"fastnn kernels take at most {MAX_DIMS} dimensions")
     for i in range(index_.ndim):
@@ -28,9 +29,12 @@ def embedding_backward(dy, saved, *, padding_idx):
     cdef Array index_, dy_, dw_
     cdef Py_ssize_t shape[2]
     cdef Py_ssize_t padding = -1 if padding_idx is None else padding_idx
-    index = open_array(saved[0], &index_)
+    index = open_any(saved[0], &index_)
     dy = open_array(dy, &dy_)
+    need(dy_.ndim > 0)
     shape[0], shape[1] = saved[1], dy_.shape[dy_.ndim - 1]
+    need(has_size(&index_, b'q', index_.size) and dy_.size == index_.size * shape[1]
+         and positions_fit(<const int64_t *>index_.data, index_.size, shape[0]))
     dw = new_array(&dw_, dy_.dtype, 2, shape)
     cdef Workspace work = Workspace(fnn_embedding_work(index_.size, shape[0]) * sizeof(Py_ssize_t))
     with nogil:

@@ -63,13 +63,13 @@ cdef object open_strided_buffer(object a, Strided *out):
     cdef Py_ssize_t step = 1
     cdef int i
     PyObject_GetBuffer(a, &view, PyBUF_FORMAT | PyBUF_ND | PyBUF_STRIDES)
-    usable = (view.ndim <= MAX_DIMS and (view.format[0] == b'f' or view.format[0] == b'd')
-              and <uintptr_t>view.buf % <uintptr_t>view.itemsize == 0)
+    usable = (view.ndim <= MAX_DIMS and view.format != NULL and (view.format[0] == b'f' or view.format[0] == b'd')
+              and view.format[1] == 0 and <uintptr_t>view.buf % <uintptr_t>view.itemsize == 0)
     for i in range(view.ndim):
         usable = usable and view.strides[i] % view.itemsize == 0
     if usable:
         out.data = view.buf
-        out.dtype = _dtype_code(view.format)
+        out.dtype = FNN_F32 if view.format[0] == b'f' else FNN_F64
         out.ndim = view.ndim
         for i in range(view.ndim):
             out.shape[i] = view.shape[i]
@@ -232,6 +232,35 @@ cdef int multiply(const Strided *c, const Strided *a, const Strided *b, const Py
     return 0
 
 
+cdef bint factors(const Strided *a, const Strided *b) noexcept:
+    """Whether these are matrices, or arrays of them, or vectors, that can be multiplied."""
+    cdef int axis
+    cdef Py_ssize_t m, n
+    if a.dtype != b.dtype or not 0 < a.ndim < MAX_DIMS or not 0 < b.ndim < MAX_DIMS:
+        return False
+    for axis in range(3, min(a.ndim, b.ndim) + 1):
+        m, n = a.shape[a.ndim - axis], b.shape[b.ndim - axis]
+        if m != n and m != 1 and n != 1:
+            return False
+    return a.shape[a.ndim - 1] == b.shape[max(b.ndim - 2, 0)]
+
+
+cdef bint is_product(const Strided *y, const Strided *a, const Strided *b) noexcept:
+    """Whether y has the type and shape of the product of these."""
+    cdef Py_ssize_t size = 1, n, m
+    cdef int axis, batch = max(a.ndim, b.ndim, 2) - 2
+    if not factors(a, b) or y.dtype != a.dtype or y.ndim != batch + (a.ndim > 1) + (b.ndim > 1):
+        return False
+    for axis in range(batch):
+        m = a.shape[axis - batch + a.ndim - 2] if axis - batch + a.ndim - 2 >= 0 else 1
+        n = b.shape[axis - batch + b.ndim - 2] if axis - batch + b.ndim - 2 >= 0 else 1
+        if y.shape[axis] != (n if m == 1 else m):
+            return False
+    if a.ndim > 1 and y.shape[batch] != a.shape[a.ndim - 2]:
+        return False
+    return b.ndim == 1 or y.shape[y.ndim - 1] == b.shape[b.ndim - 1]
+
+
 def matmul_forward(a, b):
     cdef Strided a_, b_, c_
     cdef Array y_
@@ -240,6 +269,7 @@ def matmul_forward(a, b):
     cdef int axis, own, batch_dims, ndim
     a = kept_a = open_strided(a, &a_)
     b = open_strided(b, &b_)
+    need(factors(&a_, &b_))
     if a_.ndim == 2 and b_.ndim == 2:               # two matrices, quickly
         shape[0], shape[1] = a_.shape[0], b_.shape[1]
         y = new_array(&y_, a_.dtype, 2, shape)
@@ -289,6 +319,7 @@ def matmul_backward(dy, saved, needs=None):
     a = kept_a = open_strided(saved[0], &a_)
     b = open_strided(saved[1], &b_)
     dy = kept_dy = open_strided(dy, &dy_)
+    need(is_product(&dy_, &a_, &b_))
     cdef bint a_vector = a_.ndim == 1, b_vector = b_.ndim == 1
     da = db = None
     if needs is None or needs[0]:
@@ -342,11 +373,13 @@ def gemm(c, a, b, bias_row=None, bias_col=None, bint accumulate=False, bint relu
     b = open_strided(b, &b_)
     bias_row = open_optional(bias_row, &row_)
     bias_col = open_optional(bias_col, &col_)
+    need(c_.ndim == 2 and a_.ndim == 2)
     cdef Py_ssize_t m = c_.shape[0], n = c_.shape[1], k = a_.shape[1], itemsize = item_bytes(c_.dtype)
     if (opened is not c or c_.ndim != 2 or a_.ndim != 2 or b_.ndim != 2
             or a_.shape[0] != m or b_.shape[0] != k or b_.shape[1] != n
             or c_.dtype != a_.dtype or c_.dtype != b_.dtype or (n > 1 and c_.strides[1] != 1)
-            or bias_row is not None and row_.size != m or bias_col is not None and col_.size != n):
+            or not has_size(&row_, c_.dtype, m) or not has_size(&col_, c_.dtype, n)
+            or not writeable(c)):
         raise ValueError("gemm: operands do not fit")
     scratch_ready()
     if pack_a:
@@ -376,7 +409,8 @@ def gemm_strided(c, a, b):
     if (opened is not c or c_.ndim != 3 or a_.ndim != 3 or b_.ndim != 3
             or a_.shape[0] != c_.shape[0] or b_.shape[0] != c_.shape[0]
             or a_.shape[1] != c_.shape[1] or b_.shape[1] != a_.shape[2] or b_.shape[2] != c_.shape[2]
-            or c_.dtype != a_.dtype or c_.dtype != b_.dtype or (c_.shape[2] > 1 and c_.strides[2] != 1)):
+            or c_.dtype != a_.dtype or c_.dtype != b_.dtype or (c_.shape[2] > 1 and c_.strides[2] != 1)
+            or not writeable(c)):
         raise ValueError("gemm_strided: operands do not fit")
     scratch_ready()
     with nogil:
@@ -393,6 +427,8 @@ def linear_forward(x, w, b):
     x = open_array(x, &x_)
     w = open_array(w, &w_)
     kept_b = open_optional(b, &b_)
+    need(x_.ndim > 0 and w_.ndim == 2 and w_.dtype == x_.dtype and x_.shape[x_.ndim - 1] == w_.shape[1]
+         and has_size(&b_, x_.dtype, w_.shape[0]))
     for i in range(x_.ndim - 1):
         shape[i] = x_.shape[i]
         m *= x_.shape[i]
@@ -413,6 +449,8 @@ def linear_backward(dy, saved, needs=None):
     cdef int i
     for i in range(x_.ndim - 1):
         m *= x_.shape[i]
+    need(x_.ndim > 0 and w_.ndim == 2 and w_.dtype == x_.dtype and x_.shape[x_.ndim - 1] == w_.shape[1]
+         and has_size(&dy_, x_.dtype, m * w_.shape[0]))
     dx = dw = db = None
     dx_.data = dw_.data = db_.data = NULL
     if needs is None or needs[0]:
@@ -437,6 +475,8 @@ def linear_relu_forward(x, w, b):
     x = open_array(x, &x_)
     w = open_array(w, &w_)
     kept_b = open_optional(b, &b_)
+    need(x_.ndim > 0 and w_.ndim == 2 and w_.dtype == x_.dtype and x_.shape[x_.ndim - 1] == w_.shape[1]
+         and has_size(&b_, x_.dtype, w_.shape[0]))
     for i in range(x_.ndim - 1):
         shape[i] = x_.shape[i]
         m *= x_.shape[i]

@@ -16,7 +16,7 @@ cdef object _gru_forward(x, h0, w_ih, w_hh, b_ih, b_hh, bint sequence, bint reve
     hT is None."""
     cdef Recurrence r
     cdef Array y_, hT_, gates_
-    x, h0, w_ih, w_hh, b_ih, b_hh = _open_recurrence(&r, x, h0, w_ih, w_hh, b_ih, b_hh, sequence)
+    x, h0, w_ih, w_hh, b_ih, b_hh = _open_recurrence(&r, x, h0, w_ih, w_hh, b_ih, b_hh, sequence, 3)
     y = _over_steps(&r, &y_, r.H)
     gates = _over_steps(&r, &gates_, fnn_recurrent_row(3, r.H))
     hT = _wanted(sequence, &hT_, &r.h0)
@@ -31,11 +31,13 @@ cdef object _gru_backward(dy, dhT, saved, needs, bint sequence, bint reverse):
     cdef Recurrence r
     cdef Array y_, gates_, dy_, dhT_, dx_, dh0_, dw_ih_, dw_hh_, db_ih_, db_hh_
     x, h0, w_ih, w_hh, has_b_ih, has_b_hh, y, gates = saved
-    x, h0, w_ih, w_hh, _, _ = _open_recurrence(&r, x, h0, w_ih, w_hh, None, None, sequence)
+    x, h0, w_ih, w_hh, _, _ = _open_recurrence(&r, x, h0, w_ih, w_hh, None, None, sequence, 3)
     y = open_array(y, &y_)
     gates = open_array(gates, &gates_)
     dy = open_optional(dy, &dy_)
     dhT = open_optional(dhT, &dhT_)
+    need(_has_width(&r, &y_, r.H) and _has_width(&r, &gates_, fnn_recurrent_row(3, r.H)) and _has_width(&r, &dy_, r.H)
+         and matches(&dhT_, &r.h0))
     dx = _wanted(needs[0], &dx_, &r.x)
     dh0 = _wanted(needs[1], &dh0_, &r.h0)
     dw_ih = _wanted(needs[2], &dw_ih_, &r.w_ih)

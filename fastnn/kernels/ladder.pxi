@@ -19,6 +19,7 @@ def ladder_gemm(a, b, int step):
     cdef Array a_, b_, c_
     cdef Py_ssize_t shape[2]
     a, b = open_array(a, &a_), open_array(b, &b_)
+    need(a_.ndim == 2 and b_.ndim == 2 and a_.dtype == b_.dtype and a_.shape[1] == b_.shape[0])
     shape[0], shape[1] = a_.shape[0], b_.shape[1]
     c = new_array(&c_, a_.dtype, 2, shape)
     with nogil:
@@ -47,6 +48,7 @@ def ladder_max_pool2d(x, kernel_size, stride, padding, int step):
     cdef Array x_, y_, argmax_
     cdef fnn_window g
     x = open_array(x, &x_)
+    need(x_.ndim == 4)
     output = _pool_output(x.shape[2:], kernel_size, stride, padding, (1, 1), False)
     fill_window(&g, x_.shape, kernel_size, output, stride, padding, (1, 1))
     y, argmax = _pool_planes(&y_, x_.dtype, &g), _pool_planes(&argmax_, b'i', &g)
@@ -59,6 +61,7 @@ def ladder_softmax(x, int step):
     """softmax of each row of a matrix"""
     cdef Array x_, y_
     x = open_array(x, &x_)
+    need(x_.ndim == 2)
     y = new_array(&y_, x_.dtype, 2, x_.shape)
     with nogil:
         fnn_ladder_softmax[x_.dtype](y_.data, x_.data, x_.shape[0], x_.shape[1], step)
@@ -72,7 +75,11 @@ def ladder_lstm(x, h0, c0, w_ih, w_hh, b, int step):
     scratch_ready()
     x, h0, c0 = open_array(x, &x_), open_array(h0, &h0_), open_array(c0, &c0_)
     w_ih, w_hh, b = open_array(w_ih, &w_ih_), open_array(w_hh, &w_hh_), open_array(b, &b_)
+    need(x_.ndim == 3 and h0_.ndim == 2)
     shape[0], shape[1], shape[2] = x_.shape[0], x_.shape[1], h0_.shape[1]
+    need(has_size(&h0_, x_.dtype, shape[1] * shape[2]) and matches(&c0_, &h0_)
+         and has_size(&w_ih_, x_.dtype, 4 * shape[2] * x_.shape[2])
+         and has_size(&w_hh_, x_.dtype, 4 * shape[2] * shape[2]) and has_size(&b_, x_.dtype, 4 * shape[2]))
     y = new_array(&y_, x_.dtype, 3, shape)
     cdef Workspace work = Workspace((4 * shape[0] + 1) * shape[1] * shape[2] * item_bytes(x_.dtype))
     with nogil:
@@ -86,6 +93,7 @@ def ladder_attention(q, k, v, double scale, int step):
     cdef Array q_, k_, v_, y_
     scratch_ready()
     q, k, v = open_array(q, &q_), open_array(k, &k_), open_array(v, &v_)
+    need(q_.ndim == 3 and matches(&k_, &q_) and matches(&v_, &q_))
     y = new_array(&y_, q_.dtype, 3, q_.shape)
     cdef Workspace work = Workspace(q_.shape[1] * q_.shape[1] * item_bytes(q_.dtype))
     with nogil:

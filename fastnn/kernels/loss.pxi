@@ -35,6 +35,7 @@ cdef object _loss_forward(int which, x, t, str reduction, double param=0, w=None
     t = open_array(t, &t_)
     w_object = _open_weight(w, x, &w_)
     pw_object = _open_weight(pw, x, &pw_)
+    need(matches(&t_, &x_) and matches(&w_, &x_) and matches(&pw_, &x_))
     cdef bint each = reduction == "none"
     cdef double divisor = _divisor(reduction, &x_)
     y = _new_loss(&y_, &x_, each)
@@ -53,6 +54,8 @@ cdef object _loss_backward(int which, dy, saved, needs, str reduction, double pa
     pw = _open_weight(pw, x, &pw_)
     dy = open_array(dy, &dy_)
     cdef bint each = reduction == "none"
+    need(matches(&t_, &x_) and matches(&w_, &x_) and matches(&pw_, &x_)
+         and has_size(&dy_, x_.dtype, x_.size if each else 1))
     cdef double divisor = _divisor(reduction, &x_)
     dx = dt = None
     dx_.data = dt_.data = NULL

@@ -18,8 +18,9 @@ cdef object _lstm_forward(x, h0, c0, w_ih, w_hh, b_ih, b_hh, bint sequence, bint
     and hT and cT are None."""
     cdef Recurrence r
     cdef Array c0_, y_, hT_, cT_, gates_, cells_
-    x, h0, w_ih, w_hh, b_ih, b_hh = _open_recurrence(&r, x, h0, w_ih, w_hh, b_ih, b_hh, sequence)
+    x, h0, w_ih, w_hh, b_ih, b_hh = _open_recurrence(&r, x, h0, w_ih, w_hh, b_ih, b_hh, sequence, 4)
     c0 = open_array(c0, &c0_)
+    need(matches(&c0_, &r.h0))
     y = _over_steps(&r, &y_, r.H)
     cells = _over_steps(&r, &cells_, r.H)
     gates = _over_steps(&r, &gates_, fnn_recurrent_row(4, r.H))
@@ -37,7 +38,7 @@ cdef object _lstm_backward(dy, dhT, dcT, saved, needs, bint sequence, bint rever
     cdef Recurrence r
     cdef Array c0_, y_, gates_, cells_, dy_, dhT_, dcT_, dx_, dh0_, dc0_, dw_ih_, dw_hh_, db_
     x, h0, c0, w_ih, w_hh, has_b_ih, has_b_hh, y, gates, cells = saved
-    x, h0, w_ih, w_hh, _, _ = _open_recurrence(&r, x, h0, w_ih, w_hh, None, None, sequence)
+    x, h0, w_ih, w_hh, _, _ = _open_recurrence(&r, x, h0, w_ih, w_hh, None, None, sequence, 4)
     c0 = open_array(c0, &c0_)
     y = open_array(y, &y_)
     gates = open_array(gates, &gates_)
@@ -45,6 +46,9 @@ cdef object _lstm_backward(dy, dhT, dcT, saved, needs, bint sequence, bint rever
     dy = open_optional(dy, &dy_)
     dhT = open_optional(dhT, &dhT_)
     dcT = open_optional(dcT, &dcT_)
+    need(matches(&c0_, &r.h0) and _has_width(&r, &y_, r.H) and _has_width(&r, &gates_, fnn_recurrent_row(4, r.H))
+         and _has_width(&r, &cells_, r.H) and _has_width(&r, &dy_, r.H) and matches(&dhT_, &r.h0)
+         and matches(&dcT_, &r.h0))
     dx = _wanted(needs[0], &dx_, &r.x)
     dh0 = _wanted(needs[1], &dh0_, &r.h0)
     dc0 = _wanted(needs[2], &dc0_, &c0_)

@@ -53,6 +53,7 @@ cdef object map2(map2_fn *kernel, object a, object b):
     cdef Array a_, b_, y_
     a = open_array(a, &a_)
     b = open_array(b, &b_)
+    need(matches(&a_, &b_))
     y = new_like(&y_, &b_)
     others = let_others_run(b_.size * MAP_WORK)
     kernel[b_.dtype](y_.data, a_.data, b_.data, b_.size)
@@ -64,6 +65,7 @@ cdef object map2p(map2p_fn *kernel, object a, object b, double p):
     cdef Array a_, b_, y_
     a = open_array(a, &a_)
     b = open_array(b, &b_)
+    need(matches(&a_, &b_))
     y = new_like(&y_, &b_)
     others = let_others_run(b_.size * MAP_WORK)
     kernel[b_.dtype](y_.data, a_.data, b_.data, b_.size, p)
@@ -75,6 +77,7 @@ cdef object map2pq(map2pq_fn *kernel, object a, object b, double p, double q):
     cdef Array a_, b_, y_
     a = open_array(a, &a_)
     b = open_array(b, &b_)
+    need(matches(&a_, &b_))
     y = new_like(&y_, &b_)
     others = let_others_run(b_.size * MAP_WORK)
     kernel[b_.dtype](y_.data, a_.data, b_.data, b_.size, p, q)
@@ -93,6 +96,17 @@ cdef object open_operand(object a, Array *out, double *room):
     out.ndim = 0
     out.size = 1
     return a
+
+
+cdef bint broadcasts(const Array *a, const Array *b) noexcept:
+    """Whether sizes, counted from the last, are equal or 1."""
+    cdef int d
+    cdef Py_ssize_t m, n
+    for d in range(1, min(a.ndim, b.ndim) + 1):
+        m, n = a.shape[a.ndim - d], b.shape[b.ndim - d]
+        if m != n and m != 1 and n != 1:
+            return False
+    return True
 
 
 cdef void number_to(int dtype, Array *number) noexcept:
@@ -116,6 +130,7 @@ cdef object broadcast2(broadcast_fn *kernel, object a, object b):
         number_to(b_.dtype, &a_)
     elif b_.dtype < 0:
         number_to(a_.dtype, &b_)
+    need(a_.dtype >= 0 and a_.dtype == b_.dtype and broadcasts(&a_, &b_))
     ndim = fnn_broadcast_plan(&plan, shape, a_.ndim, a_.shape, b_.ndim, b_.shape)
     y = new_array(&y_, a_.dtype, ndim, shape)
     others = let_others_run(y_.size * MAP_WORK)

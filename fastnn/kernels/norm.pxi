@@ -49,6 +49,11 @@ cdef Py_ssize_t _pixels(const Array *x):
     return S
 
 
+cdef bint channels_fit(const Array *x, const Array *weight, const Array *bias) noexcept:
+    """Whether x has channels, and weight and bias one number for each."""
+    return x.ndim > 1 and has_size(weight, x.dtype, x.shape[1]) and has_size(bias, x.dtype, x.shape[1])
+
+
 # ---- layer norm and RMS norm: rows of n ----------------------------------------------------------
 cdef object _row_norm_forward(x, weight, bias, normalized_shape, double eps, bint centred):
     cdef Array x_, w_, b_, y_, mean_, rstd_
@@ -58,12 +63,14 @@ cdef object _row_norm_forward(x, weight, bias, normalized_shape, double eps, bin
     weight = open_optional(weight, &w_)
     bias = open_optional(bias, &b_)
     lead = x_.ndim - <int>len(normalized_shape)
+    need(lead >= 0)
     pair[0], pair[1] = 1, 2
     for i in range(lead):
         pair[0] *= x_.shape[i]
     cdef Py_ssize_t n = 1
     for i in range(lead, x_.ndim):
         n *= x_.shape[i]
+    need(has_size(&w_, x_.dtype, n) and has_size(&b_, x_.dtype, n))
     y = new_like(&y_, &x_)
     rstd = new_array(&rstd_, x_.dtype, 1, pair)
     mean = new_array(&mean_, x_.dtype, 2, pair) if centred else open_optional(None, &mean_)
@@ -83,6 +90,8 @@ cdef object _row_norm_backward(dy, saved, needs):
     dy = open_array(dy, &dy_)
     cdef Py_ssize_t rows = rstd_.size
     cdef Py_ssize_t n = x_.size // rows if rows > 0 else max(w_.size, b_.size)
+    need(x_.size == rows * n and rstd_.dtype == x_.dtype and matches(&dy_, &x_) and has_size(&mean_, x_.dtype, 2 * rows)
+         and has_size(&w_, x_.dtype, n) and has_size(&b_, x_.dtype, n))
     dx = _wanted(needs[0], &dx_, &x_)
     dweight = _wanted(needs[1], &dw_, &w_)
     dbias = _wanted(needs[2], &db_, &b_)
@@ -121,6 +130,7 @@ def group_norm_forward(x, weight, bias, *, num_groups, double eps):
     weight = open_optional(weight, &w_)
     bias = open_optional(bias, &b_)
     cdef Py_ssize_t S = _pixels(&x_), G = num_groups
+    need(channels_fit(&x_, &w_, &b_) and G > 0 and x_.shape[1] % G == 0)
     shape[0], shape[1], shape[2] = x_.shape[0], G, 2
     y = new_like(&y_, &x_)
     mean = new_array(&mean_, x_.dtype, 3, shape)
@@ -143,6 +153,8 @@ def group_norm_backward(dy, saved, needs=(True, True, True), *, num_groups, eps)
     dweight = _wanted(needs[1], &dw_, &w_)
     dbias = _wanted(needs[2], &db_, &b_)
     cdef Py_ssize_t S = _pixels(&x_), G = num_groups
+    need(channels_fit(&x_, &w_, &b_) and G > 0 and x_.shape[1] % G == 0 and matches(&dy_, &x_)
+         and has_size(&mean_, x_.dtype, 2 * x_.shape[0] * G) and has_size(&rstd_, x_.dtype, x_.shape[0] * G))
     cdef Workspace work = Workspace(fnn_group_norm_work(x_.shape[0], x_.shape[1]) * item_bytes(x_.dtype))
     with nogil:
         fnn_group_norm_backward[x_.dtype](dx_.data, dw_.data, db_.data, dy_.data, x_.data, mean_.data,
@@ -157,6 +169,7 @@ cdef tuple _batch_norm_forward(x, weight, bias, double eps, bint relu):
     x = open_array(x, &x_)
     weight = open_optional(weight, &w_)
     bias = open_optional(bias, &b_)
+    need(channels_fit(&x_, &w_, &b_))
     shape[0], shape[1] = x_.shape[1], 2
     y = new_like(&y_, &x_)
     batch_mean = new_array(&batch_mean_, x_.dtype, 1, shape)
@@ -181,6 +194,9 @@ cdef tuple _batch_norm_backward(dy, saved, needs, bint relu):
     dy = open_array(np.zeros_like(x) if dy is None else dy, &dy_)
     dmean = open_optional(dmean, &dmean_)
     dvar = open_optional(dvar, &dvar_)
+    need(channels_fit(&x_, &w_, &b_) and matches(&dy_, &x_) and has_size(&mean_, x_.dtype, 2 * x_.shape[1])
+         and has_size(&rstd_, x_.dtype, x_.shape[1]) and has_size(&dmean_, x_.dtype, x_.shape[1])
+         and has_size(&dvar_, x_.dtype, x_.shape[1]))
     dx = _wanted(needs[0], &dx_, &x_)
     dweight = _wanted(needs[1], &dw_, &w_)
     dbias = _wanted(needs[2], &db_, &b_)
@@ -215,6 +231,8 @@ cdef tuple _batch_norm_inference_forward(x, running_mean, running_var, weight, b
     running_var = open_array(running_var, &rv_)
     weight = open_optional(weight, &w_)
     bias = open_optional(bias, &b_)
+    need(channels_fit(&x_, &w_, &b_) and has_size(&rm_, x_.dtype, x_.shape[1])
+         and has_size(&rv_, x_.dtype, x_.shape[1]))
     shape[0], shape[1] = x_.shape[1], 2
     y = new_like(&y_, &x_)
     mean = new_array(&mean_, x_.dtype, 2, shape)
@@ -234,6 +252,8 @@ cdef tuple _batch_norm_inference_backward(dy, saved, needs, bint relu):
     weight = open_optional(saved[3], &w_)
     bias = open_optional(saved[4], &b_)
     dy = open_array(dy, &dy_)
+    need(channels_fit(&x_, &w_, &b_) and matches(&dy_, &x_) and has_size(&mean_, x_.dtype, 2 * x_.shape[1])
+         and has_size(&rstd_, x_.dtype, x_.shape[1]))
     dx = _wanted(needs[0], &dx_, &x_)
     dweight = _wanted(needs[3], &dw_, &w_)
     dbias = _wanted(needs[4], &db_, &b_)

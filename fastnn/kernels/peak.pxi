@@ -13,6 +13,7 @@ def multiply_add_peak(sink, Py_ssize_t steps):
     cdef Array sink_
     cdef double flops
     sink = open_array(sink, &sink_)
+    need(writeable(sink))
     with nogil:
         fnn_multiply_add_peak[sink_.dtype](sink_.data, &flops, sink_.size, steps)
     return flops

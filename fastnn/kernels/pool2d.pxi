@@ -58,6 +58,7 @@ cdef object _max_pool_forward(x, output, geometry, return_indices, bint save):
     cdef bint adaptive = geometry is None
     scratch_ready()
     x = open_array(x, &x_)
+    need(x_.ndim == 4 and x_.shape[2] > 0 and x_.shape[3] > 0)
     kernel_size, stride, padding, dilation = geometry or ((0, 0),) * 4
     fill_window(&g, x_.shape, kernel_size, output, stride, padding, dilation)
     y = _pool_planes(&y_, x_.dtype, &g)
@@ -80,10 +81,12 @@ cdef object _max_pool_backward(dy, saved):
     scratch_ready()
     which, size, geometry = saved
     dy = open_array(dy[0] if isinstance(dy, tuple) else dy, &dy_)
-    which = open_array(which, &which_)
+    which = open_any(which, &which_)
+    need(dy_.ndim == 4 and dy_.shape[2] > 0 and dy_.shape[3] > 0)
     kernel_size, stride, padding, dilation = geometry or ((0, 0),) * 4
     fill_window(&g, dy_.shape, kernel_size, (dy_.shape[2], dy_.shape[3]), stride, padding, dilation)
     g.H, g.W = size
+    need(which_.size == dy_.size and (which_.dtype == b'B' and geometry is not None or which_.dtype == b'i'))
     dx = _pool_image(&dx_, dy_.dtype, &g)
     with nogil:
         if which_.dtype == b'B':
@@ -116,6 +119,7 @@ def avg_pool2d_forward(x, kernel_size, stride, padding, ceil_mode, count_include
     cdef Py_ssize_t divisor = divisor_override or 0
     scratch_ready()
     x = open_array(x, &x_)
+    need(x_.ndim == 4 and x_.shape[2] > 0 and x_.shape[3] > 0)
     output = _pool_output(x.shape[2:], kernel_size, stride, padding, (1, 1), ceil_mode)
     fill_window(&g, x_.shape, kernel_size, output, stride, padding, (1, 1))
     y = _pool_planes(&y_, x_.dtype, &g)
@@ -131,6 +135,7 @@ def avg_pool2d_backward(dy, saved, kernel_size, stride, padding, ceil_mode, coun
     cdef Py_ssize_t divisor = divisor_override or 0
     scratch_ready()
     dy = open_array(dy, &dy_)
+    need(dy_.ndim == 4 and dy_.shape[2] > 0 and dy_.shape[3] > 0)
     fill_window(&g, dy_.shape, kernel_size, (dy_.shape[2], dy_.shape[3]), stride, padding, (1, 1))
     g.H, g.W = saved[0]
     dx = _pool_image(&dx_, dy_.dtype, &g)
@@ -155,6 +160,7 @@ def adaptive_avg_pool2d_forward(x, output_size):
     if window:
         return avg_pool2d_forward(x, window, window, (0, 0), False, False, None)
     x = open_array(x, &x_)
+    need(x_.ndim == 4 and x_.shape[2] > 0 and x_.shape[3] > 0)
     fill_window(&g, x_.shape, (0, 0), output_size, (0, 0), (0, 0), (0, 0))
     y = _pool_planes(&y_, x_.dtype, &g)
     with nogil:
@@ -169,6 +175,7 @@ def adaptive_avg_pool2d_backward(dy, saved, output_size):
     if window:
         return avg_pool2d_backward(dy, saved, window, window, (0, 0), False, False, None)
     dy = open_array(dy, &dy_)
+    need(dy_.ndim == 4 and dy_.shape[2] > 0 and dy_.shape[3] > 0)
     fill_window(&g, dy_.shape, (0, 0), (dy_.shape[2], dy_.shape[3]), (0, 0), (0, 0), (0, 0))
     g.H, g.W = saved[0]
     dx = _pool_image(&dx_, dy_.dtype, &g)

@@ -18,7 +18,7 @@ cdef struct Recurrence:
     int axes                        # of an array over the steps: 3, or 2 of a cell, which has no axis of time
 
 
-cdef tuple _open_recurrence(Recurrence *r, x, h0, w_ih, w_hh, b_ih, b_hh, bint sequence):
+cdef tuple _open_recurrence(Recurrence *r, x, h0, w_ih, w_hh, b_ih, b_hh, bint sequence, int gates):
     """Fill `r`, and return the six objects that must stay referenced while it is in use."""
     x = open_array(x, &r.x)
     h0 = open_array(h0, &r.h0)
@@ -26,9 +26,13 @@ cdef tuple _open_recurrence(Recurrence *r, x, h0, w_ih, w_hh, b_ih, b_hh, bint s
     w_hh = open_array(w_hh, &r.w_hh)
     b_ih = open_optional(b_ih, &r.b_ih)
     b_hh = open_optional(b_hh, &r.b_hh)
+    r.axes = 3 if sequence else 2
+    need(r.x.ndim == r.axes and r.h0.ndim == 2 and r.w_ih.ndim == 2)
     r.T = r.x.shape[0] if sequence else 1
     r.B, r.H, r.I = r.h0.shape[0], r.h0.shape[1], r.w_ih.shape[1]
-    r.axes = 3 if sequence else 2
+    need(has_size(&r.x, r.x.dtype, r.T * r.B * r.I) and has_size(&r.h0, r.x.dtype, r.B * r.H)
+         and has_size(&r.w_ih, r.x.dtype, gates * r.H * r.I) and has_size(&r.w_hh, r.x.dtype, gates * r.H * r.H)
+         and has_size(&r.b_ih, r.x.dtype, gates * r.H) and has_size(&r.b_hh, r.x.dtype, gates * r.H))
     return x, h0, w_ih, w_hh, b_ih, b_hh
 
 
@@ -37,6 +41,11 @@ cdef object _over_steps(const Recurrence *r, Array *out, Py_ssize_t width):
     cdef Py_ssize_t shape[3]
     shape[0], shape[1], shape[2] = r.T, r.B, width
     return new_array(out, r.x.dtype, r.axes, &shape[3 - r.axes])
+
+
+cdef bint _has_width(const Recurrence *r, const Array *a, Py_ssize_t width) noexcept:
+    """Whether `a` has `width` numbers for each step and sequence."""
+    return has_size(a, r.x.dtype, r.T * r.B * width)
 
 
 cdef object _bias_gradient(const Recurrence *r, bint wanted, Array *out, int gates):

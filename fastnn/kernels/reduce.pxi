@@ -83,6 +83,8 @@ cdef object reduce_group(reduction_fn *kernel, object x, object c, int first, in
     x = open_array(x, &x_)
     c = open_optional(c, &c_)
     split_axes(&x_, first, last, &outer, &axis, &inner)
+    need(first >= 0 and last < x_.ndim and has_size(&c_, x_.dtype, outer * inner)
+         and (axis > 0 or outer * inner == 0 or (kernel != fnn_amax and kernel != fnn_amin)))
     for d in range(x_.ndim):
         shape[d] = 1 if first <= d <= last else x_.shape[d]
     y = new_array(&y_, x_.dtype, x_.ndim, shape)
@@ -136,6 +138,7 @@ cdef object spread_over(object dy, object shape, object dim, double divisor):
     cdef Py_ssize_t outer, axis, inner
     cdef Py_ssize_t sizes[MAX_DIMS]
     cdef int d, first, last, k = 0, n = len(dim), ndim = len(shape)
+    need(ndim <= MAX_DIMS)
     dy = with_axes(dy, shape, dim)
     while True:
         first = dim[k] if n else 0
@@ -145,10 +148,12 @@ cdef object spread_over(object dy, object shape, object dim, double divisor):
             last = dim[k]
             k += 1
         dy = open_array(dy, &dy_)
+        need(dy_.ndim == ndim)
         for d in range(ndim):
             sizes[d] = shape[d] if first <= d <= last else dy_.shape[d]
         dx = new_array(&dx_, dy_.dtype, ndim, sizes)
         split_axes(&dx_, first, last, &outer, &axis, &inner)
+        need(first >= 0 and last < ndim and dy_.size == outer * inner)
         with nogil:
             fnn_spread[dy_.dtype](dx_.data, dy_.data, outer, axis, inner, divisor if k >= n else 1.0)
         if k >= n:
@@ -310,6 +315,7 @@ def prod_backward(dy, saved, *, dim, keepdim):
     x = open_array(saved[0], &x_)
     dy = open_array(dy, &dy_)
     split_axes(&x_, dim[0] if n else 0, dim[n - 1] if n else -1, &outer, &axis, &inner)     # one axis, or all
+    need(has_size(&dy_, x_.dtype, outer * inner))
     dx = new_like(&dx_, &x_)
     with nogil:
         fnn_prod_backward[x_.dtype](dx_.data, dy_.data, x_.data, outer, axis, inner)
@@ -320,6 +326,7 @@ cdef object running_sum(object x, int dim, int reverse):
     cdef Array x_, y_
     cdef Py_ssize_t outer, axis, inner
     x = open_array(x, &x_)
+    need(0 <= dim < x_.ndim)
     split_axes(&x_, dim, dim, &outer, &axis, &inner)
     y = new_like(&y_, &x_)
     with nogil:
@@ -333,6 +340,15 @@ def cumsum_forward(x, *, dim):
 
 def cumsum_backward(dy, saved, *, dim):
     return (running_sum(dy, dim, 1),)           # forward was  y[a] = sum of x[b] over b <= a
+
+
+cdef bint positions_fit(const int64_t *index, Py_ssize_t n, Py_ssize_t size) noexcept:
+    """Whether each position is one of `size`."""
+    cdef uint64_t worst = 0
+    cdef Py_ssize_t i
+    for i in range(n):
+        worst = max(worst, <uint64_t>index[i])      # what is below 0 becomes large
+    return n == 0 or worst < <uint64_t>size
 
 
 # ---- extremes ------------------------------------------------------------------------------------
@@ -370,7 +386,9 @@ cdef object find_extreme(object x, object dim, object keepdim, double sign):
     x = open_array(x, &x_)
     first = 0 if dim is None else dim
     last = x_.ndim - 1 if dim is None else dim
+    need(dim is None or 0 <= first < x_.ndim)
     split_axes(&x_, first, last, &outer, &axis, &inner)
+    need(axis > 0 or outer * inner == 0)
     for d in range(x_.ndim):
         shape[d] = 1 if first <= d <= last else x_.shape[d]
     values = new_array(&y_, x_.dtype, x_.ndim, shape)
@@ -390,11 +408,14 @@ cdef object to_extreme(object dy, object saved, object dim):
     cdef int d
     shape, indices = saved
     dy = open_array(dy[0], &dy_)
-    indices = open_array(indices, &index_)
+    indices = open_any(indices, &index_)
+    need(len(shape) <= MAX_DIMS)
     for d in range(len(shape)):
         sizes[d] = shape[d]
     dx = new_array(&dx_, dy_.dtype, len(shape), sizes)
     split_axes(&dx_, dim, dim, &outer, &axis, &inner)
+    need(0 <= dim < dx_.ndim and dy_.size == outer * inner and has_size(&index_, b'q', outer * inner)
+         and positions_fit(<int64_t *>index_.data, index_.size, axis))
     with nogil:
         fnn_argmax_backward[dy_.dtype](dx_.data, dy_.data, <int64_t *>index_.data, outer, axis, inner)
     return (dx,)

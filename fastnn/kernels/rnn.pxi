@@ -16,7 +16,7 @@ cdef object _rnn_forward(x, h0, w_ih, w_hh, b_ih, b_hh, bint sequence, bint reve
     hT is None."""
     cdef Recurrence r
     cdef Array y_, hT_
-    x, h0, w_ih, w_hh, b_ih, b_hh = _open_recurrence(&r, x, h0, w_ih, w_hh, b_ih, b_hh, sequence)
+    x, h0, w_ih, w_hh, b_ih, b_hh = _open_recurrence(&r, x, h0, w_ih, w_hh, b_ih, b_hh, sequence, 1)
     y = _over_steps(&r, &y_, r.H)
     hT = _wanted(sequence, &hT_, &r.h0)
     cdef Workspace work = _recurrent_workspace(&r, fnn_recurrent_forward_work(1, r.B, r.H))
@@ -30,10 +30,11 @@ cdef object _rnn_backward(dy, dhT, saved, needs, bint sequence, bint reverse, bi
     cdef Recurrence r
     cdef Array y_, dy_, dhT_, dx_, dh0_, dw_ih_, dw_hh_, db_
     x, h0, w_ih, w_hh, has_b_ih, has_b_hh, y = saved
-    x, h0, w_ih, w_hh, _, _ = _open_recurrence(&r, x, h0, w_ih, w_hh, None, None, sequence)
+    x, h0, w_ih, w_hh, _, _ = _open_recurrence(&r, x, h0, w_ih, w_hh, None, None, sequence, 1)
     y = open_array(y, &y_)
     dy = open_optional(dy, &dy_)
     dhT = open_optional(dhT, &dhT_)
+    need(_has_width(&r, &y_, r.H) and _has_width(&r, &dy_, r.H) and matches(&dhT_, &r.h0))
     dx = _wanted(needs[0], &dx_, &r.x)
     dh0 = _wanted(needs[1], &dh0_, &r.h0)
     dw_ih = _wanted(needs[2], &dw_ih_, &r.w_ih)

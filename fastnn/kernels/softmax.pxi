@@ -41,6 +41,7 @@ cdef Axis _along(const Array *a, int dim):
 cdef object _softmax_forward(x, int dim, int log):
     cdef Array x_, y_
     x = open_array(x, &x_)
+    need(0 <= dim < max(x_.ndim, 1))
     y = new_like(&y_, &x_)
     cdef Axis s = _along(&x_, dim)
     with nogil:
@@ -52,6 +53,7 @@ cdef object _softmax_backward(dy, y, int dim, int log):
     cdef Array dy_, y_, dx_
     y = open_array(y, &y_)
     dy = open_array(dy, &dy_)
+    need(matches(&dy_, &y_) and 0 <= dim < max(y_.ndim, 1))
     dx = new_like(&dx_, &y_)
     cdef Axis s = _along(&y_, dim)
     with nogil:
@@ -95,7 +97,21 @@ cdef object _open_labels(object a, Array *out):
     cdef const ndarray *f = fields_of(a)
     if (f == NULL or f.descr != <PyObject *>_int64) and a.dtype != _int64:
         a = a.astype(_int64)
-    return open_array(a, out)
+    return open_any(a, out)
+
+
+cdef bint labels_fit(const Array *label, const Axis *s, int64_t ignore) noexcept:
+    """Whether there is one label for each vector, a class or the one to be ignored."""
+    cdef const int64_t *l = <const int64_t *>label.data
+    cdef Py_ssize_t i
+    if l == NULL:
+        return True
+    if not has_size(label, b'q', s.outer * s.inner):
+        return False
+    for i in range(label.size):
+        if <uint64_t>l[i] >= <uint64_t>s.axis and l[i] != ignore:
+            return False
+    return True
 
 
 cdef object _open_target(object target, Array *label, Array *probabilities):
@@ -118,6 +134,8 @@ def cross_entropy_forward(x, target, weight=None, *, int64_t ignore_index=-100, 
     weight = open_optional(weight, &weight_)
     cdef int dim = 1 if x_.ndim > 1 else 0
     cdef Axis s = _along(&x_, dim)
+    need(x_.ndim > 0 and labels_fit(&label_, &s, ignore_index) and matches(&target_, &x_)
+         and has_size(&weight_, x_.dtype, s.axis))
     y = _new_loss(&y_, &x_, reduce == FNN_REDUCE_NONE, dim)
     top = _new_loss(&top_, &x_, True, dim)
     total = _new_loss(&total_, &x_, True, dim)
@@ -147,6 +165,10 @@ def cross_entropy_backward(dy, saved, *, needs=None, int64_t ignore_index=-100, 
     if target_.data != NULL and (needs is None or needs[1]):
         dtarget = new_like(&dtarget_, &x_)
     cdef Axis s = _along(&x_, 1 if x_.ndim > 1 else 0)
+    need(x_.ndim > 0 and labels_fit(&label_, &s, ignore_index) and matches(&target_, &x_)
+         and has_size(&weight_, x_.dtype, s.axis) and has_size(&top_, x_.dtype, s.outer * s.inner)
+         and has_size(&total_, x_.dtype, s.outer * s.inner)
+         and has_size(&dy_, x_.dtype, s.outer * s.inner if reduce == FNN_REDUCE_NONE else 1))
     with nogil:
         fnn_cross_entropy_backward[x_.dtype](dx_.data, dtarget_.data, dy_.data, x_.data, top_.data, total_.data,
                                              <const int64_t *>label_.data, target_.data, weight_.data, s.outer, s.axis,
@@ -164,6 +186,7 @@ def nll_loss_forward(x, target, weight=None, *, int64_t ignore_index=-100, reduc
     weight = open_optional(weight, &weight_)
     cdef int dim = 1 if x_.ndim > 1 else 0
     cdef Axis s = _along(&x_, dim)
+    need(x_.ndim > 0 and labels_fit(&label_, &s, ignore_index) and has_size(&weight_, x_.dtype, s.axis))
     y = _new_loss(&y_, &x_, reduce == FNN_REDUCE_NONE, dim)
     with nogil:
         fnn_nll_loss_forward[x_.dtype](y_.data, &divisor, x_.data, <const int64_t *>label_.data, weight_.data,
@@ -181,10 +204,13 @@ def nll_loss_backward(dy, saved, *, int64_t ignore_index=-100, reduction="mean")
     target = _open_labels(target, &label_)
     weight = open_optional(weight, &weight_)
     ndim = len(x_shape)
+    need(0 < ndim <= MAX_DIMS)
     for i in range(ndim):
         shape[i] = x_shape[i]
     dx = new_array(&dx_, dy_.dtype, ndim, shape)
     cdef Axis s = _along(&dx_, 1 if ndim > 1 else 0)
+    need(labels_fit(&label_, &s, ignore_index) and has_size(&weight_, dy_.dtype, s.axis)
+         and dy_.size == (s.outer * s.inner if reduce == FNN_REDUCE_NONE else 1))
     with nogil:
         fnn_nll_loss_backward[dy_.dtype](dx_.data, dy_.data, <const int64_t *>label_.data, weight_.data,
                                          s.outer, s.axis, s.inner, ignore_index, reduce, divisor)

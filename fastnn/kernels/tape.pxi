@@ -169,12 +169,14 @@ def forms(saved):
 
 def untouched(node):
     """Whether a glance shows that Node.check_saved would find nothing: then it is left out."""
+    if not PyObject_TypeCheck(node, <PyTypeObject *>_Node):
+        raise TypeError("untouched takes a Node")
     cdef object version, entry, kept = slot(node, N_kept)
     if slot(node, N_backward) is None or slot(node, N_extras) is not None:
         return False
     for entry in slot(node, N_versions):
-        version = (<tuple>entry)[0]
-        if (<list>version)[0] != (<tuple>entry)[1]:
+        version = (<tuple?>entry)[0]
+        if (<list?>version)[0] != (<tuple>entry)[1]:
             return False
     if kept is not None and (type(kept) is not list or (<list>kept)[0] != 0):
         return False

@@ -23,12 +23,13 @@ cdef int fill_window(fnn_window *g, const Py_ssize_t *image, window, output, str
     g.sh, g.sw = stride
     g.ph, g.pw = padding
     g.dh, g.dw = dilation
-    return 0
+    return need(g.N >= 0 and g.C >= 0 and g.H >= 0 and g.W >= 0 and g.P >= 0 and g.Q >= 0)
 
 
 cdef Py_ssize_t window_positions(Py_ssize_t size, Py_ssize_t taps, Py_ssize_t stride, Py_ssize_t before,
                                  Py_ssize_t after, Py_ssize_t dilation):
     """Positions that a window of `taps` can take on `size` pixels with padding before and after."""
+    need(stride > 0)
     return (size + before + after - dilation * (taps - 1) - 1) // stride + 1
 
 
@@ -37,6 +38,7 @@ cdef object _unfold(x, size, kernel_size, dilation, padding, stride):
     cdef fnn_window g
     cdef Py_ssize_t shape[3]
     x = open_array(x, &x_)
+    need(x_.ndim == 4 and (x_.shape[2], x_.shape[3]) == tuple(size))
     output = [window_positions(n, k, s, p, p, d) for n, k, s, p, d in zip(size, kernel_size, stride, padding, dilation)]
     fill_window(&g, x_.shape, kernel_size, output, stride, padding, dilation)
     shape[0], shape[1], shape[2] = g.N, g.C * g.R * g.S, g.P * g.Q
@@ -52,9 +54,11 @@ cdef object _fold(x, size, kernel_size, dilation, padding, stride):
     cdef Py_ssize_t shape[4]
     x = open_array(x, &x_)
     output = [window_positions(n, k, s, p, p, d) for n, k, s, p, d in zip(size, kernel_size, stride, padding, dilation)]
+    need(x_.ndim == 3 and kernel_size[0] > 0 and kernel_size[1] > 0)
     shape[0], shape[1] = x_.shape[0], x_.shape[1] // (kernel_size[0] * kernel_size[1])
     shape[2], shape[3] = size
     fill_window(&g, shape, kernel_size, output, stride, padding, dilation)
+    need(x_.size == g.N * g.C * g.R * g.S * g.P * g.Q)
     y = new_array(&y_, x_.dtype, 4, shape)
     with nogil:
         fnn_fold[x_.dtype](y_.data, x_.data, &g)

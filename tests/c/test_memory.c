@@ -379,6 +379,33 @@ static void test_scratch_is_a_stack(void)
     fnn_scratch_free(a);
 }
 
+static void test_scratch_beyond_what_it_promises(void)
+{
+    enum { MORE = 3 << 20 };
+    size_t before = fnn_buffer_in_use();
+    char *a = fnn_scratch_alloc(100);
+    for (int round = 0; round < 3; round++) {
+        char *most = fnn_scratch_alloc(FNN_SCRATCH_BYTES - MORE), *x = fnn_scratch_alloc(2 * MORE);
+        char *small = fnn_scratch_alloc(1000), *y = fnn_scratch_alloc(2 * MORE);
+        CHECK(is_aligned(x) && is_aligned(y) && fnn_buffer_in_use() > before);
+        memset(most, 1, FNN_SCRATCH_BYTES - MORE);
+        memset(x, 2, 2 * MORE);
+        memset(small, 3, 1000);
+        memset(y, 4, 2 * MORE);
+        CHECK(most[0] == 1 && x[2 * MORE - 1] == 2 && small[999] == 3 && y[0] == 4);
+        if (round == 0)
+            fnn_scratch_free(y);
+        if (round <= 1) {
+            fnn_scratch_free(x);                   /* and small, and y if it is still there */
+            CHECK(fnn_scratch_alloc(1000) == small);
+        }
+        fnn_scratch_free(most);
+        CHECK(fnn_buffer_in_use() == before);
+    }
+    CHECK(fnn_scratch_alloc(8) == a + 128);
+    fnn_scratch_free(a);
+}
+
 static void test_scratch_holds_what_it_promises(void)
 {
     unsigned char *a = fnn_scratch_alloc(FNN_SCRATCH_BYTES);
@@ -546,6 +573,7 @@ int main(void)
     test_many_threads();
     test_scratch_is_a_stack();
     test_scratch_holds_what_it_promises();
+    test_scratch_beyond_what_it_promises();
     test_scratch_belongs_to_its_thread();
     test_fork();
 #if !ADDRESS_SANITIZER && !THREAD_SANITIZER && defined(__linux__)
