@@ -12,7 +12,7 @@ from . import moved as _moved
 from .about import __version__, show_config
 from .autograd import enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled
 from .backend import backend, use_backend
-from .config import get_num_threads, isa, memory, set_num_threads, threads, use_isa
+from .config import get_num_threads, isa, memory, set_flush_denormal, set_num_threads, threads, use_isa
 from .creation import *
 from .errors import DTypeError, FastnnError, FileError, GraphError, NonFiniteError, RangeError, ShapeError
 from .functional import (

@@ -33,8 +33,9 @@
  * Bits       The cut depends on n and grain only, and who runs a block has no influence on what it
  *            computes.
  * Denormals  (numbers below 1e-38) make x86 arithmetic up to a hundred times slower, and appear in
- *            networks that train for long. While a block runs they are treated as zero; the
- *            caller's mode is restored afterwards.
+ *            networks that train for long. While a block runs they are treated as zero, unless
+ *            fnn_set_flush_denormal(0) asked for IEEE's arithmetic; either way the loop's
+ *            mode holds in all its threads, and the caller's is restored afterwards.
  * Threads    start in the first loop that needs them. They are detached, take no signals (Ctrl-C
  *            belongs to the main thread), know nothing of Python, and may be killed by the end of
  *            the process at any point.
@@ -67,6 +68,7 @@ typedef struct {
     fnn_block_fn body;
     void *ctx;
     ptrdiff_t n, grain, blocks;
+    int flush;                                     /* whether denormals count as zero in it */
 } job;
 
 /* Words that different threads write at the same time live on cache lines of their own. */
@@ -83,6 +85,7 @@ static struct {
     fnn_atomic parked;                             /* workers asleep; changes under the lock only */
     fnn_atomic caller_parked;                      /* 1 while the caller sleeps, waiting for the last blocks */
     fnn_atomic spin_ns;                            /* SPIN_NS, or 0 with more threads than processors */
+    fnn_atomic keep_denormals;                     /* 1 if they are not to be flushed */
     fnn_mutex lock;
     fnn_cond work, done;                           /* what the workers, and what the caller, sleep on */
 } pool = {.lock = FNN_MUTEX_INIT, .work = FNN_COND_INIT, .done = FNN_COND_INIT};
@@ -107,19 +110,27 @@ static uint64_t fp_get(void) { return 0; }
 static void fp_set(uint64_t mode) { (void)mode; }
 #endif
 
+int fnn_flush_denormal(void) { return FLUSH != 0 && !fnn_get(&pool.keep_denormals); }
+
+int fnn_set_flush_denormal(int flush)
+{
+    fnn_set(&pool.keep_denormals, !flush);
+    return FLUSH != 0;
+}
+
 /* Returns the mode to restore. Writing costs more than reading: an inner loop, which finds the mode
  * set, does not. */
-static uint64_t flush_denormals(void)
+static uint64_t begin_denormals(int flush)
 {
-    uint64_t before = fp_get();
-    if ((before & FLUSH) != FLUSH)
-        fp_set(before | FLUSH);
+    uint64_t before = fp_get(), wanted = flush ? FLUSH : 0;
+    if ((before & FLUSH) != wanted)
+        fp_set((before & ~(uint64_t)FLUSH) | wanted);
     return before;
 }
 
-static void restore_denormals(uint64_t before)
+static void restore_denormals(uint64_t before, int flush)
 {
-    if ((before & FLUSH) != FLUSH)
+    if ((before & FLUSH) != (flush ? FLUSH : 0))
         fp_set(before);
 }
 
@@ -179,6 +190,8 @@ static int64_t take_blocks(int worker)
 {
     int64_t taken = 0;
     while (fnn_add(&pool.unclaimed, -1) > 0) {
+        if (worker && taken == 0)
+            begin_denormals(pool.job.flush);
         run_block(&pool.job, worker ? pool.job.blocks - 1 - (ptrdiff_t)fnn_add(&pool.from_end, 1) : (ptrdiff_t)taken);
         taken++;
     }
@@ -220,7 +233,6 @@ static void work(void)
         fnn_unlock(&pool.lock);
         return;
     }
-    flush_denormals();                             /* for good; Linux threads inherit the mode, others do not */
     spin_timer idle = {0, 0};
     while (!(surplus() && leave())) {
         if (fnn_get(&pool.unclaimed) > 0) {
@@ -348,8 +360,8 @@ void fnn_parallel_for(ptrdiff_t n, ptrdiff_t grain, fnn_block_fn body, void *ctx
         return;
     if (grain < 1)
         grain = 1;
-    job j = {body, ctx, n, grain, (n - 1) / grain + 1};
-    uint64_t fp_mode = flush_denormals();
+    job j = {body, ctx, n, grain, (n - 1) / grain + 1, fnn_flush_denormal()};
+    uint64_t fp_mode = begin_denormals(j.flush);
     if (j.blocks == 1 || fnn_num_threads() == 1 || fnn_get(&pool.busy) || fnn_swap(&pool.busy, 1)) {
         for (ptrdiff_t b = 0; b < j.blocks; b++)
             run_block(&j, b);
@@ -357,7 +369,7 @@ void fnn_parallel_for(ptrdiff_t n, ptrdiff_t grain, fnn_block_fn body, void *ctx
         run_shared(&j);
         fnn_set(&pool.busy, 0);
     }
-    restore_denormals(fp_mode);
+    restore_denormals(fp_mode, j.flush);
 }
 
 int fnn_free_threads(void) { return fnn_get(&pool.busy) ? 1 : fnn_num_threads(); }

@@ -15,9 +15,15 @@ typedef void (*fnn_block_fn)(void *ctx, ptrdiff_t begin, ptrdiff_t end);
  * threads, so a body in which each element has one writer gives the same bits on any number of
  * threads. Order and threads of the blocks are unspecified. One block, n <= 0, or one thread never
  * touches the pool; a block should be worth some 20 microseconds of work. Denormal numbers count as
- * zero while a body runs; the caller's floating-point state is restored on return. Any thread may
- * call it at any time. What a body wrote is visible to the caller afterwards. */
+ * zero while a body runs, unless fnn_set_flush_denormal(0) was called; the caller's mode is
+ * restored on return. Any thread may call it at any time. What a body wrote is visible to the
+ * caller afterwards. */
 void fnn_parallel_for(ptrdiff_t n, ptrdiff_t grain, fnn_block_fn body, void *ctx);
+
+/* Whether denormal numbers count as zero in the loops of this process, from the next loop on: they
+ * do at first. Setting returns 0 where the processor has no such mode. */
+int  fnn_flush_denormal(void);
+int  fnn_set_flush_denormal(int flush);
 
 /* The threads that a loop begun now would run on: 1 inside a block of another loop. For how to cut
  * work whose bits do not depend on the cut. */

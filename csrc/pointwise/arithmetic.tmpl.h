@@ -140,14 +140,17 @@ static void FN(pow_backward_block)(void *ctx, fnn_size begin, fnn_size end)
         for (fnn_size i = begin; i < end; i++) dx[i] = p == 0 ? 0 : dy[i] * p * r_pow(x[i], p - 1);
 }
 
+MAP_IEEE(pow_forward)
+MAP_IEEE(pow_backward)
+
 void FN(pow_forward)(REAL *y, const REAL *x, fnn_size n, double p)
 {
     fnn_map_args args = { y, x, NULL, p, 0 };
-    fnn_parallel_for(n, MAP_GRAIN, FN(pow_forward_block), &args);
+    fnn_parallel_for(n, MAP_GRAIN, IEEE_OR(FN(pow_forward_block), FN(pow_forward_ieee)), &args);
 }
 
 void FN(pow_backward)(REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double p)
 {
     fnn_map_args args = { dx, dy, x, p, 0 };
-    fnn_parallel_for(n, MAP_GRAIN, FN(pow_backward_block), &args);
+    fnn_parallel_for(n, MAP_GRAIN, IEEE_OR(FN(pow_backward_block), FN(pow_backward_ieee)), &args);
 }

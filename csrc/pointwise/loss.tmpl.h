@@ -24,10 +24,13 @@
  * Method     The value and the two slopes are inline functions of one element with `which` a
  *            constant, so that each loss becomes its own plain loop over strips that the L1 cache
  *            holds. Sums: a block in vectors, the blocks in double and in order.
+ *            Where denormals are kept, strips of float are computed in double.
  * Cost       one pass forward and one backward: bound by memory, except for the logarithms.
  * Threads    blocks of LOSS_GRAIN elements.
  * Reference  fastnn/reference/losses.py
  */
+#include "pointwise/map.tmpl.h"
+
 #ifndef FNN_LOSS_TEMPLATE_ONCE
 #define FNN_LOSS_TEMPLATE_ONCE
 enum { LOSS_GRAIN = 16384, LOSS_STRIP = 256 };      /* elements in a block of a parallel loop; in a strip */
@@ -174,6 +177,56 @@ FNN_INLINE const REAL *FN(weighed_targets)(REAL *restrict room, const REAL *rest
     default:             FN(strip)(FNN_KL_LOG, __VA_ARGS__); break;     \
     }
 
+/* The same with `which` a variable: what float runs, in double, where denormals are kept. */
+#if REAL_IS_F64
+static void FN(some_values)(int which, double *value, const double *x, const double *t, const double *yes,
+                            double param, fnn_size n)
+{
+    FN(strip_values)(which, value, x, t, yes, param, n);
+}
+
+static void FN(some_slopes)(int which, double *dx, double *dt, const double *x, const double *t, const double *weight,
+                            const double *positive, const double *yes, double param, fnn_size n)
+{
+    FN(strip_slopes)(which, dx, dt, x, t, weight, positive, yes, param, n);
+}
+#else
+static void FNN_NAME(some_values, f64, LEVEL)(int which, double *value, const double *x, const double *t,
+                                              const double *yes, double param, fnn_size n);
+static void FNN_NAME(some_slopes, f64, LEVEL)(int which, double *dx, double *dt, const double *x, const double *t,
+                                              const double *weight, const double *positive, const double *yes,
+                                              double param, fnn_size n);
+
+static void FN(values_in_double)(int which, float *value, const float *x, const float *t, const float *yes,
+                                 float param, fnn_size n)
+{
+    double wide[4][LOSS_STRIP];
+    fnn_widen(wide[0], x, n);
+    fnn_widen(wide[1], t, n);
+    fnn_widen(wide[2], yes, n);
+    FNN_NAME(some_values, f64, LEVEL)(which, wide[3], wide[0], wide[1], wide[2], param, n);
+    fnn_narrow(value, wide[3], n);
+}
+
+static void FN(slopes_in_double)(int which, float *dx, float *dt, const float *x, const float *t, const float *weight,
+                                 const float *positive, const float *yes, float param, fnn_size n)
+{
+    double wide[7][LOSS_STRIP];
+    fnn_widen(wide[0], x, n);
+    fnn_widen(wide[1], t, n);
+    fnn_widen(wide[2], weight, n);
+    if (dt && which == FNN_BCE_LOGITS)
+        fnn_widen(wide[3], positive, n);
+    fnn_widen(wide[4], yes, n);
+    FNN_NAME(some_slopes, f64, LEVEL)(which, dx ? wide[5] : NULL, dt ? wide[6] : NULL, wide[0], wide[1], wide[2],
+                                      wide[3], wide[4], param, n);
+    if (dx)
+        fnn_narrow(dx, wide[5], n);
+    if (dt)
+        fnn_narrow(dt, wide[6], n);
+}
+#endif
+
 static void FN(loss_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(loss_args) *args = ctx;
@@ -183,6 +236,11 @@ static void FN(loss_block)(void *ctx, fnn_size begin, fnn_size end)
         const fnn_size n = end - i < LOSS_STRIP ? end - i : LOSS_STRIP;
         const REAL *yes = FN(weighed_targets)(room, args->t + i, args->pw ? args->pw + i : NULL, n);
         REAL *value = args->each ? args->y + i : values;
+#if !REAL_IS_F64
+        if (!fnn_flush_denormal())
+            FN(values_in_double)(args->which, value, args->x + i, args->t + i, yes, args->param, n);
+        else
+#endif
         LOSS_EACH(strip_values, args->which, value, args->x + i, args->t + i, yes, args->param, n)
         if (args->w)
             for (fnn_size j = 0; j < n; j++)
@@ -211,6 +269,12 @@ static void FN(loss_slope_block)(void *ctx, fnn_size begin, fnn_size end)
         if (args->each)
             for (fnn_size j = 0; j < n; j++)
                 weight[j] *= args->dy[i + j];
+#if !REAL_IS_F64
+        if (!fnn_flush_denormal())
+            FN(slopes_in_double)(args->which, args->dx ? args->dx + i : NULL, args->dt ? args->dt + i : NULL,
+                                 args->x + i, args->t + i, weight, positive, yes, args->param, n);
+        else
+#endif
         LOSS_EACH(strip_slopes, args->which, args->dx ? args->dx + i : NULL, args->dt ? args->dt + i : NULL,
                   args->x + i, args->t + i,
                   weight, positive, yes, args->param, n)

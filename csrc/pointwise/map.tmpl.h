@@ -14,6 +14,8 @@
  *
  * Method     one pass over blocks of MAP_GRAIN elements; the loop is plain, and the compiler
  *            vectorises it at each level.
+ * Denormals  where they are not flushed to zero, float runs through the double version of the same
+ *            expression, a piece at a time: the functions of simd.h for float know no denormals.
  * Threads    elements are independent, so the bits do not depend on the number of threads.
  *
  * Map        element by element    activation.tmpl.h, arithmetic.tmpl.h (both on this file),
@@ -31,6 +33,41 @@ enum { MAP_GRAIN = 16384 };                         /* elements a block: some te
 
 typedef struct { void *y; const void *a, *b; double p, q; } fnn_map_args;
 
+enum { MAP_PIECE = 128 };                           /* elements that are widened to double at a time */
+
+static inline void fnn_widen(double *restrict out, const float *restrict in, fnn_size n)
+{
+    for (fnn_size i = 0; i < n; i++) out[i] = in[i];
+}
+
+static inline void fnn_narrow(float *restrict out, const double *restrict in, fnn_size n)
+{
+    for (fnn_size i = 0; i < n; i++) out[i] = (float)in[i];
+}
+
+/* Elements begin to end of float arrays, by a block of double. */
+static inline void fnn_map_in_double(fnn_block_fn block, const fnn_map_args *args, fnn_size begin, fnn_size end)
+{
+    double y[MAP_PIECE], a[MAP_PIECE], b[MAP_PIECE];
+    fnn_map_args wide = { y, a, b, args->p, args->q };
+    for (fnn_size i = begin; i < end; i += MAP_PIECE) {
+        const fnn_size n = fnn_min(end - i, MAP_PIECE);
+        fnn_widen(a, (const float *)args->a + i, n);
+        if (args->b) fnn_widen(b, (const float *)args->b + i, n);
+        block(&wide, 0, n);
+        fnn_narrow((float *)args->y + i, y, n);
+    }
+}
+
+/* FN(name_ieee) is FN(name_block) with denormals, for float. */
+#define MAP_IEEE(name)                                                                      \
+    static void FNN_NAME(name##_block, f64, LEVEL)(void *ctx, fnn_size begin, fnn_size end);\
+    static void FN(name##_ieee)(void *ctx, fnn_size begin, fnn_size end)                    \
+    {                                                                                       \
+        fnn_map_in_double(FNN_NAME(name##_block, f64, LEVEL), ctx, begin, end);             \
+    }
+#define IEEE_OR(usual, ieee) (REAL_IS_F64 || fnn_flush_denormal() ? (usual) : (ieee))
+
 #define MAP_BLOCK(name, NAMES, expression)                                      \
     static void FN(name##_block)(void *ctx, fnn_size begin, fnn_size end)       \
     {                                                                           \
@@ -43,11 +80,12 @@ typedef struct { void *y; const void *a, *b; double p, q; } fnn_map_args;
             NAMES                                                               \
             out[i] = (expression);                                              \
         }                                                                       \
-    }
+    }                                                                           \
+    MAP_IEEE(name)
 #define MAP_RUN(name, in_a, in_b, p, q)                                         \
     {                                                                           \
         fnn_map_args args = { out, in_a, in_b, p, q };                          \
-        fnn_parallel_for(n, MAP_GRAIN, FN(name##_block), &args);                \
+        fnn_parallel_for(n, MAP_GRAIN, IEEE_OR(FN(name##_block), FN(name##_ieee)), &args); \
     }
 
 #define MAP1(name, x, expression)                                               \
@@ -78,6 +116,20 @@ typedef struct { void *y; const void *a, *b; double p, q; } fnn_map_args;
 typedef void fnn_row_fn(void *y, const void *a, const void *b, fnn_size n, fnn_size a_step, fnn_size b_step);
 typedef struct { void *y; const void *a, *b; const fnn_broadcast *s; fnn_row_fn *row; } fnn_broadcast_args;
 
+/* n elements of float rows, by a row of double */
+static inline void fnn_row_in_double(fnn_row_fn *row, float *y, const float *a, const float *b, fnn_size n,
+                                     fnn_size a_step, fnn_size b_step)
+{
+    double wide_y[MAP_PIECE], wide_a[MAP_PIECE], wide_b[MAP_PIECE];
+    for (fnn_size i = 0; i < n; i += MAP_PIECE) {
+        const fnn_size part = fnn_min(n - i, MAP_PIECE);
+        fnn_widen(wide_a, a + i * a_step, a_step ? part : 1);
+        fnn_widen(wide_b, b + i * b_step, b_step ? part : 1);
+        row(wide_y, wide_a, wide_b, part, a_step, b_step);
+        fnn_narrow(y + i, wide_y, part);
+    }
+}
+
 #define BROADCAST2(name, a, b, expression)                                                                   \
     static void FN(name##_row)(void *y, const void *a_row, const void *b_row, fnn_size n, fnn_size a_step,   \
                                fnn_size b_step)                                                              \
@@ -94,9 +146,15 @@ typedef struct { void *y; const void *a, *b; const fnn_broadcast *s; fnn_row_fn 
             for (fnn_size i = 0; i < n; i++) { const REAL b = in_b[i]; out[i] = (expression); }              \
         }                                                                                                    \
     }                                                                                                        \
+    static fnn_row_fn FNN_NAME(name##_row, f64, LEVEL);                                                      \
+    static void FN(name##_row_ieee)(void *y, const void *a_row, const void *b_row, fnn_size n,               \
+                                    fnn_size a_step, fnn_size b_step)                                        \
+    {                                                                                                        \
+        fnn_row_in_double(FNN_NAME(name##_row, f64, LEVEL), y, a_row, b_row, n, a_step, b_step);             \
+    }                                                                                                        \
     void FN(name)(REAL *y, const REAL *a_data, const REAL *b_data, const fnn_broadcast *s)                   \
     {                                                                                                        \
-        fnn_broadcast_args args = { y, a_data, b_data, s, FN(name##_row) };                                  \
+        fnn_broadcast_args args = { y, a_data, b_data, s, IEEE_OR(FN(name##_row), FN(name##_row_ieee)) };    \
         fnn_parallel_for(s->size, MAP_GRAIN, FN(broadcast_block), &args);                                    \
     }
 #endif

@@ -222,6 +222,29 @@ cdef tuple spread_forward(object x, object dim, object keepdim, double correctio
     return drop_axes(y, dim, keepdim), (x, mean, rest if shows else None, y)
 
 
+cdef bint below_normal(object a) noexcept:
+    """Whether an element is a denormal, whose inverse may be infinite."""
+    cdef Array a_
+    cdef Py_ssize_t i
+    a = open_array(a, &a_)
+    if a_.dtype == FNN_F32:
+        for i in range(a_.size):
+            if 0 < (<float *>a_.data)[i] < 1.17549435e-38:
+                return True
+    else:
+        for i in range(a_.size):
+            if 0 < (<double *>a_.data)[i] < 2.2250738585072014e-308:
+                return True
+    return False
+
+
+cdef object times_share(object dy, object x, object y):
+    """dy x / y, where |x| <= y up to a small factor; 0 where y is 0."""
+    if below_normal(y):
+        return broadcast2(fnn_mul, broadcast2(fnn_divide_or_zero, x, y), dy)
+    return broadcast2(fnn_mul, x, broadcast2(fnn_divide_or_zero, dy, y))
+
+
 cdef object deviations(object x, object mean, object rest):
     """x - mean, whose two parts are those that fnn_variance made."""
     d = broadcast2(fnn_sub, x, mean)
@@ -245,9 +268,8 @@ def std_forward(x, *, dim, keepdim, correction):
 
 def std_backward(dy, saved, *, dim, keepdim, correction):
     x, mean, rest, y = saved        # forward was  y = sqrt(variance);  where y is 0 the slope is taken as 0
-    scale = broadcast2(fnn_divide_or_zero, with_axes(dy, x.shape, dim), y)
-    scale = broadcast2(fnn_mul, scale, 1 / freedom(x.shape, dim, correction))
-    return (broadcast2(fnn_mul, deviations(x, mean, rest), scale),)
+    dy = broadcast2(fnn_mul, with_axes(dy, x.shape, dim), 1 / freedom(x.shape, dim, correction))
+    return (times_share(dy, deviations(x, mean, rest), y),)
 
 
 def norm_forward(x, *, p, dim, keepdim):
@@ -285,7 +307,7 @@ def norm_backward(dy, saved, *, p, dim, keepdim):
         with np.errstate(invalid="ignore"):
             slope = np.where(np.abs(x) == INFINITY, np.sign(x), x / np.where(y == 0, 1, y))
         return (np.asarray(np.where(several_infinities(x, dim), NAN, slope) * dy, x.dtype),)
-    return (broadcast2(fnn_mul, x, broadcast2(fnn_divide_or_zero, dy, y)),)
+    return (times_share(dy, x, y),)
 
 
 def logsumexp_forward(x, *, dim, keepdim):

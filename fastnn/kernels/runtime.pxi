@@ -11,6 +11,8 @@ cdef extern from "fastnn.h" nogil:
     int fnn_num_threads()
     void fnn_set_num_threads(int n)
     int fnn_default_num_threads()
+    int fnn_flush_denormal()
+    int fnn_set_flush_denormal(int flush)
     ptrdiff_t fnn_l2_bytes()
     void fnn_set_l2_bytes(ptrdiff_t bytes)
     void fnn_buffer_trim()
@@ -82,6 +84,15 @@ def set_num_threads(int n):
 
 def default_num_threads():
     return fnn_default_num_threads()
+
+
+def flush_denormal():
+    return bool(fnn_flush_denormal())
+
+
+def set_flush_denormal(bint flush):
+    """Whether the processor can do so."""
+    return bool(fnn_set_flush_denormal(flush))
 
 
 def l2_bytes():

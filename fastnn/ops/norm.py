@@ -32,7 +32,8 @@ def layer_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Ten
         r = 1 / \sqrt{\mathrm{Var}[x] + \epsilon} \qquad
         dx = r\, (g - \mathrm{E}[g] - \hat x\, \mathrm{E}[g \hat x]), \quad g = dy \cdot weight
 
-    The result is accurate also where the mean is far larger than the deviation.
+    The result is accurate also where the mean is far larger than the deviation, and where squares
+    of the elements overflow or vanish. An infinity or a NaN makes its row NaN.
 
     Parameters
     ----------
@@ -77,6 +78,9 @@ def rms_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tenso
     .. math:: y = \hat x \cdot weight, \quad \hat x = x\, r, \quad
         r = 1 / \sqrt{\mathrm{E}[x^2] + \epsilon} \qquad
         dx = r\, (g - \hat x\, \mathrm{E}[g \hat x]), \quad g = dy \cdot weight
+
+    Squares may overflow or vanish. An infinite element becomes NaN and makes the others of its row
+    0, as the formula has it.
 
     Parameters
     ----------

@@ -76,9 +76,8 @@ def std_forward(x, *, dim, keepdim, correction):
 
 def std_backward(dy, saved, *, dim, keepdim, correction):
     d, y = saved                                    # forward was  y = sqrt(v),  so  dv = dy / 2y;  0 where y is 0
-    y = y.reshape(dy.shape)
-    dv = np.where(y == 0, 0, dy / np.where(y == 0, 1, 2 * y))
-    return var_backward(dv, (d,), dim=dim, keepdim=keepdim, correction=correction)
+    share = np.where(y == 0, 0, d / np.where(y == 0, 1, y))
+    return (expand(dy, d.shape, dim) * share / max(count(d.shape, dim) - correction, 0),)
 
 
 def norm_forward(x, *, p, dim, keepdim):

@@ -313,6 +313,13 @@ static void meet_and_check_flushed(void *arrived, ptrdiff_t begin, ptrdiff_t end
     check_flushed(NULL, begin, end);
 }
 
+static void meet_and_check_kept(void *arrived, ptrdiff_t begin, ptrdiff_t end)
+{
+    meet(arrived, begin, end);
+    CHECK(denormal * 1.0f != 0.0f);
+    CHECK(denormal + denormal != 0.0f);
+}
+
 static void test_denormals_are_zero_inside_only(void)
 {
     int inner = 1;
@@ -329,6 +336,11 @@ static void test_denormals_are_zero_inside_only(void)
         fnn_atomic arrived = 0;
         fnn_parallel_for(2, 1, meet_and_check_flushed, &arrived);
         CHECK(denormal * 1.0f != 0.0f);
+        fnn_set_flush_denormal(0);                 /* which has flushed before */
+        arrived = 0;
+        fnn_parallel_for(2, 1, meet_and_check_kept, &arrived);
+        CHECK(denormal * 1.0f != 0.0f);
+        fnn_set_flush_denormal(1);
     }
 }
 #else

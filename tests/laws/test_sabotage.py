@@ -123,6 +123,13 @@ def test_reading_memory_in_its_own_order_is_noticed():
     assert caught(laws.layouts_do_not_matter, dataclasses.replace(RELU, forward=ignores_strides))
 
 
+def test_flushed_denormals_are_noticed():
+    def flushes(x):
+        y = np.where(np.abs(x) < np.finfo(x.dtype).tiny, 0, np.maximum(x, 0)).astype(x.dtype)
+        return y, (y,)
+    assert caught(laws.denormals_are_kept, dataclasses.replace(RELU, forward=flushes), np.float32)
+
+
 def test_changed_inputs_are_noticed():
     def clamps_in_place(x):
         np.maximum(x, 0, out=x)
