@@ -59,6 +59,30 @@ static void FN(conv_flip)(REAL *flipped, const REAL *w, const fnn_window *back)
     fnn_parallel_for(back->K, fnn_max(8, 65536 / (args.Kg * args.RS)), FN(conv_flip_block), &args);
 }
 
+/* ---- partial sums of dw ---------------------------------------------------------------------- */
+typedef struct { REAL *sum; const REAL *parts; fnn_size count, stride; } FN(conv_sum_args);
+
+static void FN(conv_sum_parts)(void *ctx, fnn_size begin, fnn_size end)
+{
+    const FN(conv_sum_args) *args = ctx;
+    REAL *restrict sum = args->sum;
+    memcpy(sum + begin, args->parts + begin, (end - begin) * sizeof(REAL));
+    for (fnn_size part = 1; part < args->count; part++) {
+        const REAL *restrict more = args->parts + part * args->stride;
+        for (fnn_size i = begin; i < end; i++)
+            sum[i] += more[i];
+    }
+}
+
+/* dw = the sum of `count` parts, in order */
+static void FN(conv_add_parts)(REAL *dw, const REAL *parts, fnn_size count, const fnn_window *g)
+{
+    const fnn_size weights = g->K * conv_taps(g);
+    FN(conv_sum_args) sum = { dw, parts, count, weights };
+    if (count > 1)
+        fnn_parallel_for(weights, 8192, FN(conv_sum_parts), &sum);
+}
+
 #include "conv/interleave.tmpl.h"
 #include "conv/conv2d_frame.tmpl.h"
 #include "conv/conv2d_columns.tmpl.h"
@@ -132,39 +156,15 @@ static void FN(conv_dx)(REAL *dx, const REAL *dy, const REAL *w, const REAL *b, 
 }
 
 /* ---- dw -------------------------------------------------------------------------------------- */
-typedef struct { REAL *sum; const REAL *parts; fnn_size count, stride; } FN(conv_sum_args);
-
-static void FN(conv_sum_parts)(void *ctx, fnn_size begin, fnn_size end)
-{
-    const FN(conv_sum_args) *args = ctx;
-    REAL *restrict sum = args->sum;
-    memcpy(sum + begin, args->parts + begin, (end - begin) * sizeof(REAL));
-    for (fnn_size part = 1; part < args->count; part++) {
-        const REAL *restrict more = args->parts + part * args->stride;
-        for (fnn_size i = begin; i < end; i++)
-            sum[i] += more[i];
-    }
-}
-
-/* dw = the sum of `count` parts, in order */
-static void FN(conv_add_parts)(REAL *dw, const REAL *parts, fnn_size count, const fnn_window *g)
-{
-    const fnn_size weights = g->K * conv_taps(g);
-    FN(conv_sum_args) sum = { dw, parts, count, weights };
-    if (count > 1)
-        fnn_parallel_for(weights, 8192, FN(conv_sum_parts), &sum);
-}
-
 /* parts: room for the partial sums, as conv2d_workspace says */
 static void FN(conv_dw)(REAL *dw, const REAL *dy, const REAL *x, REAL *parts, const fnn_window *g)
 {
     conv_method method = conv_choose(g, CONV_DW);
     if (method == CONV_WINOGRAD) {
-        if (FN(wino_dw)(dw, dy, x, parts, g)) {
-            FN(conv_add_parts)(dw, parts, wino_cut_dw(g).parts, g);
+        if (FN(wino_dw)(dw, dy, x, parts, g))
             return;
-        }
-        method = conv_choose(g, CONV_DW_EXACT);     /* a number was not finite: without transforms */
+        method = conv_choose(g, CONV_DW_EXACT);     /* a number was not finite, or far larger than many: without
+                                                       transforms */
     }
     fnn_block_fn block;
     switch (method) {

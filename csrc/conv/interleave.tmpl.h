@@ -2,13 +2,16 @@
  * of a vector are its lanes: each plane gets a lane. Included by templates that need it.
  *
  * Math       interleave     to[p * VL + lane] = from[lane * step + p]
+ *            and sums       sums[p] = sum over lanes of |from[lane * step + p]|, on the way
  *            deinterleave   to[lane * step + p] = max(from[p * VL + lane], least)
  * Method     blocks of VL x VL, transposed in registers; the last one overlaps the one before
  */
 #include "core/transpose.tmpl.h"
 
-/* to[p * VL + lane] = from[lane * step + p] for 0 <= p < n; 0 in the lanes from `lanes` on */
-static void FN(interleave)(REAL *restrict to, const REAL *restrict from, fnn_size step, fnn_size lanes, fnn_size n)
+/* to[p * VL + lane] = from[lane * step + p] for 0 <= p < n; 0 in the lanes from `lanes` on. sums
+ * may be NULL, which is to be known at compile time. */
+FNN_INLINE void FN(interleave_and_sum)(REAL *restrict to, const REAL *restrict from, fnn_size step, fnn_size lanes,
+                                       fnn_size n, REAL *restrict sums)
 {
     fnn_size p = 0;
 #if TRANSPOSE_ROUNDS
@@ -19,6 +22,13 @@ static void FN(interleave)(REAL *restrict to, const REAL *restrict from, fnn_siz
 #pragma GCC unroll 16
             for (fnn_size i = 0; i < VL; i++)
                 v[i] = i < lanes ? v_load(from + i * step + at) : v_set(0);
+            if (sums) {
+                vec sum = v_abs(v[0]);
+#pragma GCC unroll 16
+                for (fnn_size i = 1; i < VL; i++)
+                    sum += v_abs(v[i]);
+                v_store(sums + at, sum);
+            }
             FN(transpose)(v);
 #pragma GCC unroll 16
             for (fnn_size i = 0; i < VL; i++)
@@ -45,6 +55,13 @@ static void FN(interleave)(REAL *restrict to, const REAL *restrict from, fnn_siz
     for (; p < n; p++)
         for (fnn_size i = 0; i < VL; i++)
             to[p * VL + i] = i < lanes ? from[i * step + p] : 0;
+    for (p = n >= VL && TRANSPOSE_ROUNDS ? n : 0; sums && p < n; p++)           /* there were no blocks */
+        sums[p] = v_sum(v_abs(v_load(to + p * VL)));
+}
+
+static void FN(interleave)(REAL *to, const REAL *from, fnn_size step, fnn_size lanes, fnn_size n)
+{
+    FN(interleave_and_sum)(to, from, step, lanes, n, NULL);
 }
 
 /* to[lane * step + p] = max(from[p * VL + lane], least) for 0 <= p < n, 0 <= lane < lanes; NaN

@@ -15,7 +15,7 @@
  *            The textbook's F(4x4, 3x3) evaluates at 2 and -2 in the place of i: 36 products, but
  *            constants of a sixth to a twenty-fourth that round and amplify. Here all are powers of
  *            two. So small whole numbers are exact, as everywhere in fastnn, and the rounding error
- *            is that of a direct sum.
+ *            is that of a direct sum over the tile.
  * Symbols    window.h; U = G w G^T, V = B^T d B, M the sum of their products: 46 matrices each. A
  *            panel of filters is NR = 2 VL of them; a panel of tiles up to MR. kinds of points and
  *            sets of tiles: winograd_cut.h.
@@ -29,6 +29,9 @@
  *            by each band, and then in the cache. Each thread has bands of its own where there are
  *            enough; else the threads share a band's panels of filters, and if it is the only band
  *            each makes a V of its own.
+ * Errors     A pixel or weight far larger than the others would drown the outputs that do not see
+ *            it. That is noticed, and the tiles concerned are summed directly:
+ *            winograd_error.tmpl.h.
  * Infinity   A pixel that is not finite would reach all outputs of its tile. Outputs that are not
  *            finite are noticed, and the images they are in are convolved again by columns. That
  *            serves overflow of the transforms too.
@@ -73,14 +76,24 @@ typedef struct {
     fnn_size row, row_end;                          /* its rows of tiles */
     fnn_size tiles[WINO_SETS];                      /* its tiles in each set */
     fnn_size v_step;                                /* from one of the 46 matrices to the next */
+    /* winograd_error.tmpl.h */
+    fnn_size grain;                                 /* groups of VL channels that are summed to one slice */
+    REAL *sums;                                     /* [slice][pixel of the band]: of |x| over channels; NULL: dw */
+    fnn_size sums_step;
+    wino_note *notes;                               /* [row of tiles][tile] */
+    wino_edges edges_down, edges_across;
+    int padded;                                     /* whether some windows reach over the edge of the image */
+    char *hints;                                    /* as bad: some filters may be lopsided */
     /* dw: winograd_dw.tmpl.h */
     const REAL *dy;
     REAL *dm, *dw, *parts;                          /* a band's A dy A^T; the sum of a part; all parts */
     wino_dw_cut dw_cut;
     int more;                                       /* add to dw */
+    REAL *tallies;                                  /* [group of x, then of dy][WINO_TALLIES][VL] */
 } FN(wino_args);
 
 #include "conv/winograd_points.tmpl.h"
+#include "conv/winograd_error.tmpl.h"
 
 /* ---- V: the pixels --------------------------------------------------------------------------- */
 
@@ -153,7 +166,9 @@ static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_window *g = args->g;
     const wino_cut cut = args->cut;
     const fnn_size H = g->H, W = g->W, down = cut.down, channels = args->dw_cut.channels;
-    REAL *pixels = fnn_scratch_alloc(fnn_min(H, (args->row_end - args->row) * WINO_OUT + 2) * W * VL * sizeof(REAL));
+    const fnn_size most = fnn_min(H, (args->row_end - args->row) * WINO_OUT + 2) * W;
+    REAL *pixels = fnn_scratch_alloc(most * VL * sizeof(REAL)), *more = fnn_scratch_alloc(most * sizeof(REAL));
+    REAL *slice = args->sums ? args->sums + begin / args->grain * args->sums_step : NULL;
     for (fnn_size group = begin; group < end; group++) {
         const fnn_size c = group * VL, block = args->dy ? c / channels * channels : 0, lanes = fnn_min(VL, g->C - c);
         fnn_size panel[WINO_SETS] = { 0 };
@@ -168,7 +183,19 @@ static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
             const fnn_size i_end = fnn_min(down, i_begin + args->row_end - row);
             const fnn_size first = fnn_max(0, i_begin * WINO_OUT - g->ph);      /* rows of pixels */
             const fnn_size last = fnn_max(first, fnn_min(H, i_end * WINO_OUT + 2 - g->ph));
-            FN(interleave)(pixels, args->x + ((n * g->C + c) * H + first) * W, H * W, lanes, (last - first) * W);
+            const REAL *x = args->x + ((n * g->C + c) * H + first) * W;
+            if (slice) {
+                REAL *restrict sums = slice + FN(wino_sums_at)(args, row);
+                FN(interleave_and_sum)(pixels, x, H * W, lanes, (last - first) * W, group == begin ? sums : more);
+                for (fnn_size p = 0; group > begin && p < (last - first) * W; p++)
+                    sums[p] += more[p];
+            } else {
+                FN(interleave)(pixels, x, H * W, lanes, (last - first) * W);
+                /* rows that the tiles before have not seen yet */
+                const fnn_size fresh = i_begin > 0 ? fnn_min(last, i_begin * WINO_OUT + 2 - g->ph) : 0;
+                FN(wino_tally)(args->tallies + group * WINO_TALLIES * VL, pixels, first, fnn_max(first, fresh), last, g,
+                               0);
+            }
             for (fnn_size i = i_begin; i < i_end; i++)
                 for (fnn_size j = 0; j < cut.across; j++) {
                     for (int set = 0; set < cut.sets; set++) {
@@ -353,8 +380,9 @@ static void FN(wino_y_group)(const FN(wino_args) *args, REAL *m, fnn_size m_step
     for (fnn_size row = args->row, next; row < args->row_end; row = next) {
         const fnn_size n = row / down, i_begin = row % down, i_end = fnn_min(down, i_begin + args->row_end - row);
         const fnn_size first = i_begin * WINO_OUT, last = fnn_min(P, i_end * WINO_OUT);
+        const fnn_size filters = fnn_ceil_div(g->K, WINO_NR);
         vec test = v_set(0);
-        for (fnn_size i = i_begin; i < i_end; i++)
+        for (fnn_size i = i_begin; i < i_end; i++) {
             for (fnn_size j = 0; j < args->cut.across; j++) {
                 const FN(wino_place) place = FN(wino_next)(&walk, &args->cut, i, j);
                 REAL *px = pixels + ((i * WINO_OUT - first) * Q + j * WINO_OUT) * VL;
@@ -364,10 +392,16 @@ static void FN(wino_y_group)(const FN(wino_args) *args, REAL *m, fnn_size m_step
                 else
                     FN(wino_y_tile)(px, Q, rows, columns, &place, m_step, bias, &test, 0);
             }
+            const fnn_size tile_row = row + i - i_begin;
+            if (args->padded
+                && FN(wino_edge_is_faint)(args, pixels + (i * WINO_OUT - first) * Q * VL,
+                                          m + 5 * m_step + (tile_row - args->row) * args->cut.across * WINO_NR, i))
+                args->hints[tile_row * filters + k / WINO_NR] = 1;
+        }
         FN(deinterleave)(args->y + ((n * g->K + k) * P + first) * Q, P * Q, pixels, lanes, (last - first) * Q,
                          args->least);
         if (!(v_sum(test) == 0))                    /* noted in the place of the first row */
-            args->bad[row * fnn_ceil_div(g->K, WINO_NR) + k / WINO_NR] = 1;
+            args->bad[row * filters + k / WINO_NR] = 1;
         next = row + i_end - i_begin;
     }
 }
@@ -427,16 +461,19 @@ static void FN(wino_bands)(void *ctx, fnn_size begin, fnn_size end)
 {
     FN(wino_args) args = *(const FN(wino_args) *)ctx;
     const fnn_size C = args.g->C, rows = args.g->N * args.cut.down;
+    const fnn_size groups = fnn_ceil_div(C, VL), panels = fnn_ceil_div(args.g->K, WINO_NR);
+    args.sums = fnn_scratch_alloc(fnn_min(groups, WINO_SLICES) * args.sums_step * sizeof(REAL));
     args.v = fnn_scratch_alloc(FN(wino_v_bytes)(args.g, args.cut));
     for (fnn_size band = begin; band < end; band++) {
         args.row = band * args.cut.rows;
         args.row_end = fnn_min(rows, args.row + args.cut.rows);
         FN(wino_count)(&args);
-        const fnn_size groups = fnn_ceil_div(C, VL), panels = fnn_ceil_div(args.g->K, WINO_NR);
-        fnn_parallel_for(groups, fnn_max(1, 200 / args.tiles[0]), FN(wino_v_block), &args);
+        args.grain = fnn_max(fnn_ceil_div(groups, WINO_SLICES), 200 / args.tiles[0]);
+        fnn_parallel_for(groups, args.grain, FN(wino_v_block), &args);
+        FN(wino_find_faint)(&args, fnn_ceil_div(groups, args.grain));
         fnn_parallel_for(panels, 1, FN(wino_filters_block), &args);
     }
-    fnn_scratch_free(args.v);
+    fnn_scratch_free(args.sums);
 }
 
 /* Panels [begin, end) of filters of the only band: their thread makes all of V, which costs less
@@ -444,62 +481,92 @@ static void FN(wino_bands)(void *ctx, fnn_size begin, fnn_size end)
 static void FN(wino_share)(void *ctx, fnn_size begin, fnn_size end)
 {
     FN(wino_args) args = *(const FN(wino_args) *)ctx;
+    const fnn_size groups = fnn_ceil_div(args.g->C, VL);
+    args.sums = fnn_scratch_alloc(args.sums_step * sizeof(REAL));
     args.v = fnn_scratch_alloc(FN(wino_v_bytes)(args.g, args.cut));
     args.row_end = args.g->N * args.cut.down;
+    args.grain = groups;
     FN(wino_count)(&args);
-    FN(wino_v_block)(&args, 0, fnn_ceil_div(args.g->C, VL));
+    FN(wino_v_block)(&args, 0, groups);
+    if (begin == 0)                                 /* one of them notes what all see */
+        FN(wino_find_faint)(&args, 1);
     FN(wino_filters_block)(&args, begin, end);
-    fnn_scratch_free(args.v);
+    fnn_scratch_free(args.sums);
 }
 
-/* y. bad: notes of outputs that are not finite, all 0 before. The filters are transformed here
- * once, or by each band. */
-static void FN(wino_forward)(REAL *y, const REAL *x, const REAL *w, int flipped, const REAL *b, int relu, char *bad,
-                             const fnn_window *g)
+/* y. bad, notes and hints are all 0 before. The filters are transformed here once, or by each
+ * band. */
+static void FN(wino_forward)(FN(wino_args) *args)
 {
+    const fnn_window *g = args->g;
     const fnn_size blocks = fnn_ceil_div(g->C, WINO_CHANNELS), panels = fnn_ceil_div(g->K, WINO_NR);
     const fnn_size u_bytes = WINO_PRODUCTS * panels * (g->C * WINO_NR + blocks * WINO_PAD) * (fnn_size)sizeof(REAL);
-    FN(wino_args) args = { .y = y, .x = x, .w = w, .flipped = flipped, .bias = b, .g = g, .bad = bad,
-                           .pitch = fnn_round_up(g->C, VL), .least = relu ? 0 : -(REAL)INFINITY };
     const fnn_size threads = fnn_free_threads();
-    args.cut = wino_cut_tiles(g, 1, threads);
-    if (args.cut.bands > 1 && u_bytes <= WINO_U_BYTES && FN(wino_v_bytes)(g, args.cut) <= WINO_V_BYTES) {
-        args.u = fnn_scratch_alloc(u_bytes);
+    args->cut = wino_cut_tiles(g, 1, threads);
+    args->u = NULL;
+    if (args->cut.bands > 1 && u_bytes <= WINO_U_BYTES && FN(wino_v_bytes)(g, args->cut) <= WINO_V_BYTES) {
+        args->u = fnn_scratch_alloc(u_bytes);
         fnn_parallel_for(panels * blocks, fnn_max(1, 2048 / (fnn_min(g->C, WINO_CHANNELS) * WINO_NR)), FN(wino_u_block),
-                         &args);
+                         args);
     } else {
-        args.cut = wino_cut_tiles(g, 0, threads);
+        args->cut = wino_cut_tiles(g, 0, threads);
     }
-    if (args.cut.own)
-        fnn_parallel_for(args.cut.bands, 1, FN(wino_bands), &args);
-    else if (args.cut.bands == 1 && panels >= threads)
-        fnn_parallel_for(panels, fnn_ceil_div(panels, threads), FN(wino_share), &args);
+    args->sums_step = FN(wino_sums_step)(g, args->cut);
+    if (args->cut.own)
+        fnn_parallel_for(args->cut.bands, 1, FN(wino_bands), args);
+    else if (args->cut.bands == 1 && panels >= threads)
+        fnn_parallel_for(panels, fnn_ceil_div(panels, threads), FN(wino_share), args);
     else
-        FN(wino_bands)(&args, 0, args.cut.bands);
-    if (args.u)
-        fnn_scratch_free(args.u);
+        FN(wino_bands)(args, 0, args->cut.bands);
+    if (args->u)
+        fnn_scratch_free(args->u);
 }
 
 /* flipped: room for the flipped filters where w are those of the convolution whose dx this is; else
- * NULL. They are written there only if a result is not finite. */
+ * NULL. They are written there only if some sums are to be direct. */
 static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, REAL *flipped,
                                       const fnn_window *g)
 {
-    /* notes of what is not finite, in one image */
-    const fnn_size notes = fnn_ceil_div(g->P, WINO_OUT) * fnn_ceil_div(g->K, WINO_NR);
-    const fnn_size CHW = g->C * g->H * g->W, KPQ = g->K * g->P * g->Q, most = fnn_max(1, WINO_NOTES / notes);
-    char *bad = fnn_scratch_alloc(fnn_min(g->N, most) * notes);
+    /* notes in one image: of what is not finite, and of tiles; hints at filters */
+    const fnn_size panels = fnn_ceil_div(g->K, WINO_NR), bad = fnn_ceil_div(g->P, WINO_OUT) * panels;
+    const fnn_size tiles = fnn_ceil_div(g->P, WINO_OUT) * fnn_ceil_div(g->Q, WINO_OUT);
+    const fnn_size CHW = g->C * g->H * g->W, KPQ = g->K * g->P * g->Q;
+    const fnn_size most = fnn_min(g->N, fnn_max(1, WINO_NOTES / (2 * bad + tiles * (fnn_size)sizeof(wino_note))));
+    wino_note *notes = fnn_scratch_alloc(most * tiles * sizeof(wino_note));
+    char *lopsided = fnn_scratch_alloc(g->K);
+    FN(wino_args) args = { .flipped = flipped != NULL, .bias = b, .least = relu ? 0 : -(REAL)INFINITY,
+                           .pitch = fnn_round_up(g->C, VL), .notes = notes,
+                           .bad = fnn_scratch_alloc(most * bad), .hints = fnn_scratch_alloc(most * bad) };
+    args.edges_down = wino_find_edges(g->H, g->P, g->ph), args.edges_across = wino_find_edges(g->W, g->Q, g->pw);
+    args.padded = args.edges_down.first < args.edges_down.before || args.edges_down.after < args.edges_down.last
+               || args.edges_across.first < args.edges_across.before || args.edges_across.after < args.edges_across.last;
     for (fnn_size n0 = 0; n0 < g->N; n0 += most) {
         fnn_window some = *g, one = *g;
         some.N = fnn_min(most, g->N - n0);
         one.N = 1;
-        memset(bad, 0, some.N * notes);
-        FN(wino_forward)(y + n0 * KPQ, x + n0 * CHW, w, flipped != NULL, b, relu, bad, &some);
-        if (flipped && memchr(bad, 1, some.N * notes))
+        memset(notes, 0, some.N * tiles * sizeof(wino_note));
+        memset(args.bad, 0, some.N * bad);
+        memset(args.hints, 0, some.N * bad);
+        args.y = y + n0 * KPQ, args.x = x + n0 * CHW, args.w = w, args.g = &some;
+        FN(wino_forward)(&args);
+        const fnn_size count = FN(wino_find_lopsided)(&args, lopsided), finite = !memchr(args.bad, 1, some.N * bad);
+        const int columns = 4 * count > g->K;       /* so many that all goes by columns */
+        int direct = 0;
+        for (fnn_size tile = 0; tile < some.N * tiles && !direct; tile++)
+            direct = notes[tile].direct || notes[tile].empty;
+        if (flipped && (direct || count > 0 || !finite))
             FN(conv_flip)(flipped, w, g);
-        for (fnn_size n = 0; n < some.N; n++)
-            if (memchr(bad + n * notes, 1, notes))
-                FN(conv_columns_forward)(y + (n0 + n) * KPQ, x + (n0 + n) * CHW, flipped ? flipped : w, b, relu, &one);
+        args.w = flipped ? flipped : w;
+        if (direct)
+            fnn_parallel_for(some.N, 1, FN(wino_direct_block), &args);
+        for (fnn_size n = 0; n < some.N && (count > 0 || !finite); n++) {
+            const fnn_size whole = columns || memchr(args.bad + n * bad, 1, bad);
+            one.K = whole ? g->K : 1;
+            for (fnn_size k = 0; k < g->K; k += one.K)
+                if (whole || lopsided[k])
+                    FN(conv_columns_forward)(args.y + (n * g->K + k) * g->P * g->Q, args.x + n * CHW,
+                                             args.w + k * g->C * 9, b ? b + k : NULL, relu, &one);
+        }
     }
-    fnn_scratch_free(bad);
+    fnn_scratch_free(notes);
 }

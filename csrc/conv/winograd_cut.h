@@ -75,6 +75,37 @@ static inline fnn_size wino_tiles(const wino_cut *cut, int set, fnn_size row, fn
     return (row_end - row - (set & 2 ? last : 0)) * (cut->across - (set & 1));
 }
 
+/* ---- what it must notice: winograd_error.tmpl.h ---------------------------------------------- */
+
+/* Of a tile: the outputs, as bits p * 4 + q, whose windows are all zeros; whether all its outputs
+ * are to be summed directly. */
+typedef struct { uint16_t empty, direct; } wino_note;
+
+/* What a tally of a channel counts, for dw: sums over all images of the absolute values that all
+ * taps see (a sample), and of those at the edge that some do not. */
+enum { WINO_INNER, WINO_OUTER, WINO_TALLIES };
+
+/* Outputs along an axis whose windows reach over the edge of the image and see some of it: from
+ * `first` up to `before`, and from `after` up to `last`. */
+typedef struct { fnn_size first, before, after, last; } wino_edges;
+
+static inline wino_edges wino_find_edges(fnn_size H, fnn_size P, fnn_size ph)
+{
+    wino_edges edges = { fnn_max(0, ph - 2), fnn_min(P, fnn_max(0, ph)), 0, fnn_min(P, H + ph) };
+    edges.after = fnn_max(edges.before, H + ph - 2);
+    return edges;
+}
+
+enum {
+    WINO_FAINT = 64,            /* how much a tile may weigh beside a window; an even tile weighs 4 times as much */
+    WINO_LOPSIDED = 4096,       /* the same of squares, for weights */
+    WINO_HINT = 4,              /* the same of a tile's product beside outputs at an edge: it holds a 16th of a weight */
+    WINO_SLICES = 32,           /* partial sums over channels at most; bound: in the worst case a fifth of V */
+    WINO_DIRECT = 1 << 18,      /* elements of columns of directly summed tiles: 1 MiB of floats, an L2 cache */
+    WINO_DIRECT_FILTERS = 1 << 12,      /* filters at a time; bound: 2 MiB of sums in double precision */
+    WINO_DIRECT_OUTPUTS = 2048  /* outputs at a time, for dw */
+};
+
 /* ---- whether it serves and pays -------------------------------------------------------------- */
 enum {
     WINO_ACROSS = 512,          /* tiles in a row of an image; bound */

@@ -12,6 +12,8 @@
  * Method     For each band (some rows of tiles): V of all channels and dM of all filters. Then,
  *            block of channels by panels of filters, the 46 matrix products, whose dU stays in the
  *            cache until G^T dU G has been added to dw.
+ * Errors     Channels and filters with elements that outweigh all others are noticed and summed
+ *            directly: winograd_error.tmpl.h.
  * Infinity   If a sum is not finite, all of dw is computed by another method.
  * Threads    Where there are many blocks and panels, threads share them. Else they share the bands,
  *            in parts with a partial sum each. Parts are cut by size and added in order.
@@ -68,6 +70,8 @@ static void FN(wino_dm_block)(void *ctx, fnn_size begin, fnn_size end)
             const fnn_size first = i_begin * WINO_OUT, last = fnn_min(P, i_end * WINO_OUT);
             FN(interleave)(pixels, args->dy + ((n * g->K + (lanes > 0 ? k : 0)) * P + first) * Q, P * Q, lanes,
                            (last - first) * Q);
+            FN(wino_tally)(args->tallies + (fnn_ceil_div(g->C, VL) + group) * WINO_TALLIES * VL, pixels, first, first,
+                           last, g, 1);
             for (fnn_size i = i_begin; i < i_end; i++)
                 for (fnn_size j = 0; j < args->cut.across; j++) {
                     const FN(wino_place) place = FN(wino_next)(&walk, &args->cut, i, j);
@@ -214,6 +218,12 @@ static void FN(wino_dw_block)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(du);
 }
 
+/* Elements of the tallies of a part */
+static fnn_size FN(wino_tallies)(const fnn_window *g)
+{
+    return (fnn_ceil_div(g->C, VL) + 2 * fnn_ceil_div(g->K, WINO_NR)) * WINO_TALLIES * VL;
+}
+
 /* Parts [begin, end), each some bands and their sum */
 static void FN(wino_dw_parts)(void *ctx, fnn_size begin, fnn_size end)
 {
@@ -222,12 +232,14 @@ static void FN(wino_dw_parts)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size groups = fnn_ceil_div(g->C, VL), panels = fnn_ceil_div(g->K, WINO_NR);
     const fnn_size items = FN(wino_dw_items)(&args), rows = g->N * args.cut.down;
     char *bad = args.bad;
+    REAL *tallies = args.tallies;
     args.v = fnn_scratch_alloc(FN(wino_v_bytes)(g, args.cut));
     args.dm = fnn_scratch_alloc(WINO_PRODUCTS * (args.cut.rows * args.cut.across * panels * WINO_NR + WINO_PAD)
                                 * sizeof(REAL));
     for (fnn_size part = begin; part < end; part++) {
         args.dw = args.parts + part * g->K * g->C * 9;
         args.bad = bad + part * items;
+        args.tallies = tallies + part * FN(wino_tallies)(g);
         const fnn_size band_end = fnn_min(args.cut.bands, (part + 1) * args.dw_cut.bands);
         args.more = 0;
         for (fnn_size band = part * args.dw_cut.bands; band < band_end; band++, args.more = 1) {
@@ -242,21 +254,48 @@ static void FN(wino_dw_parts)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(args.v);
 }
 
-/* dw, and whether it is finite; else it has to be computed by another method. parts: room for
- * wino_cut_dw(g).parts partial sums, if there is more than one. */
+/* Lopsided channels and filters once more. Returns 0 where they are so many that all of dw had
+ * better be computed by another method. */
+static int FN(wino_dw_mend)(const FN(wino_args) *args, REAL *dw)
+{
+    const fnn_window *g = args->g;
+    const fnn_size step = FN(wino_tallies)(g), parts = args->dw_cut.parts;
+    char *channels = fnn_scratch_alloc(g->C), *filters = fnn_scratch_alloc(g->K);
+    const fnn_size channel_count = FN(wino_find_lopsided_channels)(channels, args->tallies, step, parts, args->x, g->C,
+                                                                   g, 0);
+    const fnn_size filter_count = FN(wino_find_lopsided_channels)(
+        filters, args->tallies + fnn_ceil_div(g->C, VL) * WINO_TALLIES * VL, step, parts, args->dy, g->K, g, 1);
+    const int few = 4 * channel_count <= g->C && 4 * filter_count <= g->K;
+    if (few && channel_count + filter_count > 0) {
+        FN(wino_direct_dw_args) direct = { dw, args->dy, args->x, channels, filters, g };
+        fnn_parallel_for(g->C, 1, FN(wino_direct_dw_block), &direct);
+    }
+    fnn_scratch_free(channels);
+    return few;
+}
+
+/* dw, and whether it is as exact as a direct sum; else it has to be computed by another method.
+ * parts: room for wino_cut_dw(g).parts partial sums, if there is more than one. */
 static int FN(wino_dw)(REAL *dw, const REAL *dy, const REAL *x, REAL *parts, const fnn_window *g)
 {
     FN(wino_args) args = { .x = x, .dy = dy, .g = g, .dw_cut = wino_cut_dw(g), .pitch = fnn_round_up(g->C, VL) };
     args.cut = args.dw_cut.tiles;
     const fnn_size notes = args.dw_cut.parts * FN(wino_dw_items)(&args);
+    const fnn_size tallies = args.dw_cut.parts * FN(wino_tallies)(g) * (fnn_size)sizeof(REAL);
     args.bad = fnn_scratch_alloc(notes);
+    args.tallies = fnn_scratch_alloc(tallies);
     memset(args.bad, 0, notes);
+    memset(args.tallies, 0, tallies);
     args.parts = args.dw_cut.parts > 1 ? parts : dw;
     if (args.dw_cut.parts == 1)
         FN(wino_dw_parts)(&args, 0, 1);
     else
         fnn_parallel_for(args.dw_cut.parts, 1, FN(wino_dw_parts), &args);
-    const int finite = memchr(args.bad, 1, notes) == NULL;
+    int exact = memchr(args.bad, 1, notes) == NULL;
+    if (exact) {
+        FN(conv_add_parts)(dw, parts, args.dw_cut.parts, g);
+        exact = FN(wino_dw_mend)(&args, dw);
+    }
     fnn_scratch_free(args.bad);
-    return finite;
+    return exact;
 }

@@ -6,7 +6,7 @@
  *     a + b, a * b + c  work on vec as they are; a * b + c becomes one fused multiply-add
  *     v_load(p)         VL elements from any address;  v_store(p, v) the reverse
  *     v_set(s)          all elements s
- *     v_max, v_min      by element
+ *     v_max, v_min      by element;  v_abs(a) the absolute values
  *     v_sum, v_hmax     across the register, halves on halves
  *     v_power_of_2(t)   float only: 2^n, where the low bits of t hold n + 127
  *     ivec              VL integers as wide as REAL: of a comparison of two vec, all bits set where
@@ -36,6 +36,7 @@
 #define v_set FN(v_set)
 #define v_max FN(v_max)
 #define v_min FN(v_min)
+#define v_abs FN(v_abs)
 #define v_sum FN(v_sum)
 #define v_hmax FN(v_hmax)
 #define v_power_of_2 FN(v_power_of_2)
@@ -131,6 +132,7 @@ FNN_INLINE vec v_min(vec a, vec b) { return (vec)_mm_min_ps((__m128)a, (__m128)b
 FNN_INLINE vec v_max(vec a, vec b) { return v_choose(a > b, a, b); }
 FNN_INLINE vec v_min(vec a, vec b) { return v_choose(a < b, a, b); }
 #endif
+FNN_INLINE vec v_abs(vec a) { return (vec)((ivec)a & ~(ivec)v_set((REAL)-0.0)); }
 #if !REAL_IS_F64
 /* 2^n, where the low bits of t hold n + 127, the exponent of a float */
 FNN_INLINE vec v_power_of_2(vec t)
@@ -238,6 +240,7 @@ FNN_INLINE void v_store(REAL *p, vec v) { *p = v; }
 FNN_INLINE vec v_set(REAL s) { return s; }
 FNN_INLINE vec v_max(vec a, vec b) { return a > b ? a : b; }
 FNN_INLINE vec v_min(vec a, vec b) { return a < b ? a : b; }
+FNN_INLINE vec v_abs(vec a) { return a < 0 ? -a : a; }
 #if !REAL_IS_F64
 FNN_INLINE vec v_power_of_2(vec t)
 {
