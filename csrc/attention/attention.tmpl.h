@@ -22,6 +22,7 @@
  *                attention_by_query                           weights times v, added to y
  *            Up to FEW queries: attention_few_block. Backward: attention_backward ->
  *            attention_backward_tiles, likewise. FN(name) pastes the names (levels.h).
+ *            What is hidden and not finite: attention_mend_forward, attention_mend_backward.
  * Method     A block of queries is copied, transposed, and then passes all keys tile by tile;
  *            attention_tile.tmpl.h tells how a tile lies and how its products are computed. Forward
  *            keeps the largest score so far and the sum of exponentials so far; when the largest
@@ -179,7 +180,7 @@ static void FN(attention_mask)(const fnn_attention *about, const FN(attention_ro
             FN(gemm_pack)(room->factors, TILE_T, tile->queries, tile->queries, (const REAL *)about->mask + from,
                           about->mask_rs, about->mask_cs, tile->keys);
             for (fnn_size i = 0; i < tile->keys * TILE_T; i++)
-                s[i] += mask[i];
+                s[i] = mask[i] == -(REAL)INFINITY ? mask[i] : s[i] + mask[i];       /* whatever s is */
         } else {
             for (fnn_size t = 0; t < tile->queries; t++) {
                 const unsigned char *restrict allowed = (const unsigned char *)about->mask + from + t * about->mask_rs;
@@ -224,6 +225,33 @@ static void FN(attention_dropout)(const fnn_attention *about, const FN(attention
     }
     FN(attention_transpose)(room->factors, room->beside, TILE_U, tile->queries, tile->keys);
 }
+
+/* ---- rows, and the parts that work row by row ------------------------------------------------ */
+
+/* pull[t] = sum_j dy[t,j] y[t,j] for a block of queries */
+static void FN(attention_pull)(REAL *restrict pull, const REAL *dy, fnn_size dy_rs, const REAL *y, fnn_size y_rs,
+                               fnn_size queries, fnn_size HV)
+{
+    for (fnn_size t = 0; t < queries; t++) {
+        const REAL *dy_t = dy + t * dy_rs, *y_t = y + t * y_rs;
+        vec sum = v_set(0);
+        fnn_size j = 0;
+        for (; j + VL <= HV; j += VL)
+            sum += v_load(dy_t + j) * v_load(y_t + j);
+        pull[t] = v_sum(sum);
+        for (; j < HV; j++)
+            pull[t] += dy_t[j] * y_t[j];
+    }
+}
+
+static void FN(attention_clear)(REAL *to, fnn_size rs, fnn_size rows, fnn_size columns)
+{
+    for (fnn_size i = 0; i < rows; i++)
+        memset(to + i * rs, 0, (size_t)columns * sizeof(REAL));
+}
+
+#include "attention/attention_few.tmpl.h"
+#include "attention/attention_hidden.tmpl.h"
 
 /* ---- forward --------------------------------------------------------------------------------- */
 
@@ -328,11 +356,19 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
             args->top[tile.item * about->T + tile.t + t] = top[t];
             args->total[tile.item * about->T + tile.t + t] = total[t];
         }
+        FN(attention_mend_forward)(args, tile.item, tile.t, tile.t + tile.queries);
     }
     fnn_scratch_free(room.q);
 }
 
-#include "attention/attention_few.tmpl.h"
+/* Items of the loop are items of attention. */
+static void FN(attention_few_block)(void *ctx, fnn_size begin, fnn_size end)
+{
+    for (fnn_size item = begin; item < end; item++) {
+        FN(attention_few_queries)(ctx, item);
+        FN(attention_mend_forward)(ctx, item, 0, ((const FN(attention_args) *)ctx)->about->T);
+    }
+}
 
 void FN(attention_forward)(REAL *y, REAL *top, REAL *total, const REAL *q, const REAL *k, const REAL *v,
                            const fnn_attention *about)
@@ -377,28 +413,6 @@ static void FN(attention_weights_backward)(REAL *restrict p, REAL *restrict ds, 
     for (; u < keys; u++)
         for (fnn_size t = 0; t < GEMM_NR; t++)
             p[u * TILE_T + t] = ds[u * TILE_T + t] = 0;
-}
-
-/* pull[t] = sum_j dy[t,j] y[t,j] for a block of queries */
-static void FN(attention_pull)(REAL *restrict pull, const REAL *dy, fnn_size dy_rs, const REAL *y, fnn_size y_rs,
-                               fnn_size queries, fnn_size HV)
-{
-    for (fnn_size t = 0; t < queries; t++) {
-        const REAL *dy_t = dy + t * dy_rs, *y_t = y + t * y_rs;
-        vec sum = v_set(0);
-        fnn_size j = 0;
-        for (; j + VL <= HV; j += VL)
-            sum += v_load(dy_t + j) * v_load(y_t + j);
-        pull[t] = v_sum(sum);
-        for (; j < HV; j++)
-            pull[t] += dy_t[j] * y_t[j];
-    }
-}
-
-static void FN(attention_clear)(REAL *to, fnn_size rs, fnn_size rows, fnn_size columns)
-{
-    for (fnn_size i = 0; i < rows; i++)
-        memset(to + i * rs, 0, (size_t)columns * sizeof(REAL));
 }
 
 /* The tiles of one item with queries [t_begin, t_end) and keys [u_begin, u_end): their part of dq,
@@ -530,11 +544,12 @@ void FN(attention_backward)(REAL *dq, REAL *dk, REAL *dv, REAL *dmask, const REA
     FN(attention_args) args = { .about = about, .y = (REAL *)y, .top = (REAL *)top, .total = (REAL *)total, .dq = dq,
                                 .dk = dk, .dv = dv, .dmask = dmask, .q = q, .k = k, .v = v, .dy = dy };
     const fnn_size t_blocks = fnn_ceil_div(about->T, TILE_T), u_blocks = fnn_ceil_div(about->U, TILE_U);
-    const int want_queries = dq || dmask, want_keys = dk || dv, threads = fnn_num_threads();
+    int want_queries = dq || dmask, want_keys = dk || dv;
+    const int threads = fnn_num_threads();
     if (want_queries && want_keys && (threads == 1 || about->items >= 4 * threads)) {
         fnn_parallel_for(about->items, fnn_attention_grain(about, about->T, about->U), FN(attention_backward_items),
                          &args);
-        return;
+        want_queries = want_keys = 0;
     }
     if (want_queries)
         fnn_parallel_for(about->items * t_blocks, fnn_attention_grain(about, fnn_min(TILE_T, about->T), about->U),
@@ -542,4 +557,7 @@ void FN(attention_backward)(REAL *dq, REAL *dk, REAL *dv, REAL *dmask, const REA
     if (want_keys)
         fnn_parallel_for(about->items * u_blocks, fnn_attention_grain(about, about->T, fnn_min(TILE_U, about->U)),
                          FN(attention_backward_keys), &args);
+    if (FN(attention_hides)(about))
+        fnn_parallel_for(about->items, fnn_attention_grain(about, about->T + about->U, FEW), FN(attention_mend_block),
+                         &args);
 }

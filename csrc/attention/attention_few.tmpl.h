@@ -80,9 +80,10 @@ static void FN(attention_few_queries)(const FN(attention_args) *args, fnn_size i
             if (about->mask_kind != FNN_NO_MASK) {
                 const fnn_size from = about->mask_at[item] + t * about->mask_rs + u * about->mask_cs;
                 for (fnn_size i = 0; i < keys; i++)
-                    if (about->mask_kind == FNN_ADD_MASK)
-                        s[t][i] += ((const REAL *)about->mask)[from + i * about->mask_cs];
-                    else if (!((const unsigned char *)about->mask)[from + i * about->mask_cs])
+                    if (about->mask_kind == FNN_ADD_MASK) {
+                        const REAL added = ((const REAL *)about->mask)[from + i * about->mask_cs];
+                        s[t][i] = added == -(REAL)INFINITY ? added : s[t][i] + added;       /* whatever s is */
+                    } else if (!((const unsigned char *)about->mask)[from + i * about->mask_cs])
                         s[t][i] = -(REAL)INFINITY;
             }
             const REAL now = r_max(FN(row_max)(s[t], keys), top[t]), base = now == -(REAL)INFINITY ? 0 : now;
@@ -122,11 +123,4 @@ static void FN(attention_few_queries)(const FN(attention_args) *args, fnn_size i
         args->top[item * T + t] = top[t];
         args->total[item * T + t] = total[t];
     }
-}
-
-/* Items of the loop are items of attention. */
-static void FN(attention_few_block)(void *ctx, fnn_size begin, fnn_size end)
-{
-    for (fnn_size item = begin; item < end; item++)
-        FN(attention_few_queries)(ctx, item);
 }

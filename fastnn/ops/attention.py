@@ -38,6 +38,11 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
     with the softmax over the keys. A query that may look at no key gives zeros and has no gradient;
     PyTorch gives NaN there.
 
+    A key that a mask hides from a query has no effect on it, forward or backward, whatever key and
+    value hold, NaN and infinity too; nor has the value of a weight that dropout drops. In PyTorch
+    such a NaN can come through, as 0 times NaN. Padding need not be cleared, therefore. What a
+    query sees counts: a NaN there makes its whole row NaN.
+
     Symbols: T queries, U keys; HS head size, HV size of a value. "..." are leading dimensions
     (batch, heads) that broadcast against each other.
 

@@ -4,6 +4,9 @@
 
 q (..., T, HS), k (..., U, HS), v (..., U, HV), y (..., T, HV): T queries, U keys, HS and HV the
 sizes of a query and of a value. d drops weights at random.
+
+A key that is hidden from a query by a mask, or whose weight was dropped, is left out of the sums:
+whatever it holds, NaN and infinity too, has no effect on that query.
 """
 
 import numpy as np
@@ -18,10 +21,10 @@ def transposed(a):
 
 
 def allowed_keys(shape, mask, is_causal):
-    """Which query (row) may look at which key (column)."""
+    """Which query (row) may look at which key (column): -inf in an added mask forbids too."""
     allowed = np.ones(shape, bool)
-    if mask is not None and mask.dtype == bool:
-        allowed = allowed & mask
+    if mask is not None:
+        allowed = allowed & (mask if mask.dtype == bool else mask != -np.inf)
     if is_causal:
         allowed = allowed & np.tri(*shape[-2:], dtype=bool)      # query t sees keys 0..t
     return allowed
@@ -41,6 +44,16 @@ def dropout_factors(shape, dtype, dropout_p, key, call):
     return kept / dtype.type(1 - dropout_p) if dropout_p < 1 else np.zeros(shape, dtype)
 
 
+def sum_of_used(used, weights, rows):
+    """weights @ rows, without the rows that are not used: y[i] = sum over used (i, j) of
+    weights[i, j] rows[j].
+    """
+    if np.isfinite(rows).all():
+        return weights @ rows
+    used, weights, rows = used[..., None], weights[..., None], rows[..., None, :, :]
+    return np.where(used, weights * rows, 0).sum(axis=-2)        # 0 times NaN is NaN, so 0 is put in its place
+
+
 def weights(q, k, mask, is_causal, scale):
     """p, the weight of each key for each query; 0 for all keys where none is allowed."""
     s = scale * (q @ transposed(k))
@@ -53,19 +66,31 @@ def weights(q, k, mask, is_causal, scale):
     return e / np.where(total == 0, 1, total)
 
 
+@np.errstate(invalid="ignore", over="ignore")                  # what is hidden may be infinite or NaN
 def scaled_dot_product_attention_forward(q, k, v, mask=None, *, is_causal=False, scale=1.0, dropout_p=0.0, key=0,
                                          call=0):
     p = weights(q, k, mask, is_causal, scale)
     p = np.broadcast_to(p, (*np.broadcast_shapes(p.shape[:-2], v.shape[:-2]), *p.shape[-2:]))
     d = dropout_factors(p.shape, q.dtype, dropout_p, key, call)
-    return (d * p) @ v, (q, k, v, mask, p, d)
+    allowed = sees_a_key(allowed_keys(p.shape, mask, is_causal), p)
+    return sum_of_used(allowed & (d != 0), d * p, v), (q, k, v, mask, p, d)
 
 
+def sees_a_key(allowed, p):
+    """The same, but nothing for a query that gets nothing: all its keys are hidden, or -inf away."""
+    return allowed & ((p != 0).any(axis=-1, keepdims=True))
+
+
+@np.errstate(invalid="ignore", over="ignore")                  # what is hidden may be infinite or NaN
 def scaled_dot_product_attention_backward(dy, saved, *, is_causal=False, scale=1.0, dropout_p=0.0, key=0, call=0):
     q, k, v, mask, p, d = saved
-    dv = transposed(d * p) @ dy                                  # forward was  y = (d p) v
-    dp = d * (dy @ transposed(v))
-    ds = p * (dp - (p * dp).sum(axis=-1, keepdims=True))         # forward was  p = exp(s) / sum exp(s)
-    dq, dk = scale * ds @ k, scale * transposed(ds) @ q          # forward was  s = scale q k^T + mask
+    allowed = sees_a_key(allowed_keys(p.shape, mask, is_causal), p)
+    used = allowed & (d != 0)
+    dv = sum_of_used(transposed(used), transposed(d * p), dy)    # forward was  y = (d p) v
+    dp = np.where(used, d * (dy @ transposed(v)), 0)
+    pull = np.where(used, p * dp, 0).sum(axis=-1, keepdims=True)
+    ds = np.where(allowed, p * (dp - pull), 0)                   # forward was  p = exp(s) / sum exp(s)
+    dq = scale * sum_of_used(allowed, ds, k)                     # forward was  s = scale q k^T + mask
+    dk = scale * sum_of_used(transposed(allowed), transposed(ds), q)
     dmask = None if mask is None or mask.dtype == bool else sum_to(ds, mask.shape)
     return sum_to(dq, q.shape), sum_to(dk, k.shape), sum_to(dv, v.shape), dmask

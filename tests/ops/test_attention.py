@@ -34,6 +34,63 @@ def gradients(tensors, **kwargs):
     return [y.data, *(t.grad.data for t in tensors)]
 
 
+# ---- what is hidden ------------------------------------------------------------------------------
+JUNK = [np.nan, np.inf, -np.inf]
+
+
+def hidden_keys(kind, T, U, junk, lead, dtype):
+    """q, k, v, mask, dy and is_causal, with junk in keys and values that no query may see."""
+    rng = np.random.default_rng(5)
+    q, k, v, dy = (rng.standard_normal((*lead, n, size)).astype(dtype)
+                   for n, size in ((T, 5), (U, 5), (U, 19), (T, 19)))
+    hidden, mask = rng.integers(0, U, max(1, U // 5)), None
+    if kind == "causal":
+        hidden = np.arange(T, U)
+    elif kind == "bool":
+        mask = np.ones((T, U), bool)
+        mask[:, hidden] = False
+    else:
+        mask = rng.standard_normal((T, U)).astype(dtype)
+        mask[:, hidden] = -np.inf
+    if kind == "nothing allowed":                   # and then the query itself and its dy do not count
+        mask[T // 2] = -np.inf
+        q[..., T // 2, :] = dy[..., T // 2, :] = junk
+    k[..., hidden, 0] = v[..., hidden, :] = junk
+    return q, k, v, mask, dy, kind == "causal"
+
+
+@pytest.mark.parametrize("junk", JUNK)
+@pytest.mark.parametrize("kind", ["bool", "added", "causal", "nothing allowed"])
+@pytest.mark.parametrize("T, U", [(1, 3), (2, 130), (4, 9), (5, 7), (67, 131), (130, 257)])
+def test_what_is_hidden_has_no_effect(T, U, kind, junk):
+    """NaN and infinity behind a mask, in each way of computing: row by row, in one tile, in
+    several; with dropout and without.
+    """
+    for dtype, lead, dropout in itertools.product((np.float32, np.float64), ((), (3,)), (0.0, 0.3)):
+        q, k, v, mask, dy, causal = hidden_keys(kind, T, U, junk, lead, dtype)
+        attrs = {"is_causal": causal, "scale": 0.5, "dropout_p": dropout, "key": 77, "call": 3}
+        results = []
+        for forward, backward in (ATTENTION.kernels, ATTENTION.definition):
+            y, saved = forward(q, k, v, mask, **attrs)
+            results.append([y, *backward(dy, saved, **attrs)])
+        for got, want in zip(*results):
+            if want is not None:
+                assert np.isfinite(want).all()
+                np.testing.assert_allclose(got, want, rtol=0, atol=20 * TOLERANCE[dtype])
+
+
+@both_backends
+def test_what_is_seen_has_its_effect(backend):
+    """A key that one query sees and another does not: NaN in the first one's row alone."""
+    with nn.use_backend(backend):
+        q, k, v = qkv(70, 70, 3, 2, grad=True)
+        v.data[1] = k.data[2] = np.nan
+        y = attention(q, k, v, is_causal=True)
+        assert np.isfinite(y.data[:1]).all() and np.isnan(y.data[1:]).all()
+        y.backward(np.ones(y.shape))
+        assert np.isfinite(q.grad.data[:1]).all() and np.isnan(q.grad.data[1:]).all()
+
+
 # ---- by hand -------------------------------------------------------------------------------------
 @both_backends
 def test_by_hand(backend):
