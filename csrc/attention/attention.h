@@ -8,6 +8,7 @@
  *                               and more
  *     attention_tile.tmpl.h     the matrix products of one tile
  *     attention_few.tmpl.h      forward for one to four queries, as when text grows token by token
+ *     attention_hidden.tmpl.h   items with NaN or infinity behind a mask, once more
  *     fastnn/kernels/attention.pxi      the calls from Python
  *     docs/kernels/attention.md         the way here from plain loops, what was measured, what did
  *                                       not pay

@@ -87,9 +87,10 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     Numerics
     --------
     Sums are in the dtype of the input, in an order that depends on sizes only. The error is of the
-    size of sqrt(C R S) u conv2d(|x|, |w|), with the unit roundoff u; for 3x3 at stride 1 with the
-    largest |x| of 6x6 pixels in place of |x|. Small whole numbers are exact. A pixel that is
-    infinite or NaN reaches the outputs whose windows see it, and no other.
+    size of sqrt(C R S) u conv2d(|x|, |w|), with the unit roundoff u; for 3x3 at stride 1 up to 32
+    times that where pixels beside a window are larger, and no more, however large. Small whole
+    numbers are exact. A pixel that is infinite or NaN reaches the outputs whose windows see it, and
+    no other.
 
     References
     ----------

@@ -24,6 +24,7 @@ from .gradcheck import inner, op_gradcheck, random_cotangent
 
 __all__ = ["LAWS", "LAWS_OF_ENDS", "adjoint_identity", "backward_is_the_definition", "close_to_definition",
            "definition_gradient_is_the_derivative", "denormals_are_kept", "ends_are_the_definition",
+           "errors_stay_in_their_window",
            "exact_on_integers", "forward_is_the_definition", "inputs_are_unchanged", "layouts_do_not_matter",
            "limits_are_reached", "nothing_kept_same_result", "outputs_are_overwritten", "same_bits_for_any_threads",
            "wanted_gradients_only"]
@@ -70,12 +71,7 @@ def backward_is_the_definition(op: Op, sample: Sample, dtype: Any) -> float:
     wide_dy = _each(_widened, dy)
     got = backward(dy, saved, **sample.attrs)
     want = ref_backward(wide_dy, want_saved, **sample.attrs)
-    if op.linear_in:
-        absolute_saved = ref_forward(*map(_absolute, wide), **sample.attrs)[1]
-        scales = ref_backward(_each(_absolute, wide_dy), absolute_saved, **sample.attrs)
-        scales = [None if s is None or w is None else np.maximum(np.abs(s), np.abs(w)) for s, w in zip(scales, want)]
-    else:
-        scales = [None if w is None else np.abs(w) + max(1.0, float(np.abs(w).max(initial=0))) for w in want]
+    scales = _backward_scale(op, sample, wide, wide_dy, want)
     _hold(len(got) == len(want) == len(op.inputs), op, sample, f"{len(got)} gradients for {len(op.inputs)} inputs")
     upstream = sum(a.size for a in _tuple(wide_dy) if a is not None)
     worst = 0.0
@@ -207,6 +203,77 @@ def _near_denormals(op: Op, sample: Sample, what: str, got: Any, want: Any, plai
                        4 * terms * op.slack * unit * (np.abs(want) + max(1.0, float(np.abs(want).max(initial=0)))))
     beyond = ~np.isfinite(want) | (np.abs(want) > info.max) | (~np.isfinite(got) & ~np.isfinite(plain))
     return _compare(op, sample, what, np.where(beyond, 0, got), np.where(beyond, 0, want), allowed)
+
+
+# ---- one element far larger than the others ------------------------------------------------------
+FAR_LARGER = 1e8
+
+
+def errors_stay_in_their_window(op: Op, sample: Sample, dtype: Any) -> float:
+    """An element that is 1e8 times the others leaves no larger error in results that do not depend
+    on it, forward and backward: the first, the last and one in the middle of each input and of dy.
+
+    Results do not depend on it where the definition gives them bit for bit as without it, and as
+    numbers if NaN stands in its place.
+    """
+    worst, plain = 0.0, sample.cast(dtype)
+    with np.errstate(all="ignore"):
+        dy = random_cotangent(op.kernels[0](*plain, **sample.attrs)[0], sample.rng())
+        before = _definition_of(op, sample, plain, dy)
+        for k, a in enumerate([*plain, *_tuple(dy)]):
+            if not _floating(a) or a.size == 0:
+                continue
+            for at in {0, a.size // 2 + 1 if a.size > 2 else 0, a.size - 1}:
+                calls = []
+                for value in (FAR_LARGER * (a.flat[at] or 1), np.nan):
+                    changed = [b.copy() if i == k else b for i, b in enumerate([*plain, *_tuple(dy)])]
+                    changed[k].flat[at] = value
+                    rest = tuple(changed[len(plain):])
+                    calls.append((changed[:len(plain)], rest if isinstance(dy, tuple) else rest[0]))
+                worst = max(worst, _untouched(op, sample, dtype, *calls, before))
+    return worst
+
+
+def _definition_of(op: Op, sample: Sample, inputs: list[Any], dy: Any) -> tuple[Any, Any, Any, Any]:
+    """The definition's outputs and gradients in double precision, and the sizes of the terms behind
+    each.
+    """
+    wide, wide_dy = [_widened(a) for a in inputs], _each(_widened, dy)
+    y, saved = op.ref_forward(*wide, **sample.attrs)
+    if op.linear_in:
+        sums = _tuple(op.ref_forward(*map(_absolute, wide), **sample.attrs)[0])
+        scales = [np.maximum(np.abs(s), np.abs(w)) for s, w in zip(sums, _tuple(y))]
+    else:
+        scales = [np.abs(w) + max(1.0, float(np.abs(w).max(initial=0))) if _floating(w) else w for w in _tuple(y)]
+    if op.ref_backward is None:
+        return _tuple(y), scales, (), ()
+    grads = op.ref_backward(wide_dy, saved, **sample.attrs)
+    return _tuple(y), scales, grads, _backward_scale(op, sample, wide, wide_dy, grads)
+
+
+def _untouched(op: Op, sample: Sample, dtype: Any, large: Any, with_nan: Any, before: Any) -> float:
+    """The worst error of a call, as a share of twice the allowance, among results that are what they
+    were before. A call: inputs, dy.
+    """
+    outputs, output_scales, grads, grad_scales = before
+    inputs, dy = large
+    after, reached = _definition_of(op, sample, *large), _definition_of(op, sample, *with_nan)
+    y, saved = op.kernels[0](*inputs, **sample.attrs)
+    rows = list(zip([f"output {i}" for i in range(len(outputs))], _tuple(y), outputs, after[0],
+                    reached[0], output_scales))
+    if op.kernels[1] is not None and op.ref_backward is not None:
+        names = [f"the gradient of {name}" for name in op.inputs]
+        rows += zip(names, op.kernels[1](dy, saved, **sample.attrs), grads, after[2], reached[2], grad_scales)
+    worst = 0.0
+    for what, got, then, now, nan, scale in rows:
+        if got is None or then is None or not _floating(now) or now.shape != then.shape:
+            continue
+        terms = max(op.terms(**sample.sizes), 1, max(a.size for a in _tuple(dy) if a is not None) // max(now.size, 1))
+        allowed = 8 * np.sqrt(terms) * op.slack * _unit(dtype) * scale + float(np.finfo(dtype).tiny)
+        same = (then == now) & ~np.isnan(nan)
+        worst = max(worst, _compare(op, sample, f"{what}, beside an element far larger than the others",
+                                    np.where(same, got, 0), np.where(same, now, 0), allowed))
+    return worst
 
 
 # ---- memory --------------------------------------------------------------------------------------
@@ -496,6 +563,8 @@ LAWS: dict[str, Callable[[Op, Sample, Any], float]] = {
         forward_is_the_definition, backward_is_the_definition, definition_gradient_is_the_derivative,
         exact_on_integers, adjoint_identity, denormals_are_kept, outputs_are_overwritten, layouts_do_not_matter,
         inputs_are_unchanged, same_bits_for_any_threads, wanted_gradients_only, nothing_kept_same_result)
+        exact_on_integers, adjoint_identity, errors_stay_in_their_window, outputs_are_overwritten, layouts_do_not_matter, inputs_are_unchanged,
+        same_bits_for_any_threads, wanted_gradients_only, nothing_kept_same_result)
 }
 
 
@@ -531,6 +600,17 @@ def _forward_scale(op: Op, sample: Sample, dtype: Any, want: tuple[Any, ...]) ->
         sums = _tuple(op.ref_forward(*inputs, **sample.attrs)[0])
         return [np.maximum(np.abs(s), np.abs(w)) for s, w in zip(sums, want)]
     return [np.abs(w) + 1 if _floating(w) else w for w in want]
+
+
+def _backward_scale(op: Op, sample: Sample, wide: list[Any], wide_dy: Any, want: Any) -> list[Any]:
+    """The same for each gradient."""
+    forward, backward = op.definition
+    assert backward is not None
+    if not op.linear_in:
+        return [None if w is None else np.abs(w) + max(1.0, float(np.abs(w).max(initial=0))) for w in want]
+    saved = forward(*map(_absolute, wide), **sample.attrs)[1]
+    scales = backward(_each(_absolute, wide_dy), saved, **sample.attrs)
+    return [None if s is None or w is None else np.maximum(np.abs(s), np.abs(w)) for s, w in zip(scales, want)]
 
 
 def _whole_cotangent(y: Any, rng: np.random.Generator) -> Any:

@@ -161,6 +161,14 @@ def test_bits_that_depend_on_threads_are_noticed():
     assert caught(laws.same_bits_for_any_threads, dataclasses.replace(RELU, forward=as_many_roundings_as_threads))
 
 
+def test_an_error_that_goes_by_the_largest_element_is_noticed():
+    def through_a_sum(x):                           # as a transform would: a sum of all, and what it is without the rest
+        y = np.maximum(x, 0)
+        y = (y.sum(dtype=y.dtype) - (y.sum(dtype=y.dtype) - y)).astype(x.dtype)
+        return y, (y,)
+    assert caught(laws.errors_stay_in_their_window, dataclasses.replace(RELU, forward=through_a_sum))
+
+
 def test_unwanted_gradients_are_noticed():
     def computes_everything(dy, saved, needs=None):
         return (dy, dy)

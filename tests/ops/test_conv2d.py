@@ -14,6 +14,7 @@ from second_opinion import both, compare
 import fastnn as nn
 from fastnn.op import seeded
 from fastnn.ops.conv2d import CONV2D, case
+from fastnn.testing.laws import errors_stay_in_their_window
 
 F = nn.functional
 LEVELS = ["numpy"]
@@ -374,6 +375,39 @@ def test_sums_that_overflow_in_a_transform():
     w[3] = np.nan
     y = F.conv2d(nn.tensor(x), nn.tensor(w), padding=1).data
     assert np.isnan(y[0, 3]).all() and not np.isnan(np.delete(y, 3, axis=1)).any()
+
+
+WINOGRADS = [(2, 32, 12, 12, 32, 0), (1, 33, 10, 12, 40, 1), (2, 32, 9, 11, 48, 1), (2, 32, 12, 10, 32, 2),
+             (1, 32, 11, 12, 32, 3), (4, 30, 7, 7, 34, 1), (1, 130, 8, 8, 32, 1)]
+
+
+@pytest.mark.parametrize("N, C, H, W, K, padding", WINOGRADS)
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_far_larger_element_drowns_nothing_beside_it(level, N, C, H, W, K, padding):
+    """Winograd adds up a tile and cancels what an output does not see: pixels, weights at padded
+    edges and upstream gradients, in tiles of every size.
+    """
+    with nn.use_isa(level):
+        sample = case("a far larger element", N=N, C=C, H=H, W=W, K=K, R=3, S=3, padding=padding)
+        errors_stay_in_their_window(CONV2D, sample, np.float32)
+
+
+@pytest.mark.parametrize("size", [1e3, 1e4, 1e5, 1e12])
+def test_the_error_goes_by_the_window(size):
+    """A pixel that is not quite large enough to be noticed costs at most 32 times the allowance of
+    a direct sum; and where a window is all zeros the result is the bias.
+    """
+    rng = seeded("window")
+    x, w, b = rng.standard_normal((2, 48, 14, 13)), rng.standard_normal((40, 48, 3, 3)), rng.standard_normal(40)
+    x[0, 5, 6, 6] = size
+    x[1, :, :7], x[1, 3, 3, 3] = 0, size
+    x, w, b = (a.astype(np.float32) for a in (x, w, b))
+    y = F.conv2d(*map(nn.tensor, (x, w, b)), padding=1).data
+    exact = F.conv2d(*(nn.tensor(a.astype(np.float64)) for a in (x, w, b)), padding=1).data
+    terms = F.conv2d(*(nn.tensor(np.abs(a).astype(np.float64)) for a in (x, w, b)), padding=1).data
+    unit = np.finfo(np.float32).eps / 2
+    assert (np.abs(y - exact) <= 32 * 4 * np.sqrt(9 * 48) * unit * terms).all()
+    assert np.array_equal(y[1, :, 0, 6:], np.repeat(b[:, None], 7, axis=1))
 
 
 @pytest.mark.parametrize("padding", [0, 1, 2])
