@@ -102,7 +102,8 @@ static void FN(attention_mend_backward)(const FN(attention_args) *args, fnn_size
     const fnn_attention *about = args->about;
     const fnn_size T = about->T, U = about->U, HS = about->HS, HV = about->HV;
     REAL *dq = args->dq ? args->dq + about->dq.at[item] : NULL, *dk = args->dk ? args->dk + about->dk.at[item] : NULL;
-    REAL *dv = args->dv ? args->dv + about->dv.at[item] : NULL, *dmask = args->dmask ? args->dmask + item * T * U : NULL;
+    REAL *dv = args->dv ? args->dv + about->dv.at[item] : NULL;
+    REAL *dmask = args->dmask ? args->dmask + item * T * U : NULL;
     if ((!dq || FN(attention_finite)(dq, about->dq.rs, T, HS) == 0)
         && (!dk || FN(attention_finite)(dk, about->dk.rs, U, HS) == 0)
         && (!dv || (dq && dk) || FN(attention_finite)(dv, about->dv.rs, U, HV) == 0)     /* shows in dq or dk too */

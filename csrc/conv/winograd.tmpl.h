@@ -538,8 +538,9 @@ static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, con
                            .pitch = fnn_round_up(g->C, VL), .notes = notes,
                            .bad = fnn_scratch_alloc(most * bad), .hints = fnn_scratch_alloc(most * bad) };
     args.edges_down = wino_find_edges(g->H, g->P, g->ph), args.edges_across = wino_find_edges(g->W, g->Q, g->pw);
-    args.padded = args.edges_down.first < args.edges_down.before || args.edges_down.after < args.edges_down.last
-               || args.edges_across.first < args.edges_across.before || args.edges_across.after < args.edges_across.last;
+    const wino_edges down = args.edges_down, across = args.edges_across;
+    args.padded = down.first < down.before || down.after < down.last || across.first < across.before
+               || across.after < across.last;
     for (fnn_size n0 = 0; n0 < g->N; n0 += most) {
         fnn_window some = *g, one = *g;
         some.N = fnn_min(most, g->N - n0);

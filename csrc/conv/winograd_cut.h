@@ -99,7 +99,7 @@ static inline wino_edges wino_find_edges(fnn_size H, fnn_size P, fnn_size ph)
 enum {
     WINO_FAINT = 64,            /* how much a tile may weigh beside a window; an even tile weighs 4 times as much */
     WINO_LOPSIDED = 4096,       /* the same of squares, for weights */
-    WINO_HINT = 4,              /* the same of a tile's product beside outputs at an edge: it holds a 16th of a weight */
+    WINO_HINT = 4,              /* the same of a tile's product beside outputs at an edge: it has a 16th of a weight */
     WINO_SLICES = 32,           /* partial sums over channels at most; bound: in the worst case a fifth of V */
     WINO_DIRECT = 1 << 18,      /* elements of columns of directly summed tiles: 1 MiB of floats, an L2 cache */
     WINO_DIRECT_FILTERS = 1 << 12,      /* filters at a time; bound: 2 MiB of sums in double precision */

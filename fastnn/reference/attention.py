@@ -66,7 +66,7 @@ def weights(q, k, mask, is_causal, scale):
     return e / np.where(total == 0, 1, total)
 
 
-@np.errstate(invalid="ignore", over="ignore")                  # what is hidden may be infinite or NaN
+@np.errstate(invalid="ignore", over="ignore")                  # of what is hidden
 def scaled_dot_product_attention_forward(q, k, v, mask=None, *, is_causal=False, scale=1.0, dropout_p=0.0, key=0,
                                          call=0):
     p = weights(q, k, mask, is_causal, scale)
@@ -77,11 +77,11 @@ def scaled_dot_product_attention_forward(q, k, v, mask=None, *, is_causal=False,
 
 
 def sees_a_key(allowed, p):
-    """The same, but nothing for a query that gets nothing: all its keys are hidden, or -inf away."""
+    """The same, but nothing for a query that gets nothing, since all its keys are hidden."""
     return allowed & ((p != 0).any(axis=-1, keepdims=True))
 
 
-@np.errstate(invalid="ignore", over="ignore")                  # what is hidden may be infinite or NaN
+@np.errstate(invalid="ignore", over="ignore")                  # of what is hidden
 def scaled_dot_product_attention_backward(dy, saved, *, is_causal=False, scale=1.0, dropout_p=0.0, key=0, call=0):
     q, k, v, mask, p, d = saved
     allowed = sees_a_key(allowed_keys(p.shape, mask, is_causal), p)
