@@ -83,8 +83,7 @@ cdef object reduce_group(reduction_fn *kernel, object x, object c, int first, in
     x = open_array(x, &x_)
     c = open_optional(c, &c_)
     split_axes(&x_, first, last, &outer, &axis, &inner)
-    need(first >= 0 and last < x_.ndim and has_size(&c_, x_.dtype, outer * inner)
-         and (axis > 0 or outer * inner == 0 or (kernel != fnn_amax and kernel != fnn_amin)))
+    need(first >= 0 and last < x_.ndim and has_size(&c_, x_.dtype, outer * inner))
     for d in range(x_.ndim):
         shape[d] = 1 if first <= d <= last else x_.shape[d]
     y = new_array(&y_, x_.dtype, x_.ndim, shape)
