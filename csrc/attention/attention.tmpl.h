@@ -37,8 +37,8 @@
  *            tiles computed twice (see Threads): 2 T U (4 HS + 3 HV) and 2 T U. Causal: about half
  *            of all. Memory: the results, 2 T numbers an item, and less than 1 MiB for each thread.
  * Threads    Forward: blocks of queries of all items; of up to four queries, items. Backward: at
- *            one thread, or with enough items for the threads, a block is an item, and each tile's
- *            scores are computed once; else dk and dv go by blocks of keys and dq by blocks of
+ *            one thread, or where whole items leave the busiest thread less to do, a block is an
+ *            item, and each tile's scores are computed once; else dk and dv go by blocks of keys and dq by blocks of
  *            queries, and scores are computed for each. Tiles and the order of every sum are the
  *            same either way, and so are the bits. One writer per element.
  * Reference  fastnn/reference/attention.py; Milakov, Gimelshein (2018), "Online normalizer
@@ -546,7 +546,9 @@ void FN(attention_backward)(REAL *dq, REAL *dk, REAL *dv, REAL *dmask, const REA
     const fnn_size t_blocks = fnn_ceil_div(about->T, TILE_T), u_blocks = fnn_ceil_div(about->U, TILE_U);
     int want_queries = dq || dmask, want_keys = dk || dv;
     const int threads = fnn_num_threads();
-    if (want_queries && want_keys && (threads == 1 || about->items >= 4 * threads)) {
+    /* the work of the busiest thread: whole items with 5 products each, or equal shares of 7 */
+    const fnn_size once = fnn_ceil_div(about->items, threads) * threads * (3 * about->HS + 2 * about->HV);
+    if (want_queries && want_keys && once <= about->items * (4 * about->HS + 3 * about->HV)) {
         fnn_parallel_for(about->items, fnn_attention_grain(about, about->T, about->U), FN(attention_backward_items),
                          &args);
         want_queries = want_keys = 0;
