@@ -38,9 +38,9 @@
  *            of all. Memory: the results, 2 T numbers an item, and less than 1 MiB for each thread.
  * Threads    Forward: blocks of queries of all items; of up to four queries, items. Backward: at
  *            one thread, or where whole items leave the busiest thread less to do, a block is an
- *            item, and each tile's scores are computed once; else dk and dv go by blocks of keys and dq by blocks of
- *            queries, and scores are computed for each. Tiles and the order of every sum are the
- *            same either way, and so are the bits. One writer per element.
+ *            item, and each tile's scores are computed once; else dk and dv go by blocks of keys
+ *            and dq by blocks of queries, and scores are computed for each. Tiles and the order of
+ *            every sum are the same either way, and so are the bits. One writer per element.
  * Reference  fastnn/reference/attention.py; Milakov, Gimelshein (2018), "Online normalizer
  *            calculation for softmax"; Rabe, Staats (2021), "Self-attention does not need O(n^2)
  *            memory"; Dao et al. (2022), "FlashAttention".
