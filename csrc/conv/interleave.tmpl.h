@@ -55,7 +55,7 @@ FNN_INLINE void FN(interleave_and_sum)(REAL *restrict to, const REAL *restrict f
     for (; p < n; p++)
         for (fnn_size i = 0; i < VL; i++)
             to[p * VL + i] = i < lanes ? from[i * step + p] : 0;
-    for (p = n >= VL && TRANSPOSE_ROUNDS ? n : 0; sums && p < n; p++)           /* there were no blocks */
+    for (p = n >= VL && TRANSPOSE_ROUNDS > 0 ? n : 0; sums && p < n; p++)           /* there were no blocks */
         sums[p] = v_sum(v_abs(v_load(to + p * VL)));
 }
 
