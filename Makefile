@@ -1,4 +1,5 @@
-# make build | test | laws OP=conv2d | levels | bench OP=conv2d | guard | results | readme | lint | types | docs | site | ci | clean
+# make build | test | laws OP=conv2d | levels | bench OP=conv2d | guard | results | readme | lint | types
+# make docs | site | ci | clean
 # faults in C: selftest | neon | i386 | tsan | asan | fuzz | clang | targets
 PY ?= python3
 
@@ -34,7 +35,8 @@ results: build
 	done; done
 	$(PY) tools/readme.py
 
-readme:                 ## what is generated: parts of the README, docs/ops.md, docs/speed.md, docs/api/models.md, benchmarks/results
+# parts of the README, docs/ops.md, docs/speed.md, docs/api/models.md, benchmarks/results
+readme:                 ## what is generated
 	$(PY) tools/readme.py
 
 asan:                   ## the laws under AddressSanitizer and UndefinedBehaviorSanitizer
@@ -52,8 +54,10 @@ clang:                  ## a build with Clang, and the laws
 	$(PY) -m pytest -q tests/laws/test_laws.py -x
 	rm -rf build/temp.* fastnn/_kernels*.so
 
-# The kernels' C self-test (tests/c/test_kernels.c): plain C against every level that the processor runs. The flags are those of setup.py.
-SELFTEST_FLAGS = -std=c11 -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -fopenmp-simd -pthread -DNDEBUG -DFNN_BUILD_PLAIN=1 -Icsrc \
+# The kernels' C self-test (tests/c/test_kernels.c): plain C against every level that the processor runs.
+# The flags are those of setup.py.
+SELFTEST_FLAGS = -std=c11 -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -fopenmp-simd -pthread -DNDEBUG \
+  -DFNN_BUILD_PLAIN=1 -Icsrc \
   -Wall -Wextra -Werror -Wno-psabi -Wno-unknown-pragmas
 SELFTEST_SOURCES = $(wildcard csrc/*/*.c) $(wildcard tests/c/cases_*.c) tests/c/test_kernels.c
 SELFTEST_HEADERS = $(wildcard csrc/*.h csrc/*/*.h tests/c/*.h)
@@ -74,7 +78,8 @@ build/neon/%.o: %.c $(SELFTEST_HEADERS)
 build/i386/%.o: %.c $(SELFTEST_HEADERS)
 	@mkdir -p $(@D) && $(I386_CC) $(SELFTEST_FLAGS) -c $< -o $@
 
-selftest: $(call selftest_objects,selftest)     ## every kernel at every level of this machine against plain C, without Python
+# every kernel at every level of this machine against plain C
+selftest: $(call selftest_objects,selftest)     ## the kernels without Python
 	$(CC) -pthread $^ -lm -o build/selftest/test_kernels
 	build/selftest/test_kernels && build/selftest/test_kernels --sabotage
 
@@ -82,7 +87,8 @@ tsan: $(call selftest_objects,tsan)     ## the same under ThreadSanitizer: no tw
 	$(CC) -fsanitize=thread -pthread $^ -lm -o build/tsan/test_kernels
 	TSAN_OPTIONS=halt_on_error=1 build/tsan/test_kernels
 
-neon: $(call selftest_objects,neon)     ## the same for arm64, cross-compiled: gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+# cross-compiled: gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
+neon: $(call selftest_objects,neon)             ## the same for arm64
 	$(NEON_CC) -static -pthread $^ -lm -o build/neon/test_kernels
 	$(NEON_RUN) build/neon/test_kernels && $(NEON_RUN) build/neon/test_kernels --sabotage
 
@@ -126,4 +132,5 @@ ci:
 clean:
 	rm -rf build dist *.egg-info fastnn/_kernels*.so fastnn/kernels/_kernels.c
 
-.PHONY: build test laws levels selftest neon i386 tsan targets bench guard results readme asan fuzz clang lint types docs site ci clean
+.PHONY: build test laws levels selftest neon i386 tsan targets bench guard results readme asan fuzz clang
+.PHONY: lint types docs site ci clean

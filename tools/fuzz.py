@@ -54,6 +54,7 @@ import fastnn as nn  # noqa: E402
 from fastnn.op import OPS  # noqa: E402
 
 HANG = 45                   # seconds in one call
+LARGE = 1 << 20             # elements of results that are not compared: a definition may loop over them in Python
 MOST_FAULTS = 60            # then the search ends
 MEMORY = 3 << 30            # bytes of address space of a worker; the sanitisers need more and have a limit of their own
 SAVE_EVERY = 500            # calls, so that a crash loses few counts
@@ -253,6 +254,8 @@ class Search:
             self.outcome(call, number, seed, True)
             return
         got, error = self.attempt(call, number, seed)
+        if got is not None and sum(np.size(a) for arrays in got.values() for a in arrays) > LARGE:
+            return
         level = nn.isa()
         with nn.use_backend("reference"):
             want, refusal = self.attempt(call, number, seed)
