@@ -174,6 +174,9 @@ def diagonal(a: np.ndarray, axes: str) -> tuple[np.ndarray, str]:
     letters = "".join(dict.fromkeys(axes))
     if len(letters) == len(axes):
         return a, axes
+    # a stride over an axis that is shorter would lead out of the array
+    if len(axes) != a.ndim or any(size != a.shape[axes.index(letter)] for letter, size in zip(axes, a.shape)):
+        raise ShapeError(who="einsum", expected=f"an operand with axes {axes!r}, one size for each letter", got=a.shape)
     strides = [sum(s for c, s in zip(axes, a.strides) if c == letter) for letter in letters]
     shape = [a.shape[axes.index(letter)] for letter in letters]
     return np.lib.stride_tricks.as_strided(a, shape, strides), letters

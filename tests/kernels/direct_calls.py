@@ -1,7 +1,8 @@
 """Call a function of fastnn._kernels in this process with arguments that do not fit. Whether it
 survives, tests/kernels/test_direct_calls.py looks at from outside.
 
-    python direct_calls.py NAME ...
+    python direct_calls.py NAME ...                 all functions, if none is named
+    KINDS=4 python direct_calls.py                  up to four right calls of each op to begin from
 
 For each name it writes a line when it begins. Arguments come from the op's record: a call that is
 right, and then the same with one array, anywhere in it, of another type, rank, size or layout, or
@@ -11,7 +12,9 @@ element too many is noticed, and not only what happens to be fatal.
 
 import ctypes
 import inspect
+import itertools
 import mmap
+import os
 import sys
 import warnings
 
@@ -23,16 +26,26 @@ from fastnn.op import OPS
 PAGE = mmap.PAGESIZE
 LIBC = ctypes.CDLL(None, use_errno=True)
 SEED = 0
+KINDS = int(os.environ.get("KINDS", "1"))
 
 
-def guarded(a):
-    """A copy of `a` that ends at a page that nobody may read or write."""
-    room = -(-max(a.nbytes, 1)//PAGE)*PAGE
+def fenced(room):
+    """`room` bytes, whole pages, and behind them a page that nobody may read or write."""
     memory = mmap.mmap(-1, room + PAGE)
     begin = ctypes.addressof(ctypes.c_char.from_buffer(memory))
     if hasattr(LIBC, "mprotect"):
         LIBC.mprotect(ctypes.c_void_p(begin + room), ctypes.c_size_t(PAGE), 0)
-    b = np.ndarray(a.shape, a.dtype, memory, room - a.nbytes)
+    return memory
+
+
+ROOM = 4*PAGE
+FENCED = itertools.cycle([fenced(ROOM) for _ in range(256)])        # a call has far fewer arrays
+
+
+def guarded(a):
+    """A copy of `a` that ends at a page that nobody may read or write."""
+    room = ROOM if a.nbytes <= ROOM else -(-a.nbytes//PAGE)*PAGE
+    b = np.ndarray(a.shape, a.dtype, next(FENCED) if room == ROOM else fenced(room), room - a.nbytes)
     if a.size:
         b[...] = a
     return b
@@ -139,7 +152,7 @@ def right_calls(name):
                 y, saved = op.forward(*inputs, **sample.attrs)
                 dy = each(lambda a: np.ones_like(a) if a.dtype.kind == "f" else None, y)
                 yield (dy, saved), dict(sample.attrs)
-            if len(seen) == 4:
+            if len(seen) == KINDS:
                 return
         return
     rng = np.random.default_rng(SEED)

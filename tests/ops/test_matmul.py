@@ -11,6 +11,7 @@ from second_opinion import both, compare
 import fastnn as nn
 from fastnn import functional as F
 from fastnn.kernels import compiled
+from fastnn.op import OPS
 
 LEVELS = [name for name, (_, runs) in compiled.levels().items() if runs] if compiled else []
 DTYPES = [np.float32, np.float64]
@@ -290,3 +291,10 @@ def test_linear_relu_lets_nan_pass():
     ("...ii->...i", [(2, 3, 3)]), ("bhtd,bhsd->bhts", [(2, 2, 3, 4), (2, 2, 5, 4)])])
 def test_einsum_like_torch(torch, equation, shapes):
     compare(lambda *xs: F.einsum(equation, *xs), lambda *ts: torch.einsum(equation, *ts), normal(*shapes))
+
+
+@pytest.mark.parametrize("shape, axes", [((3, 31, 5, 5), "jii"), ((3, 5, 4), "jii"), ((2, 2), "iii"), ((4,), "ii")])
+def test_a_diagonal_of_axes_that_do_not_fit_is_refused(shape, axes):
+    """By the op itself, too: a stride over a shorter axis would lead out of the array."""
+    with pytest.raises(nn.ShapeError, match="einsum"):
+        nn.autograd.apply(OPS["einsum"], nn.ones(*shape), None, x_axes=axes, y_axes="", out="i")
