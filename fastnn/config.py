@@ -93,7 +93,7 @@ def set_flush_denormal(mode: bool) -> bool:
     tensor([0.])
     >>> _ = nn.set_flush_denormal(False)
     >>> x * 1e10
-    tensor([1.e-30])
+    tensor([9.9999e-31])
     >>> _ = nn.set_flush_denormal(True)
     """
     return compiled.set_flush_denormal(bool(mode)) if compiled else False

@@ -155,7 +155,7 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
     >>> nn.seed(0)
     >>> x = nn.init.trunc_normal_(nn.empty(10_000), a=5.0, b=6.0)
     >>> x.mean().round(decimals=2)          # 5.18 by integration
-    tensor(5.1800)
+    tensor(5.18)
     """
     if not a < b:
         raise RangeError(who="trunc_normal_", expected="a < b", got=(a, b))
