@@ -57,15 +57,17 @@ class set_grad_enabled:
 
         if inspect.isgeneratorfunction(function):
             @functools.wraps(function)
-            def wrapped(*args: Any, **kwargs: Any) -> Any:
+            def generator(*args: Any, **kwargs: Any) -> Any:
                 return (yield from _Steps(function(*args, **kwargs), mode))
-        elif inspect.iscoroutinefunction(function):
+            return generator
+        if inspect.iscoroutinefunction(function):
             @functools.wraps(function)
-            async def wrapped(*args: Any, **kwargs: Any) -> Any:
+            async def coroutine(*args: Any, **kwargs: Any) -> Any:
                 return await _Steps(function(*args, **kwargs), mode)
-        elif inspect.isasyncgenfunction(function):
+            return coroutine
+        if inspect.isasyncgenfunction(function):
             @functools.wraps(function)
-            async def wrapped(*args: Any, **kwargs: Any) -> Any:
+            async def asynchronous_generator(*args: Any, **kwargs: Any) -> Any:
                 given = function(*args, **kwargs)
                 step, message = given.asend, None
                 while True:
@@ -80,11 +82,12 @@ class set_grad_enabled:
                         raise
                     except BaseException as error:  # thrown in from outside: for the generator to see
                         step, message = given.athrow, error
-        else:
-            @functools.wraps(function)
-            def wrapped(*args: Any, **kwargs: Any) -> Any:
-                with set_grad_enabled(mode):
-                    return function(*args, **kwargs)
+            return asynchronous_generator
+
+        @functools.wraps(function)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            with set_grad_enabled(mode):
+                return function(*args, **kwargs)
         return wrapped
 
 

@@ -168,9 +168,10 @@ def walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_grap
         if places is not None and not anomaly and (key := places(**node.attrs)) is not None:
             if not tape.untouched(node):
                 node.check_saved()
-            if shape_and_dtype(node.parents[0])[0] != node.saved[0]:
+            saved: Any = node.saved
+            if shape_and_dtype(node.parents[0])[0] != saved[0]:
                 raise GraphError("the array of an input has got another shape since", who=node.name,
-                                 expected=node.saved[0], got=shape_and_dtype(node.parents[0])[0],
+                                 expected=saved[0], got=shape_and_dtype(node.parents[0])[0],
                                  hint="Reshape a copy.")
             join_at(node.parents[0], key, grads[0], pending, leaves, arrive)
         else:

@@ -293,7 +293,7 @@ def divide_rounded(who: str, input: Any, other: Any, mode: str) -> Tensor:
     if mode not in ("floor", "trunc"):
         raise RangeError(who=who, expected='rounding_mode None, "floor" or "trunc"', got=repr(mode))
     a, b = arrays_of(who, input, other)
-    dtype = getattr(a, "dtype", None)
+    dtype: Any = getattr(a, "dtype", None)
     if dtype is not _FLOAT32 or (b.__class__ not in _NUMBERS and getattr(b, "dtype", None) is not dtype):
         dtype = common_dtype(who, a, b)
     if dtype.kind != "f":

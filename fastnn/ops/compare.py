@@ -415,7 +415,7 @@ def compare(function: np.ufunc, who: str, input: Any, other: Any) -> Tensor:
         return refuse(who, ("input", "other"), error, (a, b), {})
 
 
-def comparable(number: int, array: Any) -> float:
+def comparable(number: Any, array: Any) -> float:
     """The number, where NumPy can compare it with the array; else what lies on the same side of all
     its elements.
     """
