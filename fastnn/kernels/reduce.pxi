@@ -221,7 +221,7 @@ cdef tuple spread_forward(object x, object dim, object keepdim, double correctio
     return drop_axes(y, dim, keepdim), (x, mean, rest if shows else None, y)
 
 
-cdef bint below_normal(object a) noexcept:
+cdef bint below_normal(object a) except -1:
     """Whether an element is a denormal, whose inverse may be infinite."""
     cdef Array a_
     cdef Py_ssize_t i

@@ -41,7 +41,7 @@ def wrong(words: list[str]) -> str:
 def test_the_commands_of_a_page_are_taken(page, capsys):
     text = page.read_text(encoding="utf-8")
     assert [told for words in commands(text, "python3? -m fastnn") if (told := wrong(words))] == []
-    targets = set(re.findall(r"^([a-z]+):", (ROOT/"Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z0-9]+):", (ROOT/"Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     asked = {word for words in commands(text, "make") for word in words if "=" not in word}
     assert asked - targets == set()
     programs = {words[0] for words in commands(text, "python3?") if words and words[0].endswith(".py")}

@@ -212,6 +212,13 @@ def everything(opt, params):
             opt.state_dict()["param_groups"])
 
 
+def scalar_tensor(p):
+    """A tensor over NumPy's scalar, which is no array: only by force."""
+    t = nn.tensor(1.0)
+    t._data = np.float32(1)
+    return t
+
+
 def bad_gradient(value):
     def spoil(opt, p):
         p.grad = value(p)
@@ -244,7 +251,7 @@ SPOILS = [
     ("no tensor", bad_gradient(lambda p: np.ones(6, np.float32)), nn.DTypeError, "no tensor.*nn.tensor"),
     ("float16", bad_gradient(lambda p: nn.Tensor(np.ones(6, np.float16))), nn.DTypeError, "float16"),
     ("rank", bad_gradient(lambda p: nn.Tensor(np.ones((1, 6), np.float32))), nn.ShapeError, r"\(1, 6\)"),
-    ("scalar", bad_gradient(lambda p: nn.Tensor(np.float32(1))), nn.DTypeError, "no tensor"),
+    ("scalar", bad_gradient(scalar_tensor), nn.DTypeError, "no tensor"),
     ("a tensor without its fields", bad_gradient(lambda p: nn.Tensor.__new__(nn.Tensor)), nn.DTypeError, "no tensor"),
     ("setting", spoil_setting, nn.RangeError, "lr >= 0, got nan"),
     ("infinite setting", spoil_group(lambda g: g.update(lr=float("inf"))), nn.RangeError, "lr >= 0, got inf"),
