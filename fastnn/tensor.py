@@ -65,6 +65,8 @@ class Tensor(TensorMethods):
     def __init__(self, data: np.ndarray, requires_grad: bool = False):
         if not isinstance(data, np.ndarray):
             raise DTypeError(who="Tensor", expected="an array", got=type(data).__name__, hint="Use nn.tensor(...).")
+        if data.__class__ is not np.ndarray:
+            data = np.asarray(data)                 # a matrix or a masked array has arithmetic of its own
         if requires_grad and data.dtype.kind != "f":
             raise DTypeError(who="tensor", message="only floating-point tensors can have a gradient",
                              got=str(data.dtype), hint="Make it float32 or float64.")

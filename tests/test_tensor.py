@@ -227,3 +227,17 @@ def test_what_has_no_gradient_may_be_asked_of_any_tensor():
     x = leaf(1, 3)
     assert np.array_equal(x, x) and np.argmax(x) == 1 and np.shape(x) == (2,) and np.allclose(x, [1, 3])
     assert nn.tensor([x[0], x[1]]).tolist() == [1, 3]
+
+
+class Own(np.ndarray):
+    pass
+
+
+@pytest.mark.parametrize("kind", [lambda a: a.view(np.matrix), np.ma.masked_array, lambda a: a.view(Own)])
+def test_a_tensor_is_over_a_plain_array(kind):
+    """A matrix has arithmetic of its own: its product with 1.0 is float64."""
+    array = kind(np.ones((2, 2), np.float32))
+    t = nn.Tensor(array)
+    assert type(t.data) is np.ndarray and np.shares_memory(t.data, array)
+    with nn.use_backend("reference"):
+        assert (t * 1.0).dtype == np.float32

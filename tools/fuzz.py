@@ -250,6 +250,8 @@ class Search:
         if rng.random() < 0.02:
             nn.set_num_threads(rng.choice((1, 2, 3)))
         comparing = self.comparing and not self.mutate and rng.random() < 0.35
+        if call.how == "op" and any(isinstance(leaf, np.generic) for leaf in leaves([call.args, call.kwargs])):
+            comparing = False                       # functions make Python's numbers of NumPy's; ops take these
         if not comparing:
             self.outcome(call, number, seed, True)
             return

@@ -407,7 +407,9 @@ cdef object find_extreme(object x, object dim, object keepdim, double sign):
     x = open_array(x, &x_)
     first = 0 if dim is None else dim
     last = x_.ndim - 1 if dim is None else dim
-    need(dim is None or 0 <= first < x_.ndim)
+    if x_.ndim == 0 and first == 0:                 # a number is its own extreme, along "dimension 0" too
+        last = -1
+    need(dim is None or x_.ndim == 0 == first or 0 <= first < x_.ndim)
     split_axes(&x_, first, last, &outer, &axis, &inner)
     need(axis > 0 or outer * inner == 0)
     for d in range(x_.ndim):
@@ -435,7 +437,8 @@ cdef object to_extreme(object dy, object saved, object dim):
         sizes[d] = shape[d]
     dx = new_array(&dx_, dy_.dtype, len(shape), sizes)
     split_axes(&dx_, dim, dim, &outer, &axis, &inner)
-    need(0 <= dim < dx_.ndim and dy_.size == outer * inner and has_size(&index_, b'q', outer * inner)
+    need((0 <= dim < dx_.ndim or dx_.ndim == 0 == dim) and dy_.size == outer * inner
+         and has_size(&index_, b'q', outer * inner)
          and positions_fit(<int64_t *>index_.data, index_.size, axis))
     with nogil:
         fnn_argmax_backward[dy_.dtype](dx_.data, dy_.data, <int64_t *>index_.data, outer, axis, inner)

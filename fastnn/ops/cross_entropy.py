@@ -179,9 +179,15 @@ def check_labels(who: str, x: np.ndarray, target: np.ndarray, classes: int, igno
         raise RangeError(f"a label is {worst}, but there are {classes} classes, 0 to {classes - 1}", who=who, hint=hint)
 
 
+def check_ignored(who: str, ignore_index: Any) -> None:
+    if not isinstance(ignore_index, (int, np.integer)) or not -2**63 <= ignore_index < 2**63:
+        raise DTypeError(who=who, expected="ignore_index, a whole number of 64 bits", got=repr(ignore_index))
+
+
 def check_cross_entropy(x: Any, target: Any, weight: Any = None, *, ignore_index: int = -100, reduction: str = "mean",
                         label_smoothing: float = 0.0) -> None:
     check_reduction("cross_entropy", reduction)
+    check_ignored("cross_entropy", ignore_index)
     classes = check_classes("cross_entropy", x, weight)
     need_array("cross_entropy", target=target)
     if not 0 <= label_smoothing <= 1:
@@ -199,6 +205,7 @@ def check_cross_entropy(x: Any, target: Any, weight: Any = None, *, ignore_index
 def check_nll_loss(x: Any, target: Any, weight: Any = None, *, ignore_index: int = -100,
                    reduction: str = "mean") -> None:
     check_reduction("nll_loss", reduction)
+    check_ignored("nll_loss", ignore_index)
     check_labels("nll_loss", x, target, check_classes("nll_loss", x, weight), ignore_index)
 
 

@@ -174,9 +174,6 @@ def diagonal(a: np.ndarray, axes: str) -> tuple[np.ndarray, str]:
     letters = "".join(dict.fromkeys(axes))
     if len(letters) == len(axes):
         return a, axes
-    # a stride over an axis that is shorter would lead out of the array
-    if len(axes) != a.ndim or any(size != a.shape[axes.index(letter)] for letter, size in zip(axes, a.shape)):
-        raise ShapeError(who="einsum", expected=f"an operand with axes {axes!r}, one size for each letter", got=a.shape)
     strides = [sum(s for c, s in zip(axes, a.strides) if c == letter) for letter in letters]
     shape = [a.shape[axes.index(letter)] for letter in letters]
     return np.lib.stride_tricks.as_strided(a, shape, strides), letters
@@ -252,6 +249,12 @@ def einsum_backward(dy: np.ndarray, saved: Any, needs: Any = None, *, x_axes: st
 # ---- checks --------------------------------------------------------------------------------------
 def check(x: np.ndarray, y: np.ndarray | None, *, x_axes: str, y_axes: str, out: str) -> None:
     need_float("einsum", **{"operand 1": x, "operand 2": y})
+    # one size for each letter: a stride over a shorter axis would lead out of the array
+    size: dict[str, int] = {}
+    for a, axes in ((x, x_axes), (y, y_axes)):
+        if a is not None and (len(axes) != a.ndim or any(size.setdefault(c, n) != n for c, n in zip(axes, a.shape))):
+            raise ShapeError(who="einsum", expected=f"an operand with axes {axes!r}, one size for each letter",
+                             got=a.shape)
 
 
 # ---- samples -------------------------------------------------------------------------------------

@@ -302,9 +302,15 @@ def rank(who: str, input: Any) -> int:
     raise DTypeError(who=who, expected="a tensor", got=type(input).__name__, hint="Wrap it in nn.tensor(...).")
 
 
-def given(correction: int | None, unbiased: bool) -> int:
+def given(correction: Any, unbiased: bool) -> float:
     """The correction, or PyTorch's older way of saying 1 or 0."""
-    return int(unbiased) if correction is None else correction
+    if correction is None:
+        return int(unbiased)
+    if isinstance(correction, (int, np.integer)):
+        return int(correction)
+    if isinstance(correction, (float, np.floating)):
+        return float(correction)
+    raise DTypeError(who="var, std", expected="correction, a number", got=type(correction).__name__)
 
 
 # ---- checks --------------------------------------------------------------------------------------

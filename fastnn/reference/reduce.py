@@ -4,6 +4,8 @@
 size 1.
 """
 
+import math
+
 import numpy as np
 
 
@@ -53,8 +55,9 @@ def spread(x, dim, correction):
     d = x - np.mean(x, axis=dim, keepdims=True)
     rest = np.mean(d, axis=dim, keepdims=True)
     d = d - np.where(np.isfinite(rest), rest, 0)    # takes out what rounding has left of the mean
-    y = np.sum(d * d, axis=dim, keepdims=True) / max(count(x.shape, dim) - correction, 0)
-    return d, y, exponent
+    with np.errstate(divide="ignore", invalid="ignore"):
+        y = np.sum(d * d, axis=dim, keepdims=True) / max(count(x.shape, dim) - correction, 0)
+    return d, y if count(x.shape, dim) else np.full_like(y, np.nan), exponent
 
 
 def var_forward(x, *, dim, keepdim, correction):
@@ -127,10 +130,11 @@ def prod_forward(x, *, dim, keepdim):
 
 def prod_backward(dy, saved, *, dim, keepdim):
     x, = saved
-    moved = np.moveaxis(x, dim, range(len(dim))).reshape((count(x.shape, dim), -1))
+    rest = [n for d, n in enumerate(x.shape) if d not in dim]
+    moved = np.moveaxis(x, dim, range(len(dim))).reshape((count(x.shape, dim), math.prod(rest)))
     others = np.stack([np.prod(np.delete(moved, a, axis=0), axis=0)
                        for a in range(len(moved))]) if len(moved) else moved
-    shape = [x.shape[d] for d in dim] + [n for d, n in enumerate(x.shape) if d not in dim]
+    shape = [x.shape[d] for d in dim] + rest
     return (expand(dy, x.shape, dim) * np.moveaxis(others.reshape(shape), range(len(dim)), dim),)
 
 

@@ -359,3 +359,27 @@ def test_logsumexp_of_nothing(dtype, backend):
             assert (y.data == -np.inf).all() and y.data.size == np.prod(np.delete(shape, dim))
             y.backward(np.ones(y.shape))
             assert x.grad.shape == shape
+
+
+@pytest.mark.parametrize("backend", ["kernels", "reference"])
+def test_a_number_is_its_own_extreme_along_its_only_dimension(backend):
+    with nn.use_backend(backend):
+        x = nn.tensor(3.0, requires_grad=True)
+        assert F.argmax(x, 0).item() == F.argmin(x, -1).item() == 0
+        values, indices = F.max(x, 0)
+        assert values.item() == 3.0 and indices.item() == 0
+        values.backward()
+        assert x.grad.item() == 1.0
+
+
+@pytest.mark.parametrize("backend", ["kernels", "reference"])
+@pytest.mark.filterwarnings("ignore:Mean of empty slice", "ignore:invalid value")
+def test_the_correction_is_a_number(backend):
+    x = nn.tensor([1.0, 2.0, 4.0])
+    with nn.use_backend(backend):
+        for correction in (np.uint8(255), np.int64(1), np.float32(0.5), True):
+            assert F.var(x, correction=correction).item() == F.var(x, correction=float(correction)).item()
+        for wrong in (x, "1", [1]):
+            with pytest.raises(nn.DTypeError, match="correction, a number"):
+                F.std(x, correction=wrong)
+        assert np.isnan(F.var(nn.zeros(0), correction=-1).item())
