@@ -16,8 +16,8 @@ from .config import get_num_threads, isa
 from .console import say
 from .kernels import compiled
 
-__all__ = ["compiler_here", "describe", "machine_memory", "memory_limit", "numpy_blas", "processor", "show_config",
-           "threads_and_why", "version_of"]
+__all__ = ["EXTRAS", "compiler_here", "describe", "extras", "machine", "machine_memory", "memory_limit", "numpy_blas",
+           "processor", "show_config", "threads_and_why", "version_of"]
 
 __version__ = "0.1.0"
 
@@ -52,6 +52,15 @@ def describe() -> dict[str, Any]:
         "numpy": np.__version__,
         "system": f"{platform.system()} {platform.machine()}",
     }
+
+
+def machine(threads: int) -> dict[str, str]:
+    """What somebody who reads a measurement must know of where it was made, in words."""
+    found = describe()
+    return {"Processor": found["processor"], "Instruction set": found["instruction set"], "Threads": str(threads),
+            "Compiler": found["compiler"],
+            "Versions": f"fastnn {found['fastnn']}, NumPy {found['numpy']}, Python {found['python']}",
+            "System": found["system"]}
 
 
 def show_config() -> dict[str, Any]:
@@ -134,6 +143,24 @@ def numpy_blas() -> str:
     except (KeyError, TypeError):
         return "unknown"
     return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
+
+
+# ---- packages beside fastnn ----------------------------------------------------------------------
+EXTRAS = {          # name on import -> what it is for, and how to get it
+    "safetensors": ("models in .safetensors files", 'pip install "fastnn-engine[safetensors]"'),
+    "matplotlib": ("your own plots; reports do not need it", 'pip install "fastnn-engine[viz]"'),
+    "PIL": ("pictures other than PNG for `predict`", 'pip install "fastnn-engine[images]"'),
+    "pytest_benchmark": ("python -m pytest benchmarks --benchmark-only", 'pip install "fastnn-engine[test]"'),
+    "threadpoolctl": ("threads of NumPy's BLAS in benchmarks", 'pip install "fastnn-engine[bench]"'),
+    "torch": ("a second opinion in tests, a rival in benchmarks", 'pip install "fastnn-engine[bench]"'),
+    "onnxruntime": ("a rival in benchmarks", 'pip install "fastnn-engine[bench]"'),
+}
+DISTRIBUTIONS = {"PIL": "pillow", "pytest_benchmark": "pytest-benchmark"}       # where the index has another name
+
+
+def extras() -> dict[str, str | None]:
+    """The version of every package of EXTRAS; None where it is missing."""
+    return {package: version_of(package, DISTRIBUTIONS.get(package, "")) for package in EXTRAS}
 
 
 def version_of(package: str, distribution: str = "") -> str | None:

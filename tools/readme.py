@@ -18,9 +18,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from fastnn import console  # noqa: E402
+from fastnn import console, optable  # noqa: E402
 from fastnn.bench import bars, results  # noqa: E402
-from fastnn.cli import optable  # noqa: E402
 from fastnn.models import registry  # noqa: E402
 
 README, SPEED, OP_TABLE = ROOT/"README.md", ROOT/"docs"/"speed.md", ROOT/"docs"/"ops.md"

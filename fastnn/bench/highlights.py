@@ -40,6 +40,20 @@ class Highlights:
     results: list[Result] = field(default_factory=list)
     note: str = ""
     means: dict[str, float] = field(default_factory=dict)      # rival -> geometric mean of the ratios
+    warning: str = ""                                           # why the figures mean little; "": they do not
+
+    @property
+    def remark(self) -> str:
+        """The note, and the warning where there is one."""
+        return f"{self.note} Note: {self.warning}." if self.warning else self.note
+
+    def microseconds(self) -> list[tuple[str, float, dict[str, float | None]]]:
+        """(what was measured, fastnn's time, {rival: its time}), where fastnn ran."""
+        def scaled(seconds: float | None) -> float | None:
+            return None if seconds is None else 1e6*seconds
+        return [(HIGHLIGHTS[result.workload], 1e6*ours, {NAMES[rival]: scaled(result.median(rival))
+                                                         for rival in self.rivals})
+                for result in self.results if (ours := result.median("fastnn"))]
 
     def mistakes(self) -> Iterator[tuple[str, str, str]]:
         """(workload, library, why) where fastnn did not run, or a result differs from its."""
@@ -49,8 +63,11 @@ class Highlights:
                     yield HIGHLIGHTS[result.workload], NAMES[who], why
 
 
-def measure(contestants: Contestants) -> Highlights | None:
-    """Race them; None where fastnn's own process did not start."""
+def measure(contestants: Contestants, warning: str = "") -> Highlights | None:
+    """Race them; None where fastnn's own process did not start.
+
+    warning: what `race.busy` said before anything was started.
+    """
     versions = contestants.versions()
     if "fastnn" not in versions:
         return None
@@ -64,4 +81,4 @@ def measure(contestants: Contestants) -> Highlights | None:
     means = {rival: mean for rival in rivals if (mean := geometric_mean(result.ratio(rival) for result in raced))}
     note = (f"Medians of {ROUNDS} alternating rounds, {console.count(contestants.threads, 'thread')}, "
             f"each contestant in a process of its own: {', '.join(versions.values())}.")
-    return Highlights(rivals, raced, note, means)
+    return Highlights(rivals, raced, note, means, warning)

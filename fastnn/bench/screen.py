@@ -1,5 +1,5 @@
 """What `bench` shows on the screen: the race line by line, means, bars, and the other parts of a
-record as tables.
+record as tables; and the short race of the main job.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from typing import Any
 from .. import console
 from ..console import heading, paint, say
 from . import bars, results
+from .highlights import HIGHLIGHTS, Highlights
 from .libraries import NAMES
 from .race import Result
 
-__all__ = ["RaceTable", "say_missing", "show_part", "show_summary"]
+__all__ = ["RaceTable", "say_missing", "show_highlights", "show_part", "show_summary"]
 
 NAME_WIDTH = 50
 
@@ -50,10 +51,15 @@ class RaceTable:
     @staticmethod
     def against(result: Result, rival: str) -> str:
         """A rival's time and the ratio to ours."""
-        ratio = result.ratio(rival)
-        text = f"{ratio:.2f} x" if ratio else "WRONG" if rival in result.wrong else ""
-        style = "" if not text else "green" if ratio and ratio >= 1 else "red"
+        text, style = ratio_cell(result, rival, " x")
         return f"{console.time(result.median(rival)):>9} {paint(f'{text:>7}', style)}"
+
+
+def ratio_cell(result: Result, rival: str, unit: str = "") -> tuple[str, str]:
+    """The rival's time over ours, and its style: green where fastnn is faster."""
+    ratio = result.ratio(rival)
+    text = f"{ratio:.2f}{unit}" if ratio else "WRONG" if rival in result.wrong else ""
+    return text, "" if not text else "green" if ratio and ratio >= 1 else "red"
 
 
 def show_summary(record: dict[str, Any]) -> None:
@@ -82,3 +88,25 @@ def show_part(name: str, part: dict[str, Any]) -> None:
     say(f"  {shown.note(part)}")
     heads = shown.heads(part)
     say(console.table(heads, shown.rows(part), "l" + "r"*(len(heads) - 1)))
+
+
+def show_highlights(race: Highlights, missing: Iterable[str]) -> None:
+    """The short race as a table, and what must be said beside it."""
+    heads = ["workload", "fastnn"]
+    for rival in race.rivals:
+        heads += [NAMES[rival], "ratio"]
+    rows: list[list[Any]] = []
+    for result in race.results:
+        rows.append([HIGHLIGHTS[result.workload], console.time(result.median("fastnn"))])
+        for rival in race.rivals:
+            rows[-1] += [console.time(result.median(rival)), ratio_cell(result, rival)]
+    say(console.table(heads, rows, "lr" + "rr"*len(race.rivals)))
+    means = ", ".join(f"{NAMES[rival]} {mean:.2f}" for rival, mean in race.means.items())
+    say(f"  Ratio above 1: fastnn is faster. Geometric means: {means or 'none'}.")
+    say(f"  {race.note}")
+    if race.warning:
+        say(paint(f"  Note: {race.warning}.", "yellow"))
+    for workload, who, why in race.mistakes():
+        say(paint(f"  {workload}: {who}: {why}", "red"))
+    for name in missing:
+        say(f"  {NAMES[name]} is not installed here; with it, the table has another column.")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from argparse import Namespace
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 from .. import console
-from ..console import UserError, say
-from ..op import OPS, Op
+from ..console import say
+from ..op import OPS
+from ..optable import find_ops
 from ..testing.verdicts import DTYPES, Verdict, check_families, check_op
 
-__all__ = ["command", "find_ops", "print_verdicts", "verdicts_of_all"]
+__all__ = ["command", "print_verdicts", "verdicts_of_all"]
 
 
 def command(args: Namespace) -> int:
@@ -32,25 +32,6 @@ def command(args: Namespace) -> int:
         return 1
     say(f"{len(ops)} ops, {cases:,} cases, all agree ({seconds:.1f} s)")
     return 0
-
-
-def find_ops(names: Sequence[str]) -> list[Op]:
-    """The ops of these names or families; all without names.
-
-    UserError: a name that is neither, with what is close to it.
-    """
-    families = dict.fromkeys(op.family for op in OPS.values())
-    found: dict[str, Op] = {}
-    for name in names:
-        matches = [op for op in OPS.values() if name == op.name] or [op for op in OPS.values() if name == op.family]
-        if not matches:
-            names_here = dict.fromkeys([*OPS, *families])
-            begins = [other for other in families if other.startswith(name)]
-            close = list(dict.fromkeys([*begins, *get_close_matches(name, names_here, n=3)]))[:3]
-            hint = f"; did you mean {', '.join(close)}?" if close else "; `python -m fastnn ops` lists them"
-            raise UserError(f"there is no op or family {name!r}{hint}")
-        found.update({op.name: op for op in matches})
-    return list(found.values()) if names else list(OPS.values())
 
 
 def verdicts_of_all(dtypes: Sequence[str] = DTYPES, everything: bool = False) -> list[Verdict]:

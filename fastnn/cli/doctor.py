@@ -18,17 +18,6 @@ from ..testing.verdicts import check_op
 
 __all__ = ["command"]
 
-EXTRAS = {          # what can be installed beside fastnn: package -> what it is for, and how to get it
-    "safetensors": ("models in .safetensors files", 'pip install "fastnn-engine[safetensors]"'),
-    "matplotlib": ("your own plots; reports do not need it", 'pip install "fastnn-engine[viz]"'),
-    "PIL": ("pictures other than PNG for `predict`", 'pip install "fastnn-engine[images]"'),
-    "pytest_benchmark": ("python -m pytest benchmarks --benchmark-only", 'pip install "fastnn-engine[test]"'),
-    "threadpoolctl": ("threads of NumPy's BLAS in benchmarks", 'pip install "fastnn-engine[bench]"'),
-    "torch": ("a second opinion in tests, a rival in benchmarks", 'pip install "fastnn-engine[bench]"'),
-    "onnxruntime": ("a rival in benchmarks", 'pip install "fastnn-engine[bench]"'),
-}
-DISTRIBUTIONS = {"PIL": "pillow", "pytest_benchmark": "pytest-benchmark"}
-
 
 def command(args: Namespace) -> int:
     found = about.describe()
@@ -47,9 +36,9 @@ def command(args: Namespace) -> int:
     heading("numpy")
     facts(version=np.__version__, blas=about.numpy_blas())
     heading("extras")
-    width = max(map(len, EXTRAS))
-    for name, (purpose, how) in EXTRAS.items():
-        version = about.version_of(name, DISTRIBUTIONS.get(name, ""))
+    width = max(map(len, about.EXTRAS))
+    for name, version in about.extras().items():
+        purpose, how = about.EXTRAS[name]
         told = f"{version}: {purpose}" if version else paint(f"not installed: {purpose}; {how}", "dim")
         say(f"  {name:<{width}}  {told}")
     heading("self-test")

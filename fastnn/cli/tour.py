@@ -7,26 +7,24 @@ from __future__ import annotations
 import time
 from argparse import Namespace
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from .. import about, config, console
 from ..backend import backend
 from ..bench import highlights
 from ..bench.choice import choose_rivals
-from ..bench.highlights import HIGHLIGHTS, Highlights
-from ..bench.libraries import NAMES
-from ..bench.race import Contestants, Result, busy
+from ..bench.highlights import Highlights
+from ..bench.race import Contestants, busy
+from ..bench.screen import show_highlights
 from ..console import heading, paint, say
-from ..data.sets.digits import DIGITS_ATTRIBUTION
 from ..io.atomic import atomic_write
+from ..io.pictures import black_on_white
 from ..io.png import write_png
 from ..models import recipes
 from ..op import OPS
-from ..report import CheckRow, Report, SpeedRow, report
+from ..report import CheckRow, SpeedRow
+from ..report.digits import digits_report
 from ..testing.verdicts import Verdict
 from .check import print_verdicts, verdicts_of_all
 
@@ -40,7 +38,7 @@ def command(args: Namespace) -> int:
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)                      # a mistake in --out must not come to light in the end
     threads, why = about.threads_and_why()
-    machine = describe_machine(threads)
+    machine = about.machine(threads)
     introduce(machine, why)
     rivals, missing = choose_rivals("numpy,torch")
     warning = busy()
@@ -48,20 +46,11 @@ def command(args: Namespace) -> int:
     with Contestants(["fastnn", *rivals], threads) as contestants:
         verdicts = check_all()
         run = learn(args)
-        race = speed(contestants, missing, warning)
-
-    heading("4  What is on the disk now")
-    model_path, digit_path, report_path = out/"digits.npz", out/"digit.png", out/"report.html"
-    run.save(model_path)
-    with atomic_write(digit_path, follow_links=False) as file:
-        file.write(write_png(as_picture(run.test[0][0, 0])))
-    make_report(run, verdicts, race, machine, args).save(report_path)
-    rows = [[report_path, "curves, mistakes, filters, feature maps, checks and speed: open it in a browser"],
-            [model_path, "the network that was just trained"], [digit_path, "a digit that it had not seen"]]
-    say(console.table(["", ""], rows, "ll").split("\n", 1)[1])
-    heading("What to try next")
-    for line in (f"predict {model_path} {digit_path}", "ops conv2d", "bench lenet conv2d", "train lenet", "--help"):
-        say(f"  python -m fastnn {line}")
+        race = compete(contestants, missing, warning)
+    write_files(out, run, {
+        "machine": machine, "checks": [CheckRow(v.name, v.cases, v.worst, v.passed) for v in verdicts],
+        "speed": [SpeedRow(*row) for row in race.microseconds()], "speed_note": race.remark,
+        "command": f"python -m fastnn --seed {args.seed} --epochs {args.epochs}"})
     return verdict(verdicts, run.accuracy, time.perf_counter() - started)
 
 
@@ -73,20 +62,6 @@ def introduce(machine: dict[str, str], why: str) -> None:
     if config.isa() == "numpy" or backend() != "kernels":
         say(paint("  Everything runs on the NumPy definitions, NOT on compiled kernels, "
                   "and takes several times as long.", "red"))
-
-
-def describe_machine(threads: int) -> dict[str, str]:
-    found = about.describe()
-    return {"Processor": found["processor"], "Instruction set": found["instruction set"], "Threads": str(threads),
-            "Compiler": found["compiler"],
-            "Versions": f"fastnn {found['fastnn']}, NumPy {found['numpy']}, Python {found['python']}",
-            "System": found["system"]}
-
-
-def as_picture(digit: np.ndarray) -> np.ndarray:
-    """(8, 8) ink as (256, 256, 3) bytes, black on white."""
-    large = digit.repeat(32, axis=0).repeat(32, axis=1)
-    return np.rint(255*(1 - large))[..., None].repeat(3, axis=2).astype(np.uint8)
 
 
 # ---- the parts -----------------------------------------------------------------------------------
@@ -114,38 +89,30 @@ def learn(args: Namespace) -> recipes.Run:
     return run
 
 
-def speed(contestants: Contestants, missing: Sequence[str], warning: str) -> Highlights:
+def compete(contestants: Contestants, missing: Sequence[str], warning: str) -> Highlights:
     heading("3  How fast")
-    race = highlights.measure(contestants)
+    race = highlights.measure(contestants, warning)
     if race is None:
         say(paint("  the process that should measure fastnn did not start; no speed table", "red"))
         return Highlights()
-    heads = ["workload", "fastnn"]
-    for rival in race.rivals:
-        heads += [NAMES[rival], "ratio"]
-    say(console.table(heads, [speed_row(result, race.rivals) for result in race.results],
-                      "lr" + "rr"*len(race.rivals)))
-    means = ", ".join(f"{NAMES[rival]} {mean:.2f}" for rival, mean in race.means.items())
-    say(f"  Ratio above 1: fastnn is faster. Geometric means: {means or 'none'}.")
-    say(f"  {race.note}")
-    if warning:
-        say(paint(f"  Note: {warning}.", "yellow"))
-        race = replace(race, note=f"{race.note} Note: {warning}.")
-    for workload, who, why in race.mistakes():
-        say(paint(f"  {workload}: {who}: {why}", "red"))
-    for name in missing:
-        say(f"  {NAMES[name]} is not installed here; with it, the table has another column.")
+    show_highlights(race, missing)
     return race
 
 
-def speed_row(result: Result, rivals: Sequence[str]) -> list[Any]:
-    row: list[Any] = [HIGHLIGHTS[result.workload], console.time(result.median("fastnn"))]
-    for rival in rivals:
-        ratio = result.ratio(rival)
-        text = f"{ratio:.2f}" if ratio else "WRONG" if rival in result.wrong else ""
-        row += [console.time(result.median(rival)),
-                (text, "" if not text else "green" if ratio and ratio >= 1 else "red")]
-    return row
+def write_files(out: Path, run: recipes.Run, told: dict[str, Any]) -> None:
+    """The network, a digit, and the report; told: what the report says beside the run itself."""
+    heading("4  What is on the disk now")
+    model_path, digit_path, report_path = out/"digits.npz", out/"digit.png", out/"report.html"
+    run.save(model_path)
+    with atomic_write(digit_path, follow_links=False) as file:
+        file.write(write_png(black_on_white(run.test[0][0, 0], 32)))
+    digits_report(run, created=time.strftime("%Y-%m-%d %H:%M"), **told).save(report_path)
+    rows = [[report_path, "curves, mistakes, filters, feature maps, checks and speed: open it in a browser"],
+            [model_path, "the network that was just trained"], [digit_path, "a digit that it had not seen"]]
+    say(console.table(["", ""], rows, "ll").split("\n", 1)[1])
+    heading("What to try next")
+    for line in (f"predict {model_path} {digit_path}", "ops conv2d", "bench lenet conv2d", "train lenet", "--help"):
+        say(f"  python -m fastnn {line}")
 
 
 def verdict(verdicts: Sequence[Verdict], accuracy: float, seconds: float) -> int:
@@ -161,29 +128,3 @@ def verdict(verdicts: Sequence[Verdict], accuracy: float, seconds: float) -> int
         return 1
     say(f"{paint('All is well.', 'green')} {seconds:.0f} s in all.")
     return 0
-
-
-# ---- the report ----------------------------------------------------------------------------------
-def make_report(run: recipes.Run, verdicts: Sequence[Verdict], race: Highlights, machine: dict[str, str],
-                args: Namespace) -> Report:
-    """Everything that happened, as the page shows it."""
-    _, labels = run.test
-    return report(
-        run.model, run.test, history=run.history, train=run.train, item="digit",
-        title="A network that reads handwriting",
-        lead="fastnn trained this small convolutional network on handwritten digits, on this machine. "
-             "This page shows what it learned, where it fails, and how its kernels were checked.",
-        layers={"relu1": "conv1, norm, ReLU", "relu2": "conv2, norm, ReLU", "relu3": "conv3, norm, ReLU"},
-        example=int(np.argmax(labels == 8)), seconds=run.seconds, machine=machine, attribution=DIGITS_ATTRIBUTION,
-        checks=[CheckRow(v.name, v.cases, v.worst, v.passed) for v in verdicts],
-        speed=[speed_entry(result, race.rivals) for result in race.results if result.median("fastnn")],
-        speed_note=race.note, created=time.strftime("%Y-%m-%d %H:%M"),
-        command=f"python -m fastnn --seed {args.seed} --epochs {args.epochs}")
-
-
-def speed_entry(result: Result, rivals: Sequence[str]) -> SpeedRow:
-    def microseconds(library: str) -> float | None:
-        seconds = result.median(library)
-        return None if seconds is None else 1e6*seconds
-    return SpeedRow(HIGHLIGHTS[result.workload], microseconds("fastnn") or 0.0,
-                    {NAMES[rival]: microseconds(rival) for rival in rivals})

@@ -1,5 +1,5 @@
 """Pictures from files, as arrays from 0 to 1: PNG, other formats through Pillow, and arrays in
-`.npy` and `.npz`.
+`.npy` and `.npz`. And back: as bytes for a PNG, as characters for a terminal.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from ..errors import FileError
 from . import load
 from .png import check_pixels, read_png
 
-__all__ = ["read_pictures"]
+__all__ = ["ascii_picture", "black_on_white", "read_pictures"]
+
+SHADES = " .:-=+*#%@"           # from nothing to full ink
 
 
 def read_pictures(path: str | os.PathLike[str]) -> list[np.ndarray]:
@@ -109,3 +111,24 @@ def read_with_pillow(path: str) -> np.ndarray:
         raise
     except Exception as error:                      # a damaged file makes Pillow raise nearly anything
         raise FileError(f"Pillow: {error}") from error
+
+
+# ---- and back ------------------------------------------------------------------------------------
+def black_on_white(ink: np.ndarray, times: int = 1) -> np.ndarray:
+    """(H, W) ink from 0 to 1 as (times H, times W, 3) bytes for `png.write_png`.
+
+    >>> black_on_white(np.array([[0.0, 1.0]]))[0].tolist()
+    [[255, 255, 255], [0, 0, 0]]
+    """
+    large = ink.repeat(times, axis=0).repeat(times, axis=1)
+    return np.rint(255*(1 - large))[..., None].repeat(3, axis=2).astype(np.uint8)
+
+
+def ascii_picture(image: np.ndarray) -> list[str]:
+    """(H, W) from 0 to 1 in characters, two per pixel so that a pixel looks square.
+
+    >>> ascii_picture(np.array([[0.0, 1.0]]))
+    ['  @@']
+    """
+    shades = np.clip((image*len(SHADES)).astype(int), 0, len(SHADES) - 1)
+    return ["".join(SHADES[shade]*2 for shade in row) for row in shades]

@@ -13,13 +13,12 @@ from viz_reading import Page
 
 import fastnn as nn
 from fastnn import cli, console
-from fastnn.bench import highlights, limits, race, results
+from fastnn.bench import highlights, limits, race, results, screen
 from fastnn.bench.contest import Contest, NotOffered, Workload
 from fastnn.bench.libraries import Fastnn, Numpy
 from fastnn.bench.networks import NETWORKS
 from fastnn.bench.workloads import catalogue
-from fastnn.cli import check, optable, tour
-from fastnn.console import UserError
+from fastnn.cli import check, tour
 from fastnn.models import recipes
 from fastnn.op import OPS
 from fastnn.testing import verdicts
@@ -149,13 +148,6 @@ def test_ops_of_one_names_its_parts(capsys):
         assert part in text
 
 
-@pytest.mark.parametrize("name", OPS)
-def test_the_files_of_an_op_exist(name):
-    for what, text in optable.files_of(OPS[name]).items():
-        for path in text.split(" -k ")[0].replace("contract in ", "").split(", "):
-            assert (ROOT/path).exists(), f"{what} of {name}: {path}"
-
-
 def test_doctor_tells_what_it_found(capsys):
     assert cli.main(["doctor"]) == 0
     text = capsys.readouterr().out
@@ -238,9 +230,9 @@ def main_job(tmp_path_factory):
     few = {name: highlights.HIGHLIGHTS[name] for name in ("matmul/256/forward", "lenet/one")}
     lines = []
     with pytest.MonkeyPatch.context() as patch:
-        for module in (tour, check, console):
+        for module in (tour, check, console, screen):
             patch.setattr(module, "say", lambda text="": lines.append(text))
-        for module in (tour, highlights):
+        for module in (screen, highlights):
             patch.setattr(module, "HIGHLIGHTS", few)
         patch.setattr(highlights, "ROUNDS", 2)
         patch.setattr(highlights, "SECONDS", 1e-3)
@@ -400,13 +392,6 @@ def test_unknown_names_are_refused_by_the_worker():
     with race.Contestants(["fastnn"], 1) as contestants:
         assert "error" in contestants.workers["fastnn"].ask(do="sing")
         assert "error" in contestants.workers["fastnn"].ask(do="load", workload="none", results="", seconds=0)
-
-
-def test_find_ops_prefers_names_to_families():
-    assert [op.name for op in check.find_ops(["softmax"])] == ["softmax"]
-    assert len(check.find_ops(["normalisation"])) > 1 and len(check.find_ops([])) == len(OPS)
-    with pytest.raises(UserError):
-        check.find_ops(["relu", "rel"])
 
 
 # ---- mistakes that are told before any work ------------------------------------------------------

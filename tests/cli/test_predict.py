@@ -5,8 +5,8 @@ import pytest
 
 import fastnn as nn
 from fastnn import cli
-from fastnn.cli.predict import ascii_picture, probabilities
 from fastnn.io.png import write_png
+from fastnn.models.recognition import probabilities
 
 
 # ---- predict -------------------------------------------------------------------------------------
@@ -74,10 +74,6 @@ def test_predict_refuses_a_file_that_is_no_model(tmp_path, capsys):
     np.savez(tmp_path/"m.npz", weight=np.zeros(3))
     assert cli.main(["predict", str(tmp_path/"m.npz"), "x.png"]) == 2
     assert "not a model" in capsys.readouterr().err
-
-
-def test_the_drawing_has_two_characters_a_pixel():
-    assert ascii_picture(np.array([[0.0, 0.5], [1.0, 2.0]])) == ["  ++", "@@@@"]
 
 
 def test_predict_on_photographs(tmp_path, capsys):

@@ -1,11 +1,11 @@
-"""Pictures from files: arrays of every form, and what is refused."""
+"""Pictures from files: arrays of every form, and what is refused. And back: bytes, characters."""
 
 import numpy as np
 import pytest
 
 from fastnn.errors import FileError
-from fastnn.io.pictures import read_pictures
-from fastnn.io.png import write_png
+from fastnn.io.pictures import ascii_picture, black_on_white, read_pictures
+from fastnn.io.png import read_png, write_png
 
 
 @pytest.mark.parametrize("array, top", [
@@ -93,3 +93,13 @@ def test_a_header_that_promises_what_is_not_there(header, tmp_path):
     (tmp_path/"x.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(64))
     with pytest.raises(FileError, match=r"x\.npy"):
         read_pictures(tmp_path/"x.npy")
+
+
+def test_ink_becomes_a_picture_that_reads_back():
+    ink = np.array([[0.0, 0.5], [1.0, 0.25]])
+    back = read_png(write_png(black_on_white(ink, 3)))[..., 0]
+    np.testing.assert_allclose(1 - back, ink.repeat(3, 0).repeat(3, 1), atol=1/255)
+
+
+def test_the_drawing_has_two_characters_a_pixel():
+    assert ascii_picture(np.array([[0.0, 0.5], [1.0, 2.0]])) == ["  ++", "@@@@"]

@@ -15,8 +15,8 @@ needs_checkout = pytest.mark.skipif(not (ROOT / "README.md").exists(), reason="r
 
 @needs_checkout
 def test_op_table_is_current():
-    from fastnn.cli.optable import markdown
     from fastnn.op import OPS
+    from fastnn.optable import markdown
     page = (ROOT / "docs" / "ops.md").read_text(encoding="utf-8")
     assert markdown() in page, "run `make readme`"
     assert sorted(re.findall(r"^\| `(\w+)` \|", page, re.M)) == sorted(OPS)
