@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .errors import RangeError
-from .moved import moved_name
+from .moved import moved_names
 from .op import OPS, REPLACED, Op, activate
 
 __all__ = ["backend", "use_backend"]
@@ -63,5 +63,4 @@ class use_backend:
         self._switch(self.before)
 
 
-def __getattr__(name: str) -> Any:
-    return moved_name(__name__, name)
+__getattr__ = moved_names(__name__)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
 from .errors import RangeError
 from .kernels import compiled
-from .moved import moved_name
+from .moved import moved_names
 
 __all__ = ["get_num_threads", "isa", "memory", "set_flush_denormal", "set_num_threads", "threads", "use_isa"]
 
@@ -185,5 +184,4 @@ class memory:
         return compiled.memory_limit() if compiled else 0
 
 
-def __getattr__(name: str) -> Any:
-    return moved_name(__name__, name)
+__getattr__ = moved_names(__name__)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .autograd import is_grad_enabled
+from .moved import moved_names
 
 if TYPE_CHECKING:
     from . import functional as F
@@ -268,3 +269,6 @@ def augmented(t: Any, who: str, function: Callable[..., Tensor], other: Any) -> 
     if is_grad_enabled() and t.node is not None and t._base is None and len(t._version) == 1:
         return function(t, other)
     return changed(t, who, function, other)
+
+
+__getattr__ = moved_names(__name__)

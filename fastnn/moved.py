@@ -1,7 +1,8 @@
-"""Where modules went: an old import path leads to the new one, with a warning that names it.
+"""Where modules and names went: an old import path leads to the new one, with a warning that names
+it, or says what to use instead.
 
-Nothing here runs unless an import fails: the finder stands last in `sys.meta_path`, behind Python's
-own.
+The finder stands last in `sys.meta_path`, behind Python's own: it is asked where an import fails.
+A module that is still there, but has lost names, has a line `__getattr__ = moved_names(__name__)`.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import importlib
 import sys
 import warnings
+from collections.abc import Callable
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 else:
     Loader = MetaPathFinder = object                # importlib.abc loads what takes 5 ms: tempfile, shutil, bz2, ...
 
-__all__ = ["GONE", "MODULES", "NAMES", "moved_name", "watch"]
+__all__ = ["GONE", "MODULES", "NAMES", "moved_names", "watch"]
 
 _BENCH = ("bars", "ladder", "levels", "libraries", "limits", "memory", "networks", "onnx_graphs", "overhead", "race",
           "results", "scaling", "sweep", "torch_ops", "workloads")
@@ -43,33 +45,129 @@ MODULES = {
     **{f"fastnn.cli.{name}": f"fastnn.bench.{name}" for name in _BENCH},
 }
 
-# old module -> what to say: what it did is done in another way now
+def _into(module: str, *names: str) -> dict[str, str]:
+    """These names, which the new module has unchanged."""
+    return {name: f"{module}.{name}" for name in names}
+
+
+# old module -> {name: where it is now}
+NAMES = {
+    "fastnn.config": {
+        **_into("fastnn.random", "generator", "next_dropout_key", "random_state", "seed", "set_random_state"),
+        **_into("fastnn.about", "processor", "show_config"), "config": "fastnn.about.describe",
+    },
+    "fastnn.backend": _into("fastnn.testing.replace", "use_kernel"),
+    "fastnn.data.dataset": _into("fastnn.data.splits", "Subset", "random_split"),
+    "fastnn.io": {
+        **_into("fastnn.io.files", "Path"), **_into("fastnn.io.atomic", "atomic_write"),
+        **_into("fastnn.io.tree", "Malformed", "flatten", "unflatten"),
+        **_into("fastnn.errors", "DTypeError", "FileError"),
+    },
+    "fastnn.kernels": _into("fastnn.arrays", "ALIGNED_FROM", "LINE", "copied", "empty", "full"),
+    "fastnn.layers.container": _into("fastnn.layers.fusion", "fusible"),
+    "fastnn.ops.extremes": {"place": "fastnn.ops.extremes.position"},
+    "fastnn.training.loop": _into("fastnn.training.evaluation", "evaluate", "predict"),
+    "fastnn.training.progress": _into("fastnn.console", "is_notebook"),
+    "fastnn.viz": _into("fastnn.viz.learning_curves", "curve_charts"),
+    "fastnn.viz.images": {"png": "fastnn.io.png.write_png"},
+    "fastnn.viz.page": {"page": "fastnn.report.page.frame"},
+    "fastnn.cli": _into("fastnn.cli.parser", "Parser", "positive", "training_options"),
+    "fastnn.cli.bench": {
+        **_into("fastnn.bench.choice", "GROUPS"), **_into("fastnn.bench.screen", "NAME_WIDTH", "say_missing"),
+        "report": "fastnn.bench.screen.show_summary",
+    },
+    "fastnn.cli.check": _into("fastnn.testing.verdicts", "laws_for"),
+    "fastnn.cli.doctor": _into("fastnn.about", "DISTRIBUTIONS", "EXTRAS", "compiler_here", "machine_memory",
+                               "memory_limit", "numpy_blas", "threads_and_why", "version_of"),
+    "fastnn.cli.ladder": {"command": "fastnn.cli.bench.measure_ladders", "turn": "fastnn.bench.ladder.time_of"},
+    "fastnn.cli.memory": {"command": "fastnn.cli.bench.measure_memory"},
+    "fastnn.cli.optable": {
+        **_into("fastnn.optable.files", "ROOT", "files_of", "header_of", "kernel_files", "record_module",
+                "wrappers_of"),
+        "print_op": "fastnn.cli.optable.show_op", "print_table": "fastnn.cli.optable.show_table",
+    },
+    "fastnn.cli.overhead": {"command": "fastnn.cli.bench.measure_overhead"},
+    "fastnn.cli.picture": {**_into("fastnn.models.vision.preprocessing", "grey"),
+                           "placement": "fastnn.models.vision.preprocessing.area_weights"},
+    "fastnn.cli.png": {"BadPicture": "fastnn.errors.FileError"},
+    "fastnn.cli.predict": _into("fastnn.models.recognition", "probabilities"),
+    "fastnn.cli.results": {"tell": "fastnn.cli.bench.finish"},
+    "fastnn.cli.scaling": {"command": "fastnn.cli.bench.measure_scaling"},
+    "fastnn.cli.sweep": {"TURN": "fastnn.bench.sweep.SECONDS", "command": "fastnn.cli.bench.measure_sweep"},
+    "fastnn.cli.tour": {
+        "ROUNDS": "fastnn.bench.highlights.ROUNDS", "TURN": "fastnn.bench.highlights.SECONDS",
+        "SPEED": "fastnn.bench.highlights.HIGHLIGHTS", "Race": "fastnn.bench.highlights.Highlights",
+        "describe_machine": "fastnn.about.machine", "speed": "fastnn.cli.tour.compete",
+        "activations": "fastnn.report.classifier.activations",
+        "probabilities": "fastnn.models.recognition.probabilities",
+    },
+    "fastnn.cli.train": {**_into("fastnn.models.recipes", "RECIPES", "Recipe", "Run", "enlarged", "nudged"),
+                         "run": "fastnn.models.recipes.train"},
+    "fastnn.cli.workloads": {
+        **_into("fastnn.bench.contest", "floats"),
+        **_into("fastnn.bench.kernel_list", "attention", "conv", "conv1d", "conv_transpose", "gemm", "labelled",
+                "pointwise", "pool", "product", "recurrent"),
+    },
+}
+
+# old module, or old module and name -> what to say: what it did is done in another way now
 GONE = {
     "fastnn.viz.report": "fastnn.viz.report is the function nn.viz.report(model, data) now; "
                          "Report and its parts are in fastnn.report",
+    **{f"fastnn.{name}": f"fastnn.{name} has gone; {instead}" for name, instead in {
+        "cli.bench.Screen": "use fastnn.bench.screen.RaceTable(rivals, limits), which prints its head at once",
+        "cli.bench.rivals_here": "use fastnn.bench.choice.choose_rivals('torch,numpy')",
+        "cli.bench.run": "use fastnn.bench.speed.measure(workloads, rivals, threads, rounds, seconds)",
+        "cli.networks.gpt_flops": "fastnn.models.get_record('gpt-4x128').multiply_adds is exact",
+        "cli.networks.lenet": "use fastnn.models.LeNet5(), or fastnn.bench.networks.NETWORKS['lenet'].build(library)",
+        "cli.networks.resnet18": "use fastnn.models.resnet18(), or "
+                                 "fastnn.bench.networks.NETWORKS['resnet18'].build(library)",
+        "cli.optable.arguments": "use fastnn.optable.call_of(op)",
+        "cli.optable.head_of": "use fastnn.optable.text_of(op)",
+        "cli.optable.print_costs": "use fastnn.optable.costs_of(op)",
+        "cli.optable.print_markdown": "use fastnn.optable.markdown(), which returns the text",
+        "cli.optable.shapes": "use fastnn.optable.samples_of(op)",
+        "cli.picture.MARGIN": "the margin is part of fastnn.models.Ink(size, margin)",
+        "cli.picture.to_digit": "use fastnn.models.Ink(size, margin)(picture)",
+        "cli.png.undo_average": "use fastnn.io.png.unfilter, which undoes all filters",
+        "cli.png.undo_paeth": "use fastnn.io.png.unfilter, which undoes all filters",
+        "cli.predict.say_one": "use fastnn.cli.predict.show(seen, draw)",
+        "cli.summary.find_model": "use fastnn.models.get_model(name) or fastnn.models.load(file)",
+        "cli.summary.input_shape": "use fastnn.cli.summary.shape_of(text)",
+        "cli.tour.as_picture": "use fastnn.io.pictures.black_on_white(ink, times)",
+        "cli.tour.make_report": "use fastnn.report.digits.digits_report(run)",
+        "cli.tour.speed_entry": "use fastnn.bench.highlights.Highlights.microseconds()",
+        "cli.tour.speed_row": "use fastnn.bench.screen.show_highlights(race, missing)",
+        "cli.train.CLASSES": "use fastnn.models.get_record('digits').classes",
+        "cli.train.arrays": "use fastnn.models.recipes.Recipe.arrays(split)",
+        "cli.train.save": "use fastnn.models.recipes.Run.save(path)",
+        "layers.container.FUSIONS": "use fastnn.layers.fusion.FUSIONS, by the first layer and then by the second",
+        "methods.plain_index": "x[key] takes tensors in the key as they are",
+        "ops.batch_norm.cut": "use np.maximum(y, 0)",
+        "ops.softmax.errors": "use fastnn.ops.softmax.errors_of(name, function)",
+        "training.nonfinite.check": "use np.isfinite(loss.item())",
+    }.items()},
 }
 
-# old module -> {name: (new module, new name)}
-NAMES = {
-    "fastnn.config": {
-        "seed": ("fastnn.random", "seed"), "generator": ("fastnn.random", "generator"),
-        "next_dropout_key": ("fastnn.random", "next_dropout_key"), "random_state": ("fastnn.random", "random_state"),
-        "set_random_state": ("fastnn.random", "set_random_state"), "processor": ("fastnn.about", "processor"),
-        "config": ("fastnn.about", "describe"), "show_config": ("fastnn.about", "show_config"),
-    },
-    "fastnn.backend": {"use_kernel": ("fastnn.testing.replace", "use_kernel")},
-    "fastnn.data.dataset": {name: ("fastnn.data.splits", name) for name in ("Subset", "random_split")},
-    "fastnn.kernels": {name: ("fastnn.arrays", name) for name in ("ALIGNED_FROM", "LINE", "copied", "empty", "full")},
-    "fastnn.training.loop": {name: ("fastnn.training.evaluation", name) for name in ("evaluate", "predict")},
-}
+
+def _warn(text: str, category: type[Warning]) -> None:
+    """The warning, at the line that uses the old path: the first that is neither ours nor
+    importlib's.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith((__name__, "importlib")):
+        frame = frame.f_back
+    if frame is not None:
+        warnings.warn_explicit(text, category, frame.f_code.co_filename, frame.f_lineno, frame.f_globals["__name__"],
+                               frame.f_globals.setdefault("__warningregistry__", {}))
 
 
-def _warn(old: str, new: str) -> None:
-    warnings.warn(f"{old} has moved to {new}; the old path will go in fastnn 0.2", DeprecationWarning, stacklevel=4)
+def _warn_moved(old: str, new: str) -> None:
+    _warn(f"{old} has moved to {new}; the old path will go in fastnn 0.2", DeprecationWarning)
 
 
 class _Alias(Loader):
-    """Puts the new module under the old name."""
+    """Puts the new module under the old name. It answers for names that it had there, too."""
 
     def __init__(self, new: str):
         self.new = new
@@ -78,7 +176,8 @@ class _Alias(Loader):
         """Let Python make an ordinary module first."""
 
     def exec_module(self, module: ModuleType) -> None:
-        sys.modules[module.__name__] = importlib.import_module(self.new)
+        new = sys.modules[module.__name__] = importlib.import_module(self.new)
+        vars(new).setdefault("__getattr__", moved_names(module.__name__))
 
 
 class _Finder(MetaPathFinder):
@@ -88,7 +187,7 @@ class _Finder(MetaPathFinder):
         new = MODULES.get(name)
         if new is None:
             return None
-        _warn(name, new)
+        _warn_moved(name, new)
         return ModuleSpec(name, _Alias(new))
 
 
@@ -97,18 +196,17 @@ def watch() -> None:
     sys.meta_path.append(_Finder())
 
 
-def moved_name(module: str, name: str) -> Any:
-    """For a module's `__getattr__`: what was `module.name`, an object or a module.
-
-    Raises
-    ------
-    AttributeError
-        If there never was such a name.
-    """
-    if f"{module}.{name}" in MODULES:
-        return importlib.import_module(f"{module}.{name}")
-    if name not in NAMES.get(module, {}):
-        raise AttributeError(f"module {module!r} has no attribute {name!r}")
-    new, attribute = NAMES[module][name]
-    _warn(f"{module}.{name}", f"{new}.{attribute}")
-    return getattr(importlib.import_module(new), attribute)
+def moved_names(module: str) -> Callable[[str], Any]:
+    """A module's `__getattr__`, for what was `module.name`: an object or a module."""
+    def find(name: str) -> Any:
+        old = f"{module}.{name}"
+        if old in MODULES:
+            return importlib.import_module(old)
+        if new := NAMES.get(module, {}).get(name):
+            _warn_moved(old, new)
+            place, _, attribute = new.rpartition(".")
+            return getattr(importlib.import_module(place), attribute)
+        if old in GONE:
+            _warn(GONE[old], FutureWarning)         # `from module import name` tells no more than that it failed
+        raise AttributeError(GONE.get(old, f"module {module!r} has no attribute {name!r}"))
+    return find

@@ -23,7 +23,7 @@ BEGINS = {None, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}      # what 
 DIALECT = {
     r"\bask(s|ed|ing)? (the \w+ )?for\b(?=.*\b(cache|line|memory|row|panel|ahead|next))": "prefetch",
     r"\basked for (ahead|by the line)|\basks? (memory )?for (the |its )?(next|rows?|lines?|panel)": "prefetch",
-    r"(?<!\bin )\bturn(s|ed|ing)?\b(?!( \w+){0,3} (in)?to\b)(?! once)": "flip, transpose, alternate or round",
+    r"(?<!\bin )(?<!['\"])\bturn(s|ed|ing)?\b(?!( \w+){0,3} (in)?to\b)(?! once)": "flip, transpose, alternate or round",
     r"shares? (the )?(same )?places in (the|a) caches?": "cache aliasing",
     r"\bin work at once\b|\bin work at a time\b": "in flight",
 }

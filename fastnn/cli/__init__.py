@@ -4,6 +4,10 @@ parser.py reads the arguments. Each command is a thin module of its own, importe
 it calls the room that does the work, and prints what comes back.
 """
 
+from ..moved import moved_names
 from .parser import main
 
 __all__ = ["main"]
+
+
+__getattr__ = moved_names(__name__)

@@ -14,6 +14,7 @@ from ..bench.levels import at_level
 from ..bench.libraries import NAMES
 from ..bench.race import Result
 from ..console import heading, paint, say
+from ..moved import moved_names
 
 __all__ = ["KINDS", "command"]
 
@@ -139,3 +140,6 @@ def save(args: Namespace, measured: dict[str, Any], name: str = "") -> None:
         saved = results.save(args.save, measured, name)
         if not args.json:
             say(f"\nsaved {' and '.join(map(str, saved))}")
+
+
+__getattr__ = moved_names(__name__)

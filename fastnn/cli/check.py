@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from .. import console
 from ..console import say
+from ..moved import moved_names
 from ..op import OPS
 from ..optable import find_ops
 from ..testing.verdicts import DTYPES, Verdict, check_families, check_op
@@ -50,3 +51,6 @@ def print_verdicts(verdicts: Sequence[Verdict], what: str = "family") -> None:
             say(console.paint(f"  {failure}", "red"))
         if len(v.failures) > 5:
             say(f"  ... and {len(v.failures) - 5} more of {v.name}")
+
+
+__getattr__ = moved_names(__name__)

@@ -13,6 +13,7 @@ import numpy as np
 from .. import about, config
 from ..console import heading, paint, say
 from ..kernels import compiled
+from ..moved import moved_names
 from ..op import OPS
 from ..testing.verdicts import check_op
 
@@ -80,3 +81,6 @@ def self_test() -> int:
     cases = sum(verdict.cases for verdict in verdicts)
     say(f"  {cases} cases of {', '.join(v.name for v in verdicts)}: all agree ({time.perf_counter() - start:.1f} s)")
     return 0
+
+
+__getattr__ = moved_names(__name__)

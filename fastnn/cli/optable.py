@@ -8,6 +8,7 @@ from argparse import Namespace
 
 from .. import optable
 from ..console import heading, say, table
+from ..moved import moved_names
 from ..op import OPS, Op
 
 __all__ = ["command"]
@@ -58,3 +59,6 @@ def show_op(op: Op) -> None:
         rows = [[bad.what, bad.raises.__name__, ", ".join(bad.words)] for bad in op.errors]
         say(table(["call", "raises", "the message names"], rows, "lll"))
     say()
+
+
+__getattr__ = moved_names(__name__)

@@ -9,6 +9,7 @@ from argparse import Namespace
 from ..console import paint, say
 from ..io.pictures import ascii_picture
 from ..models.recognition import Seen, recognise
+from ..moved import moved_names
 
 __all__ = ["command"]
 
@@ -38,3 +39,6 @@ def show(seen: Seen, draw: bool) -> None:
     notes += [""]*(len(drawing) - len(notes))
     for line, note in zip(drawing, notes):
         say(f"  |{line}|   {note}".rstrip())
+
+
+__getattr__ = moved_names(__name__)

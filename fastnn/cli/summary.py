@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .. import models
 from ..console import UserError, say
+from ..moved import moved_names
 
 __all__ = ["command"]
 
@@ -38,3 +39,6 @@ def shape_of(text: str) -> tuple[int, ...]:
     if not shape or min(shape) < 1:
         raise UserError(f"--input {text!r} is not a shape; write it as 1,28,28")
     return shape
+
+
+__getattr__ = moved_names(__name__)

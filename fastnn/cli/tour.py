@@ -22,6 +22,7 @@ from ..io.atomic import atomic_write
 from ..io.pictures import black_on_white
 from ..io.png import write_png
 from ..models import recipes
+from ..moved import moved_names
 from ..op import OPS
 from ..report import CheckRow, SpeedRow
 from ..report.digits import digits_report
@@ -128,3 +129,6 @@ def verdict(verdicts: Sequence[Verdict], accuracy: float, seconds: float) -> int
         return 1
     say(f"{paint('All is well.', 'green')} {seconds:.0f} s in all.")
     return 0
+
+
+__getattr__ = moved_names(__name__)

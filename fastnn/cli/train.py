@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ..console import paint, say
 from ..models import recipes
+from ..moved import moved_names
 
 __all__ = ["command"]
 
@@ -23,3 +24,6 @@ def command(args: Namespace) -> int:
         f"{run.parameters:,} parameters, {run.seconds:.1f} s")
     say(f"saved {path}; python -m fastnn predict {path} IMAGE tells what it sees in a picture")
     return 130 if run.history.interrupted else 0
+
+
+__getattr__ = moved_names(__name__)

@@ -10,7 +10,7 @@
 
 from typing import Any
 
-from ..moved import moved_name
+from ..moved import moved_names
 from .dataset import Dataset, TensorDataset
 from .loader import DataLoader
 from .sets import digits, moons, spirals, xor
@@ -19,5 +19,4 @@ from .splits import Subset, random_split
 __all__ = ["DataLoader", "Dataset", "Subset", "TensorDataset", "digits", "moons", "random_split", "spirals", "xor"]
 
 
-def __getattr__(name: str) -> Any:
-    return moved_name(__name__, name)
+__getattr__ = moved_names(__name__)

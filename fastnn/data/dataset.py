@@ -15,7 +15,7 @@ import numpy as np
 
 from ..arrays import empty
 from ..errors import DTypeError, ShapeError
-from ..moved import moved_name
+from ..moved import moved_names
 from ..tensor import Tensor, array_of, tensor
 
 __all__ = ["Dataset", "TensorDataset"]
@@ -189,5 +189,4 @@ def _stack(arrays: list[np.ndarray], field: int) -> np.ndarray:
     return np.stack(arrays, out=empty((len(arrays), *arrays[0].shape), np.result_type(*arrays)))
 
 
-def __getattr__(name: str) -> Any:
-    return moved_name(__name__, name)
+__getattr__ = moved_names(__name__)

@@ -3,6 +3,10 @@
 (atomic.py).
 """
 
+from ..moved import moved_names
 from .files import check_path, load, save
 
 __all__ = ["check_path", "load", "save"]
+
+
+__getattr__ = moved_names(__name__)

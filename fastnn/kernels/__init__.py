@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import RangeError
-from ..moved import moved_name
+from ..moved import moved_names
 
 try:
     compiled: Any = importlib.import_module("fastnn._kernels")
@@ -36,5 +36,4 @@ def kernel(name: str) -> Callable[..., Any] | None:
     return getattr(compiled, name) if compiled is not None else None
 
 
-def __getattr__(name: str) -> Any:
-    return moved_name(__name__, name)
+__getattr__ = moved_names(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, overload
 
+from ..moved import moved_names
 from .fusion import chain
 from .module import POINTWISE, Module, Window
 
@@ -207,3 +208,6 @@ class ModuleDict(Module):
 
     def items(self) -> Any:
         return self._modules.items()
+
+
+__getattr__ = moved_names(__name__)

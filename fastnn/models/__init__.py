@@ -10,7 +10,7 @@ to build it again.
 
 from typing import Any
 
-from ..moved import moved_name
+from ..moved import moved_names
 from . import published
 from .files import ARCHITECTURES, load, preprocessing_of, save
 from .language.gpt2 import GPT2LMHeadModel
@@ -24,5 +24,4 @@ __all__ = ["ARCHITECTURES", "RECORDS", "DigitsCNN", "GPT2LMHeadModel", "Ink", "L
            "get_model", "get_record", "list_models", "load", "preprocessing_of", "record_of", "resnet18", "save"]
 
 
-def __getattr__(name: str) -> Any:
-    return moved_name(__name__, name)
+__getattr__ = moved_names(__name__)

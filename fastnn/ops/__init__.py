@@ -6,11 +6,10 @@ benchmarks, and last the records, which name all of these. Start at fastnn/op.py
 
 from typing import Any
 
-from ..moved import moved_name
+from ..moved import moved_names
 from ..op import OPS, Op, Refusal, Sample, register
 
 __all__ = ["OPS", "Op", "Refusal", "Sample", "register"]
 
 
-def __getattr__(name: str) -> Any:
-    return moved_name(__name__, name)
+__getattr__ = moved_names(__name__)

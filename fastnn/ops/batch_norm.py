@@ -13,6 +13,7 @@ import numpy as np
 from ..autograd import apply, no_grad
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
+from ..moved import moved_names
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import norm as reference
 from ..tensor import Tensor, tensor
@@ -295,3 +296,6 @@ BATCH_NORM_INFERENCE_RELU = register(Op(
     bench=BATCH_NORM_INFERENCE.bench, flops=lambda N, C, S: 4 * N * C * S, bytes=BATCH_NORM_INFERENCE.bytes,
     terms=BATCH_NORM_INFERENCE.terms,
 ))
+
+
+__getattr__ = moved_names(__name__)

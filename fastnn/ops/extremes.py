@@ -17,6 +17,7 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import ShapeError
+from ..moved import moved_names
 from ..op import Op, Refusal, Sample, seeded
 from ..tensor import Tensor, tensor
 from .arithmetic import maximum, minimum
@@ -309,3 +310,6 @@ ARGMAX = extreme(
 ARGMIN = extreme(
     "argmin", "y = where x is smallest first",
     lambda x, dim, keepdim: x.argmin(dim), argmin, along_one, differentiable=())
+
+
+__getattr__ = moved_names(__name__)

@@ -15,6 +15,7 @@ from ..autograd import apply
 from ..errors import DTypeError, ShapeError
 from ..guard import FOREIGN, explain
 from ..kernels import kernel
+from ..moved import moved_names
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import softmax as reference
 from ..tensor import Tensor, tensor
@@ -186,3 +187,6 @@ LOG_SOFTMAX = register(Op(
     fast_numpy=fast_log_softmax, bench=BENCH,
     flops=lambda n, axis: 4 * n, bytes=lambda n, axis: 8 * n, terms=lambda n, axis: axis,
 ))
+
+
+__getattr__ = moved_names(__name__)

@@ -5,7 +5,7 @@ PyTorch's names, signatures and state_dict keys. To add an optimiser, see rule.p
 
 from typing import Any
 
-from ..moved import moved_name
+from ..moved import moved_names
 from .adam import Adam, AdamW
 from .clip import clip_grad_norm_, clip_grad_value_
 from .lr_scheduler import CosineAnnealingLR, StepLR
@@ -17,5 +17,4 @@ __all__ = ["SGD", "Adam", "AdamW", "CosineAnnealingLR", "Optimizer", "Rule", "St
            "clip_grad_value_"]
 
 
-def __getattr__(name: str) -> Any:
-    return moved_name(__name__, name)
+__getattr__ = moved_names(__name__)

@@ -18,7 +18,7 @@ def out_size(size, taps, stride, padding, output_padding, dilation):
     return (size - 1) * stride + dilation * (taps - 1) + 1 + output_padding - 2 * padding
 
 
-def written(size, taps, stride, dilation):
+def places(size, taps, stride, dilation):
     """Yield (here, there) for each input pixel: its index, and that of the pixels in the uncut
     output that it writes to.
     """
@@ -44,7 +44,7 @@ def conv_transpose_forward(x, w, b, stride, padding, output_padding, dilation, g
     xg, wg = x.reshape(N, groups, K // groups, *size), w.reshape(groups, K // groups, Cg, *taps)
     uncut = whole(x, w, stride, output_padding, dilation)
     y = np.zeros((N, groups, Cg, *uncut), x.dtype)
-    for here, there in written(size, taps, stride, dilation):
+    for here, there in places(size, taps, stride, dilation):
         y[there] += np.einsum("ngk,gkc...->ngc...", xg[here], wg)
     y = y.reshape(N, groups * Cg, *uncut)[inside(uncut, padding)]
     return y.copy() if b is None else y + b.reshape(-1, *[1] * len(size)), (x, w, b is not None)
@@ -60,7 +60,7 @@ def conv_transpose_backward(dy, saved, stride, padding, output_padding, dilation
     d[inside(uncut, padding)] = dy                  # forward was  y[inside] of the uncut sum
     d = d.reshape(N, groups, Cg, *uncut)
     dx, dw = np.zeros_like(xg), np.zeros_like(wg)
-    for here, there in written(size, taps, stride, dilation):
+    for here, there in places(size, taps, stride, dilation):
         # forward was  y[there] += einsum("ngk,gkc...->ngc...", xg[here], wg);  here t is "..."
         d_there = d[there].reshape(N, groups, Cg, prod(taps))
         dx[here] = np.einsum("ngct,gkct->ngk", d_there, wg)

@@ -7,7 +7,7 @@ checkpoint.py how a run is kept and taken up again.
 
 from typing import Any
 
-from ..moved import moved_name
+from ..moved import moved_names
 from .callbacks import Callback, Checkpoint, Clipping, History, Patience, Progress, Schedule
 from .evaluation import evaluate, predict
 from .loop import fit
@@ -17,5 +17,4 @@ __all__ = ["Callback", "Checkpoint", "Clipping", "History", "Patience", "Progres
            "fit", "predict"]
 
 
-def __getattr__(name: str) -> Any:
-    return moved_name(__name__, name)
+__getattr__ = moved_names(__name__)

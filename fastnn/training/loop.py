@@ -23,7 +23,7 @@ from ..errors import DTypeError, RangeError
 from ..io import check_path
 from ..layers.modes import TrainingMode, keeping_modes
 from ..layers.module import Module
-from ..moved import moved_name
+from ..moved import moved_names
 from ..optim import Adam
 from ..random import random_state
 from ..tensor import Tensor
@@ -272,5 +272,4 @@ def _strangers(model: Module, optimizer: Any) -> bool:
     return bool(mine) and not any(id(p) in mine for group in groups for p in group["params"])
 
 
-def __getattr__(name: str) -> Any:
-    return moved_name(__name__, name)
+__getattr__ = moved_names(__name__)

@@ -9,6 +9,7 @@ import numpy as np
 from ..autograd import no_grad
 from ..errors import NonFiniteError
 from ..layers.module import Module
+from ..moved import moved_names
 from ..random import random_state, set_random_state
 
 __all__ = ["explain"]
@@ -64,3 +65,6 @@ def _bad(value: Any) -> bool:
         return any(map(_bad, value))
     a = getattr(value, "_data", value)
     return isinstance(a, np.ndarray) and a.dtype.kind == "f" and not np.isfinite(a).all()
+
+
+__getattr__ = moved_names(__name__)

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..moved import moved_names
 from .charts import bar_chart, line_chart
 from .classification import confusion, confusion_matrix
 from .heatmap import heat_map
@@ -34,8 +35,11 @@ __all__ = ["Svg", "bar_chart", "beside", "confusion", "confusion_matrix", "curve
            "heat_map", "history_series", "image_grid", "line_chart", "report"]
 
 
+_moved = moved_names(__name__)
+
+
 def __getattr__(name: str) -> Any:
     if name != "report":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return _moved(name)
     from ..report import report  # the page stands above the pictures: it is imported when it is wanted
     return report

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..guard import guard_all
 from ..io.png import write_png
+from ..moved import moved_names
 from ..tensor import array_of
 from .svg import Svg, element, escape, short_number, text, text_width
 
@@ -212,3 +213,6 @@ def _scale(x: float, y: float, width: float, colours: str, low: float, high: flo
 
 
 guard_all(globals())
+
+
+__getattr__ = moved_names(__name__)
