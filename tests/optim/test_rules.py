@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sabotage import every_place, replaced
 
 import fastnn as nn
 from fastnn.optim.rule import RULES, State, at_least_zero
@@ -588,23 +589,6 @@ def test_a_state_that_does_not_fit_changes_nothing(what, state, error, words):
 NONSENSE = ["nonsense", None, True, float("nan"), float("inf"), -1, 1.5, 2**70, 10**400, [], [None], {}, {"a": 1},
             (1, 2), np.zeros((2, 7)), np.array("x"), np.array([None]), np.float32(1), np.zeros(3, ">f8"),
             nn.Tensor(np.ones(2)), object(), b"x", 1j, nn.Linear, range(3)]
-
-
-def every_place(value, place=()):
-    """The places of all values in dicts and lists, and of these themselves."""
-    yield place
-    if isinstance(value, (dict, list)):
-        for key in value if isinstance(value, dict) else range(len(value)):
-            yield from every_place(value[key], (*place, key))
-
-
-def replaced(value, place, new):
-    """The same dicts and lists anew, with another value in one place."""
-    if not place:
-        return new
-    items = dict(value) if isinstance(value, dict) else list(value)
-    items[place[0]] = replaced(items[place[0]], place[1:], new)
-    return items
 
 
 @per_rule

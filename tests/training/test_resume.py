@@ -9,6 +9,7 @@ import textwrap
 
 import numpy as np
 import pytest
+from sabotage import every_place, replaced
 
 import fastnn as nn
 
@@ -390,23 +391,6 @@ SENSIBLE = [
     (("partial", "sums", "loss"), (-1, 1.5, 2**70)), (("partial", "counts"), (1.5, 2**70)),
     (("partial", "sums", "accuracy"), (-1, 1.5, 2**70, float("nan"))), (("partial", "seconds"), (1.5, 2**70)),
 ]
-
-
-def every_place(value, place=()):
-    """The places of all values in a state: dicts and lists, and what they hold."""
-    yield place
-    if isinstance(value, (dict, list, tuple)):
-        for key in value if isinstance(value, dict) else range(len(value)):
-            yield from every_place(value[key], (*place, key))
-
-
-def replaced(value, place, new):
-    """The state with another value in one place."""
-    if not place:
-        return new
-    items = dict(value) if isinstance(value, dict) else list(value)
-    items[place[0]] = replaced(items[place[0]], place[1:], new)
-    return tuple(items) if isinstance(value, tuple) else items
 
 
 def is_sensible(place, value):
