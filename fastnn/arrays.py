@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["copied", "empty", "full", "is_meta", "meta"]
+__all__ = ["copied", "empty", "full", "is_meta", "meta", "restore_dtype", "with_own_dtype"]
 
 LINE = 64                                           # bytes of a cache line
 ALIGNED_FROM = 2048                                 # bytes; smaller arrays have few loads to gain
@@ -60,6 +60,30 @@ def copied(a: np.ndarray, dtype: Any = None) -> np.ndarray:
     if not is_meta(y):
         np.copyto(y, a, casting="unsafe")
     return y
+
+
+# ---- NumPy's own dtypes --------------------------------------------------------------------------
+_FLOAT32, _FLOAT64, _INT64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
+
+
+def with_own_dtype(a: np.ndarray) -> np.ndarray:
+    """The array, or a view of it, whose dtype is NumPy's own object.
+
+    Kernels know a type by that object's address. An equal one, as in arrays that were pickled or
+    that went through `newbyteorder`, would send every call the long way.
+    """
+    dtype = a.dtype
+    if dtype is _FLOAT32 or dtype is _FLOAT64 or dtype is _INT64:       # the common cases, quickly
+        return a
+    own = np.dtype(dtype.str) if dtype.kind in "fiub" else dtype
+    return a if dtype is own else a.view(own)
+
+
+def restore_dtype(a: np.ndarray) -> None:
+    """The same in place, for an array that pickle has made, which others may share."""
+    own = with_own_dtype(a).dtype
+    if own is not a.dtype:
+        a.dtype = own                               # type: ignore[misc]
 
 
 # ---- shapes without memory -----------------------------------------------------------------------

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import guard
-from .arrays import copied
+from .arrays import copied, restore_dtype, with_own_dtype
 from .autograd import add_hook, backward, may_write, renew, tape, write
 from .errors import DTypeError, GraphError, RangeError, ShapeError
 from .methods import TensorMethods
@@ -67,6 +67,7 @@ class Tensor(TensorMethods):
             raise DTypeError(who="Tensor", expected="an array", got=type(data).__name__, hint="Use nn.tensor(...).")
         if data.__class__ is not np.ndarray:
             data = np.asarray(data)                 # a matrix or a masked array has arithmetic of its own
+        data = with_own_dtype(data)
         if requires_grad and data.dtype.kind != "f":
             raise DTypeError(who="tensor", message="only floating-point tensors can have a gradient",
                              got=str(data.dtype), hint="Make it float32 or float64.")
@@ -87,7 +88,7 @@ class Tensor(TensorMethods):
 
     @data.setter
     def data(self, value: Any) -> None:
-        self._data = array_of(value)
+        self._data = with_own_dtype(array_of(value))
         self._version[0] += 1
 
     @property
@@ -362,6 +363,10 @@ class Tensor(TensorMethods):
         attributes, slots = self._state()
         return copyreg.__newobj__, (type(self),), (attributes or None, slots)   # type: ignore[attr-defined]
 
+    def __setstate__(self, state: tuple[dict[str, Any] | None, dict[str, Any]]) -> None:
+        _filled(self, {**(state[0] or {}), **state[1]})
+        restore_dtype(self._data)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         """Values, gradient and a subclass's own attributes; GraphError for the result of an op."""
         if self.node is not None:
@@ -459,11 +464,12 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     elif array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8):
         array = copied(array, np.float32 if array.dtype.itemsize < 4 else np.float64)
     if not array.dtype.isnative:
-        array = copied(array, array.dtype.newbyteorder("="))
+        array = copied(array, np.dtype(array.dtype.type))
     if array.dtype.kind not in "fiub":
         raise DTypeError("a tensor holds real numbers, integers or booleans", who="tensor", got=str(array.dtype),
                          hint="Ragged lists also end up here: check that all rows have the same length."
                          if array.dtype == object else "")
+    array = with_own_dtype(array)
     result = Tensor(array, requires_grad)
     if isinstance(data, Tensor) and array is data._data:
         result._version = data._version             # a change of either is a change of both
@@ -527,7 +533,7 @@ def dtype_of(who: str, dtype: Any) -> np.dtype:
             or (found.kind == "f" and found.itemsize not in (4, 8))):
         raise DTypeError(who=who, expected="dtype float32, float64, an integer type or bool",
                          got=repr(dtype) if found is None or dtype is None else str(found))
-    return found.newbyteorder("=")
+    return np.dtype(found.str.lstrip("<>"))         # in the machine's order of bytes, and NumPy's own object
 
 
 def number_of(who: str, value: Any, dtype: np.dtype) -> Any:

@@ -121,7 +121,7 @@ def _widen(array: np.ndarray, word: str) -> np.ndarray:
         return (array.astype(np.uint32) << 16).view(np.float32)
     if word == "F16":
         return array.astype(np.float32)
-    return array.astype(array.dtype.newbyteorder("="), copy=not array.flags.writeable)
+    return array.astype(array.dtype.type, copy=not array.flags.writeable)
 
 
 def _checksum(text: str, arrays: Arrays) -> str:

@@ -194,7 +194,7 @@ cdef object open_buffer(object a, Array *out):
                 PyBuffer_Release(&view)
         PyBuffer_Release(&view)
         a = _asarray(a)
-        a = _asarray(a, dtype=a.dtype.newbyteorder("="), order="C")
+        a = _asarray(a, dtype=a.dtype.type, order="C")
         if a.itemsize and a.ctypes.data % a.itemsize:
             a = a.copy()
         PyObject_GetBuffer(a, &view, PyBUF_FORMAT | PyBUF_ND | PyBUF_STRIDES)

@@ -143,7 +143,7 @@ def _gradients(who: str, parameters: Iterable[Tensor] | Tensor) -> tuple[list[np
     by_dtype: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     for g in grads.values():
         if type(g._data) is not np.ndarray or not g._data.flags.carray:
-            g._data = copied(g._data, g.dtype.newbyteorder("="))
+            g._data = copied(g._data, np.dtype(g.dtype.type))
         g._version[0] += 1
         by_dtype[g.dtype.char == "d"].append(g._data)
     return by_dtype

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 
-from ..arrays import copied, full
+from ..arrays import copied, full, restore_dtype
 from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import compiled
 from ..tensor import Tensor, array_of
@@ -409,6 +409,13 @@ class Optimizer:
                                  got=array.shape)
             state[key] = copied(array, p.dtype)
         return state
+
+    def __setstate__(self, attributes: dict[str, Any]) -> None:
+        self.__dict__.update(attributes)
+        for entry in self.state.values():
+            for value in entry.values():
+                if isinstance(value, np.ndarray):
+                    restore_dtype(value)
 
     def __repr__(self) -> str:
         lines = [f"  {len(g['params'])} parameters: " + ", ".join(f"{k}={v}" for k, v in g.items() if k != "params")
