@@ -2,16 +2,16 @@
  * of a vector are its lanes: each plane gets a lane. Included by templates that need it.
  *
  * Math       interleave     to[p * VL + lane] = from[lane * step + p]
- *            and sums       sums[p] = sum over lanes of |from[lane * step + p]|, on the way
+ *            and sums       sums[p] (+)= sum over lanes of |from[lane * step + p]|, on the way
  *            deinterleave   to[lane * step + p] = max(from[p * VL + lane], least)
  * Method     blocks of VL x VL, transposed in registers; the last one overlaps the one before
  */
 #include "core/transpose.tmpl.h"
 
 /* to[p * VL + lane] = from[lane * step + p] for 0 <= p < n; 0 in the lanes from `lanes` on. sums
- * may be NULL, which is to be known at compile time. */
+ * may be NULL, which is to be known at compile time; add: to what is there. */
 FNN_INLINE void FN(interleave_and_sum)(REAL *restrict to, const REAL *restrict from, fnn_size step, fnn_size lanes,
-                                       fnn_size n, REAL *restrict sums)
+                                       fnn_size n, REAL *restrict sums, int add)
 {
     fnn_size p = 0;
 #if TRANSPOSE_ROUNDS
@@ -27,7 +27,14 @@ FNN_INLINE void FN(interleave_and_sum)(REAL *restrict to, const REAL *restrict f
 #pragma GCC unroll 16
                 for (fnn_size i = 1; i < VL; i++)
                     sum += v_abs(v[i]);
-                v_store(sums + at, sum);
+                if (at == p) {
+                    v_store(sums + at, add ? sum + v_load(sums + at) : sum);
+                } else {                            /* only those that the block before did not have */
+                    REAL rest[TRANSPOSE_LANES];
+                    v_store(rest, sum);
+                    for (fnn_size i = p; i < n; i++)
+                        sums[i] = (add ? sums[i] : 0) + rest[i - at];
+                }
             }
             FN(transpose)(v);
 #pragma GCC unroll 16
@@ -56,12 +63,12 @@ FNN_INLINE void FN(interleave_and_sum)(REAL *restrict to, const REAL *restrict f
         for (fnn_size i = 0; i < VL; i++)
             to[p * VL + i] = i < lanes ? from[i * step + p] : 0;
     for (p = n >= VL && TRANSPOSE_ROUNDS > 0 ? n : 0; sums && p < n; p++)           /* there were no blocks */
-        sums[p] = v_sum(v_abs(v_load(to + p * VL)));
+        sums[p] = (add ? sums[p] : 0) + v_sum(v_abs(v_load(to + p * VL)));
 }
 
 static void FN(interleave)(REAL *to, const REAL *from, fnn_size step, fnn_size lanes, fnn_size n)
 {
-    FN(interleave_and_sum)(to, from, step, lanes, n, NULL);
+    FN(interleave_and_sum)(to, from, step, lanes, n, NULL, 0);
 }
 
 /* to[lane * step + p] = max(from[p * VL + lane], least) for 0 <= p < n, 0 <= lane < lanes; NaN

@@ -81,9 +81,7 @@ typedef struct {
     REAL *sums;                                     /* [slice][pixel of the band]: of |x| over channels; NULL: dw */
     fnn_size sums_step;
     wino_note *notes;                               /* [row of tiles][tile] */
-    wino_edges edges_down, edges_across;
-    int padded;                                     /* whether some windows reach over the edge of the image */
-    char *hints;                                    /* as bad: some filters may be lopsided */
+    REAL *squares;                                  /* [block of channels][panel of filters][tap][NR]: of weights */
     /* dw: winograd_dw.tmpl.h */
     const REAL *dy;
     REAL *dm, *dw, *parts;                          /* a band's A dy A^T; the sum of a part; all parts */
@@ -97,21 +95,27 @@ typedef struct {
 
 /* ---- V: the pixels --------------------------------------------------------------------------- */
 
-/* V of one tile, VL channels side by side. px: its first pixel, rows are `length` pixels apart;
- * those from (i0, j0) on and before (i1, j1) are inside the image. tall, wide: the tile has more
- * than two outputs down, across; whole: it has all 4 x 4. */
-FNN_INLINE void FN(wino_v_tile)(const FN(wino_place) *place, fnn_size v_step, const REAL *px, fnn_size length,
-                                fnn_size i0, fnn_size i1, fnn_size j0, fnn_size j1, int tall, int wide, const int whole)
+/* The pixels of a tile, VL channels side by side. */
+typedef struct {
+    const REAL *pixels;                             /* rows of the image, `length` pixels each */
+    fnn_size at, length;                            /* number of the tile's first pixel: negative above the image */
+    fnn_size i0, i1, j0, j1;                        /* its rows [i0, i1) and columns [j0, j1) are inside the image */
+} FN(wino_view);
+
+/* V of one tile. tall, wide: it has more than two outputs down, across; whole: it has all 4 x 4. */
+FNN_INLINE void FN(wino_v_tile)(const FN(wino_place) *place, fnn_size v_step, const FN(wino_view) *view, int tall,
+                                int wide, const int whole)
 {
     /* value: at a real point across [0], and the real and imaginary part at i [1], [2] */
     vec half[WINO_IN][WINO_IN], value[3][WINO_IN];
     /* B^T along each row of pixels */
     for (fnn_size i = 0; i < WINO_IN; i++) {
         vec d[WINO_IN];
-        const int inside = i >= i0 && i < i1;
+        const int inside = i >= view->i0 && i < view->i1;
 #pragma GCC unroll 6
         for (fnn_size j = 0; j < WINO_IN; j++)
-            d[j] = inside && j >= j0 && j < j1 ? v_load(px + (i * length + j) * VL) : v_set(0);
+            d[j] = inside && j >= view->j0 && j < view->j1
+                 ? v_load(view->pixels + (view->at + i * view->length + j) * VL) : v_set(0);
         FN(wino_bt)(half[i], d, wide);
     }
     /* and down each column of what came out: b is the point across */
@@ -167,7 +171,7 @@ static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
     const wino_cut cut = args->cut;
     const fnn_size H = g->H, W = g->W, down = cut.down, channels = args->dw_cut.channels;
     const fnn_size most = fnn_min(H, (args->row_end - args->row) * WINO_OUT + 2) * W;
-    REAL *pixels = fnn_scratch_alloc(most * VL * sizeof(REAL)), *more = fnn_scratch_alloc(most * sizeof(REAL));
+    REAL *pixels = fnn_scratch_alloc(most * VL * sizeof(REAL));
     REAL *slice = args->sums ? args->sums + begin / args->grain * args->sums_step : NULL;
     for (fnn_size group = begin; group < end; group++) {
         const fnn_size c = group * VL, block = args->dy ? c / channels * channels : 0, lanes = fnn_min(VL, g->C - c);
@@ -185,10 +189,8 @@ static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
             const fnn_size last = fnn_max(first, fnn_min(H, i_end * WINO_OUT + 2 - g->ph));
             const REAL *x = args->x + ((n * g->C + c) * H + first) * W;
             if (slice) {
-                REAL *restrict sums = slice + FN(wino_sums_at)(args, row);
-                FN(interleave_and_sum)(pixels, x, H * W, lanes, (last - first) * W, group == begin ? sums : more);
-                for (fnn_size p = 0; group > begin && p < (last - first) * W; p++)
-                    sums[p] += more[p];
+                REAL *sums = slice + FN(wino_sums_at)(args, row);
+                FN(interleave_and_sum)(pixels, x, H * W, lanes, (last - first) * W, sums, group > begin);
             } else {
                 FN(interleave)(pixels, x, H * W, lanes, (last - first) * W);
                 /* rows that the tiles before have not seen yet */
@@ -209,14 +211,14 @@ static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
                     const FN(wino_place) place = FN(wino_next)(&walk, &cut, i, j);
                     const fnn_size top = i * WINO_OUT - g->ph, left = j * WINO_OUT - g->pw;        /* in the image */
                     const fnn_size rows = g->P - i * WINO_OUT, columns = g->Q - j * WINO_OUT;
-                    const REAL *px = pixels + ((top - first) * W + left) * VL;
+                    const FN(wino_view) view = { pixels, (top - first) * W + left, W, -top, H - top, -left, W - left };
+                    const FN(wino_view) inner = { pixels, view.at, W, 0, WINO_IN, 0, WINO_IN };
                     if (rows < WINO_OUT || columns < WINO_OUT)
-                        FN(wino_v_tile)(&place, args->v_step, px, W, -top, H - top, -left, W - left, rows > 2,
-                                        columns > 2, 0);
+                        FN(wino_v_tile)(&place, args->v_step, &view, rows > 2, columns > 2, 0);
                     else if (top >= 0 && left >= 0 && top + WINO_IN <= H && left + WINO_IN <= W)
-                        FN(wino_v_tile)(&place, args->v_step, px, W, 0, WINO_IN, 0, WINO_IN, 1, 1, 1);
+                        FN(wino_v_tile)(&place, args->v_step, &inner, 1, 1, 1);
                     else
-                        FN(wino_v_tile)(&place, args->v_step, px, W, -top, H - top, -left, W - left, 1, 1, 1);
+                        FN(wino_v_tile)(&place, args->v_step, &view, 1, 1, 1);
                 }
             next = row + i_end - i_begin;
         }
@@ -227,11 +229,11 @@ static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
 /* ---- U: the filters -------------------------------------------------------------------------- */
 static fnn_size FN(wino_u_step)(fnn_size channels) { return channels * WINO_NR + WINO_PAD; }
 
-/* U of the panel of filters from k0 on, channels [c0, c0 + channels); filters that are missing are
- * zeros. */
-static void FN(wino_u_panel)(const FN(wino_args) *args, REAL *u, fnn_size k0, fnn_size c0, fnn_size channels)
+/* U of panel kb of filters, channels [c0, c0 + channels); filters that are missing are zeros. The
+ * first band also weighs them. */
+static void FN(wino_u_panel)(const FN(wino_args) *args, REAL *u, fnn_size kb, fnn_size c0, fnn_size channels)
 {
-    const fnn_size u_step = FN(wino_u_step)(channels), C = args->g->C, K = args->g->K;
+    const fnn_size u_step = FN(wino_u_step)(channels), C = args->g->C, K = args->g->K, k0 = kb * WINO_NR;
     const REAL *w = args->w;
     REAL *taps = fnn_scratch_alloc(channels * 9 * VL * sizeof(REAL));
     /* VL filters at a time: their 9 weights for each channel, interleaved */
@@ -241,6 +243,8 @@ static void FN(wino_u_panel)(const FN(wino_args) *args, REAL *u, fnn_size k0, fn
             FN(interleave)(taps, w + (k * C + c0) * 9, C * 9, lanes, channels * 9);
         for (fnn_size c = 0; args->flipped && c < channels; c++)
             FN(interleave)(taps + c * 9 * VL, w + ((c0 + c) * K + k) * 9, 9, lanes, 9);
+        if (args->row == 0)
+            FN(wino_weigh)(FN(wino_squares_at)(args, kb, c0) + l, taps, channels, args->flipped);
         /* channel by channel: G along each row of weights, then down; b is the point across */
         for (fnn_size c = 0; c < channels; c++) {
             const REAL *from = taps + c * 9 * VL;
@@ -282,7 +286,7 @@ static void FN(wino_u_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size blocks = fnn_ceil_div(args->g->C, WINO_CHANNELS);
     for (fnn_size item = begin; item < end; item++) {
         const fnn_size kb = item / blocks, c0 = item % blocks * WINO_CHANNELS;
-        FN(wino_u_panel)(args, FN(wino_u_at)(args, kb, c0), kb * WINO_NR, c0, fnn_min(WINO_CHANNELS, args->g->C - c0));
+        FN(wino_u_panel)(args, FN(wino_u_at)(args, kb, c0), kb, c0, fnn_min(WINO_CHANNELS, args->g->C - c0));
     }
 }
 
@@ -382,7 +386,7 @@ static void FN(wino_y_group)(const FN(wino_args) *args, REAL *m, fnn_size m_step
         const fnn_size first = i_begin * WINO_OUT, last = fnn_min(P, i_end * WINO_OUT);
         const fnn_size filters = fnn_ceil_div(g->K, WINO_NR);
         vec test = v_set(0);
-        for (fnn_size i = i_begin; i < i_end; i++) {
+        for (fnn_size i = i_begin; i < i_end; i++)
             for (fnn_size j = 0; j < args->cut.across; j++) {
                 const FN(wino_place) place = FN(wino_next)(&walk, &args->cut, i, j);
                 REAL *px = pixels + ((i * WINO_OUT - first) * Q + j * WINO_OUT) * VL;
@@ -392,12 +396,6 @@ static void FN(wino_y_group)(const FN(wino_args) *args, REAL *m, fnn_size m_step
                 else
                     FN(wino_y_tile)(px, Q, rows, columns, &place, m_step, bias, &test, 0);
             }
-            const fnn_size tile_row = row + i - i_begin;
-            if (args->padded
-                && FN(wino_edge_is_faint)(args, pixels + (i * WINO_OUT - first) * Q * VL,
-                                          m + 5 * m_step + (tile_row - args->row) * args->cut.across * WINO_NR, i))
-                args->hints[tile_row * filters + k / WINO_NR] = 1;
-        }
         FN(deinterleave)(args->y + ((n * g->K + k) * P + first) * Q, P * Q, pixels, lanes, (last - first) * Q,
                          args->least);
         if (!(v_sum(test) == 0))                    /* noted in the place of the first row */
@@ -422,7 +420,7 @@ static void FN(wino_filters_block)(void *ctx, fnn_size begin, fnn_size end)
             const fnn_size channels = fnn_min(WINO_CHANNELS, C - c0), u_step = FN(wino_u_step)(channels);
             const REAL *u = own ? own : FN(wino_u_at)(args, kb, c0);
             if (own)
-                FN(wino_u_panel)(args, own, kb * WINO_NR, c0, channels);
+                FN(wino_u_panel)(args, own, kb, c0, channels);
             /* the 46 products, each with the tiles that have it, panel by panel of these */
             for (int product = 0; product < WINO_PRODUCTS; product++) {
                 const fnn_size tiles = args->tiles[wino_set_of(&args->cut, product)];
@@ -494,7 +492,7 @@ static void FN(wino_share)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(args.sums);
 }
 
-/* y. bad, notes and hints are all 0 before. The filters are transformed here once, or by each
+/* y. bad and notes are all 0 before. The filters are transformed here once, or by each
  * band. */
 static void FN(wino_forward)(FN(wino_args) *args)
 {
@@ -527,27 +525,24 @@ static void FN(wino_forward)(FN(wino_args) *args)
 static void FN(conv_winograd_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, REAL *flipped,
                                       const fnn_window *g)
 {
-    /* notes in one image: of what is not finite, and of tiles; hints at filters */
+    /* notes in one image: of what is not finite, and of tiles */
     const fnn_size panels = fnn_ceil_div(g->K, WINO_NR), bad = fnn_ceil_div(g->P, WINO_OUT) * panels;
     const fnn_size tiles = fnn_ceil_div(g->P, WINO_OUT) * fnn_ceil_div(g->Q, WINO_OUT);
     const fnn_size CHW = g->C * g->H * g->W, KPQ = g->K * g->P * g->Q;
-    const fnn_size most = fnn_min(g->N, fnn_max(1, WINO_NOTES / (2 * bad + tiles * (fnn_size)sizeof(wino_note))));
+    const fnn_size most = fnn_min(g->N, fnn_max(1, WINO_NOTES / (bad + tiles * (fnn_size)sizeof(wino_note))));
     wino_note *notes = fnn_scratch_alloc(most * tiles * sizeof(wino_note));
     char *lopsided = fnn_scratch_alloc(g->K);
     FN(wino_args) args = { .flipped = flipped != NULL, .bias = b, .least = relu ? 0 : -(REAL)INFINITY,
                            .pitch = fnn_round_up(g->C, VL), .notes = notes,
-                           .bad = fnn_scratch_alloc(most * bad), .hints = fnn_scratch_alloc(most * bad) };
-    args.edges_down = wino_find_edges(g->H, g->P, g->ph), args.edges_across = wino_find_edges(g->W, g->Q, g->pw);
-    const wino_edges down = args.edges_down, across = args.edges_across;
-    args.padded = down.first < down.before || down.after < down.last || across.first < across.before
-               || across.after < across.last;
+                           .bad = fnn_scratch_alloc(most * bad) };
+    const fnn_size blocks = fnn_ceil_div(g->C, WINO_CHANNELS);
+    args.squares = fnn_scratch_alloc(blocks * panels * 9 * WINO_NR * sizeof(REAL));
     for (fnn_size n0 = 0; n0 < g->N; n0 += most) {
         fnn_window some = *g, one = *g;
         some.N = fnn_min(most, g->N - n0);
         one.N = 1;
         memset(notes, 0, some.N * tiles * sizeof(wino_note));
         memset(args.bad, 0, some.N * bad);
-        memset(args.hints, 0, some.N * bad);
         args.y = y + n0 * KPQ, args.x = x + n0 * CHW, args.w = w, args.g = &some;
         FN(wino_forward)(&args);
         const fnn_size count = FN(wino_find_lopsided)(&args, lopsided), finite = !memchr(args.bad, 1, some.N * bad);

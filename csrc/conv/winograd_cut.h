@@ -85,21 +85,10 @@ typedef struct { uint16_t empty, direct; } wino_note;
  * taps see (a sample), and of those at the edge that some do not. */
 enum { WINO_INNER, WINO_OUTER, WINO_TALLIES };
 
-/* Outputs along an axis whose windows reach over the edge of the image and see some of it: from
- * `first` up to `before`, and from `after` up to `last`. */
-typedef struct { fnn_size first, before, after, last; } wino_edges;
-
-static inline wino_edges wino_find_edges(fnn_size H, fnn_size P, fnn_size ph)
-{
-    wino_edges edges = { fnn_max(0, ph - 2), fnn_min(P, fnn_max(0, ph)), 0, fnn_min(P, H + ph) };
-    edges.after = fnn_max(edges.before, H + ph - 2);
-    return edges;
-}
-
 enum {
     WINO_FAINT = 64,            /* how much a tile may weigh beside a window; an even tile weighs 4 times as much */
     WINO_LOPSIDED = 4096,       /* the same of squares, for weights */
-    WINO_HINT = 4,              /* the same of a tile's product beside outputs at an edge: it has a 16th of a weight */
+    WINO_VIEWS = 25,            /* views of a filter at most: 5 x 5 outputs at the edges */
     WINO_SLICES = 32,           /* partial sums over channels at most; bound: in the worst case a fifth of V */
     WINO_DIRECT = 1 << 18,      /* elements of columns of directly summed tiles: 1 MiB of floats, an L2 cache */
     WINO_DIRECT_FILTERS = 1 << 12,      /* filters at a time; bound: 2 MiB of sums in double precision */

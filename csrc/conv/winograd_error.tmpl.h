@@ -12,7 +12,7 @@
  *            output at a padded edge uses are faint: it is convolved by columns.
  * dw         A channel of x, or of dy, is lopsided where the edge, which some taps do not see,
  *            outweighs the rest. Its weights are summed directly.
- * Cost       Each is noticed from sums of what is in registers anyway, in less than 1 % of the
+ * Cost       Each is noticed from sums of what is in registers anyway, in some 1 % of the
  *            instructions; the sums decide whether anything is looked at a second time.
  */
 
@@ -99,6 +99,27 @@ static void FN(wino_find_faint)(const FN(wino_args) *args, fnn_size slices)
 
 /* ---- y, dx: lopsided filters ----------------------------------------------------------------- */
 
+/* Where the squares of panel kb of filters, channels from c0 on, are in args->squares. */
+static REAL *FN(wino_squares_at)(const FN(wino_args) *args, fnn_size kb, fnn_size c0)
+{
+    return args->squares + (c0 / WINO_CHANNELS * fnn_ceil_div(args->g->K, WINO_NR) + kb) * 9 * WINO_NR;
+}
+
+/* For each tap the sum of the squares of its weights over channels; of VL filters, side by side:
+ * taps[channel][9][VL]. */
+static void FN(wino_weigh)(REAL *to, const REAL *taps, fnn_size channels, int flipped)
+{
+    vec squares[9] = { 0 };
+    for (fnn_size c = 0; c < channels; c++, taps += 9 * VL) {
+#pragma GCC unroll 9
+        for (int tap = 0; tap < 9; tap++)
+            squares[tap] += v_load(taps + tap * VL) * v_load(taps + tap * VL);
+    }
+#pragma GCC unroll 9
+    for (int tap = 0; tap < 9; tap++)
+        v_store(to + (flipped ? 8 - tap : tap) * WINO_NR, squares[tap]);
+}
+
 /* Which of the three taps along an axis see the image from output p, as bits. */
 static int FN(wino_taps_seen)(fnn_size H, fnn_size ph, fnn_size p)
 {
@@ -108,84 +129,85 @@ static int FN(wino_taps_seen)(fnn_size H, fnn_size ph, fnn_size p)
     return seen;
 }
 
-/* The absolute sum of n outputs, `step` apart */
-FNN_INLINE vec FN(wino_line)(const REAL *pixels, fnn_size step, fnn_size n)
+/* The views of a filter: which of its taps see the image, as bits r * 3 + s, from outputs that miss
+ * some of it. Returns how many differ. */
+static int FN(wino_find_views)(int views[WINO_VIEWS], const fnn_window *g)
 {
-    vec sum = v_set(0);
-#pragma GCC unroll 4
-    for (fnn_size i = 0; i < n; i++)
-        sum += v_abs(v_load(pixels + i * step * VL));
-    return sum;
-}
-
-/* Whether outputs along a padded edge are so small, beside what they were computed from, that it
- * may be the weights: of VL filters in row i of tiles. pixels: the outputs of that row. products:
- * its tiles' at the points (1, 1), to which all weights contribute. */
-static int FN(wino_edge_is_faint)(const FN(wino_args) *args, const REAL *pixels, const REAL *products, fnn_size i)
-{
-    const fnn_size Q = args->g->Q, p0 = i * WINO_OUT, rows = fnn_min(WINO_OUT, args->g->P - p0);
-    const wino_edges down = args->edges_down, across = args->edges_across;
-    vec least = v_set((REAL)INFINITY), all = v_set(0);
-    for (fnn_size p = fnn_max(p0, down.first); p < fnn_min(p0 + rows, down.before); p++)
-        least = v_min(FN(wino_line)(pixels + (p - p0) * Q * VL, 1, Q), least);
-    for (fnn_size p = fnn_max(p0, down.after); p < fnn_min(p0 + rows, down.last); p++)
-        least = v_min(FN(wino_line)(pixels + (p - p0) * Q * VL, 1, Q), least);
-    if (rows > 2 || args->g->P <= 2) {              /* too few say nothing */
-        for (fnn_size q = across.first; q < across.before; q++)
-            least = v_min(FN(wino_line)(pixels + q * VL, Q, rows), least);
-        for (fnn_size q = across.after; q < across.last; q++)
-            least = v_min(FN(wino_line)(pixels + q * VL, Q, rows), least);
-    }
-#pragma GCC unroll 4
-    for (fnn_size tile = 0; tile < args->cut.across; tile++)
-        all += v_abs(v_load(products + tile * WINO_NR));
-    return !(v_hmax(all - least * v_set(WINO_HINT)) <= 0);
+    int count = 0;
+    for (fnn_size p = 0; p < g->P; p = p == 2 && g->P > 5 ? g->P - 2 : p + 1)   /* those at the edges */
+        for (fnn_size q = 0; q < g->Q; q = q == 2 && g->Q > 5 ? g->Q - 2 : q + 1) {
+            const int down = FN(wino_taps_seen)(g->H, g->ph, p), across = FN(wino_taps_seen)(g->W, g->pw, q);
+            int view = 0, known = 0;
+            for (int tap = 0; tap < 9; tap++)
+                view |= (down >> tap / 3 & across >> tap % 3 & 1) << tap;
+            for (int i = 0; i < count; i++)
+                known |= views[i] == view;
+            if (view != 0 && view != 511 && !known)
+                views[count++] = view;
+        }
+    return count;
 }
 
 /* Whether an output at a padded edge uses only small weights of filter k, or one weight outweighs
  * all others: by squares, of all channels. */
-static int FN(wino_is_lopsided)(const REAL *w, fnn_size k, int flipped, const fnn_window *g)
+static int FN(wino_is_lopsided)(const FN(wino_args) *args, fnn_size k, const int *views, int view_count)
 {
+    const fnn_window *g = args->g;
     double squares[9] = { 0 }, all = 0, most = 0, rest = 0;
     for (fnn_size c = 0; c < g->C; c++) {
-        const REAL *taps = w + (flipped ? c * g->K + k : k * g->C + c) * 9;
+        const REAL *taps = args->w + (args->flipped ? c * g->K + k : k * g->C + c) * 9;
         for (int tap = 0; tap < 9; tap++) {
             const double square = (double)taps[tap] * (double)taps[tap];
-            squares[flipped ? 8 - tap : tap] += square;
+            squares[args->flipped ? 8 - tap : tap] += square;
             all += square;
             rest += square > most ? most : square;
             most = square > most ? square : most;
         }
     }
-    if (rest > 0 && rest * WINO_LOPSIDED < most)
-        return 1;
-    for (fnn_size p = 0; p < g->P; p = p == 2 && g->P > 5 ? g->P - 2 : p + 1)   /* those at the edges */
-        for (fnn_size q = 0; q < g->Q; q = q == 2 && g->Q > 5 ? g->Q - 2 : q + 1) {
-            const int down = FN(wino_taps_seen)(g->H, g->ph, p), across = FN(wino_taps_seen)(g->W, g->pw, q);
-            double seen = 0;
-            for (int tap = 0; tap < 9; tap++)
-                seen += down >> tap / 3 & across >> tap % 3 & 1 ? squares[tap] : 0;
-            if (down && across && seen * WINO_LOPSIDED < all)
-                return 1;
-        }
-    return 0;
+    int lopsided = rest > 0 && rest * WINO_LOPSIDED < most;
+    for (int i = 0; i < view_count; i++) {
+        double seen = 0;
+        for (int tap = 0; tap < 9; tap++)
+            seen += views[i] >> tap & 1 ? squares[tap] : 0;
+        lopsided |= seen * WINO_LOPSIDED < all;
+    }
+    return lopsided;
 }
 
-/* Which of the filters that were hinted at are lopsided: found[k]. Returns how many. */
+/* Which filters are lopsided: found[k]. Returns how many. The squares, rounded and perhaps out of
+ * range, are only a reason to look at the filter itself: where those of one tap outweigh all other
+ * taps', or those that an edge sees are faint. */
 static fnn_size FN(wino_find_lopsided)(const FN(wino_args) *args, char *found)
 {
     const fnn_window *g = args->g;
-    const fnn_size rows = g->N * args->cut.down, panels = fnn_ceil_div(g->K, WINO_NR);
+    int views[WINO_VIEWS];
+    const int view_count = FN(wino_find_views)(views, g);
     fnn_size count = 0;
-    memset(found, 0, g->K);
-    if (!memchr(args->hints, 1, rows * panels))
-        return 0;
-    for (fnn_size row = 0; row < rows; row++)
-        for (fnn_size panel = 0; panel < panels; panel++)
-            args->hints[panel] |= args->hints[row * panels + panel];
-    for (fnn_size k = 0; k < g->K; k++) {
-        found[k] = args->hints[k / WINO_NR] && FN(wino_is_lopsided)(args->w, k, args->flipped, g);
-        count += found[k];
+    for (fnn_size k0 = 0; k0 < g->K; k0 += VL) {
+        vec squares[9] = { 0 }, all = v_set(0), most = v_set(0);
+        for (fnn_size c0 = 0; c0 < g->C; c0 += WINO_CHANNELS)
+            for (int tap = 0; tap < 9; tap++)
+                squares[tap] += v_load(FN(wino_squares_at)(args, k0 / WINO_NR, c0) + tap * WINO_NR + k0 % WINO_NR);
+        for (int tap = 0; tap < 9; tap++) {
+            all += squares[tap];
+            most = v_max(squares[tap], most);
+        }
+        vec least = all - most;
+        for (int i = 0; i < view_count; i++) {
+            vec seen = v_set(0);
+            for (int tap = 0; tap < 9; tap++)
+                if (views[i] >> tap & 1)
+                    seen += squares[tap];
+            least = v_min(seen, least);
+        }
+        REAL sums[VL], faintest[VL];
+        v_store(sums, all), v_store(faintest, least);
+        for (fnn_size k = k0, i = 0; i < VL && k < g->K; i++, k++) {
+            const int even = faintest[i] * (WINO_LOPSIDED / 2) >= sums[i] && sums[i] > (REAL)1e-20
+                          && sums[i] - sums[i] == 0;
+            found[k] = !even && FN(wino_is_lopsided)(args, k, views, view_count);
+            count += found[k];
+        }
     }
     return count;
 }
@@ -265,6 +287,16 @@ static void FN(wino_inner)(fnn_size H, fnn_size P, fnn_size ph, int of_dy, fnn_s
     *to = of_dy ? fnn_min(P, H + ph - 2) : fnn_min(H, P - ph);
 }
 
+/* The absolute sum of n pixels, VL channels side by side. */
+FNN_INLINE vec FN(wino_line)(const REAL *pixels, fnn_size n)
+{
+    vec sum = v_set(0);
+#pragma GCC unroll 4
+    for (fnn_size i = 0; i < n; i++)
+        sum += v_abs(v_load(pixels + i * VL));
+    return sum;
+}
+
 /* Rows [i, i_end) of VL channels side by side, into their tally. pixels begins at row `first`. */
 static void FN(wino_tally)(REAL *tally, const REAL *pixels, fnn_size first, fnn_size i, fnn_size i_end,
                            const fnn_window *g, int of_dy)
@@ -279,12 +311,12 @@ static void FN(wino_tally)(REAL *tally, const REAL *pixels, fnn_size first, fnn_
     for (; i < i_end; i++) {
         const REAL *row = pixels + (i - first) * W * VL;
         if (i < top || i >= bottom || left >= right) {
-            outer += FN(wino_line)(row, 1, W);
+            outer += FN(wino_line)(row, W);
             continue;
         }
-        outer += FN(wino_line)(row, 1, left) + FN(wino_line)(row + right * VL, 1, W - right);
+        outer += FN(wino_line)(row, left) + FN(wino_line)(row + right * VL, W - right);
         if (i % WINO_OUT == 1)                      /* a sample will do */
-            inner += FN(wino_line)(row + left * VL, 1, right - left);
+            inner += FN(wino_line)(row + left * VL, right - left);
     }
     v_store(tally + WINO_INNER * VL, inner);
     v_store(tally + WINO_OUTER * VL, outer);
