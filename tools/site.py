@@ -4,6 +4,7 @@
   becomes a page of the site.
 * A name in `backticks`, such as `nn.fit`, is a link to its entry in the reference.
 * A formula, a fence of `math`, becomes MathML, which browsers draw without a script.
+* A page that stands alone in the navigation has no list of pages at its side.
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     source = page.file.src_uri
     if source.startswith("source/"):
         return markdown
+    if page.parent is None:
+        page.meta.setdefault("hide", ["navigation"])
     markdown = outside_fences(markdown, lambda text: linked(text, folder_of(source), lambda path: posixpath.relpath(
         page_of(path), posixpath.dirname(source) or ".")))
     if source == "ops.md":

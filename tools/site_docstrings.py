@@ -131,7 +131,8 @@ def split_items(title: str, body: list[str]) -> tuple[list[tuple[str, list[str]]
         if starts:
             items.append((starts[1].removesuffix(", "), [f"{starts[2].rstrip('.')}."] if starts[2] else []))
         elif items:                                         # a type or a reason may be too long for one line
-            if line and not line.startswith(" ") and items[-1][1]:
+            reason = title == "Raises" and not body[i - 1].endswith(".")
+            if line and (reason or not line.startswith(" ")) and items[-1][1]:
                 items[-1][1][-1] = items[-1][1][-1].removesuffix(".")
             items[-1][1].append(line.removeprefix("    "))
     return items, []

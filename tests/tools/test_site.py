@@ -41,6 +41,10 @@ Raises
 ------
 ShapeError : sizes that do not fit: ranks,
 channels.
+RangeError : a window larger than the
+    image. It may be as large.
+FileError : the file is damaged.
+    It is left as it was.
 DTypeError, RangeError
     The rest.
 
@@ -65,6 +69,8 @@ def test_a_docstring_becomes_markdown():
         + tool("site_docstrings").convert("x ^2", display="inline") + ".", "", "",
         "**Raises**", "",
         "`ShapeError`", ":   sizes that do not fit: ranks,", "    channels.", "",
+        "`RangeError`", ":   a window larger than the", "    image. It may be as large.", "",
+        "`FileError`", ":   the file is damaged.", "    It is left as it was.", "",
         "`DTypeError`, `RangeError`", ":   The rest.", "", "",
         "**References**", "",
         '- Goto, van de Geijn (2008), "Anatomy of high-performance matrix', 'multiplication".',
