@@ -2,14 +2,14 @@
 
 import ast
 import re
-from pathlib import Path
 
 import pytest
+from checkout import ROOT, needs_sources
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT/"docs"/"design"/"rooms.md"
 
 
+@needs_sources
 def test_the_rules_hold():
     found = faults(ROOT/"fastnn", PAGE.read_text(encoding="utf-8"))
     assert not found, "\n".join(found)

@@ -10,9 +10,9 @@ import tokenize
 from pathlib import Path
 
 import pytest
+from checkout import ROOT, needs_sources
 
-ROOT = Path(__file__).resolve().parents[1]
-pytestmark = pytest.mark.skipif(not (ROOT/"csrc").exists() or not (ROOT/"docs").exists(), reason="runs in a checkout")
+pytestmark = needs_sources
 
 CODE, PROSE = 120, 100
 SOURCES = {"csrc": (".c", ".h"), "fastnn": (".py", ".pyi", ".pyx", ".pxi"), "tests": (".py", ".c", ".h"),

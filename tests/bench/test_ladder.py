@@ -5,10 +5,10 @@
 import json
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from checkout import ROOT, needs_sources
 
 import fastnn as nn
 from fastnn import cli
@@ -18,7 +18,6 @@ from fastnn.kernels import compiled
 
 pytestmark = pytest.mark.skipif(compiled is None, reason="the steps are compiled code")
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGES = ROOT/"docs/kernels"
 LEVELS = [name for name, (_, runs) in compiled.levels().items() if runs] if compiled else []
 SMALL = {"gemm": [dict(m=13, n=67, k=130), dict(m=1, n=1, k=1), dict(m=23, n=601, k=65)],
@@ -109,7 +108,6 @@ def test_an_unknown_ladder_is_one_line(capfd):
     assert "gemm, conv2d, pooling" in capfd.readouterr().err
 
 # ---- the pages -----------------------------------------------------------------------------------
-needs_pages = pytest.mark.skipif(not PAGES.exists(), reason="needs the sources")
 
 
 def plain(text):
@@ -117,7 +115,7 @@ def plain(text):
     return " ".join(re.sub(r"FN\((\w+)\)", r"\1", text).split())
 
 
-@needs_pages
+@needs_sources
 @pytest.mark.parametrize("name", SMALL)
 def test_the_page_tells_every_step_and_quotes_code_that_exists(name):
     page = (PAGES/f"{name}.md").read_text(encoding="utf-8")

@@ -1,12 +1,12 @@
 """The arithmetic of sizes (smaller, larger, rounded up) is written once, in csrc/core/sizes.h."""
 
 import re
-from pathlib import Path
 
 import pytest
+from checkout import ROOT, needs_sources
 
-CSRC = Path(__file__).resolve().parents[2]/"csrc"
-pytestmark = pytest.mark.skipif(not CSRC.exists(), reason="runs in a checkout")
+CSRC = ROOT/"csrc"
+pytestmark = needs_sources
 
 AGAIN = {
     "a function of this meaning": r"(?i)^\s*(?:static\s+inline|#\s*define)\s([\w* ]+ \*?)?(\w+_)?"

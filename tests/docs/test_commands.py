@@ -3,16 +3,15 @@ the Makefile, and a program that is named is there.
 """
 
 import re
-from pathlib import Path
 
 import pytest
+from checkout import ROOT, needs_sources
 
 from fastnn.cli.parser import parser
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT/"README.md", ROOT/"CONTRIBUTING.md", ROOT/"CHANGELOG.md", *sorted((ROOT/"docs").rglob("*.md"))]
 PAGES = [path for path in PAGES if path.exists()]
-pytestmark = pytest.mark.skipif(not (ROOT/"docs").exists(), reason="runs in a checkout")
+pytestmark = needs_sources
 
 
 def code_of(text: str):

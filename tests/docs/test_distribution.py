@@ -8,11 +8,11 @@ import re
 from pathlib import Path
 
 import pytest
+from checkout import ROOT, needs_sources
 
 import fastnn as nn
 
-ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.skipif(not (ROOT/"pyproject.toml").exists(), reason="runs in a checkout")
+pytestmark = needs_sources
 
 PLACES = ("fastnn", "csrc", "docs", "examples", "benchmarks", "tests", "tools", ".ci", "README.md", "CHANGELOG.md",
           "CONTRIBUTING.md", "Makefile", "setup.py", "pyproject.toml", "mkdocs.yml")

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from checkout import ROOT, needs_sources
 
-ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT/"examples"
-pytestmark = pytest.mark.skipif(not EXAMPLES.exists(), reason="runs in a checkout")
+pytestmark = needs_sources
 
 
 def example(name: str):

@@ -11,8 +11,8 @@ import re
 from pathlib import Path
 
 import pytest
+from checkout import ROOT, needs_sources
 
-ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT/"README.md", ROOT/"CONTRIBUTING.md", *sorted((ROOT/"docs").rglob("*.md"))]
 PAGES = [path for path in PAGES if path.exists()]
 FENCE = re.compile(r"^( *)```(\S*)[^\n]*\n(.*?)^\1``` *$", re.MULTILINE | re.DOTALL)
@@ -75,7 +75,7 @@ def test_every_fence_says_what_it_holds(page):
     assert {found for found in languages if found[0] not in RUN | SHOWN} == set()
 
 
-@pytest.mark.skipif(not (ROOT/"docs"/"guide").exists(), reason="runs in a checkout")
+@needs_sources
 def test_the_guide_has_code_on_every_page():
     pages = [page for page in (ROOT/"docs"/"guide").glob("*.md") if page.name != "index.md"]
     assert len(pages) == 10

@@ -2,15 +2,13 @@
 
 import importlib
 import re
-from pathlib import Path
 
-import pytest
+from checkout import ROOT, needs_sources
 
 import fastnn as nn
 
-ROOT = Path(__file__).resolve().parents[2]
 API = ROOT/"docs"/"api"
-pytestmark = pytest.mark.skipif(not API.exists(), reason="runs in a checkout")
+pytestmark = needs_sources
 
 INSIDE = {"nn.autograd.apply", "nn.autograd.apply_in_python", "nn.autograd.Node"}       # public for the library itself
 ROOMS = ("autograd", "data", "errors", "functional", "init", "io", "layers", "models", "optim", "testing", "training",

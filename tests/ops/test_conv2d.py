@@ -4,10 +4,10 @@ instruction-set level.
 
 import re
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
+from checkout import ROOT, needs_sources
 from conv2d_methods import METHODS
 from second_opinion import both, compare
 
@@ -145,7 +145,6 @@ def test_large_agrees_with_pytorch(torch, name, dtype):
 
 
 # ---- which method when ---------------------------------------------------------------------------
-ROOT = Path(__file__).resolve().parents[2]
 needs_kernels = pytest.mark.skipif(nn.kernels.compiled is None, reason="the methods are the kernels'")
 
 
@@ -169,7 +168,7 @@ def test_methods_are_those_from_before_the_choice_was_made_in_one_place():
 
 
 @needs_kernels
-@pytest.mark.skipif(not (ROOT/"docs").exists() or not (ROOT/"csrc").exists(), reason="needs the sources")
+@needs_sources
 @pytest.mark.parametrize("result, name", [(0, "y"), (1, "dx"), (2, "dw")])
 def test_the_tables_of_methods_are_what_runs(result, name):
     """The rows stand in the order in which conv_choose tries the methods, name files that exist,
@@ -203,7 +202,7 @@ def matrices(text):
             for column, name in enumerate(re.findall(r"(B\^T|G|A\^T) =", text))}
 
 
-@pytest.mark.skipif(not (ROOT/"docs").exists() or not (ROOT/"csrc").exists(), reason="needs the sources")
+@needs_sources
 def test_winograds_matrices_in_the_page_and_in_the_header_convolve():
     """The tables as they stand in docs/kernels/winograd.md and in winograd_points.tmpl.h."""
     header = (ROOT/"csrc/conv/winograd_points.tmpl.h").read_text(encoding="utf-8").replace("\n *", "\n")

@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
+from checkout import ROOT, needs_sources
 
 import fastnn as nn
 import fastnn.ops
 
 OPS = Path(fastnn.ops.__file__).parent
-ROOT = OPS.parents[1]
 SHARED = {"__init__", "checks", "recurrent", "window"}      # no functions of the user's
 MODULES = [importlib.import_module(f"fastnn.ops.{path.stem}") for path in sorted(OPS.glob("*.py"))
            if path.stem not in SHARED]
@@ -80,7 +80,7 @@ def test_what_is_said_of_others_is_so(name):
         assert other in FUNCTIONS or other in inspect.signature(FUNCTIONS[name]).parameters, other
 
 
-@pytest.mark.skipif(not (ROOT/"csrc").exists(), reason="runs in a checkout")
+@needs_sources
 @pytest.mark.parametrize("room", ["ops", "reference"])
 def test_paths_exist(room):
     for path in sorted((ROOT/"fastnn"/room).glob("*.py")):

@@ -6,18 +6,17 @@ import sys
 import textwrap
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
+from checkout import ROOT, needs_sources
 
 import fastnn as nn
 from fastnn.op import ACTIVE, OPS, activate, register
 from fastnn.optim.rule import RULES
 from fastnn.optim.rule import register as register_rule
 
-ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.skipif(not (ROOT/"tools"/"fuzz.py").exists(), reason="runs in a checkout")
+pytestmark = needs_sources
 
 
 @pytest.fixture

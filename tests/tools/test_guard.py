@@ -5,14 +5,13 @@
 import json
 import shutil
 import sys
-from pathlib import Path
 
 import pytest
+from checkout import ROOT, needs_sources
 
 from fastnn.kernels import compiled
 
-ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.skipif(not (ROOT/"tools"/"guard.py").exists(), reason="runs in a checkout")
+pytestmark = needs_sources
 
 
 @pytest.fixture

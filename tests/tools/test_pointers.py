@@ -5,11 +5,9 @@ import io
 import re
 import tokenize
 import warnings
-from pathlib import Path
 
-import pytest
+from checkout import ROOT, needs_sources
 
-ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("csrc", "fastnn", "tests", "tools", "docs", "benchmarks", "examples", ".ci")
 NOT_OURS = {                    # file names that are right though no such file is in the repository
     "Python.h": "CPython's header",
@@ -19,7 +17,7 @@ FILE = re.compile(r"(?<![\w/.*{<-])((?:[\w.-]+/)*[\w-]+(?:\.tmpl)?\.(?:c|h|py|py
                   r"(?!\.?[\w(/])")
 DOTTED = re.compile(r"(?<![\w/.@-])fastnn(?:\.[A-Za-z_]\w*)+(?!\.?\w)")
 
-pytestmark = pytest.mark.skipif(not (ROOT / "csrc").exists(), reason="needs the sources")
+pytestmark = needs_sources
 
 
 def sources():

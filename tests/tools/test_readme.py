@@ -5,15 +5,12 @@ prints, figures are the committed ones, and links lead somewhere.
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-needs_checkout = pytest.mark.skipif(not (ROOT / "README.md").exists(), reason="runs in a checkout")
+from checkout import ROOT, needs_sources
 
 
-@needs_checkout
+@needs_sources
 def test_op_table_is_current():
     from fastnn.op import OPS
     from fastnn.optable import markdown
@@ -22,20 +19,20 @@ def test_op_table_is_current():
     assert sorted(re.findall(r"^\| `(\w+)` \|", page, re.M)) == sorted(OPS)
 
 
-@needs_checkout
+@needs_sources
 def test_the_table_of_models_has_every_record():
     from fastnn.models import RECORDS
     page = (ROOT / "docs" / "api" / "models.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `([\w-]+)` \|", page, re.M) == list(RECORDS)
 
 
-@needs_checkout
+@needs_sources
 def test_generated_pages_are_current():
     done = subprocess.run([sys.executable, ROOT / "tools" / "readme.py", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@needs_checkout
+@needs_sources
 @pytest.mark.parametrize("page", ["README", "SPEED"])
 def test_the_check_of_the_speed_figures_can_fail(page, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
@@ -52,12 +49,12 @@ def test_the_check_of_the_speed_figures_can_fail(page, tmp_path, monkeypatch):
     assert readme.main() == 0 and copy.read_text(encoding="utf-8") == text
 
 
-@needs_checkout
+@needs_sources
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120
 
 
-@needs_checkout
+@needs_sources
 @pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", *sorted(
     path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md"))])
 def test_links_lead_somewhere(page):
@@ -66,7 +63,7 @@ def test_links_lead_somewhere(page):
     assert not missing
 
 
-@needs_checkout
+@needs_sources
 def test_the_two_commands_come_first():
     commands = re.findall(r"^python3 -m venv .*$", (ROOT / "README.md").read_text(encoding="utf-8"), re.M)
     assert [command.rsplit("-m ", 1)[1] for command in commands] == ["fastnn", "pytest"]

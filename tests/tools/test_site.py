@@ -1,16 +1,15 @@
 """The site's own two steps: docstrings become Markdown, and links lead to the project's files."""
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from checkout import ROOT, needs_sources
 
 pytest.importorskip("griffe", reason="the extra `docs` is not installed")
 pytest.importorskip("latex2mathml", reason="the extra `docs` is not installed")
 pytest.importorskip("mkdocs", reason="the extra `docs` is not installed")
 
-ROOT = Path(__file__).resolve().parents[2]
-pytestmark = pytest.mark.skipif(not (ROOT/"mkdocs.yml").exists(), reason="runs in a checkout")
+pytestmark = needs_sources
 
 
 def tool(name: str):
