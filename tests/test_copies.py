@@ -1,7 +1,7 @@
 """copy, deepcopy and pickle of everything that a training run is made of: tensors, modules,
 optimisers, schedules, loaders, generators.
 
-Each layer's copies are in layers/test_layers.py, each optimiser's in optim/test_rules.py.
+Each layer's copies are in layers/test_layers.py, each optimiser's in optim/test_saved_state.py.
 """
 
 import copy

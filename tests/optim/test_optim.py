@@ -1,6 +1,6 @@
 """Optimisers: steps worked by hand, groups, clipping, schedules, mistakes.
 
-What holds for every rule is in test_rules.py.
+What holds for every rule is in test_rules.py, test_failed_steps.py and test_saved_state.py.
 """
 
 import numpy as np
