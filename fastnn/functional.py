@@ -9,6 +9,7 @@ from .ops.adaptive_pool import *
 from .ops.arithmetic import *
 from .ops.attention import *
 from .ops.batch_norm import *
+from .ops.clone import *
 from .ops.compare import *
 from .ops.conv1d import *
 from .ops.conv2d import *
@@ -19,19 +20,26 @@ from .ops.einsum import *
 from .ops.elementary import *
 from .ops.embedding import *
 from .ops.extremes import *
+from .ops.flip import *
 from .ops.gru import *
 from .ops.indexing import *
+from .ops.join import *
 from .ops.linear import *
 from .ops.losses import *
 from .ops.lstm import *
 from .ops.matmul import *
 from .ops.norm import *
+from .ops.pad import *
+from .ops.permute import *
 from .ops.pool1d import *
 from .ops.pool2d import *
 from .ops.reduce import *
+from .ops.repeat import *
 from .ops.rnn import *
 from .ops.shape import *
 from .ops.softmax import *
+from .ops.split import *
+from .ops.triangle import *
 from .ops.unfold import *
 
 # These look at both operands before they touch them (`binary`, `compare`), and are called often.

@@ -24,7 +24,8 @@ from ..reference import activation as reference
 from ..tensor import Tensor, tensor
 from .arithmetic import add, mul
 from .elementary import clamp, float_check
-from .shape import chunk, reshape
+from .shape import reshape
+from .split import chunk
 
 __all__ = ["elu", "gelu", "glu", "hardsigmoid", "hardswish", "hardtanh", "heaviside", "leaky_relu", "logsigmoid",
            "mish", "prelu", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softsign", "swish", "tanh"]

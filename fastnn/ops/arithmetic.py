@@ -31,7 +31,7 @@ from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import arithmetic as reference
 from ..tensor import Tensor, number_of, tensor
 from .checks import common_dtype, need_float
-from .shape import to
+from .clone import to
 
 __all__ = ["add", "div", "divide", "maximum", "minimum", "mul", "multiply", "remainder", "sub", "subtract",
            "true_divide"]

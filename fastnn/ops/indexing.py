@@ -17,7 +17,8 @@ from ..reference import indexing as reference
 from ..tensor import Tensor, number_of, own_index, tensor
 from .arithmetic import cast, operand
 from .checks import FLOATS, common_dtype, need_array, need_integers, need_room, single
-from .shape import axis, draw, to
+from .clone import to
+from .shape_op import axis, draw
 
 __all__ = ["gather", "getitem", "index_select", "masked_fill", "one_hot", "take_along_dim", "where"]
 

@@ -19,7 +19,9 @@ from ..tensor import Tensor, tensor
 from . import dropout as dropout_ops
 from .checks import need_float, need_rank
 from .indexing import getitem
-from .shape import cat, squeeze, stack, transpose, unsqueeze
+from .join import cat, stack
+from .permute import transpose
+from .shape import squeeze, unsqueeze
 
 __all__ = ["layers", "parameter_shapes"]
 

@@ -23,8 +23,8 @@ from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import reduce as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float
+from .clone import to
 from .elementary import abs, float_check, pow
-from .shape import to
 
 __all__ = ["cumsum", "logsumexp", "mean", "norm", "prod", "std", "std_mean", "sum", "var", "var_mean"]
 

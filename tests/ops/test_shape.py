@@ -7,7 +7,7 @@ from second_opinion import both, compare
 import fastnn as nn
 from fastnn import functional as F
 from fastnn.op import OPS
-from fastnn.ops.shape import SPLIT, UNBIND
+from fastnn.ops.split import SPLIT, UNBIND
 
 X = np.arange(24.0).reshape(2, 3, 4)
 

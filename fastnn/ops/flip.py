@@ -1,0 +1,89 @@
+"""Elements in another order along a dimension: reversed (flip), or shifted around (roll)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..autograd import apply
+from ..errors import RangeError, ShapeError
+from ..op import Refusal, Sample
+from ..tensor import Tensor, tensor
+from .shape_op import axis, draw, shape_op, sizes_of
+
+__all__ = ["flip", "roll"]
+
+
+def flip(input: Tensor, *dims: Any) -> Tensor:
+    """Reverse the order along the given dimensions. A view.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    *dims : int, or one tuple of int
+
+    Errors and cost: as `transpose`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.flip(nn.tensor([1.0, 2.0, 3.0]), 0)
+    tensor([3., 2., 1.])
+    """
+    return apply(FLIP, input, dims=tuple(axis("flip", d, input.ndim) for d in sizes_of(dims)))
+
+
+def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
+    """Shift around: what leaves at one end comes in at the other.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    shifts : int or sequence of int
+    dims : int or sequence of int, optional
+        One for each shift; None: the flattened tensor is shifted.
+
+    Raises
+    ------
+    ShapeError : if there is not one shift for each dimension.
+    RangeError : if there is no such dimension.
+
+    Cost: copies each element once.
+
+    >>> import fastnn as nn
+    >>> nn.functional.roll(nn.tensor([1.0, 2.0, 3.0]), 1)
+    tensor([3., 1., 2.])
+    """
+    if dims is None:
+        return apply(ROLL, input, shifts=int(shifts), dims=None)      # type: ignore[arg-type]
+    by = (shifts,) if isinstance(shifts, int) else tuple(shifts)
+    along = (dims,) if isinstance(dims, int) else tuple(dims)
+    if len(by) != len(along):
+        raise ShapeError("needs one shift per dimension", who="roll",
+                         got=f"{len(by)} shifts for {len(along)} dimensions")
+    return apply(ROLL, input, shifts=by, dims=tuple(axis("roll", d, input.ndim) for d in along))
+
+
+# ---- records -------------------------------------------------------------------------------------
+FLIP = shape_op(
+    "flip", "y = x in reverse order along dims",
+    samples=lambda: [
+        Sample("one", (draw("one", 1),), {"dims": (0,)}),
+        Sample("odd", (draw("odd", 2, 3, 5),), {"dims": (0, 2)}),
+        Sample("empty", (draw("empty", 0, 3),), {"dims": (1,)}),
+    ],
+    errors=(
+        Refusal("missing", lambda: flip(tensor(np.zeros(3)), 1), RangeError, ("flip", "dimension 1")),
+    ))
+
+ROLL = shape_op(
+    "roll", "y[(i + shift) mod size] = x[i]",
+    samples=lambda: [
+        Sample("one", (draw("one", 1),), {"shifts": (1,), "dims": (0,)}),
+        Sample("odd", (draw("odd", 2, 3, 5),), {"shifts": (1, -2), "dims": (0, 2)}),
+        Sample("flat", (draw("flat", 2, 3),), {"shifts": 2, "dims": None}),
+    ],
+    errors=(
+        Refusal("lengths", lambda: roll(tensor(np.zeros(3)), (1, 2), (0,)),
+                ShapeError, ("roll", "one shift per dimension")),
+    ))
