@@ -3,14 +3,19 @@
  * What it is   Plain C11 with plain pointers and sizes: no Python.h, no errors, no allocation
  *              inside kernels. Sizes were checked before the call. The caller hands over every
  *              output and workspace.
- * Kernels      are listed by family in kernels.h, one row  KERNEL(name, arguments)  each. The
- *              contract stands above the row. The kernel of the row relu_forward is called like
- *              this:
+ * Kernels      are listed by family in kernels.h, one row each:
+ *
+ *                  KERNEL(relu_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
+ *
+ *              that is its name, its arguments, and their names once more, with which
+ *              core/dispatch.c hands them on. The contract stands above the row. This kernel is
+ *              called so:
  *
  *                  fnn_relu_forward[FNN_F32](y, x, n);             // y and x point to float
  *                  fnn_relu_forward[FNN_F64](y, x, n);             // y and x point to double
  *
- *              Each pointer leads to the best version for this processor (core/dispatch.c).
+ *              Each pointer leads to the version for this processor, or for the level that
+ *              fnn_use_level asked for.
  * Names        The name fnn_relu_forward is never defined as such: KERNEL (below) and FN
  *              (core/levels.h) paste it together. The function itself is FN(relu_forward) in a
  *              .tmpl.h file, or a macro makes it from a line such as MAP1(relu_forward, ...). So
@@ -49,9 +54,9 @@ enum { FNN_F32 = 0, FNN_F64 = 1 };                  /* index into a kernel's poi
 /* One type and two pointers per row of kernels.h. `void` stands for float in [FNN_F32] and for
  * double in [FNN_F64]. */
 #define REAL void
-#define KERNEL(name, ...)                    \
-    typedef void fnn_##name##_fn(__VA_ARGS__); \
-    extern fnn_##name##_fn *fnn_##name[2];
+#define KERNEL(name, arguments, names)         \
+    typedef void fnn_##name##_fn arguments;    \
+    extern fnn_##name##_fn *const fnn_##name[2];
 #include "kernels.h"
 #undef KERNEL
 #undef REAL

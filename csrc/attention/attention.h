@@ -49,9 +49,11 @@ typedef struct {
 /* y; top, total [items][T] are kept for backward: the largest score (before `scale` unless a mask
  * is added or scale <= 1e-30), and the sum of exp(scale (score - top)). A query with no allowed key
  * gives zeros. Takes less than 1 MiB of each thread's scratch. */
-KERNEL(attention_forward, REAL *y, REAL *top, REAL *total, const REAL *q, const REAL *k, const REAL *v,
-       const fnn_attention *about)
+KERNEL(attention_forward, (REAL *y, REAL *top, REAL *total, const REAL *q, const REAL *k, const REAL *v,
+        const fnn_attention *about),
+       (y, top, total, q, k, v, about))
 
 /* dq, dk, dv, and dmask [items][T][U] of an added mask; each may be NULL. Scratch as above. */
-KERNEL(attention_backward, REAL *dq, REAL *dk, REAL *dv, REAL *dmask, const REAL *dy, const REAL *y, const REAL *top,
-       const REAL *total, const REAL *q, const REAL *k, const REAL *v, const fnn_attention *about)
+KERNEL(attention_backward, (REAL *dq, REAL *dk, REAL *dv, REAL *dmask, const REAL *dy, const REAL *y, const REAL *top,
+        const REAL *total, const REAL *q, const REAL *k, const REAL *v, const fnn_attention *about),
+       (dq, dk, dv, dmask, dy, y, top, total, q, k, v, about))

@@ -49,13 +49,15 @@ void fnn_conv2d_methods(const fnn_window *g, const char *names[3]);
 
 /* y[n,k,p,q] = b[k] + sum over (c,r,s) of w[k,c,r,s] * x[n,c,i,j]
  * with i = p*sh - ph + r*dh and j = q*sw - pw + s*dw; x is 0 outside the image */
-KERNEL(conv2d_forward, REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
+KERNEL(conv2d_forward, (REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g), (y, x, w, b, g))
 /* the same, and 0 where that is below zero; NaN stays */
-KERNEL(conv2d_relu_forward, REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
+KERNEL(conv2d_relu_forward, (REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g),
+       (y, x, w, b, g))
 /* The gradients of x, w and b, each NULL if not wanted; workspace: fnn_conv2d_workspace(g, dx !=
  * NULL, dw != NULL) elements */
-KERNEL(conv2d_backward, REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *w, REAL *workspace,
-       const fnn_window *g)
+KERNEL(conv2d_backward, (REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *w, REAL *workspace,
+        const fnn_window *g),
+       (dx, dw, db, dy, x, w, workspace, g))
 
 /* Transposed convolution: what conv2d's dx is, as an operation of its own. g is the geometry of the
  * convolution whose dx it is. So the images of g are the result here, C channels of H x W, and its
@@ -66,9 +68,11 @@ KERNEL(conv2d_backward, REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL
  * y[n,c,i,j] = b[c] + sum of w[k,c,r,s] * x[n,k,p,q] over all k,p,q,r,s
  * with i = p*sh - ph + r*dh and j = q*sw - pw + s*dw
  * workspace: fnn_conv2d_workspace(g, 1, 0) elements */
-KERNEL(conv_transpose2d_forward, REAL *y, const REAL *x, const REAL *w, const REAL *b, REAL *workspace,
-       const fnn_window *g)
+KERNEL(conv_transpose2d_forward, (REAL *y, const REAL *x, const REAL *w, const REAL *b, REAL *workspace,
+        const fnn_window *g),
+       (y, x, w, b, workspace, g))
 /* The gradients of x, w and b, each NULL if not wanted; workspace: fnn_conv2d_workspace(g, 0, dw !=
  * NULL) elements */
-KERNEL(conv_transpose2d_backward, REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *w,
-       REAL *workspace, const fnn_window *g)
+KERNEL(conv_transpose2d_backward, (REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *w,
+        REAL *workspace, const fnn_window *g),
+       (dx, dw, db, dy, x, w, workspace, g))

@@ -4,7 +4,7 @@
 #include "core/window.h"
 
 /* cols[n,(c,r,s),(p,q)] = x[n,c, p*sh - ph + r*dh, q*sw - pw + s*dw], 0 outside the image */
-KERNEL(unfold, REAL *cols, const REAL *x, const fnn_window *g)
+KERNEL(unfold, (REAL *cols, const REAL *x, const fnn_window *g), (cols, x, g))
 /* x[n,c,i,j] = sum of cols[n,(c,r,s),(p,q)] over all that unfold would read at (i,j): the adjoint
  * of unfold, whose matrix is the transpose of unfold's */
-KERNEL(fold, REAL *x, const REAL *cols, const fnn_window *g)
+KERNEL(fold, (REAL *x, const REAL *cols, const fnn_window *g), (x, cols, g))

@@ -1,74 +1,90 @@
-/* dispatch.c -- what this processor can do, and the table of kernels: plain versions first, then
- * overridden.
+/* dispatch.c -- what this processor can do, and the table of kernels.
  *
- * There is no list of kernels here: kernels.h is included once to define the pointers, and then
- * once per level inside the function that points them at that level. `##` pastes the names, so that
- * the row relu_forward defines fnn_relu_forward and points it at fnn_relu_forward_f32__avx2. The
- * static initialisers below are addresses only, so loading the library runs no wide instruction.
+ * There is no list of kernels here: kernels.h is included with meanings of KERNEL that make of each
+ * row what callers reach. `##` pastes the names. The row relu_forward becomes, once for float (f32)
+ * and once for double (f64),
+ *
+ *     static void relu_forward_f32(void *y, const void *x, fnn_size n)
+ *     {
+ *         const int level = fnn_level();
+ *         if (level == FNN_AVX512) { fnn_relu_forward_f32__avx512(y, x, n); return; }
+ *         if (level == FNN_AVX2) { fnn_relu_forward_f32__avx2(y, x, n); return; }
+ *         fnn_relu_forward_f32__portable(y, x, n);
+ *     }
+ *
+ * and fnn_relu_forward[FNN_F32] points there. This function is what makes one table of two types:
+ * the caller's `void *` becomes the kernel's `float *` by conversion. To call the kernel itself
+ * through a pointer that says `void *` is undefined in C, and Clang's -fsanitize=function stops
+ * there (`make function`). It costs some five instructions a call.
+ *
+ * Nothing but one atomic number changes with the level, so that it may change while other threads
+ * call kernels: a call runs at the old level or at the new one.
  */
 #include "fastnn.h"
+#include "core/sync.h"
 
 #if FNN_BUILD_AVX2
 #  include <cpuid.h>
 #endif
 
-/* Function pointers of two types meet here: the table says `void *` where a kernel says `float *`.
- * Every ABI that fastnn is built for passes all object pointers alike, which is what makes one
- * table serve both types. */
+static fnn_flag level_in_use;                       /* FNN_PORTABLE at first */
+
+int fnn_level(void) { return fnn_flag_get(&level_in_use); }
 
 /* ---- prototypes of every version ------------------------------------------------------------- */
 #define REAL float
-#define KERNEL(name, ...) void fnn_##name##_f32__portable(__VA_ARGS__); \
-                          void fnn_##name##_f32__avx2(__VA_ARGS__);     \
-                          void fnn_##name##_f32__avx512(__VA_ARGS__);
+#define KERNEL(name, arguments, names) void fnn_##name##_f32__portable arguments; \
+                                       void fnn_##name##_f32__plain arguments;    \
+                                       void fnn_##name##_f32__avx2 arguments;     \
+                                       void fnn_##name##_f32__avx512 arguments;
 #include "kernels.h"
 #undef KERNEL
 #undef REAL
 #define REAL double
-#define KERNEL(name, ...) void fnn_##name##_f64__portable(__VA_ARGS__); \
-                          void fnn_##name##_f64__avx2(__VA_ARGS__);     \
-                          void fnn_##name##_f64__avx512(__VA_ARGS__);
+#define KERNEL(name, arguments, names) void fnn_##name##_f64__portable arguments; \
+                                       void fnn_##name##_f64__plain arguments;    \
+                                       void fnn_##name##_f64__avx2 arguments;     \
+                                       void fnn_##name##_f64__avx512 arguments;
 #include "kernels.h"
 #undef KERNEL
 #undef REAL
 
-/* ---- the table, plain versions first --------------------------------------------------------- */
-#define REAL void
-#define KERNEL(name, ...)                                               \
-    fnn_##name##_fn *fnn_##name[2] = {                                  \
-        (fnn_##name##_fn *)fnn_##name##_f32__portable,                  \
-        (fnn_##name##_fn *)fnn_##name##_f64__portable };
-#include "kernels.h"
-#undef KERNEL
-
-#define POINT_AT(name, level)                                           \
-    fnn_##name[FNN_F32] = (fnn_##name##_fn *)fnn_##name##_f32__##level; \
-    fnn_##name[FNN_F64] = (fnn_##name##_fn *)fnn_##name##_f64__##level;
-
-static void use_portable(void)
-{
-#define KERNEL(name, ...) POINT_AT(name, portable)
-#include "kernels.h"
-#undef KERNEL
-}
-
-#if FNN_BUILD_AVX2
-static void use_avx2(void)
-{
-#define KERNEL(name, ...) POINT_AT(name, avx2)
-#include "kernels.h"
-#undef KERNEL
-}
-#endif
-
+/* ---- the table ------------------------------------------------------------------------------- */
+/* The levels above the portable one, as far as they were built. */
 #if FNN_BUILD_AVX512
-static void use_avx512(void)
-{
-#define KERNEL(name, ...) POINT_AT(name, avx512)
+#  define IF_AVX512(call) if (level == FNN_AVX512) { call; return; }
+#else
+#  define IF_AVX512(call)
+#endif
+#if FNN_BUILD_AVX2
+#  define IF_AVX2(call) if (level == FNN_AVX2) { call; return; }
+#else
+#  define IF_AVX2(call)
+#endif
+#if FNN_BUILD_PLAIN
+#  define IF_PLAIN(call) if (level == FNN_PLAIN) { call; return; }
+#else
+#  define IF_PLAIN(call)
+#endif
+
+#define AT_LEVEL(name, type, arguments, names)              \
+    static void name##_##type arguments                     \
+    {                                                       \
+        const int level = fnn_level();                      \
+        (void)level;                                        \
+        IF_AVX512(fnn_##name##_##type##__avx512 names)      \
+        IF_AVX2(fnn_##name##_##type##__avx2 names)          \
+        IF_PLAIN(fnn_##name##_##type##__plain names)        \
+        fnn_##name##_##type##__portable names;              \
+    }
+
+#define REAL void
+#define KERNEL(name, arguments, names)                      \
+    AT_LEVEL(name, f32, arguments, names)                   \
+    AT_LEVEL(name, f64, arguments, names)                   \
+    fnn_##name##_fn *const fnn_##name[2] = { name##_f32, name##_f64 };
 #include "kernels.h"
 #undef KERNEL
-}
-#endif
 #undef REAL
 
 /* ---- what this processor and its system can run ---------------------------------------------- */
@@ -100,8 +116,6 @@ static int processor_level(void)
 static int processor_level(void) { return FNN_PORTABLE; }
 #endif
 
-static int level_in_use = FNN_PORTABLE;
-
 const char *fnn_level_name(int level)
 {
 #if defined(__aarch64__)
@@ -114,23 +128,15 @@ const char *fnn_level_name(int level)
 
 int fnn_level_built(int level)
 {
-    return level == FNN_PORTABLE || (level == FNN_AVX2 && FNN_BUILD_AVX2) || (level == FNN_AVX512 && FNN_BUILD_AVX512);
+    return level == FNN_PORTABLE || (level == FNN_AVX2 && FNN_BUILD_AVX2) || (level == FNN_AVX512 && FNN_BUILD_AVX512)
+           || (level == FNN_PLAIN && FNN_BUILD_PLAIN);
 }
 
-int fnn_level_runs(int level) { return fnn_level_built(level) && level <= processor_level(); }
-
-int fnn_level(void) { return level_in_use; }
+int fnn_level_runs(int level) { return fnn_level_built(level) && (level == FNN_PLAIN || level <= processor_level()); }
 
 int fnn_use_level(int level)
 {
     if (!fnn_level_runs(level)) return 0;
-    if (level == FNN_PORTABLE) use_portable();
-#if FNN_BUILD_AVX2
-    if (level == FNN_AVX2) use_avx2();
-#endif
-#if FNN_BUILD_AVX512
-    if (level == FNN_AVX512) use_avx512();
-#endif
-    level_in_use = level;
+    fnn_flag_set(&level_in_use, level);
     return 1;
 }

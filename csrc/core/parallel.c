@@ -189,10 +189,11 @@ static void run_block(const job *j, ptrdiff_t b)
 static int64_t take_blocks(int worker)
 {
     int64_t taken = 0;
-    while (fnn_add(&pool.unclaimed, -1) > 0) {
+    while (fnn_fetch_add(&pool.unclaimed, -1) > 0) {
         if (worker && taken == 0)
             begin_denormals(pool.job.flush);
-        run_block(&pool.job, worker ? pool.job.blocks - 1 - (ptrdiff_t)fnn_add(&pool.from_end, 1) : (ptrdiff_t)taken);
+        const ptrdiff_t from_end = worker ? (ptrdiff_t)fnn_fetch_add(&pool.from_end, 1) : 0;
+        run_block(&pool.job, worker ? pool.job.blocks - 1 - from_end : (ptrdiff_t)taken);
         taken++;
     }
     return taken;
@@ -208,7 +209,7 @@ static int leave(void)
     fnn_lock(&pool.lock);
     int too_many = surplus();
     if (too_many)
-        fnn_add(&pool.live, -1);
+        fnn_fetch_add(&pool.live, -1);
     fnn_unlock(&pool.lock);
     return too_many;
 }
@@ -216,10 +217,10 @@ static int leave(void)
 static void park(void)
 {
     fnn_lock(&pool.lock);
-    fnn_add(&pool.parked, 1);
+    fnn_fetch_add(&pool.parked, 1);
     if (fnn_get(&pool.unclaimed) <= 0 && !surplus())
         fnn_wait(&pool.work, &pool.lock);          /* a wake-up for nothing does no harm: the worker watches again */
-    fnn_add(&pool.parked, -1);
+    fnn_fetch_add(&pool.parked, -1);
     fnn_unlock(&pool.lock);
 }
 
@@ -227,7 +228,7 @@ static void work(void)
 {
     if (!fnn_scratch_ready()) {                    /* no memory to work with: the pool is smaller by one */
         fnn_lock(&pool.lock);
-        fnn_add(&pool.live, -1);
+        fnn_fetch_add(&pool.live, -1);
         if (fnn_get(&pool.wanted) > fnn_get(&pool.live))
             fnn_set(&pool.wanted, fnn_get(&pool.live));
         fnn_unlock(&pool.lock);
@@ -238,7 +239,7 @@ static void work(void)
         if (fnn_get(&pool.unclaimed) > 0) {
             int64_t taken = take_blocks(1);
             if (taken > 0) {
-                fnn_add(&pool.finished, taken);
+                fnn_fetch_add(&pool.finished, taken);
                 if (fnn_get(&pool.caller_parked)) {
                     fnn_lock(&pool.lock);
                     fnn_signal(&pool.done);
@@ -285,9 +286,9 @@ static void start_workers(void)
 {
     fnn_lock(&pool.lock);
     while (fnn_get(&pool.live) < fnn_get(&pool.wanted)) {
-        fnn_add(&pool.live, 1);
+        fnn_fetch_add(&pool.live, 1);
         if (!start_worker()) {                     /* the system has no more threads: go on with those that live */
-            fnn_add(&pool.live, -1);
+            fnn_fetch_add(&pool.live, -1);
             fnn_set(&pool.wanted, fnn_get(&pool.live));
         }
     }
@@ -305,7 +306,7 @@ static void wake_workers(int64_t blocks)
     fnn_lock(&pool.lock);                          /* once we hold it, whoever is counted as parked is asleep, ... */
     fnn_unlock(&pool.lock);                        /* ... and wakes up faster if it is free */
     if (need >= parked)
-        fnn_broadcast(&pool.work);
+        fnn_signal_all(&pool.work);
     else
         while (need-- > 0)
             fnn_signal(&pool.work);
@@ -407,7 +408,7 @@ static void set_threads(int n, int processors)
     fnn_set(&pool.threads, n);
     fnn_set(&pool.wanted, n - 1);
     fnn_set(&pool.spin_ns, n <= processors ? SPIN_NS : 0);     /* watching on a shared core delays the work */
-    fnn_broadcast(&pool.work);                     /* those who are too many wake up and leave */
+    fnn_signal_all(&pool.work);                     /* those who are too many wake up and leave */
 }
 
 int fnn_num_threads(void)

@@ -2,7 +2,7 @@
 #define REAL float
 #define TYPE f32
 #define REAL_IS_F64 0
-#define KERNEL(name, ...) void FN(name)(__VA_ARGS__);
+#define KERNEL(name, arguments, names) void FN(name) arguments;
 #include "kernels.h"
 #undef KERNEL
 #include "core/simd.h"
@@ -14,7 +14,7 @@
 #define REAL double
 #define TYPE f64
 #define REAL_IS_F64 1
-#define KERNEL(name, ...) void FN(name)(__VA_ARGS__);
+#define KERNEL(name, arguments, names) void FN(name) arguments;
 #include "kernels.h"
 #undef KERNEL
 #include "core/simd.h"

@@ -39,29 +39,36 @@ static inline fnn_size fnn_gemm_packed_size(fnn_size lanes, fnn_size k) { return
 
 /* C = A B (+ C) (+ bias_row[i] along row i) (+ bias_col[j] along column j), then relu if wanted.
  * bias_row has m elements, bias_col n; NULL for none. k = 0 gives zeros and the biases. */
-KERNEL(gemm, REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb,
-       fnn_size csb, const REAL *bias_row, const REAL *bias_col, fnn_size m, fnn_size n, fnn_size k, int how)
+KERNEL(gemm, (REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb,
+        fnn_size csb, const REAL *bias_row, const REAL *bias_col, fnn_size m, fnn_size n, fnn_size k, int how),
+       (c, rsc, a, rsa, csa, b, rsb, csb, bias_row, bias_col, m, n, k, how))
 
 /* The whole of A[m,k] or B[k,n] in packed order; `to` is aligned to 64 bytes and has room for
  * fnn_gemm_packed_size elements. What was packed at one level serves that level only. */
-KERNEL(gemm_pack_a, REAL *to, const REAL *a, fnn_size rsa, fnn_size csa, fnn_size m, fnn_size k)
-KERNEL(gemm_pack_b, REAL *to, const REAL *b, fnn_size rsb, fnn_size csb, fnn_size n, fnn_size k)
+KERNEL(gemm_pack_a, (REAL *to, const REAL *a, fnn_size rsa, fnn_size csa, fnn_size m, fnn_size k),
+       (to, a, rsa, csa, m, k))
+KERNEL(gemm_pack_b, (REAL *to, const REAL *b, fnn_size rsb, fnn_size csb, fnn_size n, fnn_size k),
+       (to, b, rsb, csb, n, k))
 
 /* `batch` products of one shape and layout: for each i, C = A B (+ C) with C at c + offset_c[i], A
  * at a + offset_a[i], B at b + offset_b[i]. The C of different i must not overlap; offsets of A and
  * B may repeat (broadcasting). */
-KERNEL(gemm_batched, REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb,
-       fnn_size csb, const fnn_size *offset_c, const fnn_size *offset_a, const fnn_size *offset_b, fnn_size batch,
-       fnn_size m, fnn_size n, fnn_size k, int how)
+KERNEL(gemm_batched, (REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, fnn_size csa, const REAL *b, fnn_size rsb,
+        fnn_size csb, const fnn_size *offset_c, const fnn_size *offset_a, const fnn_size *offset_b, fnn_size batch,
+        fnn_size m, fnn_size n, fnn_size k, int how),
+       (c, rsc, a, rsa, csa, b, rsb, csb, offset_c, offset_a, offset_b, batch, m, n, k, how))
 
 /* The same with equal distances: C at c + i * step_c and so on, in one parallel loop. A step of 0
  * uses A or B in all products. */
-KERNEL(gemm_strided, REAL *c, fnn_size rsc, fnn_size step_c, const REAL *a, fnn_size rsa, fnn_size csa, fnn_size step_a,
-       const REAL *b, fnn_size rsb, fnn_size csb, fnn_size step_b, fnn_size batch, fnn_size m, fnn_size n, fnn_size k,
-       int how)
+KERNEL(gemm_strided, (REAL *c, fnn_size rsc, fnn_size step_c, const REAL *a, fnn_size rsa, fnn_size csa,
+        fnn_size step_a, const REAL *b, fnn_size rsb, fnn_size csb, fnn_size step_b, fnn_size batch, fnn_size m,
+        fnn_size n, fnn_size k, int how),
+       (c, rsc, step_c, a, rsa, csa, step_a, b, rsb, csb, step_b, batch, m, n, k, how))
 
 /* A layer of m rows, k features in, n out:  y = x w^T + b.  w[n,k]; b[n] may be NULL. */
-KERNEL(linear_forward, REAL *y, const REAL *x, const REAL *w, const REAL *b, fnn_size m, fnn_size n, fnn_size k)
+KERNEL(linear_forward, (REAL *y, const REAL *x, const REAL *w, const REAL *b, fnn_size m, fnn_size n, fnn_size k),
+       (y, x, w, b, m, n, k))
 /* dx = dy w,  dw = dy^T x,  db = the sum of dy's rows. */
-KERNEL(linear_backward, REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *w,
-       fnn_size m, fnn_size n, fnn_size k)
+KERNEL(linear_backward, (REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REAL *x, const REAL *w, fnn_size m,
+        fnn_size n, fnn_size k),
+       (dx, dw, db, dy, x, w, m, n, k))

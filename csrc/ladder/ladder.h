@@ -18,17 +18,22 @@ enum { LADDER_QUERY_BY_QUERY, LADDER_WHOLE_SCORES };                            
 #include "core/window.h"
 
 /* C[m,n] = A[m,k] B[k,n], all contiguous */
-KERNEL(ladder_gemm, REAL *c, const REAL *a, const REAL *b, fnn_size m, fnn_size n, fnn_size k, int step)
+KERNEL(ladder_gemm, (REAL *c, const REAL *a, const REAL *b, fnn_size m, fnn_size n, fnn_size k, int step),
+       (c, a, b, m, n, k, step))
 /* conv2d_forward without bias and groups (g->G = 1); cols [C*R*S][P*Q] is workspace of the steps
  * with columns */
-KERNEL(ladder_conv2d, REAL *y, const REAL *x, const REAL *w, REAL *cols, const fnn_window *g, int step)
+KERNEL(ladder_conv2d, (REAL *y, const REAL *x, const REAL *w, REAL *cols, const fnn_window *g, int step),
+       (y, x, w, cols, g, step))
 /* max_pool2d_forward, for windows that all see a pixel, and numbers that are not NaN */
-KERNEL(ladder_max_pool2d, REAL *y, int32_t *argmax, const REAL *x, const fnn_window *g, int step)
+KERNEL(ladder_max_pool2d, (REAL *y, int32_t *argmax, const REAL *x, const fnn_window *g, int step),
+       (y, argmax, x, g, step))
 /* y[i,:] = softmax of x[i,:] */
-KERNEL(ladder_softmax, REAL *y, const REAL *x, fnn_size rows, fnn_size n, int step)
+KERNEL(ladder_softmax, (REAL *y, const REAL *x, fnn_size rows, fnn_size n, int step), (y, x, rows, n, step))
 /* lstm_forward with one bias b [4H], without what only backward needs; work [T*B*4H + B*H] */
-KERNEL(ladder_lstm, REAL *y, const REAL *x, const REAL *h0, const REAL *c0, const REAL *w_ih, const REAL *w_hh,
-       const REAL *b, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int step)
+KERNEL(ladder_lstm, (REAL *y, const REAL *x, const REAL *h0, const REAL *c0, const REAL *w_ih, const REAL *w_hh,
+        const REAL *b, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int step),
+       (y, x, h0, c0, w_ih, w_hh, b, work, T, B, I, H, step))
 /* Causal attention: q, k, v, y [items][T][HS]; work [T][T] */
-KERNEL(ladder_attention, REAL *y, const REAL *q, const REAL *k, const REAL *v, REAL *work, fnn_size items, fnn_size T,
-       fnn_size HS, double scale, int step)
+KERNEL(ladder_attention, (REAL *y, const REAL *q, const REAL *k, const REAL *v, REAL *work, fnn_size items, fnn_size T,
+        fnn_size HS, double scale, int step),
+       (y, q, k, v, work, items, T, HS, scale, step))

@@ -7,4 +7,4 @@
 /* sink [blocks] receives numbers without meaning, so that nothing is optimised away; *flops the
  * operations done, a multiply-add counting as two. Every block runs `steps` rounds of independent
  * multiply-adds in registers. */
-KERNEL(multiply_add_peak, REAL *sink, double *flops, fnn_size blocks, fnn_size steps)
+KERNEL(multiply_add_peak, (REAL *sink, double *flops, fnn_size blocks, fnn_size steps), (sink, flops, blocks, steps))

@@ -38,38 +38,45 @@ static inline fnn_size fnn_group_norm_work(fnn_size N, fnn_size C) { return 2 * 
 /* Each row of n elements:  y = (x - mean) * rstd * weight + bias  with the row's own mean, and
  * rstd = 1 / sqrt(var + eps). With mean NULL, RMS norm: the mean is taken as 0.
  * y, x [rows][n]   weight, bias [n]   mean [rows][2]   rstd [rows] */
-KERNEL(layer_norm_forward, REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *weight, const REAL *bias,
-       fnn_size rows, fnn_size n, double eps)
+KERNEL(layer_norm_forward, (REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *weight, const REAL *bias,
+        fnn_size rows, fnn_size n, double eps),
+       (y, mean, rstd, x, weight, bias, rows, n, eps))
 /* work [fnn_layer_norm_work(rows, n)], needed where dweight or dbias is wanted */
-KERNEL(layer_norm_backward, REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy, const REAL *x,
-       const REAL *mean, const REAL *rstd, const REAL *weight, REAL *work, fnn_size rows, fnn_size n)
+KERNEL(layer_norm_backward, (REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy, const REAL *x, const REAL *mean,
+        const REAL *rstd, const REAL *weight, REAL *work, fnn_size rows, fnn_size n),
+       (dx, dweight, dbias, dy, x, mean, rstd, weight, work, rows, n))
 
 /* The same over each group of C/G channels of an image.
  * y, x [N][C][S]   weight, bias [C]   mean [N][G][2]   rstd [N][G] */
-KERNEL(group_norm_forward, REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *weight, const REAL *bias,
-       fnn_size N, fnn_size C, fnn_size S, fnn_size G, double eps)
+KERNEL(group_norm_forward, (REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *weight, const REAL *bias,
+        fnn_size N, fnn_size C, fnn_size S, fnn_size G, double eps),
+       (y, mean, rstd, x, weight, bias, N, C, S, G, eps))
 /* work [fnn_group_norm_work(N, C)], always needed */
-KERNEL(group_norm_backward, REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy, const REAL *x,
-       const REAL *mean, const REAL *rstd, const REAL *weight, REAL *work, fnn_size N, fnn_size C, fnn_size S,
-       fnn_size G)
+KERNEL(group_norm_backward, (REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy, const REAL *x, const REAL *mean,
+        const REAL *rstd, const REAL *weight, REAL *work, fnn_size N, fnn_size C, fnn_size S, fnn_size G),
+       (dx, dweight, dbias, dy, x, mean, rstd, weight, work, N, C, S, G))
 
 /* Each channel over the batch.
  * y, x [N][C][S]   weight, bias, batch_mean, batch_var, rstd [C]   mean [C][2]
  * batch_var is the variance that normalises (divided by N*S); with N*S == 0 the statistics are 0.
  * relu: y is 0 where it would be below 0 (NaN stays). Backward takes dy where y > 0, which it finds
  * out from x. */
-KERNEL(batch_norm_forward, REAL *y, REAL *batch_mean, REAL *batch_var, REAL *mean, REAL *rstd, const REAL *x,
-       const REAL *weight, const REAL *bias, fnn_size N, fnn_size C, fnn_size S, double eps, int relu)
+KERNEL(batch_norm_forward, (REAL *y, REAL *batch_mean, REAL *batch_var, REAL *mean, REAL *rstd, const REAL *x,
+        const REAL *weight, const REAL *bias, fnn_size N, fnn_size C, fnn_size S, double eps, int relu),
+       (y, batch_mean, batch_var, mean, rstd, x, weight, bias, N, C, S, eps, relu))
 /* dbatch_mean, dbatch_var [C]: gradients of the two statistics, or NULL */
-KERNEL(batch_norm_backward, REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy, const REAL *dbatch_mean,
-       const REAL *dbatch_var, const REAL *x, const REAL *mean, const REAL *rstd, const REAL *weight, const REAL *bias,
-       fnn_size N, fnn_size C, fnn_size S, int relu)
+KERNEL(batch_norm_backward, (REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy, const REAL *dbatch_mean,
+        const REAL *dbatch_var, const REAL *x, const REAL *mean, const REAL *rstd, const REAL *weight, const REAL *bias,
+        fnn_size N, fnn_size C, fnn_size S, int relu),
+       (dx, dweight, dbias, dy, dbatch_mean, dbatch_var, x, mean, rstd, weight, bias, N, C, S, relu))
 
 /* With given statistics:  y = (x - running_mean) / sqrt(running_var + eps) * weight + bias.
  * mean and rstd as above */
-KERNEL(batch_norm_inference_forward, REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *running_mean,
-       const REAL *running_var, const REAL *weight, const REAL *bias, fnn_size N, fnn_size C, fnn_size S,
-       double eps, int relu)
-KERNEL(batch_norm_inference_backward, REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy, const REAL *x,
-       const REAL *mean, const REAL *rstd, const REAL *weight, const REAL *bias, fnn_size N, fnn_size C, fnn_size S,
-       int relu)
+KERNEL(batch_norm_inference_forward, (REAL *y, REAL *mean, REAL *rstd, const REAL *x, const REAL *running_mean,
+        const REAL *running_var, const REAL *weight, const REAL *bias, fnn_size N, fnn_size C, fnn_size S, double eps,
+        int relu),
+       (y, mean, rstd, x, running_mean, running_var, weight, bias, N, C, S, eps, relu))
+KERNEL(batch_norm_inference_backward, (REAL *dx, REAL *dweight, REAL *dbias, const REAL *dy, const REAL *x,
+        const REAL *mean, const REAL *rstd, const REAL *weight, const REAL *bias, fnn_size N, fnn_size C, fnn_size S,
+        int relu),
+       (dx, dweight, dbias, dy, x, mean, rstd, weight, bias, N, C, S, relu))

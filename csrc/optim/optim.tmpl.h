@@ -30,8 +30,8 @@ static fnn_size fnn_owner_of_block(const fnn_size *first, fnn_size count, fnn_si
 #endif
 
 typedef struct {
-    REAL *const *p, *const *m, *const *v;
-    const REAL *const *g;
+    void *const *p, *const *m, *const *v;
+    const void *const *g;
     const fnn_size *size, *block;
     fnn_size count;
     const int *fresh;
@@ -76,7 +76,7 @@ static void FN(sgd_block)(void *ctx, fnn_size first, fnn_size last)
     }
 }
 
-void FN(sgd_step)(REAL *const *p, REAL *const *m, const REAL *const *g, const fnn_size *size, const fnn_size *block,
+void FN(sgd_step)(void *const *p, void *const *m, const void *const *g, const fnn_size *size, const fnn_size *block,
                   const int *fresh, fnn_size count, double lr, double momentum, double dampening, double weight_decay,
                   int nesterov)
 {
@@ -113,7 +113,7 @@ static void FN(adam_block)(void *ctx, fnn_size first, fnn_size last)
     }
 }
 
-void FN(adam_step)(REAL *const *p, REAL *const *m, REAL *const *v, const REAL *const *g, const fnn_size *size,
+void FN(adam_step)(void *const *p, void *const *m, void *const *v, const void *const *g, const fnn_size *size,
                    const fnn_size *block, const double *scale_m, const double *scale_v, fnn_size count, double lr,
                    double beta1, double beta2, double eps, double weight_decay, int decoupled)
 {
@@ -138,7 +138,7 @@ static void FN(square_sum_block)(void *ctx, fnn_size first, fnn_size last)
     }
 }
 
-void FN(square_sum)(double *total, const REAL *const *g, double *partial, const fnn_size *size, const fnn_size *block,
+void FN(square_sum)(double *total, const void *const *g, double *partial, const fnn_size *size, const fnn_size *block,
                     fnn_size count)
 {
     FN(optim_args) args = { .g = g, .size = size, .block = block, .count = count, .partial = partial };
@@ -162,7 +162,7 @@ static void FN(scale_all_block)(void *ctx, fnn_size first, fnn_size last)
     }
 }
 
-void FN(scale_all)(REAL *const *g, const fnn_size *size, const fnn_size *block, fnn_size count, double factor)
+void FN(scale_all)(void *const *g, const fnn_size *size, const fnn_size *block, fnn_size count, double factor)
 {
     FN(optim_args) args = { .p = g, .size = size, .block = block, .count = count, .lr = factor };
     fnn_parallel_for(block[count], 1, FN(scale_all_block), &args);

@@ -15,41 +15,56 @@
  */
 
 /* max(x, 0);  NaN stays NaN */
-KERNEL(relu_forward, REAL *y, const REAL *x, fnn_size n)
-KERNEL(relu_backward, REAL *dx, const REAL *dy, const REAL *y, fnn_size n)                  /* dy where y > 0, else 0 */
+KERNEL(relu_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
+/* dy where y > 0, else 0 */
+KERNEL(relu_backward, (REAL *dx, const REAL *dy, const REAL *y, fnn_size n), (dx, dy, y, n))
 /* x where x > 0, else slope x */
-KERNEL(leaky_relu_forward, REAL *y, const REAL *x, fnn_size n, double slope)
-KERNEL(leaky_relu_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double slope)
+KERNEL(leaky_relu_forward, (REAL *y, const REAL *x, fnn_size n, double slope), (y, x, n, slope))
+KERNEL(leaky_relu_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double slope), (dx, dy, x, n, slope))
 /* scale (x > 0 ? x : alpha (e^x - 1)) */
-KERNEL(elu_forward, REAL *y, const REAL *x, fnn_size n, double alpha, double scale)
-KERNEL(elu_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double alpha, double scale)
-KERNEL(sigmoid_forward, REAL *y, const REAL *x, fnn_size n)                                 /* s(x) */
-KERNEL(sigmoid_backward, REAL *dx, const REAL *dy, const REAL *y, fnn_size n)               /* dy y (1 - y) */
-KERNEL(tanh_forward, REAL *y, const REAL *x, fnn_size n)
-KERNEL(tanh_backward, REAL *dx, const REAL *dy, const REAL *y, fnn_size n)                  /* dy (1 - y^2) */
+KERNEL(elu_forward, (REAL *y, const REAL *x, fnn_size n, double alpha, double scale), (y, x, n, alpha, scale))
+KERNEL(elu_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double alpha, double scale),
+       (dx, dy, x, n, alpha, scale))
+/* s(x) */
+KERNEL(sigmoid_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
+/* dy y (1 - y) */
+KERNEL(sigmoid_backward, (REAL *dx, const REAL *dy, const REAL *y, fnn_size n), (dx, dy, y, n))
+KERNEL(tanh_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
+/* dy (1 - y^2) */
+KERNEL(tanh_backward, (REAL *dx, const REAL *dy, const REAL *y, fnn_size n), (dx, dy, y, n))
 /* x Phi(x), Phi the normal distribution */
-KERNEL(gelu_forward, REAL *y, const REAL *x, fnn_size n)
-KERNEL(gelu_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n)
+KERNEL(gelu_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
+KERNEL(gelu_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n), (dx, dy, x, n))
 /* x s(2z), z = sqrt(2/pi) (x + 0.044715 x^3) */
-KERNEL(gelu_tanh_forward, REAL *y, const REAL *x, fnn_size n)
-KERNEL(gelu_tanh_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n)
-KERNEL(silu_forward, REAL *y, const REAL *x, fnn_size n)                                    /* x s(x) */
-KERNEL(silu_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n)
-KERNEL(mish_forward, REAL *y, const REAL *x, fnn_size n)                                    /* x tanh(ln(1 + e^x)) */
-KERNEL(mish_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n)
+KERNEL(gelu_tanh_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
+KERNEL(gelu_tanh_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n), (dx, dy, x, n))
+/* x s(x) */
+KERNEL(silu_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
+KERNEL(silu_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n), (dx, dy, x, n))
+/* x tanh(ln(1 + e^x)) */
+KERNEL(mish_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
+KERNEL(mish_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n), (dx, dy, x, n))
 /* ln(1 + e^(beta x)) / beta; x above */
-KERNEL(softplus_forward, REAL *y, const REAL *x, fnn_size n, double beta, double threshold)
-KERNEL(softplus_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double beta, double threshold)
-KERNEL(logsigmoid_forward, REAL *y, const REAL *x, fnn_size n)                              /* ln s(x) */
-KERNEL(logsigmoid_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n)            /* dy s(-x) */
-KERNEL(softsign_forward, REAL *y, const REAL *x, fnn_size n)                                /* x / (1 + |x|) */
-KERNEL(softsign_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n)              /* dy / (1 + |x|)^2 */
+KERNEL(softplus_forward, (REAL *y, const REAL *x, fnn_size n, double beta, double threshold),
+       (y, x, n, beta, threshold))
+KERNEL(softplus_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double beta, double threshold),
+       (dx, dy, x, n, beta, threshold))
+/* ln s(x) */
+KERNEL(logsigmoid_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
+/* dy s(-x) */
+KERNEL(logsigmoid_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n), (dx, dy, x, n))
+/* x / (1 + |x|) */
+KERNEL(softsign_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
+/* dy / (1 + |x|)^2 */
+KERNEL(softsign_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n), (dx, dy, x, n))
 /* dy where low < x < high */
-KERNEL(hardtanh_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double low, double high)
+KERNEL(hardtanh_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double low, double high),
+       (dx, dy, x, n, low, high))
 /* x / 6 + 1/2 moved into 0..1 */
-KERNEL(hardsigmoid_forward, REAL *y, const REAL *x, fnn_size n)
+KERNEL(hardsigmoid_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
 /* dy / 6 where -3 < x < 3 */
-KERNEL(hardsigmoid_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n)
-KERNEL(hardswish_forward, REAL *y, const REAL *x, fnn_size n)                               /* x hardsigmoid(x) */
+KERNEL(hardsigmoid_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n), (dx, dy, x, n))
+/* x hardsigmoid(x) */
+KERNEL(hardswish_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
 /* dy (x / 3 + 1/2) between, dy above */
-KERNEL(hardswish_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n)
+KERNEL(hardswish_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n), (dx, dy, x, n))

@@ -35,59 +35,79 @@ int fnn_broadcast_plan(fnn_broadcast *plan, fnn_size *y_shape, int a_ndim, const
 #endif
 
 /* ---- y = f(a, b), broadcast ------------------------------------------------------------------ */
-KERNEL(add, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)                    /* a + b */
-KERNEL(sub, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)                    /* a - b */
-KERNEL(mul, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)                    /* a b */
-KERNEL(div, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)                    /* a / b */
-KERNEL(negmul, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)                 /* -a b */
+/* a + b */
+KERNEL(add, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
+/* a - b */
+KERNEL(sub, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
+/* a b */
+KERNEL(mul, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
+/* a / b */
+KERNEL(div, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
+/* -a b */
+KERNEL(negmul, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
 /* the larger; NaN if either is NaN */
-KERNEL(maximum, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)
-KERNEL(minimum, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)
+KERNEL(maximum, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
+KERNEL(minimum, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
 /* 1 where a > b, 1/2 where equal, 0 else */
-KERNEL(share, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)
-KERNEL(pow_tensor, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)             /* a to the power b */
+KERNEL(share, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
+/* a to the power b */
+KERNEL(pow_tensor, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
 /* b a^(b-1), 0 where b = 0 */
-KERNEL(pow_tensor_slope_a, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)
+KERNEL(pow_tensor_slope_a, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
 /* p ln a with p = a^b, 0 where p = 0 */
-KERNEL(pow_tensor_slope_b, REAL *y, const REAL *a, const REAL *p, const fnn_broadcast *s)
+KERNEL(pow_tensor_slope_b, (REAL *y, const REAL *a, const REAL *p, const fnn_broadcast *s), (y, a, p, s))
 /* a - b floor(a / b), exact */
-KERNEL(remainder, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)
-KERNEL(quotient, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)               /* floor(a / b) */
-KERNEL(divide_or_zero, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)         /* a / b, 0 where b = 0 */
+KERNEL(remainder, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
+/* floor(a / b) */
+KERNEL(quotient, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
+/* a / b, 0 where b = 0 */
+KERNEL(divide_or_zero, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
 /* a sign(b), 0 where b = 0 */
-KERNEL(times_sign, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)
+KERNEL(times_sign, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
 /* 1 where a = b or both are NaN, else 0 */
-KERNEL(is_same, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)
-KERNEL(exp_difference, REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s)         /* e^(a - b) */
+KERNEL(is_same, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
+/* e^(a - b) */
+KERNEL(exp_difference, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
 
 /* y += x: the one kernel that accumulates */
-KERNEL(add_to, REAL *y, const REAL *x, fnn_size n)
+KERNEL(add_to, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
 
 /* ---- y = f(x) and its derivative ------------------------------------------------------------- */
-KERNEL(neg, REAL *y, const REAL *x, fnn_size n)
-KERNEL(exp_forward, REAL *y, const REAL *x, fnn_size n)
+KERNEL(neg, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
+KERNEL(exp_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
 /* e^x - 1 without cancellation */
-KERNEL(expm1_forward, REAL *y, const REAL *x, fnn_size n)
-KERNEL(expm1_backward, REAL *dx, const REAL *dy, const REAL *y, fnn_size n)                   /* dy (y + 1) */
-KERNEL(log_forward, REAL *y, const REAL *x, fnn_size n)
+KERNEL(expm1_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
+/* dy (y + 1) */
+KERNEL(expm1_backward, (REAL *dx, const REAL *dy, const REAL *y, fnn_size n), (dx, dy, y, n))
+KERNEL(log_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
 /* exact at the powers of the base */
-KERNEL(log2_forward, REAL *y, const REAL *x, fnn_size n)
-KERNEL(log10_forward, REAL *y, const REAL *x, fnn_size n)
-KERNEL(log_base_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double ln_base)   /* dy / (x ln base) */
+KERNEL(log2_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
+KERNEL(log10_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
+/* dy / (x ln base) */
+KERNEL(log_base_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double ln_base),
+       (dx, dy, x, n, ln_base))
 /* ln(1 + x) without cancellation */
-KERNEL(log1p_forward, REAL *y, const REAL *x, fnn_size n)
-KERNEL(log1p_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n)                   /* dy / (1 + x) */
+KERNEL(log1p_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
+/* dy / (1 + x) */
+KERNEL(log1p_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n), (dx, dy, x, n))
 /* 2/sqrt(pi) times the integral of e^-t^2 from 0 to x */
-KERNEL(erf_forward, REAL *y, const REAL *x, fnn_size n)
-KERNEL(erf_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n)                     /* dy 2/sqrt(pi) e^-x^2 */
-KERNEL(sqrt_forward, REAL *y, const REAL *x, fnn_size n)
-KERNEL(sqrt_backward, REAL *dx, const REAL *dy, const REAL *y, fnn_size n)                    /* dy / 2y */
-KERNEL(abs_forward, REAL *y, const REAL *x, fnn_size n)
-KERNEL(abs_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n)                     /* dy sign(x), 0 at 0 */
-KERNEL(pow_forward, REAL *y, const REAL *x, fnn_size n, double p)                             /* x^p */
+KERNEL(erf_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
+/* dy 2/sqrt(pi) e^-x^2 */
+KERNEL(erf_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n), (dx, dy, x, n))
+KERNEL(sqrt_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
+/* dy / 2y */
+KERNEL(sqrt_backward, (REAL *dx, const REAL *dy, const REAL *y, fnn_size n), (dx, dy, y, n))
+KERNEL(abs_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
+/* dy sign(x), 0 at 0 */
+KERNEL(abs_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n), (dx, dy, x, n))
+/* x^p */
+KERNEL(pow_forward, (REAL *y, const REAL *x, fnn_size n, double p), (y, x, n, p))
 /* dy p x^(p-1), 0 where p = 0 */
-KERNEL(pow_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double p)
-KERNEL(finite_or_zero, REAL *y, const REAL *x, fnn_size n)                                    /* x, 0 for infinities */
-KERNEL(clamp_forward, REAL *y, const REAL *x, fnn_size n, double low, double high)            /* NaN stays NaN */
+KERNEL(pow_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double p), (dx, dy, x, n, p))
+/* x, 0 for infinities */
+KERNEL(finite_or_zero, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
+/* NaN stays NaN */
+KERNEL(clamp_forward, (REAL *y, const REAL *x, fnn_size n, double low, double high), (y, x, n, low, high))
 /* dy where low <= x <= high */
-KERNEL(clamp_backward, REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double low, double high)
+KERNEL(clamp_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n, double low, double high),
+       (dx, dy, x, n, low, high))

@@ -5,4 +5,5 @@
 
 /* y[i] = x[i] / (1 - p) where word i / span of the mask (key, call) is kept, else 0; x may be y.
  * Linear, so its backward is itself. */
-KERNEL(dropout, REAL *y, const REAL *x, fnn_size n, fnn_size span, double p, uint64_t key, uint64_t call)
+KERNEL(dropout, (REAL *y, const REAL *x, fnn_size n, fnn_size span, double p, uint64_t key, uint64_t call),
+       (y, x, n, span, p, key, call))

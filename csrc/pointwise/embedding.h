@@ -12,8 +12,9 @@ static inline fnn_size fnn_embedding_work(fnn_size n, fnn_size V) { return V + 1
 #endif
 
 /* y[i,:] = w[index[i],:] */
-KERNEL(embedding_forward, REAL *y, const int64_t *index, const REAL *w, fnn_size n, fnn_size D)
+KERNEL(embedding_forward, (REAL *y, const int64_t *index, const REAL *w, fnn_size n, fnn_size D), (y, index, w, n, D))
 /* dw[v,:] = sum of dy[i,:] over the i with index[i] = v, in order of i; row `padding` stays zero
  * (-1: none). workspace [fnn_embedding_work(n, V)]. */
-KERNEL(embedding_backward, REAL *dw, const REAL *dy, const int64_t *index, fnn_size *workspace, fnn_size n, fnn_size V,
-       fnn_size D, fnn_size padding)
+KERNEL(embedding_backward, (REAL *dw, const REAL *dy, const int64_t *index, fnn_size *workspace, fnn_size n, fnn_size V,
+        fnn_size D, fnn_size padding),
+       (dw, dy, index, workspace, n, V, D, padding))

@@ -14,8 +14,10 @@
 enum { FNN_MSE, FNN_L1, FNN_SMOOTH_L1, FNN_HUBER, FNN_BCE, FNN_BCE_LOGITS, FNN_KL, FNN_KL_LOG };
 #endif
 
-KERNEL(loss_forward, REAL *y, const REAL *x, const REAL *t, const REAL *w, const REAL *pw,
-       fnn_size n, int which, double param, int each, double divisor)
+KERNEL(loss_forward, (REAL *y, const REAL *x, const REAL *t, const REAL *w, const REAL *pw, fnn_size n, int which,
+        double param, int each, double divisor),
+       (y, x, t, w, pw, n, which, param, each, divisor))
 /* dx, dt [n], either may be NULL; dy [n] if each, else one number */
-KERNEL(loss_backward, REAL *dx, REAL *dt, const REAL *dy, const REAL *x, const REAL *t, const REAL *w, const REAL *pw,
-       fnn_size n, int which, double param, int each, double divisor)
+KERNEL(loss_backward, (REAL *dx, REAL *dt, const REAL *dy, const REAL *x, const REAL *t, const REAL *w, const REAL *pw,
+        fnn_size n, int which, double param, int each, double divisor),
+       (dx, dt, dy, x, t, w, pw, n, which, param, each, divisor))

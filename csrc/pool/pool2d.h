@@ -37,22 +37,26 @@ int fnn_pool2d_is_framed(const fnn_window *g);
  * the number r*S + s of the largest tap, the first of equals; FNN_POOL_NONE where a window holds
  * no pixel (then y is minus infinity); NULL: not wanted. Only for windows that
  * fnn_pool2d_is_framed. */
-KERNEL(max_pool2d_forward, REAL *y, uint8_t *tap, const REAL *x, const fnn_window *g)
+KERNEL(max_pool2d_forward, (REAL *y, uint8_t *tap, const REAL *x, const fnn_window *g), (y, tap, x, g))
 /* dx = 0 but for the pixels under taps that were the largest, to which dy is added */
-KERNEL(max_pool2d_backward, REAL *dx, const REAL *dy, const uint8_t *tap, const fnn_window *g)
+KERNEL(max_pool2d_backward, (REAL *dx, const REAL *dy, const uint8_t *tap, const fnn_window *g), (dx, dy, tap, g))
 
 /* The same for windows of any size. argmax [N][C][P][Q]: the index i*W + j of the largest pixel in
  * its plane, or -1. With `adaptive` the window of output p is rows floor(p*H/P) to
  * ceil((p+1)*H/P) - 1, likewise for columns, and of g only N, C, H, W, P, Q are used. */
-KERNEL(max_window_pool2d_forward, REAL *y, int32_t *argmax, const REAL *x, const fnn_window *g, int adaptive)
-KERNEL(max_window_pool2d_backward, REAL *dx, const REAL *dy, const int32_t *argmax, const fnn_window *g)
+KERNEL(max_window_pool2d_forward, (REAL *y, int32_t *argmax, const REAL *x, const fnn_window *g, int adaptive),
+       (y, argmax, x, g, adaptive))
+KERNEL(max_window_pool2d_backward, (REAL *dx, const REAL *dy, const int32_t *argmax, const fnn_window *g),
+       (dx, dy, argmax, g))
 
 /* y = (sum of x in each window) / d, with d = divisor if that is not 0, else the number of elements
  * under the window: with `count_padding` those in the padding too, which is ph rows above and below
  * and pw columns left and right of the image. */
-KERNEL(avg_pool2d_forward, REAL *y, const REAL *x, const fnn_window *g, int count_padding, fnn_size divisor)
-KERNEL(avg_pool2d_backward, REAL *dx, const REAL *dy, const fnn_window *g, int count_padding, fnn_size divisor)
+KERNEL(avg_pool2d_forward, (REAL *y, const REAL *x, const fnn_window *g, int count_padding, fnn_size divisor),
+       (y, x, g, count_padding, divisor))
+KERNEL(avg_pool2d_backward, (REAL *dx, const REAL *dy, const fnn_window *g, int count_padding, fnn_size divisor),
+       (dx, dy, g, count_padding, divisor))
 
 /* The mean over adaptive windows, as above. */
-KERNEL(adaptive_avg_pool2d_forward, REAL *y, const REAL *x, const fnn_window *g)
-KERNEL(adaptive_avg_pool2d_backward, REAL *dx, const REAL *dy, const fnn_window *g)
+KERNEL(adaptive_avg_pool2d_forward, (REAL *y, const REAL *x, const fnn_window *g), (y, x, g))
+KERNEL(adaptive_avg_pool2d_backward, (REAL *dx, const REAL *dy, const fnn_window *g), (dx, dy, g))

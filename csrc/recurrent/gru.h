@@ -14,11 +14,13 @@
  * x [T][B][I]   h0 [B][H]   w_ih [3H][I]   w_hh [3H][H]   b_ih, b_hh [3H], may be NULL
  * work [fnn_recurrent_forward_work(3, B, H)], aligned to 64 bytes
  * reverse: the steps run from T-1 down to 0   H > 0 */
-KERNEL(gru_forward, REAL *y, REAL *hT, REAL *gates, const REAL *x, const REAL *h0, const REAL *w_ih, const REAL *w_hh,
-       const REAL *b_ih, const REAL *b_hh, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse)
+KERNEL(gru_forward, (REAL *y, REAL *hT, REAL *gates, const REAL *x, const REAL *h0, const REAL *w_ih, const REAL *w_hh,
+        const REAL *b_ih, const REAL *b_hh, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse),
+       (y, hT, gates, x, h0, w_ih, w_hh, b_ih, b_hh, work, T, B, I, H, reverse))
 
 /* Any gradient may be NULL; dy [T][B][H] and dhT [B][H] may be NULL too and then count as 0.
  * work [fnn_recurrent_work(3, T, B, I, H)], aligned to 64 bytes */
-KERNEL(gru_backward, REAL *dx, REAL *dh0, REAL *dw_ih, REAL *dw_hh, REAL *db_ih, REAL *db_hh, const REAL *dy,
-       const REAL *dhT, const REAL *x, const REAL *h0, const REAL *w_ih, const REAL *w_hh, const REAL *y,
-       const REAL *gates, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse)
+KERNEL(gru_backward, (REAL *dx, REAL *dh0, REAL *dw_ih, REAL *dw_hh, REAL *db_ih, REAL *db_hh, const REAL *dy,
+        const REAL *dhT, const REAL *x, const REAL *h0, const REAL *w_ih, const REAL *w_hh, const REAL *y,
+        const REAL *gates, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse),
+       (dx, dh0, dw_ih, dw_hh, db_ih, db_hh, dy, dhT, x, h0, w_ih, w_hh, y, gates, work, T, B, I, H, reverse))

@@ -15,14 +15,17 @@
  * x [T][B][I]   h0, c0 [B][H]   w_ih [4H][I]   w_hh [4H][H]   b_ih, b_hh [4H], may be NULL
  * work [fnn_recurrent_forward_work(4, B, H)], aligned to 64 bytes
  * reverse: the steps run from T-1 down to 0   H > 0 */
-KERNEL(lstm_forward, REAL *y, REAL *hT, REAL *cT, REAL *gates, REAL *cells, const REAL *x, const REAL *h0,
-       const REAL *c0, const REAL *w_ih, const REAL *w_hh, const REAL *b_ih, const REAL *b_hh, REAL *work,
-       fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse)
+KERNEL(lstm_forward, (REAL *y, REAL *hT, REAL *cT, REAL *gates, REAL *cells, const REAL *x, const REAL *h0,
+        const REAL *c0, const REAL *w_ih, const REAL *w_hh, const REAL *b_ih, const REAL *b_hh, REAL *work, fnn_size T,
+        fnn_size B, fnn_size I, fnn_size H, int reverse),
+       (y, hT, cT, gates, cells, x, h0, c0, w_ih, w_hh, b_ih, b_hh, work, T, B, I, H, reverse))
 
 /* Any gradient may be NULL; dy [T][B][H], dhT, dcT [B][H] may be NULL too and then count as 0.
  * db [4H] serves both biases.
  * work [fnn_recurrent_work(4, T, B, I, H)], aligned to 64 bytes */
-KERNEL(lstm_backward, REAL *dx, REAL *dh0, REAL *dc0, REAL *dw_ih, REAL *dw_hh, REAL *db, const REAL *dy,
-       const REAL *dhT, const REAL *dcT, const REAL *x, const REAL *h0, const REAL *c0, const REAL *w_ih,
-       const REAL *w_hh, const REAL *y, const REAL *gates, const REAL *cells, REAL *work, fnn_size T,
-       fnn_size B, fnn_size I, fnn_size H, int reverse)
+KERNEL(lstm_backward, (REAL *dx, REAL *dh0, REAL *dc0, REAL *dw_ih, REAL *dw_hh, REAL *db, const REAL *dy,
+        const REAL *dhT, const REAL *dcT, const REAL *x, const REAL *h0, const REAL *c0, const REAL *w_ih,
+        const REAL *w_hh, const REAL *y, const REAL *gates, const REAL *cells, REAL *work, fnn_size T, fnn_size B,
+        fnn_size I, fnn_size H, int reverse),
+       (dx, dh0, dc0, dw_ih, dw_hh, db, dy, dhT, dcT, x, h0, c0, w_ih, w_hh, y, gates, cells, work, T, B, I, H,
+        reverse))

@@ -19,7 +19,7 @@ ctypedef void (*broadcast_fn)(void *y, const void *a, const void *b, const fnn_b
 
 
 # ---- y = f(x) and dx = g(dy, x or y), element by element -----------------------------------------
-cdef object map1(map1_fn *kernel, object x):
+cdef object map1(const map1_fn *kernel, object x):
     cdef Array x_, y_
     x = open_array(x, &x_)
     y = new_like(&y_, &x_)
@@ -29,7 +29,7 @@ cdef object map1(map1_fn *kernel, object x):
     return y
 
 
-cdef object map1p(map1p_fn *kernel, object x, double p):
+cdef object map1p(const map1p_fn *kernel, object x, double p):
     cdef Array x_, y_
     x = open_array(x, &x_)
     y = new_like(&y_, &x_)
@@ -39,7 +39,7 @@ cdef object map1p(map1p_fn *kernel, object x, double p):
     return y
 
 
-cdef object map1pq(map1pq_fn *kernel, object x, double p, double q):
+cdef object map1pq(const map1pq_fn *kernel, object x, double p, double q):
     cdef Array x_, y_
     x = open_array(x, &x_)
     y = new_like(&y_, &x_)
@@ -49,7 +49,7 @@ cdef object map1pq(map1pq_fn *kernel, object x, double p, double q):
     return y
 
 
-cdef object map2(map2_fn *kernel, object a, object b):
+cdef object map2(const map2_fn *kernel, object a, object b):
     cdef Array a_, b_, y_
     a = open_array(a, &a_)
     b = open_array(b, &b_)
@@ -61,7 +61,7 @@ cdef object map2(map2_fn *kernel, object a, object b):
     return y
 
 
-cdef object map2p(map2p_fn *kernel, object a, object b, double p):
+cdef object map2p(const map2p_fn *kernel, object a, object b, double p):
     cdef Array a_, b_, y_
     a = open_array(a, &a_)
     b = open_array(b, &b_)
@@ -73,7 +73,7 @@ cdef object map2p(map2p_fn *kernel, object a, object b, double p):
     return y
 
 
-cdef object map2pq(map2pq_fn *kernel, object a, object b, double p, double q):
+cdef object map2pq(const map2pq_fn *kernel, object a, object b, double p, double q):
     cdef Array a_, b_, y_
     a = open_array(a, &a_)
     b = open_array(b, &b_)
@@ -117,7 +117,7 @@ cdef void number_to(int dtype, Array *number) noexcept:
     number.dtype = dtype
 
 
-cdef object broadcast2(broadcast_fn *kernel, object a, object b):
+cdef object broadcast2(const broadcast_fn *kernel, object a, object b):
     """f(a, b) for arrays of one type, or one array and one number. The shapes are known to fit."""
     cdef Array a_, b_, y_
     cdef double a_room, b_room

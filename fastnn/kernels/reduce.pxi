@@ -73,7 +73,7 @@ cdef object drop_axes(object y, object dim, object keepdim):
 
 
 # ---- reductions ----------------------------------------------------------------------------------
-cdef object reduce_group(reduction_fn *kernel, object x, object c, int first, int last, double divisor):
+cdef object reduce_group(const reduction_fn *kernel, object x, object c, int first, int last, double divisor):
     """Reduce the axes first..last, which are kept with size 1; c has their result's size."""
     cdef Array x_, c_, y_
     cdef Py_ssize_t shape[MAX_DIMS]
@@ -92,7 +92,7 @@ cdef object reduce_group(reduction_fn *kernel, object x, object c, int first, in
     return y
 
 
-cdef object reduce_groups(reduction_fn *kernel, object x, object dim, double divisor):
+cdef object reduce_groups(const reduction_fn *kernel, object x, object dim, double divisor):
     """Reduce the axes `dim` group by group; the last group is divided by `divisor`."""
     cdef int last, first, k = len(dim) - 1
     if k < 0:
@@ -107,7 +107,7 @@ cdef object reduce_groups(reduction_fn *kernel, object x, object dim, double div
     return x
 
 
-cdef object reduce_once(reduction_fn *kernel, object x, object c, object dim, double divisor):
+cdef object reduce_once(const reduction_fn *kernel, object x, object c, object dim, double divisor):
     """Reduce the axes `dim` together, for a kernel that needs c, which has them with size 1."""
     cdef int n = len(dim)
     if n == 0 or dim[n - 1] - dim[0] == n - 1:

@@ -58,7 +58,7 @@ void *element(const run *r, void *array, fnn_size i);          /* the address of
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 
 /* One case per row of kernels.h: a kernel without one does not link. */
-#define KERNEL(name, ...) CASE(name);
+#define KERNEL(name, arguments, names) CASE(name);
 #include "../../csrc/kernels.h"
 #undef KERNEL
 

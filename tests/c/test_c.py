@@ -36,6 +36,23 @@ def test_c(program, sanitizer, tmp_path):
     assert run.returncode == 0 and "ok" in run.stdout, run.stdout + run.stderr
 
 
+ROW = re.compile(r"^KERNEL\((\w+), \((.*?)\),\s*\((.*?)\)\)$", re.M | re.S)
+
+
+def misnamed(text: str) -> list[str]:
+    """The rows of kernels.h whose names, in brackets at the end, are not those of the arguments."""
+    return [name for name, arguments, names in ROW.findall(text)
+            if [re.findall(r"\w+", a)[-1] for a in arguments.split(",")] != re.findall(r"\w+", names)]
+
+
+@needs_sources
+def test_a_row_names_its_arguments_in_their_order():
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "csrc").rglob("*.h"))
+    assert len(ROW.findall(text)) == len(re.findall(r"^KERNEL\(", text, re.M)) > 100
+    assert misnamed(text) == []
+    assert misnamed("KERNEL(f, (REAL *y, const REAL *x, fnn_size n),\n       (y, n, x))") == ["f"]
+
+
 @needs_sources
 def test_every_kernel_has_a_case_in_the_self_test():
     rows = {name for header in (ROOT / "csrc").rglob("*.h")

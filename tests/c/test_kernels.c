@@ -3,6 +3,8 @@
  *
  *   make selftest              this machine: the portable level, AVX2 and AVX-512 against plain C
  *   make neon                  the same program for arm64, under qemu-user: NEON against plain C
+ *   make tsan                  under ThreadSanitizer
+ *   make function              with a check that calls go through pointers of the right type
  *
  *   test_kernels               all cases; prints "ok"
  *   test_kernels conv2d        those with `conv2d` in their names
@@ -13,6 +15,7 @@
  * test is for processors on which no Python is at hand. How a case is written: cases.h.
  */
 #include "cases.h"
+#include "../../csrc/core/sync.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -227,30 +230,8 @@ static void compare_bits(const char *name, const char *level, const run *three, 
 
 /* ---- Running --------------------------------------------------------------------------------- */
 
-#define REAL float
-#define KERNEL(name, ...) void fnn_##name##_f32__plain(__VA_ARGS__);
-#include "../../csrc/kernels.h"
-#undef KERNEL
-#undef REAL
-#define REAL double
-#define KERNEL(name, ...) void fnn_##name##_f64__plain(__VA_ARGS__);
-#include "../../csrc/kernels.h"
-#undef KERNEL
-#undef REAL
-
-static void use_plain(void)
-{
-#define REAL void
-#define KERNEL(name, ...)                                             \
-    fnn_##name[FNN_F32] = (fnn_##name##_fn *)fnn_##name##_f32__plain; \
-    fnn_##name[FNN_F64] = (fnn_##name##_fn *)fnn_##name##_f64__plain;
-#include "../../csrc/kernels.h"
-#undef KERNEL
-#undef REAL
-}
-
 static const struct { const char *name; void (*go)(run *); } cases[] = {
-#define KERNEL(name, ...) { #name, case_##name },
+#define KERNEL(name, arguments, names) { #name, case_##name },
 #include "../../csrc/kernels.h"
 #undef KERNEL
 };
@@ -283,7 +264,7 @@ static void harm(run *r)                            /* one number, by a thousand
 static int run_case(int which, int type, int sabotage)
 {
     int levels = 0;
-    use_plain();
+    CHECK(fnn_use_level(FNN_PLAIN));
     run plain = start(which, type, 1);
     for (int level = FNN_LEVELS - 1; level >= 0; level--) {
         if (!fnn_level_runs(level))
@@ -311,6 +292,30 @@ static int run_case(int which, int type, int sabotage)
     return levels;
 }
 
+/* ---- The level changes while another thread calls kernels: for ThreadSanitizer ------------- */
+
+static void *call_until_stopped(void *stop)
+{
+    const float x[3] = { -1, 2, 3 };
+    float y[3];
+    while (!fnn_get(stop)) {
+        fnn_relu_forward[FNN_F32](y, x, 3);
+        CHECK(y[0] == 0 && y[1] == 2 && y[2] == 3);
+    }
+    return NULL;
+}
+
+static void change_levels(void)
+{
+    fnn_atomic stop = 0;
+    pthread_t caller;
+    CHECK(pthread_create(&caller, NULL, call_until_stopped, &stop) == 0);
+    for (int i = 0; i < 3000; i++)
+        CHECK(fnn_use_level(i % FNN_LEVELS) == fnn_level_runs(i % FNN_LEVELS));
+    fnn_set(&stop, 1);
+    pthread_join(caller, NULL);
+}
+
 int main(int argc, char **argv)
 {
     const int sabotage = argc > 1 && !strcmp(argv[1], "--sabotage");
@@ -318,6 +323,7 @@ int main(int argc, char **argv)
     int done = 0, levels = 0;
     quiet = sabotage;
     CHECK(fnn_scratch_ready());
+    change_levels();
     for (int which = 0; which < COUNT(cases); which++) {
         if (!strstr(cases[which].name, wanted))
             continue;

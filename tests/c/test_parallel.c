@@ -48,7 +48,7 @@ static void visit_block(void *ctx, ptrdiff_t begin, ptrdiff_t end)
     CHECK(end == (v->n - begin < v->grain ? v->n : begin + v->grain));
     for (ptrdiff_t i = begin; i < end; i++)
         v->visits[i]++;
-    fnn_add(&v->blocks, 1);
+    fnn_fetch_add(&v->blocks, 1);
 }
 
 enum { MAX_N = 2500 };
@@ -97,7 +97,7 @@ static void meet(void *ctx, ptrdiff_t begin, ptrdiff_t end)
 {
     fnn_atomic *arrived = ctx;
     (void)begin, (void)end;
-    fnn_add(arrived, 1);
+    fnn_fetch_add(arrived, 1);
     while (fnn_get(arrived) < 2)
         sched_yield();
 }
