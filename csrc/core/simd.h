@@ -321,31 +321,33 @@ FNN_INLINE float r_exp(float x)                                  /* 1.02 ulp */
     y.real = x < -87.33654f ? 0.0f : y.real;                     /* no normal float is as small */
     return x <= 88.72283f ? y.real : x * INFINITY;               /* too large, or NaN */
 }
-/* 2^up e^x, for results from the least normal number to 2^128, from where on they are infinity:
- * half the work of r_exp. With 127 added to the shift, the low bits of t are the exponent of 2^n,
- * and (1 + q r) 2^n is exact; q 2^n alone could be below the normal numbers. */
-FNN_INLINE float FN(exp_times)(float x, float up)
+/* e^x, for results from the least normal number to 2^128, from where on they are infinity: half the
+ * work of r_exp. With 127 added to the shift, the low bits of t are the exponent of 2^n, and
+ * (1 + q r) 2^n is exact; q 2^n alone could be below the normal numbers. With `up` the powers are
+ * 2^(n + up) and the polynomial has the factor down = 2^-up, so that results reach further below 1,
+ * to the denormals. */
+FNN_INLINE float FN(exp_times)(float x, float up, float down)
 {
     const float shift = 12582912.0f + 127.0f + up;
     const FN(float_bits) t = { x * 1.44269504f + shift }, two = { .bits = t.bits << 23 };
     const float n = t.real - shift;
     float r = x - n * 0.693359375f;                              /* ln 2 in two parts, the first exact in few bits */
     r = r + n * 2.12194440e-4f;
-    float q = 0.00138182985f;                                    /* as in exp_parts */
-    q = q * r + 0.00836853217f;
-    q = q * r + 0.0416682921f;
-    q = q * r + 0.166665226f;
-    q = q * r + 0.49999994f;
-    q = q * r + 1.0f;
-    return (q * r + 1.0f) * two.real;
+    float q = 0.00138182985f * down;                             /* as in exp_parts */
+    q = q * r + 0.00836853217f * down;
+    q = q * r + 0.0416682921f * down;
+    q = q * r + 0.166665226f * down;
+    q = q * r + 0.49999994f * down;
+    q = q * r + down;
+    return (q * r + down) * two.real;
 }
 /* -87.3 <= x <= 89 */
-FNN_INLINE float FN(exp_to_89)(float x) { return FN(exp_times)(x, 0); }
+FNN_INLINE float FN(exp_to_89)(float x) { return FN(exp_times)(x, 0, 1); }
 /* x <= 0: 1.02 ulp, without FMA 1.2. The last product makes denormals of what is below the normal
  * numbers, or 0 where they are flushed. At -104.5 it rounds to 0 in any case. */
 FNN_INLINE float FN(exp_of_negative)(float x)
 {
-    return FN(exp_times)(x < -104.5f ? -104.5f : x, 64) * 0x1p-64f;
+    return FN(exp_times)(x < -104.5f ? -104.5f : x, 64, 0x1p-64f);
 }
 FNN_INLINE float r_expm1(float x)                                /* 1.6 ulp */
 {

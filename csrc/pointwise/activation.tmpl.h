@@ -13,7 +13,12 @@
  */
 #include "pointwise/map.tmpl.h"
 
-FNN_INLINE REAL FN(absolute)(REAL x) { return x < 0 ? -x : x; }
+/* These two clear or copy the bit of the sign. */
+FNN_INLINE REAL FN(absolute)(REAL x) { return REAL_IS_F64 ? (REAL)fabs(x) : (REAL)fabsf((float)x); }
+FNN_INLINE REAL FN(with_sign)(REAL x, REAL sign)
+{
+    return REAL_IS_F64 ? (REAL)copysign(x, sign) : (REAL)copysignf((float)x, (float)sign);
+}
 
 MAP1(relu_forward, x, x < 0 ? 0 : x)
 MAP2(relu_backward, dy, y, y > 0 ? dy : 0)
@@ -102,11 +107,11 @@ MAP1(logsigmoid_forward, x, -r_softplus(-x))
 MAP2(logsigmoid_backward, dy, x, dy * r_sigmoid(-x))
 
 /* ---- without exponentials -------------------------------------------------------------------- */
-/* at 1e30 it is 1 or -1 to the last digit of either type */
+/* from 1e30 on it is 1 or -1 to the last digit of either type */
 FNN_INLINE REAL FN(softsign_value)(REAL x)
 {
-    const REAL v = FN(at_most)(FN(at_least)(x, R(-1e30)), R(1e30));
-    return v / (1 + FN(absolute)(v));
+    const REAL size = FN(absolute)(x);
+    return size > R(1e30) ? FN(with_sign)(1, x) : x / (1 + size);
 }
 MAP1(softsign_forward, x, FN(softsign_value)(x))
 MAP2(softsign_backward, dy, x, dy / ((1 + FN(absolute)(x)) * (1 + FN(absolute)(x))))
@@ -116,10 +121,5 @@ FNN_INLINE REAL FN(unit_ramp)(REAL x) { const REAL y = x * R(1.0 / 6) + R(0.5); 
 MAP2PQ(hardtanh_backward, dy, x, low, high, x > low && x < high ? dy : 0)       /* forward is clamp */
 MAP1(hardsigmoid_forward, x, FN(unit_ramp)(x))
 MAP2(hardsigmoid_backward, dy, x, x > -3 && x < 3 ? dy * R(1.0 / 6) : 0)
-FNN_INLINE REAL FN(hardswish_value)(REAL x)
-{
-    const REAL low = FN(at_least)(x, -3);
-    return low * FN(at_most)((low + 3) * R(1.0 / 6), 1);
-}
-MAP1(hardswish_forward, x, FN(hardswish_value)(x))
+MAP1(hardswish_forward, x, x <= -3 ? 0 : x < 3 ? x * (x * R(1.0 / 6) + R(0.5)) : x)
 MAP2(hardswish_backward, dy, x, x <= -3 ? 0 : x < 3 ? dy * (x * R(1.0 / 3) + R(0.5)) : dy)
