@@ -356,7 +356,8 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
             args->top[tile.item * about->T + tile.t + t] = top[t];
             args->total[tile.item * about->T + tile.t + t] = total[t];
         }
-        FN(attention_mend_forward)(args, tile.item, tile.t, tile.t + tile.queries);
+        if (FN(attention_spoiled)(args, tile.item, tile.t, tile.t + tile.queries))
+            FN(attention_mend_forward)(args, tile.item, tile.t, tile.t + tile.queries);
     }
     fnn_scratch_free(room.q);
 }
@@ -364,9 +365,13 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 /* Items of the loop are items of attention. */
 static void FN(attention_few_block)(void *ctx, fnn_size begin, fnn_size end)
 {
+    const FN(attention_args) *args = ctx;
+    const fnn_attention *about = args->about;
     for (fnn_size item = begin; item < end; item++) {
-        FN(attention_few_queries)(ctx, item);
-        FN(attention_mend_forward)(ctx, item, 0, ((const FN(attention_args) *)ctx)->about->T);
+        FN(attention_few_queries)(args, item);
+        if (FN(attention_hides)(about)
+            && !FN(attention_finite)(args->y + about->y.at[item], about->y.rs, about->T, about->HV))
+            FN(attention_mend_forward)(args, item, 0, about->T);
     }
 }
 

@@ -5,6 +5,9 @@
  *            In a tile that 0 is multiplied with the key's value, and 0 times infinity or NaN is
  *            NaN. So where anything is hidden, results that are not finite are noticed, and their
  *            queries or items are computed once more, here, leaving out what is hidden.
+ * Notice     One row of a result is enough, if all that may spoil the others is multiplied into it:
+ *            of y in a block of queries the last one, and of an item's gradients the last row of dq
+ *            and the first of dk.
  * Method     query by query, key by key, from the largest score and the sum that forward kept:
  *            these are right, because hidden scores are replaced and not multiplied
  */
@@ -16,7 +19,7 @@ static inline int FN(attention_hides)(const fnn_attention *about)
 }
 
 /* 0 where all rows are finite, else NaN */
-static REAL FN(attention_finite)(const REAL *rows, fnn_size rs, fnn_size count, fnn_size n)
+static REAL FN(attention_test)(const REAL *rows, fnn_size rs, fnn_size count, fnn_size n)
 {
     vec test = v_set(0);
     REAL rest = 0;
@@ -32,6 +35,11 @@ static REAL FN(attention_finite)(const REAL *rows, fnn_size rs, fnn_size count, 
             rest += rows[j] * 0;
     }
     return v_sum(test) + rest;
+}
+
+static int FN(attention_finite)(const REAL *rows, fnn_size rs, fnn_size count, fnn_size n)
+{
+    return FN(attention_test)(rows, rs, count, n) == 0;
 }
 
 /* The weights of query t of an item for keys [u, u + keys), at most TILE_U of them, which the query
@@ -68,14 +76,28 @@ static void FN(attention_hidden_weights)(const FN(attention_args) *args, REAL *w
     }
 }
 
-/* y of queries [t, t_end) once more, if it is not finite. */
+/* Whether a hidden value may have come into y of queries [t, t_end), a block of tiles. One that is
+ * not finite spoils its column for all queries of the block that read it, also where its weight is
+ * 0, and the last query reads what the others do. Of a query without an allowed key y is cleared
+ * and shows nothing. */
+static int FN(attention_spoiled)(const FN(attention_args) *args, fnn_size item, fnn_size t, fnn_size t_end)
+{
+    const fnn_attention *about = args->about;
+    const REAL *total = args->total + item * about->T;
+    if (!FN(attention_hides)(about))
+        return 0;
+    fnn_size last = t_end - 1;
+    while (last > t && total[last] == 0)
+        last--;
+    return !FN(attention_finite)(args->y + about->y.at[item] + last * about->y.rs, 0, 1, about->HV);
+}
+
+/* y of queries [t, t_end) once more. */
 static void FN(attention_mend_forward)(const FN(attention_args) *args, fnn_size item, fnn_size t, fnn_size t_end)
 {
     const fnn_attention *about = args->about;
     REAL *y = args->y + about->y.at[item] + t * about->y.rs, weights[TILE_U], factors[TILE_U];
     char hidden[TILE_U];
-    if (!FN(attention_hides)(about) || FN(attention_finite)(y, about->y.rs, t_end - t, about->HV) == 0)
-        return;
     for (; t < t_end; t++, y += about->y.rs) {
         memset(y, 0, (size_t)about->HV * sizeof(REAL));
         for (fnn_size u = 0; u < fnn_keys_seen(about, t + 1); u += TILE_U) {
@@ -96,7 +118,26 @@ static void FN(attention_add)(REAL *restrict c, REAL a, const REAL *restrict b, 
         c[j] += a * b[j];
 }
 
-/* The gradients of an item once more, if one is not finite. */
+/* Whether something hidden may have come into the gradients of an item. What is not finite in k or
+ * v spoils dq of all queries that read it, and the last one reads all keys that are read. What is
+ * not finite in q or dy spoils dk of the first key, which all queries read. With these it spoils
+ * dv and dmask. Where dq or dk is not wanted, all of what is wanted is looked at. */
+static int FN(attention_spoiled_backward)(const FN(attention_args) *args, fnn_size item)
+{
+    const fnn_attention *about = args->about;
+    const fnn_size T = about->T, U = about->U, HS = about->HS, HV = about->HV;
+    const REAL *dq = args->dq ? args->dq + about->dq.at[item] : NULL;
+    const REAL *dk = args->dk ? args->dk + about->dk.at[item] : NULL;
+    const REAL *dv = args->dv ? args->dv + about->dv.at[item] : NULL;
+    if (dq && dk && T > 0 && U > 0 && HS > 0)
+        return !FN(attention_finite)(dq + (T - 1) * about->dq.rs, 0, 1, HS) || !FN(attention_finite)(dk, 0, 1, HS);
+    return (dq && !FN(attention_finite)(dq, about->dq.rs, T, HS))
+        || (dk && !FN(attention_finite)(dk, about->dk.rs, U, HS))
+        || (dv && !FN(attention_finite)(dv, about->dv.rs, U, HV))
+        || (args->dmask && !FN(attention_finite)(args->dmask + item * T * U, U, T, U));
+}
+
+/* The gradients of an item once more. */
 static void FN(attention_mend_backward)(const FN(attention_args) *args, fnn_size item)
 {
     const fnn_attention *about = args->about;
@@ -104,11 +145,6 @@ static void FN(attention_mend_backward)(const FN(attention_args) *args, fnn_size
     REAL *dq = args->dq ? args->dq + about->dq.at[item] : NULL, *dk = args->dk ? args->dk + about->dk.at[item] : NULL;
     REAL *dv = args->dv ? args->dv + about->dv.at[item] : NULL;
     REAL *dmask = args->dmask ? args->dmask + item * T * U : NULL;
-    if ((!dq || FN(attention_finite)(dq, about->dq.rs, T, HS) == 0)
-        && (!dk || FN(attention_finite)(dk, about->dk.rs, U, HS) == 0)
-        && (!dv || (dq && dk) || FN(attention_finite)(dv, about->dv.rs, U, HV) == 0)     /* shows in dq or dk too */
-        && (!dmask || dq || dk || FN(attention_finite)(dmask, U, T, U) == 0))
-        return;
     const REAL *q = args->q + about->q.at[item], *k = args->k + about->k.at[item], *v = args->v + about->v.at[item];
     const REAL *dy = args->dy + about->dy.at[item], *y = args->y + about->y.at[item];
     REAL weights[TILE_U], factors[TILE_U], slopes[TILE_U], pull;
@@ -146,5 +182,6 @@ static void FN(attention_mend_backward)(const FN(attention_args) *args, fnn_size
 static void FN(attention_mend_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     for (fnn_size item = begin; item < end; item++)
-        FN(attention_mend_backward)(ctx, item);
+        if (FN(attention_spoiled_backward)(ctx, item))
+            FN(attention_mend_backward)(ctx, item);
 }

@@ -79,6 +79,51 @@ def test_what_is_hidden_has_no_effect(T, U, kind, junk):
                 np.testing.assert_allclose(got, want, rtol=0, atol=20 * TOLERANCE[dtype])
 
 
+@pytest.mark.parametrize("wanted", ["qkv", "q", "k", "v"])
+@pytest.mark.parametrize("T, U, causal", [(2, 5, False), (7, 6, False), (130, 257, False), (200, 200, True)])
+def test_one_hidden_number_has_no_effect(T, U, causal, wanted):
+    """Wherever it stands: in a key or a value that no query sees, in a query that sees nothing or
+    in what comes from above for it. Kernels look at some rows only to notice it.
+    """
+    rng = np.random.default_rng(6)
+    clean = {"q": rng.standard_normal((T, 5)), "k": rng.standard_normal((U, 5)),
+             "v": rng.standard_normal((U, 19)), "dy": rng.standard_normal((T, 19))}
+    for name, row, column, last_sees in itertools.product(clean, (0, 0.5, -1), (0, -1), (True, False)):
+        at = int(row * len(clean[name])) if row >= 0 else -1
+        allowed = np.ones((T, U), bool)
+        allowed[(slice(None), at) if name in "kv" else at] = False
+        allowed[-1] &= last_sees
+        results = []
+        for junk in (1.0, np.nan):
+            arrays = {n: a.astype(np.float32) for n, a in clean.items()}
+            arrays[name][at, column] = junk
+            tensors = [nn.tensor(arrays[n], requires_grad=n in wanted) for n in "qkv"]
+            y = attention(*tensors, attn_mask=nn.tensor(allowed), is_causal=causal)
+            y.backward(arrays["dy"])
+            results.append([y.data, *(t.grad.data for t in tensors if t.grad is not None)])
+        for want, got in zip(*results):
+            np.testing.assert_allclose(got, want, rtol=0, atol=20 * TOLERANCE[np.float32],
+                                       err_msg=f"NaN in {name} {at}, the last query sees {last_sees}")
+
+
+@pytest.mark.parametrize("name", ["k", "v"])
+def test_a_key_seen_by_later_queries_only(name):
+    """causal: it stands in one tile with queries that do not see it."""
+    for T in (3, 6, 64, 200):
+        dy = np.random.default_rng(3).standard_normal((T, 19)).astype(np.float32)
+        for u in {0, T // 2, T - 2, T - 1}:
+            results = []
+            for junk in (1.0, np.nan):
+                tensors = qkv(T, T, 4, 19, dtype=np.float32, grad=True)
+                tensors["qkv".index(name)].data[u, 3] = junk
+                y = attention(*tensors, is_causal=True)
+                y.backward(dy)
+                results.append([y.data, tensors[0].grad.data])
+            for want, got in zip(*results):
+                np.testing.assert_allclose(got[:u], want[:u], rtol=0, atol=20 * TOLERANCE[np.float32])
+                assert np.isnan(got[u:]).any(axis=1).all()
+
+
 @both_backends
 def test_what_is_seen_has_its_effect(backend):
     """A key that one query sees and another does not: NaN in the first one's row alone."""
