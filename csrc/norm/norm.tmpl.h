@@ -58,9 +58,11 @@ static void FN(layer_norm_forward_block)(void *ctx, fnn_size begin, fnn_size end
         else if (w)
             for (fnn_size k = 0; k < n; k++)
                 y[k] = ((x[k] - centre) * scale + shift) * w[k];
-        else
+        else if (b)
             for (fnn_size k = 0; k < n; k++)
-                y[k] = (x[k] - centre) * scale + shift + (b ? b[k] : 0);
+                y[k] = (x[k] - centre) * scale + shift + b[k];
+        else
+            FN(norm_plane)(y, x, n, centre, scale, shift);
     }
 }
 
