@@ -51,12 +51,15 @@ cdef Py_ssize_t slot_of(object cls, str name) except -1:
     return (<PyMemberDescrObject *><PyObject *>descriptor).d_member.offset
 
 
+cdef object missing(object o):
+    """For `slot` and `look_at`, which are small without it, so that C inlines them."""
+    raise _incomplete(o)
+
+
 cdef inline object slot(object o, Py_ssize_t at):
     """What lies there; an error of `incomplete` in autograd/tape.py where nothing does."""
     cdef PyObject *value = (<PyObject **>(<char *><PyObject *>o + at))[0]
-    if value == NULL:
-        raise _incomplete(o)
-    return <object>value
+    return <object>value if value != NULL else missing(o)
 
 
 cdef inline int look_at(object t) except -1:
@@ -65,9 +68,15 @@ cdef inline int look_at(object t) except -1:
     """
     cdef PyObject *version = (<PyObject **>(<char *><PyObject *>t + T_version))[0]
     if version == NULL or type(<object>version) is not list or PyList_GET_SIZE(<object>version) != 1:
-        if version == NULL or type(<object>version) is not list or PyList_GET_SIZE(<object>version) == 0:
-            raise _incomplete(t)
-        _renew(t)
+        look_closer(t)
+    return 0
+
+
+cdef int look_closer(object t) except -1:
+    cdef PyObject *version = (<PyObject **>(<char *><PyObject *>t + T_version))[0]
+    if version == NULL or type(<object>version) is not list or PyList_GET_SIZE(<object>version) == 0:
+        missing(t)
+    _renew(t)
     return 0
 
 
