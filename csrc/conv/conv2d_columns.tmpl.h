@@ -19,6 +19,11 @@
 #include "conv/conv2d_phases.tmpl.h"
 
 /* ---- a piece of the column matrix ------------------------------------------------------------ */
+
+/* The columns [q0, q0 + width) of `images` images from n0, side by side, rows [row, row + rows), of
+ * group h */
+typedef struct { fnn_size h, n0, images, q0, width, row, rows; } FN(conv_piece);
+
 typedef struct {
     REAL *cols;
     const REAL *x;
@@ -35,22 +40,19 @@ static void FN(conv_columns_rows)(void *ctx, fnn_size begin, fnn_size end)
                    args->row + begin, args->row + end, args->q0, args->q0 + args->width);
 }
 
-/* The columns [q0, q0 + width) of `images` images from n0, side by side, rows [row, row + rows), of
- * group h. Returns where they are (in the image itself for a 1x1 window) and the distance between
- * rows. */
-static const REAL *FN(conv_columns)(REAL *cols, fnn_size *ld, const REAL *x, const fnn_window *g, fnn_size h,
-                                    fnn_size n0, fnn_size images, fnn_size q0, fnn_size width, fnn_size row,
-                                    fnn_size rows)
+/* Makes a piece, in cols. Returns where it is (in the image itself for a 1x1 window) and the
+ * distance between its rows. */
+static const REAL *FN(conv_columns)(REAL *cols, fnn_size *ld, const REAL *x, const fnn_window *g, FN(conv_piece) piece)
 {
     const fnn_size HW = g->H * g->W;
-    const REAL *x_h = x + (n0 * g->C + h * (g->C / g->G)) * HW;                 /* x[n0, first channel of h, :, :] */
-    if (images == 1 && conv_is_pointwise(g)) {
+    const REAL *x_h = x + (piece.n0 * g->C + piece.h * (g->C / g->G)) * HW;     /* x[n0, first channel of h, :, :] */
+    if (piece.images == 1 && conv_is_pointwise(g)) {
         *ld = HW;
-        return x_h + row * HW + q0;
+        return x_h + piece.row * HW + piece.q0;
     }
-    *ld = images * width;
-    FN(conv_columns_args) args = { cols, x_h, g, images, g->C * HW, q0, width, row };
-    fnn_parallel_for(rows, fnn_max(1, 32768 / *ld), FN(conv_columns_rows), &args);
+    *ld = piece.images * piece.width;
+    FN(conv_columns_args) args = { cols, x_h, g, piece.images, g->C * HW, piece.q0, piece.width, piece.row };
+    fnn_parallel_for(piece.rows, fnn_max(1, 32768 / *ld), FN(conv_columns_rows), &args);
     return cols;
 }
 
@@ -86,7 +88,8 @@ static void FN(conv_columns_forward_pieces)(void *ctx, fnn_size begin, fnn_size 
         for (fnn_size row = 0; row < taps; row += rows_most) {
             fnn_size ld;
             const fnn_size rows = fnn_min(rows_most, taps - row);
-            const REAL *columns = FN(conv_columns)(cols, &ld, args->x, g, h, n0, images, q0, width, row, rows);
+            const REAL *columns = FN(conv_columns)(cols, &ld, args->x, g, (FN(conv_piece)){
+                .h = h, .n0 = n0, .images = images, .q0 = q0, .width = width, .row = row, .rows = rows });
             FN(gemm)(together ? tile : y, together ? images * width : PQ,
                      w + row, taps, 1, columns, ld, 1, row == 0 ? b : NULL, NULL,
                      filters, images * width, rows,                             /* m = filters  n = columns  k = taps */
@@ -155,7 +158,8 @@ static void FN(conv_columns_dw_block)(void *ctx, fnn_size begin, fnn_size end)
             for (fnn_size q0 = 0; q0 < PQ; q0 += args->cut.columns) {
                 fnn_size ld, ld_dy = PQ;
                 const fnn_size width = fnn_min(args->cut.columns, PQ - q0);
-                const REAL *columns = FN(conv_columns)(cols, &ld, args->x, g, h, n, images, q0, width, row, rows);
+                const REAL *columns = FN(conv_columns)(cols, &ld, args->x, g, (FN(conv_piece)){
+                    .h = h, .n0 = n, .images = images, .q0 = q0, .width = width, .row = row, .rows = rows });
                 const REAL *dy = (const REAL *)args->dy + (n * g->K + k0) * PQ + q0;       /* dy[n, k0, q0] */
                 if (together) {
                     for (fnn_size k = 0; k < filters; k++)

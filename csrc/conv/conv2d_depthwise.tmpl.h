@@ -13,25 +13,32 @@
 enum { DEPTHWISE_ROWS = 8 };                        /* enough sums to hide a multiply-add's latency */
 #endif
 
-/* R and rows are constants. length: from row to row of the frame; w_row, w_column: from one weight
- * to the next, negative for flipped filters. y is cut off below `least`. */
+/* The sums of a plane */
+typedef struct {
+    const REAL *frame;                              /* a vector behind its end is read */
+    fnn_size length;                                /* from row to row of the frame */
+    const REAL *w;                                  /* [R][S] */
+    fnn_size S, dilation;
+    REAL b, least;                                  /* y is cut off below `least` */
+} FN(depthwise_sums);
+
+/* A tile of y, rows ldy apart. frame: the first pixel that it sees. R and rows are constants. */
 FNN_INLINE void FN(depthwise_tile)(const fnn_size R, const fnn_size rows, REAL *y, fnn_size ldy, const REAL *frame,
-                                   fnn_size length, const REAL *w, fnn_size w_row, fnn_size w_column, fnn_size S,
-                                   fnn_size dilation, REAL b, REAL least)
+                                   const FN(depthwise_sums) of)
 {
     vec acc[DEPTHWISE_ROWS];
 #pragma GCC unroll 8
     for (fnn_size p = 0; p < rows; p++)
-        acc[p] = v_set(b);
+        acc[p] = v_set(of.b);
     /* columns of the window, then rows of the frame: each is seen by up to R rows of y */
-    for (fnn_size s = 0; s < S; s++) {
+    for (fnn_size s = 0; s < of.S; s++) {
         vec weight[7];
 #pragma GCC unroll 7
         for (fnn_size r = 0; r < R; r++)
-            weight[r] = v_set(w[r * w_row + s * w_column]);
+            weight[r] = v_set(of.w[r * of.S + s]);
 #pragma GCC unroll 14
         for (fnn_size i = 0; i < rows + R - 1; i++) {
-            const vec seen = v_load(frame + i * length + s * dilation);
+            const vec seen = v_load(frame + i * of.length + s * of.dilation);
 #pragma GCC unroll 7
             for (fnn_size r = 0; r < R; r++)
                 if (i - r >= 0 && i - r < rows)
@@ -40,17 +47,14 @@ FNN_INLINE void FN(depthwise_tile)(const fnn_size R, const fnn_size rows, REAL *
     }
 #pragma GCC unroll 8
     for (fnn_size p = 0; p < rows; p++)
-        v_store(y + p * ldy, v_max(v_set(least), acc[p]));                      /* this way round NaN stays */
+        v_store(y + p * ldy, v_max(v_set(of.least), acc[p]));   /* this way round NaN stays */
 }
 
-typedef void FN(depthwise_tile_fn)(REAL *y, fnn_size ldy, const REAL *frame, fnn_size length, const REAL *w,
-                                   fnn_size w_row, fnn_size w_column, fnn_size S, fnn_size dilation, REAL b,
-                                   REAL least);
-#define DEPTHWISE_TILE(R, rows)                                                                                     \
-    static void FN(depthwise_tile_##R##_##rows)(REAL *y, fnn_size ldy, const REAL *frame, fnn_size length,          \
-                                                const REAL *w, fnn_size w_row, fnn_size w_column, fnn_size S,       \
-                                                fnn_size dilation, REAL b, REAL least)                              \
-    { FN(depthwise_tile)(R, rows, y, ldy, frame, length, w, w_row, w_column, S, dilation, b, least); }
+typedef void FN(depthwise_tile_fn)(REAL *y, fnn_size ldy, const REAL *frame, const FN(depthwise_sums) *of);
+#define DEPTHWISE_TILE(R, rows)                                                                   \
+    static void FN(depthwise_tile_##R##_##rows)(REAL *y, fnn_size ldy, const REAL *frame,         \
+                                                const FN(depthwise_sums) *of)                     \
+    { FN(depthwise_tile)(R, rows, y, ldy, frame, *of); }
 DEPTHWISE_TILE(3, 4) DEPTHWISE_TILE(3, 8)
 DEPTHWISE_TILE(5, 4) DEPTHWISE_TILE(5, 8)
 DEPTHWISE_TILE(7, 4) DEPTHWISE_TILE(7, 8)
@@ -68,26 +72,23 @@ static int FN(depthwise_serves)(fnn_size P, fnn_size Q, fnn_size R, fnn_size dh)
     return R % 2 == 1 && R >= 3 && R <= 7 && dh == 1 && P >= DEPTHWISE_ROWS / 2 && 2 * Q > VL;
 }
 
-/* y [P][Q]; a vector behind the frame's end is read; b NULL for none */
-static void FN(depthwise_plane)(REAL *y, fnn_size P, fnn_size Q, const REAL *frame, fnn_size length, const REAL *w,
-                                fnn_size w_row, fnn_size w_column, fnn_size R, fnn_size S, fnn_size dilation,
-                                const REAL *b, REAL least)
+/* y [P][Q] */
+static void FN(depthwise_plane)(REAL *y, fnn_size P, fnn_size Q, fnn_size R, const FN(depthwise_sums) *of)
 {
-    const REAL start = b ? *b : 0;
     for (fnn_size p = 0, rows; p < P; p += rows) {
         rows = P - p > DEPTHWISE_ROWS / 2 && P >= DEPTHWISE_ROWS ? DEPTHWISE_ROWS : DEPTHWISE_ROWS / 2;
         p = fnn_min(p, P - rows);
         FN(depthwise_tile_fn) *const tile = FN(depthwise_tiles)[(R - 3) / 2][rows > DEPTHWISE_ROWS / 2];
         if (Q < VL) {                               /* less than a vector: beside, then copied */
             REAL out[DEPTHWISE_ROWS * (VBYTES ? VBYTES / sizeof(REAL) : 1)];
-            tile(out, VL, frame + p * length, length, w, w_row, w_column, S, dilation, start, least);
+            tile(out, VL, of->frame + p * of->length, of);
             for (fnn_size i = 0; i < rows; i++)
                 memcpy(y + (p + i) * Q, out + i * VL, Q * sizeof(REAL));
             continue;
         }
         for (fnn_size q = 0; q < Q; q += VL) {
             const fnn_size at = fnn_min(q, Q - VL);
-            tile(y + p * Q + at, Q, frame + p * length + at, length, w, w_row, w_column, S, dilation, start, least);
+            tile(y + p * Q + at, Q, of->frame + p * of->length + at, of);
         }
     }
 }

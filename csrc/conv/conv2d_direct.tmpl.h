@@ -164,9 +164,9 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
                            g->H, g->W, g->ph, g->pw, 1, 1);
         if (by_rows) {
             for (fnn_size k = h * Kg; k < (h + 1) * Kg; k++)
-                FN(depthwise_plane)((REAL *)args->out + (n * g->K + k) * P * Q, P, Q, frames, f.length,
-                                    (const REAL *)args->w + k * taps, g->S, 1, g->R, g->S, g->dw,
-                                    args->b ? (const REAL *)args->b + k : NULL, least);
+                FN(depthwise_plane)((REAL *)args->out + (n * g->K + k) * P * Q, P, Q, g->R, &(FN(depthwise_sums)){
+                    .frame = frames, .length = f.length, .w = (const REAL *)args->w + k * taps, .S = g->S,
+                    .dilation = g->dw, .b = args->b ? ((const REAL *)args->b)[k] : 0, .least = least });
             continue;
         }
         for (fnn_size p0 = 0; p0 < P; p0 += run)
@@ -229,9 +229,12 @@ static void FN(conv_direct_dx_block)(void *ctx, fnn_size begin, fnn_size end)
             FN(fill_frame)(frame, f, (const REAL *)args->dy + (n * g->K + c * Kg + k) * PQ,
                            g->P, g->Q, top, left, g->sh, g->sw);
             if (by_rows) {
-                FN(depthwise_plane)((REAL *)args->out + nc * H * W, H, W, frame, f.length,
-                                    (const REAL *)args->w + (c + 1) * RS - 1, -g->S, -1, g->R, g->S, g->dw,
-                                    args->b ? (const REAL *)args->b + c : NULL, -(REAL)INFINITY);
+                REAL flipped[DIRECT_TAPS];
+                for (fnn_size rs = 0; rs < RS; rs++)
+                    flipped[rs] = ((const REAL *)args->w)[(c + 1) * RS - 1 - rs];
+                FN(depthwise_plane)((REAL *)args->out + nc * H * W, H, W, g->R, &(FN(depthwise_sums)){
+                    .frame = frame, .length = f.length, .w = flipped, .S = g->S, .dilation = g->dw,
+                    .b = args->b ? ((const REAL *)args->b)[c] : 0, .least = -(REAL)INFINITY });
                 break;
             }
             FN(tap_sum)(1, out, 0, frame, (const REAL *)args->w + (c * Kg + k) * RS,

@@ -50,15 +50,25 @@ typedef struct {
     int in_place;                                   /* whether the images can be read in place */
 } FN(pixels_args);
 
+/* What a tile reads and writes: _step from one of its rows to the next, _half from one half of the
+ * panel of filters to the other. */
+typedef struct {
+    REAL *out;                                      /* sums, [output][VL] of a row and half */
+    fnn_size out_step, out_half;
+    const REAL *x;                                  /* the frame: the tile's first output sees x[offset[t]] */
+    fnn_size x_step;
+    const REAL *u;                                  /* filters, [tap][VL] of a half */
+    fnn_size u_half;
+    const fnn_size *offset;                         /* [tap] */
+    fnn_size taps;
+    const REAL *bias;                               /* what the sums start from; NULL: what is in out */
+} FN(pixels_tile);
+
 /* out[i, filter] = (start of the sum) + sum over taps t of x[offset[t] + i * lanes] * u[t, filter],
- * for `rows` rows of mr outputs each and nv halves of a panel. x_step, out_step: from row to row;
- * out_half, u_half: from half to half. bias: what the sum starts from, or NULL: what is in out. A
- * register tile as wino_product: pixels are broadcast, filters loaded in vectors. The constants
- * come first. */
+ * for `rows` rows of mr outputs each and nv halves of a panel: all constants. A register tile as
+ * wino_product: pixels are broadcast, filters loaded in vectors. */
 FNN_INLINE void FN(pixels_product)(const fnn_size lanes, const fnn_size nv, const fnn_size rows, const fnn_size mr,
-                                   REAL *out, fnn_size out_step, fnn_size out_half, const REAL *x, fnn_size x_step,
-                                   const REAL *u, fnn_size u_half, const fnn_size *offset, fnn_size taps,
-                                   const REAL *bias)
+                                   const FN(pixels_tile) tile)
 {
     vec acc[2][WINO_MR][2];                         /* [row][output][half] */
 #pragma GCC unroll 2
@@ -67,19 +77,20 @@ FNN_INLINE void FN(pixels_product)(const fnn_size lanes, const fnn_size nv, cons
         for (fnn_size i = 0; i < mr; i++)
 #pragma GCC unroll 2
             for (fnn_size j = 0; j < nv; j++)
-                acc[p][i][j] = v_load(bias ? bias + j * VL : out + p * out_step + j * out_half + i * VL);
+                acc[p][i][j] = v_load(tile.bias ? tile.bias + j * VL
+                                             : tile.out + p * tile.out_step + j * tile.out_half + i * VL);
     /* the sum over taps: a vector of filters, or two, by all outputs of the tile */
-    for (fnn_size t = 0; t < taps; t++) {
-        const REAL *x_t = x + offset[t];
+    for (fnn_size t = 0; t < tile.taps; t++) {
+        const REAL *x_t = tile.x + tile.offset[t];
         vec w[2];
 #pragma GCC unroll 2
         for (fnn_size j = 0; j < nv; j++)
-            w[j] = v_load(u + j * u_half + t * VL);
+            w[j] = v_load(tile.u + j * tile.u_half + t * VL);
 #pragma GCC unroll 2
         for (fnn_size p = 0; p < rows; p++)
 #pragma GCC unroll 16
             for (fnn_size i = 0; i < mr; i++) {
-                const vec pixel = v_set(x_t[p * x_step + i * lanes]);
+                const vec pixel = v_set(x_t[p * tile.x_step + i * lanes]);
 #pragma GCC unroll 2
                 for (fnn_size j = 0; j < nv; j++)
                     acc[p][i][j] += pixel * w[j];
@@ -91,17 +102,13 @@ FNN_INLINE void FN(pixels_product)(const fnn_size lanes, const fnn_size nv, cons
         for (fnn_size i = 0; i < mr; i++)
 #pragma GCC unroll 2
             for (fnn_size j = 0; j < nv; j++)
-                v_store(out + p * out_step + j * out_half + i * VL, acc[p][i][j]);
+                v_store(tile.out + p * tile.out_step + j * tile.out_half + i * VL, acc[p][i][j]);
 }
 
-typedef void FN(pixels_product_fn)(REAL *out, fnn_size out_step, fnn_size out_half, const REAL *x, fnn_size x_step,
-                                   const REAL *u, fnn_size u_half, const fnn_size *offset, fnn_size taps,
-                                   const REAL *bias);
-#define PIXELS_PRODUCT(of, lanes, nv, rows, mr)                                                                     \
-    static void FN(pixels_product_##of##nv##rows##_##mr)(                                                           \
-        REAL *out, fnn_size out_step, fnn_size out_half, const REAL *x, fnn_size x_step, const REAL *u,             \
-        fnn_size u_half, const fnn_size *offset, fnn_size taps, const REAL *bias)                                   \
-    { FN(pixels_product)(lanes, nv, rows, mr, out, out_step, out_half, x, x_step, u, u_half, offset, taps, bias); }
+typedef void FN(pixels_product_fn)(const FN(pixels_tile) *tile);
+#define PIXELS_PRODUCT(of, lanes, nv, rows, mr)                                            \
+    static void FN(pixels_product_##of##nv##rows##_##mr)(const FN(pixels_tile) *tile)      \
+    { FN(pixels_product)(lanes, nv, rows, mr, *tile); }
 /* PIXELS_<halves><rows>: lanes = VL; PIXELS_1_<halves><rows>: lanes = 1, planes */
 #define PIXELS_1_11(mr) PIXELS_PRODUCT(plane, 1, 1, 1, mr)
 #define PIXELS_1_12(mr) PIXELS_PRODUCT(plane, 1, 1, 2, mr)
@@ -186,25 +193,29 @@ static void FN(pixels_panel)(const FN(pixels_args) *args, REAL *out, fnn_size kb
     const fnn_size together = nv * Q <= WINO_MR || nv == 1 ? 2 : 1;             /* rows in a tile */
     const fnn_size tiles = fnn_ceil_div(Q, WINO_MR);
     const REAL *u = args->u + (args->h * panels + kb) * taps * WINO_NR, *frame = args->frame;
+    FN(pixels_tile) here = { .out_step = Q * VL, .out_half = args->images * rows * Q * VL, .x_step = x_step,
+                             .u_half = taps * VL, .bias = bias };
     fnn_size t = args->begin[phase];
     if (args->of)                                   /* where the phase's first pixel is, behind the frame's */
         frame += (conv_phase_shift(phase / args->sw, args->of->ph, args->sh) * args->cut.pitch
                   + conv_phase_shift(phase % args->sw, args->of->pw, args->sw)) * args->lanes;
     /* blocks of taps, whose filters stay in an L1 cache; once also where a phase has no taps */
     do {
+        here.u = u + t * VL;
+        here.offset = args->offset + t;
+        here.taps = fnn_min(PIXELS_TAPS, end - t);
         /* images, one or two rows of outputs, tiles of a row */
         for (fnn_size n = 0; n < args->images; n++)
             for (fnn_size p = 0, height; p < rows; p += height) {
                 height = fnn_min(together, rows - p);
                 for (fnn_size tile = 0; tile < tiles; tile++) {
                     const fnn_size q = FN(wino_panel)(Q, tiles, tile), mr = FN(wino_panel)(Q, tiles, tile + 1) - q;
-                    FN(pixels_products)[args->lanes > 1][nv - 1][height - 1][mr - 1](
-                        out + ((n * rows + p) * Q + q) * VL, Q * VL, args->images * rows * Q * VL,
-                        frame + n * args->image + p * x_step + q * args->lanes, x_step,
-                        u + t * VL, taps * VL, args->offset + t, fnn_min(PIXELS_TAPS, end - t),
-                        t == args->begin[phase] ? bias : NULL);
+                    here.out = out + ((n * rows + p) * Q + q) * VL;
+                    here.x = frame + n * args->image + p * x_step + q * args->lanes;
+                    FN(pixels_products)[args->lanes > 1][nv - 1][height - 1][mr - 1](&here);
                 }
             }
+        here.bias = NULL;
         t += PIXELS_TAPS;
     } while (t < end);
 }

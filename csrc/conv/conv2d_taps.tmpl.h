@@ -34,15 +34,27 @@ typedef struct {
     fnn_size line, image;                           /* in x: from a row of output and from an image to the next */
 } FN(dw_band);
 
+/* What sums over a band read and write: _step from a row of taps to the next, _half from a vector
+ * of filters to the next. */
+typedef struct {
+    REAL *out;                                      /* [tap][VL] of a row of taps and a vector of filters */
+    fnn_size out_step, out_half;
+    const REAL *x;
+    fnn_size x_step, step;                          /* step: from a column of output to the next */
+    const REAL *dy;                                 /* [pixel][VL] of a vector of filters */
+    fnn_size dy_half;
+    const FN(dw_band) *band;
+    int add;                                        /* to what is in out */
+} FN(dw_sums);
+
 /* out[row of taps, tap, filter] (+)= sum over the band's pixels (n, row, column) of
  *     x[n * image + row * line + column * step + row of taps * x_step + tap] * dy[pixel, filter]
- * for `rows` rows of mr taps and nv vectors of filters. out_step, x_step: from a row of taps to the
- * next; out_half, dy_half: from vector to vector. A register tile as wino_product: numbers of x are
- * broadcast, dy loaded in vectors. The constants come first. */
-FNN_INLINE void FN(dw_tile)(const fnn_size nv, const fnn_size rows, const fnn_size mr, REAL *out, fnn_size out_step,
-                            fnn_size out_half, const REAL *x, fnn_size x_step, fnn_size step, const REAL *dy,
-                            fnn_size dy_half, const FN(dw_band) *band, int add)
+ * for `rows` rows of mr taps and nv vectors of filters, all constants. A register tile as
+ * wino_product: numbers of x are broadcast, dy loaded in vectors. */
+FNN_INLINE void FN(dw_tile)(const fnn_size nv, const fnn_size rows, const fnn_size mr, const FN(dw_sums) sums)
 {
+    const FN(dw_band) *band = sums.band;
+    const REAL *dy = sums.dy;
     vec acc[DW_ROWS][DW_MOST][2];                   /* [row of taps][tap][vector of filters] */
 #pragma GCC unroll 3
     for (fnn_size r = 0; r < rows; r++)
@@ -50,22 +62,22 @@ FNN_INLINE void FN(dw_tile)(const fnn_size nv, const fnn_size rows, const fnn_si
         for (fnn_size s = 0; s < mr; s++)
 #pragma GCC unroll 2
             for (fnn_size j = 0; j < nv; j++)
-                acc[r][s][j] = add ? v_load(out + r * out_step + j * out_half + s * VL) : v_set(0);
+                acc[r][s][j] = sums.add ? v_load(sums.out + r * sums.out_step + j * sums.out_half + s * VL) : v_set(0);
     /* the pixels of the band */
     for (fnn_size n = 0; n < band->images; n++)
         for (fnn_size row = 0; row < band->rows; row++) {
-            const REAL *seen = x + n * band->image + row * band->line;
-            for (fnn_size column = 0; column < band->columns; column++, seen += step, dy += VL) {
+            const REAL *seen = sums.x + n * band->image + row * band->line;
+            for (fnn_size column = 0; column < band->columns; column++, seen += sums.step, dy += VL) {
                 vec d[2];
 #pragma GCC unroll 2
                 for (fnn_size j = 0; j < nv; j++)
-                    d[j] = v_load(dy + j * dy_half);
+                    d[j] = v_load(dy + j * sums.dy_half);
                 /* the taps that see this pixel */
 #pragma GCC unroll 3
                 for (fnn_size r = 0; r < rows; r++)
 #pragma GCC unroll 8
                     for (fnn_size s = 0; s < mr; s++) {
-                        const vec pixel = v_set(seen[r * x_step + s]);
+                        const vec pixel = v_set(seen[r * sums.x_step + s]);
 #pragma GCC unroll 2
                         for (fnn_size j = 0; j < nv; j++)
                             acc[r][s][j] += pixel * d[j];
@@ -78,16 +90,12 @@ FNN_INLINE void FN(dw_tile)(const fnn_size nv, const fnn_size rows, const fnn_si
         for (fnn_size s = 0; s < mr; s++)
 #pragma GCC unroll 2
             for (fnn_size j = 0; j < nv; j++)
-                v_store(out + r * out_step + j * out_half + s * VL, acc[r][s][j]);
+                v_store(sums.out + r * sums.out_step + j * sums.out_half + s * VL, acc[r][s][j]);
 }
 
-typedef void FN(dw_tile_fn)(REAL *out, fnn_size out_step, fnn_size out_half, const REAL *x, fnn_size x_step,
-                            fnn_size step, const REAL *dy, fnn_size dy_half, const FN(dw_band) *band, int add);
-#define DW_TILE(nv, rows, mr)                                                                                       \
-    static void FN(dw_tile_##nv##rows##_##mr)(REAL *out, fnn_size out_step, fnn_size out_half, const REAL *x,       \
-                                              fnn_size x_step, fnn_size step, const REAL *dy, fnn_size dy_half,     \
-                                              const FN(dw_band) *band, int add)                                     \
-    { FN(dw_tile)(nv, rows, mr, out, out_step, out_half, x, x_step, step, dy, dy_half, band, add); }
+typedef void FN(dw_tile_fn)(const FN(dw_sums) *sums);
+#define DW_TILE(nv, rows, mr) \
+    static void FN(dw_tile_##nv##rows##_##mr)(const FN(dw_sums) *sums) { FN(dw_tile)(nv, rows, mr, *sums); }
 #define DW_NAME(nv, rows, mr) [nv - 1][rows - 1][mr - 1] = FN(dw_tile_##nv##rows##_##mr),
 #if REAL_IS_F64                                     /* fewer versions to build */
 #  define DW_LIST(do) do(1, 1, 1) do(1, 1, 2) do(1, 1, 3) do(1, 1, 4) do(1, 1, 5) do(1, 1, 6) do(1, 1, 7) do(1, 1, 8)
@@ -122,14 +130,15 @@ static int FN(dw_has)(fnn_size nv, fnn_size rows, fnn_size mr)
 
 /* All sums of `nv` vectors of filters over a band: `lines` rows of S taps, x_step apart in x. Tiles
  * of up to DW_ROWS rows by a piece of the S taps. */
-static void FN(dw_lines)(fnn_size nv, fnn_size lines, fnn_size S, REAL *out, fnn_size out_half, const REAL *x,
-                         fnn_size x_step, fnn_size step, const REAL *dy, fnn_size dy_half, const FN(dw_band) *band,
-                         int add)
+static void FN(dw_lines)(fnn_size nv, fnn_size lines, fnn_size S, const FN(dw_sums) *all)
 {
     const fnn_size pieces = fnn_ceil_div(S, DW_MOST), widest = fnn_ceil_div(S, pieces);
+    FN(dw_sums) sums = *all;
     if (nv == 2 && !FN(dw_has)(2, 1, widest)) {
-        FN(dw_lines)(1, lines, S, out, out_half, x, x_step, step, dy, dy_half, band, add);
-        FN(dw_lines)(1, lines, S, out + out_half, out_half, x, x_step, step, dy + dy_half, dy_half, band, add);
+        FN(dw_lines)(1, lines, S, &sums);
+        sums.out += sums.out_half;
+        sums.dy += sums.dy_half;
+        FN(dw_lines)(1, lines, S, &sums);
         return;
     }
     fnn_size most = 1;
@@ -140,8 +149,9 @@ static void FN(dw_lines)(fnn_size nv, fnn_size lines, fnn_size S, REAL *out, fnn
         const fnn_size s = piece * S / pieces, mr = (piece + 1) * S / pieces - s;
         for (fnn_size block = 0; block < blocks; block++) {
             const fnn_size line = block * lines / blocks, rows = (block + 1) * lines / blocks - line;
-            FN(dw_tiles)[nv - 1][rows - 1][mr - 1](out + (line * S + s) * VL, S * VL, out_half, x + line * x_step + s,
-                                                   x_step, step, dy, dy_half, band, add);
+            sums.out = all->out + (line * S + s) * VL;
+            sums.x = all->x + line * all->x_step + s;
+            FN(dw_tiles)[nv - 1][rows - 1][mr - 1](&sums);
         }
     }
 }
@@ -218,20 +228,24 @@ static void FN(conv_taps_dw_block)(void *ctx, fnn_size begin, fnn_size end)
                     }
                     band.line = g->sh * view.pitch;
                     band.image = view.image;
+                    FN(dw_sums) here = { .out_step = g->S * VL, .out_half = sums_half,
+                                         .x_step = g->R == 1 ? view.channel : g->dh * view.pitch, .step = g->sw,
+                                         .dy_half = pixels * VL, .band = &band, .add = add };
                     /* the sums: two vectors of filters at a time (doubles: one), by channels */
                     for (fnn_size l = 0; l < filters; l += 2 * VL) {
                         const fnn_size nv = filters - l > VL && !REAL_IS_F64 ? 2 : 1;
                         for (fnn_size half = 0; half < fnn_min(2, fnn_ceil_div(filters - l, VL)); half += nv) {
-                            REAL *out = sums + (l / VL + half) * sums_half;
-                            const REAL *dy = dy_lanes + (l / VL + half) * pixels * VL;
+                            here.out = sums + (l / VL + half) * sums_half;
+                            here.dy = dy_lanes + (l / VL + half) * pixels * VL;
+                            here.x = view.x;
                             if (g->R == 1)          /* channels are the rows of a tile */
-                                FN(dw_lines)(nv, channels, g->S, out, sums_half, view.x, view.channel, g->sw, dy,
-                                             pixels * VL, &band, add);
+                                FN(dw_lines)(nv, channels, g->S, &here);
                             else
-                                for (fnn_size c = 0; c < channels; c++)
-                                    FN(dw_lines)(nv, g->R, g->S, out + c * RS * VL, sums_half,
-                                                 view.x + c * view.channel, g->dh * view.pitch, g->sw, dy,
-                                                 pixels * VL, &band, add);
+                                for (fnn_size c = 0; c < channels; c++) {
+                                    FN(dw_lines)(nv, g->R, g->S, &here);
+                                    here.out += RS * VL;
+                                    here.x += view.channel;
+                                }
                         }
                     }
                     add = 1;
