@@ -60,11 +60,16 @@ typedef struct { int add; const REAL *keep, *times; } FN(attention_out);
         b += (steps) * rsb; \
     } while (0)
 
-/* mr x nv registers of sums (all three constants where this is inlined) over k products */
-FNN_INLINE void FN(attention_micro)(const int kind, const fnn_size mr, const fnn_size nv, REAL *c, fnn_size rsc,
-                                    const REAL *a, fnn_size rsa, const REAL *b, fnn_size rsb, fnn_size k,
+/* C = A B, k products in each sum; c, a and b with the distances between their rows */
+typedef struct { REAL *c; fnn_size rsc; const REAL *a; fnn_size rsa; const REAL *b; fnn_size rsb, k; } FN(attention_ab);
+
+/* mr x nv registers of sums; all three numbers are constants where this is inlined. */
+FNN_INLINE void FN(attention_micro)(const int kind, const fnn_size mr, const fnn_size nv, const FN(attention_ab) of,
                                     const FN(attention_out) *out)
 {
+    const REAL *a = of.a, *b = of.b;
+    const fnn_size rsa = of.rsa, rsb = of.rsb;
+    fnn_size k = of.k;
     vec acc[GEMM_MR][GEMM_NV];
     const REAL *base[5] = { a, a + 3 * rsa, a + 6 * rsa, a + 9 * rsa, a + 12 * rsa };
 #pragma GCC unroll 16
@@ -89,7 +94,7 @@ FNN_INLINE void FN(attention_micro)(const int kind, const fnn_size mr, const fnn
 #pragma GCC unroll 16
     for (fnn_size i = 0; i < mr; i++) {
         const vec x = v_set(kind == BY_COLUMNS ? times[i] : all), y = v_set(kind == BY_COLUMNS && add ? keep[i] : 1);
-        REAL *to = c + i * rsc;
+        REAL *to = of.c + i * of.rsc;
 #pragma GCC unroll 2
         for (fnn_size j = 0; j < nv; j++)
             if (add)
@@ -110,11 +115,20 @@ typedef void FN(attention_micro_fn)(REAL *c, fnn_size rsc, const REAL *a, fnn_si
     const FN(attention_out) *out
 #define ATTENTION_MICRO(mr, nv) \
     static void FN(attention_from_rows_##nv##_##mr)(ATTENTION_ARGUMENTS) \
-    { (void)rsc; (void)rsb; FN(attention_micro)(FROM_ROWS, mr, nv, c, TILE_T, a, rsa, b, TILE_T, k, out); } \
+    { \
+        (void)rsc; (void)rsb; \
+        FN(attention_micro)(FROM_ROWS, mr, nv, (FN(attention_ab)){ c, TILE_T, a, rsa, b, TILE_T, k }, out); \
+    } \
     static void FN(attention_by_rows_##nv##_##mr)(ATTENTION_ARGUMENTS) \
-    { (void)rsa; FN(attention_micro)(BY_ROWS, mr, nv, c, rsc, a, TILE_T, b, rsb, k, out); } \
+    { \
+        (void)rsa; \
+        FN(attention_micro)(BY_ROWS, mr, nv, (FN(attention_ab)){ c, rsc, a, TILE_T, b, rsb, k }, out); \
+    } \
     static void FN(attention_by_columns_##nv##_##mr)(ATTENTION_ARGUMENTS) \
-    { (void)rsa; FN(attention_micro)(BY_COLUMNS, mr, nv, c, rsc, a, 1, b, rsb, k, out); }
+    { \
+        (void)rsa; \
+        FN(attention_micro)(BY_COLUMNS, mr, nv, (FN(attention_ab)){ c, rsc, a, 1, b, rsb, k }, out); \
+    }
 #define ATTENTION_MICROS(mr) ATTENTION_MICRO(mr, 1) ATTENTION_MICRO(mr, 2)
 ATTENTION_MICROS(1) ATTENTION_MICROS(2) ATTENTION_MICROS(3) ATTENTION_MICROS(4) ATTENTION_MICROS(5) ATTENTION_MICROS(6)
 #define ATTENTION_LIST_6(name) FN(name##_1), FN(name##_2), FN(name##_3), FN(name##_4), FN(name##_5), FN(name##_6)

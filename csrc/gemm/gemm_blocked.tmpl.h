@@ -90,25 +90,25 @@ static FN(gemm_panel) FN(gemm_panel_b)(const FN(gemm_plan) *plan, fnn_size t, fn
 
 /* A tile that sticks out of C: it is computed in a buffer, then copied. `b` is a panel filled up
  * with zeros. */
-GEMM_APART void FN(gemm_edge_tile)(REAL *c, fnn_size rsc, FN(gemm_panel) a, FN(gemm_panel) b, const REAL *bias_row,
-                                   const REAL *bias_col, fnn_size rows, fnn_size columns, fnn_size k, int by_rows,
-                                   int how)
+GEMM_APART void FN(gemm_edge_tile)(REAL *c, fnn_size rsc, FN(gemm_panel) a, FN(gemm_panel) b, fnn_size rows,
+                                   fnn_size columns, fnn_size k, int by_rows, const FN(gemm_end) *end)
 {
     REAL tile[GEMM_MR * GEMM_NV * GEMM_VL], bias[GEMM_NV * GEMM_VL] = {0};
     const fnn_size width = columns > VL ? 2 * VL : VL;
     FN(gemm_tile_fn) *compute = FN(gemm_tiles)[by_rows][columns > VL][rows - 1];
     if (columns == width) {
-        compute(c, rsc, a.at, a.step, b.at, b.step, c, 0, bias_row, bias_col, k, how);
+        compute(c, rsc, a.at, a.step, b.at, b.step, c, 0, k, end);
         return;
     }
-    if (bias_col)
-        FN(gemm_copy_short)(bias, bias_col, columns);
-    if (how & FNN_GEMM_ADD)
+    const FN(gemm_end) beside = { end->bias_row, end->bias_col ? bias : NULL, end->how };
+    if (end->bias_col)
+        FN(gemm_copy_short)(bias, end->bias_col, columns);
+    if (end->how & FNN_GEMM_ADD)
         for (fnn_size r = 0; r < rows; r++) {
             memset(tile + r * width, 0, (size_t)width * sizeof(REAL));
             FN(gemm_copy_short)(tile + r * width, c + r * rsc, columns);
         }
-    compute(tile, width, a.at, a.step, b.at, b.step, c, 0, bias_row, bias_col ? bias : NULL, k, how);
+    compute(tile, width, a.at, a.step, b.at, b.step, c, 0, k, &beside);
     for (fnn_size r = 0; r < rows; r++)
         FN(gemm_copy_short)(c + r * rsc, tile + r * width, columns);
 }
@@ -123,17 +123,18 @@ FNN_INLINE void FN(gemm_one_tile)(const FN(gemm_plan) *plan, fnn_size i, fnn_siz
     const fnn_size row = FN(gemm_row)(plan, i), rows = FN(gemm_row)(plan, i + 1) - row;
     const fnn_size column = j * GEMM_NR, columns = fnn_min(GEMM_NR, g->n - column);
     const int last = p + k == g->k, by_rows = !plan->a_copied && g->rsa != FNN_PACKED && g->rsa != 1;
-    const int how = (p > 0 ? FNN_GEMM_ADD : g->how & FNN_GEMM_ADD) | (last ? g->how & FNN_GEMM_RELU : 0);
-    const REAL *bias_row = last && g->bias_row ? g->bias_row + row : NULL;
-    const REAL *bias_col = last && g->bias_col ? g->bias_col + column : NULL;
+    const FN(gemm_end) end = {
+        last && g->bias_row ? g->bias_row + row : NULL, last && g->bias_col ? g->bias_col + column : NULL,
+        (p > 0 ? FNN_GEMM_ADD : g->how & FNN_GEMM_ADD) | (last ? g->how & FNN_GEMM_RELU : 0)
+    };
     REAL *c = g->c + row * g->rsc + column;
     if (copy)
-        FN(gemm_copying)[rows - GEMM_LEAST](c, g->rsc, a.at, a.step, b.at, b.step, copy, bias_row, bias_col, k, how);
+        FN(gemm_copying)[rows - GEMM_LEAST](c, g->rsc, a.at, a.step, b.at, b.step, copy, k, &end);
     else if (columns == GEMM_NR)
         FN(gemm_tiles)[by_rows][1][rows - 1](c, g->rsc, a.at, a.step, b.at, b.step, next.at ? next.at : c, next.step,
-                                             bias_row, bias_col, k, how);
+                                             k, &end);
     else
-        FN(gemm_edge_tile)(c, g->rsc, a, b, bias_row, bias_col, rows, columns, k, by_rows, how);
+        FN(gemm_edge_tile)(c, g->rsc, a, b, rows, columns, k, by_rows, &end);
 }
 
 /* ---- a part of C: one thread's work ---------------------------------------------------------- */

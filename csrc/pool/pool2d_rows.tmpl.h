@@ -17,16 +17,18 @@
 
 /* ---- down the columns ------------------------------------------------------------------------ */
 
+/* Where a row's maxima go: the numbers of their taps, and whether a NaN was seen */
+typedef struct { REAL *restrict most, *restrict number, *restrict nan; } FN(max_row_of);
+
 /* most[j] = the largest of a[j], b[j], c[j], of which there are `rows` (a constant), and number[j]
  * = first, first + each or first + 2 each, the first of them that it is. With `more` both go on
  * from what they hold. nan[j] = 1 if a NaN was among them; `checked`: a needs no check, the row
- * before had it. (Twelve arguments: as fields of a struct the compiler would not know that the
- * arrays lie apart.) */
+ * before had it. */
 FNN_INLINE void FN(max_down_strip)(const fnn_size n, const int rows, const int more, const int checked,
-                                   REAL *restrict most, REAL *restrict number, REAL *restrict nan,
-                                   const REAL *restrict a, const REAL *restrict b, const REAL *restrict c, REAL first,
-                                   REAL each)
+                                   const FN(max_row_of) to, const REAL *restrict a, const REAL *restrict b,
+                                   const REAL *restrict c, REAL first, REAL each)
 {
+    REAL *most = to.most, *number = to.number, *nan = to.nan;
     #pragma omp simd
     for (fnn_size j = 0; j < n; j++) {
         REAL largest = more ? most[j] : a[j], tap = more ? number[j] : first, found = nan[j];
@@ -51,21 +53,19 @@ FNN_INLINE void FN(max_down_strip)(const fnn_size n, const int rows, const int m
     }
 }
 
-/* Where a row's maxima go: the numbers of their taps, and whether a NaN was seen */
-typedef struct { REAL *most, *number, *nan; } FN(max_row_of);
-
 /* The same for n columns, strip by strip; the rows are `step` elements apart from x on. */
 FNN_INLINE void FN(max_down)(const int rows, const int more, const int checked, FN(max_row_of) to, const REAL *x,
                              fnn_size step, REAL first, REAL each, fnn_size n)
 {
     const REAL *b = x + (rows > 1) * step, *c = b + (rows > 2) * step;
     if (n < POOL_STRIP)
-        FN(max_down_strip)(n, rows, more, checked, to.most, to.number, to.nan, x, b, c, first, each);
+        FN(max_down_strip)(n, rows, more, checked, to, x, b, c, first, each);
     else
         for (fnn_size at = 0; at < n; at += POOL_STRIP) {
             at = fnn_min(at, n - POOL_STRIP);       /* the last strip overlaps the one before, which changes nothing */
-            FN(max_down_strip)(POOL_STRIP, rows, more, checked, to.most + at, to.number + at, to.nan, x + at, b + at,
-                               c + at, first, each);
+            FN(max_down_strip)(POOL_STRIP, rows, more, checked,
+                               (FN(max_row_of)){ to.most + at, to.number + at, to.nan }, x + at, b + at, c + at, first,
+                               each);
         }
 }
 
