@@ -1,9 +1,11 @@
-"""The written form: widths of lines, one sentence a line in Markdown, and the field's words.
+"""The written form: widths of lines, one sentence a line in Markdown, the field's words, and how
+many arguments a function takes.
 
 Code has at most 120 columns, comments and docstrings 100. A line that cannot be broken, because
 most of it is one word, is let be.
 """
 
+import ast
 import io
 import re
 import tokenize
@@ -27,6 +29,10 @@ DIALECT = {
     r"shares? (the )?(same )?places in (the|a) caches?": "cache aliasing",
     r"\bin work at once\b|\bin work at a time\b": "in flight",
 }
+# Arguments of a function, at most: where there are more, a struct or a record gives them names. What users and bindings
+# call keeps the arguments that it has.
+ARGUMENTS = 10
+CALLED = {"fit"}
 SPOKEN = {"csrc": (".c", ".h"), "fastnn": (".py", ".pxi", ".pyx", ".pyi"), "docs": (".md",), "examples": (".py",),
           "tools": (".py",)}
 
@@ -88,6 +94,39 @@ def too_wide(path: Path, text: str) -> list[str]:
     return found
 
 
+def trains_of_c(text: str) -> list[str]:
+    """The functions that are defined here with too many arguments."""
+    text = re.sub(r"/\*.*?\*/|//[^\n]*|\\\n", lambda found: re.sub(r"[^\n]", " ", found[0]), text, flags=re.DOTALL)
+    found = []
+    for head in re.finditer(r"\b(?:FN\(([\w#]+)\)|(\w+))\s*\(", text):
+        inside, commas, at = 1, 0, head.end()
+        while inside and at < len(text):
+            inside += (text[at] in "([{") - (text[at] in ")]}")
+            commas += text[at] == "," and inside == 1
+            at += 1
+        if commas >= ARGUMENTS and re.match(r"\s*\{", text[at:]):
+            found.append(f"{head[1] or head[2]} has {commas + 1} arguments")
+    return found
+
+
+def trains_of_python(text: str) -> list[str]:
+    """As in C; self and cls do not count."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            names = [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+            count = len(names) - (names[:1] in (["self"], ["cls"]))
+            if count > ARGUMENTS:
+                found.append(f"{node.name} has {count} arguments")
+    return found
+
+
+def trains(path: Path, text: str, called: set[str]) -> list[str]:
+    """Functions with too many arguments, but for those that are `called` from outside."""
+    found = (trains_of_python if path.suffix == ".py" else trains_of_c)(text)
+    return [f"{path}: {line}" for line in found if line.split()[0] not in called]
+
+
 def dialect(path: Path, text: str) -> list[str]:
     return [f"{path}:{number}: {found[0]!r}: say {better}" for number, line in enumerate(text.splitlines(), 1)
             for pattern, better in DIALECT.items() if (found := re.search(pattern, line, re.IGNORECASE))]
@@ -138,6 +177,13 @@ def test_lines_are_not_too_wide():
             assert not [f"{name}:{i}" for i, line in enumerate(lines, 1) if len(line) > CODE]
 
 
+def test_arguments_have_names_where_they_are_many():
+    kernels = {name for path in files({"csrc": (".h",)})
+               for name in re.findall(r"KERNEL\((\w+)", path.read_text(encoding="utf-8"))}
+    found = bad({"csrc": (".c", ".h"), "fastnn": (".py",)}, lambda path, text: trains(path, text, kernels | CALLED))
+    assert not found, shown(found)
+
+
 def test_the_words_are_the_fields():
     found = bad(SPOKEN, dialect)
     for page in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md"):
@@ -167,6 +213,11 @@ def test_the_checks_can_fail():
     assert [line.split(":")[1] for line in too_wide(Path("a.c"), c)] == ["1"]
     assert [line.split(":")[1] for line in too_wide(Path("a.pxi"), "# " + "word "*20 + "\n")] == ["1"]
     assert not too_wide(Path("a.py"), "# see https://" + "x"*120 + "\n")
+    eleven = ", ".join(f"int a{i}" for i in range(11))
+    assert trains_of_c(f"/* f */ static void FN(f_##n)({eleven})\n{{ }}") == ["f_##n has 11 arguments"]
+    assert not trains_of_c(f"void f({eleven.partition(', ')[2]}) {{ }}") and not trains_of_c(f"f({eleven});")
+    assert trains_of_python(f"def f({eleven.replace('int ', '')}): pass") == ["f has 11 arguments"]
+    assert not trains_of_python(f"def f(self, {eleven.partition(', ')[2].replace('int ', '')}): pass")
     for text in ("the filters turned", "rows that share places in the caches", "three rows in work at once",
                  "A tile asks for rows of B ahead"):
         assert dialect(Path("a.h"), text), text

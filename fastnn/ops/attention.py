@@ -6,6 +6,7 @@ Kernel: csrc/attention/attention.c. Definition: fastnn/reference/attention.py.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -140,26 +141,27 @@ def check(q: Any, k: Any, v: Any, mask: Any = None, *, is_causal: bool = False, 
 
 
 # ---- samples -------------------------------------------------------------------------------------
-def sequences(name: str, T: int, U: int, HS: int, HV: int, lead: tuple[int, ...] = (), q_lead: Any = None,
-              k_lead: Any = None, v_lead: Any = None, mask: str = "", mask_shape: tuple[int, ...] = (), whole: int = 0,
-              **attrs: Any) -> Sample:
+def sequences(name: str, T: int, U: int, HS: int, HV: int, lead: tuple[int, ...] = (),
+              own: Mapping[str, tuple[int, ...]] | None = None, mask: tuple[str, tuple[int, ...]] | None = None,
+              whole: int = 0, **attrs: Any) -> Sample:
     """Queries, keys and values.
 
-    lead    their leading shape, unless one has its own
-    mask    "", "allow" (bool) or "add" (floating point)
+    lead    their leading shape; own: {"q": that of the queries, ...} where it is another
+    mask    "allow" (bool) or "add" (floating point), and its shape
     whole   q and k are whole numbers times this, so that large scores are exact
     """
     rng = seeded(name)
-    q, k, v = (rng.standard_normal((*(lead if own is None else own), length, size))
-               for own, length, size in ((q_lead, T, HS), (k_lead, U, HS), (v_lead, U, HV)))
+    q, k, v = (rng.standard_normal((*(own or {}).get(letter, lead), length, size))
+               for letter, length, size in (("q", T, HS), ("k", U, HS), ("v", U, HV)))
     if whole:
         q, k = (np.round(2 * a) * whole for a in (q, k))
     attrs.setdefault("scale", 1 / math.sqrt(HS))
+    kind, shape = mask or ("", ())
     m: Any = None
-    if mask == "allow":
-        m = rng.random(mask_shape) < 0.6
-    elif mask == "add":
-        m = rng.standard_normal(mask_shape)
+    if kind == "allow":
+        m = rng.random(shape) < 0.6
+    elif kind == "add":
+        m = rng.standard_normal(shape)
     items = math.prod(np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2]))
     return Sample(name, (q, k, v, m), attrs, {"items": items, "T": T, "U": U, "HS": HS, "HV": HV})
 
@@ -181,40 +183,39 @@ def samples() -> list[Sample]:
         sequences("negative scale", 5, 7, 3, 2, scale=-0.4),
         sequences("no queries", 0, 3, 2, 5, lead=(2,)),
         sequences("no items", 3, 5, 2, 2, lead=(0, 2)),
-        sequences("allow", 5, 7, 3, 2, lead=(2, 3), mask="allow", mask_shape=(2, 3, 5, 7)),
-        sequences("allow, one for all", 5, 7, 3, 2, lead=(2, 3), mask="allow", mask_shape=(5, 7)),
-        sequences("allow, by key", 5, 7, 3, 2, lead=(2, 3), mask="allow", mask_shape=(2, 1, 1, 7)),
-        sequences("allow, by query", 5, 7, 3, 2, lead=(3,), mask="allow", mask_shape=(3, 5, 1)),
-        sequences("allow, a vector", 5, 7, 3, 2, lead=(3,), mask="allow", mask_shape=(7,)),
-        with_mask_row(sequences("nothing allowed", 5, 7, 3, 2, lead=(2,), mask="allow", mask_shape=(2, 5, 7)), 3,
+        sequences("allow", 5, 7, 3, 2, lead=(2, 3), mask=("allow", (2, 3, 5, 7))),
+        sequences("allow, one for all", 5, 7, 3, 2, lead=(2, 3), mask=("allow", (5, 7))),
+        sequences("allow, by key", 5, 7, 3, 2, lead=(2, 3), mask=("allow", (2, 1, 1, 7))),
+        sequences("allow, by query", 5, 7, 3, 2, lead=(3,), mask=("allow", (3, 5, 1))),
+        sequences("allow, a vector", 5, 7, 3, 2, lead=(3,), mask=("allow", (7,))),
+        with_mask_row(sequences("nothing allowed", 5, 7, 3, 2, lead=(2,), mask=("allow", (2, 5, 7))), 3,
                       never),
-        sequences("add", 5, 7, 3, 2, lead=(2, 3), mask="add", mask_shape=(2, 3, 5, 7)),
-        sequences("add, by head", 5, 7, 3, 2, lead=(2, 3), mask="add", mask_shape=(3, 5, 7)),
-        sequences("add, by key", 5, 7, 3, 2, lead=(2, 3), mask="add", mask_shape=(2, 1, 1, 7)),
-        with_mask_row(sequences("add, nothing allowed", 5, 7, 3, 2, mask="add", mask_shape=(5, 7)), 2, minus_infinity),
+        sequences("add", 5, 7, 3, 2, lead=(2, 3), mask=("add", (2, 3, 5, 7))),
+        sequences("add, by head", 5, 7, 3, 2, lead=(2, 3), mask=("add", (3, 5, 7))),
+        sequences("add, by key", 5, 7, 3, 2, lead=(2, 3), mask=("add", (2, 1, 1, 7))),
+        with_mask_row(sequences("add, nothing allowed", 5, 7, 3, 2, mask=("add", (5, 7))), 2, minus_infinity),
         sequences("causal", 7, 7, 3, 5, lead=(2,), is_causal=True),
         sequences("causal, more queries", 11, 5, 3, 2, is_causal=True),
         sequences("causal, more keys", 5, 11, 3, 2, is_causal=True),
-        sequences("causal and mask", 7, 7, 3, 2, mask="allow", mask_shape=(1, 7), is_causal=True),
-        sequences("keys of one head", 5, 7, 3, 2, lead=(2, 3), k_lead=(2, 1), v_lead=(2, 1)),
-        sequences("query of one batch", 5, 7, 3, 2, lead=(2, 3), q_lead=(3,), k_lead=(2, 1)),
+        sequences("causal and mask", 7, 7, 3, 2, mask=("allow", (1, 7)), is_causal=True),
+        sequences("keys of one head", 5, 7, 3, 2, lead=(2, 3), own={"k": (2, 1), "v": (2, 1)}),
+        sequences("query of one batch", 5, 7, 3, 2, lead=(2, 3), own={"q": (3,), "k": (2, 1)}),
         sequences("dropout", 5, 7, 3, 2, lead=(2,), **dropout),
-        sequences("dropout, causal, mask", 11, 13, 3, 2, lead=(2,), mask="add", mask_shape=(2, 11, 13), is_causal=True,
+        sequences("dropout, causal, mask", 11, 13, 3, 2, lead=(2,), mask=("add", (2, 11, 13)), is_causal=True,
                   **dropout),
-        sequences("tile edge", 65, 129, 3, 2, lead=(2,), mask="allow", mask_shape=(65, 129)),
+        sequences("tile edge", 65, 129, 3, 2, lead=(2,), mask=("allow", (65, 129))),
         sequences("tile edge, causal", 130, 257, 2, 3, is_causal=True, **dropout),
-        sequences("tile edge, causal, long", 257, 130, 2, 3, is_causal=True, mask="add", mask_shape=(257, 130)),
+        sequences("tile edge, causal, long", 257, 130, 2, 3, is_causal=True, mask=("add", (257, 130))),
         sequences("many items", 5, 3, 2, 3, lead=(17,), is_causal=True),
-        sequences("many items, shared keys", 67, 131, 2, 3, lead=(17,), k_lead=(1,)),
-        sequences("one query", 1, 257, 67, 35, lead=(2, 3), k_lead=(2, 1)),
+        sequences("many items, shared keys", 67, 131, 2, 3, lead=(17,), own={"k": (1,)}),
+        sequences("one query", 1, 257, 67, 35, lead=(2, 3), own={"k": (2, 1)}),
         sequences("two queries, causal", 2, 5, 3, 2, is_causal=True),
-        sequences("one query, allow, dropout", 1, 131, 5, 3, lead=(3,), mask="allow", mask_shape=(3, 1, 131),
-                  **dropout),
-        sequences("one query, add", 1, 131, 17, 19, lead=(3,), mask="add", mask_shape=(1, 131), scale=-0.3),
-        with_mask_row(sequences("two queries, nothing allowed", 2, 7, 3, 2, lead=(2,), mask="allow",
-                                mask_shape=(2, 2, 7)), 1, never),
-        sequences("two queries", 2, 130, 3, 2, lead=(2,), mask="allow", mask_shape=(130,)),
-        sequences("four queries, mask, dropout", 4, 131, 5, 3, lead=(2,), mask="add", mask_shape=(4, 131), **dropout),
+        sequences("one query, allow, dropout", 1, 131, 5, 3, lead=(3,), mask=("allow", (3, 1, 131)), **dropout),
+        sequences("one query, add", 1, 131, 17, 19, lead=(3,), mask=("add", (1, 131)), scale=-0.3),
+        with_mask_row(sequences("two queries, nothing allowed", 2, 7, 3, 2, lead=(2,), mask=("allow", (2, 2, 7))), 1,
+                      never),
+        sequences("two queries", 2, 130, 3, 2, lead=(2,), mask=("allow", (130,))),
+        sequences("four queries, mask, dropout", 4, 131, 5, 3, lead=(2,), mask=("add", (4, 131)), **dropout),
         sequences("four queries, causal", 4, 131, 17, 3, lead=(2,), is_causal=True),
         sequences("steep", 13, 17, 3, 2, lead=(2,), scale=1.0, whole=8),
     ]

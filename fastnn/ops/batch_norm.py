@@ -73,8 +73,8 @@ def batch_norm(input: Tensor, running_mean: Any, running_var: Any, weight: Tenso
     >>> mean, var
     (tensor([0.2]), tensor([1.1]))
     """
-    return normalise("batch_norm", BATCH_NORM, BATCH_NORM_INFERENCE, input, running_mean, running_var, weight, bias,
-                     training, momentum, eps)
+    return normalise(BATCH_NORM, BATCH_NORM_INFERENCE, input, running_mean, running_var, weight, bias, training,
+                     momentum, eps)
 
 
 def batch_norm_relu(input: Tensor, running_mean: Any, running_var: Any, weight: Tensor | None = None,
@@ -97,14 +97,15 @@ def batch_norm_relu(input: Tensor, running_mean: Any, running_var: Any, weight: 
     tensor([[0.],
             [1.]])
     """
-    return normalise("batch_norm_relu", BATCH_NORM_RELU, BATCH_NORM_INFERENCE_RELU, input, running_mean, running_var,
-                     weight, bias, training, momentum, eps)
+    return normalise(BATCH_NORM_RELU, BATCH_NORM_INFERENCE_RELU, input, running_mean, running_var, weight, bias,
+                     training, momentum, eps)
 
 
 # ---- what the functions share --------------------------------------------------------------------
-def normalise(who: str, by_batch: Op, by_given: Op, input: Tensor, running_mean: Any, running_var: Any,
-              weight: Tensor | None, bias: Tensor | None, training: bool, momentum: float, eps: float) -> Tensor:
+def normalise(by_batch: Op, by_given: Op, input: Tensor, running_mean: Any, running_var: Any, weight: Tensor | None,
+              bias: Tensor | None, training: bool, momentum: float, eps: float) -> Tensor:
     """One of the two ops, and the running statistics moved in training."""
+    who = by_batch.name
     if not training:
         if running_mean is None or running_var is None:
             raise ShapeError(who=who, expected="running_mean and running_var when training=False", got=None,

@@ -124,16 +124,16 @@ def check(x: Any, w: Any, b: Any, stride: int, padding: tuple[int, int], dilatio
 
 
 # ---- samples -------------------------------------------------------------------------------------
-def case(name: str, N: int, C: int, L: int, K: int, S: int, stride: int = 1, padding: Any = 0, dilation: int = 1,
-         groups: int = 1, bias: bool = True) -> Sample:
-    """A sample from its sizes."""
+def case(name: str, stride: int = 1, padding: Any = 0, dilation: int = 1, groups: int = 1, bias: bool = True,
+         **sizes: int) -> Sample:
+    """A sample from its sizes N, C, L, K and S."""
     rng = seeded(name)
+    N, C, L, K, S = (sizes[letter] for letter in "NCLKS")
     x, w = rng.standard_normal((N, C, L)), rng.standard_normal((K, C // groups, S))
     around = pads(padding, (S,), stride, dilation)
     return Sample(name, (x, w, rng.standard_normal(K) if bias else None),
                   {"stride": stride, "padding": around, "dilation": dilation, "groups": groups},
-                  {"N": N, "C": C, "L": L, "K": K, "S": S, "Q": reference.out_size(L, S, stride, *around, dilation),
-                   "G": groups})
+                  {**sizes, "Q": reference.out_size(L, S, stride, *around, dilation), "G": groups})
 
 
 def samples() -> list[Sample]:

@@ -178,16 +178,17 @@ def check_as(who: str) -> Callable[..., None]:
 
 
 # ---- samples -------------------------------------------------------------------------------------
-def case(name: str, N: int, C: int, H: int, W: int, K: int, R: int, S: int, stride: Any = (1, 1), padding: Any = 0,
-         dilation: Any = (1, 1), groups: int = 1, bias: bool = True) -> Sample:
-    """A sample from its sizes."""
+def case(name: str, stride: Any = (1, 1), padding: Any = 0, dilation: Any = (1, 1), groups: int = 1, bias: bool = True,
+         **sizes: int) -> Sample:
+    """A sample from its sizes N, C, H, W, K, R and S."""
     rng = seeded(name)
+    N, C, H, W, K, R, S = (sizes[letter] for letter in "NCHWKRS")
     x, w = rng.standard_normal((N, C, H, W)), rng.standard_normal((K, C // groups, R, S))
     around = pads("conv2d", padding, (R, S), stride, dilation)
     P, Q = reference.out_shape((H, W), (R, S), stride, around, dilation)
     return Sample(name, (x, w, rng.standard_normal(K) if bias else None),
                   {"stride": stride, "padding": around, "dilation": dilation, "groups": groups},
-                  {"N": N, "C": C, "H": H, "W": W, "K": K, "R": R, "S": S, "P": P, "Q": Q, "G": groups})
+                  {**sizes, "P": P, "Q": Q, "G": groups})
 
 
 def samples() -> list[Sample]:

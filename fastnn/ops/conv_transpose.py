@@ -163,9 +163,12 @@ def checker(who: str, axes: str, taps: str) -> Any:
 
 
 # ---- samples -------------------------------------------------------------------------------------
-def case(name: str, N: int, C_in: int, size: Sizes, C_out: int, window: Sizes, stride: Any = 1, padding: Any = 0,
-         output_padding: Any = 0, dilation: Any = 1, groups: int = 1, bias: bool = True) -> Sample:
-    """A sample from its sizes; an attribute that is one number holds for all directions."""
+def case(name: str, images: Sizes, filters: Sizes, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
+         dilation: Any = 1, groups: int = 1, bias: bool = True) -> Sample:
+    """A sample from its sizes, images (N, C_in, ...) and filters (C_out, ...); an attribute that is
+    one number holds for all directions.
+    """
+    (N, C_in, *size), (C_out, *window) = images, filters
     rng, rank = seeded(name), len(size)
     x, w = rng.standard_normal((N, C_in, *size)), rng.standard_normal((C_in, C_out // groups, *window))
     stride, padding, output_padding, dilation = ((a,) * rank if isinstance(a, int) else a
@@ -180,42 +183,42 @@ def case(name: str, N: int, C_in: int, size: Sizes, C_out: int, window: Sizes, s
 
 def samples2d() -> list[Sample]:
     return [
-        case("smallest", 1, 1, (1, 1), 1, (1, 1)),
-        case("odd primes", 2, 3, (7, 5), 5, (3, 2)),
-        case("stride 2, doubled", 2, 3, (5, 4), 2, (4, 4), stride=2, padding=1),
-        case("stride 2, output padding", 2, 2, (5, 7), 3, (3, 3), stride=2, padding=1, output_padding=1),
-        case("gap", 2, 2, (4, 3), 3, (2, 2), stride=(3, 4), padding=(1, 0), output_padding=(2, 3)),
-        case("dilated", 1, 2, (6, 7), 2, (2, 3), dilation=(2, 3)),
-        case("dilated strided", 2, 2, (5, 6), 3, (3, 2), stride=(2, 1), padding=(2, 3), output_padding=(1, 2),
+        case("smallest", (1, 1, 1, 1), (1, 1, 1)),
+        case("odd primes", (2, 3, 7, 5), (5, 3, 2)),
+        case("stride 2, doubled", (2, 3, 5, 4), (2, 4, 4), stride=2, padding=1),
+        case("stride 2, output padding", (2, 2, 5, 7), (3, 3, 3), stride=2, padding=1, output_padding=1),
+        case("gap", (2, 2, 4, 3), (3, 2, 2), stride=(3, 4), padding=(1, 0), output_padding=(2, 3)),
+        case("dilated", (1, 2, 6, 7), (2, 2, 3), dilation=(2, 3)),
+        case("dilated strided", (2, 2, 5, 6), (3, 3, 2), stride=(2, 1), padding=(2, 3), output_padding=(1, 2),
              dilation=(2, 3)),
-        case("output padding by dilation", 1, 2, (4, 5), 3, (2, 2), output_padding=(1, 2), dilation=(2, 3)),
-        case("no bias", 2, 1, (4, 4), 2, (2, 3), bias=False),
-        case("groups", 2, 6, (5, 4), 9, (2, 3), padding=1, groups=3),
-        case("groups strided", 2, 4, (5, 4), 6, (3, 3), stride=2, padding=1, groups=2),
-        case("depthwise", 2, 5, (7, 6), 5, (3, 3), padding=1, groups=5),
-        case("depthwise strided", 2, 3, (4, 6), 3, (4, 4), stride=2, padding=1, groups=3),
-        case("depthwise, two channels in each", 2, 6, (5, 4), 3, (3, 2), stride=(2, 3), groups=3),
-        case("1x1", 2, 5, (3, 7), 4, (1, 1)),
-        case("1x1 strided", 2, 5, (3, 4), 4, (1, 1), stride=2),
-        case("padding over the window", 1, 2, (7, 8), 3, (3, 3), padding=(4, 3)),
-        case("many channels", 3, 17, (5, 4), 18, (3, 3), padding=1),
-        case("many channels strided", 3, 17, (5, 4), 18, (3, 3), stride=2, padding=1),
-        case("strided, in pieces of columns", 1, 1, (23, 25), 2, (3, 5), stride=2, padding=1, output_padding=1),
-        case("empty batch", 0, 2, (4, 4), 3, (3, 3), stride=2),
+        case("output padding by dilation", (1, 2, 4, 5), (3, 2, 2), output_padding=(1, 2), dilation=(2, 3)),
+        case("no bias", (2, 1, 4, 4), (2, 2, 3), bias=False),
+        case("groups", (2, 6, 5, 4), (9, 2, 3), padding=1, groups=3),
+        case("groups strided", (2, 4, 5, 4), (6, 3, 3), stride=2, padding=1, groups=2),
+        case("depthwise", (2, 5, 7, 6), (5, 3, 3), padding=1, groups=5),
+        case("depthwise strided", (2, 3, 4, 6), (3, 4, 4), stride=2, padding=1, groups=3),
+        case("depthwise, two channels in each", (2, 6, 5, 4), (3, 3, 2), stride=(2, 3), groups=3),
+        case("1x1", (2, 5, 3, 7), (4, 1, 1)),
+        case("1x1 strided", (2, 5, 3, 4), (4, 1, 1), stride=2),
+        case("padding over the window", (1, 2, 7, 8), (3, 3, 3), padding=(4, 3)),
+        case("many channels", (3, 17, 5, 4), (18, 3, 3), padding=1),
+        case("many channels strided", (3, 17, 5, 4), (18, 3, 3), stride=2, padding=1),
+        case("strided, in pieces of columns", (1, 1, 23, 25), (2, 3, 5), stride=2, padding=1, output_padding=1),
+        case("empty batch", (0, 2, 4, 4), (3, 3, 3), stride=2),
     ]
 
 
 def samples1d() -> list[Sample]:
     return [
-        case("smallest", 1, 1, (1,), 1, (1,)),
-        case("odd primes", 2, 3, (11,), 5, (2,)),
-        case("stride 2, doubled", 2, 3, (9,), 2, (4,), stride=2, padding=1),
-        case("output padding", 2, 2, (7,), 3, (3,), stride=4, padding=1, output_padding=3),
-        case("dilated", 1, 2, (13,), 2, (3,), padding=2, dilation=4),
-        case("groups", 2, 6, (7,), 9, (3,), padding=1, groups=3, bias=False),
-        case("depthwise", 2, 5, (17,), 5, (3,), stride=2, groups=5),
-        case("many channels", 3, 17, (20,), 18, (3,), padding=1),
-        case("empty batch", 0, 2, (4,), 3, (3,)),
+        case("smallest", (1, 1, 1), (1, 1)),
+        case("odd primes", (2, 3, 11), (5, 2)),
+        case("stride 2, doubled", (2, 3, 9), (2, 4), stride=2, padding=1),
+        case("output padding", (2, 2, 7), (3, 3), stride=4, padding=1, output_padding=3),
+        case("dilated", (1, 2, 13), (2, 3), padding=2, dilation=4),
+        case("groups", (2, 6, 7), (9, 3), padding=1, groups=3, bias=False),
+        case("depthwise", (2, 5, 17), (5, 3), stride=2, groups=5),
+        case("many channels", (3, 17, 20), (18, 3), padding=1),
+        case("empty batch", (0, 2, 4), (3, 3)),
     ]
 
 
@@ -293,7 +296,7 @@ CONV_TRANSPOSE1D = register(Op(
     formula="y[n,c,j] = b[c] + sum of w[k,c,s] x[n,k,q] over q*stride-padding+s*dilation = j",
     check=checker("conv_transpose1d", "L", "S"), samples=samples1d,
     errors=errors_of("conv_transpose1d", conv_transpose1d, (8,), (3,)),
-    bench={"vocoder.256c": lambda: case("vocoder.256c", 8, 256, (128,), 128, (16,), stride=8, padding=4)}, **SHARED,
+    bench={"vocoder.256c": lambda: case("vocoder.256c", (8, 256, 128), (128, 16), stride=8, padding=4)}, **SHARED,
 ))
 
 CONV_TRANSPOSE2D = register(Op(
@@ -301,6 +304,6 @@ CONV_TRANSPOSE2D = register(Op(
     formula="y[n,c,i,j] = b[c] + sum of w[k,c,r,s] x[n,k,p,q] over p*sh-ph+r*dh = i, q*sw-pw+s*dw = j",
     check=checker("conv_transpose2d", "HW", "RS"), samples=samples2d,
     errors=errors_of("conv_transpose2d", conv_transpose2d, (8, 8), (3, 3)),
-    bench={"dcgan.128c16": lambda: case("dcgan.128c16", 16, 128, (16, 16), 64, (4, 4), stride=2, padding=1, bias=False),
-           "unet.128c28": lambda: case("unet.128c28", 4, 128, (28, 28), 64, (2, 2), stride=2)}, **SHARED,
+    bench={"dcgan.128c16": lambda: case("dcgan.128c16", (16, 128, 16, 16), (64, 4, 4), stride=2, padding=1, bias=False),
+           "unet.128c28": lambda: case("unet.128c28", (4, 128, 28, 28), (64, 2, 2), stride=2)}, **SHARED,
 ))

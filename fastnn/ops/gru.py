@@ -110,7 +110,8 @@ def gru(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_layer
     ((5, 1, 2), (1, 1, 2))
     """
     states = None if hx is None else {"hidden": recurrent.hidden_state("gru", hx)}
-    y, (h,) = recurrent.layers("gru", 3, partial(apply, GRU), input, states, 1, params, num_layers=num_layers,
+    family = recurrent.Family("gru", gates=3, states=1)
+    y, (h,) = recurrent.layers(family, partial(apply, GRU), input, states, params, num_layers=num_layers,
                                bidirectional=bidirectional, batch_first=batch_first, dropout=dropout, training=training)
     return y, h
 

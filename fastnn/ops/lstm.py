@@ -140,7 +140,8 @@ def lstm(input: Tensor, hx: Sequence[Tensor] | None, params: Sequence[Tensor], *
     ((5, 1, 2), (1, 1, 2), (1, 1, 2))
     """
     states: dict[str, Any] | None = None if hx is None else dict(zip(("hidden", "cell"), pair_of("lstm", hx)))
-    y, (h, c) = recurrent.layers("lstm", 4, partial(apply, LSTM), input, states, 2, params, num_layers=num_layers,
+    family = recurrent.Family("lstm", gates=4, states=2)
+    y, (h, c) = recurrent.layers(family, partial(apply, LSTM), input, states, params, num_layers=num_layers,
                                  bidirectional=bidirectional, batch_first=batch_first, dropout=dropout,
                                  training=training)
     return y, (h, c)

@@ -122,7 +122,8 @@ def window_attributes(who: str, kernel_size: Any, stride: Any, padding: Any) -> 
     return {"kernel_size": window, "stride": step, "padding": pair(who, "padding", padding, 0)}
 
 
-def sizes_of(N: int, C: int, H: int, W: int, attrs: dict[str, Any]) -> dict[str, int]:
+def sizes_of(shape: tuple[int, ...], attrs: dict[str, Any]) -> dict[str, int]:
+    N, C, H, W = shape
     dilation = attrs.get("dilation", (1, 1))
     P, Q = (reference.pooled_size(n, k, s, p, d, attrs["ceil_mode"])
             for n, k, s, p, d in zip((H, W), attrs["kernel_size"], attrs["stride"], attrs["padding"], dilation))
@@ -160,56 +161,56 @@ def check_avg(x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bo
 
 
 # ---- samples -------------------------------------------------------------------------------------
-def max_case(name: str, N: int, C: int, H: int, W: int, kernel_size: Any, stride: Any = None, padding: Any = 0,
+def max_case(name: str, shape: tuple[int, ...], kernel_size: Any, stride: Any = None, padding: Any = 0,
              dilation: Any = 1, ceil_mode: bool = False, return_indices: bool = False) -> Sample:
     attrs: dict[str, Any] = {**window_attributes(name, kernel_size, stride, padding),
                              "dilation": pair(name, "dilation", dilation, 1),
                              "ceil_mode": ceil_mode, "return_indices": return_indices}
-    return Sample(name, (seeded(name).standard_normal((N, C, H, W)),), attrs, sizes_of(N, C, H, W, attrs))
+    return Sample(name, (seeded(name).standard_normal(shape),), attrs, sizes_of(shape, attrs))
 
 
-def avg_case(name: str, N: int, C: int, H: int, W: int, kernel_size: Any, stride: Any = None, padding: Any = 0,
+def avg_case(name: str, shape: tuple[int, ...], kernel_size: Any, stride: Any = None, padding: Any = 0,
              ceil_mode: bool = False, count_include_pad: bool = True, divisor_override: int | None = None) -> Sample:
     attrs: dict[str, Any] = {**window_attributes(name, kernel_size, stride, padding), "ceil_mode": ceil_mode,
                              "count_include_pad": count_include_pad, "divisor_override": divisor_override}
-    return Sample(name, (seeded(name).standard_normal((N, C, H, W)),), attrs, sizes_of(N, C, H, W, attrs))
+    return Sample(name, (seeded(name).standard_normal(shape),), attrs, sizes_of(shape, attrs))
 
 
 # Samples with a tie are in tests/ops/test_pool2d.py: at a tie the maximum has no derivative, so the
 # laws cannot use them.
 def max_samples() -> list[Sample]:
     return [
-        max_case("smallest", 1, 1, 1, 1, 1),
-        max_case("odd primes", 2, 3, 11, 7, (5, 2)),
-        max_case("two by two", 2, 3, 6, 70, 2),
-        max_case("two by two, odd image", 2, 3, 7, 9, 2),
-        max_case("overlap", 2, 2, 6, 7, 3, stride=(1, 2), padding=1),
-        max_case("gap", 1, 2, 9, 11, 2, stride=(3, 4)),
-        max_case("dilated", 2, 2, 9, 10, (3, 2), stride=1, padding=1, dilation=(2, 3)),
-        max_case("ceil", 2, 2, 6, 8, 3, stride=2, ceil_mode=True),
-        max_case("ceil padded", 1, 2, 7, 6, (3, 2), stride=(3, 4), padding=1, ceil_mode=True),
-        max_case("indices", 2, 2, 5, 6, 3, stride=2, padding=1, return_indices=True),
-        max_case("one row", 1, 2, 1, 37, (1, 3), stride=1),
-        max_case("empty batch", 0, 2, 4, 4, 2),
+        max_case("smallest", (1, 1, 1, 1), 1),
+        max_case("odd primes", (2, 3, 11, 7), (5, 2)),
+        max_case("two by two", (2, 3, 6, 70), 2),
+        max_case("two by two, odd image", (2, 3, 7, 9), 2),
+        max_case("overlap", (2, 2, 6, 7), 3, stride=(1, 2), padding=1),
+        max_case("gap", (1, 2, 9, 11), 2, stride=(3, 4)),
+        max_case("dilated", (2, 2, 9, 10), (3, 2), stride=1, padding=1, dilation=(2, 3)),
+        max_case("ceil", (2, 2, 6, 8), 3, stride=2, ceil_mode=True),
+        max_case("ceil padded", (1, 2, 7, 6), (3, 2), stride=(3, 4), padding=1, ceil_mode=True),
+        max_case("indices", (2, 2, 5, 6), 3, stride=2, padding=1, return_indices=True),
+        max_case("one row", (1, 2, 1, 37), (1, 3), stride=1),
+        max_case("empty batch", (0, 2, 4, 4), 2),
     ]
 
 
 def avg_samples() -> list[Sample]:
     return [
-        avg_case("smallest", 1, 1, 1, 1, 1),
-        avg_case("odd primes", 2, 3, 11, 7, (5, 2)),
-        avg_case("two by two", 2, 3, 6, 70, 2),
-        avg_case("two by two, odd image, divisor", 2, 3, 7, 9, 2, divisor_override=3),
-        avg_case("overlap", 2, 2, 6, 7, 3, stride=(1, 2), padding=1),
-        avg_case("gap", 1, 2, 9, 11, 2, stride=(3, 4)),
-        avg_case("padding not counted", 2, 2, 7, 8, 3, stride=2, padding=1, count_include_pad=False),
-        avg_case("ceil", 2, 2, 6, 8, 3, stride=2, padding=1, ceil_mode=True),
-        avg_case("ceil, padding not counted", 1, 2, 7, 6, (3, 2), stride=(3, 4), padding=1, ceil_mode=True,
+        avg_case("smallest", (1, 1, 1, 1), 1),
+        avg_case("odd primes", (2, 3, 11, 7), (5, 2)),
+        avg_case("two by two", (2, 3, 6, 70), 2),
+        avg_case("two by two, odd image, divisor", (2, 3, 7, 9), 2, divisor_override=3),
+        avg_case("overlap", (2, 2, 6, 7), 3, stride=(1, 2), padding=1),
+        avg_case("gap", (1, 2, 9, 11), 2, stride=(3, 4)),
+        avg_case("padding not counted", (2, 2, 7, 8), 3, stride=2, padding=1, count_include_pad=False),
+        avg_case("ceil", (2, 2, 6, 8), 3, stride=2, padding=1, ceil_mode=True),
+        avg_case("ceil, padding not counted", (1, 2, 7, 6), (3, 2), stride=(3, 4), padding=1, ceil_mode=True,
                  count_include_pad=False),
-        avg_case("divisor", 1, 2, 5, 5, 3, stride=2, padding=1, divisor_override=-7),
-        avg_case("long window", 2, 2, 5, 40, (2, 29), stride=(1, 3), padding=(1, 14)),
-        avg_case("many windows of one row", 1, 1, 1, 150, (1, 3), stride=1),
-        avg_case("empty batch", 0, 2, 4, 4, 2),
+        avg_case("divisor", (1, 2, 5, 5), 3, stride=2, padding=1, divisor_override=-7),
+        avg_case("long window", (2, 2, 5, 40), (2, 29), stride=(1, 3), padding=(1, 14)),
+        avg_case("many windows of one row", (1, 1, 1, 150), (1, 3), stride=1),
+        avg_case("empty batch", (0, 2, 4, 4), 2),
     ]
 
 

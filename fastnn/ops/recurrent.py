@@ -7,7 +7,7 @@ is the number of rows of weights that a hidden unit has: 4, 3 or 1.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,15 @@ from .join import cat, stack
 from .permute import transpose
 from .shape import squeeze, unsqueeze
 
-__all__ = ["layers", "parameter_shapes"]
+__all__ = ["Family", "layers", "parameter_shapes"]
+
+
+class Family(NamedTuple):
+    """Whose layers these are."""
+
+    who: str        # for errors
+    gates: int
+    states: int     # that a step hands to the next: of LSTM 2, h and c
 
 
 # ---- layers on top of each other -----------------------------------------------------------------
@@ -41,28 +49,28 @@ def parameter_shapes(gates: int, input_size: int, hidden_size: int, num_layers: 
     return shapes
 
 
-def layers(who: str, gates: int, run: Callable[..., Any], input: Any, hx: Mapping[str, Any] | None, count: int,
-           params: Sequence[Any], *, num_layers: int, bidirectional: bool, batch_first: bool, dropout: float,
+def layers(family: Family, run: Callable[..., Any], input: Any, hx: Mapping[str, Any] | None, params: Sequence[Any], *,
+           num_layers: int, bidirectional: bool, batch_first: bool, dropout: float,
            training: bool) -> tuple[Tensor, list[Tensor]]:
-    """The outputs of the last layer, and the `count` last states of all layers and directions.
+    """The outputs of the last layer, and the last states of all layers and directions.
 
     run(x, *states, *cell, reverse) -> (y, *last states) is one layer in one direction. hx has the
     first states by name; None: zeros.
     """
     if not 0 <= dropout <= 1:
-        raise RangeError(who=who, expected="dropout between 0 and 1", got=dropout)
+        raise RangeError(who=family.who, expected="dropout between 0 and 1", got=dropout)
     x: Any = input if isinstance(input, Tensor) else tensor(input)
     if x.ndim not in (2, 3):
-        raise ShapeError(who=who, expected="input of shape (T, B, I), or (T, I) for one sequence", got=x.shape)
+        raise ShapeError(who=family.who, expected="input of shape (T, B, I), or (T, I) for one sequence", got=x.shape)
     one = x.ndim == 2
     if one:
         x = unsqueeze(x, 1)
     elif batch_first:
         x = transpose(x, 0, 1)
-    cells = cells_of(who, params, num_layers, 1 + bidirectional)
-    initial = initial_states(who, gates, x, hx, count, one, cells, 1 + bidirectional)
+    cells = cells_of(family.who, params, num_layers, 1 + bidirectional)
+    initial = initial_states(family, x, hx, one, cells, 1 + bidirectional)
 
-    last: list[list[Tensor]] = [[] for _ in range(count)]
+    last: list[list[Tensor]] = [[] for _ in range(family.states)]
     for k in range(num_layers):
         outputs: list[Tensor] = []
         for cell in cells[len(last[0]):len(last[0]) + 1 + bidirectional]:
@@ -99,23 +107,23 @@ def cells_of(who: str, params: Sequence[Any], num_layers: int, directions: int) 
     raise ShapeError(who=who, expected=f"{2 * count} or {4 * count} parameters for {text}", got=len(params))
 
 
-def initial_states(who: str, gates: int, x: Tensor, hx: Mapping[str, Any] | None, count: int, one: bool,
-                   cells: list[Any], directions: int) -> list[Any]:
+def initial_states(family: Family, x: Tensor, hx: Mapping[str, Any] | None, one: bool, cells: list[Any],
+                   directions: int) -> list[Any]:
     """The states before the first step, each (L D, B, H), after checking all sizes.
 
     Where hx is None they are zeros (B, H), for every layer.
     """
-    features, given = x.shape[2], {"input": x.data}
+    who, features, given = family.who, x.shape[2], {"input": x.data}
     for i, cell in enumerate(cells):
         arrays = [getattr(a, "_data", a) for a in cell]
         given |= {f"params[{4 * i + j}]": a for j, a in enumerate(arrays)}
         where = f" of layer {i // directions + 1}" if len(cells) > directions else ""
-        H = check_weights(who, gates, features, arrays[0], arrays[1], arrays[2], arrays[3], where)
+        H = check_weights(who, family.gates, features, arrays[0], arrays[1], arrays[2], arrays[3], where)
         if i % directions == directions - 1:
             features = directions * H
     if hx is None:
         need_float(who, **given)
-        return [np.zeros((x.shape[1], H), x.dtype)] * count
+        return [np.zeros((x.shape[1], H), x.dtype)] * family.states
     need_float(who, **{name: getattr(a, "_data", a) for name, a in hx.items()}, **given)
     check_states(who, (len(cells), H) if one else (len(cells), x.shape[1], H), hx)
     return [unsqueeze(a, 1) for a in hx.values()] if one else list(hx.values())

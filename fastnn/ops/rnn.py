@@ -143,7 +143,8 @@ def layers_of(who: str, relu: bool, input: Tensor, hx: Tensor | None, params: Se
               **options: Any) -> tuple[Tensor, Tensor]:
     """The layers of rnn_tanh and rnn_relu."""
     states = None if hx is None else {"hidden": recurrent.hidden_state(who, hx)}
-    y, (h,) = recurrent.layers(who, 1, partial(apply, RNN, relu=relu), input, states, 1, params, **options)
+    family = recurrent.Family(who, gates=1, states=1)
+    y, (h,) = recurrent.layers(family, partial(apply, RNN, relu=relu), input, states, params, **options)
     return y, h
 
 
