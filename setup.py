@@ -70,8 +70,6 @@ class BuildKernels(build_ext):
     compiler.
     """
 
-    selecting_flags = []
-
     def build_extension(self, ext):
         compiler = self.compiler
         if compiler.compiler_type != "msvc":
@@ -79,8 +77,7 @@ class BuildKernels(build_ext):
             ext.extra_link_args = ["-pthread"] + (SANITIZE_FLAGS if SANITIZE else [])
             if not links(compiler) and links(compiler, "atomic"):
                 ext.libraries = [*ext.libraries, "atomic"]
-            if accepts(compiler, SELECTING_FLAGS):
-                self.selecting_flags = SELECTING_FLAGS
+            self.selecting_flags = SELECTING_FLAGS if accepts(compiler, SELECTING_FLAGS) else []
             if not (DEBUG or SANITIZE or sys.platform == "darwin"):
                 ext.extra_link_args.append("-s")
             self.compile_in_parallel(compiler)
