@@ -20,12 +20,20 @@ def names_of(node):
     return [name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]
 
 
+def makers(sources):
+    """The functions that make records, of all the files: one may make those of another."""
+    return {"register"} | {node.name for source in sources for node in ast.parse(source).body
+                           if isinstance(node, ast.FunctionDef) and node.returns is not None
+                           and ast.unparse(node.returns) == "Op"}
+
+
+MAKERS = makers(path.read_text(encoding="utf-8") for path in FILES)
+
+
 def parts(source):
     """(line, part) of each statement, with what belongs to several parts in the part before it."""
     tree = ast.parse(source)
     public = next(ast.literal_eval(node.value) for node in tree.body if "__all__" in names_of(node))
-    makers = {"register"} | {node.name for node in tree.body if isinstance(node, ast.FunctionDef)
-                             and node.returns is not None and ast.unparse(node.returns) == "Op"}
     found, now = [], 0
     for node in tree.body[1:]:                      # the first is the docstring
         names = names_of(node)
@@ -34,7 +42,7 @@ def parts(source):
             now = 0
         elif names == ["__all__"]:
             now = 1
-        elif isinstance(getattr(node, "value", None), ast.Call) and ast.unparse(node.value.func) in makers:
+        elif isinstance(getattr(node, "value", None), ast.Call) and ast.unparse(node.value.func) in MAKERS:
             now = 5
         elif names and set(names) <= set(public):
             now = 3                                 # a function, or another name of one: swish = silu
