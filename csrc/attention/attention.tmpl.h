@@ -311,7 +311,7 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
     for (fnn_size block = begin; block < end; block++) {
         fnn_tile tile = { .item = block / blocks, .t = block % blocks * TILE_T };
         tile.queries = fnn_min(TILE_T, about->T - tile.t);
-        tile.columns = fnn_ceil_div(tile.queries, VL) * VL;
+        tile.columns = fnn_round_up(tile.queries, VL);
         const fnn_size seen = fnn_keys_seen(about, tile.t + tile.queries);
         const REAL *q = args->q + about->q.at[tile.item] + tile.t * about->q.rs;
         const REAL *k = args->k + about->k.at[tile.item], *v = args->v + about->v.at[tile.item];
@@ -447,7 +447,7 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
     /* the queries, a block of TILE_T at a time; causal: none before u_begin sees a key */
     for (fnn_size t0 = about->causal && u_begin > t_begin ? u_begin : t_begin; t0 < t_end; t0 += TILE_T) {
         fnn_tile tile = { .item = item, .t = t0, .queries = fnn_min(TILE_T, t_end - t0) };
-        tile.columns = fnn_ceil_div(tile.queries, VL) * VL;
+        tile.columns = fnn_round_up(tile.queries, VL);
         const REAL *q_t = q + t0 * about->q.rs, *dy_t = dy + t0 * about->dy.rs;
         if (HS <= TILE_C)
             FN(attention_transpose)(room.q, q_t, about->q.rs, tile.queries, HS);

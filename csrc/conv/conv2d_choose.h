@@ -14,7 +14,8 @@
  *            the gradient of w.
  * Constants  each with its unit. "Timed": set by the clock, at one thread, in float32, on a machine
  *            with AVX-512; between two methods it is about where their times cross.
- *            docs/kernels/conv2d.md has the cases. "Bound": a limit of memory, computed.
+ *            docs/kernels/conv2d.md has the cases. "Bound": a limit of memory, computed. "Chosen":
+ *            from the size of a cache or a tile as stated; twice or half of it changes little.
  */
 #ifndef FASTNN_CONV2D_CHOOSE_H
 #define FASTNN_CONV2D_CHOOSE_H
@@ -68,9 +69,9 @@ static conv_method conv_choose(const fnn_window *g, conv_result result)
 
 /* ---- sizes and blocks that several methods share --------------------------------------------- */
 enum {
-    CONV_WORK = 1 << 21,        /* multiply-adds worth a block of their own: some 20 microseconds */
-    CONV_BLOCKS = 8,            /* blocks to aim at, so that any sensible number of threads has work */
-    CONV_UNIT = 32              /* block sizes are multiples of this: it divides into whole tiles of the product */
+    CONV_WORK = 1 << 21,        /* multiply-adds worth a block of their own: some 20 microseconds; chosen */
+    CONV_BLOCKS = 8,            /* blocks to aim at, so that 2, 4 and 8 threads have equal work; chosen */
+    CONV_UNIT = 32              /* block sizes are multiples of this: whole tiles of the product, of 2 vectors */
 };
 
 /* Products summed into one output. */
@@ -110,9 +111,9 @@ enum {
     FEW_OUTPUTS_LEAST = 4,      /* outputs of all images. Up to 3, the matrix product after columns reads the filters
                                    once too (gemm_skinny) */
     FEW_OUTPUTS = 64,           /* outputs of all images, at most: one tile of AVX-512, 4 vectors of 16 floats; timed */
-    FEW_FILTERS_LEAST = 17,     /* filters: for fewer the direct method serves */
+    FEW_FILTERS_LEAST = 17,     /* filters: for fewer, DIRECT_FILTERS, the direct method serves */
     FEW_WEIGHTS = 1 << 16,      /* elements of w from which they are most of what is read: 256 KiB of floats, where an
-                                   L1 cache holds 32 to 48 */
+                                   L1 cache holds 32 to 48; chosen */
     FEW_FILTERS_MOST = 1 << 14, /* filters; bound: 8 MiB of sums in double precision */
     FEW_COLUMNS = 1 << 19,      /* elements of the column matrix; bound: 4 MiB in double precision */
     FEW_FRAME = 1 << 16         /* elements of one channel's planes, of all images, with padding; bound: places in them
@@ -137,24 +138,27 @@ enum {
                                    timed */
     PIXELS_WEIGHTS = 3 << 19,   /* elements of w; bound: 12 MiB in double precision */
     PIXELS_WEIGHTS_OF_IMAGE = 1 << 15,      /* elements of w for which one image more is taken into a frame: 128 KiB of
-                                               floats that one more image would read again */
-    PIXELS_OUTPUTS_MOST = 512,  /* outputs in a frame of several images, at most */
-    PIXELS_FRAME = 1 << 17,     /* elements of a frame to aim at: half a MiB of floats, half of an L2 cache */
+                                               floats that one more image would read again; chosen */
+    PIXELS_OUTPUTS_MOST = 512,  /* outputs in a frame of several images, at most; chosen: 16 panels of 32 */
+    PIXELS_FRAME = 1 << 17,     /* elements of a frame to aim at: half a MiB of floats, half of an L2 cache; chosen */
     PIXELS_FRAME_MOST = 1 << 18,            /* and that the frame of one row of outputs may have; bound */
     PIXELS_PHASES = 16,         /* phases of dx, rows times columns of strides; bound: an array on the stack */
     PIXELS_TAPS = 288           /* taps in a block: with 32 filters 36 KiB of floats, so that a panel stays in an L1
-                                   cache. Also the tallest and widest window */
+                                   cache; chosen. Also the tallest and widest window */
 };
 
 /* It wins where columns would cost much to make: many taps, or strides; and over the direct method
- * where that would compute more than a fifth in vain. */
+ * where that computes more than PIXELS_SEEN / PIXELS_WANTED of what is wanted, as it sums along
+ * whole rows of a frame: for windows of 3 columns, below 10 outputs in a row. Chosen. */
+enum { PIXELS_SEEN = 6, PIXELS_WANTED = 5 };
 static inline int conv_y_is_pixels(const fnn_window *g)
 {
     const fnn_size Cg = g->C / g->G, Kg = g->K / g->G, taps = conv_taps(g);
     const fnn_size halo = g->dh * (g->R - 1) + 1, seen = g->Q + g->dw * (g->S - 1);
     if (g->R * g->S == 1 || Kg < PIXELS_FILTERS || g->K > PIXELS_WEIGHTS / taps
         || taps < (g->sw > 1 && g->S > 1 ? PIXELS_TAPS_STRIDED : PIXELS_TAPS_LEAST)
-        || g->N * g->P * g->Q < PIXELS_OUTPUTS || (conv_y_is_direct(g) && 5 * seen <= 6 * g->Q)) return 0;
+        || g->N * g->P * g->Q < PIXELS_OUTPUTS
+        || (conv_y_is_direct(g) && PIXELS_WANTED * seen <= PIXELS_SEEN * g->Q)) return 0;
     const fnn_size room = PIXELS_FRAME_MOST / Cg, pitch = (g->Q + g->dw * (g->S - 1) / g->sw) * g->sw;
     return pitch <= room && halo <= room / pitch && g->R <= PIXELS_TAPS && g->S <= PIXELS_TAPS;
 }
@@ -213,8 +217,10 @@ enum {
     DIRECT_FILTERS = 16,        /* filters in a group up to which it wins; timed */
     DIRECT_TAPS = 1024,         /* taps; bound: an array of offsets on the stack, 8 KiB */
     DIRECT_FRAMES = 1 << 17,    /* elements of all channels' planes with padding, where columns could serve: half a MiB
-                                   of floats, half of an L2 cache */
-    DIRECT_PLANE = 1 << 20      /* elements of one plane with padding, for depthwise; bound: 8 MiB of doubles */
+                                   of floats, half of an L2 cache; chosen */
+    DIRECT_PLANE = 1 << 20,     /* elements of one plane with padding, for depthwise; bound: 8 MiB of doubles */
+    DIRECT_SEEN = 3,            /* length of a frame's row for so many outputs in it, at most 3 for */
+    DIRECT_WANTED = 2           /* 2: the rest is computed in vain; chosen */
 };
 
 /* Depthwise, for y, dx and dw: one channel in a group, few filters on it, and a plane that fits. */
@@ -226,7 +232,7 @@ static inline int conv_is_depthwise(const fnn_window *g)
            <= DIRECT_PLANE / (fnn_max(conv_columns_seen(g), spread_w) + 16);   /* + 16: rows of whole vectors */
 }
 
-/* For y also several channels, at stride 1, if they fit a cache and two thirds of a frame's row are
+/* For y also several channels, at stride 1, if they fit a cache and enough of a frame's row is
  * output. */
 static inline int conv_y_is_direct(const fnn_window *g)
 {
@@ -234,7 +240,7 @@ static inline int conv_y_is_direct(const fnn_window *g)
     if (conv_is_depthwise(g)) return 1;
     return g->sh == 1 && g->sw == 1 && g->K / g->G <= DIRECT_FILTERS && !conv_is_pointwise(g)
         && Cg <= DIRECT_TAPS && g->R <= DIRECT_TAPS / Cg && g->S <= DIRECT_TAPS / (Cg * g->R)
-        && 2 * frame_w <= 3 * g->Q && frame_h <= DIRECT_FRAMES / (Cg * frame_w);
+        && DIRECT_WANTED * frame_w <= DIRECT_SEEN * g->Q && frame_h <= DIRECT_FRAMES / (Cg * frame_w);
 }
 
 /* ---- flipped: conv2d.tmpl.h ------------------------------------------------------------------ */
@@ -248,17 +254,24 @@ static inline fnn_window conv_flipped(const fnn_window *g)
                          .ph = g->dh * (g->R - 1) - g->ph, .pw = g->dw * (g->S - 1) - g->pw, .dh = g->dh, .dw = g->dw };
 }
 
+enum {
+    FLIPPED_PIXELS = 2,         /* pixels of dx for one of dy, at most: the others multiply zeros; chosen */
+    FLIPPED_COLUMNS_DX = 3,     /* the same where it would go by columns: 3 of dx for */
+    FLIPPED_COLUMNS_DY = 2,     /* 2 of dy; chosen */
+    FLIPPED_MATRIX = 2          /* and its column matrix against that of the columns of dx, at most; chosen */
+};
+
 /* It writes dx once instead of R*S times. But its column matrix has K*R*S*H*W elements, where that
  * of the columns of dx has C*R*S*P*Q, and if the image is larger than the output it multiplies
- * zeros. So: dx has at most twice the pixels of dy, and at most one and a half times as many and a
- * matrix of at most twice the size where it would go by columns. */
+ * zeros. */
 static inline int conv_dx_is_flipped(const fnn_window *g)
 {
     if (g->sh != 1 || g->sw != 1 || conv_is_depthwise(g)) return 0;
     const fnn_window back = conv_flipped(g);
-    return 2 * g->P * g->Q >= g->H * g->W
+    return FLIPPED_PIXELS * g->P * g->Q >= g->H * g->W
         && (conv_y_is_direct(&back) || conv_y_is_winograd(&back)
-            || (3 * g->P * g->Q >= 2 * g->H * g->W && g->K * g->H * g->W <= 2 * g->C * g->P * g->Q));
+            || (FLIPPED_COLUMNS_DX * g->P * g->Q >= FLIPPED_COLUMNS_DY * g->H * g->W
+                && g->K * g->H * g->W <= FLIPPED_MATRIX * g->C * g->P * g->Q));
 }
 
 /* ---- taps: conv2d_taps.tmpl.h ---------------------------------------------------------------- */
@@ -268,10 +281,10 @@ enum {
                                    they take 0.7 to 0.9 of the time) */
     TAPS_SUMS = 1 << 18,        /* sums that a thread holds; bound: 1 MiB of floats, an L2 cache */
     TAPS_FRAME = 1 << 19,       /* elements of a thread's frames; bound: 4 MiB in double precision */
-    TAPS_FILTERS = 512,         /* filters in a block: bounds the tile of dy */
+    TAPS_FILTERS = 512,         /* filters in a block: bounds the tile of dy; chosen */
     TAPS_CHANNELS = 16,         /* channels, at least, that share one vectorised copy of dy; timed */
     TAPS_PIXELS = 512           /* outputs in a band, whose dy is read again for every tile of sums: with 32 filters
-                                   64 KiB of floats */
+                                   64 KiB of floats; chosen */
 };
 
 /* Its bands of output, of one image or of some small ones, and what they see of a plane. */
@@ -319,14 +332,14 @@ static inline int conv_dw_is_taps(const fnn_window *g)
 
 /* ---- columns: conv2d_columns.tmpl.h ---------------------------------------------------------- */
 enum {
-    COLUMNS_OUTPUTS = 512,          /* outputs whose columns a thread makes at one time */
-    COLUMNS_TILE = 1 << 18,         /* elements of the column matrix that it holds: 1 MiB of floats, an L2 cache */
+    COLUMNS_OUTPUTS = 512,          /* outputs whose columns a thread makes at one time; chosen: 16 panels of 32 */
+    COLUMNS_TILE = 1 << 18,         /* elements of the column matrix that it holds: 1 MiB of floats; chosen */
     COLUMNS_SHARED_OUTPUTS = 2048,  /* the same where all threads work on one piece, so that they wait less often; */
     COLUMNS_SHARED_TILE = 1 << 20,  /* timed, both together */
     COLUMNS_FEW_OUTPUTS = 48,       /* outputs of an image below which dx takes several images together; timed */
     COLUMNS_ROWS = 128,             /* rows of the column matrix (taps) in a block: of dx, and the least of dw, */
-    COLUMNS_ROWS_MOST = 512,        /* and the most of dw */
-    COLUMNS_FILTERS = 512           /* filters in a block of dw: bounds the tile of dy */
+    COLUMNS_ROWS_MOST = 512,        /* and the most of dw: with COLUMNS_OUTPUTS they fill COLUMNS_TILE; chosen */
+    COLUMNS_FILTERS = 512           /* filters in a block of dw: bounds the tile of dy; chosen */
 };
 
 /* Pieces of the columns (n,p,q): part of one image, or several small images side by side. */

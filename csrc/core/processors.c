@@ -19,6 +19,7 @@
 #  define _GNU_SOURCE                              /* sched_getaffinity, CPU_COUNT */
 #endif
 #include "core/parallel.h"
+#include "core/sizes.h"
 #include "core/sync.h"
 
 #include <errno.h>
@@ -99,7 +100,7 @@ static int tree_quota(const char *root, const char *group)
         directory[root_length] = 0;
     for (;;) {
         int quota = group_quota(directory);
-        least = quota < least ? quota : least;
+        least = (int)fnn_min(quota, least);
         char *end = strrchr(directory + root_length, '/');
         if (end == NULL)
             return least;
@@ -128,7 +129,7 @@ static int container_quota(void)
             quota = tree_quota("/sys/fs/cgroup", group);
         else if (strstr(list, ",cpu,"))
             quota = tree_quota("/sys/fs/cgroup/cpu", group);
-        least = quota < least ? quota : least;
+        least = (int)fnn_min(quota, least);
     }
     fclose(f);
     return least;
@@ -142,8 +143,8 @@ int fnn_num_processors(void)
     static fnn_atomic known;                       /* two threads may both find out; they find the same */
     if (fnn_get(&known) == 0) {
         int count = processors_allowed(), quota = container_quota();
-        count = quota < count ? quota : count;
-        fnn_set(&known, count > 1 ? count : 1);
+        count = (int)fnn_min(quota, count);
+        fnn_set(&known, fnn_max(count, 1));
     }
     return (int)fnn_get(&known);
 }
@@ -162,7 +163,7 @@ static int threads_from(const char *variable)
         end++;
     if (end == text || errno || n < 1 || (*end != 0 && *end != ','))
         return 0;
-    return n < FNN_MAX_THREADS ? (int)n : FNN_MAX_THREADS;
+    return (int)fnn_min(n, FNN_MAX_THREADS);
 }
 
 int fnn_default_num_threads(void)
@@ -172,5 +173,5 @@ int fnn_default_num_threads(void)
         n = threads_from("OMP_NUM_THREADS");
     if (n == 0)
         n = fnn_num_processors();
-    return n < FNN_MAX_THREADS ? n : FNN_MAX_THREADS;
+    return (int)fnn_min(n, FNN_MAX_THREADS);
 }

@@ -80,7 +80,7 @@ GEMM_APART void FN(gemm_pack)(REAL *restrict dst, fnn_size width, fnn_size lanes
         for (; p < k; p++) {
             for (fnn_size i = 0; i < have; i++)
                 to[p * width + i] = from[i * ls + p * ks];
-            for (fnn_size i = have > 0 ? have : 0; i < here; i++)
+            for (fnn_size i = fnn_max(have, 0); i < here; i++)
                 to[p * width + i] = 0;
         }
     }

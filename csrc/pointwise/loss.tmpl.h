@@ -233,7 +233,7 @@ static void FN(loss_block)(void *ctx, fnn_size begin, fnn_size end)
     REAL room[LOSS_STRIP], values[LOSS_STRIP];
     REAL sum = 0;
     for (fnn_size i = begin; i < end; i += LOSS_STRIP) {
-        const fnn_size n = end - i < LOSS_STRIP ? end - i : LOSS_STRIP;
+        const fnn_size n = fnn_min(end - i, LOSS_STRIP);
         const REAL *yes = FN(weighed_targets)(room, args->t + i, args->pw ? args->pw + i : NULL, n);
         REAL *value = args->each ? args->y + i : values;
 #if !REAL_IS_F64
@@ -261,7 +261,7 @@ static void FN(loss_slope_block)(void *ctx, fnn_size begin, fnn_size end)
     const FN(loss_args) *args = ctx;
     REAL weight[LOSS_STRIP], positive[LOSS_STRIP], room[LOSS_STRIP];
     for (fnn_size i = begin; i < end; i += LOSS_STRIP) {
-        const fnn_size n = end - i < LOSS_STRIP ? end - i : LOSS_STRIP;
+        const fnn_size n = fnn_min(end - i, LOSS_STRIP);
         FN(loss_weights)(weight, args->w ? args->w + i : NULL, args->each ? args->scale : args->dy[0] * args->scale, n);
         if (args->dt && args->which == FNN_BCE_LOGITS)
             FN(loss_weights)(positive, args->pw ? args->pw + i : NULL, 1, n);
@@ -292,7 +292,7 @@ void FN(loss_forward)(REAL *y, const REAL *x, const REAL *t, const REAL *w, cons
         return;
     }
     const fnn_size blocks = fnn_ceil_div(n, LOSS_GRAIN);
-    args.partial = fnn_scratch_alloc((size_t)(blocks > 0 ? blocks : 1) * sizeof(double));
+    args.partial = fnn_scratch_alloc(fnn_max(blocks, 1) * sizeof(double));
     fnn_parallel_for(n, LOSS_GRAIN, FN(loss_block), &args);
     double sum = 0;
     for (fnn_size b = 0; b < blocks; b++)

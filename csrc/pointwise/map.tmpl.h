@@ -174,8 +174,7 @@ FNN_INLINE void FN(broadcast_block)(void *ctx, fnn_size begin, fnn_size end)
         b += at[d] * s->b_step[d];
     }
     for (fnn_size i = begin; i < end; ) {
-        fnn_size n = s->shape[last] - at[last];
-        n = n < end - i ? n : end - i;
+        const fnn_size n = fnn_min(s->shape[last] - at[last], end - i);
         args->row((REAL *)args->y + i, (const REAL *)args->a + a, (const REAL *)args->b + b, n, s->a_step[last],
                   s->b_step[last]);
         i += n;

@@ -32,7 +32,7 @@ static inline fnn_size fnn_recurrent_pieces(fnn_size gates) { return gates == 3 
 /* Pitch: elements from one row to the next, of rows that hold `width` numbers. It is an odd number
  * of cache lines (of float): at a power of two the rows would fall on few sets of the cache and
  * evict each other (cache aliasing). */
-static inline fnn_size fnn_recurrent_pitch(fnn_size width) { return ((width + 15) / 16 | 1) * 16; }
+static inline fnn_size fnn_recurrent_pitch(fnn_size width) { return (fnn_ceil_div(width, 16) | 1) * 16; }
 
 /* The pitch of gates and of their gradients */
 static inline fnn_size fnn_recurrent_row(fnn_size gates, fnn_size H)

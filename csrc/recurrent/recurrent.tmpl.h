@@ -283,7 +283,7 @@ static void FN(rec_pack_rows)(REAL *restrict to, const REAL *restrict w, fnn_siz
         vec block[TRANSPOSE_LANES];
 #pragma GCC unroll 16
         for (fnn_size l = 0; l < VL; l++)
-            block[l] = v_load(w + (l < rows ? l : rows - 1) * H + k);
+            block[l] = v_load(w + fnn_min(l, rows - 1) * H + k);
         FN(transpose)(block);
 #pragma GCC unroll 16
         for (fnn_size l = 0; l < VL; l++)
@@ -292,7 +292,7 @@ static void FN(rec_pack_rows)(REAL *restrict to, const REAL *restrict w, fnn_siz
 #endif
     for (; k < H; k++)
         for (fnn_size l = 0; l < VL; l++)
-            to[k * REC_VECTORS * VL + l] = w[(l < rows ? l : rows - 1) * H + k];
+            to[k * REC_VECTORS * VL + l] = w[fnn_min(l, rows - 1) * H + k];
 }
 
 /* Items are panels. */
