@@ -273,7 +273,7 @@ def fast_avg(x: np.ndarray, kernel_size: Any, stride: Any, padding: Any, ceil_mo
     return y / np.array(divisor, x.dtype)
 
 
-BENCH: dict[str, Any] = {"N": 32, "C": 64, "H": 56, "W": 56, "kernel_size": 2}
+BENCH: dict[str, Any] = {"shape": (32, 64, 56, 56), "kernel_size": 2}
 
 
 # ---- records -------------------------------------------------------------------------------------
