@@ -137,6 +137,8 @@ class Optimizer:
             A setting that was changed to something outside its range.
         """
         result = closure() if closure is not None else None
+        # a work is the parameters of one group and one dtype: lists of their arrays and gradients,
+        # and of the state a list, a column, for each name; what is new there is kept afterwards
         plan = self._plan()
         if self.rule.kernel is not None and on_kernels():
             for work in plan:
