@@ -1,6 +1,6 @@
 # make build | test | laws OP=conv2d | levels | bench OP=conv2d | guard | results | readme | lint | types
 # make docs | site | ci | clean
-# faults in C: selftest | neon | i386 | tsan | asan | fuzz | clang | targets
+# faults in C: selftest | neon | i386 | tsan | function | asan | fuzz | clang | targets
 PY ?= python3
 
 build:                  ## compile in place
@@ -72,6 +72,20 @@ build/selftest/%.o: %.c $(SELFTEST_HEADERS)
 build/tsan/%.o: %.c $(SELFTEST_HEADERS)
 	@mkdir -p $(@D) && $(CC) $(SELFTEST_FLAGS) -O1 -g -fsanitize=thread -c $< -o $@
 
+build/function/%.o: %.c $(SELFTEST_HEADERS)
+	@mkdir -p $(@D) && $(PY) -m ziglang cc $(SELFTEST_FLAGS) -O1 -Wno-pass-failed -g -fsanitize=function \
+	  -fsanitize-trap=function -c $< -o $@
+
+# not memory.c, whose pointers are of all arrays
+build/pointers/csrc/%.o: csrc/%.c $(SELFTEST_HEADERS) tests/c/pointers.py
+	@mkdir -p $(@D) && if test $* = core/memory; then $(PY) -m ziglang cc $(SELFTEST_FLAGS) -O1 -c $< -o $@; else \
+	  $(PY) -m ziglang cc $(SELFTEST_FLAGS) -O1 -g -Xclang -disable-llvm-passes -S -emit-llvm -w $< -o $@.1.ll && \
+	  $(PY) tests/c/pointers.py $@.1.ll $@.2.ll && rm $@.1.ll && \
+	  $(PY) -m ziglang cc -O0 -w -c $@.2.ll -o $@ && rm $@.2.ll; fi
+
+build/pointers/tests/c/%.o: tests/c/%.c $(SELFTEST_HEADERS)
+	@mkdir -p $(@D) && $(PY) -m ziglang cc $(SELFTEST_FLAGS) -DFNN_CHECK_POINTERS=1 -O1 -c $< -o $@
+
 build/neon/%.o: %.c $(SELFTEST_HEADERS)
 	@mkdir -p $(@D) && $(NEON_CC) $(SELFTEST_FLAGS) -c $< -o $@
 
@@ -86,6 +100,16 @@ selftest: $(call selftest_objects,selftest)     ## the kernels without Python
 tsan: $(call selftest_objects,tsan)     ## the same under ThreadSanitizer: no two threads touch one number at one time
 	$(CC) -fsanitize=thread -pthread $^ -lm -o build/tsan/test_kernels
 	TSAN_OPTIONS=halt_on_error=1 build/tsan/test_kernels
+
+# Zig's Clang (the package ziglang), which is new enough; a call through a pointer of another type ends the program
+function: $(call selftest_objects,function)     ## the same, every call through a pointer of the function's own type
+	$(PY) -m ziglang cc -fsanitize=function -pthread $^ -lm -o build/function/test_kernels
+	build/function/test_kernels
+
+# every pointer stays in its array, or just behind it: tests/c/pointers.py; Zig's Clang
+pointers: $(call selftest_objects,pointers) build/pointers/tests/c/pointers.o
+	$(PY) -m ziglang cc -pthread $^ -lm -o build/pointers/test_kernels
+	build/pointers/test_kernels
 
 # cross-compiled: gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 neon: $(call selftest_objects,neon)             ## the same for arm64
@@ -132,5 +156,5 @@ ci:
 clean:
 	rm -rf build dist *.egg-info fastnn/_kernels*.so fastnn/kernels/_kernels.c
 
-.PHONY: build test laws levels selftest neon i386 tsan targets bench guard results readme asan fuzz clang
+.PHONY: build test laws levels selftest neon i386 tsan function targets bench guard results readme asan fuzz clang
 .PHONY: lint types docs site ci clean

@@ -503,9 +503,9 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
         }
         begun = fnn_max(begun, seen);
     }
-    if (dk)             /* keys that no query saw */
+    if (dk && begun < u_end)                        /* keys that no query saw */
         FN(attention_clear)(dk + begun * about->dk.rs, about->dk.rs, u_end - begun, HS);
-    if (dv)
+    if (dv && begun < u_end)
         FN(attention_clear)(dv + begun * about->dv.rs, about->dv.rs, u_end - begun, HV);
     fnn_scratch_free(room.q);
 }
@@ -552,8 +552,8 @@ void FN(attention_backward)(REAL *dq, REAL *dk, REAL *dv, REAL *dmask, const REA
     int want_queries = dq || dmask, want_keys = dk || dv;
     const int threads = fnn_num_threads();
     /* the work of the busiest thread: whole items with 5 products each, or equal shares of 7 */
-    const fnn_size once = fnn_ceil_div(about->items, threads) * threads * (3 * about->HS + 2 * about->HV);
-    if (want_queries && want_keys && once <= about->items * (4 * about->HS + 3 * about->HV)) {
+    const fnn_work once = (fnn_work)fnn_round_up(about->items, threads) * (3 * about->HS + 2 * about->HV);
+    if (want_queries && want_keys && once <= (fnn_work)about->items * (4 * about->HS + 3 * about->HV)) {
         fnn_parallel_for(about->items, fnn_attention_grain(about, about->T, about->U), FN(attention_backward_items),
                          &args);
         want_queries = want_keys = 0;

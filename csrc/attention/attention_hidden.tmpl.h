@@ -23,16 +23,17 @@ static REAL FN(attention_test)(const REAL *rows, fnn_size rs, fnn_size count, fn
 {
     vec test = v_set(0);
     REAL rest = 0;
-    for (fnn_size i = 0; i < count; i++, rows += rs) {
+    for (fnn_size i = 0; i < count; i++) {
+        const REAL *row = rows + i * rs;
         fnn_size j = 0;
         for (; j + 4 * VL <= n; j += 4 * VL)
 #pragma GCC unroll 4
             for (fnn_size l = 0; l < 4; l++)
-                test += v_load(rows + j + l * VL) * v_set(0);
+                test += v_load(row + j + l * VL) * v_set(0);
         for (; j + VL <= n; j += VL)
-            test += v_load(rows + j) * v_set(0);
+            test += v_load(row + j) * v_set(0);
         for (; j < n; j++)
-            rest += rows[j] * 0;
+            rest += row[j] * 0;
     }
     return v_sum(test) + rest;
 }
@@ -96,17 +97,18 @@ static int FN(attention_spoiled)(const FN(attention_args) *args, fnn_size item, 
 static void FN(attention_mend_forward)(const FN(attention_args) *args, fnn_size item, fnn_size t, fnn_size t_end)
 {
     const fnn_attention *about = args->about;
-    REAL *y = args->y + about->y.at[item] + t * about->y.rs, weights[TILE_U], factors[TILE_U];
+    REAL *rows = args->y + about->y.at[item], weights[TILE_U], factors[TILE_U];
     char hidden[TILE_U];
-    for (; t < t_end; t++, y += about->y.rs) {
+    for (; t < t_end; t++) {
+        REAL *y = rows + t * about->y.rs;
         memset(y, 0, (size_t)about->HV * sizeof(REAL));
         for (fnn_size u = 0; u < fnn_keys_seen(about, t + 1); u += TILE_U) {
             const fnn_size keys = fnn_min(TILE_U, fnn_keys_seen(about, t + 1) - u);
             FN(attention_hidden_weights)(args, weights, factors, hidden, item, t, u, keys);
             const REAL *v = args->v + about->v.at[item] + u * about->v.rs;
-            for (fnn_size i = 0; i < keys; i++, v += about->v.rs)
+            for (fnn_size i = 0; i < keys; i++)
                 for (fnn_size j = 0; factors[i] != 0 && j < about->HV; j++)
-                    y[j] += factors[i] * weights[i] * v[j];
+                    y[j] += factors[i] * weights[i] * v[i * about->v.rs + j];
         }
     }
 }

@@ -71,23 +71,29 @@ FNN_INLINE void FN(attention_micro)(const int kind, const fnn_size mr, const fnn
     const fnn_size rsa = of.rsa, rsb = of.rsb;
     fnn_size k = of.k;
     vec acc[GEMM_MR][GEMM_NV];
-    const REAL *base[5] = { a, a + 3 * rsa, a + 6 * rsa, a + 9 * rsa, a + 12 * rsa };
+    const REAL *base[5];                            /* of rows that there are */
+#pragma GCC unroll 5
+    for (fnn_size i = 0; i < 5; i++)
+        base[i] = kind == FROM_ROWS && 3 * i < mr ? a + 3 * i * rsa : a;
 #pragma GCC unroll 16
     for (fnn_size i = 0; i < mr; i++)
 #pragma GCC unroll 2
         for (fnn_size j = 0; j < nv; j++)
             acc[i][j] = v_set(0);
     /* the k dimension, four products at a time; edges and double are not worth the code */
-    for (; nv == GEMM_NV && !REAL_IS_F64 && k >= 4; k -= 4) {
+    for (; nv == GEMM_NV && !REAL_IS_F64 && k > 4; k -= 4) {
         ATTENTION_STEP(0);
         ATTENTION_STEP(1);
         ATTENTION_STEP(2);
         ATTENTION_STEP(3);
         ATTENTION_NEXT(4);
     }
-    for (; k > 0; k--) {
+    /* behind the very last one there may be no array to point into */
+    if (k > 0)
         ATTENTION_STEP(0);
+    while (--k > 0) {
         ATTENTION_NEXT(1);
+        ATTENTION_STEP(0);
     }
     const int add = out->add;
     const REAL *keep = out->keep, *times = out->times, all = kind == BY_ROWS ? times[0] : 1;

@@ -144,7 +144,7 @@ FNN_INLINE void FN(few_product)(const fnn_size side, const fnn_size nv, REAL *su
         for (fnn_size j = 0; j < nv; j++)
             acc[i][j] = more ? v_load(sums + i * step + j * VL) : v_set(0);
     /* the sum over taps, one or two at a time */
-    for (fnn_size t = 0; t < taps; t += side, cols += step) {
+    for (fnn_size t = 0;; cols += step) {
         const REAL *at[FEW_FILTERS] = { w0 + t, w1 + t, w2 + t, w3 + t, w4 + t, w5 + t };
         vec column[FEW_NV];
 #pragma GCC unroll 4
@@ -158,6 +158,9 @@ FNN_INLINE void FN(few_product)(const fnn_size side, const fnn_size nv, REAL *su
             for (fnn_size j = 0; j < nv; j++)
                 acc[i][j] += filter * column[j];
         }
+        t += side;
+        if (t >= taps)                              /* behind the last row there is no array to point into */
+            break;
     }
 #pragma GCC unroll 6
     for (fnn_size i = 0; i < FEW_FILTERS; i++)

@@ -41,15 +41,16 @@ static void FN(phases_add)(REAL *restrict frames, FN(phases) f, const REAL *rest
 {
     const fnn_size Q = g->Q, p_end = fnn_ceil_div(col_end, Q), step = g->sh * g->sw * f.width;
     const fnn_size size = f.rows * g->sw * f.width;
-    for (; row < row_end; row++, cols += ld) {
+    for (const fnn_size first = row; row < row_end; row++) {
         const fnn_size s = row % g->S, r = row / g->S % g->R, c = row / (g->S * g->R);
+        const REAL *cols_row = cols + (row - first) * ld;
         REAL *tap = frames + (c - c0) * size + (r * g->dh * g->sw + s * g->dw % g->sw) * f.width + s * g->dw / g->sw;
         fnn_size p = col / Q;
         for (; p < p_end; p++) {                    /* a piece of a row of output, at the beginning or the end */
             const fnn_size begin = fnn_max(col, p * Q), end = fnn_min(col_end, (p + 1) * Q);
             if (end - begin == Q) {                 /* all rows that are whole */
                 const fnn_size rows = col_end / Q - p;
-                const REAL *from = cols + p * Q - col;
+                const REAL *from = cols_row + (p * Q - col);
                 REAL *to = tap + p * step;
                 fnn_size q = 0;
                 for (; q + VL <= Q; q += VL)
@@ -61,7 +62,7 @@ static void FN(phases_add)(REAL *restrict frames, FN(phases) f, const REAL *rest
                 p += rows - 1;
             } else
                 for (fnn_size at = begin; at < end; at++)
-                    tap[p * step + at - p * Q] += cols[at - col];
+                    tap[p * step + at - p * Q] += cols_row[at - col];
         }
     }
 }

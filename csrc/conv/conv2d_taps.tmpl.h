@@ -67,7 +67,7 @@ FNN_INLINE void FN(dw_tile)(const fnn_size nv, const fnn_size rows, const fnn_si
     for (fnn_size n = 0; n < band->images; n++)
         for (fnn_size row = 0; row < band->rows; row++) {
             const REAL *seen = sums.x + n * band->image + row * band->line;
-            for (fnn_size column = 0; column < band->columns; column++, seen += sums.step, dy += VL) {
+            for (fnn_size column = 0;; seen += sums.step) {
                 vec d[2];
 #pragma GCC unroll 2
                 for (fnn_size j = 0; j < nv; j++)
@@ -82,6 +82,9 @@ FNN_INLINE void FN(dw_tile)(const fnn_size nv, const fnn_size rows, const fnn_si
                         for (fnn_size j = 0; j < nv; j++)
                             acc[r][s][j] += pixel * d[j];
                     }
+                dy += VL;
+                if (++column == band->columns)      /* behind the last one may be no array to point into */
+                    break;
             }
         }
 #pragma GCC unroll 3
@@ -166,9 +169,9 @@ static void FN(dw_frame)(REAL *restrict frame, fnn_size rows, fnn_size columns, 
             memset(frame, 0, columns * sizeof(REAL));
             continue;
         }
-        const REAL *from = plane + (top + i) * W + left;
+        const fnn_size from = (top + i) * W + left;             /* of what is left of the plane: below 0 */
         for (fnn_size j = 0; j < j0; j++) frame[j] = 0;
-        for (fnn_size j = j0; j < j1; j++) frame[j] = from[j];
+        for (fnn_size j = j0; j < j1; j++) frame[j] = plane[from + j];
         for (fnn_size j = j1; j < columns; j++) frame[j] = 0;
     }
 }
@@ -217,15 +220,15 @@ static void FN(conv_taps_dw_block)(void *ctx, fnn_size begin, fnn_size end)
                     const fnn_size frame_rows = (band.rows - 1) * g->sh + g->dh * (g->R - 1) + 1;
                     const fnn_size frame_columns = (band.columns - 1) * g->sw + g->S;
                     const REAL *x = (const REAL *)args->x + (n0 * g->C + h * Cg + c0) * HW;     /* x[n0, c0, :, :] */
-                    FN(dw_view) view = { x + top * g->W + left, g->W, HW, g->C * HW };
-                    if (top < 0 || left < 0 || top + frame_rows > g->H || left + frame_columns > g->W) {
-                        view = (FN(dw_view)){ frames, frame_columns, frame_rows * frame_columns,
-                                              channels * frame_rows * frame_columns };
+                    FN(dw_view) view = { frames, frame_columns, frame_rows * frame_columns,
+                                         channels * frame_rows * frame_columns };
+                    if (top >= 0 && left >= 0 && top + frame_rows <= g->H && left + frame_columns <= g->W)
+                        view = (FN(dw_view)){ x + top * g->W + left, g->W, HW, g->C * HW };
+                    else
                         for (fnn_size n = 0; n < band.images; n++)
                             for (fnn_size c = 0; c < channels; c++)
                                 FN(dw_frame)(frames + n * view.image + c * view.channel, frame_rows, frame_columns,
                                              x + (n * g->C + c) * HW, g->H, g->W, top, left);
-                    }
                     band.line = g->sh * view.pitch;
                     band.image = view.image;
                     FN(dw_sums) here = { .out_step = g->S * VL, .out_half = sums_half,

@@ -35,7 +35,8 @@ static void FN(shifted_plane)(REAL *restrict dst, const REAL *restrict x, FN(tap
     const fnn_size W = g->W, shift = t.i * W + t.j;
     const fnn_size a = fnn_min(fnn_max(col, -shift), col_end), b = fnn_max(fnn_min(col_end, g->H * W - shift), a);
     memset(dst, 0, (a - col) * sizeof(REAL));
-    memcpy(dst + (a - col), x + (a + shift), (b - a) * sizeof(REAL));
+    if (b > a)
+        memcpy(dst + (a - col), x + (a + shift), (b - a) * sizeof(REAL));
     memset(dst + (b - col), 0, (col_end - b) * sizeof(REAL));
     for (fnn_size row = col / W * W; t.q_end - t.q_begin < W && row < col_end; row += W) {
         for (fnn_size at = fnn_max(row, col); at < fnn_min(row + t.q_begin, col_end); at++) dst[at - col] = 0;
@@ -49,13 +50,13 @@ static void FN(im2col)(REAL *restrict cols, fnn_size ld, const REAL *restrict x,
 {
     const fnn_size W = g->W, Q = g->Q, sw = g->sw;
     const int shifted = sw == 1 && g->sh == 1 && Q == W;
-    for (; row < row_end; row++, cols += ld) {
+    for (const fnn_size first = row; row < row_end; row++) {
         const FN(tap) t = FN(tap_of_row)(x, g, row);
+        REAL *dst = cols + (row - first) * ld;
         if (shifted) {
-            FN(shifted_plane)(cols, t.x, t, g, col, col_end);
+            FN(shifted_plane)(dst, t.x, t, g, col, col_end);
             continue;
         }
-        REAL *dst = cols;
         /* the pieces of output rows p: zeros, pixels, zeros */
         for (fnn_size p = col / Q, at = col; at < col_end; p++) {
             const fnn_size q0 = at - p * Q, q1 = fnn_min(Q, col_end - p * Q);
@@ -63,7 +64,7 @@ static void FN(im2col)(REAL *restrict cols, fnn_size ld, const REAL *restrict x,
             const int outside = i < 0 || i >= g->H;
             const fnn_size a = outside ? q1 : fnn_min(fnn_max(t.q_begin, q0), q1), b = fnn_max(fnn_min(t.q_end, q1), a);
             for (fnn_size q = q0; q < a; q++) dst[q - q0] = 0;
-            if (sw == 1)
+            if (sw == 1 && b > a)
                 memcpy(dst + (a - q0), t.x + (i * W + t.j + a), (b - a) * sizeof(REAL));
             else
                 for (fnn_size q = a; q < b; q++) dst[q - q0] = t.x[i * W + t.j + q * sw];
@@ -79,19 +80,20 @@ static void FN(col2im_add)(REAL *restrict x, const REAL *restrict cols, fnn_size
                            fnn_size row, fnn_size row_end, fnn_size col, fnn_size col_end)
 {
     const fnn_size W = g->W, Q = g->Q, sw = g->sw;
-    for (; row < row_end; row++, cols += ld) {
+    for (const fnn_size first = row; row < row_end; row++) {
         const FN(tap) t = FN(tap_of_row)(x, g, row);
+        const REAL *from = cols + (row - first) * ld;
+        REAL *plane = x + (t.x - x);
         for (fnn_size p = col / Q, at = col; at < col_end; p++) {
             const fnn_size q0 = at - p * Q, q1 = fnn_min(Q, col_end - p * Q);
             const fnn_size i = p * g->sh + t.i;
             if (i >= 0 && i < g->H) {
-                const REAL *src = cols + (p * Q - col);
-                REAL *x_i = x + (t.x - x) + i * W + t.j;
+                const fnn_size to = i * W + t.j, src = p * Q - col;     /* both may be below 0 */
                 const fnn_size a = fnn_max(t.q_begin, q0), b = fnn_min(t.q_end, q1);
                 if (sw == 1)
-                    for (fnn_size q = a; q < b; q++) x_i[q] += src[q];
+                    for (fnn_size q = a; q < b; q++) plane[to + q] += from[src + q];
                 else
-                    for (fnn_size q = a; q < b; q++) x_i[q * sw] += src[q];
+                    for (fnn_size q = a; q < b; q++) plane[to + q * sw] += from[src + q];
             }
             at = p * Q + q1;
         }

@@ -348,9 +348,9 @@ static fnn_size FN(wino_find_lopsided_channels)(char *found, const REAL *tallies
     for (fnn_size c = 0; c < channels; c++) {
         const REAL *tally = tallies + c / VL * WINO_TALLIES * VL + c % VL;
         REAL inner = 0, outer = 0;
-        for (fnn_size part = 0; part < parts; part++, tally += step) {
-            inner += tally[WINO_INNER * VL];
-            outer += tally[WINO_OUTER * VL];
+        for (fnn_size part = 0; part < parts; part++) {
+            inner += tally[part * step + WINO_INNER * VL];
+            outer += tally[part * step + WINO_OUTER * VL];
         }
         found[c] = inner * (WINO_FAINT / 2) < outer && FN(wino_outweighs)(x, c, channels, g, of_dy);
         count += found[c];

@@ -15,6 +15,7 @@
  *     v_evens(a, b)     elements 0, 2, ... of a and then of b;  v_odds(a, b)  1, 3, ...
  *     v_pairs_low(a, b), v_pairs_high(a, b)     the reverse: a[0], b[0], a[1], b[1], ...
  *     v_after(a, b)     the last element of a, then b without its last
+ *     FNN_PREFETCH      a hint to the cache
  *
  * and scalar functions without branches, which the compiler vectorises when they stand in a plain
  * loop:
@@ -63,6 +64,14 @@
 #define r_max FN(r_max)
 #define r_min FN(r_min)
 #define VL ((fnn_size)(VBYTES ? VBYTES / sizeof(REAL) : 1))
+/* A hint that p[i] is wanted soon; `write` and `locality` as for GCC's __builtin_prefetch. p[i] may
+ * lie outside the array, even where no memory is: so its address is a number, no pointer. */
+#if defined(__GNUC__)
+#  define FNN_PREFETCH(p, i, write, locality) \
+    __builtin_prefetch((const void *)((uintptr_t)(p) + (uintptr_t)(i) * sizeof *(p)), write, locality)
+#else
+#  define FNN_PREFETCH(p, i, write, locality) ((void)0)
+#endif
 #if defined(_MSC_VER)
 #  define FNN_INLINE static __forceinline
 #elif defined(__GNUC__)

@@ -62,11 +62,11 @@ FNN_INLINE void FN(gemm_copy_short)(REAL *to, const REAL *from, fnn_size count)
 GEMM_APART void FN(gemm_pack_edge)(REAL *to, fnn_size width, const REAL *from, fnn_size columns, fnn_size rsb,
                                    fnn_size k)
 {
-    for (fnn_size p = 0; p < k; p++, to += width, from += rsb) {
+    for (fnn_size p = 0; p < k; p++, to += width) {
         v_store(to, v_set(0));
         if (columns > VL)
             v_store(to + VL, v_set(0));
-        FN(gemm_copy_short)(to, from, columns);
+        FN(gemm_copy_short)(to, from + p * rsb, columns);
     }
 }
 
@@ -143,7 +143,7 @@ FNN_INLINE void FN(gemm_one_tile)(const FN(gemm_plan) *plan, fnn_size i, fnn_siz
 static fnn_size FN(gemm_depth)(fnn_size k) { return gemm_even(fnn_max(k, 1), GEMM_KC, 8); }
 
 /* What tile t prefetches while it computes: its share of the next panel, which begins at `next`, if
- * not NULL. A tile prefetches k / GEMM_STEPS times. Where fewer tiles use a panel than it has
+ * not NULL. A tile prefetches some k / GEMM_STEPS times. Where fewer tiles use a panel than it has
  * lanes, not all of the next one is prefetched. */
 FNN_INLINE FN(gemm_panel) FN(gemm_share)(const REAL *next, fnn_size lanes, fnn_size ls, fnn_size ks, fnn_size k,
                                          fnn_size t)
@@ -173,11 +173,10 @@ FNN_INLINE void FN(gemm_pieces)(const FN(gemm_plan) *plan, fnn_size i, fnn_size 
                                 fnn_size p, fnn_size k, FN(gemm_panel) next)
 {
     const int by_rows = !plan->a_copied && plan->g->rsa != FNN_PACKED && plan->g->rsa != 1;
-    for (fnn_size end = p + k; p < end; p += plan->depth) {
-        FN(gemm_one_tile)(plan, i, j, a, b, p, fnn_min(plan->depth, end - p), NULL, next);
-        a.at += plan->depth * (by_rows ? 1 : a.step);
-        b.at += plan->depth * b.step;
-    }
+    for (fnn_size at = 0; at < k; at += plan->depth)
+        FN(gemm_one_tile)(plan, i, j, (FN(gemm_panel)){ a.at + at * (by_rows ? 1 : a.step), a.step },
+                          (FN(gemm_panel)){ b.at + at * b.step, b.step }, p + at, fnn_min(plan->depth, k - at), NULL,
+                          next);
 }
 
 /* Panels [i, i + count) of A, which are kept, times panel j of B; room and more as in

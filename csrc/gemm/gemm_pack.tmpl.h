@@ -65,7 +65,7 @@ GEMM_APART void FN(gemm_pack)(REAL *restrict dst, fnn_size width, fnn_size lanes
     for (fnn_size first = (width - 1) / VL * VL; first >= 0; first -= VL) {
         const fnn_size here = fnn_min(VL, width - first);            /* lanes of this group in the panel */
         const fnn_size have = fnn_min(here, lanes - first);          /* and in the matrix */
-        const REAL *from = src + first * ls;
+        const REAL *from = have > 0 ? src + first * ls : src;
         REAL *to = dst + first;
         fnn_size p = 0;
         if (ls == 1 && first + VL <= readable) {

@@ -65,7 +65,8 @@ typedef struct {
 FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by_rows, const int copies,
                               const FN(gemm_tile_args) t)
 {
-    const REAL *a = t.a, *b = t.b, *next = t.next;
+    const REAL *a = t.a, *b = t.b;
+    uintptr_t next = (uintptr_t)t.next;             /* only prefetched from, and perhaps beyond the array */
     REAL *copy = t.copy;
     fnn_size k = t.k;
     vec acc[GEMM_MR][GEMM_NV];
@@ -77,39 +78,37 @@ FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by
 
     const REAL *soon = t.c;                         /* the row of C to prefetch next: C is touched only at the end */
     /* the k dimension, GEMM_STEPS products at a time */
-    for (; k >= GEMM_STEPS; k -= GEMM_STEPS) {
-#if defined(__GNUC__)
+    for (; k > GEMM_STEPS; k -= GEMM_STEPS) {
 #pragma GCC unroll 2
         for (fnn_size j = 0; j < nv; j += GEMM_LINE) {          /* a row of C, and one of the panel that comes next */
-            __builtin_prefetch(soon + (j + GEMM_LINE) * VL - 1, 1);
+            FNN_PREFETCH(soon, (j + GEMM_LINE) * VL - 1, 1, 3);
             if (!copies)
-                __builtin_prefetch(next + (j + GEMM_LINE) * VL - 1, 0, 2);
+                FNN_PREFETCH((const REAL *)next, (j + GEMM_LINE) * VL - 1, 0, 2);
         }
-#endif
-        next += copies ? 0 : t.next_step;
+        next += copies ? 0 : (uintptr_t)t.next_step * sizeof(REAL);
         soon = soon < t.c + (mr - 1) * t.rsc ? soon + t.rsc : soon;
 #pragma GCC unroll 4
         for (fnn_size p = 0; p < GEMM_STEPS; p++) {
-#if defined(__GNUC__)
 #pragma GCC unroll 2
             for (fnn_size j = 0; j < nv; j += GEMM_LINE)        /* what B and A will need soon */
-                __builtin_prefetch(b + GEMM_AHEAD * t.rsb + (j + GEMM_LINE) * VL - 1);
+                FNN_PREFETCH(b, GEMM_AHEAD * t.rsb + (j + GEMM_LINE) * VL - 1, 0, 3);
             if (!by_rows)
-                __builtin_prefetch(a + GEMM_AHEAD * t.sa);
-#endif
+                FNN_PREFETCH(a, GEMM_AHEAD * t.sa, 0, 3);
             FN(gemm_step)(mr, nv, by_rows, acc, a, t.sa, b, copies ? copy : NULL);
             a += by_rows ? 1 : t.sa;
             b += t.rsb;
             copy += copies ? GEMM_NR : 0;
         }
     }
-    /* the last products, one at a time */
-#pragma GCC unroll 1
-    for (; k > 0; k--) {
+    /* the last products, one at a time; behind the very last there may be no array to point into */
+    if (k > 0)
         FN(gemm_step)(mr, nv, by_rows, acc, a, t.sa, b, copies ? copy : NULL);
+#pragma GCC unroll 1
+    while (--k > 0) {
         a += by_rows ? 1 : t.sa;
         b += t.rsb;
         copy += copies ? GEMM_NR : 0;
+        FN(gemm_step)(mr, nv, by_rows, acc, a, t.sa, b, copies ? copy : NULL);
     }
 
     /* into C */

@@ -122,6 +122,8 @@ void FN(ladder_gemm)(REAL *c, const REAL *a, const REAL *b, fnn_size m, fnn_size
         return;
     }
     memset(c, 0, (size_t)(m * n) * sizeof(REAL));
+    if (k == 0)                                     /* no products, and no B to point into */
+        return;
     if (step == LADDER_IKJ)
         FN(gemm_ikj)(c, a, k, b, n, m, n, k);
     else if (step == LADDER_TILE)
@@ -242,11 +244,11 @@ static void FN(pool_rows)(REAL *restrict y, int32_t *restrict argmax, const REAL
             fnn_inside(g->W, g->Q, g->sw, left, &q0, &q1);
             if (i < 0 || i >= g->H)
                 continue;
-            const REAL *row = x + i * g->W + left;
-            const int32_t at = (int32_t)(i * g->W + left), stride = (int32_t)g->sw;
+            const fnn_size from = i * g->W + left;
+            const int32_t at = (int32_t)from, stride = (int32_t)g->sw;
 #pragma omp simd
             for (fnn_size q = q0; q < q1; q++) {
-                const REAL value = row[q * stride];
+                const REAL value = x[from + q * stride];
                 const int larger = value > y[q] || argmax[q] < 0;
                 y[q] = larger ? value : y[q];
                 argmax[q] = larger ? at + (int32_t)q * stride : argmax[q];

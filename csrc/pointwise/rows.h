@@ -66,15 +66,12 @@ FNN_INLINE const REAL *FN(row_to_prefetch)(const REAL *x, const REAL *near, fnn_
     return n * (fnn_size)sizeof(REAL) <= 16384 ? x : near;
 }
 
-/* Prefetch the elements of a pair of vectors. */
-FNN_INLINE void FN(prefetch_pair)(const REAL *x)
+/* Prefetch the elements of a pair of vectors, from x[i] on. */
+FNN_INLINE void FN(prefetch_pair)(const REAL *x, fnn_size i)
 {
-#if defined(__GNUC__)
+    (void)x, (void)i;                               /* where there is no prefetch */
     for (fnn_size j = 0; j < PAIR; j += 64 / (fnn_size)sizeof(REAL))
-        __builtin_prefetch(x + j, 0, 3);
-#else
-    (void)x;
-#endif
+        FNN_PREFETCH(x, i + j, 0, 3);
 }
 
 /* e[i] = exp(scale (x[i] - top)); returns the sum. e may be x. The subtraction comes first: in
@@ -145,7 +142,7 @@ FNN_INLINE REAL FN(row_sum_exp)(const REAL *x, REAL top, const REAL *next, REAL 
     vec sum = v_set(0), sum_2 = sum, most = v_set(-(REAL)INFINITY), most_2 = most;
     fnn_size i = 0;
     for (; i + PAIR <= n; i += PAIR) {
-        FN(prefetch_pair)(after + i);
+        FN(prefetch_pair)(after, i);
         sum = FN(add_exp)(sum, v_load(x + i), tops);
         sum_2 = FN(add_exp)(sum_2, v_load(x + i + VL), tops);
         most = v_max(v_load(next + i), most);                    /* this way round NaN is passed over */
@@ -183,7 +180,7 @@ FNN_INLINE REAL FN(row_exp_between)(REAL *restrict e, const REAL *restrict x, RE
     vec sum = v_set(0), sum_2 = sum, most = v_set(-(REAL)INFINITY), most_2 = most;
     fnn_size i = 0;
     for (; i + PAIR <= n; i += PAIR) {
-        FN(prefetch_pair)(after + i);
+        FN(prefetch_pair)(after, i);
 #pragma omp simd
         for (fnn_size j = 0; j < PAIR; j++)
             e[i + j] = FN(exp_of_negative)(x[i + j] - top);

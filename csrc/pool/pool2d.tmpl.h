@@ -174,7 +174,7 @@ static void FN(argmax_backward_block)(void *ctx, fnn_size begin, fnn_size end)
         const int32_t *restrict argmax = args->argmax + nc * PQ;
         memset(dx, 0, HW * sizeof(REAL));
         for (fnn_size pq = 0; pq < PQ; pq++)
-            if (argmax[pq] >= 0)
+            if (argmax[pq] >= 0 && argmax[pq] < HW)             /* in memory that others can write: no other index */
                 dx[argmax[pq]] += dy[pq];
     }
 }

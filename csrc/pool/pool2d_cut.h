@@ -19,12 +19,6 @@ enum {
                                                        */
 };
 
-#if defined(__GNUC__)
-#  define POOL_PREFETCH(p) __builtin_prefetch(p)
-#else
-#  define POOL_PREFETCH(p) (void)(p)
-#endif
-
 /* A loop that keeps the registers to itself: in the function around it pointers would be spilled.
  */
 #if defined(__GNUC__)

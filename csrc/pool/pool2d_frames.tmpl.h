@@ -61,7 +61,8 @@ static void FN(pool_row)(REAL *frame, fnn_size size, const REAL *x, const fnn_wi
                                                        ends */
         const fnn_size j0 = first < 0 ? fnn_min((1 - first) / 2, length) : 0;
         const fnn_size j1 = fnn_max(fnn_min((g->W - first) / 2, length), j0);
-        FN(pool_unzip)(frame + j0, frame + size + j0, x + first + 2 * j0, j1 - j0);
+        if (j1 > j0)
+            FN(pool_unzip)(frame + j0, frame + size + j0, x + (first + 2 * j0), j1 - j0);
         for (fnn_size b = 0; b < 2; b++)
             for (fnn_size j = j0 > 0 ? 0 : j1; j < length; j = j + 1 == j0 ? j1 : j + 1) {
                 const fnn_size at = first + 2 * j + b;
@@ -69,16 +70,17 @@ static void FN(pool_row)(REAL *frame, fnn_size size, const REAL *x, const fnn_wi
             }
         return;
     }
-    for (fnn_size b = 0; b < g->sw; b++, frame += size) {
+    for (fnn_size b = 0; b < g->sw; b++) {
+        REAL *to = frame + b * size;
         fnn_size j0, j1;
         fnn_inside(g->W, length, g->sw, first + b, &j0, &j1);
-        FN(pool_fill)(frame, j0, outside);
-        if (g->sw == 1)
-            memcpy(frame + j0, x + first + j0, (j1 - j0) * sizeof(REAL));
+        FN(pool_fill)(to, j0, outside);
+        if (g->sw == 1 && j1 > j0)
+            memcpy(to + j0, x + (first + j0), (j1 - j0) * sizeof(REAL));
         else
             for (fnn_size j = j0; j < j1; j++)
-                frame[j] = x[first + b + j * g->sw];
-        FN(pool_fill)(frame + j1, length - j1, outside);
+                to[j] = x[first + b + j * g->sw];
+        FN(pool_fill)(to + j1, length - j1, outside);
     }
 }
 
@@ -348,8 +350,8 @@ static void FN(framed_backward_block)(void *ctx, fnn_size begin, fnn_size end)
             /* and from them the rows of dx that they hold */
             for (fnn_size i = 0; i < tile.rows; i++) {
                 const fnn_size row = (tile.p0 + i) * sh + a - g->ph;
-                REAL *dx = (REAL *)args->out + (tile.plane * g->H + row) * g->W;
                 if (row < 0 || row >= g->H) continue;
+                REAL *dx = (REAL *)args->out + (tile.plane * g->H + row) * g->W;
                 if (pairs) FN(pool_row_of_pairs)(dx, d + i * length, which + i * length, lists, g);
                 else FN(pool_row_back)(dx, mixed, sums + i * length, size, g, &tile);
             }

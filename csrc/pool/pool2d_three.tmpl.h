@@ -71,8 +71,8 @@ FNN_INLINE REAL FN(three_row)(const int ranked, REAL *y, REAL *which, const REAL
     /* the row, VL outputs at a time: two vectors of each row of the image */
     for (fnn_size q = 0; q < n; q += VL) {
         for (fnn_size j = 0; j < 2 * VL; j += fnn_max(64 / (fnn_size)sizeof(REAL), VL)) {
-            POOL_PREFETCH(b + 2 * q + j + POOL_AHEAD);
-            POOL_PREFETCH(c + 2 * q + j + POOL_AHEAD);
+            FNN_PREFETCH(b, 2 * q + j + POOL_AHEAD, 0, 3);
+            FNN_PREFETCH(c, 2 * q + j + POOL_AHEAD, 0, 3);
         }
         const vec a0 = v_load(a + 2 * q), b0 = v_load(b + 2 * q), c0 = v_load(c + 2 * q);
         const vec a1 = v_load(a + 2 * q + VL), b1 = v_load(b + 2 * q + VL), c1 = v_load(c + 2 * q + VL);
@@ -112,7 +112,7 @@ static POOL_APART REAL FN(three_row_without)(REAL *y, const REAL *a, const REAL 
 static const REAL *FN(three_look)(REAL *copy, const REAL *x, const REAL *end, const fnn_window *g)
 {
     const fnn_size from = 1 - g->pw, columns = 2 * FN(whole_vectors)(g->Q);
-    if (x + from + columns <= end) return x + from;
+    if (from + columns <= end - x) return x + from;
     FN(pool_fill)(copy, 1 + columns, 0);
     memcpy(copy + 1 - from, x, fnn_min(g->W, from + columns) * sizeof(REAL));
     return copy + 1;
@@ -230,9 +230,9 @@ static void FN(three_backward_block)(void *ctx, fnn_size begin, fnn_size end)
                 FN(pool_fill)(row.which, Q, POOL_NONE);
             /* two rows of dx for each */
             for (fnn_size i = 2 * p - g->ph; p >= tile.p0 && i < 2 * p - g->ph + 2; i++) {
+                if (i < 0 || i >= g->H) continue;
                 REAL *dx = (REAL *)args->out + (tile.plane * g->H + i) * W;
                 const int middle = i > 2 * p - g->ph;
-                if (i < 0 || i >= g->H) continue;
                 if (from > 0)                       /* column 0, before the first window's middle */
                     dx[0] = middle ? (row.which[0] == 3 ? row.dy[0] : 0)
                                    : (row.which[0] == 0 ? row.dy[0] : 0) + (above.which[0] == 6 ? above.dy[0] : 0);

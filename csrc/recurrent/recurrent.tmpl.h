@@ -143,6 +143,9 @@ FNN_INLINE void FN(rec_tile_of)(REAL *restrict sums, const REAL *restrict a, fnn
                                 fnn_size depth, FN(rec_prefetch) ahead, int add, const int rows, const int vectors,
                                 const int width)
 {
+    /* numbers, since they may be beyond the array at the end, where no pointer may be */
+    uintptr_t next = (uintptr_t)ahead.at;
+    const uintptr_t step = (uintptr_t)ahead.step * sizeof(REAL);
     vec sum[8][4];
 #pragma GCC unroll 8
     for (int row = 0; row < rows; row++)
@@ -156,10 +159,8 @@ FNN_INLINE void FN(rec_tile_of)(REAL *restrict sums, const REAL *restrict a, fnn
         for (int v = 0; v < vectors; v++)
             weights[v] = v_load(panel + v * VL);
         panel += width * VL;
-#if defined(__GNUC__)
-        __builtin_prefetch(ahead.at, 0, 2);
-#endif
-        ahead.at += ahead.step;
+        FNN_PREFETCH((const REAL *)next, 0, 0, 2);
+        next += step;
         /* all sums of the tile: rows x vectors registers */
 #pragma GCC unroll 8
         for (int row = 0; row < rows; row++) {
@@ -341,9 +342,9 @@ FNN_INLINE void FN(rec_copy)(const FN(recurrence) *rec, fnn_size step, fnn_size 
 {
     const REAL *restrict y = rec->y + (FN(rec_time)(rec, step) * rec->B + first) * rec->H + unit;
     REAL *restrict to = rec->carry + FN(rec_offset)(rec, step) + first * rec->pitch + unit;
-    for (fnn_size row = 0; row < rows; row++, y += rec->H, to += rec->pitch)
+    for (fnn_size row = 0; row < rows; row++)
         for (fnn_size l = 0; l < width; l++)
-            to[l] = y[l];
+            to[row * rec->pitch + l] = y[row * rec->H + l];
 }
 
 /* Sequences [first, first + rows) and one panel of a step, or, of one sequence alone, a pair of

@@ -46,11 +46,11 @@ static void FN(rnn_forward_cell)(const FN(recurrence) *rec, fnn_size step, fnn_s
 {
     const FN(rnn_forward_arrays) *arrays = rec->arrays;
     REAL *y = arrays->y + (FN(rec_time)(rec, step) * rec->B + first) * rec->H + unit;
-    for (fnn_size row = 0; row < rows; row++, y += rec->H, sum += 4 * VL)
+    for (fnn_size row = 0; row < rows; row++, sum += 4 * VL)
         if (width == 4 * VL)
-            FN(rnn_activation)(y, sum, arrays->relu, 4 * VL);
+            FN(rnn_activation)(y + row * rec->H, sum, arrays->relu, 4 * VL);
         else
-            FN(rnn_activation)(y, sum, arrays->relu, width);
+            FN(rnn_activation)(y + row * rec->H, sum, arrays->relu, width);
 }
 
 void FN(rnn_forward)(REAL *y, REAL *hT, const REAL *x, const REAL *h0, const REAL *w_ih, const REAL *w_hh,

@@ -199,7 +199,7 @@ def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
 
     >>> import fastnn as nn
     >>> nn.functional.hardswish(nn.tensor([-4.0, 1.5, 4.0]))
-    tensor([-0.000,  1.125,  4.000])
+    tensor([0.000, 1.125, 4.000])
     """
     return apply(HARDSWISH, input)
 

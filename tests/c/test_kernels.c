@@ -16,6 +16,7 @@
  */
 #include "cases.h"
 #include "../../csrc/core/sync.h"
+#include "pointers.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -54,13 +55,16 @@ static void *new_array(run *r, fnn_size n, enum kind kind, int compared, int wri
     memcpy(a->label, r->label, sizeof a->label);
     memset(a->data, 0xff, bytes);                                /* NaN, and -1 */
     memset((char *)a->data + bytes, GUARD_BYTE, GUARD);
+    watch_array(a->data, bytes);
     return a->data;
 }
 
 static void free_arrays(run *r)
 {
-    for (int i = 0; i < r->count; i++)
+    for (int i = 0; i < r->count; i++) {
+        forget_array(r->arrays[i].data);
         free(r->arrays[i].data);
+    }
     free(r->arrays);
 }
 
@@ -280,7 +284,7 @@ static int run_case(int which, int type, int sabotage)
                 exit(1);
             }
         } else {
-            run three = start(which, type, 3);
+            run three = start(which, type, ALL_THREADS);
             compare(cases[which].name, fnn_level_name(level), &one, &plain);
             compare_bits(cases[which].name, fnn_level_name(level), &three, &one);
             free_arrays(&three);
@@ -335,6 +339,10 @@ int main(int argc, char **argv)
     for (int level = 0; level < FNN_LEVELS; level++)
         if (fnn_level_runs(level))
             printf(" %s", fnn_level_name(level));
+    if (pointers_outside()) {
+        printf(": %d places make pointers outside their arrays\n", pointers_outside());
+        return 1;
+    }
     if (!done || !levels || (failures && !sabotage)) {
         printf(": %d failures\n", failures);
         return 1;

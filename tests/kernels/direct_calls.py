@@ -3,6 +3,8 @@ survives, tests/kernels/test_direct_calls.py looks at from outside.
 
     python direct_calls.py NAME ...                 all functions, if none is named
     KINDS=4 python direct_calls.py                  up to four right calls of each op to begin from
+    python direct_calls.py --positions              what backward does with wrong positions
+    python direct_calls.py --scratch                what is done where there is no scratch memory
 
 For each name it writes a line when it begins. Arguments come from the op's record: a call that is
 right, and then the same with one array, anywhere in it, of another type, rank, size or layout, or
@@ -17,6 +19,7 @@ import mmap
 import os
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 
@@ -199,6 +202,77 @@ def probe(name):
     return calls
 
 
+def positions_in(value, path=()):
+    """The paths to the arrays of whole numbers in nested tuples."""
+    return [path for path in places(value) if isinstance(at(value, path), np.ndarray)
+            and at(value, path).dtype.kind in "iu"]
+
+
+def wrong_positions(a):
+    """Arrays of the same kind that name elements that there are not."""
+    info = np.iinfo(a.dtype)
+    for value in (info.max, info.min, -1, a.size, 1 << 20, 1 << 30):
+        if info.min <= value <= info.max:
+            yield np.full_like(a, value)
+    yield np.random.default_rng(SEED).integers(info.min, info.max, a.shape, a.dtype, endpoint=True)
+
+
+def probe_positions(op):
+    """Every backward of an op, with any positions in what its forward saved: a gradient of the
+    right shape, or an error.
+    """
+    calls = 0
+    for sample in op.samples():
+        y, saved = op.forward(*sample.cast(np.float32), **sample.attrs)
+        dy = each(lambda a: np.ones_like(a) if a.dtype.kind == "f" else None, y)
+        for path in positions_in(saved):
+            want = op.backward(dy, saved, **sample.attrs)
+            for wrong in wrong_positions(at(saved, path)):
+                calls += 1
+                try:
+                    got = op.backward(dy, put(saved, path, wrong), **sample.attrs)
+                except (ValueError, IndexError, nn.FastnnError):
+                    continue
+                assert [getattr(g, "shape", None) for g in got] == [getattr(w, "shape", None) for w in want], op.name
+    return calls
+
+
+def probe_scratch():
+    """Every op in a thread that gets no scratch memory: MemoryError, or it needs none. Returns how
+    many did without.
+    """
+    import resource
+    import threading
+    calls = []
+    for op in OPS.values():
+        for sample in op.samples():
+            if op.forward is not None:
+                inputs = sample.cast(np.float32)
+                y, saved = op.forward(*inputs, **sample.attrs)
+                dy = each(lambda a: np.ones_like(a) if a.dtype.kind == "f" else None, y)
+                calls += [(op.name, op.forward, inputs, sample.attrs),
+                          (op.name, op.backward, (dy, saved), sample.attrs)]
+    refused = set()
+
+    def run():
+        for name, function, args, attrs in calls:
+            print("begin", name, flush=True)
+            try:
+                if function is not None:
+                    function(*args, **attrs)
+            except MemoryError:
+                refused.add(name)
+    nn.memory.limit(0)
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    resource.setrlimit(resource.RLIMIT_AS, (pages*PAGE + (16 << 20), resource.RLIM_INFINITY))
+    threading.stack_size(1 << 20)
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert len(refused) > 20, f"there was scratch memory: only {refused} want some"
+    return len(calls) - len(refused)
+
+
 def names():
     """Every function of the compiled module."""
     module = nn.kernels.compiled
@@ -210,7 +284,15 @@ if __name__ == "__main__":
     nn.set_num_threads(1)
     warnings.simplefilter("ignore")
     total = 0
-    for name in sys.argv[1:] or names():
-        print("begin", name, flush=True)
-        total += probe(name)
+    if sys.argv[1:] == ["--scratch"]:
+        total = probe_scratch()
+    elif sys.argv[1:] == ["--positions"]:
+        for op in OPS.values():
+            if op.backward is not None:
+                print("begin", op.name, flush=True)
+                total += probe_positions(op)
+    else:
+        for name in sys.argv[1:] or names():
+            print("begin", name, flush=True)
+            total += probe(name)
     print("calls", total, flush=True)
