@@ -107,6 +107,9 @@ class Op:
                       gradient that x has already, not an array that is zero nearly everywhere
     keeps_nan         inputs at whose infinities the result is NaN, as in PyTorch, though there is a
                       limit; the function's docstring says so
+    saturates         its inner factors, such as a softmax's weights or 1 - tanh^2, may round to 0,
+                      and 0 times infinity is NaN: so in one type and not in another, and not in the
+                      limit
     slack             factor on the rounding allowance, with the reason in a comment at the record
     """
 
@@ -131,6 +134,7 @@ class Op:
     differentiable: tuple[str, ...] | None = None
     places: Callable[..., Any] | None = None
     keeps_nan: tuple[str, ...] = ()
+    saturates: bool = False
     slack: float = 1.0
 
     @property

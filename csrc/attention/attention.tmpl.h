@@ -564,7 +564,7 @@ void FN(attention_backward)(REAL *dq, REAL *dk, REAL *dv, REAL *dmask, const REA
     if (want_keys)
         fnn_parallel_for(about->items * u_blocks, fnn_attention_grain(about, about->T, fnn_min(TILE_U, about->U)),
                          FN(attention_backward_keys), &args);
-    if (FN(attention_hides)(about))
+    if (FN(attention_hides)(about) || FN(attention_misses)(&args))
         fnn_parallel_for(about->items, fnn_attention_grain(about, about->T + about->U, FEW), FN(attention_mend_block),
                          &args);
 }

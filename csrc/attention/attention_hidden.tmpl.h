@@ -1,10 +1,11 @@
 /* attention_hidden.tmpl.h -- part of attention.tmpl.h: items in which something that is not finite
  * stands behind a mask.
  *
- * Why        A key that a query may not see has the weight 0, and so has a weight that was dropped.
- *            In a tile that 0 is multiplied with the key's value, and 0 times infinity or NaN is
- *            NaN. So where anything is hidden, results that are not finite are noticed, and their
- *            queries or items are computed once more, here, leaving out what is hidden.
+ * Why        A key that a query may not see has the weight 0, and so has a weight that was dropped,
+ *            and all keys of a query whose scores are all -infinity. In a tile that 0 is multiplied
+ *            with the key's value, and 0 times infinity or NaN is NaN. So where anything is hidden,
+ *            results that are not finite are noticed, and their queries or items are computed once
+ *            more, here, leaving out what is hidden.
  * Notice     One row of a result is enough, if all that may spoil the others is multiplied into it:
  *            of y in a block of queries the last one, and of an item's gradients the last row of dq
  *            and the first of dk.
@@ -80,13 +81,19 @@ static void FN(attention_hidden_weights)(const FN(attention_args) *args, REAL *w
 /* Whether a hidden value may have come into y of queries [t, t_end), a block of tiles. One that is
  * not finite spoils its column for all queries of the block that read it, also where its weight is
  * 0, and the last query reads what the others do. Of a query without an allowed key y is cleared
- * and shows nothing. */
+ * and shows nothing. A query that is not finite itself spoils only its own weights: their sum
+ * shows it. */
 static int FN(attention_spoiled)(const FN(attention_args) *args, fnn_size item, fnn_size t, fnn_size t_end)
 {
     const fnn_attention *about = args->about;
     const REAL *total = args->total + item * about->T;
     if (!FN(attention_hides)(about))
         return 0;
+    REAL test = 0;
+    for (fnn_size i = t; i < t_end; i++)
+        test += total[i] * 0;
+    if (!(test == 0))
+        return 1;
     fnn_size last = t_end - 1;
     while (last > t && total[last] == 0)
         last--;
@@ -178,6 +185,15 @@ static void FN(attention_mend_backward)(const FN(attention_args) *args, fnn_size
             }
         }
     }
+}
+
+/* Whether a query gets nothing though no mask says so: all its scores are -infinity. */
+static int FN(attention_misses)(const FN(attention_args) *args)
+{
+    int misses = 0;
+    for (fnn_size i = 0; i < args->about->items * args->about->T; i++)
+        misses |= args->total[i] == 0;
+    return misses;
 }
 
 /* Items of the loop are items of attention. */

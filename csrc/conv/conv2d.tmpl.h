@@ -92,6 +92,7 @@ static void FN(conv_add_parts)(REAL *dw, const REAL *parts, fnn_size count, cons
 #include "conv/conv2d_pixels.tmpl.h"
 #include "conv/conv2d_direct.tmpl.h"
 #include "conv/conv2d_taps.tmpl.h"
+#include "conv/conv2d_padding.tmpl.h"
 
 /* ---- y --------------------------------------------------------------------------------------- */
 
@@ -126,11 +127,13 @@ static void FN(conv_y)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int
 void FN(conv2d_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
 {
     FN(conv_y)(y, x, w, b, 0, NULL, g);
+    FN(conv_mend_y)(y, x, w, b, 0, g);
 }
 
 void FN(conv2d_relu_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, const fnn_window *g)
 {
     FN(conv_y)(y, x, w, b, 1, NULL, g);
+    FN(conv_mend_y)(y, x, w, b, 1, g);
 }
 
 /* ---- dx -------------------------------------------------------------------------------------- */
@@ -152,7 +155,10 @@ static void FN(conv_dx)(REAL *dx, const REAL *dy, const REAL *w, const REAL *b, 
         break;
     default:
         FN(conv_columns_dx)(dx, dy, w, b, g);
+        return;
     }
+    if (!conv_is_pointwise(g) && FN(conv_dx_is_suspect)(dx, g))
+        FN(conv_columns_dx)(dx, dy, w, b, g);
 }
 
 /* ---- dw -------------------------------------------------------------------------------------- */
@@ -185,6 +191,7 @@ static void FN(conv_dw)(REAL *dw, const REAL *dy, const REAL *x, REAL *parts, co
     args.cut = conv_cut_columns(g, COLUMNS_OUTPUTS);
     fnn_parallel_for(items, fnn_grain(CONV_WORK, work), block, &args);
     FN(conv_add_parts)(dw, parts, sums, g);
+    FN(conv_mend_dw)(dw, dy, x, g);
 }
 
 /* ---- db -------------------------------------------------------------------------------------- */

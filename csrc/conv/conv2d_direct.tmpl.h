@@ -255,27 +255,6 @@ static void FN(conv_direct_dx)(REAL *dx, const REAL *dy, const REAL *w, const RE
 
 /* ---- depthwise dw ---------------------------------------------------------------------------- */
 
-/* dw of an item (a filter and a block of images) product by product, where pixels or gradients are
- * not finite */
-static void FN(conv_direct_dw_exact)(REAL *dw, const conv_args *args, fnn_size item)
-{
-    const fnn_window *g = args->g;
-    const fnn_size k = item % g->K, c = k / (g->K / g->G), begin = item / g->K * args->blocks.images;
-    for (fnn_size r = 0; r < g->R; r++)
-        for (fnn_size s = 0; s < g->S; s++) {
-            REAL sum = 0;
-            for (fnn_size n = begin; n < fnn_min(begin + args->blocks.images, g->N); n++)
-                for (fnn_size p = 0; p < g->P; p++)
-                    for (fnn_size q = 0; q < g->Q; q++) {
-                        const fnn_size i = p * g->sh - g->ph + r * g->dh, j = q * g->sw - g->pw + s * g->dw;
-                        const int inside = i >= 0 && i < g->H && j >= 0 && j < g->W;
-                        sum += ((const REAL *)args->dy)[((n * g->K + k) * g->P + p) * g->Q + q]
-                             * (inside ? ((const REAL *)args->x)[((n * g->C + c) * g->H + i) * g->W + j] : 0);
-                    }
-            dw[r * g->S + s] = sum;
-        }
-}
-
 /* Filters times blocks of images [begin, end). Forward was  y[p,q] += w[r,s] * x[i,j]  so  dw[r,s]
  * += dy[p,q] * x[i,j]. */
 static void FN(conv_direct_dw_block)(void *ctx, fnn_size begin, fnn_size end)
@@ -305,11 +284,6 @@ static void FN(conv_direct_dw_block)(void *ctx, fnn_size begin, fnn_size end)
                 FN(tap_dot)(dw, d + p * spread.length, frame + p * g->sh * f.length, offset, RS,
                             (run - 1) * f.length + width);
         }
-        for (fnn_size tap = 0; tap < RS; tap++)
-            if (!(dw[tap] - dw[tap] == 0)) {        /* 0 times an infinite pixel that the tap does not see is NaN */
-                FN(conv_direct_dw_exact)(dw, args, item);
-                break;
-            }
     }
     fnn_scratch_free(d);
     fnn_scratch_free(frame);

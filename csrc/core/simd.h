@@ -298,7 +298,12 @@ FNN_INLINE REAL r_gelu_slope(REAL x)
 FNN_INLINE REAL FN(softplus_of_negative)(REAL x) { return log1p(exp(x)); }
 FNN_INLINE REAL FN(minus_size)(REAL x) { return x < 0 ? x : -x; }                            /* -|x| */
 FNN_INLINE REAL r_softplus(REAL x) { return r_max(x, 0) + log1p(exp(FN(minus_size)(x))); }
-FNN_INLINE REAL r_sigmoid(REAL x) { return 1 / (1 + exp(-x)); }
+FNN_INLINE REAL r_sigmoid(REAL x)                               /* 1 / (1 + e^-x), of which e^-x could overflow */
+{
+    const REAL e = exp(FN(minus_size)(x));
+    return (x < 0 ? e : 1) / (1 + e);
+}
+FNN_INLINE REAL FN(sigmoid_ieee)(REAL x) { return r_sigmoid(x); }
 FNN_INLINE REAL r_tanh(REAL x) { return tanh(x); }
 FNN_INLINE REAL r_pow(REAL x, REAL p) { return pow(x, p); }
 #else
@@ -562,6 +567,12 @@ FNN_INLINE float r_sigmoid(float x)
     x = x > 87.0f ? 87.0f : x;
     x = x < -89.0f ? -89.0f : x;
     return 1.0f / (1.0f + FN(exp_to_89)(-x));
+}
+/* The same below the normal numbers, too, where denormals are kept */
+FNN_INLINE float FN(sigmoid_ieee)(float x)
+{
+    const float e = FN(exp_of_negative)(FN(minus_size)(x));
+    return (x < 0 ? e : 1.0f) / (1.0f + e);
 }
 /* (e^2u - 1) / (e^2u + 1), u = |x|, with the sign of x: 2.7 ulp, near 0 too */
 FNN_INLINE float r_tanh(float x)

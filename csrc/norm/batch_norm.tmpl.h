@@ -377,6 +377,7 @@ static void FN(batch_norm_backward_block)(void *ctx, fnn_size begin, fnn_size en
             FN(batch_norm_write_dx)(0, a, c, width, centre, gate, scale, slope, shift);
         for (fnn_size k = 0; k < width; k++)
             if (!FN(norm_is_finite)(sum[k]) || !FN(norm_is_finite)(product[k]) || !FN(norm_is_finite)(gate[k].scale)
+                    || !FN(norm_is_finite)(slope[k]) || !FN(norm_is_finite)(shift[k])
                     || (!a->inference && !FN(norm_is_safe)(rstd[c + k])))
                 FN(batch_norm_backward_with_care)(a, c + k);
     }

@@ -3,8 +3,9 @@
  *
  * Names      fnn_add, fnn_sub, fnn_mul, fnn_div, fnn_negmul, fnn_maximum, fnn_minimum, fnn_share,
  *            fnn_pow_tensor, fnn_pow_tensor_slope_a, fnn_pow_tensor_slope_b, fnn_remainder,
- *            fnn_quotient, fnn_divide_or_zero, fnn_times_sign, fnn_is_same, fnn_exp_difference,
- *            fnn_add_to, fnn_neg, fnn_exp_forward, fnn_expm1_forward, fnn_expm1_backward,
+ *            fnn_quotient, fnn_divide_or_zero, fnn_mul_or_zero, fnn_mul_rest, fnn_times_sign,
+ *            fnn_is_same, fnn_exp_difference, fnn_add_to, fnn_neg, fnn_exp_forward,
+ *            fnn_expm1_forward, fnn_expm1_backward,
  *            fnn_log_forward, fnn_log2_forward, fnn_log10_forward, fnn_log_base_backward,
  *            fnn_log1p_forward, fnn_log1p_backward, fnn_erf_forward, fnn_erf_backward,
  *            fnn_sqrt_forward, fnn_sqrt_backward, fnn_abs_forward, fnn_abs_backward,
@@ -62,6 +63,9 @@ KERNEL(remainder, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s
 KERNEL(quotient, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
 /* a / b, 0 where b = 0 */
 KERNEL(divide_or_zero, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
+/* a b, 0 where b = 0; a (1 - b), 0 where b = 1: whatever a is */
+KERNEL(mul_or_zero, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
+KERNEL(mul_rest, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
 /* a sign(b), 0 where b = 0 */
 KERNEL(times_sign, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
 /* 1 where a = b or both are NaN, else 0 */

@@ -227,11 +227,26 @@ static void FN(slopes_in_double)(int which, float *dx, float *dt, const float *x
 }
 #endif
 
+/* Of finite numbers the sum is finite, though a float may not hold it. */
+static double FN(strip_sum)(const REAL *value, fnn_size n)
+{
+    REAL sum = 0;
+    double wide = 0;
+#pragma omp simd reduction(+ : sum)
+    for (fnn_size j = 0; j < n; j++)
+        sum += value[j];
+    if (sum - sum == 0)
+        return sum;
+    for (fnn_size j = 0; j < n; j++)
+        wide += value[j];
+    return wide;
+}
+
 static void FN(loss_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(loss_args) *args = ctx;
     REAL room[LOSS_STRIP], values[LOSS_STRIP];
-    REAL sum = 0;
+    double sum = 0;
     for (fnn_size i = begin; i < end; i += LOSS_STRIP) {
         const fnn_size n = fnn_min(end - i, LOSS_STRIP);
         const REAL *yes = FN(weighed_targets)(room, args->t + i, args->pw ? args->pw + i : NULL, n);
@@ -245,11 +260,8 @@ static void FN(loss_block)(void *ctx, fnn_size begin, fnn_size end)
         if (args->w)
             for (fnn_size j = 0; j < n; j++)
                 value[j] = FN(weighed)(args->w[i + j], value[j]);
-        if (args->each)
-            continue;
-#pragma omp simd reduction(+ : sum)
-        for (fnn_size j = 0; j < n; j++)
-            sum += value[j];
+        if (!args->each)
+            sum += FN(strip_sum)(value, n);
     }
     if (!args->each)
         args->partial[begin / LOSS_GRAIN] = sum;

@@ -404,7 +404,7 @@ static void FN(prod_backward_carefully)(REAL *dx, REAL dy, const REAL *x, fnn_si
 }
 
 /* Whether the fast way through a product does not hold. */
-static inline int FN(left_range)(double product) { return !(fabs(product) < INFINITY && product != 0); }
+static inline int FN(left_range)(double product) { return !(fabs(product) < INFINITY && fabs(product) >= DBL_MIN); }
 
 /* Tasks are blocks of columns, in all outer slices; with inner = 1 a column is a row. */
 static void FN(prod_backward_block)(void *ctx, fnn_size begin, fnn_size end)

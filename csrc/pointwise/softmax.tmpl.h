@@ -434,13 +434,20 @@ static void FN(cross_entropy_backward_block)(void *ctx, fnn_size begin, fnn_size
         fnn_find_strip(&args->cut, s, &at, &first, &width);
         const REAL *x = args->x + at, *target = args->target ? args->target + at : NULL;
         const REAL *top = args->top + first, *total = args->total + first;
-        REAL g[STRIP], pull[STRIP];
+        REAL g[STRIP], late[STRIP], pull[STRIP];    /* dx = late (...) where g is infinite: a difference of two
+                                                       infinities is NaN */
+        int infinite = 0;
         for (fnn_size j = 0; j < width; j++) {
             const fnn_size i = first + j;
             g[j] = pull[j] = 0;
+            late[j] = 1;
             if (args->label && args->label[i] == args->ignore)
                 continue;
             g[j] = (REAL)(args->dy[args->reduction == FNN_REDUCE_NONE ? i : 0] * args->scale);
+            if (!(g[j] - g[j] == 0)) {
+                late[j] = g[j];
+                g[j] = infinite = 1;
+            }
             pull[j] = g[j] / total[j] * (inner == 1 ? FN(mass)(args, target, i, 1, weights)
                                                     : FN(mass)(args, target ? target + j : NULL, i, inner, weights));
         }
@@ -455,7 +462,11 @@ static void FN(cross_entropy_backward_block)(void *ctx, fnn_size begin, fnn_size
                     for (fnn_size c = 0; c < axis; c++)
                         dx[c * inner + j] = 0;      /* also where x holds infinities or NaN */
             }
+            for (fnn_size i = 0; infinite && i < axis * width; i++)
+                dx[i / width * inner + i % width] *= late[i % width];
         }
+        for (fnn_size j = 0; infinite && j < width; j++)
+            g[j] *= late[j];
         if (args->dtarget)
             FN(entropy_dtarget)(args, args->dtarget + at, x, g, total, top, width);
     }

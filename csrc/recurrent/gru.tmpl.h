@@ -35,13 +35,13 @@ typedef struct {
 
 /* The gates r and z of `width` units of one sequence: gates holds a and receives r, z and u_n; sum
  * is W_hh h_{t-1}, and un what is added for u_n. */
-FNN_INLINE void FN(gru_gates)(REAL *gates, const REAL *sum, const REAL *un, fnn_size H, fnn_size width)
+FNN_INLINE void FN(gru_gates)(REAL *gates, const REAL *sum, const REAL *un, fnn_size H, fnn_size width, const int ieee)
 {
     REAL *restrict gr = gates, *restrict gz = gates + H, *gu = gates + 3 * H;
     #pragma omp simd
     for (fnn_size j = 0; j < width; j++) {
-        gr[j] = r_sigmoid(gr[j] + sum[j]);
-        gz[j] = r_sigmoid(gz[j] + sum[VL + j]);
+        gr[j] = FN(rec_gate)(gr[j] + sum[j], ieee);
+        gz[j] = FN(rec_gate)(gz[j] + sum[VL + j], ieee);
         gu[j] = un[j] + sum[2 * VL + j];
     }
 }
@@ -62,7 +62,7 @@ FNN_INLINE void FN(gru_output)(REAL *gates, REAL *restrict h, const REAL *restri
 /* All rows' gates, and then all rows' outputs: an output waits for its gates, and meanwhile other
  * rows' are computed. */
 FNN_INLINE void FN(gru_forward_units)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows,
-                                      fnn_size unit, const fnn_size width, const REAL *sum)
+                                      fnn_size unit, const fnn_size width, const int ieee, const REAL *sum)
 {
     const FN(gru_forward_arrays) *arrays = rec->arrays;
     const fnn_size H = rec->H, t = FN(rec_time)(rec, step), pitch = fnn_recurrent_row(3, H), at = first * H + unit;
@@ -70,7 +70,7 @@ FNN_INLINE void FN(gru_forward_units)(const FN(recurrence) *rec, fnn_size step, 
     REAL *gates = arrays->gates + (t * rec->B + first) * pitch + unit, *h = arrays->y + t * rec->B * H + at;
     for (fnn_size row = 0; row < rows; row++)
         FN(gru_gates)(gates + row * pitch, sum + row * 3 * VL,
-                      arrays->bias ? arrays->bias + unit : gates + row * pitch + 3 * H, H, width);
+                      arrays->bias ? arrays->bias + unit : gates + row * pitch + 3 * H, H, width, ieee);
     for (fnn_size row = 0; row < rows; row++)
         FN(gru_output)(gates + row * pitch, h + row * H, h_before + row * H, H, width);
 }
@@ -79,10 +79,12 @@ FNN_INLINE void FN(gru_forward_units)(const FN(recurrence) *rec, fnn_size step, 
 static void FN(gru_forward_cell)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows, fnn_size unit,
                                  fnn_size width, const REAL *sum)
 {
-    if (width == VL)
-        FN(gru_forward_units)(rec, step, first, rows, unit, VL, sum);
+    if (rec->ieee)
+        FN(gru_forward_units)(rec, step, first, rows, unit, width, 1, sum);
+    else if (width == VL)
+        FN(gru_forward_units)(rec, step, first, rows, unit, VL, 0, sum);
     else
-        FN(gru_forward_units)(rec, step, first, rows, unit, width, sum);
+        FN(gru_forward_units)(rec, step, first, rows, unit, width, 0, sum);
 }
 
 void FN(gru_forward)(REAL *y, REAL *hT, REAL *gates, const REAL *x, const REAL *h0, const REAL *w_ih, const REAL *w_hh,

@@ -36,13 +36,13 @@ typedef struct {
 /* The gates and the cell of `width` units of one sequence: z, and sum on top, is what goes into
  * them; z receives what comes out. */
 FNN_INLINE void FN(lstm_gates)(REAL *z, REAL *restrict c, const REAL *restrict c_before, const REAL *restrict sum,
-                               fnn_size H, fnn_size width)
+                               fnn_size H, fnn_size width, const int ieee)
 {
     REAL *restrict zi = z, *restrict zf = z + H, *restrict zg = z + 2 * H, *restrict zo = z + 3 * H;
     #pragma omp simd
     for (fnn_size j = 0; j < width; j++) {
-        REAL i = r_sigmoid(zi[j] + sum[j]), f = r_sigmoid(zf[j] + sum[VL + j]);
-        REAL g = r_tanh(zg[j] + sum[2 * VL + j]), o = r_sigmoid(zo[j] + sum[3 * VL + j]);
+        REAL i = FN(rec_gate)(zi[j] + sum[j], ieee), f = FN(rec_gate)(zf[j] + sum[VL + j], ieee);
+        REAL g = r_tanh(zg[j] + sum[2 * VL + j]), o = FN(rec_gate)(zo[j] + sum[3 * VL + j], ieee);
         zi[j] = i;
         zf[j] = f;
         zg[j] = g;
@@ -61,7 +61,7 @@ FNN_INLINE void FN(lstm_output)(REAL *restrict h, const REAL *restrict o, const 
 /* All rows' cells, and then all rows' outputs: an output waits for its cell, and meanwhile other
  * rows' are computed, with fewer constants to hold in registers. */
 FNN_INLINE void FN(lstm_forward_units)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows,
-                                       fnn_size unit, const fnn_size width, const REAL *sum)
+                                       fnn_size unit, const fnn_size width, const int ieee, const REAL *sum)
 {
     const FN(lstm_forward_arrays) *arrays = rec->arrays;
     const fnn_size H = rec->H, t = FN(rec_time)(rec, step), pitch = fnn_recurrent_row(4, H);
@@ -69,7 +69,8 @@ FNN_INLINE void FN(lstm_forward_units)(const FN(recurrence) *rec, fnn_size step,
     const REAL *c_before = (step == 0 ? arrays->c0 : arrays->cells + FN(rec_time)(rec, step - 1) * rec->B * H) + at;
     REAL *gates = arrays->gates + (t * rec->B + first) * pitch + unit, *c = arrays->cells + at_t, *h = arrays->y + at_t;
     for (fnn_size row = 0; row < rows; row++)
-        FN(lstm_gates)(gates + row * pitch, c + row * H, c_before + row * H, sum + row * 4 * VL, H, width);
+        FN(lstm_gates)(gates + row * pitch, c + row * H, c_before + row * H, sum + row * 4 * VL, H, width,
+                       ieee);
     for (fnn_size row = 0; row < rows; row++)
         FN(lstm_output)(h + row * H, gates + row * pitch + 3 * H, c + row * H, width);
 }
@@ -78,10 +79,12 @@ FNN_INLINE void FN(lstm_forward_units)(const FN(recurrence) *rec, fnn_size step,
 static void FN(lstm_forward_cell)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows,
                                   fnn_size unit, fnn_size width, const REAL *sum)
 {
-    if (width == VL)
-        FN(lstm_forward_units)(rec, step, first, rows, unit, VL, sum);
+    if (rec->ieee)
+        FN(lstm_forward_units)(rec, step, first, rows, unit, width, 1, sum);
+    else if (width == VL)
+        FN(lstm_forward_units)(rec, step, first, rows, unit, VL, 0, sum);
     else
-        FN(lstm_forward_units)(rec, step, first, rows, unit, width, sum);
+        FN(lstm_forward_units)(rec, step, first, rows, unit, width, 0, sum);
 }
 
 void FN(lstm_forward)(REAL *y, REAL *hT, REAL *cT, REAL *gates, REAL *cells, const REAL *x, const REAL *h0,

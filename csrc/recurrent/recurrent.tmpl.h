@@ -106,6 +106,7 @@ typedef void FN(rec_product_fn)(REAL *sums, const REAL *a, fnn_size rsa, FN(rec_
 struct FN(recurrence) {
     fnn_size T, B, H;
     int down;                                       /* t goes from T-1 to 0 */
+    int ieee;                                       /* forward: denormals are kept */
     FN(rec_product_fn) *product;
     FN(rec_cell) *cell;                             /* the family's cell, */
     const void *arrays;                             /* and its own arrays, such as a FN(lstm_forward_arrays) */
@@ -119,6 +120,9 @@ struct FN(recurrence) {
     const REAL *y;                                  /* forward: [T][B][H], of which carry gets a copy, two steps
                                                        alternating. Backward: NULL */
 };
+
+/* What comes out of a gate; `ieee` is a constant. */
+FNN_INLINE REAL FN(rec_gate)(REAL z, const int ieee) { return ieee ? FN(sigmoid_ieee)(z) : r_sigmoid(z); }
 
 FNN_INLINE fnn_size FN(rec_time)(const FN(recurrence) *rec, fnn_size step)
 {
@@ -454,9 +458,9 @@ static FN(recurrence) FN(rec_forward_pass)(FN(rec_cell) *cell, const void *array
                          &pack);
     }
     return (FN(recurrence)){
-        .T = T, .B = B, .H = H, .down = reverse, .product = REC_PRODUCT, .cell = cell, .arrays = arrays,
-        .panels = panels, .vectors = REC_VECTORS, .units = REC_UNITS, .k = H, .start = T > 1 ? h0 : NULL,
-        .carry = work, .pitch = pitch, .y = y,
+        .T = T, .B = B, .H = H, .down = reverse, .ieee = !fnn_flush_denormal(), .product = REC_PRODUCT, .cell = cell,
+        .arrays = arrays, .panels = panels, .vectors = REC_VECTORS, .units = REC_UNITS, .k = H,
+        .start = T > 1 ? h0 : NULL, .carry = work, .pitch = pitch, .y = y,
     };
 }
 

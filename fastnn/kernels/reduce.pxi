@@ -377,7 +377,7 @@ cdef object extreme_spread(object dy, object x, object y, object dim):
     """dy in equal parts to all x along `dim` that are equal to y."""
     share = broadcast2(fnn_is_same, x, y)
     each = broadcast2(fnn_div, with_axes(dy, x.shape, dim), reduce_groups(fnn_sum, share, dim, 1.0))
-    return broadcast2(fnn_mul, share, each)
+    return broadcast2(fnn_mul_or_zero, each, share)
 
 
 def amax_forward(x, *, dim, keepdim):

@@ -42,7 +42,7 @@ def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn
     A key that a mask hides from a query has no effect on it, forward or backward, whatever key and
     value hold, NaN and infinity too; nor has the value of a weight that dropout drops. In PyTorch
     such a NaN can come through, as 0 times NaN. Padding need not be cleared, therefore. What a
-    query sees counts: a NaN there makes its whole row NaN.
+    query sees counts: a NaN or an infinite score there makes its whole row NaN, as in `softmax`.
 
     Symbols: T queries, U keys; HS head size, HV size of a value. "..." are leading dimensions
     (batch, heads) that broadcast against each other.
@@ -276,5 +276,6 @@ ATTENTION = register(Op(
            "vit": lambda: sequences("vit", 197, 197, 64, 64, lead=(4, 12))},
     flops=lambda items, T, U, HS, HV: 2 * items * T * U * (HS + HV),
     bytes=lambda items, T, U, HS, HV: 4 * items * (T * HS + U * HS + U * HV + T * HV),
-    terms=lambda items, T, U, HS, HV: HS + U,
+    terms=lambda items, T, U, HS, HV: HS + U, saturates=True,
+    keeps_nan=("query", "key", "value", "attn_mask"),
 ))

@@ -32,7 +32,8 @@ def batch_norm(input: Tensor, running_mean: Any, running_var: Any, weight: Tenso
 
     In training the mean and the variance are the batch's; the variance is divided by the number m
     of values per channel. Gradients flow through both, as in `layer_norm` for a channel in the
-    place of a row. When the result is there, the running statistics move towards them, in place:
+    place of a row; an infinity or a NaN makes its channel NaN. When the result is there, the
+    running statistics move towards them, in place:
 
         running_mean = (1 - momentum) * running_mean + momentum * mean
         running_var  = (1 - momentum) * running_var  + momentum * var * m / (m - 1)
@@ -85,7 +86,8 @@ def batch_norm_relu(input: Tensor, running_mean: Any, running_var: Any, weight: 
     .. math:: y = \max(z, 0), \quad z = \mathrm{batch\_norm}(x) \qquad dz = dy \, [z > 0]
 
     and from dz the gradients of batch_norm. nn.Sequential runs BatchNorm1d or BatchNorm2d and ReLU
-    so by itself.
+    so by itself. Evaluated with running statistics, an infinite element times a dz of 0 is NaN in
+    weight's gradient, as in PyTorch.
 
     Parameters and errors: as `batch_norm`, and so are the running statistics.
 
@@ -241,7 +243,7 @@ BATCH_NORM = register(Op(
     fast_numpy=fast_batch_norm,
     bench={"32x64x56x56": lambda: images("32x64x56x56", 32, 64, 56, 56)},
     flops=lambda N, C, S: 7 * N * C * S, bytes=lambda N, C, S: 4 * (2 * N * C * S + 7 * C),
-    terms=lambda N, C, S: N * S, slack=CANCELLATION,
+    terms=lambda N, C, S: N * S, slack=CANCELLATION, keeps_nan=("x", "weight"),
 ))
 
 BATCH_NORM_RELU = register(Op(
@@ -261,6 +263,7 @@ BATCH_NORM_RELU = register(Op(
     ),
     fast_numpy=fast_batch_norm_relu, bench=BATCH_NORM.bench,
     flops=lambda N, C, S: 8 * N * C * S, bytes=BATCH_NORM.bytes, terms=BATCH_NORM.terms, slack=CANCELLATION,
+    keeps_nan=("x", "weight"),
 ))
 
 BATCH_NORM_INFERENCE = register(Op(
@@ -295,7 +298,7 @@ BATCH_NORM_INFERENCE_RELU = register(Op(
     ),
     fast_numpy=lambda *inputs, eps: np.maximum(fast_batch_norm_inference(*inputs, eps=eps), 0),
     bench=BATCH_NORM_INFERENCE.bench, flops=lambda N, C, S: 4 * N * C * S, bytes=BATCH_NORM_INFERENCE.bytes,
-    terms=BATCH_NORM_INFERENCE.terms,
+    terms=BATCH_NORM_INFERENCE.terms, keeps_nan=("x", "weight"),
 ))
 
 

@@ -34,8 +34,8 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
         y[n,k,p,q] = b[k] +
         \sum_{c,r,s} w[k,c,r,s] \; x[n,c,\; p\,sh - ph + r\,dh,\; q\,sw - pw + s\,dw]
 
-    with x taken as zero outside the image. (Deep learning's "convolution": the filter is not
-    flipped.)
+    where the sum runs over the taps that lie on the image: padding adds nothing. (Deep learning's
+    "convolution": the filter is not flipped.)
 
     Symbols
     -------
@@ -53,8 +53,8 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     stride, dilation : int or pair of int
         In pixels; a pair is (vertical, horizontal).
     padding : int, pair of int, "valid" or "same"
-        Zeros on each side, in pixels. "valid" is none. "same" keeps the image's size, at stride 1;
-        an odd zero goes to the bottom or to the right.
+        How far windows reach beyond each side, in pixels. "valid" is not at all. "same" keeps the
+        image's size, at stride 1; an odd pixel goes to the bottom or to the right.
     groups : int
         The channels and the filters form so many groups of equal size, and filters see only the
         channels of their group. groups = C is a depthwise convolution.
@@ -90,7 +90,8 @@ def conv2d(input: Tensor, weight: Tensor, bias: Tensor | None = None, stride: An
     size of sqrt(C R S) u conv2d(|x|, |w|), with the unit roundoff u; for 3x3 at stride 1 up to 32
     times that where pixels beside a window are larger, and no more, however large. Small whole
     numbers are exact. A pixel that is infinite or NaN reaches the outputs whose windows see it, and
-    no other.
+    no other. An infinite weight meets the pixels of the image only: beside the image there is no 0
+    that it could make NaN. PyTorch does so in some of its methods and not in others.
 
     References
     ----------
@@ -121,7 +122,8 @@ def conv2d_relu(input: Tensor, weight: Tensor, bias: Tensor | None = None, strid
 
     .. math:: y = \max(z, 0), \quad z = \mathrm{conv2d}(x, w, b) \qquad dz = dy \, [y > 0]
 
-    and from dz the gradients of conv2d. nn.Sequential runs Conv2d and ReLU so by itself.
+    and from dz the gradients of conv2d. nn.Sequential runs Conv2d and ReLU so by itself. An
+    infinite pixel or weight times a dz of 0 is NaN in dw and dx, as in PyTorch.
 
     Parameters, errors and cost: as `conv2d`. What is saved for backward is y, which the next layer
     saves anyway; z is never in memory.
@@ -364,5 +366,5 @@ CONV2D_RELU = register(Op(
     check=check_as("conv2d_relu"), fits=kernel("fits_conv2d"), samples=relu_samples, errors=relu_errors(),
     fast_numpy=lambda x, w, b, **attrs: np.maximum(fast_numpy(x, w, b, **attrs), 0),
     bench={name: CONV2D.bench[name] for name in ("lenet.conv1", "lenet.conv2", "resnet.64c56", "depthwise.128c28")},
-    flops=CONV2D.flops, bytes=CONV2D.bytes, terms=CONV2D.terms,
+    flops=CONV2D.flops, bytes=CONV2D.bytes, terms=CONV2D.terms, keeps_nan=("x", "w"),
 ))

@@ -256,7 +256,8 @@ def fast_numpy(x: np.ndarray, w: np.ndarray, b: Any, stride: Sizes, padding: Siz
     wg = w.reshape(groups, K // groups, Cg * prod(window))
     parts = wg.transpose(0, 2, 1) @ x.reshape(N, groups, K // groups, prod(size))
     parts = parts.reshape(N, groups * Cg, prod(window), *size)
-    uncut = reference.whole(x, w, stride, output_padding, dilation)
+    out = reference.out_shape(x, w, stride, padding, output_padding, dilation)
+    uncut = [n + 2 * p for n, p in zip(out, padding)]           # before the padding is cut off
     y = np.zeros((N, groups * Cg, *uncut), x.dtype)
     if b is not None:
         y += b.reshape(-1, *[1] * len(size))
@@ -264,7 +265,8 @@ def fast_numpy(x: np.ndarray, w: np.ndarray, b: Any, stride: Sizes, padding: Siz
         written = [slice(r * d, r * d + (n - 1) * s + 1, s) for r, d, n, s in zip(tap, dilation, size, stride)]
         seen: Any = (..., *written)
         y[seen] += parts[:, :, i]
-    return y[reference.inside(uncut, padding)]
+    inside: Any = (..., *(slice(p, p + n) for n, p in zip(out, padding)))
+    return y[inside]
 
 
 def workspace_bytes(input: Tensor, weight: Tensor, stride: Sizes, padding: Sizes, output_padding: Sizes,

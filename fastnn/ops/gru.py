@@ -34,6 +34,9 @@ def gru_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: Tensor
     The reset gate r says how much of the state enters the candidate n, the update gate z how much
     of the state stays. As in PyTorch, r acts after the product with W_hn and its bias.
 
+    An infinite input drives the gates to their limits. A gate then has slope 0, and the gradients
+    of the weights are 0 times infinity: NaN, as in PyTorch. So is an infinite state where z is 0.
+
     Parameters
     ----------
     input : Tensor of shape (B, I), float32 or float64
@@ -75,8 +78,8 @@ def gru(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_layer
         batch_first: bool = False, dropout: float = 0.0, training: bool = False) -> tuple[Tensor, Tensor]:
     """Gated recurrent units over a sequence: layers on top of each other, in one or two directions.
 
-    The formula of a step is that of `gru_cell`. How layers and directions go together, and the
-    symbols, are those of `lstm`.
+    The formula of a step is that of `gru_cell`, and so is what is NaN. How layers and directions go
+    together, and the symbols, are those of `lstm`.
 
     Parameters
     ----------
@@ -184,7 +187,7 @@ GRU_CELL = register(Op(
     bench={"B=32 I=128 H=256": lambda: steps("B=32 I=128 H=256", None, 32, 128, 256),
            "B=1 I=128 H=128": lambda: steps("B=1 I=128 H=128", None, 1, 128, 128)},
     flops=recurrent.flops_of(3), bytes=lambda T, B, I, H: 4 * (3 * H * (I + H + 2) + B * (I + 6 * H)),
-    **recurrent.FEATURES,
+    keeps_nan=("h",), **recurrent.FEATURES,
 ))
 
 GRU = register(Op(
@@ -198,5 +201,5 @@ GRU = register(Op(
     bench={"T=64 B=32 I=128 H=256": lambda: layer_of(64, 32, 128, 256),
            "T=128 B=1 I=128 H=128": lambda: layer_of(128, 1, 128, 128)},
     flops=recurrent.flops_of(3), bytes=lambda T, B, I, H: 4 * (3 * H * (I + H + 2) + T * B * (I + 5 * H) + 2 * B * H),
-    **recurrent.STEPS,
+    keeps_nan=("h0",), **recurrent.STEPS,
 ))

@@ -60,7 +60,8 @@ def linear_relu(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Te
     .. math:: y = \max(x w^T + b, 0) \qquad
         dz = dy \, [y > 0], \quad dx = dz\, w, \quad dw = dz^T x, \quad db = \sum_{rows} dz
 
-    nn.Sequential runs Linear and ReLU so by itself.
+    nn.Sequential runs Linear and ReLU so by itself. An infinite input times a dz of 0 is NaN in dw,
+    as in PyTorch.
 
     Parameters, errors and cost: as `linear`. The result before relu is never in memory.
 
@@ -183,5 +184,5 @@ LINEAR_RELU = register(Op(
     bench={"mlp": case(128, 784, 512), "transformer": case(1024, 512, 2048), "one row": case(1, 1024, 1024)},
     flops=lambda m, n, k: 2 * m * n * k,
     bytes=lambda m, n, k: 4 * (m * k + n * k + m * n + n),
-    terms=lambda m, n, k: max(m, n, k) + 1,
+    terms=lambda m, n, k: max(m, n, k) + 1, keeps_nan=("input", "weight"),
 ))

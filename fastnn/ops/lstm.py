@@ -35,6 +35,9 @@ def lstm_cell(input: Tensor, hx: Sequence[Tensor], w_ih: Tensor, w_hh: Tensor, b
     The input gate i lets the candidate g into the cell, the forget gate f keeps what the cell held,
     the output gate o shows it.
 
+    An infinite input drives the gates to their limits. A gate then has slope 0, and the gradients
+    of the weights are 0 times infinity: NaN, as in PyTorch.
+
     Parameters
     ----------
     input : Tensor of shape (B, I), float32 or float64
@@ -81,9 +84,9 @@ def lstm(input: Tensor, hx: Sequence[Tensor] | None, params: Sequence[Tensor], *
     """Long short-term memory over a sequence: layers on top of each other, in one or two
     directions.
 
-    The formula of a step is that of `lstm_cell`. Each layer reads the outputs of the one below. A
-    bidirectional layer runs once forwards and once backwards over the sequence, and joins both
-    outputs along the features.
+    The formula of a step is that of `lstm_cell`, and so is what is NaN. Each layer reads the
+    outputs of the one below. A bidirectional layer runs once forwards and once backwards over the
+    sequence, and joins both outputs along the features.
 
     Symbols: T steps, B batch, I inputs, H hidden units; L layers, D directions (1 or 2).
 

@@ -117,8 +117,8 @@ def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bia
     .. math:: y = (x - \mathrm{E}[x]) / \sqrt{\mathrm{Var}[x] + \epsilon} \cdot weight_c + bias_c
 
     with the mean and the variance over a group of C / num_groups channels of one image. The
-    gradient is `layer_norm`'s, for a group in the place of a row. The result does not depend on the
-    batch.
+    gradient is `layer_norm`'s, for a group in the place of a row, and so is what holds of NaN. The
+    result does not depend on the batch.
 
     Parameters
     ----------
@@ -316,7 +316,7 @@ LAYER_NORM = register(Op(
     fast_numpy=fast_layer_norm,
     bench={"2048x512": lambda: rows_of("2048x512", 2048, shape=(512,))},
     flops=lambda rows, n: 8 * rows * n, bytes=lambda rows, n: 4 * (2 * rows * n + 2 * n + 3 * rows),
-    terms=lambda rows, n: n, slack=CANCELLATION,
+    terms=lambda rows, n: n, slack=CANCELLATION, keeps_nan=("x",),
 ))
 
 RMS_NORM = register(Op(
@@ -335,7 +335,7 @@ RMS_NORM = register(Op(
     fast_numpy=fast_rms_norm,
     bench={"2048x512": lambda: rows_of("2048x512", 2048, shape=(512,), bias=None)},
     flops=lambda rows, n: 5 * rows * n, bytes=lambda rows, n: 4 * (2 * rows * n + n + rows),
-    terms=lambda rows, n: n, slack=CANCELLATION,
+    terms=lambda rows, n: n, slack=CANCELLATION, keeps_nan=("x",),
 ))
 
 GROUP_NORM = register(Op(
@@ -358,5 +358,5 @@ GROUP_NORM = register(Op(
     fast_numpy=fast_group_norm,
     bench={"32x64x28x28, 8 groups": lambda: images("32x64x28x28, 8 groups", 32, 64, 28, 28, num_groups=8)},
     flops=lambda N, C, S, G: 8 * N * C * S, bytes=lambda N, C, S, G: 4 * (2 * N * C * S + 2 * C + 3 * N * G),
-    terms=lambda N, C, S, G: C // G * S, slack=CANCELLATION,
+    terms=lambda N, C, S, G: C // G * S, slack=CANCELLATION, keeps_nan=("x",),
 ))

@@ -292,5 +292,5 @@ def workspace_bytes(gates: int, T: int, B: int, I: int, H: int, itemsize: int) -
 # each other and fade as the gates forget: they add up like sqrt(T), hence the T in `terms`. Sigmoid
 # and tanh are each good to 2 ulp, not to half an ulp as a product is, hence the slack.
 SLACK = 2.0
-FEATURES: dict[str, Any] = {"terms": lambda T, B, I, H: I + H, "slack": SLACK}
-STEPS: dict[str, Any] = {"terms": lambda T, B, I, H: T * (I + H), "slack": SLACK}
+FEATURES: dict[str, Any] = {"terms": lambda T, B, I, H: I + H, "slack": SLACK, "saturates": True}
+STEPS: dict[str, Any] = {"terms": lambda T, B, I, H: T * (I + H), "slack": SLACK, "saturates": True}

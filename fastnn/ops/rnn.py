@@ -27,6 +27,9 @@ def rnn_tanh_cell(input: Tensor, hx: Tensor, w_ih: Tensor, w_hh: Tensor, b_ih: T
 
     .. math:: h' = \tanh(x W_{ih}^T + b_{ih} + h W_{hh}^T + b_{hh})
 
+    An infinite input drives h' to 1 or -1. Its slope is then 0, and the gradients of the weights
+    are 0 times infinity: NaN, as in PyTorch.
+
     Parameters
     ----------
     input : Tensor of shape (B, I), float32 or float64
@@ -84,8 +87,8 @@ def rnn_tanh(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_
     """A plain recurrent network over a sequence: layers on top of each other, in one or two
     directions.
 
-    The formula of a step is that of `rnn_tanh_cell`. How layers and directions go together, and the
-    symbols, are those of `lstm`.
+    The formula of a step is that of `rnn_tanh_cell`, and so is what is NaN. How layers and
+    directions go together, and the symbols, are those of `lstm`.
 
     Parameters
     ----------
@@ -126,7 +129,8 @@ def rnn_relu(input: Tensor, hx: Tensor | None, params: Sequence[Tensor], *, num_
              training: bool = False) -> tuple[Tensor, Tensor]:
     """A plain recurrent network whose step is `rnn_relu_cell`.
 
-    Parameters, errors and cost: as `rnn_tanh`.
+    Infinities of both signs that meet in a step make NaN. Parameters, errors and cost: as
+    `rnn_tanh`.
 
     >>> import fastnn as nn
     >>> one = nn.tensor([[1.0]])
@@ -243,5 +247,5 @@ RNN = register(Op(
     bench={"T=64 B=32 I=128 H=256": lambda: layer_of(64, 32, 128, 256),
            "T=128 B=1 I=128 H=128": lambda: layer_of(128, 1, 128, 128)},
     flops=recurrent.flops_of(1), bytes=lambda T, B, I, H: 4 * (H * (I + H + 2) + T * B * (I + H) + 2 * B * H),
-    **recurrent.STEPS,
+    keeps_nan=("x", "h0", *INPUTS[2:]), **recurrent.STEPS,
 ))

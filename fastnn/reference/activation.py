@@ -12,8 +12,9 @@ def exp(x):
 
 
 def s(x):
-    """The logistic function 1 / (1 + e^-x)."""
-    return 1 / (1 + exp(-x))
+    """The logistic function 1 / (1 + e^-x), by the one of e^-x and e^x that cannot overflow."""
+    e = exp(-np.abs(x))
+    return np.where(x < 0, e, x.dtype.type(1)) / (1 + e)
 
 
 def Phi(x):
@@ -101,11 +102,11 @@ def gelu_backward(dy, saved):
 
 
 def gelu_tanh_step(x):
-    """(1 + tanh z) / 2 = s(2z) of gelu_tanh, and its slope."""
+    """(1 + tanh z) / 2 = s(2z) of gelu_tanh, and its slope: s' = s (1 - s), 1 - s(v) = s(-v)."""
     with np.errstate(over="ignore"):
         v = 2 * math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
         dv = 2 * math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * x**2)
-    return s(v), times(dv, s(v) * (1 - s(v)))       # s' = s (1 - s)
+    return s(v), times(dv, s(v) * s(-v))
 
 
 def gelu_tanh_forward(x):
@@ -123,8 +124,8 @@ def silu_forward(x):
 
 
 def silu_backward(dy, saved):
-    x, = saved                                      # forward was  y = x s(x),  and s' = s (1 - s)
-    return (dy * (s(x) + times(x, s(x) * (1 - s(x)))),)
+    x, = saved                                      # forward was  y = x s(x),  and s'(x) = s(x) s(-x)
+    return (dy * (s(x) + times(x, s(x) * s(-x))),)
 
 
 def softplus_of(x):

@@ -257,7 +257,8 @@ def clamp_forward(x, *, low, high):
 
 def clamp_backward(dy, saved, *, low, high):
     x, = saved
-    return (dy * ((x >= low) & (x <= high)),)       # outside, y does not move with x
+    inside = (x >= low) & (x <= high)               # outside, y does not move with x
+    return (np.where(inside, dy, dy.dtype.type(0)),)
 
 
 def clamp_between_forward(x, low, high):

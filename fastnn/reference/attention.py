@@ -48,6 +48,7 @@ def sum_of_used(used, weights, rows):
     """weights @ rows, without the rows that are not used: y[i] = sum over used (i, j) of
     weights[i, j] rows[j].
     """
+    weights = np.where(used, weights, 0)
     if np.isfinite(rows).all():
         return weights @ rows
     used, weights, rows = used[..., None], weights[..., None], rows[..., None, :, :]
@@ -73,7 +74,8 @@ def scaled_dot_product_attention_forward(q, k, v, mask=None, *, is_causal=False,
     p = np.broadcast_to(p, (*np.broadcast_shapes(p.shape[:-2], v.shape[:-2]), *p.shape[-2:]))
     d = dropout_factors(p.shape, q.dtype, dropout_p, key, call)
     allowed = sees_a_key(allowed_keys(p.shape, mask, is_causal), p)
-    return sum_of_used(allowed & (d != 0), d * p, v), (q, k, v, mask, p, d)
+    y = sum_of_used(allowed & (d != 0), d * p, v)
+    return y, (q, k, v, mask, p, d, y)
 
 
 def sees_a_key(allowed, p):
@@ -83,12 +85,12 @@ def sees_a_key(allowed, p):
 
 @np.errstate(invalid="ignore", over="ignore")                  # of what is hidden
 def scaled_dot_product_attention_backward(dy, saved, *, is_causal=False, scale=1.0, dropout_p=0.0, key=0, call=0):
-    q, k, v, mask, p, d = saved
+    q, k, v, mask, p, d, y = saved
     allowed = sees_a_key(allowed_keys(p.shape, mask, is_causal), p)
     used = allowed & (d != 0)
     dv = sum_of_used(transposed(used), transposed(d * p), dy)    # forward was  y = (d p) v
     dp = np.where(used, d * (dy @ transposed(v)), 0)
-    pull = np.where(used, p * dp, 0).sum(axis=-1, keepdims=True)
+    pull = (dy * y).sum(axis=-1, keepdims=True)                  # sum over the keys of p dp
     ds = np.where(allowed, p * (dp - pull), 0)                   # forward was  p = exp(s) / sum exp(s)
     dq = scale * sum_of_used(allowed, ds, k)                     # forward was  s = scale q k^T + mask
     dk = scale * sum_of_used(transposed(allowed), transposed(ds), q)

@@ -21,35 +21,34 @@ def out_shape(image, window, stride, padding, dilation):
                  for n, k, s, (before, after), d in zip(image, window, stride, padding, dilation))
 
 
+def seen(p, size, taps, stride, before, dilation):
+    """(pixels, taps) of window p along one direction, as slices: the pixels that it sees, and those
+    of its taps that see them. The others lie in the padding and add nothing.
+    """
+    first = p * stride - before                     # where tap 0 lies: pixel 0, or before or behind it
+    begin = max(0, -(first // dilation))            # the first tap with  first + tap dilation >= 0
+    end = max(begin, min(taps, -((first - size) // dilation)))       # and the first with  ... >= size
+    return slice(first + begin * dilation, max(0, first + end * dilation), dilation), slice(begin, end)
+
+
 def windows(image, window, stride, padding, dilation):
-    """Yield (p, q, rows, columns): slices of the padded image, those that output (p, q) reads."""
-    (R, S), (sh, sw), (dh, dw) = window, stride, dilation
+    """Yield (p, q, i, j, r, s): output (p, q) reads pixels [i, j], with taps [r, s]."""
     P, Q = out_shape(image, window, stride, padding, dilation)
     for p in range(P):
+        i, r = seen(p, image[0], window[0], stride[0], padding[0][0], dilation[0])
         for q in range(Q):
-            yield p, q, slice(p * sh, p * sh + dh * (R - 1) + 1, dh), slice(q * sw, q * sw + dw * (S - 1) + 1, dw)
-
-
-def pad(x, padding):
-    """x with zeros around each image; padding is ((top, bottom), (left, right))."""
-    return np.pad(x, ((0, 0), (0, 0), *padding))
-
-
-def crop(x, padding, size):
-    """The image inside its padding."""
-    (top, _), (left, _) = padding
-    return x[:, :, top:top + size[0], left:left + size[1]].copy()
+            j, s = seen(q, image[1], window[1], stride[1], padding[1][0], dilation[1])
+            yield p, q, i, j, r, s
 
 
 def conv2d_forward(x, w, b, stride, padding, dilation, groups):
-    N, _, H, W = x.shape
+    N, C, H, W = x.shape
     K, Cg, R, S = w.shape
-    xp = pad(x, padding).reshape(N, groups, Cg, H + sum(padding[0]), W + sum(padding[1]))
-    wg = w.reshape(groups, K // groups, Cg, R, S)
+    xg, wg = x.reshape(N, groups, Cg, H, W), w.reshape(groups, K // groups, Cg, R, S)
     P, Q = out_shape((H, W), (R, S), stride, padding, dilation)
     y = np.zeros((N, groups, K // groups, P, Q), x.dtype)
-    for p, q, i, j in windows((H, W), (R, S), stride, padding, dilation):
-        y[..., p, q] = np.einsum("ngcrs,gkcrs->ngk", xp[..., i, j], wg)
+    for p, q, i, j, r, s in windows((H, W), (R, S), stride, padding, dilation):
+        y[..., p, q] = np.einsum("ngcrs,gkcrs->ngk", xg[..., i, j], wg[..., r, s])
     y = y.reshape(N, K, P, Q)
     if b is not None:
         y = y + b[:, None, None]
@@ -60,17 +59,15 @@ def conv2d_backward(dy, saved, stride, padding, dilation, groups):
     x, w, has_bias = saved
     N, C, H, W = x.shape
     K, Cg, R, S = w.shape
-    xp = pad(x, padding).reshape(N, groups, Cg, H + sum(padding[0]), W + sum(padding[1]))
-    wg = w.reshape(groups, K // groups, Cg, R, S)
+    xg, wg = x.reshape(N, groups, Cg, H, W), w.reshape(groups, K // groups, Cg, R, S)
     dyg = dy.reshape(N, groups, K // groups, *dy.shape[2:])
-    dxp, dwg = np.zeros_like(xp), np.zeros_like(wg)
-    for p, q, i, j in windows((H, W), (R, S), stride, padding, dilation):
-        # forward was  y[..., p, q] = einsum("ngcrs,gkcrs->ngk", xp[..., i, j], wg)
-        dxp[..., i, j] += np.einsum("ngk,gkcrs->ngcrs", dyg[..., p, q], wg)
-        dwg += np.einsum("ngk,ngcrs->gkcrs", dyg[..., p, q], xp[..., i, j])
-    dx = crop(dxp.reshape(N, C, *xp.shape[3:]), padding, (H, W))
+    dxg, dwg = np.zeros_like(xg), np.zeros_like(wg)
+    for p, q, i, j, r, s in windows((H, W), (R, S), stride, padding, dilation):
+        # forward was  y[..., p, q] = einsum("ngcrs,gkcrs->ngk", xg[..., i, j], wg[..., r, s])
+        dxg[..., i, j] += np.einsum("ngk,gkcrs->ngcrs", dyg[..., p, q], wg[..., r, s])
+        dwg[..., r, s] += np.einsum("ngk,ngcrs->gkcrs", dyg[..., p, q], xg[..., i, j])
     db = dy.sum((0, 2, 3)) if has_bias else None    # forward was  y += b[:, None, None]
-    return dx, dwg.reshape(w.shape), db
+    return dxg.reshape(x.shape), dwg.reshape(w.shape), db
 
 
 def conv2d_relu_forward(x, w, b, stride, padding, dilation, groups):

@@ -12,58 +12,53 @@ from math import prod
 
 import numpy as np
 
+from .conv2d import seen
+
 
 def out_size(size, taps, stride, padding, output_padding, dilation):
     """Pixels of the output: from the first to the last tap, less the padding on both sides."""
     return (size - 1) * stride + dilation * (taps - 1) + 1 + output_padding - 2 * padding
 
 
-def places(size, taps, stride, dilation):
-    """Yield (here, there) for each input pixel: its index, and that of the pixels in the uncut
-    output that it writes to.
+def out_shape(x, w, stride, padding, output_padding, dilation):
+    """The sizes of the output."""
+    return tuple(out_size(*each) for each in zip(x.shape[2:], w.shape[2:], stride, padding, output_padding, dilation))
+
+
+def written(size, out, taps, stride, padding, dilation):
+    """Yield (here, there, by) for each input pixel: its index, that of the output pixels to which
+    it writes, and that of the taps by which it does. What is cut off is not written.
     """
     for here in np.ndindex(*size):
-        there = [slice(i * s, i * s + d * (k - 1) + 1, d) for i, k, s, d in zip(here, taps, stride, dilation)]
-        yield (..., *here), (..., *there)
-
-
-def whole(x, w, stride, output_padding, dilation):
-    """The size of the output before the padding is cut off."""
-    return tuple(out_size(n, k, s, 0, o, d)
-                 for n, k, s, o, d in zip(x.shape[2:], w.shape[2:], stride, output_padding, dilation))
-
-
-def inside(size, padding):
-    """Where the output is in the uncut one."""
-    return (..., *(slice(p, n - p) for n, p in zip(size, padding)))
+        each = [seen(*along) for along in zip(here, out, taps, stride, padding, dilation)]
+        there, by = zip(*each)
+        yield (..., *here), (..., *there), (..., *by)
 
 
 def conv_transpose_forward(x, w, b, stride, padding, output_padding, dilation, groups):
     N, K, *size = x.shape
     Cg, *taps = w.shape[1:]
     xg, wg = x.reshape(N, groups, K // groups, *size), w.reshape(groups, K // groups, Cg, *taps)
-    uncut = whole(x, w, stride, output_padding, dilation)
-    y = np.zeros((N, groups, Cg, *uncut), x.dtype)
-    for here, there in places(size, taps, stride, dilation):
-        y[there] += np.einsum("ngk,gkc...->ngc...", xg[here], wg)
-    y = y.reshape(N, groups * Cg, *uncut)[inside(uncut, padding)]
-    return y.copy() if b is None else y + b.reshape(-1, *[1] * len(size)), (x, w, b is not None)
+    out = out_shape(x, w, stride, padding, output_padding, dilation)
+    y = np.zeros((N, groups, Cg, *out), x.dtype)
+    for here, there, by in written(size, out, taps, stride, padding, dilation):
+        y[there] += np.einsum("ngk,gkc...->ngc...", xg[here], wg[by])
+    y = y.reshape(N, groups * Cg, *out)
+    return y if b is None else y + b.reshape(-1, *[1] * len(size)), (x, w, b is not None)
 
 
 def conv_transpose_backward(dy, saved, stride, padding, output_padding, dilation, groups):
     x, w, has_bias = saved
     N, K, *size = x.shape
     Cg, *taps = w.shape[1:]
-    xg, wg = x.reshape(N, groups, K // groups, *size), w.reshape(groups, K // groups, Cg, prod(taps))
-    uncut = whole(x, w, stride, output_padding, dilation)
-    d = np.zeros((N, groups * Cg, *uncut), dy.dtype)
-    d[inside(uncut, padding)] = dy                  # forward was  y[inside] of the uncut sum
-    d = d.reshape(N, groups, Cg, *uncut)
+    xg, wg = x.reshape(N, groups, K // groups, *size), w.reshape(groups, K // groups, Cg, *taps)
+    dyg = dy.reshape(N, groups, Cg, *dy.shape[2:])
     dx, dw = np.zeros_like(xg), np.zeros_like(wg)
-    for here, there in places(size, taps, stride, dilation):
-        # forward was  y[there] += einsum("ngk,gkc...->ngc...", xg[here], wg);  here t is "..."
-        d_there = d[there].reshape(N, groups, Cg, prod(taps))
-        dx[here] = np.einsum("ngct,gkct->ngk", d_there, wg)
-        dw += np.einsum("ngct,ngk->gkct", d_there, xg[here])
+    for here, there, by in written(size, dy.shape[2:], taps, stride, padding, dilation):
+        # forward was  y[there] += einsum("ngk,gkc...->ngc...", xg[here], wg[by]);  here t is "..."
+        d, v = dyg[there], wg[by]
+        t = prod(v.shape[3:])
+        dx[here] = np.einsum("ngct,gkct->ngk", d.reshape(N, groups, Cg, t), v.reshape(*v.shape[:3], t))
+        dw[by] += np.einsum("ngct,ngk->gkct", d.reshape(N, groups, Cg, t), xg[here]).reshape(v.shape)
     db = dy.sum((0, *range(2, dy.ndim))) if has_bias else None      # forward was  y += b
     return dx.reshape(x.shape), dw.reshape(w.shape), db

@@ -1,8 +1,9 @@
 """Einstein sums, from the definition.
 
-Give every letter an axis, multiply, and sum over the letters that the result lacks. x_axes, y_axes
-and out name the axes of x, y and the result, one letter each. A letter that stands twice in one of
-them means its diagonal.
+Give every letter an axis, multiply, and sum over the letters that the result lacks. A letter that
+only one operand has is summed before that operand is multiplied. x_axes, y_axes and out name the
+axes of x, y and the result, one letter each. A letter that stands twice in one of them means its
+diagonal.
 """
 
 import numpy as np
@@ -23,13 +24,19 @@ def index(axes, sizes):
     return tuple(np.arange(sizes[c]).reshape([-1 if c == d else 1 for d in order]) for c in axes)
 
 
+def factor(a, axes, sizes, others):
+    """`a` with one axis for every letter, summed over those that are not in `others`."""
+    alone = tuple(i for i, c in enumerate(sizes) if c in axes and c not in others)
+    return a[index(axes, sizes)].sum(alone, keepdims=True)
+
+
 def einsum_forward(x, y, *, x_axes, y_axes, out):
     sizes = letters_of(x, y, x_axes, y_axes)
-    product = x[index(x_axes, sizes)]
+    product = factor(x, x_axes, sizes, y_axes + out)
     if y is not None:
-        product = product * y[index(y_axes, sizes)]
+        product = product * factor(y, y_axes, sizes, x_axes + out)
     order = list(sizes)
-    result = np.asarray(product).sum(tuple(i for i, c in enumerate(order) if c not in out))
+    result = product.sum(tuple(i for i, c in enumerate(order) if c not in out))
     left = [c for c in order if c in out]
     return np.asarray(result).transpose([left.index(c) for c in out]), (x, y)
 
@@ -37,16 +44,16 @@ def einsum_forward(x, y, *, x_axes, y_axes, out):
 def einsum_backward(dy, saved, *, x_axes, y_axes, out):
     x, y = saved
     sizes = letters_of(x, y, x_axes, y_axes)
-    full = tuple(sizes.values())
 
     def gradient(a, axes, other, other_axes):
-        share = np.broadcast_to(dy[index(out, sizes)], full)
+        share = dy[index(out, sizes)]
         if other is not None:
-            share = share * other[index(other_axes, sizes)]
+            share = share * factor(other, other_axes, sizes, axes + out)
         if not axes:
             return np.asarray(share.sum())
-        g = np.zeros_like(a)
+        g, at = np.zeros_like(a), index(axes, sizes)
         # forward was  y = sum of x[index] * y[index]:  each product gives its share
-        add_at(g, tuple(np.broadcast_to(i, full) for i in index(axes, sizes)), share)
+        full = np.broadcast_shapes(share.shape, *(i.shape for i in at))
+        add_at(g, tuple(np.broadcast_to(i, full) for i in at), np.broadcast_to(share, full))
         return g
     return gradient(x, x_axes, y, y_axes), None if y is None else gradient(y, y_axes, x, x_axes)

@@ -19,7 +19,7 @@ def rnn_cell_forward(x, h, w_ih, w_hh, b_ih, b_hh, *, relu):
 def rnn_cell_backward(dy, saved, *, relu):
     x, h, w_ih, w_hh, has_b_ih, has_b_hh, new_h = saved
     # forward was  h' = max(0, z)  or  tanh(z)
-    dz = dy * (new_h > 0) if relu else dy * (1 - new_h**2)
+    dz = np.where(new_h > 0, dy, np.zeros((), dy.dtype)) if relu else dy * (1 - new_h**2)
     # forward was  z = x W_ih^T + b_ih + h W_hh^T + b_hh
     db = dz.sum(0)
     return dz @ w_ih, dz @ w_hh, dz.T @ x, dz.T @ h, db if has_b_ih else None, db if has_b_hh else None

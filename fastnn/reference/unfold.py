@@ -5,17 +5,16 @@ N images, C channels, H x W pixels, R x S window, P x Q positions; columns (N, C
 
 import numpy as np
 
-from .conv2d import crop, out_shape, pad, windows
+from .conv2d import out_shape, windows
 
 
 def unfold_forward(x, kernel_size, dilation, padding, stride):
     N, C, H, W = x.shape
     around = tuple((p, p) for p in padding)
     P, Q = out_shape((H, W), kernel_size, stride, around, dilation)
-    xp = pad(x, around)
-    cols = np.zeros((N, C, *kernel_size, P, Q), x.dtype)
-    for p, q, i, j in windows((H, W), kernel_size, stride, around, dilation):
-        cols[..., p, q] = xp[:, :, i, j]
+    cols = np.zeros((N, C, *kernel_size, P, Q), x.dtype)            # 0 where a tap sees padding
+    for p, q, i, j, r, s in windows((H, W), kernel_size, stride, around, dilation):
+        cols[:, :, r, s, p, q] = x[:, :, i, j]
     return cols.reshape(N, C * kernel_size[0] * kernel_size[1], P * Q), ((H, W),)
 
 
@@ -30,10 +29,10 @@ def fold_forward(x, output_size, kernel_size, dilation, padding, stride):
     around = tuple((p, p) for p in padding)
     P, Q = out_shape((H, W), kernel_size, stride, around, dilation)
     cols = x.reshape(N, taps // (R * S), R, S, P, Q)
-    yp = pad(np.zeros((N, taps // (R * S), H, W), x.dtype), around)
-    for p, q, i, j in windows((H, W), kernel_size, stride, around, dilation):
-        yp[:, :, i, j] += cols[..., p, q]           # unfold was  cols[..., p, q] = xp[:, :, i, j]
-    return crop(yp, around, (H, W)), ()
+    y = np.zeros((N, taps // (R * S), H, W), x.dtype)
+    for p, q, i, j, r, s in windows((H, W), kernel_size, stride, around, dilation):
+        y[:, :, i, j] += cols[:, :, r, s, p, q]     # unfold was  cols[:, :, r, s, p, q] = x[:, :, i, j]
+    return y, ()
 
 
 def fold_backward(dy, saved, output_size, kernel_size, dilation, padding, stride):

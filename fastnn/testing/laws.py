@@ -13,11 +13,13 @@ and the largest |gradient| of the sample). `op.slack` widens it where the record
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from ..config import flushes_denormal, isas, set_flush_denormal, threads, use_isa
+from ..config import flushes_denormal, isa, isas, set_flush_denormal, threads, use_isa
 from ..errors import FastnnError
 from ..op import Op, Sample, takes_needs, takes_save
 from .gradcheck import inner, op_gradcheck, random_cotangent
@@ -438,80 +440,149 @@ _SMALL = 2000               # samples up to so many elements: an end of the rang
 
 def ends_are_the_definition(op: Op, sample: Sample, dtype: Any) -> float:
     """NaN and both infinities stand in the same elements of the kernel's results and of the
-    definition's, forward and backward, and the other outputs are near: where one element of an
-    input is infinite, NaN, +-1e30, in float64 +-1e300, or too small for a normal number, which may
-    count as 0.
+    definition's, forward and backward, at every level, and the other elements are near: where one
+    element of an input or of an upstream gradient is infinite or NaN; and, except in linear ops,
+    where it is +-1e30, in float64 1e300, or too small for a normal number, which may count as 0.
+
+    Beside large numbers only outputs must be near: the terms of gradients may cancel there. The
+    definition computes in double precision, large numbers with a larger range, and is held to that
+    in the op's own type. That type decides where the op saturates, and for dy, with denormals kept:
+    a slope that rounds to 0 there is NaN times infinity.
     """
     tiny = float(np.finfo(dtype).tiny) / 4
-    for name, put, dy in _one_element_replaced(op, sample, dtype, differentiable=False):
-        for value in [np.inf, -np.inf, np.nan, 1e30, -1e30, tiny] + [1e300, -1e300] * (dtype == np.float64):
-            inputs = put(value)
+    values = [np.inf, -np.inf, np.nan, 1e30, -1e30, tiny] if dtype == np.float32 else [-np.inf, np.nan, 1e300]
+    if op.linear_in:
+        values = [np.inf, np.nan]
+    calls = []
+    for k, name, put in _one_element_replaced(op, sample, dtype):
+        upstream = k >= len(op.inputs)
+        for value in values[:4] if op.saturates else values:
+            inputs, dy = put(value)
             if not _allowed(op, sample, inputs):
                 continue
-            got = _results(op.kernels, inputs, dy, sample)
-            wants = [_results(op.definition, [_widest(a) for a in put(v)], _each(_widest, dy), sample)
-                     for v in ([value, 0.0] if value == tiny else [value])]
-            outputs = len(got) - len(op.inputs) if op.kernels[1] else len(got)
-            for i, g in enumerate(got):
-                if g is None or not _floating(g) or wants[0][i] is None:
-                    continue
-                if i >= outputs and np.isfinite(value) and g.size < max(a.size for a in got if a is not None):
-                    continue                        # a sum over repetitions, whose terms may leave the range apart
-                same = [_agrees(g, want[i], values=i < outputs) for want in wants]
-                _hold(np.all(np.any(same, axis=0)), op, sample,
-                      f"{name} = {value} in one element: result {i} differs from the definition")
-    return 0.0
+            wide = _widest if np.isfinite(value) else _widened
+            wants = [_results(op.definition, [wide(a) for a in given], _each(wide, d), sample)
+                     for given, d in map(put, [value, 0.0] if value == tiny else [value])]
+            near = [not np.isfinite(value) or (i < len(wants[0]) - len(op.inputs) and not op.saturates)
+                    for i in range(len(wants[0]))]
+            if np.isfinite(value):                  # sums over repetitions, whose terms may leave the range apart
+                largest = max(a.size for a in wants[0] if a is not None)
+                wants = [[None if i >= len(w) - len(op.inputs) and a is not None and a.size < largest else a
+                          for i, a in enumerate(w)] for w in wants]
+            call = _Call(f"{name} = {value} in one element", inputs, dy, wants, near, flush=not upstream)
+            if dtype == np.float32 or np.isfinite(value):
+                plain = _results(op.definition, inputs, dy, sample)
+                if op.saturates or upstream:
+                    wants.append(plain)
+                else:
+                    call.hold(op, sample, "the definition", plain)
+            calls.append(call)
+    return _hold_at_every_level(op, sample, calls)
 
 
 def limits_are_reached(op: Op, sample: Sample, dtype: Any) -> float:
-    """Where one element of an input goes to +-infinity and the definition has a limit, the kernel
-    gives it at infinity: as value, and as slope if it is finite.
+    """Where one element of an input goes to +-infinity and the definition has a limit, the
+    definition and the kernel at every level give it at infinity: as value, and as slope if it is
+    finite.
 
     The limit is seen at 1e25, 1e50 and 1e100. Products with a factor 0 are NaN as in IEEE 754 in
-    ops that are linear (`op.linear_in`) and for the inputs `op.keeps_nan`.
+    ops that are linear (`op.linear_in`), for the inputs `op.keeps_nan`, and in the gradients of ops
+    that saturate.
     """
-    for name, put, dy in _one_element_replaced(op, sample, dtype, differentiable=True):
-        if name in op.linear_in or name in op.keeps_nan:
+    if op.saturates:
+        op = replace(op, backward=None, ref_backward=None)
+    calls = []
+    for k, name, put in _one_element_replaced(op, sample, dtype):
+        if k >= len(op.inputs) or name in op.linear_in or name in op.keeps_nan or not _differentiable(op)[k]:
             continue
         for sign in (1, -1):
-            large = [[_widened(a) for a in put(1.0)] for _ in range(3)]
-            for inputs, size in zip(large, (1e25, 1e50, 1e100)):
-                inputs[op.inputs.index(name)] = put(sign * size, np.float64)[op.inputs.index(name)]
-            if not _allowed(op, sample, put(sign * np.inf)):
+            inputs, dy = put(sign * np.inf)
+            if not _allowed(op, sample, inputs):
                 continue
-            seen = [_results(op.definition, inputs, _each(_widened, dy), sample) for inputs in large]
-            got = _results(op.kernels, put(sign * np.inf), dy, sample)
-            outputs = len(got) - len(op.inputs) if op.kernels[1] else len(got)
-            for i, g in enumerate(got):
-                if g is None or not _floating(g) or seen[0][i] is None:
-                    continue
-                want = _limit(*[np.asarray(s[i]) for s in seen])
-                known = np.isfinite(want) if i >= outputs else ~np.isnan(want)
-                _hold(np.all(_agrees(g, want, values=True) | ~known), op, sample,
-                      f"{name} goes to {sign * np.inf} in one element: result {i} is not its limit")
+            seen = []
+            for size in (1e25, 1e50, 1e100):
+                large = [_widened(a) for a in inputs]
+                large[k] = put(sign * size, np.float64)[0][k]
+                seen.append(_results(op.definition, large, _each(_widened, dy), sample))
+            outputs = len(seen[0]) - (len(op.inputs) if op.ref_backward else 0)
+            limits = [None if s[0] is None or not _floating(s[0]) else _limit(*map(np.asarray, s)) for s in zip(*seen)]
+            # an infinite slope need not be reached: NaN stands for what may be anything
+            limits = [np.where(np.isinf(a), np.nan, a) if a is not None and i >= outputs else a
+                      for i, a in enumerate(limits)]
+            call = _Call(f"{name} goes to {sign * np.inf} in one element", inputs, dy, [limits], [True] * len(limits),
+                         unknown=True)
+            call.hold(op, sample, "the definition", _results(op.definition, inputs, dy, sample))
+            calls.append(call)
+    return _hold_at_every_level(op, sample, calls)
+
+
+@dataclass
+class _Call:
+    """A call with an end of the range in it, and what its results may be.
+
+    what      for the message
+    wants     each is a list of results; None is not compared
+    near      for each result whether its finite elements are compared as numbers
+    unknown   NaN in `wants` stands for anything
+    flush     whether denormal numbers count as 0, if they do otherwise
+    """
+
+    what: str
+    inputs: list[Any]
+    dy: Any
+    wants: list[list[Any]]
+    near: list[bool]
+    unknown: bool = False
+    flush: bool = True
+
+    def hold(self, op: Op, sample: Sample, who: str, got: list[Any]) -> None:
+        """Raise the error unless each element of `got` is one of those wanted."""
+        for i, g in enumerate(got):
+            if g is None or not _floating(g) or any(want[i] is None for want in self.wants):
+                continue
+            same = [_agrees(g, want[i], self.near[i]) | (self.unknown & np.isnan(want[i])) for want in self.wants]
+            _hold(np.logical_or.reduce(same).all(), op, sample, f"{self.what}: result {i} of {who} is another")
+
+
+def _hold_at_every_level(op: Op, sample: Sample, calls: list[_Call]) -> float:
+    """Hold the kernels to what is wanted of these calls, and give 0."""
+    before, levels = flushes_denormal(), isas() if op.forward else []
+    try:
+        for level in levels or [isa()]:
+            with use_isa(level) if levels else nullcontext():
+                for call in calls:
+                    set_flush_denormal(call.flush and before)
+                    call.hold(op, sample, level, _results(op.kernels, call.inputs, call.dy, sample))
+    finally:
+        set_flush_denormal(before)
     return 0.0
 
 
-def _one_element_replaced(op: Op, sample: Sample, dtype: Any, differentiable: bool) -> Any:
-    """For each floating-point input of a small sample: (its name, a function that gives the inputs
-    with a number in one of its elements, upstream gradients).
+def _one_element_replaced(op: Op, sample: Sample, dtype: Any) -> Any:
+    """For each floating-point input of a small sample, and each upstream gradient: (its number
+    among them all, its name, a function that gives inputs and upstream gradients with a number in
+    one of its elements).
     """
     inputs = sample.cast(dtype)
     if sum(a.size for a in inputs if isinstance(a, np.ndarray)) > _SMALL:
         return
     y = op.ref_forward(*sample.cast(np.float64), **sample.attrs)[0]
     dy = random_cotangent(_each(lambda a: a.astype(dtype) if _floating(a) else a, y), sample.rng())
-    for k, (name, a) in enumerate(zip(op.inputs, inputs)):
-        if not _floating(a) or a.size == 0 or (differentiable and not _differentiable(op)[k]):
+    upstream = _tuple(dy) if op.ref_backward else ()
+    every = [*inputs, *upstream]
+    names = [*op.inputs, *["dy"] * len(upstream)]
+    for k, (name, a) in enumerate(zip(names, every)):
+        if not _floating(a) or a.size == 0:
             continue
         at = int(sample.rng().integers(a.size))
 
-        def put(value: float, dtype: Any = dtype, k: int = k, at: int = at) -> list[Any]:
-            changed = sample.cast(dtype)
-            changed[k] = changed[k].copy()
+        def put(value: float, dtype: Any = dtype, k: int = k, at: int = at) -> tuple[list[Any], Any]:
+            changed = list(every)
+            changed[k] = every[k].astype(dtype)
             changed[k].reshape(-1)[at] = value
-            return changed
-        yield name, put, dy
+            rest = tuple(changed[len(inputs):])
+            return changed[:len(inputs)], rest if isinstance(dy, tuple) or not rest else rest[0]
+        yield k, name, put
 
 
 def _allowed(op: Op, sample: Sample, inputs: list[Any]) -> bool:
@@ -538,9 +609,9 @@ def _agrees(got: np.ndarray, want: Any, values: bool) -> np.ndarray:
     """
     with np.errstate(all="ignore"):
         w = np.asarray(want).astype(got.dtype)
-        finite = np.isfinite(got) & np.isfinite(w)
-        near = np.abs(got - w) <= 1e-3 * (np.abs(w) + 1) if values else True
-        return (got == w) | (np.isnan(got) & np.isnan(w)) | (finite & near)
+        if values:                                  # an infinity is near nothing
+            return (np.abs(got - w) < 1e-3 * (np.abs(w) + 1)) | (got == w) | ((got != got) & (w != w))
+        return (got == w) | ((got != got) & (w != w)) | (np.isfinite(got) & np.isfinite(w))
 
 
 def _limit(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:

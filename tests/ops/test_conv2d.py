@@ -13,7 +13,7 @@ from second_opinion import both, compare
 
 import fastnn as nn
 from fastnn.op import seeded
-from fastnn.ops.conv2d import CONV2D, case
+from fastnn.ops.conv2d import CONV2D, CONV2D_RELU, case
 from fastnn.testing.laws import errors_stay_in_their_window
 
 F = nn.functional
@@ -362,6 +362,60 @@ def test_an_infinite_pixel_reaches_no_weight_that_does_not_see_it(stride):
         infinite[1, 0] &= np.isinf(got[1, 0]) | (stride == 1)                   # at a stride, rows of taps pass over it
         assert np.array_equal(np.isinf(got), infinite) and infinite.any() and not np.isnan(got).any()
         assert np.array_equal(got[~infinite], w.grad.data[~infinite])
+
+
+# every method of y, dx and dw on padded images: N, C, H = W, K, groups, R = S, stride, padding,
+# dilation
+PADDED = [(1, 2, 4, 2, 1, 3, 2, 1, 2), (1, 2, 4, 2, 1, 2, 3, 1, 1), (1, 2, 9, 4, 2, 3, 1, 1, 1),
+          (1, 2, 7, 4, 2, 3, 2, 1, 1), (1, 4, 19, 4, 1, 3, 1, 1, 1), (1, 128, 4, 20, 1, 5, 2, 2, 1),
+          (1, 128, 4, 128, 1, 2, 1, 1, 2),
+          (1, 8, 14, 32, 1, 3, 1, 2, 1), (2, 32, 8, 16, 1, 3, 1, 1, 1), (1, 32, 6, 16, 1, 2, 1, 2, 2),
+          (1, 16, 12, 32, 1, 2, 2, 2, 1), (1, 16, 8, 16, 1, 3, 1, 1, 2)]
+
+
+def padded(sizes):
+    N, C, H, K, groups, R, stride, padding, dilation = sizes
+    return case(f"padded {sizes}", N=N, C=C, H=H, W=H, K=K, R=R, S=R, stride=(stride, stride), padding=padding,
+                dilation=(dilation, dilation), groups=groups)
+
+
+@needs_kernels
+def test_every_method_meets_padding():
+    met = [set(), set(), set()]
+    for sizes in PADDED:
+        N, C, H, K, groups, R, stride, padding, dilation = sizes
+        assert padding > 0
+        for found, method in zip(met, nn.kernels.compiled.conv2d_methods(
+                (N, C, H, H), (K, C//groups, R, R), (stride,) * 2, ((padding,) * 2,) * 2, (dilation,) * 2, groups)):
+            found.add(method)
+    assert met[0] == {"winograd", "few", "pixels", "direct", "columns"}
+    assert met[1] == {"direct", "pixels", "columns", *(f"flipped, {method}" for method in met[0])}
+    assert met[2] >= {"winograd", "direct", "taps", "columns"}
+
+
+@pytest.mark.parametrize("sizes", PADDED)
+def test_padding_adds_nothing_where_it_meets_infinity(sizes):
+    """Infinite weights, pixels and upstream gradients, in the corners and in the middle: each
+    stands in the results where the definition has it, which multiplies no padding.
+    """
+    sample = padded(sizes)
+    x, w, b = sample.cast(np.float32)
+    dy = seeded("upstream").standard_normal(CONV2D.kernels[0](x, w, b, **sample.attrs)[0].shape).astype(np.float32)
+    for k, a in enumerate((x, w, dy)):
+        for at, value in ((0, np.inf), (a.size // 2, -np.inf), (a.size - 1, np.nan),
+                          (min(w.shape[3], a.size) - 1, np.inf)):
+            arrays = [x.copy(), w.copy(), dy.copy()]
+            arrays[k].flat[at] = value
+            with np.errstate(invalid="ignore"):
+                y, saved = CONV2D.ref_forward(*arrays[:2], b, **sample.attrs)
+                want = [y, np.where(y < 0, 0, y), *CONV2D.ref_backward(arrays[2], saved, **sample.attrs)]
+            for level in LEVELS:
+                with nn.use_isa(level):
+                    y, saved = CONV2D.kernels[0](*arrays[:2], b, **sample.attrs)
+                    relu = CONV2D_RELU.kernels[0](*arrays[:2], b, **sample.attrs)[0]
+                    got = [y, relu, *CONV2D.kernels[1](arrays[2], saved, **sample.attrs)]
+                for g, e in zip(got, want):
+                    np.testing.assert_allclose(g, e, rtol=1e-3, atol=1e-3)
 
 
 def test_sums_that_overflow_in_a_transform():
