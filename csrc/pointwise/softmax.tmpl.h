@@ -533,9 +533,10 @@ static void FN(nll_loss_backward_block)(void *ctx, fnn_size begin, fnn_size end)
                 memset(dx + c * inner, 0, (size_t)width * sizeof(REAL));
         for (fnn_size j = 0; j < width; j++) {
             const int64_t l = args->label[first + j];
-            if (l != args->ignore)                  /* forward was  y = -w[l] x[l] */
+            const REAL w = l == args->ignore ? 0 : args->weight ? args->weight[l] : 1;
+            if (w != 0)                             /* forward was  y = -w[l] x[l];  the scale may be infinite */
                 dx[l * inner + j] = (REAL)(-args->scale * args->dy[args->reduction == FNN_REDUCE_NONE ? first + j : 0])
-                                    * (args->weight ? args->weight[l] : 1);
+                                    * w;
         }
     }
 }

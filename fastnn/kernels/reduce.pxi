@@ -204,6 +204,7 @@ cdef tuple spread_forward(object x, object dim, object keepdim, double correctio
     for d in range(x_.ndim):
         shape[d] = x_.shape[d]
     for k in range(n):
+        need(0 <= dim[k] < x_.ndim and (k == 0 or dim[k - 1] < dim[k]))
         shape[<int>dim[k]] = 1
     if n and last - first != n - 1:             # the axes brought together: the others in their order, then these
         kept = open_array(x.transpose([d for d in range(x_.ndim) if d not in dim] + list(dim)), &x_)

@@ -44,8 +44,8 @@ class Recurrent(Module):
         if not 0 <= dropout <= 1:
             raise RangeError(who=who, expected="a probability 0 <= dropout <= 1", got=dropout)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
-        self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, dropout, bidirectional
-        shapes = parameter_shapes(self.gates, input_size, hidden_size, num_layers, bias, bidirectional)
+        self.bias, self.batch_first, self.dropout, self.bidirectional = bias, batch_first, dropout, bool(bidirectional)
+        shapes = parameter_shapes(self.gates, input_size, hidden_size, num_layers, bias, self.bidirectional)
         self._names = list(shapes)
         for name, shape in shapes.items():
             self.register_parameter(name, Parameter(arrays.empty(shape, dtype)))

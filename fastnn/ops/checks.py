@@ -30,11 +30,16 @@ def need_array(who: str, **arrays: Any) -> None:
                              hint="Wrap it in nn.tensor(...).")
 
 
+MOST_EPS = 1e30             # beside a variance; float32 ends at 3e38
+
+
 def at_least_zero(who: str, eps: Any) -> float:
     """The number under a root beside a variance: below 0 the root need not exist."""
     value = float(eps)
     if not value >= 0:
         raise RangeError(who=who, expected="eps >= 0", got=eps)
+    if value > MOST_EPS:
+        raise RangeError(who=who, expected=f"eps <= {MOST_EPS:g}: with more, results are 0", got=eps)
     return value
 
 

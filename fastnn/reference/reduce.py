@@ -125,14 +125,20 @@ def logsumexp_backward(dy, saved, *, dim, keepdim):
 
 
 def prod_forward(x, *, dim, keepdim):
-    return np.asarray(np.prod(x, axis=dim, keepdims=keepdim)), (x,)
+    return np.asarray(product(x, axis=dim, keepdims=keepdim)), (x,)
+
+
+@np.errstate(over="ignore", invalid="ignore")
+def product(x, **axes):
+    """np.prod in double: a product that leaves float32's range may come back, or meet a 0."""
+    return np.prod(x, dtype=np.result_type(x, np.float64), **axes).astype(x.dtype)
 
 
 def prod_backward(dy, saved, *, dim, keepdim):
     x, = saved
     rest = [n for d, n in enumerate(x.shape) if d not in dim]
     moved = np.moveaxis(x, dim, range(len(dim))).reshape((count(x.shape, dim), math.prod(rest)))
-    others = np.stack([np.prod(np.delete(moved, a, axis=0), axis=0)
+    others = np.stack([product(np.delete(moved, a, axis=0), axis=0)
                        for a in range(len(moved))]) if len(moved) else moved
     shape = [x.shape[d] for d in dim] + rest
     return (expand(dy, x.shape, dim) * np.moveaxis(others.reshape(shape), range(len(dim)), dim),)

@@ -333,3 +333,11 @@ def test_alpha():
     a, b = nn.tensor([1.0], requires_grad=True), nn.tensor([2.0], requires_grad=True)
     (F.add(a, b, alpha=3) - F.sub(a, b, alpha=4)).backward()
     assert a.grad.item() == 0 and b.grad.item() == 7
+
+
+@pytest.mark.parametrize("backend", ["kernels", "reference"])
+def test_abs_has_no_slope_at_zero_however_large_the_upstream_gradient_is(backend):
+    x = nn.tensor([0.0, -0.0, 1.0], requires_grad=True)
+    with nn.use_backend(backend):
+        x.abs().backward(nn.tensor([np.inf] * 3))
+    assert x.grad.tolist() == [0, 0, np.inf]

@@ -374,3 +374,13 @@ def test_the_slopes_of_targets_at_infinity(backend):
     with nn.use_backend(backend), np.errstate(all="ignore"):
         F.binary_cross_entropy_with_logits(x, t, w, reduction="sum").backward()
     assert t.grad.tolist() == [-np.inf, np.inf, 0]
+
+
+@pytest.mark.parametrize("backend", ["kernels", "reference"])
+def test_nll_loss_whose_weights_are_all_zero(backend):
+    """The mean is 0/0; a class that does not count has no gradient all the same."""
+    x = nn.zeros(2, 3, requires_grad=True)
+    with nn.use_backend(backend):
+        loss = F.nll_loss(x, nn.tensor([0, 2]), nn.zeros(3))
+        loss.backward()
+    assert np.isnan(loss.item()) and x.grad.tolist() == [[0] * 3] * 2

@@ -375,3 +375,13 @@ def test_the_bits_do_not_depend_on_the_number_of_threads(call):
         one = run()
     with nn.threads(2):
         assert one == run() == run()
+
+
+@pytest.mark.parametrize("eps", [float("inf"), 1e300, float("nan"), -1.0])
+def test_an_eps_that_leaves_nothing_is_refused(eps):
+    x = nn.zeros(2, 4)
+    for call in (lambda: nn.functional.layer_norm(x, (4,), eps=eps), lambda: nn.functional.rms_norm(x, (4,), eps=eps),
+                 lambda: nn.functional.group_norm(x, 2, eps=eps),
+                 lambda: nn.functional.batch_norm(x, None, None, training=True, eps=eps)):
+        with pytest.raises(nn.RangeError, match="eps"):
+            call()

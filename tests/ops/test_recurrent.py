@@ -371,3 +371,10 @@ def test_y_t_instead_of_the_h_before_is_noticed(kind):
         dx, dh0, dw_ih, _, *biases = backward(dy, saved, **attrs)
         return (dx, dh0, dw_ih, backward(dy, (spoilt, shape), **attrs)[3], *biases)
     assert caught(laws.backward_is_the_definition, dataclasses.replace(kind.op, forward=forward, backward=broken))
+
+
+def test_no_layers_and_small_integers_for_a_flag():
+    with pytest.raises(nn.RangeError, match="num_layers >= 1"):
+        nn.functional.rnn_relu(nn.zeros(1, 1, 1), None, [], num_layers=0)
+    layer = nn.GRU(3, 5, 2, bidirectional=np.uint8(255))        # 1 + 255 would wrap around to 0 directions
+    assert layer(nn.zeros(7, 4, 3))[0].shape == (7, 4, 10)

@@ -383,3 +383,23 @@ def test_the_correction_is_a_number(backend):
             with pytest.raises(nn.DTypeError, match="correction, a number"):
                 F.std(x, correction=wrong)
         assert np.isnan(F.var(nn.zeros(0), correction=-1).item())
+
+
+@pytest.mark.parametrize("backend", ["kernels", "reference"])
+def test_a_zero_behind_a_product_beyond_the_range(backend):
+    """In float32 the first 20 factors alone are 2^160, and infinity times 0 would be NaN."""
+    x = nn.tensor([256.0] * 20 + [0.0], requires_grad=True)
+    with nn.use_backend(backend):
+        y = x.prod()
+        y.backward()
+    assert y.item() == 0
+    assert x.grad[:20].tolist() == [0] * 20 and math.isinf(x.grad[20].item())
+
+
+@pytest.mark.parametrize("name", ["var", "std", "sum", "prod", "amax"])
+def test_an_op_refuses_axes_that_there_are_not(name):
+    """The functions look first; who calls the op itself must not write beside its shape."""
+    more = {"correction": 1} if name in ("var", "std") else {}
+    for dim in ([1, 2], [-1], [10**6]):
+        with pytest.raises((nn.FastnnError, ValueError, IndexError)):
+            nn.autograd.apply(nn.op.OPS[name], nn.ones(2, 3), dim=dim, keepdim=False, **more)
