@@ -20,6 +20,7 @@ __all__ = ["FLOATS", "at_least_zero", "common_dtype", "need_array", "need_float"
 LARGEST = 2**47                                     # bytes: the addresses that a program has on most processors
 _RANKS = {"b": 0, "u": 1, "i": 1, "f": 2}           # NumPy's letters of dtypes: bool < integer < float
 FLOATS = _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+MOST_EPS = 1e30                                     # beside a variance; float32 ends at 3e38
 
 
 def need_array(who: str, **arrays: Any) -> None:
@@ -28,9 +29,6 @@ def need_array(who: str, **arrays: Any) -> None:
         if a is not None and not isinstance(a, np.ndarray):
             raise DTypeError(f"{name} must be a tensor or an array", who=who, got=type(a).__name__,
                              hint="Wrap it in nn.tensor(...).")
-
-
-MOST_EPS = 1e30             # beside a variance; float32 ends at 3e38
 
 
 def at_least_zero(who: str, eps: Any) -> float:
