@@ -44,23 +44,21 @@ def guarded(function: Any) -> Any:
     """The function, or the `__init__` of a class, with errors of ours; same name, signature and
     docstring.
     """
-    names, arguments, seen_star = [], [], False
-    for p in inspect.signature(function).parameters.values():
-        default = "" if p.default is p.empty else "=None"           # the real ones are set below
-        if p.kind is p.VAR_POSITIONAL:
-            names.append(f"*{p.name}")
-            arguments.append(f"*{p.name}")
-            seen_star = True
-        elif p.kind is p.VAR_KEYWORD:
-            names.append(f"**{p.name}")
-            arguments.append(f"**{p.name}")
-        elif p.kind is p.KEYWORD_ONLY:
-            names += [p.name + default] if seen_star else ["*", p.name + default]
-            arguments.append(f"{p.name}={p.name}")
-            seen_star = True
-        else:
-            names.append(p.name + default)
-            arguments.append(p.name)
+    code, defaults, kwdefaults = function.__code__, function.__defaults__ or (), function.__kwdefaults__ or {}
+    names = list(code.co_varnames[:code.co_argcount])               # read here: `inspect.signature` takes 5 ms for all
+    arguments = list(names)
+    for i in range(len(names) - len(defaults), len(names)):
+        names[i] += "=None"                                         # the real ones are set below
+    rest = iter(code.co_varnames[code.co_argcount:])
+    keywords = [next(rest) for _ in range(code.co_kwonlyargcount)]
+    star = f"*{next(rest)}" if code.co_flags & inspect.CO_VARARGS else ""
+    names += [star or "*"] if star or keywords else []
+    arguments += [star] if star else []
+    names += [name + "=None" if name in kwdefaults else name for name in keywords]
+    arguments += [f"{name}={name}" for name in keywords]
+    if code.co_flags & inspect.CO_VARKEYWORDS:
+        names.append(f"**{next(rest)}")
+        arguments.append(names[-1])
     call = ", ".join(arguments)
     source = (f"def {function.__name__}({', '.join(names)}):\n"
               f"    try:\n"
