@@ -9,20 +9,26 @@
  */
 #define _GNU_SOURCE
 #include "check.h"
+#include "core/memory.h"
+#include "core/sync.h"
 
 #include <errno.h>
 #include <pthread.h>
 
-static int refuse_threads;                         /* plays a system that has no threads left */
+static fnn_atomic refuse_threads, refuse_scratch;  /* play a system that has no threads, or no memory, left */
 
 static int create_or_refuse(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *), void *arg)
 {
-    return refuse_threads ? EAGAIN : pthread_create(thread, attr, start, arg);
+    return fnn_get(&refuse_threads) ? EAGAIN : pthread_create(thread, attr, start, arg);
 }
 
+static int ready_or_refuse(void) { return !fnn_get(&refuse_scratch) && fnn_scratch_ready(); }
+
 #define pthread_create create_or_refuse
+#define fnn_scratch_ready ready_or_refuse
 #include "../../csrc/core/parallel.c"                   /* included, so that the inner state can be tested and set */
 #undef pthread_create
+#undef fnn_scratch_ready
 #include "../../csrc/core/processors.c"
 
 #include <dirent.h>
@@ -165,16 +171,48 @@ static void test_threads_refused(void)
 {
     fnn_set_num_threads(4);
     check_meeting();
-    refuse_threads = 1;
+    fnn_set(&refuse_threads, 1);
     fnn_set_num_threads(7);
     check_random_loops(100, 9);
     check_meeting();                               /* those that there were before go on */
     CHECK(fnn_get(&pool.live) == 3 && fnn_get(&pool.wanted) == 3);
     CHECK(fnn_num_threads() == 7);                 /* what was asked for */
-    refuse_threads = 0;
+    fnn_set(&refuse_threads, 0);
     fnn_set_num_threads(7);                        /* asks for them again */
     check_meeting();
     CHECK(fnn_get(&pool.live) == 6);
+}
+
+static void wait_until_none_live(void)
+{
+    for (int tries = 0; fnn_get(&pool.live) > 0 && tries < 5000; tries++)
+        sleep_us(1000);
+    CHECK(fnn_get(&pool.live) == 0);
+}
+
+/* What the system refused once, and gives later, comes back without a setting: the loops that go on
+ * ask for it, some of them. */
+static void check_back_after(fnn_atomic *refuse)
+{
+    fnn_set_num_threads(1);
+    wait_until_none_live();
+    fnn_set(refuse, 1);
+    fnn_set_num_threads(4);
+    check_loop(50, 1);
+    wait_until_none_live();
+    CHECK(fnn_get(&pool.wanted) == 0);
+    fnn_set(refuse, 0);
+    for (int loops = 0; fnn_get(&pool.live) < 3 && loops < 2 * RETRY_LOOPS; loops++)
+        check_loop(50, 1);
+    CHECK(fnn_get(&pool.live) == 3 && fnn_get(&pool.wanted) == 3);
+    check_meeting();
+    CHECK(fnn_get(&pool.live) == 3);
+}
+
+static void test_what_was_refused_comes_back(void)
+{
+    check_back_after(&refuse_threads);
+    check_back_after(&refuse_scratch);
 }
 
 static void slow_block(void *ctx, ptrdiff_t begin, ptrdiff_t end)
@@ -586,6 +624,7 @@ int main(int argc, char **argv)
     test_every_index_once();
     test_sleeping_workers_are_woken();
     test_threads_refused();
+    test_what_was_refused_comes_back();
     test_caller_waits_for_slow_blocks();
     test_inner_loops_run_inline();
     test_eight_callers();
