@@ -33,13 +33,13 @@ typedef struct {
                                                        done outside */
 } FN(gru_forward_arrays);
 
-/* The gates r and z of `width` units of one sequence: gates holds a and receives r, z and u_n; sum
+/* The gates r and z of one sequence's `units`: gates holds a and receives r, z and u_n; sum
  * is W_hh h_{t-1}, and un what is added for u_n. */
-FNN_INLINE void FN(gru_gates)(REAL *gates, const REAL *sum, const REAL *un, fnn_size H, fnn_size width, const int ieee)
+FNN_INLINE void FN(gru_gates)(REAL *gates, const REAL *sum, const REAL *un, fnn_size H, fnn_size units, const int ieee)
 {
     REAL *restrict gr = gates, *restrict gz = gates + H, *gu = gates + 3 * H;
     #pragma omp simd
-    for (fnn_size j = 0; j < width; j++) {
+    for (fnn_size j = 0; j < units; j++) {
         gr[j] = FN(rec_gate)(gr[j] + sum[j], ieee);
         gz[j] = FN(rec_gate)(gz[j] + sum[VL + j], ieee);
         gu[j] = un[j] + sum[2 * VL + j];
@@ -47,12 +47,12 @@ FNN_INLINE void FN(gru_gates)(REAL *gates, const REAL *sum, const REAL *un, fnn_
 }
 
 /* n, and from all of them h */
-FNN_INLINE void FN(gru_output)(REAL *gates, REAL *restrict h, const REAL *restrict h_before, fnn_size H, fnn_size width)
+FNN_INLINE void FN(gru_output)(REAL *gates, REAL *restrict h, const REAL *restrict h_before, fnn_size H, fnn_size units)
 {
     const REAL *restrict gr = gates, *restrict gz = gates + H, *restrict gu = gates + 3 * H;
     REAL *restrict gn = gates + 2 * H;
     #pragma omp simd
-    for (fnn_size j = 0; j < width; j++) {
+    for (fnn_size j = 0; j < units; j++) {
         const REAL n = r_tanh(gn[j] + gr[j] * gu[j]);
         gn[j] = n;
         h[j] = (1 - gz[j]) * n + gz[j] * h_before[j];
@@ -62,7 +62,7 @@ FNN_INLINE void FN(gru_output)(REAL *gates, REAL *restrict h, const REAL *restri
 /* All rows' gates, and then all rows' outputs: an output waits for its gates, and meanwhile other
  * rows' are computed. */
 FNN_INLINE void FN(gru_forward_units)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows,
-                                      fnn_size unit, const fnn_size width, const int ieee, const REAL *sum)
+                                      fnn_size unit, const fnn_size units, const int ieee, const REAL *sum)
 {
     const FN(gru_forward_arrays) *arrays = rec->arrays;
     const fnn_size H = rec->H, t = FN(rec_time)(rec, step), pitch = fnn_recurrent_row(3, H), at = first * H + unit;
@@ -70,21 +70,21 @@ FNN_INLINE void FN(gru_forward_units)(const FN(recurrence) *rec, fnn_size step, 
     REAL *gates = arrays->gates + (t * rec->B + first) * pitch + unit, *h = arrays->y + t * rec->B * H + at;
     for (fnn_size row = 0; row < rows; row++)
         FN(gru_gates)(gates + row * pitch, sum + row * 3 * VL,
-                      arrays->bias ? arrays->bias + unit : gates + row * pitch + 3 * H, H, width, ieee);
+                      arrays->bias ? arrays->bias + unit : gates + row * pitch + 3 * H, H, units, ieee);
     for (fnn_size row = 0; row < rows; row++)
-        FN(gru_output)(gates + row * pitch, h + row * H, h_before + row * H, H, width);
+        FN(gru_output)(gates + row * pitch, h + row * H, h_before + row * H, H, units);
 }
 
-/* A FN(rec_cell). A constant width makes the loops over units straight code. */
+/* A FN(rec_cell). A constant number of units makes the loops over units straight code. */
 static void FN(gru_forward_cell)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows, fnn_size unit,
-                                 fnn_size width, const REAL *sum)
+                                 fnn_size units, const REAL *sum)
 {
     if (rec->ieee)
-        FN(gru_forward_units)(rec, step, first, rows, unit, width, 1, sum);
-    else if (width == VL)
+        FN(gru_forward_units)(rec, step, first, rows, unit, units, 1, sum);
+    else if (units == VL)
         FN(gru_forward_units)(rec, step, first, rows, unit, VL, 0, sum);
     else
-        FN(gru_forward_units)(rec, step, first, rows, unit, width, 0, sum);
+        FN(gru_forward_units)(rec, step, first, rows, unit, units, 0, sum);
 }
 
 void FN(gru_forward)(REAL *y, REAL *hT, REAL *gates, const REAL *x, const REAL *h0, const REAL *w_ih, const REAL *w_hh,
@@ -118,15 +118,15 @@ typedef struct {
     const REAL *dy, *dhT, *y, *gates, *h0;
 } FN(gru_backward_arrays);
 
-/* Through the gates of `width` units of one sequence. */
+/* Through the gates of one sequence's `units`. */
 FNN_INLINE void FN(gru_gates_backward)(REAL *dgates, REAL *restrict direct, const REAL *restrict dh, const REAL *gates,
-                                       const REAL *restrict h_before, fnn_size H, fnn_size width)
+                                       const REAL *restrict h_before, fnn_size H, fnn_size units)
 {
     REAL *restrict dr = dgates, *restrict dz = dgates + H, *restrict du = dgates + 2 * H, *restrict da = dgates + 3 * H;
     const REAL *restrict gr = gates, *restrict gz = gates + H;
     const REAL *restrict gn = gates + 2 * H, *restrict gu = gates + 3 * H;
     #pragma omp simd
-    for (fnn_size j = 0; j < width; j++) {
+    for (fnn_size j = 0; j < units; j++) {
         REAL r = gr[j], z = gz[j], n = gn[j], d = dh[j] + direct[j];
         REAL dn = d * (1 - z) * (1 - n * n);                           /* forward was  h = (1 - z) * n + z * h_before */
         dz[j] = d * (h_before[j] - n) * z * (1 - z);
@@ -139,7 +139,7 @@ FNN_INLINE void FN(gru_gates_backward)(REAL *dgates, REAL *restrict direct, cons
 
 /* A FN(rec_cell): row by row, what reaches h_t, and through the gates. */
 static void FN(gru_backward_cell)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows,
-                                  fnn_size unit, fnn_size width, const REAL *sum)
+                                  fnn_size unit, fnn_size units, const REAL *sum)
 {
     const FN(gru_backward_arrays) *arrays = rec->arrays;
     const fnn_size H = rec->H, t = FN(rec_time)(rec, step);
@@ -149,12 +149,12 @@ static void FN(gru_backward_cell)(const FN(recurrence) *rec, fnn_size step, fnn_
         fnn_size at = (first + row) * H + unit;
         const REAL *gates = arrays->gates + (t * rec->B + first + row) * fnn_recurrent_row(3, H) + unit;
         REAL *dgates = rec->carry + FN(rec_offset)(rec, step) + (first + row) * rec->pitch + unit;
-        if (width == 4 * VL) {
+        if (units == 4 * VL) {
             FN(rec_upstream)(dh, rec, step, at, 4 * VL, sum, arrays->dy, arrays->dhT);
             FN(gru_gates_backward)(dgates, arrays->direct + at, dh, gates, h_before + at, H, 4 * VL);
         } else {
-            FN(rec_upstream)(dh, rec, step, at, width, sum, arrays->dy, arrays->dhT);
-            FN(gru_gates_backward)(dgates, arrays->direct + at, dh, gates, h_before + at, H, width);
+            FN(rec_upstream)(dh, rec, step, at, units, sum, arrays->dy, arrays->dhT);
+            FN(gru_gates_backward)(dgates, arrays->direct + at, dh, gates, h_before + at, H, units);
         }
     }
 }

@@ -33,14 +33,14 @@ typedef struct {
     const REAL *c0;
 } FN(lstm_forward_arrays);
 
-/* The gates and the cell of `width` units of one sequence: z, and sum on top, is what goes into
+/* The gates and the cell of one sequence's `units`: z, and sum on top, is what goes into
  * them; z receives what comes out. */
 FNN_INLINE void FN(lstm_gates)(REAL *z, REAL *restrict c, const REAL *restrict c_before, const REAL *restrict sum,
-                               fnn_size H, fnn_size width, const int ieee)
+                               fnn_size H, fnn_size units, const int ieee)
 {
     REAL *restrict zi = z, *restrict zf = z + H, *restrict zg = z + 2 * H, *restrict zo = z + 3 * H;
     #pragma omp simd
-    for (fnn_size j = 0; j < width; j++) {
+    for (fnn_size j = 0; j < units; j++) {
         REAL i = FN(rec_gate)(zi[j] + sum[j], ieee), f = FN(rec_gate)(zf[j] + sum[VL + j], ieee);
         REAL g = r_tanh(zg[j] + sum[2 * VL + j]), o = FN(rec_gate)(zo[j] + sum[3 * VL + j], ieee);
         zi[j] = i;
@@ -51,17 +51,17 @@ FNN_INLINE void FN(lstm_gates)(REAL *z, REAL *restrict c, const REAL *restrict c
     }
 }
 
-FNN_INLINE void FN(lstm_output)(REAL *restrict h, const REAL *restrict o, const REAL *restrict c, fnn_size width)
+FNN_INLINE void FN(lstm_output)(REAL *restrict h, const REAL *restrict o, const REAL *restrict c, fnn_size units)
 {
     #pragma omp simd
-    for (fnn_size j = 0; j < width; j++)
+    for (fnn_size j = 0; j < units; j++)
         h[j] = o[j] * r_tanh(c[j]);
 }
 
 /* All rows' cells, and then all rows' outputs: an output waits for its cell, and meanwhile other
  * rows' are computed, with fewer constants to hold in registers. */
 FNN_INLINE void FN(lstm_forward_units)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows,
-                                       fnn_size unit, const fnn_size width, const int ieee, const REAL *sum)
+                                       fnn_size unit, const fnn_size units, const int ieee, const REAL *sum)
 {
     const FN(lstm_forward_arrays) *arrays = rec->arrays;
     const fnn_size H = rec->H, t = FN(rec_time)(rec, step), pitch = fnn_recurrent_row(4, H);
@@ -69,22 +69,22 @@ FNN_INLINE void FN(lstm_forward_units)(const FN(recurrence) *rec, fnn_size step,
     const REAL *c_before = (step == 0 ? arrays->c0 : arrays->cells + FN(rec_time)(rec, step - 1) * rec->B * H) + at;
     REAL *gates = arrays->gates + (t * rec->B + first) * pitch + unit, *c = arrays->cells + at_t, *h = arrays->y + at_t;
     for (fnn_size row = 0; row < rows; row++)
-        FN(lstm_gates)(gates + row * pitch, c + row * H, c_before + row * H, sum + row * 4 * VL, H, width,
+        FN(lstm_gates)(gates + row * pitch, c + row * H, c_before + row * H, sum + row * 4 * VL, H, units,
                        ieee);
     for (fnn_size row = 0; row < rows; row++)
-        FN(lstm_output)(h + row * H, gates + row * pitch + 3 * H, c + row * H, width);
+        FN(lstm_output)(h + row * H, gates + row * pitch + 3 * H, c + row * H, units);
 }
 
-/* A FN(rec_cell). A constant width makes the loops over units straight code. */
+/* A FN(rec_cell). A constant number of units makes the loops over units straight code. */
 static void FN(lstm_forward_cell)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows,
-                                  fnn_size unit, fnn_size width, const REAL *sum)
+                                  fnn_size unit, fnn_size units, const REAL *sum)
 {
     if (rec->ieee)
-        FN(lstm_forward_units)(rec, step, first, rows, unit, width, 1, sum);
-    else if (width == VL)
+        FN(lstm_forward_units)(rec, step, first, rows, unit, units, 1, sum);
+    else if (units == VL)
         FN(lstm_forward_units)(rec, step, first, rows, unit, VL, 0, sum);
     else
-        FN(lstm_forward_units)(rec, step, first, rows, unit, width, 0, sum);
+        FN(lstm_forward_units)(rec, step, first, rows, unit, units, 0, sum);
 }
 
 void FN(lstm_forward)(REAL *y, REAL *hT, REAL *cT, REAL *gates, REAL *cells, const REAL *x, const REAL *h0,
@@ -116,16 +116,16 @@ typedef struct {
     const REAL *dy, *dhT, *gates, *cells, *c0;
 } FN(lstm_backward_arrays);
 
-/* Through the gates of `width` units of one sequence. dc comes out as the gradient of c_{t-1}. */
+/* Through the gates of one sequence's `units`. dc comes out as the gradient of c_{t-1}. */
 FNN_INLINE void FN(lstm_gates_backward)(REAL *dz, REAL *restrict dc, const REAL *restrict dh, const REAL *gates,
                                         const REAL *restrict c, const REAL *restrict c_before, fnn_size H,
-                                        fnn_size width)
+                                        fnn_size units)
 {
     REAL *restrict dzi = dz, *restrict dzf = dz + H, *restrict dzg = dz + 2 * H, *restrict dzo = dz + 3 * H;
     const REAL *restrict gi = gates, *restrict gf = gates + H;
     const REAL *restrict gg = gates + 2 * H, *restrict go = gates + 3 * H;
     #pragma omp simd
-    for (fnn_size j = 0; j < width; j++) {
+    for (fnn_size j = 0; j < units; j++) {
         REAL i = gi[j], f = gf[j], g = gg[j], o = go[j], tanh_c = r_tanh(c[j]);
         REAL d = dc[j] + dh[j] * o * (1 - tanh_c * tanh_c);            /* forward was  h = o * tanh(c) */
         dzo[j] = dh[j] * tanh_c * o * (1 - o);                         /* forward was  o = sigmoid(z_o) */
@@ -138,7 +138,7 @@ FNN_INLINE void FN(lstm_gates_backward)(REAL *dz, REAL *restrict dc, const REAL 
 
 /* A FN(rec_cell): row by row, what reaches h_t, and through the gates. */
 static void FN(lstm_backward_cell)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows,
-                                   fnn_size unit, fnn_size width, const REAL *sum)
+                                   fnn_size unit, fnn_size units, const REAL *sum)
 {
     const FN(lstm_backward_arrays) *arrays = rec->arrays;
     const fnn_size H = rec->H, t = FN(rec_time)(rec, step);
@@ -149,12 +149,12 @@ static void FN(lstm_backward_cell)(const FN(recurrence) *rec, fnn_size step, fnn
         const REAL *c = arrays->cells + t * rec->B * H + at;
         const REAL *gates = arrays->gates + (t * rec->B + first + row) * fnn_recurrent_row(4, H) + unit;
         REAL *dz = rec->carry + FN(rec_offset)(rec, step) + (first + row) * rec->pitch + unit;
-        if (width == 4 * VL) {
+        if (units == 4 * VL) {
             FN(rec_upstream)(dh, rec, step, at, 4 * VL, sum, arrays->dy, arrays->dhT);
             FN(lstm_gates_backward)(dz, arrays->dc + at, dh, gates, c, c_before + at, H, 4 * VL);
         } else {
-            FN(rec_upstream)(dh, rec, step, at, width, sum, arrays->dy, arrays->dhT);
-            FN(lstm_gates_backward)(dz, arrays->dc + at, dh, gates, c, c_before + at, H, width);
+            FN(rec_upstream)(dh, rec, step, at, units, sum, arrays->dy, arrays->dhT);
+            FN(lstm_gates_backward)(dz, arrays->dc + at, dh, gates, c, c_before + at, H, units);
         }
     }
 }

@@ -33,6 +33,12 @@
  *            its elements (core/simd.h); rs..: the distance from a row to the next, in elements.
  *            Steps are counted as they run:
  *            step 0, 1, ... is t = 0, 1, ..., or t = T-1, T-2, ... (rec_time).
+ *            first, rows: sequences [first, first + rows) of the batch; row: one of them, from 0.
+ *            unit, units: hidden units [unit, unit + units), in one panel.
+ *            panel: the number of a panel; weights: its elements.
+ *            depth, k: the rows of a panel, and one of them.
+ *            vectors, width: a row of a panel, in registers and in elements; across: a row of a
+ *            tile, in registers; l: an element of a row.
  * Layout     A row is one sequence of one step. A row of a product is G pieces of H numbers, a
  *            piece for each gate.
  *            W_hh is packed once per call: copied in the order in which the products read it.
@@ -90,17 +96,18 @@ enum {
 
 typedef struct FN(recurrence) FN(recurrence);
 
-/* The cell of one step: sequences [first, first + rows), units [unit, unit + width). `sum` has a
- * row for each sequence, a panel's row long. */
+/* The cell of one step: sequences [first, first + rows), units [unit, unit + units). `sum` has a
+ * row for each sequence, `width` elements long. */
 typedef void FN(rec_cell)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows, fnn_size unit,
-                          fnn_size width, const REAL *sum);
+                          fnn_size units, const REAL *sum);
 
-/* A panel, and the one that is multiplied next, to be prefetched; NULL: nothing is */
-typedef struct { const REAL *at, *next; } FN(rec_panel);
+/* A panel's elements, and those of the panel that is multiplied next, to be prefetched; NULL:
+ * nothing is */
+typedef struct { const REAL *here, *next; } FN(rec_weights);
 
 /* sums = rows of a times a panel, or times a pair of panels */
-typedef void FN(rec_product_fn)(REAL *sums, const REAL *a, fnn_size rsa, FN(rec_panel) panel, fnn_size k, fnn_size rows,
-                                int pair);
+typedef void FN(rec_product_fn)(REAL *sums, const REAL *a, fnn_size rsa, FN(rec_weights) weights, fnn_size depth,
+                                fnn_size rows, int pair);
 
 /* One pass over a sequence */
 struct FN(recurrence) {
@@ -110,10 +117,9 @@ struct FN(recurrence) {
     FN(rec_product_fn) *product;
     FN(rec_cell) *cell;                             /* the family's cell, */
     const void *arrays;                             /* and its own arrays, such as a FN(lstm_forward_arrays) */
-    fnn_size begin, end;                            /* the steps that are to run now */
-    const REAL *panels;                             /* packed W_hh */
-    fnn_size vectors, units, k;                     /* registers in a row of a panel, units in a panel, rows of a
-                                                       panel */
+    fnn_size step_begin, step_end;                  /* the steps that are to run now */
+    const REAL *weights;                            /* packed W_hh, panel behind panel */
+    fnn_size vectors, panel_units, depth;           /* registers in a row of a panel; its units; its rows */
     const REAL *start;                              /* [B][H], what step 0 multiplies W_hh by; NULL: nothing */
     REAL *carry;                                    /* what a step hands to the next: rows of h, or of dz */
     fnn_size pitch, carry_t;                        /* of a row of carry; the t of its first rows (backward) */
@@ -137,79 +143,80 @@ FNN_INLINE fnn_size FN(rec_offset)(const FN(recurrence) *rec, fnn_size step)
 
 /* ---- the product of a tile with a panel ------------------------------------------------------ */
 
-/* What to prefetch along the way: from `at` on, `step` elements further with each row of a panel */
-typedef struct { const REAL *at; fnn_size step; } FN(rec_prefetch);
+/* What to prefetch along the way: from `from` on, `advance` elements further with each row of a
+ * panel */
+typedef struct { const REAL *from; fnn_size advance; } FN(rec_prefetch);
 
-/* sums[row][l] (+)= sum over k < depth of a[row][k] panel[k][l]
- * for `rows` rows and the columns l of `vectors` registers. A row of the panel and of sums is
- * `width` registers long. */
-FNN_INLINE void FN(rec_tile_of)(REAL *restrict sums, const REAL *restrict a, fnn_size rsa, const REAL *restrict panel,
-                                fnn_size depth, FN(rec_prefetch) ahead, int add, const int rows, const int vectors,
-                                const int width)
+/* sums[row][l] (+)= sum over k < depth of a[row][k] weights[k][l]
+ * for `rows` rows and the columns l of `across` registers. A row of weights and of sums is
+ * `vectors` registers long. */
+FNN_INLINE void FN(rec_tile_of)(REAL *restrict sums, const REAL *restrict a, fnn_size rsa, const REAL *restrict weights,
+                                fnn_size depth, FN(rec_prefetch) ahead, int add, const int rows, const int across,
+                                const int vectors)
 {
     /* numbers, since they may be beyond the array at the end, where no pointer may be */
-    uintptr_t next = (uintptr_t)ahead.at;
-    const uintptr_t step = (uintptr_t)ahead.step * sizeof(REAL);
+    uintptr_t next = (uintptr_t)ahead.from;
+    const uintptr_t advance = (uintptr_t)ahead.advance * sizeof(REAL);
     vec sum[8][4];
 #pragma GCC unroll 8
     for (int row = 0; row < rows; row++)
 #pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++)
-            sum[row][v] = add ? v_load(sums + (width * row + v) * VL) : v_set(0);
-    /* the k dimension: a row of the panel and a column of a, one after the other */
+        for (int v = 0; v < across; v++)
+            sum[row][v] = add ? v_load(sums + (vectors * row + v) * VL) : v_set(0);
+    /* the k dimension: a row of the weights and a column of a, one after the other */
     for (fnn_size k = 0; k < depth; k++) {
-        vec weights[4];
+        vec w[4];
 #pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++)
-            weights[v] = v_load(panel + v * VL);
-        panel += width * VL;
+        for (int v = 0; v < across; v++)
+            w[v] = v_load(weights + v * VL);
+        weights += vectors * VL;
         FNN_PREFETCH((const REAL *)next, 0, 0, 2);
-        next += step;
-        /* all sums of the tile: rows x vectors registers */
+        next += advance;
+        /* all sums of the tile: rows x across registers */
 #pragma GCC unroll 8
         for (int row = 0; row < rows; row++) {
-            vec x = v_set(a[row * rsa + k]);
+            vec element = v_set(a[row * rsa + k]);
 #pragma GCC unroll 4
-            for (int v = 0; v < vectors; v++)
-                sum[row][v] += x * weights[v];
+            for (int v = 0; v < across; v++)
+                sum[row][v] += element * w[v];
         }
     }
 #pragma GCC unroll 8
     for (int row = 0; row < rows; row++)
 #pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++)
-            v_store(sums + (width * row + v) * VL, sum[row][v]);
+        for (int v = 0; v < across; v++)
+            v_store(sums + (vectors * row + v) * VL, sum[row][v]);
 }
 
 /* A constant number of rows keeps the sums in registers. */
-#define REC_CASE(n) \
-    case n: \
-        if (n * vectors <= REC_SUMS) \
-            FN(rec_tile_of)(sums, a, rsa, panel, depth, ahead, add, n, vectors, width); \
+#define REC_CASE(constant) \
+    case constant: \
+        if (constant * across <= REC_SUMS) \
+            FN(rec_tile_of)(sums, a, rsa, weights, depth, ahead, add, constant, across, vectors); \
         break;
-FNN_INLINE void FN(rec_tile)(REAL *sums, const REAL *a, fnn_size rsa, const REAL *panel, fnn_size depth,
-                             FN(rec_prefetch) ahead, int add, fnn_size rows, const int vectors, const int width)
+FNN_INLINE void FN(rec_tile)(REAL *sums, const REAL *a, fnn_size rsa, const REAL *weights, fnn_size depth,
+                             FN(rec_prefetch) ahead, int add, fnn_size rows, const int across, const int vectors)
 {
     switch (rows) { REC_CASE(1) REC_CASE(2) REC_CASE(3) REC_CASE(4) REC_CASE(5) REC_CASE(6) REC_CASE(7) REC_CASE(8) }
 }
 #undef REC_CASE
 
 /* One row by two panels, one behind the other */
-FNN_INLINE void FN(rec_pair)(REAL *restrict sums, const REAL *restrict a, const REAL *restrict panel, fnn_size depth,
+FNN_INLINE void FN(rec_pair)(REAL *restrict sums, const REAL *restrict a, const REAL *restrict weights, fnn_size depth,
                              const int vectors)
 {
     vec sum[2][4];
-    const REAL *restrict second = panel + depth * vectors * VL;
+    const REAL *restrict second = weights + depth * vectors * VL;
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; v++)
         sum[0][v] = sum[1][v] = v_set(0);
     /* the k dimension: an element of a and a row of both panels, one after the other */
     for (fnn_size k = 0; k < depth; k++) {
-        vec x = v_set(a[k]);
+        vec element = v_set(a[k]);
 #pragma GCC unroll 4
         for (int v = 0; v < vectors; v++) {
-            sum[0][v] += x * v_load(panel + (k * vectors + v) * VL);
-            sum[1][v] += x * v_load(second + (k * vectors + v) * VL);
+            sum[0][v] += element * v_load(weights + (k * vectors + v) * VL);
+            sum[1][v] += element * v_load(second + (k * vectors + v) * VL);
         }
     }
 #pragma GCC unroll 4
@@ -219,9 +226,9 @@ FNN_INLINE void FN(rec_pair)(REAL *restrict sums, const REAL *restrict a, const 
     }
 }
 
-/* sums[row][l] = sum over k of a[row][k] panel[k][l], for up to REC_GROUP rows. A panel is
- * `vectors` registers wide, and a tile `across`, so that a panel may be several tiles wide. */
-FNN_INLINE void FN(rec_product)(REAL *sums, const REAL *a, fnn_size rsa, FN(rec_panel) panel, fnn_size depth,
+/* sums[row][l] = sum over k of a[row][k] weights[k][l], for up to REC_GROUP rows. A tile may be
+ * narrower than the panel. */
+FNN_INLINE void FN(rec_product)(REAL *sums, const REAL *a, fnn_size rsa, FN(rec_weights) weights, fnn_size depth,
                                 fnn_size rows, const int vectors, const int across)
 {
     const fnn_size tiles = fnn_ceil_div(rows, REC_SUMS / across), width = vectors * VL;
@@ -230,52 +237,52 @@ FNN_INLINE void FN(rec_product)(REAL *sums, const REAL *a, fnn_size rsa, FN(rec_
      * all rows before the next part is loaded */
     for (fnn_size k = 0; k < depth; k += REC_DEPTH) {
         const fnn_size part = fnn_min(depth - k, REC_DEPTH);
-        const REAL *next = k + part < depth ? panel.at + (k + part) * width : panel.next;
+        const REAL *next = k + part < depth ? weights.here + (k + part) * width : weights.next;
         /* Each tile prefetches one column of cache lines of the next part, until all are. A single
          * tile prefetches nothing: it has no time to spare. */
-        fnn_size prefetched = panel.next && tiles > 1 ? 0 : width;
+        fnn_size prefetched = weights.next && tiles > 1 ? 0 : width;
         /* the rows, in tiles of nearly equal height: 16 are 5, 5 and 6, not 6, 6 and 4 */
         for (fnn_size tile = 0; tile < tiles; tile++) {
-            const fnn_size first = rows * tile / tiles, end = rows * (tile + 1) / tiles;
+            const fnn_size row0 = rows * tile / tiles, row1 = rows * (tile + 1) / tiles;
             /* the columns, `across` registers at a time */
             for (int v = 0; v < vectors; v += across, prefetched += line) {
                 const int more = prefetched < width;
-                const FN(rec_prefetch) ahead = { more ? next + prefetched : panel.at, more ? width : 0 };
-                FN(rec_tile)(sums + first * width + v * VL, a + first * rsa + k, rsa, panel.at + k * width + v * VL,
-                             part, ahead, k > 0, end - first, across, vectors);
+                const FN(rec_prefetch) ahead = { more ? next + prefetched : weights.here, more ? width : 0 };
+                FN(rec_tile)(sums + row0 * width + v * VL, a + row0 * rsa + k, rsa, weights.here + k * width + v * VL,
+                             part, ahead, k > 0, row1 - row0, across, vectors);
             }
         }
     }
 }
 
-static void FN(rec_product_4)(REAL *sums, const REAL *a, fnn_size rsa, FN(rec_panel) panel, fnn_size k, fnn_size rows,
-                              int pair)
+static void FN(rec_product_4)(REAL *sums, const REAL *a, fnn_size rsa, FN(rec_weights) weights, fnn_size depth,
+                              fnn_size rows, int pair)
 {
     if (pair)
-        FN(rec_pair)(sums, a, panel.at, k, 4);
+        FN(rec_pair)(sums, a, weights.here, depth, 4);
     else if (REC_SUMS == 12 && rows > 2)            /* 3 rows x 4 registers of sums would leave too few of 16: 6 x 2,
                                                        twice */
-        FN(rec_product)(sums, a, rsa, panel, k, rows, 4, 2);
+        FN(rec_product)(sums, a, rsa, weights, depth, rows, 4, 2);
     else
-        FN(rec_product)(sums, a, rsa, panel, k, rows, 4, 4);
+        FN(rec_product)(sums, a, rsa, weights, depth, rows, 4, 4);
 }
 #if REC_VECTORS == 4
 #  define REC_PRODUCT FN(rec_product_4)
 #else
 #  define REC_PRODUCT FN(rec_product_forward)
-static void REC_PRODUCT(REAL *sums, const REAL *a, fnn_size rsa, FN(rec_panel) panel, fnn_size k, fnn_size rows,
-                        int pair)
+static void REC_PRODUCT(REAL *sums, const REAL *a, fnn_size rsa, FN(rec_weights) weights, fnn_size depth,
+                        fnn_size rows, int pair)
 {
     if (pair)
-        FN(rec_pair)(sums, a, panel.at, k, REC_VECTORS);
+        FN(rec_pair)(sums, a, weights.here, depth, REC_VECTORS);
     else
-        FN(rec_product)(sums, a, rsa, panel, k, rows, REC_VECTORS, REC_VECTORS);
+        FN(rec_product)(sums, a, rsa, weights, depth, rows, REC_VECTORS, REC_VECTORS);
 }
 #endif
 
 /* ---- packing W_hh ---------------------------------------------------------------------------- */
 
-typedef struct { REAL *panels; const REAL *w_hh; fnn_size H; } FN(rec_pack_args);
+typedef struct { REAL *weights; const REAL *w_hh; fnn_size H; } FN(rec_pack_args);
 
 /* VL rows of the matrix, or the fewer that it has, as VL adjacent columns of a panel:
  * to[k][l] = w[l][k] for k < H. Columns beyond the last row repeat it: nobody looks at their sums.
@@ -306,7 +313,7 @@ static void FN(rec_pack_forward_block)(void *ctx, fnn_size begin, fnn_size end)
     const FN(rec_pack_args) *args = ctx;
     fnn_size H = args->H;
     for (fnn_size panel = begin; panel < end; panel++) {
-        REAL *to = args->panels + panel * H * REC_VECTORS * VL;
+        REAL *to = args->weights + panel * H * REC_VECTORS * VL;
         for (fnn_size gate = 0; gate < REC_GATES; gate++)
             for (fnn_size l = 0; l < REC_UNITS; l += VL, to += VL) {
                 fnn_size unit = panel * REC_UNITS + l;
@@ -321,13 +328,13 @@ static void FN(rec_pack_backward_block)(void *ctx, fnn_size begin, fnn_size end)
     const FN(rec_pack_args) *args = ctx;
     fnn_size H = args->H;
     for (fnn_size panel = begin; panel < end; panel++) {
-        fnn_size unit = panel * 4 * VL, width = fnn_min(H - unit, 4 * VL);
+        fnn_size unit = panel * 4 * VL, units = fnn_min(H - unit, 4 * VL);
         for (fnn_size k = 0; k < REC_GATES * H; k++) {
-            REAL *restrict to = args->panels + (panel * REC_GATES * H + k) * 4 * VL;
-            const REAL *restrict row = args->w_hh + k * H + unit;
-            for (fnn_size l = 0; l < width; l++)
-                to[l] = row[l];
-            for (fnn_size l = width; l < 4 * VL; l++)
+            REAL *restrict to = args->weights + (panel * REC_GATES * H + k) * 4 * VL;
+            const REAL *restrict from = args->w_hh + k * H + unit;
+            for (fnn_size l = 0; l < units; l++)
+                to[l] = from[l];
+            for (fnn_size l = units; l < 4 * VL; l++)
                 to[l] = 0;
         }
     }
@@ -337,36 +344,37 @@ static void FN(rec_pack_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 
 FNN_INLINE const REAL *FN(rec_panel_at)(const FN(recurrence) *rec, fnn_size panel)
 {
-    return rec->panels + panel * rec->k * rec->vectors * VL;
+    return rec->weights + panel * rec->depth * rec->vectors * VL;
 }
 
 /* Forward: the copy of h for the next step's product */
 FNN_INLINE void FN(rec_copy)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows, fnn_size unit,
-                             const fnn_size width)
+                             const fnn_size units)
 {
     const REAL *restrict y = rec->y + (FN(rec_time)(rec, step) * rec->B + first) * rec->H + unit;
     REAL *restrict to = rec->carry + FN(rec_offset)(rec, step) + first * rec->pitch + unit;
     for (fnn_size row = 0; row < rows; row++)
-        for (fnn_size l = 0; l < width; l++)
+        for (fnn_size l = 0; l < units; l++)
             to[row * rec->pitch + l] = y[row * rec->H + l];
 }
 
 /* Sequences [first, first + rows) and one panel of a step, or, of one sequence alone, a pair of
- * panels: the product, and the cell behind it. `next`: the panel to prefetch; -1: none */
-static void FN(rec_group)(const FN(recurrence) *rec, fnn_size step, fnn_size panel, fnn_size panels, fnn_size next,
-                          fnn_size first, fnn_size rows)
+ * panels: the product, and the cell behind it. `next_panel`: what to prefetch; -1: nothing */
+static void FN(rec_group)(const FN(recurrence) *rec, fnn_size step, fnn_size panel, fnn_size panels,
+                          fnn_size next_panel, fnn_size first, fnn_size rows)
 {
     REAL sums[REC_GROUP * 4 * (VBYTES ? VBYTES / sizeof(REAL) : 1)];
     const REAL *before = step == 0 ? rec->start : rec->carry + FN(rec_offset)(rec, step - 1);
     const fnn_size width = rec->vectors * VL, pitch = step == 0 ? rec->H : rec->pitch;
-    const FN(rec_panel) weights = { FN(rec_panel_at)(rec, panel), next < 0 ? NULL : FN(rec_panel_at)(rec, next) };
+    const FN(rec_weights) weights = { FN(rec_panel_at)(rec, panel),
+                                      next_panel < 0 ? NULL : FN(rec_panel_at)(rec, next_panel) };
     if (before)
-        rec->product(sums, before + first * pitch, pitch, weights, rec->k, rows, panels == 2);
+        rec->product(sums, before + first * pitch, pitch, weights, rec->depth, rows, panels == 2);
     else
         memset(sums, 0, (size_t)(panels * rows * width) * sizeof(REAL));
-    for (fnn_size i = 0; i < panels; i++) {
-        fnn_size unit = (panel + i) * rec->units, units = fnn_min(rec->H - unit, rec->units);
-        rec->cell(rec, step, first, rows, unit, units, sums + i * width);
+    for (fnn_size p = 0; p < panels; p++) {
+        fnn_size unit = (panel + p) * rec->panel_units, units = fnn_min(rec->H - unit, rec->panel_units);
+        rec->cell(rec, step, first, rows, unit, units, sums + p * width);
         if (rec->y && units == REC_UNITS)
             FN(rec_copy)(rec, step, first, rows, unit, REC_UNITS);
         else if (rec->y)
@@ -374,71 +382,73 @@ static void FN(rec_group)(const FN(recurrence) *rec, fnn_size step, fnn_size pan
     }
 }
 
-FNN_INLINE fnn_size FN(rec_panels)(const FN(recurrence) *rec) { return fnn_ceil_div(rec->H, rec->units); }
+FNN_INLINE fnn_size FN(rec_panels)(const FN(recurrence) *rec) { return fnn_ceil_div(rec->H, rec->panel_units); }
 
-/* Panels that meet `rows` sequences at a time */
+/* A strip is what meets `rows` sequences at a time: one panel, or a pair. This many panels it has.
+ */
 FNN_INLINE fnn_size FN(rec_stride)(fnn_size rows) { return rows == 1 ? 2 : 1; }
 
-/* The i-th of `count` panels or pairs. Even steps take them upwards and odd steps downwards, so
- * that a step begins with those that the one before has left in the cache. */
-FNN_INLINE fnn_size FN(rec_alternate)(fnn_size step, fnn_size i, fnn_size count)
+/* The n-th strip of a step. Even steps take them upwards and odd steps downwards, so that a step
+ * begins with those that the one before has left in the cache. */
+FNN_INLINE fnn_size FN(rec_alternate)(fnn_size step, fnn_size nth, fnn_size strips)
 {
-    return step % 2 ? count - 1 - i : i;
+    return step % 2 ? strips - 1 - nth : nth;
 }
 
-/* Steps [rec->begin, rec->end) of sequences [begin, end) */
+/* Steps [rec->step_begin, rec->step_end) of sequences [begin, end) */
 static void FN(rec_sequences)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(recurrence) *rec = ctx;
     const fnn_size panels = FN(rec_panels)(rec), rows = end - begin, groups = fnn_ceil_div(rows, REC_GROUP);
-    const fnn_size stride = FN(rec_stride)(rows), count = fnn_ceil_div(panels, stride);
+    const fnn_size stride = FN(rec_stride)(rows), strips = fnn_ceil_div(panels, stride);
     /* the steps, one after the other */
-    for (fnn_size step = rec->begin; step < rec->end; step++)
-        /* the hidden units, a panel (or a pair) at a time */
-        for (fnn_size i = 0; i < count; i++) {
-            const fnn_size panel = FN(rec_alternate)(step, i, count) * stride;
-            const fnn_size next = i + 1 < count ? FN(rec_alternate)(step, i + 1, count) * stride : panel;
-            /* the sequences, in groups of nearly equal size; the first prefetches the next panel */
+    for (fnn_size step = rec->step_begin; step < rec->step_end; step++)
+        /* the hidden units, a strip at a time */
+        for (fnn_size nth = 0; nth < strips; nth++) {
+            const fnn_size panel = FN(rec_alternate)(step, nth, strips) * stride;
+            const fnn_size next_panel = nth + 1 < strips ? FN(rec_alternate)(step, nth + 1, strips) * stride : panel;
+            /* the sequences, in groups of nearly equal size; the first prefetches the next strip */
             for (fnn_size group = 0; group < groups; group++) {
-                fnn_size first = rows * group / groups;
-                FN(rec_group)(rec, step, panel, panels - panel < stride ? 1 : stride, group == 0 ? next : -1,
-                              begin + first, rows * (group + 1) / groups - first);
+                fnn_size row0 = rows * group / groups;
+                FN(rec_group)(rec, step, panel, panels - panel < stride ? 1 : stride, group == 0 ? next_panel : -1,
+                              begin + row0, rows * (group + 1) / groups - row0);
             }
         }
 }
 
-typedef struct { const FN(recurrence) *rec; fnn_size step, groups, stride; } FN(rec_step);
+typedef struct { const FN(recurrence) *rec; fnn_size step, groups, stride; } FN(rec_step_args);
 
-/* Items of one step: panel by panel (or pair by pair), and within a panel group by group. */
+/* Items of one step: strip by strip, and within a strip group by group. */
 static void FN(rec_items)(void *ctx, fnn_size begin, fnn_size end)
 {
-    const FN(rec_step) *s = ctx;
-    const FN(recurrence) *rec = s->rec;
+    const FN(rec_step_args) *args = ctx;
+    const FN(recurrence) *rec = args->rec;
     for (fnn_size item = begin; item < end; item++) {
-        fnn_size group = item % s->groups, first = rec->B * group / s->groups;
-        fnn_size last = rec->B * (group + 1) / s->groups;
-        fnn_size panel = item / s->groups * s->stride, rest = FN(rec_panels)(rec) - panel;
-        FN(rec_group)(rec, s->step, panel, rest < s->stride ? 1 : s->stride, -1, first, last - first);
+        fnn_size group = item % args->groups, first = rec->B * group / args->groups;
+        fnn_size beyond = rec->B * (group + 1) / args->groups;
+        fnn_size panel = item / args->groups * args->stride, left = FN(rec_panels)(rec) - panel;
+        FN(rec_group)(rec, args->step, panel, left < args->stride ? 1 : args->stride, -1, first,
+                      beyond - first);
     }
 }
 
-/* Steps [begin, end) of all sequences */
-static void FN(rec_run)(FN(recurrence) *rec, fnn_size begin, fnn_size end)
+/* Steps [step_begin, step_end) of all sequences */
+static void FN(rec_run)(FN(recurrence) *rec, fnn_size step_begin, fnn_size step_end)
 {
     const fnn_size threads = fnn_num_threads(), panels = FN(rec_panels)(rec), groups = fnn_ceil_div(rec->B, REC_GROUP);
-    const fnn_work worth = (fnn_work)panels * rec->k * rec->vectors * VL * rec->B / REC_SHARE;
-    const fnn_size shares = worth < threads ? (fnn_size)worth : threads;
-    rec->begin = begin;
-    rec->end = end;
-    if (rec->B >= REC_SPLIT * threads || shares <= 1) {         /* each thread: all steps of some sequences */
+    const fnn_work worth = (fnn_work)panels * rec->depth * rec->vectors * VL * rec->B / REC_SHARE;
+    const fnn_size workers = worth < threads ? (fnn_size)worth : threads;
+    rec->step_begin = step_begin;
+    rec->step_end = step_end;
+    if (rec->B >= REC_SPLIT * threads || workers <= 1) {        /* each thread: all steps of some sequences */
         const fnn_size share = fnn_ceil_div(rec->B, threads);
         fnn_parallel_for(rec->B, fnn_max(share, REC_SPLIT), FN(rec_sequences), rec);
         return;
     }
     const fnn_size stride = FN(rec_stride)(rec->B), items = fnn_ceil_div(panels, stride) * groups;
-    for (fnn_size i = begin; i < end; i++) {                    /* all threads: one step after the other */
-        FN(rec_step) step = { rec, i, groups, stride };
-        fnn_parallel_for(items, fnn_ceil_div(items, shares), FN(rec_items), &step);
+    for (fnn_size step = step_begin; step < step_end; step++) { /* all threads: one step after the other */
+        FN(rec_step_args) args = { rec, step, groups, stride };
+        fnn_parallel_for(items, fnn_ceil_div(items, workers), FN(rec_items), &args);
     }
 }
 
@@ -450,16 +460,16 @@ static FN(recurrence) FN(rec_forward_pass)(FN(rec_cell) *cell, const void *array
                                            int reverse)
 {
     const fnn_size pitch = fnn_recurrent_pitch(H);
-    REAL *panels = work + 2 * B * pitch;
+    REAL *weights = work + 2 * B * pitch;
     if (T > 1) {                                    /* one step would not earn the packing back: it uses the general
                                                        product */
-        FN(rec_pack_args) pack = { panels, w_hh, H };
+        FN(rec_pack_args) pack = { weights, w_hh, H };
         fnn_parallel_for(fnn_ceil_div(H, REC_UNITS), REC_PACK / (H * REC_VECTORS * VL) + 1, FN(rec_pack_forward_block),
                          &pack);
     }
     return (FN(recurrence)){
         .T = T, .B = B, .H = H, .down = reverse, .ieee = !fnn_flush_denormal(), .product = REC_PRODUCT, .cell = cell,
-        .arrays = arrays, .panels = panels, .vectors = REC_VECTORS, .units = REC_UNITS, .k = H,
+        .arrays = arrays, .weights = weights, .vectors = REC_VECTORS, .panel_units = REC_UNITS, .depth = H,
         .start = T > 1 ? h0 : NULL, .carry = work, .pitch = pitch, .y = y,
     };
 }
@@ -467,16 +477,16 @@ static FN(recurrence) FN(rec_forward_pass)(FN(rec_cell) *cell, const void *array
 /* ---- backward: what is the same for all cells ------------------------------------------------ */
 
 /* What reaches h_t of one sequence from outside, and, in `sum`, from the step after: dh[l] for the
- * `width` units from element `at` of a [B][H] array on */
+ * `units` from element `at` of a [B][H] array on */
 FNN_INLINE void FN(rec_upstream)(REAL *restrict dh, const FN(recurrence) *rec, fnn_size step, fnn_size at,
-                                 fnn_size width, const REAL *restrict sum, const REAL *restrict dy,
+                                 fnn_size units, const REAL *restrict sum, const REAL *restrict dy,
                                  const REAL *restrict dhT)
 {
     const REAL *restrict dy_t = dy ? dy + FN(rec_time)(rec, step) * rec->B * rec->H + at : NULL;
-    for (fnn_size l = 0; l < width; l++)
+    for (fnn_size l = 0; l < units; l++)
         dh[l] = dy_t ? sum[l] + dy_t[l] : sum[l];
     if (dhT && step == 0)
-        for (fnn_size l = 0; l < width; l++)
+        for (fnn_size l = 0; l < units; l++)
             dh[l] += dhT[at + l];
 }
 
@@ -487,30 +497,30 @@ static void FN(rec_bias_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(rec_bias_args) *args = ctx;
     for (fnn_size j = begin; j < end; j += REC_BIASES) {
-        fnn_size width = fnn_min(end - j, REC_BIASES);
-        REAL part[REC_BIASES], *restrict db = args->db + j;
+        fnn_size columns = fnn_min(end - j, REC_BIASES);
+        REAL partial[REC_BIASES], *restrict db = args->db + j;
         if (!args->add)
-            memset(db, 0, (size_t)width * sizeof(REAL));
+            memset(db, 0, (size_t)columns * sizeof(REAL));
         /* the rows, REC_SUM at a time: short sums first, which lose less to rounding */
         for (fnn_size row0 = 0; row0 < args->rows; row0 += REC_SUM) {
             fnn_size row1 = fnn_min(row0 + REC_SUM, args->rows);
-            memset(part, 0, sizeof part);
+            memset(partial, 0, sizeof partial);
             for (fnn_size row = row0; row < row1; row++) {
                 const REAL *restrict dz = args->dz + row * args->pitch + j;
-                for (fnn_size l = 0; l < width; l++)
-                    part[l] += dz[l];
+                for (fnn_size l = 0; l < columns; l++)
+                    partial[l] += dz[l];
             }
-            for (fnn_size l = 0; l < width; l++)
-                db[l] += part[l];
+            for (fnn_size l = 0; l < columns; l++)
+                db[l] += partial[l];
         }
     }
 }
 
-/* db[j] (+)= the sum of dz[row][j] over all rows, j < n */
-static void FN(rec_bias_gradient)(REAL *db, const REAL *dz, fnn_size rows, fnn_size pitch, fnn_size n, int add)
+/* db[j] (+)= the sum of dz[row][j] over all rows, j < columns */
+static void FN(rec_bias_gradient)(REAL *db, const REAL *dz, fnn_size rows, fnn_size pitch, fnn_size columns, int add)
 {
     FN(rec_bias_args) args = { db, dz, rows, pitch, add };
-    fnn_parallel_for(n, REC_BIASES, FN(rec_bias_block), &args);
+    fnn_parallel_for(columns, REC_BIASES, FN(rec_bias_block), &args);
 }
 
 /* What a row of dz is to the products. Its first REC_GATES pieces are the gradient of W_hh h. That
@@ -529,12 +539,12 @@ typedef struct {
     int reverse;
 } FN(rec_gradients);
 
-/* The part of all gradients that steps [t, t + n) contribute; dz is theirs. `packed` is W_ih, or
- * NULL where it was not packed; add: other steps have been there. */
+/* The part of all gradients that steps [t, t + steps) contribute; dz is theirs. `packed` is W_ih,
+ * or NULL where it was not packed; add: other steps have been there. */
 static void FN(rec_contribute)(const FN(recurrence) *rec, const FN(rec_gradients) *grads, const REAL *dz,
-                               const REAL *packed, fnn_size t, fnn_size n, int add)
+                               const REAL *packed, fnn_size t, fnn_size steps, int add)
 {
-    const fnn_size B = rec->B, H = rec->H, I = grads->I, rows = n * B, pitch = rec->pitch, joint = REC_JOINT * H;
+    const fnn_size B = rec->B, H = rec->H, I = grads->I, rows = steps * B, pitch = rec->pitch, joint = REC_JOINT * H;
     const REAL *x = grads->x + t * B * I, *apart = dz + REC_GATES * H;
     const int how = add ? FNN_GEMM_ADD : 0;
     if (grads->dx) {                                /* forward was  z = W_ih x + ... */
@@ -551,18 +561,20 @@ static void FN(rec_contribute)(const FN(recurrence) *rec, const FN(rec_gradients
         if (REC_PIECES > REC_GATES)
             FN(gemm)(grads->dw_ih + joint * I, I, apart, 1, pitch, x, I, 1, NULL, NULL, H, I, rows, how);
     }
-    if (grads->dw_hh) {                             /* forward was  z_t = W_hh h_{t-1} + ...:  the first step's h is h0,
-                                                       the others' is in y */
-        const int has_first = grads->reverse ? t + n == rec->T : t == 0;
-        const fnn_size others = (n - has_first) * B;
-        const REAL *rest = has_first && !grads->reverse ? dz + B * pitch : dz;
-        const REAL *first = grads->reverse ? dz + others * pitch : dz;
-        const REAL *h = grads->y + (grads->reverse ? t + 1 : t - 1 + has_first) * B * H;
-        if (others > 0)
-            FN(gemm)(grads->dw_hh, H, rest, 1, pitch, h, H, 1, NULL, NULL, REC_GATES * H, H, others, how);
+    if (grads->dw_hh) {
+        /* forward was  z_t = W_hh h_{t-1} + ...:  the first step's h_{t-1} is h0, the others' is in
+         * y */
+        const int has_first = grads->reverse ? t + steps == rec->T : t == 0;
+        const fnn_size other_rows = (steps - has_first) * B;
+        const REAL *dz_others = has_first && !grads->reverse ? dz + B * pitch : dz;
+        const REAL *dz_first = grads->reverse ? dz + other_rows * pitch : dz;
+        const REAL *h_before = grads->y + (grads->reverse ? t + 1 : t - 1 + has_first) * B * H;
+        if (other_rows > 0)
+            FN(gemm)(grads->dw_hh, H, dz_others, 1, pitch, h_before, H, 1, NULL, NULL, REC_GATES * H, H, other_rows,
+                     how);
         if (has_first)
-            FN(gemm)(grads->dw_hh, H, first, 1, pitch, grads->h0, H, 1, NULL, NULL, REC_GATES * H, H, B,
-                     others > 0 || add ? FNN_GEMM_ADD : 0);
+            FN(gemm)(grads->dw_hh, H, dz_first, 1, pitch, grads->h0, H, 1, NULL, NULL, REC_GATES * H, H, B,
+                     other_rows > 0 || add ? FNN_GEMM_ADD : 0);
     }
     if (grads->db_hh)
         FN(rec_bias_gradient)(grads->db_hh, dz, rows, pitch, REC_GATES * H, add);
@@ -578,9 +590,9 @@ static void FN(rec_contribute)(const FN(recurrence) *rec, const FN(rec_gradients
 static void FN(rec_backward)(FN(rec_cell) *cell, const void *arrays, const FN(rec_gradients) *grads, REAL *work,
                              fnn_size T, fnn_size B, fnn_size H)
 {
-    const fnn_size steps = fnn_recurrent_steps(T, B), I = grads->I, pitch = fnn_recurrent_row(REC_GATES, H);
-    REAL *packed = steps < T ? work : NULL, *dz = work + fnn_recurrent_packed(REC_GATES, T, B, I, H);
-    REAL *panels = dz + fnn_recurrent_rows(T, B) * pitch;
+    const fnn_size most = fnn_recurrent_steps(T, B), I = grads->I, pitch = fnn_recurrent_row(REC_GATES, H);
+    REAL *packed = most < T ? work : NULL, *dz = work + fnn_recurrent_packed(REC_GATES, T, B, I, H);
+    REAL *weights = dz + fnn_recurrent_rows(T, B) * pitch;
     if (packed && grads->dx) {
         FN(gemm_pack_b)(packed, grads->w_ih, I, 1, I, REC_JOINT * H);
         if (REC_PIECES > REC_GATES)
@@ -588,24 +600,24 @@ static void FN(rec_backward)(FN(rec_cell) *cell, const void *arrays, const FN(re
                             H);
     }
     if (T > 1) {
-        FN(rec_pack_args) pack = { panels, grads->w_hh, H };
+        FN(rec_pack_args) pack = { weights, grads->w_hh, H };
         fnn_parallel_for(fnn_ceil_div(H, 4 * VL), 1, FN(rec_pack_backward_block), &pack);
     }
     FN(recurrence) rec = {
         .T = T, .B = B, .H = H, .down = !grads->reverse, .product = FN(rec_product_4), .cell = cell, .arrays = arrays,
-        .panels = panels, .vectors = 4, .units = 4 * VL, .k = REC_GATES * H, .carry = dz, .pitch = pitch,
+        .weights = weights, .vectors = 4, .panel_units = 4 * VL, .depth = REC_GATES * H, .carry = dz, .pitch = pitch,
     };
     /* the steps, a part at a time: first their dz, one after the other, and then what all of them
      * contribute */
-    for (fnn_size step = 0; step < T; step += steps) {
-        const fnn_size n = fnn_min(steps, T - step), t = grads->reverse ? step : T - step - n;
+    for (fnn_size step = 0; step < T; step += most) {
+        const fnn_size steps = fnn_min(most, T - step), t = grads->reverse ? step : T - step - steps;
         const fnn_size carry_t = grads->reverse && step > 0 ? t - 1 : t;
-        const REAL *last = dz + (step > 0 ? FN(rec_offset)(&rec, step - 1) : 0);
+        const REAL *dz_before = dz + (step > 0 ? FN(rec_offset)(&rec, step - 1) : 0);
         rec.carry_t = carry_t;
         if (step > 0)                               /* the dz of the step before this part goes along */
-            memmove(dz + FN(rec_offset)(&rec, step - 1), last, (size_t)(B * pitch) * sizeof(REAL));
-        FN(rec_run)(&rec, step, step + n);
-        FN(rec_contribute)(&rec, grads, dz + (t - carry_t) * B * pitch, packed, t, n, step > 0);
+            memmove(dz + FN(rec_offset)(&rec, step - 1), dz_before, (size_t)(B * pitch) * sizeof(REAL));
+        FN(rec_run)(&rec, step, step + steps);
+        FN(rec_contribute)(&rec, grads, dz + (t - carry_t) * B * pitch, packed, t, steps, step > 0);
     }
     if (grads->dh0) {                               /* forward was  z_first = W_hh h0 + ... */
         if (grads->direct)

@@ -26,31 +26,31 @@ typedef struct {
     int relu;
 } FN(rnn_forward_arrays);
 
-FNN_INLINE void FN(rnn_activation)(REAL *restrict y, const REAL *restrict sum, int relu, fnn_size width)
+FNN_INLINE void FN(rnn_activation)(REAL *restrict y, const REAL *restrict sum, int relu, fnn_size units)
 {
     if (relu) {
-        for (fnn_size j = 0; j < width; j++) {
+        for (fnn_size j = 0; j < units; j++) {
             REAL z = y[j] + sum[j];
             y[j] = z < 0 ? 0 : z;
         }
     } else {
         #pragma omp simd
-        for (fnn_size j = 0; j < width; j++)
+        for (fnn_size j = 0; j < units; j++)
             y[j] = r_tanh(y[j] + sum[j]);
     }
 }
 
-/* A FN(rec_cell). A constant width makes the loops over units straight code. */
+/* A FN(rec_cell). A constant number of units makes the loops over units straight code. */
 static void FN(rnn_forward_cell)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows, fnn_size unit,
-                                 fnn_size width, const REAL *sum)
+                                 fnn_size units, const REAL *sum)
 {
     const FN(rnn_forward_arrays) *arrays = rec->arrays;
     REAL *y = arrays->y + (FN(rec_time)(rec, step) * rec->B + first) * rec->H + unit;
     for (fnn_size row = 0; row < rows; row++, sum += 4 * VL)
-        if (width == 4 * VL)
+        if (units == 4 * VL)
             FN(rnn_activation)(y + row * rec->H, sum, arrays->relu, 4 * VL);
         else
-            FN(rnn_activation)(y + row * rec->H, sum, arrays->relu, width);
+            FN(rnn_activation)(y + row * rec->H, sum, arrays->relu, units);
 }
 
 void FN(rnn_forward)(REAL *y, REAL *hT, const REAL *x, const REAL *h0, const REAL *w_ih, const REAL *w_hh,
@@ -80,31 +80,31 @@ typedef struct {
 
 /* forward was  h = tanh(z)  or  max(0, z): both slopes follow from h */
 FNN_INLINE void FN(rnn_slope)(REAL *restrict dz, const REAL *restrict dh, const REAL *restrict h, int relu,
-                              fnn_size width)
+                              fnn_size units)
 {
     if (relu)
-        for (fnn_size j = 0; j < width; j++)
+        for (fnn_size j = 0; j < units; j++)
             dz[j] = h[j] > 0 ? dh[j] : 0;
     else
-        for (fnn_size j = 0; j < width; j++)
+        for (fnn_size j = 0; j < units; j++)
             dz[j] = dh[j] * (1 - h[j] * h[j]);
 }
 
 /* A FN(rec_cell): row by row, what reaches h_t, and through f. */
 static void FN(rnn_backward_cell)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows,
-                                  fnn_size unit, fnn_size width, const REAL *sum)
+                                  fnn_size unit, fnn_size units, const REAL *sum)
 {
     const FN(rnn_backward_arrays) *arrays = rec->arrays;
     REAL dh[4 * (VBYTES ? VBYTES / sizeof(REAL) : 1)];
     for (fnn_size row = 0; row < rows; row++, sum += 4 * VL) {
         fnn_size at = (first + row) * rec->H + unit, at_t = FN(rec_time)(rec, step) * rec->B * rec->H + at;
         REAL *dz = rec->carry + FN(rec_offset)(rec, step) + (first + row) * rec->pitch + unit;
-        if (width == 4 * VL) {
+        if (units == 4 * VL) {
             FN(rec_upstream)(dh, rec, step, at, 4 * VL, sum, arrays->dy, arrays->dhT);
             FN(rnn_slope)(dz, dh, arrays->y + at_t, arrays->relu, 4 * VL);
         } else {
-            FN(rec_upstream)(dh, rec, step, at, width, sum, arrays->dy, arrays->dhT);
-            FN(rnn_slope)(dz, dh, arrays->y + at_t, arrays->relu, width);
+            FN(rec_upstream)(dh, rec, step, at, units, sum, arrays->dy, arrays->dhT);
+            FN(rnn_slope)(dz, dh, arrays->y + at_t, arrays->relu, units);
         }
     }
 }
