@@ -115,11 +115,11 @@ static void FN(attention_few_queries)(const FN(attention_args) *args, fnn_size i
     }
     for (fnn_size t = 0; t < T; t++) {
         const REAL share = total[t] == 0 ? 0 : 1 / total[t];
-        REAL *row = y + t * about->y.rs;
+        REAL *y_t = y + t * about->y.rs;
         if (total[t] == 0)                                       /* no key was allowed */
-            memset(row, 0, (size_t)about->HV * sizeof(REAL));
+            memset(y_t, 0, (size_t)about->HV * sizeof(REAL));
         for (fnn_size j = 0; j < about->HV; j++)
-            row[j] *= share;
+            y_t[j] *= share;
         args->top[item * T + t] = top[t];
         args->total[item * T + t] = total[t];
     }

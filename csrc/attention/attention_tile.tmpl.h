@@ -163,11 +163,11 @@ static FN(attention_micro_fn) *const FN(attention_micros)[3][2][GEMM_MR] = {
 
 /* ---- the products of a tile ------------------------------------------------------------------ */
 
-/* m rows in groups of nearly equal height, at most GEMM_MR: where the i-th begins, and its rows. */
-static inline fnn_size FN(attention_group)(fnn_size m, fnn_size i, fnn_size *rows)
+/* m rows in groups of nearly equal height, at most GEMM_MR: where one begins, and its rows. */
+static inline fnn_size FN(attention_group)(fnn_size m, fnn_size group, fnn_size *rows)
 {
-    const fnn_size groups = fnn_ceil_div(m, GEMM_MR), begin = i * (m / groups) + fnn_min(i, m % groups);
-    *rows = m / groups + (i < m % groups);
+    const fnn_size groups = fnn_ceil_div(m, GEMM_MR), begin = group * (m / groups) + fnn_min(group, m % groups);
+    *rows = m / groups + (group < m % groups);
     return begin;
 }
 
@@ -177,8 +177,8 @@ static void FN(attention_scores)(REAL *s, const REAL *rows, fnn_size rs, const R
 {
     const FN(attention_out) out = { .add = add };
     /* the keys, up to GEMM_MR at a time */
-    for (fnn_size i = 0; i < fnn_ceil_div(tile->keys, GEMM_MR); i++) {
-        fnn_size keys, u = FN(attention_group)(tile->keys, i, &keys);
+    for (fnn_size group = 0; group < fnn_ceil_div(tile->keys, GEMM_MR); group++) {
+        fnn_size keys, u = FN(attention_group)(tile->keys, group, &keys);
         /* the queries, GEMM_NR at a time, from the first on that sees the group's first key */
         for (fnn_size t = fnn_max(0, u - tile->ahead) / VL * VL; t < tile->columns; t += GEMM_NR)
             FN(attention_micros)[FROM_ROWS][tile->columns - t > VL][keys - 1](s + u * TILE_T + t, TILE_T, rows + u * rs,
@@ -232,8 +232,8 @@ static void FN(attention_by_query)(REAL *c, fnn_size rsc, const REAL *s, const R
 {
     const FN(attention_right) right = FN(attention_open_right)(b, rsb, n, tile->keys);
     /* the queries, up to GEMM_MR at a time; the sum ends with the last key that one of them sees */
-    for (fnn_size i = 0; i < fnn_ceil_div(tile->queries, GEMM_MR); i++) {
-        fnn_size queries, t = FN(attention_group)(tile->queries, i, &queries);
+    for (fnn_size group = 0; group < fnn_ceil_div(tile->queries, GEMM_MR); group++) {
+        fnn_size queries, t = FN(attention_group)(tile->queries, group, &queries);
         const FN(attention_out) here = { out->add, out->add ? out->keep + t : NULL, out->times + t };
         FN(attention_rows)(c + t * rsc, rsc, s + t, BY_COLUMNS, &right, queries, 0,
                            fnn_min(tile->keys, t + queries + tile->ahead), &here);
@@ -251,8 +251,8 @@ static void FN(attention_by_key)(REAL *c, fnn_size rsc, const REAL *s, const REA
         const fnn_size begin = fresh ? added : 0, m = fresh ? tile->keys - added : added;
         const FN(attention_out) out = { .add = !fresh, .times = &times };
         /* the keys, up to GEMM_MR at a time; the sum begins with the first query that sees one */
-        for (fnn_size i = 0; i < fnn_ceil_div(m, GEMM_MR); i++) {
-            fnn_size keys, u = begin + FN(attention_group)(m, i, &keys);
+        for (fnn_size group = 0; group < fnn_ceil_div(m, GEMM_MR); group++) {
+            fnn_size keys, u = begin + FN(attention_group)(m, group, &keys);
             FN(attention_rows)(c + u * rsc, rsc, s + u * TILE_T, BY_ROWS, &right, keys, fnn_max(0, u - tile->ahead),
                                tile->queries, &out);
         }

@@ -53,34 +53,35 @@ FNN_INLINE void FN(tap_tile)(const fnn_size rows, const fnn_size nv, REAL *out, 
 {
     vec acc[4][4];                                  /* [filter][vector] */
 #pragma GCC unroll 4
-    for (fnn_size i = 0; i < rows; i++)
+    for (fnn_size filter = 0; filter < rows; filter++)
 #pragma GCC unroll 4
-        for (fnn_size j = 0; j < nv; j++)
-            acc[i][j] = accumulate ? v_load(out + i * ldo + j * VL) : v_set(b ? b[i] : 0);
+        for (fnn_size v = 0; v < nv; v++)
+            acc[filter][v] = accumulate ? v_load(out + filter * ldo + v * VL) : v_set(b ? b[filter] : 0);
     /* the sum over taps */
     for (fnn_size tap = 0; tap < taps; tap++) {
         const REAL *x_tap = x + offset[tap];
         vec seen[4];
 #pragma GCC unroll 4
-        for (fnn_size j = 0; j < nv; j++)
-            seen[j] = v_load(x_tap + j * VL);
+        for (fnn_size v = 0; v < nv; v++)
+            seen[v] = v_load(x_tap + v * VL);
 #pragma GCC unroll 4
-        for (fnn_size i = 0; i < rows; i++) {
-            const vec weight = v_set(w[i * taps + tap]);
+        for (fnn_size filter = 0; filter < rows; filter++) {
+            const vec weight = v_set(w[filter * taps + tap]);
 #pragma GCC unroll 4
-            for (fnn_size j = 0; j < nv; j++)
-                acc[i][j] += weight * seen[j];
+            for (fnn_size v = 0; v < nv; v++)
+                acc[filter][v] += weight * seen[v];
         }
     }
 #pragma GCC unroll 4
-    for (fnn_size i = 0; i < rows; i++)
+    for (fnn_size filter = 0; filter < rows; filter++)
 #pragma GCC unroll 4
-        for (fnn_size j = 0; j < nv; j++)
-            v_store(out + i * ldo + j * VL, acc[i][j]);
+        for (fnn_size v = 0; v < nv; v++)
+            v_store(out + filter * ldo + v * VL, acc[filter][v]);
 }
 
-/* out[i][t] = (accumulate ? out[i][t] : b[i]) + sum over taps of w[i][tap] * x[t + offset[tap]]
- * for `rows` = 1, 2 or 4 filters i and 0 <= t < n; up to a vector more is written */
+/* out[filter][t] = (accumulate ? out[filter][t] : b[filter])
+ *                + sum over taps of w[filter][tap] * x[t + offset[tap]]
+ * for `rows` = 1, 2 or 4 filters and 0 <= t < n; up to a vector more is written */
 static void FN(tap_sum)(fnn_size rows, REAL *out, fnn_size ldo, const REAL *x, const REAL *w,
                         const fnn_size *offset, fnn_size taps, const REAL *b, fnn_size n, int accumulate)
 {
@@ -176,11 +177,11 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
                 FN(tap_sum)(filters, out, ldo, frames + p0 * g->sh * f.length, (const REAL *)args->w + k * taps, offset,
                             taps, args->b ? (const REAL *)args->b + k : NULL,
                             (rows - 1) * f.length + (Q - 1) * g->sw + 1, 0);
-                for (fnn_size i = 0; i < filters; i++)
+                for (fnn_size filter = 0; filter < filters; filter++)
                     for (fnn_size p = 0; p < rows; p++) {
-                        /* y[n, k+i, p0+p, :] */
-                        REAL *restrict y = (REAL *)args->out + ((n * g->K + k + i) * P + p0 + p) * Q;
-                        const REAL *restrict from = out + i * ldo + p * f.length;
+                        /* y[n, k + filter, p0 + p, :] */
+                        REAL *restrict y = (REAL *)args->out + ((n * g->K + k + filter) * P + p0 + p) * Q;
+                        const REAL *restrict from = out + filter * ldo + p * f.length;
                         if (g->sw == 1)
                             for (fnn_size q = 0; q < Q; q++) y[q] = least > from[q] ? least : from[q];
                         else

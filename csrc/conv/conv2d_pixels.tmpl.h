@@ -76,24 +76,24 @@ FNN_INLINE void FN(pixels_product)(const fnn_size lanes, const fnn_size nv, cons
 #pragma GCC unroll 16
         for (fnn_size i = 0; i < mr; i++)
 #pragma GCC unroll 2
-            for (fnn_size j = 0; j < nv; j++)
-                acc[p][i][j] = v_load(tile.bias ? tile.bias + j * VL
-                                             : tile.out + p * tile.out_step + j * tile.out_half + i * VL);
+            for (fnn_size half = 0; half < nv; half++)
+                acc[p][i][half] = v_load(tile.bias ? tile.bias + half * VL
+                                             : tile.out + p * tile.out_step + half * tile.out_half + i * VL);
     /* the sum over taps: a vector of filters, or two, by all outputs of the tile */
     for (fnn_size t = 0; t < tile.taps; t++) {
         const REAL *x_t = tile.x + tile.offset[t];
         vec w[2];
 #pragma GCC unroll 2
-        for (fnn_size j = 0; j < nv; j++)
-            w[j] = v_load(tile.u + j * tile.u_half + t * VL);
+        for (fnn_size half = 0; half < nv; half++)
+            w[half] = v_load(tile.u + half * tile.u_half + t * VL);
 #pragma GCC unroll 2
         for (fnn_size p = 0; p < rows; p++)
 #pragma GCC unroll 16
             for (fnn_size i = 0; i < mr; i++) {
                 const vec pixel = v_set(x_t[p * tile.x_step + i * lanes]);
 #pragma GCC unroll 2
-                for (fnn_size j = 0; j < nv; j++)
-                    acc[p][i][j] += pixel * w[j];
+                for (fnn_size half = 0; half < nv; half++)
+                    acc[p][i][half] += pixel * w[half];
             }
     }
 #pragma GCC unroll 2
@@ -101,8 +101,8 @@ FNN_INLINE void FN(pixels_product)(const fnn_size lanes, const fnn_size nv, cons
 #pragma GCC unroll 16
         for (fnn_size i = 0; i < mr; i++)
 #pragma GCC unroll 2
-            for (fnn_size j = 0; j < nv; j++)
-                v_store(tile.out + p * tile.out_step + j * tile.out_half + i * VL, acc[p][i][j]);
+            for (fnn_size half = 0; half < nv; half++)
+                v_store(tile.out + p * tile.out_step + half * tile.out_half + i * VL, acc[p][i][half]);
 }
 
 typedef void FN(pixels_product_fn)(const FN(pixels_tile) *tile);
@@ -263,8 +263,8 @@ static void FN(pixels_filters_block)(void *ctx, fnn_size begin, fnn_size end)
         const fnn_size k = args->h * Kg + kb * WINO_NR, filters = fnn_min(WINO_NR, Kg - kb * WINO_NR);
         const fnn_size nv = filters > VL ? 2 : 1;
         REAL bias[PIXELS_ROOM] = { 0 };
-        for (fnn_size i = 0; args->bias && i < filters; i++)
-            bias[i] = args->bias[k + i];
+        for (fnn_size l = 0; args->bias && l < filters; l++)
+            bias[l] = args->bias[k + l];
         for (fnn_size a = 0; a < args->sh; a++) {
             for (fnn_size b = 0; b < args->sw; b++)
                 FN(pixels_panel)(args, out + b * 2 * out_half, kb, nv, bias, a * args->sw + b);
@@ -279,8 +279,8 @@ static void FN(pixels_filters_block)(void *ctx, fnn_size begin, fnn_size end)
                     for (fnn_size b = 0; b < args->sw; b++)
                         FN(deinterleave)(apart + b * VL * pixels, pixels, from + b * 2 * out_half, lanes, pixels,
                                          args->least);
-                    for (fnn_size i = 0; i < lanes; i++)
-                        FN(pixels_deal)(args->y + (image + i) * args->of->H * args->of->W, apart + i * pixels,
+                    for (fnn_size lane = 0; lane < lanes; lane++)
+                        FN(pixels_deal)(args->y + (image + lane) * args->of->H * args->of->W, apart + lane * pixels,
                                         VL * pixels, args, a);
                 }
         }

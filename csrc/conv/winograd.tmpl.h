@@ -18,7 +18,8 @@
  *            is that of a direct sum over the tile.
  * Symbols    window.h; U = G w G^T, V = B^T d B, M the sum of their products: 46 matrices each. A
  *            panel of filters is NR = 2 VL of them; a panel of tiles up to MR. kinds of points and
- *            sets of tiles: winograd_cut.h.
+ *            sets of tiles: winograd_cut.h. i, j: the tile of row i and column j of an image;
+ *            di, dj: a pixel of a tile; p, q: an output of it; b: a point, the one across.
  * Layout     U [46][channel][NR]                          of a panel and a block of channels
  *            V [46][panel of tiles][C/VL][tile][VL]       VL channels side by side: lanes
  *            M [46][tile][NR]                             V and M: the tiles that have the product
@@ -99,7 +100,7 @@ typedef struct {
 typedef struct {
     const REAL *pixels;                             /* rows of the image, `length` pixels each */
     fnn_size at, length;                            /* number of the tile's first pixel: negative above the image */
-    fnn_size i0, i1, j0, j1;                        /* its rows [i0, i1) and columns [j0, j1) are inside the image */
+    fnn_size di0, di1, dj0, dj1;                    /* its rows [di0, di1), columns [dj0, dj1) are in the image */
 } FN(wino_view);
 
 /* V of one tile. tall, wide: it has more than two outputs down, across; whole: it has all 4 x 4. */
@@ -109,22 +110,22 @@ FNN_INLINE void FN(wino_v_tile)(const FN(wino_place) *place, fnn_size v_step, co
     /* value: at a real point across [0], and the real and imaginary part at i [1], [2] */
     vec half[WINO_IN][WINO_IN], value[3][WINO_IN];
     /* B^T along each row of pixels */
-    for (fnn_size i = 0; i < WINO_IN; i++) {
+    for (fnn_size di = 0; di < WINO_IN; di++) {
         vec d[WINO_IN];
-        const int inside = i >= view->i0 && i < view->i1;
+        const int inside = di >= view->di0 && di < view->di1;
 #pragma GCC unroll 6
-        for (fnn_size j = 0; j < WINO_IN; j++)
-            d[j] = inside && j >= view->j0 && j < view->j1
-                 ? v_load(view->pixels + (view->at + i * view->length + j) * VL) : v_set(0);
-        FN(wino_bt)(half[i], d, wide);
+        for (fnn_size dj = 0; dj < WINO_IN; dj++)
+            d[dj] = inside && dj >= view->dj0 && dj < view->dj1
+                 ? v_load(view->pixels + (view->at + di * view->length + dj) * VL) : v_set(0);
+        FN(wino_bt)(half[di], d, wide);
     }
     /* and down each column of what came out: b is the point across */
 #pragma GCC unroll 6
     for (fnn_size b = 0; b < WINO_IN; b++) {
         vec d[WINO_IN], *at = value[b < 4 ? 0 : b - 3];
 #pragma GCC unroll 6
-        for (fnn_size i = 0; i < WINO_IN; i++)
-            d[i] = half[i][b];
+        for (fnn_size di = 0; di < WINO_IN; di++)
+            d[di] = half[di][b];
         FN(wino_bt)(at, d, tall);
         if (b < 4)
             FN(wino_put_real)(WINO_PIXELS, place, v_step, b, at, whole);
@@ -319,9 +320,9 @@ FNN_INLINE void FN(wino_product)(const fnn_size mr, REAL *m, const REAL *v, cons
 #pragma GCC unroll 16
     for (fnn_size t = 0; t < mr; t++)
 #pragma GCC unroll 2
-        for (fnn_size j = 0; j < 2; j++) {
-            REAL *to = m + t * WINO_NR + j * VL;
-            v_store(to, add ? acc[t][j] + v_load(to) : acc[t][j]);
+        for (fnn_size half = 0; half < 2; half++) {
+            REAL *to = m + t * WINO_NR + half * VL;
+            v_store(to, add ? acc[t][half] + v_load(to) : acc[t][half]);
         }
 }
 

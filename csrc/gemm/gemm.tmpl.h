@@ -121,13 +121,13 @@ typedef struct {
 static void FN(gemm_chunk)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(gemm_chunks) *s = ctx;
-    for (fnn_size t = begin; t < end; t++) {
+    for (fnn_size chunk = begin; chunk < end; chunk++) {
         FN(gemm_args) part = *s->g;
-        part.c = s->parts + t * part.m * part.n;
+        part.c = s->parts + chunk * part.m * part.n;
         part.rsc = part.n;
-        part.a += t * s->length * part.csa;
-        part.b += t * s->length * part.rsb;
-        part.k = fnn_min(s->length, part.k - t * s->length);
+        part.a += chunk * s->length * part.csa;
+        part.b += chunk * s->length * part.rsb;
+        part.k = fnn_min(s->length, part.k - chunk * s->length);
         part.bias_row = part.bias_col = NULL;
         part.how = 0;
         FN(gemm_whole)(&part);
@@ -144,8 +144,8 @@ static void FN(gemm_add_chunks)(void *ctx, fnn_size begin, fnn_size end)
         const REAL bias = g->bias_row ? g->bias_row[i] : 0;
         if (!(g->how & FNN_GEMM_ADD))
             memset(c, 0, (size_t)g->n * sizeof(REAL));
-        for (fnn_size t = 0; t < s->chunks; t++)
-            FN(gemm_add)(c, s->parts + (t * g->m + i) * g->n, g->n);
+        for (fnn_size chunk = 0; chunk < s->chunks; chunk++)
+            FN(gemm_add)(c, s->parts + (chunk * g->m + i) * g->n, g->n);
         if (g->bias_col)
             FN(gemm_add)(c, g->bias_col, g->n);
         for (fnn_size j = 0; j < g->n; j++)
@@ -202,9 +202,9 @@ void FN(gemm_pack_a)(REAL *to, const REAL *a, fnn_size rsa, fnn_size csa, fnn_si
     const FN(gemm_args) g = { .a = a, .rsa = rsa, .csa = csa, .m = m };
     const FN(gemm_plan) plan = { .g = &g, .height = m / panels, .taller = m % panels, .a_copied = 1 };
     for (fnn_size p = 0; p < k; p += kc)
-        for (fnn_size t = 0; t < panels; t++) {
+        for (fnn_size i = 0; i < panels; i++) {
             const fnn_size depth = fnn_min(kc, k - p);
-            FN(gemm_panel_a)(&plan, t, p, depth, to + p * m + FN(gemm_row)(&plan, t) * depth);
+            FN(gemm_panel_a)(&plan, i, p, depth, to + p * m + FN(gemm_row)(&plan, i) * depth);
         }
 }
 
@@ -218,10 +218,10 @@ static void FN(gemm_pack_b_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(gemm_packing) *s = ctx;
     const fnn_size kc = FN(gemm_depth)(s->k);
-    for (fnn_size t = begin; t < end; t++)
+    for (fnn_size j = begin; j < end; j++)
         for (fnn_size p = 0; p < s->k; p += kc) {
             const fnn_size depth = fnn_min(kc, s->k - p);
-            FN(gemm_panel_b)(&s->plan, t, p, depth, s->to + p * s->plan.b_panels * GEMM_NR + t * GEMM_NR * depth);
+            FN(gemm_panel_b)(&s->plan, j, p, depth, s->to + p * s->plan.b_panels * GEMM_NR + j * GEMM_NR * depth);
         }
 }
 

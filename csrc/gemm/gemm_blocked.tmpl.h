@@ -11,6 +11,10 @@
  * the panels of A, which mostly need no copy, come from the L2 cache. The same where all of A is
  * small: B then has few uses, so the first tile that reads a panel of B leaves the copy, and the
  * others prefetch the next one.
+ *
+ * In this file i is the number of a panel of A, and j that of a panel of B; row and column are
+ * where they begin in C. p, k: a block of products, [p, p + k). t: the place of a panel in the
+ * group that is kept, and so the number of a tile among those of the panel that passes by.
  */
 /* ---- panels ---------------------------------------------------------------------------------- */
 typedef struct {
@@ -27,15 +31,15 @@ typedef struct {
 /* Where a panel begins, and how far it is from one product to the next */
 typedef struct { const REAL *at; fnn_size step; } FN(gemm_panel);
 
-/* Where panel t of A begins; the panels' heights differ by one row at most. */
+/* Where panel i of A begins; the panels' heights differ by one row at most. */
 static inline fnn_size FN(gemm_row)(const FN(gemm_plan) *plan,
-                                    fnn_size t) { return t * plan->height + fnn_min(t, plan->taller); }
+                                    fnn_size i) { return i * plan->height + fnn_min(i, plan->taller); }
 
-/* Panel t of A, products [p, p + k); `room` is for the copy, if there is one. */
-static FN(gemm_panel) FN(gemm_panel_a)(const FN(gemm_plan) *plan, fnn_size t, fnn_size p, fnn_size k, REAL *room)
+/* Panel i of A, products [p, p + k); `room` is for the copy, if there is one. */
+static FN(gemm_panel) FN(gemm_panel_a)(const FN(gemm_plan) *plan, fnn_size i, fnn_size p, fnn_size k, REAL *room)
 {
     const FN(gemm_args) *g = plan->g;
-    const fnn_size row = FN(gemm_row)(plan, t), rows = FN(gemm_row)(plan, t + 1) - row;
+    const fnn_size row = FN(gemm_row)(plan, i), rows = FN(gemm_row)(plan, i + 1) - row;
     if (g->rsa == FNN_PACKED)
         return (FN(gemm_panel)){ g->a + p * g->m + row * k, rows };
     const REAL *a = g->a + row * g->rsa + p * g->csa;
@@ -70,11 +74,11 @@ GEMM_APART void FN(gemm_pack_edge)(REAL *to, fnn_size width, const REAL *from, f
     }
 }
 
-/* Panel t of B, products [p, p + k); `room` is for the copy, if there is one. */
-static FN(gemm_panel) FN(gemm_panel_b)(const FN(gemm_plan) *plan, fnn_size t, fnn_size p, fnn_size k, REAL *room)
+/* Panel j of B, products [p, p + k); `room` is for the copy, if there is one. */
+static FN(gemm_panel) FN(gemm_panel_b)(const FN(gemm_plan) *plan, fnn_size j, fnn_size p, fnn_size k, REAL *room)
 {
     const FN(gemm_args) *g = plan->g;
-    const fnn_size column = t * GEMM_NR, columns = fnn_min(GEMM_NR, g->n - column);
+    const fnn_size column = j * GEMM_NR, columns = fnn_min(GEMM_NR, g->n - column);
     const fnn_size width = columns > VL ? GEMM_NR : VL;
     if (g->rsb == FNN_PACKED)
         return (FN(gemm_panel)){ g->b + p * plan->b_panels * GEMM_NR + column * k, width };
@@ -104,13 +108,13 @@ GEMM_APART void FN(gemm_edge_tile)(REAL *c, fnn_size rsc, FN(gemm_panel) a, FN(g
     if (end->bias_col)
         FN(gemm_copy_short)(bias, end->bias_col, columns);
     if (end->how & FNN_GEMM_ADD)
-        for (fnn_size r = 0; r < rows; r++) {
-            memset(tile + r * width, 0, (size_t)width * sizeof(REAL));
-            FN(gemm_copy_short)(tile + r * width, c + r * rsc, columns);
+        for (fnn_size row = 0; row < rows; row++) {
+            memset(tile + row * width, 0, (size_t)width * sizeof(REAL));
+            FN(gemm_copy_short)(tile + row * width, c + row * rsc, columns);
         }
     compute(tile, width, a.at, a.step, b.at, b.step, c, 0, k, &beside);
-    for (fnn_size r = 0; r < rows; r++)
-        FN(gemm_copy_short)(c + r * rsc, tile + r * width, columns);
+    for (fnn_size row = 0; row < rows; row++)
+        FN(gemm_copy_short)(c + row * rsc, tile + row * width, columns);
 }
 
 /* Panel i of A times panel j of B, products [p, p + k). `copy`: where to leave a copy of B's panel,
@@ -213,16 +217,16 @@ static fnn_size FN(gemm_block)(const FN(gemm_plan) *plan)
     return plan->b_copied ? fnn_max(GEMM_KC / plan->depth, 1) * plan->depth : plan->depth;
 }
 
-/* One part of C: panels [i, i_end) of A times panels [j, j_end) of B. For one block of k after the
+/* One part of C: panels [i0, i1) of A times panels [j0, j1) of B. For one block of k after the
  * other, a group of panels of one operand is kept in the L2 cache while the panels of the other one
  * pass by, each through the L1 cache. */
-static void FN(gemm_part)(const FN(gemm_plan) *plan, fnn_size i, fnn_size i_end, fnn_size j, fnn_size j_end)
+static void FN(gemm_part)(const FN(gemm_plan) *plan, fnn_size i0, fnn_size i1, fnn_size j0, fnn_size j1)
 {
     const FN(gemm_args) *g = plan->g;
-    const fnn_size kc = FN(gemm_block)(plan), begin = plan->keep_a ? i : j, end = plan->keep_a ? i_end : j_end;
+    const fnn_size kc = FN(gemm_block)(plan), begin = plan->keep_a ? i0 : j0, end = plan->keep_a ? i1 : j1;
     const fnn_size pitch = fnn_max(GEMM_MR, GEMM_NR) * kc + VL;      /* room for a panel of either kind */
-    const fnn_size panel = (plan->keep_a ? GEMM_MR : GEMM_NR) * kc * (fnn_size)sizeof(REAL);
-    const fnn_size fit = fnn_l2_bytes() / 2 / panel;
+    const fnn_size bytes = (plan->keep_a ? GEMM_MR : GEMM_NR) * kc * (fnn_size)sizeof(REAL);
+    const fnn_size fit = fnn_l2_bytes() / 2 / bytes;
     const fnn_size group = gemm_even(end - begin, fnn_max(GEMM_KEEP_LEAST, fnn_min(GEMM_KEEP, fit)), 1);
     FN(gemm_panel) kept[GEMM_KEEP];
     REAL *room = fnn_scratch_alloc((size_t)((group + 1) * pitch) * sizeof(REAL)), *passing = room + group * pitch;
@@ -236,8 +240,8 @@ static void FN(gemm_part)(const FN(gemm_plan) *plan, fnn_size i, fnn_size i_end,
                 for (fnn_size t = 0; t < count; t++)
                     kept[t] = FN(gemm_panel_a)(plan, first + t, p, k, room + t * pitch);
                 /* the n dimension, a panel of B at a time */
-                for (fnn_size u = j; u < j_end; u++)
-                    FN(gemm_pass_b)(plan, kept, first, count, u, p, k, passing, u + 1 < j_end);
+                for (fnn_size j = j0; j < j1; j++)
+                    FN(gemm_pass_b)(plan, kept, first, count, j, p, k, passing, j + 1 < j1);
             } else {
                 fnn_size t = 0;
                 if (plan->b_copied && g->csb == 1) {
@@ -249,21 +253,22 @@ static void FN(gemm_part)(const FN(gemm_plan) *plan, fnn_size i, fnn_size i_end,
                 for (; t < count; t++)
                     kept[t] = FN(gemm_panel_b)(plan, first + t, p, k, room + t * pitch);
                 /* the m dimension, a panel of A at a time */
-                for (fnn_size u = i; u < i_end; u++)
-                    FN(gemm_pass_a)(plan, u, kept, first, count, p, k, passing, u + 1 < i_end);
+                for (fnn_size i = i0; i < i1; i++)
+                    FN(gemm_pass_a)(plan, i, kept, first, count, p, k, passing, i + 1 < i1);
             }
         }
     }
     fnn_scratch_free(room);
 }
 
+/* Items are parts, down C and then across. */
 static void FN(gemm_parts_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(gemm_plan) *plan = ctx;
-    for (fnn_size t = begin; t < end; t++) {
-        const fnn_size i = t % plan->down, j = t / plan->down;
-        FN(gemm_part)(plan, i * plan->a_panels / plan->down, (i + 1) * plan->a_panels / plan->down,
-                      j * plan->b_panels / plan->across, (j + 1) * plan->b_panels / plan->across);
+    for (fnn_size part = begin; part < end; part++) {
+        const fnn_size y = part % plan->down, x = part / plan->down;
+        FN(gemm_part)(plan, y * plan->a_panels / plan->down, (y + 1) * plan->a_panels / plan->down,
+                      x * plan->b_panels / plan->across, (x + 1) * plan->b_panels / plan->across);
     }
 }
 

@@ -44,13 +44,13 @@ GEMM_APART fnn_size FN(gemm_pack_rows)(REAL *dst, fnn_size width, const REAL *sr
     if (k < TRANSPOSE_BLOCK)
         return 0;
     const REAL *row[TRANSPOSE_LANES];
-    for (fnn_size i = 0; i < VL; i++)               /* lanes that the matrix lacks repeat the last one */
-        row[i] = src + fnn_min(i, lanes - 1) * ls;
+    for (fnn_size lane = 0; lane < VL; lane++)      /* lanes that the matrix lacks repeat the last one */
+        row[lane] = src + fnn_min(lane, lanes - 1) * ls;
     for (fnn_size p = 0; p < k; p += TRANSPOSE_BLOCK) {
         p = fnn_min(p, k - TRANSPOSE_BLOCK);            /* the last block overlaps the one before */
 #pragma GCC unroll 2
-        for (fnn_size l = 0; l < VL; l += TRANSPOSE_BLOCK)
-            FN(transpose_to)(dst + p * width + l, width, row + l, p);
+        for (fnn_size lane = 0; lane < VL; lane += TRANSPOSE_BLOCK)
+            FN(transpose_to)(dst + p * width + lane, width, row + lane, p);
     }
     return k;
 }
@@ -78,10 +78,10 @@ GEMM_APART void FN(gemm_pack)(REAL *restrict dst, fnn_size width, fnn_size lanes
         }
         /* what is left: one number at a time */
         for (; p < k; p++) {
-            for (fnn_size i = 0; i < have; i++)
-                to[p * width + i] = from[i * ls + p * ks];
-            for (fnn_size i = fnn_max(have, 0); i < here; i++)
-                to[p * width + i] = 0;
+            for (fnn_size lane = 0; lane < have; lane++)
+                to[p * width + lane] = from[lane * ls + p * ks];
+            for (fnn_size lane = fnn_max(have, 0); lane < here; lane++)
+                to[p * width + lane] = 0;
         }
     }
 }
@@ -92,8 +92,8 @@ static inline void FN(gemm_pack_wide)(REAL *restrict dst, fnn_size pitch, fnn_si
                                       fnn_size ks, fnn_size k)
 {
     for (fnn_size p = 0; p < k; p++)
-        for (fnn_size t = 0; t < panels; t++)
+        for (fnn_size panel = 0; panel < panels; panel++)
 #pragma GCC unroll 2
-            for (fnn_size l = 0; l < GEMM_NV; l++)
-                v_store(dst + t * pitch + p * GEMM_NR + l * VL, v_load(src + p * ks + t * GEMM_NR + l * VL));
+            for (fnn_size v = 0; v < GEMM_NV; v++)
+                v_store(dst + panel * pitch + p * GEMM_NR + v * VL, v_load(src + p * ks + panel * GEMM_NR + v * VL));
 }

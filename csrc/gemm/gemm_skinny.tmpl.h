@@ -14,6 +14,8 @@
  *           rows of W adjacent along j       a row is read from one end to the other, 8 rows at a
  *                                            time, and added to a row of sums
  *           neither                          columns are copied first
+ * Symbols   gemm.h; i: a row of X and Y; j: a column of W and Y, from c = 0 in a strip that begins
+ *           at j; p: a product, and q one of those that begin at p; l: which partial sum.
  * Threads   get columns, of the first layout, and chunks of the second: so that what a thread reads
  *           is in one piece.
  */
@@ -27,10 +29,10 @@ typedef struct {
 /* out[j] = the sum of the elements of sum[j], one half added to the other until one is left. With
  * shuffles, two vectors at a time: they are interleaved into two whose sum holds both columns with
  * half as many partial sums each, and so on. */
-FNN_INLINE void FN(skinny_fold)(vec *sum, const fnn_size count, REAL *out)
+FNN_INLINE void FN(skinny_fold)(vec *sum, const fnn_size columns, REAL *out)
 {
-    REAL s[SKINNY_COLUMNS * GEMM_VL];
-    fnn_size left = count, partial = VL;
+    REAL spilled[SKINNY_COLUMNS * GEMM_VL];
+    fnn_size left = columns, partial = VL;
 #if TRANSPOSE_ROUNDS
 #pragma GCC unroll 4
     for (; left > 1 && partial > 1; partial /= 2) {
@@ -40,81 +42,82 @@ FNN_INLINE void FN(skinny_fold)(vec *sum, const fnn_size count, REAL *out)
             sum[j] = TRANSPOSE_LOW(sum[j], sum[j + left]) + TRANSPOSE_HIGH(sum[j], sum[j + left]);
     }
 #endif
-    const fnn_size columns = count / left;          /* of column j + left * c, sum l is at s[j*VL + l*columns + c] */
+    /* of column j + left * c, sum l is at spilled[j*VL + l*wide + c] */
+    const fnn_size wide = columns / left;
 #pragma GCC unroll 8
     for (fnn_size j = 0; j < left; j++)
-        v_store(s + j * VL, sum[j]);
+        v_store(spilled + j * VL, sum[j]);
 #pragma GCC unroll 4
     for (fnn_size half = partial / 2; half > 0; half /= 2)
         for (fnn_size j = 0; j < left; j++)
-            for (fnn_size l = 0; l < half * columns; l++)
-                s[j * VL + l] += s[j * VL + half * columns + l];
-    for (fnn_size c = 0; c < columns; c++)
+            for (fnn_size l = 0; l < half * wide; l++)
+                spilled[j * VL + l] += spilled[j * VL + half * wide + l];
+    for (fnn_size c = 0; c < wide; c++)
 #pragma GCC unroll 8
         for (fnn_size j = 0; j < left; j++)
-            out[left * c + j] = s[j * VL + c];
+            out[left * c + j] = spilled[j * VL + c];
 }
 
-/* Y[i, j .. j + count) from their sums, which are lost */
-GEMM_APART void FN(skinny_put)(const FN(skinny_args) *g, fnn_size i, fnn_size j, fnn_size count, REAL *restrict sums)
+/* Y[i, j .. j + columns) from their sums, which are lost */
+GEMM_APART void FN(skinny_put)(const FN(skinny_args) *g, fnn_size i, fnn_size j, fnn_size columns, REAL *restrict sums)
 {
     REAL *restrict y = g->y + i * g->yi + j * g->yj;
     if (g->how & FNN_GEMM_ADD)
-        for (fnn_size c = 0; c < count; c++)
+        for (fnn_size c = 0; c < columns; c++)
             sums[c] += y[c * g->yj];
     if (g->bias_i) {
         const REAL bias = g->bias_i[i];
-        for (fnn_size c = 0; c < count; c++)
+        for (fnn_size c = 0; c < columns; c++)
             sums[c] += bias;
     }
     if (g->bias_j)
-        FN(gemm_add)(sums, g->bias_j + j, count);
+        FN(gemm_add)(sums, g->bias_j + j, columns);
     if (g->how & FNN_GEMM_RELU)
-        for (fnn_size c = 0; c < count; c++)
+        for (fnn_size c = 0; c < columns; c++)
             sums[c] = sums[c] < 0 ? 0 : sums[c];
     if (g->yj == 1)
-        memcpy(y, sums, (size_t)count * sizeof(REAL));
+        memcpy(y, sums, (size_t)columns * sizeof(REAL));
     else
-        for (fnn_size c = 0; c < count; c++)
+        for (fnn_size c = 0; c < columns; c++)
             y[c * g->yj] = sums[c];
 }
 
-/* The last k % VL elements of `count` columns, each in a vector with zeros behind */
-GEMM_APART void FN(skinny_rest)(REAL *to, const REAL *from, fnn_size count, fnn_size stride, fnn_size rest)
+/* The last k % VL elements of `columns` columns, each in a vector with zeros behind */
+GEMM_APART void FN(skinny_rest)(REAL *to, const REAL *from, fnn_size columns, fnn_size stride, fnn_size rest)
 {
-    for (fnn_size j = 0; j < count; j++)
+    for (fnn_size c = 0; c < columns; c++)
         for (fnn_size l = 0; l < rest; l++)
-            to[j * VL + l] = from[j * stride + l];
+            to[c * VL + l] = from[c * stride + l];
 }
 
-/* `count` columns, adjacent along p and ws apart, with one row of X: out[j], or added to it */
-FNN_INLINE void FN(skinny_dot)(const fnn_size count, const REAL *x, const REAL *w, fnn_size ws, fnn_size k, int add,
+/* `columns` columns, adjacent along p and ws apart, with one row of X: out[c], or added to it */
+FNN_INLINE void FN(skinny_dot)(const fnn_size columns, const REAL *x, const REAL *w, fnn_size ws, fnn_size k, int add,
                                REAL *out)
 {
     vec sum[SKINNY_COLUMNS];
 #pragma GCC unroll 8
-    for (fnn_size j = 0; j < count; j++)
-        sum[j] = v_set(0);
+    for (fnn_size c = 0; c < columns; c++)
+        sum[c] = v_set(0);
     fnn_size p = 0;
     for (; p + VL <= k; p += VL) {
         vec xp = v_load(x + p);
 #pragma GCC unroll 8
-        for (fnn_size j = 0; j < count; j++)
-            sum[j] += xp * v_load(w + j * ws + p);
+        for (fnn_size c = 0; c < columns; c++)
+            sum[c] += xp * v_load(w + c * ws + p);
     }
     if (p < k) {
         REAL rest[1 + SKINNY_COLUMNS][GEMM_VL] = {{0}};
         FN(skinny_rest)(rest[0], x + p, 1, 0, k - p);
-        FN(skinny_rest)(rest[1], w + p, count, ws, k - p);
+        FN(skinny_rest)(rest[1], w + p, columns, ws, k - p);
         vec xp = v_load(rest[0]);
 #pragma GCC unroll 8
-        for (fnn_size j = 0; j < count; j++)
-            sum[j] += xp * v_load(rest[1 + j]);
+        for (fnn_size c = 0; c < columns; c++)
+            sum[c] += xp * v_load(rest[1 + c]);
     }
     REAL folded[SKINNY_COLUMNS];
-    FN(skinny_fold)(sum, count, folded);
-    for (fnn_size j = 0; j < count; j++)
-        out[j] = add ? out[j] + folded[j] : folded[j];
+    FN(skinny_fold)(sum, columns, folded);
+    for (fnn_size c = 0; c < columns; c++)
+        out[c] = add ? out[c] + folded[c] : folded[c];
 }
 
 /* ---- columns adjacent along p, or copied ----------------------------------------------------- */
@@ -125,10 +128,10 @@ GEMM_APART void FN(skinny_columns)(const FN(skinny_args) *g, fnn_size begin, fnn
     /* the columns, SKINNY_COLUMNS at a time, at the end one at a time */
     for (fnn_size j = begin, done = begin; j < end;) {
         const REAL *w = g->w + j * g->wj;
-        fnn_size count = end - j >= SKINNY_COLUMNS ? SKINNY_COLUMNS : 1, ws = g->wj;
+        fnn_size columns = end - j >= SKINNY_COLUMNS ? SKINNY_COLUMNS : 1, ws = g->wj;
         if (g->wp != 1) {
             for (fnn_size p = 0; p < g->k; p++)
-                for (fnn_size c = 0; c < count; c++)
+                for (fnn_size c = 0; c < columns; c++)
                     room[c * g->k + p] = w[p * g->wp + c * g->wj];
             w = room;
             ws = g->k;
@@ -138,12 +141,12 @@ GEMM_APART void FN(skinny_columns)(const FN(skinny_args) *g, fnn_size begin, fnn
             for (fnn_size p = 0; p < g->k; p += g->chunk) {
                 const REAL *x = g->x + i * g->xs + p;
                 const fnn_size k = fnn_min(g->chunk, g->k - p);
-                if (count == 1)
+                if (columns == 1)
                     FN(skinny_dot)(1, x, w + p, ws, k, p > 0, sums[i] + j - done);
                 else
                     FN(skinny_dot)(SKINNY_COLUMNS, x, w + p, ws, k, p > 0, sums[i] + j - done);
             }
-        j += count;
+        j += columns;
         if (j == end || j - done > SKINNY_PUT - SKINNY_COLUMNS) {
             for (fnn_size i = 0; i < g->rows; i++)
                 FN(skinny_put)(g, i, done, j - done, sums[i]);
@@ -163,112 +166,112 @@ static void FN(skinny_columns_block)(void *ctx, fnn_size begin, fnn_size end)
 
 /* ---- rows adjacent along j ------------------------------------------------------------------- */
 /* A step: some products, VL apart, are added to one partial sum of `width` columns, for all rows of
- * X. After the last step of a partial sum, finished ones are added to it where the tree of
- * additions says so. */
+ * X. Rows of sums are `pitch` apart. After the last step of a partial sum, finished ones are added
+ * to it where the tree of additions says so. */
 typedef struct {
-    REAL *sum;                                      /* [rows][row] */
+    REAL *sum;                                      /* [rows][pitch] */
     const REAL *x, *w;
-    fnn_size xs, wp, row, width;
+    fnn_size xs, wp, pitch, width;
     fnn_size merges;                                /* finished sums to be added; the first of them holds the result */
     int first;                                      /* the step begins a sum */
     int lone;                                       /* 0 is added, too: see skinny_tree */
 } FN(skinny_step);
 
-FNN_INLINE void FN(skinny_add)(const fnn_size rows, const fnn_size count, const FN(skinny_step) *t)
+FNN_INLINE void FN(skinny_add)(const fnn_size rows, const fnn_size products, const FN(skinny_step) *step)
 {
-    const fnn_size wp = t->wp, xs = t->xs, row = t->row, merges = t->merges;
+    const fnn_size wp = step->wp, xs = step->xs, pitch = step->pitch, merges = step->merges;
     /* the columns, a vector at a time */
-    for (fnn_size c = 0; c < t->width; c += VL) {
-        const REAL *w = t->w + fnn_min(c, t->width - VL);          /* the last vector overlaps the one before */
-        REAL *sum = t->sum + c;
-        vec s[GEMM_SKINNY];
+    for (fnn_size c = 0; c < step->width; c += VL) {
+        const REAL *w = step->w + fnn_min(c, step->width - VL);       /* the last vector overlaps the one before */
+        REAL *sum = step->sum + c;
+        vec acc[GEMM_SKINNY];
 #pragma GCC unroll 3
         for (fnn_size i = 0; i < rows; i++)
-            s[i] = t->first ? v_set(0) : v_load(sum + i * row);
+            acc[i] = step->first ? v_set(0) : v_load(sum + i * pitch);
 #pragma GCC unroll 8
-        for (fnn_size q = 0; q < count; q++) {
+        for (fnn_size q = 0; q < products; q++) {
             const vec wq = v_load(w + q * VL * wp);
 #pragma GCC unroll 3
             for (fnn_size i = 0; i < rows; i++)
-                s[i] += v_set(t->x[i * xs + q * VL]) * wq;
+                acc[i] += v_set(step->x[i * xs + q * VL]) * wq;
         }
-        if (t->lone)
+        if (step->lone)
 #pragma GCC unroll 3
             for (fnn_size i = 0; i < rows; i++)
-                s[i] += v_set(0);
+                acc[i] += v_set(0);
         for (fnn_size m = 1; m <= merges; m++)
 #pragma GCC unroll 3
             for (fnn_size i = 0; i < rows; i++)
-                s[i] += v_load(sum + (i - m * rows) * row);
+                acc[i] += v_load(sum + (i - m * rows) * pitch);
 #pragma GCC unroll 3
         for (fnn_size i = 0; i < rows; i++)
-            v_store(sum + (i - merges * rows) * row, s[i]);
+            v_store(sum + (i - merges * rows) * pitch, acc[i]);
     }
 }
 
 /* skinny_add for 1, 2, 3 rows of X, with the common numbers of products as constants */
-GEMM_APART void FN(skinny_add_1)(fnn_size count, const FN(skinny_step) *t)
+GEMM_APART void FN(skinny_add_1)(fnn_size products, const FN(skinny_step) *step)
 {
-    if (count == SKINNY_ROWS)
-        FN(skinny_add)(1, SKINNY_ROWS, t);
-    else if (count == SKINNY_ROWS / 2)
-        FN(skinny_add)(1, SKINNY_ROWS / 2, t);
+    if (products == SKINNY_ROWS)
+        FN(skinny_add)(1, SKINNY_ROWS, step);
+    else if (products == SKINNY_ROWS / 2)
+        FN(skinny_add)(1, SKINNY_ROWS / 2, step);
     else
-        FN(skinny_add)(1, count, t);
+        FN(skinny_add)(1, products, step);
 }
 
-GEMM_APART void FN(skinny_add_2)(fnn_size count, const FN(skinny_step) *t)
+GEMM_APART void FN(skinny_add_2)(fnn_size products, const FN(skinny_step) *step)
 {
-    if (count == SKINNY_ROWS)
-        FN(skinny_add)(2, SKINNY_ROWS, t);
+    if (products == SKINNY_ROWS)
+        FN(skinny_add)(2, SKINNY_ROWS, step);
     else
-        FN(skinny_add)(2, count, t);
+        FN(skinny_add)(2, products, step);
 }
 
-GEMM_APART void FN(skinny_add_3)(fnn_size count, const FN(skinny_step) *t)
+GEMM_APART void FN(skinny_add_3)(fnn_size products, const FN(skinny_step) *step)
 {
-    if (count == SKINNY_ROWS)
-        FN(skinny_add)(3, SKINNY_ROWS, t);
+    if (products == SKINNY_ROWS)
+        FN(skinny_add)(3, SKINNY_ROWS, step);
     else
-        FN(skinny_add)(3, count, t);
+        FN(skinny_add)(3, products, step);
 }
 
-/* The sums of products [p, p + k) for `width` >= VL columns, at room[i * row .. + width). The
+/* The sums of products [p, p + k) for `width` >= VL columns, at room[i * pitch .. + width). The
  * partial sums are made in the order in which the tree of additions needs them, 0, VL / 2, VL / 4,
  * 3 VL / 4, ..., so that there are few rows of sums at a time, one to a level of the tree. Nothing
  * is prefetched: processors foresee up to 8 rows that are read from one end to the other. */
 static void FN(skinny_tree)(const FN(skinny_args) *g, fnn_size p, fnn_size k, fnn_size j, fnn_size width, REAL *room)
 {
-    FN(skinny_step) t = { .sum = room, .xs = g->xs, .wp = g->wp, .row = fnn_round_up(width, VL), .width = width };
+    FN(skinny_step) step = { .sum = room, .xs = g->xs, .wp = g->wp, .pitch = fnn_round_up(width, VL), .width = width };
     fnn_size half = VL / 2;
     while (half >= k)                               /* the upper half of the partial sums are 0, */
         half /= 2;                                  /* and added they make 0 of a -0 */
-    t.lone = half < VL / 2;
+    step.lone = half < VL / 2;
     /* the partial sums; l: which one */
-    for (fnn_size n = 0, l = 0; n < fnn_max(2 * half, 1); n++) {
+    for (fnn_size made = 0, l = 0; made < fnn_max(2 * half, 1); made++) {
         fnn_size then = l, merges = 0, bit = half;
         for (; then & bit; bit /= 2, merges++)
             then -= bit;
-        const fnn_size products = k > l ? fnn_ceil_div(k - l, VL) : 0;
+        const fnn_size all = k > l ? fnn_ceil_div(k - l, VL) : 0;
         /* its products, SKINNY_ROWS at a time */
-        for (fnn_size q = 0, count; q == 0 || q < products; q += fnn_max(count, 1)) {
-            const fnn_size left = products - q;
-            count = left >= SKINNY_ROWS ? SKINNY_ROWS : left >= SKINNY_ROWS / 2 ? SKINNY_ROWS / 2 : left;
-            t.first = q == 0;
-            t.merges = count == left ? merges : 0;
-            t.x = g->x + p + l + q * VL;
-            t.w = g->w + (p + l + q * VL) * g->wp + j;
+        for (fnn_size q = 0, products; q == 0 || q < all; q += fnn_max(products, 1)) {
+            const fnn_size left = all - q;
+            products = left >= SKINNY_ROWS ? SKINNY_ROWS : left >= SKINNY_ROWS / 2 ? SKINNY_ROWS / 2 : left;
+            step.first = q == 0;
+            step.merges = products == left ? merges : 0;
+            step.x = g->x + p + l + q * VL;
+            step.w = g->w + (p + l + q * VL) * g->wp + j;
             switch (g->rows) {
-            case 1: FN(skinny_add_1)(count, &t); break;
-            case 2: FN(skinny_add_2)(count, &t); break;
-            default: FN(skinny_add_3)(count, &t);
+            case 1: FN(skinny_add_1)(products, &step); break;
+            case 2: FN(skinny_add_2)(products, &step); break;
+            default: FN(skinny_add_3)(products, &step);
             }
         }
-        t.sum += (1 - merges) * g->rows * t.row;
+        step.sum += (1 - merges) * g->rows * step.pitch;
         l = then + bit;
     }
-    for (fnn_size i = 0; t.row > width && i < g->rows; i++)
-        v_store(room + i * t.row + width - VL, v_load(room + i * t.row + t.row - VL));
+    for (fnn_size i = 0; step.pitch > width && i < g->rows; i++)
+        v_store(room + i * step.pitch + width - VL, v_load(room + i * step.pitch + step.pitch - VL));
 }
 
 typedef struct {
@@ -278,44 +281,45 @@ typedef struct {
     fnn_size bands;                                 /* strips of up to SKINNY_BAND columns */
 } FN(skinny_grid);
 
-/* Unit t is band t % bands of group t / bands. */
+/* Items are bands, group by group. */
 static void FN(skinny_rows_block)(void *ctx, fnn_size begin, fnn_size end)
 {
-    const FN(skinny_grid) *s = ctx;
-    const FN(skinny_args) *g = s->g;
-    const fnn_size vectors = g->columns / VL, level = g->rows * (vectors / s->bands + 2) * VL;
+    const FN(skinny_grid) *grid = ctx;
+    const FN(skinny_args) *g = grid->g;
+    const fnn_size vectors = g->columns / VL, level = g->rows * (vectors / grid->bands + 2) * VL;
     REAL *total = fnn_scratch_alloc((size_t)((1 + SKINNY_LEVELS) * level) * sizeof(REAL)), *room = total + level;
-    for (fnn_size t = begin; t < end; t++) {
-        const fnn_size band = t % s->bands, group = t / s->bands, first = group * s->products;
-        const fnn_size last = fnn_min(g->k, first + s->products);
-        const fnn_size j = vectors * band / s->bands * VL, then = vectors * (band + 1) / s->bands * VL;
-        const fnn_size width = (band + 1 < s->bands ? then : g->columns) - j, row = fnn_round_up(width, VL);
+    for (fnn_size item = begin; item < end; item++) {
+        const fnn_size band = item % grid->bands, group = item / grid->bands, p0 = group * grid->products;
+        const fnn_size p1 = fnn_min(g->k, p0 + grid->products);
+        const fnn_size j = vectors * band / grid->bands * VL, then = vectors * (band + 1) / grid->bands * VL;
+        const fnn_size width = (band + 1 < grid->bands ? then : g->columns) - j, pitch = fnn_round_up(width, VL);
         REAL *sums = room;
-        for (fnn_size p = first; p < last; p += g->chunk) {
-            FN(skinny_tree)(g, p, fnn_min(g->chunk, last - p), j, width, room);
+        for (fnn_size p = p0; p < p1; p += g->chunk) {
+            FN(skinny_tree)(g, p, fnn_min(g->chunk, p1 - p), j, width, room);
             if (sums == total)
-                FN(gemm_add)(total, room, g->rows * row);
-            else if (p + g->chunk < last)
-                sums = memcpy(total, room, (size_t)(g->rows * row) * sizeof(REAL));
+                FN(gemm_add)(total, room, g->rows * pitch);
+            else if (p + g->chunk < p1)
+                sums = memcpy(total, room, (size_t)(g->rows * pitch) * sizeof(REAL));
         }
         for (fnn_size i = 0; i < g->rows; i++)
-            if (s->groups == 1)
-                FN(skinny_put)(g, i, j, width, sums + i * row);
+            if (grid->groups == 1)
+                FN(skinny_put)(g, i, j, width, sums + i * pitch);
             else
-                memcpy(s->parts + (group * g->rows + i) * g->columns + j, sums + i * row, (size_t)width * sizeof(REAL));
+                memcpy(grid->parts + (group * g->rows + i) * g->columns + j, sums + i * pitch,
+                       (size_t)width * sizeof(REAL));
     }
     fnn_scratch_free(total);
 }
 
 static void FN(skinny_sum_block)(void *ctx, fnn_size begin, fnn_size end)
 {
-    const FN(skinny_grid) *s = ctx;
-    const fnn_size rows = s->g->rows, columns = s->g->columns;
+    const FN(skinny_grid) *grid = ctx;
+    const fnn_size rows = grid->g->rows, columns = grid->g->columns;
     for (fnn_size i = 0; i < rows; i++) {
-        REAL *sums = s->parts + i * columns + begin;
-        for (fnn_size t = 1; t < s->groups; t++)
-            FN(gemm_add)(sums, sums + t * rows * columns, end - begin);
-        FN(skinny_put)(s->g, i, begin, end - begin, sums);
+        REAL *sums = grid->parts + i * columns + begin;
+        for (fnn_size group = 1; group < grid->groups; group++)
+            FN(gemm_add)(sums, sums + group * rows * columns, end - begin);
+        FN(skinny_put)(grid->g, i, begin, end - begin, sums);
     }
 }
 
@@ -323,15 +327,16 @@ static void FN(skinny_rows)(const FN(skinny_args) *g)
 {
     const fnn_size area = g->rows * g->columns;
     const int apart = area <= GEMM_SPLIT_AREA;      /* groups of one chunk; else there are bands enough */
-    FN(skinny_grid) s = { g, NULL, apart ? fnn_ceil_div(g->k, g->chunk) : 1, apart ? g->chunk : g->k,
-                          fnn_ceil_div(g->columns / VL * VL, SKINNY_BAND) };
-    const fnn_size unit = fnn_ceil_div(g->columns, s.bands) * fnn_min(g->k, s.products);
-    if (s.groups > 1)
-        s.parts = fnn_scratch_alloc((size_t)(s.groups * area) * sizeof(REAL));
-    fnn_parallel_for(s.groups * s.bands, fnn_max(1, GEMM_SKINNY_WORK / unit), FN(skinny_rows_block), &s);
-    if (s.groups > 1) {
-        fnn_parallel_for(g->columns, fnn_max(16, GEMM_SPLIT_AREA / (g->rows * s.groups)), FN(skinny_sum_block), &s);
-        fnn_scratch_free(s.parts);
+    FN(skinny_grid) grid = { g, NULL, apart ? fnn_ceil_div(g->k, g->chunk) : 1, apart ? g->chunk : g->k,
+                             fnn_ceil_div(g->columns / VL * VL, SKINNY_BAND) };
+    const fnn_size unit = fnn_ceil_div(g->columns, grid.bands) * fnn_min(g->k, grid.products);
+    if (grid.groups > 1)
+        grid.parts = fnn_scratch_alloc((size_t)(grid.groups * area) * sizeof(REAL));
+    fnn_parallel_for(grid.groups * grid.bands, fnn_max(1, GEMM_SKINNY_WORK / unit), FN(skinny_rows_block), &grid);
+    if (grid.groups > 1) {
+        fnn_parallel_for(g->columns, fnn_max(16, GEMM_SPLIT_AREA / (g->rows * grid.groups)), FN(skinny_sum_block),
+                         &grid);
+        fnn_scratch_free(grid.parts);
     }
 }
 
@@ -343,33 +348,33 @@ static void FN(gemm_skinny)(const FN(gemm_args) *g)
     if (g->m > GEMM_SKINNY)                         /* then n is small: C transposed = B transposed * A transposed */
         whole = (FN(skinny_args)){ g->c, g->b, g->a, g->bias_col, g->bias_row, 1, g->rsc, g->csb, g->rsb, g->csa,
                                    g->rsa, g->n, g->m, g->k, 0, g->how };
-    const fnn_size step = fnn_min(whole.k, GEMM_SKINNY_K);
-    REAL *copy = whole.xp == 1 ? NULL : fnn_scratch_alloc((size_t)(whole.rows * step) * sizeof(REAL));
-    for (fnn_size p = 0; p < whole.k; p += step) {
-        FN(skinny_args) s = whole;
-        s.k = fnn_min(step, whole.k - p);
-        s.chunk = gemm_even(s.k, SKINNY_CHUNK, VL);
-        s.x += p * s.xp;
-        s.w += p * s.wp;
+    const fnn_size most = fnn_min(whole.k, GEMM_SKINNY_K);
+    REAL *copy = whole.xp == 1 ? NULL : fnn_scratch_alloc((size_t)(whole.rows * most) * sizeof(REAL));
+    for (fnn_size p = 0; p < whole.k; p += most) {
+        FN(skinny_args) part = whole;
+        part.k = fnn_min(most, whole.k - p);
+        part.chunk = gemm_even(part.k, SKINNY_CHUNK, VL);
+        part.x += p * part.xp;
+        part.w += p * part.wp;
         if (copy) {
-            for (fnn_size i = 0; i < s.rows; i++)
-                for (fnn_size q = 0; q < s.k; q++)
-                    copy[i * step + q] = s.x[i * s.xs + q * s.xp];
-            s.x = copy;
-            s.xs = step;
+            for (fnn_size i = 0; i < part.rows; i++)
+                for (fnn_size q = 0; q < part.k; q++)
+                    copy[i * most + q] = part.x[i * part.xs + q * part.xp];
+            part.x = copy;
+            part.xs = most;
         }
         if (p > 0)
-            s.how |= FNN_GEMM_ADD;
-        if (p + s.k < whole.k) {
-            s.bias_i = s.bias_j = NULL;
-            s.how &= ~FNN_GEMM_RELU;
+            part.how |= FNN_GEMM_ADD;
+        if (p + part.k < whole.k) {
+            part.bias_i = part.bias_j = NULL;
+            part.how &= ~FNN_GEMM_RELU;
         }
-        if (s.wp != 1 && s.wj == 1 && s.columns >= VL) {
-            FN(skinny_rows)(&s);
+        if (part.wp != 1 && part.wj == 1 && part.columns >= VL) {
+            FN(skinny_rows)(&part);
         } else {
-            const fnn_size least = s.wp == 1 ? 16 : 256;
-            fnn_parallel_for(s.columns, fnn_max(fnn_ceil_div(GEMM_SKINNY_WORK, s.k), least) / 16 * 16,
-                             FN(skinny_columns_block), &s);
+            const fnn_size least = part.wp == 1 ? 16 : 256;
+            fnn_parallel_for(part.columns, fnn_max(fnn_ceil_div(GEMM_SKINNY_WORK, part.k), least) / 16 * 16,
+                             FN(skinny_columns_block), &part);
         }
     }
     if (copy)

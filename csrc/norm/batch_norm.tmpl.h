@@ -48,41 +48,41 @@ static fnn_size fnn_batch_norm_side(fnn_size S)
 }
 #endif
 
-static void FN(batch_norm_keep)(const fnn_batch_norm_args *a, fnn_size c, fnn_moments *m)
+static void FN(batch_norm_keep)(const fnn_batch_norm_args *args, fnn_size c, fnn_moments *moments)
 {
-    if (a->inference)
-        ((REAL *)a->rstd)[c] = (REAL)(1 / sqrt(fnn_moments_var(m) + a->eps));
+    if (args->inference)
+        ((REAL *)args->rstd)[c] = (REAL)(1 / sqrt(fnn_moments_var(moments) + args->eps));
     else {
         fnn_norm_care care;
-        ((REAL *)a->rstd)[c] = (REAL)FN(norm_rstd)(m, &care, 1, (const REAL *)a->x + c * a->S, a->N, a->C * a->S, a->S,
-                                                   a->eps);
+        ((REAL *)args->rstd)[c] = (REAL)FN(norm_rstd)(moments, &care, 1, (const REAL *)args->x + c * args->S, args->N,
+                                                      args->C * args->S, args->S, args->eps);
     }
-    FN(norm_keep_mean)((REAL *)a->mean + 2 * c, m);
-    if (a->batch_mean) {
-        ((REAL *)a->batch_mean)[c] = (REAL)fnn_moments_mean(m);
-        ((REAL *)a->batch_var)[c] = (REAL)fnn_moments_var(m);
+    FN(norm_keep_mean)((REAL *)args->mean + 2 * c, moments);
+    if (args->batch_mean) {
+        ((REAL *)args->batch_mean)[c] = (REAL)fnn_moments_mean(moments);
+        ((REAL *)args->batch_var)[c] = (REAL)fnn_moments_var(moments);
     }
 }
 
 /* Moments of the channels c ... c + width - 1 of x [N][C]: one pixel each. */
-static void FN(norm_column_moments)(const fnn_batch_norm_args *a, fnn_size c, fnn_size width)
+static void FN(norm_column_moments)(const fnn_batch_norm_args *args, fnn_size c, fnn_size width)
 {
     fnn_moments all[NORM_COLUMNS] = { { 0, 0, 0, 0 } };
     /* NORM_ROWS images at a time: first their mean, then the deviations from it */
-    for (fnn_size n0 = 0; n0 < a->N; n0 += NORM_ROWS) {
-        fnn_size n1 = fnn_min(n0 + NORM_ROWS, a->N);
+    for (fnn_size n0 = 0; n0 < args->N; n0 += NORM_ROWS) {
+        fnn_size n1 = fnn_min(n0 + NORM_ROWS, args->N);
         double count = (double)(n1 - n0);
         REAL centre[NORM_COLUMNS] = { 0 }, sum[NORM_COLUMNS] = { 0 }, squares[NORM_COLUMNS] = { 0 };
         /* the images, and in each the channels, a vector loop */
         for (fnn_size n = n0; n < n1; n++) {
-            const REAL *restrict x = (const REAL *)a->x + n * a->C + c;
+            const REAL *restrict x = (const REAL *)args->x + n * args->C + c;
             for (fnn_size k = 0; k < width; k++)
                 centre[k] += x[k];
         }
         for (fnn_size k = 0; k < width; k++)
             centre[k] /= (REAL)count;
         for (fnn_size n = n0; n < n1; n++) {
-            const REAL *restrict x = (const REAL *)a->x + n * a->C + c;
+            const REAL *restrict x = (const REAL *)args->x + n * args->C + c;
             for (fnn_size k = 0; k < width; k++) {
                 REAL d = x[k] - centre[k];
                 sum[k] += d;
@@ -93,18 +93,18 @@ static void FN(norm_column_moments)(const fnn_batch_norm_args *a, fnn_size c, fn
             fnn_moments_add(&all[k], count, centre[k], sum[k], squares[k]);
     }
     for (fnn_size k = 0; k < width; k++)
-        FN(batch_norm_keep)(a, c + k, &all[k]);
+        FN(batch_norm_keep)(args, c + k, &all[k]);
 }
 
 /* The same where a channel has a few pixels: x [N][C][S]. */
-static void FN(norm_side_moments)(const fnn_batch_norm_args *a, fnn_size c, fnn_size width)
+static void FN(norm_side_moments)(const fnn_batch_norm_args *args, fnn_size c, fnn_size width)
 {
     const FN(norm_running) zero = { v_set(0), v_set(0), v_set(0), v_set(0), 0 };
-    const fnn_size S = a->S, rows = fnn_max(1, NORM_CHUNK / (width * S));
+    const fnn_size S = args->S, images = fnn_max(1, NORM_CHUNK / (width * S));
     fnn_moments all[NORM_SIDE] = { { 0, 0, 0, 0 } };
-    /* the images, `rows` at a time, which makes a chunk of all channels */
-    for (fnn_size n0 = 0; n0 < a->N; n0 += rows) {
-        const fnn_size n1 = fnn_min(n0 + rows, a->N);
+    /* the images, `images` at a time, which makes a chunk of all channels */
+    for (fnn_size n0 = 0; n0 < args->N; n0 += images) {
+        const fnn_size n1 = fnn_min(n0 + images, args->N);
         const double count = (double)(n1 - n0) * (double)S;
         FN(norm_running) sum[NORM_SIDE], squares[NORM_SIDE];
         REAL centre[NORM_SIDE];
@@ -112,29 +112,29 @@ static void FN(norm_side_moments)(const fnn_batch_norm_args *a, fnn_size c, fnn_
             sum[k] = squares[k] = zero;
         for (fnn_size n = n0; n0 == 0 && n < n1; n++)
             for (fnn_size k = 0; k < width; k++)
-                FN(norm_add)(&sum[k], (const REAL *)a->x + (n * a->C + c + k) * S, S);
+                FN(norm_add)(&sum[k], (const REAL *)args->x + (n * args->C + c + k) * S, S);
         for (fnn_size k = 0; k < width; k++) {
             centre[k] = n0 == 0 ? (REAL)(FN(norm_sum_of)(sum[k]) / count) : (REAL)fnn_moments_mean(&all[k]);
             sum[k] = zero;
         }
         for (fnn_size n = n0; n < n1; n++)
             for (fnn_size k = 0; k < width; k++)
-                FN(norm_spread)(&sum[k], &squares[k], (const REAL *)a->x + (n * a->C + c + k) * S, S, centre[k]);
+                FN(norm_spread)(&sum[k], &squares[k], (const REAL *)args->x + (n * args->C + c + k) * S, S, centre[k]);
         for (fnn_size k = 0; k < width; k++)
             fnn_moments_add(&all[k], count, centre[k], FN(norm_sum_of)(sum[k]), FN(norm_sum_of)(squares[k]));
     }
     for (fnn_size k = 0; k < width; k++)
-        FN(batch_norm_keep)(a, c + k, &all[k]);
+        FN(batch_norm_keep)(args, c + k, &all[k]);
 }
 
 /* y of the channels c ... c + width - 1; relu is a constant */
-FNN_INLINE void FN(batch_norm_write)(const int relu, const fnn_batch_norm_args *a, fnn_size c, fnn_size width,
+FNN_INLINE void FN(batch_norm_write)(const int relu, const fnn_batch_norm_args *args, fnn_size c, fnn_size width,
                                      const REAL *centre, const REAL *scale, const REAL *shift)
 {
-    const fnn_size C = a->C, S = a->S;
-    for (fnn_size n = a->N - 1; n >= 0; n--) {      /* what the sums read last is still in the cache */
-        const REAL *restrict x = (const REAL *)a->x + (n * C + c) * S;          /* x[n,c,:] */
-        REAL *restrict y = (REAL *)a->y + (n * C + c) * S;
+    const fnn_size C = args->C, S = args->S;
+    for (fnn_size n = args->N - 1; n >= 0; n--) {   /* what the sums read last is still in the cache */
+        const REAL *restrict x = (const REAL *)args->x + (n * C + c) * S;       /* x[n,c,:] */
+        REAL *restrict y = (REAL *)args->y + (n * C + c) * S;
         if (S == 1)
             for (fnn_size k = 0; k < width; k++) {
                 const REAL z = (x[k] - centre[k]) * scale[k] + shift[k];
@@ -147,59 +147,60 @@ FNN_INLINE void FN(batch_norm_write)(const int relu, const fnn_batch_norm_args *
 }
 
 /* The care for a channel of which the mean and rstd are saved. */
-static fnn_norm_care FN(batch_norm_care)(const fnn_batch_norm_args *a, fnn_size c)
+static fnn_norm_care FN(batch_norm_care)(const fnn_batch_norm_args *args, fnn_size c)
 {
-    const REAL *mean = (const REAL *)a->mean + 2 * c, rstd = ((const REAL *)a->rstd)[c];
-    if (a->inference)
+    const REAL *mean = (const REAL *)args->mean + 2 * c, rstd = ((const REAL *)args->rstd)[c];
+    if (args->inference)
         return (fnn_norm_care){ 1, (double)mean[0] + (double)mean[1], rstd };
-    return FN(norm_care_of)(mean, rstd, (const REAL *)a->x + c * a->S, a->N, a->C * a->S, a->S);
+    return FN(norm_care_of)(mean, rstd, (const REAL *)args->x + c * args->S, args->N, args->C * args->S, args->S);
 }
 
-static void FN(batch_norm_write_with_care)(const fnn_batch_norm_args *a, fnn_size c)
+static void FN(batch_norm_write_with_care)(const fnn_batch_norm_args *args, fnn_size c)
 {
-    const fnn_norm_care care = FN(batch_norm_care)(a, c);
-    const REAL *w = a->weight ? (const REAL *)a->weight + c : NULL, *b = a->bias ? (const REAL *)a->bias + c : NULL;
-    for (fnn_size n = 0; n < a->N; n++) {
-        const fnn_size at = (n * a->C + c) * a->S;
-        FN(norm_write_with_care)(a->relu, (REAL *)a->y + at, (const REAL *)a->x + at, a->S, &care, w, b, 0);
+    const fnn_norm_care care = FN(batch_norm_care)(args, c);
+    const REAL *w = args->weight ? (const REAL *)args->weight + c : NULL;
+    const REAL *b = args->bias ? (const REAL *)args->bias + c : NULL;
+    for (fnn_size n = 0; n < args->N; n++) {
+        const fnn_size at = (n * args->C + c) * args->S;
+        FN(norm_write_with_care)(args->relu, (REAL *)args->y + at, (const REAL *)args->x + at, args->S, &care, w, b, 0);
     }
 }
 
 static void FN(batch_norm_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
-    const fnn_batch_norm_args *a = ctx;
-    const REAL *w = a->weight, *b = a->bias, *mean = a->mean, *rstd = a->rstd;
-    const fnn_size S = a->S, step = fnn_batch_norm_side(S);
-    /* the channels, `step` side by side: first their statistics, then y or dx */
-    for (fnn_size c = begin; c < end; c += step) {
-        const fnn_size width = fnn_min(step, end - c);
+    const fnn_batch_norm_args *args = ctx;
+    const REAL *w = args->weight, *b = args->bias, *mean = args->mean, *rstd = args->rstd;
+    const fnn_size S = args->S, side = fnn_batch_norm_side(S);
+    /* the channels, `side` of them side by side: first their statistics, then y or dx */
+    for (fnn_size c = begin; c < end; c += side) {
+        const fnn_size width = fnn_min(side, end - c);
         REAL centre[NORM_COLUMNS], scale[NORM_COLUMNS], shift[NORM_COLUMNS];
-        if (a->inference)
-            for (fnn_size k = c; k < c + width; k++) {
-                fnn_moments given = { 1, ((const REAL *)a->running_mean)[k], 0,
-                                      ((const REAL *)a->running_var)[k] };
-                FN(batch_norm_keep)(a, k, &given);
+        if (args->inference)
+            for (fnn_size channel = c; channel < c + width; channel++) {
+                fnn_moments given = { 1, ((const REAL *)args->running_mean)[channel], 0,
+                                      ((const REAL *)args->running_var)[channel] };
+                FN(batch_norm_keep)(args, channel, &given);
             }
         else if (S == 1)
-            FN(norm_column_moments)(a, c, width);
-        else if (step > 1)
-            FN(norm_side_moments)(a, c, width);
+            FN(norm_column_moments)(args, c, width);
+        else if (side > 1)
+            FN(norm_side_moments)(args, c, width);
         else {
-            fnn_moments m = FN(norm_moments)((const REAL *)a->x + c * S, a->N, a->C * S, S);
-            FN(batch_norm_keep)(a, c, &m);
+            fnn_moments moments = FN(norm_moments)((const REAL *)args->x + c * S, args->N, args->C * S, S);
+            FN(batch_norm_keep)(args, c, &moments);
         }
         for (fnn_size k = 0; k < width; k++) {
             centre[k] = mean[2 * (c + k)];
             scale[k] = w ? rstd[c + k] * w[c + k] : rstd[c + k];
             shift[k] = (b ? b[c + k] : 0) - mean[2 * (c + k) + 1] * scale[k];
         }
-        if (a->relu)
-            FN(batch_norm_write)(1, a, c, width, centre, scale, shift);
+        if (args->relu)
+            FN(batch_norm_write)(1, args, c, width, centre, scale, shift);
         else
-            FN(batch_norm_write)(0, a, c, width, centre, scale, shift);
+            FN(batch_norm_write)(0, args, c, width, centre, scale, shift);
         for (fnn_size k = 0; k < width; k++)
-            if (!FN(norm_is_finite)(scale[k]) || (!a->inference && !FN(norm_is_safe)(rstd[c + k])))
-                FN(batch_norm_write_with_care)(a, c + k);
+            if (!FN(norm_is_finite)(scale[k]) || (!args->inference && !FN(norm_is_safe)(rstd[c + k])))
+                FN(batch_norm_write_with_care)(args, c + k);
     }
 }
 
@@ -230,19 +231,20 @@ void FN(batch_norm_inference_forward)(REAL *y, REAL *mean, REAL *rstd, const REA
 
 /* sum[k] = sum dy,  product[k] = sum dy * (x - centre[k])  of channel c + k, for k < width: one
  * pixel each */
-static void FN(norm_column_products)(const fnn_batch_norm_args *a, fnn_size c, fnn_size width, const REAL *centre,
+static void FN(norm_column_products)(const fnn_batch_norm_args *args, fnn_size c, fnn_size width, const REAL *centre,
                                      const FN(norm_gate) *gate, double *sum, double *product)
 {
-    for (fnn_size n0 = 0; n0 < a->N; n0 += NORM_ROWS) {
-        fnn_size n1 = fnn_min(n0 + NORM_ROWS, a->N);
+    for (fnn_size n0 = 0; n0 < args->N; n0 += NORM_ROWS) {
+        fnn_size n1 = fnn_min(n0 + NORM_ROWS, args->N);
         REAL s[NORM_COLUMNS] = { 0 }, p[NORM_COLUMNS] = { 0 };
         for (fnn_size n = n0; n < n1; n++) {
-            const REAL *restrict x = (const REAL *)a->x + n * a->C + c;
-            const REAL *restrict dy = (const REAL *)a->dy + n * a->C + c;
+            const REAL *restrict x = (const REAL *)args->x + n * args->C + c;
+            const REAL *restrict dy = (const REAL *)args->dy + n * args->C + c;
             for (fnn_size k = 0; k < width; k++) {
-                const REAL d = x[k] - centre[k], g = !a->relu || d * gate[k].scale + gate[k].shift > 0 ? dy[k] : 0;
-                s[k] += g;
-                p[k] += g * d;
+                const REAL d = x[k] - centre[k];
+                const REAL passed = !args->relu || d * gate[k].scale + gate[k].shift > 0 ? dy[k] : 0;
+                s[k] += passed;
+                p[k] += passed * d;
             }
         }
         for (fnn_size k = 0; k < width; k++) {
@@ -253,21 +255,21 @@ static void FN(norm_column_products)(const fnn_batch_norm_args *a, fnn_size c, f
 }
 
 /* The same where a channel has several pixels, in chunks as for the moments */
-FNN_INLINE void FN(norm_side_products)(const int relu, const fnn_batch_norm_args *a, fnn_size c, fnn_size width,
+FNN_INLINE void FN(norm_side_products)(const int relu, const fnn_batch_norm_args *args, fnn_size c, fnn_size width,
                                        const REAL *centre, const FN(norm_gate) *gate, double *sum, double *product)
 {
     const FN(norm_running) zero = { v_set(0), v_set(0), v_set(0), v_set(0), 0 };
-    const fnn_size S = a->S, rows = fnn_max(1, NORM_CHUNK / fnn_max(1, width * S));
-    /* the images, `rows` at a time; of a channel, NORM_CHUNK pixels at a time */
-    for (fnn_size n0 = 0; n0 < a->N; n0 += rows)
+    const fnn_size S = args->S, images = fnn_max(1, NORM_CHUNK / fnn_max(1, width * S));
+    /* the images, `images` at a time; of a channel, NORM_CHUNK pixels at a time */
+    for (fnn_size n0 = 0; n0 < args->N; n0 += images)
         for (fnn_size i = 0; i < S; i += NORM_CHUNK) {
             FN(norm_running) s[NORM_SIDE], p[NORM_SIDE];
             for (fnn_size k = 0; k < width; k++)
                 s[k] = p[k] = zero;
-            for (fnn_size n = n0; n < fnn_min(n0 + rows, a->N); n++)
+            for (fnn_size n = n0; n < fnn_min(n0 + images, args->N); n++)
                 for (fnn_size k = 0; k < width; k++) {
-                    const fnn_size at = (n * a->C + c + k) * S + i;
-                    FN(norm_add_products)(relu, &s[k], &p[k], (const REAL *)a->dy + at, (const REAL *)a->x + at,
+                    const fnn_size at = (n * args->C + c + k) * S + i;
+                    FN(norm_add_products)(relu, &s[k], &p[k], (const REAL *)args->dy + at, (const REAL *)args->x + at,
                                           fnn_min(NORM_CHUNK, S - i), centre[k], gate[k]);
                 }
             for (fnn_size k = 0; k < width; k++) {
@@ -278,19 +280,19 @@ FNN_INLINE void FN(norm_side_products)(const int relu, const fnn_batch_norm_args
 }
 
 /* dx of the channels c ... c + width - 1; relu is a constant */
-FNN_INLINE void FN(batch_norm_write_dx)(const int relu, const fnn_batch_norm_args *a, fnn_size c, fnn_size width,
+FNN_INLINE void FN(batch_norm_write_dx)(const int relu, const fnn_batch_norm_args *args, fnn_size c, fnn_size width,
                                         const REAL *centre, const FN(norm_gate) *gate, const REAL *scale,
                                         const REAL *slope, const REAL *shift)
 {
-    const fnn_size C = a->C, S = a->S;
-    for (fnn_size n = a->N - 1; n >= 0; n--) {      /* what the sums read last is still in the cache */
-        const REAL *restrict x = (const REAL *)a->x + (n * C + c) * S;
-        const REAL *restrict dy = (const REAL *)a->dy + (n * C + c) * S;
-        REAL *restrict dx = (REAL *)a->dx + (n * C + c) * S;
+    const fnn_size C = args->C, S = args->S;
+    for (fnn_size n = args->N - 1; n >= 0; n--) {   /* what the sums read last is still in the cache */
+        const REAL *restrict x = (const REAL *)args->x + (n * C + c) * S;
+        const REAL *restrict dy = (const REAL *)args->dy + (n * C + c) * S;
+        REAL *restrict dx = (REAL *)args->dx + (n * C + c) * S;
         if (S == 1)
             for (fnn_size k = 0; k < width; k++) {
-                const REAL d = x[k] - centre[k], g = !relu || d * gate[k].scale + gate[k].shift > 0 ? dy[k] : 0;
-                dx[k] = g * scale[k] + (d * slope[k] + shift[k]);
+                const REAL d = x[k] - centre[k], passed = !relu || d * gate[k].scale + gate[k].shift > 0 ? dy[k] : 0;
+                dx[k] = passed * scale[k] + (d * slope[k] + shift[k]);
             }
         else
             for (fnn_size k = 0; k < width; k++)
@@ -300,45 +302,46 @@ FNN_INLINE void FN(batch_norm_write_dx)(const int relu, const fnn_batch_norm_arg
 }
 
 /* The same sums and gradients as below, of one channel. */
-static void FN(batch_norm_backward_with_care)(const fnn_batch_norm_args *a, fnn_size c)
+static void FN(batch_norm_backward_with_care)(const fnn_batch_norm_args *args, fnn_size c)
 {
-    const fnn_norm_care care = FN(batch_norm_care)(a, c);
-    const fnn_size N = a->N, C = a->C, S = a->S;
-    const double m = (double)(N * S), w = a->weight ? ((const REAL *)a->weight)[c] : 1;
-    const double b = a->bias ? ((const REAL *)a->bias)[c] : 0;
-    const double dmean = a->dbatch_mean ? ((const REAL *)a->dbatch_mean)[c] / m : 0;
-    const double dvar = a->dbatch_var ? 2 * (double)((const REAL *)a->dbatch_var)[c] / m : 0;
+    const fnn_norm_care care = FN(batch_norm_care)(args, c);
+    const fnn_size N = args->N, C = args->C, S = args->S;
+    const double m = (double)(N * S), w = args->weight ? ((const REAL *)args->weight)[c] : 1;
+    const double b = args->bias ? ((const REAL *)args->bias)[c] : 0;
+    const double dmean = args->dbatch_mean ? ((const REAL *)args->dbatch_mean)[c] / m : 0;
+    const double dvar = args->dbatch_var ? 2 * (double)((const REAL *)args->dbatch_var)[c] / m : 0;
     FN(norm_products_of) sum = { 0, 0, 0, 0 };
     for (fnn_size n = 0; n < N; n++) {
         const fnn_size at = (n * C + c) * S;
-        FN(norm_products_with_care)(a->relu, &sum, (const REAL *)a->dy + at, (const REAL *)a->x + at, S, &care, w, b);
+        FN(norm_products_with_care)(args->relu, &sum, (const REAL *)args->dy + at, (const REAL *)args->x + at, S, &care,
+                                    w, b);
     }
-    if (a->dweight)
-        ((REAL *)a->dweight)[c] = (REAL)sum.dy_xhat;
-    if (a->dbias)
-        ((REAL *)a->dbias)[c] = (REAL)sum.dy;
-    for (fnn_size n = 0; a->dx && n < N; n++)
+    if (args->dweight)
+        ((REAL *)args->dweight)[c] = (REAL)sum.dy_xhat;
+    if (args->dbias)
+        ((REAL *)args->dbias)[c] = (REAL)sum.dy;
+    for (fnn_size n = 0; args->dx && n < N; n++)
         for (fnn_size i = (n * C + c) * S; i < (n * C + c + 1) * S; i++) {
-            const double xhat = FN(norm_xhat)(&care, ((const REAL *)a->x)[i]);
-            const double g = (!a->relu || xhat * w + b > 0 ? ((const REAL *)a->dy)[i] : 0) * w;
-            double d = g * care.rstd * care.unit;
-            if (!a->inference)
-                d = (g - sum.g / m - xhat * (sum.g_xhat / m)) * care.rstd * care.unit + dmean
+            const double xhat = FN(norm_xhat)(&care, ((const REAL *)args->x)[i]);
+            const double g = (!args->relu || xhat * w + b > 0 ? ((const REAL *)args->dy)[i] : 0) * w;
+            double gradient = g * care.rstd * care.unit;
+            if (!args->inference)
+                gradient = (g - sum.g / m - xhat * (sum.g_xhat / m)) * care.rstd * care.unit + dmean
                     + dvar * xhat / care.rstd / care.unit;
-            ((REAL *)a->dx)[i] = (REAL)d;
+            ((REAL *)args->dx)[i] = (REAL)gradient;
         }
 }
 
 static void FN(batch_norm_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
-    const fnn_batch_norm_args *a = ctx;
-    const REAL *w = a->weight, *bias = a->bias, *mean = a->mean;
-    const REAL *rstd = a->rstd, *dmean = a->dbatch_mean, *dvar = a->dbatch_var;
-    const fnn_size N = a->N, S = a->S, step = fnn_batch_norm_side(S);
+    const fnn_batch_norm_args *args = ctx;
+    const REAL *w = args->weight, *bias = args->bias, *mean = args->mean;
+    const REAL *rstd = args->rstd, *dmean = args->dbatch_mean, *dvar = args->dbatch_var;
+    const fnn_size N = args->N, S = args->S, side = fnn_batch_norm_side(S);
     const double m = (double)(N * S > 0 ? N * S : 1);
-    /* the channels, `step` side by side: first their statistics, then y or dx */
-    for (fnn_size c = begin; c < end; c += step) {
-        const fnn_size width = fnn_min(step, end - c);
+    /* the channels, `side` of them side by side: first their statistics, then y or dx */
+    for (fnn_size c = begin; c < end; c += side) {
+        const fnn_size width = fnn_min(side, end - c);
         REAL centre[NORM_COLUMNS], scale[NORM_COLUMNS], slope[NORM_COLUMNS], shift[NORM_COLUMNS];
         FN(norm_gate) gate[NORM_COLUMNS];
         double sum[NORM_COLUMNS] = { 0 }, product[NORM_COLUMNS] = { 0 };
@@ -348,22 +351,22 @@ static void FN(batch_norm_backward_block)(void *ctx, fnn_size begin, fnn_size en
             gate[k].shift = (bias ? bias[c + k] : 0) - mean[2 * (c + k) + 1] * gate[k].scale;
         }
         if (S == 1)
-            FN(norm_column_products)(a, c, width, centre, gate, sum, product);
-        else if (a->relu)
-            FN(norm_side_products)(1, a, c, width, centre, gate, sum, product);
+            FN(norm_column_products)(args, c, width, centre, gate, sum, product);
+        else if (args->relu)
+            FN(norm_side_products)(1, args, c, width, centre, gate, sum, product);
         else
-            FN(norm_side_products)(0, a, c, width, centre, gate, sum, product);
+            FN(norm_side_products)(0, args, c, width, centre, gate, sum, product);
         for (fnn_size k = 0; k < width; k++) {
             double r = rstd[c + k], rest = mean[2 * (c + k) + 1], weight = w ? w[c + k] : 1;
             product[k] = (product[k] - rest * sum[k]) * r;             /* sum dy * xhat */
-            if (a->dweight)                         /* forward was  y = xhat * w + b */
-                ((REAL *)a->dweight)[c + k] = (REAL)product[k];
-            if (a->dbias)
-                ((REAL *)a->dbias)[c + k] = (REAL)sum[k];
+            if (args->dweight)                      /* forward was  y = xhat * w + b */
+                ((REAL *)args->dweight)[c + k] = (REAL)product[k];
+            if (args->dbias)
+                ((REAL *)args->dbias)[c + k] = (REAL)sum[k];
             /* forward was  xhat = (x - mean) * rstd  so  dx = dy * scale + (x - centre) * slope +
              * shift */
             double through_var = 0, through_mean = 0;
-            if (!a->inference) {
+            if (!args->inference) {
                 through_var = -weight * r * r * product[k] / m + (dvar ? 2 * (double)dvar[c + k] / m : 0);
                 through_mean = -weight * r * sum[k] / m + (dmean ? (double)dmean[c + k] / m : 0) - through_var * rest;
             }
@@ -371,15 +374,15 @@ static void FN(batch_norm_backward_block)(void *ctx, fnn_size begin, fnn_size en
             slope[k] = (REAL)through_var;
             shift[k] = (REAL)through_mean;
         }
-        if (a->dx && a->relu)
-            FN(batch_norm_write_dx)(1, a, c, width, centre, gate, scale, slope, shift);
-        else if (a->dx)
-            FN(batch_norm_write_dx)(0, a, c, width, centre, gate, scale, slope, shift);
+        if (args->dx && args->relu)
+            FN(batch_norm_write_dx)(1, args, c, width, centre, gate, scale, slope, shift);
+        else if (args->dx)
+            FN(batch_norm_write_dx)(0, args, c, width, centre, gate, scale, slope, shift);
         for (fnn_size k = 0; k < width; k++)
             if (!FN(norm_is_finite)(sum[k]) || !FN(norm_is_finite)(product[k]) || !FN(norm_is_finite)(gate[k].scale)
                     || !FN(norm_is_finite)(slope[k]) || !FN(norm_is_finite)(shift[k])
-                    || (!a->inference && !FN(norm_is_safe)(rstd[c + k])))
-                FN(batch_norm_backward_with_care)(a, c + k);
+                    || (!args->inference && !FN(norm_is_safe)(rstd[c + k])))
+                FN(batch_norm_backward_with_care)(args, c + k);
     }
 }
 

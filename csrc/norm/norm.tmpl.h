@@ -34,18 +34,18 @@ typedef struct {
 
 static void FN(layer_norm_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
-    const fnn_norm_args *a = ctx;
-    const REAL *restrict w = a->weight, *restrict b = a->bias;
-    REAL *mean = a->mean, *rstd = a->rstd;
-    fnn_size n = a->n;
+    const fnn_norm_args *args = ctx;
+    const REAL *restrict w = args->weight, *restrict b = args->bias;
+    REAL *mean = args->mean, *rstd = args->rstd;
+    fnn_size n = args->n;
     for (fnn_size row = begin; row < end; row++) {
-        const REAL *restrict x = (const REAL *)a->x + row * n;         /* x[row,:] */
-        REAL *restrict y = (REAL *)a->y + row * n;
-        fnn_moments m = FN(norm_moments)(x, 1, n, n);
+        const REAL *restrict x = (const REAL *)args->x + row * n;      /* x[row,:] */
+        REAL *restrict y = (REAL *)args->y + row * n;
+        fnn_moments moments = FN(norm_moments)(x, 1, n, n);
         fnn_norm_care care;
-        REAL scale = (REAL)FN(norm_rstd)(&m, &care, mean != NULL, x, 1, n, n, a->eps), centre = 0, shift = 0;
+        REAL scale = (REAL)FN(norm_rstd)(&moments, &care, mean != NULL, x, 1, n, n, args->eps), centre = 0, shift = 0;
         if (mean) {
-            FN(norm_keep_mean)(mean + 2 * row, &m);
+            FN(norm_keep_mean)(mean + 2 * row, &moments);
             centre = mean[2 * row];
             shift = -mean[2 * row + 1] * scale;
         }
@@ -53,14 +53,14 @@ static void FN(layer_norm_forward_block)(void *ctx, fnn_size begin, fnn_size end
         if (care.unit != 0)
             FN(norm_write_with_care)(0, y, x, n, &care, w, b, 1);
         else if (w && b)
-            for (fnn_size k = 0; k < n; k++)
-                y[k] = ((x[k] - centre) * scale + shift) * w[k] + b[k];
+            for (fnn_size j = 0; j < n; j++)
+                y[j] = ((x[j] - centre) * scale + shift) * w[j] + b[j];
         else if (w)
-            for (fnn_size k = 0; k < n; k++)
-                y[k] = ((x[k] - centre) * scale + shift) * w[k];
+            for (fnn_size j = 0; j < n; j++)
+                y[j] = ((x[j] - centre) * scale + shift) * w[j];
         else if (b)
-            for (fnn_size k = 0; k < n; k++)
-                y[k] = (x[k] - centre) * scale + shift + b[k];
+            for (fnn_size j = 0; j < n; j++)
+                y[j] = (x[j] - centre) * scale + shift + b[j];
         else
             FN(norm_plane)(y, x, n, centre, scale, shift);
     }
@@ -76,98 +76,98 @@ void FN(layer_norm_forward)(REAL *y, REAL *mean, REAL *rstd, const REAL *x, cons
 }
 
 /* The same sums and gradients as below, of one row. */
-static void FN(layer_norm_backward_with_care)(const fnn_norm_args *a, fnn_size row, REAL *dw, REAL *db)
+static void FN(layer_norm_backward_with_care)(const fnn_norm_args *args, fnn_size row, REAL *dw, REAL *db)
 {
-    const fnn_size n = a->n;
-    const REAL *x = (const REAL *)a->x + row * n, *dy = (const REAL *)a->dy + row * n;
-    const REAL *w = a->weight, *mean = a->mean ? (const REAL *)a->mean + 2 * row : NULL;
-    const fnn_norm_care care = FN(norm_care_of)(mean, ((const REAL *)a->rstd)[row], x, 1, n, n);
+    const fnn_size n = args->n;
+    const REAL *x = (const REAL *)args->x + row * n, *dy = (const REAL *)args->dy + row * n;
+    const REAL *w = args->weight, *mean = args->mean ? (const REAL *)args->mean + 2 * row : NULL;
+    const fnn_norm_care care = FN(norm_care_of)(mean, ((const REAL *)args->rstd)[row], x, 1, n, n);
     double sum = 0, product = 0;
-    for (fnn_size k = 0; k < n; k++) {
-        const double xhat = FN(norm_xhat)(&care, x[k]), g = w ? (double)dy[k] * (double)w[k] : dy[k];
+    for (fnn_size j = 0; j < n; j++) {
+        const double xhat = FN(norm_xhat)(&care, x[j]), g = w ? (double)dy[j] * (double)w[j] : dy[j];
         sum += g;
         product += g * xhat;
         if (dw) {
-            dw[k] += (REAL)(dy[k] * xhat);
-            db[k] += dy[k];
+            dw[j] += (REAL)(dy[j] * xhat);
+            db[j] += dy[j];
         }
     }
-    for (fnn_size k = 0; a->dx && k < n; k++) {
-        const double xhat = FN(norm_xhat)(&care, x[k]), g = w ? (double)dy[k] * (double)w[k] : dy[k];
+    for (fnn_size j = 0; args->dx && j < n; j++) {
+        const double xhat = FN(norm_xhat)(&care, x[j]), g = w ? (double)dy[j] * (double)w[j] : dy[j];
         const double d = g - (mean ? sum / (double)n : 0) - xhat * (product / (double)n);
-        ((REAL *)a->dx)[row * n + k] = (REAL)(d * care.rstd * care.unit);
+        ((REAL *)args->dx)[row * n + j] = (REAL)(d * care.rstd * care.unit);
     }
 }
 
 static void FN(layer_norm_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
-    const fnn_norm_args *a = ctx;
-    const REAL *restrict w = a->weight, *mean = a->mean, *rstd = a->rstd;
-    fnn_size n = a->n;
+    const fnn_norm_args *args = ctx;
+    const REAL *restrict w = args->weight, *mean = args->mean, *rstd = args->rstd;
+    fnn_size n = args->n;
     REAL *restrict dw = NULL, *restrict db = NULL;
-    if (a->work) {                                                     /* this block's own sums for dweight and dbias */
-        dw = (REAL *)a->work + begin / a->grain * 2 * n;
+    if (args->work) {                               /* this block's own sums for dweight and dbias */
+        dw = (REAL *)args->work + begin / args->grain * 2 * n;
         db = dw + n;
         memset(dw, 0, 2 * (size_t)n * sizeof(REAL));
     }
     for (fnn_size row = begin; row < end; row++) {
-        const REAL *restrict x = (const REAL *)a->x + row * n, *restrict dy = (const REAL *)a->dy + row * n;
+        const REAL *restrict x = (const REAL *)args->x + row * n, *restrict dy = (const REAL *)args->dy + row * n;
         REAL scale = rstd[row], centre = 0, shift = 0, sum = 0, product = 0;
         if (mean) {
             centre = mean[2 * row];
             shift = -mean[2 * row + 1] * scale;
         }
-        if (a->dx && w) {
+        if (args->dx && w) {
             #pragma omp simd reduction(+:sum, product)
-            for (fnn_size k = 0; k < n; k++) {
-                REAL g = dy[k] * w[k];
+            for (fnn_size j = 0; j < n; j++) {
+                REAL g = dy[j] * w[j];
                 sum += g;
-                product += g * ((x[k] - centre) * scale + shift);
+                product += g * ((x[j] - centre) * scale + shift);
             }
-        } else if (a->dx) {
+        } else if (args->dx) {
             #pragma omp simd reduction(+:sum, product)
-            for (fnn_size k = 0; k < n; k++) {
-                sum += dy[k];
-                product += dy[k] * ((x[k] - centre) * scale + shift);
+            for (fnn_size j = 0; j < n; j++) {
+                sum += dy[j];
+                product += dy[j] * ((x[j] - centre) * scale + shift);
             }
         }
         if (!FN(norm_is_safe)(scale) || !FN(norm_is_finite)(sum) || !FN(norm_is_finite)(product)) {
-            FN(layer_norm_backward_with_care)(a, row, dw, db);
+            FN(layer_norm_backward_with_care)(args, row, dw, db);
             continue;
         }
         if (dw)                                     /* forward was  y = xhat * w + b   so  dw += dy * xhat,  db += dy */
-            for (fnn_size k = 0; k < n; k++) {
-                dw[k] += dy[k] * ((x[k] - centre) * scale + shift);
-                db[k] += dy[k];
+            for (fnn_size j = 0; j < n; j++) {
+                dw[j] += dy[j] * ((x[j] - centre) * scale + shift);
+                db[j] += dy[j];
             }
-        if (a->dx) {                                /* forward was  xhat = (x - mean(x)) * rstd(x) */
-            REAL *restrict dx = (REAL *)a->dx + row * n;
-            REAL p = -product / (REAL)n * scale, q = mean ? -sum / (REAL)n * scale : 0;
-            q += p * shift;
-            p *= scale;
+        if (args->dx) {                             /* forward was  xhat = (x - mean(x)) * rstd(x) */
+            REAL *restrict dx = (REAL *)args->dx + row * n;
+            REAL slope = -product / (REAL)n * scale, offset = mean ? -sum / (REAL)n * scale : 0;
+            offset += slope * shift;
+            slope *= scale;
             if (w)
-                for (fnn_size k = 0; k < n; k++)
-                    dx[k] = dy[k] * w[k] * scale + ((x[k] - centre) * p + q);
+                for (fnn_size j = 0; j < n; j++)
+                    dx[j] = dy[j] * w[j] * scale + ((x[j] - centre) * slope + offset);
             else
-                for (fnn_size k = 0; k < n; k++)
-                    dx[k] = dy[k] * scale + ((x[k] - centre) * p + q);
+                for (fnn_size j = 0; j < n; j++)
+                    dx[j] = dy[j] * scale + ((x[j] - centre) * slope + offset);
         }
     }
 }
 
-/* out[k] = parts[0][k] + parts[1][k] + ...: rows of 2n, of which out takes the first or the second
+/* out[j] = parts[0][j] + parts[1][j] + ...: rows of 2n, of which out takes the first or the second
  * half */
 typedef struct { REAL *out; const REAL *parts; fnn_size blocks, stride; } FN(norm_total_args);
 
 static void FN(norm_total_block)(void *ctx, fnn_size begin, fnn_size end)
 {
-    const FN(norm_total_args) *a = ctx;
-    REAL *restrict out = a->out;
+    const FN(norm_total_args) *args = ctx;
+    REAL *restrict out = args->out;
     memset(out + begin, 0, (size_t)(end - begin) * sizeof(REAL));
-    for (fnn_size i = 0; i < a->blocks; i++) {
-        const REAL *restrict part = a->parts + i * a->stride;
-        for (fnn_size k = begin; k < end; k++)
-            out[k] += part[k];
+    for (fnn_size block = 0; block < args->blocks; block++) {
+        const REAL *restrict part = args->parts + block * args->stride;
+        for (fnn_size j = begin; j < end; j++)
+            out[j] += part[j];
     }
 }
 
@@ -191,24 +191,25 @@ void FN(layer_norm_backward)(REAL *dx, REAL *dweight, REAL *dbias, const REAL *d
 }
 
 /* ---- group norm ------------------------------------------------------------------------------ */
-/* Item i = n*G + g is the group g of image n: its channels g*K ... g*K + K - 1, with K = C/G. */
+/* Item i is a group of an image, its group i % G: channels c from i % G * K on, k = 0 ... K - 1 of
+ * them, with K = C/G. */
 
 static void FN(group_norm_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
-    const fnn_norm_args *a = ctx;
-    const REAL *w = a->weight, *b = a->bias;
-    REAL *mean = a->mean, *rstd = a->rstd;
-    fnn_size S = a->S, K = a->C / a->G;
+    const fnn_norm_args *args = ctx;
+    const REAL *w = args->weight, *b = args->bias;
+    REAL *mean = args->mean, *rstd = args->rstd;
+    fnn_size S = args->S, K = args->C / args->G;
     for (fnn_size i = begin; i < end; i++) {
-        const REAL *x = (const REAL *)a->x + i * K * S;                /* x[n,g,:,:] */
-        REAL *y = (REAL *)a->y + i * K * S;
-        fnn_moments m = FN(norm_moments)(x, 1, K * S, K * S);
+        const REAL *x = (const REAL *)args->x + i * K * S;             /* x of the group */
+        REAL *y = (REAL *)args->y + i * K * S;
+        fnn_moments moments = FN(norm_moments)(x, 1, K * S, K * S);
         fnn_norm_care care;
-        REAL r = rstd[i] = (REAL)FN(norm_rstd)(&m, &care, 1, x, 1, K * S, K * S, a->eps);
-        FN(norm_keep_mean)(mean + 2 * i, &m);
+        REAL r = rstd[i] = (REAL)FN(norm_rstd)(&moments, &care, 1, x, 1, K * S, K * S, args->eps);
+        FN(norm_keep_mean)(mean + 2 * i, &moments);
         REAL centre = mean[2 * i], rest = mean[2 * i + 1];
         for (fnn_size k = 0; k < K; k++) {
-            fnn_size c = i % a->G * K + k;
+            fnn_size c = i % args->G * K + k;
             REAL scale = w ? r * w[c] : r;
             if (care.unit == 0 && FN(norm_is_finite)(scale))
                 FN(norm_plane)(y + k * S, x + k * S, S, centre, scale, (b ? b[c] : 0) - rest * scale);
@@ -231,37 +232,37 @@ void FN(group_norm_forward)(REAL *y, REAL *mean, REAL *rstd, const REAL *x, cons
 }
 
 /* The same sums and gradients as below, of one group. */
-static void FN(group_norm_backward_with_care)(const fnn_norm_args *a, fnn_size i, REAL *dw, REAL *db)
+static void FN(group_norm_backward_with_care)(const fnn_norm_args *args, fnn_size i, REAL *dw, REAL *db)
 {
-    const fnn_size S = a->S, K = a->C / a->G;
-    const REAL *x = (const REAL *)a->x + i * K * S, *dy = (const REAL *)a->dy + i * K * S, *w = a->weight;
-    const fnn_norm_care care = FN(norm_care_of)((const REAL *)a->mean + 2 * i, ((const REAL *)a->rstd)[i], x, 1,
+    const fnn_size S = args->S, K = args->C / args->G;
+    const REAL *x = (const REAL *)args->x + i * K * S, *dy = (const REAL *)args->dy + i * K * S, *w = args->weight;
+    const fnn_norm_care care = FN(norm_care_of)((const REAL *)args->mean + 2 * i, ((const REAL *)args->rstd)[i], x, 1,
                                                 K * S, K * S);
     const double m = (double)(K * S);
     FN(norm_products_of) sum = { 0, 0, 0, 0 };
     for (fnn_size k = 0; k < K; k++) {
-        const fnn_size c = i % a->G * K + k;
+        const fnn_size c = i % args->G * K + k;
         sum.dy = sum.dy_xhat = 0;
         FN(norm_products_with_care)(0, &sum, dy + k * S, x + k * S, S, &care, w ? w[c] : 1, 0);
         db[c] = (REAL)sum.dy;
         dw[c] = (REAL)sum.dy_xhat;
     }
-    for (fnn_size j = 0; a->dx && j < K * S; j++) {
-        const double xhat = FN(norm_xhat)(&care, x[j]), weight = w ? w[i % a->G * K + j / S] : 1;
-        ((REAL *)a->dx)[i * K * S + j] = (REAL)((dy[j] * weight - sum.g / m - xhat * (sum.g_xhat / m)) * care.rstd
+    for (fnn_size j = 0; args->dx && j < K * S; j++) {
+        const double xhat = FN(norm_xhat)(&care, x[j]), weight = w ? w[i % args->G * K + j / S] : 1;
+        ((REAL *)args->dx)[i * K * S + j] = (REAL)((dy[j] * weight - sum.g / m - xhat * (sum.g_xhat / m)) * care.rstd
                                                 * care.unit);
     }
 }
 
 static void FN(group_norm_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
-    const fnn_norm_args *a = ctx;
-    const REAL *w = a->weight, *mean = a->mean, *rstd = a->rstd;
-    fnn_size S = a->S, C = a->C, G = a->G, K = C / G;
+    const fnn_norm_args *args = ctx;
+    const REAL *w = args->weight, *mean = args->mean, *rstd = args->rstd;
+    fnn_size S = args->S, C = args->C, G = args->G, K = C / G;
     double m = (double)(K * S);
     for (fnn_size i = begin; i < end; i++) {
-        const REAL *x = (const REAL *)a->x + i * K * S, *dy = (const REAL *)a->dy + i * K * S;
-        REAL *dw = (REAL *)a->work + i / G * 2 * C, *db = dw + C;      /* this image's share of dweight and dbias */
+        const REAL *x = (const REAL *)args->x + i * K * S, *dy = (const REAL *)args->dy + i * K * S;
+        REAL *dw = (REAL *)args->work + i / G * 2 * C, *db = dw + C;      /* this image's share of dweight and dbias */
         double centre = mean[2 * i], rest = mean[2 * i + 1], r = rstd[i], sum = 0, product = 0;
         for (fnn_size k = 0; k < K; k++) {          /* forward was  y = xhat * w + b   so  dw += dy * xhat,  db += dy */
             fnn_size c = i % G * K + k;
@@ -274,9 +275,9 @@ static void FN(group_norm_backward_block)(void *ctx, fnn_size begin, fnn_size en
             product += w ? p * (double)w[c] : p;
         }
         if (!FN(norm_is_safe)(r) || !FN(norm_is_finite)(sum) || !FN(norm_is_finite)(product))
-            FN(group_norm_backward_with_care)(a, i, dw, db);
-        else if (a->dx) {                           /* forward was  xhat = (x - mean(x)) * rstd(x) */
-            REAL *dx = (REAL *)a->dx + i * K * S;
+            FN(group_norm_backward_with_care)(args, i, dw, db);
+        else if (args->dx) {                        /* forward was  xhat = (x - mean(x)) * rstd(x) */
+            REAL *dx = (REAL *)args->dx + i * K * S;
             double slope = -product / m * r * r, offset = -sum / m * r - slope * rest;
             for (fnn_size k = 0; k < K; k++)
                 FN(norm_plane_backward)(dx + k * S, dy + k * S, x + k * S, S, (REAL)centre,

@@ -33,24 +33,27 @@ enum {
 typedef struct { double count, centre, offset, m2; } fnn_moments;
 
 /* Add `count` elements with these sums of x - centre and (x - centre)^2. */
-static void fnn_moments_add(fnn_moments *a, double count, double centre, double sum, double squares)
+static void fnn_moments_add(fnn_moments *all, double count, double centre, double sum, double squares)
 {
     double offset = sum / count, m2 = squares - sum * offset;
-    if (a->count == 0) {
-        *a = (fnn_moments){ count, centre, offset, m2 };
+    if (all->count == 0) {
+        *all = (fnn_moments){ count, centre, offset, m2 };
         return;
     }
-    double total = a->count + count, share = count / total, delta = (centre - a->centre) + (offset - a->offset);
-    a->m2 += m2 + delta * delta * (a->count * share);
-    a->offset += delta * share;
-    a->count = total;
+    double total = all->count + count, share = count / total, delta = (centre - all->centre) + (offset - all->offset);
+    all->m2 += m2 + delta * delta * (all->count * share);
+    all->offset += delta * share;
+    all->count = total;
 }
 
 /* For a set that is done with care:  xhat = (x * unit - mean) * rstd,  unit a power of 2 */
 typedef struct { double unit, mean, rstd; } fnn_norm_care;
 
-static double fnn_moments_mean(const fnn_moments *a) { return a->centre + a->offset; }
-static double fnn_moments_var(const fnn_moments *a) { return a->count > 0 ? a->m2 / a->count : 0; }
+static double fnn_moments_mean(const fnn_moments *moments) { return moments->centre + moments->offset; }
+static double fnn_moments_var(const fnn_moments *moments)
+{
+    return moments->count > 0 ? moments->m2 / moments->count : 0;
+}
 
 /* Items of `size` elements that are worth a block. */
 static fnn_size fnn_norm_items(fnn_size size)
@@ -88,11 +91,11 @@ FNN_INLINE void FN(norm_add)(FN(norm_running) *t, const REAL *x, fnn_size n)
 /* s += sum (x - centre),  q += sum (x - centre)^2 */
 FNN_INLINE void FN(norm_spread)(FN(norm_running) *s, FN(norm_running) *q, const REAL *x, fnn_size n, REAL centre)
 {
-    const vec m = v_set(centre);
+    const vec centres = v_set(centre);
     fnn_size i = 0;
     for (; i + 4 * VL <= n; i += 4 * VL) {
-        const vec d0 = v_load(x + i) - m, d1 = v_load(x + i + VL) - m;
-        const vec d2 = v_load(x + i + 2 * VL) - m, d3 = v_load(x + i + 3 * VL) - m;
+        const vec d0 = v_load(x + i) - centres, d1 = v_load(x + i + VL) - centres;
+        const vec d2 = v_load(x + i + 2 * VL) - centres, d3 = v_load(x + i + 3 * VL) - centres;
         s->a += d0;
         s->b += d1;
         s->c += d2;
@@ -103,7 +106,7 @@ FNN_INLINE void FN(norm_spread)(FN(norm_running) *s, FN(norm_running) *q, const 
         q->d += d3 * d3;
     }
     for (; i + VL <= n; i += VL) {
-        const vec d = v_load(x + i) - m;
+        const vec d = v_load(x + i) - centres;
         s->a += d;
         q->a += d * d;
     }
@@ -131,29 +134,30 @@ FNN_INLINE vec FN(norm_passed)(vec z, vec dy)
 FNN_INLINE void FN(norm_add_products)(const int relu, FN(norm_running) *s, FN(norm_running) *p, const REAL *dy,
                                       const REAL *x, fnn_size n, REAL centre, FN(norm_gate) gate)
 {
-    const vec m = v_set(centre), scale = v_set(gate.scale), shift = v_set(gate.shift);
+    const vec centres = v_set(centre), scales = v_set(gate.scale), shifts = v_set(gate.shift);
     fnn_size i = 0;
     for (; i + 2 * VL <= n; i += 2 * VL) {
-        vec g0 = v_load(dy + i), g1 = v_load(dy + i + VL);
-        const vec d0 = v_load(x + i) - m, d1 = v_load(x + i + VL) - m;
+        vec passed0 = v_load(dy + i), passed1 = v_load(dy + i + VL);
+        const vec d0 = v_load(x + i) - centres, d1 = v_load(x + i + VL) - centres;
         if (relu) {
-            g0 = FN(norm_passed)(d0 * scale + shift, g0);
-            g1 = FN(norm_passed)(d1 * scale + shift, g1);
+            passed0 = FN(norm_passed)(d0 * scales + shifts, passed0);
+            passed1 = FN(norm_passed)(d1 * scales + shifts, passed1);
         }
-        s->a += g0;
-        s->b += g1;
-        p->a += g0 * d0;
-        p->b += g1 * d1;
+        s->a += passed0;
+        s->b += passed1;
+        p->a += passed0 * d0;
+        p->b += passed1 * d1;
     }
     for (; i + VL <= n; i += VL) {
-        const vec d = v_load(x + i) - m, g = relu ? FN(norm_passed)(d * scale + shift, v_load(dy + i)) : v_load(dy + i);
-        s->a += g;
-        p->a += g * d;
+        const vec d = v_load(x + i) - centres;
+        const vec passed = relu ? FN(norm_passed)(d * scales + shifts, v_load(dy + i)) : v_load(dy + i);
+        s->a += passed;
+        p->a += passed * d;
     }
     for (; i < n; i++) {
-        const REAL d = x[i] - centre, g = !relu || d * gate.scale + gate.shift > 0 ? dy[i] : 0;
-        s->rest += g;
-        p->rest += g * d;
+        const REAL d = x[i] - centre, passed = !relu || d * gate.scale + gate.shift > 0 ? dy[i] : 0;
+        s->rest += passed;
+        p->rest += passed * d;
     }
 }
 
@@ -193,10 +197,10 @@ static fnn_moments FN(norm_moments)(const REAL *x, fnn_size planes, fnn_size str
 }
 
 /* The mean as a pair: rounded to REAL, and what the rounding left. */
-static void FN(norm_keep_mean)(REAL *pair, const fnn_moments *m)
+static void FN(norm_keep_mean)(REAL *pair, const fnn_moments *moments)
 {
-    pair[0] = (REAL)fnn_moments_mean(m);
-    const REAL rest = (REAL)((m->centre - (double)pair[0]) + m->offset);
+    pair[0] = (REAL)fnn_moments_mean(moments);
+    const REAL rest = (REAL)((moments->centre - (double)pair[0]) + moments->offset);
     pair[1] = rest == rest ? rest : 0;                                 /* an infinite mean leaves none */
 }
 
@@ -212,7 +216,7 @@ FNN_INLINE int FN(norm_is_safe)(double rstd)
 FNN_INLINE int FN(norm_is_finite)(double v) { return fabs(v) <= NORM_LARGEST; }
 
 /* The moments of a set again, and its rstd; not centred: about 0, for RMS norm. */
-static double FN(norm_moments_with_care)(fnn_moments *m, fnn_norm_care *care, int centred, const REAL *x,
+static double FN(norm_moments_with_care)(fnn_moments *moments, fnn_norm_care *care, int centred, const REAL *x,
                                          fnn_size planes, fnn_size stride, fnn_size len, double eps)
 {
     const double count = (double)planes * (double)len;
@@ -225,7 +229,7 @@ static double FN(norm_moments_with_care)(fnn_moments *m, fnn_norm_care *care, in
         }
     if (!(largest <= NORM_LARGEST)) {               /* infinite or NaN: as the formulas have it */
         const double rstd = centred || largest != largest ? NAN : 0;
-        *m = (fnn_moments){ count, total / count, 0, NAN };
+        *moments = (fnn_moments){ count, total / count, 0, NAN };
         *care = (fnn_norm_care){ 1, centred ? NAN : 0, rstd };
         return rstd;
     }
@@ -254,24 +258,24 @@ static double FN(norm_moments_with_care)(fnn_moments *m, fnn_norm_care *care, in
     }
     const double left = centred ? sum / count : 0;
     const double var = squares > sum * left ? (squares - sum * left) / count : 0;
-    *m = (fnn_moments){ count, mean / care->unit, left / care->unit, var * count / care->unit / care->unit };
+    *moments = (fnn_moments){ count, mean / care->unit, left / care->unit, var * count / care->unit / care->unit };
     care->mean = mean + left;
     care->rstd = var > 0 ? 1 / sqrt(var + eps * care->unit * care->unit) : 1 / sqrt(eps) / care->unit;
     return care->rstd * care->unit;
 }
 
-/* rstd of a set of which m has the moments; care->unit is 0, or the set must be done with care. */
-static double FN(norm_rstd)(fnn_moments *m, fnn_norm_care *care, int centred, const REAL *x, fnn_size planes,
+/* rstd of a set with these moments; care->unit is 0, or the set must be done with care. */
+static double FN(norm_rstd)(fnn_moments *moments, fnn_norm_care *care, int centred, const REAL *x, fnn_size planes,
                             fnn_size stride, fnn_size len, double eps)
 {
-    double spread = fnn_moments_var(m);
+    double spread = fnn_moments_var(moments);
     if (!centred)                                   /* mean square = variance + mean^2 */
-        spread += fnn_moments_mean(m) * fnn_moments_mean(m);
+        spread += fnn_moments_mean(moments) * fnn_moments_mean(moments);
     double rstd = 1 / sqrt(spread + eps);
     *care = (fnn_norm_care){ 0, 0, 0 };
-    if (FN(norm_is_safe)(rstd) || m->count == 0)
+    if (FN(norm_is_safe)(rstd) || moments->count == 0)
         return rstd;
-    rstd = FN(norm_moments_with_care)(m, care, centred, x, planes, stride, len, eps);
+    rstd = FN(norm_moments_with_care)(moments, care, centred, x, planes, stride, len, eps);
     if (FN(norm_is_safe)(rstd))                     /* only the sums had overflowed */
         care->unit = 0;
     return rstd;
@@ -283,13 +287,13 @@ static fnn_norm_care FN(norm_care_of)(const REAL *mean, REAL rstd, const REAL *x
                                       fnn_size len)
 {
     fnn_norm_care care;
-    fnn_moments m;
+    fnn_moments moments;
     if (rstd >= (REAL)(REAL_IS_F64 ? DBL_MIN : FLT_MIN)) {
         care.unit = rstd < 1 ? 0x1p-8 : 1;          /* x - mean of the largest numbers overflows */
         care.mean = mean ? ((double)mean[0] + (double)mean[1]) * care.unit : 0;
         care.rstd = rstd / care.unit;
     } else
-        FN(norm_moments_with_care)(&m, &care, mean != NULL, x, planes, stride, len, 0);
+        FN(norm_moments_with_care)(&moments, &care, mean != NULL, x, planes, stride, len, 0);
     return care;
 }
 
@@ -319,9 +323,9 @@ static void FN(norm_products_with_care)(int relu, FN(norm_products_of) *sum, con
                                         const fnn_norm_care *care, double w, double b)
 {
     for (fnn_size i = 0; i < n; i++) {
-        const double xhat = FN(norm_xhat)(care, x[i]), d = !relu || xhat * w + b > 0 ? dy[i] : 0, g = d * w;
-        sum->dy += d;
-        sum->dy_xhat += d * xhat;
+        const double xhat = FN(norm_xhat)(care, x[i]), passed = !relu || xhat * w + b > 0 ? dy[i] : 0, g = passed * w;
+        sum->dy += passed;
+        sum->dy_xhat += passed * xhat;
         sum->g += g;
         sum->g_xhat += g * xhat;
     }
@@ -333,15 +337,16 @@ static void FN(norm_products_with_care)(int relu, FN(norm_products_of) *sum, con
 FNN_INLINE void FN(norm_write)(const int relu, REAL *restrict y, const REAL *restrict x, fnn_size n, REAL centre,
                                REAL scale, REAL shift)
 {
-    const vec m = v_set(centre), a = v_set(scale), b = v_set(shift), zero = v_set(0);
+    const vec centres = v_set(centre), scales = v_set(scale), shifts = v_set(shift), zero = v_set(0);
     fnn_size i = 0;
     for (; i + 2 * VL <= n; i += 2 * VL) {
-        const vec y0 = (v_load(x + i) - m) * a + b, y1 = (v_load(x + i + VL) - m) * a + b;
+        const vec y0 = (v_load(x + i) - centres) * scales + shifts;
+        const vec y1 = (v_load(x + i + VL) - centres) * scales + shifts;
         v_store(y + i, relu ? v_max(zero, y0) : y0);                    /* this way round NaN stays */
         v_store(y + i + VL, relu ? v_max(zero, y1) : y1);
     }
     for (; i + VL <= n; i += VL) {
-        const vec y0 = (v_load(x + i) - m) * a + b;
+        const vec y0 = (v_load(x + i) - centres) * scales + shifts;
         v_store(y + i, relu ? v_max(zero, y0) : y0);
     }
     for (; i < n; i++) {
@@ -356,26 +361,28 @@ FNN_INLINE void FN(norm_plane)(REAL *restrict y, const REAL *restrict x, fnn_siz
     FN(norm_write)(0, y, x, n, centre, scale, shift);
 }
 
-/* dx = dy * a + (x - centre) * b + c; relu (a constant): of the dy that passes the gate */
+/* dx = dy * scale + (x - centre) * slope + shift; relu (a constant): of the dy that passes the
+ * gate */
 FNN_INLINE void FN(norm_write_backward)(const int relu, REAL *restrict dx, const REAL *restrict dy,
-                                        const REAL *restrict x, fnn_size n, REAL centre, FN(norm_gate) gate, REAL a,
-                                        REAL b, REAL c)
+                                        const REAL *restrict x, fnn_size n, REAL centre, FN(norm_gate) gate, REAL scale,
+                                        REAL slope, REAL shift)
 {
-    const vec m = v_set(centre), scale = v_set(gate.scale);
-    const vec shift = v_set(gate.shift), va = v_set(a), vb = v_set(b), vc = v_set(c);
+    const vec centres = v_set(centre), gate_scales = v_set(gate.scale);
+    const vec gate_shifts = v_set(gate.shift), scales = v_set(scale), slopes = v_set(slope), shifts = v_set(shift);
     fnn_size i = 0;
     for (; i + VL <= n; i += VL) {
-        const vec d = v_load(x + i) - m, g = relu ? FN(norm_passed)(d * scale + shift, v_load(dy + i)) : v_load(dy + i);
-        v_store(dx + i, g * va + (d * vb + vc));
+        const vec d = v_load(x + i) - centres;
+        const vec passed = relu ? FN(norm_passed)(d * gate_scales + gate_shifts, v_load(dy + i)) : v_load(dy + i);
+        v_store(dx + i, passed * scales + (d * slopes + shifts));
     }
     for (; i < n; i++) {
-        const REAL d = x[i] - centre, g = !relu || d * gate.scale + gate.shift > 0 ? dy[i] : 0;
-        dx[i] = g * a + (d * b + c);
+        const REAL d = x[i] - centre, passed = !relu || d * gate.scale + gate.shift > 0 ? dy[i] : 0;
+        dx[i] = passed * scale + (d * slope + shift);
     }
 }
 
 FNN_INLINE void FN(norm_plane_backward)(REAL *restrict dx, const REAL *restrict dy, const REAL *restrict x, fnn_size n,
-                                        REAL centre, REAL a, REAL b, REAL c)
+                                        REAL centre, REAL scale, REAL slope, REAL shift)
 {
-    FN(norm_write_backward)(0, dx, dy, x, n, centre, (FN(norm_gate)){ 0, 0 }, a, b, c);
+    FN(norm_write_backward)(0, dx, dy, x, n, centre, (FN(norm_gate)){ 0, 0 }, scale, slope, shift);
 }

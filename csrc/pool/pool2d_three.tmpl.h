@@ -210,9 +210,9 @@ static void FN(three_backward_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size over = FN(whole_vectors)(fnn_max(n, Q)), length = over + VL;
     REAL *const room = fnn_scratch_alloc((4 * length + 2 * over) * sizeof(REAL)), *const last = room + 4 * length;
     FN(three_dy) above = { room, room + length }, row = { room + 2 * length, room + 3 * length };
-    for (fnn_size k = 0; k < 4; k += 2) {
-        FN(pool_fill)(room + k * length, length, 0);
-        FN(pool_fill)(room + (k + 1) * length, length, POOL_NONE);
+    for (fnn_size half = 0; half < 4; half += 2) {
+        FN(pool_fill)(room + half * length, length, 0);
+        FN(pool_fill)(room + (half + 1) * length, length, POOL_NONE);
     }
     for (fnn_size item = begin; item < end; item++) {
         const pool_tile tile = pool_tile_of(&args->cut, item, pool_frame_rows(g), 1);
