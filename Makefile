@@ -122,7 +122,7 @@ i386: $(call selftest_objects,i386)     ## the same in 32 bits, without SSE: gcc
 
 # The C core without a warning for systems that are not here, by Zig's Clang (the package ziglang), and for Windows by
 # MinGW's GCC (gcc-mingw-w64-x86-64). Nothing is run, and little is optimised: that Clang then leaves a loop as it is,
-# which a `simd` pragma names, is no fault.
+# which a `simd` pragma names, is no fault. In 32 bits no fnn_work may become a fnn_size unseen.
 TARGETS = x86_64-linux-gnu.2.17 x86_64-linux-musl aarch64-linux-gnu x86_64-windows-gnu aarch64-macos
 TARGETS_CORE = $(filter csrc/%,$(SELFTEST_SOURCES:.c=.o))
 MINGW_CC ?= x86_64-w64-mingw32-gcc
@@ -132,10 +132,11 @@ build/targets/$(1)/%.o: %.c $$(SELFTEST_HEADERS)
 targets: $$(TARGETS_CORE:%=build/targets/$(1)/%)
 endef
 $(foreach target,$(TARGETS),$(eval $(call target_rules,$(target),$(PY) -m ziglang cc -target $(target))))
+$(eval $(call target_rules,arm,$(PY) -m ziglang cc -target arm-linux-gnueabihf -Wshorten-64-to-32))
 $(eval $(call target_rules,mingw,$(MINGW_CC)))
 
 targets:                ## csrc compiles without a warning for old and other Linux, Windows and macOS
-	@echo "compiled for $(TARGETS) and MinGW's GCC"
+	@echo "compiled for $(TARGETS), arm in 32 bits and MinGW's GCC"
 
 lint:
 	ruff check .

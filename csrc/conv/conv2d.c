@@ -3,10 +3,10 @@
 #include "fastnn.h"
 #include "conv/conv2d_choose.h"
 
-fnn_size fnn_conv2d_workspace(const fnn_window *g, int want_dx, int want_dw)
+fnn_work fnn_conv2d_workspace(const fnn_window *g, int want_dx, int want_dw)
 {
-    const fnn_size weights = g->K * conv_taps(g);
-    fnn_size elements = 0;
+    const fnn_work weights = (fnn_work)g->K * conv_taps(g);
+    fnn_work elements = 0;
     if (want_dx && conv_choose(g, CONV_DX) == CONV_FLIPPED)
         elements += weights;                                    /* the flipped filters */
     if (want_dw) {                                              /* a partial sum for each block of images or part */

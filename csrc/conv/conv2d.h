@@ -40,7 +40,7 @@
 #ifndef FNN_CONV2D_H_ONCE
 #define FNN_CONV2D_H_ONCE
 /* Elements of workspace that conv2d_backward needs for the gradients that are wanted. */
-fnn_size fnn_conv2d_workspace(const fnn_window *g, int want_dx, int want_dw);
+fnn_work fnn_conv2d_workspace(const fnn_window *g, int want_dx, int want_dw);
 
 /* The names of the methods that compute y, dx and dw, for tests and documentation. dx by the method
  * of another convolution is "flipped, " and that method's name. */

@@ -101,7 +101,7 @@ static inline fnn_size conv_image_blocks(const fnn_window *g, fnn_size blocks)
 {
     const fnn_work work = (fnn_work)g->N * g->P * g->Q * conv_taps(g) * (g->K / g->G) * g->G;
     const fnn_size most = fnn_ceil_div(CONV_BLOCKS, blocks);
-    const fnn_size aim = work / CONV_WORK / blocks < most ? work / CONV_WORK / blocks : most;
+    const fnn_size aim = work / CONV_WORK / blocks < most ? (fnn_size)(work / CONV_WORK / blocks) : most;
     const fnn_size images = fnn_ceil_div(fnn_max(g->N, 1), fnn_min(fnn_max(aim, 1), fnn_max(g->N, 1)));
     return fnn_ceil_div(fnn_max(g->N, 1), images);
 }
@@ -271,7 +271,7 @@ static inline int conv_dx_is_flipped(const fnn_window *g)
     return FLIPPED_PIXELS * g->P * g->Q >= g->H * g->W
         && (conv_y_is_direct(&back) || conv_y_is_winograd(&back)
             || (FLIPPED_COLUMNS_DX * g->P * g->Q >= FLIPPED_COLUMNS_DY * g->H * g->W
-                && g->K * g->H * g->W <= FLIPPED_MATRIX * g->C * g->P * g->Q));
+                && (fnn_work)g->K * g->H * g->W <= (fnn_work)FLIPPED_MATRIX * g->C * g->P * g->Q));
 }
 
 /* ---- taps: conv2d_taps.tmpl.h ---------------------------------------------------------------- */

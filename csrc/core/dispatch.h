@@ -3,7 +3,9 @@
 #ifndef FASTNN_DISPATCH_H
 #define FASTNN_DISPATCH_H
 
-#if defined(__x86_64__) && (defined(__clang__) || (defined(__GNUC__) && !defined(_WIN32)))
+/* Not with GCC for Windows, MinGW's or Cygwin's: it keeps vectors of 32 bytes on a stack aligned to
+ * 16, and reads them as if it were 32 (GCC's bug 54412). Clang does not. */
+#if defined(__x86_64__) && (defined(__clang__) || (defined(__GNUC__) && !defined(_WIN32) && !defined(__CYGWIN__)))
 #  define FNN_BUILD_AVX2 1
 #  define FNN_BUILD_AVX512 1
 #else

@@ -10,8 +10,9 @@
 
 typedef ptrdiff_t fnn_size;                         /* counts elements; signed, so that differences are too */
 
-/* Counts work, in multiply-adds. No array has as many elements, so where addresses have 32 bits it
- * can be more than a fnn_size holds. Begin a product with it: (fnn_work)m * n * k. */
+/* Counts work, in multiply-adds, or elements of an array that does not exist yet. Where addresses
+ * have 32 bits both can be more than a fnn_size holds. Begin a product with it:
+ * (fnn_work)m * n * k. */
 typedef int64_t fnn_work;
 
 static inline fnn_size fnn_min(fnn_size a, fnn_size b) { return a < b ? a : b; }

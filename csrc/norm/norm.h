@@ -28,11 +28,11 @@ static inline fnn_size fnn_layer_norm_grain(fnn_size rows, fnn_size n)
 }
 
 /* Elements of workspace for the backward of layer norm and of group norm */
-static inline fnn_size fnn_layer_norm_work(fnn_size rows, fnn_size n)
+static inline fnn_work fnn_layer_norm_work(fnn_size rows, fnn_size n)
 {
-    return 2 * n * fnn_ceil_div(rows, fnn_layer_norm_grain(rows, n));
+    return (fnn_work)2 * n * fnn_ceil_div(rows, fnn_layer_norm_grain(rows, n));
 }
-static inline fnn_size fnn_group_norm_work(fnn_size N, fnn_size C) { return 2 * N * C; }
+static inline fnn_work fnn_group_norm_work(fnn_size N, fnn_size C) { return (fnn_work)2 * N * C; }
 #endif
 
 /* Each row of n elements:  y = (x - mean) * rstd * weight + bias  with the row's own mean, and

@@ -8,7 +8,7 @@
 #ifndef FNN_EMBEDDING_H_ONCE
 #define FNN_EMBEDDING_H_ONCE
 /* Elements of workspace for embedding_backward */
-static inline fnn_size fnn_embedding_work(fnn_size n, fnn_size V) { return V + 1 + n; }
+static inline fnn_work fnn_embedding_work(fnn_size n, fnn_size V) { return (fnn_work)V + 1 + n; }
 #endif
 
 /* y[i,:] = w[index[i],:] */

@@ -121,7 +121,7 @@ static inline int pool_is_framed(const fnn_window *g)
     const fnn_size down = pool_down(g), right = pool_right(g);
     const fnn_size columns = fnn_min(fnn_max(g->Q, pool_frame_columns(g)), POOL_COLUMNS);
     return down < POOL_FRAMES_MAX && right < POOL_FRAMES_MAX
-        && (1 + down) * (columns + right) * g->sh * g->sw <= POOL_FRAMES_MAX;
+        && (fnn_work)(1 + down) * (columns + right) * g->sh * g->sw <= POOL_FRAMES_MAX;
 }
 
 /* rows x columns in tiles whose frames, rows + down high, and as many outputs hold about
@@ -155,14 +155,20 @@ static inline fnn_size mean_count(fnn_size p, fnn_size size, fnn_size taps, fnn_
     return count_padding ? end - begin : fnn_max(1, fnn_min(end, size) - fnn_max(begin, 0));
 }
 
+/* The whole pixels in n/outputs of `size` */
+static inline fnn_size pool_share(fnn_size n, fnn_size size, fnn_size outputs)
+{
+    return (fnn_size)((fnn_work)n * size / outputs);
+}
+
 /* What window p sees along one direction: the pixels begin, begin + step, ... before end. */
 typedef struct { fnn_size begin, end, step; } pool_span;
 
 static inline pool_span pool_sees(fnn_size p, fnn_size size, fnn_size outputs, fnn_size taps, fnn_size stride,
                                   fnn_size pad, fnn_size step, int adaptive)
 {
-    if (adaptive)
-        return (pool_span){ p * size / outputs, fnn_ceil_div((p + 1) * size, outputs), 1 };
+    if (adaptive)                                   /* from p/outputs to (p + 1)/outputs, pixels cut there included */
+        return (pool_span){ pool_share(p, size, outputs), size - pool_share(outputs - p - 1, size, outputs), 1 };
     const fnn_size begin = p * stride - pad, end = fnn_min(begin + (taps - 1) * step + 1, size);
     return (pool_span){ begin >= 0 ? begin : begin + fnn_ceil_div(-begin, step) * step, end, step };
 }

@@ -42,13 +42,13 @@ static inline fnn_size fnn_recurrent_row(fnn_size gates, fnn_size H)
 
 /* Elements of a packed W_hh. The last panel (recurrent.tmpl.h) is filled up, by at most 63 units.
  */
-static inline fnn_size fnn_recurrent_panels(fnn_size gates, fnn_size H) { return gates * H * (H + 64); }
+static inline fnn_work fnn_recurrent_panels(fnn_size gates, fnn_size H) { return (fnn_work)gates * H * (H + 64); }
 
 /* Elements of workspace for forward: h of two steps, the packed W_hh, and gates + 1 biases of H
  * numbers */
-static inline fnn_size fnn_recurrent_forward_work(fnn_size gates, fnn_size B, fnn_size H)
+static inline fnn_work fnn_recurrent_forward_work(fnn_size gates, fnn_size B, fnn_size H)
 {
-    return 2 * B * fnn_recurrent_pitch(H) + fnn_recurrent_panels(gates, H) + (gates + 1) * H;
+    return (fnn_work)2 * B * fnn_recurrent_pitch(H) + fnn_recurrent_panels(gates, H) + (gates + 1) * H;
 }
 
 /* Backward cuts the sequence into parts of this many steps: all of them, or as many as have
@@ -67,18 +67,18 @@ static inline fnn_size fnn_recurrent_rows(fnn_size T, fnn_size B)
 
 /* Elements of a packed W_ih, which all parts multiply by, in two pieces, as GRU needs it. A single
  * part takes W_ih as it lies. */
-static inline fnn_size fnn_recurrent_packed(fnn_size gates, fnn_size T, fnn_size B, fnn_size I, fnn_size H)
+static inline fnn_work fnn_recurrent_packed(fnn_size gates, fnn_size T, fnn_size B, fnn_size I, fnn_size H)
 {
     return fnn_recurrent_steps(T, B) < T
-         ? fnn_gemm_packed_size(I, (gates - 1) * H) + fnn_gemm_packed_size(I, H) : 0;
+         ? (fnn_work)fnn_gemm_packed_size(I, (gates - 1) * H) + fnn_gemm_packed_size(I, H) : 0;
 }
 
 /* Elements of workspace for backward: the packed W_ih, dz, the packed W_hh, and what a step leaves
  * of a state, [B][H] */
-static inline fnn_size fnn_recurrent_work(fnn_size gates, fnn_size T, fnn_size B, fnn_size I, fnn_size H)
+static inline fnn_work fnn_recurrent_work(fnn_size gates, fnn_size T, fnn_size B, fnn_size I, fnn_size H)
 {
-    return fnn_recurrent_packed(gates, T, B, I, H) + fnn_recurrent_rows(T, B) * fnn_recurrent_row(gates, H)
-         + fnn_recurrent_panels(gates, H) + B * H;
+    return fnn_recurrent_packed(gates, T, B, I, H) + (fnn_work)fnn_recurrent_rows(T, B) * fnn_recurrent_row(gates, H)
+         + fnn_recurrent_panels(gates, H) + (fnn_work)B * H;
 }
 
 #endif

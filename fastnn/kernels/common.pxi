@@ -343,8 +343,9 @@ cdef class Workspace:
     """Recycled scratch memory for one call: `Workspace(nbytes).data`."""
     cdef void *data
 
-    def __cinit__(self, Py_ssize_t nbytes):
-        self.data = fnn_buffer_acquire(nbytes if nbytes > 0 else 1)
+    def __cinit__(self, int64_t nbytes):            # as many may be wanted where addresses have 32 bits
+        if nbytes <= PY_SSIZE_T_MAX:
+            self.data = fnn_buffer_acquire(nbytes if nbytes > 0 else 1)
         if self.data == NULL:
             raise MemoryError(f"fastnn: no memory for {nbytes:,} bytes of workspace")
 

@@ -1,7 +1,7 @@
 # conv2d.pxi -- calls of csrc/conv/conv2d.c. The map of its files and methods: csrc/conv/conv2d.h
 
 cdef extern from "fastnn.h" nogil:
-    Py_ssize_t fnn_conv2d_workspace(const fnn_window *g, int want_dx, int want_dw)
+    int64_t fnn_conv2d_workspace(const fnn_window *g, int want_dx, int want_dw)
     void fnn_conv2d_methods(const fnn_window *g, const char *names[3])
     void (*fnn_conv2d_forward[2])(void *y, const void *x, const void *w, const void *b, const fnn_window *g)
     void (*fnn_conv2d_relu_forward[2])(void *y, const void *x, const void *w, const void *b, const fnn_window *g)

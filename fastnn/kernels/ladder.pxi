@@ -37,7 +37,7 @@ def ladder_conv2d(x, w, stride, padding, int step):
     _conv_window(&g, &x_, &w_, stride, padding, (1, 1), 1)
     shape[0], shape[1], shape[2], shape[3] = g.N, g.K, g.P, g.Q
     y = new_array(&y_, x_.dtype, 4, shape)
-    cdef Workspace cols = Workspace(g.C * g.R * g.S * g.P * g.Q * item_bytes(x_.dtype))
+    cdef Workspace cols = Workspace(<int64_t>g.C * g.R * g.S * g.P * g.Q * item_bytes(x_.dtype))
     with nogil:
         fnn_ladder_conv2d[x_.dtype](y_.data, x_.data, w_.data, cols.data, &g, step)
     return y
@@ -81,7 +81,7 @@ def ladder_lstm(x, h0, c0, w_ih, w_hh, b, int step):
          and has_size(&w_ih_, x_.dtype, 4 * shape[2] * x_.shape[2])
          and has_size(&w_hh_, x_.dtype, 4 * shape[2] * shape[2]) and has_size(&b_, x_.dtype, 4 * shape[2]))
     y = new_array(&y_, x_.dtype, 3, shape)
-    cdef Workspace work = Workspace((4 * shape[0] + 1) * shape[1] * shape[2] * item_bytes(x_.dtype))
+    cdef Workspace work = Workspace(<int64_t>(4 * shape[0] + 1) * shape[1] * shape[2] * item_bytes(x_.dtype))
     with nogil:
         fnn_ladder_lstm[x_.dtype](y_.data, x_.data, h0_.data, c0_.data, w_ih_.data, w_hh_.data, b_.data, work.data,
                                   shape[0], shape[1], x_.shape[2], shape[2], step)
@@ -95,7 +95,7 @@ def ladder_attention(q, k, v, double scale, int step):
     q, k, v = open_array(q, &q_), open_array(k, &k_), open_array(v, &v_)
     need(q_.ndim == 3 and matches(&k_, &q_) and matches(&v_, &q_))
     y = new_array(&y_, q_.dtype, 3, q_.shape)
-    cdef Workspace work = Workspace(q_.shape[1] * q_.shape[1] * item_bytes(q_.dtype))
+    cdef Workspace work = Workspace(<int64_t>q_.shape[1] * q_.shape[1] * item_bytes(q_.dtype))
     with nogil:
         fnn_ladder_attention[q_.dtype](y_.data, q_.data, k_.data, v_.data, work.data, q_.shape[0], q_.shape[1],
                                        q_.shape[2], scale, step)

@@ -1,8 +1,8 @@
 # norm.pxi -- calls of csrc/norm/norm.c and csrc/norm/batch_norm.c
 
 cdef extern from "fastnn.h" nogil:
-    Py_ssize_t fnn_layer_norm_work(Py_ssize_t rows, Py_ssize_t n)
-    Py_ssize_t fnn_group_norm_work(Py_ssize_t N, Py_ssize_t C)
+    int64_t fnn_layer_norm_work(Py_ssize_t rows, Py_ssize_t n)
+    int64_t fnn_group_norm_work(Py_ssize_t N, Py_ssize_t C)
     void (*fnn_layer_norm_forward[2])(void *y, void *mean, void *rstd, const void *x, const void *weight,
                                       const void *bias, Py_ssize_t rows, Py_ssize_t n, double eps)
     void (*fnn_layer_norm_backward[2])(void *dx, void *dweight, void *dbias, const void *dy, const void *x,

@@ -3,8 +3,8 @@
 
 cdef extern from "fastnn.h" nogil:
     Py_ssize_t fnn_recurrent_row(Py_ssize_t gates, Py_ssize_t H)
-    Py_ssize_t fnn_recurrent_forward_work(Py_ssize_t gates, Py_ssize_t B, Py_ssize_t H)
-    Py_ssize_t fnn_recurrent_work(Py_ssize_t gates, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I, Py_ssize_t H)
+    int64_t fnn_recurrent_forward_work(Py_ssize_t gates, Py_ssize_t B, Py_ssize_t H)
+    int64_t fnn_recurrent_work(Py_ssize_t gates, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I, Py_ssize_t H)
 
 
 def recurrent_workspace(Py_ssize_t gates, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I, Py_ssize_t H):
@@ -53,6 +53,6 @@ cdef object _bias_gradient(const Recurrence *r, bint wanted, Array *out, int gat
     return new_array(out, r.x.dtype, 1, &length) if wanted else open_optional(None, out)
 
 
-cdef Workspace _recurrent_workspace(const Recurrence *r, Py_ssize_t elements):
+cdef Workspace _recurrent_workspace(const Recurrence *r, int64_t elements):
     scratch_ready()
     return Workspace(elements * item_bytes(r.x.dtype))

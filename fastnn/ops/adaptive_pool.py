@@ -108,7 +108,7 @@ def check_adaptive(who: str, x: Any, output_size: tuple[int, int]) -> None:
     if x.shape[2] * x.shape[3] >= 2**31:
         raise RangeError("a plane has more pixels than a saved index can name", who=who, expected="H*W < 2**31",
                          got=x.shape)
-    if output_size[0] * output_size[1] * max(x.shape[0], 1) * x.shape[1] * max(x.shape[2:]) > MOST_ELEMENTS:
+    if output_size[0] * output_size[1] * max(x.shape[0], 1) * x.shape[1] > MOST_ELEMENTS:
         raise RangeError("no memory holds an output of that size", who=who, got=output_size)
 
 
@@ -148,7 +148,7 @@ def fast_numpy(x: np.ndarray, output_size: tuple[int, int], reduction: Any) -> n
         return reduction(x.reshape(*x.shape[:2], P, H // P, Q, W // Q), (3, 5))
     y = np.empty((*x.shape[:2], P, Q), x.dtype)
     for p, q, i, j in reference.windows((H, W), output_size):
-        y[:, :, p, q] = reduction(x[:, :, i, j], (2, 3))
+        y[:, :, p, q] = reduction(x[:, :, i, j], (2, 3), keepdims=True)
     return y
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from math import prod
 from typing import Any
@@ -16,7 +17,8 @@ from .shape import reshape
 
 __all__ = ["batched", "need_filters", "need_image", "need_window"]
 
-MOST_ELEMENTS = 2**48                               # of a result; sizes up to here cannot overflow anywhere
+# of a result; sizes up to here overflow nowhere, nor do their bytes where addresses have 32 bits
+MOST_ELEMENTS = min(2**48, sys.maxsize//16)
 
 
 def need_image(who: str, x: np.ndarray, axes: str = "HW") -> None:

@@ -14,18 +14,28 @@ def adaptive_window(p, size, outputs):
     return p * size // outputs, -(-(p + 1) * size // outputs)
 
 
+def adaptive_windows(size, outputs):
+    """Yield (outputs, pixels) as slices: one output each, or all that see the same pixels."""
+    p = 0
+    while p < outputs:
+        begin, end = adaptive_window(p, size, outputs)
+        after = min(-(-(begin + 1) * outputs // size), end * outputs // size)       # the first to see others
+        yield slice(p, after), slice(begin, end)
+        p = after
+
+
 def windows(size, output_size):
     """Yield (p, q, rows, columns) as slices."""
     (H, W), (P, Q) = size, output_size
-    for p in range(P):
-        for q in range(Q):
-            yield p, q, slice(*adaptive_window(p, H, P)), slice(*adaptive_window(q, W, Q))
+    for p, i in adaptive_windows(H, P):
+        for q, j in adaptive_windows(W, Q):
+            yield p, q, i, j
 
 
 def adaptive_avg_pool2d_forward(x, output_size):
     y = np.zeros((*x.shape[:2], *output_size), x.dtype)
     for p, q, i, j in windows(x.shape[2:], output_size):
-        y[:, :, p, q] = x[:, :, i, j].mean((2, 3))
+        y[:, :, p, q] = x[:, :, i, j].mean((2, 3), keepdims=True)
     return y, (x.shape[2:],)
 
 
@@ -33,15 +43,16 @@ def adaptive_avg_pool2d_backward(dy, saved, output_size):
     size, = saved
     dx = np.zeros((*dy.shape[:2], *size), dy.dtype)
     for p, q, i, j in windows(size, output_size):
-        # forward was  y[:, :, p, q] = x[:, :, i, j].mean((2, 3))
-        dx[:, :, i, j] += dy[:, :, p:p + 1, q:q + 1] / ((i.stop - i.start) * (j.stop - j.start))
+        # forward was  y[:, :, p, q] = x[:, :, i, j].mean((2, 3), keepdims=True)
+        dx[:, :, i, j] += dy[:, :, p, q].sum((2, 3), keepdims=True) / ((i.stop - i.start) * (j.stop - j.start))
     return (dx,)
 
 
 def adaptive_max_pool2d_forward(x, output_size, return_indices):
     y, argmax = np.zeros((*x.shape[:2], *output_size), x.dtype), np.zeros((*x.shape[:2], *output_size), np.int64)
     for p, q, i, j in windows(x.shape[2:], output_size):
-        y[:, :, p, q], argmax[:, :, p, q] = max_over(x, list(range(i.start, i.stop)), list(range(j.start, j.stop)))
+        largest, at = max_over(x, list(range(i.start, i.stop)), list(range(j.start, j.stop)))
+        y[:, :, p, q], argmax[:, :, p, q] = largest[..., None, None], at[..., None, None]
     return (y, argmax) if return_indices else y, (argmax, x.shape[2:])
 
 

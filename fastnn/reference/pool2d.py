@@ -37,13 +37,11 @@ def scatter(dy, argmax, size):
     """dx[n, c, argmax[n, c, p, q]] += dy[n, c, p, q]: windows may overlap, so a pixel can be the
     maximum of several.
     """
-    N, C, P, Q = dy.shape
+    N, C = dy.shape[:2]
     dx = np.zeros((N, C, size[0] * size[1]), dy.dtype)
-    n, c = np.arange(N)[:, None], np.arange(C)
-    for p in range(P):
-        for q in range(Q):
-            at = argmax[:, :, p, q]
-            dx[n, c, np.maximum(at, 0)] += np.where(at >= 0, dy[:, :, p, q], 0)     # forward was  y[p, q] = x[argmax]
+    n, c = np.arange(N)[:, None, None, None], np.arange(C)[:, None, None]
+    # forward was  y[n, c, p, q] = x[n, c, argmax]
+    np.add.at(dx, (n, c, np.maximum(argmax, 0)), np.where(argmax >= 0, dy, 0))
     return dx.reshape(N, C, *size)
 
 

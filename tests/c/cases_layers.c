@@ -257,7 +257,8 @@ CASE(avg_pool2d_backward)
 
 static const fnn_window adaptive[] = {              /* only N C H W P Q */
     { .N = 1, .C = 1, .H = 1, .W = 1, .P = 1, .Q = 1 }, { .N = 2, .C = 3, .H = 7, .W = 11, .P = 3, .Q = 4 },
-    { .N = 2, .C = 67, .H = 13, .W = 9, .P = 1, .Q = 1 }, { .N = 1, .C = 5, .H = 3, .W = 40, .P = 5, .Q = 37 } };
+    { .N = 2, .C = 67, .H = 13, .W = 9, .P = 1, .Q = 1 }, { .N = 1, .C = 5, .H = 3, .W = 40, .P = 5, .Q = 37 },
+    { .N = 1, .C = 1, .H = 1, .W = 70001, .P = 1, .Q = 50021 } };          /* their product is beyond 32 bits */
 
 #define FOR_ADAPTIVE                                                                          \
     for (int i = 0; i < COUNT(adaptive); i++)                                                 \

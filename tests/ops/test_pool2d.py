@@ -3,7 +3,7 @@ instruction-set level.
 """
 
 from functools import partial
-from itertools import product
+from itertools import islice, product
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from second_opinion import both, compare
 import fastnn as nn
 from fastnn.errors import ShapeError
 from fastnn.op import seeded
+from fastnn.reference.adaptive_pool import adaptive_window, adaptive_windows
 
 F = nn.functional
 LEVELS = ["numpy"]
@@ -118,6 +119,25 @@ def test_adaptive_pooling_by_hand():
     assert F.adaptive_avg_pool2d(nn.tensor(x), 1).data.item() == 39 / 5
     assert F.adaptive_avg_pool2d(nn.tensor(x), (None, 1)).shape == (1, 1, 1, 1)
     assert F.adaptive_max_pool2d(nn.tensor(x), (1, None)).data.tolist() == x.tolist()
+
+
+def test_adaptive_windows_that_see_the_same_pixels_are_one():
+    """The definition walks over them: some two for a pixel, however many outputs there are."""
+    for size, outputs in product(range(1, 14), range(1, 40)):
+        walked = [(p, (pixels.start, pixels.stop)) for seeing, pixels in adaptive_windows(size, outputs)
+                  for p in range(seeing.start, seeing.stop)]
+        assert walked == [(p, adaptive_window(p, size, outputs)) for p in range(outputs)]
+    assert len(list(islice(adaptive_windows(40, 2**40), 100))) < 80
+
+
+@pytest.mark.parametrize("backend", ["kernels", "reference"])
+@pytest.mark.parametrize("pool", [F.adaptive_avg_pool1d, F.adaptive_max_pool1d])
+def test_an_output_far_larger_than_the_image(pool, backend):
+    x = nn.tensor([[1.0, 2.0, 4.0]], requires_grad=True)
+    with nn.use_backend(backend):
+        y = pool(x, 3 * 2**18)
+        y.sum().backward()
+    assert y.data[0, ::2**18].tolist() == [1, 2, 4] and x.grad.tolist() == [[2**18] * 3]
 
 
 # ---- naive loops and PyTorch ---------------------------------------------------------------------
