@@ -48,7 +48,7 @@ typedef struct {
 
 /* y; top, total [items][T] are kept for backward: the largest score (before `scale` unless a mask
  * is added or scale <= 1e-30), and the sum of exp(scale (score - top)). A query with no allowed key
- * gives zeros. Takes less than 1 MiB of each thread's scratch. */
+ * gives zeros. Takes less than 2 MiB of each thread's scratch. */
 KERNEL(attention_forward, (REAL *y, REAL *top, REAL *total, const REAL *q, const REAL *k, const REAL *v,
         const fnn_attention *about),
        (y, top, total, q, k, v, about))

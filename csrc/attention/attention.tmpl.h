@@ -35,7 +35,7 @@
  * Cost       An item, forward: 2 T U (HS + HV) flop and T U exponentials. Backward, tiles computed
  *            once: 2 T U (3 HS + 2 HV) flop and T U exponentials, 2.5 times as much where HS = HV;
  *            tiles computed twice (see Threads): 2 T U (4 HS + 3 HV) and 2 T U. Causal: about half
- *            of all. Memory: the results, 2 T numbers an item, and less than 1 MiB for each thread.
+ *            of all. Memory: the results, 2 T numbers an item, and less than 2 MiB for each thread.
  * Threads    Forward: blocks of queries of all items; of up to four queries, items. Backward: at
  *            one thread, or where whole items leave the busiest thread less to do, a block is an
  *            item, and each tile's scores are computed once; else dk and dv go by blocks of keys
@@ -61,8 +61,12 @@ enum {
                                                        it piece by piece */
     FROM_ROWS = 0, BY_ROWS = 1, BY_COLUMNS = 2,     /* how a product reads its left operand: attention_tile.tmpl.h */
     ATTENTION_WORK = 1 << 20,                       /* multiply-adds that a block of a parallel loop should be worth */
-    FEW = 4, FEW_COST = 8                           /* so many queries go row by row, each as long as so many in a
+    FEW = 4, FEW_COST = 8,                          /* so many queries go row by row, each as long as so many in a
                                                        tile */
+    /* Rows a multiple of ALIASED bytes apart evict each other from the caches (cache aliasing), as
+     * heads do in a joint projection of q, k and v. What a product passes many times is copied
+     * then, up to NEAR elements at a time. Timed: docs/kernels/attention.md. */
+    ALIASED = 2048, NEAR = 1 << 17
 };
 
 static fnn_size fnn_attention_grain(const fnn_attention *about, fnn_size queries, fnn_size keys)
@@ -96,22 +100,66 @@ typedef struct {
     const REAL *q, *k, *v, *dy;
 } FN(attention_args);
 
+/* Room for a copy of adjacent rows of a matrix: now of rows [from, from + held) of `item`. */
+typedef struct { REAL *rows; fnn_size width, most, item, from, held; } FN(attention_copy);
+
 /* Scratch of one block. */
 typedef struct {
     REAL *q, *dy;                                   /* [TILE_C][TILE_T]: the block's queries and dy, transposed */
     REAL *s, *ds;                                   /* [TILE_U][TILE_T]: tiles */
     REAL *factors, *beside;                         /* the same, for a mask or dropout; NULL where there is neither */
+    FN(attention_copy) k, v, q_rows, dy_rows;       /* of what lies badly in the caches */
 } FN(attention_room);
+
+/* Room for up to `most` rows of `width` elements, where those of `matrices` should be copied: they
+ * alias, and are `passed` many times. No room where not. */
+static FN(attention_copy) FN(attention_open_copy)(fnn_matrices matrices, fnn_size width, fnn_size most, int passed)
+{
+    FN(attention_copy) copy = { .width = width, .item = -1 };
+    const int aliased = width < matrices.rs && matrices.rs * (fnn_size)sizeof(REAL) % ALIASED == 0;
+    if (passed && aliased && 0 < width && width <= TILE_C) {
+        copy.most = fnn_min(most, NEAR / width / TILE_U * TILE_U);
+        copy.rows = fnn_scratch_alloc((size_t)(copy.most * width) * sizeof(REAL));
+    }
+    return copy;
+}
+
+/* Rows where products should read them */
+typedef struct { const REAL *at; fnn_size rs; } FN(attention_rows_at);
+
+/* Rows [begin, end) of an item's matrix of `all` rows: in place, or a copy where there is room. A
+ * copy holds rows that come next, too. */
+static FN(attention_rows_at) FN(attention_near)(FN(attention_copy) *copy, const REAL *from, fnn_matrices matrices,
+                                                fnn_size item, fnn_size begin, fnn_size end, fnn_size all)
+{
+    const REAL *rows = from + matrices.at[item];
+    if (!copy->rows)
+        return (FN(attention_rows_at)){ rows + begin * matrices.rs, matrices.rs };
+    if (item != copy->item || begin < copy->from || end > copy->from + copy->held) {
+        copy->item = item;
+        copy->from = begin;
+        copy->held = fnn_min(copy->most, all - begin);
+        for (fnn_size i = 0; i < copy->held; i++)
+            memcpy(copy->rows + i * copy->width, rows + (begin + i) * matrices.rs, (size_t)copy->width * sizeof(REAL));
+    }
+    return (FN(attention_rows_at)){ copy->rows + (begin - copy->from) * copy->width, copy->width };
+}
 
 static FN(attention_room) FN(attention_open)(const fnn_attention *about, int backward)
 {
     const size_t wide = (TILE_C + 1) * TILE_T, tile = (TILE_U + 1) * TILE_T;
     const int factors = about->mask_kind != FNN_NO_MASK || about->dropout > 0;
     REAL *all = fnn_scratch_alloc((2 * wide + 4 * tile) * sizeof(REAL)), *tiles = all + 2 * wide;
+    /* forward passes a tile of v TILE_T / GEMM_MR times: 11, or 5, and a copy costs as much */
+    const int v_passed = !backward && GEMM_MR < 14;
     return (FN(attention_room)){
         .q = all, .dy = backward ? all + wide : NULL,
         .s = tiles, .ds = backward ? tiles + tile : NULL,
         .factors = factors ? tiles + 2 * tile : NULL, .beside = factors ? tiles + 3 * tile : NULL,
+        .v = FN(attention_open_copy)(about->v, about->HV, about->U, v_passed),
+        .k = FN(attention_open_copy)(about->k, about->HS, about->U, backward),
+        .q_rows = FN(attention_open_copy)(about->q, about->HS, TILE_T, backward),
+        .dy_rows = FN(attention_open_copy)(about->dy, about->HV, TILE_T, backward),
     };
 }
 
@@ -305,7 +353,7 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
     const FN(attention_args) *args = ctx;
     const fnn_attention *about = args->about;
     const fnn_size blocks = fnn_ceil_div(about->T, TILE_T);
-    const FN(attention_room) room = FN(attention_open)(about, 0);
+    FN(attention_room) room = FN(attention_open)(about, 0);
     const REAL factor = FN(attention_factor)(about);
     REAL top[TILE_T], total[TILE_T], shrink[TILE_T], share[TILE_T];
     for (fnn_size block = begin; block < end; block++) {
@@ -314,7 +362,7 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
         tile.columns = fnn_round_up(tile.queries, VL);
         const fnn_size seen = fnn_keys_seen(about, tile.t + tile.queries);
         const REAL *q = args->q + about->q.at[tile.item] + tile.t * about->q.rs;
-        const REAL *k = args->k + about->k.at[tile.item], *v = args->v + about->v.at[tile.item];
+        const REAL *k = args->k + about->k.at[tile.item];
         REAL *y = args->y + about->y.at[tile.item] + tile.t * about->y.rs;
         for (fnn_size t = 0; t < TILE_T; t++) {
             top[t] = -(REAL)INFINITY;
@@ -347,8 +395,9 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
                     room.s[i] *= room.factors[i];
             }
             const FN(attention_out) out = { tile.u > 0, shrink, tile.u + TILE_U < seen ? FN(attention_ones) : share };
-            FN(attention_by_query)(y, about->y.rs, room.s, v + tile.u * about->v.rs, about->v.rs, about->HV, &out,
-                                   &tile);
+            const FN(attention_rows_at) v =
+                FN(attention_near)(&room.v, args->v, about->v, tile.item, tile.u, tile.u + tile.keys, about->U);
+            FN(attention_by_query)(y, about->y.rs, room.s, v.at, v.rs, about->HV, &out, &tile);
         }
         for (fnn_size t = 0; t < tile.queries; t++) {
             if (total[t] == 0)                                  /* no key was allowed */
@@ -428,7 +477,7 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
 {
     const fnn_attention *about = args->about;
     const fnn_size HS = about->HS, HV = about->HV, first = item * about->T;
-    const REAL *q = args->q + about->q.at[item], *k = args->k + about->k.at[item], *v = args->v + about->v.at[item];
+    const REAL *q = args->q + about->q.at[item], *v = args->v + about->v.at[item];
     const REAL *dy = args->dy + about->dy.at[item], *y = args->y + about->y.at[item];
     REAL top[TILE_T], share[TILE_T], pull[TILE_T], scales[TILE_T];
     for (fnn_size t = 0; t < TILE_T; t++)
@@ -442,13 +491,17 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
         dmask += first * about->U;
         FN(attention_clear)(dmask + t_begin * about->U, about->U, t_end - t_begin, about->U);
     }
-    const FN(attention_room) room = FN(attention_open)(about, 1);
+    FN(attention_room) room = FN(attention_open)(about, 1);
     const REAL factor = FN(attention_factor)(about);
     /* the queries, a block of TILE_T at a time; causal: none before u_begin sees a key */
     for (fnn_size t0 = about->causal && u_begin > t_begin ? u_begin : t_begin; t0 < t_end; t0 += TILE_T) {
         fnn_tile tile = { .item = item, .t = t0, .queries = fnn_min(TILE_T, t_end - t0) };
         tile.columns = fnn_round_up(tile.queries, VL);
         const REAL *q_t = q + t0 * about->q.rs, *dy_t = dy + t0 * about->dy.rs;
+        const FN(attention_rows_at) q_rows =
+            FN(attention_near)(&room.q_rows, args->q, about->q, item, t0, t0 + tile.queries, t0 + tile.queries);
+        const FN(attention_rows_at) dy_rows =
+            FN(attention_near)(&room.dy_rows, args->dy, about->dy, item, t0, t0 + tile.queries, t0 + tile.queries);
         if (HS <= TILE_C)
             FN(attention_transpose)(room.q, q_t, about->q.rs, tile.queries, HS);
         if (HV <= TILE_C)
@@ -467,9 +520,11 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
         for (tile.u = u_begin; tile.u < seen; tile.u += TILE_U) {
             tile.keys = fnn_min(TILE_U, seen - tile.u);
             tile.ahead = about->causal ? t0 - tile.u : TILE_U;
-            const REAL *k_u = k + tile.u * about->k.rs, *v_u = v + tile.u * about->v.rs;
-            FN(attention_products)(room.s, k_u, about->k.rs, room.q, q_t, about->q.rs, HS, &tile);
-            FN(attention_products)(room.ds, v_u, about->v.rs, room.dy, dy_t, about->dy.rs, HV, &tile);
+            const FN(attention_rows_at) k_u =
+                FN(attention_near)(&room.k, args->k, about->k, item, tile.u, tile.u + tile.keys, about->U);
+            FN(attention_products)(room.s, k_u.at, k_u.rs, room.q, q_t, about->q.rs, HS, &tile);
+            FN(attention_products)(room.ds, v + tile.u * about->v.rs, about->v.rs, room.dy, dy_t, about->dy.rs, HV,
+                                   &tile);
             FN(attention_mask)(about, &room, &tile);
             if (about->dropout > 0)
                 FN(attention_dropout)(about, &room, &tile);
@@ -491,14 +546,14 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
             /* rows of dk and dv that have begun */
             const fnn_size added = fnn_max(0, fnn_min(tile.keys, begun - tile.u));
             if (dv)     /* forward was  y = (d p) v */
-                FN(attention_by_key)(dv + tile.u * about->dv.rs, about->dv.rs, room.s, dy_t, about->dy.rs, HV, added, 1,
-                                     &tile);
+                FN(attention_by_key)(dv + tile.u * about->dv.rs, about->dv.rs, room.s, dy_rows.at, dy_rows.rs, HV,
+                                     added, 1, &tile);
             if (dk)     /* forward was  s = scale q k^T */
-                FN(attention_by_key)(dk + tile.u * about->dk.rs, about->dk.rs, room.ds, q_t, about->q.rs, HS, added,
-                                     (REAL)about->scale, &tile);
+                FN(attention_by_key)(dk + tile.u * about->dk.rs, about->dk.rs, room.ds, q_rows.at, q_rows.rs, HS,
+                                     added, (REAL)about->scale, &tile);
             const FN(attention_out) out = { tile.u > u_begin, FN(attention_ones), scales };
             if (dq)
-                FN(attention_by_query)(dq + t0 * about->dq.rs, about->dq.rs, room.ds, k_u, about->k.rs, HS, &out,
+                FN(attention_by_query)(dq + t0 * about->dq.rs, about->dq.rs, room.ds, k_u.at, k_u.rs, HS, &out,
                                        &tile);
         }
         begun = fnn_max(begun, seen);

@@ -267,6 +267,26 @@ def test_heads_are_read_and_written_where_a_projection_has_them(HS, HV, dtype):
             assert g.swapaxes(1, 2).flags.c_contiguous
 
 
+@both_types
+@pytest.mark.parametrize("T, U, size", [(70, 130, 24), (130, 700, 256), (65, 2200, 64), (9, 70, 257)])
+def test_rows_that_alias_in_the_caches_give_the_same_bits(T, U, size, dtype):
+    """Rows a multiple of 2,048 bytes apart are read from copies, some keys at a time."""
+    apart = 4096 // np.dtype(dtype).itemsize
+    rng = np.random.default_rng(7)
+    wide = [rng.standard_normal((2, n, apart)).astype(dtype) for n in (T, U, U)]
+    views = [nn.Tensor(a[:, :, 3:3 + size], requires_grad=True) for a in wide]
+    copies = [nn.tensor(np.ascontiguousarray(t.data), requires_grad=True) for t in views]
+    for kwargs in ({}, {"is_causal": True}, {"dropout_p": 0.2}):
+        for level in nn.about.describe()["sets that run here"]:
+            with nn.use_isa(level):
+                results = []
+                for tensors in (views, copies):
+                    nn.seed(3)
+                    results.append(gradients(tensors, **kwargs))
+                for a, b in zip(*results):
+                    np.testing.assert_array_equal(a, b, err_msg=f"{kwargs} {level}")
+
+
 def test_a_last_axis_with_gaps_is_copied():
     rng = np.random.default_rng(8)
     wide = [rng.standard_normal((2, 9, 12)) for _ in range(3)]
