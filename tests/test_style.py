@@ -155,6 +155,19 @@ def split_sentences(text: str) -> list[str]:
     return found
 
 
+MINIMUM = re.compile(r"(?<!&& )(?<![\w.>])([\w>.\[\]]+(?: [-+*/] [\w>.\[\]]+)*) [<>]=? ([^?:;=&|]+?)"
+                     r" \? (.+?) : ([^:;,]+?)(?=[;,)]|$)")
+
+
+def minima(path: Path, text: str) -> list[str]:
+    """Where C writes out `a < b ? a : b`, for which there are functions. With a number it is a
+    formula: `z < 0 ? 0 : z` is ReLU.
+    """
+    return [f"{path}:{number}: {a}, {b}: say fnn_min, fnn_max and so on (sizes.h), or r_min, r_max (simd.h)"
+            for number, line in enumerate(text.splitlines(), 1) for a, b, *chosen in MINIMUM.findall(line)
+            if {a, b} == set(chosen) and not re.match(r"-?\d", a) and not re.match(r"-?\d", b)]
+
+
 def bad(places: dict[str, tuple[str, ...]], check) -> dict[str, list[str]]:
     found = {}
     for path in files(places):
@@ -181,6 +194,12 @@ def test_arguments_have_names_where_they_are_many():
     kernels = {name for path in files({"csrc": (".h",)})
                for name in re.findall(r"KERNEL\((\w+)", path.read_text(encoding="utf-8"))}
     found = bad({"csrc": (".c", ".h"), "fastnn": (".py",)}, lambda path, text: trains(path, text, kernels | CALLED))
+    assert not found, shown(found)
+
+
+def test_minima_are_written_one_way():
+    found = bad({"csrc": (".c", ".h")},
+                lambda path, text: [] if path.name in ("sizes.h", "simd.h") else minima(path, text))
     assert not found, shown(found)
 
 
@@ -218,6 +237,10 @@ def test_the_checks_can_fail():
     assert not trains_of_c(f"void f({eleven.partition(', ')[2]}) {{ }}") and not trains_of_c(f"f({eleven});")
     assert trains_of_python(f"def f({eleven.replace('int ', '')}): pass") == ["f has 11 arguments"]
     assert not trains_of_python(f"def f(self, {eleven.partition(', ')[2].replace('int ', '')}): pass")
+    for text in ("x = a < b ? a : b;", "x = n - i > most ? most : n - i;", "f(n > b[i] ? n : b[i], 1)"):
+        assert minima(Path("a.c"), text), text
+    for text in ("x = z < 0 ? 0 : z;", "x = a < b ? b : c;", "x = fnn_min(a, b);"):
+        assert not minima(Path("a.c"), text), text
     for text in ("the filters turned", "rows that share places in the caches", "three rows in work at once",
                  "A tile asks for rows of B ahead"):
         assert dialect(Path("a.h"), text), text

@@ -101,7 +101,7 @@ static inline fnn_size conv_image_blocks(const fnn_window *g, fnn_size blocks)
 {
     const fnn_work work = (fnn_work)g->N * g->P * g->Q * conv_taps(g) * (g->K / g->G) * g->G;
     const fnn_size most = fnn_ceil_div(CONV_BLOCKS, blocks);
-    const fnn_size aim = work / CONV_WORK / blocks < most ? (fnn_size)(work / CONV_WORK / blocks) : most;
+    const fnn_size aim = fnn_min_work(work / CONV_WORK / blocks, most);
     const fnn_size images = fnn_ceil_div(fnn_max(g->N, 1), fnn_min(fnn_max(aim, 1), fnn_max(g->N, 1)));
     return fnn_ceil_div(fnn_max(g->N, 1), images);
 }

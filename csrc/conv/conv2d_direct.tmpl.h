@@ -183,9 +183,9 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
                         REAL *restrict y = (REAL *)args->out + ((n * g->K + k + filter) * P + p0 + p) * Q;
                         const REAL *restrict from = out + filter * ldo + p * f.length;
                         if (g->sw == 1)
-                            for (fnn_size q = 0; q < Q; q++) y[q] = least > from[q] ? least : from[q];
+                            for (fnn_size q = 0; q < Q; q++) y[q] = r_max(least, from[q]);
                         else
-                            for (fnn_size q = 0; q < Q; q++) y[q] = least > from[q * g->sw] ? least : from[q * g->sw];
+                            for (fnn_size q = 0; q < Q; q++) y[q] = r_max(least, from[q * g->sw]);
                     }
             }
     }

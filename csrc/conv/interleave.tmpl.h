@@ -17,7 +17,7 @@ FNN_INLINE void FN(interleave_and_sum)(REAL *restrict to, const REAL *restrict f
 #if TRANSPOSE_ROUNDS
     if (n >= VL)
         for (; p < n; p += VL) {
-            const fnn_size at = p <= n - VL ? p : n - VL;               /* the last block overlaps the one before */
+            const fnn_size at = fnn_min(p, n - VL);                     /* the last block overlaps the one before */
             vec v[TRANSPOSE_LANES];
 #pragma GCC unroll 16
             for (fnn_size i = 0; i < VL; i++)
@@ -80,7 +80,7 @@ static void FN(deinterleave)(REAL *restrict to, fnn_size step, const REAL *restr
 #if TRANSPOSE_ROUNDS
     if (n >= VL)
         for (; p < n; p += VL) {
-            const fnn_size at = p <= n - VL ? p : n - VL;
+            const fnn_size at = fnn_min(p, n - VL);
             vec v[TRANSPOSE_LANES];
 #pragma GCC unroll 16
             for (fnn_size i = 0; i < VL; i++)
@@ -94,5 +94,5 @@ static void FN(deinterleave)(REAL *restrict to, fnn_size step, const REAL *restr
 #endif
     for (; p < n; p++)
         for (fnn_size i = 0; i < lanes; i++)
-            to[i * step + p] = least > from[p * VL + i] ? least : from[p * VL + i];
+            to[i * step + p] = r_max(least, from[p * VL + i]);
 }

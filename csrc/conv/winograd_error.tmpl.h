@@ -47,8 +47,8 @@ static wino_note FN(wino_note_tile)(const fnn_window *g, const REAL *sums, fnn_s
         for (fnn_size b = fnn_max(0, -left); b < fnn_min(columns + 2, g->W - left); b++) {
             const REAL sum = sums[(top + a - first) * g->W + left + b];
             whole += sum;
-            rest += sum > most ? most : sum;
-            most = sum > most ? sum : most;
+            rest += r_min(most, sum);
+            most = r_max(sum, most);
             for (fnn_size q = fnn_max(0, b - 2); q <= fnn_min(b, columns - 1); q++)
                 along[a][q] += sum;
         }
@@ -85,8 +85,8 @@ static void FN(wino_find_faint)(const FN(wino_args) *args, fnn_size slices)
         REAL least = (REAL)INFINITY, most = 0, all = 0;
         #pragma omp simd reduction(min : least) reduction(max : most) reduction(+ : all)
         for (fnn_size p = 0; p < pixels; p++) {
-            least = sums[p] < least ? sums[p] : least;
-            most = sums[p] > most ? sums[p] : most;
+            least = r_min(sums[p], least);
+            most = r_max(sums[p], most);
             all += sums[p];
         }
         if (!(least * (REAL)(WINO_FAINT * seen) >= most * (WINO_IN * WINO_IN)) || all - all != 0)
@@ -160,8 +160,8 @@ static int FN(wino_is_lopsided)(const FN(wino_args) *args, fnn_size k, const int
             const double square = (double)taps[tap] * (double)taps[tap];
             squares[args->flipped ? 8 - tap : tap] += square;
             all += square;
-            rest += square > most ? most : square;
-            most = square > most ? square : most;
+            rest += fnn_min_double(most, square);
+            most = fnn_max_double(square, most);
         }
     }
     int lopsided = rest > 0 && rest * WINO_LOPSIDED < most;
@@ -250,7 +250,7 @@ static void FN(wino_direct_block)(void *ctx, fnn_size begin, fnn_size end)
                 for (fnn_size k = 0; notes[tile].empty >> at & 1 && k < g->K; k++) {
                     const REAL bias = args->bias ? args->bias[k] : 0;
                     args->y[((n * g->K + k) * P + tile / across * WINO_OUT + at / WINO_OUT) * Q
-                            + tile % across * WINO_OUT + at % WINO_OUT] = args->least > bias ? args->least : bias;
+                            + tile % across * WINO_OUT + at % WINO_OUT] = r_max(args->least, bias);
                 }
         for (fnn_size tile = 0, count = 0; tile < all; tile++) {
             if (notes[tile].direct)

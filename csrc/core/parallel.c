@@ -50,6 +50,7 @@
 #endif
 #include "core/parallel.h"
 #include "core/memory.h"
+#include "core/sizes.h"
 #include "core/sync.h"
 
 #if !defined(_WIN32)
@@ -180,8 +181,7 @@ static int spin(spin_timer *s)
 static void run_block(const job *j, ptrdiff_t b)
 {
     ptrdiff_t begin = b * j->grain;
-    ptrdiff_t end = j->n - begin > j->grain ? begin + j->grain : j->n;
-    j->body(j->ctx, begin, end);
+    j->body(j->ctx, begin, begin + fnn_min(j->grain, j->n - begin));
 }
 
 /* Take and run blocks until none is left, the caller from the front, workers from the end; returns
@@ -404,7 +404,7 @@ static void set_threads(int n, int processors)
     if (fnn_get(&pool.threads) == 0)
         pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 #endif
-    n = n < 1 ? 1 : n > FNN_MAX_THREADS ? FNN_MAX_THREADS : n;
+    n = (int)fnn_max(1, fnn_min(n, FNN_MAX_THREADS));
     fnn_set(&pool.threads, n);
     fnn_set(&pool.wanted, n - 1);
     fnn_set(&pool.spin_ns, n <= processors ? SPIN_NS : 0);     /* watching on a shared core delays the work */

@@ -15,8 +15,16 @@ typedef ptrdiff_t fnn_size;                         /* counts elements; signed, 
  * (fnn_work)m * n * k. */
 typedef int64_t fnn_work;
 
+/* Minima and maxima are written this way: of sizes; of doubles; of REALs r_min and r_max (simd.h).
+ * Where one of two numbers is NaN, the second comes out. */
 static inline fnn_size fnn_min(fnn_size a, fnn_size b) { return a < b ? a : b; }
 static inline fnn_size fnn_max(fnn_size a, fnn_size b) { return a > b ? a : b; }
+static inline double fnn_min_double(double a, double b) { return a < b ? a : b; }
+static inline double fnn_max_double(double a, double b) { return a > b ? a : b; }
+
+/* The larger of two works; the smaller of some work and a size, which fits into a size. */
+static inline fnn_work fnn_max_work(fnn_work a, fnn_work b) { return a > b ? a : b; }
+static inline fnn_size fnn_min_work(fnn_work a, fnn_size b) { return a < b ? (fnn_size)a : b; }
 
 /* n/unit rounded up, and n rounded up to a multiple of unit. n >= 0, unit >= 1. */
 static inline fnn_size fnn_ceil_div(fnn_size n, fnn_size unit) { return (n + unit - 1) / unit; }

@@ -300,8 +300,8 @@ static void FN(gemm_cut)(FN(gemm_plan) *plan)
         return;
     const double least = work / GEMM_PART_MOST, most = work / GEMM_PART_LEAST;
     const double parts_most = 64.0 * (double)threads;
-    fnn_size parts = least < threads ? threads : (fnn_size)(least < parts_most ? least : parts_most);
-    parts = most < (double)parts ? (fnn_size)most : parts;
+    const double wanted = fnn_max_double((double)threads, fnn_min_double(least, parts_most));
+    const fnn_size parts = (fnn_size)fnn_min_double(most, floor(wanted));
     double best = INFINITY;
     for (fnn_size down = 1; down <= fnn_min(parts, plan->a_panels); down++) {
         const fnn_size across = fnn_min(fnn_ceil_div(parts, down), plan->b_panels);

@@ -44,7 +44,7 @@ static fnn_size fnn_batch_norm_side(fnn_size S)
 {
     if (S == 1)
         return NORM_COLUMNS;
-    return S < 1 || S >= NORM_RUN ? 1 : NORM_RUN / S < NORM_SIDE ? NORM_RUN / S : NORM_SIDE;
+    return S < 1 || S >= NORM_RUN ? 1 : fnn_min(NORM_RUN / S, NORM_SIDE);
 }
 #endif
 
@@ -338,7 +338,7 @@ static void FN(batch_norm_backward_block)(void *ctx, fnn_size begin, fnn_size en
     const REAL *w = args->weight, *bias = args->bias, *mean = args->mean;
     const REAL *rstd = args->rstd, *dmean = args->dbatch_mean, *dvar = args->dbatch_var;
     const fnn_size N = args->N, S = args->S, side = fnn_batch_norm_side(S);
-    const double m = (double)(N * S > 0 ? N * S : 1);
+    const double m = (double)fnn_max(N * S, 1);
     /* the channels, `side` of them side by side: first their statistics, then y or dx */
     for (fnn_size c = begin; c < end; c += side) {
         const fnn_size width = fnn_min(side, end - c);

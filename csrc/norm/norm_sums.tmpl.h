@@ -236,7 +236,7 @@ static double FN(norm_moments_with_care)(fnn_moments *moments, fnn_norm_care *ca
     int exponent = 0;
     if (largest > 0)
         frexp(largest, &exponent);
-    exponent = exponent > 1000 ? 1000 : exponent < -1000 ? -1000 : exponent;   /* 2^-exponent is a normal number */
+    exponent = (int)fnn_max(-1000, fnn_min(exponent, 1000));        /* 2^-exponent is a normal number */
     care->unit = ldexp(1, -exponent);
     /* first the mean, then the deviations; in parts, so that few roundings meet in one number */
     for (int pass = centred ? 0 : 1; pass < 2; pass++) {

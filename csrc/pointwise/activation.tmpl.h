@@ -43,8 +43,8 @@ MAP2(gelu_backward, dy, x, dy * r_gelu_slope(x))
 
 /* Where a step is 0 or 1 to the last digit, x is kept from going on: zero times infinity is not a
  * number, and the limit of the product is 0. The comparisons let NaN pass. */
-FNN_INLINE REAL FN(at_least)(REAL x, REAL low) { return x < low ? low : x; }
-FNN_INLINE REAL FN(at_most)(REAL x, REAL high) { return x > high ? high : x; }
+FNN_INLINE REAL FN(at_least)(REAL x, REAL low) { return r_max(low, x); }
+FNN_INLINE REAL FN(at_most)(REAL x, REAL high) { return r_min(high, x); }
 
 /* x s(v), and s(v) with rest = 1 - s(v). In float v is from -89, where e^-v is infinite and s(v) 0,
  * to 87. */

@@ -8,7 +8,7 @@
 int fnn_broadcast_plan(fnn_broadcast *plan, fnn_size *y_shape, int a_ndim, const fnn_size *a_shape, int b_ndim,
                        const fnn_size *b_shape)
 {
-    const int ndim = a_ndim > b_ndim ? a_ndim : b_ndim;
+    const int ndim = (int)fnn_max(a_ndim, b_ndim);
     fnn_size a_step = 1, b_step = 1, size = 1;
     fnn_size steps_a[FNN_MAX_DIMS], steps_b[FNN_MAX_DIMS];
     for (int d = ndim - 1; d >= 0; d--) {

@@ -40,7 +40,7 @@ static void FN(dropout_block)(void *ctx, fnn_size begin, fnn_size end)
     uint32_t words[PHILOX_WORDS];
     for (fnn_size i = begin; i < end; i += PHILOX_WORDS) {
         FN(philox_words)(words, args->key, args->call, (uint64_t)i / 4);
-        const fnn_size count = end - i < PHILOX_WORDS ? end - i : PHILOX_WORDS;
+        const fnn_size count = fnn_min(end - i, PHILOX_WORDS);
         for (fnn_size j = 0; j < count; j++)
             y[i + j] = words[j] >= threshold ? x[i + j] * scale : 0;
     }
@@ -54,7 +54,7 @@ static void FN(dropout_spans_block)(void *ctx, fnn_size begin, fnn_size end)
     const REAL scale = args->p < 1 ? (REAL)(1 / (1 - args->p)) : 0;
     const uint32_t threshold = FN(dropout_threshold)(args->p);
     for (fnn_size i = begin; i < end;) {
-        const fnn_size span = i / args->span, stop = (span + 1) * args->span < end ? (span + 1) * args->span : end;
+        const fnn_size span = i / args->span, stop = fnn_min((span + 1) * args->span, end);
         uint32_t words[4];
         fnn_philox(args->key, args->call, (uint64_t)span / 4, words);
         const REAL factor = words[span % 4] >= threshold ? scale : 0;

@@ -37,7 +37,7 @@ enum { LOSS_GRAIN = 16384, LOSS_STRIP = 256 };      /* elements in a block of a 
 #endif
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
-FNN_INLINE REAL FN(within)(REAL x, REAL limit) { return x > limit ? limit : x < -limit ? -limit : x; }
+FNN_INLINE REAL FN(within)(REAL x, REAL limit) { return r_max(-limit, r_min(limit, x)); }      /* NaN stays */
 FNN_INLINE REAL FN(sign)(REAL x) { return x > 0 ? (REAL)1 : x < 0 ? (REAL)-1 : x; }          /* 0 and NaN stay */
 FNN_INLINE REAL FN(log_from_minus_100)(REAL x) { const REAL y = r_log(x); return y < -100 ? -100 : y; }
 FNN_INLINE REAL FN(log1p_from_minus_100)(REAL x) { const REAL y = r_log1p(x); return y < -100 ? -100 : y; }

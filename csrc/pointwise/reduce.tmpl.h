@@ -148,7 +148,7 @@ static void FN(spread_again)(const fnn_reduce_args *args, fnn_size k)
         return;
     int exponent;
     frexp(largest, &exponent);
-    exponent = exponent > 1000 ? 1000 : exponent < -1000 ? -1000 : exponent;               /* 2^-e is a normal number */
+    exponent = (int)fnn_max(-1000, fnn_min(exponent, 1000));        /* 2^-e is a normal number */
     const double scale = ldexp(1, -exponent);
     /* twice where a mean is taken out: for the mean, and for the deviations; in parts, so that few
      * roundings meet in one number */
@@ -175,7 +175,7 @@ static void FN(spread_again)(const fnn_reduce_args *args, fnn_size k)
         *c = (REAL)((mean + left) / scale);
         *rest = (REAL)(((mean - *c * scale) + left) / scale);
     }
-    squares = (squares > 0 ? squares : 0) / args->divisor;
+    squares = fnn_max_double(squares, 0) / args->divisor;
     ((REAL *)args->y)[k] = (REAL)(args->root ? sqrt(squares) / scale : squares / scale / scale);
 }
 
@@ -199,7 +199,7 @@ static void FN(reduce_finish)(const fnn_reduce_args *args, fnn_size k, fnn_size 
         /* the sum is about c = mean - rest:  sum (x - c)^2 = sum (x - mean)^2 + m rest^2 */
         if (rest)
             t = t - m * rest[k + i] * rest[k + i];
-        t = t < 0 ? 0 : t;
+        t = fnn_max_double(0, t);
         y[i] = (REAL)(args->root ? sqrt(t / divisor) : t / divisor);
         /* double's own sum knows its mean to some 2^-46; float's is rounded later, the rest kept */
         if (!FN(is_safe_sum)(total[i]) || (REAL_IS_F64 && c && total[i] < 0x1p-40 * m * c[k + i] * c[k + i]))

@@ -11,7 +11,7 @@ FNN_INLINE float FN(exp2_of_scaled)(float d, float factor, float least)
 {
     /* as in exp_to_89, simd.h: the low bits hold n + 127, the exponent of 2^n */
     const float shift = 12582912.0f + 127.0f;
-    d = d < least ? least : d;                                   /* where they are 0, and so is the power */
+    d = r_max(least, d);                                         /* where they are 0, and so is the power */
     union { float real; uint32_t bits; } sum = { d * factor + shift }, power;
     const float r = d * factor - (sum.real - shift);
     float q = 1.32695376e-3f;                                    /* 2^r = 1 + r q, |r| <= 1/2 */
@@ -40,20 +40,20 @@ FNN_INLINE REAL FN(row_max)(const REAL *x, fnn_size n)
     REAL a = -(REAL)INFINITY, b = a, c = a, d = a;
 #pragma omp simd reduction(max : a, b, c, d)
     for (fnn_size i = 0; i < quarter; i++) {
-        a = x[i] > a ? x[i] : a;
-        b = second[i] > b ? second[i] : b;
-        c = third[i] > c ? third[i] : c;
-        d = fourth[i] > d ? fourth[i] : d;
+        a = r_max(x[i], a);
+        b = r_max(second[i], b);
+        c = r_max(third[i], c);
+        d = r_max(fourth[i], d);
     }
     REAL top = r_max(r_max(a, b), r_max(c, d));
 #pragma omp simd reduction(max : top)
     for (fnn_size i = 4 * quarter; i < n; i++)
-        top = x[i] > top ? x[i] : top;
+        top = r_max(x[i], top);
     /* where Clang's reduction begins; GCC's begins at -infinity */
     if (top <= (REAL)(REAL_IS_F64 ? -DBL_MAX : -FLT_MAX)) {
         top = -(REAL)INFINITY;
         for (fnn_size i = 0; i < n; i++)
-            top = x[i] > top ? x[i] : top;
+            top = r_max(x[i], top);
     }
     return top;
 }
@@ -158,7 +158,7 @@ FNN_INLINE REAL FN(row_sum_exp)(const REAL *x, REAL top, const REAL *next, REAL 
             rest[j] = -(REAL)INFINITY;
         for (fnn_size j = i; j < n; j++) {
             rest[j - i] = x[j];
-            largest = next[j] > largest ? next[j] : largest;
+            largest = r_max(next[j], largest);
             if (y)
                 y[j] = (before[j] - before_top) - log_total;
         }
@@ -199,7 +199,7 @@ FNN_INLINE REAL FN(row_exp_between)(REAL *restrict e, const REAL *restrict x, RE
             rest[j] = -(REAL)INFINITY;
         for (fnn_size j = i; j < n; j++) {
             rest[j - i] = x[j] - top;
-            largest = next[j] > largest ? next[j] : largest;
+            largest = r_max(next[j], largest);
             if (before)
                 before[j] *= factor;
         }

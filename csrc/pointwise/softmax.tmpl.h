@@ -40,7 +40,7 @@ static fnn_strips fnn_cut_strips(fnn_size outer, fnn_size axis, fnn_size inner)
     const fnn_size width = fnn_min(inner, STRIP), elements = axis * width;
     fnn_strips cut = { outer, axis, inner, fnn_ceil_div(inner, STRIP), 1 };
     if (elements < SOFTMAX_BLOCK)
-        cut.grain = SOFTMAX_BLOCK / (elements > 0 ? elements : 1);
+        cut.grain = SOFTMAX_BLOCK / fnn_max(elements, 1);
     return cut;
 }
 
@@ -69,7 +69,7 @@ FNN_INLINE void FN(strip_sums)(REAL *top, REAL *total, REAL *e, const REAL *x, f
     /* along the axis, and in each step across the positions, a vector loop: the largest, */
     for (fnn_size c = 0; c < axis; c++)
         for (fnn_size j = 0; j < width; j++)
-            top[j] = x[c * inner + j] > top[j] ? x[c * inner + j] : top[j];
+            top[j] = r_max(x[c * inner + j], top[j]);
     /* then the exponentials */
     for (fnn_size c = 0; c < axis; c++)
         for (fnn_size j = 0; j < width; j++) {
@@ -279,7 +279,7 @@ static void FN(cross_entropy_forward_block)(void *ctx, fnn_size begin, fnn_size 
     const fnn_size together = inner == 1 ? ENTROPY_ROWS : 1;
     REAL next_top = inner == 1 ? FN(row_max)(args->x + begin * axis, axis) : 0;
     for (fnn_size s = begin; s < end; s += together) {
-        const fnn_size rows = end - s < together ? end - s : together;
+        const fnn_size rows = fnn_min(end - s, together);
         fnn_size at, first, width;
         fnn_find_strip(&args->cut, s, &at, &first, &width);
         /* rows: one position each, axis elements apart */
@@ -326,7 +326,7 @@ static void FN(sum_losses)(FN(entropy_args) *args, fnn_block_fn block, double *d
         fnn_parallel_for(strips, args->cut.grain, block, args);
         return;
     }
-    args->partial = fnn_scratch_alloc((size_t)(blocks > 0 ? blocks : 1) * 2 * sizeof(double));
+    args->partial = fnn_scratch_alloc((size_t)fnn_max(blocks, 1) * 2 * sizeof(double));
     fnn_parallel_for(strips, args->cut.grain, block, args);
     double sum = 0, divisors = 0;
     for (fnn_size b = 0; b < blocks; b++) {

@@ -35,16 +35,16 @@ FNN_INLINE void FN(max_down_strip)(const fnn_size n, const int rows, const int m
         if (!checked) found = a[j] != a[j] ? (REAL)1 : found;
         if (more) {
             tap = a[j] > largest ? first : tap;
-            largest = a[j] > largest ? a[j] : largest;
+            largest = r_max(a[j], largest);
         }
         if (rows > 1) {
             tap = b[j] > largest ? first + each : tap;
-            largest = b[j] > largest ? b[j] : largest;
+            largest = r_max(b[j], largest);
         }
         if (rows > 2) {
             found = isunordered(b[j], c[j]) ? (REAL)1 : found;
             tap = c[j] > largest ? first + 2 * each : tap;
-            largest = c[j] > largest ? c[j] : largest;
+            largest = r_max(c[j], largest);
         } else if (rows > 1)
             found = b[j] != b[j] ? (REAL)1 : found;
         most[j] = largest;
@@ -86,8 +86,8 @@ FNN_INLINE void FN(max_across_strip)(const fnn_size n, const int S, REAL *restri
 {
     #pragma omp simd
     for (fnn_size q = 0; q < n; q++) {
-        REAL largest = b[q] > a[q] ? b[q] : a[q];
-        if (S > 2) largest = c[q] > largest ? c[q] : largest;
+        REAL largest = r_max(b[q], a[q]);
+        if (S > 2) largest = r_max(c[q], largest);
         y[q] = largest;
     }
     #pragma omp simd

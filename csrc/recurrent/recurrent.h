@@ -62,7 +62,7 @@ static inline fnn_size fnn_recurrent_steps(fnn_size T, fnn_size B)
 static inline fnn_size fnn_recurrent_rows(fnn_size T, fnn_size B)
 {
     const fnn_size steps = fnn_recurrent_steps(T, B);
-    return (steps < T ? steps + 1 : T) * B;
+    return fnn_min(steps + 1, T) * B;
 }
 
 /* Elements of a packed W_ih, which all parts multiply by, in two pieces, as GRU needs it. A single

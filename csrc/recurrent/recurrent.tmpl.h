@@ -410,7 +410,7 @@ static void FN(rec_sequences)(void *ctx, fnn_size begin, fnn_size end)
             /* the sequences, in groups of nearly equal size; the first prefetches the next strip */
             for (fnn_size group = 0; group < groups; group++) {
                 fnn_size row0 = rows * group / groups;
-                FN(rec_group)(rec, step, panel, panels - panel < stride ? 1 : stride, group == 0 ? next_panel : -1,
+                FN(rec_group)(rec, step, panel, fnn_min(panels - panel, stride), group == 0 ? next_panel : -1,
                               begin + row0, rows * (group + 1) / groups - row0);
             }
         }
@@ -427,8 +427,7 @@ static void FN(rec_items)(void *ctx, fnn_size begin, fnn_size end)
         fnn_size group = item % args->groups, first = rec->B * group / args->groups;
         fnn_size beyond = rec->B * (group + 1) / args->groups;
         fnn_size panel = item / args->groups * args->stride, left = FN(rec_panels)(rec) - panel;
-        FN(rec_group)(rec, args->step, panel, left < args->stride ? 1 : args->stride, -1, first,
-                      beyond - first);
+        FN(rec_group)(rec, args->step, panel, fnn_min(left, args->stride), -1, first, beyond - first);
     }
 }
 
@@ -437,7 +436,7 @@ static void FN(rec_run)(FN(recurrence) *rec, fnn_size step_begin, fnn_size step_
 {
     const fnn_size threads = fnn_num_threads(), panels = FN(rec_panels)(rec), groups = fnn_ceil_div(rec->B, REC_GROUP);
     const fnn_work worth = (fnn_work)panels * rec->depth * rec->vectors * VL * rec->B / REC_SHARE;
-    const fnn_size workers = worth < threads ? (fnn_size)worth : threads;
+    const fnn_size workers = fnn_min_work(worth, threads);
     rec->step_begin = step_begin;
     rec->step_end = step_end;
     if (rec->B >= REC_SPLIT * threads || workers <= 1) {        /* each thread: all steps of some sequences */
