@@ -13,7 +13,7 @@ import fastnn as nn
 
 TEXT = inspect.getsource(inspect)                   # 120,000 letters that every installation has
 LETTERS = sorted(set(TEXT))
-LENGTH = 64                                         # letters that the network reads in one step of training
+LENGTH = 64                                 # letters that the network reads in one step of training
 
 
 class Writer(nn.Module):

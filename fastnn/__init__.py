@@ -103,7 +103,7 @@ def _near(name: str) -> str:
     places = {known: f"fastnn.{known}" for known in __dir__()}
     for room in (functional, optim, init, autograd):
         for known, value in vars(room).items():
-            if getattr(value, "__module__", None):                      # not the modules of the room
+            if getattr(value, "__module__", None):                  # not the modules of the room
                 places.setdefault(known, f"{room.__name__}.{known}")
     for known in list(places):
         places.setdefault(known.lower(), places[known])

@@ -155,7 +155,8 @@ EXTRAS = {          # name on import -> what it is for, and how to get it
     "torch": ("a second opinion in tests, a rival in benchmarks", 'pip install "fastnn-engine[bench]"'),
     "onnxruntime": ("a rival in benchmarks", 'pip install "fastnn-engine[bench]"'),
 }
-DISTRIBUTIONS = {"PIL": "pillow", "pytest_benchmark": "pytest-benchmark"}       # where the index has another name
+# where the index has another name
+DISTRIBUTIONS = {"PIL": "pillow", "pytest_benchmark": "pytest-benchmark"}
 
 
 def extras() -> dict[str, str | None]:

@@ -15,9 +15,9 @@ import numpy as np
 
 __all__ = ["copied", "empty", "full", "is_meta", "meta", "restore_dtype", "with_own_dtype"]
 
-LINE = 64                                           # bytes of a cache line
-ALIGNED_FROM = 2048                                 # bytes; smaller arrays have few loads to gain
-MOST = 2**47                                        # bytes: the addresses that a program has on most processors
+LINE = 64                               # bytes of a cache line
+ALIGNED_FROM = 2048                     # bytes; smaller arrays have few loads to gain
+MOST = 2**47                            # bytes: the addresses that a program has on most processors
 
 
 def empty(shape: tuple[int, ...], dtype: Any = np.float32) -> np.ndarray:
@@ -83,6 +83,7 @@ def restore_dtype(a: np.ndarray) -> None:
     """The same in place, for an array that pickle has made, which others may share."""
     own = with_own_dtype(a).dtype
     if own is not a.dtype:
+        # NumPy allows it; its types do not
         a.dtype = own                               # type: ignore[misc]
 
 
@@ -101,7 +102,7 @@ class _Room:
         return np.ndarray(shape, kind, element, strides=(0,)*len(shape))
 
 
-_ELEMENTS: dict[np.dtype, np.ndarray] = {}          # dtype -> the one element of all its meta arrays
+_ELEMENTS: dict[np.dtype, np.ndarray] = {}      # dtype -> the one element of all its meta arrays
 _room: ContextVar[_Room | None] = ContextVar("room", default=None)
 
 

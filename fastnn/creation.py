@@ -203,7 +203,7 @@ def randint(low: int, high: Any = None, size: Any = None, *, dtype: Any = np.int
         if new.kind == "b" and number not in (0, 1):
             raise RangeError(who="randint", expected="randint(0, 2, size) for booleans", got=(low, high))
         number_of("randint", number, new)
-    drawn = np.uint64 if new == np.uint64 else np.int64          # PyTorch's floats are whole numbers too
+    drawn = np.uint64 if new == np.uint64 else np.int64     # PyTorch's floats are whole numbers too
     return Tensor(generator().integers(low, high, _shape("randint", (size,)), drawn).astype(new, copy=False))
 
 

@@ -33,7 +33,7 @@ FOREIGN: tuple[type[Exception], ...] = (TypeError, ValueError, AttributeError, L
                                         ZeroDivisionError, BufferError, RuntimeError)
 
 
-tensor: Any = None                                  # the function: tensor.py, which stands above, hands it over
+tensor: Any = None                      # the function: tensor.py, which stands above, hands it over
 
 
 class IndexMistake(RangeError, IndexError):
@@ -45,7 +45,8 @@ def guarded(function: Any) -> Any:
     docstring.
     """
     code, defaults, kwdefaults = function.__code__, function.__defaults__ or (), function.__kwdefaults__ or {}
-    names = list(code.co_varnames[:code.co_argcount])               # read here: `inspect.signature` takes 5 ms for all
+    # read here: `inspect.signature` takes 5 ms for all
+    names = list(code.co_varnames[:code.co_argcount])
     arguments = list(names)
     for i in range(len(names) - len(defaults), len(names)):
         names[i] += "=None"                                         # the real ones are set below
@@ -66,7 +67,8 @@ def guarded(function: Any) -> Any:
               f"    except foreign_ as error_:\n"
               f"        return explain_(function_, error_, {call})\n")
     space = {"function_": function, "foreign_": FOREIGN, "explain_": explain, "__name__": __name__}
-    exec(compile(source, f"<guard of {function.__name__}>", "exec"), space)     # as namedtuple and dataclass do it
+    # as namedtuple and dataclass do it
+    exec(compile(source, f"<guard of {function.__name__}>", "exec"), space)
     made: Any = space[function.__name__]
     made.__defaults__, made.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
     made.__doc__, made.__module__, made.__qualname__ = function.__doc__, function.__module__, function.__qualname__
@@ -121,11 +123,11 @@ def explain(function: Any, error: Exception, /, *args: Any, **kwargs: Any) -> An
                         raise
                     error = again
         who = function.__name__
-        if who == "__init__":                       # of the class, or of the user's that inherits from it
+        if who == "__init__":               # of the class, or of the user's that inherits from it
             who = next(c.__name__ for c in type(args[0]).__mro__ if c.__module__.startswith("fastnn"))
         raise refusal(who, error, function, args, kwargs) from error
     finally:
-        del error                                   # else its traceback, this frame and it hold each other
+        del error                           # else its traceback, this frame and it hold each other
 
 
 def refuse(who: str, names: tuple[str, ...], error: Exception, arrays: Any, attrs: dict[str, Any]) -> NoReturn:

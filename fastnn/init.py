@@ -113,7 +113,7 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0) -> Tensor:
     def draw() -> np.ndarray:
         rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
         q, r = np.linalg.qr(generator().normal(size=(max(rows, columns), min(rows, columns))))
-        q = q * np.sign(np.diag(r))                 # else the draw is not uniform over the orthogonal matrices
+        q = q * np.sign(np.diag(r))     # else the draw is not uniform over the orthogonal matrices
         return gain * (q if rows >= columns else q.T).reshape(tensor.shape)
     return _fill(tensor, draw, "orthogonal_")
 
@@ -130,7 +130,7 @@ def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0) -> Tensor:
     def draw() -> np.ndarray:
         values = generator().uniform(a, b, tensor.shape).astype(tensor.dtype, copy=False)
         low, high = tensor.dtype.type(a), tensor.dtype.type(b)
-        return np.minimum(values, max(low, np.nextafter(high, low)))        # rounding may have reached b
+        return np.minimum(values, max(low, np.nextafter(high, low)))   # rounding may have reached b
     return _fill(tensor, draw, "uniform_")
 
 

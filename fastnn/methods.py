@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from . import functional as F
     from .tensor import Tensor
 else:
-    F = None                                        # the functions, once they exist: fastnn/__init__.py hands them over
+    F = None                    # the functions, once they exist: fastnn/__init__.py hands them over
 
 
 class TensorMethods:
@@ -135,6 +135,7 @@ class TensorMethods:
         nothing.
         """
         if isinstance(dtype, TensorMethods):
+            # a Tensor, which is not known here, has one
             return F.to(self, dtype.dtype)          # type: ignore[attr-defined]
         return self if isinstance(dtype, str) and dtype == "cpu" else F.to(self, dtype)
 

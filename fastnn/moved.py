@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from importlib.abc import Loader, MetaPathFinder
 else:
-    Loader = MetaPathFinder = object                # importlib.abc loads what takes 5 ms: tempfile, shutil, bz2, ...
+    # importlib.abc loads what takes 5 ms: tempfile, shutil, bz2, ...
+    Loader = MetaPathFinder = object
 
 __all__ = ["GONE", "MODULES", "NAMES", "moved_names", "watch"]
 
@@ -218,6 +219,7 @@ def moved_names(module: str) -> Callable[[str], Any]:
             place, _, attribute = new.rpartition(".")
             return getattr(importlib.import_module(place), attribute)
         if old in GONE:
-            _warn(GONE[old], FutureWarning)         # `from module import name` tells no more than that it failed
+            # `from module import name` tells no more than that it failed
+            _warn(GONE[old], FutureWarning)
         raise AttributeError(GONE.get(old, f"module {module!r} has no attribute {name!r}"))
     return find

@@ -181,7 +181,8 @@ PLACES: dict[Callable[..., Any], Callable[..., Any]] = {}
 
 def takes(function: Callable[..., Any] | None, name: str) -> bool:
     """Whether `function` has an argument of this name."""
-    code = getattr(function, "__code__", None)      # Cython's functions have one too; `inspect` would cost import time
+    # Cython's functions have one too; `inspect` would cost import time
+    code = getattr(function, "__code__", None)
     return code is not None and name in code.co_varnames[:code.co_argcount + code.co_kwonlyargcount]
 
 

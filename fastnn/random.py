@@ -10,7 +10,8 @@ from .errors import DTypeError, RangeError
 
 __all__ = ["generator", "next_dropout_key", "random_state", "seed", "set_random_state"]
 
-_generator: np.random.Generator | None = None       # made when first used: numpy.random takes time to import
+# made when first used: numpy.random takes time to import
+_generator: np.random.Generator | None = None
 _dropout_key = 0
 _dropout_calls = 0
 

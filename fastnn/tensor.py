@@ -66,7 +66,7 @@ class Tensor(TensorMethods):
         if not isinstance(data, np.ndarray):
             raise DTypeError(who="Tensor", expected="an array", got=type(data).__name__, hint="Use nn.tensor(...).")
         if data.__class__ is not np.ndarray:
-            data = np.asarray(data)                 # a matrix or a masked array has arithmetic of its own
+            data = np.asarray(data)         # a matrix or a masked array has arithmetic of its own
         data = with_own_dtype(data)
         if requires_grad and data.dtype.kind != "f":
             raise DTypeError(who="tensor", message="only floating-point tensors can have a gradient",
@@ -74,10 +74,10 @@ class Tensor(TensorMethods):
         self._data = data
         self.requires_grad = requires_grad
         self.grad = None
-        self.node: Any = None                       # the autograd.Node that made it, None for a leaf
-        self.index = 0                              # which of that node's outputs it is
-        self._version: list[Any] = [0]              # counts changes in place; views share the list
-        self._base: Tensor | None = None            # the tensor that a view looks into
+        self.node: Any = None                   # the autograd.Node that made it, None for a leaf
+        self.index = 0                          # which of that node's outputs it is
+        self._version: list[Any] = [0]          # counts changes in place; views share the list
+        self._base: Tensor | None = None        # the tensor that a view looks into
 
     # ---- what it is ------------------------------------------------------------------------------
     @property
@@ -361,7 +361,9 @@ class Tensor(TensorMethods):
         PyTorch. Tensors over one array that are pickled together share it afterwards too.
         """
         attributes, slots = self._state()
-        return copyreg.__newobj__, (type(self),), (attributes or None, slots)   # type: ignore[attr-defined]
+        # not in typeshed
+        make = copyreg.__newobj__                   # type: ignore[attr-defined]
+        return make, (type(self),), (attributes or None, slots)
 
     def __setstate__(self, state: tuple[dict[str, Any] | None, dict[str, Any]]) -> None:
         _filled(self, {**(state[0] or {}), **state[1]})
@@ -372,7 +374,7 @@ class Tensor(TensorMethods):
         if self.node is not None:
             raise GraphError("only leaves can be copied", who="deepcopy", hint="Use detach() first.")
         attributes, slots = self._state()
-        if id(self._data) not in memo:              # else another tensor over this array was copied before
+        if id(self._data) not in memo:      # else another tensor over this array was copied before
             memo[id(self._data)] = copied(self._data)
         memo[id(self)] = result = type(self).__new__(type(self))
         return _filled(result, copy.deepcopy({**attributes, **slots, "grad": self.grad}, memo))
@@ -448,13 +450,14 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     else:
         array = _array(data)
         if array.dtype == object and array.size and all(isinstance(x, (int, float)) for x in array.flat):
-            if dtype is None or dtype_of("tensor", dtype).kind != "f":          # Python's integers have no end
+            # Python's integers have no end
+            if dtype is None or dtype_of("tensor", dtype).kind != "f":
                 raise RangeError("int64 cannot hold an integer of this size", who="tensor", got=repr(data)[:40])
             array = array.astype(np.float64)
         if array.dtype.kind in "fiu":
             default = np.float32 if array.dtype.kind == "f" else np.int64
             new = dtype_of("tensor", default if dtype is None else dtype)
-            if new.kind in "iu" and array.size:     # numbers as Python has them: none may wrap around
+            if new.kind in "iu" and array.size:   # numbers as Python has them: none may wrap around
                 number_of("tensor", array.max().item(), new)
                 number_of("tensor", array.min().item(), new)
             array = array if array.dtype == new else copied(array, new)
@@ -487,7 +490,8 @@ def array_of(x: Any) -> np.ndarray:
 
 
 guard.connect(tensor)
-for _name in ("expand_as", "reshape_as", "type_as", "view_as"):     # which look at another tensor before they call on
+# which look at another tensor before they call on
+for _name in ("expand_as", "reshape_as", "type_as", "view_as"):
     setattr(Tensor, _name, guard.guarded(getattr(Tensor, _name)))
 
 
@@ -533,7 +537,8 @@ def dtype_of(who: str, dtype: Any) -> np.dtype:
             or (found.kind == "f" and found.itemsize not in (4, 8))):
         raise DTypeError(who=who, expected="dtype float32, float64, an integer type or bool",
                          got=repr(dtype) if found is None or dtype is None else str(found))
-    return np.dtype(found.str.lstrip("<>"))         # in the machine's order of bytes, and NumPy's own object
+    # in the machine's order of bytes, and NumPy's own object
+    return np.dtype(found.str.lstrip("<>"))
 
 
 def number_of(who: str, value: Any, dtype: np.dtype) -> Any:
@@ -548,7 +553,8 @@ def number_of(who: str, value: Any, dtype: np.dtype) -> Any:
         It is no number.
     """
     given, kind = value, value.__class__
-    if (kind is float or kind is int) and (dtype is _FLOAT32 or dtype is _FLOAT64):         # the common cases, quickly
+    # the common cases, quickly
+    if (kind is float or kind is int) and (dtype is _FLOAT32 or dtype is _FLOAT64):
         if -_MOST < value < _MOST or value in (math.inf, -math.inf):
             return float(value)
     elif kind is int and dtype is _INT64 and -2**63 <= value < 2**63:

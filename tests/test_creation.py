@@ -76,7 +76,8 @@ def test_errors(call, error, words):
         call()
 
 
-ODD = np.ones(3, np.dtype(np.float32).newbyteorder("="))        # its dtype equals NumPy's own, and is another object
+# its dtype equals NumPy's own, and is another object
+ODD = np.ones(3, np.dtype(np.float32).newbyteorder("="))
 MORE_CALLS = {
     "randn": lambda n, f64: n.randn(3), "rand": lambda n, f64: n.rand(3, dtype=f64),
     "tensor": lambda n, f64: n.tensor([1.5]),

@@ -47,7 +47,7 @@ def test_a_name_that_is_like_none_says_so(name):
 
 
 # ---- the faces of the packages -------------------------------------------------------------------
-MAY_DEFINE = {"kernels/__init__.py": {"kernel"}}        # it decides whether there are compiled kernels
+MAY_DEFINE = {"kernels/__init__.py": {"kernel"}}    # it decides whether there are compiled kernels
 
 
 def work_in(text):

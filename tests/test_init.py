@@ -123,7 +123,7 @@ def test_layers_start_as_in_torch(torch, name):
             np.testing.assert_array_equal(a, b, err_msg=key)
         else:
             assert np.ptp(a) > 0
-            few = b.size < 3000                     # drawn numbers: the fewer, the further from their distribution
+            few = b.size < 3000     # drawn numbers: the fewer, the further from their distribution
             assert a.std() == pytest.approx(b.std(), rel=0.2 if few else 0.05), key
             if name != "Embedding":
                 assert np.abs(a).max() == pytest.approx(np.abs(b).max(), rel=0.1 if few else 0.05), key

@@ -95,7 +95,7 @@ def imports(who, path, tree, known):
                 continue
             for top, *rest in targets(child):
                 if top == "fastnn" and rest != ["_kernels"]:
-                    candidates = ".".join(rest), ".".join(rest[:-1])            # a module, or a name in one
+                    candidates = ".".join(rest), ".".join(rest[:-1])    # a module, or a name in one
                     yield next((module for module in candidates if module in known), "fastnn"), inside, child.lineno
             yield from visit(child, inside or isinstance(child, (ast.FunctionDef, ast.Lambda)))
     return visit(tree, False)

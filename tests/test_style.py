@@ -1,7 +1,7 @@
 """The written form: widths of lines, one sentence a line in Markdown, the field's words, and how
 many arguments a function takes.
 
-Code has at most 120 columns, comments and docstrings 100. A line that cannot be broken, because
+Code has at most 120 columns, comments and docstrings 100, behind code too. A line that cannot be broken, because
 most of it is one word, is let be.
 """
 
@@ -19,7 +19,8 @@ pytestmark = needs_sources
 CODE, PROSE = 120, 100
 SOURCES = {"csrc": (".c", ".h"), "fastnn": (".py", ".pyi", ".pyx", ".pxi"), "tests": (".py", ".c", ".h"),
            "tools": (".py",), "benchmarks": (".py",), "examples": (".py",)}
-BEGINS = {None, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}      # what stands before a docstring
+# what stands before a docstring
+BEGINS = {None, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT}
 
 # What stands for a word of the field -> how the field says it.
 DIALECT = {
@@ -50,7 +51,7 @@ def prose_of_python(text: str) -> set[int]:
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         first, last = token.start[0], token.end[0]
         alone = not lines[first - 1][:token.start[1]].strip()
-        if alone and (token.type == tokenize.COMMENT or (token.type == tokenize.STRING and before in BEGINS)):
+        if token.type == tokenize.COMMENT or (alone and token.type == tokenize.STRING and before in BEGINS):
             found.update(range(first, last + 1))
         if token.type not in (tokenize.COMMENT, tokenize.NL):
             before = token.type
@@ -58,13 +59,14 @@ def prose_of_python(text: str) -> set[int]:
 
 
 def prose_of_c(text: str) -> set[int]:
-    """The numbers of the lines on which a comment stands alone."""
+    """The numbers of the lines that end with a comment, or are inside one."""
     found, inside = set(), False
     for number, line in enumerate(text.splitlines(), 1):
         bare = line.strip()
-        if inside or bare.startswith("//") or (bare.startswith("/*") and (bare.endswith("*/") or "*/" not in bare)):
+        opens = "/*" in bare
+        if inside or "//" in bare or (opens and (bare.endswith("*/") or "*/" not in bare)):
             found.add(number)
-        inside = "*/" not in bare if inside or bare.startswith("/*") else False
+        inside = "*/" not in bare[bare.rfind("/*") + 1:] if inside or opens else False
     return found
 
 
@@ -76,7 +78,7 @@ def prose_of_cython(text: str) -> set[int]:
     for number, line in enumerate(text.splitlines(), 1):
         bare = line.strip()
         opens = re.match(r'[rb]?"""', bare)
-        if inside or opens or bare.startswith("#"):
+        if inside or opens or re.match(r"""([^#'"]|'[^']*'|"[^"]*")*#""", bare):
             found.add(number)
         if opens or inside:
             inside = bare.count('"""') % 2 == (0 if inside else 1)
@@ -197,6 +199,16 @@ def test_arguments_have_names_where_they_are_many():
     assert not found, shown(found)
 
 
+def test_what_types_do_not_see_has_a_reason():
+    """A comment above `type: ignore`, or behind it."""
+    found = []
+    for path in files({"fastnn": (".py",), "tests": (".py",), "tools": (".py",), "examples": (".py",)}):
+        lines = ["", *path.read_text(encoding="utf-8").splitlines()]
+        found += [f"{path}:{i}" for i, line in enumerate(lines) if re.search(r"# type: ignore(\[[\w-]+\])?$", line)
+                  and not lines[i - 1].strip().startswith("#")]
+    assert not found, "\n".join(found)
+
+
 def test_minima_are_written_one_way():
     found = bad({"csrc": (".c", ".h")},
                 lambda path, text: [] if path.name in ("sizes.h", "simd.h") else minima(path, text))
@@ -231,6 +243,9 @@ def test_the_checks_can_fail():
     c = "/* " + "word "*20 + "*/\nint " + "x, "*30 + "y;\n"
     assert [line.split(":")[1] for line in too_wide(Path("a.c"), c)] == ["1"]
     assert [line.split(":")[1] for line in too_wide(Path("a.pxi"), "# " + "word "*20 + "\n")] == ["1"]
+    for name, behind in (("a.c", "int x;  /* " + "word "*20 + "*/\n"), ("a.h", "int x;  /* a\n" + "b "*51 + "*/\n"),
+                         ("a.py", "x = 1  # " + "word "*20 + "\n"), ("a.pxi", "x = '#'  # " + "word "*20 + "\n")):
+        assert too_wide(Path(name), behind), name
     assert not too_wide(Path("a.py"), "# see https://" + "x"*120 + "\n")
     eleven = ", ".join(f"int a{i}" for i in range(11))
     assert trains_of_c(f"/* f */ static void FN(f_##n)({eleven})\n{{ }}") == ["f_##n has 11 arguments"]

@@ -24,7 +24,7 @@ def test_numpy():
     assert t.data is a and np.asarray(t) is a and t.numpy() is a and nn.from_numpy(a).data is a
     assert np.shares_memory(np.asarray(t), a) and not np.shares_memory(np.array(t), a)
     assert np.asarray(t, np.float64).dtype == np.float64 and np.array(t, copy=True) is not a
-    np.testing.assert_allclose(t, a)                              # a tensor is an array for whoever asks
+    np.testing.assert_allclose(t, a)                        # a tensor is an array for whoever asks
     assert np.exp(t)[0, 0] == 1 and np.stack([t, t]).shape == (2, 2, 3)
     with pytest.raises(nn.GraphError, match="detach"):
         leaf(1).numpy()

@@ -54,9 +54,11 @@ import fastnn as nn  # noqa: E402
 from fastnn.op import OPS  # noqa: E402
 
 HANG = 45                   # seconds in one call
-LARGE = 1 << 20             # elements of results that are not compared: a definition may loop over them in Python
+# elements of results that are not compared: a definition may loop over them in Python
+LARGE = 1 << 20
 MOST_FAULTS = 60            # then the search ends
-MEMORY = 3 << 30            # bytes of address space of a worker; the sanitisers need more and have a limit of their own
+# bytes of address space of a worker; the sanitisers need more and have a limit of their own
+MEMORY = 3 << 30
 SAVE_EVERY = 500            # calls, so that a crash loses few counts
 MOST_KINDS = 50             # of exceptions, shown
 TEXT = 2000                 # characters of a call's description
@@ -72,7 +74,8 @@ def main() -> int:
     parser.add_argument("--mutate", action="store_true", help="change inputs between forward and backward")
     parser.add_argument("--case", type=int, metavar="I", help="only call I, here")
     parser.add_argument("--no-reference", action="store_true", help="do not compare with the definitions")
-    parser.add_argument("--worker", help=argparse.SUPPRESS)             # the file in which it notes what it does
+    # the file in which it notes what it does
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
     parser.add_argument("--start", type=int, default=0, help=argparse.SUPPRESS)
     options = parser.parse_args()
     names = options.only.split(",") if options.only else None
@@ -251,7 +254,7 @@ class Search:
             nn.set_num_threads(rng.choice((1, 2, 3)))
         comparing = self.comparing and not self.mutate and rng.random() < 0.35
         if call.how == "op" and any(isinstance(leaf, np.generic) for leaf in leaves([call.args, call.kwargs])):
-            comparing = False                       # functions make Python's numbers of NumPy's; ops take these
+            comparing = False           # functions make Python's numbers of NumPy's; ops take these
         if not comparing:
             self.outcome(call, number, seed, True)
             return
@@ -271,8 +274,8 @@ class Search:
         elif refusal is not None:
             why = f"only the definition raises: {refusal!r}"
         else:
-            why = difference(got, want)             # type: ignore[arg-type]
-            if why and self.rounding_decides(call, number, seed, want):         # type: ignore[arg-type]
+            why = difference(got, want)
+            if why and self.rounding_decides(call, number, seed, want):
                 self.totals["chaotic"] += 1
                 return
         if why:

@@ -161,7 +161,8 @@ def watched() -> Iterator[Call]:
             layer = frame.f_locals["self"]
             if code is type(layer).__init__.__code__:
                 args, kwargs = arguments(frame)
-                made[id(layer)] = layer, (args[1:], kwargs)              # the layer, so that its id stays its own
+                # the layer, so that its id stays its own
+                made[id(layer)] = layer, (args[1:], kwargs)
 
     examples = [e.source for thing in (*known.values(), *classes) for test in doctest.DocTestFinder().find(thing)
                 for e in (doctest.Example("_scope.clear()\n", ""), *test.examples)]
@@ -183,7 +184,7 @@ def watched() -> Iterator[Call]:
         sys.setprofile(None)
     called = {call.name for call in found if call.how == "layer"}
     found += [Call("layer", classes[type(layer)], [], {}, made_with) for layer, made_with in made.values()
-              if classes[type(layer)] not in called]                     # containers, whose examples show other things
+              if classes[type(layer)] not in called]  # containers, whose examples show other things
     aliases: dict[str, list[str]] = {}
     for name, f in known.items():
         aliases.setdefault(by_code[f.__code__], []).append(name)
@@ -264,7 +265,8 @@ class Variations:
             self.other_values(layers()[call.name], *call.made_with, rng)
         elif call.how == "function":
             self.other_values(functions()[call.name], call.args, call.kwargs, rng)
-        if rng.random() < 0.25 and self.spoiling:   # an op's attributes were made by its function, which checks them
+        # an op's attributes were made by its function, which checks them
+        if rng.random() < 0.25 and self.spoiling:
             call.spoilt, kwargs = True, {} if call.how == "op" else call.kwargs
             for _ in range(rng.choice((1, 1, 1, 2))):
                 self.spoil(rng.choice([(call.args, kwargs), call.made_with]), rng)
@@ -297,7 +299,7 @@ class Variations:
                 if rng.random() < 0.02:
                     shape = (*shape[1:],) if rng.random() < 0.5 else (rng.choice(SIZES), *shape)
                 high = leaf.high
-                if leaf.kind == "i":                # an index stays below the smallest size that it could index
+                if leaf.kind == "i":    # an index stays below the smallest size that it could index
                     fits = [n for n in sizes if n > leaf.high]
                     high = max(new[min(fits)] - 1, 0) if fits else high
                 return replace(leaf, shape=shape if elements(shape) <= MOST_ELEMENTS else leaf.shape, high=high)
@@ -311,7 +313,7 @@ class Variations:
         names = parameters_of(target)
         for where, key, name in [*((args, i, names[i]) for i in range(min(len(args), len(names)))),
                                  *((kwargs, name, name) for name in list(kwargs))]:
-            old: Any = where[key]                   # type: ignore[index]
+            old: Any = where[key]
             if any(isinstance(leaf, Array) for leaf in leaves(old)) or rng.random() < 0.6:
                 continue
             k, new = rng.random(), old
@@ -323,11 +325,12 @@ class Variations:
                 new = old + rng.choice((-2, -1, 1, 2))
             elif isinstance(old, (int, float)):
                 new = rng.choice(NUMBERS)
-            elif old is None and k < 0.85:          # an array that was left out: of a shape like the others' ends
+            elif old is None and k < 0.85:
+                # an array that was left out: of a shape like the others' ends
                 shapes = [leaf.shape for leaf in leaves([args, kwargs]) if isinstance(leaf, Array)]
                 shape = rng.choice(shapes) if shapes else ()
                 new = Array(rng.choice((shape, shape[-1:], shape[:1], shape[1:2])), rng.choice("fffb"), -1, 1)
-            where[key] = new                        # type: ignore[index]
+            where[key] = new
 
     def spoil(self, arguments: tuple[list[Any], dict[str, Any]], rng: random.Random) -> None:
         """Something else in one argument's place, in place."""
@@ -355,7 +358,7 @@ class Variations:
         dtype = rng.choice(("f4", "f4", "f4", "f8"))
         def make(leaf: Any) -> Any:
             if isinstance(leaf, nn.Module):
-                return copy.deepcopy(leaf)          # a call must not find what another one left there
+                return copy.deepcopy(leaf)      # a call must not find what another one left there
             return self.array(leaf, dtype, rng) if isinstance(leaf, Array) else leaf
         return changed(tree, make)
 
@@ -408,7 +411,7 @@ class Variations:
         elif how == "overlapping" and plain:
             return np.lib.stride_tricks.as_strided(x, x.shape, tuple(min(s, x.itemsize) for s in x.strides),
                                                    writeable=False)
-        elif how == "mapped" and plain:             # up to the last byte of a mapping, as a file can be
+        elif how == "mapped" and plain:         # up to the last byte of a mapping, as a file can be
             size = -(-x.nbytes // mmap.PAGESIZE) * mmap.PAGESIZE
             y = np.frombuffer(mmap.mmap(-1, size), x.dtype, x.size, size - x.nbytes).reshape(x.shape)
             y[...] = x
@@ -436,7 +439,8 @@ def numbers(plan: Array, dtype: np.dtype[Any], rng: random.Random) -> np.ndarray
     if dtype.kind not in "fc":
         return np.zeros(plan.shape, dtype)
     x, k = np.asarray(draw.standard_normal(plan.shape)), rng.random()
-    if plan.low >= 0 and plan.high > 0 and rng.random() < 0.8:          # probabilities, variances: as they were
+    # probabilities, variances: as they were
+    if plan.low >= 0 and plan.high > 0 and rng.random() < 0.8:
         x = np.asarray(draw.uniform(plan.low, plan.high, plan.shape))
     with np.errstate(all="ignore"):
         x = np.asarray(x * (1 if k < 0.85 else rng.choice((0, 100, 1e-30, 1e30, 1e-38, 1e38)))).astype(dtype)

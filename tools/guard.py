@@ -41,7 +41,8 @@ BASELINE = ROOT/"benchmarks"/"results"/"instructions.json"
 LEVEL, TOLERANCE = "avx2", 0.03
 MARK = "getsid"             # a function of the C library that nobody else calls
 
-NETWORKS = {                # smaller than those of the races: callgrind takes some 50 times as long as the processor
+# smaller than those of the races: callgrind takes some 50 times as long as the processor
+NETWORKS = {
     "mlp-64-128-10": Network(networks.mlp(64, 128, 10), 32, image=(64,)),
     "lenet": Network(networks.NETWORKS["lenet"].build, 4, image=(1, 28, 28)),
     "char-lstm": Network(networks.char_lstm(65, 64, 128), 4, tokens=(16, 65)),
@@ -96,7 +97,7 @@ def run_inside(names: list[str]) -> None:
     """What callgrind watches: each workload, marked before, between and after k and 2k calls."""
     generator = Repeating()
     for module in (contests, kernels, libraries, networks):
-        module.seeded = lambda name: generator          # type: ignore[assignment]
+        module.seeded = lambda name: generator
     library = libraries.Fastnn(1)
     known = guarded()
     mark = getattr(os, MARK)
@@ -104,7 +105,7 @@ def run_inside(names: list[str]) -> None:
     for name in names:
         workload, k = known[name]
         contest = workload.contest(library)
-        contest.repeat(k)                               # buffers exist, and Python has specialised its bytecode
+        contest.repeat(k)                   # buffers exist, and Python has specialised its bytecode
         mark(0)
         contest.repeat(k)
         mark(0)

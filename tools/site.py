@@ -92,7 +92,8 @@ def entries() -> dict[str, list[str]]:
                 names = re.findall(r'"(\w+)"', text[text.index("__all__"):].partition("]")[0])
             for name in names:
                 found.setdefault(name, []).append(f"{module}.{name}")
-    for name, paths in found.items():               # a function may have its file's name: the file's entry counts
+    # a function may have its file's name: the file's entry counts
+    for name, paths in found.items():
         found[name] = [path for path in paths if path.endswith(f".{name}.{name}")] or paths
     return found
 

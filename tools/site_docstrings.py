@@ -25,12 +25,13 @@ from latex2mathml.converter import convert
 
 log = logging.getLogger("mkdocs.plugins.docstrings")
 
-ITEMS = ("Parameters", "Attributes", "Raises")              # sections of items, one at the margin each
+ITEMS = ("Parameters", "Attributes", "Raises")          # sections of items, one at the margin each
 NAMES = re.compile(r"(\*{0,2}\w+(?:, \*{0,2}\w+)*)(?: : (.*))?$")
 ERRORS = re.compile(r"((?:\w*(?:Error|Exception|Interrupt|Warning)(?:, )?)+(?:\.\.\.)?)(?: : (.*))?$")
 LABEL = re.compile(r"([A-Z][\w ]{2,20}): +(?=\S)")
 COLUMNS = re.compile(r"[\w)\]] {2,}\S")
-MARKS = re.compile(r"(?<!^)\*(?! )|(?<=\S)\*|(?<=\])[\[(]|_(?=_)|(?<=_)_")       # Markdown's, but here they are none
+# Markdown's, but here they are none
+MARKS = re.compile(r"(?<!^)\*(?! )|(?<=\S)\*|(?<=\])[\[(]|_(?=_)|(?<=_)_")
 EQUATION = re.compile(r"\w[\w, \[\]{}']* +<?[=~] ")
 
 
@@ -130,7 +131,7 @@ def split_items(title: str, body: list[str]) -> tuple[list[tuple[str, list[str]]
             return items, body[i:]
         if starts:
             items.append((starts[1].removesuffix(", "), [f"{starts[2].rstrip('.')}."] if starts[2] else []))
-        elif items:                                         # a type or a reason may be too long for one line
+        elif items:                             # a type or a reason may be too long for one line
             reason = title == "Raises" and not body[i - 1].endswith(".")
             if line and (reason or not line.startswith(" ")) and items[-1][1]:
                 items[-1][1][-1] = items[-1][1][-1].removesuffix(".")

@@ -32,17 +32,20 @@ typedef struct { const fnn_size *at; fnn_size rs; } fnn_matrices;
 
 typedef struct {
     fnn_size items, T, U, HS, HV;
-    fnn_matrices q, k, v, y, dy, dq, dk, dv;        /* rows of each output do not overlap; forward needs q, k, v, y */
-    const void *mask;                               /* matrices of unsigned char (0: not allowed) or of REAL (added to
-                                                       the scores) */
+    fnn_matrices q, k, v, y, dy, dq, dk, dv;    /* rows of each output do not overlap; forward needs
+                                                   q, k, v, y */
+    const void *mask;                           /* matrices of unsigned char (0: not allowed) or of
+                                                   REAL (added to the scores) */
     int mask_kind;
-    const fnn_size *mask_at;                        /* where the mask of item i begins */
-    fnn_size mask_rs, mask_cs;                      /* a mask's row and column strides, 0 where it is broadcast */
-    double scale;                                   /* scores are scale * q k^T */
-    int causal;                                     /* query t sees keys 0..t only */
-    double dropout;                                 /* probability that a weight is dropped; which ones: philox.h, */
-    uint64_t dropout_key, dropout_call;             /*   element (item * T + t) * U4 + u, U4 = U rounded up to a
-                                                       multiple of 4 */
+    const fnn_size *mask_at;                    /* where the mask of item i begins */
+    fnn_size mask_rs, mask_cs;                  /* a mask's row and column strides, 0 where it is
+                                                   broadcast */
+    double scale;                               /* scores are scale * q k^T */
+    int causal;                                 /* query t sees keys 0..t only */
+    double dropout;                             /* probability that a weight is dropped; which ones:
+                                                   philox.h, */
+    uint64_t dropout_key, dropout_call;         /* element (item * T + t) * U4 + u, U4 = U rounded
+                                                   up to a multiple of 4 */
 } fnn_attention;
 #endif
 

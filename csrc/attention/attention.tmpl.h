@@ -57,12 +57,14 @@ enum {
      * no cache, and the bits of a result, which depend on them, are the same on all machines with
      * an instruction set. */
     TILE_T = 64, TILE_U = 128,
-    TILE_C = 256,                                   /* columns of q or dy in the transposed copy; wider heads go through
-                                                       it piece by piece */
-    FROM_ROWS = 0, BY_ROWS = 1, BY_COLUMNS = 2,     /* how a product reads its left operand: attention_tile.tmpl.h */
-    ATTENTION_WORK = 1 << 20,                       /* multiply-adds that a block of a parallel loop should be worth */
-    FEW = 4, FEW_COST = 8,                          /* so many queries go row by row, each as long as so many in a
-                                                       tile */
+    TILE_C = 256,                               /* columns of q or dy in the transposed copy; wider
+                                                   heads go through it piece by piece */
+    FROM_ROWS = 0, BY_ROWS = 1, BY_COLUMNS = 2, /* how a product reads its left operand:
+                                                   attention_tile.tmpl.h */
+    ATTENTION_WORK = 1 << 20,                   /* multiply-adds that a block of a parallel loop
+                                                   should be worth */
+    FEW = 4, FEW_COST = 8,                      /* so many queries go row by row, each as long as so
+                                                   many in a tile */
     /* Rows a multiple of ALIASED bytes apart evict each other from the caches (cache aliasing), as
      * heads do in a joint projection of q, k and v. What a product passes many times is copied
      * then, up to NEAR elements at a time. Timed: docs/kernels/attention.md. */
@@ -105,10 +107,12 @@ typedef struct { REAL *rows; fnn_size width, most, item, from, held; } FN(attent
 
 /* Scratch of one block. */
 typedef struct {
-    REAL *q, *dy;                                   /* [TILE_C][TILE_T]: the block's queries and dy, transposed */
-    REAL *s, *ds;                                   /* [TILE_U][TILE_T]: tiles */
-    REAL *factors, *beside;                         /* the same, for a mask or dropout; NULL where there is neither */
-    FN(attention_copy) k, v, q_rows, dy_rows;       /* of what lies badly in the caches */
+    REAL *q, *dy;                               /* [TILE_C][TILE_T]: the block's queries and dy,
+                                                   transposed */
+    REAL *s, *ds;                               /* [TILE_U][TILE_T]: tiles */
+    REAL *factors, *beside;                     /* the same, for a mask or dropout; NULL where there
+                                                   is neither */
+    FN(attention_copy) k, v, q_rows, dy_rows;   /* of what lies badly in the caches */
 } FN(attention_room);
 
 /* Room for up to `most` rows of `width` elements, where those of `matrices` should be copied: they
@@ -228,7 +232,7 @@ static void FN(attention_mask)(const fnn_attention *about, const FN(attention_ro
             FN(gemm_pack)(room->factors, TILE_T, tile->queries, tile->queries, (const REAL *)about->mask + from,
                           about->mask_rs, about->mask_cs, tile->keys);
             for (fnn_size i = 0; i < tile->keys * TILE_T; i++)
-                s[i] = mask[i] == -(REAL)INFINITY ? mask[i] : s[i] + mask[i];       /* whatever s is */
+                s[i] = mask[i] == -(REAL)INFINITY ? mask[i] : s[i] + mask[i];   /* whatever s is */
         } else {
             for (fnn_size t = 0; t < tile->queries; t++) {
                 const unsigned char *restrict allowed = (const unsigned char *)about->mask + from + t * about->mask_rs;
@@ -252,7 +256,7 @@ static void FN(attention_mask)(const fnn_attention *about, const FN(attention_ro
 static void FN(attention_edge)(REAL *restrict s, const fnn_tile *tile, fnn_size begin, fnn_size seen, REAL hidden)
 {
     for (fnn_size u = fnn_max(0, begin + tile->ahead + 1); u < seen; u++) {
-        const int first = (int)(u - begin - tile->ahead);        /* the first column that sees row u */
+        const int first = (int)(u - begin - tile->ahead);   /* the first column that sees row u */
         REAL *restrict row = s + u * TILE_T + begin;
         for (int i = 0; i < (int)GEMM_NR; i++)
             row[i] = i < first ? hidden : row[i];
@@ -327,8 +331,8 @@ static void FN(attention_weights)(REAL *restrict s, REAL *restrict top, REAL *re
         for (fnn_size t = 0; t < GEMM_NR; t++)
             now[t] = r_max(s[u * TILE_T + t], now[t]);
     for (fnn_size t = 0; t < GEMM_NR; t++) {
-        base[t] = now[t] == -(REAL)INFINITY ? 0 : now[t];       /* so that where nothing is allowed exp gives 0, and NaN
-                                                                   stays */
+        /* so that where nothing is allowed exp gives 0, and NaN stays */
+        base[t] = now[t] == -(REAL)INFINITY ? 0 : now[t];
         const REAL less = FN(exp2_of_scaled)(top[t] - base[t], factor, least);
         shrink[t] = now[t] > top[t] ? less : 1;
         top[t] = now[t];
@@ -384,7 +388,7 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
                 FN(attention_weights)(room.s + t, top + t, total + t, shrink + t, factor, rows,
                                       FN(attention_rest)(&tile, rows));
             }
-            if (tile.u + TILE_U >= seen)                        /* the last tile: divide by the sums */
+            if (tile.u + TILE_U >= seen)                    /* the last tile: divide by the sums */
                 for (fnn_size t = 0; t < tile.queries; t++) {
                     share[t] = total[t] == 0 ? 0 : 1 / total[t];
                     shrink[t] *= share[t];
@@ -461,7 +465,7 @@ static void FN(attention_weights_backward)(REAL *restrict p, REAL *restrict ds, 
             for (fnn_size t = 0; t < GEMM_NR; t++) {
                 const fnn_size i = u * TILE_T + t;
                 const REAL weight = FN(exp2_of_scaled)(p[i] - top[t], factor, least) * share[t];
-                ds[i] = weight * (ds[i] - pull[t]);             /* forward was  p = exp(s) / sum exp(s) */
+                ds[i] = weight * (ds[i] - pull[t]);     /* forward was  p = exp(s) / sum exp(s) */
                 p[i] = weight;
             }
     for (; u < keys; u++)
@@ -509,7 +513,7 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
         FN(attention_pull)(pull, dy_t, about->dy.rs, y + t0 * about->y.rs, about->y.rs, tile.queries, HV);
         for (fnn_size t = 0; t < TILE_T; t++) {
             const REAL total = t < tile.queries ? args->total[first + t0 + t] : 0;
-            share[t] = total == 0 ? 0 : 1 / total;              /* no key was allowed: no weights, no gradient */
+            share[t] = total == 0 ? 0 : 1 / total; /* no key was allowed: no weights, no gradient */
             top[t] = total == 0 ? 0 : args->top[first + t0 + t];
             pull[t] = total == 0 ? 0 : pull[t];
         }

@@ -41,7 +41,7 @@ static void FN(attention_few_sum)(REAL *restrict y, REAL shrink, const REAL *res
         for (fnn_size j = 0; j < HV; j++)
             y[j] *= shrink;
     fnn_size u = 0;
-    for (; u + 4 <= keys; u += 4) {                 /* four keys at a time: y is loaded and stored once for them */
+    for (; u + 4 <= keys; u += 4) { /* four keys at a time: y is loaded and stored once for them */
         const REAL *restrict v0 = v + u * rs, *restrict v1 = v0 + rs, *restrict v2 = v1 + rs, *restrict v3 = v2 + rs;
         for (fnn_size j = 0; j < HV; j++)
             y[j] += (p[u] * v0[j] + p[u + 1] * v1[j]) + (p[u + 2] * v2[j] + p[u + 3] * v3[j]);
@@ -82,7 +82,8 @@ static void FN(attention_few_queries)(const FN(attention_args) *args, fnn_size i
                 for (fnn_size i = 0; i < keys; i++)
                     if (about->mask_kind == FNN_ADD_MASK) {
                         const REAL added = ((const REAL *)about->mask)[from + i * about->mask_cs];
-                        s[t][i] = added == -(REAL)INFINITY ? added : s[t][i] + added;       /* whatever s is */
+                        /* whatever s is */
+                        s[t][i] = added == -(REAL)INFINITY ? added : s[t][i] + added;
                     } else if (!((const unsigned char *)about->mask)[from + i * about->mask_cs])
                         s[t][i] = -(REAL)INFINITY;
             }

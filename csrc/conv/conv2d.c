@@ -8,8 +8,8 @@ fnn_work fnn_conv2d_workspace(const fnn_window *g, int want_dx, int want_dw)
     const fnn_work weights = (fnn_work)g->K * conv_taps(g);
     fnn_work elements = 0;
     if (want_dx && conv_choose(g, CONV_DX) == CONV_FLIPPED)
-        elements += weights;                                    /* the flipped filters */
-    if (want_dw) {                                              /* a partial sum for each block of images or part */
+        elements += weights;                    /* the flipped filters */
+    if (want_dw) {                              /* a partial sum for each block of images or part */
         const fnn_size blocks = conv_cut_dw(g, conv_choose(g, CONV_DW_EXACT)).image_blocks;
         const fnn_size parts = conv_choose(g, CONV_DW) == CONV_WINOGRAD ? wino_cut_dw(g).parts : 1;
         const fnn_size sums = fnn_max(blocks, parts);

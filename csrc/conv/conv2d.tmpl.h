@@ -21,15 +21,16 @@
 #define FNN_CONV2D_ONCE
 /* What a block of a parallel loop is told, by direct, taps and columns. */
 typedef struct {
-    void *out;                                      /* y, dx, dw or db, or the partial sums of dw */
+    void *out;                          /* y, dx, dw or db, or the partial sums of dw */
     const void *x, *w, *b, *dy;
-    int relu;                                       /* y: zero where it would be negative */
+    int relu;                           /* y: zero where it would be negative */
     const fnn_window *g;
-    conv_pieces cut;                                /* columns: the pieces of the column matrix */
-    conv_dw_cut blocks;                             /* dw */
-    fnn_size tile;                                  /* columns, y: elements of the column matrix to hold at one time */
-    fnn_size filters, filter_blocks;                /* columns, y: filters in a block, blocks in a group */
-    fnn_size channels, channel_blocks;              /* columns, dx: channels in a block, blocks in a group */
+    conv_pieces cut;                    /* columns: the pieces of the column matrix */
+    conv_dw_cut blocks;                 /* dw */
+    fnn_size tile;                      /* columns, y: elements of the column matrix to hold at one
+                                           time */
+    fnn_size filters, filter_blocks;    /* columns, y: filters in a block, blocks in a group */
+    fnn_size channels, channel_blocks;  /* columns, dx: channels in a block, blocks in a group */
 } conv_args;
 #endif
 
@@ -169,8 +170,8 @@ static void FN(conv_dw)(REAL *dw, const REAL *dy, const REAL *x, REAL *parts, co
     if (method == CONV_WINOGRAD) {
         if (FN(wino_dw)(dw, dy, x, parts, g))
             return;
-        method = conv_choose(g, CONV_DW_EXACT);     /* a number was not finite, or far larger than many: without
-                                                       transforms */
+        /* a number was not finite, or far larger than many: without transforms */
+        method = conv_choose(g, CONV_DW_EXACT);
     }
     fnn_block_fn block;
     switch (method) {
@@ -203,7 +204,7 @@ static void FN(conv_db_block)(void *ctx, fnn_size begin, fnn_size end)
     for (fnn_size k = begin; k < end; k++) {
         REAL db = 0;
         for (fnn_size n = 0; n < args->N; n++) {
-            const REAL *restrict dy = args->dy + (n * args->K + k) * args->PQ;             /* dy[n, k, :, :] */
+            const REAL *restrict dy = args->dy + (n * args->K + k) * args->PQ;  /* dy[n, k, :, :] */
             REAL sum = 0;
             #pragma omp simd reduction(+ : sum)
             for (fnn_size pq = 0; pq < args->PQ; pq++)

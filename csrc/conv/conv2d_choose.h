@@ -25,13 +25,13 @@
 typedef enum { CONV_Y, CONV_DX, CONV_DW, CONV_DW_EXACT } conv_result;
 
 typedef enum {
-    CONV_WINOGRAD,      /* winograd.tmpl.h for y, winograd_dw.tmpl.h for dw */
-    CONV_FEW,           /* conv2d_few.tmpl.h: few outputs, filters that are read once */
-    CONV_PIXELS,        /* conv2d_pixels.tmpl.h: a matrix product that reads the image itself */
-    CONV_DIRECT,        /* conv2d_direct.tmpl.h, conv2d_depthwise.tmpl.h: depthwise, and few filters */
-    CONV_FLIPPED,       /* dx as the y of another convolution: conv_flipped(g), by CONV_Y of that */
-    CONV_TAPS,          /* conv2d_taps.tmpl.h: dw from the taps of a window row, side by side */
-    CONV_COLUMNS        /* conv2d_columns.tmpl.h: im2col and a matrix product */
+    CONV_WINOGRAD,  /* winograd.tmpl.h for y, winograd_dw.tmpl.h for dw */
+    CONV_FEW,       /* conv2d_few.tmpl.h: few outputs, filters that are read once */
+    CONV_PIXELS,    /* conv2d_pixels.tmpl.h: a matrix product that reads the image itself */
+    CONV_DIRECT,    /* conv2d_direct.tmpl.h, conv2d_depthwise.tmpl.h: depthwise, and few filters */
+    CONV_FLIPPED,   /* dx as the y of another convolution: conv_flipped(g), by CONV_Y of that */
+    CONV_TAPS,      /* conv2d_taps.tmpl.h: dw from the taps of a window row, side by side */
+    CONV_COLUMNS    /* conv2d_columns.tmpl.h: im2col and a matrix product */
 } conv_method;
 
 static inline int conv_y_is_few(const fnn_window *g);
@@ -59,7 +59,7 @@ static conv_method conv_choose(const fnn_window *g, conv_result result)
     case CONV_DW:
         if (conv_dw_is_winograd(g)) return CONV_WINOGRAD;
         /* fall through */
-    case CONV_DW_EXACT:                             /* dw once more, where Winograd's was not finite */
+    case CONV_DW_EXACT:                         /* dw once more, where Winograd's was not finite */
         if (conv_is_depthwise(g)) return CONV_DIRECT;
         if (conv_dw_is_taps(g)) return CONV_TAPS;
         break;
@@ -69,9 +69,12 @@ static conv_method conv_choose(const fnn_window *g, conv_result result)
 
 /* ---- sizes and blocks that several methods share --------------------------------------------- */
 enum {
-    CONV_WORK = 1 << 21,        /* multiply-adds worth a block of their own: some 20 microseconds; chosen */
-    CONV_BLOCKS = 8,            /* blocks to aim at, so that 2, 4 and 8 threads have equal work; chosen */
-    CONV_UNIT = 32              /* block sizes are multiples of this: whole tiles of the product, of 2 vectors */
+    CONV_WORK = 1 << 21,    /* multiply-adds worth a block of their own: some 20 microseconds;
+                               chosen */
+    CONV_BLOCKS = 8,        /* blocks to aim at, so that 2, 4 and 8 threads have equal work;
+                               chosen */
+    CONV_UNIT = 32          /* block sizes are multiples of this: whole tiles of the product, of 2
+                               vectors */
 };
 
 /* Products summed into one output. */
@@ -108,16 +111,18 @@ static inline fnn_size conv_image_blocks(const fnn_window *g, fnn_size blocks)
 
 /* ---- few: conv2d_few.tmpl.h ------------------------------------------------------------------ */
 enum {
-    FEW_OUTPUTS_LEAST = 4,      /* outputs of all images. Up to 3, the matrix product after columns reads the filters
-                                   once too (gemm_skinny) */
-    FEW_OUTPUTS = 64,           /* outputs of all images, at most: one tile of AVX-512, 4 vectors of 16 floats; timed */
+    FEW_OUTPUTS_LEAST = 4,      /* outputs of all images. Up to 3, the matrix product after columns
+                                   reads the filters once too (gemm_skinny) */
+    FEW_OUTPUTS = 64,           /* outputs of all images, at most: one tile of AVX-512, 4 vectors of
+                                   16 floats; timed */
     FEW_FILTERS_LEAST = 17,     /* filters: for fewer, DIRECT_FILTERS, the direct method serves */
-    FEW_WEIGHTS = 1 << 16,      /* elements of w from which they are most of what is read: 256 KiB of floats, where an
-                                   L1 cache holds 32 to 48; chosen */
+    FEW_WEIGHTS = 1 << 16,      /* elements of w from which they are most of what is read: 256 KiB
+                                   of floats, where an L1 cache holds 32 to 48; chosen */
     FEW_FILTERS_MOST = 1 << 14, /* filters; bound: 8 MiB of sums in double precision */
-    FEW_COLUMNS = 1 << 19,      /* elements of the column matrix; bound: 4 MiB in double precision */
-    FEW_FRAME = 1 << 16         /* elements of one channel's planes, of all images, with padding; bound: places in them
-                                   are 32-bit numbers */
+    FEW_COLUMNS = 1 << 19,      /* elements of the column matrix; bound: 4 MiB in double
+                                   precision */
+    FEW_FRAME = 1 << 16         /* elements of one channel's planes, of all images, with padding;
+                                   bound: places in them are 32-bit numbers */
 };
 
 static inline int conv_y_is_few(const fnn_window *g)
@@ -130,21 +135,26 @@ static inline int conv_y_is_few(const fnn_window *g)
 
 /* ---- pixels: conv2d_pixels.tmpl.h ------------------------------------------------------------ */
 enum {
-    PIXELS_FILTERS = 12,        /* filters in a group (for dx, channels) from which it wins, of the 16 or 32 that a
-                                   panel has; timed */
-    PIXELS_TAPS_LEAST = 128,    /* taps from which it wins at stride 1: columns then take long to make; timed */
+    PIXELS_FILTERS = 12,        /* filters in a group (for dx, channels) from which it wins, of the
+                                   16 or 32 that a panel has; timed */
+    PIXELS_TAPS_LEAST = 128,    /* taps from which it wins at stride 1: columns then take long to
+                                   make; timed */
     PIXELS_TAPS_STRIDED = 16,   /* the same along strides, where columns take longer; timed */
-    PIXELS_OUTPUTS = 64,        /* outputs of all images from which it wins: panels of filters are copied once for all;
-                                   timed */
+    PIXELS_OUTPUTS = 64,        /* outputs of all images from which it wins: panels of filters are
+                                   copied once for all; timed */
     PIXELS_WEIGHTS = 3 << 19,   /* elements of w; bound: 12 MiB in double precision */
-    PIXELS_WEIGHTS_OF_IMAGE = 1 << 15,      /* elements of w for which one image more is taken into a frame: 128 KiB of
-                                               floats that one more image would read again; chosen */
-    PIXELS_OUTPUTS_MOST = 512,  /* outputs in a frame of several images, at most; chosen: 16 panels of 32 */
-    PIXELS_FRAME = 1 << 17,     /* elements of a frame to aim at: half a MiB of floats, half of an L2 cache; chosen */
-    PIXELS_FRAME_MOST = 1 << 18,            /* and that the frame of one row of outputs may have; bound */
-    PIXELS_PHASES = 16,         /* phases of dx, rows times columns of strides; bound: an array on the stack */
-    PIXELS_TAPS = 288           /* taps in a block: with 32 filters 36 KiB of floats, so that a panel stays in an L1
-                                   cache; chosen. Also the tallest and widest window */
+    PIXELS_WEIGHTS_OF_IMAGE = 1 << 15,  /* elements of w for which one image more is taken into a
+                                           frame: 128 KiB of floats that one more image would read
+                                           again; chosen */
+    PIXELS_OUTPUTS_MOST = 512,  /* outputs in a frame of several images, at most; chosen: 16 panels
+                                   of 32 */
+    PIXELS_FRAME = 1 << 17,     /* elements of a frame to aim at: half a MiB of floats, half of an
+                                   L2 cache; chosen */
+    PIXELS_FRAME_MOST = 1 << 18,    /* and that the frame of one row of outputs may have; bound */
+    PIXELS_PHASES = 16, /* phases of dx, rows times columns of strides; bound: an array on the
+                           stack */
+    PIXELS_TAPS = 288   /* taps in a block: with 32 filters 36 KiB of floats, so that a panel stays
+                           in an L1 cache; chosen. Also the tallest and widest window */
 };
 
 /* It wins where columns would cost much to make: many taps, or strides; and over the direct method
@@ -172,7 +182,8 @@ static inline fnn_size conv_phase_shift(fnn_size a, fnn_size ph, fnn_size sh) { 
 /* A phase as a convolution of dy at stride 1, with a window that has room for all phases' taps. */
 static inline fnn_window conv_phase(const fnn_window *g)
 {
-    const fnn_size R = g->dh * (g->R - 1) / g->sh, S = g->dw * (g->S - 1) / g->sw;      /* taps before pixel 0's own */
+    /* taps before pixel 0's own */
+    const fnn_size R = g->dh * (g->R - 1) / g->sh, S = g->dw * (g->S - 1) / g->sw;
     return (fnn_window){ .N = g->N, .C = g->K, .H = g->P, .W = g->Q, .K = g->C, .G = g->G,
                          .R = R + 1 + (g->ph % g->sh > 0), .S = S + 1 + (g->pw % g->sw > 0),
                          .P = fnn_ceil_div(g->H, g->sh), .Q = fnn_ceil_div(g->W, g->sw),
@@ -192,19 +203,20 @@ static inline int conv_dx_is_pixels(const fnn_window *g)
 
 /* Its frames: some rows of output of one image each, or several small images. */
 typedef struct {
-    fnn_size halo;                                  /* rows of a frame for one row of output */
-    fnn_size width, pitch;                          /* columns of a frame: of one phase, of all */
-    fnn_size rows, bands, images;                   /* rows of output in a frame; frames in an image; images in one */
+    fnn_size halo;                /* rows of a frame for one row of output */
+    fnn_size width, pitch;        /* columns of a frame: of one phase, of all */
+    fnn_size rows, bands, images; /* rows of output in a frame; frames in an image; images in one */
 } pixels_cut;
 
 static inline pixels_cut pixels_cut_rows(const fnn_window *g)
 {
     pixels_cut cut = { .halo = g->dh * (g->R - 1) + 1, .width = g->Q + g->dw * (g->S - 1) / g->sw, .images = 1 };
     cut.pitch = cut.width * g->sw;
-    const fnn_size most = fnn_max(PIXELS_FRAME / (g->C / g->G * cut.pitch), cut.halo);     /* rows in a frame */
+    /* rows in a frame */
+    const fnn_size most = fnn_max(PIXELS_FRAME / (g->C / g->G * cut.pitch), cut.halo);
     cut.rows = fnn_even_piece(g->P, (most - cut.halo) / g->sh + 1);
     cut.bands = fnn_ceil_div(g->P, cut.rows);
-    if (cut.bands == 1) {                           /* several images, where w is large: read once for all */
+    if (cut.bands == 1) {               /* several images, where w is large: read once for all */
         const fnn_size images = fnn_min(most / ((g->P - 1) * g->sh + cut.halo),
                                         g->K * conv_taps(g) / PIXELS_WEIGHTS_OF_IMAGE);
         cut.images = fnn_even_piece(g->N, fnn_max(1, fnn_min(images, PIXELS_OUTPUTS_MOST / (g->P * g->Q))));
@@ -216,10 +228,12 @@ static inline pixels_cut pixels_cut_rows(const fnn_window *g)
 enum {
     DIRECT_FILTERS = 16,        /* filters in a group up to which it wins; timed */
     DIRECT_TAPS = 1024,         /* taps; bound: an array of offsets on the stack, 8 KiB */
-    DIRECT_FRAMES = 1 << 17,    /* elements of all channels' planes with padding, where columns could serve: half a MiB
-                                   of floats, half of an L2 cache; chosen */
-    DIRECT_PLANE = 1 << 20,     /* elements of one plane with padding, for depthwise; bound: 8 MiB of doubles */
-    DIRECT_SEEN = 3,            /* length of a frame's row for so many outputs in it, at most 3 for */
+    DIRECT_FRAMES = 1 << 17,    /* elements of all channels' planes with padding, where columns
+                                   could serve: half a MiB of floats, half of an L2 cache; chosen */
+    DIRECT_PLANE = 1 << 20,     /* elements of one plane with padding, for depthwise; bound: 8 MiB
+                                   of doubles */
+    DIRECT_SEEN = 3,            /* length of a frame's row for so many outputs in it, at most 3
+                                   for */
     DIRECT_WANTED = 2           /* 2: the rest is computed in vain; chosen */
 };
 
@@ -229,7 +243,7 @@ static inline int conv_is_depthwise(const fnn_window *g)
     const fnn_size spread_h = g->H + g->dh * (g->R - 1), spread_w = g->W + g->dw * (g->S - 1);
     return g->C == g->G && g->K / g->G <= DIRECT_FILTERS && g->R <= DIRECT_TAPS && g->S <= DIRECT_TAPS / g->R
         && fnn_max(conv_rows_seen(g), spread_h)
-           <= DIRECT_PLANE / (fnn_max(conv_columns_seen(g), spread_w) + 16);   /* + 16: rows of whole vectors */
+           <= DIRECT_PLANE / (fnn_max(conv_columns_seen(g), spread_w) + 16);   /* whole vectors */
 }
 
 /* For y also several channels, at stride 1, if they fit a cache and enough of a frame's row is
@@ -255,10 +269,12 @@ static inline fnn_window conv_flipped(const fnn_window *g)
 }
 
 enum {
-    FLIPPED_PIXELS = 2,         /* pixels of dx for one of dy, at most: the others multiply zeros; chosen */
-    FLIPPED_COLUMNS_DX = 3,     /* the same where it would go by columns: 3 of dx for */
-    FLIPPED_COLUMNS_DY = 2,     /* 2 of dy; chosen */
-    FLIPPED_MATRIX = 2          /* and its column matrix against that of the columns of dx, at most; chosen */
+    FLIPPED_PIXELS = 2,     /* pixels of dx for one of dy, at most: the others multiply zeros;
+                               chosen */
+    FLIPPED_COLUMNS_DX = 3, /* the same where it would go by columns: 3 of dx for */
+    FLIPPED_COLUMNS_DY = 2, /* 2 of dy; chosen */
+    FLIPPED_MATRIX = 2      /* and its column matrix against that of the columns of dx, at most;
+                               chosen */
 };
 
 /* It writes dx once instead of R*S times. But its column matrix has K*R*S*H*W elements, where that
@@ -276,15 +292,15 @@ static inline int conv_dx_is_flipped(const fnn_window *g)
 
 /* ---- taps: conv2d_taps.tmpl.h ---------------------------------------------------------------- */
 enum {
-    TAPS_COLUMN = 3,            /* what an element of columns costs to make, in sums added to dw. Timed: columns win
-                                   up to a third as many pixels as filters (at 16 to 64 pixels for 256 to 512 filters
-                                   they take 0.7 to 0.9 of the time) */
-    TAPS_SUMS = 1 << 18,        /* sums that a thread holds; bound: 1 MiB of floats, an L2 cache */
-    TAPS_FRAME = 1 << 19,       /* elements of a thread's frames; bound: 4 MiB in double precision */
-    TAPS_FILTERS = 512,         /* filters in a block: bounds the tile of dy; chosen */
-    TAPS_CHANNELS = 16,         /* channels, at least, that share one vectorised copy of dy; timed */
-    TAPS_PIXELS = 512           /* outputs in a band, whose dy is read again for every tile of sums: with 32 filters
-                                   64 KiB of floats; chosen */
+    TAPS_COLUMN = 3,        /* what an element of columns costs to make, in sums added to dw. Timed:
+                               columns win up to a third as many pixels as filters (at 16 to 64
+                               pixels for 256 to 512 filters they take 0.7 to 0.9 of the time) */
+    TAPS_SUMS = 1 << 18,    /* sums that a thread holds; bound: 1 MiB of floats, an L2 cache */
+    TAPS_FRAME = 1 << 19,   /* elements of a thread's frames; bound: 4 MiB in double precision */
+    TAPS_FILTERS = 512,     /* filters in a block: bounds the tile of dy; chosen */
+    TAPS_CHANNELS = 16,     /* channels, at least, that share one vectorised copy of dy; timed */
+    TAPS_PIXELS = 512       /* outputs in a band, whose dy is read again for every tile of sums:
+                               with 32 filters 64 KiB of floats; chosen */
 };
 
 /* Its bands of output, of one image or of some small ones, and what they see of a plane. */
@@ -332,20 +348,26 @@ static inline int conv_dw_is_taps(const fnn_window *g)
 
 /* ---- columns: conv2d_columns.tmpl.h ---------------------------------------------------------- */
 enum {
-    COLUMNS_OUTPUTS = 512,          /* outputs whose columns a thread makes at one time; chosen: 16 panels of 32 */
-    COLUMNS_TILE = 1 << 18,         /* elements of the column matrix that it holds: 1 MiB of floats; chosen */
-    COLUMNS_SHARED_OUTPUTS = 2048,  /* the same where all threads work on one piece, so that they wait less often; */
+    COLUMNS_OUTPUTS = 512,          /* outputs whose columns a thread makes at one time; chosen: 16
+                                       panels of 32 */
+    COLUMNS_TILE = 1 << 18,         /* elements of the column matrix that it holds: 1 MiB of floats;
+                                       chosen */
+    COLUMNS_SHARED_OUTPUTS = 2048,  /* the same where all threads work on one piece, so that they
+                                       wait less often; */
     COLUMNS_SHARED_TILE = 1 << 20,  /* timed, both together */
-    COLUMNS_FEW_OUTPUTS = 48,       /* outputs of an image below which dx takes several images together; timed */
-    COLUMNS_ROWS = 128,             /* rows of the column matrix (taps) in a block: of dx, and the least of dw, */
-    COLUMNS_ROWS_MOST = 512,        /* and the most of dw: with COLUMNS_OUTPUTS they fill COLUMNS_TILE; chosen */
+    COLUMNS_FEW_OUTPUTS = 48,       /* outputs of an image below which dx takes several images
+                                       together; timed */
+    COLUMNS_ROWS = 128,             /* rows of the column matrix (taps) in a block: of dx, and the
+                                       least of dw, */
+    COLUMNS_ROWS_MOST = 512,        /* and the most of dw: with COLUMNS_OUTPUTS they fill
+                                       COLUMNS_TILE; chosen */
     COLUMNS_FILTERS = 512           /* filters in a block of dw: bounds the tile of dy; chosen */
 };
 
 /* Pieces of the columns (n,p,q): part of one image, or several small images side by side. */
 typedef struct {
-    fnn_size images, columns;                       /* of a piece; columns counts within one image */
-    fnn_size pieces;                                /* of an image or a group of images */
+    fnn_size images, columns;                   /* of a piece; columns counts within one image */
+    fnn_size pieces;                            /* of an image or a group of images */
 } conv_pieces;
 
 static inline conv_pieces conv_cut_columns(const fnn_window *g, fnn_size aim)
@@ -353,7 +375,8 @@ static inline conv_pieces conv_cut_columns(const fnn_window *g, fnn_size aim)
     const fnn_size PQ = g->P * g->Q;
     conv_pieces cut = { 1, PQ, 1 };
     if (2 * PQ <= aim)
-        cut.images = fnn_even_piece(g->N, aim / PQ);        /* not a multiple of CONV_UNIT: images stay whole */
+        cut.images = fnn_even_piece(g->N, aim / PQ);    /* not a multiple of CONV_UNIT: images stay
+                                                           whole */
     else {
         cut.columns = conv_block(PQ, aim);
         cut.pieces = fnn_ceil_div(PQ, cut.columns);

@@ -45,7 +45,8 @@ static void FN(conv_columns_rows)(void *ctx, fnn_size begin, fnn_size end)
 static const REAL *FN(conv_columns)(REAL *cols, fnn_size *ld, const REAL *x, const fnn_window *g, FN(conv_piece) piece)
 {
     const fnn_size HW = g->H * g->W;
-    const REAL *x_h = x + (piece.n0 * g->C + piece.h * (g->C / g->G)) * HW;     /* x[n0, first channel of h, :, :] */
+    /* x[n0, first channel of h, :, :] */
+    const REAL *x_h = x + (piece.n0 * g->C + piece.h * (g->C / g->G)) * HW;
     if (piece.images == 1 && conv_is_pointwise(g)) {
         *ld = HW;
         return x_h + piece.row * HW + piece.q0;
@@ -66,7 +67,8 @@ static void FN(conv_columns_forward_pieces)(void *ctx, fnn_size begin, fnn_size 
     const conv_args *args = ctx;
     const fnn_window *g = args->g;
     const fnn_size taps = conv_taps(g), Kg = g->K / g->G, PQ = g->P * g->Q, most = args->cut.images * args->cut.columns;
-    const int together = args->cut.images > 1;      /* several images in one product: y goes through a tile */
+    /* several images in one product: y goes through a tile */
+    const int together = args->cut.images > 1;
     const int in_place = !together && conv_is_pointwise(g);
     const fnn_size rows_most = in_place ? taps : conv_block(taps, args->tile / most);
     REAL *cols = in_place ? NULL : fnn_scratch_alloc(rows_most * most * sizeof(REAL));
@@ -80,8 +82,8 @@ static void FN(conv_columns_forward_pieces)(void *ctx, fnn_size begin, fnn_size 
         const fnn_size images = fnn_min(args->cut.images, g->N - n0);
         const fnn_size q0 = piece * args->cut.columns, width = fnn_min(args->cut.columns, PQ - q0);
         const fnn_size k0 = h * Kg + kb * args->filters, filters = fnn_min(args->filters, Kg - kb * args->filters);
-        REAL *y = (REAL *)args->out + (n0 * g->K + k0) * PQ + q0;                          /* y[n0, k0, q0] */
-        const REAL *w = (const REAL *)args->w + k0 * taps;                                 /* w[k0, :, :, :] */
+        REAL *y = (REAL *)args->out + (n0 * g->K + k0) * PQ + q0;               /* y[n0, k0, q0] */
+        const REAL *w = (const REAL *)args->w + k0 * taps;                      /* w[k0, :, :, :] */
         const REAL *b = args->b ? (const REAL *)args->b + k0 : NULL;
 
         /* the sum over taps, as many at a time as the tile of columns holds; bias first */
@@ -92,7 +94,7 @@ static void FN(conv_columns_forward_pieces)(void *ctx, fnn_size begin, fnn_size 
                 .h = h, .n0 = n0, .images = images, .q0 = q0, .width = width, .row = row, .rows = rows });
             FN(gemm)(together ? tile : y, together ? images * width : PQ,
                      w + row, taps, 1, columns, ld, 1, row == 0 ? b : NULL, NULL,
-                     filters, images * width, rows,                             /* m = filters  n = columns  k = taps */
+                     filters, images * width, rows,         /* m = filters  n = columns  k = taps */
                      (row > 0 ? FNN_GEMM_ADD : 0) | (args->relu && row + rows == taps ? FNN_GEMM_RELU : 0));
         }
         for (fnn_size n = 0; together && n < images; n++)
@@ -140,7 +142,8 @@ static void FN(conv_columns_dw_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size most = args->cut.images * args->cut.columns;
     const int together = args->cut.images > 1;
     REAL *cols = fnn_scratch_alloc(blocks.rows * most * sizeof(REAL));
-    REAL *tile = together ? fnn_scratch_alloc(blocks.filters * most * sizeof(REAL)) : NULL;    /* dy of the images */
+    /* dy of the images */
+    REAL *tile = together ? fnn_scratch_alloc(blocks.filters * most * sizeof(REAL)) : NULL;
 
     for (fnn_size item = begin; item < end; item++) {
         fnn_size rest = item;
@@ -150,7 +153,8 @@ static void FN(conv_columns_dw_block)(void *ctx, fnn_size begin, fnn_size end)
         const fnn_size row = rb * blocks.rows, rows = fnn_min(blocks.rows, taps - row);
         const fnn_size k0 = h * Kg + kb * blocks.filters, filters = fnn_min(blocks.filters, Kg - kb * blocks.filters);
         const fnn_size n_end = fnn_min((ib + 1) * blocks.images, g->N);
-        REAL *dw = (REAL *)args->out + (ib * g->K + k0) * taps + row;           /* dw[k0, row] of partial sum ib */
+        /* dw[k0, row] of partial sum ib */
+        REAL *dw = (REAL *)args->out + (ib * g->K + k0) * taps + row;
         int more = 0;                               /* whether dw holds a sum to add to */
         /* the sum over images and outputs, a piece of the column matrix at a time */
         for (fnn_size n = ib * blocks.images; n < n_end; n += args->cut.images) {
@@ -160,7 +164,8 @@ static void FN(conv_columns_dw_block)(void *ctx, fnn_size begin, fnn_size end)
                 const fnn_size width = fnn_min(args->cut.columns, PQ - q0);
                 const REAL *columns = FN(conv_columns)(cols, &ld, args->x, g, (FN(conv_piece)){
                     .h = h, .n0 = n, .images = images, .q0 = q0, .width = width, .row = row, .rows = rows });
-                const REAL *dy = (const REAL *)args->dy + (n * g->K + k0) * PQ + q0;       /* dy[n, k0, q0] */
+                /* dy[n, k0, q0] */
+                const REAL *dy = (const REAL *)args->dy + (n * g->K + k0) * PQ + q0;
                 if (together) {
                     for (fnn_size k = 0; k < filters; k++)
                         for (fnn_size i = 0; i < images; i++)
@@ -173,7 +178,7 @@ static void FN(conv_columns_dw_block)(void *ctx, fnn_size begin, fnn_size end)
                 more = 1;
             }
         }
-        for (fnn_size k = 0; !more && k < filters; k++)                                    /* no image at all */
+        for (fnn_size k = 0; !more && k < filters; k++)                     /* no image at all */
             memset(dw + k * taps, 0, rows * sizeof(REAL));
     }
     if (tile) fnn_scratch_free(tile);
@@ -200,7 +205,8 @@ static void FN(conv_columns_dx_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size rows_most = fnn_min(args->channels * RS, COLUMNS_TILE / most);
     const int together = args->cut.images > 1;
     REAL *cols = fnn_scratch_alloc(rows_most * most * sizeof(REAL));
-    REAL *tile = together ? fnn_scratch_alloc(Kg * most * sizeof(REAL)) : NULL;            /* dy of the images */
+    /* dy of the images */
+    REAL *tile = together ? fnn_scratch_alloc(Kg * most * sizeof(REAL)) : NULL;
     const FN(phases) f = FN(phases_of)(g);
     const int apart = FN(phases_fit)(f, g, PHASES_FRAMES / (args->cut.images * args->channels));
     const fnn_size frame = apart ? f.rows * g->sw * f.width : 0;
@@ -210,7 +216,8 @@ static void FN(conv_columns_dx_block)(void *ctx, fnn_size begin, fnn_size end)
         const fnn_size h = nh % g->G, n0 = nh / g->G * args->cut.images, images = fnn_min(args->cut.images, g->N - n0);
         const fnn_size c0 = cb * args->channels, channels = fnn_min(args->channels, Cg - c0);
         const fnn_size row_end = (c0 + channels) * RS;
-        REAL *dx = (REAL *)args->out + (n0 * g->C + h * Cg) * HW;               /* dx[n0, first channel of h, :, :] */
+        /* dx[n0, first channel of h, :, :] */
+        REAL *dx = (REAL *)args->out + (n0 * g->C + h * Cg) * HW;
         const REAL *w = (const REAL *)args->w + h * Kg * taps;
         for (fnn_size n = 0; n < images; n++)
             for (fnn_size c = c0; c < c0 + channels; c++)
@@ -219,7 +226,8 @@ static void FN(conv_columns_dx_block)(void *ctx, fnn_size begin, fnn_size end)
         /* the outputs, a piece of the column matrix at a time */
         for (fnn_size q0 = 0; q0 < PQ; q0 += args->cut.columns) {
             const fnn_size width = fnn_min(args->cut.columns, PQ - q0), ld = images * width;
-            const REAL *dy = (const REAL *)args->dy + (n0 * g->K + h * Kg) * PQ + q0;      /* dy[n0, first of h, q0] */
+            /* dy[n0, first of h, q0] */
+            const REAL *dy = (const REAL *)args->dy + (n0 * g->K + h * Kg) * PQ + q0;
             for (fnn_size k = 0; together && k < Kg; k++)
                 for (fnn_size n = 0; n < images; n++)
                     memcpy(tile + k * ld + n * width, dy + (n * g->K + k) * PQ, width * sizeof(REAL));

@@ -10,7 +10,7 @@
  */
 #ifndef FNN_CONV_DEPTHWISE_ONCE
 #define FNN_CONV_DEPTHWISE_ONCE
-enum { DEPTHWISE_ROWS = 8 };                        /* enough sums to hide a multiply-add's latency */
+enum { DEPTHWISE_ROWS = 8 };                    /* enough sums to hide a multiply-add's latency */
 #endif
 
 /* The sums of a plane */

@@ -17,14 +17,15 @@
  */
 #ifndef FNN_CONV_DIRECT_ONCE
 #define FNN_CONV_DIRECT_ONCE
-typedef struct { fnn_size rows, length; } conv_frame;           /* `length` elements from row to row */
+typedef struct { fnn_size rows, length; } conv_frame;       /* `length` elements from row to row */
 
-static conv_frame conv_frame_of_x(const fnn_window *g)          /* everything that any window sees */
+static conv_frame conv_frame_of_x(const fnn_window *g)      /* everything that any window sees */
 {
     return (conv_frame){ (g->P - 1) * g->sh + g->dh * (g->R - 1) + 1, (g->Q - 1) * g->sw + g->dw * (g->S - 1) + 1 };
 }
 
-static conv_frame conv_frame_of_dx(const fnn_window *g)         /* everything that any pixel's gradient sees */
+static conv_frame conv_frame_of_dx(const fnn_window *g) /* everything that any pixel's gradient
+                                                           sees */
 {
     return (conv_frame){ g->H + g->dh * (g->R - 1), g->W + g->dw * (g->S - 1) };
 }
@@ -40,8 +41,10 @@ static void conv_offsets(fnn_size *offset, const fnn_window *g, conv_frame f)
 #endif
 
 #undef DIRECT_NV
-#define DIRECT_NV (VBYTES == 64 ? 4 : 2)            /* vectors in a tile of 4 filters: all that the registers hold */
-#define SLACK (4 * VL)                              /* elements that vector loops may touch beyond a frame's end */
+#define DIRECT_NV (VBYTES == 64 ? 4 : 2)    /* vectors in a tile of 4 filters: all that the
+                                               registers hold */
+#define SLACK (4 * VL)                      /* elements that vector loops may touch beyond a frame's
+                                               end */
 
 /* ---- the vector loops ------------------------------------------------------------------------ */
 
@@ -150,7 +153,8 @@ static void FN(conv_direct_forward_block)(void *ctx, fnn_size begin, fnn_size en
     const fnn_window *g = args->g;
     const fnn_size P = g->P, Q = g->Q, HW = g->H * g->W, Cg = g->C / g->G, Kg = g->K / g->G, taps = conv_taps(g);
     const conv_frame f = conv_frame_of_x(g);
-    const fnn_size run = g->sh > 1 ? 1 : fnn_min(P, fnn_max(1, 1024 / f.length));          /* rows of y made together */
+    /* rows of y made together */
+    const fnn_size run = g->sh > 1 ? 1 : fnn_min(P, fnn_max(1, 1024 / f.length));
     const fnn_size ldo = run * f.length + SLACK;
     const REAL least = args->relu ? 0 : -(REAL)INFINITY;
     const int by_rows = Cg == 1 && g->sh == 1 && g->sw == 1 && FN(depthwise_serves)(P, Q, g->R, g->dh);
@@ -275,7 +279,7 @@ static void FN(conv_direct_dw_block)(void *ctx, fnn_size begin, fnn_size end)
     REAL *d = fnn_scratch_alloc((spread.rows * spread.length + SLACK) * sizeof(REAL));
     for (fnn_size item = begin; item < end; item++) {
         const fnn_size ib = item / g->K, k = item % g->K, c = k / Kg;
-        REAL *dw = (REAL *)args->out + item * RS;                               /* dw[k, 0, :, :] of partial sum ib */
+        REAL *dw = (REAL *)args->out + item * RS;           /* dw[k, 0, :, :] of partial sum ib */
         memset(dw, 0, RS * sizeof(REAL));
         for (fnn_size n = ib * images; n < fnn_min((ib + 1) * images, g->N); n++) {
             FN(fill_frame)(frame, f, (const REAL *)args->x + (n * g->C + c) * g->H * g->W, g->H, g->W, g->ph, g->pw,

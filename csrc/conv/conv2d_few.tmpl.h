@@ -19,18 +19,21 @@
 #undef FEW_NV
 #undef FEW_PAIRS
 #if VBYTES == 64
-#  define FEW_NV 4                                  /* vectors of outputs in a tile: 24 sums of 32 registers */
+#  define FEW_NV 4                                  /* vectors of outputs in a tile: 24 sums of 32
+                                                       registers */
 #else
 #  define FEW_NV 2                                  /* 12 of 16 */
 #endif
-#define FEW_PAIRS (VBYTES == 64 && !REAL_IS_F64)    /* whether taps can go in pairs; shorter vectors fill a tile */
+#define FEW_PAIRS (VBYTES == 64 && !REAL_IS_F64)    /* whether taps can go in pairs; shorter vectors
+                                                       fill a tile */
 
 #ifndef FNN_CONV_FEW_ONCE
 #define FNN_CONV_FEW_ONCE
 enum {
-    FEW_FILTERS = 6,        /* filters in a panel: with FEW_NV vectors of outputs as many sums as registers hold */
-    FEW_PIECE = 4,          /* numbers copied at a time, or twice as many */
-    FEW_TAPS = 256          /* taps at a time, at least */
+    FEW_FILTERS = 6,    /* filters in a panel: with FEW_NV vectors of outputs as many sums as
+                           registers hold */
+    FEW_PIECE = 4,      /* numbers copied at a time, or twice as many */
+    FEW_TAPS = 256      /* taps at a time, at least */
 };
 #endif
 
@@ -40,15 +43,16 @@ typedef struct {
     int relu;
     const fnn_window *g;
     REAL *cols, *sums;
-    const int32_t *from, *to;                       /* [piece] where it is in the frames, where it goes: few_pieces */
-    fnn_size piece, pieces;                         /* numbers in a piece, and how many pieces */
-    fnn_size pitch, plane, image;                   /* of a frame, an image of one channel with its padding: from row to
-                                                       row, from channel to channel, from image to image */
-    int in_place;                                   /* no padding: the images themselves serve as frames */
+    const int32_t *from, *to;       /* [piece] where it is in the frames, where it goes:
+                                       few_pieces */
+    fnn_size piece, pieces;         /* numbers in a piece, and how many pieces */
+    fnn_size pitch, plane, image;   /* of a frame, an image of one channel with its padding: from
+                                       row to row, from channel to channel, from image to image */
+    int in_place;                   /* no padding: the images themselves serve as frames */
     fnn_size taps, outputs;
-    fnn_size width;                                 /* numbers in a row of cols for one tap: outputs, filled up */
-    fnn_size side;                                  /* taps side by side, 1 or 2 */
-    fnn_size begin, end;                            /* the taps that are summed now */
+    fnn_size width;                 /* numbers in a row of cols for one tap: outputs, filled up */
+    fnn_size side;                  /* taps side by side, 1 or 2 */
+    fnn_size begin, end;            /* the taps that are summed now */
 } FN(few_args);
 
 /* ---- the columns ----------------------------------------------------------------------------- */
@@ -119,7 +123,7 @@ static void FN(few_columns)(void *ctx, fnn_size begin, fnn_size end)
 FNN_INLINE vec FN(few_broadcast)(const fnn_size side, const REAL *p)
 {
 #if FEW_PAIRS
-    if (side == 2) {                                /* as a number of eight bytes, of which only the bits count */
+    if (side == 2) {                /* as a number of eight bytes, of which only the bits count */
         typedef int64_t eight __attribute__((vector_size(VBYTES)));
         int64_t two;
         memcpy(&two, p, sizeof two);
@@ -159,7 +163,7 @@ FNN_INLINE void FN(few_product)(const fnn_size side, const fnn_size nv, REAL *su
                 acc[i][j] += filter * column[j];
         }
         t += side;
-        if (t >= taps)                              /* behind the last row there is no array to point into */
+        if (t >= taps)                  /* behind the last row there is no array to point into */
             break;
     }
 #pragma GCC unroll 6

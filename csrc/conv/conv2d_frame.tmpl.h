@@ -16,7 +16,8 @@ static void FN(frame_of_plane)(REAL *frame, fnn_size rows, fnn_size phases, fnn_
         fnn_inside(W, width, phases, left + phase, &j0, &j1);
         for (fnn_size i = begin; i < end; i++) {
             REAL *to = frame + (i * phases + phase) * width;
-            const fnn_size from = (top + i) * W + left + phase;         /* of what is left of the plane: below 0 */
+            /* of what is left of the plane: below 0 */
+            const fnn_size from = (top + i) * W + left + phase;
             for (fnn_size j = 0; j < j0; j++) to[j] = 0;
             if (phases == 1) {
                 for (fnn_size j = j0; j < j1; j++) to[j] = plane[from + j];

@@ -12,7 +12,7 @@
  */
 #ifndef FNN_CONV_PHASES_ONCE
 #define FNN_CONV_PHASES_ONCE
-enum { PHASES_FRAMES = 1 << 17 };                   /* elements of all frames together: half a MiB of floats */
+enum { PHASES_FRAMES = 1 << 17 };       /* elements of all frames together: half a MiB of floats */
 #endif
 
 typedef struct { fnn_size rows, width; } FN(phases);
@@ -46,7 +46,7 @@ static void FN(phases_add)(REAL *restrict frames, FN(phases) f, const REAL *rest
         const REAL *cols_row = cols + (row - first) * ld;
         REAL *tap = frames + (c - c0) * size + (r * g->dh * g->sw + s * g->dw % g->sw) * f.width + s * g->dw / g->sw;
         fnn_size p = col / Q;
-        for (; p < p_end; p++) {                    /* a piece of a row of output, at the beginning or the end */
+        for (; p < p_end; p++) {    /* a piece of a row of output, at the beginning or the end */
             const fnn_size begin = fnn_max(col, p * Q), end = fnn_min(col_end, (p + 1) * Q);
             if (end - begin == Q) {                 /* all rows that are whole */
                 const fnn_size rows = col_end / Q - p;
@@ -79,7 +79,7 @@ static void FN(phases_deal)(REAL *restrict x, const REAL *restrict frame, FN(pha
             for (fnn_size j = j0, q = 0; j < W; j += sw, q++)
                 x[j] = from[q];
         }
-        if (sw == 2) {                              /* the same in pairs, of which the compiler makes vectors */
+        if (sw == 2) {                  /* the same in pairs, of which the compiler makes vectors */
             const REAL *even = row + g->pw % 2 * f.width + g->pw / 2;
             const REAL *odd = row + (1 + g->pw) % 2 * f.width + (1 + g->pw) / 2;
             for (fnn_size q = 0; q < W / 2; q++) {

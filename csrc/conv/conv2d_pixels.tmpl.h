@@ -35,33 +35,35 @@ static inline fnn_size pixels_plane(fnn_size elements) { return (fnn_ceil_div(el
 typedef struct {
     REAL *y;
     const REAL *x, *bias;
-    REAL least;                                     /* of an element of y: 0 for relu */
+    REAL least;                     /* of an element of y: 0 for relu */
     const fnn_window *g;
-    const fnn_window *of;                           /* dx: the convolution whose gradient this is, else NULL */
+    const fnn_window *of;           /* dx: the convolution whose gradient this is, else NULL */
     pixels_cut cut;
-    fnn_size sh, sw;                                /* dx: its phases of rows and columns; y: 1, 1 */
-    const fnn_size *offset;                         /* [tap] in the frame, phase by phase */
-    const fnn_size *begin;                          /* [phase] the phase's first tap, and where the last phase ends */
-    const REAL *u;                                  /* the filters, [panel][half][tap][VL] */
-    REAL *frame;                                    /* or the image itself */
-    fnn_size n, images, h, p0, p1;                  /* the frame: first image, images, group, rows of output */
-    fnn_size lanes, rows;                           /* channels side by side; rows of the frame for one image */
-    fnn_size chunk, image;                          /* elements from such channels to the next, from image to image */
-    int in_place;                                   /* whether the images can be read in place */
+    fnn_size sh, sw;                /* dx: its phases of rows and columns; y: 1, 1 */
+    const fnn_size *offset;         /* [tap] in the frame, phase by phase */
+    const fnn_size *begin;          /* [phase] the phase's first tap, and where the last phase
+                                       ends */
+    const REAL *u;                  /* the filters, [panel][half][tap][VL] */
+    REAL *frame;                    /* or the image itself */
+    fnn_size n, images, h, p0, p1;  /* the frame: first image, images, group, rows of output */
+    fnn_size lanes, rows;           /* channels side by side; rows of the frame for one image */
+    fnn_size chunk, image;          /* elements from such channels to the next, from image to
+                                       image */
+    int in_place;                   /* whether the images can be read in place */
 } FN(pixels_args);
 
 /* What a tile reads and writes: _step from one of its rows to the next, _half from one half of the
  * panel of filters to the other. */
 typedef struct {
-    REAL *out;                                      /* sums, [output][VL] of a row and half */
+    REAL *out;                          /* sums, [output][VL] of a row and half */
     fnn_size out_step, out_half;
-    const REAL *x;                                  /* the frame: the tile's first output sees x[offset[t]] */
+    const REAL *x;                      /* the frame: the tile's first output sees x[offset[t]] */
     fnn_size x_step;
-    const REAL *u;                                  /* filters, [tap][VL] of a half */
+    const REAL *u;                      /* filters, [tap][VL] of a half */
     fnn_size u_half;
-    const fnn_size *offset;                         /* [tap] */
+    const fnn_size *offset;             /* [tap] */
     fnn_size taps;
-    const REAL *bias;                               /* what the sums start from; NULL: what is in out */
+    const REAL *bias;                   /* what the sums start from; NULL: what is in out */
 } FN(pixels_tile);
 
 /* out[i, filter] = (start of the sum) + sum over taps t of x[offset[t] + i * lanes] * u[t, filter],
@@ -147,7 +149,7 @@ static void FN(pixels_frame_block)(void *ctx, fnn_size begin, fnn_size end)
     const pixels_cut cut = args->cut;
     const fnn_size H = g->H, W = g->W, Cg = g->C / g->G, rows = args->rows;
     const fnn_size chunks = fnn_ceil_div(Cg, args->lanes);
-    const fnn_size top = args->p0 * g->sh - g->ph;  /* row of the image that is row 0 of the frame */
+    const fnn_size top = args->p0 * g->sh - g->ph; /* row of the image that is row 0 of the frame */
     for (fnn_size item = begin; item < end && args->lanes == 1; item++)
         FN(frame_of_plane)(args->frame + item * args->chunk, rows, g->sw, cut.width,
                            args->x + ((args->n + item / Cg) * g->C + args->h * Cg + item % Cg) * H * W, H, W, top,
@@ -166,7 +168,8 @@ static void FN(pixels_frame_block)(void *ctx, fnn_size begin, fnn_size end)
             const REAL *from = pixels + (i - first) * W * VL;
             REAL *to = frame + (i - top) * cut.pitch * VL;
             for (fnn_size phase = 0; phase < g->sw; phase++) {
-                fnn_size j = phase - g->pw, at = phase * cut.width;     /* column j of the image is number `at` here */
+                /* column j of the image is number `at` here */
+                fnn_size j = phase - g->pw, at = phase * cut.width;
                 if (j < 0) {
                     const fnn_size skip = fnn_ceil_div(-j, g->sw);
                     j += skip * g->sw;
@@ -196,7 +199,7 @@ static void FN(pixels_panel)(const FN(pixels_args) *args, REAL *out, fnn_size kb
     FN(pixels_tile) here = { .out_step = Q * VL, .out_half = args->images * rows * Q * VL, .x_step = x_step,
                              .u_half = taps * VL, .bias = bias };
     fnn_size t = args->begin[phase];
-    if (args->of)                                   /* where the phase's first pixel is, behind the frame's */
+    if (args->of)                       /* where the phase's first pixel is, behind the frame's */
         frame += (conv_phase_shift(phase / args->sw, args->of->ph, args->sh) * args->cut.pitch
                   + conv_phase_shift(phase % args->sw, args->of->pw, args->sw)) * args->lanes;
     /* blocks of taps, whose filters stay in an L1 cache; once also where a phase has no taps */
@@ -232,7 +235,7 @@ static void FN(pixels_deal)(REAL *restrict dx, const REAL *restrict from, fnn_si
         if (i >= of->H)
             break;
         REAL *x = dx + i * W;
-        if (sw == 2) {                              /* in pairs, of which the compiler makes vectors */
+        if (sw == 2) {                          /* in pairs, of which the compiler makes vectors */
             const REAL *even = from + of->pw % 2 * step, *odd = from + (1 - of->pw % 2) * step;
             for (fnn_size q = 0; q < W / 2; q++) {
                 x[2 * q] = even[q];

@@ -17,7 +17,8 @@
  *            added in order
  */
 #undef DW_SUMS
-#define DW_SUMS (VBYTES == 64 ? 28 : 12)            /* vectors of sums in a tile, at most, of 32 or 16 registers */
+#define DW_SUMS (VBYTES == 64 ? 28 : 12)    /* vectors of sums in a tile, at most, of 32 or 16
+                                               registers */
 
 #ifndef FNN_CONV_DW_ONCE
 #define FNN_CONV_DW_ONCE
@@ -25,26 +26,27 @@ enum { DW_MOST = 8, DW_ROWS = 3 };                  /* taps of a window row, and
 #endif
 
 typedef struct {
-    const REAL *x;                                  /* what the band's first pixel sees first, in the first channel */
-    fnn_size pitch, channel, image;                 /* from a row, channel, image to the next */
+    const REAL *x;                  /* what the band's first pixel sees first, in the first
+                                       channel */
+    fnn_size pitch, channel, image; /* from a row, channel, image to the next */
 } FN(dw_view);
 
 typedef struct {
-    fnn_size images, rows, columns;                 /* of output */
-    fnn_size line, image;                           /* in x: from a row of output and from an image to the next */
+    fnn_size images, rows, columns; /* of output */
+    fnn_size line, image;           /* in x: from a row of output and from an image to the next */
 } FN(dw_band);
 
 /* What sums over a band read and write: _step from a row of taps to the next, _half from a vector
  * of filters to the next. */
 typedef struct {
-    REAL *out;                                      /* [tap][VL] of a row of taps and a vector of filters */
+    REAL *out;                              /* [tap][VL] of a row of taps and a vector of filters */
     fnn_size out_step, out_half;
     const REAL *x;
-    fnn_size x_step, step;                          /* step: from a column of output to the next */
-    const REAL *dy;                                 /* [pixel][VL] of a vector of filters */
+    fnn_size x_step, step;                  /* step: from a column of output to the next */
+    const REAL *dy;                         /* [pixel][VL] of a vector of filters */
     fnn_size dy_half;
     const FN(dw_band) *band;
-    int add;                                        /* to what is in out */
+    int add;                                /* to what is in out */
 } FN(dw_sums);
 
 /* out[row of taps, tap, filter] (+)= sum over the band's pixels (n, row, column) of
@@ -83,7 +85,8 @@ FNN_INLINE void FN(dw_tile)(const fnn_size nv, const fnn_size rows, const fnn_si
                             acc[r][s][j] += pixel * d[j];
                     }
                 dy += VL;
-                if (++column == band->columns)      /* behind the last one may be no array to point into */
+                /* behind the last one may be no array to point into */
+                if (++column == band->columns)
                     break;
             }
         }
@@ -169,7 +172,7 @@ static void FN(dw_frame)(REAL *restrict frame, fnn_size rows, fnn_size columns, 
             memset(frame, 0, columns * sizeof(REAL));
             continue;
         }
-        const fnn_size from = (top + i) * W + left;             /* of what is left of the plane: below 0 */
+        const fnn_size from = (top + i) * W + left;     /* of what is left of the plane: below 0 */
         for (fnn_size j = 0; j < j0; j++) frame[j] = 0;
         for (fnn_size j = j0; j < j1; j++) frame[j] = plane[from + j];
         for (fnn_size j = j1; j < columns; j++) frame[j] = 0;
@@ -219,7 +222,8 @@ static void FN(conv_taps_dw_block)(void *ctx, fnn_size begin, fnn_size end)
                     const fnn_size top = p0 * g->sh - g->ph, left = q0 * g->sw - g->pw;
                     const fnn_size frame_rows = (band.rows - 1) * g->sh + g->dh * (g->R - 1) + 1;
                     const fnn_size frame_columns = (band.columns - 1) * g->sw + g->S;
-                    const REAL *x = (const REAL *)args->x + (n0 * g->C + h * Cg + c0) * HW;     /* x[n0, c0, :, :] */
+                    /* x[n0, c0, :, :] */
+                    const REAL *x = (const REAL *)args->x + (n0 * g->C + h * Cg + c0) * HW;
                     FN(dw_view) view = { frames, frame_columns, frame_rows * frame_columns,
                                          channels * frame_rows * frame_columns };
                     if (top >= 0 && left >= 0 && top + frame_rows <= g->H && left + frame_columns <= g->W)

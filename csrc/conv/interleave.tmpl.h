@@ -17,7 +17,7 @@ FNN_INLINE void FN(interleave_and_sum)(REAL *restrict to, const REAL *restrict f
 #if TRANSPOSE_ROUNDS
     if (n >= VL)
         for (; p < n; p += VL) {
-            const fnn_size at = fnn_min(p, n - VL);                     /* the last block overlaps the one before */
+            const fnn_size at = fnn_min(p, n - VL);     /* the last block overlaps the one before */
             vec v[TRANSPOSE_LANES];
 #pragma GCC unroll 16
             for (fnn_size i = 0; i < VL; i++)
@@ -29,7 +29,7 @@ FNN_INLINE void FN(interleave_and_sum)(REAL *restrict to, const REAL *restrict f
                     sum += v_abs(v[i]);
                 if (at == p) {
                     v_store(sums + at, add ? sum + v_load(sums + at) : sum);
-                } else {                            /* only those that the block before did not have */
+                } else {                        /* only those that the block before did not have */
                     REAL rest[TRANSPOSE_LANES];
                     v_store(rest, sum);
                     for (fnn_size i = p; i < n; i++)
@@ -41,15 +41,15 @@ FNN_INLINE void FN(interleave_and_sum)(REAL *restrict to, const REAL *restrict f
             for (fnn_size i = 0; i < VL; i++)
                 v_store(to + (at + i) * VL, v[i]);
         }
-    else if (n > VL / 2) {                          /* less than a block: what lies behind a plane's n numbers is read
-                                                       and thrown away */
+    else if (n > VL / 2) {
+        /* less than a block: what lies behind a plane's n numbers is read and thrown away */
         vec v[TRANSPOSE_LANES];
         REAL rest[TRANSPOSE_LANES] = { 0 };
 #pragma GCC unroll 16
         for (fnn_size i = 0; i < VL; i++)
             if (i * step + VL <= (lanes - 1) * step + n) {
                 v[i] = v_load(from + i * step);
-            } else {                                /* the last lanes, where that would be beyond the end */
+            } else {                        /* the last lanes, where that would be beyond the end */
                 for (fnn_size j = 0; j < n; j++)
                     rest[j] = i < lanes ? from[i * step + j] : 0;
                 v[i] = v_load(rest);
@@ -62,7 +62,7 @@ FNN_INLINE void FN(interleave_and_sum)(REAL *restrict to, const REAL *restrict f
     for (; p < n; p++)
         for (fnn_size i = 0; i < VL; i++)
             to[p * VL + i] = i < lanes ? from[i * step + p] : 0;
-    for (p = n >= VL && TRANSPOSE_ROUNDS > 0 ? n : 0; sums && p < n; p++)           /* there were no blocks */
+    for (p = n >= VL && TRANSPOSE_ROUNDS > 0 ? n : 0; sums && p < n; p++) /* there were no blocks */
         sums[p] = (add ? sums[p] : 0) + v_sum(v_abs(v_load(to + p * VL)));
 }
 

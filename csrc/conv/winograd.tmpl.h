@@ -49,8 +49,7 @@
 #undef WINO_LIST
 #undef WINO_HALF_LIST
 #if VBYTES == 64 && !REAL_IS_F64
-#  define WINO_MR 14                                /* tiles in a panel: 28 sums and two vectors of filters, of 32
-                                                       registers */
+#  define WINO_MR 14     /* tiles in a panel: 28 sums and two vectors of filters, of 32 registers */
 #  define WINO_LIST(do) do(1) do(2) do(3) do(4) do(5) do(6) do(7) do(8) do(9) do(10) do(11) do(12) do(13) do(14)
 #  define WINO_HALF_LIST(do) do(1) do(2) do(3) do(4) do(5) do(6) do(7)
 #else
@@ -58,37 +57,37 @@
 #  define WINO_LIST(do) do(1) do(2) do(3) do(4) do(5) do(6)
 #  define WINO_HALF_LIST(do) do(1) do(2) do(3)
 #endif
-#define WINO_NR (2 * VL)                            /* filters in a panel */
-#define WINO_PAD VL                                 /* elements between the 46 matrices, against cache aliasing */
+#define WINO_NR (2 * VL) /* filters in a panel */
+#define WINO_PAD VL      /* elements between the 46 matrices, against cache aliasing */
 
 typedef struct {
     REAL *y;
     const REAL *x, *w, *bias;
-    REAL least;                                     /* of an element of y: 0 for relu */
-    int flipped;                                    /* w is [C][K][3][3], to be flipped and transposed as it is read:
-                                                       this is dx of another convolution */
+    REAL least;     /* of an element of y: 0 for relu */
+    int flipped;    /* w is [C][K][3][3], to be flipped and transposed as it is read: this is dx of
+                       another convolution */
     const fnn_window *g;
-    REAL *u;                                        /* all filters, transformed; NULL: each band does it */
-    char *bad;                                      /* [row of tiles][panel of filters]: some outputs are not finite */
+    REAL *u;        /* all filters, transformed; NULL: each band does it */
+    char *bad;      /* [row of tiles][panel of filters]: some outputs are not finite */
     wino_cut cut;
-    fnn_size pitch;                                 /* channels in V: C, filled up to whole vectors */
+    fnn_size pitch; /* channels in V: C, filled up to whole vectors */
     /* a band */
     REAL *v;
     fnn_size row, row_end;                          /* its rows of tiles */
     fnn_size tiles[WINO_SETS];                      /* its tiles in each set */
     fnn_size v_step;                                /* from one of the 46 matrices to the next */
     /* winograd_error.tmpl.h */
-    fnn_size grain;                                 /* groups of VL channels that are summed to one slice */
-    REAL *sums;                                     /* [slice][pixel of the band]: of |x| over channels; NULL: dw */
+    fnn_size grain;                 /* groups of VL channels that are summed to one slice */
+    REAL *sums;                     /* [slice][pixel of the band]: of |x| over channels; NULL: dw */
     fnn_size sums_step;
-    wino_note *notes;                               /* [row of tiles][tile] */
-    REAL *squares;                                  /* [block of channels][panel of filters][tap][NR]: of weights */
+    wino_note *notes;               /* [row of tiles][tile] */
+    REAL *squares;                  /* [block of channels][panel of filters][tap][NR]: of weights */
     /* dw: winograd_dw.tmpl.h */
     const REAL *dy;
-    REAL *dm, *dw, *parts;                          /* a band's A dy A^T; the sum of a part; all parts */
+    REAL *dm, *dw, *parts;                  /* a band's A dy A^T; the sum of a part; all parts */
     wino_dw_cut dw_cut;
-    int more;                                       /* add to dw */
-    REAL *tallies;                                  /* [group of x, then of dy][WINO_TALLIES][VL] */
+    int more;                               /* add to dw */
+    REAL *tallies;                          /* [group of x, then of dy][WINO_TALLIES][VL] */
 } FN(wino_args);
 
 #include "conv/winograd_points.tmpl.h"
@@ -98,9 +97,9 @@ typedef struct {
 
 /* The pixels of a tile, VL channels side by side. */
 typedef struct {
-    const REAL *pixels;                             /* rows of the image, `length` pixels each */
-    fnn_size at, length;                            /* number of the tile's first pixel: negative above the image */
-    fnn_size di0, di1, dj0, dj1;                    /* its rows [di0, di1), columns [dj0, dj1) are in the image */
+    const REAL *pixels;             /* rows of the image, `length` pixels each */
+    fnn_size at, length;            /* number of the tile's first pixel: negative above the image */
+    fnn_size di0, di1, dj0, dj1;    /* its rows [di0, di1), columns [dj0, dj1) are in the image */
 } FN(wino_view);
 
 /* V of one tile. tall, wide: it has more than two outputs down, across; whole: it has all 4 x 4. */
@@ -141,9 +140,9 @@ static fnn_size FN(wino_panel)(fnn_size tiles, fnn_size panels, fnn_size panel)
 
 /* Through the tiles of a band, set by set. */
 typedef struct {
-    REAL *next[WINO_SETS];                          /* where the next tile is, in the matrices of this set */
-    fnn_size step[WINO_SETS];                       /* and how far the one after it */
-    fnn_size left[WINO_SETS];                       /* tiles until a panel ends */
+    REAL *next[WINO_SETS];              /* where the next tile is, in the matrices of this set */
+    fnn_size step[WINO_SETS];           /* and how far the one after it */
+    fnn_size left[WINO_SETS];           /* tiles until a panel ends */
 } FN(wino_walk);
 
 /* The place of tile (i, j) of an image, which is the next one; the walk goes on. */
@@ -184,7 +183,7 @@ static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
             walk.left[set] = args->dy ? args->tiles[set] : 0;
         }
         for (fnn_size row = args->row, next; row < args->row_end; row = next) {
-            const fnn_size n = row / down, i_begin = row % down;                /* rows of tiles of image n */
+            const fnn_size n = row / down, i_begin = row % down;    /* rows of tiles of image n */
             const fnn_size i_end = fnn_min(down, i_begin + args->row_end - row);
             const fnn_size first = fnn_max(0, i_begin * WINO_OUT - g->ph);      /* rows of pixels */
             const fnn_size last = fnn_max(first, fnn_min(H, i_end * WINO_OUT + 2 - g->ph));
@@ -210,7 +209,8 @@ static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
                         }
                     }
                     const FN(wino_place) place = FN(wino_next)(&walk, &cut, i, j);
-                    const fnn_size top = i * WINO_OUT - g->ph, left = j * WINO_OUT - g->pw;        /* in the image */
+                    /* in the image */
+                    const fnn_size top = i * WINO_OUT - g->ph, left = j * WINO_OUT - g->pw;
                     const fnn_size rows = g->P - i * WINO_OUT, columns = g->Q - j * WINO_OUT;
                     const FN(wino_view) view = { pixels, (top - first) * W + left, W, -top, H - top, -left, W - left };
                     const FN(wino_view) inner = { pixels, view.at, W, 0, WINO_IN, 0, WINO_IN };
@@ -438,7 +438,7 @@ static void FN(wino_filters_block)(void *ctx, fnn_size begin, fnn_size end)
         for (fnn_size l = 0; l < WINO_NR && kb * WINO_NR + l < g->K; l += VL)
             FN(wino_y_group)(args, m + l, m_step, kb * WINO_NR + l, fnn_min(VL, g->K - kb * WINO_NR - l), pixels);
     }
-    fnn_scratch_free(m);                            /* and what was allocated after it: scratch is a stack */
+    fnn_scratch_free(m);                /* and what was allocated after it: scratch is a stack */
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */

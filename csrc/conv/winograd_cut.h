@@ -20,10 +20,11 @@
 
 /* ---- tiles ----------------------------------------------------------------------------------- */
 enum {
-    WINO_OUT = 4, WINO_IN = 6,                      /* outputs and pixels of a tile, along each axis */
-    WINO_PRODUCTS = 46,                             /* of a tile, where direct convolution has 9 * 16 = 144 */
-    WINO_KINDS = 3, WINO_SETS = 4,                  /* kinds of points, sets of tiles */
-    WINO_PIXELS = 0, WINO_FILTERS, WINO_OUTPUTS     /* what is transformed: x; w or dw; y or dy */
+    WINO_OUT = 4, WINO_IN = 6,                  /* outputs and pixels of a tile, along each axis */
+    WINO_PRODUCTS = 46,                         /* of a tile, where direct convolution has 9 * 16 =
+                                                   144 */
+    WINO_KINDS = 3, WINO_SETS = 4,              /* kinds of points, sets of tiles */
+    WINO_PIXELS = 0, WINO_FILTERS, WINO_OUTPUTS /* what is transformed: x; w or dw; y or dy */
 };
 
 /* Tiles that cover an image, and the rows of tiles (of all images, one after the other) in a band.
@@ -40,7 +41,8 @@ typedef struct {
 static inline wino_cut wino_cut_image(const fnn_window *g)
 {
     wino_cut cut = { .down = fnn_ceil_div(g->P, WINO_OUT), .across = fnn_ceil_div(g->Q, WINO_OUT) };
-    const fnn_size down = g->P % WINO_OUT, across = g->Q % WINO_OUT;            /* outputs of the last tiles, 0: all */
+    /* outputs of the last tiles, 0: all */
+    const fnn_size down = g->P % WINO_OUT, across = g->Q % WINO_OUT;
     cut.sets = down || across ? WINO_SETS : 1;
     cut.lacks_down[1] = down % 2, cut.lacks_down[2] = down == 1 || down == 2;
     cut.lacks_across[1] = across % 2, cut.lacks_across[2] = across == 1 || across == 2;
@@ -71,7 +73,8 @@ static inline int wino_has(const wino_cut *cut, int set, fnn_size i, fnn_size j)
 /* How many tiles of the rows [row, row_end) are in a set. */
 static inline fnn_size wino_tiles(const wino_cut *cut, int set, fnn_size row, fnn_size row_end)
 {
-    const fnn_size last = row_end / cut->down - row / cut->down;                /* rows that are the last of an image */
+    /* rows that are the last of an image */
+    const fnn_size last = row_end / cut->down - row / cut->down;
     return (row_end - row - (set & 2 ? last : 0)) * (cut->across - (set & 1));
 }
 
@@ -86,19 +89,23 @@ typedef struct { uint16_t empty, direct; } wino_note;
 enum { WINO_INNER, WINO_OUTER, WINO_TALLIES };
 
 enum {
-    WINO_FAINT = 64,            /* how much a tile may weigh beside a window; an even tile weighs 4 times as much */
-    WINO_LOPSIDED = 4096,       /* the same of squares, for weights */
-    WINO_VIEWS = 25,            /* views of a filter at most: 5 x 5 outputs at the edges */
-    WINO_SLICES = 32,           /* partial sums over channels at most; bound: in the worst case a fifth of V */
-    WINO_DIRECT = 1 << 18,      /* elements of columns of directly summed tiles: 1 MiB of floats, an L2 cache */
-    WINO_DIRECT_FILTERS = 1 << 12,      /* filters at a time; bound: 2 MiB of sums in double precision */
+    WINO_FAINT = 64,        /* how much a tile may weigh beside a window; an even tile weighs 4
+                               times as much */
+    WINO_LOPSIDED = 4096,   /* the same of squares, for weights */
+    WINO_VIEWS = 25,        /* views of a filter at most: 5 x 5 outputs at the edges */
+    WINO_SLICES = 32,       /* partial sums over channels at most; bound: in the worst case a fifth
+                               of V */
+    WINO_DIRECT = 1 << 18,  /* elements of columns of directly summed tiles: 1 MiB of floats, an L2
+                               cache */
+    WINO_DIRECT_FILTERS = 1 << 12, /* filters at a time; bound: 2 MiB of sums in double precision */
     WINO_DIRECT_OUTPUTS = 2048  /* outputs at a time, for dw */
 };
 
 /* ---- whether it serves and pays -------------------------------------------------------------- */
 enum {
-    WINO_ACROSS = 512,          /* tiles in a row of an image; bound */
-    WINO_V_MOST = 61440         /* tiles times channels in a band; bound: V is 11 MiB of floats, 22 of doubles */
+    WINO_ACROSS = 512,  /* tiles in a row of an image; bound */
+    WINO_V_MOST = 61440 /* tiles times channels in a band; bound: V is 11 MiB of floats, 22 of
+                           doubles */
 };
 
 /* What the method can do, and what fits into scratch memory. */
@@ -114,7 +121,7 @@ static inline int wino_serves(const fnn_window *g)
  * less than 0.8 of the definition's multiply-adds. */
 static inline int wino_pays(const fnn_window *g, wino_cut cut, fnn_size filter_transforms)
 {
-    static const int real[WINO_OUT] = { 0, 3, 4, 3 };                           /* points of the last tile but i */
+    static const int real[WINO_OUT] = { 0, 3, 4, 3 };           /* points of the last tile but i */
     /* points of all tiles down and across: real ones and infinity, and i */
     const double real_down = 4 * (g->P / WINO_OUT) + real[g->P % WINO_OUT];
     const double i_down = (double)cut.down - cut.lacks_down[2];
@@ -129,19 +136,24 @@ static inline int wino_pays(const fnn_window *g, wino_cut cut, fnn_size filter_t
 
 /* ---- y: bands -------------------------------------------------------------------------------- */
 enum {
-    WINO_CHANNELS = 128,        /* channels in a block of a sum: a panel's U is 736 KiB of floats, in an L2 cache */
-    WINO_BANDS = 8,             /* bands from which each thread has bands of its own, if they are 4 for each, */
-    WINO_TILES_OWN = 24,        /* or tiles, if each can have as many as any other: twice that, if it transforms the
-                                   filters; timed */
-    WINO_V = 3072,              /* tiles times channels in a band for each MiB of L2 cache: V takes half of it; timed */
-    WINO_TILES_FEW = 24,        /* tiles in a band, the least */
-    WINO_TILES = 48,            /* and the most, where the filters are transformed once; timed */
-    WINO_TILES_MOST = 128,      /* the most, where they are transformed for each band; timed */
-    WINO_NOTES = 1 << 20        /* bytes of notes where a result is not finite: more images go part by part; bound */
+    WINO_CHANNELS = 128,    /* channels in a block of a sum: a panel's U is 736 KiB of floats, in an
+                               L2 cache */
+    WINO_BANDS = 8,         /* bands from which each thread has bands of its own, if they are 4 for
+                               each, */
+    WINO_TILES_OWN = 24,    /* or tiles, if each can have as many as any other: twice that, if it
+                               transforms the filters; timed */
+    WINO_V = 3072,          /* tiles times channels in a band for each MiB of L2 cache: V takes half
+                               of it; timed */
+    WINO_TILES_FEW = 24,    /* tiles in a band, the least */
+    WINO_TILES = 48,        /* and the most, where the filters are transformed once; timed */
+    WINO_TILES_MOST = 128,  /* the most, where they are transformed for each band; timed */
+    WINO_NOTES = 1 << 20    /* bytes of notes where a result is not finite: more images go part by
+                               part; bound */
 };
-#define WINO_U_BYTES ((fnn_size)8 << 20)            /* bytes of filters that are transformed once, else once for each
-                                                       band; bound */
-#define WINO_V_BYTES ((fnn_size)12 << 20)           /* and of V beside them; alone V may have twice as much; bound */
+#define WINO_U_BYTES ((fnn_size)8 << 20)    /* bytes of filters that are transformed once, else once
+                                               for each band; bound */
+#define WINO_V_BYTES ((fnn_size)12 << 20)   /* and of V beside them; alone V may have twice as much;
+                                               bound */
 
 /* Threads have bands of their own where there are enough. In a band that they share, each makes all
  * of V, or reads what others have made. The bits are the same. */
@@ -152,7 +164,7 @@ static inline wino_cut wino_cut_tiles(const fnn_window *g, int filters_once, fnn
         ? fnn_max(WINO_TILES_FEW, fnn_min(WINO_TILES, (fnn_l2_bytes() >> 10) * WINO_V / 1024 / g->C))
         : fnn_min(WINO_TILES_MOST, WINO_V_MOST / g->C);
     const fnn_size all = g->N * cut.down, rows = fnn_max(1, most / cut.across);
-    const fnn_size each = fnn_ceil_div(all, threads);                           /* rows for a thread */
+    const fnn_size each = fnn_ceil_div(all, threads);                       /* rows for a thread */
     cut.rows = fnn_even_piece(all, rows);
     cut.bands = fnn_ceil_div(all, cut.rows);
     cut.own = cut.bands >= WINO_BANDS && cut.bands >= 4 * threads;
@@ -173,14 +185,15 @@ static inline int conv_y_is_winograd(const fnn_window *g)
 
 /* ---- dw: blocks of channels and filters, parts of the tiles ---------------------------------- */
 enum {
-    WINO_DW_CHANNELS = 32,      /* channels in a block; twice as many if these or the tiles are few; timed */
-    WINO_DW_PANELS = 2,         /* panels of filters in a block, at most; timed */
-    WINO_DW_TILES = 64,         /* tiles in a band where all threads share it, */
-    WINO_DW_TILES_OWN = 40,     /* and where each has its own. The sums' order depends on them, so they are the same
-                                   with every cache; timed */
-    WINO_DW_PARTS = 8,          /* parts of the tiles, each with a partial sum of dw, at most: */
-    WINO_DW_PARTS_FEW = 4,      /* the same for filters of more than */
-    WINO_DW_PART = 1 << 16      /* elements; bound: partial sums of 2 MiB of floats */
+    WINO_DW_CHANNELS = 32,  /* channels in a block; twice as many if these or the tiles are few;
+                               timed */
+    WINO_DW_PANELS = 2,     /* panels of filters in a block, at most; timed */
+    WINO_DW_TILES = 64,     /* tiles in a band where all threads share it, */
+    WINO_DW_TILES_OWN = 40, /* and where each has its own. The sums' order depends on them, so they
+                               are the same with every cache; timed */
+    WINO_DW_PARTS = 8,      /* parts of the tiles, each with a partial sum of dw, at most: */
+    WINO_DW_PARTS_FEW = 4,  /* the same for filters of more than */
+    WINO_DW_PART = 1 << 16  /* elements; bound: partial sums of 2 MiB of floats */
 };
 
 /* Bands in parts, each with a partial sum, so that there is work for all threads; panels of filters

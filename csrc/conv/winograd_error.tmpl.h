@@ -40,8 +40,9 @@ static wino_note FN(wino_note_tile)(const fnn_window *g, const REAL *sums, fnn_s
 {
     const fnn_size rows = fnn_min(WINO_OUT, g->P - i * WINO_OUT), columns = fnn_min(WINO_OUT, g->Q - j * WINO_OUT);
     const fnn_size top = i * WINO_OUT - g->ph, left = j * WINO_OUT - g->pw;
-    REAL along[WINO_IN][WINO_OUT] = { { 0 } };                  /* sums of three pixels along a row */
-    REAL whole = 0, most = 0, rest = 0;             /* sum of the tile; its largest pixel, and the sum of the others */
+    REAL along[WINO_IN][WINO_OUT] = { { 0 } };              /* sums of three pixels along a row */
+    /* sum of the tile; its largest pixel, and the sum of the others */
+    REAL whole = 0, most = 0, rest = 0;
     wino_note note = { 0, 0 };
     for (fnn_size a = fnn_max(0, first - top); a < fnn_min(rows + 2, last - top); a++)
         for (fnn_size b = fnn_max(0, -left); b < fnn_min(columns + 2, g->W - left); b++) {
@@ -134,7 +135,8 @@ static int FN(wino_taps_seen)(fnn_size H, fnn_size ph, fnn_size p)
 static int FN(wino_find_views)(int views[WINO_VIEWS], const fnn_window *g)
 {
     int count = 0;
-    for (fnn_size p = 0; p < g->P; p = p == 2 && g->P > 5 ? g->P - 2 : p + 1)   /* those at the edges */
+    /* those at the edges */
+    for (fnn_size p = 0; p < g->P; p = p == 2 && g->P > 5 ? g->P - 2 : p + 1)
         for (fnn_size q = 0; q < g->Q; q = q == 2 && g->Q > 5 ? g->Q - 2 : q + 1) {
             const int down = FN(wino_taps_seen)(g->H, g->ph, p), across = FN(wino_taps_seen)(g->W, g->pw, q);
             int view = 0, known = 0;
@@ -239,7 +241,8 @@ static void FN(wino_direct_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_window *g = args->g;
     const fnn_size taps = g->C * 9, P = g->P, Q = g->Q, across = args->cut.across, all = args->cut.down * across;
     const fnn_size outputs = WINO_OUT * WINO_OUT, filters = fnn_min(g->K, WINO_DIRECT_FILTERS);
-    const fnn_size most = fnn_max(1, WINO_DIRECT / (outputs * fnn_max(taps, filters)));        /* tiles at a time */
+    /* tiles at a time */
+    const fnn_size most = fnn_max(1, WINO_DIRECT / (outputs * fnn_max(taps, filters)));
     REAL *cols = fnn_scratch_alloc(taps * most * outputs * sizeof(REAL));
     REAL *sums = fnn_scratch_alloc(filters * most * outputs * sizeof(REAL));
     fnn_size *tiles = fnn_scratch_alloc(most * sizeof(fnn_size));

@@ -134,7 +134,7 @@ FNN_INLINE void FN(wino_gt)(vec *w, const vec *value)
 /* ---- 6 x 6 values to the 46 factors of products (put), 46 products to 6 x 6 values (get) ------
  * form: what is transformed, WINO_PIXELS, WINO_FILTERS or WINO_OUTPUTS. y is gotten from products,
  * dy is put into factors; filters are put in forward, and their gradient is gotten in dw. */
-#define WINO_KIND(point) ((point) < 3 ? 0 : (point) == 3 ? 1 : 2)       /* a real point, infinity, i */
+#define WINO_KIND(point) ((point) < 3 ? 0 : (point) == 3 ? 1 : 2)   /* a real point, infinity, i */
 
 /* The three factors of a complex number in a product. With a + b i of pixels and c + e i of a
  * filter, (a + b) c - b (c + e) is the real part, and (b - a) e - b (c + e) minus the imaginary. */

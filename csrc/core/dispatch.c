@@ -89,8 +89,8 @@ int fnn_level(void) { return fnn_flag_get(&level_in_use); }
 
 /* ---- what this processor and its system can run ---------------------------------------------- */
 #if FNN_BUILD_AVX2
-static unsigned long long saved_by_system(void)     /* register files that the operating system saves on a task
-                                                       switch */
+static unsigned long long saved_by_system(void) /* register files that the operating system saves on
+                                                   a task switch */
 {
     unsigned low, high;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
@@ -106,8 +106,9 @@ static int processor_level(void)
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return FNN_PORTABLE;
 
     const unsigned long long ymm = 0x6, zmm = 0xe6, saved = saved_by_system();
-    const unsigned avx2 = (1u << 5) | (1u << 3) | (1u << 8);                               /* with BMI1 and BMI2 */
-    const unsigned avx512 = (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31);             /* F, DQ, BW, VL */
+    /* with BMI1 and BMI2 */
+    const unsigned avx2 = (1u << 5) | (1u << 3) | (1u << 8);
+    const unsigned avx512 = (1u << 16) | (1u << 17) | (1u << 30) | (1u << 31);  /* F, DQ, BW, VL */
     if ((b & avx2) != avx2 || (saved & ymm) != ymm) return FNN_PORTABLE;
     if ((b & avx512) != avx512 || (saved & zmm) != zmm) return FNN_AVX2;
     return FNN_AVX512;
@@ -119,7 +120,8 @@ static int processor_level(void) { return FNN_PORTABLE; }
 const char *fnn_level_name(int level)
 {
 #if defined(__aarch64__)
-    static const char *const names[FNN_LEVELS] = { "neon", "avx2", "avx512" };      /* NEON is every arm64's baseline */
+    /* NEON is every arm64's baseline */
+    static const char *const names[FNN_LEVELS] = { "neon", "avx2", "avx512" };
 #else
     static const char *const names[FNN_LEVELS] = { "portable", "avx2", "avx512" };
 #endif

@@ -21,11 +21,12 @@
  * -DFNN_BUILD_PLAIN=1. */
 enum { FNN_PORTABLE = 0, FNN_AVX2 = 1, FNN_AVX512 = 2, FNN_LEVELS = 3, FNN_PLAIN = 3 };
 
-const char *fnn_level_name(int level);              /* "portable" ("neon" on arm64), "avx2", "avx512", or NULL */
-int fnn_level_built(int level);                     /* was it compiled in? */
-int fnn_level_runs(int level);                      /* compiled in, and this processor and system can run it? */
-int fnn_level(void);                                /* the level in use */
-int fnn_use_level(int level);                       /* run every kernel at this level; 0 if it cannot run here. Any
-                                                       thread may call it at any time. */
+const char *fnn_level_name(int level);  /* "portable" ("neon" on arm64), "avx2", "avx512", or
+                                           NULL */
+int fnn_level_built(int level);         /* was it compiled in? */
+int fnn_level_runs(int level);          /* compiled in, and this processor and system can run it? */
+int fnn_level(void);                    /* the level in use */
+int fnn_use_level(int level);           /* run every kernel at this level; 0 if it cannot run here.
+                                           Any thread may call it at any time. */
 
 #endif

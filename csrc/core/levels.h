@@ -23,7 +23,7 @@
 #if defined(__GNUC__) || defined(__clang__)
 #  define FNN_VECTOR_TYPES 1
 #else
-#  define FNN_VECTOR_TYPES 0                        /* for example MSVC: the plain C, one element at a time */
+#  define FNN_VECTOR_TYPES 0            /* for example MSVC: the plain C, one element at a time */
 #endif
 
 #include <math.h>

@@ -78,10 +78,10 @@
 #endif
 
 #if SANITIZED
-#  define CHUNK_BYTES ((size_t)0)                  /* as long as the buffer that it is for */
+#  define CHUNK_BYTES ((size_t)0)           /* as long as the buffer that it is for */
 #elif defined(_WIN32) || SIZE_MAX <= 0xffffffffu
-#  define CHUNK_BYTES ((size_t)32 << 20)           /* Windows vouches for every byte; 32 bits have little address
-                                                      space */
+#  define CHUNK_BYTES ((size_t)32 << 20)    /* Windows vouches for every byte; 32 bits have little
+                                               address space */
 #else
 #  define CHUNK_BYTES ((size_t)256 << 20)
 #endif
@@ -139,38 +139,39 @@ static void want_huge_pages(void *p, size_t bytes)
 
 /* ---- Buffers: pieces and lists --------------------------------------------------------------- */
 
-typedef struct node {                              /* of a ring; the list's head is a node of the ring too */
+typedef struct node {                   /* of a ring; the list's head is a node of the ring too */
     struct node *prev, *next;
 } node;
 
 typedef struct piece {
-    node by_size;                                  /* in heap.by_size[class_of(bytes)] while free; see from_size */
-    size_t bytes;                                  /* with this header; a multiple of UNIT */
-    size_t touched;                                /* of a free piece: what is behind so many bytes is not in memory */
-    struct piece *before;                          /* the neighbour at lower addresses; NULL at the chunk's start */
-    uint32_t last;                                 /* 1 at the chunk's end */
+    node by_size;               /* in heap.by_size[class_of(bytes)] while free; see from_size */
+    size_t bytes;               /* with this header; a multiple of UNIT */
+    size_t touched;             /* of a free piece: what is behind so many bytes is not in memory */
+    struct piece *before;       /* the neighbour at lower addresses; NULL at the chunk's start */
+    uint32_t last;              /* 1 at the chunk's end */
     uint32_t state;
 } piece;
 
 #define HEADER_BYTES ALIGNMENT
 _Static_assert(sizeof(piece) <= HEADER_BYTES, "what follows the header must be aligned");
 
-enum { IN_USE = 0x55534544, FREE = 0x46524545 };   /* odd values: debug builds notice a wrong pointer */
+enum { IN_USE = 0x55534544, FREE = 0x46524545 };   /* odd values: debug builds notice a wrong
+                                                      pointer */
 
 #define UNIT_LOG2 10
 #define UNIT ((size_t)1 << UNIT_LOG2)
 #define SIZE_CLASSES (4 * ((int)sizeof(size_t) * 8 - UNIT_LOG2))
-#define MAX_BYTES (SIZE_MAX / 4)                   /* more is absurd, and would overflow the arithmetic below */
-#define MAX_TRIES 32                               /* pieces of the list that may, but need not, be long enough */
-#define WINDOW 4096                                /* acquisitions; see Bounds */
+#define MAX_BYTES (SIZE_MAX / 4)    /* more is absurd, and would overflow the arithmetic below */
+#define MAX_TRIES 32                /* pieces of the list that may, but need not, be long enough */
+#define WINDOW 4096                 /* acquisitions; see Bounds */
 
 static struct {
     fnn_mutex lock;
     fnn_atomic started;
     node by_size[SIZE_CLASSES];
     size_t cached, in_use, limit;
-    size_t peak, peak_before;                      /* of in_use, in this window and in the one before */
-    int acquisitions;                              /* in this window */
+    size_t peak, peak_before;               /* of in_use, in this window and in the one before */
+    int acquisitions;                       /* in this window */
 } heap = {.lock = FNN_MUTEX_INIT};
 
 static void take_out(node *l) { l->prev->next = l->next; l->next->prev = l->prev; }
@@ -410,7 +411,7 @@ void *fnn_buffer_acquire(size_t bytes)
     } else {
         fnn_unlock(&heap.lock);
         p = new_chunk(bytes);
-        if (p == NULL) {                           /* the memory may be where other sizes are kept */
+        if (p == NULL) {                        /* the memory may be where other sizes are kept */
             fnn_buffer_trim();
             p = new_chunk(bytes);
         }
@@ -560,7 +561,8 @@ void *fnn_scratch_alloc(size_t bytes)
     if (bytes > room)
         return alloc_beyond(a, bytes);
     char *p = a->top;
-    a->top += fnn_round_up_bytes(bytes, ALIGNMENT);    /* stays within the arena, whose end is aligned too */
+    /* stays within the arena, whose end is aligned too */
+    a->top += fnn_round_up_bytes(bytes, ALIGNMENT);
     return p;
 }
 

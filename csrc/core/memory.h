@@ -7,14 +7,15 @@
 
 /* ---- Buffers: any thread may acquire, any thread may release. -------------------------------- */
 
-void  *fnn_buffer_acquire(size_t bytes);       /* 64-byte aligned, contents undefined; NULL when out of memory */
-void   fnn_buffer_release(void *p);            /* p may be NULL */
+void  *fnn_buffer_acquire(size_t bytes);    /* 64-byte aligned, contents undefined; NULL when out of
+                                               memory */
+void   fnn_buffer_release(void *p);         /* p may be NULL */
 
-void   fnn_buffer_trim(void);                  /* give every free buffer back to the system */
-size_t fnn_buffer_cached(void);                /* bytes in free buffers, held for reuse */
-size_t fnn_buffer_in_use(void);                /* bytes in buffers acquired and not yet released */
-void   fnn_buffer_set_limit(size_t bytes);     /* bound on fnn_buffer_cached(); 0 recycles nothing */
-size_t fnn_buffer_limit(void);                 /* at first FASTNN_CACHE_MB, else 512 MiB */
+void   fnn_buffer_trim(void);               /* give every free buffer back to the system */
+size_t fnn_buffer_cached(void);             /* bytes in free buffers, held for reuse */
+size_t fnn_buffer_in_use(void);             /* bytes in buffers acquired and not yet released */
+void   fnn_buffer_set_limit(size_t bytes);  /* bound on fnn_buffer_cached(); 0 recycles nothing */
+size_t fnn_buffer_limit(void);              /* at first FASTNN_CACHE_MB, else 512 MiB */
 
 /* ---- Scratch: this thread's own stack of temporary memory, for packed panels and the like. --- */
 

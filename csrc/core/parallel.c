@@ -46,7 +46,7 @@
  * Tests      tests/c/test_parallel.c
  */
 #if !defined(_WIN32)
-#  define _GNU_SOURCE                              /* clock_gettime, pthread_sigmask under -std=c11 */
+#  define _GNU_SOURCE                           /* clock_gettime, pthread_sigmask under -std=c11 */
 #endif
 #include "core/parallel.h"
 #include "core/memory.h"
@@ -61,9 +61,9 @@
 #  include <xmmintrin.h>
 #endif
 
-#define SPIN_NS 50000                              /* how long to watch before parking */
-#define RETRY_LOOPS 1000                           /* after so many loops a worker that failed is tried again */
-#define STACK_BYTES ((size_t)2 << 20)              /* of a worker; macOS and musl give much less unasked */
+#define SPIN_NS 50000                  /* how long to watch before parking */
+#define RETRY_LOOPS 1000               /* after so many loops a worker that failed is tried again */
+#define STACK_BYTES ((size_t)2 << 20)  /* of a worker; macOS and musl give much less unasked */
 
 typedef struct {
     fnn_block_fn body;
@@ -74,31 +74,33 @@ typedef struct {
 
 /* Words that different threads write at the same time live on cache lines of their own. */
 static struct {
-    _Alignas(64) fnn_atomic unclaimed;             /* blocks that nobody has taken yet; may fall below zero */
-    _Alignas(64) fnn_atomic from_end;              /* blocks that workers have taken: the last ones */
-    _Alignas(64) fnn_atomic finished;              /* blocks that workers have finished */
-    _Alignas(64) fnn_atomic busy;                  /* 1 while some loop has the pool */
-    _Alignas(64) job job;                          /* written by the pool's owner, read by owners of a block */
-    _Alignas(64) fnn_atomic threads;               /* as set by the user; 0 = not decided yet */
-    fnn_atomic wanted;                             /* workers that should live: threads - 1, less if some failed */
-    int loops_short;                               /* loops of the pool's owners since that failure */
-    fnn_atomic live;                               /* workers that there are; changes under the lock only */
-    fnn_atomic parked;                             /* workers asleep; changes under the lock only */
-    fnn_atomic caller_parked;                      /* 1 while the caller sleeps, waiting for the last blocks */
-    fnn_atomic spin_ns;                            /* SPIN_NS, or 0 with more threads than processors */
-    fnn_atomic keep_denormals;                     /* 1 if they are not to be flushed */
+    _Alignas(64) fnn_atomic unclaimed;  /* blocks that nobody has taken yet; may fall below zero */
+    _Alignas(64) fnn_atomic from_end;   /* blocks that workers have taken: the last ones */
+    _Alignas(64) fnn_atomic finished;   /* blocks that workers have finished */
+    _Alignas(64) fnn_atomic busy;       /* 1 while some loop has the pool */
+    _Alignas(64) job job;               /* written by the pool's owner, read by owners of a block */
+    _Alignas(64) fnn_atomic threads;    /* as set by the user; 0 = not decided yet */
+    fnn_atomic wanted;                  /* workers that should live: threads - 1, less if some
+                                           failed */
+    int loops_short;                    /* loops of the pool's owners since that failure */
+    fnn_atomic live;                    /* workers that there are; changes under the lock only */
+    fnn_atomic parked;                  /* workers asleep; changes under the lock only */
+    fnn_atomic caller_parked;           /* 1 while the caller sleeps, waiting for the last blocks */
+    fnn_atomic spin_ns;                 /* SPIN_NS, or 0 with more threads than processors */
+    fnn_atomic keep_denormals;          /* 1 if they are not to be flushed */
     fnn_mutex lock;
-    fnn_cond work, done;                           /* what the workers, and what the caller, sleep on */
+    fnn_cond work, done;                /* what the workers, and what the caller, sleep on */
 } pool = {.lock = FNN_MUTEX_INIT, .work = FNN_COND_INIT, .done = FNN_COND_INIT};
 
 /* ---- Denormals ------------------------------------------------------------------------------- */
 
 #if defined(__SSE__) || defined(_M_X64)
-#  define FLUSH 0x8040u                            /* MXCSR: flush-to-zero (results), denormals-are-zero (operands) */
+#  define FLUSH 0x8040u             /* MXCSR: flush-to-zero (results), denormals-are-zero
+                                       (operands) */
 static uint64_t fp_get(void) { return _mm_getcsr(); }
 static void fp_set(uint64_t mode) { _mm_setcsr((unsigned)mode); }
 #elif defined(__aarch64__)
-#  define FLUSH ((uint64_t)1 << 24)                /* FPCR.FZ: both */
+#  define FLUSH ((uint64_t)1 << 24) /* FPCR.FZ: both */
 static uint64_t fp_get(void) { uint64_t mode; __asm__ volatile("mrs %0, fpcr" : "=r"(mode)); return mode; }
 static void fp_set(uint64_t mode) { __asm__ volatile("msr fpcr, %0" : : "r"(mode)); }
 #elif defined(_M_ARM64)
@@ -219,14 +221,15 @@ static void park(void)
     fnn_lock(&pool.lock);
     fnn_fetch_add(&pool.parked, 1);
     if (fnn_get(&pool.unclaimed) <= 0 && !surplus())
-        fnn_wait(&pool.work, &pool.lock);          /* a wake-up for nothing does no harm: the worker watches again */
+        fnn_wait(&pool.work, &pool.lock);   /* a wake-up for nothing does no harm: the worker
+                                               watches again */
     fnn_fetch_add(&pool.parked, -1);
     fnn_unlock(&pool.lock);
 }
 
 static void work(void)
 {
-    if (!fnn_scratch_ready()) {                    /* no memory to work with: the pool is smaller by one */
+    if (!fnn_scratch_ready()) {             /* no memory to work with: the pool is smaller by one */
         fnn_lock(&pool.lock);
         fnn_fetch_add(&pool.live, -1);
         if (fnn_get(&pool.wanted) > fnn_get(&pool.live))
@@ -274,7 +277,8 @@ static int start_worker(void)
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, STACK_BYTES);
     sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);   /* the new thread inherits this: no unguarded moment */
+    /* the new thread inherits this: no unguarded moment */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
     int error = pthread_create(&thread, &attr, worker_main, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attr);
@@ -287,7 +291,7 @@ static void start_workers(void)
     fnn_lock(&pool.lock);
     while (fnn_get(&pool.live) < fnn_get(&pool.wanted)) {
         fnn_fetch_add(&pool.live, 1);
-        if (!start_worker()) {                     /* the system has no more threads: go on with those that live */
+        if (!start_worker()) {      /* the system has no more threads: go on with those that live */
             fnn_fetch_add(&pool.live, -1);
             fnn_set(&pool.wanted, fnn_get(&pool.live));
         }
@@ -303,8 +307,8 @@ static void wake_workers(int64_t blocks)
     int64_t need = blocks - 1 - (fnn_get(&pool.live) - parked);
     if (parked == 0 || need <= 0)
         return;
-    fnn_lock(&pool.lock);                          /* once we hold it, whoever is counted as parked is asleep, ... */
-    fnn_unlock(&pool.lock);                        /* ... and wakes up faster if it is free */
+    fnn_lock(&pool.lock);       /* once we hold it, whoever is counted as parked is asleep, ... */
+    fnn_unlock(&pool.lock);     /* ... and wakes up faster if it is free */
     if (need >= parked)
         fnn_signal_all(&pool.work);
     else
@@ -320,7 +324,7 @@ static void wait_for_workers(int64_t their_blocks)
     while (fnn_get(&pool.finished) < their_blocks) {
         if (spin(&idle))
             continue;
-        fnn_lock(&pool.lock);                      /* same protocol as in park(), the other way round */
+        fnn_lock(&pool.lock);               /* same protocol as in park(), the other way round */
         fnn_set(&pool.caller_parked, 1);
         while (fnn_get(&pool.finished) < their_blocks)
             fnn_wait(&pool.done, &pool.lock);
@@ -407,7 +411,8 @@ static void set_threads(int n, int processors)
     n = (int)fnn_max(1, fnn_min(n, FNN_MAX_THREADS));
     fnn_set(&pool.threads, n);
     fnn_set(&pool.wanted, n - 1);
-    fnn_set(&pool.spin_ns, n <= processors ? SPIN_NS : 0);     /* watching on a shared core delays the work */
+    /* watching on a shared core delays the work */
+    fnn_set(&pool.spin_ns, n <= processors ? SPIN_NS : 0);
     fnn_signal_all(&pool.work);                     /* those who are too many wake up and leave */
 }
 

@@ -30,7 +30,7 @@ static inline void fnn_philox(uint64_t key, uint64_t counter_hi, uint64_t counte
         c1 = (uint32_t)b;
         c2 = (uint32_t)(a >> 32) ^ c3 ^ k1;
         c3 = (uint32_t)a;
-        k0 += 0x9E3779B9u;                          /* golden ratio and sqrt(3) - 1, as 32-bit fractions */
+        k0 += 0x9E3779B9u;                  /* golden ratio and sqrt(3) - 1, as 32-bit fractions */
         k1 += 0xBB67AE85u;
     }
     out[0] = c0;

@@ -140,7 +140,7 @@ static int container_quota(void) { return INT_MAX; }
 
 int fnn_num_processors(void)
 {
-    static fnn_atomic known;                       /* two threads may both find out; they find the same */
+    static fnn_atomic known;                /* two threads may both find out; they find the same */
     if (fnn_get(&known) == 0) {
         int count = processors_allowed(), quota = container_quota();
         count = (int)fnn_min(quota, count);

@@ -83,7 +83,8 @@
 
 #if VBYTES
 typedef REAL vec __attribute__((vector_size(VBYTES)));
-typedef REAL FN(vec_at) __attribute__((vector_size(VBYTES), aligned(sizeof(REAL)), may_alias));   /* at any address */
+/* at any address */
+typedef REAL FN(vec_at) __attribute__((vector_size(VBYTES), aligned(sizeof(REAL)), may_alias));
 FNN_INLINE vec v_load(const REAL *p) { return *(const FN(vec_at) *)p; }
 FNN_INLINE void v_store(REAL *p, vec v) { *(FN(vec_at) *)p = v; }
 /* Not s - (vec){0}: on i386 C11 widens s to a long double first, and no vec holds that. */
@@ -296,9 +297,9 @@ FNN_INLINE REAL r_gelu_slope(REAL x)
     return 0.5 * erfc(-0.70710678118654752440 * x) + x * (0.39894228040143267794 * exp(-0.5 * x * x));
 }
 FNN_INLINE REAL FN(softplus_of_negative)(REAL x) { return log1p(exp(x)); }
-FNN_INLINE REAL FN(minus_size)(REAL x) { return x < 0 ? x : -x; }                            /* -|x| */
+FNN_INLINE REAL FN(minus_size)(REAL x) { return x < 0 ? x : -x; }                       /* -|x| */
 FNN_INLINE REAL r_softplus(REAL x) { return r_max(x, 0) + log1p(exp(FN(minus_size)(x))); }
-FNN_INLINE REAL r_sigmoid(REAL x)                               /* 1 / (1 + e^-x), of which e^-x could overflow */
+FNN_INLINE REAL r_sigmoid(REAL x)               /* 1 / (1 + e^-x), of which e^-x could overflow */
 {
     const REAL e = exp(FN(minus_size)(x));
     return (x < 0 ? e : 1) / (1 + e);
@@ -317,7 +318,7 @@ FNN_INLINE float FN(exp_parts)(float x, uint32_t *n_bits)
     const float shift = 12582912.0f;
     const FN(float_bits) t = { x * 1.44269504f + shift };
     const float n = t.real - shift;
-    float r = x - n * 0.693359375f;                              /* ln 2 in two parts, the first exact in few bits */
+    float r = x - n * 0.693359375f;             /* ln 2 in two parts, the first exact in few bits */
     r = r + n * 2.12194440e-4f;
     float q = 0.00138182985f;                                    /* (e^r - 1 - r) / r^2 */
     q = q * r + 0.00836853217f;
@@ -345,7 +346,7 @@ FNN_INLINE float FN(exp_times)(float x, float up, float down)
     const float shift = 12582912.0f + 127.0f + up;
     const FN(float_bits) t = { x * 1.44269504f + shift }, two = { .bits = t.bits << 23 };
     const float n = t.real - shift;
-    float r = x - n * 0.693359375f;                              /* ln 2 in two parts, the first exact in few bits */
+    float r = x - n * 0.693359375f;             /* ln 2 in two parts, the first exact in few bits */
     r = r + n * 2.12194440e-4f;
     float q = 0.00138182985f * down;                             /* as in exp_parts */
     q = q * r + 0.00836853217f * down;
@@ -384,7 +385,7 @@ FNN_INLINE float FN(log_rest)(float x, int32_t *n, float *f_out)
     *n = (int32_t)(m.bits - 0x3f3504f3u) >> 23;                  /* 0x3f3504f3 is sqrt(1/2) */
     m.bits -= (uint32_t)*n << 23;
     const float f = m.real - 1.0f;
-    float q = 0.0674926788f;                                     /* (ln(1 + f) - f + f^2 / 2) / f^3 */
+    float q = 0.0674926788f;                                /* (ln(1 + f) - f + f^2 / 2) / f^3 */
     q = q * f - 0.116700977f;
     q = q * f + 0.118835486f;
     q = q * f - 0.124062337f;
@@ -475,7 +476,7 @@ FNN_INLINE float FN(power_of_2)(float p)
     const float shift = 12582912.0f + 127.0f;
     /* 2^n, n = p rounded: the low bits of t hold n + 127 */
     const FN(float_bits) t = { p + shift }, two = { .bits = t.bits << 23 };
-    const float r = p - (t.real - shift);                        /* p = n + r, |r| <= 1/2, and 2^r = 1 + r q */
+    const float r = p - (t.real - shift);           /* p = n + r, |r| <= 1/2, and 2^r = 1 + r q */
     float q = 1.32695376e-3f;
     q = q * r + 9.67129227e-3f;
     q = q * r + 5.55071086e-2f;
@@ -493,7 +494,7 @@ FNN_INLINE float FN(normal_tail)(float x, float *u_out)
 {
     FN(float_bits) magnitude = { x };
     magnitude.bits &= 0x7fffffffu;
-    magnitude.bits = magnitude.bits < 0x411f4396u ? magnitude.bits : 0x411f4396u;          /* 9.954f */
+    magnitude.bits = magnitude.bits < 0x411f4396u ? magnitude.bits : 0x411f4396u;       /* 9.954f */
     const float u = magnitude.real, z = u * u;
     float even = -2.84225462e-06f, odd = 3.94642739e-05f;        /* of -p */
     even = even * z - 0.000186588979f;
@@ -533,7 +534,7 @@ FNN_INLINE float r_gelu_slope(float x)                           /* within 4e-7,
     q = q * r + 3.98942280e-1f * 0x1p56f;
     const float s = tail - u * two.real * q;
     const FN(float_bits) from = { x };
-    const float y = (int32_t)from.bits < 0 ? s : 1.0f - s;       /* one instruction chooses by the sign */
+    const float y = (int32_t)from.bits < 0 ? s : 1.0f - s; /* one instruction chooses by the sign */
     return x != x ? x : y;
 }
 /* ln(1 + e^x) for x <= 0: with e = e^x it is e + e^2 q(e), 0 <= e <= 1 */
@@ -557,7 +558,7 @@ FNN_INLINE float FN(minus_size)(float x)                         /* -|x| */
     minus.bits |= 0x80000000u;
     return minus.real;
 }
-FNN_INLINE float r_softplus(float x)                             /* max(x, 0) + ln(1 + e^-|x|): 2.3 ulp */
+FNN_INLINE float r_softplus(float x)                    /* max(x, 0) + ln(1 + e^-|x|): 2.3 ulp */
 {
     return r_max(x, 0) + FN(softplus_of_negative)(FN(minus_size)(x));
 }
@@ -606,7 +607,7 @@ FNN_INLINE float r_pow(float x, float p)                         /* 0.51 ulp */
     q = q * z + 1.0 / 5;
     q = q * z + 1.0 / 3;
     double ln = 2 * s + 2 * s * z * q + e * 0.69314718055994530942;
-    ln = magnitude < 1.17549435e-38f ? -1e300 : magnitude < INFINITY ? ln : 1e300;         /* 0, infinity */
+    ln = magnitude < 1.17549435e-38f ? -1e300 : magnitude < INFINITY ? ln : 1e300; /* 0, infinity */
     double t = p * ln;
     t = t < -200 ? -200 : t > 200 ? 200 : t;                     /* e^200 is infinite as a float */
     const double shift = 6755399441055744.0;                     /* 1.5 * 2^52 */

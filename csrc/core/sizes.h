@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef ptrdiff_t fnn_size;                         /* counts elements; signed, so that differences are too */
+typedef ptrdiff_t fnn_size;             /* counts elements; signed, so that differences are too */
 
 /* Counts work, in multiply-adds, or elements of an array that does not exist yet. Where addresses
  * have 32 bits both can be more than a fnn_size holds. Begin a product with it:

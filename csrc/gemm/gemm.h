@@ -27,8 +27,8 @@
 #ifndef FNN_GEMM_H_ONCE
 #define FNN_GEMM_H_ONCE
 enum {
-    FNN_GEMM_ADD = 1,                               /* add to what C holds; else what C held has no influence */
-    FNN_GEMM_RELU = 2,                              /* zero where the sum with C and biases is below zero; NaN stays */
+    FNN_GEMM_ADD = 1,           /* add to what C holds; else what C held has no influence */
+    FNN_GEMM_RELU = 2,          /* zero where the sum with C and biases is below zero; NaN stays */
 };
 #define FNN_PACKED PTRDIFF_MIN
 

@@ -43,35 +43,43 @@
 /* Chosen by measuring (docs/kernels/gemm.md). */
 enum {
     /* gemm_tile: products */
-    GEMM_STEPS = 4,                                 /* unrolled in the loop over k; each round prefetches a row of C */
-    GEMM_AHEAD = 8,                                 /* how far ahead rows of B are prefetched */
+    GEMM_STEPS = 4,             /* unrolled in the loop over k; each round prefetches a row of C */
+    GEMM_AHEAD = 8,             /* how far ahead rows of B are prefetched */
     /* gemm_blocked */
-    GEMM_KC = 256,                                  /* products in a block: a panel of A is under half an L1 cache */
-    GEMM_KEEP_LEAST = 4, GEMM_KEEP = 64,            /* panels kept in half of the L2 cache: the least and the most */
-    GEMM_DIRECT_A = 4, GEMM_DIRECT_B = 2,           /* an operand is not copied if at most so many panels read it */
-    GEMM_DIRECT_ROWS = 512,                         /* nor is B, for so many rows of A, if its rows are close */
-    GEMM_DIRECT_SPLIT = 256,                        /* the same where vectors of B lie across cache lines */
-    GEMM_DIRECT_BYTES = 4096,                       /* close: at most so many bytes apart, */
-    GEMM_PASS_BYTES = 1024,                         /* or so many where a copy costs little (plan->b_passes) */
-    GEMM_SMALL_A = 1 << 16,                         /* bytes of A in a block that stay while a wider B passes by */
-    GEMM_STREAMS = 64,                              /* rows of B in a block of k where A has few rows */
-    GEMM_STREAM_COLUMNS = 512,                      /* and rows of B have so many elements */
-    GEMM_PART_LEAST = 400000,                       /* multiply-adds that are worth a thread, */
-    GEMM_PART_MOST = 1 << 30,                       /* and the most in a part, so that no thread keeps others waiting */
-    GEMM_GROUP_WORK = 1 << 21,                      /* multiply-adds that are worth a block of a parallel loop */
+    GEMM_KC = 256,                          /* products in a block: a panel of A is under half an L1
+                                               cache */
+    GEMM_KEEP_LEAST = 4, GEMM_KEEP = 64,    /* panels kept in half of the L2 cache: the least and
+                                               the most */
+    GEMM_DIRECT_A = 4, GEMM_DIRECT_B = 2,   /* an operand is not copied if at most so many panels
+                                               read it */
+    GEMM_DIRECT_ROWS = 512,                 /* nor is B, for so many rows of A, if its rows are
+                                               close */
+    GEMM_DIRECT_SPLIT = 256,                /* the same where vectors of B lie across cache lines */
+    GEMM_DIRECT_BYTES = 4096,               /* close: at most so many bytes apart, */
+    GEMM_PASS_BYTES = 1024,                 /* or so many where a copy costs little
+                                               (plan->b_passes) */
+    GEMM_SMALL_A = 1 << 16,                 /* bytes of A in a block that stay while a wider B
+                                               passes by */
+    GEMM_STREAMS = 64,                      /* rows of B in a block of k where A has few rows */
+    GEMM_STREAM_COLUMNS = 512,              /* and rows of B have so many elements */
+    GEMM_PART_LEAST = 400000,               /* multiply-adds that are worth a thread, */
+    GEMM_PART_MOST = 1 << 30,               /* and the most in a part, so that no thread keeps
+                                               others waiting */
+    GEMM_GROUP_WORK = 1 << 21,              /* multiply-adds that are worth a block of a parallel
+                                               loop */
     /* gemm_skinny */
-    GEMM_SKINNY = 3,                                /* rows or columns up to which a product is skinny */
-    GEMM_SKINNY_K = 4096,                           /* products in a block of k */
-    GEMM_SKINNY_WORK = 1 << 17,                     /* elements of the matrix that are worth a block of a loop */
-    SKINNY_CHUNK = 256,                             /* products in a chunk: the most */
-    SKINNY_BAND = 1024,                             /* neighbouring columns whose partial sums are kept: the most */
-    SKINNY_ROWS = 8,                                /* rows of the matrix read at a time, */
-    SKINNY_COLUMNS = 8,                             /* or columns */
-    SKINNY_LEVELS = 5,                              /* of the tree that adds 16 partial sums: its leaves and 4 above */
-    SKINNY_PUT = 64,                                /* columns whose results are written at a time */
+    GEMM_SKINNY = 3,            /* rows or columns up to which a product is skinny */
+    GEMM_SKINNY_K = 4096,       /* products in a block of k */
+    GEMM_SKINNY_WORK = 1 << 17, /* elements of the matrix that are worth a block of a loop */
+    SKINNY_CHUNK = 256,         /* products in a chunk: the most */
+    SKINNY_BAND = 1024,         /* neighbouring columns whose partial sums are kept: the most */
+    SKINNY_ROWS = 8,            /* rows of the matrix read at a time, */
+    SKINNY_COLUMNS = 8,         /* or columns */
+    SKINNY_LEVELS = 5,          /* of the tree that adds 16 partial sums: its leaves and 4 above */
+    SKINNY_PUT = 64,            /* columns whose results are written at a time */
     /* gemm_split */
-    GEMM_SPLIT_AREA = 128 * 128,                    /* elements of C up to which k is cut into chunks: */
-    GEMM_SPLIT_K = 1024, GEMM_SPLITS = 32,          /* the shortest chunk, the most chunks */
+    GEMM_SPLIT_AREA = 128 * 128,            /* elements of C up to which k is cut into chunks: */
+    GEMM_SPLIT_K = 1024, GEMM_SPLITS = 32,  /* the shortest chunk, the most chunks */
 };
 #define GEMM_SPLIT_BYTES ((fnn_size)4 << 20)        /* scratch for the chunks' results */
 
@@ -235,7 +243,8 @@ void FN(gemm_pack_b)(REAL *to, const REAL *b, fnn_size rsb, fnn_size csb, fnn_si
 typedef struct {
     FN(gemm_args) g;
     const fnn_size *offset_c, *offset_a, *offset_b; /* where the matrices of product t begin, */
-    fnn_size step_c, step_a, step_b;                /* or, where that is NULL, how far apart they are */
+    fnn_size step_c, step_a, step_b;                /* or, where that is NULL, how far apart they
+                                                       are */
 } FN(gemm_batch);
 
 static void FN(gemm_batch_block)(void *ctx, fnn_size begin, fnn_size end)
@@ -255,7 +264,8 @@ static void FN(gemm_run_batch)(FN(gemm_batch) *s, fnn_size batch)
     if (g->m <= 0 || g->n <= 0)
         return;
     const fnn_work work = (fnn_work)g->m * g->n * fnn_max(g->k, 1);
-    if (batch == 1 || work >= 16 * GEMM_GROUP_WORK) /* each has work for all threads: one after the other */
+    /* each has work for all threads: one after the other */
+    if (batch == 1 || work >= 16 * GEMM_GROUP_WORK)
         FN(gemm_batch_block)(s, 0, batch);
     else
         fnn_parallel_for(batch, fnn_grain(GEMM_GROUP_WORK / 4, work), FN(gemm_batch_block), s);
@@ -289,7 +299,7 @@ void FN(linear_backward)(REAL *dx, REAL *dw, REAL *db, const REAL *dy, const REA
 {
     static const REAL one = 1;
     if (dx)
-        FN(gemm)(dx, k, dy, n, 1, w, k, 1, NULL, NULL, m, k, n, 0);         /* forward was  y = x w^T + b */
+        FN(gemm)(dx, k, dy, n, 1, w, k, 1, NULL, NULL, m, k, n, 0); /* forward was  y = x w^T + b */
     if (dw)
         FN(gemm)(dw, k, dy, 1, n, x, k, 1, NULL, NULL, n, k, m, 0);
     if (db)

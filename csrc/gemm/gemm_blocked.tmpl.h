@@ -19,13 +19,13 @@
 /* ---- panels ---------------------------------------------------------------------------------- */
 typedef struct {
     const FN(gemm_args) *g;
-    fnn_size a_panels, b_panels;                    /* how many there are */
-    fnn_size height, taller;                        /* rows in a panel of A; the first `taller` panels have one more */
-    int a_copied, b_copied;                         /* which operands are copied; the others are read where they lie */
-    int b_passes;                                   /* a panel of B is copied by the first tile that reads it */
-    int keep_a;                                     /* what gemm_part keeps: panels of A, or of B */
-    fnn_size depth;                                 /* products summed in registers before they are added to C */
-    fnn_size down, across;                          /* the parts that C is cut into */
+    fnn_size a_panels, b_panels; /* how many there are */
+    fnn_size height, taller;     /* rows in a panel of A; the first `taller` panels have one more */
+    int a_copied, b_copied;      /* which operands are copied; the others are read where they lie */
+    int b_passes;                /* a panel of B is copied by the first tile that reads it */
+    int keep_a;                  /* what gemm_part keeps: panels of A, or of B */
+    fnn_size depth;              /* products summed in registers before they are added to C */
+    fnn_size down, across;       /* the parts that C is cut into */
 } FN(gemm_plan);
 
 /* Where a panel begins, and how far it is from one product to the next */
@@ -224,7 +224,8 @@ static void FN(gemm_part)(const FN(gemm_plan) *plan, fnn_size i0, fnn_size i1, f
 {
     const FN(gemm_args) *g = plan->g;
     const fnn_size kc = FN(gemm_block)(plan), begin = plan->keep_a ? i0 : j0, end = plan->keep_a ? i1 : j1;
-    const fnn_size pitch = fnn_max(GEMM_MR, GEMM_NR) * kc + VL;      /* room for a panel of either kind */
+    /* room for a panel of either kind */
+    const fnn_size pitch = fnn_max(GEMM_MR, GEMM_NR) * kc + VL;
     const fnn_size bytes = (plan->keep_a ? GEMM_MR : GEMM_NR) * kc * (fnn_size)sizeof(REAL);
     const fnn_size fit = fnn_l2_bytes() / 2 / bytes;
     const fnn_size group = gemm_even(end - begin, fnn_max(GEMM_KEEP_LEAST, fnn_min(GEMM_KEEP, fit)), 1);

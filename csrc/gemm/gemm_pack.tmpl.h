@@ -16,7 +16,8 @@
 enum { GEMM_NV = 2 };                               /* vectors in a row of a tile */
 
 #if defined(__GNUC__)
-#  define GEMM_APART static __attribute__((noinline))            /* called from many places, and not worth copies */
+#  define GEMM_APART static __attribute__((noinline))   /* called from many places, and not worth
+                                                           copies */
 #else
 #  define GEMM_APART static
 #endif
@@ -25,13 +26,17 @@ enum { GEMM_NV = 2 };                               /* vectors in a row of a til
 #undef GEMM_MR
 #undef GEMM_VL
 #if VBYTES == 64 && !REAL_IS_F64
-#  define GEMM_MR 14                                /* most rows in a tile: 14 x 2 accumulators of 32 registers */
+#  define GEMM_MR 14                                /* most rows in a tile: 14 x 2 accumulators of
+                                                       32 registers */
 #else
-#  define GEMM_MR 6                                 /* 6 x 2 of 16; also for double with 32, to build quickly */
+#  define GEMM_MR 6                                 /* 6 x 2 of 16; also for double with 32, to
+                                                       build quickly */
 #endif
-#define GEMM_VL (VBYTES ? VBYTES / sizeof(REAL) : 1)/* VL as a constant for array sizes */
+/* VL as a constant for array sizes */
+#define GEMM_VL (VBYTES ? VBYTES / sizeof(REAL) : 1)
 #define GEMM_NR (GEMM_NV * VL)
-#define GEMM_LINE (VBYTES < 64 ? 2 : 1)             /* vectors in a cache line, but at most GEMM_NV */
+#define GEMM_LINE (VBYTES < 64 ? 2 : 1)             /* vectors in a cache line, but at most
+                                                       GEMM_NV */
 
 #include "core/transpose.tmpl.h"
 
@@ -44,7 +49,7 @@ GEMM_APART fnn_size FN(gemm_pack_rows)(REAL *dst, fnn_size width, const REAL *sr
     if (k < TRANSPOSE_BLOCK)
         return 0;
     const REAL *row[TRANSPOSE_LANES];
-    for (fnn_size lane = 0; lane < VL; lane++)      /* lanes that the matrix lacks repeat the last one */
+    for (fnn_size lane = 0; lane < VL; lane++) /* lanes that the matrix lacks repeat the last one */
         row[lane] = src + fnn_min(lane, lanes - 1) * ls;
     for (fnn_size p = 0; p < k; p += TRANSPOSE_BLOCK) {
         p = fnn_min(p, k - TRANSPOSE_BLOCK);            /* the last block overlaps the one before */
@@ -63,8 +68,8 @@ GEMM_APART void FN(gemm_pack)(REAL *restrict dst, fnn_size width, fnn_size lanes
 {
     /* the lanes, a vector of them at a time, the last ones first */
     for (fnn_size first = (width - 1) / VL * VL; first >= 0; first -= VL) {
-        const fnn_size here = fnn_min(VL, width - first);            /* lanes of this group in the panel */
-        const fnn_size have = fnn_min(here, lanes - first);          /* and in the matrix */
+        const fnn_size here = fnn_min(VL, width - first);   /* lanes of this group in the panel */
+        const fnn_size have = fnn_min(here, lanes - first); /* and in the matrix */
         const REAL *from = have > 0 ? src + first * ls : src;
         REAL *to = dst + first;
         fnn_size p = 0;

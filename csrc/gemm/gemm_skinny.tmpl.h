@@ -169,12 +169,12 @@ static void FN(skinny_columns_block)(void *ctx, fnn_size begin, fnn_size end)
  * X. Rows of sums are `pitch` apart. After the last step of a partial sum, finished ones are added
  * to it where the tree of additions says so. */
 typedef struct {
-    REAL *sum;                                      /* [rows][pitch] */
+    REAL *sum;                  /* [rows][pitch] */
     const REAL *x, *w;
     fnn_size xs, wp, pitch, width;
-    fnn_size merges;                                /* finished sums to be added; the first of them holds the result */
-    int first;                                      /* the step begins a sum */
-    int lone;                                       /* 0 is added, too: see skinny_tree */
+    fnn_size merges;            /* finished sums to be added; the first of them holds the result */
+    int first;                  /* the step begins a sum */
+    int lone;                   /* 0 is added, too: see skinny_tree */
 } FN(skinny_step);
 
 FNN_INLINE void FN(skinny_add)(const fnn_size rows, const fnn_size products, const FN(skinny_step) *step)
@@ -182,7 +182,8 @@ FNN_INLINE void FN(skinny_add)(const fnn_size rows, const fnn_size products, con
     const fnn_size wp = step->wp, xs = step->xs, pitch = step->pitch, merges = step->merges;
     /* the columns, a vector at a time */
     for (fnn_size c = 0; c < step->width; c += VL) {
-        const REAL *w = step->w + fnn_min(c, step->width - VL);       /* the last vector overlaps the one before */
+        /* the last vector overlaps the one before */
+        const REAL *w = step->w + fnn_min(c, step->width - VL);
         REAL *sum = step->sum + c;
         vec acc[GEMM_SKINNY];
 #pragma GCC unroll 3
@@ -276,9 +277,9 @@ static void FN(skinny_tree)(const FN(skinny_args) *g, fnn_size p, fnn_size k, fn
 
 typedef struct {
     const FN(skinny_args) *g;
-    REAL *parts;                                    /* [groups][rows][columns]; NULL where there is one group */
-    fnn_size groups, products;                      /* products in a group: those of a chunk, or all */
-    fnn_size bands;                                 /* strips of up to SKINNY_BAND columns */
+    REAL *parts;                        /* [groups][rows][columns]; NULL where there is one group */
+    fnn_size groups, products;          /* products in a group: those of a chunk, or all */
+    fnn_size bands;                     /* strips of up to SKINNY_BAND columns */
 } FN(skinny_grid);
 
 /* Items are bands, group by group. */
@@ -326,7 +327,8 @@ static void FN(skinny_sum_block)(void *ctx, fnn_size begin, fnn_size end)
 static void FN(skinny_rows)(const FN(skinny_args) *g)
 {
     const fnn_size area = g->rows * g->columns;
-    const int apart = area <= GEMM_SPLIT_AREA;      /* groups of one chunk; else there are bands enough */
+    /* groups of one chunk; else there are bands enough */
+    const int apart = area <= GEMM_SPLIT_AREA;
     FN(skinny_grid) grid = { g, NULL, apart ? fnn_ceil_div(g->k, g->chunk) : 1, apart ? g->chunk : g->k,
                              fnn_ceil_div(g->columns / VL * VL, SKINNY_BAND) };
     const fnn_size unit = fnn_ceil_div(g->columns, grid.bands) * fnn_min(g->k, grid.products);
@@ -345,7 +347,7 @@ static void FN(gemm_skinny)(const FN(gemm_args) *g)
 {
     FN(skinny_args) whole = { g->c, g->a, g->b, g->bias_row, g->bias_col, g->rsc, 1, g->rsa, g->csa, g->rsb, g->csb,
                               g->m, g->n, g->k, 0, g->how };
-    if (g->m > GEMM_SKINNY)                         /* then n is small: C transposed = B transposed * A transposed */
+    if (g->m > GEMM_SKINNY)     /* then n is small: C transposed = B transposed * A transposed */
         whole = (FN(skinny_args)){ g->c, g->b, g->a, g->bias_col, g->bias_row, 1, g->rsc, g->csb, g->rsb, g->csa,
                                    g->rsa, g->n, g->m, g->k, 0, g->how };
     const fnn_size most = fnn_min(whole.k, GEMM_SKINNY_K);

@@ -50,12 +50,12 @@ typedef struct {
 
 /* What a tile is computed from */
 typedef struct {
-    REAL *c;                                        /* the tile's place in C, rows rsc apart */
+    REAL *c;                                    /* the tile's place in C, rows rsc apart */
     fnn_size rsc;
-    const REAL *a, *b;                              /* the panels: sa as above, rows of B rsb apart */
+    const REAL *a, *b;                          /* the panels: sa as above, rows of B rsb apart */
     fnn_size sa, rsb;
-    REAL *copy;                                     /* where the panel of B is copied to, */
-    const REAL *next;                               /* or what is prefetched: rows next_step apart */
+    REAL *copy;                                 /* where the panel of B is copied to, */
+    const REAL *next;                           /* or what is prefetched: rows next_step apart */
     fnn_size next_step;
     fnn_size k;
     const FN(gemm_end) *end;
@@ -66,7 +66,7 @@ FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by
                               const FN(gemm_tile_args) t)
 {
     const REAL *a = t.a, *b = t.b;
-    uintptr_t next = (uintptr_t)t.next;             /* only prefetched from, and perhaps beyond the array */
+    uintptr_t next = (uintptr_t)t.next;     /* only prefetched from, and perhaps beyond the array */
     REAL *copy = t.copy;
     fnn_size k = t.k;
     vec acc[GEMM_MR][GEMM_NV];
@@ -76,11 +76,12 @@ FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by
         for (fnn_size j = 0; j < nv; j++)
             acc[i][j] = v_set(0);
 
-    const REAL *soon = t.c;                         /* the row of C to prefetch next: C is touched only at the end */
+    const REAL *soon = t.c;     /* the row of C to prefetch next: C is touched only at the end */
     /* the k dimension, GEMM_STEPS products at a time */
     for (; k > GEMM_STEPS; k -= GEMM_STEPS) {
 #pragma GCC unroll 2
-        for (fnn_size j = 0; j < nv; j += GEMM_LINE) {          /* a row of C, and one of the panel that comes next */
+        for (fnn_size j = 0; j < nv; j += GEMM_LINE) {  /* a row of C, and one of the panel that
+                                                           comes next */
             FNN_PREFETCH(soon, (j + GEMM_LINE) * VL - 1, 1, 3);
             if (!copies)
                 FNN_PREFETCH((const REAL *)next, (j + GEMM_LINE) * VL - 1, 0, 2);
@@ -124,7 +125,7 @@ FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by
     if (t.end->bias_col)
         GEMM_EACH(acc[i][j] += v_load(t.end->bias_col + j * VL))
     if (t.end->how & FNN_GEMM_RELU)
-        GEMM_EACH(acc[i][j] = v_max(v_set(0), acc[i][j]))              /* this way round NaN stays */
+        GEMM_EACH(acc[i][j] = v_max(v_set(0), acc[i][j]))           /* this way round NaN stays */
     GEMM_EACH(v_store(t.c + i * t.rsc + j * VL, acc[i][j]))
 #undef GEMM_EACH
 }

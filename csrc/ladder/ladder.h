@@ -8,12 +8,18 @@
  */
 #ifndef FNN_LADDER_ONCE
 #define FNN_LADDER_ONCE
-enum { LADDER_IJK, LADDER_IKJ, LADDER_BLOCKED, LADDER_FOUR_ROWS, LADDER_TILE };              /* steps to gemm */
-enum { LADDER_SEVEN_LOOPS, LADDER_COLUMNS_PLAIN, LADDER_COLUMNS_GEMM, LADDER_STRIPS };       /* to conv2d */
-enum { LADDER_EVERY_TAP, LADDER_TAPS_INSIDE, LADDER_ROWS };                                  /* to max_pool2d */
-enum { LADDER_C_EXP, LADDER_VECTOR_EXP, LADDER_ONLINE };                                     /* to softmax */
-enum { LADDER_DOTS, LADDER_TWO_PRODUCTS, LADDER_ONE_PRODUCT, LADDER_VECTOR_GATES };          /* to lstm */
-enum { LADDER_QUERY_BY_QUERY, LADDER_WHOLE_SCORES };                                         /* to attention */
+/* steps to gemm */
+enum { LADDER_IJK, LADDER_IKJ, LADDER_BLOCKED, LADDER_FOUR_ROWS, LADDER_TILE };
+/* to conv2d */
+enum { LADDER_SEVEN_LOOPS, LADDER_COLUMNS_PLAIN, LADDER_COLUMNS_GEMM, LADDER_STRIPS };
+/* to max_pool2d */
+enum { LADDER_EVERY_TAP, LADDER_TAPS_INSIDE, LADDER_ROWS };
+/* to softmax */
+enum { LADDER_C_EXP, LADDER_VECTOR_EXP, LADDER_ONLINE };
+/* to lstm */
+enum { LADDER_DOTS, LADDER_TWO_PRODUCTS, LADDER_ONE_PRODUCT, LADDER_VECTOR_GATES };
+/* to attention */
+enum { LADDER_QUERY_BY_QUERY, LADDER_WHOLE_SCORES };
 #endif
 #include "core/window.h"
 

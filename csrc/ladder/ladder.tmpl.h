@@ -12,9 +12,11 @@
 #ifndef FNN_LADDER_TEMPLATE_ONCE
 #define FNN_LADDER_TEMPLATE_ONCE
 enum {
-    LADDER_KB = 64, LADDER_NB = 512,                /* a block of B: 128 KB of float, which the L2 cache keeps */
-    LADDER_MR = 6, LADDER_NV = 2,                   /* a tile of C: 6 rows x 2 vectors; 12 of 16 registers hold sums */
-    LADDER_STRIP = 1 << 17                          /* elements of the column matrix that are made at a time */
+    LADDER_KB = 64, LADDER_NB = 512,    /* a block of B: 128 KB of float, which the L2 cache
+                                           keeps */
+    LADDER_MR = 6, LADDER_NV = 2,       /* a tile of C: 6 rows x 2 vectors; 12 of 16 registers hold
+                                           sums */
+    LADDER_STRIP = 1 << 17              /* elements of the column matrix that are made at a time */
 };
 #endif
 
@@ -375,7 +377,8 @@ void FN(ladder_lstm)(REAL *y, const REAL *x, const REAL *h0, const REAL *c0, con
     REAL *z = work, *c = work + T * B * H4;
     const REAL *h = h0;
     memcpy(c, c0, (size_t)(B * H) * sizeof(REAL));
-    if (step >= LADDER_ONE_PRODUCT)                 /* W_ih x does not wait for the step before: all steps at once */
+    /* W_ih x does not wait for the step before: all steps at once */
+    if (step >= LADDER_ONE_PRODUCT)
         FN(gemm)(z, H4, x, I, 1, w_ih, 1, I, NULL, b, T * B, H4, I, 0);
     for (fnn_size t = 0; t < T; t++, x += B * I, z += B * H4, y += B * H) {
         if (step == LADDER_DOTS) {

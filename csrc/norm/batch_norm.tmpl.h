@@ -24,10 +24,10 @@
 #ifndef FNN_BATCH_NORM_ONCE
 #define FNN_BATCH_NORM_ONCE
 enum {
-    NORM_SIDE = 16,                                 /* channels side by side: at most so many, */
-    NORM_RUN = 256,                                 /* of about so many elements together */
-    NORM_COLUMNS = 64,                              /* channels side by side where each has one pixel, */
-    NORM_ROWS = 64                                  /* and the images that are summed before double takes over */
+    NORM_SIDE = 16,                 /* channels side by side: at most so many, */
+    NORM_RUN = 256,                 /* of about so many elements together */
+    NORM_COLUMNS = 64,              /* channels side by side where each has one pixel, */
+    NORM_ROWS = 64                  /* and the images that are summed before double takes over */
 };
 
 typedef struct {
@@ -35,8 +35,8 @@ typedef struct {
     const void *x, *dy, *weight, *bias, *dbatch_mean, *dbatch_var, *running_mean, *running_var;
     fnn_size N, C, S;
     double eps;
-    int inference;                                  /* the statistics are given: they do not depend on x */
-    int relu;                                       /* y is cut at 0 */
+    int inference;                          /* the statistics are given: they do not depend on x */
+    int relu;                               /* y is cut at 0 */
 } fnn_batch_norm_args;
 
 /* Channels that are done side by side. */
@@ -132,7 +132,8 @@ FNN_INLINE void FN(batch_norm_write)(const int relu, const fnn_batch_norm_args *
                                      const REAL *centre, const REAL *scale, const REAL *shift)
 {
     const fnn_size C = args->C, S = args->S;
-    for (fnn_size n = args->N - 1; n >= 0; n--) {   /* what the sums read last is still in the cache */
+    /* what the sums read last is still in the cache */
+    for (fnn_size n = args->N - 1; n >= 0; n--) {
         const REAL *restrict x = (const REAL *)args->x + (n * C + c) * S;       /* x[n,c,:] */
         REAL *restrict y = (REAL *)args->y + (n * C + c) * S;
         if (S == 1)
@@ -285,7 +286,8 @@ FNN_INLINE void FN(batch_norm_write_dx)(const int relu, const fnn_batch_norm_arg
                                         const REAL *slope, const REAL *shift)
 {
     const fnn_size C = args->C, S = args->S;
-    for (fnn_size n = args->N - 1; n >= 0; n--) {   /* what the sums read last is still in the cache */
+    /* what the sums read last is still in the cache */
+    for (fnn_size n = args->N - 1; n >= 0; n--) {
         const REAL *restrict x = (const REAL *)args->x + (n * C + c) * S;
         const REAL *restrict dy = (const REAL *)args->dy + (n * C + c) * S;
         REAL *restrict dx = (REAL *)args->dx + (n * C + c) * S;

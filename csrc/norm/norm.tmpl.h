@@ -105,7 +105,7 @@ static void FN(layer_norm_backward_block)(void *ctx, fnn_size begin, fnn_size en
     const REAL *restrict w = args->weight, *mean = args->mean, *rstd = args->rstd;
     fnn_size n = args->n;
     REAL *restrict dw = NULL, *restrict db = NULL;
-    if (args->work) {                               /* this block's own sums for dweight and dbias */
+    if (args->work) {                           /* this block's own sums for dweight and dbias */
         dw = (REAL *)args->work + begin / args->grain * 2 * n;
         db = dw + n;
         memset(dw, 0, 2 * (size_t)n * sizeof(REAL));
@@ -135,12 +135,12 @@ static void FN(layer_norm_backward_block)(void *ctx, fnn_size begin, fnn_size en
             FN(layer_norm_backward_with_care)(args, row, dw, db);
             continue;
         }
-        if (dw)                                     /* forward was  y = xhat * w + b   so  dw += dy * xhat,  db += dy */
+        if (dw)                 /* forward was  y = xhat * w + b   so  dw += dy * xhat,  db += dy */
             for (fnn_size j = 0; j < n; j++) {
                 dw[j] += dy[j] * ((x[j] - centre) * scale + shift);
                 db[j] += dy[j];
             }
-        if (args->dx) {                             /* forward was  xhat = (x - mean(x)) * rstd(x) */
+        if (args->dx) {                         /* forward was  xhat = (x - mean(x)) * rstd(x) */
             REAL *restrict dx = (REAL *)args->dx + row * n;
             REAL slope = -product / (REAL)n * scale, offset = mean ? -sum / (REAL)n * scale : 0;
             offset += slope * shift;
@@ -262,9 +262,11 @@ static void FN(group_norm_backward_block)(void *ctx, fnn_size begin, fnn_size en
     double m = (double)(K * S);
     for (fnn_size i = begin; i < end; i++) {
         const REAL *x = (const REAL *)args->x + i * K * S, *dy = (const REAL *)args->dy + i * K * S;
-        REAL *dw = (REAL *)args->work + i / G * 2 * C, *db = dw + C;      /* this image's share of dweight and dbias */
+        /* this image's share of dweight and dbias */
+        REAL *dw = (REAL *)args->work + i / G * 2 * C, *db = dw + C;
         double centre = mean[2 * i], rest = mean[2 * i + 1], r = rstd[i], sum = 0, product = 0;
-        for (fnn_size k = 0; k < K; k++) {          /* forward was  y = xhat * w + b   so  dw += dy * xhat,  db += dy */
+        /* forward was  y = xhat * w + b   so  dw += dy * xhat,  db += dy */
+        for (fnn_size k = 0; k < K; k++) {
             fnn_size c = i % G * K + k;
             double s = 0, p = 0;
             FN(norm_products)(dy + k * S, x + k * S, S, (REAL)centre, &s, &p);
@@ -276,7 +278,7 @@ static void FN(group_norm_backward_block)(void *ctx, fnn_size begin, fnn_size en
         }
         if (!FN(norm_is_safe)(r) || !FN(norm_is_finite)(sum) || !FN(norm_is_finite)(product))
             FN(group_norm_backward_with_care)(args, i, dw, db);
-        else if (args->dx) {                        /* forward was  xhat = (x - mean(x)) * rstd(x) */
+        else if (args->dx) {                    /* forward was  xhat = (x - mean(x)) * rstd(x) */
             REAL *dx = (REAL *)args->dx + i * K * S;
             double slope = -product / m * r * r, offset = -sum / m * r - slope * rest;
             for (fnn_size k = 0; k < K; k++)

@@ -25,7 +25,7 @@
 #include <float.h>
 
 enum {
-    NORM_CHUNK = 4096                               /* elements summed before double takes over: 16 or 32 KB */
+    NORM_CHUNK = 4096                   /* elements summed before double takes over: 16 or 32 KB */
 };
 
 /* Of `count` elements: their mean is centre + offset, in two parts so that none of it is lost, and
@@ -201,7 +201,7 @@ static void FN(norm_keep_mean)(REAL *pair, const fnn_moments *moments)
 {
     pair[0] = (REAL)fnn_moments_mean(moments);
     const REAL rest = (REAL)((moments->centre - (double)pair[0]) + moments->offset);
-    pair[1] = rest == rest ? rest : 0;                                 /* an infinite mean leaves none */
+    pair[1] = rest == rest ? rest : 0;                          /* an infinite mean leaves none */
 }
 
 /* ---- with care ------------------------------------------------------------------------------- */
@@ -236,7 +236,7 @@ static double FN(norm_moments_with_care)(fnn_moments *moments, fnn_norm_care *ca
     int exponent = 0;
     if (largest > 0)
         frexp(largest, &exponent);
-    exponent = (int)fnn_max(-1000, fnn_min(exponent, 1000));        /* 2^-exponent is a normal number */
+    exponent = (int)fnn_max(-1000, fnn_min(exponent, 1000));    /* 2^-exponent is a normal number */
     care->unit = ldexp(1, -exponent);
     /* first the mean, then the deviations; in parts, so that few roundings meet in one number */
     for (int pass = centred ? 0 : 1; pass < 2; pass++) {
@@ -342,7 +342,7 @@ FNN_INLINE void FN(norm_write)(const int relu, REAL *restrict y, const REAL *res
     for (; i + 2 * VL <= n; i += 2 * VL) {
         const vec y0 = (v_load(x + i) - centres) * scales + shifts;
         const vec y1 = (v_load(x + i + VL) - centres) * scales + shifts;
-        v_store(y + i, relu ? v_max(zero, y0) : y0);                    /* this way round NaN stays */
+        v_store(y + i, relu ? v_max(zero, y0) : y0);                /* this way round NaN stays */
         v_store(y + i + VL, relu ? v_max(zero, y1) : y1);
     }
     for (; i + VL <= n; i += VL) {

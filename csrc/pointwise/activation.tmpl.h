@@ -61,8 +61,8 @@ FNN_INLINE REAL FN(times_step)(REAL x, REAL v) { return x / (1 + FN(exp_to_89)(-
 FNN_INLINE REAL FN(step)(REAL v, REAL *rest)
 {
     const REAL s = 1 / (1 + FN(exp_to_89)(-v));
-    *rest = 1 - s;                                  /* slopes have 8 ulp, and 17 of gelu_tanh; 3 would cost a quarter
-                                                       of the instructions more */
+    /* slopes have 8 ulp, and 17 of gelu_tanh; 3 would cost a quarter of the instructions more */
+    *rest = 1 - s;
     return s;
 }
 #endif
@@ -137,7 +137,7 @@ MAP2(softsign_backward, dy, x, dy / ((1 + FN(absolute)(x)) * (1 + FN(absolute)(x
 
 FNN_INLINE REAL FN(unit_ramp)(REAL x) { const REAL y = x * R(1.0 / 6) + R(0.5); return y < 0 ? 0 : y > 1 ? 1 : y; }
 
-MAP2PQ(hardtanh_backward, dy, x, low, high, x > low && x < high ? dy : 0)       /* forward is clamp */
+MAP2PQ(hardtanh_backward, dy, x, low, high, x > low && x < high ? dy : 0)   /* forward is clamp */
 MAP1(hardsigmoid_forward, x, FN(unit_ramp)(x))
 MAP2(hardsigmoid_backward, dy, x, x > -3 && x < 3 ? dy * R(1.0 / 6) : 0)
 MAP1(hardswish_forward, x, x <= -3 ? 0 : x < 3 ? x * (x * R(1.0 / 6) + R(0.5)) : x)

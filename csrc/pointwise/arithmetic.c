@@ -28,7 +28,8 @@ int fnn_broadcast_plan(fnn_broadcast *plan, fnn_size *y_shape, int a_ndim, const
         if (y_shape[d] == 1)
             continue;
         if (k >= 0 && plan->a_step[k] == steps_a[d] * y_shape[d] && plan->b_step[k] == steps_b[d] * y_shape[d]) {
-            plan->shape[k] *= y_shape[d];           /* both arrays run on across the two dimensions, or both repeat */
+            /* both arrays run on across the two dimensions, or both repeat */
+            plan->shape[k] *= y_shape[d];
             plan->a_step[k] = steps_a[d];
             plan->b_step[k] = steps_b[d];
         } else {

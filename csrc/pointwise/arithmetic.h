@@ -26,7 +26,8 @@ typedef struct {
     int ndim;                                       /* after merging; at least 1 */
     fnn_size size;                                  /* elements of y */
     fnn_size shape[FNN_MAX_DIMS];                   /* of y */
-    fnn_size a_step[FNN_MAX_DIMS], b_step[FNN_MAX_DIMS];        /* elements from one index to the next; 0: repeated */
+    fnn_size a_step[FNN_MAX_DIMS], b_step[FNN_MAX_DIMS];    /* elements from one index to the next;
+                                                               0: repeated */
 } fnn_broadcast;
 
 /* Plan the broadcast of two contiguous arrays whose shapes are known to fit; writes the shape of y

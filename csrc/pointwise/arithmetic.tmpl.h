@@ -32,12 +32,14 @@ BROADCAST2(is_same, a, b, a == b || (a != a && b != b) ? R(1) : R(0))
 BROADCAST2(exp_difference, a, b, a == b ? (a > -INFINITY ? R(1) : R(0)) : FN(exp_of_negative)(a - b))
 
 BROADCAST2(pow_tensor, a, b, r_pow(a, b))
-FNN_INLINE REAL FN(or_0)(REAL c, REAL v) { return c == 0 || v == 0 ? 0 : c * v; }            /* c v, also 0 infinity */
+/* c v, also 0 infinity */
+FNN_INLINE REAL FN(or_0)(REAL c, REAL v) { return c == 0 || v == 0 ? 0 : c * v; }
 BROADCAST2(pow_tensor_slope_a, a, b, FN(or_0)(b, r_pow(a, b - 1)))
 /* p = a^b; for denormal a, whose logarithm is that of 0, it is small and not always 0 */
 BROADCAST2(pow_tensor_slope_b, a, p, p == 0 || (a == 0 && p < 1) ? R(0) : p * r_log(a))
 
-FNN_INLINE REAL FN(remainder_of)(REAL a, REAL b)    /* fmod has the sign of a; the remainder has the sign of b */
+FNN_INLINE REAL FN(remainder_of)(REAL a, REAL b)    /* fmod has the sign of a; the remainder has the
+                                                       sign of b */
 {
     const REAL r = REAL_IS_F64 ? (REAL)fmod(a, b) : (REAL)fmodf((float)a, (float)b);
     return r != 0 && (r < 0) != (b < 0) ? r + b : r;
@@ -121,13 +123,13 @@ static void FN(pow_backward_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_map_args *args = ctx;
     REAL *restrict dx = args->y;
     const REAL *restrict dy = args->a, *restrict x = args->b;
-    const REAL p = (REAL)args->p;                    /* forward was  y = x^p  so  dx = dy p x^(p-1) */
+    const REAL p = (REAL)args->p;               /* forward was  y = x^p  so  dx = dy p x^(p-1) */
     if (p == 2)
         for (fnn_size i = begin; i < end; i++) dx[i] = 2 * x[i] * dy[i];
     else if (p == 3)
         for (fnn_size i = begin; i < end; i++) dx[i] = 3 * x[i] * x[i] * dy[i];
     else if (p == -1)
-        for (fnn_size i = begin; i < end; i++) {                 /* x^2 would leave the range before 1 / x does */
+        for (fnn_size i = begin; i < end; i++) {   /* x^2 would leave the range before 1 / x does */
             const REAL y = 1 / x[i];
             dx[i] = -dy[i] * y * y;
         }

@@ -13,12 +13,13 @@
  */
 #ifndef FNN_EMBEDDING_ONCE
 #define FNN_EMBEDDING_ONCE
-enum { EMBEDDING_GRAIN = 16384 };                   /* elements a block */
+enum { EMBEDDING_GRAIN = 16384 };   /* elements a block */
 typedef struct {
     void *y;
     const void *x;
     const int64_t *index;
-    const fnn_size *start, *place;                  /* the positions of row v: place[k], start[v] <= k < start[v + 1] */
+    const fnn_size *start, *place;  /* the positions of row v: place[k], start[v] <= k < start[v +
+                                       1] */
     fnn_size D, padding;
 } fnn_embedding_args;
 #endif
@@ -74,11 +75,12 @@ void FN(embedding_backward)(REAL *dw, const REAL *dy, const int64_t *index, fnn_
     memset(start, 0, (size_t)(V + 1) * sizeof(fnn_size));
     for (fnn_size i = 0; i < n; i++)
         start[index[i]]++;
-    for (fnn_size v = 0, before = 0; v <= V; v++) { /* counts become the end of each row's positions, */
+    /* counts become the end of each row's positions, */
+    for (fnn_size v = 0, before = 0; v <= V; v++) {
         before += start[v];
         start[v] = before;
     }
-    for (fnn_size i = n; i-- > 0;)                  /* and placing from the back moves the ends to the beginnings */
+    for (fnn_size i = n; i-- > 0;)  /* and placing from the back moves the ends to the beginnings */
         place[--start[index[i]]] = i;
     fnn_embedding_args args = { dw, dy, index, start, place, D, padding };
     const fnn_size work = D * (n / V + 1);          /* elements added into an average row */

@@ -33,12 +33,15 @@
 
 #ifndef FNN_LOSS_TEMPLATE_ONCE
 #define FNN_LOSS_TEMPLATE_ONCE
-enum { LOSS_GRAIN = 16384, LOSS_STRIP = 256 };      /* elements in a block of a parallel loop; in a strip */
+enum { LOSS_GRAIN = 16384, LOSS_STRIP = 256 };  /* elements in a block of a parallel loop; in a
+                                                   strip */
 #endif
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
-FNN_INLINE REAL FN(within)(REAL x, REAL limit) { return r_max(-limit, r_min(limit, x)); }      /* NaN stays */
-FNN_INLINE REAL FN(sign)(REAL x) { return x > 0 ? (REAL)1 : x < 0 ? (REAL)-1 : x; }          /* 0 and NaN stay */
+/* NaN stays */
+FNN_INLINE REAL FN(within)(REAL x, REAL limit) { return r_max(-limit, r_min(limit, x)); }
+/* 0 and NaN stay */
+FNN_INLINE REAL FN(sign)(REAL x) { return x > 0 ? (REAL)1 : x < 0 ? (REAL)-1 : x; }
 FNN_INLINE REAL FN(log_from_minus_100)(REAL x) { const REAL y = r_log(x); return y < -100 ? -100 : y; }
 FNN_INLINE REAL FN(log1p_from_minus_100)(REAL x) { const REAL y = r_log1p(x); return y < -100 ? -100 : y; }
 
@@ -92,7 +95,8 @@ FNN_INLINE REAL FN(loss_dx)(int which, REAL x, REAL t, REAL yes, REAL param)
     case FNN_L1:         return FN(sign)(d);
     case FNN_SMOOTH_L1:  return param > 0 ? FN(within)(d / param, 1) : FN(sign)(d);
     case FNN_HUBER:      return FN(within)(d, param);
-    case FNN_BCE:        return d / r_max((1 - x) * x, (REAL)1e-12);          /* as PyTorch: finite at 0 and 1 */
+    /* as PyTorch: finite at 0 and 1 */
+    case FNN_BCE:        return d / r_max((1 - x) * x, (REAL)1e-12);
     case FNN_BCE_LOGITS: return FN(logits_dx)(x, t, yes);
     case FNN_KL:         return -t;
     default:             return -r_exp(t);
@@ -104,9 +108,10 @@ FNN_INLINE REAL FN(loss_dt)(int which, REAL x, REAL t, REAL q, REAL param)
     switch (which) {
     case FNN_BCE:        return FN(log1p_from_minus_100)(-x) - FN(log_from_minus_100)(x);
     case FNN_BCE_LOGITS: return FN(logits_dt)(x, q);
-    case FNN_KL:         return t == 0 ? -x : r_log(t) + 1 - x;        /* the slope of t log t at 0 is taken as 0 */
+    /* the slope of t log t at 0 is taken as 0 */
+    case FNN_KL:         return t == 0 ? -x : r_log(t) + 1 - x;
     case FNN_KL_LOG:     return FN(weighed)(r_exp(t), t - x + 1);
-    default:             return -FN(loss_dx)(which, x, t, 0, param);          /* functions of x - t */
+    default:             return -FN(loss_dx)(which, x, t, 0, param);        /* functions of x - t */
     }
 }
 
@@ -310,7 +315,7 @@ void FN(loss_forward)(REAL *y, const REAL *x, const REAL *t, const REAL *w, cons
     for (fnn_size b = 0; b < blocks; b++)
         sum += args.partial[b];
     fnn_scratch_free(args.partial);
-    y[0] = (REAL)(sum / divisor);                   /* 0 / 0 = NaN for the mean of nothing, as in PyTorch */
+    y[0] = (REAL)(sum / divisor);           /* 0 / 0 = NaN for the mean of nothing, as in PyTorch */
 }
 
 void FN(loss_backward)(REAL *dx, REAL *dt, const REAL *dy, const REAL *x, const REAL *t, const REAL *w, const REAL *pw,

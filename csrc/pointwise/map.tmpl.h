@@ -27,13 +27,13 @@
 #ifndef FNN_MAP_ONCE
 #define FNN_MAP_ONCE
 
-enum { MAP_GRAIN = 16384 };                         /* elements a block: some tens of microseconds from memory */
+enum { MAP_GRAIN = 16384 };         /* elements a block: some tens of microseconds from memory */
 
 #define R(constant) ((REAL)(constant))
 
 typedef struct { void *y; const void *a, *b; double p, q; } fnn_map_args;
 
-enum { MAP_PIECE = 128 };                           /* elements that are widened to double at a time */
+enum { MAP_PIECE = 128 };                       /* elements that are widened to double at a time */
 
 static inline void fnn_widen(double *restrict out, const float *restrict in, fnn_size n)
 {
@@ -181,7 +181,8 @@ FNN_INLINE void FN(broadcast_block)(void *ctx, fnn_size begin, fnn_size end)
         at[last] += n;
         a += n * s->a_step[last];
         b += n * s->b_step[last];
-        for (int d = last; d > 0 && at[d] == s->shape[d]; d--) {         /* carry into the next dimension up */
+        /* carry into the next dimension up */
+        for (int d = last; d > 0 && at[d] == s->shape[d]; d--) {
             at[d] = 0;
             at[d - 1]++;
             a += s->a_step[d - 1] - s->shape[d] * s->a_step[d];

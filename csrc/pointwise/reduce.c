@@ -6,13 +6,17 @@
 #include <string.h>
 
 enum {
-    REDUCE_BLOCK = 16384,                           /* elements a task should have */
-    REDUCE_RUN = 256,                               /* elements summed in one loop; longer runs are halved */
-    REDUCE_ROWS = 128,                              /* rows added into one partial sum, before those are added */
-    REDUCE_COLUMNS = 512,                           /* columns of one task */
-    REDUCE_LANES = 64,                              /* running extremes kept side by side */
-    REDUCE_PARTS = 256,                             /* most pieces that one sum is cut into for the threads */
-    REDUCE_SCRATCH = 16 * 64 * REDUCE_COLUMNS       /* most partial sums held at a time: 4 MiB of double */
+    REDUCE_BLOCK = 16384,                       /* elements a task should have */
+    REDUCE_RUN = 256,                           /* elements summed in one loop; longer runs are
+                                                   halved */
+    REDUCE_ROWS = 128,                          /* rows added into one partial sum, before those are
+                                                   added */
+    REDUCE_COLUMNS = 512,                       /* columns of one task */
+    REDUCE_LANES = 64,                          /* running extremes kept side by side */
+    REDUCE_PARTS = 256,                         /* most pieces that one sum is cut into for the
+                                                   threads */
+    REDUCE_SCRATCH = 16 * 64 * REDUCE_COLUMNS   /* most partial sums held at a time: 4 MiB of
+                                                   double */
 };
 
 /* Partial results b into a, element by element. */
@@ -54,12 +58,14 @@ typedef struct {
     fnn_combine_fn *combine;
     void *y;
     const void *x, *c;
-    double *parts;                                  /* [pieces][inner] partial results */
-    fnn_size outer, axis, inner, piece;             /* a piece is so many steps along the axis */
+    double *parts;                      /* [pieces][inner] partial results */
+    fnn_size outer, axis, inner, piece; /* a piece is so many steps along the axis */
     double divisor;
-    int root;                                       /* take the square root at last */
-    int squares;                                    /* it is a sum of squares: looked at, and done again if in doubt */
-    void *rest;                                     /* what rounding leaves of y; of c, where a sum of squares has it */
+    int root;                           /* take the square root at last */
+    int squares;                        /* it is a sum of squares: looked at, and done again if in
+                                           doubt */
+    void *rest;                         /* what rounding leaves of y; of c, where a sum of squares
+                                           has it */
 } fnn_reduce_args;
 
 /* For what is not a reduction but goes along the axis too. */

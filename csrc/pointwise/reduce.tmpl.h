@@ -411,7 +411,8 @@ static void FN(prod_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const fnn_axis_args *args = ctx;
     const fnn_size inner = args->inner, axis = args->axis, blocks = fnn_ceil_div(inner, REDUCE_COLUMNS);
-    double product[REDUCE_COLUMNS], zeros[REDUCE_COLUMNS];      /* of all that are not zero, and how many are */
+    /* of all that are not zero, and how many are */
+    double product[REDUCE_COLUMNS], zeros[REDUCE_COLUMNS];
     for (fnn_size t = begin; t < end; t++) {
         const fnn_size o = t / blocks, i0 = t % blocks * REDUCE_COLUMNS, n = fnn_min(inner - i0, REDUCE_COLUMNS);
         const REAL *restrict x = (const REAL *)args->x + o * axis * inner + i0;

@@ -11,7 +11,7 @@ FNN_INLINE float FN(exp2_of_scaled)(float d, float factor, float least)
 {
     /* as in exp_to_89, simd.h: the low bits hold n + 127, the exponent of 2^n */
     const float shift = 12582912.0f + 127.0f;
-    d = r_max(least, d);                                         /* where they are 0, and so is the power */
+    d = r_max(least, d);                                /* where they are 0, and so is the power */
     union { float real; uint32_t bits; } sum = { d * factor + shift }, power;
     const float r = d * factor - (sum.real - shift);
     float q = 1.32695376e-3f;                                    /* 2^r = 1 + r q, |r| <= 1/2 */
@@ -26,9 +26,9 @@ FNN_INLINE float FN(exp2_of_scaled)(float d, float factor, float least)
 #endif
 
 #undef PAIR
-#define PAIR (2 * (VBYTES ? VBYTES / (fnn_size)sizeof(REAL) : 1))            /* elements in two vectors */
+#define PAIR (2 * (VBYTES ? VBYTES / (fnn_size)sizeof(REAL) : 1))     /* elements in two vectors */
 #undef ROW_PART
-#define ROW_PART (4 * (VBYTES ? VBYTES / (fnn_size)sizeof(REAL) : 1))        /* elements in four vectors */
+#define ROW_PART (4 * (VBYTES ? VBYTES / (fnn_size)sizeof(REAL) : 1)) /* elements in four vectors */
 
 /* The largest of x[0..n), -infinity for n = 0. NaN is passed over here and shows in the sum of the
  * exponentials. */
@@ -117,7 +117,8 @@ FNN_INLINE vec FN(add_exp)(vec sum, vec x, vec top)
     q = q * r + v_set(1.0f);
     return q * (vec)(__builtin_shuffle(roots, (bits)t) + ((bits)t << 20)) + sum;
 #else
-    const vec shift = v_set(12582912.0f + 127.0f), t = d * v_set(1.44269504f) + shift;        /* as in exp_to_89 */
+    /* as in exp_to_89 */
+    const vec shift = v_set(12582912.0f + 127.0f), t = d * v_set(1.44269504f) + shift;
     const vec r = d * v_set(1.44269504f) - (t - shift);
     vec q = v_set(1.32695376e-3f);                               /* 2^r = 1 + r q, |r| <= 1/2 */
     q = q * r + v_set(9.67129227e-3f);
@@ -145,7 +146,7 @@ FNN_INLINE REAL FN(row_sum_exp)(const REAL *x, REAL top, const REAL *next, REAL 
         FN(prefetch_pair)(after, i);
         sum = FN(add_exp)(sum, v_load(x + i), tops);
         sum_2 = FN(add_exp)(sum_2, v_load(x + i + VL), tops);
-        most = v_max(v_load(next + i), most);                    /* this way round NaN is passed over */
+        most = v_max(v_load(next + i), most);               /* this way round NaN is passed over */
         most_2 = v_max(v_load(next + i + VL), most_2);
         if (y) {
             v_store(y + i, (v_load(before + i) - before_tops) - logs);
@@ -153,7 +154,7 @@ FNN_INLINE REAL FN(row_sum_exp)(const REAL *x, REAL top, const REAL *next, REAL 
         }
     }
     REAL rest[PAIR], largest = v_hmax(v_max(most, most_2));
-    if (i < n) {                                                 /* the end, filled up with what adds nothing */
+    if (i < n) {                                    /* the end, filled up with what adds nothing */
         for (fnn_size j = 0; j < PAIR; j++)
             rest[j] = -(REAL)INFINITY;
         for (fnn_size j = i; j < n; j++) {
@@ -186,7 +187,7 @@ FNN_INLINE REAL FN(row_exp_between)(REAL *restrict e, const REAL *restrict x, RE
             e[i + j] = FN(exp_of_negative)(x[i + j] - top);
         sum += v_load(e + i);
         sum_2 += v_load(e + i + VL);
-        most = v_max(v_load(next + i), most);                    /* this way round NaN is passed over */
+        most = v_max(v_load(next + i), most);               /* this way round NaN is passed over */
         most_2 = v_max(v_load(next + i + VL), most_2);
         if (before) {
             v_store(before + i, v_load(before + i) * factors);

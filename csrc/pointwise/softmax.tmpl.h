@@ -165,14 +165,14 @@ static void FN(softmax_backward_block)(void *ctx, fnn_size begin, fnn_size end)
 #pragma omp simd reduction(+ : sum)
                 for (fnn_size c = 0; c < axis; c++)
                     sum += dy[c];
-                for (fnn_size c = 0; c < axis; c++)
-                    dx[c] = dy[c] - FN(exp_of_negative)(y[c]) * sum;          /* forward was  y = x - log sum exp(x) */
+                for (fnn_size c = 0; c < axis; c++)        /* forward was  y = x - log sum exp(x) */
+                    dx[c] = dy[c] - FN(exp_of_negative)(y[c]) * sum;
             } else {
 #pragma omp simd reduction(+ : sum)
                 for (fnn_size c = 0; c < axis; c++)
                     sum += dy[c] * y[c];
                 for (fnn_size c = 0; c < axis; c++)
-                    dx[c] = y[c] * (dy[c] - sum);               /* forward was  y = exp(x) / sum exp(x) */
+                    dx[c] = y[c] * (dy[c] - sum);       /* forward was  y = exp(x) / sum exp(x) */
             }
             continue;
         }
@@ -206,7 +206,7 @@ typedef struct {
     const int64_t *label;
     int64_t ignore;
     double smoothing, scale;
-    double *partial;                                /* per block: sum of the losses, sum of the divisors */
+    double *partial;                        /* per block: sum of the losses, sum of the divisors */
     int reduction;
 } FN(entropy_args);
 
@@ -336,7 +336,8 @@ static void FN(sum_losses)(FN(entropy_args) *args, fnn_block_fn block, double *d
     fnn_scratch_free(args->partial);
     if (args->reduction == FNN_REDUCE_MEAN)
         *divisor = divisors;
-    args->y[0] = (REAL)(sum / *divisor);            /* 0 / 0 = NaN where every label is ignored, as in PyTorch */
+    /* 0 / 0 = NaN where every label is ignored, as in PyTorch */
+    args->y[0] = (REAL)(sum / *divisor);
 }
 
 void FN(cross_entropy_forward)(REAL *y, REAL *top, REAL *total, double *divisor, const REAL *x, const int64_t *label,
@@ -434,8 +435,8 @@ static void FN(cross_entropy_backward_block)(void *ctx, fnn_size begin, fnn_size
         fnn_find_strip(&args->cut, s, &at, &first, &width);
         const REAL *x = args->x + at, *target = args->target ? args->target + at : NULL;
         const REAL *top = args->top + first, *total = args->total + first;
-        REAL g[STRIP], late[STRIP], pull[STRIP];    /* dx = late (...) where g is infinite: a difference of two
-                                                       infinities is NaN */
+        /* dx = late (...) where g is infinite: a difference of two infinities is NaN */
+        REAL g[STRIP], late[STRIP], pull[STRIP];
         int infinite = 0;
         for (fnn_size j = 0; j < width; j++) {
             const fnn_size i = first + j;
@@ -534,7 +535,7 @@ static void FN(nll_loss_backward_block)(void *ctx, fnn_size begin, fnn_size end)
         for (fnn_size j = 0; j < width; j++) {
             const int64_t l = args->label[first + j];
             const REAL w = l == args->ignore ? 0 : args->weight ? args->weight[l] : 1;
-            if (w != 0)                             /* forward was  y = -w[l] x[l];  the scale may be infinite */
+            if (w != 0)             /* forward was  y = -w[l] x[l];  the scale may be infinite */
                 dx[l * inner + j] = (REAL)(-args->scale * args->dy[args->reduction == FNN_REDUCE_NONE ? first + j : 0])
                                     * w;
         }

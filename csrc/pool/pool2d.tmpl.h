@@ -40,7 +40,8 @@ static void FN(mean_divide)(REAL *y, const REAL *x, const pool_args *args, fnn_s
 {
     const fnn_window *g = args->g;
     const fnn_size rows = mean_count(p, g->H, g->R, g->sh, g->ph, args->count_padding);
-    fnn_size first_from, first_to, last_from, last_to;          /* windows whose first tap, or last, is in the image */
+    /* windows whose first tap, or last, is in the image */
+    fnn_size first_from, first_to, last_from, last_to;
     fnn_inside(g->W, g->Q, g->sw, -g->pw, &first_from, &first_to);
     fnn_inside(g->W, g->Q, g->sw, g->S - 1 - g->pw, &last_from, &last_to);
     const fnn_size from = fnn_min(fnn_max(fnn_max(first_from, last_from), q0), q1);
@@ -174,7 +175,8 @@ static void FN(argmax_backward_block)(void *ctx, fnn_size begin, fnn_size end)
         const int32_t *restrict argmax = args->argmax + nc * PQ;
         memset(dx, 0, HW * sizeof(REAL));
         for (fnn_size pq = 0; pq < PQ; pq++)
-            if (argmax[pq] >= 0 && argmax[pq] < HW)             /* in memory that others can write: no other index */
+            if (argmax[pq] >= 0 && argmax[pq] < HW) /* in memory that others can write: no other
+                                                       index */
                 dx[argmax[pq]] += dy[pq];
     }
 }
@@ -234,7 +236,7 @@ static void FN(mean_window_block)(void *ctx, fnn_size begin, fnn_size end)
             for (fnn_size w = 0; w < columns.n; w++) {
                 const fnn_size j = columns.at[w].begin, width = columns.at[w].end - j;
                 REAL sum = 0;
-                if (width == g->W)                  /* whole rows, such as the whole plane: one run */
+                if (width == g->W)              /* whole rows, such as the whole plane: one run */
                     sum = FN(pool_sum)(x + rows.begin * g->W, height * g->W);
                 else
                     for (fnn_size i = rows.begin; i < rows.end; i++)

@@ -7,16 +7,16 @@
 
 /* ---- for all methods ------------------------------------------------------------------------- */
 enum {
-    POOL_GRAIN = 16384,                             /* elements visited in a block of a parallel loop */
-    POOL_TAPS = 255,                                /* the most taps that a byte can number, */
-    POOL_NONE = FNN_POOL_NONE,                      /* and the number that stands for none */
-    POOL_COLUMNS = 2048,                            /* columns of any tile */
-    POOL_FRAMES = 1 << 15,                          /* elements of the image that a tile aims at, with those of its
-                                                       buffers */
-    POOL_STRIP = 16,                                /* elements of a strip, a piece of a row: one or more vectors at
-                                                       every level */
-    POOL_BYTES = 64                                 /* elements of a strip of tap numbers: one or more vectors of bytes
-                                                       */
+    POOL_GRAIN = 16384,         /* elements visited in a block of a parallel loop */
+    POOL_TAPS = 255,            /* the most taps that a byte can number, */
+    POOL_NONE = FNN_POOL_NONE,  /* and the number that stands for none */
+    POOL_COLUMNS = 2048,        /* columns of any tile */
+    POOL_FRAMES = 1 << 15,      /* elements of the image that a tile aims at, with those of its
+                                   buffers */
+    POOL_STRIP = 16,            /* elements of a strip, a piece of a row: one or more vectors at
+                                   every level */
+    POOL_BYTES = 64             /* elements of a strip of tap numbers: one or more vectors of
+                                   bytes */
 };
 
 /* A loop that keeps the registers to itself: in the function around it pointers would be spilled.
@@ -83,8 +83,8 @@ static inline pool_tiles pool_cut_2x2(const fnn_window *g) { return pool_cut(g->
 
 /* ---- 3x3 windows (pool2d_three.tmpl.h) ------------------------------------------------------- */
 enum {
-    POOL_WIDEST = 1 << 16,                          /* columns of an image at most: its rows are not cut */
-    POOL_AHEAD = 896                                /* elements between what is read and what is prefetched */
+    POOL_WIDEST = 1 << 16,              /* columns of an image at most: its rows are not cut */
+    POOL_AHEAD = 896                    /* elements between what is read and what is prefetched */
 };
 
 /* They move by 2, and all of them see the image. */
@@ -102,8 +102,8 @@ static inline pool_tiles pool_cut_three(const fnn_window *g, fnn_size rows)
 
 /* ---- windows of few taps, in frames (pool2d_frames.tmpl.h) ----------------------------------- */
 enum {
-    POOL_STRIDE = 8,                                /* the largest stride that is sorted into frames */
-    POOL_FRAMES_MAX = 1 << 18                       /* elements of frames that a tile of one row may need */
+    POOL_STRIDE = 8,                        /* the largest stride that is sorted into frames */
+    POOL_FRAMES_MAX = 1 << 18               /* elements of frames that a tile of one row may need */
 };
 
 /* From a window's first tap to the last, in rows of a frame, and in elements of its rows */
@@ -133,7 +133,7 @@ static inline pool_tiles pool_cut_frames(const fnn_window *g, fnn_size rows, fnn
 }
 
 /* ---- maxima of the same windows (pool2d_rows.tmpl.h) ----------------------------------------- */
-enum { POOL_ROWS = 4 };                             /* rows of outputs that go down before they go across */
+enum { POOL_ROWS = 4 };                     /* rows of outputs that go down before they go across */
 
 /* Rows of outputs whose images hold about POOL_FRAMES elements. What a tile and the next one both
  * need is read twice. */
@@ -143,7 +143,7 @@ static inline pool_tiles pool_cut_rows(const fnn_window *g)
 }
 
 /* ---- windows one by one (pool2d.tmpl.h) ------------------------------------------------------ */
-enum { POOL_SPANS = 64 };                           /* outputs of a row whose windows are found at one time */
+enum { POOL_SPANS = 64 };               /* outputs of a row whose windows are found at one time */
 
 /* Elements that window p of the mean counts along one direction: its part in the image, or in the
  * padded image. */
@@ -167,7 +167,7 @@ typedef struct { fnn_size begin, end, step; } pool_span;
 static inline pool_span pool_sees(fnn_size p, fnn_size size, fnn_size outputs, fnn_size taps, fnn_size stride,
                                   fnn_size pad, fnn_size step, int adaptive)
 {
-    if (adaptive)                                   /* from p/outputs to (p + 1)/outputs, pixels cut there included */
+    if (adaptive)               /* from p/outputs to (p + 1)/outputs, pixels cut there included */
         return (pool_span){ pool_share(p, size, outputs), size - pool_share(outputs - p - 1, size, outputs), 1 };
     const fnn_size begin = p * stride - pad, end = fnn_min(begin + (taps - 1) * step + 1, size);
     return (pool_span){ begin >= 0 ? begin : begin + fnn_ceil_div(-begin, step) * step, end, step };

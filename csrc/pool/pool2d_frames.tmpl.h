@@ -21,8 +21,8 @@
  *            of maxima only where tap k was the largest. The elements of a row beyond the last
  *            output are computed in vain.
  */
-#define POOL_SLACK(right) (VL + (right))            /* elements beyond the end of a tile that the loops touch, in
-                                                       vain */
+#define POOL_SLACK(right) (VL + (right))    /* elements beyond the end of a tile that the loops
+                                               touch, in vain */
 
 /* even[j], odd[j] = from[2j], from[2j + 1], in strips of which the last overlaps the one before */
 FNN_INLINE void FN(pool_unzip)(REAL *restrict even, REAL *restrict odd, const REAL *restrict from, fnn_size n)
@@ -57,8 +57,7 @@ static void FN(pool_sort)(REAL *restrict frame, fnn_size size, const REAL *restr
 static void FN(pool_row)(REAL *frame, fnn_size size, const REAL *x, const fnn_window *g, fnn_size first,
                          fnn_size length, REAL outside)
 {
-    if (g->sw == 2) {                               /* pairs that are inside together, then what is left of them at the
-                                                       ends */
+    if (g->sw == 2) {   /* pairs that are inside together, then what is left of them at the ends */
         const fnn_size j0 = first < 0 ? fnn_min((1 - first) / 2, length) : 0;
         const fnn_size j1 = fnn_max(fnn_min((g->W - first) / 2, length), j0);
         if (j1 > j0)

@@ -62,7 +62,8 @@ FNN_INLINE void FN(max_down)(const int rows, const int more, const int checked, 
         FN(max_down_strip)(n, rows, more, checked, to, x, b, c, first, each);
     else
         for (fnn_size at = 0; at < n; at += POOL_STRIP) {
-            at = fnn_min(at, n - POOL_STRIP);       /* the last strip overlaps the one before, which changes nothing */
+            /* the last strip overlaps the one before, which changes nothing */
+            at = fnn_min(at, n - POOL_STRIP);
             FN(max_down_strip)(POOL_STRIP, rows, more, checked,
                                (FN(max_row_of)){ to.most + at, to.number + at, to.nan }, x + at, b + at, c + at, first,
                                each);
@@ -219,7 +220,7 @@ static void FN(max_rows_block)(void *ctx, fnn_size begin, fnn_size end)
         const fnn_size elements = fnn_min(before + n + pool_right(g) + 1, fnn_ceil_div(g->W - j0, sw));
         const fnn_size j1 = fnn_min(j0 + elements * sw, g->W);
         REAL *y = (REAL *)args->out + start, nan[POOL_STRIP] = { 0 };
-        for (fnn_size k = 0; k <= POOL_ROWS; k++) {         /* what is before and after the image stays */
+        for (fnn_size k = 0; k <= POOL_ROWS; k++) { /* what is before and after the image stays */
             FN(pool_fill)(rows + 2 * k * length, length, -(REAL)INFINITY);
             FN(pool_fill)(rows + (2 * k + 1) * length, length, POOL_NONE);
         }

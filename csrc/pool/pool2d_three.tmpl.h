@@ -130,7 +130,7 @@ static void FN(three_block)(void *ctx, fnn_size begin, fnn_size end)
         const pool_tile tile = pool_tile_of(&args->cut, item, g->P, n);
         const REAL *x = (const REAL *)args->in + tile.plane * HW, *x_end = (const REAL *)args->in + g->N * g->C * HW;
         const fnn_size start = (tile.plane * g->P + tile.p0) * n;
-        REAL found_before = 0;                      /* NaN if row a holds one: the row before has looked */
+        REAL found_before = 0;              /* NaN if row a holds one: the row before has looked */
         /* the rows of outputs, one after the other, from rows a, b and c of the image */
         for (fnn_size row = 0; row < tile.rows; row++) {
             const fnn_size i0 = (tile.p0 + row) * 2 - g->ph, r0 = i0 < 0 ? -i0 : 0, r1 = fnn_min(3, g->H - i0);

@@ -29,8 +29,8 @@
 /* What the forward cell needs besides the recurrence: rec->arrays */
 typedef struct {
     REAL *y, *gates;
-    const REAL *h0, *bias;                          /* bias: b_hn; NULL: u_n is in gates already, where the products are
-                                                       done outside */
+    const REAL *h0, *bias;  /* bias: b_hn; NULL: u_n is in gates already, where the products are
+                               done outside */
 } FN(gru_forward_arrays);
 
 /* The gates r and z of one sequence's `units`: gates holds a and receives r, z and u_n; sum
@@ -99,8 +99,7 @@ void FN(gru_forward)(REAL *y, REAL *hT, REAL *gates, const REAL *x, const REAL *
         bias_un[j] = b_hh ? b_hh[2 * H + j] : 0;
     /* all steps' W_ih x + b:   m = T*B, n = 3H, k = I */
     FN(gemm)(gates, pitch, x, I, 1, w_ih, 1, I, NULL, bias, T * B, 3 * H, I, 0);
-    if (T == 1) {                                   /* h0 W_hh^T:   added to the pieces r and z; the third stands
-                                                       alone */
+    if (T == 1) {           /* h0 W_hh^T:   added to the pieces r and z; the third stands alone */
         FN(gemm)(gates, pitch, h0, H, 1, w_hh, 1, H, NULL, NULL, B, 2 * H, H, FNN_GEMM_ADD);
         FN(gemm)(gates + 3 * H, pitch, h0, H, 1, w_hh + 2 * H * H, 1, H, NULL, bias_un, B, H, H, 0);
     }
@@ -113,8 +112,7 @@ void FN(gru_forward)(REAL *y, REAL *hT, REAL *gates, const REAL *x, const REAL *
 /* ---- backward -------------------------------------------------------------------------------- */
 
 typedef struct {
-    REAL *direct;                                   /* [B][H]: what the step after wants of h_t past the gates,
-                                                       dh * z */
+    REAL *direct;           /* [B][H]: what the step after wants of h_t past the gates, dh * z */
     const REAL *dy, *dhT, *y, *gates, *h0;
 } FN(gru_backward_arrays);
 
@@ -128,10 +126,10 @@ FNN_INLINE void FN(gru_gates_backward)(REAL *dgates, REAL *restrict direct, cons
     #pragma omp simd
     for (fnn_size j = 0; j < units; j++) {
         REAL r = gr[j], z = gz[j], n = gn[j], d = dh[j] + direct[j];
-        REAL dn = d * (1 - z) * (1 - n * n);                           /* forward was  h = (1 - z) * n + z * h_before */
+        REAL dn = d * (1 - z) * (1 - n * n);    /* forward was  h = (1 - z) * n + z * h_before */
         dz[j] = d * (h_before[j] - n) * z * (1 - z);
         direct[j] = d * z;
-        dr[j] = dn * gu[j] * r * (1 - r);                              /* forward was  n = tanh(a_n + r * u_n) */
+        dr[j] = dn * gu[j] * r * (1 - r);               /* forward was  n = tanh(a_n + r * u_n) */
         du[j] = dn * r;
         da[j] = dn;
     }

@@ -111,8 +111,8 @@ void FN(lstm_forward)(REAL *y, REAL *hT, REAL *cT, REAL *gates, REAL *cells, con
 /* ---- backward -------------------------------------------------------------------------------- */
 
 typedef struct {
-    REAL *dc;                                       /* [B][H]: before a step, what the step after it wants of c_t; after
-                                                       it, what it wants of c_{t-1} */
+    REAL *dc;   /* [B][H]: before a step, what the step after it wants of c_t; after it, what it
+                   wants of c_{t-1} */
     const REAL *dy, *dhT, *gates, *cells, *c0;
 } FN(lstm_backward_arrays);
 
@@ -127,9 +127,10 @@ FNN_INLINE void FN(lstm_gates_backward)(REAL *dz, REAL *restrict dc, const REAL 
     #pragma omp simd
     for (fnn_size j = 0; j < units; j++) {
         REAL i = gi[j], f = gf[j], g = gg[j], o = go[j], tanh_c = r_tanh(c[j]);
-        REAL d = dc[j] + dh[j] * o * (1 - tanh_c * tanh_c);            /* forward was  h = o * tanh(c) */
-        dzo[j] = dh[j] * tanh_c * o * (1 - o);                         /* forward was  o = sigmoid(z_o) */
-        dzi[j] = d * g * i * (1 - i);                                  /* forward was  c = f * c_before + i * g */
+        REAL d = dc[j] + dh[j] * o * (1 - tanh_c * tanh_c); /* forward was  h = o * tanh(c) */
+        dzo[j] = dh[j] * tanh_c * o * (1 - o);              /* forward was  o = sigmoid(z_o) */
+        /* forward was  c = f * c_before + i * g */
+        dzi[j] = d * g * i * (1 - i);
         dzf[j] = d * c_before[j] * f * (1 - f);
         dzg[j] = d * i * (1 - g * g);
         dc[j] = d * f;

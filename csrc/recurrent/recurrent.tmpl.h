@@ -66,14 +66,13 @@
 #ifndef FNN_REC_ONCE
 #define FNN_REC_ONCE
 enum {
-    REC_SHARE = 1 << 16,                            /* multiply-adds of a step that are worth a thread */
-    REC_PACK = 1 << 16,                             /* elements of W_hh whose packing is worth a block of a loop */
-    REC_GROUP = 24,                                 /* most sequences that meet a panel while it is in the L1 cache */
-    REC_DEPTH = 128,                                /* rows of a panel multiplied at a time: 32 KB in float32 with
-                                                       AVX-512 */
-    REC_SPLIT = 4,                                  /* sequences that are worth reading W_hh for */
-    REC_SUM = 64,                                   /* rows of dz added up before their sum is added to db */
-    REC_BIASES = 256                                /* elements of db in a block */
+    REC_SHARE = 1 << 16,   /* multiply-adds of a step that are worth a thread */
+    REC_PACK = 1 << 16,    /* elements of W_hh whose packing is worth a block of a loop */
+    REC_GROUP = 24,        /* most sequences that meet a panel while it is in the L1 cache */
+    REC_DEPTH = 128,       /* rows of a panel multiplied at a time: 32 KB in float32 with AVX-512 */
+    REC_SPLIT = 4,         /* sequences that are worth reading W_hh for */
+    REC_SUM = 64,          /* rows of dz added up before their sum is added to db */
+    REC_BIASES = 256       /* elements of db in a block */
 };
 #endif
 
@@ -87,8 +86,8 @@ enum {
 #define REC_PIECES fnn_recurrent_pieces(REC_GATES)  /* of H numbers in a row of dz */
 #undef REC_SUMS
 #if VBYTES == 64 || defined(__aarch64__)
-#  define REC_SUMS 24                               /* registers of sums, of 32; the rest is for the panel and for what
-                                                       it is multiplied by */
+#  define REC_SUMS 24                               /* registers of sums, of 32; the rest is for the
+                                                       panel and for what it is multiplied by */
 #else
 #  define REC_SUMS 12                               /* of 16 */
 #endif
@@ -115,16 +114,19 @@ struct FN(recurrence) {
     int down;                                       /* t goes from T-1 to 0 */
     int ieee;                                       /* forward: denormals are kept */
     FN(rec_product_fn) *product;
-    FN(rec_cell) *cell;                             /* the family's cell, */
-    const void *arrays;                             /* and its own arrays, such as a FN(lstm_forward_arrays) */
-    fnn_size step_begin, step_end;                  /* the steps that are to run now */
-    const REAL *weights;                            /* packed W_hh, panel behind panel */
-    fnn_size vectors, panel_units, depth;           /* registers in a row of a panel; its units; its rows */
-    const REAL *start;                              /* [B][H], what step 0 multiplies W_hh by; NULL: nothing */
-    REAL *carry;                                    /* what a step hands to the next: rows of h, or of dz */
-    fnn_size pitch, carry_t;                        /* of a row of carry; the t of its first rows (backward) */
-    const REAL *y;                                  /* forward: [T][B][H], of which carry gets a copy, two steps
-                                                       alternating. Backward: NULL */
+    FN(rec_cell) *cell;                     /* the family's cell, */
+    /* and its own arrays, such as a FN(lstm_forward_arrays) */
+    const void *arrays;
+    fnn_size step_begin, step_end;          /* the steps that are to run now */
+    const REAL *weights;                    /* packed W_hh, panel behind panel */
+    fnn_size vectors, panel_units, depth;   /* registers in a row of a panel; its units; its rows */
+    /* [B][H], what step 0 multiplies W_hh by; NULL: nothing */
+    const REAL *start;
+    REAL *carry;                            /* what a step hands to the next: rows of h, or of dz */
+    /* of a row of carry; the t of its first rows (backward) */
+    fnn_size pitch, carry_t;
+    /* forward: [T][B][H], of which carry gets a copy, two steps alternating. Backward: NULL */
+    const REAL *y;
 };
 
 /* What comes out of a gate; `ieee` is a constant. */
@@ -260,8 +262,8 @@ static void FN(rec_product_4)(REAL *sums, const REAL *a, fnn_size rsa, FN(rec_we
 {
     if (pair)
         FN(rec_pair)(sums, a, weights.here, depth, 4);
-    else if (REC_SUMS == 12 && rows > 2)            /* 3 rows x 4 registers of sums would leave too few of 16: 6 x 2,
-                                                       twice */
+    else if (REC_SUMS == 12 && rows > 2)    /* 3 rows x 4 registers of sums would leave too few of
+                                               16: 6 x 2, twice */
         FN(rec_product)(sums, a, rsa, weights, depth, rows, 4, 2);
     else
         FN(rec_product)(sums, a, rsa, weights, depth, rows, 4, 4);
@@ -439,13 +441,15 @@ static void FN(rec_run)(FN(recurrence) *rec, fnn_size step_begin, fnn_size step_
     const fnn_size workers = fnn_min_work(worth, threads);
     rec->step_begin = step_begin;
     rec->step_end = step_end;
-    if (rec->B >= REC_SPLIT * threads || workers <= 1) {        /* each thread: all steps of some sequences */
+    /* each thread: all steps of some sequences */
+    if (rec->B >= REC_SPLIT * threads || workers <= 1) {
         const fnn_size share = fnn_ceil_div(rec->B, threads);
         fnn_parallel_for(rec->B, fnn_max(share, REC_SPLIT), FN(rec_sequences), rec);
         return;
     }
     const fnn_size stride = FN(rec_stride)(rec->B), items = fnn_ceil_div(panels, stride) * groups;
-    for (fnn_size step = step_begin; step < step_end; step++) { /* all threads: one step after the other */
+    /* all threads: one step after the other */
+    for (fnn_size step = step_begin; step < step_end; step++) {
         FN(rec_step_args) args = { rec, step, groups, stride };
         fnn_parallel_for(items, fnn_ceil_div(items, workers), FN(rec_items), &args);
     }
@@ -460,8 +464,7 @@ static FN(recurrence) FN(rec_forward_pass)(FN(rec_cell) *cell, const void *array
 {
     const fnn_size pitch = fnn_recurrent_pitch(H);
     REAL *weights = work + 2 * B * pitch;
-    if (T > 1) {                                    /* one step would not earn the packing back: it uses the general
-                                                       product */
+    if (T > 1) {        /* one step would not earn the packing back: it uses the general product */
         FN(rec_pack_args) pack = { weights, w_hh, H };
         fnn_parallel_for(fnn_ceil_div(H, REC_UNITS), REC_PACK / (H * REC_VECTORS * VL) + 1, FN(rec_pack_forward_block),
                          &pack);
@@ -532,8 +535,8 @@ static void FN(rec_bias_gradient)(REAL *db, const REAL *dz, fnn_size rows, fnn_s
 typedef struct {
     REAL *dx, *dh0, *dw_ih, *dw_hh, *db_ih, *db_hh;
     const REAL *x, *h0, *w_ih, *w_hh, *y;
-    const REAL *direct;                             /* what reaches h0 past the gates at the end of the pass; NULL:
-                                                       nothing does */
+    const REAL *direct; /* what reaches h0 past the gates at the end of the pass; NULL: nothing
+                           does */
     fnn_size I;
     int reverse;
 } FN(rec_gradients);
@@ -613,7 +616,7 @@ static void FN(rec_backward)(FN(rec_cell) *cell, const void *arrays, const FN(re
         const fnn_size carry_t = grads->reverse && step > 0 ? t - 1 : t;
         const REAL *dz_before = dz + (step > 0 ? FN(rec_offset)(&rec, step - 1) : 0);
         rec.carry_t = carry_t;
-        if (step > 0)                               /* the dz of the step before this part goes along */
+        if (step > 0)                           /* the dz of the step before this part goes along */
             memmove(dz + FN(rec_offset)(&rec, step - 1), dz_before, (size_t)(B * pitch) * sizeof(REAL));
         FN(rec_run)(&rec, step, step + steps);
         FN(rec_contribute)(&rec, grads, dz + (t - carry_t) * B * pitch, packed, t, steps, step > 0);

@@ -19,7 +19,7 @@ from . import tape
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
-LARGE = 1 << 16                                     # bytes from which the kernel, on all cores, is quicker
+LARGE = 1 << 16                             # bytes from which the kernel, on all cores, is quicker
 _ndarray = np.ndarray
 _add, _add_to = kernel("add_forward"), kernel("add_to")
 

@@ -53,7 +53,7 @@ class set_grad_enabled:
         state.enabled = self.before.pop()
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        mode = self.enabled                         # each call gets a fresh one, so that the function may call itself
+        mode = self.enabled     # each call gets a fresh one, so that the function may call itself
 
         if inspect.isgeneratorfunction(function):
             @functools.wraps(function)
@@ -80,7 +80,8 @@ class set_grad_enabled:
                     except GeneratorExit:
                         await _Steps(given.aclose(), mode)
                         raise
-                    except BaseException as error:  # thrown in from outside: for the generator to see
+                    except BaseException as error:
+                        # thrown in from outside: for the generator to see
                         step, message = given.athrow, error
             return asynchronous_generator
 
@@ -191,14 +192,14 @@ class _State(threading.local):
 
 
 state = _State()
-used = False            # has any thread ever entered detect_anomaly()? Looking into `state` costs more
+used = False        # has any thread ever entered detect_anomaly()? Looking into `state` costs more
 
 
 def look_for_nan(name: str, inputs: Sequence[Any], outputs: Sequence[np.ndarray]) -> None:
     """Raise NonFiniteError if an output holds NaN or infinity and no input does."""
     def bad(a: Any) -> bool:
         a = getattr(a, "_data", a)
-        if isinstance(a, float):                    # an attribute: the -inf of masked_fill(x, mask, -inf) is wanted
+        if isinstance(a, float):    # an attribute: the -inf of masked_fill(x, mask, -inf) is wanted
             return not math.isfinite(a)
         return isinstance(a, np.ndarray) and a.dtype.kind == "f" and not np.isfinite(a).all()
     if any(map(bad, outputs)) and not any(map(bad, inputs)):

@@ -79,8 +79,9 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
         else:
             arrays.append(x)
     record = record and run.backward is not None and modes.state.enabled
-    if record:                                      # positions pass the check, and backward uses them again:
-        arrays = [a.copy() if is_integers(a) else a for a in arrays]           # nobody may change them in between
+    if record:                          # positions pass the check, and backward uses them again:
+        # nobody may change them in between
+        arrays = [a.copy() if is_integers(a) else a for a in arrays]
     try:
         if run.check is not None and (run.fits is None or not run.fits(*arrays, **attrs)):
             run.check(*arrays, **attrs)
@@ -112,7 +113,7 @@ def wrap(name: str, y: Any, saved: Any, backward: Any, takes_needs: bool, inputs
                 parents.append(None if not x.requires_grad else x if x.node is None else (x.node, x.index))
             else:
                 parents.append(None)
-        if many:                                    # positions that backward uses again are its own, as those in apply
+        if many:                # positions that backward uses again are its own, as those in apply
             y = tuple([a.copy() if is_integers(a) and any(np.may_share_memory(a, b) for b in modes.flat(saved)) else a
                        for a in y])
         outputs = [(a.shape, a.dtype) for a in y] if many else ((y.shape, y.dtype),)
@@ -129,18 +130,20 @@ def wrap(name: str, y: Any, saved: Any, backward: Any, takes_needs: bool, inputs
 
 def _result(a: np.ndarray, node: Node | None, index: int, inputs: Sequence[Any]) -> Tensor:
     """The tensor over one output."""
-    if a.__class__ is not _ndarray:                 # NumPy makes a scalar of an array without dimensions
+    if a.__class__ is not _ndarray:         # NumPy makes a scalar of an array without dimensions
         a = np.asarray(a)
     t = Tensor(a)
     if node is not None and a.dtype.kind == "f":
         t.node, t.index, t.requires_grad = node, index, True
     base = a.base
-    if base is not None and isinstance(base, _ndarray):         # a view: a change of either is a change of both
+    # a view: a change of either is a change of both
+    if base is not None and isinstance(base, _ndarray):
         for x in inputs:
             if isinstance(x, Tensor) and (x._data is base or x._data.base is base):
                 t._version = x._version
                 root = x if x._base is None else x._base
-                if node is not None or not root.requires_grad:  # under no_grad() a view keeps no graph alive
+                # under no_grad() a view keeps no graph alive
+                if node is not None or not root.requires_grad:
                     t._base = root
                 break
     return t
@@ -282,9 +285,10 @@ class Extras:
 
 # ---- the compiled rule ---------------------------------------------------------------------------
 apply_in_python = apply
-_compiled = bool(compiled) and getattr(sys, "_is_gil_enabled", lambda: True)()   # it reads slots without locks
+# it reads slots without locks
+_compiled = bool(compiled) and getattr(sys, "_is_gil_enabled", lambda: True)()
 forms = forms_in_python
-untouched: Callable[[Node], bool] = lambda node: False          # a glance at what check_saved looks into
+untouched: Callable[[Node], bool] = lambda node: False  # a glance at what check_saved looks into
 if _compiled:
     apply, forms, untouched = compiled.apply, compiled.forms, compiled.untouched
 

@@ -55,7 +55,8 @@ def backward(outputs: Sequence[Tensor], gradients: Sequence[Any] | None = None, 
     """
     try:
         leaves = walk(outputs, gradients, retain_graph)
-        taken = _memory_of(gradients) if gradients else set()       # what some leaf, or the caller, holds already
+        # what some leaf, or the caller, holds already
+        taken = _memory_of(gradients) if gradients else set()
         for slot in leaves.values():
             leaf, g = slot
             if leaf.grad is not None:
@@ -129,7 +130,8 @@ def walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_grap
     Returns {id(leaf): [leaf, its gradient]}.
     """
     leaves: dict[int, list[Any]] = {}
-    pending: dict[tape.Node, dict[int, np.ndarray]] = {}        # which output of the node: its gradient so far
+    # which output of the node: its gradient so far
+    pending: dict[tape.Node, dict[int, np.ndarray]] = {}
     queue: list[tape.Node] = []
     anomaly = modes.state.anomaly
 
@@ -164,6 +166,7 @@ def walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_grap
             for index in grads:
                 if (id(node), index) in between:
                     between[(id(node), index)] = grads[index]
+        # a custom node has no backward, and None no place
         places = PLACES.get(node.backward)          # type: ignore[arg-type]
         if places is not None and not anomaly and (key := places(**node.attrs)) is not None:
             if not tape.untouched(node):
@@ -176,10 +179,11 @@ def walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_grap
             join_at(node.parents[0], key, grads[0], pending, leaves, arrive)
         else:
             results = node.run(grads)
-            del grads                               # what was only needed for this node can go, or be written to
+            del grads               # what was only needed for this node can go, or be written to
             for parent, dx in zip(node.parents, results):
                 if parent is not None and dx is not None:
                     arrive(parent, _checked(node, parent, dx, anomaly))
+            # of another type: only so that nothing holds the gradients
             results = dx = ()                       # type: ignore[assignment]
         if not retain_graph:
             node.release()

@@ -60,7 +60,8 @@ def write(t: Tensor, who: str, key: Any, value: Any) -> None:
                              got=str(t._data.dtype), hint="Write value.detach(), or make the buffer floating-point.")
         renew(value if given else t)
         window = None if t is root else window_of(t, root)
-        all_of_it = t is root and (key is None or key is Ellipsis)              # then nothing is left of what was there
+        # then nothing is left of what was there
+        all_of_it = t is root and (key is None or key is Ellipsis)
         parents = [None if all_of_it else _history(root), _history(value) if given else None]
     try:
         if key is None:
@@ -88,7 +89,8 @@ def write(t: Tensor, who: str, key: Any, value: Any) -> None:
                               [(root._data.shape, root._data.dtype)], False)
         root.index, root.requires_grad = 0, True
         if len(root._version) == 1:
-            root._version.append(weakref.ref(root))             # from now on views ask whether they are up to date
+            # from now on views ask whether they are up to date
+            root._version.append(weakref.ref(root))
         renew(t)
 
 
@@ -157,7 +159,7 @@ def _write_backward(dy: np.ndarray, saved: Any, *, needs: tuple[bool, ...], wind
     if needs[1]:
         whole = np.asarray(dy, order="C")
         taken = np.asarray((whole if window is None else window.of(whole))[key])
-        if _may_repeat(key):                        # the last write to a place is the one that counts
+        if _may_repeat(key):                    # the last write to a place is the one that counts
             number = np.arange(taken.size).reshape(taken.shape)
             last = np.zeros(dy.shape if window is None else window.shape, np.intp)
             last[key] = number

@@ -19,7 +19,7 @@ from .race import geometric_mean
 __all__ = ["CLIFF", "Bar", "cells", "measure"]
 
 Row = dict[str, Any]
-CLIFF = 1.5         # how many times slower per operation than its neighbour a size may be (sweep.py)
+CLIFF = 1.5     # how many times slower per operation than its neighbour a size may be (sweep.py)
 
 
 @dataclass(frozen=True)

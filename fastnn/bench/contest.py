@@ -28,7 +28,8 @@ class Contest:
     """One workload as one contestant runs it."""
 
     call: Callable[[], Any]                         # what is timed
-    results: Callable[[], list[np.ndarray]]         # what it computes: compared with the others' before timing
+    # what it computes: compared with the others' before timing
+    results: Callable[[], list[np.ndarray]]
     library: Any
     gradients: bool = True                          # whether `call` needs the tape
 

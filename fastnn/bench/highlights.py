@@ -39,8 +39,8 @@ class Highlights:
     rivals: list[str] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
     note: str = ""
-    means: dict[str, float] = field(default_factory=dict)      # rival -> geometric mean of the ratios
-    warning: str = ""                                           # why the figures mean little; "": they do not
+    means: dict[str, float] = field(default_factory=dict)   # rival -> geometric mean of the ratios
+    warning: str = ""                               # why the figures mean little; "": they do not
 
     @property
     def remark(self) -> str:

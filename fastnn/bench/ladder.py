@@ -113,11 +113,12 @@ def pooling(N: int = 8, C: int = 64, H: int = 112, W: int = 112, dtype: Any = np
     attrs = {"kernel_size": (3, 3), "stride": (2, 2), "padding": (1, 1), "dilation": (1, 1), "ceil_mode": False,
              "return_indices": False}
     y_size = N*C*((H - 1)//2 + 1)*((W - 1)//2 + 1)
-    moved = x.itemsize*(x.size + y_size) + 4*y_size                     # and places as 32-bit numbers
+    moved = x.itemsize*(x.size + y_size) + 4*y_size                 # and places as 32-bit numbers
     names = ("every tap asks where it is", "loops cut to the image", "a row at a time, in vectors")
 
     def maxima(step: int) -> Array:
-        return compiled.ladder_max_pool2d(x, (3, 3), (2, 2), (1, 1), step)[0]           # without their places
+        # without their places
+        return compiled.ladder_max_pool2d(x, (3, 3), (2, 2), (1, 1), step)[0]
 
     steps = [Step(name, partial(maxima, i), moved) for i, name in enumerate(names)]
     # places as bytes
@@ -144,7 +145,7 @@ def lstm(T: int = 32, B: int = 16, I: int = 256, H: int = 256, dtype: Any = np.f
                      for seed, shape in enumerate(((4*H, I), (4*H, H), (4*H,)), 3))
     z, weights = x.itemsize*T*B*4*H, w_ih.nbytes + w_hh.nbytes
     moved = x.nbytes + x.itemsize*T*B*H + weights
-    each_step = (T - 1)*w_ih.nbytes                 # read again for each step, where the products are apart
+    each_step = (T - 1)*w_ih.nbytes         # read again for each step, where the products are apart
     names = (("a dot product for each gate", each_step), ("two products a step", 2*z + each_step),
              ("one product for all inputs", 2*z), ("gates in vectors", 2*z))
     steps = [Step(name, partial(compiled.ladder_lstm, x, h0, c0, w_ih, w_hh, b, i), moved + extra)

@@ -116,7 +116,7 @@ class Numpy:
         self.threads = threads or int(os.environ.get("OMP_NUM_THREADS", 0)) or os.cpu_count() or 1
         if threads:
             try:
-                import threadpoolctl  # type: ignore[import-untyped]
+                import threadpoolctl
                 threadpoolctl.threadpool_limits(threads)
             except ImportError:
                 pass                    # a process of its own gets the number from its environment

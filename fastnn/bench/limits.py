@@ -14,7 +14,8 @@ from ..kernels import compiled
 
 __all__ = ["least_time", "measure"]
 
-COPIED = 64 << 20           # bytes of the arrays that are copied: more than any cache of these machines' cores
+# bytes of the arrays that are copied: more than any cache of these machines' cores
+COPIED = 64 << 20
 TRIES = 7
 
 

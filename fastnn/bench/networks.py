@@ -76,7 +76,7 @@ class Network:
     image: tuple[int, ...] = ()         # shape of one sample of floats, or
     tokens: tuple[int, int] = (0, 0)    # (length, vocabulary) of one sample of tokens
     classes: int = 10
-    flops: float = 0                    # of the forward of one sample, a multiply-add counted as two
+    flops: float = 0                # of the forward of one sample, a multiply-add counted as two
 
     def data(self, name: str, batch: int) -> tuple[np.ndarray, np.ndarray]:
         """The same inputs and targets for every contestant."""

@@ -105,11 +105,12 @@ class Worker:
             time.sleep(0.03)                        # let the others' thread pools fall asleep
 
     def end(self) -> None:
-        self.process.kill()                         # it holds nothing that is worth a farewell, and may be stopped
+        self.process.kill()         # it holds nothing that is worth a farewell, and may be stopped
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout):
             with contextlib.suppress(OSError):      # what was still to be written
-                stream.close()  # type: ignore[union-attr]
+                # both are pipes, never None
+                stream.close()                      # type: ignore[union-attr]
 
 
 class Contestants:
@@ -163,9 +164,12 @@ class Result:
     flops: float = 0.0
     bytes: float = 0.0
     times: dict[str, list[float]] = field(default_factory=dict)
-    differences: dict[str, float] = field(default_factory=dict)     # from fastnn, as a share of the largest value
-    refused: dict[str, str] = field(default_factory=dict)           # contestants that did not take part, and why
-    wrong: dict[str, str] = field(default_factory=dict)             # contestants whose results differ from fastnn's
+    # from fastnn, as a share of the largest value
+    differences: dict[str, float] = field(default_factory=dict)
+    # contestants that did not take part, and why
+    refused: dict[str, str] = field(default_factory=dict)
+    # contestants whose results differ from fastnn's
+    wrong: dict[str, str] = field(default_factory=dict)
 
     def median(self, library: str) -> float | None:
         return statistics.median(self.times[library]) if self.times.get(library) else None

@@ -119,7 +119,8 @@ def prod(torch: Any, x: Any, *, dim: Any, keepdim: bool) -> Any:
 def kl_div(torch: Any, x: Any, target: Any, **attrs: Any) -> Any:
     if attrs:
         return torch.nn.functional.kl_div(x, target, **attrs)
-    return torch.nn.functional.kl_div(x, target, reduction="sum")/x.numel()         # its "mean" warns at every call
+    # its "mean" warns at every call
+    return torch.nn.functional.kl_div(x, target, reduction="sum")/x.numel()
 
 
 TRANSLATED: dict[str, Callable[..., Any]] = {

@@ -56,10 +56,12 @@ class Contestant:
         np.savez(request["results"], *results)
         self.contest, self.number = contest, 1
         seconds = self.time()
-        while seconds*self.number < request["seconds"]/2 and self.number < MOST_CALLS:       # too short for the clock
+        # too short for the clock
+        while seconds*self.number < request["seconds"]/2 and self.number < MOST_CALLS:
             self.number = min(MOST_CALLS, max(2*self.number, int(request["seconds"]/2/max(seconds, 1e-9))))
             seconds = self.time()
-        seconds = min(seconds, self.time())         # once more: a disturbed clock would make all rounds too short
+        # once more: a disturbed clock would make all rounds too short
+        seconds = min(seconds, self.time())
         self.number = max(1, min(MOST_CALLS, round(request["seconds"]/max(seconds, 1e-9))))
         return {"number": self.number}
 

@@ -57,7 +57,8 @@ def op_workload(op: Op, case: str, make: Callable[[], Sample], direction: str) -
 
     def cost() -> tuple[float, float]:
         sizes = make().sizes
-        factor = 1 if direction == FORWARD else 3           # a gradient for each of two operands, as a rule of thumb
+        # a gradient for each of two operands, as a rule of thumb
+        factor = 1 if direction == FORWARD else 3
         return (factor*float(op.flops(**sizes)) if op.flops else 0.0,
                 factor*float(op.bytes(**sizes)) if op.bytes else 0.0)
     return Workload(f"{op.name}/{case}/{direction}", "ops", contest, cost, 0.02 if op.name == "dropout" else 1e-4)

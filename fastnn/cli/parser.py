@@ -139,7 +139,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = int(module.command(args))
         sys.stdout.flush()
         return code
-    except BrokenPipeError:             # the reader of our output went away (`| head`): nothing is wrong
+    except BrokenPipeError:     # the reader of our output went away (`| head`): nothing is wrong
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (UserError, FastnnError, ImportError) as error:

@@ -37,7 +37,7 @@ GOAL = 0.98                 # share of the held-out digits that must be read cor
 def command(args: Namespace) -> int:
     started = time.perf_counter()
     out = Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)                      # a mistake in --out must not come to light in the end
+    out.mkdir(parents=True, exist_ok=True)  # a mistake in --out must not come to light in the end
     threads, why = about.threads_and_why()
     machine = about.machine(threads)
     introduce(machine, why)

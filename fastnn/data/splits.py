@@ -105,7 +105,8 @@ def random_split(dataset: Any, lengths: Sequence[float], seed: int = 0) -> list[
     if not parts or any(not 0 <= part < float("inf") for part in parts):
         raise RangeError(who="random_split", expected=expected, got=parts)
     if sum(parts) != n and abs(sum(parts) - 1) < 1e-6:
-        parts = [int(round(part * n, 6)) for part in parts]      # 0.29 * 100 is 28.999999999999996, and means 29
+        # 0.29 * 100 is 28.999999999999996, and means 29
+        parts = [int(round(part * n, 6)) for part in parts]
         for k in range(n - sum(parts)):
             parts[k % len(parts)] += 1
     if any(part != int(part) for part in parts) or sum(parts) != n:

@@ -12,8 +12,8 @@ from typing import BinaryIO
 
 __all__ = ["atomic_write", "drop_link"]
 
-NAME_BYTES = 100                                    # of the name; with what is added, below the 255 of file systems
-SECONDS_TO_LOCK = 10                                # from making a temporary file to locking it, which takes far less
+NAME_BYTES = 100                # of the name; with what is added, below the 255 of file systems
+SECONDS_TO_LOCK = 10            # from making a temporary file to locking it, which takes far less
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def atomic_write(path: str | os.PathLike[str], *, follow_links: bool = True) -> 
             # as the subclass that the number stands for
             raise OSError(error.errno, reason, os.fspath(path)) from error
         raise
-    if os.name == "posix":                          # the rename itself is on the disk when the folder is
+    if os.name == "posix":                  # the rename itself is on the disk when the folder is
         with suppress(OSError):
             descriptor = os.open(folder, os.O_RDONLY)
             try:

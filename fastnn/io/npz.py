@@ -32,7 +32,8 @@ __all__ = ["check", "read", "write"]
 META = "__meta__.json"
 HEADER_LIMIT = 10_000               # bytes of an array's header; NumPy's own limit
 DEFLATE_LIMIT = 1032                # the best that deflate can do: 258 bytes in 2 bits
-META_FREE, META_RATIO = 1 << 24, 100               # a larger description that is deflated further than this is a bomb
+# a larger description that is deflated further than this is a bomb
+META_FREE, META_RATIO = 1 << 24, 100
 CHUNK = 1 << 20
 
 
@@ -117,7 +118,8 @@ def _check_tiling(members: list[zipfile.ZipInfo], directory: int, file: BinaryIO
     for member in sorted(members, key=lambda m: m.header_offset):
         if member.header_offset not in ends:
             raise Malformed("the directory of the archive does not fit its content")
-        file.seek(member.header_offset + 26)            # in the local header, the lengths of name and extra field
+        # in the local header, the lengths of name and extra field
+        file.seek(member.header_offset + 26)
         end = member.header_offset + 30 + sum(struct.unpack("<2H", file.read(4))) + member.compress_size
         # A program that wrote to a pipe put the sizes behind the data, in one of four layouts.
         ends = {end + trailer for trailer in (12, 16, 20, 24)} if member.flag_bits & 8 else {end}
@@ -152,10 +154,12 @@ def _read_array(stream: IO[bytes], member: zipfile.ZipInfo) -> np.ndarray:
     except MemoryError as error:
         raise Malformed(f"{member.filename!r} holds {claimed:,} bytes, for which there is no memory",
                         "Load it on a machine with more memory.") from error
-    buffer = memoryview(array.view(np.uint8))  # type: ignore[arg-type]
+    # an array is a buffer, which types can say from Python 3.12 on
+    buffer = memoryview(array.view(np.uint8))       # type: ignore[arg-type]
     done = 0
-    while done < len(buffer):                           # with the last byte of a member zipfile compares its CRC
-        got = stream.readinto(buffer[done:done + CHUNK])  # type: ignore[attr-defined]
+    while done < len(buffer):           # with the last byte of a member zipfile compares its CRC
+        # members of an archive have it; the type of all streams does not
+        got = stream.readinto(buffer[done:done + CHUNK])    # type: ignore[attr-defined]
         if not got:
             raise Malformed(f"{member.filename!r} ends too early")
         done += got

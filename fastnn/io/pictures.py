@@ -103,13 +103,14 @@ def read_with_pillow(path: str) -> np.ndarray:
         raise FileError('it is not a PNG, and other formats need Pillow: pip install "fastnn-engine[images]"') from None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)     # check_pixels refuses it
+            # check_pixels refuses it
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 check_pixels(*image.size)
                 return np.divide(image.convert("RGBA"), 255, dtype=np.float32)
     except FileError:
         raise
-    except Exception as error:                      # a damaged file makes Pillow raise nearly anything
+    except Exception as error:                  # a damaged file makes Pillow raise nearly anything
         raise FileError(f"Pillow: {error}") from error
 
 

@@ -17,7 +17,8 @@ __all__ = ["check_pixels", "read_png", "write_png"]
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 MOST_PIXELS = 1 << 24            # 4,096 x 4,096; as floats of red, green, blue and alpha 268 MB
-CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}           # colour type -> numbers per pixel; 3 is an index into the palette
+# colour type -> numbers per pixel; 3 is an index into the palette
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 
 
@@ -128,7 +129,7 @@ def unfilter(data: bytes, height: int, row_bytes: int, step: int) -> np.ndarray:
         return undo_by_diagonals(rows, kinds, step)
     out = np.zeros((height, row_bytes), np.uint8)
     for y, kind in enumerate(kinds):
-        if kind == 1:                               # sub: x was written as x - (the pixel to its left)
+        if kind == 1:                           # sub: x was written as x - (the pixel to its left)
             for channel in range(step):
                 np.cumsum(rows[y, 1 + channel::step], dtype=np.uint8, out=out[y, channel::step])
         else:                                       # none, or up: x - (the pixel above)

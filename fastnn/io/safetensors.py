@@ -23,7 +23,8 @@ DTYPES = {                          # the format's words; always little-endian
     "BOOL": "|b1", "U8": "|u1", "U16": "<u2", "U32": "<u4", "U64": "<u8", "I8": "|i1", "I16": "<i2", "I32": "<i4",
     "I64": "<i8", "F16": "<f2", "BF16": "<u2", "F32": "<f4", "F64": "<f8", "C64": "<c8",
 }
-WRITABLE = {np.dtype(code) for word, code in DTYPES.items() if word != "C64"}      # older versions cannot read complex
+# older versions cannot read complex
+WRITABLE = {np.dtype(code) for word, code in DTYPES.items() if word != "C64"}
 
 
 def package() -> Any:
@@ -49,7 +50,7 @@ def write(file: BinaryIO, tree: Tree, arrays: Arrays) -> None:
     arrays = {name: np.asarray(a, a.dtype.newbyteorder("<"), order="C") for name, a in arrays.items()}
     text = dumps(tree)
     metadata = {
-        "format": "pt",             # the layout of the weights is PyTorch's; transformers requires this word
+        "format": "pt",    # the layout of the weights is PyTorch's; transformers requires this word
         "__meta__": text,
         "__crc32__": _checksum(text, arrays),
     }
@@ -68,7 +69,7 @@ def read(file: BinaryIO) -> tuple[Tree | None, Arrays]:
     """The structure, if the file has one, and the arrays by name."""
     data = file.read()
     _check_kind(data)
-    tensors = dict(package().deserialize(data))                     # raises on every defect of the header
+    tensors = dict(package().deserialize(data))             # raises on every defect of the header
     metadata, names = _read_header(data)
     raw = {name: _array(name, tensors[name]) for name in names}
     text = metadata.get("__meta__")

@@ -270,7 +270,7 @@ def pow_backward(dy, saved, *, exponent):
 
 
 def clamp_forward(x, *, double low, double high):
-    if low != low or high != high:                  # no comparison with NaN holds, so none would show
+    if low != low or high != high:              # no comparison with NaN holds, so none would show
         return np.full_like(x, low + high, order="C", subok=False), (x,)
     return map1pq(fnn_clamp_forward, x, min(low, high), high), (x,)
 

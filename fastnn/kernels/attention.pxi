@@ -129,7 +129,7 @@ cdef class _Attention:
         at[0] = 0
         if items == 0:
             return at
-        step = 1                                    # items done: all indices of the axes so far, the last ones first
+        step = 1                # items done: all indices of the axes so far, the last ones first
         for axis in range(self.ndim - 1, -1, -1):
             own = axis - (self.ndim - ndim)
             for i in range(step, step * self.lead[axis]):

@@ -343,7 +343,7 @@ cdef class Workspace:
     """Recycled scratch memory for one call: `Workspace(nbytes).data`."""
     cdef void *data
 
-    def __cinit__(self, int64_t nbytes):            # as many may be wanted where addresses have 32 bits
+    def __cinit__(self, int64_t nbytes):        # as many may be wanted where addresses have 32 bits
         if nbytes <= PY_SSIZE_T_MAX:
             self.data = fnn_buffer_acquire(nbytes if nbytes > 0 else 1)
         if self.data == NULL:

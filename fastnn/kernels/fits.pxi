@@ -17,7 +17,8 @@ cdef class Fits:
     cdef fits_fn test
 
     def __call__(self, *inputs, **attrs):
-        return self.test is not NULL and self.test(inputs, attrs)      # NULL: made by hand, fits nothing
+        # NULL: made by hand, fits nothing
+        return self.test is not NULL and self.test(inputs, attrs)
 
 
 cdef Fits fits(fits_fn test):
@@ -105,7 +106,7 @@ cdef bint float_axis(tuple inputs, dict attrs) noexcept:
     x = float_fields(nth(inputs, 0))
     if x == NULL:
         return False
-    axis = PyLong_AsLongAndOverflow(<object>dim, &beyond)          # -1 where it is larger than any long
+    axis = PyLong_AsLongAndOverflow(<object>dim, &beyond)   # -1 where it is larger than any long
     return 0 <= axis < x.nd
 
 

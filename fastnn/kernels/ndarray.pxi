@@ -36,7 +36,8 @@ cdef extern from *:
 
 cdef enum:
     C_CONTIGUOUS = 0x1, ALIGNED = 0x100, WRITEABLE = 0x400                  # NPY_ARRAY_...
-    AT_ABI_VERSION = 0, AT_NEW_FROM_DESCR = 94                              # places in the table of NumPy's C functions
+    # places in the table of NumPy's C functions
+    AT_ABI_VERSION = 0, AT_NEW_FROM_DESCR = 94
     # the versions whose table and fields these are
     ABI_1 = 0x01000009, ABI_2 = 0x02000000
 

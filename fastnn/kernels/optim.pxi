@@ -33,8 +33,8 @@ cdef class ArrayTable:
     """
     cdef void **data                                # column after column
     cdef Py_ssize_t *size
-    cdef Py_ssize_t *block                          # blocks before each array; block[count] is their total
-    cdef double *numbers                            # two for each row, for whatever else a kernel wants
+    cdef Py_ssize_t *block                  # blocks before each array; block[count] is their total
+    cdef double *numbers                    # two for each row, for whatever else a kernel wants
     cdef Py_ssize_t count
     cdef Py_ssize_t elements                        # of a column
     cdef int dtype

@@ -15,7 +15,7 @@ def recurrent_workspace(Py_ssize_t gates, Py_ssize_t T, Py_ssize_t B, Py_ssize_t
 cdef struct Recurrence:
     Array x, h0, w_ih, w_hh, b_ih, b_hh
     Py_ssize_t T, B, I, H
-    int axes                        # of an array over the steps: 3, or 2 of a cell, which has no axis of time
+    int axes            # of an array over the steps: 3, or 2 of a cell, which has no axis of time
 
 
 cdef tuple _open_recurrence(Recurrence *r, x, h0, w_ih, w_hh, b_ih, b_hh, bint sequence, int gates):

@@ -206,7 +206,8 @@ cdef tuple spread_forward(object x, object dim, object keepdim, double correctio
     for k in range(n):
         need(0 <= dim[k] < x_.ndim and (k == 0 or dim[k - 1] < dim[k]))
         shape[<int>dim[k]] = 1
-    if n and last - first != n - 1:             # the axes brought together: the others in their order, then these
+    # the axes brought together: the others in their order, then these
+    if n and last - first != n - 1:
         kept = open_array(x.transpose([d for d in range(x_.ndim) if d not in dim] + list(dim)), &x_)
         first, last = x_.ndim - n, x_.ndim - 1
     split_axes(&x_, first, last, &outer, &axis, &inner)
@@ -257,7 +258,8 @@ def var_forward(x, *, dim, keepdim, correction):
 
 
 def var_backward(dy, saved, *, dim, keepdim, correction):
-    x, mean, rest = saved           # forward was  y = sum (x - mean)^2 / (n - correction),  and sum (x - mean) = 0
+    # forward was  y = sum (x - mean)^2 / (n - correction),  and sum (x - mean) = 0
+    x, mean, rest = saved
     scale = broadcast2(fnn_mul, with_axes(dy, x.shape, dim), 2 / freedom(x.shape, dim, correction))
     return (broadcast2(fnn_mul, deviations(x, mean, rest), scale),)
 
@@ -267,7 +269,8 @@ def std_forward(x, *, dim, keepdim, correction):
 
 
 def std_backward(dy, saved, *, dim, keepdim, correction):
-    x, mean, rest, y = saved        # forward was  y = sqrt(variance);  where y is 0 the slope is taken as 0
+    # forward was  y = sqrt(variance);  where y is 0 the slope is taken as 0
+    x, mean, rest, y = saved
     dy = broadcast2(fnn_mul, with_axes(dy, x.shape, dim), 1 / freedom(x.shape, dim, correction))
     return (times_share(dy, deviations(x, mean, rest), y),)
 
@@ -299,7 +302,7 @@ cdef object several_infinities(object x, object dim):
 
 
 def norm_backward(dy, saved, *, p, dim, keepdim):
-    x, y = saved                    # y = sum |x|  or  y = sqrt(sum x^2),  whose slopes at 0 are taken as 0
+    x, y = saved            # y = sum |x|  or  y = sqrt(sum x^2),  whose slopes at 0 are taken as 0
     y, dy = with_axes(y, x.shape, dim), with_axes(dy, x.shape, dim)
     if p == 1:
         return (broadcast2(fnn_times_sign, dy, x),)
@@ -336,7 +339,8 @@ def prod_backward(dy, saved, *, dim, keepdim):
     cdef Py_ssize_t outer, axis, inner, n = len(dim)
     x = open_array(saved[0], &x_)
     dy = open_array(dy, &dy_)
-    split_axes(&x_, dim[0] if n else 0, dim[n - 1] if n else -1, &outer, &axis, &inner)     # one axis, or all
+    # one axis, or all
+    split_axes(&x_, dim[0] if n else 0, dim[n - 1] if n else -1, &outer, &axis, &inner)
     need(has_size(&dy_, x_.dtype, outer * inner))
     dx = new_like(&dx_, &x_)
     with nogil:
@@ -408,7 +412,7 @@ cdef object find_extreme(object x, object dim, object keepdim, double sign):
     x = open_array(x, &x_)
     first = 0 if dim is None else dim
     last = x_.ndim - 1 if dim is None else dim
-    if x_.ndim == 0 and first == 0:                 # a number is its own extreme, along "dimension 0" too
+    if x_.ndim == 0 and first == 0:         # a number is its own extreme, along "dimension 0" too
         last = -1
     need(dim is None or x_.ndim == 0 == first or 0 <= first < x_.ndim)
     split_axes(&x_, first, last, &outer, &axis, &inner)

@@ -250,7 +250,7 @@ cdef object new_node(object name, tuple run, object saved, object attrs, tuple i
         x = nth(inputs, i)
         made_by = None
         if PyObject_TypeCheck(x, <PyTypeObject *>_Tensor):
-            version, data = <list>slot(x, T_version), slot(x, T_data)          # `apply` looked at both
+            version, data = <list>slot(x, T_version), slot(x, T_data)       # `apply` looked at both
             give(versions, seen, (version, <object>PyList_GET_ITEM(version, 0), <uintptr_t><PyObject *>data))
             seen += 1
             if slot(x, T_requires_grad):
@@ -336,7 +336,8 @@ def apply(op, *inputs, **attrs):
         base = <object>fields.base if fields.base != NULL else None
     else:
         base = y.base
-    if base is not None and isinstance(base, _ndarray):             # a view: a change of either is a change of both
+    # a view: a change of either is a change of both
+    if base is not None and isinstance(base, _ndarray):
         for x in inputs:
             if PyObject_TypeCheck(x, <PyTypeObject *>_Tensor):
                 data = slot(x, T_data)

@@ -213,8 +213,8 @@ class MultiheadAttention(Module):
         if not given:
             return None
         no = np.logical_or(forbidden[0].data, forbidden[-1].data) if forbidden else None
-        if not added:
-            return Tensor(~no)                      # type: ignore[operator]
+        if no is not None and not added:
+            return Tensor(~no)
         total = added[0] if len(added) == 1 else F.add(added[0], added[1])
         return total if no is None else F.masked_fill(total, Tensor(no), -math.inf)
 
@@ -224,7 +224,7 @@ class MultiheadAttention(Module):
         T, U = (x.shape[-2] if self.batch_first or x.ndim == 2 else x.shape[0] for x in (query, key))
         B = query.numel() // (T * D)
         projections = T * D * D + U * self.kdim * D + U * self.vdim * D + T * D * D
-        return B * (projections + 2 * T * U * D)    # q k^T and p v: HS products per score, NH scores
+        return B * (projections + 2 * T * U * D)   # q k^T and p v: HS products per score, NH scores
 
     def describe(self) -> str:
         return f"MultiheadAttention {self.embed_dim}, {self.num_heads} heads"

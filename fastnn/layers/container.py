@@ -130,6 +130,7 @@ class Sequential(_Listed):
         return Sequential(dict(items))
 
     def forward(self, input: Any) -> Any:
+        # a Sequential holds no None, which a Module may
         return chain(input, *self._modules.values())        # type: ignore[arg-type]
 
 

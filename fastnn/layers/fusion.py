@@ -107,7 +107,7 @@ def fusible(first: Module, second: Module) -> bool:
     """Whether nobody can tell that what lies between the two is never computed: no hooks, no
     forward of their own, no op replaced (nn.use_kernel).
     """
-    a, b = first.__dict__, second.__dict__          # faster than getattr: this is asked in every forward
+    a, b = first.__dict__, second.__dict__  # faster than getattr: this is asked in every forward
     return not (REPLACED or a["_forward_hooks"] or a["_forward_pre_hooks"] or b["_forward_hooks"]
                 or b["_forward_pre_hooks"] or "forward" in a or "forward" in b
                 or first.__class__.forward is not FORWARDS[first.__class__]

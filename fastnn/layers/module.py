@@ -20,8 +20,10 @@ __all__ = ["LoadReport", "Module", "RemovableHandle"]
 Window = tuple[tuple[int, int], tuple[int, int], tuple[int, int]]
 # What a module knows by name; each module has its own.
 REGISTERS = {"_parameters": dict, "_buffers": dict, "_modules": dict, "_forward_hooks": dict,
-             "_forward_pre_hooks": dict, "_transient": set}         # _transient: buffers that state_dict leaves out
-POINTWISE: Window = ((1, 1), (1, 1), (1, 1))        # a layer whose output pixel sees that pixel of its input alone
+             # _transient: buffers that state_dict leaves out
+             "_forward_pre_hooks": dict, "_transient": set}
+# a layer whose output pixel sees that pixel of its input alone
+POINTWISE: Window = ((1, 1), (1, 1), (1, 1))
 
 
 def is_of_fastnn(cls: type) -> bool:
@@ -105,7 +107,8 @@ class Module:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if is_of_fastnn(cls) and "__init__" in cls.__dict__:
-            cls.__init__ = guarded(cls.__init__)  # type: ignore[method-assign]
+            # mypy calls it unsound to assign to __init__; guarded keeps its signature
+            cls.__init__ = guarded(cls.__init__)    # type: ignore[method-assign]
 
     # ---- calling ---------------------------------------------------------------------------------
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
@@ -185,7 +188,7 @@ class Module:
                     return
             object.__setattr__(self, name, value)
             return
-        if hasattr(type(self), name):               # the class's attribute would be found first, for ever
+        if hasattr(type(self), name):       # the class's attribute would be found first, for ever
             raise TypeError(f"{name!r} is an attribute of the class {type(self).__name__}: choose another name for the "
                             f"{'parameter' if home is self._parameters else 'module'}")
         for other in homes:
@@ -362,7 +365,7 @@ class Module:
             if key in state:
                 try:
                     arrays[key] = array_of(state[key])
-                except Exception as error:          # rows of different lengths; another library's tensor
+                except Exception as error:  # rows of different lengths; another library's tensor
                     wrong.append(f"  {key}: no array that NumPy can read ({error})")
         for key, a in arrays.items():
             if a.shape != own[key].shape:
@@ -381,7 +384,8 @@ class Module:
                              hint="Pass strict=False to load the keys that match." if keys and not wrong else "")
         for key, a in arrays.items():
             target = own[key]
-            with np.errstate(over="ignore"):        # as astype: what float32 does not have becomes infinite
+            # as astype: what float32 does not have becomes infinite
+            with np.errstate(over="ignore"):
                 np.copyto(target._data, a, casting="unsafe")
             target._version[0] += 1
         return LoadReport(missing, unexpected)

@@ -69,7 +69,7 @@ class _BatchNorm(Module):
         return y
 
     def receptive_window(self) -> Window:
-        return POINTWISE                            # in eval mode; in training every output depends on the whole batch
+        return POINTWISE        # in eval mode; in training every output depends on the whole batch
 
     def describe(self) -> str:
         return f"{type(self).__name__} {self.num_features}"

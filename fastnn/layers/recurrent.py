@@ -39,7 +39,7 @@ class Recurrent(Module):
         who = type(self).__name__
         need_sizes(who, input_size=input_size)
         need_sizes(who, 1, hidden_size=hidden_size, num_layers=num_layers)
-        if num_layers > MOST_LAYERS:                # else making the parameters would take hours, then all memory
+        if num_layers > MOST_LAYERS:  # else making the parameters would take hours, then all memory
             raise ShapeError(who=who, expected=f"num_layers <= {MOST_LAYERS}", got=num_layers)
         if not 0 <= dropout <= 1:
             raise RangeError(who=who, expected="a probability 0 <= dropout <= 1", got=dropout)

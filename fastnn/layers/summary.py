@@ -79,7 +79,7 @@ def summary(model: Module, *input_shapes: Any, dtype: Any = None, batch: int | N
     lead = () if batch is None else (batch,)
     try:
         inputs = [Tensor(np.zeros((*lead, *shape), np.dtype(kind))) for shape, kind in zip(shapes, dtypes)]
-    except (MemoryError, ValueError):               # NumPy's words for more than there is, and more than can be
+    except (MemoryError, ValueError):   # NumPy's words for more than there is, and more than can be
         raise RangeError("there is not enough memory for an input of that shape", who="summary",
                          got=", ".join(map(str, shapes))) from None
     recorder = _Recorder(model, batch is not None)
@@ -219,10 +219,11 @@ class _Recorder:
         self.paths = {id(module): path for path, module in model.named_modules()}
         self.batched = batched
         self.rows: list[SummaryRow] = []
-        self.last: Module | None = None             # the module of the last row
-        self.running: list[bool] = []               # for each module that is running: has it called another?
-        self.counted: set[int] = set()              # parameters that a row has
-        self.fields: dict[int, tuple[np.ndarray, Any]] = {}     # id(array) -> (it, its receptive field and jump)
+        self.last: Module | None = None    # the module of the last row
+        self.running: list[bool] = []      # for each module that is running: has it called another?
+        self.counted: set[int] = set()     # parameters that a row has
+        # id(array) -> (it, its receptive field and jump)
+        self.fields: dict[int, tuple[np.ndarray, Any]] = {}
 
     def start(self, module: Module, inputs: tuple[Any, ...]) -> None:
         if self.running:

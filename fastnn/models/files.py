@@ -25,10 +25,10 @@ from .vision.resnet import ResNet
 
 __all__ = ["ARCHITECTURES", "load", "preprocessing_of", "save"]
 
-KIND = "model 1"                    # in every file, so that another kind of state is not taken for a model
+KIND = "model 1"            # in every file, so that another kind of state is not taken for a model
 ARCHITECTURES: dict[str, type[Any]] = {"digits": DigitsCNN, "lenet": LeNet5, "resnet": ResNet, "gpt2": GPT2LMHeadModel}
 RENAMED = {"classes": "num_classes"}        # settings of the first files
-LARGE = 4096                        # a number in the settings may be as large as the file has weights, or as this
+LARGE = 4096        # a number in the settings may be as large as the file has weights, or as this
 
 
 def save(model: Module, path: str | os.PathLike[str], **info: Any) -> None:
@@ -109,7 +109,7 @@ def load(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
         raise FileError(f"{where} does not fit the architecture {name!r} that it names: {error}") from error
     except MemoryError as error:
         raise FileError(f"{where} has settings of a larger {name} than its arrays are") from error
-    except Exception as error:                      # an argument of the right type that makes no sense
+    except Exception as error:                  # an argument of the right type that makes no sense
         raise FileError(f"{where} has settings that no {name} has: {type(error).__name__}: {error}") from error
     return model.eval(), info
 

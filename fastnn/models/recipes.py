@@ -53,7 +53,8 @@ class Recipe:
     epochs: int
     batch_size: int
     learning_rate: float
-    prepare: Callable[[np.ndarray], np.ndarray] = np.asarray    # bundled images to what the network takes
+    # bundled images to what the network takes
+    prepare: Callable[[np.ndarray], np.ndarray] = np.asarray
     transform: Any = None                           # of the training batches, see DataLoader
 
     @property

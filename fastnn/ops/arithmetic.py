@@ -193,7 +193,7 @@ def common_shape(who: str, *shapes: tuple[int, ...]) -> tuple[int, ...]:
     """The shape that all are broadcast to; ShapeError where they do not fit."""
     try:
         return np.broadcast_shapes(*shapes)
-    except (ValueError, RuntimeError):              # RuntimeError: more dimensions than NumPy broadcasts
+    except (ValueError, RuntimeError):      # RuntimeError: more dimensions than NumPy broadcasts
         raise ShapeError("the shapes cannot be broadcast together", who=who,
                          expected="sizes that are equal or 1, counted from the last dimension",
                          got=" and ".join(map(str, shapes))) from None
@@ -243,7 +243,8 @@ def binary(op: Op, function: Callable[..., Any], a: Any, b: Any, fractions: bool
     """
     x = a._data.dtype if isinstance(a, Tensor) else a.__class__
     y = b._data.dtype if isinstance(b, Tensor) else b.__class__
-    if (((x is _FLOAT32 or x is _FLOAT64) and (x is y or y in _NUMBERS))        # the common cases, quickly
+    # the common cases, quickly
+    if (((x is _FLOAT32 or x is _FLOAT64) and (x is y or y in _NUMBERS))
             or (x in _NUMBERS and (y is _FLOAT32 or y is _FLOAT64))):
         try:
             return apply(op, a, b)
@@ -284,7 +285,7 @@ def of_integers(who: str, function: Callable[..., Any], dtype: np.dtype, a: Any,
         if who == "pow" and dtype.kind == "i" and b.min() < 0:
             raise RangeError("an integer to a negative power is no integer", who=who, expected="an exponent >= 0",
                              got=int(b.min()), hint="Convert to floating point first, for example with .float().")
-    with np.errstate(over="ignore"):                # integers wrap around, as in PyTorch: the smallest // -1
+    with np.errstate(over="ignore"):    # integers wrap around, as in PyTorch: the smallest // -1
         return np.asarray(function(a, b))
 
 

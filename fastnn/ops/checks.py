@@ -17,8 +17,10 @@ __all__ = ["FLOATS", "at_least_zero", "common_dtype", "need_array", "need_float"
            "need_room", "pair", "single"]
 
 
-LARGEST = 2**47                                     # bytes: the addresses that a program has on most processors
-_RANKS = {"b": 0, "u": 1, "i": 1, "f": 2}           # NumPy's letters of dtypes: bool < integer < float
+# bytes: the addresses that a program has on most processors
+LARGEST = 2**47
+# NumPy's letters of dtypes: bool < integer < float
+_RANKS = {"b": 0, "u": 1, "i": 1, "f": 2}
 FLOATS = _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 MOST_EPS = 1e30                                     # beside a variance; float32 ends at 3e38
 

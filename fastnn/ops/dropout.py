@@ -158,7 +158,8 @@ DROPOUT = register(Op(
         Refusal("p below 0", lambda: dropout(tensor([1.0]), -0.1, training=False),
                 RangeError, ("dropout", "0 <= p <= 1", "-0.1")),
         Refusal("p is NaN", lambda: dropout(tensor([1.0]), math.nan), RangeError, ("dropout", "0 <= p <= 1", "nan")),
-        Refusal("p is text", lambda: dropout(tensor([1.0]), "half"),                    # type: ignore[arg-type]
+        # wrong on purpose, for types too
+        Refusal("p is text", lambda: dropout(tensor([1.0]), "half"),    # type: ignore[arg-type]
                 DTypeError, ("dropout", "a number", "half")),
         Refusal("integers", lambda: dropout(tensor([1, 2])), DTypeError, ("dropout", "int64", "float32")),
         Refusal("rank", lambda: dropout2d(tensor(np.zeros((2, 3)))),

@@ -55,7 +55,8 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
     tensor([3., 1., 2.])
     """
     if dims is None:
-        return apply(ROLL, input, shifts=int(shifts), dims=None)      # type: ignore[arg-type]
+        # int refuses a tuple at run time, in words of its own
+        return apply(ROLL, input, shifts=int(shifts), dims=None)    # type: ignore[arg-type]
     by = (shifts,) if isinstance(shifts, int) else tuple(shifts)
     along = (dims,) if isinstance(dims, int) else tuple(dims)
     if len(by) != len(along):

@@ -70,7 +70,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
 # ---- what the functions share --------------------------------------------------------------------
 def of_one_dtype(who: str, tensors: Any) -> Sequence[Tensor]:
     """Several tensors or arrays in the type that arithmetic on them would have."""
-    if tensors.__class__ is list or tensors.__class__ is tuple:             # the common case, quickly
+    if tensors.__class__ is list or tensors.__class__ is tuple:         # the common case, quickly
         dtype: Any = None
         for t in tensors:
             if not isinstance(t, Tensor) or (t._data.dtype is not dtype and dtype is not None):

@@ -197,7 +197,7 @@ def check_group(x: Any, weight: Any, bias: Any, num_groups: int, eps: float) -> 
 def rows_of(name: str, *lead: int, shape: tuple[int, ...], weight: bool = True, bias: bool | None = True,
             eps: float = 1e-5, mean: float = 0.0, scale: float = 1.0) -> Sample:
     """A sample of rows; bias None leaves that input out (RMS norm)."""
-    rng = seeded("rows " + name)                    # not sample.rng(): a dy equal to x would have a gradient of 0
+    rng = seeded("rows " + name)    # not sample.rng(): a dy equal to x would have a gradient of 0
     x = mean + scale * rng.standard_normal((*lead, *shape))
     w = rng.standard_normal(shape) + 0.5 if weight else None
     b = rng.standard_normal(shape) if bias else None

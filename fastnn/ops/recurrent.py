@@ -61,7 +61,8 @@ def layers(family: Family, run: Callable[..., Any], input: Any, hx: Mapping[str,
         raise RangeError(who=family.who, expected="dropout between 0 and 1", got=dropout)
     if num_layers < 1:
         raise RangeError(who=family.who, expected="num_layers >= 1", got=num_layers)
-    bidirectional = bool(bidirectional)             # NumPy's small integers would wrap around in 1 + bidirectional
+    # NumPy's small integers would wrap around in 1 + bidirectional
+    bidirectional = bool(bidirectional)
     x: Any = input if isinstance(input, Tensor) else tensor(input)
     if x.ndim not in (2, 3):
         raise ShapeError(who=family.who, expected="input of shape (T, B, I), or (T, I) for one sequence", got=x.shape)

@@ -48,7 +48,8 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
         if sum(sections) != total or any(n < 0 for n in sections):
             raise ShapeError(who="split", expected=f"sizes that add up to {total}", got=sections)
     else:
-        step = operator.index(split_size_or_sections)           # type: ignore[arg-type]
+        # isinstance does not narrow Sequence away
+        step = operator.index(split_size_or_sections)   # type: ignore[arg-type]
         if step < 1:
             raise RangeError(who="split", expected="a size of at least 1", got=step)
         sections = [min(step, total - i) for i in range(0, total, step)] or [0]

@@ -11,7 +11,8 @@ from ..op import Op
 
 __all__ = ["files_of"]
 
-ROOT = Path(__file__).resolve().parents[2]      # of a checkout; in an installed package the C files are not there
+# of a checkout; in an installed package the C files are not there
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def files_of(op: Op) -> dict[str, str]:

@@ -149,8 +149,8 @@ def _gradients(who: str, parameters: Iterable[Tensor] | Tensor) -> tuple[list[np
     return by_dtype
 
 
-SAFE_FROM = 1e-280                                  # below this sum, squares that matter may have become denormals
-PART = 4096                                         # elements that are squared at a time
+SAFE_FROM = 1e-280                  # below this sum, squares that matter may have become denormals
+PART = 4096                         # elements that are squared at a time
 
 
 def _scaled_norm(by_dtype: list[list[np.ndarray]]) -> tuple[float, int]:
@@ -173,7 +173,8 @@ def _scaled_norm(by_dtype: list[list[np.ndarray]]) -> tuple[float, int]:
     total = math.fsum(squares())
     rest = math.fsum(itertools.chain([-total], squares()))
     root = Fraction(math.sqrt(total))
-    root += (Fraction(total) + Fraction(rest) - root * root) / (2 * root)       # a step of Newton's method
+    # a step of Newton's method
+    root += (Fraction(total) + Fraction(rest) - root * root) / (2 * root)
     mantissa, exponent = math.frexp(float(root))
     return mantissa, exponent + power
 

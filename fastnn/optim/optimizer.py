@@ -177,7 +177,7 @@ class Optimizer:
         try:
             values = self._values_of(group)
             known = k in self._checked and self._checked[k][0] == values
-        except (KeyError, ValueError):              # one is missing, or an array: the check below names it
+        except (KeyError, ValueError):      # one is missing, or an array: the check below names it
             known = False
         if not known:
             settings = {name: group.get(name) for name in self.rule.settings}
@@ -202,7 +202,8 @@ class Optimizer:
             self._check_gradient(data, gradient, what)
             work = works.setdefault(data.dtype, _Work(settings, [], [], []))
             work.params.append(p)
-            work.arrays.append(_own(data))          # one made from a view or a read-only array gets memory of its own
+            # one made from a view or a read-only array gets memory of its own
+            work.arrays.append(_own(data))
             work.gradients.append(gradient)
         return list(works.values())
 
@@ -358,7 +359,7 @@ class Optimizer:
                  for p, i in zip(group["params"], members) if entries.get(i)}
         for group, new in zip(self.param_groups, settings):
             group.update(new)
-        self.state.clear()                          # the same dict: a shallow copy of the optimiser has it too
+        self.state.clear()              # the same dict: a shallow copy of the optimiser has it too
         self.state.update(fresh)
 
     def _saved_settings(self, saved: Mapping[str, Any]) -> dict[str, Any]:
@@ -395,7 +396,7 @@ class Optimizer:
                 continue
             try:
                 array = array_of(value)
-            except Exception as error:              # a tensor of another library that NumPy cannot read
+            except Exception as error:          # a tensor of another library that NumPy cannot read
                 raise DTypeError(f"the saved {key} of parameter {i} cannot be read", who=name, expected="an array",
                                  got=f"{type(value).__name__} ({error})") from error
             if array.dtype.kind not in "fiu":
@@ -468,9 +469,11 @@ class _Work:
         self.params, self.gradients = params, gradients
         self.arrays = arrays                                # the parameters', to be changed
         self.states: list[dict[str, Any]] = []              # an entry of Optimizer.state for each
-        self.columns: list[list[Any]] = []                  # the rule's state, a column per name; and t
+        # the rule's state, a column per name; and t
+        self.columns: list[list[Any]] = []
         self.kept: dict[str, list[Any]] = {}                # the columns in which something is new
-        self.new = False                                    # whether a parameter has no entry of Optimizer.state yet
+        # whether a parameter has no entry of Optimizer.state yet
+        self.new = False
 
     def take(self, results: list[list[np.ndarray | None]]) -> None:
         """Write the definition's results where a kernel would have."""

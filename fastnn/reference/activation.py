@@ -49,7 +49,7 @@ def relu_forward(x):
 
 def relu_backward(dy, saved):
     y, = saved
-    return (only_where(y > 0, dy),)              # forward was  y = max(x, 0);  the slope at 0 is taken as 0
+    return (only_where(y > 0, dy),)     # forward was  y = max(x, 0);  the slope at 0 is taken as 0
 
 
 def leaky_relu_forward(x, *, slope):
@@ -67,7 +67,7 @@ def elu_forward(x, *, alpha, scale):
 
 
 def elu_backward(dy, saved, *, alpha, scale):
-    x, = saved                                      # forward was  y = scale alpha (e^x - 1)  where x <= 0
+    x, = saved                              # forward was  y = scale alpha (e^x - 1)  where x <= 0
     return (scale * dy * np.where(x > 0, 1, alpha * exp(np.minimum(x, 0))),)
 
 
@@ -124,7 +124,7 @@ def silu_forward(x):
 
 
 def silu_backward(dy, saved):
-    x, = saved                                      # forward was  y = x s(x),  and s'(x) = s(x) s(-x)
+    x, = saved                                  # forward was  y = x s(x),  and s'(x) = s(x) s(-x)
     return (dy * (s(x) + times(x, s(x) * s(-x))),)
 
 
@@ -139,7 +139,7 @@ def mish_forward(x):
 
 def mish_backward(dy, saved):
     x, = saved
-    w = np.tanh(softplus_of(x))                     # forward was  y = x w,  and d softplus / dx = s(x)
+    w = np.tanh(softplus_of(x))                 # forward was  y = x w,  and d softplus / dx = s(x)
     return (dy * (w + times(x, (1 - w * w) * s(x))),)
 
 
@@ -195,7 +195,7 @@ def hardswish_forward(x):
 
 
 def hardswish_backward(dy, saved):
-    x, = saved                                      # forward was  y = x (x + 3) / 6  between, x above, 0 below
+    x, = saved                          # forward was  y = x (x + 3) / 6  between, x above, 0 below
     return (np.where(x <= -3, 0, np.where(x < 3, dy * (2 * x + 3) / 6, dy)),)
 
 

@@ -19,7 +19,8 @@ def adaptive_windows(size, outputs):
     p = 0
     while p < outputs:
         begin, end = adaptive_window(p, size, outputs)
-        after = min(-(-(begin + 1) * outputs // size), end * outputs // size)       # the first to see others
+        # the first to see others
+        after = min(-(-(begin + 1) * outputs // size), end * outputs // size)
         yield slice(p, after), slice(begin, end)
         p = after
 

@@ -55,7 +55,7 @@ def div_forward(a, b):
 def div_backward(dy, saved):
     a, b = saved
     with np.errstate(divide="ignore", invalid="ignore"):
-        return sum_to(dy / b, shape(a)), sum_to(-dy * a / b**2, shape(b))     # forward was  y = a / b
+        return sum_to(dy / b, shape(a)), sum_to(-dy * a / b**2, shape(b))   # forward was  y = a / b
 
 
 def maximum_forward(a, b):
@@ -69,7 +69,7 @@ def shared(dy, share, a, b):
 
 
 def maximum_backward(dy, saved):
-    a, b = saved                                    # the gradient goes to the larger; equals share it
+    a, b = saved                                # the gradient goes to the larger; equals share it
     return shared(dy, (a > b) + 0.5 * (a == b), a, b)
 
 
@@ -184,7 +184,8 @@ def log1p_backward(dy, saved):
 
 
 def erf_forward(x):
-    return np.vectorize(math.erf, otypes=[np.float64])(x).astype(x.dtype), (x,)      # NumPy has no erf, Python has
+    # NumPy has no erf, Python has
+    return np.vectorize(math.erf, otypes=[np.float64])(x).astype(x.dtype), (x,)
 
 
 def erf_backward(dy, saved):
@@ -201,7 +202,7 @@ def sqrt_forward(x):
 
 
 def sqrt_backward(dy, saved):
-    y, = saved                                      # forward was  y = sqrt(x),  y^2 = x,  2 y dy/dx = 1
+    y, = saved                                  # forward was  y = sqrt(x),  y^2 = x,  2 y dy/dx = 1
     with np.errstate(divide="ignore", invalid="ignore"):
         return (dy / (2 * y),)
 
@@ -212,7 +213,8 @@ def abs_forward(x):
 
 def abs_backward(dy, saved):
     x, = saved
-    return (np.where(x > 0, dy, np.where(x < 0, -dy, x * 0)),)      # the slope at 0 is taken as 0, whatever dy is
+    # the slope at 0 is taken as 0, whatever dy is
+    return (np.where(x > 0, dy, np.where(x < 0, -dy, x * 0)),)
 
 
 def sin_forward(x):
@@ -269,7 +271,8 @@ def clamp_between_forward(x, low, high):
 def clamp_between_backward(dy, saved):
     x, low, high = saved
     y = x if low is None else np.maximum(x, low)
-    from_high = np.zeros(dy.shape, bool) if high is None else ~(y <= high)       # NaN is no bound to stay within
+    # NaN is no bound to stay within
+    from_high = np.zeros(dy.shape, bool) if high is None else ~(y <= high)
     from_low = np.zeros(dy.shape, bool) if low is None else ~(x >= low) & ~from_high
     zero = dy.dtype.type(0)
     return (sum_to(np.where(from_low | from_high, zero, dy), x.shape),

@@ -52,7 +52,8 @@ def sum_of_used(used, weights, rows):
     if np.isfinite(rows).all():
         return weights @ rows
     used, weights, rows = used[..., None], weights[..., None], rows[..., None, :, :]
-    return np.where(used, weights * rows, 0).sum(axis=-2)        # 0 times NaN is NaN, so 0 is put in its place
+    # 0 times NaN is NaN, so 0 is put in its place
+    return np.where(used, weights * rows, 0).sum(axis=-2)
 
 
 def weights(q, k, mask, is_causal, scale):
@@ -90,9 +91,9 @@ def scaled_dot_product_attention_backward(dy, saved, *, is_causal=False, scale=1
     used = allowed & (d != 0)
     dv = sum_of_used(transposed(used), transposed(d * p), dy)    # forward was  y = (d p) v
     dp = np.where(used, d * (dy @ transposed(v)), 0)
-    pull = (dy * y).sum(axis=-1, keepdims=True)                  # sum over the keys of p dp
-    ds = np.where(allowed, p * (dp - pull), 0)                   # forward was  p = exp(s) / sum exp(s)
-    dq = scale * sum_of_used(allowed, ds, k)                     # forward was  s = scale q k^T + mask
+    pull = (dy * y).sum(axis=-1, keepdims=True)             # sum over the keys of p dp
+    ds = np.where(allowed, p * (dp - pull), 0)              # forward was  p = exp(s) / sum exp(s)
+    dq = scale * sum_of_used(allowed, ds, k)                # forward was  s = scale q k^T + mask
     dk = scale * sum_of_used(transposed(allowed), transposed(ds), q)
     dmask = None if mask is None or mask.dtype == bool else sum_to(ds, mask.shape)
     return sum_to(dq, q.shape), sum_to(dk, k.shape), sum_to(dv, v.shape), dmask

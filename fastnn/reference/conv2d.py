@@ -25,9 +25,9 @@ def seen(p, size, taps, stride, before, dilation):
     """(pixels, taps) of window p along one direction, as slices: the pixels that it sees, and those
     of its taps that see them. The others lie in the padding and add nothing.
     """
-    first = p * stride - before                     # where tap 0 lies: pixel 0, or before or behind it
-    begin = max(0, -(first // dilation))            # the first tap with  first + tap dilation >= 0
-    end = max(begin, min(taps, -((first - size) // dilation)))       # and the first with  ... >= size
+    first = p * stride - before                 # where tap 0 lies: pixel 0, or before or behind it
+    begin = max(0, -(first // dilation))        # the first tap with  first + tap dilation >= 0
+    end = max(begin, min(taps, -((first - size) // dilation)))  # and the first with  ... >= size
     return slice(first + begin * dilation, max(0, first + end * dilation), dilation), slice(begin, end)
 
 
@@ -76,5 +76,5 @@ def conv2d_relu_forward(x, w, b, stride, padding, dilation, groups):
 
 
 def conv2d_relu_backward(dy, saved, stride, padding, dilation, groups):
-    *saved, passed = saved                          # forward was  y = z where z > 0, else 0;  z = conv2d(x, w, b)
+    *saved, passed = saved          # forward was  y = z where z > 0, else 0;  z = conv2d(x, w, b)
     return conv2d_backward(np.where(passed, dy, np.zeros((), dy.dtype)), saved, stride, padding, dilation, groups)

@@ -7,7 +7,7 @@ from .shape import sum_to
 
 def getitem_forward(x, *, key):
     y = x[key]
-    if not isinstance(y, np.ndarray):               # a number; as an array without axes it is a view of x
+    if not isinstance(y, np.ndarray):       # a number; as an array without axes it is a view of x
         y = x[(*key, ...) if isinstance(key, tuple) else (key, ...)]
     return y, (x.shape,)
 
@@ -36,7 +36,7 @@ def getitem_backward(dy, saved, *, key):
     if takes_once(key):
         dx[key] = dy
     else:
-        add_at(dx, key, dy)                         # an element that was taken twice gets both gradients
+        add_at(dx, key, dy)                 # an element that was taken twice gets both gradients
     return (dx,)
 
 

@@ -141,7 +141,7 @@ def batch_norm_backward(dy, saved, *, eps):
     m = max(int(np.prod([xhat.shape[a] for a in axes])), 1)
     if dmean is not None:                           # forward was  mean = sum x / m
         dx = dx + along(dmean, xhat, 1) / m
-    if dvar is not None:                            # forward was  var = sum (x - mean)^2 / m;   x - mean = xhat / rstd
+    if dvar is not None:        # forward was  var = sum (x - mean)^2 / m;   x - mean = xhat / rstd
         dx = dx + along(dvar, xhat, 1) * 2 * xhat / rstd / m
     return dx, dweight, dbias
 

@@ -18,7 +18,8 @@ def philox(key, counter_hi, counter_lo):
                                                   for half in divmod(counter_hi, 2**32)[::-1]]
     k0, k1 = key % 2**32, key >> 32
     for _ in range(10):
-        a, b = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]      # 32 x 32 bits: exact in 64
+        # 32 x 32 bits: exact in 64
+        a, b = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
         c = [(b >> HALF) ^ c[1] ^ np.uint64(k0), b & LOW, (a >> HALF) ^ c[3] ^ np.uint64(k1), a & LOW]
         k0, k1 = (k0 + 0x9E3779B9) % 2**32, (k1 + 0xBB67AE85) % 2**32
     return np.stack(c, axis=-1)

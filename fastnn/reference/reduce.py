@@ -67,7 +67,7 @@ def var_forward(x, *, dim, keepdim, correction):
 
 
 def var_backward(dy, saved, *, dim, keepdim, correction):
-    d, = saved                                      # the mean moves too, but its part is sum (x - mean) = 0
+    d, = saved                              # the mean moves too, but its part is sum (x - mean) = 0
     return (expand(dy, d.shape, dim) * 2 * d / max(count(d.shape, dim) - correction, 0),)
 
 
@@ -78,7 +78,7 @@ def std_forward(x, *, dim, keepdim, correction):
 
 
 def std_backward(dy, saved, *, dim, keepdim, correction):
-    d, y = saved                                    # forward was  y = sqrt(v),  so  dv = dy / 2y;  0 where y is 0
+    d, y = saved                    # forward was  y = sqrt(v),  so  dv = dy / 2y;  0 where y is 0
     share = np.where(y == 0, 0, d / np.where(y == 0, 1, y))
     return (expand(dy, d.shape, dim) * share / max(count(d.shape, dim) - correction, 0),)
 
@@ -106,7 +106,8 @@ def norm_backward(dy, saved, *, p, dim, keepdim):
 
 def logsumexp_forward(x, *, dim, keepdim):
     top = np.max(x, axis=dim, keepdims=True, initial=-np.inf)        # of nothing: ln 0
-    top = np.where(np.isinf(top), 0, top)           # all are -infinity, or one is infinity: nothing to protect
+    # all are -infinity, or one is infinity: nothing to protect
+    top = np.where(np.isinf(top), 0, top)
     with np.errstate(divide="ignore", over="ignore"):
         y = np.log(np.sum(np.exp(x - top), axis=dim, keepdims=True)) + top
     return np.asarray(y if keepdim else np.squeeze(y, axis=dim)), (x, y)
@@ -149,7 +150,7 @@ def cumsum_forward(x, *, dim):
 
 
 def cumsum_backward(dy, saved, *, dim):
-    return (np.flip(np.cumsum(np.flip(dy, dim), axis=dim), dim),)       # x[b] is in all y[a] with a >= b
+    return (np.flip(np.cumsum(np.flip(dy, dim), axis=dim), dim),)  # x[b] is in all y[a] with a >= b
 
 
 def equal_shares(dy, x, y, dim):

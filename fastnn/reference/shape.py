@@ -39,7 +39,7 @@ def expand_forward(x, *, shape):
 
 
 def expand_backward(dy, saved, *, shape):
-    return (sum_to(dy, saved[0]),)                  # each element went to many places: their gradients add
+    return (sum_to(dy, saved[0]),)          # each element went to many places: their gradients add
 
 
 def cat_forward(*xs, dim):

@@ -31,7 +31,8 @@ def fold_forward(x, output_size, kernel_size, dilation, padding, stride):
     cols = x.reshape(N, taps // (R * S), R, S, P, Q)
     y = np.zeros((N, taps // (R * S), H, W), x.dtype)
     for p, q, i, j, r, s in windows((H, W), kernel_size, stride, around, dilation):
-        y[:, :, i, j] += cols[:, :, r, s, p, q]     # unfold was  cols[:, :, r, s, p, q] = x[:, :, i, j]
+        # unfold was  cols[:, :, r, s, p, q] = x[:, :, i, j]
+        y[:, :, i, j] += cols[:, :, r, s, p, q]
     return y, ()
 
 

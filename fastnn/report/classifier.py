@@ -20,7 +20,7 @@ from .parts import Confusion, FeatureMaps, Filters, Mistake, Report, SummaryRow
 
 __all__ = ["activations", "probabilities", "report"]
 
-SAMPLES, MISTAKES, MAPS = 24, 24, 4         # shown of the training data, of the mistakes, of the layers
+SAMPLES, MISTAKES, MAPS = 24, 24, 4     # shown of the training data, of the mistakes, of the layers
 
 
 def report(model: Any, data: Any, *, classes: Sequence[object] | None = None, history: Any = None, train: Any = None,
@@ -107,7 +107,8 @@ def report(model: Any, data: Any, *, classes: Sequence[object] | None = None, hi
     right = said == labels
     pictures = _pictures(inputs)
     wrong_ones = np.flatnonzero(~right)
-    wrong_ones = wrong_ones[np.argsort(-shares[wrong_ones, said[wrong_ones]], kind="stable")]      # the surest first
+    # the surest first
+    wrong_ones = wrong_ones[np.argsort(-shares[wrong_ones, said[wrong_ones]], kind="stable")]
     found: dict[str, Any] = {
         "accuracy": float(right.mean()) if len(labels) else None, "tested": len(labels), "history": history,
         "confusion": Confusion(confusion_matrix(labels, said, count), names),

@@ -19,7 +19,8 @@ from .page import render
 
 __all__ = ["ANCHORS", "CheckRow", "Confusion", "FeatureMaps", "Filters", "Mistake", "Report", "SpeedRow", "SummaryRow"]
 
-ANCHORS = ("learning", "confusion", "mistakes", "filters", "maps", "summary", "checks", "speed")     # the sections
+# the sections
+ANCHORS = ("learning", "confusion", "mistakes", "filters", "maps", "summary", "checks", "speed")
 
 @dataclass(frozen=True)
 class Confusion:
@@ -82,7 +83,7 @@ class FeatureMaps:
 class Mistake:
     """One sample that the network got wrong."""
 
-    image: Any                                    # (H, W) or (H, W, 3); None where the data are no images
+    image: Any                              # (H, W) or (H, W, 3); None where the data are no images
     said: object
     truth: object
     confidence: float                             # probability that it gave to what it said
@@ -111,8 +112,8 @@ class CheckRow:
 
     family: str
     cases: int
-    worst: float                                  # largest error as a share of its allowance; at most 1 passes
-    passed: bool | None = None                    # default: worst is a number and at most 1
+    worst: float                    # largest error as a share of its allowance; at most 1 passes
+    passed: bool | None = None      # default: worst is a number and at most 1
 
     @property
     def ok(self) -> bool:
@@ -126,7 +127,8 @@ class SpeedRow:
 
     workload: str
     fastnn: float
-    rivals: Mapping[str, float | None] = field(default_factory=dict)    # {"NumPy": 812.0, "PyTorch": 95.1}
+    # {"NumPy": 812.0, "PyTorch": 95.1}
+    rivals: Mapping[str, float | None] = field(default_factory=dict)
 
     def ratio(self, rival: str) -> float | None:
         """How many times faster fastnn is than `rival`; below 1 it is slower.
@@ -210,7 +212,8 @@ class Report:
     confusion: Confusion | None = None
     filters: Filters | None = None
     feature_maps: FeatureMaps | None = None
-    mistakes: Sequence[Mistake] | None = None     # an empty list is shown as "no mistakes", None leaves the section out
+    # an empty list is shown as "no mistakes", None leaves the section out
+    mistakes: Sequence[Mistake] | None = None
     mistakes_total: int | None = None
     summary: Sequence[SummaryRow] = ()
     checks: Sequence[CheckRow] = ()

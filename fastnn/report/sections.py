@@ -131,7 +131,7 @@ def confusion(report: Report) -> Section | None:
     names = [str(name) for name in (range(len(matrix)) if classes is None else classes)]
     errors = matrix - np.diag(np.diag(matrix))
     shown = list(range(len(matrix)))
-    if len(shown) > CLASSES_SHOWN:                  # those with the most mistakes, either way, in their order
+    if len(shown) > CLASSES_SHOWN:      # those with the most mistakes, either way, in their order
         worst = np.argsort(-(errors.sum(axis=0) + errors.sum(axis=1)), kind="stable")[:CLASSES_SHOWN]
         shown = sorted(worst.tolist())
     labels = [names[k] for k in shown]
@@ -311,7 +311,8 @@ def speed(report: Report) -> Section | None:
     ratios = {rival: {row.workload: ratio for row in report.speed if (ratio := row.ratio(rival)) is not None}
               for rival in rivals}
     every = [ratio for of_rival in ratios.values() for ratio in of_rival.values()]
-    limits = (min(every), max(every)) if every else None               # one scale, so that the charts can be compared
+    # one scale, so that the charts can be compared
+    limits = (min(every), max(every)) if every else None
     charts = [bar_chart(ratios[rival], title=f"Against {rival}", baseline=1, log=True, unit=TIMES, limits=limits)
               for rival in rivals if ratios[rival]]
 

@@ -328,7 +328,8 @@ def _strided(a: np.ndarray) -> np.ndarray:
 
 LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "strided": _strided,
-    "Fortran order": lambda a: np.asfortranarray(a) if a.ndim else a,        # which would make a number a vector
+    # which would make a number a vector
+    "Fortran order": lambda a: np.asfortranarray(a) if a.ndim else a,
     "negative strides": lambda a: np.flip(np.flip(a).copy()) if a.ndim else a,
     "read-only": lambda a: np.lib.stride_tricks.as_strided(a, writeable=False) if a.ndim else a,
     "byte-swapped": lambda a: a.astype(a.dtype.newbyteorder(">")),
@@ -435,7 +436,7 @@ def nothing_kept_same_result(op: Op, sample: Sample, dtype: Any) -> float:
 
 
 # ---- the ends of the range -----------------------------------------------------------------------
-_SMALL = 2000               # samples up to so many elements: an end of the range acts on its neighbours
+_SMALL = 2000           # samples up to so many elements: an end of the range acts on its neighbours
 
 
 def ends_are_the_definition(op: Op, sample: Sample, dtype: Any) -> float:
@@ -465,7 +466,7 @@ def ends_are_the_definition(op: Op, sample: Sample, dtype: Any) -> float:
                      for given, d in map(put, [value, 0.0] if value == tiny else [value])]
             near = [not np.isfinite(value) or (i < len(wants[0]) - len(op.inputs) and not op.saturates)
                     for i in range(len(wants[0]))]
-            if np.isfinite(value):                  # sums over repetitions, whose terms may leave the range apart
+            if np.isfinite(value):  # sums over repetitions, whose terms may leave the range apart
                 largest = max(a.size for a in wants[0] if a is not None)
                 wants = [[None if i >= len(w) - len(op.inputs) and a is not None and a.size < largest else a
                           for i, a in enumerate(w)] for w in wants]
@@ -652,7 +653,8 @@ def _compare(op: Op, sample: Sample, what: str, got: Any, want: Any, allowed: An
     if not _floating(want):
         _hold((got == want).all(), op, sample, f"{what}: differs")
         return 0.0
-    same = (got == want) | (np.isnan(got) & np.isnan(want))          # infinities and NaN where the definition has them
+    # infinities and NaN where the definition has them
+    same = (got == want) | (np.isnan(got) & np.isnan(want))
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         share = np.where(same, 0.0, np.abs(got.astype(np.float64) - want) / allowed)
     share = np.where(np.isnan(share), np.inf, share)

@@ -86,7 +86,7 @@ def use_kernel(name: str, forward: Callable[..., Any], backward: Callable[..., A
             REPLACED.discard(name)
         if nested or backend() == chosen:
             ACTIVE[name] = before
-        else:                                       # use_backend was called inside, and left this op alone
+        else:                               # use_backend was called inside, and left this op alone
             activate(op, *pair_of(op, backend()))
 
 

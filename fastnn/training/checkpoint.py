@@ -40,7 +40,7 @@ __all__ = ["restore", "save"]
 
 Path = str | os.PathLike[str]
 FORMAT = "checkpoint 1"
-MOST = 2**53                                        # epochs, batches, steps: far more than there will be
+MOST = 2**53                                # epochs, batches, steps: far more than there will be
 FIELDS = ("fastnn", "model", "optimizer", "loader", "scheduler", "callbacks", "random", "history", "epoch", "step",
           "partial")
 

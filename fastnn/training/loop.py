@@ -168,7 +168,7 @@ def _run(state: State, points: Points) -> None:
                 state.batch, state.means = 0, Means(state.metrics)
                 for call in points.on_epoch_end:
                     call(state)
-        except KeyboardInterrupt:                   # a second Ctrl-C, or one that could not be held back
+        except KeyboardInterrupt:           # a second Ctrl-C, or one that could not be held back
             state.torn = state.unfinished = state.interrupted = True
         state.interrupted = state.history.interrupted = state.interrupted or interrupt.requested
         for call in points.on_fit_end:
@@ -194,13 +194,13 @@ def _epoch(state: State, points: Points, interrupt: CalmInterrupt, mode: Trainin
         state.batch += 1
         weight, size = counting(state.inputs, state.target)
         seen = True
-        if weight == 0:                             # a mean over nothing is NaN, and there is nothing to learn
+        if weight == 0:                 # a mean over nothing is NaN, and there is nothing to learn
             continue
         buffers.keep()
         try:
             for call in on_batch_start:
                 call(state)
-            random = random_state()                 # explain runs the batch again with the same dropout
+            random = random_state()             # explain runs the batch again with the same dropout
             optimizer.zero_grad()
             state.output = model(*state.inputs)
             loss = scalar_loss(loss_function, state.output, state.target, "fit")
@@ -214,7 +214,7 @@ def _epoch(state: State, points: Points, interrupt: CalmInterrupt, mode: Trainin
                 call(state)
             optimizer.step()
         except BaseException:
-            buffers.put_back()                      # the step was not done, so the model is as before it
+            buffers.put_back()              # the step was not done, so the model is as before it
             raise
         state.step += 1
         state.means.add(state.loss, state.output, state.target, size, weight, counting.summed)

@@ -41,5 +41,6 @@ _moved = moved_names(__name__)
 def __getattr__(name: str) -> Any:
     if name != "report":
         return _moved(name)
-    from ..report import report  # the page stands above the pictures: it is imported when it is wanted
+    # the page stands above the pictures: it is imported when it is wanted
+    from ..report import report
     return report

@@ -88,7 +88,8 @@ def line_chart(series: Mapping[str, Sequence[float]], x: Sequence[float] | None 
     else:
         y_ticks = (log_ticks if log else nice_ticks)(float(drawn_y.min()), float(drawn_y.max()))
     if percent and drawn_y.size and 0 <= drawn_y.min() and drawn_y.max() <= 1:
-        y_ticks = [tick for tick in y_ticks if 0 <= tick <= 1 + 1e-9]  # nothing can be better than 100%
+        # nothing can be better than 100%
+        y_ticks = [tick for tick in y_ticks if 0 <= tick <= 1 + 1e-9]
     if not drawn_y.size:
         y_names = ["" for _ in y_ticks]
     elif log and not percent:
@@ -162,7 +163,7 @@ def _x_ticks(places: np.ndarray, most: float) -> list[tuple[float, str]]:
             ticks = [float(tick) for tick in range(int(low), int(high) + 1)]
         ticks = [tick for tick in ticks if tick == round(tick)]
         if low == 1 and ticks[:2] == [0.0, 2.0]:
-            ticks = [tick - 1 for tick in ticks]                      # count epochs from 1: 1, 3, 5, ...
+            ticks = [tick - 1 for tick in ticks]                # count epochs from 1: 1, 3, 5, ...
         elif low == 1 and ticks[0] == 0:
             ticks[0] = 1.0                                            # 1, 5, 10, ...
     ticks = [tick for tick in ticks if low <= tick <= high]
@@ -220,7 +221,7 @@ def _line(name: str, x: np.ndarray, y: np.ndarray, index: int, at_x: Any, at_y: 
         if good[i]:
             path.append(f"{'L' if pen_down else 'M'}{number(at_x(x[i]))} {number(at_y(y[i]))}")
             if not pen_down and (i + 1 == len(y) or not good[i + 1]):
-                alone.append(i)                            # a point between two gaps has no line to show it
+                alone.append(i)                 # a point between two gaps has no line to show it
         pen_down = bool(good[i])
     parts = [element("path", d="".join(path), fill="none", stroke="currentColor", stroke_width=2,
                      stroke_linejoin="round", stroke_linecap="round", stroke_dasharray=_dashes(index))] if path else []

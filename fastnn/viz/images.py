@@ -19,11 +19,14 @@ from .svg import Svg, element, escape, short_number, text, text_width
 # steadily along every map (for "diverging": from the middle to both ends), so that they survive a
 # black-and-white printer ("diverging" loses its sign there) and every kind of colour blindness.
 COLOUR_MAPS = {
-    "ink": ("#fbf8f1", "#c9c8ca", "#8c93a3", "#4b566d", "#141d33"),                      # 0 is paper, 1 is ink
-    "sequential": ("#101a33", "#20456e", "#24808a", "#74b96e", "#f4d35e", "#fff6d8"),    # 0 is night, 1 is light
-    "diverging": ("#0d3b73", "#3d7fc1", "#a9cbe6", "#f7f4ec", "#f3c29b", "#cf6b2c", "#7d2d06"),   # the middle is 0
+    # 0 is paper, 1 is ink
+    "ink": ("#fbf8f1", "#c9c8ca", "#8c93a3", "#4b566d", "#141d33"),
+    # 0 is night, 1 is light
+    "sequential": ("#101a33", "#20456e", "#24808a", "#74b96e", "#f4d35e", "#fff6d8"),
+    # the middle is 0
+    "diverging": ("#0d3b73", "#3d7fc1", "#a9cbe6", "#f7f4ec", "#f3c29b", "#cf6b2c", "#7d2d06"),
 }
-NOT_FINITE = (214, 40, 170)        # a magenta that no map holds: NaN and infinity must catch the eye
+NOT_FINITE = (214, 40, 170)     # a magenta that no map holds: NaN and infinity must catch the eye
 
 
 def colours_of(values: Any, colour_map: str = "sequential", limits: tuple[float, float] | None = None) -> np.ndarray:

@@ -31,7 +31,8 @@ DARK = {
     "paper": "#151b23", "ink": "#e7ecf2", "soft": "#9aa7b5", "line": "#2c3642", "on": "#0d1219",
     "s1": "#78aaf5", "s2": "#f2935c", "s3": "#57c7a8", "s4": "#bd9bec", "s5": "#dcb84c", "s6": "#f087ae",
 }
-LARGEST = 1e300            # a chart takes a larger value as not finite: the arithmetic of its axes would overflow
+# a chart takes a larger value as not finite: the arithmetic of its axes would overflow
+LARGEST = 1e300
 SERIES = ("s1", "s2", "s3", "s4", "s5", "s6")
 MISSING = "\N{EN DASH}"      # stands where there is no number
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -92,9 +93,8 @@ class Svg(str):
         self.body, self.width, self.height, self.label = body, width, height, label
         return self
 
+    # what copy and pickle call __new__ with; str's own would pass the whole document as the body
     def __getnewargs__(self) -> tuple[str, float, float, str]:  # type: ignore[override]
-        # what copy and pickle call __new__ with; str's own would pass the whole document as the
-        # body
         return self.body, self.width, self.height, self.label
 
     def __repr__(self) -> str:
@@ -246,7 +246,8 @@ def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:
         raise ValueError(f"nice_ticks needs finite limits, got {low} and {high}")
     if high < low:
         low, high = high, low
-    if high - low <= max(1e-12*max(abs(low), abs(high)), 1e-290):     # constant: open a window around the value
+    # constant: open a window around the value
+    if high - low <= max(1e-12*max(abs(low), abs(high)), 1e-290):
         margin = 0.5*abs(low) or 0.5
         low, high = low - margin, high + margin
     rough = (high - low)/count

@@ -113,7 +113,7 @@ def test_second_backward():
     assert x.grad.tolist() == [4, 8]
     with pytest.raises(nn.GraphError, match=r"second time.*retain_graph=True"):
         y.backward()
-    z = x * x                                                     # half of a graph is used by another
+    z = x * x                                                   # half of a graph is used by another
     z.sum().backward()
     with pytest.raises(nn.GraphError, match="second time"):
         (z * 2).sum().backward()
@@ -121,7 +121,7 @@ def test_second_backward():
 
 def test_memory_is_let_go_of():
     gc.collect()
-    gc.disable()                                                  # by reference counts alone: no cycles
+    gc.disable()                                            # by reference counts alone: no cycles
     try:
         x = leaf(*range(100))
         hidden = x * 2
@@ -129,13 +129,14 @@ def test_memory_is_let_go_of():
         y = (hidden * hidden).sum()
         array = weakref.ref(hidden.data)
         del hidden
-        assert watched[0]() is None and array() is not None       # the tensor is gone, its array is saved for backward
+        # the tensor is gone, its array is saved for backward
+        assert watched[0]() is None and array() is not None
         y.backward()
-        assert array() is None and watched[1]() is None           # used, and gone at once though y is alive
+        assert array() is None and watched[1]() is None   # used, and gone at once though y is alive
         y = (x * 2).exp().sum()
         node = weakref.ref(y.grad_fn)
         del y
-        assert node() is None                                     # a graph that is never used goes too
+        assert node() is None                               # a graph that is never used goes too
     finally:
         gc.enable()
 
@@ -264,7 +265,7 @@ def test_hook_on_a_leaf():
     seen = []
     remove = x.register_hook(lambda g: seen.append(g.tolist()))
     (x * 3 + x).sum().backward()
-    assert seen == [[4, 4]]                                       # once, when the gradient is complete
+    assert seen == [[4, 4]]                                 # once, when the gradient is complete
     remove()
     remove()                                                      # twice does no harm
     x.register_hook(lambda g: g * 10)
@@ -335,7 +336,7 @@ def test_views_share_their_version():
         w = nn.tensor([1.0, 2.0])
         x = leaf(3, 4)
         y = (x * w).sum()
-        view(w).fill_(9)                                          # the view is changed, and w with it
+        view(w).fill_(9)                                        # the view is changed, and w with it
         assert 9 in w
         with pytest.raises(nn.GraphError, match="changed in place"):
             y.backward()
@@ -418,7 +419,7 @@ def test_function():
     class Doubled(Cube):
         @staticmethod
         def backward(ctx, dy):
-            return [2.0, nn.tensor(4.0)]                          # a list of numbers and tensors is an array too
+            return [2.0, nn.tensor(4.0)]            # a list of numbers and tensors is an array too
     x = leaf(1, 2)
     Doubled.apply(x).sum().backward()
     assert x.grad.tolist() == [2, 4] and x.grad.dtype == np.float32
@@ -591,7 +592,8 @@ def test_the_compiled_rule_knows_the_rows_that_it_reads():
     from fastnn.op import ACTIVE, Running
     assert all(type(row) is Running for row in ACTIVE.values())
     if nn.kernels.compiled is not None:
-        with pytest.raises(TypeError, match="forward"):           # a field more, and every number would be wrong
+        # a field more, and every number would be wrong
+        with pytest.raises(TypeError, match="forward"):
             nn.kernels.compiled.connect_tape(nn.Tensor, nn.autograd.Node, ACTIVE, ("new", *Running._fields), None, None,
                                              None, None, None, None)
         assert (nn.tensor([-1.0]).relu()).tolist() == [0]         # and nothing was changed

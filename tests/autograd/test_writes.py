@@ -68,7 +68,7 @@ AUGMENTED = {"+=": operator.iadd, "-=": operator.isub, "*=": operator.imul, "/="
 @pytest.mark.parametrize("start", [lambda a: a * 2, lambda a: nn.tensor(2 * a.data)], ids=["result", "buffer"])
 def test_methods_that_write(name, start):
     a, b = leaf(3, 2), leaf(2, start=9)
-    rest = a.sum() + b.sum()                                      # so that both are used in any case
+    rest = a.sum() + b.sum()                                    # so that both are used in any case
     want = nn.autograd.grad((IN_PLACE[name](start(a), b * 3) ** 2).sum() + rest, [a, b], retain_graph=True)
     x = start(a)
     assert getattr(x, name)(b * 3) is x

@@ -86,7 +86,7 @@ def test_work_elsewhere_is_seen():
     burner = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
         time.sleep(0.1)
-        assert race.cores_used(0.5) > 0.3               # a share of a core, even where others want it too
+        assert race.cores_used(0.5) > 0.3       # a share of a core, even where others want it too
     finally:
         burner.kill()
         burner.wait()
@@ -178,7 +178,8 @@ def test_bars_by_hand(record):
     found = {bar.what: bar for bar in bars.measure(record)}
     assert found["slowest kernel against PyTorch"].measured == 0.5
     assert found["slowest kernel against PyTorch"].where == "conv3x3-64c56/forward+backward"
-    assert found["training steps against PyTorch, geometric mean"].measured == pytest.approx(4)             # of 2 and 8
+    # of 2 and 8
+    assert found["training steps against PyTorch, geometric mean"].measured == pytest.approx(4)
     assert found["training steps against PyTorch, geometric mean"].verdict == "aim"
     gemm = found["gemm, n >= 512: share of the multiply-add peak"]
     assert (gemm.measured, gemm.where, gemm.verdict) == (0.8, "gemm-1024/forward", "MISSED")
@@ -248,7 +249,7 @@ def test_the_commit_says_whether_the_code_differs_from_it(tmp_path):
     git("add", ".")
     git("commit", "-m", "x")
     clean = results.commit(tmp_path)
-    written.write_text("2")                             # the last table, measured at this very commit
+    written.write_text("2")                         # the last table, measured at this very commit
     assert clean and results.commit(tmp_path) == clean
     (tmp_path/"code.py").write_text("2")
     assert results.commit(tmp_path) == clean + "+"

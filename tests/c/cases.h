@@ -26,25 +26,26 @@
 
 typedef struct run run;
 struct run {
-    int type;                                       /* FNN_F32 or FNN_F64 */
-    char label[120];                                /* what is being done now, for reports */
-    double tolerance;                               /* relative; a case may multiply it where its sums cancel */
+    int type;                           /* FNN_F32 or FNN_F64 */
+    char label[120];                    /* what is being done now, for reports */
+    double tolerance;                   /* relative; a case may multiply it where its sums cancel */
     uint64_t seed;
-    struct array *arrays;                           /* all arrays of this run */
+    struct array *arrays;               /* all arrays of this run */
     int count, room;
 };
 
 /* Elements of an array. OF_TYPE: float or double, as r->type says */
 enum kind { OF_TYPE, OF_BYTE, OF_INT32, OF_INT64, OF_DOUBLE };
 
-void *in(run *r, fnn_size n);                       /* random numbers in [-1, 1) */
+void *in(run *r, fnn_size n);           /* random numbers in [-1, 1) */
 void *in_range(run *r, fnn_size n, double low, double high);
-void *in_steps(run *r, fnn_size n);                 /* multiples of 1/4 in [-1, 1]: equal elements, and zeros */
-void *in_special(run *r, fnn_size n);               /* NaN, infinities, -0, huge and denormal numbers among others */
+void *in_steps(run *r, fnn_size n);     /* multiples of 1/4 in [-1, 1]: equal elements, and zeros */
+void *in_special(run *r, fnn_size n);   /* NaN, infinities, -0, huge and denormal numbers among
+                                           others */
 int64_t *in_index(run *r, fnn_size n, int64_t low, int64_t high);          /* low <= index < high */
 double *in_double(run *r, fnn_size n, double low, double high);
 
-void *out(run *r, fnn_size n);                      /* not initialised; all of it must be written, and is compared */
+void *out(run *r, fnn_size n);  /* not initialised; all of it must be written, and is compared */
 /* rows that lie apart: what is between them must be left alone */
 void *out_rows(run *r, fnn_size rows, fnn_size width, fnn_size pitch);
 void *out_as(run *r, fnn_size n, enum kind kind);   /* integers must be equal */

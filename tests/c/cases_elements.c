@@ -245,7 +245,8 @@ CASE(dropout)
     }
 }
 
-static const fnn_size tables[][3] = { {1, 1, 1}, {5, 13, 7}, {67, 13, 33}, {1003, 101, 67} };          /* n, V, D */
+/* n, V, D */
+static const fnn_size tables[][3] = { {1, 1, 1}, {5, 13, 7}, {67, 13, 33}, {1003, 101, 67} };
 
 CASE(embedding_forward)
 {

@@ -24,8 +24,10 @@ CASE(gemm)
     FOR_PRODUCTS {
         const void *a = in(r, m * k), *b = in(r, k * n), *bias_row = in(r, m), *bias_col = in(r, n);
         CALL(gemm)(out(r, m * n), n, a, k, 1, b, n, 1, NULL, NULL, m, n, k, 0);
-        CALL(gemm)(inout(r, m * n), n, a, 1, m, b, n, 1, bias_row, NULL, m, n, k, FNN_GEMM_ADD);  /* A transposed */
-        CALL(gemm)(out(r, m * n), n, a, k, 1, b, 1, k, NULL, bias_col, m, n, k, 0);               /* B transposed */
+        /* A transposed */
+        CALL(gemm)(inout(r, m * n), n, a, 1, m, b, n, 1, bias_row, NULL, m, n, k, FNN_GEMM_ADD);
+        /* B transposed */
+        CALL(gemm)(out(r, m * n), n, a, k, 1, b, 1, k, NULL, bias_col, m, n, k, 0);
         CALL(gemm)(out(r, m * n), n, a, 1, m, b, 1, k, bias_row, bias_col, m, n, k, FNN_GEMM_RELU);
         /* repeated rows and columns, C in a wider matrix */
         CALL(gemm)(inout(r, m * (n + 3)), n + 3, a, 0, 1, b, 1, 0, NULL, NULL, m, n, k, 0);
@@ -111,10 +113,10 @@ static const fnn_window images[] = {
     { 2,  3,  7,  9,  5, 1, 3, 3, 0, 0, 1, 1, 1, 1, 1, 1 },
     { 1,  8, 17, 17, 20, 1, 3, 3, 0, 0, 1, 1, 1, 1, 1, 1 },
     { 2, 32, 14, 15, 33, 1, 3, 3, 0, 0, 1, 1, 1, 1, 1, 1 },
-    { 2, 32, 14, 15, 32, 1, 3, 3, 0, 0, 1, 1, 1, 1, 1, 1 },     /* from here two that Winograd serves */
+    { 2, 32, 14, 15, 32, 1, 3, 3, 0, 0, 1, 1, 1, 1, 1, 1 }, /* from here two that Winograd serves */
     { 1, 37, 21, 20, 64, 1, 3, 3, 0, 0, 1, 1, 1, 1, 1, 1 },
     { 1, 16, 12, 13, 24, 1, 3, 3, 0, 0, 2, 2, 1, 1, 1, 1 },
-    { 4, 17, 17, 15, 37, 1, 3, 3, 0, 0, 2, 2, 1, 1, 1, 1 },     /* by interleaved pixels */
+    { 4, 17, 17, 15, 37, 1, 3, 3, 0, 0, 2, 2, 1, 1, 1, 1 }, /* by interleaved pixels */
     { 2, 19, 11, 13, 21, 1, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1 },
     { 1,  3, 23, 21,  8, 1, 7, 7, 0, 0, 2, 2, 3, 3, 1, 1 },
     { 2,  6, 13, 10, 12, 3, 3, 2, 0, 0, 1, 2, 2, 0, 2, 1 },
@@ -258,7 +260,8 @@ CASE(avg_pool2d_backward)
 static const fnn_window adaptive[] = {              /* only N C H W P Q */
     { .N = 1, .C = 1, .H = 1, .W = 1, .P = 1, .Q = 1 }, { .N = 2, .C = 3, .H = 7, .W = 11, .P = 3, .Q = 4 },
     { .N = 2, .C = 67, .H = 13, .W = 9, .P = 1, .Q = 1 }, { .N = 1, .C = 5, .H = 3, .W = 40, .P = 5, .Q = 37 },
-    { .N = 1, .C = 1, .H = 1, .W = 70001, .P = 1, .Q = 50021 } };          /* their product is beyond 32 bits */
+    /* their product is beyond 32 bits */
+    { .N = 1, .C = 1, .H = 1, .W = 70001, .P = 1, .Q = 50021 } };
 
 #define FOR_ADAPTIVE                                                                          \
     for (int i = 0; i < COUNT(adaptive); i++)                                                 \
@@ -399,7 +402,8 @@ static const fnn_size lines[][2] = { {1, 1}, {3, 7}, {67, 33}, {5, 1031}, {301, 
 /* N, C, S, G */
 static const fnn_size groups[][4] = { {1, 1, 1, 1}, {2, 6, 7, 3}, {3, 8, 67, 2}, {2, 4, 1031, 4}, {19, 33, 49, 11} };
 
-static void centre(run *r, void *mean, void *rstd, fnn_size n)   /* what a forward pass could have saved */
+/* what a forward pass could have saved */
+static void centre(run *r, void *mean, void *rstd, fnn_size n)
 {
     const void *m = in_range(r, n, -0.2, 0.2), *s = in_range(r, n, 1, 2);
     for (fnn_size i = 0; i < n; i++) {

@@ -8,7 +8,8 @@
 
 enum { MOST_ARRAYS = 1 << 16, MOST_PLACES = 1000 };
 
-static struct array { const char *begin, *end; } arrays[MOST_ARRAYS];      /* by address, none in another */
+/* by address, none in another */
+static struct array { const char *begin, *end; } arrays[MOST_ARRAYS];
 static const char *places[MOST_PLACES];
 static void *scratch[MOST_PLACES];                  /* in the order of allocation */
 static int array_count, place_count, scratch_count;

@@ -24,14 +24,14 @@
 
 /* ---- Arrays ---------------------------------------------------------------------------------- */
 
-enum { GUARD = 64, GUARD_BYTE = 0xa5 };            /* bytes behind each array that nobody may change */
+enum { GUARD = 64, GUARD_BYTE = 0xa5 };         /* bytes behind each array that nobody may change */
 
 struct array {
     void *data;
     fnn_size n;
     enum kind kind;
     int compared, written_by_kernel;
-    fnn_size width, pitch;                          /* elements of a row, and from row to row: nobody writes between */
+    fnn_size width, pitch;      /* elements of a row, and from row to row: nobody writes between */
     char label[sizeof((run *)0)->label];
 };
 
@@ -193,7 +193,7 @@ static void compare(const char *name, const char *level, const run *r, const run
         fnn_size finite = 0;
         for (fnn_size i = 0; i < b->n; i++) {
             const double y = fabs(value(plain, b, i));
-            if (y > 0 && y < 1e9)                                /* the huge ones would make every other error small */
+            if (y > 0 && y < 1e9)           /* the huge ones would make every other error small */
                 sum += y, finite++;
         }
         const int whole = a->kind == OF_BYTE || a->kind == OF_INT32 || a->kind == OF_INT64;
@@ -248,7 +248,7 @@ static run start(int which, int type, int threads)
     return r;
 }
 
-static void harm(run *r)                            /* one number, by a thousandth, of the last result that has any */
+static void harm(run *r)        /* one number, by a thousandth, of the last result that has any */
 {
     for (int k = r->count - 1; k >= 0; k--) {
         const struct array *a = &r->arrays[k];

@@ -5,7 +5,7 @@
  *
  * Also run it with -fsanitize=thread, and with -fsanitize=address,undefined.
  */
-#include "../../csrc/core/memory.c"                     /* included, so that its private functions can be tested */
+#include "../../csrc/core/memory.c"     /* included, so that its private functions can be tested */
 #include "check.h"
 
 #include <string.h>
@@ -120,7 +120,7 @@ static void test_buffers_are_aligned_and_apart(void)
             for (size_t k = 0; k < bytes[i]; k += 97)
                 CHECK(p[i][k] == (i & 0xff));
         for (int i = 0; i < COUNT; i++)
-            fnn_buffer_release(p[(i * 7) % COUNT]);                    /* each once: 7 does not divide 300 */
+            fnn_buffer_release(p[(i * 7) % COUNT]);         /* each once: 7 does not divide 300 */
     }
     fnn_buffer_release(NULL);
 }
@@ -158,11 +158,11 @@ static void test_pieces_are_cut_and_joined(void)
     fnn_buffer_release(whole);
     check_heap(&chunk, 1);
     char *part[4];
-    for (int i = 0; i < 4; i++)                    /* what was one buffer serves four of another size */
+    for (int i = 0; i < 4; i++)             /* what was one buffer serves four of another size */
         part[i] = fnn_buffer_acquire(MB + MB / 4);
     CHECK(part[0] == whole && part[3] > whole && part[3] < whole + 6 * MB);
     check_heap(&chunk, 1);
-    const int order[] = {1, 3, 0, 2};              /* joined with nothing, what follows, nothing, both sides */
+    const int order[] = {1, 3, 0, 2};   /* joined with nothing, what follows, nothing, both sides */
     for (int i = 0; i < 4; i++) {
         fnn_buffer_release(part[order[i]]);
         check_heap(&chunk, 1);
@@ -174,7 +174,7 @@ static void test_pieces_are_cut_and_joined(void)
     fnn_buffer_release(whole);
     fnn_buffer_trim();
     check_heap(NULL, 0);
-    CHECK(find(UNIT) == NULL);                     /* a chunk in which nothing is used goes as a whole */
+    CHECK(find(UNIT) == NULL);              /* a chunk in which nothing is used goes as a whole */
 }
 
 /* Random traffic: after each step the books are right, and what was written is there. */
@@ -301,7 +301,8 @@ static void test_a_thousand_shapes(void)
             fnn_buffer_release(p[k]);
         CHECK(fnn_buffer_cached() <= 32 * MB);
     }
-    for (int i = 0; i < 3 * WINDOW; i++)           /* then one shape only: nothing else is left after a while */
+    /* then one shape only: nothing else is left after a while */
+    for (int i = 0; i < 3 * WINDOW; i++)
         touch(2 * MB);
     CHECK(fnn_buffer_cached() >= 2 * MB && fnn_buffer_cached() < 2 * MB + MB / 2);
 }
@@ -460,7 +461,8 @@ static void test_scratch_belongs_to_its_thread(void)
         if (round == 3)
             before = address_space_pages();
     }
-    if (!ADDRESS_SANITIZER && !THREAD_SANITIZER)   /* 64 threads came and went: not even one arena more is left */
+    /* 64 threads came and went: not even one arena more is left */
+    if (!ADDRESS_SANITIZER && !THREAD_SANITIZER)
         CHECK((size_t)(address_space_pages() - before) * (size_t)sysconf(_SC_PAGESIZE) < FNN_SCRATCH_BYTES);
 }
 
@@ -513,7 +515,8 @@ static void test_fork(void)
     fnn_buffer_trim();
 }
 
-#if !ADDRESS_SANITIZER && !THREAD_SANITIZER && defined(__linux__)      /* they need address space themselves */
+/* they need address space themselves */
+#if !ADDRESS_SANITIZER && !THREAD_SANITIZER && defined(__linux__)
 static void *scratch_is_refused(void *unused)
 {
     CHECK(fnn_scratch_ready() == 0);
@@ -531,7 +534,7 @@ static void without_memory(void)
     CHECK(fnn_buffer_in_use() == 0 && fnn_buffer_cached() == 0);
     touch(6 * MB);
     CHECK(fnn_buffer_cached() == taken_by(6 * MB));
-    touch(7 * MB);                                 /* fits only when the free one of 6 MB is given back first */
+    touch(7 * MB);                  /* fits only when the free one of 6 MB is given back first */
     CHECK(fnn_buffer_cached() == taken_by(7 * MB));
     pthread_t thread;
     fnn_buffer_trim();
@@ -545,7 +548,8 @@ static void test_without_memory(void)
     pthread_attr_t attr;
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, 1 << 20);
-    CHECK(pthread_setattr_default_np(&attr) == 0); /* small stacks, so that the thread itself can start */
+    /* small stacks, so that the thread itself can start */
+    CHECK(pthread_setattr_default_np(&attr) == 0);
     CHECK(fnn_scratch_ready());
     start_afresh(512 * MB);
     in_child(without_memory);

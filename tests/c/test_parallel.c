@@ -15,7 +15,8 @@
 #include <errno.h>
 #include <pthread.h>
 
-static fnn_atomic refuse_threads, refuse_scratch;  /* play a system that has no threads, or no memory, left */
+static fnn_atomic refuse_threads, refuse_scratch;  /* play a system that has no threads, or no
+                                                      memory, left */
 
 static int create_or_refuse(pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *), void *arg)
 {
@@ -26,7 +27,7 @@ static int ready_or_refuse(void) { return !fnn_get(&refuse_scratch) && fnn_scrat
 
 #define pthread_create create_or_refuse
 #define fnn_scratch_ready ready_or_refuse
-#include "../../csrc/core/parallel.c"                   /* included, so that the inner state can be tested and set */
+#include "../../csrc/core/parallel.c"  /* included, so that the inner state can be tested and set */
 #undef pthread_create
 #undef fnn_scratch_ready
 #include "../../csrc/core/processors.c"
@@ -61,7 +62,7 @@ enum { MAX_N = 2500 };
 
 static void check_loop(ptrdiff_t n, ptrdiff_t grain)
 {
-    int visits[MAX_N + 1] = {0};                   /* no malloc here: AddressSanitizer's is not safe around a fork */
+    int visits[MAX_N + 1] = {0};  /* no malloc here: AddressSanitizer's is not safe around a fork */
     visit v = {.n = n, .grain = grain, .visits = visits};
     fnn_parallel_for(n, grain, visit_block, &v);
     for (ptrdiff_t i = 0; i < n; i++)
@@ -153,7 +154,7 @@ static void test_sleeping_workers_are_woken(void)
         if (i % 4 == 0)
             sleep_us(random_u32(&seed) % 150);     /* around the time at which a worker parks */
     }
-    fnn_set(&pool.spin_ns, 0);                     /* parks after a microsecond or two; be there just then */
+    fnn_set(&pool.spin_ns, 0);          /* parks after a microsecond or two; be there just then */
     for (int i = 0; i < 30000; i++) {
         check_meeting();
         for (uint32_t k = random_u32(&seed) % 200; k > 0; k--)
@@ -218,7 +219,7 @@ static void test_what_was_refused_comes_back(void)
 static void slow_block(void *ctx, ptrdiff_t begin, ptrdiff_t end)
 {
     (void)end;
-    if (begin > 0)                                 /* whoever gets it; the caller has to wait long for some of them */
+    if (begin > 0)              /* whoever gets it; the caller has to wait long for some of them */
         sleep_us(2000);
     ((int *)ctx)[begin] = 1;
 }
@@ -299,7 +300,7 @@ static void test_resize_while_loops_run(void)
     for (int i = 0; i < 3; i++)
         pthread_join(callers[i], NULL);
 
-    fnn_set_num_threads(2);                        /* those who are too many leave, also those who sleep */
+    fnn_set_num_threads(2);                 /* those who are too many leave, also those who sleep */
     check_loop(50, 1);
     int expected = 2 + THREAD_SANITIZER;
     for (int tries = 0; threads_alive() > expected && tries < 5000; tries++)
@@ -410,13 +411,13 @@ static void test_blocks_have_scratch(void)
 
 /* ---- Fork ------------------------------------------------------------------------------------ */
 
-#if !THREAD_SANITIZER                              /* which does not support a child that starts threads */
+#if !THREAD_SANITIZER                       /* which does not support a child that starts threads */
 static void in_child(void (*test)(void))
 {
     pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
-        alarm(30);                                 /* not inherited; a hung child must not pass */
+        alarm(30);                          /* not inherited; a hung child must not pass */
         CHECK(fnn_get(&pool.live) == 0 && fnn_get(&pool.parked) == 0 && fnn_get(&pool.busy) == 0);
         test();
         _Exit(0);
@@ -472,7 +473,8 @@ static void test_fork(void)
 }
 #endif
 
-#if !THREAD_SANITIZER && !ADDRESS_SANITIZER && defined(__linux__)      /* they need address space themselves */
+/* they need address space themselves */
+#if !THREAD_SANITIZER && !ADDRESS_SANITIZER && defined(__linux__)
 static void loops_with_little_memory(void)
 {
     char text[64];
@@ -545,17 +547,18 @@ static void test_container_quota(void)
     snprintf(path, sizeof path, "%s/a/b", root);
     CHECK(mkdir(path, 0700) == 0);
 
-    CHECK(tree_quota(root, "/a/b") == INT_MAX);                        /* no files: no control groups */
+    CHECK(tree_quota(root, "/a/b") == INT_MAX);                 /* no files: no control groups */
     write_file(root, "/a/b/cpu.max", "max 100000\n");
     CHECK(tree_quota(root, "/a/b") == INT_MAX);
     write_file(root, "/a/b/cpu.max", "250000 100000\n");
     CHECK(tree_quota(root, "/a/b") == 3);                              /* 2.5 processors */
     write_file(root, "/a/cpu.max", "150000 100000\n");
-    CHECK(tree_quota(root, "/a/b") == 2);                              /* a group above is stricter */
+    CHECK(tree_quota(root, "/a/b") == 2);                           /* a group above is stricter */
     write_file(root, "/cpu.max", "50000 100000\n");
     CHECK(tree_quota(root, "/a/b") == 1);
     CHECK(tree_quota(root, "/") == 1);
-    CHECK(tree_quota(root, "/another/world/outside") == 1);            /* only the root of the mount can be opened */
+    /* only the root of the mount can be opened */
+    CHECK(tree_quota(root, "/another/world/outside") == 1);
     write_file(root, "/cpu.max", "nonsense\n");
     write_file(root, "/a/cpu.max", "100000 0\n");
     write_file(root, "/a/b/cpu.max", "");

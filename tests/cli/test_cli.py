@@ -107,7 +107,7 @@ def test_check_names_family_cases_and_verdict(capsys):
 
 def test_check_takes_a_family_a_dtype_and_all_laws(capsys):
     assert cli.main(["check", "softmax", "--dtype", "float64"]) == 0
-    assert "2 ops" not in capsys.readouterr().out               # an op's name comes before a family's
+    assert "2 ops" not in capsys.readouterr().out           # an op's name comes before a family's
     assert cli.main(["check", "relu", "--all-laws"]) == 0
     assert "relu" in capsys.readouterr().out
 

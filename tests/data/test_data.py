@@ -132,7 +132,8 @@ def test_permutation_is_uniform():
     orders = [tuple(permutation(4, 5, epoch)) for epoch in range(2400)]
     counts = np.array([orders.count(order) for order in set(orders)])
     assert len(counts) == 24
-    assert ((counts - 100) ** 2 / 100).sum() < 49.7            # exceeded once in a thousand; the seed is fixed
+    # exceeded once in a thousand; the seed is fixed
+    assert ((counts - 100) ** 2 / 100).sum() < 49.7
 
 
 # ---- the loader ----------------------------------------------------------------------------------
@@ -241,7 +242,7 @@ def test_a_loop_within_a_loop_resumes_where_it_stood():
     for _, y in loader:
         if y.data.tolist() == epochs[0][1]:
             break
-        labels(loader)                                              # say, an evaluation after the first batch
+        labels(loader)                                  # say, an evaluation after the first batch
     second = DataLoader(counting(), 4, shuffle=True)
     second.load_state_dict(loader.state_dict())
     assert labels(second) == epochs[0][2:] and labels(second) == epochs[2]
@@ -285,7 +286,8 @@ def test_transform_gets_arrays_and_its_own_random_numbers():
     assert [len(batch) for batch in loader] == [1, 1, 1]
     list(loader)
     flat = np.ravel(seen)
-    assert len(seen) == 6 and len(set(flat)) == 24              # no two batches, of either epoch, share a number
+    # no two batches, of either epoch, share a number
+    assert len(seen) == 6 and len(set(flat)) == 24
     order_words = np.random.Philox(key=np.array([0, 0], np.uint64)).random_raw(100)
     assert not set(flat) & {(word >> 11) * 2.0**-53 for word in order_words.tolist()}
 

@@ -27,7 +27,7 @@ def test_lenet_learns():
 def test_char_lstm_learns_and_writes(capsys):
     writer = example("char_lstm")
     loss = writer.main(steps=30, count=20)
-    assert loss < 0.9*math.log(len(writer.LETTERS))             # better than guessing among all letters
+    assert loss < 0.9*math.log(len(writer.LETTERS))         # better than guessing among all letters
     assert set(capsys.readouterr().out[-21:-1]) <= set(writer.LETTERS)
 
 

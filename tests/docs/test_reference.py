@@ -10,7 +10,8 @@ import fastnn as nn
 API = ROOT/"docs"/"api"
 pytestmark = needs_sources
 
-INSIDE = {"nn.autograd.apply", "nn.autograd.apply_in_python", "nn.autograd.Node"}       # public for the library itself
+# public for the library itself
+INSIDE = {"nn.autograd.apply", "nn.autograd.apply_in_python", "nn.autograd.Node"}
 ROOMS = ("autograd", "data", "errors", "functional", "init", "io", "layers", "models", "optim", "testing", "training",
          "viz")
 

@@ -159,7 +159,7 @@ def test_a_whole_checkpoint_and_a_model(tmp_path, ending):
 def test_the_same_state_gives_the_same_bytes(tmp_path, ending):
     state = {"b": np.arange(4), "a": {"x": np.zeros(3)}, "n": 1}
     nn.save(state, tmp_path / f"1{ending}")
-    nn.save(state, str(tmp_path / f"2{ending.upper()}"))             # text, and an ending in capitals
+    nn.save(state, str(tmp_path / f"2{ending.upper()}"))        # text, and an ending in capitals
     assert (tmp_path / f"1{ending}").read_bytes() == (tmp_path / f"2{ending.upper()}").read_bytes()
 
 
@@ -465,7 +465,7 @@ def test_what_others_are_writing_stays(tmp_path):
 
     from fastnn.io.atomic import atomic_write
 
-    path, dead = tmp_path / "s.npz", 2**22 + 7                      # above the largest number of a process
+    path, dead = tmp_path / "s.npz", 2**22 + 7              # above the largest number of a process
     locked = tmp_path / f".s.npz.{dead}-00000001.tmp"
     kept = [f".s.npz.{os.getppid()}-00000002.tmp", f".s.npz.{dead}-0000003.tmp", f".s.npz.{dead}-00000004.tmp.x",
             f".t.npz.{dead}-00000005.tmp", f"s.npz.{dead}-00000006.tmp", f".s_npz.{dead}-00000007.tmp"]

@@ -122,7 +122,7 @@ def npy(header, data=b"", version=1, length=None):
 
 def archive(path, members, **kwargs):
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")                     # zipfile warns about the second of a name
+        warnings.simplefilter("ignore")                 # zipfile warns about the second of a name
         with zipfile.ZipFile(path, "w", **kwargs) as file:
             for name, content in members:
                 file.writestr(zipfile.ZipInfo(name), content, kwargs.get("compression"))
@@ -269,7 +269,7 @@ def test_bytes_that_belong_to_no_member(tmp_path):
     path = archive(tmp_path / "s.npz", [("a.npy", GOOD), ("b.npy", GOOD)])
     data = path.read_bytes()
     directory = data.index(b"PK\1\2")
-    prefixed = b"PK" + data                                     # zipfile allows it, for programs that unpack themselves
+    prefixed = b"PK" + data                 # zipfile allows it, for programs that unpack themselves
     gap = data[:directory] + b"gap" + data[directory:]
     counts_none = data[:-22] + b"PK\5\6" + bytes(18)
     for broken in (prefixed, gap, counts_none):
@@ -406,7 +406,7 @@ ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
     ({"a": {**ENTRY, "shape": [-2]}}, bytes(8), "cannot load"),
     ({"a": {**ENTRY, "data_offsets": [0, 2**50]}}, bytes(8), "cannot load"),
     ({"a": {**ENTRY, "data_offsets": [8, 0]}}, bytes(8), "cannot load"),
-    ({"a": ENTRY, "b": ENTRY}, bytes(8), "cannot load"),                      # two arrays on the same bytes
+    ({"a": ENTRY, "b": ENTRY}, bytes(8), "cannot load"),            # two arrays on the same bytes
     ({"a": ENTRY}, bytes(9), "cannot load"),
     ({"a": ENTRY}, bytes(7), "cannot load"),
     ({"a": {**ENTRY, "dtype": "F128"}}, bytes(8), "cannot load"),

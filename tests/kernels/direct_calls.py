@@ -181,7 +181,8 @@ def right_calls(name):
 
 
 QUIET = {"set_num_threads", "set_memory_limit", "set_l2_bytes", "connect_tape", "watch_tape", "multiply_add_peak",
-         "use_fields", "use_level"}       # settings of the process; the peak takes any number of steps, and runs them
+         # settings of the process; the peak takes any number of steps, and runs them
+         "use_fields", "use_level"}
 
 
 def probe(name):
@@ -197,7 +198,7 @@ def probe(name):
                 calls += 1
                 try:
                     function(*call["args"], **call["kwargs"])
-                except Exception:                             # any error will do: that it is one is what is tested
+                except Exception:           # any error will do: that it is one is what is tested
                     pass
     return calls
 

@@ -90,12 +90,13 @@ def test_gradients_are_added_in_place_only_where_nobody_sees_it():
     (p * 2).sum().backward()
     mine = p.grad.data.ctypes.data
     (p * 3).sum().backward()
-    assert p.grad.data.ctypes.data == mine and (p.grad.data == 5).all()         # the tape alone had it: the same memory
+    # the tape alone had it: the same memory
+    assert p.grad.data.ctypes.data == mine and (p.grad.data == 5).all()
     kept, kept_array = p.grad, p.grad.data
     (p * 4).sum().backward()
     assert (kept_array == 5).all() and (kept.data == 5).all() and (p.grad.data == 9).all()
     kept = None
-    (p * 4).sum().backward()                                                    # the array is still held
+    (p * 4).sum().backward()                                            # the array is still held
     assert (kept_array == 5).all() and (p.grad.data == 13).all()
 
 

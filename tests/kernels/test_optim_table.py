@@ -45,7 +45,7 @@ SPOILS = {
     "None": lambda a: None, "a number": lambda a: 0.5, "a list": lambda a: a.tolist(),
     "bytes": lambda a: a.tobytes(),
 }
-LAYOUTS = {                                         # refused where they would be written, and read elsewhere
+LAYOUTS = {                             # refused where they would be written, and read elsewhere
     "read-only": read_only, "strided": lambda a: np.repeat(a, 2, -1)[..., ::2], "byte order": lambda a: a.astype(">f4"),
     "misaligned": lambda a: np.frombuffer(bytearray(b"x" + a.tobytes()), a.dtype, offset=1).reshape(a.shape),
 }

@@ -153,7 +153,7 @@ def test_bits_that_depend_on_threads_are_noticed():
 
 
 def test_an_error_that_goes_by_the_largest_element_is_noticed():
-    def through_a_sum(x):                           # as a transform would: a sum of all, less the others
+    def through_a_sum(x):                   # as a transform would: a sum of all, less the others
         y = np.maximum(x, 0)
         y = (y.sum(dtype=y.dtype) - (y.sum(dtype=y.dtype) - y)).astype(x.dtype)
         return y, (y,)

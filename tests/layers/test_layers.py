@@ -188,7 +188,8 @@ def test_layer_equals_torch(torch, name, dtype, mode):
 def test_repr_and_copies(name):
     layer = CASES[name][0](nn)
     assert repr(layer).startswith(type(layer).__name__) and layer.describe().startswith(type(layer).__name__)
-    layer = getattr(layer, "layer", layer)          # pickle finds classes by their module's names, and Given has none
+    # pickle finds classes by their module's names, and Given has none
+    layer = getattr(layer, "layer", layer)
     before = bits(layer)
     for copied in (copy.copy, copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))):
         other = copied(layer)
@@ -227,7 +228,7 @@ def test_bce_loss_takes_probabilities(torch):
 # ---- attention's masks ------------------------------------------------------------
 T, U, B, NH = 5, 7, 3, 2
 RNG = np.random.default_rng(4)
-ALLOW_ONE = np.arange(U) == 2                       # so that no query is without a key, where PyTorch gives NaN
+ALLOW_ONE = np.arange(U) == 2           # so that no query is without a key, where PyTorch gives NaN
 MASKS = {
     "attn_mask": {"attn_mask": (RNG.random((T, U)) < 0.5) & ~ALLOW_ONE},
     "attn_mask per head": {"attn_mask": (RNG.random((B * NH, T, U)) < 0.5) & ~ALLOW_ONE},

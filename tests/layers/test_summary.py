@@ -97,7 +97,8 @@ def test_lstm(layers, both):
     D = 1 + both
     assert row.multiply_adds == count_recurrent(4, 7, 2, 3, 5, layers, D) and row.output_shape == (7, 5 * D)
     assert row.parameters == sum(D * 4 * 5 * ((3 if k == 0 else 5 * D) + 5 + 2) for k in range(layers))
-    assert row.bytes == 4 * (2 * 7 * 5 * D + 2 * 2 * layers * D * 5)            # every step's h; the last h and c
+    # every step's h; the last h and c
+    assert row.bytes == 4 * (2 * 7 * 5 * D + 2 * 2 * layers * D * 5)
     row, = rows_of(nn.LSTMCell(3, 5), (3,), batch=2)
     assert row.multiply_adds == count_recurrent(4, 1, 2, 3, 5, 1, 1) and row.parameters == 4 * 5 * (3 + 5 + 2)
 
@@ -109,7 +110,7 @@ def test_gru_and_rnn(name, G, layers, both):
     D = 1 + both
     assert row.multiply_adds == count_recurrent(G, 7, 2, 3, 5, layers, D) and row.output_shape == (7, 5 * D)
     assert row.parameters == sum(D * G * 5 * ((3 if k == 0 else 5 * D) + 5 + 2) for k in range(layers))
-    assert row.bytes == 4 * (2 * 7 * 5 * D + 2 * layers * D * 5)                # every step's h; the last h
+    assert row.bytes == 4 * (2 * 7 * 5 * D + 2 * layers * D * 5)        # every step's h; the last h
     row, = rows_of(getattr(nn, name + "Cell")(3, 5), (3,), batch=2)
     assert row.multiply_adds == count_recurrent(G, 1, 2, 3, 5, 1, 1) and row.parameters == G * 5 * (3 + 5 + 2)
 
@@ -150,7 +151,8 @@ def test_workspace():
     assert row.workspace == 8 * (1000 + 1 + 15)
     for layer, shape in ((nn.LSTM(3, 5), (7, 2, 3)), (nn.LSTM(3, 5, batch_first=True, num_layers=2), (2, 7, 3))):
         row, = rows_of(layer, shape, batch=None)
-        assert row.workspace == 4 * (14 * 48 + 4 * 5 * (5 + 64) + 2 * 5)       # a row of dz is 20 long, and takes 48
+        # a row of dz is 20 long, and takes 48
+        assert row.workspace == 4 * (14 * 48 + 4 * 5 * (5 + 64) + 2 * 5)
     row, = rows_of(nn.LSTMCell(3, 5), (3,), batch=2)
     assert row.workspace == 4 * (2 * 48 + 4 * 5 * (5 + 64) + 2 * 5)
     row, = rows_of(nn.GRU(3, 5), (7, 2, 3), batch=None)

@@ -175,7 +175,8 @@ def test_preprocessing_travels_with_the_weights(tmp_path):
     nn.models.save(MODELS["resnet"](), tmp_path/"m.npz", preprocessing=photo)
     model, info = nn.models.load(tmp_path/"m.npz")
     assert nn.models.preprocessing_of(model, info) == photo
-    assert nn.models.preprocessing_of(model, {}) is None            # random weights of that form were never published
+    # random weights of that form were never published
+    assert nn.models.preprocessing_of(model, {}) is None
     assert nn.models.preprocessing_of(nn.models.resnet18(), {}) == nn.models.Photo()
     assert nn.models.preprocessing_of(nn.Linear(2, 2), {}) is None
 

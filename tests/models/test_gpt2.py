@@ -12,7 +12,8 @@ import fastnn as nn
 from fastnn.errors import RangeError, ShapeError
 
 SIZES = {"vocab_size": 65, "n_positions": 32, "n_embd": 48, "n_layer": 2, "n_head": 4}
-TRANSPOSED = ("c_attn.weight", "c_proj.weight", "c_fc.weight")      # (in, out) in a state_dict, else (out, in)
+# (in, out) in a state_dict, else (out, in)
+TRANSPOSED = ("c_attn.weight", "c_proj.weight", "c_fc.weight")
 
 
 def worst(got, want):

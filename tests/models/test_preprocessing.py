@@ -38,7 +38,7 @@ def test_a_picture_of_the_right_size_is_not_moved():
 
 
 def test_colours_are_made_grey_and_transparency_is_paper():
-    pixels = np.zeros((20, 20, 4))                              # black, and transparent but for a bar
+    pixels = np.zeros((20, 20, 4))                          # black, and transparent but for a bar
     pixels[4:16, 9:11, 3] = 1
     np.testing.assert_allclose(Ink(8)(pixels), Ink(8)(1 - pixels[..., 3]), atol=1e-6)
 

@@ -29,19 +29,20 @@ def test_by_hand(backend):
     half = nn.tensor([math.log(3.0)])                           # e^-x = 1/3
     with nn.use_backend(backend):
         assert F.sigmoid(half).item() == pytest.approx(3 / 4, abs=1e-7)
-        assert F.tanh(half).item() == pytest.approx(4 / 5, abs=1e-7)               # (9 - 1) / (9 + 1)
+        assert F.tanh(half).item() == pytest.approx(4 / 5, abs=1e-7)            # (9 - 1) / (9 + 1)
         assert F.silu(half).item() == pytest.approx(3 / 4 * math.log(3), abs=1e-6)
         assert F.softplus(half).item() == pytest.approx(math.log(4), abs=1e-6)
         assert F.logsigmoid(half).item() == pytest.approx(math.log(3 / 4), abs=1e-6)
         assert F.mish(nn.tensor([0.0])).item() == 0
         assert F.elu(-half, alpha=3.0).item() == pytest.approx(-2, abs=1e-6)       # 3 (1/3 - 1)
-        assert F.gelu(nn.tensor([1.0])).item() == pytest.approx(0.8413447, abs=1e-6)          # Phi(1), from the tables
+        # Phi(1), from the tables
+        assert F.gelu(nn.tensor([1.0])).item() == pytest.approx(0.8413447, abs=1e-6)
         assert F.softsign(nn.tensor([-3.0])).item() == -0.75
         assert slope(F.sigmoid, math.log(3.0)) == pytest.approx(3 / 16, abs=1e-12)
         assert slope(F.tanh, math.log(3.0)) == pytest.approx(9 / 25, abs=1e-12)
         assert slope(F.gelu, 0.0) == 0.5
         assert slope(F.silu, 0.0) == 0.5
-        assert slope(F.mish, 0.0) == pytest.approx(0.6)                             # tanh(ln 2) = (4 - 1) / (4 + 1)
+        assert slope(F.mish, 0.0) == pytest.approx(0.6)             # tanh(ln 2) = (4 - 1) / (4 + 1)
         assert slope(F.softsign, 1.0) == 0.25
         assert slope(F.selu, -1e-9) == pytest.approx(1.0507009873554805 * 1.6732632423543772)
 
@@ -166,7 +167,8 @@ def test_error_of_gelu(level):
     assert (np.abs(y.data - wide * normal) <= (np.abs(x) + 0.1) * 1e-7).all()
     assert (np.abs(t.grad.data - (normal + wide * density)) <= 4e-7).all()
     tail = (x < -3) & (x > -5)
-    np.testing.assert_allclose(y.data[tail], (wide * normal)[tail], rtol=0.02)     # and the tail is no rounding noise
+    # and the tail is no rounding noise
+    np.testing.assert_allclose(y.data[tail], (wide * normal)[tail], rtol=0.02)
 
 
 def test_the_ulp_measure_notices():
@@ -241,7 +243,8 @@ def test_ends_of_the_range(level):
         y = F.exp(nn.tensor(np.array([low, high, 88.8, -104, -1e30, 1e30], np.float32))).data
         np.testing.assert_allclose(y[:2], np.exp(np.array([low, high], float)), rtol=2e-7)
         np.testing.assert_array_equal(y[2:], [np.inf, 0, 0, np.inf])
-        assert F.exp(nn.tensor([-100.0])).item() == 0           # e^-100 is no normal float: it counts as zero
+        # e^-100 is no normal float: it counts as zero
+        assert F.exp(nn.tensor([-100.0])).item() == 0
         np.testing.assert_allclose(F.expm1(nn.tensor([88.5])).data, np.expm1(np.array([88.5])), rtol=2e-7)
         np.testing.assert_array_equal(F.log(nn.tensor([0.0, -0.0, -1.0, 1.0])).data,
                                       np.array([-np.inf, -np.inf, np.nan, 0], np.float32))

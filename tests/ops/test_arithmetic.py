@@ -45,7 +45,8 @@ def test_by_hand(backend):
 @both_backends
 def test_slopes_at_special_points(backend):
     with nn.use_backend(backend), np.errstate(all="ignore"):
-        assert gradients(F.maximum, [1.0, 2, 3], [3.0, 2, 1]) == [[0, 0.5, 1], [1, 0.5, 0]]       # equals share
+        # equals share
+        assert gradients(F.maximum, [1.0, 2, 3], [3.0, 2, 1]) == [[0, 0.5, 1], [1, 0.5, 0]]
         assert gradients(F.minimum, [1.0, 2, 3], [3.0, 2, 1]) == [[1, 0.5, 0], [0, 0.5, 1]]
         assert gradients(F.abs, [-2.0, 0, 2]) == [[-1, 0, 1]]
         assert gradients(lambda x: x.clamp(-1, 1), [-2.0, -1, 0, 1, 2]) == [[0, 1, 1, 1, 0]]
@@ -54,7 +55,7 @@ def test_slopes_at_special_points(backend):
         assert gradients(lambda x: x**1, [0.0, 5.0]) == [[1, 1]]
         assert gradients(lambda x: x**2, [0.0]) == [[0]]
         assert gradients(F.pow, [0.0, 2.0], [0.0, 0.0])[0] == [0, 0]
-        assert gradients(F.pow, [0.0], [2.0]) == [[0], [0]]                          # 0^b is 0 for all b > 0
+        assert gradients(F.pow, [0.0], [2.0]) == [[0], [0]]                 # 0^b is 0 for all b > 0
         assert gradients(F.sqrt, [0.0]) == [[np.inf]]
 
 
@@ -154,8 +155,8 @@ def test_mixed_floats_have_gradients_of_their_own_type():
     y.sum().backward()
     assert (y.dtype, a.grad.dtype, b.grad.dtype) == (np.float64, np.float32, np.float64)
     assert a.grad.tolist() == [3, 3] and b.grad.tolist() == [1, 1]
-    assert (a * nn.tensor(np.array(3.0))).dtype == np.float32     # a tensor without dimensions is weak
-    assert (nn.tensor([1, 2]) * a).dtype == np.float32            # integers beside floats
+    assert (a * nn.tensor(np.array(3.0))).dtype == np.float32  # a tensor without dimensions is weak
+    assert (nn.tensor([1, 2]) * a).dtype == np.float32         # integers beside floats
 
 
 @both_backends
@@ -212,9 +213,9 @@ def test_comparisons():
             assert y.dtype == np.bool_ and not y.requires_grad
             np.testing.assert_array_equal(y.data, op(x.data, np.asarray(other)))
     assert (0 < x).tolist() == [True] * 3 and (2 > x).tolist() == [True, False, False]
-    assert (x == None) is False and (x != None) is True and (x == "x") is False          # noqa: E711
+    assert (x == None) is False and (x != None) is True and (x == "x") is False  # noqa: E711
     assert x in [x] and 2 in x and 5 not in x
-    assert len({x, x}) == 1                                       # hashed by identity, as dictionary keys must be
+    assert len({x, x}) == 1                         # hashed by identity, as dictionary keys must be
 
 
 def test_logic():
@@ -262,7 +263,7 @@ def test_in_place_without_the_tape():
     x.add_(2, alpha=3).sub_(1).mul_(2).div_(4).clamp_(max=4)
     assert data.tolist() == pytest.approx([3.25, 4])
     with pytest.raises(TypeError):
-        nn.tensor([1]).add_(0.5)                                  # an integer tensor cannot hold the result
+        nn.tensor([1]).add_(0.5)                        # an integer tensor cannot hold the result
 
 
 def test_in_place_with_the_tape():
@@ -272,7 +273,7 @@ def test_in_place_with_the_tape():
         w -= 0.5
     assert w is same and w.requires_grad and w.tolist() == [0.5, 1.5]
     total = start = nn.tensor([0.0, 0.0])
-    total += w * 2                                                # the tape follows what is written into a tensor
+    total += w * 2                                  # the tape follows what is written into a tensor
     total.sum().backward()
     assert start is total and total.tolist() == [1, 3] and w.grad.tolist() == [2, 2]
     with pytest.raises(nn.GraphError, match="in place"):

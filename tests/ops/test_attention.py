@@ -52,7 +52,7 @@ def hidden_keys(kind, T, U, junk, lead, dtype):
     else:
         mask = rng.standard_normal((T, U)).astype(dtype)
         mask[:, hidden] = -np.inf
-    if kind == "nothing allowed":                   # and then the query itself and its dy do not count
+    if kind == "nothing allowed":               # and then the query itself and its dy do not count
         mask[T // 2] = -np.inf
         q[..., T // 2, :] = dy[..., T // 2, :] = junk
     k[..., hidden, 0] = v[..., hidden, :] = junk
@@ -171,7 +171,7 @@ def test_a_query_with_no_allowed_key(additive, dtype, backend):
     T, U = 3, 300
     allowed = np.ones((T, U), bool)
     allowed[1] = False
-    allowed[2, :256] = False                            # the first two tiles of keys hold nothing for this query
+    allowed[2, :256] = False            # the first two tiles of keys hold nothing for this query
     mask = nn.tensor(np.where(allowed, 0, -np.inf).astype(dtype) if additive else allowed)
     q, k, v = qkv(T, U, 4, 5, dtype=dtype, grad=True)
     with nn.use_backend(backend):
@@ -340,7 +340,8 @@ def test_nan_shows_where_it_belongs():
     q.data[5, 1] = 0
     k.data[150, 2] = np.nan
     assert np.isnan(attention(q, k, v).data).all()
-    assert not np.isnan(attention(q, k, v, is_causal=True).data).any()       # queries 0..69 never look at key 150
+    # queries 0..69 never look at key 150
+    assert not np.isnan(attention(q, k, v, is_causal=True).data).any()
 
 
 @both_types
@@ -433,7 +434,7 @@ def test_memory_is_linear_in_the_sequence():
     short, long = peak(512), peak(4096)
     assert long < 4096 * 4096 * 4 / 8                   # an eighth of one matrix of scores
     assert long < 12 * short
-    with nn.use_backend("reference"):                   # which does make that array: so the measurement would notice
+    with nn.use_backend("reference"):  # which does make that array: so the measurement would notice
         assert peak(1024) > 1024 * 1024 * 4
 
 

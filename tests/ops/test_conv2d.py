@@ -56,7 +56,8 @@ def test_unfold_and_fold_hand_worked():
     cols = F.unfold(x, (1, 2), padding=(0, 1), stride=(1, 2))
     assert cols.data.tolist() == [[[0, 2], [1, 3]]]
     assert F.fold(cols, (1, 3), (1, 2), padding=(0, 1), stride=(1, 2)).data.tolist() == x.data.tolist()
-    assert F.fold(F.unfold(x, (1, 2)), (1, 3), (1, 2)).data.tolist() == [[[[1, 4, 3]]]]     # the middle is seen twice
+    # the middle is seen twice
+    assert F.fold(F.unfold(x, (1, 2)), (1, 3), (1, 2)).data.tolist() == [[[[1, 4, 3]]]]
 
 
 # ---- PyTorch as a second opinion -----------------------------------------------------------------
@@ -219,7 +220,7 @@ def test_winograds_matrices_in_the_page_and_in_the_header_convolve():
         d, g = rng.integers(-9, 10, outputs + 2), rng.integers(-9, 10, 3)
         pixels, weights = found["B^T"] @ d, found["G"] @ g
         products = pixels*weights
-        if points == 6:                             # the last two are the real and the imaginary part at i
+        if points == 6:                     # the last two are the real and the imaginary part at i
             at_i = (pixels[4] + 1j*pixels[5])*(weights[4] + 1j*weights[5])
             products[4:] = at_i.real, -at_i.imag
         assert np.array_equal(found["A^T"] @ products, np.correlate(d, g))
@@ -359,7 +360,8 @@ def test_an_infinite_pixel_reaches_no_weight_that_does_not_see_it(stride):
         want.backward(np.ones(y.shape, np.float32))
         infinite = np.zeros((3, 1, 3, 3), bool)
         infinite[1, 0][seen] = True
-        infinite[1, 0] &= np.isinf(got[1, 0]) | (stride == 1)                   # at a stride, rows of taps pass over it
+        # at a stride, rows of taps pass over it
+        infinite[1, 0] &= np.isinf(got[1, 0]) | (stride == 1)
         assert np.array_equal(np.isinf(got), infinite) and infinite.any() and not np.isnan(got).any()
         assert np.array_equal(got[~infinite], w.grad.data[~infinite])
 
@@ -480,7 +482,8 @@ def test_ends_of_every_length(level, padding):
                 y = F.conv2d(a, b, padding=padding)
                 y.backward(nn.tensor(dy))
                 frame = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
-                seen = np.lib.stride_tricks.sliding_window_view(frame, (3, 3), (2, 3))          # n c p q r s
+                # n c p q r s
+                seen = np.lib.stride_tricks.sliding_window_view(frame, (3, 3), (2, 3))
                 assert np.array_equal(y.data, np.einsum("ncpqrs,kcrs->nkpq", seen, w, optimize=True))
                 assert np.array_equal(b.grad.data, np.einsum("ncpqrs,nkpq->kcrs", seen, dy, optimize=True))
                 frame = np.pad(dy, ((0, 0), (0, 0), (2, 2), (2, 2)))

@@ -16,7 +16,8 @@ SHARED = {"__init__", "checks", "recurrent", "shape_op", "window"}      # no fun
 MODULES = [importlib.import_module(f"fastnn.ops.{path.stem}") for path in sorted(OPS.glob("*.py"))
            if path.stem not in SHARED]
 FUNCTIONS = {name: getattr(module, name) for module in MODULES for name in module.__all__}
-OTHER_NAMES = {name for name, function in FUNCTIONS.items() if function.__name__ != name}     # swish is silu
+# swish is silu
+OTHER_NAMES = {name for name, function in FUNCTIONS.items() if function.__name__ != name}
 
 # part -> its section or label. "Parameters, errors and cost: as `relu`." stands for them.
 PARTS = {"parameters": r"^Parameters\n-+\n", "errors": r"^Raises\n-+\n|^Errors: none",

@@ -6,7 +6,7 @@ import pytest
 import fastnn as nn
 
 F = nn.functional
-SHAPE = (2,) + (1,) * 33                            # NumPy allows 64 dimensions from 2.0 on, and 32 before
+SHAPE = (2,) + (1,) * 33                    # NumPy allows 64 dimensions from 2.0 on, and 32 before
 INDEX = np.array([1, 1]).reshape(SHAPE)
 
 CALLS = {

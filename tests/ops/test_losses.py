@@ -288,7 +288,8 @@ def test_cross_entropy_like_pytorch(torch, shape, reduction, dtype):
 
 @both_types
 @each_reduction
-@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")         # PyTorch advises another one for kl_div
+# PyTorch advises another one for kl_div
+@pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
 @pytest.mark.parametrize("name", POINTWISE)
 def test_pointwise_like_pytorch(torch, name, reduction, dtype):
     for shape in [(), (1,), (7, 5), (3, 1009)]:

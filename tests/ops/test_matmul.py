@@ -194,7 +194,7 @@ def test_linear_by_hand():
     y = F.linear(x, w, b)
     assert y.tolist() == [[9.0, 24.5, 36.0], [9.0, 29.5, 42.0]]
     y.backward([[1.0, 0.0, 2.0], [0.0, 1.0, 0.0]])
-    assert x.grad.tolist() == [[1.0, 5.0], [0.5, 2.0]]         # 1 * [1, -1] + 2 * [0, 3];  1 * [0.5, 2]
+    assert x.grad.tolist() == [[1.0, 5.0], [0.5, 2.0]]  # 1 * [1, -1] + 2 * [0, 3];  1 * [0.5, 2]
     assert w.grad.tolist() == [[1.0, 2.0], [3.0, 4.0], [2.0, 4.0]]
     assert b.grad.tolist() == [1.0, 1.0, 2.0]
 

@@ -36,7 +36,8 @@ def test_batch_norm_by_hand():
     # momentum 0.1:  running_mean = 0.9 * 0 + 0.1 * 4 = 0.4,  running_var = 0.9 * 1 + 0.1 * 13 = 2.2
     mean, var = nn.tensor(np.zeros(1)), nn.tensor(np.ones(1))
     y = F.batch_norm(nn.tensor(np.array([[1.0], [3.0], [8.0]])), mean, var, training=True, eps=1 / 3)
-    np.testing.assert_allclose(y.numpy(), [[-1.0], [-1 / 3], [4 / 3]])   # deviations [-3, -1, 4] / sqrt(26/3 + 1/3) = 3
+    # deviations [-3, -1, 4] / sqrt(26/3 + 1/3) = 3
+    np.testing.assert_allclose(y.numpy(), [[-1.0], [-1 / 3], [4 / 3]])
     np.testing.assert_allclose(mean.numpy(), [0.4])
     np.testing.assert_allclose(var.numpy(), [2.2])
 
@@ -161,7 +162,7 @@ def test_gradients_flow_through_the_batch_statistics_only_in_training():
         t = nn.tensor(x, requires_grad=True)
         F.batch_norm(t, nn.tensor(x.mean(0)), nn.tensor(x.var(0)), training=training).backward(dy)
         return t.grad.numpy()
-    assert np.abs(gradient(True).sum(0)).max() < 1e-12          # a common shift of x changes nothing
+    assert np.abs(gradient(True).sum(0)).max() < 1e-12      # a common shift of x changes nothing
     np.testing.assert_allclose(gradient(False), dy / np.sqrt(x.var(0) + 1e-5))
 
 

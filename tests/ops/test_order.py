@@ -45,7 +45,7 @@ def parts(source):
         elif isinstance(getattr(node, "value", None), ast.Call) and ast.unparse(node.value.func) in MAKERS:
             now = 5
         elif names and set(names) <= set(public):
-            now = 3                                 # a function, or another name of one: swish = silu
+            now = 3                             # a function, or another name of one: swish = silu
         elif function:
             now = 4
         else:                                       # a constant: its place is where it is used

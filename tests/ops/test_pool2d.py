@@ -94,7 +94,8 @@ def test_ceil_mode_by_hand():
     not taken."""
     x = nn.tensor([[[[1.0, 2.0, 3.0, 4.0, 5.0]]]])
     assert F.max_pool2d(x, (1, 2), ceil_mode=True).data.tolist() == [[[[2, 4, 5]]]]
-    assert F.avg_pool2d(x, (1, 2), ceil_mode=True).data.tolist() == [[[[1.5, 3.5, 5]]]]     # the last divides by one
+    # the last divides by one
+    assert F.avg_pool2d(x, (1, 2), ceil_mode=True).data.tolist() == [[[[1.5, 3.5, 5]]]]
     assert F.max_pool2d(x, (1, 2)).data.tolist() == [[[[2, 4]]]]
     x = nn.tensor(np.ones((1, 1, 1, 4)))
     assert F.max_pool2d(x, (1, 2), stride=(1, 3), padding=(0, 1), ceil_mode=True).shape == (1, 1, 1, 2)

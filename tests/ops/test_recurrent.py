@@ -278,7 +278,8 @@ def test_the_reported_workspace_is_what_backward_takes(T, B, I, H, kind):
     y, saved = kind.run(*arrays(kind, T, B, I, H, np.float32))
     dy = tuple(np.ones(a.shape, np.float32) for a in y)
     compiled.memory_trim()
-    gradients = kind.op.kernels[1](dy, saved, reverse=False, **kind.attrs)     # kept: only the workspace is free
+    # kept: only the workspace is free
+    gradients = kind.op.kernels[1](dy, saved, reverse=False, **kind.attrs)
     taken = compiled.memory_cached()
     assert len(gradients) == len(saved[:kind.states + 1]) + 4
     reported = recurrent.workspace_bytes(kind.gates, T, B, I, H, 4)
@@ -376,5 +377,6 @@ def test_y_t_instead_of_the_h_before_is_noticed(kind):
 def test_no_layers_and_small_integers_for_a_flag():
     with pytest.raises(nn.RangeError, match="num_layers >= 1"):
         nn.functional.rnn_relu(nn.zeros(1, 1, 1), None, [], num_layers=0)
-    layer = nn.GRU(3, 5, 2, bidirectional=np.uint8(255))        # 1 + 255 would wrap around to 0 directions
+    # 1 + 255 would wrap around to 0 directions
+    layer = nn.GRU(3, 5, 2, bidirectional=np.uint8(255))
     assert layer(nn.zeros(7, 4, 3))[0].shape == (7, 4, 10)

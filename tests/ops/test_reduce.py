@@ -45,8 +45,10 @@ def test_by_hand(backend):
         assert x.argmax().item() == 5 and x.argmin(0, keepdim=True).tolist() == [[0, 0, 0]]
 
         assert gradient(lambda t: t.mean(), [1.0, 2, 3, 4]) == [0.25] * 4
-        assert gradient(lambda t: t.var(), [1.0, 2, 3]) == [-1, 0, 1]                      # 2 (x - 2) / 2
-        assert gradient(lambda t: t.std(), [1.0, 3, 5]) == pytest.approx([-0.5, 0, 0.5])   # (x - 3) / (2 * 2)
+        # 2 (x - 2) / 2
+        assert gradient(lambda t: t.var(), [1.0, 2, 3]) == [-1, 0, 1]
+        # (x - 3) / (2 * 2)
+        assert gradient(lambda t: t.std(), [1.0, 3, 5]) == pytest.approx([-0.5, 0, 0.5])
         assert gradient(lambda t: t.norm(), [3.0, -4]) == pytest.approx([0.6, -0.8])
         assert gradient(lambda t: t.norm(1), [3.0, -4, 0]) == [1, -1, 0]
         assert gradient(lambda t: t.prod(), [2.0, 3, 5]) == [15, 10, 6]
@@ -130,7 +132,7 @@ def test_integers(torch, dtype):
         for dim in dims:
             ours, theirs = (getattr(v, name)(*([] if dim is None else [dim])) for v in (t, u))
             if name in ("any", "all"):
-                theirs = theirs.bool()                            # uint8 stays uint8 there, for historical reasons
+                theirs = theirs.bool()          # uint8 stays uint8 there, for historical reasons
             close(ours, theirs, f"{name} {dim}")
     values, indices = t.max(1)
     assert values.dtype == dtype and values.tolist() == x.max(1).tolist() and indices.tolist() == x.argmax(1).tolist()
@@ -154,10 +156,12 @@ def test_sums_are_accurate(shape, dim, kernels):
     rng = np.random.default_rng(0)
     x = rng.uniform(0.5, 1.5, shape) * rng.choice([1.0, 1e4], shape)
     exact = np.apply_along_axis(math.fsum, dim, x)
-    np.testing.assert_allclose(nn.tensor(x).sum(dim).data, exact, rtol=4e-16)                  # two units of float64
+    # two units of float64
+    np.testing.assert_allclose(nn.tensor(x).sum(dim).data, exact, rtol=4e-16)
     single = x.astype(np.float32)
     exact = np.apply_along_axis(math.fsum, dim, single.astype(float))
-    np.testing.assert_allclose(nn.tensor(single).sum(dim).data, exact, rtol=2.0**-24 * 1.01)   # one rounding
+    # one rounding
+    np.testing.assert_allclose(nn.tensor(single).sum(dim).data, exact, rtol=2.0**-24 * 1.01)
     np.testing.assert_allclose(nn.tensor(single).mean(dim).data, exact / shape[dim], rtol=2.0**-24 * 1.01)
 
 

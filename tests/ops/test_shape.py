@@ -116,7 +116,7 @@ def test_the_gradient_of_a_slice_reaches_nobody_else():
     x = nn.Parameter(np.ones((4, 3)))
     upstream = np.full((4, 3), 2.0)
     y = x * 1
-    z = y + y[1:].sum() * 0 + y                                 # add hands the same array to both of its inputs
+    z = y + y[1:].sum() * 0 + y                     # add hands the same array to both of its inputs
     z.backward(upstream)
     assert (upstream == 2).all() and (x.grad.data == 4).all()
     kept = []

@@ -54,7 +54,7 @@ def test_minus_infinity(dtype, backend):
         x = nn.tensor(np.array([[0, -np.inf, 0], [-np.inf] * 3, [-np.inf, 5, -np.inf]], dtype), requires_grad=True)
         y = F.softmax(x, 1)
         np.testing.assert_array_equal(y.data[[0, 2]], np.array([[0.5, 0, 0.5], [0, 1, 0]], dtype))
-        assert np.isnan(y.data[1]).all()                # no answer where nothing is possible, as in PyTorch
+        assert np.isnan(y.data[1]).all()        # no answer where nothing is possible, as in PyTorch
         y.backward(np.array([[1, 2, 3], [0, 0, 0], [4, 5, 6]], dtype))
         np.testing.assert_array_equal(x.grad.data[[0, 2]], np.array([[-0.5, 0, 0.5], [0, 0, 0]], dtype))
         z = F.log_softmax(nn.tensor(x.data[[0, 2]]), 1).data

@@ -74,7 +74,8 @@ def table(n, f):
 # Functions of two operands that have no types to agree on, or take none but floats of one type
 OTHERS = {"isclose", "allclose", "equal", "heaviside", "concatenate", "broadcast_tensors", "tile", "prelu", "dot",
           "matmul", "mm", "bmm", "mv", "linear"}
-ONE_WAY = ("clamp", "clip", "masked", "pad", "full", "tensor", "cat", "stack")          # the number comes second
+# the number comes second
+ONE_WAY = ("clamp", "clip", "masked", "pad", "full", "tensor", "cat", "stack")
 TAKERS = {"other", "exponent", "value", "values", "min", "max", "tensors", "weight"}
 
 
@@ -149,7 +150,8 @@ def test_a_tensor_and_a_number(torch, name, backend):
                 zero = name in ("remainder", "floor_divide", "div floor", "div trunc", "pow") and kind in "iub"
                 infinite = not np.isfinite(float(number))
                 assert not fits or zero or kind == "b" or infinite, f"{name} {s} {number}: {got!r}"
-            elif fits and not (name == "pad" and number == 2**53 + 1):      # which PyTorch rounds to a float
+            elif fits and not (name == "pad" and number == 2**53 + 1):
+                # which PyTorch rounds to a float
                 agree(name, (s, number, swapped), got, want)
             else:
                 assert isinstance(got, (np.ndarray, nn.FastnnError)), f"{name} {s} {number}: {got!r}"
@@ -231,7 +233,8 @@ def test_integer_division_at_the_edge():
     least = -2**63
     a, b = nn.tensor([least, 7, -7, 7, -7, 6]), nn.tensor([2, 2, 2, -2, -2, -3])
     assert F.div(a, b, rounding_mode="trunc").tolist() == [-2**62, 3, -3, -3, 3, -2]
-    assert (nn.tensor([least]) // -1).tolist() == [least] and (nn.tensor([least]) % -1).tolist() == [0]   # as PyTorch
+    # as PyTorch
+    assert (nn.tensor([least]) // -1).tolist() == [least] and (nn.tensor([least]) % -1).tolist() == [0]
 
 
 def test_integer_powers():

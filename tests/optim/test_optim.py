@@ -80,7 +80,8 @@ def test_clip_grad_norm(dtype, backend):
     np.testing.assert_allclose(norm, want, rtol=1e-12)
     after = np.sqrt(sum((g.data.astype(np.float64) ** 2).sum() for g in (p.grad, q.grad)))
     np.testing.assert_allclose(after, 1.0, rtol=1e-6)
-    assert nn.optim.clip_grad_norm_([p, q], 5.0) == pytest.approx(1.0)       # below the bound: nothing happens
+    # below the bound: nothing happens
+    assert nn.optim.clip_grad_norm_([p, q], 5.0) == pytest.approx(1.0)
     nn.optim.clip_grad_value_([p, q], 1e-3)
     assert max(np.abs(p.grad.data).max(), np.abs(q.grad.data).max()) <= dtype(1e-3)
 

@@ -71,7 +71,7 @@ def test_every_link_of_the_contents_leads_to_a_section():
 def test_every_picture_is_well_formed_and_described():
     html = render(full_report())
     pictures = re.findall(r"<svg .*?</svg>", html, re.S)
-    assert len(pictures) == 9                        # samples, 2 curves, confusion, filters, 2 layers of maps, 2 races
+    assert len(pictures) == 9   # samples, 2 curves, confusion, filters, 2 layers of maps, 2 races
     assert all(ET.fromstring(picture).get("aria-label") for picture in pictures)
     for image in re.findall(r"<img [^>]*>", html):
         assert ' alt="' in image

@@ -48,7 +48,7 @@ def test_everything_is_reached(fuzz):
     assert search.reached == everything
     search.variations.names, before = names, search.totals.copy()
     search.run(0, time.monotonic() + 60, most=1000)
-    assert search.totals["passed"] - before["passed"] > 500             # time is not spent on refusals
+    assert search.totals["passed"] - before["passed"] > 500         # time is not spent on refusals
 
 
 def test_a_call_depends_on_seed_and_number_alone(fuzz):

@@ -247,7 +247,7 @@ class Broken(Callback):
         self.point = point
 
     def look(self, point, state):
-        if point != "on_step":                      # the forward has changed batch norm's statistics
+        if point != "on_step":                  # the forward has changed batch norm's statistics
             self.whole = bits(state.model)
         if point == self.point and state.epoch in (0, 2):
             raise ValueError("a mistake of the author's")

@@ -85,7 +85,7 @@ def rows(history):
 def same_end(one, history, other, second):
     """Both runs ended in the same place."""
     a, b = one.bits(), other.bits()
-    for bits in (a, b):                             # a loader that was resumed says so until it is used up
+    for bits in (a, b):                     # a loader that was resumed says so until it is used up
         bits["loader"] = {k: bits["loader"][k] for k in ("seed", "epoch")}
     assert a == b and rows(history) == rows(second)
 
@@ -143,7 +143,7 @@ def test_resume_from_a_stop_in_the_middle_is_exact(tmp_path):
     path = tmp_path / "c.npz"
     whole = Run()
     history = whole.fit()
-    for _ in range(4):                              # in the first epoch twice, in the third once, and to the end
+    for _ in range(4):              # in the first epoch twice, in the third once, and to the end
         resumed = Run()
         second = resumed.fit(path, more=[StopAt()])
     same_end(whole, history, resumed, second)
@@ -366,7 +366,7 @@ def test_a_checkpoint_with_one_wrong_field_changes_nothing(tmp_path, good, what,
     nn.save(state, path)
     kept = path.read_bytes()
     run = Run()
-    run.fit(epochs=1)                               # not as it was made: what is put back must be this
+    run.fit(epochs=1)                           # not as it was made: what is put back must be this
     nn.randn(3)
     before = run.bits()
     with pytest.raises(nn.FastnnError) as caught:
@@ -399,7 +399,8 @@ def is_sensible(place, value):
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_nonsense_in_any_place_is_refused_by_file_and_field(tmp_path, good, field, monkeypatch):
-    monkeypatch.setattr(os, "fsync", lambda file: None)             # a hundred files that no power cut will meet
+    # a hundred files that no power cut will meet
+    monkeypatch.setattr(os, "fsync", lambda file: None)
     path = tmp_path / "c.npz"
     run = Run()
     run.fit(epochs=1)

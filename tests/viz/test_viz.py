@@ -117,7 +117,7 @@ def test_colours_of_text_stand_out_from_the_paper():
         return np.dot([0.2126, 0.7152, 0.0722], linear)
 
     for theme in (svg.LIGHT, svg.DARK):
-        for name in ("ink", "soft", *svg.SERIES):                      # WCAG 2: at least 4.5 for text
+        for name in ("ink", "soft", *svg.SERIES):                   # WCAG 2: at least 4.5 for text
             a, b = sorted((luminance(theme[name]), luminance(theme["paper"])))
             assert (b + 0.05)/(a + 0.05) >= 4.5, (name, theme[name])
 
@@ -321,7 +321,7 @@ def test_lightness_is_monotone_along_every_colour_map(name):
     steps = np.diff(light)
     if name == "diverging":
         assert (steps[:50] > 0).all() and (steps[50:] < 0).all()
-        assert abs(light[0] - light[-1]) < 20                           # neither sign looks stronger
+        assert abs(light[0] - light[-1]) < 20                       # neither sign looks stronger
     else:
         assert (steps > 0).all() or (steps < 0).all()
 
@@ -330,7 +330,8 @@ def test_diverging_colours_put_zero_in_the_middle():
     colours = images.colours_of([[-1.0, 0.0, 4.0]], "diverging")[0]
     middle = images.COLOUR_MAPS["diverging"][3]
     assert "#" + bytes(colours[1]).hex() == middle
-    assert colours[0][2] > colours[0][0] and colours[2][0] > colours[2][2]     # blue below, orange above
+    # blue below, orange above
+    assert colours[0][2] > colours[0][0] and colours[2][0] > colours[2][2]
 
 
 def test_unknown_colour_map_is_refused():
@@ -395,7 +396,7 @@ def test_functions_take_whatever_has_an_array():
 
 
 def test_filters_by_channel_shape_and_limit():
-    assert len(all_of(viz.filters(np.ones((3, 4, 2, 2))), "image")) == 13           # and the colour strip
+    assert len(all_of(viz.filters(np.ones((3, 4, 2, 2))), "image")) == 13   # and the colour strip
     picture = viz.filters(np.ones((100, 1, 2, 2)), most=10)
     assert len(all_of(picture, "image")) == 11 and "Filters (10 of 100)" in texts(picture)
     assert len(all_of(viz.filters(np.ones((5, 64)), shape=(8, 8)), "image")) == 6

@@ -84,7 +84,7 @@ def pack_digits(path: str | os.PathLike[str]) -> None:
     images: uint8 of shape (1797, 8, 8), 0 to 16; labels: uint8 of shape (1797,); both compressed.
     Needs scikit-learn.
     """
-    from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+    from sklearn.datasets import load_digits
 
     bunch: Any = load_digits()
     np.savez_compressed(path, images=bunch.images.astype(np.uint8), labels=bunch.target.astype(np.uint8))

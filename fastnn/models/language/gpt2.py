@@ -50,7 +50,7 @@ class Conv1D(Linear):
 
     def _collect_state(self, state: dict[str, Tensor], prefix: str) -> None:
         super()._collect_state(state, prefix)
-        state[f"{prefix}weight"] = state[f"{prefix}weight"].t()             # a view: loading writes through it
+        state[f"{prefix}weight"] = state[f"{prefix}weight"].t()  # a view: loading writes through it
 
 
 class Attention(Module):

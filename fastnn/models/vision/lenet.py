@@ -50,8 +50,10 @@ class LeNet5(Sequential):
 
     def __init__(self, num_classes: int = 10) -> None:
         super().__init__({
-            "conv1": Conv2d(1, 6, 5, padding=2), "relu1": ReLU(), "pool1": MaxPool2d(2),       # (N, 6, 14, 14)
-            "conv2": Conv2d(6, 16, 5), "relu2": ReLU(), "pool2": MaxPool2d(2),                 # (N, 16, 5, 5)
+            # (N, 6, 14, 14)
+            "conv1": Conv2d(1, 6, 5, padding=2), "relu1": ReLU(), "pool1": MaxPool2d(2),
+            # (N, 16, 5, 5)
+            "conv2": Conv2d(6, 16, 5), "relu2": ReLU(), "pool2": MaxPool2d(2),
             "flatten": Flatten(),
             "fc1": Linear(16*5*5, 120), "relu3": ReLU(),
             "fc2": Linear(120, 84), "relu4": ReLU(),

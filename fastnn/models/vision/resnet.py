@@ -114,7 +114,7 @@ class ResNet(Module):
         self.avgpool = AdaptiveAvgPool2d(1)
         self.fc = Linear(512, num_classes)
         for module in self.modules():
-            if isinstance(module, Conv2d):                      # He et al. (2015), as torchvision does
+            if isinstance(module, Conv2d):                  # He et al. (2015), as torchvision does
                 init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:

@@ -132,7 +132,8 @@ def named(method: Callable[[State], Any], callback: Callback, point: str) -> Cal
             batch = f", batch {state.batch}" if state.batch else ""
             note = (f"in the callback {type(callback).__name__}.{point}, epoch {state.epoch}{batch}; "
                     "the model is as after its last whole step")
-            error.__notes__ = [*getattr(error, "__notes__", ()), note]      # type: ignore[attr-defined]
+            # what add_note does from Python 3.11 on
+            error.__notes__ = [*getattr(error, "__notes__", ()), note]  # type: ignore[attr-defined]
             raise
     return call
 

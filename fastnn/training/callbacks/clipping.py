@@ -27,7 +27,8 @@ class Clipping(Callback):
         self.parameters: list[Tensor] = []
 
     def on_epoch_start(self, state: State) -> None:
-        self.parameters = list(state.model.parameters())        # once an epoch: walking a model takes time
+        # once an epoch: walking a model takes time
+        self.parameters = list(state.model.parameters())
 
     def on_step(self, state: State) -> None:
         clip_grad_norm_(self.parameters, self.clip_norm)
