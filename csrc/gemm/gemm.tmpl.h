@@ -73,7 +73,7 @@ enum {
     GEMM_SKINNY_WORK = 1 << 17, /* elements of the matrix that are worth a block of a loop */
     SKINNY_CHUNK = 256,         /* products in a chunk: the most */
     SKINNY_BAND = 1024,         /* neighbouring columns whose partial sums are kept: the most */
-    SKINNY_ROWS = 8,            /* rows of the matrix read at a time, */
+    SKINNY_ROWS = 4,            /* rows of the matrix read at a time, */
     SKINNY_COLUMNS = 8,         /* or columns */
     SKINNY_LEVELS = 5,          /* of the tree that adds 16 partial sums: its leaves and 4 above */
     SKINNY_PUT = 64,            /* columns whose results are written at a time */

@@ -11,7 +11,7 @@
  *           other half until one number is left. The chunks' sums are added in order.
  * Layouts   columns of W adjacent along p    one vector holds the partial sums of one j; 8 columns
  *                                            at a time
- *           rows of W adjacent along j       a row is read from one end to the other, 8 rows at a
+ *           rows of W adjacent along j       a row is read from one end to the other, 4 rows at a
  *                                            time, and added to a row of sums
  *           neither                          columns are copied first
  * Symbols   gemm.h; i: a row of X and Y; j: a column of W and Y, from c = 0 in a strip that begins
@@ -179,24 +179,34 @@ typedef struct {
 
 FNN_INLINE void FN(skinny_add)(const fnn_size rows, const fnn_size products, const FN(skinny_step) *step)
 {
-    const fnn_size wp = step->wp, xs = step->xs, pitch = step->pitch, merges = step->merges;
+    /* what a store to a sum cannot change, as the compiler has to think: x stays in registers */
+    const fnn_size wp = step->wp, pitch = step->pitch, width = step->width, merges = step->merges;
+    const int first = step->first, lone = step->lone;
+    const REAL *const all_w = step->w;
+    REAL *const all_sums = step->sum;
+    vec x[GEMM_SKINNY][SKINNY_ROWS];
+#pragma GCC unroll 3
+    for (fnn_size i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (fnn_size q = 0; q < products; q++)
+            x[i][q] = v_set(step->x[i * step->xs + q * VL]);
     /* the columns, a vector at a time */
-    for (fnn_size c = 0; c < step->width; c += VL) {
+    for (fnn_size c = 0; c < width; c += VL) {
         /* the last vector overlaps the one before */
-        const REAL *w = step->w + fnn_min(c, step->width - VL);
-        REAL *sum = step->sum + c;
+        const REAL *w = all_w + fnn_min(c, width - VL);
+        REAL *sum = all_sums + c;
         vec acc[GEMM_SKINNY];
 #pragma GCC unroll 3
         for (fnn_size i = 0; i < rows; i++)
-            acc[i] = step->first ? v_set(0) : v_load(sum + i * pitch);
-#pragma GCC unroll 8
+            acc[i] = first ? v_set(0) : v_load(sum + i * pitch);
+#pragma GCC unroll 4
         for (fnn_size q = 0; q < products; q++) {
             const vec wq = v_load(w + q * VL * wp);
 #pragma GCC unroll 3
             for (fnn_size i = 0; i < rows; i++)
-                acc[i] += v_set(step->x[i * xs + q * VL]) * wq;
+                acc[i] += x[i][q] * wq;
         }
-        if (step->lone)
+        if (lone)
 #pragma GCC unroll 3
             for (fnn_size i = 0; i < rows; i++)
                 acc[i] += v_set(0);
@@ -210,37 +220,26 @@ FNN_INLINE void FN(skinny_add)(const fnn_size rows, const fnn_size products, con
     }
 }
 
-/* skinny_add for 1, 2, 3 rows of X, with the common numbers of products as constants */
-GEMM_APART void FN(skinny_add_1)(fnn_size products, const FN(skinny_step) *step)
-{
-    if (products == SKINNY_ROWS)
-        FN(skinny_add)(1, SKINNY_ROWS, step);
-    else if (products == SKINNY_ROWS / 2)
-        FN(skinny_add)(1, SKINNY_ROWS / 2, step);
-    else
-        FN(skinny_add)(1, products, step);
-}
-
-GEMM_APART void FN(skinny_add_2)(fnn_size products, const FN(skinny_step) *step)
-{
-    if (products == SKINNY_ROWS)
-        FN(skinny_add)(2, SKINNY_ROWS, step);
-    else
-        FN(skinny_add)(2, products, step);
-}
-
-GEMM_APART void FN(skinny_add_3)(fnn_size products, const FN(skinny_step) *step)
-{
-    if (products == SKINNY_ROWS)
-        FN(skinny_add)(3, SKINNY_ROWS, step);
-    else
-        FN(skinny_add)(3, products, step);
-}
+/* skinny_add for 1, 2 and 3 rows of X and up to SKINNY_ROWS products, all constants */
+#define SKINNY_ADD(rows) \
+    GEMM_APART void FN(skinny_add_##rows)(fnn_size products, const FN(skinny_step) *step) \
+    { \
+        switch (products) { \
+        case 0: FN(skinny_add)(rows, 0, step); break; \
+        case 1: FN(skinny_add)(rows, 1, step); break; \
+        case 2: FN(skinny_add)(rows, 2, step); break; \
+        default: FN(skinny_add)(rows, SKINNY_ROWS, step); \
+        } \
+    }
+SKINNY_ADD(1)
+SKINNY_ADD(2)
+SKINNY_ADD(3)
+#undef SKINNY_ADD
 
 /* The sums of products [p, p + k) for `width` >= VL columns, at room[i * pitch .. + width). The
  * partial sums are made in the order in which the tree of additions needs them, 0, VL / 2, VL / 4,
  * 3 VL / 4, ..., so that there are few rows of sums at a time, one to a level of the tree. Nothing
- * is prefetched: processors foresee up to 8 rows that are read from one end to the other. */
+ * is prefetched: processors foresee a few rows that are read from one end to the other. */
 static void FN(skinny_tree)(const FN(skinny_args) *g, fnn_size p, fnn_size k, fnn_size j, fnn_size width, REAL *room)
 {
     FN(skinny_step) step = { .sum = room, .xs = g->xs, .wp = g->wp, .pitch = fnn_round_up(width, VL), .width = width };
@@ -257,7 +256,7 @@ static void FN(skinny_tree)(const FN(skinny_args) *g, fnn_size p, fnn_size k, fn
         /* its products, SKINNY_ROWS at a time */
         for (fnn_size q = 0, products; q == 0 || q < all; q += fnn_max(products, 1)) {
             const fnn_size left = all - q;
-            products = left >= SKINNY_ROWS ? SKINNY_ROWS : left >= SKINNY_ROWS / 2 ? SKINNY_ROWS / 2 : left;
+            products = left >= SKINNY_ROWS ? SKINNY_ROWS : fnn_min(left, 2);
             step.first = q == 0;
             step.merges = products == left ? merges : 0;
             step.x = g->x + p + l + q * VL;
