@@ -447,22 +447,55 @@ def test_a_far_larger_element_drowns_nothing_beside_it(level, N, C, H, W, K, pad
         errors_stay_in_their_window(CONV2D, sample, np.float32)
 
 
+def need_direct_sums_errors(x, w, b, padding):
+    """y in float32, by Winograd where there are kernels: at most 32 times the allowance of a direct
+    sum from float64's.
+    """
+    x, w, b = (a.astype(np.float32) for a in (x, w, b))
+    if nn.kernels.compiled is not None:
+        around = ((padding, padding),) * 2
+        assert nn.kernels.compiled.conv2d_methods(x.shape, w.shape, (1, 1), around, (1, 1), 1)[0] == "winograd"
+    y = F.conv2d(*map(nn.tensor, (x, w, b)), padding=padding).data
+    exact = F.conv2d(*(nn.tensor(a.astype(np.float64)) for a in (x, w, b)), padding=padding).data
+    terms = F.conv2d(*(nn.tensor(np.abs(a).astype(np.float64)) for a in (x, w, b)), padding=padding).data
+    unit = np.finfo(np.float32).eps / 2
+    assert (np.abs(y - exact) <= 32 * 4 * np.sqrt(9 * x.shape[1]) * unit * terms).all()
+    return y
+
+
 @pytest.mark.parametrize("size", [1e3, 1e4, 1e5, 1e12])
 def test_the_error_goes_by_the_window(size):
     """A pixel that is not quite large enough to be noticed costs at most 32 times the allowance of
     a direct sum; and where a window is all zeros the result is the bias.
     """
     rng = seeded("window")
-    x, w, b = rng.standard_normal((2, 48, 14, 13)), rng.standard_normal((40, 48, 3, 3)), rng.standard_normal(40)
+    x, w, b = rng.standard_normal((2, 48, 18, 17)), rng.standard_normal((40, 48, 3, 3)), rng.standard_normal(40)
     x[0, 5, 6, 6] = size
     x[1, :, :7], x[1, 3, 3, 3] = 0, size
-    x, w, b = (a.astype(np.float32) for a in (x, w, b))
-    y = F.conv2d(*map(nn.tensor, (x, w, b)), padding=1).data
-    exact = F.conv2d(*(nn.tensor(a.astype(np.float64)) for a in (x, w, b)), padding=1).data
-    terms = F.conv2d(*(nn.tensor(np.abs(a).astype(np.float64)) for a in (x, w, b)), padding=1).data
-    unit = np.finfo(np.float32).eps / 2
-    assert (np.abs(y - exact) <= 32 * 4 * np.sqrt(9 * 48) * unit * terms).all()
-    assert np.array_equal(y[1, :, 0, 6:], np.repeat(b[:, None], 7, axis=1))
+    y = need_direct_sums_errors(x, w, b, padding=1)
+    assert np.array_equal(y[1, :, 0, 6:], np.repeat(b.astype(np.float32)[:, None], 11, axis=1))
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("large", ["two pixels", "a pixel where a weight is 0", "a row of weights",
+                                   "a weight where pixels are 0"])
+def test_each_way_of_being_large_is_noticed_by_itself(large, level):
+    """Each is one that a single sign of it shows: faint windows, a pixel that outweighs its tile,
+    edges that see small weights only, a weight that outweighs its filter.
+    """
+    rng, padding = seeded("large"), 1
+    x, w, b = rng.standard_normal((2, 48, 17, 17)), rng.standard_normal((40, 48, 3, 3)), rng.standard_normal(40)
+    if large == "two pixels":                       # neither outweighs the other
+        x[0, 5, 6, 6] = x[0, 7, 4, 6] = 1e8
+    elif large == "a pixel where a weight is 0":
+        # in the last tile, of 3 x 3 outputs that all see it
+        padding, x[0, 5, 14, 14], w[:, 5, 1, 1] = 0, 1e8, 0
+    elif large == "a row of weights":
+        w[3, :, 0] *= 1e8
+    else:
+        w[3, 5, 1, 1], x[:, 5, ::2] = 1e8, 0
+    with nn.use_isa(level):
+        need_direct_sums_errors(x, w, b, padding)
 
 
 @pytest.mark.parametrize("padding", [0, 1, 2])
