@@ -23,7 +23,7 @@ BROADCAST2(maximum, a, b, a > b || a != a ? a : b)
 BROADCAST2(minimum, a, b, a < b || a != a ? a : b)
 BROADCAST2(share, a, b, (a > b ? R(1) : R(0)) + (a == b ? R(0.5) : R(0)))
 
-BROADCAST2(divide_or_zero, a, b, b == 0 ? R(0) : a / b)
+BROADCAST2(divide_or_zero, a, b, b == 0 ? a * 0 : a / b)
 BROADCAST2(mul_or_zero, a, b, b == 0 ? R(0) : a * b)
 BROADCAST2(mul_rest, a, b, b == 1 ? R(0) : a * (1 - b))
 BROADCAST2(times_sign, a, b, b > 0 ? a : b < 0 ? -a : b * 0)

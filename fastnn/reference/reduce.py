@@ -68,7 +68,7 @@ def var_forward(x, *, dim, keepdim, correction):
 
 def var_backward(dy, saved, *, dim, keepdim, correction):
     d, = saved                              # the mean moves too, but its part is sum (x - mean) = 0
-    return (expand(dy, d.shape, dim) * 2 * d / max(count(d.shape, dim) - correction, 0),)
+    return (expand(dy, d.shape, dim) * (2 * d / max(count(d.shape, dim) - correction, 0)),)
 
 
 def std_forward(x, *, dim, keepdim, correction):

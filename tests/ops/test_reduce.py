@@ -231,6 +231,20 @@ def test_squares_beyond_the_range_of_double(shape, dim, backend):
 
 
 @both_types
+@both_backends
+@pytest.mark.parametrize("name, row", [("std", 2.0581927), ("var", 2.0581927), ("std", 0.0), ("norm", 0.0)])
+def test_a_slope_of_zero_times_any_gradient(name, row, backend, dtype):
+    """Equal numbers do not spread: a large gradient does not overflow on the way, and infinity and
+    NaN times 0 are NaN.
+    """
+    for dy in (1.0, -np.finfo(dtype).max, np.inf, np.nan):
+        x = nn.tensor(np.full(4, row, dtype), requires_grad=True)
+        with nn.use_backend(backend), np.errstate(all="ignore"):
+            getattr(x, name)().backward(np.array(dy, dtype))
+        assert np.array_equal(x.grad.data, np.full(4, 0 * dy), equal_nan=True), (dy, x.grad)
+
+
+@both_types
 def test_long_sums_do_not_overflow_early(dtype, kernels):
     big = np.full(10_000, np.finfo(dtype).max / 10_001, dtype)
     assert np.isfinite(nn.tensor(big).sum().item()) and np.isfinite(nn.tensor(big).mean().item())
