@@ -54,12 +54,11 @@ class Tensor(TensorMethods):
     tensor([2., 4., 6.])
     """
 
-    __slots__ = ("__weakref__", "_base", "_data", "_version", "grad", "index", "node", "requires_grad")
+    __slots__ = ("__weakref__", "_base", "_data", "_requires_grad", "_version", "grad", "index", "node")
     __array_priority__ = 1000.0                     # NumPy leaves `array + tensor` to the tensor
     __hash__ = object.__hash__
 
     _data: np.ndarray
-    requires_grad: bool
     grad: Tensor | None
 
     def __init__(self, data: np.ndarray, requires_grad: bool = False):
@@ -72,7 +71,7 @@ class Tensor(TensorMethods):
             raise DTypeError(who="tensor", message="only floating-point tensors can have a gradient",
                              got=str(data.dtype), hint="Make it float32 or float64.")
         self._data = data
-        self.requires_grad = requires_grad
+        self._requires_grad = requires_grad
         self.grad = None
         self.node: Any = None                   # the autograd.Node that made it, None for a leaf
         self.index = 0                          # which of that node's outputs it is
@@ -107,14 +106,27 @@ class Tensor(TensorMethods):
         return self._data.ndim
 
     @property
+    def requires_grad(self) -> bool:
+        """Whether backward() computes a gradient for it, or through it. A view does since its base
+        was written with what does.
+        """
+        if len(self._version) > 1:
+            renew(self)
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self._requires_grad = value
+
+    @property
     def is_leaf(self) -> bool:
         """Whether no op of the tape made it: gradients end up in leaves."""
-        return self.node is None
+        return self.grad_fn is None
 
     @property
     def grad_fn(self) -> Any:
         """PyTorch's name for `node`."""
-        return self.node
+        return self.node if self.requires_grad else None
 
     def dim(self) -> int:
         """The number of dimensions."""
@@ -165,7 +177,7 @@ class Tensor(TensorMethods):
             notes.append(f"dtype={self._data.dtype}")
         if self._data.size == 0 and self._data.ndim != 1:
             notes.append(f"shape={self._data.shape}")
-        if self.node is not None:
+        if not self.is_leaf:
             notes.append(f"grad_fn=<{self.node.name}>")
         elif self.requires_grad:
             notes.append("requires_grad=True")
@@ -212,7 +224,7 @@ class Tensor(TensorMethods):
         DTypeError
             self holds integers or booleans.
         """
-        if self.node is not None and not requires_grad:
+        if not self.is_leaf and not requires_grad:
             raise GraphError("the result of an op cannot stop requiring a gradient", who="requires_grad_",
                              hint="Use detach().")
         if requires_grad and self._data.dtype.kind != "f":
@@ -223,7 +235,7 @@ class Tensor(TensorMethods):
 
     def retain_grad(self) -> None:
         """Keep the gradient of this result of an op in `.grad` too; leaves keep theirs anyway."""
-        if self.node is not None:
+        if not self.is_leaf:
             self.node.retain(self)
 
     def register_hook(self, hook: Callable[[Tensor], Tensor | None]) -> Callable[[], None]:
@@ -371,7 +383,7 @@ class Tensor(TensorMethods):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         """Values, gradient and a subclass's own attributes; GraphError for the result of an op."""
-        if self.node is not None:
+        if not self.is_leaf:
             raise GraphError("only leaves can be copied", who="deepcopy", hint="Use detach() first.")
         attributes, slots = self._state()
         if id(self._data) not in memo:      # else another tensor over this array was copied before

@@ -96,7 +96,7 @@ def test_a_view_is_copied_without_what_it_looks_into():
             other = copied(t)
             assert other.tolist() == t.tolist() and other.node is None and other._base is None
             assert np.shares_memory(other.data, t.data) == (copied is copy.copy)
-        if t.node is None:
+        if t.is_leaf:
             twin = copy.deepcopy(t)
             assert twin.tolist() == t.tolist() and not np.shares_memory(twin.data, t.data)
             assert len(twin._version) == 1

@@ -109,7 +109,7 @@ def wrap(name: str, y: Any, saved: Any, backward: Any, takes_needs: bool, inputs
         for x in inputs:
             if isinstance(x, Tensor):
                 version = x._version
-                versions.append((version, version[0], id(x._data)))
+                versions.append((version, version[0], id(owner(x._data))))
                 parents.append(None if not x.requires_grad else x if x.node is None else (x.node, x.index))
             else:
                 parents.append(None)
@@ -121,9 +121,10 @@ def wrap(name: str, y: Any, saved: Any, backward: Any, takes_needs: bool, inputs
         if modes.used and modes.state.anomaly:
             node.more().checksums = modes.checksums(saved)
     results = tuple([_result(a, node, i, inputs) for i, a in enumerate(y)]) if many else (_result(y, node, 0, inputs),)
-    if node is not None and isinstance(saved, tuple):
+    if node is not None:
+        kept = [owner(a) for a in modes.flat(saved)]
         for t in results:
-            if t._version == [0] and any(t._data is a for a in saved):
+            if t._version == [0] and any(owner(t._data) is a for a in kept):
                 node.kept = t._version if not many else (*(node.kept or ()), t._version)
     return results if many else results[0]
 
@@ -134,7 +135,7 @@ def _result(a: np.ndarray, node: Node | None, index: int, inputs: Sequence[Any])
         a = np.asarray(a)
     t = Tensor(a)
     if node is not None and a.dtype.kind == "f":
-        t.node, t.index, t.requires_grad = node, index, True
+        t.node, t.index, t._requires_grad = node, index, True
     base = a.base
     # a view: a change of either is a change of both
     if base is not None and isinstance(base, _ndarray):
@@ -147,6 +148,11 @@ def _result(a: np.ndarray, node: Node | None, index: int, inputs: Sequence[Any])
                     t._base = root
                 break
     return t
+
+
+def owner(a: np.ndarray) -> np.ndarray:
+    """The array whose memory `a` shows: itself, or the one that it is a view of."""
+    return a.base if isinstance(a.base, _ndarray) else a
 
 
 def is_integers(a: Any) -> bool:
@@ -177,8 +183,8 @@ class Node:
     attrs       keyword arguments of forward and backward
     parents     one entry per input: a leaf Tensor, a pair (Node, which output), or None where no
                 gradient is wanted
-    versions    (counter of changes in place, its value, id of the array) of each input that is a
-                tensor
+    versions    (counter of changes in place, its value, id of the array that owns the memory) of
+                each input that is a tensor
     kept        the counter of the output, or a tuple of those outputs', that was saved; else None
     forms       where the saved arrays lie, and their types and shapes: see forms
     outputs     (shape, dtype) of each output
@@ -237,7 +243,7 @@ class Node:
             raise GraphError("backward was called a second time through a graph that was already used and freed",
                              who=self.name,
                              hint="Call backward(retain_graph=True) the first time, or compute the loss again.")
-        saved = {id(a) for a in modes.flat(self.saved)}
+        saved = {id(owner(a)) for a in modes.flat(self.saved)}
         kept = self.kept if self.kept.__class__ is tuple else () if self.kept is None else (self.kept,)
         if (any(version[0] != count and array in saved for version, count, array in self.versions)
                 or any(version[0] for version in kept)):

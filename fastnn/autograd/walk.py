@@ -105,7 +105,7 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
         if grad_outputs is not None and isinstance(outputs, tape.Tensor):
             grad_outputs = [grad_outputs]
         between: dict[tuple[int, int], np.ndarray | None] = {(id(t.node), t.index): None for t in ins
-                                                             if t.node is not None}
+                                                             if not t.is_leaf}
         leaves = walk(outs, grad_outputs, retain_graph, between)
         results: list[Tensor | None] = []
         for t in ins:
@@ -155,7 +155,7 @@ def walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_grap
                 join(slot, 1, g)
 
     for i, t in enumerate(outputs):
-        arrive(t if t.node is None else (t.node, t.index), _upstream(t, None if gradients is None else gradients[i]))
+        arrive(t if t.is_leaf else (t.node, t.index), _upstream(t, None if gradients is None else gradients[i]))
 
     while queue:
         node = heappop(queue)

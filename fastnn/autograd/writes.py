@@ -52,13 +52,12 @@ def write(t: Tensor, who: str, key: Any, value: Any) -> None:
     if array is None:                               # NumPy would write NaN
         raise DTypeError(who=who, expected="a tensor, an array or a number", got="None")
     root = t if t._base is None else t._base
-    followed = ((root.requires_grad or t.requires_grad or (given and value.requires_grad)) and modes.state.enabled)
+    followed = ((root._requires_grad or t.requires_grad or (given and value.requires_grad)) and modes.state.enabled)
     if followed:
         may_write(t, who)
         if t._data.dtype.kind != "f":
             raise GraphError("an array of integers or booleans cannot follow what is written into it", who=who,
                              got=str(t._data.dtype), hint="Write value.detach(), or make the buffer floating-point.")
-        renew(value if given else t)
         window = None if t is root else window_of(t, root)
         # then nothing is left of what was there
         all_of_it = t is root and (key is None or key is Ellipsis)
@@ -73,6 +72,9 @@ def write(t: Tensor, who: str, key: Any, value: Any) -> None:
     except OverflowError as error:
         raise RangeError(str(error), who=who, expected=f"a number that {t._data.dtype} can hold", got=array) from None
     except ValueError as error:
+        if not t._data.flags.writeable:
+            raise GraphError("this tensor can only be read", who=who, got=f"shape {t._data.shape}",
+                             hint="Its elements may share a place, as expand()'s do: write into t.clone().") from None
         if isinstance(array, (str, bytes)):
             raise DTypeError(str(error), who=who) from None
         if np.shape(array) == ():                   # NaN among integers
@@ -87,11 +89,10 @@ def write(t: Tensor, who: str, key: Any, value: Any) -> None:
         attrs = {"window": window, "key": ... if key is None else key, "shape": np.shape(array)}
         root.node = tape.Node(who, _write_backward, True, (), attrs, parents, (),
                               [(root._data.shape, root._data.dtype)], False)
-        root.index, root.requires_grad = 0, True
+        root.index, root._requires_grad = 0, True
         if len(root._version) == 1:
             # from now on views ask whether they are up to date
             root._version.append(weakref.ref(root))
-        renew(t)
 
 
 def may_write(t: Tensor, who: str) -> Tensor:
@@ -101,7 +102,7 @@ def may_write(t: Tensor, who: str) -> Tensor:
     root = t if t._base is None else t._base
     if modes.state.enabled:
         for leaf in (t, root):
-            if leaf.requires_grad and leaf.node is None:
+            if leaf._requires_grad and leaf.node is None:
                 raise GraphError("a leaf that requires a gradient cannot be changed in place while the tape records",
                                  who=who,
                                  hint="Wrap the change in `with nn.no_grad():`, or build a new tensor with nn.where().")
@@ -112,7 +113,7 @@ def renew(t: Any) -> None:
     """Bring the history of a view up to date, if its root was written since it was made."""
     version = t._version if isinstance(t, tape.Tensor) else ()
     root = version[1]() if len(version) > 1 else None
-    if root is None or t._base is not root or root.node is None or (t.requires_grad and t.node is None):
+    if root is None or t._base is not root or root.node is None or (t._requires_grad and t.node is None):
         return
     if t.node is not None and t.node.parents:
         parent = t.node.parents[0]
@@ -120,7 +121,7 @@ def renew(t: Any) -> None:
             return
     t.node = tape.Node("view", _view_backward, False, (), {"window": window_of(t, root), "shape": root._data.shape},
                        [_history(root)], (), [(t._data.shape, t._data.dtype)], False)
-    t.index, t.requires_grad = 0, True
+    t.index, t._requires_grad = 0, True
 
 
 # ---- windows -------------------------------------------------------------------------------------

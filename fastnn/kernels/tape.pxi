@@ -106,7 +106,7 @@ def connect_tape(tensor_class, node_class, active, running, state, ages, wrap, r
     _refuse, _incomplete, _renew = refuse, incomplete, renew
     T_data, T_version = slot_of(_Tensor, "_data"), slot_of(_Tensor, "_version")
     T_grad, T_index = slot_of(_Tensor, "grad"), slot_of(_Tensor, "index")
-    T_node, T_requires_grad = slot_of(_Tensor, "node"), slot_of(_Tensor, "requires_grad")
+    T_node, T_requires_grad = slot_of(_Tensor, "node"), slot_of(_Tensor, "_requires_grad")
     T_base = slot_of(_Tensor, "_base")
     N_name, N_backward = slot_of(_Node, "name"), slot_of(_Node, "backward")
     N_takes_needs, N_saved = slot_of(_Node, "takes_needs"), slot_of(_Node, "saved")
@@ -227,13 +227,25 @@ cdef object shape_of_array(object a):
     return shape
 
 
-cdef bint has(object items, object wanted) noexcept:
-    """Whether `items` is a tuple with this very object in it."""
+cdef inline PyObject *owner(object a) except NULL:
+    """The array whose memory `a` shows: itself, or the one that it is a view of."""
+    cdef const ndarray *f = fields_of(a)
+    # `a` keeps it alive
+    cdef PyObject *base = <PyObject *>f.base if f != NULL else <PyObject *>a.base
+    return base if base != NULL and is_array(<object>base) else <PyObject *>a
+
+
+cdef bint shows(object saved, PyObject *memory, int depth=0) except -1:
+    """Whether an array in `saved` is this one, or a view of it."""
     cdef Py_ssize_t i
-    if type(items) is tuple:
-        for i in range(PyTuple_GET_SIZE(items)):
-            if PyTuple_GET_ITEM(items, i) == <PyObject *>wanted:
+    if type(saved) is tuple:
+        for i in range(PyTuple_GET_SIZE(saved)):
+            if shows(nth(saved, i), memory, depth + 1):
                 return True
+    elif type(saved) is list and depth < 9:         # which may hold itself
+        return shows(tuple(saved), memory, depth)
+    elif saved is not None and is_array(saved):
+        return owner(saved) == memory
     return False
 
 
@@ -251,7 +263,7 @@ cdef object new_node(object name, tuple run, object saved, object attrs, tuple i
         made_by = None
         if PyObject_TypeCheck(x, <PyTypeObject *>_Tensor):
             version, data = <list>slot(x, T_version), slot(x, T_data)       # `apply` looked at both
-            give(versions, seen, (version, <object>PyList_GET_ITEM(version, 0), <uintptr_t><PyObject *>data))
+            give(versions, seen, (version, <object>PyList_GET_ITEM(version, 0), <uintptr_t>owner(data)))
             seen += 1
             if slot(x, T_requires_grad):
                 made_by = slot(x, T_node)
@@ -265,7 +277,7 @@ cdef object new_node(object name, tuple run, object saved, object attrs, tuple i
     put(node, N_attrs, attrs)
     put(node, N_parents, parents)
     put(node, N_versions, versions)
-    put(node, N_kept, y_version if has(saved, y) else None)
+    put(node, N_kept, y_version if y_version is not None and shows(saved, owner(y)) else None)
     put(node, N_outputs, ((shape_of_array(y), dtype),))
     put(node, N_tuple_output, False)
     put(node, N_order, next(_ages))

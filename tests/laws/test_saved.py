@@ -30,9 +30,9 @@ def arrays_in(value):
 class Call:
     """One op on the tape, on arrays of its own."""
 
-    def __init__(self, op, sample, rule):
+    def __init__(self, op, sample, rule, copied=np.copy):
         self.op = op
-        inputs = [a.copy() if isinstance(a, np.ndarray) else a for a in sample.cast(np.float32)]
+        inputs = [copied(a) if isinstance(a, np.ndarray) else a for a in sample.cast(np.float32)]
         self.attrs = dict(sample.attrs)
         for name, value in self.attrs.items():
             if arrays_in(value):
@@ -55,6 +55,10 @@ class Call:
         """Every array that the caller can reach."""
         return [t._data for t in (*self.leaves, *self.outputs) if isinstance(t, nn.Tensor)] + arrays_in(
             tuple(self.attrs.values()))
+
+    def tensors(self):
+        """Every tensor of floats, those given and those got."""
+        return [t for t in (*self.leaves, *self.outputs) if isinstance(t, nn.Tensor) and t.dtype.kind == "f"]
 
     def gradients(self):
         ys = [y for y in self.outputs if y.node is not None]
@@ -113,5 +117,33 @@ def test_arrays_may_get_another_form_after_forward(op, sample, backend, change):
             except nn.FastnnError:
                 continue
             want = want or Call(op, sample, apply).gradients()
+            for g, w in zip(got, want):
+                assert (g is None) == (w is None) and (g is None or np.array_equal(g, w, equal_nan=True))
+
+
+@pytest.mark.parametrize("rule", [apply, apply_in_python], ids=["compiled", "python"])
+@pytest.mark.parametrize("backend", ["kernels", "reference"])
+@pytest.mark.parametrize("op, sample", CASES)
+def test_values_may_change_in_place_after_forward(op, sample, backend, rule):
+    """Of inputs, which are views, and of results: what is saved is noticed, and what is not changes
+    nothing.
+    """
+    def view(a):
+        return np.array([a])[0, ...]
+    with nn.use_backend(backend):
+        want = None
+        for k in range(len(Call(op, sample, rule, view).tensors())):
+            call = Call(op, sample, rule, view)
+            t = call.tensors()[k]
+            if not call.recorded:
+                return
+            if not t.data.flags.writeable:          # expand's
+                continue
+            t.detach().fill_(0.375)
+            try:
+                got = call.gradients()
+            except nn.GraphError:
+                continue
+            want = want or Call(op, sample, rule, view).gradients()
             for g, w in zip(got, want):
                 assert (g is None) == (w is None) and (g is None or np.array_equal(g, w, equal_nan=True))
