@@ -275,7 +275,7 @@ class Search:
             why = f"only the definition raises: {refusal!r}"
         else:
             why = difference(got, want)
-            if why and self.rounding_decides(call, number, seed, want):
+            if why and self.order_decides(call, number, seed, got, want):
                 self.totals["chaotic"] += 1
                 return
         if why:
@@ -291,17 +291,35 @@ class Search:
         except Exception as error:
             return None, error
 
-    def rounding_decides(self, call: Call, number: int, seed: int, want: dict[str, list[Any]]) -> bool:
-        """Whether inputs that are off by a rounding change the definition's own result as much: a
-        recurrent network with large weights is chaotic.
+    def order_decides(self, call: Call, number: int, seed: int, got: Any, want: Any) -> bool:
+        """Whether the order of sums decides the result: `rounding_decides`, or both have left the
+        range of float32, in which one order overflows where another does not.
         """
-        self.variations.shaken = True
+        if self.rounding_decides(call, number, seed, want):
+            return True
+        if is_finite(got) or is_finite(want):
+            return False
+        self.variations.widened = True
         try:
             with nn.use_backend("reference"):
-                other = self.outcome(call, number, seed, False)
+                wide = self.outcome(call, number, seed, False)
         finally:
-            self.variations.shaken = False
-        return other is None or difference(other, want) is not None
+            self.variations.widened = False
+        return wide is not None and is_finite(wide)
+
+    def rounding_decides(self, call: Call, number: int, seed: int, want: dict[str, list[Any]]) -> bool:
+        """Whether inputs that are off by some roundings change the definition's own result as much:
+        a recurrent network with large weights is chaotic. One shake may miss what another one hits.
+        """
+        for self.variations.shaken in (1, 2, 4, 8):
+            try:
+                with nn.use_backend("reference"):
+                    other = self.outcome(call, number, seed, False)
+            finally:
+                self.variations.shaken = 0
+            if other is None or difference(other, want) is not None:
+                return True
+        return False
 
     def outcome(self, call: Call, number: int, seed: int, wild: bool) -> dict[str, list[Any]] | None:
         """{"result": arrays, "gradient": arrays} of a call; the same seed gives the same inputs.
@@ -435,6 +453,11 @@ def disturb(x: Any, rng: random.Random) -> None:
             a[...] = rng.choice((0, np.iinfo(a.dtype).max, np.iinfo(a.dtype).min, 9))
         elif a.dtype.kind == "f":
             a[...] = rng.choice((np.nan, np.inf, 0, 1e30))
+
+
+def is_finite(outcome: dict[str, list[Any]]) -> bool:
+    """Whether all numbers of an outcome are."""
+    return all(a is None or bool(np.isfinite(np.asarray(a)).all()) for arrays in outcome.values() for a in arrays)
 
 
 def difference(got: dict[str, list[Any]], want: dict[str, list[Any]]) -> str | None:

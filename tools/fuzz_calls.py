@@ -254,7 +254,8 @@ class Variations:
                       if not only or name in only or name.split(".")[-1] in only}
         self.names = list(self.calls)
         self.spoiling = True                        # whether some calls get nonsense
-        self.shaken = False                         # whether each number is off by a rounding
+        self.shaken = 0                             # by how many roundings each number is off
+        self.widened = False                        # whether float32 becomes float64
 
     def draw(self, rng: random.Random) -> Call:
         """A call: of any name with the same probability, whole in three of four cases."""
@@ -369,8 +370,10 @@ class Variations:
         kinds = {"f": dtype, "i": rng.choice(("i8", "i8", "i8", "i4", "i2", "u1", "u8")), "b": "?"}
         x = numbers(plan, np.dtype(kinds.get(plan.kind, plan.kind)), rng)
         if self.shaken and x.dtype.kind == "f":
-            signs = np.random.default_rng(0).choice((-1, 1), x.shape)
-            x = np.asarray(x * (1 + signs * np.finfo(x.dtype).eps), x.dtype)
+            signs = np.random.default_rng(self.shaken).choice((-1, 1), x.shape)
+            x = np.asarray(x * (1 + signs * self.shaken * np.finfo(x.dtype).eps), x.dtype)
+        if self.widened and x.dtype == np.float32:
+            x = x.astype(np.float64)
         x = self.laid_out(x, rng)
         if not plan.wrapped or rng.random() < 0.05:
             return x
