@@ -168,9 +168,11 @@ def incomplete(t: Any) -> GraphError:
 
 def forms_in_python(saved: Any) -> Any:
     """Where each array in `saved` lies, its type, shape and strides: what nobody may change before
-    backward, and what backward's kernels rely on.
+    backward, and what backward's kernels rely on. A view stays as it is when the array that it
+    looks into is resized: so where that one lies too, and its size.
     """
-    return [(a.__array_interface__["data"][0], a.dtype, a.shape, a.strides) for a in modes.flat(saved)]
+    return [(a.__array_interface__["data"][0], a.dtype, a.shape, a.strides,
+             owner(a).__array_interface__["data"][0], owner(a).size) for a in modes.flat(saved)]
 
 
 class Node:

@@ -144,7 +144,20 @@ cdef inline uint64_t form_of_array(object array, uint64_t so_far) noexcept:
     so_far = mixed(mixed(so_far, <uintptr_t>a.data), <uintptr_t>a.descr ^ <uint64_t>a.nd)
     for i in range(a.nd):
         so_far = mixed(mixed(so_far, a.dimensions[i]), a.strides[i])
+    if a.base != NULL and type(<object>a.base) is _ndarray:
+        so_far = mixed(so_far, memory_of_array(<const ndarray *>a.base))
     return so_far
+
+
+cdef uint64_t memory_of_array(const ndarray *a) noexcept:
+    """Where it lies, and how long it is: a view stays as it is when the array that it looks into is
+    resized.
+    """
+    cdef uint64_t elements = 1
+    cdef int i
+    for i in range(a.nd):
+        elements *= <uint64_t>a.dimensions[i]
+    return mixed(<uintptr_t>a.data, elements)
 
 
 cdef uint64_t form_of(object saved, uint64_t so_far, int depth=0) except? 0:
