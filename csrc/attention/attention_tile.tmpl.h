@@ -143,6 +143,9 @@ ATTENTION_MICROS(7) ATTENTION_MICROS(8) ATTENTION_MICROS(9) ATTENTION_MICROS(10)
 ATTENTION_MICROS(12) ATTENTION_MICROS(13) ATTENTION_MICROS(14)
 #  define ATTENTION_LIST(name) { ATTENTION_LIST_6(name), FN(name##_7), FN(name##_8), FN(name##_9), FN(name##_10), \
                                  FN(name##_11), FN(name##_12), FN(name##_13), FN(name##_14) }
+#elif GEMM_MR == 8
+ATTENTION_MICROS(7) ATTENTION_MICROS(8)
+#  define ATTENTION_LIST(name) { ATTENTION_LIST_6(name), FN(name##_7), FN(name##_8) }
 #else
 #  define ATTENTION_LIST(name) { ATTENTION_LIST_6(name) }
 #endif

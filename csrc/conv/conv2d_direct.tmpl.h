@@ -41,7 +41,7 @@ static void conv_offsets(fnn_size *offset, const fnn_window *g, conv_frame f)
 #endif
 
 #undef DIRECT_NV
-#define DIRECT_NV (VBYTES == 64 ? 4 : 2)    /* vectors in a tile of 4 filters: all that the
+#define DIRECT_NV (VSUMS >= 16 ? 4 : 2)    /* vectors in a tile of 4 filters: all that the
                                                registers hold */
 #define SLACK (4 * VL)                      /* elements that vector loops may touch beyond a frame's
                                                end */

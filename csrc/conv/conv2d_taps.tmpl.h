@@ -17,8 +17,7 @@
  *            added in order
  */
 #undef DW_SUMS
-#define DW_SUMS (VBYTES == 64 ? 28 : 12)    /* vectors of sums in a tile, at most, of 32 or 16
-                                               registers */
+#define DW_SUMS VSUMS                       /* vectors of sums in a tile, at most */
 
 #ifndef FNN_CONV_DW_ONCE
 #define FNN_CONV_DW_ONCE
@@ -112,10 +111,12 @@ typedef void FN(dw_tile_fn)(const FN(dw_sums) *sums);
     do(1, 3, 1) do(1, 3, 2) do(1, 3, 3) do(1, 3, 4)                                                                 \
     do(2, 1, 1) do(2, 1, 2) do(2, 1, 3) do(2, 1, 4) do(2, 1, 5) do(2, 1, 6)                                         \
     do(2, 2, 1) do(2, 2, 2) do(2, 2, 3) do(2, 3, 1) do(2, 3, 2)
-#  if VBYTES == 64
-#    define DW_LIST(do) DW_EVERY(do)                                                                                \
-    do(1, 2, 7) do(1, 2, 8) do(1, 3, 5) do(1, 3, 6) do(1, 3, 7) do(1, 3, 8)                                         \
-    do(2, 1, 7) do(2, 1, 8) do(2, 2, 4) do(2, 2, 5) do(2, 2, 6) do(2, 2, 7) do(2, 3, 3) do(2, 3, 4)
+#  define DW_EVERY_16(do) do(1, 2, 7) do(1, 2, 8) do(1, 3, 5) do(2, 1, 7) do(2, 1, 8) do(2, 2, 4)
+#  if VSUMS == 28
+#    define DW_LIST(do) DW_EVERY(do) DW_EVERY_16(do)                                                                \
+    do(1, 3, 6) do(1, 3, 7) do(1, 3, 8) do(2, 2, 5) do(2, 2, 6) do(2, 2, 7) do(2, 3, 3) do(2, 3, 4)
+#  elif VSUMS == 16
+#    define DW_LIST(do) DW_EVERY(do) DW_EVERY_16(do)
 #  else
 #    define DW_LIST(do) DW_EVERY(do)
 #  endif
@@ -127,6 +128,7 @@ static FN(dw_tile_fn) *const FN(dw_tiles)[2][DW_ROWS][DW_MOST] = { DW_LIST(DW_NA
 #undef DW_NAME
 #undef DW_LIST
 #undef DW_EVERY
+#undef DW_EVERY_16
 
 /* Whether there is a tile for these. */
 static int FN(dw_has)(fnn_size nv, fnn_size rows, fnn_size mr)

@@ -48,7 +48,11 @@
 #undef WINO_MR
 #undef WINO_LIST
 #undef WINO_HALF_LIST
-#if VBYTES == 64 && !REAL_IS_F64
+#if VSUMS == 16 && !REAL_IS_F64
+#  define WINO_MR 8      /* arm64 */
+#  define WINO_LIST(do) do(1) do(2) do(3) do(4) do(5) do(6) do(7) do(8)
+#  define WINO_HALF_LIST(do) do(1) do(2) do(3) do(4)
+#elif VSUMS == 28 && !REAL_IS_F64
 #  define WINO_MR 14     /* tiles in a panel: 28 sums and two vectors of filters, of 32 registers */
 #  define WINO_LIST(do) do(1) do(2) do(3) do(4) do(5) do(6) do(7) do(8) do(9) do(10) do(11) do(12) do(13) do(14)
 #  define WINO_HALF_LIST(do) do(1) do(2) do(3) do(4) do(5) do(6) do(7)

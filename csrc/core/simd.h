@@ -64,6 +64,14 @@
 #define r_max FN(r_max)
 #define r_min FN(r_min)
 #define VL ((fnn_size)(VBYTES ? VBYTES / sizeof(REAL) : 1))
+/* How many vectors of sums a tile may have: of 32 registers 28 where a multiply-add reads a number
+ * and spreads it by itself, 16 to 20 on arm64, where it takes registers of its own and GCC puts
+ * sums into memory from 20 on; of 16 registers 12. */
+#if defined(__aarch64__)
+#  define VSUMS 16
+#else
+#  define VSUMS (VBYTES == 64 ? 28 : 12)
+#endif
 /* A hint that p[i] is wanted soon; `write` and `locality` as for GCC's __builtin_prefetch. p[i] may
  * lie outside the array, even where no memory is: so its address is a number, no pointer. */
 #if defined(__GNUC__)

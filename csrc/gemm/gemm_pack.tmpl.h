@@ -25,7 +25,9 @@ enum { GEMM_NV = 2 };                               /* vectors in a row of a til
 
 #undef GEMM_MR
 #undef GEMM_VL
-#if VBYTES == 64 && !REAL_IS_F64
+#if VSUMS == 16 && !REAL_IS_F64
+#  define GEMM_MR 8                                 /* arm64 */
+#elif VSUMS == 28 && !REAL_IS_F64
 #  define GEMM_MR 14                                /* most rows in a tile: 14 x 2 accumulators of
                                                        32 registers */
 #else

@@ -166,6 +166,12 @@ GEMM_PASS(7) GEMM_PASS(8) GEMM_PASS(9) GEMM_PASS(10) GEMM_PASS(11) GEMM_PASS(12)
                       FN(gemm_tile_##v##_5), FN(gemm_tile_##v##_6)
 #  define GEMM_HIGH(v) FN(gemm_tile_##v##_7), FN(gemm_tile_##v##_8), FN(gemm_tile_##v##_9), FN(gemm_tile_##v##_10),    \
                        FN(gemm_tile_##v##_11), FN(gemm_tile_##v##_12), FN(gemm_tile_##v##_13), FN(gemm_tile_##v##_14)
+#elif GEMM_MR == 8
+GEMM_TILES(7) GEMM_TILES(8)
+GEMM_PASS(4) GEMM_PASS(5) GEMM_PASS(6) GEMM_PASS(7) GEMM_PASS(8)
+#  define GEMM_LOW(v) FN(gemm_tile_##v##_1), FN(gemm_tile_##v##_2), FN(gemm_tile_##v##_3)
+#  define GEMM_HIGH(v) FN(gemm_tile_##v##_4), FN(gemm_tile_##v##_5), FN(gemm_tile_##v##_6), FN(gemm_tile_##v##_7),    \
+                       FN(gemm_tile_##v##_8)
 #else
 GEMM_PASS(3) GEMM_PASS(4) GEMM_PASS(5) GEMM_PASS(6)
 #  define GEMM_LOW(v) FN(gemm_tile_##v##_1), FN(gemm_tile_##v##_2)
