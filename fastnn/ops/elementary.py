@@ -369,6 +369,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
                          hint="Convert it, for example with .float().")
     if dtype.kind != "f":
         y = x._data.astype(dtype, copy=False)
+        common_shape("clamp", *[a.shape for a in (x, low, high) if isinstance(a, Tensor)])
         y = y if low is None else np.maximum(y, integer_bound(low, dtype, -1))
         return Tensor(np.asarray(y if high is None else np.minimum(y, integer_bound(high, dtype, 1))))
     x, low, high = (a if a is None else cast("clamp", a, dtype) for a in (x, low, high))

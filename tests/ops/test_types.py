@@ -297,6 +297,9 @@ def test_clamp_of_integers():
     assert F.clamp(x, -1, 300).tolist() == [1, 5, 250] and F.clamp(x, -1, 300).dtype == np.uint8
     assert F.clamp(nn.tensor([1, 5]), 2.5).dtype == np.float32
     assert F.clamp(nn.tensor([3, 7]), 5, 2).tolist() == [2, 2]
+    for bound in (nn.tensor([0, 0, 0]), nn.tensor([0, 0, 0], dtype=np.uint8)):
+        with pytest.raises(nn.ShapeError, match=r"clamp.*\(3,\)"):
+            F.clamp(nn.tensor([1, 5]), bound)
 
 
 # ---- sizes beyond memory -------------------------------------------------------------------------
