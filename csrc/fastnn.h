@@ -19,8 +19,8 @@
  * Names        The name fnn_relu_forward is never defined as such: KERNEL (below) and FN
  *              (core/levels.h) paste it together. The function itself is FN(relu_forward) in a
  *              .tmpl.h file, or a macro makes it from a line such as MAP1(relu_forward, ...). So
- *              search for relu_forward; or for the whole name, which leads to the header of the
- *              family: each lists its kernels under "Names", and the file that defines them.
+ *              search for relu_forward; or for the whole name, which leads to the header that has
+ *              its row: each lists its kernels under "Names", and the file that defines them.
  * Arguments    outputs, inputs, workspace, sizes, attributes; sizes are fnn_size, real attributes
  *              are double. Outputs are overwritten. Arrays are row-major, contiguous, aligned to
  *              their element, and do not overlap, unless a contract says so. A NULL gradient is not
@@ -30,11 +30,13 @@
  *              result's bits do not depend on the number of threads.
  *
  * core/        sizes.h            min, max, rounding up      levels.h       one file, many versions
- *              simd.h             vectors; exp, log, ...     dispatch.c     which version runs
- *              transpose.tmpl.h   blocks in registers        parallel.c     the thread pool
- *              window.h           sliding windows            processors.c   how many threads
- *              philox.h           random numbers             memory.c       buffers and scratch
- *              copy.c             copies of strided rows     caches.c       sizes of caches
+ *              simd.h             vectors; exp, log, ...     types.h        and both types
+ *              transpose.tmpl.h   blocks in registers        dispatch.c     which version runs
+ *              window.h           sliding windows            parallel.c     the thread pool
+ *              philox.h           random numbers             sync.h         locks, atomic counters
+ *              philox_words.h     many of them at once       processors.c   how many threads
+ *              copy.c             copies of strided rows     memory.c       buffers and scratch
+ *                                                            caches.c       sizes of caches
  */
 #ifndef FASTNN_H
 #define FASTNN_H

@@ -1,22 +1,19 @@
 /* attention.h -- rows of kernels.h for attention.c; no guard.
  *
- * The family, and when a file matters:
+ * Names      fnn_attention_forward, fnn_attention_backward: FN(attention_forward) and
+ *            FN(attention_backward), in attention.tmpl.h. (fastnn.h says how names are made.)
+ * Map        the family, and when a file matters:
  *
  *     attention.h               what can be called, with its contract (this file)
  *     attention.c               compiles the next files for every instruction set
- *     attention.tmpl.h          the formulas; forward and backward by tiles of scores: five queries
- *                               and more
+ *     attention.tmpl.h          the formulas; forward, of five queries and more, and backward, of
+ *                               any number, by tiles of scores
  *     attention_tile.tmpl.h     the matrix products of one tile
  *     attention_few.tmpl.h      forward for one to four queries, as when text grows token by token
  *     attention_hidden.tmpl.h   items with NaN or infinity behind a mask, once more
  *     fastnn/kernels/attention.pxi      the calls from Python
  *     docs/kernels/attention.md         the way here from plain loops, what was measured, what did
  *                                       not pay
- *
- * KERNEL makes fnn_attention_forward and fnn_attention_backward: a pointer for each type, to the
- * best version for this processor (fastnn.h). The versions are FN(attention_forward) and
- * FN(attention_backward) in attention.tmpl.h, which levels.h compiles as
- * fnn_attention_forward_f32__avx2 and so on.
  *
  * An item is one head of one batch entry: q [T][HS], k [U][HS], v [U][HV], y [T][HV]. A matrix has
  * adjacent elements in its rows; rows and matrices may lie anywhere, so that heads are read from

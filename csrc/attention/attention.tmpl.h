@@ -24,14 +24,17 @@
  *            attention_backward_tiles, likewise. FN(name) pastes the names (levels.h).
  *            What is hidden and not finite: attention_mend_forward, attention_mend_backward.
  * Method     A block of queries is copied, transposed, and then passes all keys tile by tile;
- *            attention_tile.tmpl.h tells how a tile lies and how its products are computed. Forward
- *            keeps the largest score so far and the sum of exponentials so far; when the largest
- *            grows, what is in y and in the sum is scaled down ("online softmax"). Exponentials are
- *            powers of two, 2^(log2(e) scale (s - top)): one factor, in one rounding. Backward
- *            computes each tile's scores again from q and k: cheaper than storing them. What a
- *            causal mask hides is skipped, tile by tile and, within the tiles on the diagonal,
- *            register tile by register tile. Up to four queries go row by row of k and v:
- *            attention_few.tmpl.h. Measurements, and what did not pay: docs/kernels/attention.md.
+ *            attention_tile.tmpl.h tells how a tile lies and how its products are computed. What
+ *            products pass many times is copied too, where its rows alias in the caches
+ *            (attention_open_copy).
+ *            Forward keeps the largest score so far and the sum of exponentials so far; when the
+ *            largest grows, what is in y and in the sum is scaled down ("online softmax").
+ *            Exponentials are powers of two, 2^(log2(e) scale (s - top)): one factor, in one
+ *            rounding. Up to four queries go row by row of k and v: attention_few.tmpl.h.
+ *            Backward computes each tile's scores again from q and k: cheaper than storing them.
+ *            What a causal mask hides is skipped, tile by tile and, within the tiles on the
+ *            diagonal, register tile by register tile.
+ *            Measurements, and what did not pay: docs/kernels/attention.md.
  * Cost       An item, forward: 2 T U (HS + HV) flop and T U exponentials. Backward, tiles computed
  *            once: 2 T U (3 HS + 2 HV) flop and T U exponentials, 2.5 times as much where HS = HV;
  *            tiles computed twice (see Threads): 2 T U (4 HS + 3 HV) and 2 T U. Causal: about half

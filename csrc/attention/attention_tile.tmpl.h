@@ -4,8 +4,9 @@
  *            apart: the transpose of how scores are usually written. So queries lie side by side in
  *            registers: the largest score, the sum and every factor of a query are one element of a
  *            vector, and nothing is ever summed across a register. And all products of a tile
- *            read k, v, q and dy row by row as they lie in memory; only the block of queries is
- *            copied, transposed, once per block (qT, dyT):
+ *            read k, v, q and dy row by row: as they lie in memory, or from a copy where their rows
+ *            evict each other from the caches (attention_near). Only the block of queries is
+ *            transposed, once per block (qT, dyT):
  *
  *     scores     s[u,t]  = sum_c k[u,c] qT[c,t]     attention_scores
  *                ds[u,t] = sum_j v[u,j] dyT[j,t]    attention_scores      (backward)

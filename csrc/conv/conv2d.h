@@ -32,6 +32,8 @@
  *            columns   y dx dw    conv2d_columns.tmpl.h, im2col.tmpl.h, conv2d_phases.tmpl.h:
  *                                 everything else, 1x1 first of all
  *
+ *            conv2d_padding.tmpl.h                    padding beside infinite weights, whatever
+ *                                                     the method
  *            interleave.tmpl.h, conv2d_frame.tmpl.h   copies that several methods make
  *            unfold.c, unfold.h, unfold.tmpl.h        im2col and col2im as operations
  */

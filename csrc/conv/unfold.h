@@ -1,6 +1,9 @@
-/* unfold.h -- im2col and col2im as operations: rows of kernels.h for unfold.c; no guard. Letters:
- * fnn_window (window.h); K and G are not used. fnn_unfold and fnn_fold are what others call;
- * unfold.tmpl.h defines them as FN(unfold) and FN(fold) (core/levels.h). */
+/* unfold.h -- im2col and col2im as operations: rows of kernels.h for unfold.c; no guard. Map of the
+ * family: conv2d.h.
+ *
+ * Names      fnn_unfold, fnn_fold: FN(unfold) and FN(fold), in unfold.tmpl.h.
+ * Letters    fnn_window (window.h); K and G are not used
+ */
 #include "core/window.h"
 
 /* cols[n,(c,r,s),(p,q)] = x[n,c, p*sh - ph + r*dh, q*sw - pw + s*dw], 0 outside the image */

@@ -4,7 +4,7 @@
  *
  * Math       Along an axis, pixels d, filter w and output y are polynomials. They are known by
  *            their values at 0, 1 and -1, by their leading coefficient, "the value at infinity"
- *            (oo), and by their value at the complex number i, the root of x^2 + 1:
+ *            (oo), and by their value at the complex number i, a root of x^2 + 1:
  *
  *                   0 | 1  .  .  . -1  . |        | 1    .    .  |        | 1  1  1  .  1  . |
  *                   1 | .  1  1  1  1  . |        | 1/4  1/4  1/4|        | .  1 -1  .  .  1 |

@@ -14,11 +14,11 @@
  *                      |  |B |  |  |  | k
  *                 k    +--+--+--+--+--+
  *               +----+ +--+--+--+--+--+             a panel of A: up to MR x k
- *               +----+ +--+--+--+--+--+             rows are cut evenly: m = 16 gives two panels of
- *                                                   8, not 14 + 2
+ *               +----+ +--+--+--+--+--+
  *             m +-A--+ +--+C-+--+--+--+
  *               +----+ +--+--+--+--+--+
  *
+ *            Rows are cut evenly: m = 16 gives two panels of 8, not 14 + 2.
  *            A tile reads one row of B and one column of A per product. Where these lie well in
  *            memory they are read where they are; otherwise panels are packed, so that the tile
  *            reads them from one end to the other (gemm_pack.tmpl.h). Which panels stay in which

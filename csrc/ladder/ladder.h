@@ -4,6 +4,8 @@
  *
  * Names      fnn_ladder_gemm, fnn_ladder_conv2d, fnn_ladder_max_pool2d, fnn_ladder_softmax,
  *            fnn_ladder_lstm, fnn_ladder_attention: FN(ladder_gemm) and so on, in ladder.tmpl.h.
+ * Map        ladder.tmpl.h   the steps
+ *            peak.tmpl.h     how fast this machine multiplies and adds, to compare with
  * Letters    those of each family; `step` is one of the enum below
  */
 #ifndef FNN_LADDER_ONCE

@@ -3,6 +3,7 @@
  *
  * Names      fnn_sgd_step, fnn_adam_step, fnn_square_sum, fnn_scale_all: FN(sgd_step) and so on, in
  *            optim.tmpl.h.
+ * Map        optim.tmpl.h   the loops; what each computes stands above its row here
  * Letters    One call steps all parameters. Tensor i of `count` has size[i] elements at p[i]
  *            (changed), with gradient g[i] and state m[i], v[i] (changed). block[i] is the number
  *            of blocks of FNN_OPTIM_BLOCK elements before tensor i, block[count] their total: the

@@ -1,9 +1,9 @@
 /* optim.tmpl.h -- one step of an optimiser over all parameters in one call.
  *
  * Math       optim.h, above each row.
- * Layout     count flat tensors of any sizes; p, m, v, g are arrays of pointers. Method     All
- *            tensors are cut into blocks of FNN_OPTIM_BLOCK elements; block numbers run through all
- *            tensors, so that many small ones and a few large ones share the work alike. Each
+ * Layout     count flat tensors of any sizes; p, m, v, g are arrays of pointers.
+ * Method     All tensors are cut into blocks of FNN_OPTIM_BLOCK elements; block numbers run through
+ *            all tensors, so that many small ones and a few large ones share the work alike. Each
  *            element is read and written once.
  * Cost       SGD with momentum: 3 reads, 2 writes per element; Adam: 4 reads, 3 writes. Bound by
  *            memory.

@@ -6,8 +6,9 @@
  * Letters    which   one of FNN_MSE ... below; param is beta (FNN_SMOOTH_L1) or delta (FNN_HUBER)
  *            n       elements
  *            w       [n] weight of each element, or NULL
- *            pw      [n] weight of the positive class (FNN_BCE_LOGITS only), or NULL each    1: y
- *            is [n], one loss for each element; 0: y is one number, their sum / divisor
+ *            pw      [n] weight of the positive class (FNN_BCE_LOGITS only), or NULL
+ *            each    1: y is [n], one loss for each element;
+ *                    0: y is one number, their sum / divisor
  */
 #ifndef FNN_LOSS_ONCE
 #define FNN_LOSS_ONCE

@@ -1,7 +1,13 @@
-/* pool2d.h -- rows of kernels.h for pool2d.c; no guard. Letters: fnn_window (core/window.h) over
- * N*C planes; K and G are not used. x [N][C][H][W]   y [N][C][P][Q]
+/* pool2d.h -- pooling: the rows of kernels.h for pool2d.c, and the map of the family; no guard.
  *
- * The family, and when a file matters:
+ * Names      fnn_max_pool2d_forward, fnn_max_pool2d_backward, fnn_max_window_pool2d_forward,
+ *            fnn_max_window_pool2d_backward, fnn_avg_pool2d_forward, fnn_avg_pool2d_backward,
+ *            fnn_adaptive_avg_pool2d_forward, fnn_adaptive_avg_pool2d_backward:
+ *            FN(max_pool2d_forward) and so on, at the end of pool2d.tmpl.h. (fastnn.h says how
+ *            names are made.)
+ * Letters    fnn_window (core/window.h) over N*C planes; K and G are not used.
+ *            x [N][C][H][W]   y [N][C][P][Q]
+ * Map        the family, and when a file matters:
  *
  *     pool2d.h                  what can be called, with its contract (this file)
  *     pool2d.c                  compiles the next files for every instruction set
@@ -14,13 +20,6 @@
  *     pool2d_frames.tmpl.h      means of windows of few taps, and the gradients of both
  *     fastnn/kernels/pool2d.pxi         the calls from Python
  *     docs/kernels/pooling.md           the way here from plain loops, and what was measured
- *
- * KERNEL makes fnn_max_pool2d_forward, fnn_max_pool2d_backward, fnn_max_window_pool2d_forward,
- * fnn_max_window_pool2d_backward, fnn_avg_pool2d_forward, fnn_avg_pool2d_backward,
- * fnn_adaptive_avg_pool2d_forward and fnn_adaptive_avg_pool2d_backward: a pointer for each type, to
- * the best version for this processor (fastnn.h). The versions are FN(max_pool2d_forward) and so
- * on, at the end of pool2d.tmpl.h, which levels.h compiles as fnn_max_pool2d_forward_f32__avx2 and
- * so on.
  */
 #include "core/window.h"
 

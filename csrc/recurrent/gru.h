@@ -1,9 +1,8 @@
-/* gru.h -- rows of kernels.h for gru.c; no guard. Mathematics and letters: gru.tmpl.h; a map of the
- * family: recurrent.h. Gates in the order r z n.
+/* gru.h -- rows of kernels.h for gru.c; no guard. Map of the family: recurrent.h.
  *
- * KERNEL makes fnn_gru_forward and fnn_gru_backward: a pointer for each type, to the best version
- * for this processor (fastnn.h). The versions are FN(gru_forward) and FN(gru_backward) in
- * gru.tmpl.h.
+ * Names      fnn_gru_forward, fnn_gru_backward: FN(gru_forward) and FN(gru_backward), in
+ *            gru.tmpl.h. (fastnn.h says how names are made.)
+ * Letters    gru.tmpl.h, which has the mathematics. Gates in the order r z n.
  */
 
 #include "recurrent/recurrent.h"

@@ -1,9 +1,8 @@
-/* lstm.h -- rows of kernels.h for lstm.c; no guard. Mathematics and letters: lstm.tmpl.h; a map of
- * the family: recurrent.h. Gates in the order i f g o.
+/* lstm.h -- rows of kernels.h for lstm.c; no guard. Map of the family: recurrent.h.
  *
- * KERNEL makes fnn_lstm_forward and fnn_lstm_backward: a pointer for each type, to the best version
- * for this processor (fastnn.h). The versions are FN(lstm_forward) and FN(lstm_backward) in
- * lstm.tmpl.h, which levels.h compiles as fnn_lstm_forward_f32__avx2 and so on.
+ * Names      fnn_lstm_forward, fnn_lstm_backward: FN(lstm_forward) and FN(lstm_backward), in
+ *            lstm.tmpl.h. (fastnn.h says how names are made.)
+ * Letters    lstm.tmpl.h, which has the mathematics. Gates in the order i f g o.
  */
 
 #include "recurrent/recurrent.h"

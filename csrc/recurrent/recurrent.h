@@ -1,7 +1,8 @@
 /* recurrent.h -- what lstm.h, gru.h and rnn.h share: a map of the family, how rows lie, and the
- * workspace. Letters: recurrent.tmpl.h.
+ * workspace.
  *
- * The family, and when a file matters:
+ * Letters    recurrent.tmpl.h
+ * Map        the family, and when a file matters:
  *
  *     lstm.h, gru.h, rnn.h            the functions that can be called, with their contracts
  *     lstm.c, gru.c, rnn.c            compile the next files for every instruction set

@@ -1,9 +1,8 @@
-/* rnn.h -- rows of kernels.h for rnn.c; no guard. Mathematics and letters: rnn.tmpl.h; a map of the
- * family: recurrent.h.
+/* rnn.h -- rows of kernels.h for rnn.c; no guard. Map of the family: recurrent.h.
  *
- * KERNEL makes fnn_rnn_forward and fnn_rnn_backward: a pointer for each type, to the best version
- * for this processor (fastnn.h). The versions are FN(rnn_forward) and FN(rnn_backward) in
- * rnn.tmpl.h.
+ * Names      fnn_rnn_forward, fnn_rnn_backward: FN(rnn_forward) and FN(rnn_backward), in
+ *            rnn.tmpl.h. (fastnn.h says how names are made.)
+ * Letters    rnn.tmpl.h, which has the mathematics.
  */
 
 #include "recurrent/recurrent.h"

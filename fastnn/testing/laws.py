@@ -1,8 +1,10 @@
 """The laws: what must hold for every op.
 
 Each is a plain function law(op, sample, dtype) that raises AssertionError. They are generic: an op
-gets all of them by its record alone. tests/laws/test_laws.py runs each over all ops, samples and
-dtypes; tests/laws/test_sabotage.py shows that each fails on an op that is broken on purpose.
+gets all of them by its record alone. tests/laws/test_laws.py runs each of LAWS over all ops,
+samples and dtypes; tests/laws/test_sabotage.py shows that each fails on an op that is broken on
+purpose. LAWS_OF_ENDS are of infinities, NaN, huge and tiny numbers: tests/laws/test_ends.py runs
+them likewise, and shows what they notice.
 
 The rounding allowance is derived, not tuned: 4 sqrt(L) u scale per element, where u is the unit
 roundoff, L the number of products summed into one element (`op.terms`), and scale what the op gives

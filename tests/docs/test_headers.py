@@ -1,0 +1,79 @@
+"""What the C headers say about themselves: maps that name every file, names that name every kernel,
+headings that stand where they are looked for.
+"""
+
+import re
+
+import pytest
+from checkout import ROOT, needs_sources
+
+pytestmark = needs_sources
+
+CSRC = ROOT / "csrc"
+# folder -> the file whose first comment is its map
+MAPS = {"attention": "attention/attention.h", "conv": "conv/conv2d.h", "core": "fastnn.h", "gemm": "gemm/gemm.h",
+        "ladder": "ladder/ladder.h", "norm": "norm/norm.h", "optim": "optim/optim.h",
+        "pointwise": "pointwise/map.tmpl.h", "pool": "pool/pool2d.h", "recurrent": "recurrent/recurrent.h"}
+ROW = re.compile(r"^KERNEL\((\w+),", re.M)
+HEADERS = [path for path in sorted(CSRC.glob("*/*.h")) if ROW.search(path.read_text())]
+HEADING = r"[A-Z][a-z]+(?: [a-z]+)?"
+
+
+def first_comment(text: str) -> str:
+    return text[:text.index("*/")]
+
+
+def under(heading: str, comment: str) -> str:
+    """What stands under a heading, up to the next one."""
+    found = re.search(rf"^ \* {heading} {{2,}}(.*?)(?=^ \* {HEADING} {{2,}}|\Z)", comment, re.M | re.S)
+    assert found, f"no heading {heading!r}"
+    return found[1]
+
+
+def unnamed(stems: set[str], text: str) -> list[str]:
+    """The stems of which the text names no file: window.h is one of window."""
+    return sorted(stems - set(re.findall(r"([\w.]+?)(?:\.tmpl)?\.[ch]\b", text)))
+
+
+def test_every_folder_has_a_map():
+    assert set(MAPS) == {path.name for path in CSRC.iterdir() if path.is_dir()}
+
+
+@pytest.mark.parametrize("folder", MAPS)
+def test_a_map_names_every_file_of_its_folder(folder):
+    comment = first_comment((CSRC / MAPS[folder]).read_text())
+    stems = {path.name.split(".")[0] for path in (CSRC / folder).iterdir() if path != CSRC / MAPS[folder]}
+    missing = unnamed(stems, under("core/" if folder == "core" else "Map", comment))
+    assert not missing, f"the map in csrc/{MAPS[folder]} does not name {missing}"
+
+
+@pytest.mark.parametrize("header", HEADERS, ids=lambda path: path.name)
+def test_a_header_lists_its_kernels_under_names(header):
+    text = header.read_text()
+    names = re.findall(r"\bfnn_(\w+)", under("Names", first_comment(text)))
+    rows = {name for name in names if "__" not in name}     # __: a version, at a level
+    assert rows == set(ROW.findall(text))
+
+
+def swallowed(comment: str, headings: set[str]) -> list[str]:
+    """Headings inside a line, where joined lines have left them."""
+    found = re.findall(rf"^ \* .*[^ ] ({HEADING}) {{3,}}[^ ]", comment, re.M)
+    return [word for word in found if word.split()[-1] in headings or word in headings]
+
+
+def test_headings_begin_a_line():
+    comments = {path: first_comment(path.read_text()) for path in sorted(CSRC.rglob("*.[ch]"))}
+    headings = {word for comment in comments.values()
+                for word in re.findall(rf"^ \* ({HEADING}) {{3,}}", comment, re.M)}
+    assert {"Math", "Method", "Threads", "Layout"} <= headings
+    found = {path.name: words for path, comment in comments.items() if (words := swallowed(comment, headings))}
+    assert not found
+
+
+def test_what_is_missing_is_noticed():
+    comment = (" * Names      fnn_a\n * Map        a.tmpl.h   first\n *            c_d.h      second\n"
+               " * Letters    b.c\n")
+    assert unnamed({"a", "b", "c_d", "d"}, under("Map", comment)) == ["b", "d"]
+    assert under("Names", comment) == "fnn_a\n"
+    assert swallowed(" * Layout     flat tensors. Method     All are cut\n", {"Method"}) == ["Method"]
+    assert not swallowed(" * Layout     flat tensors\n * Method     All are cut\n", {"Method"})
