@@ -2,59 +2,26 @@
 
 from __future__ import annotations
 
+import math as _math
 import os as _os
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
-from . import autograd, errors, functional, init, optim
+from . import autograd, creation, errors, functional, init, optim
 from . import methods as _methods
 from . import moved as _moved
 from .about import __version__, show_config
-from .autograd import enable_grad, grad, is_grad_enabled, no_grad, set_grad_enabled
+from .autograd import enable_grad, grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .backend import backend, use_backend
 from .config import get_num_threads, isa, memory, set_flush_denormal, set_num_threads, threads, use_isa
 from .creation import *
+from .device import accelerator, backends, cuda, device
+from .dtypes import *
 from .errors import DTypeError, FastnnError, FileError, GraphError, NonFiniteError, RangeError, ShapeError
-from .functional import (
-    allclose,
-    bmm,
-    cat,
-    chunk,
-    clamp,
-    concatenate,
-    einsum,
-    equal,
-    exp,
-    flatten,
-    flip,
-    gather,
-    log,
-    matmul,
-    maximum,
-    mean,
-    minimum,
-    mm,
-    movedim,
-    permute,
-    relu,
-    reshape,
-    sigmoid,
-    softmax,
-    split,
-    sqrt,
-    squeeze,
-    stack,
-    sum,
-    tanh,
-    transpose,
-    tril,
-    triu,
-    unsqueeze,
-    where,
-)
+from .functional import *
 from .layers import *
-from .random import seed
-from .tensor import Parameter, Tensor, from_dlpack, from_numpy, tensor
+from .random import manual_seed, seed
+from .tensor import Parameter, Tensor, as_tensor, asarray, from_dlpack, from_numpy, is_tensor, tensor
 
 if TYPE_CHECKING:
     from . import data, models, testing, training, viz
@@ -64,7 +31,9 @@ if TYPE_CHECKING:
     from .training import History, evaluate, fit, predict
 
 _moved.watch()
-_methods.F = functional                             # the methods of Tensor call the functions
+_methods.connect(functional, creation, init)        # the methods of Tensor call these
+
+inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 
 if _wanted := _os.environ.get("FASTNN_BACKEND"):
     try:

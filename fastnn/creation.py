@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 
 from . import arrays, guard
+from .device import on_cpu
 from .errors import DTypeError, RangeError, ShapeError
 from .random import generator
-from .tensor import Tensor, dtype_of, number_of
+from .tensor import Tensor, dtype_of, number_of, tensor
 
-__all__ = ["arange", "empty", "empty_like", "eye", "full", "full_like", "linspace", "ones", "ones_like", "rand",
-           "rand_like", "randint", "randn", "randn_like", "randperm", "zeros", "zeros_like"]
+__all__ = ["arange", "bernoulli", "empty", "empty_like", "eye", "full", "full_like", "linspace", "normal", "ones",
+           "ones_like", "rand", "rand_like", "randint", "randn", "randn_like", "randperm", "zeros", "zeros_like"]
 
 
-def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Zeros of the given shape.
 
     >>> import fastnn as nn
@@ -28,30 +29,33 @@ def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> T
     tensor([[0., 0., 0.],
             [0., 0., 0.]])
     """
+    on_cpu("zeros", device)
     return Tensor(arrays.full(_shape("zeros", size), 0, dtype_of("zeros", dtype)), requires_grad)
 
 
-def ones(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+def ones(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Ones of the given shape.
 
     >>> import fastnn as nn
     >>> nn.ones(3, dtype="int64")
     tensor([1, 1, 1])
     """
+    on_cpu("ones", device)
     return Tensor(arrays.full(_shape("ones", size), 1, dtype_of("ones", dtype)), requires_grad)
 
 
-def empty(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+def empty(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Memory of the given shape with whatever it held: to be filled.
 
     >>> import fastnn as nn
     >>> nn.empty(2).fill_(5)
     tensor([5., 5.])
     """
+    on_cpu("empty", device)
     return Tensor(arrays.empty(_shape("empty", size), dtype_of("empty", dtype)), requires_grad)
 
 
-def full(size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def full(size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """One value everywhere: float32 for a float, int64 for an int, bool for a bool.
 
     Raises
@@ -63,41 +67,60 @@ def full(size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool =
     >>> nn.full((2,), 7)
     tensor([7, 7])
     """
+    on_cpu("full", device)
     if dtype is None:
         dtype = _dtype_of_number(fill_value)
     return _filled("full", _shape("full", (size,)), fill_value, dtype, requires_grad)
 
 
-def zeros_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def zeros_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Zeros of the same shape, and dtype unless another is given.
 
     >>> import fastnn as nn
     >>> nn.zeros_like(nn.tensor([1, 2]))
     tensor([0, 0])
     """
+    on_cpu("zeros_like", device)
     return _filled("zeros_like", input.shape, 0, input.dtype if dtype is None else dtype, requires_grad)
 
 
-def ones_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def ones_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Ones of the same shape, and dtype unless another is given."""
+    on_cpu("ones_like", device)
     return _filled("ones_like", input.shape, 1, input.dtype if dtype is None else dtype, requires_grad)
 
 
-def empty_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def empty_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Memory of the same shape, and dtype unless another is given, to be filled."""
+    on_cpu("empty_like", device)
     new = dtype_of("empty_like", input.dtype if dtype is None else dtype)
     return Tensor(arrays.empty(input.shape, new), requires_grad)
 
 
-def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None,
+              requires_grad: bool = False, device: Any = None) -> Tensor:
     """One value in the same shape, and dtype unless another is given.
 
     RangeError if the dtype cannot hold the value; integers drop its fraction, as in PyTorch.
     """
+    on_cpu("full_like", device)
     return _filled("full_like", input.shape, fill_value, input.dtype if dtype is None else dtype, requires_grad)
 
 
-def eye(n: int, m: int | None = None, *, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+def new_tensor(data: Any, dtype: Any = None, requires_grad: bool = False, *, device: Any = None) -> Tensor:
+    """As `nn.tensor`, but always in memory of its own: tensor.new_tensor calls it.
+
+    >>> import numpy as np, fastnn as nn
+    >>> a = np.zeros(2)
+    >>> nn.ones(1).new_tensor(a).data is a
+    False
+    """
+    given = tensor(data, dtype, device=device)
+    return Tensor(given.data.copy(), requires_grad)
+
+
+def eye(n: int, m: int | None = None, *, dtype: Any = np.float32,
+        requires_grad: bool = False, device: Any = None) -> Tensor:
     """n rows and m columns (n, if m is not given), ones on the diagonal.
 
     >>> import fastnn as nn
@@ -105,11 +128,13 @@ def eye(n: int, m: int | None = None, *, dtype: Any = np.float32, requires_grad:
     tensor([[1., 0.],
             [0., 1.]])
     """
+    on_cpu("eye", device)
     shape = _shape("eye", (n, n if m is None else m))
     return Tensor(arrays.copied(np.eye(*shape, dtype=dtype_of("eye", dtype))), requires_grad)
 
 
-def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None,
+           requires_grad: bool = False, device: Any = None) -> Tensor:
     """start, start + step, ... below end; arange(end) starts at 0. int64 if all are whole, else
     float32.
 
@@ -122,8 +147,10 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, req
     >>> nn.arange(2, 8, 2)
     tensor([2, 4, 6])
     """
+    on_cpu("arange", device)
     if end is None:
         start, end = 0, start
+    start, end, step = (x.item() if isinstance(x, Tensor) else x for x in (start, end, step))
     if step == 0:
         raise RangeError(who="arange", expected="a step other than 0", got=step)
     if (end - start) / step < 0:
@@ -133,18 +160,24 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None, req
     return _converted("arange", np.arange(start, end, step), dtype, requires_grad)
 
 
-def linspace(start: float, end: float, steps: int, *, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+def linspace(start: float, end: float, steps: int = 100, *, dtype: Any = np.float32,
+             requires_grad: bool = False, device: Any = None) -> Tensor:
     """steps numbers from start to end, both included.
 
     >>> import fastnn as nn
     >>> nn.linspace(0, 1, 5)
     tensor([0.00, 0.25, 0.50, 0.75, 1.00])
     """
-    numbers = np.linspace(start, end, _shape("linspace", (steps,))[0])
+    on_cpu("linspace", device)
+    first, last = float(start), float(end)
+    i = np.arange(_shape("linspace", (steps,))[0], dtype=np.float64)
+    step = (last - first) / max(i.size - 1, 1)
+    # from the nearer end, so that both are exact
+    numbers = np.where(i < i.size // 2, first + step * i, last - step * (i.size - 1 - i)) if i.size != 1 else i + first
     return _converted("linspace", numbers, dtype, requires_grad)
 
 
-def rand(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+def rand(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Uniform in [0, 1).
 
     >>> import fastnn as nn
@@ -152,13 +185,14 @@ def rand(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Te
     >>> bool((x >= 0).all() and (x < 1).all())
     True
     """
+    on_cpu("rand", device)
     values = arrays.empty(_shape("rand", size), _floating("rand", dtype))
     if not arrays.is_meta(values):
         generator().random(dtype=values.dtype, out=values)
     return Tensor(values, requires_grad)
 
 
-def randn(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> Tensor:
+def randn(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Standard normal: mean 0, variance 1.
 
     >>> import fastnn as nn
@@ -166,23 +200,27 @@ def randn(*size: Any, dtype: Any = np.float32, requires_grad: bool = False) -> T
     >>> nn.randn(10_000).std().round(decimals=1)
     tensor(1.)
     """
+    on_cpu("randn", device)
     values = arrays.empty(_shape("randn", size), _floating("randn", dtype))
     if not arrays.is_meta(values):
         generator().standard_normal(dtype=values.dtype, out=values)
     return Tensor(values, requires_grad)
 
 
-def rand_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def rand_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Uniform in [0, 1), of the same shape."""
+    on_cpu("rand_like", device)
     return rand(input.shape, dtype=input.dtype if dtype is None else dtype, requires_grad=requires_grad)
 
 
-def randn_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def randn_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
     """Standard normal, of the same shape."""
+    on_cpu("randn_like", device)
     return randn(input.shape, dtype=input.dtype if dtype is None else dtype, requires_grad=requires_grad)
 
 
-def randint(low: int, high: Any = None, size: Any = None, *, dtype: Any = np.int64) -> Tensor:
+def randint(low: int, high: Any = None, size: Any = None, *, dtype: Any = np.int64, device: Any = None,
+            requires_grad: bool = False) -> Tensor:
     """Whole numbers low <= x < high; randint(high, size) begins at 0.
 
     Raises
@@ -194,6 +232,7 @@ def randint(low: int, high: Any = None, size: Any = None, *, dtype: Any = np.int
     >>> nn.randint(3, (2, 5)).shape
     (2, 5)
     """
+    on_cpu("randint", device)
     if size is None:
         low, high, size = 0, low, high
     if size is None or not low < high:
@@ -204,7 +243,55 @@ def randint(low: int, high: Any = None, size: Any = None, *, dtype: Any = np.int
             raise RangeError(who="randint", expected="randint(0, 2, size) for booleans", got=(low, high))
         number_of("randint", number, new)
     drawn = np.uint64 if new == np.uint64 else np.int64     # PyTorch's floats are whole numbers too
-    return Tensor(generator().integers(low, high, _shape("randint", (size,)), drawn).astype(new, copy=False))
+    numbers = generator().integers(low, high, _shape("randint", (size,)), drawn)
+    return Tensor(numbers.astype(new, copy=False), requires_grad)
+
+
+def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, dtype: Any = None,
+           requires_grad: bool = False, device: Any = None) -> Tensor:
+    """Normal with these means and standard deviations, numbers or tensors that broadcast; with
+    numbers alone a size is needed.
+
+    Raises
+    ------
+    RangeError
+        A standard deviation is below 0, or two numbers come without a size.
+
+    >>> import fastnn as nn
+    >>> nn.normal(5.0, 0.0, (2,))
+    tensor([5., 5.])
+    """
+    on_cpu("normal", device)
+    given = [x for x in (mean, std) if isinstance(x, Tensor)]
+    if not given and size is None:
+        raise RangeError(who="normal", expected="a size, or a tensor of means: normal(0.0, 1.0, (2, 3))",
+                         got=(mean, std))
+    spread = np.asarray(getattr(std, "_data", std))
+    if not (spread >= 0).all():
+        raise RangeError(who="normal", expected="std >= 0", got=float(spread.min()))
+    shape = np.broadcast_shapes(*[x.shape for x in given]) if size is None else _shape("normal", (size,))
+    dtype = _floating("normal", dtype if dtype is not None else given[0].dtype if given else np.float32)
+    values = generator().standard_normal(shape, dtype=dtype.type)
+    return Tensor(np.asarray(values * spread + getattr(mean, "_data", mean), dtype), requires_grad)
+
+
+def bernoulli(input: Tensor) -> Tensor:
+    """1 with the probability that the input says, else 0, in the input's type.
+
+    Raises
+    ------
+    RangeError
+        A probability is not in [0, 1].
+
+    >>> import fastnn as nn
+    >>> nn.bernoulli(nn.tensor([0.0, 1.0]))
+    tensor([0., 1.])
+    """
+    p = input._data
+    dtype = _floating("bernoulli", p.dtype)
+    if not ((p >= 0) & (p <= 1)).all():
+        raise RangeError(who="bernoulli", expected="probabilities from 0 to 1", got=f"{p.min()} to {p.max()}")
+    return Tensor(np.asarray(generator().random(p.shape, dtype=dtype.type) < p, dtype))
 
 
 def randperm(n: int) -> Tensor:

@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .autograd import is_grad_enabled
+from .device import on_cpu
 from .moved import moved_names
 
 if TYPE_CHECKING:
+    from . import creation as C
     from . import functional as F
+    from . import init as I
     from .tensor import Tensor
 else:
-    F = None                    # the functions, once they exist: fastnn/__init__.py hands them over
+    F = C = I = None            # the functions, once they exist: fastnn/__init__.py hands them over
 
 
 class TensorMethods:
@@ -81,15 +84,63 @@ class TensorMethods:
         return changed(self, "sub_", F.sub, other, alpha=alpha)
 
     def mul_(self: Any, other: Any) -> Tensor: return changed(self, "mul_", F.mul, other)
-    def div_(self: Any, other: Any) -> Tensor: return changed(self, "div_", F.div, other)
+    def div_(self: Any, other: Any, *, rounding_mode: str | None = None) -> Tensor:
+        return changed(self, "div_", F.div, other, rounding_mode=rounding_mode)
 
     def clamp_(self: Any, min: Any = None, max: Any = None) -> Tensor:
         return changed(self, "clamp_", F.clamp, min, max)
 
+    def masked_fill_(self: Any, mask: Any, value: Any) -> Tensor:
+        return changed(self, "masked_fill_", F.masked_fill, mask, value)
+
+    def cumsum_(self: Any, dim: int) -> Tensor: return changed(self, "cumsum_", F.cumsum, dim)
+    def logical_not_(self: Any) -> Tensor: return changed(self, "logical_not_", F.logical_not)
+    def bitwise_not_(self: Any) -> Tensor: return changed(self, "bitwise_not_", F.bitwise_not)
+    def abs_(self: Any) -> Tensor: return changed(self, "abs_", F.abs)
+    def ceil_(self: Any) -> Tensor: return changed(self, "ceil_", F.ceil)
+    def cos_(self: Any) -> Tensor: return changed(self, "cos_", F.cos)
+    def erf_(self: Any) -> Tensor: return changed(self, "erf_", F.erf)
+    def exp_(self: Any) -> Tensor: return changed(self, "exp_", F.exp)
+    def expm1_(self: Any) -> Tensor: return changed(self, "expm1_", F.expm1)
+    def floor_(self: Any) -> Tensor: return changed(self, "floor_", F.floor)
+    def log_(self: Any) -> Tensor: return changed(self, "log_", F.log)
+    def log10_(self: Any) -> Tensor: return changed(self, "log10_", F.log10)
+    def log1p_(self: Any) -> Tensor: return changed(self, "log1p_", F.log1p)
+    def log2_(self: Any) -> Tensor: return changed(self, "log2_", F.log2)
+    def neg_(self: Any) -> Tensor: return changed(self, "neg_", F.neg)
+    def reciprocal_(self: Any) -> Tensor: return changed(self, "reciprocal_", F.reciprocal)
+    def relu_(self: Any) -> Tensor: return changed(self, "relu_", F.relu)
+    def round_(self: Any) -> Tensor: return changed(self, "round_", F.round)
+    def rsqrt_(self: Any) -> Tensor: return changed(self, "rsqrt_", F.rsqrt)
+    def sigmoid_(self: Any) -> Tensor: return changed(self, "sigmoid_", F.sigmoid)
+    def sign_(self: Any) -> Tensor: return changed(self, "sign_", F.sign)
+    def sin_(self: Any) -> Tensor: return changed(self, "sin_", F.sin)
+    def sqrt_(self: Any) -> Tensor: return changed(self, "sqrt_", F.sqrt)
+    def square_(self: Any) -> Tensor: return changed(self, "square_", F.square)
+    def tanh_(self: Any) -> Tensor: return changed(self, "tanh_", F.tanh)
+    def trunc_(self: Any) -> Tensor: return changed(self, "trunc_", F.trunc)
+    def pow_(self: Any, exponent: Any) -> Tensor: return changed(self, "pow_", F.pow, exponent)
+    def remainder_(self: Any, other: Any) -> Tensor: return changed(self, "remainder_", F.remainder, other)
+    def floor_divide_(self: Any, other: Any) -> Tensor: return changed(self, "floor_divide_", F.floor_divide, other)
+    def eq_(self: Any, other: Any) -> Tensor: return changed(self, "eq_", F.eq, other)
+    def ne_(self: Any, other: Any) -> Tensor: return changed(self, "ne_", F.ne, other)
+    def lt_(self: Any, other: Any) -> Tensor: return changed(self, "lt_", F.lt, other)
+    def le_(self: Any, other: Any) -> Tensor: return changed(self, "le_", F.le, other)
+    def gt_(self: Any, other: Any) -> Tensor: return changed(self, "gt_", F.gt, other)
+    def ge_(self: Any, other: Any) -> Tensor: return changed(self, "ge_", F.ge, other)
+    def logical_and_(self: Any, other: Any) -> Tensor: return changed(self, "logical_and_", F.logical_and, other)
+    def logical_or_(self: Any, other: Any) -> Tensor: return changed(self, "logical_or_", F.logical_or, other)
+    def bitwise_and_(self: Any, other: Any) -> Tensor: return changed(self, "bitwise_and_", F.bitwise_and, other)
+    def bitwise_or_(self: Any, other: Any) -> Tensor: return changed(self, "bitwise_or_", F.bitwise_or, other)
+    def bitwise_xor_(self: Any, other: Any) -> Tensor: return changed(self, "bitwise_xor_", F.bitwise_xor, other)
+    def tril_(self: Any, diagonal: int = 0) -> Tensor: return changed(self, "tril_", F.tril, diagonal)
+    def triu_(self: Any, diagonal: int = 0) -> Tensor: return changed(self, "triu_", F.triu, diagonal)
+    clip_, multiply_, subtract_, divide_, true_divide_, negative_, absolute_ = (
+        clamp_, mul_, sub_, div_, div_, neg_, abs_)
+
     # ---- elements --------------------------------------------------------------------------------
     def __getitem__(self: Any, key: Any) -> Tensor: return F.getitem(self, key)
     def gather(self: Any, dim: int, index: Any) -> Tensor: return F.gather(self, dim, index)
-    def take_along_dim(self: Any, indices: Any, dim: int) -> Tensor: return F.take_along_dim(self, indices, dim)
     def index_select(self: Any, dim: int, index: Any) -> Tensor: return F.index_select(self, dim, index)
     def masked_fill(self: Any, mask: Any, value: float) -> Tensor: return F.masked_fill(self, mask, value)
     def where(self: Any, condition: Any, other: Any) -> Tensor: return F.where(condition, self, other)
@@ -97,29 +148,16 @@ class TensorMethods:
     def triu(self: Any, diagonal: int = 0) -> Tensor: return F.triu(self, diagonal)
 
     # ---- shape -----------------------------------------------------------------------------------
-    def reshape(self: Any, *shape: Any) -> Tensor: return F.reshape(self, *shape)
     def view(self: Any, *shape: Any) -> Tensor: return F.reshape(self, *shape)
     def view_as(self: Any, other: Any) -> Tensor: return F.reshape(self, *other.shape)
     def reshape_as(self: Any, other: Any) -> Tensor: return F.reshape(self, *other.shape)
     def flatten(self: Any, start_dim: int = 0, end_dim: int = -1) -> Tensor: return F.flatten(self, start_dim, end_dim)
     def unflatten(self: Any, dim: int, sizes: Sequence[int]) -> Tensor: return F.unflatten(self, dim, sizes)
-    def squeeze(self: Any, dim: Any = None) -> Tensor: return F.squeeze(self, dim)
-    def unsqueeze(self: Any, dim: int) -> Tensor: return F.unsqueeze(self, dim)
-    def permute(self: Any, *dims: Any) -> Tensor: return F.permute(self, *dims)
     def transpose(self: Any, dim0: int, dim1: int) -> Tensor: return F.transpose(self, dim0, dim1)
     def swapaxes(self: Any, axis0: int, axis1: int) -> Tensor: return F.swapaxes(self, axis0, axis1)
-    def movedim(self: Any, source: int, destination: int) -> Tensor: return F.movedim(self, source, destination)
-    def expand(self: Any, *shape: Any) -> Tensor: return F.expand(self, *shape)
     def expand_as(self: Any, other: Any) -> Tensor: return F.expand(self, *other.shape)
     def broadcast_to(self: Any, *shape: Any) -> Tensor: return F.broadcast_to(self, *shape)
-    def repeat(self: Any, *repeats: Any) -> Tensor: return F.repeat(self, *repeats)
-    def tile(self: Any, *repeats: Any) -> Tensor: return F.tile(self, *repeats)
-    def flip(self: Any, *dims: Any) -> Tensor: return F.flip(self, *dims)
     def roll(self: Any, shifts: Any, dims: Any = None) -> Tensor: return F.roll(self, shifts, dims)
-    def split(self: Any, split_size: Any, dim: int = 0) -> tuple[Tensor, ...]: return F.split(self, split_size, dim)
-    def unbind(self: Any, dim: int = 0) -> tuple[Tensor, ...]: return F.unbind(self, dim)
-    def chunk(self: Any, chunks: int, dim: int = 0) -> tuple[Tensor, ...]: return F.chunk(self, chunks, dim)
-    def t(self: Any) -> Tensor: return self if self.ndim < 2 else F.transpose(self, 0, 1)
 
     @property
     def T(self: Any) -> Tensor: return F.permute(self, *reversed(range(self.ndim)))
@@ -130,21 +168,59 @@ class TensorMethods:
     # ---- copies and types ------------------------------------------------------------------------
     def clone(self: Any) -> Tensor: return F.clone(self)
     def contiguous(self: Any) -> Tensor: return F.contiguous(self)
-    def to(self: Any, dtype: Any) -> Tensor:
-        """In another dtype, or that of another tensor; "cpu", the only device there is, changes
-        nothing.
-        """
-        if isinstance(dtype, TensorMethods):
-            # a Tensor, which is not known here, has one
-            return F.to(self, dtype.dtype)          # type: ignore[attr-defined]
-        return self if isinstance(dtype, str) and dtype == "cpu" else F.to(self, dtype)
+    def to(self: Any, *args: Any, **options: Any) -> Tensor: return F.to(self, *args, **options)
+    def cpu(self: Any) -> Tensor: return self
+
+    def cuda(self: Any, *args: Any, **options: Any) -> Tensor:
+        """RangeError: fastnn runs on the CPU."""
+        on_cpu("cuda", "cuda")
+        return self
 
     def type_as(self: Any, other: Any) -> Tensor: return F.to(self, other.dtype)
     def float(self: Any) -> Tensor: return F.to(self, np.float32)
     def double(self: Any) -> Tensor: return F.to(self, np.float64)
     def long(self: Any) -> Tensor: return F.to(self, np.int64)
+    def short(self: Any) -> Tensor: return F.to(self, np.int16)
+    def byte(self: Any) -> Tensor: return F.to(self, np.uint8)
+    def char(self: Any) -> Tensor: return F.to(self, np.int8)
     def int(self: Any) -> Tensor: return F.to(self, np.int32)
     def bool(self: Any) -> Tensor: return F.to(self, np.bool_)
+
+    # ---- new tensors of this one's type ----------------------------------------------------------
+    def new_zeros(self: Any, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
+        return C.zeros(*size, dtype=self.dtype if dtype is None else dtype, **options)
+
+    def new_ones(self: Any, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
+        return C.ones(*size, dtype=self.dtype if dtype is None else dtype, **options)
+
+    def new_empty(self: Any, *size: Any, dtype: Any = None, **options: Any) -> Tensor:
+        return C.empty(*size, dtype=self.dtype if dtype is None else dtype, **options)
+
+    def new_full(self: Any, size: Any, fill_value: Any, *, dtype: Any = None, **options: Any) -> Tensor:
+        return C.full(size, fill_value, dtype=self.dtype if dtype is None else dtype, **options)
+
+    def new_tensor(self: Any, data: Any, *, dtype: Any = None, **options: Any) -> Tensor:
+        return C.new_tensor(data, self.dtype if dtype is None else dtype, **options)
+
+    # ---- random numbers, in place ----------------------------------------------------------------
+    def normal_(self: Any, mean: Any = 0.0, std: Any = 1.0) -> Tensor:
+        return self.copy_(I.normal_(C.empty_like(self), mean, std), who="normal_")
+
+    def uniform_(self: Any, a: Any = 0.0, b: Any = 1.0) -> Tensor:
+        return self.copy_(I.uniform_(C.empty_like(self), a, b), who="uniform_")
+
+    def bernoulli_(self: Any, p: Any = 0.5) -> Tensor:
+        return self.copy_(C.bernoulli(p if hasattr(p, "shape") else C.full(self.shape, p + 0.0)), who="bernoulli_")
+
+    def random_(self: Any, low: Any = None, high: Any = None) -> Tensor:
+        """Whole numbers low <= x < high; random_(high) begins at 0, random_() ends where the type
+        does.
+        """
+        if low is None:
+            ends = {"float32": 2**24, "float64": 2**53, "bool": 2}
+            high = ends.get(self.dtype.name) or np.iinfo(self.dtype).max
+        low, high = (0, low) if high is None else (low or 0, high)
+        return self.copy_(C.randint(low, high, self.shape, dtype=self.dtype), who="random_")
 
     # ---- functions of each element ---------------------------------------------------------------
     def add(self: Any, other: Any, *, alpha: Any = 1) -> Tensor: return F.add(self, other, alpha=alpha)
@@ -187,8 +263,6 @@ class TensorMethods:
     def relu(self: Any) -> Tensor: return F.relu(self)
     def sigmoid(self: Any) -> Tensor: return F.sigmoid(self)
     def tanh(self: Any) -> Tensor: return F.tanh(self)
-    def softmax(self: Any, dim: Any) -> Tensor: return F.softmax(self, dim)
-    def log_softmax(self: Any, dim: Any) -> Tensor: return F.log_softmax(self, dim)
 
     # ---- comparisons -----------------------------------------------------------------------------
     def eq(self: Any, other: Any) -> Tensor: return F.eq(self, other)
@@ -209,36 +283,81 @@ class TensorMethods:
     def logical_or(self: Any, other: Any) -> Tensor: return F.logical_or(self, other)
     def logical_not(self: Any) -> Tensor: return F.logical_not(self)
 
-    # ---- reductions ------------------------------------------------------------------------------
-    def sum(self: Any, dim: Any = None, keepdim: Any = False, *, dtype: Any = None) -> Tensor:
-        return F.sum(self, dim, keepdim, dtype=dtype)
+    # ---- the functions themselves: `connect` puts them here --------------------------------------
+    if TYPE_CHECKING:
+        sum = F.sum
+        mean = F.mean
+        var = F.var
+        std = F.std
+        prod = F.prod
+        cumsum = F.cumsum
+        norm = F.norm
+        logsumexp = F.logsumexp
+        amax = F.amax
+        amin = F.amin
+        max = F.max
+        min = F.min
+        argmax = F.argmax
+        argmin = F.argmin
+        any = F.any
+        all = F.all
+        softmax = F.softmax
+        log_softmax = F.log_softmax
+        reshape = F.reshape
+        squeeze = F.squeeze
+        unsqueeze = F.unsqueeze
+        split = F.split
+        unbind = F.unbind
+        chunk = F.chunk
+        flip = F.flip
+        permute = F.permute
+        movedim = F.movedim
+        moveaxis = F.movedim
+        swapdims = F.transpose
+        ravel = F.ravel
+        t = F.t
+        expand = F.expand
+        repeat = F.repeat
+        tile = F.tile
+        take_along_dim = F.take_along_dim
+        absolute = F.abs
+        negative = F.neg
+        multiply = F.mul
+        subtract = F.sub
+        divide = F.div
+        true_divide = F.div
+        floor_divide = F.floor_divide
+        greater = F.gt
+        greater_equal = F.ge
+        less = F.lt
+        less_equal = F.le
+        not_equal = F.ne
+        bitwise_and = F.bitwise_and
+        bitwise_not = F.bitwise_not
+        bitwise_or = F.bitwise_or
+        bitwise_xor = F.bitwise_xor
+        logical_xor = F.logical_xor
+        isclose = F.isclose
+        prelu = F.prelu
+        heaviside = F.heaviside
+        mv = F.mv
 
-    def mean(self: Any, dim: Any = None, keepdim: Any = False, *, dtype: Any = None) -> Tensor:
-        return F.mean(self, dim, keepdim, dtype=dtype)
 
-    def var(self: Any, dim: Any = None, unbiased: Any = True, keepdim: Any = False, *,
-            correction: Any = None) -> Tensor:
-        return F.var(self, dim, unbiased, keepdim, correction=correction)
+THE_FUNCTIONS = """
+    absolute all amax amin any argmax argmin bitwise_and bitwise_not bitwise_or bitwise_xor
+    chunk cumsum divide expand flip floor_divide greater greater_equal heaviside isclose less
+    less_equal log_softmax logical_xor logsumexp max mean min moveaxis movedim multiply mv
+    negative norm not_equal permute prelu prod ravel repeat reshape softmax split squeeze std
+    subtract sum swapdims t take_along_dim tile true_divide unbind unsqueeze var
+"""
 
-    def std(self: Any, dim: Any = None, unbiased: Any = True, keepdim: Any = False, *,
-            correction: Any = None) -> Tensor:
-        return F.std(self, dim, unbiased, keepdim, correction=correction)
 
-    def prod(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.prod(self, dim, keepdim)
-    def cumsum(self: Any, dim: Any) -> Tensor: return F.cumsum(self, dim)
-
-    def norm(self: Any, p: Any = 2, dim: Any = None, keepdim: Any = False) -> Tensor:
-        return F.norm(self, p, dim, keepdim)
-
-    def logsumexp(self: Any, dim: Any, keepdim: Any = False) -> Tensor: return F.logsumexp(self, dim, keepdim)
-    def amax(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.amax(self, dim, keepdim)
-    def amin(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.amin(self, dim, keepdim)
-    def max(self: Any, dim: Any = None, keepdim: Any = False) -> Any: return F.max(self, dim, keepdim)
-    def min(self: Any, dim: Any = None, keepdim: Any = False) -> Any: return F.min(self, dim, keepdim)
-    def argmax(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.argmax(self, dim, keepdim)
-    def argmin(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.argmin(self, dim, keepdim)
-    def any(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.any(self, dim, keepdim)
-    def all(self: Any, dim: Any = None, keepdim: Any = False) -> Tensor: return F.all(self, dim, keepdim)
+def connect(functions: Any, creation: Any, init: Any) -> None:
+    """The functions exist. Called once, by fastnn/__init__.py."""
+    global F, C, I
+    F, C, I = functions, creation, init
+    for name in THE_FUNCTIONS.split():
+        setattr(TensorMethods, name, getattr(functions, name))
 
 
 _COMPARED = (bool, int, float, np.generic, np.ndarray)

@@ -8,7 +8,7 @@ import numpy as np
 
 from .errors import DTypeError, RangeError
 
-__all__ = ["generator", "next_dropout_key", "random_state", "seed", "set_random_state"]
+__all__ = ["generator", "manual_seed", "next_dropout_key", "random_state", "seed", "set_random_state"]
 
 # made when first used: numpy.random takes time to import
 _generator: np.random.Generator | None = None
@@ -35,6 +35,9 @@ def seed(value: int) -> None:
     _generator = np.random.default_rng(value)
     _dropout_key = int(np.random.default_rng([value, 1]).integers(2**63))
     _dropout_calls = 0
+
+
+manual_seed = seed
 
 
 def generator() -> np.random.Generator:

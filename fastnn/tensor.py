@@ -18,10 +18,12 @@ import numpy as np
 from . import guard
 from .arrays import copied, restore_dtype, with_own_dtype
 from .autograd import add_hook, backward, may_write, renew, tape, write
+from .device import CPU, device, on_cpu
 from .errors import DTypeError, GraphError, RangeError, ShapeError
 from .methods import TensorMethods
 
-__all__ = ["Parameter", "Tensor", "dtype_of", "from_dlpack", "from_numpy", "number_of", "tensor"]
+__all__ = ["Parameter", "Tensor", "as_tensor", "asarray", "dtype_of", "from_dlpack", "from_numpy", "is_tensor",
+           "number_of", "tensor"]
 
 _FLOAT32, _FLOAT64, _INT64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 _MOST = float(np.finfo(np.float32).max)
@@ -106,6 +108,26 @@ class Tensor(TensorMethods):
         return self._data.ndim
 
     @property
+    def device(self) -> device:
+        """The CPU: there is no other."""
+        return CPU
+
+    @property
+    def is_cuda(self) -> bool:
+        """False, for scripts that ask."""
+        return False
+
+    @property
+    def itemsize(self) -> int:
+        """The bytes of one element."""
+        return self._data.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of all elements."""
+        return self._data.nbytes
+
+    @property
     def requires_grad(self) -> bool:
         """Whether backward() computes a gradient for it, or through it. A view does since its base
         was written with what does.
@@ -142,6 +164,32 @@ class Tensor(TensorMethods):
     def numel(self) -> int:
         """The number of elements."""
         return self._data.size
+
+    nelement, ndimension = numel, dim
+
+    def element_size(self) -> int:
+        """The bytes of one element."""
+        return self._data.itemsize
+
+    def stride(self, dim: int | None = None) -> Any:
+        """How many elements apart in memory neighbours along each dimension are, or along one."""
+        strides = tuple([step // self._data.itemsize for step in self._data.strides])
+        try:
+            return strides if dim is None else strides[dim]
+        except (IndexError, TypeError) as error:
+            raise guard.refusal("stride", error, Tensor.stride, (self, dim), {}) from None
+
+    def is_contiguous(self) -> bool:
+        """Whether the elements lie in memory in row-major order."""
+        return self._data.flags.c_contiguous
+
+    def is_floating_point(self) -> bool:
+        """Whether the elements are float32 or float64."""
+        return self._data.dtype.kind == "f"
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        return int(self._data.__array_interface__["data"][0])
 
     def __len__(self) -> int:
         if self._data.ndim == 0:
@@ -213,6 +261,19 @@ class Tensor(TensorMethods):
         result = Tensor(self._data)
         result._version = self._version
         return result
+
+    def detach_(self) -> Tensor:
+        """Forget the history in place, and need no gradient; returns self. GraphError for a view.
+
+        >>> import fastnn as nn
+        >>> h = nn.Parameter([1.0]) * 2
+        >>> h.detach_().requires_grad
+        False
+        """
+        if self._base is not None:
+            raise GraphError("a view cannot forget its history in place", who="detach_", hint="Use detach().")
+        self.node, self.index, self._requires_grad = None, 0, False
+        return self
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Require a gradient from now on, or no longer; in place, returns self.
@@ -427,7 +488,7 @@ class Parameter(Tensor):
         self._version = given._version
 
 
-def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
+def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, *, device: Any = None) -> Tensor:
     """A tensor from anything array-like; an array is wrapped without a copy where its type allows.
 
     Python floats become float32 and Python integers int64; arrays and tensors keep their dtype,
@@ -451,6 +512,8 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     >>> nn.tensor(a).data is a
     True
     """
+    if device is not None:
+        on_cpu("tensor", device)
     if isinstance(data, Tensor):
         array = data._data
     elif isinstance(data, (np.ndarray, np.generic)):
@@ -491,6 +554,19 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     elif isinstance(data, np.ndarray):
         result._version = _versions.of(array, result._version)
     return result
+
+
+as_tensor = asarray = tensor
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether x is a tensor of fastnn's.
+
+    >>> import numpy as np, fastnn as nn
+    >>> nn.is_tensor(nn.ones(2)), nn.is_tensor(np.ones(2))
+    (True, False)
+    """
+    return isinstance(x, Tensor)
 
 
 def array_of(x: Any) -> np.ndarray:

@@ -118,3 +118,36 @@ def test_a_pickled_optimizer_has_numpys_own_dtypes():
     _, twin = pickle.loads(pickle.dumps((model, optimizer)))
     arrays = [a for entry in twin.state.values() for a in entry.values() if isinstance(a, np.ndarray)]
     assert arrays and all(a.dtype is np.dtype(np.float32) for a in arrays)
+
+
+def test_normal_and_bernoulli():
+    nn.seed(0)
+    x = nn.normal(2.0, 3.0, (20_000,), dtype=nn.float64)
+    # the mean of n numbers strays by 3/sqrt(n), their deviation by 3/sqrt(2n)
+    assert abs(x.mean().item() - 2) < 5 * 3 / 141 and abs(x.std().item() - 3) < 5 * 3 / 200
+    assert nn.normal(nn.zeros(2, 1), nn.ones(3)).shape == (2, 3) and nn.normal(nn.zeros(4)).dtype == np.float32
+    assert abs(nn.bernoulli(nn.full((10_000,), 0.25)).mean().item() - 0.25) < 5 * 0.0044
+    for wrong in (lambda: nn.normal(0.0, 1.0), lambda: nn.normal(0.0, -1.0, (2,)),
+                  lambda: nn.bernoulli(nn.tensor([1.5])), lambda: nn.bernoulli(nn.tensor([float("nan")]))):
+        with pytest.raises(RangeError, match=r"^(normal|bernoulli): expected "):
+            wrong()
+
+
+def test_new_tensors_have_the_type_of_the_old_one():
+    x = nn.ones(2, dtype=np.float64)
+    for y in (x.new_zeros(3), x.new_ones((3,)), x.new_empty(3), x.new_full((3,), 2), x.new_tensor([1, 2, 3])):
+        assert y.shape == (3,) and y.dtype == np.float64 and not y.requires_grad
+    assert x.new_zeros(3, dtype=nn.int64, device="cpu").dtype == np.int64 and x.new_full((1,), 2).tolist() == [2]
+    a = np.zeros(2)
+    assert x.new_tensor(a, requires_grad=True).data is not a
+
+
+@pytest.mark.parametrize("args", [(0, 10, 5), (-3, 7, 6), (5, -2, 4), (1, 1, 3), (2, 9, 1), (0, 1, 0)])
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8", "float32", "float64"])
+def test_linspace_like_torch(torch, args, dtype):
+    if dtype == "uint8" and min(args) < 0:
+        return
+    want = torch.linspace(*args, dtype=getattr(torch, dtype)).numpy()
+    got = nn.linspace(*args, dtype=dtype).data
+    assert got.dtype == want.dtype
+    np.testing.assert_allclose(got, want, rtol=2e-7, atol=1e-6 if dtype == "float32" else 1e-15)

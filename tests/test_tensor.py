@@ -2,13 +2,16 @@
 PyTorch and Python.
 """
 
+import ast
 import copy
+import inspect
 import pickle
 
 import numpy as np
 import pytest
 
 import fastnn as nn
+from fastnn import methods
 
 F = nn.functional
 
@@ -127,11 +130,13 @@ ARGUMENTS = {
     "broadcast_to": (4, 4), "expand": (4, 4), "tile": (2, 1), "repeat": (2, 1), "reshape": (2, 8),
     "unflatten": (0, (2, 2)), "chunk": (2,), "split": (2,), "roll": (1, 0), "flip": (0,),
     "permute": (1, 0), "transpose": (0, 1), "swapaxes": (0, 1), "movedim": (0, 1),
-    "gather": (0, INDEX), "take_along_dim": (INDEX, 1), "index_select": (0, nn.tensor([1, 1])),
+    "swapdims": (0, 1), "moveaxis": (0, 1), "prelu": (nn.tensor(0.5),),
+    "gather": (0, INDEX), "take_along_dim": (nn.tensor([[1, 0]]), 1), "index_select": (0, nn.tensor([1, 1])),
     "masked_fill": (nn.eye(4) > 0, 7.0), "to": (np.float32,), "clamp": (0.3, 0.7), "clip": (0.3, 0.7),
 }
 # of other arguments, tested in other places
-ELSEWHERE = {"bmm", "dot", "where", "logical_and", "logical_or", "equal", "allclose"}
+ELSEWHERE = {"bmm", "dot", "mv", "where", "logical_and", "logical_or", "equal", "allclose",
+             "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor"}
 
 
 def test_methods_are_the_functions():
@@ -155,6 +160,16 @@ def test_methods_are_the_functions():
             break
         assert name in checked, name
     assert len(checked) > 70
+
+
+def test_the_functions_that_are_methods_are_all_named():
+    """What type checkers see is what `connect` puts there, and each is the function itself."""
+    tree = ast.parse(inspect.getsource(methods.TensorMethods))
+    seen, = [node for node in ast.walk(tree) if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+    pairs = {node.targets[0].id: node.value.attr for node in seen.body}
+    assert sorted(pairs) == methods.THE_FUNCTIONS.split()
+    for name, function in pairs.items():
+        assert getattr(nn.Tensor, name) is getattr(F, name) is getattr(F, function)
 
 
 def test_creation():

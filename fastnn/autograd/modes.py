@@ -132,6 +132,19 @@ class no_grad(set_grad_enabled):
         super().__init__(False)
 
 
+class inference_mode(set_grad_enabled):
+    """PyTorch's stricter no_grad; here it is no_grad.
+
+    >>> import fastnn as nn
+    >>> with nn.inference_mode():
+    ...     nn.is_grad_enabled()
+    False
+    """
+
+    def __init__(self, mode: bool = True) -> None:
+        super().__init__(not mode)
+
+
 class enable_grad(set_grad_enabled):
     """Record inside, even within no_grad().
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..device import destination, on_cpu
 from ..errors import DTypeError, FastnnError, ShapeError
 from ..guard import FOREIGN, guarded, is_ours, refusal
 from ..tensor import Parameter, Tensor, array_of, tensor
@@ -425,10 +426,15 @@ class Module:
             else:
                 p.grad.zero_()
 
-    def to(self, dtype: Any) -> Any:
-        """Convert all floating-point parameters and buffers, in place; returns self. DTypeError
-        unless dtype is float32 or float64.
+    def to(self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False) -> Any:
+        """Convert all floating-point parameters and buffers, in place; returns self.
+
+        to(dtype), to("cpu"), to("cpu", dtype) and to(tensor), whose dtype is wanted. DTypeError
+        unless the dtype is float32 or float64, RangeError for another device.
         """
+        dtype = destination(type(self).__name__, args, dtype, device)
+        if dtype is None:
+            return self
         dtype = np.dtype(dtype)
         if dtype not in (np.float32, np.float64):
             raise DTypeError(who=type(self).__name__, expected="a model's dtype float32 or float64", got=str(dtype))
@@ -446,6 +452,15 @@ class Module:
     def double(self) -> Any:
         """to(float64)."""
         return self.to(np.float64)
+
+    def cpu(self) -> Any:
+        """self: there is no other device."""
+        return self
+
+    def cuda(self, device: Any = None) -> Any:
+        """RangeError: fastnn runs on the CPU."""
+        on_cpu("cuda", "cuda")
+        return self
 
     # ---- what it costs: for summary() ------------------------------------------------------------
     def cost(self, inputs: tuple[Any, ...], output: Any) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,9 +23,17 @@ from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import activation as reference
 from ..tensor import Tensor, tensor
 from .arithmetic import add, mul
+from .checks import renamed
+from .compare import eq
 from .elementary import clamp, float_check
+from .indexing import where
 from .shape import reshape
 from .split import chunk
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .checks import Numpy
 
 __all__ = ["elu", "gelu", "glu", "hardsigmoid", "hardswish", "hardtanh", "heaviside", "leaky_relu", "logsigmoid",
            "mish", "prelu", "relu", "relu6", "selu", "sigmoid", "silu", "softplus", "softsign", "swish", "tanh"]
@@ -136,8 +144,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     if weight.numel() not in (1, channels):
         raise ShapeError(who="prelu", expected=f"1 or {channels} weights", got=weight.shape,
                          hint="Channels are dimension 1.")
-    if weight.numel() > 1:
-        weight = reshape(weight, channels, *[1] * (input.ndim - 2))
+    weight = reshape(weight, channels, *[1] * (input.ndim - 2)) if weight.numel() > 1 else reshape(weight, ())
     return add(relu(input), mul(weight, clamp(input, max=0.0)))
 
 
@@ -154,7 +161,7 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
 
     Raises
     ------
-    RangeError : unless min_val < max_val.
+    RangeError : unless min_val <= max_val.
     DTypeError : if input is not floating point.
 
     Cost: as `relu`.
@@ -164,8 +171,8 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     tensor([-1.0,  0.5,  1.0])
     """
     try:
-        if not min_val < max_val:
-            raise RangeError(who="hardtanh", expected="min_val < max_val", got=f"{min_val} and {max_val}")
+        if not min_val <= max_val:
+            raise RangeError(who="hardtanh", expected="min_val <= max_val", got=f"{min_val} and {max_val}")
         return apply(HARDTANH, input, low=float(min_val), high=float(max_val))
     except FOREIGN as error:
         return explain(hardtanh, error, input, min_val, max_val, inplace)
@@ -214,12 +221,12 @@ def heaviside(input: Tensor, values: Any) -> Tensor:
     Parameters
     ----------
     input : Tensor of any shape, float32 or float64
-    values : number, or tensor of one element
-        The result at 0.
+    values : number or tensor
+        The result at 0; its shape and input's broadcast together.
 
     Raises
     ------
-    ShapeError : if values has more than one element.
+    ShapeError : if the shapes do not broadcast.
     DTypeError : if input is not floating point.
 
     Cost: as `relu`, in NumPy.
@@ -231,8 +238,9 @@ def heaviside(input: Tensor, values: Any) -> Tensor:
     >>> nn.functional.heaviside(nn.tensor([-1.0, 0.0, 2.0]), 0.5)
     tensor([0.0, 0.5, 1.0])
     """
-    if np.size(getattr(values, "data", values)) != 1:
-        raise ShapeError(who="heaviside", expected="values with one element", got=np.shape(values))
+    if isinstance(values, (Tensor, np.ndarray)) and values.ndim:
+        values = values.detach() if isinstance(values, Tensor) else values
+        return where(eq(input, 0), values, heaviside(input, 0))
     return apply(HEAVISIDE, input, value=float(values))
 
 
@@ -449,7 +457,7 @@ def mish(input: Tensor, inplace: bool = False) -> Tensor:
     return apply(MISH, input)
 
 
-def glu(input: Tensor, dim: int = -1) -> Tensor:
+def glu(input: Tensor, dim: int = -1, **numpy: Unpack[Numpy]) -> Tensor:
     r"""Gated linear unit: one half of the input, each element let through by the other half.
 
     .. math:: y = a\, s(b), \quad (a, b) \text{ the halves of } x \text{ along } dim
@@ -474,6 +482,8 @@ def glu(input: Tensor, dim: int = -1) -> Tensor:
     >>> nn.functional.glu(nn.tensor([2.0, 4.0, 0.0, 0.0]))
     tensor([1., 2.])
     """
+    if numpy:
+        return glu(input, **renamed("glu", numpy, dim=0 if dim == -1 else dim))
     if input.ndim == 0 or input.shape[dim] % 2:
         raise ShapeError(who="glu", expected=f"an even size along dimension {dim}", got=input.shape)
     a, b = chunk(input, 2, dim)

@@ -6,16 +6,26 @@ They run before any work, on the arrays. An error says what was expected, what w
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import DTypeError, RangeError, ShapeError
 
-__all__ = ["FLOATS", "at_least_zero", "common_dtype", "need_array", "need_float", "need_integers", "need_rank",
-           "need_room", "pair", "single"]
+if TYPE_CHECKING:
+    from typing_extensions import TypedDict
 
+    class Numpy(TypedDict, total=False):
+        """NumPy's names of arguments."""
+
+        axis: Any
+        keepdims: bool
+
+__all__ = ["FLOATS", "at_least_zero", "common_dtype", "need_array", "need_float", "need_integers", "need_rank",
+           "need_room", "pair", "renamed", "single"]
+
+_NUMPY = {"axis": "dim", "keepdims": "keepdim"}
 
 # bytes: the addresses that a program has on most processors
 LARGEST = 2**47
@@ -31,6 +41,18 @@ def need_array(who: str, **arrays: Any) -> None:
         if a is not None and not isinstance(a, np.ndarray):
             raise DTypeError(f"{name} must be a tensor or an array", who=who, got=type(a).__name__,
                              hint="Wrap it in nn.tensor(...).")
+
+
+def renamed(who: str, numpy: Mapping[str, Any], **given: Any) -> dict[str, Any]:
+    """The arguments dim and keepdim, which came under NumPy's names, axis and keepdims."""
+    for name, value in numpy.items():
+        known = _NUMPY.get(name)
+        if known not in given:
+            raise DTypeError(f"there is no argument {name}", who=who, expected=" or ".join(given), got=f"{name}=")
+        if given[known]:
+            raise DTypeError(f"{known} and {name} are one argument", who=who, got=f"{given[known]} and {value}")
+        given[known] = value
+    return given
 
 
 def at_least_zero(who: str, eps: Any) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import apply
+from ..device import destination, on_cpu
 from ..errors import DTypeError
 from ..op import Op, Refusal, Sample
 from ..tensor import Tensor, dtype_of, tensor
@@ -49,18 +50,26 @@ def contiguous(input: Tensor) -> Tensor:
     return input if input.data.flags.c_contiguous else apply(CLONE, input)
 
 
-def to(input: Tensor, dtype: Any) -> Tensor:
+def to(input: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False,
+       copy: bool = False, memory_format: Any = None) -> Tensor:
     """The same values in another dtype; the tensor itself if it has that dtype.
 
     Parameters
     ----------
     input : Tensor of any shape and dtype
+    *args : a dtype, "cpu", both, or a tensor, whose dtype is wanted
     dtype : float32, float64, an integer type or bool
         The gradient comes back in the old one. Integers and booleans have none.
+    device : "cpu"
+        The only one there is.
+    non_blocking, memory_format : accepted for PyTorch's sake
+    copy : bool
+        A copy, also where nothing changes.
 
     Raises
     ------
     DTypeError : for another type.
+    RangeError : for another device.
 
     Cost: converts each element once.
 
@@ -68,9 +77,16 @@ def to(input: Tensor, dtype: Any) -> Tensor:
     >>> nn.functional.to(nn.tensor([1.7, -1.7]), "int64")
     tensor([ 1, -1])
     """
-    new = dtype_of("to", dtype)
+    if len(args) != 1 or args[0].__class__ is not np.dtype:         # the common case, quickly
+        if len(args) > 2 and isinstance(args[-1], bool) and isinstance(args[-2], bool):
+            copy, args = args[-1], args[:-1]
+        dtype = destination("to", args, dtype, device)
+    else:
+        dtype = args[0]
+        on_cpu("to", device)
+    new = input.dtype if dtype is None else dtype_of("to", dtype)
     if new == input.dtype:
-        return input if isinstance(input, Tensor) else tensor(input)
+        return clone(input) if copy else input if isinstance(input, Tensor) else tensor(input)
     if new.kind != "f":
         return Tensor(input.data.astype(new))
     return apply(TO, input, dtype=new)

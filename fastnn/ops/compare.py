@@ -18,8 +18,9 @@ from .arithmetic import arrays_of, as_float, divide_rounded, of_integers, operan
 from .checks import common_dtype
 
 __all__ = ["allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "ceil", "eq", "equal", "floor",
-           "floor_divide", "ge", "gt", "isclose", "isfinite", "isinf", "isnan", "le", "logical_and", "logical_not",
-           "logical_or", "logical_xor", "lt", "ne", "round", "sign", "trunc"]
+           "floor_divide", "ge", "greater", "greater_equal", "gt", "isclose", "isfinite", "isinf", "isnan", "le",
+           "less", "less_equal", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "ne",
+           "not_equal", "round", "sign", "trunc"]
 
 
 # ---- comparisons ---------------------------------------------------------------------------------
@@ -97,6 +98,9 @@ def ge(input: Tensor, other: Any) -> Tensor:
     tensor([False,  True,  True])
     """
     return compare(np.greater_equal, "ge", input, other)
+
+
+greater, greater_equal, less, less_equal, not_equal = gt, ge, lt, le, ne
 
 
 def isclose(input: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:

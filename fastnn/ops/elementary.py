@@ -34,8 +34,8 @@ from .arithmetic import (
 )
 from .checks import common_dtype, need_array, need_float
 
-__all__ = ["abs", "clamp", "clip", "cos", "erf", "exp", "expm1", "log", "log1p", "log2", "log10", "neg", "negative",
-           "pow", "reciprocal", "rsqrt", "sin", "sqrt", "square"]
+__all__ = ["abs", "absolute", "clamp", "clip", "cos", "erf", "exp", "expm1", "log", "log1p", "log2", "log10", "neg",
+           "negative", "pow", "reciprocal", "rsqrt", "sin", "sqrt", "square"]
 
 _PLAIN = frozenset({float, int, type(None)})        # the classes of bounds that take the quick way
 
@@ -379,7 +379,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     return apply(CLAMP, x, low=-np.inf if low is None else low, high=np.inf if high is None else high)
 
 
-negative, clip = neg, clamp
+negative, clip, absolute = neg, clamp, abs
 
 
 # ---- what the functions share --------------------------------------------------------------------

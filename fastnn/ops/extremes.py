@@ -11,7 +11,7 @@ which is the first.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -21,14 +21,19 @@ from ..moved import moved_names
 from ..op import Op, Refusal, Sample, seeded
 from ..tensor import Tensor, tensor
 from .arithmetic import maximum, minimum
-from .checks import need_float
+from .checks import need_float, renamed
 from .reduce import Dim, axes, draw, one_axis, rank, reduction, reductions
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .checks import Numpy
 
 __all__ = ["all", "amax", "amin", "any", "argmax", "argmin", "max", "min"]
 
 
 # ---- extremes ------------------------------------------------------------------------------------
-def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+def amax(input: Tensor, dim: Dim = None, keepdim: bool = False, **numpy: Unpack[Numpy]) -> Tensor:
     r"""The largest over all elements, or over some axes.
 
     .. math:: y = \max_i x_i \qquad dx_i = dy\, [x_i = y] / \#\{k : x_k = y\}
@@ -58,10 +63,12 @@ def amax(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     >>> x.amax().backward(); x.grad
     tensor([[0.0, 0.5, 0.5]])
     """
+    if numpy:
+        return amax(input, **renamed("amax", numpy, dim=dim, keepdim=keepdim))
     return whole(AMAX, np.max, input, dim, keepdim)
 
 
-def amin(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+def amin(input: Tensor, dim: Dim = None, keepdim: bool = False, **numpy: Unpack[Numpy]) -> Tensor:
     r"""The smallest over all elements, or over some axes.
 
     .. math:: y = \min_i x_i \qquad dx_i = dy\, [x_i = y] / \#\{k : x_k = y\}
@@ -72,10 +79,12 @@ def amin(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     >>> nn.tensor([[1.0, 7.0], [4.0, 2.0]]).amin(1)
     tensor([1., 2.])
     """
+    if numpy:
+        return amin(input, **renamed("amin", numpy, dim=dim, keepdim=keepdim))
     return whole(AMIN, np.min, input, dim, keepdim)
 
 
-def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+def max(input: Tensor, dim: Any = None, keepdim: bool = False, **numpy: Unpack[Numpy]) -> Any:
     r"""The largest of all elements, or along one axis with its index.
 
     .. math:: y = x_m, \; m = \operatorname{argmax}_i x_i \qquad dx_i = dy\, [i = m]
@@ -103,12 +112,14 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     >>> values, indices = x.max(1); values, indices
     (tensor([7., 4.]), tensor([1, 0]))
     """
+    if numpy:
+        return max(input, **renamed("max", numpy, dim=dim, keepdim=keepdim))
     if isinstance(dim, (Tensor, np.ndarray)):
         return maximum(input, dim)
     return amax(input, None, keepdim) if dim is None else along("max", MAX, np.argmax, input, dim, keepdim)
 
 
-def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
+def min(input: Tensor, dim: Any = None, keepdim: bool = False, **numpy: Unpack[Numpy]) -> Any:
     """The smallest of all elements, or along one axis with its index.
 
     With a tensor in the place of dim it is minimum(input, dim). Parameters, errors and cost: as
@@ -118,12 +129,14 @@ def min(input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     >>> values, indices = nn.tensor([[1.0, 7.0], [4.0, 2.0]]).min(1); values, indices
     (tensor([1., 2.]), tensor([0, 1]))
     """
+    if numpy:
+        return min(input, **renamed("min", numpy, dim=dim, keepdim=keepdim))
     if isinstance(dim, (Tensor, np.ndarray)):
         return minimum(input, dim)
     return amin(input, None, keepdim) if dim is None else along("min", MIN, np.argmin, input, dim, keepdim)
 
 
-def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False, **numpy: Unpack[Numpy]) -> Tensor:
     """Where the largest element is, the first of equals.
 
     Parameters
@@ -143,21 +156,25 @@ def argmax(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tens
     >>> nn.tensor([[1.0, 7.0], [4.0, 2.0]]).argmax(1)
     tensor([1, 0])
     """
+    if numpy:
+        return argmax(input, **renamed("argmax", numpy, dim=dim, keepdim=keepdim))
     return position("argmax", ARGMAX, np.argmax, input, dim, keepdim)
 
 
-def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+def argmin(input: Tensor, dim: int | None = None, keepdim: bool = False, **numpy: Unpack[Numpy]) -> Tensor:
     """Where the smallest element is, the first of equals. Parameters, errors and cost: as `argmax`.
 
     >>> import fastnn as nn
     >>> nn.tensor([[1.0, 7.0], [4.0, 2.0]]).argmin()
     tensor(0)
     """
+    if numpy:
+        return argmin(input, **renamed("argmin", numpy, dim=dim, keepdim=keepdim))
     return position("argmin", ARGMIN, np.argmin, input, dim, keepdim)
 
 
 # ---- truth ---------------------------------------------------------------------------------------
-def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+def any(input: Tensor, dim: Dim = None, keepdim: bool = False, **numpy: Unpack[Numpy]) -> Tensor:
     """Whether some element is not zero, over all or over some axes.
 
     Parameters
@@ -179,10 +196,12 @@ def any(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     >>> (nn.tensor([1.0, 2.0]) > 1).any(), (nn.tensor([1.0, 2.0]) > 1).all()
     (tensor(True), tensor(False))
     """
+    if numpy:
+        return any(input, **renamed("any", numpy, dim=dim, keepdim=keepdim))
     return Tensor(np.asarray(np.any(input._data, axis=axes("any", rank("any", input), dim), keepdims=keepdim)))
 
 
-def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
+def all(input: Tensor, dim: Dim = None, keepdim: bool = False, **numpy: Unpack[Numpy]) -> Tensor:
     """Whether no element is zero, over all or over some axes.
 
     Parameters, errors and cost: as `any`.
@@ -191,6 +210,8 @@ def all(input: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     >>> nn.tensor([[1.0, 2.0], [0.0, 3.0]]).all(1)
     tensor([ True, False])
     """
+    if numpy:
+        return all(input, **renamed("all", numpy, dim=dim, keepdim=keepdim))
     return Tensor(np.asarray(np.all(input._data, axis=axes("all", rank("all", input), dim), keepdims=keepdim)))
 
 

@@ -16,13 +16,14 @@ from .shape_op import axis, draw, shape_op, sizes_of
 __all__ = ["flip", "roll"]
 
 
-def flip(input: Tensor, *dims: Any) -> Tensor:
+def flip(input: Tensor, *along: Any, dims: int | Sequence[int] | None = None) -> Tensor:
     """Reverse the order along the given dimensions. A view.
 
     Parameters
     ----------
     input : Tensor of any shape and dtype
-    *dims : int, or one tuple of int
+    *along : int, or one tuple of int
+    dims : the same by name
 
     Errors and cost: as `transpose`.
 
@@ -30,7 +31,7 @@ def flip(input: Tensor, *dims: Any) -> Tensor:
     >>> nn.functional.flip(nn.tensor([1.0, 2.0, 3.0]), 0)
     tensor([3., 2., 1.])
     """
-    return apply(FLIP, input, dims=tuple(axis("flip", d, input.ndim) for d in sizes_of(dims)))
+    return apply(FLIP, input, dims=tuple(axis("flip", d, input.ndim) for d in sizes_of(along, dims, "flip")))
 
 
 def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:

@@ -5,7 +5,7 @@ NumPy does this: the definitions in fastnn/reference/indexing.py are what runs.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,10 +15,17 @@ from ..guard import FOREIGN, IndexMistake, explain
 from ..op import Op, Refusal, Sample, register
 from ..reference import indexing as reference
 from ..tensor import Tensor, number_of, own_index, tensor
-from .arithmetic import cast, operand
-from .checks import FLOATS, common_dtype, need_array, need_integers, need_room, single
+from .arithmetic import cast, common_shape, operand
+from .checks import FLOATS, common_dtype, need_array, need_integers, need_room, renamed, single
 from .clone import to
+from .repeat import expand
+from .shape import ravel, reshape
 from .shape_op import axis, draw
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .checks import Numpy
 
 __all__ = ["gather", "getitem", "index_select", "masked_fill", "one_hot", "take_along_dim", "where"]
 
@@ -63,7 +70,7 @@ def getitem(input: Tensor, key: Any) -> Tensor:
         return explain(getitem, error, input, key)
 
 
-def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
+def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     r"""Pick elements along one dimension, one for each element of the index.
 
     .. math:: y_{ij} = x_{i,\, index_{ij}} \quad \text{for } dim = 1
@@ -76,6 +83,7 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     dim : int
     index : Tensor of integers
         Of input's rank, and nowhere larger than it but along dim.
+    sparse_grad : accepted for PyTorch's sake
 
     Returns
     -------
@@ -94,18 +102,40 @@ def gather(input: Tensor, dim: int, index: Tensor) -> Tensor:
     tensor([[2.],
             [3.]])
     """
+    if input.ndim == 0 and index.ndim < 2:          # a number counts as a row of one
+        picked = apply(GATHER, reshape(input, 1), reshape(index, -1), dim=axis("gather", dim, 1))
+        return reshape(picked, index.shape)
     return apply(GATHER, input, index, dim=axis("gather", dim, input.ndim))
 
 
-def take_along_dim(input: Tensor, indices: Tensor, dim: int) -> Tensor:
-    """gather with its arguments in another order. Parameters, errors and cost: as `gather`.
+def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, **numpy: Unpack[Numpy]) -> Tensor:
+    """As NumPy's take_along_axis: gather, where both shapes are broadcast but along dim.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    indices : Tensor of integers, of input's rank
+    dim : int, optional
+        None: both are taken as one row.
+
+    Errors and cost: as `gather`.
 
     >>> import fastnn as nn
-    >>> nn.functional.take_along_dim(nn.tensor([[1.0, 2.0], [3.0, 4.0]]), nn.tensor([[1], [0]]), 1)
+    >>> x = nn.tensor([[1.0, 2.0], [4.0, 3.0]])
+    >>> nn.functional.take_along_dim(x, x.argmax(1, keepdim=True), 1)
     tensor([[2.],
-            [3.]])
+            [4.]])
     """
-    return gather(input, dim, indices)
+    if numpy:
+        return take_along_dim(input, indices, **renamed("take_along_dim", numpy, dim=dim))
+    if dim is None:
+        return gather(ravel(input), 0, ravel(indices))
+    d = axis("take_along_dim", dim, input.ndim)
+    a, b = ((*t.shape[:d], *t.shape[d + 1:]) for t in (input, indices))
+    if a != b and input.ndim == indices.ndim:
+        shape = common_shape("take_along_dim", a, b)
+        input, indices = (expand(t, (*shape[:d], t.shape[d], *shape[d:])) for t in (input, indices))
+    return gather(input, d, indices)
 
 
 def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
@@ -126,6 +156,8 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
     tensor([[3., 4.],
             [3., 4.]])
     """
+    if input.ndim == 0:                             # a number counts as a row of one
+        return reshape(apply(INDEX_SELECT, reshape(input, 1), index, dim=axis("index_select", dim, 1)), ())
     return apply(INDEX_SELECT, input, index, dim=axis("index_select", dim, input.ndim))
 
 

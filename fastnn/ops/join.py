@@ -3,31 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..autograd import apply
-from ..errors import DTypeError, ShapeError
+from ..errors import DTypeError, RangeError, ShapeError
 from ..guard import FOREIGN, explain
 from ..op import Op, Refusal, Sample, register
 from ..reference import shape as reference
 from ..tensor import Tensor, tensor
-from .checks import common_dtype, need_array
+from .checks import common_dtype, need_array, renamed
 from .clone import to
 from .shape_op import axis, draw
 
-__all__ = ["cat", "concatenate", "stack"]
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .checks import Numpy
+
+__all__ = ["cat", "concat", "concatenate", "stack"]
 
 
-def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+def cat(tensors: Sequence[Tensor], dim: int = 0, **numpy: Unpack[Numpy]) -> Tensor:
     """Join tensors along a dimension that they have.
 
     Parameters
     ----------
     tensors : sequence of Tensor
-        Of one shape but for dimension dim. Where the dtypes differ, all get the one that arithmetic
-        on them would have, as in PyTorch.
+        Of one shape but for dimension dim; an empty vector fits everywhere. Where the dtypes
+        differ, all get the one that arithmetic on them would have, as in PyTorch.
     dim : int
 
     Raises
@@ -42,17 +47,24 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     >>> nn.cat([nn.tensor([1.0]), nn.tensor([2.0, 3.0])])
     tensor([1., 2., 3.])
     """
+    if numpy:
+        return cat(tensors, **renamed("cat", numpy, dim=dim))
     try:
         tensors = of_one_dtype("cat", tensors)
         return apply(CAT, *tensors, dim=axis("cat", dim, tensors[0].ndim) if tensors else 0)
+    except (ShapeError, RangeError):
+        something = [t for t in tensors if t.shape != (0,)]         # tensor([]) fits everywhere
+        if not 0 < len(something) < len(tensors):
+            raise
+        return cat(something, dim)
     except FOREIGN as error:
         return explain(cat, error, tensors, dim)
 
 
-concatenate = cat
+concatenate = concat = cat
 
 
-def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
+def stack(tensors: Sequence[Tensor], dim: int = 0, **numpy: Unpack[Numpy]) -> Tensor:
     """Join tensors of one shape along a new dimension. Parameters, errors and cost: as `cat`.
 
     >>> import fastnn as nn
@@ -60,6 +72,8 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     tensor([[1., 2.],
             [3., 4.]])
     """
+    if numpy:
+        return stack(tensors, **renamed("stack", numpy, dim=dim))
     try:
         tensors = of_one_dtype("stack", tensors)
         return apply(STACK, *tensors, dim=axis("stack", dim, tensors[0].ndim + 1) if tensors else 0)

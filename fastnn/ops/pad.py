@@ -26,7 +26,7 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     input : Tensor of any shape and dtype
     pad : sequence of int
         (left, right, top, bottom, ...): two widths for each dimension, from the last backwards, as
-        in PyTorch. Negative widths cut, in mode "constant".
+        in PyTorch. Negative widths cut.
     mode : "constant", "reflect", "replicate" or "circular"
         The border is `value`; or a mirror image, without the element at the edge; or the element at
         the edge; or what stands at the other end.
@@ -49,12 +49,21 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     if len(widths) % 2 or len(widths) > 2 * input.ndim:
         raise ShapeError(who="pad", expected=f"pairs of widths for at most {input.ndim} dimensions", got=tuple(pad))
     full = [(0, 0)] * (input.ndim - len(widths) // 2) + list(zip(widths[0::2], widths[1::2]))[::-1]
-    if mode == "constant" and any(min(w) < 0 for w in full):
-        cut = tuple(slice(max(0, -b), n - max(0, -a)) for (b, a), n in zip(full, input.shape))
-        input, full = input[cut], [(max(b, 0), max(a, 0)) for b, a in full]
+    cut: Any = ...
+    if any(min(w) < 0 for w in full):
+        # a border that repeats the edge or mirrors it knows what is cut, one that wraps does not
+        late = mode in ("reflect", "replicate")
+        cut = tuple([slice(max(0, -b), n + (max(0, b) + max(0, a) if late else 0) - max(0, -a))
+                     for (b, a), n in zip(full, input.shape)])
+        if any(s.stop < s.start for s in cut):
+            raise ShapeError("more is cut than there is", who="pad", got=f"{tuple(pad)} for shape {input.shape}")
+        full = [(max(b, 0), max(a, 0)) for b, a in full]
+        if not late:
+            input, cut = input[cut], ...
     need_room("pad", [max(n, 0) + b + a for n, (b, a) in zip(input.shape, full)], input.dtype.itemsize)
-    return apply(PAD, input, widths=tuple(full), mode=mode,
-                 value=number_of("pad", 0 if value is None else value, input.dtype))
+    padded = apply(PAD, input, widths=tuple(full), mode=mode,
+                   value=number_of("pad", 0 if value is None else value, input.dtype))
+    return padded if cut is ... else padded[cut]
 
 
 # ---- the check -----------------------------------------------------------------------------------
@@ -65,7 +74,7 @@ def check_pad(x: Any, *, widths: Any, mode: str, value: float) -> None:
     for d, ((before, after), n) in enumerate(zip(widths, x.shape)):
         limit = {"constant": None, "replicate": None, "reflect": n - 1, "circular": n}[mode]
         too_wide = limit is not None and max(before, after) > max(limit, 0)
-        if before < 0 or after < 0 or too_wide or (mode == "replicate" and n == 0):
+        if before < 0 or after < 0 or too_wide or (mode == "replicate" and n == 0 < before + after):
             raise ShapeError(f"dimension {d} of size {n} cannot be padded by {before, after} in mode {mode!r}",
                              who="pad")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,18 @@ from ..op import Refusal, Sample
 from ..tensor import Tensor, tensor
 from .shape_op import axis, draw, shape_op, sizes_of
 
-__all__ = ["movedim", "permute", "swapaxes", "transpose"]
+__all__ = ["moveaxis", "movedim", "permute", "swapaxes", "swapdims", "t", "transpose"]
 
 
-def permute(input: Tensor, *dims: Any) -> Tensor:
-    """The dimensions in another order: dimension d of the result is dimension dims[d] of the input.
+def permute(input: Tensor, *order: Any, dims: Sequence[int] | None = None) -> Tensor:
+    """The dimensions in another order: dimension d of the result is the input's dimension order[d].
 
     Parameters
     ----------
     input : Tensor of any shape and dtype
-    *dims : int, or one tuple of int
+    *order : int, or one tuple of int
         Each dimension once. The gradient is permuted back.
+    dims : the same by name
 
     Returns
     -------
@@ -41,13 +43,13 @@ def permute(input: Tensor, *dims: Any) -> Tensor:
     (4, 2, 3)
     """
     try:
-        order, ndim = sizes_of(dims), input._data.ndim
-        found = [d if 0 <= d < ndim else axis("permute", d, ndim) for d in order]
+        named, ndim = sizes_of(order, dims, "permute"), input._data.ndim
+        found = [d if 0 <= d < ndim else axis("permute", d, ndim) for d in named]
         if sorted(found) != list(range(ndim)):
-            raise ShapeError(f"the order must name each of the {ndim} dimensions once", who="permute", got=order)
+            raise ShapeError(f"the order must name each of the {ndim} dimensions once", who="permute", got=named)
         return apply(PERMUTE, input, dims=tuple(found))
     except FOREIGN as error:
-        return explain(permute, error, input, *dims)
+        return explain(permute, error, input, *order, dims=dims)
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
@@ -79,26 +81,63 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
         return explain(transpose, error, input, dim0, dim1)
 
 
-swapaxes = transpose
+swapaxes = swapdims = transpose
 
 
-def movedim(input: Tensor, source: int, destination: int) -> Tensor:
-    """Move one dimension to another place among the others. A view.
+def t(input: Tensor) -> Tensor:
+    """A matrix with its dimensions exchanged; a vector or a number as it is. A view.
+
+    Parameters
+    ----------
+    input : Tensor of at most two dimensions
+
+    Raises
+    ------
+    ShapeError : for more dimensions.
+
+    Cost: as `reshape`.
+
+    >>> import fastnn as nn
+    >>> nn.t(nn.ones(2, 3)).shape
+    (3, 2)
+    """
+    if input.ndim > 2:
+        raise ShapeError(who="t", expected="at most 2 dimensions", got=input.shape,
+                         hint="Use .mT for the last two, or .transpose(dim0, dim1).")
+    return transpose(input, 0, 1) if input.ndim == 2 else input if isinstance(input, Tensor) else tensor(input)
+
+
+def movedim(input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+    """Move dimensions to other places among the others. A view.
 
     Parameters
     ----------
     input : Tensor of any shape and dtype
-    source, destination : int
+    source, destination : int, or as many int in each
 
-    Errors and cost: as `transpose`.
+    Raises
+    ------
+    RangeError : if there is no such dimension.
+    ShapeError : if a dimension is named twice, or the numbers of sources and destinations differ.
+
+    Cost: as `reshape`.
 
     >>> import fastnn as nn
     >>> nn.functional.movedim(nn.ones(2, 3, 4), 0, -1).shape
     (3, 4, 2)
     """
-    order = list(range(input.ndim))
-    order.insert(axis("movedim", destination, input.ndim), order.pop(axis("movedim", source, input.ndim)))
+    given = [list(d) if isinstance(d, (tuple, list)) else [d] for d in (source, destination)]
+    come, go = ([axis("movedim", d, input.ndim) for d in dims] for dims in given)
+    if len(come) != len(go) or len(set(come)) < len(come) or len(set(go)) < len(go):
+        raise ShapeError(who="movedim", expected="as many destinations as sources, each once",
+                         got=(source, destination))
+    order = [d for d in range(input.ndim) if d not in come]
+    for place, d in sorted(zip(go, come)):
+        order.insert(place, d)
     return apply(PERMUTE, input, dims=tuple(order))
+
+
+moveaxis = movedim
 
 
 # ---- the record ----------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,9 +22,14 @@ from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import reduce as reference
 from ..tensor import Tensor, tensor
-from .checks import need_float
+from .checks import need_float, renamed
 from .clone import to
 from .elementary import abs, float_check, pow
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .checks import Numpy
 
 __all__ = ["cumsum", "logsumexp", "mean", "norm", "prod", "std", "std_mean", "sum", "var", "var_mean"]
 
@@ -33,7 +38,7 @@ _ALL = [tuple(range(ndim)) for ndim in range(65)]   # all axes of an array of so
 
 
 # ---- sums ----------------------------------------------------------------------------------------
-def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None, **numpy: Unpack[Numpy]) -> Tensor:
     r"""The sum over all elements, or over some axes.
 
     .. math:: y = \sum_i x_i \qquad dx_i = dy
@@ -65,6 +70,8 @@ def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = N
     >>> x.sum(), x.sum(0), x.sum(-1, keepdim=True).shape
     (tensor(10.), tensor([4., 6.]), (2, 1))
     """
+    if numpy:
+        return sum(input, dtype=dtype, **renamed("sum", numpy, dim=dim, keepdim=keepdim))
     try:
         if dtype is not None:
             input = to(input, dtype)
@@ -76,7 +83,7 @@ def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = N
         return explain(sum, error, input, dim, keepdim, dtype=dtype)
 
 
-def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None) -> Tensor:
+def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None, **numpy: Unpack[Numpy]) -> Tensor:
     r"""The mean over all n elements, or over some axes.
 
     .. math:: y = \frac1n \sum_i x_i \qquad dx_i = dy / n
@@ -87,6 +94,8 @@ def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = 
     >>> nn.tensor([[1.0, 2.0], [3.0, 4.0]]).mean(0)
     tensor([2., 3.])
     """
+    if numpy:
+        return mean(input, dtype=dtype, **renamed("mean", numpy, dim=dim, keepdim=keepdim))
     try:
         if dtype is not None:
             input = to(input, dtype)
@@ -95,7 +104,7 @@ def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = 
         return explain(mean, error, input, dim, keepdim, dtype=dtype)
 
 
-def prod(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
+def prod(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None, **numpy: Unpack[Numpy]) -> Tensor:
     r"""The product over all elements, or along one axis.
 
     .. math:: y = \prod_i x_i \qquad dx_i = dy \prod_{k \ne i} x_k
@@ -107,13 +116,17 @@ def prod(input: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor
     >>> nn.tensor([[1.0, 2.0], [3.0, 4.0]]).prod(1)
     tensor([ 2., 12.])
     """
+    if numpy:
+        return prod(input, dtype=dtype, **renamed("prod", numpy, dim=dim, keepdim=keepdim))
+    if dtype is not None:
+        input = to(input, dtype)
     along = axes("prod", rank("prod", input), dim)
     if input._data.dtype.kind != "f":
         return Tensor(np.asarray(input._data.prod(axis=along, keepdims=keepdim, dtype=np.int64)))
     return apply(PROD, input, dim=along, keepdim=keepdim)
 
 
-def cumsum(input: Tensor, dim: int) -> Tensor:
+def cumsum(input: Tensor, dim: int | None = None, *, dtype: Any = None, **numpy: Unpack[Numpy]) -> Tensor:
     r"""The running sum along one axis.
 
     .. math:: y_a = \sum_{b \le a} x_b \qquad dx_b = \sum_{a \ge b} dy_a
@@ -123,6 +136,8 @@ def cumsum(input: Tensor, dim: int) -> Tensor:
     input : Tensor of any shape
         Integers and booleans give int64 and have no gradient.
     dim : int
+    dtype : optional
+        Convert to it first.
 
     Errors: as `sum`. Cost: reads and writes each element once.
 
@@ -130,6 +145,10 @@ def cumsum(input: Tensor, dim: int) -> Tensor:
     >>> nn.tensor([1.0, 2.0, 3.0]).cumsum(0)
     tensor([1., 3., 6.])
     """
+    if numpy:
+        return cumsum(input, dtype=dtype, **renamed("cumsum", numpy, dim=dim))
+    if dtype is not None:
+        input = to(input, dtype)
     along = one_axis("cumsum", rank("cumsum", input), dim)
     if input._data.dtype.kind != "f":
         return Tensor(np.cumsum(input._data, axis=along if input.ndim else None, dtype=np.int64).reshape(input.shape))
@@ -140,7 +159,7 @@ def cumsum(input: Tensor, dim: int) -> Tensor:
 
 # ---- spread and size -----------------------------------------------------------------------------
 def var(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *,
-        correction: int | None = None) -> Tensor:
+        correction: int | None = None, **numpy: Unpack[Numpy]) -> Tensor:
     r"""The variance over all n elements, or over some axes.
 
     .. math:: y = \frac{1}{n - c} \sum_i (x_i - \bar x)^2 \qquad
@@ -156,7 +175,8 @@ def var(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = F
     input : Tensor of any shape, float32 or float64
     dim, keepdim : as in `sum`
     unbiased : bool
-        PyTorch's older way to say the correction: True is 1, False is 0.
+        PyTorch's older way to say the correction: True is 1, False is 0. var(x, False) means it,
+        and no axis.
     correction : int, optional
         c; 1 corrects for the mean being taken from the same elements.
 
@@ -171,12 +191,15 @@ def var(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = F
     >>> nn.tensor([1.0, 2.0, 3.0, 4.0]).var(), nn.tensor([1.0, 2.0, 3.0, 4.0]).var(correction=0)
     (tensor(1.6667), tensor(1.25))
     """
+    if numpy:
+        return var(input, unbiased=unbiased, correction=correction, **renamed("var", numpy, dim=dim, keepdim=keepdim))
+    dim, unbiased = (None, dim) if isinstance(dim, bool) else (dim, unbiased)
     return apply(VAR, input, dim=axes("var", rank("var", input), dim), keepdim=keepdim,
                  correction=given(correction, unbiased))
 
 
 def std(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *,
-        correction: int | None = None) -> Tensor:
+        correction: int | None = None, **numpy: Unpack[Numpy]) -> Tensor:
     r"""The standard deviation: the root of the variance, in the units of the input.
 
     .. math:: y = \sqrt{\operatorname{var}(x)} \qquad dx_i = \frac{dy}{y\, (n - c)} (x_i - \bar x)
@@ -187,33 +210,45 @@ def std(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = F
     >>> nn.tensor([2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]).std(correction=0)
     tensor(2.)
     """
+    if numpy:
+        return std(input, unbiased=unbiased, correction=correction, **renamed("std", numpy, dim=dim, keepdim=keepdim))
+    dim, unbiased = (None, dim) if isinstance(dim, bool) else (dim, unbiased)
     return apply(STD, input, dim=axes("std", rank("std", input), dim), keepdim=keepdim,
                  correction=given(correction, unbiased))
 
 
 def var_mean(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *,
-             correction: int | None = None) -> tuple[Tensor, Tensor]:
+             correction: int | None = None, **numpy: Unpack[Numpy]) -> tuple[Tensor, Tensor]:
     """The pair (var, mean). Parameters, errors and cost: as `var`, and one reading more.
 
     >>> import fastnn as nn
     >>> nn.functional.var_mean(nn.tensor([1.0, 3.0]))
     (tensor(2.), tensor(2.))
     """
+    if numpy:
+        return var_mean(input, unbiased=unbiased, correction=correction,
+                        **renamed("var_mean", numpy, dim=dim, keepdim=keepdim))
+    dim, unbiased = (None, dim) if isinstance(dim, bool) else (dim, unbiased)
     return var(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
 
 
 def std_mean(input: Tensor, dim: Dim = None, unbiased: bool = True, keepdim: bool = False, *,
-             correction: int | None = None) -> tuple[Tensor, Tensor]:
+             correction: int | None = None, **numpy: Unpack[Numpy]) -> tuple[Tensor, Tensor]:
     """The pair (std, mean). Parameters, errors and cost: as `var`, and one reading more.
 
     >>> import fastnn as nn
     >>> nn.functional.std_mean(nn.tensor([1.0, 3.0]), correction=0)
     (tensor(1.), tensor(2.))
     """
+    if numpy:
+        return std_mean(input, unbiased=unbiased, correction=correction,
+                        **renamed("std_mean", numpy, dim=dim, keepdim=keepdim))
+    dim, unbiased = (None, dim) if isinstance(dim, bool) else (dim, unbiased)
     return std(input, dim, unbiased, keepdim, correction=correction), mean(input, dim, keepdim)
 
 
-def norm(input: Tensor, p: float | str = 2, dim: Dim = None, keepdim: bool = False) -> Tensor:
+def norm(input: Tensor, p: float | str | None = "fro", dim: Dim = None, keepdim: bool = False, dtype: Any = None,
+         **numpy: Unpack[Numpy]) -> Tensor:
     r"""The p-norm over all elements, or over some axes.
 
     .. math:: y = \Big(\sum_i |x_i|^p\Big)^{1/p} \qquad
@@ -223,12 +258,13 @@ def norm(input: Tensor, p: float | str = 2, dim: Dim = None, keepdim: bool = Fal
     ----------
     input : Tensor of any shape, float32 or float64
     p : float or "fro"
-        1 and 2 have kernels. inf gives the largest |x|, -inf the smallest; "fro" is 2.
-    dim, keepdim : as in `sum`
+        1 and 2 have kernels. inf gives the largest |x|, -inf the smallest; "fro" is 2. 0 counts the
+        elements that are not 0.
+    dim, keepdim, dtype : as in `sum`
 
     Raises
     ------
-    RangeError : if p is not above 0 and not -inf; if there is no such axis, or one is named twice.
+    RangeError : for another word; if there is no such axis, or one is named twice.
     DTypeError : if input is not floating point.
 
     Cost: reads each element once; for other p than 1 and 2 five passes. The slope where the norm is
@@ -239,17 +275,23 @@ def norm(input: Tensor, p: float | str = 2, dim: Dim = None, keepdim: bool = Fal
     >>> x.norm(), x.norm(1), x.norm(float("inf"))
     (tensor(5.), tensor(7.), tensor(4.))
     """
-    p = 2.0 if p == "fro" else float(p)
+    if numpy:
+        return norm(input, p, dtype=dtype, **renamed("norm", numpy, dim=dim, keepdim=keepdim))
+    if dtype is not None:
+        input = to(input, dtype)
+    if isinstance(p, str) and p != "fro":
+        raise RangeError(who="norm", expected='p as a number or "fro"', got=repr(p))
+    p = 2.0 if p == "fro" or p is None else float(p)
     if np.isinf(p):
         return abs(input).amax(dim, keepdim) if p > 0 else abs(input).amin(dim, keepdim)
     if p in (1.0, 2.0):
         return apply(NORM, input, p=p, dim=axes("norm", rank("norm", input), dim), keepdim=keepdim)
-    if p <= 0:
-        raise RangeError(who="norm", expected="p > 0, inf or -inf", got=p)
+    if p == 0:
+        return sum(to(input.data != 0, input.dtype), dim, keepdim)
     return pow(sum(pow(abs(input), p), dim, keepdim), 1 / p)
 
 
-def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
+def logsumexp(input: Tensor, dim: Dim = None, keepdim: bool = False, **numpy: Unpack[Numpy]) -> Tensor:
     r"""The logarithm of the sum of exponentials over some axes, without overflow.
 
     .. math:: y = \ln \sum_i e^{x_i} \qquad dx_i = dy\, e^{x_i - y}
@@ -263,6 +305,8 @@ def logsumexp(input: Tensor, dim: Dim, keepdim: bool = False) -> Tensor:
     >>> nn.functional.logsumexp(nn.tensor([500.0, 500.0]), 0)
     tensor(500.6931)
     """
+    if numpy:
+        return logsumexp(input, **renamed("logsumexp", numpy, dim=dim, keepdim=keepdim))
     return apply(LOGSUMEXP, input, dim=axes("logsumexp", rank("logsumexp", input), dim), keepdim=keepdim)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from .shape_op import draw, shape_op, sizes_of
 __all__ = ["broadcast_tensors", "broadcast_to", "expand", "repeat", "tile"]
 
 
-def expand(input: Tensor, *shape: Any) -> Tensor:
+def expand(input: Tensor, *shape: Any, size: Sequence[int] | None = None) -> Tensor:
     """Repeat along dimensions of size 1, and along new leading ones, without a copy.
 
     The gradient is the sum over the repetitions.
@@ -27,6 +28,7 @@ def expand(input: Tensor, *shape: Any) -> Tensor:
     input : Tensor of any shape and dtype
     *shape : int, or one tuple of int
         -1 keeps a size.
+    size : the same by name
 
     Returns
     -------
@@ -44,7 +46,7 @@ def expand(input: Tensor, *shape: Any) -> Tensor:
             [2., 2., 2.]])
     """
     try:
-        new = sizes_of(shape)
+        new = sizes_of(shape, size, "expand")
         lead = len(new) - input.ndim
         full = tuple((input.shape[i - lead] if i >= lead else -1) if n == -1 else n for i, n in enumerate(new))
         fits = all(have in (1, n) for have, n in zip(input.shape, full[max(lead, 0):]))
@@ -54,7 +56,7 @@ def expand(input: Tensor, *shape: Any) -> Tensor:
         need_room("expand", full, 1)
         return apply(EXPAND, input, shape=full)
     except FOREIGN as error:
-        return explain(expand, error, input, *shape)
+        return explain(expand, error, input, *shape, size=size)
 
 
 broadcast_to = expand
@@ -85,16 +87,17 @@ def broadcast_tensors(*tensors: Tensor) -> tuple[Tensor, ...]:
     return tuple(expand(t, shape) for t in tensors)
 
 
-def repeat(input: Tensor, *repeats: Any) -> Tensor:
-    """Copy the whole tensor repeats[d] times along dimension d, as NumPy's tile.
+def repeat(input: Tensor, *counts: Any, repeats: Sequence[int] | None = None) -> Tensor:
+    """Copy the whole tensor counts[d] times along dimension d, as NumPy's tile.
 
     The gradient is the sum over the copies.
 
     Parameters
     ----------
     input : Tensor of any shape and dtype
-    *repeats : int, or one tuple of int
+    *counts : int, or one tuple of int
         At least as many counts as dimensions; those in front make new dimensions.
+    repeats : the same by name
 
     Raises
     ------
@@ -107,7 +110,7 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
     tensor([[1., 2., 1., 2.],
             [1., 2., 1., 2.]])
     """
-    counts = sizes_of(repeats)
+    counts = sizes_of(counts, repeats, "repeat")
     if len(counts) < input.ndim or any(n < 0 for n in counts):
         raise ShapeError(who="repeat", expected=f"at least {input.ndim} counts, none negative", got=counts)
     lead = (1,) * (len(counts) - input.ndim)
@@ -115,14 +118,14 @@ def repeat(input: Tensor, *repeats: Any) -> Tensor:
     return apply(TILE, input, repeats=counts)
 
 
-def tile(input: Tensor, *repeats: Any) -> Tensor:
+def tile(input: Tensor, *counts: Any, dims: Sequence[int] | None = None) -> Tensor:
     """repeat, where missing counts are ones on the left. Parameters, errors and cost: as `repeat`.
 
     >>> import fastnn as nn
     >>> nn.functional.tile(nn.tensor([[1.0, 2.0]]), 2)
     tensor([[1., 2., 1., 2.]])
     """
-    counts = sizes_of(repeats)
+    counts = sizes_of(counts, dims, "tile")
     return repeat(input, (1,) * (input.ndim - len(counts)) + counts)
 
 

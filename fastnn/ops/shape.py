@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,20 +14,27 @@ from ..guard import FOREIGN, explain
 from ..moved import moved_names
 from ..op import Refusal, Sample
 from ..tensor import Tensor, tensor
+from .checks import renamed
 from .clone import to
 from .shape_op import axis, draw, shape_op, sizes_of
 
-__all__ = ["atleast_1d", "flatten", "reshape", "squeeze", "unflatten", "unsqueeze"]
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .checks import Numpy
+
+__all__ = ["atleast_1d", "flatten", "numel", "ravel", "reshape", "squeeze", "unflatten", "unsqueeze"]
 
 
-def reshape(input: Tensor, *shape: Any) -> Tensor:
+def reshape(input: Tensor, *sizes: Any, shape: Sequence[int] | None = None) -> Tensor:
     """The same elements, in the same row-major order, in another shape.
 
     Parameters
     ----------
     input : Tensor of any shape and dtype
-    *shape : int, or one tuple of int
+    *sizes : int, or one tuple of int
         One size may be -1: it is whatever is left. The gradient gets the old shape back.
+    shape : the same by name
 
     Returns
     -------
@@ -45,7 +52,7 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
             [3., 4.]])
     """
     try:
-        new = sizes_of(shape)
+        new = sizes_of(sizes, shape, "reshape")
         size = input._data.size
         known, holes, least = 1, 0, 0
         for n in new:
@@ -58,7 +65,7 @@ def reshape(input: Tensor, *shape: Any) -> Tensor:
             raise ShapeError(f"{size} elements of shape {input.shape} do not fit the shape {new}", who="reshape")
         return apply(RESHAPE, input, shape=tuple([size // known if n == -1 else n for n in new]) if holes else new)
     except FOREIGN as error:
-        return explain(reshape, error, input, *shape)
+        return explain(reshape, error, input, *sizes, shape=shape)
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -125,7 +132,7 @@ def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     return apply(RESHAPE, input, shape=(*input.shape[:d], *sizes, *input.shape[d + 1:]))
 
 
-def squeeze(input: Tensor, dim: int | tuple[int, ...] | None = None) -> Tensor:
+def squeeze(input: Tensor, dim: int | tuple[int, ...] | None = None, **numpy: Unpack[Numpy]) -> Tensor:
     """Drop dimensions of size 1.
 
     Parameters
@@ -144,6 +151,8 @@ def squeeze(input: Tensor, dim: int | tuple[int, ...] | None = None) -> Tensor:
     >>> nn.ones(1, 3, 1).squeeze().shape, nn.ones(1, 3, 1).squeeze(0).shape
     ((3,), (3, 1))
     """
+    if numpy:
+        return squeeze(input, **renamed("squeeze", numpy, dim=dim))
     try:
         if dim is None:
             drop: Sequence[int] = range(input.ndim)
@@ -154,7 +163,7 @@ def squeeze(input: Tensor, dim: int | tuple[int, ...] | None = None) -> Tensor:
         return explain(squeeze, error, input, dim)
 
 
-def unsqueeze(input: Tensor, dim: int) -> Tensor:
+def unsqueeze(input: Tensor, dim: int | None = None, **numpy: Unpack[Numpy]) -> Tensor:
     """A new dimension of size 1.
 
     Parameters
@@ -173,6 +182,8 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
     >>> nn.ones(3).unsqueeze(0).shape, nn.ones(3).unsqueeze(-1).shape
     ((1, 3), (3, 1))
     """
+    if numpy:
+        return unsqueeze(input, **renamed("unsqueeze", numpy, dim=dim))
     try:
         d = axis("unsqueeze", dim, input.ndim + 1)
         return apply(RESHAPE, input, shape=(*input.shape[:d], 1, *input.shape[d:]))
@@ -180,16 +191,45 @@ def unsqueeze(input: Tensor, dim: int) -> Tensor:
         return explain(unsqueeze, error, input, dim)
 
 
-def atleast_1d(input: Tensor) -> Tensor:
-    """A tensor without dimensions as a vector of one element; any other as it is.
+def atleast_1d(*tensors: Tensor) -> Any:
+    """A tensor without dimensions as a vector of one element; any other as it is. Of several, or of
+    a list of them, a tuple.
 
-    Parameters, errors and cost: as `reshape`.
+    Errors and cost: as `reshape`.
+
+    Parameters
+    ----------
+    *tensors : Tensor of any shape and dtype
 
     >>> import fastnn as nn
     >>> nn.functional.atleast_1d(nn.tensor(3.0))
     tensor([3.])
     """
-    return reshape(input, 1) if input.ndim == 0 else to(input, input.dtype)
+    if len(tensors) == 1 and not isinstance(tensors[0], (tuple, list)):
+        input = tensors[0]
+        return reshape(input, 1) if input.ndim == 0 else to(input, input.dtype)
+    given = tensors[0] if len(tensors) == 1 else tensors
+    return tuple([atleast_1d(t) for t in given])
+
+
+def ravel(input: Tensor) -> Tensor:
+    """All elements as one row. Parameters, errors and cost: as `reshape`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.ravel(nn.ones(2, 3)).shape
+    (6,)
+    """
+    return reshape(input, -1)
+
+
+def numel(input: Tensor) -> int:
+    """The number of elements. Parameters and errors: as `reshape`. Cost: none.
+
+    >>> import fastnn as nn
+    >>> nn.numel(nn.ones(2, 3))
+    6
+    """
+    return input._data.size
 
 
 # ---- the record ----------------------------------------------------------------------------------

@@ -32,8 +32,12 @@ def axis(who: str, dim: Any, ndim: int) -> int:
     return d % ndim if ndim else 0
 
 
-def sizes_of(args: Sequence[Any]) -> tuple[int, ...]:
-    """f(2, 3) and f((2, 3)) alike."""
+def sizes_of(args: Sequence[Any], named: Any = None, who: str = "") -> tuple[int, ...]:
+    """f(2, 3), f((2, 3)) and f(named=(2, 3)) alike."""
+    if named is not None:
+        if args:
+            raise DTypeError("sizes or dimensions are given twice", who=who, got=f"{tuple(args)} and {named}")
+        args = named if isinstance(named, (tuple, list)) else (named,)
     if len(args) == 1 and isinstance(args[0], (tuple, list)):
         args = args[0]
     for n in args:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,12 +19,18 @@ from ..moved import moved_names
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import softmax as reference
 from ..tensor import Tensor, tensor
-from .checks import need_float
+from .checks import need_float, renamed
+from .clone import to
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .checks import Numpy
 
 __all__ = ["log_softmax", "softmax"]
 
 
-def softmax(input: Tensor, dim: int) -> Tensor:
+def softmax(input: Tensor, dim: int | None = None, dtype: Any = None, **numpy: Unpack[Numpy]) -> Tensor:
     r"""Scores become probabilities along one axis.
 
     .. math:: y_c = \frac{e^{x_c}}{\sum_k e^{x_k}} \qquad
@@ -39,6 +45,8 @@ def softmax(input: Tensor, dim: int) -> Tensor:
     input : Tensor of any shape, float32 or float64
     dim : int
         The axis whose elements sum to 1; negative counts from the end.
+    dtype : optional
+        Convert to it first.
 
     Returns
     -------
@@ -55,13 +63,17 @@ def softmax(input: Tensor, dim: int) -> Tensor:
     >>> nn.functional.softmax(nn.tensor([0.0, 0.0, float("-inf")]), dim=0)
     tensor([0.5, 0.5, 0.0])
     """
+    if numpy:
+        return softmax(input, dtype=dtype, **renamed("softmax", numpy, dim=dim))
     try:
+        if dtype is not None:
+            input = to(input, dtype)
         return apply(SOFTMAX, input, dim=from_the_front(input, dim))
     except FOREIGN as error:
-        return explain(softmax, error, input, dim)
+        return explain(softmax, error, input, dim, dtype)
 
 
-def log_softmax(input: Tensor, dim: int) -> Tensor:
+def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None, **numpy: Unpack[Numpy]) -> Tensor:
     r"""The logarithm of softmax, computed without passing through the small numbers.
 
     .. math:: y_c = x_c - \log \sum_k e^{x_k} \qquad dx_c = dy_c - e^{y_c} \sum_k dy_k
@@ -75,14 +87,18 @@ def log_softmax(input: Tensor, dim: int) -> Tensor:
     >>> nn.functional.log_softmax(nn.tensor([0.0, 1000.0]), dim=0)
     tensor([-1000.,     0.])
     """
+    if numpy:
+        return log_softmax(input, dtype=dtype, **renamed("log_softmax", numpy, dim=dim))
     try:
+        if dtype is not None:
+            input = to(input, dtype)
         return apply(LOG_SOFTMAX, input, dim=from_the_front(input, dim))
     except FOREIGN as error:
-        return explain(log_softmax, error, input, dim)
+        return explain(log_softmax, error, input, dim, dtype)
 
 
 # ---- what the functions share --------------------------------------------------------------------
-def from_the_front(input: Any, dim: int) -> int:
+def from_the_front(input: Any, dim: Any) -> int:
     """dim counted from the front; an out-of-range one is left for the check to name."""
     ndim, dim = getattr(input, "ndim", 1) or 1, operator.index(dim)
     return dim + ndim if -ndim <= dim < 0 else dim

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,12 +12,19 @@ from ..autograd import apply
 from ..errors import RangeError, ShapeError
 from ..op import Refusal, Sample
 from ..tensor import Tensor, tensor
+from .checks import renamed
 from .shape_op import axis, draw, shape_op
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .checks import Numpy
 
 __all__ = ["chunk", "split", "unbind"]
 
 
-def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0) -> tuple[Tensor, ...]:
+def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0,
+          **numpy: Unpack[Numpy]) -> tuple[Tensor, ...]:
     """Cut along a dimension.
 
     Parameters
@@ -41,6 +49,8 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
     >>> nn.functional.split(nn.tensor([1.0, 2.0, 3.0]), 2)
     (tensor([1., 2.]), tensor([3.]))
     """
+    if numpy:
+        return split(tensor, split_size_or_sections, **renamed("split", numpy, dim=dim))
     d = axis("split", dim, tensor.ndim)
     total = tensor.shape[d]
     if isinstance(split_size_or_sections, (tuple, list)):
@@ -57,7 +67,7 @@ def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int 
     return pieces
 
 
-def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
+def chunk(input: Tensor, chunks: int, dim: int = 0, **numpy: Unpack[Numpy]) -> tuple[Tensor, ...]:
     """Cut along a dimension into pieces of equal size, of which the last may be smaller.
 
     Parameters
@@ -77,12 +87,14 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     >>> nn.functional.chunk(nn.tensor([1.0, 2.0, 3.0, 4.0]), 2)
     (tensor([1., 2.]), tensor([3., 4.]))
     """
+    if numpy:
+        return chunk(input, chunks, **renamed("chunk", numpy, dim=dim))
     if chunks < 1:
         raise RangeError(who="chunk", expected="at least 1 chunk", got=chunks)
     return split(input, max(1, -(-input.shape[axis("chunk", dim, input.ndim)] // chunks)), dim)
 
 
-def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
+def unbind(input: Tensor, dim: int = 0, **numpy: Unpack[Numpy]) -> tuple[Tensor, ...]:
     """All slices along a dimension, which they do not have.
 
     Parameters
@@ -106,6 +118,8 @@ def unbind(input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     >>> nn.functional.unbind(nn.tensor([[1.0, 2.0], [3.0, 4.0]]))
     (tensor([1., 2.]), tensor([3., 4.]))
     """
+    if numpy:
+        return unbind(input, **renamed("unbind", numpy, dim=dim))
     if input.ndim == 0:
         raise ShapeError(who="unbind", expected="a tensor with at least one dimension", got=input.shape)
     pieces: tuple[Tensor, ...] = apply(UNBIND, input, dim=axis("unbind", dim, input.ndim))

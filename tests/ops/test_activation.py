@@ -303,7 +303,7 @@ def test_step_has_no_gradient():
 
 @pytest.mark.parametrize("call, error, words", [
     (lambda: F.gelu(nn.ones(1), approximate="fast"), nn.RangeError, ("gelu", "fast")),
-    (lambda: F.hardtanh(nn.ones(1), 1.0, 1.0), nn.RangeError, ("hardtanh", "min_val < max_val")),
+    (lambda: F.hardtanh(nn.ones(1), 2.0, 1.0), nn.RangeError, ("hardtanh", "min_val <= max_val")),
     (lambda: F.softplus(nn.ones(1), beta=0), nn.RangeError, ("softplus", "beta")),
     (lambda: F.prelu(nn.ones(2, 3), nn.ones(2)), nn.ShapeError, ("prelu", "1 or 3 weights", "(2,)")),
     (lambda: F.glu(nn.ones(3)), nn.ShapeError, ("glu", "even", "(3,)")),

@@ -38,7 +38,7 @@ def parts(source):
     for node in tree.body[1:]:                      # the first is the docstring
         names = names_of(node)
         function = isinstance(node, (ast.FunctionDef, ast.ClassDef))
-        if isinstance(node, (ast.Import, ast.ImportFrom)):
+        if isinstance(node, (ast.Import, ast.ImportFrom)) or ast.unparse(node).startswith("if TYPE_CHECKING:"):
             now = 0
         elif names == ["__all__"]:
             now = 1

@@ -1,5 +1,8 @@
 """Shape and indexing ops: worked examples, and PyTorch as a second opinion."""
 
+import inspect
+import types
+
 import numpy as np
 import pytest
 from second_opinion import both, compare
@@ -188,3 +191,85 @@ def test_attention_over_the_parts_of_one_projection(way):
         np.testing.assert_array_equal(x.grad.data[:, :, 20 * i:20 * i + 20],
                                       part.grad.data.swapaxes(1, 2).reshape(2, 9, 20))
     assert len({id(t.grad.data) for t in parts}) == 3
+
+
+# ---- keywords ------------------------------------------------------------------------------------
+def test_numpy_names_of_arguments():
+    """axis and keepdims, wherever there are dim and keepdim, but where dim is not the last of the
+    arguments that must be there.
+    """
+    x = nn.tensor(X + 1)
+    found = set()
+    for name, function in vars(F).items():
+        parameters = inspect.signature(function).parameters if isinstance(function, types.FunctionType) else {}
+        if "dim" not in parameters or function.__name__ != name or name in ("gather", "index_select", "unflatten"):
+            continue
+        found.add(name)
+        given = {"split": (x, 2), "chunk": (x, 2), "cat": ([x, x],), "stack": ([x, x],), "norm": (x, 2.0),
+                 "take_along_dim": (x, nn.tensor(np.zeros((2, 3, 4), np.int64)))}.get(name, (x,))
+        words = {"keepdims": True} if "keepdim" in parameters else {}
+        got = function(*given, axis=2, **words)
+        want = function(*given, dim=2, **({"keepdim": True} if words else {}))
+        for a, b in zip(*[y if isinstance(y, tuple) else (y,) for y in (got, want)], strict=True):
+            assert nn.equal(a, b), name
+        with pytest.raises(nn.DTypeError, match=f"^{name}: there is no argument dims"):
+            function(*given, dims=1)
+        with pytest.raises(nn.DTypeError, match=f"^{name}: dim and axis are one"):
+            function(*given, dim=2, axis=2)
+    assert len(found) > 25
+
+
+def test_sizes_and_dimensions_by_name(torch):
+    for x in (nn.tensor(X), torch.tensor(X)):
+        assert tuple(x.permute(dims=(2, 0, 1)).shape) == (4, 2, 3) and tuple(x.reshape(shape=(4, 6)).shape) == (4, 6)
+        assert x.flip(dims=(0,))[0, 0, 0] == 12 and tuple(x.tile(dims=(2,)).shape) == (2, 3, 8)
+        assert tuple(x.repeat(repeats=(1, 2, 1)).shape) == (2, 6, 4)
+        assert tuple(x[:1].expand(size=(5, 3, 4)).shape) == (5, 3, 4)
+    for call in (lambda x: x.permute(0, 1, 2, dims=(0, 1, 2)), lambda x: x.flip(0, dims=0)):
+        with pytest.raises(nn.DTypeError, match="given twice"):
+            call(nn.tensor(X))
+
+
+@pytest.mark.parametrize("name", ["sum", "prod", "cumsum", "softmax", "log_softmax", "mean"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_dtype_like_torch(torch, name, dtype):
+    compare(lambda x: getattr(F, name)(x, dim=1, dtype=dtype),
+            lambda x: getattr(torch, name)(x, dim=1, dtype=getattr(torch, dtype)), [X / 24 + 0.5], np.float32)
+
+
+def test_t_is_of_matrices():
+    assert F.t(nn.ones(2, 3)).shape == (3, 2) and nn.ones(3).t().shape == (3,) and nn.tensor(1.0).t().shape == ()
+    with pytest.raises(nn.ShapeError, match=r"^t: expected at most 2 dimensions, got \(2, 3, 4\).*mT"):
+        nn.tensor(X).t()
+
+
+def test_take_along_dim_broadcasts(torch):
+    index = np.array([[[1, 0, 2]]])
+    compare(lambda x, i: F.take_along_dim(x, i, 2), lambda x, i: torch.take_along_dim(x, i, 2), [X, index], roundings=0)
+    compare(lambda x, i: F.take_along_dim(x, i), lambda x, i: torch.take_along_dim(x, i), [X, index], roundings=0)
+    with pytest.raises(nn.ShapeError, match=r"take_along_dim: .*\(2, 3\) and \(4, 1\)"):
+        F.take_along_dim(nn.tensor(X), nn.tensor(np.zeros((4, 1, 1), np.int64)), 2)
+
+
+def test_an_empty_vector_joins_anything(torch):
+    compare(lambda e, x: F.cat([e, x, x], 1), lambda e, x: torch.cat([e, x, x], 1), [np.zeros(0), X[0]], roundings=0,
+            differentiable=[1])
+    with pytest.raises(nn.ShapeError, match="cat"):
+        F.cat([nn.ones(1), nn.ones(2, 2)])
+
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "replicate", "circular"])
+@pytest.mark.parametrize("widths", [(-1, 1), (1, -2), (-1, 2, 1, -1), (-1, -2)])
+def test_negative_padding_like_torch(torch, mode, widths):
+    shape = (1, 2, 4, 5)[-len(widths) // 2 - 1 if mode != "constant" else 0:]
+    x = np.arange(np.prod(shape), dtype=np.float64).reshape(shape)
+    x = x if x.ndim > len(widths) // 2 + 1 else x[None]
+    compare(*both("pad"), [x], pad=widths, mode=mode, roundings=4)
+
+
+def test_movedim_takes_several(torch):
+    for source, destination in (((0, 2), (1, 0)), ((-1, 0), (0, -1)), ((0, 1, 2), (2, 1, 0))):
+        compare(lambda x: F.movedim(x, source, destination), lambda x: torch.movedim(x, source, destination), [X],
+                roundings=0)
+    with pytest.raises(nn.ShapeError, match="movedim: expected as many destinations"):
+        F.movedim(nn.tensor(X), (0, 1), (0,))

@@ -1,0 +1,85 @@
+"""Devices: there is one, the CPU. What scripts for PyTorch say about devices is understood, and any
+other is refused.
+"""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+from .errors import DTypeError, RangeError
+
+__all__ = ["CPU", "accelerator", "backends", "cuda", "destination", "device", "on_cpu"]
+
+_OTHERS = ("cuda", "mps", "xpu", "hip", "xla", "meta", "mtia", "privateuseone", "gpu")
+
+
+class device(str):
+    """The device of a tensor, `nn.device("cpu")`; RangeError for any other.
+
+    >>> import fastnn as nn
+    >>> device = nn.device("cuda" if nn.cuda.is_available() else "cpu")
+    >>> nn.ones(2, device=device).to(device).device
+    device(type='cpu')
+    """
+
+    __slots__ = ()
+    type = "cpu"
+    # PyTorch's name; the method of str is not used
+    index: Any = None
+
+    def __new__(cls, device: Any) -> Any:
+        on_cpu("device", device)
+        return super().__new__(cls, "cpu")
+
+    def __repr__(self) -> str:
+        return "device(type='cpu')"
+
+
+def on_cpu(who: str, device: Any) -> None:
+    """RangeError unless the device is the CPU, or None, which says nothing."""
+    if device is None or device.__class__ is globals()["device"]:
+        return
+    if str(device).partition(":")[0] != "cpu":
+        raise RangeError(who=who, expected='device "cpu"', got=repr(str(device)),
+                         hint="fastnn runs on the CPU: leave the device out.")
+
+
+def destination(who: str, args: tuple[Any, ...], dtype: Any, device: Any) -> Any:
+    """The dtype in the arguments of `to`, in any of PyTorch's forms, or None.
+
+    to(dtype), to(device), to(device, dtype), to(other) and what follows them: whether the copy may
+    be made later (non_blocking), which says nothing here.
+    """
+    if args:
+        first, rest = args[0], args[1:]
+        if hasattr(first, "requires_grad"):         # another tensor, whose dtype is wanted
+            dtype = first.dtype
+        elif first is None or is_device(first):
+            on_cpu(who, first)
+            if rest and not isinstance(rest[0], bool):
+                dtype, rest = rest[0] if dtype is None else dtype, rest[1:]
+        else:
+            dtype = first
+        if any(not isinstance(flag, (bool, int)) for flag in rest) or len(rest) > 2:
+            raise DTypeError(who=who, expected="(dtype), (device), (device, dtype) or (tensor)", got=args)
+    on_cpu(who, device)
+    return dtype
+
+
+def is_device(x: Any) -> bool:
+    """Whether an argument names a device, of fastnn or of PyTorch: dtypes are words, too."""
+    if type(x).__name__ == "device":
+        return True
+    return isinstance(x, str) and x.partition(":")[0] in ("cpu", *_OTHERS)
+
+
+CPU = device("cpu")
+
+# What scripts ask before they choose a device, and settings that say nothing here.
+_none = {"is_available": lambda: False, "device_count": lambda: 0}
+cuda = SimpleNamespace(**_none, manual_seed=lambda seed: None, manual_seed_all=lambda seed: None,
+                       empty_cache=lambda: None)
+accelerator = SimpleNamespace(**_none)
+backends = SimpleNamespace(mps=SimpleNamespace(**_none, is_built=lambda: False),
+                           cudnn=SimpleNamespace(**_none, benchmark=False, deterministic=False, enabled=False))
