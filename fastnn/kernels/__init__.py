@@ -33,7 +33,12 @@ def kernel(name: str) -> Callable[..., Any] | None:
     """The compiled function of that name, or None without a compiler (then the op runs on its
     definition).
     """
-    return getattr(compiled, name) if compiled is not None else None
+    if compiled is None:
+        return None
+    if not hasattr(compiled, name):
+        raise ImportError(f"fastnn: the compiled kernels lack {name}: they are of other sources than the Python files; "
+                          "build them again (pip install -e ., or make build)")
+    return getattr(compiled, name)
 
 
 __getattr__ = moved_names(__name__)

@@ -47,7 +47,8 @@ cdef Py_ssize_t slot_of(object cls, str name) except -1:
     """How far from the start of an object this slot lies."""
     descriptor = cls.__dict__[name]
     if type(descriptor).__name__ != "member_descriptor":
-        raise TypeError(f"{cls.__name__}.{name} is no slot")
+        raise ImportError(f"fastnn: {cls.__name__}.{name} is no slot: the compiled kernels are of other sources than "
+                          "the Python files; build them again (pip install -e ., or make build)")
     return (<PyMemberDescrObject *><PyObject *>descriptor).d_member.offset
 
 
