@@ -122,9 +122,9 @@ def wrap(name: str, y: Any, saved: Any, backward: Any, takes_needs: bool, inputs
             node.more().checksums = modes.checksums(saved)
     results = tuple([_result(a, node, i, inputs) for i, a in enumerate(y)]) if many else (_result(y, node, 0, inputs),)
     if node is not None:
-        kept = [owner(a) for a in modes.flat(saved)]
+        kept = {id(owner(a)) for a in modes.flat(saved)}
         for t in results:
-            if t._version == [0] and any(owner(t._data) is a for a in kept):
+            if id(owner(t._data)) in kept and t._version == [0]:
                 node.kept = t._version if not many else (*(node.kept or ()), t._version)
     return results if many else results[0]
 

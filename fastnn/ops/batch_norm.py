@@ -124,8 +124,8 @@ def normalise(by_batch: Op, by_given: Op, input: Tensor, running_mean: Any, runn
     y, mean, var = apply(by_batch, input, weight, bias, eps=at_least_zero(who, eps))
     if x.size > 0:
         m = x.size // x.shape[1]
-        blend(running_mean, mean.data, momentum)
-        blend(running_var, var.data * (m / (m - 1)), momentum)
+        blend(running_mean, mean._data, momentum)
+        blend(running_var, var._data * (m / (m - 1)), momentum)
     return y
 
 
@@ -135,7 +135,7 @@ def blend(running: Any, batch: np.ndarray, momentum: float) -> None:
     """
     if momentum == 0 or running is None:
         return
-    before = running.data if isinstance(running, Tensor) else running
+    before = running._data if isinstance(running, Tensor) else running
     after = batch if momentum == 1 else (1 - momentum) * before + momentum * batch
     if isinstance(running, Tensor):
         with no_grad():
