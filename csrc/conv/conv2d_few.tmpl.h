@@ -18,12 +18,8 @@
  */
 #undef FEW_NV
 #undef FEW_PAIRS
-#if VBYTES == 64
-#  define FEW_NV 4                                  /* vectors of outputs in a tile: 24 sums of 32
-                                                       registers */
-#else
-#  define FEW_NV 2                                  /* 12 of 16 */
-#endif
+/* vectors of outputs in a tile, for 6 filters: 24, 18 or 12 sums; VSUMS in core/simd.h */
+#define FEW_NV (VSUMS == 28 ? 4 : VSUMS == 16 ? 3 : 2)
 #define FEW_PAIRS (VBYTES == 64 && !REAL_IS_F64)    /* whether taps can go in pairs; shorter vectors
                                                        fill a tile */
 
@@ -180,8 +176,11 @@ typedef void FN(few_product_fn)(REAL *sums, const REAL *const *w, const REAL *co
                                            fnn_size taps, int more) \
     { FN(few_product)(side, nv, sums, w, cols, step, taps, more); }
 FEW_PRODUCT(1, 1) FEW_PRODUCT(1, 2)
-#if FEW_NV == 4
-FEW_PRODUCT(1, 3) FEW_PRODUCT(1, 4)
+#if FEW_NV > 2
+FEW_PRODUCT(1, 3)
+#endif
+#if FEW_NV > 3
+FEW_PRODUCT(1, 4)
 #endif
 #if FEW_PAIRS
 FEW_PRODUCT(2, 1) FEW_PRODUCT(2, 2) FEW_PRODUCT(2, 3) FEW_PRODUCT(2, 4)
@@ -192,6 +191,8 @@ FEW_PRODUCT(2, 1) FEW_PRODUCT(2, 2) FEW_PRODUCT(2, 3) FEW_PRODUCT(2, 4)
 static FN(few_product_fn) *const FN(few_products)[1 + FEW_PAIRS][FEW_NV] = {
 #if FEW_NV == 4
     { FN(few_product_11), FN(few_product_12), FN(few_product_13), FN(few_product_14) },
+#elif FEW_NV == 3
+    { FN(few_product_11), FN(few_product_12), FN(few_product_13) },
 #else
     { FN(few_product_11), FN(few_product_12) },
 #endif

@@ -518,7 +518,7 @@ static void FN(wino_forward)(FN(wino_args) *args)
     if (args->cut.own)
         fnn_parallel_for(args->cut.bands, 1, FN(wino_bands), args);
     else if (args->cut.bands == 1 && panels >= threads)
-        fnn_parallel_for(panels, fnn_ceil_div(panels, threads), FN(wino_share), args);
+        fnn_parallel_for(panels, fnn_ceil_div(panels, threads * fnn_parts_per_thread()), FN(wino_share), args);
     else
         FN(wino_bands)(args, 0, args->cut.bands);
     if (args->u)

@@ -164,12 +164,12 @@ static inline wino_cut wino_cut_tiles(const fnn_window *g, int filters_once, fnn
         ? fnn_max(WINO_TILES_FEW, fnn_min(WINO_TILES, (fnn_l2_bytes() >> 10) * WINO_V / 1024 / g->C))
         : fnn_min(WINO_TILES_MOST, WINO_V_MOST / g->C);
     const fnn_size all = g->N * cut.down, rows = fnn_max(1, most / cut.across);
-    const fnn_size each = fnn_ceil_div(all, threads);                       /* rows for a thread */
+    const fnn_size parts = threads > 1 ? threads * fnn_parts_per_thread() : 1, each = fnn_ceil_div(all, parts);
     cut.rows = fnn_even_piece(all, rows);
     cut.bands = fnn_ceil_div(all, cut.rows);
     cut.own = cut.bands >= WINO_BANDS && cut.bands >= 4 * threads;
     if (!cut.own && threads > 1 && each * cut.across >= (filters_once ? 1 : 2) * WINO_TILES_OWN) {
-        cut.rows = fnn_ceil_div(all, threads * fnn_ceil_div(each, rows));
+        cut.rows = fnn_ceil_div(all, parts * fnn_ceil_div(each, rows));
         cut.bands = fnn_ceil_div(all, cut.rows);
         cut.own = 1;
     }

@@ -45,4 +45,10 @@ int  fnn_default_num_threads(void);
  * container's CPU quota, rounded up. At least 1. Found out at the first call. */
 int  fnn_num_processors(void);
 
+/* Parts for each thread in a loop that would be cut into one equal part a thread: 1, or 3 where the
+ * processors are unequal (performance and efficiency cores), so that quick ones take more of them.
+ * The bits must not depend on it. Found out at the first call, or set, for tests. */
+int  fnn_parts_per_thread(void);
+void fnn_set_parts_per_thread(int n);
+
 #endif

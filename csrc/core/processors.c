@@ -12,7 +12,11 @@
  *            per tree; "0::PATH" is the tree of version 2. Inside a container that path may belong
  *            to the world outside; then only its upper end, the root of what is mounted here, can
  *            be opened.
- * Reference  Linux documentation: admin-guide/cgroup-v2.rst, scheduler/sched-bwc.rst
+ * Unequal    Processors differ where Linux gives them different capacities (arm64) or knows
+ *            processors of two kinds (Intel), or macOS has two performance levels. On Windows they
+ *            count as equal.
+ * Reference  Linux documentation: admin-guide/cgroup-v2.rst, scheduler/sched-bwc.rst,
+ *            scheduler/sched-capacity.rst
  * Tests      tests/c/test_parallel.c
  */
 #if !defined(_WIN32)
@@ -31,6 +35,9 @@
 #if !defined(_WIN32)
 #  include <sched.h>
 #  include <unistd.h>
+#endif
+#if defined(__APPLE__)
+#  include <sys/sysctl.h>
 #endif
 
 /* Processors in the affinity mask of this process, or in the machine where there are no masks. */
@@ -148,6 +155,50 @@ int fnn_num_processors(void)
     }
     return (int)fnn_get(&known);
 }
+
+#if defined(__linux__)
+static int processors_are_unequal(void)
+{
+    char text[64], kinds[64];
+    read_line(text, sizeof text, "/sys/devices/cpu_core", "cpus");
+    read_line(kinds, sizeof kinds, "/sys/devices/cpu_atom", "cpus");
+    if (text[0] && kinds[0])
+        return 1;
+    long first = 0;
+    for (int i = 0; i < FNN_MAX_THREADS; i++) {
+        char directory[64];
+        snprintf(directory, sizeof directory, "/sys/devices/system/cpu/cpu%d", i);
+        read_line(text, sizeof text, directory, "cpu_capacity");
+        const long capacity = strtol(text, NULL, 10);
+        if (capacity <= 0)
+            return 0;
+        if (i > 0 && capacity != first)
+            return 1;
+        first = capacity;
+    }
+    return 0;
+}
+#elif defined(__APPLE__)
+static int processors_are_unequal(void)
+{
+    int levels = 1;
+    size_t size = sizeof levels;
+    return sysctlbyname("hw.nperflevels", &levels, &size, NULL, 0) == 0 && levels > 1;
+}
+#else
+static int processors_are_unequal(void) { return 0; }
+#endif
+
+static fnn_atomic parts_per_thread;         /* 0: not known yet */
+
+int fnn_parts_per_thread(void)
+{
+    if (fnn_get(&parts_per_thread) == 0)
+        fnn_set(&parts_per_thread, processors_are_unequal() ? 3 : 1);
+    return (int)fnn_get(&parts_per_thread);
+}
+
+void fnn_set_parts_per_thread(int n) { fnn_set(&parts_per_thread, n); }
 
 /* The number of threads in an environment variable, 0 if there is none. OMP_NUM_THREADS may be a
  * list, "4,2", with one number per level of nesting; the first is the outermost. */

@@ -289,9 +289,9 @@ static double FN(gemm_cost)(const FN(gemm_plan) *plan, fnn_size down, fnn_size a
          * (rows * columns * (1 + apart) + (plan->a_copied ? 8 : 1) * rows + (plan->b_copied ? 8 : 1) * columns);
 }
 
-/* Cut C into parts: one for each thread if there is work for it, and more for a large product, so
- * that a thread that the system holds up does not keep the others waiting for long. The cut has no
- * influence on the bits. */
+/* Cut C into parts: one for each thread (fnn_parts_per_thread) if there is work for it, and more
+ * for a large product, so that a thread that the system holds up does not keep the others waiting
+ * for long. The cut has no influence on the bits. */
 static void FN(gemm_cut)(FN(gemm_plan) *plan)
 {
     const double work = (double)plan->g->m * (double)plan->g->n * (double)plan->g->k;
@@ -301,7 +301,8 @@ static void FN(gemm_cut)(FN(gemm_plan) *plan)
         return;
     const double least = work / GEMM_PART_MOST, most = work / GEMM_PART_LEAST;
     const double parts_most = 64.0 * (double)threads;
-    const double wanted = fnn_max_double((double)threads, fnn_min_double(least, parts_most));
+    const double parts_least = (double)(threads * fnn_parts_per_thread());
+    const double wanted = fnn_max_double(parts_least, fnn_min_double(least, parts_most));
     const fnn_size parts = (fnn_size)fnn_min_double(most, floor(wanted));
     double best = INFINITY;
     for (fnn_size down = 1; down <= fnn_min(parts, plan->a_panels); down++) {

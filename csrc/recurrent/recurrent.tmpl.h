@@ -85,12 +85,8 @@ enum {
 #undef REC_PIECES
 #define REC_PIECES fnn_recurrent_pieces(REC_GATES)  /* of H numbers in a row of dz */
 #undef REC_SUMS
-#if VBYTES == 64 || defined(__aarch64__)
-#  define REC_SUMS 24                               /* registers of sums, of 32; the rest is for the
-                                                       panel and for what it is multiplied by */
-#else
-#  define REC_SUMS 12                               /* of 16 */
-#endif
+#define REC_SUMS (VSUMS == 28 ? 24 : VSUMS)         /* registers of sums; the rest is for the panel
+                                                       and for what it is multiplied by */
 #include "core/transpose.tmpl.h"
 
 typedef struct FN(recurrence) FN(recurrence);
@@ -443,7 +439,7 @@ static void FN(rec_run)(FN(recurrence) *rec, fnn_size step_begin, fnn_size step_
     rec->step_end = step_end;
     /* each thread: all steps of some sequences */
     if (rec->B >= REC_SPLIT * threads || workers <= 1) {
-        const fnn_size share = fnn_ceil_div(rec->B, threads);
+        const fnn_size share = fnn_ceil_div(rec->B, threads * fnn_parts_per_thread());
         fnn_parallel_for(rec->B, fnn_max(share, REC_SPLIT), FN(rec_sequences), rec);
         return;
     }
@@ -451,7 +447,7 @@ static void FN(rec_run)(FN(recurrence) *rec, fnn_size step_begin, fnn_size step_
     /* all threads: one step after the other */
     for (fnn_size step = step_begin; step < step_end; step++) {
         FN(rec_step_args) args = { rec, step, groups, stride };
-        fnn_parallel_for(items, fnn_ceil_div(items, workers), FN(rec_items), &args);
+        fnn_parallel_for(items, fnn_ceil_div(items, workers * fnn_parts_per_thread()), FN(rec_items), &args);
     }
 }
 

@@ -37,7 +37,7 @@ def kernel(name: str) -> Callable[..., Any] | None:
         return None
     if not hasattr(compiled, name):
         raise ImportError(f"fastnn: the compiled kernels lack {name}: they are of other sources than the Python files; "
-                          "build them again (pip install -e ., or make build)")
+                          "build them again: make build")
     return getattr(compiled, name)
 
 

@@ -48,7 +48,7 @@ cdef Py_ssize_t slot_of(object cls, str name) except -1:
     descriptor = cls.__dict__[name]
     if type(descriptor).__name__ != "member_descriptor":
         raise ImportError(f"fastnn: {cls.__name__}.{name} is no slot: the compiled kernels are of other sources than "
-                          "the Python files; build them again (pip install -e ., or make build)")
+                          "the Python files; build them again: make build")
     return (<PyMemberDescrObject *><PyObject *>descriptor).d_member.offset
 
 
