@@ -58,16 +58,19 @@ enum {
      * PHILOX_WORDS (dropout). For heads of 64 float, what one tile touches takes 128 KiB forward
      * and 240 KiB backward: less than the least L2 cache that caches.h knows. So the sizes follow
      * no cache, and the bits of a result, which depend on them, are the same on all machines with
-     * an instruction set. */
+     * an instruction set. Timed: docs/kernels/attention.md, "Sizes of tiles". */
     TILE_T = 64, TILE_U = 128,
     TILE_C = 256,                               /* columns of q or dy in the transposed copy; wider
-                                                   heads go through it piece by piece */
+                                                   heads go through it piece by piece; bound: two
+                                                   copies of 64 KiB of floats */
     FROM_ROWS = 0, BY_ROWS = 1, BY_COLUMNS = 2, /* how a product reads its left operand:
                                                    attention_tile.tmpl.h */
     ATTENTION_WORK = 1 << 20,                   /* multiply-adds that a block of a parallel loop
-                                                   should be worth */
-    FEW = 4, FEW_COST = 8,                      /* so many queries go row by row, each as long as so
-                                                   many in a tile */
+                                                   should be worth; chosen: some 10 microseconds */
+    FEW = 4,                                    /* so many queries go row by row; timed:
+                                                   docs/kernels/attention.md, "One query" */
+    FEW_COST = 8,                               /* each counts as so many in a tile; chosen: one
+                                                   that sees 1,024 keys of 64 is worth a block */
     /* Rows a multiple of ALIASED bytes apart evict each other from the caches (cache aliasing), as
      * heads do in a joint projection of q, k and v. What a product passes many times is copied
      * then, up to NEAR elements at a time. Timed: docs/kernels/attention.md. */

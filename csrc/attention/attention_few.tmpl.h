@@ -5,8 +5,8 @@
  *            of it idle. Here the sum over the head size fills it: one row of k after the other is
  *            multiplied with the query, and one row of v after the other added to y. Keys and
  *            values are read from memory once, and that is what the time of one query goes to.
- *            Further queries find a tile's rows in the cache. From five queries on tiles are
- *            quicker.
+ *            Further queries find a tile's rows in the cache. From how many on tiles are
+ *            quicker: docs/kernels/attention.md, "One query".
  */
 
 /* s[u] = sum_c q[c] k[u,c] for a few keys; two at a time, whose sums do not wait for each other */

@@ -14,8 +14,9 @@
  *            the gradient of w.
  * Constants  each with its unit. "Timed": set by the clock, at one thread, in float32, on a machine
  *            with AVX-512; between two methods it is about where their times cross.
- *            docs/kernels/conv2d.md has the cases. "Bound": a limit of memory, computed. "Chosen":
- *            from the size of a cache or a tile as stated; twice or half of it changes little.
+ *            docs/kernels/conv2d.md has the cases. "Bound": a limit of memory, or of another
+ *            method, computed. "Chosen": from the size of a cache or a tile as stated; twice or
+ *            half of it changes little.
  */
 #ifndef FASTNN_CONV2D_CHOOSE_H
 #define FASTNN_CONV2D_CHOOSE_H
@@ -73,8 +74,8 @@ enum {
                                chosen */
     CONV_BLOCKS = 8,        /* blocks to aim at, so that 2, 4 and 8 threads have equal work;
                                chosen */
-    CONV_UNIT = 32          /* block sizes are multiples of this: whole tiles of the product, of 2
-                               vectors */
+    CONV_UNIT = 32          /* block sizes are multiples of this; chosen: whole tiles of the
+                               product, of 2 vectors */
 };
 
 /* Products summed into one output. */
@@ -112,10 +113,11 @@ static inline fnn_size conv_image_blocks(const fnn_window *g, fnn_size blocks)
 /* ---- few: conv2d_few.tmpl.h ------------------------------------------------------------------ */
 enum {
     FEW_OUTPUTS_LEAST = 4,      /* outputs of all images. Up to 3, the matrix product after columns
-                                   reads the filters once too (gemm_skinny) */
+                                   reads the filters once too; bound: GEMM_SKINNY + 1 */
     FEW_OUTPUTS = 64,           /* outputs of all images, at most: one tile of AVX-512, 4 vectors of
                                    16 floats; timed */
-    FEW_FILTERS_LEAST = 17,     /* filters: for fewer, DIRECT_FILTERS, the direct method serves */
+    FEW_FILTERS_LEAST = 17,     /* filters; bound: for DIRECT_FILTERS and fewer, the direct method
+                                   serves */
     FEW_WEIGHTS = 1 << 16,      /* elements of w from which they are most of what is read: 256 KiB
                                    of floats, where an L1 cache holds 32 to 48; chosen */
     FEW_FILTERS_MOST = 1 << 14, /* filters; bound: 8 MiB of sums in double precision */
@@ -232,9 +234,8 @@ enum {
                                    could serve: half a MiB of floats, half of an L2 cache; chosen */
     DIRECT_PLANE = 1 << 20,     /* elements of one plane with padding, for depthwise; bound: 8 MiB
                                    of doubles */
-    DIRECT_SEEN = 3,            /* length of a frame's row for so many outputs in it, at most 3
-                                   for */
-    DIRECT_WANTED = 2           /* 2: the rest is computed in vain; chosen */
+    DIRECT_SEEN = 3,            /* length of a frame's row for the outputs in it: at most 3, */
+    DIRECT_WANTED = 2           /* for 2: the rest is computed in vain; chosen */
 };
 
 /* Depthwise, for y, dx and dw: one channel in a group, few filters on it, and a plane that fits. */
@@ -271,8 +272,8 @@ static inline fnn_window conv_flipped(const fnn_window *g)
 enum {
     FLIPPED_PIXELS = 2,     /* pixels of dx for one of dy, at most: the others multiply zeros;
                                chosen */
-    FLIPPED_COLUMNS_DX = 3, /* the same where it would go by columns: 3 of dx for */
-    FLIPPED_COLUMNS_DY = 2, /* 2 of dy; chosen */
+    FLIPPED_COLUMNS_DX = 3, /* the same where it would go by columns: 3 of dx, */
+    FLIPPED_COLUMNS_DY = 2, /* for 2 of dy; chosen */
     FLIPPED_MATRIX = 2      /* and its column matrix against that of the columns of dx, at most;
                                chosen */
 };

@@ -10,7 +10,8 @@
  */
 #ifndef FNN_CONV_DEPTHWISE_ONCE
 #define FNN_CONV_DEPTHWISE_ONCE
-enum { DEPTHWISE_ROWS = 8 };                    /* enough sums to hide a multiply-add's latency */
+enum { DEPTHWISE_ROWS = 8 };                    /* rows of a tile; chosen: 2 units with a latency of
+                                                   4 need 8 sums in flight */
 #endif
 
 /* The sums of a plane */

@@ -26,10 +26,12 @@
 #ifndef FNN_CONV_FEW_ONCE
 #define FNN_CONV_FEW_ONCE
 enum {
-    FEW_FILTERS = 6,    /* filters in a panel: with FEW_NV vectors of outputs as many sums as
+    FEW_FILTERS = 6,    /* filters in a panel; bound: with FEW_NV vectors of outputs as many sums as
                            registers hold */
-    FEW_PIECE = 4,      /* numbers copied at a time, or twice as many */
-    FEW_TAPS = 256      /* taps at a time, at least */
+    FEW_PIECE = 4,      /* numbers copied at a time, or twice as many; chosen: rows of 4 and 8
+                           outputs are a register each */
+    FEW_TAPS = 256      /* taps at a time, at least; chosen: half of the least L2 cache holds so
+                           many for FEW_OUTPUTS in double precision */
 };
 #endif
 

@@ -23,8 +23,10 @@
 #ifndef FNN_CONV_PIXELS_ONCE
 #define FNN_CONV_PIXELS_ONCE
 enum {
-    PIXELS_LANES = 16,      /* channels in a group from which they are interleaved */
-    PIXELS_ROOM = 64        /* elements of a panel's bias: room for any NR */
+    PIXELS_LANES = 16,      /* channels in a group from which they are interleaved; timed, for 3 and
+                               for many: docs/kernels/conv2d.md; between them chosen: a vector of
+                               AVX-512 */
+    PIXELS_ROOM = 64        /* elements of a panel's bias; bound: room for any NR */
 };
 
 /* From one plane of a frame to the next: an odd number of cache lines of floats, so that the planes

@@ -21,7 +21,9 @@
 
 #ifndef FNN_CONV_DW_ONCE
 #define FNN_CONV_DW_ONCE
-enum { DW_MOST = 8, DW_ROWS = 3 };                  /* taps of a window row, and rows, in a tile */
+/* Taps of a window row, and rows, in a tile. Bound: with up to 2 vectors of filters these are 48
+ * sums, and DW_SUMS says which of the shapes the registers hold. */
+enum { DW_MOST = 8, DW_ROWS = 3 };
 #endif
 
 typedef struct {

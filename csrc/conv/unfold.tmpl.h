@@ -16,7 +16,7 @@
 
 #ifndef FNN_UNFOLD_ONCE
 #define FNN_UNFOLD_ONCE
-enum { UNFOLD_GRAIN = 16384 };                      /* elements of cols in a block */
+enum { UNFOLD_GRAIN = 16384 };      /* elements of cols in a block; chosen: as MAP_GRAIN */
 /* plane: the geometry with one channel */
 typedef struct { void *y; const void *x; fnn_window plane; } fnn_unfold_args;
 

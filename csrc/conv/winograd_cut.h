@@ -10,7 +10,8 @@
  *            panel  two vectors of filters, NR = 2 VL: 32 floats with AVX-512
  *            kinds  of points: 0, 1, -1 are the first, infinity the second, i the third
  *            set    of a product: all the tiles that have its points; see wino_cut
- * Constants  "timed", "bound": as in conv2d_choose.h. The cases are in docs/kernels/winograd.md.
+ * Constants  "timed", "bound", "chosen": as in conv2d_choose.h. The cases are in
+ *            docs/kernels/winograd.md.
  */
 #ifndef FASTNN_WINOGRAD_CUT_H
 #define FASTNN_WINOGRAD_CUT_H
@@ -19,6 +20,7 @@
 #include "core/window.h"
 
 /* ---- tiles ----------------------------------------------------------------------------------- */
+/* What the algorithm is: docs/kernels/winograd.md. */
 enum {
     WINO_OUT = 4, WINO_IN = 6,                  /* outputs and pixels of a tile, along each axis */
     WINO_PRODUCTS = 46,                         /* of a tile, where direct convolution has 9 * 16 =
@@ -89,16 +91,17 @@ typedef struct { uint16_t empty, direct; } wino_note;
 enum { WINO_INNER, WINO_OUTER, WINO_TALLIES };
 
 enum {
-    WINO_FAINT = 64,        /* how much a tile may weigh beside a window; an even tile weighs 4
-                               times as much */
-    WINO_LOPSIDED = 4096,   /* the same of squares, for weights */
-    WINO_VIEWS = 25,        /* views of a filter at most: 5 x 5 outputs at the edges */
+    WINO_FAINT = 64,        /* how much a tile may weigh beside a window; chosen: 16 times what an
+                               even tile weighs, so that few are looked at. The error that this lets
+                               through is measured: docs/kernels/winograd.md */
+    WINO_LOPSIDED = 4096,   /* the same of squares, for weights; bound: WINO_FAINT squared */
+    WINO_VIEWS = 25,        /* views of a filter; bound: 5 x 5 outputs at the edges differ */
     WINO_SLICES = 32,       /* partial sums over channels at most; bound: in the worst case a fifth
                                of V */
-    WINO_DIRECT = 1 << 18,  /* elements of columns of directly summed tiles: 1 MiB of floats, an L2
-                               cache */
+    WINO_DIRECT = 1 << 18,  /* elements of columns of directly summed tiles; chosen: 1 MiB of
+                               floats, an L2 cache */
     WINO_DIRECT_FILTERS = 1 << 12, /* filters at a time; bound: 2 MiB of sums in double precision */
-    WINO_DIRECT_OUTPUTS = 2048  /* outputs at a time, for dw */
+    WINO_DIRECT_OUTPUTS = 2048  /* outputs at a time, for dw; chosen: 72 KiB of floats in columns */
 };
 
 /* ---- whether it serves and pays -------------------------------------------------------------- */
@@ -115,10 +118,17 @@ static inline int wino_serves(const fnn_window *g)
         && g->N > 0 && g->K > 0 && g->C > 0 && g->P <= 1 << 16 && g->Q <= WINO_ACROSS * WINO_OUT;
 }
 
-/* Whether the transforms' additions are worth the multiplications that they save: by counting. A
- * transform of a tile costs some 300 operations per channel or filter, that of a filter 320 per
- * channel. They run at the speed of multiply-adds but for loads and stores. All together must be
- * less than 0.8 of the definition's multiply-adds. */
+/* Operations of a transform, counted. They run at the speed of multiply-adds, but for loads and
+ * stores. */
+enum {
+    WINO_TILE_WORK = 300,   /* of a tile, for each channel and each filter */
+    WINO_FILTER_WORK = 320  /* of a filter, for each channel */
+};
+/* The part of the definition's multiply-adds to stay below; chosen: a fifth is for loads and
+ * stores, which are not counted. */
+#define WINO_PART 0.8
+
+/* Whether the transforms' additions are worth the multiplications that they save. */
 static inline int wino_pays(const fnn_window *g, wino_cut cut, fnn_size filter_transforms)
 {
     static const int real[WINO_OUT] = { 0, 3, 4, 3 };           /* points of the last tile but i */
@@ -131,20 +141,22 @@ static inline int wino_pays(const fnn_window *g, wino_cut cut, fnn_size filter_t
                                     + 6 * i_down * i_across);
     const double tiles = (double)g->N * cut.down * cut.across, pairs = (double)g->C * fnn_round_up(g->K, 32);
     const double direct = 9.0 * g->N * g->P * g->Q * g->K * g->C;
-    return products * pairs + 320 * filter_transforms * pairs + 300 * tiles * (g->C + g->K) < 0.8 * direct;
+    const double transforms = WINO_FILTER_WORK * filter_transforms * pairs + WINO_TILE_WORK * tiles * (g->C + g->K);
+    return products * pairs + transforms < WINO_PART * direct;
 }
 
 /* ---- y: bands -------------------------------------------------------------------------------- */
 enum {
-    WINO_CHANNELS = 128,    /* channels in a block of a sum: a panel's U is 736 KiB of floats, in an
-                               L2 cache */
+    WINO_CHANNELS = 128,    /* channels in a block of a sum; chosen: a panel's U is 736 KiB of
+                               floats, in an L2 cache */
     WINO_BANDS = 8,         /* bands from which each thread has bands of its own, if they are 4 for
                                each, */
     WINO_TILES_OWN = 24,    /* or tiles, if each can have as many as any other: twice that, if it
                                transforms the filters; timed */
     WINO_V = 3072,          /* tiles times channels in a band for each MiB of L2 cache: V takes half
                                of it; timed */
-    WINO_TILES_FEW = 24,    /* tiles in a band, the least */
+    WINO_TILES_FEW = 24,    /* tiles in a band, the least; chosen: half of the most, whatever the
+                               caches are */
     WINO_TILES = 48,        /* and the most, where the filters are transformed once; timed */
     WINO_TILES_MOST = 128,  /* the most, where they are transformed for each band; timed */
     WINO_NOTES = 1 << 20    /* bytes of notes where a result is not finite: more images go part by
@@ -192,8 +204,8 @@ enum {
     WINO_DW_TILES_OWN = 40, /* and where each has its own. The sums' order depends on them, so they
                                are the same with every cache; timed */
     WINO_DW_PARTS = 8,      /* parts of the tiles, each with a partial sum of dw, at most: */
-    WINO_DW_PARTS_FEW = 4,  /* the same for filters of more than */
-    WINO_DW_PART = 1 << 16  /* elements; bound: partial sums of 2 MiB of floats */
+    WINO_DW_PARTS_FEW = 4,  /* the same where dw has more elements than the next says; */
+    WINO_DW_PART = 1 << 16  /* elements; bound: 8 partial sums of 256 KiB of floats are 2 MiB */
 };
 
 /* Bands in parts, each with a partial sum, so that there is work for all threads; panels of filters

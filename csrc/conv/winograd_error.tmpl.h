@@ -12,8 +12,8 @@
  *            output at a padded edge uses are faint: it is convolved by columns.
  * dw         A channel of x, or of dy, is lopsided where the edge, which some taps do not see,
  *            outweighs the rest. Its weights are summed directly.
- * Cost       Each is noticed from sums of what is in registers anyway, in some 1 % of the
- *            instructions; the sums decide whether anything is looked at a second time.
+ * Cost       Each is noticed from sums of what is in registers anyway; the sums decide whether
+ *            anything is looked at a second time.
  */
 
 /* ---- y, dx: faint windows -------------------------------------------------------------------- */

@@ -41,8 +41,8 @@
  *            the process at any point.
  * Fork       A child has one thread only. Its pool forgets the workers and starts new ones in its
  *            next loop.
- * Cost       0.1 microseconds for an empty loop of two blocks with the worker awake, 2 if it must
- *            be woken (`test_parallel --time` measures it).
+ * Cost       of an empty loop of two blocks, with the worker awake, or if it must be woken:
+ *            `test_parallel --time` measures it; docs/kernels/README.md has figures.
  * Tests      tests/c/test_parallel.c
  */
 #if !defined(_WIN32)

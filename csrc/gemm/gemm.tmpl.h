@@ -40,48 +40,58 @@
 
 #ifndef FNN_GEMM_ONCE
 #define FNN_GEMM_ONCE
-/* Chosen by measuring (docs/kernels/gemm.md). */
+/* "Timed", "bound", "chosen": docs/words.md. The cases are in docs/kernels/gemm.md, "Where the
+ * constants come from". */
 enum {
     /* gemm_tile: products */
-    GEMM_STEPS = 4,             /* unrolled in the loop over k; each round prefetches a row of C */
-    GEMM_AHEAD = 8,             /* how far ahead rows of B are prefetched */
+    GEMM_STEPS = 4,             /* unrolled in the loop over k; each round prefetches a row of C;
+                                   timed */
+    GEMM_AHEAD = 8,             /* how far ahead rows of B are prefetched; timed */
     /* gemm_blocked */
-    GEMM_KC = 256,                          /* products in a block: a panel of A is under half an L1
-                                               cache */
-    GEMM_KEEP_LEAST = 4, GEMM_KEEP = 64,    /* panels kept in half of the L2 cache: the least and
-                                               the most */
-    GEMM_DIRECT_A = 4, GEMM_DIRECT_B = 2,   /* an operand is not copied if at most so many panels
-                                               read it */
-    GEMM_DIRECT_ROWS = 512,                 /* nor is B, for so many rows of A, if its rows are
-                                               close */
-    GEMM_DIRECT_SPLIT = 256,                /* the same where vectors of B lie across cache lines */
-    GEMM_DIRECT_BYTES = 4096,               /* close: at most so many bytes apart, */
-    GEMM_PASS_BYTES = 1024,                 /* or so many where a copy costs little
-                                               (plan->b_passes) */
-    GEMM_SMALL_A = 1 << 16,                 /* bytes of A in a block that stay while a wider B
-                                               passes by */
-    GEMM_STREAMS = 64,                      /* rows of B in a block of k where A has few rows */
-    GEMM_STREAM_COLUMNS = 512,              /* and rows of B have so many elements */
-    GEMM_PART_LEAST = 400000,               /* multiply-adds that are worth a thread, */
-    GEMM_PART_MOST = 1 << 30,               /* and the most in a part, so that no thread keeps
-                                               others waiting */
-    GEMM_GROUP_WORK = 1 << 21,              /* multiply-adds that are worth a block of a parallel
-                                               loop */
+    GEMM_KC = 256,              /* products in a block; chosen: a panel of A is under half an L1
+                                   cache */
+    GEMM_KEEP_LEAST = 4,        /* panels kept in half of the L2 cache: the least, */
+    GEMM_KEEP = 64,             /* and the most; bound: an array on the stack */
+    GEMM_DIRECT_A = 4,          /* A is not copied if at most so many panels of B read it, */
+    GEMM_DIRECT_B = 2,          /* nor B if at most so many of A do; chosen: a copy that is read so
+                                   seldom does not pay */
+    GEMM_DIRECT_ROWS = 512,     /* nor is B, for so many rows of A, if its rows are close; timed */
+    GEMM_DIRECT_SPLIT = 256,    /* the same where vectors of B lie across cache lines; timed */
+    GEMM_DIRECT_BYTES = 4096,   /* close: at most so many bytes apart, */
+    GEMM_PASS_BYTES = 1024,     /* or so many where a copy costs little (plan->b_passes); timed */
+    GEMM_SMALL_A = 1 << 16,     /* bytes of A in a block that stay while a wider B passes by;
+                                   timed */
+    GEMM_STREAMS = 64,          /* rows of B in a block of k where A has few rows, */
+    GEMM_STREAM_COLUMNS = 512,  /* and rows of B have so many elements; timed, both together */
+    GEMM_PART_LEAST = 400000,   /* multiply-adds that are worth a thread; chosen: some 3
+                                   microseconds */
+    GEMM_PART_MOST = 1 << 30,   /* and the most in a part, so that no thread keeps others waiting;
+                                   timed */
+    GEMM_GROUP_WORK = 1 << 21,  /* multiply-adds that are worth a block of a parallel loop; chosen:
+                                   some 20 microseconds */
     /* gemm_skinny */
-    GEMM_SKINNY = 3,            /* rows or columns up to which a product is skinny */
-    GEMM_SKINNY_K = 4096,       /* products in a block of k */
-    GEMM_SKINNY_WORK = 1 << 17, /* elements of the matrix that are worth a block of a loop */
-    SKINNY_CHUNK = 256,         /* products in a chunk: the most */
-    SKINNY_BAND = 1024,         /* neighbouring columns whose partial sums are kept: the most */
-    SKINNY_ROWS = 4,            /* rows of the matrix read at a time, */
-    SKINNY_COLUMNS = 8,         /* or columns */
-    SKINNY_LEVELS = 5,          /* of the tree that adds 16 partial sums: its leaves and 4 above */
-    SKINNY_PUT = 64,            /* columns whose results are written at a time */
+    GEMM_SKINNY = 3,            /* rows or columns up to which a product is skinny; bound: with
+                                   SKINNY_ROWS their factors fit in 16 registers */
+    GEMM_SKINNY_K = 4096,       /* products in a block of k; chosen: 16 KiB of floats in a row of X,
+                                   half an L1 cache */
+    GEMM_SKINNY_WORK = 1 << 17, /* elements of the matrix that are worth a block of a loop; chosen:
+                                   half a MiB of floats */
+    SKINNY_CHUNK = 256,         /* products in a chunk: the most, */
+    SKINNY_BAND = 1024,         /* neighbouring columns whose partial sums are kept: the most;
+                                   timed, both together */
+    SKINNY_ROWS = 4,            /* rows of the matrix read at a time; timed: "One row" */
+    SKINNY_COLUMNS = 8,         /* or columns; chosen: 8 sums that do not wait for each other */
+    SKINNY_LEVELS = 5,          /* of the tree that adds 16 partial sums; bound: its leaves and 4
+                                   above */
+    SKINNY_PUT = 64,            /* columns whose results are written at a time; bound: 1.5 KiB of
+                                   doubles on the stack */
     /* gemm_split */
-    GEMM_SPLIT_AREA = 128 * 128,            /* elements of C up to which k is cut into chunks: */
-    GEMM_SPLIT_K = 1024, GEMM_SPLITS = 32,  /* the shortest chunk, the most chunks */
+    GEMM_SPLIT_AREA = 128 * 128,    /* elements of C up to which k is cut into chunks; chosen: 64
+                                       KiB of floats to add for each */
+    GEMM_SPLIT_K = 1024,        /* the shortest chunk; chosen: 4 blocks of k */
+    GEMM_SPLITS = 32,           /* the most chunks; chosen: work for many threads */
 };
-#define GEMM_SPLIT_BYTES ((fnn_size)4 << 20)        /* scratch for the chunks' results */
+#define GEMM_SPLIT_BYTES ((fnn_size)4 << 20)    /* scratch for the chunks' results; bound */
 
 /* The length of a part when n is cut into the fewest nearly equal parts of at most `most`; a
  * multiple of `unit`. */

@@ -13,7 +13,7 @@
  */
 #ifndef FNN_GEMM_PACK_ONCE
 #define FNN_GEMM_PACK_ONCE
-enum { GEMM_NV = 2 };                               /* vectors in a row of a tile */
+enum { GEMM_NV = 2 };       /* vectors in a row of a tile; chosen: MR x 2 sums fill the registers */
 
 #if defined(__GNUC__)
 #  define GEMM_APART static __attribute__((noinline))   /* called from many places, and not worth

@@ -131,7 +131,7 @@ FNN_INLINE void FN(gemm_tile)(const fnn_size mr, const fnn_size nv, const int by
 }
 
 /* The versions take most of it one by one, so that it stays in registers: a pointer to the whole
- * takes up to 1.3 % more instructions (C of 45 x 67, k = 40). */
+ * takes more instructions (docs/kernels/gemm.md). */
 typedef void FN(gemm_tile_fn)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb,
                               const REAL *next, fnn_size next_step, fnn_size k, const FN(gemm_end) *end);
 typedef void FN(gemm_copying_fn)(REAL *c, fnn_size rsc, const REAL *a, fnn_size sa, const REAL *b, fnn_size rsb,

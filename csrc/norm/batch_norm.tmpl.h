@@ -25,9 +25,12 @@
 #define FNN_BATCH_NORM_ONCE
 enum {
     NORM_SIDE = 16,                 /* channels side by side: at most so many, */
-    NORM_RUN = 256,                 /* of about so many elements together */
-    NORM_COLUMNS = 64,              /* channels side by side where each has one pixel, */
-    NORM_ROWS = 64                  /* and the images that are summed before double takes over */
+    NORM_RUN = 256,                 /* of about so many elements together; timed, both together:
+                                       docs/kernels/README.md */
+    NORM_COLUMNS = 64,              /* channels side by side where each has one pixel; chosen: 4
+                                       cache lines of floats in each image */
+    NORM_ROWS = 64                  /* and the images that are summed before double takes over;
+                                       chosen: with NORM_COLUMNS a chunk of NORM_CHUNK elements */
 };
 
 typedef struct {

@@ -17,7 +17,8 @@
  */
 #ifndef FNN_NORM_H_ONCE
 #define FNN_NORM_H_ONCE
-enum { FNN_NORM_BLOCK = 16384 };            /* elements that are worth a block of a parallel loop */
+enum { FNN_NORM_BLOCK = 16384 };            /* elements that are worth a block of a parallel loop;
+                                               chosen: as MAP_GRAIN */
 
 /* Rows in a block of layer norm's backward, which keeps sums of 2n elements: at least 8, and so
  * many that there are at most 64 blocks. */

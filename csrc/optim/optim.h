@@ -12,7 +12,7 @@
  */
 #ifndef FNN_OPTIM_ONCE
 #define FNN_OPTIM_ONCE
-enum { FNN_OPTIM_BLOCK = 8192 };
+enum { FNN_OPTIM_BLOCK = 8192 };    /* elements; chosen: half of MAP_GRAIN, with twice the arrays */
 #endif
 
 /* Stochastic gradient descent with momentum:

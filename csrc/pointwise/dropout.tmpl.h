@@ -18,7 +18,7 @@
 
 #ifndef FNN_DROPOUT_ONCE
 #define FNN_DROPOUT_ONCE
-enum { DROPOUT_GRAIN = 16384 };
+enum { DROPOUT_GRAIN = 16384 };     /* elements in a block; chosen: as MAP_GRAIN */
 typedef struct { void *y; const void *x; fnn_size span; double p; uint64_t key, call; } fnn_dropout_args;
 #endif
 

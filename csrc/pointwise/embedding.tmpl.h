@@ -13,7 +13,7 @@
  */
 #ifndef FNN_EMBEDDING_ONCE
 #define FNN_EMBEDDING_ONCE
-enum { EMBEDDING_GRAIN = 16384 };   /* elements a block */
+enum { EMBEDDING_GRAIN = 16384 };   /* elements in a block; chosen: as MAP_GRAIN */
 typedef struct {
     void *y;
     const void *x;

@@ -33,8 +33,11 @@
 
 #ifndef FNN_LOSS_TEMPLATE_ONCE
 #define FNN_LOSS_TEMPLATE_ONCE
-enum { LOSS_GRAIN = 16384, LOSS_STRIP = 256 };  /* elements in a block of a parallel loop; in a
-                                                   strip */
+enum {
+    LOSS_GRAIN = 16384,     /* elements in a block of a parallel loop; chosen: as MAP_GRAIN */
+    LOSS_STRIP = 256        /* elements in a strip; bound: up to 7 arrays of doubles on the stack,
+                               14 KiB */
+};
 #endif
 
 /* ---- pieces ---------------------------------------------------------------------------------- */

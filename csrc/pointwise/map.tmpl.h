@@ -27,13 +27,15 @@
 #ifndef FNN_MAP_ONCE
 #define FNN_MAP_ONCE
 
-enum { MAP_GRAIN = 16384 };         /* elements a block: some tens of microseconds from memory */
+enum { MAP_GRAIN = 16384 };         /* elements in a block of a parallel loop; chosen: some
+                                       microseconds from memory, more where there is arithmetic */
 
 #define R(constant) ((REAL)(constant))
 
 typedef struct { void *y; const void *a, *b; double p, q; } fnn_map_args;
 
-enum { MAP_PIECE = 128 };                       /* elements that are widened to double at a time */
+enum { MAP_PIECE = 128 };                       /* elements that are widened to double at a time;
+                                                   bound: 1 KiB for each array on the stack */
 
 static inline void fnn_widen(double *restrict out, const float *restrict in, fnn_size n)
 {

@@ -6,17 +6,20 @@
 #include <string.h>
 
 enum {
-    REDUCE_BLOCK = 16384,                       /* elements a task should have */
-    REDUCE_RUN = 256,                           /* elements summed in one loop; longer runs are
-                                                   halved */
-    REDUCE_ROWS = 128,                          /* rows added into one partial sum, before those are
-                                                   added */
-    REDUCE_COLUMNS = 512,                       /* columns of one task */
-    REDUCE_LANES = 64,                          /* running extremes kept side by side */
-    REDUCE_PARTS = 256,                         /* most pieces that one sum is cut into for the
-                                                   threads */
-    REDUCE_SCRATCH = 16 * 64 * REDUCE_COLUMNS   /* most partial sums held at a time: 4 MiB of
-                                                   double */
+    REDUCE_BLOCK = 16384,       /* elements that a task should have; chosen: as MAP_GRAIN */
+    REDUCE_RUN = 256,           /* elements summed in one loop, longer runs are halved; chosen: 16
+                                   vectors of AVX-512, since short sums lose less to
+                                   rounding */
+    REDUCE_ROWS = 128,          /* rows added into one partial sum, before those are added; chosen:
+                                   for the error, as REDUCE_RUN */
+    REDUCE_COLUMNS = 512,       /* columns of one task; bound: 4 KiB of double on the stack for each
+                                   array of sums */
+    REDUCE_LANES = 64,          /* running extremes kept side by side; chosen: 4 vectors of AVX-512,
+                                   or 8 of AVX2, that do not wait for each other */
+    REDUCE_PARTS = 256,         /* pieces that one sum is cut into, at most; chosen: work for many
+                                   threads, and few partial sums to add */
+    REDUCE_SCRATCH = 16 * 64 * REDUCE_COLUMNS   /* partial sums held at a time, at most; bound: 4
+                                                   MiB of double, for 16 pieces of the widest x */
 };
 
 /* Partial results b into a, element by element. */

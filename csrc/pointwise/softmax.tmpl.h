@@ -29,9 +29,11 @@
 #ifndef FNN_SOFTMAX_ONCE
 #define FNN_SOFTMAX_ONCE
 enum {
-    STRIP = 64,                                     /* positions side by side */
-    SOFTMAX_BLOCK = 16384,                          /* elements worth a block of a parallel loop */
-    ENTROPY_ROWS = 16                               /* rows whose logarithms are taken together */
+    STRIP = 64,             /* positions side by side; chosen: 4 cache lines of floats in a row of
+                               memory */
+    SOFTMAX_BLOCK = 16384,  /* elements worth a block of a parallel loop; chosen: as MAP_GRAIN */
+    ENTROPY_ROWS = 16       /* rows whose logarithms are taken together; chosen: a vector of
+                               AVX-512 */
 };
 typedef struct { fnn_size outer, axis, inner, strips, grain; } fnn_strips;
 

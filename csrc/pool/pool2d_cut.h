@@ -1,5 +1,9 @@
 /* pool2d_cut.h -- pooling's methods: whether one applies to a window, and how it cuts its work into
- * tiles. All cuts depend on sizes only, never on threads or type. */
+ * tiles. All cuts depend on sizes only, never on threads or type.
+ *
+ * Constants  "bound", "chosen": docs/words.md. What the methods brought is in
+ *            docs/kernels/pooling.md; of the numbers here no timing is on record.
+ */
 #ifndef FASTNN_POOL2D_CUT_H
 #define FASTNN_POOL2D_CUT_H
 
@@ -7,16 +11,18 @@
 
 /* ---- for all methods ------------------------------------------------------------------------- */
 enum {
-    POOL_GRAIN = 16384,         /* elements visited in a block of a parallel loop */
-    POOL_TAPS = 255,            /* the most taps that a byte can number, */
-    POOL_NONE = FNN_POOL_NONE,  /* and the number that stands for none */
-    POOL_COLUMNS = 2048,        /* columns of any tile */
+    POOL_GRAIN = 16384,         /* elements visited in a block of a parallel loop; chosen: as
+                                   MAP_GRAIN */
+    POOL_TAPS = 255,            /* taps; bound: the most that a byte can number, */
+    POOL_NONE = FNN_POOL_NONE,  /* and the number that stands for none; bound: the last of a byte */
+    POOL_COLUMNS = 2048,        /* columns of any tile; chosen: 8 KiB of floats in a row, of which
+                                   an L1 cache holds a few */
     POOL_FRAMES = 1 << 15,      /* elements of the image that a tile aims at, with those of its
-                                   buffers */
-    POOL_STRIP = 16,            /* elements of a strip, a piece of a row: one or more vectors at
-                                   every level */
-    POOL_BYTES = 64             /* elements of a strip of tap numbers: one or more vectors of
-                                   bytes */
+                                   buffers; chosen: 128 KiB of floats, in any L2 cache */
+    POOL_STRIP = 16,            /* elements of a strip, a piece of a row; chosen: one or more
+                                   vectors at every level */
+    POOL_BYTES = 64             /* elements of a strip of tap numbers; chosen: one or more vectors
+                                   of bytes */
 };
 
 /* A loop that keeps the registers to itself: in the function around it pointers would be spilled.
@@ -69,7 +75,7 @@ static inline pool_tile pool_tile_of(const pool_tiles *cut, fnn_size item, fnn_s
 }
 
 /* ---- 2x2 windows (pool2d_two.tmpl.h) --------------------------------------------------------- */
-enum { POOL_TWO_OUTPUTS = 1 << 12 };                /* outputs of a tile */
+enum { POOL_TWO_OUTPUTS = 1 << 12 };    /* outputs of a tile; chosen: they see 64 KiB of floats */
 
 /* Side by side, all inside the image */
 static inline int pool_is_two_by_two(const fnn_window *g)
@@ -83,8 +89,10 @@ static inline pool_tiles pool_cut_2x2(const fnn_window *g) { return pool_cut(g->
 
 /* ---- 3x3 windows (pool2d_three.tmpl.h) ------------------------------------------------------- */
 enum {
-    POOL_WIDEST = 1 << 16,              /* columns of an image at most: its rows are not cut */
-    POOL_AHEAD = 896                    /* elements between what is read and what is prefetched */
+    POOL_WIDEST = 1 << 16,  /* columns of an image at most, as its rows are not cut; bound: 512 KiB
+                               of doubles in a row */
+    POOL_AHEAD = 896        /* elements between what is read and what is prefetched; chosen: 3.5
+                               KiB of floats, less than a page */
 };
 
 /* They move by 2, and all of them see the image. */
@@ -102,8 +110,9 @@ static inline pool_tiles pool_cut_three(const fnn_window *g, fnn_size rows)
 
 /* ---- windows of few taps, in frames (pool2d_frames.tmpl.h) ----------------------------------- */
 enum {
-    POOL_STRIDE = 8,                        /* the largest stride that is sorted into frames */
-    POOL_FRAMES_MAX = 1 << 18               /* elements of frames that a tile of one row may need */
+    POOL_STRIDE = 8,            /* the largest stride that is sorted into frames; chosen */
+    POOL_FRAMES_MAX = 1 << 18   /* elements of frames that a tile of one row may need; bound: 2 MiB
+                                   of doubles in scratch memory */
 };
 
 /* From a window's first tap to the last, in rows of a frame, and in elements of its rows */
@@ -133,7 +142,9 @@ static inline pool_tiles pool_cut_frames(const fnn_window *g, fnn_size rows, fnn
 }
 
 /* ---- maxima of the same windows (pool2d_rows.tmpl.h) ----------------------------------------- */
-enum { POOL_ROWS = 4 };                     /* rows of outputs that go down before they go across */
+enum { POOL_ROWS = 4 };     /* rows of outputs that go down before they go across; chosen: their
+                               maxima and tap numbers are 8 rows, up to 1,000 columns in an L1
+                               cache */
 
 /* Rows of outputs whose images hold about POOL_FRAMES elements. What a tile and the next one both
  * need is read twice. */
@@ -143,7 +154,8 @@ static inline pool_tiles pool_cut_rows(const fnn_window *g)
 }
 
 /* ---- windows one by one (pool2d.tmpl.h) ------------------------------------------------------ */
-enum { POOL_SPANS = 64 };               /* outputs of a row whose windows are found at one time */
+enum { POOL_SPANS = 64 };               /* outputs of a row whose windows are found at one time;
+                                           bound: 1.5 KiB on the stack */
 
 /* Elements that window p of the mean counts along one direction: its part in the image, or in the
  * padded image. */

@@ -23,7 +23,8 @@
 #include "core/sizes.h"                     /* and gemm/gemm.h, which kernels.h includes before */
 
 enum { FNN_RECURRENT_ROWS = 256 };  /* rows of dz, steps times sequences, in a part of the backward
-                                       pass: what a block of a matrix product sums up */
+                                       pass: what a block of a matrix product sums up; timed:
+                                       docs/kernels/lstm.md, "Backward" */
 
 /* A "piece" is H numbers of a row, those of one gate. How many a row of gates, or of their
  * gradients, has: 4, 3 and 1 gates (LSTM, GRU, RNN) make 4, 4 and 1, as GRU keeps W_hn h + b_hn

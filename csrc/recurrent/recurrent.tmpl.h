@@ -66,13 +66,19 @@
 #ifndef FNN_REC_ONCE
 #define FNN_REC_ONCE
 enum {
-    REC_SHARE = 1 << 16,   /* multiply-adds of a step that are worth a thread */
-    REC_PACK = 1 << 16,    /* elements of W_hh whose packing is worth a block of a loop */
-    REC_GROUP = 24,        /* most sequences that meet a panel while it is in the L1 cache */
-    REC_DEPTH = 128,       /* rows of a panel multiplied at a time: 32 KB in float32 with AVX-512 */
-    REC_SPLIT = 4,         /* sequences that are worth reading W_hh for */
-    REC_SUM = 64,          /* rows of dz added up before their sum is added to db */
-    REC_BIASES = 256       /* elements of db in a block */
+    REC_SHARE = 1 << 16,   /* multiply-adds of a step that are worth a thread; chosen. Timed is what
+                              sharing the steps of one sequence brings, with 4 shares in a step:
+                              docs/kernels/lstm.md */
+    REC_PACK = 1 << 16,    /* elements of W_hh whose packing is worth a block of a loop; chosen: 256
+                              KiB of floats */
+    REC_GROUP = 24,        /* sequences, at most, that meet a panel while it is in the L1 cache;
+                              chosen: whole tiles of 6 or 8 rows, and of 3 or 4 with 16 registers */
+    REC_DEPTH = 128,       /* rows of a panel multiplied at a time; chosen: 32 KiB of floats with
+                              AVX-512, an L1 cache */
+    REC_SPLIT = 4,         /* sequences that are worth reading W_hh for; chosen: a tile, or half */
+    REC_SUM = 64,          /* rows of dz added up before their sum is added to db; chosen: short
+                              sums lose less to rounding */
+    REC_BIASES = 256       /* elements of db in a block; bound: 2 KiB of doubles on the stack */
 };
 #endif
 

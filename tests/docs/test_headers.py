@@ -1,5 +1,5 @@
 """What the C headers say about themselves: maps that name every file, names that name every kernel,
-headings that stand where they are looked for.
+headings that stand where they are looked for, and where constants come from.
 """
 
 import re
@@ -68,6 +68,61 @@ def test_headings_begin_a_line():
     assert {"Math", "Method", "Threads", "Layout"} <= headings
     found = {path.name: words for path, comment in comments.items() if (words := swallowed(comment, headings))}
     assert not found
+
+
+# What is no choice: a code, a flag, a limit that users are told, and what an algorithm is.
+GIVEN = {"FROM_ROWS", "BY_ROWS", "BY_COLUMNS", "FNN_GEMM_ADD", "FNN_GEMM_RELU", "FNN_POOL_NONE", "FNN_MAX_DIMS",
+         "WINO_OUT", "WINO_IN", "WINO_PRODUCTS", "WINO_KINDS", "WINO_SETS", "WINO_PIXELS"}
+MARKED = re.compile(r"\b(timed|bound|chosen|counted)\b", re.I)
+PART = re.compile(r"/\*.*?\*/|\b([A-Z]\w+) *=", re.S)
+
+
+def unmarked(text: str) -> list[str]:
+    """The constants in enums of which no comment says where they come from: neither the one behind,
+    nor one that it leads on to, nor the last one above.
+    """
+    found = []
+    for enum in re.finditer(r"(?:/\*(?:(?!\*/).)*\*/\n)?^enum \{.*?\};(?:[ \t]*/\*.*?\*/)?", text, re.M | re.S):
+        parts = list(PART.finditer(enum[0]))
+        alone = [not enum[0][:part.start()].rpartition("\n")[2].strip() for part in parts]
+        for i, part in enumerate(parts):
+            if not part[1] or part[1] in GIVEN:
+                continue
+            above = [parts[j][0] for j in range(i) if not parts[j][1] and alone[j]]
+            said = ""
+            for j in range(i + 1, len(parts)):
+                if not parts[j][1] and not alone[j]:
+                    said += parts[j][0]
+                    if not re.search(r"[,:;]\s*\*/$", said):
+                        break
+            if not MARKED.search(said) and not (above and MARKED.search(above[-1])):
+                found.append(part[1])
+    return found
+
+
+FAMILIES = [path for path in sorted(CSRC.rglob("*.[ch]")) if path.parent.name not in ("csrc", "core", "ladder")]
+
+
+def test_constants_say_where_they_come_from():
+    found = {str(path.relative_to(CSRC)): names for path in FAMILIES if (names := unmarked(path.read_text()))}
+    assert not found, f"timed, bound or chosen (docs/words.md)? {found}"
+
+
+def test_an_unmarked_constant_is_noticed():
+    text = """
+/* Chosen: as stated. */
+enum { ABOVE = 1 };
+enum {
+    BEHIND = 2,     /* timed */
+    LEADS = 3,      /* the least, */
+    ON = 4,         /* and the most; bound: the
+                       stack */
+    /* part two */
+    BARE = 5,       /* elements */
+    LAST = 6        /* elements */
+};
+"""
+    assert unmarked(text) == ["BARE", "LAST"]
 
 
 def test_what_is_missing_is_noticed():
