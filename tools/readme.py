@@ -1,5 +1,5 @@
 """Write what the pages say from what is true: the README's speed table and docs/speed.md from the
-committed JSON, the records' pages, and the tables of ops and of models.
+committed JSON, the records' pages, and the tables of ops, of models and of optimisers.
 
     python tools/readme.py             write it
     python tools/readme.py --check     only say which pages are not current (exit code 1 if any);
@@ -21,9 +21,10 @@ sys.path.insert(0, str(ROOT))
 from fastnn import console, optable  # noqa: E402
 from fastnn.bench import bars, results  # noqa: E402
 from fastnn.models import registry  # noqa: E402
+from fastnn.optim import rule  # noqa: E402
 
 README, SPEED, OP_TABLE = ROOT/"README.md", ROOT/"docs"/"speed.md", ROOT/"docs"/"ops.md"
-MODEL_TABLE = ROOT/"docs"/"api"/"models.md"
+MODEL_TABLE, RULE_TABLE = ROOT/"docs"/"api"/"models.md", ROOT/"docs"/"api"/"optim.md"
 RESULTS = ROOT/"benchmarks"/"results"
 BEGIN, END = re.compile(r"<!-- .* writes what follows -->\n"), "<!-- up to here -->"
 LEVELS = ("portable", "neon", "avx2", "avx512")
@@ -145,6 +146,7 @@ def main() -> int:
     pages = {README: between_marks(README, readme_section()), SPEED: between_marks(SPEED, speed_section()),
              OP_TABLE: between_marks(OP_TABLE, f"\n{optable.markdown()}\n"),
              MODEL_TABLE: between_marks(MODEL_TABLE, f"\n{registry.markdown()}"),
+             RULE_TABLE: between_marks(RULE_TABLE, f"\n{rule.markdown()}"),
              **{RESULTS/f"{name}.md": results.markdown(record) for name, record in records().items()}}
     stale = [path for path, written in pages.items() if not path.exists()
              or path.read_text(encoding="utf-8") != written]

@@ -29,6 +29,7 @@ parameter([ 0.5, -1.5], requires_grad=True)
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,7 +40,7 @@ from ..backend import backend
 from ..errors import RangeError
 from ..kernels import compiled
 
-__all__ = ["RULES", "Rule", "Setting", "State", "at_least_zero", "on_kernels", "register", "switch"]
+__all__ = ["RULES", "Rule", "Setting", "State", "at_least_zero", "markdown", "on_kernels", "register", "switch"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +144,19 @@ def register(optimizer: Any, rule: Rule) -> None:
     """Give a class its rule, and put both into the table that the laws run over."""
     optimizer.rule = rule
     RULES[optimizer] = rule
+
+
+def markdown() -> str:
+    """The table of all rules for the documentation (tools/readme.py). Papers are the paragraph of
+    the class's docstring that has their years.
+    """
+    rows = []
+    for optimizer, rule in RULES.items():
+        papers = [" ".join(part.split()) for part in (optimizer.__doc__ or "").split("\n\n")
+                  if re.search(r"\((19|20)\d\d\)", part)]
+        settings = ", ".join(f"`{name}={default}`" for name, default in rule.defaults.items())
+        rows.append(f"| `{optimizer.__name__}` | `{rule.formula}` | {settings} | {' '.join(papers)} |")
+    return "\n".join(["| name | a step | settings | papers |", "|---|---|---|---|", *rows, ""])
 
 
 def on_kernels() -> bool:

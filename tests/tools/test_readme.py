@@ -27,6 +27,14 @@ def test_the_table_of_models_has_every_record():
 
 
 @needs_sources
+def test_the_table_of_optimisers_has_every_rule():
+    from fastnn.optim.rule import RULES
+    page = (ROOT / "docs" / "api" / "optim.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| `(.*?)` \| `lr=.*` \| (.*\(\d{4}\).*) \|$", page, re.M)
+    assert [row[:2] for row in rows] == [(optimizer.__name__, rule.formula) for optimizer, rule in RULES.items()]
+
+
+@needs_sources
 def test_generated_pages_are_current():
     done = subprocess.run([sys.executable, ROOT / "tools" / "readme.py", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
