@@ -151,6 +151,8 @@ def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None,
     if end is None:
         start, end = 0, start
     start, end, step = (x.item() if isinstance(x, Tensor) else x for x in (start, end, step))
+    if dtype is not None and dtype_of("arange", dtype).kind in "iu":
+        start, end, step = (int(x) for x in (start, end, step))     # fractions are cut off first
     if step == 0:
         raise RangeError(who="arange", expected="a step other than 0", got=step)
     if (end - start) / step < 0:
@@ -170,6 +172,8 @@ def linspace(start: float, end: float, steps: int = 100, *, dtype: Any = np.floa
     """
     on_cpu("linspace", device)
     first, last = float(start), float(end)
+    if dtype_of("linspace", dtype).kind in "iu":
+        first, last = float(int(first)), float(int(last))           # fractions are cut off first
     i = np.arange(_shape("linspace", (steps,))[0], dtype=np.float64)
     step = (last - first) / max(i.size - 1, 1)
     # from the nearer end, so that both are exact

@@ -33,6 +33,9 @@ FOREIGN: tuple[type[Exception], ...] = (TypeError, ValueError, AttributeError, L
                                         ZeroDivisionError, BufferError, RuntimeError)
 
 
+# What a function calls that does nothing but call `apply`, which refuses, and again for integers
+CALLS_APPLY = {"apply", "as_floats", "DTypeError"}
+
 tensor: Any = None                      # the function: tensor.py, which stands above, hands it over
 
 
@@ -93,7 +96,7 @@ def guard_all(space: dict[str, Any], safe: frozenset[str] = frozenset()) -> None
         if not isinstance(function, FunctionType):
             continue
         called = {n for n in function.__code__.co_names if not n.isupper()}
-        if function.__name__ not in safe and "explain" not in called and called != {"apply"}:
+        if function.__name__ not in safe and "explain" not in called and not called <= CALLS_APPLY:
             if function not in made:
                 made[function] = guarded(function)
             space[name] = made[function]

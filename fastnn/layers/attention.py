@@ -16,7 +16,7 @@ from ..errors import RangeError, ShapeError
 from ..tensor import Parameter, Tensor, tensor
 from .linear import Linear
 from .module import Module
-from .sizes import need_sizes
+from .sizes import need_sizes, parameter_dtype
 
 __all__ = ["MultiheadAttention"]
 
@@ -38,6 +38,9 @@ class MultiheadAttention(Module):
     dropout : float
         In training, the share of attention weights that is dropped.
     bias : bool
+    add_bias_kv, add_zero_attn : bool
+        One more key and value for every query to attend, behind the others: learned ones (bias_k
+        and bias_v, each (1, 1, D)), or zeros. The weights have a column for each.
     kdim, vdim : int, optional
         Widths of key and value where they differ from D.
     batch_first : bool
@@ -90,14 +93,17 @@ class MultiheadAttention(Module):
 
     in_proj_weight: Parameter | None
     in_proj_bias: Parameter | None
+    bias_k: Parameter | None
+    bias_v: Parameter | None
     q_proj_weight: Parameter | None
     k_proj_weight: Parameter | None
     v_proj_weight: Parameter | None
     out_proj: Linear
 
-    def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, *,
-                 kdim: int | None = None, vdim: int | None = None, batch_first: bool = False,
-                 dtype: Any = np.float32) -> None:
+    def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True,
+                 add_bias_kv: bool = False, add_zero_attn: bool = False, *, kdim: int | None = None,
+                 vdim: int | None = None, batch_first: bool = False, device: Any = None, dtype: Any = None) -> None:
+        dtype = parameter_dtype(type(self).__name__, dtype, device)
         super().__init__()
         need_sizes("MultiheadAttention", embed_dim=embed_dim, num_heads=num_heads)
         if num_heads < 1 or embed_dim < 1 or embed_dim % num_heads:
@@ -116,6 +122,9 @@ class MultiheadAttention(Module):
         self.register_parameter("k_proj_weight", weight(not joint, embed_dim, self.kdim))
         self.register_parameter("v_proj_weight", weight(not joint, embed_dim, self.vdim))
         self.register_parameter("in_proj_bias", weight(bias, 3 * embed_dim))
+        self.register_parameter("bias_k", weight(add_bias_kv, 1, 1, embed_dim))
+        self.register_parameter("bias_v", weight(add_bias_kv, 1, 1, embed_dim))
+        self.add_zero_attn = bool(add_zero_attn)
         self.out_proj = Linear(embed_dim, embed_dim, bias, dtype=dtype)
         self.reset_parameters()
 
@@ -128,6 +137,9 @@ class MultiheadAttention(Module):
         for b in (self.in_proj_bias, self.out_proj.bias):
             if b is not None:
                 init.zeros_(b)
+        for b in (self.bias_k, self.bias_v):
+            if b is not None:
+                init.xavier_normal_(b)
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None = None,
                 need_weights: bool = True, attn_mask: Tensor | None = None, average_attn_weights: bool = True,
@@ -141,6 +153,9 @@ class MultiheadAttention(Module):
             q, k, v = (F.transpose(a, 0, 1) for a in (q, k, v))
         q, k, v = (F.transpose(F.reshape(a, *a.shape[:2], self.num_heads, self.head_dim), 1, 2) for a in (q, k, v))
         mask = self._mask(attn_mask, key_padding_mask, q.shape[0], q.shape[2], k.shape[2], one)
+        if self.bias_k is not None or self.add_zero_attn:
+            k, v, mask = self._more_keys(k, v, mask, q.shape[2], is_causal)
+            is_causal = False
 
         dropout = self.dropout if self.training else 0.0
         weights = None
@@ -217,6 +232,30 @@ class MultiheadAttention(Module):
             return Tensor(~no)
         total = added[0] if len(added) == 1 else F.add(added[0], added[1])
         return total if no is None else F.masked_fill(total, Tensor(no), -math.inf)
+
+    def _more_keys(self, k: Tensor, v: Tensor, mask: Tensor | None, T: int,
+                   is_causal: bool) -> tuple[Tensor, Tensor, Tensor | None]:
+        """k, v and the mask with the learned key and value and the zeros behind, which every query
+        may attend.
+        """
+        B, U = k.shape[0], k.shape[2]
+        if is_causal:                               # said by a mask, which can have more columns
+            earlier = Tensor(np.tri(T, U, dtype=bool))
+            if mask is None or mask.dtype == np.bool_:
+                mask = earlier if mask is None else F.logical_and(mask, earlier)
+            else:
+                mask = F.masked_fill(mask, F.logical_not(earlier), -math.inf)
+        more = []
+        if self.bias_k is not None and self.bias_v is not None:
+            shape = (1, 1, self.num_heads, self.head_dim)
+            more.append([F.expand(F.transpose(F.reshape(b, shape), 1, 2), B, -1, -1, -1)
+                         for b in (self.bias_k, self.bias_v)])
+        if self.add_zero_attn:
+            more.append([Tensor(np.zeros((B, self.num_heads, 1, self.head_dim), k.dtype))] * 2)
+        keys, values = zip(*more)
+        if mask is not None:
+            mask = F.pad(mask, (0, len(more)), value=1.0 if mask.dtype == np.bool_ else 0.0)
+        return F.cat([k, *keys], 2), F.cat([v, *values], 2), mask
 
     def cost(self, inputs: tuple[Any, ...], output: Any) -> int:
         query, key = inputs[:2]

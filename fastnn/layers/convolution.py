@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from .. import arrays, init
 from .. import functional as F
 from ..errors import ShapeError
@@ -18,7 +16,7 @@ from ..ops import conv1d, conv2d, conv_transpose
 from ..ops.checks import pair, single
 from ..tensor import Parameter, Tensor
 from .module import Module, Window
-from .sizes import need_sizes
+from .sizes import need_defaults, need_sizes, parameter_dtype
 
 __all__ = ["Conv1d", "Conv2d", "ConvTranspose1d", "ConvTranspose2d"]
 
@@ -93,6 +91,8 @@ class Conv1d(_Convolution):
     groups : int
         G; must divide C and K. Filter k of group g sees only the channels of group g.
     bias : bool
+    padding_mode : "zeros"
+        For another border use F.pad first.
 
     Shapes: x (N, C, L) or (C, L) -> y (N, K, Q) or (K, Q); weight (K, C/G, S), bias (K,), both from
     U(-a, a) with a = 1/sqrt(C/G S). Q = (L + 2 padding - dilation (S - 1) - 1) // stride + 1.
@@ -115,7 +115,11 @@ class Conv1d(_Convolution):
     rank = 1
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-                 dilation: Any = 1, groups: int = 1, bias: bool = True, *, dtype: Any = np.float32) -> None:
+                 dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", *,
+                 device: Any = None, dtype: Any = None) -> None:
+        need_defaults(type(self).__name__, "Pad the input first: F.pad(x, widths, mode).",
+                      padding_mode=(padding_mode, "zeros"))
+        dtype = parameter_dtype(type(self).__name__, dtype, device)
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -144,6 +148,8 @@ class Conv2d(_Convolution):
     groups : int
         G; must divide C and K. Filter k of group g sees only the channels of group g.
     bias : bool
+    padding_mode : "zeros"
+        For another border use F.pad first.
 
     Shapes: x (N, C, H, W) or (C, H, W) -> y (N, K, P, Q) or (K, P, Q); weight (K, C/G, R, S), bias
     (K,), both from U(-a, a) with a = 1/sqrt(C/G R S). P = (H + 2 ph - dh (R - 1) - 1) // sh + 1.
@@ -164,7 +170,11 @@ class Conv2d(_Convolution):
     """
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-                 dilation: Any = 1, groups: int = 1, bias: bool = True, *, dtype: Any = np.float32) -> None:
+                 dilation: Any = 1, groups: int = 1, bias: bool = True, padding_mode: str = "zeros", *,
+                 device: Any = None, dtype: Any = None) -> None:
+        need_defaults(type(self).__name__, "Pad the input first: F.pad(x, widths, mode).",
+                      padding_mode=(padding_mode, "zeros"))
+        dtype = parameter_dtype(type(self).__name__, dtype, device)
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, dtype)
 
     def forward(self, input: Tensor) -> Tensor:
@@ -186,8 +196,10 @@ class _Transposed(_Convolution):
     transposed = True
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-                 output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1, *,
-                 dtype: Any = np.float32) -> None:
+                 output_padding: Any = 0, groups: int = 1, bias: bool = True, dilation: Any = 1,
+                 padding_mode: str = "zeros", *, device: Any = None, dtype: Any = None) -> None:
+        need_defaults(type(self).__name__, "PyTorch has no other here either.", padding_mode=(padding_mode, "zeros"))
+        dtype = parameter_dtype(type(self).__name__, dtype, device)
         super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, dtype)
         self.output_padding = self._sizes("output_padding", output_padding, 0)
 

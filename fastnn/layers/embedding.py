@@ -12,7 +12,7 @@ from ..errors import RangeError, ShapeError
 from ..ops.embedding import workspace_bytes
 from ..tensor import Parameter, Tensor
 from .module import Module
-from .sizes import need_sizes
+from .sizes import need_defaults, need_sizes, parameter_dtype
 
 __all__ = ["Embedding"]
 
@@ -26,6 +26,7 @@ class Embedding(Module):
         V and D.
     padding_idx : int, optional
         This row starts as zeros and gets no gradient.
+    max_norm, norm_type, scale_grad_by_freq, sparse : PyTorch's, at their defaults alone
 
     Shapes: x of whole numbers, any shape -> y (*x.shape, D); weight (V, D) from N(0, 1).
 
@@ -43,8 +44,12 @@ class Embedding(Module):
 
     weight: Parameter
 
-    def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, *,
-                 dtype: Any = np.float32) -> None:
+    def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None,
+                 max_norm: float | None = None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
+                 sparse: bool = False, *, device: Any = None, dtype: Any = None) -> None:
+        need_defaults("Embedding", "Gradients are whole tables, and rows are not renormalised.",
+                      max_norm=(max_norm, None), scale_grad_by_freq=(scale_grad_by_freq, False), sparse=(sparse, False))
+        dtype = parameter_dtype(type(self).__name__, dtype, device)
         super().__init__()
         need_sizes("Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         if padding_idx is not None and not -num_embeddings <= padding_idx < num_embeddings:
@@ -71,7 +76,7 @@ class Embedding(Module):
         values = np.array(embeddings)
         if values.ndim != 2:
             raise ShapeError(who="Embedding", expected="vectors of shape (V, D)", got=values.shape)
-        layer = cls(values.shape[0], values.shape[1], padding_idx, dtype=values.dtype)
+        layer = cls(values.shape[0], values.shape[1], padding_idx)
         layer.weight = Parameter(values, requires_grad=not freeze)
         return layer
 

@@ -6,13 +6,11 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from .. import arrays, init
 from .. import functional as F
 from ..tensor import Parameter, Tensor
 from .module import Module
-from .sizes import need_sizes
+from .sizes import need_sizes, parameter_dtype
 
 __all__ = ["Flatten", "Linear", "Unflatten"]
 
@@ -40,7 +38,9 @@ class Linear(Module):
     bias: Parameter | None
     weight: Parameter
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True, *, dtype: Any = np.float32) -> None:
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, *, device: Any = None,
+                 dtype: Any = None) -> None:
+        dtype = parameter_dtype(type(self).__name__, dtype, device)
         super().__init__()
         need_sizes("Linear", in_features=in_features, out_features=out_features)
         self.in_features, self.out_features = in_features, out_features

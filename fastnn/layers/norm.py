@@ -19,7 +19,7 @@ from ..errors import ShapeError
 from ..ops.norm import as_shape
 from ..tensor import Parameter, Tensor
 from .module import POINTWISE, Module, Window
-from .sizes import need_sizes
+from .sizes import need_sizes, parameter_dtype
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm", "RMSNorm"]
 
@@ -31,13 +31,14 @@ class _BatchNorm(Module):
     shape = ""                                      # the same for a person
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
-                 track_running_stats: bool = True, *, dtype: Any = np.float32) -> None:
+                 track_running_stats: bool = True, *, bias: bool = True, device: Any = None, dtype: Any = None) -> None:
+        dtype = parameter_dtype(type(self).__name__, dtype, device)
         super().__init__()
         need_sizes(type(self).__name__, num_features=num_features)
         self.num_features, self.eps, self.momentum = num_features, eps, momentum
         self.affine, self.track_running_stats = affine, track_running_stats
         self.register_parameter("weight", Parameter(arrays.full((num_features,), 1, dtype)) if affine else None)
-        self.register_parameter("bias", Parameter(arrays.full((num_features,), 0, dtype)) if affine else None)
+        self.register_parameter("bias", Parameter(arrays.full((num_features,), 0, dtype)) if affine and bias else None)
         self.register_buffer("running_mean", arrays.full((num_features,), 0, dtype) if track_running_stats else None)
         self.register_buffer("running_var", arrays.full((num_features,), 1, dtype) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", np.zeros((), np.int64) if track_running_stats else None)
@@ -95,6 +96,8 @@ class BatchNorm1d(_BatchNorm):
         running = (1 - momentum) running + momentum batch. None: the plain mean of all batches.
     affine : bool
         Whether there are weight and bias.
+    bias : bool
+        With False there is no bias.
     track_running_stats : bool
         Whether there are running_mean, running_var (C,) and num_batches_tracked; without them the
         batch's statistics are used in eval mode too.
@@ -159,7 +162,8 @@ class LayerNorm(_RowNorm):
     """
 
     def __init__(self, normalized_shape: Any, eps: float = 1e-5, elementwise_affine: bool = True, bias: bool = True, *,
-                 dtype: Any = np.float32) -> None:
+                 device: Any = None, dtype: Any = None) -> None:
+        dtype = parameter_dtype(type(self).__name__, dtype, device)
         super().__init__(normalized_shape, elementwise_affine, dtype)
         self.eps = eps
         zeros = Parameter(arrays.full(self.normalized_shape, 0, dtype)) if elementwise_affine and bias else None
@@ -183,7 +187,8 @@ class RMSNorm(_RowNorm):
     """
 
     def __init__(self, normalized_shape: Any, eps: float | None = None, elementwise_affine: bool = True, *,
-                 dtype: Any = np.float32) -> None:
+                 device: Any = None, dtype: Any = None) -> None:
+        dtype = parameter_dtype(type(self).__name__, dtype, device)
         super().__init__(normalized_shape, elementwise_affine, dtype)
         self.eps = eps
 
@@ -195,7 +200,8 @@ class GroupNorm(Module):
     """Normalise each sample over groups of its channels.
 
     x (N, C, ...), with the C = num_channels channels cut into num_groups equal groups (ShapeError
-    if they cannot be); weight and bias (C,). Independent of the batch's size, unlike batch norm.
+    if they cannot be); weight and bias (C,), or with bias=False only the weight. Independent of the
+    batch's size, unlike batch norm.
 
     Wu, He (2018), "Group normalization".
 
@@ -205,14 +211,15 @@ class GroupNorm(Module):
     """
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True, *,
-                 dtype: Any = np.float32) -> None:
+                 bias: bool = True, device: Any = None, dtype: Any = None) -> None:
+        dtype = parameter_dtype(type(self).__name__, dtype, device)
         super().__init__()
         need_sizes("GroupNorm", num_groups=num_groups, num_channels=num_channels)
         if num_groups < 1 or num_channels % num_groups:
             raise ShapeError(f"{num_channels} channels cannot be cut into {num_groups} equal groups", who="GroupNorm")
         self.num_groups, self.num_channels, self.eps, self.affine = num_groups, num_channels, eps, affine
         self.register_parameter("weight", Parameter(arrays.full((num_channels,), 1, dtype)) if affine else None)
-        self.register_parameter("bias", Parameter(arrays.full((num_channels,), 0, dtype)) if affine else None)
+        self.register_parameter("bias", Parameter(arrays.full((num_channels,), 0, dtype)) if affine and bias else None)
 
     def forward(self, input: Tensor) -> Tensor:
         return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)

@@ -17,7 +17,7 @@ from ..errors import RangeError, ShapeError
 from ..ops.recurrent import parameter_shapes, workspace_bytes
 from ..tensor import Parameter, Tensor
 from .module import Module
-from .sizes import need_sizes
+from .sizes import need_defaults, need_sizes, parameter_dtype
 
 __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
 
@@ -136,8 +136,10 @@ class LSTM(Recurrent):
     gates = 4
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
-                 batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, *,
-                 dtype: Any = np.float32) -> None:
+                 batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False,
+                 proj_size: int = 0, *, device: Any = None, dtype: Any = None) -> None:
+        need_defaults("LSTM", "For a smaller state put a Linear behind it.", proj_size=(proj_size, 0))
+        dtype = parameter_dtype(type(self).__name__, dtype, device)
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype)
 
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
@@ -171,8 +173,9 @@ class GRU(Recurrent):
     gates = 3
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, bias: bool = True,
-                 batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, *,
-                 dtype: Any = np.float32) -> None:
+                 batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, *, device: Any = None,
+                 dtype: Any = None) -> None:
+        dtype = parameter_dtype(type(self).__name__, dtype, device)
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -205,7 +208,8 @@ class RNN(Recurrent):
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: str = "tanh",
                  bias: bool = True, batch_first: bool = False, dropout: float = 0.0, bidirectional: bool = False, *,
-                 dtype: Any = np.float32) -> None:
+                 device: Any = None, dtype: Any = None) -> None:
+        dtype = parameter_dtype(type(self).__name__, dtype, device)
         check_nonlinearity("RNN", nonlinearity)
         super().__init__(input_size, hidden_size, num_layers, bias, batch_first, dropout, bidirectional, dtype)
         self.nonlinearity = nonlinearity
@@ -290,7 +294,9 @@ class LSTMCell(RecurrentCell):
 
     gates = 4
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, dtype: Any = np.float32) -> None:
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, device: Any = None,
+                 dtype: Any = None) -> None:
+        dtype = parameter_dtype(type(self).__name__, dtype, device)
         super().__init__(input_size, hidden_size, bias, dtype)
 
     def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, Tensor]:
@@ -319,7 +325,9 @@ class GRUCell(RecurrentCell):
 
     gates = 3
 
-    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, dtype: Any = np.float32) -> None:
+    def __init__(self, input_size: int, hidden_size: int, bias: bool = True, *, device: Any = None,
+                 dtype: Any = None) -> None:
+        dtype = parameter_dtype(type(self).__name__, dtype, device)
         super().__init__(input_size, hidden_size, bias, dtype)
 
     def forward(self, input: Tensor, hx: Tensor | None = None) -> Tensor:
@@ -344,7 +352,8 @@ class RNNCell(RecurrentCell):
     gates = 1
 
     def __init__(self, input_size: int, hidden_size: int, bias: bool = True, nonlinearity: str = "tanh", *,
-                 dtype: Any = np.float32) -> None:
+                 device: Any = None, dtype: Any = None) -> None:
+        dtype = parameter_dtype(type(self).__name__, dtype, device)
         check_nonlinearity("RNNCell", nonlinearity)
         super().__init__(input_size, hidden_size, bias, dtype)
         self.nonlinearity = nonlinearity

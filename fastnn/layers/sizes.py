@@ -1,13 +1,17 @@
-"""Checks of the sizes that a layer or a network is made with."""
+"""Checks of what a layer or a network is made with."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ..errors import DTypeError
-from ..ops.checks import single
+import numpy as np
 
-__all__ = ["need_sizes"]
+from ..device import on_cpu
+from ..errors import DTypeError, RangeError
+from ..ops.checks import single
+from ..tensor import dtype_of
+
+__all__ = ["need_defaults", "need_sizes", "parameter_dtype"]
 
 
 def need_sizes(who: str, low: float = 0, **sizes: Any) -> None:
@@ -16,3 +20,18 @@ def need_sizes(who: str, low: float = 0, **sizes: Any) -> None:
         if isinstance(value, (tuple, list)):
             raise DTypeError(who=who, expected=f"{name} as an int", got=value)
         single(who, name, value, low)
+
+
+def parameter_dtype(who: str, dtype: Any, device: Any) -> np.dtype:
+    """The dtype of a layer's parameters, float32 unless another is given; the device must be the
+    CPU.
+    """
+    on_cpu(who, device)
+    return dtype_of(who, np.float32 if dtype is None else dtype)
+
+
+def need_defaults(who: str, hint: str, **options: tuple[Any, Any]) -> None:
+    """Arguments of PyTorch's that fastnn accepts at their defaults: name=(value, default)."""
+    for name, (value, default) in options.items():
+        if value is not default and value != default:
+            raise RangeError(who=who, expected=f"{name}={default!r}", got=repr(value), hint=hint)

@@ -25,7 +25,7 @@ from ..tensor import Tensor, tensor
 from .arithmetic import add, mul
 from .checks import renamed
 from .compare import eq
-from .elementary import clamp, float_check
+from .elementary import as_floats, clamp, float_check
 from .indexing import where
 from .shape import reshape
 from .split import chunk
@@ -268,7 +268,10 @@ def sigmoid(input: Tensor) -> Tensor:
     >>> nn.functional.sigmoid(nn.tensor([-1000.0, 0.0, 1000.0]))
     tensor([0.0, 0.5, 1.0])
     """
-    return apply(SIGMOID, input)
+    try:
+        return apply(SIGMOID, input)
+    except DTypeError:
+        return apply(SIGMOID, as_floats(input))
 
 
 def logsigmoid(input: Tensor) -> Tensor:
@@ -296,7 +299,10 @@ def tanh(input: Tensor) -> Tensor:
     >>> nn.functional.tanh(nn.tensor([0.0, 1.0]))
     tensor([0.0000, 0.7616])
     """
-    return apply(TANH, input)
+    try:
+        return apply(TANH, input)
+    except DTypeError:
+        return apply(TANH, as_floats(input))
 
 
 def softsign(input: Tensor) -> Tensor:

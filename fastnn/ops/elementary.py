@@ -33,6 +33,7 @@ from .arithmetic import (
     operand,
 )
 from .checks import common_dtype, need_array, need_float
+from .clone import to
 
 __all__ = ["abs", "absolute", "clamp", "clip", "cos", "erf", "exp", "expm1", "log", "log1p", "log2", "log10", "neg",
            "negative", "pow", "reciprocal", "rsqrt", "sin", "sqrt", "square"]
@@ -96,7 +97,8 @@ def exp(input: Tensor) -> Tensor:
 
     Parameters
     ----------
-    input : Tensor of any shape, float32 or float64
+    input : Tensor of any shape
+        Integers count as float32 and have no gradient.
 
     Returns
     -------
@@ -104,7 +106,7 @@ def exp(input: Tensor) -> Tensor:
 
     Raises
     ------
-    DTypeError : if input is not floating point.
+    DTypeError : for booleans.
 
     Cost: reads and writes each element once; about 12 flop an element.
 
@@ -112,7 +114,10 @@ def exp(input: Tensor) -> Tensor:
     >>> nn.tensor([0.0, 1.0]).exp()
     tensor([1.0000, 2.7183])
     """
-    return apply(EXP, input)
+    try:
+        return apply(EXP, input)
+    except DTypeError:
+        return apply(EXP, as_floats(input))
 
 
 def expm1(input: Tensor) -> Tensor:
@@ -126,7 +131,10 @@ def expm1(input: Tensor) -> Tensor:
     >>> nn.tensor([1e-20]).expm1(), nn.tensor([1e-20]).exp() - 1
     (tensor([1.e-20]), tensor([0.]))
     """
-    return apply(EXPM1, input)
+    try:
+        return apply(EXPM1, input)
+    except DTypeError:
+        return apply(EXPM1, as_floats(input))
 
 
 def log(input: Tensor) -> Tensor:
@@ -142,7 +150,10 @@ def log(input: Tensor) -> Tensor:
     >>> nn.tensor([1.0, 10.0]).log()
     tensor([0.0000, 2.3026])
     """
-    return apply(LOG, input)
+    try:
+        return apply(LOG, input)
+    except DTypeError:
+        return apply(LOG, as_floats(input))
 
 
 def log1p(input: Tensor) -> Tensor:
@@ -156,7 +167,10 @@ def log1p(input: Tensor) -> Tensor:
     >>> nn.tensor([1e-20]).log1p(), (nn.tensor([1e-20]) + 1).log()
     (tensor([1.e-20]), tensor([0.]))
     """
-    return apply(LOG1P, input)
+    try:
+        return apply(LOG1P, input)
+    except DTypeError:
+        return apply(LOG1P, as_floats(input))
 
 
 def log2(input: Tensor) -> Tensor:
@@ -172,7 +186,10 @@ def log2(input: Tensor) -> Tensor:
     >>> nn.tensor([1.0, 8.0]).log2()
     tensor([0., 3.])
     """
-    return apply(LOG2, input)
+    try:
+        return apply(LOG2, input)
+    except DTypeError:
+        return apply(LOG2, as_floats(input))
 
 
 def log10(input: Tensor) -> Tensor:
@@ -188,7 +205,10 @@ def log10(input: Tensor) -> Tensor:
     >>> nn.tensor([1.0, 100.0]).log10()
     tensor([0., 2.])
     """
-    return apply(LOG10, input)
+    try:
+        return apply(LOG10, input)
+    except DTypeError:
+        return apply(LOG10, as_floats(input))
 
 
 def erf(input: Tensor) -> Tensor:
@@ -202,7 +222,10 @@ def erf(input: Tensor) -> Tensor:
     >>> nn.functional.erf(nn.tensor([0.0, 1.0]))
     tensor([0.0000, 0.8427])
     """
-    return apply(ERF, input)
+    try:
+        return apply(ERF, input)
+    except DTypeError:
+        return apply(ERF, as_floats(input))
 
 
 def sqrt(input: Tensor) -> Tensor:
@@ -216,7 +239,10 @@ def sqrt(input: Tensor) -> Tensor:
     >>> nn.tensor([4.0, 9.0]).sqrt()
     tensor([2., 3.])
     """
-    return apply(SQRT, input)
+    try:
+        return apply(SQRT, input)
+    except DTypeError:
+        return apply(SQRT, as_floats(input))
 
 
 def rsqrt(input: Tensor) -> Tensor:
@@ -244,7 +270,10 @@ def reciprocal(input: Tensor) -> Tensor:
     >>> nn.tensor([2.0, 4.0]).reciprocal()
     tensor([0.50, 0.25])
     """
-    return apply(POW, input, exponent=-1.0)
+    try:
+        return apply(POW, input, exponent=-1.0)
+    except DTypeError:
+        return apply(POW, as_floats(input), exponent=-1.0)
 
 
 def square(input: Tensor) -> Tensor:
@@ -272,7 +301,10 @@ def sin(input: Tensor) -> Tensor:
     >>> nn.tensor([0.0, 1.0]).sin()
     tensor([0.0000, 0.8415])
     """
-    return apply(SIN, input)
+    try:
+        return apply(SIN, input)
+    except DTypeError:
+        return apply(SIN, as_floats(input))
 
 
 def cos(input: Tensor) -> Tensor:
@@ -286,7 +318,10 @@ def cos(input: Tensor) -> Tensor:
     >>> nn.tensor([0.0, 1.0]).cos()
     tensor([1.0000, 0.5403])
     """
-    return apply(COS, input)
+    try:
+        return apply(COS, input)
+    except DTypeError:
+        return apply(COS, as_floats(input))
 
 
 def pow(input: Any, exponent: Any) -> Tensor:
@@ -386,6 +421,15 @@ negative, clip, absolute = neg, clamp, abs
 def is_integer(x: Any) -> bool:
     """An integer tensor: NumPy computes it, and there is no gradient."""
     return isinstance(x, Tensor) and x._data.dtype.kind in "iu"
+
+
+def as_floats(input: Any) -> Any:
+    """Called while a DTypeError is handled: integers as float32, as in PyTorch; of anything else
+    the error goes on.
+    """
+    if getattr(input, "dtype", np.dtype(bool)).kind not in "iu":
+        raise
+    return to(input, np.float32)
 
 
 def integer_bound(bound: Any, dtype: np.dtype, side: int) -> np.ndarray:

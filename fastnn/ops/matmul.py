@@ -31,7 +31,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     input : Tensor of shape (..., m, k), or (k,) for one row
         a. The leading axes are batch axes, which broadcast.
     other : Tensor of shape (..., k, n), or (k,) for one column
-        b, of the same dtype.
+        b, of the same dtype. Integers give integers and have no gradient.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     ------
     ShapeError : if the inner sizes differ, the batch axes do not broadcast, or an operand has no
         dimensions.
-    DTypeError : if an operand is not floating point, or their dtypes differ.
+    DTypeError : for booleans, or if the dtypes differ.
 
     Cost: 2 m n k flop per matrix, and twice that backward. Transposed and sliced operands are read
     where they lie, without a copy. csrc/gemm/gemm.tmpl.h says how.
@@ -54,7 +54,12 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
     tensor([[19., 22.],
             [43., 50.]])
     """
-    return apply(MATMUL, input, other)
+    try:
+        return apply(MATMUL, input, other)
+    except DTypeError:
+        if not are_integers(input, other):
+            raise
+    return of_integers("matmul", input, other)
 
 
 def mm(input: Tensor, mat2: Tensor) -> Tensor:
@@ -116,14 +121,33 @@ def ranked(who: str, input: Any, other: Any, shapes: tuple[str, str], ranks: tup
         if a.ndim != rank:
             raise ShapeError(who=who, expected=f"{name} of shape {shape}", got=a.shape,
                              hint="matmul() takes all forms.")
+    if are_integers(*arrays):
+        return of_integers(who, *arrays)
     if MATMUL.fits is None or not MATMUL.fits(*arrays):
         check(arrays[0], arrays[1], who)
     return apply(MATMUL, input, other)
 
 
+def are_integers(input: Any, other: Any) -> bool:
+    """Whether both operands hold integers of one type, which NumPy multiplies."""
+    a, b = (getattr(x, "dtype", None) for x in (input, other))
+    return a is not None and a == b and a.kind in "iu"
+
+
+def of_integers(who: str, input: Any, other: Any) -> Tensor:
+    """The product of integers, which wraps around as in PyTorch."""
+    a, b = (getattr(x, "_data", x) for x in (input, other))
+    check_shapes(a, b, who)
+    return Tensor(np.asarray(a @ b))
+
+
 # ---- checks --------------------------------------------------------------------------------------
 def check(a: np.ndarray, b: np.ndarray, who: str = "matmul") -> None:
     need_float(who, input=a, other=b)
+    check_shapes(a, b, who)
+
+
+def check_shapes(a: np.ndarray, b: np.ndarray, who: str) -> None:
     if a.ndim == 0 or b.ndim == 0:
         raise ShapeError(who=who, expected="tensors with at least one dimension", got=(a.shape, b.shape),
                          hint="Use * to multiply by a number.")
@@ -198,8 +222,8 @@ MATMUL = register(Op(
         Refusal("vector", lambda: matmul(zeros(2, 3), zeros(2)), ShapeError, ("matmul", "(2,)", "input.transpose")),
         Refusal("batch", lambda: matmul(zeros(2, 3, 4), zeros(5, 4, 3)), ShapeError, ("batch axis -3", "2 or 1", "5")),
         Refusal("number", lambda: matmul(zeros(2, 3), tensor(2.0)), ShapeError, ("matmul", "Use *")),
-        Refusal("integers", lambda: matmul(tensor([[1, 2]]), tensor([[1], [2]])),
-                DTypeError, ("matmul", "int64", "float32")),
+        Refusal("booleans", lambda: matmul(tensor([[True]]), tensor([[True]])),
+                DTypeError, ("matmul", "bool", "float32")),
         Refusal("mixed", lambda: matmul(zeros(2, 3), tensor(np.zeros((3, 2)))), DTypeError, ("float32", "float64")),
         Refusal("mm rank", lambda: mm(zeros(2, 3, 4), zeros(4, 2)), ShapeError, ("mm", "(n, m)", "(2, 3, 4)")),
         Refusal("bmm rank", lambda: bmm(zeros(3, 4), zeros(4, 2)), ShapeError, ("bmm", "(b, n, m)", "(3, 4)")),

@@ -77,7 +77,8 @@ def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = N
             input = to(input, dtype)
         ndim = rank("sum", input)
         if input._data.dtype.kind != "f":
-            return Tensor(np.asarray(input._data.sum(axis=axes("sum", ndim, dim), keepdims=keepdim, dtype=np.int64)))
+            into = np.int64 if dtype is None else input._data.dtype
+            return Tensor(np.asarray(input._data.sum(axis=axes("sum", ndim, dim), keepdims=keepdim, dtype=into)))
         return apply(SUM, input, dim=axes("sum", ndim, dim), keepdim=keepdim)
     except FOREIGN as error:
         return explain(sum, error, input, dim, keepdim, dtype=dtype)
@@ -122,7 +123,8 @@ def prod(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = 
         input = to(input, dtype)
     along = axes("prod", rank("prod", input), dim)
     if input._data.dtype.kind != "f":
-        return Tensor(np.asarray(input._data.prod(axis=along, keepdims=keepdim, dtype=np.int64)))
+        into = np.int64 if dtype is None else input._data.dtype
+        return Tensor(np.asarray(input._data.prod(axis=along, keepdims=keepdim, dtype=into)))
     return apply(PROD, input, dim=along, keepdim=keepdim)
 
 
@@ -151,7 +153,8 @@ def cumsum(input: Tensor, dim: int | None = None, *, dtype: Any = None, **numpy:
         input = to(input, dtype)
     along = one_axis("cumsum", rank("cumsum", input), dim)
     if input._data.dtype.kind != "f":
-        return Tensor(np.cumsum(input._data, axis=along if input.ndim else None, dtype=np.int64).reshape(input.shape))
+        into = np.int64 if dtype is None else input._data.dtype
+        return Tensor(np.cumsum(input._data, axis=along if input.ndim else None, dtype=into).reshape(input.shape))
     if input.ndim == 0:
         return sum(input)
     return apply(CUMSUM, input, dim=along)

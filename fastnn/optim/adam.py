@@ -11,7 +11,7 @@ import numpy as np
 from ..kernels import compiled
 from ..reference import optim as reference
 from .optimizer import Optimizer
-from .rule import Rule, Setting, State, at_least_zero, register
+from .rule import Rule, Setting, State, at_least_zero, need_defaults, register, switch
 
 __all__ = ["Adam", "AdamW"]
 
@@ -40,6 +40,10 @@ class Adam(Optimizer):
         epsilon, which keeps the quotient finite where the gradient is zero.
     weight_decay : float
         lambda: an L2 penalty, as part of the gradient. AdamW shrinks p instead.
+    maximize : bool
+        Climb instead of descend.
+    amsgrad, differentiable : PyTorch's, at their defaults alone
+    foreach, fused, capturable : accepted for PyTorch's sake
 
     State: "step", t; "exp_avg", m, and "exp_avg_sq", v, of the parameter's shape.
 
@@ -64,8 +68,13 @@ class Adam(Optimizer):
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
-                 eps: float = 1e-8, weight_decay: float = 0.0):
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay})
+                 eps: float = 1e-8, weight_decay: float = 0.0, amsgrad: bool = False, *, maximize: bool = False,
+                 foreach: bool | None = None, fused: bool | None = None, capturable: bool = False,
+                 differentiable: bool = False):
+        need_defaults(type(self).__name__, "AMSGrad is not there." if amsgrad else "A step is no part of the tape.",
+                      amsgrad=amsgrad, differentiable=differentiable)
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay,
+                                  "maximize": maximize})
 
 
 class AdamW(Adam):
@@ -87,8 +96,12 @@ class AdamW(Adam):
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
-                 eps: float = 1e-8, weight_decay: float = 1e-2):
-        super().__init__(params, lr, betas, eps, weight_decay)
+                 eps: float = 1e-8, weight_decay: float = 1e-2, amsgrad: bool = False, *, maximize: bool = False,
+                 foreach: bool | None = None, fused: bool | None = None, capturable: bool = False,
+                 differentiable: bool = False):
+        need_defaults(type(self).__name__, "AMSGrad is not there." if amsgrad else "A step is no part of the tape.",
+                      amsgrad=amsgrad, differentiable=differentiable)
+        super().__init__(params, lr, betas, eps, weight_decay, maximize=maximize)
 
 
 def adam_kernel(p: list[np.ndarray], g: list[np.ndarray], m: list[np.ndarray], v: list[np.ndarray], t: list[int], *,
@@ -108,13 +121,14 @@ register(Adam, Rule(
     definition=reference.adam_step, kernel=adam_kernel,
     state=(State("exp_avg"), State("exp_avg_sq")), counts_steps=True,
     settings={"lr": at_least_zero(1e-3), "betas": Setting((0.9, 0.999), _betas, "a pair with 0 <= beta < 1"),
-              "eps": at_least_zero(1e-8), "weight_decay": at_least_zero(0.0)},
+              "eps": at_least_zero(1e-8), "weight_decay": at_least_zero(0.0), "maximize": switch(False)},
     fixed={"decoupled_weight_decay": False},
     samples={
         "defaults": {"lr": 0.01},
         "short memory": {"lr": 0.01, "betas": (0.5, 0.6), "eps": 1e-3},
         "decay": {"lr": 0.01, "betas": (0.8, 0.95), "eps": 1e-4, "weight_decay": 0.1},
         "no memory": {"lr": 0.01, "betas": (0.0, 0.9)},
+        "maximize": {"lr": 0.01, "maximize": True},
     }))
 
 register(AdamW, replace(
@@ -126,4 +140,5 @@ register(AdamW, replace(
         "defaults": {"lr": 0.01},
         "decay": {"lr": 0.01, "weight_decay": 0.2},
         "no decay": {"lr": 0.01, "weight_decay": 0.0, "betas": (0.8, 0.95), "eps": 1e-4},
+        "maximize": {"lr": 0.01, "maximize": True},
     }))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import copied
-from ..errors import DTypeError, RangeError
+from ..errors import DTypeError, NonFiniteError, RangeError
 from ..guard import guard_all
 from ..kernels import compiled
 from ..reference import optim as reference
@@ -23,7 +23,8 @@ HINT = "Pass model.parameters()."
 LARGEST = {np.dtype(dtype).char: float(np.finfo(dtype).max) for dtype in (np.float32, np.float64)}
 
 
-def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> float:
+def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float, norm_type: float = 2.0,
+                    error_if_nonfinite: bool = False, foreach: bool | None = None) -> float:
     r"""Scale all gradients down by one factor when their common norm is above max_norm.
 
     .. math:: |g| = \sqrt{\sum_{p} \sum_i g_{p,i}^2} \qquad
@@ -35,6 +36,11 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> f
         Those without a gradient are passed over.
     max_norm : float
         From 0 up.
+    norm_type : float
+        p of the p-norm, above 0; inf is the largest size of an element.
+    error_if_nonfinite : bool
+        Raise a NonFiniteError where the norm is infinite or NaN; nothing changes.
+    foreach : accepted for PyTorch's sake
 
     Returns
     -------
@@ -43,9 +49,11 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> f
     Raises
     ------
     RangeError
-        max_norm is negative or NaN.
+        max_norm is negative or NaN, norm_type is not above 0.
     DTypeError
         Something that is no parameter, a gradient that is not float32 or float64. Nothing changed.
+    NonFiniteError
+        See error_if_nonfinite.
 
     An infinite gradient becomes NaN and the others 0; with a NaN all become NaN: as in PyTorch. A
     gradient that comes twice counts once.
@@ -65,12 +73,18 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float) -> f
     by_dtype = [gs for gs in _gradients("clip_grad_norm_", parameters) if gs]
     square_sum, scale_all = (compiled.square_sum, compiled.scale_all) if on_kernels() else (
         reference.square_sum, reference.scale_all)
-    squares = sum([square_sum(gs) for gs in by_dtype])
-    if SAFE_FROM <= squares < math.inf or math.isnan(squares):
-        norm, power = math.sqrt(squares), 0
+    if norm_type == 2:
+        squares = sum([square_sum(gs) for gs in by_dtype])
+        if SAFE_FROM <= squares < math.inf or math.isnan(squares):
+            norm, power = math.sqrt(squares), 0
+        else:
+            norm, power = _scaled_norm(by_dtype)
     else:
-        norm, power = _scaled_norm(by_dtype)
+        norm, power = _p_norm(by_dtype, norm_type), 0
     total = math.ldexp(norm, power) if power <= 1024 else math.inf
+    if error_if_nonfinite and not math.isfinite(total):
+        raise NonFiniteError("the norm of the gradients is not finite", who="clip_grad_norm_", got=total,
+                             hint="nn.autograd.detect_anomaly() finds the op that made it.")
     if not total <= limit:                          # a NaN goes to all of them
         for gs in by_dtype:
             _scale(scale_all, gs, limit / norm, -power)
@@ -147,6 +161,17 @@ def _gradients(who: str, parameters: Iterable[Tensor] | Tensor) -> tuple[list[np
         g._version[0] += 1
         by_dtype[g.dtype.char == "d"].append(g._data)
     return by_dtype
+
+
+def _p_norm(by_dtype: list[list[np.ndarray]], p: Any) -> float:
+    """(sum |g|^p)^(1/p) over all gradients, divided by the largest size first, against overflow."""
+    if isinstance(p, str) or not p > 0:
+        raise RangeError(who="clip_grad_norm_", expected="norm_type > 0 or inf", got=repr(p))
+    sizes = [np.abs(g.reshape(-1).astype(np.float64)) for gs in by_dtype for g in gs if g.size]
+    largest = float(np.max([a.max() for a in sizes])) if sizes else 0.0         # NaN, if one is
+    if p == math.inf or largest == 0 or not math.isfinite(largest):
+        return largest
+    return largest * sum([float(((a / largest) ** p).sum()) for a in sizes]) ** (1 / p)
 
 
 SAFE_FROM = 1e-280                  # below this sum, squares that matter may have become denormals

@@ -163,6 +163,8 @@ class Optimizer:
             works = [_Work(settings, *found)] if found is not None else self._gather(k, group["params"], settings)
             for work in works:
                 if work.params:
+                    if group.get("maximize"):       # up the slope is down its opposite
+                        work.gradients = [-g for g in work.gradients]
                     self._find_state(work)
                     plan.append(work)
         return plan
@@ -182,6 +184,7 @@ class Optimizer:
         if not known:
             settings = {name: group.get(name) for name in self.rule.settings}
             self.rule.check_settings(type(self).__name__, settings)
+            settings.pop("maximize", None)          # which the plan sees to, for every rule
             settings |= self.rule.fixed
             if any(isinstance(value, MUTABLE) for value in settings.values()):
                 return settings                     # these can change and still be the same object
@@ -370,11 +373,11 @@ class Optimizer:
             if not known and (value != rule.fixed[key] if key in rule.fixed else not _is_off(value)):
                 raise RangeError(f"the saved {key}={value} is a setting that this {name} does not have", who=name,
                                  expected=f"some of {sorted(rule.settings)}")
-        missing = [key for key in rule.settings if key not in saved]
+        missing = [key for key in rule.settings if key not in saved and key != "maximize"]
         if missing:
             raise RangeError(f"the saved group has no {', '.join(missing)}", who=name,
                              expected=", ".join(rule.settings), got=", ".join(map(str, saved)))
-        settings = {key: _plain(saved[key]) for key in rule.settings}
+        settings = {key: _plain(saved.get(key, False)) for key in rule.settings}
         rule.check_settings(name, settings)
         return settings
 

@@ -40,7 +40,8 @@ from ..backend import backend
 from ..errors import RangeError
 from ..kernels import compiled
 
-__all__ = ["RULES", "Rule", "Setting", "State", "at_least_zero", "markdown", "on_kernels", "register", "switch"]
+__all__ = ["RULES", "Rule", "Setting", "State", "at_least_zero", "markdown", "need_defaults", "on_kernels", "register",
+           "switch"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +135,13 @@ def at_least_zero(default: float) -> Setting:
 def switch(default: bool) -> Setting:
     """True or False."""
     return Setting(default, lambda value: value in (True, False), "True or False")
+
+
+def need_defaults(who: str, hint: str, **switches: Any) -> None:
+    """Switches of PyTorch's that are accepted where they are off."""
+    for name, value in switches.items():
+        if value:
+            raise RangeError(who=who, expected=f"{name}=False", got=value, hint=hint)
 
 
 # class -> rule, of every optimiser that fastnn has

@@ -12,7 +12,7 @@ from ..errors import RangeError
 from ..kernels import compiled
 from ..reference import optim as reference
 from .optimizer import Optimizer
-from .rule import Rule, State, at_least_zero, register, switch
+from .rule import Rule, State, at_least_zero, need_defaults, register, switch
 
 __all__ = ["SGD"]
 
@@ -37,6 +37,10 @@ class SGD(Optimizer):
         d, the share of the gradient that is left out of m.
     weight_decay : float
         lambda: an L2 penalty lambda/2 |p|^2 on the parameters.
+    maximize : bool
+        Climb instead of descend.
+    differentiable : PyTorch's, at its default alone
+    foreach, fused : accepted for PyTorch's sake
     nesterov : bool
         Look ahead; needs momentum and no dampening.
 
@@ -65,9 +69,11 @@ class SGD(Optimizer):
     """
 
     def __init__(self, params: Iterable[Any], lr: float = 1e-3, momentum: float = 0.0, dampening: float = 0.0,
-                 weight_decay: float = 0.0, nesterov: bool = False):
+                 weight_decay: float = 0.0, nesterov: bool = False, *, maximize: bool = False,
+                 foreach: bool | None = None, differentiable: bool = False, fused: bool | None = None):
+        need_defaults("SGD", "A step is no part of the tape.", differentiable=differentiable)
         super().__init__(params, {"lr": lr, "momentum": momentum, "dampening": dampening,
-                                  "weight_decay": weight_decay, "nesterov": nesterov})
+                                  "weight_decay": weight_decay, "nesterov": nesterov, "maximize": maximize})
 
 
 def sgd_kernel(p: list[np.ndarray], g: list[np.ndarray], m: list[Any], *, momentum: float, **settings: Any) -> None:
@@ -92,7 +98,7 @@ register(SGD, Rule(
     definition=reference.sgd_step, kernel=sgd_kernel,
     state=(State("momentum_buffer", initial=None, only_if="momentum"),),
     settings={"lr": at_least_zero(1e-3), "momentum": at_least_zero(0.0), "dampening": at_least_zero(0.0),
-              "weight_decay": at_least_zero(0.0), "nesterov": switch(False)},
+              "weight_decay": at_least_zero(0.0), "nesterov": switch(False), "maximize": switch(False)},
     check=_check,
     samples={
         "plain": {"lr": 0.1},
@@ -100,5 +106,6 @@ register(SGD, Rule(
         "momentum": {"lr": 0.1, "momentum": 0.9},
         "dampening": {"lr": 0.1, "momentum": 0.9, "dampening": 0.2, "weight_decay": 0.01},
         "nesterov": {"lr": 0.1, "momentum": 0.9, "nesterov": True},
+        "maximize": {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.03, "maximize": True},
         "nesterov, decay": {"lr": 0.1, "momentum": 0.5, "nesterov": True, "weight_decay": 0.01},
     }))

@@ -95,6 +95,7 @@ def definition_course(optimizer: Any, settings: Mapping[str, Any], steps: int = 
                 continue
             count[i] += 1
             here = {**given, "lr": given["lr"] / (1 + i % 2)}
+            g = -g if here.pop("maximize", False) else g
             before = [states[i].get(spec.name) for spec in rule.state]
             new, *after = rule.definition(params[i], g, *before, *([count[i]] if rule.counts_steps else []), **here)
             path[i] += np.abs(new - params[i])

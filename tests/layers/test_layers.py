@@ -471,3 +471,69 @@ def test_a_size_that_is_no_whole_number_is_named(layer, sizes):
                 layer(**{**sizes, name: value})
         with pytest.raises(nn.ShapeError, match=rf"{layer.__name__}.*{name}"):
             layer(**{**sizes, name: -1})
+
+
+# ---- arguments of PyTorch's ----------------------------------------------------------------------
+@pytest.mark.parametrize("make", [
+    lambda n, **k: n.Linear(2, 3, **k), lambda n, **k: n.Conv1d(1, 2, 3, padding_mode="zeros", **k),
+    lambda n, **k: n.Conv2d(1, 2, 3, **k), lambda n, **k: n.ConvTranspose2d(1, 2, 3, **k),
+    lambda n, **k: n.Embedding(3, 2, max_norm=None, sparse=False, **k), lambda n, **k: n.BatchNorm2d(3, **k),
+    lambda n, **k: n.LayerNorm(3, **k), lambda n, **k: n.GroupNorm(1, 2, **k), lambda n, **k: n.RMSNorm(3, **k),
+    lambda n, **k: n.LSTM(2, 3, proj_size=0, **k), lambda n, **k: n.GRU(2, 3, **k), lambda n, **k: n.RNNCell(2, 3, **k),
+    lambda n, **k: n.MultiheadAttention(4, 2, add_bias_kv=False, **k)])
+def test_device_and_dtype_of_layers(torch, make):
+    for device in (None, "cpu"):
+        assert next(make(nn, device=device).parameters()).dtype == np.float32
+        assert next(make(nn, device=device, dtype=nn.float64).parameters()).dtype == np.float64
+    assert next(make(torch.nn, device="cpu", dtype=None).parameters()).dtype == torch.float32
+    with pytest.raises(nn.RangeError, match=r'expected device "cpu", got .cuda.'):
+        make(nn, device="cuda")
+    with pytest.raises(nn.DTypeError):
+        make(nn, dtype="float16")
+
+
+@pytest.mark.parametrize("make, shape", [(lambda n: n.BatchNorm1d(3, bias=False), (4, 3)),
+                                         (lambda n: n.BatchNorm2d(3, bias=False), (2, 3, 4, 4)),
+                                         (lambda n: n.GroupNorm(3, 6, bias=False), (2, 6, 5))])
+def test_norms_without_bias_like_torch(torch, make, shape):
+    theirs = make(torch.nn).double()
+    randomise(theirs)
+    ours = make(nn).double()
+    ours.load_state_dict(state_of(theirs))
+    compare_layers(ours, theirs, [np.random.default_rng(0).standard_normal(shape)], np.float64)
+
+
+@pytest.mark.parametrize("zero", [False, True])
+@pytest.mark.parametrize("learned", [False, True])
+@pytest.mark.parametrize("masks", ["none", "bool", "float", "causal"])
+def test_more_keys_like_torch(torch, learned, zero, masks):
+    T, U, B, D = 3, 4, 2, 6
+    theirs = torch.nn.MultiheadAttention(D, 2, add_bias_kv=learned, add_zero_attn=zero).double()
+    randomise(theirs)
+    ours = nn.MultiheadAttention(D, 2, add_bias_kv=learned, add_zero_attn=zero, dtype=nn.float64)
+    ours.load_state_dict(state_of(theirs))
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal((n, B, D)) for n in (T, U, U)]
+    ours_too = {}
+    if masks in ("bool", "float"):
+        forbidden = np.triu(np.ones((T, U), bool), 2)
+        mask = forbidden if masks == "bool" else np.where(forbidden, -np.inf, rng.standard_normal((T, U)))
+        padding = np.array([[False, False, True, False], [False, True, False, False]])
+        ours_too = {"attn_mask": mask, "key_padding_mask": padding if masks == "bool" else np.where(padding, -1.0, 0.0)}
+        compare_layers(ours, theirs, arrays, np.float64, **ours_too)
+    elif masks == "none":
+        compare_layers(ours, theirs, arrays, np.float64)
+    else:
+        want, weights = theirs(*map(torch.tensor, arrays), attn_mask=torch.ones(T, U, dtype=torch.bool).triu(1))
+        got = ours(*map(nn.tensor, arrays), is_causal=True)
+        close(got[0], want), close(got[1], weights)
+
+
+@pytest.mark.parametrize("make, words", [
+    (lambda: nn.LSTM(2, 3, proj_size=1), r"LSTM: expected proj_size=0, got 1"),
+    (lambda: nn.Conv2d(1, 1, 3, padding_mode="reflect"), r"Conv2d: expected padding_mode='zeros'.*Pad the input"),
+    (lambda: nn.Embedding(2, 2, max_norm=1.0), r"Embedding: expected max_norm=None"),
+    (lambda: nn.Embedding(2, 2, sparse=True), r"Embedding: expected sparse=False")])
+def test_what_pytorch_has_and_fastnn_not(make, words):
+    with pytest.raises(nn.RangeError, match=words):
+        make()

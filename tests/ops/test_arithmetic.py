@@ -186,8 +186,19 @@ def test_strangers_are_refused():
             other - nn.ones(1)
         with pytest.raises(TypeError):
             operator.lt(nn.ones(1), other)
-    with pytest.raises(nn.DTypeError, match=r"sqrt.*int64"):
-        nn.tensor([4]).sqrt()
+    with pytest.raises(nn.DTypeError, match=r"sqrt.*bool"):
+        nn.tensor([True]).sqrt()
+
+
+@pytest.mark.parametrize("name", ["exp", "expm1", "log", "log1p", "log2", "log10", "erf", "sqrt", "rsqrt", "reciprocal",
+                                  "sin", "cos", "sigmoid", "tanh"])
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint8"])
+def test_functions_of_integers_like_torch(torch, name, dtype):
+    """As float32, and without a gradient."""
+    x = np.array([[1, 2], [3, 7]]).astype(dtype)
+    got = getattr(F, name)(nn.tensor(x))
+    close(got, getattr(torch, name)(torch.tensor(x)), name, each=True)
+    assert not got.requires_grad and nn.equal(getattr(nn.tensor(x), name)(), got)
 
 
 @pytest.mark.parametrize("name", ["floor_divide", "remainder", "div floor", "div trunc"])

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from second_opinion import both, compare
+from second_opinion import both, close, compare
 
 import fastnn as nn
 from fastnn import functional as F
@@ -298,3 +298,23 @@ def test_a_diagonal_of_axes_that_do_not_fit_is_refused(shape, axes):
     """By the op itself, too: a stride over a shorter axis would lead out of the array."""
     with pytest.raises(nn.ShapeError, match="einsum"):
         nn.autograd.apply(OPS["einsum"], nn.ones(*shape), None, x_axes=axes, y_axes="", out="i")
+
+
+@pytest.mark.parametrize("name, a, b", [
+    ("matmul", (2, 3), (3, 4)), ("matmul", (3,), (3,)), ("matmul", (2, 1, 2, 3), (5, 3, 2)), ("mm", (2, 3), (3, 2)),
+    ("bmm", (2, 2, 3), (2, 3, 4)), ("mv", (2, 3), (3,)), ("dot", (4,), (4,)), ("matmul", (2, 0), (0, 3))])
+@pytest.mark.parametrize("dtype", ["int64", "uint8"])
+def test_integers_like_torch(torch, name, a, b, dtype):
+    rng = np.random.default_rng(0)
+    x, y = (rng.integers(0, 100, shape).astype(dtype) for shape in (a, b))
+    close(getattr(nn.functional, name)(nn.tensor(x), nn.tensor(y)),
+          getattr(torch, name)(torch.tensor(x), torch.tensor(y)))
+
+
+def test_integers_that_do_not_fit():
+    x = nn.tensor([[1, 2], [3, 4]])
+    with pytest.raises(nn.ShapeError, match=r"matmul: .*\(2, 2\).*\(3, 2\)"):
+        x @ nn.tensor([[1, 2], [3, 4], [5, 6]])
+    for other in (x.float(), x.int(), x > 1):
+        with pytest.raises(nn.DTypeError, match="matmul"):
+            x @ other

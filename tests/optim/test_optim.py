@@ -315,3 +315,44 @@ def test_state_of_another_shape_is_refused_even_where_the_size_agrees():
     p.grad = nn.ones(3, 2)
     with pytest.raises(nn.DTypeError, match="exp_avg does not fit its parameter"):
         optimizer.step()
+
+
+# ---- arguments of PyTorch's ----------------------------------------------------------------------
+@pytest.mark.parametrize("p", [1, 1.5, 2, 3, float("inf")])
+def test_other_norms_like_torch(torch, p):
+    arrays = [np.array([3.0, -4.0, 0.0]), np.array([[1.0], [-2.0]])]
+    ours, theirs = [nn.Parameter(a.copy()) for a in arrays], [torch.tensor(a, requires_grad=True) for a in arrays]
+    for t, u, a in zip(ours, theirs, arrays):
+        t.grad, u.grad = nn.tensor(a.copy()), torch.tensor(a)
+    got = nn.optim.clip_grad_norm_(ours, 1.0, norm_type=p)
+    want = torch.nn.utils.clip_grad_norm_(theirs, 1.0, norm_type=p)
+    assert got == pytest.approx(want.item(), rel=1e-12)
+    for t, u in zip(ours, theirs):                  # PyTorch divides by norm + 1e-6
+        np.testing.assert_allclose(t.grad.data, u.grad.numpy(), rtol=1e-5)
+
+
+def test_norms_that_are_not_finite():
+    for bad in (np.inf, np.nan):
+        t = nn.Parameter(np.ones(2))
+        t.grad = nn.tensor(np.array([1.0, bad]))
+        for p in (2.0, 1.0, np.inf):
+            with pytest.raises(nn.NonFiniteError, match=r"clip_grad_norm_: .*not finite.*detect_anomaly"):
+                nn.optim.clip_grad_norm_([t], 1.0, p, error_if_nonfinite=True)
+            np.testing.assert_array_equal(t.grad.data, [1.0, bad])
+    huge = nn.Parameter(np.ones(2))
+    huge.grad = nn.tensor(np.array([1e300, 1e300]))
+    assert nn.optim.clip_grad_norm_([huge], 1.0, 3.0) == pytest.approx(2**(1 / 3) * 1e300)
+    for wrong in (0, -1, "fro", float("nan")):
+        with pytest.raises(nn.RangeError, match="clip_grad_norm_: expected norm_type > 0"):
+            nn.optim.clip_grad_norm_([huge], 1.0, wrong)
+
+
+def test_switches_of_pytorchs():
+    w = [nn.Parameter(np.ones(2))]
+    nn.optim.Adam(w, foreach=True, fused=False, capturable=False, amsgrad=False)
+    nn.optim.SGD(w, foreach=None, fused=True, differentiable=False)
+    for make, words in ((lambda: nn.optim.Adam(w, amsgrad=True), r"Adam: expected amsgrad=False.*AMSGrad"),
+                        (lambda: nn.optim.AdamW(w, differentiable=True), "AdamW: expected differentiable=False"),
+                        (lambda: nn.optim.SGD(w, maximize=2), "SGD: .*maximize True or False")):
+        with pytest.raises(nn.RangeError, match=words):
+            make()
