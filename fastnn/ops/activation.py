@@ -606,7 +606,7 @@ HEAVISIDE = register(Op(
                             {"n": 105})],
     errors=(
         Refusal("integers", lambda: heaviside(tensor([1, 2]), 0.5), DTypeError, ("heaviside", "int64")),
-        Refusal("values", lambda: heaviside(tensor([1.0, 2.0]), tensor([1.0, 2.0])),
-                ShapeError, ("heaviside", "one element", "(2,)")),
+        Refusal("values", lambda: heaviside(tensor([1.0, 2.0]), tensor([1.0, 2.0, 3.0])),
+                ShapeError, ("(2,)", "(3,)", "broadcast")),
     ),
     flops=lambda n: n, bytes=lambda n: 8 * n))

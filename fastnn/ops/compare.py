@@ -377,14 +377,18 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
 
 
 def sign(input: Tensor) -> Tensor:
-    """-1, 0 or 1, element by element; no gradient. Parameters, errors and cost: as `floor`.
+    """-1, 0 or 1, element by element; 0 of NaN, as in PyTorch; no gradient.
+
+    Parameters, errors and cost: as `floor`.
 
     >>> import fastnn as nn
     >>> nn.tensor([-3.0, 0.0, 2.0]).sign()
     tensor([-1.,  0.,  1.])
     """
     try:
-        return rounded(np.sign, input)
+        if input._data.dtype.kind == "b":
+            return Tensor(input._data.copy())
+        return rounded(lambda x: np.where(np.isnan(x), 0, np.sign(x)) if x.dtype.kind == "f" else np.sign(x), input)
     except FOREIGN as error:
         return explain(sign, error, input)
 
