@@ -45,7 +45,7 @@ cdef Py_ssize_t N_versions, N_outputs, N_tuple_output, N_order, N_extras, N_form
 
 cdef Py_ssize_t slot_of(object cls, str name) except -1:
     """How far from the start of an object this slot lies."""
-    descriptor = cls.__dict__[name]
+    descriptor = cls.__dict__.get(name)
     if type(descriptor).__name__ != "member_descriptor":
         raise ImportError(f"fastnn: {cls.__name__}.{name} is no slot: the compiled kernels are of other sources than "
                           "the Python files; build them again: make build")
@@ -102,7 +102,8 @@ def connect_tape(tensor_class, node_class, active, running, state, ages, wrap, r
     global N_name, N_backward, N_takes_needs, N_saved, N_attrs, N_parents
     global N_versions, N_outputs, N_tuple_output, N_order, N_extras, N_forms, N_kept
     if running != _RUNNING:
-        raise TypeError(f"op.Running has the fields {running}, kernels/tape.pxi knows {_RUNNING}")
+        raise ImportError(f"fastnn: op.Running has the fields {running}, and the compiled kernels know {_RUNNING}: "
+                          "they are of other sources than the Python files; build them again: make build")
     _Tensor, _Node, _active, _tape_state, _ages, _wrap_slowly = tensor_class, node_class, active, state, ages, wrap
     _refuse, _incomplete, _renew = refuse, incomplete, renew
     T_data, T_version = slot_of(_Tensor, "_data"), slot_of(_Tensor, "_version")

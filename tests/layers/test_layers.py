@@ -296,7 +296,7 @@ def test_attention_without_weights_is_the_same_in_training():
 
 
 # ---- whole models ------------------------------------------------------------
-def lenet(n):
+def small_cnn(n):
     return n.Sequential(n.Conv2d(1, 6, 5, padding=2), n.ReLU(), n.MaxPool2d(2), n.Conv2d(6, 16, 5), n.ReLU(),
                         n.MaxPool2d(2), n.Flatten(), n.Linear(64, 30), n.ReLU(), n.Linear(30, 10))
 
@@ -349,7 +349,7 @@ def gpt(n):
 
 
 MODELS = {
-    "lenet": (lenet, lambda rng: rng.standard_normal((4, 1, 16, 16)), 4),
+    "cnn": (small_cnn, lambda rng: rng.standard_normal((4, 1, 16, 16)), 4),
     "char-lstm": (char_lstm, lambda rng: rng.integers(0, 10, (3, 6)), 18),
     "gpt": (gpt, lambda rng: rng.integers(0, 10, (3, 6)), 18),
 }
@@ -392,7 +392,7 @@ def test_three_steps_of_training_equal_torch(torch, name, optimiser):
 
 
 def test_eight_threads_infer_with_the_same_bits():
-    model = lenet(nn).eval()
+    model = small_cnn(nn).eval()
     inputs = [np.random.default_rng(i).standard_normal((3, 1, 16, 16)).astype(np.float32) for i in range(8)]
     want = [model(nn.tensor(x)).data.tobytes() for x in inputs]
     wrong, barrier = [], threading.Barrier(8)

@@ -13,13 +13,13 @@ def rows_of(model, *shapes, **kwargs):
     return model.summary(*shapes, **kwargs).rows
 
 
-def lenet():
+def small_cnn():
     return nn.Sequential(nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(),
                          nn.MaxPool2d(2), nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 10))
 
 
-def test_lenet_by_hand():
-    s = lenet().summary((1, 28, 28))
+def test_a_small_network_by_hand():
+    s = small_cnn().summary((1, 28, 28))
     assert [row.output_shape for row in s.rows] == [(6, 28, 28), (6, 28, 28), (6, 14, 14), (16, 10, 10), (16, 10, 10),
                                                     (16, 5, 5), (400,), (120,), (120,), (10,)]
     assert [row.parameters for row in s.rows] == [156, 0, 0, 2416, 0, 0, 0, 48120, 0, 1210]
@@ -33,11 +33,11 @@ def test_lenet_by_hand():
 
 
 def test_the_text():
-    text = str(lenet().summary((1, 28, 28)))
+    text = str(small_cnn().summary((1, 28, 28)))
     lines = text.splitlines()
     assert lines[0] == "Sequential on (1, 28, 28), a batch of 1"
     assert " ".join(lines[4].split()) == "0 Conv2d 1 -> 6, 5x5 (6, 28, 28) 156 117,600 18.4 KiB 5x5"
-    assert "total" in text and "51,902" in text and repr(lenet().summary((1, 28, 28))) == text
+    assert "total" in text and "51,902" in text and repr(small_cnn().summary((1, 28, 28))) == text
     numbers = [line for line in lines[2:15] if not line.startswith("-")]
     assert len({line.index("parameters") + len("parameters") for line in numbers if "parameters" in line}) == 1
     assert max(map(len, lines)) < 110 and not any(line != line.rstrip() for line in lines)
@@ -346,7 +346,7 @@ def test_nothing_stays_behind(shape):
 
 def test_a_wrong_shape_shows_the_rows_before_it():
     with pytest.raises(ShapeError) as caught:
-        lenet().summary((1, 32, 28))
+        small_cnn().summary((1, 32, 28))
     text = str(caught.value)
     assert text.startswith("model.7 (Linear 400 -> 120): expected (..., 400), got (1, 480). "
                            "The layers before it:\npath")
