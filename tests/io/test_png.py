@@ -3,13 +3,16 @@ against the reader.
 """
 
 import struct
+import tracemalloc
 import zlib
 
 import numpy as np
 import pytest
 
+import fastnn as nn
 from fastnn.errors import FileError
 from fastnn.io.png import read_png, write_png
+from fastnn.models.recognition import recognise
 
 
 def chunk(kind, body):
@@ -46,6 +49,14 @@ def shares(numbers, most=255):
 
 
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+
+
+def largest(kind, depth, row_of):
+    """A PNG of 4,096 x 4,096 pixels; row_of(y): the filter and the bytes of a row."""
+    squeeze = zlib.compressobj(1)
+    body = b"".join(squeeze.compress(row_of(y)) for y in range(4096)) + squeeze.flush()
+    head = struct.pack(">IIBBBBB", 4096, 4096, depth, kind, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize("filters", [[0], [1], [2], [3], [4], [4, 3, 2, 1, 0]],
@@ -94,6 +105,38 @@ def test_png_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path):
     bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
     with pytest.raises(FileError, match=r"at most 16,777,216, got 16385 x 1024 = 16,778,240.*Make it smaller"):
         read_png(bomb)
+
+
+def peak_of(work):
+    """The most bytes that are held at a time while it runs."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind, depth, most", [(6, 16, 550e6), (0, 1, 300e6)], ids=["rgba16", "grey1"])
+def test_the_largest_png_takes_little_more_than_its_pixels(kind, depth, most):
+    """As floats the pixels take 268 MB, or 67 where they are grey."""
+    data = largest(kind, depth, lambda y: bytes([4]) + bytes(4096*CHANNELS[kind]*depth//8))
+    assert len(data) < 1e6
+    assert peak_of(lambda: read_png(data)) < most
+
+
+def test_what_predict_takes_for_the_largest_png(tmp_path):
+    """The floats of its pixels, 268 MB, and less than three times as much to find the ink."""
+    paper = np.zeros((4096, 4), np.uint8)
+    paper[0] = 255                      # filter 1: each pixel is that to its left, here white
+    inked = paper.copy()
+    inked[1500, :3], inked[2500, :3] = 1, 255               # to black, and back
+    rows = [bytes([1]) + row.tobytes() for row in (paper, inked)]
+    (tmp_path/"x.png").write_bytes(largest(6, 8, lambda y: rows[500 <= y < 3500]))
+    nn.models.save(nn.models.DigitsCNN(), tmp_path/"m.npz", preprocessing=nn.models.Ink(8))
+    found = []
+    assert peak_of(lambda: found.extend(recognise(tmp_path/"m.npz", [tmp_path/"x.png"]))) < 1.1e9
+    assert found[0].image.max() > 0.9 and found[0].shares.shape == (10,)
 
 
 def damaged():
