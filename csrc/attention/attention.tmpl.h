@@ -12,6 +12,9 @@
  * Symbols    T queries, U keys, HS head size, HV size of a value; an item is one head of one batch
  *            entry. t counts queries, u keys, c the HS numbers of q and k, j the HV numbers of v.
  *            A weight is an element of p. Within a tile t and u count from the tile's corner.
+ *            Of query t, over the keys so far: top[t] the largest score, total[t] the sum of
+ *            exp(s - top[t]); in the end share[t] = 1 / total[t]. pull[t] is the mean of dp[t,:],
+ *            weighted by p.
  * Layout     see attention.h. Scores live in tiles of TILE_U x TILE_T in scratch; there is never a
  *            T x U array (except dmask, which is one).
  * Path       attention_forward -> attention_forward_block, a block of TILE_T queries. Of each tile:
@@ -22,7 +25,8 @@
  *                attention_by_query                           weights times v, added to y
  *            Up to FEW queries: attention_few_block. Backward: attention_backward ->
  *            attention_backward_tiles, likewise. FN(name) pastes the names (levels.h).
- *            What is hidden and not finite: attention_mend_forward, attention_mend_backward.
+ *            A NaN or infinity that a mask hides has the weight 0, but 0 times it is NaN:
+ *            attention_mend_forward and attention_mend_backward compute such results again.
  * Method     A block of queries is copied, transposed, and then passes all keys tile by tile;
  *            attention_tile.tmpl.h tells how a tile lies and how its products are computed. What
  *            products pass many times is copied too, where its rows alias in the caches
@@ -54,22 +58,23 @@
 #ifndef FNN_ATTENTION_TEMPLATE_ONCE
 #define FNN_ATTENTION_TEMPLATE_ONCE
 enum {
-    /* Queries and keys of a tile. TILE_U is a multiple of TILE_T (the causal edge) and at most
-     * PHILOX_WORDS (dropout). For heads of 64 float, what one tile touches takes 128 KiB forward
-     * and 240 KiB backward: less than the least L2 cache that caches.h knows. So the sizes follow
-     * no cache, and the bits of a result, which depend on them, are the same on all machines with
-     * an instruction set. Timed: docs/kernels/attention.md, "Sizes of tiles". */
+    /* Queries and keys of a tile. TILE_U is a multiple of TILE_T, so that no causal tile begins
+     * with a query before its first key, and at most PHILOX_WORDS (dropout). For heads of 64 float,
+     * what one tile touches takes 128 KiB forward and 240 KiB backward: less than the least L2
+     * cache that caches.h knows. So the sizes follow no cache, and the bits of a result, which
+     * depend on them, are the same on all machines with an instruction set. Timed:
+     * docs/kernels/attention.md, "Sizes of tiles". */
     TILE_T = 64, TILE_U = 128,
     TILE_C = 256,                               /* columns of q or dy in the transposed copy; wider
                                                    heads go through it piece by piece; bound: two
                                                    copies of 64 KiB of floats */
-    FROM_ROWS = 0, BY_ROWS = 1, BY_COLUMNS = 2, /* how a product reads its left operand:
+    SCORES = 0, BY_KEY = 1, BY_QUERY = 2,       /* how a product reads its left operand:
                                                    attention_tile.tmpl.h */
     ATTENTION_WORK = 1 << 20,                   /* multiply-adds that a block of a parallel loop
                                                    should be worth; chosen: some 10 microseconds */
-    FEW = 4,                                    /* so many queries go row by row; timed:
+    FEW = 4,                                    /* up to so many queries go row by row; timed:
                                                    docs/kernels/attention.md, "One query" */
-    FEW_COST = 8,                               /* each counts as so many in a tile; chosen: one
+    FEW_COST = 8,                               /* one of them counts as 8 in tiles; chosen: one
                                                    that sees 1,024 keys of 64 is worth a block */
     /* Rows a multiple of ALIASED bytes apart evict each other from the caches (cache aliasing), as
      * heads do in a joint projection of q, k and v. What a product passes many times is copied
@@ -90,7 +95,8 @@ static inline fnn_size fnn_keys_seen(const fnn_attention *about, fnn_size t_end)
 }
 
 /* Queries [t, t + queries) and keys [u, u + keys) of an item; `columns` is queries, rounded up to
- * whole vectors. Key row i of the tile may be seen by query column j if i <= j + ahead. */
+ * whole vectors. The query of column t may see the key of row u if u <= t + ahead: causal, the
+ * first query comes `ahead` places after the first key; else ahead is TILE_U, and all is seen. */
 typedef struct { fnn_size item, t, queries, u, keys, columns, ahead; } fnn_tile;
 #endif
 
@@ -116,8 +122,10 @@ typedef struct {
     REAL *q, *dy;                               /* [TILE_C][TILE_T]: the block's queries and dy,
                                                    transposed */
     REAL *s, *ds;                               /* [TILE_U][TILE_T]: tiles */
-    REAL *factors, *beside;                     /* the same, for a mask or dropout; NULL where there
-                                                   is neither */
+    REAL *factors;                              /* a tile, too: of the mask, then of dropout */
+    REAL *beside;                               /* [TILE_T][TILE_U]: factors before they are
+                                                   transposed, ds after it, for dmask. Both are NULL
+                                                   without mask and dropout */
     FN(attention_copy) k, v, q_rows, dy_rows;   /* of what lies badly in the caches */
 } FN(attention_room);
 
@@ -139,10 +147,10 @@ typedef struct { const REAL *at; fnn_size rs; } FN(attention_rows_at);
 
 /* Rows [begin, end) of an item's matrix of `all` rows: in place, or a copy where there is room. A
  * copy holds rows that come next, too. */
-static FN(attention_rows_at) FN(attention_near)(FN(attention_copy) *copy, const REAL *from, fnn_matrices matrices,
+static FN(attention_rows_at) FN(attention_near)(FN(attention_copy) *copy, const REAL *array, fnn_matrices matrices,
                                                 fnn_size item, fnn_size begin, fnn_size end, fnn_size all)
 {
-    const REAL *rows = from + matrices.at[item];
+    const REAL *rows = array + matrices.at[item];
     if (!copy->rows)
         return (FN(attention_rows_at)){ rows + begin * matrices.rs, matrices.rs };
     if (item != copy->item || begin < copy->from || end > copy->from + copy->held) {
@@ -160,7 +168,8 @@ static FN(attention_room) FN(attention_open)(const fnn_attention *about, int bac
     const size_t wide = (TILE_C + 1) * TILE_T, tile = (TILE_U + 1) * TILE_T;
     const int factors = about->mask_kind != FNN_NO_MASK || about->dropout > 0;
     REAL *all = fnn_scratch_alloc((2 * wide + 4 * tile) * sizeof(REAL)), *tiles = all + 2 * wide;
-    /* forward passes a tile of v TILE_T / GEMM_MR times: 11, or 5, and a copy costs as much */
+    /* Forward reads a tile of v once for each GEMM_MR of the TILE_T queries. A copy costs about as
+     * much as it saves where that is 5 times (14 rows), and pays where it is 11 (6 rows). */
     const int v_passed = !backward && GEMM_MR < 14;
     return (FN(attention_room)){
         .q = all, .dy = backward ? all + wide : NULL,
@@ -204,21 +213,24 @@ static inline fnn_size FN(attention_seen)(const fnn_tile *tile, fnn_size t)
     return fnn_min(tile->keys, t + GEMM_NR + tile->ahead);
 }
 
-/* Up to which row products read these columns, beyond the rows that are seen: to the end of a group
- * of rows that begins before. */
+/* The end of the rows that products read in columns whose queries see `seen` of them. A product
+ * takes up to GEMM_MR queries or keys at a time, and reads for all of them what one of them sees or
+ * is seen by. What is read and not seen must be 0. */
 static inline fnn_size FN(attention_rest)(const fnn_tile *tile, fnn_size seen)
 {
     return fnn_min(tile->keys, seen + GEMM_MR);
 }
 
-/* Whether products are scaled before the largest is looked for; otherwise in the exponent, with the
- * factor from e to 2. */
+/* Whether the products q k^T are multiplied by `scale` in the tile, as the sum with a mask needs
+ * it. Otherwise attention_factor does it in the exponent, which saves a pass. That takes a positive
+ * scale, so that the largest product has the largest score, and a finite -127 / factor. */
 static inline int FN(attention_scaled)(const fnn_attention *about)
 {
     return about->mask_kind == FNN_ADD_MASK || !(about->scale > 1e-30);
 }
 
-/* What scores are multiplied by in the exponent. */
+/* What scores are multiplied by in the exponent: log2(e), as exp(x) = 2^(log2(e) x), and `scale`
+ * where they have not got it yet. */
 static inline REAL FN(attention_factor)(const fnn_attention *about)
 {
     return (FN(attention_scaled)(about) ? 1 : (REAL)about->scale) * (REAL)1.44269504088896341;
@@ -238,7 +250,7 @@ static void FN(attention_mask)(const fnn_attention *about, const FN(attention_ro
             FN(gemm_pack)(room->factors, TILE_T, tile->queries, tile->queries, (const REAL *)about->mask + from,
                           about->mask_rs, about->mask_cs, tile->keys);
             for (fnn_size i = 0; i < tile->keys * TILE_T; i++)
-                s[i] = mask[i] == -(REAL)INFINITY ? mask[i] : s[i] + mask[i];   /* whatever s is */
+                s[i] = mask[i] == -(REAL)INFINITY ? mask[i] : s[i] + mask[i]; /* even if s is NaN */
         } else {
             for (fnn_size t = 0; t < tile->queries; t++) {
                 const unsigned char *restrict allowed = (const unsigned char *)about->mask + from + t * about->mask_rs;
@@ -246,7 +258,7 @@ static void FN(attention_mask)(const fnn_attention *about, const FN(attention_ro
                 if (about->mask_cs == 1)
                     for (fnn_size u = 0; u < tile->keys; u++)
                         row[u] = allowed[u] ? (REAL)1 : (REAL)0;
-                else
+                else                                            /* one for all keys: broadcast */
                     for (fnn_size u = 0; u < tile->keys; u++)
                         row[u] = allowed[0] ? (REAL)1 : (REAL)0;
             }
@@ -357,7 +369,7 @@ static void FN(attention_weights)(REAL *restrict s, REAL *restrict top, REAL *re
         total[t] = total[t] * shrink[t] + sum[t];
 }
 
-/* Items of the loop are blocks of TILE_T queries, block by block of an item. */
+/* The loop counts blocks of TILE_T queries: all of item 0, then all of item 1, and so on. */
 static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(attention_args) *args = ctx;
@@ -370,7 +382,7 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
         fnn_tile tile = { .item = block / blocks, .t = block % blocks * TILE_T };
         tile.queries = fnn_min(TILE_T, about->T - tile.t);
         tile.columns = fnn_round_up(tile.queries, VL);
-        const fnn_size seen = fnn_keys_seen(about, tile.t + tile.queries);
+        const fnn_size keys_seen = fnn_keys_seen(about, tile.t + tile.queries);
         const REAL *q = args->q + about->q.at[tile.item] + tile.t * about->q.rs;
         const REAL *k = args->k + about->k.at[tile.item];
         REAL *y = args->y + about->y.at[tile.item] + tile.t * about->y.rs;
@@ -381,20 +393,20 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
         if (about->HS <= TILE_C)
             FN(attention_transpose)(room.q, q, about->q.rs, tile.queries, about->HS);
         /* the keys that the block sees, a tile at a time */
-        for (; tile.u < seen; tile.u += TILE_U) {
-            tile.keys = fnn_min(TILE_U, seen - tile.u);
+        for (; tile.u < keys_seen; tile.u += TILE_U) {
+            tile.keys = fnn_min(TILE_U, keys_seen - tile.u);
             tile.ahead = about->causal ? tile.t - tile.u : TILE_U;
             FN(attention_products)(room.s, k + tile.u * about->k.rs, about->k.rs, room.q, q, about->q.rs, about->HS,
                                    &tile);
             FN(attention_mask)(about, &room, &tile);
             /* the queries, GEMM_NR at a time */
             for (fnn_size t = 0; t < tile.columns; t += GEMM_NR) {
-                const fnn_size rows = FN(attention_seen)(&tile, t);
-                FN(attention_edge)(room.s, &tile, t, rows, -(REAL)INFINITY);
-                FN(attention_weights)(room.s + t, top + t, total + t, shrink + t, factor, rows,
-                                      FN(attention_rest)(&tile, rows));
+                const fnn_size seen = FN(attention_seen)(&tile, t);
+                FN(attention_edge)(room.s, &tile, t, seen, -(REAL)INFINITY);
+                FN(attention_weights)(room.s + t, top + t, total + t, shrink + t, factor, seen,
+                                      FN(attention_rest)(&tile, seen));
             }
-            if (tile.u + TILE_U >= seen)                    /* the last tile: divide by the sums */
+            if (tile.u + TILE_U >= keys_seen)               /* the last tile: divide by the sums */
                 for (fnn_size t = 0; t < tile.queries; t++) {
                     share[t] = total[t] == 0 ? 0 : 1 / total[t];
                     shrink[t] *= share[t];
@@ -404,7 +416,8 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
                 for (fnn_size i = 0; i < tile.keys * TILE_T; i++)
                     room.s[i] *= room.factors[i];
             }
-            const FN(attention_out) out = { tile.u > 0, shrink, tile.u + TILE_U < seen ? FN(attention_ones) : share };
+            const FN(attention_out) out = { tile.u > 0, shrink,
+                                            tile.u + TILE_U < keys_seen ? FN(attention_ones) : share };
             const FN(attention_rows_at) v =
                 FN(attention_near)(&room.v, args->v, about->v, tile.item, tile.u, tile.u + tile.keys, about->U);
             FN(attention_by_query)(y, about->y.rs, room.s, v.at, v.rs, about->HV, &out, &tile);
@@ -421,7 +434,7 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(room.q);
 }
 
-/* Items of the loop are items of attention. */
+/* The loop counts attention's items. */
 static void FN(attention_few_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(attention_args) *args = ctx;
@@ -492,7 +505,7 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
     REAL top[TILE_T], share[TILE_T], pull[TILE_T], scales[TILE_T];
     for (fnn_size t = 0; t < TILE_T; t++)
         scales[t] = (REAL)about->scale;
-    /* keys before it have something in dk and dv already */
+    /* rows of dk and dv before it hold a sum, to be added to; the others still hold anything */
     fnn_size begun = u_begin;
     dq = dq ? dq + about->dq.at[item] : NULL;
     dk = dk ? dk + about->dk.at[item] : NULL;
@@ -523,12 +536,12 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
             top[t] = total == 0 ? 0 : args->top[first + t0 + t];
             pull[t] = total == 0 ? 0 : pull[t];
         }
-        const fnn_size seen = fnn_min(u_end, fnn_keys_seen(about, t0 + tile.queries));
-        if (dq && seen <= u_begin)
+        const fnn_size keys_seen = fnn_min(u_end, fnn_keys_seen(about, t0 + tile.queries));
+        if (dq && keys_seen <= u_begin)
             FN(attention_clear)(dq + t0 * about->dq.rs, about->dq.rs, tile.queries, HS);
         /* the keys that the block sees, a tile at a time */
-        for (tile.u = u_begin; tile.u < seen; tile.u += TILE_U) {
-            tile.keys = fnn_min(TILE_U, seen - tile.u);
+        for (tile.u = u_begin; tile.u < keys_seen; tile.u += TILE_U) {
+            tile.keys = fnn_min(TILE_U, keys_seen - tile.u);
             tile.ahead = about->causal ? t0 - tile.u : TILE_U;
             const FN(attention_rows_at) k_u =
                 FN(attention_near)(&room.k, args->k, about->k, item, tile.u, tile.u + tile.keys, about->U);
@@ -540,12 +553,12 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
                 FN(attention_dropout)(about, &room, &tile);
             /* scores become weights and ds, for GEMM_NR queries at a time */
             for (fnn_size t = 0; t < tile.columns; t += GEMM_NR) {
-                const fnn_size rows = FN(attention_seen)(&tile, t);
-                FN(attention_edge)(room.s, &tile, t, rows, -(REAL)INFINITY);
-                FN(attention_edge)(room.ds, &tile, t, rows, 0);
+                const fnn_size seen = FN(attention_seen)(&tile, t);
+                FN(attention_edge)(room.s, &tile, t, seen, -(REAL)INFINITY);
+                FN(attention_edge)(room.ds, &tile, t, seen, 0);
                 FN(attention_weights_backward)(room.s + t, room.ds + t, about->dropout > 0 ? room.factors + t : NULL,
-                                               top + t, share + t, pull + t, factor, rows,
-                                               dmask ? tile.keys : FN(attention_rest)(&tile, rows));
+                                               top + t, share + t, pull + t, factor, seen,
+                                               dmask ? tile.keys : FN(attention_rest)(&tile, seen));
             }
             if (dmask) {
                 FN(gemm_pack)(room.beside, TILE_U, tile.keys, tile.keys, room.ds, TILE_T, 1, tile.queries);
@@ -553,7 +566,7 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
                     memcpy(dmask + (t0 + t) * about->U + tile.u, room.beside + t * TILE_U,
                            (size_t)tile.keys * sizeof(REAL));
             }
-            /* rows of dk and dv that have begun */
+            /* of this tile: the later rows are stored, which saves clearing all first */
             const fnn_size added = fnn_max(0, fnn_min(tile.keys, begun - tile.u));
             if (dv)     /* forward was  y = (d p) v */
                 FN(attention_by_key)(dv + tile.u * about->dv.rs, about->dv.rs, room.s, dy_rows.at, dy_rows.rs, HV,
@@ -566,7 +579,7 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
                 FN(attention_by_query)(dq + t0 * about->dq.rs, about->dq.rs, room.ds, k_u.at, k_u.rs, HS, &out,
                                        &tile);
         }
-        begun = fnn_max(begun, seen);
+        begun = fnn_max(begun, keys_seen);
     }
     if (dk && begun < u_end)                        /* keys that no query saw */
         FN(attention_clear)(dk + begun * about->dk.rs, about->dk.rs, u_end - begun, HS);
@@ -575,7 +588,7 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
     fnn_scratch_free(room.q);
 }
 
-/* Items of the loop are items of attention: all gradients, each tile computed once. */
+/* The loop counts attention's items: all gradients, each tile computed once. */
 static void FN(attention_backward_items)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(attention_args) *args = ctx;
@@ -584,7 +597,7 @@ static void FN(attention_backward_items)(void *ctx, fnn_size begin, fnn_size end
                                      args->about->U);
 }
 
-/* Blocks of TILE_T queries: dq and dmask */
+/* The loop counts blocks of TILE_T queries: dq and dmask. */
 static void FN(attention_backward_queries)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(attention_args) *args = ctx;
@@ -596,7 +609,7 @@ static void FN(attention_backward_queries)(void *ctx, fnn_size begin, fnn_size e
     }
 }
 
-/* Blocks of TILE_U keys: dk and dv */
+/* The loop counts blocks of TILE_U keys: dk and dv. */
 static void FN(attention_backward_keys)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(attention_args) *args = ctx;

@@ -82,7 +82,7 @@ static void FN(attention_few_queries)(const FN(attention_args) *args, fnn_size i
                 for (fnn_size i = 0; i < keys; i++)
                     if (about->mask_kind == FNN_ADD_MASK) {
                         const REAL added = ((const REAL *)about->mask)[from + i * about->mask_cs];
-                        /* whatever s is */
+                        /* even if s is NaN */
                         s[t][i] = added == -(REAL)INFINITY ? added : s[t][i] + added;
                     } else if (!((const unsigned char *)about->mask)[from + i * about->mask_cs])
                         s[t][i] = -(REAL)INFINITY;

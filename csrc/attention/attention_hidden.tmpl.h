@@ -196,7 +196,7 @@ static int FN(attention_misses)(const FN(attention_args) *args)
     return misses;
 }
 
-/* Items of the loop are items of attention. */
+/* The loop counts attention's items. */
 static void FN(attention_mend_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     for (fnn_size item = begin; item < end; item++)

@@ -15,9 +15,11 @@
  *                dv[u,:] += sum_t p[u,t] dy[t,:]    attention_by_key
  *                dk[u,:] += sum_t ds[u,t] q[t,:]    attention_by_key
  *
- * Method     Each product C = A B, letters as in gemm.h, is cut into register tiles of up to
- *            GEMM_MR rows by GEMM_NR columns: attention_micro, which is gemm_tile.tmpl.h with the
- *            distances that a tile of scores fixes as constants.
+ * Method     Each product C = A B is cut into register tiles of up to GEMM_MR rows by GEMM_NR
+ *            columns: attention_micro, which is gemm_tile.tmpl.h with the distances that a tile of
+ *            scores fixes as constants. Letters from there on are those of gemm.h: k is the number
+ *            of products in a sum, p one of them, and c the result; not keys, weights and a place
+ *            in a head.
  *            A causal mask hides the upper right of the matrix [query][key]. Row u of a tile may be
  *            seen by column t if u <= t + ahead. Register tiles that hold nothing to be seen are
  *            not computed; of others the sums begin or end where something can be seen.
@@ -25,39 +27,39 @@
 
 /* ---- the register tile -----------------------------------------------------------------------
  *
- * The left operand a is read in one of three ways:
- *     FROM_ROWS   a is k or v, rows rsa apart; b is the block of queries and c a tile
- *     BY_ROWS     a is a tile, and the sum runs along its rows; b and c anywhere
- *     BY_COLUMNS  a is a tile, and the sum runs along its columns; b and c anywhere
+ * The left operand a is read in one of three ways, named after the functions that need them:
+ *     SCORES      a is k or v, rows rsa apart; b is the transposed block qT or dyT, and c a tile
+ *     BY_KEY      a is a tile, and the sum runs along its rows; b and c lie anywhere
+ *     BY_QUERY    a is a tile, and the sum runs along its columns; b and c lie anywhere
  */
 
 /* What becomes of the sums of row i on their way out: c[i,:] = times sum, or, with `add`,
  * c[i,:] = keep c[i,:] + times sum. Without `add` c is not read. keep and times are
- *     FROM_ROWS   1 and 1
- *     BY_ROWS     1 and times[0]
- *     BY_COLUMNS  keep[i] and times[i] */
+ *     SCORES      1 and 1
+ *     BY_KEY      1 and times[0]
+ *     BY_QUERY    keep[i] and times[i] */
 typedef struct { int add; const REAL *keep, *times; } FN(attention_out);
 
-/* Product p of the sums: a row of b, and a number of each row of the left operand. Rows 3, 4 and 5
- * of FROM_ROWS are reached from base[1], and so on: base, base + rsa and base + 2 rsa are addresses
- * of one instruction, so that 14 rows take 5 pointers. */
+/* Product p of the sums: a row of b, and a number of each row of the left operand. For SCORES rows
+ * 3, 4 and 5 are reached from base[1], and so on: base, base + rsa and base + 2 rsa are addresses
+ * that one instruction can form, so 14 rows need 5 pointers and not 14 registers. */
 #define ATTENTION_STEP(p) \
     do { \
         vec row[GEMM_NV]; \
         _Pragma("GCC unroll 2") for (fnn_size j = 0; j < nv; j++) row[j] = v_load(b + (p) * rsb + j * VL); \
         _Pragma("GCC unroll 16") for (fnn_size i = 0; i < mr; i++) { \
-            const vec x = v_set(kind == FROM_ROWS ? base[i / 3][i % 3 * rsa + (p)] \
-                                : kind == BY_ROWS ? a[i * TILE_T + (p)] \
+            const vec x = v_set(kind == SCORES ? base[i / 3][i % 3 * rsa + (p)] \
+                                : kind == BY_KEY ? a[i * TILE_T + (p)] \
                                                   : a[i + (p) * TILE_T]); \
             _Pragma("GCC unroll 2") for (fnn_size j = 0; j < nv; j++) acc[i][j] += x * row[j]; \
         } \
     } while (0)
 #define ATTENTION_NEXT(steps) \
     do { \
-        if (kind == FROM_ROWS) \
+        if (kind == SCORES) \
             _Pragma("GCC unroll 5") for (int i = 0; i < 5; i++) base[i] += (steps); \
         else \
-            a += (steps) * (kind == BY_ROWS ? 1 : TILE_T); \
+            a += (steps) * (kind == BY_KEY ? 1 : TILE_T); \
         b += (steps) * rsb; \
     } while (0)
 
@@ -75,7 +77,7 @@ FNN_INLINE void FN(attention_micro)(const int kind, const fnn_size mr, const fnn
     const REAL *base[5];                            /* of rows that there are */
 #pragma GCC unroll 5
     for (fnn_size i = 0; i < 5; i++)
-        base[i] = kind == FROM_ROWS && 3 * i < mr ? a + 3 * i * rsa : a;
+        base[i] = kind == SCORES && 3 * i < mr ? a + 3 * i * rsa : a;
 #pragma GCC unroll 16
     for (fnn_size i = 0; i < mr; i++)
 #pragma GCC unroll 2
@@ -89,7 +91,8 @@ FNN_INLINE void FN(attention_micro)(const int kind, const fnn_size mr, const fnn
         ATTENTION_STEP(3);
         ATTENTION_NEXT(4);
     }
-    /* behind the very last one there may be no array to point into */
+    /* The pointers move before a product, not after it: after the last one they could leave their
+     * arrays, which C forbids. */
     if (k > 0)
         ATTENTION_STEP(0);
     while (--k > 0) {
@@ -97,18 +100,19 @@ FNN_INLINE void FN(attention_micro)(const int kind, const fnn_size mr, const fnn
         ATTENTION_STEP(0);
     }
     const int add = out->add;
-    const REAL *keep = out->keep, *times = out->times, all = kind == BY_ROWS ? times[0] : 1;
+    const REAL *keep = out->keep, *times = out->times, all = kind == BY_KEY ? times[0] : 1;
 #pragma GCC unroll 16
     for (fnn_size i = 0; i < mr; i++) {
-        const vec x = v_set(kind == BY_COLUMNS ? times[i] : all), y = v_set(kind == BY_COLUMNS && add ? keep[i] : 1);
+        const vec times_i = v_set(kind == BY_QUERY ? times[i] : all);
+        const vec keep_i = v_set(kind == BY_QUERY && add ? keep[i] : 1);
         REAL *to = of.c + i * of.rsc;
 #pragma GCC unroll 2
         for (fnn_size j = 0; j < nv; j++)
             if (add)
-                v_store(to + j * VL, (kind == BY_COLUMNS ? y * v_load(to + j * VL) : v_load(to + j * VL))
-                                     + (kind == FROM_ROWS ? acc[i][j] : x * acc[i][j]));
+                v_store(to + j * VL, (kind == BY_QUERY ? keep_i * v_load(to + j * VL) : v_load(to + j * VL))
+                                     + (kind == SCORES ? acc[i][j] : times_i * acc[i][j]));
             else
-                v_store(to + j * VL, kind == FROM_ROWS ? acc[i][j] : x * acc[i][j]);
+                v_store(to + j * VL, kind == SCORES ? acc[i][j] : times_i * acc[i][j]);
     }
 }
 
@@ -116,25 +120,26 @@ typedef void FN(attention_micro_fn)(REAL *c, fnn_size rsc, const REAL *a, fnn_si
                                     fnn_size k, const FN(attention_out) *out);
 
 /* One function for each way of reading, number of rows and number of vectors. Their names are
- * pasted: attention_from_rows_2_14 has 2 vectors and 14 rows. */
+ * pasted: attention_scores_2_14 has 2 vectors and 14 rows. All take the same arguments, so that one
+ * table holds them; what a kind knows already it leaves unused. */
 #define ATTENTION_ARGUMENTS \
     REAL *c, fnn_size rsc, const REAL *a, fnn_size rsa, const REAL *b, fnn_size rsb, fnn_size k, \
     const FN(attention_out) *out
 #define ATTENTION_MICRO(mr, nv) \
-    static void FN(attention_from_rows_##nv##_##mr)(ATTENTION_ARGUMENTS) \
+    static void FN(attention_scores_##nv##_##mr)(ATTENTION_ARGUMENTS) \
     { \
         (void)rsc; (void)rsb; \
-        FN(attention_micro)(FROM_ROWS, mr, nv, (FN(attention_ab)){ c, TILE_T, a, rsa, b, TILE_T, k }, out); \
+        FN(attention_micro)(SCORES, mr, nv, (FN(attention_ab)){ c, TILE_T, a, rsa, b, TILE_T, k }, out); \
     } \
-    static void FN(attention_by_rows_##nv##_##mr)(ATTENTION_ARGUMENTS) \
+    static void FN(attention_by_key_##nv##_##mr)(ATTENTION_ARGUMENTS) \
     { \
         (void)rsa; \
-        FN(attention_micro)(BY_ROWS, mr, nv, (FN(attention_ab)){ c, rsc, a, TILE_T, b, rsb, k }, out); \
+        FN(attention_micro)(BY_KEY, mr, nv, (FN(attention_ab)){ c, rsc, a, TILE_T, b, rsb, k }, out); \
     } \
-    static void FN(attention_by_columns_##nv##_##mr)(ATTENTION_ARGUMENTS) \
+    static void FN(attention_by_query_##nv##_##mr)(ATTENTION_ARGUMENTS) \
     { \
         (void)rsa; \
-        FN(attention_micro)(BY_COLUMNS, mr, nv, (FN(attention_ab)){ c, rsc, a, 1, b, rsb, k }, out); \
+        FN(attention_micro)(BY_QUERY, mr, nv, (FN(attention_ab)){ c, rsc, a, 1, b, rsb, k }, out); \
     }
 #define ATTENTION_MICROS(mr) ATTENTION_MICRO(mr, 1) ATTENTION_MICRO(mr, 2)
 ATTENTION_MICROS(1) ATTENTION_MICROS(2) ATTENTION_MICROS(3) ATTENTION_MICROS(4) ATTENTION_MICROS(5) ATTENTION_MICROS(6)
@@ -153,9 +158,9 @@ ATTENTION_MICROS(7) ATTENTION_MICROS(8)
 
 /* [kind][nv - 1][mr - 1] */
 static FN(attention_micro_fn) *const FN(attention_micros)[3][2][GEMM_MR] = {
-    { ATTENTION_LIST(attention_from_rows_1), ATTENTION_LIST(attention_from_rows_2) },
-    { ATTENTION_LIST(attention_by_rows_1), ATTENTION_LIST(attention_by_rows_2) },
-    { ATTENTION_LIST(attention_by_columns_1), ATTENTION_LIST(attention_by_columns_2) },
+    { ATTENTION_LIST(attention_scores_1), ATTENTION_LIST(attention_scores_2) },
+    { ATTENTION_LIST(attention_by_key_1), ATTENTION_LIST(attention_by_key_2) },
+    { ATTENTION_LIST(attention_by_query_1), ATTENTION_LIST(attention_by_query_2) },
 };
 #undef ATTENTION_LIST
 #undef ATTENTION_LIST_6
@@ -185,7 +190,7 @@ static void FN(attention_scores)(REAL *s, const REAL *rows, fnn_size rs, const R
         fnn_size keys, u = FN(attention_group)(tile->keys, group, &keys);
         /* the queries, GEMM_NR at a time, from the first on that sees the group's first key */
         for (fnn_size t = fnn_max(0, u - tile->ahead) / VL * VL; t < tile->columns; t += GEMM_NR)
-            FN(attention_micros)[FROM_ROWS][tile->columns - t > VL][keys - 1](s + u * TILE_T + t, TILE_T, rows + u * rs,
+            FN(attention_micros)[SCORES][tile->columns - t > VL][keys - 1](s + u * TILE_T + t, TILE_T, rows + u * rs,
                                                                               rs, block + t, TILE_T, k, &out);
     }
 }
@@ -215,7 +220,7 @@ static void FN(attention_close_right)(const FN(attention_right) *right)
 FNN_INLINE void FN(attention_rows)(REAL *c, fnn_size rsc, const REAL *a, int kind, const FN(attention_right) *right,
                                    fnn_size rows, fnn_size from, fnn_size to, const FN(attention_out) *out)
 {
-    const REAL *a_from = kind == BY_ROWS ? a + from : a + from * TILE_T, *b = right->b + from * right->rsb;
+    const REAL *a_from = kind == BY_KEY ? a + from : a + from * TILE_T, *b = right->b + from * right->rsb;
     const fnn_size k = to - from;
     for (fnn_size j = 0; j < right->whole; j += GEMM_NR)
         FN(attention_micros)[kind][right->whole - j > VL][rows - 1](c + j, rsc, a_from, 0, b + j, right->rsb, k, out);
@@ -226,7 +231,7 @@ FNN_INLINE void FN(attention_rows)(REAL *c, fnn_size rsc, const REAL *a, int kin
         for (fnn_size i = 0; i < rows; i++)
             for (fnn_size j = right->whole; j < right->n; j++)
                 c[i * rsc + j] = edge[i * VL + j - right->whole]
-                               + (out->add ? (kind == BY_ROWS ? 1 : out->keep[i]) * c[i * rsc + j] : 0);
+                               + (out->add ? (kind == BY_KEY ? 1 : out->keep[i]) * c[i * rsc + j] : 0);
     }
 }
 
@@ -239,7 +244,7 @@ static void FN(attention_by_query)(REAL *c, fnn_size rsc, const REAL *s, const R
     for (fnn_size group = 0; group < fnn_ceil_div(tile->queries, GEMM_MR); group++) {
         fnn_size queries, t = FN(attention_group)(tile->queries, group, &queries);
         const FN(attention_out) here = { out->add, out->add ? out->keep + t : NULL, out->times + t };
-        FN(attention_rows)(c + t * rsc, rsc, s + t, BY_COLUMNS, &right, queries, 0,
+        FN(attention_rows)(c + t * rsc, rsc, s + t, BY_QUERY, &right, queries, 0,
                            fnn_min(tile->keys, t + queries + tile->ahead), &here);
     }
     FN(attention_close_right)(&right);
@@ -257,7 +262,7 @@ static void FN(attention_by_key)(REAL *c, fnn_size rsc, const REAL *s, const REA
         /* the keys, up to GEMM_MR at a time; the sum begins with the first query that sees one */
         for (fnn_size group = 0; group < fnn_ceil_div(m, GEMM_MR); group++) {
             fnn_size keys, u = begin + FN(attention_group)(m, group, &keys);
-            FN(attention_rows)(c + u * rsc, rsc, s + u * TILE_T, BY_ROWS, &right, keys, fnn_max(0, u - tile->ahead),
+            FN(attention_rows)(c + u * rsc, rsc, s + u * TILE_T, BY_KEY, &right, keys, fnn_max(0, u - tile->ahead),
                                tile->queries, &out);
         }
     }

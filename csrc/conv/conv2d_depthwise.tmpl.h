@@ -81,7 +81,7 @@ static void FN(depthwise_plane)(REAL *y, fnn_size P, fnn_size Q, fnn_size R, con
         p = fnn_min(p, P - rows);
         FN(depthwise_tile_fn) *const tile = FN(depthwise_tiles)[(R - 3) / 2][rows > DEPTHWISE_ROWS / 2];
         if (Q < VL) {                               /* less than a vector: beside, then copied */
-            REAL out[DEPTHWISE_ROWS * (VBYTES ? VBYTES / sizeof(REAL) : 1)];
+            REAL out[DEPTHWISE_ROWS * VL];
             tile(out, VL, of->frame + p * of->length, of);
             for (fnn_size i = 0; i < rows; i++)
                 memcpy(y + (p + i) * Q, out + i * VL, Q * sizeof(REAL));

@@ -142,7 +142,7 @@ static void FN(gru_backward_cell)(const FN(recurrence) *rec, fnn_size step, fnn_
     const FN(gru_backward_arrays) *arrays = rec->arrays;
     const fnn_size H = rec->H, t = FN(rec_time)(rec, step);
     const REAL *h_before = step == rec->T - 1 ? arrays->h0 : arrays->y + FN(rec_time)(rec, step + 1) * rec->B * H;
-    REAL dh[4 * (VBYTES ? VBYTES / sizeof(REAL) : 1)];
+    REAL dh[4 * VL];
     for (fnn_size row = 0; row < rows; row++, sum += 4 * VL) {
         fnn_size at = (first + row) * H + unit;
         const REAL *gates = arrays->gates + (t * rec->B + first + row) * fnn_recurrent_row(3, H) + unit;

@@ -3,6 +3,10 @@
  * Math       z_t = W_ih x_t + b_ih + W_hh h_{t-1} + b_hh          its four quarters give the gates
  *            i = sigmoid(z_i)   f = sigmoid(z_f)   g = tanh(z_g)   o = sigmoid(z_o)
  *            c_t = f * c_{t-1} + i * g          h_t = o * tanh(c_t)
+ *            Backward, with dh and dc all that reaches h_t and c_t:
+ *            dc += dh * o * (1 - tanh(c_t)^2)   do = dh * tanh(c_t)
+ *            di = dc * g   df = dc * c_{t-1}   dg = dc * i   dc_{t-1} = dc * f
+ *            dz_i = di * i * (1 - i), likewise dz_f and dz_o;   dz_g = dg * (1 - g^2)
  * Symbols    T steps, B batch, I inputs, H hidden units. A "piece" is one gate's quarter of a row
  *            of 4H. Gates in the order i f g o.
  * Layout     x [T][B][I]; y (all h_t) and cells (all c_t) [T][B][H]; W_ih [4H][I], W_hh [4H][H].
@@ -33,8 +37,8 @@ typedef struct {
     const REAL *c0;
 } FN(lstm_forward_arrays);
 
-/* The gates and the cell of one sequence's `units`: z, and sum on top, is what goes into
- * them; z receives what comes out. */
+/* The gates and c of one sequence's `units`: z + sum goes into the sigmoids and tanh, and what
+ * comes out takes the place of z. */
 FNN_INLINE void FN(lstm_gates)(REAL *z, REAL *restrict c, const REAL *restrict c_before, const REAL *restrict sum,
                                fnn_size H, fnn_size units, const int ieee)
 {
@@ -58,8 +62,8 @@ FNN_INLINE void FN(lstm_output)(REAL *restrict h, const REAL *restrict o, const 
         h[j] = o[j] * r_tanh(c[j]);
 }
 
-/* All rows' cells, and then all rows' outputs: an output waits for its cell, and meanwhile other
- * rows' are computed, with fewer constants to hold in registers. */
+/* All rows' c, and then all rows' h: an h waits for its c, and meanwhile other rows' are computed,
+ * with fewer constants to hold in registers. */
 FNN_INLINE void FN(lstm_forward_units)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows,
                                        fnn_size unit, const fnn_size units, const int ieee, const REAL *sum)
 {
@@ -92,12 +96,15 @@ void FN(lstm_forward)(REAL *y, REAL *hT, REAL *cT, REAL *gates, REAL *cells, con
                       REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse)
 {
     const fnn_size pitch = fnn_recurrent_row(4, H);
+    /* in the 5 H numbers at the end of work, which rec_forward_pass leaves alone */
     REAL *bias = work + fnn_recurrent_forward_work(4, B, H) - 5 * H;
     for (fnn_size j = 0; j < 4 * H; j++)
         bias[j] = (b_ih ? b_ih[j] : 0) + (b_hh ? b_hh[j] : 0);
     /* all steps' W_ih x + b:   m = T*B, n = 4H, k = I */
     FN(gemm)(gates, pitch, x, I, 1, w_ih, 1, I, NULL, bias, T * B, 4 * H, I, 0);
-    if (T == 1)                                     /* z += h0 W_hh^T:   m = B, n = 4H, k = H */
+    /* One step does not repay packing W_hh, so rec_run multiplies nothing then.
+     * z += h0 W_hh^T:   m = B, n = 4H, k = H */
+    if (T == 1)
         FN(gemm)(gates, pitch, h0, H, 1, w_hh, 1, H, NULL, NULL, B, 4 * H, H, FNN_GEMM_ADD);
 
     const FN(lstm_forward_arrays) arrays = { .y = y, .gates = gates, .cells = cells, .c0 = c0 };
@@ -111,12 +118,12 @@ void FN(lstm_forward)(REAL *y, REAL *hT, REAL *cT, REAL *gates, REAL *cells, con
 /* ---- backward -------------------------------------------------------------------------------- */
 
 typedef struct {
-    REAL *dc;   /* [B][H]: before a step, what the step after it wants of c_t; after it, what it
-                   wants of c_{t-1} */
+    REAL *dc;   /* [B][H]: before the cell runs for t, what reaches c_t through c_{t+1}; after it,
+                   what reaches c_{t-1} through c_t */
     const REAL *dy, *dhT, *gates, *cells, *c0;
 } FN(lstm_backward_arrays);
 
-/* Through the gates of one sequence's `units`. dc comes out as the gradient of c_{t-1}. */
+/* dz of one sequence's `units` from dh; dc as in the struct above. */
 FNN_INLINE void FN(lstm_gates_backward)(REAL *dz, REAL *restrict dc, const REAL *restrict dh, const REAL *gates,
                                         const REAL *restrict c, const REAL *restrict c_before, fnn_size H,
                                         fnn_size units)
@@ -137,14 +144,15 @@ FNN_INLINE void FN(lstm_gates_backward)(REAL *dz, REAL *restrict dc, const REAL 
     }
 }
 
-/* A FN(rec_cell): row by row, what reaches h_t, and through the gates. */
+/* A FN(rec_cell): row by row, what reaches h_t, and from it dz. A constant number of units makes
+ * the loops over units straight code. */
 static void FN(lstm_backward_cell)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows,
                                    fnn_size unit, fnn_size units, const REAL *sum)
 {
     const FN(lstm_backward_arrays) *arrays = rec->arrays;
     const fnn_size H = rec->H, t = FN(rec_time)(rec, step);
     const REAL *c_before = step == rec->T - 1 ? arrays->c0 : arrays->cells + FN(rec_time)(rec, step + 1) * rec->B * H;
-    REAL dh[4 * (VBYTES ? VBYTES / sizeof(REAL) : 1)];
+    REAL dh[4 * VL];
     for (fnn_size row = 0; row < rows; row++, sum += 4 * VL) {
         fnn_size at = (first + row) * H + unit;
         const REAL *c = arrays->cells + t * rec->B * H + at;

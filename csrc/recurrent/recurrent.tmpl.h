@@ -1,16 +1,18 @@
 /* recurrent.tmpl.h -- how LSTM, GRU and RNN run over a sequence, forward or backward.
  *
- * Math       A step is a matrix product with what the step before left, and then a "cell", which
- *            goes element by element:
+ * Math       A step is a matrix product with what the step before left, and then a "cell": the
+ *            family's formulas, element by element. (LSTM's c_t, the state of its cells, is another
+ *            thing.)
  *
  *                forward    sum = h_{t-1} W_hh^T      backward   sum = dz_{t+1} W_hh
  *
  *            z is what goes into the cell's sigmoids and tanhs, W_ih x + W_hh h + b of all gates;
- *            dz is its gradient.
+ *            dz is its gradient. (GRU's gate z is another z, which only gru.tmpl.h uses; what is z
+ *            here it writes a and u.)
  *            Forward, the product with the inputs, W_ih x, waits for no step: the family's file
- *            does all steps at once, before this one runs. Backward, the products for dx, dW_ih,
- *            dW_hh and db wait for no step either: rec_contribute does them here, for a part of the
- *            steps at a time.
+ *            does it for all steps at once, before the steps begin. Backward, the products for dx,
+ *            dW_ih, dW_hh and db wait for no step either: rec_contribute does them here, for a part
+ *            of the steps at a time.
  * Path       FN(name) pastes the names: FN(rec_run) is fnn_rec_run_f32__avx2 and so on (levels.h).
  *            Forward, of LSTM:
  *
@@ -31,11 +33,14 @@
  *            and rnn.c have a copy of all functions each, with their number of gates as a constant.
  * Symbols    T steps, B batch, I inputs, H hidden units, G gates; vec, VL: a vector register and
  *            its elements (core/simd.h); rs..: the distance from a row to the next, in elements.
- *            Steps are counted as they run:
- *            step 0, 1, ... is t = 0, 1, ..., or t = T-1, T-2, ... (rec_time).
+ *            `step` counts in the order in which steps run, t in the order of the sequence: step
+ *            0, 1, ... is t = 0, 1, ..., or t = T-1, T-2, ... (rec_time). Of two steps, the one
+ *            "before" has run before: backward, that of t+1. (For a layer that itself goes from
+ *            the end, `reverse`, t-1 and t+1 change places.)
  *            first, rows: sequences [first, first + rows) of the batch; row: one of them, from 0.
  *            unit, units: hidden units [unit, unit + units), in one panel.
- *            panel: the number of a panel; weights: its elements.
+ *            panel: the number of a panel; weights: elements of packed W_hh, from a panel on.
+ *            strip: the panels that meet some sequences at a time, one or two.
  *            depth, k: the rows of a panel, and one of them.
  *            vectors, width: a row of a panel, in registers and in elements; across: a row of a
  *            tile, in registers; l: an element of a row.
@@ -98,7 +103,7 @@ enum {
 typedef struct FN(recurrence) FN(recurrence);
 
 /* The cell of one step: sequences [first, first + rows), units [unit, unit + units). `sum` has a
- * row for each sequence, `width` elements long. */
+ * row for each sequence, as long as a row of a panel. */
 typedef void FN(rec_cell)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows, fnn_size unit,
                           fnn_size units, const REAL *sum);
 
@@ -116,17 +121,16 @@ struct FN(recurrence) {
     int down;                                       /* t goes from T-1 to 0 */
     int ieee;                                       /* forward: denormals are kept */
     FN(rec_product_fn) *product;
-    FN(rec_cell) *cell;                     /* the family's cell, */
-    /* and its own arrays, such as a FN(lstm_forward_arrays) */
-    const void *arrays;
+    FN(rec_cell) *cell;
+    const void *arrays;                     /* the cell's own, as FN(lstm_forward_arrays) */
     fnn_size step_begin, step_end;          /* the steps that are to run now */
     const REAL *weights;                    /* packed W_hh, panel behind panel */
     fnn_size vectors, panel_units, depth;   /* registers in a row of a panel; its units; its rows */
     /* [B][H], what step 0 multiplies W_hh by; NULL: nothing */
     const REAL *start;
     REAL *carry;                            /* what a step hands to the next: rows of h, or of dz */
-    /* of a row of carry; the t of its first rows (backward) */
-    fnn_size pitch, carry_t;
+    fnn_size pitch;                         /* of the rows of carry */
+    fnn_size carry_t;                       /* backward: the t of the first rows in carry */
     /* forward: [T][B][H], of which carry gets a copy, two steps alternating. Backward: NULL */
     const REAL *y;
 };
@@ -139,7 +143,8 @@ FNN_INLINE fnn_size FN(rec_time)(const FN(recurrence) *rec, fnn_size step)
     return rec->down ? rec->T - 1 - step : step;
 }
 
-/* Where the rows of a step begin in `carry` */
+/* Where the rows of a step begin in `carry`: forward, which has y, keeps two steps there,
+ * alternating; backward all steps of a part, in the order of t. */
 FNN_INLINE fnn_size FN(rec_offset)(const FN(recurrence) *rec, fnn_size step)
 {
     return (rec->y ? step % 2 : FN(rec_time)(rec, step) - rec->carry_t) * rec->B * rec->pitch;
@@ -289,8 +294,7 @@ static void REC_PRODUCT(REAL *sums, const REAL *a, fnn_size rsa, FN(rec_weights)
 typedef struct { REAL *weights; const REAL *w_hh; fnn_size H; } FN(rec_pack_args);
 
 /* VL rows of the matrix, or the fewer that it has, as VL adjacent columns of a panel:
- * to[k][l] = w[l][k] for k < H. Columns beyond the last row repeat it: nobody looks at their sums.
- */
+ * to[k][l] = w[l][k] for k < H. Columns beyond the last row repeat it: nothing reads their sums. */
 static void FN(rec_pack_rows)(REAL *restrict to, const REAL *restrict w, fnn_size rows, fnn_size H)
 {
     fnn_size k = 0;
@@ -311,7 +315,7 @@ static void FN(rec_pack_rows)(REAL *restrict to, const REAL *restrict w, fnn_siz
             to[k * REC_VECTORS * VL + l] = w[fnn_min(l, rows - 1) * H + k];
 }
 
-/* Items are panels. */
+/* The loop counts panels. */
 static void FN(rec_pack_forward_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(rec_pack_args) *args = ctx;
@@ -367,7 +371,7 @@ FNN_INLINE void FN(rec_copy)(const FN(recurrence) *rec, fnn_size step, fnn_size 
 static void FN(rec_group)(const FN(recurrence) *rec, fnn_size step, fnn_size panel, fnn_size panels,
                           fnn_size next_panel, fnn_size first, fnn_size rows)
 {
-    REAL sums[REC_GROUP * 4 * (VBYTES ? VBYTES / sizeof(REAL) : 1)];
+    REAL sums[REC_GROUP * 4 * VL];
     const REAL *before = step == 0 ? rec->start : rec->carry + FN(rec_offset)(rec, step - 1);
     const fnn_size width = rec->vectors * VL, pitch = step == 0 ? rec->H : rec->pitch;
     const FN(rec_weights) weights = { FN(rec_panel_at)(rec, panel),
@@ -388,9 +392,8 @@ static void FN(rec_group)(const FN(recurrence) *rec, fnn_size step, fnn_size pan
 
 FNN_INLINE fnn_size FN(rec_panels)(const FN(recurrence) *rec) { return fnn_ceil_div(rec->H, rec->panel_units); }
 
-/* A strip is what meets `rows` sequences at a time: one panel, or a pair. This many panels it has.
- */
-FNN_INLINE fnn_size FN(rec_stride)(fnn_size rows) { return rows == 1 ? 2 : 1; }
+/* The panels in a strip: a pair for one sequence alone, which has few sums */
+FNN_INLINE fnn_size FN(rec_strip)(fnn_size rows) { return rows == 1 ? 2 : 1; }
 
 /* The n-th strip of a step. Even steps take them upwards and odd steps downwards, so that a step
  * begins with those that the one before has left in the cache. */
@@ -404,25 +407,26 @@ static void FN(rec_sequences)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(recurrence) *rec = ctx;
     const fnn_size panels = FN(rec_panels)(rec), rows = end - begin, groups = fnn_ceil_div(rows, REC_GROUP);
-    const fnn_size stride = FN(rec_stride)(rows), strips = fnn_ceil_div(panels, stride);
+    const fnn_size per_strip = FN(rec_strip)(rows), strips = fnn_ceil_div(panels, per_strip);
     /* the steps, one after the other */
     for (fnn_size step = rec->step_begin; step < rec->step_end; step++)
         /* the hidden units, a strip at a time */
         for (fnn_size nth = 0; nth < strips; nth++) {
-            const fnn_size panel = FN(rec_alternate)(step, nth, strips) * stride;
-            const fnn_size next_panel = nth + 1 < strips ? FN(rec_alternate)(step, nth + 1, strips) * stride : panel;
+            const fnn_size panel = FN(rec_alternate)(step, nth, strips) * per_strip;
+            const fnn_size next_panel =
+                nth + 1 < strips ? FN(rec_alternate)(step, nth + 1, strips) * per_strip : panel;
             /* the sequences, in groups of nearly equal size; the first prefetches the next strip */
             for (fnn_size group = 0; group < groups; group++) {
                 fnn_size row0 = rows * group / groups;
-                FN(rec_group)(rec, step, panel, fnn_min(panels - panel, stride), group == 0 ? next_panel : -1,
+                FN(rec_group)(rec, step, panel, fnn_min(panels - panel, per_strip), group == 0 ? next_panel : -1,
                               begin + row0, rows * (group + 1) / groups - row0);
             }
         }
 }
 
-typedef struct { const FN(recurrence) *rec; fnn_size step, groups, stride; } FN(rec_step_args);
+typedef struct { const FN(recurrence) *rec; fnn_size step, groups, per_strip; } FN(rec_step_args);
 
-/* Items of one step: strip by strip, and within a strip group by group. */
+/* The loop counts groups of sequences in one step: all that meet a strip, strip by strip. */
 static void FN(rec_items)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(rec_step_args) *args = ctx;
@@ -430,8 +434,8 @@ static void FN(rec_items)(void *ctx, fnn_size begin, fnn_size end)
     for (fnn_size item = begin; item < end; item++) {
         fnn_size group = item % args->groups, first = rec->B * group / args->groups;
         fnn_size beyond = rec->B * (group + 1) / args->groups;
-        fnn_size panel = item / args->groups * args->stride, left = FN(rec_panels)(rec) - panel;
-        FN(rec_group)(rec, args->step, panel, fnn_min(left, args->stride), -1, first, beyond - first);
+        fnn_size panel = item / args->groups * args->per_strip, left = FN(rec_panels)(rec) - panel;
+        FN(rec_group)(rec, args->step, panel, fnn_min(left, args->per_strip), -1, first, beyond - first);
     }
 }
 
@@ -449,10 +453,10 @@ static void FN(rec_run)(FN(recurrence) *rec, fnn_size step_begin, fnn_size step_
         fnn_parallel_for(rec->B, fnn_max(share, REC_SPLIT), FN(rec_sequences), rec);
         return;
     }
-    const fnn_size stride = FN(rec_stride)(rec->B), items = fnn_ceil_div(panels, stride) * groups;
+    const fnn_size per_strip = FN(rec_strip)(rec->B), items = fnn_ceil_div(panels, per_strip) * groups;
     /* all threads: one step after the other */
     for (fnn_size step = step_begin; step < step_end; step++) {
-        FN(rec_step_args) args = { rec, step, groups, stride };
+        FN(rec_step_args) args = { rec, step, groups, per_strip };
         fnn_parallel_for(items, fnn_ceil_div(items, workers * fnn_parts_per_thread()), FN(rec_items), &args);
     }
 }
@@ -480,8 +484,9 @@ static FN(recurrence) FN(rec_forward_pass)(FN(rec_cell) *cell, const void *array
 
 /* ---- backward: what is the same for all cells ------------------------------------------------ */
 
-/* What reaches h_t of one sequence from outside, and, in `sum`, from the step after: dh[l] for the
- * `units` from element `at` of a [B][H] array on */
+/* The gradient of h_t of one sequence: dh[l], for the `units` from element `at` of a [B][H] array
+ * on. It is what comes from outside, dy and dhT, and `sum`, which comes from the step before, that
+ * of t+1, through W_hh. */
 FNN_INLINE void FN(rec_upstream)(REAL *restrict dh, const FN(recurrence) *rec, fnn_size step, fnn_size at,
                                  fnn_size units, const REAL *restrict sum, const REAL *restrict dy,
                                  const REAL *restrict dhT)
@@ -496,7 +501,7 @@ FNN_INLINE void FN(rec_upstream)(REAL *restrict dh, const FN(recurrence) *rec, f
 
 typedef struct { REAL *db; const REAL *dz; fnn_size rows, pitch; int add; } FN(rec_bias_args);
 
-/* Items are elements of db, at most REC_BIASES of them at a time. */
+/* The loop counts elements of db, summed up REC_BIASES at a time. */
 static void FN(rec_bias_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(rec_bias_args) *args = ctx;
@@ -527,9 +532,10 @@ static void FN(rec_bias_gradient)(REAL *db, const REAL *dz, fnn_size rows, fnn_s
     fnn_parallel_for(columns, REC_BIASES, FN(rec_bias_block), &args);
 }
 
-/* What a row of dz is to the products. Its first REC_GATES pieces are the gradient of W_hh h. That
- * of W_ih x is the same. Only GRU has one piece more: there it is the first two, "joint", and the
- * fourth, "apart". */
+/* Which pieces of a row of dz a product takes. The gradient of W_hh h + b_hh is the first REC_GATES
+ * of them. In LSTM and RNN the gradient of W_ih x + b_ih is the same pieces. In GRU a gate
+ * multiplies W_hn h + b_hn first, so the two differ in the third piece: the gradient of W_ih x +
+ * b_ih is the first two, "joint", and a fourth, "apart". */
 #undef REC_JOINT
 #define REC_JOINT (REC_PIECES > REC_GATES ? REC_GATES - 1 : REC_GATES)
 
@@ -618,7 +624,9 @@ static void FN(rec_backward)(FN(rec_cell) *cell, const void *arrays, const FN(re
         const fnn_size carry_t = grads->reverse && step > 0 ? t - 1 : t;
         const REAL *dz_before = dz + (step > 0 ? FN(rec_offset)(&rec, step - 1) : 0);
         rec.carry_t = carry_t;
-        if (step > 0)                           /* the dz of the step before this part goes along */
+        /* this part's first product needs the dz of the step before it: they move to where their
+         * rows belong among this part's */
+        if (step > 0)
             memmove(dz + FN(rec_offset)(&rec, step - 1), dz_before, (size_t)(B * pitch) * sizeof(REAL));
         FN(rec_run)(&rec, step, step + steps);
         FN(rec_contribute)(&rec, grads, dz + (t - carry_t) * B * pitch, packed, t, steps, step > 0);

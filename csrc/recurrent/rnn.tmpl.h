@@ -95,7 +95,7 @@ static void FN(rnn_backward_cell)(const FN(recurrence) *rec, fnn_size step, fnn_
                                   fnn_size unit, fnn_size units, const REAL *sum)
 {
     const FN(rnn_backward_arrays) *arrays = rec->arrays;
-    REAL dh[4 * (VBYTES ? VBYTES / sizeof(REAL) : 1)];
+    REAL dh[4 * VL];
     for (fnn_size row = 0; row < rows; row++, sum += 4 * VL) {
         fnn_size at = (first + row) * rec->H + unit, at_t = FN(rec_time)(rec, step) * rec->B * rec->H + at;
         REAL *dz = rec->carry + FN(rec_offset)(rec, step) + (first + row) * rec->pitch + unit;

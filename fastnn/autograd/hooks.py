@@ -44,9 +44,9 @@ def run_hooks(extras: tape.Extras, grads: dict[int, np.ndarray]) -> None:
     for index in list(grads):
         for hook in extras.hooks.get(index, ()):
             grads[index] = _call(hook, grads[index])
-        kept = extras.kept.get(index)
-        if kept is not None:
-            kept.grad = tape.Tensor(grads[index].copy() if kept.grad is None else plus(kept.grad._data, grads[index]))
+        t = extras.retained.get(index)
+        if t is not None:
+            t.grad = tape.Tensor(grads[index].copy() if t.grad is None else plus(t.grad._data, grads[index]))
 
 
 def run_leaf_hooks(leaves: dict[int, list[Any]]) -> None:

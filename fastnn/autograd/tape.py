@@ -30,8 +30,9 @@ else:
 
 __all__ = ["Node", "apply", "apply_in_python", "connect"]
 
-ages = itertools.count()
-renew: Callable[[Any], None] = lambda view: None    # handed over too: writes.py
+ages = itertools.count()                            # numbers for nodes, as they are made
+# brings the history of a view up to date: writes.py hands it over, see connect
+renew: Callable[[Any], None] = lambda view: None
 _ndarray = np.ndarray
 
 
@@ -39,7 +40,7 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
     """Run `op` on tensors (or arrays, scalars, None) and leave a node on the tape if a gradient
     will be wanted.
 
-    This is the whole rule, the same for every op.
+    This is the whole rule, the same for every op: check, forward, and `wrap`, which makes the node.
 
     Parameters
     ----------
@@ -70,7 +71,7 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
     for x in inputs:
         if isinstance(x, Tensor):
             try:
-                if len(x._version) > 1:
+                if len(x._version) > 1:         # its memory was written on the tape: writes.py
                     renew(x)
                 arrays.append(x._data)
                 record = record or x.requires_grad
@@ -79,10 +80,11 @@ def apply(op: Op, *inputs: Any, **attrs: Any) -> Any:
         else:
             arrays.append(x)
     record = record and run.backward is not None and modes.state.enabled
-    if record:                          # positions pass the check, and backward uses them again:
-        # nobody may change them in between
+    if record:
+        # backward uses positions again, unchecked: it gets a copy, which nobody else can change
         arrays = [a.copy() if is_integers(a) else a for a in arrays]
     try:
+        # fits, where an op has it, is a quick yes in place of the check
         if run.check is not None and (run.fits is None or not run.fits(*arrays, **attrs)):
             run.check(*arrays, **attrs)
         if run.takes_save and not record:
@@ -113,7 +115,7 @@ def wrap(name: str, y: Any, saved: Any, backward: Any, takes_needs: bool, inputs
                 parents.append(None if not x.requires_grad else x if x.node is None else (x.node, x.index))
             else:
                 parents.append(None)
-        if many:                # positions that backward uses again are its own, as those in apply
+        if many:                # positions that are saved and also returned: a copy, as in apply
             y = tuple([a.copy() if is_integers(a) and any(np.may_share_memory(a, b) for b in modes.flat(saved)) else a
                        for a in y])
         outputs = [(a.shape, a.dtype) for a in y] if many else ((y.shape, y.dtype),)
@@ -122,9 +124,10 @@ def wrap(name: str, y: Any, saved: Any, backward: Any, takes_needs: bool, inputs
             node.more().checksums = modes.checksums(saved)
     results = tuple([_result(a, node, i, inputs) for i, a in enumerate(y)]) if many else (_result(y, node, 0, inputs),)
     if node is not None:
-        kept = {id(owner(a)) for a in modes.flat(saved)}
+        saved_memory = {id(owner(a)) for a in modes.flat(saved)}
         for t in results:
-            if id(owner(t._data)) in kept and t._version == [0]:
+            # a new counter, [0]: a view has that of its input, which is in `versions` already
+            if id(owner(t._data)) in saved_memory and t._version == [0]:
                 node.kept = t._version if not many else (*(node.kept or ()), t._version)
     return results if many else results[0]
 
@@ -188,10 +191,10 @@ class Node:
     versions    (counter of changes in place, its value, id of the array that owns the memory) of
                 each input that is a tensor
     kept        the counter of the output, or a tuple of those outputs', that was saved; else None
-    forms       where the saved arrays lie, and their types and shapes: see forms
+    forms       where the saved arrays lie, and their types and shapes: see forms_in_python
     outputs     (shape, dtype) of each output
     tuple_output whether forward returned a tuple
-    order       its age: nodes are numbered as they are made
+    order       its number: nodes are counted as they are made, so the newest has the largest
     extras      hooks, tensors that keep their gradient, checksums; None on nearly every node
     """
 
@@ -229,7 +232,7 @@ class Node:
 
     def retain(self, t: Tensor) -> None:
         """Keep the gradient of this output in `t.grad`: see Tensor.retain_grad."""
-        self.more().kept[t.index] = t
+        self.more().retained[t.index] = t
 
     def release(self) -> None:
         """Let go of everything that a second backward would need."""
@@ -245,10 +248,10 @@ class Node:
             raise GraphError("backward was called a second time through a graph that was already used and freed",
                              who=self.name,
                              hint="Call backward(retain_graph=True) the first time, or compute the loss again.")
-        saved = {id(owner(a)) for a in modes.flat(self.saved)}
+        saved_memory = {id(owner(a)) for a in modes.flat(self.saved)}
         kept = self.kept if self.kept.__class__ is tuple else () if self.kept is None else (self.kept,)
-        if (any(version[0] != count and array in saved for version, count, array in self.versions)
-                or any(version[0] for version in kept)):
+        if (any(version[0] != count and array in saved_memory for version, count, array in self.versions)
+                or any(version[0] != 0 for version in kept)):
             raise GraphError("an array that this op saved for backward has been changed in place since",
                              who=self.name, hint="Change a copy, or make the change after backward().")
         if forms(self.saved) != self.forms:
@@ -281,22 +284,23 @@ class Extras:
     """What few nodes have.
 
     hooks       which output -> functions of its gradient
-    kept        which output -> the tensor whose `.grad` keeps its gradient
+    retained    which output -> the tensor whose `.grad` keeps its gradient (retain_grad)
     checksums   of what forward saved, inside detect_anomaly()
     """
 
     def __init__(self) -> None:
         self.hooks: dict[int, list[Callable[[Tensor], Any]]] = {}
-        self.kept: dict[int, Tensor] = {}
+        self.retained: dict[int, Tensor] = {}
         self.checksums: list[int] | None = None
 
 
 # ---- the compiled rule ---------------------------------------------------------------------------
 apply_in_python = apply
-# it reads slots without locks
+# The compiled rule reads a tensor's fields without a lock: only where the GIL is one.
 _compiled = bool(compiled) and getattr(sys, "_is_gil_enabled", lambda: True)()
 forms = forms_in_python
-untouched: Callable[[Node], bool] = lambda node: False  # a glance at what check_saved looks into
+# whether a quick look shows that check_saved would find nothing; here it never tries
+untouched: Callable[[Node], bool] = lambda node: False
 if _compiled:
     apply, forms, untouched = compiled.apply, compiled.forms, compiled.untouched
 

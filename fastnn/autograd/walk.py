@@ -55,12 +55,12 @@ def backward(outputs: Sequence[Tensor], gradients: Sequence[Any] | None = None, 
     """
     try:
         leaves = walk(outputs, gradients, retain_graph)
-        # what some leaf, or the caller, holds already
+        # memory that some leaf, or the caller, holds already: no other leaf's `.grad` may share it
         taken = _memory_of(gradients) if gradients else set()
         for slot in leaves.values():
             leaf, g = slot
             if leaf.grad is not None:
-                slot[1] = None
+                slot[1] = None          # so that g can go as soon as it is added
                 join_leaf(leaf, g)
                 continue
             memory = id(g if g.base is None else g.base)
@@ -130,8 +130,10 @@ def walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_grap
     Returns {id(leaf): [leaf, its gradient]}.
     """
     leaves: dict[int, list[Any]] = {}
-    # which output of the node: its gradient so far
+    # Node -> {which output: its gradient so far}
     pending: dict[tape.Node, dict[int, np.ndarray]] = {}
+    # A heap of the nodes in `pending`. All that uses a node's outputs is newer and runs first, so
+    # the newest has got all of its dy.
     queue: list[tape.Node] = []
     anomaly = modes.state.anomaly
 
@@ -166,12 +168,13 @@ def walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_grap
             for index in grads:
                 if (id(node), index) in between:
                     between[(id(node), index)] = grads[index]
-        # a custom node has no backward, and None no place
+        # An op y = x[key] has `places`, which tells the key. Its dy is added to dx at these places,
+        # and no dx of zeros with a few numbers is made. (None, of a freed node, is not in PLACES.)
         places = PLACES.get(node.backward)          # type: ignore[arg-type]
         if places is not None and not anomaly and (key := places(**node.attrs)) is not None:
             if not tape.untouched(node):
                 node.check_saved()
-            saved: Any = node.saved
+            saved: Any = node.saved     # of such an op: first the shape of x
             if shape_and_dtype(node.parents[0])[0] != saved[0]:
                 raise GraphError("the array of an input has got another shape since", who=node.name,
                                  expected=saved[0], got=shape_and_dtype(node.parents[0])[0],
@@ -179,11 +182,12 @@ def walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_grap
             join_at(node.parents[0], key, grads[0], pending, leaves, arrive)
         else:
             results = node.run(grads)
-            del grads               # what was only needed for this node can go, or be written to
+            # join adds in place only where nobody else holds an array: keep no reference here
+            del grads
             for parent, dx in zip(node.parents, results):
                 if parent is not None and dx is not None:
                     arrive(parent, _checked(node, parent, dx, anomaly))
-            # of another type: only so that nothing holds the gradients
+            # nor here; of another type
             results = dx = ()                       # type: ignore[assignment]
         if not retain_graph:
             node.release()
