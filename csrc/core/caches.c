@@ -21,7 +21,13 @@
 #  include <unistd.h>
 #endif
 
-enum { L2_LEAST = 256 << 10, L2_MOST = 2 << 20, L2_UNKNOWN = 1 << 20 };
+/* Bytes of an L2 cache */
+enum {
+    L2_LEAST = 256 << 10,   /* at least; chosen: processors have so much */
+    L2_MOST = 2 << 20,      /* at most; chosen: more brought nothing where it was tried
+                               (docs/kernels/README.md) */
+    L2_UNKNOWN = 1 << 20    /* where the system says nothing; chosen: between the two */
+};
 
 /* What the system says, in bytes; 0 if it says nothing. */
 static long long reported_l2(void)

@@ -9,7 +9,8 @@
 
 #include <string.h>
 
-enum { COPY_BLOCK = 1 << 16 };
+enum { COPY_BLOCK = 1 << 16 };      /* bytes in a block of a parallel loop; chosen: MAP_GRAIN
+                                       floats */
 
 typedef struct {
     char *to;

@@ -60,8 +60,8 @@
 #  include <sys/mman.h>
 #endif
 
-#define ALIGNMENT ((size_t)64)
-#define HUGE_PAGE ((size_t)2 << 20)
+#define ALIGNMENT ((size_t)64)                     /* a cache line */
+#define HUGE_PAGE ((size_t)2 << 20)                /* of Linux, on x86-64 */
 #define PAGE_BYTES ((size_t)64 << 10)              /* a multiple of every usual page size */
 
 #if defined(_WIN32)
@@ -162,8 +162,9 @@ enum { IN_USE = 0x55534544, FREE = 0x46524545 };   /* odd values: debug builds n
 #define UNIT ((size_t)1 << UNIT_LOG2)
 #define SIZE_CLASSES (4 * ((int)sizeof(size_t) * 8 - UNIT_LOG2))
 #define MAX_BYTES (SIZE_MAX / 4)    /* more is absurd, and would overflow the arithmetic below */
-#define MAX_TRIES 32                /* pieces of the list that may, but need not, be long enough */
-#define WINDOW 4096                 /* acquisitions; see Bounds */
+#define MAX_TRIES 32                /* pieces of the list that may, but need not, be long enough;
+                                       chosen: the search stays short */
+#define WINDOW 4096                 /* acquisitions; chosen: a step's, see Bounds */
 
 static struct {
     fnn_mutex lock;

@@ -61,7 +61,8 @@
 #  include <xmmintrin.h>
 #endif
 
-#define SPIN_NS 50000                  /* how long to watch before parking */
+/* Chosen. */
+#define SPIN_NS 50000                  /* how long to watch before parking: 25 wake-ups */
 #define RETRY_LOOPS 1000               /* after so many loops a worker that failed is tried again */
 #define STACK_BYTES ((size_t)2 << 20)  /* of a worker; macOS and musl give much less unasked */
 

@@ -3,6 +3,8 @@
 #ifndef FNN_PHILOX_WORDS_ONCE
 #define FNN_PHILOX_WORDS_ONCE
 #include "core/philox.h"
+/* Counters at a time; chosen: 2 vectors of AVX-512, or 4 of AVX2, that do not wait for each other.
+ * And the words that they make. */
 enum { PHILOX_LANES = 32, PHILOX_WORDS = 4 * PHILOX_LANES };
 #endif
 

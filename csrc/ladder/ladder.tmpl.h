@@ -12,11 +12,12 @@
 #ifndef FNN_LADDER_TEMPLATE_ONCE
 #define FNN_LADDER_TEMPLATE_ONCE
 enum {
-    LADDER_KB = 64, LADDER_NB = 512,    /* a block of B: 128 KB of float, which the L2 cache
-                                           keeps */
-    LADDER_MR = 6, LADDER_NV = 2,       /* a tile of C: 6 rows x 2 vectors; 12 of 16 registers hold
-                                           sums */
-    LADDER_STRIP = 1 << 17              /* elements of the column matrix that are made at a time */
+    LADDER_KB = 64, LADDER_NB = 512,    /* a block of B; chosen: 128 KiB of floats, which the L2
+                                           cache keeps */
+    LADDER_MR = 6, LADDER_NV = 2,       /* a tile of C, 6 rows x 2 vectors; bound: 12 of 16
+                                           registers hold sums */
+    LADDER_STRIP = 1 << 17              /* elements of the column matrix that are made at a time;
+                                           chosen: half a MiB of floats */
 };
 #endif
 
