@@ -152,7 +152,8 @@ enum {
                                    of 32 */
     PIXELS_FRAME = 1 << 17,     /* elements of a frame to aim at: half a MiB of floats, half of an
                                    L2 cache; chosen */
-    PIXELS_FRAME_MOST = 1 << 18,    /* and that the frame of one row of outputs may have; bound */
+    PIXELS_FRAME_MOST = 1 << 18,    /* and that the frame of one row of outputs may have; bound: 2
+                                       MiB in double precision */
     PIXELS_PHASES = 16, /* phases of dx, rows times columns of strides; bound: an array on the
                            stack */
     PIXELS_TAPS = 288   /* taps in a block: with 32 filters 36 KiB of floats, so that a panel stays

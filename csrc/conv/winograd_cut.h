@@ -106,7 +106,8 @@ enum {
 
 /* ---- whether it serves and pays -------------------------------------------------------------- */
 enum {
-    WINO_ACROSS = 512,  /* tiles in a row of an image; bound */
+    WINO_ACROSS = 512,  /* tiles in a row of an image; bound: with WINO_SLICES 3 MiB of sums in
+                           double precision */
     WINO_V_MOST = 61440 /* tiles times channels in a band; bound: V is 11 MiB of floats, 22 of
                            doubles */
 };
@@ -160,12 +161,12 @@ enum {
     WINO_TILES = 48,        /* and the most, where the filters are transformed once; timed */
     WINO_TILES_MOST = 128,  /* the most, where they are transformed for each band; timed */
     WINO_NOTES = 1 << 20    /* bytes of notes where a result is not finite: more images go part by
-                               part; bound */
+                               part; bound: of scratch memory */
 };
 #define WINO_U_BYTES ((fnn_size)8 << 20)    /* bytes of filters that are transformed once, else once
-                                               for each band; bound */
-#define WINO_V_BYTES ((fnn_size)12 << 20)   /* and of V beside them; alone V may have twice as much;
-                                               bound */
+                                               for each band; bound: of scratch memory, */
+#define WINO_V_BYTES ((fnn_size)12 << 20)   /* and of V beside them; alone V may have twice as
+                                               much */
 
 /* Threads have bands of their own where there are enough. In a band that they share, each makes all
  * of V, or reads what others have made. The bits are the same. */

@@ -91,7 +91,7 @@ enum {
     GEMM_SPLIT_K = 1024,        /* the shortest chunk; chosen: 4 blocks of k */
     GEMM_SPLITS = 32,           /* the most chunks; chosen: work for many threads */
 };
-#define GEMM_SPLIT_BYTES ((fnn_size)4 << 20)    /* scratch for the chunks' results; bound */
+#define GEMM_SPLIT_BYTES ((fnn_size)4 << 20)    /* bound: scratch for the chunks' results */
 
 /* The length of a part when n is cut into the fewest nearly equal parts of at most `most`; a
  * multiple of `unit`. */

@@ -110,7 +110,8 @@ static inline pool_tiles pool_cut_three(const fnn_window *g, fnn_size rows)
 
 /* ---- windows of few taps, in frames (pool2d_frames.tmpl.h) ----------------------------------- */
 enum {
-    POOL_STRIDE = 8,            /* the largest stride that is sorted into frames; chosen */
+    POOL_STRIDE = 8,            /* the largest stride that is sorted into frames; chosen: of 8 x 8
+                                   frames each is a 64th of the image */
     POOL_FRAMES_MAX = 1 << 18   /* elements of frames that a tile of one row may need; bound: 2 MiB
                                    of doubles in scratch memory */
 };

@@ -80,7 +80,7 @@ enum {
                               chosen: whole tiles of 6 or 8 rows, and of 3 or 4 with 16 registers */
     REC_DEPTH = 128,       /* rows of a panel multiplied at a time; chosen: 32 KiB of floats with
                               AVX-512, an L1 cache */
-    REC_SPLIT = 4,         /* sequences that are worth reading W_hh for; chosen: a tile, or half */
+    REC_SPLIT = 4,         /* sequences that are worth reading W_hh for; chosen: about a tile */
     REC_SUM = 64,          /* rows of dz added up before their sum is added to db; chosen: short
                               sums lose less to rounding */
     REC_BIASES = 256       /* elements of db in a block; bound: 2 KiB of doubles on the stack */
