@@ -51,7 +51,7 @@ fuzz: build             ## random calls, the inputs from the records: make fuzz 
 clang: CC = clang
 clang:                  ## a build with Clang, and the laws
 	rm -rf build/temp.* && FASTNN_REQUIRE=1 CC=$(CC) $(PY) setup.py -q build_ext --inplace --force
-	$(PY) -m pytest -q tests/laws/test_laws.py -x
+	$(PY) -m pytest -q tests/laws/test_laws.py tests/laws/test_ends.py -x
 	rm -rf build/temp.* fastnn/_kernels*.so
 
 # The kernels' C self-test (tests/c/test_kernels.c): plain C against every level that the processor runs.
