@@ -1,11 +1,11 @@
 /* arithmetic.h -- arithmetic with broadcasting, and functions of one array: the rows of kernels.h
  * for arithmetic.c; guarded is only what the rows need. Map of the family: map.tmpl.h.
  *
- * Names      fnn_add, fnn_sub, fnn_mul, fnn_div, fnn_negmul, fnn_maximum, fnn_minimum, fnn_share,
- *            fnn_pow_tensor, fnn_pow_tensor_slope_a, fnn_pow_tensor_slope_b, fnn_remainder,
- *            fnn_quotient, fnn_divide_or_zero, fnn_mul_or_zero, fnn_mul_rest, fnn_times_sign,
- *            fnn_is_same, fnn_exp_difference, fnn_add_to, fnn_neg, fnn_exp_forward,
- *            fnn_expm1_forward, fnn_expm1_backward,
+ * Names      fnn_add, fnn_sub, fnn_mul, fnn_div, fnn_negmul, fnn_negmul_or_zero, fnn_maximum,
+ *            fnn_minimum, fnn_share, fnn_pow_tensor, fnn_pow_tensor_slope_a,
+ *            fnn_pow_tensor_slope_b, fnn_remainder, fnn_quotient, fnn_divide_or_zero,
+ *            fnn_mul_or_zero, fnn_mul_rest, fnn_times_sign, fnn_is_same, fnn_exp_difference,
+ *            fnn_add_to, fnn_neg, fnn_exp_forward, fnn_expm1_forward, fnn_expm1_backward,
  *            fnn_log_forward, fnn_log2_forward, fnn_log10_forward, fnn_log_base_backward,
  *            fnn_log1p_forward, fnn_log1p_backward, fnn_erf_forward, fnn_erf_backward,
  *            fnn_sqrt_forward, fnn_sqrt_backward, fnn_abs_forward, fnn_abs_backward,
@@ -47,6 +47,8 @@ KERNEL(mul, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y,
 KERNEL(div, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
 /* -a b */
 KERNEL(negmul, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
+/* -a b, 0 where b = 0 unless a is NaN */
+KERNEL(negmul_or_zero, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
 /* the larger; NaN if either is NaN */
 KERNEL(maximum, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
 KERNEL(minimum, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))

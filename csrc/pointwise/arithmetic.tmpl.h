@@ -19,6 +19,8 @@ BROADCAST2(sub, a, b, a - b)
 BROADCAST2(mul, a, b, a * b)
 BROADCAST2(div, a, b, a / b)
 BROADCAST2(negmul, a, b, -(a * b))
+/* also 0 infinity, where b is 0 */
+BROADCAST2(negmul_or_zero, a, b, b == 0 && a == a ? R(0) : -(a * b))
 BROADCAST2(maximum, a, b, a > b || a != a ? a : b)
 BROADCAST2(minimum, a, b, a < b || a != a ? a : b)
 BROADCAST2(share, a, b, (a > b ? R(1) : R(0)) + (a == b ? R(0.5) : R(0)))
@@ -36,7 +38,7 @@ BROADCAST2(pow_tensor, a, b, r_pow(a, b))
 FNN_INLINE REAL FN(or_0)(REAL c, REAL v) { return c == 0 || v == 0 ? 0 : c * v; }
 BROADCAST2(pow_tensor_slope_a, a, b, FN(or_0)(b, r_pow(a, b - 1)))
 /* p = a^b; for denormal a, whose logarithm is that of 0, it is small and not always 0 */
-BROADCAST2(pow_tensor_slope_b, a, p, p == 0 || (a == 0 && p < 1) ? R(0) : p * r_log(a))
+BROADCAST2(pow_tensor_slope_b, a, p, p == 0 || (a == 0 && -1 < p && p < 1) ? R(0) : p * r_log(a))
 
 FNN_INLINE REAL FN(remainder_of)(REAL a, REAL b)    /* fmod has the sign of a; the remainder has the
                                                        sign of b */

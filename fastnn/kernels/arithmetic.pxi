@@ -7,6 +7,7 @@ cdef extern from "fastnn.h" nogil:
     broadcast_fn fnn_mul[2]
     broadcast_fn fnn_div[2]
     broadcast_fn fnn_negmul[2]
+    broadcast_fn fnn_negmul_or_zero[2]
     broadcast_fn fnn_maximum[2]
     broadcast_fn fnn_minimum[2]
     broadcast_fn fnn_share[2]
@@ -120,7 +121,7 @@ def div_backward(dy, saved, needs=None):
     b_shape = shape_of(b)
     da = broadcast2(fnn_div, dy, b)
     return (sum_to(da, a_shape) if want(needs, 0, a_shape) else None,
-            sum_to(broadcast2(fnn_negmul, da, y), b_shape) if want(needs, 1, b_shape) else None)
+            sum_to(broadcast2(fnn_negmul_or_zero, da, y), b_shape) if want(needs, 1, b_shape) else None)
 
 
 cdef object extreme_backward(object dy, object a, object b, object share, object needs):

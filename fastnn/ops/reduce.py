@@ -24,7 +24,7 @@ from ..reference import reduce as reference
 from ..tensor import Tensor, tensor
 from .checks import need_float, renamed
 from .clone import to
-from .elementary import abs, float_check, pow
+from .elementary import abs, float_check
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -270,8 +270,8 @@ def norm(input: Tensor, p: float | str | None = "fro", dim: Dim = None, keepdim:
     RangeError : for another word; if there is no such axis, or one is named twice.
     DTypeError : if input is not floating point.
 
-    Cost: reads each element once; for other p than 1 and 2 five passes. The slope where the norm is
-    0 is taken as 0.
+    Cost: reads each element once; for other p than 1 and 2 some ten passes of NumPy. The slope where
+    the norm is 0, or x and p < 1, is taken as 0.
 
     >>> import fastnn as nn
     >>> x = nn.tensor([3.0, -4.0])
@@ -287,11 +287,9 @@ def norm(input: Tensor, p: float | str | None = "fro", dim: Dim = None, keepdim:
     p = 2.0 if p == "fro" or p is None else float(p)
     if np.isinf(p):
         return abs(input).amax(dim, keepdim) if p > 0 else abs(input).amin(dim, keepdim)
-    if p in (1.0, 2.0):
-        return apply(NORM, input, p=p, dim=axes("norm", rank("norm", input), dim), keepdim=keepdim)
     if p == 0:
         return sum(to(input.data != 0, input.dtype), dim, keepdim)
-    return pow(sum(pow(abs(input), p), dim, keepdim), 1 / p)
+    return apply(NORM, input, p=p, dim=axes("norm", rank("norm", input), dim), keepdim=keepdim)
 
 
 def logsumexp(input: Tensor, dim: Dim = None, keepdim: bool = False, **numpy: Unpack[Numpy]) -> Tensor:
@@ -430,7 +428,23 @@ def running(name: str, *shape: int, dim: int) -> Sample:
                   {"n": int(np.prod(shape)), "terms": shape[dim]})
 
 
+def powers() -> list[Sample]:
+    """Norms of every power: 2 and 1, which have kernels, and some that have none."""
+    return [*reductions(p=2.0), *[dataclasses.replace(s, name=f"{s.name} p=1") for s in reductions(p=1.0)],
+            draw("p=3", (3, 5, 7), (0, 2), p=3.0), draw("p=1.5", (3, 5), (1,), True, p=1.5),
+            draw("p=-2", (3, 5), (0,), p=-2.0)]
+
+
 # ---- records -------------------------------------------------------------------------------------
+def by_power(compiled: Callable[..., Any] | None, definition: Callable[..., Any]) -> Callable[..., Any] | None:
+    """The kernel for the powers 1 and 2, the definition for others; None where there are no
+    kernels.
+    """
+    def run(*args: Any, p: float, **attrs: Any) -> Any:
+        return (compiled if p in (1.0, 2.0) else definition)(*args, p=p, **attrs)   # type: ignore[misc]
+    return None if compiled is None else run
+
+
 def reduction(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[..., Any],
               samples: Callable[[], list[Sample]] = reductions, attrs: Mapping[str, Any] | None = None, flops: int = 1,
               **fields: Any) -> Op:
@@ -439,7 +453,8 @@ def reduction(name: str, formula: str, fast_numpy: Callable[..., Any], call: Cal
     ref_backward = getattr(reference, f"{name}_backward", None)         # argmax has none
     return register(Op(
         name=name, family="reduction", inputs=("x",), formula=formula,
-        forward=kernel(f"{name}_forward"), backward=kernel(f"{name}_backward") if ref_backward else None,
+        forward=fields.pop("forward", kernel(f"{name}_forward")),
+        backward=fields.pop("backward", kernel(f"{name}_backward") if ref_backward else None),
         ref_forward=getattr(reference, f"{name}_forward"), ref_backward=ref_backward,
         fits=None if "check" in fields else kernel("fits_float"), check=fields.pop("check", float_check(name)),
         samples=samples, fast_numpy=fast_numpy,
@@ -469,10 +484,10 @@ STD = reduction(
     lambda x, dim, keepdim, correction: x.std(axis=dim, keepdims=keepdim, ddof=correction),
     std, corrected, {"correction": 1}, flops=4, keeps_nan=("x",))
 NORM = reduction(
-    "norm", "y = (sum |x|^p)^(1/p), p = 1 or 2",
-    lambda x, p, dim, keepdim: np.linalg.norm(x, p, axis=dim[0], keepdims=keepdim), norm,
-    lambda: [*reductions(p=2.0), *[dataclasses.replace(s, name=f"{s.name} p=1") for s in reductions(p=1.0)]],
-    {"p": 2.0}, flops=2)
+    "norm", "y = (sum |x|^p)^(1/p)",
+    lambda x, p, dim, keepdim: np.linalg.norm(x, p, axis=dim[0], keepdims=keepdim), norm, powers,
+    {"p": 2.0}, flops=2, forward=by_power(kernel("norm_forward"), reference.norm_forward),
+    backward=by_power(kernel("norm_backward"), reference.norm_backward))
 LOGSUMEXP = reduction(
     "logsumexp", "y = ln sum e^x",
     lambda x, dim, keepdim: np.log(np.exp(x - x.max(dim, keepdims=True)).sum(dim)) + x.max(dim),

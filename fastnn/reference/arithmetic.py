@@ -53,9 +53,11 @@ def div_forward(a, b):
 
 
 def div_backward(dy, saved):
-    a, b = saved
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return sum_to(dy / b, shape(a)), sum_to(-dy * a / b**2, shape(b))   # forward was  y = a / b
+    a, b = saved                                    # forward was  y = a / b  and  dy/db = -y / b
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+        da, y = dy / b, a / b
+        db = np.where((y == 0) & ~np.isnan(da), 0, -da * y)
+    return sum_to(da, shape(a)), sum_to(db, shape(b))
 
 
 def maximum_forward(a, b):

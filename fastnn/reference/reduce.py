@@ -68,7 +68,7 @@ def var_forward(x, *, dim, keepdim, correction):
 
 def var_backward(dy, saved, *, dim, keepdim, correction):
     d, = saved                              # the mean moves too, but its part is sum (x - mean) = 0
-    return (expand(dy, d.shape, dim) * (2 * d / max(count(d.shape, dim) - correction, 0)),)
+    return (expand(dy, d.shape, dim) * (d / (max(count(d.shape, dim) - correction, 0) / 2)),)
 
 
 def std_forward(x, *, dim, keepdim, correction):
@@ -86,6 +86,14 @@ def std_backward(dy, saved, *, dim, keepdim, correction):
 def norm_forward(x, *, p, dim, keepdim):
     if p == 1:
         y = np.sum(np.abs(x), axis=dim, keepdims=True)
+    elif p != 2:
+        # the largest |x|, or for p < 0 the smallest, leads: by it no power overflows or vanishes
+        size = np.abs(x, order="C")         # whatever order x has, one sum
+        lead = (np.max(size, axis=dim, keepdims=True, initial=0) if p > 0 else
+                np.min(size, axis=dim, keepdims=True, initial=np.inf))
+        lead = np.where(np.isfinite(lead) & (lead > 0), lead, 1).astype(x.dtype)
+        with np.errstate(divide="ignore", over="ignore", under="ignore"):
+            y = lead * np.sum((size / lead)**p, axis=dim, keepdims=True)**(1 / p)
     else:
         near, exponent = near_one(x, dim)
         y = np.ldexp(np.sqrt(np.sum(near * near, axis=dim, keepdims=True)), exponent)
@@ -96,10 +104,13 @@ def norm_backward(dy, saved, *, p, dim, keepdim):
     x, y = saved
     if p == 1:
         return (expand(dy, x.shape, dim) * np.sign(x),)
-    # forward was  y^2 = sum x^2;  the slope x / y is 1 or -1 at one infinity, unknown at several
-    infinite = np.isinf(x)
-    with np.errstate(invalid="ignore"):
-        slope = np.where(infinite, np.sign(x), x / np.where(y == 0, 1, y))
+    # forward was  y^p = sum |x|^p;  the slope is 1 or -1 at one infinity, unknown at several
+    infinite = np.isinf(x) & np.isinf(y)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
+        share = x / np.where(y == 0, 1, y)
+        if p != 2:
+            share = np.where((x == 0) | (y == 0), 0, np.sign(x) * np.abs(share)**(p - 1))
+        slope = np.where(infinite, np.sign(x), share)
     slope = np.where(np.sum(infinite, axis=dim, keepdims=True) > 1, np.nan, slope).astype(x.dtype)
     return (expand(dy, x.shape, dim) * slope,)
 

@@ -86,3 +86,43 @@ def test_squares_that_overflow_are_noticed():
             y = np.sqrt((x * x).sum(axis=dim, keepdims=keepdim))
         return np.asarray(y), (x, np.asarray(y))
     assert caught(laws.ends_are_the_definition, dataclasses.replace(OPS["norm"], forward=norm, backward=None))
+
+
+PAIRS = np.array([0.0, -0.0, 1.0, -1.0, 3.0, -2.5, 0.5, 1e20, -1e20, 1e30, -1e30, 1e-20, -1e-20, 1e-30, np.inf, -np.inf,
+                  np.nan])
+
+
+def elementwise():
+    """(op, sample) of the ops that make one number of two, at each place."""
+    for op in OPS.values():
+        for sample in op.samples() if len(op.inputs) == 2 and op.kernels[1] else []:
+            shapes = {np.shape(a) for a in sample.inputs}
+            if len(shapes) == 1 and all(np.asarray(a).dtype.kind == "f" for a in sample.inputs):
+                y = op.definition[0](*sample.inputs, **sample.attrs)[0]
+                if {np.shape(y)} == shapes and op.name not in ("matmul", "einsum"):
+                    yield op, sample
+                    break
+
+
+def both_ways(way, a, b, attrs):
+    """y, da and db for dy = 1."""
+    with np.errstate(all="ignore"):
+        y, saved = way[0](a, b, **attrs)
+        return [y, *way[1](np.ones_like(y), saved, **attrs)]
+
+
+@pytest.mark.parametrize("op, sample", [pytest.param(*found, id=found[0].name) for found in elementwise()])
+def test_two_ends_meet(op, sample):
+    """Every pair of the ends: kernels and definition in float32 are the definition in float64."""
+    a, b = [m.reshape(-1) for m in np.meshgrid(PAIRS, PAIRS)]
+    exact = both_ways(op.definition, a.astype("f4").astype("f8"), b.astype("f4").astype("f8"), sample.attrs)
+    there = (exact[0] == 0) | ~(np.abs(exact[0]) < 2e-38)           # y does not vanish in float32
+    for level in nn.config.isas():
+        with nn.use_isa(level):
+            for way in (op.kernels, op.definition):
+                found = both_ways(way, a.astype("f4"), b.astype("f4"), sample.attrs)
+                for name, got, wanted in zip(["y", "da", "db"], found, exact):
+                    if wanted is not None and got is not None:
+                        with np.errstate(over="ignore"):
+                            wanted = wanted.astype("f4")
+                        np.testing.assert_allclose(got[there], wanted[there], 1e-5, 2e-38, err_msg=f"{name} at {level}")

@@ -421,3 +421,15 @@ def test_an_op_refuses_axes_that_there_are_not(name):
     for dim in ([1, 2], [-1], [10**6]):
         with pytest.raises((nn.FastnnError, ValueError, IndexError)):
             nn.autograd.apply(nn.op.OPS[name], nn.ones(2, 3), dim=dim, keepdim=False, **more)
+
+
+@pytest.mark.parametrize("p", [0.5, 1.5, 3, 4, 100, -1, -3])
+@pytest.mark.parametrize("scale", [1e-30, 1.0, 1e30])
+def test_a_norm_of_any_power_neither_overflows_nor_vanishes(p, scale):
+    x = nn.tensor([3.0 * scale, -4.0 * scale, 5.0 * scale], requires_grad=True)
+    y = x.norm(p)
+    y.backward()
+    part = np.array([3.0, 4.0, 5.0])
+    wanted = (part**p).sum() ** (1 / p)
+    np.testing.assert_allclose(y.item(), wanted * scale, rtol=1e-5)
+    np.testing.assert_allclose(x.grad.data, np.array([1, -1, 1]) * (part / wanted)**(p - 1), rtol=1e-4)
