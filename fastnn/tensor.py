@@ -90,7 +90,9 @@ class Tensor(TensorMethods):
     @data.setter
     def data(self, value: Any) -> None:
         self._data = with_own_dtype(array_of(value))
-        self._version[0] += 1
+        self._version[0] += 1                       # who saved the old array sees this
+        self._version = value._version if isinstance(value, Tensor) else _versions.of(self._data, [0])
+        self._base = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -612,7 +614,12 @@ def from_dlpack(x: Any) -> Tensor:
     >>> nn.from_dlpack(np.arange(3))
     tensor([0, 1, 2])
     """
-    return tensor(np.from_dlpack(x))
+    result = tensor(np.from_dlpack(x))
+    if isinstance(x, Tensor):
+        result._version = x._version                # a change of either is a change of both
+    elif isinstance(x, np.ndarray):
+        result._version = _versions.of(x, result._version)
+    return result
 
 
 def dtype_of(who: str, dtype: Any) -> np.dtype:

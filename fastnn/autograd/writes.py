@@ -51,7 +51,7 @@ def write(t: Tensor, who: str, key: Any, value: Any) -> None:
     array = value._data if given else value
     if array is None:                               # NumPy would write NaN
         raise DTypeError(who=who, expected="a tensor, an array or a number", got="None")
-    root = t if t._base is None else t._base
+    root = root_of(t)
     followed = ((root._requires_grad or t.requires_grad or (given and value.requires_grad)) and modes.state.enabled)
     if followed:
         may_write(t, who)
@@ -66,7 +66,8 @@ def write(t: Tensor, who: str, key: Any, value: Any) -> None:
         if key is None:
             np.copyto(t._data, array, casting="same_kind")
         else:
-            t._data[key] = array
+            # one element goes where one number goes, whatever its shape: out[i] = model(x)
+            t._data[key] = array.reshape(()) if isinstance(array, np.ndarray) and array.size == 1 else array
     except IndexError as error:
         raise IndexMistake(str(error), who=who, got=f"a tensor of shape {t._data.shape}") from None
     except OverflowError as error:
@@ -87,19 +88,29 @@ def write(t: Tensor, who: str, key: Any, value: Any) -> None:
     t._version[0] += 1
     if followed and t._data.size:
         attrs = {"window": window, "key": ... if key is None else key, "shape": np.shape(array)}
+        before, index = root.node, root.index
         root.node = tape.Node(who, _write_backward, True, (), attrs, parents, (),
                               [(root._data.shape, root._data.dtype)], False)
         root.index, root._requires_grad = 0, True
+        if before is not None and before.extras is not None and before.extras.retained.get(index) is root:
+            del before.extras.retained[index]       # retain_grad is about what the tensor is now
+            root.retain_grad()
         if len(root._version) == 1:
             # from now on views ask whether they are up to date
             root._version.append(weakref.ref(root))
+
+
+def root_of(t: Tensor) -> Tensor:
+    """The tensor whose memory t looks into; t itself where its base was given other data since."""
+    base = t._base
+    return t if base is None or base._version is not t._version else base
 
 
 def may_write(t: Tensor, who: str) -> Tensor:
     """The root of t; GraphError if the tape records and one of them is a leaf whose gradient is
     wanted.
     """
-    root = t if t._base is None else t._base
+    root = root_of(t)
     if modes.state.enabled:
         for leaf in (t, root):
             if leaf._requires_grad and leaf.node is None:
@@ -113,7 +124,8 @@ def renew(t: Any) -> None:
     """Bring the history of a view up to date, if its root was written since it was made."""
     version = t._version if isinstance(t, tape.Tensor) else ()
     root = version[1]() if len(version) > 1 else None
-    if root is None or t._base is not root or root.node is None or (t._requires_grad and t.node is None):
+    if (root is None or t._base is not root or root._version is not version or root.node is None
+            or (t._requires_grad and t.node is None)):
         return
     if t.node is not None and t.node.parents:
         parent = t.node.parents[0]

@@ -270,8 +270,8 @@ def norm(input: Tensor, p: float | str | None = "fro", dim: Dim = None, keepdim:
     RangeError : for another word; if there is no such axis, or one is named twice.
     DTypeError : if input is not floating point.
 
-    Cost: reads each element once; for other p than 1 and 2 some ten passes of NumPy. The slope where
-    the norm is 0, or x and p < 1, is taken as 0.
+    Cost: reads each element once; for other p than 1 and 2 some ten passes of NumPy. The slope is
+    taken as 0 where the norm is 0, and at x = 0 for p < 1.
 
     >>> import fastnn as nn
     >>> x = nn.tensor([3.0, -4.0])
@@ -441,7 +441,8 @@ def by_power(compiled: Callable[..., Any] | None, definition: Callable[..., Any]
     kernels.
     """
     def run(*args: Any, p: float, **attrs: Any) -> Any:
-        return (compiled if p in (1.0, 2.0) else definition)(*args, p=p, **attrs)   # type: ignore[misc]
+        chosen: Any = compiled if p in (1.0, 2.0) else definition
+        return chosen(*args, p=p, **attrs)
     return None if compiled is None else run
 
 

@@ -24,6 +24,7 @@ KEYS = {
     "a row": (1, (5,)), "a number of a row": ((1, 2), ()), "a slice": (slice(1, 3), (2, 5)),
     "a column": ((slice(None), 2), (4,)), "steps back": (slice(None, None, -2), (2, 5)),
     "broadcast": (slice(None), (5,)), "a row with an axis more": (1, (1, 5)), "all": (..., (4, 5)),
+    "a number with axes": ((1, 2), (1, 1)), "one number for a row, with axes": (1, (1, 1, 1)),
     "a new axis": ((None, 2), (1, 5)), "a mask": (np.arange(20).reshape(4, 5) % 3 == 0, (7,)),
     "a mask of rows": (np.array([True, False, False, True]), (2, 5)),
     "one number at a mask": (np.ones((4, 5), bool), ()), "rows": (ROWS, (2, 5)),
@@ -272,10 +273,17 @@ def test_what_does_not_fit_changes_nothing(write, error):
 
 
 # ---- tensors over one array ----------------------------------------------------------------------
+def with_data(data):
+    t = nn.zeros(3)
+    t.data = data
+    return t
+
+
 @pytest.mark.parametrize("alias", [
     nn.tensor, lambda t: nn.tensor(t.data), lambda t: nn.from_numpy(t.numpy()), lambda t: nn.tensor(np.asarray(t)),
     lambda t: nn.tensor(t.numpy()[:1]), lambda t: t.detach(), lambda t: t[:1], lambda t: nn.Parameter(t).detach(),
-    lambda t: t.reshape(2, 1), lambda t: nn.tensor(nn.tensor(t)), lambda t: t.T,
+    lambda t: t.reshape(2, 1), lambda t: nn.tensor(nn.tensor(t)), lambda t: t.T, nn.from_dlpack,
+    lambda t: nn.from_dlpack(t.numpy()), with_data, lambda t: with_data(t.data), lambda t: with_data(t[:1]),
 ])
 @pytest.mark.parametrize("make", [lambda: nn.tensor([1.0, 2.0]), lambda: nn.from_numpy(np.ones(2, np.float32)),
                                   lambda: nn.ones(2) + 1])
@@ -288,6 +296,26 @@ def test_a_change_through_another_tensor_is_noticed(make, alias):
     assert t.data[0] == 7
     with pytest.raises(nn.GraphError, match="changed in place"):
         y.backward()
+
+
+def test_a_view_of_what_was_given_other_data_stands_alone():
+    w, buffer = leaf(2), nn.zeros(3)
+    view = buffer[1:]
+    buffer.data = np.zeros(3, np.float32)
+    view.copy_(w * 2)
+    assert not buffer.requires_grad and buffer.tolist() == [0, 0, 0]
+    view.sum().backward()
+    assert w.grad.tolist() == [2, 2]
+
+
+def test_retain_grad_is_about_what_the_tensor_is_now():
+    w = leaf(3)
+    h = w * 1
+    h.retain_grad()
+    h.mul_(2)
+    h[0] = 0
+    (h * h).sum().backward()
+    assert h.grad.tolist() == (2 * h.data).tolist() and w.grad.tolist() == (2 * h.grad.data * [0, 1, 1]).tolist()
 
 
 def test_arrays_are_forgotten_when_they_go():
