@@ -17,8 +17,9 @@ from .errors import DTypeError, RangeError, ShapeError
 from .random import generator
 from .tensor import Tensor, dtype_of, number_of, tensor
 
-__all__ = ["arange", "bernoulli", "empty", "empty_like", "eye", "full", "full_like", "linspace", "normal", "ones",
-           "ones_like", "rand", "rand_like", "randint", "randn", "randn_like", "randperm", "zeros", "zeros_like"]
+__all__ = ["arange", "bernoulli", "empty", "empty_like", "eye", "full", "full_like", "linspace", "multinomial",
+           "normal", "ones", "ones_like", "rand", "rand_like", "randint", "randn", "randn_like", "randperm", "zeros",
+           "zeros_like"]
 
 
 def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, device: Any = None) -> Tensor:
@@ -296,6 +297,45 @@ def bernoulli(input: Tensor) -> Tensor:
     if not ((p >= 0) & (p <= 1)).all():
         raise RangeError(who="bernoulli", expected="probabilities from 0 to 1", got=f"{p.min()} to {p.max()}")
     return Tensor(np.asarray(generator().random(p.shape, dtype=dtype.type) < p, dtype))
+
+
+def multinomial(input: Tensor, num_samples: int, replacement: bool = False) -> Tensor:
+    """Numbers drawn with the probabilities in each row, which need not sum to 1; int64.
+
+    Without replacement none comes twice.
+
+    Raises
+    ------
+    ShapeError
+        input is neither a vector nor a matrix.
+    RangeError
+        A weight is negative or not finite, a row has none above 0, or, without replacement, fewer
+        than num_samples.
+
+    >>> import fastnn as nn
+    >>> nn.multinomial(nn.tensor([0.0, 1.0, 0.0]), 3, replacement=True)
+    tensor([1, 1, 1])
+    """
+    _floating("multinomial", input.dtype)
+    n = _whole("multinomial", num_samples)
+    if input.ndim not in (1, 2):
+        raise ShapeError(who="multinomial", expected="weights of shape (n,) or (m, n)", got=input.shape)
+    w = np.atleast_2d(input._data).astype(np.float64)
+    if not (np.isfinite(w).all() and (w >= 0).all()):
+        raise RangeError(who="multinomial", expected="finite weights >= 0", got=f"{w.min()} to {w.max()}")
+    enough = 1 if replacement else n
+    if n < 1 or ((w > 0).sum(1) < enough).any():
+        raise RangeError(who="multinomial", expected=f"{max(enough, 1)} weights above 0 in each row, and 1 sample",
+                         got=f"{n} samples")
+    if replacement:
+        ends = np.cumsum(w / w.sum(1, keepdims=True), 1)
+        draws = generator().random((len(w), n)) * ends[:, -1:]
+        found = np.stack([np.searchsorted(e, d, side="right") for e, d in zip(ends, draws)]) if len(w) else draws
+    else:               # the n smallest of exponential waiting times: Efraimidis, Spirakis (2006)
+        with np.errstate(divide="ignore"):
+            found = np.argsort(generator().standard_exponential(w.shape) / w, 1, kind="stable")[:, :n]
+    found = found.astype(np.int64, copy=False)
+    return Tensor(np.ascontiguousarray(found[0] if input.ndim == 1 else found))
 
 
 def randperm(n: int) -> Tensor:

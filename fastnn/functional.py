@@ -11,10 +11,12 @@ from .ops.attention import *
 from .ops.batch_norm import *
 from .ops.clone import *
 from .ops.compare import *
+from .ops.composed import *
 from .ops.conv1d import *
 from .ops.conv2d import *
 from .ops.conv_transpose import *
 from .ops.cross_entropy import *
+from .ops.distance import *
 from .ops.dropout import *
 from .ops.einsum import *
 from .ops.elementary import *
@@ -25,6 +27,7 @@ from .ops.gru import *
 from .ops.indexing import *
 from .ops.join import *
 from .ops.linear import *
+from .ops.local_norm import *
 from .ops.losses import *
 from .ops.lstm import *
 from .ops.matmul import *
@@ -33,15 +36,20 @@ from .ops.pad import *
 from .ops.permute import *
 from .ops.pool1d import *
 from .ops.pool2d import *
+from .ops.product import *
 from .ops.reduce import *
 from .ops.repeat import *
 from .ops.rnn import *
 from .ops.shape import *
+from .ops.shuffle import *
+from .ops.slices import *
 from .ops.softmax import *
+from .ops.sort import *
 from .ops.split import *
 from .ops.triangle import *
 from .ops.unfold import *
 
 # These look at both operands before they touch them (`binary`, `compare`), and are called often.
 _guard.guard_all(globals(), safe=frozenset({"add", "sub", "mul", "div", "maximum", "minimum", "remainder", "pow",
-                                            "clamp", "eq", "ne", "lt", "le", "gt", "ge"}))
+                                            "clamp", "eq", "ne", "lt", "le", "gt", "ge"}),
+                 seldom=frozenset({"composed", "distance", "local_norm", "product", "shuffle", "slices", "sort"}))

@@ -35,6 +35,8 @@ FOREIGN: tuple[type[Exception], ...] = (TypeError, ValueError, AttributeError, L
 
 # What a function calls that does nothing but call `apply`, which refuses, and again for integers
 CALLS_APPLY = {"apply", "as_floats", "DTypeError"}
+# Where functions call one another: an error there names the one that was called
+COMPOSING = ("fastnn.ops.", "fastnn.creation", "fastnn.init")
 
 tensor: Any = None                      # the function: tensor.py, which stands above, hands it over
 
@@ -79,9 +81,26 @@ def guarded(function: Any) -> Any:
     return made
 
 
-def guard_all(space: dict[str, Any], safe: frozenset[str] = frozenset()) -> None:
-    """Guard the functions of a module's namespace, and how its classes are made. An alias stays an
-    alias.
+def guarded_lightly(function: Any) -> Any:
+    """The same without a function of its own signature, which takes time to compile: for what is
+    called seldom or works long.
+    """
+    def made(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except FOREIGN as error:
+            return explain(function, error, *args, **kwargs)
+    made.__name__, made.__qualname__, made.__module__ = function.__name__, function.__qualname__, function.__module__
+    made.__doc__, made.__annotations__ = function.__doc__, function.__annotations__
+    # set on a function, which mypy does not expect
+    made.__wrapped__ = function                     # type: ignore[attr-defined]
+    return made
+
+
+def guard_all(space: dict[str, Any], safe: frozenset[str] = frozenset(),
+              seldom: frozenset[str] = frozenset()) -> None:
+    """Guard the functions of a module's namespace, and how its classes are made, lightly those of
+    the files named in `seldom`. An alias stays an alias.
 
     Left as they are: those named in `safe`, those with a guard inside, and those that call nothing
     but `apply`, which has one.
@@ -98,7 +117,7 @@ def guard_all(space: dict[str, Any], safe: frozenset[str] = frozenset()) -> None
         called = {n for n in function.__code__.co_names if not n.isupper()}
         if function.__name__ not in safe and "explain" not in called and not called <= CALLS_APPLY:
             if function not in made:
-                made[function] = guarded(function)
+                made[function] = (guarded_lightly if home.rpartition(".")[2] in seldom else guarded)(function)
             space[name] = made[function]
 
 
@@ -115,6 +134,8 @@ def explain(function: Any, error: Exception, /, *args: Any, **kwargs: Any) -> An
     """
     try:
         if not is_ours(error):
+            if isinstance(error, FastnnError) and function.__module__.startswith(COMPOSING) and error.layer is None:
+                error.who = function.__name__       # the composition, not its part that refused
             raise error
         if isinstance(error, (AttributeError, TypeError)) and function.__name__ != "__init__":
             tensors = with_tensors(function, args, kwargs)

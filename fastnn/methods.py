@@ -135,6 +135,14 @@ class TensorMethods:
     def bitwise_xor_(self: Any, other: Any) -> Tensor: return changed(self, "bitwise_xor_", F.bitwise_xor, other)
     def tril_(self: Any, diagonal: int = 0) -> Tensor: return changed(self, "tril_", F.tril, diagonal)
     def triu_(self: Any, diagonal: int = 0) -> Tensor: return changed(self, "triu_", F.triu, diagonal)
+    def addcmul_(self: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
+        return changed(self, "addcmul_", F.addcmul, tensor1, tensor2, value=value)
+
+    def addcdiv_(self: Any, tensor1: Any, tensor2: Any, *, value: Any = 1) -> Tensor:
+        return changed(self, "addcdiv_", F.addcdiv, tensor1, tensor2, value=value)
+
+    def lerp_(self: Any, end: Any, weight: Any) -> Tensor: return changed(self, "lerp_", F.lerp, end, weight)
+
     clip_, multiply_, subtract_, divide_, true_divide_, negative_, absolute_ = (
         clamp_, mul_, sub_, div_, div_, neg_, abs_)
 
@@ -211,6 +219,11 @@ class TensorMethods:
 
     def bernoulli_(self: Any, p: Any = 0.5) -> Tensor:
         return self.copy_(C.bernoulli(p if hasattr(p, "shape") else C.full(self.shape, p + 0.0)), who="bernoulli_")
+
+    def multinomial(self: Any, num_samples: Any, replacement: Any = False) -> Tensor:
+        return C.multinomial(self, num_samples, replacement)
+
+    def bernoulli(self: Any) -> Tensor: return C.bernoulli(self)
 
     def random_(self: Any, low: Any = None, high: Any = None) -> Tensor:
         """Whole numbers low <= x < high; random_(high) begins at 0, random_() ends where the type
@@ -341,14 +354,47 @@ class TensorMethods:
         prelu = F.prelu
         heaviside = F.heaviside
         mv = F.mv
+        sort = F.sort
+        argsort = F.argsort
+        msort = F.msort
+        topk = F.topk
+        nonzero = F.nonzero
+        argwhere = F.argwhere
+        count_nonzero = F.count_nonzero
+        masked_select = F.masked_select
+        unique = F.unique
+        bincount = F.bincount
+        narrow = F.narrow
+        select = F.select
+        diagonal = F.diagonal
+        diag = F.diag
+        repeat_interleave = F.repeat_interleave
+        outer = F.outer
+        ger = F.outer
+        inner = F.inner
+        vdot = F.vdot
+        addmm = F.addmm
+        addmv = F.addmv
+        addr = F.addr
+        baddbmm = F.baddbmm
+        addbmm = F.addbmm
+        addcmul = F.addcmul
+        addcdiv = F.addcdiv
+        lerp = F.lerp
+        logaddexp = F.logaddexp
+        nan_to_num = F.nan_to_num
+        positive = F.positive
 
 
 THE_FUNCTIONS = """
-    absolute all amax amin any argmax argmin bitwise_and bitwise_not bitwise_or bitwise_xor
-    chunk cumsum divide expand flip floor_divide greater greater_equal heaviside isclose less
-    less_equal log_softmax logical_xor logsumexp max mean min moveaxis movedim multiply mv
-    negative norm not_equal permute prelu prod ravel repeat reshape softmax split squeeze std
-    subtract sum swapdims t take_along_dim tile true_divide unbind unsqueeze var
+    absolute addbmm addcdiv addcmul addmm addmv addr all amax amin any argmax argmin argsort
+    argwhere baddbmm bincount bitwise_and bitwise_not bitwise_or bitwise_xor chunk count_nonzero
+    cumsum diag diagonal divide expand flip floor_divide ger greater greater_equal heaviside
+    inner isclose lerp less less_equal log_softmax logaddexp logical_xor logsumexp masked_select
+    max mean min moveaxis movedim msort multiply mv nan_to_num narrow negative nonzero norm
+    not_equal outer permute positive prelu prod ravel repeat repeat_interleave reshape select
+    softmax sort split squeeze std subtract sum swapdims t take_along_dim tile topk true_divide
+    unbind unique unsqueeze var vdot
 """
 
 

@@ -140,13 +140,14 @@ ELSEWHERE = {"bmm", "dot", "mv", "where", "logical_and", "logical_or", "equal", 
 
 
 def test_methods_are_the_functions():
-    """Every method that has a function of its name in nn.functional gives what the function gives.
+    """Every method that has a function of its name in nn.functional, and is not that function,
+    gives what it gives.
     """
     x = nn.tensor(np.random.default_rng(0).uniform(0.2, 0.9, (4, 4)))
     checked = set()
     for name in dir(nn.Tensor):
         function = getattr(F, name, None)
-        if name.startswith("_") or function is None or name in ELSEWHERE:
+        if name.startswith("_") or function is None or name in {*ELSEWHERE, *methods.THE_FUNCTIONS.split()}:
             continue
         for arguments in [ARGUMENTS[name]] if name in ARGUMENTS else [(), (0,), (x,)]:
             try:
@@ -159,7 +160,7 @@ def test_methods_are_the_functions():
             checked.add(name)
             break
         assert name in checked, name
-    assert len(checked) > 70
+    assert len(checked) > 40
 
 
 def test_the_functions_that_are_methods_are_all_named():

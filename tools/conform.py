@@ -346,7 +346,7 @@ METHOD_ONLY = {
     "view",
 }
 RANDOM = {"randn", "rand", "randn_like", "rand_like", "randint", "empty", "empty_like", "normal", "bernoulli",
-          "new_empty"}
+          "multinomial", "new_empty"}
 DROPOUT = {"nn.functional.dropout", "nn.functional.dropout2d"}
 OTHER_MEANING = {"unfold"}  # torch.Tensor.unfold is not nn.functional.unfold
 NOT_OURS = ("masked.", "linalg.", "sparse.", "signal.", "fft.", "special.", "torch.", "_refs.")

@@ -15,6 +15,7 @@ from ..reference import shape as reference
 from ..tensor import Tensor, tensor
 from .checks import common_dtype, need_array, renamed
 from .clone import to
+from .shape import atleast_1d, atleast_2d, atleast_3d, reshape
 from .shape_op import axis, draw
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from .checks import Numpy
 
-__all__ = ["cat", "concat", "concatenate", "stack"]
+__all__ = ["cat", "column_stack", "concat", "concatenate", "dstack", "hstack", "row_stack", "stack", "vstack"]
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0, **numpy: Unpack[Numpy]) -> Tensor:
@@ -79,6 +80,60 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, **numpy: Unpack[Numpy]) -> Te
         return apply(STACK, *tensors, dim=axis("stack", dim, tensors[0].ndim + 1) if tensors else 0)
     except FOREIGN as error:
         return explain(stack, error, tensors, dim)
+
+
+def hstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Join along the second dimension, vectors along the first.
+
+    Parameters, errors and cost: as `cat`.
+
+    >>> import fastnn as nn
+    >>> nn.hstack([nn.tensor([1.0, 2.0]), nn.tensor([3.0])])
+    tensor([1., 2., 3.])
+    """
+    tensors = [atleast_1d(t) for t in tensors]
+    return cat(tensors, 0 if tensors and tensors[0].ndim == 1 else 1)
+
+
+def vstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Join along the first dimension, where a vector is a row.
+
+    Parameters, errors and cost: as `cat`.
+
+    >>> import fastnn as nn
+    >>> nn.vstack([nn.tensor([1.0, 2.0]), nn.tensor([3.0, 4.0])])
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
+    return cat([atleast_2d(t) for t in tensors])
+
+
+row_stack = vstack
+
+
+def dstack(tensors: Sequence[Tensor]) -> Tensor:
+    """Join along the third dimension, which matrices and vectors get.
+
+    Parameters, errors and cost: as `cat`.
+
+    >>> import fastnn as nn
+    >>> nn.dstack([nn.tensor([1.0, 2.0]), nn.tensor([3.0, 4.0])]).shape
+    (1, 2, 2)
+    """
+    return cat([atleast_3d(t) for t in tensors], 2)
+
+
+def column_stack(tensors: Sequence[Tensor]) -> Tensor:
+    """Join along the second dimension, where a vector is a column.
+
+    Parameters, errors and cost: as `cat`.
+
+    >>> import fastnn as nn
+    >>> nn.column_stack([nn.tensor([1.0, 2.0]), nn.tensor([3.0, 4.0])])
+    tensor([[1., 3.],
+            [2., 4.]])
+    """
+    return cat([t if t.ndim > 1 else reshape(t, -1, 1) for t in map(atleast_1d, tensors)], 1)
 
 
 # ---- what the functions share --------------------------------------------------------------------

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 
 from ..autograd import apply
-from ..errors import ShapeError
+from ..errors import RangeError, ShapeError
 from ..guard import FOREIGN, explain
 from ..op import Refusal, Sample
 from ..tensor import Tensor, tensor
 from .checks import need_room
+from .shape import reshape
 from .shape_op import draw, shape_op, sizes_of
 
-__all__ = ["broadcast_tensors", "broadcast_to", "expand", "repeat", "tile"]
+__all__ = ["broadcast_tensors", "broadcast_to", "expand", "meshgrid", "repeat", "tile"]
 
 
 def expand(input: Tensor, *shape: Any, size: Sequence[int] | None = None) -> Tensor:
@@ -127,6 +128,42 @@ def tile(input: Tensor, *counts: Any, dims: Sequence[int] | None = None) -> Tens
     """
     counts = sizes_of(counts, dims, "tile")
     return repeat(input, (1,) * (input.ndim - len(counts)) + counts)
+
+
+def meshgrid(*tensors: Any, indexing: str = "ij") -> tuple[Tensor, ...]:
+    """The coordinates of a grid: one tensor for each axis, all of the grid's shape. Views.
+
+    Parameters
+    ----------
+    *tensors : Tensor, vectors or numbers
+        Or one list of them.
+    indexing : "ij" or "xy"
+        "xy" exchanges the first two dimensions, as pictures have them.
+
+    Raises
+    ------
+    ShapeError : if one is neither a vector nor a number, or there is none.
+    RangeError : for another indexing.
+
+    Cost: as `reshape`.
+
+    >>> import fastnn as nn
+    >>> y, x = nn.meshgrid(nn.tensor([0, 1]), nn.tensor([5, 6, 7]))
+    >>> x
+    tensor([[5, 6, 7],
+            [5, 6, 7]])
+    """
+    given = tensors[0] if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
+    if indexing not in ("ij", "xy"):
+        raise RangeError(who="meshgrid", expected='indexing "ij" or "xy"', got=repr(indexing))
+    if not given or any(t.ndim > 1 for t in given):
+        raise ShapeError(who="meshgrid", expected="vectors", got=[t.shape for t in given])
+    order = list(range(len(given)))
+    if indexing == "xy" and len(given) > 1:
+        order[:2] = [1, 0]
+    shape = [given[k].numel() for k in order]
+    need_room("meshgrid", shape, 8)
+    return tuple([expand(reshape(t, *[-1 if k == i else 1 for k in order]), *shape) for i, t in enumerate(given)])
 
 
 # ---- records -------------------------------------------------------------------------------------

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from .checks import Numpy
 
-__all__ = ["atleast_1d", "flatten", "numel", "ravel", "reshape", "squeeze", "unflatten", "unsqueeze"]
+__all__ = ["atleast_1d", "atleast_2d", "atleast_3d", "flatten", "numel", "ravel", "reshape", "squeeze", "unflatten",
+           "unsqueeze"]
 
 
 def reshape(input: Tensor, *sizes: Any, shape: Sequence[int] | None = None) -> Tensor:
@@ -210,6 +211,34 @@ def atleast_1d(*tensors: Tensor) -> Any:
         return reshape(input, 1) if input.ndim == 0 else to(input, input.dtype)
     given = tensors[0] if len(tensors) == 1 else tensors
     return tuple([atleast_1d(t) for t in given])
+
+
+def atleast_2d(*tensors: Tensor) -> Any:
+    """With at least two dimensions: a vector becomes a row. Parameters, errors and cost: as
+    `atleast_1d`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.atleast_2d(nn.ones(3)).shape
+    (1, 3)
+    """
+    if len(tensors) != 1 or isinstance(tensors[0], (tuple, list)):
+        return tuple([atleast_2d(t) for t in (tensors[0] if len(tensors) == 1 else tensors)])
+    input = atleast_1d(tensors[0])
+    return input if input.ndim > 1 else unsqueeze(input, 0)
+
+
+def atleast_3d(*tensors: Tensor) -> Any:
+    """With at least three dimensions: a vector of n becomes (1, n, 1), a matrix (m, n, 1).
+    Parameters, errors and cost: as `atleast_1d`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.atleast_3d(nn.ones(3)).shape
+    (1, 3, 1)
+    """
+    if len(tensors) != 1 or isinstance(tensors[0], (tuple, list)):
+        return tuple([atleast_3d(t) for t in (tensors[0] if len(tensors) == 1 else tensors)])
+    input = atleast_2d(tensors[0])
+    return input if input.ndim > 2 else unsqueeze(input, -1)
 
 
 def ravel(input: Tensor) -> Tensor:

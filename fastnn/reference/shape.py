@@ -23,6 +23,21 @@ def permute_backward(dy, saved, *, dims):
     return (dy.transpose(sorted(range(len(dims)), key=dims.__getitem__)),)
 
 
+def diagonal_forward(x, *, offset, dims):
+    y = x.diagonal(offset, *dims)
+    if x.flags.writeable:
+        y.flags.writeable = True                    # NumPy's is not, by default
+    return y, (x.shape,)
+
+
+def diagonal_backward(dy, saved, *, offset, dims):
+    dx = np.zeros(saved[0], dy.dtype)
+    d = dx.diagonal(offset, *dims)
+    d.flags.writeable = True
+    d[...] = dy                                     # forward was  y = x.diagonal(offset, *dims)
+    return (dx,)
+
+
 def sum_to(dy, shape):
     """Sum dy over the axes along which an array of `shape` was broadcast to dy's shape: each of its
     elements was used that many times.

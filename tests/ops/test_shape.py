@@ -194,6 +194,9 @@ def test_attention_over_the_parts_of_one_projection(way):
 
 
 # ---- keywords ------------------------------------------------------------------------------------
+WANTS_MORE = ("gather", "index_select", "narrow", "select", "unflatten")
+
+
 def test_numpy_names_of_arguments():
     """axis and keepdims, wherever there are dim and keepdim, but where dim is not the last of the
     arguments that must be there.
@@ -202,10 +205,11 @@ def test_numpy_names_of_arguments():
     found = set()
     for name, function in vars(F).items():
         parameters = inspect.signature(function).parameters if isinstance(function, types.FunctionType) else {}
-        if "dim" not in parameters or function.__name__ != name or name in ("gather", "index_select", "unflatten"):
+        if "dim" not in parameters or function.__name__ != name or name in WANTS_MORE:
             continue
         found.add(name)
         given = {"split": (x, 2), "chunk": (x, 2), "cat": ([x, x],), "stack": ([x, x],), "norm": (x, 2.0),
+                 "cosine_similarity": (x, x), "topk": (x, 1), "repeat_interleave": (x, 2),
                  "take_along_dim": (x, nn.tensor(np.zeros((2, 3, 4), np.int64)))}.get(name, (x,))
         words = {"keepdims": True} if "keepdim" in parameters else {}
         got = function(*given, axis=2, **words)

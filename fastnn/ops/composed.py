@@ -1,0 +1,174 @@
+"""Functions of each element that are composed of others."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..errors import DTypeError
+from ..tensor import Tensor, number_of
+from .arithmetic import add, div, maximum, mul, sub
+from .compare import eq
+from .elementary import abs, exp, log1p, neg
+from .indexing import where
+
+__all__ = ["addcdiv", "addcmul", "lerp", "logaddexp", "nan_to_num", "positive", "rsub"]
+
+
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    r"""input plus a multiple of a product.
+
+    .. math:: y = input + value \cdot tensor1 \cdot tensor2
+
+    Parameters
+    ----------
+    input, tensor1, tensor2 : Tensor, which broadcast
+    value : number
+
+    Errors: as `add`. Cost: two or three passes over the elements.
+
+    >>> import fastnn as nn
+    >>> nn.addcmul(nn.tensor([1.0]), nn.tensor([2.0]), nn.tensor([3.0]), value=0.5)
+    tensor([4.])
+    """
+    return add(input, mul(tensor1, tensor2), alpha=value)
+
+
+def addcdiv(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    r"""input plus a multiple of a quotient.
+
+    .. math:: y = input + value \cdot tensor1 / tensor2
+
+    Parameters, errors and cost: as `addcmul`; integers are refused, as in PyTorch.
+
+    >>> import fastnn as nn
+    >>> nn.addcdiv(nn.tensor([1.0]), nn.tensor([6.0]), nn.tensor([3.0]), value=0.5)
+    tensor([2.])
+    """
+    if all(t.dtype.kind != "f" for t in (tensor1, tensor2)):
+        raise DTypeError(who="addcdiv", expected="a floating-point quotient", got=f"{tensor1.dtype} / {tensor2.dtype}")
+    return add(input, div(tensor1, tensor2), alpha=value)
+
+
+def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
+    r"""A part of the way from input to end.
+
+    .. math:: y = input + weight\, (end - input)
+
+    Parameters
+    ----------
+    input, end : Tensor of one floating-point dtype, which broadcast
+    weight : number or Tensor
+
+    Raises
+    ------
+    DTypeError : if input is not floating point, or the dtypes differ.
+    ShapeError : if the shapes do not broadcast.
+
+    Cost: three passes over the elements. A weight of 1/2 or more is counted from the end, so that
+    weight 1 gives the end exactly.
+
+    >>> import fastnn as nn
+    >>> nn.lerp(nn.tensor([1.0, 2.0]), nn.tensor([3.0, 6.0]), 0.5)
+    tensor([2., 4.])
+    """
+    if input.dtype.kind != "f" or end.dtype != input.dtype:
+        raise DTypeError(who="lerp", expected="input and end of one floating-point dtype",
+                         got=f"{input.dtype} and {end.dtype}")
+    way = sub(end, input)
+    if not isinstance(weight, Tensor):
+        return sub(end, mul(way, 1 - weight)) if math.fabs(weight) >= 0.5 else add(input, mul(way, weight))
+    if weight.dtype != input.dtype:
+        raise DTypeError(who="lerp", expected=f"a weight of {input.dtype}", got=str(weight.dtype))
+    return where(abs(weight) < 0.5, add(input, mul(way, weight)), sub(end, mul(way, rsub(weight, 1))))
+
+
+def rsub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
+    """other - alpha input. Parameters, errors and cost: as `sub`.
+
+    >>> import fastnn as nn
+    >>> nn.rsub(nn.tensor([1.0, 2.0]), 10)
+    tensor([9., 8.])
+    """
+    return sub(other, input, alpha=alpha)
+
+
+def logaddexp(input: Tensor, other: Tensor) -> Tensor:
+    r"""The logarithm of a sum of two exponentials, without overflow.
+
+    .. math:: y = \ln(e^a + e^b) = \max(a, b) + \ln(1 + e^{-|a - b|})
+
+    Two equal infinities give themselves.
+
+    Parameters
+    ----------
+    input, other : Tensor of floating point, which broadcast
+
+    Raises
+    ------
+    DTypeError : if one is not floating point.
+    ShapeError : if the shapes do not broadcast.
+
+    Cost: an exp and a log an element, in seven passes.
+
+    >>> import fastnn as nn
+    >>> nn.logaddexp(nn.tensor([1000.0]), nn.tensor([1000.0]))
+    tensor([1000.6932])
+    """
+    for t in (input, other):
+        if t.dtype.kind != "f":
+            raise DTypeError(who="logaddexp", expected="floating point", got=str(t.dtype),
+                             hint="Convert it, for example with .float().")
+    # where both are one infinity their difference is NaN: there it is 0
+    same = eq(input, other)
+    apart = where(same, 0.0, abs(sub(input, other))) if np.isinf(input._data).any() else abs(sub(input, other))
+    return add(maximum(input, other), log1p(exp(neg(apart))))
+
+
+def nan_to_num(input: Tensor, nan: float | None = 0.0, posinf: float | None = None,
+               neginf: float | None = None) -> Tensor:
+    """Numbers in the place of NaN and infinities; there the gradient is 0.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    nan : number, optional
+    posinf, neginf : number, optional
+        None: the largest and the smallest number of the type.
+
+    Raises
+    ------
+    RangeError : if the type cannot hold a number.
+    DTypeError : if one is no number.
+
+    Cost: three passes over the elements.
+
+    >>> import fastnn as nn
+    >>> nn.nan_to_num(nn.tensor([float("nan"), float("inf"), 1.0]), posinf=9.0)
+    tensor([0., 9., 1.])
+    """
+    if input.dtype.kind != "f":
+        return add(input, 0) if input.dtype.kind != "b" else input
+    most = float(np.finfo(input.dtype).max)
+    x = input._data
+    for mask, value, default in ((np.isnan(x), nan, 0.0), (np.isposinf(x), posinf, most),
+                                 (np.isneginf(x), neginf, -most)):
+        number = number_of("nan_to_num", default if value is None else value, x.dtype)
+        input = where(Tensor(np.asarray(~mask)), input, float(number))
+    return input
+
+
+def positive(input: Tensor) -> Tensor:
+    """+x, which is x. DTypeError for booleans.
+
+    Parameters, errors and cost: as `neg`.
+
+    >>> import fastnn as nn
+    >>> nn.positive(nn.tensor([1.0]))
+    tensor([1.])
+    """
+    if input.dtype.kind == "b":
+        raise DTypeError(who="positive", expected="numbers", got="booleans", hint="Convert them with .long().")
+    return input

@@ -1,0 +1,153 @@
+"""Lengths, angles and distances of vectors, composed of other functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import DTypeError, RangeError, ShapeError
+from ..tensor import Tensor
+from .arithmetic import add, div, mul, sub
+from .checks import renamed
+from .elementary import clamp
+from .reduce import norm, sum
+from .repeat import broadcast_tensors
+from .shape import unsqueeze
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .checks import Numpy
+
+__all__ = ["cdist", "cosine_similarity", "normalize", "pairwise_distance"]
+
+
+def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, **numpy: Unpack[Numpy]) -> Tensor:
+    r"""Vectors of length 1, in the same direction.
+
+    .. math:: y = x / \max(|x|_p, eps)
+
+    Parameters
+    ----------
+    input : Tensor of any shape, float32 or float64
+    p : float
+        Of the `norm`.
+    dim : int
+        Along which the vectors lie.
+    eps : float
+        Shorter ones are divided by it.
+
+    Raises
+    ------
+    RangeError : if there is no such dimension.
+    DTypeError : if input is not floating point.
+
+    Cost: that of `norm`, and two passes.
+
+    >>> import fastnn as nn
+    >>> nn.functional.normalize(nn.tensor([[3.0, 4.0]]))
+    tensor([[0.6, 0.8]])
+    """
+    if numpy:
+        return normalize(input, p, eps=eps, **renamed("normalize", numpy, dim=0 if dim == 1 else dim))
+    return div(input, clamp(norm(input, p, dim, True), min=eps))
+
+
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8, **numpy: Unpack[Numpy]) -> Tensor:
+    r"""The cosine of the angle between vectors.
+
+    .. math:: y = \frac{a \cdot b}{\max(|a|, eps) \max(|b|, eps)}
+
+    Parameters
+    ----------
+    x1, x2 : Tensor, float32 or float64, which broadcast
+    dim : int
+        Along which the vectors lie, which the result does not have.
+    eps : float
+        Shorter lengths count as eps.
+
+    Raises
+    ------
+    RangeError : if there is no such dimension.
+    ShapeError : if the shapes do not broadcast.
+    DTypeError : if one is not floating point.
+
+    Cost: two norms, a product and a sum.
+
+    >>> import fastnn as nn
+    >>> nn.functional.cosine_similarity(nn.tensor([[1.0, 0.0]]), nn.tensor([[3.0, 4.0]]))
+    tensor([0.6])
+    """
+    if numpy:
+        return cosine_similarity(x1, x2, eps=eps, **renamed("cosine_similarity", numpy, dim=0 if dim == 1 else dim))
+    a, b = (div(x, clamp(norm(x, 2, dim, True), min=eps)) for x in broadcast_tensors(x1, x2))
+    return sum(mul(a, b), dim)
+
+
+def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+    r"""The distance of vectors, in pairs.
+
+    .. math:: y = |a - b + eps|_p
+
+    Parameters
+    ----------
+    x1, x2 : Tensor, float32 or float64, which broadcast; vectors lie along the last dimension
+    p : float
+        Of the `norm`.
+    eps : float
+        Added to each difference, so that the slope exists.
+    keepdim : bool
+        Keep the last dimension with size 1.
+
+    Raises
+    ------
+    ShapeError : if the shapes do not broadcast.
+    DTypeError : if one is not floating point.
+
+    Cost: that of `norm`, and two passes.
+
+    >>> import fastnn as nn
+    >>> nn.functional.pairwise_distance(nn.tensor([[0.0, 0.0]]), nn.tensor([[3.0, 4.0]]))
+    tensor([5.])
+    """
+    return norm(add(sub(x1, x2), eps), p, -1, keepdim)
+
+
+def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = None) -> Tensor:
+    r"""The distance of each vector of one set from each of another.
+
+    .. math:: y_{ij} = |a_i - b_j|_p
+
+    Parameters
+    ----------
+    x1, x2 : Tensor of shape (..., n, d) and (..., m, d), float32 or float64
+        The leading axes broadcast.
+    p : float
+        Of the `norm`; from 0 up.
+    compute_mode : accepted for PyTorch's sake
+        Differences are taken always: a matrix product would be quicker and less exact.
+
+    Returns
+    -------
+    Tensor of shape (..., n, m).
+
+    Raises
+    ------
+    ShapeError : if one has fewer than two dimensions, or the d differ.
+    RangeError : if p is below 0.
+    DTypeError : if one is not floating point.
+
+    Cost: n m d differences in memory. The slope where a distance is 0 is taken as 0.
+
+    >>> import fastnn as nn
+    >>> nn.cdist(nn.tensor([[0.0, 0.0]]), nn.tensor([[3.0, 4.0], [0.0, 1.0]]))
+    tensor([[5., 1.]])
+    """
+    if x1.ndim < 2 or x2.ndim < 2 or x1.shape[-1] != x2.shape[-1]:
+        raise ShapeError(who="cdist", expected="(..., n, d) and (..., m, d)", got=f"{x1.shape} and {x2.shape}")
+    if not p >= 0:
+        raise RangeError(who="cdist", expected="p >= 0", got=p)
+    for name, x in (("x1", x1), ("x2", x2)):
+        if x.dtype.kind != "f":
+            raise DTypeError(who="cdist", expected=f"{name} of dtype float32 or float64", got=str(x.dtype))
+    apart = sub(unsqueeze(x1, -2), unsqueeze(x2, -3))
+    return sum(apart, -1) if x1.shape[-1] == 0 else norm(apart, p, -1)

@@ -1,0 +1,196 @@
+"""Slices by number: select, narrow, diagonals, and slices repeated."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..autograd import apply
+from ..errors import RangeError, ShapeError
+from ..op import Refusal, Sample
+from ..tensor import Tensor, tensor
+from .checks import need_integers, need_room, renamed, single
+from .indexing import getitem, index_select
+from .shape import reshape
+from .shape_op import axis, draw, shape_op
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .checks import Numpy
+
+__all__ = ["diag", "diagonal", "narrow", "repeat_interleave", "select"]
+
+
+def select(input: Tensor, dim: int, index: int) -> Tensor:
+    """One slice along a dimension, which the result does not have. A view.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    dim, index : int
+        The dimension and the number of the slice; negative ones count from the end.
+
+    Raises
+    ------
+    RangeError : if there is no such dimension, or no such slice.
+
+    Cost: as `reshape`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([[1.0, 2.0], [3.0, 4.0]]).select(1, 0)
+    tensor([1., 3.])
+    """
+    d = axis("select", dim, input.ndim)
+    n = input.shape[d] if input.ndim else 0
+    if not -n <= index < n:
+        raise RangeError(who="select", expected=f"{-n} <= index < {n}", got=index)
+    return getitem(input, (*[slice(None)] * d, int(index)))
+
+
+def narrow(input: Tensor, dim: int, start: int, length: int) -> Tensor:
+    """length slices along a dimension, from start on. A view.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    dim, start, length : int
+        A negative start counts from the end.
+
+    Raises
+    ------
+    RangeError : if there is no such dimension, or no such slices.
+
+    Cost: as `reshape`.
+
+    >>> import fastnn as nn
+    >>> nn.arange(6).narrow(0, 1, 3)
+    tensor([1, 2, 3])
+    """
+    d = axis("narrow", dim, input.ndim)
+    n = input.shape[d] if input.ndim else 0
+    begin = start + n if start < 0 else start
+    if not (0 <= begin and 0 <= length and begin + length <= n):
+        raise RangeError(who="narrow", expected=f"start and length within the {n} slices", got=(start, length))
+    return getitem(input, (*[slice(None)] * d, slice(begin, begin + length)))
+
+
+def diagonal(input: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Tensor:
+    r"""The diagonal of two dimensions, which becomes the last one. A view.
+
+    .. math:: y_i = x_{i,\, i + offset}
+
+    Parameters
+    ----------
+    input : Tensor of at least two dimensions
+    offset : int
+        Above the main diagonal, or, negative, below it.
+    dim1, dim2 : int
+        The two dimensions, which must differ.
+
+    Raises
+    ------
+    RangeError : if there are no such dimensions, or they are one.
+
+    Cost: as `reshape`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([[1.0, 2.0], [3.0, 4.0]]).diagonal()
+    tensor([1., 4.])
+    """
+    a, b = axis("diagonal", dim1, input.ndim), axis("diagonal", dim2, input.ndim)
+    if a == b:
+        raise RangeError(who="diagonal", expected="two dimensions that differ", got=(dim1, dim2))
+    return apply(DIAGONAL, input, offset=int(offset), dims=(a, b))
+
+
+def diag(input: Tensor, diagonal: int = 0) -> Tensor:
+    """Of a vector, the matrix that has it as its diagonal; of a matrix, its diagonal.
+
+    Parameters
+    ----------
+    input : Tensor of one or two dimensions
+    diagonal : int
+        Which: above the main one, or, negative, below it.
+
+    Raises
+    ------
+    ShapeError : for another number of dimensions.
+
+    Cost: writes each element of the matrix once; none for the diagonal of a matrix.
+
+    >>> import fastnn as nn
+    >>> nn.diag(nn.tensor([1.0, 2.0]))
+    tensor([[1., 0.],
+            [0., 2.]])
+    """
+    if input.ndim not in (1, 2):
+        raise ShapeError(who="diag", expected="a vector or a matrix", got=input.shape)
+    offset = single("diag", "diagonal", diagonal, -2**31)
+    if input.ndim == 2:
+        return apply(DIAGONAL, input, offset=offset, dims=(0, 1))
+    n = input.shape[0] + abs(offset)
+    result = Tensor(np.zeros((n, n), input.dtype))
+    rows = np.arange(input.shape[0]) + max(-offset, 0)
+    result[rows, rows + offset] = input
+    return result
+
+
+def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None, *, output_size: int | None = None,
+                      **numpy: Unpack[Numpy]) -> Tensor:
+    """Each element, or each slice along a dimension, several times in a row.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    repeats : int, or Tensor of integers
+        How often each; a tensor has a number for each slice.
+    dim : int, optional
+        None: the elements as one row.
+    output_size : accepted for PyTorch's sake
+
+    Raises
+    ------
+    RangeError : if there is no such dimension, or a number is negative.
+    ShapeError : if there is not one number for each slice.
+    DTypeError : if the numbers are no integers.
+
+    Cost: writes each element of the result once.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([1.0, 2.0]).repeat_interleave(2)
+    tensor([1., 1., 2., 2.])
+    """
+    if numpy:
+        return repeat_interleave(input, repeats, output_size=output_size,
+                                 **renamed("repeat_interleave", numpy, dim=dim))
+    if dim is None:
+        input, dim = reshape(input, -1), 0
+    d = axis("repeat_interleave", dim, input.ndim)
+    counts = np.asarray(getattr(repeats, "_data", repeats))
+    need_integers("repeat_interleave", repeats=counts)
+    n = input.shape[d]
+    if counts.ndim > 1 or counts.size not in (1, n):
+        raise ShapeError(who="repeat_interleave", expected=f"one number, or {n}", got=counts.shape)
+    if (counts < 0).any():
+        raise RangeError(who="repeat_interleave", expected="repeats >= 0", got=int(counts.min()))
+    total = int(counts.sum()) if counts.size == n else int(counts.reshape(-1)[0]) * n
+    need_room("repeat_interleave", [*input.shape[:d], total, *input.shape[d + 1:]], input.dtype.itemsize)
+    return index_select(input, d, Tensor(np.repeat(np.arange(n), counts.reshape(-1))))
+
+
+# ---- the record ----------------------------------------------------------------------------------
+DIAGONAL = shape_op(
+    "diagonal", "y_i = x[i, i + offset]",
+    samples=lambda: [
+        Sample("square", (draw("square", 4, 4),), {"offset": 0, "dims": (0, 1)}),
+        Sample("odd", (draw("odd", 3, 2, 5),), {"offset": 1, "dims": (0, 2)}),
+        Sample("below", (draw("below", 2, 5, 3),), {"offset": -2, "dims": (1, 2)}),
+        Sample("turned", (draw("turned", 5, 3),), {"offset": 1, "dims": (1, 0)}),
+        Sample("nothing", (draw("nothing", 2, 3),), {"offset": 7, "dims": (0, 1)}),
+    ],
+    errors=(
+        Refusal("one", lambda: diagonal(tensor(np.zeros((2, 3))), 0, 1, 1), RangeError, ("diagonal", "differ")),
+        Refusal("none", lambda: diagonal(tensor(np.zeros(3))), RangeError, ("diagonal", "dimension 1")),
+    ))

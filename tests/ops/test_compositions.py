@@ -1,0 +1,255 @@
+"""Functions that are composed of others: PyTorch as a second opinion, results and gradients, and
+errors that name the function which was called.
+"""
+
+import numpy as np
+import pytest
+from second_opinion import close, compare
+
+import fastnn as nn
+
+F = nn.functional
+R = np.random.default_rng(0)
+V, W, M = R.standard_normal(4), R.standard_normal(5), R.standard_normal((3, 4))
+A, B = R.standard_normal((2, 3, 4)), R.standard_normal((2, 4, 5))
+X = R.standard_normal((2, 6, 4, 6))
+LESS = np.array([True, False, True, True])
+
+
+def theirs(torch, name):
+    """PyTorch's function, where it is."""
+    functional = getattr(torch.nn.functional, name, None)
+    return functional or getattr(torch, name)
+
+
+# name, arrays, other arguments
+CASES = [
+    ("addmm", [R.standard_normal(5), M, B[0]], {"beta": 0.5, "alpha": 2}),
+    ("addmv", [V[:3], M, V], {"alpha": -1}),
+    ("addr", [M.T, V, W[:3]], {"beta": 2}), ("baddbmm", [V[:1], A, B], {}), ("addbmm", [M[:, :1], A, B], {"alpha": 3}),
+    ("outer", [V, W], {}), ("inner", [M, A], {}), ("vdot", [V, V], {}), ("tensordot", [A, A], {"dims": 3}),
+    ("tensordot", [A, B], {"dims": ([2], [1])}), ("tensordot", [A, B], {"dims": ([0, 2], [0, 1])}),
+    ("addcmul", [M, V, M[:, :1]], {"value": 0.3}), ("addcdiv", [M, V, M[:, :1]], {"value": 2}),
+    ("lerp", [M, M[::-1].copy()], {"weight": 0.3}), ("lerp", [M, M[::-1].copy()], {"weight": 0.8}),
+    ("lerp", [M, M * 2, M], {}), ("rsub", [M, V], {"alpha": 2}), ("logaddexp", [M, V], {}), ("positive", [M], {}),
+    ("normalize", [A], {}), ("normalize", [A], {"p": 3.0, "dim": -1}), ("normalize", [A * 0], {"eps": 0.5}),
+    ("cosine_similarity", [A, A[::-1].copy()], {}), ("cosine_similarity", [A, M], {"dim": 2}),
+    ("pairwise_distance", [M, M[::-1].copy()], {}), ("pairwise_distance", [M, V], {"p": 1.0, "keepdim": True}),
+    ("cdist", [A, B.transpose(0, 2, 1).copy()], {}), ("cdist", [A, M], {"p": 1.0}), ("cdist", [A, M], {"p": np.inf}),
+    ("cdist", [M, M], {"p": 3.0}), ("narrow", [A], {"dim": 1, "start": 1, "length": 2}),
+    ("narrow", [A], {"dim": -1, "start": -2, "length": 1}), ("select", [A], {"dim": 1, "index": -1}),
+    ("diag", [V], {"diagonal": -2}), ("diag", [V], {}), ("diag", [M], {"diagonal": 1}),
+    ("diagonal", [A], {"offset": -1, "dim1": 2, "dim2": 0}), ("diagonal", [M], {"offset": 9}),
+    ("repeat_interleave", [M], {"repeats": 2}), ("repeat_interleave", [M], {"repeats": 3, "dim": 0}),
+    ("pixel_shuffle", [X[:, :4]], {"upscale_factor": 2}), ("pixel_unshuffle", [X], {"downscale_factor": 2}),
+    ("channel_shuffle", [X], {"groups": 3}), ("instance_norm", [X], {}),
+    ("local_response_norm", [X], {"size": 3, "alpha": 0.1}), ("local_response_norm", [X], {"size": 4, "k": 2.0}),
+    ("masked_select", [M, LESS], {}), ("nan_to_num", [M], {}), ("msort", [M], {}),
+    ("sort", [M], {"dim": 0}), ("sort", [M], {"descending": True}), ("argsort", [M], {}),
+    ("topk", [M], {"k": 2}), ("topk", [M], {"k": 2, "dim": 0, "largest": False}), ("topk", [M], {"k": 0}),
+    ("atleast_2d", [V], {}), ("atleast_3d", [M], {}), ("take_along_dim", [M, np.argsort(M, 1)], {"dim": 1}),
+]
+
+
+@pytest.mark.parametrize("name, arrays, attrs", CASES, ids=[f"{i}-{case[0]}" for i, case in enumerate(CASES)])
+def test_like_torch(torch, name, arrays, attrs):
+    compare(getattr(F, name), theirs(torch, name), arrays, **attrs)
+
+
+@pytest.mark.parametrize("name", ["hstack", "vstack", "dstack", "column_stack"])
+@pytest.mark.parametrize("arrays", [[V, V], [M, M * 2], [A, A], [np.array(1.0), np.array(2.0)]], ids=[1, 2, 3, 0])
+def test_stacks_like_torch(torch, name, arrays):
+    compare(lambda *t: getattr(F, name)(t), lambda *t: getattr(torch, name)(t), arrays, roundings=0)
+
+
+@pytest.mark.parametrize("indexing", ["ij", "xy"])
+def test_meshgrid_like_torch(torch, indexing):
+    for arrays in ([V, W], [V, W, M[0]], [V], [np.array(2.0), W]):
+        compare(lambda *t: F.meshgrid(*t, indexing=indexing), lambda *t: torch.meshgrid(*t, indexing=indexing), arrays)
+    assert F.meshgrid([nn.ones(2), nn.ones(3)])[0].shape == (2, 3)
+
+
+def test_repeats_of_each_like_torch(torch):
+    counts = np.array([2, 0, 1])
+    compare(lambda x, n: F.repeat_interleave(x, n, 0), lambda x, n: torch.repeat_interleave(x, n, 0), [M, counts])
+
+
+# ---- order ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize("descending", [False, True])
+def test_equals_and_nan_stay_in_order(torch, descending):
+    x = np.array([[2.0, np.nan, 1.0, 2.0, -np.inf, 1.0, np.nan, np.inf], [0.0, -0.0, 0.0, 1, 1, 1, 0, 0]])
+    got = F.sort(nn.tensor(x), descending=descending)
+    want = torch.sort(torch.tensor(x), descending=descending, stable=True)
+    close(got.values, want.values), close(got.indices, want.indices)
+    for dtype in ("int64", "uint8", "bool"):
+        y = np.array([3, 1, 0, 2, 1]).astype(dtype)
+        close(F.argsort(nn.tensor(y), descending=descending),
+              torch.argsort(torch.tensor(y), descending=descending, stable=True))
+
+
+@pytest.mark.parametrize("largest", [True, False])
+@pytest.mark.parametrize("n", [7, 40, 1000])
+def test_the_largest_few(torch, n, largest):
+    x = np.random.default_rng(n).permutation(3 * n).reshape(3, n) / 7
+    for k in (1, 3, n // 8):
+        compare(F.topk, torch.topk, [x], k=k, largest=largest, roundings=0)
+    compare(F.topk, torch.topk, [x], k=2, dim=0, largest=largest, roundings=0)
+    values, indices = F.topk(nn.tensor([1.0, float("nan"), *[0.0] * 30]), 2)
+    assert np.isnan(values.data[0]) and indices.tolist() == [1, 0]
+
+
+# ---- what is there -------------------------------------------------------------------------------
+def test_places_and_numbers_like_torch(torch):
+    for a in (np.array([[0, 3, 0], [1, 0, 2]]), np.array([0.0, 1.5, np.nan]), np.array(3), np.zeros((2, 0))):
+        x, y = nn.tensor(a), torch.tensor(a)
+        close(F.nonzero(x), torch.nonzero(y)), close(F.argwhere(x), torch.argwhere(y))
+        for i, j in zip(F.nonzero(x, as_tuple=True), torch.nonzero(y, as_tuple=True), strict=True):
+            close(i, j)
+        close(F.count_nonzero(x), torch.count_nonzero(y))
+    close(F.count_nonzero(nn.tensor(M > 0), 1), torch.count_nonzero(torch.tensor(M > 0), 1))
+    a = np.array([[3, 1, 3], [1, 1, 2]])
+    for got, want in zip(F.unique(nn.tensor(a), return_inverse=True, return_counts=True),
+                         torch.unique(torch.tensor(a), return_inverse=True, return_counts=True), strict=True):
+        close(got, want)
+    rows = np.array([[1, 2], [0, 1], [1, 2]])
+    for got, want in zip(F.unique(nn.tensor(rows), return_inverse=True, dim=0),
+                         torch.unique(torch.tensor(rows), return_inverse=True, dim=0), strict=True):
+        close(got, want)
+    numbers, weights = np.array([0, 5, 2, 2]), np.array([0.5, 1, 2, 4])
+    for attrs in ({}, {"minlength": 9}):
+        close(F.bincount(nn.tensor(numbers), **attrs), torch.bincount(torch.tensor(numbers), **attrs))
+        close(F.bincount(nn.tensor(numbers), nn.tensor(weights), **attrs),
+              torch.bincount(torch.tensor(numbers), torch.tensor(weights), **attrs))
+
+
+def test_nan_and_infinities_become_numbers(torch):
+    x = np.array([np.nan, np.inf, -np.inf, 1.0, -0.0])
+    for dtype in (np.float32, np.float64):
+        for attrs in ({}, {"nan": 3.0, "posinf": 2.0, "neginf": -7.0}):
+            compare(F.nan_to_num, torch.nan_to_num, [x], dtype, **attrs)
+
+
+def test_logaddexp_at_the_ends(torch):
+    a = np.array([np.inf, -np.inf, np.inf, -np.inf, 1000.0, -1000.0, np.nan])
+    b = np.array([np.inf, -np.inf, -np.inf, 2.0, 1000.0, -1001.0, 1.0])
+    close(F.logaddexp(nn.tensor(a), nn.tensor(b)), torch.logaddexp(torch.tensor(a), torch.tensor(b)))
+
+
+def test_what_addmm_leaves_out_does_not_count():
+    y = F.addmm(nn.tensor([float("nan")]), nn.ones(1, 2), nn.ones(2, 1), beta=0)
+    assert y.item() == 2
+
+
+def test_running_statistics_of_images(torch):
+    ours, theirs = [np.zeros(6), np.ones(6)], [torch.zeros(6, dtype=torch.float64), torch.ones(6, dtype=torch.float64)]
+    for training in (True, True, False):
+        got = F.instance_norm(nn.tensor(X), *ours, use_input_stats=training)
+        want = torch.nn.functional.instance_norm(torch.tensor(X), *theirs, use_input_stats=training)
+        close(got, want), close(ours[0], theirs[0]), close(ours[1], theirs[1])
+
+
+def test_draws_follow_the_weights():
+    nn.seed(0)
+    weights = nn.tensor([0.0, 1.0, 3.0, 0.0, 4.0])
+    drawn = nn.multinomial(weights, 40_000, replacement=True).data
+    # a share p of n draws strays by sqrt(p (1 - p) / n) < 0.0025
+    np.testing.assert_allclose(np.bincount(drawn, minlength=5) / 40_000, [0, 1 / 8, 3 / 8, 0, 4 / 8], atol=0.0125)
+    few = nn.multinomial(nn.tensor(np.tile(weights.data, (4000, 1))), 2)
+    assert few.shape == (4000, 2) and (few.data[:, 0] != few.data[:, 1]).all()
+    assert abs((few.data[:, 0] == 4).mean() - 0.5) < 0.04 and set(np.unique(few.data)) == {1, 2, 4}
+    assert weights.multinomial(3).dtype == np.int64 and sorted(weights.multinomial(3).tolist()) == [1, 2, 4]
+    for wrong, n in ((weights, 4), (weights * 0, 1), (-weights, 1), (weights / 0, 1), (weights, 0)):
+        with pytest.raises(nn.RangeError, match="multinomial"):
+            nn.multinomial(wrong, n)
+    with pytest.raises(nn.ShapeError, match=r"multinomial: expected weights of shape \(n,\) or \(m, n\)"):
+        nn.multinomial(nn.ones(2, 2, 2), 1)
+
+
+def test_a_diagonal_is_a_view():
+    x = nn.zeros(3, 3)
+    x.diagonal().fill_(1)
+    assert nn.equal(x, nn.eye(3))
+    w = nn.Parameter(np.ones((2, 2), np.float32))
+    (w * 1).diagonal().sum().backward()
+    assert w.grad.tolist() == [[1, 0], [0, 1]]
+
+
+def test_in_place(torch):
+    for name, others in (("addcmul_", [M, V]), ("addcdiv_", [M, V]), ("lerp_", [M * 3])):
+        attrs = {"weight": 0.25} if name == "lerp_" else {"value": 0.5}
+
+        def call(x, *t, name=name, attrs=attrs):
+            return getattr(x * 1, name)(*t, **attrs)
+        compare(call, call, [M, *others])
+
+
+# ---- errors --------------------------------------------------------------------------------------
+I2, T2, T3 = nn.tensor([[1, 2]]), nn.ones(2, 3), nn.ones(2, 3, 4)
+
+
+@pytest.mark.parametrize("call, error, words", [
+    (lambda: F.addmm(T2, T2, T2), nn.ShapeError, ("addmm", "(2, 3)", "3 and 2")),
+    (lambda: F.addmm(nn.ones(3, 1, 1), T2, T2.T), nn.ShapeError, ("addmm", "broadcasts to (2, 2)", "(3, 1, 1)")),
+    (lambda: F.addmv(T2, T2, T2), nn.ShapeError, ("addmv", "(m,)")),
+    (lambda: F.baddbmm(T3, T3, T3), nn.ShapeError, ("baddbmm", "3, 4")),
+    (lambda: F.outer(T2, T2), nn.ShapeError, ("outer", "two vectors", "(2, 3)")),
+    (lambda: F.inner(T2, T3), nn.ShapeError, ("inner", "(2, 3)", "(2, 3, 4)")),
+    (lambda: F.vdot(nn.ones(2), nn.ones(3)), nn.ShapeError, ("vdot", "(2,)", "(3,)")),
+    (lambda: F.tensordot(T2, T2, 1), nn.ShapeError, ("tensordot", "one size", "[3]", "[2]")),
+    (lambda: F.tensordot(T2, T2, 5), nn.ShapeError, ("tensordot", "dims from 0 to 2", "5")),
+    (lambda: F.tensordot(T2, T2, ([2], [0])), nn.RangeError, ("tensordot", "dimension 2")),
+    (lambda: F.addcmul(T2, T2, nn.ones(4)), nn.ShapeError, ("addcmul", "(2, 3)", "(4,)")),
+    (lambda: F.addcdiv(T2, I2, I2), nn.DTypeError, ("addcdiv", "int64")),
+    (lambda: F.lerp(I2, I2, 0.5), nn.DTypeError, ("lerp", "int64")),
+    (lambda: F.lerp(T2, T2.double(), 0.5), nn.DTypeError, ("lerp", "float32", "float64")),
+    (lambda: F.rsub(T2, "a"), nn.DTypeError, ("rsub", "str")),
+    (lambda: F.logaddexp(I2, I2), nn.DTypeError, ("logaddexp", "int64", ".float()")),
+    (lambda: F.nan_to_num(T2, nan=1e300), nn.RangeError, ("nan_to_num", "1e+300")),
+    (lambda: F.positive(T2 > 0), nn.DTypeError, ("positive", "booleans")),
+    (lambda: F.normalize(T2, dim=2), nn.RangeError, ("normalize", "dimension 2")),
+    (lambda: F.normalize(I2), nn.DTypeError, ("normalize", "int64")),
+    (lambda: F.cosine_similarity(T2, nn.ones(4)), nn.ShapeError, ("cosine_similarity", "(2, 3)", "(4,)")),
+    (lambda: F.pairwise_distance(T2, nn.ones(4)), nn.ShapeError, ("pairwise_distance", "(2, 3)", "(4,)")),
+    (lambda: F.cdist(T2, nn.ones(2, 4)), nn.ShapeError, ("cdist", "(..., m, d)", "(2, 4)")),
+    (lambda: F.cdist(T2, T2, -1), nn.RangeError, ("cdist", "p >= 0", "-1")),
+    (lambda: F.cdist(I2, I2), nn.DTypeError, ("cdist", "x1", "int64")),
+    (lambda: F.narrow(T2, 1, 2, 2), nn.RangeError, ("narrow", "3 slices", "(2, 2)")),
+    (lambda: F.select(T2, 0, 2), nn.RangeError, ("select", "-2 <= index < 2", "2")),
+    (lambda: F.select(T2, 2, 0), nn.RangeError, ("select", "dimension 2")),
+    (lambda: F.diag(T3), nn.ShapeError, ("diag", "(2, 3, 4)")),
+    (lambda: F.diagonal(T2, 0, 1, -1), nn.RangeError, ("diagonal", "differ", "(1, -1)")),
+    (lambda: F.repeat_interleave(T2, nn.tensor([1, 2, 3]), 0), nn.ShapeError, ("repeat_interleave", "or 2", "(3,)")),
+    (lambda: F.repeat_interleave(T2, -1), nn.RangeError, ("repeat_interleave", ">= 0", "-1")),
+    (lambda: F.repeat_interleave(T2, 1.5), nn.DTypeError, ("repeat_interleave", "integer")),
+    (lambda: F.meshgrid(T2), nn.ShapeError, ("meshgrid", "vectors", "(2, 3)")),
+    (lambda: F.meshgrid(nn.ones(2), indexing="yx"), nn.RangeError, ("meshgrid", "ij", "yx")),
+    (lambda: F.hstack([]), nn.ShapeError, ("hstack",)),
+    (lambda: F.vstack([nn.ones(2), nn.ones(3)]), nn.ShapeError, ("vstack",)),
+    (lambda: F.pixel_shuffle(T3, 2), nn.ShapeError, ("pixel_shuffle", "multiple of 4", "(2, 3, 4)")),
+    (lambda: F.pixel_unshuffle(T3, 2), nn.ShapeError, ("pixel_unshuffle", "multiples of 2", "(2, 3, 4)")),
+    (lambda: F.channel_shuffle(T3, 2), nn.ShapeError, ("channel_shuffle", "multiple of 2", "(2, 3, 4)")),
+    (lambda: F.channel_shuffle(T3, 0), nn.ShapeError, ("channel_shuffle", "groups >= 1", "0")),
+    (lambda: F.instance_norm(T2), nn.ShapeError, ("instance_norm", "(N, C, ...)", "(2, 3)")),
+    (lambda: F.instance_norm(nn.ones(2, 3, 1)), nn.ShapeError, ("instance_norm", "one pixel")),
+    (lambda: F.instance_norm(T3, use_input_stats=False), nn.RangeError, ("instance_norm", "running_mean")),
+    (lambda: F.local_response_norm(T3, 0), nn.ShapeError, ("local_response_norm", "size >= 1", "0")),
+    (lambda: F.local_response_norm(T2, 1), nn.ShapeError, ("local_response_norm", "(2, 3)")),
+    (lambda: F.sort(T2, 2), nn.RangeError, ("sort", "dimension 2")),
+    (lambda: F.topk(T2, 4), nn.RangeError, ("topk", "at most 3", "4")),
+    (lambda: F.topk(T2, -1), nn.ShapeError, ("topk", "k >= 0", "-1")),
+    (lambda: F.masked_select(T2, T2), nn.DTypeError, ("masked_select", "bool", "float32")),
+    (lambda: F.masked_select(T2, nn.ones(4) > 0), nn.ShapeError, ("masked_select", "broadcast")),
+    (lambda: F.bincount(T2), nn.DTypeError, ("bincount", "integer", "float32")),
+    (lambda: F.bincount(I2), nn.ShapeError, ("bincount", "vector", "(1, 2)")),
+    (lambda: F.bincount(nn.tensor([-1])), nn.RangeError, ("bincount", ">= 0", "-1"))])
+def test_errors(call, error, words):
+    with pytest.raises(error) as caught:
+        call()
+    said = str(caught.value)
+    assert said.startswith(words[0] + ":") and all(word in said for word in words), said
+
+
+def test_the_functions_are_methods_too():
+    x = nn.tensor(M)
+    assert nn.equal(x.topk(2).values, F.topk(x, 2).values) and x.unique().shape == (12,)
+    assert nn.equal(x.addmm(x, nn.ones(4, 4, dtype=nn.float64)), F.addmm(x, x, nn.ones(4, 4, dtype=nn.float64)))
