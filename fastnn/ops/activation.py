@@ -252,7 +252,7 @@ def sigmoid(input: Tensor) -> Tensor:
 
     Parameters
     ----------
-    input : Tensor of any shape, float32 or float64
+    input : Tensor of any shape, float32 or float64; integers become float32
 
     Returns
     -------
@@ -260,7 +260,7 @@ def sigmoid(input: Tensor) -> Tensor:
 
     Raises
     ------
-    DTypeError : if input is not floating point.
+    DTypeError : if input holds truth values or no numbers.
 
     Cost: one exp an element.
 
@@ -279,7 +279,7 @@ def logsigmoid(input: Tensor) -> Tensor:
 
     .. math:: y = \ln s(x) = -\ln(1 + e^{-x}) \qquad dx = dy\, s(-x)
 
-    Parameters and errors: as `sigmoid`. Cost: one exp and one logarithm an element.
+    Parameters and errors: as `sigmoid`, but no integers. Cost: one exp and one logarithm an element.
 
     >>> import fastnn as nn
     >>> nn.functional.logsigmoid(nn.tensor([-100.0, 0.0]))
@@ -310,7 +310,7 @@ def softsign(input: Tensor) -> Tensor:
 
     .. math:: y = \frac{x}{1 + |x|} \qquad dx = \frac{dy}{(1 + |x|)^2}
 
-    Parameters and errors: as `sigmoid`. Cost: one division an element.
+    Parameters and errors: as `sigmoid`, but no integers. Cost: one division an element.
 
     >>> import fastnn as nn
     >>> nn.functional.softsign(nn.tensor([-1.0, 3.0]))
@@ -531,18 +531,22 @@ def fast_gelu_tanh(x: np.ndarray) -> np.ndarray:
 
 # ---- records -------------------------------------------------------------------------------------
 def activation(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[[Any], Any], flops: int,
-               draw: Callable[[], list[Sample]] = samples, slack: float = 1.0, **attrs: Any) -> Op:
+               draw: Callable[[], list[Sample]] = samples, slack: float = 1.0, integers: bool = False,
+               **attrs: Any) -> Op:
     """The record of an activation; `attrs` are those of the benchmark.
 
     slack: the rounding allowance of the laws is for one operation, but a derivative such as 1 - y^2
     subtracts nearly equal numbers.
+    integers: whether the function takes them, as float32.
     """
     return register(Op(
         name=name, family="activation", inputs=("x",), formula=formula,
         forward=kernel(f"{name}_forward"), backward=kernel(f"{name}_backward"),
         ref_forward=getattr(reference, f"{name}_forward"), ref_backward=getattr(reference, f"{name}_backward"),
         check=float_check(name), fits=kernel("fits_float"), samples=draw, fast_numpy=fast_numpy,
-        errors=(Refusal("integers", lambda: call(tensor([1, 2])), DTypeError, (name, "int64", "float32")),),
+        errors=(Refusal("truth values", lambda: call(tensor([True, False])), DTypeError, (name, "bool", "float32")),
+                *(() if integers else (Refusal("integers", lambda: call(tensor([1, 2])), DTypeError,
+                                               (name, "int64", "float32")),))),
         bench={"2048x512": lambda: values("2048x512", 2048, 512, **attrs)},
         flops=lambda n: flops * n, bytes=lambda n: 8 * n, slack=slack))
 
@@ -560,10 +564,10 @@ ELU = activation(
     draw=lambda: samples(alpha=0.7, scale=1.3), alpha=1.0, scale=1.0)
 SIGMOID = activation(
     "sigmoid", "y = 1 / (1 + e^-x)",
-    lambda x: 1 / (1 + np.exp(-x)), sigmoid, flops=15, slack=2)
+    lambda x: 1 / (1 + np.exp(-x)), sigmoid, flops=15, slack=2, integers=True)
 TANH = activation(
     "tanh", "y = tanh x",
-    np.tanh, tanh, flops=20, slack=4)
+    np.tanh, tanh, flops=20, slack=4, integers=True)
 GELU = activation(
     "gelu", "y = x Phi(x)",
     fast_gelu_tanh, gelu, flops=30)    # NumPy has no erf: the other form is the opponent
