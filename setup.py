@@ -66,8 +66,8 @@ int main(void) { return (int)atomic_fetch_add(&counter, 1); }
 
 
 class BuildKernels(build_ext):
-    """Compile the C files side by side, each with the flags of its kind, and survive a missing
-    compiler.
+    """Compile the C files that have changed, or of which a header has, side by side, each with the
+    flags of its kind, and survive a missing compiler.
     """
 
     def build_extension(self, ext):
@@ -97,7 +97,11 @@ class BuildKernels(build_ext):
                 flags = flags + IN_VECTORS_FLAGS
             if name in SELECTING:
                 flags = flags + self.selecting_flags
-            compile_one(obj, src, ext, cc_args, extra_postargs + flags, pp_opts)
+            command = " ".join([*compiler.compiler_so, *cc_args, src, *extra_postargs, *flags, *pp_opts])
+            if self.force or not unchanged(obj, command):
+                Path(f"{obj}.command").unlink(missing_ok=True)
+                compile_one(obj, src, ext, cc_args, [*extra_postargs, *flags, "-MMD", "-MF", f"{obj}.d"], pp_opts)
+                Path(f"{obj}.command").write_text(command, encoding="utf-8")
 
         def compile(sources, output_dir=None, macros=None, include_dirs=None, debug=0,
                     extra_preargs=None, extra_postargs=None, depends=None):
@@ -114,6 +118,8 @@ class BuildKernels(build_ext):
         compiler.compile = compile
 
     def run(self):
+        if self.editable_mode:                      # pip's folder is a new one each time
+            self.build_temp = os.path.join("build", f"temp.{self.plat_name}-{sys.implementation.cache_tag}")
         try:
             super().run()
         except Exception as error:
@@ -132,6 +138,19 @@ class BuildKernels(build_ext):
         built = [os.path.join(self.build_lib, self.get_ext_filename(ext.name)) for ext in self.extensions]
         if all(map(os.path.exists, built)) or REQUIRE:
             super().copy_extensions_to_source()
+
+
+def unchanged(obj, command):
+    """Whether this command made the object, and all that it read (which the compiler wrote to
+    `obj`.d, as a rule of make) is older.
+    """
+    try:
+        made = os.stat(obj).st_mtime_ns
+        read = Path(f"{obj}.d").read_text(encoding="utf-8").replace("\\\n", " ").split(": ", 1)[1].split()
+        return (Path(f"{obj}.command").read_text(encoding="utf-8") == command
+                and all(os.stat(path).st_mtime_ns < made for path in read))
+    except (OSError, IndexError):
+        return False
 
 
 def links(compiler, *libraries):

@@ -279,7 +279,9 @@ def logsigmoid(input: Tensor) -> Tensor:
 
     .. math:: y = \ln s(x) = -\ln(1 + e^{-x}) \qquad dx = dy\, s(-x)
 
-    Parameters and errors: as `sigmoid`, but no integers. Cost: one exp and one logarithm an element.
+    Parameters and errors: as `sigmoid`, but no integers.
+
+    Cost: one exp and one logarithm an element.
 
     >>> import fastnn as nn
     >>> nn.functional.logsigmoid(nn.tensor([-100.0, 0.0]))
