@@ -8,6 +8,7 @@ from . import (
     attention,
     container,
     convolution,
+    distance,
     dropout,
     embedding,
     fusion,
@@ -15,13 +16,16 @@ from . import (
     loss,
     module,
     norm,
+    padding,
     pooling,
     recurrent,
+    shuffle,
 )
 from .activation import *
 from .attention import *
 from .container import *
 from .convolution import *
+from .distance import *
 from .dropout import *
 from .embedding import *
 from .fusion import *
@@ -29,10 +33,12 @@ from .linear import *
 from .loss import *
 from .module import *
 from .norm import *
+from .padding import *
 from .pooling import *
 from .recurrent import *
+from .shuffle import *
 
 __all__: list[str] = []
-for _room in (activation, attention, container, convolution, dropout, embedding, fusion, linear, loss, module, norm,
-              pooling, recurrent):
+for _room in (activation, attention, container, convolution, distance, dropout, embedding, fusion, linear, loss, module,
+              norm, padding, pooling, recurrent, shuffle):
     __all__ += _room.__all__

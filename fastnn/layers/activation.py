@@ -1,4 +1,4 @@
-"""Activations as layers: no parameters, one call of the function of the same name.
+"""Activations as layers: one call of the function of the same name; PReLU alone has parameters.
 
 x has any shape (after Softmax and LogSoftmax: with the dimension dim), y has it too. A DTypeError
 for x that is not floating point. Gradients, costs and papers stand at the functions: nn.functional.
@@ -6,12 +6,18 @@ for x that is not floating point. Gradients, costs and papers stand at the funct
 
 from __future__ import annotations
 
-from .. import functional as F
-from ..tensor import Tensor
-from .module import POINTWISE, Module, Window
+from typing import Any
 
-__all__ = ["ELU", "GELU", "SELU", "Hardtanh", "LeakyReLU", "LogSoftmax", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softmax",
-           "Softplus", "Tanh"]
+from .. import arrays
+from .. import functional as F
+from ..errors import ShapeError
+from ..tensor import Parameter, Tensor
+from .module import POINTWISE, Module, Window
+from .sizes import need_sizes, parameter_dtype
+
+__all__ = ["CELU", "ELU", "GELU", "GLU", "SELU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU",
+           "LogSigmoid", "LogSoftmax", "Mish", "PReLU", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softmax", "Softmax2d",
+           "Softmin", "Softplus", "Softshrink", "Softsign", "Tanh", "Tanhshrink", "Threshold"]
 
 
 class _Activation(Module):
@@ -244,3 +250,241 @@ class LogSoftmax(Module):
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
+
+
+class Hardsigmoid(_Activation):
+    """y = min(max(x / 6 + 1/2, 0), 1).
+
+    >>> import fastnn as nn
+    >>> nn.Hardsigmoid()(nn.tensor([-9.0, 0.0, 9.0]))
+    tensor([0.0, 0.5, 1.0])
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.hardsigmoid(input)
+
+
+class Hardswish(_Activation):
+    """y = x min(max(x / 6 + 1/2, 0), 1). Howard et al. (2019).
+
+    >>> import fastnn as nn
+    >>> nn.Hardswish()(nn.tensor([-9.0, 0.0, 9.0]))
+    tensor([0., 0., 9.])
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.hardswish(input)
+
+
+class Mish(_Activation):
+    """y = x tanh(ln(1 + e^x)). Misra (2020).
+
+    >>> import fastnn as nn
+    >>> nn.Mish()(nn.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.8651])
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        super().__init__()
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.mish(input)
+
+
+class LogSigmoid(_Activation):
+    """y = ln(1 / (1 + e^-x)), without overflow.
+
+    >>> import fastnn as nn
+    >>> nn.LogSigmoid()(nn.tensor([-1000.0, 0.0]))
+    tensor([-1.0000e+03, -6.9315e-01])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.logsigmoid(input)
+
+
+class Softsign(_Activation):
+    """y = x / (1 + |x|).
+
+    >>> import fastnn as nn
+    >>> nn.Softsign()(nn.tensor([-1.0, 3.0]))
+    tensor([-0.50,  0.75])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.softsign(input)
+
+
+class Tanhshrink(_Activation):
+    """y = x - tanh(x).
+
+    >>> import fastnn as nn
+    >>> nn.Tanhshrink()(nn.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.2384])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.tanhshrink(input)
+
+
+class CELU(_Activation):
+    """y = x for x > 0, alpha (e^(x / alpha) - 1) below. Barron (2017).
+
+    >>> import fastnn as nn
+    >>> nn.CELU(2.0)(nn.tensor([-100.0, 3.0]))
+    tensor([-2.,  3.])
+    """
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        super().__init__()
+        self.alpha = alpha
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.celu(input, self.alpha)
+
+    def extra_repr(self) -> str:
+        return f"alpha={self.alpha}"
+
+
+class Hardshrink(_Activation):
+    """y = x where |x| > lambd, else 0.
+
+    >>> import fastnn as nn
+    >>> nn.Hardshrink()(nn.tensor([-1.0, 0.2, 2.0]))
+    tensor([-1.,  0.,  2.])
+    """
+
+    def __init__(self, lambd: float = 0.5) -> None:
+        super().__init__()
+        self.lambd = lambd
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.hardshrink(input, self.lambd)
+
+    def extra_repr(self) -> str:
+        return f"lambd={self.lambd}"
+
+
+class Softshrink(_Activation):
+    """y = x, nearer to 0 by lambd, and 0 where |x| <= lambd.
+
+    >>> import fastnn as nn
+    >>> nn.Softshrink()(nn.tensor([-1.0, 0.2, 2.0]))
+    tensor([-0.5,  0.0,  1.5])
+    """
+
+    def __init__(self, lambd: float = 0.5) -> None:
+        super().__init__()
+        self.lambd = lambd
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.softshrink(input, self.lambd)
+
+    def extra_repr(self) -> str:
+        return f"lambd={self.lambd}"
+
+
+class Threshold(_Activation):
+    """y = x where x > threshold, else value.
+
+    >>> import fastnn as nn
+    >>> nn.Threshold(0.5, 9.0)(nn.tensor([-1.0, 2.0]))
+    tensor([9., 2.])
+    """
+
+    def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
+        super().__init__()
+        self.threshold, self.value = threshold, value
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.threshold(input, self.threshold, self.value)
+
+    def extra_repr(self) -> str:
+        return f"threshold={self.threshold}, value={self.value}"
+
+
+class PReLU(_Activation):
+    """y = x for x > 0, w x below, with learned slopes w. He et al. (2015).
+
+    num_parameters is 1, one slope for all, or the number of channels, dimension 1 of x; weight
+    (num_parameters,) begins as init. ShapeError for x of another number of channels.
+
+    >>> import fastnn as nn
+    >>> nn.PReLU()(nn.tensor([-2.0, 3.0]))
+    tensor([-0.5,  3.0], grad_fn=<add>)
+    """
+
+    weight: Parameter
+
+    def __init__(self, num_parameters: int = 1, init: float = 0.25, *, device: Any = None, dtype: Any = None) -> None:
+        dtype = parameter_dtype("PReLU", dtype, device)
+        super().__init__()
+        need_sizes("PReLU", 1, num_parameters=num_parameters)
+        self.num_parameters, self.init = num_parameters, init
+        self.weight = Parameter(arrays.full((num_parameters,), init, dtype))
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.prelu(input, self.weight)
+
+    def extra_repr(self) -> str:
+        return f"num_parameters={self.num_parameters}"
+
+
+class GLU(Module):
+    """y = a / (1 + e^-b), where a and b are the halves of x along dim. Dauphin et al. (2017).
+
+    ShapeError for x of an odd size along dim.
+
+    >>> import fastnn as nn
+    >>> nn.GLU()(nn.tensor([2.0, 4.0, 0.0, 0.0]))
+    tensor([1., 2.])
+    """
+
+    def __init__(self, dim: int = -1) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.glu(input, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
+class Softmin(Module):
+    """y = e^-x / sum of e^-x along dim.
+
+    >>> import fastnn as nn
+    >>> nn.Softmin(dim=0)(nn.zeros(2))
+    tensor([0.5, 0.5])
+    """
+
+    def __init__(self, dim: int = -1) -> None:
+        super().__init__()
+        self.dim = dim
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.softmin(input, self.dim)
+
+    def extra_repr(self) -> str:
+        return f"dim={self.dim}"
+
+
+class Softmax2d(Module):
+    """softmax over the channels of each pixel; x (N, C, H, W) or (C, H, W).
+
+    >>> import fastnn as nn
+    >>> nn.Softmax2d()(nn.zeros(1, 4, 1, 1)).flatten()
+    tensor([0.25, 0.25, 0.25, 0.25])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim not in (3, 4):
+            raise ShapeError(who="Softmax2d", expected="input of shape (N, C, H, W) or (C, H, W)", got=input.shape)
+        return F.softmax(input, -3)

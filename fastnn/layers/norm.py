@@ -1,4 +1,4 @@
-"""BatchNorm1d, BatchNorm2d, LayerNorm, GroupNorm, RMSNorm.
+"""BatchNorm1d, BatchNorm2d, LayerNorm, GroupNorm, RMSNorm, InstanceNorm1d, InstanceNorm2d.
 
     y = (x - mean) / sqrt(var + eps) * weight + bias
 
@@ -21,7 +21,8 @@ from ..tensor import Parameter, Tensor
 from .module import POINTWISE, Module, Window
 from .sizes import need_sizes, parameter_dtype
 
-__all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm", "RMSNorm"]
+__all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "InstanceNorm1d", "InstanceNorm2d", "LayerNorm",
+           "LocalResponseNorm", "RMSNorm"]
 
 
 class _BatchNorm(Module):
@@ -229,3 +230,70 @@ class GroupNorm(Module):
 
     def extra_repr(self) -> str:
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}"
+
+
+class _InstanceNorm(_BatchNorm):
+    """What both share: without affine there are no weights, and no statistics unless asked for."""
+
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = False,
+                 track_running_stats: bool = False, *, bias: bool = True, device: Any = None,
+                 dtype: Any = None) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, bias=bias, device=device,
+                         dtype=dtype)
+
+    def forward(self, input: Tensor) -> Tensor:
+        if input.ndim not in self.ranks or input.shape[input.ndim - self.ranks[-1] + 1] != self.num_features:
+            raise ShapeError(who=type(self).__name__, got=input.shape,
+                             expected=f"input of shape {self.shape} with C = {self.num_features}")
+        x = input if input.ndim == self.ranks[-1] else F.unsqueeze(input, 0)
+        y = F.instance_norm(x, self.running_mean, self.running_var, self.weight, self.bias,
+                            self.training or not self.track_running_stats, self.momentum or 0.0, self.eps)
+        return y if input.ndim == self.ranks[-1] else F.squeeze(y, 0)
+
+
+class InstanceNorm1d(_InstanceNorm):
+    """Normalise each channel of each sequence; x (N, C, L) or (C, L).
+
+    Arguments as BatchNorm1d, where affine and track_running_stats are False by default.
+
+    Ulyanov, Vedaldi, Lempitsky (2016), "Instance normalization".
+
+    >>> import fastnn as nn
+    >>> nn.InstanceNorm1d(1, eps=0.0)(nn.tensor([[[1.0, 3.0]]]))
+    tensor([[[-1.,  1.]]])
+    """
+
+    ranks, shape = (2, 3), "(N, C, L) or (C, L)"
+
+
+class InstanceNorm2d(_InstanceNorm):
+    """Normalise each channel of each image; x (N, C, H, W) or (C, H, W). See InstanceNorm1d.
+
+    >>> import fastnn as nn
+    >>> nn.InstanceNorm2d(3)(nn.randn(8, 3, 5, 5)).shape
+    (8, 3, 5, 5)
+    """
+
+    ranks, shape = (3, 4), "(N, C, H, W) or (C, H, W)"
+
+
+class LocalResponseNorm(Module):
+    """Divide each element by a mean of squares of `size` channels around its own; x (N, C, ...).
+
+    Krizhevsky, Sutskever, Hinton (2012), "ImageNet classification with deep convolutional neural
+    networks".
+
+    >>> import fastnn as nn
+    >>> nn.LocalResponseNorm(2, alpha=2.0, beta=1.0, k=0.0)(nn.ones(1, 2, 1)).flatten()
+    tensor([1.0, 0.5])
+    """
+
+    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
+        super().__init__()
+        self.size, self.alpha, self.beta, self.k = size, alpha, beta, k
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.local_response_norm(input, self.size, self.alpha, self.beta, self.k)
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

@@ -7,14 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DTypeError
+from ..errors import DTypeError, RangeError
 from ..tensor import Tensor, number_of
+from .activation import elu, tanh
 from .arithmetic import add, div, maximum, mul, sub
-from .compare import eq
-from .elementary import abs, exp, log1p, neg
+from .checks import need_float
+from .compare import eq, le
+from .elementary import abs, clamp, exp, log1p, neg
 from .indexing import where
+from .softmax import softmax
 
-__all__ = ["addcdiv", "addcmul", "lerp", "logaddexp", "nan_to_num", "positive", "rsub"]
+__all__ = ["addcdiv", "addcmul", "celu", "hardshrink", "lerp", "logaddexp", "nan_to_num", "positive", "rsub", "softmin",
+           "softshrink", "tanhshrink", "threshold"]
 
 
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
@@ -172,3 +176,141 @@ def positive(input: Tensor) -> Tensor:
     if input.dtype.kind == "b":
         raise DTypeError(who="positive", expected="numbers", got="booleans", hint="Convert them with .long().")
     return input
+
+
+# ---- activations ---------------------------------------------------------------------------------
+def hardshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    r"""0 for what is small.
+
+    .. math:: y = x \; (|x| > \lambda), \; 0 \; (\text{else})
+
+    Parameters
+    ----------
+    input : Tensor of any shape, float32 or float64
+    lambd : float
+        lambda
+
+    Raises
+    ------
+    DTypeError : if input is not floating point.
+
+    Cost: three passes over the elements.
+
+    >>> import fastnn as nn
+    >>> nn.hardshrink(nn.tensor([-1.0, 0.2, 2.0]))
+    tensor([-1.,  0.,  2.])
+    """
+    need_float("hardshrink", input=input._data)
+    return where(le(abs(input), lambd), 0.0, input)
+
+
+def softshrink(input: Tensor, lambd: float = 0.5) -> Tensor:
+    r"""Nearer to 0 by lambda, and 0 for what is small.
+
+    .. math:: y = x - \min(\max(x, -\lambda), \lambda)
+
+    Parameters
+    ----------
+    input : as in `hardshrink`
+    lambd : float
+        lambda, from 0 up.
+
+    Raises
+    ------
+    RangeError : if lambd is negative.
+    DTypeError : if input is not floating point.
+
+    Cost: two passes over the elements.
+
+    >>> import fastnn as nn
+    >>> nn.softshrink(nn.tensor([-1.0, 0.2, 2.0]))
+    tensor([-0.5,  0.0,  1.5])
+    """
+    need_float("softshrink", input=input._data)
+    if not lambd >= 0:
+        raise RangeError(who="softshrink", expected="lambd >= 0", got=lambd)
+    return sub(input, clamp(input, -lambd, lambd))
+
+
+def tanhshrink(input: Tensor) -> Tensor:
+    r"""x - tanh(x), which is small about 0. Parameters, errors and cost: as `hardshrink`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.tanhshrink(nn.tensor([0.0, 1.0]))
+    tensor([0.0000, 0.2384])
+    """
+    need_float("tanhshrink", input=input._data)
+    return sub(input, tanh(input))
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    r"""A value for what is not above a threshold.
+
+    .. math:: y = x \; (x > threshold), \; value \; (\text{else})
+
+    Parameters
+    ----------
+    input : Tensor of any shape, float32 or float64
+    threshold, value : float
+    inplace : accepted for PyTorch's sake
+
+    Raises
+    ------
+    DTypeError : if input is not floating point.
+
+    Cost: two passes over the elements.
+
+    >>> import fastnn as nn
+    >>> nn.threshold(nn.tensor([-1.0, 0.2, 2.0]), 0.5, 9.0)
+    tensor([9., 9., 2.])
+    """
+    need_float("threshold", input=input._data)
+    return where(le(input, threshold), float(value), input)
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    r"""elu whose slope is 1 at 0 for every alpha.
+
+    .. math:: y = x \; (x > 0), \; \alpha (e^{x / \alpha} - 1) \; (\text{else})
+
+    Parameters
+    ----------
+    input : Tensor of any shape, float32 or float64
+    alpha : float
+        Above 0.
+    inplace : accepted for PyTorch's sake
+
+    Raises
+    ------
+    RangeError : if alpha is not above 0.
+    DTypeError : if input is not floating point.
+
+    Cost: an exp an element, in three passes.
+
+    Reference: Barron (2017), "Continuously differentiable exponential linear units",
+    arXiv:1704.07483.
+
+    >>> import fastnn as nn
+    >>> nn.celu(nn.tensor([-100.0, 3.0]), 2.0)
+    tensor([-2.,  3.])
+    """
+    need_float("celu", input=input._data)
+    if not alpha > 0:
+        raise RangeError(who="celu", expected="alpha > 0", got=alpha)
+    return mul(elu(div(input, alpha)), alpha)
+
+
+def softmin(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
+    """softmax of -x: the smallest gets most.
+
+    Parameters
+    ----------
+    input, dim, dtype : as in `softmax`
+
+    Errors and cost: as `softmax`, and one pass.
+
+    >>> import fastnn as nn
+    >>> nn.functional.softmin(nn.tensor([0.0, 0.0]), 0)
+    tensor([0.5, 0.5])
+    """
+    return softmax(neg(input), dim, dtype)

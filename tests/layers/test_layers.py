@@ -147,6 +147,29 @@ CASES = {
     "MultiheadAttention, widths": (lambda n: n.MultiheadAttention(6, 2, kdim=4, vdim=3, bias=False),
                                    [(5, 3, 6), (7, 3, 4), (7, 3, 3)]),
     "MultiheadAttention, one sequence": (lambda n: n.MultiheadAttention(6, 2), [(5, 6), (7, 6), (7, 6)]),
+    **{name: (lambda n, name=name: getattr(n, name)(), [(3, 4, 6)])
+       for name in ("Mish", "LogSigmoid", "Softsign", "Tanhshrink", "CELU", "Hardshrink",
+                    "Softshrink", "PReLU", "GLU")},
+    "CELU, alpha": (lambda n: n.CELU(0.5), [(3, 4)]), "Threshold": (lambda n: n.Threshold(0.3, -1.0), [(3, 4)]),
+    "PReLU, channels": (lambda n: n.PReLU(3), [(2, 3, 4)]), "GLU, dim": (lambda n: n.GLU(0), [(4, 3)]),
+    "Softmin": (lambda n: n.Softmin(1), [(3, 4)]), "Softmax2d": (lambda n: n.Softmax2d(), [(2, 3, 4, 5)]),
+    **{f"{kind}Pad{rank}d": (lambda n, name=f"{kind}Pad{rank}d": getattr(n, name)(1), [(2, 3, 4, 5, 6)[:rank + 2]])
+       for kind in ("Zero", "Reflection", "Replication", "Circular") for rank in (1, 2, 3)},
+    "ConstantPad1d": (lambda n: n.ConstantPad1d((2, -1), 3.0), [(2, 5)]),
+    "ConstantPad2d": (lambda n: n.ConstantPad2d((1, 2, 0, 1), -1.5), [(2, 3, 4, 5)]),
+    "ConstantPad3d": (lambda n: n.ConstantPad3d(1, 0.5), [(2, 3, 4, 5)]),
+    "ReflectionPad2d, one image": (lambda n: n.ReflectionPad2d((1, 2, 0, 1)), [(3, 4, 5)]),
+    "PixelShuffle": (lambda n: n.PixelShuffle(2), [(2, 8, 3, 4)]),
+    "PixelUnshuffle": (lambda n: n.PixelUnshuffle(2), [(2, 2, 4, 6)]),
+    "ChannelShuffle": (lambda n: n.ChannelShuffle(3), [(2, 6, 4, 4)]),
+    "Unfold": (lambda n: n.Unfold((2, 3), padding=1, stride=2), [(2, 3, 5, 6)]),
+    "Fold": (lambda n: n.Fold((4, 5), 2), [(2, 12, 12)]),
+    "CosineSimilarity": (lambda n: n.CosineSimilarity(), [(3, 5), (3, 5)]),
+    "PairwiseDistance": (lambda n: n.PairwiseDistance(1.0, keepdim=True), [(3, 5), (3, 5)]),
+    "InstanceNorm1d": (lambda n: n.InstanceNorm1d(3), [(2, 3, 5)]),
+    "InstanceNorm1d, one sequence": (lambda n: n.InstanceNorm1d(3, affine=True), [(3, 5)]),
+    "InstanceNorm2d": (lambda n: n.InstanceNorm2d(3, affine=True, track_running_stats=True), [(2, 3, 4, 5)]),
+    "LocalResponseNorm": (lambda n: n.LocalResponseNorm(3, 0.1, k=2.0), [(2, 5, 3, 4)]),
 }
 
 
@@ -537,3 +560,27 @@ def test_more_keys_like_torch(torch, learned, zero, masks):
 def test_what_pytorch_has_and_fastnn_not(make, words):
     with pytest.raises(nn.RangeError, match=words):
         make()
+
+
+def test_hard_activations_are_the_functions():
+    """PyTorch's slopes of these are rounded to float32, also in float64."""
+    x = nn.linspace(-4, 4, 33)
+    for name in ("hardsigmoid", "hardswish"):
+        assert nn.equal(getattr(nn, name.capitalize())(inplace=True)(x), getattr(nn, name)(x))
+
+
+@pytest.mark.parametrize("call, words", [
+    (lambda: nn.PReLU(3)(nn.ones(2, 4)), ("PReLU", "4 weights", "(3,)")),
+    (lambda: nn.GLU()(nn.ones(3)), ("GLU", "even", "(3,)")),
+    (lambda: nn.Softmax2d()(nn.ones(2, 3)), ("Softmax2d", "(N, C, H, W)", "(2, 3)")),
+    (lambda: nn.ZeroPad2d((1, 2)), ("ZeroPad2d", "an int, or as 4", "(1, 2)")),
+    (lambda: nn.ReflectionPad1d(4)(nn.ones(1, 2, 3)), ("ReflectionPad1d", "size 3", "(4, 4)")),
+    (lambda: nn.ReplicationPad2d(1)(nn.ones(2, 3)), ("ReplicationPad2d", "3 or 4 dimensions", "(2, 3)")),
+    (lambda: nn.PixelShuffle(2)(nn.ones(1, 3, 2, 2)), ("PixelShuffle", "multiple of 4", "(1, 3, 2, 2)")),
+    (lambda: nn.InstanceNorm2d(3)(nn.ones(2, 4, 5, 5)), ("InstanceNorm2d", "C = 3", "(2, 4, 5, 5)")),
+    (lambda: nn.CosineSimilarity()(nn.ones(2, 3), nn.ones(2, 4)), ("CosineSimilarity", "(2, 3)", "(2, 4)")),
+    (lambda: nn.LocalResponseNorm(2)(nn.ones(2, 3)), ("LocalResponseNorm", "(N, C, ...)", "(2, 3)"))])
+def test_errors_of_thin_layers(call, words):
+    with pytest.raises(nn.ShapeError) as caught:
+        call()
+    assert all(word in str(caught.value) for word in words), caught.value

@@ -47,6 +47,9 @@ CASES = [
     ("masked_select", [M, LESS], {}), ("nan_to_num", [M], {}), ("msort", [M], {}),
     ("sort", [M], {"dim": 0}), ("sort", [M], {"descending": True}), ("argsort", [M], {}),
     ("topk", [M], {"k": 2}), ("topk", [M], {"k": 2, "dim": 0, "largest": False}), ("topk", [M], {"k": 0}),
+    ("hardshrink", [M], {}), ("softshrink", [M], {"lambd": 0.2}), ("tanhshrink", [M], {}),
+    ("celu", [M], {"alpha": 0.5}),
+    ("threshold", [M], {"threshold": 0.2, "value": -1.0}), ("softmin", [M], {"dim": 0}),
     ("atleast_2d", [V], {}), ("atleast_3d", [M], {}), ("take_along_dim", [M, np.argsort(M, 1)], {"dim": 1}),
 ]
 
@@ -234,6 +237,10 @@ I2, T2, T3 = nn.tensor([[1, 2]]), nn.ones(2, 3), nn.ones(2, 3, 4)
     (lambda: F.instance_norm(T3, use_input_stats=False), nn.RangeError, ("instance_norm", "running_mean")),
     (lambda: F.local_response_norm(T3, 0), nn.ShapeError, ("local_response_norm", "size >= 1", "0")),
     (lambda: F.local_response_norm(T2, 1), nn.ShapeError, ("local_response_norm", "(2, 3)")),
+    (lambda: F.hardshrink(I2), nn.DTypeError, ("hardshrink", "int64")),
+    (lambda: F.softshrink(T2, -1.0), nn.RangeError, ("softshrink", "lambd >= 0", "-1.0")),
+    (lambda: F.celu(T2, 0.0), nn.RangeError, ("celu", "alpha > 0", "0.0")),
+    (lambda: F.softmin(T2, 2), nn.ShapeError, ("softmin", "dim from -2 to 1")),
     (lambda: F.sort(T2, 2), nn.RangeError, ("sort", "dimension 2")),
     (lambda: F.topk(T2, 4), nn.RangeError, ("topk", "at most 3", "4")),
     (lambda: F.topk(T2, -1), nn.ShapeError, ("topk", "k >= 0", "-1")),
