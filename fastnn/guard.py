@@ -25,7 +25,8 @@ import numpy as np
 
 from .errors import DTypeError, FastnnError, RangeError
 
-__all__ = ["FOREIGN", "IndexMistake", "connect", "explain", "guard_all", "guarded", "is_ours", "refusal", "refuse"]
+__all__ = ["FOREIGN", "IndexMistake", "NameMistake", "PathMistake", "connect", "explain", "guard_all",
+           "guard_methods", "guarded", "is_ours", "refusal", "refuse"]
 
 # What an argument of the wrong kind or size makes Python and NumPy raise; RuntimeError for more
 # dimensions than NumPy broadcasts. Not MemoryError, which says all there is to say.
@@ -43,6 +44,16 @@ tensor: Any = None                      # the function: tensor.py, which stands 
 
 class IndexMistake(RangeError, IndexError):
     """Also an IndexError, so that Python's own protocols understand it."""
+
+
+class NameMistake(RangeError, KeyError):
+    """Also a KeyError, as for a dict."""
+
+    __str__ = FastnnError.__str__                   # KeyError's would be the message's repr
+
+
+class PathMistake(RangeError, AttributeError):
+    """Also an AttributeError, as PyTorch's."""
 
 
 def guarded(function: Any) -> Any:
@@ -121,6 +132,12 @@ def guard_all(space: dict[str, Any], safe: frozenset[str] = frozenset(),
             space[name] = made[function]
 
 
+def guard_methods(cls: type, *names: str) -> None:
+    """Guard these methods of a class."""
+    for name in names:
+        setattr(cls, name, guarded(vars(cls)[name]))
+
+
 def connect(function: Any) -> None:
     """Tell the guard how to make a tensor of an array: called once, by tensor.py."""
     global tensor
@@ -149,6 +166,8 @@ def explain(function: Any, error: Exception, /, *args: Any, **kwargs: Any) -> An
         who = function.__name__
         if who == "__init__":               # of the class, or of the user's that inherits from it
             who = next(c.__name__ for c in type(args[0]).__mro__ if c.__module__.startswith("fastnn"))
+        elif function.__code__.co_varnames[:1] == ("self",):
+            who = f"{type(args[0]).__name__}.{who}"
         raise refusal(who, error, function, args, kwargs) from error
     finally:
         del error                           # else its traceback, this frame and it hold each other
@@ -188,6 +207,8 @@ def about_call(who: str, error: Exception, expected: str | None, args: tuple[Any
     kind: type[FastnnError] = DTypeError if isinstance(error, (TypeError, AttributeError)) else RangeError
     if isinstance(error, IndexError):
         kind = IndexMistake
+    if isinstance(error, KeyError):
+        kind = NameMistake
     given = [described(a) for a in args] + [f"{name}={described(a)}" for name, a in kwargs.items()]
     return kind(f"these arguments do not fit ({error})", who=who, expected=expected, got=f"({', '.join(given)})")
 

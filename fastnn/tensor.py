@@ -581,7 +581,7 @@ def array_of(x: Any) -> np.ndarray:
 
 guard.connect(tensor)
 # which look at another tensor before they call on
-for _name in ("expand_as", "reshape_as", "type_as", "view_as"):
+for _name in ("bernoulli_", "expand_as", "reshape_as", "requires_grad_", "type_as", "view_as"):
     setattr(Tensor, _name, guard.guarded(getattr(Tensor, _name)))
 
 
@@ -620,6 +620,9 @@ def from_dlpack(x: Any) -> Tensor:
     elif isinstance(x, np.ndarray):
         result._version = _versions.of(x, result._version)
     return result
+
+
+from_dlpack = guard.guarded(from_dlpack)
 
 
 def dtype_of(who: str, dtype: Any) -> np.dtype:

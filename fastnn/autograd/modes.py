@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import NonFiniteError
+from ..errors import DTypeError, NonFiniteError
 from ..kernels import compiled
 
 __all__ = ["detect_anomaly", "enable_grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]
@@ -115,8 +115,19 @@ class _Steps(Generator[Any, Any, Any]):
         return self
 
 
+def _mode_or_decorated(cls: type, function: Any) -> Any:
+    """A new mode, or for `@nn.no_grad` without brackets the function in that mode."""
+    if function is None:
+        return object.__new__(cls)
+    if not callable(function):
+        raise DTypeError(who=cls.__name__, expected="no argument, or the function that it decorates",
+                         got=type(function).__name__)
+    return cls()(function)
+
+
 class no_grad(set_grad_enabled):
-    """Nothing is recorded inside: `with nn.no_grad():`, also as a decorator `@nn.no_grad()`.
+    """Nothing is recorded inside: `with nn.no_grad():`, also as a decorator, `@nn.no_grad()`
+    or `@nn.no_grad`.
 
     For evaluation and for changes of parameters: ops save nothing and leave no node.
 
@@ -128,7 +139,10 @@ class no_grad(set_grad_enabled):
     False
     """
 
-    def __init__(self) -> None:
+    def __new__(cls, function: Any = None) -> Any:
+        return _mode_or_decorated(cls, function)
+
+    def __init__(self, function: Any = None) -> None:
         super().__init__(False)
 
 
@@ -140,6 +154,9 @@ class inference_mode(set_grad_enabled):
     ...     nn.is_grad_enabled()
     False
     """
+
+    def __new__(cls, mode: Any = True) -> Any:
+        return _mode_or_decorated(cls, mode if callable(mode) else None)
 
     def __init__(self, mode: bool = True) -> None:
         super().__init__(not mode)
@@ -156,7 +173,10 @@ class enable_grad(set_grad_enabled):
     True
     """
 
-    def __init__(self) -> None:
+    def __new__(cls, function: Any = None) -> Any:
+        return _mode_or_decorated(cls, function)
+
+    def __init__(self, function: Any = None) -> None:
         super().__init__(True)
 
 

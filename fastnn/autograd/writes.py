@@ -76,7 +76,7 @@ def write(t: Tensor, who: str, key: Any, value: Any) -> None:
         if not t._data.flags.writeable:
             raise GraphError("this tensor can only be read", who=who, got=f"shape {t._data.shape}",
                              hint="Its elements may share a place, as expand()'s do: write into t.clone().") from None
-        if isinstance(array, (str, bytes)):
+        if isinstance(array, (str, bytes)) or "inhomogeneous" in str(error):
             raise DTypeError(str(error), who=who) from None
         if np.shape(array) == ():                   # NaN among integers
             raise RangeError(str(error), who=who, expected=f"a number that {t._data.dtype} can hold") from None

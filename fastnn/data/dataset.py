@@ -15,6 +15,7 @@ import numpy as np
 
 from ..arrays import empty
 from ..errors import DTypeError, ShapeError
+from ..guard import guard_methods
 from ..moved import moved_names
 from ..tensor import Tensor, array_of, tensor
 
@@ -116,6 +117,9 @@ class TensorDataset(Dataset):
     def __repr__(self) -> str:
         arrays = ", ".join(f"{t.data.dtype}{list(t.data.shape)}" for t in self.tensors)
         return f"TensorDataset({arrays})"
+
+
+guard_methods(TensorDataset, "__getitem__", "batch")
 
 
 def permutation(n: int, seed: int, stream: int = 0) -> np.ndarray:

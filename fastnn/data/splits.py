@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, RangeError, ShapeError
-from ..guard import guard_all
+from ..guard import guard_all, guard_methods
 from ..tensor import Tensor
 from .dataset import Dataset, fetch, permutation
 
@@ -117,3 +117,4 @@ def random_split(dataset: Any, lengths: Sequence[float], seed: int = 0) -> list[
 
 
 guard_all(globals())
+guard_methods(Subset, "__getitem__", "batch")

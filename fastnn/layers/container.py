@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, overload
 
+from ..errors import DTypeError
+from ..guard import IndexMistake, guard_methods
 from ..moved import moved_names
 from .fusion import chain
 from .module import POINTWISE, Module, Window
@@ -41,7 +43,7 @@ class _Listed(Module):
 
     def _key(self, index: int) -> str:
         if not -len(self) <= index < len(self):
-            raise IndexError(f"{type(self).__name__} has {len(self)} modules, there is no number {index}")
+            raise IndexMistake(f"of {len(self)} modules there is no number {index}", who=type(self).__name__)
         return list(self._modules)[index]
 
     @overload
@@ -88,7 +90,7 @@ class _Listed(Module):
 
     def insert(self, index: int, module: Module) -> Any:
         if not isinstance(module, Module):
-            raise TypeError(f"{type(self).__name__} holds modules, not a {type(module).__name__}")
+            raise DTypeError(f"it holds modules, not a {type(module).__name__}", who=type(self).__name__)
         kept = list(self._modules.values())
         kept.insert(index, module)
         self._renumber(kept)
@@ -122,8 +124,8 @@ class Sequential(_Listed):
             named = [(str(i), module) for i, module in enumerate(modules)]
         for name, module in named:
             if not isinstance(module, Module):
-                raise TypeError(f"Sequential holds modules; number {name} is a {type(module).__name__}. "
-                                "Did you mean a layer, like nn.ReLU()?")
+                raise DTypeError(f"it holds modules; number {name} is a {type(module).__name__}",
+                                 who="Sequential", hint="Did you mean a layer, like nn.ReLU()?")
             self.add_module(name, module)
 
     def _from(self, items: list[tuple[str, Module | None]]) -> Sequential:
@@ -152,8 +154,8 @@ class ModuleList(_Listed):
         return ModuleList([m for _, m in items if m is not None])
 
     def forward(self, *inputs: Any) -> Any:
-        raise TypeError("a ModuleList cannot be called: call its modules one by one, "
-                        "`for layer in self.layers: x = layer(x)`")
+        raise DTypeError("a ModuleList cannot be called: call its modules one by one, "
+                         "`for layer in self.layers: x = layer(x)`")
 
 
 class ModuleDict(Module):
@@ -170,7 +172,7 @@ class ModuleDict(Module):
         self.update(modules or {})
 
     def forward(self, *inputs: Any) -> Any:
-        raise TypeError("a ModuleDict cannot be called: call its modules, `x = self.heads[name](x)`")
+        raise DTypeError("a ModuleDict cannot be called: call its modules, `x = self.heads[name](x)`")
 
     def update(self, modules: Mapping[str, Module]) -> None:
         for name, module in modules.items():
@@ -211,4 +213,6 @@ class ModuleDict(Module):
         return self._modules.items()
 
 
+guard_methods(_Listed, "__getitem__", "__setitem__", "__delitem__", "append", "extend", "insert", "pop")
+guard_methods(ModuleDict, "__getitem__", "__setitem__", "__delitem__", "__contains__", "pop", "update")
 __getattr__ = moved_names(__name__)

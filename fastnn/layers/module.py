@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..device import destination, on_cpu
-from ..errors import DTypeError, FastnnError, ShapeError
-from ..guard import FOREIGN, guarded, is_ours, refusal
+from ..errors import DTypeError, FastnnError, RangeError, ShapeError
+from ..guard import FOREIGN, NameMistake, PathMistake, guard_methods, guarded, is_ours, refusal
 from ..tensor import Parameter, Tensor, array_of, tensor
 
 __all__ = ["LoadReport", "Module", "RemovableHandle"]
@@ -56,6 +56,8 @@ class RemovableHandle:
     """Takes a hook away again: call it, call `remove()`, or leave its `with` block."""
 
     def __init__(self, hooks: dict[Any, Any], hook: Any) -> None:
+        if not callable(hook):
+            raise DTypeError(who="register_hook", expected="a hook that can be called", got=type(hook).__name__)
         self._hooks = hooks
         hooks[self] = hook
 
@@ -172,7 +174,7 @@ class Module:
     # ---- attributes ------------------------------------------------------------------------------
     def __setattr__(self, name: str, value: Any) -> None:
         if "_modules" not in self.__dict__:
-            raise TypeError(f"call super().__init__() before assigning attributes in {type(self).__name__}.__init__")
+            raise DTypeError(f"call super().__init__() before assigning attributes in {type(self).__name__}.__init__")
         homes: tuple[dict[str, Any], ...] = (self._parameters, self._buffers, self._modules)
         home: dict[str, Any]
         if isinstance(value, Parameter):
@@ -183,15 +185,16 @@ class Module:
             for home, what in zip(homes, ("parameter", "buffer", "module")):
                 if name in home:
                     if value is not None and not (home is self._buffers and isinstance(value, Tensor)):
-                        raise TypeError(f"{type(self).__name__}.{name} is a {what}; it cannot be replaced by a "
-                                        f"{type(value).__name__}")
+                        raise DTypeError(f"{name} is a {what}; it cannot be replaced by a {type(value).__name__}",
+                                         who=type(self).__name__)
                     self._own(home, name, value)
                     return
             object.__setattr__(self, name, value)
             return
         if hasattr(type(self), name):       # the class's attribute would be found first, for ever
-            raise TypeError(f"{name!r} is an attribute of the class {type(self).__name__}: choose another name for the "
-                            f"{'parameter' if home is self._parameters else 'module'}")
+            what = "parameter" if home is self._parameters else "module"
+            raise DTypeError(f"{name!r} is an attribute of the class {type(self).__name__}: choose another name for "
+                             f"the {what}")
         for other in homes:
             if other is not home:
                 other.pop(name, None)
@@ -235,14 +238,14 @@ class Module:
     def _claim(self, name: str, home: dict[str, Any]) -> None:
         """Refuse a name that cannot be an attribute of its own."""
         if not isinstance(name, str) or not name or "." in name:
-            raise ValueError(f"{type(self).__name__}: a name must not be empty or hold a dot: {name!r}")
+            raise RangeError(f"a name must not be empty or hold a dot: {name!r}", who=type(self).__name__)
         if name not in home and hasattr(self, name):
-            raise KeyError(f"{type(self).__name__} has an attribute {name!r} already")
+            raise NameMistake(f"it has an attribute {name!r} already", who=type(self).__name__)
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
         """A parameter, or None for one that is absent (bias=False) so that the attribute exists."""
         if parameter is not None and not isinstance(parameter, Parameter):
-            raise TypeError(f"{type(self).__name__}.{name} must be a Parameter, not a {type(parameter).__name__}")
+            raise DTypeError(f"{name} must be a Parameter, not a {type(parameter).__name__}", who=type(self).__name__)
         self._claim(name, self._parameters)
         self._own(self._parameters, name, parameter)
 
@@ -256,7 +259,7 @@ class Module:
         """A child under a name that may be computed, "layer3"; the same as assigning the attribute.
         """
         if module is not None and not isinstance(module, Module):
-            raise TypeError(f"{type(self).__name__}.{name} must be a Module, not a {type(module).__name__}")
+            raise DTypeError(f"{name} must be a Module, not a {type(module).__name__}", who=type(self).__name__)
         self._claim(name, self._modules)
         self._own(self._modules, name, module)
 
@@ -318,7 +321,7 @@ class Module:
         for name in filter(None, path.split(".")):
             child = module._modules.get(name)
             if child is None:
-                raise AttributeError(f"{type(module).__name__} has no module {name!r} (in path {path!r})")
+                raise PathMistake(f"it has no module {name!r} (in path {path!r})", who=type(module).__name__)
             module = child
         return module
 
@@ -513,3 +516,8 @@ def _holds(dtype: np.dtype, a: np.ndarray) -> bool:
     """Whether an integer dtype has all of these numbers; truth values are none."""
     with np.errstate(invalid="ignore"):
         return a.dtype.kind != "b" and bool((a.astype(dtype) == a).all())
+
+
+guard_methods(Module, "add_module", "apply", "get_submodule", "register_buffer", "register_parameter",
+              "requires_grad_", "state_dict", "to", "train", "zero_grad")
+Module.register_module = Module.add_module

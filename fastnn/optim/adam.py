@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..guard import guard_all
 from ..kernels import compiled
 from ..reference import optim as reference
 from .optimizer import Optimizer
@@ -142,3 +143,6 @@ register(AdamW, replace(
         "no decay": {"lr": 0.01, "weight_decay": 0.0, "betas": (0.8, 0.95), "eps": 1e-4},
         "maximize": {"lr": 0.01, "maximize": True},
     }))
+
+
+guard_all(globals())

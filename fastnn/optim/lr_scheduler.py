@@ -12,6 +12,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from ..errors import DTypeError, RangeError
+from ..guard import guard_all
 from .optimizer import Optimizer
 
 __all__ = ["CosineAnnealingLR", "LRScheduler", "StepLR"]
@@ -201,3 +202,6 @@ def _whole(value: Any, least: int) -> bool:
 def _number(value: Any) -> bool:
     """A finite number from 0 up."""
     return isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) < math.inf
+
+
+guard_all(globals())

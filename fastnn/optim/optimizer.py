@@ -18,6 +18,7 @@ import numpy as np
 
 from ..arrays import copied, full, restore_dtype
 from ..errors import DTypeError, RangeError, ShapeError
+from ..guard import guard_methods
 from ..kernels import compiled
 from ..tensor import Tensor, array_of
 from .rule import Rule, State, on_kernels
@@ -136,6 +137,9 @@ class Optimizer:
         RangeError
             A setting that was changed to something outside its range.
         """
+        if closure is not None and not callable(closure):
+            raise DTypeError(who=type(self).__name__, expected="a closure that can be called, or None",
+                             got=type(closure).__name__)
         result = closure() if closure is not None else None
         # a work is the parameters of one group and one dtype: lists of their arrays and gradients,
         # and of the state a list, a column, for each name; what is new there is kept afterwards
@@ -488,3 +492,6 @@ class _Work:
                     column[i] = copied(a, self.arrays[i].dtype)
                 else:
                     column[i][...] = a
+
+
+guard_methods(Optimizer, "add_param_group", "zero_grad")

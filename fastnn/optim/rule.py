@@ -103,7 +103,7 @@ class Setting:
         """Whether the value is allowed; one of a wrong type is not."""
         try:
             return bool(self.holds(value))
-        except (TypeError, ValueError, OverflowError):
+        except (TypeError, ValueError, OverflowError, RuntimeError):    # PyTorch's the last
             return False
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..arrays import empty
 from ..errors import RangeError
+from ..guard import guard_all
 from ..kernels import compiled
 from ..reference import optim as reference
 from .optimizer import Optimizer
@@ -109,3 +110,6 @@ register(SGD, Rule(
         "maximize": {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.03, "maximize": True},
         "nesterov, decay": {"lr": 0.1, "momentum": 0.5, "nesterov": True, "weight_decay": 0.01},
     }))
+
+
+guard_all(globals())

@@ -60,6 +60,8 @@ def evaluate(model: Module, data: Any, *, loss: str | Callable[..., Tensor] = "c
     ['accuracy', 'loss']
     """
     check_metrics(metrics, "evaluate")
+    if not isinstance(model, Module):
+        raise DTypeError(who="evaluate", expected="a model, that is, a Module", got=type(model).__name__)
     loader = loader_of(data, batch_size, False, "evaluate")
     return measure(model, loader, loss_of(loss, "evaluate"), accuracy_metric(loss) if metrics is None else metrics,
                    "evaluate")

@@ -112,3 +112,20 @@ def test_asynchronous_generators():
     assert inspect.isasyncgenfunction(steps)
     asyncio.run(main())
     assert end == [False]*3 and RECORDING()
+
+
+def test_a_decorator_needs_no_brackets():
+    w = nn.ones(1, requires_grad=True)
+    for mode, wanted in ((nn.no_grad, False), (nn.inference_mode, False), (nn.enable_grad, True)):
+        @mode
+        def call():
+            """Words."""
+            return (w * 2).requires_grad
+
+        @mode
+        def steps():
+            yield (w * 2).requires_grad
+        with nn.set_grad_enabled(not wanted):
+            assert (call(), *steps()) == (wanted, wanted) and call.__doc__ == "Words."
+    with pytest.raises(nn.DTypeError, match="no_grad"):
+        nn.no_grad(False)

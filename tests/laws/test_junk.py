@@ -129,6 +129,48 @@ def test_ops(name):
             outcome(what, lambda: nn.autograd.apply(op, *inputs, **sample.attrs))
 
 
+MADE = {
+    "Module": lambda: nn.Linear(2, 2), "Sequential": lambda: nn.Sequential(nn.Linear(2, 2), nn.ReLU()),
+    "ModuleList": lambda: nn.ModuleList([nn.Linear(2, 2), nn.ReLU()]),
+    "ModuleDict": lambda: nn.ModuleDict({"a": nn.Linear(2, 2)}),
+    "SGD": lambda: nn.optim.SGD([nn.Parameter([1.0])], lr=0.1), "Adam": lambda: nn.optim.Adam([nn.Parameter([1.0])]),
+    "StepLR": lambda: nn.optim.StepLR(nn.optim.SGD([nn.Parameter([1.0])], lr=0.1), 2),
+    "TensorDataset": lambda: nn.data.TensorDataset(np.ones((5, 3)), np.arange(5)),
+    "Subset": lambda: nn.data.Subset(nn.data.TensorDataset(np.arange(5)), [0, 1]),
+}
+ITEMS = ("__getitem__", "__setitem__", "__delitem__")
+# those that only make an iterator, are called by the class itself, or belong to a calculation
+NOT_HELD = {"forward", "buffers", "named_buffers", "named_modules", "named_parameters", "parameters", "factor", "rate",
+            "cost"}
+METHODS = [f"{kind}.{name}" for kind, make in MADE.items() for name in dir(make())
+           if (name in ITEMS or not name.startswith("_")) and callable(getattr(make(), name)) and name not in NOT_HELD]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_methods(name):
+    """Of modules, containers, optimisers and data sets."""
+    kind, _, method = name.partition(".")
+    signature = inspect.signature(getattr(MADE[kind](), method))
+    for i in range(CALLS // 2):
+        args, kwargs = arguments(random.Random(f"{name}/{i}"), signature, 0.6)
+        outcome(f"call {i}: {name}{nn.guard.described(args)} {kwargs}",
+                lambda: getattr(MADE[kind](), method)(*args, **kwargs))
+
+
+MAKERS = {f"{c.__name__}": c for c in (nn.optim.SGD, nn.optim.Adam, nn.optim.AdamW, nn.optim.StepLR,
+                                       nn.optim.CosineAnnealingLR, nn.data.TensorDataset, nn.data.Subset,
+                                       nn.data.DataLoader)}
+MAKERS |= {f.__name__: f for f in (nn.evaluate, nn.from_dlpack)}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_makers(name):
+    signature = inspect.signature(MAKERS[name])
+    for i in range(CALLS):
+        args, kwargs = arguments(random.Random(f"{name}/{i}"), signature, 0.6)
+        outcome(f"call {i}: {name}{nn.guard.described(args)} {kwargs}", lambda: MAKERS[name](*args, **kwargs))
+
+
 ARRAYS = ["flatten(a)", "isnan(a)", "floor(a)", "equal(a, a)", "permute(a, (1, 0))", "transpose(a, 0, 1)",
           "prelu(a, np.ones(1, np.float32))", "relu(a)", "sum(a)", "mean(a, 1)", "amax(a)", "argmax(a, 1)", "var(a)",
           "reshape(a, -1)", "squeeze(a)", "unsqueeze(a, 0)", "expand(a, 4, 2, 3)", "cat([a, a])", "stack([a, a])",

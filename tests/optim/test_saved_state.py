@@ -67,10 +67,8 @@ def test_a_state_of_pytorch_is_taken(torch, optimizer, sample):
 
 def test_what_pytorch_saved_for_another_rule_is_refused(torch):
     p, q = nn.Parameter(np.ones(2)), torch.nn.Parameter(torch.ones(2))
-    for settings, words in (({"amsgrad": True}, "amsgrad"), ({"maximize": True}, "maximize")):
-        opt = nn.optim.Adam([p])
-        with pytest.raises(nn.RangeError, match=words):
-            opt.load_state_dict(torch.optim.Adam([q], **settings).state_dict())
+    with pytest.raises(nn.RangeError, match="amsgrad"):
+        nn.optim.Adam([p]).load_state_dict(torch.optim.Adam([q], amsgrad=True).state_dict())
     for ours, theirs in ((nn.optim.Adam, torch.optim.AdamW), (nn.optim.AdamW, torch.optim.Adam)):
         with pytest.raises(nn.RangeError, match="decoupled_weight_decay"):
             ours([p]).load_state_dict(theirs([q]).state_dict())

@@ -379,6 +379,7 @@ def test_a_checkpoint_with_one_wrong_field_changes_nothing(tmp_path, good, what,
 NONSENSE = ["nonsense", None, True, float("nan"), -1, 1.5, 2**70, [], {}, {"a": 1}, (1, 2), np.zeros((2, 7))]
 # Values that say something else, but nothing wrong: no other field could contradict them
 SENSIBLE = [
+    (("optimizer", "param_groups", 0, "maximize"), (True,)),
     (("optimizer", "param_groups", 0), (1.5, 2**70)), (("scheduler", "base_lrs", 0), (1.5, 2**70)),
     (("optimizer", "state"), ({},)), (("model", "1.num_batches_tracked"), (-1,)),
     (("callbacks",), ({},)), (("callbacks", "Patience", "weights"), (None,)),
