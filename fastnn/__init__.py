@@ -7,6 +7,8 @@ import os as _os
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
+from numpy import finfo, iinfo
+
 from . import autograd, creation, errors, functional, init, optim
 from . import methods as _methods
 from . import moved as _moved
@@ -20,6 +22,7 @@ from .dtypes import *
 from .errors import DTypeError, FastnnError, FileError, GraphError, NonFiniteError, RangeError, ShapeError
 from .functional import *
 from .layers import *
+from .optim import clip as utils  # where PyTorch has clip_grad_norm_
 from .random import manual_seed, seed
 from .tensor import Parameter, Tensor, as_tensor, asarray, from_dlpack, from_numpy, is_tensor, tensor
 

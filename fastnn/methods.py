@@ -303,7 +303,9 @@ class TensorMethods:
         var = F.var
         std = F.std
         prod = F.prod
+        cumprod = F.cumprod
         cumsum = F.cumsum
+        hardshrink = F.hardshrink
         norm = F.norm
         logsumexp = F.logsumexp
         amax = F.amax
@@ -389,12 +391,12 @@ class TensorMethods:
 THE_FUNCTIONS = """
     absolute addbmm addcdiv addcmul addmm addmv addr all amax amin any argmax argmin argsort
     argwhere baddbmm bincount bitwise_and bitwise_not bitwise_or bitwise_xor chunk count_nonzero
-    cumsum diag diagonal divide expand flip floor_divide ger greater greater_equal heaviside
-    inner isclose lerp less less_equal log_softmax logaddexp logical_xor logsumexp masked_select
-    max mean min moveaxis movedim msort multiply mv nan_to_num narrow negative nonzero norm
-    not_equal outer permute positive prelu prod ravel repeat repeat_interleave reshape select
-    softmax sort split squeeze std subtract sum swapdims t take_along_dim tile topk true_divide
-    unbind unique unsqueeze var vdot
+    cumprod cumsum diag diagonal divide expand flip floor_divide ger greater greater_equal
+    hardshrink heaviside inner isclose lerp less less_equal log_softmax logaddexp logical_xor
+    logsumexp masked_select max mean min moveaxis movedim msort multiply mv nan_to_num narrow
+    negative nonzero norm not_equal outer permute positive prelu prod ravel repeat
+    repeat_interleave reshape select softmax sort split squeeze std subtract sum swapdims t
+    take_along_dim tile topk true_divide unbind unique unsqueeze var vdot
 """
 
 

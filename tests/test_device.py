@@ -67,6 +67,8 @@ def test_what_pytorch_has_at_the_top_is_there(torch):
     for name, function in vars(nn.functional).items():
         if callable(function) and not name.startswith("_"):
             assert getattr(nn, name) is function
+    assert nn.utils.clip_grad_norm_ is nn.optim.clip_grad_norm_ and nn.finfo(nn.float32).max == torch.finfo().max
+    assert nn.iinfo(nn.int8).min == -128
     assert nn.is_tensor(nn.ones(1)) and nn.as_tensor([1]).dtype == np.int64 and (nn.inf, nn.pi) == (torch.inf, torch.pi)
 
 

@@ -461,8 +461,10 @@ def check_sample(op, sample, caller, dtype_name, seed, drop=(), by_position=()):
         if g.shape != w.shape or g.dtype != w.dtype:
             raise Mismatch("out shape", f"{g.dtype}{g.shape} instead of {w.dtype}{w.shape}")
         return "random: shape and dtype"
+    if op.name in DIMENSION:
+        got_flat[-1], want_flat[-1] = (led_to(op, sample, both, places) for places in (got_flat[-1], want_flat[-1]))
     for i, (g, w) in enumerate(zip(got_flat, want_flat)):
-        gt, wt = isinstance(g, FT), isinstance(w, torch.Tensor)
+        gt, wt = isinstance(g, FT), isinstance(w, (torch.Tensor, FT))
         if gt != wt:
             raise Mismatch("structure", f"{type(g).__name__} instead of {type(w).__name__}")
         compare(to_array(g), to_array(w), tol, "out", (lambda i=i: ref.out(i)) if dtype_name == "float32" else None)
@@ -507,6 +509,20 @@ def check_sample(op, sample, caller, dtype_name, seed, drop=(), by_position=()):
         g = np.zeros(tuple(f.shape), f.dtype) if got_g is None else to_array(got_g)
         compare(g, w, tol, "grad", (lambda i=i: ref.grad(i)) if dtype_name == "float32" else None)
     return None
+
+
+# Which argument of these is the dimension.
+DIMENSION = {"sort": 0, "argsort": 0, "topk": 1}
+
+
+def led_to(op, sample, both, places):
+    """The values at the places that a sort gives: nobody says in which order equals stand."""
+    x, k = both.fast_tensors[0], DIMENSION[op.name]
+    dim = sample.kwargs.get("dim", sample.args[k] if len(sample.args) > k else -1)
+    places = to_array(places)
+    if places.dtype != np.int64:
+        raise Mismatch("out dtype", f"indices of {places.dtype}")
+    return nn.tensor(np.take_along_axis(to_array(x), places, dim) if x.ndim else places)
 
 
 class Raised(Exception):

@@ -10,7 +10,7 @@ from ..errors import RangeError, ShapeError
 from ..tensor import Tensor
 from .arithmetic import add, div, mul
 from .batch_norm import batch_norm
-from .checks import single
+from .checks import need_float, single
 from .elementary import pow, square
 from .norm import group_norm
 from .pad import pad
@@ -104,6 +104,7 @@ def local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: flo
              [0.5]]])
     """
     n = single("local_response_norm", "size", size, 1)
+    need_float("local_response_norm", input=input._data)
     if input.ndim < 3:
         raise ShapeError(who="local_response_norm", expected="input of shape (N, C, ...)", got=input.shape)
     N, C, *_ = input.shape

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import ShapeError
+from ..errors import DTypeError, ShapeError
 from ..tensor import Tensor
 from .arithmetic import add, mul
 from .matmul import bmm, matmul, mm, mv
@@ -230,6 +230,10 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> 
 # ---- what the functions share --------------------------------------------------------------------
 def added(who: str, input: Any, product: Tensor, beta: float, alpha: float) -> Tensor:
     """beta input + alpha product, of the product's shape."""
+    whole = isinstance(alpha, int) and isinstance(beta, int)
+    if product.dtype.kind == "b" or (product.dtype.kind in "iu" and not whole):
+        raise DTypeError(who=who, expected=f"numbers, and alpha and beta as int for {product.dtype}",
+                         got=f"alpha={alpha}, beta={beta}")
     product = product if alpha == 1 else mul(product, alpha)
     if beta == 0:
         return product

@@ -164,6 +164,22 @@ def cumsum_backward(dy, saved, *, dim):
     return (np.flip(np.cumsum(np.flip(dy, dim), axis=dim), dim),)  # x[b] is in all y[a] with a >= b
 
 
+def cumprod_forward(x, *, dim):
+    return np.cumprod(x, axis=dim, dtype=x.dtype), (x,)
+
+
+def cumprod_backward(dy, saved, *, dim):
+    # forward was  y[a] = prod of x[c] over c <= a.  Without x[b] that is the product before b times
+    # the one between b and a; the sum of dy[a] times the latter is found from the end
+    x, d = np.moveaxis(saved[0], dim, 0), np.moveaxis(dy, dim, 0)
+    before = np.ones_like(x)
+    before[1:] = np.cumprod(x[:-1], axis=0, dtype=x.dtype)
+    behind = np.array(d)
+    for b in range(len(x) - 2, -1, -1):
+        behind[b] += x[b + 1] * behind[b + 1]
+    return (np.moveaxis(before * behind, 0, dim),)
+
+
 def equal_shares(dy, x, y, dim):
     """dy in equal parts to all x along `dim` that are equal to y."""
     top = expand(y, x.shape, dim)

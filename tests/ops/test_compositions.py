@@ -50,6 +50,7 @@ CASES = [
     ("hardshrink", [M], {}), ("softshrink", [M], {"lambd": 0.2}), ("tanhshrink", [M], {}),
     ("celu", [M], {"alpha": 0.5}),
     ("threshold", [M], {"threshold": 0.2, "value": -1.0}), ("softmin", [M], {"dim": 0}),
+    ("cumprod", [M], {"dim": 1}), ("cumprod", [M * LESS], {"dim": 0}), ("cumprod", [M * 0], {"dim": 1}),
     ("atleast_2d", [V], {}), ("atleast_3d", [M], {}), ("take_along_dim", [M, np.argsort(M, 1)], {"dim": 1}),
 ]
 

@@ -433,3 +433,13 @@ def test_a_norm_of_any_power_neither_overflows_nor_vanishes(p, scale):
     wanted = (part**p).sum() ** (1 / p)
     np.testing.assert_allclose(y.item(), wanted * scale, rtol=1e-5)
     np.testing.assert_allclose(x.grad.data, np.array([1, -1, 1]) * (part / wanted)**(p - 1), rtol=1e-4)
+
+
+def test_running_products_by_hand():
+    """y = x1, x1 x2, x1 x2 x3 of 2, 0, 5: where dy is 1, dx1 = 1 + x2 + x2 x3 = 1,
+    dx2 = x1 + x1 x3 = 12 and dx3 = x1 x2 = 0.
+    """
+    x = nn.tensor([2.0, 0.0, 5.0], requires_grad=True)
+    y = x.cumprod(0)
+    y.sum().backward()
+    assert y.tolist() == [2, 0, 0] and x.grad.tolist() == [1, 12, 0]
