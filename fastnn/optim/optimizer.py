@@ -10,6 +10,7 @@ once, for all of them: parameters are gathered, the state is kept, saved and loa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from numbers import Integral
 from operator import itemgetter
 from typing import Any, ClassVar, NoReturn
@@ -64,7 +65,8 @@ class Optimizer:
     DTypeError
         Something that is no parameter.
     RangeError
-        A setting outside its range or not known, a parameter that comes twice.
+        A setting outside its range or not known, a parameter that comes twice, two that share
+        memory.
     """
 
     rule: ClassVar[Rule]
@@ -105,6 +107,7 @@ class Optimizer:
             if p in known:
                 raise RangeError("a parameter stands in two groups, or twice in one", who=name)
             known.add(p)
+        self._check_memory([*known])
         settings = {**self.defaults, **group}
         del settings["params"]
         unknown = set(settings) - set(self.rule.settings)
@@ -113,6 +116,17 @@ class Optimizer:
                              expected=f"some of {sorted(self.rule.settings)}")
         self.rule.check_settings(name, settings)
         self.param_groups.append({"params": params, **settings})
+
+    def _check_memory(self, params: list[Tensor]) -> None:
+        """RangeError if two parameters have memory in common: threads would step it at once, and
+        the definition once for both.
+        """
+        places = sorted([(p.data_ptr(), p.data_ptr() + p.nbytes, p.shape) for p in params
+                         if p._data.flags.c_contiguous and p.nbytes])
+        for (_, end, shape), (begin, _, other) in pairwise(places):
+            if begin < end:
+                raise RangeError("two parameters share memory", who=type(self).__name__, got=f"{shape} and {other}",
+                                 hint="Tie weights by one parameter, b.weight = a.weight, or copy: t.clone().")
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients (or fill them with zeros)."""

@@ -2,7 +2,9 @@
 that they notice what they are for.
 """
 
+import contextlib
 import dataclasses
+import warnings
 
 import numpy as np
 import pytest
@@ -126,3 +128,20 @@ def test_two_ends_meet(op, sample):
                         with np.errstate(over="ignore"):
                             wanted = wanted.astype("f4")
                         np.testing.assert_allclose(got[there], wanted[there], 1e-5, 2e-38, err_msg=f"{name} at {level}")
+
+
+@pytest.mark.parametrize("op", OPS.values(), ids=lambda op: op.name)
+def test_kernels_do_not_warn_at_the_ends(op):
+    """NaN and infinity are results: with warnings as errors, too."""
+    for sample in list(op.samples())[:4]:
+        for end in (np.inf, -np.inf, 1e30, np.nan, 0.0):
+            arrays = [np.array(a) if isinstance(a, np.ndarray) else a for a in sample.cast("f4")]
+            for a in arrays:
+                if isinstance(a, np.ndarray) and a.dtype.kind == "f":
+                    a.reshape(-1)[::max(1, a.size // 3)] = end
+            with warnings.catch_warnings(), contextlib.suppress(nn.FastnnError):
+                warnings.simplefilter("error")
+                y, saved = op.kernels[0](*arrays, **sample.attrs)
+                if op.kernels[1] is not None:
+                    dy = tuple(map(np.ones_like, y)) if isinstance(y, tuple) else np.ones_like(y)
+                    op.kernels[1](dy, saved, **sample.attrs)

@@ -356,3 +356,16 @@ def test_switches_of_pytorchs():
                         (lambda: nn.optim.SGD(w, maximize=2), "SGD: .*maximize True or False")):
         with pytest.raises(nn.RangeError, match=words):
             make()
+
+
+def test_parameters_that_share_memory_are_refused():
+    a = np.zeros(6, np.float32)
+    for p, q in ((a, a), (a, a[2:]), (a[:4], a[3:]), (a, a.reshape(2, 3))):
+        with pytest.raises(nn.RangeError, match="share memory"):
+            nn.optim.SGD([nn.Parameter(p), nn.Parameter(q)], lr=0.1)
+        with pytest.raises(nn.RangeError, match="share memory"):
+            nn.optim.SGD([{"params": [nn.Parameter(p)]}, {"params": [nn.Parameter(q)]}], lr=0.1)
+    nn.optim.SGD([nn.Parameter(a[:3]), nn.Parameter(a[3:]), nn.Parameter(np.zeros((0, 2)))], lr=0.1)
+    layer, other = nn.Linear(2, 2), nn.Linear(2, 2)
+    other.weight = layer.weight
+    nn.optim.SGD(nn.Sequential(layer, other).parameters(), lr=0.1)
