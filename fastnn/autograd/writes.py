@@ -86,7 +86,7 @@ def write(t: Tensor, who: str, key: Any, value: Any) -> None:
     except TypeError as error:
         raise DTypeError(str(error), who=who) from None
     t._version[0] += 1
-    if followed and t._data.size:
+    if followed:
         attrs = {"window": window, "key": ... if key is None else key, "shape": np.shape(array)}
         before, index = root.node, root.index
         root.node = tape.Node(who, _write_backward, True, (), attrs, parents, (),

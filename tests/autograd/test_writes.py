@@ -326,3 +326,16 @@ def test_arrays_are_forgotten_when_they_go():
         assert t.data is not None and nn.tensor(t.data)._version is t._version
     del t
     assert len(_versions) <= before
+
+
+def test_a_write_of_nothing_is_followed():
+    """As a loop over an empty batch does: the gradient is 0, and no error."""
+    h, buffer = leaf(3), nn.zeros(0, 3)
+    buffer.copy_(h)
+    buffer.sum().backward()
+    assert h.grad.tolist() == [0, 0, 0]
+    h, buffer = leaf(3), nn.zeros(2, 3)
+    buffer[1:1] = h
+    buffer[:, 3:].copy_(h[:1])
+    buffer.sum().backward()
+    assert h.grad.tolist() == [0, 0, 0] and buffer.tolist() == [[0] * 3] * 2
