@@ -22,10 +22,10 @@ from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import activation as reference
 from ..tensor import Tensor, tensor
-from .arithmetic import add, mul
+from .arithmetic import mul
 from .checks import renamed
-from .compare import eq
-from .elementary import as_floats, clamp, float_check
+from .compare import eq, gt
+from .elementary import as_floats, float_check
 from .indexing import where
 from .shape import reshape
 from .split import chunk
@@ -145,7 +145,9 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
         raise ShapeError(who="prelu", expected=f"1 or {channels} weights", got=weight.shape,
                          hint="Channels are dimension 1.")
     weight = reshape(weight, channels, *[1] * (input.ndim - 2)) if weight.numel() > 1 else reshape(weight, ())
-    return add(relu(input), mul(weight, clamp(input, max=0.0)))
+    above = gt(input, 0)
+    # chosen, not added: an infinite slope is nothing to an x above 0
+    return where(above, input, mul(weight, where(above, 0.0, input)))
 
 
 def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:

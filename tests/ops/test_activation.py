@@ -288,6 +288,19 @@ def test_pytorch_agrees(torch, name, dtype):
     compare(*both(name.split()[0]), [x], dtype, each=True, roundings=roundings, **CALLS[name])
 
 
+def test_prelu_at_the_ends(torch):
+    x = np.array([np.inf, 1e30, 2.0, 0.0, -2.0, -1e30, -np.inf] * 4)
+    w = np.repeat([np.inf, -np.inf, 0.0, 1e30], 7)
+    found = []
+    for lib, prelu in ((nn, F.prelu), (torch, torch.nn.functional.prelu)):
+        a, b = [lib.tensor(v[None].astype("f4"), requires_grad=True) for v in (x, w)]
+        y = prelu(a, b.reshape(-1))
+        y.sum().backward()
+        found.append([y.detach().numpy(), a.grad.numpy(), b.grad.numpy()])
+    for ours, theirs in zip(*found):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 @pytest.mark.parametrize("shape, weights", [((5,), 1), ((3, 4), 4), ((2, 3, 5), 3), ((2, 3, 5, 7), 1)])
 def test_prelu(torch, shape, weights):
     rng = np.random.default_rng(2)
