@@ -130,7 +130,9 @@ def recorded() -> dict[str, list[Call]]:
 def watched() -> Iterator[Call]:
     """The calls of functions and layers while the docstrings' examples run, and the bad calls."""
     known = functions()
-    by_code = {f.__code__: name for name, f in known.items()}
+    # what wraps functions is code that they share
+    code_of = {name: inspect.unwrap(f).__code__ for name, f in known.items()}
+    by_code = {code: name for name, code in code_of.items()}
     classes = {c: name for name, c in layers().items()}
     module_call, found, made = nn.Module.__call__.__code__, [], {}
 
@@ -186,8 +188,8 @@ def watched() -> Iterator[Call]:
     found += [Call("layer", classes[type(layer)], [], {}, made_with) for layer, made_with in made.values()
               if classes[type(layer)] not in called]  # containers, whose examples show other things
     aliases: dict[str, list[str]] = {}
-    for name, f in known.items():
-        aliases.setdefault(by_code[f.__code__], []).append(name)
+    for name in known:
+        aliases.setdefault(by_code[code_of[name]], []).append(name)
     for call in found:
         for name in aliases.get(call.name, [call.name]) if call.how == "function" else [call.name]:
             yield replace(call, name=name)

@@ -60,13 +60,23 @@ class ConstantPad1d(_Pad):
 
 
 class ConstantPad2d(ConstantPad1d):
-    """Of one value, around the last two dimensions. See ConstantPad1d."""
+    """Of one value, around the last two dimensions. See ConstantPad1d.
+
+    >>> import fastnn as nn
+    >>> nn.ConstantPad2d(1, 0.5)(nn.ones(1, 1, 2, 2)).shape
+    (1, 1, 4, 4)
+    """
 
     rank = 2
 
 
 class ConstantPad3d(ConstantPad1d):
-    """Of one value, around the last three dimensions. See ConstantPad1d."""
+    """Of one value, around the last three dimensions. See ConstantPad1d.
+
+    >>> import fastnn as nn
+    >>> nn.ConstantPad3d(1, 0.5)(nn.ones(1, 1, 2, 2, 2)).shape
+    (1, 1, 4, 4, 4)
+    """
 
     rank = 3
 
@@ -81,13 +91,23 @@ class ZeroPad1d(_Pad):
 
 
 class ZeroPad2d(ZeroPad1d):
-    """Of zeros, around the last two dimensions. See ZeroPad1d."""
+    """Of zeros, around the last two dimensions. See ZeroPad1d.
+
+    >>> import fastnn as nn
+    >>> nn.ZeroPad2d(1)(nn.ones(1, 1, 2, 2)).shape
+    (1, 1, 4, 4)
+    """
 
     rank = 2
 
 
 class ZeroPad3d(ZeroPad1d):
-    """Of zeros, around the last three dimensions. See ZeroPad1d."""
+    """Of zeros, around the last three dimensions. See ZeroPad1d.
+
+    >>> import fastnn as nn
+    >>> nn.ZeroPad3d(1)(nn.ones(1, 1, 2, 2, 2)).shape
+    (1, 1, 4, 4, 4)
+    """
 
     rank = 3
 
@@ -104,13 +124,23 @@ class ReflectionPad1d(_Pad):
 
 
 class ReflectionPad2d(ReflectionPad1d):
-    """A mirror image without the edge, around the last two dimensions. See ReflectionPad1d."""
+    """A mirror image without the edge, around the last two dimensions. See ReflectionPad1d.
+
+    >>> import fastnn as nn
+    >>> nn.ReflectionPad2d(1)(nn.ones(1, 1, 2, 2)).shape
+    (1, 1, 4, 4)
+    """
 
     rank = 2
 
 
 class ReflectionPad3d(ReflectionPad1d):
-    """A mirror image without the edge, around the last three dimensions. See ReflectionPad1d."""
+    """A mirror image without the edge, around the last three dimensions. See ReflectionPad1d.
+
+    >>> import fastnn as nn
+    >>> nn.ReflectionPad3d(1)(nn.ones(1, 1, 2, 2, 2)).shape
+    (1, 1, 4, 4, 4)
+    """
 
     rank = 3
 
@@ -127,13 +157,23 @@ class ReplicationPad1d(_Pad):
 
 
 class ReplicationPad2d(ReplicationPad1d):
-    """The element at the edge, around the last two dimensions. See ReplicationPad1d."""
+    """The element at the edge, around the last two dimensions. See ReplicationPad1d.
+
+    >>> import fastnn as nn
+    >>> nn.ReplicationPad2d(1)(nn.ones(1, 1, 2, 2)).shape
+    (1, 1, 4, 4)
+    """
 
     rank = 2
 
 
 class ReplicationPad3d(ReplicationPad1d):
-    """The element at the edge, around the last three dimensions. See ReplicationPad1d."""
+    """The element at the edge, around the last three dimensions. See ReplicationPad1d.
+
+    >>> import fastnn as nn
+    >>> nn.ReplicationPad3d(1)(nn.ones(1, 1, 2, 2, 2)).shape
+    (1, 1, 4, 4, 4)
+    """
 
     rank = 3
 
@@ -150,12 +190,22 @@ class CircularPad1d(_Pad):
 
 
 class CircularPad2d(CircularPad1d):
-    """What stands at the other end, around the last two dimensions. See CircularPad1d."""
+    """What stands at the other end, around the last two dimensions. See CircularPad1d.
+
+    >>> import fastnn as nn
+    >>> nn.CircularPad2d(1)(nn.ones(1, 1, 2, 2)).shape
+    (1, 1, 4, 4)
+    """
 
     rank = 2
 
 
 class CircularPad3d(CircularPad1d):
-    """What stands at the other end, around the last three dimensions. See CircularPad1d."""
+    """What stands at the other end, around the last three dimensions. See CircularPad1d.
+
+    >>> import fastnn as nn
+    >>> nn.CircularPad3d(1)(nn.ones(1, 1, 2, 2, 2)).shape
+    (1, 1, 4, 4, 4)
+    """
 
     rank = 3
