@@ -16,7 +16,7 @@
 
 /* max(x, 0);  NaN stays NaN */
 KERNEL(relu_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
-/* dy where y > 0, else 0 */
+/* 0 where y <= 0, else dy */
 KERNEL(relu_backward, (REAL *dx, const REAL *dy, const REAL *y, fnn_size n), (dx, dy, y, n))
 /* x where x > 0, else slope x */
 KERNEL(leaky_relu_forward, (REAL *y, const REAL *x, fnn_size n, double slope), (y, x, n, slope))

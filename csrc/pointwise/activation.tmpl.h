@@ -21,7 +21,7 @@ FNN_INLINE REAL FN(with_sign)(REAL x, REAL sign)
 }
 
 MAP1(relu_forward, x, x < 0 ? 0 : x)
-MAP2(relu_backward, dy, y, y > 0 ? dy : 0)
+MAP2(relu_backward, dy, y, y <= 0 ? 0 : dy)                     /* NaN lets dy pass */
 
 MAP1P(leaky_relu_forward, x, slope, x > 0 ? x : slope * x)
 MAP2P(leaky_relu_backward, dy, x, slope, x > 0 ? dy : slope * dy)

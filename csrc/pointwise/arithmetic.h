@@ -4,14 +4,14 @@
  * Names      fnn_add, fnn_sub, fnn_mul, fnn_div, fnn_negmul, fnn_negmul_or_zero, fnn_maximum,
  *            fnn_minimum, fnn_share, fnn_pow_tensor, fnn_pow_tensor_slope_a,
  *            fnn_pow_tensor_slope_b, fnn_remainder, fnn_quotient, fnn_divide_or_zero,
- *            fnn_mul_or_zero, fnn_mul_rest, fnn_times_sign, fnn_is_same, fnn_exp_difference,
- *            fnn_add_to, fnn_neg, fnn_exp_forward, fnn_expm1_forward, fnn_expm1_backward,
- *            fnn_log_forward, fnn_log2_forward, fnn_log10_forward, fnn_log_base_backward,
- *            fnn_log1p_forward, fnn_log1p_backward, fnn_erf_forward, fnn_erf_backward,
- *            fnn_sqrt_forward, fnn_sqrt_backward, fnn_abs_forward, fnn_abs_backward,
- *            fnn_pow_forward, fnn_pow_backward, fnn_finite_or_zero, fnn_clamp_forward,
- *            fnn_clamp_backward: FN(add) and so on, which the lines BROADCAST2(add, ...) and
- *            MAP1(neg, ...) of arithmetic.tmpl.h make.
+ *            fnn_mul_or_zero, fnn_mul_share, fnn_mul_rest, fnn_times_sign, fnn_is_same,
+ *            fnn_exp_difference, fnn_add_to, fnn_neg, fnn_exp_forward, fnn_expm1_forward,
+ *            fnn_expm1_backward, fnn_log_forward, fnn_log2_forward, fnn_log10_forward,
+ *            fnn_log_base_backward, fnn_log1p_forward, fnn_log1p_backward, fnn_erf_forward,
+ *            fnn_erf_backward, fnn_sqrt_forward, fnn_sqrt_backward, fnn_abs_forward,
+ *            fnn_abs_backward, fnn_pow_forward, fnn_pow_backward, fnn_finite_or_zero,
+ *            fnn_clamp_forward, fnn_clamp_backward: FN(add) and so on, which the lines
+ *            BROADCAST2(add, ...) and MAP1(neg, ...) of arithmetic.tmpl.h make.
  * Letters    n elements
  */
 #ifndef FNN_ARITHMETIC_H
@@ -52,7 +52,7 @@ KERNEL(negmul_or_zero, (REAL *y, const REAL *a, const REAL *b, const fnn_broadca
 /* the larger; NaN if either is NaN */
 KERNEL(maximum, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
 KERNEL(minimum, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
-/* 1 where a > b, 1/2 where equal, 0 else */
+/* 1 where a > b, 1/2 where equal, 0 where a < b, 2 at NaN */
 KERNEL(share, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
 /* a to the power b */
 KERNEL(pow_tensor, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
@@ -66,8 +66,10 @@ KERNEL(remainder, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s
 KERNEL(quotient, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
 /* a / b, 0 where b = 0 */
 KERNEL(divide_or_zero, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
-/* a b, 0 where b = 0; a (1 - b), 0 where b = 1: whatever a is */
+/* a b, 0 where b = 0, whatever a is */
 KERNEL(mul_or_zero, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
+/* a b and a (1 - b), 0 where b = 0 or 1, whatever a is; both a where b = 2: see share */
+KERNEL(mul_share, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
 KERNEL(mul_rest, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))
 /* a sign(b), 0 where b = 0 */
 KERNEL(times_sign, (REAL *y, const REAL *a, const REAL *b, const fnn_broadcast *s), (y, a, b, s))

@@ -18,6 +18,7 @@ cdef extern from "fastnn.h" nogil:
     broadcast_fn fnn_pow_tensor_slope_b[2]
     broadcast_fn fnn_divide_or_zero[2]
     broadcast_fn fnn_mul_or_zero[2]
+    broadcast_fn fnn_mul_share[2]
     broadcast_fn fnn_mul_rest[2]
     broadcast_fn fnn_times_sign[2]
     broadcast_fn fnn_is_same[2]
@@ -127,7 +128,7 @@ def div_backward(dy, saved, needs=None):
 cdef object extreme_backward(object dy, object a, object b, object share, object needs):
     """The gradient goes to the winner; `share` is a's part of it, half where a and b are equal."""
     a_shape, b_shape = shape_of(a), shape_of(b)
-    return (sum_to(broadcast2(fnn_mul_or_zero, dy, share), a_shape) if want(needs, 0, a_shape) else None,
+    return (sum_to(broadcast2(fnn_mul_share, dy, share), a_shape) if want(needs, 0, a_shape) else None,
             sum_to(broadcast2(fnn_mul_rest, dy, share), b_shape) if want(needs, 1, b_shape) else None)
 
 

@@ -49,7 +49,7 @@ def relu_forward(x):
 
 def relu_backward(dy, saved):
     y, = saved
-    return (only_where(y > 0, dy),)     # forward was  y = max(x, 0);  the slope at 0 is taken as 0
+    return (only_where(~(y <= 0), dy),)  # forward was  y = max(x, 0);  0 at 0, and 1 at NaN
 
 
 def leaky_relu_forward(x, *, slope):

@@ -64,15 +64,16 @@ def maximum_forward(a, b):
     return np.asarray(np.maximum(a, b)), (a, b)
 
 
-def shared(dy, share, a, b):
-    """dy between a and b, where a has this share: 1, 0, or half where they are equal."""
-    return sum_to(np.where(share == 0, 0, dy * share), shape(a)), sum_to(np.where(share == 1, 0, dy * (1 - share)),
-                                                                         shape(b))
+def shared(dy, more, less, a, b):
+    """dy to a where it is more, to b where it is less, half where equal, and to both at NaN."""
+    half = a == b
+    return (sum_to(np.where(less, 0, np.where(half, dy * 0.5, dy)), shape(a)),
+            sum_to(np.where(more, 0, np.where(half, dy * 0.5, dy)), shape(b)))
 
 
 def maximum_backward(dy, saved):
     a, b = saved                                # the gradient goes to the larger; equals share it
-    return shared(dy, (a > b) + 0.5 * (a == b), a, b)
+    return shared(dy, a > b, a < b, a, b)
 
 
 def minimum_forward(a, b):
@@ -81,7 +82,7 @@ def minimum_forward(a, b):
 
 def minimum_backward(dy, saved):
     a, b = saved
-    return shared(dy, (a < b) + 0.5 * (a == b), a, b)
+    return shared(dy, a < b, a > b, a, b)
 
 
 def pow_tensor_forward(a, b):
@@ -216,7 +217,7 @@ def abs_forward(x):
 def abs_backward(dy, saved):
     x, = saved
     # the slope at 0 is taken as 0, whatever dy is
-    return (np.where(x > 0, dy, np.where(x < 0, -dy, x * 0)),)
+    return (np.where(x > 0, dy, np.where(x < 0, -dy, x.dtype.type(0))),)
 
 
 def sin_forward(x):

@@ -72,7 +72,7 @@ def conv2d_backward(dy, saved, stride, padding, dilation, groups):
 
 def conv2d_relu_forward(x, w, b, stride, padding, dilation, groups):
     z, saved = conv2d_forward(x, w, b, stride, padding, dilation, groups)
-    return np.where(z < 0, np.zeros((), z.dtype), z), (*saved, z > 0)
+    return np.where(z < 0, np.zeros((), z.dtype), z), (*saved, ~(z <= 0))
 
 
 def conv2d_relu_backward(dy, saved, stride, padding, dilation, groups):

@@ -27,7 +27,7 @@ def linear_backward(dy, saved):
 
 def linear_relu_forward(x, w, b):
     z, saved = linear_forward(x, w, b)
-    return np.where(z < 0, np.zeros((), z.dtype), z), (*saved, z > 0)
+    return np.where(z < 0, np.zeros((), z.dtype), z), (*saved, ~(z <= 0))
 
 
 def linear_relu_backward(dy, saved):

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from second_opinion import both, compare
+from second_opinion import both, close, compare
 
 import fastnn as nn
 
@@ -325,3 +325,34 @@ def test_errors(call, error, words):
     with pytest.raises(error) as caught:
         call()
     assert all(word in str(caught.value) for word in words)
+
+
+@pytest.mark.parametrize("backend", ["kernels", "reference"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "abs"])
+def test_slopes_at_nan_like_torch(torch, name, dtype, backend):
+    """NaN goes on forward; the slope there is PyTorch's. Not of hardtanh and elu, where PyTorch has
+    one slope in its vectors and another behind them.
+    """
+    x = np.array([np.nan, 1.0, -1.0, 0.0, 9.0] * 9, dtype)
+    a, b = nn.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    with nn.use_backend(backend):
+        getattr(F, name)(a).sum().backward()
+    (getattr(torch.nn.functional, name, None) or getattr(torch, name))(b).sum().backward()
+    close(a.grad, b.grad, name, each=True)
+
+
+@pytest.mark.parametrize("backend", ["kernels", "reference"])
+def test_fused_slopes_at_nan_are_those_of_relu(backend):
+    """A row with NaN passes what comes from above, in one pass as in two."""
+    x = np.random.default_rng(0).standard_normal((5, 4)).astype(np.float32)
+    x[1, 2] = np.nan
+    results = []
+    for function in (lambda w: F.linear_relu(nn.tensor(x), w, nn.zeros(3)),
+                     lambda w: F.relu(F.linear(nn.tensor(x), w, nn.zeros(3)))):
+        w = nn.ones(3, 4, requires_grad=True)
+        with nn.use_backend(backend):
+            function(w).sum().backward()
+        results.append(w.grad.data)
+    np.testing.assert_array_equal(*results)
+    assert np.isnan(results[0][:, 2]).all() and np.isfinite(results[0][:, :2]).all()

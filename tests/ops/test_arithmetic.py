@@ -353,3 +353,14 @@ def test_abs_has_no_slope_at_zero_however_large_the_upstream_gradient_is(backend
     with nn.use_backend(backend):
         x.abs().backward(nn.tensor([np.inf] * 3))
     assert x.grad.tolist() == [0, 0, np.inf]
+
+
+@pytest.mark.parametrize("backend", ["kernels", "reference"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+def test_both_get_the_gradient_at_nan(torch, name, dtype, backend):
+    """As in PyTorch, in its vectors and behind them."""
+    x = np.array([np.nan, 1.0, np.nan, 2.0, 3.0, np.inf] * 7, dtype)
+    y = np.array([1.0, np.nan, np.nan, 2.0, -1.0, np.inf] * 7, dtype)
+    with nn.use_backend(backend):
+        compare(getattr(F, name), getattr(torch, name), [x, y], dtype, roundings=0)
