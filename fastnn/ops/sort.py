@@ -265,8 +265,8 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
     values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True, axis=axis, equal_nan=False)
     shape = x.shape if axis is None else (x.shape[axis],)
     found = [values, *([inverse.reshape(shape)] if return_inverse else []), *([counts] if return_counts else [])]
-    tensors = tuple([Tensor(np.asarray(a, a.dtype if a is values else np.int64)) for a in found])
-    return tensors if len(tensors) > 1 else tensors[0]
+    tensors = [Tensor(np.asarray(a, a.dtype if a is values else np.int64)) for a in found]
+    return tuple(tensors) if len(tensors) > 1 else tensors[0]
 
 
 def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
