@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,11 +11,16 @@ from ..errors import DTypeError, RangeError
 from ..tensor import Tensor, number_of
 from .activation import elu, tanh
 from .arithmetic import add, div, maximum, mul, sub
-from .checks import need_float
+from .checks import need_float, renamed
 from .compare import eq, le
 from .elementary import abs, clamp, exp, log1p, neg
 from .indexing import where
 from .softmax import softmax
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .checks import Numpy
 
 __all__ = ["addcdiv", "addcmul", "celu", "hardshrink", "lerp", "logaddexp", "nan_to_num", "positive", "rsub", "softmin",
            "softshrink", "tanhshrink", "threshold"]
@@ -300,7 +305,7 @@ def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     return mul(elu(div(input, alpha)), alpha)
 
 
-def softmin(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
+def softmin(input: Tensor, dim: int | None = None, dtype: Any = None, **numpy: Unpack[Numpy]) -> Tensor:
     """softmax of -x: the smallest gets most.
 
     Parameters
@@ -313,4 +318,6 @@ def softmin(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
     >>> nn.functional.softmin(nn.tensor([0.0, 0.0]), 0)
     tensor([0.5, 0.5])
     """
+    if numpy:
+        return softmin(input, dtype=dtype, **renamed("softmin", numpy, dim=dim))
     return softmax(neg(input), dim, dtype)
