@@ -417,7 +417,7 @@ class PReLU(_Activation):
 
     >>> import fastnn as nn
     >>> nn.PReLU()(nn.tensor([-2.0, 3.0]))
-    tensor([-0.5,  3.0], grad_fn=<add>)
+    tensor([-0.5,  3.0], grad_fn=<where>)
     """
 
     weight: Parameter
