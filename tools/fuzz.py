@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Random calls of all ops, functions, layers and optimisers, to find crashes and wrong numbers.
 
-    python tools/fuzz.py SECONDS SEED [--only NAME,...] [--mutate] [--case I] [--no-reference]
+    python tools/fuzz.py SECONDS SEED [--only NAME,...] [--mutate] [--no-reference]
+                         [--calls N] [--case I]
 
 The inputs are variations of calls that work, and nothing is named here: tools/fuzz_calls.py. A call
 is followed by its backward. What is looked for:
@@ -70,6 +71,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("seconds", type=float, nargs="?", default=60)
     parser.add_argument("seed", type=int, nargs="?", default=0)
+    parser.add_argument("--calls", type=int, default=sys.maxsize, metavar="N", help="end behind call N: a quick "
+                        "machine then makes no other calls than a slow one")
     parser.add_argument("--only", help="names, with commas: conv2d, op.conv2d, nn.Conv2d")
     parser.add_argument("--mutate", action="store_true", help="change inputs between forward and backward")
     parser.add_argument("--case", type=int, metavar="I", help="only call I, here")
@@ -89,7 +92,7 @@ def main() -> int:
     faulthandler.enable()
     if "asan" not in os.environ.get("LD_PRELOAD", ""):
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    search.run(options.start, time.monotonic() + options.seconds)
+    search.run(options.start, time.monotonic() + options.seconds, options.calls - options.start)
     return 0
 
 
@@ -101,7 +104,7 @@ def drive(options: argparse.Namespace) -> int:
     examples: dict[str, str] = {}
     faults: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="fuzz") as folder:
-        while time.monotonic() < end and len(faults) < MOST_FAULTS:
+        while time.monotonic() < end and start < options.calls and len(faults) < MOST_FAULTS:
             notes = Path(folder)/f"from {start}"
             status, text = watched_worker(options, notes, start, end - time.monotonic())
             found = json.loads(notes.with_suffix(".json").read_text()) if notes.with_suffix(".json").exists() else {}
@@ -136,7 +139,7 @@ def drive(options: argparse.Namespace) -> int:
 def watched_worker(options: argparse.Namespace, notes: Path, start: int, seconds: float) -> tuple[str, str]:
     """Run a worker from call `start` on. Returns how it ended, and what it wrote to stderr."""
     command = [sys.executable, "-W", "ignore", sys.argv[0], str(seconds), str(options.seed), "--worker", str(notes),
-               "--start", str(start)]
+               "--start", str(start), "--calls", str(options.calls)]
     command += [flag for flag, on in (("--mutate", options.mutate), ("--no-reference", options.no_reference)) if on]
     command += ["--only", options.only] if options.only else []
     with open(notes.with_suffix(".err"), "w+", errors="replace") as err:

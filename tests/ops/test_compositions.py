@@ -44,6 +44,7 @@ CASES = [
     ("pixel_shuffle", [X[:, :4]], {"upscale_factor": 2}), ("pixel_unshuffle", [X], {"downscale_factor": 2}),
     ("channel_shuffle", [X], {"groups": 3}), ("instance_norm", [X], {}),
     ("local_response_norm", [X], {"size": 3, "alpha": 0.1}), ("local_response_norm", [X], {"size": 4, "k": 2.0}),
+    ("local_response_norm", [X], {"size": 40, "alpha": 3.0}), ("local_response_norm", [X], {"size": 41, "k": 0.5}),
     ("masked_select", [M, LESS], {}), ("nan_to_num", [M], {}), ("msort", [M], {}),
     ("sort", [M], {"dim": 0}), ("sort", [M], {"descending": True}), ("argsort", [M], {}),
     ("topk", [M], {"k": 2}), ("topk", [M], {"k": 2, "dim": 0, "largest": False}), ("topk", [M], {"k": 0}),
@@ -142,6 +143,12 @@ def test_logaddexp_at_the_ends(torch):
 def test_what_addmm_leaves_out_does_not_count():
     y = F.addmm(nn.tensor([float("nan")]), nn.ones(1, 2), nn.ones(2, 1), beta=0)
     assert y.item() == 2
+
+
+def test_a_window_far_beyond_the_channels_costs_no_more():
+    few = F.local_response_norm(nn.Tensor(X), 1 << 5, alpha=1.0)
+    many = F.local_response_norm(nn.Tensor(X), 1 << 40, alpha=2.0**35)
+    assert np.array_equal(few.data, many.data)
 
 
 def test_running_statistics_of_images(torch):

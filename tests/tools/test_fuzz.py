@@ -116,6 +116,12 @@ def test_a_crash_and_a_hang_are_found_and_survived(tmp_path):
     assert "exit status -11: op relu" in run.stdout and "hang: op tanh" in run.stdout, run.stdout + run.stderr
 
 
+def test_the_command_makes_as_many_calls_as_it_is_told():
+    run = subprocess.run([sys.executable, ROOT/"tools"/"fuzz.py", "60", "0", "--only", "add", "--calls", "137"],
+                         capture_output=True, text=True, timeout=120)
+    assert run.returncode == 0 and "137 calls" in run.stdout, run.stdout + run.stderr
+
+
 def test_the_command_ends_well_where_nothing_is_wrong():
     run = subprocess.run([sys.executable, ROOT/"tools"/"fuzz.py", "2", "0", "--only", "add,nn.Linear,nn.SGD"],
                          capture_output=True, text=True, timeout=120)
