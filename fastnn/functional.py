@@ -40,6 +40,7 @@ from .ops.product import *
 from .ops.reduce import *
 from .ops.repeat import *
 from .ops.rnn import *
+from .ops.scatter import *
 from .ops.shape import *
 from .ops.shuffle import *
 from .ops.slices import *
@@ -52,4 +53,5 @@ from .ops.unfold import *
 # These look at both operands before they touch them (`binary`, `compare`), and are called often.
 _guard.guard_all(globals(), safe=frozenset({"add", "sub", "mul", "div", "maximum", "minimum", "remainder", "pow",
                                             "clamp", "eq", "ne", "lt", "le", "gt", "ge"}),
-                 seldom=frozenset({"composed", "distance", "local_norm", "product", "shuffle", "slices", "sort"}))
+                 seldom=frozenset({"composed", "distance", "local_norm", "product", "scatter", "shuffle", "slices",
+                                   "sort"}))

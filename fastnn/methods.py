@@ -143,6 +143,36 @@ class TensorMethods:
 
     def lerp_(self: Any, end: Any, weight: Any) -> Tensor: return changed(self, "lerp_", F.lerp, end, weight)
 
+    def scatter_(self: Any, dim: int, index: Any, src: Any = None, **options: Any) -> Tensor:
+        return changed(self, "scatter_", F.scatter, dim, index, src, **options)
+
+    def scatter_add_(self: Any, dim: int, index: Any, src: Any) -> Tensor:
+        return changed(self, "scatter_add_", F.scatter_add, dim, index, src)
+
+    def scatter_reduce_(self: Any, dim: int, index: Any, src: Any, reduce: str, **options: Any) -> Tensor:
+        return changed(self, "scatter_reduce_", F.scatter_reduce, dim, index, src, reduce, **options)
+
+    def index_add_(self: Any, dim: int, index: Any, source: Any, *, alpha: float = 1) -> Tensor:
+        return changed(self, "index_add_", F.index_add, dim, index, source, alpha=alpha)
+
+    def index_copy_(self: Any, dim: int, index: Any, source: Any) -> Tensor:
+        return changed(self, "index_copy_", F.index_copy, dim, index, source)
+
+    def index_fill_(self: Any, dim: int, index: Any, value: Any) -> Tensor:
+        return changed(self, "index_fill_", F.index_fill, dim, index, value)
+
+    def index_reduce_(self: Any, dim: int, index: Any, source: Any, reduce: str, **options: Any) -> Tensor:
+        return changed(self, "index_reduce_", F.index_reduce, dim, index, source, reduce, **options)
+
+    def index_put_(self: Any, indices: Any, values: Any, accumulate: Any = False) -> Tensor:
+        return changed(self, "index_put_", F.index_put, indices, values, accumulate)
+
+    def masked_scatter_(self: Any, mask: Any, source: Any) -> Tensor:
+        return changed(self, "masked_scatter_", F.masked_scatter, mask, source)
+
+    def put_(self: Any, index: Any, source: Any, accumulate: Any = False) -> Tensor:
+        return changed(self, "put_", F.put, index, source, accumulate)
+
     clip_, multiply_, subtract_, divide_, true_divide_, negative_, absolute_ = (
         clamp_, mul_, sub_, div_, div_, neg_, abs_)
 
@@ -386,17 +416,33 @@ class TensorMethods:
         logaddexp = F.logaddexp
         nan_to_num = F.nan_to_num
         positive = F.positive
+        diagonal_scatter = F.diagonal_scatter
+        index_add = F.index_add
+        index_copy = F.index_copy
+        index_fill = F.index_fill
+        index_put = F.index_put
+        index_reduce = F.index_reduce
+        masked_scatter = F.masked_scatter
+        put = F.put
+        scatter = F.scatter
+        scatter_add = F.scatter_add
+        scatter_reduce = F.scatter_reduce
+        select_scatter = F.select_scatter
+        slice_scatter = F.slice_scatter
+        take = F.take
 
 
 THE_FUNCTIONS = """
     absolute addbmm addcdiv addcmul addmm addmv addr all amax amin any argmax argmin argsort
     argwhere baddbmm bincount bitwise_and bitwise_not bitwise_or bitwise_xor chunk count_nonzero
-    cumprod cumsum diag diagonal divide expand flip floor_divide ger greater greater_equal
-    hardshrink heaviside inner isclose lerp less less_equal log_softmax logaddexp logical_xor
-    logsumexp masked_select max mean min moveaxis movedim msort multiply mv nan_to_num narrow
-    negative nonzero norm not_equal outer permute positive prelu prod ravel repeat
-    repeat_interleave reshape select softmax sort split squeeze std subtract sum swapdims t
-    take_along_dim tile topk true_divide unbind unique unsqueeze var vdot
+    cumprod cumsum diag diagonal diagonal_scatter divide expand flip floor_divide ger greater
+    greater_equal hardshrink heaviside index_add index_copy index_fill index_put index_reduce inner
+    isclose lerp less less_equal log_softmax logaddexp logical_xor logsumexp masked_scatter
+    masked_select max mean min moveaxis movedim msort multiply mv nan_to_num narrow negative nonzero
+    norm not_equal outer permute positive prelu prod put ravel repeat repeat_interleave reshape scatter
+    scatter_add scatter_reduce select select_scatter slice_scatter softmax sort split squeeze std
+    subtract sum swapdims t take take_along_dim tile topk true_divide unbind unique unsqueeze var
+    vdot
 """
 
 

@@ -68,6 +68,10 @@ TORCH_INEXACT = {"nn.functional.hardsigmoid": 1e-7, "nn.functional.celu": 1e-7}
 TORCH_BY_PLACE = {f"nn.functional.{name}" for name in (
     "hardtanh", "relu6", "elu", "selu", "celu", "softshrink", "hardshrink")}
 
+# Where PyTorch gives the gradient of an element to every value that was written there, not to the
+# last alone.
+TORCH_TO_ALL = {"index_copy"}
+
 
 LIMITS = [0]  # comparisons in which torch has NaN where fastnn has a number
 # The rows of --expect: name of the entry, regular expression on fastnn's message, reason.
@@ -511,6 +515,9 @@ def check_sample(op, sample, caller, dtype_name, seed, drop=(), by_position=()):
     for i, ((t, f), want_g, got_g) in enumerate(zip(leaves, grads, fgrads)):
         w = np.zeros(tuple(t.shape), NUMPY[t.dtype]) if want_g is None else to_array(want_g)
         g = np.zeros(tuple(f.shape), f.dtype) if got_g is None else to_array(got_g)
+        if op.name in TORCH_TO_ALL and i and any(len(np.unique(to_array(k))) < k.numel() for k in both.torch_tensors
+                                                 if k.dtype == torch.int64):
+            continue
         if op.name in TORCH_BY_PLACE:
             g, w = (np.where(np.isnan(to_array(t)), 0, a).astype(a.dtype) for a in (g, w))
         compare(g, w, tol, "grad", (lambda i=i: ref.grad(i)) if dtype_name == "float32" else None)
