@@ -237,7 +237,7 @@ class Tensor(TensorMethods):
         return format(self.item(), spec) if self._data.size == 1 and spec else repr(self)
 
     # ---- the tape --------------------------------------------------------------------------------
-    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
+    def backward(self, gradient: Any = None, retain_graph: bool = False, create_graph: bool = False) -> None:
         """Add d(self)/d(leaf) * gradient to the `.grad` of every leaf that self was computed from.
 
         Parameters
@@ -246,15 +246,20 @@ class Tensor(TensorMethods):
             The upstream gradient; 1 if self is a scalar.
         retain_graph : bool
             Keep what the tape saved, so that backward can be called again.
+        create_graph : bool
+            Must be False: `.grad` has no history. `autograd.grad` has this argument.
 
         Raises
         ------
         GraphError
-            if self needs no gradient, if backward was called already, or if a saved array was
-            changed in place.
+            if self needs no gradient, if backward was called already, if a saved array was changed
+            in place, or with create_graph.
         ShapeError
             if self is not a scalar and no gradient is given, or its shape differs.
         """
+        if create_graph:
+            raise GraphError("gradients in .grad have no history", who="backward",
+                             hint="nn.autograd.grad(loss, parameters, create_graph=True) returns some that have.")
         backward([self], None if gradient is None else [gradient], retain_graph)
 
     def detach(self) -> Tensor:

@@ -2,6 +2,7 @@
 
     tape.py         apply: runs an op and leaves a Node; the one rule, the same for every op
     walk.py         backward and grad: from the newest node to the oldest
+    twice.py        grad(create_graph=True): gradients that are on the tape themselves
     writes.py       writes into a tensor: buffer[t] = h and its kin
     accumulate.py   sums of gradients, in place where nobody can see it
     hooks.py        functions that see a gradient, and may replace it

@@ -19,7 +19,7 @@ import numpy as np
 from ..errors import GraphError, NonFiniteError, ShapeError
 from ..guard import FOREIGN, explain
 from ..op import PLACES
-from . import modes, tape
+from . import modes, tape, twice
 from .accumulate import join, join_at, join_leaf, shape_and_dtype
 from .hooks import run_hooks, run_leaf_hooks
 
@@ -73,7 +73,8 @@ def backward(outputs: Sequence[Tensor], gradients: Sequence[Any] | None = None, 
 
 
 def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], grad_outputs: Any = None,
-         retain_graph: bool = False, allow_unused: bool = False) -> tuple[Tensor | None, ...]:
+         retain_graph: bool | None = None, create_graph: bool = False,
+         allow_unused: bool = False) -> tuple[Tensor | None, ...]:
     """The gradients of `outputs` with respect to `inputs`, returned instead of added to `.grad`.
 
     Parameters
@@ -82,8 +83,11 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
         inputs may be leaves or results of ops.
     grad_outputs : array-like, or a sequence of them, optional
         The upstream gradient of each output; None stands for 1, where the output is a scalar.
-    retain_graph : bool
-        Keep what the tape saved, so that it can be walked again.
+    retain_graph : bool, optional
+        Keep what the tape saved, so that it can be walked again. With create_graph it is kept.
+    create_graph : bool
+        Compute the gradients by ops on the tape, so that they can be differentiated in turn: for
+        gradient penalties, Hessians, equations of physics. Costs more time and memory than walking.
     allow_unused : bool
         Whether an input that the outputs do not depend on gives None instead of an error.
 
@@ -91,6 +95,8 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
     ------
     GraphError
         An input was not used, an output has no history, or the graph was used and freed before.
+        With create_graph also where an op has no gradient on the tape: recurrent layers, cumprod,
+        prod, attention with dropout, writes, and functions of your own.
     ShapeError
         An output is not a scalar and has no upstream gradient, or one of another shape.
 
@@ -98,26 +104,31 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
     >>> x = nn.tensor([1.0, 2.0], requires_grad=True)
     >>> nn.autograd.grad((x * x).sum(), x)
     (tensor([2., 4.]),)
+    >>> slope, = nn.autograd.grad((x**3).sum(), x, create_graph=True)
+    >>> nn.autograd.grad(slope.sum(), x)                        # 6 x
+    (tensor([ 6., 12.]),)
     """
     try:
         outs = [outputs] if isinstance(outputs, tape.Tensor) else list(outputs)
         ins = [inputs] if isinstance(inputs, tape.Tensor) else list(inputs)
         if grad_outputs is not None and isinstance(outputs, tape.Tensor):
             grad_outputs = [grad_outputs]
-        between: dict[tuple[int, int], np.ndarray | None] = {(id(t.node), t.index): None for t in ins
-                                                             if not t.is_leaf}
-        leaves = walk(outs, grad_outputs, retain_graph, between)
-        results: list[Tensor | None] = []
-        for t in ins:
-            g = leaves[id(t)][1] if id(t) in leaves else between.get((id(t.node), t.index))
-            if g is None and not allow_unused:
-                raise GraphError("an input was not used to compute the outputs, or a backward returned None for it",
-                                 who="grad",
-                                 hint="Pass allow_unused=True to get None for it.")
-            results.append(None if g is None else tape.Tensor(g.copy()))
-        return tuple(results)
+        found: list[Any]
+        if create_graph:
+            given = [None] * len(outs) if grad_outputs is None else list(grad_outputs)
+            found = twice.gradients(outs, [_upstream_on_tape(t, g) for t, g in zip(outs, given)], ins)
+        else:
+            between: dict[tuple[int, int], np.ndarray | None] = {(id(t.node), t.index): None for t in ins
+                                                                 if not t.is_leaf}
+            leaves = walk(outs, grad_outputs, bool(retain_graph), between)
+            arrays = [leaves[id(t)][1] if id(t) in leaves else between.get((id(t.node), t.index)) for t in ins]
+            found = [None if g is None else tape.Tensor(g.copy()) for g in arrays]
+        if not allow_unused and any(g is None for g in found):
+            raise GraphError("an input was not used to compute the outputs, or a backward returned None for it",
+                             who="grad", hint="Pass allow_unused=True to get None for it.")
+        return tuple(found)
     except FOREIGN as error:
-        return explain(grad, error, outputs, inputs, grad_outputs, retain_graph, allow_unused)
+        return explain(grad, error, outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused)
 
 
 def walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_graph: bool,
@@ -232,6 +243,12 @@ def _upstream(t: Tensor, gradient: Any) -> np.ndarray:
     if g.shape != t.shape:
         raise ShapeError("the gradient must have the tensor's shape", who="backward", expected=t.shape, got=g.shape)
     return g
+
+
+def _upstream_on_tape(t: Tensor, gradient: Any) -> Tensor:
+    """The same as a tensor; one that has a history keeps it."""
+    a = _upstream(t, gradient)
+    return gradient if isinstance(gradient, tape.Tensor) and gradient._data is a else tape.Tensor(a)
 
 
 def _memory_of(gradients: Sequence[Any]) -> set[int]:

@@ -89,7 +89,7 @@ def write(t: Tensor, who: str, key: Any, value: Any) -> None:
     if followed:
         attrs = {"window": window, "key": ... if key is None else key, "shape": np.shape(array)}
         before, index = root.node, root.index
-        root.node = tape.Node(who, _write_backward, True, (), attrs, parents, (),
+        root.node = tape.Node(who, write_backward, True, (), attrs, parents, (),
                               [(root._data.shape, root._data.dtype)], False)
         root.index, root._requires_grad = 0, True
         if before is not None and before.extras is not None and before.extras.retained.get(index) is root:
@@ -131,7 +131,7 @@ def renew(t: Any) -> None:
         parent = t.node.parents[0]
         if parent.__class__ is tuple and parent[0] is root.node:
             return
-    t.node = tape.Node("view", _view_backward, False, (), {"window": window_of(t, root), "shape": root._data.shape},
+    t.node = tape.Node("view", view_backward, False, (), {"window": window_of(t, root), "shape": root._data.shape},
                        [_history(root)], (), [(t._data.shape, t._data.dtype)], False)
     t.index, t._requires_grad = 0, True
 
@@ -165,7 +165,7 @@ def _history(t: Tensor) -> Any:
 
 
 # ---- gradients -----------------------------------------------------------------------------------
-def _write_backward(dy: np.ndarray, saved: Any, *, needs: tuple[bool, ...], window: Window | None, key: Any,
+def write_backward(dy: np.ndarray, saved: Any, *, needs: tuple[bool, ...], window: Window | None, key: Any,
                     shape: tuple[int, ...]) -> tuple[Any, Any]:
     """Forward was  y = x; y[key] = v."""
     dx = dv = None
@@ -184,7 +184,7 @@ def _write_backward(dy: np.ndarray, saved: Any, *, needs: tuple[bool, ...], wind
     return dx, dv
 
 
-def _view_backward(dy: np.ndarray, saved: Any, *, window: Window, shape: tuple[int, ...]) -> tuple[Any]:
+def view_backward(dy: np.ndarray, saved: Any, *, window: Window, shape: tuple[int, ...]) -> tuple[Any]:
     """Forward was  y = the window of x."""
     dx = np.zeros(shape, dy.dtype)
     spread = tuple([d for d, (n, stride) in enumerate(zip(window.shape, window.strides)) if n > 1 and stride == 0])

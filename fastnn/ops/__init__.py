@@ -6,6 +6,7 @@ benchmarks, and last the records, which name all of these. Start at fastnn/op.py
 
 from typing import Any
 
+from ..autograd import twice
 from ..moved import moved_names
 from ..op import OPS, Op, Refusal, Sample, register
 
@@ -13,3 +14,11 @@ __all__ = ["OPS", "Op", "Refusal", "Sample", "register"]
 
 
 __getattr__ = moved_names(__name__)
+
+
+def _rules() -> twice.Rules:
+    from .slopes import RULES
+    return RULES
+
+
+twice.load = _rules     # loaded when a gradient is first wanted on the tape, as few need it

@@ -12,7 +12,8 @@ import fastnn as nn
 import fastnn.ops
 
 OPS = Path(fastnn.ops.__file__).parent
-SHARED = {"__init__", "checks", "recurrent", "shape_op", "window"}      # no functions of the user's
+# no functions of the user's
+SHARED = {"__init__", "checks", "recurrent", "shape_op", "slopes", "window"}
 MODULES = [importlib.import_module(f"fastnn.ops.{path.stem}") for path in sorted(OPS.glob("*.py"))
            if path.stem not in SHARED]
 FUNCTIONS = {name: getattr(module, name) for module in MODULES for name in module.__all__}
