@@ -20,8 +20,8 @@
  * and scalar functions without branches, which the compiler vectorises when they stand in a plain
  * loop:
  *
- *     r_exp, r_expm1, r_log, r_log2, r_log10, r_log1p, r_erf, r_sigmoid, r_tanh, r_pow, r_max,
- *     r_min
+ *     r_exp, r_expm1, r_log, r_log2, r_log10, r_log1p, r_erf, r_sigmoid, r_tanh, r_pow, r_sqrt,
+ *     r_abs, r_max, r_min
  *     r_gelu(x), r_gelu_slope(x)   x times the normal distribution function, and its derivative
  *     r_softplus(x)    ln(1 + e^x)
  *
@@ -61,6 +61,8 @@
 #define r_softplus FN(r_softplus)
 #define r_sigmoid FN(r_sigmoid)
 #define r_tanh FN(r_tanh)
+#define r_sqrt FN(r_sqrt)
+#define r_abs FN(r_abs)
 #define r_max FN(r_max)
 #define r_min FN(r_min)
 #define VL ((fnn_size)(VBYTES ? VBYTES / sizeof(REAL) : 1))
@@ -273,6 +275,8 @@ FNN_INLINE REAL v_hmax(vec v) { return v; }
 
 FNN_INLINE REAL r_max(REAL a, REAL b) { return a > b ? a : b; }
 FNN_INLINE REAL r_min(REAL a, REAL b) { return a < b ? a : b; }
+FNN_INLINE REAL r_abs(REAL x) { return REAL_IS_F64 ? (REAL)fabs(x) : (REAL)fabsf((float)x); }
+FNN_INLINE REAL r_sqrt(REAL x) { return REAL_IS_F64 ? (REAL)sqrt(x) : (REAL)sqrtf((float)x); }
 
 /* ---- elementary functions -----------------------------------------------------------------------
  * Scalar functions without branches: selections by `?:` become masks, so a plain loop over them is

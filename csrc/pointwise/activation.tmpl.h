@@ -13,8 +13,6 @@
  */
 #include "pointwise/map.tmpl.h"
 
-/* These two clear or copy the bit of the sign. */
-FNN_INLINE REAL FN(absolute)(REAL x) { return REAL_IS_F64 ? (REAL)fabs(x) : (REAL)fabsf((float)x); }
 FNN_INLINE REAL FN(with_sign)(REAL x, REAL sign)
 {
     return REAL_IS_F64 ? (REAL)copysign(x, sign) : (REAL)copysignf((float)x, (float)sign);
@@ -129,16 +127,14 @@ MAP2(logsigmoid_backward, dy, x, dy * r_sigmoid(-x))
 /* from 1e30 on it is 1 or -1 to the last digit of either type */
 FNN_INLINE REAL FN(softsign_value)(REAL x)
 {
-    const REAL size = FN(absolute)(x);
+    const REAL size = r_abs(x);
     return size > R(1e30) ? FN(with_sign)(1, x) : x / (1 + size);
 }
 MAP1(softsign_forward, x, FN(softsign_value)(x))
-MAP2(softsign_backward, dy, x, dy / ((1 + FN(absolute)(x)) * (1 + FN(absolute)(x))))
-
-FNN_INLINE REAL FN(unit_ramp)(REAL x) { const REAL y = x * R(1.0 / 6) + R(0.5); return y < 0 ? 0 : y > 1 ? 1 : y; }
+MAP2(softsign_backward, dy, x, dy / ((1 + r_abs(x)) * (1 + r_abs(x))))
 
 MAP2PQ(hardtanh_backward, dy, x, low, high, x > low && x < high ? dy : 0)   /* forward is clamp */
-MAP1(hardsigmoid_forward, x, FN(unit_ramp)(x))
+MAP1(hardsigmoid_forward, x, r_min(1, r_max(0, x * R(1.0 / 6) + R(0.5))))
 MAP2(hardsigmoid_backward, dy, x, x > -3 && x < 3 ? dy * R(1.0 / 6) : 0)
 MAP1(hardswish_forward, x, x <= -3 ? 0 : x < 3 ? x * (x * R(1.0 / 6) + R(0.5)) : x)
 MAP2(hardswish_backward, dy, x, x <= -3 ? 0 : x < 3 ? dy * (x * R(1.0 / 3) + R(0.5)) : dy)

@@ -87,14 +87,12 @@ MAP2(log1p_backward, dy, x, dy / (1 + x))
 MAP1(erf_forward, x, r_erf(x))
 MAP2(erf_backward, dy, x, dy * (R(1.12837916709551257390) * r_exp(-x * x)))
 
-FNN_INLINE REAL FN(root)(REAL x) { return REAL_IS_F64 ? (REAL)sqrt(x) : (REAL)sqrtf((float)x); }
-
-MAP1(sqrt_forward, x, FN(root)(x))
+MAP1(sqrt_forward, x, r_sqrt(x))
 MAP2(sqrt_backward, dy, y, R(0.5) * dy / y)
-MAP1(abs_forward, x, REAL_IS_F64 ? (REAL)fabs(x) : (REAL)fabsf((float)x))
+MAP1(abs_forward, x, r_abs(x))
 MAP2(abs_backward, dy, x, x > 0 ? dy : x < 0 ? -dy : 0)
 MAP1(finite_or_zero, x, x == INFINITY || x == -INFINITY ? 0 : x)
-MAP1PQ(clamp_forward, x, low, high, x < low ? low : x > high ? high : x)
+MAP1PQ(clamp_forward, x, low, high, r_min(high, r_max(low, x)))
 MAP2PQ(clamp_backward, dy, x, low, high, x >= low && x <= high ? dy : 0)
 
 /* Powers are IEEE's: (-0)^(1/2) = +0 and (-inf)^(1/2) = +inf, where a square root alone says -0 and
@@ -115,9 +113,9 @@ static void FN(pow_forward_block)(void *ctx, fnn_size begin, fnn_size end)
     else if (p == -1)
         for (fnn_size i = begin; i < end; i++) y[i] = 1 / x[i];
     else if (p == R(0.5))
-        for (fnn_size i = begin; i < end; i++) y[i] = FN(root)(FN(root_base)(x[i]));
+        for (fnn_size i = begin; i < end; i++) y[i] = r_sqrt(FN(root_base)(x[i]));
     else if (p == R(-0.5))
-        for (fnn_size i = begin; i < end; i++) y[i] = 1 / FN(root)(FN(root_base)(x[i]));
+        for (fnn_size i = begin; i < end; i++) y[i] = 1 / r_sqrt(FN(root_base)(x[i]));
     else
         for (fnn_size i = begin; i < end; i++) y[i] = r_pow(x[i], p);
 }
@@ -138,10 +136,10 @@ static void FN(pow_backward_block)(void *ctx, fnn_size begin, fnn_size end)
             dx[i] = -dy[i] * y * y;
         }
     else if (p == R(0.5))
-        for (fnn_size i = begin; i < end; i++) dx[i] = R(0.5) * dy[i] / FN(root)(FN(root_base)(x[i]));
+        for (fnn_size i = begin; i < end; i++) dx[i] = R(0.5) * dy[i] / r_sqrt(FN(root_base)(x[i]));
     else if (p == R(-0.5))
         for (fnn_size i = begin; i < end; i++) {
-            const REAL base = FN(root_base)(x[i]), y = 1 / FN(root)(base);
+            const REAL base = FN(root_base)(x[i]), y = 1 / r_sqrt(base);
             dx[i] = R(-0.5) * dy[i] * y * (y * y);
         }
     else

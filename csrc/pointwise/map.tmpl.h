@@ -10,7 +10,9 @@
  *
  * Each line makes a kernel  void FN(name)(REAL *y, const REAL *x, fnn_size n, double p, double q),
  * with what applies of these arguments. The names x, a, b, p, q are the ones that the expression
- * uses; all are REAL. Write constants as R(0.5), so that float stays float.
+ * uses; all are REAL. Write constants as R(0.5), so that float stays float, and functions as r_exp,
+ * r_sqrt, r_abs: core/simd.h has the list. Where both serve, r_min and r_max take fewer
+ * instructions than two selections.
  *
  * Method     one pass over blocks of MAP_GRAIN elements; the loop is plain, and the compiler
  *            vectorises it at each level.
