@@ -9,20 +9,28 @@ There are no flags per instruction set: csrc/core/levels.h switches them on by p
 else is in pyproject.toml.
 """
 
+import importlib
 import os
+import re
 import subprocess
 import sys
+import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import setuptools
+# [build-system] of pyproject.toml: pip sees to these, and nobody does where setup.py is called
+for _package, _least in (("setuptools", (77,)), ("Cython", (3, 1))):
+    try:
+        _found = importlib.import_module(_package).__version__
+    except ImportError:
+        _found = "none"
+    if tuple(map(int, re.findall(r"\d+", _found)[:2])) < _least:
+        sys.exit(f"fastnn: setup.py needs {_package} >= {'.'.join(map(str, _least))}, and here is {_found}: "
+                 f"{sys.executable} -m pip install 'setuptools>=77' 'cython>=3.1'")
+
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
-
-if int(setuptools.__version__.split(".")[0]) < 77:
-    sys.exit(f"fastnn: setup.py needs setuptools >= 77, and here is {setuptools.__version__}.\n"
-             "fastnn: python -m pip install 'setuptools>=77' 'cython>=3.1', or build with pip install ., which does.")
 
 DEBUG = os.environ.get("FASTNN_DEBUG") == "1"
 SANITIZE = os.environ.get("FASTNN_SANITIZE") == "1"
@@ -97,6 +105,9 @@ class BuildKernels(build_ext):
                 flags = flags + IN_VECTORS_FLAGS
             if name in SELECTING:
                 flags = flags + self.selecting_flags
+            if name != "_kernels":          # no Python.h, so that an object serves every environment
+                cc_args, pp_opts = ([option for option in options if option == "-Icsrc" or not option.startswith("-I")]
+                                    for options in (cc_args, pp_opts))
             command = " ".join([*compiler.compiler_so, *cc_args, src, *extra_postargs, *flags, *pp_opts])
             if self.force or not unchanged(obj, command):
                 Path(f"{obj}.command").unlink(missing_ok=True)
@@ -175,8 +186,27 @@ def accepts(compiler, flags):
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
+ROW = re.compile(r"^KERNEL\((\w+), (\(.*?\)),\s*\(", re.MULTILINE | re.DOTALL)
+
+
+def write_rows():
+    """Write the kernels' types, which are the rows KERNEL of csrc/*/*.h, for Cython: rows.pxi. A
+    file that is right already is left as it is, with its time.
+    """
+    lines = ["# rows.pxi -- the kernels, for float and for double; setup.py writes this from csrc/*/*.h", "",
+             'cdef extern from "fastnn.h" nogil:']
+    for header in sorted(Path("csrc").glob("*/*.h")):
+        for name, arguments in ROW.findall(header.read_text(encoding="utf-8")):
+            arguments = re.sub(r"\bREAL\b", "void", re.sub(r"\bfnn_size\b", "Py_ssize_t", " ".join(arguments.split())))
+            lines.append(textwrap.fill(f"    void (*fnn_{name}[2]){arguments}", 100, subsequent_indent=" "*8))
+    path, text = Path("fastnn/kernels/rows.pxi"), "\n".join([*lines, ""])
+    if not path.exists() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
 def extensions():
     from Cython.Build import cythonize
+    write_rows()
 
     def templates(source):
         """Bytes of the templates that a file is made of, so that the last job to finish is a short

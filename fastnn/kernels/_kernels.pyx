@@ -4,10 +4,15 @@
 Each piece belongs to one family of csrc/ and does the same: open the arrays, allocate, call,
 return. Sizes and dtypes were checked by the record's `check` (fastnn/ops); no arithmetic happens
 here. `common.pxi` says how an array is opened and a result made.
+
+A kernel's arguments stand in its row of csrc/<family>/<name>.h, and nowhere else: setup.py writes
+them for Cython into rows.pxi, and tools/stubs.py what is defined here into fastnn/_kernels.pyi.
 """
 
 include "ndarray.pxi"
 include "common.pxi"
+include "structs.pxi"
+include "rows.pxi"
 include "fits.pxi"
 include "runtime.pxi"
 include "map.pxi"

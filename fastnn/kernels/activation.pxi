@@ -1,36 +1,5 @@
 # activation.pxi -- calls of csrc/pointwise/activation.c; map1, map2 and the like are in map.pxi
 
-cdef extern from "fastnn.h" nogil:
-    map1_fn fnn_relu_forward[2]
-    map2_fn fnn_relu_backward[2]
-    map1p_fn fnn_leaky_relu_forward[2]
-    map2p_fn fnn_leaky_relu_backward[2]
-    map1pq_fn fnn_elu_forward[2]
-    map2pq_fn fnn_elu_backward[2]
-    map1_fn fnn_sigmoid_forward[2]
-    map2_fn fnn_sigmoid_backward[2]
-    map1_fn fnn_tanh_forward[2]
-    map2_fn fnn_tanh_backward[2]
-    map1_fn fnn_gelu_forward[2]
-    map2_fn fnn_gelu_backward[2]
-    map1_fn fnn_gelu_tanh_forward[2]
-    map2_fn fnn_gelu_tanh_backward[2]
-    map1_fn fnn_silu_forward[2]
-    map2_fn fnn_silu_backward[2]
-    map1_fn fnn_mish_forward[2]
-    map2_fn fnn_mish_backward[2]
-    map1pq_fn fnn_softplus_forward[2]
-    map2pq_fn fnn_softplus_backward[2]
-    map1_fn fnn_logsigmoid_forward[2]
-    map2_fn fnn_logsigmoid_backward[2]
-    map1_fn fnn_softsign_forward[2]
-    map2_fn fnn_softsign_backward[2]
-    map2pq_fn fnn_hardtanh_backward[2]
-    map1_fn fnn_hardsigmoid_forward[2]
-    map2_fn fnn_hardsigmoid_backward[2]
-    map1_fn fnn_hardswish_forward[2]
-    map2_fn fnn_hardswish_backward[2]
-
 
 # ---- the derivative needs y ----------------------------------------------------------------------
 def relu_forward(x):

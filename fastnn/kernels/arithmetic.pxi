@@ -1,51 +1,6 @@
 # arithmetic.pxi -- calls of csrc/pointwise/arithmetic.c; map1, map2 and broadcast2 are in map.pxi,
 # sum_to in reduce.pxi
 
-cdef extern from "fastnn.h" nogil:
-    broadcast_fn fnn_add[2]
-    broadcast_fn fnn_sub[2]
-    broadcast_fn fnn_mul[2]
-    broadcast_fn fnn_div[2]
-    broadcast_fn fnn_negmul[2]
-    broadcast_fn fnn_negmul_or_zero[2]
-    broadcast_fn fnn_maximum[2]
-    broadcast_fn fnn_minimum[2]
-    broadcast_fn fnn_share[2]
-    broadcast_fn fnn_remainder[2]
-    broadcast_fn fnn_quotient[2]
-    broadcast_fn fnn_pow_tensor[2]
-    broadcast_fn fnn_pow_tensor_slope_a[2]
-    broadcast_fn fnn_pow_tensor_slope_b[2]
-    broadcast_fn fnn_divide_or_zero[2]
-    broadcast_fn fnn_mul_or_zero[2]
-    broadcast_fn fnn_mul_share[2]
-    broadcast_fn fnn_mul_rest[2]
-    broadcast_fn fnn_times_sign[2]
-    broadcast_fn fnn_is_same[2]
-    broadcast_fn fnn_exp_difference[2]
-    map1_fn fnn_add_to[2]
-    map1_fn fnn_finite_or_zero[2]
-    map1_fn fnn_neg[2]
-    map1_fn fnn_exp_forward[2]
-    map1_fn fnn_expm1_forward[2]
-    map1_fn fnn_log_forward[2]
-    map1_fn fnn_log2_forward[2]
-    map1_fn fnn_log10_forward[2]
-    map2p_fn fnn_log_base_backward[2]
-    map1_fn fnn_log1p_forward[2]
-    map1_fn fnn_sqrt_forward[2]
-    map1_fn fnn_erf_forward[2]
-    map2_fn fnn_erf_backward[2]
-    map1_fn fnn_abs_forward[2]
-    map2_fn fnn_expm1_backward[2]
-    map2_fn fnn_log1p_backward[2]
-    map2_fn fnn_sqrt_backward[2]
-    map2_fn fnn_abs_backward[2]
-    map1p_fn fnn_pow_forward[2]
-    map2p_fn fnn_pow_backward[2]
-    map1pq_fn fnn_clamp_forward[2]
-    map2pq_fn fnn_clamp_backward[2]
-
 
 cdef object shape_of(object a):
     return a.shape if isinstance(a, _ndarray) else None
@@ -274,7 +229,7 @@ def pow_backward(dy, saved, *, exponent):
 def clamp_forward(x, *, double low, double high):
     if low != low or high != high:              # no comparison with NaN holds, so none would show
         return np.full_like(x, low + high, order="C", subok=False), (x,)
-    return map1pq(fnn_clamp_forward, x, min(low, high), high), (x,)
+    return map1pq(fnn_clamp_forward, x, low, high), (x,)
 
 
 def clamp_backward(dy, saved, *, low, high):

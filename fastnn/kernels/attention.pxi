@@ -6,25 +6,6 @@ from libc.stdlib cimport free, malloc
 
 cdef extern from "fastnn.h" nogil:
     enum: FNN_NO_MASK, FNN_ALLOW_MASK, FNN_ADD_MASK
-    ctypedef struct fnn_matrices:
-        const Py_ssize_t *at
-        Py_ssize_t rs
-    ctypedef struct fnn_attention:
-        Py_ssize_t items, T, U, HS, HV
-        fnn_matrices q, k, v, y, dy, dq, dk, dv
-        const void *mask
-        int mask_kind
-        const Py_ssize_t *mask_at
-        Py_ssize_t mask_rs, mask_cs
-        double scale
-        int causal
-        double dropout
-        uint64_t dropout_key, dropout_call
-    void (*fnn_attention_forward[2])(void *y, void *top, void *total, const void *q, const void *k, const void *v,
-                                     const fnn_attention *about)
-    void (*fnn_attention_backward[2])(void *dq, void *dk, void *dv, void *dmask, const void *dy, const void *y,
-                                      const void *top, const void *total, const void *q, const void *k,
-                                      const void *v, const fnn_attention *about)
 
 
 cdef struct Matrices:

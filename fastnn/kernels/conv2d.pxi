@@ -3,10 +3,6 @@
 cdef extern from "fastnn.h" nogil:
     int64_t fnn_conv2d_workspace(const fnn_window *g, int want_dx, int want_dw)
     void fnn_conv2d_methods(const fnn_window *g, const char *names[3])
-    void (*fnn_conv2d_forward[2])(void *y, const void *x, const void *w, const void *b, const fnn_window *g)
-    void (*fnn_conv2d_relu_forward[2])(void *y, const void *x, const void *w, const void *b, const fnn_window *g)
-    void (*fnn_conv2d_backward[2])(void *dx, void *dw, void *db, const void *dy, const void *x, const void *w,
-                                   void *workspace, const fnn_window *g)
 
 
 cdef int _conv_window(fnn_window *g, const Array *x, const Array *w, stride, padding, dilation, groups) except -1:

@@ -1,12 +1,6 @@
 # conv_transpose.pxi -- calls of csrc/conv/conv_transpose.tmpl.h, for planes and for sequences,
 # which are planes one pixel high
 
-cdef extern from "fastnn.h" nogil:
-    void (*fnn_conv_transpose2d_forward[2])(void *y, const void *x, const void *w, const void *b, void *workspace,
-                                            const fnn_window *g)
-    void (*fnn_conv_transpose2d_backward[2])(void *dx, void *dw, void *db, const void *dy, const void *x, const void *w,
-                                             void *workspace, const fnn_window *g)
-
 
 cdef int _conv_transpose_window(fnn_window *g, Array *x, Array *w, stride, padding, output_padding, dilation,
                                 groups) except -1:

@@ -1,8 +1,5 @@
 # dropout.pxi -- calls of csrc/pointwise/dropout.c
 
-cdef extern from "fastnn.h" nogil:
-    void (*fnn_dropout[2])(void *y, const void *x, Py_ssize_t n, Py_ssize_t span, double p, uint64_t key, uint64_t call)
-
 
 cdef object _dropout(x, double p, uint64_t key, uint64_t call, Py_ssize_t span):
     cdef Array x_, y_

@@ -2,9 +2,6 @@
 
 cdef extern from "fastnn.h" nogil:
     int64_t fnn_embedding_work(Py_ssize_t n, Py_ssize_t V)
-    void (*fnn_embedding_forward[2])(void *y, const int64_t *index, const void *w, Py_ssize_t n, Py_ssize_t D)
-    void (*fnn_embedding_backward[2])(void *dw, const void *dy, const int64_t *index, Py_ssize_t *workspace,
-                                      Py_ssize_t n, Py_ssize_t V, Py_ssize_t D, Py_ssize_t padding)
 
 
 def embedding_forward(index, w, *, padding_idx):

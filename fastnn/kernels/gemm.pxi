@@ -2,25 +2,9 @@
 # sliced operands are not copied.
 
 cdef extern from "fastnn.h" nogil:
-    void (*fnn_gemm[2])(void *c, Py_ssize_t rsc, const void *a, Py_ssize_t rsa, Py_ssize_t csa, const void *b,
-                        Py_ssize_t rsb, Py_ssize_t csb, const void *bias_row, const void *bias_col, Py_ssize_t m,
-                        Py_ssize_t n, Py_ssize_t k, int how)
-    void (*fnn_gemm_batched[2])(void *c, Py_ssize_t rsc, const void *a, Py_ssize_t rsa, Py_ssize_t csa, const void *b,
-                                Py_ssize_t rsb, Py_ssize_t csb, const Py_ssize_t *offset_c, const Py_ssize_t *offset_a,
-                                const Py_ssize_t *offset_b, Py_ssize_t batch, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
-                                int how)
-    void (*fnn_gemm_strided[2])(void *c, Py_ssize_t rsc, Py_ssize_t step_c, const void *a, Py_ssize_t rsa,
-                                Py_ssize_t csa, Py_ssize_t step_a, const void *b, Py_ssize_t rsb, Py_ssize_t csb,
-                                Py_ssize_t step_b, Py_ssize_t batch, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k, int how)
-    void (*fnn_gemm_pack_a[2])(void *to, const void *a, Py_ssize_t rsa, Py_ssize_t csa, Py_ssize_t m, Py_ssize_t k)
-    void (*fnn_gemm_pack_b[2])(void *to, const void *b, Py_ssize_t rsb, Py_ssize_t csb, Py_ssize_t n, Py_ssize_t k)
     Py_ssize_t fnn_gemm_packed_size(Py_ssize_t lanes, Py_ssize_t k)
     enum: FNN_GEMM_ADD, FNN_GEMM_RELU
     Py_ssize_t FNN_PACKED
-    void (*fnn_linear_forward[2])(void *y, const void *x, const void *w, const void *b, Py_ssize_t m, Py_ssize_t n,
-                                  Py_ssize_t k)
-    void (*fnn_linear_backward[2])(void *dx, void *dw, void *db, const void *dy, const void *x, const void *w,
-                                   Py_ssize_t m, Py_ssize_t n, Py_ssize_t k)
 
 
 cdef struct Strided:

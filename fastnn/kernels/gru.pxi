@@ -1,15 +1,6 @@
 # gru.pxi -- calls of csrc/recurrent/gru.c. fnn_gru_forward[2] and fnn_gru_backward[2] are pointers,
 # for float and double, to the best version for this processor: csrc/recurrent/gru.h.
 
-cdef extern from "fastnn.h" nogil:
-    void (*fnn_gru_forward[2])(void *y, void *hT, void *gates, const void *x, const void *h0, const void *w_ih,
-                               const void *w_hh, const void *b_ih, const void *b_hh, void *work, Py_ssize_t T,
-                               Py_ssize_t B, Py_ssize_t I, Py_ssize_t H, int reverse)
-    void (*fnn_gru_backward[2])(void *dx, void *dh0, void *dw_ih, void *dw_hh, void *db_ih, void *db_hh,
-                                const void *dy, const void *dhT, const void *x, const void *h0, const void *w_ih,
-                                const void *w_hh, const void *y, const void *gates, void *work, Py_ssize_t T,
-                                Py_ssize_t B, Py_ssize_t I, Py_ssize_t H, int reverse)
-
 
 cdef object _gru_forward(x, h0, w_ih, w_hh, b_ih, b_hh, bint sequence, bint reverse):
     """(y, hT, saved). Of a cell (sequence=False, x without the axis of time) y is the new h, and

@@ -1,18 +1,6 @@
 # ladder.pxi -- calls of csrc/ladder/ladder.c: steps on the way to six kernels, by number (the enums
 # of csrc/ladder/ladder.h). For fastnn/bench/ladder.py.
 
-cdef extern from "fastnn.h" nogil:
-    void (*fnn_ladder_gemm[2])(void *c, const void *a, const void *b, Py_ssize_t m, Py_ssize_t n, Py_ssize_t k,
-                               int step)
-    void (*fnn_ladder_conv2d[2])(void *y, const void *x, const void *w, void *cols, const fnn_window *g, int step)
-    void (*fnn_ladder_max_pool2d[2])(void *y, int32_t *argmax, const void *x, const fnn_window *g, int step)
-    void (*fnn_ladder_softmax[2])(void *y, const void *x, Py_ssize_t rows, Py_ssize_t n, int step)
-    void (*fnn_ladder_lstm[2])(void *y, const void *x, const void *h0, const void *c0, const void *w_ih,
-                               const void *w_hh, const void *b, void *work, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I,
-                               Py_ssize_t H, int step)
-    void (*fnn_ladder_attention[2])(void *y, const void *q, const void *k, const void *v, void *work, Py_ssize_t items,
-                                    Py_ssize_t T, Py_ssize_t HS, double scale, int step)
-
 
 def ladder_gemm(a, b, int step):
     """a [m][k] times b [k][n]"""

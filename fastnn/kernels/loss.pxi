@@ -2,10 +2,6 @@
 
 cdef extern from "fastnn.h" nogil:
     enum: FNN_MSE, FNN_L1, FNN_SMOOTH_L1, FNN_HUBER, FNN_BCE, FNN_BCE_LOGITS, FNN_KL, FNN_KL_LOG
-    void (*fnn_loss_forward[2])(void *y, const void *x, const void *t, const void *w, const void *pw,
-                                Py_ssize_t n, int which, double param, int each, double divisor)
-    void (*fnn_loss_backward[2])(void *dx, void *dt, const void *dy, const void *x, const void *t, const void *w,
-                                 const void *pw, Py_ssize_t n, int which, double param, int each, double divisor)
 
 cdef object _broadcast_to = np.broadcast_to
 

@@ -1,17 +1,6 @@
 # lstm.pxi -- calls of csrc/recurrent/lstm.c. fnn_lstm_forward[2] and fnn_lstm_backward[2] are
 # pointers, for float and double, to the best version for this processor: csrc/recurrent/lstm.h.
 
-cdef extern from "fastnn.h" nogil:
-    void (*fnn_lstm_forward[2])(void *y, void *hT, void *cT, void *gates, void *cells, const void *x,
-                                const void *h0, const void *c0, const void *w_ih, const void *w_hh,
-                                const void *b_ih, const void *b_hh, void *work, Py_ssize_t T, Py_ssize_t B,
-                                Py_ssize_t I, Py_ssize_t H, int reverse)
-    void (*fnn_lstm_backward[2])(void *dx, void *dh0, void *dc0, void *dw_ih, void *dw_hh, void *db,
-                                 const void *dy, const void *dhT, const void *dcT, const void *x,
-                                 const void *h0, const void *c0, const void *w_ih, const void *w_hh,
-                                 const void *y, const void *gates, const void *cells, void *work, Py_ssize_t T,
-                                 Py_ssize_t B, Py_ssize_t I, Py_ssize_t H, int reverse)
-
 
 cdef object _lstm_forward(x, h0, c0, w_ih, w_hh, b_ih, b_hh, bint sequence, bint reverse):
     """(y, hT, cT, saved). Of a cell (sequence=False, x without the axis of time) y is the new h,

@@ -2,8 +2,6 @@
 # broadcast
 
 cdef extern from "fastnn.h" nogil:
-    ctypedef struct fnn_broadcast:
-        Py_ssize_t size
     int fnn_broadcast_plan(fnn_broadcast *plan, Py_ssize_t *y_shape, int a_ndim, const Py_ssize_t *a_shape,
                            int b_ndim, const Py_ssize_t *b_shape)
 

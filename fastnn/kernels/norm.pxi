@@ -3,32 +3,6 @@
 cdef extern from "fastnn.h" nogil:
     int64_t fnn_layer_norm_work(Py_ssize_t rows, Py_ssize_t n)
     int64_t fnn_group_norm_work(Py_ssize_t N, Py_ssize_t C)
-    void (*fnn_layer_norm_forward[2])(void *y, void *mean, void *rstd, const void *x, const void *weight,
-                                      const void *bias, Py_ssize_t rows, Py_ssize_t n, double eps)
-    void (*fnn_layer_norm_backward[2])(void *dx, void *dweight, void *dbias, const void *dy, const void *x,
-                                       const void *mean, const void *rstd, const void *weight, void *work,
-                                       Py_ssize_t rows, Py_ssize_t n)
-    void (*fnn_group_norm_forward[2])(void *y, void *mean, void *rstd, const void *x, const void *weight,
-                                      const void *bias, Py_ssize_t N, Py_ssize_t C, Py_ssize_t S, Py_ssize_t G,
-                                      double eps)
-    void (*fnn_group_norm_backward[2])(void *dx, void *dweight, void *dbias, const void *dy, const void *x,
-                                       const void *mean, const void *rstd, const void *weight, void *work,
-                                       Py_ssize_t N, Py_ssize_t C, Py_ssize_t S, Py_ssize_t G)
-    void (*fnn_batch_norm_forward[2])(void *y, void *batch_mean, void *batch_var, void *mean, void *rstd,
-                                      const void *x, const void *weight, const void *bias, Py_ssize_t N,
-                                      Py_ssize_t C, Py_ssize_t S, double eps, int relu)
-    void (*fnn_batch_norm_backward[2])(void *dx, void *dweight, void *dbias, const void *dy,
-                                       const void *dbatch_mean, const void *dbatch_var, const void *x,
-                                       const void *mean, const void *rstd, const void *weight, const void *bias,
-                                       Py_ssize_t N, Py_ssize_t C, Py_ssize_t S, int relu)
-    void (*fnn_batch_norm_inference_forward[2])(void *y, void *mean, void *rstd, const void *x,
-                                                const void *running_mean, const void *running_var,
-                                                const void *weight, const void *bias, Py_ssize_t N,
-                                                Py_ssize_t C, Py_ssize_t S, double eps, int relu)
-    void (*fnn_batch_norm_inference_backward[2])(void *dx, void *dweight, void *dbias, const void *dy,
-                                                 const void *x, const void *mean, const void *rstd,
-                                                 const void *weight, const void *bias, Py_ssize_t N, Py_ssize_t C,
-                                                 Py_ssize_t S, int relu)
 
 
 cdef object _wanted(bint wanted, Array *out, const Array *like):

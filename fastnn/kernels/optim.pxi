@@ -7,17 +7,6 @@ from libc.math cimport pow, sqrt
 
 cdef extern from "fastnn.h" nogil:
     enum: FNN_OPTIM_BLOCK
-    void (*fnn_sgd_step[2])(void *const *p, void *const *m, const void *const *g, const Py_ssize_t *size,
-                            const Py_ssize_t *block, const int *fresh, Py_ssize_t count, double lr, double momentum,
-                            double dampening, double weight_decay, int nesterov)
-    void (*fnn_adam_step[2])(void *const *p, void *const *m, void *const *v, const void *const *g,
-                             const Py_ssize_t *size, const Py_ssize_t *block, const double *scale_m,
-                             const double *scale_v, Py_ssize_t count, double lr, double beta1, double beta2, double eps,
-                             double weight_decay, int decoupled)
-    void (*fnn_square_sum[2])(double *total, const void *const *g, double *partial, const Py_ssize_t *size,
-                              const Py_ssize_t *block, Py_ssize_t count)
-    void (*fnn_scale_all[2])(void *const *g, const Py_ssize_t *size, const Py_ssize_t *block, Py_ssize_t count,
-                             double factor)
 
 
 cdef enum: PLAIN = C_CONTIGUOUS | ALIGNED
@@ -231,7 +220,7 @@ def gathered_gradients(list params):
 
 # ---- the kernels ---------------------------------------------------------------------------------
 def sgd_step(params, grads, momenta, fresh, double lr, double momentum, double dampening, double weight_decay,
-             bint nesterov):
+             bint nesterov) -> None:
     """Change params and momenta in place; `fresh`: list of bool, which momenta hold nothing yet."""
     cdef bint moving = momentum != 0
     cdef ArrayTable t = ArrayTable((params, momenta, grads) if moving else (params, grads), 2 if moving else 1)
@@ -247,7 +236,7 @@ def sgd_step(params, grads, momenta, fresh, double lr, double momentum, double d
 
 
 def adam_step(params, grads, ms, vs, steps, double lr, double beta1, double beta2, double eps, double weight_decay,
-              bint decoupled):
+              bint decoupled) -> None:
     """Change params, ms and vs in place; `steps`: list of the number of each parameter's step, from
     1, which decides its bias corrections (csrc/optim/optim.h).
     """
@@ -269,7 +258,7 @@ def adam_step(params, grads, ms, vs, steps, double lr, double beta1, double beta
     run_again(others)
 
 
-def square_sum(arrays):
+def square_sum(arrays) -> float:
     """The sum of all squares, in double precision."""
     cdef ArrayTable t = ArrayTable((arrays,), 0)
     cdef Workspace partial = Workspace((t.block[t.count] + 1) * sizeof(double))
@@ -280,7 +269,7 @@ def square_sum(arrays):
     return total
 
 
-def scale_all(arrays, double factor):
+def scale_all(arrays, double factor) -> None:
     """Multiply all arrays by a factor, in place."""
     cdef ArrayTable t = ArrayTable((arrays,), 1)
     cdef PyThreadState *others = let_others_run(t.elements * STEP_WORK)

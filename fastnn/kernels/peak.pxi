@@ -1,8 +1,5 @@
 # peak.pxi -- call of csrc/ladder/peak.c
 
-cdef extern from "fastnn.h" nogil:
-    void (*fnn_multiply_add_peak[2])(void *sink, double *flops, Py_ssize_t blocks, Py_ssize_t steps)
-
 
 def multiply_add_peak(sink, Py_ssize_t steps):
     """Keep every unit busy for `steps` rounds in each of len(sink) blocks; returns the operations

@@ -5,16 +5,6 @@
 cdef extern from "fastnn.h" nogil:
     enum: FNN_POOL_NONE
     int fnn_pool2d_is_framed(const fnn_window *g)
-    void (*fnn_max_pool2d_forward[2])(void *y, uint8_t *tap, const void *x, const fnn_window *g)
-    void (*fnn_max_pool2d_backward[2])(void *dx, const void *dy, const uint8_t *tap, const fnn_window *g)
-    void (*fnn_max_window_pool2d_forward[2])(void *y, int32_t *argmax, const void *x, const fnn_window *g, int adaptive)
-    void (*fnn_max_window_pool2d_backward[2])(void *dx, const void *dy, const int32_t *argmax, const fnn_window *g)
-    void (*fnn_avg_pool2d_forward[2])(void *y, const void *x, const fnn_window *g, int count_padding,
-                                      Py_ssize_t divisor)
-    void (*fnn_avg_pool2d_backward[2])(void *dx, const void *dy, const fnn_window *g, int count_padding,
-                                       Py_ssize_t divisor)
-    void (*fnn_adaptive_avg_pool2d_forward[2])(void *y, const void *x, const fnn_window *g)
-    void (*fnn_adaptive_avg_pool2d_backward[2])(void *dx, const void *dy, const fnn_window *g)
 
 cdef object _pool_planes(Array *y, int dtype, const fnn_window *g):
     """A result of shape (N, C, P, Q)."""

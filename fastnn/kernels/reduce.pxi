@@ -9,25 +9,6 @@ ctypedef void (*reduction_fn)(void *y, const void *x, const void *c, Py_ssize_t 
 
 from libc.math cimport INFINITY, NAN, fabs
 
-cdef extern from "fastnn.h" nogil:
-    reduction_fn fnn_sum[2]
-    reduction_fn fnn_sum_abs[2]
-    reduction_fn fnn_root_sum_square[2]
-    reduction_fn fnn_sum_exp[2]
-    void (*fnn_variance[2])(void *y, void *mean, void *rest, const void *x, Py_ssize_t outer, Py_ssize_t axis,
-                            Py_ssize_t inner, double divisor, int root)
-    reduction_fn fnn_prod[2]
-    reduction_fn fnn_amax[2]
-    reduction_fn fnn_amin[2]
-    void (*fnn_spread[2])(void *dx, const void *dy, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, double divisor)
-    void (*fnn_prod_backward[2])(void *dx, const void *dy, const void *x, Py_ssize_t outer, Py_ssize_t axis,
-                                 Py_ssize_t inner)
-    void (*fnn_argmax[2])(int64_t *index, void *value, const void *x, Py_ssize_t outer, Py_ssize_t axis,
-                          Py_ssize_t inner, double sign)
-    void (*fnn_argmax_backward[2])(void *dx, const void *dy, const int64_t *index, Py_ssize_t outer, Py_ssize_t axis,
-                                   Py_ssize_t inner)
-    void (*fnn_cumsum[2])(void *y, const void *x, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, int reverse)
-
 
 # ---- axes ----------------------------------------------------------------------------------------
 cdef void split_axes(const Array *x, int first, int last, Py_ssize_t *outer, Py_ssize_t *axis,

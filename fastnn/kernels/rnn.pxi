@@ -1,15 +1,6 @@
 # rnn.pxi -- calls of csrc/recurrent/rnn.c. fnn_rnn_forward[2] and fnn_rnn_backward[2] are pointers,
 # for float and double, to the best version for this processor: csrc/recurrent/rnn.h.
 
-cdef extern from "fastnn.h" nogil:
-    void (*fnn_rnn_forward[2])(void *y, void *hT, const void *x, const void *h0, const void *w_ih, const void *w_hh,
-                               const void *b_ih, const void *b_hh, void *work, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I,
-                               Py_ssize_t H, int reverse, int relu)
-    void (*fnn_rnn_backward[2])(void *dx, void *dh0, void *dw_ih, void *dw_hh, void *db, const void *dy,
-                                const void *dhT, const void *x, const void *h0, const void *w_ih, const void *w_hh,
-                                const void *y, void *work, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I, Py_ssize_t H,
-                                int reverse, int relu)
-
 
 cdef object _rnn_forward(x, h0, w_ih, w_hh, b_ih, b_hh, bint sequence, bint reverse, bint relu):
     """(y, hT, saved). Of a cell (sequence=False, x without the axis of time) y is the new h, and

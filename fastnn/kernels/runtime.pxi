@@ -38,22 +38,22 @@ cdef extern from *:
     const char *FNN_COMPILER
 
 
-def compiler():
+def compiler() -> str:
     """The C compiler that built this module."""
     return FNN_COMPILER.decode().strip()
 
 
-def levels():
+def levels() -> dict[str, tuple[bool, bool]]:
     """{name: (built, runs here)} for every instruction-set level, lowest first."""
     return {fnn_level_name(i).decode(): (bool(fnn_level_built(i)), bool(fnn_level_runs(i))) for i in range(FNN_LEVELS)}
 
 
-def level():
+def level() -> str:
     """The name of the level in use."""
     return fnn_level_name(fnn_level()).decode()
 
 
-def use_level(name):
+def use_level(name) -> None:
     """Point every kernel at the level of this name; ValueError if it was not built or cannot run.
     """
     for i in range(FNN_LEVELS):
@@ -65,7 +65,7 @@ def use_level(name):
     raise ValueError(f"instruction set {name!r} is not available here; choose one of {', '.join(usable)}")
 
 
-def best_level():
+def best_level() -> str:
     """Use the highest level that runs here, and return its name."""
     cdef int i
     for i in range(FNN_LEVELS - 1, -1, -1):
@@ -74,50 +74,50 @@ def best_level():
     return level()
 
 
-def num_threads():
+def num_threads() -> int:
     return fnn_num_threads()
 
 
-def set_num_threads(int n):
+def set_num_threads(int n) -> None:
     fnn_set_num_threads(n)
 
 
-def default_num_threads():
+def default_num_threads() -> int:
     return fnn_default_num_threads()
 
 
-def flush_denormal():
+def flush_denormal() -> bool:
     return bool(fnn_flush_denormal())
 
 
-def set_flush_denormal(bint flush):
+def set_flush_denormal(bint flush) -> bool:
     """Whether the processor can do so."""
     return bool(fnn_set_flush_denormal(flush))
 
 
-def l2_bytes():
+def l2_bytes() -> int:
     return fnn_l2_bytes()
 
 
-def set_l2_bytes(Py_ssize_t nbytes):
+def set_l2_bytes(Py_ssize_t nbytes) -> None:
     fnn_set_l2_bytes(nbytes)
 
 
-def memory_trim():
+def memory_trim() -> None:
     fnn_buffer_trim()
 
 
-def memory_cached():
+def memory_cached() -> int:
     return fnn_buffer_cached()
 
 
-def memory_in_use():
+def memory_in_use() -> int:
     return fnn_buffer_in_use()
 
 
-def memory_limit():
+def memory_limit() -> int:
     return fnn_buffer_limit()
 
 
-def set_memory_limit(size_t nbytes):
+def set_memory_limit(size_t nbytes) -> None:
     fnn_buffer_set_limit(nbytes)

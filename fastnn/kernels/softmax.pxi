@@ -2,23 +2,6 @@
 
 cdef extern from "fastnn.h" nogil:
     enum: FNN_REDUCE_NONE, FNN_REDUCE_MEAN, FNN_REDUCE_SUM
-    void (*fnn_softmax_forward[2])(void *y, const void *x, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, int log)
-    void (*fnn_softmax_backward[2])(void *dx, const void *dy, const void *y, Py_ssize_t outer, Py_ssize_t axis,
-                                    Py_ssize_t inner, int log)
-    void (*fnn_cross_entropy_forward[2])(void *y, void *top, void *total, double *divisor, const void *x,
-                                         const int64_t *label, const void *target, const void *weight, Py_ssize_t outer,
-                                         Py_ssize_t axis, Py_ssize_t inner, int64_t ignore, double smoothing,
-                                         int reduction)
-    void (*fnn_cross_entropy_backward[2])(void *dx, void *dtarget, const void *dy, const void *x, const void *top,
-                                          const void *total, const int64_t *label, const void *target,
-                                          const void *weight, Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner,
-                                          int64_t ignore, double smoothing, int reduction, double divisor)
-    void (*fnn_nll_loss_forward[2])(
-        void *y, double *divisor, const void *x, const int64_t *label, const void *weight,
-        Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, int64_t ignore, int reduction)
-    void (*fnn_nll_loss_backward[2])(
-        void *dx, const void *dy, const int64_t *label, const void *weight,
-        Py_ssize_t outer, Py_ssize_t axis, Py_ssize_t inner, int64_t ignore, int reduction, double divisor)
 
 cdef struct Axis:
     Py_ssize_t outer, axis, inner

@@ -186,12 +186,12 @@ cdef object form_number(object saved):
     return form_of(saved, 0) >> FEW_BITS if _fields else None
 
 
-def forms(saved):
+def forms(saved) -> int | None:
     """The function of that name in autograd/tape.py, compiled; to be compared with itself only."""
     return form_number(saved)
 
 
-def untouched(node):
+def untouched(node) -> bool:
     """Whether a glance shows that Node.check_saved would find nothing: then it is left out."""
     if not PyObject_TypeCheck(node, <PyTypeObject *>_Node):
         raise TypeError("untouched takes a Node")

@@ -1,16 +1,6 @@
 # unfold.pxi -- calls of csrc/conv/unfold.c, and how the geometry of a window is handed to C (conv2d
 # and pool2d use it too)
 
-cdef extern from "fastnn.h" nogil:
-    ctypedef struct fnn_window:
-        Py_ssize_t N, C, H, W
-        Py_ssize_t K, G
-        Py_ssize_t R, S
-        Py_ssize_t P, Q
-        Py_ssize_t sh, sw, ph, pw, dh, dw
-    void (*fnn_unfold[2])(void *cols, const void *x, const fnn_window *g)
-    void (*fnn_fold[2])(void *x, const void *cols, const fnn_window *g)
-
 
 cdef int fill_window(fnn_window *g, const Py_ssize_t *image, window, output, stride, padding, dilation) except -1:
     """The geometry of a window over images of shape (N, C, H, W); padding is what lies above and to
