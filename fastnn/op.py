@@ -91,7 +91,8 @@ class Op:
     check             check(*inputs, **attrs): raises a FastnnError before any work; runs before
                       either implementation
     fits              compiled: fits(*inputs, **attrs) is True where a glance shows that `check`
-                      would pass; then it is left out
+                      would pass; then `check` is not called. It only saves time: leave it out if
+                      unsure
     samples           tiny named calls for the laws
     errors            bad calls, and the error that each must raise
     fast_numpy        the best plain-NumPy expression, fast_numpy(*inputs, **attrs) -> y: the
@@ -107,6 +108,7 @@ class Op:
                       gradient that x has already, not an array that is zero nearly everywhere
     keeps_nan         inputs at whose infinities the result is NaN, as in PyTorch, though there is a
                       limit; the function's docstring says so
+    drops_nan         inputs whose NaN becomes a number, as in PyTorch: it is false in a comparison
     saturates         its inner factors, such as a softmax's weights or 1 - tanh^2, may round to 0,
                       and 0 times infinity is NaN: so in one type and not in another, and not in the
                       limit
@@ -134,6 +136,7 @@ class Op:
     differentiable: tuple[str, ...] | None = None
     places: Callable[..., Any] | None = None
     keeps_nan: tuple[str, ...] = ()
+    drops_nan: tuple[str, ...] = ()
     saturates: bool = False
     slack: float = 1.0
 

@@ -536,16 +536,18 @@ def fast_gelu_tanh(x: np.ndarray) -> np.ndarray:
 # ---- records -------------------------------------------------------------------------------------
 def activation(name: str, formula: str, fast_numpy: Callable[..., Any], call: Callable[[Any], Any], flops: int,
                draw: Callable[[], list[Sample]] = samples, slack: float = 1.0, integers: bool = False,
-               **attrs: Any) -> Op:
+               compiled: bool = True, **attrs: Any) -> Op:
     """The record of an activation; `attrs` are those of the benchmark.
 
+    compiled: False where there is no kernel, so far: then the definition alone runs.
     slack: the rounding allowance of the laws is for one operation, but a derivative such as 1 - y^2
     subtracts nearly equal numbers.
     integers: whether the function takes them, as float32.
     """
     return register(Op(
         name=name, family="activation", inputs=("x",), formula=formula,
-        forward=kernel(f"{name}_forward"), backward=kernel(f"{name}_backward"),
+        forward=kernel(f"{name}_forward") if compiled else None,
+        backward=kernel(f"{name}_backward") if compiled else None,
         ref_forward=getattr(reference, f"{name}_forward"), ref_backward=getattr(reference, f"{name}_backward"),
         check=float_check(name), fits=kernel("fits_float"), samples=draw, fast_numpy=fast_numpy,
         errors=(Refusal("truth values", lambda: call(tensor([True, False])), DTypeError, (name, "bool", "float32")),
@@ -609,7 +611,8 @@ HARDSWISH = activation(
 
 HEAVISIDE = register(Op(
     name="heaviside", family="activation", inputs=("x",), formula="y = [x > 0], value at 0",
-    ref_forward=reference.heaviside_forward, ref_backward=None, differentiable=(), check=float_check("heaviside"),
+    ref_forward=reference.heaviside_forward, ref_backward=None, differentiable=(), drops_nan=("x",),
+    check=float_check("heaviside"),
     samples=lambda: [Sample("odd", (seeded("odd").integers(-1, 2, (3, 5, 7)).astype(float),), {"value": 0.25},
                             {"n": 105})],
     errors=(

@@ -19,6 +19,9 @@ from ..tensor import Tensor, array_of, tensor
 
 __all__ = ["gradcheck", "inner", "op_gradcheck", "random_cotangent"]
 
+VACUOUS = ("so the check proves nothing: choose inputs where the function is not flat "
+           "(elements on its slopes, fewer of them, not so large)")
+
 
 def gradcheck(function: Callable[..., Tensor], *inputs: Any, eps: float = 1e-6, tolerance: float = 1e-6,
               seed: int = 0) -> bool:
@@ -64,7 +67,7 @@ def gradcheck(function: Callable[..., Tensor], *inputs: Any, eps: float = 1e-6, 
         high, low = (function(*[tensor(xi.data + t * v) if i == k else xi.detach() for i, xi in enumerate(xs)]).data
                      for t in (eps, -eps))
         numeric = float((dy * (high - low)).sum() / (2 * eps))
-        assert abs(numeric) > 1e-8, f"input {k}: the numeric derivative is zero, so the check proves nothing"
+        assert abs(numeric) > 1e-8, f"input {k}: the numeric derivative is zero, {VACUOUS}"
         assert g is not None
         analytic = float((g.data * v).sum())
         error = abs(numeric - analytic) / abs(numeric)
@@ -75,7 +78,7 @@ def gradcheck(function: Callable[..., Tensor], *inputs: Any, eps: float = 1e-6, 
 
 def op_gradcheck(forward: Callable[..., Any], backward: Callable[..., Any], inputs: Sequence[Any],
                  attrs: dict[str, Any], rng: np.random.Generator, differentiable: Sequence[bool] | None = None,
-                 eps: float = 1e-6) -> dict[int, float]:
+                 eps: float = 1e-6, names: Sequence[str] = ()) -> dict[int, float]:
     """The relative error of each gradient of an op, a pair of functions on arrays (fastnn/op.py).
 
     Parameters
@@ -87,6 +90,7 @@ def op_gradcheck(forward: Callable[..., Any], backward: Callable[..., Any], inpu
         For the direction and the upstream gradient.
     differentiable : list of bool, optional
         Which inputs have a gradient; default: all of floating point.
+    names : the inputs' names, for errors
 
     Returns
     -------
@@ -104,9 +108,9 @@ def op_gradcheck(forward: Callable[..., Any], backward: Callable[..., Any], inpu
     for k, x in enumerate(inputs):
         if not _floating(x) or not (differentiable is None or differentiable[k]):
             continue
-        g = grads[k]
-        assert g is not None, f"input {k} has no gradient"
-        assert g.shape == x.shape, f"gradient {k} has shape {g.shape}, its input {x.shape}"
+        g, name = grads[k], names[k] if names else f"input {k}"
+        assert g is not None, f"{name} has no gradient"
+        assert g.shape == x.shape, f"the gradient of {name} has shape {g.shape}, {name} itself {x.shape}"
         if x.size == 0 or sum(a.size for a in _outputs(y)) == 0:
             continue
         v = rng.standard_normal(x.shape)
@@ -119,7 +123,7 @@ def op_gradcheck(forward: Callable[..., Any], backward: Callable[..., Any], inpu
         terms = sum(float(((a * b) ** 2).sum()) for a, b in zip(_outputs(dy), high) if a is not None)
         noise = 8 * np.finfo(np.float64).eps / eps * np.sqrt(terms)
         assert abs(numeric) > max(1e-8, 100 * noise), \
-            f"input {k}: the numeric derivative is lost in rounding, so the check proves nothing"
+            f"gradient of {name}: the numeric derivative is {numeric:.1e}, lost in rounding, {VACUOUS}"
         errors[k] = max(abs(numeric - analytic) - noise, 0.0) / abs(numeric)
     return errors
 

@@ -58,12 +58,28 @@ def test_a_slope_that_is_lost_at_infinity_is_noticed():
     assert caught(laws.ends_are_the_definition, dataclasses.replace(softsign, backward=backward))
 
 
+def test_a_definition_that_makes_a_number_of_nan_is_noticed():
+    relu = OPS["relu"]
+
+    def forward(x):
+        return np.where(x > 0, x, 0), (x,)
+    assert not caught(laws.nan_passes, relu)
+    assert caught(laws.nan_passes, dataclasses.replace(relu, ref_forward=forward))
+    assert not caught(laws.nan_passes, dataclasses.replace(relu, ref_forward=forward, drops_nan=("x",)))
+
+
+def test_where_nan_becomes_a_number_pytorch_says_so(torch):
+    drops = [op.name for op in OPS.values() if op.drops_nan]
+    assert drops == ["heaviside"]
+    assert torch.heaviside(torch.tensor(np.nan), torch.tensor(0.5)).item() == 0
+
+
 def test_a_fault_at_one_level_is_noticed():
     silu = OPS["silu"]
 
     def forward(x):
         return plain_product(x) if nn.isa() == "portable" else silu.kernels[0](x)
-    for law in laws.LAWS_OF_ENDS.values():
+    for law in (laws.ends_are_the_definition, laws.limits_are_reached):
         assert caught(law, dataclasses.replace(silu, forward=forward))
 
 

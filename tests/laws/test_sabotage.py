@@ -114,6 +114,18 @@ def test_reading_memory_in_its_own_order_is_noticed():
     assert caught(laws.layouts_do_not_matter, dataclasses.replace(RELU, forward=ignores_strides))
 
 
+def test_numpys_other_rounding_of_strided_powers_is_no_fault():
+    def power(x):
+        return np.asarray(x**3), (x,)
+
+    def truncated(x):
+        return np.asarray(x.astype(np.float16) if x.strides and x.strides[0] < 0 else x).astype(x.dtype), (x,)
+    sample = nn.ops.Sample("blocks", (np.random.default_rng(0).standard_normal((2, 16411)),))
+    op = dataclasses.replace(RELU, forward=None, backward=None, ref_backward=None, samples=lambda: [sample])
+    assert not caught(laws.layouts_do_not_matter, dataclasses.replace(op, ref_forward=power))
+    assert caught(laws.layouts_do_not_matter, dataclasses.replace(op, ref_forward=truncated))
+
+
 def test_flushed_denormals_are_noticed():
     def flushes(x):
         y = np.where(np.abs(x) < np.finfo(x.dtype).tiny, 0, np.maximum(x, 0)).astype(x.dtype)
