@@ -126,7 +126,8 @@ def facts(record: dict[str, Any]) -> list[str]:
     limits = record.get("limits")
     if limits:
         lines.append(f"limits: {limits['flops']/1e9:.0f} GFLOP/s of multiply-adds "
-                     f"in {record['instruction set']} registers, {limits['bytes']/1e9:.1f} GB/s of copying")
+                     f"in {record['instruction set']} registers, {limits['bytes']/1e9:.1f} GB/s of copying; "
+                     "above it the data come from a cache")
     if "rounds" in record:
         lines.append(f"medians of {console.count(record['rounds'], 'round')}; "
                      f"in each, every contestant ran alone for about {record['seconds per round']*1000:.0f} ms")
@@ -154,11 +155,10 @@ def race_lines(record: dict[str, Any]) -> list[str]:
             ratio = r.ratio(rival)
             cells += [console.time(r.median(rival)), console.time(r.best(rival)),
                       f"{ratio:.2f}" if ratio else "wrong" if rival in r.wrong else ""]
-        share = r.share(record["limits"])
         rows.append([*cells,
                      f"{r.flops/ours/1e9:.1f}" if ours and r.flops else "",
                      f"{r.bytes/ours/1e9:.1f}" if ours and r.bytes else "",
-                     console.share(share) if share else "",
+                     r.share_in_words(record["limits"]),
                      f"{max(r.differences.values()):.0e}" if r.differences else ""])
     means = [[direction, NAMES[rival], str(count), str(won), f"{mean:.2f}"]
              for direction, rival, count, won, mean in geometric_means(results, rivals)]

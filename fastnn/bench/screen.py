@@ -31,16 +31,16 @@ class RaceTable:
     def __init__(self, rivals: Sequence[str], limits: dict[str, float]):
         self.rivals, self.limits = rivals, limits
         cells = [f"{'fastnn':>9}", *[f"{f'{NAMES[rival]:>9}':<17}" for rival in rivals],
-                 f"{'GFLOP/s':>8}", f"{'GB/s':>7}", f"{'of limit':>8}", "differs by"]
+                 f"{'GFLOP/s':>8}", f"{'GB/s':>7}", f"{'of limit':>11}", "differs by"]
         say(paint(f"{'':<{NAME_WIDTH}} {' '.join(cells)}", "dim"))
 
     def row(self, result: Result) -> None:
         name = result.workload if len(result.workload) <= NAME_WIDTH else result.workload[:NAME_WIDTH - 2] + ".."
-        ours, share = result.median("fastnn"), result.share(self.limits)
+        ours = result.median("fastnn")
         cells = [f"{console.time(ours):>9}", *[self.against(result, rival) for rival in self.rivals],
                  f"{result.flops/ours/1e9:8.1f}" if ours and result.flops else f"{'':>8}",
                  f"{result.bytes/ours/1e9:7.1f}" if ours and result.bytes else f"{'':>7}",
-                 f"{console.share(share):>8}" if share else f"{'':>8}",
+                 f"{result.share_in_words(self.limits):>11}",
                  f"{max(result.differences.values()):.0e}" if result.differences else ""]
         say(f"{name:<{NAME_WIDTH}} {' '.join(cells)}")
         if "fastnn" in result.refused:

@@ -195,6 +195,16 @@ def test_bars_by_hand(record):
     assert not any("ONNX" in what or "memory" in what or "LSTM" in what for what in found)
 
 
+def test_more_than_memory_can_move_comes_from_a_cache(record):
+    said = {r.workload: r.share_in_words(record["limits"]) for r in results.results_of(record)}
+    assert said["maxpool2x2-64c56/forward"] == "80 %"               # 8 of 10 bytes a second
+    assert said["conv3x3-64c56/forward"] == "140 %"                 # fewer products than counted
+    assert said["gpt/step"] == ""                                   # costs are unknown
+    cached = results.results_of({"results": [row("relu/forward", 1.0, 3.0, moved=36.9)]})[0]
+    assert cached.share_in_words(record["limits"]) == "369 % cache"
+    assert "above it the data come from a cache" in "".join(results.facts(record))
+
+
 def test_bars_at_a_lower_level(record):
     record["lowered"] = "avx2"
     found = {bar.what: bar for bar in bars.measure(record)}
