@@ -42,6 +42,14 @@ def seconds(text: str) -> float:
     return value
 
 
+def attribute(text: str) -> tuple[str, float]:
+    name, _, value = text.partition("=")
+    try:
+        return name, float(value)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a name and a number, as in lambd=0.5, got {text}") from None
+
+
 def parser() -> argparse.ArgumentParser:
     top = Parser(prog="python -m fastnn",
                  description="Without a command: check every kernel on this machine, train a network "
@@ -105,6 +113,20 @@ def parser() -> argparse.ArgumentParser:
     sub = command("ops", "the table of ops; with a name, everything about one", module="optable")
     sub.add_argument("op", nargs="?", metavar="OP")
     sub.add_argument("--markdown", action="store_true", help="the table in Markdown")
+
+    sub = command("new-op", "in a checkout, write the skeleton of an op: definition, record, tests; then its kernel",
+                  module="new_op")
+    sub.add_argument("name", metavar="NAME", help="of the function, as PyTorch calls it")
+    sub.add_argument("--family", metavar="F", default="",
+                     help="the file of fastnn/ops that it goes to, such as activation; a new name begins one")
+    sub.add_argument("--inputs", metavar="NAMES", default="x", help="with commas between them (default: x)")
+    sub.add_argument("--attr", metavar="NAME=NUMBER", action="append", type=attribute, default=[],
+                     help="an attribute and its default, such as lambd=0.5; once for each")
+    sub.add_argument("--page", metavar="PAGE", default="", help="for a new family: its page in docs/api")
+    sub.add_argument("--kernel", action="store_true",
+                     help="instead, the kernel of an op that has its definition: row, body, wrapper, case")
+    sub.add_argument("--folder", metavar="FOLDER", default="",
+                     help="for the first kernel of a family: where in csrc it stands")
 
     command("doctor", "what fastnn found on this machine, and what is missing")
     return top

@@ -3,6 +3,7 @@
     find.py     ops by their names or families
     facts.py    what the record of an op knows, in words; the tables of docs/ops.md
     files.py    record, definition, kernel, wrapper and tests of an op
+    skeleton.py the files of a new op, with blanks; draft.py, with which it writes
 
 >>> from fastnn import optable
 >>> [op.name for op in optable.find_ops(["softmax"])]
