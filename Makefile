@@ -1,19 +1,23 @@
 # make build | test | laws OP=conv2d | levels | bench OP=conv2d | guard | results | readme | lint | types
 # make docs | site | ci | clean
 # faults in C: selftest | neon | i386 | tsan | function | asan | fuzz | clang | targets
-PY ?= python3
+# the environment that is active, else the one that CONTRIBUTING.md makes, else the Python that is there
+PY ?= $(firstword $(wildcard $(VIRTUAL_ENV:%=%/bin/python) $(CURDIR)/.venv/bin/python) python3)
 
-build:                  ## compile in place
+build:                  ## say what an op lacks, compile in place, write the stubs
+	@$(PY) tools/places.py --build
 	$(PY) setup.py build_ext --inplace
+	@$(PY) tools/stubs.py
 
 test: build             ## everything
 	$(PY) -m pytest
 
-laws: build             ## the laws and the sabotage of one op: make laws OP=conv2d
-	$(PY) -m pytest tests/laws/test_laws.py tests/laws/test_sabotage.py -k "$(OP)"
+laws: build             ## the laws of one op, and that they notice: make laws OP=conv2d
+	$(PY) -m pytest tests/laws -k "$(OP)"
 
-levels: build           ## the laws at every level of x86-64
-	for level in portable avx2 avx512; do FASTNN_ISA=$$level $(PY) -m pytest -q tests/laws/test_laws.py || exit 1; done
+levels: build           ## the laws at every level of x86-64, of all ops or of one
+	for level in portable avx2 avx512; do \
+	  FASTNN_ISA=$$level $(PY) -m pytest -q tests/laws/test_laws.py -k "$(OP)" || exit 1; done
 
 bench: build            ## pytest-benchmark tables: make bench OP=conv2d
 	$(PY) -m pytest benchmarks --benchmark-only -k "$(OP)"
@@ -39,23 +43,27 @@ results: build
 readme:                 ## what is generated
 	$(PY) tools/readme.py
 
+# A package of its own in build/$(1): the module in fastnn/ stays as it is.
+elsewhere = FASTNN_REQUIRE=1 $(PY) setup.py -q build --build-base build/$(1) --build-lib build/$(1)/lib
+
 asan:                   ## the laws under AddressSanitizer and UndefinedBehaviorSanitizer
-	rm -rf build/temp.* && FASTNN_REQUIRE=1 FASTNN_SANITIZE=1 $(PY) setup.py -q build_ext --inplace --force
+	FASTNN_SANITIZE=1 $(call elsewhere,asan)
+	cd build/asan/lib && \
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" ASAN_OPTIONS=detect_leaks=0 \
-	  FASTNN_CACHE_MB=0 PYTHONMALLOC=malloc $(PY) -m pytest -q tests/laws/test_laws.py -p no:benchmark -o addopts=""
-	rm -rf build/temp.* fastnn/_kernels*.so
+	  FASTNN_CACHE_MB=0 PYTHONMALLOC=malloc \
+	  $(PY) -m pytest -q $(CURDIR)/tests/laws/test_laws.py -p no:benchmark -o addopts=""
 
 fuzz: build             ## random calls, the inputs from the records: make fuzz SECONDS=600 SEED=7 ONLY=conv2d
 	$(PY) tools/fuzz.py $(or $(SECONDS),60) $(or $(SEED),0) $(if $(ONLY),--only $(ONLY))
 
 clang: CC = clang
 clang:                  ## a build with Clang, and the laws
-	rm -rf build/temp.* && FASTNN_REQUIRE=1 CC=$(CC) $(PY) setup.py -q build_ext --inplace --force
-	$(PY) -m pytest -q tests/laws/test_laws.py tests/laws/test_ends.py -x
-	rm -rf build/temp.* fastnn/_kernels*.so
+	CC=$(CC) $(call elsewhere,clang)
+	cd build/clang/lib && $(PY) -m pytest -q $(CURDIR)/tests/laws/test_laws.py $(CURDIR)/tests/laws/test_ends.py -x
 
 # The kernels' C self-test (tests/c/test_kernels.c): plain C against every level that the processor runs.
-# The flags are those of setup.py.
+# The flags are those of setup.py. The compiler lists the headers of a file beside its object, in a file .d, and a file
+# is compiled again only after a change of these; where it is Zig's, of any header.
 SELFTEST_FLAGS = -std=c11 -O3 -ffp-contract=fast -fno-math-errno -fno-trapping-math -fopenmp-simd -pthread -DNDEBUG \
   -DFNN_BUILD_PLAIN=1 -Icsrc \
   -Wall -Wextra -Werror -Wno-psabi -Wno-unknown-pragmas
@@ -65,12 +73,24 @@ selftest_objects = $(SELFTEST_SOURCES:%.c=build/$(1)/%.o)
 NEON_CC ?= aarch64-linux-gnu-gcc
 NEON_RUN ?= qemu-aarch64
 I386_CC ?= i686-linux-gnu-gcc
+-include $(wildcard build/*/csrc/*/*.d build/*/tests/c/*.d)
 
-build/selftest/%.o: %.c $(SELFTEST_HEADERS)
-	@mkdir -p $(@D) && $(CC) $(SELFTEST_FLAGS) -c $< -o $@
+# as many files at a time as there are processors
+ifneq ($(filter selftest tsan function pointers neon i386 targets,$(MAKECMDGOALS)),)
+MAKEFLAGS += -j$(shell getconf _NPROCESSORS_ONLN 2> /dev/null || echo 1)
+endif
 
-build/tsan/%.o: %.c $(SELFTEST_HEADERS)
-	@mkdir -p $(@D) && $(CC) $(SELFTEST_FLAGS) -O1 -g -fsanitize=thread -c $< -o $@
+build/selftest/%.o: %.c Makefile
+	@mkdir -p $(@D) && $(CC) $(SELFTEST_FLAGS) -MMD -MP -c $< -o $@
+
+build/tsan/%.o: %.c Makefile
+	@mkdir -p $(@D) && $(CC) $(SELFTEST_FLAGS) -O1 -g -fsanitize=thread -MMD -MP -c $< -o $@
+
+build/neon/%.o: %.c Makefile
+	@mkdir -p $(@D) && $(NEON_CC) $(SELFTEST_FLAGS) -MMD -MP -c $< -o $@
+
+build/i386/%.o: %.c Makefile
+	@mkdir -p $(@D) && $(I386_CC) $(SELFTEST_FLAGS) -MMD -MP -c $< -o $@
 
 build/function/%.o: %.c $(SELFTEST_HEADERS)
 	@mkdir -p $(@D) && $(PY) -m ziglang cc $(SELFTEST_FLAGS) -O1 -Wno-pass-failed -g -fsanitize=function \
@@ -85,12 +105,6 @@ build/pointers/csrc/%.o: csrc/%.c $(SELFTEST_HEADERS) tests/c/pointers.py
 
 build/pointers/tests/c/%.o: tests/c/%.c $(SELFTEST_HEADERS)
 	@mkdir -p $(@D) && $(PY) -m ziglang cc $(SELFTEST_FLAGS) -DFNN_CHECK_POINTERS=1 -O1 -c $< -o $@
-
-build/neon/%.o: %.c $(SELFTEST_HEADERS)
-	@mkdir -p $(@D) && $(NEON_CC) $(SELFTEST_FLAGS) -c $< -o $@
-
-build/i386/%.o: %.c $(SELFTEST_HEADERS)
-	@mkdir -p $(@D) && $(I386_CC) $(SELFTEST_FLAGS) -c $< -o $@
 
 # every kernel at every level of this machine against plain C
 selftest: $(call selftest_objects,selftest)     ## the kernels without Python
@@ -139,11 +153,12 @@ targets:                ## csrc compiles without a warning for old and other Lin
 	@echo "compiled for $(TARGETS), arm in 32 bits and MinGW's GCC"
 
 lint:
-	ruff check .
+	$(PY) -m ruff check .
 
-types:
+types: build            ## mypy, pyright, and the module against its stubs; PyTorch need not be there
 	$(PY) -m mypy
-	$(PY) -m pyright
+	$(PY) -m pyright --pythonpath $(PY)
+	$(PY) -m mypy.stubtest fastnn._kernels --mypy-config-file pyproject.toml --allowlist .ci/stubtest-allow.txt
 
 docs:                   ## the examples in docstrings and pages
 	$(PY) -m pytest -q --doctest-modules fastnn --ignore=fastnn/__main__.py
@@ -155,7 +170,7 @@ ci:
 	bash .ci/run
 
 clean:
-	rm -rf build dist *.egg-info fastnn/_kernels*.so fastnn/kernels/_kernels.c
+	rm -rf build dist *.egg-info fastnn/_kernels*.so fastnn/kernels/_kernels.c fastnn/kernels/rows.pxi
 
 .PHONY: build test laws levels selftest neon i386 tsan function targets bench guard results readme asan fuzz clang
 .PHONY: lint types docs site ci clean

@@ -1,6 +1,9 @@
-"""What setup.py says where it cannot do its work: no compiler, or an old setuptools."""
+"""What setup.py says where it cannot do its work: no compiler, no Cython, or an old setuptools; and
+that CONTRIBUTING's set-up brings what its commands need.
+"""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -15,7 +18,8 @@ OLD_SETUPTOOLS = {
     "setuptools/command/build_ext.py": "build_ext = object\n",
 }
 # takes the extension as it is, so that nothing is written beside the sources
-NO_CYTHON = {"Cython/__init__.py": "", "Cython/Build.py": "def cythonize(modules, **options):\n    return modules\n"}
+NO_CYTHON = {"Cython/__init__.py": '__version__ = "3.1.0"\n',
+             "Cython/Build.py": "def cythonize(modules, **options):\n    return modules\n"}
 
 
 def build(tmp_path, modules, **environment):
@@ -31,11 +35,33 @@ def build(tmp_path, modules, **environment):
         capture_output=True, text=True)
 
 
-def test_an_old_setuptools_is_named_with_what_to_install(tmp_path):
-    done = build(tmp_path, OLD_SETUPTOOLS)
+@pytest.mark.parametrize("modules, words", [
+    (OLD_SETUPTOOLS, "setuptools >= 77, and here is 76.1.0"),
+    ({"setuptools/__init__.py": "raise ImportError\n"}, "setuptools >= 77, and here is none"),
+    ({"Cython/__init__.py": "raise ImportError\n"}, "Cython >= 3.1, and here is none"),
+    ({"Cython/__init__.py": '__version__ = "3.0.12"\n'}, "Cython >= 3.1, and here is 3.0.12")],
+    ids=["old setuptools", "no setuptools", "no Cython", "old Cython"])
+def test_what_a_build_lacks_is_named_in_a_line_with_what_to_install(tmp_path, modules, words):
+    done = build(tmp_path, modules)
     assert done.returncode == 1
-    assert "setup.py needs setuptools >= 77, and here is 76.1.0" in done.stderr
-    assert "python -m pip install 'setuptools>=77' 'cython>=3.1'" in done.stderr
+    assert done.stderr.splitlines() == [f"fastnn: setup.py needs {words}: "
+                                        f"{sys.executable} -m pip install 'setuptools>=77' 'cython>=3.1'"]
+
+
+def test_what_setup_py_looks_for_is_what_pip_brings():
+    lists = (ROOT/"pyproject.toml").read_text(encoding="utf-8")
+    assert 'requires = ["setuptools>=77", "cython>=3.1"]' in lists
+    assert '(("setuptools", (77,)), ("Cython", (3, 1)))' in (ROOT/"setup.py").read_text(encoding="utf-8")
+
+
+def test_the_set_up_of_contributing_brings_what_make_calls():
+    assert '.venv/bin/pip install -e ".[dev]"' in (ROOT/"CONTRIBUTING.md").read_text(encoding="utf-8")
+    lists = (ROOT/"pyproject.toml").read_text(encoding="utf-8")
+    dev = "".join(re.findall(r"^(?:dev|test|docs) = (\[.*\])", lists, re.MULTILINE)).lower()
+    called = set(re.findall(r"\$\(PY\) -m (\w+)", (ROOT/"Makefile").read_text(encoding="utf-8")))
+    assert {"pytest", "ruff", "mypy", "pyright"} <= called
+    # ziglang is a compiler for other systems, of 100 MB
+    assert {name for name in called - {"fastnn", "ziglang"} if f'"{name}' not in dev} == set()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="CC names no compiler there")
