@@ -36,9 +36,12 @@ import time
 import traceback
 import types
 import warnings
+from pathlib import Path
 
 import numpy as np
 import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import fastnn as nn
 

@@ -39,8 +39,9 @@ BROADCAST2(pow_tensor, a, b, r_pow(a, b))
 /* c v, also 0 infinity */
 FNN_INLINE REAL FN(or_0)(REAL c, REAL v) { return c == 0 || v == 0 ? 0 : c * v; }
 BROADCAST2(pow_tensor_slope_a, a, b, FN(or_0)(b, r_pow(a, b - 1)))
-/* p = a^b; for denormal a, whose logarithm is that of 0, it is small and not always 0 */
-BROADCAST2(pow_tensor_slope_b, a, p, p == 0 || (a == 0 && -1 < p && p < 1) ? R(0) : p * r_log(a))
+/* p = a^b. At 0^0 the slope counts as 0, as in PyTorch; for denormal a, whose logarithm is that of
+   0, p is small and not always 0. */
+BROADCAST2(pow_tensor_slope_b, a, p, p == 0 || (a == 0 && -1 <= p && p <= 1) ? R(0) : p * r_log(a))
 
 FNN_INLINE REAL FN(remainder_of)(REAL a, REAL b)    /* fmod has the sign of a; the remainder has the
                                                        sign of b */

@@ -96,7 +96,8 @@ def pow_tensor_backward(dy, saved):
         power = np.power(a, b - 1)
         slope_a = np.where((b == 0) | (power == 0), 0, b * power)
         y = np.power(a, b)
-        slope_b = np.where(y == 0, 0, y * np.log(a))
+        # at 0^0, the one b >= 0 where 0^b jumps, 0 too
+        slope_b = np.where((y == 0) | ((a == 0) & (y == 1)), 0, y * np.log(a))
     return sum_to(dy * slope_a, shape(a)), sum_to(dy * slope_b, shape(b))
 
 

@@ -55,6 +55,7 @@ def test_slopes_at_special_points(backend):
         assert gradients(lambda x: x**1, [0.0, 5.0]) == [[1, 1]]
         assert gradients(lambda x: x**2, [0.0]) == [[0]]
         assert gradients(F.pow, [0.0, 2.0], [0.0, 0.0])[0] == [0, 0]
+        assert gradients(F.pow, [0.0, -0.0], [0.0, -0.0])[1] == [0, 0]      # as in PyTorch
         assert gradients(F.pow, [0.0], [2.0]) == [[0], [0]]                 # 0^b is 0 for all b > 0
         assert gradients(F.sqrt, [0.0]) == [[np.inf]]
 
