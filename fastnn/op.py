@@ -181,6 +181,10 @@ REPLACED: set[str] = set()
 # For ops with `places`: the backward that runs -> places.
 PLACES: dict[Callable[..., Any], Callable[..., Any]] = {}
 
+# What few need and is loaded late: "slopes" -> the rules in ops/slopes.py, for autograd/twice.py,
+# which does not import ops. ops/__init__.py fills it in.
+LATE: dict[str, Callable[[], Any]] = {}
+
 
 def takes(function: Callable[..., Any] | None, name: str) -> bool:
     """Whether `function` has an argument of this name."""

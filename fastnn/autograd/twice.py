@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import GraphError, ShapeError
-from ..op import ACTIVE, OPS, Op
+from ..op import ACTIVE, LATE, OPS, Op
 from . import hooks, modes, tape, writes
 from .accumulate import shape_and_dtype
 
@@ -62,7 +62,10 @@ class Rules:
     functions: Any = None
 
 
-load: Callable[[], Rules] = Rules       # ops/__init__.py hands over what loads ops/slopes.py
+def load() -> Rules:
+    """The rules in ops/slopes.py, loaded when first wanted."""
+    rules: Rules = LATE["slopes"]()
+    return rules
 
 
 # ---- the walk ------------------------------------------------------------------------------------
@@ -225,6 +228,16 @@ def _lifted(node: tape.Node, results: Mapping[int, int]) -> list[Any]:
     return saved
 
 
+def _saved_inputs(node: tape.Node, places: Mapping[int, int]) -> list[Any]:
+    """For each input what forward saved of it: mostly its array. places: see Rules.inputs."""
+    saved: list[Any] = [None] * len(node.parents)
+    for i, a in enumerate(node.saved):
+        place = places.get(i, -1) if places else i
+        if 0 <= place < len(saved):
+            saved[place] = a
+    return saved
+
+
 def _alias(a: np.ndarray, parent: Any) -> Tensor:
     """A tensor over `a` that passes its gradient on to `parent`, if there is one."""
     t = tape.Tensor(a)
@@ -241,11 +254,7 @@ def _passed_on(dy: np.ndarray, saved: Any) -> tuple[np.ndarray]:
 def _composed(function: Callable[..., Any], node: tape.Node, places: Mapping[int, int], dy: dict[int, Tensor],
               needs: Sequence[bool]) -> list[Tensor | None]:
     """Through the op as a composition: a walk that ends at its inputs."""
-    saved: list[Any] = [None] * len(node.parents)
-    for i, a in enumerate(node.saved):
-        place = places.get(i, -1 if places and i > 0 else i)
-        if 0 <= place < len(saved):
-            saved[place] = a
+    saved = _saved_inputs(node, places)
     inputs: list[Any] = []
     for a, parent in zip(saved, node.parents):
         if isinstance(a, np.ndarray):
@@ -268,8 +277,7 @@ def _linear(op: Op, attrs: dict[str, Any], node: tape.Node, dy: dict[int, Tensor
     product = op.name in load().products
     values: list[Any] = []
     factors = []
-    for i, parent in enumerate(node.parents):
-        a: Any = node.saved[i] if i < len(node.saved) else None
+    for i, (a, parent) in enumerate(zip(_saved_inputs(node, load().inputs.get(op.name, {})), node.parents)):
         if product:
             if i < 2 and isinstance(a, np.ndarray):
                 factors.append(i)

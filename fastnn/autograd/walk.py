@@ -19,7 +19,7 @@ import numpy as np
 from ..errors import GraphError, NonFiniteError, ShapeError
 from ..guard import FOREIGN, explain
 from ..op import PLACES
-from . import modes, tape, twice
+from . import modes, tape
 from .accumulate import join, join_at, join_leaf, shape_and_dtype
 from .hooks import run_hooks, run_leaf_hooks
 
@@ -96,7 +96,7 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
     GraphError
         An input was not used, an output has no history, or the graph was used and freed before.
         With create_graph also where an op has no gradient on the tape: recurrent layers, cumprod,
-        prod, attention with dropout, writes, and functions of your own.
+        prod, scatter_reduce, attention with dropout, writes, and functions of your own.
     ShapeError
         An output is not a scalar and has no upstream gradient, or one of another shape.
 
@@ -115,6 +115,7 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
             grad_outputs = [grad_outputs]
         found: list[Any]
         if create_graph:
+            from . import twice  # few need it, and it costs import time
             given = [None] * len(outs) if grad_outputs is None else list(grad_outputs)
             found = twice.gradients(outs, [_upstream_on_tape(t, g) for t, g in zip(outs, given)], ins)
         else:

@@ -369,7 +369,7 @@ def select_scatter(input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     n = input.shape[d]
     if not -n <= index < n:
         raise RangeError(who="select_scatter", expected=f"{-n} <= index < {n}", got=index)
-    key = (*[slice(None)] * d, int(index))
+    key: tuple[Any, ...] = (*[slice(None)] * d, int(index))
     return window("select_scatter", input, src, numbers(input)[key])
 
 

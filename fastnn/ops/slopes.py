@@ -420,7 +420,9 @@ RESULTS = {name: FIRST for name in ("exp", "expm1", "sqrt", "relu", "sigmoid", "
 RESULTS |= {"logsumexp": SECOND, "norm": SECOND, "conv2d_relu": FOURTH, "linear_relu": FOURTH, "div": {2: 0}}
 
 # Where inputs stand, if not at their own places: slot i of `saved` is this input
-INPUTS = {name: {3: 1, 4: 2} for name in ("layer_norm", "rms_norm", "group_norm", "batch_norm", "batch_norm_relu")}
+INPUTS = {name: {0: 0, 3: 1, 4: 2} for name in ("layer_norm", "rms_norm", "group_norm", "batch_norm",
+                                                "batch_norm_relu")}
+INPUTS["put"] = {0: 1}
 
 COMPOSED: dict[str, Callable[..., Any]] = {
     "silu": silu, "gelu_tanh": gelu_tanh, "mish": mish, "var": var, "std": std,

@@ -98,8 +98,8 @@ def definition_gradient_is_the_derivative(op: Op, sample: Sample, dtype: Any = n
     try:
         errors = op_gradcheck(op.ref_forward, op.ref_backward, sample.cast(np.float64), dict(sample.attrs),
                               sample.rng(), _differentiable(op), names=op.inputs)
-    except AssertionError as error:
-        raise AssertionError(f"{op.name}[{sample.name}]: {error}") from None
+    except AssertionError as vacuous:
+        raise AssertionError(f"{op.name}[{sample.name}]: {vacuous}") from None
     for k, error in errors.items():
         _hold(error < 1e-6, op, sample, f"the gradient of {op.inputs[k]} is off by {error:.1e}")
     return max(errors.values(), default=0.0) / 1e-6

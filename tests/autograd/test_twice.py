@@ -13,7 +13,7 @@ from fastnn.op import OPS
 
 LARGE = 3000                        # elements: the law's numeric slope needs no larger samples
 # what has no gradient on the tape, and says so
-REFUSED = {"cumprod", "prod", "gru", "gru_cell", "lstm", "lstm_cell", "rnn", "rnn_cell"}
+REFUSED = {"cumprod", "prod", "gru", "gru_cell", "lstm", "lstm_cell", "rnn", "rnn_cell", "scatter_reduce"}
 
 
 def calls():
