@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from numpy import finfo, iinfo
 
-from . import autograd, creation, errors, functional, init, optim
+from . import autograd, creation, errors, functional, init, layers, optim
 from . import methods as _methods
 from . import moved as _moved
 from .about import __version__, show_config
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .training import History, evaluate, fit, predict
 
 _moved.watch()
+_moved.answer_for(autograd, creation, functional, init, layers, optim.clip, optim.lr_scheduler)
 _methods.connect(functional, creation, init)        # the methods of Tensor call these
 
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
@@ -58,7 +59,7 @@ _LAZY: dict[str, tuple[str, str | None]] = {
 
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
-        raise AttributeError(f"module 'fastnn' has no attribute {name!r}{_near(name)}", name=name, obj=None)
+        raise _moved.missing(__name__, name)
     module, attribute = _LAZY[name]
     found = _import_module(module, __name__)
     globals()[name] = value = found if attribute is None else getattr(found, attribute)
@@ -67,17 +68,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY})
-
-
-def _near(name: str) -> str:
-    """For an error: where a name that is not here may be, in capitals or not."""
-    from difflib import get_close_matches
-    places = {known: f"fastnn.{known}" for known in __dir__()}
-    for room in (functional, optim, init, autograd):
-        for known, value in vars(room).items():
-            if getattr(value, "__module__", None):                  # not the modules of the room
-                places.setdefault(known, f"{room.__name__}.{known}")
-    for known in list(places):
-        places.setdefault(known.lower(), places[known])
-    near = [] if name.startswith("_") else get_close_matches(name, [k for k in places if not k.startswith("_")], 1)
-    return f". Did you mean {places[near[0]]}?" if near else ""

@@ -9,6 +9,9 @@ becomes the layer's path in the model.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 __all__ = ["DTypeError", "FastnnError", "FileError", "GraphError", "NonFiniteError", "RangeError", "ShapeError"]
 
 
@@ -67,6 +70,35 @@ class DTypeError(FastnnError, TypeError):
 
 class RangeError(FastnnError, ValueError):
     """A value outside its range: a label, a probability, an attribute."""
+
+
+class AttributeMistake(FastnnError, AttributeError):
+    """An attribute that is not there. What may be meant is looked for when the text is wanted, so
+    that hasattr() stays cheap.
+    """
+
+    def __init__(self, message: str = "", *, who: str = "", find: Callable[[], str] = str):
+        super().__init__(message, who=who)
+        self._find: Callable[[], str] | None = find
+
+    @property
+    def hint(self) -> str:
+        """What may be meant; `find` says it."""
+        if self._find is not None:
+            self._hint, self._find = self._find(), None
+        return self._hint
+
+    @hint.setter
+    def hint(self, text: str) -> None:
+        self._hint, self._find = text, None
+
+    def __reduce__(self) -> Any:
+        self.hint = self.hint               # a function that searches cannot be pickled
+        return super().__reduce__()
+
+
+class ImportMistake(RangeError, ImportError):
+    """A name that cannot be imported: `from fastnn import Dense`."""
 
 
 class FileError(FastnnError, ValueError):

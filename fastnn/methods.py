@@ -11,6 +11,7 @@ import numpy as np
 
 from .autograd import is_grad_enabled
 from .device import on_cpu
+from .errors import AttributeMistake
 from .moved import moved_names
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ class TensorMethods:
     """Mixed into Tensor; knows no mathematics."""
 
     __slots__ = ()
+
+    def __dir__(self) -> list[str]:
+        return [name for name in super().__dir__() if not isinstance(vars(TensorMethods).get(name), Absent)]
 
     # ---- arithmetic ------------------------------------------------------------------------------
     def __add__(self: Any, other: Any) -> Tensor: return F.add(self, other)
@@ -446,12 +450,43 @@ THE_FUNCTIONS = """
 """
 
 
+# Names that other libraries' tensors have, and this one has not: see `Absent`.
+ABSENT = """
+    append apply_ as_numpy as_strided asnumpy astype bfloat16 cdouble cfloat cholesky conj copy corrcoef
+    cov det dot_product fill half histc imag inverse is_complex is_cpu is_pinned is_quantized
+    is_sparse kthvalue len length lstsq map_ matrix_exp matrix_power median mode pin_memory pinverse
+    plot qr quantile real record_stream register_backward_hook resize_ resize_as_ set_ share_memory_
+    slogdet solve squeeze_ step stft storage sum_ svd swapaxes_ swapdims_ t_ to_dense to_numpy to_sparse
+    transpose_ type unsqueeze_ untyped_storage zero_grad
+"""
+
+
+class Absent:
+    """What a tensor has under such a name: an AttributeError that says what to use.
+
+    A __getattr__ would say it of any name, but slow every look at an attribute down fourfold.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __get__(self, obj: Any, cls: Any = None) -> Any:
+        def find() -> str:
+            from .names import advice_about
+            return advice_about(cls if obj is None else obj, self.name)
+        raise AttributeMistake(f"Tensor has no attribute {self.name!r}", find=find)
+
+
 def connect(functions: Any, creation: Any, init: Any) -> None:
     """The functions exist. Called once, by fastnn/__init__.py."""
     global F, C, I
     F, C, I = functions, creation, init
     for name in THE_FUNCTIONS.split():
         setattr(TensorMethods, name, getattr(functions, name))
+    for name in ABSENT.split():
+        setattr(TensorMethods, name, Absent(name))
 
 
 _COMPARED = (bool, int, float, np.generic, np.ndarray)

@@ -12,8 +12,11 @@ import sys
 import warnings
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
+from opcode import opmap
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
+
+from .errors import AttributeMistake, FastnnError, ImportMistake
 
 if TYPE_CHECKING:
     from importlib.abc import Loader, MetaPathFinder
@@ -21,7 +24,7 @@ else:
     # importlib.abc loads what takes 5 ms: tempfile, shutil, bz2, ...
     Loader = MetaPathFinder = object
 
-__all__ = ["GONE", "MODULES", "NAMES", "moved_names", "watch"]
+__all__ = ["GONE", "MODULES", "NAMES", "answer_for", "missing", "moved_names", "watch"]
 
 _BENCH = ("bars", "ladder", "levels", "libraries", "limits", "memory", "networks", "onnx_graphs", "overhead", "race",
           "results", "scaling", "sweep", "torch_ops", "workloads")
@@ -221,5 +224,30 @@ def moved_names(module: str) -> Callable[[str], Any]:
         if old in GONE:
             # `from module import name` tells no more than that it failed
             _warn(GONE[old], FutureWarning)
-        raise AttributeError(GONE.get(old, f"module {module!r} has no attribute {name!r}"))
+            raise AttributeError(GONE[old])
+        raise missing(module, name)
     return find
+
+
+def missing(module: str, name: str) -> FastnnError:
+    """The error for `module.name`, or for `from module import name`, to be raised by the module's
+    __getattr__.
+    """
+    def find() -> str:
+        from .names import advice
+        return advice(name, module)
+
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_code.co_name in ("__getattr__", "find"):
+        frame = frame.f_back
+    if frame is not None and frame.f_code.co_code[frame.f_lasti] == opmap["IMPORT_FROM"]:
+        return ImportMistake(f"cannot import name {name!r} from {module!r}", hint=find())
+    return AttributeMistake(f"module {module!r} has no attribute {name!r}", find=find)
+
+
+def answer_for(*modules: ModuleType) -> None:
+    """Give these modules, which have lost no names, a `__getattr__` that says what is near. Here,
+    so that type checkers know what is in them and what is not.
+    """
+    for module in modules:
+        vars(module).setdefault("__getattr__", moved_names(module.__name__))

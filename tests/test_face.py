@@ -26,15 +26,15 @@ def test_an_import_loads_no_more_than_it_needs():
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(told.stdout.split())
     later = ("bench", "cli", "data", "io", "models", "report", "testing", "training", "viz")
-    slow = {"numpy.random", "difflib", "importlib.abc", "tempfile", "shutil", "zlib"}
+    slow = {"numpy.random", "difflib", "importlib.abc", "tempfile", "shutil", "zlib", "fastnn.names"}
     assert "fastnn.layers" in loaded and not loaded & {*slow, *[f"fastnn.{room}" for room in later]}
 
 
 @pytest.mark.parametrize("name, place", [
-    ("Linaer", "fastnn.Linear"), ("batchnorm2d", "fastnn.BatchNorm2d"), ("optimm", "fastnn.optim"),
-    ("cros_entropy", "fastnn.cross_entropy"), ("conv2", "fastnn.conv2d"),
-    ("Adam", "fastnn.optim.Adam"), ("adam", "fastnn.optim.Adam"), ("xavier_uniform", "fastnn.init.xavier_uniform_"),
-    ("detect_anomaly", "fastnn.autograd.detect_anomaly"), ("usekernel", "fastnn.use_kernel")])
+    ("Linaer", "nn.Linear"), ("batchnorm2d", "nn.BatchNorm2d"), ("optimm", "nn.optim"),
+    ("cros_entropy", "nn.cross_entropy"), ("conv2", "nn.conv2d"),
+    ("Adam", "nn.optim.Adam"), ("adam", "nn.optim.Adam"), ("xavier_uniform", "nn.init.xavier_uniform_"),
+    ("detect_anomaly", "nn.autograd.detect_anomaly"), ("usekernel", "nn.use_kernel")])
 def test_a_missing_name_says_what_is_near(name, place):
     with pytest.raises(AttributeError, match=rf"^module 'fastnn' has no attribute '{name}'\. Did you mean {place}\?$"):
         getattr(nn, name)

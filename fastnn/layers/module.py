@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..device import destination, on_cpu
-from ..errors import DTypeError, FastnnError, RangeError, ShapeError
+from ..errors import AttributeMistake, DTypeError, FastnnError, RangeError, ShapeError
 from ..guard import FOREIGN, NameMistake, PathMistake, guard_methods, guarded, is_ours, refusal
 from ..tensor import Parameter, Tensor, array_of, tensor
 
@@ -212,7 +212,10 @@ class Module:
         self.__dict__.pop(name, None)
 
     def __getattr__(self, name: str) -> Any:        # only reached when the ordinary look-up failed
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+        def find() -> str:
+            from ..names import advice_about
+            return advice_about(self, name)
+        raise AttributeMistake(f"{type(self).__name__} has no attribute {name!r}", find=find)
 
     def __delattr__(self, name: str) -> None:
         for home in (self._parameters, self._buffers, self._modules):

@@ -1,0 +1,274 @@
+"""What a name that fastnn does not have may mean: another one, or something of another library.
+
+Imported when the text of an error about a name is wanted: hasattr() stays cheap.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
+
+from .errors import DTypeError
+
+__all__ = ["advice", "advice_about", "near", "wrong_argument"]
+
+# Where the public names are, as a user writes it; the first place wins. By text, as in the face:
+# what stands above is loaded when somebody misses a name.
+ROOMS = {"fastnn": "nn", "fastnn.functional": "nn.functional", "fastnn.optim": "nn.optim",
+         "fastnn.optim.lr_scheduler": "nn.optim.lr_scheduler", "fastnn.init": "nn.init",
+         "fastnn.optim.clip": "nn.utils",
+         "fastnn.autograd": "nn.autograd", "fastnn.data": "nn.data", "fastnn.models": "nn.models",
+         "fastnn.training": "nn.training", "fastnn.viz": "nn.viz", "fastnn.testing": "nn.testing"}
+
+# ---- what others have ----------------------------------------------------------------------------
+# Names of PyTorch's that fastnn lacks -> the way here, "" where there is none. {} is the name.
+OF_PYTORCH = {
+    "AdaptiveAvgPool3d AdaptiveMaxPool3d AvgPool3d BatchNorm3d Conv3d ConvTranspose3d Dropout3d InstanceNorm3d "
+    "MaxPool3d avg_pool3d conv3d conv_transpose3d max_pool3d": "There are the forms for 1 and 2 dimensions.",
+    "LazyLinear LazyConv1d LazyConv2d LazyBatchNorm1d LazyBatchNorm2d":
+        "Give the sizes; model.summary(shape) tells those of every layer.",
+    "DataParallel DistributedDataParallel distributed": "One process computes, on all cores: nn.set_num_threads(n).",
+    "SyncBatchNorm": "nn.BatchNorm2d is the same in one process.",
+    "ParameterList": "Assign the parameters one by one: self.register_parameter(f'p{i}', p).",
+    "ParameterDict": "Assign the parameters one by one: self.register_parameter(name, p).",
+    "fft stft istft": "Use np.fft on x.numpy(); gradients do not flow through it.",
+    "linalg svd qr eig cholesky det slogdet inverse pinverse lstsq matrix_power matrix_rank matrix_exp solve":
+        "Use np.linalg on x.numpy(); gradients do not flow through it.",
+    "complex complex64 complex128 cfloat cdouble real imag conj view_as_real view_as_complex":
+        "Tensors hold real numbers: keep the two parts as two tensors.",
+    "float16 half bfloat16 chalf": "Tensors are float32 or float64: x.float().",
+    "median quantile kthvalue mode histc histogram cov corrcoef searchsorted bucketize":
+        "Use np.{} on x.numpy(), where NumPy has it; no gradient flows through it.",
+    "autocast amp GradScaler": "Everything is float32: leave it out.",
+    "compile jit": "Layers are compiled already: leave it out.",
+    "vmap func": "Write the batch dimension out: functions take it.",
+    "distributions": "Use np.random, or nn.randn, nn.rand, nn.bernoulli.",
+    "sparse quantization ao fx onnx hub export": "",
+    "multiprocessing profiler": "Use Python's own module of that kind.",
+    "set_default_dtype get_default_dtype set_default_tensor_type": "Give dtype=, or convert: model.double().",
+    "set_default_device get_default_device": "There is the CPU alone: leave it out.",
+    "get_rng_state set_rng_state": "nn.seed(0) begins all streams anew.",
+    "use_deterministic_algorithms": "Results are the same in every run and for any number of threads: leave it out.",
+    "set_printoptions": "Use np.set_printoptions and print(x.numpy()).",
+    "Generator": "nn.seed(0) begins all streams anew; a DataLoader takes seed=.",
+    "FloatTensor DoubleTensor LongTensor IntTensor BoolTensor ByteTensor":
+        "Use nn.tensor(data, dtype='float32'), 'float64', 'int64', ...",
+    "Size": "A shape is a tuple: x.shape == (2, 3).",
+    "Variable": "A tensor has its gradient itself: nn.tensor(data, requires_grad=True).",
+    "set_detect_anomaly": "Use `with nn.autograd.detect_anomaly():`.",
+    "gradgradcheck": "nn.testing.gradcheck checks first derivatives.",
+    "broadcast_shapes result_type promote_types": "Use np.{}.",
+    "get_worker_info IterableDataset BatchSampler": "nn.fit takes any iterable of batches.",
+    "register_backward_hook register_full_backward_hook register_full_backward_pre_hook":
+        "Hook the tensor: y.register_hook(f).",
+    "share_memory share_memory_ pin_memory is_pinned record_stream": "There is the CPU alone: leave it out.",
+    "get_parameter": "Use dict(model.named_parameters())[path].",
+    "get_buffer": "Use dict(model.named_buffers())[path].",
+    "to_empty": "Layers are made with their weights: leave it out.",
+    "squeeze_ unsqueeze_ t_ transpose_ swapaxes_ swapdims_": "Use x = x.{_}(...), which copies nothing.",
+    "resize_ resize_as_ set_ as_strided": "Use x.reshape(...).",
+    "type": "Use x.dtype, x.to('float64'), x.float(), x.long().",
+    "storage untyped_storage": "The memory is x.data, a NumPy array.",
+    "is_cpu": "Always: there is the CPU alone.",
+    "is_sparse is_quantized to_sparse to_dense": "All tensors are dense.",
+    "is_complex": "Never: tensors hold real numbers.",
+    "apply_ map_": "Use nn.tensor(np.vectorize(f)(x.numpy())), or a function of nn.",
+    "channels_last contiguous_format preserve_format": "Images are (N, C, H, W): leave it out.",
+    "ASGD Adadelta Adafactor Adagrad Adamax LBFGS Muon NAdam RAdam RMSprop Rprop SparseAdam":
+        "There are nn.optim.Adam, AdamW and SGD; fastnn/optim/rule.py shows how one is written.",
+    "ChainedScheduler ConstantLR CosineAnnealingWarmRestarts CyclicLR ExponentialLR LambdaLR LinearLR MultiStepLR "
+    "MultiplicativeLR OneCycleLR PolynomialLR ReduceLROnPlateau SequentialLR":
+        "Set it yourself: optimizer.param_groups[0]['lr'] = lr.",
+    "Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer":
+        "nn.MultiheadAttention, nn.LayerNorm and nn.Linear make one, as in fastnn/models/language/gpt2.py.",
+    "ConcatDataset": "Join the arrays: nn.data.TensorDataset(np.concatenate([x1, x2]), np.concatenate([y1, y2])).",
+    "AlphaDropout CTCLoss FractionalMaxPool2d MaxUnpool2d ctc_loss grid_sample gumbel_softmax": "",
+}
+# Names of Keras, NumPy, scikit-learn and others, and names that people expect -> what there is.
+OF_OTHERS = {
+    "Dense": "Keras's Dense is nn.Linear(in_features, out_features).",
+    "Input InputLayer": "The input needs no layer: the first one takes its size, nn.Linear(784, 10).",
+    "Conv2DTranspose": "Keras's Conv2DTranspose is nn.ConvTranspose2d(in_channels, out_channels, kernel_size).",
+    "MaxPooling2D MaxPooling1D AveragePooling2D": "Keras's {} is nn.MaxPool2d, nn.MaxPool1d or nn.AvgPool2d.",
+    "GlobalAveragePooling2D": "Use nn.AdaptiveAvgPool2d(1) and nn.Flatten().",
+    "BatchNormalization": "Keras's BatchNormalization is nn.BatchNorm2d(channels), or nn.BatchNorm1d(features).",
+    "LayerNormalization": "Keras's LayerNormalization is nn.LayerNorm(features).",
+    "Activation": "Use the layer of its name: nn.ReLU(), nn.Tanh(), nn.Sigmoid().",
+    "Model": "The base of models is nn.Module; layers in a row are nn.Sequential(...).",
+    "EarlyStopping": "Use nn.fit(..., patience=5, restore_best=True).",
+    "ModelCheckpoint": "Use nn.fit(..., checkpoint='run.npz').",
+    "TensorBoard SummaryWriter": "nn.fit returns a History: history.plot(), history['loss'].",
+    "to_categorical": "Use nn.one_hot(labels, classes); cross_entropy takes the labels as they are.",
+    "train_test_split": "Use nn.data.random_split(dataset, [0.8, 0.2]).",
+    "MNIST FashionMNIST CIFAR10 CIFAR100 load_mnist load_digits ImageFolder datasets":
+        "The digits that come with fastnn are nn.data.digits('train'); other data goes in as arrays, "
+        "nn.data.TensorDataset(x, y).",
+    "transforms Compose ToTensor Normalize": "Pictures go in as arrays: x = images.astype('float32') / 255.",
+    "array asarray_chkfinite": "Use nn.tensor(data).",
+    "loss criterion": "Use a layer, nn.CrossEntropyLoss(), or a function, nn.functional.cross_entropy.",
+    "BatchNorm": "Use nn.BatchNorm1d for (N, C), nn.BatchNorm2d for images (N, C, H, W).",
+    "Conv": "Use nn.Conv1d for sequences, nn.Conv2d for images.",
+    "nn torch": "fastnn is itself what torch.nn is: nn.Linear, nn.functional.",
+    "F": "Write `import fastnn.functional as F`.",
+    "random": "Use nn.rand, nn.randn, nn.randint; nn.seed(0) begins the streams.",
+    "version": "Use nn.__version__.",
+    "plot": "History draws itself, history.plot(); more is in nn.viz.",
+}
+# ... of a model, and of a tensor.
+OF_MODELS = {
+    "fit": "Use nn.fit(model, (x, y)).",
+    "evaluate": "Use nn.evaluate(model, (x, y)).",
+    "predict": "Use nn.predict(model, x), or model(x).",
+    "save": "Use nn.save(model.state_dict(), 'model.npz').",
+    "load": "Use model.load_state_dict(nn.load('model.npz')).",
+    "backward": "Call it on the loss: loss.backward().",
+    "compile": "The optimiser and the loss go to nn.fit(model, data, optimizer=..., loss=...).",
+    "weights get_weights": "Use model.state_dict(), or model.parameters().",
+    "set_weights": "Use model.load_state_dict(state).",
+    "layers": "Use model.children(), or dict(model.named_modules()).",
+    "step": "Call it on the optimiser: optimizer.step().",
+    "grad": "A gradient is a parameter's: layer.weight.grad.",
+    "shape": "A layer has no shape; its weight has: layer.weight.shape.",
+    "device": "There is the CPU alone: leave it out.",
+    "dtype": "A parameter has one: next(model.parameters()).dtype.",
+    "add": "Use model.append(layer), of nn.Sequential.",
+}
+OF_TENSORS = {
+    "astype": "Use x.to('float64'), x.float(), x.long().",
+    "copy": "Use x.clone(); x.detach().clone() cuts the history.",
+    "length len": "Use len(x), x.numel() or x.shape.",
+    "append": "Tensors keep their size: nn.cat([x, y]).",
+    "asnumpy as_numpy to_numpy": "Use x.numpy(); x.detach().numpy() with a gradient.",
+    "fill": "Use x.fill_(value).",
+    "zero_grad": "A model and an optimiser have it; of a tensor: x.grad = None.",
+    "step": "Call it on the optimiser: optimizer.step().",
+    "dot_product": "Use x @ y.",
+    "sum_": "Use x.sum().",
+    "plot": "Use nn.viz, for images nn.viz.image_grid(x).",
+}
+# An argument as others call it -> as it is called here.
+ARGUMENTS = {
+    "learning_rate": "lr", "alpha": "lr", "decay": "weight_decay", "l2": "weight_decay", "beta": "momentum",
+    "n_epochs": "epochs", "num_epochs": "epochs", "epoch": "epochs", "batchsize": "batch_size", "bs": "batch_size",
+    "verbose": "progress", "validation_data": "valid", "val": "valid", "val_data": "valid", "criterion": "loss",
+    "loss_fn": "loss", "optim": "optimizer", "opt": "optimizer", "callback": "callbacks", "metric": "metrics",
+    "units": "out_features", "input_dim": "in_features", "filters": "out_channels", "channels": "out_channels",
+    "kernel": "kernel_size", "ksize": "kernel_size", "pad": "padding", "strides": "stride", "rate": "p", "prob": "p",
+    "use_bias": "bias", "axis": "dim", "dims": "dim", "keepdims": "keepdim", "pool_size": "kernel_size",
+    "seed": "generator", "class_weight": "weight", "num_channels": "num_features", "heads": "num_heads",
+    "axes": "dim", "epsilon": "eps", "max_norm": "clip_norm", "grad_clip": "clip_norm", "early_stopping": "patience",
+}
+# Arguments that belong elsewhere: (function, argument) -> where.
+ELSEWHERE = {
+    ("fit", "lr"): "Give it to the optimiser: optimizer=nn.optim.Adam(model.parameters(), lr=...).",
+    ("fit", "learning_rate"): "Give it to the optimiser: optimizer=nn.optim.Adam(model.parameters(), lr=...).",
+    ("fit", "shuffle"): "Arrays are shuffled; for more, pass a DataLoader.",
+    ("fit", "verbose"): "Did you mean progress=?",
+    ("fit", "validation_split"): "Use nn.data.random_split(dataset, [0.8, 0.2]) and valid=.",
+    ("fit", "device"): "There is the CPU alone: leave it out.",
+    ("Linear", "activation"): "An activation is a layer of its own: nn.Sequential(nn.Linear(...), nn.ReLU()).",
+    ("Conv2d", "activation"): "An activation is a layer of its own: nn.Sequential(nn.Conv2d(...), nn.ReLU()).",
+    ("Linear", "input_shape"): "The first argument is the size of the input: nn.Linear(784, 10).",
+    ("DataLoader", "num_workers"): "",
+}
+
+
+# ---- what is said --------------------------------------------------------------------------------
+def advice_about(obj: Any, name: str) -> str:
+    """The hint for `obj.name`, where obj is a layer, a model or a tensor and has no such attribute;
+    empty where nothing is near.
+    """
+    if name.startswith("_"):
+        return ""
+    of_kind = _flat(OF_TENSORS if hasattr(obj, "grad_fn") else OF_MODELS)
+    told = of_kind.get(name) or _of_another_library(name)
+    close = [] if told else near(name, [known for known in dir(obj) if not known.startswith("_")])
+    return told or (f"Did you mean {close[0]}?" if close else "")
+
+
+def wrong_argument(who: str, name: str, known: Iterable[str]) -> DTypeError:
+    """The error for who(name=...), where `known` are the names of its arguments."""
+    known = [argument for argument in known if argument != "self"]
+    hint = ELSEWHERE.get((who.rpartition(".")[2], name), "")
+    meant = ARGUMENTS.get(name)
+    if not hint:
+        close = [meant] if meant in known else near(name, known)
+        hint = f"Did you mean {close[0]}=?" if close else ""
+    return DTypeError(f"there is no argument {name!r}", who=who, expected=", ".join(known) or "none", hint=hint)
+
+
+# ---- searching -----------------------------------------------------------------------------------
+def near(name: str, known: Iterable[str], cutoff: float = 0.7) -> list[str]:
+    """Those of `known` that a name may stand for, the nearest first; capitals and `_` say little.
+    """
+    from difflib import SequenceMatcher
+    folded = _folded(name)
+    # of two that differ in capitals alone, the one that begins like the name
+    ranked = sorted(known, key=lambda k: (k[:1].isupper() != name[:1].isupper(), k))
+    exact = [k for k in ranked if _folded(k) == folded]
+    begins = [k for k in ranked if len(folded) > 2 and _folded(k).startswith(folded) and k not in exact]
+    if exact:               # CrossEntropy: the layer CrossEntropyLoss rather than cross_entropy
+        layers = [k for k in begins if k[:1].isupper()] if name[:1].isupper() and not exact[0][:1].isupper() else []
+        return [*layers[:1], *exact]
+    matcher = SequenceMatcher(b=folded)
+    found = []
+    for i, candidate in enumerate(ranked):
+        matcher.set_seq1(_folded(candidate))
+        if matcher.real_quick_ratio() > cutoff and matcher.quick_ratio() > cutoff and matcher.ratio() > cutoff:
+            found.append((-matcher.ratio(), i, candidate))
+    return [candidate for *_, candidate in sorted(found)][:3] or begins[:3]
+
+
+def advice(name: str, module: str) -> str:
+    """The hint for a name that a module of fastnn's does not have; empty where nothing is near."""
+    if name.startswith("_"):
+        return ""
+    places = _places(module)
+    if name in places:
+        return f"Did you mean {places[name]}?"
+    told = _of_another_library(name)
+    close = [] if told else near(name, [*places, *_flat(OF_OTHERS)])
+    if close and close[0] in places:
+        return f"Did you mean {places[close[0]]}?"
+    return told or (_of_another_library(close[0]) if close else "")
+
+
+def _of_another_library(name: str) -> str:
+    others, pytorch = _flat(OF_OTHERS), _flat(OF_PYTORCH)
+    if name in others:
+        return others[name]
+    if name in pytorch:
+        return f"PyTorch has it, fastnn does not. {pytorch[name]}".rstrip()
+    return ""
+
+
+def _places(module: str) -> dict[str, str]:
+    """Public name -> where a user finds it, those of `module` first."""
+    places: dict[str, str] = {}
+    known = {} if module in ROOMS else _places("fastnn")
+    for room in dict.fromkeys([module, *ROOMS]):
+        loaded = import_module(room)
+        shown = ROOMS.get(room, room)
+        for name in getattr(loaded, "__all__", None) or dir(loaded):
+            value = vars(loaded).get(name, loaded)
+            if not name.startswith("_") and (room == "fastnn" or not _is_foreign(value)):
+                places.setdefault(name, f"{shown}.{name}")
+    # what a user need not know the file of
+    return {name: known.get(name, place) if place.startswith("fastnn.") else place for name, place in places.items()}
+
+
+def _is_foreign(value: Any) -> bool:
+    """Whether a module has this from elsewhere: an imported module, a function of Python's."""
+    return type(value) is type(sys) or not str(getattr(value, "__module__", "fastnn")).startswith("fastnn")
+
+
+def _flat(table: dict[str, str]) -> dict[str, str]:
+    """One entry a name."""
+    return {name: text.replace("{_}", name.rstrip("_")).replace("{}", name)
+            for names, text in table.items() for name in names.split()}
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").lower()
