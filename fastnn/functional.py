@@ -54,4 +54,5 @@ from .ops.unfold import *
 _guard.guard_all(globals(), safe=frozenset({"add", "sub", "mul", "div", "maximum", "minimum", "remainder", "pow",
                                             "clamp", "eq", "ne", "lt", "le", "gt", "ge"}),
                  seldom=frozenset({"composed", "distance", "local_norm", "product", "scatter", "shuffle", "slices",
-                                   "sort"}))
+                                   "sort"}),
+                 once=frozenset({"cross_entropy", "losses"}))

@@ -18,15 +18,16 @@ from __future__ import annotations
 import inspect
 import operator
 import sys
+from collections.abc import Callable
 from types import FunctionType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
 from .errors import DTypeError, FastnnError, RangeError
 
 __all__ = ["FOREIGN", "IndexMistake", "NameMistake", "PathMistake", "connect", "explain", "guard_all",
-           "guard_methods", "guarded", "is_ours", "refusal", "refuse"]
+           "guard_methods", "guarded", "guarded_lightly", "is_ours", "named", "refusal", "refuse"]
 
 # What an argument of the wrong kind or size makes Python and NumPy raise; RuntimeError for more
 # dimensions than NumPy broadcasts. Not MemoryError, which says all there is to say.
@@ -38,6 +39,8 @@ FOREIGN: tuple[type[Exception], ...] = (TypeError, ValueError, AttributeError, L
 CALLS_APPLY = {"apply", "as_floats", "DTypeError"}
 # Where functions call one another: an error there names the one that was called
 COMPOSING = ("fastnn.ops.", "fastnn.creation", "fastnn.init")
+
+AnyFunction = TypeVar("AnyFunction", bound=Callable[..., Any])
 
 tensor: Any = None                      # the function: tensor.py, which stands above, hands it over
 
@@ -56,9 +59,11 @@ class PathMistake(RangeError, AttributeError):
     """Also an AttributeError, as PyTorch's."""
 
 
-def guarded(function: Any) -> Any:
-    """The function, or the `__init__` of a class, with errors of ours; same name, signature and
-    docstring.
+def guarded(function: Any, watch_names: bool = False) -> Any:
+    """The function with errors of ours; same name, signature and docstring.
+
+    watch_names: also where an argument is called by a name that it does not have. This costs a
+    call 30 ns.
     """
     code, defaults, kwdefaults = function.__code__, function.__defaults__ or (), function.__kwdefaults__ or {}
     # read here: `inspect.signature` takes 5 ms for all
@@ -73,16 +78,20 @@ def guarded(function: Any) -> Any:
     arguments += [star] if star else []
     names += [name + "=None" if name in kwdefaults else name for name in keywords]
     arguments += [f"{name}={name}" for name in keywords]
+    check = ""
     if code.co_flags & inspect.CO_VARKEYWORDS:
         names.append(f"**{next(rest)}")
         arguments.append(names[-1])
+    elif watch_names:
+        names.append("**wrong_")
+        check = "    if wrong_:\n        raise misfit_(function_.__name__, function_, (), wrong_)\n"
     call = ", ".join(arguments)
-    source = (f"def {function.__name__}({', '.join(names)}):\n"
+    source = (f"def {function.__name__}({', '.join(names)}):\n{check}"
               f"    try:\n"
               f"        return function_({call})\n"
               f"    except foreign_ as error_:\n"
               f"        return explain_(function_, error_, {call})\n")
-    space = {"function_": function, "foreign_": FOREIGN, "explain_": explain, "__name__": __name__}
+    space = {"function_": function, "foreign_": FOREIGN, "explain_": explain, "misfit_": misfit, "__name__": __name__}
     # as namedtuple and dataclass do it
     exec(compile(source, f"<guard of {function.__name__}>", "exec"), space)
     made: Any = space[function.__name__]
@@ -94,27 +103,47 @@ def guarded(function: Any) -> Any:
 
 def guarded_lightly(function: Any) -> Any:
     """The same without a function of its own signature, which takes time to compile: for what is
-    called seldom or works long.
+    called seldom or works long, and for the `__init__` of classes.
     """
     def made(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
         except FOREIGN as error:
             return explain(function, error, *args, **kwargs)
+    return like(function, made)
+
+
+def named(function: AnyFunction) -> AnyFunction:
+    """The function, or the `__init__` of a class, with an error of ours where it is called with
+    arguments that it does not have, or without some that it needs.
+    """
+    def made(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except TypeError as error:
+            assert error.__traceback__ is not None
+            if error.__traceback__.tb_next is not None:         # the function had begun
+                raise
+            raise misfit(name_of(function, args), function, args, kwargs) from None
+    return like(function, made)
+
+
+def like(function: Any, made: Any) -> Any:
+    """`made`, which looks like the function that it calls."""
     made.__name__, made.__qualname__, made.__module__ = function.__name__, function.__qualname__, function.__module__
     made.__doc__, made.__annotations__ = function.__doc__, function.__annotations__
-    # set on a function, which mypy does not expect
-    made.__wrapped__ = function                     # type: ignore[attr-defined]
+    made.__wrapped__ = function
     return made
 
 
-def guard_all(space: dict[str, Any], safe: frozenset[str] = frozenset(),
-              seldom: frozenset[str] = frozenset()) -> None:
+def guard_all(space: dict[str, Any], safe: frozenset[str] = frozenset(), seldom: frozenset[str] = frozenset(),
+              once: frozenset[str] = frozenset()) -> None:
     """Guard the functions of a module's namespace, and how its classes are made, lightly those of
     the files named in `seldom`. An alias stays an alias.
 
-    Left as they are: those named in `safe`, those with a guard inside, and those that call nothing
-    but `apply`, which has one.
+    Left as they are, so that Python speaks of a name that is no argument of theirs: those named in
+    `safe`, those with a guard inside, and those that call nothing but `apply`, which has one. But
+    not those of the files named in `once`, which are called once a step.
     """
     made: dict[Any, Any] = {}
     for name, function in list(space.items()):
@@ -122,14 +151,21 @@ def guard_all(space: dict[str, Any], safe: frozenset[str] = frozenset(),
         if name.startswith("_") or not home.startswith(("fastnn.ops.", space["__name__"])):
             continue
         if isinstance(function, type) and "__init__" in vars(function) and not issubclass(function, Exception):
-            setattr(function, "__init__", guarded(vars(function)["__init__"]))      # noqa: B010
+            guard_init(function)
         if not isinstance(function, FunctionType):
             continue
         called = {n for n in function.__code__.co_names if not n.isupper()}
-        if function.__name__ not in safe and "explain" not in called and not called <= CALLS_APPLY:
+        file = home.rpartition(".")[2]
+        if file in once or (function.__name__ not in safe and "explain" not in called and not called <= CALLS_APPLY):
             if function not in made:
-                made[function] = (guarded_lightly if home.rpartition(".")[2] in seldom else guarded)(function)
+                made[function] = (guarded_lightly(function) if file in seldom
+                                  else guarded(function, watch_names=True))
             space[name] = made[function]
+
+
+def guard_init(cls: Any) -> None:
+    """Guard how a class is made."""
+    cls.__init__ = guarded_lightly(vars(cls)["__init__"])
 
 
 def guard_methods(cls: type, *names: str) -> None:
@@ -163,14 +199,18 @@ def explain(function: Any, error: Exception, /, *args: Any, **kwargs: Any) -> An
                     if not is_ours(again):
                         raise
                     error = again
-        who = function.__name__
-        if who == "__init__":               # of the class, or of the user's that inherits from it
-            who = next(c.__name__ for c in type(args[0]).__mro__ if c.__module__.startswith("fastnn"))
-        elif function.__code__.co_varnames[:1] == ("self",):
-            who = f"{type(args[0]).__name__}.{who}"
-        raise refusal(who, error, function, args, kwargs) from error
+        raise refusal(name_of(function, args), error, function, args, kwargs) from error
     finally:
         del error                           # else its traceback, this frame and it hold each other
+
+
+def name_of(function: Any, args: tuple[Any, ...]) -> str:
+    """The function as a message names it: "softmax", "Linear", "Sequential.append"."""
+    if function.__name__ == "__init__":     # of the class, or of the user's that inherits from it
+        return next(c.__name__ for c in type(args[0]).__mro__ if c.__module__.startswith("fastnn"))
+    if function.__code__.co_varnames[:1] == ("self",):
+        return f"{type(args[0]).__name__}.{function.__name__}"
+    return str(function.__name__)
 
 
 def refuse(who: str, names: tuple[str, ...], error: Exception, arrays: Any, attrs: dict[str, Any]) -> NoReturn:
@@ -192,13 +232,50 @@ def refusal(who: str, error: Exception, function: Any, args: tuple[Any, ...], kw
     """The error about the first argument that is not as the signature says; where all are, about
     the call.
     """
-    signature = inspect.signature(function)
-    if args and next(iter(signature.parameters), "") == "self":
-        signature, args = inspect.signature(function.__get__(args[0])), args[1:]
+    whole, (signature, args) = args, without_self(function, args)
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError:
+        return misfit(who, function, whole, kwargs)
     for name, annotation, value in bound(signature, args, kwargs):
         if not is_a(value, annotation):
             return DTypeError(who=who, expected=f"{name} as {in_words(annotation)}", got=described(value))
     return about_call(who, error, str(signature).rsplit(" -> ", 1)[0].replace("'", ""), args, kwargs)
+
+
+def without_self(function: Any, args: tuple[Any, ...]) -> tuple[inspect.Signature, tuple[Any, ...]]:
+    """The signature and the arguments as the caller wrote them."""
+    signature = inspect.signature(function)
+    parameters = list(signature.parameters.values())
+    if not parameters or parameters[0].name != "self":
+        return signature, args
+    return signature.replace(parameters=parameters[1:]), args[1:]
+
+
+def misfit(who: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> FastnnError:
+    """The error about arguments that the function does not have, or that it lacks."""
+    signature, args = without_self(function, args)
+    parameters = signature.parameters
+    kinds = {p.kind for p in parameters.values()}
+    if inspect.Parameter.VAR_KEYWORD not in kinds:
+        for name in kwargs:
+            if name not in parameters:
+                from .names import wrong_argument
+                return wrong_argument(who, name, parameters)
+    places = [name for name, p in parameters.items()
+              if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    text = ", ".join(str(p.replace(annotation=p.empty)) for p in parameters.values())
+    if len(args) > len(places) and inspect.Parameter.VAR_POSITIONAL not in kinds:
+        return DTypeError(f"there are {len(args)} arguments without a name, but it takes at most {len(places)}",
+                          who=who, expected=f"({text})")
+    given = {*places[:len(args)], *kwargs}
+    lacking = [name for name, p in parameters.items()
+               if p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and name not in given]
+    if lacking:
+        verb = "argument is" if len(lacking) == 1 else "arguments are"
+        return DTypeError(f"the {verb} missing: {', '.join(lacking)}", who=who, expected=f"({text})")
+    twice = ", ".join(name for name in places[:len(args)] if name in kwargs)
+    return DTypeError(f"an argument is given twice: {twice}", who=who, expected=f"({text})")
 
 
 def about_call(who: str, error: Exception, expected: str | None, args: tuple[Any, ...],

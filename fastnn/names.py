@@ -171,7 +171,13 @@ ELSEWHERE = {
     ("Linear", "activation"): "An activation is a layer of its own: nn.Sequential(nn.Linear(...), nn.ReLU()).",
     ("Conv2d", "activation"): "An activation is a layer of its own: nn.Sequential(nn.Conv2d(...), nn.ReLU()).",
     ("Linear", "input_shape"): "The first argument is the size of the input: nn.Linear(784, 10).",
-    ("DataLoader", "num_workers"): "",
+    ("load", "map_location"): "There is the CPU alone: leave it out.",
+    ("load", "weights_only"): "A file holds numbers and no code: leave it out.",
+    ("DataLoader", "num_workers"): "A batch is one copy and needs no workers: leave it out.",
+    ("DataLoader", "pin_memory"): "There is the CPU alone: leave it out.",
+    ("DataLoader", "collate_fn"): "Use transform=, which gets a whole batch.",
+    ("DataLoader", "sampler"): "Use shuffle=True, or a nn.data.Subset in the order that you want.",
+    ("DataLoader", "generator"): "Use seed=.",
 }
 
 
@@ -190,13 +196,14 @@ def advice_about(obj: Any, name: str) -> str:
 
 def wrong_argument(who: str, name: str, known: Iterable[str]) -> DTypeError:
     """The error for who(name=...), where `known` are the names of its arguments."""
-    known = [argument for argument in known if argument != "self"]
+    known = list(known)
     hint = ELSEWHERE.get((who.rpartition(".")[2], name), "")
     meant = ARGUMENTS.get(name)
     if not hint:
         close = [meant] if meant in known else near(name, known)
         hint = f"Did you mean {close[0]}=?" if close else ""
-    return DTypeError(f"there is no argument {name!r}", who=who, expected=", ".join(known) or "none", hint=hint)
+    return DTypeError(f"there is no argument {name!r}", who=who, hint=hint,
+                      expected=None if hint else ", ".join(known) or "none")
 
 
 # ---- searching -----------------------------------------------------------------------------------

@@ -495,6 +495,7 @@ class Parameter(Tensor):
         self._version = given._version
 
 
+@guard.named
 def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, *, device: Any = None) -> Tensor:
     """A tensor from anything array-like; an array is wrapped without a copy where its type allows.
 

@@ -1,5 +1,6 @@
 """What a missing name says: what is near, and what another library calls by that name."""
 
+import inspect
 import pickle
 import re
 
@@ -113,3 +114,93 @@ def test_what_is_offered_instead_is_here(table):
 
 def test_no_text_is_longer_than_a_message_may_be():
     assert all(len(text) < 140 and text[-1:] in (".", "?", "") for table in TABLES.values() for text in table.values())
+
+
+# ---- names of arguments --------------------------------------------------------------------------
+ROOMS = (nn.functional, nn.creation, nn.init, nn.layers, nn.optim, nn.optim.lr_scheduler, nn.utils)
+TOOLS = (nn.fit, nn.evaluate, nn.predict, nn.summary, nn.load, nn.save, nn.data.DataLoader, nn.data.random_split,
+         nn.tensor)
+# Called most often, and so without a guard that looks at names: Python speaks of them.
+QUICK = set("""
+    abs add broadcast_to ceil clamp clone cos div dropout elu embedding eq erf exp expand expm1 flatten
+    floor ge gelu getitem greater gt hardsigmoid hardswish hardtanh layer_norm le leaky_relu less linear
+    linear_relu log log10 log1p log2 logsigmoid lt masked_fill maximum minimum mish mul ne neg permute
+    pow reciprocal relu relu6 remainder reshape rms_norm round selu sigmoid sign silu sin softplus
+    softsign sqrt sub tanh transpose trunc where
+""".split())
+BASES = (nn.Module, nn.optim.Rule, nn.optim.Optimizer, nn.layers.module.RemovableHandle, nn.chain)
+
+
+def callables():
+    """(name, function or class, its parameters) of what a user calls with arguments by name."""
+    found = {}
+    for room in ROOMS:
+        for name in getattr(room, "__all__", dir(room)):
+            value = getattr(room, name)
+            if not name.startswith("_") and callable(value) and getattr(value, "__module__", "").startswith("fastnn."):
+                found.setdefault(id(value), (name, value))
+    for name, value in [*found.values(), *[(value.__name__, value) for value in TOOLS]]:
+        if isinstance(value, type) and (issubclass(value, Exception) or "__init__" not in vars(value)):
+            continue
+        parameters = [p for p in inspect.signature(value).parameters.values() if p.kind in (
+            p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)]
+        if any(len(p.name) > 1 for p in parameters) and value not in BASES:
+            yield name, value, parameters
+
+
+def call_misspelt(value, parameters):
+    """The argument with the longest name, how it is misspelt, and the call, with None for what is
+    needed.
+    """
+    needed = [None for p in parameters if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+    meant = max([p.name for p in parameters], key=len)
+    return meant, meant + "z", lambda: value(*needed, **{meant + "z": None})
+
+
+@pytest.mark.parametrize("name, value, parameters", [pytest.param(*each, id=each[0]) for each in callables()])
+def test_a_misspelt_argument_is_told_with_the_right_one(name, value, parameters):
+    meant, wrong, call = call_misspelt(value, parameters)
+    if value.__name__ in QUICK:
+        with pytest.raises(TypeError, match=f"unexpected keyword argument '{wrong}'"):
+            call()
+        return
+    with pytest.raises(nn.DTypeError) as caught:
+        call()
+    told = str(caught.value)
+    assert told == f"{value.__name__}: there is no argument '{wrong}'. Did you mean {meant}=?", name
+
+
+@pytest.mark.parametrize("call, told", [
+    (lambda: nn.Linear(3), "Linear: the argument is missing: out_features, expected (in_features, out_features, "),
+    (lambda: nn.Linear(3, 2, True, 5), "Linear: there are 4 arguments without a name, but it takes at most 3, "),
+    (lambda: nn.Linear(3, 2, out_features=2), "Linear: an argument is given twice: out_features, "),
+    (lambda: nn.fit(), "fit: the arguments are missing: model, train, "),
+    (lambda: nn.optim.Adam([nn.Parameter([1.0])], learning_rate=0.1),
+     "Adam: there is no argument 'learning_rate'. Did you mean lr=?"),
+    (lambda: nn.Linear(3, 2, activation="relu"), "Linear: there is no argument 'activation'. An activation is a "),
+    (lambda: nn.ones(2).sum(xyzzy=1), "sum: there is no argument 'xyzzy', expected input, dim, keepdim, dtype"),
+    (lambda: nn.Sequential(nn.ReLU(), name="x"), "Sequential: there is no argument 'name', expected modules")])
+def test_a_call_that_does_not_fit_is_told(call, told):
+    with pytest.raises(nn.DTypeError) as caught:
+        call()
+    assert str(caught.value).startswith(told)
+
+
+def test_a_mistake_inside_a_function_of_the_user_s_is_no_mistake_of_the_call():
+    def loss(output, target):
+        return nn.functional.cross_entropy(output, target, nothing_such=1)
+    with pytest.raises(nn.DTypeError, match="cross_entropy: there is no argument 'nothing_such'"):
+        nn.fit(nn.Linear(1, 2), (nn.zeros(2, 1), nn.zeros(2, dtype="int64")), loss=loss, progress=False)
+
+    def other(output):
+        return output.sum()
+    with pytest.raises(TypeError, match=r"other\(\) takes 1 positional argument but 2 were given") as caught:
+        nn.fit(nn.Linear(1, 2), (nn.zeros(2, 1), nn.zeros(2, dtype="int64")), loss=other, progress=False)
+    assert not isinstance(caught.value, nn.FastnnError)
+
+
+def test_what_belongs_elsewhere_is_no_argument_here():
+    rooms = {"fit": nn.fit, "load": nn.load, "DataLoader": nn.data.DataLoader, "Linear": nn.Linear,
+             "Conv2d": nn.Conv2d}
+    for (who, argument), text in names.ELSEWHERE.items():
+        assert argument not in inspect.signature(rooms[who]).parameters and text

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..arrays import empty
 from ..errors import DTypeError, ShapeError
-from ..guard import guard_methods
+from ..guard import guard_methods, named
 from ..moved import moved_names
 from ..tensor import Tensor, array_of, tensor
 
@@ -90,6 +90,7 @@ class TensorDataset(Dataset):
     ((1, 8, 8), 3)
     """
 
+    @named
     def __init__(self, *tensors: Any):
         self.tensors = tuple(t if isinstance(t, Tensor) else tensor(t) for t in tensors)
         if not self.tensors:

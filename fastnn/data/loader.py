@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, RangeError
+from ..guard import named
 from ..tensor import Tensor, tensor
 from .dataset import fetch, permutation, philox
 
@@ -89,6 +90,7 @@ class DataLoader:
     (4, 1, 8, 8)
     """
 
+    @named
     def __init__(self, dataset: Any, batch_size: int = 1, shuffle: bool = False, *, drop_last: bool = False,
                  seed: int = 0, transform: Transform | None = None):
         if isinstance(dataset, type):

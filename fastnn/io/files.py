@@ -37,6 +37,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import DTypeError, FileError
+from ..guard import named
 from .atomic import atomic_write, check_folder
 from .tree import Malformed, flatten, unflatten
 
@@ -45,6 +46,7 @@ __all__ = ["check_path", "load", "save"]
 Path = str | os.PathLike[str]
 
 
+@named
 def save(state: Mapping[str, Any], path: Path) -> None:
     """Write a state to a `.npz` or `.safetensors` file, entirely or not at all.
 
@@ -92,6 +94,7 @@ def save(state: Mapping[str, Any], path: Path) -> None:
         form.write(file, tree, arrays)
 
 
+@named
 def load(path: Path) -> dict[str, Any]:
     """Read what `save` wrote, with NumPy arrays in the place of arrays and Tensors.
 

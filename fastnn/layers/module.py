@@ -13,7 +13,7 @@ import numpy as np
 
 from ..device import destination, on_cpu
 from ..errors import AttributeMistake, DTypeError, FastnnError, RangeError, ShapeError
-from ..guard import FOREIGN, NameMistake, PathMistake, guard_methods, guarded, is_ours, refusal
+from ..guard import FOREIGN, NameMistake, PathMistake, guard_methods, guarded_lightly, is_ours, refusal
 from ..tensor import Parameter, Tensor, array_of, tensor
 
 __all__ = ["LoadReport", "Module", "RemovableHandle"]
@@ -110,8 +110,8 @@ class Module:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if is_of_fastnn(cls) and "__init__" in cls.__dict__:
-            # mypy calls it unsound to assign to __init__; guarded keeps its signature
-            cls.__init__ = guarded(cls.__init__)    # type: ignore[method-assign]
+            # mypy calls it unsound to assign to __init__; a guard keeps its signature
+            cls.__init__ = guarded_lightly(cls.__init__)    # type: ignore[method-assign]
 
     # ---- calling ---------------------------------------------------------------------------------
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:

@@ -17,6 +17,7 @@ import numpy as np
 from .. import random
 from ..autograd import no_grad
 from ..errors import FastnnError, RangeError, ShapeError
+from ..guard import named
 from ..tensor import Tensor
 from .modes import evaluating
 from .module import Module
@@ -24,6 +25,7 @@ from .module import Module
 __all__ = ["Summary", "SummaryRow", "summary"]
 
 
+@named
 def summary(model: Module, *input_shapes: Any, dtype: Any = None, batch: int | None = 1) -> Summary:
     """Run the model on zeros and tell each layer's output shape, parameters, multiply-adds, bytes
     and receptive field.

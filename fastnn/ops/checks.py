@@ -6,7 +6,9 @@ They run before any work, on the arrays. An error says what was expected, what w
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,11 +50,18 @@ def renamed(who: str, numpy: Mapping[str, Any], **given: Any) -> dict[str, Any]:
     for name, value in numpy.items():
         known = _NUMPY.get(name)
         if known not in given:
-            raise DTypeError(f"there is no argument {name}", who=who, expected=" or ".join(given), got=f"{name}=")
+            raise unknown_argument(who, name)
         if given[known]:
             raise DTypeError(f"{known} and {name} are one argument", who=who, got=f"{given[known]} and {value}")
         given[known] = value
     return given
+
+
+def unknown_argument(who: str, name: str) -> DTypeError:
+    """The error for a name that a function which takes NumPy's does not know."""
+    from ..names import wrong_argument
+    parameters = signature(getattr(sys.modules["fastnn.functional"], who)).parameters
+    return wrong_argument(who, name, [known for known, p in parameters.items() if p.kind is not p.VAR_KEYWORD])
 
 
 def at_least_zero(who: str, eps: Any) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..autograd import no_grad
 from ..errors import DTypeError, RangeError, ShapeError
+from ..guard import named
 from ..layers.modes import evaluating
 from ..layers.module import Module
 from ..layers.recurrent import GRU, LSTM, RNN
@@ -21,6 +22,7 @@ from .means import Means, Metric, accuracy_metric, check_metrics
 __all__ = ["evaluate", "measure", "predict"]
 
 
+@named
 def evaluate(model: Module, data: Any, *, loss: str | Callable[..., Tensor] = "cross_entropy",
              metrics: Mapping[str, Metric] | None = None, batch_size: int = 256) -> dict[str, float]:
     """The loss and the metrics of a model over data, in eval mode, without gradients.
@@ -87,6 +89,7 @@ def measure(model: Module, loader: Any, loss_function: Callable[..., Tensor], me
     return means.values()
 
 
+@named
 def predict(model: Module, *inputs: Any, batch_size: int = 256) -> Any:
     """The model's output for all of the inputs, in eval mode, without gradients, batch by batch.
 

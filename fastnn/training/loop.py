@@ -20,6 +20,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from ..errors import DTypeError, RangeError
+from ..guard import named
 from ..io import check_path
 from ..layers.modes import TrainingMode, keeping_modes
 from ..layers.module import Module
@@ -42,6 +43,7 @@ from .state import State
 __all__ = ["fit"]
 
 
+@named
 def fit(model: Module, train: Any, valid: Any = None, *, loss: str | Callable[..., Tensor] = "cross_entropy",
         optimizer: Any = None, epochs: int = 1, batch_size: int = 32, metrics: Mapping[str, Metric] | None = None,
         scheduler: Any = None, clip_norm: float | None = None, patience: int | None = None,
