@@ -19,7 +19,16 @@ from .config import get_num_threads, isa, memory, set_flush_denormal, set_num_th
 from .creation import *
 from .device import accelerator, backends, cuda, device
 from .dtypes import *
-from .errors import DTypeError, FastnnError, FileError, GraphError, NonFiniteError, RangeError, ShapeError
+from .errors import (
+    DTypeError,
+    FastnnError,
+    FileError,
+    GraphError,
+    MistakeWarning,
+    NonFiniteError,
+    RangeError,
+    ShapeError,
+)
 from .functional import *
 from .layers import *
 from .optim import clip as utils  # where PyTorch has clip_grad_norm_

@@ -9,10 +9,14 @@ becomes the layer's path in the model.
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
-__all__ = ["DTypeError", "FastnnError", "FileError", "GraphError", "NonFiniteError", "RangeError", "ShapeError"]
+__all__ = ["DTypeError", "FastnnError", "FileError", "GraphError", "MistakeWarning",
+           "NonFiniteError", "RangeError", "ShapeError"]
 
 
 class FastnnError(Exception):
@@ -56,7 +60,7 @@ class FastnnError(Exception):
         if self.who:
             text = f"{self.who}: {text}"
         if self.hint:
-            text = f"{text.rstrip('.')}. {self.hint}"
+            text = f"{text.rstrip('.')}. {self.hint}" if text[-1:] != "\n" else text + self.hint
         return text
 
 
@@ -105,6 +109,12 @@ class FileError(FastnnError, ValueError):
     """A file that is damaged, hostile, or not what it should be."""
 
 
+class MissingFile(FileError, FileNotFoundError):
+    """A file that is not there; says what is near in its folder."""
+
+    __str__ = FastnnError.__str__                   # OSError's would be of its number and name
+
+
 class GraphError(FastnnError, RuntimeError):
     """A misuse of the tape: a second backward, a saved array changed in place, no gradient to
     compute.
@@ -113,3 +123,28 @@ class GraphError(FastnnError, RuntimeError):
 
 class NonFiniteError(FastnnError, ArithmeticError):
     """NaN or infinity in a loss; names the first layer that made it."""
+
+
+class MistakeWarning(UserWarning):
+    """What runs and is probably not meant: softmax before cross_entropy, a forgotten zero_grad, ...
+    Each kind is told once, at the line of the user's that it comes from.
+
+    Silence it, where it is meant, with `warnings.simplefilter("ignore", nn.MistakeWarning)`.
+    """
+
+
+_told: set[str] = set()
+
+
+def warn_once(kind: str, text: str) -> None:
+    """A MistakeWarning, unless one of this kind was told before."""
+    if kind in _told:
+        return
+    _told.add(kind)
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "fastnn":
+        frame = frame.f_back
+    if frame is not None:
+        warnings.warn_explicit(text, MistakeWarning, frame.f_code.co_filename, frame.f_lineno,
+                               frame.f_globals.get("__name__", ""),
+                               frame.f_globals.setdefault("__warningregistry__", {}))

@@ -553,7 +553,9 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, *, device:
         array = copied(array, np.dtype(array.dtype.type))
     if array.dtype.kind not in "fiub":
         raise DTypeError("a tensor holds real numbers, integers or booleans", who="tensor", got=str(array.dtype),
-                         hint="Ragged lists also end up here: check that all rows have the same length."
+                         hint="Text becomes numbers by a table, {word: number}." if array.dtype.kind in "US" else
+                         "Did a function return nothing?" if data is None else
+                         "Ragged lists also end up here: check that all rows have the same length."
                          if array.dtype == object else "")
     array = with_own_dtype(array)
     result = Tensor(array, requires_grad)

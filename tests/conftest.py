@@ -11,6 +11,11 @@ def _same_seed():
     nn.seed(0)
 
 
+def pytest_configure(config):
+    """What is a mistake in a program may be what a test is about."""
+    config.addinivalue_line("filterwarnings", "ignore::fastnn.errors.MistakeWarning")
+
+
 def pytest_collection_modifyitems(items):
     """`-m "not torch"` leaves out what compares with PyTorch."""
     for item in items:

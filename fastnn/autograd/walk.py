@@ -229,7 +229,8 @@ def _upstream(t: Tensor, gradient: Any) -> np.ndarray:
     """The gradient of an output, to begin with."""
     if not t.requires_grad:
         raise GraphError("this tensor does not require a gradient and has no history", who="backward",
-                         hint="Was it computed under no_grad(), or from tensors without requires_grad=True?")
+                         hint="Was it computed under no_grad(), or from tensors without requires_grad=True, as the "
+                         "parameters of a frozen model are?")
     a = t._data
     if t.node is not None and (a.shape, a.dtype) != t.node.outputs[t.index]:
         raise GraphError("its array has got another shape or type since", who=t.node.name,

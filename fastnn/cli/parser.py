@@ -7,18 +7,49 @@ import importlib
 import math
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 __all__ = ["main"]
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with its complaints in one line."""
+    """argparse, with its complaints in one line, and with what may be meant."""
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse does it, after a look at words that are no option of any command."""
+        given = sys.argv[1:] if args is None else list(args)
+        known = self.options()
+        for word in given[:given.index("--")] if "--" in given else given:
+            option = word.partition("=")[0]
+            if option.startswith("--") and option not in known:
+                self.error(f"there is no option {option}{meant(option, known)}")
+        return super().parse_args(given, namespace)
+
+    def options(self) -> list[str]:
+        """All options, of the commands too."""
+        found = list(self._option_string_actions)
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                found += [option for sub in action.choices.values() for option in sub.options()]
+        return list(dict.fromkeys(found))
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            known = list(map(str, action.choices))
+            raise argparse.ArgumentError(action, f"there is no {value!r}"
+                                         + (meant(value, known) or f", but {', '.join(known)}"))
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """For a complaint: what a word may be instead."""
+    from ..names import near
+    close = near(word, known)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def positive(text: str) -> int:

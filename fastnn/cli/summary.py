@@ -8,6 +8,7 @@ from pathlib import Path
 from .. import models
 from ..console import UserError, say
 from ..moved import moved_names
+from .parser import meant
 
 __all__ = ["command"]
 
@@ -18,7 +19,8 @@ def command(args: Namespace) -> int:
         say(str(models.get_record(args.model).summary(*shape)))
         return 0
     if Path(args.model).suffix not in (".npz", ".safetensors") and not Path(args.model).exists():
-        raise UserError(f"{args.model!r} is neither a file nor one of the networks {', '.join(models.list_models())}")
+        raise UserError(f"{args.model!r} is neither a file nor one of the networks {', '.join(models.list_models())}"
+                        + meant(args.model, models.list_models()))
     model, info = models.load(args.model)
     record = models.record_of(model)
     if record is None:

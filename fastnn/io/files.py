@@ -34,9 +34,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
-from ..errors import DTypeError, FileError
+from ..errors import DTypeError, FileError, MissingFile
 from ..guard import named
 from .atomic import atomic_write, check_folder
 from .tree import Malformed, flatten, unflatten
@@ -116,7 +116,9 @@ def load(path: Path) -> dict[str, Any]:
     FileError
         Another ending, or a file that is truncated, damaged, hostile, of another format, or holds
         objects; it says which.
-    FileNotFoundError, PermissionError, ...
+    MissingFile
+        There is none, also a FileNotFoundError; it says what is near.
+    PermissionError, ...
         As from `open`.
     ImportError
         `.safetensors` without the package.
@@ -132,7 +134,7 @@ def load(path: Path) -> dict[str, Any]:
     <All keys matched successfully>
     """
     form = _format(path, "load")
-    with open(path, "rb") as file:
+    with opened(path) as file:
         try:
             tree, arrays = form.read(file)
             return dict(arrays) if tree is None else unflatten(tree, arrays)
@@ -146,6 +148,22 @@ def load(path: Path) -> dict[str, Any]:
             # Python. To the user they all mean this.
             raise FileError(f"cannot load {os.fspath(path)}: {error or type(error).__name__}",
                             hint=Malformed.hint) from error
+
+
+def opened(path: Path) -> BinaryIO:
+    """The file, to be read."""
+    try:
+        return open(path, "rb")
+    except FileNotFoundError as error:
+        from ..names import near
+        folder, name = os.path.split(os.path.abspath(os.fsdecode(path)))
+        there = os.path.isdir(folder)
+        close = near(name, os.listdir(folder)) if there else []
+        found = MissingFile(f"there is no file {os.fsdecode(path)!r}" if there else f"there is no folder {folder!r}",
+                            who="load", hint=f"Did you mean {close[0]!r}?" if close else
+                            f"It was looked for in {folder}." if there else "")
+        found.errno, found.strerror, found.filename = error.errno, error.strerror, os.fspath(path)
+        raise found from None
 
 
 def check_path(path: Path, who: str = "save") -> None:

@@ -124,8 +124,11 @@ class Sequential(_Listed):
             named = [(str(i), module) for i, module in enumerate(modules)]
         for name, module in named:
             if not isinstance(module, Module):
-                raise DTypeError(f"it holds modules; number {name} is a {type(module).__name__}",
-                                 who="Sequential", hint="Did you mean a layer, like nn.ReLU()?")
+                what = f"the class {module.__name__}" if isinstance(module, type) else f"a {type(module).__name__}"
+                raise DTypeError(f"it holds modules; number {name} is {what}", who="Sequential",
+                                 hint="Give them one by one: nn.Sequential(*layers)."
+                                 if isinstance(module, (list, tuple)) else f"Write {module.__name__}()."
+                                 if isinstance(module, type) else "Did you mean a layer, like nn.ReLU()?")
             self.add_module(name, module)
 
     def _from(self, items: list[tuple[str, Module | None]]) -> Sequential:

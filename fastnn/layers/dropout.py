@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import functional as F
 from ..errors import RangeError
 from ..tensor import Tensor
-from .module import POINTWISE, Module, Window
+from .module import POINTWISE, Module, Window, notice_training
 
 __all__ = ["Dropout", "Dropout2d"]
 
@@ -32,7 +32,10 @@ class Dropout(Module):
         self.p = p
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.dropout(input, self.p, self.training)
+        y = F.dropout(input, self.p, self.training)
+        if y.node is None and self.training and self.p:
+            notice_training(self)
+        return y
 
     def receptive_window(self) -> Window:
         return POINTWISE
@@ -57,4 +60,7 @@ class Dropout2d(Dropout):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        return F.dropout2d(input, self.p, self.training)
+        y = F.dropout2d(input, self.p, self.training)
+        if y.node is None and self.training and self.p:
+            notice_training(self)
+        return y

@@ -7,9 +7,11 @@ out of range raises RangeError when the loss is called, shapes that differ raise
 
 from __future__ import annotations
 
-from typing import Any
+from inspect import signature
+from typing import Any, NoReturn
 
 from .. import functional as F
+from ..errors import DTypeError
 from ..tensor import Tensor
 from .module import Module
 
@@ -22,10 +24,28 @@ class _Loss(Module):
 
     def __init__(self, reduction: str = "mean") -> None:
         super().__init__()
+        if not isinstance(reduction, str):
+            self._refuse_call(reduction)
         self.reduction = reduction
 
+    def _refuse_call(self, got: Any) -> NoReturn:
+        """The arguments are those of a call."""
+        name = type(self).__name__
+        raise DTypeError(who=name, expected="options", got=type(got).__name__,
+                         hint=f"A loss is made first and called then: nn.{name}()(output, target).")
+
     def extra_repr(self) -> str:
-        return "" if self.reduction == "mean" else f"reduction={self.reduction!r}"
+        return ", ".join(f"{name}={_shown(getattr(self, name))}" for name, default in self._options().items()
+                         if getattr(self, name) is not default and getattr(self, name) != default)
+
+    def _options(self) -> dict[str, Any]:
+        """{argument of __init__: its default}."""
+        return {name: p.default for name, p in signature(type(self)).parameters.items() if hasattr(self, name)}
+
+
+def _shown(value: Any) -> str:
+    """An option in a repr: numbers and words as they are, of a tensor its shape."""
+    return f"<{', '.join(map(str, value.shape))}>" if isinstance(value, Tensor) else repr(value)
 
 
 class MSELoss(_Loss):
@@ -108,6 +128,8 @@ class CrossEntropyLoss(_Loss):
     def __init__(self, weight: Any = None, ignore_index: int = -100, reduction: str = "mean",
                  label_smoothing: float = 0.0) -> None:
         super().__init__(reduction)
+        if isinstance(ignore_index, Tensor):
+            self._refuse_call(ignore_index)
         self.register_buffer("weight", weight)
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..autograd import is_grad_enabled
 from ..device import destination, on_cpu
-from ..errors import AttributeMistake, DTypeError, FastnnError, RangeError, ShapeError
+from ..errors import AttributeMistake, DTypeError, FastnnError, RangeError, ShapeError, warn_once
 from ..guard import FOREIGN, NameMistake, PathMistake, guard_methods, guarded_lightly, is_ours, refusal
 from ..tensor import Parameter, Tensor, array_of, tensor
 
@@ -308,6 +309,10 @@ class Module:
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         """Each parameter once; with recurse=False, those of the modules below left out."""
+        if "_looked" not in self.__dict__:          # the first time: for an optimiser
+            object.__setattr__(self, "_looked", True)
+            for text in hidden_layers(self):
+                warn_once("layers in a plain list", text)
         return (p for _, p in self.named_parameters(recurse=recurse))
 
     def named_buffers(self, prefix: str = "", recurse: bool = True) -> Iterator[tuple[str, Tensor]]:
@@ -386,9 +391,10 @@ class Module:
         keys = [f"  {key}: missing" for key in missing] + [f"  {key}: unexpected" for key in unexpected]
         keys = keys if strict else []
         if wrong or keys:
+            hint = _renamed(missing, unexpected, state) if keys else ""
+            strictly = "Pass strict=False to load the keys that match." if keys and not wrong else ""
             raise ShapeError("the state does not fit, and nothing was loaded:\n" + "\n".join(wrong + keys) + "\n",
-                             who=type(self).__name__,
-                             hint="Pass strict=False to load the keys that match." if keys and not wrong else "")
+                             who=type(self).__name__, hint=hint or strictly)
         for key, a in arrays.items():
             target = own[key]
             # as astype: what float32 does not have becomes infinite
@@ -513,6 +519,51 @@ class Module:
         """
         from .summary import summary
         return summary(self, *input_shapes, **kwargs)
+
+
+def notice_training(layer: Module) -> None:
+    """Warn where a layer that behaves otherwise in training is used in training mode without the
+    tape: to evaluate, it seems.
+    """
+    if not is_grad_enabled():
+        warn_once("eval() forgotten", f"{layer.describe()} is in training mode under no_grad(): to evaluate or to "
+                  "predict, call model.eval() before, and model.train() after.")
+
+
+def hidden_layers(model: Module) -> list[str]:
+    """What to write where layers with parameters to train are in a plain list, tuple or dict, so
+    that the model does not know them.
+    """
+    known, found = {id(module) for module in model.modules()}, []
+    for path, module in model.named_modules():
+        for name, value in vars(module).items():
+            if isinstance(value, (list, tuple, dict)) and name not in REGISTERS:
+                layers = [layer for layer in (value.values() if isinstance(value, dict) else value)
+                          if isinstance(layer, Module) and id(layer) not in known]
+                if any(p.requires_grad for layer in layers for _, p in layer.named_parameters()):
+                    kind = "ModuleDict" if isinstance(value, dict) else "ModuleList"
+                    where = f"{type(module).__name__}{f' ({path})' if path else ''}"
+                    found.append(f"{where}: the model does not know the {len(layers)} layers in the "
+                                 f"{type(value).__name__} self.{name}. Write self.{name} = nn.{kind}(...).")
+    return found
+
+
+def _renamed(missing: list[str], unexpected: list[str], state: Mapping[str, Any]) -> str:
+    """The hint where the keys that came are those that are missing under other names."""
+    if not missing or not unexpected:
+        return ""
+    first = unexpected[0]
+    prefix = first[:-len(missing[0])] if first.endswith("." + missing[0]) else ""
+    if prefix and {prefix + key for key in missing} <= set(unexpected):
+        by = ", as DataParallel writes them" if prefix == "module." else ""
+        return (f"The keys begin with {prefix!r}{by}: "
+                f"{{key.removeprefix({prefix!r}): value for key, value in state.items()}}.")
+    inside = next((key for key in unexpected if isinstance(state[key], Mapping)), None)
+    if inside is not None:
+        return f"Is it in state[{inside!r}]?"
+    from ..names import near
+    close = near(missing[0], unexpected)
+    return f"Is {close[0]!r} what is called {missing[0]!r} here?" if close else ""
 
 
 def _holds(dtype: np.dtype, a: np.ndarray) -> bool:

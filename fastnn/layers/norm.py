@@ -18,7 +18,7 @@ from .. import functional as F
 from ..errors import ShapeError
 from ..ops.norm import as_shape
 from ..tensor import Parameter, Tensor
-from .module import POINTWISE, Module, Window
+from .module import POINTWISE, Module, Window, notice_training
 from .sizes import need_sizes, parameter_dtype
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "InstanceNorm1d", "InstanceNorm2d", "LayerNorm",
@@ -60,7 +60,9 @@ class _BatchNorm(Module):
         """y by this function, batch_norm or batch_norm_relu; the running statistics follow."""
         if input.ndim not in self.ranks or input.shape[1] != self.num_features:
             raise ShapeError(who=type(self).__name__,
-                             expected=f"input of shape {self.shape} with C = {self.num_features}", got=input.shape)
+                             expected=f"input of shape {self.shape} with C = {self.num_features}", got=input.shape,
+                             hint="One sample has no batch dimension: model(x[None])?"
+                             if input.ndim + 1 in self.ranks and input.shape[:1] == (self.num_features,) else "")
         training = self.training or not self.track_running_stats
         momentum = self.momentum
         if momentum is None:                        # the plain mean of all batches so far
@@ -68,6 +70,8 @@ class _BatchNorm(Module):
         y = function(input, self.running_mean, self.running_var, self.weight, self.bias, training, momentum, self.eps)
         if self.training and self.track_running_stats:
             self.num_batches_tracked.data[...] += 1
+            if y.node is None:
+                notice_training(self)
         return y
 
     def receptive_window(self) -> Window:

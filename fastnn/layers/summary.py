@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import random
 from ..autograd import no_grad
-from ..errors import FastnnError, RangeError, ShapeError
+from ..errors import DTypeError, FastnnError, RangeError, ShapeError
 from ..guard import named
 from ..tensor import Tensor
 from .modes import evaluating
@@ -71,6 +71,7 @@ def summary(model: Module, *input_shapes: Any, dtype: Any = None, batch: int | N
     """
     shapes = _shapes(input_shapes)
     parameters = list(model.parameters())
+    given = dtype
     if dtype is None:
         dtype = next((p.dtype for p in parameters if p.dtype.kind == "f"), np.float32)
     dtypes = list(dtype) if isinstance(dtype, (tuple, list)) else [dtype] * len(shapes)
@@ -90,6 +91,8 @@ def summary(model: Module, *input_shapes: Any, dtype: Any = None, batch: int | N
         try:
             model(*inputs)
         except FastnnError as error:
+            if isinstance(error, DTypeError) and given is None and "integer dtype" in str(error.expected):
+                error.hint = 'The summary runs the model on zeros: pass dtype="int64" for whole numbers.'
             if recorder.rows:
                 error.hint = f"{error.hint}\nThe layers before it:\n{table(recorder.rows)}".lstrip("\n")
             raise

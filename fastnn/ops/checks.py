@@ -37,12 +37,16 @@ FLOATS = _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 MOST_EPS = 1e30                                     # beside a variance; float32 ends at 3e38
 
 
+OF_RECURRENT = ("A recurrent layer gives (output, state), which no Sequential takes apart: in a forward() of your own, "
+                "y, _ = self.lstm(x).")
+
+
 def need_array(who: str, **arrays: Any) -> None:
     """Every named argument (None is let through) must be an array by now."""
     for name, a in arrays.items():
         if a is not None and not isinstance(a, np.ndarray):
             raise DTypeError(f"{name} must be a tensor or an array", who=who, got=type(a).__name__,
-                             hint="Wrap it in nn.tensor(...).")
+                             hint=OF_RECURRENT if isinstance(a, tuple) else "Wrap it in nn.tensor(...).")
 
 
 def renamed(who: str, numpy: Mapping[str, Any], **given: Any) -> dict[str, Any]:
@@ -191,7 +195,8 @@ def raise_for_float(who: str, arrays: dict[str, Any]) -> None:
         dtype = a.dtype
         if dtype not in FLOATS:
             raise DTypeError(who=who, expected=f"{name} of dtype float32 or float64", got=str(dtype),
-                             hint="Convert it, for example with .float().")
+                             hint="Pictures hold 0 to 255: x.float() / 255." if dtype == np.uint8 else
+                             "Convert it, for example with .float().")
         if first is None:
             first = (name, dtype)
         elif dtype != first[1]:

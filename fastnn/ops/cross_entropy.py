@@ -5,7 +5,6 @@ Kernels: csrc/pointwise/softmax.c. Definitions: fastnn/reference/cross_entropy.p
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 
 from ..autograd import apply
 from ..creation import zeros
-from ..errors import DTypeError, RangeError, ShapeError
+from ..errors import DTypeError, RangeError, ShapeError, warn_once
 from ..guard import FOREIGN, explain
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
@@ -22,9 +21,6 @@ from ..tensor import Tensor, tensor
 from .checks import need_array, need_float, need_integers
 
 __all__ = ["cross_entropy", "nll_loss"]
-
-_warned_about_probabilities = False
-
 
 def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100,
                   reduction: str = "mean", label_smoothing: float = 0.0) -> Tensor:
@@ -71,7 +67,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, i
     score is -inf. A score of +inf makes its position NaN, as in PyTorch and in `softmax`; so does
     an infinite probability.
 
-    It warns, once, if the first row looks as if softmax had been applied to it already.
+    It warns, once, if softmax has been applied to the input already.
 
     Cost: one exp an element forward and one backward. No array of probabilities is made.
 
@@ -86,7 +82,7 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, i
     try:
         y = apply(CROSS_ENTROPY, input, target, weight, ignore_index=ignore_index, reduction=reduction,
                   label_smoothing=label_smoothing)
-        warn_about_probabilities(getattr(input, "_data", input))
+        notice_probabilities(input)
         return y
     except FOREIGN as error:
         return explain(cross_entropy, error, input, target, weight, ignore_index, reduction, label_smoothing)
@@ -119,21 +115,31 @@ def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore
     >>> nn.functional.nll_loss(nn.tensor([[-0.5, -1.0], [-2.0, -0.1]]), nn.tensor([1, 0]))
     tensor(1.5)
     """
-    return apply(NLL_LOSS, input, target, weight, ignore_index=ignore_index, reduction=reduction)
+    y = apply(NLL_LOSS, input, target, weight, ignore_index=ignore_index, reduction=reduction)
+    node = getattr(input, "node", None)
+    if node is not None and node.name == "softmax":
+        warn_once("softmax before nll_loss", "nll_loss: the input is probabilities, and it takes their logarithms: use "
+                  "log_softmax, or cross_entropy on the scores.")
+    return y
 
 
 # ---- what the functions share --------------------------------------------------------------------
-def warn_about_probabilities(x: Any) -> None:
-    """Once, if the first row is positive and sums to 1: softmax was probably applied already."""
-    global _warned_about_probabilities
-    if _warned_about_probabilities or not isinstance(x, np.ndarray) or x.ndim != 2 or x.shape[0] == 0 or x.shape[1] < 2:
+def notice_probabilities(x: Any) -> None:
+    """Warn if softmax was applied to the scores already: on the tape it is the last op, else the
+    first row is positive and sums to 1.
+    """
+    node = getattr(x, "node", None)
+    if node is None:
+        row = getattr(x, "_data", x)
+        if row.ndim != 2 or row.shape[0] == 0 or row.shape[1] < 2 or not row[0, 0] > 0:
+            return
+        row = row[0]
+        if row.min() <= 0 or abs(float(row.sum()) - 1) >= 1e-5:
+            return
+    elif node.name != "softmax":
         return
-    row = x[0]
-    if row[0] > 0 and row.min() > 0 and abs(float(row.sum()) - 1) < 1e-5:
-        _warned_about_probabilities = True
-        warnings.warn("cross_entropy: the first row of the input is positive and sums to 1, as if softmax had been "
-                      "applied. cross_entropy applies softmax itself: pass the scores (logits).",
-                      UserWarning, stacklevel=3)
+    warn_once("softmax before cross_entropy", "cross_entropy: softmax has been applied to the input, which "
+              "cross_entropy does itself: pass the scores (logits), without a Softmax layer at the end of the model.")
 
 
 # ---- checks --------------------------------------------------------------------------------------
@@ -162,6 +168,8 @@ def check_labels(who: str, x: np.ndarray, target: np.ndarray, classes: int, igno
         hint = ""
         if target.size == np.prod(expected):
             hint = "Labels are one whole number per sample: drop the extra axis with .squeeze(1)."
+        if x.ndim == 1 and target.shape == (1,):
+            hint = "The scores are of one sample without a batch dimension: model(x[None])."
         if target.shape == x.shape:
             hint = "For one-hot labels or probabilities pass a floating-point target, or take target.argmax(1)."
         raise ShapeError(who=who, expected=f"target of shape {expected} for an input of shape {x.shape}",
@@ -176,6 +184,9 @@ def check_labels(who: str, x: np.ndarray, target: np.ndarray, classes: int, igno
         worst = max(int(wrong.max()), int(wrong.min()), key=lambda label: abs(label - (classes - 1) / 2))
         from_one = int(wrong.max()) == classes and wrong.min() >= 0
         hint = "Are the labels counted from 1? They begin at 0." if from_one else ""
+        if worst == -1 or (classes == 2 and wrong.min() == wrong.max() == -1):
+            hint = ("For classes -1 and 1: (labels + 1) // 2." if classes == 2 and target.max() == 1 else
+                    f"Labels begin at 0; one that is not to count is {ignore_index}, the ignore_index.")
         raise RangeError(f"a label is {worst}, but there are {classes} classes, 0 to {classes - 1}", who=who, hint=hint)
 
 
@@ -273,6 +284,9 @@ def errors_of(name: str, function: Callable[..., Tensor]) -> tuple[Refusal, ...]
     return (
         Refusal("label too large", lambda: call((3, 4), [0, 9, 5]), RangeError, (name, "label is 9", "4 classes")),
         Refusal("label negative", lambda: call((3, 4), [0, -7, 4]), RangeError, (name, "label is -7", "4 classes")),
+        Refusal("label -1", lambda: call((3, 4), [0, -1, 3]), RangeError, (name, "label is -1", "ignore_index")),
+        Refusal("labels -1 and 1", lambda: call((3, 2), [1, -1, 1]), RangeError, (name, "label is -1", "+ 1) // 2")),
+        Refusal("no batch", lambda: call((4,), [1]), ShapeError, (name, "()", "(1,)", "x[None]")),
         Refusal("labels from 1", lambda: call((2, 4), [1, 4]),
                 RangeError, (name, "label is 4", "4 classes", "begin at 0")),
         Refusal("column of labels", lambda: call((2, 4), [[1], [2]]), ShapeError, (name, "(2,)", "(2, 1)", "squeeze")),

@@ -83,6 +83,8 @@ def check_as(who: str) -> Callable[..., None]:
             hint = ""
             if x.ndim > 2 and inputs == int(np.prod(x.shape[1:])):
                 hint = "Did you forget Flatten()?"
+            elif x.ndim > 1 and inputs == x.size:
+                hint = "One sample has no batch dimension, which Flatten() keeps: model(x[None])?"
             elif x.ndim and x.shape[-1] == outputs:
                 hint = "The weight has shape (out, in): is it transposed?"
             raise ShapeError(who=who, expected=f"(..., {inputs})", got=x.shape, hint=hint)
@@ -148,6 +150,7 @@ LINEAR = register(Op(
     errors=(
         Refusal("image", lambda: linear(zeros(32, 28, 28), zeros(10, 784)),
                 ShapeError, ("linear: expected (..., 784), got (32, 28, 28). Did you forget Flatten()?",)),
+        Refusal("one sample", lambda: linear(zeros(6, 576), zeros(10, 3456)), ShapeError, ("(6, 576)", "x[None]")),
         Refusal("transposed", lambda: linear(zeros(2, 5), zeros(5, 3)),
                 ShapeError, ("(..., 3)", "(2, 5)", "transposed")),
         Refusal("weight", lambda: linear(zeros(2, 5), zeros(5)), ShapeError, ("weight of shape (out, in)", "(5,)")),

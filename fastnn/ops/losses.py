@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import apply
-from ..errors import DTypeError, RangeError, ShapeError
+from ..errors import DTypeError, RangeError, ShapeError, warn_once
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import losses as reference
@@ -206,7 +206,13 @@ def binary_cross_entropy_with_logits(input: Tensor, target: Tensor, weight: Tens
     >>> nn.functional.binary_cross_entropy_with_logits(x, t, reduction="none")
     tensor([6.9315e-01, 1.0000e+03])
     """
-    return apply(BINARY_CROSS_ENTROPY_WITH_LOGITS, input, target, weight, pos_weight, reduction=reduction)
+    y = apply(BINARY_CROSS_ENTROPY_WITH_LOGITS, input, target, weight, pos_weight, reduction=reduction)
+    node = getattr(input, "node", None)
+    if node is not None and node.name == "sigmoid":
+        warn_once("sigmoid before binary_cross_entropy_with_logits", "binary_cross_entropy_with_logits: sigmoid has "
+                  "been applied to the input, which this loss does itself: pass the scores, or use "
+                  "binary_cross_entropy.")
+    return y
 
 
 def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False) -> Tensor:

@@ -50,9 +50,18 @@ def need_filters(who: str, x: np.ndarray, w: np.ndarray, b: np.ndarray | None, g
         raise ShapeError(f"the input has {C} channels but the weight takes {takes}", who=who,
                          got=f"input {x.shape}, weight {w.shape}, groups={groups}",
                          hint=last[len(axes)] if x.shape[-1] == channels else
-                         one if channels == x.shape[0] == 1 else "")
+                         one if channels == x.shape[0] == 1 else colours(C, channels) if len(axes) == 2 else "")
     if b is not None and b.shape != (K,):
         raise ShapeError(who=who, expected=f"bias of shape ({K},), one per filter", got=b.shape)
+
+
+def colours(has: int, takes: int) -> str:
+    """The hint where grey pictures (1 channel) meet coloured ones (3)."""
+    if (has, takes) == (1, 3):
+        return "The pictures are grey and the layer is for colour: x.expand(-1, 3, -1, -1), or Conv2d(1, ...)?"
+    if (has, takes) == (3, 1):
+        return "The pictures are in colour and the layer is for grey: x.mean(1, keepdim=True), or Conv2d(3, ...)?"
+    return ""
 
 
 def need_window(who: str, image: tuple[int, ...], window: tuple[int, ...], stride: tuple[int, ...],

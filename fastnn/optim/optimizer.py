@@ -23,6 +23,7 @@ from ..guard import guard_methods
 from ..kernels import compiled
 from ..tensor import Tensor, array_of
 from .rule import Rule, State, on_kernels
+from .watch import FirstSteps
 
 __all__ = ["Optimizer"]
 
@@ -79,7 +80,8 @@ class Optimizer:
         groups = _listed(name, params)
         if not groups:
             raise ShapeError("there is nothing to optimise: the list of parameters is empty", who=name,
-                             hint="An iterator like model.parameters() can be used only once; call it again.")
+                             hint="An iterator like model.parameters() can be used only once: call it again. A model "
+                             "has none if its layers are in a plain list (use nn.ModuleList) or all are filtered out.")
         if not isinstance(groups[0], dict):
             groups = [{"params": groups}]
         self.defaults: dict[str, Any] = {**self.rule.defaults, **defaults}
@@ -87,6 +89,7 @@ class Optimizer:
         self.state: dict[Tensor, dict[str, Any]] = {}
         # group number -> (values that passed their check, the definition's settings)
         self._checked: dict[int, tuple[Any, dict[str, Any]]] = {}
+        self._first_steps = FirstSteps()
         self._values_of = itemgetter(*self.rule.settings)
         self._state_names = tuple([spec.name for spec in self.rule.state])
         for group in groups:
@@ -103,7 +106,8 @@ class Optimizer:
         for p in params:
             if not isinstance(p, Tensor) or p.node is not None:
                 raise DTypeError(who=name, expected="parameters (leaf tensors)",
-                                 got="the result of an op" if isinstance(p, Tensor) else type(p).__name__)
+                                 got="the result of an op" if isinstance(p, Tensor) else type(p).__name__,
+                                 hint="Pass model.parameters()." if hasattr(p, "parameters") else "")
             if p in known:
                 raise RangeError("a parameter stands in two groups, or twice in one", who=name)
             known.add(p)
@@ -158,6 +162,8 @@ class Optimizer:
         # a work is the parameters of one group and one dtype: lists of their arrays and gradients,
         # and of the state a list, a column, for each name; what is new there is kept afterwards
         plan = self._plan()
+        if not plan or not self._first_steps.done:
+            self._first_steps.look(type(self).__name__, [p.grad for work in plan for p in work.params])
         if self.rule.kernel is not None and on_kernels():
             for work in plan:
                 self.rule.kernel(work.arrays, work.gradients, *work.columns, **work.settings)

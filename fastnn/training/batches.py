@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import functional
+from .. import functional, optim
 from ..data import DataLoader, TensorDataset
 from ..errors import DTypeError, RangeError, ShapeError
+from ..layers.module import Module
 from ..tensor import Tensor
 
 __all__ = ["loader_of", "loss_of", "nothing_counts", "parts", "scalar_loss"]
@@ -45,9 +46,29 @@ def loss_of(loss: str | Callable[..., Tensor], who: str) -> Callable[..., Tensor
     for name in (loss, f"{loss}_loss"):
         if isinstance(loss, str) and callable(getattr(functional, name, None)):
             return getattr(functional, name)
+    losses = {known.removesuffix("_loss"): known for known in dir(functional)
+              if known.endswith(("_loss", "cross_entropy", "_logits"))}
+    from ..names import near
+    close = near(str(loss).removesuffix("_loss"), losses)
+    if close:
+        raise RangeError(f"there is no loss {loss!r}", who=who, hint=f"Did you mean {close[0]!r}?")
     raise RangeError(f"there is no loss {loss!r}", who=who,
                      hint="Use the name of a function in nn.functional, like 'cross_entropy' or 'mse', "
                           "or pass a function.")
+
+
+def optimizer_of(optimizer: Any, model: Any) -> Any:
+    """The optimiser of a name, "adam", over a model's parameters; anything else as it is."""
+    if not isinstance(optimizer, str) or not isinstance(model, Module):
+        return optimizer
+    from ..names import near
+    known: dict[str, Any] = {name.lower(): rule for name, rule in vars(optim).items()
+             if isinstance(rule, type) and issubclass(rule, optim.Optimizer) and rule is not optim.Optimizer}
+    if optimizer.lower() in known:
+        return known[optimizer.lower()](model.parameters())
+    close = near(optimizer, known)
+    raise RangeError(f"there is no optimizer {optimizer!r}", who="fit", expected=", ".join(map(repr, sorted(known))),
+                     hint=f"Did you mean {close[0]!r}?" if close else "")
 
 
 def scalar_loss(function: Callable[..., Tensor], output: Any, target: Any, who: str) -> Tensor:

@@ -19,16 +19,18 @@ from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
-from ..errors import DTypeError, RangeError
+import numpy as np
+
+from ..errors import DTypeError, RangeError, warn_once
 from ..guard import named
 from ..io import check_path
 from ..layers.modes import TrainingMode, keeping_modes
-from ..layers.module import Module
+from ..layers.module import Module, hidden_layers
 from ..moved import moved_names
 from ..optim import Adam
 from ..random import random_state
 from ..tensor import Tensor
-from .batches import loader_of, loss_of, nothing_counts, parts, scalar_loss
+from .batches import loader_of, loss_of, nothing_counts, optimizer_of, parts, scalar_loss
 from .buffers import Buffers
 from .callbacks import Callback, Checkpoint, Clipping, History, OnEpoch, Patience, Points, progress_line, schedule
 from .callbacks.base import check_callbacks
@@ -65,8 +67,8 @@ def fit(model: Module, train: Any, valid: Any = None, *, loss: str | Callable[..
         `ignore_index`) is passed over.
     loss : str or function(output, target) -> scalar Tensor
         A name in nn.functional: "cross_entropy", "mse", "binary_cross_entropy_with_logits", ...
-    optimizer : Optimizer, optional
-        Default: Adam with its defaults.
+    optimizer : Optimizer or its name, optional
+        "adam", "sgd", ...: with its defaults. Default: "adam".
     epochs : int
         How many in all; a resumed run does the rest.
     metrics : {name: function(output, target) -> float}, optional
@@ -124,7 +126,8 @@ def fit(model: Module, train: Any, valid: Any = None, *, loss: str | Callable[..
     >>> history["accuracy"][-1] > 0.9
     True
     """
-    _check(model, optimizer, epochs, metrics, scheduler, clip_norm, patience, checkpoint, on_epoch)
+    optimizer = optimizer_of(optimizer, model)
+    _check(model, train, optimizer, epochs, metrics, scheduler, clip_norm, patience, checkpoint, on_epoch)
     mine = [*check_callbacks(callbacks), *([OnEpoch(on_epoch)] if on_epoch is not None else [])]
     history = History()
     state = State(
@@ -146,6 +149,7 @@ def fit(model: Module, train: Any, valid: Any = None, *, loss: str | Callable[..
         restore(checkpoint, state)
     with keeping_modes(model):
         _run(state, Points(state.callbacks, users=mine))
+    notice_chance(history)
     return history
 
 
@@ -231,8 +235,8 @@ def _epoch(state: State, points: Points, interrupt: CalmInterrupt, mode: Trainin
     return True
 
 
-def _check(model: Any, optimizer: Any, epochs: Any, metrics: Any, scheduler: Any, clip_norm: Any, patience: Any,
-           checkpoint: Any, on_epoch: Any) -> None:
+def _check(model: Any, train: Any, optimizer: Any, epochs: Any, metrics: Any, scheduler: Any, clip_norm: Any,
+           patience: Any, checkpoint: Any, on_epoch: Any) -> None:
     """Refuse arguments that make no sense before any work is done."""
     def require(holds: bool, error: type[DTypeError] | type[RangeError], expected: str, got: Any) -> None:
         if not holds:
@@ -246,12 +250,21 @@ def _check(model: Any, optimizer: Any, epochs: Any, metrics: Any, scheduler: Any
             raise DTypeError(who="fit", expected=f"{name}: an object", got=f"the class {value.__name__}",
                              hint=f"Write {name}={value.__name__}(...).")
     require(isinstance(model, Module), DTypeError, "a model, that is, a Module", type(model).__name__)
+    if isinstance(train, (Tensor, np.ndarray)):
+        raise DTypeError(who="fit", expected="train, a tuple of arrays (inputs..., target)", got="one array",
+                         hint="Write fit(model, (x, y)).")
     require(whole(epochs, 0), RangeError, "epochs, a whole number >= 0", epochs)
     require(patience is None or whole(patience, 1), RangeError, "patience, a whole number >= 1, or None", patience)
     require(clip_norm is None or (isinstance(clip_norm, Real) and float(clip_norm) > 0), RangeError,
             "clip_norm > 0, or None", clip_norm)
     require(optimizer is None or all(callable(getattr(optimizer, name, None)) for name in ("step", "zero_grad")),
             DTypeError, "an optimizer with step() and zero_grad()", type(optimizer).__name__)
+    trained = [p.requires_grad for p in model.parameters()]
+    if not any(trained):
+        lost = hidden_layers(model)
+        raise RangeError("all parameters are frozen" if trained else "the model has no parameters", who="fit",
+                         expected="parameters to train", hint=lost[0] if lost else
+                         "Unfreeze some: model.requires_grad_(True), or one layer's." if trained else "")
     require(not _strangers(model, optimizer), RangeError, "an optimizer over parameters of this model",
             "one over none of them: was it made for another model, or before the parameters were replaced?")
     require(scheduler is None or callable(getattr(scheduler, "step", None)), DTypeError,
@@ -263,6 +276,18 @@ def _check(model: Any, optimizer: Any, epochs: Any, metrics: Any, scheduler: Any
         check_path(checkpoint, "fit, checkpoint")
         require(optimizer is None or hasattr(optimizer, "state_dict"), DTypeError,
                 "an optimizer with state_dict() and load_state_dict(), for the checkpoint", type(optimizer).__name__)
+
+
+def notice_chance(history: History) -> None:
+    """Warn if the loss stayed that of guessing among C classes, log C, and as many were right."""
+    if len(history) < 2 or not {"loss", "accuracy"} <= set(history.columns):
+        return
+    first, last, right = history["loss"][0], history["loss"][-1], history["accuracy"][-1]
+    classes = round(math.exp(min(last, 20.0)))
+    if classes > 1 and abs(last - math.log(classes)) < 0.01 and abs(first - last) < 0.01 and right < 1.5 / classes:
+        warn_once("chance-level loss", f"fit: after {len(history)} epochs the loss is {last:.3f}, that of guessing "
+                  f"among {classes} classes (log {classes}). Do inputs and labels belong together, does the last layer "
+                  "give scores (no ReLU or softmax), and is the learning rate right?")
 
 
 def _strangers(model: Module, optimizer: Any) -> bool:

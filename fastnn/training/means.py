@@ -83,7 +83,8 @@ def check_metrics(metrics: Any, who: str) -> None:
     if metrics is None:
         return
     if not isinstance(metrics, Mapping) or not all(callable(metric) for metric in metrics.values()):
-        raise DTypeError(who=who, expected="metrics, {name: function(output, target)}", got=type(metrics).__name__)
+        raise DTypeError(who=who, expected="metrics, {name: function(output, target)}", got=type(metrics).__name__,
+                         hint="Accuracy is measured where the loss is one of classification.")
     for name in metrics:
         if not isinstance(name, str):
             raise DTypeError(who=who, expected="names of metrics as strings", got=repr(name))

@@ -236,7 +236,7 @@ MISTAKES = [
     (lambda: nn.fit(network(), blobs(), clip_norm=float("nan")), nn.RangeError, "clip_norm"),
     (lambda: nn.fit(network(), blobs(), clip_norm="1"), nn.RangeError, "clip_norm"),
     (lambda: nn.fit(network(), blobs(), batch_size=0), nn.RangeError, "batch_size"),
-    (lambda: nn.fit(network(), blobs(), optimizer="adam"), nn.DTypeError, "optimizer"),
+    (lambda: nn.fit(network(), blobs(), optimizer="adm"), nn.RangeError, "Did you mean 'adam'"),
     (lambda: nn.fit(network(), blobs(), optimizer=nn.optim.SGD(network().parameters(), lr=0.1)), nn.RangeError,
      "an optimizer over parameters of this model, got one over none of them"),
     (lambda: nn.fit(network(), blobs(), scheduler=0.1), nn.DTypeError, "scheduler"),
