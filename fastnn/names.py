@@ -12,7 +12,7 @@ from typing import Any
 
 from .errors import DTypeError
 
-__all__ = ["advice", "advice_about", "near", "wrong_argument"]
+__all__ = ["advice", "advice_about", "did_you_mean", "near", "wrong_argument"]
 
 # Where the public names are, as a user writes it; the first place wins. By text, as in the face:
 # what stands above is loaded when somebody misses a name.
@@ -226,6 +226,14 @@ def near(name: str, known: Iterable[str], cutoff: float = 0.7) -> list[str]:
         if matcher.real_quick_ratio() > cutoff and matcher.quick_ratio() > cutoff and matcher.ratio() > cutoff:
             found.append((-matcher.ratio(), i, candidate))
     return [candidate for *_, candidate in sorted(found)][:3] or begins[:3]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The hint for a name that is none of `known`; empty where nothing is near."""
+    known = list(known)
+    meant = ARGUMENTS.get(name)
+    close = [meant] if meant in known else near(name, known)
+    return f"Did you mean {close[0]!r}?" if close else ""
 
 
 def advice(name: str, module: str) -> str:

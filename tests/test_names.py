@@ -204,3 +204,21 @@ def test_what_belongs_elsewhere_is_no_argument_here():
              "Conv2d": nn.Conv2d}
     for (who, argument), text in names.ELSEWHERE.items():
         assert argument not in inspect.signature(rooms[who]).parameters and text
+
+
+# ---- other names ---------------------------------------------------------------------------------
+def test_names_of_settings_columns_ops_and_models_are_told():
+    p = nn.Parameter([1.0])
+    with pytest.raises(nn.RangeError, match=r"unknown settings \['learning_rate'\].* Did you mean 'lr'\?"):
+        nn.optim.SGD([{"params": [p], "learning_rate": 0.1}])
+    with pytest.raises(KeyError, match=r"there is no op 'conv2D'.* Did you mean 'conv2d'\?"), \
+            nn.use_kernel("conv2D", len):
+        pass
+    history = nn.training.History([{"epoch": 1, "loss": 2.5, "accuracy": 0.5}])
+    for ask in (history.__getitem__, history.best):
+        with pytest.raises(KeyError) as caught:
+            ask("acuracy")
+        assert str(caught.value) == ("History: there is no column 'acuracy', expected epoch, loss, accuracy. "
+                                     "Did you mean 'accuracy'?")
+    with pytest.raises(nn.RangeError, match=r"Did you mean resnet18"):
+        nn.models.get_model("resnet81")

@@ -116,8 +116,10 @@ class Optimizer:
         del settings["params"]
         unknown = set(settings) - set(self.rule.settings)
         if unknown:
+            from ..names import did_you_mean
             raise RangeError(f"unknown settings {sorted(unknown)}", who=name,
-                             expected=f"some of {sorted(self.rule.settings)}")
+                             expected=f"some of {sorted(self.rule.settings)}",
+                             hint=did_you_mean(min(unknown), self.rule.settings))
         self.rule.check_settings(name, settings)
         self.param_groups.append({"params": params, **settings})
 

@@ -63,7 +63,9 @@ def use_kernel(name: str, forward: Callable[..., Any], backward: Callable[..., A
     True
     """
     if not isinstance(name, str) or name not in OPS:
-        raise NoSuchOp(f"there is no op {name!r}; `python -m fastnn ops` lists them", who="use_kernel")
+        from ..names import did_you_mean
+        raise NoSuchOp(f"there is no op {name!r}; `python -m fastnn ops` lists them", who="use_kernel",
+                       hint=did_you_mean(str(name), OPS))
     for what, function in (("forward", forward), ("backward", backward)):
         if not callable(function) and (what == "forward" or function is not None):
             raise DTypeError(who="use_kernel", expected=f"{what} as a function", got=repr(function))

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import FileError
+from ...guard import NameMistake
 from ...io.atomic import atomic_write
 from ..state import State
 from .base import Callback
@@ -57,8 +58,13 @@ class History(Callback):
 
     def __getitem__(self, column: str) -> list[float]:
         if self.rows and not any(column in row for row in self.rows):
-            raise KeyError(f"there is no column {column!r}; there are {', '.join(self.columns)}")
+            raise self._no_column(column)
         return [row[column] for row in self.rows if column in row]
+
+    def _no_column(self, column: str) -> NameMistake:
+        from ...names import did_you_mean
+        return NameMistake(f"there is no column {column!r}", who="History", expected=", ".join(self.columns),
+                           hint=did_you_mean(column, self.columns))
 
     @property
     def columns(self) -> list[str]:
@@ -75,7 +81,7 @@ class History(Callback):
         """
         rows = [row for row in self.rows if column in row]
         if not rows:
-            raise KeyError(f"there is no column {column!r}")
+            raise self._no_column(column)
         return (min if column.endswith("loss") else max)(rows, key=lambda row: row[column])
 
     def plot(self) -> Any:
