@@ -95,7 +95,8 @@ enum {
                                even tile weighs, so that few are looked at. The error that this lets
                                through is measured: docs/kernels/winograd.md */
     WINO_LOPSIDED = 4096,   /* the same of squares, for weights; bound: WINO_FAINT squared */
-    WINO_VIEWS = 25,        /* views of a filter; bound: 5 x 5 outputs at the edges differ */
+    WINO_VIEWS = 25,        /* views of a filter; bound: at most 5 kinds of rows see 1 to 3 of the
+                               taps down, and so for columns */
     WINO_SLICES = 32,       /* partial sums over channels at most; bound: in the worst case a fifth
                                of V */
     WINO_DIRECT = 1 << 18,  /* elements of columns of directly summed tiles; chosen: 1 MiB of

@@ -130,23 +130,32 @@ static int FN(wino_taps_seen)(fnn_size H, fnn_size ph, fnn_size p)
     return seen;
 }
 
+/* The ways in which outputs along an axis see these taps, one bit each: bit 6 if some output sees
+ * taps 1 and 2 only. */
+static int FN(wino_ways_to_see)(fnn_size H, fnn_size P, fnn_size ph)
+{
+    int ways = 0;
+    for (fnn_size p = 0; p < P; p++)
+        ways |= 1 << FN(wino_taps_seen)(H, ph, p);
+    return ways;
+}
+
 /* The views of a filter: which of its taps see the image, as bits r * 3 + s, from outputs that miss
- * some of it. Returns how many differ. */
+ * some of it. Returns how many there are. */
 static int FN(wino_find_views)(int views[WINO_VIEWS], const fnn_window *g)
 {
+    const int ways_down = FN(wino_ways_to_see)(g->H, g->P, g->ph);
+    const int ways_across = FN(wino_ways_to_see)(g->W, g->Q, g->pw);
     int count = 0;
-    /* those at the edges */
-    for (fnn_size p = 0; p < g->P; p = p == 2 && g->P > 5 ? g->P - 2 : p + 1)
-        for (fnn_size q = 0; q < g->Q; q = q == 2 && g->Q > 5 ? g->Q - 2 : q + 1) {
-            const int down = FN(wino_taps_seen)(g->H, g->ph, p), across = FN(wino_taps_seen)(g->W, g->pw, q);
-            int view = 0, known = 0;
-            for (int tap = 0; tap < 9; tap++)
-                view |= (down >> tap / 3 & across >> tap % 3 & 1) << tap;
-            for (int i = 0; i < count; i++)
-                known |= views[i] == view;
-            if (view != 0 && view != 511 && !known)
+    /* a way down by a way across: 0 sees no tap, 7 all three */
+    for (int rows = 1; rows < 8; rows++)
+        for (int columns = 1; columns < 8; columns++)
+            if (ways_down >> rows & ways_across >> columns & 1 && (rows & columns) != 7) {
+                int view = 0;
+                for (int tap = 0; tap < 9; tap++)
+                    view |= (rows >> tap / 3 & columns >> tap % 3 & 1) << tap;
                 views[count++] = view;
-        }
+            }
     return count;
 }
 

@@ -433,7 +433,7 @@ def test_sums_that_overflow_in_a_transform():
 
 
 WINOGRADS = [(2, 32, 12, 12, 32, 0), (1, 33, 10, 12, 40, 1), (2, 32, 9, 11, 48, 1), (2, 32, 12, 10, 32, 2),
-             (1, 32, 11, 12, 32, 3), (4, 30, 7, 7, 34, 1), (1, 130, 8, 8, 32, 1)]
+             (1, 32, 11, 12, 32, 3), (4, 30, 7, 7, 34, 1), (1, 130, 8, 8, 32, 1), (1, 32, 8, 9, 40, 5)]
 
 
 @pytest.mark.parametrize("N, C, H, W, K, padding", WINOGRADS)
@@ -478,7 +478,7 @@ def test_the_error_goes_by_the_window(size):
 
 @pytest.mark.parametrize("level", LEVELS)
 @pytest.mark.parametrize("large", ["two pixels", "a pixel where a weight is 0", "a row of weights",
-                                   "a weight where pixels are 0"])
+                                   "a row of weights, beside wide padding", "a weight where pixels are 0"])
 def test_each_way_of_being_large_is_noticed_by_itself(large, level):
     """Each is one that a single sign of it shows: faint windows, a pixel that outweighs its tile,
     edges that see small weights only, a weight that outweighs its filter.
@@ -492,6 +492,9 @@ def test_each_way_of_being_large_is_noticed_by_itself(large, level):
         padding, x[0, 5, 14, 14], w[:, 5, 1, 1] = 0, 1e8, 0
     elif large == "a row of weights":
         w[3, :, 0] *= 1e8
+    elif large == "a row of weights, beside wide padding":
+        # the first rows of outputs see no tap at all
+        padding, w[3, :, 0] = 5, w[3, :, 0] * 1e8
     else:
         w[3, 5, 1, 1], x[:, 5, ::2] = 1e8, 0
     with nn.use_isa(level):
