@@ -11,7 +11,8 @@
  *            dq = scale ds k,   dk = scale ds^T q,   dv = (d p)^T dy,   dmask = ds
  * Symbols    T queries, U keys, HS head size, HV size of a value; an item is one head of one batch
  *            entry. t counts queries, u keys, c the HS numbers of q and k, j the HV numbers of v.
- *            A weight is an element of p. Within a tile t and u count from the tile's corner.
+ *            A weight is an element of p. Within a tile t and u count from the tile's corner; i
+ *            counts the keys of one query from the key u on.
  *            Of query t, over the keys so far: top[t] the largest score, total[t] the sum of
  *            exp(s - top[t]); in the end share[t] = 1 / total[t]. pull[t] is the mean of dp[t,:],
  *            weighted by p.
@@ -24,7 +25,9 @@
  *                attention_dropout
  *                attention_by_query                           weights times v, added to y
  *            Up to FEW queries: attention_few_block. Backward: attention_backward ->
- *            attention_backward_tiles, likewise. FN(name) pastes the names (levels.h).
+ *            attention_backward_tiles. Of each tile: attention_weights_again, which calls what
+ *            forward does; then attention_by_key (dv, dk) and attention_by_query (dq). FN(name)
+ *            pastes the names (levels.h).
  *            A NaN or infinity that a mask hides has the weight 0, but 0 times it is NaN:
  *            attention_mend_forward and attention_mend_backward compute such results again.
  * Method     A block of queries is copied, transposed, and then passes all keys tile by tile;
@@ -91,7 +94,7 @@ static fnn_size fnn_attention_grain(const fnn_attention *about, fnn_size queries
 /* How many keys the queries before `t_end` may see. */
 static inline fnn_size fnn_keys_seen(const fnn_attention *about, fnn_size t_end)
 {
-    return about->causal && t_end < about->U ? t_end : about->U;
+    return about->causal ? fnn_min(t_end, about->U) : about->U;
 }
 
 /* Queries [t, t + queries) and keys [u, u + keys) of an item; `columns` is queries, rounded up to
@@ -122,8 +125,9 @@ typedef struct {
     REAL *q, *dy;                               /* [TILE_C][TILE_T]: the block's queries and dy,
                                                    transposed */
     REAL *s, *ds;                               /* [TILE_U][TILE_T]: tiles */
-    REAL *factors;                              /* a tile, too: of the mask, then of dropout */
-    REAL *beside;                               /* [TILE_T][TILE_U]: factors before they are
+    REAL *d;                                    /* a tile, too: of the mask, and later d, the
+                                                   factors of dropout */
+    REAL *beside;                               /* [TILE_T][TILE_U]: what becomes d before it is
                                                    transposed, ds after it, for dmask. Both are NULL
                                                    without mask and dropout */
     FN(attention_copy) k, v, q_rows, dy_rows;   /* of what lies badly in the caches */
@@ -166,7 +170,7 @@ static FN(attention_rows_at) FN(attention_near)(FN(attention_copy) *copy, const 
 static FN(attention_room) FN(attention_open)(const fnn_attention *about, int backward)
 {
     const size_t wide = (TILE_C + 1) * TILE_T, tile = (TILE_U + 1) * TILE_T;
-    const int factors = about->mask_kind != FNN_NO_MASK || about->dropout > 0;
+    const int masked = about->mask_kind != FNN_NO_MASK || about->dropout > 0;
     REAL *all = fnn_scratch_alloc((2 * wide + 4 * tile) * sizeof(REAL)), *tiles = all + 2 * wide;
     /* Forward reads a tile of v once for each GEMM_MR of the TILE_T queries. A copy costs about as
      * much as it saves where that is 5 times (14 rows), and pays where it is 11 (6 rows). */
@@ -174,7 +178,7 @@ static FN(attention_room) FN(attention_open)(const fnn_attention *about, int bac
     return (FN(attention_room)){
         .q = all, .dy = backward ? all + wide : NULL,
         .s = tiles, .ds = backward ? tiles + tile : NULL,
-        .factors = factors ? tiles + 2 * tile : NULL, .beside = factors ? tiles + 3 * tile : NULL,
+        .d = masked ? tiles + 2 * tile : NULL, .beside = masked ? tiles + 3 * tile : NULL,
         .v = FN(attention_open_copy)(about->v, about->HV, about->U, v_passed),
         .k = FN(attention_open_copy)(about->k, about->HS, about->U, backward),
         .q_rows = FN(attention_open_copy)(about->q, about->HS, TILE_T, backward),
@@ -236,37 +240,56 @@ static inline REAL FN(attention_factor)(const fnn_attention *about)
     return (FN(attention_scaled)(about) ? 1 : (REAL)about->scale) * (REAL)1.44269504088896341;
 }
 
-/* Products become scores: the mask is added, and what is not allowed becomes -infinity. */
+/* Where the mask of query t and key u of an item is */
+static inline fnn_size FN(attention_mask_at)(const fnn_attention *about, fnn_size item, fnn_size t, fnn_size u)
+{
+    return about->mask_at[item] + t * about->mask_rs + u * about->mask_cs;
+}
+
+/* The mask is added to a tile's scores; -infinity stays even where the score is NaN. */
+static void FN(attention_add_mask)(const fnn_attention *about, const FN(attention_room) *room, const fnn_tile *tile)
+{
+    REAL *restrict s = room->s;
+    const REAL *restrict mask = room->d;
+    FN(gemm_pack)(room->d, TILE_T, tile->queries, tile->queries,
+                  (const REAL *)about->mask + FN(attention_mask_at)(about, tile->item, tile->t, tile->u),
+                  about->mask_rs, about->mask_cs, tile->keys);
+    for (fnn_size i = 0; i < tile->keys * TILE_T; i++)
+        s[i] = mask[i] == -(REAL)INFINITY ? mask[i] : s[i] + mask[i];
+}
+
+/* A tile's scores become -infinity where the mask does not allow them. */
+static void FN(attention_allow_mask)(const fnn_attention *about, const FN(attention_room) *room, const fnn_tile *tile)
+{
+    REAL *restrict s = room->s;
+    const REAL *restrict mask = room->d;
+    for (fnn_size t = 0; t < tile->queries; t++) {
+        const unsigned char *restrict allowed =
+            (const unsigned char *)about->mask + FN(attention_mask_at)(about, tile->item, tile->t + t, tile->u);
+        REAL *restrict row = room->beside + t * TILE_U;
+        if (about->mask_cs == 1)
+            for (fnn_size u = 0; u < tile->keys; u++)
+                row[u] = allowed[u] ? (REAL)1 : (REAL)0;
+        else                                                    /* one for all keys: broadcast */
+            for (fnn_size u = 0; u < tile->keys; u++)
+                row[u] = allowed[0] ? (REAL)1 : (REAL)0;
+    }
+    FN(attention_transpose)(room->d, room->beside, TILE_U, tile->queries, tile->keys);
+    for (fnn_size i = 0; i < tile->keys * TILE_T; i++)
+        s[i] = mask[i] != 0 ? s[i] : -(REAL)INFINITY;
+}
+
+/* Products become scores: scaled where attention_factor does not do it, and masked. */
 static void FN(attention_mask)(const fnn_attention *about, const FN(attention_room) *room, const fnn_tile *tile)
 {
     REAL *restrict s = room->s;
     if (FN(attention_scaled)(about))
         for (fnn_size i = 0; i < tile->keys * TILE_T; i++)
             s[i] *= (REAL)about->scale;
-    if (about->mask_kind != FNN_NO_MASK) {
-        const fnn_size from = about->mask_at[tile->item] + tile->t * about->mask_rs + tile->u * about->mask_cs;
-        const REAL *restrict mask = room->factors;
-        if (about->mask_kind == FNN_ADD_MASK) {
-            FN(gemm_pack)(room->factors, TILE_T, tile->queries, tile->queries, (const REAL *)about->mask + from,
-                          about->mask_rs, about->mask_cs, tile->keys);
-            for (fnn_size i = 0; i < tile->keys * TILE_T; i++)
-                s[i] = mask[i] == -(REAL)INFINITY ? mask[i] : s[i] + mask[i]; /* even if s is NaN */
-        } else {
-            for (fnn_size t = 0; t < tile->queries; t++) {
-                const unsigned char *restrict allowed = (const unsigned char *)about->mask + from + t * about->mask_rs;
-                REAL *restrict row = room->beside + t * TILE_U;
-                if (about->mask_cs == 1)
-                    for (fnn_size u = 0; u < tile->keys; u++)
-                        row[u] = allowed[u] ? (REAL)1 : (REAL)0;
-                else                                            /* one for all keys: broadcast */
-                    for (fnn_size u = 0; u < tile->keys; u++)
-                        row[u] = allowed[0] ? (REAL)1 : (REAL)0;
-            }
-            FN(attention_transpose)(room->factors, room->beside, TILE_U, tile->queries, tile->keys);
-            for (fnn_size i = 0; i < tile->keys * TILE_T; i++)
-                s[i] = mask[i] != 0 ? s[i] : -(REAL)INFINITY;
-        }
-    }
+    if (about->mask_kind == FNN_ADD_MASK)
+        FN(attention_add_mask)(about, room, tile);
+    else if (about->mask_kind == FNN_ALLOW_MASK)
+        FN(attention_allow_mask)(about, room, tile);
 }
 
 /* The causal edge in columns [begin, begin + GEMM_NR) of a tile, up to row `seen`: what a column
@@ -281,19 +304,27 @@ static void FN(attention_edge)(REAL *restrict s, const fnn_tile *tile, fnn_size 
     }
 }
 
-/* factors[u][t] = 0 where a weight is dropped, else 1 / (1 - dropout). */
+/* PHILOX_WORDS random words for the weights of query t of an item, from key u on, which is a
+ * multiple of TILE_U. A weight is kept where its word reaches fnn_philox_threshold. Each query has
+ * U words, rounded up to whole counters of four (attention.h): so u begins a counter. */
+static void FN(attention_words)(uint32_t *words, const fnn_attention *about, fnn_size item, fnn_size t, fnn_size u)
+{
+    const uint64_t first = (uint64_t)(item * about->T + t) * (uint64_t)fnn_round_up(about->U, 4);
+    FN(philox_words)(words, about->dropout_key, about->dropout_call, (first + (uint64_t)u) / 4);
+}
+
+/* d[u][t] = 0 where a weight is dropped, else 1 / (1 - dropout). */
 static void FN(attention_dropout)(const fnn_attention *about, const FN(attention_room) *room, const fnn_tile *tile)
 {
-    const uint64_t limit = fnn_philox_threshold(about->dropout);
+    const uint64_t threshold = fnn_philox_threshold(about->dropout);
     const REAL kept = (REAL)(1 / (1 - about->dropout));
     uint32_t words[PHILOX_WORDS];
     for (fnn_size t = 0; t < tile->queries; t++) {
-        const uint64_t row = (uint64_t)(tile->item * about->T + tile->t + t) * (uint64_t)((about->U + 3) / 4 * 4);
-        FN(philox_words)(words, about->dropout_key, about->dropout_call, (row + (uint64_t)tile->u) / 4);
+        FN(attention_words)(words, about, tile->item, tile->t + t, tile->u);
         for (fnn_size u = 0; u < tile->keys; u++)
-            room->beside[t * TILE_U + u] = words[u] >= limit ? kept : 0;
+            room->beside[t * TILE_U + u] = words[u] >= threshold ? kept : 0;
     }
-    FN(attention_transpose)(room->factors, room->beside, TILE_U, tile->queries, tile->keys);
+    FN(attention_transpose)(room->d, room->beside, TILE_U, tile->queries, tile->keys);
 }
 
 /* ---- rows, and the parts that work row by row ------------------------------------------------ */
@@ -414,7 +445,7 @@ static void FN(attention_forward_block)(void *ctx, fnn_size begin, fnn_size end)
             if (about->dropout > 0) {
                 FN(attention_dropout)(about, &room, &tile);
                 for (fnn_size i = 0; i < tile.keys * TILE_T; i++)
-                    room.s[i] *= room.factors[i];
+                    room.s[i] *= room.d[i];
             }
             const FN(attention_out) out = { tile.u > 0, shrink,
                                             tile.u + TILE_U < keys_seen ? FN(attention_ones) : share };
@@ -492,6 +523,65 @@ static void FN(attention_weights_backward)(REAL *restrict p, REAL *restrict ds, 
             p[u * TILE_T + t] = ds[u * TILE_T + t] = 0;
 }
 
+/* What the weights of a block of queries come from. All is 0 where no key was allowed, so that
+ * there are no weights and no gradient, and beyond the last query. */
+typedef struct { REAL top[TILE_T], share[TILE_T], pull[TILE_T]; } FN(attention_block);
+
+/* The same of queries [tile->t, tile->t + tile->queries) */
+static void FN(attention_open_block)(FN(attention_block) *block, const FN(attention_args) *args, const fnn_tile *tile)
+{
+    const fnn_attention *about = args->about;
+    const REAL *dy = args->dy + about->dy.at[tile->item] + tile->t * about->dy.rs;
+    const REAL *y = args->y + about->y.at[tile->item] + tile->t * about->y.rs;
+    const REAL *top = args->top + tile->item * about->T + tile->t;
+    const REAL *totals = args->total + tile->item * about->T + tile->t;
+    FN(attention_pull)(block->pull, dy, about->dy.rs, y, about->y.rs, tile->queries, about->HV);
+    for (fnn_size t = 0; t < TILE_T; t++) {
+        const REAL total = t < tile->queries ? totals[t] : 0;
+        block->share[t] = total == 0 ? 0 : 1 / total;
+        block->top[t] = total == 0 ? 0 : top[t];
+        block->pull[t] = total == 0 ? 0 : block->pull[t];
+    }
+}
+
+/* A tile's scores once more, and from them d p in room->s and ds in room->ds, as
+ * attention_weights_backward says. k: its keys; `whole`: all rows are written, for dmask, and not
+ * only those that products read. */
+static void FN(attention_weights_again)(const FN(attention_args) *args, const FN(attention_room) *room,
+                                        const FN(attention_block) *block, FN(attention_rows_at) k, int whole,
+                                        const fnn_tile *tile)
+{
+    const fnn_attention *about = args->about;
+    const REAL *q = args->q + about->q.at[tile->item] + tile->t * about->q.rs;
+    const REAL *v = args->v + about->v.at[tile->item] + tile->u * about->v.rs;
+    const REAL *dy = args->dy + about->dy.at[tile->item] + tile->t * about->dy.rs;
+    const REAL factor = FN(attention_factor)(about), *d = about->dropout > 0 ? room->d : NULL;
+    FN(attention_products)(room->s, k.at, k.rs, room->q, q, about->q.rs, about->HS, tile);
+    FN(attention_products)(room->ds, v, about->v.rs, room->dy, dy, about->dy.rs, about->HV, tile);
+    FN(attention_mask)(about, room, tile);
+    if (d)
+        FN(attention_dropout)(about, room, tile);
+    /* the queries, GEMM_NR at a time */
+    for (fnn_size t = 0; t < tile->columns; t += GEMM_NR) {
+        const fnn_size seen = FN(attention_seen)(tile, t);
+        FN(attention_edge)(room->s, tile, t, seen, -(REAL)INFINITY);
+        FN(attention_edge)(room->ds, tile, t, seen, 0);
+        FN(attention_weights_backward)(room->s + t, room->ds + t, d ? d + t : NULL, block->top + t, block->share + t,
+                                       block->pull + t, factor, seen,
+                                       whole ? tile->keys : FN(attention_rest)(tile, seen));
+    }
+}
+
+/* dmask [T][U] of an item: what a tile has of it is ds. */
+static void FN(attention_put_dmask)(REAL *dmask, const fnn_attention *about, const FN(attention_room) *room,
+                                    const fnn_tile *tile)
+{
+    FN(gemm_pack)(room->beside, TILE_U, tile->keys, tile->keys, room->ds, TILE_T, 1, tile->queries);
+    for (fnn_size t = 0; t < tile->queries; t++)
+        memcpy(dmask + (tile->t + t) * about->U + tile->u, room->beside + t * TILE_U,
+               (size_t)tile->keys * sizeof(REAL));
+}
+
 /* The tiles of one item with queries [t_begin, t_end) and keys [u_begin, u_end): their part of dq,
  * dk, dv, dmask (those that are not NULL). */
 static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *dq, REAL *dk, REAL *dv, REAL *dmask,
@@ -499,10 +589,9 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
                                          fnn_size u_end)
 {
     const fnn_attention *about = args->about;
-    const fnn_size HS = about->HS, HV = about->HV, first = item * about->T;
-    const REAL *q = args->q + about->q.at[item], *v = args->v + about->v.at[item];
-    const REAL *dy = args->dy + about->dy.at[item], *y = args->y + about->y.at[item];
-    REAL top[TILE_T], share[TILE_T], pull[TILE_T], scales[TILE_T];
+    const fnn_size HS = about->HS, HV = about->HV;
+    FN(attention_block) block;
+    REAL scales[TILE_T];
     for (fnn_size t = 0; t < TILE_T; t++)
         scales[t] = (REAL)about->scale;
     /* rows of dk and dv before it hold a sum, to be added to; the others still hold anything */
@@ -511,31 +600,23 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
     dk = dk ? dk + about->dk.at[item] : NULL;
     dv = dv ? dv + about->dv.at[item] : NULL;
     if (dmask) {
-        dmask += first * about->U;
+        dmask += item * about->T * about->U;
         FN(attention_clear)(dmask + t_begin * about->U, about->U, t_end - t_begin, about->U);
     }
     FN(attention_room) room = FN(attention_open)(about, 1);
-    const REAL factor = FN(attention_factor)(about);
     /* the queries, a block of TILE_T at a time; causal: none before u_begin sees a key */
-    for (fnn_size t0 = about->causal && u_begin > t_begin ? u_begin : t_begin; t0 < t_end; t0 += TILE_T) {
+    for (fnn_size t0 = about->causal ? fnn_max(t_begin, u_begin) : t_begin; t0 < t_end; t0 += TILE_T) {
         fnn_tile tile = { .item = item, .t = t0, .queries = fnn_min(TILE_T, t_end - t0) };
         tile.columns = fnn_round_up(tile.queries, VL);
-        const REAL *q_t = q + t0 * about->q.rs, *dy_t = dy + t0 * about->dy.rs;
         const FN(attention_rows_at) q_rows =
             FN(attention_near)(&room.q_rows, args->q, about->q, item, t0, t0 + tile.queries, t0 + tile.queries);
         const FN(attention_rows_at) dy_rows =
             FN(attention_near)(&room.dy_rows, args->dy, about->dy, item, t0, t0 + tile.queries, t0 + tile.queries);
         if (HS <= TILE_C)
-            FN(attention_transpose)(room.q, q_t, about->q.rs, tile.queries, HS);
+            FN(attention_transpose)(room.q, q_rows.at, q_rows.rs, tile.queries, HS);
         if (HV <= TILE_C)
-            FN(attention_transpose)(room.dy, dy_t, about->dy.rs, tile.queries, HV);
-        FN(attention_pull)(pull, dy_t, about->dy.rs, y + t0 * about->y.rs, about->y.rs, tile.queries, HV);
-        for (fnn_size t = 0; t < TILE_T; t++) {
-            const REAL total = t < tile.queries ? args->total[first + t0 + t] : 0;
-            share[t] = total == 0 ? 0 : 1 / total; /* no key was allowed: no weights, no gradient */
-            top[t] = total == 0 ? 0 : args->top[first + t0 + t];
-            pull[t] = total == 0 ? 0 : pull[t];
-        }
+            FN(attention_transpose)(room.dy, dy_rows.at, dy_rows.rs, tile.queries, HV);
+        FN(attention_open_block)(&block, args, &tile);
         const fnn_size keys_seen = fnn_min(u_end, fnn_keys_seen(about, t0 + tile.queries));
         if (dq && keys_seen <= u_begin)
             FN(attention_clear)(dq + t0 * about->dq.rs, about->dq.rs, tile.queries, HS);
@@ -545,27 +626,9 @@ static void FN(attention_backward_tiles)(const FN(attention_args) *args, REAL *d
             tile.ahead = about->causal ? t0 - tile.u : TILE_U;
             const FN(attention_rows_at) k_u =
                 FN(attention_near)(&room.k, args->k, about->k, item, tile.u, tile.u + tile.keys, about->U);
-            FN(attention_products)(room.s, k_u.at, k_u.rs, room.q, q_t, about->q.rs, HS, &tile);
-            FN(attention_products)(room.ds, v + tile.u * about->v.rs, about->v.rs, room.dy, dy_t, about->dy.rs, HV,
-                                   &tile);
-            FN(attention_mask)(about, &room, &tile);
-            if (about->dropout > 0)
-                FN(attention_dropout)(about, &room, &tile);
-            /* scores become weights and ds, for GEMM_NR queries at a time */
-            for (fnn_size t = 0; t < tile.columns; t += GEMM_NR) {
-                const fnn_size seen = FN(attention_seen)(&tile, t);
-                FN(attention_edge)(room.s, &tile, t, seen, -(REAL)INFINITY);
-                FN(attention_edge)(room.ds, &tile, t, seen, 0);
-                FN(attention_weights_backward)(room.s + t, room.ds + t, about->dropout > 0 ? room.factors + t : NULL,
-                                               top + t, share + t, pull + t, factor, seen,
-                                               dmask ? tile.keys : FN(attention_rest)(&tile, seen));
-            }
-            if (dmask) {
-                FN(gemm_pack)(room.beside, TILE_U, tile.keys, tile.keys, room.ds, TILE_T, 1, tile.queries);
-                for (fnn_size t = 0; t < tile.queries; t++)
-                    memcpy(dmask + (t0 + t) * about->U + tile.u, room.beside + t * TILE_U,
-                           (size_t)tile.keys * sizeof(REAL));
-            }
+            FN(attention_weights_again)(args, &room, &block, k_u, dmask != NULL, &tile);
+            if (dmask)
+                FN(attention_put_dmask)(dmask, about, &room, &tile);
             /* of this tile: the later rows are stored, which saves clearing all first */
             const fnn_size added = fnn_max(0, fnn_min(tile.keys, begun - tile.u));
             if (dv)     /* forward was  y = (d p) v */

@@ -78,7 +78,7 @@ static void FN(attention_few_queries)(const FN(attention_args) *args, fnn_size i
                 for (fnn_size i = 0; i < keys; i++)
                     s[t][i] *= (REAL)about->scale;
             if (about->mask_kind != FNN_NO_MASK) {
-                const fnn_size from = about->mask_at[item] + t * about->mask_rs + u * about->mask_cs;
+                const fnn_size from = FN(attention_mask_at)(about, item, t, u);
                 for (fnn_size i = 0; i < keys; i++)
                     if (about->mask_kind == FNN_ADD_MASK) {
                         const REAL added = ((const REAL *)about->mask)[from + i * about->mask_cs];
@@ -99,11 +99,10 @@ static void FN(attention_few_queries)(const FN(attention_args) *args, fnn_size i
             total[t] = total[t] * shrink[t] + sum;
             if (about->dropout > 0) {
                 uint32_t words[PHILOX_WORDS];
-                const uint64_t limit = fnn_philox_threshold(about->dropout);
-                const uint64_t row = (uint64_t)(item * T + t) * (uint64_t)((about->U + 3) / 4 * 4);
-                FN(philox_words)(words, about->dropout_key, about->dropout_call, (row + (uint64_t)u) / 4);
+                const uint64_t threshold = fnn_philox_threshold(about->dropout);
+                FN(attention_words)(words, about, item, t, u);
                 for (fnn_size i = 0; i < keys; i++)
-                    p[i] = words[i] >= limit ? p[i] * (REAL)(1 / (1 - about->dropout)) : 0;
+                    p[i] = words[i] >= threshold ? p[i] * (REAL)(1 / (1 - about->dropout)) : 0;
             }
         }
         /* query by query: the values of these keys */

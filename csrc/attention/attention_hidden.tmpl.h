@@ -29,8 +29,8 @@ static REAL FN(attention_test)(const REAL *rows, fnn_size rs, fnn_size count, fn
         fnn_size j = 0;
         for (; j + 4 * VL <= n; j += 4 * VL)
 #pragma GCC unroll 4
-            for (fnn_size l = 0; l < 4; l++)
-                test += v_load(row + j + l * VL) * v_set(0);
+            for (fnn_size part = 0; part < 4; part++)
+                test += v_load(row + j + part * VL) * v_set(0);
         for (; j + VL <= n; j += VL)
             test += v_load(row + j) * v_set(0);
         for (; j < n; j++)
@@ -44,37 +44,34 @@ static int FN(attention_finite)(const REAL *rows, fnn_size rs, fnn_size count, f
     return FN(attention_test)(rows, rs, count, n) == 0;
 }
 
-/* The weights of query t of an item for keys [u, u + keys), at most TILE_U of them, which the query
- * sees as far as causality goes; their factors of dropout; and which of them are hidden. */
-static void FN(attention_hidden_weights)(const FN(attention_args) *args, REAL *weights, REAL *factors, char *hidden,
+/* Of query t of an item and keys [u, u + keys), at most TILE_U of them, which the query sees as far
+ * as causality goes: the weights; d, their factors of dropout; and which of them are hidden. */
+static void FN(attention_hidden_weights)(const FN(attention_args) *args, REAL *weights, REAL *d, char *hidden,
                                          fnn_size item, fnn_size t, fnn_size u, fnn_size keys)
 {
     const fnn_attention *about = args->about;
-    const fnn_size mask = about->mask_kind == FNN_NO_MASK
-                        ? 0 : about->mask_at[item] + t * about->mask_rs + u * about->mask_cs;
+    const fnn_size from = about->mask_kind == FNN_NO_MASK ? 0 : FN(attention_mask_at)(about, item, t, u);
     const REAL *q = args->q + about->q.at[item] + t * about->q.rs;
     const REAL *k = args->k + about->k.at[item] + u * about->k.rs;
     const REAL top = args->top[item * about->T + t], total = args->total[item * about->T + t];
     const REAL factor = FN(attention_factor)(about), least = -127 / factor;
     uint32_t words[PHILOX_WORDS];
-    const uint64_t limit = fnn_philox_threshold(about->dropout);
-    if (about->dropout > 0) {
-        const uint64_t row = (uint64_t)(item * about->T + t) * (uint64_t)((about->U + 3) / 4 * 4);
-        FN(philox_words)(words, about->dropout_key, about->dropout_call, (row + (uint64_t)u) / 4);
-    }
+    const uint64_t threshold = fnn_philox_threshold(about->dropout);
+    if (about->dropout > 0)
+        FN(attention_words)(words, about, item, t, u);
     FN(attention_few_scores)(weights, q, k, about->k.rs, keys, about->HS);
     for (fnn_size i = 0; i < keys; i++) {
         REAL score = weights[i] * (FN(attention_scaled)(about) ? (REAL)about->scale : 1);
         hidden[i] = total == 0;
         if (about->mask_kind == FNN_ALLOW_MASK)
-            hidden[i] |= !((const unsigned char *)about->mask)[mask + i * about->mask_cs];
+            hidden[i] |= !((const unsigned char *)about->mask)[from + i * about->mask_cs];
         else if (about->mask_kind == FNN_ADD_MASK) {
-            const REAL added = ((const REAL *)about->mask)[mask + i * about->mask_cs];
+            const REAL added = ((const REAL *)about->mask)[from + i * about->mask_cs];
             hidden[i] |= added == -(REAL)INFINITY;
             score += added;
         }
         weights[i] = hidden[i] ? 0 : FN(exp2_of_scaled)(score - top, factor, least) / total;
-        factors[i] = hidden[i] ? 0 : about->dropout <= 0 ? 1 : words[i] >= limit ? (REAL)(1 / (1 - about->dropout)) : 0;
+        d[i] = hidden[i] ? 0 : about->dropout <= 0 ? 1 : words[i] >= threshold ? (REAL)(1 / (1 - about->dropout)) : 0;
     }
 }
 
@@ -100,31 +97,31 @@ static int FN(attention_spoiled)(const FN(attention_args) *args, fnn_size item, 
     return !FN(attention_finite)(args->y + about->y.at[item] + last * about->y.rs, 0, 1, about->HV);
 }
 
-/* y of queries [t, t_end) once more. */
+/* y of queries [t, t_end) once more. Where d is 0 nothing is multiplied by it. */
 static void FN(attention_mend_forward)(const FN(attention_args) *args, fnn_size item, fnn_size t, fnn_size t_end)
 {
     const fnn_attention *about = args->about;
-    REAL *rows = args->y + about->y.at[item], weights[TILE_U], factors[TILE_U];
+    REAL *y = args->y + about->y.at[item], weights[TILE_U], d[TILE_U];
     char hidden[TILE_U];
     for (; t < t_end; t++) {
-        REAL *y = rows + t * about->y.rs;
-        memset(y, 0, (size_t)about->HV * sizeof(REAL));
+        REAL *y_t = y + t * about->y.rs;
+        memset(y_t, 0, (size_t)about->HV * sizeof(REAL));
         for (fnn_size u = 0; u < fnn_keys_seen(about, t + 1); u += TILE_U) {
             const fnn_size keys = fnn_min(TILE_U, fnn_keys_seen(about, t + 1) - u);
-            FN(attention_hidden_weights)(args, weights, factors, hidden, item, t, u, keys);
+            FN(attention_hidden_weights)(args, weights, d, hidden, item, t, u, keys);
             const REAL *v = args->v + about->v.at[item] + u * about->v.rs;
             for (fnn_size i = 0; i < keys; i++)
-                for (fnn_size j = 0; factors[i] != 0 && j < about->HV; j++)
-                    y[j] += factors[i] * weights[i] * v[i * about->v.rs + j];
+                for (fnn_size j = 0; d[i] != 0 && j < about->HV; j++)
+                    y_t[j] += d[i] * weights[i] * v[i * about->v.rs + j];
         }
     }
 }
 
-/* c[j] += a b[j] */
-static void FN(attention_add)(REAL *restrict c, REAL a, const REAL *restrict b, fnn_size n)
+/* to[j] += times from[j]; nothing where `to`, a row of a gradient, is NULL: not wanted */
+static void FN(attention_add)(REAL *restrict to, REAL times, const REAL *restrict from, fnn_size n)
 {
-    for (fnn_size j = 0; c && j < n; j++)
-        c[j] += a * b[j];
+    for (fnn_size j = 0; to && j < n; j++)
+        to[j] += times * from[j];
 }
 
 /* Whether something hidden may have come into the gradients of an item. What is not finite in k or
@@ -156,7 +153,7 @@ static void FN(attention_mend_backward)(const FN(attention_args) *args, fnn_size
     REAL *dmask = args->dmask ? args->dmask + item * T * U : NULL;
     const REAL *q = args->q + about->q.at[item], *k = args->k + about->k.at[item], *v = args->v + about->v.at[item];
     const REAL *dy = args->dy + about->dy.at[item], *y = args->y + about->y.at[item];
-    REAL weights[TILE_U], factors[TILE_U], slopes[TILE_U], pull;
+    REAL weights[TILE_U], d[TILE_U], dy_v[TILE_U], pull;
     char hidden[TILE_U];
     if (dq) FN(attention_clear)(dq, about->dq.rs, T, HS);
     if (dk) FN(attention_clear)(dk, about->dk.rs, U, HS);
@@ -167,17 +164,17 @@ static void FN(attention_mend_backward)(const FN(attention_args) *args, fnn_size
         FN(attention_pull)(&pull, dy_t, about->dy.rs, y + t * about->y.rs, about->y.rs, 1, HV);
         for (fnn_size u = 0; u < fnn_keys_seen(about, t + 1); u += TILE_U) {
             const fnn_size keys = fnn_min(TILE_U, fnn_keys_seen(about, t + 1) - u);
-            FN(attention_hidden_weights)(args, weights, factors, hidden, item, t, u, keys);
-            FN(attention_few_scores)(slopes, dy_t, v + u * about->v.rs, about->v.rs, keys, HV);
+            FN(attention_hidden_weights)(args, weights, d, hidden, item, t, u, keys);
+            FN(attention_few_scores)(dy_v, dy_t, v + u * about->v.rs, about->v.rs, keys, HV);
             for (fnn_size i = 0; i < keys; i++) {
                 const REAL *k_u = k + (u + i) * about->k.rs;
                 if (hidden[i])
                     continue;
                 /* forward was  y = (d p) v  and  p = exp(s) / sum exp(s) */
-                const REAL dp = factors[i] == 0 ? 0 : factors[i] * slopes[i];
+                const REAL dp = d[i] == 0 ? 0 : d[i] * dy_v[i];
                 const REAL ds = weights[i] * (dp - pull);
-                if (factors[i] != 0)
-                    FN(attention_add)(dv ? dv + (u + i) * about->dv.rs : NULL, factors[i] * weights[i], dy_t, HV);
+                if (d[i] != 0)
+                    FN(attention_add)(dv ? dv + (u + i) * about->dv.rs : NULL, d[i] * weights[i], dy_t, HV);
                 FN(attention_add)(dq ? dq + t * about->dq.rs : NULL, (REAL)about->scale * ds, k_u, HS);
                 FN(attention_add)(dk ? dk + (u + i) * about->dk.rs : NULL, (REAL)about->scale * ds, q_t, HS);
                 if (dmask)
