@@ -9,7 +9,7 @@
 
 /* One layer in one direction over a whole sequence. A cell is a sequence of one step: y is its h'.
  * y [T][B][H]   hT [B][H] the state after the last step, may be NULL
- * gates [T][B][fnn_recurrent_row(3, H)] for backward: r, z, n and W_hn h + b_hn
+ * gates [T][B][fnn_gates_pitch(3, H)] for backward: r, z, n and W_hn h + b_hn
  * x [T][B][I]   h0 [B][H]   w_ih [3H][I]   w_hh [3H][H]   b_ih, b_hh [3H], may be NULL
  * work [fnn_recurrent_forward_work(3, B, H)], aligned to 64 bytes
  * reverse: the steps run from T-1 down to 0   H > 0 */

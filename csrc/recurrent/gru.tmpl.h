@@ -6,7 +6,7 @@
  * Symbols    T steps, B batch, I inputs, H hidden units. A "piece" is H numbers of a row, those of
  *            one gate. Gates in the order r z n.
  * Layout     x [T][B][I], y (all h_t) [T][B][H]; W_ih [3H][I], W_hh [3H][H].
- *            gates has a row for each step and sequence, and rows lie fnn_recurrent_row(3, H)
+ *            gates has a row for each step and sequence, and rows lie fnn_gates_pitch(3, H)
  *            apart. A row is four pieces: r, z, n, u_n. The gradients' rows are da_r = du_r,
  *            da_z = du_z, du_n, da_n, kept for some steps only, as dz is of lstm.tmpl.h. So the
  *            gradient of u is the first three pieces, side by side, and that of a is the first two
@@ -65,7 +65,7 @@ FNN_INLINE void FN(gru_forward_units)(const FN(recurrence) *rec, fnn_size step, 
                                       fnn_size unit, const fnn_size units, const int ieee, const REAL *sum)
 {
     const FN(gru_forward_arrays) *arrays = rec->arrays;
-    const fnn_size H = rec->H, t = FN(rec_time)(rec, step), pitch = fnn_recurrent_row(3, H), at = first * H + unit;
+    const fnn_size H = rec->H, t = FN(rec_time)(rec, step), pitch = fnn_gates_pitch(3, H), at = first * H + unit;
     const REAL *h_before = (step == 0 ? arrays->h0 : arrays->y + FN(rec_time)(rec, step - 1) * rec->B * H) + at;
     REAL *gates = arrays->gates + (t * rec->B + first) * pitch + unit, *h = arrays->y + t * rec->B * H + at;
     for (fnn_size row = 0; row < rows; row++)
@@ -91,7 +91,7 @@ void FN(gru_forward)(REAL *y, REAL *hT, REAL *gates, const REAL *x, const REAL *
                      const REAL *b_ih, const REAL *b_hh, REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H,
                      int reverse)
 {
-    const fnn_size pitch = fnn_recurrent_row(3, H);
+    const fnn_size pitch = fnn_gates_pitch(3, H);
     REAL *bias = work + fnn_recurrent_forward_work(3, B, H) - 4 * H, *bias_un = bias + 3 * H;
     for (fnn_size j = 0; j < 3 * H; j++)
         bias[j] = (b_ih ? b_ih[j] : 0) + (b_hh && j < 2 * H ? b_hh[j] : 0);
@@ -145,7 +145,7 @@ static void FN(gru_backward_cell)(const FN(recurrence) *rec, fnn_size step, fnn_
     REAL dh[4 * VL];
     for (fnn_size row = 0; row < rows; row++, sum += 4 * VL) {
         fnn_size at = (first + row) * H + unit;
-        const REAL *gates = arrays->gates + (t * rec->B + first + row) * fnn_recurrent_row(3, H) + unit;
+        const REAL *gates = arrays->gates + (t * rec->B + first + row) * fnn_gates_pitch(3, H) + unit;
         REAL *dgates = rec->carry + FN(rec_offset)(rec, step) + (first + row) * rec->pitch + unit;
         if (units == 4 * VL) {
             FN(rec_upstream)(dh, rec, step, at, 4 * VL, sum, arrays->dy, arrays->dhT);

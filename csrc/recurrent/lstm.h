@@ -10,7 +10,7 @@
 /* One layer in one direction over a whole sequence. A cell is a sequence of one step: y is its h',
  * cells its c'.
  * y [T][B][H]   hT, cT [B][H] the state after the last step, may be NULL
- * gates [T][B][fnn_recurrent_row(4, H)], cells [T][B][H]: for backward
+ * gates [T][B][fnn_gates_pitch(4, H)], cells [T][B][H]: for backward
  * x [T][B][I]   h0, c0 [B][H]   w_ih [4H][I]   w_hh [4H][H]   b_ih, b_hh [4H], may be NULL
  * work [fnn_recurrent_forward_work(4, B, H)], aligned to 64 bytes
  * reverse: the steps run from T-1 down to 0   H > 0 */

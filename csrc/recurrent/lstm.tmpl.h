@@ -11,7 +11,7 @@
  *            of 4H. Gates in the order i f g o.
  * Layout     x [T][B][I]; y (all h_t) and cells (all c_t) [T][B][H]; W_ih [4H][I], W_hh [4H][H].
  *            gates (z, and then the gates in its place) has a row of 4H numbers for each step and
- *            sequence, and rows lie fnn_recurrent_row(4, H) apart. dz has rows of the same kind,
+ *            sequence, and rows lie fnn_gates_pitch(4, H) apart. dz has rows of the same kind,
  *            but only for the steps that are kept: those of a part, and of the step before it.
  * Method     Forward: W_ih x + b of all steps is one matrix product, into gates. Then
  *            recurrent.tmpl.h runs the steps: the product h_{t-1} W_hh^T, a few units at a time,
@@ -68,7 +68,7 @@ FNN_INLINE void FN(lstm_forward_units)(const FN(recurrence) *rec, fnn_size step,
                                        fnn_size unit, const fnn_size units, const int ieee, const REAL *sum)
 {
     const FN(lstm_forward_arrays) *arrays = rec->arrays;
-    const fnn_size H = rec->H, t = FN(rec_time)(rec, step), pitch = fnn_recurrent_row(4, H);
+    const fnn_size H = rec->H, t = FN(rec_time)(rec, step), pitch = fnn_gates_pitch(4, H);
     const fnn_size at = first * H + unit, at_t = t * rec->B * H + at;
     const REAL *c_before = (step == 0 ? arrays->c0 : arrays->cells + FN(rec_time)(rec, step - 1) * rec->B * H) + at;
     REAL *gates = arrays->gates + (t * rec->B + first) * pitch + unit, *c = arrays->cells + at_t, *h = arrays->y + at_t;
@@ -95,7 +95,7 @@ void FN(lstm_forward)(REAL *y, REAL *hT, REAL *cT, REAL *gates, REAL *cells, con
                       const REAL *c0, const REAL *w_ih, const REAL *w_hh, const REAL *b_ih, const REAL *b_hh,
                       REAL *work, fnn_size T, fnn_size B, fnn_size I, fnn_size H, int reverse)
 {
-    const fnn_size pitch = fnn_recurrent_row(4, H);
+    const fnn_size pitch = fnn_gates_pitch(4, H);
     /* in the 5 H numbers at the end of work, which rec_forward_pass leaves alone */
     REAL *bias = work + fnn_recurrent_forward_work(4, B, H) - 5 * H;
     for (fnn_size j = 0; j < 4 * H; j++)
@@ -156,7 +156,7 @@ static void FN(lstm_backward_cell)(const FN(recurrence) *rec, fnn_size step, fnn
     for (fnn_size row = 0; row < rows; row++, sum += 4 * VL) {
         fnn_size at = (first + row) * H + unit;
         const REAL *c = arrays->cells + t * rec->B * H + at;
-        const REAL *gates = arrays->gates + (t * rec->B + first + row) * fnn_recurrent_row(4, H) + unit;
+        const REAL *gates = arrays->gates + (t * rec->B + first + row) * fnn_gates_pitch(4, H) + unit;
         REAL *dz = rec->carry + FN(rec_offset)(rec, step) + (first + row) * rec->pitch + unit;
         if (units == 4 * VL) {
             FN(rec_upstream)(dh, rec, step, at, 4 * VL, sum, arrays->dy, arrays->dhT);

@@ -37,7 +37,7 @@ static inline fnn_size fnn_recurrent_pieces(fnn_size gates) { return gates == 3 
 static inline fnn_size fnn_recurrent_pitch(fnn_size width) { return (fnn_ceil_div(width, 16) | 1) * 16; }
 
 /* The pitch of gates and of their gradients */
-static inline fnn_size fnn_recurrent_row(fnn_size gates, fnn_size H)
+static inline fnn_size fnn_gates_pitch(fnn_size gates, fnn_size H)
 {
     return fnn_recurrent_pitch(fnn_recurrent_pieces(gates) * H);
 }
@@ -79,7 +79,7 @@ static inline fnn_work fnn_recurrent_packed(fnn_size gates, fnn_size T, fnn_size
  * of a state, [B][H] */
 static inline fnn_work fnn_recurrent_work(fnn_size gates, fnn_size T, fnn_size B, fnn_size I, fnn_size H)
 {
-    return fnn_recurrent_packed(gates, T, B, I, H) + (fnn_work)fnn_recurrent_rows(T, B) * fnn_recurrent_row(gates, H)
+    return fnn_recurrent_packed(gates, T, B, I, H) + (fnn_work)fnn_recurrent_rows(T, B) * fnn_gates_pitch(gates, H)
          + fnn_recurrent_panels(gates, H) + (fnn_work)B * H;
 }
 

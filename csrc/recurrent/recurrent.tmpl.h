@@ -41,24 +41,25 @@
  *            unit, units: hidden units [unit, unit + units), in one panel.
  *            panel: the number of a panel; weights: elements of packed W_hh, from a panel on.
  *            strip: the panels that meet some sequences at a time, one or two.
- *            depth, k: the rows of a panel, and one of them.
- *            vectors, width: a row of a panel, in registers and in elements; across: a row of a
- *            tile, in registers; l: an element of a row.
- * Layout     A row is one sequence of one step. A row of a product is G pieces of H numbers, a
+ *            slice: what one number of each sequence is multiplied by; a panel is `depth` of them,
+ *            and k is one. vectors, width: a slice, in registers and in elements; across: what a
+ *            tile takes of it, in registers; l: an element of it.
+ * Layout     A row is one sequence of one step, whatever the array; only W_ih and W_hh have other
+ *            rows, one for each unit of each gate. A row of a product is G pieces of H numbers, a
  *            piece for each gate.
  *            W_hh is packed once per call: copied in the order in which the products read it.
  *            A panel of it is a few vector registers wide, with a unit's gates side by side:
  *
  *                forward    panel of REC_UNITS units:  [k = 0..H-1][gate][unit]
  *                backward   panel of 4*VL units:       [k = 0..G*H-1][unit]
- * Method     A tile is a few sequences by one panel. Its sums stay in registers for REC_DEPTH rows
- *            of the panel at a time. As soon as they are complete the cell is applied to the
- *            panel's units, while they are in the nearest cache.
+ * Method     A tile is a few sequences by one panel. Its sums stay in registers for REC_DEPTH
+ *            slices of the panel at a time. As soon as they are complete the cell is applied to
+ *            the panel's units, while they are in the nearest cache.
  *            One sequence alone has few sums: it takes a pair of panels at a time, so that enough
  *            additions are in flight.
- *            While a thread goes through its panels with several tiles, the next part is
+ *            While a thread goes through its panels with several tiles, the next slices are
  *            prefetched, one cache line with each product: where W_hh is larger than the L2 cache,
- *            the next tile would wait for it.
+ *            the next tile would wait for them.
  *            Forward multiplies a copy of h_{t-1}, whose rows lie a pitch apart, against cache
  *            aliasing (fnn_recurrent_pitch).
  *            Backward goes over the steps in parts of some 256 rows of dz. The dz of one part is
@@ -78,7 +79,7 @@ enum {
                               KiB of floats */
     REC_GROUP = 24,        /* sequences, at most, that meet a panel while it is in the L1 cache;
                               chosen: whole tiles of 6 or 8 rows, and of 3 or 4 with 16 registers */
-    REC_DEPTH = 128,       /* rows of a panel multiplied at a time; chosen: 32 KiB of floats with
+    REC_DEPTH = 128,       /* slices of a panel multiplied at a time; chosen: 32 KiB of floats with
                               AVX-512, an L1 cache */
     REC_SPLIT = 4,         /* sequences that are worth reading W_hh for; chosen: about a tile */
     REC_SUM = 64,          /* rows of dz added up before their sum is added to db; chosen: short
@@ -87,7 +88,7 @@ enum {
 };
 #endif
 
-/* The registers in a row of a forward panel: a register for each of 4 or 3 gates, or 4 of the only
+/* The registers in a slice of a forward panel: one for each of 4 or 3 gates, or 4 of the only
  * one */
 #undef REC_VECTORS
 #define REC_VECTORS (REC_GATES == 3 ? 3 : 4)
@@ -103,7 +104,7 @@ enum {
 typedef struct FN(recurrence) FN(recurrence);
 
 /* The cell of one step: sequences [first, first + rows), units [unit, unit + units). `sum` has a
- * row for each sequence, as long as a row of a panel. */
+ * row for each sequence, as long as a slice of a panel. */
 typedef void FN(rec_cell)(const FN(recurrence) *rec, fnn_size step, fnn_size first, fnn_size rows, fnn_size unit,
                           fnn_size units, const REAL *sum);
 
@@ -125,7 +126,7 @@ struct FN(recurrence) {
     const void *arrays;                     /* the cell's own, as FN(lstm_forward_arrays) */
     fnn_size step_begin, step_end;          /* the steps that are to run now */
     const REAL *weights;                    /* packed W_hh, panel behind panel */
-    fnn_size vectors, panel_units, depth;   /* registers in a row of a panel; its units; its rows */
+    fnn_size vectors, panel_units, depth;   /* of a panel: registers in a slice; units; slices */
     /* [B][H], what step 0 multiplies W_hh by; NULL: nothing */
     const REAL *start;
     REAL *carry;                            /* what a step hands to the next: rows of h, or of dz */
@@ -152,13 +153,13 @@ FNN_INLINE fnn_size FN(rec_offset)(const FN(recurrence) *rec, fnn_size step)
 
 /* ---- the product of a tile with a panel ------------------------------------------------------ */
 
-/* What to prefetch along the way: from `from` on, `advance` elements further with each row of a
- * panel */
+/* What to prefetch along the way: from `from` on, `advance` elements further with each slice of
+ * a panel */
 typedef struct { const REAL *from; fnn_size advance; } FN(rec_prefetch);
 
 /* sums[row][l] (+)= sum over k < depth of a[row][k] weights[k][l]
- * for `rows` rows and the columns l of `across` registers. A row of weights and of sums is
- * `vectors` registers long. */
+ * for `rows` rows and the columns l of `across` registers. A slice of the weights is `vectors`
+ * registers long, and so is a row of sums. */
 FNN_INLINE void FN(rec_tile_of)(REAL *restrict sums, const REAL *restrict a, fnn_size rsa, const REAL *restrict weights,
                                 fnn_size depth, FN(rec_prefetch) ahead, int add, const int rows, const int across,
                                 const int vectors)
@@ -172,7 +173,7 @@ FNN_INLINE void FN(rec_tile_of)(REAL *restrict sums, const REAL *restrict a, fnn
 #pragma GCC unroll 4
         for (int v = 0; v < across; v++)
             sum[row][v] = add ? v_load(sums + (vectors * row + v) * VL) : v_set(0);
-    /* the k dimension: a row of the weights and a column of a, one after the other */
+    /* the k dimension: a slice of the weights and a column of a, one after the other */
     for (fnn_size k = 0; k < depth; k++) {
         vec w[4];
 #pragma GCC unroll 4
@@ -219,7 +220,7 @@ FNN_INLINE void FN(rec_pair)(REAL *restrict sums, const REAL *restrict a, const 
 #pragma GCC unroll 4
     for (int v = 0; v < vectors; v++)
         sum[0][v] = sum[1][v] = v_set(0);
-    /* the k dimension: an element of a and a row of both panels, one after the other */
+    /* the k dimension: an element of a and a slice of both panels, one after the other */
     for (fnn_size k = 0; k < depth; k++) {
         vec element = v_set(a[k]);
 #pragma GCC unroll 4
@@ -242,13 +243,13 @@ FNN_INLINE void FN(rec_product)(REAL *sums, const REAL *a, fnn_size rsa, FN(rec_
 {
     const fnn_size tiles = fnn_ceil_div(rows, REC_SUMS / across), width = vectors * VL;
     const fnn_size line = 64 / (fnn_size)sizeof(REAL);
-    /* the k dimension, REC_DEPTH at a time: a part of the panel, which the L1 cache holds, meets
-     * all rows before the next part is loaded */
+    /* the k dimension, REC_DEPTH at a time: these slices, which the L1 cache holds, meet all rows
+     * before the next ones are loaded */
     for (fnn_size k = 0; k < depth; k += REC_DEPTH) {
-        const fnn_size part = fnn_min(depth - k, REC_DEPTH);
-        const REAL *next = k + part < depth ? weights.here + (k + part) * width : weights.next;
-        /* Each tile prefetches one column of cache lines of the next part, until all are. A single
-         * tile prefetches nothing: it has no time to spare. */
+        const fnn_size slices = fnn_min(depth - k, REC_DEPTH);
+        const REAL *next = k + slices < depth ? weights.here + (k + slices) * width : weights.next;
+        /* Each tile prefetches one column of cache lines of the next slices, until all are. A
+         * single tile prefetches nothing: it has no time to spare. */
         fnn_size prefetched = weights.next && tiles > 1 ? 0 : width;
         /* the rows, in tiles of nearly equal height: 16 are 5, 5 and 6, not 6, 6 and 4 */
         for (fnn_size tile = 0; tile < tiles; tile++) {
@@ -258,7 +259,7 @@ FNN_INLINE void FN(rec_product)(REAL *sums, const REAL *a, fnn_size rsa, FN(rec_
                 const int more = prefetched < width;
                 const FN(rec_prefetch) ahead = { more ? next + prefetched : weights.here, more ? width : 0 };
                 FN(rec_tile)(sums + row0 * width + v * VL, a + row0 * rsa + k, rsa, weights.here + k * width + v * VL,
-                             part, ahead, k > 0, row1 - row0, across, vectors);
+                             slices, ahead, k > 0, row1 - row0, across, vectors);
             }
         }
     }
@@ -293,9 +294,10 @@ static void REC_PRODUCT(REAL *sums, const REAL *a, fnn_size rsa, FN(rec_weights)
 
 typedef struct { REAL *weights; const REAL *w_hh; fnn_size H; } FN(rec_pack_args);
 
-/* VL rows of the matrix, or the fewer that it has, as VL adjacent columns of a panel:
- * to[k][l] = w[l][k] for k < H. Columns beyond the last row repeat it: nothing reads their sums. */
-static void FN(rec_pack_rows)(REAL *restrict to, const REAL *restrict w, fnn_size rows, fnn_size H)
+/* The weights of VL units of a gate, or the fewer that there are, as VL adjacent columns of a
+ * panel: to[k][l] = w[l][k] for k < H. Columns beyond the last unit repeat it: nothing reads their
+ * sums. */
+static void FN(rec_pack_units)(REAL *restrict to, const REAL *restrict w, fnn_size units, fnn_size H)
 {
     fnn_size k = 0;
 #if TRANSPOSE_ROUNDS
@@ -303,7 +305,7 @@ static void FN(rec_pack_rows)(REAL *restrict to, const REAL *restrict w, fnn_siz
         vec block[TRANSPOSE_LANES];
 #pragma GCC unroll 16
         for (fnn_size l = 0; l < VL; l++)
-            block[l] = v_load(w + fnn_min(l, rows - 1) * H + k);
+            block[l] = v_load(w + fnn_min(l, units - 1) * H + k);
         FN(transpose)(block);
 #pragma GCC unroll 16
         for (fnn_size l = 0; l < VL; l++)
@@ -312,7 +314,7 @@ static void FN(rec_pack_rows)(REAL *restrict to, const REAL *restrict w, fnn_siz
 #endif
     for (; k < H; k++)
         for (fnn_size l = 0; l < VL; l++)
-            to[k * REC_VECTORS * VL + l] = w[fnn_min(l, rows - 1) * H + k];
+            to[k * REC_VECTORS * VL + l] = w[fnn_min(l, units - 1) * H + k];
 }
 
 /* The loop counts panels. */
@@ -326,7 +328,7 @@ static void FN(rec_pack_forward_block)(void *ctx, fnn_size begin, fnn_size end)
             for (fnn_size l = 0; l < REC_UNITS; l += VL, to += VL) {
                 fnn_size unit = panel * REC_UNITS + l;
                 if (unit < H)
-                    FN(rec_pack_rows)(to, args->w_hh + (gate * H + unit) * H, fnn_min(H - unit, VL), H);
+                    FN(rec_pack_units)(to, args->w_hh + (gate * H + unit) * H, fnn_min(H - unit, VL), H);
             }
     }
 }
@@ -549,50 +551,75 @@ typedef struct {
     int reverse;
 } FN(rec_gradients);
 
-/* The part of all gradients that steps [t, t + steps) contribute; dz is theirs. `packed` is W_ih,
- * or NULL where it was not packed; add: other steps have been there. */
-static void FN(rec_contribute)(const FN(recurrence) *rec, const FN(rec_gradients) *grads, const REAL *dz,
-                               const REAL *packed, fnn_size t, fnn_size steps, int add)
+/* A part of the steps, [t, t + steps), whose dz is there */
+typedef struct {
+    const REAL *dz;             /* a row for each step and sequence, in the order of t */
+    fnn_size t, steps;
+    int add;                    /* to what other parts have contributed */
+} FN(rec_part);
+
+/* dx of a part. Forward was  z = W_ih x + ...  `packed` is W_ih, or NULL where it was not
+ * packed. */
+static void FN(rec_dx)(const FN(recurrence) *rec, const FN(rec_gradients) *grads, const REAL *packed,
+                       const FN(rec_part) *part)
 {
-    const fnn_size B = rec->B, H = rec->H, I = grads->I, rows = steps * B, pitch = rec->pitch, joint = REC_JOINT * H;
-    const REAL *x = grads->x + t * B * I, *apart = dz + REC_GATES * H;
-    const int how = add ? FNN_GEMM_ADD : 0;
-    if (grads->dx) {                                /* forward was  z = W_ih x + ... */
-        REAL *dx = grads->dx + t * B * I;
-        const REAL *w = packed ? packed : grads->w_ih;
-        const REAL *w_apart = w + (packed ? fnn_gemm_packed_size(I, joint) : joint * I);
-        const fnn_size rsw = packed ? FNN_PACKED : I;
-        FN(gemm)(dx, I, dz, pitch, 1, w, rsw, 1, NULL, NULL, rows, I, joint, 0);
-        if (REC_PIECES > REC_GATES)
-            FN(gemm)(dx, I, apart, pitch, 1, w_apart, rsw, 1, NULL, NULL, rows, I, H, FNN_GEMM_ADD);
-    }
-    if (grads->dw_ih) {
-        FN(gemm)(grads->dw_ih, I, dz, 1, pitch, x, I, 1, NULL, NULL, joint, I, rows, how);
-        if (REC_PIECES > REC_GATES)
-            FN(gemm)(grads->dw_ih + joint * I, I, apart, 1, pitch, x, I, 1, NULL, NULL, H, I, rows, how);
-    }
-    if (grads->dw_hh) {
-        /* forward was  z_t = W_hh h_{t-1} + ...:  the first step's h_{t-1} is h0, the others' is in
-         * y */
-        const int has_first = grads->reverse ? t + steps == rec->T : t == 0;
-        const fnn_size other_rows = (steps - has_first) * B;
-        const REAL *dz_others = has_first && !grads->reverse ? dz + B * pitch : dz;
-        const REAL *dz_first = grads->reverse ? dz + other_rows * pitch : dz;
-        const REAL *h_before = grads->y + (grads->reverse ? t + 1 : t - 1 + has_first) * B * H;
-        if (other_rows > 0)
-            FN(gemm)(grads->dw_hh, H, dz_others, 1, pitch, h_before, H, 1, NULL, NULL, REC_GATES * H, H, other_rows,
-                     how);
-        if (has_first)
-            FN(gemm)(grads->dw_hh, H, dz_first, 1, pitch, grads->h0, H, 1, NULL, NULL, REC_GATES * H, H, B,
-                     other_rows > 0 || add ? FNN_GEMM_ADD : 0);
-    }
+    const fnn_size rows = part->steps * rec->B, H = rec->H, I = grads->I, joint = REC_JOINT * H;
+    const fnn_size rsw = packed ? FNN_PACKED : I;
+    const REAL *w = packed ? packed : grads->w_ih;
+    const REAL *w_apart = w + (packed ? fnn_gemm_packed_size(I, joint) : joint * I);
+    REAL *dx = grads->dx + part->t * rec->B * I;
+    FN(gemm)(dx, I, part->dz, rec->pitch, 1, w, rsw, 1, NULL, NULL, rows, I, joint, 0);
+    if (REC_PIECES > REC_GATES)
+        FN(gemm)(dx, I, part->dz + REC_GATES * H, rec->pitch, 1, w_apart, rsw, 1, NULL, NULL, rows, I, H, FNN_GEMM_ADD);
+}
+
+/* dW_ih (+)= dz^T x over a part */
+static void FN(rec_dw_ih)(const FN(recurrence) *rec, const FN(rec_gradients) *grads, const FN(rec_part) *part)
+{
+    const fnn_size rows = part->steps * rec->B, H = rec->H, I = grads->I, joint = REC_JOINT * H;
+    const REAL *x = grads->x + part->t * rec->B * I;
+    const int how = part->add ? FNN_GEMM_ADD : 0;
+    FN(gemm)(grads->dw_ih, I, part->dz, 1, rec->pitch, x, I, 1, NULL, NULL, joint, I, rows, how);
+    if (REC_PIECES > REC_GATES)
+        FN(gemm)(grads->dw_ih + joint * I, I, part->dz + REC_GATES * H, 1, rec->pitch, x, I, 1, NULL, NULL, H, I, rows,
+                 how);
+}
+
+/* dW_hh (+)= dz^T h over a part. Forward was  z_t = W_hh h_{t-1} + ...  The h_{t-1} of the step
+ * that ran first is h0, those of the others are in y. */
+static void FN(rec_dw_hh)(const FN(recurrence) *rec, const FN(rec_gradients) *grads, const FN(rec_part) *part)
+{
+    const fnn_size B = rec->B, H = rec->H, pitch = rec->pitch;
+    const int has_first = grads->reverse ? part->t + part->steps == rec->T : part->t == 0;
+    const fnn_size other_rows = (part->steps - has_first) * B;
+    const REAL *dz_others = has_first && !grads->reverse ? part->dz + B * pitch : part->dz;
+    const REAL *dz_first = grads->reverse ? part->dz + other_rows * pitch : part->dz;
+    const REAL *h_before = grads->y + (grads->reverse ? part->t + 1 : part->t - 1 + has_first) * B * H;
+    if (other_rows > 0)
+        FN(gemm)(grads->dw_hh, H, dz_others, 1, pitch, h_before, H, 1, NULL, NULL, REC_GATES * H, H, other_rows,
+                 part->add ? FNN_GEMM_ADD : 0);
+    if (has_first)
+        FN(gemm)(grads->dw_hh, H, dz_first, 1, pitch, grads->h0, H, 1, NULL, NULL, REC_GATES * H, H, B,
+                 other_rows > 0 || part->add ? FNN_GEMM_ADD : 0);
+}
+
+/* What a part contributes to all gradients but dh0 */
+static void FN(rec_contribute)(const FN(recurrence) *rec, const FN(rec_gradients) *grads, const REAL *packed,
+                               const FN(rec_part) *part)
+{
+    const fnn_size rows = part->steps * rec->B, H = rec->H, joint = REC_JOINT * H;
+    if (grads->dx)
+        FN(rec_dx)(rec, grads, packed, part);
+    if (grads->dw_ih)
+        FN(rec_dw_ih)(rec, grads, part);
+    if (grads->dw_hh)
+        FN(rec_dw_hh)(rec, grads, part);
     if (grads->db_hh)
-        FN(rec_bias_gradient)(grads->db_hh, dz, rows, pitch, REC_GATES * H, add);
-    if (grads->db_ih) {
-        FN(rec_bias_gradient)(grads->db_ih, dz, rows, pitch, joint, add);
-        if (REC_PIECES > REC_GATES)
-            FN(rec_bias_gradient)(grads->db_ih + joint, apart, rows, pitch, H, add);
-    }
+        FN(rec_bias_gradient)(grads->db_hh, part->dz, rows, rec->pitch, REC_GATES * H, part->add);
+    if (grads->db_ih)
+        FN(rec_bias_gradient)(grads->db_ih, part->dz, rows, rec->pitch, joint, part->add);
+    if (grads->db_ih && REC_PIECES > REC_GATES)
+        FN(rec_bias_gradient)(grads->db_ih + joint, part->dz + REC_GATES * H, rows, rec->pitch, H, part->add);
 }
 
 /* A whole pass backward, from the last step to the first, for `cell` and its `arrays`. work has
@@ -600,7 +627,7 @@ static void FN(rec_contribute)(const FN(recurrence) *rec, const FN(rec_gradients
 static void FN(rec_backward)(FN(rec_cell) *cell, const void *arrays, const FN(rec_gradients) *grads, REAL *work,
                              fnn_size T, fnn_size B, fnn_size H)
 {
-    const fnn_size most = fnn_recurrent_steps(T, B), I = grads->I, pitch = fnn_recurrent_row(REC_GATES, H);
+    const fnn_size most = fnn_recurrent_steps(T, B), I = grads->I, pitch = fnn_gates_pitch(REC_GATES, H);
     REAL *packed = most < T ? work : NULL, *dz = work + fnn_recurrent_packed(REC_GATES, T, B, I, H);
     REAL *weights = dz + fnn_recurrent_rows(T, B) * pitch;
     if (packed && grads->dx) {
@@ -629,7 +656,8 @@ static void FN(rec_backward)(FN(rec_cell) *cell, const void *arrays, const FN(re
         if (step > 0)
             memmove(dz + FN(rec_offset)(&rec, step - 1), dz_before, (size_t)(B * pitch) * sizeof(REAL));
         FN(rec_run)(&rec, step, step + steps);
-        FN(rec_contribute)(&rec, grads, dz + (t - carry_t) * B * pitch, packed, t, steps, step > 0);
+        const FN(rec_part) part = { dz + (t - carry_t) * B * pitch, t, steps, step > 0 };
+        FN(rec_contribute)(&rec, grads, packed, &part);
     }
     if (grads->dh0) {                               /* forward was  z_first = W_hh h0 + ... */
         if (grads->direct)

@@ -5,7 +5,7 @@
  *            f = tanh, or max(0, .)
  * Symbols    T steps, B batch, I inputs, H hidden units
  * Layout     x [T][B][I], y (all h_t) [T][B][H]; W_ih [H][I], W_hh [H][H]. dz is kept for some
- *            steps only, its rows fnn_recurrent_row(1, H) apart.
+ *            steps only, its rows fnn_gates_pitch(1, H) apart.
  * Method     As lstm.tmpl.h: W_ih x + b of all steps is one matrix product, into y, and
  *            recurrent.tmpl.h runs the steps, h_{t-1} W_hh^T and rnn_forward_cell. Backward it runs
  *            dz_{t+1} W_hh and rnn_backward_cell, and multiplies dz for dx and the weights'

@@ -9,7 +9,7 @@ cdef object _gru_forward(x, h0, w_ih, w_hh, b_ih, b_hh, bint sequence, bint reve
     cdef Array y_, hT_, gates_
     x, h0, w_ih, w_hh, b_ih, b_hh = _open_recurrence(&r, x, h0, w_ih, w_hh, b_ih, b_hh, sequence, 3)
     y = _over_steps(&r, &y_, r.H)
-    gates = _over_steps(&r, &gates_, fnn_recurrent_row(3, r.H))
+    gates = _over_steps(&r, &gates_, fnn_gates_pitch(3, r.H))
     hT = _wanted(sequence, &hT_, &r.h0)
     cdef Workspace work = _recurrent_workspace(&r, fnn_recurrent_forward_work(3, r.B, r.H))
     with nogil:
@@ -27,7 +27,7 @@ cdef object _gru_backward(dy, dhT, saved, needs, bint sequence, bint reverse):
     gates = open_array(gates, &gates_)
     dy = open_optional(dy, &dy_)
     dhT = open_optional(dhT, &dhT_)
-    need(_has_width(&r, &y_, r.H) and _has_width(&r, &gates_, fnn_recurrent_row(3, r.H)) and _has_width(&r, &dy_, r.H)
+    need(_has_width(&r, &y_, r.H) and _has_width(&r, &gates_, fnn_gates_pitch(3, r.H)) and _has_width(&r, &dy_, r.H)
          and matches(&dhT_, &r.h0))
     dx = _wanted(needs[0], &dx_, &r.x)
     dh0 = _wanted(needs[1], &dh0_, &r.h0)

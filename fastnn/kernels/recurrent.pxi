@@ -2,7 +2,7 @@
 # steps, workspace. How rows lie and what the kernels need, csrc/recurrent/recurrent.h says.
 
 cdef extern from "fastnn.h" nogil:
-    Py_ssize_t fnn_recurrent_row(Py_ssize_t gates, Py_ssize_t H)
+    Py_ssize_t fnn_gates_pitch(Py_ssize_t gates, Py_ssize_t H)
     int64_t fnn_recurrent_forward_work(Py_ssize_t gates, Py_ssize_t B, Py_ssize_t H)
     int64_t fnn_recurrent_work(Py_ssize_t gates, Py_ssize_t T, Py_ssize_t B, Py_ssize_t I, Py_ssize_t H)
 

@@ -16,7 +16,7 @@ CASE(lstm_forward)
         const void *x = in(r, T * B * I), *h0 = in(r, B * H), *c0 = in(r, B * H);
         const void *w_ih = in(r, 4 * H * I), *w_hh = in(r, 4 * H * H), *b_ih = in(r, 4 * H), *b_hh = in(r, 4 * H);
         void *y = out(r, T * B * H), *hT = out(r, B * H), *cT = out(r, B * H), *cells = out(r, T * B * H);
-        void *gates = out_rows(r, T * B, 4 * H, fnn_recurrent_row(4, H));
+        void *gates = out_rows(r, T * B, 4 * H, fnn_gates_pitch(4, H));
         CALL(lstm_forward)(y, hT, cT, gates, cells, x, h0, c0, w_ih, w_hh, b_ih, i % 2 ? b_hh : NULL,
                            work(r, fnn_recurrent_forward_work(4, B, H), OF_TYPE), T, B, I, H, i % 2);
     }
@@ -30,7 +30,7 @@ CASE(lstm_backward)
         const void *dy = in(r, T * B * H), *dhT = in(r, B * H), *dcT = in(r, B * H);
         const void *x = in(r, T * B * I), *h0 = in(r, B * H), *c0 = in(r, B * H);
         const void *w_ih = in(r, 4 * H * I), *w_hh = in(r, 4 * H * H), *y = in(r, T * B * H), *cells = in(r, T * B * H);
-        const void *gates = in_range(r, T * B * fnn_recurrent_row(4, H), 0, 1);
+        const void *gates = in_range(r, T * B * fnn_gates_pitch(4, H), 0, 1);
         void *dx = out(r, T * B * I), *dh0 = out(r, B * H), *dc0 = out(r, B * H);
         void *dw_ih = out(r, 4 * H * I), *dw_hh = out(r, 4 * H * H), *db = out(r, 4 * H);
         CALL(lstm_backward)(dx, dh0, dc0, dw_ih, dw_hh, db, dy, i % 2 ? dhT : NULL, dcT, x, h0, c0, w_ih, w_hh, y,
@@ -48,7 +48,7 @@ CASE(gru_forward)
         const void *x = in(r, T * B * I), *h0 = in(r, B * H), *w_ih = in(r, 3 * H * I), *w_hh = in(r, 3 * H * H);
         const void *b_ih = in(r, 3 * H), *b_hh = in(r, 3 * H);
         void *y = out(r, T * B * H), *hT = out(r, B * H);
-        void *gates = out_rows(r, T * B, 4 * H, fnn_recurrent_row(3, H));
+        void *gates = out_rows(r, T * B, 4 * H, fnn_gates_pitch(3, H));
         CALL(gru_forward)(y, hT, gates, x, h0, w_ih, w_hh, b_ih, i % 2 ? b_hh : NULL,
                           work(r, fnn_recurrent_forward_work(3, B, H), OF_TYPE), T, B, I, H, i % 2);
     }
@@ -61,7 +61,7 @@ CASE(gru_backward)
         LABEL("T=%td B=%td I=%td H=%td", T, B, I, H);
         const void *dy = in(r, T * B * H), *dhT = in(r, B * H), *x = in(r, T * B * I), *h0 = in(r, B * H);
         const void *w_ih = in(r, 3 * H * I), *w_hh = in(r, 3 * H * H), *y = in(r, T * B * H);
-        const void *gates = in_range(r, T * B * fnn_recurrent_row(3, H), 0, 1);
+        const void *gates = in_range(r, T * B * fnn_gates_pitch(3, H), 0, 1);
         void *dx = out(r, T * B * I), *dh0 = out(r, B * H), *dw_ih = out(r, 3 * H * I), *dw_hh = out(r, 3 * H * H);
         void *db_ih = out(r, 3 * H), *db_hh = out(r, 3 * H);
         CALL(gru_backward)(dx, dh0, dw_ih, dw_hh, db_ih, db_hh, dy, i % 2 ? dhT : NULL, x, h0, w_ih, w_hh, y, gates,
