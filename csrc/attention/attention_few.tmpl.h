@@ -51,6 +51,53 @@ static void FN(attention_few_sum)(REAL *restrict y, REAL shrink, const REAL *res
             y[j] += p[u] * v[u * rs + j];
 }
 
+/* Query t's products with the keys [u, u + keys) become scores, as attention_mask makes them of a
+ * tile. */
+static void FN(attention_few_mask)(REAL *s, const fnn_attention *about, fnn_size item, fnn_size t, fnn_size u,
+                                   fnn_size keys)
+{
+    if (FN(attention_scaled)(about))
+        for (fnn_size i = 0; i < keys; i++)
+            s[i] *= (REAL)about->scale;
+    if (about->mask_kind == FNN_NO_MASK)
+        return;
+    const fnn_size from = FN(attention_mask_at)(about, item, t, u);
+    for (fnn_size i = 0; i < keys; i++)
+        if (about->mask_kind == FNN_ADD_MASK) {
+            const REAL added = ((const REAL *)about->mask)[from + i * about->mask_cs];
+            s[i] = added == -(REAL)INFINITY ? added : s[i] + added;         /* even if s is NaN */
+        } else if (!((const unsigned char *)about->mask)[from + i * about->mask_cs])
+            s[i] = -(REAL)INFINITY;
+}
+
+/* Its scores become unnormalised weights, as attention_weights makes them of a tile. */
+static void FN(attention_few_weights)(REAL *restrict s, REAL *top, REAL *total, REAL *shrink,
+                                      const fnn_attention *about, fnn_size keys)
+{
+    const REAL factor = FN(attention_factor)(about), least = -127 / factor;
+    const REAL now = r_max(FN(row_max)(s, keys), *top), base = now == -(REAL)INFINITY ? 0 : now;
+    REAL sum = 0;
+    *shrink = now > *top ? FN(exp2_of_scaled)(*top - base, factor, least) : 1;
+#pragma omp simd reduction(+ : sum)
+    for (fnn_size i = 0; i < keys; i++) {
+        s[i] = FN(exp2_of_scaled)(s[i] - base, factor, least);
+        sum += s[i];
+    }
+    *top = now;
+    *total = *total * *shrink + sum;
+}
+
+/* Its weights times d */
+static void FN(attention_few_dropout)(REAL *p, const fnn_attention *about, fnn_size item, fnn_size t, fnn_size u,
+                                      fnn_size keys)
+{
+    uint32_t words[PHILOX_WORDS];
+    const uint64_t threshold = fnn_philox_threshold(about->dropout);
+    FN(attention_words)(words, about, item, t, u);
+    for (fnn_size i = 0; i < keys; i++)
+        p[i] = words[i] >= threshold ? p[i] * (REAL)(1 / (1 - about->dropout)) : 0;
+}
+
 /* A few queries of an item, T <= FEW, against all its keys, TILE_U of them at a time: k and v come
  * from memory for the first query only. */
 static void FN(attention_few_queries)(const FN(attention_args) *args, fnn_size item)
@@ -58,7 +105,6 @@ static void FN(attention_few_queries)(const FN(attention_args) *args, fnn_size i
     const fnn_attention *about = args->about;
     const fnn_size T = about->T, seen = fnn_keys_seen(about, T);
     const REAL *q = args->q + about->q.at[item], *k = args->k + about->k.at[item], *v = args->v + about->v.at[item];
-    const REAL factor = FN(attention_factor)(about), least = -127 / factor;
     REAL *y = args->y + about->y.at[item], s[FEW][TILE_U], top[FEW], total[FEW], shrink[FEW];
     for (fnn_size t = 0; t < T; t++) {
         top[t] = -(REAL)INFINITY;
@@ -67,43 +113,16 @@ static void FN(attention_few_queries)(const FN(attention_args) *args, fnn_size i
     }
     /* the keys, TILE_U at a time */
     for (fnn_size u = 0; u < seen; u += TILE_U) {
-        /* query by query: scores, and from them unnormalised weights, as attention_weights makes
-         * them of a tile */
+        /* query by query: the weights */
         for (fnn_size t = 0; t < T; t++) {
             const fnn_size keys = fnn_min(TILE_U, fnn_keys_seen(about, t + 1) - u);
             if (keys <= 0)
                 continue;
             FN(attention_few_scores)(s[t], q + t * about->q.rs, k + u * about->k.rs, about->k.rs, keys, about->HS);
-            if (FN(attention_scaled)(about))
-                for (fnn_size i = 0; i < keys; i++)
-                    s[t][i] *= (REAL)about->scale;
-            if (about->mask_kind != FNN_NO_MASK) {
-                const fnn_size from = FN(attention_mask_at)(about, item, t, u);
-                for (fnn_size i = 0; i < keys; i++)
-                    if (about->mask_kind == FNN_ADD_MASK) {
-                        const REAL added = ((const REAL *)about->mask)[from + i * about->mask_cs];
-                        /* even if s is NaN */
-                        s[t][i] = added == -(REAL)INFINITY ? added : s[t][i] + added;
-                    } else if (!((const unsigned char *)about->mask)[from + i * about->mask_cs])
-                        s[t][i] = -(REAL)INFINITY;
-            }
-            const REAL now = r_max(FN(row_max)(s[t], keys), top[t]), base = now == -(REAL)INFINITY ? 0 : now;
-            shrink[t] = now > top[t] ? FN(exp2_of_scaled)(top[t] - base, factor, least) : 1;
-            REAL sum = 0, *restrict p = s[t];
-#pragma omp simd reduction(+ : sum)
-            for (fnn_size i = 0; i < keys; i++) {
-                p[i] = FN(exp2_of_scaled)(p[i] - base, factor, least);
-                sum += p[i];
-            }
-            top[t] = now;
-            total[t] = total[t] * shrink[t] + sum;
-            if (about->dropout > 0) {
-                uint32_t words[PHILOX_WORDS];
-                const uint64_t threshold = fnn_philox_threshold(about->dropout);
-                FN(attention_words)(words, about, item, t, u);
-                for (fnn_size i = 0; i < keys; i++)
-                    p[i] = words[i] >= threshold ? p[i] * (REAL)(1 / (1 - about->dropout)) : 0;
-            }
+            FN(attention_few_mask)(s[t], about, item, t, u, keys);
+            FN(attention_few_weights)(s[t], &top[t], &total[t], &shrink[t], about, keys);
+            if (about->dropout > 0)
+                FN(attention_few_dropout)(s[t], about, item, t, u, keys);
         }
         /* query by query: the values of these keys */
         for (fnn_size t = 0; t < T; t++) {
