@@ -6,11 +6,12 @@
  * Notice     A tap that sees padding anywhere sees it from the first output of a plane or from the
  *            last. So if its weight is not finite, one of these two is NaN, in every image. In dw
  *            the upstream gradients are what meets padding, all channels alike: the taps of one
- *            channel tell. In dx the first and the last of each phase tell, sh x sw pixels.
+ *            channel tell. In dx the first and the last pixel of each phase tell: sh x sw pixels at
+ *            the beginning of a plane, and as many at its end.
  * Mend       What is NaN and saw padding is summed once more, over the image alone. dx goes by
  *            columns, which leave out what falls beside the image.
- * Cost       where all is finite: to look at two numbers of a plane of y, or sh x sw of dx, in one
- *            image, and at RS numbers of a filter of dw
+ * Cost       where all is finite: to look at two numbers of a plane of y, or 2 sh x sw of dx, in
+ *            one image, and at RS numbers of a filter of dw
  */
 typedef struct {
     REAL *out;                                      /* y or dw */
@@ -32,18 +33,19 @@ FNN_INLINE int FN(conv_is_nan)(REAL v) { return v != v; }
 static void FN(conv_mend_output)(const FN(conv_mend_args) *args, fnn_size n, fnn_size k, fnn_size p, fnn_size q)
 {
     const fnn_window *g = args->g;
-    const fnn_size Cg = g->C / g->G, top = p * g->sh - g->ph, left = q * g->sw - g->pw;
+    /* the pixel that tap (0, 0) sees */
+    const fnn_size Cg = g->C / g->G, i0 = p * g->sh - g->ph, j0 = q * g->sw - g->pw;
     const REAL *w = args->w + k * conv_taps(g), *x = args->x + (n * g->C + k / (g->K / g->G) * Cg) * g->H * g->W;
     REAL *y = args->out + ((n * g->K + k) * g->P + p) * g->Q + q, sum = args->b ? args->b[k] : 0;
     fnn_size r0, r1, s0, s1;                        /* the taps that see the image */
-    fnn_inside(g->H, g->R, g->dh, top, &r0, &r1);
-    fnn_inside(g->W, g->S, g->dw, left, &s0, &s1);
+    fnn_inside(g->H, g->R, g->dh, i0, &r0, &r1);
+    fnn_inside(g->W, g->S, g->dw, j0, &s0, &s1);
     if (!FN(conv_is_nan)(*y) || (r1 - r0 == g->R && s1 - s0 == g->S))
         return;
     for (fnn_size c = 0; c < Cg && !FN(conv_is_nan)(sum); c++)
         for (fnn_size r = r0; r < r1; r++)
             for (fnn_size s = s0; s < s1; s++)
-                sum += w[(c * g->R + r) * g->S + s] * x[(c * g->H + top + r * g->dh) * g->W + left + s * g->dw];
+                sum += w[(c * g->R + r) * g->S + s] * x[(c * g->H + i0 + r * g->dh) * g->W + j0 + s * g->dw];
     *y = args->relu && sum < 0 ? 0 : sum;
 }
 
@@ -98,19 +100,20 @@ static int FN(conv_dx_is_suspect)(const REAL *dx, const fnn_window *g)
 static void FN(conv_mend_weight)(const FN(conv_mend_args) *args, fnn_size k, fnn_size c, fnn_size r, fnn_size s)
 {
     const fnn_window *g = args->g;
-    const fnn_size Cg = g->C / g->G, top = r * g->dh - g->ph, left = s * g->dw - g->pw;
+    /* the pixel that output (0, 0) sees through the tap */
+    const fnn_size Cg = g->C / g->G, i0 = r * g->dh - g->ph, j0 = s * g->dw - g->pw;
     REAL *dw = args->out + ((k * Cg + c) * g->R + r) * g->S + s, sum = 0;
     fnn_size p0, p1, q0, q1;
     if (!FN(conv_is_nan)(*dw))
         return;
-    fnn_inside(g->H, g->P, g->sh, top, &p0, &p1);
-    fnn_inside(g->W, g->Q, g->sw, left, &q0, &q1);
+    fnn_inside(g->H, g->P, g->sh, i0, &p0, &p1);
+    fnn_inside(g->W, g->Q, g->sw, j0, &q0, &q1);
     for (fnn_size n = 0; n < g->N && !FN(conv_is_nan)(sum); n++) {
         const REAL *x = args->x + (n * g->C + k / (g->K / g->G) * Cg + c) * g->H * g->W;
         const REAL *dy = args->dy + (n * g->K + k) * g->P * g->Q;
         for (fnn_size p = p0; p < p1; p++)
             for (fnn_size q = q0; q < q1; q++)
-                sum += dy[p * g->Q + q] * x[(top + p * g->sh) * g->W + left + q * g->sw];
+                sum += dy[p * g->Q + q] * x[(i0 + p * g->sh) * g->W + j0 + q * g->sw];
     }
     *dw = sum;
 }
@@ -131,7 +134,8 @@ static void FN(conv_mend_dw_block)(void *ctx, fnn_size begin, fnn_size end)
     }
 }
 
-/* Depthwise also where nothing is padded: there a tap is multiplied by numbers beside its rows. */
+/* Depthwise also where nothing is padded: there rows of dy are filled up with zeros, which meet
+ * pixels that the tap does not see. */
 static void FN(conv_mend_dw)(REAL *dw, const REAL *dy, const REAL *x, const fnn_window *g)
 {
     FN(conv_mend_args) args = { .out = dw, .x = x, .dy = dy, .g = g };
