@@ -18,8 +18,9 @@
  *            is that of a direct sum over the tile.
  * Symbols    window.h; U = G w G^T, V = B^T d B, M the sum of their products: 46 matrices each. A
  *            panel of filters is NR = 2 VL of them; a panel of tiles up to MR. kinds of points and
- *            sets of tiles: winograd_cut.h. i, j: the tile of row i and column j of an image;
- *            di, dj: a pixel of a tile; p, q: an output of it; b: a point, the one across.
+ *            sets of tiles: winograd_cut.h. ti, tj: the tile of row ti and column tj of an image;
+ *            di, dj: a pixel of a tile; p, q: an output of it; b: a point, the one across; row: a
+ *            row of tiles, of all images one after the other.
  * Layout     U [46][channel][NR]                          of a panel and a block of channels
  *            V [46][panel of tiles][C/VL][tile][VL]       VL channels side by side: lanes
  *            M [46][tile][NR]                             V and M: the tiles that have the product
@@ -120,18 +121,18 @@ FNN_INLINE void FN(wino_v_tile)(const FN(wino_place) *place, fnn_size v_step, co
         for (fnn_size dj = 0; dj < WINO_IN; dj++)
             d[dj] = inside && dj >= view->dj0 && dj < view->dj1
                  ? v_load(view->pixels + (view->at + di * view->length + dj) * VL) : v_set(0);
-        FN(wino_bt)(half[di], d, wide);
+        FN(wino_times_bt)(half[di], d, wide);
     }
     /* and down each column of what came out: b is the point across */
 #pragma GCC unroll 6
     for (fnn_size b = 0; b < WINO_IN; b++) {
-        vec d[WINO_IN], *at = value[b < 4 ? 0 : b - 3];
+        vec d[WINO_IN], *column = value[b < 4 ? 0 : b - 3];
 #pragma GCC unroll 6
         for (fnn_size di = 0; di < WINO_IN; di++)
             d[di] = half[di][b];
-        FN(wino_bt)(at, d, tall);
+        FN(wino_times_bt)(column, d, tall);
         if (b < 4)
-            FN(wino_put_real)(WINO_PIXELS, place, v_step, b, at, whole);
+            FN(wino_put_real)(WINO_PIXELS, place, v_step, b, column, whole);
     }
     FN(wino_put_complex)(WINO_PIXELS, place, v_step, value[1], value[2], whole);
 }
@@ -149,13 +150,13 @@ typedef struct {
     fnn_size left[WINO_SETS];           /* tiles until a panel ends */
 } FN(wino_walk);
 
-/* The place of tile (i, j) of an image, which is the next one; the walk goes on. */
-FNN_INLINE FN(wino_place) FN(wino_next)(FN(wino_walk) *walk, const wino_cut *cut, fnn_size i, fnn_size j)
+/* The place of tile (ti, tj) of an image, which is the next one; the walk goes on. */
+FNN_INLINE FN(wino_place) FN(wino_next)(FN(wino_walk) *walk, const wino_cut *cut, fnn_size ti, fnn_size tj)
 {
     REAL *at[WINO_SETS];
     FN(wino_place) place;
     for (int set = 0; set < cut->sets; set++) {
-        const int there = wino_has(cut, set, i, j);
+        const int there = wino_has(cut, set, ti, tj);
         at[set] = there ? walk->next[set] : NULL;
         walk->next[set] += there ? walk->step[set] : 0;
         walk->left[set] -= there;
@@ -187,10 +188,10 @@ static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
             walk.left[set] = args->dy ? args->tiles[set] : 0;
         }
         for (fnn_size row = args->row, next; row < args->row_end; row = next) {
-            const fnn_size n = row / down, i_begin = row % down;    /* rows of tiles of image n */
-            const fnn_size i_end = fnn_min(down, i_begin + args->row_end - row);
-            const fnn_size first = fnn_max(0, i_begin * WINO_OUT - g->ph);      /* rows of pixels */
-            const fnn_size last = fnn_max(first, fnn_min(H, i_end * WINO_OUT + 2 - g->ph));
+            const fnn_size n = row / down, ti_begin = row % down;   /* rows of tiles of image n */
+            const fnn_size ti_end = fnn_min(down, ti_begin + args->row_end - row);
+            const fnn_size first = fnn_max(0, ti_begin * WINO_OUT - g->ph);     /* rows of pixels */
+            const fnn_size last = fnn_max(first, fnn_min(H, ti_end * WINO_OUT + 2 - g->ph));
             const REAL *x = args->x + ((n * g->C + c) * H + first) * W;
             if (slice) {
                 REAL *sums = slice + FN(wino_sums_at)(args, row);
@@ -198,12 +199,12 @@ static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
             } else {
                 FN(interleave)(pixels, x, H * W, lanes, (last - first) * W);
                 /* rows that the tiles before have not seen yet */
-                const fnn_size fresh = i_begin > 0 ? fnn_min(last, i_begin * WINO_OUT + 2 - g->ph) : 0;
+                const fnn_size fresh = ti_begin > 0 ? fnn_min(last, ti_begin * WINO_OUT + 2 - g->ph) : 0;
                 FN(wino_tally)(args->tallies + group * WINO_TALLIES * VL, pixels, first, fnn_max(first, fresh), last, g,
                                0);
             }
-            for (fnn_size i = i_begin; i < i_end; i++)
-                for (fnn_size j = 0; j < cut.across; j++) {
+            for (fnn_size ti = ti_begin; ti < ti_end; ti++)
+                for (fnn_size tj = 0; tj < cut.across; tj++) {
                     for (int set = 0; set < cut.sets; set++) {
                         const fnn_size tiles = args->tiles[set], panels = fnn_ceil_div(tiles, WINO_MR);
                         if (walk.left[set] == 0 && panel[set] < panels) {
@@ -212,10 +213,10 @@ static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
                             walk.next[set] = args->v + t * args->pitch + group * walk.left[set] * VL;
                         }
                     }
-                    const FN(wino_place) place = FN(wino_next)(&walk, &cut, i, j);
+                    const FN(wino_place) place = FN(wino_next)(&walk, &cut, ti, tj);
                     /* in the image */
-                    const fnn_size top = i * WINO_OUT - g->ph, left = j * WINO_OUT - g->pw;
-                    const fnn_size rows = g->P - i * WINO_OUT, columns = g->Q - j * WINO_OUT;
+                    const fnn_size top = ti * WINO_OUT - g->ph, left = tj * WINO_OUT - g->pw;
+                    const fnn_size rows = g->P - ti * WINO_OUT, columns = g->Q - tj * WINO_OUT;
                     const FN(wino_view) view = { pixels, (top - first) * W + left, W, -top, H - top, -left, W - left };
                     const FN(wino_view) inner = { pixels, view.at, W, 0, WINO_IN, 0, WINO_IN };
                     if (rows < WINO_OUT || columns < WINO_OUT)
@@ -225,7 +226,7 @@ static void FN(wino_v_block)(void *ctx, fnn_size begin, fnn_size end)
                     else
                         FN(wino_v_tile)(&place, args->v_step, &view, 1, 1, 1);
                 }
-            next = row + i_end - i_begin;
+            next = row + ti_end - ti_begin;
         }
     }
     fnn_scratch_free(pixels);
@@ -261,15 +262,15 @@ static void FN(wino_u_panel)(const FN(wino_args) *args, REAL *u, fnn_size kb, fn
 #pragma GCC unroll 3
                 for (fnn_size s = 0; s < 3; s++)
                     tap[s] = v_load(from + (args->flipped ? 8 - (r * 3 + s) : r * 3 + s) * VL);
-                FN(wino_g)(half[r], tap);
+                FN(wino_times_g)(half[r], tap);
             }
 #pragma GCC unroll 6
             for (fnn_size b = 0; b < WINO_IN; b++) {
                 const vec tap[3] = { half[0][b], half[1][b], half[2][b] };
-                vec *at = value[b < 4 ? 0 : b - 3];
-                FN(wino_g)(at, tap);
+                vec *column = value[b < 4 ? 0 : b - 3];
+                FN(wino_times_g)(column, tap);
                 if (b < 4)
-                    FN(wino_put_real)(WINO_FILTERS, &place, u_step, b, at, 1);
+                    FN(wino_put_real)(WINO_FILTERS, &place, u_step, b, column, 1);
             }
             FN(wino_put_complex)(WINO_FILTERS, &place, u_step, value[1], value[2], 1);
         }
@@ -353,10 +354,10 @@ FNN_INLINE void FN(wino_y_tile)(REAL *px, fnn_size length, fnn_size rows, fnn_si
     /* A^T down each column of products: b is the point across */
 #pragma GCC unroll 6
     for (fnn_size b = 0; b < WINO_IN; b++) {
-        vec out[WINO_OUT], *at = value[b < 4 ? 0 : b - 3];
+        vec out[WINO_OUT], *column = value[b < 4 ? 0 : b - 3];
         if (b < 4)
-            FN(wino_get_real)(WINO_OUTPUTS, at, place, m_step, b, whole);
-        FN(wino_at)(out, at, rows > 2);
+            FN(wino_get_real)(WINO_OUTPUTS, column, place, m_step, b, whole);
+        FN(wino_times_at)(out, column, rows > 2);
 #pragma GCC unroll 4
         for (fnn_size p = 0; p < WINO_OUT; p++)
             half[p][b] = out[p];
@@ -365,7 +366,7 @@ FNN_INLINE void FN(wino_y_tile)(REAL *px, fnn_size length, fnn_size rows, fnn_si
 #pragma GCC unroll 4
     for (fnn_size p = 0; p < WINO_OUT; p++) {
         vec out[WINO_OUT];
-        FN(wino_at)(out, half[p], columns > 2);
+        FN(wino_times_at)(out, half[p], columns > 2);
 #pragma GCC unroll 4
         for (fnn_size q = 0; q < WINO_OUT; q++)
             if (p < rows && q < columns) {
@@ -387,15 +388,15 @@ static void FN(wino_y_group)(const FN(wino_args) *args, REAL *m, fnn_size m_step
         room[l] = args->bias[k + l];
     const vec bias = v_load(room);
     for (fnn_size row = args->row, next; row < args->row_end; row = next) {
-        const fnn_size n = row / down, i_begin = row % down, i_end = fnn_min(down, i_begin + args->row_end - row);
-        const fnn_size first = i_begin * WINO_OUT, last = fnn_min(P, i_end * WINO_OUT);
+        const fnn_size n = row / down, ti_begin = row % down, ti_end = fnn_min(down, ti_begin + args->row_end - row);
+        const fnn_size first = ti_begin * WINO_OUT, last = fnn_min(P, ti_end * WINO_OUT);
         const fnn_size filters = fnn_ceil_div(g->K, WINO_NR);
         vec test = v_set(0);
-        for (fnn_size i = i_begin; i < i_end; i++)
-            for (fnn_size j = 0; j < args->cut.across; j++) {
-                const FN(wino_place) place = FN(wino_next)(&walk, &args->cut, i, j);
-                REAL *px = pixels + ((i * WINO_OUT - first) * Q + j * WINO_OUT) * VL;
-                const fnn_size rows = P - i * WINO_OUT, columns = Q - j * WINO_OUT;
+        for (fnn_size ti = ti_begin; ti < ti_end; ti++)
+            for (fnn_size tj = 0; tj < args->cut.across; tj++) {
+                const FN(wino_place) place = FN(wino_next)(&walk, &args->cut, ti, tj);
+                REAL *px = pixels + ((ti * WINO_OUT - first) * Q + tj * WINO_OUT) * VL;
+                const fnn_size rows = P - ti * WINO_OUT, columns = Q - tj * WINO_OUT;
                 if (rows >= WINO_OUT && columns >= WINO_OUT)
                     FN(wino_y_tile)(px, Q, WINO_OUT, WINO_OUT, &place, m_step, bias, &test, 1);
                 else
@@ -405,7 +406,7 @@ static void FN(wino_y_group)(const FN(wino_args) *args, REAL *m, fnn_size m_step
                          args->least);
         if (!(v_sum(test) == 0))                    /* noted in the place of the first row */
             args->bad[row * filters + k / WINO_NR] = 1;
-        next = row + i_end - i_begin;
+        next = row + ti_end - ti_begin;
     }
 }
 

@@ -66,10 +66,10 @@ static inline int wino_set_of(const wino_cut *cut, int product)
          : product < 40 ? wino_set(cut, 2, at_infinity[(product - 28) / 3]) : wino_set(cut, 2, 2);
 }
 
-/* Whether tile (i, j) of an image is in a set. */
-static inline int wino_has(const wino_cut *cut, int set, fnn_size i, fnn_size j)
+/* Whether tile (ti, tj) of an image is in a set. */
+static inline int wino_has(const wino_cut *cut, int set, fnn_size ti, fnn_size tj)
 {
-    return !((set & 2) && i == cut->down - 1) && !((set & 1) && j == cut->across - 1);
+    return !((set & 2) && ti == cut->down - 1) && !((set & 1) && tj == cut->across - 1);
 }
 
 /* How many tiles of the rows [row, row_end) are in a set. */

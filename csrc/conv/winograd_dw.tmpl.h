@@ -33,15 +33,15 @@ FNN_INLINE void FN(wino_dm_tile)(const FN(wino_place) *place, fnn_size step, con
 #pragma GCC unroll 4
         for (fnn_size q = 0; q < WINO_OUT; q++)
             y[q] = p < rows && q < columns ? v_load(px + (p * length + q) * VL) : v_set(0);
-        FN(wino_a)(half[p], y, columns > 2);
+        FN(wino_times_a)(half[p], y, columns > 2);
     }
 #pragma GCC unroll 6
     for (fnn_size b = 0; b < WINO_IN; b++) {
         const vec y[WINO_OUT] = { half[0][b], half[1][b], half[2][b], half[3][b] };
-        vec *at = value[b < 4 ? 0 : b - 3];
-        FN(wino_a)(at, y, rows > 2);
+        vec *column = value[b < 4 ? 0 : b - 3];
+        FN(wino_times_a)(column, y, rows > 2);
         if (b < 4)
-            FN(wino_put_real)(WINO_OUTPUTS, place, step, b, at, whole);
+            FN(wino_put_real)(WINO_OUTPUTS, place, step, b, column, whole);
     }
     FN(wino_put_complex)(WINO_OUTPUTS, place, step, value[1], value[2], whole);
 }
@@ -66,23 +66,24 @@ static void FN(wino_dm_block)(void *ctx, fnn_size begin, fnn_size end)
             walk.step[set] = WINO_NR;
         }
         for (fnn_size row = args->row, next; row < args->row_end; row = next) {
-            const fnn_size n = row / down, i_begin = row % down, i_end = fnn_min(down, i_begin + args->row_end - row);
-            const fnn_size first = i_begin * WINO_OUT, last = fnn_min(P, i_end * WINO_OUT);
+            const fnn_size n = row / down, ti_begin = row % down;
+            const fnn_size ti_end = fnn_min(down, ti_begin + args->row_end - row);
+            const fnn_size first = ti_begin * WINO_OUT, last = fnn_min(P, ti_end * WINO_OUT);
             FN(interleave)(pixels, args->dy + ((n * g->K + (lanes > 0 ? k : 0)) * P + first) * Q, P * Q, lanes,
                            (last - first) * Q);
             FN(wino_tally)(args->tallies + (fnn_ceil_div(g->C, VL) + group) * WINO_TALLIES * VL, pixels, first, first,
                            last, g, 1);
-            for (fnn_size i = i_begin; i < i_end; i++)
-                for (fnn_size j = 0; j < args->cut.across; j++) {
-                    const FN(wino_place) place = FN(wino_next)(&walk, &args->cut, i, j);
-                    const REAL *px = pixels + ((i * WINO_OUT - first) * Q + j * WINO_OUT) * VL;
-                    const fnn_size rows = P - i * WINO_OUT, columns = Q - j * WINO_OUT;
+            for (fnn_size ti = ti_begin; ti < ti_end; ti++)
+                for (fnn_size tj = 0; tj < args->cut.across; tj++) {
+                    const FN(wino_place) place = FN(wino_next)(&walk, &args->cut, ti, tj);
+                    const REAL *px = pixels + ((ti * WINO_OUT - first) * Q + tj * WINO_OUT) * VL;
+                    const fnn_size rows = P - ti * WINO_OUT, columns = Q - tj * WINO_OUT;
                     if (rows >= WINO_OUT && columns >= WINO_OUT)
                         FN(wino_dm_tile)(&place, step, px, Q, WINO_OUT, WINO_OUT, 1);
                     else
                         FN(wino_dm_tile)(&place, step, px, Q, rows, columns, 0);
                 }
-            next = row + i_end - i_begin;
+            next = row + ti_end - ti_begin;
         }
     }
     fnn_scratch_free(pixels);
@@ -148,10 +149,10 @@ static int FN(wino_dw_panel)(const FN(wino_args) *args, const REAL *du, fnn_size
             FN(wino_get_complex)(WINO_FILTERS, value[1], value[2], &place, step, 1);
 #pragma GCC unroll 6
             for (fnn_size b = 0; b < WINO_IN; b++) {
-                vec out[3], *at = value[b < 4 ? 0 : b - 3];
+                vec out[3], *column = value[b < 4 ? 0 : b - 3];
                 if (b < 4)
-                    FN(wino_get_real)(WINO_FILTERS, at, &place, step, b, 1);
-                FN(wino_gt)(out, at);
+                    FN(wino_get_real)(WINO_FILTERS, column, &place, step, b, 1);
+                FN(wino_times_gt)(out, column);
 #pragma GCC unroll 3
                 for (fnn_size r = 0; r < 3; r++)
                     half[r][b] = out[r];
@@ -159,7 +160,7 @@ static int FN(wino_dw_panel)(const FN(wino_args) *args, const REAL *du, fnn_size
 #pragma GCC unroll 3
             for (fnn_size r = 0; r < 3; r++) {
                 vec out[3];
-                FN(wino_gt)(out, half[r]);
+                FN(wino_times_gt)(out, half[r]);
 #pragma GCC unroll 3
                 for (fnn_size s = 0; s < 3; s++) {
                     test += out[s] * v_set(0);

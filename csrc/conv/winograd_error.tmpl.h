@@ -1,6 +1,7 @@
 /* winograd_error.tmpl.h -- what Winograd must notice, so that a result is as exact as a direct sum
  * over its own window, whatever stands beside that window. Included by winograd.tmpl.h.
  *
+ * Symbols    winograd.tmpl.h; i, j: a pixel of an image, or of dy an output
  * Why        A transform adds up all pixels of a tile, and the output transform cancels what an
  *            output does not see. So a tile's rounding errors go by its largest pixels and weights,
  *            and an output that sees only small ones would drown in them. docs/kernels/winograd.md
@@ -18,7 +19,8 @@
 
 /* ---- y, dx: faint windows -------------------------------------------------------------------- */
 
-/* Where the pixels of an image begin in args->sums: `row` is its first row of tiles in the band. */
+/* Where the pixels of an image begin in args->sums: `row` is its first row of tiles in the band.
+ * The tiles of each image before it have seen two rows of pixels more than they have outputs. */
 FNN_INLINE fnn_size FN(wino_sums_at)(const FN(wino_args) *args, fnn_size row)
 {
     const fnn_size images = row / args->cut.down - args->row / args->cut.down;
@@ -28,30 +30,31 @@ FNN_INLINE fnn_size FN(wino_sums_at)(const FN(wino_args) *args, fnn_size row)
 static fnn_size FN(wino_sums_step)(const fnn_window *g, wino_cut cut) { return cut.rows * WINO_IN * g->W; }
 
 /* The least number of pixels that a window sees, along an axis: fewer than 3 at a padded edge. */
-static fnn_size FN(wino_seen)(fnn_size H, fnn_size P, fnn_size ph)
+static fnn_size FN(wino_least_seen)(fnn_size H, fnn_size P, fnn_size ph)
 {
     return fnn_max(0, fnn_min(fnn_min(3, H), fnn_min(3 - ph, H - P + 1 + ph)));
 }
 
-/* The note of tile (i, j) of an image. sums: of |x| over channels, for its rows of pixels from
- * `first` to `last` */
-static wino_note FN(wino_note_tile)(const fnn_window *g, const REAL *sums, fnn_size first, fnn_size last, fnn_size i,
-                                    fnn_size j)
+/* The note of tile (ti, tj) of an image. sums: of |x| over channels, for its rows of pixels [first,
+ * last) */
+static wino_note FN(wino_note_tile)(const fnn_window *g, const REAL *sums, fnn_size first, fnn_size last, fnn_size ti,
+                                    fnn_size tj)
 {
-    const fnn_size rows = fnn_min(WINO_OUT, g->P - i * WINO_OUT), columns = fnn_min(WINO_OUT, g->Q - j * WINO_OUT);
-    const fnn_size top = i * WINO_OUT - g->ph, left = j * WINO_OUT - g->pw;
+    const fnn_size rows = fnn_min(WINO_OUT, g->P - ti * WINO_OUT), columns = fnn_min(WINO_OUT, g->Q - tj * WINO_OUT);
+    const fnn_size top = ti * WINO_OUT - g->ph, left = tj * WINO_OUT - g->pw;
     REAL along[WINO_IN][WINO_OUT] = { { 0 } };              /* sums of three pixels along a row */
-    /* sum of the tile; its largest pixel, and the sum of the others */
-    REAL whole = 0, most = 0, rest = 0;
+    /* sum of the tile; its largest pixel, and the sum of the others, added up by themselves: in the
+     * difference of whole and largest they would be lost */
+    REAL whole = 0, largest = 0, rest = 0;
     wino_note note = { 0, 0 };
-    for (fnn_size a = fnn_max(0, first - top); a < fnn_min(rows + 2, last - top); a++)
-        for (fnn_size b = fnn_max(0, -left); b < fnn_min(columns + 2, g->W - left); b++) {
-            const REAL sum = sums[(top + a - first) * g->W + left + b];
+    for (fnn_size di = fnn_max(0, first - top); di < fnn_min(rows + 2, last - top); di++)
+        for (fnn_size dj = fnn_max(0, -left); dj < fnn_min(columns + 2, g->W - left); dj++) {
+            const REAL sum = sums[(top + di - first) * g->W + left + dj];
             whole += sum;
-            rest += r_min(most, sum);
-            most = r_max(sum, most);
-            for (fnn_size q = fnn_max(0, b - 2); q <= fnn_min(b, columns - 1); q++)
-                along[a][q] += sum;
+            rest += r_min(largest, sum);
+            largest = r_max(sum, largest);
+            for (fnn_size q = fnn_max(0, dj - 2); q <= fnn_min(dj, columns - 1); q++)
+                along[di][q] += sum;
         }
     for (fnn_size p = 0; p < rows; p++)
         for (fnn_size q = 0; q < columns; q++) {
@@ -61,7 +64,7 @@ static wino_note FN(wino_note_tile)(const fnn_window *g, const REAL *sums, fnn_s
             else if (!(window * WINO_FAINT >= whole))           /* NaN too */
                 note.direct = 1;
         }
-    if (rest > 0 && rest * WINO_FAINT < most)
+    if (rest > 0 && rest * WINO_FAINT < largest)
         note.direct = 1;
     return note;
 }
@@ -72,29 +75,29 @@ static void FN(wino_find_faint)(const FN(wino_args) *args, fnn_size slices)
 {
     const fnn_window *g = args->g;
     const fnn_size H = g->H, W = g->W, down = args->cut.down, across = args->cut.across;
-    const fnn_size seen = FN(wino_seen)(H, g->P, g->ph) * FN(wino_seen)(W, g->Q, g->pw);
+    const fnn_size least_seen = FN(wino_least_seen)(H, g->P, g->ph) * FN(wino_least_seen)(W, g->Q, g->pw);
     for (fnn_size row = args->row, next; row < args->row_end; row = next) {
-        const fnn_size i_begin = row % down, i_end = fnn_min(down, i_begin + args->row_end - row);
-        const fnn_size first = fnn_max(0, i_begin * WINO_OUT - g->ph);
-        const fnn_size last = fnn_max(first, fnn_min(H, i_end * WINO_OUT + 2 - g->ph)), pixels = (last - first) * W;
+        const fnn_size ti_begin = row % down, ti_end = fnn_min(down, ti_begin + args->row_end - row);
+        const fnn_size first = fnn_max(0, ti_begin * WINO_OUT - g->ph);
+        const fnn_size last = fnn_max(first, fnn_min(H, ti_end * WINO_OUT + 2 - g->ph)), pixels = (last - first) * W;
         REAL *restrict sums = args->sums + FN(wino_sums_at)(args, row);
         for (fnn_size slice = 1; slice < slices; slice++) {
             const REAL *restrict more = sums + slice * args->sums_step;
-            for (fnn_size p = 0; p < pixels; p++)
-                sums[p] += more[p];
+            for (fnn_size pixel = 0; pixel < pixels; pixel++)
+                sums[pixel] += more[pixel];
         }
-        REAL least = (REAL)INFINITY, most = 0, all = 0;
-        #pragma omp simd reduction(min : least) reduction(max : most) reduction(+ : all)
-        for (fnn_size p = 0; p < pixels; p++) {
-            least = r_min(sums[p], least);
-            most = r_max(sums[p], most);
-            all += sums[p];
+        REAL smallest = (REAL)INFINITY, largest = 0, all = 0;
+        #pragma omp simd reduction(min : smallest) reduction(max : largest) reduction(+ : all)
+        for (fnn_size pixel = 0; pixel < pixels; pixel++) {
+            smallest = r_min(sums[pixel], smallest);
+            largest = r_max(sums[pixel], largest);
+            all += sums[pixel];
         }
-        if (!(least * (REAL)(WINO_FAINT * seen) >= most * (WINO_IN * WINO_IN)) || all - all != 0)
-            for (fnn_size i = i_begin; i < i_end; i++)
-                for (fnn_size j = 0; j < across; j++)
-                    args->notes[(row + i - i_begin) * across + j] = FN(wino_note_tile)(g, sums, first, last, i, j);
-        next = row + i_end - i_begin;
+        if (!(smallest * (REAL)(WINO_FAINT * least_seen) >= largest * (WINO_IN * WINO_IN)) || all - all != 0)
+            for (fnn_size ti = ti_begin; ti < ti_end; ti++)
+                for (fnn_size tj = 0; tj < across; tj++)
+                    args->notes[(row + ti - ti_begin) * across + tj] = FN(wino_note_tile)(g, sums, first, last, ti, tj);
+        next = row + ti_end - ti_begin;
     }
 }
 
@@ -164,22 +167,22 @@ static int FN(wino_find_views)(int views[WINO_VIEWS], const fnn_window *g)
 static int FN(wino_is_lopsided)(const FN(wino_args) *args, fnn_size k, const int *views, int view_count)
 {
     const fnn_window *g = args->g;
-    double squares[9] = { 0 }, all = 0, most = 0, rest = 0;
+    double squares[9] = { 0 }, all = 0, largest = 0, rest = 0;
     for (fnn_size c = 0; c < g->C; c++) {
         const REAL *taps = args->w + (args->flipped ? c * g->K + k : k * g->C + c) * 9;
         for (int tap = 0; tap < 9; tap++) {
             const double square = (double)taps[tap] * (double)taps[tap];
             squares[args->flipped ? 8 - tap : tap] += square;
             all += square;
-            rest += fnn_min_double(most, square);
-            most = fnn_max_double(square, most);
+            rest += fnn_min_double(largest, square);
+            largest = fnn_max_double(square, largest);
         }
     }
-    int lopsided = rest > 0 && rest * WINO_LOPSIDED < most;
-    for (int i = 0; i < view_count; i++) {
+    int lopsided = rest > 0 && rest * WINO_LOPSIDED < largest;
+    for (int nth = 0; nth < view_count; nth++) {
         double seen = 0;
         for (int tap = 0; tap < 9; tap++)
-            seen += views[i] >> tap & 1 ? squares[tap] : 0;
+            seen += views[nth] >> tap & 1 ? squares[tap] : 0;
         lopsided |= seen * WINO_LOPSIDED < all;
     }
     return lopsided;
@@ -195,28 +198,28 @@ static fnn_size FN(wino_find_lopsided)(const FN(wino_args) *args, char *found)
     const int view_count = FN(wino_find_views)(views, g);
     fnn_size count = 0;
     for (fnn_size k0 = 0; k0 < g->K; k0 += VL) {
-        vec squares[9] = { 0 }, all = v_set(0), most = v_set(0);
+        vec squares[9] = { 0 }, all = v_set(0), largest = v_set(0);
         for (fnn_size c0 = 0; c0 < g->C; c0 += WINO_CHANNELS)
             for (int tap = 0; tap < 9; tap++)
                 squares[tap] += v_load(FN(wino_squares_at)(args, k0 / WINO_NR, c0) + tap * WINO_NR + k0 % WINO_NR);
         for (int tap = 0; tap < 9; tap++) {
             all += squares[tap];
-            most = v_max(squares[tap], most);
+            largest = v_max(squares[tap], largest);
         }
-        vec least = all - most;
-        for (int i = 0; i < view_count; i++) {
+        vec faintest = all - largest;
+        for (int nth = 0; nth < view_count; nth++) {
             vec seen = v_set(0);
             for (int tap = 0; tap < 9; tap++)
-                if (views[i] >> tap & 1)
+                if (views[nth] >> tap & 1)
                     seen += squares[tap];
-            least = v_min(seen, least);
+            faintest = v_min(seen, faintest);
         }
-        REAL sums[VL], faintest[VL];
-        v_store(sums, all), v_store(faintest, least);
-        for (fnn_size k = k0, i = 0; i < VL && k < g->K; i++, k++) {
-            const int even = faintest[i] * (WINO_LOPSIDED / 2) >= sums[i] && sums[i] > (REAL)1e-20
-                          && sums[i] - sums[i] == 0;
-            found[k] = !even && FN(wino_is_lopsided)(args, k, views, view_count);
+        REAL alls[VL], faintests[VL];               /* the same, filter by filter */
+        v_store(alls, all), v_store(faintests, faintest);
+        for (fnn_size k = k0, lane = 0; lane < VL && k < g->K; lane++, k++) {
+            const int balanced = faintests[lane] * (WINO_LOPSIDED / 2) >= alls[lane] && alls[lane] > (REAL)1e-20
+                              && alls[lane] - alls[lane] == 0;
+            found[k] = !balanced && FN(wino_is_lopsided)(args, k, views, view_count);
             count += found[k];
         }
     }
@@ -230,25 +233,52 @@ static void FN(wino_columns)(REAL *cols, const REAL *x, const fnn_size *tiles, f
                              const fnn_window *g)
 {
     const fnn_size H = g->H, W = g->W;
-    for (fnn_size row = 0; row < g->C * 9; row++, x += row % 9 ? 0 : H * W)
-        for (fnn_size t = 0; t < count; t++, cols += WINO_OUT * WINO_OUT) {
-            const fnn_size i = tiles[t] / across * WINO_OUT - g->ph + row % 9 / 3;
-            const fnn_size j = tiles[t] % across * WINO_OUT - g->pw + row % 3;
-            for (fnn_size p = 0; p < WINO_OUT; p++)
-                for (fnn_size q = 0; q < WINO_OUT; q++) {
-                    const int inside = i + p >= 0 && i + p < H && j + q >= 0 && j + q < W;
-                    cols[p * WINO_OUT + q] = inside ? x[(i + p) * W + j + q] : 0;
-                }
-        }
+    for (fnn_size c = 0; c < g->C; c++, x += H * W)
+        for (fnn_size tap = 0; tap < 9; tap++)
+            for (fnn_size t = 0; t < count; t++, cols += WINO_OUT * WINO_OUT) {
+                /* what the tile's first output sees */
+                const fnn_size i = tiles[t] / across * WINO_OUT - g->ph + tap / 3;
+                const fnn_size j = tiles[t] % across * WINO_OUT - g->pw + tap % 3;
+                for (fnn_size p = 0; p < WINO_OUT; p++)
+                    for (fnn_size q = 0; q < WINO_OUT; q++) {
+                        const int inside = i + p >= 0 && i + p < H && j + q >= 0 && j + q < W;
+                        cols[p * WINO_OUT + q] = inside ? x[(i + p) * W + j + q] : 0;
+                    }
+            }
 }
 
-/* Images [begin, end): tiles that are to be summed directly, by columns and a matrix product; and
- * outputs whose windows are zeros, which are the bias. */
+/* y of image n where a window of the tile is all zeros: the bias */
+static void FN(wino_put_bias)(const FN(wino_args) *args, fnn_size n, fnn_size tile, unsigned empty)
+{
+    const fnn_window *g = args->g;
+    const fnn_size p0 = tile / args->cut.across * WINO_OUT, q0 = tile % args->cut.across * WINO_OUT;
+    for (fnn_size pq = 0; pq < WINO_OUT * WINO_OUT; pq++)
+        for (fnn_size k = 0; empty >> pq & 1 && k < g->K; k++)
+            args->y[((n * g->K + k) * g->P + p0 + pq / WINO_OUT) * g->Q + q0 + pq % WINO_OUT] =
+                r_max(args->least, args->bias ? args->bias[k] : 0);
+}
+
+/* y[n, k, :, :] of `count` tiles from their sums [tile][16], which those at the edges have too many
+ * of */
+static void FN(wino_put_tiles)(const FN(wino_args) *args, fnn_size n, fnn_size k, const REAL *sums,
+                               const fnn_size *tiles, fnn_size count)
+{
+    const fnn_window *g = args->g;
+    for (fnn_size t = 0; t < count; t++, sums += WINO_OUT * WINO_OUT) {
+        const fnn_size p0 = tiles[t] / args->cut.across * WINO_OUT, q0 = tiles[t] % args->cut.across * WINO_OUT;
+        for (fnn_size p = p0; p < fnn_min(g->P, p0 + WINO_OUT); p++)
+            memcpy(args->y + ((n * g->K + k) * g->P + p) * g->Q + q0, sums + (p - p0) * WINO_OUT,
+                   fnn_min(WINO_OUT, g->Q - q0) * sizeof(REAL));
+    }
+}
+
+/* Images [begin, end): tiles that are to be summed directly, by columns and a matrix product, some
+ * at a time; and outputs whose windows are zeros. */
 static void FN(wino_direct_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(wino_args) *args = ctx;
     const fnn_window *g = args->g;
-    const fnn_size taps = g->C * 9, P = g->P, Q = g->Q, across = args->cut.across, all = args->cut.down * across;
+    const fnn_size taps = g->C * 9, across = args->cut.across, all = args->cut.down * across;
     const fnn_size outputs = WINO_OUT * WINO_OUT, filters = fnn_min(g->K, WINO_DIRECT_FILTERS);
     /* tiles at a time */
     const fnn_size most = fnn_max(1, WINO_DIRECT / (outputs * fnn_max(taps, filters)));
@@ -258,12 +288,8 @@ static void FN(wino_direct_block)(void *ctx, fnn_size begin, fnn_size end)
     for (fnn_size n = begin; n < end; n++) {
         const wino_note *notes = args->notes + n * all;
         for (fnn_size tile = 0; tile < all; tile++)
-            for (fnn_size at = 0; notes[tile].empty && at < outputs; at++)
-                for (fnn_size k = 0; notes[tile].empty >> at & 1 && k < g->K; k++) {
-                    const REAL bias = args->bias ? args->bias[k] : 0;
-                    args->y[((n * g->K + k) * P + tile / across * WINO_OUT + at / WINO_OUT) * Q
-                            + tile % across * WINO_OUT + at % WINO_OUT] = r_max(args->least, bias);
-                }
+            if (notes[tile].empty)
+                FN(wino_put_bias)(args, n, tile, notes[tile].empty);
         for (fnn_size tile = 0, count = 0; tile < all; tile++) {
             if (notes[tile].direct)
                 tiles[count++] = tile;
@@ -276,18 +302,12 @@ static void FN(wino_direct_block)(void *ctx, fnn_size begin, fnn_size end)
                          args->bias ? args->bias + k0 : NULL, NULL, some, count * outputs, taps,
                          args->least == 0 ? FNN_GEMM_RELU : 0);
                 for (fnn_size k = 0; k < some; k++)
-                    for (fnn_size t = 0; t < count; t++) {
-                        const fnn_size p0 = tiles[t] / across * WINO_OUT, q0 = tiles[t] % across * WINO_OUT;
-                        for (fnn_size p = p0; p < fnn_min(P, p0 + WINO_OUT); p++)
-                            memcpy(args->y + ((n * g->K + k0 + k) * P + p) * Q + q0,
-                                   sums + (k * count + t) * outputs + (p - p0) * WINO_OUT,
-                                   fnn_min(WINO_OUT, Q - q0) * sizeof(REAL));
-                    }
+                    FN(wino_put_tiles)(args, n, k0 + k, sums + k * count * outputs, tiles, count);
             }
             count = 0;
         }
     }
-    fnn_scratch_free(cols);
+    fnn_scratch_free(cols);                         /* and what was allocated after it */
 }
 
 /* ---- dw: lopsided channels ------------------------------------------------------------------- */
@@ -321,14 +341,14 @@ static void FN(wino_tally)(REAL *tally, const REAL *pixels, fnn_size first, fnn_
         return;                                     /* all taps see everything */
     vec inner = v_load(tally + WINO_INNER * VL), outer = v_load(tally + WINO_OUTER * VL);
     for (; i < i_end; i++) {
-        const REAL *row = pixels + (i - first) * W * VL;
+        const REAL *line = pixels + (i - first) * W * VL;
         if (i < top || i >= bottom || left >= right) {
-            outer += FN(wino_line)(row, W);
+            outer += FN(wino_line)(line, W);
             continue;
         }
-        outer += FN(wino_line)(row, left) + FN(wino_line)(row + right * VL, W - right);
-        if (i % WINO_OUT == 1)                      /* a sample will do */
-            inner += FN(wino_line)(row + left * VL, right - left);
+        outer += FN(wino_line)(line, left) + FN(wino_line)(line + right * VL, W - right);
+        if (i % WINO_OUT == 1)                      /* of every fourth row: a sample will do */
+            inner += FN(wino_line)(line + left * VL, right - left);
     }
     v_store(tally + WINO_INNER * VL, inner);
     v_store(tally + WINO_OUTER * VL, outer);
@@ -373,7 +393,7 @@ static fnn_size FN(wino_find_lopsided_channels)(char *found, const REAL *tallies
 typedef struct {
     REAL *dw;
     const REAL *dy, *x;
-    const char *channels, *filters;                 /* which of them are lopsided */
+    const char *lopsided_channels, *lopsided_filters;   /* [channel], [filter]: whether it is */
     const fnn_window *g;
 } FN(wino_direct_dw_args);
 
@@ -385,16 +405,17 @@ static void FN(wino_direct_dw_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size C = g->C, K = g->K, PQ = g->P * g->Q, most = fnn_min(PQ, WINO_DIRECT_OUTPUTS);
     REAL *cols = fnn_scratch_alloc(9 * most * sizeof(REAL));
     for (fnn_size c = begin; c < end; c++) {
-        if (!args->channels[c] && !memchr(args->filters, 1, K))
+        if (!args->lopsided_channels[c] && !memchr(args->lopsided_filters, 1, K))
             continue;
         for (fnn_size n = 0; n < g->N; n++)
             for (fnn_size q0 = 0; q0 < PQ; q0 += most) {
-                const fnn_size width = fnn_min(most, PQ - q0), filters = args->channels[c] ? K : 1;
+                const fnn_size width = fnn_min(most, PQ - q0), together = args->lopsided_channels[c] ? K : 1;
                 FN(im2col)(cols, width, args->x + n * C * g->H * g->W, g, c * 9, c * 9 + 9, q0, q0 + width);
-                for (fnn_size k = 0; k < K; k += filters)
-                    if (filters == K || args->filters[k])       /* forward was  y = w . cols */
+                /* forward was  y = w . cols */
+                for (fnn_size k = 0; k < K; k += together)
+                    if (together == K || args->lopsided_filters[k])
                         FN(gemm)(args->dw + (k * C + c) * 9, C * 9, args->dy + (n * K + k) * PQ + q0, PQ, 1, cols, 1,
-                                 width, NULL, NULL, filters, 9, width, n + q0 > 0 ? FNN_GEMM_ADD : 0);
+                                 width, NULL, NULL, together, 9, width, n + q0 > 0 ? FNN_GEMM_ADD : 0);
             }
     }
     fnn_scratch_free(cols);

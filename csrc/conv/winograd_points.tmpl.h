@@ -14,10 +14,13 @@
  *                  Im | . -1  .  1  .  . |        | .    1/2  .  |
  *
  *            A^T takes Re p and -Im p of a product p. A product of two complex values takes three
- *            real ones. In two dimensions the values at (i, i) are polynomials a + b x + c z + f x
- *            z with x^2 = z^2 = -1, x down and z across. With z = x and with z = -x that is a
- *            complex number each, and the two multiply one by one: six real products for nine. So
- *            7 x 7 - 3 = 46 products are left for 4 x 4 outputs.
+ *            real ones. In two dimensions the values at (i, i) are polynomials
+ *
+ *                c00 + c10 x + c01 z + c11 x z,      x^2 = z^2 = -1
+ *
+ *            in two variables, x down and z across. With z = x and with z = -x that is a complex
+ *            number each, and the two multiply one by one: six real products for nine. So 7 x 7 - 3
+ *            = 46 products are left for 4 x 4 outputs.
  *
  *            At the end of an axis whose length is no multiple of four the last tile is smaller:
  *            points are left out, and the filters' values at the others serve as they are. Three
@@ -29,31 +32,31 @@
  *                  oo | . -1  .  1 |
  *
  *            and one neither.
- * Order      of the 46 products, by the points down and across: 16 of real points and infinity (a
- *            down, b across: a * 4 + b), 12 with i across (from 16 + a * 3), 12 with i down (from
- *            28 + b * 3), 6 with both (from 40 and 43). Kind 0 of points is 0, 1 and -1, kind 1
- *            infinity, kind 2 i. A tile that lacks a kind lacks its products, so the 46 matrices
- *            are not all of one length.
+ * Order      of the 46 products, by the points a down and b across: 16 of real points and infinity
+ *            (number a * 4 + b), 12 with i across (from 16 + a * 3), 12 with i down (from 28 + b *
+ *            3), 6 with both (from 40 and 43). Kind 0 of points is 0, 1 and -1, kind 1 infinity,
+ *            kind 2 i. A tile that lacks a kind lacks its products, so the 46 matrices are not all
+ *            of one length.
  */
 
-/* Where a tile's products are, by kinds of points down and across; NULL where it lacks them.
- * Product p of a kind is p steps further. */
+/* Where a tile's products are, by kinds of points down and across; NULL where it lacks them. From
+ * there a product is as many steps further as its number says. */
 typedef struct { REAL *at[WINO_KINDS][WINO_KINDS]; } FN(wino_place);
 
-/* The same of a tile or filter that has all. */
-FNN_INLINE FN(wino_place) FN(wino_place_whole)(const REAL *p)
+/* The same of a tile or filter that has all, to be written or only read. */
+FNN_INLINE FN(wino_place) FN(wino_place_whole)(const REAL *products)
 {
     FN(wino_place) place;
     for (int down = 0; down < WINO_KINDS; down++)
         for (int across = 0; across < WINO_KINDS; across++)
-            place.at[down][across] = (REAL *)p;
+            place.at[down][across] = (REAL *)products;
     return place;
 }
 
 /* ---- along one axis -------------------------------------------------------------------------- */
 
 /* value = B^T d. wide: three or four outputs, else one or two, and only four numbers */
-FNN_INLINE void FN(wino_bt)(vec *value, const vec *d, int wide)
+FNN_INLINE void FN(wino_times_bt)(vec *value, const vec *d, int wide)
 {
     if (wide) {
         const vec odd = d[1] + d[3], even = d[2] + d[4];
@@ -74,7 +77,7 @@ FNN_INLINE void FN(wino_bt)(vec *value, const vec *d, int wide)
 }
 
 /* value = G w */
-FNN_INLINE void FN(wino_g)(vec *value, const vec *w)
+FNN_INLINE void FN(wino_times_g)(vec *value, const vec *w)
 {
     const vec ends = w[0] + w[2], quarter = v_set((REAL)0.25), half = v_set((REAL)0.5);
     value[0] = w[0];
@@ -86,7 +89,7 @@ FNN_INLINE void FN(wino_g)(vec *value, const vec *w)
 }
 
 /* y = A^T value, of products */
-FNN_INLINE void FN(wino_at)(vec *y, const vec *value, int wide)
+FNN_INLINE void FN(wino_times_at)(vec *y, const vec *value, int wide)
 {
     const vec even = value[1] + value[2], odd = value[1] - value[2];
     if (wide) {
@@ -102,7 +105,7 @@ FNN_INLINE void FN(wino_at)(vec *y, const vec *value, int wide)
 }
 
 /* value = A y, for dw */
-FNN_INLINE void FN(wino_a)(vec *value, const vec *y, int wide)
+FNN_INLINE void FN(wino_times_a)(vec *value, const vec *y, int wide)
 {
     if (wide) {
         const vec even = y[0] + y[2], odd = y[1] + y[3];
@@ -122,7 +125,7 @@ FNN_INLINE void FN(wino_a)(vec *value, const vec *y, int wide)
 }
 
 /* w = G^T value, for dw */
-FNN_INLINE void FN(wino_gt)(vec *w, const vec *value)
+FNN_INLINE void FN(wino_times_gt)(vec *w, const vec *value)
 {
     const vec quarter = v_set((REAL)0.25), half = v_set((REAL)0.5);
     const vec even = (value[1] + value[2]) * quarter, odd = (value[1] - value[2]) * quarter, real = value[4] * half;
@@ -136,8 +139,9 @@ FNN_INLINE void FN(wino_gt)(vec *w, const vec *value)
  * dy is put into factors; filters are put in forward, and their gradient is gotten in dw. */
 #define WINO_KIND(point) ((point) < 3 ? 0 : (point) == 3 ? 1 : 2)   /* a real point, infinity, i */
 
-/* The three factors of a complex number in a product. With a + b i of pixels and c + e i of a
- * filter, (a + b) c - b (c + e) is the real part, and (b - a) e - b (c + e) minus the imaginary. */
+/* The three factors of re + im i in a product. With d0 + d1 i of pixels and w0 + w1 i of a filter,
+ * the real part is (d0 + d1) w0 - d1 (w0 + w1), and minus the imaginary one is (d1 - d0) w1 -
+ * d1 (w0 + w1). Those of dy are the transpose of wino_get_three. */
 FNN_INLINE void FN(wino_put_three)(const int form, REAL *to, fnn_size step, vec re, vec im)
 {
     v_store(to, form == WINO_PIXELS ? im + re : re);
@@ -161,10 +165,10 @@ FNN_INLINE void FN(wino_put_real)(const int form, const FN(wino_place) *place, f
         FN(wino_put_three)(form, to + (28 + b * 3) * step, step, value[4], value[5]);
 }
 
-/* The factors from re[point down] and im[point down] at i across. At (i, i) these are four real
- * numbers, a = re[4], b = re[5], c = im[4] and f = im[5] of a + b x + c z + f x z: factors of
- * a - f + (b + c) i, which is its value at z = x, and of a + f + (b - c) i, at z = -x. The way back
- * needs a half, which the filters carry. */
+/* The factors from re[point down] and im[point down] at i across. At (i, i) these are the four real
+ * numbers c00 = re[4], c10 = re[5], c01 = im[4] and c11 = im[5]: factors of (c00 - c11) + (c10 +
+ * c01) i, which is the polynomial's value at z = x, and of (c00 + c11) + (c10 - c01) i, at z = -x.
+ * The way back needs a half, which the filters carry. */
 FNN_INLINE void FN(wino_put_complex)(const int form, const FN(wino_place) *place, fnn_size step, const vec *re,
                                      const vec *im, const int whole)
 {
@@ -182,8 +186,8 @@ FNN_INLINE void FN(wino_put_complex)(const int form, const FN(wino_place) *place
     }
 }
 
-/* The transpose of wino_put_three for outputs, which takes three products of y to Re p and -Im p;
- * and its transpose for filters, for dw */
+/* Three products of y to Re p and -Im p; or, for dw, the gradients of a filter's three factors to
+ * those of its two numbers: the transpose of wino_put_three */
 FNN_INLINE void FN(wino_get_three)(const int form, vec *re, vec *im, const REAL *from, fnn_size step)
 {
     const vec last = v_load(from + 2 * step);
