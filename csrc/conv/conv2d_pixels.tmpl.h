@@ -32,6 +32,12 @@ enum {
 /* From one plane of a frame to the next: an odd number of cache lines of floats, so that the planes
  * do not alias in the caches. */
 static inline fnn_size pixels_plane(fnn_size elements) { return (fnn_ceil_div(elements, 16) | 1) * 16; }
+
+/* Whether tap (r, s) reaches the pixels of phase (a, b), of a convolution whose dx this is */
+static inline int pixels_reaches(const fnn_window *of, fnn_size r, fnn_size s, fnn_size a, fnn_size b)
+{
+    return r * of->dh % of->sh == a && s * of->dw % of->sw == b;
+}
 #endif
 
 typedef struct {
@@ -43,14 +49,14 @@ typedef struct {
     pixels_cut cut;
     fnn_size sh, sw;                /* dx: its phases of rows and columns; y: 1, 1 */
     const fnn_size *offset;         /* [tap] in the frame, phase by phase */
-    const fnn_size *begin;          /* [phase] the phase's first tap, and where the last phase
+    const fnn_size *phase_begin;    /* [phase] the phase's first tap, and where the last phase
                                        ends */
-    const REAL *u;                  /* the filters, [panel][half][tap][VL] */
+    const REAL *packed;             /* the filters, [panel][half][tap][VL] */
     REAL *frame;                    /* or the image itself */
     fnn_size n, images, h, p0, p1;  /* the frame: first image, images, group, rows of output */
-    fnn_size lanes, rows;           /* channels side by side; rows of the frame for one image */
-    fnn_size chunk, image;          /* elements from such channels to the next, from image to
-                                       image */
+    fnn_size lanes, rows;           /* a chunk: so many channels side by side; rows of the frame for
+                                       one image */
+    fnn_size chunk_step, image_step; /* elements from a chunk to the next, from image to image */
     int in_place;                   /* whether the images can be read in place */
 } FN(pixels_args);
 
@@ -61,16 +67,16 @@ typedef struct {
     fnn_size out_step, out_half;
     const REAL *x;                      /* the frame: the tile's first output sees x[offset[t]] */
     fnn_size x_step;
-    const REAL *u;                      /* filters, [tap][VL] of a half */
-    fnn_size u_half;
+    const REAL *w;                      /* packed filters, [tap][VL] of a half */
+    fnn_size w_half;
     const fnn_size *offset;             /* [tap] */
     fnn_size taps;
     const REAL *bias;                   /* what the sums start from; NULL: what is in out */
 } FN(pixels_tile);
 
-/* out[i, filter] = (start of the sum) + sum over taps t of x[offset[t] + i * lanes] * u[t, filter],
- * for `rows` rows of mr outputs each and nv halves of a panel: all constants. A register tile as
- * wino_product: pixels are broadcast, filters loaded in vectors. */
+/* out[q, filter] = (start of the sum) + sum over taps t of x[offset[t] + q * lanes] * w[t, filter],
+ * for `rows` rows p of mr outputs q each and nv halves of a panel: all constants. A register tile
+ * as wino_product: pixels are broadcast, filters loaded in vectors. */
 FNN_INLINE void FN(pixels_product)(const fnn_size lanes, const fnn_size nv, const fnn_size rows, const fnn_size mr,
                                    const FN(pixels_tile) tile)
 {
@@ -78,40 +84,40 @@ FNN_INLINE void FN(pixels_product)(const fnn_size lanes, const fnn_size nv, cons
 #pragma GCC unroll 2
     for (fnn_size p = 0; p < rows; p++)
 #pragma GCC unroll 16
-        for (fnn_size i = 0; i < mr; i++)
+        for (fnn_size q = 0; q < mr; q++)
 #pragma GCC unroll 2
             for (fnn_size half = 0; half < nv; half++)
-                acc[p][i][half] = v_load(tile.bias ? tile.bias + half * VL
-                                             : tile.out + p * tile.out_step + half * tile.out_half + i * VL);
+                acc[p][q][half] = v_load(tile.bias ? tile.bias + half * VL
+                                             : tile.out + p * tile.out_step + half * tile.out_half + q * VL);
     /* the sum over taps: a vector of filters, or two, by all outputs of the tile */
     for (fnn_size t = 0; t < tile.taps; t++) {
         const REAL *x_t = tile.x + tile.offset[t];
-        vec w[2];
+        vec weight[2];
 #pragma GCC unroll 2
         for (fnn_size half = 0; half < nv; half++)
-            w[half] = v_load(tile.u + half * tile.u_half + t * VL);
+            weight[half] = v_load(tile.w + half * tile.w_half + t * VL);
 #pragma GCC unroll 2
         for (fnn_size p = 0; p < rows; p++)
 #pragma GCC unroll 16
-            for (fnn_size i = 0; i < mr; i++) {
-                const vec pixel = v_set(x_t[p * tile.x_step + i * lanes]);
+            for (fnn_size q = 0; q < mr; q++) {
+                const vec pixel = v_set(x_t[p * tile.x_step + q * lanes]);
 #pragma GCC unroll 2
                 for (fnn_size half = 0; half < nv; half++)
-                    acc[p][i][half] += pixel * w[half];
+                    acc[p][q][half] += pixel * weight[half];
             }
     }
 #pragma GCC unroll 2
     for (fnn_size p = 0; p < rows; p++)
 #pragma GCC unroll 16
-        for (fnn_size i = 0; i < mr; i++)
+        for (fnn_size q = 0; q < mr; q++)
 #pragma GCC unroll 2
             for (fnn_size half = 0; half < nv; half++)
-                v_store(tile.out + p * tile.out_step + half * tile.out_half + i * VL, acc[p][i][half]);
+                v_store(tile.out + p * tile.out_step + half * tile.out_half + q * VL, acc[p][q][half]);
 }
 
 typedef void FN(pixels_product_fn)(const FN(pixels_tile) *tile);
-#define PIXELS_PRODUCT(of, lanes, nv, rows, mr)                                            \
-    static void FN(pixels_product_##of##nv##rows##_##mr)(const FN(pixels_tile) *tile)      \
+#define PIXELS_PRODUCT(kind, lanes, nv, rows, mr)                                          \
+    static void FN(pixels_product_##kind##nv##rows##_##mr)(const FN(pixels_tile) *tile)    \
     { FN(pixels_product)(lanes, nv, rows, mr, *tile); }
 /* PIXELS_<halves><rows>: lanes = VL; PIXELS_1_<halves><rows>: lanes = 1, planes */
 #define PIXELS_1_11(mr) PIXELS_PRODUCT(plane, 1, 1, 1, mr)
@@ -143,7 +149,8 @@ static FN(pixels_product_fn) *const FN(pixels_products)[2][2][2][WINO_MR] = {
 
 /* ---- the frame ------------------------------------------------------------------------------- */
 
-/* Chunks of `lanes` channels, of all images of the frame, [begin, end) */
+/* Chunks of `lanes` channels, of all images of the frame, [begin, end): planes as they are, or
+ * mixed by interleave, with zeros in the padding */
 static void FN(pixels_frame_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(pixels_args) *args = ctx;
@@ -151,23 +158,23 @@ static void FN(pixels_frame_block)(void *ctx, fnn_size begin, fnn_size end)
     const pixels_cut cut = args->cut;
     const fnn_size H = g->H, W = g->W, Cg = g->C / g->G, rows = args->rows;
     const fnn_size chunks = fnn_ceil_div(Cg, args->lanes);
-    const fnn_size top = args->p0 * g->sh - g->ph; /* row of the image that is row 0 of the frame */
+    const fnn_size top = args->p0 * g->sh - g->ph;  /* the row of the image that begins the frame */
     for (fnn_size item = begin; item < end && args->lanes == 1; item++)
-        FN(frame_of_plane)(args->frame + item * args->chunk, rows, g->sw, cut.width,
+        FN(frame_of_plane)(args->frame + item * args->chunk_step, rows, g->sw, cut.width,
                            args->x + ((args->n + item / Cg) * g->C + args->h * Cg + item % Cg) * H * W, H, W, top,
                            -g->pw);
     if (args->lanes == 1)
         return;
     const fnn_size first = fnn_min(fnn_max(top, 0), H), last = fnn_max(first, fnn_min(top + rows, H));
-    REAL *pixels = fnn_scratch_alloc(fnn_max(1, (last - first) * W) * VL * sizeof(REAL));
+    REAL *mixed = fnn_scratch_alloc(fnn_max(1, (last - first) * W) * VL * sizeof(REAL));
     for (fnn_size item = begin; item < end; item++) {
         const fnn_size n = args->n + item / chunks, chunk = item % chunks;
         const fnn_size c = args->h * Cg + chunk * VL, lanes = fnn_min(VL, Cg - chunk * VL);
-        REAL *frame = args->frame + item * args->chunk;
-        FN(interleave)(pixels, args->x + ((n * g->C + c) * H + first) * W, H * W, lanes, (last - first) * W);
+        REAL *frame = args->frame + item * args->chunk_step;
+        FN(interleave)(mixed, args->x + ((n * g->C + c) * H + first) * W, H * W, lanes, (last - first) * W);
         memset(frame, 0, rows * cut.pitch * VL * sizeof(REAL));
         for (fnn_size i = first; i < last; i++) {
-            const REAL *from = pixels + (i - first) * W * VL;
+            const REAL *from = mixed + (i - first) * W * VL;
             REAL *to = frame + (i - top) * cut.pitch * VL;
             for (fnn_size phase = 0; phase < g->sw; phase++) {
                 /* column j of the image is number `at` here */
@@ -182,7 +189,7 @@ static void FN(pixels_frame_block)(void *ctx, fnn_size begin, fnn_size end)
             }
         }
     }
-    fnn_scratch_free(pixels);
+    fnn_scratch_free(mixed);
 }
 
 /* ---- y --------------------------------------------------------------------------------------- */
@@ -192,21 +199,21 @@ static void FN(pixels_panel)(const FN(pixels_args) *args, REAL *out, fnn_size kb
                              fnn_size phase)
 {
     const fnn_window *g = args->g;
-    const fnn_size taps = args->begin[args->sh * args->sw], Q = g->Q, rows = args->p1 - args->p0;
-    const fnn_size end = args->begin[phase + 1];
+    const fnn_size taps = args->phase_begin[args->sh * args->sw], Q = g->Q, rows = args->p1 - args->p0;
+    const fnn_size end = args->phase_begin[phase + 1];
     const fnn_size x_step = g->sh * args->cut.pitch * args->lanes, panels = fnn_ceil_div(g->K / g->G, WINO_NR);
     const fnn_size together = nv * Q <= WINO_MR || nv == 1 ? 2 : 1;             /* rows in a tile */
     const fnn_size tiles = fnn_ceil_div(Q, WINO_MR);
-    const REAL *u = args->u + (args->h * panels + kb) * taps * WINO_NR, *frame = args->frame;
+    const REAL *w = args->packed + (args->h * panels + kb) * taps * WINO_NR, *frame = args->frame;
     FN(pixels_tile) here = { .out_step = Q * VL, .out_half = args->images * rows * Q * VL, .x_step = x_step,
-                             .u_half = taps * VL, .bias = bias };
-    fnn_size t = args->begin[phase];
+                             .w_half = taps * VL, .bias = bias };
+    fnn_size t = args->phase_begin[phase];
     if (args->of)                       /* where the phase's first pixel is, behind the frame's */
         frame += (conv_phase_shift(phase / args->sw, args->of->ph, args->sh) * args->cut.pitch
                   + conv_phase_shift(phase % args->sw, args->of->pw, args->sw)) * args->lanes;
     /* blocks of taps, whose filters stay in an L1 cache; once also where a phase has no taps */
     do {
-        here.u = u + t * VL;
+        here.w = w + t * VL;
         here.offset = args->offset + t;
         here.taps = fnn_min(PIXELS_TAPS, end - t);
         /* images, one or two rows of outputs, tiles of a row */
@@ -216,7 +223,7 @@ static void FN(pixels_panel)(const FN(pixels_args) *args, REAL *out, fnn_size kb
                 for (fnn_size tile = 0; tile < tiles; tile++) {
                     const fnn_size q = FN(wino_panel)(Q, tiles, tile), mr = FN(wino_panel)(Q, tiles, tile + 1) - q;
                     here.out = out + ((n * rows + p) * Q + q) * VL;
-                    here.x = frame + n * args->image + p * x_step + q * args->lanes;
+                    here.x = frame + n * args->image_step + p * x_step + q * args->lanes;
                     FN(pixels_products)[args->lanes > 1][nv - 1][height - 1][mr - 1](&here);
                 }
             }
@@ -236,20 +243,20 @@ static void FN(pixels_deal)(REAL *restrict dx, const REAL *restrict from, fnn_si
         const fnn_size i = p * of->sh + conv_phase_begin(a, of->ph, of->sh);
         if (i >= of->H)
             break;
-        REAL *x = dx + i * W;
+        REAL *row = dx + i * W;
         if (sw == 2) {                          /* in pairs, of which the compiler makes vectors */
             const REAL *even = from + of->pw % 2 * step, *odd = from + (1 - of->pw % 2) * step;
             for (fnn_size q = 0; q < W / 2; q++) {
-                x[2 * q] = even[q];
-                x[2 * q + 1] = odd[q];
+                row[2 * q] = even[q];
+                row[2 * q + 1] = odd[q];
             }
-            if (W % 2) x[W - 1] = even[W / 2];
+            if (W % 2) row[W - 1] = even[W / 2];
         } else
             /* every sw-th column of the image, from j0 on */
             for (fnn_size j0 = 0; j0 < sw; j0++) {
                 const REAL *phase = from + (j0 + of->pw) % sw * step;
                 for (fnn_size j = j0, q = 0; j < W; j += sw, q++)
-                    x[j] = phase[q];
+                    row[j] = phase[q];
             }
     }
 }
@@ -276,16 +283,16 @@ static void FN(pixels_filters_block)(void *ctx, fnn_size begin, fnn_size end)
             for (fnn_size n = 0; n < args->images; n++)
                 for (fnn_size l = 0; l < filters; l += VL) {
                     const REAL *from = out + l / VL * out_half + n * pixels * VL;
-                    const fnn_size image = (args->n + n) * g->K + k + l, lanes = fnn_min(VL, filters - l);
+                    const fnn_size plane = (args->n + n) * g->K + k + l, lanes = fnn_min(VL, filters - l);
                     if (!apart) {
-                        FN(deinterleave)(args->y + image * PQ + args->p0 * g->Q, PQ, from, lanes, pixels, args->least);
+                        FN(deinterleave)(args->y + plane * PQ + args->p0 * g->Q, PQ, from, lanes, pixels, args->least);
                         continue;
                     }
                     for (fnn_size b = 0; b < args->sw; b++)
                         FN(deinterleave)(apart + b * VL * pixels, pixels, from + b * 2 * out_half, lanes, pixels,
                                          args->least);
                     for (fnn_size lane = 0; lane < lanes; lane++)
-                        FN(pixels_deal)(args->y + (image + lane) * args->of->H * args->of->W, apart + lane * pixels,
+                        FN(pixels_deal)(args->y + (plane + lane) * args->of->H * args->of->W, apart + lane * pixels,
                                         VL * pixels, args, a);
                 }
         }
@@ -293,25 +300,26 @@ static void FN(pixels_filters_block)(void *ctx, fnn_size begin, fnn_size end)
     fnn_scratch_free(out);
 }
 
-/* Where the taps are in a frame, phase by phase. */
-static void FN(pixels_taps)(const FN(pixels_args) *args, fnn_size *offset, fnn_size *begin)
+/* Where the taps are in a frame, phase by phase. dx: the further down a tap is in the window of
+ * `of`, the further up is the row of dy that it sees; the last tap sees row 0. */
+static void FN(pixels_taps)(const FN(pixels_args) *args, fnn_size *offset, fnn_size *phase_begin)
 {
     const fnn_window *g = args->g, *of = args->of ? args->of : g;
     fnn_size t = 0;
-    *begin++ = 0;
+    *phase_begin++ = 0;
     for (fnn_size a = 0; a < args->sh; a++)
-        for (fnn_size b = 0; b < args->sw; b++, *begin++ = t)
+        for (fnn_size b = 0; b < args->sw; b++, *phase_begin++ = t)
             for (fnn_size c = 0; c < g->C / g->G; c++)
                 for (fnn_size r = 0; r < of->R; r++)
                     for (fnn_size s = 0; s < of->S; s++) {
                         fnn_size row = r * g->dh, column = s * g->dw % g->sw * args->cut.width + s * g->dw / g->sw;
                         if (args->of) {
-                            if (r * of->dh % of->sh != a || s * of->dw % of->sw != b)
+                            if (!pixels_reaches(of, r, s, a, b))
                                 continue;
                             row = of->dh * (of->R - 1) / of->sh - r * of->dh / of->sh;
                             column = of->dw * (of->S - 1) / of->sw - s * of->dw / of->sw;
                         }
-                        offset[t++] = c / args->lanes * args->chunk + c % args->lanes
+                        offset[t++] = c / args->lanes * args->chunk_step + c % args->lanes
                             + (row * args->cut.pitch + column) * args->lanes;
                     }
 }
@@ -323,7 +331,7 @@ static void FN(pixels_frames)(void *ctx, fnn_size begin, fnn_size end)
     FN(pixels_args) args = *(const FN(pixels_args) *)ctx;
     const fnn_window *g = args.g;
     const fnn_size Cg = g->C / g->G, chunks = fnn_ceil_div(Cg, args.lanes);
-    REAL *frame = args.in_place ? NULL : fnn_scratch_alloc(args.cut.images * args.image * sizeof(REAL));
+    REAL *frame = args.in_place ? NULL : fnn_scratch_alloc(args.cut.images * args.image_step * sizeof(REAL));
     for (fnn_size item = begin; item < end; item++) {
         args.p0 = item % args.cut.bands * args.cut.rows;
         args.p1 = fnn_min(g->P, args.p0 + args.cut.rows);
@@ -333,10 +341,11 @@ static void FN(pixels_frames)(void *ctx, fnn_size begin, fnn_size end)
         args.rows = (args.p1 - args.p0 - 1) * g->sh + args.cut.halo;
         args.frame = frame;
         if (args.in_place)
-            args.frame = (REAL *)args.x + (args.n * g->C + args.h * Cg) * args.chunk
+            args.frame = (REAL *)args.x + (args.n * g->C + args.h * Cg) * args.chunk_step
                        + (args.p0 * g->sh - g->ph) * g->W - g->pw;
         else
-            fnn_parallel_for(args.images * chunks, fnn_max(1, 131072 / args.chunk), FN(pixels_frame_block), &args);
+            fnn_parallel_for(args.images * chunks, fnn_max(1, 131072 / args.chunk_step), FN(pixels_frame_block),
+                             &args);
         fnn_parallel_for(fnn_ceil_div(g->K / g->G, WINO_NR), 1, FN(pixels_filters_block), &args);
     }
     if (frame) fnn_scratch_free(frame);
@@ -344,8 +353,8 @@ static void FN(pixels_frames)(void *ctx, fnn_size begin, fnn_size end)
 
 /* ---- the filters ----------------------------------------------------------------------------- */
 
-/* Packing: halves of panels [begin, end) of filters, of all groups, in the order of u. */
-typedef struct { REAL *u; const REAL *w; const fnn_window *g; } FN(pixels_pack_args);
+/* Items are halves of panels, of all groups: VL filters each, packed to [tap][VL]. */
+typedef struct { REAL *packed; const REAL *w; const fnn_window *g; } FN(pixels_pack_args);
 
 static void FN(pixels_pack_block)(void *ctx, fnn_size begin, fnn_size end)
 {
@@ -353,44 +362,73 @@ static void FN(pixels_pack_block)(void *ctx, fnn_size begin, fnn_size end)
     const fnn_size taps = conv_taps(args->g), Kg = args->g->K / args->g->G, halves = 2 * fnn_ceil_div(Kg, WINO_NR);
     for (fnn_size item = begin; item < end; item++) {
         const fnn_size h = item / halves, k = item % halves * VL, lanes = fnn_max(0, fnn_min(VL, Kg - k));
-        FN(interleave)(args->u + item * taps * VL, args->w + (h * Kg + (lanes > 0 ? k : 0)) * taps, taps, lanes, taps);
+        FN(interleave)(args->packed + item * taps * VL, args->w + (h * Kg + (lanes > 0 ? k : 0)) * taps, taps, lanes,
+                       taps);
     }
 }
 
-/* The same for dx, whose filters are the channels: in the order of the phases' taps. */
+/* The order of the phases' taps: tap (r, s) of filter k goes to place to[rs] + k step[rs]. A step
+ * is as many taps as the phase has. */
+static void FN(pixels_order)(fnn_size *to, fnn_size *step, const fnn_window *g)
+{
+    fnn_size first = 0;
+    for (fnn_size a = 0; a < g->sh; a++)
+        for (fnn_size b = 0; b < g->sw; b++) {
+            fnn_size count = 0;
+            for (fnn_size r = 0; r < g->R; r++)
+                for (fnn_size s = 0; s < g->S; s++)
+                    if (pixels_reaches(g, r, s, a, b))
+                        to[r * g->S + s] = first + count++;
+            for (fnn_size r = 0; r < g->R; r++)
+                for (fnn_size s = 0; s < g->S; s++)
+                    if (pixels_reaches(g, r, s, a, b))
+                        step[r * g->S + s] = count;
+            first += g->K / g->G * count;
+        }
+}
+
+/* The same for dx, whose filters are the channels, and whose taps go phase by phase. */
 static void FN(pixels_pack_phases_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(pixels_pack_args) *args = ctx;
     const fnn_window *g = args->g;
     const fnn_size RS = g->R * g->S, Kg = g->K / g->G, Cg = g->C / g->G, halves = 2 * fnn_ceil_div(Cg, WINO_NR);
     REAL *taps = fnn_scratch_alloc(RS * VL * sizeof(REAL));
-    /* [tap] where it goes, for filter 0, and from filter to filter */
     fnn_size *to = fnn_scratch_alloc(2 * RS * sizeof *to), *step = to + RS;
-    for (fnn_size a = 0, first = 0; a < g->sh; a++)
-        for (fnn_size b = 0, count; b < g->sw; b++, first += Kg * count) {
-            count = 0;
-            for (int pass = 0; pass < 2; pass++)
-                for (fnn_size r = 0, at = 0; r < g->R; r++)
-                    for (fnn_size s = 0; s < g->S; s++)
-                        if (r * g->dh % g->sh == a && s * g->dw % g->sw == b) {
-                            to[r * g->S + s] = first + at++;
-                            step[r * g->S + s] = count;
-                            count += pass == 0;
-                        }
-        }
+    FN(pixels_order)(to, step, g);
     for (fnn_size item = begin; item < end; item++) {
         const fnn_size h = item / halves, c = item % halves * VL, lanes = fnn_max(0, fnn_min(VL, Cg - c));
-        REAL *u = args->u + item * Kg * RS * VL;
+        REAL *packed = args->packed + item * Kg * RS * VL;
         for (fnn_size k = 0; k < Kg; k++) {
             FN(interleave)(taps, args->w + ((h * Kg + k) * Cg + (lanes > 0 ? c : 0)) * RS, RS, lanes, RS);
             for (fnn_size rs = 0; rs < RS; rs++)
-                v_store(u + (to[rs] + k * step[rs]) * VL, v_load(taps + rs * VL));
+                v_store(packed + (to[rs] + k * step[rs]) * VL, v_load(taps + rs * VL));
         }
     }
-    fnn_scratch_free(taps);
+    fnn_scratch_free(taps);                         /* and what was allocated after it */
 }
 
 /* ---- the whole ------------------------------------------------------------------------------- */
+
+/* How frames are cut, and how they lie. */
+static void FN(pixels_layout)(FN(pixels_args) *args)
+{
+    const fnn_window *g = args->g;
+    args->cut = pixels_cut_rows(g);
+    args->lanes = g->C / g->G < PIXELS_LANES ? 1 : VL;
+    /* where no output sees padding */
+    args->in_place = args->lanes == 1 && g->sw == 1 && g->ph <= 0 && g->pw <= 0
+        && conv_columns_seen(g) - g->pw <= g->W && conv_rows_seen(g) - g->ph <= g->H;
+    const fnn_size rows = (args->cut.rows - 1) * g->sh + args->cut.halo;
+    if (args->in_place) {
+        args->cut.pitch = g->W;
+        args->chunk_step = g->H * g->W;
+        args->image_step = g->C * args->chunk_step;
+    } else {
+        args->chunk_step = args->lanes > 1 ? rows * args->cut.pitch * VL : pixels_plane(rows * args->cut.pitch);
+        args->image_step = fnn_ceil_div(g->C / g->G, args->lanes) * args->chunk_step;
+    }
+}
 
 /* args: arrays and geometry; the rest is filled in here. */
 static void FN(pixels_run)(FN(pixels_args) *args, const REAL *w)
@@ -398,24 +436,12 @@ static void FN(pixels_run)(FN(pixels_args) *args, const REAL *w)
     const fnn_window *g = args->g, *of = args->of ? args->of : g;
     const fnn_size halves = 2 * g->G * fnn_ceil_div(g->K / g->G, WINO_NR), taps = g->C / g->G * of->R * of->S;
     FN(pixels_pack_args) pack = { fnn_scratch_alloc(halves * taps * VL * sizeof(REAL)), w, of };
-    args->cut = pixels_cut_rows(g);
-    args->lanes = g->C / g->G < PIXELS_LANES ? 1 : VL;
-    args->in_place = args->lanes == 1 && g->sw == 1 && g->ph <= 0 && g->pw <= 0
-        && g->Q + g->dw * (g->S - 1) - g->pw <= g->W && (g->P - 1) * g->sh + args->cut.halo - g->ph <= g->H;
-    const fnn_size rows = (args->cut.rows - 1) * g->sh + args->cut.halo;
-    if (args->in_place) {
-        args->cut.pitch = g->W;
-        args->chunk = g->H * g->W;
-        args->image = g->C * args->chunk;
-    } else {
-        args->chunk = args->lanes > 1 ? rows * args->cut.pitch * VL : pixels_plane(rows * args->cut.pitch);
-        args->image = fnn_ceil_div(g->C / g->G, args->lanes) * args->chunk;
-    }
-    fnn_size begin[PIXELS_PHASES + 1], *offset = fnn_scratch_alloc(taps * sizeof *offset);
-    FN(pixels_taps)(args, offset, begin);
+    fnn_size phase_begin[PIXELS_PHASES + 1], *offset = fnn_scratch_alloc(taps * sizeof *offset);
+    FN(pixels_layout)(args);
+    FN(pixels_taps)(args, offset, phase_begin);
     args->offset = offset;
-    args->begin = begin;
-    args->u = pack.u;
+    args->phase_begin = phase_begin;
+    args->packed = pack.packed;
     fnn_parallel_for(halves, fnn_max(1, 4096 / taps), args->of ? FN(pixels_pack_phases_block) : FN(pixels_pack_block),
                      &pack);
     const fnn_size items = fnn_ceil_div(g->N, args->cut.images) * g->G * args->cut.bands;
@@ -424,7 +450,7 @@ static void FN(pixels_run)(FN(pixels_args) *args, const REAL *w)
         FN(pixels_frames)(args, 0, items);
     else
         fnn_parallel_for(items, fnn_grain(CONV_WORK / 2, work), FN(pixels_frames), args);
-    fnn_scratch_free(pack.u);
+    fnn_scratch_free(pack.packed);                  /* and what was allocated after it */
 }
 
 static void FN(conv_pixels_forward)(REAL *y, const REAL *x, const REAL *w, const REAL *b, int relu, const fnn_window *g)

@@ -154,7 +154,7 @@ static void FN(max_row)(REAL *most, REAL *number, REAL *nan, const REAL *x, cons
     const fnn_size i0 = p * g->sh - g->ph, step = g->dh * g->W, n = j1 - j0;
     const fnn_size r0 = i0 < 0 ? fnn_min(fnn_ceil_div(-i0, g->dh), g->R) : 0;
     const fnn_size r1 = i0 + (g->R - 1) * g->dh < g->H ? g->R : i0 < g->H ? fnn_ceil_div(g->H - i0, g->dh) : 0;
-    const REAL each = (REAL)g->S, from = (REAL)r0 * each;
+    const REAL each = (REAL)g->S, first = (REAL)r0 * each;
     if (r0 >= r1) {
         FN(pool_fill)(most, n, -(REAL)INFINITY);
         FN(pool_fill)(number, n, POOL_NONE);
@@ -163,13 +163,13 @@ static void FN(max_row)(REAL *most, REAL *number, REAL *nan, const REAL *x, cons
     x += (i0 + r0 * g->dh) * g->W + j0;
     const FN(max_row_of) to = { most, number, nan };
     if (r1 - r0 == 3 && follows && g->dh == 1 && g->sh <= 2)
-        FN(max_down_3_checked)(most, number, nan, x, step, from, each, n);
+        FN(max_down_3_checked)(most, number, nan, x, step, first, each, n);
     else if (r1 - r0 == 3)
-        FN(max_down)(3, 0, 0, to, x, step, from, each, n);
+        FN(max_down)(3, 0, 0, to, x, step, first, each, n);
     else if (r1 - r0 == 2)
-        FN(max_down)(2, 0, 0, to, x, step, from, each, n);
+        FN(max_down)(2, 0, 0, to, x, step, first, each, n);
     else {
-        FN(max_down)(1, 0, 0, to, x, step, from, each, n);
+        FN(max_down)(1, 0, 0, to, x, step, first, each, n);
         for (fnn_size r = r0 + 1; r < r1; r++)
             FN(max_down)(1, 1, 0, to, x + (r - r0) * step, step, (REAL)r * each, each, n);
     }
@@ -194,66 +194,114 @@ static int FN(pool_max_by_hand)(REAL *y, const REAL *x, const fnn_window *g, fnn
     return which;
 }
 
-/* Items are tiles. Element j of frame b is column (q0 + j) sw + b. Before and after the columns of
- * the image there are margins; the one before is as long as a strip, for alignment. A few rows go
- * down, then the same across: what has just been stored is slow to load at another alignment. */
+/* All maxima of a tile so: y, and their numbers in which */
+static void FN(pool_tile_by_hand)(REAL *y, REAL *which, const REAL *x, const fnn_window *g, const pool_tile *tile)
+{
+    for (fnn_size row = 0; row < tile->rows; row++)
+        for (fnn_size q = 0; q < tile->columns; q++)
+            which[row * tile->columns + q] =
+                (REAL)FN(pool_max_by_hand)(y + row * g->Q + q, x, g, tile->p0 + row, tile->q0 + q);
+}
+
+/* How most and number lie, of one row of outputs of a tile. Both are sw frames of `size` elements,
+ * `length` in all. In frame b, element margin + j is column (q0 + j) sw + b of the image. */
+typedef struct {
+    fnn_size left;                  /* elements of a frame that the padding on the left takes */
+    fnn_size margin;                /* the same in whole strips, for alignment */
+    fnn_size size, length;
+    fnn_size offset[POOL_TAPS];     /* [s]: output q sees element q + offset[s] */
+} FN(max_layout);
+
+static void FN(max_layout_of)(FN(max_layout) *layout, const pool_args *args)
+{
+    const fnn_window *g = args->g;
+    const fnn_size sw = g->sw, left = fnn_ceil_div(g->pw, sw), margin = fnn_ceil_div(left, POOL_STRIP) * POOL_STRIP;
+    layout->left = left;
+    layout->margin = margin;
+    layout->size = fnn_ceil_div(margin + args->cut.columns + pool_right(g) + 1, POOL_STRIP) * POOL_STRIP;
+    layout->length = layout->size * sw;
+    for (fnn_size s = 0; s < g->S; s++) {
+        /* the column that output 0 sees, from where the padding begins */
+        const fnn_size column = s * g->dw - g->pw + left * sw;
+        layout->offset[s] = margin + column % sw * layout->size + column / sw - left;
+    }
+}
+
+/* What the windows of a tile see: columns [j0, j1) of the image, which are `elements` elements of
+ * each frame from element `from` on. */
+typedef struct { fnn_size j0, j1, from, elements; } FN(max_seen);
+
+static FN(max_seen) FN(max_sees)(const FN(max_layout) *layout, const fnn_window *g, const pool_tile *tile)
+{
+    /* left of the tile's own columns there is padding, or another tile */
+    const fnn_size before = tile->q0 > 0 ? layout->left : 0, j0 = (tile->q0 - before) * g->sw;
+    const fnn_size elements = fnn_min(before + tile->columns + pool_right(g) + 1, fnn_ceil_div(g->W - j0, g->sw));
+    return (FN(max_seen)){ j0, fnn_min(j0 + elements * g->sw, g->W), layout->margin - before, elements };
+}
+
+/* most and number of output row p, one behind the other in `sorted`: down the columns, and then
+ * into frames. unsorted: room for the same. */
+static void FN(max_row_sorted)(REAL *sorted, REAL *unsorted, const FN(max_layout) *layout, const FN(max_seen) *seen,
+                               REAL *nan, const REAL *x, const fnn_window *g, fnn_size p, int follows)
+{
+    const fnn_size sw = g->sw, from = seen->from;
+    REAL *const most = (sw > 1 ? unsorted : sorted) + from * sw, *const number = most + layout->length;
+    FN(max_row)(most, number, nan, x, g, p, seen->j0, seen->j1, follows);
+    if (sw > 1) {
+        FN(pool_sort)(sorted + from, layout->size, most, sw, seen->elements);
+        FN(pool_sort)(sorted + layout->length + from, layout->size, number, sw, seen->elements);
+    }
+}
+
+/* n outputs of a row, and their numbers, from most and from number behind it */
+static void FN(max_row_across)(REAL *y, REAL *which, const REAL *most, const FN(max_layout) *layout, fnn_size S,
+                               fnn_size n)
+{
+    const REAL *const number = most + layout->length;
+    if (S == 3) FN(max_across_3)(y, which, most, number, layout->offset, n);
+    else if (S == 2) FN(max_across)(2, y, which, most, number, layout->offset, n);
+    else FN(max_across_any)(S, y, which, most, number, layout->offset, n);
+}
+
+/* Items are tiles. A few rows go down, then the same across: what has just been stored is slow to
+ * load at another alignment. */
 static void FN(max_rows_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const pool_args *args = ctx;
     const fnn_window *g = args->g;
-    const fnn_size sw = g->sw, left = fnn_ceil_div(g->pw, sw), margin = fnn_ceil_div(left, POOL_STRIP) * POOL_STRIP;
-    const fnn_size size = fnn_ceil_div(margin + args->cut.columns + pool_right(g) + 1, POOL_STRIP) * POOL_STRIP;
-    const fnn_size length = size * sw;
-    fnn_size offset[POOL_TAPS];
-    for (fnn_size s = 0; s < g->S; s++) {
-        const fnn_size at = s * g->dw - g->pw + left * sw;
-        offset[s] = margin + at % sw * size + at / sw - left;
-    }
-    REAL *const rows = fnn_scratch_alloc((2 * (POOL_ROWS + 1) * length + args->cut.rows * args->cut.columns)
-                                         * sizeof(REAL));
-    REAL *const unsorted = rows + 2 * POOL_ROWS * length, *const which = unsorted + 2 * length;
+    FN(max_layout) layout;
+    FN(max_layout_of)(&layout, args);
+    const fnn_size both = 2 * layout.length;          /* most and number of a row of outputs */
+    REAL *const room = fnn_scratch_alloc(((POOL_ROWS + 1) * both + args->cut.rows * args->cut.columns) * sizeof(REAL));
+    REAL *const unsorted = room + POOL_ROWS * both, *const which = unsorted + both;
     for (fnn_size item = begin; item < end; item++) {
         const pool_tile tile = pool_tile_of(&args->cut, item, g->P, g->Q);
-        const fnn_size first = tile.q0 * sw, n = tile.columns, start = (tile.plane * g->P + tile.p0) * g->Q + tile.q0;
+        const FN(max_seen) seen = FN(max_sees)(&layout, g, &tile);
+        const fnn_size n = tile.columns, start = (tile.plane * g->P + tile.p0) * g->Q + tile.q0;
         const REAL *x = (const REAL *)args->in + tile.plane * g->H * g->W;
-        const fnn_size before = tile.q0 > 0 ? left : 0, j0 = first - before * sw, from = margin - before;
-        const fnn_size elements = fnn_min(before + n + pool_right(g) + 1, fnn_ceil_div(g->W - j0, sw));
-        const fnn_size j1 = fnn_min(j0 + elements * sw, g->W);
-        REAL *y = (REAL *)args->out + start, nan[POOL_STRIP] = { 0 };
-        for (fnn_size k = 0; k <= POOL_ROWS; k++) { /* what is before and after the image stays */
-            FN(pool_fill)(rows + 2 * k * length, length, -(REAL)INFINITY);
-            FN(pool_fill)(rows + (2 * k + 1) * length, length, POOL_NONE);
+        REAL *y = (REAL *)args->out + start, nan[POOL_STRIP] = { 0 }, found = 0;
+        for (fnn_size nth = 0; nth <= POOL_ROWS; nth++) {   /* what is beside the image stays */
+            FN(pool_fill)(room + nth * both, layout.length, -(REAL)INFINITY);
+            FN(pool_fill)(room + nth * both + layout.length, layout.length, POOL_NONE);
         }
         /* the rows of outputs, POOL_ROWS at a time: all of them down, then all across */
         for (fnn_size row0 = 0; row0 < tile.rows; row0 += POOL_ROWS) {
             const fnn_size row1 = fnn_min(row0 + POOL_ROWS, tile.rows);
-            for (fnn_size row = row0; row < row1; row++) {
-                REAL *const sorted = rows + 2 * (row - row0) * length;
-                REAL *const most = (sw > 1 ? unsorted : sorted) + from * sw, *const number = most + length;
-                FN(max_row)(most, number, nan, x, g, tile.p0 + row, j0, j1, row > 0);
-                if (sw > 1) {
-                    FN(pool_sort)(sorted + from, size, most, sw, elements);
-                    FN(pool_sort)(sorted + length + from, size, number, sw, elements);
-                }
-            }
-            for (fnn_size row = row0; row < row1; row++) {
-                const REAL *const most = rows + 2 * (row - row0) * length, *const number = most + length;
-                if (g->S == 3) FN(max_across_3)(y + row * g->Q, which + row * n, most, number, offset, n);
-                else if (g->S == 2) FN(max_across)(2, y + row * g->Q, which + row * n, most, number, offset, n);
-                else FN(max_across_any)(g->S, y + row * g->Q, which + row * n, most, number, offset, n);
-            }
+            for (fnn_size row = row0; row < row1; row++)
+                FN(max_row_sorted)(room + (row - row0) * both, unsorted, &layout, &seen, nan, x, g, tile.p0 + row,
+                                   row > 0);
+            for (fnn_size row = row0; row < row1; row++)
+                FN(max_row_across)(y + row * g->Q, which + row * n, room + (row - row0) * both, &layout, g->S, n);
         }
-        REAL found = 0;
         for (fnn_size j = 0; j < POOL_STRIP; j++)
             found += nan[j];
-        for (fnn_size row = 0; found != 0 && row < tile.rows; row++)
-            for (fnn_size q = 0; q < n; q++)
-                which[row * n + q] = (REAL)FN(pool_max_by_hand)(y + row * g->Q + q, x, g, tile.p0 + row, tile.q0 + q);
+        if (found != 0)
+            FN(pool_tile_by_hand)(y, which, x, g, &tile);
         if (args->tap_out && n == g->Q)
             FN(pool_to_bytes)(args->tap_out + start, which, tile.rows * n);
         else if (args->tap_out)
             for (fnn_size row = 0; row < tile.rows; row++)
                 FN(pool_to_bytes)(args->tap_out + start + row * g->Q, which + row * n, n);
     }
-    fnn_scratch_free(rows);
+    fnn_scratch_free(room);
 }
