@@ -11,8 +11,7 @@
  *            dq = scale ds k,   dk = scale ds^T q,   dv = (d p)^T dy,   dmask = ds
  * Symbols    T queries, U keys, HS head size, HV size of a value; an item is one head of one batch
  *            entry. t counts queries, u keys, c the HS numbers of q and k, j the HV numbers of v.
- *            A weight is an element of p. Within a tile t and u count from the tile's corner; i
- *            counts the keys of one query from the key u on.
+ *            A weight is an element of p. Within a tile t and u count from the tile's corner.
  *            Of query t, over the keys so far: top[t] the largest score, total[t] the sum of
  *            exp(s - top[t]); in the end share[t] = 1 / total[t]. pull[t] is the mean of dp[t,:],
  *            weighted by p.

@@ -7,6 +7,7 @@
  *            values are read from memory once, and that is what the time of one query goes to.
  *            Further queries find a tile's rows in the cache. From how many on tiles are
  *            quicker: docs/kernels/attention.md, "One query".
+ * Symbols    attention.tmpl.h; i counts the keys of one query from key u on
  */
 
 /* s[u] = sum_c q[c] k[u,c] for a few keys; two at a time, whose sums do not wait for each other */

@@ -11,6 +11,7 @@
  *            and the first of dk.
  * Method     query by query, key by key, from the largest score and the sum that forward kept:
  *            these are right, because hidden scores are replaced and not multiplied
+ * Symbols    attention.tmpl.h; i counts the keys of one query from key u on
  */
 
 /* Whether some weights may be 0 because of a mask or dropout. */
