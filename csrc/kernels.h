@@ -8,6 +8,7 @@
 #include "conv/conv2d.h"                /* convolution and transposed convolution */
 #include "conv/unfold.h"                /* im2col as an op of its own */
 #include "pool/pool2d.h"                /* max and average pooling */
+#include "resample/resample.h"          /* images of another size */
 #include "recurrent/lstm.h"
 #include "recurrent/gru.h"
 #include "recurrent/rnn.h"

@@ -21,10 +21,12 @@ from .ops.dropout import *
 from .ops.einsum import *
 from .ops.elementary import *
 from .ops.embedding import *
+from .ops.embedding_bag import *
 from .ops.extremes import *
 from .ops.flip import *
 from .ops.gru import *
 from .ops.indexing import *
+from .ops.interpolate import *
 from .ops.join import *
 from .ops.linear import *
 from .ops.local_norm import *
@@ -47,12 +49,13 @@ from .ops.slices import *
 from .ops.softmax import *
 from .ops.sort import *
 from .ops.split import *
+from .ops.transcendental import *
 from .ops.triangle import *
 from .ops.unfold import *
 
 # These look at both operands before they touch them (`binary`, `compare`), and are called often.
 _guard.guard_all(globals(), safe=frozenset({"add", "sub", "mul", "div", "maximum", "minimum", "remainder", "pow",
                                             "clamp", "eq", "ne", "lt", "le", "gt", "ge"}),
-                 seldom=frozenset({"composed", "distance", "local_norm", "product", "scatter", "shuffle", "slices",
-                                   "sort"}),
+                 seldom=frozenset({"composed", "distance", "embedding_bag", "interpolate", "local_norm", "product",
+                                   "scatter", "shuffle", "slices", "sort", "transcendental"}),
                  once=frozenset({"cross_entropy", "losses"}))

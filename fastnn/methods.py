@@ -147,6 +147,36 @@ class TensorMethods:
 
     def lerp_(self: Any, end: Any, weight: Any) -> Tensor: return changed(self, "lerp_", F.lerp, end, weight)
 
+    def acos_(self: Any) -> Tensor: return changed(self, "acos_", F.acos)
+    def acosh_(self: Any) -> Tensor: return changed(self, "acosh_", F.acosh)
+    def asin_(self: Any) -> Tensor: return changed(self, "asin_", F.asin)
+    def asinh_(self: Any) -> Tensor: return changed(self, "asinh_", F.asinh)
+    def atan_(self: Any) -> Tensor: return changed(self, "atan_", F.atan)
+    def atanh_(self: Any) -> Tensor: return changed(self, "atanh_", F.atanh)
+    def cosh_(self: Any) -> Tensor: return changed(self, "cosh_", F.cosh)
+    def deg2rad_(self: Any) -> Tensor: return changed(self, "deg2rad_", F.deg2rad)
+    def digamma_(self: Any) -> Tensor: return changed(self, "digamma_", F.digamma)
+    def erfc_(self: Any) -> Tensor: return changed(self, "erfc_", F.erfc)
+    def erfinv_(self: Any) -> Tensor: return changed(self, "erfinv_", F.erfinv)
+    def exp2_(self: Any) -> Tensor: return changed(self, "exp2_", F.exp2)
+    def frac_(self: Any) -> Tensor: return changed(self, "frac_", F.frac)
+    def lgamma_(self: Any) -> Tensor: return changed(self, "lgamma_", F.lgamma)
+    def rad2deg_(self: Any) -> Tensor: return changed(self, "rad2deg_", F.rad2deg)
+    def sgn_(self: Any) -> Tensor: return changed(self, "sgn_", F.sgn)
+    def sinc_(self: Any) -> Tensor: return changed(self, "sinc_", F.sinc)
+    def sinh_(self: Any) -> Tensor: return changed(self, "sinh_", F.sinh)
+    def tan_(self: Any) -> Tensor: return changed(self, "tan_", F.tan)
+    def logit_(self: Any, eps: Any = None) -> Tensor: return changed(self, "logit_", F.logit, eps)
+    def atan2_(self: Any, other: Any) -> Tensor: return changed(self, "atan2_", F.atan2, other)
+    def clamp_max_(self: Any, other: Any) -> Tensor: return changed(self, "clamp_max_", F.clamp_max, other)
+    def clamp_min_(self: Any, other: Any) -> Tensor: return changed(self, "clamp_min_", F.clamp_min, other)
+    def copysign_(self: Any, other: Any) -> Tensor: return changed(self, "copysign_", F.copysign, other)
+    def fmod_(self: Any, other: Any) -> Tensor: return changed(self, "fmod_", F.fmod, other)
+    def gcd_(self: Any, other: Any) -> Tensor: return changed(self, "gcd_", F.gcd, other)
+    def hypot_(self: Any, other: Any) -> Tensor: return changed(self, "hypot_", F.hypot, other)
+    def lcm_(self: Any, other: Any) -> Tensor: return changed(self, "lcm_", F.lcm, other)
+    def xlogy_(self: Any, other: Any) -> Tensor: return changed(self, "xlogy_", F.xlogy, other)
+
     def scatter_(self: Any, dim: int, index: Any, src: Any = None, **options: Any) -> Tensor:
         return changed(self, "scatter_", F.scatter, dim, index, src, **options)
 
@@ -179,6 +209,8 @@ class TensorMethods:
 
     clip_, multiply_, subtract_, divide_, true_divide_, negative_, absolute_ = (
         clamp_, mul_, sub_, div_, div_, neg_, abs_)
+    arccos_, arcsin_, arctan_, arccosh_, arcsinh_, arctanh_, arctan2_ = (
+        acos_, asin_, atan_, acosh_, asinh_, atanh_, atan2_)
 
     # ---- elements --------------------------------------------------------------------------------
     def __getitem__(self: Any, key: Any) -> Tensor: return F.getitem(self, key)
@@ -434,19 +466,64 @@ class TensorMethods:
         select_scatter = F.select_scatter
         slice_scatter = F.slice_scatter
         take = F.take
+        acos = F.acos
+        acosh = F.acosh
+        angle = F.angle
+        arccos = F.acos
+        arccosh = F.acosh
+        arcsin = F.asin
+        arcsinh = F.asinh
+        arctan = F.atan
+        arctan2 = F.atan2
+        arctanh = F.atanh
+        asin = F.asin
+        asinh = F.asinh
+        atan = F.atan
+        atan2 = F.atan2
+        atanh = F.atanh
+        clamp_max = F.clamp_max
+        clamp_min = F.clamp_min
+        copysign = F.copysign
+        cosh = F.cosh
+        deg2rad = F.deg2rad
+        digamma = F.digamma
+        erfc = F.erfc
+        erfinv = F.erfinv
+        exp2 = F.exp2
+        fmax = F.fmax
+        fmin = F.fmin
+        fmod = F.fmod
+        frac = F.frac
+        gcd = F.gcd
+        hypot = F.hypot
+        isneginf = F.isneginf
+        isposinf = F.isposinf
+        isreal = F.isreal
+        lcm = F.lcm
+        lgamma = F.lgamma
+        logit = F.logit
+        rad2deg = F.rad2deg
+        sgn = F.sgn
+        signbit = F.signbit
+        sinc = F.sinc
+        sinh = F.sinh
+        tan = F.tan
+        xlogy = F.xlogy
 
 
 THE_FUNCTIONS = """
-    absolute addbmm addcdiv addcmul addmm addmv addr all amax amin any argmax argmin argsort
-    argwhere baddbmm bincount bitwise_and bitwise_not bitwise_or bitwise_xor chunk count_nonzero
-    cumprod cumsum diag diagonal diagonal_scatter divide expand flip floor_divide ger greater
-    greater_equal hardshrink heaviside index_add index_copy index_fill index_put index_reduce inner
-    isclose lerp less less_equal log_softmax logaddexp logical_xor logsumexp masked_scatter
-    masked_select max mean min moveaxis movedim msort multiply mv nan_to_num narrow negative nonzero
-    norm not_equal outer permute positive prelu prod put ravel repeat repeat_interleave reshape scatter
-    scatter_add scatter_reduce select select_scatter slice_scatter softmax sort split squeeze std
-    subtract sum swapdims t take take_along_dim tile topk true_divide unbind unique unsqueeze var
-    vdot
+    absolute acos acosh addbmm addcdiv addcmul addmm addmv addr all amax amin angle any arccos
+    arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin argsort argwhere asin asinh atan
+    atan2 atanh baddbmm bincount bitwise_and bitwise_not bitwise_or bitwise_xor chunk clamp_max
+    clamp_min copysign cosh count_nonzero cumprod cumsum deg2rad diag diagonal diagonal_scatter
+    digamma divide erfc erfinv exp2 expand flip floor_divide fmax fmin fmod frac gcd ger greater
+    greater_equal hardshrink heaviside hypot index_add index_copy index_fill index_put index_reduce
+    inner isclose isneginf isposinf isreal lcm lerp less less_equal lgamma log_softmax logaddexp
+    logical_xor logit logsumexp masked_scatter masked_select max mean min moveaxis movedim msort
+    multiply mv nan_to_num narrow negative nonzero norm not_equal outer permute positive prelu prod
+    put rad2deg ravel repeat repeat_interleave reshape scatter scatter_add scatter_reduce select
+    select_scatter sgn signbit sinc sinh slice_scatter softmax sort split squeeze std subtract sum
+    swapdims t take take_along_dim tan tile topk true_divide unbind unique unsqueeze var vdot xlogy
 """
 
 

@@ -33,7 +33,7 @@ DIALECT = {
 # Arguments of a function, at most: where there are more, a struct or a record gives them names. What users and bindings
 # call keeps the arguments that it has.
 ARGUMENTS = 10
-CALLED = {"fit", "__init__"}                        # layers and optimisers have PyTorch's signatures
+CALLED = {"fit", "__init__", "embedding_bag"}       # layers, optimisers, functions with PyTorch's signatures
 SPOKEN = {"csrc": (".c", ".h"), "fastnn": (".py", ".pxi", ".pyx", ".pyi"), "docs": (".md",), "examples": (".py",),
           "tools": (".py",)}
 

@@ -20,6 +20,7 @@ from . import (
     pooling,
     recurrent,
     shuffle,
+    upsampling,
 )
 from .activation import *
 from .attention import *
@@ -37,8 +38,9 @@ from .padding import *
 from .pooling import *
 from .recurrent import *
 from .shuffle import *
+from .upsampling import *
 
 __all__: list[str] = []
 for _room in (activation, attention, container, convolution, distance, dropout, embedding, fusion, linear, loss, module,
-              norm, padding, pooling, recurrent, shuffle):
+              norm, padding, pooling, recurrent, shuffle, upsampling):
     __all__ += _room.__all__

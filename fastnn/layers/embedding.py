@@ -1,4 +1,4 @@
-"""Embedding."""
+"""Embedding, of words and of bags of words."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..tensor import Parameter, Tensor
 from .module import Module
 from .sizes import need_defaults, need_sizes, parameter_dtype
 
-__all__ = ["Embedding"]
+__all__ = ["Embedding", "EmbeddingBag"]
 
 
 class Embedding(Module):
@@ -92,3 +92,59 @@ class Embedding(Module):
     def extra_repr(self) -> str:
         padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
         return f"{self.num_embeddings}, {self.embedding_dim}{padding}"
+
+
+class EmbeddingBag(Module):
+    """The sum, mean or maximum of the vectors of each bag of words.
+
+    Parameters
+    ----------
+    num_embeddings, embedding_dim : int
+        V and D.
+    mode : "sum", "mean" or "max"
+    include_last_offset : bool
+        Whether the last offset is where the last bag ends.
+    padding_idx : int, optional
+        A word that does not count; its row starts as zeros and gets no gradient.
+    max_norm, norm_type, scale_grad_by_freq, sparse : PyTorch's, at their defaults alone
+
+    Shapes: x of whole numbers (B, n), or (n,) with offsets (B,) -> y (B, D); weight (V, D) from
+    N(0, 1).
+
+    Raises
+    ------
+    RangeError
+        When called: a number is not in 0 ... V - 1, or offsets are out of order. When made:
+        padding_idx is no row.
+
+    >>> import fastnn as nn
+    >>> nn.EmbeddingBag(1000, 16)(nn.tensor([1, 2, 3]), nn.tensor([0, 2])).shape
+    (2, 16)
+    """
+
+    weight: Parameter
+
+    def __init__(self, num_embeddings: int, embedding_dim: int, max_norm: float | None = None, norm_type: float = 2.0,
+                 scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False,
+                 include_last_offset: bool = False, padding_idx: int | None = None, *, device: Any = None,
+                 dtype: Any = None) -> None:
+        need_defaults("EmbeddingBag", "Gradients are whole tables, and rows are not renormalised.",
+                      max_norm=(max_norm, None), scale_grad_by_freq=(scale_grad_by_freq, False), sparse=(sparse, False))
+        if mode not in ("sum", "mean", "max"):
+            raise RangeError(who="EmbeddingBag", expected="mode 'sum', 'mean' or 'max'", got=repr(mode))
+        super().__init__()
+        table = Embedding(num_embeddings, embedding_dim, padding_idx, device=device, dtype=dtype)
+        self.num_embeddings, self.embedding_dim, self.mode = num_embeddings, embedding_dim, mode
+        self.padding_idx, self.include_last_offset = table.padding_idx, include_last_offset
+        self.weight = table.weight
+
+    def forward(self, input: Tensor, offsets: Tensor | None = None, per_sample_weights: Tensor | None = None) -> Tensor:
+        return F.embedding_bag(input, self.weight, offsets, mode=self.mode, per_sample_weights=per_sample_weights,
+                               include_last_offset=self.include_last_offset, padding_idx=self.padding_idx)
+
+    def workspace_bytes(self, inputs: tuple[Any, ...], output: Any) -> int:
+        return workspace_bytes(inputs[0].numel(), self.num_embeddings)
+
+    def extra_repr(self) -> str:
+        padding = "" if self.padding_idx is None else f", padding_idx={self.padding_idx}"
+        return f"{self.num_embeddings}, {self.embedding_dim}, mode={self.mode!r}{padding}"

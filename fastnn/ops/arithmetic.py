@@ -264,7 +264,7 @@ def binary(op: Op, function: Callable[..., Any], a: Any, b: Any, fractions: bool
 
 
 # What NumPy or PyTorch do not compute with two booleans, by the ops' names
-_NOT_OF_BOOLEANS = frozenset({"sub", "remainder", "pow", "floor_divide", "div"})
+_NOT_OF_BOOLEANS = frozenset({"sub", "remainder", "fmod", "pow", "floor_divide", "div"})
 
 
 def of_integers(who: str, function: Callable[..., Any], dtype: np.dtype, a: Any, b: Any) -> np.ndarray:
@@ -279,7 +279,7 @@ def of_integers(who: str, function: Callable[..., Any], dtype: np.dtype, a: Any,
     a, b = (x.astype(dtype, copy=False) if isinstance(x, np.ndarray) else np.asarray(number_of(who, x, dtype), dtype)
             for x in (a, b))
     if math.prod(shape):
-        if who in ("remainder", "floor_divide", "div") and not b.all():
+        if who in ("remainder", "fmod", "floor_divide", "div") and not b.all():
             raise RangeError("integers cannot be divided by zero", who=who, expected="other than 0", got=0,
                              hint="Convert to floating point first, where the result is infinite or NaN.")
         if who == "pow" and dtype.kind == "i" and b.min() < 0:

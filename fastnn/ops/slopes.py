@@ -23,14 +23,15 @@ from ..tensor import Tensor
 from .activation import logsigmoid, sigmoid, softplus, tanh
 from .arithmetic import add, maximum
 from .clone import to
-from .elementary import abs, cos, erf, exp, log, log1p, pow, rsqrt, sin, square
-from .indexing import masked_fill, where
+from .elementary import abs, cos, erf, exp, log, log1p, pow, reciprocal, rsqrt, sin, square
+from .indexing import index_select, masked_fill, where
 from .matmul import matmul
 from .permute import transpose
 from .reduce import mean, sum
 from .repeat import expand
-from .shape import reshape
+from .shape import reshape, unsqueeze
 from .softmax import log_softmax, softmax
+from .transcendental import cosh, digamma, sinh
 
 __all__ = ["RULES"]
 
@@ -135,6 +136,28 @@ def hardswish(dy: Tensor, x: Tensor) -> Tensor:
     return dy * only(data(x) <= -3, 0.0, only(data(x) < 3, (2 * x + 3) / 6, 1.0))
 
 
+def logit(dy: Tensor, x: Tensor, *, eps: float | None) -> Tensor:
+    low, high = (0, 1) if eps is None else (eps, 1 - eps)
+    return only((data(x) < low) | (data(x) > high), math.nan if eps is None else 0.0, dy / (x * (1 - x)))
+
+
+def atan2(dy: Tensor, a: Tensor, b: Tensor) -> Any:
+    over_square = dy / (square(a) + square(b))
+    return sum_to(over_square * b, a), sum_to(-over_square * a, b)
+
+
+def trigamma(x: Tensor) -> Tensor:
+    """The slope of digamma, by the rules of the reference."""
+    below = data(x) < 0
+    z = only(below, 1 - x, x)
+    total = sum(square(reciprocal(unsqueeze(z, -1) + constant(np.arange(10, dtype=x.dtype)))), -1)
+    z = z + 10.0
+    u = reciprocal(square(z))
+    series = u * (1 / 6 - u * (1 / 30 - u * (1 / 42 - u * (1 / 30 - u * (5 / 66 - u * (691 / 2730 - u * (7 / 6)))))))
+    y = total + reciprocal(z) + u * 0.5 + series / z
+    return only(below, square(math.pi / sin(only(below, x, 0.5) * math.pi)) - y, y)
+
+
 def softmax_slope(dy: Tensor, y: Tensor, *, dim: int) -> Tensor:
     return y * (dy - sum(dy * y, dim, True))
 
@@ -171,6 +194,20 @@ def picked(dy: Any, x: Any, index: np.ndarray, *, dim: int, keepdim: bool) -> Te
     shape = x if isinstance(x, tuple) else x.shape
     kept = [1 if d == dim else n for d, n in enumerate(shape)]
     return at(reshape(dy[0], kept), np.asarray(index).reshape(kept), dim, shape)
+
+
+def segments(dy: Tensor, starts: np.ndarray, x: Any, y: Tensor, *, mode: str) -> Any:
+    """Each row has the gradient of its bag; of a maximum the first of the largest alone."""
+    rows = x[0] if isinstance(x, tuple) else x.shape[0]
+    bag = np.append(np.repeat(np.arange(len(starts) - 1), np.diff(starts)), np.zeros(rows - starts[-1], np.int64))
+    counts = (np.arange(rows) < starts[-1])[:, None] if len(starts) > 1 else np.zeros((rows, 1), bool)
+    spread = index_select(dy, 0, constant(bag)) if dy.shape[0] else Zero((rows, dy.shape[1]), dy.dtype)
+    if mode == "max" and rows:
+        largest = counts & ((data(x) == data(y)[bag]) | np.isnan(data(x)))
+        first = np.full(y.shape, rows)
+        np.minimum.at(first, bag, np.where(largest, np.arange(rows)[:, None], rows))
+        counts = largest & (first[bag] == np.arange(rows)[:, None])
+    return only(counts, spread), None
 
 
 def max_pool(dy: Any, which: np.ndarray, size: Any, geometry: Any = None, **attrs: Any) -> Tensor:
@@ -214,6 +251,11 @@ def batch_norm_inference(relu: bool) -> Any:
 
 
 # ---- compositions --------------------------------------------------------------------------------
+def sinc(x: Tensor) -> Tensor:
+    z = only(data(x) == 0, 1.0, x) * math.pi
+    return only(data(x) == 0, 1.0, sin(z) / z)
+
+
 def silu(x: Tensor) -> Tensor:
     return times(x, sigmoid(x))
 
@@ -383,6 +425,25 @@ SLOPES: dict[str, Callable[..., Any]] = {
     "sqrt": lambda dy, y: dy / (2 * y),
     "sin": lambda dy, x: dy * cos(x),
     "cos": lambda dy, x: -dy * sin(x),
+    "tan": lambda dy, x, y: dy * (1 + square(y)),
+    "asin": lambda dy, x, y: dy * rsqrt((1 - x) * (1 + x)),
+    "acos": lambda dy, x, y: -dy * rsqrt((1 - x) * (1 + x)),
+    "atan": lambda dy, x, y: dy / (1 + square(x)),
+    "sinh": lambda dy, x, y: dy * cosh(x),
+    "cosh": lambda dy, x, y: dy * sinh(x),
+    "asinh": lambda dy, x, y: dy * rsqrt(square(x) + 1),
+    "acosh": lambda dy, x, y: dy * rsqrt((x - 1) * (x + 1)),
+    "atanh": lambda dy, x, y: dy / ((1 - x) * (1 + x)),
+    "exp2": lambda dy, x, y: dy * y * math.log(2),
+    "erfc": lambda dy, x, y: dy * (-2 / math.sqrt(math.pi)) * exp(-square(x)),
+    "erfinv": lambda dy, x, y: dy * (math.sqrt(math.pi) / 2) * exp(square(y)),
+    "lgamma": lambda dy, x, y: dy * digamma(x),
+    "digamma": lambda dy, x, y: dy * trigamma(x),
+    "logit": logit,
+    "atan2": atan2,
+    "hypot": lambda dy, a, b, y: (sum_to(dy * a / y, a), sum_to(dy * b / y, b)),
+    "xlogy": lambda dy, a, b: (sum_to(dy * log(b), a), sum_to(dy * a / b, b)),
+    "fmod": lambda dy, a, b: (sum_to(dy, a), sum_to(-dy * constant(np.trunc(data(a) / data(b))), b)),
     "pow": power,
     "clamp": lambda dy, x, *, low, high: only((data(x) >= low) & (data(x) <= high), dy),
     "clamp_between": clamp_between,
@@ -406,6 +467,7 @@ SLOPES: dict[str, Callable[..., Any]] = {
     "amin": equal_shares,
     "max": picked,
     "min": picked,
+    "segments": segments,
     "max_pool2d": max_pool,
     "adaptive_max_pool2d": max_pool,
     "conv2d_relu": after_relu("conv2d"),
@@ -417,6 +479,8 @@ SLOPES: dict[str, Callable[..., Any]] = {
 # Where results stand in what forward saved: place -> which output
 FIRST, SECOND, FOURTH = {0: 0}, {1: 0}, {3: 0}
 RESULTS = {name: FIRST for name in ("exp", "expm1", "sqrt", "relu", "sigmoid", "tanh", "softmax", "log_softmax")}
+RESULTS |= {name: SECOND for name in ("tan", "exp2", "erfinv")}
+RESULTS |= {"hypot": {2: 0}, "segments": {2: 0}}
 RESULTS |= {"logsumexp": SECOND, "norm": SECOND, "conv2d_relu": FOURTH, "linear_relu": FOURTH, "div": {2: 0}}
 
 # Where inputs stand, if not at their own places: slot i of `saved` is this input
@@ -425,7 +489,7 @@ INPUTS = {name: {0: 0, 3: 1, 4: 2} for name in ("layer_norm", "rms_norm", "group
 INPUTS["put"] = {0: 1}
 
 COMPOSED: dict[str, Callable[..., Any]] = {
-    "silu": silu, "gelu_tanh": gelu_tanh, "mish": mish, "var": var, "std": std,
+    "sinc": sinc, "silu": silu, "gelu_tanh": gelu_tanh, "mish": mish, "var": var, "std": std,
     "layer_norm": layer_norm, "rms_norm": rms_norm, "group_norm": group_norm, "batch_norm": batch_norm,
     "batch_norm_relu": batch_norm_relu, "scaled_dot_product_attention": attention,
     "mse_loss": mse_loss, "l1_loss": l1_loss, "smooth_l1_loss": smooth_l1_loss, "huber_loss": huber_loss,
@@ -438,7 +502,7 @@ RULES = Rules(
     slopes=SLOPES, composed=COMPOSED, results=RESULTS, inputs=INPUTS,
     products=frozenset({"mul", "matmul", "linear", "einsum", "conv1d", "conv2d", "conv_transpose1d",
                         "conv_transpose2d"}),
-    linear=frozenset({"mean", "avg_pool2d", "adaptive_avg_pool2d"}),
+    linear=frozenset({"mean", "avg_pool2d", "adaptive_avg_pool2d", "interpolate"}),
     still={"pad": {"value": 0.0}, "masked_fill": {"value": 0.0}},
     compiled=frozenset({"var", "std", "layer_norm", "rms_norm", "group_norm", "batch_norm", "batch_norm_relu",
                         "batch_norm_inference", "batch_norm_inference_relu", "cross_entropy", "nll_loss",

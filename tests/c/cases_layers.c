@@ -239,6 +239,39 @@ CASE(max_window_pool2d_backward)
     }
 }
 
+/* ---- resample.h ------------------------------------------------------------------------------ */
+/* Taps of `to` outputs of `from` inputs: two near each other, or, where `wide`, all. */
+static fnn_taps some_taps(run *r, fnn_size from, fnn_size to, int wide)
+{
+    const fnn_size each = wide ? from : fnn_min(from, 2);
+    fnn_size *start = work(r, to + 1, OF_INT64);
+    int32_t *at = work(r, to * each, OF_INT32);
+    for (fnn_size i = 0; i <= to; i++) start[i] = i * each;
+    for (fnn_size i = 0; i < to; i++)
+        for (fnn_size k = 0; k < each; k++) at[i * each + k] = (int32_t)(fnn_min(i * from / to, from - each) + k);
+    return (fnn_taps){ start, at, in_range(r, to * each, 0.25, 0.75) };
+}
+
+CASE(resample2d)
+{
+    /* planes, H, W, P, Q */
+    static const fnn_size shapes[][5] = { {1, 1, 1, 1, 1}, {3, 5, 7, 11, 13}, {2, 13, 11, 5, 3}, {1, 4, 67, 9, 4099} };
+    for (int i = 0; i < COUNT(shapes); i++)
+        for (int taps = 0; taps <= 4; taps = taps ? 2 * taps : 1) {
+            fnn_resample s = { .planes = shapes[i][0], .H = shapes[i][1], .W = shapes[i][2], .P = shapes[i][3],
+                               .Q = shapes[i][4], .col_taps = taps };
+            LABEL("H=%td W=%td P=%td Q=%td taps=%d", s.H, s.W, s.P, s.Q, taps);
+            s.row = some_taps(r, s.H, s.P, taps == 2);
+            s.col = some_taps(r, s.W, s.Q, taps == 0);
+            int32_t *at = work(r, taps * s.Q, OF_INT32);
+            for (fnn_size k = 0; k < taps * s.Q; k++) at[k] = (int32_t)(k * 7 % s.W);
+            s.col_at = at;
+            s.col_weight = in(r, taps * s.Q);
+            const void *x = in(r, s.planes * s.H * s.W);
+            CALL(resample2d)(out(r, s.planes * s.P * s.Q), x, &s);
+        }
+}
+
 CASE(avg_pool2d_forward)
 {
     for (int i = 0; i < COUNT(pools); i++) {

@@ -13,7 +13,8 @@ CSRC = ROOT / "csrc"
 # folder -> the file whose first comment is its map
 MAPS = {"attention": "attention/attention.h", "conv": "conv/conv2d.h", "core": "fastnn.h", "gemm": "gemm/gemm.h",
         "ladder": "ladder/ladder.h", "norm": "norm/norm.h", "optim": "optim/optim.h",
-        "pointwise": "pointwise/map.tmpl.h", "pool": "pool/pool2d.h", "recurrent": "recurrent/recurrent.h"}
+        "pointwise": "pointwise/map.tmpl.h", "pool": "pool/pool2d.h", "recurrent": "recurrent/recurrent.h",
+        "resample": "resample/resample.h"}
 ROW = re.compile(r"^KERNEL\((\w+),", re.M)
 HEADERS = [path for path in sorted(CSRC.glob("*/*.h")) if ROW.search(path.read_text())]
 HEADING = r"[A-Z][a-z]+(?: [a-z]+)?"

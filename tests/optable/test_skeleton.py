@@ -82,15 +82,15 @@ def test_an_activation(checkout, monkeypatch):
 
 
 def test_a_new_family_with_two_inputs(checkout, monkeypatch):
-    done = fastnn(checkout, "new-op", "hypot", "--family", "pairs", "--inputs", "a,b", "--page", "arithmetic")
+    done = fastnn(checkout, "new-op", "hypotenuse", "--family", "pairs", "--inputs", "a,b", "--page", "arithmetic")
     assert done.returncode == 0 and "fastnn/ops/pairs.py  (new)" in done.stdout, done.stderr
-    assert lacking(checkout, monkeypatch) == [TABLE.format("hypot")]
+    assert lacking(checkout, monkeypatch) == [TABLE.format("hypotenuse")]
     fill(checkout, "fastnn/reference/pairs.py", "y = np.sqrt(a * a + b * b)",
          "da, db = (dy * c / np.sqrt(a * a + b * b) for c in (a, b))")
-    assert fastnn(checkout, "check", "hypot", "--all-laws").returncode == 0
-    assert "--folder" in fastnn(checkout, "new-op", "hypot", "--kernel").stderr
-    assert fastnn(checkout, "new-op", "hypot", "--kernel", "--folder", "pointwise").returncode == 0
-    assert lacking(checkout, monkeypatch) == [TABLE.format("hypot")]
+    assert fastnn(checkout, "check", "hypotenuse", "--all-laws").returncode == 0
+    assert "--folder" in fastnn(checkout, "new-op", "hypotenuse", "--kernel").stderr
+    assert fastnn(checkout, "new-op", "hypotenuse", "--kernel", "--folder", "pointwise").returncode == 0
+    assert lacking(checkout, monkeypatch) == [TABLE.format("hypotenuse")]
     assert compiles(checkout, "csrc/pointwise/pairs.c") is True
     assert "pairs.tmpl.h" in (checkout/"csrc/pointwise/map.tmpl.h").read_text()
 

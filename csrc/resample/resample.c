@@ -1,0 +1,7 @@
+/* resample.c -- images of another size. Mathematics and method: resample.tmpl.h. */
+#include "fastnn.h"
+
+#include <string.h>
+
+#define TEMPLATE "resample/resample.tmpl.h"
+#include "core/levels.h"

@@ -1,0 +1,137 @@
+"""Trigonometric, hyperbolic and special functions: numbers worked by hand, PyTorch as a second
+opinion, also at the ends.
+"""
+
+import math
+
+import numpy as np
+import pytest
+from second_opinion import close, compare
+
+import fastnn as nn
+
+F = nn.functional
+X = np.linspace(-0.95, 0.95, 39).reshape(3, 13)
+BROAD = np.array([-7.3, -2.5, -1.2, -0.31, 0.27, 1.6, 2.5, 5.5, 11.2, 40.1])
+ENDS = np.array([np.inf, -np.inf, np.nan, 0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 1e-20, 1e20, -1e20])
+WITHIN = ["tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "atanh", "exp2", "erfc", "erfinv", "sinc", "deg2rad",
+          "rad2deg", "frac"]
+WIDE = ["atan", "sinh", "asinh", "exp2", "erfc", "lgamma", "digamma", "sinc", "frac"]
+# roundings: PyTorch's digamma has 13 digits, and its derivative 9
+DIGITS = {"digamma": 4e6, "lgamma": 2000}
+PAIRS = ["atan2", "hypot", "fmod", "fmax", "fmin"]
+
+
+def test_by_hand():
+    # gamma(5) = 4! = 24; tan of 45 degrees is 1; the point (-1, 1) stands at 135 degrees
+    assert math.isclose(nn.lgamma(nn.tensor([5.0], dtype=nn.float64)).item(), math.log(24), rel_tol=1e-15)
+    assert math.isclose(nn.tan(nn.tensor(math.pi / 4, dtype=nn.float64)).item(), 1, rel_tol=1e-15)
+    assert math.isclose(nn.atan2(nn.tensor(1.0), -1.0).item(), 0.75 * math.pi, rel_tol=1e-6)
+    # psi(1) is minus Euler's constant, psi(2) = psi(1) + 1
+    psi = nn.digamma(nn.tensor([1.0, 2.0], dtype=nn.float64)).data
+    assert np.allclose(psi, [-0.5772156649015329, 0.4227843350984671], rtol=1e-15)
+    # 0 ln 0 is 0, the limit
+    assert nn.xlogy(nn.tensor([0.0]), nn.tensor([0.0])).item() == 0
+    assert nn.logit(nn.sigmoid(nn.tensor([2.0], dtype=nn.float64))).item() == pytest.approx(2)
+    assert nn.erfinv(nn.erf(nn.tensor([1.5], dtype=nn.float64))).item() == pytest.approx(1.5, rel=1e-14)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", WITHIN)
+def test_like_torch(torch, name, dtype):
+    compare(getattr(F, name), getattr(torch, name), [X], dtype)
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_further_away_like_torch(torch, name):
+    compare(getattr(F, name), getattr(torch, name), [BROAD], roundings=DIGITS.get(name, 200))
+
+
+@pytest.mark.parametrize("name", ["acosh", "lgamma", "digamma"])
+def test_above_1_like_torch(torch, name):
+    compare(getattr(F, name), getattr(torch, name), [np.abs(BROAD) + 1.1], roundings=DIGITS.get(name, 200))
+
+
+@pytest.mark.parametrize("attrs", [{}, {"eps": 0.1}])
+def test_logit_like_torch(torch, attrs):
+    compare(F.logit, torch.logit, [np.linspace(0.02, 0.98, 17)], **attrs)
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_pairs_like_torch(torch, name):
+    for a, b in ((X, X[::-1].copy() * 2), (X, X[0]), (X[:, :1], X), (X, np.array(0.3))):
+        compare(getattr(F, name), getattr(torch, name), [a, b])
+
+
+@pytest.mark.parametrize("name", ["clamp_min", "clamp_max"])
+def test_one_bound_like_torch(torch, name):
+    bound = np.where(X > 0.3, X, 0.1)
+    for b in (bound, bound[0]):
+        compare(getattr(F, name), getattr(torch, name), [X, b])
+    compare(lambda x: getattr(F, name)(x, 0.2), lambda x: getattr(torch, name)(x, 0.2), [X])
+    close(getattr(F, name)(nn.tensor(X > 0), nn.tensor(X > 0.5)),
+          getattr(torch, name)(torch.tensor(X > 0), torch.tensor(X > 0.5)))
+
+
+@pytest.mark.parametrize("name", ["angle", "sgn"])
+def test_without_slope_like_torch(torch, name):
+    close(getattr(F, name)(nn.tensor(ENDS)), getattr(torch, name)(torch.tensor(ENDS)))
+
+
+def test_copysign_like_torch(torch):
+    b = X[::-1].copy()
+    compare(lambda a: F.copysign(a, nn.tensor(b)), lambda a: torch.copysign(a, torch.tensor(b)), [X])
+
+
+def test_xlogy_like_torch(torch):
+    compare(F.xlogy, torch.xlogy, [X, np.abs(X) + 0.1])
+    compare(F.xlogy, torch.xlogy, [np.array([0.0, 0.0, 2.0]), np.array([0.0, 3.0, 1.0])])
+
+
+@pytest.mark.parametrize("name", [*WITHIN[:11], "acosh", "lgamma", "digamma", "logit"])
+def test_ends_like_torch(torch, name):
+    close(getattr(F, name)(nn.tensor(ENDS)), getattr(torch, name)(torch.tensor(ENDS)), roundings=2000, each=True)
+
+
+@pytest.mark.parametrize("name", ["atan2", "hypot", "fmod", "copysign", "fmax", "fmin", "xlogy"])
+def test_two_ends_like_torch(torch, name):
+    a, b = (m.reshape(-1) for m in np.meshgrid(ENDS, ENDS))
+    want = getattr(torch, name)(torch.tensor(a), torch.tensor(b))
+    close(getattr(F, name)(nn.tensor(a), nn.tensor(b)), want, each=True)
+
+
+@pytest.mark.parametrize("name", ["signbit", "isposinf", "isneginf", "isreal"])
+def test_what_is_so_like_torch(torch, name):
+    for x in (ENDS, np.array([-1, 0, 2])):
+        close(getattr(F, name)(nn.tensor(x)), getattr(torch, name)(torch.tensor(x)))
+
+
+def test_integers_like_torch(torch):
+    a, b = np.array([12, -7, 9, 0]), np.array([18, 3, -6, 5])
+    for name in ("gcd", "lcm", "fmod", "atan2", "copysign", "fmax", "fmin"):
+        close(getattr(F, name)(nn.tensor(a), nn.tensor(b)), getattr(torch, name)(torch.tensor(a), torch.tensor(b)))
+    for name in ("tan", "erfc", "lgamma", "sinh", "deg2rad", "sgn", "angle"):
+        close(getattr(F, name)(nn.tensor(b)), getattr(torch, name)(torch.tensor(b)))
+
+
+@pytest.mark.parametrize("name", [name for name in WITHIN if name not in ("asinh", "atanh")])
+def test_in_place_like_torch(torch, name):
+    def in_place(x):
+        y = x * 0.9
+        assert getattr(y, f"{name}_")() is y
+        return y
+    compare(in_place, in_place, [X])
+
+
+@pytest.mark.parametrize("call, error, words", [
+    (lambda: F.frac(nn.tensor([1])), nn.DTypeError, ("frac", "int64")),
+    (lambda: F.hypot(nn.tensor([1]), nn.tensor([1])), nn.DTypeError, ("hypot", "int64", ".float()")),
+    (lambda: F.gcd(nn.ones(2), nn.tensor([1])), nn.DTypeError, ("gcd", "float32")),
+    (lambda: F.fmod(nn.tensor([1]), 0), nn.RangeError, ("fmod", "0")),
+    (lambda: F.fmax(nn.ones(2), nn.ones(3)), nn.ShapeError, ("fmax", "(2,)", "(3,)")),
+    (lambda: F.copysign(nn.ones(2), nn.ones(3)), nn.ShapeError, ("copysign", "(2,)", "(3,)"))])
+def test_errors(call, error, words):
+    with pytest.raises(error) as caught:
+        call()
+    said = str(caught.value)
+    assert said.startswith(words[0] + ":") and all(word in said for word in words), said
