@@ -199,6 +199,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         message = str(error)
     except OSError as error:
         message = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else str(error)
+        folder, name = os.path.split(error.filename if isinstance(error.filename, str) else "")
+        if isinstance(error, FileNotFoundError) and os.path.isdir(folder or "."):
+            message += meant(name, os.listdir(folder or "."))
     except MemoryError as error:
         message = str(error) or "there is not enough memory"
     except KeyboardInterrupt:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
+from ..errors import MissingFile
+
 __all__ = ["atomic_write", "drop_link"]
 
 NAME_BYTES = 100                # of the name; with what is added, below the 255 of file systems
@@ -153,11 +155,11 @@ def drop_link(path: str | os.PathLike[str]) -> None:
 def check_folder(path: str | os.PathLike[str], follow_links: bool = True) -> str:
     """The file that a path stands for, links followed unless they are not to be.
 
-    FileNotFoundError if its folder is missing.
+    MissingFile, which is a FileNotFoundError, if its folder is missing.
     """
     final = os.fsdecode(path)
     final = os.path.realpath(final) if follow_links else os.path.abspath(final)
     folder = os.path.dirname(final)
     if not os.path.isdir(folder):
-        raise FileNotFoundError(f"cannot save {os.fspath(path)}: there is no folder {folder}")
+        raise MissingFile(f"cannot save {os.fsdecode(path)}: there is no folder {folder}")
     return final

@@ -201,4 +201,7 @@ def _format(path: Path, who: str) -> Any:
         from . import safetensors
         safetensors.package()
         return safetensors
-    raise FileError(who=who, expected="a file name that ends in .npz or .safetensors", got=repr(name))
+    of_pytorch = ending in (".pth", ".pt", ".bin", ".ckpt") and who == "load"
+    raise FileError(who=who, expected="a file name that ends in .npz or .safetensors", got=repr(name),
+                    hint="PyTorch writes such a one with safetensors.torch.save_file(model.state_dict(), "
+                         "'model.safetensors')." if of_pytorch else "")

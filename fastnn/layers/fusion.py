@@ -78,7 +78,7 @@ def chain(input: Any, *layers: Callable[[Any], Any]) -> Any:
                     try:
                         input = both(layer, input)
                     except FastnnError as error:        # as Module.__call__ does
-                        layer._name_error(error)
+                        layer._tell(error, (input,))
                         raise
                     i += 1
                     continue

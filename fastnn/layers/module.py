@@ -15,6 +15,7 @@ from ..autograd import is_grad_enabled
 from ..device import destination, on_cpu
 from ..errors import AttributeMistake, DTypeError, FastnnError, RangeError, ShapeError, warn_once
 from ..guard import FOREIGN, NameMistake, PathMistake, guard_methods, guarded_lightly, is_ours, refusal
+from ..ops.checks import OF_RECURRENT
 from ..tensor import Parameter, Tensor, array_of, tensor
 
 __all__ = ["LoadReport", "Module", "RemovableHandle"]
@@ -129,17 +130,31 @@ class Module:
                         inputs = replaced if isinstance(replaced, tuple) else (replaced,)
             y = self.forward(*inputs, **kwargs) if kwargs else self.forward(*inputs)
         except FastnnError as error:
-            self._name_error(error)
+            self._tell(error, inputs)
             raise
         except FOREIGN as error:
             if not is_of_fastnn(type(self)) or not is_ours(error):
                 raise
-            raise self._name_error(refusal(type(self).__name__, error, self.forward, inputs, kwargs)) from error
+            told = refusal(type(self).__name__, error, self.forward, inputs, kwargs)
+            self._tell(told, inputs)
+            raise told from error
         if self._forward_hooks:
             for hook in list(self._forward_hooks.values()):
                 replaced = hook(self, inputs, y)
                 y = y if replaced is None else replaced
         return y
+
+    def _tell(self, error: FastnnError, inputs: tuple[Any, ...]) -> None:
+        """Name this layer in an error of its call; another error where it got what a recurrent
+        layer gives.
+        """
+        if (error.layer is None and inputs and isinstance(inputs[0], tuple) and is_of_fastnn(type(self))
+                and not self._modules):
+            told = DTypeError("input must be a tensor or an array", who=type(self).__name__, got="tuple",
+                              hint=OF_RECURRENT)
+            self._name_error(told)
+            raise told from error
+        self._name_error(error)
 
     def _name_error(self, error: FastnnError) -> FastnnError:
         """Put this layer in front of the path that the error has gathered so far.

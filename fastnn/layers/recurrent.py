@@ -13,8 +13,7 @@ import numpy as np
 
 from .. import arrays, init
 from .. import functional as F
-from ..errors import DTypeError, RangeError, ShapeError
-from ..ops.checks import OF_RECURRENT
+from ..errors import RangeError, ShapeError
 from ..ops.recurrent import parameter_shapes, workspace_bytes
 from ..tensor import Parameter, Tensor
 from .module import Module
@@ -60,9 +59,6 @@ class Recurrent(Module):
 
     def run(self, function: Any, input: Tensor, hx: Any) -> Any:
         """The function of the whole sequence, with this layer's parameters."""
-        if isinstance(input, tuple):
-            raise DTypeError("input must be a tensor or an array", who=type(self).__name__, got="tuple",
-                             hint=OF_RECURRENT)
         params = [getattr(self, name) for name in self._names]
         return function(input, hx, params, num_layers=self.num_layers, bidirectional=self.bidirectional,
                         batch_first=self.batch_first, dropout=self.dropout, training=self.training)

@@ -505,3 +505,15 @@ def test_attributes_are_where_their_registers_say():
     table.pop("a")
     check(table)
     assert not hasattr(table, "a")
+
+
+# ---- what a recurrent layer gives ----------------------------------------------------------------
+@pytest.mark.parametrize("layer", [
+    nn.Linear(4, 2), nn.ReLU(), nn.Conv1d(4, 2, 1), nn.Conv2d(4, 2, 1), nn.ConvTranspose1d(4, 2, 1), nn.Flatten(),
+    nn.BatchNorm1d(4), nn.LayerNorm(4), nn.RMSNorm(4), nn.GRU(4, 2), nn.LSTM(4, 2), nn.LSTMCell(4, 2),
+    nn.Embedding(4, 2), nn.MaxPool1d(2), nn.AvgPool2d(2), nn.AdaptiveAvgPool2d(1), nn.Softmax(-1), nn.Dropout(),
+    nn.PReLU(), nn.ZeroPad2d(1), nn.Sequential(nn.Linear(4, 2), nn.ReLU()),
+    nn.Sequential(nn.Conv2d(4, 2, 1), nn.ReLU())], ids=lambda layer: layer.describe())
+def test_any_layer_behind_a_recurrent_one_says_what_it_got(layer):
+    with pytest.raises(nn.DTypeError, match=r"^model\.1.*got tuple\. A recurrent layer gives \(output, state\)"):
+        nn.Sequential(nn.LSTM(3, 4), layer)(nn.zeros(5, 2, 3))
