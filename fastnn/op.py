@@ -40,6 +40,11 @@ class Sample:
     attrs: Mapping[str, Any] = field(default_factory=dict)
     sizes: Mapping[str, int] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        # 0.3 * a of an array without dimensions is a number of NumPy's, no array
+        arrays = tuple([np.asarray(a) if isinstance(a, np.generic) else a for a in self.inputs])
+        object.__setattr__(self, "inputs", arrays)
+
     def cast(self, dtype: Any) -> list[Any]:
         """The inputs with every floating-point array in `dtype`."""
         return [a.astype(dtype) if _is_floating(a) else a for a in self.inputs]

@@ -51,7 +51,7 @@ class Draft:
         if found is None:
             raise UserError(f"{path} is not as new-op expects it: it has no __all__")
         every = {*ast.literal_eval(found[1]), name}
-        words = [f'"{word}"' for word in sorted(every, key=lambda w: (not w.isupper(), w.islower(), w))]
+        words = [f'"{word}"' for word in sorted(every, key=in_order)]
         self.files[path] = source[:found.start()] + joined("__all__ = [", words, "]") + source[found.end():]
 
     def bring(self, path: str, module: str, *names: str) -> None:
@@ -59,8 +59,7 @@ class Draft:
         source = self.read(path)
         found = re.search(rf"^from {re.escape(module)} import (\([^)]*\)|[^\n]*)", source, re.MULTILINE)
         if found:
-            every = sorted({*re.findall(r"\w+(?: as \w+)?", found[1]), *names},
-                           key=lambda w: (not w.isupper(), w.islower(), w))
+            every = sorted({*re.findall(r"\w+(?: as \w+)?", found[1]), *names}, key=in_order)
             line = f"from {module} import {', '.join(every)}"
             if len(line) > 120:
                 line = f"from {module} import (\n" + "".join(f"    {name},\n" for name in every) + ")"
@@ -83,6 +82,12 @@ class Draft:
         lines = source.splitlines(keepends=True)
         at = max(node.end_lineno or 0 for node in tree.body if names[id(node)] & public)
         self.files[path] = "".join([*lines[:at], "\n\n", text, *lines[at:]])
+
+
+def in_order(name: str) -> tuple[bool, bool, list[tuple[str, int]]]:
+    """Constants, classes, functions; log2 before log10."""
+    return not name.isupper(), name.islower(), [(word, int(digits or 0)) for word, digits in
+                                                re.findall(r"(\D+)(\d*)", name)]
 
 
 def place(module: str) -> tuple[int, str]:

@@ -18,9 +18,18 @@ from fastnn.testing import laws
 
 WITH_GRADIENT = [op for op in OPS.values() if op.ref_backward is not None]
 LINEAR = [op for op in OPS.values() if op.linear_in]
-FLOAT_OUTPUT = [op for op in OPS.values()
-                if any(a.dtype.kind == "f" and a.size for s in op.samples()
-                       for a in laws._tuple(op.ref_forward(*s.cast(np.float64), **s.attrs)[0]))]
+
+
+def gives_floats(op):
+    """Whether some output is of floating point; an unwritten definition is to fail in its tests."""
+    try:
+        return any(a.dtype.kind == "f" and a.size for s in op.samples()
+                   for a in laws._tuple(op.ref_forward(*s.cast(np.float64), **s.attrs)[0]))
+    except NotImplementedError:
+        return True
+
+
+FLOAT_OUTPUT = [op for op in OPS.values() if gives_floats(op)]
 
 
 def name(op):
