@@ -204,25 +204,44 @@ cdef tuple spread_forward(object x, object dim, object keepdim, double correctio
     return drop_axes(y, dim, keepdim), (x, mean, rest if shows else None, y)
 
 
-cdef bint below_normal(object a) except -1:
-    """Whether an element is a denormal, whose inverse may be infinite."""
+cdef bint is_extreme(object a) except -1:
+    """Whether an element is neither 0 nor in the middle range, whose quotients are normal."""
     cdef Array a_
-    cdef Py_ssize_t i
+    cdef Py_ssize_t i, found = 0
+    cdef double size
     a = open_array(a, &a_)
-    if a_.dtype == FNN_F32:
-        for i in range(a_.size):
-            if 0 < (<float *>a_.data)[i] < 1.17549435e-38:
-                return True
-    else:
-        for i in range(a_.size):
-            if 0 < (<double *>a_.data)[i] < 2.2250738585072014e-308:
-                return True
-    return False
+    for i in range(a_.size):
+        if a_.dtype == FNN_F32:
+            size = fabs((<float *>a_.data)[i])
+            found += size != 0 and not 2.0**-60 <= size <= 2.0**60
+        else:
+            size = fabs((<double *>a_.data)[i])
+            found += size != 0 and not 2.0**-500 <= size <= 2.0**500
+    return found > 0
+
+
+cdef bint any_infinite(object a):
+    """Whether an element is infinite."""
+    cdef Array a_
+    cdef Py_ssize_t i, found = 0
+    a = open_array(a, &a_)
+    for i in range(a_.size):
+        if a_.dtype == FNN_F32:
+            found += fabs((<float *>a_.data)[i]) == INFINITY
+        else:
+            found += fabs((<double *>a_.data)[i]) == INFINITY
+    return found > 0
+
+
+cdef object in_range(object x, object y):
+    """x, times 2^-40 in the slices whose result y overflowed: the slope of a norm is the same."""
+    with np.errstate(under="ignore"):
+        return np.where(y == INFINITY, np.ldexp(x, -40), x)
 
 
 cdef object times_share(object dy, object x, object y):
     """dy x / y, where |x| <= y up to a small factor; 0 where y is 0."""
-    if below_normal(y):
+    if is_extreme(y) or is_extreme(dy):     # dy / y may leave the range, and x / y will not
         return broadcast2(fnn_mul, broadcast2(fnn_divide_or_zero, x, y), dy)
     return broadcast2(fnn_mul, x, broadcast2(fnn_divide_or_zero, dy, y))
 
@@ -252,6 +271,8 @@ def std_forward(x, *, dim, keepdim, correction):
 def std_backward(dy, saved, *, dim, keepdim, correction):
     # forward was  y = sqrt(variance);  where y is 0 the slope is taken as 0
     x, mean, rest, y = saved
+    if any_infinite(y):
+        x, mean, rest, y = spread_forward(in_range(x, y), dim, True, correction, True)[1]
     dy = broadcast2(fnn_mul, with_axes(dy, x.shape, dim), 1 / freedom(x.shape, dim, correction))
     return (times_share(dy, deviations(x, mean, rest), y),)
 
@@ -264,19 +285,6 @@ def norm_forward(x, *, p, dim, keepdim):
     return drop_axes(y, dim, keepdim), (x, y)
 
 
-cdef bint any_infinite(object a):
-    """Whether an element is infinite."""
-    cdef Array a_
-    cdef Py_ssize_t i, found = 0
-    a = open_array(a, &a_)
-    for i in range(a_.size):
-        if a_.dtype == FNN_F32:
-            found += fabs((<float *>a_.data)[i]) == INFINITY
-        else:
-            found += fabs((<double *>a_.data)[i]) == INFINITY
-    return found > 0
-
-
 cdef object several_infinities(object x, object dim):
     """Where a slice along `dim` has more than one: the limit depends on which grows faster."""
     return np.sum(np.abs(x) == INFINITY, axis=dim, keepdims=True) > 1
@@ -287,10 +295,12 @@ def norm_backward(dy, saved, *, p, dim, keepdim):
     y, dy = with_axes(y, x.shape, dim), with_axes(dy, x.shape, dim)
     if p == 1:
         return (broadcast2(fnn_times_sign, dy, x),)
-    if any_infinite(y):             # the slope x / y is 1 or -1 where x is infinite, else 0
-        with np.errstate(invalid="ignore"):
+    if any_infinite(y):             # the slope x / y is 1 or -1 where x is infinite, 0 beside it
+        x = in_range(x, y)
+        y = reduce_once(fnn_root_sum_square, x, None, dim, 1.0)
+        with np.errstate(invalid="ignore", over="ignore"):
             slope = np.where(np.abs(x) == INFINITY, np.sign(x), x / np.where(y == 0, 1, y))
-        return (np.asarray(np.where(several_infinities(x, dim), NAN, slope) * dy, x.dtype),)
+            return (np.asarray(np.where(several_infinities(x, dim), NAN, slope) * dy, x.dtype),)
     return (times_share(dy, x, y),)
 
 

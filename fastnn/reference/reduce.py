@@ -73,30 +73,41 @@ def var_backward(dy, saved, *, dim, keepdim, correction):
 
 def std_forward(x, *, dim, keepdim, correction):
     d, y, exponent = spread(x, dim, correction)
-    y = np.ldexp(np.sqrt(y), exponent)
-    return np.asarray(y if keepdim else np.squeeze(y, axis=dim)), (np.ldexp(d, exponent), y)
+    near = np.sqrt(y)
+    y = np.ldexp(near, exponent)
+    return np.asarray(y if keepdim else np.squeeze(y, axis=dim)), (d, near)
 
 
 def std_backward(dy, saved, *, dim, keepdim, correction):
-    d, y = saved                    # forward was  y = sqrt(v),  so  dv = dy / 2y;  0 where y is 0
+    # forward was  y = sqrt(v),  so  dv = dy / 2y;  0 where y is 0.  d / y is the same for x / 2^k,
+    # whose deviations and whose root do not overflow
+    d, y = saved
     share = np.where(y == 0, 0, d / np.where(y == 0, 1, y))
     return (expand(dy, d.shape, dim) * share / max(count(d.shape, dim) - correction, 0),)
+
+
+def scaled_norm(x, p, dim):
+    """(near, scale, norm of near) with x = scale near: no power of near overflows or vanishes."""
+    if p == 2:
+        near, exponent = near_one(x, dim)
+        near = 2 * near                     # so that the largest scale is a number of the type
+        return near, np.ldexp(x.dtype.type(1), exponent - 1), np.sqrt(np.sum(near * near, axis=dim, keepdims=True))
+    # the largest |x|, or for p < 0 the smallest, leads
+    size = np.abs(x, order="C")             # whatever order x has, one sum
+    lead = (np.max(size, axis=dim, keepdims=True, initial=0) if p > 0 else
+            np.min(size, axis=dim, keepdims=True, initial=np.inf))
+    lead = np.where(np.isfinite(lead) & (lead > 0), lead, 1).astype(x.dtype)
+    with np.errstate(divide="ignore", over="ignore", under="ignore"):
+        return x / lead, lead, np.sum((size / lead)**p, axis=dim, keepdims=True)**(1 / p)
 
 
 def norm_forward(x, *, p, dim, keepdim):
     if p == 1:
         y = np.sum(np.abs(x), axis=dim, keepdims=True)
-    elif p != 2:
-        # the largest |x|, or for p < 0 the smallest, leads: by it no power overflows or vanishes
-        size = np.abs(x, order="C")         # whatever order x has, one sum
-        lead = (np.max(size, axis=dim, keepdims=True, initial=0) if p > 0 else
-                np.min(size, axis=dim, keepdims=True, initial=np.inf))
-        lead = np.where(np.isfinite(lead) & (lead > 0), lead, 1).astype(x.dtype)
-        with np.errstate(divide="ignore", over="ignore", under="ignore"):
-            y = lead * np.sum((size / lead)**p, axis=dim, keepdims=True)**(1 / p)
     else:
-        near, exponent = near_one(x, dim)
-        y = np.ldexp(np.sqrt(np.sum(near * near, axis=dim, keepdims=True)), exponent)
+        _, scale, norm = scaled_norm(x, p, dim)
+        with np.errstate(over="ignore", under="ignore"):
+            y = scale * norm
     return np.asarray(y if keepdim else np.squeeze(y, axis=dim)), (x, y)
 
 
@@ -104,12 +115,14 @@ def norm_backward(dy, saved, *, p, dim, keepdim):
     x, y = saved
     if p == 1:
         return (expand(dy, x.shape, dim) * np.sign(x),)
-    # forward was  y^p = sum |x|^p;  the slope is 1 or -1 at one infinity, unknown at several
+    # forward was  y^p = sum |x|^p;  the slope is 1 or -1 at one infinity, unknown at several.  That
+    # of near is the same, also where y overflows
     infinite = np.isinf(x) & np.isinf(y)
+    near, _, norm = scaled_norm(x, p, dim)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore"):
-        share = x / np.where(y == 0, 1, y)
+        share = near / np.where(norm == 0, 1, norm)
         if p != 2:
-            share = np.where((x == 0) | (y == 0), 0, np.sign(x) * np.abs(share)**(p - 1))
+            share = np.where((x == 0) | (norm == 0), 0, np.sign(x) * np.abs(share)**(p - 1))
         slope = np.where(infinite, np.sign(x), share)
     slope = np.where(np.sum(infinite, axis=dim, keepdims=True) > 1, np.nan, slope).astype(x.dtype)
     return (expand(dy, x.shape, dim) * slope,)
@@ -164,10 +177,12 @@ def cumsum_backward(dy, saved, *, dim):
     return (np.flip(np.cumsum(np.flip(dy, dim), axis=dim), dim),)  # x[b] is in all y[a] with a >= b
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def cumprod_forward(x, *, dim):
     return np.cumprod(x, axis=dim, dtype=x.dtype), (x,)
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def cumprod_backward(dy, saved, *, dim):
     # forward was  y[a] = prod of x[c] over c <= a.  Without x[b] that is the product before b times
     # the one between b and a; the sum of dy[a] times the latter is found from the end

@@ -9,6 +9,7 @@ import pytest
 from second_opinion import close, compare
 
 import fastnn as nn
+from fastnn.config import isas
 
 F = nn.functional
 both_types = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f32", "f64"])
@@ -433,6 +434,51 @@ def test_a_norm_of_any_power_neither_overflows_nor_vanishes(p, scale):
     wanted = (part**p).sum() ** (1 / p)
     np.testing.assert_allclose(y.item(), wanted * scale, rtol=1e-5)
     np.testing.assert_allclose(x.grad.data, np.array([1, -1, 1]) * (part / wanted)**(p - 1), rtol=1e-4)
+
+
+LARGE = {np.float32: 3e38, np.float64: 1.5e308}
+
+
+@both_types
+@pytest.mark.parametrize("isa", [*isas(), "reference"])
+@pytest.mark.parametrize("function", [
+    lambda t: t.norm(2, 0), lambda t: t.norm(3, 0), lambda t: t.norm(1.5, 0), lambda t: t.norm(0.5, 0),
+    lambda t: t.norm(-2, 0), lambda t: t.std(0), lambda t: t.std(0, correction=0),
+], ids=["2", "3", "1.5", "0.5", "-2", "std", "std of all"])
+def test_slopes_where_the_result_overflows(function, isa, dtype):
+    """x / |x| and its like do not depend on x's size: where |x| is infinite, huge or tiny they are
+    what they are near 1, and small gradients from above do not vanish on the way.
+    """
+    columns = np.array([[1.0, 0.9, 0.2, 0.5], [-0.8, 0.2, 0.9, -0.25], [0.9, 0.1, -0.3, 0.75], [-1.0, 0.3, 0.7, 0.6]])
+    sizes = np.array([LARGE[dtype], LARGE[dtype] / 8, 1, 1e-30])
+    for dy in (1.0, 1e-6):
+        with nn.use_backend("reference") if isa == "reference" else nn.use_isa(isa):
+            x = nn.tensor((columns * sizes).astype(dtype), requires_grad=True)
+            y = function(x)
+            y.backward(np.full(4, dy, dtype))
+        same = nn.tensor(columns, requires_grad=True)
+        function(same).backward(np.full(4, dy))
+        assert np.isinf(y.data[0]) or y.data[0] >= LARGE[dtype] / 8
+        np.testing.assert_allclose(x.grad.data, same.grad.data, rtol=1e-5, atol=dy * 1e-7)
+
+
+@pytest.mark.parametrize("p", [3, 1.5, 0.5, -1, -2])
+def test_a_norm_of_zeros_is_0_and_has_slope_0(p):
+    x = nn.tensor([[0.0, -0.0], [0.0, 2.0]], requires_grad=True)
+    y = x.norm(p, 1)
+    y.backward([1.0, 1.0])
+    last = 2.0 if p > 0 else 0.0
+    assert y.tolist() == [0, last] and x.grad.tolist() == [[0, 0], [0, last / 2]]
+
+
+@both_types
+@both_backends
+def test_a_slope_of_the_variance_does_not_overflow_on_the_way(dtype, backend):
+    large = LARGE[dtype]
+    x = nn.tensor(np.array([large, -large, 0, 0, 0], dtype), requires_grad=True)
+    with nn.use_backend(backend):
+        x.var().backward()
+    np.testing.assert_allclose(x.grad.data / dtype(large), [0.5, -0.5, 0, 0, 0], rtol=1e-6)
 
 
 def test_running_products_by_hand():
