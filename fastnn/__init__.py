@@ -48,12 +48,11 @@ _methods.connect(functional, creation, init)        # the methods of Tensor call
 
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 
-if _wanted := _os.environ.get("FASTNN_BACKEND"):
-    try:
-        use_backend(_wanted)
-    except RangeError as _error:
-        _error.who = "FASTNN_BACKEND"
-        raise
+try:
+    use_backend(_os.environ.get("FASTNN_BACKEND") or "kernels")
+except RangeError as _error:
+    _error.who = "FASTNN_BACKEND"
+    raise
 
 # Loaded when first used, so that `import fastnn` stays quick: name -> (module, attribute of it, or
 # None for the module itself).

@@ -194,7 +194,7 @@ LATE: dict[str, Callable[[], Any]] = {}
 def takes(function: Callable[..., Any] | None, name: str) -> bool:
     """Whether `function` has an argument of this name."""
     # Cython's functions have one too; `inspect` would cost import time
-    code = getattr(function, "__code__", None)
+    code = getattr(getattr(function, "__wrapped__", function), "__code__", None)
     return code is not None and name in code.co_varnames[:code.co_argcount + code.co_kwonlyargcount]
 
 
@@ -211,7 +211,7 @@ def takes_save(forward: Callable[..., Any]) -> bool:
 def activate(op: Op, forward: Callable[..., Any], backward: Callable[..., Any] | None) -> None:
     """Make this pair run when `op` is called."""
     ACTIVE[op.name] = Running(forward, backward, takes_needs(backward), op.check, op.fits, takes_save(forward))
-    if op.places is not None and backward is not None and backward in op.kernels:
+    if op.places is not None and getattr(backward, "__wrapped__", backward) in op.kernels and backward is not None:
         PLACES[backward] = op.places
 
 

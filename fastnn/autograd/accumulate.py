@@ -19,7 +19,6 @@ from . import tape
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
-LARGE = 1 << 16                             # bytes from which the kernel, on all cores, is quicker
 _ndarray = np.ndarray
 _add, _add_to = kernel("add_forward"), kernel("add_to")
 
@@ -57,7 +56,12 @@ def join_at(parent: Any, key: Any, dy: np.ndarray, pending: Any, leaves: Any,
     slots, at = (pending.get(parent[0]), parent[1]) if parent.__class__ is tuple else (leaves.get(id(parent)), 1)
     known = bool(slots) and (slots.__class__ is list or at in slots)
     if known and sys.getrefcount(slots[at]) == 2 and _owned(slots[at]):
-        slots[at][key] += dy
+        whole = slots[at]
+        part = whole[key]
+        if part.__class__ is _ndarray and part.base is whole:
+            _add_in_place(part, dy)
+        else:                                       # one element, or places picked one by one
+            whole[key] = plus(np.asarray(part), dy)
         return
     shape, dtype = shape_and_dtype(parent)
     whole = compiled.zeros(shape, dtype) if compiled is not None else np.zeros(shape, dtype)
@@ -66,10 +70,11 @@ def join_at(parent: Any, key: Any, dy: np.ndarray, pending: Any, leaves: Any,
 
 
 def plus(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """a + b in new memory; large ones by the kernel, on all cores and in recycled memory."""
-    if a.nbytes >= LARGE and _add is not None and a.dtype == b.dtype and a.dtype.kind == "f":
+    """a + b in new memory; by the kernel, on all cores and in recycled memory, where it fits."""
+    if _add is not None and a.dtype == b.dtype and a.dtype.kind == "f":
         return _add(a, b)[0]
-    return np.asarray(a + b)
+    with np.errstate(all="ignore"):
+        return np.asarray(a + b)
 
 
 def shape_and_dtype(parent: Any) -> tuple[tuple[int, ...], np.dtype]:
@@ -79,10 +84,11 @@ def shape_and_dtype(parent: Any) -> tuple[tuple[int, ...], np.dtype]:
 
 def _add_in_place(a: np.ndarray, b: np.ndarray) -> None:
     """a += b."""
-    if a.nbytes >= LARGE and _add_to is not None and a.dtype == b.dtype and a.flags.c_contiguous:
+    if _add_to is not None and a.dtype == b.dtype and a.flags.c_contiguous:
         _add_to(a, b)
     else:
-        a += b
+        with np.errstate(all="ignore"):
+            a += b
 
 
 def _owned(a: np.ndarray) -> bool:

@@ -187,7 +187,9 @@ def _run(node: tape.Node, dy: dict[int, Tensor], needs: Sequence[bool]) -> Seque
         raise GraphError("a gradient that went through a write cannot be differentiated again", who=node.name,
                          hint="Put the parts together by stack, cat or where, not by buffer[t] = h.")
     rules, op = load(), OPS.get(node.name)
-    if op is None or node.backward not in (op.kernels[1], op.ref_backward):
+    # use_backend wraps definitions
+    if op is None or (node.backward not in (op.kernels[1], op.ref_backward)
+                      and getattr(node.backward, "__wrapped__", node) is not op.ref_backward):
         raise GraphError("the gradient of a function of your own cannot be differentiated again", who=node.name,
                          hint="Write the function with fastnn's ops, or call grad without create_graph.")
     if op.name in rules.compiled and node.backward is not op.kernels[1]:

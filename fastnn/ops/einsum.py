@@ -212,7 +212,8 @@ def contract(x: np.ndarray, x_axes: str, y: np.ndarray | None, y_axes: str, out:
     x = arranged(x, x_axes, batch + rows + inner)
     y = arranged(y, y_axes, batch + inner + columns)
     if not inner:
-        product = x.reshape(b + m + (1,) * len(n)) * y.reshape(b + (1,) * len(m) + n)
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            product = x.reshape(b + m + (1,) * len(n)) * y.reshape(b + (1,) * len(m) + n)
     else:
         x = x.reshape(math.prod(b), math.prod(m), math.prod(k))
         y = y.reshape(math.prod(b), math.prod(k), math.prod(n))

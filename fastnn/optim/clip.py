@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import copied
+from ..backend import quiet
 from ..errors import DTypeError, NonFiniteError, RangeError
 from ..guard import guard_all
 from ..kernels import compiled
@@ -72,7 +73,7 @@ def clip_grad_norm_(parameters: Iterable[Tensor] | Tensor, max_norm: float, norm
     limit = _limit("clip_grad_norm_", "max_norm", max_norm)
     by_dtype = [gs for gs in _gradients("clip_grad_norm_", parameters) if gs]
     square_sum, scale_all = (compiled.square_sum, compiled.scale_all) if on_kernels() else (
-        reference.square_sum, reference.scale_all)
+        quiet(reference.square_sum), quiet(reference.scale_all))
     if norm_type == 2:
         squares = sum([square_sum(gs) for gs in by_dtype])
         if SAFE_FROM <= squares < math.inf or math.isnan(squares):

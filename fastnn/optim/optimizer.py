@@ -18,6 +18,7 @@ from typing import Any, ClassVar, NoReturn
 import numpy as np
 
 from ..arrays import copied, full, restore_dtype
+from ..backend import quiet
 from ..errors import DTypeError, RangeError, ShapeError
 from ..guard import guard_methods
 from ..kernels import compiled
@@ -317,8 +318,9 @@ class Optimizer:
     def _defined(self, work: _Work) -> list[list[np.ndarray | None]]:
         """The definition's results for each parameter, (p, *state); nothing changes."""
         results = []
+        step = quiet(self.rule.definition)
         for i, (p, g) in enumerate(zip(work.arrays, work.gradients)):
-            new = self.rule.definition(p, g, *[column[i] for column in work.columns], **work.settings)
+            new = step(p, g, *[column[i] for column in work.columns], **work.settings)
             if not isinstance(new, tuple) or len(new) != 1 + len(self.rule.state):
                 raise ShapeError("the definition must return a tuple (p, *state)", who=type(self).__name__,
                                  expected=f"{1 + len(self.rule.state)} arrays", got=type(new).__name__)

@@ -71,9 +71,10 @@ def use_kernel(name: str, forward: Callable[..., Any], backward: Callable[..., A
             raise DTypeError(who="use_kernel", expected=f"{what} as a function", got=repr(function))
     op = OPS[name]
     if backward is None:
+        saving, back = pair_of(op, "reference")
+
         def run(*inputs: Any, **attrs: Any) -> Any:
-            return forward(*inputs, **attrs), op.ref_forward(*inputs, **attrs)[1]
-        back = op.ref_backward
+            return forward(*inputs, **attrs), saving(*inputs, **attrs)[1]
     else:
         run, back = forward, backward
 
