@@ -17,7 +17,7 @@ import numpy as np
 
 from . import guard
 from .arrays import copied, restore_dtype, with_own_dtype
-from .autograd import add_hook, backward, may_write, renew, tape, write
+from .autograd import add_hook, backward, leave, may_write, renew, tape, write
 from .device import CPU, device, on_cpu
 from .errors import DTypeError, GraphError, RangeError, ShapeError
 from .methods import TensorMethods
@@ -89,7 +89,10 @@ class Tensor(TensorMethods):
 
     @data.setter
     def data(self, value: Any) -> None:
-        self._data = with_own_dtype(array_of(value))
+        array = with_own_dtype(array_of(value))
+        if len(self._version) > 1:
+            leave(self)
+        self._data = array
         self._version[0] += 1                       # who saved the old array sees this
         self._version = value._version if isinstance(value, Tensor) else _versions.of(self._data, [0])
         self._base = None

@@ -18,7 +18,8 @@ from .hooks import add_hook
 from .modes import detect_anomaly, enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
 from .tape import Node, apply, apply_in_python
 from .walk import backward, grad
-from .writes import may_write, renew, write
+from .writes import leave, may_write, renew, write
 
 __all__ = ["Function", "Node", "add_hook", "apply", "apply_in_python", "backward", "detect_anomaly", "enable_grad",
-           "grad", "inference_mode", "is_grad_enabled", "may_write", "no_grad", "renew", "set_grad_enabled", "write"]
+           "grad", "inference_mode", "is_grad_enabled", "leave", "may_write", "no_grad", "renew", "set_grad_enabled",
+           "write"]

@@ -25,7 +25,7 @@ from . import modes, tape
 if TYPE_CHECKING:
     from ..tensor import Tensor
 
-__all__ = ["may_write", "renew", "write"]
+__all__ = ["leave", "may_write", "renew", "write"]
 
 
 def write(t: Tensor, who: str, key: Any, value: Any) -> None:
@@ -58,7 +58,7 @@ def write(t: Tensor, who: str, key: Any, value: Any) -> None:
         if t._data.dtype.kind != "f":
             raise GraphError("an array of integers or booleans cannot follow what is written into it", who=who,
                              got=str(t._data.dtype), hint="Write value.detach(), or make the buffer floating-point.")
-        window = None if t is root else window_of(t, root)
+        window = None if t is root else window_of(t, Root.of(root))
         # then nothing is left of what was there
         all_of_it = t is root and (key is None or key is Ellipsis)
         parents = [None if all_of_it else _history(root), _history(value) if given else None]
@@ -76,13 +76,17 @@ def write(t: Tensor, who: str, key: Any, value: Any) -> None:
         if not t._data.flags.writeable:
             raise GraphError("this tensor can only be read", who=who, got=f"shape {t._data.shape}",
                              hint="Its elements may share a place, as expand()'s do: write into t.clone().") from None
-        if isinstance(array, (str, bytes)) or "inhomogeneous" in str(error):
+        try:
+            shape = np.shape(array)
+        except ValueError:                          # rows of different lengths
             raise DTypeError(str(error), who=who) from None
-        if np.shape(array) == ():                   # NaN among integers
+        if isinstance(array, (str, bytes)):
+            raise DTypeError(str(error), who=who) from None
+        if shape == ():                             # NaN among integers
             raise RangeError(str(error), who=who, expected=f"a number that {t._data.dtype} can hold") from None
         place = t._data[... if key is None else key]
         raise ShapeError(str(error), who=who, expected=f"what broadcasts to {place.shape}",
-                         got=f"shape {np.shape(array)}") from None
+                         got=f"shape {shape}") from None
     except TypeError as error:
         raise DTypeError(str(error), who=who) from None
     t._version[0] += 1
@@ -95,6 +99,8 @@ def write(t: Tensor, who: str, key: Any, value: Any) -> None:
         if before is not None and before.extras is not None and before.extras.retained.get(index) is root:
             del before.extras.retained[index]       # retain_grad is about what the tensor is now
             root.retain_grad()
+        if root is t:
+            t._base = None                          # whatever it looked into has other data by now
         if len(root._version) == 1:
             # from now on views ask whether they are up to date
             root._version.append(weakref.ref(root))
@@ -123,20 +129,48 @@ def may_write(t: Tensor, who: str) -> Tensor:
 def renew(t: Any) -> None:
     """Bring the history of a view up to date, if its root was written since it was made."""
     version = t._version if isinstance(t, tape.Tensor) else ()
-    root = version[1]() if len(version) > 1 else None
-    if (root is None or t._base is not root or root._version is not version or root.node is None
-            or (t._requires_grad and t.node is None)):
+    if len(version) < 2 or t._base is None or (t._requires_grad and t.node is None):
+        return
+    last = version[1]
+    root = last if isinstance(last, Root) else last()
+    if root is None or root.node is None or (root is not last and root_of(t) is not root):
         return
     if t.node is not None and t.node.parents:
         parent = t.node.parents[0]
         if parent.__class__ is tuple and parent[0] is root.node:
             return
-    t.node = tape.Node("view", view_backward, False, (), {"window": window_of(t, root), "shape": root._data.shape},
-                       [_history(root)], (), [(t._data.shape, t._data.dtype)], False)
+    if root is not last:
+        root = Root.of(root)
+    t.node = tape.Node("view", view_backward, False, (), {"window": window_of(t, root), "shape": root.shape},
+                       [(root.node, root.index)], (), [(t._data.shape, t._data.dtype)], False)
     t.index, t._requires_grad = 0, True
 
 
+def leave(root: Tensor) -> None:
+    """`root`, which was written, gets other data: for the views of the old array its version keeps
+    the history.
+    """
+    if root._base is None:
+        root._version[1:] = [] if root.node is None else [Root.of(root)]
+
+
 # ---- windows -------------------------------------------------------------------------------------
+class Root(NamedTuple):
+    """What the views of a root must know of it: its history, and its array's address, or None where
+    that is not contiguous, and shape.
+    """
+
+    node: Any
+    index: int
+    address: int | None
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, root: Tensor) -> Root:
+        a = root._data
+        return cls(root.node, root.index, a.__array_interface__["data"][0] if a.flags.c_contiguous else None, a.shape)
+
+
 class Window(NamedTuple):
     """Where in a contiguous array a view's elements lie, counted in elements."""
 
@@ -149,13 +183,13 @@ class Window(NamedTuple):
         return np.ndarray(self.shape, a.dtype, a, self.offset * a.itemsize, [s * a.itemsize for s in self.strides])
 
 
-def window_of(view: Tensor, root: Tensor) -> Window:
+def window_of(view: Tensor, root: Root) -> Window:
     """Where `view` lies in `root`."""
-    a, whole = view._data, root._data
-    if not whole.flags.c_contiguous:
+    a = view._data
+    if root.address is None:
         raise GraphError("a write into a view of an array that is not contiguous cannot be followed", who="setitem",
                          hint="Write into the tensor itself, t[key] = value, or make it contiguous first.")
-    begin = a.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+    begin = a.__array_interface__["data"][0] - root.address
     return Window(a.shape, begin // a.itemsize if a.size else 0, tuple([s // a.itemsize for s in a.strides]))
 
 

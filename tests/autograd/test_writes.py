@@ -262,7 +262,7 @@ def test_integers_cannot_follow():
 @pytest.mark.parametrize("write, error", [
     (lambda x: x.__setitem__(0, nn.ones(7)), nn.ShapeError), (lambda x: x.copy_(nn.ones(7)), nn.ShapeError),
     (lambda x: x.to(np.int64).copy_(nn.tensor([0.5, 1.0])), nn.DTypeError),
-    (lambda x: x.add_(nn.ones(4, 2)), nn.ShapeError),
+    (lambda x: x.add_(nn.ones(4, 2)), nn.ShapeError), (lambda x: x.__setitem__(0, [[1.0], [1.0, 2.0]]), nn.DTypeError),
 ])
 def test_what_does_not_fit_changes_nothing(write, error):
     for x in (nn.ones(2), leaf(2) * 1):
@@ -306,6 +306,39 @@ def test_a_view_of_what_was_given_other_data_stands_alone():
     assert not buffer.requires_grad and buffer.tolist() == [0, 0, 0]
     view.sum().backward()
     assert w.grad.tolist() == [2, 2]
+
+
+def test_a_view_of_what_was_given_other_data_keeps_the_history_it_had():
+    w, buffer = leaf(2), nn.zeros(3)
+    view = buffer[1:]
+    buffer[:2] = w * 2
+    assert view.requires_grad                       # it has looked
+    buffer.data = np.zeros(3, np.float32)
+    buffer[2:] = w[:1]                              # another array's history
+    view.sum().backward()
+    assert w.grad.tolist() == [0, 2]
+
+
+def test_a_view_of_what_was_given_other_data_learns_of_writes_before():
+    w, buffer = leaf(2), nn.zeros(3)
+    view, other = buffer[1:], buffer[:2]
+    buffer[:2] = w * 2
+    buffer.data = np.zeros(3, np.float32)
+    buffer[2:] = w[:1]                              # another array's history
+    (view.sum() + other.sum()).backward()
+    assert w.grad.tolist() == [2, 4]
+    view.copy_(w * 3)                               # stands alone by now
+    w.grad = None
+    view.sum().backward()
+    assert w.grad.tolist() == [3, 3] and buffer.tolist() == [0, 0, w.tolist()[0]]
+
+
+def test_a_view_that_was_given_other_data_is_no_view():
+    h = leaf(3) * 2
+    view = h[1:]
+    view.data = np.ones(2, np.float32)
+    view.detach_()
+    assert not view.requires_grad and view._base is None
 
 
 def test_retain_grad_is_about_what_the_tensor_is_now():
