@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, overload
 
 from ..errors import DTypeError
-from ..guard import IndexMistake, guard_methods
+from ..guard import IndexMistake, NameMistake, guard_methods
 from ..moved import moved_names
 from .fusion import chain
 from .module import POINTWISE, Module, Window
@@ -182,14 +182,16 @@ class ModuleDict(Module):
             self.add_module(name, module)
 
     def __getitem__(self, name: str) -> Module:
-        module = self._modules[name]
-        assert module is not None
+        module = self._modules.get(name)
+        if module is None:
+            raise NameMistake(f"there is no module {name!r}, only {', '.join(self) or 'none'}", who="ModuleDict")
         return module
 
     def __setitem__(self, name: str, module: Module) -> None:
         self.add_module(name, module)
 
     def __delitem__(self, name: str) -> None:
+        _ = self[name]
         self._disown(self._modules, name)
 
     def pop(self, name: str) -> Module:

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -421,6 +422,55 @@ def test_error_table(row):
         call()
     for word in words.split("|"):
         assert word in str(caught.value), f"{word!r} is not in: {caught.value}"
+
+
+class NoInit(nn.Module):
+    def __init__(self):
+        self.layer = nn.Linear(1, 1)
+
+
+def set_attribute(module, name, value):
+    setattr(module, name, value)
+
+
+# of containers and modules: the call, an error of Python's that it stays, how the message begins
+MISUSES = [
+    (lambda: small()[5], IndexError, "Sequential: of 3 modules there is no number 5"),
+    (lambda: small()[None], TypeError, r"Sequential\.__getitem__: "),
+    (lambda: small().insert(0, 3), TypeError, "Sequential: it holds modules, not a int"),
+    (lambda: nn.Sequential(nn.ReLU(), 3), TypeError, "Sequential: it holds modules; number 1 is a int.* Did you mean"),
+    (lambda: nn.ModuleList([])(1), TypeError, r"model \(ModuleList\): a ModuleList cannot be called"),
+    (lambda: nn.ModuleDict({})(1), TypeError, r"model \(ModuleDict\): a ModuleDict cannot be called"),
+    (lambda: nn.ModuleDict({"b": nn.ReLU()})["a"], KeyError, "ModuleDict: there is no module 'a', only b"),
+    (lambda: nn.ModuleDict({}).pop("a"), KeyError, "ModuleDict: there is no module 'a', only none"),
+    (lambda: nn.ModuleDict({}).__delitem__("a"), KeyError, "ModuleDict: there is no module 'a'"),
+    (lambda: nn.Linear(1, 1).register_forward_hook(3), TypeError, "register_hook: expected a hook that can be called"),
+    (NoInit, TypeError, r"call super\(\).__init__\(\) before"),
+    (lambda: set_attribute(nn.Linear(1, 1), "weight", 3), TypeError, "Linear: weight is a parameter; it cannot"),
+    (lambda: set_attribute(nn.Linear(1, 1), "forward", nn.ReLU()), TypeError, "'forward' is an attribute of the class"),
+    (lambda: nn.Linear(1, 1).add_module("a.b", nn.ReLU()), ValueError, "Linear: a name must not be empty or hold"),
+    (lambda: nn.Linear(1, 1).add_module("train", nn.ReLU()), KeyError, "Linear: it has an attribute 'train' already"),
+    (lambda: nn.Linear(1, 1).register_parameter("p", 3), TypeError, "Linear: p must be a Parameter, not a int"),
+    (lambda: nn.Linear(1, 1).add_module("m", 3), TypeError, "Linear: m must be a Module, not a int"),
+    (lambda: nn.Linear(1, 1).get_submodule("a"), AttributeError, "Linear: it has no module 'a'"),
+    (lambda: nn.Linear(1, 1).get_submodule(None), (AttributeError, TypeError), r"Linear\.get_submodule: "),
+    (lambda: nn.Linear(1, 1).to(5), TypeError, "Linear"),
+    (lambda: nn.optim.SGD([nn.Parameter([1.0])], lr=0.1).step(3), TypeError, "SGD: expected a closure"),
+    (lambda: nn.evaluate(3, []), TypeError, "evaluate: expected a model"),
+]
+
+
+@pytest.mark.parametrize("call, stays, words", MISUSES, ids=[words[:40] for _, _, words in MISUSES])
+def test_misuses_of_modules_are_refused_by_name(call, stays, words):
+    with pytest.raises(nn.FastnnError) as caught:
+        call()
+    assert isinstance(caught.value, stays) and re.match(words, str(caught.value)), str(caught.value)
+
+
+def test_a_key_error_stays_one_and_is_readable():
+    error = nn.guard.about_call("f", KeyError("a"), None, (), {})
+    assert isinstance(error, nn.RangeError) and isinstance(error, KeyError)
+    assert str(error) == "f: these arguments do not fit ('a'), got ()"
 
 
 EMPTY = {

@@ -358,6 +358,12 @@ def test_switches_of_pytorchs():
             make()
 
 
+def test_parameters_beside_one_another_in_one_array_are_taken():
+    a = np.zeros((4, 2), np.float32)
+    for p, q in ((a[:2], a[2:]), (a[:, 0], a[:, 1]), (a, a[1:1])):
+        nn.optim.SGD([nn.Parameter(p), nn.Parameter(q)], lr=0.1)
+
+
 def test_parameters_that_share_memory_are_refused():
     a = np.zeros(6, np.float32)
     for p, q in ((a, a), (a, a[2:]), (a[:4], a[3:]), (a, a.reshape(2, 3))):
