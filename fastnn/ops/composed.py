@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import DTypeError, RangeError
 from ..tensor import Tensor, number_of
 from .activation import elu, tanh
-from .arithmetic import add, div, maximum, mul, sub
+from .arithmetic import add, div, maximum, minimum, mul, sub
 from .checks import need_float, renamed
 from .compare import eq, le
 from .elementary import abs, clamp, exp, log1p, neg
@@ -77,7 +77,7 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Tensor:
     ShapeError : if the shapes do not broadcast.
 
     Cost: three passes over the elements. A weight of 1/2 or more is counted from the end, so that
-    weight 1 gives the end exactly.
+    weight 1 gives the end exactly; an infinite gradient from above then gives NaN.
 
     >>> import fastnn as nn
     >>> nn.lerp(nn.tensor([1.0, 2.0]), nn.tensor([3.0, 6.0]), 0.5)
@@ -109,7 +109,7 @@ def logaddexp(input: Tensor, other: Tensor) -> Tensor:
 
     .. math:: y = \ln(e^a + e^b) = \max(a, b) + \ln(1 + e^{-|a - b|})
 
-    Two equal infinities give themselves.
+    Two equal infinities give themselves, and share the slope in halves, which is NaN in PyTorch.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def logaddexp(input: Tensor, other: Tensor) -> Tensor:
     DTypeError : if one is not floating point.
     ShapeError : if the shapes do not broadcast.
 
-    Cost: an exp and a log an element, in seven passes.
+    Cost: an exp and a log an element, in six passes.
 
     >>> import fastnn as nn
     >>> nn.logaddexp(nn.tensor([1000.0]), nn.tensor([1000.0]))
@@ -131,9 +131,11 @@ def logaddexp(input: Tensor, other: Tensor) -> Tensor:
             raise DTypeError(who="logaddexp", expected="floating point", got=str(t.dtype),
                              hint="Convert it, for example with .float().")
     # where both are one infinity their difference is NaN: there it is 0
-    same = eq(input, other)
-    apart = where(same, 0.0, abs(sub(input, other))) if np.isinf(input._data).any() else abs(sub(input, other))
-    return add(maximum(input, other), log1p(exp(neg(apart))))
+    top = maximum(input, other)
+    apart = sub(minimum(input, other), top)
+    if np.isinf(input._data).any():
+        apart = where(eq(input, other), 0.0, apart)
+    return add(top, log1p(exp(apart)))
 
 
 def nan_to_num(input: Tensor, nan: float | None = 0.0, posinf: float | None = None,

@@ -103,7 +103,8 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
     ShapeError : if the shapes do not broadcast.
     DTypeError : if one is not floating point.
 
-    Cost: that of `norm`, and two passes.
+    Cost: that of `norm`, and two passes. At an infinite difference the slope is its limit, 1 or -1,
+    and NaN in PyTorch.
 
     >>> import fastnn as nn
     >>> nn.functional.pairwise_distance(nn.tensor([[0.0, 0.0]]), nn.tensor([[3.0, 4.0]]))

@@ -36,6 +36,7 @@ def instance_norm(input: Tensor, running_mean: Any = None, running_var: Any = No
     use_input_stats : bool
         False: standardise by running_mean and running_var, as `batch_norm` does in eval mode.
     momentum, eps : as in `batch_norm`
+        Where eps is 0 and all elements of a channel are the same, y is NaN; in PyTorch it is 0.
 
     Raises
     ------

@@ -1,0 +1,206 @@
+"""The laws of the ends for functions that are composed of others and so have no record: infinities,
+NaN, huge and tiny numbers, zeros and empty arrays. The calls are those of their docstrings, which
+tools/fuzz_calls.py records, so that a new function is held without being named.
+"""
+
+import functools
+import itertools
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastnn as nn
+from fastnn.op import OPS
+
+sys.path.insert(0, str(Path(__file__).parents[2]/"tools"))
+import fuzz_calls
+from fuzz_calls import Array, changed, leaves
+
+F = nn.functional
+# functions of ops whose records have another name
+RECORDED = {*OPS, "rnn_relu", "rnn_tanh", "rnn_relu_cell", "rnn_tanh_cell"}
+FUNCTIONS = fuzz_calls.functions()
+OF_OPS = {FUNCTIONS[name].__wrapped__ if hasattr(FUNCTIONS[name], "__wrapped__") else FUNCTIONS[name]
+          for name in RECORDED if name in FUNCTIONS}
+COMPOSED = sorted(name for name, f in FUNCTIONS.items() if getattr(f, "__wrapped__", f) not in OF_OPS)
+
+ENDS = (np.inf, -np.inf, np.nan, 1e30, -1e30, 1e20, 1e-20, 1e-30, 1e-42, 0.0, -0.0)
+# where an end stands: in one element, in every second, or in all, of one array or of each
+PLACES = ("one", "second", "all", "one of each", "all of each")
+
+
+@functools.cache
+def calls():
+    """{name: different calls of it}."""
+    found = {}
+    for call in fuzz_calls.watched():
+        if call.how == "function" and call.name in COMPOSED:
+            found.setdefault(call.name, {})[repr((call.args, call.kwargs))] = call
+    return {name: list(several.values()) for name, several in found.items()}
+
+
+def arguments(call, k=-1, end=0.0, place=""):
+    """Arrays in the plans' places, float32, with the end where it should stand, in array k."""
+    rng, number = np.random.default_rng([*call.name.encode()]), itertools.count()
+
+    def make(leaf):
+        if not isinstance(leaf, Array):
+            return leaf
+        if leaf.kind != "f":
+            a = rng.integers(int(leaf.low), int(leaf.high) + 1, leaf.shape)
+            return np.asarray(a, bool if leaf.kind == "b" else np.int64)
+        positive = leaf.low >= 0 and leaf.high > 0
+        a = np.asarray(rng.uniform(leaf.low, leaf.high, leaf.shape) if positive else rng.standard_normal(leaf.shape))
+        at = int(rng.integers(max(a.size, 1)))
+        if place and (next(number) == k or "each" in place) and a.size:
+            a.reshape(-1)[{"o": slice(at, at + 1), "s": slice(None, None, 2), "a": slice(None)}[place[0]]] = end
+        return a.astype(np.float32)
+    return changed(call.args, make), changed(call.kwargs, make)
+
+
+def plans(call):
+    """(what it is, arguments, the end of the upstream gradient)."""
+    plain = arguments(call)
+    arrays = sum(isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f" for leaf in leaves([*plain]))
+    for end, place in itertools.product(ENDS, PLACES):
+        for k in range(arrays) if "each" not in place else [-1]:
+            yield f"{end} in {place} of array {k}", arguments(call, k, end, place), None
+    for end in (np.inf, np.nan, 1e30):
+        yield f"{end} in dy", plain, end
+
+
+def outcome(function, inputs, dtype, upstream, wrap=nn.tensor, backward=nn.autograd.backward):
+    """(results, gradients), or the error; `wrap` and `backward` are ours or PyTorch's."""
+    tensors = []
+
+    def tensor(leaf):
+        if not isinstance(leaf, np.ndarray):
+            return leaf
+        floating = leaf.dtype.kind == "f"
+        t = wrap(leaf.astype(dtype) if floating else leaf, requires_grad=floating)
+        tensors.extend([t] if floating else [])
+        return t
+    nn.seed(0)
+    try:
+        results = function(*changed(inputs[0], tensor), **changed(inputs[1], tensor))
+    except (nn.FastnnError, RuntimeError, TypeError, IndexError, ValueError) as error:
+        return error
+    kind = type(wrap(np.ones(1)))
+    results = [t for t in (results if isinstance(results, (tuple, list)) else [results]) if isinstance(t, kind)]
+    made = [t for t in results if t.requires_grad]
+    if made:
+        rng, dys = np.random.default_rng(3), []
+        for t in made:
+            dy = np.asarray(rng.standard_normal(tuple(t.shape)), np.float32)
+            if upstream is not None and dy.size:
+                dy.reshape(-1)[rng.integers(dy.size)] = upstream
+            dys.append(wrap(dy.astype(dtype)))
+        backward(made, dys)
+    return [plain(t) for t in results], [plain(t.grad) for t in tensors]
+
+
+def plain(t):
+    return None if t is None else np.asarray(t.detach().numpy() if hasattr(t, "detach") else t)
+
+
+def differing(got, want, near=True):
+    """Where two arrays differ: in NaN, in an infinity, or (near) as numbers."""
+    if got.dtype.kind != "f":
+        return got != want
+    with np.errstate(all="ignore"):
+        want = want.astype(got.dtype)
+        same = (got == want) | ((got != got) & (want != want))
+        return ~(same | (np.isfinite(got) & np.isfinite(want)
+                         & ((np.abs(got - want) <= 1e-3 * (np.abs(want) + 1)) | (not near))))
+
+
+def hold(what, got, want, exact=False, near=True):
+    """Results and gradients are those wanted. exact: `want` was found in float64; sums over
+    repetitions, whose terms may leave the range of float32 apart, are not held to that.
+    """
+    if isinstance(got, Exception) or isinstance(want, Exception):
+        assert isinstance(got, Exception) == isinstance(want, Exception), f"{what}: {got!r}, expected {want!r}"
+        return
+    most = max((a.size for a in [*got[0], *got[1]] if a is not None), default=0)
+    for kind, mine, others in zip(("result", "gradient"), got, want):
+        assert len(mine) == len(others), what
+        for i, (a, b) in enumerate(zip(mine, others)):
+            assert (a is None) == (b is None), f"{what}: {kind} {i}: {a} instead of {b}"
+            if a is None or (exact and kind == "gradient" and a.size < most):
+                continue
+            assert a.shape == b.shape, f"{what}: {kind} {i}: {a.shape}, expected {b.shape}"
+            wrong = differing(a, b, near or kind == "result")
+            assert not wrong.any(), f"{what}: {kind} {i}: {a[wrong][:3]}, expected {b[wrong][:3]}"
+
+
+@pytest.fixture(autouse=True)
+def _denormals_are_kept():
+    before = nn.config.flushes_denormal()
+    nn.set_flush_denormal(False)
+    yield
+    nn.set_flush_denormal(before)
+
+
+# name -> ends at which float64's result is another on purpose: squares vanish, by which LRN with
+# k = 0 divides, as PyTorch's do; the largest number is the type's
+ANOTHER = {"local_response_norm": (1e-20, 1e-30, 1e-42), "nan_to_num": (np.inf, -np.inf)}
+
+
+@pytest.mark.parametrize("name", COMPOSED)
+def test_ends(name):
+    """Kernels at every level are the definitions in their type and in float64; nothing warns."""
+    for call in calls()[name]:
+        for what, inputs, upstream in plans(call):
+            what = f"{name} {call.args} {call.kwargs} with {what}"
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                with nn.use_backend("reference"):
+                    want, exact = (outcome(FUNCTIONS[name], inputs, t, upstream) for t in ("f4", "f8"))
+                for level in nn.config.isas():
+                    with nn.use_isa(level):
+                        got = outcome(FUNCTIONS[name], inputs, "f4", upstream)
+                        # a huge gradient may cancel to what rounding leaves
+                        hold(f"{what}, {level}", got, want, near=upstream is None)
+            if not any(f"with {end} in" in what for end in ANOTHER.get(name, ())):
+                hold(f"{what}, float64", got, exact, exact=True, near=upstream is None)
+
+
+# ---- PyTorch -------------------------------------------------------------------------------------
+# name -> where we differ on purpose, as in plans(); and what the docstring says about it
+DIFFERENT = {
+    "instance_norm": (("in all", "in second"), "0 and all elements of a channel are the same, y is NaN"),
+    "lerp": (("inf in dy",), "an infinite gradient from above then gives NaN"),
+    "local_response_norm": (("1e-20", "1e-30", "1e-42"), ""),   # cancels, and rounding is left
+    "logaddexp": (("inf in",), "halves, which is NaN in PyTorch"),
+    "pairwise_distance": (("inf in",), "and NaN in PyTorch"),
+}
+CHANCE = {"dropout2d"}                              # other numbers are drawn
+# of the slope at NaN PyTorch has two answers, by the element's place: a vector, or behind the last
+TWO_ANSWERS = {"celu", "relu6", "selu"}
+
+
+@pytest.mark.parametrize("name", sorted({*COMPOSED} - CHANCE))
+def test_ends_like_torch(torch, name):
+    """In float64 results and gradients are PyTorch's, of the same calls, where PyTorch takes them;
+    where we differ the docstring says so.
+    """
+    theirs = getattr(torch.nn.functional, name, None) or getattr(torch, name, None)
+    where, words = DIFFERENT.get(name, ((), ""))
+    assert words in " ".join(FUNCTIONS[name].__doc__.split())
+
+    def wrap(a, requires_grad=False):
+        return torch.tensor(a, requires_grad=requires_grad)
+    for call in calls()[name] if theirs else []:
+        for what, inputs, upstream in plans(call):
+            if any(word in what for word in where) or (name in TWO_ANSWERS and what.startswith("nan")):
+                continue
+            got, want = (outcome(f, inputs, "f8", upstream, *how) for f, *how in
+                         ((FUNCTIONS[name],), (theirs, wrap, torch.autograd.backward)))
+            if isinstance(got, Exception) or isinstance(want, Exception):
+                continue
+            # functions of steps have no gradient here, and 0 there
+            flat = [b if a is None and b is not None and not b.any() else a for a, b in zip(got[1], want[1])]
+            hold(f"{name} {call.args} {call.kwargs} with {what}", (got[0], flat), want, near=upstream is None)
