@@ -142,7 +142,7 @@ def renew(t: Any) -> None:
     if root is not last:
         root = Root.of(root)
     t.node = tape.Node("view", view_backward, False, (), {"window": window_of(t, root), "shape": root.shape},
-                       [(root.node, root.index)], (), [(t._data.shape, t._data.dtype)], False)
+                       [(root.node, root.output)], (), [(t._data.shape, t._data.dtype)], False)
     t.index, t._requires_grad = 0, True
 
 
@@ -161,7 +161,7 @@ class Root(NamedTuple):
     """
 
     node: Any
-    index: int
+    output: int
     address: int | None
     shape: tuple[int, ...]
 
