@@ -18,6 +18,7 @@ import numpy as np
 from . import guard
 from .arrays import copied, restore_dtype, with_own_dtype
 from .autograd import add_hook, backward, leave, may_write, renew, tape, write
+from .copies import copy_memory
 from .device import CPU, device, on_cpu
 from .errors import DTypeError, GraphError, RangeError, ShapeError
 from .methods import TensorMethods
@@ -453,13 +454,17 @@ class Tensor(TensorMethods):
         restore_dtype(self._data)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        """Values, gradient and a subclass's own attributes; GraphError for the result of an op."""
+        """Values, gradient and a subclass's own attributes; GraphError for the result of an op.
+
+        Tensors that share memory and are copied together, a view and its base too, share it
+        afterwards, as in PyTorch; a view that is copied alone takes only what it shows.
+        """
         if not self.is_leaf:
             raise GraphError("only leaves can be copied", who="deepcopy", hint="Use detach() first.")
         attributes, slots = self._state()
-        if id(self._data) not in memo:      # else another tensor over this array was copied before
-            memo[id(self._data)] = copied(self._data)
         memo[id(self)] = result = type(self).__new__(type(self))
+        copy_memory(self, result, memo)
+        del slots["_data"], slots["_version"]
         return _filled(result, copy.deepcopy({**attributes, **slots, "grad": self.grad}, memo))
 
     def _state(self) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -5,6 +5,7 @@ Each layer's copies are in layers/test_layers.py, each optimiser's in optim/test
 """
 
 import copy
+import itertools
 import pickle
 
 import numpy as np
@@ -102,6 +103,30 @@ def test_a_view_is_copied_without_what_it_looks_into():
             assert len(twin._version) == 1
     out.sum().backward()
     assert a.grad.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))), ids=str)
+def test_a_deep_copy_of_tensors_that_overlap_shares_memory_as_they_do(order):
+    """As in PyTorch, in whichever order they come: a base, views of it, a view of a view."""
+    base = nn.tensor(np.arange(12.0).reshape(3, 4))
+    several = [base, base[1:], base[1:].T, base[0, :1]]
+    copies = copy.deepcopy([several[i] for i in order])
+    twins = [copies[order.index(i)] for i in range(4)]
+    for a, b in zip(several, twins):
+        assert a.tolist() == b.tolist() and not np.shares_memory(a.data, b.data) and b._base is None
+    w = nn.ones(3, 4, requires_grad=True)
+    y = (w * twins[0]).sum()
+    with nn.no_grad():
+        twins[2][3, 1] = 70.0
+    assert twins[0][2, 3].item() == twins[1][1, 3].item() == 70 and base[2, 3].item() == 11
+    with pytest.raises(nn.GraphError, match="changed in place"):
+        y.backward()                                # their counter of changes is one
+
+
+def test_rows_of_a_large_array_are_copied_alone():
+    rows = copy.deepcopy({"a": (t := nn.zeros(1000, 100))[3], "b": t[900], "a again": t[3]})
+    assert rows["a"].data is not rows["a again"].data and np.shares_memory(rows["a"].data, rows["a again"].data)
+    assert all(a.data.nbytes == 400 and (a.data.base is None or a.data.base.nbytes < 1000) for a in rows.values())
 
 
 class Owned(nn.Parameter):
