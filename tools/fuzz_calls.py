@@ -161,7 +161,7 @@ def watched() -> Iterator[Call]:
                 found.append(Call("layer", classes[type(layer)], args[1:], kwargs, made[id(layer)][1]))
         elif code.co_name == "__init__" and type(frame.f_locals.get("self")) in classes:
             layer = frame.f_locals["self"]
-            if code is type(layer).__init__.__code__:
+            if code is inspect.unwrap(type(layer).__init__).__code__:
                 args, kwargs = arguments(frame)
                 # the layer, so that its id stays its own
                 made[id(layer)] = layer, (args[1:], kwargs)

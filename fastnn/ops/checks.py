@@ -61,13 +61,6 @@ def renamed(who: str, numpy: Mapping[str, Any], **given: Any) -> dict[str, Any]:
     return given
 
 
-def unknown_argument(who: str, name: str) -> DTypeError:
-    """The error for a name that a function which takes NumPy's does not know."""
-    from ..names import wrong_argument
-    parameters = signature(getattr(sys.modules["fastnn.functional"], who)).parameters
-    return wrong_argument(who, name, [known for known, p in parameters.items() if p.kind is not p.VAR_KEYWORD])
-
-
 def at_least_zero(who: str, eps: Any) -> float:
     """The number under a root beside a variance: below 0 the root need not exist."""
     value = float(eps)
@@ -202,3 +195,10 @@ def raise_for_float(who: str, arrays: dict[str, Any]) -> None:
         elif dtype != first[1]:
             raise DTypeError(f"{first[0]} is {first[1]} but {name} is {dtype}", who=who,
                              hint="Convert one of them: x.to(dtype) or model.to(dtype).")
+
+
+def unknown_argument(who: str, name: str) -> DTypeError:
+    """The error for a name that a function which takes NumPy's does not know."""
+    from ..names import wrong_argument
+    parameters = signature(getattr(sys.modules["fastnn.functional"], who)).parameters
+    return wrong_argument(who, name, [known for known, p in parameters.items() if p.kind is not p.VAR_KEYWORD])

@@ -55,15 +55,6 @@ def need_filters(who: str, x: np.ndarray, w: np.ndarray, b: np.ndarray | None, g
         raise ShapeError(who=who, expected=f"bias of shape ({K},), one per filter", got=b.shape)
 
 
-def colours(has: int, takes: int) -> str:
-    """The hint where grey pictures (1 channel) meet coloured ones (3)."""
-    if (has, takes) == (1, 3):
-        return "The pictures are grey and the layer is for colour: x.expand(-1, 3, -1, -1), or Conv2d(1, ...)?"
-    if (has, takes) == (3, 1):
-        return "The pictures are in colour and the layer is for grey: x.mean(1, keepdim=True), or Conv2d(3, ...)?"
-    return ""
-
-
 def need_window(who: str, image: tuple[int, ...], window: tuple[int, ...], stride: tuple[int, ...],
                 padding: tuple[Any, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
     """The window must fit into the padded image; padding is ((top, bottom), (left, right)).
@@ -103,3 +94,12 @@ def batched(function: Callable[[Tensor], Any], input: Any, rank: int = 4) -> Any
 def by(sizes: Any) -> str:
     """(3, 3) as "3 x 3"."""
     return " x ".join(map(str, sizes))
+
+
+def colours(has: int, takes: int) -> str:
+    """The hint where grey pictures (1 channel) meet coloured ones (3)."""
+    if (has, takes) == (1, 3):
+        return "The pictures are grey and the layer is for colour: x.expand(-1, 3, -1, -1), or Conv2d(1, ...)?"
+    if (has, takes) == (3, 1):
+        return "The pictures are in colour and the layer is for grey: x.mean(1, keepdim=True), or Conv2d(3, ...)?"
+    return ""

@@ -216,7 +216,7 @@ def test_numpy_names_of_arguments():
         want = function(*given, dim=2, **({"keepdim": True} if words else {}))
         for a, b in zip(*[y if isinstance(y, tuple) else (y,) for y in (got, want)], strict=True):
             assert nn.equal(a, b), name
-        with pytest.raises(nn.DTypeError, match=f"^{name}: there is no argument dims"):
+        with pytest.raises(nn.DTypeError, match=f"^{name}: there is no argument 'dims'"):
             function(*given, dims=1)
         with pytest.raises(nn.DTypeError, match=f"^{name}: dim and axis are one"):
             function(*given, dim=2, axis=2)

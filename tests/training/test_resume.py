@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -224,7 +225,8 @@ def test_ctrl_c_keeps_the_last_state(tmp_path):
         assert nn.load("c.npz")["epoch"] == len(history)
         print("kept", len(history))
     """)
-    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=60,
+                          env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])})
     assert done.returncode == 0 and "kept" in done.stdout, done.stdout + done.stderr
     assert "interrupted after epoch" in done.stdout
 
