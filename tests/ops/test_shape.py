@@ -194,7 +194,8 @@ def test_attention_over_the_parts_of_one_projection(way):
 
 
 # ---- keywords ------------------------------------------------------------------------------------
-WANTS_MORE = ("gather", "index_select", "narrow", "select", "unflatten")
+WANTS_MORE = ("gather", "index_add", "index_copy", "index_fill", "index_reduce", "index_select", "narrow", "scatter",
+              "scatter_add", "scatter_reduce", "select", "select_scatter", "slice_scatter", "unflatten")
 
 
 def test_numpy_names_of_arguments():
