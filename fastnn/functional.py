@@ -32,6 +32,7 @@ from .ops.linear import *
 from .ops.local_norm import *
 from .ops.losses import *
 from .ops.lstm import *
+from .ops.margin import *
 from .ops.matmul import *
 from .ops.norm import *
 from .ops.pad import *
@@ -56,6 +57,6 @@ from .ops.unfold import *
 # These look at both operands before they touch them (`binary`, `compare`), and are called often.
 _guard.guard_all(globals(), safe=frozenset({"add", "sub", "mul", "div", "maximum", "minimum", "remainder", "pow",
                                             "clamp", "eq", "ne", "lt", "le", "gt", "ge"}),
-                 seldom=frozenset({"composed", "distance", "embedding_bag", "interpolate", "local_norm", "product",
-                                   "scatter", "shuffle", "slices", "sort", "transcendental"}),
+                 seldom=frozenset({"composed", "distance", "embedding_bag", "interpolate", "local_norm", "margin",
+                                   "product", "scatter", "shuffle", "slices", "sort", "transcendental"}),
                  once=frozenset({"cross_entropy", "losses"}))

@@ -144,6 +144,10 @@ class Both:
                 self.torch_tensors.append(t)
                 self.fast_tensors.append(f)
             return self.memo[id(x)][:2]
+        if isinstance(x, (types.FunctionType, types.BuiltinFunctionType, torch.nn.Module)):
+            if not hasattr(F, getattr(x, "__name__", "")):
+                raise Inexpressible("a function of torch's")
+            return x, getattr(F, x.__name__)
         if isinstance(x, torch.dtype):
             if x not in NUMPY:
                 raise Inexpressible(f"dtype {x}")

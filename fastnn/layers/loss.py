@@ -15,8 +15,11 @@ from ..errors import DTypeError
 from ..tensor import Tensor
 from .module import Module
 
-__all__ = ["BCELoss", "BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "KLDivLoss", "L1Loss", "MSELoss", "NLLLoss",
-           "SmoothL1Loss"]
+__all__ = ["BCELoss", "BCEWithLogitsLoss", "CosineEmbeddingLoss", "CrossEntropyLoss", "GaussianNLLLoss",
+           "HingeEmbeddingLoss", "HuberLoss", "KLDivLoss", "L1Loss", "MSELoss", "MarginRankingLoss",
+           "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss", "MultiMarginLoss", "NLLLoss",
+           "PoissonNLLLoss", "SmoothL1Loss", "SoftMarginLoss", "TripletMarginLoss",
+           "TripletMarginWithDistanceLoss"]
 
 
 class _Loss(Module):
@@ -212,3 +215,179 @@ class KLDivLoss(_Loss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.kl_div(input, target, reduction=self.reduction, log_target=self.log_target)
+
+class MarginRankingLoss(_Loss):
+    """max(0, -t (x1 - x2) + margin): x1 and x2 are scores, t is 1 where the first should be larger.
+
+    >>> import fastnn as nn
+    >>> nn.MarginRankingLoss()(nn.tensor([1.0]), nn.tensor([3.0]), nn.tensor([1.0]))
+    tensor(2.)
+    """
+
+    def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.margin = margin
+
+    def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
+        return F.margin_ranking_loss(input1, input2, target, self.margin, self.reduction)
+
+
+class HingeEmbeddingLoss(_Loss):
+    """x where t = 1, max(0, margin - x) where t = -1, for distances x of pairs.
+
+    >>> import fastnn as nn
+    >>> nn.HingeEmbeddingLoss()(nn.tensor([0.25]), nn.tensor([-1.0]))
+    tensor(0.7500)
+    """
+
+    def __init__(self, margin: float = 1.0, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.margin = margin
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.hinge_embedding_loss(input, target, self.margin, self.reduction)
+
+
+class CosineEmbeddingLoss(_Loss):
+    """1 - cos(x1, x2) where t = 1, max(0, cos(x1, x2) - margin) where t = -1.
+
+    x1 and x2 (N, D), t (N,).
+
+    >>> import fastnn as nn
+    >>> nn.CosineEmbeddingLoss()(nn.tensor([[1.0, 0.0]]), nn.tensor([[0.0, 2.0]]), nn.tensor([1.0]))
+    tensor(1.)
+    """
+
+    def __init__(self, margin: float = 0.0, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.margin = margin
+
+    def forward(self, input1: Tensor, input2: Tensor, target: Tensor) -> Tensor:
+        return F.cosine_embedding_loss(input1, input2, target, self.margin, self.reduction)
+
+
+class TripletMarginLoss(_Loss):
+    """max(0, d(anchor, positive) - d(anchor, negative) + margin); each (N, D).
+
+    Schroff, Kalenichenko, Philbin (2015).
+
+    >>> import fastnn as nn
+    >>> nn.TripletMarginLoss()(nn.zeros(1, 2), nn.zeros(1, 2), nn.ones(1, 2) * 3)
+    tensor(0.)
+    """
+
+    def __init__(self, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6, swap: bool = False,
+                 reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.margin, self.p, self.eps, self.swap = margin, p, eps, swap
+
+    def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        return F.triplet_margin_loss(anchor, positive, negative, self.margin, self.p, self.eps, self.swap,
+                                     self.reduction)
+
+
+class TripletMarginWithDistanceLoss(_Loss):
+    """TripletMarginLoss with a distance of one's own, which may be a module.
+
+    >>> import fastnn as nn
+    >>> nn.TripletMarginWithDistanceLoss()(nn.zeros(1, 2), nn.zeros(1, 2), nn.ones(1, 2) * 3)
+    tensor(0.)
+    """
+
+    def __init__(self, *, distance_function: Any = None, margin: float = 1.0, swap: bool = False,
+                 reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.distance_function, self.margin, self.swap = distance_function, margin, swap
+
+    def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        return F.triplet_margin_with_distance_loss(anchor, positive, negative, distance_function=self.distance_function,
+                                                   margin=self.margin, swap=self.swap, reduction=self.reduction)
+
+
+class SoftMarginLoss(_Loss):
+    """ln(1 + e^(-t x)), for scores x and targets of 1 and -1.
+
+    >>> import fastnn as nn
+    >>> nn.SoftMarginLoss()(nn.tensor([0.0]), nn.tensor([1.0]))
+    tensor(0.6931)
+    """
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.soft_margin_loss(input, target, self.reduction)
+
+
+class MultiLabelSoftMarginLoss(_Loss):
+    """The mean over classes of the binary cross-entropy; x and t (N, C).
+
+    >>> import fastnn as nn
+    >>> nn.MultiLabelSoftMarginLoss()(nn.tensor([[0.0, 0.0]]), nn.tensor([[1.0, 0.0]]))
+    tensor(0.6931)
+    """
+
+    def __init__(self, weight: Any = None, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.register_buffer("weight", weight)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.multilabel_soft_margin_loss(input, target, self.weight, self.reduction)
+
+
+class MultiMarginLoss(_Loss):
+    """The right class should have the largest score, by a margin; x (N, C), t (N,) of labels.
+
+    >>> import fastnn as nn
+    >>> nn.MultiMarginLoss()(nn.tensor([[0.0, 0.5, 3.0, 0.25]]), nn.tensor([2]))
+    tensor(0.)
+    """
+
+    def __init__(self, p: int = 1, margin: float = 1.0, weight: Any = None, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.p, self.margin = p, margin
+        self.register_buffer("weight", weight)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.multi_margin_loss(input, target, self.p, self.margin, self.weight, self.reduction)
+
+
+class MultiLabelMarginLoss(_Loss):
+    """Every right class above every other, by 1; x and t (N, C), in t the right ones and then -1.
+
+    >>> import fastnn as nn
+    >>> nn.MultiLabelMarginLoss()(nn.tensor([[0.0, 2.0, 4.0]]), nn.tensor([[2, -1, 0]]))
+    tensor(0.)
+    """
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.multilabel_margin_loss(input, target, self.reduction)
+
+
+class GaussianNLLLoss(_Loss):
+    """(ln v + (x - t)^2 / v) / 2, for predicted means x and variances v; full adds ln(2 pi) / 2.
+
+    >>> import fastnn as nn
+    >>> nn.GaussianNLLLoss()(nn.tensor([1.0]), nn.tensor([3.0]), nn.tensor([4.0]))
+    tensor(1.1931)
+    """
+
+    def __init__(self, *, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.full, self.eps = full, eps
+
+    def forward(self, input: Tensor, target: Tensor, var: Any) -> Tensor:
+        return F.gaussian_nll_loss(input, target, var, self.full, self.eps, self.reduction)
+
+
+class PoissonNLLLoss(_Loss):
+    """e^x - t x for logarithms of rates x and counts t; without log_input x - t ln(x + eps).
+
+    >>> import fastnn as nn
+    >>> nn.PoissonNLLLoss()(nn.tensor([0.0]), nn.tensor([2.0]))
+    tensor(1.)
+    """
+
+    def __init__(self, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.log_input, self.full, self.eps = log_input, full, eps
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        return F.poisson_nll_loss(input, target, self.log_input, self.full, self.eps, self.reduction)
