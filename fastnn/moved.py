@@ -123,6 +123,7 @@ NAMES = {
         **_into("fastnn.bench.kernel_list", "attention", "conv", "conv1d", "conv_transpose", "gemm", "labelled",
                 "pointwise", "pool", "product", "recurrent"),
     },
+    "fastnn.testing.gradcheck": _into("fastnn.testing.derivatives", "inner", "op_gradcheck", "random_cotangent"),
 }
 
 # old module, or old module and name -> what to say: what it did is done in another way now

@@ -97,7 +97,7 @@ def pow_tensor_backward(dy, saved):
         slope_a = np.where((b == 0) | (power == 0), 0, b * power)
         y = np.power(a, b)
         # at 0^0, the one b >= 0 where 0^b jumps, 0 too
-        slope_b = np.where((y == 0) | ((a == 0) & (y == 1)), 0, y * np.log(a))
+        slope_b = np.where((y == 0) | ((a == 0) & (y == 1)), 0, y * np.log(a).astype(y.dtype))
     return sum_to(dy * slope_a, shape(a)), sum_to(dy * slope_b, shape(b))
 
 

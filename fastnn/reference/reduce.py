@@ -199,7 +199,7 @@ def equal_shares(dy, x, y, dim):
     """dy in equal parts to all x along `dim` that are equal to y."""
     top = expand(y, x.shape, dim)
     same = (x == top) | (np.isnan(x) & np.isnan(top))
-    each = expand(dy, x.shape, dim) / np.sum(same, axis=dim, keepdims=True)
+    each = expand(dy, x.shape, dim) / np.sum(same, axis=dim, keepdims=True, dtype=x.dtype)
     return np.where(same, each, each.dtype.type(0))
 
 

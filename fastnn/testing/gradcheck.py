@@ -1,10 +1,5 @@
-"""Are the gradients the derivatives? Central differences along a random direction, with a random
-upstream gradient, in float64.
-
-    <dy, (f(x + eps v) - f(x - eps v)) / 2 eps>   must equal   <backward(dy), v>
-
-One random direction sees every element of the gradient at once. A numeric value near zero proves
-nothing, so it is an error.
+"""Are the gradients of a function of tensors its derivatives? The check of derivatives.py; where it
+fails, the elements are looked at one by one.
 """
 
 from __future__ import annotations
@@ -15,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from ..autograd import grad
+from ..moved import moved_names
 from ..tensor import Tensor, array_of, tensor
+from .derivatives import VACUOUS
+from .diagnosis import constant_ratio, resemblance
+from .words import laid_out
 
-__all__ = ["gradcheck", "inner", "op_gradcheck", "random_cotangent"]
-
-VACUOUS = ("so the check proves nothing: choose inputs where the function is not flat "
-           "(elements on its slopes, fewer of them, not so large)")
+__all__ = ["gradcheck"]
 
 
 def gradcheck(function: Callable[..., Tensor], *inputs: Any, eps: float = 1e-6, tolerance: float = 1e-6,
@@ -46,9 +42,11 @@ def gradcheck(function: Callable[..., Tensor], *inputs: Any, eps: float = 1e-6, 
     Raises
     ------
     AssertionError
-        A gradient is off, which one and by how much; or the check proves nothing.
+        A gradient is off: at which place most, its value by backward and by a difference quotient,
+        their ratio, and what is wrong if all places show the same. Or the check proves nothing.
 
-    Cost: three calls of the function and one backward for each input.
+    Cost: three calls of the function and one backward for each input; two for each of up to 400
+    elements of a gradient that is off.
 
     Examples
     --------
@@ -67,83 +65,61 @@ def gradcheck(function: Callable[..., Tensor], *inputs: Any, eps: float = 1e-6, 
         high, low = (function(*[tensor(xi.data + t * v) if i == k else xi.detach() for i, xi in enumerate(xs)]).data
                      for t in (eps, -eps))
         numeric = float((dy * (high - low)).sum() / (2 * eps))
-        assert abs(numeric) > 1e-8, f"input {k}: the numeric derivative is zero, {VACUOUS}"
-        assert g is not None
-        analytic = float((g.data * v).sum())
-        error = abs(numeric - analytic) / abs(numeric)
-        assert error < tolerance, (f"input {k}: relative error {error:.1e}: in a random direction the derivative is "
-                                   f"{analytic:.6g} by backward, {numeric:.6g} by a difference quotient")
+        assert np.isfinite(numeric), f"input {k}: the function gives NaN or infinity there"
+        analytic = 0.0 if g is None else float((g.data * v).sum())
+        assert max(abs(numeric), abs(analytic)) > 1e-8, \
+            f"input {k}: the numeric derivative is zero, {VACUOUS}"
+        error = abs(numeric - analytic) / max(abs(numeric), 1e-300)
+        if not error < tolerance:
+            raise AssertionError(_at_fault(function, xs, dy, k, np.zeros(x.shape) if g is None else g.data, eps,
+                                           f"relative error {error:.1e} in a random direction"))
     return True
 
 
-def op_gradcheck(forward: Callable[..., Any], backward: Callable[..., Any], inputs: Sequence[Any],
-                 attrs: dict[str, Any], rng: np.random.Generator, differentiable: Sequence[bool] | None = None,
-                 eps: float = 1e-6, names: Sequence[str] = ()) -> dict[int, float]:
-    """The relative error of each gradient of an op, a pair of functions on arrays (fastnn/op.py).
-
-    Parameters
-    ----------
-    forward : function(*inputs, **attrs) -> (y, saved)
-    backward : function(dy, saved, **attrs) -> gradients, one per input
-    inputs : arrays, those to be checked in float64
-    rng : numpy.random.Generator
-        For the direction and the upstream gradient.
-    differentiable : list of bool, optional
-        Which inputs have a gradient; default: all of floating point.
-    names : the inputs' names, for errors
-
-    Returns
-    -------
-    {input number: error}
-
-    Raises
-    ------
-    AssertionError
-        A gradient has the wrong shape, is missing, or the check proves nothing.
-    """
-    y, saved = forward(*inputs, **attrs)
-    dy = random_cotangent(y, rng)
-    grads = backward(dy, saved, **attrs)
-    errors = {}
-    for k, x in enumerate(inputs):
-        if not _floating(x) or not (differentiable is None or differentiable[k]):
-            continue
-        g, name = grads[k], names[k] if names else f"input {k}"
-        assert g is not None, f"{name} has no gradient"
-        assert g.shape == x.shape, f"the gradient of {name} has shape {g.shape}, {name} itself {x.shape}"
-        if x.size == 0 or sum(a.size for a in _outputs(y)) == 0:
-            continue
-        v = rng.standard_normal(x.shape)
-        high, low = (_outputs(forward(*[np.asarray(xi + t * v) if i == k else xi for i, xi in enumerate(inputs)],
-                                      **attrs)[0]) for t in (eps, -eps))
-        difference = tuple((a - b) / (2 * eps) if _floating(a) else a for a, b in zip(high, low))
-        numeric, analytic = inner(_outputs(dy), difference), float((g * v).sum())
-        # f(x + eps v) and f(x - eps v) carry a few roundings each before they are subtracted and
-        # divided by 2 eps
-        terms = sum(float(((a * b) ** 2).sum()) for a, b in zip(_outputs(dy), high) if a is not None)
-        noise = 8 * np.finfo(np.float64).eps / eps * np.sqrt(terms)
-        assert abs(numeric) > max(1e-8, 100 * noise), \
-            f"gradient of {name}: the numeric derivative is {numeric:.1e}, lost in rounding, {VACUOUS}"
-        errors[k] = max(abs(numeric - analytic) - noise, 0.0) / abs(numeric)
-    return errors
+PLACES = 400                    # so many elements are looked at one by one
 
 
-def random_cotangent(y: Any, rng: np.random.Generator) -> Any:
-    """Random upstream gradients of y's shapes (in the literature cotangents); None for outputs that
-    are not floating point.
-    """
-    dys = tuple(rng.standard_normal(a.shape).astype(a.dtype) if _floating(a) else None for a in _outputs(y))
-    return dys if isinstance(y, tuple) else dys[0]
+def _at_fault(function: Callable[..., Tensor], xs: Sequence[Tensor], dy: np.ndarray, k: int, g: np.ndarray, eps: float,
+              summary: str) -> str:
+    """Where gradient k is wrong, and how: every element beside its own difference quotient."""
+    x = xs[k].data
+    flat = np.arange(x.size) if x.size <= PLACES else np.sort(np.random.default_rng(0).choice(x.size, PLACES, False))
+    numeric = np.zeros(flat.size)
+    for n, at in enumerate(flat):
+        ends = []
+        for t in (eps, -eps):
+            moved = x.copy()
+            moved.reshape(-1)[at] += t
+            ends.append(function(*[tensor(moved) if i == k else xi.detach() for i, xi in enumerate(xs)]).data)
+        numeric[n] = float((dy * (ends[0] - ends[1])).sum() / (2 * eps))
+    analytic = g.reshape(-1)[flat]
+    off = np.abs(analytic - numeric)
+    wrong = off > 1e-5*np.abs(numeric) + 1e-6*np.abs(numeric).max(initial=0) + 1e-9
+    worst = int(off.argmax())
+    place = tuple(int(i) for i in np.unravel_index(flat[worst], x.shape))
+    a, b = float(analytic[worst]), float(numeric[worst])
+    ratio = f"{a/b:.6g}" if abs(b) > 1e-9 else "-: the numeric derivative is 0"
+    lines = [("Place", f"{list(place)} of shape {x.shape}, where x = {x[place]:.6g}"),
+             ("Backward", f"{a:.9g}"), ("Numeric", f"{b:.9g}, by a difference quotient"), ("Ratio", ratio)]
+    whole = flat.size == x.size
+    shape = x.shape if whole else (-1,)
+    doubled = grad(function(*xs), xs, 2*dy)[k]
+    constant = constant_ratio(analytic, numeric, 1e-5)
+    if not g.any():
+        known = "it is 0 everywhere"
+    elif doubled is not None and np.array_equal(doubled.data, g):
+        known = "dy, the upstream gradient, is not used: twice the dy gives the same"
+    elif g.shape == dy.shape and x.size > 1 and np.allclose(g, dy, rtol=1e-9):
+        known = "it is dy, the upstream gradient, as it came: the function's own slope is missing"
+    elif constant is not None and x.size > 1:
+        known = f"every number is {constant:.6g} times what it should be"
+    else:
+        known = resemblance(analytic.reshape(shape), numeric.reshape(shape), 1e-5) if whole else ""
+    if known:
+        lines.insert(0, ("Diagnosis", f"{known}."))
+    of = f"{flat.size:,}" if whole else f"{flat.size} of {x.size:,} that were looked at"
+    return laid_out(f"gradcheck: the gradient of input {k} is wrong at {int(wrong.sum()):,} of {of} places, {summary}",
+                    lines)
 
 
-def inner(dy: Any, y: Any) -> float:
-    """<dy, y> summed over the outputs that have a gradient."""
-    return float(sum((a * b).sum() for a, b in zip(_outputs(dy), _outputs(y)) if a is not None))
-
-
-def _outputs(y: Any) -> tuple[Any, ...]:
-    return y if isinstance(y, tuple) else (y,)
-
-
-def _floating(a: Any) -> bool:
-    return isinstance(a, (np.ndarray, np.generic)) and a.dtype.kind == "f"
+__getattr__ = moved_names(__name__)

@@ -24,7 +24,7 @@ import numpy as np
 from ..config import flushes_denormal, isa, isas, set_flush_denormal, threads, use_isa
 from ..errors import FastnnError
 from ..op import Op, Sample, takes_needs, takes_save
-from .gradcheck import inner, op_gradcheck, random_cotangent
+from .derivatives import inner, op_gradcheck, random_cotangent
 
 __all__ = ["LAWS", "LAWS_OF_ENDS", "adjoint_identity", "backward_is_the_definition", "close_to_definition",
            "definition_gradient_is_the_derivative", "denormals_are_kept", "ends_are_the_definition",
@@ -44,18 +44,17 @@ def close_to_definition(op: Op, sample: Sample, dtype: Any, forward: Callable[..
     the worst share of it.
     """
     inputs = sample.cast(dtype)
-    want = _tuple(op.ref_forward(*map(_widened, inputs), **sample.attrs)[0])
-    got = _tuple(forward(*inputs, **sample.attrs)[0])
+    want = as_tuple(op.ref_forward(*map(widened, inputs), **sample.attrs)[0])
+    got = as_tuple(forward(*inputs, **sample.attrs)[0])
     _hold(len(got) == len(want), op, sample, f"{len(got)} outputs, expected {len(want)}")
     worst = 0.0
-    for i, (g, w, scale) in enumerate(zip(got, want, _forward_scale(op, sample, dtype, want))):
+    for i, (g, w, scale) in enumerate(zip(got, want, forward_scale(op, sample, dtype, want))):
         allowed = None
-        if _floating(w):
+        if is_floating(w):
             # an op that converts says so in its attributes
             expected = np.dtype(sample.attrs.get("dtype", dtype))
             _hold(g.dtype == expected, op, sample, f"output {i} is {g.dtype}, expected {expected}")
-            terms = np.sqrt(max(op.terms(**sample.sizes), 1))
-            allowed = 4 * terms * op.slack * _unit(dtype) * scale + float(np.finfo(dtype).tiny)
+            allowed = allowance(op, sample, dtype, scale)
         worst = max(worst, _compare(op, sample, f"output {i}", g, w, allowed))
     return worst
 
@@ -67,26 +66,25 @@ def backward_is_the_definition(op: Op, sample: Sample, dtype: Any) -> float:
     if backward is None or ref_backward is None:
         return 0.0
     inputs = sample.cast(dtype)
-    wide = [_widened(a) for a in inputs]
+    wide = [widened(a) for a in inputs]
     y, saved = forward(*inputs, **sample.attrs)
     _, want_saved = ref_forward(*wide, **sample.attrs)
     dy = random_cotangent(y, sample.rng())
-    wide_dy = _each(_widened, dy)
+    wide_dy = each(widened, dy)
     got = backward(dy, saved, **sample.attrs)
     want = ref_backward(wide_dy, want_saved, **sample.attrs)
-    scales = _backward_scale(op, sample, wide, wide_dy, want)
+    scales = backward_scale(op, sample, wide, wide_dy, want)
     _hold(len(got) == len(want) == len(op.inputs), op, sample, f"{len(got)} gradients for {len(op.inputs)} inputs")
-    upstream = sum(a.size for a in _tuple(wide_dy) if a is not None)
+    upstream = sum(a.size for a in as_tuple(wide_dy) if a is not None)
     worst = 0.0
-    for name, x, g, w, scale, wanted in zip(op.inputs, inputs, got, want, scales, _differentiable(op)):
-        if not wanted or not _floating(x):
+    for name, x, g, w, scale, wanted in zip(op.inputs, inputs, got, want, scales, differentiable(op)):
+        if not wanted or not is_floating(x):
             continue
         _hold(g is not None and w is not None, op, sample, f"no gradient for {name}")
         assert g is not None
         _hold(g.dtype == np.dtype(dtype), op, sample, f"the gradient of {name} is {g.dtype}")
         # a gradient of a broadcast or shared input sums as many terms as dy has elements for it
-        terms = np.sqrt(max(op.terms(**sample.sizes), 1, upstream // max(x.size, 1)))
-        allowed = 4 * terms * op.slack * _unit(dtype) * scale + float(np.finfo(dtype).tiny)
+        allowed = allowance(op, sample, dtype, scale, upstream // max(x.size, 1))
         worst = max(worst, _compare(op, sample, f"the gradient of {name}", g, w, allowed))
     return worst
 
@@ -97,7 +95,7 @@ def definition_gradient_is_the_derivative(op: Op, sample: Sample, dtype: Any = n
         return 0.0
     try:
         errors = op_gradcheck(op.ref_forward, op.ref_backward, sample.cast(np.float64), dict(sample.attrs),
-                              sample.rng(), _differentiable(op), names=op.inputs)
+                              sample.rng(), differentiable(op), names=op.inputs)
     except AssertionError as vacuous:
         raise AssertionError(f"{op.name}[{sample.name}]: {vacuous}") from None
     for k, error in errors.items():
@@ -113,13 +111,13 @@ def exact_on_integers(op: Op, sample: Sample, dtype: Any) -> float:
     whole = sample.integers(-4, 5)
     got, saved = op.kernels[0](*whole.cast(dtype), **sample.attrs)
     want, want_saved = op.ref_forward(*whole.cast(np.float64), **sample.attrs)
-    for i, (g, w) in enumerate(zip(_tuple(got), _tuple(want))):
+    for i, (g, w) in enumerate(zip(as_tuple(got), as_tuple(want))):
         _hold(np.array_equal(g, w), op, sample, f"output {i} is not exact on whole numbers")
     backward = op.kernels[1]
     if backward is None or op.ref_backward is None:
         return 0.0
     dy = _whole_cotangent(want, sample.rng())
-    grads = backward(_each(lambda a: a.astype(dtype), dy), saved, **sample.attrs)
+    grads = backward(each(lambda a: a.astype(dtype), dy), saved, **sample.attrs)
     wants = op.ref_backward(dy, want_saved, **sample.attrs)
     for name, g, w in zip(op.inputs, grads, wants):
         if name in op.linear_in and w is not None:
@@ -145,9 +143,9 @@ def adjoint_identity(op: Op, sample: Sample, dtype: Any = np.float64) -> float:
         y, saved = forward(*inputs, **sample.attrs)
         offset, _ = forward(*[np.zeros_like(a) if i == k else a for i, a in enumerate(inputs)], **sample.attrs)
         u = _whole_cotangent(y, sample.rng())
-        linear = tuple(a - b if _floating(a) else a for a, b in zip(_tuple(y), _tuple(offset)))
+        linear = tuple(a - b if is_floating(a) else a for a, b in zip(as_tuple(y), as_tuple(offset)))
         g = backward(u, saved, **sample.attrs)[k]
-        left, right = inner(_tuple(u), linear), float((x * g).sum())
+        left, right = inner(as_tuple(u), linear), float((x * g).sum())
         _hold(left == right, op, sample, f"<A {name}, u> = {left} but <{name}, A^T u> = {right}")
     return 0.0
 
@@ -166,18 +164,18 @@ def denormals_are_kept(op: Op, sample: Sample, dtype: Any) -> float:
     set_flush_denormal(False)
     try:
         for k, a in enumerate(sample.cast(np.float64)):
-            if not _floating(a) or a.size == 0:
+            if not is_floating(a) or a.size == 0:
                 continue
             inputs = sample.cast(dtype)
             inputs[k] = (a * float(np.finfo(dtype).tiny) / 16).astype(dtype)
             with np.errstate(all="ignore"):
                 want, plain = (_run(op.definition, [cast(b) for b in inputs], sample, cast)
-                               for cast in (_widened, lambda b: b))
+                               for cast in (widened, lambda b: b))
                 for level in isas():
                     with use_isa(level):
                         got = _run(op.kernels, inputs, sample, lambda b: b)
                     for i, (g, w, p) in enumerate(zip(got, want, plain)):
-                        if _floating(w):
+                        if is_floating(w):
                             worst = max(worst, _near_denormals(op, sample, f"result {i} at {level}, {op.inputs[k]} "
                                                                "denormal", np.asarray(g), np.asarray(w), np.asarray(p)))
     finally:
@@ -190,10 +188,10 @@ def _run(pair: Any, inputs: list[Any], sample: Sample, cast: Callable[[Any], Any
     forward, backward = pair
     y, saved = forward(*inputs, **sample.attrs)
     if backward is None:
-        return list(_tuple(y))
-    dtype = next(b.dtype for b in inputs if _floating(b))
-    dy = _each(lambda b: b.astype(dtype), random_cotangent(y, sample.rng()))
-    return [*_tuple(y), *backward(_each(cast, dy), saved, **sample.attrs)]
+        return list(as_tuple(y))
+    dtype = next(b.dtype for b in inputs if is_floating(b))
+    dy = each(lambda b: b.astype(dtype), random_cotangent(y, sample.rng()))
+    return [*as_tuple(y), *backward(each(cast, dy), saved, **sample.attrs)]
 
 
 def _near_denormals(op: Op, sample: Sample, what: str, got: Any, want: Any, plain: Any) -> float:
@@ -203,7 +201,7 @@ def _near_denormals(op: Op, sample: Sample, what: str, got: Any, want: Any, plai
     info = np.finfo(got.dtype)
     small = (np.abs(want) < info.tiny * 2.0**13) & (want != 0)
     # the unit of a denormal is coarser: x near tiny / 16 has 4 digits less
-    unit = _unit(got.dtype) + 2.0**6 * float(info.smallest_subnormal / info.tiny)
+    unit = unit_roundoff(got.dtype) + 2.0**6 * float(info.smallest_subnormal / info.tiny)
     terms = np.sqrt(max(op.terms(**sample.sizes), 1))
     allowed = np.where(small, info.smallest_subnormal * 2.0**13 + 1e-4 * np.abs(want),
                        4 * terms * op.slack * unit * (np.abs(want) + max(1.0, float(np.abs(want).max(initial=0)))))
@@ -226,13 +224,13 @@ def errors_stay_in_their_window(op: Op, sample: Sample, dtype: Any) -> float:
     with np.errstate(all="ignore"):
         dy = random_cotangent(op.kernels[0](*plain, **sample.attrs)[0], sample.rng())
         before = _definition_of(op, sample, plain, dy)
-        for k, a in enumerate([*plain, *_tuple(dy)]):
-            if not _floating(a) or a.size == 0:
+        for k, a in enumerate([*plain, *as_tuple(dy)]):
+            if not is_floating(a) or a.size == 0:
                 continue
             for at in {0, a.size // 2 + 1 if a.size > 2 else 0, a.size - 1}:
                 calls: list[Any] = []
                 for value in (FAR_LARGER * (a.flat[at] or 1), np.nan):
-                    changed = [b.copy() if i == k else b for i, b in enumerate([*plain, *_tuple(dy)])]
+                    changed = [b.copy() if i == k else b for i, b in enumerate([*plain, *as_tuple(dy)])]
                     changed[k].flat[at] = value
                     rest = tuple(changed[len(plain):])
                     calls.append((changed[:len(plain)], rest if isinstance(dy, tuple) else rest[0]))
@@ -244,17 +242,17 @@ def _definition_of(op: Op, sample: Sample, inputs: list[Any], dy: Any) -> tuple[
     """The definition's outputs and gradients in double precision, and the sizes of the terms behind
     each.
     """
-    wide, wide_dy = [_widened(a) for a in inputs], _each(_widened, dy)
+    wide, wide_dy = [widened(a) for a in inputs], each(widened, dy)
     y, saved = op.ref_forward(*wide, **sample.attrs)
     if op.linear_in:
-        sums = _tuple(op.ref_forward(*map(_absolute, wide), **sample.attrs)[0])
-        scales = [np.maximum(np.abs(s), np.abs(w)) for s, w in zip(sums, _tuple(y))]
+        sums = as_tuple(op.ref_forward(*map(_absolute, wide), **sample.attrs)[0])
+        scales = [np.maximum(np.abs(s), np.abs(w)) for s, w in zip(sums, as_tuple(y))]
     else:
-        scales = [np.abs(w) + max(1.0, float(np.abs(w).max(initial=0))) if _floating(w) else w for w in _tuple(y)]
+        scales = [np.abs(w) + max(1.0, float(np.abs(w).max(initial=0))) if is_floating(w) else w for w in as_tuple(y)]
     if op.ref_backward is None:
-        return _tuple(y), scales, (), ()
+        return as_tuple(y), scales, (), ()
     grads = op.ref_backward(wide_dy, saved, **sample.attrs)
-    return _tuple(y), scales, grads, _backward_scale(op, sample, wide, wide_dy, grads)
+    return as_tuple(y), scales, grads, backward_scale(op, sample, wide, wide_dy, grads)
 
 
 def _untouched(op: Op, sample: Sample, dtype: Any, large: Any, with_nan: Any, before: Any) -> float:
@@ -265,17 +263,17 @@ def _untouched(op: Op, sample: Sample, dtype: Any, large: Any, with_nan: Any, be
     inputs, dy = large
     after, reached = _definition_of(op, sample, *large), _definition_of(op, sample, *with_nan)
     y, saved = op.kernels[0](*inputs, **sample.attrs)
-    rows = list(zip([f"output {i}" for i in range(len(outputs))], _tuple(y), outputs, after[0],
+    rows = list(zip([f"output {i}" for i in range(len(outputs))], as_tuple(y), outputs, after[0],
                     reached[0], output_scales))
     if op.kernels[1] is not None and op.ref_backward is not None:
         names = [f"the gradient of {name}" for name in op.inputs]
         rows += zip(names, op.kernels[1](dy, saved, **sample.attrs), grads, after[2], reached[2], grad_scales)
     worst = 0.0
     for what, got, then, now, nan, scale in rows:
-        if got is None or then is None or not _floating(now) or now.shape != then.shape:
+        if got is None or then is None or not is_floating(now) or now.shape != then.shape:
             continue
-        terms = max(op.terms(**sample.sizes), 1, max(a.size for a in _tuple(dy) if a is not None) // max(now.size, 1))
-        allowed = 8 * np.sqrt(terms) * op.slack * _unit(dtype) * scale + float(np.finfo(dtype).tiny)
+        terms = max(op.terms(**sample.sizes), 1, max(a.size for a in as_tuple(dy) if a is not None) // max(now.size, 1))
+        allowed = 8 * np.sqrt(terms) * op.slack * unit_roundoff(dtype) * scale + float(np.finfo(dtype).tiny)
         same = (then == now) & ~np.isnan(nan)
         worst = max(worst, _compare(op, sample, f"{what}, beside an element far larger than the others",
                                     np.where(same, got, 0), np.where(same, now, 0), allowed))
@@ -287,11 +285,11 @@ def outputs_are_overwritten(op: Op, sample: Sample, dtype: Any) -> float:
     """Every element of an output is written: what was in its memory before never shows."""
     first = _poisoned(op, sample, dtype)
     second = _poisoned(op, sample, dtype)
-    for a, b in zip([*_tuple(first[0]), *first[1]], [*_tuple(second[0]), *second[1]]):
+    for a, b in zip([*as_tuple(first[0]), *first[1]], [*as_tuple(second[0]), *second[1]]):
         _hold(_same(a, b), op, sample, "two calls differ: memory was not overwritten")
-    want = _tuple(op.ref_forward(*sample.cast(np.float64), **sample.attrs)[0])
-    for a, w in zip(_tuple(first[0]), want):
-        if _floating(w):
+    want = as_tuple(op.ref_forward(*sample.cast(np.float64), **sample.attrs)[0])
+    for a, w in zip(as_tuple(first[0]), want):
+        if is_floating(w):
             _hold(np.array_equal(np.isnan(a), np.isnan(w)), op, sample, "NaN where the definition has none")
     return 0.0
 
@@ -302,13 +300,13 @@ def _poisoned(op: Op, sample: Sample, dtype: Any) -> tuple[Any, Any]:
     forward, backward = op.kernels
     poison_memory(forward, inputs, sample)
     y, saved = forward(*inputs, **sample.attrs)
-    y = _each(np.array, y)
+    y = each(np.array, y)
     if backward is None:
         return y, ()
     dy = random_cotangent(y, sample.rng())
     for a in backward(dy, saved, **sample.attrs):
         if isinstance(a, np.ndarray) and a.flags.writeable and a.flags.owndata:
-            a.fill(np.nan if _floating(a) else 1)
+            a.fill(np.nan if is_floating(a) else 1)
     return y, backward(dy, saved, **sample.attrs)
 
 
@@ -318,8 +316,8 @@ def poison_memory(forward: Callable[..., Any], inputs: list[Any], sample: Sample
     """
     y, saved = forward(*inputs, **sample.attrs)
     given = [b for b in inputs if isinstance(b, np.ndarray)]
-    for a in [*_tuple(y), *(saved if isinstance(saved, (tuple, list)) else ())]:
-        if _floating(a) and a.flags.writeable and not any(a is b or np.shares_memory(a, b) for b in given):
+    for a in [*as_tuple(y), *(saved if isinstance(saved, (tuple, list)) else ())]:
+        if is_floating(a) and a.flags.writeable and not any(a is b or np.shares_memory(a, b) for b in given):
             a.fill(np.nan)
 
 
@@ -363,9 +361,10 @@ def layouts_do_not_matter(op: Op, sample: Sample, dtype: Any) -> float:
         if what in ("byte-swapped", "misaligned") and op.forward is None:
             continue                                # NumPy's own views keep such types as they are
         y, saved = forward(*[change(a) if isinstance(a, np.ndarray) else a for a in plain], **sample.attrs)
-        grads = backward(_each(change, dy), saved, **sample.attrs) if backward else ()
-        for a, b in zip([*_tuple(want), *want_grads], [*_tuple(y), *grads]):
-            near = op.forward is None and _floating(a) and np.allclose(a, b, 8 * _unit(dtype), 0, equal_nan=True)
+        grads = backward(each(change, dy), saved, **sample.attrs) if backward else ()
+        for a, b in zip([*as_tuple(want), *want_grads], [*as_tuple(y), *grads]):
+            near = (op.forward is None and is_floating(a)
+                    and np.allclose(a, b, 8 * unit_roundoff(dtype), 0, equal_nan=True))
             _hold(near or _same(a, b), op, sample, f"{what} inputs change the result")
     return 0.0
 
@@ -378,11 +377,11 @@ def inputs_are_unchanged(op: Op, sample: Sample, dtype: Any) -> float:
     y, saved = forward(*inputs, **sample.attrs)
     if backward:
         dy = random_cotangent(y, sample.rng())
-        dy_before = _each(np.copy, dy)
+        dy_before = each(np.copy, dy)
         first = [a.copy() if isinstance(a, np.ndarray) else a for a in backward(dy, saved, **sample.attrs)]
         for a, b in zip(first, backward(dy, saved, **sample.attrs)):
             _hold(_same(a, b), op, sample, "backward changed what forward saved")
-        for a, b in zip(_tuple(dy_before), _tuple(dy)):
+        for a, b in zip(as_tuple(dy_before), as_tuple(dy)):
             _hold(_same(a, b), op, sample, "dy was changed")
     for name, a, b in zip(op.inputs, before, inputs):
         _hold(_same(a, b), op, sample, f"{name} was changed")
@@ -395,7 +394,7 @@ def same_bits_for_any_threads(op: Op, sample: Sample, dtype: Any) -> float:
     def run() -> list[Any]:
         y, saved = op.kernels[0](*sample.cast(dtype), **sample.attrs)
         grads = op.kernels[1](random_cotangent(y, sample.rng()), saved, **sample.attrs) if op.kernels[1] else ()
-        return [a.tobytes() for a in [*_tuple(y), *grads] if isinstance(a, np.ndarray)]
+        return [a.tobytes() for a in [*as_tuple(y), *grads] if isinstance(a, np.ndarray)]
     with threads(1):
         want = run()
     for n in (2, 3, 5):
@@ -432,11 +431,11 @@ def nothing_kept_same_result(op: Op, sample: Sample, dtype: Any) -> float:
     if not takes_save(forward):
         return 0.0
     inputs = sample.cast(dtype)
-    want = [np.array(a) for a in _tuple(forward(*inputs, **sample.attrs)[0])]
+    want = [np.array(a) for a in as_tuple(forward(*inputs, **sample.attrs)[0])]
     poison_memory(forward, inputs, sample)
     y, saved = forward(*inputs, save=False, **sample.attrs)
     _hold(saved == (), op, sample, "something was saved for a backward that will not be called")
-    for a, b in zip(want, _tuple(y)):
+    for a, b in zip(want, as_tuple(y)):
         _hold(a.tobytes() == np.asarray(b).tobytes(), op, sample,
               "the result depends on whether backward may follow")
     return 0.0
@@ -453,15 +452,15 @@ def nan_passes(op: Op, sample: Sample, dtype: Any) -> float:
         return [np.asarray(y) for y in _results((op.ref_forward, None), inputs, None, sample)]
 
     for k, name, put in _one_element_replaced(op, sample, np.float64):
-        if k >= len(op.inputs) or name in op.drops_nan or not _allowed(op, sample, put(np.nan)[0]):
+        if k >= len(op.inputs) or name in op.drops_nan or not is_allowed(op, sample, put(np.nan)[0]):
             continue
         before = outputs(sample.cast(np.float64))
         reached = [np.zeros(y.shape, bool) for y in before]
         for value in (-30.0, -3.0, -0.3, 0.0, 0.3, 0.9, 3.0, 30.0):
-            if _allowed(op, sample, put(value)[0]):
+            if is_allowed(op, sample, put(value)[0]):
                 reached = [r | (y != b) for r, y, b in zip(reached, outputs(put(value)[0]), before)]
         for i, (y, depends) in enumerate(zip(outputs(put(np.nan)[0]), reached)):
-            _hold(not _floating(y) or np.isnan(y[depends]).all(), op, sample,
+            _hold(not is_floating(y) or np.isnan(y[depends]).all(), op, sample,
                   f"{name} is NaN in one element, and output {i} of the definition, which depends on it, is a number: "
                   "PyTorch's functions let NaN pass (a comparison with NaN is false: keep x there)")
     return 0.0
@@ -490,10 +489,10 @@ def ends_are_the_definition(op: Op, sample: Sample, dtype: Any) -> float:
         upstream = k >= len(op.inputs)
         for value in values[:4] if op.saturates else values:
             inputs, dy = put(value)
-            if not _allowed(op, sample, inputs):
+            if not is_allowed(op, sample, inputs):
                 continue
-            wide = _widest if np.isfinite(value) else _widened
-            wants = [_results(op.definition, [wide(a) for a in given], _each(wide, d), sample)
+            wide = _widest if np.isfinite(value) else widened
+            wants = [_results(op.definition, [wide(a) for a in given], each(wide, d), sample)
                      for given, d in map(put, [value, 0.0] if value == tiny else [value])]
             near = [not np.isfinite(value) or (i < len(wants[0]) - len(op.inputs) and not op.saturates)
                     for i in range(len(wants[0]))]
@@ -525,19 +524,19 @@ def limits_are_reached(op: Op, sample: Sample, dtype: Any) -> float:
         op = replace(op, backward=None, ref_backward=None)
     calls = []
     for k, name, put in _one_element_replaced(op, sample, dtype):
-        if k >= len(op.inputs) or name in op.linear_in or name in op.keeps_nan or not _differentiable(op)[k]:
+        if k >= len(op.inputs) or name in op.linear_in or name in op.keeps_nan or not differentiable(op)[k]:
             continue
         for sign in (1, -1):
             inputs, dy = put(sign * np.inf)
-            if not _allowed(op, sample, inputs):
+            if not is_allowed(op, sample, inputs):
                 continue
             seen = []
             for size in (1e25, 1e50, 1e100):
-                large = [_widened(a) for a in inputs]
+                large = [widened(a) for a in inputs]
                 large[k] = put(sign * size, np.float64)[0][k]
-                seen.append(_results(op.definition, large, _each(_widened, dy), sample))
+                seen.append(_results(op.definition, large, each(widened, dy), sample))
             outputs = len(seen[0]) - (len(op.inputs) if op.ref_backward else 0)
-            limits = [None if s[0] is None or not _floating(s[0]) else _limit(*map(np.asarray, s)) for s in zip(*seen)]
+            limits = [_limit(*map(np.asarray, s)) if is_floating(s[0]) else None for s in zip(*seen)]
             # an infinite slope need not be reached: NaN stands for what may be anything
             limits = [np.where(np.isinf(a), np.nan, a) if a is not None and i >= outputs else a
                       for i, a in enumerate(limits)]
@@ -570,7 +569,7 @@ class _Call:
     def hold(self, op: Op, sample: Sample, who: str, got: list[Any]) -> None:
         """Raise the error unless each element of `got` is one of those wanted."""
         for i, g in enumerate(got):
-            if g is None or not _floating(g) or any(want[i] is None for want in self.wants):
+            if g is None or not is_floating(g) or any(want[i] is None for want in self.wants):
                 continue
             same = [_agrees(g, want[i], self.near[i]) | (self.unknown & np.isnan(want[i])) for want in self.wants]
             _hold(np.logical_or.reduce(same).all(), op, sample, f"{self.what}: result {i} of {who} is another")
@@ -599,12 +598,12 @@ def _one_element_replaced(op: Op, sample: Sample, dtype: Any) -> Any:
     if sum(a.size for a in inputs if isinstance(a, np.ndarray)) > _SMALL:
         return
     y = op.ref_forward(*sample.cast(np.float64), **sample.attrs)[0]
-    dy = random_cotangent(_each(lambda a: a.astype(dtype) if _floating(a) else a, y), sample.rng())
-    upstream = _tuple(dy) if op.ref_backward else ()
+    dy = random_cotangent(each(lambda a: a.astype(dtype) if is_floating(a) else a, y), sample.rng())
+    upstream = as_tuple(dy) if op.ref_backward else ()
     every = [*inputs, *upstream]
     names = [*op.inputs, *["dy"] * len(upstream)]
     for k, (name, a) in enumerate(zip(names, every)):
-        if not _floating(a) or a.size == 0:
+        if not is_floating(a) or a.size == 0:
             continue
         at = int(sample.rng().integers(a.size))
 
@@ -617,7 +616,7 @@ def _one_element_replaced(op: Op, sample: Sample, dtype: Any) -> Any:
         yield k, name, put
 
 
-def _allowed(op: Op, sample: Sample, inputs: list[Any]) -> bool:
+def is_allowed(op: Op, sample: Sample, inputs: list[Any]) -> bool:
     """Whether the op takes such inputs: some losses want probabilities."""
     try:
         if op.check is not None:
@@ -632,7 +631,7 @@ def _results(functions: tuple[Callable[..., Any], Any], inputs: list[Any], dy: A
     forward, backward = functions
     with np.errstate(all="ignore"):
         y, saved = forward(*inputs, **sample.attrs)
-        return [*_tuple(y), *(backward(dy, saved, **sample.attrs) if backward else ())]
+        return [*as_tuple(y), *(backward(dy, saved, **sample.attrs) if backward else ())]
 
 
 def _agrees(got: np.ndarray, want: Any, values: bool) -> np.ndarray:
@@ -681,7 +680,7 @@ def _compare(op: Op, sample: Sample, what: str, got: Any, want: Any, allowed: An
     _hold(got.shape == want.shape, op, sample, f"{what}: shape {got.shape}, expected {want.shape}")
     if want.size == 0:
         return 0.0
-    if not _floating(want):
+    if not is_floating(want):
         _hold((got == want).all(), op, sample, f"{what}: differs")
         return 0.0
     # infinities and NaN where the definition has them
@@ -695,68 +694,76 @@ def _compare(op: Op, sample: Sample, what: str, got: Any, want: Any, allowed: An
     return worst
 
 
-def _forward_scale(op: Op, sample: Sample, dtype: Any, want: tuple[Any, ...]) -> list[Any]:
+def allowance(op: Op, sample: Sample, dtype: Any, scale: Any, terms: int = 1) -> Any:
+    """What rounding may cost each element of a result, by the rule at the head of this file; terms:
+    of the sum, where they may be more than `op.terms` says.
+    """
+    terms = max(op.terms(**sample.sizes), terms, 1)
+    return 4 * np.sqrt(terms) * op.slack * unit_roundoff(dtype) * scale + float(np.finfo(dtype).tiny)
+
+
+def forward_scale(op: Op, sample: Sample, dtype: Any, want: tuple[Any, ...]) -> list[Any]:
     """For each output the size of the terms behind each element, which is what rounding goes by."""
     if op.linear_in:
-        inputs = [_absolute(_widened(a)) for a in sample.cast(dtype)]
-        sums = _tuple(op.ref_forward(*inputs, **sample.attrs)[0])
+        inputs = [_absolute(widened(a)) for a in sample.cast(dtype)]
+        sums = as_tuple(op.ref_forward(*inputs, **sample.attrs)[0])
         return [np.maximum(np.abs(s), np.abs(w)) for s, w in zip(sums, want)]
-    return [np.abs(w) + 1 if _floating(w) else w for w in want]
+    return [np.abs(w) + 1 if is_floating(w) else w for w in want]
 
 
-def _backward_scale(op: Op, sample: Sample, wide: list[Any], wide_dy: Any, want: Any) -> list[Any]:
+def backward_scale(op: Op, sample: Sample, wide: list[Any], wide_dy: Any, want: Any) -> list[Any]:
     """The same for each gradient."""
     forward, backward = op.definition
     assert backward is not None
     if not op.linear_in:
         return [None if w is None else np.abs(w) + max(1.0, float(np.abs(w).max(initial=0))) for w in want]
     saved = forward(*map(_absolute, wide), **sample.attrs)[1]
-    scales = backward(_each(_absolute, wide_dy), saved, **sample.attrs)
+    scales = backward(each(_absolute, wide_dy), saved, **sample.attrs)
     return [None if s is None or w is None else np.maximum(np.abs(s), np.abs(w)) for s, w in zip(scales, want)]
 
 
 def _whole_cotangent(y: Any, rng: np.random.Generator) -> Any:
     """Small whole numbers as upstream gradients of y's shapes; None for outputs without one."""
-    return _each(lambda a: rng.integers(-4, 5, a.shape).astype(np.float64) if _floating(a) else None, y)
+    return each(lambda a: rng.integers(-4, 5, a.shape).astype(np.float64) if is_floating(a) else None, y)
 
 
-def _differentiable(op: Op) -> list[bool]:
+def differentiable(op: Op) -> list[bool]:
     return [op.differentiable is None or name in op.differentiable for name in op.inputs]
 
 
-def _unit(dtype: Any) -> float:
+def unit_roundoff(dtype: Any) -> float:
     """The unit roundoff: the largest relative error of one rounding."""
     return float(np.finfo(dtype).eps) / 2
 
 
-def _tuple(y: Any) -> tuple[Any, ...]:
+def as_tuple(y: Any) -> tuple[Any, ...]:
     return y if isinstance(y, tuple) else (y,)
 
 
-def _each(function: Callable[[Any], Any], y: Any) -> Any:
+def each(function: Callable[[Any], Any], y: Any) -> Any:
     """The function of an array, or of each in a tuple; None stays None."""
     if isinstance(y, tuple):
         return tuple(None if a is None else function(a) for a in y)
     return None if y is None else function(y)
 
 
-def _floating(a: Any) -> bool:
+def is_floating(a: Any) -> bool:
     return isinstance(a, (np.ndarray, np.generic)) and a.dtype.kind == "f"
 
 
-def _widened(a: Any) -> Any:
-    return a.astype(np.float64) if _floating(a) else a
+def widened(a: Any) -> Any:
+    return a.astype(np.float64) if is_floating(a) else a
 
 
 def _widest(a: Any) -> Any:
     """float32 as float64; float64 as long double, where that has a larger range."""
-    return a.astype(np.float64 if a.dtype == np.float32 else np.longdouble) if _floating(a) else a
+    return a.astype(np.float64 if a.dtype == np.float32 else np.longdouble) if is_floating(a) else a
 
 
 def _absolute(a: Any) -> Any:
-    return np.asarray(np.abs(a)) if _floating(a) else a
+    return np.asarray(np.abs(a)) if is_floating(a) else a
 
 
 def _same(a: Any, b: Any) -> bool:
     """The same numbers, NaN for NaN; what is no array counts as the same."""
-    return not isinstance(a, np.ndarray) or np.array_equal(a, b, equal_nan=_floating(a))
+    return not isinstance(a, np.ndarray) or np.array_equal(a, b, equal_nan=is_floating(a))

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from ..backend import backend, pair_of
-from ..errors import DTypeError, RangeError
-from ..op import ACTIVE, OPS, REPLACED, Op, activate
-from . import laws
+from ..errors import DTypeError
+from ..op import ACTIVE, OPS, REPLACED, activate
+from .judge import Judgement, NoSuchOp, judge
 
 __all__ = ["use_kernel"]
 
 
-class NoSuchOp(RangeError, KeyError):
-    """Also a KeyError: a name that is not in the table."""
-
-
 @contextmanager
 def use_kernel(name: str, forward: Callable[..., Any], backward: Callable[..., Any] | None = None, *,
-               check: bool = True) -> Iterator[str]:
+               check: bool = True) -> Iterator[Judgement]:
     """Put your own function in an op's place while the `with` block runs.
 
     Parameters
@@ -35,12 +30,13 @@ def use_kernel(name: str, forward: Callable[..., Any], backward: Callable[..., A
         backward(dy, saved, **attrs) returns one gradient per input. Without it the gradient is that
         of the op's definition.
     check : bool
-        Compare forward with the definition on the op's samples first, and time both.
+        Judge the functions first: see `fastnn.testing.judge`.
 
     Yields
     ------
-    str
-        The verdict: on how many samples it is correct, and its time as a multiple of the kernel's.
+    Judgement
+        The verdict, a text: on how many samples the functions are correct, and their time as a
+        multiple of the kernel's; with `passed`, `diagnosis` and `ratio`.
 
     Raises
     ------
@@ -49,8 +45,9 @@ def use_kernel(name: str, forward: Callable[..., Any], backward: Callable[..., A
     DTypeError
         forward or backward is no function.
     AssertionError
-        The function differs from the definition; the message names the first sample. The op is
-        left as it was.
+        A function differs from the definition, in float32 or float64, forward or backward, with one
+        thread or more, or does what a network would stumble over. The message is the verdict: the
+        sample, what came, what is right, and the mistake if it is known. The op is left as it was.
 
     The function stays in place when `use_backend` is called inside. While it runs, no fused
     function (linear_relu, ...) takes the place of ops that stand one after the other, so that your
@@ -78,7 +75,9 @@ def use_kernel(name: str, forward: Callable[..., Any], backward: Callable[..., A
     else:
         run, back = forward, backward
 
-    verdict = _judge(op, run) if check else f"{name}: not checked"
+    verdict = judge(name, forward, backward) if check else Judgement(f"{name}: not checked", True)
+    if not verdict.passed:
+        raise AssertionError(verdict)
     before, nested, chosen = ACTIVE[name], name in REPLACED, backend()
     activate(op, run, back)
     REPLACED.add(name)
@@ -91,18 +90,3 @@ def use_kernel(name: str, forward: Callable[..., Any], backward: Callable[..., A
             ACTIVE[name] = before
         else:                               # use_backend was called inside, and left this op alone
             activate(op, *pair_of(op, backend()))
-
-
-def _judge(op: Op, run: Callable[..., Any]) -> str:
-    """Compare with the definition on every sample, and time beside the kernel."""
-    seconds = [0.0, 0.0]
-    samples = list(op.samples())
-    for sample in samples:
-        laws.close_to_definition(op, sample, "float64", run)
-        for i, function in enumerate((op.kernels[0], run)):
-            inputs = sample.cast("float64")
-            start = time.perf_counter()
-            function(*inputs, **sample.attrs)
-            seconds[i] += time.perf_counter() - start
-    ratio = seconds[1] / max(seconds[0], 1e-9)
-    return f"{op.name}: correct on {len(samples)} samples, {ratio:.1f} x the kernel's time on them"
