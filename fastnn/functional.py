@@ -43,6 +43,7 @@ from .ops.product import *
 from .ops.reduce import *
 from .ops.repeat import *
 from .ops.rnn import *
+from .ops.scan import *
 from .ops.scatter import *
 from .ops.shape import *
 from .ops.shuffle import *
@@ -58,5 +59,5 @@ from .ops.unfold import *
 _guard.guard_all(globals(), safe=frozenset({"add", "sub", "mul", "div", "maximum", "minimum", "remainder", "pow",
                                             "clamp", "eq", "ne", "lt", "le", "gt", "ge"}),
                  seldom=frozenset({"composed", "distance", "embedding_bag", "interpolate", "local_norm", "margin",
-                                   "product", "scatter", "shuffle", "slices", "sort", "transcendental"}),
+                                   "product", "scan", "scatter", "shuffle", "slices", "sort", "transcendental"}),
                  once=frozenset({"cross_entropy", "losses"}))

@@ -466,6 +466,16 @@ class TensorMethods:
         select_scatter = F.select_scatter
         slice_scatter = F.slice_scatter
         take = F.take
+        aminmax = F.aminmax
+        cummax = F.cummax
+        cummin = F.cummin
+        diff = F.diff
+        dist = F.dist
+        fliplr = F.fliplr
+        flipud = F.flipud
+        nanmean = F.nanmean
+        nansum = F.nansum
+        trace = F.trace
         acos = F.acos
         acosh = F.acosh
         angle = F.angle
@@ -512,18 +522,19 @@ class TensorMethods:
 
 
 THE_FUNCTIONS = """
-    absolute acos acosh addbmm addcdiv addcmul addmm addmv addr all amax amin angle any arccos
-    arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin argsort argwhere asin asinh atan
-    atan2 atanh baddbmm bincount bitwise_and bitwise_not bitwise_or bitwise_xor chunk clamp_max
-    clamp_min copysign cosh count_nonzero cumprod cumsum deg2rad diag diagonal diagonal_scatter
-    digamma divide erfc erfinv exp2 expand flip floor_divide fmax fmin fmod frac gcd ger greater
-    greater_equal hardshrink heaviside hypot index_add index_copy index_fill index_put index_reduce
-    inner isclose isneginf isposinf isreal lcm lerp less less_equal lgamma log_softmax logaddexp
-    logical_xor logit logsumexp masked_scatter masked_select max mean min moveaxis movedim msort
-    multiply mv nan_to_num narrow negative nonzero norm not_equal outer permute positive prelu prod
-    put rad2deg ravel repeat repeat_interleave reshape scatter scatter_add scatter_reduce select
-    select_scatter sgn signbit sinc sinh slice_scatter softmax sort split squeeze std subtract sum
-    swapdims t take take_along_dim tan tile topk true_divide unbind unique unsqueeze var vdot xlogy
+    absolute acos acosh addbmm addcdiv addcmul addmm addmv addr all amax amin aminmax angle any
+    arccos arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin argsort argwhere asin asinh
+    atan atan2 atanh baddbmm bincount bitwise_and bitwise_not bitwise_or bitwise_xor chunk clamp_max
+    clamp_min copysign cosh count_nonzero cummax cummin cumprod cumsum deg2rad diag diagonal
+    diagonal_scatter diff digamma dist divide erfc erfinv exp2 expand flip fliplr flipud
+    floor_divide fmax fmin fmod frac gcd ger greater greater_equal hardshrink heaviside hypot
+    index_add index_copy index_fill index_put index_reduce inner isclose isneginf isposinf isreal
+    lcm lerp less less_equal lgamma log_softmax logaddexp logical_xor logit logsumexp masked_scatter
+    masked_select max mean min moveaxis movedim msort multiply mv nan_to_num nanmean nansum narrow
+    negative nonzero norm not_equal outer permute positive prelu prod put rad2deg ravel repeat
+    repeat_interleave reshape scatter scatter_add scatter_reduce select select_scatter sgn signbit
+    sinc sinh slice_scatter softmax sort split squeeze std subtract sum swapdims t take
+    take_along_dim tan tile topk trace true_divide unbind unique unsqueeze var vdot xlogy
 """
 
 
