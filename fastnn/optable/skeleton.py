@@ -258,8 +258,9 @@ def kernel_skeleton(name: str, folder: str = "", root: Path = ROOT) -> Draft:
     template, cases = f"csrc/{kernel}.tmpl.h", "tests/c/cases_elements.c"
     if '#include "pointwise/map.tmpl.h"' not in draft.read(template):
         draft.insert(template, r"\A/\*.*?\*/\n", '#include "pointwise/map.tmpl.h"\n')
-    draft.insert(f"csrc/{kernel}.h", r"^ \* Names {6}(?=fnn_)",
-                 f"fnn_{name}_forward, fnn_{name}_backward,\n *            ")
+    if f"fnn_{name}_forward" not in draft.read(f"csrc/{kernel}.h"):
+        draft.insert(f"csrc/{kernel}.h", r"^ \* Names {6}(?=fnn_)",
+                     f"fnn_{name}_forward, fnn_{name}_backward,\n *            ")
     title, case = f"/* ---- {name} {'-'*(88 - len(name))} */", ""
     body = f"\n{title}\n"
     for way, outputs, arrays in (("forward", ["y"], inputs), ("backward", [f"d{a}" for a in inputs], ("dy", *inputs))):
@@ -315,7 +316,8 @@ def begin_kernels(draft: Draft, name: str, folder: str) -> tuple[str, str]:
     draft.append(f"{where}.h", "", f"""/* {family}.h -- ...: the rows of kernels.h for {family}.c; no guard.
  * Map of the family: {maps.name}.
  *
- * Names      fnn_: FN({name}_forward) and so on, in {family}.tmpl.h.
+ * Names      fnn_{name}_forward, fnn_{name}_backward:
+ *            FN({name}_forward) and so on, in {family}.tmpl.h.
  * Letters    n elements
  */
 

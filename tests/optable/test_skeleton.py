@@ -92,6 +92,8 @@ def test_a_new_family_with_two_inputs(checkout, monkeypatch):
     assert fastnn(checkout, "new-op", "hypotenuse", "--kernel", "--folder", "pointwise").returncode == 0
     assert lacking(checkout, monkeypatch) == [TABLE.format("hypotenuse")]
     assert compiles(checkout, "csrc/pointwise/pairs.c") is True
+    header = (checkout/"csrc/pointwise/pairs.h").read_text(encoding="utf-8")
+    assert "Names      fnn_hypotenuse_forward, fnn_hypotenuse_backward:\n *            FN(hypotenuse_forward)" in header
     assert "pairs.tmpl.h" in (checkout/"csrc/pointwise/map.tmpl.h").read_text()
 
 
