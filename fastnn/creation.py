@@ -15,7 +15,7 @@ from . import arrays, guard
 from .device import on_cpu
 from .errors import DTypeError, RangeError, ShapeError
 from .random import generator
-from .tensor import Tensor, dtype_of, number_of, tensor
+from .tensor import Tensor, dtype_of, number_of, tensor, wrapped
 
 __all__ = ["arange", "bernoulli", "empty", "empty_like", "eye", "full", "full_like", "linspace", "multinomial",
            "normal", "ones", "ones_like", "rand", "rand_like", "randint", "randn", "randn_like", "randperm", "zeros",
@@ -31,7 +31,7 @@ def zeros(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, devi
             [0., 0., 0.]])
     """
     on_cpu("zeros", device)
-    return Tensor(arrays.full(_shape("zeros", size), 0, dtype_of("zeros", dtype)), requires_grad)
+    return wrapped(arrays.full(_shape("zeros", size), 0, dtype_of("zeros", dtype)), requires_grad)
 
 
 def ones(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, device: Any = None) -> Tensor:
@@ -42,7 +42,7 @@ def ones(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, devic
     tensor([1, 1, 1])
     """
     on_cpu("ones", device)
-    return Tensor(arrays.full(_shape("ones", size), 1, dtype_of("ones", dtype)), requires_grad)
+    return wrapped(arrays.full(_shape("ones", size), 1, dtype_of("ones", dtype)), requires_grad)
 
 
 def empty(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, device: Any = None) -> Tensor:
@@ -53,7 +53,7 @@ def empty(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, devi
     tensor([5., 5.])
     """
     on_cpu("empty", device)
-    return Tensor(arrays.empty(_shape("empty", size), dtype_of("empty", dtype)), requires_grad)
+    return wrapped(arrays.empty(_shape("empty", size), dtype_of("empty", dtype)), requires_grad)
 
 
 def full(size: Any, fill_value: Any, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
@@ -95,7 +95,7 @@ def empty_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False,
     """Memory of the same shape, and dtype unless another is given, to be filled."""
     on_cpu("empty_like", device)
     new = dtype_of("empty_like", input.dtype if dtype is None else dtype)
-    return Tensor(arrays.empty(input.shape, new), requires_grad)
+    return wrapped(arrays.empty(input.shape, new), requires_grad)
 
 
 def full_like(input: Tensor, fill_value: Any, *, dtype: Any = None,
@@ -117,7 +117,7 @@ def new_tensor(data: Any, dtype: Any = None, requires_grad: bool = False, *, dev
     False
     """
     given = tensor(data, dtype, device=device)
-    return Tensor(given.data.copy(), requires_grad)
+    return wrapped(given.data.copy(), requires_grad)
 
 
 def eye(n: int, m: int | None = None, *, dtype: Any = np.float32,
@@ -131,7 +131,7 @@ def eye(n: int, m: int | None = None, *, dtype: Any = np.float32,
     """
     on_cpu("eye", device)
     shape = _shape("eye", (n, n if m is None else m))
-    return Tensor(arrays.copied(np.eye(*shape, dtype=dtype_of("eye", dtype))), requires_grad)
+    return wrapped(arrays.copied(np.eye(*shape, dtype=dtype_of("eye", dtype))), requires_grad)
 
 
 def arange(start: Any, end: Any = None, step: Any = 1, *, dtype: Any = None,
@@ -194,7 +194,7 @@ def rand(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, devic
     values = arrays.empty(_shape("rand", size), _floating("rand", dtype))
     if not arrays.is_meta(values):
         generator().random(dtype=values.dtype, out=values)
-    return Tensor(values, requires_grad)
+    return wrapped(values, requires_grad)
 
 
 def randn(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, device: Any = None) -> Tensor:
@@ -209,7 +209,7 @@ def randn(*size: Any, dtype: Any = np.float32, requires_grad: bool = False, devi
     values = arrays.empty(_shape("randn", size), _floating("randn", dtype))
     if not arrays.is_meta(values):
         generator().standard_normal(dtype=values.dtype, out=values)
-    return Tensor(values, requires_grad)
+    return wrapped(values, requires_grad)
 
 
 def rand_like(input: Tensor, *, dtype: Any = None, requires_grad: bool = False, device: Any = None) -> Tensor:
@@ -249,7 +249,7 @@ def randint(low: int, high: Any = None, size: Any = None, *, dtype: Any = np.int
         number_of("randint", number, new)
     drawn = np.uint64 if new == np.uint64 else np.int64     # PyTorch's floats are whole numbers too
     numbers = generator().integers(low, high, _shape("randint", (size,)), drawn)
-    return Tensor(numbers.astype(new, copy=False), requires_grad)
+    return wrapped(numbers.astype(new, copy=False), requires_grad)
 
 
 def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, dtype: Any = None,
@@ -277,7 +277,7 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, dtype: Any = No
     shape = np.broadcast_shapes(*[x.shape for x in given]) if size is None else _shape("normal", (size,))
     dtype = _floating("normal", dtype if dtype is not None else given[0].dtype if given else np.float32)
     values = generator().standard_normal(shape, dtype=dtype.type)
-    return Tensor(np.asarray(values * spread + getattr(mean, "_data", mean), dtype), requires_grad)
+    return wrapped(np.asarray(values * spread + getattr(mean, "_data", mean), dtype), requires_grad)
 
 
 def bernoulli(input: Tensor) -> Tensor:
@@ -296,7 +296,7 @@ def bernoulli(input: Tensor) -> Tensor:
     dtype = _floating("bernoulli", p.dtype)
     if not ((p >= 0) & (p <= 1)).all():
         raise RangeError(who="bernoulli", expected="probabilities from 0 to 1", got=f"{p.min()} to {p.max()}")
-    return Tensor(np.asarray(generator().random(p.shape, dtype=dtype.type) < p, dtype))
+    return wrapped(np.asarray(generator().random(p.shape, dtype=dtype.type) < p, dtype))
 
 
 def multinomial(input: Tensor, num_samples: int, replacement: bool = False) -> Tensor:
@@ -335,7 +335,7 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False) -> T
         with np.errstate(divide="ignore"):
             found = np.argsort(generator().standard_exponential(w.shape) / w, 1, kind="stable")[:, :n]
     found = found.astype(np.int64, copy=False)
-    return Tensor(np.ascontiguousarray(found[0] if input.ndim == 1 else found))
+    return wrapped(np.ascontiguousarray(found[0] if input.ndim == 1 else found))
 
 
 def randperm(n: int) -> Tensor:
@@ -345,7 +345,7 @@ def randperm(n: int) -> Tensor:
     >>> nn.randperm(5).sum()
     tensor(10)
     """
-    return Tensor(generator().permutation(_shape("randperm", (n,))[0]))
+    return wrapped(generator().permutation(_shape("randperm", (n,))[0]))
 
 
 def _shape(who: str, size: tuple[Any, ...]) -> tuple[int, ...]:
@@ -366,7 +366,7 @@ def _shape(who: str, size: tuple[Any, ...]) -> tuple[int, ...]:
 def _filled(who: str, shape: tuple[int, ...], value: Any, dtype: Any, requires_grad: bool) -> Tensor:
     """A tensor of one number, which its dtype must be able to hold."""
     new = dtype_of(who, dtype)
-    return Tensor(arrays.full(shape, number_of(who, value, new), new), requires_grad)
+    return wrapped(arrays.full(shape, number_of(who, value, new), new), requires_grad)
 
 
 def _converted(who: str, numbers: np.ndarray, dtype: Any, requires_grad: bool) -> Tensor:
@@ -375,7 +375,7 @@ def _converted(who: str, numbers: np.ndarray, dtype: Any, requires_grad: bool) -
     if numbers.size and new.kind in "iu":
         number_of(who, numbers.min(), new)
         number_of(who, numbers.max(), new)
-    return Tensor(arrays.copied(numbers, new), requires_grad)
+    return wrapped(arrays.copied(numbers, new), requires_grad)
 
 
 def _floating(who: str, dtype: Any) -> np.dtype:

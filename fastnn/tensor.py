@@ -24,10 +24,12 @@ from .errors import DTypeError, GraphError, RangeError, ShapeError
 from .methods import TensorMethods
 
 __all__ = ["Parameter", "Tensor", "as_tensor", "asarray", "dtype_of", "from_dlpack", "from_numpy", "is_tensor",
-           "number_of", "tensor"]
+           "number_of", "tensor", "wrapped"]
 
 _FLOAT32, _FLOAT64, _INT64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 _MOST = float(np.finfo(np.float32).max)
+_MOST_DOUBLE = int(np.finfo(np.float64).max)
+_new = object.__new__
 
 
 class Tensor(TensorMethods):
@@ -35,8 +37,9 @@ class Tensor(TensorMethods):
 
     Parameters
     ----------
-    data : numpy.ndarray
-        Kept as it is, without a copy. `nn.tensor` accepts anything array-like.
+    data : array-like
+        An array or a tensor is wrapped without a copy where its type allows, as by `nn.tensor`.
+        Numbers in lists become float32, as in PyTorch; `nn.tensor` keeps integers.
     requires_grad : bool
         Whether backward() should compute a gradient for it. Only for float32 and float64.
 
@@ -55,6 +58,8 @@ class Tensor(TensorMethods):
     >>> (x * x).sum().backward()
     >>> x.grad
     tensor([2., 4., 6.])
+    >>> nn.Tensor([1, 2, 3])
+    tensor([1., 2., 3.])
     """
 
     __slots__ = ("__weakref__", "_base", "_data", "_requires_grad", "_version", "grad", "index", "node")
@@ -62,24 +67,22 @@ class Tensor(TensorMethods):
     __hash__ = object.__hash__
 
     _data: np.ndarray
+    _requires_grad: bool
     grad: Tensor | None
+    node: Any                       # the autograd.Node that made it, None for a leaf
+    index: int                      # which of that node's outputs it is
+    _version: list[Any]             # counts changes in place; views share the list
+    _base: Tensor | None            # the tensor that a view looks into
 
-    def __init__(self, data: np.ndarray, requires_grad: bool = False):
-        if not isinstance(data, np.ndarray):
-            raise DTypeError(who="Tensor", expected="an array", got=type(data).__name__, hint="Use nn.tensor(...).")
-        if data.__class__ is not np.ndarray:
-            data = np.asarray(data)         # a matrix or a masked array has arithmetic of its own
-        data = with_own_dtype(data)
-        if requires_grad and data.dtype.kind != "f":
-            raise DTypeError(who="tensor", message="only floating-point tensors can have a gradient",
-                             got=str(data.dtype), hint="Make it float32 or float64.")
-        self._data = data
-        self._requires_grad = requires_grad
-        self.grad = None
-        self.node: Any = None                   # the autograd.Node that made it, None for a leaf
-        self.index = 0                          # which of that node's outputs it is
-        self._version: list[Any] = [0]          # counts changes in place; views share the list
-        self._base: Tensor | None = None        # the tensor that a view looks into
+    def __init__(self, data: Any = (), requires_grad: bool = False, *sizes: int) -> None:
+        if sizes or not isinstance(requires_grad, (bool, np.bool_)) or type(data) is int:
+            given = (data, requires_grad, *sizes) if requires_grad is not False else (data,)
+            text = ", ".join(map(guard.described, given))
+            raise DTypeError(who=type(self).__name__, expected="one array-like, and requires_grad as a bool",
+                             got=f"({text})", hint=f"nn.empty({text}) has this shape, nn.tensor({data}) this value."
+                             if all(type(size) is int for size in given) else "")
+        kept = isinstance(data, Tensor) or hasattr(data, "__array__") or hasattr(data, "__array_interface__")
+        _become(self, tensor(data, None if kept else np.float32), requires_grad)
 
     # ---- what it is ------------------------------------------------------------------------------
     @property
@@ -90,13 +93,13 @@ class Tensor(TensorMethods):
 
     @data.setter
     def data(self, value: Any) -> None:
-        array = with_own_dtype(array_of(value))
+        given = tensor(value)
+        if self._requires_grad:
+            _need_fractions(type(self).__name__, given._data)
         if len(self._version) > 1:
             leave(self)
-        self._data = array
         self._version[0] += 1                       # who saved the old array sees this
-        self._version = value._version if isinstance(value, Tensor) else _versions.of(self._data, [0])
-        self._base = None
+        self._data, self._version, self._base = given._data, given._version, None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -144,7 +147,7 @@ class Tensor(TensorMethods):
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
-        self._requires_grad = value
+        self.requires_grad_(value)
 
     @property
     def is_leaf(self) -> bool:
@@ -269,7 +272,7 @@ class Tensor(TensorMethods):
     def detach(self) -> Tensor:
         """The same array without its history: a leaf that shares the memory, and needs no gradient.
         """
-        result = Tensor(self._data)
+        result = wrapped(self._data)
         result._version = self._version
         return result
 
@@ -299,10 +302,9 @@ class Tensor(TensorMethods):
         if not self.is_leaf and not requires_grad:
             raise GraphError("the result of an op cannot stop requiring a gradient", who="requires_grad_",
                              hint="Use detach().")
-        if requires_grad and self._data.dtype.kind != "f":
-            raise DTypeError("only floating-point tensors can have a gradient", who="requires_grad_",
-                             got=str(self.dtype))
-        self.requires_grad = requires_grad
+        if requires_grad:
+            _need_fractions("requires_grad_", self._data)
+        self._requires_grad = bool(requires_grad)
         return self
 
     def retain_grad(self) -> None:
@@ -331,8 +333,8 @@ class Tensor(TensorMethods):
         into self, and whose backward needs the old values.
         """
         renew(self)
-        result = Tensor(self._data.copy())
-        result.node, result.index, result.requires_grad = self.node, self.index, self.requires_grad
+        result = wrapped(self._data.copy())
+        result.node, result.index, result._requires_grad = self.node, self.index, self.requires_grad
         return result
 
     def _may_change(self, who: str) -> None:
@@ -484,7 +486,42 @@ def _filled(t: Tensor, values: Mapping[str, Any]) -> Tensor:
 
 _WITHOUT_GRADIENT = {np.all, np.allclose, np.any, np.argmax, np.argmin, np.argsort, np.array_equal, np.array_equiv,
                      np.count_nonzero, np.isclose, np.may_share_memory, np.ndim, np.shape, np.shares_memory, np.size}
-tape.connect(Tensor, renew)
+
+
+def wrapped(array: np.ndarray, requires_grad: bool = False) -> Tensor:
+    """The tensor over an array that an op of ours has just made and nobody else knows: quicker than
+    `Tensor(array)`, which looks at what it is given.
+    """
+    result: Tensor = _new(Tensor)
+    if requires_grad:
+        _need_fractions("tensor", array)
+    result._data = with_own_dtype(array)
+    result._requires_grad = requires_grad
+    result.grad = result.node = result._base = None
+    result.index = 0
+    result._version = [0]
+    return result
+
+
+def _become(t: Tensor, given: Tensor, requires_grad: bool) -> None:
+    """Fill the fields of a new tensor: a leaf over the array of another one, which counts changes
+    with it.
+    """
+    if requires_grad:
+        _need_fractions(type(t).__name__, given._data)
+    t._data, t._version, t._requires_grad = given._data, given._version, bool(requires_grad)
+    t.grad = t.node = t._base = None
+    t.index = 0
+
+
+def _need_fractions(who: str, array: np.ndarray) -> None:
+    """DTypeError unless an array can have a gradient."""
+    if array.dtype.kind != "f":
+        raise DTypeError("only floating-point tensors can have a gradient", who=who, got=str(array.dtype),
+                         hint="Make it float32 or float64.")
+
+
+tape.connect(Tensor, wrapped, renew)
 
 
 class Parameter(Tensor):
@@ -498,9 +535,7 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __init__(self, data: Any, requires_grad: bool = True):
-        given = tensor(data)
-        super().__init__(given._data, requires_grad)
-        self._version = given._version
+        _become(self, tensor(data), requires_grad)
 
 
 @guard.named
@@ -542,8 +577,9 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, *, device:
         array = _array(data)
         if array.dtype == object and array.size and all(isinstance(x, (int, float)) for x in array.flat):
             # Python's integers have no end
-            if dtype is None or dtype_of("tensor", dtype).kind != "f":
-                raise RangeError("int64 cannot hold an integer of this size", who="tensor", got=repr(data)[:40])
+            new = dtype_of("tensor", np.int64 if dtype is None else dtype)
+            if new.kind != "f" or any(abs(x) > _MOST_DOUBLE for x in array.flat if isinstance(x, int)):
+                raise RangeError(f"{new} cannot hold an integer of this size", who="tensor", got=repr(data)[:40])
             array = array.astype(np.float64)
         if array.dtype.kind in "fiu":
             default = np.float32 if array.dtype.kind == "f" else np.int64
@@ -552,6 +588,12 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, *, device:
                 number_of("tensor", array.max().item(), new)
                 number_of("tensor", array.min().item(), new)
             array = array if array.dtype == new else copied(array, new)
+    if array.dtype.kind not in "fiub":
+        raise DTypeError("a tensor holds real numbers, integers or booleans", who="tensor", got=str(array.dtype),
+                         hint="Text becomes numbers by a table, {word: number}." if array.dtype.kind in "US" else
+                         "Did a function return nothing?" if data is None else
+                         "Ragged lists also end up here: check that all rows have the same length."
+                         if array.dtype == object else "")
     if dtype is not None:
         new = dtype_of("tensor", dtype)
         array = array if array.dtype == new else copied(array, new)
@@ -559,14 +601,8 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False, *, device:
         array = copied(array, np.float32 if array.dtype.itemsize < 4 else np.float64)
     if not array.dtype.isnative:
         array = copied(array, np.dtype(array.dtype.type))
-    if array.dtype.kind not in "fiub":
-        raise DTypeError("a tensor holds real numbers, integers or booleans", who="tensor", got=str(array.dtype),
-                         hint="Text becomes numbers by a table, {word: number}." if array.dtype.kind in "US" else
-                         "Did a function return nothing?" if data is None else
-                         "Ragged lists also end up here: check that all rows have the same length."
-                         if array.dtype == object else "")
     array = with_own_dtype(array)
-    result = Tensor(array, requires_grad)
+    result = wrapped(array, bool(requires_grad))
     if isinstance(data, Tensor) and array is data._data:
         result._version = data._version             # a change of either is a change of both
     elif isinstance(data, np.ndarray):

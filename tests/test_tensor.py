@@ -40,6 +40,76 @@ def test_numpy():
             nn.tensor(wrong)
 
 
+@pytest.mark.parametrize("given, values, dtype", [
+    ([1, 2], [1.0, 2.0], np.float32), ([[True], [False]], [[1.0], [0.0]], np.float32), (2.5, 2.5, np.float32),
+    ([10**30], [np.float32(1e30)], np.float32), (range(2), [0.0, 1.0], np.float32), ((), [], np.float32),
+    (np.arange(2), [0, 1], np.int64), (np.zeros(1, bool), [False], np.bool_), (np.uint8([7]), [7], np.uint8),
+    (np.ones(1, np.float16), [1.0], np.float32), (np.ones(1, np.longdouble), [1.0], np.float64),
+    (np.ones(1, ">f4"), [1.0], np.float32), (np.ones(1, ">i2"), [1], np.int16), (np.float64(3), 3.0, np.float64),
+    (memoryview(np.arange(2)), [0.0, 1.0], np.float32)], ids=repr)
+def test_what_the_class_makes_is_a_tensor_like_any_other(given, values, dtype):
+    t = nn.Tensor(given)
+    assert t.dtype == dtype and t.dtype.isnative and t.tolist() == values
+    assert (t + t).dtype == (nn.tensor(values) + nn.tensor(values)).dtype if dtype is np.float32 else True
+    made = nn.zeros(1)
+    made.data = np.asarray(given, dtype)
+    assert made.dtype == dtype and made.tolist() == values
+    assert nn.Tensor(t).data is t.data and nn.Tensor().shape == (0,)
+
+
+@pytest.mark.parametrize("given", [
+    np.array(["a"]), np.array([None]), np.array([1j]), np.zeros(1, "M8[s]"), np.zeros(1, [("a", "f4")]), None, "12",
+    ["1", "2"], [1j], [[1], [1, 2]], {1: 2}, object(), [10**400]], ids=repr)
+def test_what_holds_no_real_numbers_is_refused_everywhere(given):
+    t = nn.zeros(2)
+    for make in (nn.Tensor, nn.tensor, nn.Parameter, lambda a: nn.tensor(a, dtype=np.float32),
+                 lambda a: setattr(t, "data", a)):
+        with pytest.raises((nn.DTypeError, nn.RangeError), match=r"real numbers|one length|of this size"):
+            make(given)
+    assert t.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("args, fix", [((2, 3), r"nn.empty\(2, 3\)"), ((3,), r"nn.empty\(3\).*nn.tensor\(3\)"),
+                                       ((2, 3, 4), r"nn.empty\(2, 3, 4\)"), (([1.0], "yes"), "requires_grad as a bool"),
+                                       ((np.ones(2), 3), "requires_grad as a bool")])
+def test_sizes_to_the_class_are_told_where_to_go(args, fix):
+    with pytest.raises(nn.DTypeError, match=f"^Tensor: .*{fix}"):
+        nn.Tensor(*args)
+
+
+def test_integers_cannot_come_to_require_a_gradient():
+    t, p = nn.tensor([1, 2]), nn.Parameter([1.0])
+    for change in (lambda: nn.Tensor(np.arange(2), True), lambda: nn.Tensor(np.arange(2), requires_grad=True),
+                   lambda: setattr(t, "requires_grad", True), lambda: setattr(p, "data", np.arange(2)),
+                   lambda: nn.zeros(2, dtype=np.int64, requires_grad=True), lambda: nn.Parameter(np.arange(2))):
+        with pytest.raises(nn.DTypeError, match="only floating-point tensors"):
+            change()
+    assert not t.requires_grad and p.dtype == np.float32
+    y = p * 2
+    with pytest.raises(nn.GraphError, match="detach"):
+        y.requires_grad = False
+    assert nn.Tensor(np.ones(1), np.True_).requires_grad is True
+
+
+@pytest.mark.parametrize("again", [nn.Tensor, nn.tensor, nn.Parameter, lambda a: nn.Tensor(a[:1]),
+                                   lambda a: nn.Tensor(nn.tensor(a))])
+@pytest.mark.parametrize("first", [nn.Tensor, nn.Parameter])
+def test_tensors_over_one_array_count_changes_together(first, again):
+    array = np.ones(2, np.float32)
+    p = first(array).requires_grad_()
+    y = (p * p).sum()
+    with nn.no_grad():
+        again(array)[0] = 7
+    with pytest.raises(nn.GraphError, match="changed in place"):
+        y.backward()
+    x = nn.Parameter([1.0, 2.0])
+    y = (x * x).sum()
+    with nn.no_grad():
+        again(x.data)[0] = 7
+    with pytest.raises(nn.GraphError, match="changed in place"):
+        y.backward()
+
+
 def test_dlpack_with_numpy():
     t = nn.ones(2, 3)
     a = np.from_dlpack(t)

@@ -43,7 +43,7 @@ def join_leaf(leaf: Tensor, g: np.ndarray) -> None:
             and leaf.grad._data.shape == g.shape):
         _add_in_place(leaf.grad._data, g)
     else:
-        leaf.grad = tape.Tensor(plus(leaf.grad._data, g))
+        leaf.grad = tape.wrapped(plus(leaf.grad._data, g))
 
 
 def join_at(parent: Any, key: Any, dy: np.ndarray, pending: Any, leaves: Any,

@@ -46,7 +46,7 @@ def run_hooks(extras: tape.Extras, grads: dict[int, np.ndarray]) -> None:
             grads[index] = _call(hook, grads[index])
         t = extras.retained.get(index)
         if t is not None:
-            t.grad = tape.Tensor(grads[index].copy() if t.grad is None else plus(t.grad._data, grads[index]))
+            t.grad = tape.wrapped(grads[index].copy() if t.grad is None else plus(t.grad._data, grads[index]))
 
 
 def run_leaf_hooks(leaves: dict[int, list[Any]]) -> None:
@@ -58,7 +58,7 @@ def run_leaf_hooks(leaves: dict[int, list[Any]]) -> None:
 
 
 def _call(hook: Callable[[Tensor], Any], g: np.ndarray) -> np.ndarray:
-    replaced = hook(tape.Tensor(g))
+    replaced = hook(tape.wrapped(g))
     if replaced is None:
         return g
     new = np.asarray(replaced._data if isinstance(replaced, tape.Tensor) else replaced, dtype=g.dtype)

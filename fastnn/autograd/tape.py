@@ -33,6 +33,8 @@ __all__ = ["Node", "apply", "apply_in_python", "connect"]
 ages = itertools.count()                            # numbers for nodes, as they are made
 # brings the history of a view up to date: writes.py hands it over, see connect
 renew: Callable[[Any], None] = lambda view: None
+# the tensor over a new array: from tensor.py too
+wrapped: Callable[[np.ndarray], Any] = lambda array: None
 _ndarray = np.ndarray
 
 
@@ -136,7 +138,7 @@ def _result(a: np.ndarray, node: Node | None, index: int, inputs: Sequence[Any])
     """The tensor over one output."""
     if a.__class__ is not _ndarray:         # NumPy makes a scalar of an array without dimensions
         a = np.asarray(a)
-    t = Tensor(a)
+    t = wrapped(a)
     if node is not None and a.dtype.kind == "f":
         t.node, t.index, t._requires_grad = node, index, True
     base = a.base
@@ -305,11 +307,11 @@ if _compiled:
     apply, forms, untouched = compiled.apply, compiled.forms, compiled.untouched
 
 
-def connect(tensor_class: type[Tensor], renew: Callable[[Any], None]) -> None:
-    """Tell the tape which class it records, and what brings a view up to date (writes.py). Called
-    once, by tensor.py: the tape stands below both and does not import them.
+def connect(tensor_class: type[Tensor], wrapped: Callable[[np.ndarray], Any], renew: Callable[[Any], None]) -> None:
+    """Tell the tape which class it records, what makes one over a new array, and what brings a view
+    up to date (writes.py). Called once, by tensor.py: the tape stands below and imports neither.
     """
-    globals()["Tensor"], globals()["renew"] = tensor_class, renew
+    globals().update(Tensor=tensor_class, wrapped=wrapped, renew=renew)
     if _compiled:
         compiled.connect_tape(tensor_class, Node, ACTIVE, Running._fields, modes.state, ages, wrap, refuse,
                               incomplete, renew)

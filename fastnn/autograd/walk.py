@@ -67,7 +67,7 @@ def backward(outputs: Sequence[Tensor], gradients: Sequence[Any] | None = None, 
             if memory in taken or not g.flags.writeable:
                 g = g.copy()
             taken.add(memory)
-            leaf.grad = tape.Tensor(g)
+            leaf.grad = tape.wrapped(g)
     except FOREIGN as error:
         return explain(backward, error, outputs, gradients, retain_graph)
 
@@ -123,7 +123,7 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
                                                                  if not t.is_leaf}
             leaves = walk(outs, grad_outputs, bool(retain_graph), between)
             arrays = [leaves[id(t)][1] if id(t) in leaves else between.get((id(t.node), t.index)) for t in ins]
-            found = [None if g is None else tape.Tensor(g.copy()) for g in arrays]
+            found = [None if g is None else tape.wrapped(g.copy()) for g in arrays]
         if not allow_unused and any(g is None for g in found):
             raise GraphError("an input was not used to compute the outputs, or a backward returned None for it",
                              who="grad", hint="Pass allow_unused=True to get None for it.")

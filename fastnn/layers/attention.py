@@ -13,7 +13,7 @@ import numpy as np
 from .. import arrays, init
 from .. import functional as F
 from ..errors import RangeError, ShapeError
-from ..tensor import Parameter, Tensor, tensor
+from ..tensor import Parameter, Tensor, tensor, wrapped
 from .linear import Linear
 from .module import Module
 from .sizes import need_sizes, parameter_dtype
@@ -229,9 +229,9 @@ class MultiheadAttention(Module):
             return None
         no = np.logical_or(forbidden[0].data, forbidden[-1].data) if forbidden else None
         if no is not None and not added:
-            return Tensor(~no)
+            return wrapped(~no)
         total = added[0] if len(added) == 1 else F.add(added[0], added[1])
-        return total if no is None else F.masked_fill(total, Tensor(no), -math.inf)
+        return total if no is None else F.masked_fill(total, wrapped(no), -math.inf)
 
     def _more_keys(self, k: Tensor, v: Tensor, mask: Tensor | None, T: int,
                    is_causal: bool) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -240,7 +240,7 @@ class MultiheadAttention(Module):
         """
         B, U = k.shape[0], k.shape[2]
         if is_causal:                               # said by a mask, which can have more columns
-            earlier = Tensor(np.tri(T, U, dtype=bool))
+            earlier = wrapped(np.tri(T, U, dtype=bool))
             if mask is None or mask.dtype == np.bool_:
                 mask = earlier if mask is None else F.logical_and(mask, earlier)
             else:
@@ -251,7 +251,7 @@ class MultiheadAttention(Module):
             more.append([F.expand(F.transpose(F.reshape(b, shape), 1, 2), B, -1, -1, -1)
                          for b in (self.bias_k, self.bias_v)])
         if self.add_zero_attn:
-            more.append([Tensor(np.zeros((B, self.num_heads, 1, self.head_dim), k.dtype))] * 2)
+            more.append([wrapped(np.zeros((B, self.num_heads, 1, self.head_dim), k.dtype))] * 2)
         keys, values = zip(*more)
         if mask is not None:
             mask = F.pad(mask, (0, len(more)), value=1.0 if mask.dtype == np.bool_ else 0.0)
@@ -293,8 +293,8 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None, is_causal: bool
             scores = F.add(scores, mask)
     nothing: Any = np.broadcast_to(no, np.broadcast_shapes(no.shape, (T, U))).all(-1, keepdims=True)
     if no.any():
-        scores = F.masked_fill(F.masked_fill(scores, Tensor(no), -math.inf), Tensor(nothing), 0.0)
+        scores = F.masked_fill(F.masked_fill(scores, wrapped(no), -math.inf), wrapped(nothing), 0.0)
     weights = F.softmax(scores, -1)
     if nothing.any():
-        weights = F.masked_fill(weights, Tensor(nothing), 0.0)
+        weights = F.masked_fill(weights, wrapped(nothing), 0.0)
     return F.dropout(weights, dropout_p)

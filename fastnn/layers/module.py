@@ -16,7 +16,7 @@ from ..device import destination, on_cpu
 from ..errors import AttributeMistake, DTypeError, FastnnError, RangeError, ShapeError, warn_once
 from ..guard import FOREIGN, NameMistake, PathMistake, guard_methods, guarded_lightly, is_ours, refusal
 from ..ops.checks import OF_RECURRENT
-from ..tensor import Parameter, Tensor, array_of, tensor
+from ..tensor import Parameter, Tensor, array_of, tensor, wrapped
 
 __all__ = ["LoadReport", "Module", "RemovableHandle"]
 
@@ -469,7 +469,7 @@ class Module:
             if t.dtype.kind == "f" and t.dtype != dtype:
                 t.data = t._data.astype(dtype)
                 if t.grad is not None:
-                    t.grad = Tensor(t.grad._data.astype(dtype))
+                    t.grad = wrapped(t.grad._data.astype(dtype))
         return self
 
     def float(self) -> Any:

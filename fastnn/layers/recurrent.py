@@ -15,7 +15,7 @@ from .. import arrays, init
 from .. import functional as F
 from ..errors import RangeError, ShapeError
 from ..ops.recurrent import parameter_shapes, workspace_bytes
-from ..tensor import Parameter, Tensor
+from ..tensor import Parameter, Tensor, wrapped
 from .module import Module
 from .sizes import need_defaults, need_sizes, parameter_dtype
 
@@ -249,7 +249,7 @@ class RecurrentCell(Module):
 
     def zero_state(self, input: Tensor) -> Tensor:
         """The state before the first step."""
-        return Tensor(np.zeros((*input.shape[:-1], self.hidden_size), input.dtype))
+        return wrapped(np.zeros((*input.shape[:-1], self.hidden_size), input.dtype))
 
     def step(self, function: Any, input: Tensor, h: Tensor) -> Any:
         """One step of a cell whose state is one tensor, of a batch or of one sample."""

@@ -18,7 +18,7 @@ from .. import random
 from ..autograd import no_grad
 from ..errors import DTypeError, FastnnError, RangeError, ShapeError
 from ..guard import named
-from ..tensor import Tensor
+from ..tensor import Tensor, wrapped
 from .modes import evaluating
 from .module import Module
 
@@ -81,7 +81,7 @@ def summary(model: Module, *input_shapes: Any, dtype: Any = None, batch: int | N
         raise RangeError(who="summary", expected="batch as a number of at least 0, or None", got=batch)
     lead = () if batch is None else (batch,)
     try:
-        inputs = [Tensor(np.zeros((*lead, *shape), np.dtype(kind))) for shape, kind in zip(shapes, dtypes)]
+        inputs = [wrapped(np.zeros((*lead, *shape), np.dtype(kind))) for shape, kind in zip(shapes, dtypes)]
     except (MemoryError, ValueError):   # NumPy's words for more than there is, and more than can be
         raise RangeError("there is not enough memory for an input of that shape", who="summary",
                          got=", ".join(map(str, shapes))) from None

@@ -29,7 +29,7 @@ from ..guard import FOREIGN, explain
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import arithmetic as reference
-from ..tensor import Tensor, number_of, tensor
+from ..tensor import Tensor, number_of, tensor, wrapped
 from .checks import common_dtype, need_float
 from .clone import to
 
@@ -260,7 +260,7 @@ def binary(op: Op, function: Callable[..., Any], a: Any, b: Any, fractions: bool
         dtype = _FLOAT32
     if dtype.kind == "f":
         return apply(op, cast(who, a, dtype), cast(who, b, dtype))
-    return Tensor(of_integers(who, function, dtype, *arrays))
+    return wrapped(of_integers(who, function, dtype, *arrays))
 
 
 # What NumPy or PyTorch do not compute with two booleans, by the ops' names
@@ -298,10 +298,10 @@ def divide_rounded(who: str, input: Any, other: Any, mode: str) -> Tensor:
     if dtype is not _FLOAT32 or (b.__class__ not in _NUMBERS and getattr(b, "dtype", None) is not dtype):
         dtype = common_dtype(who, a, b)
     if dtype.kind != "f":
-        return Tensor(of_integers(who, np.floor_divide if mode == "floor" else truncated, dtype, a, b))
+        return wrapped(of_integers(who, np.floor_divide if mode == "floor" else truncated, dtype, a, b))
     a, b = np.asarray(a, dtype), np.asarray(b, dtype)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        return Tensor(np.asarray(np.floor_divide(a, b) if mode == "floor" else np.trunc(a / b)))
+        return wrapped(np.asarray(np.floor_divide(a, b) if mode == "floor" else np.trunc(a / b)))
 
 
 def truncated(a: np.ndarray, b: np.ndarray) -> np.ndarray:

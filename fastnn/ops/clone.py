@@ -10,7 +10,7 @@ from ..autograd import apply
 from ..device import destination, on_cpu
 from ..errors import DTypeError
 from ..op import Op, Refusal, Sample
-from ..tensor import Tensor, dtype_of, tensor
+from ..tensor import Tensor, dtype_of, tensor, wrapped
 from .shape_op import draw, shape_op
 
 __all__ = ["clone", "contiguous", "to"]
@@ -88,7 +88,7 @@ def to(input: Tensor, *args: Any, dtype: Any = None, device: Any = None, non_blo
     if new == input.dtype:
         return clone(input) if copy else input if isinstance(input, Tensor) else tensor(input)
     if new.kind != "f":
-        return Tensor(input.data.astype(new))
+        return wrapped(input.data.astype(new))
     return apply(TO, input, dtype=new)
 
 

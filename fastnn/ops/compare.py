@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import DTypeError, RangeError
 from ..guard import FOREIGN, explain, refuse
-from ..tensor import Tensor
+from ..tensor import Tensor, wrapped
 from .arithmetic import arrays_of, as_float, divide_rounded, of_integers, operand
 from .checks import common_dtype
 
@@ -124,7 +124,7 @@ def isclose(input: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, e
     if not (as_float("isclose", rtol) >= 0 and as_float("isclose", atol) >= 0):
         raise RangeError(who="isclose", expected="rtol and atol of at least 0", got=(rtol, atol))
     with np.errstate(invalid="ignore", over="ignore"):
-        return Tensor(np.asarray(np.isclose(a, b, rtol, atol, equal_nan)))
+        return wrapped(np.asarray(np.isclose(a, b, rtol, atol, equal_nan)))
 
 
 def allclose(input: Tensor, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
@@ -268,7 +268,7 @@ def logical_not(input: Tensor) -> Tensor:
     >>> nn.functional.logical_not(nn.tensor([0.0, 2.0]))
     tensor([ True, False])
     """
-    return Tensor(np.asarray(np.logical_not(input._data)))
+    return wrapped(np.asarray(np.logical_not(input._data)))
 
 
 def isnan(input: Tensor) -> Tensor:
@@ -278,7 +278,7 @@ def isnan(input: Tensor) -> Tensor:
     >>> nn.tensor([1.0, float("inf"), float("nan")]).isnan()
     tensor([False, False,  True])
     """
-    return Tensor(np.asarray(np.isnan(input._data)))
+    return wrapped(np.asarray(np.isnan(input._data)))
 
 
 def isinf(input: Tensor) -> Tensor:
@@ -288,7 +288,7 @@ def isinf(input: Tensor) -> Tensor:
     >>> nn.tensor([1.0, float("inf"), float("nan")]).isinf()
     tensor([False,  True, False])
     """
-    return Tensor(np.asarray(np.isinf(input._data)))
+    return wrapped(np.asarray(np.isinf(input._data)))
 
 
 def isfinite(input: Tensor) -> Tensor:
@@ -298,7 +298,7 @@ def isfinite(input: Tensor) -> Tensor:
     >>> nn.tensor([1.0, float("inf"), float("nan")]).isfinite()
     tensor([ True, False, False])
     """
-    return Tensor(np.asarray(np.isfinite(input._data)))
+    return wrapped(np.asarray(np.isfinite(input._data)))
 
 
 # ---- rounding ------------------------------------------------------------------------------------
@@ -387,7 +387,7 @@ def sign(input: Tensor) -> Tensor:
     """
     try:
         if input._data.dtype.kind == "b":
-            return Tensor(input._data.copy())
+            return wrapped(input._data.copy())
         return rounded(lambda x: np.where(np.isnan(x), 0, np.sign(x)) if x.dtype.kind == "f" else np.sign(x), input)
     except FOREIGN as error:
         return explain(sign, error, input)
@@ -418,7 +418,7 @@ def compare(function: np.ufunc, who: str, input: Any, other: Any) -> Tensor:
             a = comparable(a, b)
         elif b.__class__ is int and not -2**63 <= b < 2**63:
             b = comparable(b, a)
-        return Tensor(np.asarray(function(a, b)))
+        return wrapped(np.asarray(function(a, b)))
     except FOREIGN as error:
         return refuse(who, ("input", "other"), error, (a, b), {})
 
@@ -440,16 +440,16 @@ def bits(function: np.ufunc, who: str, *inputs: Any) -> Tensor:
             raise DTypeError(who=who, expected="booleans or integers", got=str(getattr(a, "dtype", "float")),
                              hint="Compare first, for example (x > 0) & (x < 1); the brackets are needed.")
     if len(arrays) == 1:
-        return Tensor(np.asarray(function(arrays[0])))
-    return Tensor(of_integers(who, function, common_dtype(who, *arrays), *arrays))
+        return wrapped(np.asarray(function(arrays[0])))
+    return wrapped(of_integers(who, function, common_dtype(who, *arrays), *arrays))
 
 
 def logical(function: np.ufunc, who: str, input: Any, other: Any) -> Tensor:
     """function(a, b), each element taken as whether it is not zero."""
-    return Tensor(np.asarray(function(*[x if isinstance(x, np.ndarray) else bool(x)
+    return wrapped(np.asarray(function(*[x if isinstance(x, np.ndarray) else bool(x)
                                         for x in arrays_of(who, input, other)])))
 
 
 def rounded(function: Callable[..., Any], input: Tensor, *args: Any) -> Tensor:
     """function(input) in the input's type."""
-    return Tensor(np.asarray(function(input._data, *args)).astype(input._data.dtype, copy=False))
+    return wrapped(np.asarray(function(input._data, *args)).astype(input._data.dtype, copy=False))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DTypeError, RangeError
-from ..tensor import Tensor, number_of
+from ..tensor import Tensor, number_of, wrapped
 from .activation import elu, tanh
 from .arithmetic import add, div, maximum, minimum, mul, sub
 from .checks import need_float, renamed
@@ -167,7 +167,7 @@ def nan_to_num(input: Tensor, nan: float | None = 0.0, posinf: float | None = No
     for mask, value, default in ((np.isnan(x), nan, 0.0), (np.isposinf(x), posinf, most),
                                  (np.isneginf(x), neginf, -most)):
         number = number_of("nan_to_num", default if value is None else value, x.dtype)
-        input = where(Tensor(np.asarray(~mask)), input, float(number))
+        input = where(wrapped(np.asarray(~mask)), input, float(number))
     return input
 
 

@@ -20,7 +20,7 @@ from ..guard import FOREIGN, explain
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import arithmetic as reference
-from ..tensor import Tensor, number_of, tensor
+from ..tensor import Tensor, number_of, tensor, wrapped
 from .arithmetic import (
     DIV,
     MAXIMUM,
@@ -66,7 +66,7 @@ def neg(input: Tensor) -> Tensor:
     tensor([-1.,  2.])
     """
     try:
-        return Tensor(np.asarray(-input._data)) if is_integer(input) else apply(NEG, input)
+        return wrapped(np.asarray(-input._data)) if is_integer(input) else apply(NEG, input)
     except FOREIGN as error:
         return explain(neg, error, input)
 
@@ -83,7 +83,7 @@ def abs(input: Tensor) -> Tensor:
     tensor([3., 2.])
     """
     try:
-        return Tensor(np.asarray(np.abs(input._data))) if is_integer(input) else apply(ABS, input)
+        return wrapped(np.asarray(np.abs(input._data))) if is_integer(input) else apply(ABS, input)
     except FOREIGN as error:
         return explain(abs, error, input)
 
@@ -406,7 +406,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
         y = x._data.astype(dtype, copy=False)
         common_shape("clamp", *[a.shape for a in (x, low, high) if isinstance(a, Tensor)])
         y = y if low is None else np.maximum(y, integer_bound(low, dtype, -1))
-        return Tensor(np.asarray(y if high is None else np.minimum(y, integer_bound(high, dtype, 1))))
+        return wrapped(np.asarray(y if high is None else np.minimum(y, integer_bound(high, dtype, 1))))
     x, low, high = (a if a is None else cast("clamp", a, dtype) for a in (x, low, high))
     if isinstance(low, Tensor) or isinstance(high, Tensor):
         return apply(CLAMP_BETWEEN, x, *[a if a is None or isinstance(a, Tensor) else tensor(a, dtype)

@@ -19,7 +19,7 @@ from ..autograd import apply
 from ..errors import ShapeError
 from ..moved import moved_names
 from ..op import Op, Refusal, Sample, seeded
-from ..tensor import Tensor, tensor
+from ..tensor import Tensor, tensor, wrapped
 from .arithmetic import maximum, minimum
 from .checks import need_float, renamed
 from .reduce import Dim, axes, draw, one_axis, rank, reduction, reductions
@@ -198,7 +198,7 @@ def any(input: Tensor, dim: Dim = None, keepdim: bool = False, **numpy: Unpack[N
     """
     if numpy:
         return any(input, **renamed("any", numpy, dim=dim, keepdim=keepdim))
-    return Tensor(np.asarray(np.any(input._data, axis=axes("any", rank("any", input), dim), keepdims=keepdim)))
+    return wrapped(np.asarray(np.any(input._data, axis=axes("any", rank("any", input), dim), keepdims=keepdim)))
 
 
 def all(input: Tensor, dim: Dim = None, keepdim: bool = False, **numpy: Unpack[Numpy]) -> Tensor:
@@ -212,7 +212,7 @@ def all(input: Tensor, dim: Dim = None, keepdim: bool = False, **numpy: Unpack[N
     """
     if numpy:
         return all(input, **renamed("all", numpy, dim=dim, keepdim=keepdim))
-    return Tensor(np.asarray(np.all(input._data, axis=axes("all", rank("all", input), dim), keepdims=keepdim)))
+    return wrapped(np.asarray(np.all(input._data, axis=axes("all", rank("all", input), dim), keepdims=keepdim)))
 
 
 # ---- what the functions share --------------------------------------------------------------------
@@ -229,7 +229,7 @@ def whole(op: Op, function: Callable[..., Any], input: Tensor, dim: Dim, keepdim
     if input._data.dtype.kind == "f":
         return apply(op, input, dim=over, keepdim=keepdim)
     need_elements(op.name, input._data, over)
-    return Tensor(np.asarray(function(input._data, axis=over, keepdims=keepdim)))
+    return wrapped(np.asarray(function(input._data, axis=over, keepdims=keepdim)))
 
 
 def along(who: str, op: Op, function: Callable[..., Any], input: Tensor, dim: int, keepdim: bool) -> Extreme:
@@ -237,13 +237,13 @@ def along(who: str, op: Op, function: Callable[..., Any], input: Tensor, dim: in
     axis = one_axis(who, rank(who, input), dim)
     x = input._data
     if x.ndim == 0:
-        return Extreme(amax(input), Tensor(np.zeros((), np.int64)))
+        return Extreme(amax(input), wrapped(np.zeros((), np.int64)))
     if x.dtype.kind == "f":
         return Extreme(*apply(op, input, dim=axis, keepdim=keepdim))
     need_elements(who, x, axis)
     index = function(x, axis=axis, keepdims=True)
     values = np.take_along_axis(x, index, axis)
-    return Extreme(*[Tensor(a if keepdim else np.squeeze(a, axis)) for a in (values, index)])
+    return Extreme(*[wrapped(a if keepdim else np.squeeze(a, axis)) for a in (values, index)])
 
 
 def position(who: str, op: Op, function: Callable[..., Any], input: Tensor, dim: int | None, keepdim: bool) -> Tensor:
@@ -254,7 +254,7 @@ def position(who: str, op: Op, function: Callable[..., Any], input: Tensor, dim:
     if x.dtype.kind == "f":
         return apply(op, input, dim=axis, keepdim=keepdim)
     need_elements(who, x, axis)
-    return Tensor(np.asarray(function(x, axis=axis, keepdims=keepdim), np.int64))
+    return wrapped(np.asarray(function(x, axis=axis, keepdims=keepdim), np.int64))
 
 
 # ---- checks --------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from ..errors import DTypeError, RangeError, ShapeError
 from ..guard import FOREIGN, IndexMistake, explain
 from ..op import Op, Refusal, Sample, register
 from ..reference import indexing as reference
-from ..tensor import Tensor, number_of, own_index, tensor
+from ..tensor import Tensor, number_of, own_index, tensor, wrapped
 from .arithmetic import cast, common_shape, operand
 from .checks import FLOATS, common_dtype, need_array, need_integers, need_room, renamed, single
 from .clone import to
@@ -193,10 +193,10 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
             if input._data.dtype is other._data.dtype:  # the common cases, quickly
                 return apply(WHERE, condition, input, other)
         elif isinstance(input, Tensor) and other.__class__ is float and input._data.dtype in FLOATS:
-            return apply(WHERE, condition, input, Tensor(np.asarray(other, input._data.dtype)))
+            return apply(WHERE, condition, input, wrapped(np.asarray(other, input._data.dtype)))
         a, b = operand("where", input), operand("where", other)
         dtype = common_dtype("where", *[x._data if isinstance(x, Tensor) else x for x in (a, b)])
-        a, b = (x if isinstance(x, Tensor) else Tensor(np.asarray(x, dtype))
+        a, b = (x if isinstance(x, Tensor) else wrapped(np.asarray(x, dtype))
                 for x in (cast("where", x, dtype) for x in (a, b)))
         return apply(WHERE, condition, a, b)
     except FOREIGN as error:
@@ -272,7 +272,7 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
         raise RangeError("a label is out of range", who="one_hot", expected=f"0 <= label < {n}",
                          got=f"{least} to {largest}")
     need_room("one_hot", (*labels.shape, n), 8)
-    return Tensor((labels[..., None] == np.arange(n)).astype(np.int64))
+    return wrapped((labels[..., None] == np.arange(n)).astype(np.int64))
 
 
 # ---- checks --------------------------------------------------------------------------------------

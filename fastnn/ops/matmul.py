@@ -15,7 +15,7 @@ from ..errors import DTypeError, ShapeError
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import matmul as reference
-from ..tensor import Tensor, tensor
+from ..tensor import Tensor, tensor, wrapped
 from .checks import need_array, need_float
 
 __all__ = ["bmm", "dot", "matmul", "mm", "mv"]
@@ -138,7 +138,7 @@ def of_integers(who: str, input: Any, other: Any) -> Tensor:
     """The product of integers, which wraps around as in PyTorch."""
     a, b = (getattr(x, "_data", x) for x in (input, other))
     check_shapes(a, b, who)
-    return Tensor(np.asarray(a @ b))
+    return wrapped(np.asarray(a @ b))
 
 
 # ---- checks --------------------------------------------------------------------------------------

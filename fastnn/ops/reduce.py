@@ -21,7 +21,7 @@ from ..guard import FOREIGN, explain
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import reduce as reference
-from ..tensor import Tensor, tensor
+from ..tensor import Tensor, tensor, wrapped
 from .checks import need_float, renamed
 from .clone import to
 from .elementary import abs, float_check
@@ -78,7 +78,7 @@ def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = N
         ndim = rank("sum", input)
         if input._data.dtype.kind != "f":
             into = np.int64 if dtype is None else input._data.dtype
-            return Tensor(np.asarray(input._data.sum(axis=axes("sum", ndim, dim), keepdims=keepdim, dtype=into)))
+            return wrapped(np.asarray(input._data.sum(axis=axes("sum", ndim, dim), keepdims=keepdim, dtype=into)))
         return apply(SUM, input, dim=axes("sum", ndim, dim), keepdim=keepdim)
     except FOREIGN as error:
         return explain(sum, error, input, dim, keepdim, dtype=dtype)
@@ -124,7 +124,7 @@ def prod(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = 
     along = axes("prod", rank("prod", input), dim)
     if input._data.dtype.kind != "f":
         into = np.int64 if dtype is None else input._data.dtype
-        return Tensor(np.asarray(input._data.prod(axis=along, keepdims=keepdim, dtype=into)))
+        return wrapped(np.asarray(input._data.prod(axis=along, keepdims=keepdim, dtype=into)))
     return apply(PROD, input, dim=along, keepdim=keepdim)
 
 
@@ -154,7 +154,7 @@ def cumsum(input: Tensor, dim: int | None = None, *, dtype: Any = None, **numpy:
     along = one_axis("cumsum", rank("cumsum", input), dim)
     if input._data.dtype.kind != "f":
         into = np.int64 if dtype is None else input._data.dtype
-        return Tensor(np.cumsum(input._data, axis=along if input.ndim else None, dtype=into).reshape(input.shape))
+        return wrapped(np.cumsum(input._data, axis=along if input.ndim else None, dtype=into).reshape(input.shape))
     if input.ndim == 0:
         return sum(input)
     return apply(CUMSUM, input, dim=along)
@@ -190,7 +190,7 @@ def cumprod(input: Tensor, dim: int | None = None, *, dtype: Any = None, **numpy
     along = one_axis("cumprod", rank("cumprod", input), dim)
     if input._data.dtype.kind != "f":
         into = np.int64 if dtype is None else input._data.dtype
-        return Tensor(np.cumprod(input._data, axis=along if input.ndim else None, dtype=into).reshape(input.shape))
+        return wrapped(np.cumprod(input._data, axis=along if input.ndim else None, dtype=into).reshape(input.shape))
     if input.ndim == 0:
         return prod(input)
     return apply(CUMPROD, input, dim=along)

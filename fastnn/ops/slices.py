@@ -9,7 +9,7 @@ import numpy as np
 from ..autograd import apply
 from ..errors import RangeError, ShapeError
 from ..op import Refusal, Sample
-from ..tensor import Tensor, tensor
+from ..tensor import Tensor, tensor, wrapped
 from .checks import need_integers, need_room, renamed, single
 from .indexing import getitem, index_select
 from .shape import reshape
@@ -131,7 +131,7 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     if input.ndim == 2:
         return apply(DIAGONAL, input, offset=offset, dims=(0, 1))
     n = input.shape[0] + abs(offset)
-    result = Tensor(np.zeros((n, n), input.dtype))
+    result = wrapped(np.zeros((n, n), input.dtype))
     rows = np.arange(input.shape[0]) + max(-offset, 0)
     result[rows, rows + offset] = input
     return result
@@ -177,7 +177,7 @@ def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None, *, ou
         raise RangeError(who="repeat_interleave", expected="repeats >= 0", got=int(counts.min()))
     total = int(counts.sum()) if counts.size == n else int(counts.reshape(-1)[0]) * n
     need_room("repeat_interleave", [*input.shape[:d], total, *input.shape[d + 1:]], input.dtype.itemsize)
-    return index_select(input, d, Tensor(np.repeat(np.arange(n), counts.reshape(-1))))
+    return index_select(input, d, wrapped(np.repeat(np.arange(n), counts.reshape(-1))))
 
 
 # ---- the record ----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..errors import DTypeError, RangeError, ShapeError
-from ..tensor import Tensor
+from ..tensor import Tensor, wrapped
 from .checks import need_array, need_integers, need_room, renamed, single
 from .indexing import gather, getitem
 from .reduce import one_axis
@@ -71,7 +71,7 @@ def argsort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool
     if numpy:
         return argsort(input, descending=descending, stable=stable,
                        **renamed("argsort", numpy, dim=0 if dim == -1 else dim))
-    return Tensor(order(input._data, one_axis("argsort", input.ndim, dim), descending))
+    return wrapped(order(input._data, one_axis("argsort", input.ndim, dim), descending))
 
 
 def msort(input: Tensor) -> Tensor:
@@ -155,8 +155,8 @@ def nonzero(input: Tensor, *, as_tuple: bool = False) -> Any:
     """
     x = input._data
     if as_tuple:
-        return tuple([Tensor(i) for i in np.nonzero(np.atleast_1d(x))])
-    return Tensor(np.argwhere(x).astype(np.int64, copy=False))
+        return tuple([wrapped(i) for i in np.nonzero(np.atleast_1d(x))])
+    return wrapped(np.argwhere(x).astype(np.int64, copy=False))
 
 
 def argwhere(input: Tensor) -> Tensor:
@@ -196,7 +196,7 @@ def count_nonzero(input: Tensor, dim: Any = None, **numpy: Unpack[Numpy]) -> Ten
         return count_nonzero(input, **renamed("count_nonzero", numpy, dim=dim))
     over = None if dim is None else tuple([one_axis("count_nonzero", input.ndim, d)
                                            for d in (dim if isinstance(dim, (tuple, list)) else (dim,))])
-    return Tensor(np.asarray((input._data != 0).sum(axis=over or None if input.ndim else None), np.int64))
+    return wrapped(np.asarray((input._data != 0).sum(axis=over or None if input.ndim else None), np.int64))
 
 
 def masked_select(input: Tensor, mask: Tensor) -> Tensor:
@@ -265,7 +265,7 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
     values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True, axis=axis, equal_nan=False)
     shape = x.shape if axis is None else (x.shape[axis],)
     found = [values, *([inverse.reshape(shape)] if return_inverse else []), *([counts] if return_counts else [])]
-    tensors = [Tensor(np.asarray(a, a.dtype if a is values else np.int64)) for a in found]
+    tensors = [wrapped(np.asarray(a, a.dtype if a is values else np.int64)) for a in found]
     return tuple(tensors) if len(tensors) > 1 else tensors[0]
 
 
@@ -303,9 +303,9 @@ def bincount(input: Tensor, weights: Tensor | None = None, minlength: int = 0) -
     least = single("bincount", "minlength", minlength, 0)
     need_room("bincount", [max(least, int(x.max()) + 1 if x.size else 0)], 8)
     if weights is None:
-        return Tensor(np.bincount(x.astype(np.int64), minlength=least).astype(np.int64, copy=False))
+        return wrapped(np.bincount(x.astype(np.int64), minlength=least).astype(np.int64, copy=False))
     counts = np.bincount(x.astype(np.int64), weights._data, least)
-    return Tensor(counts.astype(weights.dtype if weights.dtype == np.float32 else np.float64))
+    return wrapped(counts.astype(weights.dtype if weights.dtype == np.float32 else np.float64))
 
 
 # ---- what the functions share --------------------------------------------------------------------
@@ -329,5 +329,5 @@ def order(x: np.ndarray, axis: int, descending: bool) -> np.ndarray:
 
 def picked(input: Tensor, dim: int, index: np.ndarray) -> Sorted:
     """The elements at these places, and the places."""
-    places = Tensor(index)
+    places = wrapped(index)
     return Sorted(gather(input, dim, places), places)

@@ -14,7 +14,7 @@ from ..guard import named
 from ..layers.modes import evaluating
 from ..layers.module import Module
 from ..layers.recurrent import GRU, LSTM, RNN
-from ..tensor import Tensor, tensor
+from ..tensor import Tensor, tensor, wrapped
 from .batches import loader_of, loss_of, nothing_counts, parts, scalar_loss
 from .counting import Counting
 from .means import Means, Metric, accuracy_metric, check_metrics
@@ -161,7 +161,7 @@ def _joined(pieces: list[Any]) -> Any:
     """The outputs of all batches as one, of the structure that the model returns."""
     first = pieces[0]
     if isinstance(first, Tensor):
-        return Tensor(np.concatenate([piece.data for piece in pieces]))
+        return wrapped(np.concatenate([piece.data for piece in pieces]))
     if isinstance(first, Mapping):
         return {key: _joined([piece[key] for piece in pieces]) for key in first}
     items = [_joined(list(column)) for column in zip(*pieces)]

@@ -22,6 +22,13 @@ NONSENSE = ["nonsense", None, True, float("nan"), float("inf"), -1, 1.5, 2**70, 
             nn.Tensor(np.ones(2)), object(), b"x", 1j, nn.Linear, range(3)]
 
 
+def forced(array, t=None):
+    """A tensor over what no tensor is over, float16 or NumPy's scalar: only by force."""
+    t = nn.zeros(1) if t is None else t
+    t._data = array
+    return t
+
+
 def three_groups(optimizer, dtype=np.float32):
     """Three groups after two steps, the gradients of the next step in place."""
     params = [nn.Parameter(np.full(shape, 0.5, dtype)) for shape in ((4, 3), (5,), (2, 2), (6,))]

@@ -4,19 +4,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from optim_cases import NONSENSE, everything, everything_but_groups, paths, per_case, per_rule, take, three_groups
+from optim_cases import (
+    NONSENSE,
+    everything,
+    everything_but_groups,
+    forced,
+    paths,
+    per_case,
+    per_rule,
+    take,
+    three_groups,
+)
 from sabotage import every_place, replaced
 
 import fastnn as nn
 from fastnn.optim.rule import RULES
 from fastnn.testing import trajectory
-
-
-def scalar_tensor(p):
-    """A tensor over NumPy's scalar, which is no array: only by force."""
-    t = nn.tensor(1.0)
-    t._data = np.float32(1)
-    return t
 
 
 def bad_gradient(value):
@@ -47,11 +50,11 @@ SPOILS = [
     ("transposed", bad_gradient(lambda p: nn.Tensor(np.ones((6, 1), np.float32))), nn.ShapeError, r"\(6, 1\)"),
     ("wider dtype", bad_gradient(lambda p: nn.Tensor(np.ones(6, np.float64))), nn.DTypeError, "float64"),
     ("integers", bad_gradient(lambda p: nn.Tensor(np.ones(6, np.int64))), nn.DTypeError, "int64"),
-    ("byte order", bad_gradient(lambda p: nn.Tensor(np.ones(6, ">f4"))), nn.DTypeError, ">f4"),
+    ("byte order", bad_gradient(lambda p: forced(np.ones(6, ">f4"))), nn.DTypeError, ">f4"),
     ("no tensor", bad_gradient(lambda p: np.ones(6, np.float32)), nn.DTypeError, "no tensor.*nn.tensor"),
-    ("float16", bad_gradient(lambda p: nn.Tensor(np.ones(6, np.float16))), nn.DTypeError, "float16"),
+    ("float16", bad_gradient(lambda p: forced(np.ones(6, np.float16))), nn.DTypeError, "float16"),
     ("rank", bad_gradient(lambda p: nn.Tensor(np.ones((1, 6), np.float32))), nn.ShapeError, r"\(1, 6\)"),
-    ("scalar", bad_gradient(scalar_tensor), nn.DTypeError, "no tensor"),
+    ("scalar", bad_gradient(lambda p: forced(np.float32(1))), nn.DTypeError, "no tensor"),
     ("a tensor without its fields", bad_gradient(lambda p: nn.Tensor.__new__(nn.Tensor)), nn.DTypeError, "no tensor"),
     ("setting", spoil_setting, nn.RangeError, "lr >= 0, got nan"),
     ("infinite setting", spoil_group(lambda g: g.update(lr=float("inf"))), nn.RangeError, "lr >= 0, got inf"),
@@ -192,9 +195,9 @@ def test_a_parameter_that_changes_its_type_after_a_step(optimizer, backend):
                    lambda p: p.data.astype(np.int64), lambda p: p.data.astype(np.float16), lambda p: p.data[None]):
         for with_gradient in (True, False):
             opt, params = three_groups(optimizer)
-            params[-1].data = change(params[-1])
+            forced(change(params[-1]), params[-1])
             if with_gradient:
-                params[-1].grad = nn.Tensor(np.ones_like(params[-1].data))
+                params[-1].grad = forced(np.ones_like(params[-1].data))
             before = everything_but_groups(opt, params)
             with nn.use_backend(backend):
                 try:

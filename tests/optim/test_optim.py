@@ -5,6 +5,7 @@ What holds for every rule is in test_rules.py, test_failed_steps.py and test_sav
 
 import numpy as np
 import pytest
+from optim_cases import forced
 
 import fastnn as nn
 
@@ -146,7 +147,7 @@ def test_clipping_refuses_what_it_cannot_clip_and_changes_nothing(clip):
     for bad, words in ((np.ones(2, np.int64), "int64"), (np.ones(2, np.float16), "float16"),
                        (np.ones(2, bool), "bool"), (np.ones(2, complex), "complex")):
         good, p = with_gradients(np.full(3, 9.0, f4), np.full(2, 9.0))
-        p.grad = nn.Tensor(bad)
+        p.grad = forced(bad)
         before = good.grad.data.tobytes(), good.grad._version[0]
         with pytest.raises(nn.DTypeError, match=f"gradient of parameter 1 cannot be clipped.*{words}"):
             clip([good, p], 1.0)
