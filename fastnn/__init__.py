@@ -7,45 +7,44 @@ import os as _os
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
-from numpy import finfo, iinfo
+from numpy import finfo as finfo, iinfo as iinfo
 
+# `X as X` tells type checkers that a name is for users; what comes with a star is.
 from . import autograd, creation, errors, functional, init, layers, optim
 from . import methods as _methods
 from . import moved as _moved
-from .about import __version__, show_config
-from .autograd import enable_grad, grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
-from .backend import backend, use_backend
-from .config import get_num_threads, isa, memory, set_flush_denormal, set_num_threads, threads, use_isa
+from .about import __version__ as __version__, show_config as show_config
+from .autograd import enable_grad as enable_grad, grad as grad, inference_mode as inference_mode
+from .autograd import is_grad_enabled as is_grad_enabled, no_grad as no_grad, set_grad_enabled as set_grad_enabled
+from .backend import backend as backend, use_backend as use_backend
+from .config import get_num_threads as get_num_threads, isa as isa, memory as memory
+from .config import set_flush_denormal as set_flush_denormal, set_num_threads as set_num_threads, threads as threads
+from .config import use_isa as use_isa
 from .creation import *
-from .device import accelerator, backends, cuda, device
+from .device import accelerator as accelerator, backends as backends, cuda as cuda, device as device
 from .dtypes import *
-from .errors import (
-    DTypeError,
-    FastnnError,
-    FileError,
-    GraphError,
-    MistakeWarning,
-    NonFiniteError,
-    RangeError,
-    ShapeError,
-)
+from .errors import DTypeError as DTypeError, FastnnError as FastnnError, FileError as FileError
+from .errors import GraphError as GraphError, MistakeWarning as MistakeWarning, NonFiniteError as NonFiniteError
+from .errors import RangeError as RangeError, ShapeError as ShapeError
 from .functional import *
 from .layers import *
-from .optim import clip as utils  # where PyTorch has clip_grad_norm_
-from .random import manual_seed, seed
-from .tensor import Parameter, Tensor, as_tensor, asarray, from_dlpack, from_numpy, is_tensor, tensor
+from .optim import clip as _clip
+from .random import manual_seed as manual_seed, seed as seed
+from .tensor import Parameter as Parameter, Tensor as Tensor, as_tensor as as_tensor, asarray as asarray
+from .tensor import from_dlpack as from_dlpack, from_numpy as from_numpy, is_tensor as is_tensor, tensor as tensor
 
 if TYPE_CHECKING:
     from . import data, models, testing, training, viz
-    from .io import load, save
-    from .layers.summary import Summary, summary
-    from .testing import use_kernel
-    from .training import History, evaluate, fit, predict
+    from .io import load as load, save as save
+    from .layers.summary import Summary as Summary, summary as summary
+    from .testing import use_kernel as use_kernel
+    from .training import History as History, evaluate as evaluate, fit as fit, predict as predict
 
 _moved.watch()
 _moved.answer_for(autograd, creation, functional, init, layers, optim.clip, optim.lr_scheduler)
 _methods.connect(functional, creation, init)        # the methods of Tensor call these
 
+utils = _clip               # where PyTorch has clip_grad_norm_
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 
 try:
@@ -65,13 +64,14 @@ _LAZY: dict[str, tuple[str, str | None]] = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _LAZY:
-        raise _moved.missing(__name__, name)
-    module, attribute = _LAZY[name]
-    found = _import_module(module, __name__)
-    globals()[name] = value = found if attribute is None else getattr(found, attribute)
-    return value
+if not TYPE_CHECKING:               # which would take it that any name is there
+    def __getattr__(name: str) -> Any:
+        if name not in _LAZY:
+            raise _moved.missing(__name__, name)
+        module, attribute = _LAZY[name]
+        found = _import_module(module, __name__)
+        globals()[name] = value = found if attribute is None else getattr(found, attribute)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -80,4 +80,4 @@ class use_backend:
         self._switch(self.before)
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

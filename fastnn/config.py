@@ -184,4 +184,4 @@ class memory:
         return compiled.memory_limit() if compiled else 0
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

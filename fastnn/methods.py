@@ -15,6 +15,9 @@ from .errors import AttributeMistake
 from .moved import moved_names
 
 if TYPE_CHECKING:
+    # `bool` is a method below
+    from builtins import bool as Truth
+
     from . import creation as C
     from . import functional as F
     from . import init as I
@@ -53,8 +56,14 @@ class TensorMethods:
     def __abs__(self: Any) -> Tensor: return F.abs(self)
 
     # ---- comparisons and logic: bool tensors -----------------------------------------------------
-    def __eq__(self: Any, other: Any) -> Any: return F.eq(self, other) if comparable(other) else NotImplemented
-    def __ne__(self: Any, other: Any) -> Any: return F.ne(self, other) if comparable(other) else NotImplemented
+    # object's return a bool
+    def __eq__(self: Any, other: Any) -> Tensor:    # type: ignore[override]
+        return F.eq(self, other) if comparable(other) else NotImplemented
+
+    # as __eq__
+    def __ne__(self: Any, other: Any) -> Tensor:    # type: ignore[override]
+        return F.ne(self, other) if comparable(other) else NotImplemented
+
     def __lt__(self: Any, other: Any) -> Tensor: return F.lt(self, other)
     def __le__(self: Any, other: Any) -> Tensor: return F.le(self, other)
     def __gt__(self: Any, other: Any) -> Tensor: return F.gt(self, other)
@@ -350,9 +359,9 @@ class TensorMethods:
     def le(self: Any, other: Any) -> Tensor: return F.le(self, other)
     def gt(self: Any, other: Any) -> Tensor: return F.gt(self, other)
     def ge(self: Any, other: Any) -> Tensor: return F.ge(self, other)
-    def equal(self: Any, other: Any) -> Any: return F.equal(self, other)
+    def equal(self: Any, other: Any) -> Truth: return F.equal(self, other)
 
-    def allclose(self: Any, other: Any, rtol: Any = 1e-5, atol: Any = 1e-8) -> Any:
+    def allclose(self: Any, other: Any, rtol: Any = 1e-5, atol: Any = 1e-8) -> Truth:
         return F.allclose(self, other, rtol, atol)
 
     def isnan(self: Any) -> Tensor: return F.isnan(self)
@@ -608,4 +617,4 @@ def augmented(t: Any, who: str, function: Callable[..., Tensor], other: Any) -> 
     return changed(t, who, function, other)
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

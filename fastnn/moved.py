@@ -2,7 +2,7 @@
 it, or says what to use instead.
 
 The finder stands last in `sys.meta_path`, behind Python's own: it is asked where an import fails.
-A module that is still there, but has lost names, has a line `__getattr__ = moved_names(__name__)`.
+A module that is still there, but has lost names, has a line `moved_names(__name__)`.
 """
 
 from __future__ import annotations
@@ -213,7 +213,10 @@ def watch() -> None:
 
 
 def moved_names(module: str) -> Callable[[str], Any]:
-    """A module's `__getattr__`, for what was `module.name`: an object or a module."""
+    """Give a module a `__getattr__` for what was `module.name`, an object or a module; returns it.
+
+    It is not assigned where type checkers see it: they would take it that any name is there.
+    """
     def find(name: str) -> Any:
         old = f"{module}.{name}"
         if old in MODULES:
@@ -227,6 +230,8 @@ def moved_names(module: str) -> Callable[[str], Any]:
             _warn(GONE[old], FutureWarning)
             raise AttributeError(GONE[old])
         raise missing(module, name)
+    # mypy knows the modules' own attributes only
+    sys.modules[module].__getattr__ = find          # type: ignore[method-assign]
     return find
 
 

@@ -11,7 +11,7 @@ import copyreg
 import math
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -163,6 +163,10 @@ class Tensor(TensorMethods):
         """The number of dimensions."""
         return self._data.ndim
 
+    @overload
+    def size(self, dim: None = None) -> tuple[int, ...]: ...
+    @overload
+    def size(self, dim: int) -> int: ...
     def size(self, dim: int | None = None) -> Any:
         """The shape, or one size of it."""
         try:
@@ -180,6 +184,10 @@ class Tensor(TensorMethods):
         """The bytes of one element."""
         return self._data.itemsize
 
+    @overload
+    def stride(self, dim: None = None) -> tuple[int, ...]: ...
+    @overload
+    def stride(self, dim: int) -> int: ...
     def stride(self, dim: int | None = None) -> Any:
         """How many elements apart in memory neighbours along each dimension are, or along one."""
         strides = tuple([step // self._data.itemsize for step in self._data.strides])

@@ -91,7 +91,7 @@ def imports(who, path, tree, known):
 
     def visit(node, inside):
         for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
                 continue
             for top, *rest in targets(child):
                 if top == "fastnn" and rest != ["_kernels"]:

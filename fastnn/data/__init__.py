@@ -19,4 +19,4 @@ from .splits import Subset, random_split
 __all__ = ["DataLoader", "Dataset", "Subset", "TensorDataset", "digits", "moons", "random_split", "spirals", "xor"]
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

@@ -194,4 +194,4 @@ def _stack(arrays: list[np.ndarray], field: int) -> np.ndarray:
     return np.stack(arrays, out=empty((len(arrays), *arrays[0].shape), np.result_type(*arrays)))
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

@@ -9,4 +9,4 @@ from .files import check_path, load, save
 __all__ = ["check_path", "load", "save"]
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

@@ -41,4 +41,4 @@ def kernel(name: str) -> Callable[..., Any] | None:
     return getattr(compiled, name)
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

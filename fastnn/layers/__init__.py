@@ -3,25 +3,8 @@
 PyTorch's names, arguments and state_dict keys.
 """
 
-from . import (
-    activation,
-    attention,
-    container,
-    convolution,
-    distance,
-    dropout,
-    embedding,
-    fusion,
-    linear,
-    loss,
-    module,
-    norm,
-    padding,
-    pooling,
-    recurrent,
-    shuffle,
-    upsampling,
-)
+from types import ModuleType as _ModuleType
+
 from .activation import *
 from .attention import *
 from .container import *
@@ -40,7 +23,7 @@ from .recurrent import *
 from .shuffle import *
 from .upsampling import *
 
-__all__: list[str] = []
-for _room in (activation, attention, container, convolution, distance, dropout, embedding, fusion, linear, loss, module,
-              norm, padding, pooling, recurrent, shuffle, upsampling):
-    __all__ += _room.__all__
+# What the files list, without the files: `dropout` is a function to users. Type checkers, which
+# read only lists that are written out, are not shown this one.
+globals()["__all__"] = [name for name, value in globals().items()
+                        if not name.startswith("_") and not isinstance(value, _ModuleType)]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, overload
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from typing import TYPE_CHECKING, Any, overload
 
 from ..errors import DTypeError
 from ..guard import IndexMistake, NameMistake, guard_methods
 from ..moved import moved_names
+from ..tensor import Tensor
 from .fusion import chain
 from .module import POINTWISE, Module, Window
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ["Identity", "ModuleDict", "ModuleList", "Sequential"]
 
@@ -25,7 +29,7 @@ class Identity(Module):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Tensor) -> Tensor:
         return input
 
     def receptive_window(self) -> Window:
@@ -49,13 +53,13 @@ class _Listed(Module):
     @overload
     def __getitem__(self, index: int) -> Module: ...
     @overload
-    def __getitem__(self, index: slice) -> Any: ...
+    def __getitem__(self, index: slice) -> Self: ...
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
             return self._from(list(self._modules.items())[index])
         return self._modules[self._key(index)]
 
-    def _from(self, items: list[tuple[str, Module | None]]) -> Any:
+    def _from(self, items: list[tuple[str, Module | None]]) -> Self:
         raise NotImplementedError(type(self).__name__)
 
     def __setitem__(self, index: int, module: Module) -> None:
@@ -71,16 +75,16 @@ class _Listed(Module):
         for i, module in enumerate(modules):
             self._own(self._modules, str(i), module)
 
-    def append(self, module: Module) -> Any:
+    def append(self, module: Module) -> Self:
         self.add_module(str(len(self)), module)
         return self
 
-    def extend(self, modules: Iterable[Module]) -> Any:
+    def extend(self, modules: Iterable[Module]) -> Self:
         for module in modules:
             self.append(module)
         return self
 
-    def __iadd__(self, modules: Iterable[Module]) -> Any:
+    def __iadd__(self, modules: Iterable[Module]) -> Self:
         return self.extend(modules)
 
     def pop(self, index: int) -> Module:
@@ -88,7 +92,7 @@ class _Listed(Module):
         del self[index]
         return module
 
-    def insert(self, index: int, module: Module) -> Any:
+    def insert(self, index: int, module: Module) -> Self:
         if not isinstance(module, Module):
             raise DTypeError(f"it holds modules, not a {type(module).__name__}", who=type(self).__name__)
         kept = list(self._modules.values())
@@ -134,7 +138,7 @@ class Sequential(_Listed):
     def _from(self, items: list[tuple[str, Module | None]]) -> Sequential:
         return Sequential(dict(items))
 
-    def forward(self, input: Any) -> Any:
+    def forward(self, input: Any) -> Tensor:
         # a Sequential holds no None, which a Module may
         return chain(input, *self._modules.values())        # type: ignore[arg-type]
 
@@ -208,16 +212,16 @@ class ModuleDict(Module):
     def __iter__(self) -> Iterator[str]:
         return iter(self._modules)
 
-    def keys(self) -> Any:
+    def keys(self) -> KeysView[str]:
         return self._modules.keys()
 
-    def values(self) -> Any:
+    def values(self) -> ValuesView[Module | None]:
         return self._modules.values()
 
-    def items(self) -> Any:
+    def items(self) -> ItemsView[str, Module | None]:
         return self._modules.items()
 
 
 guard_methods(_Listed, "__getitem__", "__setitem__", "__delitem__", "append", "extend", "insert", "pop")
 guard_methods(ModuleDict, "__getitem__", "__setitem__", "__delitem__", "__contains__", "pop", "update")
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

@@ -9,6 +9,7 @@ from .. import functional as F
 from ..errors import FastnnError
 from ..guard import FOREIGN, explain
 from ..op import REPLACED
+from ..tensor import Tensor
 from .activation import ReLU
 from .convolution import Conv2d
 from .linear import Linear
@@ -18,7 +19,7 @@ from .norm import BatchNorm1d, BatchNorm2d
 __all__ = ["chain"]
 
 
-def chain(input: Any, *layers: Callable[[Any], Any]) -> Any:
+def chain(input: Any, *layers: Callable[[Any], Any]) -> Tensor:
     """layers[-1](... layers[1](layers[0](input))), as fast as Sequential computes it.
 
     For the forward of a model whose layers have names of their own, where a Sequential would change

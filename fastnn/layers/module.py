@@ -7,7 +7,7 @@ PyTorch's names, semantics and state_dict keys, so that knowledge and weights ca
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,6 +17,22 @@ from ..errors import AttributeMistake, DTypeError, FastnnError, RangeError, Shap
 from ..guard import FOREIGN, NameMistake, PathMistake, guard_methods, guarded_lightly, is_ours, refusal
 from ..ops.checks import OF_RECURRENT
 from ..tensor import Parameter, Tensor, array_of, tensor, wrapped
+
+if TYPE_CHECKING:
+    from typing import ParamSpec, Protocol, TypeVar
+
+    # type checkers know it without the package
+    from typing_extensions import Self
+
+    from .summary import Summary
+
+    Inputs = ParamSpec("Inputs")
+    Output = TypeVar("Output", covariant=True)
+
+    class HasForward(Protocol[Inputs, Output]):
+        """What model(x) takes and returns is what forward of its class does."""
+
+        def forward(self, *inputs: Inputs.args, **kwargs: Inputs.kwargs) -> Output: ...
 
 __all__ = ["LoadReport", "Module", "RemovableHandle"]
 
@@ -120,7 +136,7 @@ class Module:
         """What the module computes. To be written."""
         raise TypeError(f"{type(self).__name__} must define forward()")
 
-    def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
+    def _call(self, *inputs: Any, **kwargs: Any) -> Any:
         """forward, with the hooks around it, and this layer's path in front of an error."""
         try:
             if self._forward_pre_hooks:
@@ -143,6 +159,11 @@ class Module:
                 replaced = hook(self, inputs, y)
                 y = y if replaced is None else replaced
         return y
+
+    if TYPE_CHECKING:
+        def __call__(self: HasForward[Inputs, Output], *inputs: Inputs.args, **kwargs: Inputs.kwargs) -> Output: ...
+    else:
+        __call__ = _call
 
     def _tell(self, error: FastnnError, inputs: tuple[Any, ...]) -> None:
         """Name this layer in an error of its call; another error where it got what a recurrent
@@ -240,7 +261,7 @@ class Module:
                 return
         object.__delattr__(self, name)
 
-    def __copy__(self) -> Any:
+    def __copy__(self) -> Self:
         """For copy.copy: the same parameters, buffers, modules and hooks, in registers of its own.
 
         What is assigned, hooked or deleted afterwards on either does not reach the other.
@@ -419,7 +440,7 @@ class Module:
         return LoadReport(missing, unexpected)
 
     # ---- changing everything ---------------------------------------------------------------------
-    def train(self, mode: bool = True) -> Any:
+    def train(self, mode: bool = True) -> Self:
         """Training behaviour (dropout drops, batch norm uses the batch) on or off, for all below;
         returns self.
         """
@@ -428,18 +449,18 @@ class Module:
             child.train(mode)                       # a layer may have a train() of its own
         return self
 
-    def eval(self) -> Any:
+    def eval(self) -> Self:
         """train(False): for evaluation and use; returns self."""
         return self.train(False)
 
-    def apply(self, function: Callable[[Module], Any]) -> Any:
+    def apply(self, function: Callable[[Module], Any]) -> Self:
         """Call function on every module below, children first, then on this; returns self."""
         for child in self.children():
             child.apply(function)
         function(self)
         return self
 
-    def requires_grad_(self, requires_grad: bool = True) -> Any:
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Whether the parameters are trained, for all below; returns self."""
         for p in self.parameters():
             p.requires_grad_(requires_grad)
@@ -453,7 +474,7 @@ class Module:
             else:
                 p.grad.zero_()
 
-    def to(self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False) -> Any:
+    def to(self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False) -> Self:
         """Convert all floating-point parameters and buffers, in place; returns self.
 
         to(dtype), to("cpu"), to("cpu", dtype) and to(tensor), whose dtype is wanted. DTypeError
@@ -472,19 +493,19 @@ class Module:
                     t.grad = wrapped(t.grad._data.astype(dtype))
         return self
 
-    def float(self) -> Any:
+    def float(self) -> Self:
         """to(float32)."""
         return self.to(np.float32)
 
-    def double(self) -> Any:
+    def double(self) -> Self:
         """to(float64)."""
         return self.to(np.float64)
 
-    def cpu(self) -> Any:
+    def cpu(self) -> Self:
         """self: there is no other device."""
         return self
 
-    def cuda(self, device: Any = None) -> Any:
+    def cuda(self, device: Any = None) -> Self:
         """RangeError: fastnn runs on the CPU."""
         on_cpu("cuda", "cuda")
         return self
@@ -528,7 +549,7 @@ class Module:
         head = f"{type(self).__name__}({self.extra_repr()}"
         return head + ")" if not lines else "\n".join([head, *lines, ")"])
 
-    def summary(self, *input_shapes: Any, **kwargs: Any) -> Any:
+    def summary(self, *input_shapes: Any, **kwargs: Any) -> Summary:
         """A table of layers with output shapes, parameters, multiply-adds, bytes and receptive
         field: see nn.summary.
         """

@@ -24,4 +24,4 @@ __all__ = ["ARCHITECTURES", "RECORDS", "DigitsCNN", "GPT2LMHeadModel", "Ink", "L
            "get_model", "get_record", "list_models", "load", "preprocessing_of", "record_of", "resnet18", "save"]
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

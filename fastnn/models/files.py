@@ -63,7 +63,7 @@ def save(model: Module, path: str | os.PathLike[str], **info: Any) -> None:
              "state": model.state_dict()}, path)
 
 
-def load(path: str | os.PathLike[str]) -> tuple[Any, dict[str, Any]]:
+def load(path: str | os.PathLike[str]) -> tuple[Module, dict[str, Any]]:
     """The model in a file, in eval mode, and the info that was saved with it.
 
     Nothing in the file is run or trusted. The architecture is looked up by name, the settings are

@@ -61,11 +61,11 @@ class Record:
     renames: tuple[tuple[str, str], ...] = ()
     tied: Mapping[str, str] = field(default_factory=dict)
 
-    def build(self, **settings: Any) -> Any:
+    def build(self, **settings: Any) -> Module:
         """The network with random weights; settings change or add to those of the record."""
         return self.builder(**{**self.settings, **settings})
 
-    def outline(self, **settings: Any) -> Any:
+    def outline(self, **settings: Any) -> Module:
         """The network without memory for its weights, for questions about its shapes."""
         with arrays.meta():
             return self.build(**settings)
@@ -135,7 +135,7 @@ def get_record(name: str) -> Record:
                      hint=f"Did you mean {' or '.join(close)}?" if close else f"Known are {', '.join(RECORDS)}.")
 
 
-def get_model(name: str, **settings: Any) -> Any:
+def get_model(name: str, **settings: Any) -> Module:
     """A network by the name of its record, with random weights; torchvision's function.
 
     Parameters

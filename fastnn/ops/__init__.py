@@ -12,7 +12,7 @@ from ..op import LATE, OPS, Op, Refusal, Sample, register
 __all__ = ["OPS", "Op", "Refusal", "Sample", "register"]
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)
 
 
 def _slopes() -> Any:

@@ -302,4 +302,4 @@ BATCH_NORM_INFERENCE_RELU = register(Op(
 ))
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

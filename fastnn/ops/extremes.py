@@ -11,7 +11,7 @@ which is the first.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 
@@ -84,6 +84,12 @@ def amin(input: Tensor, dim: Dim = None, keepdim: bool = False, **numpy: Unpack[
     return whole(AMIN, np.min, input, dim, keepdim)
 
 
+@overload
+def max(input: Tensor, dim: int, keepdim: bool = False, **numpy: Unpack[Numpy]) -> Extreme: ...
+@overload
+def max(input: Tensor, dim: Tensor | np.ndarray | None = None, keepdim: bool = False) -> Tensor: ...
+@overload
+def max(input: Tensor, *, axis: int, keepdims: bool = False) -> Extreme: ...
 def max(input: Tensor, dim: Any = None, keepdim: bool = False, **numpy: Unpack[Numpy]) -> Any:
     r"""The largest of all elements, or along one axis with its index.
 
@@ -119,6 +125,12 @@ def max(input: Tensor, dim: Any = None, keepdim: bool = False, **numpy: Unpack[N
     return amax(input, None, keepdim) if dim is None else along("max", MAX, np.argmax, input, dim, keepdim)
 
 
+@overload
+def min(input: Tensor, dim: int, keepdim: bool = False, **numpy: Unpack[Numpy]) -> Extreme: ...
+@overload
+def min(input: Tensor, dim: Tensor | np.ndarray | None = None, keepdim: bool = False) -> Tensor: ...
+@overload
+def min(input: Tensor, *, axis: int, keepdims: bool = False) -> Extreme: ...
 def min(input: Tensor, dim: Any = None, keepdim: bool = False, **numpy: Unpack[Numpy]) -> Any:
     """The smallest of all elements, or along one axis with its index.
 
@@ -333,4 +345,4 @@ ARGMIN = extreme(
     lambda x, dim, keepdim: x.argmin(dim), argmin, along_one, differentiable=())
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

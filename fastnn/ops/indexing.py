@@ -264,7 +264,7 @@ def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:
     tensor([[1, 0, 0],
             [0, 0, 1]])
     """
-    labels = getattr(input, "_data", input)
+    labels: Any = getattr(input, "_data", input)
     need_integers("one_hot", input=labels)
     largest, least = (int(labels.max()), int(labels.min())) if labels.size else (-1, 0)
     n = largest + 1 if num_classes == -1 else single("one_hot", "num_classes", num_classes, 0)

@@ -274,4 +274,4 @@ RESHAPE = shape_op(
     ))
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

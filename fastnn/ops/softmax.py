@@ -205,4 +205,4 @@ LOG_SOFTMAX = register(Op(
 ))
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

@@ -17,4 +17,4 @@ __all__ = ["SGD", "Adam", "AdamW", "CosineAnnealingLR", "Optimizer", "Rule", "St
            "clip_grad_value_"]
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from numbers import Integral
 from operator import itemgetter
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, TypeVar, overload
 
 import numpy as np
 
@@ -25,6 +25,8 @@ from ..kernels import compiled
 from ..tensor import Tensor, array_of
 from .rule import Rule, State, on_kernels
 from .watch import FirstSteps
+
+Result = TypeVar("Result")
 
 __all__ = ["Optimizer"]
 
@@ -144,6 +146,10 @@ class Optimizer:
                 elif p.grad is not None:
                     p.grad.detach().zero_()         # it may be on the tape itself
 
+    @overload
+    def step(self, closure: None = None) -> None: ...
+    @overload
+    def step(self, closure: Callable[[], Result]) -> Result: ...
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient.
 

@@ -17,4 +17,4 @@ __all__ = ["Callback", "Checkpoint", "Clipping", "History", "Patience", "Progres
            "fit", "predict"]
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

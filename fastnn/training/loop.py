@@ -299,4 +299,4 @@ def _strangers(model: Module, optimizer: Any) -> bool:
     return bool(mine) and not any(id(p) in mine for group in groups for p in group["params"])
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

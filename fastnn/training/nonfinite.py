@@ -67,4 +67,4 @@ def _bad(value: Any) -> bool:
     return isinstance(a, np.ndarray) and a.dtype.kind == "f" and not np.isfinite(a).all()
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

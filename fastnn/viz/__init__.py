@@ -38,9 +38,10 @@ __all__ = ["Svg", "bar_chart", "beside", "confusion", "confusion_matrix", "curve
 _moved = moved_names(__name__)
 
 
-def __getattr__(name: str) -> Any:
-    if name != "report":
-        return _moved(name)
-    # the page stands above the pictures: it is imported when it is wanted
-    from ..report import report
-    return report
+if not TYPE_CHECKING:               # which would take it that any name is there
+    def __getattr__(name: str) -> Any:
+        if name != "report":
+            return _moved(name)
+        # the page stands above the pictures: it is imported when it is wanted
+        from ..report import report
+        return report

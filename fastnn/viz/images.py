@@ -218,4 +218,4 @@ def _scale(x: float, y: float, width: float, colours: str, low: float, high: flo
 guard_all(globals())
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

@@ -7,13 +7,16 @@ import io
 import json
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ...errors import FileError
 from ...guard import NameMistake
 from ...io.atomic import atomic_write
 from ..state import State
 from .base import Callback
+
+if TYPE_CHECKING:
+    from ...viz import Svg
 
 __all__ = ["History"]
 
@@ -84,7 +87,7 @@ class History(Callback):
             raise self._no_column(column)
         return (min if column.endswith("loss") else max)(rows, key=lambda row: row[column])
 
-    def plot(self) -> Any:
+    def plot(self) -> Svg:
         """The curves of losses and metrics: a notebook shows them, `.save(path)` writes them."""
         from ...viz import curves
         return curves(self)
