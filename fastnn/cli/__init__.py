@@ -10,4 +10,4 @@ from .parser import main
 __all__ = ["main"]
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

@@ -142,4 +142,4 @@ def save(args: Namespace, measured: dict[str, Any], name: str = "") -> None:
             say(f"\nsaved {' and '.join(map(str, saved))}")
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

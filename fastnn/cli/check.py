@@ -53,4 +53,4 @@ def print_verdicts(verdicts: Sequence[Verdict], what: str = "family") -> None:
             say(f"  ... and {len(v.failures) - 5} more of {v.name}")
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

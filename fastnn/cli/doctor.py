@@ -83,4 +83,4 @@ def self_test() -> int:
     return 0
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

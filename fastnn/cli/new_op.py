@@ -38,4 +38,4 @@ KERNEL_NEXT = ("write the bodies, which give NaN so far, and the contracts, whic
                "make selftest                                     the same in C, against plain loops")
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

@@ -61,4 +61,4 @@ def show_op(op: Op) -> None:
     say()
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

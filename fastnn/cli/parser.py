@@ -82,7 +82,8 @@ def attribute(text: str) -> tuple[str, float]:
 
 
 def parser() -> argparse.ArgumentParser:
-    top = Parser(prog="python -m fastnn",
+    installed = os.path.basename(sys.argv[0]) in ("fastnn", "fastnn.exe")
+    top = Parser(prog="fastnn" if installed else "python -m fastnn",
                  description="Without a command: check every kernel on this machine, train a network "
                  "that reads handwriting, compare speed, and write a report.", allow_abbrev=False)
     from .. import __version__

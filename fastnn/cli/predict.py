@@ -41,4 +41,4 @@ def show(seen: Seen, draw: bool) -> None:
         say(f"  |{line}|   {note}".rstrip())
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

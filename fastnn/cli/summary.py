@@ -43,4 +43,4 @@ def shape_of(text: str) -> tuple[int, ...]:
     return shape
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

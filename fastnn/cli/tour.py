@@ -131,4 +131,4 @@ def verdict(verdicts: Sequence[Verdict], accuracy: float, seconds: float) -> int
     return 0
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)

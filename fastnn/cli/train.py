@@ -26,4 +26,4 @@ def command(args: Namespace) -> int:
     return 130 if run.history.interrupted else 0
 
 
-__getattr__ = moved_names(__name__)
+moved_names(__name__)
