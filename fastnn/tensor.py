@@ -248,6 +248,11 @@ class Tensor(TensorMethods):
             notes.append("requires_grad=True")
         return f"{type(self).__name__.lower()}({', '.join([text, *notes])})"
 
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from .html import tensor_html
+        return tensor_html(self)
+
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if self._data.size == 1 and spec else repr(self)
 

@@ -549,6 +549,11 @@ class Module:
         head = f"{type(self).__name__}({self.extra_repr()}"
         return head + ")" if not lines else "\n".join([head, *lines, ")"])
 
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from ..html import model_html
+        return model_html(self)
+
     def summary(self, *input_shapes: Any, **kwargs: Any) -> Summary:
         """A table of layers with output shapes, parameters, multiply-adds, bytes and receptive
         field: see nn.summary.

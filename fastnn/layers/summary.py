@@ -156,6 +156,11 @@ class Summary:
 
     __repr__ = __str__
 
+    def _repr_html_(self) -> str:
+        """For notebooks."""
+        from ..html import summary_html
+        return summary_html(self, size)
+
 
 @dataclass(frozen=True)
 class SummaryRow:

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..html import escape
 from ..viz.images import colour_strip, limits_of, pixels_of, png_uri
-from ..viz.svg import MISSING, TIMES, escape, short_number
+from ..viz.svg import MISSING, TIMES, short_number
 
 __all__ = ["MISSING", "TIMES", "bar", "colour_key", "count", "microseconds", "percent", "pixel_picture", "sizes",
            "table"]

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..viz.svg import DARK, FONT, LIGHT, drawing_rules, escape, theme_variables
+from ..html import escape
+from ..viz.svg import DARK, FONT, LIGHT, drawing_rules, theme_variables
 from . import sections
 
 if TYPE_CHECKING:

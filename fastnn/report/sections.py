@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..html import escape
 from ..viz.charts import bar_chart, ratio_text
 from ..viz.heatmap import heat_map
 from ..viz.images import image_grid
 from ..viz.learning_curves import curve_charts
-from ..viz.svg import escape, short_number
+from ..viz.svg import short_number
 from .html import MISSING, TIMES, bar, colour_key, count, microseconds, percent, pixel_picture, sizes, table
 
 if TYPE_CHECKING:

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from ..guard import guard_all
+from ..html import escape
 from .svg import (
     LARGEST,
     MISSING,
     SERIES,
     Svg,
     element,
-    escape,
     log_ticks,
     nice_ticks,
     number,

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..guard import guard_all
+from ..html import escape
 from ..tensor import array_of
-from .svg import LARGEST, MISSING, Svg, element, escape, number, short_number, text, text_width
+from .svg import LARGEST, MISSING, Svg, element, number, short_number, text, text_width
 
 
 def heat_map(matrix: Any, row_labels: Sequence[object] | None = None,

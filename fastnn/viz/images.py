@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from ..guard import guard_all
+from ..html import escape
 from ..io.png import write_png
 from ..moved import moved_names
 from ..tensor import array_of
-from .svg import Svg, element, escape, short_number, text, text_width
+from .svg import Svg, element, short_number, text, text_width
 
 # Colours at equal distances along each map, mixed linearly in between. Lightness rises or falls
 # steadily along every map (for "diverging": from the middle to both ends), so that they survive a

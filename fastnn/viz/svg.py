@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from ..html import escape
 from ..io.atomic import atomic_write
 
 SVG_NAMESPACE = "http://www.w3.org/2000/svg"
@@ -149,27 +150,6 @@ def beside(pictures: Sequence[Svg], *, columns: int = 2, gap: float = 20, label:
 
 
 # ---- elements ------------------------------------------------------------------------------------
-
-def _is_allowed(character: str) -> bool:
-    """Whether XML 1.0 allows the character at all (a NUL byte or half of a surrogate pair cannot
-    even be escaped).
-    """
-    code = ord(character)
-    return character in "\t\n\r" or (code >= 0x20 and not 0xD800 <= code <= 0xDFFF and code not in (0xFFFE, 0xFFFF))
-
-
-def escape(value: object) -> str:
-    """`value` as text that is safe in SVG and HTML, both between tags and inside a quoted
-    attribute.
-
-    >>> escape('<b class="x">&')
-    '&lt;b class=&quot;x&quot;&gt;&amp;'
-    """
-    text = "".join(c if _is_allowed(c) else "\N{REPLACEMENT CHARACTER}" for c in str(value))
-    for plain, escaped in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#39;")):
-        text = text.replace(plain, escaped)
-    return text
-
 
 def number(value: float) -> str:
     """A coordinate: two decimals at most, no trailing zeros.
