@@ -1,5 +1,5 @@
-"""What a notebook shows for tensors, models and summaries: the numbers, escaped text, no colour that
-one theme hides.
+"""What a notebook shows for tensors, models and summaries: the numbers, escaped text, no colour
+that one theme hides.
 """
 
 import re
@@ -27,7 +27,7 @@ def test_a_matrix_is_a_table_of_its_numbers():
     html, words = read(nn.tensor([[1.0, -2.5], [0.0, 0.25]]))
     assert cells(html) == ["1.00", "-2.50", "0.00", "0.25"] and "2 \N{MULTIPLICATION SIGN} 2 · float32" in words
     tints = re.findall(r"background:rgba\((\d+),\d+,\d+,([\d.]+)\)", html)
-    assert [float(share) for _, share in tints] == [0.16, 0.4, 0.04]            # of the largest, 2.5
+    assert [float(share) for _, share in tints] == [0.16, 0.4, 0.04]    # of the largest, 2.5
     assert tints[0][0] == tints[2][0] != tints[1][0]                            # the sign
 
 
@@ -41,7 +41,8 @@ def test_a_long_one_is_shown_at_both_ends(shape):
 
 
 @pytest.mark.parametrize("make, said", [
-    (lambda: nn.tensor(3.0), "one number"), (lambda: nn.zeros(2, 2, 2), "[[0., 0.]"), (lambda: nn.zeros(0, 3), "0 \N{MULTIPLICATION SIGN} 3"),
+    (lambda: nn.tensor(3.0), "one number"), (lambda: nn.zeros(2, 2, 2), "[[0., 0.]"),
+    (lambda: nn.zeros(0, 3), "0 \N{MULTIPLICATION SIGN} 3"),
     (lambda: nn.tensor([True, False]), "bool"), (lambda: nn.tensor([float("nan"), float("inf"), 1.0]), "inf"),
     (lambda: nn.Parameter([1.0]), "Parameter"), (lambda: nn.Parameter([1.0]), "requires a gradient"),
     (lambda: nn.Parameter([1.0]) * 2, "made by mul"), (lambda: nn.tensor(np.uint8([255])), "255"),

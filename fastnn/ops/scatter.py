@@ -197,7 +197,9 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
         raise ShapeError(who="index_fill", expected="a number or a tensor without dimensions", got=value.shape)
     chosen = np.zeros(n, bool)
     chosen[places] = True
-    return masked_fill(input, Tensor(chosen.reshape((-1, *[1] * (input.ndim - 1 - d)) if input.ndim else ())), value)
+    mask: Any = chosen.reshape((-1, *[1] * (input.ndim - 1 - d)) if input.ndim else ())
+    number: Any = value
+    return masked_fill(input, Tensor(mask), number)
 
 
 def index_reduce(input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *,

@@ -112,19 +112,28 @@ class Svg(str):
         return _root(self.body, self.width, self.height, self.label)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the picture to `path`, which ends in .svg, and return the path.
+        """Write the picture to `path`, which ends in .svg or .png, and return the path.
 
-        An older file of that name survives if writing fails.
+        A PNG is drawn by matplotlib, in the light theme, two pixels to a unit. An older file of
+        that name survives if writing fails.
 
         Raises
         ------
         ValueError
             Another ending: a browser or an editor would take the file for what it is not.
+        ImportError
+            A .png without matplotlib.
         OSError
             The file cannot be written.
         """
-        if not os.fspath(path).lower().endswith(".svg"):
-            raise ValueError(f"a picture is written as .svg, which every browser shows; got {os.fspath(path)!r}")
+        ending = os.fspath(path).lower()[-4:]
+        if ending == ".png":
+            # needed for this alone
+            from .raster import png_of
+            return _write(path, png_of(self.body, self.width, self.height, MARGIN, LIGHT))
+        if ending != ".svg":
+            raise ValueError("a picture is written as .svg, which every browser shows, or as .png; "
+                             f"got {os.fspath(path)!r}")
         return write_text(path, str(self) + "\n")
 
 
@@ -308,6 +317,10 @@ def write_text(path: str | os.PathLike[str], content: str) -> Path:
     Raises OSError if it cannot be written; an older file of that name is then unchanged and nothing
     else is left.
     """
+    return _write(path, content.encode("utf-8"))
+
+
+def _write(path: str | os.PathLike[str], content: bytes) -> Path:
     with atomic_write(path, follow_links=False) as file:
-        file.write(content.encode("utf-8"))
+        file.write(content)
     return Path(path)

@@ -88,7 +88,7 @@ def test_svg_is_a_string_that_survives_copies_and_saves_itself(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["a.svg"]
 
 
-@pytest.mark.parametrize("name", ["curves.png", "curves.jpg", "curves", "svg"])
+@pytest.mark.parametrize("name", ["curves.pdf", "curves.jpg", "curves", "svg", "png"])
 def test_a_picture_is_never_written_under_a_wrong_name(tmp_path, name):
     with pytest.raises(ValueError, match=r"\.svg.*" + name):
         svg.Svg("", 1, 1, "nothing").save(tmp_path/name)
