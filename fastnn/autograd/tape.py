@@ -209,7 +209,7 @@ class Node:
         self.name = name
         self.backward: Callable[..., Any] | None = backward
         self.takes_needs = takes_needs
-        self.saved = saved
+        self.saved: Any = saved
         self.attrs = attrs
         self.parents: Sequence[Any] = parents
         self.versions = versions

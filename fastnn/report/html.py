@@ -15,8 +15,8 @@ from ..html import escape
 from ..viz.images import colour_strip, limits_of, pixels_of, png_uri
 from ..viz.svg import MISSING, TIMES, short_number
 
-__all__ = ["MISSING", "TIMES", "bar", "colour_key", "count", "microseconds", "percent", "pixel_picture", "sizes",
-           "table"]
+__all__ = ["MISSING", "TIMES", "bar", "colour_key", "count", "microseconds", "numbered", "percent", "pixel_picture",
+           "sizes", "table"]
 
 
 def table(heads: Sequence[str], kinds: str, rows: Iterable[Sequence[str]], foot: Sequence[str] | None = None, *,
@@ -37,7 +37,11 @@ def table(heads: Sequence[str], kinds: str, rows: Iterable[Sequence[str]], foot:
     style = {"t": "", "n": ' class="n"', "b": ' class="with-bar"'}
 
     def line(cells: Sequence[str]) -> str:
-        rest = "".join(f"<td{style[kind]}>{cell}</td>" for cell, kind in zip(cells[1:], kinds[1:]))
+        # what the style sheet writes before each cell where a phone shows a row as a card
+        names = [f' data-head="{escape(head)}"' if head and cell not in ("", MISSING) else ""
+                 for head, cell in zip(heads, cells)]
+        rest = "".join(f"<td{style[kind]}{name}>{cell}</td>"
+                       for cell, kind, name in zip(cells[1:], kinds[1:], names[1:]))
         return f'<tr><th scope="row">{cells[0]}</th>{rest}</tr>'
 
     top = "".join(f'<th scope="col"{style[kind]}>{escape(head)}</th>' if head else f"<td{style[kind]}></td>"
@@ -55,14 +59,27 @@ def bar(share: float, bad: bool = False) -> str:
     return f'<span class="bar" aria-hidden="true"><i{kind} style="width:{width:.1f}%"></i></span>'
 
 
-def pixel_picture(image: Any, size: int, description: str, colours: str = "ink") -> str:
+def pixel_picture(image: Any, size: int, description: str, colours: str = "ink",
+                  limits: tuple[float, float] | None = None) -> str:
     """An image, (H, W) through a colour map or (H, W, 3) as it is, `size` pixels wide and crisp."""
-    pixels = pixels_of(np.asarray(image), colours)
+    pixels = pixels_of(np.asarray(image), colours, limits)
     if 0 in pixels.shape:
         return f'<p class="soft">{escape(description)} (an image without pixels)</p>'
     height = round(size*pixels.shape[0]/pixels.shape[1])
     return (f'<img class="pixel" src="{png_uri(pixels, size)}" width="{size}" height="{height}" '
             f'alt="{escape(description)}">')
+
+
+def numbered(images: Any, names: Sequence[str], colours: str, what: str, beside: Sequence[str] = ()) -> str:
+    """Images in as many columns as there is room for, a name under each, one colour scale for all.
+
+    beside: markup before each name.
+    """
+    limits = limits_of(images, colours)
+    items = [f"<li>{pixel_picture(image, 84, f'{what} {name}', colours, limits)}"
+             f"<span>{mark}{escape(name)}</span></li>"
+             for image, name, mark in zip(images, names, beside or [""]*len(names))]
+    return f'<ol class="grid">{"".join(items)}</ol>'
 
 
 def colour_key(colours: str, values: Any) -> str:

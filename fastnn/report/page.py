@@ -34,6 +34,7 @@ h1{font-size:clamp(1.7rem,1.2rem + 2.2vw,2.5rem);line-height:1.15;letter-spacing
 text-wrap:balance}
 h2{font-size:1.3rem;line-height:1.25;letter-spacing:-.012em;margin:0}
 h3{font-size:1rem;margin:0}
+h1,h2,p,li,dd,dt,caption,figcaption,summary{overflow-wrap:anywhere}
 p{margin:0}
 a{color:var(--fnn-s1)}
 code{font:.92em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
@@ -94,7 +95,8 @@ th:first-child,td:first-child{padding-left:0}
 th:last-child,td:last-child{padding-right:0}
 thead th,thead td{white-space:normal;color:var(--fnn-soft);font-weight:600;font-size:.8rem;
 vertical-align:bottom;border-bottom-color:var(--fnn-soft)}
-tbody th{font-weight:550}
+tbody th,tfoot th{font-weight:550;white-space:normal;overflow-wrap:anywhere;min-width:9em;max-width:26em}
+.recall td:last-child{white-space:normal;overflow-wrap:anywhere;min-width:5.5em}
 tbody tr:last-child>*{border-bottom:0}
 tfoot th,tfoot td{font-weight:650;border-bottom:0;border-top:1px solid var(--fnn-soft)}
 .n{text-align:right}
@@ -102,6 +104,10 @@ tfoot th,tfoot td{font-weight:650;border-bottom:0;border-top:1px solid var(--fnn
 .bar{display:block;height:8px;border-radius:4px;background:var(--fnn-line);overflow:hidden}
 .bar i{display:block;height:100%;border-radius:4px;background:var(--fnn-s1)}
 .bar i.bad{background:var(--fnn-s2)}
+details summary{cursor:pointer;color:var(--fnn-s3);font-weight:600}
+details summary::marker{color:var(--fnn-soft)}
+details[open] summary{margin-bottom:14px}
+.scroll+details{margin-top:18px}
 .good::before{content:"\\2713\\00a0";color:var(--fnn-s3);font-weight:700}
 .wrong{color:var(--fnn-s2);font-weight:700}
 .wrong::before{content:"\\2717\\00a0"}
@@ -113,16 +119,20 @@ margin:0;padding:0}
 .mistakes p{font-size:.88rem;line-height:1.4;margin-top:8px}
 .mistakes b{font-size:1.02rem}
 .mistakes .bar{height:5px;margin-top:7px}
+.grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(62px,84px));gap:10px;list-style:none;margin:0;
+padding:0;font-size:.8rem;color:var(--fnn-soft);font-variant-numeric:tabular-nums}
+.grid span{display:flex;align-items:center;justify-content:center;gap:6px;margin-top:4px}
+.grid span .pixel{width:22px;border-radius:3px}
 .journey{display:grid;grid-template-columns:168px minmax(0,1fr);gap:26px 40px;align-items:start}
 figure{margin:0}
 .sample{display:grid;gap:24px}
 figcaption{font-size:.86rem;color:var(--fnn-soft);margin-bottom:8px}
 figcaption b{color:var(--fnn-ink)}
 .votes{list-style:none;margin:0;padding:0;font-size:.86rem;font-variant-numeric:tabular-nums}
-.votes li{display:grid;grid-template-columns:minmax(1ch,auto) minmax(0,1fr) 3.2em;gap:8px;align-items:center;
+.votes li{display:grid;grid-template-columns:minmax(1ch,auto) minmax(40px,1fr) 3.4em;gap:8px;align-items:center;
 padding:1px 0}
 .votes li.top{font-weight:700}
-.votes span:last-child{text-align:right}
+.votes span:last-child{text-align:right;white-space:nowrap;overflow-wrap:normal}
 footer{padding-top:30px;padding-bottom:56px;font-size:.86rem;color:var(--fnn-soft)}
 footer p{margin-top:6px;max-width:60em}
 
@@ -146,6 +156,19 @@ table{font-size:.86rem}
 th,td{padding:6px 7px}
 .speed tbody th{white-space:normal;min-width:9em}
 .with-bar{display:none}
+.recall tbody th,.recall tfoot th{min-width:6em}
+/* a layer is a card: its name, then a line of named numbers */
+.layers thead{display:none}
+.layers,.layers tbody,.layers tfoot,.layers tr,.layers th,.layers td{display:block}
+.layers tr{display:grid;grid-template-columns:repeat(3,minmax(0,1fr));gap:7px 12px;padding:11px 0;
+border-bottom:1px solid var(--fnn-line)}
+.layers tbody tr:last-child,.layers tfoot tr{border-bottom:0}
+.layers tfoot tr{border-top:1px solid var(--fnn-soft)}
+.layers th{grid-column:1/-1;max-width:none}
+.layers th,.layers td{padding:0;border:0!important;text-align:left;white-space:normal}
+.layers td:not([data-head]){display:none}
+.grid{grid-template-columns:repeat(auto-fill,minmax(56px,1fr));gap:8px}
+.layers td::before{content:attr(data-head);display:block;font-size:.75rem;font-weight:400;color:var(--fnn-soft)}
 }
 @media print{
 body{background:#fff}

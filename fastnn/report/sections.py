@@ -14,10 +14,10 @@ import numpy as np
 from ..html import escape
 from ..viz.charts import bar_chart, ratio_text
 from ..viz.heatmap import heat_map
-from ..viz.images import image_grid
+from ..viz.images import image_grid, limits_of
 from ..viz.learning_curves import curve_charts
 from ..viz.svg import short_number
-from .html import MISSING, TIMES, bar, colour_key, count, microseconds, percent, pixel_picture, sizes, table
+from .html import MISSING, TIMES, bar, colour_key, count, microseconds, numbered, percent, pixel_picture, sizes, table
 
 if TYPE_CHECKING:
     from .parts import FeatureMaps, Mistake, Report
@@ -27,6 +27,7 @@ FILTERS_SHOWN = 64
 MAPS_SHOWN = 32            # of one layer
 CLASSES_SHOWN = 30         # in the confusion matrix and its table
 VOTES_SHOWN = 10           # classes of one answer
+FEW_CHECKS = 4             # so many families that agree are shown openly
 
 
 @dataclass(frozen=True)
@@ -118,9 +119,9 @@ def learning(report: Report) -> Section | None:
         return None
     return _section(
         report, "learning", "Learning", "How it learned",
-        f"One point per epoch, that is, one pass over the training {report.item}s. Training and validation "
-        "should fall (loss) and rise (accuracy) together; where validation gets worse while training goes on, the "
-        "network begins to learn by heart.", _pair(*[chart.inline() for chart in charts]))
+        f"One point per epoch, that is, one pass over the training {report.item}s. Loss and error, the share of wrong "
+        "answers, should fall for training and validation together; where validation gets worse while training goes "
+        "on, the network begins to learn by heart.", _pair(*[chart.inline() for chart in charts]))
 
 
 def confusion(report: Report) -> Section | None:
@@ -136,8 +137,9 @@ def confusion(report: Report) -> Section | None:
         worst = np.argsort(-(errors.sum(axis=0) + errors.sum(axis=1)), kind="stable")[:CLASSES_SHOWN]
         shown = sorted(worst.tolist())
     labels = [names[k] for k in shown]
+    short = len(shown) <= 10 and max(map(len, labels)) <= 9
     picture = heat_map(matrix[np.ix_(shown, shown)], labels, labels, row_title="truth", column_title="the network said",
-                       diagonal=True, width=400 if len(shown) <= 10 else None)
+                       diagonal=True, width=400 if short else None)
     rows = []
     for k in shown:
         often = f"{escape(names[int(errors[k].argmax())])} ({errors[k].max()})" if errors[k].any() else MISSING
@@ -207,12 +209,21 @@ def filters(report: Report) -> Section | None:
     filter_count, channels, height, width = weight.shape
     images = weight.reshape(filter_count*channels, height, width)[:FILTERS_SHOWN]
     some = f" {len(images)} of {filter_count*channels} are shown." if len(images) < filter_count*channels else ""
-    picture = image_grid(images, columns=min(8, len(images)), colours="diverging", cell=84)
+    names = [f"{k}, {c}" if channels > 1 else str(k) for k in range(filter_count) for c in range(channels)]
+    tied = " Filter k makes map k below." if _tied(report) else ""
     return _section(
         report, "filters", "Filters", f"What {report.filters.layer} looks for",
         f"The {filter_count} learned filters of {height} {TIMES} {width} weights. Orange weights add what they see, "
-        "blue ones subtract it: a filter with an orange and a blue side answers to an edge in that direction." + some,
-        picture.inline() + colour_key("diverging", images))
+        "blue ones subtract it: a filter with an orange and a blue side answers to an edge in that direction."
+        + tied + some, numbered(images, names, "diverging", "filter") + colour_key("diverging", images))
+
+
+def _tied(report: Report) -> bool:
+    """Whether the first feature maps are those of the convolution whose filters are shown."""
+    if report.filters is None or report.feature_maps is None or not report.feature_maps.layers:
+        return False
+    name, maps = report.feature_maps.layers[0]
+    return name.split(",")[0].strip() == report.filters.layer and len(maps) == len(np.asarray(report.filters.weight))
 
 
 def feature_maps(report: Report) -> Section | None:
@@ -222,12 +233,21 @@ def feature_maps(report: Report) -> Section | None:
         return None
     name = with_article(maps.truth) if maps.truth is not None else f"one {report.item}"
     figures = []
-    for layer, activation in maps.layers:
+    for place, (layer, activation) in enumerate(maps.layers):
         values = np.asarray(activation)
         shown = values[:MAPS_SHOWN]
         some = f", {len(shown)} shown" if len(shown) < len(values) else ""
         caption = f"<b>{escape(layer)}</b> · {len(values)} maps of {values.shape[1]} {TIMES} {values.shape[2]}{some}"
-        grid = image_grid(shown, columns=8, cell=84).inline() + colour_key("sequential", shown)
+        marks: list[str] = []
+        if place == 0 and report.filters is not None and _tied(report):
+            weight = np.asarray(report.filters.weight)[:len(shown)]
+            caption += ", each with its filter"
+            if weight.shape[1] == 1:                # of several channels there is no one picture
+                limits = limits_of(weight, "diverging")
+                marks = [pixel_picture(filter_[0], 22, f"filter {k}", "diverging", limits)
+                         for k, filter_ in enumerate(weight)]
+        grid = (numbered(shown, [str(k) for k in range(len(shown))], "sequential", "map", marks)
+                + colour_key("sequential", shown))
         figures.append(f"<figure><figcaption>{caption}</figcaption>{grid}</figure>")
     picture = pixel_picture(maps.image, 168, f"The input: {name}", report.colours)
     sample = (f'<div class="sample"><figure><figcaption><b>Input</b></figcaption>{picture}</figure>'
@@ -286,14 +306,26 @@ def checks(report: Report) -> Section | None:
         verdict = '<span class="good">agrees</span>' if row.ok else '<span class="wrong">differs</span>'
         rows.append([escape(row.family), f"{row.cases:,}", _allowance(row.worst), bar(row.worst, bad=not row.ok),
                      verdict])
-    different = [row.family for row in report.checks if not row.ok]
-    warning = f" Not all of them agree: see {', '.join(different)}." if different else ""
+    good = [line for line, row in zip(rows, report.checks) if row.ok]
+    wrong = [line for line, row in zip(rows, report.checks) if not row.ok]
+    warning = f" Not all of them agree: see {', '.join(row.family for row in report.checks if not row.ok)}." \
+        if wrong else ""
+
+    def lines(rows: list[list[str]], foot: list[str] | None = None) -> str:
+        return table(["op family", "cases", "worst error / allowance", "", "verdict"], "tnnbt", rows, foot,
+                     name="checks")
+    foot = ["all", f"{sum(row.cases for row in report.checks):,}", "", "", ""]
+    content = lines(wrong) if wrong else ""
+    if len(good) > FEW_CHECKS:              # rows that say the same: one line, which unfolds
+        worst = max((row for row in report.checks if row.ok), key=lambda row: row.worst)
+        content += (f"<details><summary>{len(good)} op families agree; the worst of them, {escape(worst.family)}, uses "
+                    f"{_allowance(worst.worst)} of what rounding allows</summary>{lines(good, foot)}</details>")
+    else:
+        content = lines(rows, foot)
     return _section(
         report, "checks", "Checks", "Every kernel against its definition",
         "Each kernel was compared, on this machine, with the same op written in plain NumPy. The worst error is given "
-        f"as a share of what rounding allows: below 100% the two agree.{warning}",
-        table(["op family", "cases", "worst error / allowance", "", "verdict"], "tnnbt", rows,
-              ["all", f"{sum(row.cases for row in report.checks):,}", "", "", ""], name="checks"))
+        f"as a share of what rounding allows: below 100% the two agree.{warning}", content)
 
 
 def _allowance(share: float) -> str:
@@ -334,7 +366,8 @@ def speed(report: Report) -> Section | None:
     return _section(
         report, "speed", "Speed", "How fast it is",
         "How many times faster fastnn is than each rival at the same work. Bars to the right of the line are wins, "
-        f"bars to the left are losses. {report.speed_note}".rstrip(),
+        "bars to the left are losses. Their axis is logarithmic: a bar of twice the length is the factor squared, "
+        f"10{TIMES} beside 100{TIMES}. {report.speed_note}".rstrip(),
         f'<div class="stack">{pictures}{times}</div>')
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from .svg import (
     SERIES,
     Svg,
     element,
+    lines_of,
     log_ticks,
     nice_ticks,
     number,
@@ -52,10 +54,10 @@ def line_chart(series: Mapping[str, Sequence[float]], x: Sequence[float] | None 
     percent : bool
         The values are shares between 0 and 1, shown as percentages.
     log : bool
-        A logarithmic y axis; values that are not above zero cannot be drawn on it and are counted
-        in the legend.
+        A logarithmic y axis, and the title says so; values that are not above zero cannot be drawn
+        on it and are counted in the legend.
     notes : sequence of (x, y, text)
-        Points to ring and to name, such as the best epoch.
+        Points to ring and to name, such as the best epoch. The text stands where it covers no line.
 
     Returns
     -------
@@ -92,13 +94,15 @@ def line_chart(series: Mapping[str, Sequence[float]], x: Sequence[float] | None 
         y_ticks = [tick for tick in y_ticks if 0 <= tick <= 1 + 1e-9]
     if not drawn_y.size:
         y_names = ["" for _ in y_ticks]
-    elif log and not percent:
-        y_names = [short_number(tick) for tick in y_ticks]
+    elif log:
+        y_names = [f"{short_number(100*tick)}%" if percent else short_number(tick) for tick in y_ticks]
     else:
         y_names = tick_labels(y_ticks, percent=percent)
 
+    title = _says_so(title, log, width - 4)
     # the frame: title and legend rows above it, the widest tick label to its left
-    legend, legend_height = _legend(lines, 30 if title else 8, width, "not above 0" if log else "not finite")
+    fault = "not finite" if not log else "not above 0%" if percent else "not above 0"
+    legend, legend_height = _legend(lines, 30 if title else 8, width, fault)
     left = 14 + max(text_width(name, 12) for name in y_names)
     top = (30 if title else 8) + legend_height + (18 if y_label else 4)
     right, bottom = width - 14, height - (44 if x_label else 26)
@@ -127,8 +131,13 @@ def line_chart(series: Mapping[str, Sequence[float]], x: Sequence[float] | None 
 
     for index, (name, y) in enumerate(lines.items()):
         parts.append(_line(name, places[:len(y)], y, index, at_x, at_y, percent))
+    frame = (left, top, right, bottom)
+    covered = [_along(places[:len(y)], y, at_x, at_y) for y in lines.values()] if rings else []
+    covered += [_ring(at_x(x), at_y(y)) for x, y, _ in rings]
     for note_x, note_y, note in rings:
-        parts.append(_note(at_x(note_x), at_y(note_y), note, left, right, top))
+        drawn, box = _note(at_x(note_x), at_y(note_y), note, frame, np.concatenate(covered))
+        parts.append(drawn)
+        covered.append(box)
     return Svg("".join(parts), width, height, _describe(title or "Line chart", lines))
 
 
@@ -249,16 +258,68 @@ def _thinned(y: np.ndarray) -> np.ndarray:
     return np.array(sorted(keep))
 
 
-def _note(x: float, y: float, note: str, left: float, right: float, top: float) -> str:
+def _along(x: np.ndarray, y: np.ndarray, at_x: Any, at_y: Any) -> np.ndarray:
+    """(points, 2) of the picture that lie on a series' line, at most 3 apart."""
+    good = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+    ends = [(at_x(x[i]), at_y(y[i])) for i in good]
+    pieces = [np.array(ends).reshape(-1, 2)]
+    for (i, a), (j, b) in pairwise(zip(good, ends)):
+        if j == i + 1:                          # no gap between them
+            pieces.append(np.linspace(a, b, 2 + int(math.dist(a, b)/3)))
+    return np.concatenate(pieces)
+
+
+def _ring(x: float, y: float) -> np.ndarray:
+    angles = np.linspace(0, 2*math.pi, 16)
+    return np.stack([x + 6.5*np.cos(angles), y + 6.5*np.sin(angles)], axis=1)
+
+
+def _free_place(x: float, y: float, half: float, frame: tuple[float, float, float, float],
+                covered: np.ndarray) -> tuple[float, float]:
+    """The middle of the baseline of a text of that half width, near (x, y) and inside the frame,
+    over as few of the covered points as can be.
+    """
+    left, top, right, bottom = frame
+    places = []
+    for distance in range(14, 200, 6):
+        for shift in (0.0, -0.5, 0.5, -1.0, 1.0):
+            middle = min(max(x + shift*(half + 12), left + half), right - half)
+            places += [(middle, y - distance), (middle, y + distance + 9)]
+    places = [(middle, base) for middle, base in places if top + 10 <= base <= bottom - 5] or [(x, y - 14)]
+
+    def under(place: tuple[float, float]) -> int:
+        across, down = np.abs(covered[:, 0] - place[0]), covered[:, 1] - place[1]
+        return int(((across <= half + 4) & (down >= -13) & (down <= 6)).sum())
+    return next((place for place in places if not under(place)), None) or min(places, key=under)
+
+
+def _note(x: float, y: float, note: str, frame: tuple[float, float, float, float],
+          covered: np.ndarray) -> tuple[str, np.ndarray]:
+    """A ring and its words, and the points that they cover themselves."""
     half = text_width(note, 12)/2
-    middle = min(max(x, left + half), right - half)
-    above = y - 12 if y - 24 > top else y + 22
+    middle, above = _free_place(x, y, half, frame, covered)
+    box = np.array([(middle + side*half, above + down) for side in np.linspace(-1, 1, 24) for down in (-10, -4, 3)])
+    # from the ring to the words where they had to go further away
+    nearest = box[np.argmin(((box - (x, y))**2).sum(axis=1))]
+    away = math.dist(nearest, (x, y))
+    leader = ""
+    if away > 18:
+        start = (x, y) + 7*(nearest - (x, y))/away
+        leader = _rule(float(start[0]), float(start[1]), float(nearest[0]), float(nearest[1]), "soft")
     # a wide outline in the colour of the paper keeps the words readable where they cross a line
     halo = element("g", text(middle, above, note, anchor="middle", weight=600, colour="paper"), class_="fnn-paper",
                    stroke="currentColor", stroke_width=4, stroke_linejoin="round")
     words = halo + text(middle, above, note, anchor="middle", weight=600)
     ring = element("circle", cx=x, cy=y, r=6.5, fill="none", stroke="currentColor", stroke_width=1.5, class_="fnn-ink")
-    return ring + words
+    return leader + ring + words, box
+
+
+def _says_so(title: str, log: bool, width: float) -> str:
+    """A title that says that the axis is logarithmic, however little room there is."""
+    said = " (logarithmic)"
+    if not log or said.strip(" ()") in title.lower():
+        return title
+    return (shorten(title, width - text_width(said, 15), 15) + said).strip()
 
 
 def _describe(title: str, lines: Mapping[str, np.ndarray]) -> str:
@@ -283,6 +344,8 @@ def bar_chart(values: Mapping[str, float | Mapping[str, float | None]], *, title
     values : mapping
         ``{group: value}``, or ``{group: {series: value}}`` for several bars in a group. ``None``
         and values that are not finite (or, with `log`, not positive) are shown as a dash.
+    log : bool
+        A logarithmic axis; the title says so.
     unit : str
         Written behind each figure, for example ``"x"``.
     limits : (low, high), optional
@@ -295,7 +358,7 @@ def bar_chart(values: Mapping[str, float | Mapping[str, float | None]], *, title
     --------
     >>> ratios = {"conv2d": {"NumPy": 9.1, "PyTorch": 1.3}, "lstm": {"NumPy": 21.0, "PyTorch": 0.9}}
     >>> bar_chart(ratios, title="Speed", baseline=1, log=True, unit="x").label
-    'Speed: conv2d NumPy 9.10x, PyTorch 1.30x; lstm NumPy 21.0x, PyTorch 0.90x'
+    'Speed (logarithmic): conv2d NumPy 9.10x, PyTorch 1.30x; lstm NumPy 21.0x, PyTorch 0.90x'
     """
     if log and baseline <= 0:
         raise ValueError(f"bar_chart: a logarithmic axis needs a positive baseline, got {baseline}")
@@ -319,14 +382,17 @@ def bar_chart(values: Mapping[str, float | Mapping[str, float | None]], *, title
         return left_room + (place(value) - low)*scale
 
     parts, y = [], 0.0
+    title = _says_so(title, log, width - 4)
     if title:
         parts, y = [text(0, 17, title, size=15, weight=600, width=width - 4)], 30.0
     if names != [""]:
         parts.append(_swatches(names, y, width))
         y += 26
     for group, bars in groups.items():
-        parts.append(text(0, y + 14, group, size=12.5, width=width - 4))
-        y += 20
+        for line in lines_of(group, width - 4, 12.5):
+            parts.append(text(0, y + 14, line, size=12.5))
+            y += 16
+        y += 4
         parts.append(_rule(at(baseline), y - 1, at(baseline), y + 17*len(bars) - 1, "soft"))
         for name, value in bars.items():
             series = names.index(name) % len(SERIES)

@@ -11,7 +11,9 @@ import numpy as np
 from ..guard import guard_all
 from ..html import escape
 from ..tensor import array_of
-from .svg import LARGEST, MISSING, Svg, element, number, short_number, text, text_width
+from .svg import LARGEST, MISSING, Svg, element, lines_of, number, short_number, text, text_width
+
+NAME = 150              # what a line of a row's or column's name may take
 
 
 def heat_map(matrix: Any, row_labels: Sequence[object] | None = None,
@@ -61,14 +63,17 @@ def heat_map(matrix: Any, row_labels: Sequence[object] | None = None,
 
     widest = max([text_width(figure, 13) for row in figures for figure in row], default=0)
     cell_width = max(34.0, widest + 12) if width is None else 0.0
-    name_width = min(max([text_width(name, 12.5) for name in row_names], default=0), 130)
+    row_lines = [lines_of(name, NAME, 12.5) for name in row_names]
+    name_width = max([text_width(line, 12.5) for lines in row_lines for line in lines], default=0)
     left = name_width + 12 + (20 if row_title else 0)
     if width is not None:
         cell_width = max((width - left - 4)/max(columns, 1), 8)
-    cell_height = min(cell_width, 34.0)
+    # two lines need 27
+    cell_height = min(cell_width if max(map(len, row_lines), default=1) == 1 else max(cell_width, 27.0), 34.0)
     slanted = any(text_width(name, 12.5) > cell_width - 4 for name in column_names)
-    longest = max([text_width(name, 12.5) for name in column_names], default=0)
-    name_height = 0.72*min(longest, 120) + 16 if slanted else 22
+    column_lines = [lines_of(name, NAME, 12.5) for name in column_names]
+    longest = max([text_width(line, 12.5) for lines in column_lines for line in lines], default=0)
+    name_height = 0.72*longest + 16 if slanted else 22
     top = (32 if title else 4) + (20 if column_title else 0) + name_height
     overhang = max(0, name_height - cell_width/2) if slanted else 0
     total_width = max(left + columns*cell_width + 4 + overhang, text_width(title, 15) + 4)
@@ -82,15 +87,17 @@ def heat_map(matrix: Any, row_labels: Sequence[object] | None = None,
         middle = top + rows*cell_height/2
         parts.append(element("g", text(0, 0, row_title, colour="soft", anchor="middle"),
                              transform=f"translate(13 {number(middle)}) rotate(-90)"))
-    for j, name in enumerate(column_names):
+    for j, (name, lines) in enumerate(zip(column_names, column_lines)):
         x, y = left + (j + 0.5)*cell_width, top - 8
         if slanted:
-            parts.append(element("g", text(0, 0, name, size=12.5, width=120),
+            parts.append(element("g", *[text(0, 13*k - 6.5*(len(lines) - 1), line, size=12.5)
+                                        for k, line in enumerate(lines)],
                                  transform=f"translate({number(x)} {number(y)}) rotate(-45)"))
         else:
             parts.append(text(x, y, name, size=12.5, anchor="middle"))
-    for i, name in enumerate(row_names):
-        parts.append(text(left - 8, top + (i + 0.5)*cell_height + 4.5, name, size=12.5, anchor="end", width=130))
+    for i, lines in enumerate(row_lines):
+        middle = top + (i + 0.5)*cell_height + 4.5 - 6.5*(len(lines) - 1)
+        parts += [text(left - 8, middle + 13*k, line, size=12.5, anchor="end") for k, line in enumerate(lines)]
         for j in range(columns):
             error = diagonal and i != j
             colour = "s2" if error or (not diagonal and values[i, j] < 0) else "s1"

@@ -1,4 +1,4 @@
-"""Learning curves: loss and accuracy over the epochs of a run, from a history in any form."""
+"""Learning curves: loss and error over the epochs of a run, from a history in any form."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ import numpy as np
 
 from ..guard import guard_all
 from .charts import line_chart
-from .svg import Svg, beside
+from .svg import Svg, beside, short_number
 
 __all__ = ["curve_charts", "curves", "history_series"]
 
 
 def curves(history: Any, *, title: str = "") -> Svg:
-    """The learning curves of a run: loss, and accuracy where it was recorded, for training and
-    validation.
+    """The learning curves of a run: loss, and where accuracy was recorded the error, 1 - accuracy,
+    for training and validation.
+
+    The error has a logarithmic axis: from 98% to 99% half of the mistakes go, which is a step as
+    large as from 60% to 80%.
 
     Parameters
     ----------
@@ -44,8 +47,8 @@ def curves(history: Any, *, title: str = "") -> Svg:
 
 
 def curve_charts(history: Any) -> list[Svg]:
-    """The charts of `curves` one by one: loss first, then accuracy with its best validation epoch
-    ringed.
+    """The charts of `curves` one by one: loss first, then the error with its best validation epoch
+    ringed. Accuracy itself where it is no share, or always 1.
     """
     series = history_series(history)
     charts = []
@@ -54,23 +57,30 @@ def curve_charts(history: Any) -> list[Svg]:
         values = values[np.isfinite(values)]
         # a loss that falls twentyfold lies flat on the floor of a linear axis for most epochs
         log = bool(values.size and values.min() > 0 and values.max() >= 20*values.min())
-        title = "Loss (logarithmic)" if log else "Loss"
-        charts.append(line_chart(series["loss"], title=title, x_label="epoch", log=log))
+        charts.append(line_chart(series["loss"], title="Loss", x_label="epoch", log=log))
     if series["accuracy"]:
-        values = np.concatenate([np.array(v, dtype=np.float64) for v in series["accuracy"].values()])
-        percent = bool(np.nanmax(values, initial=0) <= 1)
-        charts.append(line_chart(series["accuracy"], title="Accuracy", x_label="epoch", percent=percent,
-                                 notes=_best(series["accuracy"], percent)))
+        accuracy = {name: np.array(v, dtype=np.float64) for name, v in series["accuracy"].items()}
+        values = np.concatenate(list(accuracy.values()))
+        share = bool(np.nanmax(values, initial=0) <= 1)
+        best = _best(accuracy)
+        if share and (values[np.isfinite(values)] < 1).any():
+            # in float64 1 - 0.9 is a little too much
+            error = {name: np.round(1 - v, 12).tolist() for name, v in accuracy.items()}
+            notes = [(epoch, 1 - y, f"best {short_number(100*(1 - y))}%") for epoch, y in best]
+            charts.append(line_chart(error, title="Error", x_label="epoch", percent=True, log=True, notes=notes))
+        else:
+            notes = [(epoch, y, f"best {100*y:.1f}%" if share else f"best {y:.4g}") for epoch, y in best]
+            charts.append(line_chart(series["accuracy"], title="Accuracy", x_label="epoch", percent=share, notes=notes))
     return charts
 
 
-def _best(accuracy: Mapping[str, Sequence[float]], percent: bool) -> list[tuple[float, float, str]]:
-    values = np.array(accuracy.get("validation", []), dtype=np.float64)
+def _best(accuracy: Mapping[str, np.ndarray]) -> list[tuple[float, float]]:
+    """The best epoch of the validation data and its accuracy, where there is one."""
+    values = accuracy.get("validation", np.array([]))
     if len(values) < 2 or not np.isfinite(values).any():
         return []
     epoch = int(np.nanargmax(values))
-    best = float(values[epoch])
-    return [(epoch + 1.0, best, f"best {100*best:.1f}%" if percent else f"best {best:.4g}")]
+    return [(epoch + 1.0, float(values[epoch]))]
 
 
 def history_series(history: Any) -> dict[str, dict[str, list[float]]]:

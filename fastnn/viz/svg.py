@@ -222,6 +222,24 @@ def shorten(string: str, width: float, size: float) -> str:
     return string.rstrip() + "…"
 
 
+def lines_of(string: str, width: float, size: float, most: int = 2) -> list[str]:
+    """`string` in at most so many lines, broken at spaces and, in a word that is too long,
+    anywhere; what does not fit in the last is cut with an ellipsis.
+
+    >>> lines_of("conv2d, forward and backward", 110, 12)
+    ['conv2d, forward', 'and backward']
+    """
+    lines: list[str] = []
+    rest = string
+    while rest and len(lines) < most - 1 and text_width(rest, size) > width:
+        end = max((k for k in range(1, len(rest) + 1) if text_width(rest[:k], size) <= width), default=1)
+        space = rest.rfind(" ", 0, end + 1)
+        end = space if space > 0 else end
+        lines.append(rest[:end])
+        rest = rest[end:].lstrip()
+    return [*lines, shorten(rest, width, size)]
+
+
 # ---- axes ----------------------------------------------------------------------------------------
 
 def nice_ticks(low: float, high: float, count: int = 5) -> list[float]:

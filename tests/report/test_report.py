@@ -21,6 +21,7 @@ from fastnn.report import (
     page,
     sections,
 )
+from fastnn.report.html import MISSING
 from fastnn.report.page import render
 from fastnn.viz import images, svg
 
@@ -71,7 +72,7 @@ def test_every_link_of_the_contents_leads_to_a_section():
 def test_every_picture_is_well_formed_and_described():
     html = render(full_report())
     pictures = re.findall(r"<svg .*?</svg>", html, re.S)
-    assert len(pictures) == 9   # samples, 2 curves, confusion, filters, 2 layers of maps, 2 races
+    assert len(pictures) == 6   # samples, 2 curves, confusion, 2 races
     assert all(ET.fromstring(picture).get("aria-label") for picture in pictures)
     for image in re.findall(r"<img [^>]*>", html):
         assert ' alt="' in image
@@ -239,3 +240,46 @@ def test_page_follows_the_theme_and_the_width_of_the_screen():
     for theme in (svg.LIGHT, svg.DARK):
         declared = {f"fnn-{name}" for name in theme} | {"ground", "shade"}
         assert used <= declared
+
+
+def test_checks_that_say_the_same_are_one_line():
+    """It unfolds; what differs is never folded in."""
+    families = [CheckRow(f"family {k}", 10, 0.01*k) for k in range(16)]
+    html = Report(checks=families).html()
+    assert html.count("<details>") == 1 and "16 op families agree; the worst of them, family 15, uses 15.0%" in html
+    assert len(Page.rows(html, "checks")) == 18
+    wrong = Report(checks=[*families, CheckRow("lstm", 3, 2.5)]).html()
+    before, after = wrong.split("<details>")
+    assert "lstm</th>" in before and "family 3" not in before
+    assert "16 op families agree" in after and "lstm" not in after
+    assert "<details>" not in Report(checks=families[:3]).html()
+
+
+def test_filter_and_map_of_one_number_are_tied():
+    weight, maps = np.random.default_rng(0).normal(size=(3, 1, 3, 3)), np.ones((3, 4, 4))
+    def page(weight, layers):
+        return Report(filters=Filters(weight, "conv1"), feature_maps=FeatureMaps(np.ones((4, 4)), layers)).html()
+    html = page(weight, [("conv1, norm, ReLU", maps), ("conv2", maps)])
+    assert "Filter k makes map k below." in html and html.count("each with its filter") == 1
+    for k in range(3):          # in its own section and beside its map; its map, that of conv2
+        assert html.count(f'alt="filter {k}"') == 2 and html.count(f'alt="map {k}"') == 2
+    colour = page(np.ones((3, 3, 3, 3)), [("conv1", maps)])
+    assert "Filter k makes" in colour and 'alt="filter 2, 0"' in colour and colour.count("width=\"22\"") == 0
+    for layers in ([("conv2", maps)], [("conv1", maps[:2])], [("conv10", maps)]):
+        assert "Filter k makes" not in page(weight, layers)
+
+
+def test_the_speed_section_says_that_its_axis_is_logarithmic():
+    html = Report(speed=[SpeedRow("conv2d", 1.0, {"NumPy": 9.0})]).html()
+    assert "Against NumPy (logarithmic)" in html and "axis is logarithmic" in html
+
+
+def test_a_layer_is_a_card_on_a_phone():
+    """Each number has its name with it, where the head of the table is not shown."""
+    row = SummaryRow("conv1 Conv2d", (6, 8, 8), 156, None, 1536, (5, 5))
+    html = Report(summary=[row]).html()
+    cells = re.findall(r'<td[^>]*data-head="([^"]*)"[^>]*>([^<]*)<', html)
+    assert ("parameters", "156") in cells and ("activation bytes", "1,536") in cells
+    assert "multiply-adds" not in [head for head, text in cells if text == MISSING]
+    phone = html.split("@media (max-width:640px)")[1]
+    assert ".layers thead{display:none}" in phone and "content:attr(data-head)" in phone

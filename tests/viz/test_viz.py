@@ -7,6 +7,7 @@ import os
 import pickle
 import re
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from viz_reading import HOSTILE, INF, NAN, all_of, coordinates, decode_png, pars
 
 from fastnn import viz
 from fastnn.io.png import write_png
-from fastnn.viz import charts, images, svg
+from fastnn.viz import charts, images, learning_curves, svg
 
 # ---- the SVG writer ------------------------------------------------------------------------------
 
@@ -457,7 +458,63 @@ def test_histories_in_every_form_give_the_same_series(history):
     assert viz.history_series(history) == {"loss": {"train": [2.0, 1.0], "validation": [2.5, 1.5]},
                                            "accuracy": {"validation": [0.5, 0.75]}}
     picture = viz.curves(history)
-    assert "best 75.0%" in texts(picture) and len(all_of(picture, "path")) == 3
+    assert "best 25%" in texts(picture) and len(all_of(picture, "path")) == 3
+
+
+def test_accuracy_is_drawn_as_error_on_a_logarithmic_axis():
+    """From 98% to 99% is as large a step as from 96% to 98%."""
+    loss, error = learning_curves.curve_charts({"loss": [1, 1], "accuracy": [0.9, 0.96, 0.98, 0.99, 1.0]})
+    assert "Error (logarithmic)" in texts(error) and {"1%", "2%", "10%"} <= set(texts(error))
+    assert "train (1 not above 0%)" in texts(error) and "Error" not in texts(loss)
+    ys = [y for _, y in coordinates(all_of(error, "path")[0])]
+    assert len(ys) == 4 and abs((ys[2] - ys[1]) - (ys[3] - ys[2])) < 0.1
+    for accuracy, title in (([1.0, 1.0], "Accuracy"), ([55.0, 71.0], "Accuracy"), ([NAN, NAN], "Accuracy")):
+        assert title in texts(viz.curves({"accuracy": accuracy}))
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_label_of_the_best_epoch_covers_nothing(seed):
+    """No line, no marker, no ring, and it stays inside the picture."""
+    rng = np.random.default_rng(seed)
+    epochs = int(rng.choice([2, 3, 10, 40, 200]))
+    falling = np.exp(-np.linspace(0, rng.uniform(0.1, 5), epochs))
+    accuracy = [np.clip(1 - rng.uniform(0.05, 0.5)*falling*rng.uniform(0.8, 1.25, epochs), 0, 0.9999) for _ in (0, 1)]
+    chart, = learning_curves.curve_charts({"accuracy": accuracy[0], "val_accuracy": accuracy[1]})
+    words = [node for node in all_of(chart, "text") if (node.text or "").startswith("best")][-1]
+    x, y, half = float(words.get("x")), float(words.get("y")), svg.text_width(words.text, 12)/2
+    assert half - 1 <= x <= chart.width - half + 1 and 40 < y < chart.height - 30
+    lines = [np.array(coordinates(path)) for path in all_of(chart, "path")]
+    points = np.concatenate([np.linspace(a, b, 200) for line in lines for a, b in pairwise(line)])
+    rings = [node for node in all_of(chart, "circle") if node.get("r") == "6.5"]
+    circle = np.linspace(0, 2*np.pi, 60)
+    points = np.concatenate([points, *[np.stack([float(ring.get("cx")) + 6.5*np.cos(circle),
+                                                 float(ring.get("cy")) + 6.5*np.sin(circle)], 1) for ring in rings]])
+    under = (abs(points[:, 0] - x) < half) & (points[:, 1] > y - 10) & (points[:, 1] < y + 3)
+    assert len(rings) == 1 and not under.any()
+
+
+def test_logarithmic_axes_say_so_however_long_the_title():
+    for title in ("Speed", "", "a title that is far too long to stand in one row of a chart " * 3):
+        for picture in (viz.bar_chart({"a": 2.0}, title=title, baseline=1, log=True),
+                        viz.line_chart({"a": [1.0, 9.0]}, title=title, log=True)):
+            said, = (words for words in texts(picture) if words and "(logarithmic)" in words)
+            assert svg.text_width(said, 15) <= picture.width and said.startswith(title[:5])
+    assert "(log" not in str(viz.bar_chart({"a": 2.0})) + str(viz.line_chart({"a": [1.0, 2.0]}))
+
+
+LONG = "American black bear, Ursus americanus"
+
+
+def test_long_labels_have_two_lines_and_fit():
+    bars = viz.bar_chart({"conv2d 64x1x28x28, 6 filters of 5x5, same padding, forward and backward": 2.0})
+    assert {"conv2d 64x1x28x28, 6 filters of 5x5, same padding,", "forward and backward"} <= set(texts(bars))
+    names = [LONG, "cat", "Donaudampfschifffahrtskapitaen"]
+    matrix = viz.confusion([0, 1, 2], [0, 1, 2], names)
+    for words in (texts(bars), texts(matrix)):
+        assert not any("\u2026" in line for line in words), words
+    assert texts(matrix).count("American black bear,") == texts(matrix).count("Ursus americanus") == 2
+    for node in all_of(matrix, "text"):
+        assert svg.text_width(node.text, float(node.get("font-size"))) <= 150
 
 
 def test_curves_take_missing_epochs_and_broken_losses():
