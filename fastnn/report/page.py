@@ -96,6 +96,7 @@ th:last-child,td:last-child{padding-right:0}
 thead th,thead td{white-space:normal;color:var(--fnn-soft);font-weight:600;font-size:.8rem;
 vertical-align:bottom;border-bottom-color:var(--fnn-soft)}
 tbody th,tfoot th{font-weight:550;white-space:normal;overflow-wrap:anywhere;min-width:9em;max-width:26em}
+.recall .with-bar{width:18%;min-width:68px}
 .recall td:last-child{white-space:normal;overflow-wrap:anywhere;min-width:5.5em}
 tbody tr:last-child>*{border-bottom:0}
 tfoot th,tfoot td{font-weight:650;border-bottom:0;border-top:1px solid var(--fnn-soft)}

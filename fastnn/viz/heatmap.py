@@ -90,7 +90,8 @@ def heat_map(matrix: Any, row_labels: Sequence[object] | None = None,
     for j, (name, lines) in enumerate(zip(column_names, column_lines)):
         x, y = left + (j + 0.5)*cell_width, top - 8
         if slanted:
-            parts.append(element("g", *[text(0, 13*k - 6.5*(len(lines) - 1), line, size=12.5)
+            # two lines of one name, and the next name beside them: 24 for all where a cell has 34
+            parts.append(element("g", *[text(0, 12*k - 6*(len(lines) - 1), line, size=12.5 if len(lines) == 1 else 11)
                                         for k, line in enumerate(lines)],
                                  transform=f"translate({number(x)} {number(y)}) rotate(-45)"))
         else:
