@@ -45,7 +45,7 @@ def png_of(body: str, width: float, height: float, margin: float, theme: Mapping
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError("a .png is drawn by matplotlib: python -m pip install matplotlib, or save as .svg, which "
+        raise ImportError('a .png is drawn by matplotlib: pip install "fastnn-engine[viz]"; or save as .svg, which '
                           "needs nothing") from error
     # an inch has 72 points: a unit is a point
     figure = Figure(figsize=((width + 2*margin)/72, (height + 2*margin)/72), dpi=72*SCALE, facecolor=theme["paper"])
