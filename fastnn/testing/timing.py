@@ -45,7 +45,8 @@ def _realistic(op: Op, trials: Sequence[Trial]) -> tuple[str, Sample]:
     long; and where even one would, the call that is foreseen to be shortest.
     """
     foreseen = _foreseen(op, trials)
-    benches: list[tuple[str, Callable[[], Sample | None]]] = [*op.bench.items(), ("2048x512", lambda: _plain(op))]
+    benches: list[tuple[str, Callable[[], Sample | None]]] = [*op.bench.items()]
+    benches = benches or [("2048x512", lambda: _plain(op))]
     largest = max((t.sample for t in trials), key=lambda s: _work(op, s))
     found = [(f"sample '{largest.name}', the largest", largest)]
     for name, make in sorted(benches, key=lambda item: item[0].split(".")[0] not in FIRST):
@@ -81,6 +82,8 @@ def _work(op: Op, sample: Sample) -> float:
 
 def _shortened(op: Op, sample: Sample, items: int) -> Sample | None:
     """The same call with fewer items along the first axis, or None if it has no such axis."""
+    if op.name == "einsum":                         # a letter has one length in all inputs
+        return None
     first = next(a for a in sample.inputs if isinstance(a, np.ndarray))
     length = len(first)
     inputs = tuple(a[:items] if isinstance(a, np.ndarray) and a.ndim and len(a) == length else a for a in sample.inputs)
@@ -92,10 +95,7 @@ def _shortened(op: Op, sample: Sample, items: int) -> Sample | None:
     try:
         if op.check is not None:
             op.check(*made.cast("float64"), **made.attrs)
-        forward, backward = op.kernels
-        y, kept = forward(*made.cast("float32"), **made.attrs)
-        if backward is not None:                    # einsum's axes may fit forward alone
-            backward(random_cotangent(y, made.rng()), kept, **made.attrs)
+        op.kernels[0](*made.cast("float32"), **made.attrs)
     except Exception:
         return None
     return made

@@ -51,7 +51,7 @@ def test_every_op_s_own_pair_is_right(op, monkeypatch):
         alone = forward if backward is not None else lambda *xs, _f=forward, **attrs: _f(*xs, **attrs)[0]
         verdict = judge(op.name, alone, backward)
         assert verdict.passed, verdict
-        if forward is not op.ref_forward and op.name != "segments":     # sums of ragged pieces
+        if forward is not op.ref_forward and op.name not in ("segments", "einsum"):
             assert "sample '" not in verdict, verdict
         monkeypatch.setattr(timing, "TIMING_SECONDS", 0.05)             # definitions are slow
 
