@@ -3,9 +3,12 @@ NaN, huge and tiny numbers, zeros and empty arrays. The calls are those of their
 tools/fuzz_calls.py records, so that a new function is held without being named.
 """
 
+import contextlib
 import functools
 import itertools
 import sys
+import time
+import tracemalloc
 import warnings
 from pathlib import Path
 
@@ -204,3 +207,43 @@ def test_ends_like_torch(torch, name):
             # functions of steps have no gradient here, and 0 there
             flat = [b if a is None and b is not None and not b.any() else a for a, b in zip(got[1], want[1])]
             hold(f"{name} {call.args} {call.kwargs} with {what}", (got[0], flat), want, near=upstream is None)
+
+
+# ---- what a setting may cost ---------------------------------------------------------------------
+def numbers(tree, path=()):
+    """Where a tree of lists, tuples and dicts has numbers."""
+    if isinstance(tree, (dict, list, tuple)):
+        for key, branch in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            yield from numbers(branch, (*path, key))
+    elif isinstance(tree, (int, float)) and not isinstance(tree, bool):
+        yield path
+
+
+def with_number(tree, path, value):
+    """The tree with another number there."""
+    if not path:
+        return value
+    if isinstance(tree, dict):
+        return {**tree, path[0]: with_number(tree[path[0]], path[1:], value)}
+    return type(tree)([with_number(b, path[1:], value) if k == path[0] else b for k, b in enumerate(tree)])
+
+
+@pytest.mark.parametrize("name", COMPOSED)
+def test_a_huge_setting_costs_no_more_than_its_result(name):
+    """Time and memory grow with what goes in and comes out, not with a number that is given."""
+    for call in calls()[name]:
+        plain = arguments(call)
+        for path, huge in itertools.product([*numbers(plain)], (2**20, -2**20, 2**40)):
+            inputs = with_number(plain, path, huge)
+            got = MemoryError()
+            tracemalloc.start()
+            start = time.process_time()
+            with warnings.catch_warnings(), contextlib.suppress(MemoryError):
+                warnings.simplefilter("ignore")
+                got = outcome(FUNCTIONS[name], inputs, "f4", None)
+            seconds, (_, peak) = time.process_time() - start, tracemalloc.get_traced_memory()
+            tracemalloc.stop()
+            size = 0 if isinstance(got, Exception) else sum(a.size for part in got for a in part if a is not None)
+            what = f"{name} {call.args} {call.kwargs} with {huge} at {path}: {size} elements"
+            assert seconds < 1 + 1e-6 * size, f"{what} took {seconds:.1f} s"
+            assert size == 0 or peak < 2**24 + 100 * size, f"{what} took {peak:,} bytes"

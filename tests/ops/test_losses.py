@@ -385,3 +385,15 @@ def test_nll_loss_whose_weights_are_all_zero(backend):
         loss = F.nll_loss(x, nn.tensor([0, 2]), nn.zeros(3))
         loss.backward()
     assert np.isnan(loss.item()) and x.grad.tolist() == [[0] * 3] * 2
+
+
+def test_with_one_class_only_rounding_is_left():
+    """The slope is g w t (p - 1) with p = 1, as a difference of two terms: each may be off by the
+    roundings of a product, and no more, however large the weight.
+    """
+    rng = np.random.default_rng(0)
+    for weight in (5e27, 1.0):
+        x = nn.tensor(rng.standard_normal((100, 1)).astype("f4"), requires_grad=True)
+        t = rng.uniform(0, 1, (100, 1)).astype("f4")
+        F.cross_entropy(x, nn.tensor(t), nn.tensor(np.full(1, weight, "f4")), reduction="sum").backward()
+        assert (np.abs(x.grad.data) <= 2.0**-22 * weight * t).all()
