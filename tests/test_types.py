@@ -103,8 +103,9 @@ def every_public_name():
             name for name, value in vars(module).items()
             if name[0] != "_" and getattr(value, "__module__", "").startswith("fastnn")]
         lines += [f"nn.{room}.{name}" for name in names]
-    for thing, kind in (("x", nn.Tensor), ("model", nn.Module)):
-        lines += [f"{thing}.{name}" for name in dir(kind) if name[0] != "_"]
+    for name, thing in (("x", nn.ones(2, 2)), ("model", nn.Linear(2, 3))):
+        # the class also knows names that it only says something about: x.append
+        lines += [f"{name}.{known}" for known in dir(type(thing)) if known[0] != "_" and hasattr(thing, known)]
     return "\n".join(lines) + "\n"
 
 
