@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ __all__ = ["aminmax", "bucketize", "cummax", "cummin", "diff", "dist", "fliplr",
            "searchsorted", "trace"]
 
 
-def cummax(input: Tensor, dim: int) -> Running:
+def cummax(input: Tensor, dim: int | None = None, **numpy: Unpack[Numpy]) -> Running:
     r"""The largest element so far along a dimension, and its place.
 
     .. math:: y_i = \max_{j \le i} x_j
@@ -54,10 +55,10 @@ def cummax(input: Tensor, dim: int) -> Running:
     >>> nn.cummax(nn.tensor([1.0, 3.0, 2.0]), 0)
     Running(values=tensor([1., 3., 3.]), indices=tensor([0, 1, 1]))
     """
-    return running("cummax", input, dim, np.maximum)
+    return running("cummax", input, dim, np.maximum, numpy)
 
 
-def cummin(input: Tensor, dim: int) -> Running:
+def cummin(input: Tensor, dim: int | None = None, **numpy: Unpack[Numpy]) -> Running:
     """The smallest element so far along a dimension, and its place.
 
     Parameters, errors and cost: as `cummax`.
@@ -66,11 +67,11 @@ def cummin(input: Tensor, dim: int) -> Running:
     >>> nn.cummin(nn.tensor([3.0, 1.0, 2.0]), 0)
     Running(values=tensor([3., 1., 1.]), indices=tensor([0, 1, 1]))
     """
-    return running("cummin", input, dim, np.minimum)
+    return running("cummin", input, dim, np.minimum, numpy)
 
 
 def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None,
-         append: Tensor | None = None) -> Tensor:
+         append: Tensor | None = None, **numpy: Unpack[Numpy]) -> Tensor:
     r"""Differences of neighbours along a dimension, n times.
 
     .. math:: y_i = x_{i + 1} - x_i
@@ -95,6 +96,8 @@ def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None
     >>> nn.diff(nn.tensor([1, 4, 9]))
     tensor([3, 5])
     """
+    if numpy:
+        dim = renamed("diff", numpy, dim=None if dim == -1 else dim)["dim"]
     n = single("diff", "n", n, 0)
     if input.ndim == 0:
         raise ShapeError(who="diff", expected="a tensor with dimensions", got=input.shape)
@@ -130,7 +133,7 @@ def dist(input: Tensor, other: Tensor, p: float = 2.0) -> Tensor:
     return norm(sub(input, other), p)
 
 
-def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> Range:
+def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False, **numpy: Unpack[Numpy]) -> Range:
     """`amin` and `amax` at once.
 
     Parameters
@@ -147,6 +150,8 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
     >>> nn.aminmax(nn.tensor([2.0, 1.0]))
     Range(min=tensor(1.), max=tensor(2.))
     """
+    if numpy:
+        return aminmax(input, **renamed("aminmax", numpy, dim=dim, keepdim=keepdim))
     return Range(amin(input, dim, keepdim), amax(input, dim, keepdim))
 
 
@@ -351,9 +356,9 @@ class Range(NamedTuple):
     max: Tensor
 
 
-def running(who: str, input: Tensor, dim: int, best: Any) -> Running:
+def running(who: str, input: Tensor, dim: int | None, best: Any, numpy: Mapping[str, Any]) -> Running:
     """Where the element is as good as all before, its place; the places' maximum so far."""
-    d = axis(who, dim, input.ndim)
+    d = axis(who, renamed(who, numpy, dim=dim)["dim"] if numpy else dim, input.ndim)
     x = input._data
     if x.ndim == 0:
         return Running(input, Tensor(np.zeros((), np.int64)))
