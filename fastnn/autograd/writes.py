@@ -132,7 +132,7 @@ def renew(t: Any) -> None:
     if len(version) < 2 or t._base is None or (t._requires_grad and t.node is None):
         return
     last = version[1]
-    root = last if isinstance(last, Root) else last()
+    root: Any = last if isinstance(last, Root) else last()
     if root is None or root.node is None or (root is not last and root_of(t) is not root):
         return
     if t.node is not None and t.node.parents:

@@ -154,7 +154,7 @@ def _overwritten(op: Op, trial: Trial, index: int) -> Sequence[Any]:
     y, saved = op.ref_forward(*trial.inputs, **trial.attrs)
     if isinstance(y, tuple) or y.size > 400 or op.ref_backward is None:
         raise Unsuitable
-    made: np.ndarray | None = None
+    made: Any = None
     for at in np.ndindex(y.shape):
         dy = np.zeros_like(y)
         dy[at] = trial.dy[at]
