@@ -1,5 +1,5 @@
-"""What users get wrong, for tests/test_types.py: mypy and pyright report each line that says so,
-and no other. Not to be run.
+"""What users get wrong, for tests/test_user_types.py: mypy and pyright report each line that says
+so, and no other. Not to be run.
 """
 
 import fastnn as nn

@@ -1,4 +1,5 @@
-"""What users write, for tests/test_types.py: mypy and pyright find nothing in it. Not to be run.
+"""What users write, for tests/test_user_types.py: mypy and pyright find nothing in it. Not to be
+run.
 
 `assert_type` fails in a checker unless it sees that very type; Any is none.
 """
