@@ -237,7 +237,7 @@ class HingeEmbeddingLoss(_Loss):
 
     >>> import fastnn as nn
     >>> nn.HingeEmbeddingLoss()(nn.tensor([0.25]), nn.tensor([-1.0]))
-    tensor(0.7500)
+    tensor(0.75)
     """
 
     def __init__(self, margin: float = 1.0, reduction: str = "mean") -> None:

@@ -235,7 +235,7 @@ def nanmean(input: Tensor, dim: Any = None, keepdim: bool = False, *, dtype: Any
 
     >>> import fastnn as nn
     >>> nn.nanmean(nn.tensor([1.0, float("nan"), 2.0]))
-    tensor(1.5000)
+    tensor(1.5)
     """
     if numpy:
         return nanmean(input, dtype=dtype, **renamed("nanmean", numpy, dim=dim, keepdim=keepdim))

@@ -137,7 +137,7 @@ def acosh(input: Tensor) -> Tensor:
 
     >>> import fastnn as nn
     >>> nn.tensor([1.0, 2.0]).acosh()
-    tensor([0.0000, 1.3170])
+    tensor([0.000, 1.317])
     """
     return of_one(ACOSH, input)
 
@@ -194,7 +194,7 @@ def erfc(input: Tensor) -> Tensor:
 
     >>> import fastnn as nn
     >>> nn.erfc(nn.tensor([0.0, 3.0], dtype=nn.float64))
-    tensor([1.0000e+00, 2.2090e-05], dtype=float64)
+    tensor([1.000e+00, 2.209e-05], dtype=float64)
     """
     return of_one(ERFC, input)
 
@@ -549,7 +549,7 @@ def isreal(input: Tensor) -> Tensor:
 
     >>> import fastnn as nn
     >>> nn.isreal(nn.tensor([1.0]))
-    tensor([True])
+    tensor([ True])
     """
     return Tensor(np.ones(input.shape, bool))
 
