@@ -193,7 +193,8 @@ class _Alias(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         new = sys.modules[module.__name__] = importlib.import_module(self.new)
-        vars(new).setdefault("__getattr__", moved_names(module.__name__))
+        if "__getattr__" not in vars(new):
+            vars(new)["__getattr__"] = _finder(module.__name__)
 
 
 class _Finder(MetaPathFinder):
@@ -217,6 +218,13 @@ def moved_names(module: str) -> Callable[[str], Any]:
 
     It is not assigned where type checkers see it: they would take it that any name is there.
     """
+    find = _finder(module)
+    vars(sys.modules[module])["__getattr__"] = find
+    return find
+
+
+def _finder(module: str) -> Callable[[str], Any]:
+    """The `__getattr__` of a module."""
     def find(name: str) -> Any:
         old = f"{module}.{name}"
         if old in MODULES:
@@ -230,8 +238,6 @@ def moved_names(module: str) -> Callable[[str], Any]:
             _warn(GONE[old], FutureWarning)
             raise AttributeError(GONE[old])
         raise missing(module, name)
-    # mypy knows the modules' own attributes only
-    sys.modules[module].__getattr__ = find          # type: ignore[method-assign]
     return find
 
 
@@ -256,4 +262,4 @@ def answer_for(*modules: ModuleType) -> None:
     so that type checkers know what is in them and what is not.
     """
     for module in modules:
-        vars(module).setdefault("__getattr__", moved_names(module.__name__))
+        vars(module).setdefault("__getattr__", _finder(module.__name__))

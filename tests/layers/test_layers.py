@@ -594,19 +594,19 @@ def test_errors_of_thin_layers(call, words):
     assert all(word in str(caught.value) for word in words), caught.value
 
 
-A, B, C = np.random.default_rng(0).standard_normal((3, 4, 5))
-SIGNS, POSITIVE = np.sign(B), np.abs(A) + 0.1
+X1, X2, X3 = np.random.default_rng(0).standard_normal((3, 4, 5))
+SIGNS, POSITIVE = np.sign(X2), np.abs(X1) + 0.1
 
 
 @pytest.mark.parametrize("name, arguments, arrays", [
-    ("MarginRankingLoss", {"margin": 0.2}, [A, C, SIGNS]), ("HingeEmbeddingLoss", {"margin": 0.6}, [POSITIVE, SIGNS]),
-    ("CosineEmbeddingLoss", {"margin": 0.1}, [A, B, SIGNS[:, 0]]),
-    ("TripletMarginLoss", {"swap": True, "p": 1.0}, [A, B, C]),
-    ("TripletMarginWithDistanceLoss", {"margin": 0.5}, [A, B, C]), ("SoftMarginLoss", {}, [A, SIGNS]),
-    ("MultiLabelSoftMarginLoss", {}, [A, (B > 0) * 1.0]), ("MultiMarginLoss", {"p": 2}, [A, np.array([2, 0, 4, 1])]),
+    ("MarginRankingLoss", {"margin": 0.2}, [X1, X3, SIGNS]), ("HingeEmbeddingLoss", {"margin": 0.6}, [POSITIVE, SIGNS]),
+    ("CosineEmbeddingLoss", {"margin": 0.1}, [X1, X2, SIGNS[:, 0]]),
+    ("TripletMarginLoss", {"swap": True, "p": 1.0}, [X1, X2, X3]),
+    ("TripletMarginWithDistanceLoss", {"margin": 0.5}, [X1, X2, X3]), ("SoftMarginLoss", {}, [X1, SIGNS]),
+    ("MultiLabelSoftMarginLoss", {}, [X1, (X2 > 0) * 1.0]), ("MultiMarginLoss", {"p": 2}, [X1, np.array([2, 0, 4, 1])]),
     ("MultiLabelMarginLoss", {},
-     [A, np.array([[2, 0, -1, 1, 1], [3, -1, 0, 0, 0], [-1, 1, 2, 0, 0], [0, 1, 2, 3, 4]])]),
-    ("GaussianNLLLoss", {"full": True}, [A, B, POSITIVE]),
+     [X1, np.array([[2, 0, -1, 1, 1], [3, -1, 0, 0, 0], [-1, 1, 2, 0, 0], [0, 1, 2, 3, 4]])]),
+    ("GaussianNLLLoss", {"full": True}, [X1, X2, POSITIVE]),
     ("PoissonNLLLoss", {"log_input": False}, [POSITIVE, np.floor(3 * POSITIVE)])])
 def test_losses_of_pairs_and_likelihoods_equal_torch(torch, name, arguments, arrays):
     for reduction in ("mean", "sum"):
