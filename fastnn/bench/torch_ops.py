@@ -71,6 +71,16 @@ def elu(torch: Any, x: Any, *, alpha: float, scale: float) -> Any:
     return torch.nn.functional.elu(x, alpha)
 
 
+def interpolate(torch: Any, x: Any, *, size: Any, mode: Any, align_corners: bool, scales: Any,
+                antialias: bool) -> Any:
+    """mode names the way along each axis; PyTorch has a word for all axes together."""
+    word = {("nearest", "nearest"): "nearest", ("linear", "linear"): "bilinear", ("cubic", "cubic"): "bicubic"}
+    if tuple(mode) not in word or any(scale is not None for scale in scales):
+        raise NotOffered(f"PyTorch has no word for {mode} with scales {scales}")
+    corners = None if mode[0] == "nearest" else align_corners
+    return torch.nn.functional.interpolate(x, size, None, word[tuple(mode)], corners, antialias=antialias)
+
+
 def conv2d_relu(torch: Any, *inputs: Any, **attrs: Any) -> Any:
     return torch.nn.functional.relu(conv2d(torch, *inputs, **attrs))
 
@@ -139,6 +149,7 @@ TRANSLATED: dict[str, Callable[..., Any]] = {
     "group_norm": normalised("group_norm", "num_groups"),
     "gru": gru,
     "hardtanh": lambda torch, x, *, low, high: torch.nn.functional.hardtanh(x, low, high),
+    "interpolate": interpolate,
     "kl_div": kl_div,
     "layer_norm": normalised("layer_norm", "normalized_shape"),
     "leaky_relu": lambda torch, x, *, slope: torch.nn.functional.leaky_relu(x, slope),
