@@ -141,7 +141,7 @@ def logit_backward(dy, saved, *, eps):
     low, high = (0, 1) if eps is None else (eps, 1 - eps)
     with np.errstate(all="ignore"):
         outside = dy.dtype.type(np.nan if eps is None else 0)
-        return (np.where((x < low) | (x > high), outside, dy / (x * (1 - x))),)
+        return (np.asarray(np.where((x < low) | (x > high), outside, dy / (x * (1 - x))), x.dtype),)
 
 
 # ---- of two arrays -------------------------------------------------------------------------------
