@@ -219,7 +219,8 @@ def _checked(node: tape.Node, parent: Any, dx: Any, anomaly: bool) -> np.ndarray
         if dtype.kind != "f":
             raise GraphError("the array of an input has got another type since", who=node.name, expected=str(g.dtype),
                              got=str(dtype), hint="Convert a copy.")
-        g = g.astype(dtype, copy=False)
+        with np.errstate(over="ignore", invalid="ignore"):
+            g = g.astype(dtype, copy=False)
     if anomaly and not np.isfinite(g).all():
         raise NonFiniteError("its backward made NaN or infinity", who=node.name)
     return g
