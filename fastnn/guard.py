@@ -7,10 +7,8 @@ signature's annotation says, or, where all are, the call and what Python said ab
 stand in the place of tensors, the function is called again with tensors.
 
 Nothing is checked before: the words are looked for when something went wrong, so a call that works
-costs one more frame of Python and nothing else. Functions that are called very often do without the
-frame: they have a `try` of their own that ends in `explain`, or do nothing but call `apply`, which
-calls `refuse`. What a function of the user raised (a hook, a kernel of `use_kernel`, a module
-inside a Sequential) passes unchanged.
+costs 5 ns more and nothing else. What a function of the user raised (a hook, a kernel of
+`use_kernel`, a module inside a Sequential) passes unchanged.
 """
 
 from __future__ import annotations
@@ -19,15 +17,17 @@ import inspect
 import operator
 import sys
 from collections.abc import Callable
+from functools import update_wrapper
 from types import FunctionType
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
 import numpy as np
 
 from .errors import DTypeError, FastnnError, RangeError
+from .kernels import compiled, kernel
 
 __all__ = ["FOREIGN", "IndexMistake", "NameMistake", "PathMistake", "connect", "explain", "guard_all",
-           "guard_methods", "guarded", "guarded_lightly", "is_ours", "named", "refusal", "refuse"]
+           "guard_methods", "guarded", "is_ours", "named", "refusal", "refuse"]
 
 # What an argument of the wrong kind or size makes Python and NumPy raise; RuntimeError for more
 # dimensions than NumPy broadcasts. Not MemoryError, which says all there is to say.
@@ -35,8 +35,6 @@ FOREIGN: tuple[type[Exception], ...] = (TypeError, ValueError, AttributeError, L
                                         ZeroDivisionError, BufferError, RuntimeError)
 
 
-# What a function calls that does nothing but call `apply`, which refuses, and again for integers
-CALLS_APPLY = {"apply", "as_floats", "DTypeError"}
 # Where functions call one another: an error there names the one that was called
 COMPOSING = ("fastnn.ops.", "fastnn.creation", "fastnn.init")
 
@@ -59,58 +57,20 @@ class PathMistake(RangeError, AttributeError):
     """Also an AttributeError, as PyTorch's."""
 
 
-def guarded(function: Any, watch_names: bool = False) -> Any:
-    """The function with errors of ours; same name, signature and docstring.
-
-    watch_names: also where an argument is called by a name that it does not have. This costs a
-    call 30 ns.
-    """
-    code, defaults, kwdefaults = function.__code__, function.__defaults__ or (), function.__kwdefaults__ or {}
-    # read here: `inspect.signature` takes 5 ms for all
-    names = list(code.co_varnames[:code.co_argcount])
-    arguments = list(names)
-    for i in range(len(names) - len(defaults), len(names)):
-        names[i] += "=None"                                         # the real ones are set below
-    rest = iter(code.co_varnames[code.co_argcount:])
-    keywords = [next(rest) for _ in range(code.co_kwonlyargcount)]
-    star = f"*{next(rest)}" if code.co_flags & inspect.CO_VARARGS else ""
-    names += [star or "*"] if star or keywords else []
-    arguments += [star] if star else []
-    names += [name + "=None" if name in kwdefaults else name for name in keywords]
-    arguments += [f"{name}={name}" for name in keywords]
-    check = ""
-    if code.co_flags & inspect.CO_VARKEYWORDS:
-        names.append(f"**{next(rest)}")
-        arguments.append(names[-1])
-    elif watch_names:
-        names.append("**wrong_")
-        check = "    if wrong_:\n        raise misfit_(function_.__name__, function_, (), wrong_)\n"
-    call = ", ".join(arguments)
-    source = (f"def {function.__name__}({', '.join(names)}):\n{check}"
-              f"    try:\n"
-              f"        return function_({call})\n"
-              f"    except foreign_ as error_:\n"
-              f"        return explain_(function_, error_, {call})\n")
-    space = {"function_": function, "foreign_": FOREIGN, "explain_": explain, "misfit_": misfit, "__name__": __name__}
-    # as namedtuple and dataclass do it
-    exec(compile(source, f"<guard of {function.__name__}>", "exec"), space)
-    made: Any = space[function.__name__]
-    made.__defaults__, made.__kwdefaults__ = function.__defaults__, function.__kwdefaults__
-    made.__doc__, made.__module__, made.__qualname__ = function.__doc__, function.__module__, function.__qualname__
-    made.__annotations__, made.__wrapped__ = function.__annotations__, function
-    return made
-
-
-def guarded_lightly(function: Any) -> Any:
-    """The same without a function of its own signature, which takes time to compile: for what is
-    called seldom or works long, and for the `__init__` of classes.
-    """
+def _guarded(function: Any) -> Any:
+    """The function with errors of ours; same name, signature and docstring."""
     def made(*args: Any, **kwargs: Any) -> Any:
         try:
             return function(*args, **kwargs)
         except FOREIGN as error:
             return explain(function, error, *args, **kwargs)
-    return like(function, made)
+    return update_wrapper(made, function)
+
+
+if TYPE_CHECKING:
+    def guarded(function: AnyFunction) -> AnyFunction: ...
+else:
+    guarded = kernel("guarded") or _guarded     # kernels/guarded.pxi
 
 
 def named(function: AnyFunction) -> AnyFunction:
@@ -125,25 +85,12 @@ def named(function: AnyFunction) -> AnyFunction:
             if error.__traceback__.tb_next is not None:         # the function had begun
                 raise
             raise misfit(name_of(function, args), function, args, kwargs) from None
-    return like(function, made)
+    return cast(AnyFunction, update_wrapper(made, function))
 
 
-def like(function: Any, made: Any) -> Any:
-    """`made`, which looks like the function that it calls."""
-    made.__name__, made.__qualname__, made.__module__ = function.__name__, function.__qualname__, function.__module__
-    made.__doc__, made.__annotations__ = function.__doc__, function.__annotations__
-    made.__wrapped__ = function
-    return made
-
-
-def guard_all(space: dict[str, Any], safe: frozenset[str] = frozenset(), seldom: frozenset[str] = frozenset(),
-              once: frozenset[str] = frozenset()) -> None:
-    """Guard the functions of a module's namespace, and how its classes are made, lightly those of
-    the files named in `seldom`. An alias stays an alias.
-
-    Left as they are, so that Python speaks of a name that is no argument of theirs: those named in
-    `safe`, those with a guard inside, and those that call nothing but `apply`, which has one. But
-    not those of the files named in `once`, which are called once a step.
+def guard_all(space: dict[str, Any]) -> None:
+    """Guard the functions of a module's namespace, and how its classes are made. An alias stays an
+    alias.
     """
     made: dict[Any, Any] = {}
     for name, function in list(space.items()):
@@ -152,20 +99,15 @@ def guard_all(space: dict[str, Any], safe: frozenset[str] = frozenset(), seldom:
             continue
         if isinstance(function, type) and "__init__" in vars(function) and not issubclass(function, Exception):
             guard_init(function)
-        if not isinstance(function, FunctionType):
-            continue
-        called = {n for n in function.__code__.co_names if not n.isupper()}
-        file = home.rpartition(".")[2]
-        if file in once or (function.__name__ not in safe and "explain" not in called and not called <= CALLS_APPLY):
+        if isinstance(function, FunctionType):
             if function not in made:
-                made[function] = (guarded_lightly(function) if file in seldom
-                                  else guarded(function, watch_names=True))
+                made[function] = guarded(function)
             space[name] = made[function]
 
 
 def guard_init(cls: Any) -> None:
     """Guard how a class is made."""
-    cls.__init__ = guarded_lightly(vars(cls)["__init__"])
+    cls.__init__ = guarded(vars(cls)["__init__"])
 
 
 def guard_methods(cls: type, *names: str) -> None:
@@ -266,7 +208,9 @@ def misfit(who: str, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any
               if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     text = ", ".join(str(p.replace(annotation=p.empty)) for p in parameters.values())
     if len(args) > len(places) and inspect.Parameter.VAR_POSITIONAL not in kinds:
-        return DTypeError(f"there are {len(args)} arguments without a name, but it takes at most {len(places)}",
+        there_are = "is 1 argument" if len(args) == 1 else f"are {len(args)} arguments"
+        at_most = f"at most {len(places)}" if places else "none"
+        return DTypeError(f"there {there_are} without a name, but it takes {at_most}",
                           who=who, expected=f"({text})")
     given = {*places[:len(args)], *kwargs}
     lacking = [name for name, p in parameters.items()
@@ -346,6 +290,10 @@ def with_tensors(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -
         else:
             given.arguments[name] = changed(p.annotation, value)
     return (given.args, given.kwargs) if found else None
+
+
+if compiled is not None:
+    compiled.connect_guard(explain, FOREIGN, update_wrapper)
 
 
 # ---- annotations ---------------------------------------------------------------------------------

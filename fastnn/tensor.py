@@ -11,6 +11,7 @@ import copyreg
 import math
 import weakref
 from collections.abc import Callable, Iterator, Mapping
+from types import FunctionType
 from typing import Any, overload
 
 import numpy as np
@@ -645,9 +646,9 @@ def array_of(x: Any) -> np.ndarray:
 
 
 guard.connect(tensor)
-# which look at another tensor before they call on
-for _name in ("bernoulli_", "expand_as", "reshape_as", "requires_grad_", "type_as", "view_as"):
-    setattr(Tensor, _name, guard.guarded(getattr(Tensor, _name)))
+for _class in (TensorMethods, Tensor):
+    guard.guard_methods(_class, *[_name for _name, _method in vars(_class).items()
+                                  if isinstance(_method, FunctionType) and not _name.startswith("_")])
 
 
 def _array(data: Any) -> np.ndarray:
@@ -672,6 +673,7 @@ def from_numpy(array: np.ndarray) -> Tensor:
     return tensor(array)
 
 
+@guard.guarded
 def from_dlpack(x: Any) -> Tensor:
     """A tensor over the memory of another library's array (PyTorch, JAX, CuPy on the CPU), no copy.
 
@@ -685,9 +687,6 @@ def from_dlpack(x: Any) -> Tensor:
     elif isinstance(x, np.ndarray):
         result._version = _versions.of(x, result._version)
     return result
-
-
-from_dlpack = guard.guarded(from_dlpack)
 
 
 def dtype_of(who: str, dtype: Any) -> np.dtype:

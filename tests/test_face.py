@@ -26,7 +26,7 @@ def test_an_import_loads_no_more_than_it_needs():
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = set(told.stdout.split())
     later = ("bench", "cli", "data", "io", "models", "report", "testing", "training", "viz")
-    slow = {"numpy.random", "difflib", "importlib.abc", "tempfile", "shutil", "zlib", "fastnn.names"}
+    slow = {"numpy.random", "difflib", "fractions", "importlib.abc", "tempfile", "shutil", "zlib", "fastnn.names"}
     assert "fastnn.layers" in loaded and not loaded & {*slow, *[f"fastnn.{room}" for room in later]}
 
 

@@ -82,7 +82,7 @@ class Call:
 # ---- what is there, and calls of it that work ----------------------------------------------------
 def functions() -> dict[str, Callable[..., Any]]:
     """Every function of nn.functional."""
-    return {name: f for name, f in vars(F).items() if isinstance(f, types.FunctionType) and not name.startswith("_")}
+    return {name: f for name, f in vars(F).items() if inspect.isroutine(f) and not name.startswith("_")}
 
 
 def layers() -> dict[str, type[nn.Module]]:

@@ -42,9 +42,9 @@ def stub(name: str, parameters: str, returns: str) -> str:
 def stubs() -> str:
     """The text of the file."""
     text = "\n".join(path.read_text(encoding="utf-8") for path in sorted((ROOT/"fastnn"/"kernels").glob("*.pxi")))
-    tests = sorted(re.findall(r"^(fits_\w+) = ", text, re.MULTILINE))
+    objects = sorted(re.findall(r"^(fits_\w+) = |^cdef class (guarded):", text, re.MULTILINE))
     lines = sorted(stub(*found) for found in DEF.findall(text))
-    return HEAD + "\n".join([*[f"{name}: Any" for name in tests], "", *lines, ""])
+    return HEAD + "\n".join([*[f"{a or b}: Any" for a, b in objects], "", *lines, ""])
 
 
 if __name__ == "__main__":

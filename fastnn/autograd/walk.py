@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import GraphError, NonFiniteError, ShapeError
-from ..guard import FOREIGN, explain
+from ..guard import guarded
 from ..op import PLACES
 from . import modes, tape
 from .accumulate import join, join_at, join_leaf, shape_and_dtype
@@ -31,6 +31,7 @@ __all__ = ["backward", "grad"]
 _ndarray = np.ndarray
 
 
+@guarded
 def backward(outputs: Sequence[Tensor], gradients: Sequence[Any] | None = None, retain_graph: bool = False) -> None:
     """Add the gradient of sum_i <gradients[i], outputs[i]> to the `.grad` of every leaf.
 
@@ -53,25 +54,23 @@ def backward(outputs: Sequence[Tensor], gradients: Sequence[Any] | None = None, 
     >>> x.grad
     tensor([31.,  1.])
     """
-    try:
-        leaves = walk(outputs, gradients, retain_graph)
-        # memory that some leaf, or the caller, holds already: no other leaf's `.grad` may share it
-        taken = _memory_of(gradients) if gradients else set()
-        for slot in leaves.values():
-            leaf, g = slot
-            if leaf.grad is not None:
-                slot[1] = None          # so that g can go as soon as it is added
-                join_leaf(leaf, g)
-                continue
-            memory = id(g if g.base is None else g.base)
-            if memory in taken or not g.flags.writeable:
-                g = g.copy()
-            taken.add(memory)
-            leaf.grad = tape.wrapped(g)
-    except FOREIGN as error:
-        return explain(backward, error, outputs, gradients, retain_graph)
+    leaves = walk(outputs, gradients, retain_graph)
+    # memory that some leaf, or the caller, holds already: no other leaf's `.grad` may share it
+    taken = _memory_of(gradients) if gradients else set()
+    for slot in leaves.values():
+        leaf, g = slot
+        if leaf.grad is not None:
+            slot[1] = None          # so that g can go as soon as it is added
+            join_leaf(leaf, g)
+            continue
+        memory = id(g if g.base is None else g.base)
+        if memory in taken or not g.flags.writeable:
+            g = g.copy()
+        taken.add(memory)
+        leaf.grad = tape.wrapped(g)
 
 
+@guarded
 def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], grad_outputs: Any = None,
          retain_graph: bool | None = None, create_graph: bool = False,
          allow_unused: bool = False) -> tuple[Tensor | None, ...]:
@@ -108,28 +107,25 @@ def grad(outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], 
     >>> nn.autograd.grad(slope.sum(), x)                        # 6 x
     (tensor([ 6., 12.]),)
     """
-    try:
-        outs = [outputs] if isinstance(outputs, tape.Tensor) else list(outputs)
-        ins = [inputs] if isinstance(inputs, tape.Tensor) else list(inputs)
-        if grad_outputs is not None and isinstance(outputs, tape.Tensor):
-            grad_outputs = [grad_outputs]
-        found: list[Any]
-        if create_graph:
-            from . import twice  # few need it, and it costs import time
-            given = [None] * len(outs) if grad_outputs is None else list(grad_outputs)
-            found = twice.gradients(outs, [_upstream_on_tape(t, g) for t, g in zip(outs, given)], ins)
-        else:
-            between: dict[tuple[int, int], np.ndarray | None] = {(id(t.node), t.index): None for t in ins
-                                                                 if not t.is_leaf}
-            leaves = walk(outs, grad_outputs, bool(retain_graph), between)
-            arrays = [leaves[id(t)][1] if id(t) in leaves else between.get((id(t.node), t.index)) for t in ins]
-            found = [None if g is None else tape.wrapped(g.copy()) for g in arrays]
-        if not allow_unused and any(g is None for g in found):
-            raise GraphError("an input was not used to compute the outputs, or a backward returned None for it",
-                             who="grad", hint="Pass allow_unused=True to get None for it.")
-        return tuple(found)
-    except FOREIGN as error:
-        return explain(grad, error, outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused)
+    outs = [outputs] if isinstance(outputs, tape.Tensor) else list(outputs)
+    ins = [inputs] if isinstance(inputs, tape.Tensor) else list(inputs)
+    if grad_outputs is not None and isinstance(outputs, tape.Tensor):
+        grad_outputs = [grad_outputs]
+    found: list[Any]
+    if create_graph:
+        from . import twice  # few need it, and it costs import time
+        given = [None] * len(outs) if grad_outputs is None else list(grad_outputs)
+        found = twice.gradients(outs, [_upstream_on_tape(t, g) for t, g in zip(outs, given)], ins)
+    else:
+        between: dict[tuple[int, int], np.ndarray | None] = {(id(t.node), t.index): None for t in ins
+                                                             if not t.is_leaf}
+        leaves = walk(outs, grad_outputs, bool(retain_graph), between)
+        arrays = [leaves[id(t)][1] if id(t) in leaves else between.get((id(t.node), t.index)) for t in ins]
+        found = [None if g is None else tape.wrapped(g.copy()) for g in arrays]
+    if not allow_unused and any(g is None for g in found):
+        raise GraphError("an input was not used to compute the outputs, or a backward returned None for it",
+                         who="grad", hint="Pass allow_unused=True to get None for it.")
+    return tuple(found)
 
 
 def walk(outputs: Sequence[Tensor], gradients: Sequence[Any] | None, retain_graph: bool,

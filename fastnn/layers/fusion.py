@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import functional as F
 from ..errors import FastnnError
-from ..guard import FOREIGN, explain
+from ..guard import guarded
 from ..op import REPLACED
 from ..tensor import Tensor
 from .activation import ReLU
@@ -19,6 +19,7 @@ from .norm import BatchNorm1d, BatchNorm2d
 __all__ = ["chain"]
 
 
+@guarded
 def chain(input: Any, *layers: Callable[[Any], Any]) -> Tensor:
     """layers[-1](... layers[1](layers[0](input))), as fast as Sequential computes it.
 
@@ -66,27 +67,24 @@ def chain(input: Any, *layers: Callable[[Any], Any]) -> Tensor:
     >>> y.shape, y.node.name
     ((2, 8, 5, 5), 'batch_norm_relu')
     """
-    try:
-        i, last = 0, len(layers) - 1
-        while i < last:
-            layer: Any = layers[i]
-            i += 1
-            followers = FUSIONS.get(layer.__class__)
-            if followers is not None:
-                after: Any = layers[i]
-                both = followers.get(after.__class__)
-                if both is not None and fusible(layer, after):
-                    try:
-                        input = both(layer, input)
-                    except FastnnError as error:        # as Module.__call__ does
-                        layer._tell(error, (input,))
-                        raise
-                    i += 1
-                    continue
-            input = layer(input)
-        return layers[i](input) if i == last else input
-    except FOREIGN as error:
-        return explain(chain, error, input, *layers)
+    i, last = 0, len(layers) - 1
+    while i < last:
+        layer: Any = layers[i]
+        i += 1
+        followers = FUSIONS.get(layer.__class__)
+        if followers is not None:
+            after: Any = layers[i]
+            both = followers.get(after.__class__)
+            if both is not None and fusible(layer, after):
+                try:
+                    input = both(layer, input)
+                except FastnnError as error:        # as Module.__call__ does
+                    layer._tell(error, (input,))
+                    raise
+                i += 1
+                continue
+        input = layer(input)
+    return layers[i](input) if i == last else input
 
 
 # A layer -> the one after it -> the function of the first layer and its input that computes both.

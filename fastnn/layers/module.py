@@ -14,7 +14,7 @@ import numpy as np
 from ..autograd import is_grad_enabled
 from ..device import destination, on_cpu
 from ..errors import AttributeMistake, DTypeError, FastnnError, RangeError, ShapeError, warn_once
-from ..guard import FOREIGN, NameMistake, PathMistake, guard_methods, guarded_lightly, is_ours, refusal
+from ..guard import FOREIGN, NameMistake, PathMistake, guard_methods, guarded, is_ours, refusal
 from ..ops.checks import OF_RECURRENT
 from ..tensor import Parameter, Tensor, array_of, tensor, wrapped
 
@@ -129,7 +129,7 @@ class Module:
         super().__init_subclass__(**kwargs)
         if is_of_fastnn(cls) and "__init__" in cls.__dict__:
             # mypy calls it unsound to assign to __init__; a guard keeps its signature
-            cls.__init__ = guarded_lightly(cls.__init__)    # type: ignore[method-assign]
+            cls.__init__ = guarded(cls.__init__)    # type: ignore[method-assign]
 
     # ---- calling ---------------------------------------------------------------------------------
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:

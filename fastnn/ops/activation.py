@@ -17,7 +17,6 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
-from ..guard import FOREIGN, explain
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import activation as reference
@@ -109,10 +108,7 @@ def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fals
     >>> nn.functional.leaky_relu(nn.tensor([-2.0, 3.0]), 0.5)
     tensor([-1.,  3.])
     """
-    try:
-        return apply(LEAKY_RELU, input, slope=float(negative_slope))
-    except FOREIGN as error:
-        return explain(leaky_relu, error, input, negative_slope, inplace)
+    return apply(LEAKY_RELU, input, slope=float(negative_slope))
 
 
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
@@ -172,12 +168,9 @@ def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace
     >>> nn.functional.hardtanh(nn.tensor([-3.0, 0.5, 3.0]))
     tensor([-1.0,  0.5,  1.0])
     """
-    try:
-        if not min_val <= max_val:
-            raise RangeError(who="hardtanh", expected="min_val <= max_val", got=f"{min_val} and {max_val}")
-        return apply(HARDTANH, input, low=float(min_val), high=float(max_val))
-    except FOREIGN as error:
-        return explain(hardtanh, error, input, min_val, max_val, inplace)
+    if not min_val <= max_val:
+        raise RangeError(who="hardtanh", expected="min_val <= max_val", got=f"{min_val} and {max_val}")
+    return apply(HARDTANH, input, low=float(min_val), high=float(max_val))
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
@@ -348,12 +341,9 @@ def softplus(input: Tensor, beta: float = 1.0, threshold: float = 20.0) -> Tenso
     >>> nn.functional.softplus(nn.tensor([0.0, 100.0]))
     tensor([  0.6931, 100.0000])
     """
-    try:
-        if beta == 0:
-            raise RangeError(who="softplus", expected="beta other than 0", got=beta)
-        return apply(SOFTPLUS, input, beta=float(beta), threshold=float(threshold))
-    except FOREIGN as error:
-        return explain(softplus, error, input, beta, threshold)
+    if beta == 0:
+        raise RangeError(who="softplus", expected="beta other than 0", got=beta)
+    return apply(SOFTPLUS, input, beta=float(beta), threshold=float(threshold))
 
 
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
@@ -376,10 +366,7 @@ def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     >>> nn.functional.elu(nn.tensor([-1.0, 2.0]))
     tensor([-0.6321,  2.0000])
     """
-    try:
-        return apply(ELU, input, alpha=float(alpha), scale=1.0)
-    except FOREIGN as error:
-        return explain(elu, error, input, alpha, inplace)
+    return apply(ELU, input, alpha=float(alpha), scale=1.0)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
@@ -425,12 +412,9 @@ def gelu(input: Tensor, approximate: str = "none") -> Tensor:
     >>> nn.functional.gelu(nn.tensor([-1.0, 1.0]))
     tensor([-0.1587,  0.8413])
     """
-    try:
-        if approximate not in ("none", "tanh"):
-            raise RangeError(who="gelu", expected="approximate 'none' or 'tanh'", got=repr(approximate))
-        return apply(GELU if approximate == "none" else GELU_TANH, input)
-    except FOREIGN as error:
-        return explain(gelu, error, input, approximate)
+    if approximate not in ("none", "tanh"):
+        raise RangeError(who="gelu", expected="approximate 'none' or 'tanh'", got=repr(approximate))
+    return apply(GELU if approximate == "none" else GELU_TANH, input)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:

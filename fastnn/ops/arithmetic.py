@@ -25,7 +25,6 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
-from ..guard import FOREIGN, explain
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import arithmetic as reference
@@ -69,12 +68,9 @@ def add(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     tensor([[11., 21.],
             [12., 22.]])
     """
-    try:
-        if alpha != 1:
-            other = scaled("add", input, other, alpha)
-        return binary(ADD, np.add, input, other)
-    except FOREIGN as error:
-        return explain(add, error, input, other, alpha=alpha)
+    if alpha != 1:
+        other = scaled("add", input, other, alpha)
+    return binary(ADD, np.add, input, other)
 
 
 def sub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
@@ -88,12 +84,9 @@ def sub(input: Tensor, other: Any, *, alpha: float = 1) -> Tensor:
     >>> 1 - nn.tensor([1.0, 2.0])
     tensor([ 0., -1.])
     """
-    try:
-        if alpha != 1:
-            other = scaled("sub", input, other, alpha)
-        return binary(SUB, np.subtract, input, other)
-    except FOREIGN as error:
-        return explain(sub, error, input, other, alpha=alpha)
+    if alpha != 1:
+        other = scaled("sub", input, other, alpha)
+    return binary(SUB, np.subtract, input, other)
 
 
 def mul(input: Tensor, other: Any) -> Tensor:
@@ -133,12 +126,9 @@ def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tenso
     >>> nn.tensor([1, 2]) / 4
     tensor([0.25, 0.50])
     """
-    try:
-        if rounding_mode is not None:
-            return divide_rounded("div", input, other, rounding_mode)
-        return binary(DIV, np.divide, input, other, fractions=True)
-    except FOREIGN as error:
-        return explain(div, error, input, other, rounding_mode=rounding_mode)
+    if rounding_mode is not None:
+        return divide_rounded("div", input, other, rounding_mode)
+    return binary(DIV, np.divide, input, other, fractions=True)
 
 
 def maximum(input: Tensor, other: Any) -> Tensor:

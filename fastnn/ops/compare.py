@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DTypeError, RangeError
-from ..guard import FOREIGN, explain, refuse
+from ..guard import FOREIGN, refuse
 from ..tensor import Tensor, wrapped
 from .arithmetic import arrays_of, as_float, divide_rounded, of_integers, operand
 from .checks import common_dtype
@@ -321,10 +321,7 @@ def floor(input: Tensor) -> Tensor:
     >>> nn.tensor([-1.5, 1.5]).floor()
     tensor([-2.,  1.])
     """
-    try:
-        return rounded(np.floor, input)
-    except FOREIGN as error:
-        return explain(floor, error, input)
+    return rounded(np.floor, input)
 
 
 def ceil(input: Tensor) -> Tensor:
@@ -334,10 +331,7 @@ def ceil(input: Tensor) -> Tensor:
     >>> nn.tensor([-1.5, 1.5]).ceil()
     tensor([-1.,  2.])
     """
-    try:
-        return rounded(np.ceil, input)
-    except FOREIGN as error:
-        return explain(ceil, error, input)
+    return rounded(np.ceil, input)
 
 
 def trunc(input: Tensor) -> Tensor:
@@ -347,10 +341,7 @@ def trunc(input: Tensor) -> Tensor:
     >>> nn.tensor([-1.5, 1.5]).trunc()
     tensor([-1.,  1.])
     """
-    try:
-        return rounded(np.trunc, input)
-    except FOREIGN as error:
-        return explain(trunc, error, input)
+    return rounded(np.trunc, input)
 
 
 def round(input: Tensor, *, decimals: int = 0) -> Tensor:
@@ -370,10 +361,7 @@ def round(input: Tensor, *, decimals: int = 0) -> Tensor:
     >>> nn.tensor([0.5, 1.5, 2.5]).round()
     tensor([0., 2., 2.])
     """
-    try:
-        return rounded(np.round, input, decimals)
-    except FOREIGN as error:
-        return explain(round, error, input, decimals=decimals)
+    return rounded(np.round, input, decimals)
 
 
 def sign(input: Tensor) -> Tensor:
@@ -385,12 +373,9 @@ def sign(input: Tensor) -> Tensor:
     >>> nn.tensor([-3.0, 0.0, 2.0]).sign()
     tensor([-1.,  0.,  1.])
     """
-    try:
-        if input._data.dtype.kind == "b":
-            return wrapped(input._data.copy())
-        return rounded(lambda x: np.where(np.isnan(x), 0, np.sign(x)) if x.dtype.kind == "f" else np.sign(x), input)
-    except FOREIGN as error:
-        return explain(sign, error, input)
+    if input._data.dtype.kind == "b":
+        return wrapped(input._data.copy())
+    return rounded(lambda x: np.where(np.isnan(x), 0, np.sign(x)) if x.dtype.kind == "f" else np.sign(x), input)
 
 
 def floor_divide(input: Tensor, other: Any) -> Tensor:

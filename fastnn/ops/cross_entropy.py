@@ -13,7 +13,6 @@ import numpy as np
 from ..autograd import apply
 from ..creation import zeros
 from ..errors import DTypeError, RangeError, ShapeError, warn_once
-from ..guard import FOREIGN, explain
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import cross_entropy as reference
@@ -79,13 +78,10 @@ def cross_entropy(input: Tensor, target: Tensor, weight: Tensor | None = None, i
     >>> nn.functional.cross_entropy(scores, nn.tensor([0, 1]))                      # log 2
     tensor(0.6931)
     """
-    try:
-        y = apply(CROSS_ENTROPY, input, target, weight, ignore_index=ignore_index, reduction=reduction,
-                  label_smoothing=label_smoothing)
-        notice_probabilities(input)
-        return y
-    except FOREIGN as error:
-        return explain(cross_entropy, error, input, target, weight, ignore_index, reduction, label_smoothing)
+    y = apply(CROSS_ENTROPY, input, target, weight, ignore_index=ignore_index, reduction=reduction,
+              label_smoothing=label_smoothing)
+    notice_probabilities(input)
+    return y
 
 
 def nll_loss(input: Tensor, target: Tensor, weight: Tensor | None = None, ignore_index: int = -100,

@@ -13,7 +13,6 @@ import numpy as np
 from .. import random
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
-from ..guard import FOREIGN, explain
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import dropout as reference
@@ -61,10 +60,7 @@ def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool 
     >>> nn.functional.dropout(x, 1.0)
     tensor([0., 0.])
     """
-    try:
-        return drop(input, probability("dropout", p), training, 1)
-    except FOREIGN as error:
-        return explain(dropout, error, input, p, training, inplace)
+    return drop(input, probability("dropout", p), training, 1)
 
 
 def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:

@@ -11,7 +11,6 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
-from ..guard import FOREIGN, explain
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import embedding as reference
@@ -55,15 +54,12 @@ def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None) -> 
             [3., 4.],
             [1., 2.]])
     """
-    try:
-        if padding_idx is not None:
-            rows = len(weight)
-            if not -rows <= padding_idx < rows:
-                raise RangeError(who="embedding", expected=f"padding_idx within the {rows} rows", got=padding_idx)
-            padding_idx %= rows
-        return apply(EMBEDDING, input, weight, padding_idx=padding_idx)
-    except FOREIGN as error:
-        return explain(embedding, error, input, weight, padding_idx)
+    if padding_idx is not None:
+        rows = len(weight)
+        if not -rows <= padding_idx < rows:
+            raise RangeError(who="embedding", expected=f"padding_idx within the {rows} rows", got=padding_idx)
+        padding_idx %= rows
+    return apply(EMBEDDING, input, weight, padding_idx=padding_idx)
 
 
 # ---- checks --------------------------------------------------------------------------------------

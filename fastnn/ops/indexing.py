@@ -11,7 +11,7 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
-from ..guard import FOREIGN, IndexMistake, explain
+from ..guard import IndexMistake
 from ..op import Op, Refusal, Sample, register
 from ..reference import indexing as reference
 from ..tensor import Tensor, number_of, own_index, tensor, wrapped
@@ -60,14 +60,11 @@ def getitem(input: Tensor, key: Any) -> Tensor:
     (tensor([2., 4.]), tensor([3., 4.]))
     """
     try:
-        try:
-            return apply(GETITEM, input, key=own_index(key))
-        except IndexError as error:
-            if isinstance(error, RangeError):
-                raise
-            raise IndexMistake(str(error), who="getitem", got=f"a tensor of shape {input.shape}") from None
-    except FOREIGN as error:
-        return explain(getitem, error, input, key)
+        return apply(GETITEM, input, key=own_index(key))
+    except IndexError as error:
+        if isinstance(error, RangeError):
+            raise
+        raise IndexMistake(str(error), who="getitem", got=f"a tensor of shape {input.shape}") from None
 
 
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
@@ -186,21 +183,18 @@ def where(condition: Tensor, input: Any, other: Any) -> Tensor:
     >>> nn.where(x > 0, x, 0.0)
     tensor([0., 2.])
     """
-    try:
-        if condition.__class__ is not Tensor:
-            condition = tensor(condition)
-        if isinstance(input, Tensor) and isinstance(other, Tensor):
-            if input._data.dtype is other._data.dtype:  # the common cases, quickly
-                return apply(WHERE, condition, input, other)
-        elif isinstance(input, Tensor) and other.__class__ is float and input._data.dtype in FLOATS:
-            return apply(WHERE, condition, input, wrapped(np.asarray(other, input._data.dtype)))
-        a, b = operand("where", input), operand("where", other)
-        dtype = common_dtype("where", *[x._data if isinstance(x, Tensor) else x for x in (a, b)])
-        a, b = (x if isinstance(x, Tensor) else wrapped(np.asarray(x, dtype))
-                for x in (cast("where", x, dtype) for x in (a, b)))
-        return apply(WHERE, condition, a, b)
-    except FOREIGN as error:
-        return explain(where, error, condition, input, other)
+    if condition.__class__ is not Tensor:
+        condition = tensor(condition)
+    if isinstance(input, Tensor) and isinstance(other, Tensor):
+        if input._data.dtype is other._data.dtype:  # the common cases, quickly
+            return apply(WHERE, condition, input, other)
+    elif isinstance(input, Tensor) and other.__class__ is float and input._data.dtype in FLOATS:
+        return apply(WHERE, condition, input, wrapped(np.asarray(other, input._data.dtype)))
+    a, b = operand("where", input), operand("where", other)
+    dtype = common_dtype("where", *[x._data if isinstance(x, Tensor) else x for x in (a, b)])
+    a, b = (x if isinstance(x, Tensor) else wrapped(np.asarray(x, dtype))
+            for x in (cast("where", x, dtype) for x in (a, b)))
+    return apply(WHERE, condition, a, b)
 
 
 def masked_fill(input: Tensor, mask: Tensor, value: float) -> Tensor:
@@ -227,15 +221,12 @@ def masked_fill(input: Tensor, mask: Tensor, value: float) -> Tensor:
     >>> nn.functional.masked_fill(x, x > 1, float("-inf"))
     tensor([  1., -inf])
     """
-    try:
-        if isinstance(value, Tensor) and value.ndim == 0 and isinstance(input, Tensor):
-            return apply(WHERE, mask, to(value, input.dtype), input)
-        if not isinstance(input, Tensor):
-            need_array("masked_fill", input=input)
-            input = tensor(input)
-        return apply(MASKED_FILL, input, mask, value=number_of("masked_fill", value, input._data.dtype))
-    except FOREIGN as error:
-        return explain(masked_fill, error, input, mask, value)
+    if isinstance(value, Tensor) and value.ndim == 0 and isinstance(input, Tensor):
+        return apply(WHERE, mask, to(value, input.dtype), input)
+    if not isinstance(input, Tensor):
+        need_array("masked_fill", input=input)
+        input = tensor(input)
+    return apply(MASKED_FILL, input, mask, value=number_of("masked_fill", value, input._data.dtype))
 
 
 def one_hot(input: Tensor, num_classes: int = -1) -> Tensor:

@@ -9,7 +9,6 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
-from ..guard import FOREIGN, explain
 from ..op import Op, Refusal, Sample, register
 from ..reference import shape as reference
 from ..tensor import Tensor, tensor
@@ -58,8 +57,6 @@ def cat(tensors: Sequence[Tensor], dim: int = 0, **numpy: Unpack[Numpy]) -> Tens
         if not 0 < len(something) < len(tensors):
             raise
         return cat(something, dim)
-    except FOREIGN as error:
-        return explain(cat, error, tensors, dim)
 
 
 concatenate = concat = cat
@@ -75,11 +72,8 @@ def stack(tensors: Sequence[Tensor], dim: int = 0, **numpy: Unpack[Numpy]) -> Te
     """
     if numpy:
         return stack(tensors, **renamed("stack", numpy, dim=dim))
-    try:
-        tensors = of_one_dtype("stack", tensors)
-        return apply(STACK, *tensors, dim=axis("stack", dim, tensors[0].ndim + 1) if tensors else 0)
-    except FOREIGN as error:
-        return explain(stack, error, tensors, dim)
+    tensors = of_one_dtype("stack", tensors)
+    return apply(STACK, *tensors, dim=axis("stack", dim, tensors[0].ndim + 1) if tensors else 0)
 
 
 def hstack(tensors: Sequence[Tensor]) -> Tensor:

@@ -14,7 +14,6 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
-from ..guard import FOREIGN, explain
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import norm as reference
@@ -64,11 +63,8 @@ def layer_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Ten
     tensor([[-0.9999,  0.9999],
             [ 0.0000,  0.0000]])
     """
-    try:
-        return apply(LAYER_NORM, input, weight, bias, normalized_shape=as_shape(normalized_shape),
-                     eps=at_least_zero("layer_norm", eps))
-    except FOREIGN as error:
-        return explain(layer_norm, error, input, normalized_shape, weight, bias, eps)
+    return apply(LAYER_NORM, input, weight, bias, normalized_shape=as_shape(normalized_shape),
+                 eps=at_least_zero("layer_norm", eps))
 
 
 def rms_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tensor | None = None,
@@ -100,14 +96,11 @@ def rms_norm(input: Tensor, normalized_shape: int | Sequence[int], weight: Tenso
     >>> nn.functional.rms_norm(nn.tensor([3.0, -4.0]), (2,), eps=0.0)
     tensor([ 0.8485, -1.1314])
     """
-    try:
-        x: Any = getattr(input, "_data", input)
-        if eps is None:
-            eps = float(np.finfo(x.dtype).eps) if x.dtype.kind == "f" else 0.0
-        return apply(RMS_NORM, input, weight, normalized_shape=as_shape(normalized_shape),
-                     eps=at_least_zero("rms_norm", eps))
-    except FOREIGN as error:
-        return explain(rms_norm, error, input, normalized_shape, weight, eps)
+    x: Any = getattr(input, "_data", input)
+    if eps is None:
+        eps = float(np.finfo(x.dtype).eps) if x.dtype.kind == "f" else 0.0
+    return apply(RMS_NORM, input, weight, normalized_shape=as_shape(normalized_shape),
+                 eps=at_least_zero("rms_norm", eps))
 
 
 def group_norm(input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None,

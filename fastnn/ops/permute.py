@@ -9,7 +9,6 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import RangeError, ShapeError
-from ..guard import FOREIGN, explain
 from ..op import Refusal, Sample
 from ..tensor import Tensor, tensor
 from .shape_op import axis, draw, shape_op, sizes_of
@@ -42,14 +41,11 @@ def permute(input: Tensor, *order: Any, dims: Sequence[int] | None = None) -> Te
     >>> nn.ones(2, 3, 4).permute(2, 0, 1).shape
     (4, 2, 3)
     """
-    try:
-        named, ndim = sizes_of(order, dims, "permute"), input._data.ndim
-        found = [d if 0 <= d < ndim else axis("permute", d, ndim) for d in named]
-        if sorted(found) != list(range(ndim)):
-            raise ShapeError(f"the order must name each of the {ndim} dimensions once", who="permute", got=named)
-        return apply(PERMUTE, input, dims=tuple(found))
-    except FOREIGN as error:
-        return explain(permute, error, input, *order, dims=dims)
+    named, ndim = sizes_of(order, dims, "permute"), input._data.ndim
+    found = [d if 0 <= d < ndim else axis("permute", d, ndim) for d in named]
+    if sorted(found) != list(range(ndim)):
+        raise ShapeError(f"the order must name each of the {ndim} dimensions once", who="permute", got=named)
+    return apply(PERMUTE, input, dims=tuple(found))
 
 
 def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
@@ -70,15 +66,12 @@ def transpose(input: Tensor, dim0: int, dim1: int) -> Tensor:
     >>> nn.tensor([[1.0, 2.0, 3.0]]).transpose(0, 1).shape
     (3, 1)
     """
-    try:
-        ndim = input._data.ndim
-        order = list(range(ndim))
-        a, b = axis("transpose", dim0, ndim), axis("transpose", dim1, ndim)
-        if order:
-            order[a], order[b] = b, a
-        return apply(PERMUTE, input, dims=tuple(order))
-    except FOREIGN as error:
-        return explain(transpose, error, input, dim0, dim1)
+    ndim = input._data.ndim
+    order = list(range(ndim))
+    a, b = axis("transpose", dim0, ndim), axis("transpose", dim1, ndim)
+    if order:
+        order[a], order[b] = b, a
+    return apply(PERMUTE, input, dims=tuple(order))
 
 
 swapaxes = swapdims = transpose

@@ -17,7 +17,6 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import DTypeError, RangeError
-from ..guard import FOREIGN, explain
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import reduce as reference
@@ -72,16 +71,13 @@ def sum(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = N
     """
     if numpy:
         return sum(input, dtype=dtype, **renamed("sum", numpy, dim=dim, keepdim=keepdim))
-    try:
-        if dtype is not None:
-            input = to(input, dtype)
-        ndim = rank("sum", input)
-        if input._data.dtype.kind != "f":
-            into = np.int64 if dtype is None else input._data.dtype
-            return wrapped(np.asarray(input._data.sum(axis=axes("sum", ndim, dim), keepdims=keepdim, dtype=into)))
-        return apply(SUM, input, dim=axes("sum", ndim, dim), keepdim=keepdim)
-    except FOREIGN as error:
-        return explain(sum, error, input, dim, keepdim, dtype=dtype)
+    if dtype is not None:
+        input = to(input, dtype)
+    ndim = rank("sum", input)
+    if input._data.dtype.kind != "f":
+        into = np.int64 if dtype is None else input._data.dtype
+        return wrapped(np.asarray(input._data.sum(axis=axes("sum", ndim, dim), keepdims=keepdim, dtype=into)))
+    return apply(SUM, input, dim=axes("sum", ndim, dim), keepdim=keepdim)
 
 
 def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None, **numpy: Unpack[Numpy]) -> Tensor:
@@ -97,12 +93,9 @@ def mean(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = 
     """
     if numpy:
         return mean(input, dtype=dtype, **renamed("mean", numpy, dim=dim, keepdim=keepdim))
-    try:
-        if dtype is not None:
-            input = to(input, dtype)
-        return apply(MEAN, input, dim=axes("mean", rank("mean", input), dim), keepdim=keepdim)
-    except FOREIGN as error:
-        return explain(mean, error, input, dim, keepdim, dtype=dtype)
+    if dtype is not None:
+        input = to(input, dtype)
+    return apply(MEAN, input, dim=axes("mean", rank("mean", input), dim), keepdim=keepdim)
 
 
 def prod(input: Tensor, dim: Dim = None, keepdim: bool = False, *, dtype: Any = None, **numpy: Unpack[Numpy]) -> Tensor:

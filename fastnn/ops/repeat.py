@@ -9,7 +9,6 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import RangeError, ShapeError
-from ..guard import FOREIGN, explain
 from ..op import Refusal, Sample
 from ..tensor import Tensor, tensor
 from .checks import need_room
@@ -46,18 +45,15 @@ def expand(input: Tensor, *shape: Any, size: Sequence[int] | None = None) -> Ten
     tensor([[1., 1., 1.],
             [2., 2., 2.]])
     """
-    try:
-        new = sizes_of(shape, size, "expand")
-        lead = len(new) - input.ndim
-        full = tuple((input.shape[i - lead] if i >= lead else -1) if n == -1 else n for i, n in enumerate(new))
-        fits = all(have in (1, n) for have, n in zip(input.shape, full[max(lead, 0):]))
-        if lead < 0 or any(n < 0 for n in full) or not fits:
-            raise ShapeError(f"shape {input.shape} cannot be expanded to {new}: only dimensions of size 1 repeat",
-                             who="expand")
-        need_room("expand", full, 1)
-        return apply(EXPAND, input, shape=full)
-    except FOREIGN as error:
-        return explain(expand, error, input, *shape, size=size)
+    new = sizes_of(shape, size, "expand")
+    lead = len(new) - input.ndim
+    full = tuple((input.shape[i - lead] if i >= lead else -1) if n == -1 else n for i, n in enumerate(new))
+    fits = all(have in (1, n) for have, n in zip(input.shape, full[max(lead, 0):]))
+    if lead < 0 or any(n < 0 for n in full) or not fits:
+        raise ShapeError(f"shape {input.shape} cannot be expanded to {new}: only dimensions of size 1 repeat",
+                         who="expand")
+    need_room("expand", full, 1)
+    return apply(EXPAND, input, shape=full)
 
 
 broadcast_to = expand

@@ -10,7 +10,6 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import RangeError, ShapeError
-from ..guard import FOREIGN, explain
 from ..moved import moved_names
 from ..op import Refusal, Sample
 from ..tensor import Tensor, tensor
@@ -52,21 +51,18 @@ def reshape(input: Tensor, *sizes: Any, shape: Sequence[int] | None = None) -> T
     tensor([[1., 2.],
             [3., 4.]])
     """
-    try:
-        new = sizes_of(sizes, shape, "reshape")
-        size = input._data.size
-        known, holes, least = 1, 0, 0
-        for n in new:
-            if n == -1:
-                holes += 1
-            else:
-                known *= n
-                least = n if n < least else least
-        if holes > 1 or least < 0 or (known != size if holes == 0 else known == 0 or size % known):
-            raise ShapeError(f"{size} elements of shape {input.shape} do not fit the shape {new}", who="reshape")
-        return apply(RESHAPE, input, shape=tuple([size // known if n == -1 else n for n in new]) if holes else new)
-    except FOREIGN as error:
-        return explain(reshape, error, input, *sizes, shape=shape)
+    new = sizes_of(sizes, shape, "reshape")
+    size = input._data.size
+    known, holes, least = 1, 0, 0
+    for n in new:
+        if n == -1:
+            holes += 1
+        else:
+            known *= n
+            least = n if n < least else least
+    if holes > 1 or least < 0 or (known != size if holes == 0 else known == 0 or size % known):
+        raise ShapeError(f"{size} elements of shape {input.shape} do not fit the shape {new}", who="reshape")
+    return apply(RESHAPE, input, shape=tuple([size // known if n == -1 else n for n in new]) if holes else new)
 
 
 def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -88,16 +84,13 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     >>> nn.functional.flatten(nn.ones(2, 3, 4), 1).shape
     (2, 12)
     """
-    try:
-        if input.ndim == 0:
-            return reshape(input, 1)
-        start, end = axis("flatten", start_dim, input.ndim), axis("flatten", end_dim, input.ndim)
-        if start > end:
-            raise RangeError(who="flatten", expected="start_dim <= end_dim", got=(start_dim, end_dim))
-        sizes = input._data.shape
-        return apply(RESHAPE, input, shape=(*sizes[:start], math.prod(sizes[start:end + 1]), *sizes[end + 1:]))
-    except FOREIGN as error:
-        return explain(flatten, error, input, start_dim, end_dim)
+    if input.ndim == 0:
+        return reshape(input, 1)
+    start, end = axis("flatten", start_dim, input.ndim), axis("flatten", end_dim, input.ndim)
+    if start > end:
+        raise RangeError(who="flatten", expected="start_dim <= end_dim", got=(start_dim, end_dim))
+    sizes = input._data.shape
+    return apply(RESHAPE, input, shape=(*sizes[:start], math.prod(sizes[start:end + 1]), *sizes[end + 1:]))
 
 
 def unflatten(input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
@@ -154,14 +147,11 @@ def squeeze(input: Tensor, dim: int | tuple[int, ...] | None = None, **numpy: Un
     """
     if numpy:
         return squeeze(input, **renamed("squeeze", numpy, dim=dim))
-    try:
-        if dim is None:
-            drop: Sequence[int] = range(input.ndim)
-        else:
-            drop = [axis("squeeze", d, input.ndim) for d in (dim if isinstance(dim, tuple) else (dim,))]
-        return apply(RESHAPE, input, shape=tuple(n for d, n in enumerate(input.shape) if n != 1 or d not in drop))
-    except FOREIGN as error:
-        return explain(squeeze, error, input, dim)
+    if dim is None:
+        drop: Sequence[int] = range(input.ndim)
+    else:
+        drop = [axis("squeeze", d, input.ndim) for d in (dim if isinstance(dim, tuple) else (dim,))]
+    return apply(RESHAPE, input, shape=tuple(n for d, n in enumerate(input.shape) if n != 1 or d not in drop))
 
 
 def unsqueeze(input: Tensor, dim: int | None = None, **numpy: Unpack[Numpy]) -> Tensor:
@@ -185,11 +175,8 @@ def unsqueeze(input: Tensor, dim: int | None = None, **numpy: Unpack[Numpy]) -> 
     """
     if numpy:
         return unsqueeze(input, **renamed("unsqueeze", numpy, dim=dim))
-    try:
-        d = axis("unsqueeze", dim, input.ndim + 1)
-        return apply(RESHAPE, input, shape=(*input.shape[:d], 1, *input.shape[d:]))
-    except FOREIGN as error:
-        return explain(unsqueeze, error, input, dim)
+    d = axis("unsqueeze", dim, input.ndim + 1)
+    return apply(RESHAPE, input, shape=(*input.shape[:d], 1, *input.shape[d:]))
 
 
 def atleast_1d(*tensors: Tensor) -> Any:

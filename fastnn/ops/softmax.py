@@ -13,7 +13,6 @@ import numpy as np
 
 from ..autograd import apply
 from ..errors import DTypeError, ShapeError
-from ..guard import FOREIGN, explain
 from ..kernels import kernel
 from ..moved import moved_names
 from ..op import Op, Refusal, Sample, register, seeded
@@ -65,12 +64,9 @@ def softmax(input: Tensor, dim: int | None = None, dtype: Any = None, **numpy: U
     """
     if numpy:
         return softmax(input, dtype=dtype, **renamed("softmax", numpy, dim=dim))
-    try:
-        if dtype is not None:
-            input = to(input, dtype)
-        return apply(SOFTMAX, input, dim=from_the_front(input, dim))
-    except FOREIGN as error:
-        return explain(softmax, error, input, dim, dtype)
+    if dtype is not None:
+        input = to(input, dtype)
+    return apply(SOFTMAX, input, dim=from_the_front(input, dim))
 
 
 def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None, **numpy: Unpack[Numpy]) -> Tensor:
@@ -89,12 +85,9 @@ def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None, **nump
     """
     if numpy:
         return log_softmax(input, dtype=dtype, **renamed("log_softmax", numpy, dim=dim))
-    try:
-        if dtype is not None:
-            input = to(input, dtype)
-        return apply(LOG_SOFTMAX, input, dim=from_the_front(input, dim))
-    except FOREIGN as error:
-        return explain(log_softmax, error, input, dim, dtype)
+    if dtype is not None:
+        input = to(input, dtype)
+    return apply(LOG_SOFTMAX, input, dim=from_the_front(input, dim))
 
 
 # ---- what the functions share --------------------------------------------------------------------

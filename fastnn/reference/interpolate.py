@@ -1,7 +1,6 @@
 """Images of another size, from the formulas: every output is a sum of a few pixels."""
 
 import math
-from fractions import Fraction
 
 import numpy as np
 
@@ -24,8 +23,8 @@ def taps_of(p, mode, n, m, align_corners, scale, antialias):
         window = range(p * n // m, math.ceil((p + 1) * n / m))
         return {i: 1 / len(window) for i in window}
     if mode in ("nearest", "nearest-exact"):
-        half = 0.5 if mode == "nearest-exact" else 0
-        i = math.floor((p + half) / scale if scale else Fraction(p + half) * n / m)
+        odd = mode == "nearest-exact"                   # pixels' centres, or their left ends
+        i = math.floor((p + odd/2) / scale) if scale else (2*p + odd) * n // (2*m)
         return {min(i, n - 1): 1.0}
     if align_corners:
         step = (n - 1) / (m - 1) if m > 1 else 0.0

@@ -26,9 +26,8 @@ F = nn.functional
 # functions of ops whose records have another name
 RECORDED = {*OPS, "rnn_relu", "rnn_tanh", "rnn_relu_cell", "rnn_tanh_cell"}
 FUNCTIONS = fuzz_calls.functions()
-OF_OPS = {FUNCTIONS[name].__wrapped__ if hasattr(FUNCTIONS[name], "__wrapped__") else FUNCTIONS[name]
-          for name in RECORDED if name in FUNCTIONS}
-COMPOSED = sorted(name for name, f in FUNCTIONS.items() if getattr(f, "__wrapped__", f) not in OF_OPS)
+OF_OPS = {FUNCTIONS[name].__wrapped__ for name in RECORDED if name in FUNCTIONS}
+COMPOSED = sorted(name for name, f in FUNCTIONS.items() if f.__wrapped__ not in OF_OPS)
 
 ENDS = (np.inf, -np.inf, np.nan, 1e30, -1e30, 1e20, 1e-20, 1e-30, 1e-42, 0.0, -0.0)
 # where an end stands: in one element, in every second, or in all, of one array or of each

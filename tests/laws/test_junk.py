@@ -9,7 +9,6 @@ import contextlib
 import gc
 import inspect
 import random
-import types
 import warnings
 import weakref
 
@@ -22,7 +21,7 @@ from fastnn.op import OPS
 F = nn.functional
 CALLS = 120
 FUNCTIONS = {f"F.{name}": f for name, f in vars(F).items()
-             if isinstance(f, types.FunctionType) and f.__module__.startswith("fastnn.ops")}
+             if inspect.isroutine(f) and f.__module__.startswith("fastnn.ops")}
 LAYERS = {name: c for name, c in vars(nn).items()
           if isinstance(c, type) and issubclass(c, nn.Module) and c.__module__.startswith("fastnn.layers")}
 

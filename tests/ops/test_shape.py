@@ -1,7 +1,6 @@
 """Shape and indexing ops: worked examples, and PyTorch as a second opinion."""
 
 import inspect
-import types
 
 import numpy as np
 import pytest
@@ -205,7 +204,7 @@ def test_numpy_names_of_arguments():
     x = nn.tensor(X + 1)
     found = set()
     for name, function in vars(F).items():
-        parameters = inspect.signature(function).parameters if isinstance(function, types.FunctionType) else {}
+        parameters = inspect.signature(function).parameters if inspect.isroutine(function) else {}
         if "dim" not in parameters or function.__name__ != name or name in WANTS_MORE:
             continue
         found.add(name)

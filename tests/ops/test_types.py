@@ -7,7 +7,6 @@ import inspect
 import itertools
 import math
 import operator
-import types
 
 import numpy as np
 import pytest
@@ -90,7 +89,7 @@ def test_no_function_of_two_operands_is_forgotten():
                          if name.startswith(("conv", "linear", "batch_norm", "embedding", "lstm", "gru", "rnn"))
                          or name.endswith(("_loss", "_norm", "_entropy", "_logits", "_div", "attention"))}
     for name, function in vars(F).items():
-        if isinstance(function, types.FunctionType) and name not in losses_and_layers and \
+        if inspect.isroutine(function) and name not in losses_and_layers and \
                 function.__module__.removeprefix("fastnn.ops.") not in COMPOSED | WRITES:
             assert {name, function.__name__} & known or not TAKERS & set(inspect.signature(function).parameters), name
 
