@@ -66,7 +66,7 @@ def softmax(input: Tensor, dim: int | None = None, dtype: Any = None, **numpy: U
         return softmax(input, dtype=dtype, **renamed("softmax", numpy, dim=dim))
     if dtype is not None:
         input = to(input, dtype)
-    return apply(SOFTMAX, input, dim=from_the_front(input, dim))
+    return apply(SOFTMAX, input, dim=from_the_front("softmax", input, dim))
 
 
 def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None, **numpy: Unpack[Numpy]) -> Tensor:
@@ -87,13 +87,17 @@ def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None, **nump
         return log_softmax(input, dtype=dtype, **renamed("log_softmax", numpy, dim=dim))
     if dtype is not None:
         input = to(input, dtype)
-    return apply(LOG_SOFTMAX, input, dim=from_the_front(input, dim))
+    return apply(LOG_SOFTMAX, input, dim=from_the_front("log_softmax", input, dim))
 
 
 # ---- what the functions share --------------------------------------------------------------------
-def from_the_front(input: Any, dim: Any) -> int:
+def from_the_front(who: str, input: Any, dim: Any) -> int:
     """dim counted from the front; an out-of-range one is left for the check to name."""
-    ndim, dim = getattr(input, "ndim", 1) or 1, operator.index(dim)
+    ndim = getattr(input, "ndim", 1) or 1
+    try:
+        dim = operator.index(dim)
+    except TypeError:
+        raise DTypeError(who=who, expected="dim as an int", got=repr(dim)) from None
     return dim + ndim if -ndim <= dim < 0 else dim
 
 
