@@ -34,6 +34,7 @@ import numpy as np
 import fastnn as nn
 from fastnn.op import OPS
 from fastnn.optim.rule import RULES
+from fastnn.random import random_state, set_random_state
 
 F = nn.functional
 SIZES = (1, 1, 2, 2, 3, 3, 4, 5, 7, 8, 13, 16, 17, 31, 33, 64, 67)
@@ -170,6 +171,8 @@ def watched() -> Iterator[Call]:
                 for e in (doctest.Example("_scope.clear()\n", ""), *test.examples)]
     bad = [refusal.call for op in OPS.values() for refusal in op.errors]
     scope: dict[str, Any] = {}
+    random = random_state()
+    nn.seed(0)                          # examples draw numbers, and what was drawn is part of a call
     sys.setprofile(watch)
     try:
         with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
@@ -184,6 +187,7 @@ def watched() -> Iterator[Call]:
                     call()
     finally:
         sys.setprofile(None)
+        set_random_state(random)
     called = {call.name for call in found if call.how == "layer"}
     found += [Call("layer", classes[type(layer)], [], {}, made_with) for layer, made_with in made.values()
               if classes[type(layer)] not in called]  # containers, whose examples show other things
