@@ -172,7 +172,7 @@ def watched() -> Iterator[Call]:
     bad = [refusal.call for op in OPS.values() for refusal in op.errors]
     scope: dict[str, Any] = {}
     random = random_state()
-    nn.seed(0)                          # examples draw numbers, and what was drawn is part of a call
+    nn.seed(0)                          # examples draw numbers, which become part of the calls
     sys.setprofile(watch)
     try:
         with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"):
