@@ -40,6 +40,7 @@ from .ops.permute import *
 from .ops.pool1d import *
 from .ops.pool2d import *
 from .ops.product import *
+from .ops.quantiles import *
 from .ops.reduce import *
 from .ops.repeat import *
 from .ops.rnn import *

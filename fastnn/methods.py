@@ -74,6 +74,10 @@ class TensorMethods:
     def __ror__(self: Any, other: Any) -> Tensor: return F.bitwise_or(other, self)
     def __xor__(self: Any, other: Any) -> Tensor: return F.bitwise_xor(self, other)
     def __rxor__(self: Any, other: Any) -> Tensor: return F.bitwise_xor(other, self)
+    def __lshift__(self: Any, other: Any) -> Tensor: return F.bitwise_left_shift(self, other)
+    def __rlshift__(self: Any, other: Any) -> Tensor: return F.bitwise_left_shift(other, self)
+    def __rshift__(self: Any, other: Any) -> Tensor: return F.bitwise_right_shift(self, other)
+    def __rrshift__(self: Any, other: Any) -> Tensor: return F.bitwise_right_shift(other, self)
     def __invert__(self: Any) -> Tensor: return F.bitwise_not(self)
     __hash__ = object.__hash__
 
@@ -89,6 +93,8 @@ class TensorMethods:
     def __iand__(self: Any, other: Any) -> Tensor: return augmented(self, "&=", F.bitwise_and, other)
     def __ior__(self: Any, other: Any) -> Tensor: return augmented(self, "|=", F.bitwise_or, other)
     def __ixor__(self: Any, other: Any) -> Tensor: return augmented(self, "^=", F.bitwise_xor, other)
+    def __ilshift__(self: Any, other: Any) -> Tensor: return augmented(self, "<<=", F.bitwise_left_shift, other)
+    def __irshift__(self: Any, other: Any) -> Tensor: return augmented(self, ">>=", F.bitwise_right_shift, other)
 
     def add_(self: Any, other: Any, *, alpha: float = 1) -> Tensor:
         return changed(self, "add_", F.add, other, alpha=alpha)
@@ -184,6 +190,17 @@ class TensorMethods:
     def gcd_(self: Any, other: Any) -> Tensor: return changed(self, "gcd_", F.gcd, other)
     def hypot_(self: Any, other: Any) -> Tensor: return changed(self, "hypot_", F.hypot, other)
     def lcm_(self: Any, other: Any) -> Tensor: return changed(self, "lcm_", F.lcm, other)
+    def ldexp_(self: Any, other: Any) -> Tensor: return changed(self, "ldexp_", F.ldexp, other)
+    def nextafter_(self: Any, other: Any) -> Tensor: return changed(self, "nextafter_", F.nextafter, other)
+    def renorm_(self: Any, p: Any, dim: Any, maxnorm: Any) -> Tensor:
+        return changed(self, "renorm_", F.renorm, p, dim, maxnorm)
+
+    def bitwise_left_shift_(self: Any, other: Any) -> Tensor:
+        return changed(self, "bitwise_left_shift_", F.bitwise_left_shift, other)
+
+    def bitwise_right_shift_(self: Any, other: Any) -> Tensor:
+        return changed(self, "bitwise_right_shift_", F.bitwise_right_shift, other)
+
     def xlogy_(self: Any, other: Any) -> Tensor: return changed(self, "xlogy_", F.xlogy, other)
 
     def scatter_(self: Any, dim: int, index: Any, src: Any = None, **options: Any) -> Tensor:
@@ -216,6 +233,7 @@ class TensorMethods:
     def put_(self: Any, index: Any, source: Any, accumulate: Any = False) -> Tensor:
         return changed(self, "put_", F.put, index, source, accumulate)
 
+    fix_ = trunc_
     clip_, multiply_, subtract_, divide_, true_divide_, negative_, absolute_ = (
         clamp_, mul_, sub_, div_, div_, neg_, abs_)
     arccos_, arcsin_, arctan_, arccosh_, arcsinh_, arctanh_, arctan2_ = (
@@ -528,33 +546,65 @@ class TensorMethods:
         sinh = F.sinh
         tan = F.tan
         xlogy = F.xlogy
+        bitwise_left_shift = F.bitwise_left_shift
+        bitwise_right_shift = F.bitwise_right_shift
+        corrcoef = F.corrcoef
+        cov = F.cov
+        cross = F.cross
+        diag_embed = F.diag_embed
+        diagflat = F.diagflat
+        dsplit = F.dsplit
+        fix = F.trunc
+        float_power = F.float_power
+        histc = F.histc
+        hsplit = F.hsplit
+        kron = F.kron
+        kthvalue = F.kthvalue
+        ldexp = F.ldexp
+        logaddexp2 = F.logaddexp2
+        logcumsumexp = F.logcumsumexp
+        median = F.median
+        mode = F.mode
+        nanmedian = F.nanmedian
+        nanquantile = F.nanquantile
+        nextafter = F.nextafter
+        quantile = F.quantile
+        renorm = F.renorm
+        rot90 = F.rot90
+        split_with_sizes = F.split_with_sizes
+        tensor_split = F.tensor_split
+        unique_consecutive = F.unique_consecutive
+        vsplit = F.vsplit
 
 
 THE_FUNCTIONS = """
     absolute acos acosh addbmm addcdiv addcmul addmm addmv addr all amax amin aminmax angle any
     arccos arccosh arcsin arcsinh arctan arctan2 arctanh argmax argmin argsort argwhere asin asinh
-    atan atan2 atanh baddbmm bincount bitwise_and bitwise_not bitwise_or bitwise_xor chunk clamp_max
-    clamp_min copysign cosh count_nonzero cummax cummin cumprod cumsum deg2rad diag diagonal
-    diagonal_scatter diff digamma dist divide erfc erfinv exp2 expand flip fliplr flipud
-    floor_divide fmax fmin fmod frac gcd ger greater greater_equal hardshrink heaviside hypot
-    index_add index_copy index_fill index_put index_reduce inner isclose isneginf isposinf isreal
-    lcm lerp less less_equal lgamma log_softmax logaddexp logical_xor logit logsumexp masked_scatter
-    masked_select max mean min moveaxis movedim msort multiply mv nan_to_num nanmean nansum narrow
-    negative nonzero norm not_equal outer permute positive prelu prod put rad2deg ravel repeat
-    repeat_interleave reshape scatter scatter_add scatter_reduce select select_scatter sgn signbit
-    sinc sinh slice_scatter softmax sort split squeeze std subtract sum swapdims t take
-    take_along_dim tan tile topk trace true_divide unbind unique unsqueeze var vdot xlogy
+    atan atan2 atanh baddbmm bincount bitwise_and bitwise_left_shift bitwise_not bitwise_or
+    bitwise_right_shift bitwise_xor chunk clamp_max clamp_min copysign corrcoef cosh count_nonzero
+    cov cross cummax cummin cumprod cumsum deg2rad diag diag_embed diagflat diagonal
+    diagonal_scatter diff digamma dist divide dsplit erfc erfinv exp2 expand fix flip fliplr flipud
+    float_power floor_divide fmax fmin fmod frac gcd ger greater greater_equal hardshrink heaviside
+    histc hsplit hypot index_add index_copy index_fill index_put index_reduce inner isclose isneginf
+    isposinf isreal kron kthvalue lcm ldexp lerp less less_equal lgamma log_softmax logaddexp
+    logaddexp2 logcumsumexp logical_xor logit logsumexp masked_scatter masked_select max mean median
+    min mode moveaxis movedim msort multiply mv nan_to_num nanmean nanmedian nanquantile nansum
+    narrow negative nextafter nonzero norm not_equal outer permute positive prelu prod put quantile
+    rad2deg ravel renorm repeat repeat_interleave reshape rot90 scatter scatter_add scatter_reduce
+    select select_scatter sgn signbit sinc sinh slice_scatter softmax sort split split_with_sizes
+    squeeze std subtract sum swapdims t take take_along_dim tan tensor_split tile topk trace
+    true_divide unbind unique unique_consecutive unsqueeze var vdot vsplit xlogy
 """
 
 
 # Names that other libraries' tensors have, and this one has not: see `Absent`.
 ABSENT = """
-    append apply_ as_numpy as_strided asnumpy astype bfloat16 cdouble cfloat cholesky conj copy corrcoef
-    cov det dot_product fill half histc imag inverse is_complex is_cpu is_pinned is_quantized
-    is_sparse kthvalue len length lstsq map_ matrix_exp matrix_power median mode pin_memory pinverse
-    plot qr quantile real record_stream register_backward_hook resize_ resize_as_ set_ share_memory_
-    slogdet solve squeeze_ step stft storage sum_ svd swapaxes_ swapdims_ t_ to_dense to_numpy to_sparse
-    transpose_ type unsqueeze_ untyped_storage zero_grad
+    append apply_ as_numpy as_strided asnumpy astype bfloat16 cdouble cfloat cholesky conj copy det
+    dot_product fill half imag inverse is_complex is_cpu is_pinned is_quantized is_sparse len length
+    lstsq map_ matrix_exp matrix_power pin_memory pinverse plot qr real record_stream
+    register_backward_hook resize_ resize_as_ set_ share_memory_ slogdet solve squeeze_ step stft
+    storage sum_ svd swapaxes_ swapdims_ t_ to_dense to_numpy to_sparse transpose_ type unsqueeze_
+    untyped_storage zero_grad
 """
 
 

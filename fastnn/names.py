@@ -39,8 +39,7 @@ OF_PYTORCH = {
     "complex complex64 complex128 cfloat cdouble real imag conj view_as_real view_as_complex":
         "Tensors hold real numbers: keep the two parts as two tensors.",
     "float16 half bfloat16 chalf": "Tensors are float32 or float64: x.float().",
-    "median quantile kthvalue mode histc histogram cov corrcoef":
-        "Use np.{} on x.numpy(), where NumPy has it; no gradient flows through it.",
+    "histogram": "Use nn.histc(x, bins), or np.histogram on x.numpy().",
     "autocast amp GradScaler": "Everything is float32: leave it out.",
     "compile jit": "Layers are compiled already: leave it out.",
     "vmap func": "Write the batch dimension out: functions take it.",

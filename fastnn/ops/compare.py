@@ -17,10 +17,10 @@ from ..tensor import Tensor, wrapped
 from .arithmetic import arrays_of, as_float, divide_rounded, of_integers, operand
 from .checks import common_dtype
 
-__all__ = ["allclose", "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "ceil", "eq", "equal", "floor",
-           "floor_divide", "ge", "greater", "greater_equal", "gt", "isclose", "isfinite", "isinf", "isnan", "le",
-           "less", "less_equal", "logical_and", "logical_not", "logical_or", "logical_xor", "lt", "ne",
-           "not_equal", "round", "sign", "trunc"]
+__all__ = ["allclose", "bitwise_and", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
+           "bitwise_xor", "ceil", "eq", "equal", "fix", "floor", "floor_divide", "ge", "greater", "greater_equal", "gt",
+           "isclose", "isfinite", "isinf", "isnan", "le", "less", "less_equal", "logical_and", "logical_not",
+           "logical_or", "logical_xor", "lt", "ne", "not_equal", "round", "sign", "trunc"]
 
 
 # ---- comparisons ---------------------------------------------------------------------------------
@@ -215,6 +215,48 @@ def bitwise_not(input: Tensor) -> Tensor:
     return bits(np.invert, "bitwise_not", input)
 
 
+def bitwise_left_shift(input: Tensor, other: Any) -> Tensor:
+    r"""The bits moved to the left, and zeros from the right.
+
+    .. math:: y = a\, 2^b
+
+    What leaves the type is lost; so is everything where b is negative.
+
+    Parameters
+    ----------
+    input, other : Tensor, array or number, of integers
+        Their shapes broadcast together.
+
+    Raises
+    ------
+    DTypeError : for operands that are not of integers.
+    ShapeError : if the shapes cannot be broadcast together.
+
+    Cost: reads both operands once, in NumPy.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([1, 3]) << 2
+    tensor([ 4, 12])
+    """
+    return shifted(np.left_shift, "bitwise_left_shift", input, other)
+
+
+def bitwise_right_shift(input: Tensor, other: Any) -> Tensor:
+    r"""The bits moved to the right, and the sign from the left.
+
+    .. math:: y = \lfloor a / 2^b \rfloor
+
+    Where b is negative or more than there are bits, the sign is left: 0 or -1.
+
+    Parameters, errors and cost: as `bitwise_left_shift`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor([5, -5]) >> 1
+    tensor([ 2, -3])
+    """
+    return shifted(np.right_shift, "bitwise_right_shift", input, other)
+
+
 def logical_and(input: Tensor, other: Any) -> Tensor:
     """Where both are not zero, element by element, broadcast; any type.
 
@@ -391,6 +433,9 @@ def floor_divide(input: Tensor, other: Any) -> Tensor:
     return divide_rounded("floor_divide", input, other, "floor")
 
 
+fix = trunc
+
+
 # ---- what the functions share --------------------------------------------------------------------
 def compare(function: np.ufunc, who: str, input: Any, other: Any) -> Tensor:
     """A bool tensor: function(a, b), both in the type that arithmetic would use."""
@@ -427,6 +472,14 @@ def bits(function: np.ufunc, who: str, *inputs: Any) -> Tensor:
     if len(arrays) == 1:
         return wrapped(np.asarray(function(arrays[0])))
     return wrapped(of_integers(who, function, common_dtype(who, *arrays), *arrays))
+
+
+def shifted(function: np.ufunc, who: str, *inputs: Any) -> Tensor:
+    """function(*inputs) of integers."""
+    dtype = common_dtype(who, *[getattr(operand(who, x), "_data", x) for x in inputs])
+    if dtype.kind not in "iu":
+        raise DTypeError(who=who, expected="integers", got=str(dtype), hint="Convert them with .long().")
+    return bits(function, who, *inputs)
 
 
 def logical(function: np.ufunc, who: str, input: Any, other: Any) -> Tensor:

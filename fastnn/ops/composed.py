@@ -7,23 +7,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DTypeError, RangeError
-from ..tensor import Tensor, number_of, wrapped
+from ..errors import DTypeError, RangeError, ShapeError
+from ..tensor import Tensor, number_of, tensor, wrapped
 from .activation import elu, tanh
 from .arithmetic import add, div, maximum, minimum, mul, sub
 from .checks import need_float, renamed
-from .compare import eq, le
-from .elementary import abs, clamp, exp, log1p, neg
+from .clone import clone, to
+from .compare import eq, gt, le
+from .elementary import abs, clamp, exp, log1p, neg, pow
 from .indexing import where
+from .reduce import norm, one_axis
+from .repeat import broadcast_tensors
 from .softmax import softmax
+from .transcendental import exp2
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from .checks import Numpy
 
-__all__ = ["addcdiv", "addcmul", "celu", "hardshrink", "lerp", "logaddexp", "nan_to_num", "positive", "rsub", "softmin",
-           "softshrink", "tanhshrink", "threshold"]
+__all__ = ["addcdiv", "addcmul", "celu", "float_power", "hardshrink", "ldexp", "lerp", "logaddexp", "logaddexp2",
+           "nan_to_num", "nextafter", "positive", "renorm", "rsub", "softmin", "softshrink", "tanhshrink", "threshold"]
 
 
 def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
@@ -126,16 +130,131 @@ def logaddexp(input: Tensor, other: Tensor) -> Tensor:
     >>> nn.logaddexp(nn.tensor([1000.0]), nn.tensor([1000.0]))
     tensor([1000.6932])
     """
-    for t in (input, other):
-        if t.dtype.kind != "f":
-            raise DTypeError(who="logaddexp", expected="floating point", got=str(t.dtype),
-                             hint="Convert it, for example with .float().")
-    # where both are one infinity their difference is NaN: there it is 0
-    top = maximum(input, other)
-    apart = sub(minimum(input, other), top)
-    if np.isinf(input._data).any():
-        apart = where(eq(input, other), 0.0, apart)
+    top, apart = largest_and_rest("logaddexp", input, other)
     return add(top, log1p(exp(apart)))
+
+
+def logaddexp2(input: Tensor, other: Tensor) -> Tensor:
+    r"""The logarithm to base 2 of a sum of two powers of 2, without overflow.
+
+    .. math:: y = \log_2(2^a + 2^b)
+
+    Two equal infinities give themselves, and share the slope in halves, which is NaN in PyTorch.
+
+    Parameters, errors and cost: as `logaddexp`.
+
+    >>> import fastnn as nn
+    >>> nn.logaddexp2(nn.tensor([1000.0]), nn.tensor([1000.0]))
+    tensor([1001.])
+    """
+    top, apart = largest_and_rest("logaddexp2", input, other)
+    return add(top, mul(log1p(exp2(apart)), 1 / math.log(2)))
+
+
+def ldexp(input: Tensor, other: Any) -> Tensor:
+    r"""The number with this fraction and this exponent to base 2.
+
+    .. math:: y = a \cdot 2^b
+
+    Parameters
+    ----------
+    input, other : Tensor, array or number
+        Their shapes broadcast together. Integers give float32.
+
+    Errors and cost: as `pow` and `mul`.
+
+    >>> import fastnn as nn
+    >>> nn.ldexp(nn.tensor([1.0, 3.0]), nn.tensor([2, -1]))
+    tensor([4.0, 1.5])
+    """
+    return mul(input, pow(2.0, other))
+
+
+def float_power(input: Any, exponent: Any) -> Tensor:
+    """pow in float64.
+
+    Parameters
+    ----------
+    input, exponent : as in `pow`
+
+    Errors and cost: as `pow`.
+
+    >>> import fastnn as nn
+    >>> nn.float_power(nn.tensor([2]), -1)
+    tensor([0.5], dtype=float64)
+    """
+    a, b = (to(x, np.float64) if isinstance(x, Tensor) else x for x in (input, exponent))
+    if not isinstance(a, Tensor) and not isinstance(b, Tensor):
+        a = tensor(a, np.float64)
+    return pow(a, b)
+
+
+def nextafter(input: Tensor, other: Tensor) -> Tensor:
+    r"""The next number of the type towards another one.
+
+    .. math:: da = dy\, [a \ne b], \quad db = 0
+
+    Parameters
+    ----------
+    input, other : Tensor, floating point, which broadcast
+
+    Raises
+    ------
+    DTypeError : if one is not floating point, or the dtypes differ.
+    ShapeError : if the shapes do not broadcast.
+
+    Cost: four passes over the elements, in NumPy.
+
+    >>> import fastnn as nn
+    >>> nn.nextafter(nn.tensor([1.0]), nn.tensor([2.0])) - 1 == nn.finfo("float32").eps
+    tensor([True])
+    """
+    need_float("nextafter", input=input._data, other=other._data)
+    a, b = broadcast_tensors(input, other)
+    y = clone(a)                                    # with slope 1; a sum might flush what is tiny
+    y._data[...] = np.nextafter(a._data, b._data)
+    return where(eq(a, b), b.detach(), y)
+
+
+def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
+    r"""Slices along a dimension made shorter, where they are too long.
+
+    .. math:: y_i = x_i \cdot \frac{maxnorm}{|x_i|_p + 10^{-7}} \; (|x_i|_p > maxnorm), \; x_i \;
+        (\text{else})
+
+    Parameters
+    ----------
+    input : Tensor of at least two dimensions, float32 or float64
+    p : float
+        Of the `norm`; above 0.
+    dim : int
+        The dimension whose slices are measured, each by itself.
+    maxnorm : float
+        From 0 up.
+
+    Raises
+    ------
+    ShapeError : if there are fewer than two dimensions.
+    RangeError : if there is no such dimension, p is not above 0, or maxnorm is negative.
+    DTypeError : if input is not floating point.
+
+    Cost: a norm, and three passes over the elements.
+
+    >>> import fastnn as nn
+    >>> nn.renorm(nn.tensor([[3.0, 4.0], [0.0, 1.0]]), 2, 0, 1.0)
+    tensor([[0.6, 0.8],
+            [0.0, 1.0]])
+    """
+    need_float("renorm", input=input._data)
+    if input.ndim < 2:
+        raise ShapeError(who="renorm", expected="at least two dimensions", got=input.shape)
+    if not (p > 0 and maxnorm >= 0):
+        raise RangeError(who="renorm", expected="p > 0 and maxnorm >= 0", got=f"p={p}, maxnorm={maxnorm}")
+    d = one_axis("renorm", input.ndim, dim)
+    others = tuple([e for e in range(input.ndim) if e != d])
+    long = gt(norm(input.detach(), p, others, True), maxnorm)
+    length = norm(where(long, input, 0.0), p, others, True)     # what stays as it is has slope 1
+    return where(long, mul(input, float(maxnorm) / add(length, 1e-7)), input)
 
 
 def nan_to_num(input: Tensor, nan: float | None = 0.0, posinf: float | None = None,
@@ -323,3 +442,18 @@ def softmin(input: Tensor, dim: int | None = None, dtype: Any = None, **numpy: U
     if numpy:
         return softmin(input, dtype=dtype, **renamed("softmin", numpy, dim=dim))
     return softmax(neg(input), dim, dtype)
+
+
+# ---- what the functions share --------------------------------------------------------------------
+def largest_and_rest(who: str, input: Tensor, other: Tensor) -> tuple[Tensor, Tensor]:
+    """The larger of two, and the smaller less that, from 0 down."""
+    for t in (input, other):
+        if t.dtype.kind != "f":
+            raise DTypeError(who=who, expected="floating point", got=str(t.dtype),
+                             hint="Convert it, for example with .float().")
+    # where both are one infinity their difference is NaN: there it is 0
+    top = maximum(input, other)
+    apart = sub(minimum(input, other), top)
+    if np.isinf(input._data).any():
+        apart = where(eq(input, other), 0.0, apart)
+    return top, apart

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..errors import DTypeError, RangeError, ShapeError
-from ..tensor import Tensor
+from ..tensor import Tensor, wrapped
 from .arithmetic import add, div, mul, sub
-from .checks import renamed
+from .checks import need_float, renamed
 from .elementary import clamp
+from .indexing import index_select
 from .reduce import norm, sum
 from .repeat import broadcast_tensors
 from .shape import unsqueeze
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
     from .checks import Numpy
 
-__all__ = ["cdist", "cosine_similarity", "normalize", "pairwise_distance"]
+__all__ = ["cdist", "cosine_similarity", "normalize", "pairwise_distance", "pdist"]
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, **numpy: Unpack[Numpy]) -> Tensor:
@@ -152,3 +155,39 @@ def cdist(x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str | None = Non
             raise DTypeError(who="cdist", expected=f"{name} of dtype float32 or float64", got=str(x.dtype))
     apart = sub(unsqueeze(x1, -2), unsqueeze(x2, -3))
     return sum(apart, -1) if x1.shape[-1] == 0 else norm(apart, p, -1)
+
+
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+    r"""The distance of each two of some vectors: what lies above the diagonal of `cdist`.
+
+    .. math:: y = |a_i - a_j|_p \quad \text{for } i < j
+
+    Parameters
+    ----------
+    input : Tensor of shape (n, d), float32 or float64
+    p : as in `cdist`
+
+    Returns
+    -------
+    Tensor of shape (n (n - 1) / 2,): (0, 1), (0, 2), ..., (1, 2), ...
+
+    Raises
+    ------
+    ShapeError : if there are not two dimensions.
+    RangeError : if p is below 0.
+    DTypeError : if input is not floating point.
+
+    Cost: n (n - 1) d / 2 differences in memory. The slope where a distance is 0 is taken as 0.
+
+    >>> import fastnn as nn
+    >>> nn.pdist(nn.tensor([[0.0, 0.0], [3.0, 4.0], [3.0, 0.0]]))
+    tensor([5., 3., 4.])
+    """
+    need_float("pdist", input=input._data)
+    if input.ndim != 2:
+        raise ShapeError(who="pdist", expected="(n, d)", got=input.shape)
+    if not p >= 0:
+        raise RangeError(who="pdist", expected="p >= 0", got=p)
+    i, j = (wrapped(k) for k in np.triu_indices(input.shape[0], 1))
+    apart = sub(index_select(input, 0, i), index_select(input, 0, j))
+    return sum(apart, -1) if input.shape[1] == 0 else norm(apart, p, -1)

@@ -1,4 +1,6 @@
-"""Elements in another order along a dimension: reversed (flip), or shifted around (roll)."""
+"""Elements in another order along a dimension: reversed (flip), shifted around (roll), or a plane
+rotated (rot90).
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,11 @@ from ..autograd import apply
 from ..errors import RangeError, ShapeError
 from ..op import Refusal, Sample
 from ..tensor import Tensor, tensor
+from .clone import clone
+from .permute import transpose
 from .shape_op import axis, draw, shape_op, sizes_of
 
-__all__ = ["flip", "roll"]
+__all__ = ["flip", "roll", "rot90"]
 
 
 def flip(input: Tensor, *along: Any, dims: int | Sequence[int] | None = None) -> Tensor:
@@ -64,6 +68,44 @@ def roll(input: Tensor, shifts: int | Sequence[int], dims: int | Sequence[int] |
         raise ShapeError("needs one shift per dimension", who="roll",
                          got=f"{len(by)} shifts for {len(along)} dimensions")
     return apply(ROLL, input, shifts=by, dims=tuple(axis("roll", d, input.ndim) for d in along))
+
+
+def rot90(input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
+    r"""Rotate by quarters in a plane, from its first dimension towards its second. A view.
+
+    .. math:: y_{ij} = x_{j,\, n - 1 - i} \quad \text{for } k = 1
+
+    Parameters
+    ----------
+    input : Tensor of at least two dimensions
+    k : int
+        How many quarters; negative ones the other way.
+    dims : pair of int
+
+    Raises
+    ------
+    ShapeError : if there are not two dimensions, or dims is no pair.
+    RangeError : if there is no such dimension, or both are one.
+
+    Cost: as `transpose`.
+
+    >>> import fastnn as nn
+    >>> nn.rot90(nn.tensor([[1, 2], [3, 4]]))
+    tensor([[2, 4],
+            [1, 3]])
+    """
+    if input.ndim < 2 or len(dims) != 2:
+        raise ShapeError(who="rot90", expected="at least two dimensions, and a pair of them",
+                         got=f"{input.shape}, dims={tuple(dims)}")
+    a, b = (axis("rot90", d, input.ndim) for d in dims)
+    if a == b:
+        raise RangeError(who="rot90", expected="two dimensions that differ", got=tuple(dims))
+    quarters = int(k) % 4
+    if quarters == 2:
+        return flip(input, a, b)
+    if quarters % 2 == 0:
+        return clone(input)
+    return transpose(flip(input, b), a, b) if quarters == 1 else flip(transpose(input, a, b), b)
 
 
 # ---- records -------------------------------------------------------------------------------------

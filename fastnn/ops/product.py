@@ -1,5 +1,5 @@
-"""Products and what is added to them, composed of other functions: addmm and its kin, outer and
-inner products.
+"""Products and what is added to them, composed of other functions: addmm and its kin, outer, inner
+and cross products, and bilinear forms.
 """
 
 from __future__ import annotations
@@ -8,16 +8,22 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..errors import DTypeError, ShapeError
-from ..tensor import Tensor
-from .arithmetic import add, mul
+from ..tensor import Tensor, wrapped
+from .arithmetic import add, mul, sub
+from .checks import need_float, need_room
+from .indexing import index_select
 from .matmul import bmm, matmul, mm, mv
 from .permute import permute
 from .reduce import sum
+from .repeat import broadcast_tensors
 from .shape import reshape
 from .shape_op import axis
 
-__all__ = ["addbmm", "addmm", "addmv", "addr", "baddbmm", "ger", "inner", "outer", "tensordot", "vdot"]
+__all__ = ["addbmm", "addmm", "addmv", "addr", "baddbmm", "bilinear", "cross", "ger", "inner", "kron", "outer",
+           "tensordot", "vdot"]
 
 
 def addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
@@ -225,6 +231,105 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] = 2) -> 
     left = reshape(permute(a, *rest[0], *over[0]), math.prod(a.shape[d] for d in rest[0]), n)
     right = reshape(permute(b, *over[1], *rest[1]), n, math.prod(b.shape[d] for d in rest[1]))
     return reshape(matmul(left, right), [*[a.shape[d] for d in rest[0]], *[b.shape[d] for d in rest[1]]])
+
+
+def kron(input: Tensor, other: Tensor) -> Tensor:
+    r"""Kronecker's product: each element of one times the whole other.
+
+    .. math:: y_{i p + k,\, j q + l} = a_{ij}\, b_{kl}
+
+    Parameters
+    ----------
+    input, other : Tensor
+        The one with fewer dimensions gets ones in front.
+
+    Errors: as `mul`, and a ShapeError for a result beyond memory. Cost: writes each element of the
+    result once.
+
+    >>> import fastnn as nn
+    >>> nn.kron(nn.tensor([1, 10]), nn.tensor([1, 2]))
+    tensor([ 1,  2, 10, 20])
+    """
+    ndim = max(input.ndim, other.ndim)
+    a, b = ((1,) * (ndim - t.ndim) + t.shape for t in (input, other))
+    need_room("kron", [m * n for m, n in zip(a, b)], 8)
+    if 2 * ndim > 64:
+        raise ShapeError(who="kron", expected="at most 32 dimensions", got=ndim)
+    y = mul(reshape(input, [n for size in a for n in (size, 1)]), reshape(other, [n for size in b for n in (1, size)]))
+    return reshape(y, [m * n for m, n in zip(a, b)])
+
+
+def cross(input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
+    r"""The cross product of vectors in space, which is at right angles to both.
+
+    .. math:: y_1 = a_2 b_3 - a_3 b_2, \quad y_2 = a_3 b_1 - a_1 b_3, \quad y_3 = a_1 b_2 - a_2 b_1
+
+    Parameters
+    ----------
+    input, other : Tensor of as many dimensions, which broadcast
+    dim : int, optional
+        Along which vectors lie, of size 3; None: the first such.
+
+    Raises
+    ------
+    ShapeError : if no dimension has size 3, or the shapes do not broadcast.
+    RangeError : if there is no such dimension.
+
+    Cost: four copies, two products and a difference.
+
+    >>> import fastnn as nn
+    >>> nn.cross(nn.tensor([1.0, 0.0, 0.0]), nn.tensor([0.0, 1.0, 0.0]))
+    tensor([0., 0., 1.])
+    """
+    if input.ndim != other.ndim:
+        raise ShapeError(who="cross", expected="as many dimensions of both", got=f"{input.shape} and {other.shape}")
+    a, b = broadcast_tensors(input, other)
+    d = next((i for i, n in enumerate(a.shape) if n == 3), 0) if dim is None else axis("cross", dim, a.ndim)
+    if a.ndim == 0 or input.shape[d] != 3 or other.shape[d] != 3:
+        raise ShapeError(who="cross", expected="a dimension of size 3", got=f"{input.shape} and {other.shape}")
+    after, before = wrapped(np.array([1, 2, 0])), wrapped(np.array([2, 0, 1]))
+    return sub(mul(index_select(a, d, after), index_select(b, d, before)),
+               mul(index_select(a, d, before), index_select(b, d, after)))
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    r"""A form that is linear in each of two inputs.
+
+    .. math:: y_k = \sum_{ij} a_i\, W_{kij}\, b_j + bias_k
+
+    Parameters
+    ----------
+    input1, input2 : Tensor of shape (..., I) and (..., J), with the same sizes in front
+    weight : Tensor of shape (K, I, J)
+    bias : Tensor of shape (K,), optional
+
+    Returns
+    -------
+    Tensor of shape (..., K).
+
+    Raises
+    ------
+    ShapeError : if the sizes do not fit.
+    DTypeError : if the dtypes differ, or are not floating point.
+
+    Cost: I J K multiply-adds a row, as one matrix product, and J K numbers in memory for each.
+
+    >>> import fastnn as nn
+    >>> nn.bilinear(nn.tensor([[1.0, 2.0]]), nn.tensor([[3.0, 4.0]]), nn.eye(2).reshape(1, 2, 2))
+    tensor([[11.]])
+    """
+    need_float("bilinear", input1=input1._data, input2=input2._data, weight=weight._data,
+               bias=None if bias is None else bias._data)
+    lead = input1.shape[:-1]
+    if (weight.ndim != 3 or input1.ndim == 0 or input2.ndim == 0 or input2.shape[:-1] != lead
+            or weight.shape[1:] != (input1.shape[-1], input2.shape[-1])
+            or (bias is not None and bias.shape != weight.shape[:1])):
+        shapes = [t.shape for t in (input1, input2, weight, bias) if t is not None]
+        raise ShapeError(who="bilinear", expected="(..., I), (..., J), a weight (K, I, J) and a bias (K,)", got=shapes)
+    (K, I, J), n = weight.shape, math.prod(lead)
+    half = matmul(reshape(input1, n, I), reshape(permute(weight, 1, 0, 2), I, K * J))
+    y = reshape(matmul(reshape(half, n, K, J), reshape(input2, n, J, 1)), *lead, K)
+    return y if bias is None else add(y, bias)
 
 
 # ---- what the functions share --------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Running extremes, differences, searches, and sums that leave NaN out."""
+"""Running extremes and sums, differences, searches, and sums that leave NaN out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from ..errors import RangeError, ShapeError
 from ..tensor import Tensor, tensor
 from .arithmetic import div, sub
 from .checks import need_float, renamed, single
+from .clone import clone
 from .compare import isnan, ne
+from .composed import logaddexp
 from .extremes import amax, amin
 from .flip import flip
 from .indexing import gather, where
@@ -25,8 +27,8 @@ if TYPE_CHECKING:
 
     from .checks import Numpy
 
-__all__ = ["aminmax", "bucketize", "cummax", "cummin", "diff", "dist", "fliplr", "flipud", "isin", "nanmean", "nansum",
-           "searchsorted", "trace"]
+__all__ = ["aminmax", "bucketize", "cummax", "cummin", "diff", "dist", "fliplr", "flipud", "isin",
+           "logcumsumexp", "nanmean", "nansum", "searchsorted", "trace"]
 
 
 def cummax(input: Tensor, dim: int | None = None, **numpy: Unpack[Numpy]) -> Running:
@@ -68,6 +70,42 @@ def cummin(input: Tensor, dim: int | None = None, **numpy: Unpack[Numpy]) -> Run
     Running(values=tensor([3., 1., 1.]), indices=tensor([0, 1, 1]))
     """
     return running("cummin", input, dim, np.minimum, numpy)
+
+
+def logcumsumexp(input: Tensor, dim: int | None = None, **numpy: Unpack[Numpy]) -> Tensor:
+    r"""The logarithm of the sum so far of exponentials along a dimension, without overflow.
+
+    .. math:: y_i = \ln \sum_{j \le i} e^{x_j}
+
+    Where a sum is infinite its slope is that of `logaddexp`, and NaN in PyTorch.
+
+    Parameters
+    ----------
+    input : Tensor of any shape, float32 or float64
+    dim : int
+
+    Raises
+    ------
+    RangeError : if there is no such dimension.
+    DTypeError : if input is not floating point.
+
+    Cost: log2(n) times `logaddexp`, along a dimension of size n.
+
+    Reference: Hillis, Steele (1986), "Data parallel algorithms", for sums of twice as many each
+    time.
+
+    >>> import fastnn as nn
+    >>> nn.logcumsumexp(nn.tensor([1000.0, 1000.0]), 0)
+    tensor([1000.0000, 1000.6932])
+    """
+    d = axis("logcumsumexp", renamed("logcumsumexp", numpy, dim=dim)["dim"] if numpy else dim, input.ndim)
+    need_float("logcumsumexp", input=input._data)
+    n, step = input.shape[d] if input.ndim else 1, 1
+    y = clone(input)
+    while step < n:                                 # y_i has the sum of the last `step` elements
+        y = cat([narrow(y, d, 0, step), logaddexp(narrow(y, d, step, n - step), narrow(y, d, 0, n - step))], d)
+        step *= 2
+    return y
 
 
 def diff(input: Tensor, n: int = 1, dim: int = -1, prepend: Tensor | None = None,

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from .checks import Numpy
 
-__all__ = ["atleast_1d", "atleast_2d", "atleast_3d", "flatten", "numel", "ravel", "reshape", "squeeze", "unflatten",
-           "unsqueeze"]
+__all__ = ["atleast_1d", "atleast_2d", "atleast_3d", "flatten", "is_floating_point", "numel", "ravel", "reshape",
+           "squeeze", "unflatten", "unsqueeze"]
 
 
 def reshape(input: Tensor, *sizes: Any, shape: Sequence[int] | None = None) -> Tensor:
@@ -246,6 +246,16 @@ def numel(input: Tensor) -> int:
     6
     """
     return input._data.size
+
+
+def is_floating_point(input: Tensor) -> bool:
+    """Whether the elements are float32 or float64. Parameters and errors: as `reshape`. Cost: none.
+
+    >>> import fastnn as nn
+    >>> nn.is_floating_point(nn.ones(2)), nn.is_floating_point(nn.tensor([1]))
+    (True, False)
+    """
+    return input.is_floating_point()
 
 
 # ---- the record ----------------------------------------------------------------------------------

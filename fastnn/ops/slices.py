@@ -12,6 +12,7 @@ from ..op import Refusal, Sample
 from ..tensor import Tensor, tensor, wrapped
 from .checks import need_integers, need_room, renamed, single
 from .indexing import getitem, index_select
+from .permute import movedim
 from .shape import reshape
 from .shape_op import axis, draw, shape_op
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from .checks import Numpy
 
-__all__ = ["diag", "diagonal", "narrow", "repeat_interleave", "select"]
+__all__ = ["diag", "diag_embed", "diagflat", "diagonal", "narrow", "repeat_interleave", "select"]
 
 
 def select(input: Tensor, dim: int, index: int) -> Tensor:
@@ -131,10 +132,69 @@ def diag(input: Tensor, diagonal: int = 0) -> Tensor:
     if input.ndim == 2:
         return apply(DIAGONAL, input, offset=offset, dims=(0, 1))
     n = input.shape[0] + abs(offset)
+    need_room("diag", (n, n), input.dtype.itemsize)
     result = wrapped(np.zeros((n, n), input.dtype))
     rows = np.arange(input.shape[0]) + max(-offset, 0)
     result[rows, rows + offset] = input
     return result
+
+
+def diagflat(input: Tensor, offset: int = 0) -> Tensor:
+    """The matrix that has all elements as its diagonal.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    offset : int
+        Which diagonal: above the main one, or, negative, below it.
+
+    Errors: none but of the arguments' types. Cost: writes each element of the matrix once.
+
+    >>> import fastnn as nn
+    >>> nn.diagflat(nn.tensor([1.0, 2.0]), 1)
+    tensor([[0., 1., 0.],
+            [0., 0., 2.],
+            [0., 0., 0.]])
+    """
+    return diag(reshape(input, -1), offset)
+
+
+def diag_embed(input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
+    r"""Matrices that have the last dimension as their diagonal: the opposite of `diagonal`.
+
+    .. math:: y_{i,\, i + offset} = x_i
+
+    Parameters
+    ----------
+    input : Tensor of at least one dimension
+    offset : int
+        Which diagonal: above the main one, or, negative, below it.
+    dim1, dim2 : int
+        The dimensions of the rows and of the columns in the result.
+
+    Raises
+    ------
+    ShapeError : if the tensor has no dimension.
+    RangeError : if there are no such dimensions, or they are one.
+
+    Cost: writes each element of the result once.
+
+    >>> import fastnn as nn
+    >>> nn.diag_embed(nn.tensor([[1.0, 2.0]])).tolist()
+    [[[1.0, 0.0], [0.0, 2.0]]]
+    """
+    if input.ndim == 0:
+        raise ShapeError(who="diag_embed", expected="a tensor with at least one dimension", got=input.shape)
+    offset = single("diag_embed", "offset", offset, -2**31)
+    a, b = (axis("diag_embed", d, input.ndim + 1) for d in (dim1, dim2))
+    if a == b:
+        raise RangeError(who="diag_embed", expected="two dimensions that differ", got=(dim1, dim2))
+    n = input.shape[-1] + abs(offset)
+    need_room("diag_embed", (*input.shape[:-1], n, n), input.dtype.itemsize)
+    result = wrapped(np.zeros((*input.shape[:-1], n, n), input.dtype))
+    rows = np.arange(input.shape[-1]) + max(-offset, 0)
+    result[..., rows, rows + offset] = input
+    return movedim(result, (-2, -1), (a, b))
 
 
 def repeat_interleave(input: Tensor, repeats: Any, dim: int | None = None, *, output_size: int | None = None,

@@ -5,6 +5,7 @@ NumPy finds the places, without a gradient; the values are gathered from there, 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import numpy as np
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from .checks import Numpy
 
 __all__ = ["argsort", "argwhere", "bincount", "count_nonzero", "masked_select", "msort", "nonzero", "sort", "topk",
-           "unique"]
+           "unique", "unique_consecutive"]
 
 
 def sort(input: Tensor, dim: int = -1, descending: bool = False, stable: bool = False,
@@ -269,6 +270,46 @@ def unique(input: Tensor, sorted: bool = True, return_inverse: bool = False, ret
     values, inverse, counts = np.unique(x, return_inverse=True, return_counts=True, axis=axis, equal_nan=False)
     shape = x.shape if axis is None else (x.shape[axis],)
     found = [values, *([inverse.reshape(shape)] if return_inverse else []), *([counts] if return_counts else [])]
+    tensors = [wrapped(np.asarray(a, a.dtype if a is values else np.int64)) for a in found]
+    return tuple(tensors) if len(tensors) > 1 else tensors[0]
+
+
+def unique_consecutive(input: Tensor, return_inverse: bool = False, return_counts: bool = False,
+                       dim: int | None = None, **numpy: Unpack[Numpy]) -> Any:
+    """Each run of equal neighbours once, in the order in which they come.
+
+    Parameters
+    ----------
+    input, return_inverse, return_counts, dim : as in `unique`
+
+    Returns
+    -------
+    Tensor, or a tuple with what was asked for; no gradient.
+
+    Raises
+    ------
+    RangeError : if there is no such dimension.
+
+    Cost: reads each element once, in NumPy.
+
+    >>> import fastnn as nn
+    >>> nn.unique_consecutive(nn.tensor([3, 3, 1, 3]), return_counts=True)
+    (tensor([3, 1, 3]), tensor([2, 1, 1]))
+    """
+    if numpy:
+        return unique_consecutive(input, return_inverse, return_counts, **renamed("unique_consecutive", numpy, dim=dim))
+    x = input._data
+    axis = None if dim is None else one_axis("unique_consecutive", input.ndim, dim)
+    rows = x.reshape(-1, 1) if axis is None or x.ndim == 0 else np.moveaxis(x, axis, 0)
+    n = rows.shape[0]
+    new = np.ones(n, bool)
+    new[1:] = (rows[1:] != rows[:-1]).reshape(max(n - 1, 0), math.prod(rows.shape[1:])).any(1)
+    begins = np.flatnonzero(new)
+    values = x.reshape(-1)[begins] if axis is None or x.ndim == 0 else np.take(x, begins, axis)
+    inverse = np.cumsum(new) - 1
+    shape = x.shape if axis is None else inverse.shape
+    found = [values, *([inverse.reshape(shape)] if return_inverse else []),
+             *([np.diff(np.append(begins, n))] if return_counts else [])]
     tensors = [wrapped(np.asarray(a, a.dtype if a is values else np.int64)) for a in found]
     return tuple(tensors) if len(tensors) > 1 else tensors[0]
 

@@ -1,10 +1,10 @@
-"""A tensor cut into pieces along a dimension: split, chunk, unbind. Views, see shape_op.py."""
+"""A tensor cut into pieces along a dimension. Views, see shape_op.py."""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,7 +12,8 @@ from ..autograd import apply
 from ..errors import RangeError, ShapeError
 from ..op import Refusal, Sample
 from ..tensor import Tensor, tensor
-from .checks import renamed
+from .checks import renamed, single
+from .indexing import getitem
 from .shape_op import axis, draw, shape_op
 
 if TYPE_CHECKING:
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
 
     from .checks import Numpy
 
-__all__ = ["chunk", "split", "unbind"]
+__all__ = ["chunk", "dsplit", "hsplit", "split", "split_with_sizes", "tensor_split", "unbind", "vsplit"]
+
+
+# of which most would be empty: a larger number is a slip
+MOST_PIECES = 2**12
 
 
 def split(tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0,
@@ -124,6 +129,130 @@ def unbind(input: Tensor, dim: int = 0, **numpy: Unpack[Numpy]) -> tuple[Tensor,
         raise ShapeError(who="unbind", expected="a tensor with at least one dimension", got=input.shape)
     pieces: tuple[Tensor, ...] = apply(UNBIND, input, dim=axis("unbind", dim, input.ndim))
     return pieces
+
+
+def split_with_sizes(input: Tensor, split_sizes: Sequence[int], dim: int = 0,
+                     **numpy: Unpack[Numpy]) -> tuple[Tensor, ...]:
+    """split into pieces of given sizes.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    split_sizes : sequence of int
+    dim : int
+
+    Errors and cost: as `split`.
+
+    >>> import fastnn as nn
+    >>> nn.split_with_sizes(nn.tensor([1.0, 2.0, 3.0]), [1, 2])
+    (tensor([1.]), tensor([2., 3.]))
+    """
+    if numpy:
+        return split_with_sizes(input, split_sizes, **renamed("split_with_sizes", numpy, dim=dim))
+    return split(input, tuple(split_sizes), dim)
+
+
+def tensor_split(input: Tensor, indices_or_sections: Any = None, dim: int = 0, *, indices: Any = None,
+                 sections: Any = None, **numpy: Unpack[Numpy]) -> tuple[Tensor, ...]:
+    """Cut along a dimension into a number of pieces, or before given places. As np.array_split.
+
+    Parameters
+    ----------
+    input : Tensor of any shape and dtype
+    indices_or_sections, indices, sections : int, or sequence or Tensor of int
+        The number of pieces, of which the first may be larger by one; or where pieces begin, as in
+        slices x[a:b].
+    dim : int
+
+    Returns
+    -------
+    Tuple of tensors, which are views.
+
+    Raises
+    ------
+    ShapeError : if the tensor has no dimension.
+    RangeError : for less than 1 piece, or if there is no such dimension.
+    DTypeError : if it is not said where to cut.
+
+    Cost: as `unbind`.
+
+    >>> import fastnn as nn
+    >>> nn.tensor_split(nn.tensor([1.0, 2.0, 3.0]), 2), nn.tensor_split(nn.tensor([1.0, 2.0]), (1,))
+    ((tensor([1., 2.]), tensor([3.])), (tensor([1.]), tensor([2.])))
+    """
+    if numpy:
+        return tensor_split(input, indices_or_sections, indices=indices, sections=sections,
+                            **renamed("tensor_split", numpy, dim=dim))
+    given = [x for x in (indices_or_sections, indices, sections) if x is not None]
+    return cut("tensor_split", input, given[0] if given else None, dim)
+
+
+def hsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """tensor_split along the columns, of a vector along its only dimension; n pieces are equal.
+
+    Parameters
+    ----------
+    input, indices_or_sections : as in `tensor_split`
+
+    Raises
+    ------
+    ShapeError : if there are too few dimensions, or the pieces would not be equal.
+    RangeError, DTypeError : as `tensor_split`.
+
+    Cost: as `unbind`.
+
+    >>> import fastnn as nn
+    >>> nn.hsplit(nn.tensor([[1.0, 2.0], [3.0, 4.0]]), 2)[0]
+    tensor([[1.],
+            [3.]])
+    """
+    return cut("hsplit", input, indices_or_sections, 1 if input.ndim > 1 else 0, 1)
+
+
+def vsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """tensor_split along the rows; n pieces are equal. Parameters, errors and cost: as `hsplit`.
+
+    >>> import fastnn as nn
+    >>> nn.vsplit(nn.tensor([[1.0, 2.0], [3.0, 4.0]]), 2)
+    (tensor([[1., 2.]]), tensor([[3., 4.]]))
+    """
+    return cut("vsplit", input, indices_or_sections, 0, 2)
+
+
+def dsplit(input: Tensor, indices_or_sections: Any) -> tuple[Tensor, ...]:
+    """tensor_split along the third dimension; n pieces are equal.
+
+    Parameters, errors and cost: as `hsplit`.
+
+    >>> import fastnn as nn
+    >>> [piece.shape for piece in nn.dsplit(nn.zeros(2, 3, 4), (1,))]
+    [(2, 3, 1), (2, 3, 3)]
+    """
+    return cut("dsplit", input, indices_or_sections, 2, 3)
+
+
+# ---- what the functions share --------------------------------------------------------------------
+def cut(who: str, input: Tensor, where: Any, dim: int, equal: int = 0) -> tuple[Tensor, ...]:
+    """The pieces of tensor_split. equal: a number of pieces must be equal, and there must be so
+    many dimensions.
+    """
+    if input.ndim < max(equal, 1):
+        raise ShapeError(who=who, expected=f"a tensor with at least {max(equal, 1)} dimensions", got=input.shape)
+    d = axis(who, dim, input.ndim)
+    n, places = input.shape[d], getattr(where, "_data", where)
+    if np.ndim(places) == 0:
+        pieces = single(who, "indices_or_sections", places, -2**63)
+        if pieces < 1:
+            raise RangeError(who=who, expected="at least 1 piece", got=pieces)
+        if pieces > max(n, MOST_PIECES):
+            raise RangeError(who=who, expected=f"at most {max(n, MOST_PIECES)} pieces", got=pieces)
+        if equal and n % pieces:
+            raise ShapeError(who=who, expected=f"pieces of equal size of the {n} slices", got=f"{pieces} pieces")
+        sections = [n // pieces + (i < n % pieces) for i in range(pieces)]
+        pieces_of: tuple[Tensor, ...] = apply(SPLIT, input, sections=tuple(sections), dim=d)
+        return pieces_of
+    ends = [operator.index(i) for i in places]
+    return tuple([getitem(input, (*[slice(None)] * d, slice(a, b))) for a, b in zip([0, *ends], [*ends, n])])
 
 
 # ---- records -------------------------------------------------------------------------------------

@@ -154,7 +154,8 @@ def _denormals_are_kept():
 # squares and exponentials overflow in float32
 ANOTHER = {"local_response_norm": (1e-20, 1e-30, 1e-42), "nan_to_num": (np.inf, -np.inf),
            "cosine_embedding_loss": (1e30, -1e30, 1e20, 1e-20, 1e-30), "poisson_nll_loss": (1e30, 1e20),
-           "triplet_margin_with_distance_loss": (1e30, -1e30, 1e20)}
+           "triplet_margin_with_distance_loss": (1e30, -1e30, 1e20),
+           **{name: (1e30, -1e30, 1e20) for name in ("corrcoef", "cov", "cross")}, "nextafter": ENDS}
 
 
 @pytest.mark.parametrize("name", COMPOSED)
@@ -184,15 +185,24 @@ DIFFERENT = {
     "instance_norm": (("in all", "in second"), "0 and all elements of a channel are the same, y is NaN"),
     "lerp": (("inf in dy",), "an infinite gradient from above then gives NaN"),
     "local_response_norm": (("1e-20", "1e-30", "1e-42"), ""),   # cancels, and rounding is left
+    "kthvalue": (("in all", "in second", "each"), "equals are counted in their order, in PyTorch in any"),
     "logaddexp": (("inf in",), "halves, which is NaN in PyTorch"),
+    "logaddexp2": (("inf in",), "halves, which is NaN in PyTorch"),
+    # of what is huge PyTorch's slope, e to the power of a difference, has no right digit; and of a
+    # NaN from above it loses sight
+    "logcumsumexp": (("inf in", "nan in dy", "1e+30", "1e+20"), "that of `logaddexp`, and NaN in PyTorch"),
     "pairwise_distance": (("inf in",), "and NaN in PyTorch"),
+    "quantile": (("inf in dy",), "an infinite gradient from above gives NaN"),
 }
 # where PyTorch has NaN there may be a number: the limit, or the gradient of the element that counts
-LIMITS = {"aminmax", "copysign", "dist", "index_reduce", "nanmean", "upsample_bilinear"}
+LIMITS = {"aminmax", "copysign", "dist", "index_reduce", "nanmean", "pdist", "upsample_bilinear"}
 CHANCE = {"dropout2d"}                              # other numbers are drawn
-# PyTorch has other arguments before `reduction`; or adds in another order, or counts NaN as 0
-NOT_COMPARED = {"cosine_embedding_loss", "hinge_embedding_loss", "margin_ranking_loss", "multi_margin_loss",
-                "multilabel_margin_loss", "triplet_margin_loss", "triplet_margin_with_distance_loss"}
+# PyTorch has other arguments before `reduction`; or adds in another order, or counts NaN as 0;
+# or its slope of ldexp is a power of 2 among integers, 0 below 1; or it loses the counts of
+# unique_consecutive where the arguments have no names
+NOT_COMPARED = {"cosine_embedding_loss", "hinge_embedding_loss", "ldexp", "margin_ranking_loss", "multi_margin_loss",
+                "multilabel_margin_loss", "triplet_margin_loss", "triplet_margin_with_distance_loss",
+                "unique_consecutive"}
 # of the slope at NaN PyTorch has two answers, by the element's place: a vector, or behind the last
 TWO_ANSWERS = {"celu", "relu6", "selu"}
 

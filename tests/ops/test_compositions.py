@@ -52,6 +52,21 @@ CASES = [
     ("celu", [M], {"alpha": 0.5}),
     ("threshold", [M], {"threshold": 0.2, "value": -1.0}), ("softmin", [M], {"dim": 0}),
     ("cumprod", [M], {"dim": 1}), ("cumprod", [M * LESS], {"dim": 0}), ("cumprod", [M * 0], {"dim": 1}),
+    ("logaddexp2", [M, V], {}), ("logcumsumexp", [M], {"dim": 1}), ("logcumsumexp", [A * 300], {"dim": 0}),
+    ("logcumsumexp", [np.array(2.0)], {"dim": 0}), ("ldexp", [M, np.array([3, 0, 1, 2])], {}),
+    ("float_power", [M**2, V], {}), ("renorm", [M], {"p": 2, "dim": 0, "maxnorm": 1.0}),
+    ("renorm", [A], {"p": 1, "dim": -1, "maxnorm": 4.0}), ("renorm", [M], {"p": np.inf, "dim": 1, "maxnorm": 0.5}),
+    ("nextafter", [M, V], {"differentiable": [0]}), ("kron", [M, V], {}), ("kron", [V, A], {}),
+    ("kron", [np.array(2.0), M], {}),
+    ("cross", [M.reshape(4, 3), M.reshape(4, 3)[::-1].copy()], {"dim": -1}), ("cross", [M, M[:, :1]], {"dim": 0}),
+    ("bilinear", [A, A[..., :3], R.standard_normal((5, 4, 3)), W], {}),
+    ("bilinear", [V, V, R.standard_normal((2, 4, 4))], {}), ("pdist", [M], {}), ("pdist", [M], {"p": 1.0}),
+    ("pdist", [M], {"p": np.inf}), ("pdist", [M[:1]], {}), ("diagflat", [M], {"offset": -1}),
+    ("diag_embed", [A], {}), ("diag_embed", [A], {"offset": 1, "dim1": 0, "dim2": 2}),
+    ("diag_embed", [M], {"offset": -2, "dim1": 2, "dim2": 1}),
+    *[("rot90", [A], {"k": k, "dims": dims}) for k in (-1, 0, 1, 2, 3, 5) for dims in ((0, 1), (2, 0))],
+    ("split_with_sizes", [A], {"split_sizes": [1, 2], "dim": 1}), ("tensor_split", [W], {"sections": 3}),
+    ("tensor_split", [W], {"indices": (1, 1, -1, 9)}), ("tensor_split", [V[:2]], {"sections": 3}),
     ("atleast_2d", [V], {}), ("atleast_3d", [M], {}), ("take_along_dim", [M, np.argsort(M, 1)], {"dim": 1}),
 ]
 
@@ -65,6 +80,12 @@ def test_like_torch(torch, name, arrays, attrs):
 @pytest.mark.parametrize("arrays", [[V, V], [M, M * 2], [A, A], [np.array(1.0), np.array(2.0)]], ids=[1, 2, 3, 0])
 def test_stacks_like_torch(torch, name, arrays):
     compare(lambda *t: getattr(F, name)(t), lambda *t: getattr(torch, name)(t), arrays, roundings=0)
+
+
+@pytest.mark.parametrize("name, x, where", [
+    ("hsplit", V, 2), ("hsplit", A, (2,)), ("vsplit", M, 3), ("vsplit", A, (1, 1)), ("dsplit", A, 2)])
+def test_equal_pieces_like_torch(torch, name, x, where):
+    compare(lambda t: getattr(F, name)(t, where), lambda t: getattr(torch, name)(t, where), [x], roundings=0)
 
 
 @pytest.mark.parametrize("indexing", ["ij", "xy"])
@@ -185,6 +206,34 @@ def test_a_diagonal_is_a_view():
     assert w.grad.tolist() == [[1, 0], [0, 1]]
 
 
+def test_shifts_of_bits_like_torch(torch):
+    a, b = np.array([1, 3, -5, 2**62, -1, 7]), np.array([0, 2, 1, 1, 70, 62])
+    for x in (a, a.astype(np.int8), a.astype(np.uint8)):
+        n = b.astype(x.dtype)
+        for name in ("bitwise_left_shift", "bitwise_right_shift"):
+            close(getattr(F, name)(nn.tensor(x), nn.tensor(n)), getattr(torch, name)(torch.tensor(x), torch.tensor(n)))
+    x = nn.tensor([5, -5])
+    assert (x << 1).tolist() == [10, -10] and (x >> 1).tolist() == [2, -3] and (1 << nn.tensor([3])).item() == 8
+    x <<= 2
+    x.bitwise_right_shift_(1)
+    assert x.tolist() == [10, -10] and (16 >> nn.tensor([3])).item() == 2
+
+
+def test_runs_of_equals_like_torch(torch):
+    for a, dims in ((np.array([3, 3, 1, 3, 3, 3, 2]), (None, 0)),
+                    (np.array([[1, 1, 2], [1, 1, 2], [0, 1, 2]]), (None, 0, 1)),
+                    (np.zeros((0,)), (None, 0)), (np.array([np.nan, np.nan, 1.0]), (None,)), (np.array(2.0), (None,))):
+        for dim in dims:
+            for got, want in zip(F.unique_consecutive(nn.tensor(a), True, True, dim), torch.unique_consecutive(
+                    torch.tensor(a), return_inverse=True, return_counts=True, dim=dim), strict=True):
+                close(got, want)
+
+
+def test_float_power_is_float64():
+    for y in (F.float_power(2, nn.tensor([3])), F.float_power(nn.tensor([2.0]), 3), F.float_power(2, 3)):
+        assert y.dtype == np.float64 and y.item() == 8
+
+
 def test_in_place(torch):
     for name, others in (("addcmul_", [M, V]), ("addcdiv_", [M, V]), ("lerp_", [M * 3])):
         attrs = {"weight": 0.25} if name == "lerp_" else {"value": 0.5}
@@ -232,6 +281,29 @@ I2, T2, T3 = nn.tensor([[1, 2]]), nn.ones(2, 3), nn.ones(2, 3, 4)
     (lambda: F.repeat_interleave(T2, nn.tensor([1, 2, 3]), 0), nn.ShapeError, ("repeat_interleave", "or 2", "(3,)")),
     (lambda: F.repeat_interleave(T2, -1), nn.RangeError, ("repeat_interleave", ">= 0", "-1")),
     (lambda: F.repeat_interleave(T2, 1.5), nn.DTypeError, ("repeat_interleave", "integer")),
+    (lambda: F.kron(nn.ones(2**30), nn.ones(2**30)), nn.ShapeError, ("kron", "memory")),
+    (lambda: F.cross(T2, T3), nn.ShapeError, ("cross", "(2, 3, 4)")),
+    (lambda: F.cross(T2, T2, 0), nn.ShapeError, ("cross", "size 3", "(2, 3)")),
+    (lambda: F.bilinear(T2, T2, T3), nn.ShapeError, ("bilinear", "(K, I, J)", "(2, 3, 4)")),
+    (lambda: F.pdist(T3), nn.ShapeError, ("pdist", "(n, d)", "(2, 3, 4)")),
+    (lambda: F.pdist(T2, -1), nn.RangeError, ("pdist", "p >= 0", "-1")),
+    (lambda: F.renorm(nn.ones(2), 2, 0, 1), nn.ShapeError, ("renorm", "two dimensions", "(2,)")),
+    (lambda: F.renorm(T2, 2, 0, -1), nn.RangeError, ("renorm", "maxnorm >= 0", "-1")),
+    (lambda: F.logcumsumexp(I2, 0), nn.DTypeError, ("logcumsumexp", "int64")),
+    (lambda: F.logaddexp2(I2, I2), nn.DTypeError, ("logaddexp2", "int64")),
+    (lambda: F.nextafter(T2, T2.double()), nn.DTypeError, ("nextafter", "float32", "float64")),
+    (lambda: F.diag_embed(nn.tensor(1.0)), nn.ShapeError, ("diag_embed", "one dimension")),
+    (lambda: F.diag_embed(T2, 0, 1, 1), nn.RangeError, ("diag_embed", "differ", "(1, 1)")),
+    (lambda: F.diag_embed(T2, 2**40), nn.ShapeError, ("diag_embed", "memory")),
+    (lambda: F.rot90(nn.ones(2)), nn.ShapeError, ("rot90", "two dimensions", "(2,)")),
+    (lambda: F.rot90(T2, 1, (1, -1)), nn.RangeError, ("rot90", "differ", "(1, -1)")),
+    (lambda: F.tensor_split(T2, 0), nn.RangeError, ("tensor_split", "at least 1 piece", "0")),
+    (lambda: F.tensor_split(T2, 2**40), nn.RangeError, ("tensor_split", "4096", str(2**40))),
+    (lambda: F.tensor_split(T2), nn.DTypeError, ("tensor_split", "indices_or_sections as an int")),
+    (lambda: F.hsplit(T2, 2), nn.ShapeError, ("hsplit", "equal size", "2 pieces")),
+    (lambda: F.vsplit(nn.ones(2), 2), nn.ShapeError, ("vsplit", "2 dimensions", "(2,)")),
+    (lambda: F.bitwise_left_shift(T2, 1), nn.DTypeError, ("bitwise_left_shift", "integer", "float32")),
+    (lambda: F.bitwise_right_shift(T2 > 0, 1), nn.DTypeError, ("bitwise_right_shift", "integer", "bool")),
     (lambda: F.meshgrid(T2), nn.ShapeError, ("meshgrid", "vectors", "(2, 3)")),
     (lambda: F.meshgrid(nn.ones(2), indexing="yx"), nn.RangeError, ("meshgrid", "ij", "yx")),
     (lambda: F.hstack([]), nn.ShapeError, ("hstack",)),

@@ -50,7 +50,8 @@ def table(n, f):
 
     found = {name: named(name) for name in
              "add sub mul div subtract multiply divide true_divide maximum minimum remainder floor_divide pow "
-             "eq ne lt le gt ge logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor clamp "
+             "eq ne lt le gt ge logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor "
+             "bitwise_left_shift bitwise_right_shift clamp "
              "clip atan2 clamp_max clamp_min copysign fmax fmin fmod gcd hypot lcm xlogy".split()}
     where = f.where if hasattr(f, "where") else n.where
     join = f if hasattr(f, "cat") else n
@@ -72,7 +73,7 @@ def table(n, f):
 
 # Functions of two operands that have no types to agree on, or take none but floats of one type
 OTHERS = {"isclose", "allclose", "equal", "heaviside", "concatenate", "broadcast_tensors", "tile", "prelu", "dot",
-          "matmul", "mm", "bmm", "mv", "linear", "atleast_1d"}
+          "matmul", "mm", "bmm", "mv", "linear", "atleast_1d", "histc"}
 # Their parts are in the table
 COMPOSED = {"composed", "distance", "join", "product", "repeat", "scan", "shape", "slices", "sort"}
 # what is written must have the type of what it is written into, as in PyTorch: test_scatter.py
