@@ -24,7 +24,9 @@
  * Method     The value and the two slopes are inline functions of one element with `which` a
  *            constant, so that each loss becomes its own plain loop over strips that the L1 cache
  *            holds. Sums: a block in vectors, the blocks in double and in order.
- *            Where denormals are kept, strips of float are computed in double.
+ *            Where denormals are kept, strips of float are computed in double. So are the slopes
+ *            of strips with weights or upstream gradients far from 1, of which a product with one
+ *            factor may be beyond the range where that with all of them is not.
  * Cost       one pass forward and one backward: bound by memory, except for the logarithms.
  * Threads    blocks of LOSS_GRAIN elements.
  * Reference  fastnn/reference/losses.py
@@ -124,7 +126,8 @@ typedef struct {
     const REAL *dy, *x, *t, *w, *pw;
     double *partial;
     int which, each;
-    REAL param, scale;
+    REAL param;
+    double scale;
 } FN(loss_args);
 
 /* out[j] = factor * w[j], where a missing w is all ones. With the weights of a strip in an array of
@@ -216,13 +219,33 @@ static void FN(values_in_double)(int which, float *value, const float *x, const 
     fnn_narrow(value, wide[3], n);
 }
 
-static void FN(slopes_in_double)(int which, float *dx, float *dt, const float *x, const float *t, const float *weight,
-                                 const float *positive, const float *yes, float param, fnn_size n)
+/* Whether all weights are 0 or near enough to 1 for any product of them. */
+static int FN(ordinary)(const float *w, float factor, fnn_size n)
+{
+    /* bound: the product of two of these and a slope of 2^-24 to 2^24 is within float's range */
+    const float low = 0x1p-50f, high = 0x1p50f, size = factor < 0 ? -factor : factor;
+    if (!(size > low && size < high))
+        return 0;
+    int32_t strange = 0;
+#pragma omp simd reduction(| : strange)
+    for (fnn_size j = 0; j < (w ? n : 0); j++)
+        strange |= (w[j] * w[j] < low * low) | (w[j] * w[j] > high * high);
+    for (fnn_size j = 0; strange && j < n; j++)     /* few strips come here: was it more than a 0? */
+        if (w[j] != 0 && !(w[j] * w[j] >= low * low && w[j] * w[j] <= high * high))
+            return 0;
+    return 1;
+}
+
+/* weight = factor w dy, where no w and no dy count as ones */
+static void FN(slopes_in_double)(int which, float *dx, float *dt, const float *x, const float *t, double factor,
+                                 const float *w, const float *dy, const float *positive, const float *yes, float param,
+                                 fnn_size n)
 {
     double wide[7][LOSS_STRIP];
     fnn_widen(wide[0], x, n);
     fnn_widen(wide[1], t, n);
-    fnn_widen(wide[2], weight, n);
+    for (fnn_size j = 0; j < n; j++)
+        wide[2][j] = factor * (w ? w[j] : 1) * (dy ? dy[j] : 1);
     if (dt && which == FNN_BCE_LOGITS)
         fnn_widen(wide[3], positive, n);
     fnn_widen(wide[4], yes, n);
@@ -250,6 +273,22 @@ static double FN(strip_sum)(const REAL *value, fnn_size n)
     return wide;
 }
 
+/* scale sum_j w[j] value[j], where what weighs nothing adds nothing. It may be within the range
+ * where a product, or the sum, is not. */
+static double FN(weighed_sum)(const REAL *w, const REAL *value, double scale, fnn_size n)
+{
+    REAL sum = 0;
+    double wide = 0;
+#pragma omp simd reduction(+ : sum)
+    for (fnn_size j = 0; j < n; j++)
+        sum += FN(weighed)(w[j], value[j]);
+    if (sum - sum == 0)
+        return sum * scale;
+    for (fnn_size j = 0; j < n; j++)
+        wide += w[j] == 0 ? 0 : w[j] * (value[j] * scale);
+    return wide;
+}
+
 static void FN(loss_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(loss_args) *args = ctx;
@@ -265,11 +304,11 @@ static void FN(loss_block)(void *ctx, fnn_size begin, fnn_size end)
         else
 #endif
         LOSS_EACH(strip_values, args->which, value, args->x + i, args->t + i, yes, args->param, n)
-        if (args->w)
+        if (!args->each)
+            sum += args->w ? FN(weighed_sum)(args->w + i, value, args->scale, n) : FN(strip_sum)(value, n);
+        else if (args->w)
             for (fnn_size j = 0; j < n; j++)
                 value[j] = FN(weighed)(args->w[i + j], value[j]);
-        if (!args->each)
-            sum += FN(strip_sum)(value, n);
     }
     if (!args->each)
         args->partial[begin / LOSS_GRAIN] = sum;
@@ -280,9 +319,10 @@ static void FN(loss_slope_block)(void *ctx, fnn_size begin, fnn_size end)
 {
     const FN(loss_args) *args = ctx;
     REAL weight[LOSS_STRIP], positive[LOSS_STRIP], room[LOSS_STRIP];
+    const double factor = args->each ? args->scale : args->dy[0] * args->scale;
     for (fnn_size i = begin; i < end; i += LOSS_STRIP) {
         const fnn_size n = fnn_min(end - i, LOSS_STRIP);
-        FN(loss_weights)(weight, args->w ? args->w + i : NULL, args->each ? args->scale : args->dy[0] * args->scale, n);
+        FN(loss_weights)(weight, args->w ? args->w + i : NULL, (REAL)factor, n);
         if (args->dt && args->which == FNN_BCE_LOGITS)
             FN(loss_weights)(positive, args->pw ? args->pw + i : NULL, 1, n);
         const REAL *yes = FN(weighed_targets)(room, args->t + i, args->pw ? args->pw + i : NULL, n);
@@ -290,9 +330,10 @@ static void FN(loss_slope_block)(void *ctx, fnn_size begin, fnn_size end)
             for (fnn_size j = 0; j < n; j++)
                 weight[j] *= args->dy[i + j];
 #if !REAL_IS_F64
-        if (!fnn_flush_denormal())
+        if (!fnn_flush_denormal() || !FN(ordinary)(args->w ? args->w + i : NULL, (float)factor, n))
             FN(slopes_in_double)(args->which, args->dx ? args->dx + i : NULL, args->dt ? args->dt + i : NULL,
-                                 args->x + i, args->t + i, weight, positive, yes, args->param, n);
+                                 args->x + i, args->t + i, factor, args->w ? args->w + i : NULL,
+                                 args->each ? args->dy + i : NULL, positive, yes, args->param, n);
         else
 #endif
         LOSS_EACH(strip_slopes, args->which, args->dx ? args->dx + i : NULL, args->dt ? args->dt + i : NULL,
@@ -306,7 +347,7 @@ void FN(loss_forward)(REAL *y, const REAL *x, const REAL *t, const REAL *w, cons
                       fnn_size n, int which, double param, int each, double divisor)
 {
     FN(loss_args) args = { .y = y, .x = x, .t = t, .w = w, .pw = pw, .which = which, .each = each,
-                           .param = (REAL)param };
+                           .param = (REAL)param, .scale = n ? 1 / divisor : 1 };
     if (each) {
         fnn_parallel_for(n, LOSS_GRAIN, FN(loss_block), &args);
         return;
@@ -318,13 +359,13 @@ void FN(loss_forward)(REAL *y, const REAL *x, const REAL *t, const REAL *w, cons
     for (fnn_size b = 0; b < blocks; b++)
         sum += args.partial[b];
     fnn_scratch_free(args.partial);
-    y[0] = (REAL)(sum / divisor);           /* 0 / 0 = NaN for the mean of nothing, as in PyTorch */
+    y[0] = (REAL)(w && n ? sum : sum / divisor);        /* 0 / 0 = NaN for the mean of nothing, as in PyTorch */
 }
 
 void FN(loss_backward)(REAL *dx, REAL *dt, const REAL *dy, const REAL *x, const REAL *t, const REAL *w, const REAL *pw,
                        fnn_size n, int which, double param, int each, double divisor)
 {
     FN(loss_args) args = { .dx = dx, .dt = dt, .dy = dy, .x = x, .t = t, .w = w, .pw = pw, .which = which, .each = each,
-                           .param = (REAL)param, .scale = (REAL)(each ? 1 : 1 / divisor) };
+                           .param = (REAL)param, .scale = each ? 1 : 1 / divisor };
     fnn_parallel_for(n, LOSS_GRAIN, FN(loss_slope_block), &args);
 }

@@ -210,19 +210,50 @@ typedef struct {
     double smoothing, scale;
     double *partial;                        /* per block: sum of the losses, sum of the divisors */
     int reduction;
+    REAL unit;                              /* what the class weights are multiplied by */
+    double part;                            /* what a loss is multiplied by before it is added */
 } FN(entropy_args);
 
-/* The loss of one position where some product in it is not a number: a class that weighs nothing
- * costs nothing, also where its probability is 0. Without a target l is the label. */
+/* What class weights are multiplied by where a mean divides by the sum of those that count: a power
+ * of two near 1 / the largest of these. It has no effect on the mean, but of very large or small
+ * weights the sum, its reciprocal and products with losses, slopes and smoothing may be beyond the
+ * range. */
+static REAL FN(weight_unit)(const REAL *weight, const int64_t *label, const fnn_strips *cut, int64_t ignore,
+                            int reduction)
+{
+    /* chosen: so near 1 that nothing comes near the ends, and labels need not be read for it */
+    const REAL large = (REAL)0x1p20;
+    /* bound: 2^-range is a normal number */
+    const int range = REAL_IS_F64 ? 1022 : 126;
+    if (!weight || !label || reduction != FNN_REDUCE_MEAN)
+        return 1;
+    int ordinary = 1;
+    for (fnn_size c = 0; c < cut->axis; c++)
+        ordinary &= weight[c] == 0 || (weight[c] < large && weight[c] > 1 / large);
+    if (ordinary)
+        return 1;
+    REAL largest = 0;
+    int exponent = 0;
+    for (fnn_size i = 0; i < cut->outer * cut->inner; i++) {
+        const REAL w = label[i] == ignore ? 0 : weight[label[i]], size = w < 0 ? -w : w;
+        largest = size > largest && size - size == 0 ? size : largest;
+    }
+    frexp((double)largest, &exponent);
+    return (REAL)ldexp(1, exponent > range ? -range : exponent < -range ? range : -exponent);
+}
+
+/* The loss of one position where it is not a finite number otherwise: a class that weighs nothing
+ * costs nothing, also where its probability is 0; and the sum over positions may be finite where a
+ * loss is too large for REAL. Without a target l is the label. */
 static double FN(entropy_with_zeros)(const FN(entropy_args) *args, const REAL *x, const REAL *target, int64_t l,
                                      fnn_size step, REAL top, REAL log_total)
 {
     const fnn_size axis = args->cut.axis;
     const REAL keep = (REAL)(1 - args->smoothing), even = (REAL)(args->smoothing / (double)axis);
-    REAL loss = 0;
+    double loss = 0;
     for (fnn_size c = 0; c < axis; c++) {
-        const REAL t = target ? target[c * step] : c == l, w = args->weight ? args->weight[c] : 1;
-        const REAL a = (keep * t + even) * w;
+        const REAL t = target ? target[c * step] : c == l, w = args->weight ? args->weight[c] * args->unit : 1;
+        const double a = (double)(keep * t + even) * w;
         if (a != 0)
             loss += a * (log_total - (x[c * step] - top));
     }
@@ -235,7 +266,7 @@ FNN_INLINE double FN(entropy)(const FN(entropy_args) *args, const REAL *x, const
                               fnn_size step, REAL top, REAL log_total, double *divisor)
 {
     const fnn_size axis = args->cut.axis;
-    const REAL *weight = args->weight, keep = (REAL)(1 - args->smoothing);
+    const REAL *weight = args->weight, unit = args->unit, keep = (REAL)(1 - args->smoothing);
     const REAL even = (REAL)(args->smoothing / (double)axis);
     REAL loss = 0;
     if (target && weight) {
@@ -249,18 +280,18 @@ FNN_INLINE double FN(entropy)(const FN(entropy_args) *args, const REAL *x, const
     }
     if (target) {
         *divisor = 1;
-        return loss == loss ? loss : FN(entropy_with_zeros)(args, x, target, 0, step, top, log_total);
+        return loss - loss == 0 ? loss : FN(entropy_with_zeros)(args, x, target, 0, step, top, log_total);
     }
     const int64_t l = args->label[i];
     if (l == args->ignore) {
         *divisor = 0;
         return 0;
     }
-    const REAL w = weight ? weight[l] : 1;
+    const REAL w = weight ? weight[l] * unit : 1;
     if (even != 0 && weight) {
 #pragma omp simd reduction(+ : loss)
         for (fnn_size c = 0; c < axis; c++)
-            loss += weight[c] * (log_total - (x[c * step] - top));
+            loss += weight[c] * unit * (log_total - (x[c * step] - top));
     } else if (even != 0) {
 #pragma omp simd reduction(+ : loss)
         for (fnn_size c = 0; c < axis; c++)
@@ -268,7 +299,7 @@ FNN_INLINE double FN(entropy)(const FN(entropy_args) *args, const REAL *x, const
     }
     *divisor = w;
     loss = even * loss + keep * w * (log_total - (x[l * step] - top));
-    return loss == loss ? loss : FN(entropy_with_zeros)(args, x, NULL, l, step, top, log_total);
+    return loss - loss == 0 ? loss : FN(entropy_with_zeros)(args, x, NULL, l, step, top, log_total);
 }
 
 static void FN(cross_entropy_forward_block)(void *ctx, fnn_size begin, fnn_size end)
@@ -308,7 +339,7 @@ static void FN(cross_entropy_forward_block)(void *ctx, fnn_size begin, fnn_size 
                                               logs[j], &divisor);
             if (args->reduction == FNN_REDUCE_NONE)
                 args->y[first + j] = (REAL)loss;
-            sum += loss;
+            sum += loss * args->part;
             divisors += divisor;
         }
     }
@@ -323,6 +354,9 @@ static void FN(sum_losses)(FN(entropy_args) *args, fnn_block_fn block, double *d
 {
     const fnn_size strips = args->cut.outer * args->cut.strips;
     const fnn_size blocks = fnn_ceil_div(strips, args->cut.grain);
+    const fnn_size positions = args->cut.outer * args->cut.inner;
+    /* the mean over positions may be within the range where the sum is not */
+    args->part = args->target && args->reduction == FNN_REDUCE_MEAN && positions ? 1 / (double)positions : 1;
     *divisor = 1;
     if (args->reduction == FNN_REDUCE_NONE) {
         fnn_parallel_for(strips, args->cut.grain, block, args);
@@ -339,7 +373,7 @@ static void FN(sum_losses)(FN(entropy_args) *args, fnn_block_fn block, double *d
     if (args->reduction == FNN_REDUCE_MEAN)
         *divisor = divisors;
     /* 0 / 0 = NaN where every label is ignored, as in PyTorch */
-    args->y[0] = (REAL)(sum / *divisor);
+    args->y[0] = (REAL)(args->part == 1 ? sum / *divisor : sum);
 }
 
 void FN(cross_entropy_forward)(REAL *y, REAL *top, REAL *total, double *divisor, const REAL *x, const int64_t *label,
@@ -349,27 +383,31 @@ void FN(cross_entropy_forward)(REAL *y, REAL *top, REAL *total, double *divisor,
     FN(entropy_args) args = { .cut = fnn_cut_strips(outer, axis, inner), .y = y, .top = top, .total = total, .x = x,
                               .label = label, .target = target, .weight = weight, .ignore = ignore,
                               .smoothing = smoothing, .reduction = reduction };
+    args.unit = FN(weight_unit)(weight, label, &args.cut, ignore, reduction);
     FN(sum_losses)(&args, FN(cross_entropy_forward_block), divisor);
 }
 
-/* sum_c a[c] at one position: how much probability mass p is pulled towards. */
-FNN_INLINE REAL FN(mass)(const FN(entropy_args) *args, const REAL *target, fnn_size i, fnn_size step, REAL weights)
+/* g sum_c a[c] at one position: how much probability mass p is pulled towards. `weights` is the sum
+ * of the class weights. Products begin with g, since a weight may be near the end of the range. */
+FNN_INLINE REAL FN(mass)(const FN(entropy_args) *args, const REAL *target, fnn_size i, fnn_size step, REAL g,
+                         double weights)
 {
-    const REAL *weight = args->weight, keep = (REAL)(1 - args->smoothing);
-    const REAL even = (REAL)(args->smoothing / (double)args->cut.axis), evenly = even != 0 ? even * weights : 0;
+    const REAL *weight = args->weight, unit = args->unit, keep = (REAL)(1 - args->smoothing);
+    const REAL even = (REAL)(args->smoothing / (double)args->cut.axis);
+    const REAL evenly = even != 0 ? even * (REAL)(g * weights) : 0;
     if (!target)
-        return keep * (weight ? weight[args->label[i]] : 1) + evenly;
+        return g * (weight ? weight[args->label[i]] * unit : 1) * keep + evenly;
     REAL sum = 0;
 #pragma omp simd reduction(+ : sum)
     for (fnn_size c = 0; c < args->cut.axis; c++)
-        sum += target[c * step] * (weight ? weight[c] : 1);
-    return keep * sum + evenly;
+        sum += target[c * step] * (weight ? g * weight[c] : 1);
+    return (weight ? keep : g * keep) * sum + evenly;
 }
 
 /* dx[i] -= s v[i] (keep target[i] + even) over n elements that lie side by side; no v counts as
- * ones, no target as zeros. */
-FNN_INLINE void FN(subtract_wanted)(REAL *restrict dx, const REAL *restrict target, const REAL *restrict v, REAL s,
-                                    REAL keep, REAL even, fnn_size n)
+ * ones, no target as zeros. Without a target v is in `unit`. */
+FNN_INLINE void FN(subtract_wanted)(REAL *restrict dx, const REAL *restrict target, const REAL *restrict v, REAL unit,
+                                    REAL s, REAL keep, REAL even, fnn_size n)
 {
     if (target && v)
         for (fnn_size i = 0; i < n; i++)
@@ -379,7 +417,7 @@ FNN_INLINE void FN(subtract_wanted)(REAL *restrict dx, const REAL *restrict targ
             dx[i] -= s * (keep * target[i] + even);
     else if (even != 0 && v)
         for (fnn_size i = 0; i < n; i++)
-            dx[i] -= s * v[i] * even;
+            dx[i] -= s * (v[i] * unit) * even;
     else if (even != 0)
         for (fnn_size i = 0; i < n; i++)
             dx[i] -= s * even;
@@ -398,14 +436,14 @@ static void FN(entropy_dx)(const FN(entropy_args) *args, REAL *restrict dx, cons
         const REAL pull0 = pull[0], top0 = top[0];
         for (fnn_size c = 0; c < axis; c++)
             dx[c] = pull0 * FN(exp_of_negative)(x[c] - top0);
-        FN(subtract_wanted)(dx, target, weight, g[0], keep, even, axis);
+        FN(subtract_wanted)(dx, target, weight, args->unit, g[0], keep, even, axis);
         return;
     }
     for (fnn_size c = 0; c < axis; c++) {
         for (fnn_size j = 0; j < width; j++)
             dx[c * inner + j] = pull[j] * FN(exp_of_negative)(x[c * inner + j] - top[j]);
-        FN(subtract_wanted)(dx + c * inner, target ? target + c * inner : NULL, g, weight ? weight[c] : 1, keep, even,
-                            width);
+        FN(subtract_wanted)(dx + c * inner, target ? target + c * inner : NULL, g, 1,
+                            weight ? weight[c] * args->unit : 1, keep, even, width);
     }
 }
 
@@ -429,9 +467,9 @@ static void FN(cross_entropy_backward_block)(void *ctx, fnn_size begin, fnn_size
     const FN(entropy_args) *args = ctx;
     const fnn_size axis = args->cut.axis, inner = args->cut.inner;
     const REAL keep = (REAL)(1 - args->smoothing);
-    REAL weights = 0;
+    double weights = 0;
     for (fnn_size c = 0; c < axis; c++)
-        weights += args->weight ? args->weight[c] : 1;
+        weights += args->weight ? args->weight[c] * args->unit : 1;
     for (fnn_size s = begin; s < end; s++) {
         fnn_size at, first, width;
         fnn_find_strip(&args->cut, s, &at, &first, &width);
@@ -451,8 +489,8 @@ static void FN(cross_entropy_backward_block)(void *ctx, fnn_size begin, fnn_size
                 late[j] = g[j];
                 g[j] = infinite = 1;
             }
-            pull[j] = g[j] / total[j] * (inner == 1 ? FN(mass)(args, target, i, 1, weights)
-                                                    : FN(mass)(args, target ? target + j : NULL, i, inner, weights));
+            pull[j] = (inner == 1 ? FN(mass)(args, target, i, 1, g[j], weights)
+                                  : FN(mass)(args, target ? target + j : NULL, i, inner, g[j], weights)) / total[j];
         }
         if (args->dx) {
             REAL *dx = args->dx + at;
@@ -460,7 +498,7 @@ static void FN(cross_entropy_backward_block)(void *ctx, fnn_size begin, fnn_size
             for (fnn_size j = 0; args->label && j < width; j++) {
                 const int64_t l = args->label[first + j];
                 if (l != args->ignore)
-                    dx[l * inner + j] -= g[j] * keep * (args->weight ? args->weight[l] : 1);
+                    dx[l * inner + j] -= g[j] * (args->weight ? args->weight[l] * args->unit : 1) * keep;
                 else
                     for (fnn_size c = 0; c < axis; c++)
                         dx[c * inner + j] = 0;      /* also where x holds infinities or NaN */
@@ -484,6 +522,7 @@ void FN(cross_entropy_backward)(REAL *dx, REAL *dtarget, const REAL *dy, const R
                               .dx = dx, .dtarget = dtarget, .x = x, .dy = dy, .target = target, .weight = weight,
                               .label = label, .ignore = ignore, .smoothing = smoothing, .scale = 1 / divisor,
                               .reduction = reduction };
+    args.unit = FN(weight_unit)(weight, label, &args.cut, ignore, reduction);
     fnn_parallel_for(outer * args.cut.strips, args.cut.grain, FN(cross_entropy_backward_block), &args);
 }
 
@@ -499,10 +538,10 @@ static void FN(nll_loss_forward_block)(void *ctx, fnn_size begin, fnn_size end)
         for (fnn_size j = 0; j < width; j++) {
             const int64_t l = args->label[first + j];
             const int counts = l != args->ignore;
-            const REAL w = counts ? args->weight ? args->weight[l] : 1 : 0;
-            const REAL loss = w != 0 ? -w * args->x[at + l * args->cut.inner + j] : 0;
+            const REAL w = counts ? args->weight ? args->weight[l] * args->unit : 1 : 0;
+            const double loss = w != 0 ? -(double)w * args->x[at + l * args->cut.inner + j] : 0;
             if (args->reduction == FNN_REDUCE_NONE)
-                args->y[first + j] = loss;
+                args->y[first + j] = (REAL)loss;
             sum += loss;
             divisors += w;
         }
@@ -518,6 +557,7 @@ void FN(nll_loss_forward)(REAL *y, double *divisor, const REAL *x, const int64_t
 {
     FN(entropy_args) args = { .cut = fnn_cut_strips(outer, axis, inner), .y = y, .x = x, .label = label,
                               .weight = weight, .ignore = ignore, .reduction = reduction };
+    args.unit = FN(weight_unit)(weight, label, &args.cut, ignore, reduction);
     FN(sum_losses)(&args, FN(nll_loss_forward_block), divisor);
 }
 
@@ -536,7 +576,7 @@ static void FN(nll_loss_backward_block)(void *ctx, fnn_size begin, fnn_size end)
                 memset(dx + c * inner, 0, (size_t)width * sizeof(REAL));
         for (fnn_size j = 0; j < width; j++) {
             const int64_t l = args->label[first + j];
-            const REAL w = l == args->ignore ? 0 : args->weight ? args->weight[l] : 1;
+            const REAL w = l == args->ignore ? 0 : args->weight ? args->weight[l] * args->unit : 1;
             if (w != 0)             /* forward was  y = -w[l] x[l];  the scale may be infinite */
                 dx[l * inner + j] = (REAL)(-args->scale * args->dy[args->reduction == FNN_REDUCE_NONE ? first + j : 0])
                                     * w;
@@ -549,5 +589,6 @@ void FN(nll_loss_backward)(REAL *dx, const REAL *dy, const int64_t *label, const
 {
     FN(entropy_args) args = { .cut = fnn_cut_strips(outer, axis, inner), .dx = dx, .dy = dy, .label = label,
                               .weight = weight, .ignore = ignore, .scale = 1 / divisor, .reduction = reduction };
+    args.unit = FN(weight_unit)(weight, label, &args.cut, ignore, reduction);
     fnn_parallel_for(outer * args.cut.strips, args.cut.grain, FN(nll_loss_backward_block), &args);
 }

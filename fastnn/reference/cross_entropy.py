@@ -3,7 +3,8 @@
     loss = - sum_c a_c z_c      at each position, with z = log softmax(x) or z = x
 
 a is the class weight at the label and 0 elsewhere; or weights times class probabilities. A mean
-divides by the sum of the weights of the labels that count.
+divides by the sum of the weights of the labels that count. It depends on their ratios alone, so
+they are first divided by a power of two near the largest of them, and no size of weights overflows.
 """
 
 import numpy as np
@@ -30,6 +31,18 @@ def one_hot(label, x):
     return (classes == np.expand_dims(label, class_axis(x))).astype(x.dtype)
 
 
+def weights_that_count(weight, target, ignore_index, reduction):
+    """Class weights divided by the largest power of two that is no larger than any that counts,
+    where a mean divides by them; else as they are.
+    """
+    if weight is None or target.dtype.kind == "f" or reduction != "mean":
+        return weight
+    counted = np.abs(weight[target[target != ignore_index]])
+    largest = np.where(np.isfinite(counted), counted, 0).max(initial=0)
+    with np.errstate(over="ignore"):
+        return np.ldexp(weight, 1 - np.frexp(largest)[1])
+
+
 def coefficients(x, target, weight, ignore_index, smoothing):
     """a of the formula above, and what each position adds to the divisor of the mean."""
     C, w = x.shape[class_axis(x)], along_classes(weight, x)
@@ -51,8 +64,9 @@ def reduce(loss, divisors, reduction):
     if reduction == "none":
         return loss, 1.0
     divisor = divisors.sum() if reduction == "mean" else 1.0
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(loss.sum() / divisor, loss.dtype), divisor
+    # the sum of finite losses may be too large where the mean is not
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        return np.asarray(loss.sum(dtype=np.longdouble) / divisor, loss.dtype), divisor
 
 
 def spread(dy, reduction, divisor, axis):
@@ -64,6 +78,7 @@ def spread(dy, reduction, divisor, axis):
 def cross_entropy_forward(x, target, weight=None, *, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     axis = class_axis(x)
     z = log_softmax_forward(x, dim=axis)[0]
+    weight = weights_that_count(weight, target, ignore_index, reduction)
     a, divisors = coefficients(x, target, weight, ignore_index, label_smoothing)
     # a class that weighs nothing costs nothing, even if its probability is 0
     y, divisor = reduce(-weighed(a, z).sum(axis=axis), divisors, reduction)
@@ -84,6 +99,7 @@ def cross_entropy_backward(dy, saved, *, ignore_index=-100, reduction="mean", la
 
 
 def nll_loss_forward(x, target, weight=None, *, ignore_index=-100, reduction="mean"):
+    weight = weights_that_count(weight, target, ignore_index, reduction)
     a, divisors = coefficients(x, target, weight, ignore_index, 0.0)
     y, divisor = reduce(-weighed(a, x).sum(axis=class_axis(x)), divisors, reduction)
     return y, (a, target, divisor)

@@ -6,19 +6,22 @@ Each gives a loss per element, and then their mean, their sum, or all of them.
 import numpy as np
 
 
-def reduce(loss, reduction):
-    """The mean or the sum of the elements' losses, or all of them."""
+def reduce(loss, reduction, dtype=None):
+    """The mean or the sum of the elements' losses, or all of them; in the losses' type if no other
+    is given.
+    """
     if reduction == "none":
-        return loss
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(loss.sum() / divisor(loss, reduction), loss.dtype)
+        return loss.astype(dtype or loss.dtype)
+    # the sum of finite losses may be too large where the mean is not
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        return np.asarray(loss.sum(dtype=np.longdouble) / divisor(loss, reduction), dtype or loss.dtype)
 
 
 def weighed(c, v):
     """c v, and 0 where c is 0, whatever v is: what weighs nothing costs nothing, even if it is
     impossible and v infinite.
     """
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         y = c * v
     return np.where(c == 0, y.dtype.type(0), y)
 
@@ -83,7 +86,10 @@ def huber_loss_backward(dy, saved, *, reduction="mean", delta=1.0):
 
 
 def ones_if_none(weight):
-    return 1.0 if weight is None else weight
+    """Weights in float64 at least: their product with one factor may be beyond float32 where that
+    with all of them is not.
+    """
+    return 1.0 if weight is None else weight.astype(np.result_type(weight, np.float64))
 
 
 def clamped_logs(x):
@@ -95,7 +101,7 @@ def clamped_logs(x):
 def binary_cross_entropy_forward(x, target, weight=None, *, reduction="mean"):
     log_x, log_not_x = clamped_logs(x)
     loss = -weighed(ones_if_none(weight), target * log_x + (1 - target) * log_not_x)
-    return reduce(loss, reduction), (x, target, weight)
+    return reduce(loss, reduction, x.dtype), (x, target, weight)
 
 
 def binary_cross_entropy_backward(dy, saved, *, reduction="mean"):
@@ -104,7 +110,8 @@ def binary_cross_entropy_backward(dy, saved, *, reduction="mean"):
     log_x, log_not_x = clamped_logs(x)
     # forward was  -(t log x + (1 - t) log(1 - x)),  and its slope is  (x - t) / (x (1 - x));
     # at 0 and 1 the divisor is taken as 1e-12
-    return g * (x - target) / np.maximum((1 - x) * x, 1e-12), g * (log_not_x - log_x), None
+    dx, dtarget = g * (x - target) / np.maximum((1 - x) * x, 1e-12), g * (log_not_x - log_x)
+    return dx.astype(x.dtype), dtarget.astype(x.dtype), None
 
 
 def log_sigmoid(x):
@@ -115,7 +122,7 @@ def log_sigmoid(x):
 def binary_cross_entropy_with_logits_forward(x, target, weight=None, pos_weight=None, *, reduction="mean"):
     yes, no = weighed(target, ones_if_none(pos_weight)), 1 - target
     loss = -weighed(ones_if_none(weight), weighed(yes, log_sigmoid(x)) + weighed(no, log_sigmoid(-x)))
-    return reduce(loss, reduction), (x, target, weight, pos_weight)
+    return reduce(loss, reduction, x.dtype), (x, target, weight, pos_weight)
 
 
 def binary_cross_entropy_with_logits_backward(dy, saved, *, reduction="mean"):
@@ -124,7 +131,8 @@ def binary_cross_entropy_with_logits_backward(dy, saved, *, reduction="mean"):
     # forward was  -(q t log sigmoid(x) + (1 - t) log sigmoid(-x)),
     # and  d/dx log sigmoid(x) = sigmoid(-x)
     dx = -g * (weighed(target, q) * np.exp(log_sigmoid(-x)) - (1 - target) * np.exp(log_sigmoid(x)))
-    return dx, -weighed(g, weighed(q, log_sigmoid(x)) - log_sigmoid(-x)), None, None
+    dtarget = -weighed(g, weighed(q, log_sigmoid(x)) - log_sigmoid(-x))
+    return dx.astype(x.dtype), dtarget.astype(x.dtype), None, None
 
 
 def log_or_0(t):

@@ -30,7 +30,7 @@ __all__ = ["LAWS", "LAWS_OF_ENDS", "adjoint_identity", "backward_is_the_definiti
            "definition_gradient_is_the_derivative", "denormals_are_kept", "ends_are_the_definition",
            "errors_stay_in_their_window", "exact_on_integers", "forward_is_the_definition", "inputs_are_unchanged",
            "layouts_do_not_matter", "limits_are_reached", "nan_passes", "nothing_kept_same_result",
-           "outputs_are_overwritten", "same_bits_for_any_threads", "wanted_gradients_only"]
+           "outputs_are_overwritten", "same_bits_for_any_threads", "wanted_gradients_only", "weights_of_any_size"]
 
 
 # ---- the kernel is the definition ----------------------------------------------------------------
@@ -547,6 +547,36 @@ def limits_are_reached(op: Op, sample: Sample, dtype: Any) -> float:
     return _hold_at_every_level(op, sample, calls)
 
 
+def weights_of_any_size(op: Op, sample: Sample, dtype: Any) -> float:
+    """Where the weights of a loss are all multiplied by a power of two, so that they stand at
+    either end of the range, value and slopes are the definition's, computed with a larger range, at
+    every level: also where the sum of the weights, its reciprocal, or a weight times a loss is
+    beyond the range.
+
+    The upstream gradient is as large as ever, or about as much smaller or larger as the weights
+    became larger or smaller, since a mean over weights takes their size away and others do not.
+    """
+    at = [i for i, name in enumerate(op.inputs) if name == "weight"]
+    inputs = sample.cast(dtype)
+    if op.family != "loss" or not at or inputs[at[0]] is None or inputs[at[0]].size == 0:
+        return 0.0
+    weight, limits = inputs[at[0]], np.finfo(dtype)
+    if np.finfo(_widest(weight).dtype).maxexp == limits.maxexp:     # no type here has a larger range
+        return 0.0
+    dy = random_cotangent(op.ref_forward(*map(widened, inputs), **sample.attrs)[0], sample.rng())
+    calls = []
+    for size in (limits.maxexp - 3 - np.frexp(weight.max())[1], limits.minexp + 2 - np.frexp(weight.min())[1]):
+        inputs = [*inputs[:at[0]], np.ldexp(weight, size), *inputs[at[0] + 1:]]
+        for shift in (0, -size + (16 if size > 0 else -16)):        # dy and slopes stay normal
+            upstream = each(lambda a: np.ldexp(a.astype(dtype), shift), dy)     # noqa: B023
+            want = _results(op.definition, [_widest(a) for a in inputs], each(_widest, upstream), sample)
+            call = _Call(f"weights times 2^{size}, dy times 2^{shift}", inputs, upstream, [want], [True] * len(want),
+                         scaled=4 * inputs[0].size * float(limits.tiny))
+            call.hold(op, sample, "the definition", _results(op.definition, inputs, upstream, sample))
+            calls.append(call)
+    return _hold_at_every_level(op, sample, calls)
+
+
 @dataclass
 class _Call:
     """A call with an end of the range in it, and what its results may be.
@@ -556,6 +586,8 @@ class _Call:
     near      for each result whether its finite elements are compared as numbers
     unknown   NaN in `wants` stands for anything
     flush     whether denormal numbers count as 0, if they do otherwise
+    scaled    near is meant beside the largest of a result, not beside 1; and what may be lost of it
+              where terms are denormal
     """
 
     what: str
@@ -565,13 +597,15 @@ class _Call:
     near: list[bool]
     unknown: bool = False
     flush: bool = True
+    scaled: float = 0.0
 
     def hold(self, op: Op, sample: Sample, who: str, got: list[Any]) -> None:
         """Raise the error unless each element of `got` is one of those wanted."""
         for i, g in enumerate(got):
             if g is None or not is_floating(g) or any(want[i] is None for want in self.wants):
                 continue
-            same = [_agrees(g, want[i], self.near[i]) | (self.unknown & np.isnan(want[i])) for want in self.wants]
+            same = [_agrees(g, want[i], self.near[i], self.scaled) | (self.unknown & np.isnan(want[i]))
+                    for want in self.wants]
             _hold(np.logical_or.reduce(same).all(), op, sample, f"{self.what}: result {i} of {who} is another")
 
 
@@ -634,14 +668,16 @@ def _results(functions: tuple[Callable[..., Any], Any], inputs: list[Any], dy: A
         return [*as_tuple(y), *(backward(dy, saved, **sample.attrs) if backward else ())]
 
 
-def _agrees(got: np.ndarray, want: Any, values: bool) -> np.ndarray:
+def _agrees(got: np.ndarray, want: Any, values: bool, scaled: float = 0.0) -> np.ndarray:
     """Where two arrays have NaN, the same infinity, or both a finite number; values: near each
-    other, too.
+    other, too, beside their own size and 1, or, scaled, the largest size.
     """
     with np.errstate(all="ignore"):
         w = np.asarray(want).astype(got.dtype)
         if values:                                  # an infinity is near nothing
-            return (np.abs(got - w) < 1e-3 * (np.abs(w) + 1)) | (got == w) | ((got != got) & (w != w))
+            largest = np.abs(w).max(initial=0, where=np.isfinite(w)) if scaled else 1
+            near = np.abs(got - w) <= 1e-3 * (np.abs(w) + largest) + scaled
+            return near | (got == w) | ((got != got) & (w != w))
         return (got == w) | ((got != got) & (w != w)) | (np.isfinite(got) & np.isfinite(w))
 
 
@@ -657,7 +693,7 @@ def _limit(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
 
 
 LAWS_OF_ENDS: dict[str, Callable[[Op, Sample, Any], float]] = {
-    law.__name__: law for law in (ends_are_the_definition, limits_are_reached, nan_passes)}
+    law.__name__: law for law in (ends_are_the_definition, limits_are_reached, nan_passes, weights_of_any_size)}
 
 LAWS: dict[str, Callable[[Op, Sample, Any], float]] = {
     law.__name__: law for law in (

@@ -12,7 +12,7 @@ import pytest
 from sabotage import caught
 
 import fastnn as nn
-from fastnn.op import OPS
+from fastnn.op import OPS, Sample
 from fastnn.optim.rule import RULES
 from fastnn.testing import laws
 
@@ -106,6 +106,22 @@ def test_squares_that_overflow_are_noticed():
             y = np.sqrt((x * x).sum(axis=dim, keepdims=keepdim))
         return np.asarray(y), (x, np.asarray(y))
     assert caught(laws.ends_are_the_definition, dataclasses.replace(OPS["norm"], forward=norm, backward=None))
+
+
+def test_weights_whose_sum_leaves_the_range_are_noticed():
+    nll = OPS["nll_loss"]
+
+    def forward(x, target, weight=None, *, ignore_index=-100, reduction="mean"):
+        a = -weight[target] * x[np.arange(len(x)), target]
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.asarray(a.sum() / weight[target].sum(), x.dtype), (x, target, weight)
+    x, target, weight = next(sample for sample in nll.samples() if sample.name == "weighted").inputs
+    several = Sample("weighted", (np.repeat(x, 9, 0), np.repeat(np.maximum(target, 0), 9), weight), {},
+                     {"n": 9 * x.size, "C": x.shape[1]})
+    plain = dataclasses.replace(nll, forward=forward, backward=None, ref_backward=None)
+    laws.forward_is_the_definition(plain, several, np.float32)
+    with pytest.raises(AssertionError, match="weights times"):
+        laws.weights_of_any_size(plain, several, np.float32)
 
 
 PAIRS = np.array([0.0, -0.0, 1.0, -1.0, 3.0, -2.5, 0.5, 1e20, -1e20, 1e30, -1e30, 1e-20, -1e-20, 1e-30, np.inf, -np.inf,

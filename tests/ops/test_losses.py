@@ -166,6 +166,25 @@ def test_binary_losses_at_the_ends(dtype, backend):
                                    else 1e-12)
 
 
+@both_backends
+@pytest.mark.parametrize("size", [1e38, 2e-38])
+@pytest.mark.parametrize("smoothing", [0, 0.1])
+def test_class_weights_near_the_ends_of_float32(torch, backend, smoothing, size):
+    """A mean depends on the ratios of the weights. PyTorch in double precision, where nothing
+    overflows, as second opinion.
+    """
+    rng = np.random.default_rng(5)
+    x, t = rng.standard_normal((8, 3)).astype(np.float32), rng.integers(0, 3, 8)
+    w = (np.array([1, 2, 3]) * size).astype(np.float32)
+    theirs = torch.tensor(x.astype(np.float64), requires_grad=True)
+    torch.nn.functional.cross_entropy(theirs, torch.tensor(t), torch.tensor(w.astype(np.float64)),
+                                      label_smoothing=smoothing).backward()
+    with nn.use_backend(backend):
+        ours = nn.tensor(x, requires_grad=True)
+        F.cross_entropy(ours, nn.tensor(t), nn.tensor(w), label_smoothing=smoothing).backward()
+    np.testing.assert_allclose(ours.grad.data, theirs.grad.numpy(), rtol=1e-5, atol=1e-6)
+
+
 def test_logarithm_is_accurate():
     """The vectorised logarithms of float32, through the loss, over all magnitudes and near 1."""
     x = np.concatenate([np.logspace(-37, 0, 20_001), 1 - np.logspace(-7, -0.1, 20_001)]).astype(np.float32)
