@@ -177,7 +177,7 @@ def {name}_sample(case: str, *shape: int) -> Sample:
 
 
 def add_layer(draft: Draft, name: str, attrs: Mapping[str, float]) -> None:
-    """The layer of an activation, and its row of tests."""
+    """The layer of an activation, and its rows of tests."""
     path, title = "fastnn/layers/activation.py", "".join(map(str.capitalize, name.split("_")))
     init = f'''
     def __init__(self, {", ".join(f"{a}: float = {value}" for a, value in attrs.items())}) -> None:
@@ -202,6 +202,8 @@ class {title}(_Activation):
 {shown}''')
     draft.insert("tests/layers/test_layers.py", r"^CASES = \{.*?(?=^\}$)",
                  f'    "{title}": (lambda n: n.{title}(), [(3, 4, 6)]),\n')
+    draft.insert("tests/layers/test_module.py", r"^ERRORS = \[$.*?(?=^\]$)",
+                 f'    ("{title}", lambda: nn.{title}()(zeros(2, 3, dtype=np.int64)), DTypeError, "{title}|int64"),\n')
 
 
 def add_tests(draft: Draft, name: str, family: str, inputs: tuple[str, ...], attrs: Mapping[str, float]) -> None:

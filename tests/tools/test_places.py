@@ -47,6 +47,7 @@ ACTIVATION = {"record": "fastnn/ops/activation.py", "row": "csrc/pointwise/activ
     ("docs/ops.md", "| `softsign` |", "", "docs/ops.md: the row of softsign; `make readme` writes it"),
     ("fastnn/layers/activation.py", '"Softsign", ', "", "fastnn/layers/activation.py: the layer of softsign, if"),
     ("tests/layers/test_layers.py", '"Softsign"', "", "tests/layers/test_layers.py: a row of Softsign in CASES"),
+    ("tests/layers/test_module.py", "Softsign", "Other", "tests/layers/test_module.py: a row of Softsign in ERRORS"),
 ])
 def test_what_is_taken_away_is_named(places, path, old, new, said):
     files = places.sources()
