@@ -524,4 +524,4 @@ class _Work:
                     column[i][...] = a
 
 
-guard_methods(Optimizer, "zero_grad")
+guard_methods(Optimizer, "add_param_group", "zero_grad")

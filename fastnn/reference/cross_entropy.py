@@ -32,8 +32,8 @@ def one_hot(label, x):
 
 
 def weights_that_count(weight, target, ignore_index, reduction):
-    """Class weights divided by the largest power of two that is no larger than any that counts,
-    where a mean divides by them; else as they are.
+    """Class weights divided by a power of two near the largest of those that count, where a mean
+    divides by their sum; else as they are.
     """
     if weight is None or target.dtype.kind == "f" or reduction != "mean":
         return weight
