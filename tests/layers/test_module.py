@@ -113,6 +113,18 @@ def test_attributes():
         _ = net.nonsense
 
 
+def test_what_is_registered_again_replaces_the_first():
+    net = Net()
+    net.register_module("heads", nn.ReLU())
+    assert isinstance(net.heads, nn.ReLU) and dict(net.named_children())["heads"] is net.heads
+    net.register_parameter("scale", nn.Parameter([3.0]))
+    net.register_buffer("scratch", np.ones(2))                  # part of the state from now on
+    net.register_buffer("count", 4, persistent=False)
+    assert net.scale.item() == 3 and {"scale", "scratch"} <= set(net.state_dict())
+    assert "count" not in net.state_dict() and net.count.item() == 4
+    assert nn.Module.register_module is nn.Module.add_module
+
+
 def test_super_init_forgotten():
     class Forgetful(nn.Module):
         def __init__(self):
@@ -535,6 +547,8 @@ def set_attribute(module, name, value):
     setattr(module, name, value)
 
 
+PAIR = np.array([1, 2])             # neither true nor false
+
 # of containers and modules: the call, an error of Python's that it stays, how the message begins
 MISUSES = [
     (lambda: small()[5], IndexError, "Sequential: of 3 modules there is no number 5"),
@@ -554,6 +568,19 @@ MISUSES = [
     (lambda: nn.Linear(1, 1).add_module("train", nn.ReLU()), KeyError, "Linear: it has an attribute 'train' already"),
     (lambda: nn.Linear(1, 1).register_parameter("p", 3), TypeError, "Linear: p must be a Parameter, not a int"),
     (lambda: nn.Linear(1, 1).add_module("m", 3), TypeError, "Linear: m must be a Module, not a int"),
+    (lambda: nn.Linear(1, 1).add_module(3, nn.ReLU()), ValueError, "Linear: a name must not be empty or hold a dot: 3"),
+    (lambda: nn.Linear(1, 1).register_module("a.b", nn.ReLU()), ValueError, "Linear: a name must not be empty"),
+    (lambda: nn.Linear(1, 1).register_module("m", 3), TypeError, "Linear: m must be a Module, not a int"),
+    (lambda: nn.Linear(1, 1).register_buffer("a.b", 1.0), ValueError, "Linear: a name must not be empty or hold a dot"),
+    (lambda: nn.Linear(1, 1).register_buffer("weight", 1.0), KeyError, "Linear: it has an attribute 'weight' already"),
+    (lambda: nn.Linear(1, 1).register_parameter("", None), ValueError, "Linear: a name must not be empty or hold"),
+    (lambda: nn.Linear(1, 1).register_parameter("train", None), KeyError, "Linear: it has an attribute 'train'"),
+    (lambda: nn.Linear(1, 1).register_buffer("b", 1.0, PAIR), TypeError, r"Linear\.register_buffer: .*persistent as a"),
+    (lambda: nn.Linear(1, 1).requires_grad_(PAIR), TypeError, r"\w+\.requires_grad_: expected requires_grad as a bool"),
+    (lambda: nn.BatchNorm1d(1).train(PAIR), TypeError, r"BatchNorm1d\.train: .*mode as a"),
+    (lambda: nn.Linear(1, 1).zero_grad(PAIR), TypeError, r"Linear\.zero_grad: expected set_to_none as a bool"),
+    (lambda: nn.Linear(1, 1).apply(3), TypeError, r"Linear\.apply: .*'int' object is not callable"),
+    (lambda: nn.Linear(1, 1).state_dict(3), TypeError, r"Linear\.state_dict: expected prefix as a word, got 3"),
     (lambda: nn.Linear(1, 1).get_submodule("a"), AttributeError, "Linear: it has no module 'a'"),
     (lambda: nn.Linear(1, 1).get_submodule(None), (AttributeError, TypeError), r"Linear\.get_submodule: "),
     (lambda: nn.Linear(1, 1).to(5), TypeError, "Linear"),

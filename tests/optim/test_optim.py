@@ -3,6 +3,8 @@
 What holds for every rule is in test_rules.py, test_failed_steps.py and test_saved_state.py.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from optim_cases import forced
@@ -226,6 +228,7 @@ def test_a_cosine_ends_at_its_minimum_wherever_it_begins(base):
     ({"last_epoch": 2, "base_lrs": [-1.0]}, "base_lrs"), ({"last_epoch": 2, "base_lrs": [float("inf")]}, "base_lrs"),
     ({"last_epoch": 2, "base_lrs": [float("nan")]}, "base_lrs"),
     ({"last_epoch": True, "base_lrs": [0.1]}, "last_epoch"),
+    ({"last_epoch": 2**53, "base_lrs": [0.1]}, "last_epoch"), ({"last_epoch": 2.0, "base_lrs": [0.1]}, "last_epoch"),
     ({"last_epoch": 2, "base_lrs": [True]}, "base_lrs")])
 def test_a_schedules_state_that_does_not_fit_changes_nothing(state, words):
     schedule = nn.optim.StepLR(nn.optim.SGD([nn.Parameter([1.0])], lr=0.4), 3)
@@ -234,6 +237,15 @@ def test_a_schedules_state_that_does_not_fit_changes_nothing(state, words):
     with pytest.raises(nn.RangeError, match=words):
         schedule.load_state_dict(state)
     assert schedule.state_dict() == before
+
+
+def test_a_schedule_keeps_no_list_of_the_callers():
+    schedule, rates = nn.optim.StepLR(nn.optim.SGD([nn.Parameter([1.0])], lr=0.4), 3), [0.4]
+    schedule.load_state_dict({"last_epoch": 2, "base_lrs": rates})
+    rates[0] = 7.0
+    schedule.state_dict()["base_lrs"][0] = 8.0
+    schedule.step()
+    assert schedule.base_lrs == [0.4] and schedule.get_last_lr() == [pytest.approx(0.04)]
 
 
 MISTAKES = [
@@ -262,6 +274,22 @@ MISTAKES = [
     (lambda: nn.optim.StepLR([nn.Parameter([1.0])], 1), nn.DTypeError, "an optimizer.*got list"),
     (lambda: nn.optim.CosineAnnealingLR(nn.optim.SGD([nn.Parameter([1.0])]), 0), nn.RangeError, "T_max"),
     (lambda: nn.optim.CosineAnnealingLR(nn.optim.SGD([nn.Parameter([1.0])]), 1, -0.1), nn.RangeError, "eta_min"),
+    *[(lambda gamma=gamma: nn.optim.StepLR(nn.optim.SGD([nn.Parameter([1.0])]), 1, gamma), nn.RangeError, "gamma >= 0")
+      for gamma in (-0.5, float("inf"), "half", True, None)],
+    *[(lambda eta=eta: nn.optim.CosineAnnealingLR(nn.optim.SGD([nn.Parameter([1.0])]), 1, eta), nn.RangeError, "eta_m")
+      for eta in (float("inf"), float("nan"), "low", True)],
+    *[(lambda steps=steps: nn.optim.StepLR(nn.optim.SGD([nn.Parameter([1.0])]), steps), nn.RangeError, "step_size")
+      for steps in (2.0, True, "two")],
+    *[(lambda steps=steps: nn.optim.CosineAnnealingLR(nn.optim.SGD([nn.Parameter([1.0])]), steps), nn.RangeError, "T_m")
+      for steps in (2.0, True, "two")],
+    (lambda: nn.optim.StepLR(SimpleNamespace(param_groups=5), 1), nn.DTypeError, "StepLR: expected an optimizer"),
+    (lambda: nn.optim.StepLR(SimpleNamespace(param_groups=[{}]), 1), nn.RangeError, "StepLR: .*'lr'"),
+    (lambda: nn.optim.lr_scheduler.LRScheduler(nn.optim.SGD([nn.Parameter([1.0])])).step(), TypeError, "define factor"),
+    (lambda: nn.optim.SGD([nn.Parameter([1.0])]).add_param_group("params"), nn.DTypeError, "SGD: .*a group.*got str"),
+    (lambda: nn.optim.SGD([nn.Parameter([1.0])]).add_param_group({"params": [nn.Parameter([1.0])], 3: 4, "a": 5}),
+     nn.DTypeError, r"SGD\.add_param_group: .*group"),
+    (lambda: nn.optim.SGD([nn.Parameter([1.0])]).zero_grad(np.array([1, 2])), nn.DTypeError,
+     r"SGD\.zero_grad: expected set_to_none as a bool"),
 ]
 
 
@@ -361,7 +389,7 @@ def test_switches_of_pytorchs():
 
 def test_parameters_beside_one_another_in_one_array_are_taken():
     a = np.zeros((4, 2), np.float32)
-    for p, q in ((a[:2], a[2:]), (a[:, 0], a[:, 1]), (a, a[1:1])):
+    for p, q in ((a[:2], a[2:]), (a[:, 0], a[:, 1]), (a, a[1:1]), (a, a[2:][:0])):
         nn.optim.SGD([nn.Parameter(p), nn.Parameter(q)], lr=0.1)
 
 
