@@ -230,31 +230,30 @@ static int FN(ordinary)(const float *w, float factor, fnn_size n)
 #pragma omp simd reduction(| : strange)
     for (fnn_size j = 0; j < (w ? n : 0); j++)
         strange |= (w[j] * w[j] < low * low) | (w[j] * w[j] > high * high);
-    for (fnn_size j = 0; strange && j < n; j++)     /* few strips come here: was it more than a 0? */
+    for (fnn_size j = 0; strange && j < n; j++)     /* seldom: is it more than a 0? */
         if (w[j] != 0 && !(w[j] * w[j] >= low * low && w[j] * w[j] <= high * high))
             return 0;
     return 1;
 }
 
-/* weight = factor w dy, where no w and no dy count as ones */
-static void FN(slopes_in_double)(int which, float *dx, float *dt, const float *x, const float *t, double factor,
-                                 const float *w, const float *dy, const float *positive, const float *yes, float param,
-                                 fnn_size n)
+/* The strip of n elements from i on, where no w and no dy count as ones. */
+static void FN(slopes_in_double)(const FN(loss_args) *args, fnn_size i, double factor, const float *positive,
+                                 const float *yes, fnn_size n)
 {
     double wide[7][LOSS_STRIP];
-    fnn_widen(wide[0], x, n);
-    fnn_widen(wide[1], t, n);
+    fnn_widen(wide[0], args->x + i, n);
+    fnn_widen(wide[1], args->t + i, n);
     for (fnn_size j = 0; j < n; j++)
-        wide[2][j] = factor * (w ? w[j] : 1) * (dy ? dy[j] : 1);
-    if (dt && which == FNN_BCE_LOGITS)
+        wide[2][j] = factor * (args->w ? args->w[i + j] : 1) * (args->each ? args->dy[i + j] : 1);
+    if (args->dt && args->which == FNN_BCE_LOGITS)
         fnn_widen(wide[3], positive, n);
     fnn_widen(wide[4], yes, n);
-    FNN_NAME(some_slopes, f64, LEVEL)(which, dx ? wide[5] : NULL, dt ? wide[6] : NULL, wide[0], wide[1], wide[2],
-                                      wide[3], wide[4], param, n);
-    if (dx)
-        fnn_narrow(dx, wide[5], n);
-    if (dt)
-        fnn_narrow(dt, wide[6], n);
+    FNN_NAME(some_slopes, f64, LEVEL)(args->which, args->dx ? wide[5] : NULL, args->dt ? wide[6] : NULL, wide[0],
+                                      wide[1], wide[2], wide[3], wide[4], args->param, n);
+    if (args->dx)
+        fnn_narrow(args->dx + i, wide[5], n);
+    if (args->dt)
+        fnn_narrow(args->dt + i, wide[6], n);
 }
 #endif
 
@@ -331,9 +330,7 @@ static void FN(loss_slope_block)(void *ctx, fnn_size begin, fnn_size end)
                 weight[j] *= args->dy[i + j];
 #if !REAL_IS_F64
         if (!fnn_flush_denormal() || !FN(ordinary)(args->w ? args->w + i : NULL, (float)factor, n))
-            FN(slopes_in_double)(args->which, args->dx ? args->dx + i : NULL, args->dt ? args->dt + i : NULL,
-                                 args->x + i, args->t + i, factor, args->w ? args->w + i : NULL,
-                                 args->each ? args->dy + i : NULL, positive, yes, args->param, n);
+            FN(slopes_in_double)(args, i, factor, positive, yes, n);
         else
 #endif
         LOSS_EACH(strip_slopes, args->which, args->dx ? args->dx + i : NULL, args->dt ? args->dt + i : NULL,
@@ -359,7 +356,8 @@ void FN(loss_forward)(REAL *y, const REAL *x, const REAL *t, const REAL *w, cons
     for (fnn_size b = 0; b < blocks; b++)
         sum += args.partial[b];
     fnn_scratch_free(args.partial);
-    y[0] = (REAL)(w && n ? sum : sum / divisor);        /* 0 / 0 = NaN for the mean of nothing, as in PyTorch */
+    /* 0 / 0 = NaN for the mean of nothing, as in PyTorch */
+    y[0] = (REAL)(w && n ? sum : sum / divisor);
 }
 
 void FN(loss_backward)(REAL *dx, REAL *dt, const REAL *dy, const REAL *x, const REAL *t, const REAL *w, const REAL *pw,

@@ -561,7 +561,7 @@ def weights_of_any_size(op: Op, sample: Sample, dtype: Any) -> float:
     if op.family != "loss" or not at or inputs[at[0]] is None or inputs[at[0]].size == 0:
         return 0.0
     weight, limits = inputs[at[0]], np.finfo(dtype)
-    if np.finfo(_widest(weight).dtype).maxexp == limits.maxexp:     # no type here has a larger range
+    if np.finfo(_widest(weight).dtype).maxexp == limits.maxexp:  # no type has a larger range
         return 0.0
     dy = random_cotangent(op.ref_forward(*map(widened, inputs), **sample.attrs)[0], sample.rng())
     calls = []
