@@ -26,6 +26,7 @@ from .dtypes import *
 from .errors import DTypeError as DTypeError, FastnnError as FastnnError, FileError as FileError
 from .errors import GraphError as GraphError, MistakeWarning as MistakeWarning, NonFiniteError as NonFiniteError
 from .errors import RangeError as RangeError, ShapeError as ShapeError
+from .forms import *
 from .functional import *
 from .layers import *
 from .optim import clip as _clip

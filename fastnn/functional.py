@@ -9,6 +9,7 @@ from .ops.adaptive_pool import *
 from .ops.arithmetic import *
 from .ops.attention import *
 from .ops.batch_norm import *
+from .ops.chance import *
 from .ops.clone import *
 from .ops.compare import *
 from .ops.composed import *
@@ -16,6 +17,7 @@ from .ops.conv1d import *
 from .ops.conv2d import *
 from .ops.conv_transpose import *
 from .ops.cross_entropy import *
+from .ops.ctc import *
 from .ops.distance import *
 from .ops.dropout import *
 from .ops.einsum import *
@@ -24,8 +26,10 @@ from .ops.embedding import *
 from .ops.embedding_bag import *
 from .ops.extremes import *
 from .ops.flip import *
+from .ops.grid_sample import *
 from .ops.gru import *
 from .ops.indexing import *
+from .ops.inplace import *
 from .ops.interpolate import *
 from .ops.join import *
 from .ops.linear import *
@@ -55,5 +59,6 @@ from .ops.split import *
 from .ops.transcendental import *
 from .ops.triangle import *
 from .ops.unfold import *
+from .ops.unpool import *
 
 _guard.guard_all(globals())

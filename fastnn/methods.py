@@ -5,6 +5,7 @@ nn.functional.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -575,6 +576,11 @@ class TensorMethods:
         tensor_split = F.tensor_split
         unique_consecutive = F.unique_consecutive
         vsplit = F.vsplit
+
+
+for _name, _method in vars(TensorMethods).items():
+    if isinstance(_method, FunctionType) and _name.endswith("_") and not _name.endswith("__") and not _method.__doc__:
+        _method.__doc__ = f"The tensor's method {_method.__name__[:-1]}, or the function of that name, in place."
 
 
 THE_FUNCTIONS = """

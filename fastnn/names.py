@@ -83,7 +83,7 @@ OF_PYTORCH = {
     "Transformer TransformerDecoder TransformerDecoderLayer TransformerEncoder TransformerEncoderLayer":
         "nn.MultiheadAttention, nn.LayerNorm and nn.Linear make one, as in fastnn/models/language/gpt2.py.",
     "ConcatDataset": "Join the arrays: nn.data.TensorDataset(np.concatenate([x1, x2]), np.concatenate([y1, y2])).",
-    "AlphaDropout CTCLoss FractionalMaxPool2d MaxUnpool2d ctc_loss grid_sample gumbel_softmax": "",
+    "FractionalMaxPool2d FractionalMaxPool3d": "nn.MaxPool2d takes windows of one size.",
 }
 # Names of Keras, NumPy, scikit-learn and others, and names that people expect -> what there is.
 OF_OTHERS = {

@@ -79,6 +79,10 @@ TORCH_POLES = {"digamma"}
 # Where PyTorch gives the gradient of an element to every value that was written there, not to the
 # last alone.
 TORCH_TO_ALL = {"index_copy"}
+# The same along the last so many axes: there the places that several values have are left out.
+TORCH_TO_ALL_IN = {"nn.functional.max_unpool1d": 1, "nn.functional.max_unpool2d": 2}
+# Whose gradient PyTorch gives as if log_softmax came before: both are taken through it.
+TORCH_NORMALISED = {"nn.functional.ctc_loss"}
 
 
 LIMITS = [0]  # comparisons in which torch has NaN where fastnn has a number
@@ -371,7 +375,8 @@ METHOD_ONLY = {
 }
 RANDOM = {"randn", "rand", "randn_like", "rand_like", "randint", "empty", "empty_like", "normal", "bernoulli",
           "multinomial", "new_empty"}
-DROPOUT = {"nn.functional.dropout", "nn.functional.dropout2d"}
+DROPOUT = {"nn.functional.dropout", "nn.functional.dropout1d", "nn.functional.dropout2d", "nn.functional.dropout3d"}
+RANDOM_IN_TRAINING = {"nn.functional.rrelu", "nn.functional.alpha_dropout", "nn.functional.feature_alpha_dropout"}
 OTHER_MEANING = {"unfold"}  # torch.Tensor.unfold is not nn.functional.unfold
 NOT_OURS = ("masked.", "linalg.", "sparse.", "signal.", "fft.", "special.", "torch.", "_refs.")
 
@@ -472,7 +477,7 @@ def check_sample(op, sample, caller, dtype_name, seed, drop=(), by_position=()):
     if shape_of_structure(want) != shape_of_structure(got):
         raise Mismatch("structure", f"{describe_result(got)} instead of {describe_result(want)}")
     ref = Truth(op, sample, want_flat, dtype_name)
-    if op.name in RANDOM:
+    if op.name in RANDOM or (op.name in RANDOM_IN_TRAINING and sample.kwargs.get("training")):
         for g, w in zip(got_flat, want_flat):
             g, w = to_array(g), to_array(w)
             if g.shape != w.shape or g.dtype != w.dtype:
@@ -537,6 +542,12 @@ def check_sample(op, sample, caller, dtype_name, seed, drop=(), by_position=()):
         if op.name in TORCH_TO_ALL and i and any(len(np.unique(to_array(k))) < k.numel() for k in both.torch_tensors
                                                  if k.dtype == torch.int64):
             continue
+        if op.name in TORCH_TO_ALL_IN:
+            once = written_once(to_array(both.torch_tensors[1]), TORCH_TO_ALL_IN[op.name])
+            g, w = (np.where(once, a, 0).astype(a.dtype) for a in (g, w))
+        if op.name in TORCH_NORMALISED:
+            p = np.exp(to_array(t))
+            g, w = (a - p * a.sum(-1, keepdims=True) for a in (g, w))
         if op.name in TORCH_POLES:
             x = to_array(t)
             g, w = (np.where((x < 0.5) & (np.abs(x - np.round(x)) < 0.01), 0, a).astype(a.dtype) for a in (g, w))
@@ -544,6 +555,12 @@ def check_sample(op, sample, caller, dtype_name, seed, drop=(), by_position=()):
             g, w = (np.where(np.isnan(to_array(t)), 0, a).astype(a.dtype) for a in (g, w))
         compare(g, w, tol, "grad", (lambda i=i: ref.grad(i)) if dtype_name == "float32" else None)
     return None
+
+
+def written_once(index, axes):
+    """Whether no other value along the last axes has the same place."""
+    rows = index.reshape(*index.shape[:-axes], -1)
+    return ((rows[..., None] == rows[..., None, :]).sum(-1) == 1).reshape(index.shape)
 
 
 # Which argument of these is the dimension.
@@ -636,8 +653,9 @@ def check_dropout(op, sample, both, fa, fk, got, want, seed):
         kept = g != 0
         mask = kept / (1 - p)
         compare(g, (x * mask).astype(x.dtype), 1e-6 if x.dtype == np.float32 else 1e-12, "out")
-        if op.name.endswith("2d") and x.ndim >= 3:
-            channels = kept.reshape(*kept.shape[:-2], -1)
+        axes = int(op.name[-2]) if op.name.endswith("d") else 0
+        if axes and x.ndim > axes:
+            channels = kept.reshape(*kept.shape[:-axes], -1)
             if not (channels.all(-1) | ~channels.any(-1)).all() and x.all():
                 raise Mismatch("out value", "a channel is neither kept nor dropped whole")
     if not both.fast_tensors[0].requires_grad:

@@ -16,10 +16,16 @@ from ..errors import DTypeError, RangeError, ShapeError
 from ..kernels import kernel
 from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import dropout as reference
-from ..tensor import Tensor, tensor
+from ..tensor import Tensor, tensor, wrapped
+from .arithmetic import add, mul
 from .checks import need_float
+from .indexing import where
 
-__all__ = ["dropout", "dropout2d"]
+__all__ = ["alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"]
+
+
+# what selu tends to far below 0: -scale alpha
+LEAST = -1.7580993408473766
 
 
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
@@ -94,6 +100,105 @@ def dropout2d(input: Tensor, p: float = 0.5, training: bool = True, inplace: boo
     return drop(input, p, training, max(input.shape[-1] * input.shape[-2], 1))
 
 
+def dropout1d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Zero whole channels of sequences with probability p, and divide the others by 1 - p.
+
+    Parameters
+    ----------
+    input : Tensor of shape (N, C, L) or (C, L)
+    p, training, inplace : as in `dropout`
+
+    Errors and cost: as `dropout2d`.
+
+    >>> import fastnn as nn
+    >>> y = nn.functional.dropout1d(nn.tensor([[[1.0, 1.0], [1.0, 1.0]]]), 0.5)
+    >>> all(channel.tolist() in ([0.0, 0.0], [2.0, 2.0]) for channel in y.data[0])
+    True
+    """
+    p = probability("dropout1d", p)
+    if input.ndim not in (2, 3):
+        raise ShapeError(who="dropout1d", expected="input of shape (N, C, L) or (C, L)", got=input.shape)
+    return drop(input, p, training, max(input.shape[-1], 1))
+
+
+def dropout3d(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+    """Zero whole channels of volumes with probability p, and divide the others by 1 - p.
+
+    Parameters
+    ----------
+    input : Tensor of shape (N, C, D, H, W) or (C, D, H, W)
+    p, training, inplace : as in `dropout`
+
+    Errors and cost: as `dropout2d`.
+
+    >>> import fastnn as nn
+    >>> y = nn.functional.dropout3d(nn.ones(2, 1, 1, 2), 0.5)
+    >>> all(channel.tolist() in ([[[0.0, 0.0]]], [[[2.0, 2.0]]]) for channel in y.data)
+    True
+    """
+    p = probability("dropout3d", p)
+    if input.ndim not in (4, 5):
+        raise ShapeError(who="dropout3d", expected="input of shape (N, C, D, H, W) or (C, D, H, W)", got=input.shape)
+    return drop(input, p, training, max(math.prod(input.shape[-3:]), 1))
+
+
+def alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
+    r"""Dropout for `selu`: what is dropped becomes selu's least value, then mean and variance are
+    restored.
+
+    .. math:: y = a\, (k x + (1 - k)\, \alpha') - a\, \alpha' p, \quad
+        a = ((1 - p)(1 + p\, \alpha'^2))^{-1/2}, \; \alpha' = -1.7581
+
+    k is 1 with probability 1 - p. Elements with mean 0 and variance 1 keep these.
+
+    Parameters
+    ----------
+    input : Tensor of any shape, float32 or float64
+    p, training, inplace : as in `dropout`
+        At p = 1 everything is zero.
+
+    Raises
+    ------
+    RangeError : if p is not from 0 to 1.
+    DTypeError : if input is not floating point, or p no number.
+
+    Cost: four passes over the elements.
+
+    Reference: Klambauer et al. (2017), "Self-normalizing neural networks", arXiv:1706.02515.
+
+    >>> import fastnn as nn
+    >>> y = nn.functional.alpha_dropout(nn.zeros(1000), 0.5, training=True)
+    >>> [f"{value:.4f}" for value in nn.unique(y).tolist()]
+    ['-0.7792', '0.7792']
+    """
+    return drop_to_least("alpha_dropout", input, p, training, input.shape)
+
+
+def feature_alpha_dropout(input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False) -> Tensor:
+    """alpha_dropout of whole channels.
+
+    Parameters
+    ----------
+    input : Tensor of shape (N, C, ...), float32 or float64
+    p, training, inplace : as in `alpha_dropout`
+
+    Raises
+    ------
+    ShapeError : if there are fewer than two dimensions, in training.
+    RangeError, DTypeError : as `alpha_dropout`.
+
+    Cost: as `alpha_dropout`.
+
+    >>> import fastnn as nn
+    >>> y = nn.functional.feature_alpha_dropout(nn.zeros(1, 100, 3), 0.5, training=True)
+    >>> len(nn.unique(y)), nn.equal(y[..., 0], y[..., 2])
+    (2, True)
+    """
+    if input.ndim < 2 and training and p != 0:
+        raise ShapeError(who="feature_alpha_dropout", expected="input of shape (N, C, ...)", got=input.shape)
+    return drop_to_least("feature_alpha_dropout", input, p, training, input.shape[:2] + (1,) * (input.ndim - 2))
+
+
 # ---- what the functions share --------------------------------------------------------------------
 def probability(who: str, p: Any) -> float:
     """p as a float; an error unless 0 <= p <= 1."""
@@ -112,6 +217,19 @@ def drop(input: Tensor, p: float, training: bool, span: int) -> Tensor:
         return input
     key, call = random.next_dropout_key()
     return apply(DROPOUT, input, p=p, key=key, call=call, span=span)
+
+
+def drop_to_least(who: str, input: Tensor, p: Any, training: bool, shape: tuple[int, ...]) -> Tensor:
+    """alpha_dropout with one number for each element of a shape that broadcasts to input's."""
+    need_float(who, input=input._data)
+    p = probability(who, p)
+    if not training or p == 0:
+        return input
+    if p == 1:
+        return mul(input, 0.0)
+    kept = wrapped(np.asarray(drop(wrapped(np.ones(shape, input.dtype)), p, True, 1)._data != 0))
+    a = 1 / math.sqrt((1 - p) * (1 + p * LEAST**2))
+    return where(kept, add(mul(input, a), -a * LEAST * p), a * LEAST * (1 - p))
 
 
 # ---- samples -------------------------------------------------------------------------------------

@@ -145,7 +145,7 @@ def logsumexp_backward(dy, saved, *, dim, keepdim):
     with np.errstate(over="ignore", invalid="ignore"):
         slope = np.exp(x - np.where(y == -np.inf, 0, y))
     # an infinity has all the weight; of several nobody knows the shares; all of -inf have none
-    slope = np.where(tops == 1, x == np.inf, np.where(tops > 1, np.nan, slope)).astype(x.dtype)
+    slope = np.where((tops == 1) & ~np.isnan(y), x == np.inf, np.where(tops > 0, np.nan, slope)).astype(x.dtype)
     return (expand(dy, x.shape, dim) * slope,)
 
 

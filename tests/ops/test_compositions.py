@@ -303,7 +303,7 @@ I2, T2, T3 = nn.tensor([[1, 2]]), nn.ones(2, 3), nn.ones(2, 3, 4)
     (lambda: F.hsplit(T2, 2), nn.ShapeError, ("hsplit", "equal size", "2 pieces")),
     (lambda: F.vsplit(nn.ones(2), 2), nn.ShapeError, ("vsplit", "2 dimensions", "(2,)")),
     (lambda: F.bitwise_left_shift(T2, 1), nn.DTypeError, ("bitwise_left_shift", "integer", "float32")),
-    (lambda: F.bitwise_right_shift(T2 > 0, 1), nn.DTypeError, ("bitwise_right_shift", "integer", "bool")),
+    (lambda: F.bitwise_right_shift(T2 > 0, T2 > 0), nn.DTypeError, ("bitwise_right_shift", "integer", "bool")),
     (lambda: F.meshgrid(T2), nn.ShapeError, ("meshgrid", "vectors", "(2, 3)")),
     (lambda: F.meshgrid(nn.ones(2), indexing="yx"), nn.RangeError, ("meshgrid", "ij", "yx")),
     (lambda: F.hstack([]), nn.ShapeError, ("hstack",)),

@@ -75,7 +75,7 @@ def table(n, f):
 OTHERS = {"isclose", "allclose", "equal", "heaviside", "concatenate", "broadcast_tensors", "tile", "prelu", "dot",
           "matmul", "mm", "bmm", "mv", "linear", "atleast_1d", "histc"}
 # Their parts are in the table
-COMPOSED = {"composed", "distance", "join", "product", "repeat", "scan", "shape", "slices", "sort"}
+COMPOSED = {"composed", "distance", "inplace", "join", "product", "repeat", "scan", "shape", "slices", "sort"}
 # what is written must have the type of what it is written into, as in PyTorch: test_scatter.py
 WRITES = {"scatter"}
 # the number comes second

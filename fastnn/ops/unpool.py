@@ -1,0 +1,185 @@
+"""Pooling by powers, and maxima put back where they came from. Composed of others."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..errors import RangeError, ShapeError
+from ..tensor import Tensor, wrapped
+from .arithmetic import mul
+from .checks import need_float, need_integers, need_room, pair, single
+from .elementary import pow
+from .indexing import where
+from .pool1d import avg_pool1d
+from .pool2d import avg_pool2d
+from .scatter import scatter
+from .shape import reshape
+
+__all__ = ["lp_pool1d", "lp_pool2d", "max_unpool1d", "max_unpool2d"]
+
+
+def lp_pool1d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
+    r"""The root of the sum of powers under each window of a sequence.
+
+    .. math:: y = \Big(\sum_s x_s^p\Big)^{1/p}
+
+    p = 1 is a sum, and with p towards infinity y tends to the largest value. Where p is odd, a
+    negative x has a negative power, and the root of a negative sum is NaN; where a sum is 0, the
+    slope is taken as 0. Both are PyTorch's.
+
+    Parameters
+    ----------
+    input : Tensor of shape (N, C, L) or (C, L), float32 or float64
+    norm_type : float
+        p, not 0.
+    kernel_size, stride, ceil_mode : as in `max_pool2d`
+
+    Raises
+    ------
+    RangeError : if norm_type is 0.
+    ShapeError, DTypeError : as `avg_pool2d`.
+
+    Cost: as `avg_pool2d`, and two powers in five passes.
+
+    >>> import fastnn as nn
+    >>> nn.functional.lp_pool1d(nn.tensor([[3.0, 4.0, 1.0, 0.0]]), 2, 2)
+    tensor([[5., 1.]])
+    """
+    window = single("lp_pool1d", "kernel_size", kernel_size, 1)
+    p = power("lp_pool1d", input, norm_type)
+    return rooted(avg_pool1d(pow(input, p), window, stride, 0, ceil_mode), window, p)
+
+
+def lp_pool2d(input: Tensor, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> Tensor:
+    r"""The root of the sum of powers under each window of an image.
+
+    .. math:: y = \Big(\sum_{rs} x_{rs}^p\Big)^{1/p}
+
+    Parameters
+    ----------
+    input : Tensor of shape (N, C, H, W) or (C, H, W), float32 or float64
+    norm_type, kernel_size, stride, ceil_mode : as in `lp_pool1d`
+        Sizes are numbers or pairs.
+
+    Errors and cost: as `lp_pool1d`.
+
+    >>> import fastnn as nn
+    >>> nn.functional.lp_pool2d(nn.tensor([[[3.0, 0.0], [4.0, 0.0]]]), 2.0, 2)
+    tensor([[[5.]]])
+    """
+    window = pair("lp_pool2d", "kernel_size", kernel_size, 1)
+    p = power("lp_pool2d", input, norm_type)
+    return rooted(avg_pool2d(pow(input, p), window, stride, 0, ceil_mode), window[0] * window[1], p)
+
+
+def max_unpool1d(input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0,
+                 output_size: Any = None) -> Tensor:
+    """The opposite of max_pool1d: each maximum where it was in its sequence, zeros elsewhere.
+
+    Parameters
+    ----------
+    input : Tensor of shape (N, C, Q) or (C, Q)
+    indices : Tensor of integers, of input's shape
+        As max_pool1d returns them.
+    kernel_size, stride, padding : int
+        Those of the pooling.
+    output_size : int, or sequence, optional
+        The length, where several would give the same Q.
+
+    Errors and cost: as `max_unpool2d`.
+
+    >>> import fastnn as nn
+    >>> y, i = nn.functional.max_pool1d(nn.tensor([[1.0, 5.0, 2.0, 0.0]]), 2, return_indices=True)
+    >>> nn.functional.max_unpool1d(y, i, 2)
+    tensor([[0., 5., 2., 0.]])
+    """
+    who = "max_unpool1d"
+    k = single(who, "kernel_size", kernel_size, 1)
+    s = k if stride is None or stride == () else single(who, "stride", stride, 1)
+    p = single(who, "padding", padding, 0)
+    return unpooled(who, input, indices, (k,), (s,), (p,), output_size)
+
+
+def max_unpool2d(input: Tensor, indices: Tensor, kernel_size: Any, stride: Any = None, padding: Any = 0,
+                 output_size: Any = None) -> Tensor:
+    r"""The opposite of max_pool2d: each maximum where it was in its image, zeros elsewhere.
+
+    .. math:: y_{indices_q} = x_q, \quad dx_q = dy_{indices_q}
+
+    Parameters
+    ----------
+    input : Tensor of shape (N, C, P, Q) or (C, P, Q)
+    indices : Tensor of integers, of input's shape
+        Places i*W + j in the image, as max_pool2d returns them. Of several maxima for one place the
+        last stays, and has the gradient.
+    kernel_size, stride, padding : int or pair
+        Those of the pooling.
+    output_size : sequence of int, optional
+        The sizes (H, W), where several would give the same P and Q.
+
+    Raises
+    ------
+    ShapeError : if the shapes do not fit, or output_size is not one that pooling makes P x Q.
+    RangeError : if an index is outside the image.
+    DTypeError : if input is not floating point, or indices are no integers.
+
+    Cost: writes each element of the result once.
+
+    >>> import fastnn as nn
+    >>> x = nn.tensor([[[1.0, 5.0], [2.0, 0.0]]])
+    >>> y, i = nn.functional.max_pool2d(x, 2, return_indices=True)
+    >>> nn.functional.max_unpool2d(y, i, 2)
+    tensor([[[0., 5.],
+             [0., 0.]]])
+    """
+    who = "max_unpool2d"
+    k = pair(who, "kernel_size", kernel_size, 1)
+    s = k if stride is None or stride == () else pair(who, "stride", stride, 1)
+    return unpooled(who, input, indices, k, s, pair(who, "padding", padding, 0), output_size)
+
+
+# ---- what the functions share --------------------------------------------------------------------
+def power(who: str, input: Tensor, norm_type: float) -> float:
+    need_float(who, input=input._data)
+    p = float(norm_type)
+    if not (p and math.isfinite(p)):
+        raise RangeError(who=who, expected="a norm_type that is finite and not 0", got=norm_type)
+    return p
+
+
+def rooted(mean: Tensor, n: int, p: float) -> Tensor:
+    """The p-th root of n times a mean of powers, with slope 0 at 0."""
+    zero = wrapped(np.asarray(mean._data == 0))
+    return where(zero, 0.0 if p > 0 else math.inf, pow(mul(where(zero, 1.0, mean), n), 1 / p))
+
+
+def unpooled(who: str, input: Tensor, indices: Tensor, kernel: tuple[int, ...], stride: tuple[int, ...],
+             padding: tuple[int, ...], output_size: Any) -> Tensor:
+    """The images that pooling made input of, along as many axes as there are sizes."""
+    need_float(who, input=input._data)
+    need_integers(who, indices=indices._data)
+    axes = len(kernel)
+    letters = "L" if axes == 1 else "H, W"
+    if input.ndim not in (axes + 1, axes + 2) or indices.shape != input.shape:
+        raise ShapeError(who=who, expected=f"input (N, C, {letters}) or (C, {letters}), and indices of its shape",
+                         got=f"{input.shape} and {indices.shape}")
+    sizes = tuple([(n - 1) * s - 2 * p + k for n, s, p, k in zip(input.shape[-axes:], stride, padding, kernel)])
+    if output_size is not None:
+        given = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,)
+        wanted = tuple([n.__index__() for n in given[-axes:]])
+        if len(given) not in (axes, axes + 2) or not all(-s < a - b < s for a, b, s in zip(wanted, sizes, stride)):
+            raise ShapeError(who=who, expected=f"an output_size less than the stride from {sizes}", got=output_size)
+        sizes = wanted
+    if any(n < 1 for n in sizes):
+        raise ShapeError(who=who, expected="an output with pixels", got=sizes)
+    lead, total = input.shape[:-axes], math.prod(sizes)
+    need_room(who, (*lead, total), input.dtype.itemsize)
+    places = indices._data.reshape(*lead, -1)
+    if places.size and (places.min() < 0 or places.max() >= total):
+        worst = int(places.max() if places.max() >= total else places.min())
+        raise RangeError(f"index {worst} is out of range", who=who, expected=f"0 <= index < {total}")
+    y = scatter(wrapped(np.zeros((*lead, total), input.dtype)), -1, wrapped(places), reshape(input, *lead, -1))
+    return reshape(y, *lead, *sizes)
