@@ -5,7 +5,9 @@ tools/fuzz_calls.py records, so that a new function is held without being named.
 
 import contextlib
 import functools
+import inspect
 import itertools
+import re
 import sys
 import time
 import tracemalloc
@@ -260,23 +262,93 @@ def with_number(tree, path, value):
     return type(tree)([with_number(b, path[1:], value) if k == path[0] else b for k, b in enumerate(tree)])
 
 
-@pytest.mark.parametrize("name", COMPOSED)
+def with_huge_settings(function, args, kwargs, values):
+    """(which, arguments) with each number of a call in turn replaced by each value: those that were
+    given, and those whole numbers, or tuples of them, that the signature has as defaults.
+    """
+    left_out = {}
+    for parameter in [*inspect.signature(function).parameters.values()][len(args):]:
+        several = parameter.default if isinstance(parameter.default, tuple) else (parameter.default,)
+        if parameter.name not in kwargs and several and all(type(n) is int for n in several):
+            left_out[parameter.name] = parameter.default
+    for path, value in itertools.product([*numbers((args, {**kwargs, **left_out}))], values):
+        some, named = with_number((args, {**kwargs, **left_out}), path, value)
+        yield f"{path[1:]} = {value}", (some, {k: v for k, v in named.items() if k in kwargs or k == path[1]})
+
+
+@functools.cache
+def calls_of_all():
+    """{name: different calls} of every function, and of every layer, whose names begin with nn."""
+    found = {}
+    for call in fuzz_calls.watched():
+        name = call.name if call.how == "function" else f"nn.{call.name}"
+        # of a layer how it is made is enough, and one call of it
+        found.setdefault(name, {}).setdefault(repr(call.made_with if call.how == "layer" else
+                                                   (call.args, call.kwargs)), call)
+    return {name: list(several.values()) for name, several in found.items()}
+
+
+@contextlib.contextmanager
+def little_memory(nbytes):
+    """Memory for so many bytes more than there are now, so that what is large is refused at once
+    and not filled on a machine that has room for it.
+    """
+    resource = pytest.importorskip("resource")
+    status = Path("/proc/self/statm")
+    if not status.exists():
+        pytest.skip("the system does not say how much address space is taken")
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    taken = int(status.read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (taken + nbytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
 def test_a_huge_setting_costs_no_more_than_its_result(name):
     """Time and memory grow with what goes in and comes out, not with a number that is given."""
-    for call in calls()[name]:
-        plain = arguments(call)
-        for path, huge in itertools.product([*numbers(plain)], (2**20, -2**20, 2**40)):
-            inputs = with_number(plain, path, huge)
+    for call in calls_of_all().get(name, []):
+        # of a function with a kernel, only results that are soon made
+        memory = contextlib.nullcontext if name in COMPOSED else lambda: little_memory(2**25)
+        huge = (2**20, -2**20, 2**40) if name in COMPOSED else (2**18, -2**18, 2**40, 2**62)
+        for which, inputs in with_huge_settings(FUNCTIONS[name], *arguments(call), huge):
             got = MemoryError()
             tracemalloc.start()
             start = time.process_time()
-            with warnings.catch_warnings(), contextlib.suppress(MemoryError):
+            with memory(), warnings.catch_warnings(), contextlib.suppress(MemoryError):
                 warnings.simplefilter("ignore")
                 got = outcome(FUNCTIONS[name], inputs, "f4", None)
             seconds, (_, peak) = time.process_time() - start, tracemalloc.get_traced_memory()
             tracemalloc.stop()
             size = 0 if isinstance(got, Exception) else sum(a.size for part in got for a in part if a is not None)
-            what = f"{name} {call.args} {call.kwargs} with {huge} at {path}: {size} elements"
+            what = f"{name} {call.args} {call.kwargs} with {which}: {size} elements"
+            assert not isinstance(got, Exception) or isinstance(got, (nn.FastnnError, MemoryError)), f"{what}: {got!r}"
             assert seconds < 1 + 1e-6 * size, f"{what} took {seconds:.1f} s"
             # resampling has a table of weights and positions for each place along an axis
             assert size == 0 or peak < 2**24 + 300 * size, f"{what} took {peak:,} bytes"
+
+
+@pytest.mark.parametrize("name", sorted(fuzz_calls.layers()))
+def test_a_layer_of_a_huge_size_is_refused_or_cheap(name):
+    """In any setting, from what fits to what no machine has; an array that does not fit is Python's
+    MemoryError, which says how large it would be.
+    """
+    layer = fuzz_calls.layers()[name]
+    for call in calls_of_all().get(f"nn.{name}", []):
+        for which, made_with in with_huge_settings(layer, *call.made_with, (2**24, 2**31, 2**40, 2**62, -2**40)):
+            inputs = changed(arguments(call), lambda leaf: nn.tensor(leaf) if isinstance(leaf, np.ndarray) else leaf)
+            what, start = f"nn.{name} {call.made_with} with {which}", time.process_time()
+            try:
+                with little_memory(2**25), warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    made = layer(*made_with[0], **made_with[1])
+                    if inputs[0]:
+                        made(*inputs[0], **inputs[1])
+            except nn.FastnnError:
+                pass
+            except MemoryError as error:
+                assert re.search(r"shape|bytes|elements", str(error)), f"{what}: {error!r}"
+            seconds = time.process_time() - start
+            assert seconds < 3, f"{what} took {seconds:.1f} s"
