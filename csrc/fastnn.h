@@ -53,13 +53,20 @@ enum { FNN_F32 = 0, FNN_F64 = 1 };                  /* index into a kernel's poi
 #include "core/memory.h"
 #include "core/dispatch.h"
 
-/* One type and two pointers per row of kernels.h. `void` stands for float in [FNN_F32] and for
- * double in [FNN_F64]. */
+/* One type and two pointers per row: of all kernels, or in a kernel file (core/levels.h) of the
+ * headers that it names. `void` stands for float in [FNN_F32] and for double in [FNN_F64]. */
 #define REAL void
 #define KERNEL(name, arguments, names)         \
     typedef void fnn_##name##_fn arguments;    \
     extern fnn_##name##_fn *const fnn_##name[2];
-#include "kernels.h"
+#if !defined(KERNELS)
+#  include "kernels.h"
+#elif defined(CALLS)
+#  include CALLS
+#  include KERNELS
+#else
+#  include KERNELS
+#endif
 #undef KERNEL
 #undef REAL
 

@@ -157,7 +157,7 @@ def families_lack(files: Mapping[str, str]) -> Iterator[str]:
         if f'#include "{header.removeprefix("csrc/")}"' not in files["csrc/kernels.h"]:
             yield f'csrc/kernels.h: #include "{header.removeprefix("csrc/")}"'
         if header[:-1] + "c" not in files:
-            yield f"{header[:-1]}c: three lines, as in csrc/pointwise/activation.c"
+            yield f"{header[:-1]}c: four lines, as in csrc/pointwise/activation.c"
     for path in files:
         if path.endswith(".pxi") and f'include "{Path(path).name}"' not in files["fastnn/kernels/_kernels.pyx"]:
             yield f'fastnn/kernels/_kernels.pyx: include "{Path(path).name}"'

@@ -1,5 +1,7 @@
 /* conv2d.c -- two-dimensional cross-correlation and its three gradients. The map of the family:
  * conv2d.h. Mathematics: conv2d.tmpl.h. */
+#define KERNELS "conv/conv2d.h"
+#define CALLS "gemm/gemm.h"
 #include "fastnn.h"
 #include "conv/conv2d_choose.h"
 

@@ -5,7 +5,9 @@
  *            its number, axis by axis.
  * Threads    blocks of rows of some 64 KB
  */
-#include "fastnn.h"
+#include "core/copy.h"
+#include "core/parallel.h"
+#include "core/sizes.h"
 
 #include <string.h>
 

@@ -1,13 +1,18 @@
 /* levels.h -- compile one template for every instruction-set level and both types.
  *
- * A kernel file, say pool2d.c, is three lines:
+ * A kernel file, say pool2d.c, is four lines:
  *
+ *     #define KERNELS "pool/pool2d.h"
  *     #include "fastnn.h"
  *     #define TEMPLATE "pool/pool2d.tmpl.h"
  *     #include "core/levels.h"
  *
- * and pool2d.tmpl.h holds the one body. It is included once per level and type with these names
- * set:
+ * KERNELS names the header with its rows, the only one of kernels.h that is read here: so a new row
+ * recompiles only its own family. If the template calls kernels of another family, as conv2d.tmpl.h
+ * does with FN(gemm), `#define CALLS "gemm/gemm.h"` names the header of those.
+ *
+ * The file pool2d.tmpl.h holds the one body. It is included once per level and type with these
+ * names set:
  *
  *     REAL          float or double
  *     FN(name)      the name of this version of a function: FN(max_pool2d_forward) becomes
@@ -94,4 +99,6 @@
 #endif
 
 #undef FN
+#undef KERNELS
+#undef CALLS
 #undef TEMPLATE

@@ -3,7 +3,10 @@
 #define TYPE f32
 #define REAL_IS_F64 0
 #define KERNEL(name, arguments, names) void FN(name) arguments;
-#include "kernels.h"
+#ifdef CALLS
+#  include CALLS
+#endif
+#include KERNELS
 #undef KERNEL
 #include "core/simd.h"
 #include TEMPLATE
@@ -15,7 +18,10 @@
 #define TYPE f64
 #define REAL_IS_F64 1
 #define KERNEL(name, arguments, names) void FN(name) arguments;
-#include "kernels.h"
+#ifdef CALLS
+#  include CALLS
+#endif
+#include KERNELS
 #undef KERNEL
 #include "core/simd.h"
 #include TEMPLATE

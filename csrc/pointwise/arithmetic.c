@@ -1,5 +1,6 @@
 /* arithmetic.c -- sums, products, powers and the like of arrays, broadcast as NumPy does it.
  * Methods: arithmetic.tmpl.h, map.tmpl.h. */
+#define KERNELS "pointwise/arithmetic.h"
 #include "fastnn.h"
 
 #include <math.h>

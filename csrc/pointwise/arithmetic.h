@@ -1,5 +1,5 @@
 /* arithmetic.h -- arithmetic with broadcasting, and functions of one array: the rows of kernels.h
- * for arithmetic.c; guarded is only what the rows need. Map of the family: map.tmpl.h.
+ * for arithmetic.c; no guard. Map of the family: map.tmpl.h.
  *
  * Names      fnn_add, fnn_sub, fnn_mul, fnn_div, fnn_negmul, fnn_negmul_or_zero, fnn_maximum,
  *            fnn_minimum, fnn_share, fnn_pow_tensor, fnn_pow_tensor_slope_a,
@@ -14,27 +14,7 @@
  *            BROADCAST2(add, ...) and MAP1(neg, ...) of arithmetic.tmpl.h make.
  * Letters    n elements
  */
-#ifndef FNN_ARITHMETIC_H
-#define FNN_ARITHMETIC_H
-enum { FNN_MAX_DIMS = 32 };                         /* of an array, as NumPy 1 has it */
-
-/* How two arrays are broadcast to the shape of y, as NumPy does it: shapes are aligned at their
- * last dimension, and a dimension of size 1 is repeated. Neighbouring dimensions along which both
- * arrays behave alike are merged, so equal shapes become one dimension, and a matrix with a row or
- * a column becomes two. */
-typedef struct {
-    int ndim;                                       /* after merging; at least 1 */
-    fnn_size size;                                  /* elements of y */
-    fnn_size shape[FNN_MAX_DIMS];                   /* of y */
-    fnn_size a_step[FNN_MAX_DIMS], b_step[FNN_MAX_DIMS];    /* elements from one index to the next;
-                                                               0: repeated */
-} fnn_broadcast;
-
-/* Plan the broadcast of two contiguous arrays whose shapes are known to fit; writes the shape of y
- * before merging, returns its rank. */
-int fnn_broadcast_plan(fnn_broadcast *plan, fnn_size *y_shape, int a_ndim, const fnn_size *a_shape, int b_ndim,
-                       const fnn_size *b_shape);
-#endif
+#include "pointwise/broadcast.h"
 
 /* ---- y = f(a, b), broadcast ------------------------------------------------------------------ */
 /* a + b */

@@ -6,7 +6,7 @@
  *     MAP1PQ(name, x, p, q, ...)          with two
  *     MAP2, MAP2P, MAP2PQ                 the same of two arrays: y[i] = f(a[i], b[i])
  *     BROADCAST2(name, a, b, f(a, b))     y = f(a, b) with a and b broadcast against each other:
- *                                         arithmetic.h
+ *                                         broadcast.h
  *
  * Each line makes a kernel  void FN(name)(REAL *y, const REAL *x, fnn_size n, double p, double q),
  * with what applies of these arguments. The names x, a, b, p, q are the ones that the expression
@@ -21,13 +21,15 @@
  * Threads    elements are independent, so the bits do not depend on the number of threads.
  *
  * Map        element by element    activation.tmpl.h, arithmetic.tmpl.h (both on this file),
- *                                  loss.tmpl.h, dropout.tmpl.h
+ *                                  loss.tmpl.h, dropout.tmpl.h; broadcast.h plans for two arrays
  *            along an axis         reduce.tmpl.h; softmax.tmpl.h, which has cross-entropy and
  *                                  negative log likelihood too, on the passes of rows.h
  *            rows of a table       embedding.tmpl.h
  */
 #ifndef FNN_MAP_ONCE
 #define FNN_MAP_ONCE
+
+#include "pointwise/broadcast.h"
 
 enum { MAP_GRAIN = 16384 };         /* elements in a block of a parallel loop; chosen: some
                                        microseconds from memory, more where there is arithmetic */

@@ -1,4 +1,5 @@
 /* reduce.c -- sums, extremes and the like along axes. Mathematics and methods: reduce.tmpl.h. */
+#define KERNELS "pointwise/reduce.h"
 #include "fastnn.h"
 
 #include <float.h>

@@ -20,7 +20,7 @@
 #ifndef FNN_RECURRENT_H
 #define FNN_RECURRENT_H
 
-#include "core/sizes.h"                     /* and gemm/gemm.h, which kernels.h includes before */
+#include "core/sizes.h"                     /* and gemm/gemm.h, which was included before */
 
 enum { FNN_RECURRENT_ROWS = 256 };  /* rows of dz, steps times sequences, in a part of the backward
                                        pass: what a block of a matrix product sums up; timed:

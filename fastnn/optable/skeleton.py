@@ -325,6 +325,7 @@ def begin_kernels(draft: Draft, name: str, folder: str) -> tuple[str, str]:
 
 """)
     draft.append(f"{where}.c", "", f"""/* {family}.c -- .... Mathematics and method: {family}.tmpl.h. */
+#define KERNELS "{folder}/{family}.h"
 #include "fastnn.h"
 #define TEMPLATE "{folder}/{family}.tmpl.h"
 #include "core/levels.h"

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from checkout import ROOT, needs_sources
@@ -51,6 +52,27 @@ def test_a_row_names_its_arguments_in_their_order():
     assert len(ROW.findall(text)) == len(re.findall(r"^KERNEL\(", text, re.M)) > 100
     assert misnamed(text) == []
     assert misnamed("KERNEL(f, (REAL *y, const REAL *x, fnn_size n),\n       (y, n, x))") == ["f"]
+
+
+@needs_sources
+def test_a_row_recompiles_only_its_own_family():
+    compiler = shutil.which(os.environ.get("CC", "cc").split()[-1]) or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        pytest.skip("needs a compiler that lists what a file includes")
+    headers = {path.relative_to(ROOT).as_posix() for path in (ROOT / "csrc").rglob("*.h")
+               if re.search(r"^KERNEL\(", path.read_text(encoding="utf-8"), re.M)}
+    files = [path.relative_to(ROOT).as_posix() for path in sorted((ROOT / "csrc").glob("*/*.c"))]
+    seen = {}
+    for file in files:
+        rule = subprocess.run([compiler, "-std=c11", "-MM", "-Icsrc", file], cwd=ROOT, capture_output=True, text=True,
+                              check=True).stdout
+        seen[file] = set(rule.replace("\\\n", " ").split()) & {*headers, "csrc/kernels.h"}
+    assert seen.pop("csrc/core/dispatch.c") == {*headers, "csrc/kernels.h"}
+    assert seen["csrc/pool/pool2d.c"] == {"csrc/pool/pool2d.h"}
+    assert seen["csrc/conv/conv2d.c"] == {"csrc/conv/conv2d.h", "csrc/gemm/gemm.h"}
+    of_gemm = {file for file, rows in seen.items() if "csrc/gemm/gemm.h" in rows}
+    assert {Path(file).stem for file in of_gemm} == {"attention", "conv2d", "gemm", "gru", "ladder", "lstm", "rnn"}
+    assert all(len(rows - {"csrc/gemm/gemm.h"}) <= 1 for rows in seen.values()), seen
 
 
 @needs_sources

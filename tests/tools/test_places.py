@@ -40,7 +40,7 @@ ACTIVATION = {"record": "fastnn/ops/activation.py", "row": "csrc/pointwise/activ
     (ACTIVATION["wrapper"], "def softsign_backward(", "def other(",
      "def softsign_backward(...), which the record of softsign in fastnn/ops/activation.py names"),
     ("csrc/kernels.h", '#include "norm/norm.h"', "", 'csrc/kernels.h: #include "norm/norm.h"'),
-    ("csrc/norm/norm.c", None, None, "csrc/norm/norm.c: three lines, as in csrc/pointwise/activation.c"),
+    ("csrc/norm/norm.c", None, None, "csrc/norm/norm.c: four lines, as in csrc/pointwise/activation.c"),
     ("fastnn/kernels/_kernels.pyx", 'include "norm.pxi"', "", 'fastnn/kernels/_kernels.pyx: include "norm.pxi"'),
     ("fastnn/functional.py", "from .ops.norm import *", "", "fastnn/functional.py: from .ops.norm import *"),
     ("docs/api/normalisation.md", "::: fastnn.ops.norm\n", "", "docs/api/*.md: ::: fastnn.ops.norm"),
