@@ -59,7 +59,7 @@ IN_VECTORS_FLAGS = ["--param=max-completely-peeled-insns=40", "-Wno-unused-comma
 # For files with selections, c ? a : b, in their loops. GCC would go its own way for each side of the
 # first one, as in x < 0 ? 0 : x > 6 ? 6 : x, and vectorised that is a comparison and a selection for
 # each way through the rest of the loop: a sigmoid takes 30 instructions instead of 24.
-SELECTING = {"activation", "arithmetic", "gru", "loss", "lstm", "reduce", "rnn"}
+SELECTING = {"activation", "arithmetic", "gru", "loss", "lstm", "reduce", "rnn", "special"}
 SELECTING_FLAGS = ["-fno-thread-jumps"]             # Clang has no such flag
 # Cython's output: large, and never hot
 WRAPPER_FLAGS = ["-O1", "-w"] + ([] if DEBUG or SANITIZE else ["-g0"])

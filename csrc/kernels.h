@@ -3,6 +3,7 @@
  * fastnn.h. */
 #include "pointwise/activation.h"       /* relu, gelu, sigmoid, ... */
 #include "pointwise/arithmetic.h"       /* + - * /, exp, log, ...: by element, with broadcasting */
+#include "pointwise/special.h"          /* erfc, erfinv, lgamma, digamma */
 #include "pointwise/reduce.h"           /* sum, prod, max, argmax, cumsum along axes */
 #include "gemm/gemm.h"                  /* matrix products, linear layers */
 #include "conv/conv2d.h"                /* convolution and transposed convolution */
@@ -17,6 +18,7 @@
 #include "norm/norm.h"                  /* layer, RMS, group and batch normalisation */
 #include "pointwise/loss.h"             /* mse, huber, binary cross-entropy, ... */
 #include "pointwise/embedding.h"
+#include "pointwise/scatter.h"          /* gather, scatter_add, index_select, index_add */
 #include "pointwise/dropout.h"
 #include "optim/optim.h"                /* SGD, Adam: one step of all parameters */
 #include "ladder/peak.h"                /* how fast the machine multiplies */

@@ -1,5 +1,5 @@
-"""Where the coefficients in csrc/core/simd.h come from: python tools/fit_elementary.py (needs
-mpmath).
+"""Where the coefficients in csrc/core/simd.h and csrc/pointwise/special.tmpl.h come from: python
+tools/fit_elementary.py (needs mpmath).
 
 Each polynomial is the minimax fit of a smooth function f on an interval, weighted so that the
 *relative* error of the final result is what is equal everywhere. It is found by Lawson's method:
@@ -48,6 +48,41 @@ def fit(f, weight, low, high, powers, fixed=(), points=600, rounds=400):
         chosen[p] = float(np.float32(best[1][0]))
 
 
+def interpolate(f, low, high, degree):
+    """Coefficients in double of the polynomial that is f at Chebyshev points, which is within a few
+    percent of the minimax fit; and the largest relative error.
+    """
+    low, high, n = mp.mpf(low), mp.mpf(high), degree + 1
+    x = [(low + high) / 2 + (high - low) / 2 * mp.cos(mp.pi * (k + mp.mpf(1) / 2) / n) for k in range(n)]
+    c = [f(v) for v in x]
+    for j in range(1, n):                   # divided differences, and the powers out of them
+        for k in range(n - 1, j - 1, -1):
+            c[k] = (c[k] - c[k - 1]) / (x[k] - x[k - j])
+    powers = [c[-1]]
+    for k in range(n - 2, -1, -1):
+        powers = [a - b * x[k] for a, b in zip([c[k], *powers], [*powers, mp.mpf(0)])]
+    rounded = [float(a) for a in powers]
+    points = [low + (high - low) * (k + mp.mpf(1) / 3) / 400 for k in range(400)]
+    return rounded, max(float(abs(mp.polyval(rounded[::-1], v) / f(v) - 1)) for v in points)
+
+
+def show_double(name, result):
+    chosen, error = result
+    print(f"{name}: largest relative error {error:.1e}")
+    for p in range(len(chosen) - 1, -1, -1):
+        print(f"    {chosen[p]!r},   x^{p}")
+
+
+def quotient_of_erfinv(w):
+    """erfinv(x) / x for w = -ln(1 - x^2), by Halley's method."""
+    x = mp.sqrt(-mp.expm1(-w))
+    y, rest = (x if w < 1 else mp.sqrt(w)), mp.exp(-w) / (1 + x)
+    for _ in range(100):
+        step = (rest - mp.erfc(y)) * mp.sqrt(mp.pi) / 2 * mp.exp(y * y)
+        y -= step / (1 + abs(y * step))
+    return y / x if w else mp.sqrt(mp.pi) / 2
+
+
 def show(name, result):
     chosen, error = result
     print(f"{name}: largest relative error {error:.1e}, {error / 2**-24:.2f} half ulp")
@@ -80,3 +115,20 @@ if __name__ == "__main__":
     # the same with |r| <= 1/16, the rest of 2^x looked up
     show("sum of exponentials, with a table: q",
          fit(lambda r: mp.expm1(r * mp.log(2)) / r, lambda r: abs(r) / mp.mpf(2) ** r, -1 / 16, 1 / 16, range(3)))
+    # ---- double precision: csrc/pointwise/special.tmpl.h ----
+    show_double("erf x / x, in x^2", interpolate(lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z), 0, 0.5625, 10))
+    K = mp.mpf(15) / 4
+
+    def scaled_erfc(t):
+        u = K * (1 + t) / (1 - t)
+        return (1 + 2 * u) * mp.exp(u * u) * mp.erfc(u)
+
+    show_double("(1 + 2u) e^(u^2) erfc u, in (u - 15/4) / (u + 15/4)",
+                interpolate(scaled_erfc, (0.75 - K) / (0.75 + K), (28 - K) / (28 + K), 20))
+    show_double("erfinv x / x, in w", interpolate(quotient_of_erfinv, 0, 5, 11))
+    show_double("erfinv x / (x sqrt w), in 1 / sqrt w",
+                interpolate(lambda t: quotient_of_erfinv(1 / t**2) * t, 1 / mp.mpf(6.06), 1 / mp.sqrt(5), 11))
+    show_double("ln Gamma(2 + f) / f", interpolate(
+        lambda f: mp.loggamma(2 + f) / f if abs(f) > 1e-30 else mp.psi(0, 2), -0.75, 0.5, 20))
+    show_double("sin(pi r) / r, in r^2", interpolate(
+        lambda z: mp.sin(mp.pi * mp.sqrt(z)) / mp.sqrt(z), 0, 0.25, 8))

@@ -7,11 +7,11 @@
  *            fnn_mul_or_zero, fnn_mul_share, fnn_mul_rest, fnn_times_sign, fnn_is_same,
  *            fnn_exp_difference, fnn_add_to, fnn_neg, fnn_exp_forward, fnn_expm1_forward,
  *            fnn_expm1_backward, fnn_log_forward, fnn_log2_forward, fnn_log10_forward,
- *            fnn_log_base_backward, fnn_log1p_forward, fnn_log1p_backward, fnn_erf_forward,
- *            fnn_erf_backward, fnn_sqrt_forward, fnn_sqrt_backward, fnn_abs_forward,
- *            fnn_abs_backward, fnn_pow_forward, fnn_pow_backward, fnn_finite_or_zero,
- *            fnn_clamp_forward, fnn_clamp_backward: FN(add) and so on, which the lines
- *            BROADCAST2(add, ...) and MAP1(neg, ...) of arithmetic.tmpl.h make.
+ *            fnn_log_base_backward, fnn_log1p_forward, fnn_log1p_backward, fnn_sqrt_forward,
+ *            fnn_sqrt_backward, fnn_abs_forward, fnn_abs_backward, fnn_pow_forward,
+ *            fnn_pow_backward, fnn_finite_or_zero, fnn_clamp_forward, fnn_clamp_backward: FN(add)
+ *            and so on, which the lines BROADCAST2(add, ...) and MAP1(neg, ...) of
+ *            arithmetic.tmpl.h make.
  * Letters    n elements
  */
 #include "pointwise/broadcast.h"
@@ -79,10 +79,6 @@ KERNEL(log_base_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n, 
 KERNEL(log1p_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
 /* dy / (1 + x) */
 KERNEL(log1p_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n), (dx, dy, x, n))
-/* 2/sqrt(pi) times the integral of e^-t^2 from 0 to x */
-KERNEL(erf_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
-/* dy 2/sqrt(pi) e^-x^2 */
-KERNEL(erf_backward, (REAL *dx, const REAL *dy, const REAL *x, fnn_size n), (dx, dy, x, n))
 KERNEL(sqrt_forward, (REAL *y, const REAL *x, fnn_size n), (y, x, n))
 /* dy / 2y */
 KERNEL(sqrt_backward, (REAL *dx, const REAL *dy, const REAL *y, fnn_size n), (dx, dy, y, n))

@@ -85,8 +85,6 @@ MAP1(log10_forward, x, r_log10(x))
 MAP2P(log_base_backward, dy, x, ln_base, dy / (x * ln_base))
 MAP1(log1p_forward, x, r_log1p(x))
 MAP2(log1p_backward, dy, x, dy / (1 + x))
-MAP1(erf_forward, x, r_erf(x))
-MAP2(erf_backward, dy, x, dy * (R(1.12837916709551257390) * r_exp(-x * x)))
 
 MAP1(sqrt_forward, x, r_sqrt(x))
 MAP2(sqrt_backward, dy, y, R(0.5) * dy / y)

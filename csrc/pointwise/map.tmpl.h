@@ -20,11 +20,12 @@
  *            expression, a piece at a time: the functions of simd.h for float know no denormals.
  * Threads    elements are independent, so the bits do not depend on the number of threads.
  *
- * Map        element by element    activation.tmpl.h, arithmetic.tmpl.h (both on this file),
- *                                  loss.tmpl.h, dropout.tmpl.h; broadcast.h plans for two arrays
+ * Map        element by element    activation.tmpl.h, arithmetic.tmpl.h, special.tmpl.h (on this
+ *                                  file); loss.tmpl.h, dropout.tmpl.h; broadcast.h plans for two
+ *                                  arrays
  *            along an axis         reduce.tmpl.h; softmax.tmpl.h, which has cross-entropy and
  *                                  negative log likelihood too, on the passes of rows.h
- *            rows of a table       embedding.tmpl.h
+ *            by number             embedding.tmpl.h, rows of a table; scatter.tmpl.h
  */
 #ifndef FNN_MAP_ONCE
 #define FNN_MAP_ONCE

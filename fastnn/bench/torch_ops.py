@@ -146,9 +146,12 @@ TRANSLATED: dict[str, Callable[..., Any]] = {
     "einsum": einsum,
     "elu": elu,
     "gelu_tanh": lambda torch, x: torch.nn.functional.gelu(x, approximate="tanh"),
+    "gather": lambda torch, x, index, *, dim: torch.gather(x, dim, index),
     "group_norm": normalised("group_norm", "num_groups"),
     "gru": gru,
     "hardtanh": lambda torch, x, *, low, high: torch.nn.functional.hardtanh(x, low, high),
+    "index_add": lambda torch, x, index, source, *, dim: torch.index_add(x, dim, index, source),
+    "index_select": lambda torch, x, index, *, dim: torch.index_select(x, dim, index),
     "interpolate": interpolate,
     "kl_div": kl_div,
     "layer_norm": normalised("layer_norm", "normalized_shape"),
@@ -161,4 +164,5 @@ TRANSLATED: dict[str, Callable[..., Any]] = {
     "rms_norm": normalised("rms_norm", "normalized_shape"),
     "rnn": rnn,
     "rnn_cell": rnn_cell,
+    "scatter_add": lambda torch, x, index, src, *, dim: torch.scatter_add(x, dim, index, src),
 }

@@ -193,14 +193,6 @@ def log1p_backward(dy, saved):
     return (map2(fnn_log1p_backward, dy, saved[0]),)
 
 
-def erf_forward(x):
-    return map1(fnn_erf_forward, x), (x,)
-
-
-def erf_backward(dy, saved):
-    return (map2(fnn_erf_backward, dy, saved[0]),)
-
-
 def sqrt_forward(x):
     y = map1(fnn_sqrt_forward, x)
     return y, (y,)

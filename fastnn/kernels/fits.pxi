@@ -95,19 +95,26 @@ cdef bint layer(tuple inputs, dict attrs) noexcept:
             and x.dimensions[x.nd - 1] == w.dimensions[1] and is_vector(nth(inputs, 2), x, w.dimensions[0]))
 
 
+cdef inline bint axis_given(dict attrs, int ndim, int *axis) noexcept:
+    """Whether `dim` is one of so many axes, counted from the front: which one."""
+    cdef PyObject *dim = <PyObject *>PyDict_GetItem(attrs, "dim")
+    cdef long given
+    cdef int beyond
+    if dim == NULL or not PyLong_CheckExact(<object>dim):
+        return False
+    given = PyLong_AsLongAndOverflow(<object>dim, &beyond)  # -1 where it is larger than any long
+    axis[0] = <int>given
+    return 0 <= given < ndim
+
+
 cdef bint float_axis(tuple inputs, dict attrs) noexcept:
     """An array that has the axis `dim`, counted from the front."""
     cdef const ndarray *x
-    cdef PyObject *dim = <PyObject *>PyDict_GetItem(attrs, "dim")
-    cdef long axis
-    cdef int beyond
-    if PyTuple_GET_SIZE(inputs) != 1 or dim == NULL or not PyLong_CheckExact(<object>dim):
+    cdef int axis
+    if PyTuple_GET_SIZE(inputs) != 1:
         return False
     x = float_fields(nth(inputs, 0))
-    if x == NULL:
-        return False
-    axis = PyLong_AsLongAndOverflow(<object>dim, &beyond)   # -1 where it is larger than any long
-    return 0 <= axis < x.nd
+    return x != NULL and axis_given(attrs, x.nd, &axis)
 
 
 cdef bint rows_of_one_axis(tuple inputs, dict attrs) noexcept:

@@ -359,13 +359,13 @@ def cumsum_backward(dy, saved, *, dim):
     return (running_sum(dy, dim, 1),)           # forward was  y[a] = sum of x[b] over b <= a
 
 
+cdef extern from "fastnn.h" nogil:
+    bint fnn_indices_fit(const int64_t *index, Py_ssize_t n, Py_ssize_t below, Py_ssize_t size)
+
+
 cdef bint positions_fit(const int64_t *index, Py_ssize_t n, Py_ssize_t size) noexcept:
     """Whether each position is one of `size`."""
-    cdef uint64_t worst = 0
-    cdef Py_ssize_t i
-    for i in range(n):
-        worst = max(worst, <uint64_t>index[i])      # what is below 0 becomes large
-    return n == 0 or worst < <uint64_t>size
+    return fnn_indices_fit(index, n, 0, size)
 
 
 # ---- extremes ------------------------------------------------------------------------------------

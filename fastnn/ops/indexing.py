@@ -1,6 +1,7 @@
 """Choosing elements by position or by condition.
 
-NumPy does this: the definitions in fastnn/reference/indexing.py are what runs.
+gather and index_select have kernels; the others are views, or NumPy's work: the definitions in
+fastnn/reference/indexing.py are what runs.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..guard import IndexMistake
-from ..op import Op, Refusal, Sample, register
+from ..kernels import kernel
+from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import indexing as reference
 from ..tensor import Tensor, number_of, own_index, tensor, wrapped
 from .arithmetic import cast, common_shape, operand
@@ -60,11 +62,21 @@ def getitem(input: Tensor, key: Any) -> Tensor:
     (tensor([2., 4.]), tensor([3., 4.]))
     """
     try:
-        return apply(GETITEM, input, key=own_index(key))
+        key = own_index(key)
+        if slice_numbers(input, key):
+            return apply(INDEX_SELECT, input, wrapped(key), dim=0)
+        return apply(GETITEM, input, key=key)
     except IndexError as error:
         if isinstance(error, RangeError):
             raise
         raise IndexMistake(str(error), who="getitem", got=f"a tensor of shape {input.shape}") from None
+
+
+def slice_numbers(input: Tensor, key: Any) -> bool:
+    """Whether input[key] is an index_select, which has a kernel: an array of numbers in range."""
+    return (key.__class__ is np.ndarray and key.ndim == 1 and key.size > 0 and key.dtype.kind in "iu"
+            and input._data.ndim > 0 and input._data.dtype in FLOATS
+            and -len(input._data) <= int(key.min()) and int(key.max()) < len(input._data))
 
 
 def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
@@ -100,9 +112,8 @@ def gather(input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False)
             [3.]])
     """
     if input.ndim == 0 and index.ndim < 2:          # a number counts as a row of one
-        picked = apply(GATHER, reshape(input, 1), reshape(index, -1), dim=axis("gather", dim, 1))
-        return reshape(picked, index.shape)
-    return apply(GATHER, input, index, dim=axis("gather", dim, input.ndim))
+        return reshape(gather(reshape(input, 1), dim, reshape(index, -1)), index.shape)
+    return by_index(GATHER, input, index, axis("gather", dim, input.ndim))
 
 
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None, **numpy: Unpack[Numpy]) -> Tensor:
@@ -154,8 +165,17 @@ def index_select(input: Tensor, dim: int, index: Tensor) -> Tensor:
             [3., 4.]])
     """
     if input.ndim == 0:                             # a number counts as a row of one
-        return reshape(apply(INDEX_SELECT, reshape(input, 1), index, dim=axis("index_select", dim, 1)), ())
-    return apply(INDEX_SELECT, input, index, dim=axis("index_select", dim, input.ndim))
+        return reshape(index_select(reshape(input, 1), dim, index), ())
+    return by_index(INDEX_SELECT, input, index, axis("index_select", dim, input.ndim))
+
+
+def by_index(op: Op, input: Tensor, index: Tensor, dim: int) -> Tensor:
+    """gather or index_select; integers and booleans have no gradient, and no kernel."""
+    if input._data.dtype in FLOATS:
+        return apply(op, input, index, dim=dim)
+    assert op.check is not None
+    op.check(input._data, index._data, dim=dim)
+    return wrapped(np.asarray(op.ref_forward(input._data, index._data, dim=dim)[0]))
 
 
 def where(condition: Tensor, input: Any, other: Any) -> Tensor:
@@ -323,6 +343,13 @@ def check_masked_fill(x: Any, mask: Any, *, value: float) -> None:
                          got=mask.shape) from None
 
 
+# ---- samples -------------------------------------------------------------------------------------
+def chosen(name: str, shape: tuple[int, ...], index: tuple[int, ...], dim: int) -> Sample:
+    """A call with any indices, for the benchmarks."""
+    n = int(np.prod(index)) * (shape[1 - dim] if len(index) < len(shape) else 1)
+    return Sample(name, (draw(name, *shape), seeded(name).integers(0, shape[dim], index)), {"dim": dim}, {"n": n})
+
+
 # ---- records -------------------------------------------------------------------------------------
 GETITEM = register(Op(
     name="getitem", family="indexing", inputs=("x",), formula="y = x[key]",
@@ -346,13 +373,22 @@ GETITEM = register(Op(
 
 GATHER = register(Op(
     name="gather", family="indexing", inputs=("x", "index"), formula="y[i,j] = x[i, index[i,j]]",
+    forward=kernel("gather_forward"), backward=kernel("gather_backward"), fits=kernel("fits_along"),
     ref_forward=reference.gather_forward, ref_backward=reference.gather_backward, check=check_gather,
-    linear_in=("x",), differentiable=("x",), flops=lambda n: 0, bytes=lambda n: 0,
+    linear_in=("x",), differentiable=("x",), flops=lambda n: 0, bytes=lambda n: 16 * n,
     samples=lambda: [
         Sample("rows", (draw("rows", 3, 5), np.array([[0, 4], [1, 1], [2, 3]])), {"dim": 1}),
         Sample("columns", (draw("columns", 3, 5), np.array([[0, 2, 1, 1, 0]])), {"dim": 0}),
+        Sample("between", (draw("between", 2, 3, 5), np.arange(40).reshape(2, 4, 5) % 6 - 3), {"dim": 1}),
+        Sample("narrower", (draw("narrower", 3, 5, 7), np.arange(16).reshape(2, 4, 2) % 5), {"dim": 1}),
+        Sample("wide", (draw("wide", 3, 67), np.arange(335).reshape(5, 67) % 3), {"dim": 0}),
         Sample("empty", (draw("empty", 3, 5), np.zeros((3, 0), np.int64)), {"dim": 1}),
+        Sample("no columns", (draw("no columns", 3, 0), np.zeros((2, 0), np.int64)), {"dim": 0}),
     ],
+    fast_numpy=lambda x, index, dim: np.take_along_axis(x, index, dim),
+    bench={"tokens": lambda: chosen("tokens", (4096, 64), (4096, 8), 1),
+           "features": lambda: chosen("features", (1024, 64), (4096, 64), 0),
+           "row": lambda: chosen("row", (1 << 20,), (1 << 20,), 0)},
     errors=(
         Refusal("range", lambda: gather(tensor(np.zeros((2, 3))), 1, tensor([[0], [3]])),
                 RangeError, ("gather", "index 3", "3")),
@@ -363,10 +399,18 @@ GATHER = register(Op(
 
 INDEX_SELECT = register(Op(
     name="index_select", family="indexing", inputs=("x", "index"), formula="y[:,j] = x[:, index[j]]",
+    forward=kernel("index_select_forward"), backward=kernel("index_select_backward"),
     ref_forward=reference.index_select_forward, ref_backward=reference.index_select_backward, check=check_index_select,
-    linear_in=("x",), differentiable=("x",), flops=lambda n: 0, bytes=lambda n: 0,
+    linear_in=("x",), differentiable=("x",), flops=lambda n: 0, bytes=lambda n: 8 * n,
     samples=lambda: [Sample("rows", (draw("rows", 3, 5), np.array([2, 0, 2])), {"dim": 0}),
-                     Sample("columns", (draw("columns", 3, 5), np.array([4, 4, 1, 0])), {"dim": 1})],
+                     Sample("columns", (draw("columns", 3, 5), np.array([4, 4, 1, 0])), {"dim": 1}),
+                     Sample("from the end", (draw("from the end", 2, 5, 3), np.array([-1, 4, -5])), {"dim": 1}),
+                     Sample("many before", (draw("many before", 37, 3, 2), np.array([1, -1, 1, 0])), {"dim": 1}),
+                     Sample("none", (draw("none", 3, 5), np.zeros(0, np.int64)), {"dim": 0}),
+                     Sample("one number", (draw("one number", 3, 5), np.array(1)), {"dim": 0})],
+    fast_numpy=lambda x, index, dim: np.take(x, index, dim),
+    bench={"rows": lambda: chosen("rows", (1024, 64), (4096,), 0),
+           "columns": lambda: chosen("columns", (4096, 64), (32,), 1)},
     errors=(
         Refusal("range", lambda: index_select(tensor(np.zeros((2, 3))), 0, tensor([2])),
                 RangeError, ("index_select", "index 2")),

@@ -1,7 +1,8 @@
 """Writing elements by position: the opposite of indexing.
 
-NumPy does this: the definitions in fastnn/reference/scatter.py are what runs. Every function makes
-a new tensor; the methods with a final underscore (`x.scatter_add_`) write into x.
+Integers, and products and extremes by group, are NumPy's work: the definitions in
+fastnn/reference/scatter.py. Every function makes a new tensor; the methods with a final underscore
+(`x.scatter_add_`) write into x.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import numpy as np
 from ..autograd import apply
 from ..errors import DTypeError, RangeError, ShapeError
 from ..guard import IndexMistake
-from ..op import Op, Refusal, Sample, register
+from ..kernels import kernel
+from ..op import Op, Refusal, Sample, register, seeded
 from ..reference import scatter as reference
 from ..tensor import Tensor, number_of, tensor
 from .arithmetic import common_shape, div, mul
-from .checks import need_array, need_integers
-from .indexing import getitem, masked_fill
+from .checks import FLOATS, need_array, need_integers
+from .indexing import getitem, masked_fill, slice_numbers
 from .repeat import expand
 from .shape import reshape
 from .shape_op import axis, draw
@@ -76,7 +78,7 @@ def scatter(input: Tensor, dim: int, index: Tensor, src: Any = None, *, value: A
     where, src = places("scatter", input, dim, index, src)
     if reduce == "multiply":
         return joined("scatter", input, where, src, "prod", True)
-    return apply(PUT, input, where, src, accumulate=reduce == "add")
+    return written(input, where, src, reduce == "add")
 
 
 def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
@@ -98,8 +100,7 @@ def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     >>> nn.scatter_add(nn.zeros(3), 0, nn.tensor([0, 2, 0]), nn.tensor([1.0, 2.0, 3.0]))
     tensor([4., 0., 2.])
     """
-    where, src = places("scatter_add", input, dim, index, src)
-    return apply(PUT, input, where, src, accumulate=True)
+    return added("scatter_add", input, dim, index, src)
 
 
 def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *,
@@ -126,6 +127,8 @@ def scatter_reduce(input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: 
     >>> nn.scatter_reduce(nn.zeros(2), 0, group, x, "mean", include_self=False)
     tensor([1.5, 9.0])
     """
+    if reduce == "sum" and include_self:
+        return added("scatter_reduce", input, dim, index, src)
     where, src = places("scatter_reduce", input, dim, index, src)
     return joined("scatter_reduce", input, where, src, reduce, include_self)
 
@@ -152,8 +155,11 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     tensor([[2., 2.],
             [5., 5.]])
     """
+    if input.dtype in FLOATS and input.ndim:
+        d, _, chosen, source = numbered("index_add", input, dim, index, source)
+        return apply(INDEX_ADD, input, Tensor(chosen), source if alpha == 1 else mul(source, alpha), dim=d)
     where, source = slices("index_add", input, dim, index, source)
-    return apply(PUT, input, where, source if alpha == 1 else mul(source, alpha), accumulate=True)
+    return written(input, where, source if alpha == 1 else mul(source, alpha), True)
 
 
 def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
@@ -171,7 +177,7 @@ def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor
             [1., 1.]])
     """
     where, source = slices("index_copy", input, dim, index, source)
-    return apply(PUT, input, where, source, accumulate=False)
+    return written(input, where, source, False)
 
 
 def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Tensor:
@@ -259,11 +265,15 @@ def index_put(input: Tensor, indices: Sequence[Tensor | None], values: Tensor, a
         if not isinstance(k, slice) and getattr(k, "dtype", np.dtype(float)).kind not in "iub":
             raise DTypeError(who="index_put", expected="indices of integers or booleans",
                              got=getattr(k, "dtype", type(k).__name__), hint="Convert it with .long().")
+    rows: Any = key[0] if len(key) == 1 else None
+    if accumulate and slice_numbers(input, rows) and values.dtype == input.dtype:
+        rows = rows if rows.min() >= 0 else np.where(rows < 0, rows + len(input._data), rows)
+        return apply(INDEX_ADD, input, Tensor(rows), fitting("index_put", values, (rows.size, *input.shape[1:])), dim=0)
     try:
         where = numbers(input)[key]
     except IndexError as error:
         raise IndexMistake(str(error), who="index_put", got=f"a tensor of shape {input.shape}") from None
-    return apply(PUT, input, Tensor(where), fitting("index_put", values, where.shape), accumulate=bool(accumulate))
+    return written(input, Tensor(where), fitting("index_put", values, where.shape), bool(accumulate))
 
 
 def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
@@ -297,7 +307,7 @@ def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     if source.numel() < where.size:
         raise ShapeError(who="masked_scatter", expected=f"source of at least {where.size} elements", got=source.shape)
     values = getitem(reshape(source, -1), slice(0, where.size))
-    return apply(PUT, expand(input, shape), Tensor(where), values, accumulate=False)
+    return written(expand(input, shape), Tensor(where), values, False)
 
 
 def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
@@ -325,7 +335,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
     where = index._data.astype(np.int64)
     in_range("put", where, n, -n)
     where += n * (where < 0)
-    return apply(PUT, input, Tensor(where), reshape(source, index.shape), accumulate=bool(accumulate))
+    return written(input, Tensor(where), reshape(source, index.shape), bool(accumulate))
 
 
 def take(input: Tensor, index: Tensor) -> Tensor:
@@ -422,6 +432,25 @@ def diagonal_scatter(input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0,
 
 
 # ---- what the functions share --------------------------------------------------------------------
+def written(input: Tensor, where: Tensor, src: Tensor, accumulate: bool) -> Tensor:
+    """The values put at their places; integers and booleans have no gradient, and no kernel."""
+    if input.dtype in FLOATS or input.dtype != src.dtype:   # the check has words for the latter
+        return apply(PUT, input, where, src, accumulate=accumulate)
+    check_put("put")(input._data, where._data, src._data)
+    return Tensor(np.asarray(reference.put_forward(input._data, where._data, src._data, accumulate=accumulate)[0]))
+
+
+def added(who: str, input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
+    """scatter_add: along the axis where every index has an element of its own, else by places."""
+    d = axis(who, dim, max(input.ndim, 1))
+    if (input.dtype in FLOATS and input.ndim and index.dtype.kind in "iu" and src.dtype == input.dtype
+            and index.shape == src.shape == (*input.shape[:d], *index.shape[d:d + 1], *input.shape[d + 1:])):
+        if who != "scatter_add":                        # whose check does it
+            in_range(who, index._data, input.shape[d])
+        return apply(SCATTER_ADD, input, index, src, dim=d)
+    return written(input, *places(who, input, dim, index, src), True)
+
+
 def joined(who: str, input: Tensor, where: Tensor, src: Tensor, reduce: str, include_self: bool) -> Tensor:
     """Of all values for one element one result."""
     if reduce not in ("sum", "prod", "mean", "amax", "amin"):
@@ -431,7 +460,7 @@ def joined(who: str, input: Tensor, where: Tensor, src: Tensor, reduce: str, inc
     n = np.bincount(where._data.reshape(-1), minlength=input.numel()).reshape(input.shape)
     if not include_self:
         input = masked_fill(input, Tensor(np.asarray(n > 0)), 0)
-    total = apply(PUT, input, where, src, accumulate=True)
+    total = written(input, where, src, True)
     if reduce == "sum":
         return total
     count = Tensor(np.asarray(np.maximum(n + bool(include_self), 1).astype(input.dtype)))
@@ -459,8 +488,10 @@ def places(who: str, input: Tensor, dim: int, index: Tensor, src: Tensor) -> tup
     return Tensor(where), reshape(src, s.shape) if s.shape == i.shape else getitem(src, tuple(map(slice, i.shape)))
 
 
-def slices(who: str, input: Tensor, dim: int, index: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
-    """Where slices by number go, and the slices; a number counts as a row of one."""
+def numbered(who: str, input: Tensor, dim: int, index: Tensor,
+             source: Tensor) -> tuple[int, tuple[int, ...], np.ndarray, Tensor]:
+    """(dim, input's shape, the numbers of the slices, the slices); a number counts as a row of one.
+    """
     same_type(who, input, source=source)
     d, shape = axis(who, dim, max(input.ndim, 1)), input.shape or (1,)
     chosen = vector(who, index).reshape(-1).astype(np.int64)
@@ -468,9 +499,15 @@ def slices(who: str, input: Tensor, dim: int, index: Tensor, source: Tensor) -> 
     room = (*shape[:d], chosen.size, *shape[d + 1:])
     if source.shape != room and not (len(shape) == 1 and source.ndim == 0 and chosen.size == 1):
         raise ShapeError(who=who, expected=f"source of shape {room}", got=source.shape)
+    return d, shape, chosen, reshape(source, room)
+
+
+def slices(who: str, input: Tensor, dim: int, index: Tensor, source: Tensor) -> tuple[Tensor, Tensor]:
+    """Where slices by number go, and the slices."""
+    d, shape, chosen, source = numbered(who, input, dim, index, source)
     parts = [position(step, size, e, len(shape)) for e, (step, size) in enumerate(zip(steps(shape), shape))]
     parts[d] = parts[d].reshape(-1)[chosen].reshape([-1 if e == d else 1 for e in range(len(shape))])
-    return Tensor(np.asarray(sum(parts))), reshape(source, room)
+    return Tensor(np.asarray(sum(parts))), source
 
 
 def steps(shape: tuple[int, ...]) -> list[int]:
@@ -492,7 +529,7 @@ def window(who: str, input: Tensor, src: Tensor, where: np.ndarray) -> Tensor:
     same_type(who, input, src=src)
     if src.shape != where.shape:
         raise ShapeError(who=who, expected=f"src of shape {where.shape}", got=src.shape)
-    return apply(PUT, input, Tensor(np.asarray(where)), src, accumulate=False)
+    return written(input, Tensor(np.asarray(where)), src, False)
 
 
 def fitting(who: str, values: Tensor, shape: tuple[int, ...]) -> Tensor:
@@ -537,6 +574,31 @@ def check_put(who: str) -> Callable[..., None]:
     return check
 
 
+def check_scatter_add(x: Any, index: Any, src: Any, *, dim: int) -> None:
+    need_array("scatter_add", x=x, index=index, src=src)
+    need_integers("scatter_add", index=index)
+    if x.dtype != src.dtype:
+        raise DTypeError(who="scatter_add", expected=f"src of input's dtype, {x.dtype}", got=str(src.dtype),
+                         hint="Convert one of them, for example with .to(dtype).")
+    if index.shape != src.shape or index.ndim != x.ndim or any(m != n for d, (m, n) in enumerate(
+            zip(index.shape, x.shape)) if d != dim):
+        raise ShapeError(who="scatter_add", expected=f"index and src of shape {x.shape}, but along dim {dim}",
+                         got=[index.shape, src.shape])
+    in_range("scatter_add", index, x.shape[dim])
+
+
+def check_index_add(x: Any, index: Any, source: Any, *, dim: int) -> None:
+    need_array("index_add", x=x, index=index, source=source)
+    if x.dtype != source.dtype:
+        raise DTypeError(who="index_add", expected=f"source of input's dtype, {x.dtype}", got=str(source.dtype),
+                         hint="Convert one of them, for example with .to(dtype).")
+    if index.ndim != 1 or source.shape != (*x.shape[:dim], index.size, *x.shape[dim + 1:]):
+        raise ShapeError(who="index_add", expected=f"source of input's shape {x.shape}, but as long as index along "
+                                                   f"dim {dim}", got=source.shape)
+    need_integers("index_add", index=index)
+    in_range("index_add", index, x.shape[dim])
+
+
 # ---- samples -------------------------------------------------------------------------------------
 # groups of one, two and three, and elements that nothing goes to
 GO: tuple[tuple[str, tuple[int, ...], Any], ...] = (
@@ -562,13 +624,57 @@ def reduce_samples() -> list[Sample]:
                  include_self=itself) for reduce in reference.JOIN for itself in (True, False) for go in GO]
 
 
+def along(name: str, shape: tuple[int, ...], index: Any, dim: int) -> Sample:
+    """A call of scatter_add."""
+    return Sample(name, (draw(name, *shape), index, draw(f"{name} src", *index.shape)), {"dim": dim}, {"n": index.size})
+
+
+def by_slice(name: str, shape: tuple[int, ...], index: Any, dim: int) -> Sample:
+    """A call of index_add."""
+    source = draw(f"{name} source", *shape[:dim], index.size, *shape[dim + 1:])
+    return Sample(name, (draw(name, *shape), index, source), {"dim": dim}, {"n": source.size})
+
+
+def in_any_order(name: str, size: int, *shape: int) -> np.ndarray:
+    return np.asarray(seeded(name).integers(0, size, shape))
+
+
+def put_fast(x: np.ndarray, places: np.ndarray, values: np.ndarray, accumulate: bool) -> np.ndarray:
+    y = x.reshape(-1).copy()
+    if accumulate:
+        y += np.bincount(places.reshape(-1), values.reshape(-1), y.size)
+    else:
+        y[places.reshape(-1)] = values.reshape(-1)
+    return y.reshape(x.shape)
+
+
+def scatter_add_fast(x: np.ndarray, index: np.ndarray, src: np.ndarray, dim: int) -> np.ndarray:
+    y = x.copy()
+    where: list[Any] = list(np.ogrid[tuple(map(slice, index.shape))])
+    where[dim] = index
+    np.add.at(y, tuple(where), src)
+    return y
+
+
+def index_add_fast(x: np.ndarray, index: np.ndarray, source: np.ndarray, dim: int) -> np.ndarray:
+    y = x.copy()
+    where: tuple[Any, ...] = (*[slice(None)] * dim, index)
+    np.add.at(y, where, source)
+    return y
+
+
 # ---- records -------------------------------------------------------------------------------------
 PUT = register(Op(
     name="put", family="indexing", inputs=("x", "places", "values"),
     formula="y = x, but y.flat[places] = values, or += values",
+    forward=kernel("put_forward"), backward=kernel("put_backward"), fits=kernel("fits_put"),
     ref_forward=reference.put_forward, ref_backward=reference.put_backward, check=check_put("put"),
-    linear_in=("x", "values"), differentiable=("x", "values"), flops=lambda n: 0, bytes=lambda n: 0,
-    samples=put_samples,
+    linear_in=("x", "values"), differentiable=("x", "values"), flops=lambda n: n, bytes=lambda n: 24 * n,
+    samples=put_samples, terms=lambda n: n + 1, fast_numpy=put_fast,
+    bench={"added": lambda: case("added", ("row", (1 << 20,), in_any_order("added", 1 << 20, 1 << 20)), 1.0,
+                                 accumulate=True),
+           "last": lambda: case("last", ("row", (1 << 20,), in_any_order("last", 1 << 20, 1 << 20)), 1.0,
+                                accumulate=False)},
     errors=(
         Refusal("range", lambda: index_put(tensor(np.zeros(3)), (tensor([3]),), tensor(np.ones(1))),
                 RangeError, ("index_put", "3")),
@@ -582,6 +688,59 @@ PUT = register(Op(
                 ShapeError, ("scatter", "rank 2")),
         Refusal("slices", lambda: index_add(tensor(np.zeros((2, 3))), 0, tensor([0]), tensor(np.ones((2, 3)))),
                 ShapeError, ("index_add", "(1, 3)", "(2, 3)")),
+    )))
+
+SCATTER_ADD = register(Op(
+    name="scatter_add", family="indexing", inputs=("x", "index", "src"),
+    formula="y[i,j] = x[i,j] + sum of src[i,k] over the k with index[i,k] = j",
+    forward=kernel("scatter_add_forward"), backward=kernel("scatter_add_backward"),
+    fits=kernel("fits_along"),
+    ref_forward=reference.scatter_add_forward, ref_backward=reference.scatter_add_backward, check=check_scatter_add,
+    linear_in=("x", "src"), differentiable=("x", "src"), flops=lambda n: n, bytes=lambda n: 24 * n,
+    terms=lambda n: n + 1, fast_numpy=scatter_add_fast,
+    samples=lambda: [
+        along("smallest", (1,), np.array([0]), 0),
+        along("rows", (3, 5), np.array([[0, 4, 0], [1, 1, 1], [2, 3, 4]]), 1),
+        along("columns", (3, 5), np.array([[0, 2, 1, 1, 0], [0, 1, 1, 2, 0]]), 0),
+        along("between", (2, 3, 5), in_any_order("between", 3, 2, 4, 5), 1),
+        along("wide", (3, 67), in_any_order("wide", 3, 5, 67), 0),
+        along("empty", (3, 5), np.zeros((3, 0), np.int64), 1),
+        along("no columns", (3, 0), np.zeros((2, 0), np.int64), 0),
+    ],
+    bench={"features": lambda: along("features", (1024, 64), in_any_order("features", 1024, 4096, 64), 0),
+           "row": lambda: along("row", (1 << 20,), in_any_order("row", 1 << 20, 1 << 20), 0)},
+    errors=(
+        Refusal("range", lambda: scatter_add(tensor(np.zeros((2, 3))), 1, tensor([[0], [3]]), tensor(np.ones((2, 1)))),
+                RangeError, ("scatter_add", "index 3", "0 <= index < 3")),
+        Refusal("shape", lambda: scatter_add(tensor(np.zeros((2, 3))), 1, tensor([[0, 1]]), tensor(np.ones((1, 1)))),
+                ShapeError, ("scatter_add", "src (1, 1)", "(1, 2)")),
+        Refusal("fractions", lambda: scatter_add(tensor(np.zeros(3)), 0, tensor([0.5]), tensor(np.ones(1))),
+                DTypeError, ("scatter_add", "integer", "float32")),
+    )))
+
+INDEX_ADD = register(Op(
+    name="index_add", family="indexing", inputs=("x", "index", "source"),
+    formula="y[i,:] = x[i,:] + sum of source[j,:] over the j with index[j] = i",
+    forward=kernel("index_add_forward"), backward=kernel("index_add_backward"),
+    ref_forward=reference.index_add_forward, ref_backward=reference.index_add_backward, check=check_index_add,
+    linear_in=("x", "source"), differentiable=("x", "source"), flops=lambda n: n, bytes=lambda n: 16 * n,
+    terms=lambda n: n + 1, fast_numpy=index_add_fast,
+    samples=lambda: [
+        by_slice("smallest", (1,), np.array([0]), 0), by_slice("rows", (3, 5), np.array([2, 0, 2, 2]), 0),
+        by_slice("columns", (3, 5), np.array([4, 4, 1, 0]), 1), by_slice("between", (2, 3, 5), np.array([1, 1]), 1),
+        by_slice("many before", (37, 3, 2), np.array([1, 2, 1, 1]), 1),
+        by_slice("many rows", (37, 3), np.array([1, 2, 1, 1]), 1),
+        by_slice("none", (3, 5), np.zeros(0, np.int64), 0), by_slice("no columns", (3, 0), np.array([2, 0]), 0),
+    ],
+    bench={"rows": lambda: by_slice("rows", (1024, 64), in_any_order("rows", 1024, 4096), 0),
+           "columns": lambda: by_slice("columns", (4096, 64), in_any_order("columns", 64, 32), 1)},
+    errors=(
+        Refusal("range", lambda: index_add(tensor(np.zeros(3)), 0, tensor([3]), tensor(np.ones(1))),
+                RangeError, ("index_add", "index 3", "0 <= index < 3")),
+        Refusal("shape", lambda: index_add(tensor(np.zeros((3, 2))), 0, tensor([0]), tensor(np.ones((1, 3)))),
+                ShapeError, ("index_add", "(1, 2)", "(1, 3)")),
+        Refusal("type", lambda: index_add(tensor(np.zeros(3)), 0, tensor([0]), tensor([1])),
+                DTypeError, ("index_add", "float64", "int64")),
     )))
 
 SCATTER_REDUCE = register(Op(

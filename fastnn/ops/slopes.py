@@ -486,7 +486,7 @@ RESULTS |= {"logsumexp": SECOND, "norm": SECOND, "conv2d_relu": FOURTH, "linear_
 # Where inputs stand, if not at their own places: slot i of `saved` is this input
 INPUTS = {name: {0: 0, 3: 1, 4: 2} for name in ("layer_norm", "rms_norm", "group_norm", "batch_norm",
                                                 "batch_norm_relu")}
-INPUTS["put"] = {0: 1}
+INPUTS |= {name: {0: 1} for name in ("put", "scatter_add", "index_add")}
 
 COMPOSED: dict[str, Callable[..., Any]] = {
     "sinc": sinc, "silu": silu, "gelu_tanh": gelu_tanh, "mish": mish, "var": var, "std": std,

@@ -1,4 +1,6 @@
-"""Choosing elements by position or by condition. NumPy does this, so this is also what runs."""
+"""Choosing elements by position or by condition. But for gather and index_select of floating-point
+numbers, this is also what runs.
+"""
 
 import numpy as np
 
@@ -59,13 +61,13 @@ def gather_backward(dy, saved, *, dim):
 
 
 def index_select_forward(x, index, *, dim):
-    return np.take(x, index, axis=dim), (x.shape, index)
+    return np.take(x, index.reshape(-1), axis=dim), (x.shape, index)
 
 
 def index_select_backward(dy, saved, *, dim):
     shape, index = saved
     dx = np.zeros(shape, dy.dtype)
-    add_at(dx, (slice(None),) * (dim % dx.ndim) + (index,), dy)
+    add_at(dx, (slice(None),) * (dim % dx.ndim) + (index.reshape(-1),), dy)
     return dx, None
 
 

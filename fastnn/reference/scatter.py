@@ -1,9 +1,11 @@
-"""Writing elements by position. NumPy does this, so this is also what runs.
+"""Writing elements by position. Of integers, and for products and extremes, this is what runs.
 
 A place is the number of an element where the array is taken as one row.
 """
 
 import numpy as np
+
+from .indexing import add_at, along
 
 JOIN = {"prod": np.multiply, "amax": np.maximum, "amin": np.minimum}
 
@@ -28,6 +30,29 @@ def put_backward(dy, saved, *, accumulate):
     last = np.zeros(dy.size, np.int64)
     last[places.reshape(-1)] = number.reshape(-1)
     return dx.reshape(dy.shape), None, np.where(last[places] == number, dvalues, 0)
+
+
+# ---- sums by group -------------------------------------------------------------------------------
+def scatter_add_forward(x, index, src, *, dim):
+    y = x.copy()
+    add_at(y, along(index, dim), src)
+    return y, (index,)
+
+
+def scatter_add_backward(dy, saved, *, dim):
+    index, = saved
+    return dy, None, dy[along(index, dim)]      # forward was  y[.., index, ..] += src
+
+
+def index_add_forward(x, index, source, *, dim):
+    y = x.copy()
+    add_at(y, (slice(None),) * dim + (index,), source)
+    return y, (index,)
+
+
+def index_add_backward(dy, saved, *, dim):
+    index, = saved
+    return dy, None, np.take(dy, index, dim)    # forward was  y[.., index, ..] += source
 
 
 # ---- several values for one element become one ---------------------------------------------------

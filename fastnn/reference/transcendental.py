@@ -1,5 +1,5 @@
-"""Trigonometric, hyperbolic and special functions of each element. NumPy and Python's math compute
-them, so this is also what runs.
+"""Trigonometric, hyperbolic and special functions of each element. But for erfc, erfinv, lgamma and
+digamma, this is also what runs.
 """
 
 import math
@@ -103,7 +103,7 @@ def digamma_of(x):
     u = 1 / (z * z)
     series = u * (1 / 12 - u * (1 / 120 - u * (1 / 252 - u * (1 / 240 - u * (1 / 132 - u * (691 / 32760 - u / 12))))))
     y = np.where(np.isinf(z), z, np.log(z) - 0.5 / z - series) - below
-    fraction = x - np.trunc(x)                      # tan repeats, and is exact for small numbers
+    fraction = x - np.rint(x)                       # tan repeats, and is exact for small numbers
     y = np.where(x < 0, y - math.pi / np.tan(math.pi * fraction), y)
     y = np.where(x == 0, -np.copysign(np.inf, x), y)
     return np.where((x < 0) & (fraction == 0) | (x == -np.inf), np.nan, y)
@@ -116,7 +116,7 @@ def trigamma_of(x):
     u = 1 / (z * z)
     series = u * (1 / 6 - u * (1 / 30 - u * (1 / 42 - u * (1 / 30 - u * (5 / 66 - u * (691 / 2730 - u * 7 / 6))))))
     y = 1 / z + u / 2 + series / z + below
-    return np.where(x < 0, (math.pi / np.sin(math.pi * (x - np.trunc(x))))**2 - y, y)
+    return np.where(x < 0, (math.pi / np.sin(math.pi * (x - np.rint(x))))**2 - y, y)
 
 
 def shifted(z, power):

@@ -76,7 +76,6 @@ FORWARD(log_forward, positive, n)
 FORWARD(log2_forward, positive, n)
 FORWARD(log10_forward, positive, n)
 FORWARD(log1p_forward, any, n)
-FORWARD(erf_forward, any, n)
 FORWARD(sqrt_forward, positive, n)
 FORWARD(abs_forward, any, n)
 FORWARD(pow_forward, positive, n, 1.7)
@@ -85,7 +84,6 @@ FORWARD(clamp_forward, any, n, -0.5, 0.75)
 BACKWARD(expm1_backward, any, n)
 BACKWARD(log_base_backward, positive, n, 2.3)
 BACKWARD(log1p_backward, any, n)
-BACKWARD(erf_backward, any, n)
 BACKWARD(sqrt_backward, positive, n)
 BACKWARD(abs_backward, any, n)
 BACKWARD(pow_backward, positive, n, 1.7)
@@ -270,6 +268,93 @@ CASE(embedding_backward)
         const int64_t *index = in_index(r, n, 0, V);
         fnn_size *workspace = work(r, fnn_embedding_work(n, V), OF_INT64);
         CALL(embedding_backward)(out(r, V * D), dy, index, workspace, n, V, D, size % 2 ? 0 : -1);
+    }
+}
+
+/* ---- special.h ------------------------------------------------------------------------------- */
+FORWARD(erf_forward, any, n)
+FORWARD(erfc_forward, any, n)
+FORWARD(erfinv_forward, any, n)
+FORWARD(lgamma_forward, any, n)
+FORWARD(digamma_forward, any, n)
+BACKWARD(erf_backward, any, n)
+BACKWARD(erfc_backward, any, n)
+BACKWARD(erfinv_backward, any, n)
+BACKWARD(lgamma_backward, positive, n)
+BACKWARD(digamma_backward, positive, n)
+
+/* ---- scatter.h: outer, axis, n, inner -------------------------------------------------------- */
+static const fnn_size chosen[][4] = { {1, 1, 1, 1}, {3, 5, 7, 1}, {1, 13, 67, 33}, {2, 7, 0, 3}, {37, 5, 11, 2},
+                                      {21, 31, 45, 1}, {1, 301, 2003, 17}, {1, 20011, 40009, 1} };
+
+#define FOR_CHOSEN                                                                         \
+    for (int size = 0; size < COUNT(chosen); size++)                                       \
+        for (fnn_size outer = chosen[size][0], axis = chosen[size][1], n = chosen[size][2], \
+             inner = chosen[size][3], once = label_chosen(r, size); once; once = 0)
+
+static int label_chosen(run *r, int size)
+{
+    LABEL("outer=%td axis=%td n=%td inner=%td", chosen[size][0], chosen[size][1], chosen[size][2], chosen[size][3]);
+    return 1;
+}
+
+CASE(gather)
+{
+    FOR_CHOSEN {
+        const void *x = in(r, outer * axis * inner);
+        const int64_t *index = in_index(r, outer * n * inner, -axis, axis);
+        CALL(gather)(out(r, outer * n * inner), x, index, outer, axis, n, inner);
+    }
+}
+
+CASE(scatter_add)
+{
+    FOR_CHOSEN {
+        const void *values = in(r, outer * n * inner);
+        const int64_t *index = in_index(r, outer * n * inner, -axis, axis);
+        CALL(scatter_add)(inout(r, outer * axis * inner), values, index, outer, axis, n, inner);
+    }
+}
+
+CASE(put)
+{
+    for (int size = 0; size < COUNT(chosen); size++) {
+        const fnn_size axis = chosen[size][1], n = chosen[size][2];
+        label_chosen(r, size);
+        const void *values = in(r, n);
+        CALL(put)(inout(r, axis), values, in_index(r, n, 0, axis), n);
+    }
+}
+
+CASE(put_backward)
+{
+    for (int size = 0; size < COUNT(chosen); size++) {
+        const fnn_size axis = chosen[size][1], n = chosen[size][2];
+        label_chosen(r, size);
+        const void *dy = in(r, axis);
+        const int64_t *places = in_index(r, n, 0, axis);
+        CALL(put_backward)(out(r, axis), out(r, n), dy, places, work(r, axis, OF_INT64), axis, n);
+    }
+}
+
+CASE(index_select)
+{
+    FOR_CHOSEN {
+        const void *x = in(r, outer * axis * inner);
+        const int64_t *index = in_index(r, n, -axis, axis);
+        CALL(index_select)(out(r, outer * n * inner), x, index, outer, axis, n, inner);
+    }
+}
+
+CASE(index_add)
+{
+    FOR_CHOSEN {
+        const void *x = in(r, outer * axis * inner), *source = in(r, outer * n * inner);
+        const int64_t *index = in_index(r, n, -axis, axis);
+        fnn_size *workspace = work(r, fnn_index_add_work(axis, n), OF_INT64);
+        for (int alone = 0; alone < 2; alone++)
+            CALL(index_add)(out(r, outer * axis * inner), alone ? NULL : x, source, index, workspace, outer, axis, n,
+                            inner);
     }
 }
 

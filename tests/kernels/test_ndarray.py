@@ -141,6 +141,9 @@ ATTRIBUTES = {
     "log_softmax": [{"dim": d} for d in (0, 1, -1, -2**70)],
     "layer_norm": [{"normalized_shape": s, "eps": 1e-5}
                    for s in ((3,), (2, 3), (), (2**70,), (True,), (3.0,), [3])],
+    "gather": [{"dim": d} for d in (0, 1, -1, 2**70, 1.0)] + [{}],
+    "scatter_add": [{"dim": d} for d in (0, 1, -1, 2**70, 1.0)] + [{}],
+    "put": [{"accumulate": True}],
     "rms_norm": [{"normalized_shape": s, "eps": 1e-5} for s in ((3,), (2, 3), (), (-1,))],
 }
 

@@ -19,6 +19,18 @@ CALLS = {
 }
 
 
+def test_numbers_of_slices_count_from_either_end():
+    x = nn.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], requires_grad=True)
+    y = x[np.array([-1, 0, 2])]
+    assert y.tolist() == [[5, 6], [1, 2], [5, 6]]
+    y.backward(nn.tensor([[1.0, 2.0], [4.0, 8.0], [16.0, 32.0]]))
+    assert x.grad.tolist() == [[4, 8], [0, 0], [17, 34]]
+    assert nn.index_select(x, 0, nn.tensor(1)).tolist() == [[3, 4]]    # as in PyTorch, a row of one
+    for index in ([3], [-4]):
+        with pytest.raises(IndexError, match="getitem"):
+            x[np.array(index)]
+
+
 @pytest.mark.skipif(np.lib.NumpyVersion(np.__version__) < "2.0.0", reason="NumPy 1 has 32 dimensions at most")
 @pytest.mark.parametrize("name", CALLS)
 def test_an_element_taken_twice_gets_both_gradients_in_34_dimensions(name):

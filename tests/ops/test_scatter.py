@@ -51,6 +51,8 @@ CASES = {
     "index_reduce": ([X, np.array([1, 1, 3]), R.standard_normal((3, 5))], lambda f, x, i, s: f(x, 0, i, s, "prod")),
     "index_put": ([X, np.array([0, 3]), np.array([1, 1]), S[0, :2]], lambda f, x, i, j, v: f(x, (i, j), v)),
     "index_put added": ([X, np.array([0, 3, 0]), R.standard_normal(5)], lambda f, x, i, v: f(x, (i,), v, True)),
+    "index_put added from the end": ([X, np.array([-1, 3, 0]), R.standard_normal((3, 5))],
+                                     lambda f, x, i, v: f(x, (i,), v, True)),
     "index_put masked": ([X, HALF, np.array(2.0)], lambda f, x, m, v: f(x, (m,), v)),
     "masked_scatter": ([X, HALF, R.standard_normal(20)], lambda f, x, m, s: f(x, m, s)),
     "put": ([X, np.array([3, -1]), S[0, :2]], lambda f, x, i, s: f(x, i, s)),

@@ -37,6 +37,44 @@ def test_by_hand():
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_kernels_are_within_4_ulp(dtype):
+    """At every level, where the exact value is known: Python's erfc is within 1, erfinv undoes it;
+    Gamma(n) = (n - 1)!, Gamma(1/2) = sqrt(pi), lgamma(1 + e) = -gamma e + pi^2 / 12 e^2; psi(1) =
+    -gamma.
+    """
+    def off(y, want):
+        y, want = np.asarray(y, np.longdouble), np.asarray(want, np.longdouble)
+        unit = np.spacing(np.maximum(np.abs(want), np.finfo(dtype).tiny).astype(dtype)).astype(np.longdouble)
+        return float((np.abs(y - want) / unit).max())
+
+    gamma = 0.57721566490153286061
+    x = np.concatenate([np.linspace(-5, 9 if dtype == np.float32 else 26, 3001), [0.75, np.nextafter(0.75, 1), 0]])
+    x = x.astype(dtype)
+    small = np.array([1e-4, -1e-4, 1e-5, -1e-5, 1e-6]).astype(dtype)
+    one = (1 + small).astype(dtype)
+    e = one.astype(np.longdouble) - 1
+    near_1 = -gamma * e + np.pi**2 / 12 * e**2 - 1.2020569031595942 / 3 * e**3 + np.pi**4 / 360 * e**4
+    whole = np.arange(1, 30)
+    factorials = [math.log(math.factorial(n - 1)) for n in whole]
+    p = np.array([0.5, -0.5, 1e-9, 0.9, 0.99]).astype(dtype)
+    for level in nn.config.isas():
+        with nn.use_isa(level):
+            assert off(nn.erfc(nn.tensor(x)).numpy(), [math.erfc(v) for v in x.tolist()]) <= 4
+            assert off(nn.erf(nn.tensor(x)).numpy(), [math.erf(v) for v in x.tolist()]) < 4
+            assert off(nn.lgamma(nn.tensor(whole.astype(dtype))).numpy(), factorials) < 4
+            assert off(nn.lgamma(nn.tensor(one)).numpy(), near_1) < 4
+            assert off(nn.lgamma(nn.tensor(np.asarray(0.5, dtype))).numpy(), math.log(math.pi) / 2) < 4
+            y = nn.erfinv(nn.tensor(p)).numpy()
+            # one ulp of y is worth so many of erf y
+            slope = 2 / math.sqrt(math.pi) * np.exp(-y.astype(float)**2) * np.abs(y) / np.abs(p)
+            back = np.array([math.erf(v) for v in y.tolist()])
+            assert (np.abs(back - p) <= (3 * slope + 1) * np.spacing(np.abs(p)) * 2).all()
+            psi = nn.digamma(nn.tensor(np.array([1, 2, 11], dtype))).numpy()
+            harmonic = np.array([0, 1, sum(1 / k for k in range(1, 11))])
+            assert np.abs(psi - (harmonic - gamma)).max() < 8 * np.finfo(dtype).eps
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", WITHIN)
 def test_like_torch(torch, name, dtype):
     compare(getattr(F, name), getattr(torch, name), [X], dtype)
