@@ -673,7 +673,7 @@ PUT = register(Op(
     samples=put_samples, terms=lambda n: n + 1, fast_numpy=put_fast,
     bench={"added": lambda: case("added", ("row", (1 << 20,), in_any_order("added", 1 << 20, 1 << 20)), 1.0,
                                  accumulate=True),
-           "last": lambda: case("last", ("row", (1 << 20,), in_any_order("last", 1 << 20, 1 << 20)), 1.0,
+           "last": lambda: case("last", ("row", (1 << 20,), seeded("last").permutation(1 << 20)), 1.0,
                                 accumulate=False)},
     errors=(
         Refusal("range", lambda: index_put(tensor(np.zeros(3)), (tensor([3]),), tensor(np.ones(1))),
