@@ -25,14 +25,10 @@ ROOMS = {"fastnn": "nn", "fastnn.functional": "nn.functional", "fastnn.optim": "
 # ---- what others have ----------------------------------------------------------------------------
 # Names of PyTorch's that fastnn lacks -> the way here, "" where there is none. {} is the name.
 OF_PYTORCH = {
-    "AdaptiveAvgPool3d AdaptiveMaxPool3d AvgPool3d BatchNorm3d Conv3d ConvTranspose3d Dropout3d InstanceNorm3d "
+    "AdaptiveAvgPool3d AdaptiveMaxPool3d AvgPool3d BatchNorm3d Conv3d ConvTranspose3d InstanceNorm3d "
     "MaxPool3d avg_pool3d conv3d conv_transpose3d max_pool3d": "There are the forms for 1 and 2 dimensions.",
-    "LazyLinear LazyConv1d LazyConv2d LazyBatchNorm1d LazyBatchNorm2d":
-        "Give the sizes; model.summary(shape) tells those of every layer.",
     "DataParallel DistributedDataParallel distributed": "One process computes, on all cores: nn.set_num_threads(n).",
     "SyncBatchNorm": "nn.BatchNorm2d is the same in one process.",
-    "ParameterList": "Assign the parameters one by one: self.register_parameter(f'p{i}', p).",
-    "ParameterDict": "Assign the parameters one by one: self.register_parameter(name, p).",
     "fft stft istft": "Use np.fft on x.numpy(); gradients do not flow through it.",
     "linalg svd qr eig cholesky det slogdet inverse pinverse lstsq matrix_power matrix_rank matrix_exp solve":
         "Use np.linalg on x.numpy(); gradients do not flow through it.",

@@ -13,6 +13,7 @@ from .distance import *
 from .dropout import *
 from .embedding import *
 from .fusion import *
+from .lazy import *
 from .linear import *
 from .loss import *
 from .module import *

@@ -12,12 +12,12 @@ from .. import arrays
 from .. import functional as F
 from ..errors import ShapeError
 from ..tensor import Parameter, Tensor
-from .module import POINTWISE, Module, Window
+from .module import POINTWISE, Module, Window, notice_training
 from .sizes import need_sizes, parameter_dtype
 
 __all__ = ["CELU", "ELU", "GELU", "GLU", "SELU", "Hardshrink", "Hardsigmoid", "Hardswish", "Hardtanh", "LeakyReLU",
-           "LogSigmoid", "LogSoftmax", "Mish", "PReLU", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softmax", "Softmax2d",
-           "Softmin", "Softplus", "Softshrink", "Softsign", "Tanh", "Tanhshrink", "Threshold"]
+           "LogSigmoid", "LogSoftmax", "Mish", "PReLU", "RReLU", "ReLU", "ReLU6", "SiLU", "Sigmoid", "Softmax",
+           "Softmax2d", "Softmin", "Softplus", "Softshrink", "Softsign", "Tanh", "Tanhshrink", "Threshold"]
 
 
 class _Activation(Module):
@@ -42,6 +42,29 @@ class ReLU(_Activation):
 
     def forward(self, input: Tensor) -> Tensor:
         return F.relu(input)
+
+
+class RReLU(_Activation):
+    """y = x for x > 0, r x below; in training r is drawn from lower to upper for each element, and
+    in eval mode it is their middle. Xu et al. (2015).
+
+    >>> import fastnn as nn
+    >>> nn.RReLU(0.25, 0.75).eval()(nn.tensor([-2.0, 3.0]))
+    tensor([-1.,  3.])
+    """
+
+    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, inplace: bool = False) -> None:
+        super().__init__()
+        self.lower, self.upper = lower, upper
+
+    def forward(self, input: Tensor) -> Tensor:
+        y = F.rrelu(input, self.lower, self.upper, self.training)
+        if y.node is None and self.training:
+            notice_training(self)
+        return y
+
+    def extra_repr(self) -> str:
+        return f"lower={self.lower}, upper={self.upper}"
 
 
 class ReLU6(_Activation):

@@ -1,4 +1,4 @@
-"""Containers: modules made of modules."""
+"""Containers: modules made of modules, or of parameters."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any, overload
 from ..errors import DTypeError
 from ..guard import IndexMistake, NameMistake, guard_methods
 from ..moved import moved_names
-from ..tensor import Tensor
+from ..parameters import is_lazy
+from ..tensor import Parameter, Tensor
 from .fusion import chain
 from .module import POINTWISE, Module, Window
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Identity", "ModuleDict", "ModuleList", "Sequential"]
+__all__ = ["Identity", "ModuleDict", "ModuleList", "ParameterDict", "ParameterList", "Sequential"]
 
 
 class Identity(Module):
@@ -222,6 +223,149 @@ class ModuleDict(Module):
         return self._modules.items()
 
 
+class ParameterList(Module):
+    """A list whose parameters belong to the model, unlike a plain list's. Tensors become
+    parameters.
+
+    >>> import fastnn as nn
+    >>> steps = nn.ParameterList([nn.zeros(2), nn.ones(3)])
+    >>> len(steps), list(steps.state_dict()), steps[-1].shape
+    (2, ['0', '1'], (3,))
+    """
+
+    def __init__(self, values: Iterable[Tensor] | None = None) -> None:
+        super().__init__()
+        self.extend(() if values is None else values)
+
+    def forward(self, *inputs: Any) -> Any:
+        raise DTypeError("a ParameterList cannot be called: use its parameters one by one, "
+                         "`for p in self.weights: x = x @ p`")
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __iter__(self) -> Iterator[Parameter]:
+        return iter([p for p in self._parameters.values() if p is not None])
+
+    def _key(self, index: int) -> str:
+        if not -len(self) <= index < len(self):
+            raise IndexMistake(f"of {len(self)} parameters there is no number {index}", who="ParameterList")
+        return list(self._parameters)[index]
+
+    @overload
+    def __getitem__(self, index: int) -> Parameter: ...
+    @overload
+    def __getitem__(self, index: slice) -> ParameterList: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return ParameterList(list(self)[index])
+        return self._parameters[self._key(index)]
+
+    def __setitem__(self, index: int, value: Tensor) -> None:
+        self.register_parameter(self._key(index), as_parameter("ParameterList", value))
+
+    def append(self, value: Tensor) -> Self:
+        self.register_parameter(str(len(self)), as_parameter("ParameterList", value))
+        return self
+
+    def extend(self, values: Iterable[Tensor]) -> Self:
+        for value in list(values):
+            self.append(value)
+        return self
+
+    def __iadd__(self, values: Iterable[Tensor]) -> Self:
+        return self.extend(values)
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}: {shown(p)}" for name, p in self._parameters.items())
+
+
+class ParameterDict(Module):
+    """A dict whose parameters belong to the model. Tensors become parameters.
+
+    >>> import fastnn as nn
+    >>> scales = nn.ParameterDict({"left": nn.ones(2), "right": nn.zeros(2)})
+    >>> sorted(scales), scales["left"].requires_grad
+    (['left', 'right'], True)
+    """
+
+    def __init__(self, parameters: Mapping[str, Tensor] | None = None) -> None:
+        super().__init__()
+        self.update(parameters or {})
+
+    def forward(self, *inputs: Any) -> Any:
+        raise DTypeError("a ParameterDict cannot be called: use its parameters, `x * self.scales[name]`")
+
+    def update(self, parameters: Mapping[str, Tensor] | Iterable[tuple[str, Tensor]]) -> None:
+        for name, value in dict(parameters).items():
+            self[name] = value
+
+    def __getitem__(self, name: str) -> Parameter:
+        p = self._parameters.get(name)
+        if p is None:
+            raise NameMistake(f"there is no parameter {name!r}, only {', '.join(self) or 'none'}", who="ParameterDict")
+        return p
+
+    def __setitem__(self, name: str, value: Tensor) -> None:
+        self.register_parameter(name, as_parameter("ParameterDict", value))
+
+    def __delitem__(self, name: str) -> None:
+        _ = self[name]
+        self._disown(self._parameters, name)
+
+    def pop(self, name: str) -> Parameter:
+        p = self[name]
+        del self[name]
+        return p
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self._parameters.get(name, default)
+
+    def setdefault(self, name: str, default: Tensor) -> Parameter:
+        if name not in self:
+            self[name] = default
+        return self[name]
+
+    def clear(self) -> None:
+        for name in list(self):
+            del self[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._parameters
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parameters)
+
+    def keys(self) -> KeysView[str]:
+        return self._parameters.keys()
+
+    def values(self) -> ValuesView[Parameter | None]:
+        return self._parameters.values()
+
+    def items(self) -> ItemsView[str, Parameter | None]:
+        return self._parameters.items()
+
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}: {shown(p)}" for name, p in self._parameters.items())
+
+
+def as_parameter(who: str, value: Any) -> Parameter:
+    """The parameter, or one made of a tensor."""
+    if not isinstance(value, Tensor):
+        raise DTypeError(who=who, expected="parameters or tensors", got=type(value).__name__)
+    return value if isinstance(value, Parameter) else Parameter(value)
+
+
+def shown(p: Parameter | None) -> str:
+    """A parameter in a repr: its type and shape."""
+    return repr(p) if p is None or is_lazy(p) else f"{p.dtype}{list(p.shape)}"
+
+
+guard_methods(ParameterList, "__getitem__", "__setitem__", "append", "extend")
+guard_methods(ParameterDict, "__getitem__", "__setitem__", "__delitem__", "__contains__", "pop", "update")
 guard_methods(_Listed, "__getitem__", "__setitem__", "__delitem__", "append", "extend", "insert", "pop")
 guard_methods(ModuleDict, "__getitem__", "__setitem__", "__delitem__", "__contains__", "pop", "update")
 moved_names(__name__)

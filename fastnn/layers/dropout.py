@@ -1,4 +1,4 @@
-"""Dropout, Dropout2d: active in training mode alone."""
+"""Dropout of elements and of channels: active in training mode alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ..errors import RangeError
 from ..tensor import Tensor
 from .module import POINTWISE, Module, Window, notice_training
 
-__all__ = ["Dropout", "Dropout2d"]
+__all__ = ["AlphaDropout", "Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "FeatureAlphaDropout"]
 
 
 class Dropout(Module):
@@ -32,7 +32,10 @@ class Dropout(Module):
         self.p = p
 
     def forward(self, input: Tensor) -> Tensor:
-        y = F.dropout(input, self.p, self.training)
+        return self._noticed(F.dropout(input, self.p, self.training))
+
+    def _noticed(self, y: Tensor) -> Tensor:
+        """y, and a warning where eval() seems to be forgotten."""
         if y.node is None and self.training and self.p:
             notice_training(self)
         return y
@@ -60,7 +63,58 @@ class Dropout2d(Dropout):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        y = F.dropout2d(input, self.p, self.training)
-        if y.node is None and self.training and self.p:
-            notice_training(self)
-        return y
+        return self._noticed(F.dropout2d(input, self.p, self.training))
+
+
+class Dropout1d(Dropout):
+    """Dropout of whole channels of x (N, C, L) or (C, L).
+
+    >>> import fastnn as nn
+    >>> y = nn.Dropout1d(0.5)(nn.ones(8, 16, 2))
+    >>> nn.equal(y[..., 0], y[..., 1])
+    True
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self._noticed(F.dropout1d(input, self.p, self.training))
+
+
+class Dropout3d(Dropout):
+    """Dropout of whole channels of x (N, C, D, H, W) or (C, D, H, W).
+
+    >>> import fastnn as nn
+    >>> y = nn.Dropout3d(0.5)(nn.ones(8, 16, 1, 1, 2))
+    >>> nn.equal(y[..., 0], y[..., 1])
+    True
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self._noticed(F.dropout3d(input, self.p, self.training))
+
+
+class AlphaDropout(Dropout):
+    """Dropout for networks with SELU: what is dropped becomes SELU's least value, and mean 0 and
+    variance 1 stay.
+
+    Klambauer, Unterthiner, Mayr, Hochreiter (2017), "Self-normalizing neural networks".
+
+    >>> import fastnn as nn
+    >>> len(nn.unique(nn.AlphaDropout(0.5)(nn.zeros(100))))
+    2
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self._noticed(F.alpha_dropout(input, self.p, self.training))
+
+
+class FeatureAlphaDropout(Dropout):
+    """AlphaDropout of whole channels of x (N, C, ...).
+
+    >>> import fastnn as nn
+    >>> y = nn.FeatureAlphaDropout(0.5)(nn.zeros(8, 16, 2))
+    >>> nn.equal(y[..., 0], y[..., 1])
+    True
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return self._noticed(F.feature_alpha_dropout(input, self.p, self.training))

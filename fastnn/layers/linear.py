@@ -1,4 +1,4 @@
-"""Linear, Flatten, Unflatten."""
+"""Linear, Bilinear, Flatten, Unflatten."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..tensor import Parameter, Tensor
 from .module import Module
 from .sizes import need_sizes, parameter_dtype
 
-__all__ = ["Flatten", "Linear", "Unflatten"]
+__all__ = ["Bilinear", "Flatten", "Linear", "Unflatten"]
 
 
 class Linear(Module):
@@ -62,10 +62,55 @@ class Linear(Module):
         return output.numel() * self.in_features
 
     def describe(self) -> str:
-        return f"Linear {self.in_features} -> {self.out_features}"
+        return f"{type(self).__name__} {self.in_features} -> {self.out_features}"
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+class Bilinear(Module):
+    """A layer that is linear in each of two inputs, y_k = x1 W_k x2 + b_k.
+
+    Shapes: x1 (..., I), x2 (..., J) -> y (..., K); weight (K, I, J), bias (K,), both from
+    U(-1/sqrt(I), 1/sqrt(I)). ShapeError for inputs of other widths, or of different sizes before.
+
+    Cost: I*J*K multiply-adds per row.
+
+    >>> import fastnn as nn
+    >>> nn.Bilinear(20, 30, 40)(nn.zeros(8, 20), nn.zeros(8, 30)).shape
+    (8, 40)
+    """
+
+    bias: Parameter | None
+    weight: Parameter
+
+    def __init__(self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, *,
+                 device: Any = None, dtype: Any = None) -> None:
+        dtype = parameter_dtype("Bilinear", dtype, device)
+        super().__init__()
+        need_sizes("Bilinear", 1, in1_features=in1_features)
+        need_sizes("Bilinear", in2_features=in2_features, out_features=out_features)
+        self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
+        self.weight = Parameter(arrays.empty((out_features, in1_features, in2_features), dtype))
+        self.register_parameter("bias", Parameter(arrays.empty((out_features,), dtype)) if bias else None)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """PyTorch's default: both uniform in +-1/sqrt(I)."""
+        bound = 1 / math.sqrt(self.in1_features)
+        for t in (self.weight, self.bias):
+            if t is not None:
+                init.uniform_(t, -bound, bound)
+
+    def forward(self, input1: Tensor, input2: Tensor) -> Tensor:
+        return F.bilinear(input1, input2, self.weight, self.bias)
+
+    def cost(self, inputs: tuple[Any, ...], output: Any) -> int:
+        return output.numel() * self.in1_features * self.in2_features
+
+    def extra_repr(self) -> str:
+        return (f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
+                f"out_features={self.out_features}, bias={self.bias is not None}")
 
 
 class Flatten(Module):

@@ -15,10 +15,10 @@ from ..errors import DTypeError
 from ..tensor import Tensor
 from .module import Module
 
-__all__ = ["BCELoss", "BCEWithLogitsLoss", "CosineEmbeddingLoss", "CrossEntropyLoss", "GaussianNLLLoss",
+__all__ = ["BCELoss", "BCEWithLogitsLoss", "CTCLoss", "CosineEmbeddingLoss", "CrossEntropyLoss", "GaussianNLLLoss",
            "HingeEmbeddingLoss", "HuberLoss", "KLDivLoss", "L1Loss", "MSELoss", "MarginRankingLoss",
            "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss", "MultiMarginLoss", "NLLLoss",
-           "PoissonNLLLoss", "SmoothL1Loss", "SoftMarginLoss", "TripletMarginLoss",
+           "NLLLoss2d", "PoissonNLLLoss", "SmoothL1Loss", "SoftMarginLoss", "TripletMarginLoss",
            "TripletMarginWithDistanceLoss"]
 
 
@@ -157,6 +157,32 @@ class NLLLoss(_Loss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:
         return F.nll_loss(input, target, weight=self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
+
+
+NLLLoss2d = NLLLoss                                 # PyTorch's older name for pixels
+
+
+class CTCLoss(_Loss):
+    """Minus the logarithm of the probability of a sequence of labels, at whatever times.
+
+    Called with log_probs (T, N, C), targets (N, S), and the lengths of both: see
+    nn.functional.ctc_loss. Graves et al. (2006).
+
+    >>> import fastnn as nn
+    >>> log_probs = nn.log_softmax(nn.zeros(5, 2, 3), 2)
+    >>> nn.CTCLoss(reduction="none")(log_probs, nn.tensor([[1, 2], [2, 2]]), (5, 5), (2, 2))
+    tensor([1.9377, 2.7850])
+    """
+
+    def __init__(self, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False) -> None:
+        if not isinstance(blank, int):
+            self._refuse_call(blank)
+        super().__init__(reduction)
+        self.blank, self.zero_infinity = blank, zero_infinity
+
+    def forward(self, log_probs: Tensor, targets: Tensor, input_lengths: Any, target_lengths: Any) -> Tensor:
+        return F.ctc_loss(log_probs, targets, input_lengths, target_lengths, self.blank, self.reduction,
+                          self.zero_infinity)
 
 
 class BCELoss(_Loss):

@@ -16,6 +16,7 @@ from ..device import destination, on_cpu
 from ..errors import AttributeMistake, DTypeError, FastnnError, RangeError, ShapeError, warn_once
 from ..guard import FOREIGN, NameMistake, PathMistake, guard_methods, guarded, is_ours, refusal
 from ..ops.checks import OF_RECURRENT
+from ..parameters import Buffer, is_lazy
 from ..tensor import Parameter, Tensor, array_of, tensor, wrapped
 
 if TYPE_CHECKING:
@@ -218,6 +219,9 @@ class Module:
             home = self._parameters
         elif isinstance(value, Module):
             home = self._modules
+        elif isinstance(value, Buffer):
+            home = self._buffers
+            (self._transient.discard if value.persistent else self._transient.add)(name)
         else:
             for home, what in zip(homes, ("parameter", "buffer", "module")):
                 if name in home:
@@ -229,7 +233,7 @@ class Module:
             object.__setattr__(self, name, value)
             return
         if hasattr(type(self), name):       # the class's attribute would be found first, for ever
-            what = "parameter" if home is self._parameters else "module"
+            what = "parameter" if home is self._parameters else "module" if home is self._modules else "buffer"
             raise DTypeError(f"{name!r} is an attribute of the class {type(self).__name__}: choose another name for "
                              f"the {what}")
         for other in homes:
@@ -405,24 +409,25 @@ class Module:
         if not isinstance(state, Mapping):
             raise DTypeError(who=f"{type(self).__name__}.load_state_dict", expected="a dict {path: array}",
                              got=type(state).__name__, hint="nn.load(path) gives the state in a file.")
-        own = self.state_dict()
+        own: dict[str, Any] = self.state_dict()
         missing = [key for key in own if key not in state]
         unexpected = [key for key in state if key not in own]
         arrays, wrong = {}, []
         for key in own:
-            if key in state:
+            if key in state and not (is_lazy(own[key]) and is_lazy(state[key])):
                 try:
-                    arrays[key] = array_of(state[key])
+                    arrays[key] = np.asarray(state[key]) if is_lazy(state[key]) else array_of(state[key])
                 except Exception as error:  # rows of different lengths; another library's tensor
                     wrong.append(f"  {key}: no array that NumPy can read ({error})")
         for key, a in arrays.items():
-            if a.shape != own[key].shape:
+            # a lazy layer takes the shape that comes
+            if not is_lazy(own[key]) and a.shape != own[key].shape:
                 wrong.append(f"  {key}: expected {own[key].shape}, got {a.shape}")
             if a.dtype.kind not in "fiub":
                 wrong.append(f"  {key}: expected numbers, got {a.dtype}")
             elif own[key].dtype.kind in "iu" and not _holds(own[key].dtype, a):
                 wrong.append(f"  {key}: expected whole numbers of {own[key].dtype}, got {a.dtype}")
-            if not own[key].data.flags.writeable:
+            if not own[key]._data.flags.writeable:
                 wrong.append(f"  {key}: the model's own array is read-only")
         keys = [f"  {key}: missing" for key in missing] + [f"  {key}: unexpected" for key in unexpected]
         keys = keys if strict else []
@@ -433,6 +438,8 @@ class Module:
                              who=type(self).__name__, hint=hint or strictly)
         for key, a in arrays.items():
             target = own[key]
+            if is_lazy(target):
+                target.materialize(a.shape)
             # as astype: what float32 does not have becomes infinite
             with np.errstate(over="ignore"):
                 np.copyto(target._data, a, casting="unsafe")

@@ -16,7 +16,7 @@ from ..tensor import Tensor
 from .module import Module, Window
 
 __all__ = ["AdaptiveAvgPool1d", "AdaptiveAvgPool2d", "AdaptiveMaxPool1d", "AdaptiveMaxPool2d", "AvgPool1d", "AvgPool2d",
-           "MaxPool1d", "MaxPool2d"]
+           "LPPool1d", "LPPool2d", "MaxPool1d", "MaxPool2d", "MaxUnpool1d", "MaxUnpool2d"]
 
 
 class MaxPool2d(Module):
@@ -222,6 +222,94 @@ class AdaptiveMaxPool1d(Module):
 
     def extra_repr(self) -> str:
         return f"output_size={self.output_size}"
+
+
+class _LPPool(Module):
+    """What both share: the arguments."""
+
+    def __init__(self, norm_type: float, kernel_size: Any, stride: Any = None, ceil_mode: bool = False) -> None:
+        super().__init__()
+        self.norm_type, self.kernel_size, self.stride, self.ceil_mode = norm_type, kernel_size, stride, ceil_mode
+
+    def extra_repr(self) -> str:
+        return (f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, "
+                f"ceil_mode={self.ceil_mode}")
+
+
+class LPPool1d(_LPPool):
+    """The root of the sum of powers of each window of a sequence: (sum x^p)^(1/p).
+
+    norm_type is p; the other arguments are those of MaxPool2d.
+
+    >>> import fastnn as nn
+    >>> nn.LPPool1d(2, 2)(nn.tensor([[3.0, 4.0, 0.0, 1.0]]))
+    tensor([[5., 1.]])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.lp_pool1d(input, self.norm_type, self.kernel_size, self.stride, self.ceil_mode)
+
+
+class LPPool2d(_LPPool):
+    """The root of the sum of powers of each window of an image. Arguments: see LPPool1d.
+
+    >>> import fastnn as nn
+    >>> nn.LPPool2d(1, 2)(nn.ones(1, 4, 4))
+    tensor([[[4., 4.],
+             [4., 4.]]])
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.lp_pool2d(input, self.norm_type, self.kernel_size, self.stride, self.ceil_mode)
+
+    def receptive_window(self) -> Window:
+        return _pair(self.kernel_size), _pair(self.kernel_size if self.stride is None else self.stride), (1, 1)
+
+
+class _MaxUnpool(Module):
+    """What both share: the arguments."""
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class MaxUnpool1d(_MaxUnpool):
+    """The opposite of MaxPool1d: each maximum where it was, zeros elsewhere.
+
+    Called with the values and the indices that MaxPool1d(..., return_indices=True) gives, and where
+    several lengths are possible with output_size. The arguments are those of the pooling.
+
+    >>> import fastnn as nn
+    >>> y, i = nn.MaxPool1d(2, return_indices=True)(nn.tensor([[1.0, 3.0, 2.0, 0.0]]))
+    >>> nn.MaxUnpool1d(2)(y, i)
+    tensor([[0., 3., 2., 0.]])
+    """
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
+        super().__init__()
+        self.kernel_size, self.stride, self.padding = kernel_size, kernel_size if stride is None else stride, padding
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
+        return F.max_unpool1d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+
+class MaxUnpool2d(_MaxUnpool):
+    """The opposite of MaxPool2d: each maximum where it was, zeros elsewhere. See MaxUnpool1d.
+
+    >>> import fastnn as nn
+    >>> pool = nn.MaxPool2d(2, return_indices=True)
+    >>> y, i = pool(nn.tensor([[[1.0, 3.0], [2.0, 0.0]]]))
+    >>> nn.MaxUnpool2d(2)(y, i)
+    tensor([[[0., 3.],
+             [0., 0.]]])
+    """
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
+        super().__init__()
+        self.kernel_size, self.stride, self.padding = kernel_size, kernel_size if stride is None else stride, padding
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
+        return F.max_unpool2d(input, indices, self.kernel_size, self.stride, self.padding, output_size)
 
 
 def _pair(value: Any) -> tuple[int, int]:

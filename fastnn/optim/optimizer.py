@@ -19,9 +19,10 @@ import numpy as np
 
 from ..arrays import copied, full, restore_dtype
 from ..backend import quiet
-from ..errors import DTypeError, RangeError, ShapeError
+from ..errors import DTypeError, GraphError, RangeError, ShapeError
 from ..guard import guard_methods
 from ..kernels import compiled
+from ..parameters import is_lazy
 from ..tensor import Tensor, array_of
 from .rule import Rule, State, on_kernels
 from .watch import FirstSteps
@@ -111,6 +112,9 @@ class Optimizer:
                 raise DTypeError(who=name, expected="parameters (leaf tensors)",
                                  got="the result of an op" if isinstance(p, Tensor) else type(p).__name__,
                                  hint="Pass model.parameters()." if hasattr(p, "parameters") else "")
+            if is_lazy(p):
+                raise GraphError("a parameter of a lazy layer has no shape yet", who=name,
+                                 hint="Call the model once with a batch, model(x), and make the optimiser then.")
             if p in known:
                 raise RangeError("a parameter stands in two groups, or twice in one", who=name)
             known.add(p)

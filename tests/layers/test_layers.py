@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -28,6 +29,57 @@ def WithState(n, layer):
 
         def forward(self, x, h, c):
             return self.layer(x, (h, c))
+    return Given()
+
+
+def ones(n, *shape):
+    return (nn.tensor if n is nn else their_tensor)(np.ones(shape, np.float32))
+
+
+def Ready(n, layer, *shape):
+    """A lazy layer after its first call."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")                 # PyTorch calls them new
+        layer(ones(n, *shape))
+    return layer
+
+
+def Chosen(n, parameters):
+    """A module that adds the parameters in a container of theirs to x."""
+    class Given(n.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = parameters
+
+        def forward(self, x):
+            for p in self.layer.values() if hasattr(self.layer, "values") else self.layer:
+                x = x * p
+            return x
+    return Given()
+
+
+def Said(n, loss):
+    """A module that compares scores with two sequences of labels."""
+    class Given(n.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = loss
+
+        def forward(self, x):
+            labels = np.array([[1, 3, 3], [0, 1, 0]])
+            return self.layer(n.LogSoftmax(2)(x), (nn.tensor if n is nn else their_tensor)(labels), (6, 5), (3, 2))
+    return Given()
+
+
+def Unpooled(n, pool, unpool):
+    """A module that pools and puts back."""
+    class Given(n.Module):
+        def __init__(self):
+            super().__init__()
+            self.pool, self.layer = pool, unpool
+
+        def forward(self, x):
+            return self.layer(*self.pool(x))
     return Given()
 
 
@@ -175,6 +227,30 @@ CASES = {
     "InstanceNorm1d": (lambda n: n.InstanceNorm1d(3), [(2, 3, 5)]),
     "InstanceNorm1d, one sequence": (lambda n: n.InstanceNorm1d(3, affine=True), [(3, 5)]),
     "InstanceNorm2d": (lambda n: n.InstanceNorm2d(3, affine=True, track_running_stats=True), [(2, 3, 4, 5)]),
+    "RReLU": (lambda n: n.RReLU(0.25, 0.25), [(3, 5)]),
+    "Dropout1d, everything": (lambda n: n.Dropout1d(1.0), [(3, 2, 5)]),
+    "Dropout3d, everything": (lambda n: n.Dropout3d(1.0), [(3, 2, 5, 4, 2)]),
+    "AlphaDropout, everything": (lambda n: n.AlphaDropout(1.0), [(3, 5)]),
+    "FeatureAlphaDropout, everything": (lambda n: n.FeatureAlphaDropout(1.0), [(3, 5, 2)]),
+    "Bilinear": (lambda n: n.Bilinear(4, 3, 5), [(2, 4), (2, 3)]),
+    "Bilinear, no bias": (lambda n: n.Bilinear(4, 3, 5, bias=False), [(2, 6, 4), (2, 6, 3)]),
+    "LPPool1d": (lambda n: n.LPPool1d(2, 3, 2), [(2, 3, 9)]),
+    "LPPool2d": (lambda n: n.LPPool2d(2, (2, 3)), [(3, 6, 7)]),
+    "MaxUnpool1d": (lambda n: Unpooled(n, n.MaxPool1d(2, return_indices=True), n.MaxUnpool1d(2)), [(2, 3, 8)]),
+    "MaxUnpool2d": (lambda n: Unpooled(n, n.MaxPool2d((2, 3), return_indices=True), n.MaxUnpool2d((2, 3))),
+                    [(2, 3, 4, 6)]),
+    "CTCLoss": (lambda n: Said(n, n.CTCLoss(blank=2)), [(6, 2, 4)]),
+    "ParameterList": (lambda n: Chosen(n, n.ParameterList([ones(n, 3, 1), ones(n, 5)])), [(3, 5)]),
+    "ParameterDict": (lambda n: Chosen(n, n.ParameterDict({"a": ones(n, 5)})), [(3, 5)]),
+    "LazyLinear": (lambda n: Ready(n, n.LazyLinear(7), 3, 5), [(3, 5)]),
+    "LazyConv1d": (lambda n: Ready(n, n.LazyConv1d(4, 3, 2, padding=1), 1, 3, 8), [(2, 3, 8)]),
+    "LazyConv2d": (lambda n: Ready(n, n.LazyConv2d(4, (3, 2), groups=2, bias=False), 6, 8, 7), [(2, 6, 8, 7)]),
+    "LazyConvTranspose1d": (lambda n: Ready(n, n.LazyConvTranspose1d(4, 3, 2), 1, 3, 8), [(2, 3, 8)]),
+    "LazyConvTranspose2d": (lambda n: Ready(n, n.LazyConvTranspose2d(4, 3), 1, 3, 4, 4), [(2, 3, 4, 4)]),
+    "LazyBatchNorm1d": (lambda n: Ready(n, n.LazyBatchNorm1d(), 4, 5), [(4, 5)]),
+    "LazyBatchNorm2d": (lambda n: Ready(n, n.LazyBatchNorm2d(momentum=0.3), 4, 3, 2, 2), [(4, 3, 5, 2)]),
+    "LazyInstanceNorm1d": (lambda n: Ready(n, n.LazyInstanceNorm1d(), 4, 3, 2), [(4, 3, 5)]),
+    "LazyInstanceNorm2d": (lambda n: Ready(n, n.LazyInstanceNorm2d(affine=False), 4, 3, 2, 2), [(4, 3, 5, 2)]),
     "LocalResponseNorm": (lambda n: n.LocalResponseNorm(3, 0.1, k=2.0), [(2, 5, 3, 4)]),
 }
 
